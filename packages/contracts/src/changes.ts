@@ -1,0 +1,56 @@
+/**
+ * What the relay publishes on `changes.<schema>.<table>`: an envelope holds (part of) one transaction's
+ * changes of one table, in commit order. The body is JSON text.
+ */
+import { type Static, Type } from 'typebox';
+
+/** Headers of a change message, so that a reader can skip one without parsing its body. */
+export const CHANGE_HEADERS = {
+  epoch: 'Tidemark-Epoch',
+  /** 16 hexadecimal digits: the end of the commit record. */
+  lsn: 'Tidemark-Lsn',
+  /** 32-bit transaction id, decimal. */
+  xid: 'Tidemark-Xid',
+} as const;
+
+/** At most so many changes in an envelope: a reader's memory for one message stays near 1 MB at 2 KB a row. */
+export const MAX_CHANGES_PER_ENVELOPE = 500;
+/** At most so many bytes in an envelope, unless a single row is larger: half of NATS's default max_payload (1 MB). */
+export const MAX_ENVELOPE_BYTES = 512 * 1024;
+
+const Row = Type.Record(Type.String(), Type.Unknown());
+
+export const Change = Type.Object({
+  type: Type.Union([Type.Literal('insert'), Type.Literal('update'), Type.Literal('delete'), Type.Literal('truncate')]),
+  /** Index inside the transaction, over all its tables. */
+  index: Type.Integer({ minimum: 0 }),
+  /** The row after the change, as Postgres's to_jsonb renders it. Absent for delete and truncate. */
+  row: Type.Optional(Row),
+  /** The row before it: whole under REPLICA IDENTITY FULL, otherwise the key, otherwise absent. */
+  old: Type.Optional(Row),
+});
+export type Change = Static<typeof Change>;
+
+export const Envelope = Type.Object({
+  epoch: Type.String(),
+  lsn: Type.String({ description: '16 hex digits: the end of the commit record' }),
+  xid: Type.Integer({ description: '32-bit transaction id' }),
+  committedAt: Type.Integer({ description: 'milliseconds since 1970, from the commit record' }),
+  schema: Type.String(),
+  table: Type.String(),
+  /** Columns of the primary key (or replica identity), in order; empty where there is none. */
+  key: Type.Array(Type.String()),
+  changes: Type.Array(Change, { maxItems: MAX_CHANGES_PER_ENVELOPE }),
+  /** Set on the last envelope of the transaction, whatever its table. */
+  last: Type.Boolean(),
+});
+export type Envelope = Static<typeof Envelope>;
+
+/** On `changes.@heartbeat`: everything up to `lsn` has been published before this message. */
+export const Heartbeat = Type.Object({
+  epoch: Type.String(),
+  lsn: Type.String(),
+  at: Type.Integer({ description: 'milliseconds since 1970' }),
+  instance: Type.String(),
+});
+export type Heartbeat = Static<typeof Heartbeat>;

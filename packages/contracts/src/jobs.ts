@@ -1,0 +1,95 @@
+/**
+ * Jobs are rows of `tidemark.jobs`; the planner cuts one into chunks (`tidemark.job_chunks`), and each chunk is one message on `work.<priority>`.
+ *
+ *   job    queued → planning → running → succeeded | failed | cancelled
+ *   chunk  planned → queued → running → done | failed | cancelled
+ */
+import { type Static, Type } from 'typebox';
+import { PRIORITIES } from './subjects.ts';
+
+export const JOB_STATES = ['queued', 'planning', 'running', 'succeeded', 'failed', 'cancelled'] as const;
+export type JobState = (typeof JOB_STATES)[number];
+export const FINAL_JOB_STATES: readonly JobState[] = ['succeeded', 'failed', 'cancelled'];
+
+export const JOB_KINDS = ['image.transform'] as const;
+export type JobKind = (typeof JOB_KINDS)[number];
+
+const priority = Type.Union(
+  PRIORITIES.map((p) => Type.Literal(p)),
+  { default: 'normal' },
+);
+
+/** What an `image.transform` does to each input; steps are applied in this order. */
+export const ImageTransform = Type.Object(
+  {
+    resize: Type.Optional(
+      Type.Object(
+        {
+          width: Type.Optional(Type.Integer({ minimum: 1, maximum: 16_384 })),
+          height: Type.Optional(Type.Integer({ minimum: 1, maximum: 16_384 })),
+          fit: Type.Optional(
+            Type.Union((['cover', 'contain', 'fill', 'inside', 'outside'] as const).map((f) => Type.Literal(f))),
+          ),
+        },
+        { additionalProperties: false, minProperties: 1 },
+      ),
+    ),
+    greyscale: Type.Optional(Type.Boolean()),
+    blur: Type.Optional(Type.Number({ minimum: 0.3, maximum: 100, description: 'sigma in pixels' })),
+    format: Type.Optional(Type.Union((['jpeg', 'png', 'webp'] as const).map((f) => Type.Literal(f)))),
+    quality: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
+  },
+  { additionalProperties: false, minProperties: 1 },
+);
+export type ImageTransform = Static<typeof ImageTransform>;
+
+/** Inputs are files of `tidemark.files` that the caller may see: by id, or all below a path prefix. */
+export const ImageTransformSpec = Type.Object(
+  {
+    input: Type.Union([
+      Type.Object(
+        { files: Type.Array(Type.String({ format: 'uuid' }), { minItems: 1, maxItems: 10_000 }) },
+        { additionalProperties: false },
+      ),
+      Type.Object({ prefix: Type.String({ minLength: 1, maxLength: 512 }) }, { additionalProperties: false }),
+    ]),
+    transform: ImageTransform,
+  },
+  { additionalProperties: false },
+);
+export type ImageTransformSpec = Static<typeof ImageTransformSpec>;
+
+export const CreateJob = Type.Object(
+  {
+    kind: Type.Union(JOB_KINDS.map((k) => Type.Literal(k))),
+    spec: ImageTransformSpec,
+    priority: Type.Optional(priority),
+  },
+  { additionalProperties: false },
+);
+export type CreateJob = Static<typeof CreateJob>;
+
+/** A row of `tidemark.jobs`, as the API and the live changes show it. */
+export const Job = Type.Object({
+  id: Type.String({ format: 'uuid' }),
+  kind: Type.String(),
+  spec: Type.Unknown(),
+  priority,
+  state: Type.Union(JOB_STATES.map((s) => Type.Literal(s))),
+  total: Type.Integer({ description: 'items; 0 until planned' }),
+  done: Type.Integer(),
+  failed: Type.Integer(),
+  error: Type.Union([Type.Unknown(), Type.Null()]),
+  created_at: Type.String(),
+  started_at: Type.Union([Type.String(), Type.Null()]),
+  finished_at: Type.Union([Type.String(), Type.Null()]),
+});
+export type Job = Static<typeof Job>;
+
+/** The message on `work.<priority>`. It only points at the chunk's row, which is the truth. */
+export const WorkMessage = Type.Object({
+  job: Type.String({ format: 'uuid' }),
+  chunk: Type.Integer({ minimum: 0 }),
+  attempt: Type.Integer({ minimum: 1 }),
+});
+export type WorkMessage = Static<typeof WorkMessage>;

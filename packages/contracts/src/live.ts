@@ -1,0 +1,96 @@
+/**
+ * WebSocket `/live`, subprotocol `tidemark.v1`: JSON text frames.
+ */
+import { type Static, Type } from 'typebox';
+import { POSITION_PATTERN, TIDEMARK_PATTERN } from './tidemark.ts';
+
+export const LIVE_SUBPROTOCOL = 'tidemark.v1';
+
+const Id = Type.String({ minLength: 1, maxLength: 64, description: 'chosen by the client, unique on its socket' });
+
+export const AuthFrame = Type.Object(
+  { op: Type.Literal('auth'), token: Type.String({ minLength: 1, maxLength: 16_384 }) },
+  { additionalProperties: false },
+);
+
+export const SubscribeFrame = Type.Object(
+  {
+    op: Type.Literal('subscribe'),
+    id: Id,
+    query: Type.String({ minLength: 1, maxLength: 8_192, description: 'what you would GET below /rest/v1/' }),
+    profile: Type.Optional(Type.String({ maxLength: 63, description: 'schema, like Accept-Profile; default public' })),
+    snapshot: Type.Optional(Type.Boolean({ default: false })),
+    after: Type.Optional(
+      Type.Union([Type.String({ pattern: POSITION_PATTERN }), Type.String({ pattern: TIDEMARK_PATTERN })]),
+    ),
+    mode: Type.Optional(Type.Union([Type.Literal('every'), Type.Literal('latest')])),
+  },
+  { additionalProperties: false },
+);
+
+export const UnsubscribeFrame = Type.Object(
+  { op: Type.Literal('unsubscribe'), id: Id },
+  { additionalProperties: false },
+);
+
+export const ClientFrame = Type.Union([AuthFrame, SubscribeFrame, UnsubscribeFrame]);
+export type ClientFrame = Static<typeof ClientFrame>;
+export type SubscribeFrame = Static<typeof SubscribeFrame>;
+
+const Row = Type.Record(Type.String(), Type.Unknown());
+
+export const LiveChange = Type.Object({
+  type: Type.Union([
+    Type.Literal('insert'),
+    Type.Literal('update'),
+    Type.Literal('delete'),
+    Type.Literal('enter'),
+    Type.Literal('leave'),
+  ]),
+  row: Type.Optional(Row),
+  old: Type.Optional(Row),
+});
+export type LiveChange = Static<typeof LiveChange>;
+
+export const ServerFrame = Type.Union([
+  Type.Object({ op: Type.Literal('ready'), role: Type.String(), expires: Type.Optional(Type.Integer()) }),
+  Type.Object({ op: Type.Literal('subscribed'), id: Id, topic: Type.Integer() }),
+  Type.Object({ op: Type.Literal('unsubscribed'), id: Id }),
+  Type.Object({
+    op: Type.Literal('snapshot'),
+    topic: Type.Integer(),
+    rows: Type.Array(Row),
+    done: Type.Boolean(),
+    position: Type.Optional(Type.String()),
+  }),
+  Type.Object({
+    op: Type.Literal('changes'),
+    topic: Type.Integer(),
+    position: Type.String(),
+    changes: Type.Array(LiveChange),
+  }),
+  Type.Object({ op: Type.Literal('resync'), topic: Type.Integer(), reason: Type.String() }),
+  Type.Object({
+    op: Type.Literal('error'),
+    id: Type.Optional(Id),
+    code: Type.String(),
+    message: Type.String(),
+    hint: Type.Optional(Type.String()),
+    retry: Type.Boolean(),
+  }),
+  Type.Object({ op: Type.Literal('draining'), reconnectInMs: Type.Integer() }),
+]);
+export type ServerFrame = Static<typeof ServerFrame>;
+
+/** WebSocket close codes. 4000–4099: connect again; 4100–4199: do not, before something was changed. */
+export const CLOSE_CODES = {
+  GOING_AWAY: 1001,
+  MESSAGE_TOO_LARGE: 1009,
+  TRY_AGAIN_LATER: 1013,
+  HEARTBEAT_LOST: 4000,
+  TOO_SLOW: 4001,
+  AUTH_REQUIRED: 4100,
+  TOKEN_EXPIRED: 4101,
+  LIMIT_EXCEEDED: 4102,
+  BAD_SUBPROTOCOL: 4103,
+} as const;

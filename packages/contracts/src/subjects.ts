@@ -1,0 +1,51 @@
+/**
+ * Every NATS subject, stream and header, declared once. A prefix (tests, or several Tidemarks on one NATS) goes in front of all of them.
+ */
+export const PRIORITIES = ['high', 'normal', 'low'] as const;
+export type Priority = (typeof PRIORITIES)[number];
+
+export type ServiceName = 'gateway' | 'realtime' | 'batch' | 'metrics';
+export type Severity = 'info' | 'warning' | 'critical';
+
+export interface Subjects {
+  /** `changes.<schema>.<table>`: JetStream, an envelope per transaction and table. */
+  changes(schema: string, table: string): string;
+  readonly allChanges: string;
+  /** `changes.@heartbeat`: what tells a reader of changes that the relay is alive, and where it is. In the same stream. */
+  readonly heartbeat: string;
+  /** `work.<priority>`: JetStream work queue, one message a chunk. */
+  work(priority: Priority): string;
+  readonly allWork: string;
+  /** `telemetry.<service>.<instance>`: core NATS, each second. */
+  telemetry(service: ServiceName, instance: string): string;
+  readonly allTelemetry: string;
+  alerts(severity: Severity): string;
+  readonly allAlerts: string;
+  readonly streams: { readonly changes: string; readonly work: string };
+}
+
+/** Subject tokens may hold neither dots, blanks nor wildcards; table names may. The escape is reversible and leaves ordinary names alone. */
+export function subjectToken(name: string): string {
+  return encodeURIComponent(name).replace(/[.*!'()~]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
+export function fromSubjectToken(token: string): string {
+  return decodeURIComponent(token);
+}
+
+export function subjects(prefix = ''): Subjects {
+  const p = prefix ? `${prefix}.` : '';
+  const stream = (name: string) => (prefix ? `${prefix.replaceAll('.', '_')}_${name}` : name);
+  return Object.freeze({
+    changes: (schema: string, table: string) => `${p}changes.${subjectToken(schema)}.${subjectToken(table)}`,
+    allChanges: `${p}changes.>`,
+    heartbeat: `${p}changes.@heartbeat`,
+    work: (priority: Priority) => `${p}work.${priority}`,
+    allWork: `${p}work.>`,
+    telemetry: (service: ServiceName, instance: string) => `${p}telemetry.${service}.${subjectToken(instance)}`,
+    allTelemetry: `${p}telemetry.>`,
+    alerts: (severity: Severity) => `${p}alerts.${severity}`,
+    allAlerts: `${p}alerts.>`,
+    streams: Object.freeze({ changes: stream('CHANGES'), work: stream('WORK') }),
+  });
+}

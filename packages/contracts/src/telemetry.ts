@@ -1,0 +1,157 @@
+/**
+ * What every instance publishes on `telemetry.<service>.<instance>` each second. Counters only grow for the life
+ * of the process; readers take differences. Sections are present where the service has them.
+ */
+import { type Static, Type } from 'typebox';
+
+const count = Type.Integer({ minimum: 0 });
+const ms = Type.Number({ minimum: 0 });
+const bytes = Type.Number({ minimum: 0 });
+
+export const TELEMETRY_INTERVAL_MS = 1_000;
+
+export const PoolStats = Type.Object({
+  /** `write`, `read:<replica>`, `analytics`, `admin`. */
+  name: Type.String(),
+  min: count,
+  max: count,
+  /** Slots by state. */
+  slots: Type.Object({ connecting: count, idle: count, busy: count, closing: count }),
+  /** 0..1: busy / max, over the last second. */
+  utilisation: Type.Number({ minimum: 0 }),
+  waiting: count,
+  waitingLimit: count,
+  acquiredTotal: count,
+  refusedTotal: count,
+  timeoutsTotal: count,
+  connectErrorsTotal: count,
+  discardedTotal: count,
+  leaksTotal: count,
+  waitP50Ms: ms,
+  waitP99Ms: ms,
+});
+export type PoolStats = Static<typeof PoolStats>;
+
+export const ReplicaStats = Type.Object({
+  name: Type.String(),
+  healthy: Type.Boolean(),
+  reason: Type.Union([Type.String(), Type.Null()]),
+  replayedLsn: Type.Union([Type.String(), Type.Null()]),
+  lagBytes: Type.Union([bytes, Type.Null()]),
+  lagMs: Type.Union([ms, Type.Null()]),
+  checkedAt: Type.Integer(),
+});
+export type ReplicaStats = Static<typeof ReplicaStats>;
+
+export const HttpStats = Type.Object({
+  requestsTotal: count,
+  inFlight: count,
+  errorsTotal: count,
+  /** Over the last minute. */
+  p50Ms: ms,
+  p95Ms: ms,
+  p99Ms: ms,
+  routes: Type.Array(
+    Type.Object({ route: Type.String(), requestsTotal: count, errorsTotal: count, p50Ms: ms, p95Ms: ms, p99Ms: ms }),
+    { maxItems: 50 },
+  ),
+});
+export type HttpStats = Static<typeof HttpStats>;
+
+export const ReadStats = Type.Object({
+  /** Data reads by where they were answered. */
+  replicaTotal: count,
+  primaryTotal: count,
+  cacheTotal: count,
+  /** Reads that waited for a replica to reach a tidemark. */
+  waitedTotal: count,
+});
+export type ReadStats = Static<typeof ReadStats>;
+
+export const SocketStats = Type.Object({
+  open: count,
+  openedTotal: count,
+  closedTotal: count,
+  subscriptions: count,
+  topics: count,
+  deliveredTotal: count,
+  framesTotal: count,
+  bufferedBytes: bytes,
+  conflatedTotal: count,
+  resyncsTotal: count,
+  deliveryP50Ms: ms,
+  deliveryP99Ms: ms,
+});
+export type SocketStats = Static<typeof SocketStats>;
+
+export const RelayStats = Type.Object({
+  role: Type.Union([Type.Literal('active'), Type.Literal('standby'), Type.Literal('stopped')]),
+  epoch: Type.Union([Type.String(), Type.Null()]),
+  confirmedLsn: Type.Union([Type.String(), Type.Null()]),
+  lagBytes: Type.Union([bytes, Type.Null()]),
+  transactionsTotal: count,
+  changesTotal: count,
+  publishedTotal: count,
+  inFlight: count,
+  lastError: Type.Union([Type.String(), Type.Null()]),
+});
+export type RelayStats = Static<typeof RelayStats>;
+
+export const WorkerStats = Type.Object({
+  threads: count,
+  busy: count,
+  /** Decoded bytes admitted now, and the most that may be. */
+  admittedBytes: bytes,
+  admissionLimitBytes: bytes,
+  chunksDoneTotal: count,
+  chunksFailedTotal: count,
+  chunksRetriedTotal: count,
+  itemsDoneTotal: count,
+  itemsFailedTotal: count,
+  itemP50Ms: ms,
+  itemP99Ms: ms,
+  recycledTotal: count,
+});
+export type WorkerStats = Static<typeof WorkerStats>;
+
+export const ProcessStats = Type.Object({
+  rssBytes: bytes,
+  heapUsedBytes: bytes,
+  heapTotalBytes: bytes,
+  externalBytes: bytes,
+  /** Of one core, over the last second. */
+  cpuPercent: Type.Number({ minimum: 0 }),
+  eventLoopDelayP99Ms: ms,
+  uptimeSeconds: Type.Number({ minimum: 0 }),
+});
+export type ProcessStats = Static<typeof ProcessStats>;
+
+export const ServiceNameSchema = Type.Union(
+  (['gateway', 'realtime', 'batch', 'metrics'] as const).map((s) => Type.Literal(s)),
+);
+
+export const Telemetry = Type.Object({
+  service: ServiceNameSchema,
+  instance: Type.String({ maxLength: 64 }),
+  pid: Type.Integer(),
+  url: Type.String({ description: 'where this instance listens' }),
+  startedAt: Type.Integer(),
+  at: Type.Integer(),
+  ready: Type.Boolean(),
+  /** Why not ready; empty when it is. */
+  problems: Type.Array(Type.String(), { maxItems: 20 }),
+  process: ProcessStats,
+  http: Type.Optional(HttpStats),
+  reads: Type.Optional(ReadStats),
+  pools: Type.Optional(Type.Array(PoolStats, { maxItems: 32 })),
+  replicas: Type.Optional(Type.Array(ReplicaStats, { maxItems: 16 })),
+  sockets: Type.Optional(SocketStats),
+  relay: Type.Optional(RelayStats),
+  workers: Type.Optional(WorkerStats),
+});
+export type Telemetry = Static<typeof Telemetry>;
+/** What a service adds to what every service has. */
+export type TelemetrySections = Pick<
+  Telemetry,
+  'http' | 'reads' | 'pools' | 'replicas' | 'sockets' | 'relay' | 'workers'
+>;
