@@ -1,0 +1,175 @@
+/**
+ * The typed form of a PostgREST query string: what `parseQuery` returns, what the gateway compiles to one SQL statement,
+ * and what the realtime service matches changes against. Plain, frozen data; every value stays the text that the client
+ * sent, to be bound as a parameter and never written into SQL.
+ *
+ * Glossary
+ * - level: one table with its own select list, conditions, order and limit. The query is the root level; every embed is
+ *   a level below another. `rel.sub.col=eq.1`, `rel.order=…`, `rel.limit=…` and `rel.or=(…)` are already on their level.
+ * - embed: a related table in the select list, `alias:rel!hint!inner(cols)`; spread (`...rel(cols)`) when its columns are
+ *   lifted into the parent row.
+ * - hint: what picks one of several relationships: a foreign key, a column or a junction table.
+ * - field: a column, optionally with a path into its JSON, `data->a->>0`.
+ * - condition: a node of a `where` list, which is one AND: a filter, a group (`and`/`or`), or the null test of an embed.
+ * - negate: the `not.` prefix. Under SQL's three-valued logic, NOT of unknown is unknown.
+ * - quantifier: `eq(any).{1,2}`: the value is a Postgres array literal, compared with ANY or ALL of its elements.
+ * - pair: one `key=value` of the query string, percent-decoded, in the order sent.
+ * - argument: a pair that is, or may be, a function's argument instead of a filter (`/rpc/…` by GET only).
+ */
+
+/** A step into JSON: `->key`, `->>key`, `->0`, `->>-1`. An index fits Postgres's int4. */
+export type JsonStep =
+  | { readonly arrow: '->' | '->>'; readonly kind: 'key'; readonly key: string }
+  | { readonly arrow: '->' | '->>'; readonly kind: 'index'; readonly index: number };
+
+export interface Field {
+  readonly name: string;
+  readonly json: readonly JsonStep[];
+}
+
+export type Aggregate = 'sum' | 'avg' | 'count' | 'max' | 'min';
+
+/** `*` */
+export interface SelectStar {
+  readonly kind: 'star';
+}
+
+/**
+ * `alias:col->path::cast.sum()::aggregateCast`. A cast is made of letters, digits, `_`, `$` and spaces only; it is still
+ * client text: resolve or quote it, as any identifier.
+ */
+export interface SelectColumn {
+  readonly kind: 'column';
+  readonly field: Field;
+  readonly alias: string | null;
+  readonly cast: string | null;
+  readonly aggregate: Aggregate | null;
+  readonly aggregateCast: string | null;
+}
+
+/** `alias:count()::cast`, the number of rows. */
+export interface SelectCount {
+  readonly kind: 'count';
+  readonly alias: string | null;
+  readonly cast: string | null;
+}
+
+/** One table of the query: see the glossary. `where` is one AND. `limit` null means none was asked for. */
+export interface Level {
+  readonly select: readonly SelectNode[];
+  readonly where: readonly Condition[];
+  readonly order: readonly OrderTerm[];
+  /** Rows, 0 or more. */
+  readonly limit: number | null;
+  /** Rows, 0 or more. */
+  readonly offset: number;
+}
+
+/** `alias:name!hint!join(select)`, or `...name!hint!join(select)`. An empty `select` only joins, it shows nothing. */
+export interface Embed extends Level {
+  readonly kind: 'embed';
+  readonly name: string;
+  /** Always null for a spread. */
+  readonly alias: string | null;
+  readonly hint: string | null;
+  /** null when not given; the meaning is then `left`. */
+  readonly join: 'inner' | 'left' | null;
+  readonly spread: boolean;
+}
+
+export type SelectNode = SelectStar | SelectColumn | SelectCount | Embed;
+
+/** Operators that take `(any)` and `(all)`. */
+export type QuantifiableOperator = 'eq' | 'gt' | 'gte' | 'lt' | 'lte' | 'like' | 'ilike' | 'match' | 'imatch';
+/** Operators on one value without a quantifier. */
+export type PlainOperator = 'neq' | 'isdistinct' | 'cs' | 'cd' | 'ov' | 'sl' | 'sr' | 'nxr' | 'nxl' | 'adj';
+export type CompareOperator = QuantifiableOperator | PlainOperator;
+export type FtsOperator = 'fts' | 'plfts' | 'phfts' | 'wfts';
+export type Quantifier = 'any' | 'all';
+export type IsValue = 'null' | 'not_null' | 'true' | 'false' | 'unknown';
+
+/** `col=eq.value`. In `like` and `ilike`, `*` stands for `%` (see `likePattern`). */
+export interface CompareFilter {
+  readonly kind: 'compare';
+  readonly field: Field;
+  readonly negate: boolean;
+  readonly op: CompareOperator;
+  /** null for plain operators. With a quantifier, `value` is an array literal: `{a,b}`. */
+  readonly quantifier: Quantifier | null;
+  readonly value: string;
+}
+
+/** `col=in.(a,"b,c")`. `in.()` has no values and matches nothing. */
+export interface InFilter {
+  readonly kind: 'in';
+  readonly field: Field;
+  readonly negate: boolean;
+  readonly values: readonly string[];
+}
+
+/** `col=is.null` */
+export interface IsFilter {
+  readonly kind: 'is';
+  readonly field: Field;
+  readonly negate: boolean;
+  readonly value: IsValue;
+}
+
+/** `col=fts(english).value` */
+export interface FtsFilter {
+  readonly kind: 'fts';
+  readonly field: Field;
+  readonly negate: boolean;
+  readonly op: FtsOperator;
+  readonly language: string | null;
+  readonly value: string;
+}
+
+export type Filter = CompareFilter | InFilter | IsFilter | FtsFilter;
+
+/** `and=(…)`, `not.or=(…)`, `and(…)` inside a group. Never empty. */
+export interface Group {
+  readonly kind: 'and' | 'or';
+  readonly negate: boolean;
+  readonly conditions: readonly Condition[];
+}
+
+/** `rel=is.null` (no related row) or, negated, `rel=not.is.null`, where `rel` is an embed of the same level. */
+export interface EmbedNull {
+  readonly kind: 'embed-null';
+  /** The embed's alias or, without one, its name. */
+  readonly embed: string;
+  readonly negate: boolean;
+}
+
+export type Condition = Filter | Group | EmbedNull;
+
+/** `col->path.desc.nullslast`; `related` orders by a column of a to-one embed: `rel(col).desc`. */
+export interface OrderTerm {
+  readonly field: Field;
+  /** The alias or name of an embed of the same level, or null for a column of this level. */
+  readonly related: string | null;
+  readonly direction: 'asc' | 'desc' | null;
+  readonly nulls: 'first' | 'last' | null;
+}
+
+/** One `key=value`, decoded. */
+export type Pair = readonly [key: string, value: string];
+
+export interface Query extends Level {
+  /** `columns=a,b`: the payload's keys to write, or null. */
+  readonly columns: readonly string[] | null;
+  /** `on_conflict=a,b`, or null. */
+  readonly onConflict: readonly string[] | null;
+  /** `after=<cursor>`: an opaque keyset cursor (letters, digits, `-`, `_`, `~`), or null. */
+  readonly after: string | null;
+  /** `tidemark=<t>`: at least this position of the write-ahead log, or null. */
+  readonly tidemark: string | null;
+  /**
+   * Only for functions. With `argumentNames` given: exactly the pairs that are arguments. Without: every pair that could
+   * be one (also those that are in `where` as filters). Repeated keys are kept, in order (variadic arguments).
+   */
+  readonly args: readonly Pair[];
+  /** All pairs as sent, reserved keys included, so that a planner can parse again once it knows the function. */
+  readonly pairs: readonly Pair[];
+}
