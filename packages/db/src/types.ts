@@ -1,0 +1,162 @@
+/**
+ * The words of this package.
+ *
+ *   slot      one `postgres({ max: 1 })` client, with a generation; discarded the moment its connection closes
+ *   lease     the exclusive use of a slot, until released or until its connection dies
+ *   pool      the slots for one purpose on one server: `write`, `read:<replica>`, `analytics`, `admin`
+ *   holder    who holds a lease: route, statement, since when
+ *   identity  the Postgres role and the JWT claims that a statement runs under
+ *   router    chooses the server of a read: a replica that has replayed far enough, else the primary
+ */
+import type { Lsn, PoolStats, ReplicaStats, Tidemark } from '@tidemark/contracts';
+
+/** Sent as text: objects as JSON, arrays as Postgres array literals, bytes as hex. */
+export type Param = string | number | boolean | bigint | null | undefined | Uint8Array | Date | Param[] | object;
+
+export interface Statement {
+  /** SQL with `$1`…; prepared on the connection unless `prepare` is false. */
+  text: string;
+  params?: readonly Param[];
+  /** Default true. False for texts that will not be seen again. */
+  prepare?: boolean;
+}
+
+/** int2/int4/oid/float as number, bool as boolean, json as parsed, everything else (int8, numeric, dates, arrays) as text. */
+// biome-ignore lint/suspicious/noExplicitAny: a row's type is the caller's statement.
+export type Row = Record<string, any>;
+export interface Rows<R extends Row = Row> extends Array<R> {
+  /** Rows affected or returned, from the command tag. */
+  count: number;
+}
+
+/** A Postgres role and the claims that policies see as `current_setting('request.jwt.claims', true)`. */
+export interface Identity {
+  role: string;
+  /** JSON text. */
+  claims: string;
+  /** More settings for the transaction, such as `request.headers`. */
+  settings?: Readonly<Record<string, string>>;
+}
+
+export interface Holder {
+  /** The route template or job that asked, such as `GET /rest/v1/:table`. */
+  route?: string;
+  trace?: string;
+}
+
+export interface QueryOptions {
+  holder?: Holder;
+  /** Most time to wait for a slot, ms; default the pool's `acquireTimeoutMs`. */
+  acquireTimeoutMs?: number;
+  /** Most time for the statement, ms; the connection is discarded after it. Default the pool's `statementTimeoutMs`. */
+  timeoutMs?: number;
+}
+
+export interface TransactionOptions extends QueryOptions {
+  identity?: Identity;
+  readOnly?: boolean;
+  isolation?: 'read committed' | 'repeatable read' | 'serializable';
+}
+
+/** The use of one open transaction. Statements sent in one tick are pipelined, in order. */
+export interface Transaction {
+  query<R extends Row = Row>(text: string, params?: readonly Param[]): Promise<Rows<R>>;
+}
+
+export interface Pool {
+  readonly name: string;
+  /** One statement in a transaction of its own, as the pool's own user. */
+  query<R extends Row = Row>(text: string, params?: readonly Param[], options?: QueryOptions): Promise<Rows<R>>;
+  /**
+   * Runs `work` between BEGIN and COMMIT on one slot; ROLLBACK when it throws.
+   * Rejects with DB_CONNECTION_LOST when the connection dies; then the outcome of a COMMIT already sent is unknown.
+   */
+  transaction<T>(work: (tx: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>;
+  stats(): PoolStats;
+  /** Waits for leases up to the deadline, then discards every slot. */
+  close(deadlineMs?: number): Promise<void>;
+}
+
+export interface ReadRequest extends QueryOptions {
+  identity: Identity;
+  statement: Statement;
+  /** Answer from a server that reflects at least this; throws DB_EPOCH_CHANGED when it is of another epoch. */
+  tidemark?: Tidemark;
+}
+
+export interface ReadResult<R extends Row = Row> {
+  rows: Rows<R>;
+  /** A position that the rows reflect: at least the one asked for. Never overstated. */
+  tidemark: Tidemark;
+  source: 'replica' | 'primary';
+  /** The pool that answered, such as `read:replica1`. */
+  server: string;
+}
+
+export interface WriteRequest extends QueryOptions {
+  identity: Identity;
+  /** Run in order in one transaction: all or nothing. */
+  statements: readonly Statement[];
+  /** Execute, answer, then roll back (`Prefer: tx=rollback`). */
+  rollback?: boolean;
+}
+
+export interface WriteResult {
+  /** One for each statement. */
+  results: Rows[];
+  /** The end of this transaction in the WAL, or a little past it. */
+  tidemark: Tidemark;
+}
+
+export interface Database {
+  readonly pools: { readonly write: Pool; readonly analytics: Pool; readonly admin: Pool; readonly reads: readonly Pool[] };
+  read<R extends Row = Row>(request: ReadRequest): Promise<ReadResult<R>>;
+  write(request: WriteRequest): Promise<WriteResult>;
+  /** The epoch in force; re-read when the relay mints a new one. */
+  epoch(): string;
+  /** The primary's WAL position, as last polled. */
+  primaryLsn(): Lsn;
+  poolStats(): PoolStats[];
+  replicaStats(): ReplicaStats[];
+  /** Reads by where they were answered. */
+  readStats(): { replicaTotal: number; primaryTotal: number; cacheTotal: number; waitedTotal: number };
+  /** Undefined when reads and writes can be served, else why not. */
+  problem(): string | undefined;
+  close(deadlineMs?: number): Promise<void>;
+}
+
+export interface PoolOptions {
+  min: number;
+  max: number;
+  /** Most requests waiting for a slot; one more is refused at once with DB_POOL_FULL. */
+  waitingLimit: number;
+  acquireTimeoutMs: number;
+  connectTimeoutMs: number;
+  statementTimeoutMs: number;
+  idleTimeoutMs: number;
+  /** A slot is replaced after this long, ± 10 %. */
+  lifetimeMs: number;
+  /** A lease held longer is reported as a leak. */
+  leakThresholdMs: number;
+}
+
+export interface DatabaseOptions {
+  primaryUrl: string;
+  replicaUrls?: readonly string[];
+  /** Shown in pg_stat_activity. */
+  applicationName: string;
+  pools?: { [K in 'write' | 'read' | 'analytics' | 'admin']?: Partial<PoolOptions> };
+  observe?: (event: DbEvent) => void;
+}
+
+export type DbEvent =
+  | { type: 'db.connected'; pool: string; ms: number }
+  | { type: 'db.connect_failed'; pool: string; error: Error }
+  | { type: 'db.connection_lost'; pool: string; pending: number; error: Error }
+  | { type: 'db.refused'; pool: string; waiting: number }
+  | { type: 'db.acquire_timeout'; pool: string; waitedMs: number }
+  | { type: 'db.leak'; pool: string; heldMs: number; holder: Holder; stack: string | undefined }
+  | { type: 'db.statement_overrun'; pool: string; ms: number; holder: Holder }
+  | { type: 'db.replica_unhealthy'; replica: string; reason: string }
+  | { type: 'db.replica_healthy'; replica: string }
+  | { type: 'db.epoch_changed'; from: string; to: string };
