@@ -128,8 +128,10 @@ export interface FtsFilter {
 export type Filter = CompareFilter | InFilter | IsFilter | FtsFilter;
 
 /** `and=(…)`, `not.or=(…)`, `and(…)` inside a group. Never empty. */
-export interface Group {
-  readonly kind: 'and' | 'or';
+export type Group = GroupOf<'and'> | GroupOf<'or'>;
+
+export interface GroupOf<Kind> {
+  readonly kind: Kind;
   readonly negate: boolean;
   readonly conditions: readonly Condition[];
 }

@@ -1,0 +1,253 @@
+/** The whole query string: sorts the parameters out, parses each, and hangs them on their levels. */
+import type { Condition, Field, Filter, OrderTerm, Pair, Query } from './ast.ts';
+import { errors, postgrest } from './errors.ts';
+import { FILTER_HINT, parseOperation } from './filter.ts';
+import { freezeQuery } from './freeze.ts';
+import { Budget, type DraftLevel, findEmbed, levelAt } from './levels.ts';
+import { LIMITS, type Limits } from './limits.ts';
+import { parseGroup } from './logic.ts';
+import { parseOrder } from './order.ts';
+import { readPairs } from './pairs.ts';
+import { parseEmbedPath, parseFilterKey, parseLogicKey } from './paths.ts';
+import { Scanner } from './scanner.ts';
+import { parseSelect } from './select.ts';
+
+export interface ParseOptions {
+  /** `function` for `/rpc/…` by GET, where a pair may be an argument. Default `table`. */
+  target?: 'table' | 'function';
+  /**
+   * Names of the arguments of the function that was chosen. Without it, every pair that could be an argument is listed in
+   * `args`, and one that is no valid filter is no error.
+   */
+  argumentNames?: ReadonlySet<string>;
+  /** Default `LIMITS`. */
+  limits?: Limits;
+}
+
+type Role = 'select' | 'columns' | 'on_conflict' | 'order' | 'limit' | 'offset' | 'logic' | 'cursor' | 'filter';
+
+const COLUMNS_HINT =
+  'Write column names separated by commas, for example columns=id,name; others than letters, digits, _, $ and - in double quotes.';
+
+/**
+ * Parses a PostgREST query string. Pure; linear in the length of its input, and bounded by `LIMITS`.
+ *
+ * @param search the raw query string as in the URL, with or without `?` and still percent-encoded, or the pairs of an
+ *   earlier query (`query.pairs`), to parse it again as a call of a known function.
+ * @throws TidemarkError and nothing else: PGRST100 (malformed), PGRST103 (limit or offset), PGRST108 (path to a table that
+ *   is not embedded), PGRST120 (filter on an embed), QUERY_TOO_LONG, QUERY_TOO_COMPLEX, QUERY_DUPLICATE (a parameter that
+ *   may come once came twice with two values), QUERY_BAD_TEXT, QUERY_BAD_CURSOR
+ */
+export function parseQuery(search: string | readonly Pair[], options: ParseOptions = {}): Query {
+  const limits = options.limits ?? LIMITS;
+  const pairs = typeof search === 'string' ? readPairs(search, limits) : [...search];
+  const query = new QueryParser(pairs, options, limits);
+  return freezeQuery(query.parse());
+}
+
+class QueryParser {
+  readonly #pairs: readonly Pair[];
+  readonly #names: ReadonlySet<string> | undefined;
+  readonly #isFunction: boolean;
+  readonly #limits: Limits;
+  readonly #budget: Budget;
+  readonly #once = new Map<string, string>();
+  readonly #args: Pair[] = [];
+  readonly #root: DraftLevel = { select: [{ kind: 'star' }], where: [], order: [], limit: null, offset: 0 };
+  #columns: string[] | null = null;
+  #onConflict: string[] | null = null;
+  #cursors: { after: string | null; tidemark: string | null } = { after: null, tidemark: null };
+
+  constructor(pairs: readonly Pair[], options: ParseOptions, limits: Limits) {
+    this.#pairs = pairs;
+    this.#isFunction = options.target === 'function';
+    this.#names = options.argumentNames;
+    this.#limits = limits;
+    this.#budget = new Budget(limits);
+  }
+
+  parse(): Query {
+    // The select list comes first: it makes the levels that the other parameters belong to.
+    for (const [key, value] of this.#pairs) {
+      if (key === 'select' && this.#first(key, value)) this.#root.select = parseSelect(value, this.#budget);
+    }
+    for (const pair of this.#pairs) this.#take(pair);
+    return {
+      ...this.#root,
+      columns: this.#columns,
+      onConflict: this.#onConflict,
+      ...this.#cursors,
+      args: this.#args,
+      pairs: this.#pairs,
+    };
+  }
+
+  #take(pair: Pair): void {
+    const [key, value] = pair;
+    const role = roleOf(key, value);
+    if (this.#isFunction && (role === 'filter' || role === 'cursor')) {
+      if (this.#names?.has(key)) {
+        this.#args.push(pair);
+        return;
+      }
+      if (!this.#names) {
+        this.#args.push(pair);
+        if (!isOperation(value) && !(role === 'cursor' && isCursor(value))) return;
+      }
+    }
+    switch (role) {
+      case 'select':
+        return;
+      case 'columns':
+        if (this.#first(key, value)) this.#columns = parseNames(value, 'columns parameter', this.#limits);
+        return;
+      case 'on_conflict':
+        if (this.#first(key, value)) this.#onConflict = parseNames(value, 'on_conflict parameter', this.#limits);
+        return;
+      case 'order':
+        if (this.#first(key, value)) this.#order(key, parseOrder(value, this.#limits));
+        return;
+      case 'limit':
+      case 'offset':
+        if (this.#first(key, value)) this.#level(key)[role] = parseRowCount(role, value, this.#limits);
+        return;
+      case 'cursor':
+        if (this.#first(key, value)) this.#cursors[key as 'after' | 'tidemark'] = parseCursor(key, value);
+        return;
+      case 'logic': {
+        const { path, negate, kind } = parseLogicKey(key, this.#limits);
+        const group = parseGroup(kind, negate, value, this.#budget);
+        this.#where(levelAt(this.#root, path), group);
+        return;
+      }
+      case 'filter': {
+        const { path, field } = parseFilterKey(key, this.#limits);
+        const input = new Scanner(value, 'filter', FILTER_HINT, this.#limits);
+        this.#budget.condition();
+        const filter = parseOperation(input, field, 'parameter');
+        input.expectEnd();
+        this.#where(levelAt(this.#root, path), filter);
+      }
+    }
+  }
+
+  #where(level: DraftLevel, condition: Condition): void {
+    level.where.push(withEmbedNulls(level, condition));
+  }
+
+  #order(key: string, terms: OrderTerm[]): void {
+    const level = this.#level(key);
+    for (const { related } of terms) {
+      if (related !== null && !findEmbed(level, related)) throw postgrest.PGRST108({ name: related });
+    }
+    level.order = terms;
+  }
+
+  #level(key: string): DraftLevel {
+    return levelAt(this.#root, parseEmbedPath(key, this.#limits));
+  }
+
+  /** True the first time; false for the same value again. @throws QUERY_DUPLICATE for another value */
+  #first(key: string, value: string): boolean {
+    const first = this.#once.get(key);
+    if (first === undefined) {
+      this.#once.set(key, value);
+      return true;
+    }
+    if (first !== value) throw errors.DUPLICATE({ key, first, second: value });
+    return false;
+  }
+}
+
+function roleOf(key: string, value: string): Role {
+  switch (key.slice(key.lastIndexOf('.') + 1)) {
+    case 'and':
+    case 'or':
+      return 'logic';
+    case 'order':
+      return 'order';
+    case 'limit':
+      return 'limit';
+    case 'offset':
+      return 'offset';
+  }
+  switch (key) {
+    case 'select':
+    case 'columns':
+    case 'on_conflict':
+      return key;
+    // A table may have columns of these names: neither a cursor nor a tidemark looks like a filter.
+    case 'after':
+    case 'tidemark':
+      return isOperation(value) ? 'filter' : 'cursor';
+    default:
+      return 'filter';
+  }
+}
+
+/** `op.…`, `not.op.…` or `op(…).…`: what PostgREST's own test for an argument that is a filter looks at. */
+function isOperation(value: string): boolean {
+  return /^(?:not\.)?(?:(?:neq|isdistinct|in|is|cs|cd|ov|sl|sr|nxr|nxl|adj)\.|(?:[gl]te?|eq|i?like|i?match)(?:\((?:any|all)\))?\.|(?:pl|ph|w)?fts(?:\([\p{L}\p{M}\p{N}_$ ]+\))?\.)/u.test(
+    value,
+  );
+}
+
+function isCursor(value: string): boolean {
+  return /^[A-Za-z0-9_~-]{1,4096}$/.test(value);
+}
+
+function parseCursor(key: string, value: string): string {
+  if (!isCursor(value)) throw errors.BAD_CURSOR({ key, value });
+  return value;
+}
+
+function parseNames(text: string, what: string, limits: Limits): string[] {
+  const input = new Scanner(text, what, COLUMNS_HINT, limits);
+  const names = new Set<string>();
+  do {
+    input.space();
+    names.add(input.fieldName());
+    if (names.size > limits.listItems) throw errors.TOO_COMPLEX({ limit: 'listItems', max: limits.listItems });
+  } while (input.lexeme(','));
+  input.expectEnd('"," or end of input');
+  return [...names];
+}
+
+function parseRowCount(role: 'limit' | 'offset', value: string, limits: Limits): number {
+  const name = role === 'limit' ? 'Limit' : 'Offset';
+  if (/^-[0-9]+$/.test(value)) {
+    throw postgrest.PGRST103({ details: `${name} should be greater than or equal to zero.` });
+  }
+  if (!/^[0-9]+$/.test(value)) {
+    const input = new Scanner(value, role, `Give ${role} as a whole number of rows, for example ${role}=20.`, limits);
+    input.pos = /^[0-9]*/.exec(value)![0].length;
+    input.fail('digit');
+  }
+  const rows = Number(value);
+  if (!Number.isSafeInteger(rows)) {
+    throw postgrest.PGRST103({ details: `${name} should be at most ${Number.MAX_SAFE_INTEGER}.` });
+  }
+  return rows;
+}
+
+/** Turns `rel=is.null` into the null test of an embed where `rel` is embedded at this level. */
+function withEmbedNulls(level: DraftLevel, condition: Condition): Condition {
+  if (condition.kind === 'and' || condition.kind === 'or') {
+    return { ...condition, conditions: condition.conditions.map((inner) => withEmbedNulls(level, inner)) };
+  }
+  if (condition.kind === 'embed-null' || !namesEmbed(level, condition.field)) return condition;
+  return embedNull(condition);
+}
+
+function namesEmbed(level: DraftLevel, field: Field): boolean {
+  if (field.json.length > 0) return false;
+  return level.select.some((node) => node.kind === 'embed' && (node.alias ?? node.name) === field.name);
+}
+
+function embedNull(filter: Filter): Condition {
+  const embed = filter.field.name;
+  if (filter.kind !== 'is' || (filter.value !== 'null' && filter.value !== 'not_null')) {
+    throw postgrest.PGRST120({ name: embed });
+  }
+  return { kind: 'embed-null', embed, negate: filter.negate !== (filter.value === 'not_null') };
+}
