@@ -1,1 +1,14 @@
-export {};
+export { errors } from './errors.ts';
+export { installCommand } from './nats-binary.ts';
+export type { NatsLimits, NatsNode } from './nats-node.ts';
+export { type PostgresNode, type StopMode, withClient } from './postgres-node.ts';
+export type { ReplicaNode } from './replica.ts';
+export type { UnexpectedExit } from './server-process.ts';
+export { type Stack, type StackOptions, startStack } from './stack.ts';
+export {
+  type DatabaseOptions,
+  describeForTests,
+  type TestDatabase,
+  TestStack,
+  useTestStack,
+} from './test-stack.ts';

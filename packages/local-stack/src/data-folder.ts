@@ -1,0 +1,166 @@
+/** Data folders of Postgres: made, checked, copied. A folder appears under its name only when it is whole. */
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { chown, copyFile, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { errors } from './errors.ts';
+import { folderError, makeServerFolder } from './home-folder.ts';
+import type { PostgresBinaries } from './postgres-binaries.ts';
+import { startError } from './postgres-log.ts';
+import { asUser, type User } from './unprivileged-user.ts';
+
+/** Size of global/pg_control, fixed since Postgres 8 (PG_CONTROL_FILE_SIZE in catalog/pg_control.h). */
+const CONTROL_BYTES = 8192;
+
+/** Whether there is anything at all: an absent or empty folder may be filled. */
+export function isEmpty(folder: string): boolean {
+  try {
+    return !existsSync(folder) || readdirSync(folder).length === 0;
+  } catch (cause) {
+    throw folderError('Postgres', folder, cause);
+  }
+}
+
+/** @throws STACK_DATA_DAMAGED, STACK_DATA_OTHER_VERSION, STACK_PERMISSION_DENIED; checksums are Postgres's to check */
+export function checkDataFolder(folder: string, binaries: PostgresBinaries): void {
+  const reason = (text: string) => errors.DATA_DAMAGED({ folder, reason: text });
+  const versionFile = join(folder, 'PG_VERSION');
+  const control = join(folder, 'global', 'pg_control');
+  try {
+    if (!statSync(folder).isDirectory()) throw reason('it is not a folder');
+    if (!existsSync(versionFile)) throw reason('PG_VERSION is missing');
+    const found = readFileSync(versionFile, 'utf8').trim();
+    if (!/^\d+(\.\d+)?$/.test(found)) throw reason(`PG_VERSION says '${found.slice(0, 40)}', not a version`);
+    if (found !== binaries.major) throw errors.DATA_OTHER_VERSION({ folder, found, expected: binaries.major });
+    if (!existsSync(control)) throw reason('global/pg_control is missing');
+    const { size } = statSync(control);
+    if (size !== CONTROL_BYTES) throw reason(`global/pg_control has ${size} bytes, not ${CONTROL_BYTES}`);
+  } catch (cause) {
+    throw folderError('Postgres', folder, cause);
+  }
+}
+
+/** The identifier that a primary shares with its replicas and nobody else: the first 8 bytes of pg_control. */
+export function systemIdentifier(folder: string): string {
+  return readFileSync(join(folder, 'global', 'pg_control'))
+    .subarray(0, 8)
+    .toString('hex');
+}
+
+/** Makes a new cluster in `folder` (about a second): UTF-8, C.UTF-8 order, page checksums; `finish` completes it. */
+export async function initialise(
+  folder: string,
+  binaries: PostgresBinaries,
+  user: User | undefined,
+  durable: boolean,
+  finish: (fresh: string) => Promise<void>,
+): Promise<void> {
+  await inPlace(folder, user, async (fresh) => {
+    const args = ['-D', fresh, '-U', 'postgres', '--encoding=UTF8', '--locale-provider=builtin'];
+    args.push('--builtin-locale=C.UTF-8', '--lc-collate=C', `--lc-ctype=${CTYPE}`, '--no-instructions');
+    // The passwords are set before the first start, and pg_hba.conf is ours: `trust` here never takes effect.
+    args.push('--auth=trust', '--lc-messages=C', '--text-search-config=english');
+    if (!durable) args.push('--no-sync');
+    const { code, output } = await run(binaries.initdb, args, '', user, fresh);
+    if (code === 0) return finish(fresh);
+    throw startError({ what: 'initdb', folder, log: output.slice(-4096), port: 0, holder: () => '' });
+  });
+}
+
+/** Character classes for full-text search; macOS has no C.UTF-8, but the same under another name. */
+const CTYPE = process.platform === 'darwin' ? 'UTF-8' : 'C.UTF-8';
+
+/** Runs statements (one a line) on a stopped cluster, without network or password: `postgres --single`. */
+export async function runSingleUser(
+  folder: string,
+  binaries: PostgresBinaries,
+  user: User | undefined,
+  statements: string[],
+): Promise<void> {
+  const args = ['--single', '-D', folder, '-c', 'shared_preload_libraries=', 'postgres'];
+  const { code, output } = await run(binaries.postgres, args, `${statements.join('\n')}\n`, user, folder);
+  if (code === 0 && !/^.*(ERROR|FATAL|PANIC): .*/m.test(output)) return;
+  throw startError({ what: 'Postgres (single-user)', folder, log: output.slice(-4096), port: 0, holder: () => '' });
+}
+
+function run(
+  command: string,
+  args: string[],
+  input: string,
+  user: User | undefined,
+  folder: string,
+): Promise<{ code: number | null; output: string }> {
+  return new Promise((resolve, reject) => {
+    const env = { PATH: process.env.PATH ?? '', LC_ALL: 'C', TZ: 'UTC' };
+    const child = spawn(command, args, { ...asUser(user), cwd: '/', env });
+    let output = '';
+    const gather = (chunk: Buffer) => {
+      output = (output + chunk).slice(-65_536);
+    };
+    child.stdout.on('data', gather);
+    child.stderr.on('data', gather);
+    child.once('error', (cause) => reject(folderError(basename(command), folder, cause)));
+    child.once('close', (code) => resolve({ code, output }));
+    child.stdin.on('error', () => {}); // EPIPE when it ended early: its exit code tells
+    child.stdin.end(input);
+  });
+}
+
+/** What a copy of a data folder leaves out (continuous archiving, "Making a base backup", in Postgres's manual). */
+const EMPTIED = ['pg_dynshmem', 'pg_notify', 'pg_replslot', 'pg_serial', 'pg_snapshots', 'pg_stat_tmp', 'pg_subtrans'];
+const LEFT_OUT =
+  /^(postmaster\.(pid|opts)|pg_internal\.init.*|pgsql_tmp.*|backup_label.*|tablespace_map.*|standby\.signal)$/;
+
+/** Copies a data folder, running or not. `withWal` only when it is stopped: a running one's WAL comes by streaming. */
+export async function copyDataFolder(
+  from: string,
+  to: string,
+  user: User | undefined,
+  withWal: boolean,
+  finish: (fresh: string) => Promise<void>,
+): Promise<void> {
+  const emptied = new Set(withWal ? EMPTIED : [...EMPTIED, 'pg_wal']);
+  const copy = async (source: string, target: string, contents: boolean): Promise<void> => {
+    for (const entry of await readdir(source, { withFileTypes: true })) {
+      if (LEFT_OUT.test(entry.name)) continue;
+      const path = join(target, entry.name);
+      if (entry.isDirectory()) {
+        await mkdir(path, { mode: 0o700 });
+        await copy(join(source, entry.name), path, contents && !emptied.has(entry.name));
+      } else if (entry.isFile() && contents) {
+        if (!(await copyIfThere(join(source, entry.name), path))) continue;
+      } else continue;
+      if (user) await chown(path, user.uid, user.gid);
+    }
+  };
+  await inPlace(to, user, async (fresh) => {
+    await copy(from, fresh, true);
+    await finish(fresh);
+  });
+}
+
+/** A running Postgres drops files while they are being copied; its WAL says so, and replay does not miss them. */
+async function copyIfThere(from: string, to: string): Promise<boolean> {
+  try {
+    await copyFile(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/** Lets `fill` work in a folder beside `folder`, and renames it when that succeeded. What lay there before is gone then. */
+async function inPlace(folder: string, user: User | undefined, fill: (fresh: string) => Promise<void>): Promise<void> {
+  const fresh = join(dirname(folder), `${basename(folder)}.new`);
+  try {
+    await rm(fresh, { recursive: true, force: true });
+    await makeServerFolder(fresh, user);
+    await fill(fresh);
+    await rm(folder, { recursive: true, force: true });
+    await rename(fresh, folder);
+  } catch (cause) {
+    await rm(fresh, { recursive: true, force: true });
+    throw folderError('Postgres', folder, cause);
+  }
+}

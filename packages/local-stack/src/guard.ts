@@ -1,0 +1,126 @@
+/**
+ * Servers that die with us, also after kill -9. Each is the child of a small shell, which holds the reading end of a
+ * pipe from this process: when the pipe closes, for whatever reason, the shell stops the server and ends. Being its
+ * parent, the shell cannot hit a stranger that got the server's process id. Shell and server are in a session of their
+ * own, so a Ctrl-C in the terminal reaches neither: the order in which things stop is ours.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { isAlive, processTree, signalAll } from './running-processes.ts';
+import { asUser, type User } from './unprivileged-user.ts';
+import { waitUntil } from './wait-until.ts';
+
+/**
+ * $1 soft signal, $2 seconds until the hard one, $3 hard signal, then the command. Standard input is the pipe, descriptor
+ * 3 gets the server's process id. Stopped (SIGSTOP) processes are woken first, or no signal but KILL would reach them.
+ */
+const SCRIPT = `
+soft=$1 grace=$2 hard=$3; shift 3
+exec 4<&0 0</dev/null
+"$@" 3>&- 4<&- &
+server=$!
+echo "$server" >&3
+exec 3>&-
+(
+  read -r _ <&4
+  children=$(cat "/proc/$server/task/$server/children" 2>/dev/null || pgrep -P "$server")
+  kill -CONT $server $children 2>/dev/null
+  kill -"$soft" $server 2>/dev/null
+  while [ "$grace" -gt 0 ] && kill -0 $server 2>/dev/null; do sleep 1; grace=$((grace - 1)); done
+  kill -"$hard" $server 2>/dev/null
+  sleep 6
+  kill -KILL $server $children 2>/dev/null
+) &
+watch=$!
+exec 4<&-
+wait $server; code=$?
+kill $watch 2>/dev/null
+exit $code
+`;
+
+export interface GuardedCommand {
+  command: string;
+  args: string[];
+  /** Working folder of the server; must be one that `user` can enter. */
+  cwd: string;
+  user: User | undefined;
+  /** Where stdout and stderr go. */
+  logFd: number;
+  env: Record<string, string>;
+  /** What the guard sends when this process is gone. */
+  soft: 'INT' | 'TERM';
+  hard: 'QUIT' | 'KILL';
+  graceSeconds: number;
+}
+
+export interface Exit {
+  /** Exit code as a shell reports it: 128 + signal number after a signal. */
+  code: number;
+}
+
+export class GuardedProcess {
+  readonly pid: number;
+  readonly exited: Promise<Exit>;
+  readonly #guard: ChildProcess;
+  #exit: Exit | undefined;
+
+  constructor(pid: number, guard: ChildProcess, exited: Promise<Exit>) {
+    this.pid = pid;
+    this.#guard = guard;
+    this.exited = exited.then((exit) => {
+      this.#exit = exit;
+      // Someone killed the guard: without it the server would outlive us unnoticed.
+      if (isAlive(pid) && exit.code !== 0 && this.#guard.signalCode) signalAll(processTree(pid), 'SIGKILL');
+      return exit;
+    });
+  }
+
+  get running(): boolean {
+    return this.#exit === undefined;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    if (this.running) signalAll([this.pid], signal);
+  }
+
+  signalTree(signal: NodeJS.Signals): void {
+    if (this.running) signalAll(processTree(this.pid), signal);
+  }
+
+  /** Waits for the end. Returns false when `limitMs` was not enough. */
+  async ended(limitMs: number): Promise<boolean> {
+    return (await waitUntil(() => !this.running, limitMs)) === true;
+  }
+}
+
+/**
+ * Starts a command under a guard. It keeps neither this process's event loop alive nor itself alive without it.
+ * @throws what spawn reports when not even the shell can be started
+ */
+export async function spawnGuarded(options: GuardedCommand): Promise<GuardedProcess> {
+  const { soft, graceSeconds, hard } = options;
+  const args = ['-c', SCRIPT, 'tidemark-guard', soft, String(graceSeconds), hard, options.command, ...options.args];
+  const guard = spawn('/bin/sh', args, {
+    ...asUser(options.user),
+    cwd: options.cwd,
+    env: options.env,
+    detached: true,
+    stdio: ['pipe', options.logFd, options.logFd, 'pipe'],
+  });
+  const exited = new Promise<Exit>((resolve) => {
+    guard.once('exit', (code, signal) => resolve({ code: code ?? (signal ? 128 : 0) }));
+  });
+  const failed = new Promise<never>((_, reject) => guard.once('error', reject));
+  if (guard.pid === undefined) return failed;
+  const pid = await readPid(guard.stdio[3] as Readable);
+  guard.stdin?.on('error', () => {}); // EPIPE of a guard that ended: `exited` tells
+  guard.unref();
+  (guard.stdin as unknown as { unref?: () => void } | null)?.unref?.();
+  return new GuardedProcess(pid, guard, exited);
+}
+
+async function readPid(stream: Readable): Promise<number> {
+  let text = '';
+  for await (const chunk of stream) text += String(chunk);
+  return Number(text.trim());
+}

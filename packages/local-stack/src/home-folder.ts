@@ -1,0 +1,111 @@
+/**
+ * The home folder of a stack (TIDEMARK_HOME, `.tidemark/`) and the place of its data. They are the same, except when we
+ * are root and the home lies where the unprivileged user cannot go (/root/x): then the data is in
+ * /var/lib/tidemark/<hash of the home's path>, and `data-folder.txt` in the home says so.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { chmod, chown } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TidemarkError } from '@tidemark/contracts';
+import { errors } from './errors.ts';
+import { canEnter, type User } from './unprivileged-user.ts';
+
+export interface HomeFolder {
+  /** Absolute, links resolved. */
+  home: string;
+  /** Holds primary/, replica/, nats/ and log/. */
+  data: string;
+}
+
+const FAR_DATA = '/var/lib/tidemark';
+const POINTER = 'data-folder.txt';
+
+/** Makes the folders. @throws STACK_PERMISSION_DENIED, STACK_DISK_FULL, STACK_FOLDER_UNREACHABLE */
+export async function openHome(
+  wanted: string,
+  user: User | undefined,
+  onProgress: (line: string) => void,
+): Promise<HomeFolder> {
+  makeFolder(wanted, user ? 0o711 : 0o700);
+  const home = realpathSync(wanted);
+  const data = await chooseData(home, user, onProgress);
+  for (const folder of [data, join(data, 'log')]) makeFolder(folder, user ? 0o711 : 0o700);
+  return { home, data };
+}
+
+async function chooseData(home: string, user: User | undefined, onProgress: (line: string) => void): Promise<string> {
+  if (!user) return home;
+  const pointer = join(home, POINTER);
+  if (existsSync(pointer)) {
+    const recorded = readFileSync(pointer, 'utf8').trim();
+    if (recorded.startsWith(`${FAR_DATA}/`)) return recorded;
+    throw errors.DATA_DAMAGED({ folder: home, reason: `${pointer} names '${recorded}', not a folder in ${FAR_DATA}` });
+  }
+  if (canEnter(user, home)) return home;
+  // The home is ours to open; its parents are not. Passing through (x) is not reading: secrets in it are mode 600.
+  await chmod(home, statSync(home).mode | 0o011);
+  if (canEnter(user, home)) return home;
+
+  const data = join(FAR_DATA, createHash('sha256').update(home).digest('hex').slice(0, 16));
+  makeFolder(data, 0o711);
+  if (!canEnter(user, data)) {
+    throw errors.FOLDER_UNREACHABLE({ folder: data, user: user.name, reason: 'a parent folder does not let it pass' });
+  }
+  writeFileSync(join(data, 'home.txt'), `${home}\n`);
+  writeFileSync(pointer, `${data}\n`);
+  onProgress(`${home} is out of reach of the user ${user.name}: the data goes to ${data}`);
+  return data;
+}
+
+function makeFolder(folder: string, mode: number): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode });
+  } catch (cause) {
+    throw folderError('the stack', folder, cause);
+  }
+}
+
+/** The error for a file operation that the system refused. */
+export function folderError(what: string, folder: string, cause: unknown): Error {
+  if (cause instanceof TidemarkError) return cause;
+  const { code, message } = cause as NodeJS.ErrnoException;
+  if (code === 'ENOSPC' || code === 'EDQUOT') return errors.DISK_FULL({ what, folder, log: message }, { cause });
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+    return errors.PERMISSION_DENIED({ what, folder, log: message }, { cause });
+  }
+  if (code === undefined) return cause as Error;
+  return errors.START_FAILED({ what, folder, log: message }, { cause });
+}
+
+/** Makes a folder that belongs to the user the server runs as, with mode 700 as Postgres demands. */
+export async function makeServerFolder(folder: string, user: User | undefined): Promise<void> {
+  makeFolder(folder, 0o700);
+  await chmod(folder, 0o700);
+  if (user) await chown(folder, user.uid, user.gid);
+}
+
+export interface Passwords {
+  /** Of the superuser `postgres`. */
+  superuser: string;
+  /** Of the role that the replica connects as. */
+  replicator: string;
+}
+
+/** Reads or makes `postgres-passwords.json` (mode 600). `fresh` says that the server does not know them yet. */
+export function readPasswords(home: string): { passwords: Passwords; fresh: boolean } {
+  const file = join(home, 'postgres-passwords.json');
+  try {
+    if (existsSync(file)) {
+      const { superuser, replicator } = JSON.parse(readFileSync(file, 'utf8')) as Partial<Passwords>;
+      if (superuser && replicator) return { passwords: { superuser, replicator }, fresh: false };
+    }
+    const secret = () => randomBytes(24).toString('hex');
+    const passwords = { superuser: secret(), replicator: secret() };
+    writeFileSync(file, `${JSON.stringify(passwords, null, 2)}\n`, { mode: 0o600 });
+    return { passwords, fresh: true };
+  } catch (cause) {
+    if (cause instanceof SyntaxError) throw errors.DATA_DAMAGED({ folder: file, reason: 'it is not JSON' }, { cause });
+    throw folderError('the stack', home, cause);
+  }
+}

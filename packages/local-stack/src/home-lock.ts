@@ -1,0 +1,79 @@
+/** One stack per home folder: a lock file that names its owner, and that a dead owner does not keep. */
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { errors } from './errors.ts';
+import { folderError } from './home-folder.ts';
+import { commandLine, isAlive, startTime } from './running-processes.ts';
+
+interface Owner {
+  pid: number;
+  /** Tells the owner from a later process with the same id (after a reboot, in a container). */
+  started: string;
+}
+
+export interface HomeLock {
+  release(): void;
+}
+
+/** Takes `<home>/stack.lock`. @throws STACK_DATA_IN_USE when a living process holds it */
+export function lockHome(home: string): HomeLock {
+  const path = join(home, 'stack.lock');
+  const mine = `${path}.${process.pid}`;
+  const owner: Owner = { pid: process.pid, started: startTime(process.pid) ?? '' };
+  const text = JSON.stringify(owner);
+  try {
+    writeFileSync(mine, text);
+    while (!tryLink(mine, path)) clearStale(home, path);
+  } catch (cause) {
+    throw folderError('the stack', home, cause);
+  } finally {
+    rmSync(mine, { force: true });
+  }
+  return {
+    release: () => {
+      if (read(path) === text) rmSync(path, { force: true });
+    },
+  };
+}
+
+/** A hard link appears at once with its content, and fails when the name is taken. */
+function tryLink(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+function clearStale(home: string, path: string): void {
+  const text = read(path);
+  if (text === undefined) return;
+  const owner = parse(text);
+  if (owner && isAlive(owner.pid) && startTime(owner.pid) === owner.started) {
+    throw errors.DATA_IN_USE({ folder: home, pid: owner.pid, command: commandLine(owner.pid) });
+  }
+  // Two starters may both see the stale lock: moved aside first, so that the slower one notices if it moved a new one.
+  const aside = `${path}.stale.${process.pid}`;
+  renameSync(path, aside);
+  if (read(aside) !== text) tryLink(aside, path);
+  rmSync(aside, { force: true });
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function parse(text: string): Owner | undefined {
+  try {
+    return JSON.parse(text) as Owner;
+  } catch {
+    return undefined; // cut short by a full disk: nobody holds it
+  }
+}

@@ -1,0 +1,67 @@
+/** The only file that reads Postgres's and NATS's texts: what a log of a failed start means. */
+import { errors } from './errors.ts';
+
+export interface FailedStart {
+  what: string;
+  folder: string;
+  log: string;
+  port: number;
+  /** Who has the port, asked only when the log says that it is taken. */
+  holder: () => string;
+}
+
+/** The error for a server that ended while it was starting. */
+export function startError(failed: FailedStart): Error {
+  const { what, folder, log, port } = failed;
+  if (/address already in use/i.test(log)) return errors.PORT_IN_USE({ what, port, holder: failed.holder() });
+  if (/No space left on device|Disk quota exceeded/i.test(log)) return errors.DISK_FULL({ what, folder, log });
+  if (/Permission denied|Read-only file system|has wrong ownership|has invalid permissions/i.test(log)) {
+    return errors.PERMISSION_DENIED({ what, folder, log });
+  }
+  if (/Cannot allocate memory|could not map anonymous shared memory|out of memory/i.test(log)) {
+    return errors.OUT_OF_MEMORY({ what, folder, log });
+  }
+  const damage = DAMAGE.exec(log);
+  if (damage) return errors.DATA_DAMAGED({ folder, reason: `${what} says: ${damage[0].trim()}` });
+  return errors.START_FAILED({ what, folder, log });
+}
+
+const DAMAGE = new RegExp(
+  [
+    'incorrect checksum in control file',
+    'could not locate a valid checkpoint record.*',
+    'could not (?:open|read) file "global/[^"]*".*',
+    'could not open directory "[^"]*".*',
+    'is not a valid data directory',
+    'database files are incompatible with server',
+    'invalid checkpoint record',
+    'control file contains invalid.*',
+    'PANIC:.*',
+  ].join('|'),
+  'i',
+);
+
+/** Orphaned backends of a postmaster that was killed still hold its memory; they end by themselves in a moment. */
+export function isStillHeld(log: string): boolean {
+  return /pre-existing shared memory block|lock file "postmaster\.pid" already exists/i.test(log);
+}
+
+/** What a standby's log says when no waiting will let it follow. */
+const CANNOT_FOLLOW = new RegExp(
+  [
+    'requested WAL segment \\S+ has already been removed',
+    'requested starting point .* is ahead of the WAL flush position',
+    'is not in this server.s history',
+    'highest timeline \\d+ of the primary is behind recovery timeline',
+    'database system identifier differs',
+    'can no longer (?:get changes from|access) replication slot',
+    'requested timeline \\d+ is not a child of this server.s history',
+    'replication slot "[^"]*" does not exist',
+    'new timeline \\d+ forked off current database system timeline',
+  ].join('|'),
+  'i',
+);
+
+export function cannotFollow(log: string): string | undefined {
+  return CANNOT_FOLLOW.exec(log)?.[0];
+}

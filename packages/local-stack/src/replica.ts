@@ -1,0 +1,208 @@
+/** The streaming replica: made by a cold copy, rebuilt by a backup of the running primary when it cannot follow. */
+import { existsSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import type postgres from 'postgres';
+import { checkDataFolder, copyDataFolder, isEmpty, systemIdentifier } from './data-folder.ts';
+import { errors } from './errors.ts';
+import { type Settings, writeOwned } from './postgres-config.ts';
+import { cannotFollow } from './postgres-log.ts';
+import { PostgresNode, type PostgresOptions, withClient } from './postgres-node.ts';
+import { waitUntil } from './wait-until.ts';
+
+export const REPLICATOR = 'tidemark_replicator';
+/** Seconds for the stream to begin after the replica accepts connections; a reconnect takes 0.2 s. */
+const FOLLOW_SECONDS = 15;
+
+export interface ReplicaOptions extends PostgresOptions {
+  primary: PostgresNode;
+  /** Of the role tidemark_replicator. */
+  replicatorPassword: string;
+  /** The physical slot on the primary that keeps WAL for this replica. */
+  slot: string;
+}
+
+export class ReplicaNode extends PostgresNode {
+  readonly #replica: ReplicaOptions;
+
+  constructor(options: ReplicaOptions) {
+    super(options);
+    this.#replica = options;
+  }
+
+  protected override partSettings(): Settings {
+    const { primary, replicatorPassword, slot } = this.#replica;
+    const conninfo = `host=127.0.0.1 port=${primary.port} user=${REPLICATOR} password=${replicatorPassword}`;
+    return { primary_conninfo: `${conninfo} application_name=${slot}`, primary_slot_name: slot };
+  }
+
+  /** Copies the primary's folder, which must be stopped, unless this replica's own will do. */
+  async copyCold(): Promise<void> {
+    const { primary, user } = this.#replica;
+    const reason = this.#unusable();
+    if (!reason) return;
+    if (reason !== ABSENT) this.options.onProgress(`the replica is made anew: ${reason}`);
+    await this.#keepPromoted();
+    await copyDataFolder(primary.dataDir, this.dataDir, user, true, (fresh) => this.#markStandby(fresh));
+  }
+
+  #unusable(): string | undefined {
+    if (isEmpty(this.dataDir)) return ABSENT;
+    if (!existsSync(join(this.dataDir, 'standby.signal'))) return 'it was promoted';
+    try {
+      checkDataFolder(this.dataDir, this.options.binaries);
+      const same = systemIdentifier(this.dataDir) === systemIdentifier(this.#replica.primary.dataDir);
+      return same ? undefined : 'it belongs to another primary';
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
+
+  /** A promoted replica may hold writes that exist nowhere else: it is moved aside, never removed. */
+  async #keepPromoted(): Promise<void> {
+    if (isEmpty(this.dataDir) || existsSync(join(this.dataDir, 'standby.signal'))) return;
+    const aside = `${this.dataDir}.promoted-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`;
+    this.options.onProgress(`the promoted replica is kept in ${aside}`);
+    await rename(this.dataDir, aside);
+  }
+
+  async #markStandby(folder: string): Promise<void> {
+    await writeOwned(join(folder, 'standby.signal'), '', this.#replica.user);
+  }
+
+  /** Starts and waits until the stream runs; a replica that cannot follow is rebuilt, once. The primary must run. */
+  async startFollowing(): Promise<void> {
+    const reason = await this.#tryFollow();
+    if (!reason) return;
+    this.options.onProgress(`the replica cannot follow (${reason}): rebuilding it from the primary`);
+    await this.rebuild();
+  }
+
+  async #tryFollow(): Promise<string | undefined> {
+    await this.#ensureSlot();
+    try {
+      const ready = this.start();
+      const stuck = this.#watchForReasons();
+      const first = await Promise.race([ready.then(() => undefined), stuck.reason]);
+      stuck.cancel();
+      if (first !== undefined) {
+        await this.stop('immediate');
+        await ready.catch(() => {}); // ended by us, the reason is known
+        return first;
+      }
+      return await this.#waitForStream();
+    } catch (error) {
+      const { code, message, details } = error as { code?: string; message: string; details?: string };
+      if (code === 'STACK_PORT_IN_USE' || code === 'STACK_DISK_FULL') throw error;
+      return details?.split('\n').at(-1) ?? message;
+    }
+  }
+
+  /** While it starts it cannot be asked, only its log says that no waiting will help. */
+  #watchForReasons(): { reason: Promise<string>; cancel: () => void } {
+    let cancelled = false;
+    const reason = waitUntil(() => cancelled || cannotFollow(this.log.sinceMark()), 600_000);
+    const text = reason.then((found) => (typeof found === 'string' ? found : new Promise<string>(() => {})));
+    return {
+      reason: text,
+      cancel: () => {
+        cancelled = true;
+      },
+    };
+  }
+
+  async #waitForStream(): Promise<string | undefined> {
+    const state = await withClient(this.url, (sql) =>
+      waitUntil(async () => {
+        const [row] = await sql`select status from pg_stat_wal_receiver`;
+        return row?.status === 'streaming' ? STREAMING : cannotFollow(this.log.sinceMark());
+      }, FOLLOW_SECONDS * 1000),
+    );
+    if (state === STREAMING) return undefined;
+    await this.stop('immediate');
+    return state ?? `no stream within ${FOLLOW_SECONDS} s`;
+  }
+
+  /** Keeps the slot if it still holds WAL; an invalidated one can only be replaced. */
+  async #ensureSlot(replace = false): Promise<void> {
+    const { primary, slot } = this.#replica;
+    await withClient(primary.url, async (sql) => {
+      const [found] = await sql`select wal_status, active_pid from pg_replication_slots where slot_name = ${slot}`;
+      if (found && !replace && found.wal_status !== 'lost') return;
+      if (found?.active_pid) await endWalSender(sql, slot);
+      if (found) await sql`select pg_drop_replication_slot(${slot})`;
+      await sql`select pg_create_physical_replication_slot(${slot}, true)`;
+    });
+  }
+
+  /**
+   * Makes the replica anew from the running primary (a low-level base backup, section "Continuous Archiving" of
+   * Postgres's manual): start, copy, stop on one connection; the label goes into the copy; WAL comes through the slot.
+   */
+  async rebuild(): Promise<void> {
+    const { primary, user } = this.#replica;
+    if (this.state !== 'stopped') await this.stop('immediate');
+    await this.#keepPromoted();
+    await this.#ensureSlot(true);
+    await withClient(primary.url, async (sql) => {
+      await sql`select pg_backup_start('tidemark replica', true)`;
+      await copyDataFolder(primary.dataDir, this.dataDir, user, false, async (fresh) => {
+        const [label] = await sql`select labelfile, spcmapfile from pg_backup_stop(wait_for_archive => false)`;
+        if (label?.spcmapfile) throw errors.TABLESPACES({ folder: primary.dataDir });
+        await writeOwned(join(fresh, 'backup_label'), String(label?.labelfile), user);
+        await this.#markStandby(fresh);
+      });
+    });
+    await this.start();
+    const reason = await this.#waitForStream();
+    if (reason)
+      throw errors.TIMED_OUT({ what: 'streaming to the rebuilt replica', seconds: FOLLOW_SECONDS, log: reason });
+  }
+
+  /** Replay stands still, reads go on with old data: a replica that lags. Resolves when it does. */
+  async pauseReplay(): Promise<void> {
+    await this.query('select pg_wal_replay_pause()');
+    const paused = await withClient(this.url, (sql) =>
+      waitUntil(async () => (await sql`select pg_get_wal_replay_pause_state() as s`)[0]?.s === 'paused', 10_000),
+    );
+    if (!paused) throw errors.TIMED_OUT({ what: 'the pause of replay', seconds: 10, log: this.log.sinceMark() });
+  }
+
+  async resumeReplay(): Promise<void> {
+    await this.query('select pg_wal_replay_resume()');
+  }
+
+  /** Makes it a primary of its own. The next start of the stack keeps its folder aside and makes a new replica. */
+  async promote(): Promise<void> {
+    await this.query('select pg_promote(true, 60)');
+  }
+
+  /** Waits until everything that the primary has written up to now can be read here. */
+  async caughtUp(limitSeconds = 30): Promise<void> {
+    const [row] = await this.#replica.primary.query<{ lsn: string }>('select pg_current_wal_lsn()::text as lsn');
+    const done = await withClient(this.url, (sql) => replayed(sql, row?.lsn ?? '0/0', limitSeconds * 1000));
+    if (!done) throw errors.TIMED_OUT({ what: `replay up to ${row?.lsn}`, seconds: limitSeconds, log: '' });
+  }
+}
+
+const ABSENT = 'there is none yet';
+const STREAMING = Symbol('streaming');
+
+/** Waits until the standby behind `sql` has replayed `lsn`. */
+export async function replayed(sql: postgres.Sql, lsn: string, limitMs: number): Promise<boolean> {
+  const done = await waitUntil(async () => {
+    const [row] = await sql`select pg_last_wal_replay_lsn() >= ${lsn}::pg_lsn as done`;
+    return row?.done === true;
+  }, limitMs);
+  return done === true;
+}
+
+/** A slot cannot be dropped while it is in use; its user is ended, and the slot is free a moment later. */
+export async function endWalSender(sql: postgres.Sql, slot: string): Promise<void> {
+  const free = await waitUntil(async () => {
+    const [row] = await sql`select pg_terminate_backend(active_pid) as sent
+      from pg_replication_slots where slot_name = ${slot} and active_pid is not null`;
+    return row === undefined;
+  }, 10_000);
+  if (!free) throw errors.TIMED_OUT({ what: `the end of the user of slot ${slot}`, seconds: 10, log: '' });
+}

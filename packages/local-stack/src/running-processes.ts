@@ -1,0 +1,138 @@
+/** What is running on this machine: whose child it is, which folder it works in, when it began. */
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
+
+const LINUX = process.platform === 'linux';
+
+interface Entry {
+  pid: number;
+  parent: number;
+}
+
+/** Whether a process exists (a zombie does not count: it holds nothing any more). */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+  return !LINUX || statOf(pid)?.state !== 'Z';
+}
+
+/** `pid` and all of its descendants, parents first. */
+export function processTree(pid: number): number[] {
+  const all = listAll();
+  const tree = [pid];
+  for (const member of tree) {
+    for (const entry of all) if (entry.parent === member) tree.push(entry.pid);
+  }
+  return tree;
+}
+
+/** Sends a signal to each process that still exists. */
+export function signalAll(pids: number[], signal: NodeJS.Signals): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
+}
+
+/** Something that differs between two processes that had the same id; undefined when there is no such process. */
+export function startTime(pid: number): string | undefined {
+  if (LINUX) return statOf(pid)?.started;
+  return run('ps', ['-p', String(pid), '-o', 'lstart=']).trim() || undefined;
+}
+
+/** The command line of a process for people to read, or an empty text. */
+export function commandLine(pid: number): string {
+  if (!LINUX) return run('ps', ['-p', String(pid), '-o', 'command=']).trim();
+  return argumentsOf(pid).join(' ').trim();
+}
+
+/**
+ * The processes of the executable `name` that work in `folder`: Postgres and our NATS both make their data folder the
+ * working folder, so this finds leftovers of an earlier run, orphaned backends included, and no one else's. In a
+ * container without CAP_SYS_PTRACE the folder of another user's process is hidden; then its arguments decide.
+ */
+export function processesIn(folder: string, name: string): number[] {
+  if (!LINUX) return parseLsof(run('lsof', ['-a', '-c', name, '-d', 'cwd', '-Fpn']), folder);
+  const own = listAll().map((entry) => entry.pid);
+  return own.filter((pid) => {
+    const cwd = readLink(`/proc/${pid}/cwd`);
+    if (cwd !== undefined) return cwd === folder && executableName(pid) === name;
+    const args = argumentsOf(pid);
+    return basename(args[0] ?? '') === name && args.includes(folder);
+  });
+}
+
+function executableName(pid: number): string {
+  // The kernel appends " (deleted)" when the binaries were installed anew under a running server.
+  return basename(readLink(`/proc/${pid}/exe`) ?? '').replace(/ \(deleted\)$/, '');
+}
+
+function parseLsof(output: string, folder: string): number[] {
+  const pids: number[] = [];
+  let pid = 0;
+  for (const line of output.split('\n')) {
+    if (line.startsWith('p')) pid = Number(line.slice(1));
+    else if (line === `n${folder}`) pids.push(pid);
+  }
+  return pids;
+}
+
+function listAll(): Entry[] {
+  if (LINUX) {
+    const entries: Entry[] = [];
+    for (const name of readdirSync('/proc')) {
+      const pid = Number(name);
+      const stat = Number.isInteger(pid) ? statOf(pid) : undefined;
+      if (stat) entries.push({ pid, parent: stat.parent });
+    }
+    return entries;
+  }
+  const rows = run('ps', ['-A', '-o', 'pid=,ppid=']).trim().split('\n');
+  return rows.map((line) => {
+    const [pid, parent] = line.trim().split(/\s+/).map(Number);
+    return { pid: pid ?? 0, parent: parent ?? 0 };
+  });
+}
+
+/** Fields of /proc/<pid>/stat (proc(5)); the name in parentheses may hold spaces, so counting starts after it. */
+function statOf(pid: number): { state: string; parent: number; started: string } | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return { state: fields[0] ?? '', parent: Number(fields[1]), started: fields[19] ?? '' };
+  } catch {
+    return undefined; // it ended while we were looking
+  }
+}
+
+function argumentsOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return []; // it ended while we were looking
+  }
+}
+
+function readLink(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined; // ended, or hidden from us
+  }
+}
+
+function run(command: string, args: string[]): string {
+  try {
+    return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  } catch (error) {
+    // ps and lsof exit with 1 when nothing matched; what they did print still counts.
+    return String((error as { stdout?: unknown }).stdout ?? '');
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * One server under a guard, with the handles that tests and the fault lab need.
+ *
+ *   stopped ──start──► starting ──ready──► running ◄──pause/resume──► paused
+ *      ▲                  │ ended              │ stop, kill, or it ended by itself
+ *      └──────────────────┴────────────────────┘
+ */
+import type { BoundedLog } from './bounded-log.ts';
+import { errors } from './errors.ts';
+import { portHolder } from './free-port.ts';
+import { type GuardedCommand, type GuardedProcess, spawnGuarded } from './guard.ts';
+import { isStillHeld, startError } from './postgres-log.ts';
+import { isAlive, processTree, signalAll } from './running-processes.ts';
+import { waitUntil } from './wait-until.ts';
+
+/** One step of stopping: a signal, and how long to wait before the next step. */
+export interface StopStep {
+  signal: NodeJS.Signals;
+  seconds: number;
+}
+
+export interface UnexpectedExit {
+  /** For example `Postgres primary`. */
+  what: string;
+  /** As a shell gives it: 128 + signal number after a signal. */
+  code: number;
+  /** The last lines of its log. */
+  log: string;
+}
+
+export interface ServerOptions {
+  what: string;
+  port: number;
+  dataDir: string;
+  log: BoundedLog;
+  /** Seconds for becoming ready; recovery after a crash is part of it. */
+  startSeconds: number;
+  onExit: (exit: UnexpectedExit) => void;
+}
+
+/** Seconds that an earlier run's memory or lock may take to go away. */
+const HELD_SECONDS = 15;
+
+export abstract class ServerProcess {
+  readonly what: string;
+  readonly port: number;
+  readonly dataDir: string;
+  protected readonly log: BoundedLog;
+  readonly #startSeconds: number;
+  readonly #onExit: (exit: UnexpectedExit) => void;
+  #process: GuardedProcess | undefined;
+  #state: 'stopped' | 'starting' | 'running' | 'paused' = 'stopped';
+
+  constructor(options: ServerOptions) {
+    this.what = options.what;
+    this.port = options.port;
+    this.dataDir = options.dataDir;
+    this.log = options.log;
+    this.#startSeconds = options.startSeconds;
+    this.#onExit = options.onExit;
+  }
+
+  get state(): 'stopped' | 'starting' | 'running' | 'paused' {
+    return this.#state;
+  }
+
+  /** Process id of the server itself (the postmaster), undefined while it is stopped. */
+  get pid(): number | undefined {
+    return this.#process?.running ? this.#process.pid : undefined;
+  }
+
+  /** The file that its output goes to. */
+  get logFile(): string {
+    return this.log.path;
+  }
+
+  /** Makes everything ready for a start: leftovers reclaimed, port checked, configuration written. */
+  protected abstract prepare(): Promise<GuardedCommand>;
+  /** Whether the process `pid` accepts connections now. */
+  protected abstract isReady(pid: number): boolean | Promise<boolean>;
+
+  /** Starts it, on the same port as before, and resolves when it accepts connections. */
+  async start(): Promise<void> {
+    if (this.#state !== 'stopped') throw errors.ALREADY_RUNNING({ what: this.what, pid: this.pid ?? 0 });
+    this.#state = 'starting';
+    try {
+      const deadline = performance.now() + HELD_SECONDS * 1000;
+      while (!(await this.#attempt(performance.now() < deadline)));
+    } catch (error) {
+      await this.#end([], 0);
+      throw error;
+    }
+    this.#state = 'running';
+  }
+
+  /** Resolves to false when an earlier run still holds what it needs and another attempt makes sense. */
+  async #attempt(mayRetry: boolean): Promise<boolean> {
+    const command = await this.prepare();
+    this.log.mark();
+    const started = await spawnGuarded(command);
+    this.#process = started;
+    void started.exited.then((exit) => this.#ended(started, exit.code));
+    const limit = this.#startSeconds * 1000;
+    const ready = await waitUntil(async () => !started.running || (await this.isReady(started.pid)), limit);
+    const log = this.log.sinceMark();
+    if (!ready) throw errors.TIMED_OUT({ what: `the start of ${this.what}`, seconds: this.#startSeconds, log });
+    if (started.running) return true;
+    if (mayRetry && isStillHeld(log)) return false;
+    const holder = () => portHolder(this.port);
+    throw startError({ what: this.what, folder: this.dataDir, log, port: this.port, holder });
+  }
+
+  #ended(ended: GuardedProcess, code: number): void {
+    if (this.#process !== ended) return;
+    const unexpected = this.#state === 'running' || this.#state === 'paused';
+    if (!unexpected) return;
+    this.#state = 'stopped';
+    this.#onExit({ what: this.what, code, log: this.log.sinceMark() });
+  }
+
+  /** Stops it step by step; a step that does not end it in time is followed by the next, and the last by SIGKILL. */
+  protected async stopWith(steps: StopStep[]): Promise<void> {
+    if (this.#state === 'paused') this.resume();
+    await this.#end(steps, 0);
+  }
+
+  /** SIGKILL to the whole process tree: what a crash of it looks like. */
+  async kill(): Promise<void> {
+    await this.#end([], 0);
+  }
+
+  async #end(steps: StopStep[], index: number): Promise<void> {
+    const process = this.#process;
+    this.#state = 'stopped';
+    if (!process?.running) return;
+    const step = steps[index];
+    if (step) {
+      process.signal(step.signal);
+      if (await process.ended(step.seconds * 1000)) return;
+      return this.#end(steps, index + 1);
+    }
+    const tree = processTree(process.pid);
+    signalAll(tree, 'SIGKILL');
+    // Backends hold the shared memory until they are gone; a start before that would be refused.
+    const gone = await waitUntil(() => !process.running && !tree.some(isAlive), 10_000);
+    if (!gone) throw errors.TIMED_OUT({ what: `the end of ${this.what}`, seconds: 10, log: this.log.sinceMark() });
+  }
+
+  /** SIGSTOP to the whole process tree: sockets stay open, nothing answers. */
+  pause(): void {
+    if (this.#state !== 'running') throw errors.NOT_RUNNING({ what: this.what, action: 'be paused' });
+    this.#state = 'paused';
+    this.#process?.signalTree('SIGSTOP');
+  }
+
+  /** SIGCONT to the whole process tree. */
+  resume(): void {
+    if (this.#state !== 'paused') throw errors.NOT_RUNNING({ what: this.what, action: 'be resumed' });
+    this.#process?.signalTree('SIGCONT');
+    this.#state = 'running';
+  }
+
+  /** Closes the log file. Call after the last stop; the server cannot be started again. */
+  dispose(): void {
+    this.log.close();
+  }
+}

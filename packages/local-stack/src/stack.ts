@@ -1,0 +1,117 @@
+/** Brings up Postgres primary, replica and NATS in a home folder, and takes them down in the opposite order. */
+import { errors } from './errors.ts';
+import { type HomeFolder, openHome } from './home-folder.ts';
+import { type HomeLock, lockHome } from './home-lock.ts';
+import type { NatsLimits, NatsNode } from './nats-node.ts';
+import type { Settings } from './postgres-config.ts';
+import type { PostgresNode } from './postgres-node.ts';
+import type { ReplicaNode } from './replica.ts';
+import type { UnexpectedExit } from './server-process.ts';
+import { startNats } from './start-nats.ts';
+import { startPostgres } from './start-postgres.ts';
+import { type User, unprivilegedUser } from './unprivileged-user.ts';
+
+export interface StackOptions {
+  /** Folder for data, passwords and logs (TIDEMARK_HOME). Made when absent; one stack at a time. */
+  home: string;
+  /** Fixed ports; 0 or absent takes a free one, anew at each start of the stack. */
+  ports?: { primary?: number; replica?: number; nats?: number; natsMonitor?: number };
+  /** False trades safety against a crash of the machine for speed, for tests. Default true. */
+  durable?: boolean;
+  /** Whether to run Postgres; default true. */
+  postgres?: boolean;
+  /** Whether to run a streaming replica; default true. */
+  replica?: boolean;
+  /** Whether to run nats-server; default true. */
+  nats?: boolean;
+  natsLimits?: Partial<NatsLimits>;
+  /** Settings of both Postgres nodes that win over ours, for example `{ max_slot_wal_keep_size: '64MB' }`. */
+  postgresSettings?: Settings;
+  /** Seconds for a server to become ready, recovery included. Default 120. */
+  startSeconds?: number;
+  /** Lines for people about what takes time. */
+  onProgress?: (line: string) => void;
+  /** A server ended that was not asked to. */
+  onExit?: (exit: UnexpectedExit) => void;
+}
+
+export interface Stack {
+  /** @throws STACK_NOT_RUNNING when started with `postgres: false` */
+  readonly primary: PostgresNode;
+  readonly replicas: readonly ReplicaNode[];
+  /** @throws STACK_NOT_RUNNING when started with `nats: false` */
+  readonly nats: NatsNode;
+  /** Where the data is: the home folder, or what `data-folder.txt` in it says. */
+  readonly dataFolder: string;
+  /** Stops NATS, replica, primary, each with its own time limit (at most 8, 16 and 16 s). May be called again. */
+  stop(): Promise<void>;
+}
+
+/** What the parts of the start share. Nodes are put in before they start, so that a failure can stop them. */
+export interface Parts {
+  options: StackOptions;
+  folder: HomeFolder;
+  user: User | undefined;
+  progress: (line: string) => void;
+  primary?: PostgresNode;
+  replica?: ReplicaNode;
+  nats?: NatsNode;
+}
+
+/**
+ * Starts the stack; everything is stopped again when a part of it fails. The servers end with this process, whatever
+ * ends it, and do not keep its event loop alive.
+ * @throws TidemarkError with a STACK_ code that names the value, the cause and the remedy
+ */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const user = unprivilegedUser();
+  const progress = options.onProgress ?? (() => {});
+  const folder = await openHome(options.home, user, progress);
+  const lock = lockHome(folder.home);
+  const parts: Parts = { options, folder, user, progress };
+  // NATS needs nothing of Postgres; both settle before a failure of one stops the other.
+  const started = await Promise.allSettled([
+    options.nats === false ? undefined : startNats(parts),
+    options.postgres === false ? undefined : startPostgres(parts),
+  ]);
+  const failed = started.find((result) => result.status === 'rejected');
+  if (failed) {
+    await stopAll(parts, lock);
+    throw failed.reason;
+  }
+  let stopping: Promise<void> | undefined;
+  return {
+    get primary() {
+      return present(parts.primary, 'Postgres primary');
+    },
+    replicas: parts.replica ? [parts.replica] : [],
+    get nats() {
+      return present(parts.nats, 'NATS');
+    },
+    dataFolder: folder.data,
+    stop: () => {
+      stopping ??= stopAll(parts, lock);
+      return stopping;
+    },
+  };
+}
+
+function present<T>(node: T | undefined, what: string): T {
+  if (!node) throw errors.NOT_RUNNING({ what, action: 'be used: the stack was started without it' });
+  return node;
+}
+
+/** NATS, replica, primary: who reads stops before who writes. One that fails to stop does not spare the others. */
+async function stopAll(parts: Parts, lock: HomeLock): Promise<void> {
+  const failures: unknown[] = [];
+  for (const node of [parts.nats, parts.replica, parts.primary]) {
+    try {
+      await node?.stop();
+      node?.dispose();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  lock.release();
+  if (failures.length > 0) throw failures[0];
+}

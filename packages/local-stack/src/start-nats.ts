@@ -1,0 +1,26 @@
+import { join } from 'node:path';
+import { BoundedLog } from './bounded-log.ts';
+import { freePort } from './free-port.ts';
+import { findNats } from './nats-binary.ts';
+import { NATS_LIMITS, NatsNode } from './nats-node.ts';
+import type { Parts } from './stack.ts';
+
+/** Starts nats-server with its data in `<data>/nats`. */
+export async function startNats(parts: Parts): Promise<void> {
+  const { options, folder, user, progress } = parts;
+  const binary = await findNats(user, progress);
+  parts.nats = new NatsNode({
+    what: 'NATS',
+    port: options.ports?.nats || (await freePort()),
+    monitorPort: options.ports?.natsMonitor || (await freePort()),
+    dataDir: join(folder.data, 'nats'),
+    log: new BoundedLog(join(folder.data, 'log', 'nats.log')),
+    startSeconds: options.startSeconds ?? 120,
+    durable: options.durable ?? true,
+    limits: { ...NATS_LIMITS, ...options.natsLimits },
+    binary,
+    onProgress: progress,
+    onExit: options.onExit ?? (() => {}),
+  });
+  await parts.nats.start();
+}

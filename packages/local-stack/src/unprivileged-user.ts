@@ -1,0 +1,51 @@
+/** Postgres refuses to run as root. This finds the user it runs as instead, and what that user can reach. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { errors } from './errors.ts';
+
+export interface User {
+  name: string;
+  uid: number;
+  gid: number;
+}
+
+/** In order of preference: a user of its own, else the one that every Unix has. */
+const CANDIDATES = ['tidemark', 'nobody'];
+
+let found: User | undefined;
+
+/** The user to run servers as, or undefined when the current one will do (it is not root). */
+export function unprivilegedUser(): User | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  found ??= CANDIDATES.map(lookUp).find((user) => user !== undefined && user.uid !== 0);
+  if (!found) throw errors.NO_UNPRIVILEGED_USER({ tried: CANDIDATES.join(', ') });
+  return found;
+}
+
+function lookUp(name: string): User | undefined {
+  const id = (flag: string) => Number(execFileSync('id', [flag, name], { stdio: ['ignore', 'pipe', 'ignore'] }));
+  try {
+    return { name, uid: id('-u'), gid: id('-g') };
+  } catch {
+    return undefined; // `id` exits with 1 for a user that does not exist
+  }
+}
+
+/** The spawn options that make a child this user's; the working folder must be one that the user can enter. */
+export function asUser(user: User | undefined): { uid?: number; gid?: number } {
+  return user ? { uid: user.uid, gid: user.gid } : {};
+}
+
+/** Whether `user` can enter `folder`. Asked of the kernel, as that user, so that ACLs and mounts count too. */
+export function canEnter(user: User | undefined, folder: string): boolean {
+  return shellTest(user, 'cd -- "$1"', folder);
+}
+
+/** Whether `user` can read `file`. */
+export function canRead(user: User | undefined, file: string): boolean {
+  return shellTest(user, 'test -r "$1"', file);
+}
+
+function shellTest(user: User | undefined, script: string, path: string): boolean {
+  const result = spawnSync('/bin/sh', ['-c', script, 'sh', path], { ...asUser(user), cwd: '/', stdio: 'ignore' });
+  return result.status === 0;
+}

@@ -1,0 +1,21 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** How often a condition is looked at, in milliseconds: the least delay that costs no visible CPU. */
+const INTERVAL_MS = 10;
+
+/**
+ * Polls `condition` until it gives something other than undefined or false, and returns that.
+ * Returns undefined when `limitMs` has passed; what it throws passes through.
+ */
+export async function waitUntil<T>(
+  condition: () => T | undefined | false | Promise<T | undefined | false>,
+  limitMs: number,
+): Promise<T | undefined> {
+  const deadline = performance.now() + limitMs;
+  for (;;) {
+    const value = await condition();
+    if (value !== undefined && value !== false) return value;
+    if (performance.now() >= deadline) return undefined;
+    await sleep(INTERVAL_MS);
+  }
+}
