@@ -1,4 +1,19 @@
+export {
+  contentType,
+  MEDIA_KINDS,
+  type MediaKind,
+  type MediaType,
+  type PlanMedia,
+  type PlanOption,
+  type RowsMedia,
+  type SimpleMedia,
+  selectMediaType,
+} from './accept.ts';
 export type * from './ast.ts';
+export { canonical, canonicalWhere, likePattern } from './canonical.ts';
 export { LIMITS, type Limits } from './limits.ts';
 export { readPairs } from './pairs.ts';
 export { type ParseOptions, parseQuery } from './parse.ts';
+export { type Preferences, type PreferOptions, parsePrefer, preferenceApplied } from './prefer.ts';
+export { assertSatisfiable, contentRange, intersectRanges, parseRange, type RowRange, rangeStatus } from './range.ts';
+export { render } from './render.ts';

@@ -72,11 +72,18 @@ class QueryParser {
       if (key === 'select' && this.#first(key, value)) this.#root.select = parseSelect(value, this.#budget);
     }
     for (const pair of this.#pairs) this.#take(pair);
+    // Written out: spreading the level costs more than the rest of the parse.
+    const { select, where, order, limit, offset } = this.#root;
     return {
-      ...this.#root,
+      select,
+      where,
+      order,
+      limit,
+      offset,
       columns: this.#columns,
       onConflict: this.#onConflict,
-      ...this.#cursors,
+      after: this.#cursors.after,
+      tidemark: this.#cursors.tidemark,
       args: this.#args,
       pairs: this.#pairs,
     };

@@ -1,0 +1,95 @@
+/** One text for all queries that mean the same, as the key of caches and of shared subscriptions. */
+import type { Condition, Embed, Filter, Level, OrderTerm, Query, SelectNode } from './ast.ts';
+import { encodePairs, queryPairs, renderElement } from './render.ts';
+
+/**
+ * Equal texts mean equal results (the reverse is not promised). The order of parameters, of conditions in a group, of
+ * `in` values and of `columns` does not matter, nor do repetitions, needless groups, quotes and defaults (`asc`,
+ * `nullslast`, `offset=0`, `!left`). The order of the select list does: it is the order of the answer's columns.
+ *
+ * `tidemark` is left out: how fresh an answer has to be does not change what was asked.
+ */
+export function canonical(query: Query): string {
+  return encodePairs(
+    queryPairs({
+      ...query,
+      ...canonicalLevel(query),
+      columns: query.columns && [...query.columns].sort(),
+      onConflict: query.onConflict && [...query.onConflict].sort(),
+      tidemark: null,
+      // The order of equal keys is kept: it is the order of a variadic argument.
+      args: [...query.args].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)),
+    }),
+  );
+}
+
+/** The canonical text of a `where` list alone: what a live subscription matches by. */
+export function canonicalWhere(where: readonly Condition[]): string {
+  return canonicalList('and', where).map(renderElement).join(',');
+}
+
+function canonicalLevel(level: Level): Level {
+  return {
+    select: level.select.map(canonicalNode),
+    where: canonicalList('and', level.where),
+    order: level.order.map(canonicalTerm),
+    limit: level.limit,
+    offset: level.offset,
+  };
+}
+
+function canonicalNode(node: SelectNode): SelectNode {
+  if (node.kind !== 'embed') return node;
+  const embed: Embed = { ...node, ...canonicalLevel(node), join: node.join === 'left' ? null : node.join };
+  return embed;
+}
+
+function canonicalTerm(term: OrderTerm): OrderTerm {
+  const direction = term.direction ?? 'asc';
+  return { ...term, direction, nulls: term.nulls ?? (direction === 'asc' ? 'last' : 'first') };
+}
+
+/** Flattened into `kind`, sorted, without repetitions. */
+function canonicalList(kind: 'and' | 'or', conditions: readonly Condition[]): Condition[] {
+  const byText = new Map<string, Condition>();
+  const add = (condition: Condition) => {
+    if (condition.kind === kind && !condition.negate) condition.conditions.forEach(add);
+    else byText.set(renderElement(condition), condition);
+  };
+  for (const condition of conditions) add(canonicalCondition(condition));
+  return [...byText].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, condition]) => condition);
+}
+
+function canonicalCondition(condition: Condition): Condition {
+  if (condition.kind === 'embed-null') return condition;
+  if (condition.kind !== 'and' && condition.kind !== 'or') return canonicalFilter(condition);
+  const conditions = canonicalList(condition.kind, condition.conditions);
+  const [only] = conditions;
+  if (conditions.length === 1 && only) return condition.negate ? { ...only, negate: !only.negate } : only;
+  return { ...condition, conditions };
+}
+
+function canonicalFilter(filter: Filter): Filter {
+  switch (filter.kind) {
+    case 'is':
+      return filter.value === 'not_null' ? { ...filter, value: 'null', negate: !filter.negate } : filter;
+    case 'in': {
+      const values = [...new Set(filter.values)].sort();
+      const [only] = values;
+      if (values.length !== 1 || only === undefined) return { ...filter, values };
+      const { field, negate } = filter;
+      return { kind: 'compare', field, negate, op: 'eq', quantifier: null, value: only };
+    }
+    case 'compare':
+      if (filter.op === 'neq') return { ...filter, op: 'eq', negate: !filter.negate };
+      if (filter.op !== 'like' && filter.op !== 'ilike') return filter;
+      return { ...filter, value: likePattern(filter.value) };
+    case 'fts':
+      return filter;
+  }
+}
+
+/** The SQL pattern of `like` and `ilike`: PostgREST lets `*` stand for `%`, which URLs would need to escape. */
+export function likePattern(value: string): string {
+  return value.replaceAll('*', '%');
+}

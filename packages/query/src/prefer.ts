@@ -1,0 +1,103 @@
+/** The `Prefer` header (RFC 7240) with PostgREST's preferences. */
+import { postgrest } from './errors.ts';
+
+export interface Preferences {
+  readonly return: 'minimal' | 'headers-only' | 'representation' | null;
+  readonly count: 'exact' | 'planned' | 'estimated' | null;
+  readonly resolution: 'merge-duplicates' | 'ignore-duplicates' | null;
+  readonly missing: 'default' | 'null' | null;
+  readonly handling: 'strict' | 'lenient' | null;
+  readonly tx: 'commit' | 'rollback' | null;
+  readonly params: 'single-object' | null;
+  /** Rows; enforced, and confirmed, under handling=strict only. */
+  readonly maxAffected: number | null;
+  readonly timezone: string | null;
+  /** As sent: unknown names, unknown values, and time zones that `isTimeZone` refused. */
+  readonly invalid: readonly string[];
+}
+
+export interface PreferOptions {
+  /** Whether a time zone exists. Default: asks the runtime's own list. Postgres's `pg_timezone_names` is the exact one. */
+  isTimeZone?: (name: string) => boolean;
+}
+
+const CHOICES = {
+  return: ['minimal', 'headers-only', 'representation'],
+  count: ['exact', 'planned', 'estimated'],
+  resolution: ['merge-duplicates', 'ignore-duplicates'],
+  missing: ['default', 'null'],
+  handling: ['strict', 'lenient'],
+  tx: ['commit', 'rollback'],
+  params: ['single-object'],
+} as const;
+type Choice = keyof typeof CHOICES;
+
+/** PostgREST's own order in Preference-Applied. */
+const APPLIED: readonly Choice[] = ['resolution', 'missing', 'return', 'params', 'count', 'tx', 'handling'];
+
+const NONE: Preferences = Object.freeze({
+  ...{ return: null, count: null, resolution: null, missing: null, handling: null, tx: null, params: null },
+  maxAffected: null,
+  timezone: null,
+  invalid: Object.freeze([]),
+});
+
+/**
+ * Parses one or several `Prefer` headers. A preference that is given twice counts the first time (RFC 7240, section 2).
+ *
+ * @throws PGRST122 when handling=strict and a preference is invalid
+ */
+export function parsePrefer(header: string | readonly string[] | undefined, options: PreferOptions = {}): Preferences {
+  if (header === undefined || header.length === 0) return NONE;
+  const isTimeZone = options.isTimeZone ?? runtimeKnowsTimeZone;
+  const found: { -readonly [K in keyof Preferences]: Preferences[K] } = { ...NONE };
+  const invalid: string[] = [];
+  for (const item of (typeof header === 'string' ? header : header.join(',')).split(',')) {
+    const text = item.trim();
+    if (text === '') continue;
+    const equals = text.indexOf('=');
+    const name = equals === -1 ? text : text.slice(0, equals).trim();
+    const value = equals === -1 ? '' : unquote(text.slice(equals + 1).trim());
+    if (Object.hasOwn(CHOICES, name)) {
+      if (!(CHOICES[name as Choice] as readonly string[]).includes(value)) invalid.push(text);
+      else found[name as Choice] ??= value as never;
+    } else if (name === 'max-affected' && /^[0-9]{1,15}$/.test(value)) {
+      found.maxAffected ??= Number(value);
+    } else if (name === 'timezone' && isTimeZone(value)) {
+      found.timezone ??= value;
+    } else {
+      invalid.push(text);
+    }
+  }
+  if (found.handling === 'strict' && invalid.length > 0) throw postgrest.PGRST122({ invalid });
+  found.invalid = Object.freeze(invalid);
+  return Object.freeze(found);
+}
+
+/** The value of `Preference-Applied`, or null when nothing was asked for. Pass only what was in fact applied. */
+export function preferenceApplied(preferences: Partial<Preferences>): string | null {
+  const applied: string[] = [];
+  for (const name of APPLIED) {
+    const value = preferences[name];
+    if (value) applied.push(`${name}=${value}`);
+  }
+  if (preferences.timezone) applied.push(`timezone=${preferences.timezone}`);
+  if (preferences.handling === 'strict' && typeof preferences.maxAffected === 'number') {
+    applied.push(`max-affected=${preferences.maxAffected}`);
+  }
+  return applied.length > 0 ? applied.join(', ') : null;
+}
+
+function unquote(value: string): string {
+  return value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
+}
+
+function runtimeKnowsTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    // The only way to ask: a name that is unknown throws RangeError.
+    return false;
+  }
+}

@@ -1,0 +1,62 @@
+/** `Range: 0-9` with `Range-Unit: items`, and `Content-Range` of an answer. */
+import { postgrest } from './errors.ts';
+
+/** Rows from `offset` on; `limit` null means to the end. */
+export interface RowRange {
+  readonly offset: number;
+  readonly limit: number | null;
+}
+
+const ALL: RowRange = Object.freeze({ offset: 0, limit: null });
+
+/**
+ * The rows that the headers ask for; `null` when they ask for none. As in PostgREST, another unit (`bytes`) or another
+ * form of `Range` is ignored, as RFC 9110 (14.2) has it.
+ *
+ * @throws PGRST103 when the last row is before the first
+ */
+export function parseRange(range: string | undefined, unit: string | undefined): RowRange | null {
+  if (range === undefined || (unit !== undefined && unit.trim().toLowerCase() !== 'items')) return null;
+  const match = /^(?:items=)?([0-9]{1,15})-([0-9]{0,15})$/.exec(range.trim());
+  if (!match) return null;
+  const first = Number(match[1]);
+  if (match[2] === '') return { offset: first, limit: null };
+  const last = Number(match[2]);
+  if (last < first) {
+    throw postgrest.PGRST103({
+      details: 'The lower boundary must be lower than or equal to the upper boundary in the Range header.',
+    });
+  }
+  return { offset: first, limit: last - first + 1 };
+}
+
+/** The rows in both: the header's range, cut by `limit` and `offset` of the query and by the server's own maximum. */
+export function intersectRanges(...ranges: readonly (RowRange | null | undefined)[]): RowRange {
+  let { offset, limit } = ALL;
+  let end = Number.POSITIVE_INFINITY;
+  for (const range of ranges) {
+    if (!range) continue;
+    offset = Math.max(offset, range.offset);
+    if (range.limit !== null) end = Math.min(end, range.offset + range.limit);
+  }
+  if (end !== Number.POSITIVE_INFINITY) limit = Math.max(0, end - offset);
+  return { offset, limit };
+}
+
+/** `0-9/100`, with `*` for no rows and for an unknown total. */
+export function contentRange(offset: number, rows: number, total: number | null): string {
+  const range = rows > 0 && (total === null || total > 0) ? `${offset}-${offset + rows - 1}` : '*';
+  return `${range}/${total ?? '*'}`;
+}
+
+/** 206 when the answer holds a part of a known total, else 200. */
+export function rangeStatus(rows: number, total: number | null): 200 | 206 {
+  return total !== null && rows < total ? 206 : 200;
+}
+
+/** @throws PGRST103 when `offset` lies past a known total; as in PostgREST, an offset at the very end is an empty page. */
+export function assertSatisfiable(offset: number, total: number | null): void {
+  if (total !== null && offset > total) {
+    throw postgrest.PGRST103({ details: `An offset of ${offset} was requested, but there are only ${total} rows.` });
+  }
+}
