@@ -1,1 +1,4 @@
-export {};
+export { type Bus, type BusOptions, connectBus, type SubscribeOptions } from './bus.ts';
+export { errors as busErrors } from './errors.ts';
+export type { BusEvent } from './events.ts';
+export type { StreamLimits } from './streams.ts';

@@ -14,10 +14,7 @@ export const FINAL_JOB_STATES: readonly JobState[] = ['succeeded', 'failed', 'ca
 export const JOB_KINDS = ['image.transform'] as const;
 export type JobKind = (typeof JOB_KINDS)[number];
 
-const priority = Type.Union(
-  PRIORITIES.map((p) => Type.Literal(p)),
-  { default: 'normal' },
-);
+const priority = Type.Enum(PRIORITIES, { default: 'normal' });
 
 /** What an `image.transform` does to each input; steps are applied in this order. */
 export const ImageTransform = Type.Object(
@@ -27,16 +24,14 @@ export const ImageTransform = Type.Object(
         {
           width: Type.Optional(Type.Integer({ minimum: 1, maximum: 16_384 })),
           height: Type.Optional(Type.Integer({ minimum: 1, maximum: 16_384 })),
-          fit: Type.Optional(
-            Type.Union((['cover', 'contain', 'fill', 'inside', 'outside'] as const).map((f) => Type.Literal(f))),
-          ),
+          fit: Type.Optional(Type.Enum(['cover', 'contain', 'fill', 'inside', 'outside'])),
         },
         { additionalProperties: false, minProperties: 1 },
       ),
     ),
     greyscale: Type.Optional(Type.Boolean()),
     blur: Type.Optional(Type.Number({ minimum: 0.3, maximum: 100, description: 'sigma in pixels' })),
-    format: Type.Optional(Type.Union((['jpeg', 'png', 'webp'] as const).map((f) => Type.Literal(f)))),
+    format: Type.Optional(Type.Enum(['jpeg', 'png', 'webp'])),
     quality: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
   },
   { additionalProperties: false, minProperties: 1 },
@@ -61,7 +56,7 @@ export type ImageTransformSpec = Static<typeof ImageTransformSpec>;
 
 export const CreateJob = Type.Object(
   {
-    kind: Type.Union(JOB_KINDS.map((k) => Type.Literal(k))),
+    kind: Type.Enum(JOB_KINDS),
     spec: ImageTransformSpec,
     priority: Type.Optional(priority),
   },
@@ -75,7 +70,7 @@ export const Job = Type.Object({
   kind: Type.String(),
   spec: Type.Unknown(),
   priority,
-  state: Type.Union(JOB_STATES.map((s) => Type.Literal(s))),
+  state: Type.Enum(JOB_STATES),
   total: Type.Integer({ description: 'items; 0 until planned' }),
   done: Type.Integer(),
   failed: Type.Integer(),

@@ -126,9 +126,7 @@ export const ProcessStats = Type.Object({
 });
 export type ProcessStats = Static<typeof ProcessStats>;
 
-export const ServiceNameSchema = Type.Union(
-  (['gateway', 'realtime', 'batch', 'metrics'] as const).map((s) => Type.Literal(s)),
-);
+export const ServiceNameSchema = Type.Enum(['gateway', 'realtime', 'batch', 'metrics']);
 
 export const Telemetry = Type.Object({
   service: ServiceNameSchema,

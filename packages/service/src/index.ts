@@ -1,1 +1,29 @@
-export {};
+export { type BaseApp, type BaseAppOptions, buildBaseApp } from './base-app.ts';
+export { baseConfig, commaSeparated, loadConfig } from './config.ts';
+export { authErrors, configErrors, httpErrors } from './errors.ts';
+export { type Check, createHealth, type Health } from './health.ts';
+export { httpStats } from './http-timings.ts';
+export { createLogger, type Logger, type LoggerOptions } from './logger.ts';
+export { createMetrics, LATENCY_BUCKETS, type Metrics } from './metrics.ts';
+export { createObserve, logReader, type Observe } from './observe.ts';
+export { createQuantiles, type Quantiles } from './quantiles.ts';
+export {
+  type ChildMessage,
+  explain,
+  type ParentMessage,
+  type Phase,
+  type RunningService,
+  runPhases,
+  runService,
+  type ServiceDefinition,
+} from './run-service.ts';
+export { type SharedEvent, sharedEventCounter, sharedEventLevels } from './shared-events.ts';
+export { startTelemetry, type TelemetryOptions } from './telemetry.ts';
+export {
+  createTokenVerifier,
+  DEFAULT_ROLES,
+  type TokenVerifierOptions,
+  tokenOf,
+  type VerifiedToken,
+  type VerifyToken,
+} from './token.ts';

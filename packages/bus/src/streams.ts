@@ -1,0 +1,69 @@
+/**
+ * The two JetStream streams, created or brought up to date by whichever service starts first.
+ */
+import { DiscardPolicy, type JetStreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream';
+import type { Subjects } from '@tidemark/contracts';
+import { errors } from './errors.ts';
+
+export interface StreamLimits {
+  /** Bytes of changes kept for resuming subscribers; the oldest go first. */
+  changesMaxBytes?: number;
+  /** Age of changes kept for resuming subscribers, ms. */
+  changesMaxAgeMs?: number;
+  /** Bytes of queued work; a publisher is refused when it is full (the planner then waits). */
+  workMaxBytes?: number;
+}
+
+/** An hour and 1 GiB: a laptop that slept over lunch resumes; a day's absence resyncs. */
+const CHANGES_MAX_AGE_MS = 60 * 60 * 1_000;
+const CHANGES_MAX_BYTES = 1024 ** 3;
+/** A message points at a chunk in about 120 bytes, so this holds half a million; the planner's window keeps far fewer. */
+const WORK_MAX_BYTES = 64 * 1024 ** 2;
+/** Publishing again after a lost acknowledgement must be recognised: longer than any reconnect the relay rides out at once. */
+const DUPLICATE_WINDOW_MS = 2 * 60 * 1_000;
+
+const nanos = (ms: number) => ms * 1_000_000;
+
+export async function ensureStreams(jsm: JetStreamManager, subjects: Subjects, limits: StreamLimits): Promise<void> {
+  await ensure(jsm, {
+    name: subjects.streams.changes,
+    subjects: [subjects.allChanges],
+    retention: RetentionPolicy.Limits,
+    storage: StorageType.File,
+    discard: DiscardPolicy.Old,
+    max_bytes: limits.changesMaxBytes ?? CHANGES_MAX_BYTES,
+    max_age: nanos(limits.changesMaxAgeMs ?? CHANGES_MAX_AGE_MS),
+    duplicate_window: nanos(DUPLICATE_WINDOW_MS),
+    allow_direct: true,
+  });
+  await ensure(jsm, {
+    name: subjects.streams.work,
+    subjects: [subjects.allWork],
+    retention: RetentionPolicy.Workqueue,
+    storage: StorageType.File,
+    discard: DiscardPolicy.New,
+    max_bytes: limits.workMaxBytes ?? WORK_MAX_BYTES,
+    duplicate_window: nanos(DUPLICATE_WINDOW_MS),
+    allow_direct: true,
+  });
+}
+
+type Wanted = Parameters<JetStreamManager['streams']['add']>[0];
+
+/** `add` is idempotent for an equal configuration; a stream with another one is updated. */
+async function ensure(jsm: JetStreamManager, wanted: Wanted): Promise<void> {
+  try {
+    await jsm.streams.add(wanted);
+  } catch (first) {
+    try {
+      await jsm.streams.update(wanted.name as string, wanted);
+    } catch (cause) {
+      throw errors.STREAM_REFUSED(
+        { stream: String(wanted.name), reason: `${message(first)}; ${message(cause)}` },
+        { cause },
+      );
+    }
+  }
+}
+
+const message = (error: unknown) => (error instanceof Error ? error.message : String(error));

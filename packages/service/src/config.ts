@@ -1,0 +1,88 @@
+/**
+ * Configuration comes from the environment alone, is validated once, and is then frozen.
+ */
+import envSchema from 'env-schema';
+import { type Static, type TObject, type TProperties, Type } from 'typebox';
+import { configErrors } from './errors.ts';
+
+/** What every service has. Spread it into the service's own schema. */
+export const baseConfig = {
+  HOST: Type.String({ default: '127.0.0.1', description: 'address to listen on' }),
+  LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { default: 'info' }),
+  INSTANCE: Type.String({
+    default: '',
+    maxLength: 64,
+    description: 'name of this instance in telemetry; default <service>-<pid>',
+  }),
+  DATABASE_URL: Type.String({ minLength: 1, description: 'the primary: postgres://user:password@host:port/database' }),
+  DATABASE_REPLICA_URLS: Type.String({ default: '', description: 'the replicas’ URLs, separated by commas' }),
+  NATS_URL: Type.String({ default: 'nats://127.0.0.1:4222' }),
+  NATS_PREFIX: Type.String({
+    default: '',
+    pattern: '^[A-Za-z0-9_-]*$',
+    description: 'in front of every subject and stream',
+  }),
+  JWT_SECRET: Type.String({
+    minLength: 32,
+    description: 'HS256 secret, at least 32 characters (256 bits, RFC 7518 §3.2)',
+  }),
+} satisfies TProperties;
+
+/**
+ * Reads `env` by `schema`.
+ * @throws CONFIG_INVALID, which lists every problem at once, each with the variable, the value and what is expected
+ */
+export function loadConfig<T extends TObject>(schema: T, env: NodeJS.ProcessEnv): Readonly<Static<T>> {
+  const known = Object.fromEntries(
+    // An empty variable means "not set", as in shells and compose files.
+    Object.entries(env).filter(([name, value]) => name in schema.properties && value !== ''),
+  );
+  try {
+    return Object.freeze(envSchema({ schema, data: known, env: false })) as unknown as Readonly<Static<T>>;
+  } catch (cause) {
+    throw configErrors.INVALID({ problems: problemsOf(cause, schema, known) }, { cause });
+  }
+}
+
+interface AjvError {
+  instancePath: string;
+  keyword: string;
+  message?: string;
+  params: Record<string, unknown>;
+}
+
+function problemsOf(cause: unknown, schema: TObject, data: Record<string, unknown>): string[] {
+  const ajvErrors = (cause as { errors?: AjvError[] }).errors;
+  if (!Array.isArray(ajvErrors)) return [cause instanceof Error ? cause.message : String(cause)];
+  const problems = new Map<string, string>();
+  for (const error of ajvErrors) {
+    if (error.keyword === 'required') {
+      const name = String(error.params.missingProperty);
+      problems.set(name, `${name} is not set${describe(schema, name)}`);
+      continue;
+    }
+    const name = error.instancePath.slice(1);
+    const choices = (schema.properties[name] as { enum?: unknown[] } | undefined)?.enum;
+    const expected = choices?.length ? `must be one of ${choices.join(', ')}` : (error.message ?? 'is wrong');
+    problems.set(name, `${name}=${redact(String(data[name]))} ${expected}${describe(schema, name)}`);
+  }
+  return [...problems.values()];
+}
+
+function describe(schema: TObject, name: string): string {
+  const description = (schema.properties[name] as { description?: string } | undefined)?.description;
+  return description ? ` (${description})` : '';
+}
+
+/** Values appear in messages, secrets do not. */
+function redact(value: string): string {
+  return value.replace(/\/\/([^:@/]*):[^@/]*@/g, '//$1:***@').slice(0, 200);
+}
+
+/** The parts of a list that is separated by commas, without blanks and empty parts. */
+export function commaSeparated(value: string): string[] {
+  return value
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}

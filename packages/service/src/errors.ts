@@ -1,0 +1,62 @@
+import { defineErrors, row } from '@tidemark/contracts';
+
+export const configErrors = defineErrors('CONFIG', {
+  INVALID: row<{ problems: string[] }>({
+    status: 500,
+    message: (p) =>
+      `${p.problems.length === 1 ? 'a setting is' : `${p.problems.length} settings are`} wrong:\n${p.problems.map((x) => `  - ${x}`).join('\n')}`,
+    hint: 'Correct the environment variables named above; each service’s README lists them all.',
+  }),
+});
+
+export const authErrors = defineErrors('AUTH', {
+  TOKEN_INVALID: row<{ reason: string }>({
+    status: 401,
+    message: (p) => `the token is not valid: ${p.reason}`,
+    hint: 'Send Authorization: Bearer <JWT>, signed with this server’s secret or by its issuer.',
+  }),
+  TOKEN_EXPIRED: row<{ at: string }>({
+    status: 401,
+    message: (p) => `the token expired at ${p.at}`,
+    hint: 'Ask the issuer for a new token.',
+  }),
+  TOKEN_NOT_YET: row<{ at: string }>({
+    status: 401,
+    message: (p) => `the token is not valid before ${p.at}`,
+    hint: 'Check the clocks of the issuer and of this server.',
+  }),
+  ROLE_UNKNOWN: row<{ role: string }>({
+    status: 403,
+    message: (p) => `the token’s role "${p.role.slice(0, 63)}" may not be used here`,
+    hint: 'Use a role that the server accepts (JWT_ROLES): by default anon, authenticated, service_role and ops.',
+  }),
+  REQUIRED: row({
+    status: 401,
+    message: 'this needs a token',
+    hint: 'Send Authorization: Bearer <JWT>.',
+  }),
+  FORBIDDEN: row<{ role: string; needed: string }>({
+    status: 403,
+    message: (p) => `the role "${p.role}" may not do this`,
+    hint: (p) => `Use a token whose role claim is ${p.needed}.`,
+  }),
+});
+
+export const httpErrors = defineErrors('HTTP', {
+  NOT_FOUND: row<{ method: string; path: string }>({
+    status: 404,
+    message: (p) => `nothing is served at ${p.method} ${p.path.slice(0, 200)}`,
+    hint: 'Check the path; the service’s README lists its endpoints.',
+  }),
+  INVALID_REQUEST: row<{ reason: string; status: number }>({
+    status: 400,
+    message: (p) => p.reason,
+    hint: 'Correct the request as the message says.',
+  }),
+  INTERNAL: row<{ id: string }>({
+    status: 500,
+    message: 'the server made a mistake',
+    details: (p) => `request ${p.id}`,
+    hint: 'The log has the cause under this request id.',
+  }),
+});

@@ -1,0 +1,49 @@
+/**
+ * Readiness: every check says undefined, or in a sentence why this instance should get no work.
+ */
+export type Check = () => string | undefined | Promise<string | undefined>;
+
+export interface Health {
+  add(name: string, check: Check): void;
+  /** `<name>: <why>` for each check that fails; a check that throws or takes over a second fails. */
+  problems(): Promise<string[]>;
+  /** From now on not ready, for the reason given: the first step of a shutdown. */
+  drain(reason: string): void;
+}
+
+/** A probe's own time limit is commonly one second. */
+const CHECK_TIMEOUT_MS = 900;
+
+export function createHealth(): Health {
+  const checks = new Map<string, Check>();
+  let draining: string | undefined;
+  return {
+    add(name, check) {
+      checks.set(name, check);
+    },
+    drain(reason) {
+      draining = reason;
+    },
+    async problems() {
+      const found = await Promise.all([...checks].map(async ([name, check]) => prefix(name, await run(check))));
+      const problems = found.filter((problem) => problem !== undefined);
+      return draining ? [draining, ...problems] : problems;
+    },
+  };
+}
+
+const prefix = (name: string, problem: string | undefined) => (problem ? `${name}: ${problem}` : undefined);
+
+async function run(check: Check): Promise<string | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<string>((resolve) => {
+    timer = setTimeout(resolve, CHECK_TIMEOUT_MS, `no answer within ${CHECK_TIMEOUT_MS} ms`);
+  });
+  try {
+    return await Promise.race([(async () => check())(), late]);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    clearTimeout(timer);
+  }
+}

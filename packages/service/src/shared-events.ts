@@ -1,0 +1,35 @@
+/**
+ * Levels and metrics of the events that every service has, since every service uses the database and the bus.
+ */
+import type { BusEvent } from '@tidemark/bus';
+import type { DbEvent } from '@tidemark/db';
+import type { Level } from 'pino';
+import type { Metrics } from './metrics.ts';
+import type { Observe } from './observe.ts';
+
+export type SharedEvent = DbEvent | BusEvent;
+
+export const sharedEventLevels: Readonly<Record<SharedEvent['type'], Level | undefined>> = {
+  'db.connected': 'debug',
+  'db.connect_failed': 'warn',
+  'db.connection_lost': 'warn',
+  'db.refused': undefined,
+  'db.acquire_timeout': undefined,
+  'db.leak': 'error',
+  'db.statement_overrun': 'warn',
+  'db.replica_unhealthy': 'warn',
+  'db.replica_healthy': 'info',
+  'db.epoch_changed': 'warn',
+  'bus.connected': 'debug',
+  'bus.disconnected': 'warn',
+  'bus.reconnected': 'info',
+  'bus.error': 'warn',
+  'bus.slow_consumer': 'warn',
+  'bus.invalid_payload': 'warn',
+};
+
+/** Counts them all by type; the finer figures are in the pools' own statistics. */
+export function sharedEventCounter(metrics: Metrics): Observe<{ type: string }> {
+  const total = metrics.counter('tidemark_events_total', 'What happened, by type', ['type']);
+  return (event) => total.inc({ type: event.type });
+}
