@@ -1,0 +1,1 @@
+export { type DemoImage, type GenerateImagesOptions, generateImages } from './generate-images.ts';

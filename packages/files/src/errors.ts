@@ -1,0 +1,40 @@
+import { defineErrors, row } from '@tidemark/contracts';
+
+export const fileErrors = defineErrors('FILES', {
+  NOT_FOUND: row<{ key: string }>({
+    status: 404,
+    message: (p) => `no stored bytes have the key "${p.key.slice(0, 100)}"`,
+    hint: 'The row of tidemark.files points at bytes that are gone: restore the files folder from the same backup as the database, or delete the row.',
+  }),
+  INVALID_KEY: row<{ key: string }>({
+    status: 400,
+    message: (p) => `"${p.key.slice(0, 100)}" is not a storage key`,
+    hint: 'Use the storage_key of a row of tidemark.files, unchanged: <2 hex>/<2 hex>/<64 hex>.',
+  }),
+  INVALID_RANGE: row<{ start: number; end: number; size: number }>({
+    status: 416,
+    message: (p) => `bytes ${p.start}-${p.end} are outside the file's ${p.size} bytes`,
+    hint: 'Ask for a range inside the size that HEAD reports.',
+  }),
+  TOO_LARGE: row<{ limitBytes: number }>({
+    status: 413,
+    message: (p) => `the file is larger than the limit of ${p.limitBytes} bytes`,
+    hint: 'Send a smaller file, or raise the limit in the configuration of the service that takes it.',
+  }),
+  DISK_FULL: row<{ dir: string; code: string }>({
+    status: 503,
+    message: (p) => `the file could not be stored below ${p.dir}: ${p.code}`,
+    hint: 'Free space (or raise the quota) on the disk of TIDEMARK_FILES_DIR; nothing of the file was kept.',
+    retryAfter: 30,
+  }),
+  STORE_FAILED: row<{ dir: string; reason: string }>({
+    status: 500,
+    message: (p) => `the file could not be stored below ${p.dir}: ${p.reason}`,
+    hint: 'Check that TIDEMARK_FILES_DIR exists, is a folder, and that the service may write to it.',
+  }),
+  PATH_TAKEN: row<{ path: string }>({
+    status: 409,
+    message: (p) => `a file with the path "${p.path.slice(0, 200)}" is already there`,
+    hint: 'Choose another path, or delete that file first.',
+  }),
+});

@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto';
+import { type FileHandle, mkdir, open, rename, stat, unlink, utimes } from 'node:fs/promises';
+import path from 'node:path';
+import type { Readable } from 'node:stream';
+import { fileErrors } from './errors.ts';
+import { asStoreError, isCode, unlinkIfThere } from './fs-errors.ts';
+import { checkKey, keyOf } from './key.ts';
+import { sweepOrphans, sweepTemporary } from './local-sweep.ts';
+import type { ByteRange, FileStore, OpenFile, PutOptions, StoredFile } from './types.ts';
+import { writeHashed } from './write-hashed.ts';
+
+export interface LocalFileStoreOptions {
+  /** Made when it is missing. Processes may share it; it must be one file system. */
+  dir: string;
+}
+
+/** Uploads in progress: beside the content, so that the rename never crosses a file system. */
+export const TEMPORARY = 'tmp';
+
+/**
+ * A file store in a local folder. Bytes go to a temporary file, are synced, and get their final name by a rename,
+ * so a crash leaves either the whole content or a temporary file that `sweepTemporary` deletes.
+ */
+export function createLocalFileStore(options: LocalFileStoreOptions): FileStore {
+  const dir = path.resolve(options.dir);
+  const temporary = path.join(dir, TEMPORARY);
+  const at = (key: string) => path.join(dir, checkKey(key));
+
+  async function put(content: Readable | Uint8Array, { limitBytes, signal }: PutOptions): Promise<StoredFile> {
+    const name = path.join(temporary, randomUUID());
+    try {
+      await mkdir(temporary, { recursive: true });
+      const { sha256, size } = await writeHashed(name, content, limitBytes, signal);
+      const key = keyOf(sha256);
+      if (await touch(at(key), size)) await unlink(name);
+      else await moveInto(name, at(key));
+      return { key, size, sha256 };
+    } catch (error) {
+      await unlinkIfThere(name);
+      throw asStoreError(dir, error);
+    }
+  }
+
+  async function openKey<T>(key: string, use: (handle: FileHandle, size: number) => Promise<T>): Promise<T> {
+    let handle: FileHandle;
+    try {
+      handle = await open(at(key));
+    } catch (error) {
+      throw isCode(error, 'ENOENT') ? fileErrors.NOT_FOUND({ key }, { cause: error }) : asStoreError(dir, error);
+    }
+    try {
+      return await use(handle, (await handle.stat()).size);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  return {
+    put,
+    open: (key: string, range?: ByteRange): Promise<OpenFile> =>
+      openKey(key, async (handle, size) => {
+        if (range && !(range.start >= 0 && range.start <= range.end && range.end < size)) {
+          throw fileErrors.INVALID_RANGE({ ...range, size });
+        }
+        return { stream: handle.createReadStream({ ...range, autoClose: true }), size };
+      }),
+    read: (key, limitBytes) =>
+      openKey(key, async (handle, size) => {
+        if (size > limitBytes) throw fileErrors.TOO_LARGE({ limitBytes });
+        const content = await handle.readFile();
+        await handle.close();
+        return content;
+      }),
+    async stat(key) {
+      try {
+        const { size, mtime } = await stat(at(key));
+        return { size, modifiedAt: mtime };
+      } catch (error) {
+        if (isCode(error, 'ENOENT')) return undefined;
+        throw asStoreError(dir, error);
+      }
+    },
+    delete: async (key) => unlinkIfThere(at(key)),
+    sweepTemporary: (olderThanMs) => sweepTemporary(temporary, olderThanMs),
+    sweepOrphans: (olderThanMs, isReferenced) => sweepOrphans(dir, temporary, olderThanMs, isReferenced),
+  };
+}
+
+/** True when the content is there already; its new time keeps it from a sweep of orphans until its row is written. */
+async function touch(name: string, size: number): Promise<boolean> {
+  try {
+    // A size that differs means a damaged disk or a foreign file: written anew by the rename.
+    if ((await stat(name)).size !== size) return false;
+    const now = new Date();
+    await utimes(name, now, now);
+    return true;
+  } catch (error) {
+    if (isCode(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+async function moveInto(from: string, to: string): Promise<void> {
+  await mkdir(path.dirname(to), { recursive: true });
+  await rename(from, to);
+  // Without it a power cut could lose the name of bytes that a committed row points at.
+  const folder = await open(path.dirname(to));
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * The words of this package.
+ *
+ *   store     keeps bytes by key; knows nothing of names, owners or permissions
+ *   key       `<2 hex>/<2 hex>/<sha256 in hex>`: named for the content, so equal contents are kept once
+ *   registry  the rows of tidemark.files: a path, a type, an owner, and the key of the bytes
+ *   orphan    stored bytes that no row of the registry points at
+ */
+import type { Readable } from 'node:stream';
+
+export interface PutOptions {
+  /** Most bytes taken; one more is FILES_TOO_LARGE and nothing is kept. */
+  limitBytes: number;
+  /** Stops the upload; nothing is kept. */
+  signal?: AbortSignal;
+}
+
+export interface StoredFile {
+  key: string;
+  size: number;
+  /** Hexadecimal, lower case. */
+  sha256: string;
+}
+
+/** First and last byte, both included, as in an HTTP Range. */
+export interface ByteRange {
+  start: number;
+  end: number;
+}
+
+export interface OpenFile {
+  stream: Readable;
+  /** Of the whole file, whatever the range. */
+  size: number;
+}
+
+export interface FileStore {
+  /**
+   * Stores all of the bytes or none of them: when it resolves they are on disk and will survive a power cut.
+   * Throws FILES_TOO_LARGE, FILES_DISK_FULL, FILES_STORE_FAILED, or the signal's reason.
+   */
+  put(content: Readable | Uint8Array, options: PutOptions): Promise<StoredFile>;
+  /** Throws FILES_NOT_FOUND, FILES_INVALID_RANGE. The stream closes its file when it ends or is destroyed. */
+  open(key: string, range?: ByteRange): Promise<OpenFile>;
+  /** The whole content. Throws FILES_TOO_LARGE before reading when it has more than `limitBytes`. */
+  read(key: string, limitBytes: number): Promise<Buffer>;
+  /** Undefined when there is no such content. */
+  stat(key: string): Promise<{ size: number; modifiedAt: Date } | undefined>;
+  /** True when there was something to delete. The caller makes sure that no row points at it. */
+  delete(key: string): Promise<boolean>;
+  /** Deletes what interrupted uploads left behind and is older; returns how many. */
+  sweepTemporary(olderThanMs: number): Promise<number>;
+  /**
+   * Deletes contents older than `olderThanMs` for which `isReferenced` does not return the key; asks for at most
+   * `SWEEP_BATCH` keys at a time. Content that is stored again meanwhile is kept. Returns how many were deleted.
+   */
+  sweepOrphans(olderThanMs: number, isReferenced: (keys: string[]) => Promise<Set<string>>): Promise<number>;
+}
+
+/** Keys that one question to `isReferenced` holds: bounds its statement to some 70 KB. */
+export const SWEEP_BATCH = 1_000;

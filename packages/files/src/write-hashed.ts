@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { fileErrors } from './errors.ts';
+
+/** Larger buffers are written in slices of this many bytes, so that the hash never blocks the event loop for long. */
+const SLICE_BYTES = 1024 * 1024;
+
+/**
+ * Writes the content to a new file, hashing on the way, and syncs it. Holds one chunk of the source at a time.
+ * The caller deletes the file when this throws.
+ */
+export async function writeHashed(
+  name: string,
+  content: Readable | Uint8Array,
+  limitBytes: number,
+  signal: AbortSignal | undefined,
+): Promise<{ sha256: string; size: number }> {
+  const hash = createHash('sha256');
+  let size = 0;
+  const file = await open(name, 'wx');
+  try {
+    for await (const chunk of content instanceof Uint8Array ? slices(content) : content) {
+      signal?.throwIfAborted();
+      const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : (chunk as Uint8Array);
+      size += bytes.byteLength;
+      if (size > limitBytes) throw fileErrors.TOO_LARGE({ limitBytes });
+      hash.update(bytes);
+      await writeAll(file, bytes);
+    }
+    signal?.throwIfAborted();
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  return { sha256: hash.digest('hex'), size };
+}
+
+function* slices(content: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < content.byteLength; at += SLICE_BYTES) yield content.subarray(at, at + SLICE_BYTES);
+}
+
+/** One write may take fewer bytes than it was given: near a full disk it does. */
+async function writeAll(file: Awaited<ReturnType<typeof open>>, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.byteLength; ) at += (await file.write(bytes, at)).bytesWritten;
+}
