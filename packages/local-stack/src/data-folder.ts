@@ -1,8 +1,10 @@
 /** Data folders of Postgres: made, checked, copied. A folder appears under its name only when it is whole. */
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { chown, copyFile, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { cacheFolder, isOursAlone, makeCached } from './cache-folder.ts';
 import { errors } from './errors.ts';
 import { folderError, makeServerFolder } from './home-folder.ts';
 import type { PostgresBinaries } from './postgres-binaries.ts';
@@ -56,19 +58,49 @@ export async function initialise(
   finish: (fresh: string) => Promise<void>,
 ): Promise<void> {
   await inPlace(folder, user, async (fresh) => {
-    const args = ['-D', fresh, '-U', 'postgres', '--encoding=UTF8', '--locale-provider=builtin'];
-    args.push('--builtin-locale=C.UTF-8', '--lc-collate=C', `--lc-ctype=${CTYPE}`, '--no-instructions');
-    // The passwords are set before the first start, and pg_hba.conf is ours: `trust` here never takes effect.
-    args.push('--auth=trust', '--lc-messages=C', '--text-search-config=english');
-    if (!durable) args.push('--no-sync');
+    const args = ['-D', fresh, ...INITDB, ...(durable ? [] : ['--no-sync'])];
     const { code, output } = await run(binaries.initdb, args, '', user, fresh);
     if (code === 0) return finish(fresh);
     throw startError({ what: 'initdb', folder, log: output.slice(-4096), port: 0, holder: () => '' });
   });
 }
 
+/**
+ * The same, from a cluster without passwords that the first call of a machine's user leaves in the cache folder: 0.2 s
+ * instead of 1.2. For tests only, as all clusters made so have one system identifier.
+ */
+export async function initialiseFast(
+  folder: string,
+  binaries: PostgresBinaries,
+  user: User | undefined,
+  finish: (fresh: string) => Promise<void>,
+): Promise<void> {
+  const key = createHash('sha256').update(INITDB.join(' ')).digest('hex').slice(0, 8);
+  const cached = join(await cacheFolder(user), `cluster-${binaries.version}-${key}`);
+  const usable = (cluster: string) => isOursAlone(cluster) && existsSync(join(cluster, 'PG_VERSION'));
+  if (usable(cached)) return copyDataFolder(cached, folder, user, true, finish);
+  await initialise(folder, binaries, user, false, async (fresh) => {
+    await makeCached(cached, usable, (target) => copyContents(fresh, target, undefined, new Set(EMPTIED)));
+    await finish(fresh);
+  });
+}
+
 /** Character classes for full-text search; macOS has no C.UTF-8, but the same under another name. */
 const CTYPE = process.platform === 'darwin' ? 'UTF-8' : 'C.UTF-8';
+
+const INITDB = [
+  '--username=postgres',
+  '--encoding=UTF8',
+  '--locale-provider=builtin',
+  '--builtin-locale=C.UTF-8',
+  '--lc-collate=C',
+  `--lc-ctype=${CTYPE}`,
+  '--lc-messages=C',
+  '--text-search-config=english',
+  // The passwords are set before the first start, and pg_hba.conf is ours: `trust` here never takes effect.
+  '--auth=trust',
+  '--no-instructions',
+];
 
 /** Runs statements (one a line) on a stopped cluster, without network or password: `postgres --single`. */
 export async function runSingleUser(
@@ -120,24 +152,26 @@ export async function copyDataFolder(
   finish: (fresh: string) => Promise<void>,
 ): Promise<void> {
   const emptied = new Set(withWal ? EMPTIED : [...EMPTIED, 'pg_wal']);
-  const copy = async (source: string, target: string, contents: boolean): Promise<void> => {
-    for (const entry of await readdir(source, { withFileTypes: true })) {
-      if (LEFT_OUT.test(entry.name)) continue;
-      const path = join(target, entry.name);
-      if (entry.isDirectory()) {
-        await mkdir(path, { mode: 0o700 });
-        await copy(join(source, entry.name), path, contents && !emptied.has(entry.name));
-      } else if (entry.isFile() && contents) {
-        if (!(await copyIfThere(join(source, entry.name), path))) continue;
-      } else continue;
-      if (user) await chown(path, user.uid, user.gid);
-    }
-  };
   await inPlace(to, user, async (fresh) => {
-    await copy(from, fresh, true);
+    await copyContents(from, fresh, user, emptied);
     await finish(fresh);
   });
 }
+
+async function copyContents(from: string, to: string, user: User | undefined, emptied: Set<string>): Promise<void> {
+  const own = async (path: string) => (user ? chown(path, user.uid, user.gid) : undefined);
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    if (LEFT_OUT.test(entry.name)) continue;
+    const path = join(to, entry.name);
+    if (entry.isDirectory()) {
+      await mkdir(path, { mode: 0o700 });
+      await own(path);
+      if (!emptied.has(entry.name)) await copyContents(join(from, entry.name), path, user, NONE);
+    } else if (entry.isFile() && (await copyIfThere(join(from, entry.name), path))) await own(path);
+  }
+}
+
+const NONE = new Set<string>();
 
 /** A running Postgres drops files while they are being copied; its WAL says so, and replay does not miss them. */
 async function copyIfThere(from: string, to: string): Promise<boolean> {

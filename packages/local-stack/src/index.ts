@@ -8,6 +8,7 @@ export { type Stack, type StackOptions, startStack } from './stack.ts';
 export {
   type DatabaseOptions,
   describeForTests,
+  startTemporaryStack,
   type TestDatabase,
   TestStack,
   useTestStack,

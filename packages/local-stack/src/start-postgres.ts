@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { BoundedLog } from './bounded-log.ts';
-import { checkDataFolder, initialise, isEmpty, runSingleUser } from './data-folder.ts';
+import { checkDataFolder, initialise, initialiseFast, isEmpty, runSingleUser } from './data-folder.ts';
 import { freePort } from './free-port.ts';
 import { type Passwords, readPasswords } from './home-folder.ts';
 import { findPostgres, type PostgresBinaries } from './postgres-binaries.ts';
@@ -61,9 +61,9 @@ async function prepareData(
   if (isNew) {
     progress(`making a new Postgres ${binaries.version} database in ${dataDir}`);
     const passwords = unknown ?? readPasswords(folder.home).passwords;
-    await initialise(dataDir, binaries, user, options.durable ?? true, (fresh) =>
-      runSingleUser(fresh, binaries, user, passwordStatements(passwords)),
-    );
+    const finish = (fresh: string) => runSingleUser(fresh, binaries, user, passwordStatements(passwords));
+    if (options.durable ?? true) await initialise(dataDir, binaries, user, true, finish);
+    else await initialiseFast(dataDir, binaries, user, finish);
     return;
   }
   checkDataFolder(dataDir, binaries);

@@ -3,11 +3,11 @@
  * starts its own, which ends with the process. Each test file has a database and a NATS subject prefix of its own.
  */
 import { randomBytes } from 'node:crypto';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { errors } from './errors.ts';
-import { type Stack, startStack } from './stack.ts';
+import { type Stack, type StackOptions, startStack } from './stack.ts';
 import { temporaryHome } from './temporary-home.ts';
-import { createDatabase, dropDatabase, prepareTemplate, templateName } from './test-database.ts';
+import { createDatabase, dropDatabase, prepareTemplateOnce, templateName } from './test-database.ts';
 
 /** The environment variable: JSON, or the path of a file with it. */
 export const TEST_STACK_VARIABLE = 'TIDEMARK_TEST_STACK';
@@ -77,7 +77,7 @@ export class TestStack implements TestStackUrls {
    * database. Use a key that changes with the content (a hash of the migrations). Then `database({ template: key })`.
    */
   async template(key: string, build: (url: string) => Promise<void>): Promise<void> {
-    await prepareTemplate(this.primaryUrl, templateName(key), (name) => build(inDatabase(this.primaryUrl, name)));
+    await prepareTemplateOnce(this.primaryUrl, templateName(key), (name) => build(inDatabase(this.primaryUrl, name)));
   }
 
   /** A NATS subject and stream prefix that no other test has: `t` and 8 letters or digits. */
@@ -113,14 +113,28 @@ async function fromEnvironment(value: string): Promise<TestStack> {
 }
 
 /**
+ * A private stack for tests that break things: without durability, in a temporary home that `stop()` removes. It starts
+ * in about half a second.
+ */
+export async function startTemporaryStack(options: Omit<StackOptions, 'home'> = {}): Promise<Stack> {
+  const home = temporaryHome();
+  try {
+    const stack = await startStack({ durable: false, ...options, home: home.path });
+    const stop = stack.stop;
+    stack.stop = () => stop().finally(home.remove);
+    return stack;
+  } catch (error) {
+    home.remove();
+    throw error;
+  }
+}
+
+/**
  * Ends when the event loop has nothing left to do (`beforeExit`). A process that ends earlier, by process.exit or a
- * signal, leaves the servers to their guards and the folder to the next run.
+ * signal, leaves the servers to their guards and the folder to its sweeper.
  */
 async function ownStack(): Promise<TestStack> {
-  const home = temporaryHome();
-  const stack = await startStack({ home, durable: false });
-  process.once('beforeExit', () => {
-    void stack.stop().finally(() => rmSync(home, { recursive: true, force: true }));
-  });
+  const stack = await startTemporaryStack();
+  process.once('beforeExit', () => void stack.stop());
   return new TestStack(JSON.parse(describeForTests(stack)) as TestStackUrls);
 }
