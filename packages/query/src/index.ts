@@ -11,6 +11,16 @@ export {
 } from './accept.ts';
 export type * from './ast.ts';
 export { canonical, canonicalWhere, likePattern } from './canonical.ts';
+export {
+  type ColumnTypes,
+  type CompiledFilter,
+  type CompileOptions,
+  compileFilter,
+  type FilterProblem,
+} from './evaluate/compile.ts';
+export { type EqualityColumn, type EqualityKeys, equalityKey, equalityKeys } from './evaluate/equality.ts';
+export type { Predicate, Row } from './evaluate/predicate.ts';
+export type { ColumnType, ColumnTypeDetail } from './evaluate/scalar.ts';
 export { LIMITS, type Limits } from './limits.ts';
 export { readPairs } from './pairs.ts';
 export { type ParseOptions, parseQuery } from './parse.ts';

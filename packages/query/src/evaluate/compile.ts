@@ -1,0 +1,299 @@
+/**
+ * Conditions → one closure over a row, with SQL's three-valued logic. What only Postgres can decide is reported when
+ * compiling, never guessed per row.
+ */
+import type { CompareFilter, Condition, FtsFilter, Group, InFilter, IsFilter } from '../ast.ts';
+import { likePattern } from '../canonical.ts';
+import { parseArrayLiteral } from './array-literal.ts';
+import { compileLike, type Matcher } from './like.ts';
+import { all, any, not, type Predicate, type Row, reader } from './predicate.ts';
+import { compileRegex } from './regex.ts';
+import { type ColumnType, type Scalar, scalarOf, typeName } from './scalar.ts';
+import { collationKind, lowerFold } from './text.ts';
+
+export interface FilterProblem {
+  readonly reason:
+    | 'unknown-column'
+    | 'type'
+    | 'operator'
+    | 'json-path'
+    | 'embed'
+    | 'collation'
+    | 'pattern'
+    | 'constant';
+  readonly column: string;
+  /** What cannot be decided here, for people. */
+  readonly message: string;
+}
+
+/** `test` gives true, false, or null for unknown (a row is matched by true alone). `columns`: what it reads, each once. */
+export type CompiledFilter =
+  | { readonly supported: true; readonly test: Predicate; readonly columns: readonly string[] }
+  | { readonly supported: false; readonly problems: readonly FilterProblem[] };
+
+export interface CompileOptions {
+  /** The session's time zone, in which Postgres reads a timestamptz without an offset. Only UTC is known here. */
+  timeZone?: 'UTC';
+}
+
+export type ColumnTypes = Readonly<Record<string, ColumnType>>;
+
+/**
+ * Compiles a `where` list (one AND) to a predicate over rows: objects from column to JSON value, or to Postgres's own
+ * text. Numbers past 2^53 must come as text. Every column that the filter reads must be there: a row without it throws
+ * QUERY_MISSING_COLUMN, a value that is not of its type QUERY_BAD_ROW_VALUE.
+ */
+export function compileFilter(
+  where: readonly Condition[],
+  types: ColumnTypes,
+  options: CompileOptions = {},
+): CompiledFilter {
+  const compiler = new Compiler(types, options.timeZone ?? null);
+  const test = all(where.map((condition) => compiler.condition(condition)));
+  if (compiler.problems.length > 0) return { supported: false, problems: compiler.problems };
+  return { supported: true, test, columns: [...compiler.columns] };
+}
+
+const TEXT_TYPES: ReadonlySet<string> = new Set(['text', 'varchar', 'bpchar', 'name']);
+const NEVER: Predicate = () => null;
+
+type Filter = CompareFilter | InFilter | IsFilter | FtsFilter;
+
+class Compiler {
+  readonly problems: FilterProblem[] = [];
+  readonly columns = new Set<string>();
+  readonly #types: ColumnTypes;
+  readonly #timeZone: 'UTC' | null;
+
+  constructor(types: ColumnTypes, timeZone: 'UTC' | null) {
+    this.#types = types;
+    this.#timeZone = timeZone;
+  }
+
+  condition(condition: Condition): Predicate {
+    if (condition.kind === 'embed-null') {
+      return this.#refuse('embed', condition.embed, `${condition.embed} is another table`);
+    }
+    const test = condition.kind === 'and' || condition.kind === 'or' ? this.#group(condition) : this.#filter(condition);
+    return condition.negate ? not(test) : test;
+  }
+
+  #group(group: Group): Predicate {
+    const tests = group.conditions.map((condition) => this.condition(condition));
+    return group.kind === 'and' ? all(tests) : any(tests);
+  }
+
+  #filter(filter: Filter): Predicate {
+    const column = filter.field.name;
+    const type = Object.hasOwn(this.#types, column) ? this.#types[column] : undefined;
+    if (type === undefined) return this.#refuse('unknown-column', column, `the table has no column ${column}`);
+    if (filter.field.json.length > 0)
+      return this.#refuse('json-path', column, `paths into JSON are compared by Postgres`);
+    if (filter.kind === 'fts') return this.#refuse('operator', column, `${filter.op} is decided by Postgres`);
+    this.columns.add(column);
+    if (filter.kind === 'is') return this.#is(filter, type);
+    if (filter.kind === 'in') return this.#in(filter, type);
+    switch (filter.op) {
+      case 'like':
+      case 'ilike':
+      case 'match':
+      case 'imatch':
+        return this.#pattern(filter, type);
+      case 'eq':
+      case 'neq':
+      case 'isdistinct':
+      case 'gt':
+      case 'gte':
+      case 'lt':
+      case 'lte':
+        return this.#compare(filter, type);
+      default:
+        return this.#refuse('operator', column, `${filter.op} is decided by Postgres`);
+    }
+  }
+
+  #is(filter: IsFilter, type: ColumnType): Predicate {
+    const column = filter.field.name;
+    const isNull = reader(column, (raw) => raw);
+    if (filter.value === 'null') return (row) => isNull(row) === null;
+    if (filter.value === 'not_null') return (row) => isNull(row) !== null;
+    const scalar = scalarOf(type, this.#timeZone);
+    if (scalar?.type !== 'bool') return this.#refuse('type', column, `is.${filter.value} needs a boolean column`);
+    const read = reader(column, scalar.value, scalar.type);
+    const wanted = filter.value === 'unknown' ? null : filter.value === 'true';
+    return (row) => read(row) === wanted;
+  }
+
+  #in(filter: InFilter, type: ColumnType): Predicate {
+    const scalar = this.#scalar(filter.field.name, type);
+    const constants = scalar && this.#constants(filter.field.name, scalar, filter.values);
+    if (!scalar || !constants) return NEVER;
+    // x = ANY ('{}') is false, also for a null x.
+    if (constants.length === 0) return () => false;
+    const read = reader(filter.field.name, scalar.value, scalar.type);
+    if (scalar.identity) {
+      const wanted = new Set(constants);
+      return (row) => {
+        const value = read(row);
+        return value === null ? null : wanted.has(value);
+      };
+    }
+    return (row) => {
+      const value = read(row);
+      return value === null ? null : constants.some((constant) => scalar.compare(value, constant) === 0);
+    };
+  }
+
+  #compare(filter: CompareFilter, type: ColumnType): Predicate {
+    const column = filter.field.name;
+    const scalar = this.#scalar(column, type);
+    if (!scalar) return NEVER;
+    const { op } = filter;
+    if (scalar.equalityOnly && op !== 'eq' && op !== 'neq' && op !== 'isdistinct') {
+      return this.#refuse('collation', column, `the order of text is known here for the collations C and C.UTF-8 only`);
+    }
+    const constants = this.#operands(filter, scalar);
+    if (!constants) return NEVER;
+    const read = reader(column, scalar.value, scalar.type);
+    const test = comparison(scalar, op);
+    if (filter.quantifier === null) {
+      const [constant] = constants;
+      if (op === 'isdistinct') {
+        return (row) => {
+          const value = read(row);
+          return value === null || scalar.compare(value, constant) !== 0;
+        };
+      }
+      if (scalar.identity && op === 'eq') {
+        return (row) => {
+          const value = read(row);
+          return value === null ? null : value === constant;
+        };
+      }
+    }
+    return quantified(filter, constants, read, test);
+  }
+
+  #pattern(filter: CompareFilter, type: ColumnType): Predicate {
+    const column = filter.field.name;
+    const scalar = this.#scalar(column, type);
+    if (!scalar) return NEVER;
+    if (!TEXT_TYPES.has(typeName(type))) return this.#refuse('type', column, `${filter.op} needs a text column`);
+    const collation = collationKind(typeof type === 'string' ? undefined : type.collation);
+    const ignoreCase = filter.op === 'ilike' || filter.op === 'imatch';
+    const fold = ignoreCase ? lowerFold(collation) : (text: string) => text;
+    if (!fold) {
+      return this.#refuse(
+        'collation',
+        column,
+        `upper and lower case are known here for the collations C and C.UTF-8 only`,
+      );
+    }
+    const like = filter.op === 'like' || filter.op === 'ilike';
+    const patterns = this.#patterns(filter);
+    const matchers: (Matcher | null)[] = [];
+    for (const pattern of patterns ?? []) {
+      const matcher =
+        pattern === null ? null : like ? compileLike(pattern, fold) : compileRegex(pattern, ignoreCase, collation);
+      if (pattern !== null && !matcher) {
+        return this.#refuse('pattern', column, `the pattern ${pattern} is read by Postgres only`);
+      }
+      matchers.push(matcher);
+    }
+    if (!patterns) return NEVER;
+    // Patterns see the spaces at the end of a char(n), which comparisons ignore.
+    const read = reader(column, (raw) => (typeof raw === 'string' ? raw : undefined), scalar.type);
+    return quantified(filter, matchers, read, (value, matcher) => (matcher as Matcher)(value as string));
+  }
+
+  #patterns(filter: CompareFilter): (string | null)[] | null {
+    const value = filter.op === 'like' || filter.op === 'ilike' ? likePattern(filter.value) : filter.value;
+    return filter.quantifier === null ? [value] : this.#array(filter.field.name, value);
+  }
+
+  #operands(filter: CompareFilter, scalar: Scalar): unknown[] | null {
+    const column = filter.field.name;
+    const texts = filter.quantifier === null ? [filter.value] : this.#array(column, filter.value);
+    return texts && this.#constants(column, scalar, texts);
+  }
+
+  #array(column: string, literal: string): (string | null)[] | null {
+    const items = parseArrayLiteral(literal);
+    if (!items) this.#refuse('constant', column, `${literal} is not a one-dimensional array`);
+    return items;
+  }
+
+  #constants(column: string, scalar: Scalar, texts: readonly (string | null)[]): unknown[] | null {
+    const constants: unknown[] = [];
+    for (const text of texts) {
+      const constant = text === null ? null : scalar.constant(text);
+      if (constant === null && text !== null) {
+        this.#refuse('constant', column, `${text} is not a ${scalar.type} in a form that is read here`);
+        return null;
+      }
+      constants.push(constant);
+    }
+    return constants;
+  }
+
+  #scalar(column: string, type: ColumnType): Scalar | null {
+    const scalar = scalarOf(type, this.#timeZone);
+    if (!scalar) {
+      const collation = TEXT_TYPES.has(typeName(type));
+      if (collation) this.#refuse('collation', column, `a non-deterministic collation is compared by Postgres`);
+      else this.#refuse('type', column, `values of type ${typeName(type)} are compared by Postgres`);
+    }
+    return scalar;
+  }
+
+  #refuse(reason: FilterProblem['reason'], column: string, message: string): Predicate {
+    this.problems.push({ reason, column, message });
+    return NEVER;
+  }
+}
+
+type Test = (value: unknown, constant: unknown) => boolean;
+
+function comparison(scalar: Scalar, op: CompareFilter['op']): Test {
+  const { compare } = scalar;
+  switch (op) {
+    case 'neq':
+      return (value, constant) => compare(value, constant) !== 0;
+    case 'gt':
+      return (value, constant) => compare(value, constant) > 0;
+    case 'gte':
+      return (value, constant) => compare(value, constant) >= 0;
+    case 'lt':
+      return (value, constant) => compare(value, constant) < 0;
+    case 'lte':
+      return (value, constant) => compare(value, constant) <= 0;
+    default:
+      return (value, constant) => compare(value, constant) === 0;
+  }
+}
+
+/** One constant, or `op ANY/ALL (array)`, where a null element makes an undecided answer unknown. */
+function quantified(
+  filter: CompareFilter,
+  constants: readonly unknown[],
+  read: (row: Row) => unknown,
+  test: Test,
+): Predicate {
+  const [only] = constants;
+  if (filter.quantifier === null) {
+    return (row) => {
+      const value = read(row);
+      return value === null ? null : test(value, only);
+    };
+  }
+  const decisive = filter.quantifier === 'any';
+  if (constants.length === 0) return () => !decisive;
+  const known = constants.filter((constant) => constant !== null);
+  const undecided = known.length < constants.length ? null : !decisive;
+  return (row) => {
+    const value = read(row);
+    if (value === null) return null;
+    for (const constant of known) if (test(value, constant) === decisive) return decisive;
+    return undecided;
+  };
+}

@@ -1,0 +1,77 @@
+/** LIKE without regular expressions: time is at most pattern × text, and linear for the usual patterns. */
+
+/** A code point to match, or `_` (any one). Runs between `%` are arrays of these. */
+type Run = readonly (string | null)[];
+
+export type Matcher = (text: string) => boolean;
+
+/** Compiles an SQL pattern (`%`, `_`, backslash escapes). null: it ends in a lone backslash, which Postgres refuses. */
+export function compileLike(pattern: string, fold: (text: string) => string = (text) => text): Matcher | null {
+  const runs = parsePattern(fold(pattern));
+  if (!runs) return null;
+  const literal = runs.map((run) => (run.includes(null) ? null : run.join('')));
+  if (!literal.includes(null)) return literalMatcher(literal as string[], fold);
+  return (text) => matchRuns(runs, [...fold(text)]);
+}
+
+function parsePattern(pattern: string): Run[] | null {
+  const runs: (string | null)[][] = [[]];
+  const characters = [...pattern];
+  for (let i = 0; i < characters.length; i++) {
+    const character = characters[i]!;
+    const run = runs[runs.length - 1]!;
+    if (character === '%') runs.push([]);
+    else if (character === '_') run.push(null);
+    else if (character !== '\\') run.push(character);
+    else if (i + 1 === characters.length) return null;
+    else run.push(characters[++i]!);
+  }
+  return runs;
+}
+
+/** Without `_`, the runs are substrings that must follow one another: the first and last are anchored. */
+function literalMatcher(runs: readonly string[], fold: (text: string) => string): Matcher {
+  const first = runs[0]!;
+  if (runs.length === 1) return (text) => fold(text) === first;
+  const last = runs[runs.length - 1]!;
+  const middle = runs.slice(1, -1).filter((run) => run !== '');
+  return (raw) => {
+    const text = fold(raw);
+    const end = text.length - last.length;
+    if (end < first.length || !text.startsWith(first) || !text.endsWith(last)) return false;
+    let from = first.length;
+    for (const run of middle) {
+      const at = text.indexOf(run, from);
+      if (at === -1 || at + run.length > end) return false;
+      from = at + run.length;
+    }
+    return true;
+  };
+}
+
+/** Each run is placed as early as it fits: what comes after has then the most room (no other backtracking is needed). */
+function matchRuns(runs: readonly Run[], text: readonly string[]): boolean {
+  const first = runs[0]!;
+  if (!runAt(first, text, 0)) return false;
+  if (runs.length === 1) return first.length === text.length;
+  const last = runs[runs.length - 1]!;
+  const end = text.length - last.length;
+  let from = first.length;
+  if (end < from || !runAt(last, text, end)) return false;
+  for (let i = 1; i < runs.length - 1; i++) {
+    const run = runs[i]!;
+    while (from + run.length <= end && !runAt(run, text, from)) from++;
+    if (from + run.length > end) return false;
+    from += run.length;
+  }
+  return true;
+}
+
+function runAt(run: Run, text: readonly string[], at: number): boolean {
+  if (at + run.length > text.length) return false;
+  for (let i = 0; i < run.length; i++) {
+    const wanted = run[i];
+    if (wanted !== null && wanted !== text[at + i]) return false;
+  }
+  return true;
+}
