@@ -46,6 +46,8 @@ create table tidemark.files (
   created_at timestamptz not null default now(),
   unique (path)
 );
+-- For the deletion of bytes: does another row have them?
+create index files_storage_key on tidemark.files (storage_key);
 create index files_job_id on tidemark.files (job_id) where job_id is not null;
 create index files_path_prefix on tidemark.files (path text_pattern_ops);
 
@@ -88,6 +90,9 @@ create table tidemark.job_chunks (
   primary key (job_id, chunk)
 );
 create index job_chunks_open on tidemark.job_chunks (job_id, chunk) where state in ('planned', 'queued', 'running');
+-- The sweeper's questions, each second: leases that are over, chunks whose message was lost.
+create index job_chunks_running on tidemark.job_chunks (lease_until) where state = 'running';
+create index job_chunks_queued on tidemark.job_chunks (queued_at) where state = 'queued';
 
 -- A client may start a job as itself, and may see and cancel its own. What the runner keeps (state, counts) is not the client's to set.
 grant select on tidemark.jobs to authenticated, service_role, ops;
