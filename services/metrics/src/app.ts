@@ -1,0 +1,55 @@
+/** Composes the HTTP side; never listens, never reads the environment. */
+import {
+  type BaseApp,
+  buildBaseApp,
+  type Health,
+  type Logger,
+  type Metrics,
+  type VerifyToken,
+} from '@tidemark/service';
+import type { Collectors } from './collectors/collected.ts';
+import type { Config } from './config.ts';
+import type { History } from './history/history.ts';
+import { operatorsOnly } from './plugins/operators-only.ts';
+import type { Pulse } from './pulse.ts';
+import { consoleRoute } from './routes/console.ts';
+import { healthRoute } from './routes/health.ts';
+import { historyRoute } from './routes/history.ts';
+import { statementsRoute } from './routes/statements.ts';
+import { streamRoute } from './routes/stream.ts';
+import type { Broadcaster } from './stream/broadcaster.ts';
+
+export interface Deps {
+  config: Config;
+  logger: Logger;
+  health: Health;
+  metrics: Metrics;
+  verify: VerifyToken;
+  pulse: Pulse;
+  history: History;
+  collectors: Pick<Collectors, 'values' | 'states'>;
+  broadcaster: Broadcaster;
+}
+
+export function buildApp(deps: Deps): BaseApp {
+  const app = buildBaseApp({
+    logger: deps.logger,
+    health: deps.health,
+    metrics: deps.metrics,
+    // The consoles' streams never end by themselves; the broadcaster ends them before the server closes.
+    server: { forceCloseConnections: 'idle' },
+  });
+  consoleRoute(app);
+  app.register(
+    async (scope) => {
+      const performance = scope as unknown as BaseApp;
+      performance.addHook('onRequest', operatorsOnly(deps.verify));
+      healthRoute(performance, deps);
+      historyRoute(performance, deps);
+      statementsRoute(performance, deps);
+      streamRoute(performance, deps);
+    },
+    { prefix: '/api/v1/performance' },
+  );
+  return app;
+}

@@ -1,0 +1,40 @@
+/** The collectors of this service, in one visible list, and what they have found. */
+import type { Bus } from '@tidemark/bus';
+import type { Database } from '@tidemark/db';
+import type { MetricsEvent } from '../events.ts';
+import { type Collector, type CollectorState, startCollector } from './collector.ts';
+import { finishedJobs, jobs } from './jobs.ts';
+import { nats } from './nats.ts';
+import { activity } from './postgres-activity.ts';
+import { replication } from './postgres-replication.ts';
+import { size } from './postgres-size.ts';
+import { statements } from './postgres-statements.ts';
+
+type ValueOf<C> = C extends Collector<infer T> ? T : never;
+
+export function startCollectors(database: Database, bus: Bus, observe: (event: MetricsEvent) => void) {
+  const { admin } = database.pools;
+  const collectors = {
+    activity: startCollector(activity(admin), observe),
+    replication: startCollector(replication(admin), observe),
+    size: startCollector(size(admin), observe),
+    statements: startCollector(statements(admin), observe),
+    nats: startCollector(nats(bus), observe),
+    jobs: startCollector(jobs(admin), observe),
+    finishedJobs: startCollector(finishedJobs(admin), observe),
+  };
+  type All = typeof collectors;
+  type Values = { [K in keyof All]: ValueOf<All[K]> | undefined };
+  const list = Object.values(collectors) as Collector<unknown>[];
+  return {
+    values: () =>
+      Object.fromEntries(Object.entries(collectors).map(([name, collector]) => [name, collector.value()])) as Values,
+    states: (): CollectorState[] => list.map((collector) => collector.state()),
+    /** Ends when each one's current run has ended, or met its time limit. */
+    stop: async (): Promise<void> => void (await Promise.all(list.map((collector) => collector.stop()))),
+  };
+}
+
+export type Collectors = ReturnType<typeof startCollectors>;
+/** The newest value of each collector; undefined where it fails. */
+export type Collected = Partial<ReturnType<Collectors['values']>>;

@@ -1,0 +1,108 @@
+/**
+ * Runs one collection again and again: never two at once, each with a time limit. A failure is kept as `error` until
+ * the next success, and the value goes with it: what is shown is either true now or said to be missing.
+ */
+import { errors } from '../errors.ts';
+import type { MetricsEvent } from '../events.ts';
+
+export interface CollectorDefinition<T> {
+  name: string;
+  /** Between the end of one run and the start of the next, ms. */
+  intervalMs: number;
+  timeoutMs: number;
+  collect(): Promise<T>;
+}
+
+export interface CollectorState {
+  name: string;
+  intervalMs: number;
+  /** Of the last success, ms since 1970. */
+  collectedAt: number | null;
+  tookMs: number | null;
+  error: string | null;
+  hint: string | null;
+  failingSince: number | null;
+  runsTotal: number;
+  failuresTotal: number;
+}
+
+export interface Collector<T> {
+  /** Undefined before the first success and while it fails. */
+  value(): T | undefined;
+  state(): CollectorState;
+  /** Ends when the run that is under way has ended or met its time limit. */
+  stop(): Promise<void>;
+}
+
+export function startCollector<T>(
+  definition: CollectorDefinition<T>,
+  observe: (event: MetricsEvent) => void,
+): Collector<T> {
+  const { name, intervalMs, timeoutMs } = definition;
+  let value: T | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+  const state: CollectorState = {
+    name,
+    intervalMs,
+    collectedAt: null,
+    tookMs: null,
+    error: null,
+    hint: null,
+    failingSince: null,
+    runsTotal: 0,
+    failuresTotal: 0,
+  };
+
+  async function run(): Promise<void> {
+    const startedAt = Date.now();
+    state.runsTotal++;
+    try {
+      value = await withLimit(definition.collect(), name, timeoutMs);
+      state.collectedAt = Date.now();
+      state.tookMs = state.collectedAt - startedAt;
+      if (state.error !== null) observe({ type: 'metrics.collector_recovered', collector: name });
+      state.error = state.hint = state.failingSince = null;
+    } catch (cause) {
+      const error = cause instanceof Error ? cause : errors.COLLECTOR_FAILED({ name, reason: String(cause) });
+      value = undefined;
+      state.failuresTotal++;
+      if (error.message !== state.error) observe({ type: 'metrics.collector_failed', collector: name, error });
+      state.error = error.message;
+      state.hint = 'hint' in error && typeof error.hint === 'string' ? error.hint : null;
+      state.failingSince ??= Date.now();
+    }
+  }
+
+  let running = loop();
+  function loop(): Promise<void> {
+    return run().then(() => {
+      if (stopped) return;
+      timer = setTimeout(() => {
+        running = loop();
+      }, intervalMs);
+    });
+  }
+
+  return {
+    value: () => value,
+    state: () => ({ ...state }),
+    async stop() {
+      stopped = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}
+
+async function withLimit<T>(work: Promise<T>, name: string, timeoutMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(errors.COLLECTOR_TIMEOUT({ name, timeoutMs })), timeoutMs);
+  });
+  try {
+    return await Promise.race([work, limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

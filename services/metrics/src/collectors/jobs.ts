@@ -1,0 +1,83 @@
+/** Jobs by state, and the progress of those that run. Read as `ops`, whose policy shows every job. */
+import type { Identity, Pool } from '@tidemark/db';
+import type { CollectorDefinition } from './collector.ts';
+
+export interface ActiveJob {
+  id: string;
+  kind: string;
+  state: string;
+  priority: string;
+  /** Items; 0 until planned. */
+  total: number;
+  done: number;
+  failed: number;
+  /** ms since 1970. */
+  createdAt: number;
+  startedAt: number | null;
+}
+export interface Jobs {
+  queued: number;
+  /** Planning ones too. */
+  running: number;
+  /** Running ones first, at most SHOWN. */
+  active: ActiveJob[];
+}
+export interface FinishedJobs {
+  finishedLastHour: number;
+  failedLastHour: number;
+}
+
+const INTERVAL_MS = 1_000;
+const TIMEOUT_MS = 3_000;
+/** Counting the finished ones reads the table; an hour's figure does not need each second. */
+const FINISHED_INTERVAL_MS = 10_000;
+const SHOWN = 20;
+const OPS: Identity = { role: 'ops', claims: '{"role":"ops"}' };
+
+const COUNTS = `
+select count(*) filter (where state = 'queued')::int as queued,
+  count(*) filter (where state in ('planning', 'running'))::int as running
+from tidemark.jobs where state in ('queued', 'planning', 'running')`;
+
+const ACTIVE = `
+select id::text, kind, state, priority, total, done, failed,
+  (extract(epoch from created_at) * 1000)::float8 as "createdAt",
+  (extract(epoch from started_at) * 1000)::float8 as "startedAt"
+from tidemark.jobs where state in ('queued', 'planning', 'running')
+order by state = 'queued', created_at limit ${SHOWN}`;
+
+const FINISHED = `
+select count(*)::int as finished, count(*) filter (where state = 'failed')::int as failed
+from tidemark.jobs where finished_at > now() - interval '1 hour'`;
+
+export function jobs(pool: Pool): CollectorDefinition<Jobs> {
+  return {
+    name: 'jobs',
+    intervalMs: INTERVAL_MS,
+    timeoutMs: TIMEOUT_MS,
+    collect: () =>
+      pool.transaction(
+        async (tx) => {
+          const [[counts], active] = await Promise.all([tx.query(COUNTS), tx.query<ActiveJob>(ACTIVE)]);
+          return { queued: counts?.queued, running: counts?.running, active: [...active] };
+        },
+        { identity: OPS, readOnly: true, holder: { route: 'collector jobs' }, timeoutMs: TIMEOUT_MS },
+      ),
+  };
+}
+
+export function finishedJobs(pool: Pool): CollectorDefinition<FinishedJobs> {
+  return {
+    name: 'finished jobs',
+    intervalMs: FINISHED_INTERVAL_MS,
+    timeoutMs: TIMEOUT_MS,
+    collect: () =>
+      pool.transaction(
+        async (tx) => {
+          const [row] = await tx.query(FINISHED);
+          return { finishedLastHour: row?.finished, failedLastHour: row?.failed };
+        },
+        { identity: OPS, readOnly: true, holder: { route: 'collector finished jobs' }, timeoutMs: TIMEOUT_MS },
+      ),
+  };
+}

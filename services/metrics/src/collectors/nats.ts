@@ -1,0 +1,83 @@
+/** The NATS server as this service's connection sees it, and the streams of this Tidemark. */
+import type { Bus } from '@tidemark/bus';
+import { errors } from '../errors.ts';
+import type { CollectorDefinition } from './collector.ts';
+
+export interface Stream {
+  name: string;
+  messages: number;
+  bytes: number;
+  /** -1 when unlimited. */
+  maxBytes: number;
+  consumers: number;
+  /** Not delivered yet, and delivered but not acknowledged: sums over the consumers. */
+  pending: number;
+  ackPending: number;
+}
+export interface Nats {
+  version: string;
+  roundTripMs: number;
+  streams: Stream[];
+  storageBytes: number;
+}
+
+const INTERVAL_MS = 1_000;
+const TIMEOUT_MS = 3_000;
+/** One consumer an instance is the rule; a page of the API holds 256. */
+const MOST_CONSUMERS = 256;
+
+export function nats(bus: Bus): CollectorDefinition<Nats> {
+  return {
+    name: 'nats',
+    intervalMs: INTERVAL_MS,
+    timeoutMs: TIMEOUT_MS,
+    async collect() {
+      const problem = bus.problem();
+      if (problem) throw errors.NATS_UNREACHABLE({ reason: problem });
+      const startedAt = performance.now();
+      await bus.nc.flush();
+      const roundTripMs = performance.now() - startedAt;
+      const names = Object.values(bus.subjects.streams);
+      const streams = await Promise.all(names.map((name) => streamFigures(bus, name)));
+      const account = await bus.jsm.getAccountInfo();
+      return {
+        version: bus.nc.info?.version ?? 'unknown',
+        roundTripMs,
+        streams: streams.filter((stream) => stream !== undefined),
+        storageBytes: account.storage,
+      };
+    },
+  };
+}
+
+/** JetStream's error code of a stream that is not there (yet): a service that needs it creates it at its start. */
+const STREAM_NOT_FOUND = 10059;
+
+async function streamFigures(bus: Bus, name: string): Promise<Stream | undefined> {
+  let info: Awaited<ReturnType<typeof bus.jsm.streams.info>>;
+  try {
+    info = await bus.jsm.streams.info(name);
+  } catch (error) {
+    if ((error as { code?: number }).code === STREAM_NOT_FOUND) return undefined;
+    throw error;
+  }
+  let pending = 0;
+  let ackPending = 0;
+  let seen = 0;
+  if (info.state.consumer_count > 0) {
+    for await (const consumer of bus.jsm.consumers.list(name)) {
+      pending += consumer.num_pending;
+      ackPending += consumer.num_ack_pending;
+      if (++seen >= MOST_CONSUMERS) break;
+    }
+  }
+  return {
+    name,
+    messages: info.state.messages,
+    bytes: info.state.bytes,
+    maxBytes: info.config.max_bytes,
+    consumers: info.state.consumer_count,
+    pending,
+    ackPending,
+  };
+}

@@ -1,0 +1,93 @@
+/** Who is connected to the primary, what they do, and how fast it writes. */
+import type { Pool } from '@tidemark/db';
+import { redactStatement } from '../statements/redact.ts';
+import type { CollectorDefinition } from './collector.ts';
+
+export interface Activity {
+  version: string;
+  walLsn: string;
+  /** Client connections of the whole server, as `max` is the whole server's. */
+  connections: { total: number; active: number; idleInTransaction: number; waitingForLock: number; max: number };
+  /** Undefined at the first run, when there is nothing to take a difference with. */
+  commitsPerSecond: number | undefined;
+  walBytesPerSecond: number | undefined;
+  /** The transaction that has been open longest, of any client. */
+  oldestTransaction: OldestTransaction | null;
+  /** The session that most others wait for, when any waits for a lock. */
+  blocker: { pid: number; application: string; state: string; waiting: number } | null;
+}
+export interface OldestTransaction {
+  pid: number;
+  application: string;
+  state: string;
+  seconds: number;
+  statement: string;
+}
+
+const INTERVAL_MS = 1_000;
+/** Longer than a busy second of the primary, shorter than a reader's patience. */
+const TIMEOUT_MS = 3_000;
+
+const ACTIVITY = `
+select current_setting('server_version') as version,
+  pg_current_wal_lsn()::text as wal_lsn,
+  (pg_current_wal_lsn() - '0/0'::pg_lsn)::float8 as wal_bytes,
+  (extract(epoch from clock_timestamp()) * 1000)::float8 as at,
+  current_setting('max_connections')::int as max,
+  (select xact_commit::float8 from pg_stat_database where datname = current_database()) as commits,
+  count(*)::int as total,
+  count(*) filter (where state = 'active')::int as active,
+  count(*) filter (where state like 'idle in transaction%')::int as idle_in_transaction,
+  count(*) filter (where wait_event_type = 'Lock')::int as waiting_for_lock
+from pg_stat_activity where backend_type = 'client backend'`;
+
+const OLDEST = `
+select pid, application_name as application, coalesce(state, '') as state,
+  extract(epoch from clock_timestamp() - xact_start)::float8 as seconds, left(query, 300) as statement
+from pg_stat_activity
+where backend_type = 'client backend' and xact_start is not null and pid <> pg_backend_pid()
+order by xact_start limit 1`;
+
+const BLOCKER = `
+with waits as (select unnest(pg_blocking_pids(pid)) as blocker from pg_stat_activity where wait_event_type = 'Lock')
+select a.pid, a.application_name as application, coalesce(a.state, '') as state, count(*)::int as waiting
+from waits join pg_stat_activity a on a.pid = waits.blocker
+group by 1, 2, 3 order by waiting desc limit 1`;
+
+export function activity(pool: Pool): CollectorDefinition<Activity> {
+  let before: { at: number; commits: number; walBytes: number } | undefined;
+  const options = { holder: { route: 'collector postgres activity' }, timeoutMs: TIMEOUT_MS };
+  return {
+    name: 'postgres activity',
+    intervalMs: INTERVAL_MS,
+    timeoutMs: TIMEOUT_MS,
+    async collect() {
+      const [row] = await pool.query(ACTIVITY, [], options);
+      const [oldest] = await pool.query<OldestTransaction>(OLDEST, [], options);
+      // pg_blocking_pids takes the lock manager's locks: asked only when somebody waits.
+      const [blocker] = row?.waiting_for_lock > 0 ? await pool.query(BLOCKER, [], options) : [];
+      const now = { at: row?.at as number, commits: row?.commits as number, walBytes: row?.wal_bytes as number };
+      const seconds = before && (now.at - before.at) / 1_000;
+      const perSecond = (key: 'commits' | 'walBytes') =>
+        before && seconds ? Math.max(0, now[key] - before[key]) / seconds : undefined;
+      const commitsPerSecond = perSecond('commits');
+      const walBytesPerSecond = perSecond('walBytes');
+      before = now;
+      return {
+        version: row?.version,
+        walLsn: row?.wal_lsn,
+        connections: {
+          total: row?.total,
+          active: row?.active,
+          idleInTransaction: row?.idle_in_transaction,
+          waitingForLock: row?.waiting_for_lock,
+          max: row?.max,
+        },
+        commitsPerSecond,
+        walBytesPerSecond,
+        oldestTransaction: oldest ? { ...oldest, statement: redactStatement(oldest.statement) } : null,
+        blocker: (blocker as Activity['blocker'] | undefined) ?? null,
+      };
+    },
+  };
+}

@@ -1,0 +1,80 @@
+/** The standbys that stream from the primary, and every replication slot with the WAL that it keeps from being removed. */
+import type { Pool } from '@tidemark/db';
+import type { CollectorDefinition } from './collector.ts';
+import { createLagClock } from './replica-lag.ts';
+
+export interface Replica {
+  name: string;
+  state: string;
+  replayLsn: string | null;
+  lagBytes: number | null;
+  lagMs: number | null;
+}
+export interface Slot {
+  name: string;
+  kind: string;
+  active: boolean;
+  retainedBytes: number | null;
+  walStatus: string | null;
+}
+export interface Replication {
+  replicas: Replica[];
+  slots: Slot[];
+}
+
+const INTERVAL_MS = 1_000;
+const TIMEOUT_MS = 3_000;
+/** As many standbys and slots as anybody runs on one primary; more would only make the answer long. */
+const LIMIT = 64;
+
+/** Logical walsenders (the relay's) show in pg_stat_replication too; they are no standbys. */
+const REPLICAS = `
+select coalesce(nullif(r.application_name, ''), host(r.client_addr), 'pid ' || r.pid) as name, r.state,
+  r.replay_lsn::text as replay_lsn,
+  (r.replay_lsn - '0/0'::pg_lsn)::float8 as replay_position,
+  (pg_current_wal_lsn() - '0/0'::pg_lsn)::float8 as primary_position,
+  greatest(0, pg_wal_lsn_diff(pg_current_wal_lsn(), r.replay_lsn))::float8 as lag_bytes,
+  (extract(epoch from r.replay_lag) * 1000)::float8 as reported_ms
+from pg_stat_replication r
+where not exists (select from pg_replication_slots s where s.active_pid = r.pid and s.slot_type = 'logical')
+order by 1 limit ${LIMIT}`;
+
+const SLOTS = `
+select slot_name as name, slot_type as kind, active, wal_status,
+  greatest(0, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn))::float8 as retained_bytes
+from pg_replication_slots
+where database is null or database = current_database()
+order by 1 limit ${LIMIT}`;
+
+export function replication(pool: Pool): CollectorDefinition<Replication> {
+  const options = { holder: { route: 'collector postgres replication' }, timeoutMs: TIMEOUT_MS };
+  const clock = createLagClock();
+  return {
+    name: 'postgres replication',
+    intervalMs: INTERVAL_MS,
+    timeoutMs: TIMEOUT_MS,
+    async collect() {
+      const standbys = await pool.query(REPLICAS, [], options);
+      const now = Date.now();
+      const primary = standbys[0]?.primary_position as number | undefined;
+      if (primary !== undefined) clock.passed(primary, now);
+      const slots = await pool.query(SLOTS, [], options);
+      return {
+        replicas: standbys.map((row) => ({
+          name: row.name,
+          state: row.state,
+          replayLsn: row.replay_lsn,
+          lagBytes: row.lag_bytes,
+          lagMs: row.replay_position === null ? null : clock.lagMs(row.replay_position, row.reported_ms, now),
+        })),
+        slots: slots.map((row) => ({
+          name: row.name,
+          kind: row.kind,
+          active: row.active,
+          retainedBytes: row.retained_bytes,
+          walStatus: row.wal_status,
+        })),
+      };
+    },
+  };
+}

@@ -1,0 +1,99 @@
+/** The statements that cost most, from pg_stat_statements: normalised text, never a parameter. */
+import type { Pool } from '@tidemark/db';
+import { errors } from '../errors.ts';
+import { redactStatement, STATEMENT_MAX_LENGTH } from '../statements/redact.ts';
+import type { CollectorDefinition } from './collector.ts';
+
+export interface StatementFigures {
+  /** pg_stat_statements.queryid, as text: it is a 64-bit number. */
+  id: string;
+  text: string;
+  role: string;
+  calls: number;
+  totalMs: number;
+  meanMs: number;
+  maxMs: number;
+  rows: number;
+  /** Of the execution time of all statements of this database, 0..1. */
+  share: number;
+  /** Share of the blocks that were found in Postgres's buffers, 0..1; null when it touched none. */
+  bufferHits: number | null;
+}
+export interface Statements {
+  statements: StatementFigures[];
+  /** Since when it counts, ms since 1970. */
+  since: number | null;
+}
+
+/** Reading it takes a lock that every statement's end needs for a moment. */
+const INTERVAL_MS = 5_000;
+const TIMEOUT_MS = 5_000;
+/** The most costly by each of three orders are kept, so that the API can sort without asking again. */
+export const TOP = 50;
+
+const INSTALLED = `
+select exists (select from pg_extension where extname = 'pg_stat_statements') as installed,
+  (select n.nspname from pg_extension e join pg_namespace n on n.oid = e.extnamespace where extname = 'pg_stat_statements') as schema`;
+
+const ranked = (schema: string) => `
+with figures as (
+  select queryid::text as id, userid, left(query, ${STATEMENT_MAX_LENGTH}) as text, calls::float8 as calls,
+    total_exec_time as total_ms, mean_exec_time as mean_ms, max_exec_time as max_ms, rows::float8 as rows,
+    shared_blks_hit::float8 as hit, shared_blks_read::float8 as read,
+    row_number() over (order by total_exec_time desc) as by_total,
+    row_number() over (order by calls desc) as by_calls,
+    row_number() over (order by mean_exec_time desc) as by_mean,
+    sum(total_exec_time) over () as all_ms
+  from ${schema}.pg_stat_statements
+  where dbid = (select oid from pg_database where datname = current_database()) and queryid is not null
+)
+select id, pg_get_userbyid(userid) as role, text, calls, total_ms, mean_ms, max_ms, rows, hit, read, all_ms,
+  (select extract(epoch from stats_reset) * 1000 from ${schema}.pg_stat_statements_info)::float8 as since
+from figures where by_total <= $1::int or by_calls <= $1::int or by_mean <= $1::int
+order by total_ms desc`;
+
+export function statements(pool: Pool): CollectorDefinition<Statements> {
+  const options = { holder: { route: 'collector postgres statements' }, timeoutMs: TIMEOUT_MS };
+  return {
+    name: 'postgres statements',
+    intervalMs: INTERVAL_MS,
+    timeoutMs: TIMEOUT_MS,
+    async collect() {
+      const schema = await extensionSchema(pool, options);
+      const rows = await pool.query(ranked(schema), [TOP], options).catch((cause: Error) => {
+        throw errors.STATEMENTS_UNAVAILABLE({ reason: cause.message }, { cause });
+      });
+      return {
+        since: (rows[0]?.since as number | undefined) ?? null,
+        statements: rows.map((row) => ({
+          id: row.id,
+          text: redactStatement(row.text),
+          role: row.role,
+          calls: row.calls,
+          totalMs: row.total_ms,
+          meanMs: row.mean_ms,
+          maxMs: row.max_ms,
+          rows: row.rows,
+          share: row.all_ms > 0 ? row.total_ms / row.all_ms : 0,
+          bufferHits: row.hit + row.read > 0 ? row.hit / (row.hit + row.read) : null,
+        })),
+      };
+    },
+  };
+}
+
+type Options = Parameters<Pool['query']>[2];
+
+/** The schema that the extension is in, quoted. Creates it where it is missing: it only reads what the preloaded module counts. */
+async function extensionSchema(pool: Pool, options: Options): Promise<string> {
+  let [row] = await pool.query(INSTALLED, [], options);
+  if (!row?.installed) {
+    try {
+      await pool.query('create extension if not exists pg_stat_statements', [], options);
+    } catch (cause) {
+      throw errors.STATEMENTS_UNAVAILABLE({ reason: (cause as Error).message }, { cause });
+    }
+    [row] = await pool.query(INSTALLED, [], options);
+  }
+  return `"${String(row?.schema).replaceAll('"', '""')}"`;
+}

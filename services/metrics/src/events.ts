@@ -1,0 +1,29 @@
+/** What happens in this service. The log and the metrics are its readers. */
+import type { SharedEvent } from '@tidemark/service';
+
+type Status = 'ok' | 'degraded' | 'down';
+
+export type MetricsEvent =
+  | { type: 'metrics.status_changed'; from: Status; to: Status; problems: string[] }
+  | { type: 'metrics.instance_seen'; instance: string }
+  | { type: 'metrics.instance_lost'; instance: string; silentMs: number }
+  | { type: 'metrics.instance_dropped'; instance: string }
+  | { type: 'metrics.instance_refused'; instance: string; limit: number }
+  | { type: 'metrics.collector_failed'; collector: string; error: Error }
+  | { type: 'metrics.collector_recovered'; collector: string }
+  | { type: 'metrics.stream_opened'; clients: number }
+  | { type: 'metrics.stream_closed'; clients: number; reason: 'left' | 'slow' | 'expired' | 'shutdown' };
+
+export type ServiceEvent = MetricsEvent | SharedEvent;
+
+export const eventLevels: Readonly<Record<MetricsEvent['type'], 'debug' | 'info' | 'warn' | undefined>> = {
+  'metrics.status_changed': 'warn',
+  'metrics.instance_seen': 'info',
+  'metrics.instance_lost': 'warn',
+  'metrics.instance_dropped': 'info',
+  'metrics.instance_refused': undefined,
+  'metrics.collector_failed': 'warn',
+  'metrics.collector_recovered': 'info',
+  'metrics.stream_opened': 'debug',
+  'metrics.stream_closed': 'debug',
+};

@@ -1,0 +1,109 @@
+/** Requests, the pools that they wait for, the relay, and the workers. */
+import { type Finding, HOLD_MS } from '../finding.ts';
+import { mebibytes, type System } from '../system.ts';
+
+/** Share of answers with status 5xx, with enough requests for a share to mean something. */
+const ERROR_SHARE = 0.05;
+const ERROR_LEAST_PER_SECOND = 1;
+/** Of the waiting limit: beyond it the next burst is refused. */
+const WAITING_SHARE = 0.5;
+const SATURATED = 0.95;
+/** WAL that the relay may be behind: more is seconds of changes at any ordinary write rate. */
+const RELAY_LAG_BYTES = 64 * 1024 ** 2;
+
+export function* trafficRules(system: System): Generator<Finding> {
+  yield* errorRules(system);
+  yield* poolRules(system);
+  yield* relayRules(system);
+  for (const { key, rates } of system.live) {
+    if ((rates?.chunksFailed ?? 0) > 0) {
+      yield {
+        key: `chunks ${key}`,
+        severity: 'degraded',
+        message: `chunks of jobs fail on ${key}: ${rates?.chunksFailed?.toFixed(1)} a second`,
+        hint: 'GET /api/v1/jobs/<id> names the items and their errors.',
+        holdMs: HOLD_MS,
+      };
+    }
+  }
+}
+
+function* errorRules({ live }: System): Generator<Finding> {
+  for (const { key, telemetry, rates } of live) {
+    const { requests = 0, errors = 0 } = rates ?? {};
+    if (errors < ERROR_LEAST_PER_SECOND || errors < requests * ERROR_SHARE) continue;
+    const worst = telemetry.http?.routes.reduce((a, b) => (b.errorsTotal > a.errorsTotal ? b : a));
+    yield {
+      key: `errors ${key}`,
+      severity: 'degraded',
+      message: `${key} answers ${Math.round((100 * errors) / requests)} % of its requests with 5xx (${errors.toFixed(1)} of ${requests.toFixed(1)} a second); most, since its start, on ${worst?.route ?? 'unknown routes'}`,
+      hint: 'Its log has each one with its code and request id.',
+      holdMs: HOLD_MS,
+    };
+  }
+}
+
+function* poolRules({ live }: System): Generator<Finding> {
+  for (const { key, telemetry, rates } of live) {
+    for (const pool of telemetry.pools ?? []) {
+      const what = `pool ${pool.name} of ${key}`;
+      const figures = `${pool.slots.busy} of ${pool.max} busy, ${pool.waiting} waiting (limit ${pool.waitingLimit}), p99 wait ${Math.round(pool.waitP99Ms)} ms`;
+      const refused = (rates?.refused?.[pool.name] ?? 0) + (rates?.timeouts?.[pool.name] ?? 0);
+      if (refused > 0) {
+        yield {
+          key: `${what} refuses`,
+          severity: 'degraded',
+          message: `${what} turns away ${refused.toFixed(1)} requests a second: ${figures}`,
+          hint: 'Find what holds its connections in the slowest routes and statements; then raise its size, within max_connections.',
+        };
+      } else if (
+        pool.waiting > pool.waitingLimit * WAITING_SHARE ||
+        (pool.utilisation >= SATURATED && pool.waiting > 0)
+      ) {
+        yield {
+          key: `${what} exhausted`,
+          severity: 'degraded',
+          message: `${what} is exhausted: ${figures}`,
+          hint: 'Find what holds its connections in the slowest routes and statements.',
+          holdMs: HOLD_MS,
+        };
+      }
+      if ((rates?.leaks?.[pool.name] ?? 0) > 0) {
+        yield {
+          key: `${what} leaks`,
+          severity: 'degraded',
+          message: `${what} has connections that are held for too long: ${pool.leaksTotal} since its start`,
+          hint: `The log of ${key} has the event db.leak with the route and the stack that hold them.`,
+        };
+      }
+    }
+  }
+}
+
+function* relayRules({ live }: System): Generator<Finding> {
+  const relays = live.flatMap(({ key, telemetry }) => (telemetry.relay ? [{ key, relay: telemetry.relay }] : []));
+  const active = relays.filter(({ relay }) => relay.role === 'active');
+  if (relays.length > 0 && active.length === 0) {
+    const why = relays.map(
+      ({ key, relay }) => `${key} is ${relay.role}${relay.lastError ? ` (${relay.lastError})` : ''}`,
+    );
+    yield {
+      key: 'relay none',
+      severity: 'degraded',
+      message: `no relay is active, so live changes stand still: ${why.join(', ')}`,
+      hint: 'A stand-by takes over once the slot is free. The log of realtime says what it waits for.',
+      holdMs: HOLD_MS,
+    };
+  }
+  for (const { key, relay } of active) {
+    if ((relay.lagBytes ?? 0) > RELAY_LAG_BYTES) {
+      yield {
+        key: `relay lag ${key}`,
+        severity: 'degraded',
+        message: `the relay on ${key} is ${mebibytes(relay.lagBytes ?? 0)} of WAL behind the primary${relay.lastError ? `: ${relay.lastError}` : ''}`,
+        hint: 'NATS acknowledges too slowly, or one large transaction is on its way; see the NATS streams.',
+        holdMs: HOLD_MS,
+      };
+    }
+  }
+}

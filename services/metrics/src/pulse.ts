@@ -1,0 +1,73 @@
+/** Once a second: take the samples, judge, and keep the answer that every reader gets. */
+import type { Telemetry } from '@tidemark/contracts';
+import type { Collected } from './collectors/collected.ts';
+import type { CollectorState } from './collectors/collector.ts';
+import type { MetricsEvent } from './events.ts';
+import type { HealthAnswer } from './health/answer.ts';
+import { composeHealth, findingsOf } from './health/compose.ts';
+import { createSteady } from './health/finding.ts';
+import type { Limits } from './health/system.ts';
+import type { History } from './history/history.ts';
+import { takeSamples } from './history/samples.ts';
+import type { Registry } from './instances/registry.ts';
+
+export interface PulseOptions {
+  registry: Registry;
+  history: History;
+  /** Most instances, for the message when one is refused. */
+  instancesMax: number;
+  collectors: { values(): Collected; states(): CollectorState[] };
+  limits: Limits;
+  observe: (event: MetricsEvent) => void;
+}
+
+export interface Pulse {
+  record(telemetry: Telemetry, now: number): void;
+  beat(now: number): HealthAnswer;
+  /** The answer of the last beat. */
+  health(): HealthAnswer;
+}
+
+export function createPulse(options: PulseOptions): Pulse {
+  const { registry, history, collectors, limits, observe } = options;
+  const steady = createSteady();
+  let lostKeys = new Set<string>();
+  let answer: HealthAnswer | undefined;
+
+  function followLosses(now: number) {
+    const lost = registry.lost(now);
+    for (const { key, receivedAt } of lost) {
+      if (!lostKeys.has(key)) observe({ type: 'metrics.instance_lost', instance: key, silentMs: now - receivedAt });
+    }
+    for (const { key } of registry.sweep(now)) observe({ type: 'metrics.instance_dropped', instance: key });
+    lostKeys = new Set(registry.lost(now).map(({ key }) => key));
+  }
+
+  const pulse: Pulse = {
+    record(telemetry, now) {
+      const before = registry.size();
+      const instance = `${telemetry.service}/${telemetry.instance}`;
+      if (!registry.record(telemetry, now)) {
+        observe({ type: 'metrics.instance_refused', instance, limit: options.instancesMax });
+      } else if (registry.size() > before || lostKeys.delete(instance)) {
+        observe({ type: 'metrics.instance_seen', instance });
+      }
+    },
+    beat(now) {
+      followLosses(now);
+      const collected = collectors.values();
+      const live = registry.live(now);
+      const samples = takeSamples(live, collected);
+      history.tick(now, samples);
+      const system = { now, live, lost: registry.lost(now), collected, collectors: collectors.states(), limits };
+      const next = composeHealth(system, steady.update(findingsOf(system), now), samples);
+      if (answer && answer.status !== next.status) {
+        observe({ type: 'metrics.status_changed', from: answer.status, to: next.status, problems: next.problems });
+      }
+      answer = next;
+      return next;
+    },
+    health: () => answer ?? pulse.beat(Date.now()),
+  };
+  return pulse;
+}

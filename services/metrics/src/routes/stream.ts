@@ -1,0 +1,22 @@
+import type { BaseApp } from '@tidemark/service';
+import type { Deps } from '../app.ts';
+import { errors } from '../errors.ts';
+import { expiryOf } from '../plugins/operators-only.ts';
+import { frameOf } from '../stream/broadcaster.ts';
+
+/** `GET /api/v1/performance/stream`: Server-Sent Events, `health` each second. `expired` is the last one of a token that has run out. */
+export function streamRoute(app: BaseApp, { broadcaster, pulse, config }: Deps): void {
+  app.get('/stream', (request, reply) => {
+    if (broadcaster.full()) throw errors.STREAM_FULL({ limit: config.METRICS_STREAM_CLIENTS_MAX });
+    reply.hijack();
+    const { raw } = reply;
+    raw.writeHead(200, {
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      // nginx would otherwise collect the events before passing them on.
+      'x-accel-buffering': 'no',
+    });
+    raw.write(frameOf('health', JSON.stringify(pulse.health())));
+    broadcaster.add(raw, expiryOf(request), Date.now());
+  });
+}

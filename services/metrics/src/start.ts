@@ -1,0 +1,131 @@
+/** Connects, composes and listens; gives back how to stop, in order. */
+import { connectBus } from '@tidemark/bus';
+import { Telemetry } from '@tidemark/contracts';
+import { openDatabase } from '@tidemark/db';
+import {
+  commaSeparated,
+  createHealth,
+  createLogger,
+  createMetrics,
+  createObserve,
+  createTokenVerifier,
+  httpStats,
+  loadConfig,
+  logReader,
+  type RunningService,
+  sharedEventCounter,
+  sharedEventLevels,
+  startTelemetry,
+} from '@tidemark/service';
+import { buildApp } from './app.ts';
+import { startCollectors } from './collectors/collected.ts';
+import { configSchema } from './config.ts';
+import { eventLevels, type ServiceEvent } from './events.ts';
+import { createHistory } from './history/history.ts';
+import { createRegistry } from './instances/registry.ts';
+import { registerOwnGauges } from './prometheus/own-gauges.ts';
+import { registerTelemetryGauges } from './prometheus/telemetry-gauges.ts';
+import { createPulse } from './pulse.ts';
+import { createBroadcaster } from './stream/broadcaster.ts';
+
+const BEAT_MS = 1_000;
+/** Seven collectors of one statement at a time each, and the router's own polling. */
+const ADMIN_POOL = { min: 1, max: 4, waitingLimit: 32 };
+/** This service neither writes nor reads for anybody. */
+const UNUSED_POOL = { min: 0, max: 1, waitingLimit: 8 };
+
+export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
+  const config = loadConfig(configSchema, env);
+  const instance = config.INSTANCE || `metrics-${process.pid}`;
+  const logger = createLogger({ service: 'metrics', instance, level: config.LOG_LEVEL });
+  const metrics = createMetrics('metrics');
+  const observe = createObserve<ServiceEvent>([
+    logReader(logger, { ...sharedEventLevels, ...eventLevels }),
+    sharedEventCounter(metrics),
+  ]);
+  const health = createHealth();
+  const bus = await connectBus({ url: config.NATS_URL, name: instance, prefix: config.NATS_PREFIX, observe });
+  const database = await openDatabase({
+    primaryUrl: config.DATABASE_URL,
+    applicationName: `tidemark ${instance}`,
+    pools: { admin: ADMIN_POOL, write: UNUSED_POOL, read: UNUSED_POOL, analytics: UNUSED_POOL },
+    observe,
+  }).catch(async (error: unknown) => {
+    await bus.close();
+    throw error;
+  });
+
+  const registry = createRegistry({
+    limit: config.METRICS_INSTANCES_MAX,
+    lostAfterMs: config.METRICS_LOST_AFTER_MS,
+    dropAfterMs: config.METRICS_DROP_AFTER_MS,
+  });
+  const history = createHistory({ ticks: config.METRICS_HISTORY_SECONDS, maxBytes: config.METRICS_HISTORY_MAX_BYTES });
+  const collectors = startCollectors(database, bus, observe);
+  const pulse = createPulse({
+    registry,
+    history,
+    instancesMax: config.METRICS_INSTANCES_MAX,
+    collectors,
+    limits: {
+      expected: commaSeparated(config.METRICS_EXPECT),
+      replicaLagMs: config.METRICS_REPLICA_LAG_ALERT_MS,
+      slotBytes: config.METRICS_SLOT_ALERT_BYTES,
+      transactionMs: config.METRICS_TRANSACTION_ALERT_MS,
+    },
+    observe,
+  });
+  const broadcaster = createBroadcaster({
+    limit: config.METRICS_STREAM_CLIENTS_MAX,
+    stallMs: config.METRICS_STREAM_STALL_MS,
+    observe,
+  });
+  registerOwnGauges(metrics, { registry, history, broadcaster });
+  registerTelemetryGauges(metrics, pulse.health);
+  const verify = createTokenVerifier({ secret: config.JWT_SECRET });
+  const app = buildApp({ config, logger, health, metrics, verify, pulse, history, collectors, broadcaster });
+
+  // Ready means: it can answer. That Postgres is down is what it is there to say, so it is no reason to take it away.
+  health.add('nats', () => bus.problem());
+  const subscription = bus.subscribe<Telemetry>(
+    bus.subjects.allTelemetry,
+    (telemetry) => pulse.record(telemetry, Date.now()),
+    { schema: Telemetry },
+  );
+  const beat = setInterval(() => {
+    const answer = pulse.beat(Date.now());
+    if (broadcaster.stats().clients > 0) broadcaster.send('health', JSON.stringify(answer), answer.at);
+  }, BEAT_MS);
+  const disconnect = async () => {
+    clearInterval(beat);
+    subscription.unsubscribe();
+    await collectors.stop();
+    await database.close();
+    await bus.close();
+  };
+
+  const url = await app.listen({ host: config.HOST, port: config.PORT }).catch(async (error: unknown) => {
+    await disconnect();
+    throw error;
+  });
+  logger.info({ url }, 'listening');
+  const telemetry = startTelemetry({
+    bus,
+    service: 'metrics',
+    instance,
+    url,
+    health,
+    sections: () => ({ http: httpStats(app), pools: database.poolStats() }),
+  });
+
+  return {
+    url,
+    phases: [
+      { name: 'not ready', timeoutMs: 100, run: () => health.drain('shutting down') },
+      { name: 'end the streams', timeoutMs: 1_000, run: () => broadcaster.close() },
+      { name: 'stop listening', timeoutMs: 3_000, run: () => app.close() },
+      { name: 'stop telemetry', timeoutMs: 100, run: () => telemetry.stop() },
+      { name: 'stop collecting, disconnect', timeoutMs: 12_000, run: disconnect },
+    ],
+  };
+}
