@@ -1,10 +1,10 @@
 /** Data folders of Postgres: made, checked, copied. A folder appears under its name only when it is whole. */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { type Dirent, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { chown, copyFile, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { cacheFolder, isOursAlone, makeCached } from './cache-folder.ts';
+import { cacheFolder, flushDisk, isOursAlone, makeCached } from './cache-folder.ts';
 import { errors } from './errors.ts';
 import { folderError, makeServerFolder } from './home-folder.ts';
 import type { PostgresBinaries } from './postgres-binaries.ts';
@@ -78,7 +78,7 @@ export async function initialiseFast(
   const key = createHash('sha256').update(INITDB.join(' ')).digest('hex').slice(0, 8);
   const cached = join(await cacheFolder(user), `cluster-${binaries.version}-${key}`);
   const usable = (cluster: string) => isOursAlone(cluster) && existsSync(join(cluster, 'PG_VERSION'));
-  if (usable(cached)) return copyDataFolder(cached, folder, user, true, finish);
+  if (usable(cached)) return copyDataFolder(cached, folder, { user, withWal: true, durable: false }, finish);
   await initialise(folder, binaries, user, false, async (fresh) => {
     await makeCached(cached, usable, (target) => copyContents(fresh, target, undefined, new Set(EMPTIED)));
     await finish(fresh);
@@ -143,43 +143,61 @@ const EMPTIED = ['pg_dynshmem', 'pg_notify', 'pg_replslot', 'pg_serial', 'pg_sna
 const LEFT_OUT =
   /^(postmaster\.(pid|opts)|pg_internal\.init.*|pgsql_tmp.*|backup_label.*|tablespace_map.*|standby\.signal)$/;
 
-/** Copies a data folder, running or not. `withWal` only when it is stopped: a running one's WAL comes by streaming. */
+export interface CopyOptions {
+  user: User | undefined;
+  /** Only when the source is stopped: a running one's WAL comes by streaming. */
+  withWal: boolean;
+  /** Whether a crash of the machine just after must leave the copy whole. */
+  durable: boolean;
+}
+
+/** Copies a data folder, running or not; `finish` completes the copy before it gets its name. */
 export async function copyDataFolder(
   from: string,
   to: string,
-  user: User | undefined,
-  withWal: boolean,
+  { user, withWal, durable }: CopyOptions,
   finish: (fresh: string) => Promise<void>,
 ): Promise<void> {
   const emptied = new Set(withWal ? EMPTIED : [...EMPTIED, 'pg_wal']);
   await inPlace(to, user, async (fresh) => {
     await copyContents(from, fresh, user, emptied);
     await finish(fresh);
+    if (durable) await flushDisk();
   });
 }
 
+/** Entries of a folder that are copied at the same time; the thread pool of Node works on four. */
+const AT_ONCE = 16;
+
 async function copyContents(from: string, to: string, user: User | undefined, emptied: Set<string>): Promise<void> {
-  const own = async (path: string) => (user ? chown(path, user.uid, user.gid) : undefined);
-  for (const entry of await readdir(from, { withFileTypes: true })) {
-    if (LEFT_OUT.test(entry.name)) continue;
+  const copy = async (entry: Dirent) => {
     const path = join(to, entry.name);
     if (entry.isDirectory()) {
       await mkdir(path, { mode: 0o700 });
-      await own(path);
       if (!emptied.has(entry.name)) await copyContents(join(from, entry.name), path, user, NONE);
-    } else if (entry.isFile() && (await copyIfThere(join(from, entry.name), path))) await own(path);
-  }
+    } else if (!entry.isFile() || !(await copyIfThere(join(from, entry.name), path))) return;
+    if (user) await chown(path, user.uid, user.gid);
+  };
+  const entries = (await entriesOf(from)).filter((entry) => !LEFT_OUT.test(entry.name));
+  while (entries.length > 0) await Promise.all(entries.splice(-AT_ONCE).map(copy));
 }
 
 const NONE = new Set<string>();
 
-/** A running Postgres drops files while they are being copied; its WAL says so, and replay does not miss them. */
+/** A running Postgres drops files and folders while they are being copied; its WAL says so, and replay follows. */
 async function copyIfThere(from: string, to: string): Promise<boolean> {
+  return (await unlessGone(copyFile(from, to).then(() => true))) ?? false;
+}
+
+async function entriesOf(folder: string): Promise<Dirent[]> {
+  return (await unlessGone(readdir(folder, { withFileTypes: true }))) ?? [];
+}
+
+async function unlessGone<T>(operation: Promise<T>): Promise<T | undefined> {
   try {
-    await copyFile(from, to);
-    return true;
+    return await operation;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
 }

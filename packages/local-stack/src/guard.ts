@@ -83,8 +83,11 @@ export class GuardedProcess {
     if (this.running) signalAll([this.pid], signal);
   }
 
+  /** The server first: once it has the signal, the list of its children is complete. */
   signalTree(signal: NodeJS.Signals): void {
-    if (this.running) signalAll(processTree(this.pid), signal);
+    if (!this.running) return;
+    signalAll([this.pid], signal);
+    signalAll(processTree(this.pid), signal);
   }
 
   /** Waits for the end. Returns false when `limitMs` was not enough. */

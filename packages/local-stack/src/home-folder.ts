@@ -31,7 +31,8 @@ export async function openHome(
   const home = realpathSync(wanted);
   const data = await chooseData(home, user, onProgress);
   for (const folder of [data, join(data, 'log')]) makeFolder(folder, user ? 0o711 : 0o700);
-  return { home, data };
+  // Processes are found by their working folder, which the system gives without links (macOS: /var is one).
+  return { home, data: realpathSync(data) };
 }
 
 async function chooseData(home: string, user: User | undefined, onProgress: (line: string) => void): Promise<string> {

@@ -1,6 +1,6 @@
 import { chown, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { assertPortFree } from './free-port.ts';
+import { assertPortFree, freePort } from './free-port.ts';
 import type { GuardedCommand } from './guard.ts';
 import { makeServerFolder } from './home-folder.ts';
 import { canSyncAlways, type NatsBinary } from './nats-binary.ts';
@@ -18,7 +18,8 @@ export const NATS_LIMITS: NatsLimits = { maxMemory: 256 * 1024 * 1024, maxFile: 
 
 export interface NatsOptions extends ServerOptions {
   binary: NatsBinary;
-  monitorPort: number;
+  /** Absent or 0: a free one. */
+  monitorPort: number | undefined;
   durable: boolean;
   limits: NatsLimits;
   onProgress: (line: string) => void;
@@ -33,13 +34,22 @@ const HEALTH_MS = 1_000;
 
 /** A nats-server with JetStream on 127.0.0.1, open to every process of this machine (no password). */
 export class NatsNode extends ServerProcess {
-  readonly monitorPort: number;
   readonly #options: NatsOptions;
+  #monitorPort = 0;
 
   constructor(options: NatsOptions) {
     super(options);
-    this.monitorPort = options.monitorPort;
     this.#options = options;
+  }
+
+  /** Known from the first start on. */
+  get monitorPort(): number {
+    return this.#monitorPort;
+  }
+
+  protected override async choosePorts(): Promise<void> {
+    await super.choosePorts();
+    this.#monitorPort = this.#options.monitorPort || (await freePort());
   }
 
   /** `nats://127.0.0.1:<port>` */

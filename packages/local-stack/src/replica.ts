@@ -38,12 +38,13 @@ export class ReplicaNode extends PostgresNode {
 
   /** Copies the primary's folder, which must be stopped, unless this replica's own will do. */
   async copyCold(): Promise<void> {
-    const { primary, user } = this.#replica;
+    const { primary, user, durable } = this.#replica;
     const reason = this.#unusable();
     if (!reason) return;
     if (reason !== ABSENT) this.options.onProgress(`the replica is made anew: ${reason}`);
     await this.#keepPromoted();
-    await copyDataFolder(primary.dataDir, this.dataDir, user, true, (fresh) => this.#markStandby(fresh));
+    const options = { user, withWal: true, durable };
+    await copyDataFolder(primary.dataDir, this.dataDir, options, (fresh) => this.#markStandby(fresh));
   }
 
   #unusable(): string | undefined {
@@ -140,13 +141,14 @@ export class ReplicaNode extends PostgresNode {
    * Postgres's manual): start, copy, stop on one connection; the label goes into the copy; WAL comes through the slot.
    */
   async rebuild(): Promise<void> {
-    const { primary, user } = this.#replica;
+    const { primary, user, durable } = this.#replica;
     if (this.state !== 'stopped') await this.stop('immediate');
     await this.#keepPromoted();
     await this.#ensureSlot(true);
     await withClient(primary.url, async (sql) => {
       await sql`select pg_backup_start('tidemark replica', true)`;
-      await copyDataFolder(primary.dataDir, this.dataDir, user, false, async (fresh) => {
+      const options = { user, withWal: false, durable };
+      await copyDataFolder(primary.dataDir, this.dataDir, options, async (fresh) => {
         const [label] = await sql`select labelfile, spcmapfile from pg_backup_stop(wait_for_archive => false)`;
         if (label?.spcmapfile) throw errors.TABLESPACES({ folder: primary.dataDir });
         await writeOwned(join(fresh, 'backup_label'), String(label?.labelfile), user);

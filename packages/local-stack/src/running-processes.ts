@@ -65,7 +65,8 @@ export function processesIn(folder: string, name: string): number[] {
     const cwd = readLink(`/proc/${pid}/cwd`);
     if (cwd !== undefined) return cwd === folder && executableName(pid) === name;
     const args = argumentsOf(pid);
-    return basename(args[0] ?? '') === name && args.includes(folder);
+    const within = (value: string) => value === folder || value.startsWith(`${folder}/`);
+    return basename(args[0] ?? '') === name && args.some(within);
   });
 }
 

@@ -7,7 +7,7 @@
  */
 import type { BoundedLog } from './bounded-log.ts';
 import { errors } from './errors.ts';
-import { portHolder } from './free-port.ts';
+import { freePort, portHolder } from './free-port.ts';
 import { type GuardedCommand, type GuardedProcess, spawnGuarded } from './guard.ts';
 import { isStillHeld, startError } from './postgres-log.ts';
 import { isAlive, processTree, signalAll } from './running-processes.ts';
@@ -30,7 +30,8 @@ export interface UnexpectedExit {
 
 export interface ServerOptions {
   what: string;
-  port: number;
+  /** Absent or 0: a free one, chosen anew if somebody is quicker to take it. */
+  port: number | undefined;
   dataDir: string;
   log: BoundedLog;
   /** Seconds for becoming ready; recovery after a crash is part of it. */
@@ -40,20 +41,23 @@ export interface ServerOptions {
 
 /** Seconds that an earlier run's memory or lock may take to go away. */
 const HELD_SECONDS = 15;
+/** Free ports tried when others are quicker to take them. */
+const PORT_ATTEMPTS = 5;
 
 export abstract class ServerProcess {
   readonly what: string;
-  readonly port: number;
   readonly dataDir: string;
   protected readonly log: BoundedLog;
   readonly #startSeconds: number;
   readonly #onExit: (exit: UnexpectedExit) => void;
+  readonly #wantedPort: number | undefined;
+  #port = 0;
   #process: GuardedProcess | undefined;
   #state: 'stopped' | 'starting' | 'running' | 'paused' = 'stopped';
 
   constructor(options: ServerOptions) {
     this.what = options.what;
-    this.port = options.port;
+    this.#wantedPort = options.port || undefined;
     this.dataDir = options.dataDir;
     this.log = options.log;
     this.#startSeconds = options.startSeconds;
@@ -62,6 +66,11 @@ export abstract class ServerProcess {
 
   get state(): 'stopped' | 'starting' | 'running' | 'paused' {
     return this.#state;
+  }
+
+  /** Its port on 127.0.0.1: known from the first start on, and kept over later ones. */
+  get port(): number {
+    return this.#port;
   }
 
   /** Process id of the server itself (the postmaster), undefined while it is stopped. */
@@ -84,13 +93,31 @@ export abstract class ServerProcess {
     if (this.#state !== 'stopped') throw errors.ALREADY_RUNNING({ what: this.what, pid: this.pid ?? 0 });
     this.#state = 'starting';
     try {
-      const deadline = performance.now() + HELD_SECONDS * 1000;
-      while (!(await this.#attempt(performance.now() < deadline)));
+      await this.#startOnSomePort();
     } catch (error) {
       await this.#end([], 0);
       throw error;
     }
     this.#state = 'running';
+  }
+
+  async #startOnSomePort(): Promise<void> {
+    const mayChoose = this.#wantedPort === undefined && this.#port === 0;
+    for (let attempt = 1; ; attempt += 1) {
+      if (mayChoose || this.#port === 0) await this.choosePorts();
+      try {
+        const deadline = performance.now() + HELD_SECONDS * 1000;
+        while (!(await this.#attempt(performance.now() < deadline)));
+        return;
+      } catch (error) {
+        const taken = (error as { code?: unknown }).code === 'STACK_PORT_IN_USE';
+        if (!taken || !mayChoose || attempt === PORT_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  protected async choosePorts(): Promise<void> {
+    this.#port = this.#wantedPort ?? (await freePort());
   }
 
   /** Resolves to false when an earlier run still holds what it needs and another attempt makes sense. */

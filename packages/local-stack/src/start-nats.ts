@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { BoundedLog } from './bounded-log.ts';
-import { freePort } from './free-port.ts';
 import { findNats } from './nats-binary.ts';
 import { NATS_LIMITS, NatsNode } from './nats-node.ts';
 import type { Parts } from './stack.ts';
@@ -11,8 +10,8 @@ export async function startNats(parts: Parts): Promise<void> {
   const binary = await findNats(user, progress);
   parts.nats = new NatsNode({
     what: 'NATS',
-    port: options.ports?.nats || (await freePort()),
-    monitorPort: options.ports?.natsMonitor || (await freePort()),
+    port: options.ports?.nats,
+    monitorPort: options.ports?.natsMonitor,
     dataDir: join(folder.data, 'nats'),
     log: new BoundedLog(join(folder.data, 'log', 'nats.log')),
     startSeconds: options.startSeconds ?? 120,

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { BoundedLog } from './bounded-log.ts';
 import { checkDataFolder, initialise, initialiseFast, isEmpty, runSingleUser } from './data-folder.ts';
-import { freePort } from './free-port.ts';
 import { type Passwords, readPasswords } from './home-folder.ts';
 import { findPostgres, type PostgresBinaries } from './postgres-binaries.ts';
 import { PostgresNode, type PostgresOptions } from './postgres-node.ts';
@@ -17,7 +16,7 @@ export async function startPostgres(parts: Parts): Promise<void> {
   const { options, folder, user, progress } = parts;
   const binaries = await findPostgres(user, progress);
   const { passwords, fresh } = readPasswords(folder.home);
-  const node = (part: 'primary' | 'replica', port: number): PostgresOptions => ({
+  const node = (part: 'primary' | 'replica', port: number | undefined): PostgresOptions => ({
     what: `Postgres ${part}`,
     port,
     dataDir: join(folder.data, part),
@@ -32,12 +31,12 @@ export async function startPostgres(parts: Parts): Promise<void> {
     onExit: options.onExit ?? (() => {}),
   });
 
-  const primary = new PostgresNode(node('primary', options.ports?.primary || (await freePort())));
+  const primary = new PostgresNode(node('primary', options.ports?.primary));
   parts.primary = primary;
   await prepareData(parts, primary.dataDir, binaries, fresh ? passwords : undefined);
   if (options.replica !== false) {
     parts.replica = new ReplicaNode({
-      ...node('replica', options.ports?.replica || (await freePort())),
+      ...node('replica', options.ports?.replica),
       primary,
       replicatorPassword: passwords.replicator,
       slot: REPLICA_SLOT,
