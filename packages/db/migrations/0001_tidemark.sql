@@ -1,6 +1,9 @@
 -- Roles: what a JWT's `role` claim may name. NOLOGIN: the services log in as their own user and SET ROLE.
 do $$
-declare r text;
+declare
+  r text;
+  -- Postgres 16 tells membership from the right to SET ROLE; who creates a role there has the first without the second.
+  needed text := case when current_setting('server_version_num')::int >= 160000 then 'SET' else 'MEMBER' end;
 begin
   foreach r in array array['anon', 'authenticated', 'service_role', 'ops', 'tidemark_none'] loop
     if not exists (select from pg_roles where rolname = r) then
@@ -10,7 +13,7 @@ begin
       end;
     end if;
     begin
-      if not pg_has_role(current_user, r, 'member') then
+      if not pg_has_role(current_user, r, needed) then
         execute format('grant %I to %I', r, current_user);
       end if;
     exception when unique_violation then null; -- the same, for the grant
@@ -18,7 +21,7 @@ begin
   end loop;
 end $$;
 
-create schema tidemark;
+create schema if not exists tidemark; -- there already, with the table of migrations
 grant usage on schema tidemark to anon, authenticated, service_role, ops;
 
 -- The epoch in force is the last row. A new one is minted when continuity is broken.

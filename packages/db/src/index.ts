@@ -1,1 +1,6 @@
+export { openDatabase } from './database.ts';
+export { errors } from './errors.ts';
+export { type MigrateOptions, migrate } from './migrate.ts';
+export { isStalePlan, PostgresError } from './postgres-error.ts';
+export { arrayLiteral, identifier, literal } from './quote.ts';
 export type * from './types.ts';

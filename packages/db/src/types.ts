@@ -86,8 +86,17 @@ export interface ReadRequest extends QueryOptions {
 
 export interface ReadResult<R extends Row = Row> {
   rows: Rows<R>;
-  /** A position that the rows reflect: at least the one asked for. Never overstated. */
+  /**
+   * The position of the answer, for the client to send back: at least the one asked for. The rows include every
+   * transaction that was acknowledged before this position was handed out.
+   */
   tidemark: Tidemark;
+  /**
+   * A position up to which the rows provably include EVERY transaction of the WAL; never overstated, may be below the one
+   * asked for (primary, while a writing transaction stays open or a commit is flushed but not visible yet). For what
+   * compares positions with the WAL: cache fills, following changes from a read.
+   */
+  proven: Tidemark;
   source: 'replica' | 'primary';
   /** The pool that answered, such as `read:replica1`. */
   server: string;
@@ -109,7 +118,12 @@ export interface WriteResult {
 }
 
 export interface Database {
-  readonly pools: { readonly write: Pool; readonly analytics: Pool; readonly admin: Pool; readonly reads: readonly Pool[] };
+  readonly pools: {
+    readonly write: Pool;
+    readonly analytics: Pool;
+    readonly admin: Pool;
+    readonly reads: readonly Pool[];
+  };
   read<R extends Row = Row>(request: ReadRequest): Promise<ReadResult<R>>;
   write(request: WriteRequest): Promise<WriteResult>;
   /** The epoch in force; re-read when the relay mints a new one. */
@@ -136,8 +150,12 @@ export interface PoolOptions {
   idleTimeoutMs: number;
   /** A slot is replaced after this long, ± 10 %. */
   lifetimeMs: number;
-  /** A lease held longer is reported as a leak. */
+  /** A lease held longer is reported as a leak. 0: none is. */
   leakThresholdMs: number;
+  /** A lease held longer is taken back: its connection is discarded. 0, the default: none is. */
+  leakReclaimMs: number;
+  /** A slot that was idle for longer is asked before it is used. */
+  validateAfterIdleMs: number;
 }
 
 export interface DatabaseOptions {
@@ -145,6 +163,12 @@ export interface DatabaseOptions {
   replicaUrls?: readonly string[];
   /** Shown in pg_stat_activity. */
   applicationName: string;
+  /** A replica is let back in under this lag; default 1,000 ms. */
+  healthyLagMs?: number;
+  /** A replica is ejected over this lag; default 5,000 ms. */
+  unhealthyLagMs?: number;
+  /** Most time that a read waits for a replica to reach its tidemark before it goes to the primary; default 100 ms. */
+  tidemarkWaitMs?: number;
   pools?: { [K in 'write' | 'read' | 'analytics' | 'admin']?: Partial<PoolOptions> };
   observe?: (event: DbEvent) => void;
 }

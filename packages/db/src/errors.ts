@@ -1,0 +1,155 @@
+/** The errors of this package. Postgres's own errors are `PostgresError` (postgres-error.ts), with a SQLSTATE as code. */
+import { defineErrors, row } from '@tidemark/contracts';
+
+export const errors = defineErrors('DB', {
+  POOL_FULL: row<{ pool: string; waiting: number; max: number }>({
+    status: 503,
+    message: (p) => `the "${p.pool}" pool is full: ${p.max} connections busy, ${p.waiting} requests waiting`,
+    hint: 'Try again after Retry-After. If it lasts: find slow statements on the dashboard, or raise max or waitingLimit.',
+    retryAfter: 1,
+  }),
+  ACQUIRE_TIMEOUT: row<{ pool: string; waitedMs: number; problem: string | undefined }>({
+    status: 503,
+    message: (p) => `no connection of the "${p.pool}" pool became free within ${Math.round(p.waitedMs)} ms`,
+    details: (p) => p.problem ?? 'all of them are busy',
+    hint: 'Try again after Retry-After. If it lasts: find slow statements or leaks on the dashboard, or raise max.',
+    retryAfter: 1,
+  }),
+  POOL_CLOSED: row<{ pool: string }>({
+    status: 503,
+    message: (p) => `the "${p.pool}" pool is closed`,
+    hint: 'This instance is stopping; another one will answer.',
+    retryAfter: 1,
+  }),
+  POOL_OPTION: row<{ pool: string; option: string; value: unknown; rule: string }>({
+    status: 500,
+    message: (p) => `${p.option} of the "${p.pool}" pool is ${String(p.value)}`,
+    hint: (p) => `It must be ${p.rule}.`,
+  }),
+  CONNECT_FAILED: row<{ server: string; reason: string }>({
+    status: 503,
+    message: (p) => `cannot connect to ${p.server}: ${p.reason}`,
+    hint: 'See that the server runs and accepts connections from here, and that the address and password are right.',
+    retryAfter: 1,
+  }),
+  CONNECTION_LOST: row<{ pool: string; reason: string; sent: string }>({
+    status: 503,
+    message: (p) => `a connection of the "${p.pool}" pool was lost: ${p.reason}`,
+    details: (p) => p.sent,
+    hint: 'Try again. A write whose COMMIT had been sent may have happened: read first, or use an Idempotency-Key.',
+    retryAfter: 1,
+  }),
+  STATEMENT_OVERRUN: row<{ pool: string; ms: number }>({
+    status: 504,
+    message: (p) => `the server had not answered after ${Math.round(p.ms)} ms; its connection was discarded`,
+    details: (p) => `pool "${p.pool}"`,
+    hint: 'The server is paused, cut off or overloaded, or its statement_timeout was overridden. See its log.',
+  }),
+  LEASE_RECLAIMED: row<{ pool: string; ms: number }>({
+    status: 500,
+    message: (p) => `a transaction of the "${p.pool}" pool was open for ${Math.round(p.ms)} ms and was taken back`,
+    hint: 'Nothing but statements belongs between BEGIN and COMMIT; see the leak report for where it was opened.',
+  }),
+  TRANSACTION_OVER: row<{ pool: string }>({
+    status: 500,
+    message: (p) => `a statement was sent on a transaction of the "${p.pool}" pool after its end`,
+    hint: 'Await every tx.query() inside the function that is given to transaction().',
+  }),
+  TRANSACTION_ABORTED: row<{ pool: string }>({
+    status: 500,
+    message: (p) => `COMMIT was answered with ROLLBACK in the "${p.pool}" pool: an earlier statement had failed`,
+    hint: 'Let the error of a failed statement leave the function that is given to transaction(); use savepoints to go on.',
+  }),
+  EPOCH_CHANGED: row<{ asked: string; current: string }>({
+    status: 412,
+    message: (p) => `the tidemark is of epoch "${p.asked}", and "${p.current}" is in force`,
+    hint: 'The history was broken (a restored backup, a lost slot). Drop the old tidemark, and read or subscribe afresh.',
+  }),
+  TIDEMARK_AHEAD: row<{ asked: string; current: string }>({
+    status: 400,
+    message: (p) => `the tidemark ${p.asked} lies ahead of the database, which is at ${p.current}`,
+    hint: 'Send back the Tidemark header of an earlier answer of this system, unchanged.',
+  }),
+  NOT_MIGRATED: row<{ server: string }>({
+    status: 503,
+    message: (p) => `the database ${p.server} has no epoch: Tidemark's schema is not there`,
+    hint: 'Run `tidemark migrate` with the same DATABASE_URL once, then start again.',
+  }),
+  ROLE_MISSING: row<{ role: string; user: string }>({
+    status: 503,
+    message: (p) => `the role "${p.role}" does not exist, or "${p.user}" may not SET ROLE to it`,
+    details: 'Roles belong to the server, not to the database: a restored dump comes without them.',
+    hint: 'Run `tidemark migrate`, or as a superuser: create role <role> nologin; grant <role> to <user>;',
+  }),
+  MIGRATION_CHANGED: row<{ name: string; applied: string; found: string }>({
+    status: 500,
+    message: (p) => `the migration ${p.name} was changed after it had been applied`,
+    details: (p) => `applied with checksum ${p.applied}, found ${p.found}`,
+    hint: 'Restore the file as it was released, and put the change into a new migration.',
+  }),
+  SCHEMA_NEWER: row<{ name: string; newest: string }>({
+    status: 500,
+    message: (p) => `the database has the migration ${p.name}, which this version (up to ${p.newest}) does not know`,
+    hint: 'A newer Tidemark has migrated this database: start that version or a later one.',
+  }),
+  MIGRATION_FAILED: row<{ name: string; reason: string }>({
+    status: 500,
+    message: (p) => `the migration ${p.name} failed: ${p.reason}`,
+    hint: 'It was rolled back as a whole. Remedy the cause that Postgres names, and migrate again.',
+  }),
+  MIGRATION_NAME: row<{ name: string }>({
+    status: 500,
+    message: (p) => `"${p.name}" is not a migration's file name, or its number is used twice`,
+    hint: 'Name it <4 digits>_<words>.sql, with the next free number.',
+  }),
+  INVALID_URL: row<{ value: string; reason: string }>({
+    status: 500,
+    message: (p) => `"${p.value}" is not the address of a Postgres database: ${p.reason}`,
+    hint: 'Write it as postgres://user:password@host:5432/database, with ?sslmode=… where TLS is wanted.',
+  }),
+  INVALID_IDENTIFIER: row<{ value: string }>({
+    status: 400,
+    message: (p) => `"${p.value.slice(0, 80)}" cannot be a name in SQL`,
+    hint: 'A name has 1 to 63 bytes, none of them zero.',
+  }),
+  INVALID_PARAMETER: row<{ value: string; reason: string }>({
+    status: 400,
+    message: (p) => `the parameter ${p.value.slice(0, 80)} cannot be sent to Postgres: ${p.reason}`,
+    hint: 'Postgres text holds no zero byte (\\u0000), and dates and numbers must be valid.',
+  }),
+  ROLE_REFUSED: row<{ role: string }>({
+    status: 403,
+    message: (p) => `"${p.role.slice(0, 80)}" cannot be the role of a request`,
+    hint: 'Use a role that Tidemark may switch to: anon, authenticated, service_role, ops, or one granted to its user.',
+  }),
+  SETTING_REFUSED: row<{ name: string }>({
+    status: 500,
+    message: (p) => `"${p.name.slice(0, 80)}" cannot be a setting of an identity`,
+    hint: "Only settings with a prefix of one's own may be given, such as request.headers.",
+  }),
+  WAL_LEVEL: row<{ server: string; value: string }>({
+    status: 500,
+    message: (p) => `wal_level of ${p.server} is "${p.value}"; live changes need "logical"`,
+    hint: "As a superuser: alter system set wal_level = 'logical'; then restart the server.",
+  }),
+  NO_REPLICATION: row<{ server: string; user: string }>({
+    status: 500,
+    message: (p) => `the role "${p.user}" on ${p.server} may not replicate; live changes need it`,
+    hint: (p) => `As a superuser: alter role "${p.user}" replication; (on RDS: grant rds_replication to "${p.user}";)`,
+  }),
+  SERVER_TOO_OLD: row<{ server: string; version: string }>({
+    status: 500,
+    message: (p) => `${p.server} runs Postgres ${p.version}; 14 is the oldest that Tidemark supports`,
+    hint: 'Upgrade the server, or point DATABASE_URL at a newer one.',
+  }),
+  IS_STANDBY: row<{ server: string }>({
+    status: 500,
+    message: (p) => `${p.server} is a standby: it takes no writes`,
+    hint: 'Put the primary into DATABASE_URL, and this address into DATABASE_REPLICA_URLS.',
+  }),
+  TOO_FEW_CONNECTIONS: row<{ server: string; available: number; needed: number }>({
+    status: 500,
+    message: (p) => `${p.server} allows ${p.available} connections; the pools of this set-up may ask for ${p.needed}`,
+    hint: 'Raise max_connections on the server (needs a restart), or lower max of the pools or the number of instances.',
+  }),
+});

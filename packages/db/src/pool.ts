@@ -1,0 +1,359 @@
+/**
+ * The slots for one purpose on one server. Leases are exclusive and die with their connection; requests wait in line,
+ * each with a deadline; past the waiting limit they are refused at once.
+ */
+import type { PoolStats } from '@tidemark/contracts';
+import type { ConnectionTarget } from './connection-url.ts';
+import { errors } from './errors.ts';
+import { encodeStatement } from './param.ts';
+import { PoolMeter } from './pool-meter.ts';
+import { isPermanentConnectError } from './postgres-error.ts';
+import { MAX_TEXTS, type Rest, Slot } from './slot.ts';
+import { runQuery, runTransaction } from './transaction.ts';
+import type {
+  DbEvent,
+  Holder,
+  Param,
+  Pool,
+  PoolOptions,
+  QueryOptions,
+  Row,
+  Rows,
+  Transaction,
+  TransactionOptions,
+} from './types.ts';
+import { WaitingQueue } from './waiting-queue.ts';
+
+/** Coarse on purpose: one timer a pool instead of one a statement. */
+const SWEEP_MS = 250;
+/** A healthy server answers `select 1` in a millisecond. */
+const VALIDATION_TIMEOUT_MS = 2_000;
+/** After a failed connect: 50, 100, 200 … 2,000 ms until the next, so that a server that is down is not hammered. */
+const BACKOFF_FIRST_MS = 50;
+const BACKOFF_MOST_MS = 2_000;
+/** How long a server may take to answer a goodbye. */
+const CLOSING_MOST_MS = 2_000;
+const LEAK_STACK_FRAMES = 8;
+
+export interface SlotPoolInit {
+  name: string;
+  target: ConnectionTarget;
+  options: PoolOptions;
+  /** Start-up settings of every session. */
+  settings: Readonly<Record<string, string>>;
+  /** `none`: sessions rest as `tidemark_none` between transactions. `own`: they stay the user that logged in. */
+  rest: Rest;
+  observe: (event: DbEvent) => void;
+}
+
+export interface Lease {
+  readonly slot: Slot;
+  readonly holder: Holder;
+  readonly since: number;
+  stack: string | undefined;
+  leakReported: boolean;
+}
+
+export class SlotPool implements Pool {
+  readonly name: string;
+  readonly options: PoolOptions;
+  readonly meter: PoolMeter = new PoolMeter();
+  readonly observe: (event: DbEvent) => void;
+  readonly #init: SlotPoolInit;
+  readonly #slots = new Set<Slot>();
+  /** The last one used is used first, so that the others can idle out. */
+  readonly #idle: Slot[] = [];
+  readonly #leases = new Set<Lease>();
+  readonly #waiting: WaitingQueue;
+  readonly #sweeper: NodeJS.Timeout;
+  #connecting = 0;
+  #failures = 0;
+  #retryAt = 0;
+  #retryTimer: NodeJS.Timeout | undefined;
+  #lastConnectError: Error | undefined;
+  #closed = false;
+  #closing: Promise<void> | undefined;
+  #emptied: (() => void) | undefined;
+
+  constructor(init: SlotPoolInit) {
+    this.#init = init;
+    this.name = init.name;
+    this.options = init.options;
+    this.observe = init.observe;
+    this.#waiting = new WaitingQueue(init.options.waitingLimit);
+    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
+    this.#sweeper.unref();
+    this.#grow();
+  }
+
+  get busy(): number {
+    return this.#leases.size;
+  }
+
+  get load(): number {
+    return this.#leases.size + this.#waiting.size;
+  }
+
+  /** Why no connection can be had; undefined while there is one, or nothing was tried yet. */
+  get problem(): string | undefined {
+    if (this.#lastConnectError === undefined || this.#slots.size > this.#connecting) return undefined;
+    return this.#lastConnectError.message;
+  }
+
+  query<R extends Row = Row>(text: string, params?: readonly Param[], options: QueryOptions = {}): Promise<Rows<R>> {
+    return runQuery<R>(this, { text, ...(params !== undefined && { params }) }, options);
+  }
+
+  transaction<T>(work: (tx: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
+    return runTransaction(this, work, options);
+  }
+
+  /** Rejects with DB_POOL_FULL, DB_ACQUIRE_TIMEOUT, DB_POOL_CLOSED, or the server's refusal of every connection. */
+  async acquire(rest: Rest, options: QueryOptions): Promise<Lease> {
+    const began = performance.now();
+    const timeoutMs = options.acquireTimeoutMs ?? this.options.acquireTimeoutMs;
+    for (;;) {
+      const slot = this.#takeIdle(rest) ?? (await this.#wait(began, timeoutMs));
+      try {
+        const ready = this.#makeReady(slot, rest);
+        if (ready !== undefined) await ready;
+      } catch (error) {
+        // A connection that had died unseen costs another try within the same deadline, not the request.
+        slot.discard(error as Error);
+        continue;
+      }
+      const now = performance.now();
+      this.meter.acquiredTotal++;
+      this.meter.waits.record(now - began, now);
+      const lease: Lease = { slot, holder: options.holder ?? {}, since: now, stack: undefined, leakReported: false };
+      this.#leases.add(lease);
+      this.meter.addBusy(1);
+      return lease;
+    }
+  }
+
+  release(lease: Lease): void {
+    if (!this.#leases.delete(lease)) return;
+    this.meter.addBusy(-1);
+    const { slot } = lease;
+    if (slot.state === 'gone') return;
+    if (this.#closed || slot.textCount > MAX_TEXTS || performance.now() > slot.retireAt) slot.close();
+    if (slot.release()) this.#give(slot);
+  }
+
+  /** Notes where a lease was taken, for the leak report. For leases that the caller's code holds; ~2 µs. */
+  noteStack(lease: Lease): void {
+    if (this.options.leakThresholdMs === 0) return;
+    const limit = Error.stackTraceLimit;
+    Error.stackTraceLimit = LEAK_STACK_FRAMES;
+    const carrier = new (class Lease extends Error {})('leased here');
+    Error.stackTraceLimit = limit;
+    Object.defineProperty(lease, 'stack', { get: () => carrier.stack });
+  }
+
+  stats(): PoolStats {
+    const slots = { connecting: 0, idle: 0, busy: 0, closing: 0 };
+    for (const { state } of this.#slots) {
+      if (state === 'draining') slots.busy++;
+      else if (state !== 'gone') slots[state]++;
+    }
+    const { meter, options } = this;
+    return {
+      name: this.name,
+      min: options.min,
+      max: options.max,
+      slots,
+      utilisation: Math.min(1, meter.meanBusy() / options.max),
+      waiting: this.#waiting.size,
+      waitingLimit: options.waitingLimit,
+      acquiredTotal: meter.acquiredTotal,
+      refusedTotal: meter.refusedTotal,
+      timeoutsTotal: meter.timeoutsTotal,
+      connectErrorsTotal: meter.connectErrorsTotal,
+      discardedTotal: meter.discardedTotal,
+      leaksTotal: meter.leaksTotal,
+      waitP50Ms: meter.waits.quantile(0.5),
+      waitP99Ms: meter.waits.quantile(0.99),
+    };
+  }
+
+  close(deadlineMs: number = this.options.acquireTimeoutMs): Promise<void> {
+    this.#closing ??= this.#close(deadlineMs);
+    return this.#closing;
+  }
+
+  async #close(deadlineMs: number): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#sweeper);
+    clearTimeout(this.#retryTimer);
+    this.#waiting.rejectAll(() => errors.POOL_CLOSED({ pool: this.name }));
+    for (const slot of [...this.#slots]) slot.close();
+    if (this.#slots.size === 0) return;
+    const emptied = new Promise<void>((resolve) => {
+      this.#emptied = resolve;
+    });
+    const timer = setTimeout(() => {
+      for (const slot of [...this.#slots]) slot.discard(errors.POOL_CLOSED({ pool: this.name }));
+    }, deadlineMs);
+    await emptied;
+    clearTimeout(timer);
+  }
+
+  #takeIdle(rest: Rest): Slot | undefined {
+    if (this.#closed) throw errors.POOL_CLOSED({ pool: this.name });
+    const index = this.#idle.findLastIndex((slot) => slot.rest === rest);
+    const slot = index === -1 ? this.#idle.pop() : this.#idle.splice(index, 1)[0];
+    slot?.move('acquire');
+    return slot;
+  }
+
+  #wait(began: number, timeoutMs: number): Promise<Slot> {
+    const { name, options } = this;
+    if (this.#waiting.isFull) {
+      this.meter.refusedTotal++;
+      this.observe({ type: 'db.refused', pool: name, waiting: this.#waiting.size });
+      throw errors.POOL_FULL({ pool: name, waiting: this.#waiting.size, max: options.max });
+    }
+    const slot = this.#waiting.wait(Math.max(1, began + timeoutMs - performance.now()), () => {
+      const waitedMs = performance.now() - began;
+      this.meter.timeoutsTotal++;
+      this.meter.waits.record(waitedMs);
+      this.observe({ type: 'db.acquire_timeout', pool: name, waitedMs });
+      const cause = this.#failures > 0 ? this.#lastConnectError : undefined;
+      return errors.ACQUIRE_TIMEOUT({ pool: name, waitedMs, problem: cause?.message }, { cause });
+    });
+    this.#grow();
+    return slot;
+  }
+
+  /** Undefined when the slot can be used as it is. */
+  #makeReady(slot: Slot, rest: Rest): Promise<unknown> | undefined {
+    if (slot.rest !== rest) {
+      // Awaited, never pipelined with what follows: that must not run under the previous role when this fails.
+      return slot.send(rest === 'none' ? REST_AS_NONE : REST_AS_OWN, VALIDATION_TIMEOUT_MS).then(() => {
+        slot.rest = rest;
+      });
+    }
+    if (performance.now() - slot.idleSince < this.options.validateAfterIdleMs) return undefined;
+    return slot.send(PING, VALIDATION_TIMEOUT_MS);
+  }
+
+  #give(slot: Slot): void {
+    slot.move('acquire');
+    if (this.#waiting.serve(slot)) return;
+    slot.move('release');
+    this.#idle.push(slot);
+  }
+
+  /** Opens what the waiting need, and the minimum. One at a time while connecting fails. */
+  #grow(): void {
+    const { min, max } = this.options;
+    while (!this.#closed && this.#slots.size < max && performance.now() >= this.#retryAt) {
+      const lacking = Math.max(this.#waiting.size, min - (this.#slots.size - this.#connecting));
+      if (this.#connecting >= (this.#failures > 0 ? Math.min(1, lacking) : lacking)) return;
+      this.#open();
+    }
+  }
+
+  #open(): void {
+    const { lifetimeMs, statementTimeoutMs, connectTimeoutMs } = this.options;
+    const { target, settings, rest } = this.#init;
+    const onGone = this.#onGone.bind(this);
+    const slot = new Slot({ pool: this.name, target, settings, rest, statementTimeoutMs, connectTimeoutMs, onGone });
+    this.#slots.add(slot);
+    this.#connecting++;
+    slot.open().then(
+      () => {
+        this.#connecting--;
+        this.#failures = 0;
+        this.#lastConnectError = undefined;
+        slot.retireAt = slot.openedAt + lifetimeMs * (0.9 + Math.random() * 0.2);
+        this.observe({ type: 'db.connected', pool: this.name, ms: performance.now() - slot.openedAt });
+        if (slot.state === 'idle') this.#give(slot);
+        this.#grow();
+      },
+      (error: Error) => {
+        this.#connecting--;
+        this.#connectFailed(error);
+      },
+    );
+  }
+
+  #connectFailed(error: Error): void {
+    if (this.#closed) return;
+    this.meter.connectErrorsTotal++;
+    this.#lastConnectError = error;
+    const backoff = Math.min(BACKOFF_MOST_MS, BACKOFF_FIRST_MS * 2 ** this.#failures++) * (0.5 + Math.random() / 2);
+    this.#retryAt = performance.now() + backoff;
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = setTimeout(() => this.#grow(), backoff + 1);
+    this.#retryTimer.unref();
+    this.observe({ type: 'db.connect_failed', pool: this.name, error });
+    if (isPermanentConnectError(error)) this.#waiting.rejectAll(() => error);
+  }
+
+  #onGone(slot: Slot, pending: number, error: Error | undefined): void {
+    this.#slots.delete(slot);
+    const index = this.#idle.indexOf(slot);
+    if (index !== -1) this.#idle.splice(index, 1);
+    if (this.#closed) {
+      if (this.#slots.size === 0) this.#emptied?.();
+      return;
+    }
+    // A slot that never opened is counted as a failed connect.
+    if (error !== undefined && slot.pid !== 0) {
+      this.meter.discardedTotal++;
+      this.observe({ type: 'db.connection_lost', pool: this.name, pending, error });
+    }
+    this.#grow();
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    this.meter.sample();
+    for (const slot of [...this.#slots]) {
+      if (slot.isOverdue(now)) this.#overrun(slot, now);
+      else if (slot.state === 'closing' && now - slot.idleSince > CLOSING_MOST_MS) {
+        slot.discard(errors.CONNECT_FAILED({ server: this.#init.target.label, reason: 'no answer to the goodbye' }));
+      }
+    }
+    for (const lease of this.#leases) this.#checkLease(lease, now);
+    // From the front: the longest idle.
+    while (this.#idle[0] !== undefined && this.#isSpare(this.#idle[0], now)) {
+      const slot = this.#idle.shift()!;
+      slot.idleSince = now;
+      slot.close();
+    }
+    this.#grow();
+  }
+
+  #isSpare(slot: Slot, now: number): boolean {
+    if (now > slot.retireAt) return true;
+    return now - slot.idleSince > this.options.idleTimeoutMs && this.#slots.size > this.options.min;
+  }
+
+  #overrun(slot: Slot, now: number): void {
+    let lease: Lease | undefined;
+    for (const candidate of this.#leases) if (candidate.slot === slot) lease = candidate;
+    const ms = now - (lease?.since ?? slot.idleSince);
+    this.observe({ type: 'db.statement_overrun', pool: this.name, ms, holder: lease?.holder ?? {} });
+    slot.discard(errors.STATEMENT_OVERRUN({ pool: this.name, ms }));
+  }
+
+  #checkLease(lease: Lease, now: number): void {
+    const { leakThresholdMs, leakReclaimMs } = this.options;
+    const heldMs = now - lease.since;
+    if (leakThresholdMs > 0 && heldMs > leakThresholdMs && !lease.leakReported) {
+      lease.leakReported = true;
+      this.meter.leaksTotal++;
+      this.observe({ type: 'db.leak', pool: this.name, heldMs, holder: lease.holder, stack: lease.stack });
+    }
+    if (leakReclaimMs > 0 && heldMs > leakReclaimMs) {
+      lease.slot.discard(errors.LEASE_RECLAIMED({ pool: this.name, ms: heldMs }));
+    }
+  }
+}
+
+const PING = encodeStatement({ text: 'select 1' });
+const REST_AS_NONE = encodeStatement({ text: "select set_config('role', 'tidemark_none', false)" });
+const REST_AS_OWN = encodeStatement({ text: "select set_config('role', 'none', false)" });

@@ -1,0 +1,125 @@
+/** The one file that reads the driver's errors. */
+import { TidemarkError } from '@tidemark/contracts';
+
+/** An error that Postgres reported. `code` is the SQLSTATE; `cause` is the driver's error. */
+export class PostgresError extends TidemarkError {
+  readonly severity: string | undefined;
+  readonly schema: string | undefined;
+  readonly table: string | undefined;
+  readonly column: string | undefined;
+  readonly constraint: string | undefined;
+  readonly dataType: string | undefined;
+  /** Where in PL/pgSQL it happened. */
+  readonly where: string | undefined;
+  /** 1-based index of a character in the statement. */
+  readonly position: number | undefined;
+  /** The statement's plan was made before a schema change: forgotten by now, so that running it again will do. */
+  readonly stalePlan: boolean;
+
+  constructor(source: DriverError) {
+    super(
+      {
+        code: source.code,
+        status: statusOf(source.code),
+        message: source.message,
+        details: source.detail ?? null,
+        hint: source.hint ?? null,
+        ...(isOverload(source.code) && { retryAfter: 1 }),
+      },
+      { cause: source },
+    );
+    this.name = 'PostgresError';
+    this.severity = source.severity;
+    this.schema = source.schema_name;
+    this.table = source.table_name;
+    this.column = source.column_name;
+    this.constraint = source.constraint_name;
+    this.dataType = source['data type_name'];
+    this.where = source.where;
+    this.position = source.position === undefined ? undefined : Number(source.position);
+    this.stalePlan = source.stale === true;
+  }
+}
+
+/** What postgres 3.4.9 makes of an ErrorResponse (its connection.js, `errorFields`), and `stale` from our patch. */
+interface DriverError extends Error {
+  code: string;
+  severity?: string;
+  detail?: string;
+  hint?: string;
+  position?: string;
+  where?: string;
+  schema_name?: string;
+  table_name?: string;
+  column_name?: string;
+  'data type_name'?: string;
+  constraint_name?: string;
+  routine?: string;
+  stale?: boolean;
+}
+
+function isDriverError(error: unknown): error is DriverError {
+  return error instanceof Error && error.name === 'PostgresError' && 'severity_local' in error;
+}
+
+/** Undefined when the error is not an answer of the server: then the connection is at fault. */
+export function fromDriver(error: unknown): PostgresError | undefined {
+  return isDriverError(error) ? new PostgresError(error) : undefined;
+}
+
+export function isStalePlan(error: unknown): boolean {
+  return error instanceof PostgresError && error.stalePlan;
+}
+
+/** SQLSTATEs that waiting does not heal: a wrong password, database or start-up setting. */
+export function isPermanentConnectError(error: unknown): boolean {
+  if (!(error instanceof PostgresError)) return false;
+  return error.code.startsWith('28') || error.code === '3D000' || error.code === '22023' || error.code === '42704';
+}
+
+const isOverload = (code: string) => code.startsWith('53') || code.startsWith('57P') || code.startsWith('08');
+
+/** HTTP status by SQLSTATE: PostgREST's table (its "Errors" page), which clients of its grammar expect. */
+function statusOf(code: string): number {
+  const exact = STATUS_BY_CODE[code];
+  if (exact !== undefined) return exact;
+  return STATUS_BY_CLASS[code.slice(0, 2)] ?? 400;
+}
+
+const STATUS_BY_CODE: Record<string, number> = {
+  '21000': 400,
+  '22023': 400,
+  '23503': 409,
+  '23505': 409,
+  '25006': 405,
+  '42501': 403,
+  '42883': 404,
+  '42P01': 404,
+  '42P17': 500,
+  '53400': 500,
+  '57014': 504,
+  P0001: 400,
+};
+
+const STATUS_BY_CLASS: Record<string, number> = {
+  '08': 503,
+  '09': 500,
+  '0L': 403,
+  '0P': 403,
+  '25': 500,
+  '28': 403,
+  '2D': 500,
+  '38': 500,
+  '39': 500,
+  '3B': 500,
+  '40': 500,
+  '53': 503,
+  '54': 500,
+  '55': 500,
+  '57': 503,
+  '58': 500,
+  F0: 500,
+  HV: 500,
+  P0: 500,
+  XX: 500,
+};

@@ -1,0 +1,36 @@
+/**
+ * The life of a slot. One slot is one connection: a lost one is never revived, a new slot takes its place.
+ *
+ *                      connected          acquire
+ *       ┌──────────────┐     ┌──────────┐ ──────► ┌──────────┐
+ *       │  connecting  │ ──► │   idle   │         │   busy   │
+ *       └──────┬───────┘     └────┬─────┘ ◄────── └────┬─────┘
+ *              │                  │       release      │ retire
+ *              │ lost, retire     │ retire             ▼
+ *              │                  ▼       release ┌──────────┐
+ *              │             ┌──────────┐ ◄────── │ draining │
+ *              │             │ closing  │         └────┬─────┘
+ *              ▼             └────┬─────┘              │
+ *           ┌──────┐              │ lost               │ lost (from anywhere)
+ *           │ gone │ ◄────────────┴────────────────────┘
+ *           └──────┘
+ */
+export const SLOT_STATES = ['connecting', 'idle', 'busy', 'draining', 'closing', 'gone'] as const;
+export const SLOT_EVENTS = ['connected', 'acquire', 'release', 'retire', 'lost'] as const;
+export type SlotState = (typeof SLOT_STATES)[number];
+export type SlotEvent = (typeof SLOT_EVENTS)[number];
+
+/** Null: the event cannot happen in this state, and seeing it is a defect of the pool. */
+const TRANSITIONS: { readonly [S in SlotState]: { readonly [E in SlotEvent]: SlotState | null } } = {
+  connecting: { connected: 'idle', acquire: null, release: null, retire: 'gone', lost: 'gone' },
+  idle: { connected: null, acquire: 'busy', release: null, retire: 'closing', lost: 'gone' },
+  busy: { connected: null, acquire: null, release: 'idle', retire: 'draining', lost: 'gone' },
+  draining: { connected: null, acquire: null, release: 'closing', retire: 'draining', lost: 'gone' },
+  closing: { connected: null, acquire: null, release: null, retire: 'closing', lost: 'gone' },
+  // A connection can die while its holder still works, and be told of late: gone takes everything but a new use.
+  gone: { connected: 'gone', acquire: null, release: 'gone', retire: 'gone', lost: 'gone' },
+};
+
+export function nextSlotState(state: SlotState, event: SlotEvent): SlotState | null {
+  return TRANSITIONS[state][event];
+}

@@ -1,0 +1,265 @@
+/**
+ * One connection: a `postgres({ max: 1 })` client that is thrown away the moment its socket closes.
+ *
+ * Every statement gets a promise of ours, since a backend that dies can leave the driver's unsettled. Statements that are
+ * sent in one tick stay contiguous on the wire and are answered in order.
+ */
+import type net from 'node:net';
+import postgres from 'postgres';
+import { connectSocket } from './connect-socket.ts';
+import type { ConnectionTarget } from './connection-url.ts';
+import { errors } from './errors.ts';
+import { type EncodedStatement, encodeStatement } from './param.ts';
+import { fromDriver } from './postgres-error.ts';
+import { nextSlotState, type SlotEvent, type SlotState } from './slot-state.ts';
+import type { Row, Rows } from './types.ts';
+
+/** A driver's prepared statements are never evicted: a slot that has seen this many texts is replaced when idle. */
+export const MAX_TEXTS = 500;
+/** The server's own statement_timeout answers first; past it by this much, the server is taken for gone. */
+const STATEMENT_GRACE_MS = 1_000;
+/** Far above what a pool lets through: at its limit the driver would wait for every answer before it sends more. */
+const MAX_PIPELINE = 1_000_000;
+const TERMINATE = Buffer.from([0x58, 0, 0, 0, 4]);
+
+/** The role that a session rests in between transactions: its own user, or `tidemark_none`, which may do nothing. */
+export type Rest = 'own' | 'none';
+
+export interface SlotOptions {
+  pool: string;
+  target: ConnectionTarget;
+  /** Start-up settings of the session. */
+  settings: Readonly<Record<string, string>>;
+  rest: Rest;
+  statementTimeoutMs: number;
+  connectTimeoutMs: number;
+  /** Called once, when the connection is no more; `pending` statements were rejected with it. No error: it was closed. */
+  onGone: (slot: Slot, pending: number, error: Error | undefined) => void;
+}
+
+interface Pending {
+  deadline: number;
+  resolve: (rows: Rows) => void;
+  reject: (error: Error) => void;
+}
+
+let generations = 0;
+
+export class Slot {
+  readonly generation: number = ++generations;
+  readonly openedAt: number = performance.now();
+  /** Of this session, as last set. */
+  rest: Rest;
+  statementTimeoutMs: number;
+  idleSince: number = performance.now();
+  retireAt: number = Number.POSITIVE_INFINITY;
+  pid = 0;
+  #state: SlotState = 'connecting';
+  readonly #options: SlotOptions;
+  readonly #sql: postgres.Sql;
+  readonly #pending = new Set<Pending>();
+  readonly #texts = new Set<string>();
+  readonly #abort = new AbortController();
+  #socket: net.Socket | undefined;
+  #connecting = false;
+
+  constructor(options: SlotOptions) {
+    this.#options = options;
+    this.rest = options.rest;
+    this.statementTimeoutMs = options.statementTimeoutMs;
+    this.#sql = postgres(this.#driverOptions());
+  }
+
+  get state(): SlotState {
+    return this.#state;
+  }
+
+  get pendingCount(): number {
+    return this.#pending.size;
+  }
+
+  get textCount(): number {
+    return this.#texts.size;
+  }
+
+  /** Rejects with DB_CONNECT_FAILED, or the server's own refusal (a PostgresError); the slot is gone then. */
+  async open(): Promise<void> {
+    const { connectTimeoutMs, target } = this.#options;
+    const timer = setTimeout(() => {
+      this.discard(errors.CONNECT_FAILED({ server: target.label, reason: `no answer within ${connectTimeoutMs} ms` }));
+    }, connectTimeoutMs);
+    try {
+      const [row] = await this.send<{ pid: number }>(BACKEND_PID, 0);
+      this.pid = row?.pid ?? 0;
+      this.move('connected');
+    } catch (error) {
+      this.discard(error as Error);
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** False when the slot is gone. Throws on a transition that the state machine does not have: a defect of the pool. */
+  move(event: SlotEvent): boolean {
+    const next = nextSlotState(this.#state, event);
+    if (next === null) throw new TypeError(`slot ${this.generation}: ${event} while ${this.#state}`);
+    this.#state = next;
+    return next !== 'gone';
+  }
+
+  /** `timeoutMs` is the client's limit; 0 is none. */
+  send<R extends Row = Row>(statement: EncodedStatement, timeoutMs: number): Promise<Rows<R>> {
+    const { text, params, prepare } = statement;
+    if (prepare) this.#texts.add(text);
+    return this.#submit(
+      () => this.#sql.unsafe(text, params as never[], { prepare, simple: false } as postgres.UnsafeQueryOptions),
+      timeoutMs,
+    );
+  }
+
+  /** Several statements in one text, by the simple protocol: migrations. */
+  async script(text: string): Promise<void> {
+    await this.#submit(() => this.#sql.unsafe(text), 0);
+  }
+
+  /** True when the oldest statement should have been answered by now. */
+  isOverdue(now: number): boolean {
+    for (const oldest of this.#pending) return oldest.deadline < now;
+    return false;
+  }
+
+  /** Ends the connection at once; what is pending is rejected with `error`. */
+  discard(error: Error): void {
+    if (this.#state === 'gone') return;
+    const wasClosing = this.#state === 'closing';
+    this.move('lost');
+    const pending = [...this.#pending];
+    this.#pending.clear();
+    this.#abort.abort();
+    this.#socket?.destroy();
+    for (const entry of pending) entry.reject(error);
+    this.#options.onGone(this, pending.length, wasClosing ? undefined : error);
+  }
+
+  /** When idle, says goodbye to the server, which frees the backend without a line in its log. When busy, on release. */
+  close(): void {
+    if (this.#state === 'connecting') {
+      this.discard(this.#lostError('the pool closed it', NOT_SENT));
+      return;
+    }
+    this.move('retire');
+    this.#sayGoodbye();
+  }
+
+  /** The holder is done. True when the slot can be used again. */
+  release(): boolean {
+    this.move('release');
+    this.idleSince = performance.now();
+    this.#sayGoodbye();
+    return this.#state === 'idle';
+  }
+
+  #sayGoodbye(): void {
+    if (this.#state === 'closing') this.#socket?.end(TERMINATE);
+  }
+
+  #submit<R extends Row>(query: () => PromiseLike<unknown>, timeoutMs: number): Promise<Rows<R>> {
+    return new Promise<Rows<R>>((resolve, reject) => {
+      if (this.#state === 'gone' || this.#state === 'closing') {
+        reject(this.#lostError('it was closed before', NOT_SENT));
+        return;
+      }
+      const deadline = timeoutMs > 0 ? performance.now() + timeoutMs + STATEMENT_GRACE_MS : Number.POSITIVE_INFINITY;
+      const pending: Pending = { deadline, resolve: resolve as Pending['resolve'], reject };
+      this.#pending.add(pending);
+      query().then(
+        (rows) => this.#settle(pending, rows as Rows, undefined),
+        (error) => this.#settle(pending, undefined, error),
+      );
+    });
+  }
+
+  #settle(pending: Pending, rows: Rows | undefined, error: unknown): void {
+    // Answered or discarded before: the driver's late word about a dead connection changes nothing.
+    if (!this.#pending.delete(pending)) return;
+    if (rows !== undefined) {
+      rows.count ??= rows.length;
+      pending.resolve(rows);
+      return;
+    }
+    const fromServer = fromDriver(error);
+    if (fromServer !== undefined) {
+      pending.reject(fromServer);
+      if (fromServer.severity === 'FATAL' || fromServer.severity === 'PANIC') this.discard(fromServer);
+      return;
+    }
+    const lost = this.#lostError((error as Error).message, SENT, error);
+    pending.reject(lost);
+    this.discard(lost);
+  }
+
+  #driverOptions(): postgres.Options<Record<string, postgres.PostgresType>> {
+    const { target, settings } = this.#options;
+    return {
+      host: target.host,
+      port: target.port,
+      user: target.user,
+      password: target.password,
+      database: target.database,
+      max: 1,
+      // Ours: TLS is done before the driver sees the socket, and time limits are kept by the pool.
+      ssl: false,
+      connect_timeout: 0,
+      idle_timeout: 0,
+      max_lifetime: null,
+      keep_alive: null,
+      fetch_types: false,
+      max_pipeline: MAX_PIPELINE,
+      prepare: true,
+      debug: false,
+      onnotice: () => undefined,
+      types: { text: TEXT, number: NUMBER, boolean: BOOLEAN, json: JSON_TEXT },
+      connection: { ...target.settings, ...settings },
+      socket: () => this.#connect(),
+    } as unknown as postgres.Options<Record<string, postgres.PostgresType>>;
+  }
+
+  /** The driver asks for another socket when one ends during start-up, forever: it gets one, once. */
+  async #connect(): Promise<net.Socket> {
+    if (this.#connecting || this.#state === 'gone') throw this.#lostError('it ended during start-up', NOT_SENT);
+    this.#connecting = true;
+    const { target } = this.#options;
+    let socket: net.Socket;
+    try {
+      socket = await connectSocket(target, this.#abort.signal);
+    } catch (cause) {
+      const failed = errors.CONNECT_FAILED({ server: target.label, reason: (cause as Error).message }, { cause });
+      this.discard(failed);
+      throw failed;
+    }
+    this.#socket = socket;
+    // Before the driver's own listener, so that nothing is sent on a socket that has closed.
+    socket.once('close', () => this.discard(this.#lostError('the server closed it', SENT)));
+    return socket;
+  }
+
+  #lostError(reason: string, sent: string, cause?: unknown): Error {
+    return errors.CONNECTION_LOST(
+      { pool: this.#options.pool, reason, sent },
+      cause === undefined ? undefined : { cause },
+    );
+  }
+}
+
+const BACKEND_PID = encodeStatement({ text: 'select pg_backend_pid() as pid' });
+const NOT_SENT = 'nothing was sent';
+const SENT = 'statements had been sent and were not answered; whether a COMMIT among them happened is unknown';
+
+/** Parameters stay as `encodeParam` made them, whatever type Postgres infers. */
+const serialize = (x: string) => x;
+const TEXT = { to: 25, from: [25, 17, 1082, 1114, 1184], serialize, parse: (x: string) => x };
+/** int2, int4, oid, float4, float8: what a double holds exactly. */
+const NUMBER = { to: 0, from: [21, 23, 26, 700, 701], serialize, parse: (x: string) => Number(x) };
+const BOOLEAN = { to: 16, from: [16], serialize, parse: (x: string) => x === 't' };
+const JSON_TEXT = { to: 114, from: [114, 3802], serialize, parse: (x: string) => JSON.parse(x) };

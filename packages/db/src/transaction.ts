@@ -1,0 +1,123 @@
+/** Statements on an exclusive slot: one alone, or several between BEGIN and COMMIT with the caller's code between them. */
+import { errors } from './errors.ts';
+import { identityStatement } from './identity-statement.ts';
+import { type EncodedStatement, encodeStatement } from './param.ts';
+import type { Lease, SlotPool } from './pool.ts';
+import { isStalePlan } from './postgres-error.ts';
+import type { Slot } from './slot.ts';
+import type { Param, QueryOptions, Row, Rows, Statement, Transaction, TransactionOptions } from './types.ts';
+
+export async function runQuery<R extends Row>(
+  pool: SlotPool,
+  statement: Statement,
+  options: QueryOptions,
+): Promise<Rows<R>> {
+  const encoded = encodeStatement(statement);
+  const timeoutMs = options.timeoutMs ?? pool.options.statementTimeoutMs;
+  const lease = await pool.acquire('own', options);
+  try {
+    useTimeout(lease.slot, timeoutMs);
+    try {
+      return await lease.slot.send<R>(encoded, timeoutMs);
+    } catch (error) {
+      // A single statement that failed was rolled back, so running it again is safe; its stale plan is forgotten.
+      if (isStalePlan(error)) return await lease.slot.send<R>(encoded, timeoutMs);
+      throw error;
+    }
+  } finally {
+    pool.release(lease);
+  }
+}
+
+export async function runTransaction<T>(
+  pool: SlotPool,
+  work: (tx: Transaction) => Promise<T>,
+  options: TransactionOptions,
+): Promise<T> {
+  const lease = await pool.acquire(options.identity === undefined ? 'own' : 'none', options);
+  pool.noteStack(lease);
+  try {
+    return await between(pool, lease, work, options);
+  } finally {
+    pool.release(lease);
+  }
+}
+
+async function between<T>(
+  pool: SlotPool,
+  { slot }: Lease,
+  work: (tx: Transaction) => Promise<T>,
+  options: TransactionOptions,
+): Promise<T> {
+  const timeoutMs = options.timeoutMs ?? pool.options.statementTimeoutMs;
+  useTimeout(slot, timeoutMs);
+  const opening = [slot.send(beginStatement(options), timeoutMs)];
+  if (options.identity !== undefined) opening.push(slot.send(identityStatement(options.identity), timeoutMs));
+  let firstError: unknown;
+  let isOver = false;
+  const tx: Transaction = {
+    async query<R extends Row = Row>(text: string, params?: readonly Param[]): Promise<Rows<R>> {
+      if (isOver) throw errors.TRANSACTION_OVER({ pool: pool.name });
+      try {
+        return await slot.send<R>(encodeStatement({ text, ...(params !== undefined && { params }) }), timeoutMs);
+      } catch (error) {
+        firstError ??= error;
+        throw error;
+      }
+    },
+  };
+  let result: T;
+  try {
+    // Awaited: a statement must not run outside of the transaction because BEGIN failed.
+    await allSettled(opening);
+    result = await work(tx);
+  } catch (error) {
+    isOver = true;
+    await slot.send(ROLLBACK, timeoutMs).catch((cause: Error) => slot.discard(cause));
+    throw error;
+  }
+  isOver = true;
+  const committed = await slot.send(COMMIT, timeoutMs);
+  if (commandOf(committed) !== 'COMMIT') throw errors.TRANSACTION_ABORTED({ pool: pool.name }, { cause: firstError });
+  return result;
+}
+
+/** Waits for all, then throws the first error: none is left unhandled, and nothing is still on the wire. */
+export async function allSettled<T>(promises: readonly Promise<T>[]): Promise<T[]> {
+  const outcomes = await Promise.allSettled(promises);
+  return outcomes.map((outcome) => {
+    if (outcome.status === 'rejected') throw outcome.reason;
+    return outcome.value;
+  });
+}
+
+/** Sets the session's statement_timeout where it differs; what is sent next comes after it on the wire. */
+export function useTimeout(slot: Slot, timeoutMs: number): void {
+  if (slot.statementTimeoutMs === timeoutMs) return;
+  slot.statementTimeoutMs = timeoutMs;
+  slot
+    .send({ text: SET_TIMEOUT, params: [String(timeoutMs)], prepare: true }, timeoutMs)
+    // The session's limit is unknown then.
+    .catch((cause: Error) => slot.discard(cause));
+}
+
+/** The command tag: postgres keeps it on its Result. */
+export function commandOf(rows: Rows): string | null {
+  return (rows as Rows & { command: string | null }).command;
+}
+
+function beginStatement(options: TransactionOptions): EncodedStatement {
+  const isolation = options.isolation === undefined ? '' : ` isolation level ${ISOLATION[options.isolation]}`;
+  return { text: `begin${isolation}${options.readOnly ? ' read only' : ''}`, params: [], prepare: true };
+}
+
+/** Looked up instead of copied: a value from elsewhere cannot become SQL. */
+const ISOLATION = {
+  'read committed': 'read committed',
+  'repeatable read': 'repeatable read',
+  serializable: 'serializable',
+} as const;
+
+const SET_TIMEOUT = "select set_config('statement_timeout', $1, false)";
+export const COMMIT: EncodedStatement = encodeStatement({ text: 'commit' });
+export const ROLLBACK: EncodedStatement = encodeStatement({ text: 'rollback' });
