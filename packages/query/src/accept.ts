@@ -1,5 +1,6 @@
 /** `Accept` → the form of the answer (RFC 9110, 12.5.1, with PostgREST's vendored types). */
 import { postgrest } from './errors.ts';
+import { splitHeader, unquote } from './header.ts';
 
 export type SimpleMedia = 'json' | 'csv' | 'ndjson' | 'geojson' | 'octet-stream' | 'text' | 'array' | 'object';
 export type MediaKind = SimpleMedia | 'plan';
@@ -60,7 +61,7 @@ const JSON_MEDIA: RowsMedia = Object.freeze({ kind: 'json', nullsStripped: false
  */
 export function selectMediaType(accept: string | undefined, available: readonly MediaKind[] = MEDIA_KINDS): MediaType {
   if (accept === undefined || accept.trim() === '') return JSON_MEDIA;
-  const ranges = splitOutsideQuotes(accept, ',')
+  const ranges = splitHeader(accept, ',')
     .map(parseRange)
     .filter((range) => range !== null);
   const refused = new Set(ranges.filter((range) => range.q === 0).map((range) => range.mime));
@@ -95,7 +96,7 @@ interface AcceptRange {
 }
 
 function parseRange(text: string): AcceptRange | null {
-  const [head = '', ...rest] = splitOutsideQuotes(text, ';');
+  const [head = '', ...rest] = splitHeader(text, ';');
   const mime = head.trim().toLowerCase();
   if (mime === '') return null;
   const params = new Map<string, string>();
@@ -134,25 +135,4 @@ function planOf(range: AcceptRange, format: PlanMedia['format']): PlanMedia | nu
   if (!rows) return null;
   const asked = (range.params.get('options') ?? '').split('|');
   return { kind: 'plan', format, for: rows, options: PLAN_OPTIONS.filter((option) => asked.includes(option)) };
-}
-
-function splitOutsideQuotes(text: string, separator: string): string[] {
-  const parts: string[] = [];
-  let quoted = false;
-  let start = 0;
-  for (let i = 0; i < text.length; i++) {
-    const character = text[i];
-    if (character === '"') quoted = !quoted;
-    else if (character === '\\' && quoted) i++;
-    else if (character === separator && !quoted) {
-      parts.push(text.slice(start, i));
-      start = i + 1;
-    }
-  }
-  parts.push(text.slice(start));
-  return parts;
-}
-
-function unquote(value: string): string {
-  return value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
 }

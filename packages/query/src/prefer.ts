@@ -1,5 +1,6 @@
 /** The `Prefer` header (RFC 7240) with PostgREST's preferences. */
 import { postgrest } from './errors.ts';
+import { splitHeader, unquote } from './header.ts';
 
 export interface Preferences {
   readonly return: 'minimal' | 'headers-only' | 'representation' | null;
@@ -52,7 +53,7 @@ export function parsePrefer(header: string | readonly string[] | undefined, opti
   const isTimeZone = options.isTimeZone ?? runtimeKnowsTimeZone;
   const found: { -readonly [K in keyof Preferences]: Preferences[K] } = { ...NONE };
   const invalid: string[] = [];
-  for (const item of (typeof header === 'string' ? header : header.join(',')).split(',')) {
+  for (const item of splitHeader(typeof header === 'string' ? header : header.join(','), ',')) {
     const text = item.trim();
     if (text === '') continue;
     const equals = text.indexOf('=');
@@ -86,10 +87,6 @@ export function preferenceApplied(preferences: Partial<Preferences>): string | n
     applied.push(`max-affected=${preferences.maxAffected}`);
   }
   return applied.length > 0 ? applied.join(', ') : null;
-}
-
-function unquote(value: string): string {
-  return value.length >= 2 && value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
 }
 
 function runtimeKnowsTimeZone(name: string): boolean {

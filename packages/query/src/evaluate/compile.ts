@@ -5,8 +5,9 @@
 import type { CompareFilter, Condition, FtsFilter, Group, InFilter, IsFilter } from '../ast.ts';
 import { likePattern } from '../canonical.ts';
 import { parseArrayLiteral } from './array-literal.ts';
+import { comparison, quantified } from './comparison.ts';
 import { compileLike, type Matcher } from './like.ts';
-import { all, any, not, type Predicate, type Row, reader } from './predicate.ts';
+import { all, any, not, type Predicate, reader } from './predicate.ts';
 import { compileRegex } from './regex.ts';
 import { type ColumnType, type Scalar, scalarOf, typeName } from './scalar.ts';
 import { collationKind, lowerFold } from './text.ts';
@@ -55,6 +56,7 @@ export function compileFilter(
 }
 
 const TEXT_TYPES: ReadonlySet<string> = new Set(['text', 'varchar', 'bpchar', 'name']);
+const JSON_TYPES: ReadonlySet<string> = new Set(['json', 'jsonb']);
 const NEVER: Predicate = () => null;
 
 type Filter = CompareFilter | InFilter | IsFilter | FtsFilter;
@@ -114,6 +116,9 @@ class Compiler {
 
   #is(filter: IsFilter, type: ColumnType): Predicate {
     const column = filter.field.name;
+    if (JSON_TYPES.has(typeName(type))) {
+      return this.#refuse('type', column, `a JSON null and an SQL NULL look the same in a row that is given as JSON`);
+    }
     const isNull = reader(column, (raw) => raw);
     if (filter.value === 'null') return (row) => isNull(row) === null;
     if (filter.value === 'not_null') return (row) => isNull(row) !== null;
@@ -250,50 +255,4 @@ class Compiler {
     this.problems.push({ reason, column, message });
     return NEVER;
   }
-}
-
-type Test = (value: unknown, constant: unknown) => boolean;
-
-function comparison(scalar: Scalar, op: CompareFilter['op']): Test {
-  const { compare } = scalar;
-  switch (op) {
-    case 'neq':
-      return (value, constant) => compare(value, constant) !== 0;
-    case 'gt':
-      return (value, constant) => compare(value, constant) > 0;
-    case 'gte':
-      return (value, constant) => compare(value, constant) >= 0;
-    case 'lt':
-      return (value, constant) => compare(value, constant) < 0;
-    case 'lte':
-      return (value, constant) => compare(value, constant) <= 0;
-    default:
-      return (value, constant) => compare(value, constant) === 0;
-  }
-}
-
-/** One constant, or `op ANY/ALL (array)`, where a null element makes an undecided answer unknown. */
-function quantified(
-  filter: CompareFilter,
-  constants: readonly unknown[],
-  read: (row: Row) => unknown,
-  test: Test,
-): Predicate {
-  const [only] = constants;
-  if (filter.quantifier === null) {
-    return (row) => {
-      const value = read(row);
-      return value === null ? null : test(value, only);
-    };
-  }
-  const decisive = filter.quantifier === 'any';
-  if (constants.length === 0) return () => !decisive;
-  const known = constants.filter((constant) => constant !== null);
-  const undecided = known.length < constants.length ? null : !decisive;
-  return (row) => {
-    const value = read(row);
-    if (value === null) return null;
-    for (const constant of known) if (test(value, constant) === decisive) return decisive;
-    return undecided;
-  };
 }

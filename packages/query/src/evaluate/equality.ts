@@ -41,7 +41,7 @@ function constantsOf(condition: Condition): readonly string[] | null {
   if (condition.quantifier === null) return [condition.value];
   const items = parseArrayLiteral(condition.value);
   // A null element equals nothing.
-  return items && items.filter((item) => item !== null);
+  return items?.filter((item) => item !== null) ?? null;
 }
 
 export interface EqualityKeys {

@@ -51,7 +51,6 @@ const ALIASES: Readonly<Record<string, string>> = {
   boolean: 'bool',
   'character varying': 'varchar',
   character: 'bpchar',
-  char: 'bpchar',
   'timestamp without time zone': 'timestamp',
   'timestamp with time zone': 'timestamptz',
 };
