@@ -23,6 +23,17 @@ export const errors = defineErrors('METRICS', {
     hint: 'Try again in a few seconds; the health answer shows the state of the collector "postgres statements".',
     retryAfter: 2,
   }),
+  POSTGRES_UNREACHABLE: row<{ reason: string }>({
+    status: 503,
+    message: (p) => p.reason,
+    hint: 'It is tried again every 2 s. Is Postgres running where DATABASE_URL says, and has the database been migrated?',
+    retryAfter: 2,
+  }),
+  CANNOT_LISTEN: row<{ host: string; port: number; reason: string }>({
+    status: 500,
+    message: (p) => `cannot listen on ${p.host}:${p.port}: ${p.reason}`,
+    hint: 'Stop what uses the port, or set PORT (and HOST) to another one; PORT=0 takes any free one.',
+  }),
   NATS_UNREACHABLE: row<{ reason: string }>({
     status: 503,
     message: (p) => p.reason,

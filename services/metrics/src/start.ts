@@ -1,7 +1,6 @@
 /** Connects, composes and listens; gives back how to stop, in order. */
 import { connectBus } from '@tidemark/bus';
 import { Telemetry } from '@tidemark/contracts';
-import { openDatabase } from '@tidemark/db';
 import {
   commaSeparated,
   createHealth,
@@ -19,7 +18,9 @@ import {
 } from '@tidemark/service';
 import { buildApp } from './app.ts';
 import { startCollectors } from './collectors/collected.ts';
+import { connectPostgres } from './collectors/postgres-connection.ts';
 import { configSchema } from './config.ts';
+import { errors } from './errors.ts';
 import { eventLevels, type ServiceEvent } from './events.ts';
 import { createHistory } from './history/history.ts';
 import { createRegistry } from './instances/registry.ts';
@@ -45,9 +46,9 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   ]);
   const health = createHealth();
   const bus = await connectBus({ url: config.NATS_URL, name: instance, prefix: config.NATS_PREFIX, observe });
-  const database = await openDatabase({
+  const postgres = await connectPostgres({
     primaryUrl: config.DATABASE_URL,
-    applicationName: `tidemark ${instance}`,
+    applicationName: `tidemark/${instance}`,
     pools: { admin: ADMIN_POOL, write: UNUSED_POOL, read: UNUSED_POOL, analytics: UNUSED_POOL },
     observe,
   }).catch(async (error: unknown) => {
@@ -61,7 +62,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     dropAfterMs: config.METRICS_DROP_AFTER_MS,
   });
   const history = createHistory({ ticks: config.METRICS_HISTORY_SECONDS, maxBytes: config.METRICS_HISTORY_MAX_BYTES });
-  const collectors = startCollectors(database, bus, observe);
+  const collectors = startCollectors(postgres, bus, observe);
   const pulse = createPulse({
     registry,
     history,
@@ -100,13 +101,14 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     clearInterval(beat);
     subscription.unsubscribe();
     await collectors.stop();
-    await database.close();
+    await postgres.close();
     await bus.close();
   };
 
-  const url = await app.listen({ host: config.HOST, port: config.PORT }).catch(async (error: unknown) => {
+  const { HOST: host, PORT: port } = config;
+  const url = await app.listen({ host, port }).catch(async (cause: Error) => {
     await disconnect();
-    throw error;
+    throw errors.CANNOT_LISTEN({ host, port, reason: cause.message }, { cause });
   });
   logger.info({ url }, 'listening');
   const telemetry = startTelemetry({
@@ -115,7 +117,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     instance,
     url,
     health,
-    sections: () => ({ http: httpStats(app), pools: database.poolStats() }),
+    sections: () => ({ http: httpStats(app), pools: postgres.poolStats() }),
   });
 
   return {

@@ -1,27 +1,26 @@
 /** The collectors of this service, in one visible list, and what they have found. */
 import type { Bus } from '@tidemark/bus';
-import type { Database } from '@tidemark/db';
 import type { MetricsEvent } from '../events.ts';
 import { type Collector, type CollectorState, startCollector } from './collector.ts';
 import { finishedJobs, jobs } from './jobs.ts';
 import { nats } from './nats.ts';
 import { activity } from './postgres-activity.ts';
+import type { PostgresConnection } from './postgres-connection.ts';
 import { replication } from './postgres-replication.ts';
 import { size } from './postgres-size.ts';
 import { statements } from './postgres-statements.ts';
 
 type ValueOf<C> = C extends Collector<infer T> ? T : never;
 
-export function startCollectors(database: Database, bus: Bus, observe: (event: MetricsEvent) => void) {
-  const { admin } = database.pools;
+export function startCollectors(postgres: PostgresConnection, bus: Bus, observe: (event: MetricsEvent) => void) {
   const collectors = {
-    activity: startCollector(activity(admin), observe),
-    replication: startCollector(replication(admin), observe),
-    size: startCollector(size(admin), observe),
-    statements: startCollector(statements(admin), observe),
+    activity: startCollector(activity(postgres), observe),
+    replication: startCollector(replication(postgres), observe),
+    size: startCollector(size(postgres), observe),
+    statements: startCollector(statements(postgres), observe),
     nats: startCollector(nats(bus), observe),
-    jobs: startCollector(jobs(admin), observe),
-    finishedJobs: startCollector(finishedJobs(admin), observe),
+    jobs: startCollector(jobs(postgres), observe),
+    finishedJobs: startCollector(finishedJobs(postgres), observe),
   };
   type All = typeof collectors;
   type Values = { [K in keyof All]: ValueOf<All[K]> | undefined };

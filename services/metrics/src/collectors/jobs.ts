@@ -1,6 +1,7 @@
 /** Jobs by state, and the progress of those that run. Read as `ops`, whose policy shows every job. */
-import type { Identity, Pool } from '@tidemark/db';
+import type { Identity } from '@tidemark/db';
 import type { CollectorDefinition } from './collector.ts';
+import type { PostgresConnection } from './postgres-connection.ts';
 
 export interface ActiveJob {
   id: string;
@@ -50,13 +51,13 @@ const FINISHED = `
 select count(*)::int as finished, count(*) filter (where state = 'failed')::int as failed
 from tidemark.jobs where finished_at > now() - interval '1 hour'`;
 
-export function jobs(pool: Pool): CollectorDefinition<Jobs> {
+export function jobs(postgres: PostgresConnection): CollectorDefinition<Jobs> {
   return {
     name: 'jobs',
     intervalMs: INTERVAL_MS,
     timeoutMs: TIMEOUT_MS,
-    collect: () =>
-      pool.transaction(
+    collect: async () =>
+      postgres.admin().transaction(
         async (tx) => {
           const [[counts], active] = await Promise.all([tx.query(COUNTS), tx.query<ActiveJob>(ACTIVE)]);
           return { queued: counts?.queued, running: counts?.running, active: [...active] };
@@ -66,13 +67,13 @@ export function jobs(pool: Pool): CollectorDefinition<Jobs> {
   };
 }
 
-export function finishedJobs(pool: Pool): CollectorDefinition<FinishedJobs> {
+export function finishedJobs(postgres: PostgresConnection): CollectorDefinition<FinishedJobs> {
   return {
     name: 'finished jobs',
     intervalMs: FINISHED_INTERVAL_MS,
     timeoutMs: TIMEOUT_MS,
-    collect: () =>
-      pool.transaction(
+    collect: async () =>
+      postgres.admin().transaction(
         async (tx) => {
           const [row] = await tx.query(FINISHED);
           return { finishedLastHour: row?.finished, failedLastHour: row?.failed };

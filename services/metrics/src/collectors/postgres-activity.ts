@@ -1,7 +1,7 @@
 /** Who is connected to the primary, what they do, and how fast it writes. */
-import type { Pool } from '@tidemark/db';
 import { redactStatement } from '../statements/redact.ts';
 import type { CollectorDefinition } from './collector.ts';
+import type { PostgresConnection } from './postgres-connection.ts';
 
 export interface Activity {
   version: string;
@@ -54,7 +54,7 @@ select a.pid, a.application_name as application, coalesce(a.state, '') as state,
 from waits join pg_stat_activity a on a.pid = waits.blocker
 group by 1, 2, 3 order by waiting desc limit 1`;
 
-export function activity(pool: Pool): CollectorDefinition<Activity> {
+export function activity(postgres: PostgresConnection): CollectorDefinition<Activity> {
   let before: { at: number; commits: number; walBytes: number } | undefined;
   const options = { holder: { route: 'collector postgres activity' }, timeoutMs: TIMEOUT_MS };
   return {
@@ -62,6 +62,7 @@ export function activity(pool: Pool): CollectorDefinition<Activity> {
     intervalMs: INTERVAL_MS,
     timeoutMs: TIMEOUT_MS,
     async collect() {
+      const pool = postgres.admin();
       const [row] = await pool.query(ACTIVITY, [], options);
       const [oldest] = await pool.query<OldestTransaction>(OLDEST, [], options);
       // pg_blocking_pids takes the lock manager's locks: asked only when somebody waits.

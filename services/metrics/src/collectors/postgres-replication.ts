@@ -1,6 +1,6 @@
 /** The standbys that stream from the primary, and every replication slot with the WAL that it keeps from being removed. */
-import type { Pool } from '@tidemark/db';
 import type { CollectorDefinition } from './collector.ts';
+import type { PostgresConnection } from './postgres-connection.ts';
 import { createLagClock } from './replica-lag.ts';
 
 export interface Replica {
@@ -46,7 +46,7 @@ from pg_replication_slots
 where database is null or database = current_database()
 order by 1 limit ${LIMIT}`;
 
-export function replication(pool: Pool): CollectorDefinition<Replication> {
+export function replication(postgres: PostgresConnection): CollectorDefinition<Replication> {
   const options = { holder: { route: 'collector postgres replication' }, timeoutMs: TIMEOUT_MS };
   const clock = createLagClock();
   return {
@@ -54,6 +54,7 @@ export function replication(pool: Pool): CollectorDefinition<Replication> {
     intervalMs: INTERVAL_MS,
     timeoutMs: TIMEOUT_MS,
     async collect() {
+      const pool = postgres.admin();
       const standbys = await pool.query(REPLICAS, [], options);
       const now = Date.now();
       const primary = standbys[0]?.primary_position as number | undefined;

@@ -1,18 +1,18 @@
 /** The size of the database on disk. Apart, because it looks at every file. */
-import type { Pool } from '@tidemark/db';
 import type { CollectorDefinition } from './collector.ts';
+import type { PostgresConnection } from './postgres-connection.ts';
 
 /** A stat() of each relation's files: thousands of them in a large schema. */
 const INTERVAL_MS = 30_000;
 const TIMEOUT_MS = 10_000;
 
-export function size(pool: Pool): CollectorDefinition<{ databaseBytes: number }> {
+export function size(postgres: PostgresConnection): CollectorDefinition<{ databaseBytes: number }> {
   return {
     name: 'postgres size',
     intervalMs: INTERVAL_MS,
     timeoutMs: TIMEOUT_MS,
     async collect() {
-      const [row] = await pool.query('select pg_database_size(current_database())::float8 as bytes', [], {
+      const [row] = await postgres.admin().query('select pg_database_size(current_database())::float8 as bytes', [], {
         holder: { route: 'collector postgres size' },
         timeoutMs: TIMEOUT_MS,
       });

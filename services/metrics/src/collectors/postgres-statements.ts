@@ -3,6 +3,7 @@ import type { Pool } from '@tidemark/db';
 import { errors } from '../errors.ts';
 import { redactStatement, STATEMENT_MAX_LENGTH } from '../statements/redact.ts';
 import type { CollectorDefinition } from './collector.ts';
+import type { PostgresConnection } from './postgres-connection.ts';
 
 export interface StatementFigures {
   /** pg_stat_statements.queryid, as text: it is a 64-bit number. */
@@ -52,13 +53,14 @@ select id, pg_get_userbyid(userid) as role, text, calls, total_ms, mean_ms, max_
 from figures where by_total <= $1::int or by_calls <= $1::int or by_mean <= $1::int
 order by total_ms desc`;
 
-export function statements(pool: Pool): CollectorDefinition<Statements> {
+export function statements(postgres: PostgresConnection): CollectorDefinition<Statements> {
   const options = { holder: { route: 'collector postgres statements' }, timeoutMs: TIMEOUT_MS };
   return {
     name: 'postgres statements',
     intervalMs: INTERVAL_MS,
     timeoutMs: TIMEOUT_MS,
     async collect() {
+      const pool = postgres.admin();
       const schema = await extensionSchema(pool, options);
       const rows = await pool.query(ranked(schema), [TOP], options).catch((cause: Error) => {
         throw errors.STATEMENTS_UNAVAILABLE({ reason: cause.message }, { cause });

@@ -1,0 +1,53 @@
+import { Empty, Panel } from '../parts/panel.tsx';
+import { type Column, Table } from '../parts/table.tsx';
+import { Quantity } from '../quantities.tsx';
+import { ofService, type View } from '../view.ts';
+
+interface Route {
+  route: string;
+  instance: string;
+  requestsTotal: number;
+  errorsTotal: number;
+  p50Ms: number;
+  p99Ms: number;
+}
+
+const SHOWN = 8;
+
+const COLUMNS: Column<Route>[] = [
+  {
+    head: 'Route',
+    names: true,
+    grow: true,
+    cell: (row) => <span title={`${row.route} on ${row.instance}`}>{row.route}</span>,
+  },
+  { head: 'Calls', number: true, cell: (row) => <Quantity value={row.requestsTotal} unit="count" /> },
+  { head: '5xx', number: true, cell: (row) => <Quantity value={row.errorsTotal} unit="count" /> },
+  { head: 'p50', number: true, cell: (row) => <Quantity value={row.p50Ms} unit="ms" /> },
+  { head: 'p99', number: true, cell: (row) => <Quantity value={row.p99Ms} unit="ms" /> },
+];
+
+export function Routes({ view }: { view: View }) {
+  const rows = ofService(view, 'gateway')
+    .flatMap(({ instance, http }) => (http?.routes ?? []).map((route) => ({ ...route, instance })))
+    .filter(({ requestsTotal }) => requestsTotal > 0)
+    .sort((a, b) => b.p99Ms - a.p99Ms)
+    .slice(0, SHOWN);
+  return (
+    <Panel id="routes" title="Slowest routes" note="p99 over the last minute; calls since the start">
+      {rows.length === 0 ? (
+        <Empty>
+          No request has been answered yet. Try <code>GET /rest/v1/&lt;table&gt;</code>.
+        </Empty>
+      ) : (
+        <Table
+          caption="Slowest routes"
+          columns={COLUMNS}
+          rows={rows}
+          keyOf={(row) => `${row.instance} ${row.route}`}
+          toneOf={(row) => (row.errorsTotal > 0 ? 'warn' : undefined)}
+        />
+      )}
+    </Panel>
+  );
+}

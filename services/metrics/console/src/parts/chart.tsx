@@ -1,0 +1,139 @@
+/** A uPlot curve of the last minutes, with a legend that tells the newest value, or the one under the pointer (on all charts at once). */
+import { useEffect, useRef, useState } from 'preact/hooks';
+import uPlot from 'uplot';
+import { RECENT_SECONDS, type Values } from '../live/recent.ts';
+import { measure, say, type Unit } from '../quantities.tsx';
+import { onSchemeChange, palette, SERIES_COLOURS } from './palette.ts';
+
+export interface Line {
+  label: string;
+  values: Values;
+  /** Index into the palette; by default the line's own. */
+  colour?: number;
+  dashed?: boolean;
+}
+
+/** More lines than this cannot be told apart. */
+const MOST_LINES = SERIES_COLOURS * 2;
+const HEIGHT = 116;
+/** A value this many samples old still counts as the newest: telemetry and our clock do not beat together. */
+const FRESH_SAMPLES = 3;
+
+export function Chart(props: { title: string; times: number[]; lines: readonly Line[]; unit: Unit }) {
+  const { title, times, unit } = props;
+  const lines = props.lines.slice(0, MOST_LINES);
+  const box = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const [pointed, setPointed] = useState<number | null>(null);
+  const [scheme, setScheme] = useState(0);
+  const shape = JSON.stringify([unit, lines.map(({ label, colour, dashed }) => [label, colour, dashed])]);
+
+  useEffect(() => onSchemeChange(() => setScheme((n) => n + 1)), []);
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `shape` is all of the lines but their values.
+  useEffect(() => {
+    const target = box.current as HTMLDivElement;
+    const created = new uPlot(options(target.clientWidth, lines, unit, setPointed), dataOf(times, lines), target);
+    plot.current = created;
+    const resized = new ResizeObserver(() => created.setSize({ width: target.clientWidth, height: HEIGHT }));
+    resized.observe(target);
+    return () => {
+      resized.disconnect();
+      created.destroy();
+      plot.current = null;
+    };
+  }, [shape, scheme]);
+
+  useEffect(() => {
+    plot.current?.setData(dataOf(times, lines));
+  });
+
+  const legend = lines.map((line, index) => {
+    const value = pointed === null ? newest(line.values) : line.values[pointed];
+    return { line, text: say(value, unit), colour: colourOf(line, index) };
+  });
+  return (
+    <figure class="chart" aria-label={`${title}, last ${RECENT_SECONDS / 60} minutes`}>
+      <div ref={box} class="plot" aria-hidden="true" />
+      <figcaption>
+        <span class="chart-title">{title}</span>
+        <ul class="legend">
+          {legend.map(({ line, text, colour }) => (
+            <li key={line.label}>
+              <i class={`swatch c${colour} ${line.dashed ? 'dashed' : ''}`} aria-hidden="true" />
+              <span>{line.label}</span> <b>{text}</b>
+            </li>
+          ))}
+          {props.lines.length > lines.length && <li>and {props.lines.length - lines.length} more</li>}
+        </ul>
+      </figcaption>
+    </figure>
+  );
+}
+
+const colourOf = (line: Line, index: number) => (line.colour ?? index) % SERIES_COLOURS;
+const dataOf = (times: number[], lines: readonly Line[]): uPlot.AlignedData =>
+  [times, ...lines.map(({ values }) => values)] as uPlot.AlignedData;
+
+export function newest(values: Values): number | null {
+  for (let back = 1; back <= FRESH_SAMPLES; back++) {
+    const value = values.at(-back);
+    if (value !== null && value !== undefined) return value;
+  }
+  return null;
+}
+
+function options(
+  width: number,
+  lines: readonly Line[],
+  unit: Unit,
+  point: (index: number | null) => void,
+): uPlot.Options {
+  const colours = palette();
+  const axis: uPlot.Axis = {
+    stroke: colours.muted,
+    font: '11px system-ui, sans-serif',
+    grid: { stroke: colours.grid, width: 1 },
+    ticks: { show: false },
+  };
+  return {
+    width,
+    height: HEIGHT,
+    padding: [8, 6, 0, 0],
+    legend: { show: false },
+    cursor: { sync: { key: 'tidemark' }, drag: { x: false, y: false }, points: { size: 5 } },
+    scales: {
+      x: { range: (plot) => spanOf(plot.data[0] as number[]) },
+      y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.1 : 1] },
+    },
+    axes: [
+      { ...axis, size: 22, space: 70, values: (_plot, splits) => splits.map(hourAndMinute) },
+      {
+        ...axis,
+        size: 58,
+        space: 34,
+        values: (_plot, splits) =>
+          splits.map((split) => (split === 0 ? '0' : measure(split, unit).filter(Boolean).join(' '))),
+      },
+    ],
+    series: [
+      {},
+      ...lines.map((line, index) => ({
+        label: line.label,
+        stroke: colours.series[colourOf(line, index)] as string,
+        width: 1.5,
+        ...(line.dashed ? { dash: [3, 3] } : {}),
+        points: { show: false },
+      })),
+    ],
+    hooks: { setCursor: [(plot) => point(plot.cursor.idx ?? null)] },
+  };
+}
+
+function spanOf(times: number[]): [number, number] {
+  const end = times.at(-1) ?? Date.now() / 1_000;
+  return [end - RECENT_SECONDS, end];
+}
+
+const hourAndMinute = (seconds: number) =>
+  new Date(seconds * 1_000).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });

@@ -1,0 +1,62 @@
+import type { HealthAnswer } from '../../src/health/answer.ts';
+import { useSeconds } from './connection.tsx';
+import type { ConnectionState } from './live/connection-state.ts';
+import { clock } from './quantities.tsx';
+
+/** First of all: is the page itself current, and what is wrong, with its remedy. */
+export function Status(props: { state: ConnectionState; health: HealthAnswer | null; retry: () => void }) {
+  const { state, health } = props;
+  return (
+    <section class="status" aria-label="Status">
+      <Lost state={state} at={health?.at ?? null} retry={props.retry} />
+      {!health && state.is !== 'waiting' && <p class="calm">Connecting to the metrics service …</p>}
+      {health && health.reasons.length === 0 && <p class="calm">{wellText(health)}</p>}
+      {health && health.reasons.length > 0 && (
+        <ul class="reasons" aria-live="polite">
+          {health.reasons.map(({ severity, message, hint }) => (
+            <li key={message} class={severity}>
+              <strong>{severity === 'down' ? 'Down' : 'Degraded'}</strong>
+              <div>
+                <p>{sentence(message)}</p>
+                <p class="hint">{hint}</p>
+              </div>
+            </li>
+          ))}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+function Lost({ state, at, retry }: { state: ConnectionState; at: number | null; retry: () => void }) {
+  const lost = state.is === 'waiting' || (state.is === 'connecting' && state.lostSince !== null);
+  const now = useSeconds(lost);
+  if (!lost || state.lostSince === null) return null;
+  const seconds = (ms: number) => `${Math.max(0, Math.round(ms / 1_000))} s`;
+  return (
+    <div class="lost" role="alert">
+      <p>
+        <strong>The connection to the metrics service is lost</strong>
+        {state.reason && `: ${state.reason}`}.{at !== null && ` The figures below are from ${clock(at)}.`}
+      </p>
+      <p class="hint">
+        <span aria-hidden="true">
+          {`Silent for ${seconds(now - state.lostSince)}. `}
+          {state.is === 'waiting' ? `Trying again in ${seconds(state.retryAt - now)}.` : 'Trying now …'}
+        </span>{' '}
+        {state.is === 'waiting' && (
+          <button type="button" onClick={retry}>
+            Try now
+          </button>
+        )}
+      </p>
+    </div>
+  );
+}
+
+function wellText({ instances }: HealthAnswer): string {
+  const services = new Set(instances.map(({ service }) => service)).size;
+  return `All is well: ${instances.length} ${instances.length === 1 ? 'instance' : 'instances'} of ${services} ${services === 1 ? 'service' : 'services'} report, and nothing is over its limit.`;
+}
+
+const sentence = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);

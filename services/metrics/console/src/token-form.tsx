@@ -1,0 +1,42 @@
+import { useState } from 'preact/hooks';
+import type { Refusal } from './live/connection-state.ts';
+
+export function TokenForm({ refusal, use }: { refusal: Refusal | null; use: (token: string) => void }) {
+  const [token, setToken] = useState('');
+  return (
+    <main class="ask">
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (token.trim()) use(token.trim());
+        }}
+      >
+        <h2>Who is looking?</h2>
+        <p>
+          The figures are for operators. Paste a token whose role is <code>ops</code>: <code>npm start</code> prints
+          one, and it is <code>"ops"</code> in <code>.tidemark/credentials.json</code>.
+        </p>
+        {refusal && (
+          <div class="lost" role="alert">
+            <p>
+              <strong>Not accepted</strong>: {refusal.message}.
+            </p>
+            {refusal.hint && <p class="hint">{refusal.hint}</p>}
+          </div>
+        )}
+        <label for="token">Token</label>
+        <input
+          id="token"
+          type="password"
+          autocomplete="off"
+          spellcheck={false}
+          required
+          value={token}
+          onInput={(event) => setToken(event.currentTarget.value)}
+        />
+        <button type="submit">Show the figures</button>
+        <p class="hint">It stays in this tab: closing the tab forgets it.</p>
+      </form>
+    </main>
+  );
+}

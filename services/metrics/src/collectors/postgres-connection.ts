@@ -1,0 +1,55 @@
+/**
+ * The connection to Postgres, which may come late: this service is what says that Postgres is down, so it starts
+ * without it, keeps trying, and the collectors report the reason meanwhile.
+ */
+import type { PoolStats } from '@tidemark/contracts';
+import { type Database, type DatabaseOptions, openDatabase, type Pool } from '@tidemark/db';
+import { errors } from '../errors.ts';
+
+const RETRY_MS = 2_000;
+
+export interface PostgresConnection {
+  /** The pool for statistics. @throws METRICS_POSTGRES_UNREACHABLE while there is none */
+  admin(): Pool;
+  poolStats(): PoolStats[];
+  close(): Promise<void>;
+}
+
+/** Errors of the configuration are thrown at once; what may pass by itself is tried again. @throws DB_INVALID_URL, DB_POOL_OPTION */
+export async function connectPostgres(options: DatabaseOptions): Promise<PostgresConnection> {
+  let database: Database | undefined;
+  let problem: Error | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let closed = false;
+
+  async function open(): Promise<void> {
+    try {
+      database = await openDatabase(options);
+    } catch (error) {
+      problem = error as Error;
+      const { code } = error as { code?: string };
+      if (code === 'DB_INVALID_URL' || code === 'DB_POOL_OPTION') throw error;
+      if (!closed) timer = setTimeout(tryAgain, RETRY_MS);
+    }
+  }
+  let opening = open();
+  function tryAgain(): void {
+    opening = open();
+  }
+  await opening;
+
+  return {
+    admin() {
+      if (database) return database.pools.admin;
+      const { message = 'it has not answered yet' } = problem ?? {};
+      throw errors.POSTGRES_UNREACHABLE({ reason: message }, { cause: problem });
+    },
+    poolStats: () => database?.poolStats() ?? [],
+    async close() {
+      closed = true;
+      clearTimeout(timer);
+      await opening;
+      await database?.close();
+    },
+  };
+}
