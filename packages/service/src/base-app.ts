@@ -7,6 +7,7 @@ import {
   type FastifyBaseLogger,
   type FastifyError,
   type FastifyInstance,
+  type FastifyRequest,
   type FastifyServerOptions,
   fastify,
   type RawReplyDefaultExpression,
@@ -32,7 +33,7 @@ export interface BaseAppOptions {
   health: Health;
   metrics: Metrics;
   /** Turns what a library throws into one of ours; undefined leaves it to the defaults here. */
-  translateError?: (error: Error) => TidemarkError | undefined;
+  translateError?: (error: Error, request: FastifyRequest) => TidemarkError | undefined;
   server?: Omit<FastifyServerOptions, 'logger' | 'loggerInstance'>;
 }
 
@@ -64,7 +65,7 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
   });
 
   app.setErrorHandler((thrown: FastifyError, request, reply) => {
-    const error = asTidemarkError(thrown, String(request.id), options.translateError);
+    const error = asTidemarkError(thrown, request, options.translateError);
     if (error.status >= 500) request.log.error({ err: thrown, code: error.code }, 'request failed');
     else request.log.debug({ code: error.code, message: error.message }, 'request refused');
     if (error.retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(error.retryAfter)));
@@ -77,16 +78,16 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
 
 function asTidemarkError(
   thrown: FastifyError,
-  requestId: string,
-  translate?: (error: Error) => TidemarkError | undefined,
+  request: FastifyRequest,
+  translate: BaseAppOptions['translateError'],
 ): TidemarkError {
   if (thrown instanceof TidemarkError) return thrown;
-  const translated = translate?.(thrown);
+  const translated = translate?.(thrown, request);
   if (translated) return translated;
   const status = thrown.statusCode;
   if (status !== undefined && status >= 400 && status < 500) {
     const error = httpErrors.INVALID_REQUEST({ reason: thrown.message, status }, { cause: thrown });
     return new TidemarkError({ code: error.code, status, message: error.message, hint: error.hint }, { cause: thrown });
   }
-  return httpErrors.INTERNAL({ id: requestId }, { cause: thrown });
+  return httpErrors.INTERNAL({ id: String(request.id) }, { cause: thrown });
 }

@@ -1,6 +1,6 @@
-import { type Logger, pino } from 'pino';
+import { type Level, type Logger, pino } from 'pino';
 
-export type { Logger };
+export type { Level, Logger };
 
 export interface LoggerOptions {
   service: string;

@@ -1,0 +1,78 @@
+/** The gateway as an app: composes, never listens, never reads the environment. */
+import cors from '@fastify/cors';
+import { TIDEMARK_HEADER } from '@tidemark/contracts';
+import {
+  type BaseApp,
+  buildBaseApp,
+  type Health,
+  type Logger,
+  type Metrics,
+  type VerifyToken,
+} from '@tidemark/service';
+import { registerBodies } from './plugins/bodies.ts';
+import { registerIdentity } from './plugins/identity.ts';
+import { translatePostgresError } from './reply/postgres-errors.ts';
+import type { RouteContext } from './routes/context.ts';
+import { registerFiles } from './routes/files.ts';
+import { registerJobs } from './routes/jobs.ts';
+import { registerProxies } from './routes/proxies.ts';
+import { registerRpc } from './routes/rpc.ts';
+import { registerTableRead } from './routes/table-read.ts';
+import { registerTableWrites } from './routes/table-write.ts';
+
+export interface AppDependencies extends RouteContext {
+  readonly logger: Logger;
+  readonly health: Health;
+  readonly metrics: Metrics;
+  readonly verifyToken: VerifyToken;
+}
+
+/** Longer request lines than this are refused by Node before we see them: header and URL together. */
+const MAX_HEADER_BYTES = 64 * 1024;
+
+export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
+  const { config, logger, health, metrics, verifyToken } = deps;
+  const app = buildBaseApp({
+    logger,
+    health,
+    metrics,
+    translateError: (error, request) => translatePostgresError(error, request.caller?.authenticated ?? false),
+    server: {
+      bodyLimit: config.BODY_LIMIT_BYTES,
+      requestTimeout: config.REQUEST_TIMEOUT_MS,
+      forceCloseConnections: 'idle',
+      exposeHeadRoutes: true,
+      routerOptions: { maxParamLength: 256 },
+      http: { maxHeaderSize: MAX_HEADER_BYTES },
+    } as never,
+  });
+
+  await app.register(cors, {
+    origin: true,
+    exposedHeaders: [
+      TIDEMARK_HEADER,
+      'tidemark-source',
+      'content-range',
+      'content-location',
+      'content-profile',
+      'location',
+      'preference-applied',
+      'retry-after',
+      'etag',
+    ],
+    maxAge: 86_400,
+  });
+  // Proxies pass bodies on as they are, so they live in a scope without our parsers and identity.
+  await app.register(async (scope) => registerProxies(scope as unknown as BaseApp, deps));
+  await app.register(async (plain) => {
+    const scope = plain as unknown as BaseApp;
+    registerBodies(scope);
+    registerIdentity(scope, { verifyToken, anonRole: config.DB_ANON_ROLE });
+    registerRpc(scope, deps);
+    registerTableRead(scope, deps);
+    registerTableWrites(scope, deps);
+    registerJobs(scope, deps);
+    registerFiles(scope, deps);
+  });
+  return app;
+}

@@ -1,0 +1,164 @@
+/** Reads the catalog from Postgres. */
+import { arrayLiteral, type Pool } from '@tidemark/db';
+import {
+  type Argument,
+  type Catalog,
+  type Column,
+  type Relation,
+  type RelationKind,
+  type RelationRef,
+  type Routine,
+  refKey,
+} from './catalog.ts';
+import { type ForeignKeyRow, findRelationships, type RowFunction, type ViewColumnRow } from './relationships.ts';
+import * as statements from './statements.ts';
+
+const KINDS: Readonly<Record<string, RelationKind>> = {
+  r: 'table',
+  p: 'partitioned table',
+  v: 'view',
+  m: 'materialized view',
+  f: 'foreign table',
+};
+const VOLATILITIES = { i: 'immutable', s: 'stable', v: 'volatile' } as const;
+
+let version = 0;
+
+export async function loadCatalog(pool: Pool, schemas: readonly string[]): Promise<Catalog> {
+  const exposed = [arrayLiteral([...schemas])];
+  const [relationRows, keyRows, viewRows, routineRows, roleRows, zoneRows] = await Promise.all([
+    pool.query(statements.RELATIONS, exposed),
+    pool.query<ForeignKeyRow>(statements.FOREIGN_KEYS),
+    pool.query<ViewColumnRow>(statements.VIEW_COLUMNS, exposed),
+    pool.query(statements.ROUTINES, exposed),
+    pool.query<{ name: string }>(statements.ROLES),
+    pool.query<{ name: string }>(statements.TIME_ZONES),
+  ]);
+
+  const relations = new Map<string, Relation>();
+  const bySchema = new Map<string, Relation[]>(schemas.map((schema) => [schema, []]));
+  for (const row of relationRows) {
+    const relation = toRelation(row as RelationRow, viewRows, relationRows as unknown as RelationRow[]);
+    relations.set(refKey(relation), relation);
+    bySchema.get(relation.schema)?.push(relation);
+  }
+
+  const routines = new Map<string, Routine[]>();
+  const routinesBySchema = new Map<string, Routine[]>(schemas.map((schema) => [schema, []]));
+  const rowFunctions: RowFunction[] = [];
+  for (const row of routineRows as unknown as RoutineRow[]) {
+    const routine = toRoutine(row);
+    push(routines, refKey(routine), routine);
+    routinesBySchema.get(routine.schema)?.push(routine);
+    if (row.takes_row_of && routine.resultRelation) {
+      // ROWS 1 on a set-returning function is how its author says "to one".
+      const toOne = !routine.returnsSet || Number(row.rows_estimate) === 1;
+      rowFunctions.push({ function: routine, from: row.takes_row_of, to: routine.resultRelation, toOne });
+    }
+  }
+
+  const relationships = findRelationships(keyRows, viewRows, rowFunctions, relations);
+  version += 1;
+  return {
+    version,
+    loadedAt: Date.now(),
+    schemas,
+    relation: (schema, name) => relations.get(refKey({ schema, name })),
+    relations: (schema) => bySchema.get(schema) ?? [],
+    relationships: (from) => relationships.get(refKey(from)) ?? [],
+    routines: (schema, name) => routines.get(refKey({ schema, name })) ?? [],
+    allRoutines: (schema) => routinesBySchema.get(schema) ?? [],
+    roles: new Set(roleRows.map((row) => row.name)),
+    timeZones: new Set(zoneRows.map((row) => row.name)),
+  };
+}
+
+interface RelationRow {
+  schema: string;
+  name: string;
+  oid: string;
+  kind: string;
+  row_security: boolean;
+  comment: string | null;
+  insertable: boolean;
+  updatable: boolean;
+  deletable: boolean;
+  columns: Column[];
+  primary_key: string[];
+}
+
+function toRelation(row: RelationRow, viewColumns: readonly ViewColumnRow[], all: readonly RelationRow[]): Relation {
+  const kind = KINDS[row.kind] ?? 'table';
+  return Object.freeze({
+    schema: row.schema,
+    name: row.name,
+    oid: Number(row.oid),
+    kind,
+    columns: new Map(row.columns.map((column) => [column.name, Object.freeze(column)])),
+    primaryKey:
+      kind === 'view' || kind === 'materialized view' ? viewPrimaryKey(row, viewColumns, all) : row.primary_key,
+    rowSecurity: row.row_security,
+    insertable: row.insertable,
+    updatable: row.updatable,
+    deletable: row.deletable,
+    comment: row.comment,
+  });
+}
+
+/** The key of the first table of which the view shows the whole primary key. */
+function viewPrimaryKey(
+  view: RelationRow,
+  viewColumns: readonly ViewColumnRow[],
+  all: readonly RelationRow[],
+): readonly string[] {
+  const shown = viewColumns.filter((c) => c.view_schema === view.schema && c.view_name === view.name);
+  for (const table of all) {
+    if (table.primary_key.length === 0) continue;
+    const ofTable = shown.filter((c) => c.table_schema === table.schema && c.table_name === table.name);
+    const key = table.primary_key.map((column) => ofTable.find((c) => c.table_column === column)?.view_column);
+    if (key.every((column) => column !== undefined)) return key as string[];
+  }
+  return [];
+}
+
+interface RoutineRow {
+  schema: string;
+  name: string;
+  volatility: keyof typeof VOLATILITIES;
+  returns_set: boolean;
+  returns_void: boolean;
+  return_type: string;
+  comment: string | null;
+  args: Argument[];
+  out_columns: string[] | null;
+  return_typtype: string;
+  composite_columns: string[] | null;
+  relation_schema: string | null;
+  relation_name: string | null;
+  rows_estimate: number;
+  takes_row_of: RelationRef | null;
+}
+
+function toRoutine(row: RoutineRow): Routine {
+  const resultRelation =
+    row.relation_schema && row.relation_name ? { schema: row.relation_schema, name: row.relation_name } : null;
+  return Object.freeze({
+    schema: row.schema,
+    name: row.name,
+    args: row.args,
+    returnType: row.return_type,
+    returnsSet: row.returns_set,
+    returnsVoid: row.returns_void,
+    // A single OUT argument makes the function return that type, not a record.
+    resultColumns: row.composite_columns ?? (row.return_type === 'record' ? row.out_columns : null),
+    resultRelation,
+    volatility: VOLATILITIES[row.volatility],
+    comment: row.comment,
+  });
+}
+
+function push<V>(map: Map<string, V[]>, key: string, value: V): void {
+  const list = map.get(key);
+  if (list) list.push(value);
+  else map.set(key, [value]);
+}

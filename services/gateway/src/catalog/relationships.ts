@@ -1,0 +1,164 @@
+/**
+ * Relationships between relations, from foreign keys (also seen through views), junction tables and functions on rows.
+ */
+import {
+  type ColumnPair,
+  type JunctionRelationship,
+  type KeyRelationship,
+  type Relation,
+  type RelationRef,
+  type Relationship,
+  refKey,
+} from './catalog.ts';
+
+export interface ForeignKeyRow {
+  constraint: string;
+  from_schema: string;
+  from_name: string;
+  to_schema: string;
+  to_name: string;
+  columns: ColumnPair[];
+  is_unique: boolean;
+  from_primary_key: string[];
+}
+
+export interface ViewColumnRow {
+  view_schema: string;
+  view_name: string;
+  view_column: string;
+  table_schema: string;
+  table_name: string;
+  table_column: string;
+}
+
+export interface RowFunction {
+  function: RelationRef;
+  from: RelationRef;
+  to: RelationRef;
+  toOne: boolean;
+}
+
+/** A foreign key between two relations as they are named to clients: tables, or views that show the key's columns. */
+interface Key {
+  constraint: string;
+  from: RelationRef;
+  to: RelationRef;
+  columns: readonly ColumnPair[];
+  unique: boolean;
+  /** Whether all of its columns are in the referencing table's primary key. */
+  inPrimaryKey: boolean;
+}
+
+export function findRelationships(
+  keyRows: readonly ForeignKeyRow[],
+  viewColumns: readonly ViewColumnRow[],
+  rowFunctions: readonly RowFunction[],
+  relations: ReadonlyMap<string, Relation>,
+): Map<string, Relationship[]> {
+  const views = groupViewColumns(viewColumns);
+  const keys = keyRows.flatMap((row) => keysOf(row, views));
+  const found = new Map<string, Relationship[]>();
+  const add = (relationship: Relationship) => {
+    if (!relations.has(refKey(relationship.from)) || !relations.has(refKey(relationship.to))) return;
+    const list = found.get(refKey(relationship.from));
+    if (list) list.push(Object.freeze(relationship));
+    else found.set(refKey(relationship.from), [Object.freeze(relationship)]);
+  };
+  for (const key of keys) for (const relationship of bothWays(key)) add(relationship);
+  for (const relationship of junctions(keys)) add(relationship);
+  for (const computed of rowFunctions) add({ kind: 'computed', ...computed });
+  return found;
+}
+
+function bothWays(key: Key): [KeyRelationship, KeyRelationship] {
+  const { constraint, from, to, columns, unique } = key;
+  const reversed = columns.map((pair) => ({ from: pair.to, to: pair.from }));
+  return [
+    { kind: 'key', from, to, toOne: true, constraint, columns, referencing: true },
+    { kind: 'key', from: to, to: from, toOne: unique, constraint, columns: reversed, referencing: false },
+  ];
+}
+
+/** Every ordered pair of keys of one table that are both part of its primary key. */
+function junctions(keys: readonly Key[]): JunctionRelationship[] {
+  const byTable = new Map<string, Key[]>();
+  for (const key of keys) {
+    if (!key.inPrimaryKey) continue;
+    const list = byTable.get(refKey(key.from));
+    if (list) list.push(key);
+    else byTable.set(refKey(key.from), [key]);
+  }
+  const found: JunctionRelationship[] = [];
+  for (const list of byTable.values()) {
+    for (const near of list) {
+      for (const far of list) {
+        if (near.constraint === far.constraint) continue;
+        found.push({
+          kind: 'junction',
+          from: near.to,
+          to: far.to,
+          toOne: false,
+          junction: near.from,
+          near: {
+            constraint: near.constraint,
+            columns: near.columns.map((pair) => ({ from: pair.to, to: pair.from })),
+          },
+          far: { constraint: far.constraint, columns: far.columns },
+        });
+      }
+    }
+  }
+  return found;
+}
+
+type ViewColumns = Map<string, { view: RelationRef; columns: Map<string, string> }[]>;
+
+/** For each table: the views that show columns of it, with table column → view column. */
+function groupViewColumns(rows: readonly ViewColumnRow[]): ViewColumns {
+  const byTable: ViewColumns = new Map();
+  for (const row of rows) {
+    const table = refKey({ schema: row.table_schema, name: row.table_name });
+    const views = byTable.get(table) ?? [];
+    byTable.set(table, views);
+    let entry = views.find(({ view }) => view.schema === row.view_schema && view.name === row.view_name);
+    if (!entry) {
+      entry = { view: { schema: row.view_schema, name: row.view_name }, columns: new Map() };
+      views.push(entry);
+    }
+    if (!entry.columns.has(row.table_column)) entry.columns.set(row.table_column, row.view_column);
+  }
+  return byTable;
+}
+
+/** The key itself, and the key as seen through each view that shows all the columns of one of its ends. */
+function keysOf(row: ForeignKeyRow, views: ViewColumns): Key[] {
+  const table: RelationRef = { schema: row.from_schema, name: row.from_name };
+  const target: RelationRef = { schema: row.to_schema, name: row.to_name };
+  const froms = [{ ref: table, rename: (c: string): string | undefined => c }, ...renamings(table, views)];
+  const tos = [{ ref: target, rename: (c: string): string | undefined => c }, ...renamings(target, views)];
+  const inPrimaryKey =
+    row.from_primary_key.length > 0 && row.columns.every((pair) => row.from_primary_key.includes(pair.from));
+  const keys: Key[] = [];
+  for (const from of froms) {
+    for (const to of tos) {
+      const columns = row.columns.map((pair) => ({ from: from.rename(pair.from), to: to.rename(pair.to) }));
+      if (columns.some((pair) => pair.from === undefined || pair.to === undefined)) continue;
+      keys.push({
+        constraint: row.constraint,
+        from: from.ref,
+        to: to.ref,
+        columns: columns as ColumnPair[],
+        unique: row.is_unique,
+        inPrimaryKey,
+      });
+    }
+  }
+  return keys;
+}
+
+function renamings(table: RelationRef, views: ViewColumns) {
+  return (views.get(refKey(table)) ?? []).map(({ view, columns }) => ({
+    ref: view,
+    rename: (column: string) => columns.get(column),
+  }));
+}

@@ -1,0 +1,145 @@
+/** The introspection of Postgres's catalogs; each gives rows that `load.ts` turns into the catalog. $1 is the list of exposed schemas. */
+
+export const RELATIONS = `
+select n.nspname as schema, c.relname as name, c.oid::int8::text as oid, c.relkind as kind, c.relrowsecurity as row_security,
+       obj_description(c.oid, 'pg_class') as comment,
+       (c.relkind in ('r','p') or (pg_relation_is_updatable(c.oid, true) & 8) = 8) as insertable,
+       (c.relkind in ('r','p') or (pg_relation_is_updatable(c.oid, true) & 4) = 4) as updatable,
+       (c.relkind in ('r','p') or (pg_relation_is_updatable(c.oid, true) & 16) = 16) as deletable,
+       coalesce((
+         select json_agg(json_build_object(
+                  'name', a.attname,
+                  'type', format_type(a.atttypid, a.atttypmod),
+                  'nullable', not (a.attnotnull or (t.typtype = 'd' and t.typnotnull)),
+                  'hasDefault', a.atthasdef or a.attidentity <> '' or t.typdefault is not null,
+                  'defaultSql', case
+                     when a.attidentity <> '' then format('nextval(%L::regclass)', pg_get_serial_sequence(format('%I.%I', n.nspname, c.relname), a.attname))
+                     when a.attgenerated = '' then coalesce((select pg_get_expr(d.adbin, d.adrelid) from pg_attrdef d where d.adrelid = c.oid and d.adnum = a.attnum), t.typdefault)
+                   end,
+                  'generated', a.attgenerated <> '' or a.attidentity = 'a',
+                  'comment', col_description(c.oid, a.attnum),
+                  'enumValues', (select json_agg(e.enumlabel order by e.enumsortorder) from pg_enum e where e.enumtypid = t.oid)
+                ) order by a.attnum)
+           from pg_attribute a join pg_type t on t.oid = a.atttypid
+          where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped), '[]') as columns,
+       coalesce((
+         select json_agg(a.attname order by k.ord)
+           from pg_constraint p, unnest(p.conkey) with ordinality as k(attnum, ord), pg_attribute a
+          where p.conrelid = c.oid and p.contype = 'p' and a.attrelid = c.oid and a.attnum = k.attnum), '[]') as primary_key
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace
+ where c.relkind in ('r','v','m','f','p')
+   and n.nspname = any ($1)
+ order by n.nspname, c.relname`;
+
+/** Foreign keys between any tables; partitions' copies are left out. */
+export const FOREIGN_KEYS = `
+select k.conname as constraint, fn.nspname as from_schema, f.relname as from_name, tn.nspname as to_schema, t.relname as to_name,
+       (select json_agg(json_build_object('from', fa.attname, 'to', ta.attname) order by u.ord)
+          from unnest(k.conkey, k.confkey) with ordinality as u(fnum, tnum, ord)
+          join pg_attribute fa on fa.attrelid = k.conrelid and fa.attnum = u.fnum
+          join pg_attribute ta on ta.attrelid = k.confrelid and ta.attnum = u.tnum) as columns,
+       exists (select from pg_constraint q
+                where q.conrelid = k.conrelid and q.contype in ('p','u')
+                  and (select array_agg(x order by x) from unnest(q.conkey) x) <@ (select array_agg(x order by x) from unnest(k.conkey) x)
+              ) as is_unique,
+       coalesce((select json_agg(a.attname)
+                   from pg_constraint p, unnest(p.conkey) as num, pg_attribute a
+                  where p.conrelid = k.conrelid and p.contype = 'p' and a.attrelid = k.conrelid and a.attnum = num), '[]') as from_primary_key
+  from pg_constraint k
+  join pg_class f on f.oid = k.conrelid join pg_namespace fn on fn.oid = f.relnamespace
+  join pg_class t on t.oid = k.confrelid join pg_namespace tn on tn.oid = t.relnamespace
+ where k.contype = 'f' and k.conparentid = 0
+ order by k.conname, fn.nspname, f.relname`;
+
+/**
+ * Which columns of views show which columns of tables: taken from the view's rewritten target list (resorigtbl and
+ * resorigcol of pg_node_tree), as PostgREST does, so that a foreign key can be followed through a view.
+ */
+export const VIEW_COLUMNS = `
+with recursive views as (
+  select c.oid, n.nspname as schema, c.relname as name, r.ev_action::text as action
+    from pg_class c
+    join pg_namespace n on n.oid = c.relnamespace
+    join pg_rewrite r on r.ev_class = c.oid and r.rulename = '_RETURN'
+   where c.relkind in ('v','m') and n.nspname not in ('pg_catalog','information_schema')
+), targets as (
+  -- Each target entry of the outermost query; those of subqueries nest deeper and have no resname of the view's columns.
+  select v.oid, v.schema, v.name, e.entry
+    from views v, regexp_split_to_table(v.action, '{TARGETENTRY ') with ordinality as e(entry, ord)
+   where e.ord > 1
+), origins as (
+  select oid as view_oid, schema, name,
+         (regexp_match(entry, ':resno (\\d+)'))[1]::int as resno,
+         (regexp_match(entry, ':resorigtbl (\\d+)'))[1]::oid as source_oid,
+         (regexp_match(entry, ':resorigcol (\\d+)'))[1]::int as source_col
+    from targets
+), direct as (
+  select o.view_oid, a.attname as view_column, o.source_oid, o.source_col
+    from origins o
+    join pg_attribute a on a.attrelid = o.view_oid and a.attnum = o.resno and not a.attisdropped
+   where o.source_oid <> 0
+), resolved as (
+  select view_oid, view_column, source_oid, source_col, 1 as depth from direct
+  union
+  select r.view_oid, r.view_column, d.source_oid, d.source_col, r.depth + 1
+    from resolved r
+    join pg_attribute a on a.attrelid = r.source_oid and a.attnum = r.source_col
+    join direct d on d.view_oid = r.source_oid and d.view_column = a.attname
+   where r.depth < 10
+)
+select distinct vn.nspname as view_schema, vc.relname as view_name, r.view_column,
+       sn.nspname as table_schema, sc.relname as table_name, sa.attname as table_column
+  from resolved r
+  join pg_class vc on vc.oid = r.view_oid join pg_namespace vn on vn.oid = vc.relnamespace
+  join pg_class sc on sc.oid = r.source_oid join pg_namespace sn on sn.oid = sc.relnamespace
+  join pg_attribute sa on sa.attrelid = r.source_oid and sa.attnum = r.source_col
+ where vn.nspname = any ($1) and sc.relkind in ('r','p','f')`;
+
+export const ROUTINES = `
+select n.nspname as schema, p.proname as name, p.provolatile as volatility, p.proretset as returns_set,
+       p.prorettype = 'void'::regtype as returns_void, format_type(p.prorettype, null) as return_type,
+       obj_description(p.oid, 'pg_proc') as comment,
+       coalesce((
+         select json_agg(json_build_object(
+                  'name', coalesce(p.proargnames[g.ord], ''),
+                  'type', format_type(g.type, null),
+                  'hasDefault', g.input_ord > p.pronargs - p.pronargdefaults,
+                  'variadic', g.mode = 'v') order by g.ord)
+           from (select u.type, u.ord, coalesce(p.proargmodes[u.ord], 'i') as mode,
+                        row_number() over (partition by coalesce(p.proargmodes[u.ord], 'i') in ('i','b','v') order by u.ord) as input_ord
+                   from unnest(coalesce(p.proallargtypes, p.proargtypes::oid[])) with ordinality as u(type, ord)) g
+          where g.mode in ('i','b','v')), '[]') as args,
+       (select json_agg(coalesce(nullif(p.proargnames[u.ord], ''), 'column' || u.ord) order by u.ord)
+          from unnest(p.proargmodes) with ordinality as u(mode, ord) where u.mode in ('o','b','t')) as out_columns,
+       rt.typtype as return_typtype,
+       (select json_agg(a.attname order by a.attnum) from pg_attribute a
+         where a.attrelid = rt.typrelid and a.attnum > 0 and not a.attisdropped) as composite_columns,
+       rn.nspname as relation_schema, rc.relname as relation_name, rc.relkind as relation_kind,
+       p.prorows as rows_estimate,
+       (select json_build_object('schema', an.nspname, 'name', ac.relname)
+          from pg_type at join pg_class ac on ac.oid = at.typrelid and ac.relkind in ('r','v','m','f','p')
+          join pg_namespace an on an.oid = ac.relnamespace
+         where p.pronargs = 1 and at.oid = p.proargtypes[0]) as takes_row_of
+  from pg_proc p
+  join pg_namespace n on n.oid = p.pronamespace
+  join pg_type rt on rt.oid = p.prorettype
+  left join pg_class rc on rc.oid = rt.typrelid and rt.typrelid <> 0 and rc.relkind <> 'c'
+  left join pg_namespace rn on rn.oid = rc.relnamespace
+ where p.prokind = 'f' and n.nspname = any ($1)
+   and rt.oid not in ('trigger'::regtype, 'event_trigger'::regtype)
+   and not exists (select from pg_depend d where d.objid = p.oid and d.classid = 'pg_proc'::regclass and d.deptype = 'e')
+ order by n.nspname, p.proname, p.oid`;
+
+export const ROLES = `select rolname as name from pg_roles`;
+export const TIME_ZONES = `select name from pg_timezone_names`;
+
+/** A number that differs whenever what the catalog shows may have changed: the transaction ids of the newest catalog rows. */
+export const FINGERPRINT = `
+select md5(concat_ws(',',
+  (select max(xmin::text::int8) from pg_class), (select count(*) from pg_class),
+  (select max(xmin::text::int8) from pg_attribute), (select count(*) from pg_attribute),
+  (select max(xmin::text::int8) from pg_constraint), (select count(*) from pg_constraint),
+  (select max(xmin::text::int8) from pg_proc), (select count(*) from pg_proc),
+  (select max(xmin::text::int8) from pg_namespace), (select max(xmin::text::int8) from pg_type),
+  (select max(xmin::text::int8) from pg_enum), (select max(xmin::text::int8) from pg_rewrite),
+  (select count(*) from pg_roles), (select max(xmin::text::int8) from pg_description))) as fingerprint`;

@@ -1,0 +1,142 @@
+/**
+ * The gateway's errors. PGRST codes and their wording are PostgREST's (its "Errors" page), so that its clients can branch
+ * on them; GATEWAY codes are our own.
+ */
+import { defineErrors, row } from '@tidemark/contracts';
+
+export const postgrest = defineErrors('', {
+  PGRST101: row<{ method: string }>({
+    status: 405,
+    message: (p) => `Cannot use the ${p.method} method on RPC`,
+    hint: 'Call functions by POST, or by GET or HEAD where they only read.',
+  }),
+  PGRST102: row<{ reason: string; hint: string }>({
+    status: 400,
+    message: (p) => p.reason,
+    hint: (p) => p.hint,
+  }),
+  PGRST105: row<{ reason: string }>({
+    status: 405,
+    message: (p) => p.reason,
+    hint: 'PUT names exactly one row: filter every primary key column by eq, and use no limit, offset or other filter.',
+  }),
+  PGRST106: row<{ schema: string; schemas: readonly string[] }>({
+    status: 406,
+    message: (p) => `Invalid schema: ${p.schema.slice(0, 63)}`,
+    hint: (p) => `Only the following schemas are exposed: ${p.schemas.join(', ')}`,
+  }),
+  PGRST111: row({
+    status: 500,
+    message: 'response.headers guc must be a JSON array composed of objects with a single key and a string value',
+    hint: 'Correct the set_config(‘response.headers’, …) of the function or trigger.',
+  }),
+  PGRST112: row({
+    status: 500,
+    message: 'response.status guc must be a valid status code',
+    hint: 'Correct the set_config(‘response.status’, …) of the function or trigger.',
+  }),
+  PGRST115: row({
+    status: 400,
+    message: 'Payload values do not match URL in primary key column(s)',
+    hint: 'Send the same primary key in the body as in the filter.',
+  }),
+  PGRST116: row<{ rows: number }>({
+    status: 406,
+    message: 'Cannot coerce the result to a single JSON object',
+    details: (p) => `The result contains ${p.rows} rows`,
+    hint: 'Filter by a unique column, or ask for application/json.',
+  }),
+  PGRST118: row<{ parent: string; child: string }>({
+    status: 400,
+    message: (p) => `A related order on '${p.child}' is not possible`,
+    details: (p) => `'${p.parent}' and '${p.child}' do not form a many-to-one or one-to-one relationship`,
+    hint: 'Order by a column of the table itself, or use a to-one embed.',
+  }),
+  PGRST124: row<{ affected: number; maximum: number }>({
+    status: 400,
+    message: 'Query result exceeds max-affected preference constraint',
+    details: (p) => `The query affects ${p.affected} rows`,
+    hint: (p) => `Filter more narrowly, or raise max-affected above ${p.maximum}. Nothing was changed.`,
+  }),
+  PGRST200: row<{ parent: string; child: string; schema: string; hint?: string; suggestion?: string }>({
+    status: 400,
+    message: (p) => `Could not find a relationship between '${p.parent}' and '${p.child}' in the schema cache`,
+    details: (p) =>
+      `Searched for a foreign key relationship between '${p.parent}' and '${p.child}'${p.hint ? ` using the hint '${p.hint}'` : ''} in the schema '${p.schema}', but no matches were found.`,
+    hint: (p) =>
+      p.suggestion
+        ? `Perhaps you meant '${p.suggestion}' instead of '${p.child}'.`
+        : 'Add a foreign key between them, or name the related table.',
+  }),
+  PGRST201: row<{ parent: string; child: string; choices: readonly string[] }>({
+    status: 300,
+    message: (p) => `Could not embed because more than one relationship was found for '${p.parent}' and '${p.child}'`,
+    details: (p) => p.choices.join('; '),
+    hint: (p) =>
+      `Try changing '${p.child}' to one of the following: ${p.choices.map((c) => `'${p.child}!${c}'`).join(', ')}.`,
+  }),
+  PGRST202: row<{ schema: string; name: string; args: readonly string[]; suggestion?: string }>({
+    status: 404,
+    message: (p) =>
+      `Could not find the function ${p.schema}.${p.name}${p.args.length ? `(${p.args.join(', ')})` : ' without parameters'} in the schema cache`,
+    details: (p) =>
+      `Searched for the function ${p.schema}.${p.name} ${p.args.length ? `with parameter${p.args.length > 1 ? 's' : ''} ${p.args.join(', ')}` : 'without parameters'}, but no matches were found in the schema cache.`,
+    hint: (p) =>
+      p.suggestion
+        ? `Perhaps you meant to call the function ${p.suggestion}`
+        : 'Check the name and the names of the arguments.',
+  }),
+  PGRST203: row<{ choices: readonly string[] }>({
+    status: 300,
+    message: (p) => `Could not choose the best candidate function between: ${p.choices.join(', ')}`,
+    hint: 'Try renaming the parameters or the function itself in the database so function overloading can be resolved',
+  }),
+  PGRST204: row<{ column: string; relation: string }>({
+    status: 400,
+    message: (p) => `Could not find the '${p.column.slice(0, 63)}' column of '${p.relation}' in the schema cache`,
+    hint: 'Check the name; a column that was just added is seen within seconds.',
+  }),
+  PGRST205: row<{ schema: string; name: string; suggestion?: string }>({
+    status: 404,
+    message: (p) => `Could not find the table '${p.schema}.${p.name.slice(0, 63)}' in the schema cache`,
+    hint: (p) =>
+      p.suggestion
+        ? `Perhaps you meant the table '${p.schema}.${p.suggestion}'`
+        : 'Check the name and the schema (Accept-Profile).',
+  }),
+  PGRST127: row<{ feature: string; hint: string }>({
+    status: 400,
+    message: 'Feature not implemented',
+    details: (p) => p.feature,
+    hint: (p) => p.hint,
+  }),
+});
+
+export const errors = defineErrors('GATEWAY', {
+  UNFILTERED: row<{ method: string; relation: string }>({
+    status: 400,
+    message: (p) => `${p.method} without a filter would change every row of ${p.relation}`,
+    hint: 'Add a filter. If every row is really meant, send the header Tidemark-Unfiltered: allow.',
+  }),
+  BODY_TYPE: row<{ type: string }>({
+    status: 415,
+    message: (p) => `a body of type "${p.type.slice(0, 100)}" is not understood here`,
+    hint: 'Send application/json, text/csv or application/x-www-form-urlencoded.',
+  }),
+  FILE_NOT_FOUND: row<{ id: string }>({
+    status: 404,
+    message: (p) => `there is no file ${p.id.slice(0, 80)} that you may see`,
+    hint: 'List the files at /rest/v1/files with Accept-Profile: tidemark.',
+  }),
+  CATALOG: row<{ reason: string }>({
+    status: 503,
+    message: (p) => `the database's catalog could not be read: ${p.reason}`,
+    hint: 'Is Postgres up, and may the gateway read its catalogs?',
+    retryAfter: 1,
+  }),
+  JOB_NOT_FOUND: row<{ id: string }>({
+    status: 404,
+    message: (p) => `there is no job ${p.id} that you may see`,
+    hint: 'List your jobs at /api/v1/jobs.',
+  }),
+});

@@ -1,0 +1,5 @@
+/** Process entry. */
+import { runService } from '@tidemark/service';
+import { start } from './start.ts';
+
+await runService({ name: 'gateway', start: (env) => start(env, process.pid) });

@@ -1,0 +1,39 @@
+/** How Postgres renders the rows of a statement: one text per answer, so that the gateway never parses a row. */
+import type { RowsMedia } from '@tidemark/query';
+
+/** `"_t"` is the statement's rows. A null body means that the answer has none. */
+export function bodySql(media: RowsMedia): string {
+  switch (media.kind) {
+    case 'object':
+      return `(json_agg(${rowSql(media)}) -> 0)::text`;
+    case 'csv':
+      return csvSql;
+    case 'ndjson':
+      return `coalesce(string_agg(row_to_json("_t")::text || e'\\n', ''), '')`;
+    case 'geojson':
+      return `json_build_object('type', 'FeatureCollection', 'features', coalesce(json_agg(st_asgeojson("_t")::json), '[]'))::text`;
+    default:
+      return `coalesce(json_agg(${rowSql(media)}), '[]')::text`;
+  }
+}
+
+const rowSql = (media: RowsMedia) => (media.nullsStripped ? 'json_strip_nulls(row_to_json("_t"))' : '"_t"');
+
+/** RFC 4180: a header, then each row with its values quoted where they need it. */
+const csvSql = `coalesce(
+  (select string_agg(case when key ~ '[",\\n\\r]' then '"' || replace(key, '"', '""') || '"' else key end, ',' order by ord)
+     from json_object_keys((json_agg("_t") -> 0)) with ordinality as keys(key, ord))
+  || e'\\n'
+  || string_agg(
+    (select string_agg(case when value is null then '' when value ~ '[",\\n\\r]' or value = '' then '"' || replace(value, '"', '""') || '"' else value end, ',' order by ord)
+       from json_each_text(row_to_json("_t")) with ordinality as fields(key, value, ord)),
+    e'\\n'), '')`;
+
+/** The same of a function that returns no row but a value. `"_t"."value"`. */
+export function scalarBodySql(media: RowsMedia, isSet: boolean): string {
+  const value = '"_t"."value"';
+  if (media.kind === 'text' || media.kind === 'octet-stream') return `string_agg(${value}::text, '')`;
+  if (media.kind === 'csv') return `string_agg(${value}::text, e'\\n')`;
+  if (isSet) return `coalesce(json_agg(${value}), '[]')::text`;
+  return `(json_agg(${value}) -> 0)::text`;
+}

@@ -1,0 +1,79 @@
+/** GET and HEAD of a table, as one statement. */
+import type { Statement } from '@tidemark/db';
+import type { Query, RowsMedia } from '@tidemark/query';
+import type { Catalog, Relation } from '../catalog/catalog.ts';
+import { bodySql } from './body.ts';
+import { type LevelSql, type PlanContext, planLevel, selectSql } from './level.ts';
+import { identifier, Params, qualified } from './sql.ts';
+
+/** Columns of the one row that every planned statement returns. */
+export interface AnswerRow {
+  body: string | null;
+  /** int8 as text: the rows in the body. */
+  rows: string;
+  /** int8 as text: all rows that match; null where it was not asked for. */
+  total: string | null;
+}
+
+export interface ReadOptions {
+  media: RowsMedia;
+  /** Count every matching row in the same statement. */
+  exactCount: boolean;
+  maxRows: number | null;
+}
+
+export function planContext(catalog: Catalog, params: Params, maxRows: number | null): PlanContext {
+  let next = 0;
+  return {
+    catalog,
+    params,
+    maxRows,
+    // Identifiers are cut at 63 bytes, so the number must not be what is cut off.
+    alias: (base) => {
+      next += 1;
+      return `${Buffer.from(base).subarray(0, 40).toString().replaceAll('\ufffd', '')}_${next}`;
+    },
+  };
+}
+
+export function planRead(catalog: Catalog, relation: Relation, query: Query, options: ReadOptions): Statement {
+  const params = new Params();
+  const context = planContext(catalog, params, options.maxRows);
+  const source = { alias: relation.name, relation };
+  const level = planLevel(context, query, source);
+  const from = `${qualified(relation)} as ${identifier(relation.name)}`;
+  const total = options.exactCount ? countSql(level, from) : 'null::int8';
+  return {
+    text: `select ${bodySql(options.media)} as body, count("_t") as rows, ${total} as total from (${selectSql(level, from)}) as "_t"`,
+    params: params.values,
+  };
+}
+
+/** Rows that match, whatever page was asked for. Only joins that filter take part. */
+export function countSql(level: LevelSql, from: string): string {
+  const counted: LevelSql = {
+    ...level,
+    outputs: level.groupBy ? level.outputs : [],
+    joins: level.groupBy ? level.joins : level.joins.filter((join) => join.filters || uses(level, join.isNull)),
+    orderBy: '',
+    limit: '',
+  };
+  return `(select count(*) from (${selectSql(counted, from)}) as "_all")`;
+}
+
+const uses = (level: LevelSql, text: string) => level.where.some((condition) => condition.includes(text));
+
+/** For `count=planned` and `estimated`: EXPLAIN of the same rows. */
+export function planEstimate(catalog: Catalog, relation: Relation, query: Query): Statement {
+  const params = new Params();
+  const level = planLevel(planContext(catalog, params, null), query, { alias: relation.name, relation });
+  const from = `${qualified(relation)} as ${identifier(relation.name)}`;
+  return {
+    text: `explain (format json) ${selectSql({ ...level, orderBy: '', limit: '' }, from)}`,
+    params: params.values.slice(0, maxPlaceholder(selectSql({ ...level, orderBy: '', limit: '' }, from))),
+    prepare: false,
+  };
+}
+
+const maxPlaceholder = (text: string) =>
+  Math.max(0, ...[...text.matchAll(/\$(\d+)/g)].map((match) => Number(match[1])));

@@ -1,0 +1,21 @@
+/** A statement being written: text and the values that go with it, never mixed. */
+import { identifier, literal } from '@tidemark/db';
+import type { RelationRef } from '../catalog/catalog.ts';
+
+export class Params {
+  readonly values: (string | null)[] = [];
+
+  /** `$n` for a value that the client sent. */
+  bind(value: string | null): string {
+    this.values.push(value);
+    return `$${this.values.length}`;
+  }
+}
+
+/** `"schema"."name"` */
+export const qualified = (ref: RelationRef): string => `${identifier(ref.schema)}.${identifier(ref.name)}`;
+
+/** `"alias"."column"` */
+export const columnOf = (alias: string, column: string): string => `${identifier(alias)}.${identifier(column)}`;
+
+export { identifier, literal };

@@ -1,0 +1,36 @@
+/** The settings of a transaction that runs for a request: PostgREST's names, so that its users' policies and functions go on working. */
+import type { Identity } from '@tidemark/db';
+import type { FastifyRequest } from 'fastify';
+
+/** `public` last, as extensions and shared types usually live there. */
+const searchPath = (schema: string) =>
+  schema === 'public' ? '"public"' : `"${schema.replaceAll('"', '""')}", "public"`;
+
+/** For reads of tables: what a policy may look at. Headers are left out, as they would make each request's identity its own. */
+export function readIdentity(request: FastifyRequest, schema: string): Identity {
+  const { role, claims } = request.caller;
+  return { role, claims, settings: { search_path: searchPath(schema) } };
+}
+
+/** For writes and functions, which also see the request. */
+export function fullIdentity(request: FastifyRequest, schema: string): Identity {
+  const { role, claims } = request.caller;
+  const { authorization: _authorization, apikey: _apikey, cookie, ...headers } = request.headers;
+  return {
+    role,
+    claims,
+    settings: {
+      search_path: searchPath(schema),
+      'request.method': request.method,
+      'request.path': request.url.split('?', 1)[0] ?? '/',
+      'request.headers': JSON.stringify(headers),
+      'request.cookies': JSON.stringify(parseCookies(cookie)),
+    },
+  };
+}
+
+function parseCookies(header: string | undefined): Record<string, string> {
+  if (!header) return {};
+  const pairs = header.split(';').map((part) => part.trim().split('='));
+  return Object.fromEntries(pairs.filter(([name]) => name).map(([name, ...rest]) => [name, rest.join('=')]));
+}

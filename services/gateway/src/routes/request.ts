@@ -1,0 +1,49 @@
+/** The parts of a data request that all methods read the same way. */
+import { TIDEMARK_HEADER } from '@tidemark/contracts';
+import { type Preferences, parsePrefer, parseRange, type Query, type RowRange } from '@tidemark/query';
+import type { FastifyRequest } from 'fastify';
+import type { Catalog, Relation } from '../catalog/catalog.ts';
+import { nearest } from '../catalog/nearest.ts';
+import { postgrest } from '../errors.ts';
+
+export function rawSearch(request: FastifyRequest): string {
+  const url = request.raw.url ?? '';
+  const question = url.indexOf('?');
+  return question === -1 ? '' : url.slice(question + 1);
+}
+
+export function preferencesOf(request: FastifyRequest, catalog: Catalog): Preferences {
+  const header = request.headers.prefer;
+  return parsePrefer(header as string | string[] | undefined, { isTimeZone: (name) => catalog.timeZones.has(name) });
+}
+
+/** The `Tidemark` request header, or `?tidemark=`. */
+export function tidemarkOf(request: FastifyRequest, query: Query): string | undefined {
+  const header = request.headers[TIDEMARK_HEADER];
+  return query.tidemark ?? (typeof header === 'string' && header !== '' ? header : undefined);
+}
+
+/** @throws PGRST205, with the nearest name */
+export function relationOf(catalog: Catalog, schema: string, name: string): Relation {
+  const relation = catalog.relation(schema, name);
+  if (relation) return relation;
+  const suggestion = nearest(
+    name,
+    catalog.relations(schema).map((candidate) => candidate.name),
+  );
+  throw postgrest.PGRST205({ schema, name, ...(suggestion ? { suggestion } : {}) });
+}
+
+export function rangeOf(request: FastifyRequest): RowRange | null {
+  const { range } = request.headers;
+  const unit = request.headers['range-unit'];
+  return parseRange(range, typeof unit === 'string' ? unit : undefined);
+}
+
+export function bodyOf(request: FastifyRequest): string {
+  return typeof request.body === 'string' ? request.body : '';
+}
+
+export function contentTypeOf(request: FastifyRequest): string {
+  return (request.headers['content-type'] ?? 'application/json').toLowerCase();
+}

@@ -1,0 +1,161 @@
+/** GET, HEAD and POST /rest/v1/rpc/:function */
+import type { Statement } from '@tidemark/db';
+import {
+  intersectRanges,
+  type Preferences,
+  parseQuery,
+  type Query,
+  type RowsMedia,
+  selectMediaType,
+} from '@tidemark/query';
+import type { BaseApp } from '@tidemark/service';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Catalog, Routine } from '../catalog/catalog.ts';
+import { postgrest } from '../errors.ts';
+import { type CallArguments, chooseRoutine, planCall, takesBody } from '../plan/call.ts';
+import type { WriteRow } from '../plan/write.ts';
+import { applyResponseSettings, isObject, send, sendRows } from '../reply/answer.ts';
+import { fullIdentity } from '../reply/identity-settings.ts';
+import { schemaOf } from '../reply/schema.ts';
+import type { RouteContext } from './context.ts';
+import { executeWrite } from './execute-write.ts';
+import { bodyOf, contentTypeOf, preferencesOf, rangeOf, rawSearch, tidemarkOf } from './request.ts';
+
+const CALL_MEDIA = ['json', 'object', 'array', 'csv', 'ndjson', 'geojson', 'text', 'octet-stream'] as const;
+
+type CallRequest = FastifyRequest<{ Params: { function: string } }>;
+
+export function registerRpc(app: BaseApp, context: RouteContext): void {
+  app.route<{ Params: { function: string } }>({
+    method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    url: '/rest/v1/rpc/:function',
+    handler: (request, reply) => call(context, request, reply),
+  });
+}
+
+async function call(context: RouteContext, request: CallRequest, reply: FastifyReply) {
+  const { db, config } = context;
+  const reads = request.method === 'GET' || request.method === 'HEAD';
+  if (!reads && request.method !== 'POST') throw postgrest.PGRST101({ method: request.method });
+  const catalog = context.catalog.current();
+  const schema = schemaOf(request, reply, config.schemas);
+  const media = selectMediaType(request.headers.accept, CALL_MEDIA) as RowsMedia;
+  const preferences = preferencesOf(request, catalog);
+  const { routine, query, args } = reads ? callByGet(catalog, schema, request) : callByPost(catalog, schema, request);
+  const ranged: Query = {
+    ...query,
+    ...intersectRanges({ offset: query.offset, limit: query.limit }, reads ? rangeOf(request) : null),
+  };
+  const statement = planCall(catalog, routine, ranged, args, {
+    media,
+    exactCount: preferences.count !== null,
+    maxRows: config.DB_MAX_ROWS,
+  });
+  const identity = fullIdentity(request, schema);
+  const holder = { route: `${request.method} /rest/v1/rpc/:function` };
+  const { row, tidemark, source } =
+    reads || routine.volatility !== 'volatile'
+      ? await read(context, statement, identity, holder, tidemarkOf(request, ranged))
+      : await executeWrite<WriteRow>(db, {
+          statement,
+          identity,
+          holder,
+          rollback: preferences.tx === 'rollback',
+        }).then((written) => ({ ...written, source: 'primary' }));
+
+  const answer = {
+    media: scalarMedia(media, routine),
+    body: row.body,
+    rows: Number(row.rows),
+    offset: ranged.offset,
+    total: row.total === null ? null : Number(row.total),
+    tidemark,
+    source,
+    preferences: applied(preferences, reads),
+  };
+  if (routine.returnsVoid) {
+    reply.code(204);
+    applyResponseSettings(reply, row.headers, row.status);
+    return send(reply, { ...answer, body: null });
+  }
+  if (isObject(answer.media) && routine.returnsSet) return sendRows(reply, answer);
+  if (routine.returnsSet) {
+    reply.code(answer.total !== null && answer.rows < answer.total ? 206 : 200);
+    reply.header('content-range', rangeText(answer));
+  }
+  applyResponseSettings(reply, row.headers, row.status);
+  return send(reply, answer);
+}
+
+const rangeText = ({ rows, offset, total }: { rows: number; offset: number; total: number | null }) =>
+  `${rows > 0 ? `${offset}-${offset + rows - 1}` : '*'}/${total ?? '*'}`;
+
+async function read(
+  context: RouteContext,
+  statement: Statement,
+  identity: Parameters<RouteContext['db']['read']>[0]['identity'],
+  holder: { route: string },
+  tidemark: string | undefined,
+) {
+  const result = await context.db.read<WriteRow>({ identity, statement, holder, ...(tidemark ? { tidemark } : {}) });
+  return { row: result.rows[0] as WriteRow, tidemark: result.tidemark, source: result.source as string };
+}
+
+function callByGet(catalog: Catalog, schema: string, request: CallRequest) {
+  const search = rawSearch(request);
+  const first = parseQuery(search, { target: 'function' });
+  const candidates = catalog.routines(schema, request.params.function);
+  const names = new Set(candidates.flatMap((routine) => routine.args.map((argument) => argument.name)));
+  // Of a function of no arguments every pair is a filter; otherwise a pair is an argument by its name.
+  const given = [...new Set(first.args.map(([key]) => key))].filter((key) => names.size === 0 || names.has(key));
+  const exact =
+    candidates.some((routine) => routine.args.length === 0 && routine.resultColumns !== null) && names.size === 0;
+  const routine = chooseRoutine(catalog, schema, request.params.function, exact ? [] : given, null);
+  const argumentNames = new Set(routine.args.map((argument) => argument.name));
+  const query = parseQuery(search, { target: 'function', argumentNames });
+  const args: CallArguments = { kind: 'pairs', pairs: query.args };
+  return { routine, query, args };
+}
+
+function callByPost(catalog: Catalog, schema: string, request: CallRequest) {
+  const name = request.params.function;
+  const type = contentTypeOf(request);
+  const text = bodyOf(request);
+  const query = parseQuery(rawSearch(request));
+  if (type.startsWith('application/x-www-form-urlencoded')) {
+    const pairs = [...new URLSearchParams(text)];
+    const routine = chooseRoutine(catalog, schema, name, [...new Set(pairs.map(([key]) => key))], null);
+    return { routine, query, args: { kind: 'pairs', pairs } as CallArguments };
+  }
+  const isJson = type.startsWith('application/json');
+  const keys = isJson ? objectKeys(text) : null;
+  const routine = chooseRoutine(catalog, schema, name, keys ?? ['?'], type);
+  if (takesBody(routine, type)) return { routine, query, args: { kind: 'body', text } as CallArguments };
+  const args: CallArguments = { kind: 'json', text: text.trim() === '' ? '{}' : text, keys: keys ?? [] };
+  return { routine, query, args };
+}
+
+/** Keys of the JSON object; null for JSON that is none, which only a function that takes the whole body can use. */
+function objectKeys(text: string): string[] | null {
+  if (text.trim() === '') return [];
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (cause) {
+    throw postgrest.PGRST102(
+      { reason: 'Empty or invalid json', hint: 'Send the arguments as one JSON object.' },
+      { cause },
+    );
+  }
+  return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? Object.keys(parsed) : null;
+}
+
+/** A scalar has no array around it, so an answer that asks for one object gets it as it is. */
+function scalarMedia(media: RowsMedia, routine: Routine): RowsMedia {
+  const scalar = routine.resultColumns === null && !routine.resultRelation;
+  return scalar && media.kind === 'array' ? { kind: 'json', nullsStripped: false } : media;
+}
+
+function applied(preferences: Preferences, reads: boolean): Preferences {
+  return { ...preferences, resolution: null, missing: null, return: null, tx: reads ? null : preferences.tx };
+}
