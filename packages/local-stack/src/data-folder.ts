@@ -14,6 +14,9 @@ import { asUser, type User } from './unprivileged-user.ts';
 /** Size of global/pg_control, fixed since Postgres 8 (PG_CONTROL_FILE_SIZE in catalog/pg_control.h). */
 const CONTROL_BYTES = 8192;
 
+/** Without pg_xact a standby starts, and takes every transaction for aborted; the others fail late and unclearly. */
+const ESSENTIAL = ['base', 'global', 'pg_wal', 'pg_xact', 'pg_multixact'];
+
 /** Whether there is anything at all: an absent or empty folder may be filled. */
 export function isEmpty(folder: string): boolean {
   try {
@@ -34,6 +37,8 @@ export function checkDataFolder(folder: string, binaries: PostgresBinaries): voi
     const found = readFileSync(versionFile, 'utf8').trim();
     if (!/^\d+(\.\d+)?$/.test(found)) throw reason(`PG_VERSION says '${found.slice(0, 40)}', not a version`);
     if (found !== binaries.major) throw errors.DATA_OTHER_VERSION({ folder, found, expected: binaries.major });
+    const missing = ESSENTIAL.find((name) => !existsSync(join(folder, name)));
+    if (missing) throw reason(`${missing} is missing`);
     if (!existsSync(control)) throw reason('global/pg_control is missing');
     const { size } = statSync(control);
     if (size !== CONTROL_BYTES) throw reason(`global/pg_control has ${size} bytes, not ${CONTROL_BYTES}`);

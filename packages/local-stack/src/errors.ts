@@ -30,12 +30,12 @@ export const errors = defineErrors('STACK', {
     hint: (p) =>
       `Set TIDEMARK_HOME to a folder whose parents ${p.user} may pass through, for example /var/lib/tidemark.`,
   }),
-  PERMISSION_DENIED: row<Failure>({
+  PERMISSION_DENIED: row<Failure & { owner: string }>({
     status: 500,
     message: (p) => `${p.what} was refused access to ${p.folder}`,
     details: (p) => p.log || 'no output',
     hint: (p) =>
-      `Give the folder to the user that starts the stack (sudo chown -R "$(id -u)" ${p.folder}), or choose another TIDEMARK_HOME.`,
+      `Give it to the user that the servers run as (sudo chown -R ${p.owner} '${p.folder}'), or choose another TIDEMARK_HOME.`,
   }),
   DISK_FULL: row<Failure>({
     status: 507,

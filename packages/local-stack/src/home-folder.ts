@@ -3,13 +3,15 @@
  * are root and the home lies where the unprivileged user cannot go (/root/x): then the data is in
  * /var/lib/tidemark/<hash of the home's path>, and `data-folder.txt` in the home says so.
  */
+import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { chmod, chown } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { TidemarkError } from '@tidemark/contracts';
 import { errors } from './errors.ts';
-import { canEnter, type User } from './unprivileged-user.ts';
+import { canEnter, serverUserName, type User } from './unprivileged-user.ts';
 
 export interface HomeFolder {
   /** Absolute, links resolved. */
@@ -73,7 +75,7 @@ export function folderError(what: string, folder: string, cause: unknown): Error
   const { code, message } = cause as NodeJS.ErrnoException;
   if (code === 'ENOSPC' || code === 'EDQUOT') return errors.DISK_FULL({ what, folder, log: message }, { cause });
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
-    return errors.PERMISSION_DENIED({ what, folder, log: message }, { cause });
+    return errors.PERMISSION_DENIED({ what, folder, log: message, owner: serverUserName() }, { cause });
   }
   if (code === undefined) return cause as Error;
   return errors.START_FAILED({ what, folder, log: message }, { cause });
@@ -84,6 +86,21 @@ export async function makeServerFolder(folder: string, user: User | undefined): 
   makeFolder(folder, 0o700);
   await chmod(folder, 0o700);
   if (user) await chown(folder, user.uid, user.gid);
+}
+
+/**
+ * Gives a data folder to the user that the server runs as, if it belongs to another: it was made before by an ordinary
+ * user, or put back from a backup by root. Only root can, and only root needs to.
+ */
+export async function adoptFolder(
+  folder: string,
+  user: User | undefined,
+  onProgress: (line: string) => void,
+): Promise<void> {
+  if (!user || statSync(folder).uid === user.uid) return;
+  await promisify(execFile)('chown', ['-R', '-h', `${user.uid}:${user.gid}`, folder]);
+  await chmod(folder, 0o700);
+  onProgress(`${folder} now belongs to ${user.name}, which the server runs as`);
 }
 
 export interface Passwords {

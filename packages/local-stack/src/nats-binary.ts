@@ -28,9 +28,9 @@ export function canSyncAlways(version: string): boolean {
 export async function findNats(
   user: User | undefined,
   onProgress: (line: string) => void,
-  path: string = process.env.PATH ?? '',
+  folders: string[] = [...(process.env.PATH ?? '').split(delimiter), ...EXTRA_FOLDERS],
 ): Promise<NatsBinary> {
-  const found = onPath(path);
+  const found = onPath(folders);
   if (found) return describe(found, user);
   const installer = installCommand();
   if (!installer.automatic || process.getuid?.() !== 0) {
@@ -39,13 +39,13 @@ export async function findNats(
   }
   onProgress('nats-server is not installed: apt-get install nats-server');
   await aptInstall(installer.text, onProgress);
-  const installed = onPath(path);
+  const installed = onPath(folders);
   if (!installed) throw errors.NATS_MISSING({ command: installer.text, reason: 'the package brought no nats-server' });
   return describe(installed, user);
 }
 
-function onPath(path: string): string | undefined {
-  for (const folder of [...path.split(delimiter), ...EXTRA_FOLDERS]) {
+function onPath(folders: string[]): string | undefined {
+  for (const folder of folders) {
     if (!folder.startsWith('/')) continue;
     const candidate = join(folder, 'nats-server');
     try {

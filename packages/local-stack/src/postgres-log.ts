@@ -1,5 +1,6 @@
 /** The only file that reads Postgres's and NATS's texts: what a log of a failed start means. */
 import { errors } from './errors.ts';
+import { serverUserName } from './unprivileged-user.ts';
 
 export interface FailedStart {
   what: string;
@@ -16,7 +17,7 @@ export function startError(failed: FailedStart): Error {
   if (/address already in use/i.test(log)) return errors.PORT_IN_USE({ what, port, holder: failed.holder() });
   if (/No space left on device|Disk quota exceeded/i.test(log)) return errors.DISK_FULL({ what, folder, log });
   if (/Permission denied|Read-only file system|has wrong ownership|has invalid permissions/i.test(log)) {
-    return errors.PERMISSION_DENIED({ what, folder, log });
+    return errors.PERMISSION_DENIED({ what, folder, log, owner: serverUserName() });
   }
   if (/Cannot allocate memory|could not map anonymous shared memory|out of memory/i.test(log)) {
     return errors.OUT_OF_MEMORY({ what, folder, log });

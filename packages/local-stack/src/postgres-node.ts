@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import postgres from 'postgres';
 import { assertPortFree } from './free-port.ts';
 import type { GuardedCommand } from './guard.ts';
+import { adoptFolder } from './home-folder.ts';
 import type { PostgresBinaries } from './postgres-binaries.ts';
 import { type Settings, writeConfig } from './postgres-config.ts';
 import { reclaimFolder } from './reclaim.ts';
@@ -66,6 +67,7 @@ export class PostgresNode extends ServerProcess {
     const { binaries, user, durable, settings, onProgress, what } = this.options;
     const { dataDir, port } = this;
     await reclaimFolder(dataDir, 'postgres', onProgress);
+    await adoptFolder(dataDir, user, onProgress);
     await assertPortFree(port, what);
     await writeConfig({ dataDir, port, durable, user, settings, part: this.partSettings() });
     return {

@@ -19,9 +19,8 @@ const ROOM_BYTES = 4 * 1024 ** 3;
 const SWEEPER = `
 read -r _
 [ -e "$1" ] || exit 0
-sleep 3
 n=20
-while [ -e "$1" ] && [ "$n" -gt 0 ]; do rm -rf "$1"; sleep 1; n=$((n - 1)); done
+while [ -e "$1" ] && [ "$n" -gt 0 ]; do sleep 1; rm -rf "$1"; n=$((n - 1)); done
 `;
 
 export interface TemporaryHome {

@@ -1,5 +1,6 @@
 /** Postgres refuses to run as root. This finds the user it runs as instead, and what that user can reach. */
 import { execFileSync, spawnSync } from 'node:child_process';
+import { userInfo } from 'node:os';
 import { errors } from './errors.ts';
 
 export interface User {
@@ -28,6 +29,11 @@ function lookUp(name: string): User | undefined {
   } catch {
     return undefined; // `id` exits with 1 for a user that does not exist
   }
+}
+
+/** The name of the user that servers run as, for messages. */
+export function serverUserName(): string {
+  return unprivilegedUser()?.name ?? userInfo().username;
 }
 
 /** The spawn options that make a child this user's; the working folder must be one that the user can enter. */

@@ -17,7 +17,8 @@ export function runElsewhere(body: string, env: Record<string, string> = {}): Ot
   const head = `const stack = await import(${JSON.stringify(ENTRY)}); const say = (v) => console.log(JSON.stringify(v));`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', `${head}\n${body}`], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, TIDEMARK_TEST_STACK: '', ...env },
+    // Without tap's loaders, which would take a second each time.
+    env: { ...process.env, NODE_OPTIONS: '', TIDEMARK_TEST_STACK: '', ...env },
   });
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
   const said = new Promise<Record<string, unknown>>((resolve, reject) => {
