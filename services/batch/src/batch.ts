@@ -1,0 +1,120 @@
+/** Puts the parts together: database and bus in, planner, runner, threads and sweeper running. */
+import { randomUUID } from 'node:crypto';
+import type { Bus } from '@tidemark/bus';
+import type { Database } from '@tidemark/db';
+import { createFileRegistry, createLocalFileStore } from '@tidemark/files';
+import { createChunkLedger } from './chunks/chunk-ledger.ts';
+import type { BatchConfig } from './config.ts';
+import type { BatchEvent } from './events.ts';
+import { type Admission, createAdmission } from './images/admission.ts';
+import { createJobLedger } from './jobs/job-ledger.ts';
+import { createPlanner } from './jobs/planner.ts';
+import { followJobChanges } from './queue/job-changes.ts';
+import { createWorkQueue } from './queue/work-queue.ts';
+import { type ChunkHandler, createChunkHandler } from './runner/chunk-handler.ts';
+import { createProgress } from './runner/progress.ts';
+import { type Runner, startRunner } from './runner/runner.ts';
+import { type Sweeper, startSweeper } from './sweeper/sweeper.ts';
+import { startTemporarySweep } from './sweeper/temporary-sweep.ts';
+import { createThreadPool, type ThreadPool } from './workers/thread-pool.ts';
+
+export interface Batch {
+  readonly database: Database;
+  readonly bus: Bus;
+  readonly runner: Runner;
+  readonly sweeper: Sweeper;
+  readonly handler: ChunkHandler;
+  readonly threads: ThreadPool;
+  readonly admission: Admission;
+  /** Stops planning, pulling and listening; what runs goes on. */
+  stopTaking(): Promise<void>;
+  /** Ends threads, timers and the writing of progress. */
+  close(): Promise<void>;
+}
+
+export interface BatchDeps {
+  config: BatchConfig;
+  threadCount: number;
+  instance: string;
+  database: Database;
+  bus: Bus;
+  /** The compiled image-worker.js. */
+  workerFile: URL;
+  observe: (event: BatchEvent) => void;
+}
+
+/** Time for a full disk or a lost connection to pass, before the sweeper publishes the chunk again. */
+const FAULT_DELAY_MS = 5_000;
+
+export async function startBatch(deps: BatchDeps): Promise<Batch> {
+  const { config, threadCount, database, bus, observe } = deps;
+  const pool = database.pools.write;
+  const registry = createFileRegistry(pool);
+  // One chunk more than threads: its transaction overlaps the others' work.
+  const slots = threadCount + 1;
+  const queue = createWorkQueue(bus, observe);
+  await queue.ensure();
+
+  const threads = createThreadPool({
+    file: deps.workerFile,
+    workerData: {
+      filesDir: config.TIDEMARK_FILES_DIR,
+      maxInputBytes: config.BATCH_MAX_INPUT_BYTES,
+      maxPixels: config.BATCH_MAX_PIXELS,
+      nativeTimeoutSeconds: Math.ceil(config.BATCH_ITEM_TIMEOUT_MS / 1_000),
+    },
+    threads: threadCount,
+    waitingLimit: slots,
+    recycleAfterTasks: config.BATCH_RECYCLE_ITEMS,
+    observe,
+  });
+  const admission = createAdmission(config.BATCH_DECODED_BYTES);
+  const jobs = createJobLedger(pool, config.BATCH_WINDOW || threadCount * 4, observe);
+  const chunks = createChunkLedger({
+    ...{ pool, registry, jobs, observe },
+    worker: `${deps.instance}/${randomUUID()}`,
+    leaseMs: config.BATCH_LEASE_MS,
+    maxAttempts: config.BATCH_MAX_ATTEMPTS,
+    faultDelayMs: FAULT_DELAY_MS,
+  });
+  const planner = createPlanner({
+    ...{ pool, registry, observe },
+    ledger: jobs,
+    publish: queue.publish,
+    threads: threadCount,
+    chunkItems: config.BATCH_CHUNK_ITEMS,
+    maxItems: config.BATCH_MAX_ITEMS,
+    maxRunningJobs: config.BATCH_RUNNING_JOBS,
+  });
+  const progress = createProgress(pool, config.BATCH_PROGRESS_MS, observe);
+  const handler = createChunkHandler({
+    ...{ threads, admission, chunks, jobs, progress, observe },
+    publish: queue.publish,
+    itemTimeoutMs: config.BATCH_ITEM_TIMEOUT_MS,
+    leaseMs: config.BATCH_LEASE_MS,
+  });
+  const runner = startRunner({ queue, handle: handler.handle, slots, observe });
+  const sweeper = startSweeper({
+    ...{ pool, planner, jobs, queue, observe },
+    onCancelled: handler.cancel,
+    intervalMs: config.BATCH_SWEEP_MS,
+    maxAttempts: config.BATCH_MAX_ATTEMPTS,
+  });
+  const watching = queue.watch(runner.wake);
+  const changes = await followJobChanges({ bus, onQueued: sweeper.wake, onCancelled: handler.cancel, observe });
+  const temporary = startTemporarySweep(createLocalFileStore({ dir: config.TIDEMARK_FILES_DIR }), observe);
+
+  return {
+    ...{ database, bus, runner, sweeper, handler, threads, admission },
+    async stopTaking() {
+      watching.stop();
+      temporary.stop();
+      await Promise.all([changes.stop(), runner.stop(), sweeper.stop()]);
+    },
+    async close() {
+      handler.stop();
+      await progress.stop();
+      await threads.close();
+    },
+  };
+}

@@ -1,0 +1,121 @@
+/** The statements over tidemark.job_chunks. Each transition is guarded by state and attempt (see chunk-state.ts). */
+
+export const chunkStatements = {
+  /** $1: job, $2: JSON array of arrays of items. */
+  insert: `
+    insert into tidemark.job_chunks (job_id, chunk, items)
+    select $1::uuid, ordinality - 1, value from jsonb_array_elements($2::jsonb) with ordinality`,
+
+  /** planned → queued, up to the window. $1: job (locked), $2: window. */
+  openWindow: `
+    update tidemark.job_chunks c set state = 'queued', attempt = attempt + 1, queued_at = clock_timestamp()
+    from (
+      select chunk from tidemark.job_chunks where job_id = $1::uuid and state = 'planned'
+      order by chunk
+      limit greatest(0, $2::int - (
+        select count(*)::int from tidemark.job_chunks where job_id = $1::uuid and state in ('queued', 'running')))
+    ) as next
+    where c.job_id = $1::uuid and c.chunk = next.chunk and c.state = 'planned'
+    returning c.chunk, c.attempt`,
+
+  /** $1: job. */
+  anyOpen: `
+    select exists (
+      select from tidemark.job_chunks where job_id = $1::uuid and state in ('planned', 'queued', 'running')) as open`,
+
+  /** queued → running. $1: job, $2: chunk, $3: attempt, $4: worker, $5: lease in ms. */
+  claim: `
+    update tidemark.job_chunks c
+    set state = 'running', worker = $4::text, lease_until = clock_timestamp() + $5::float8 * interval '1 ms'
+    from tidemark.jobs j
+    where c.job_id = $1::uuid and c.chunk = $2::int and c.attempt = $3::int and c.state = 'queued'
+      and j.id = c.job_id and j.state = 'running'
+    returning c.items, j.spec -> 'transform' as transform`,
+
+  /** $1: worker, $2: lease in ms, $3: JSON array of {job, chunk, attempt}. Answers which of them are still its own. */
+  renew: `
+    update tidemark.job_chunks c set lease_until = clock_timestamp() + $2::float8 * interval '1 ms'
+    from jsonb_to_recordset($3::jsonb) as held (job uuid, chunk int, attempt int)
+    where c.job_id = held.job and c.chunk = held.chunk and c.attempt = held.attempt
+      and c.worker = $1::text and c.state = 'running'
+    returning c.job_id as job, c.chunk, c.attempt`,
+
+  /** running → done. $1: job, $2: chunk, $3: attempt, $4: worker, $5: done, $6: failed, $7: errors. */
+  complete: `
+    update tidemark.job_chunks
+    set state = 'done', done = $5::int, failed = $6::int, errors = $7::jsonb, lease_until = null,
+      finished_at = clock_timestamp()
+    where job_id = $1::uuid and chunk = $2::int and attempt = $3::int and worker = $4::text and state = 'running'
+    returning chunk`,
+
+  /** running → queued, the same attempt. $1: job, $2: chunk, $3: attempt, $4: worker. */
+  handBack: `
+    update tidemark.job_chunks set state = 'queued', worker = null, lease_until = null, queued_at = clock_timestamp()
+    where job_id = $1::uuid and chunk = $2::int and attempt = $3::int and worker = $4::text and state = 'running'
+    returning chunk`,
+
+  /**
+   * running → queued with the next attempt, or failed after the last. $1: job, $2: chunk, $3: attempt, $4: worker,
+   * $5: most attempts, $6: errors of all its items, $7: ms until it is published again (by the sweeper).
+   */
+  fault: `
+    update tidemark.job_chunks
+    set state = case when attempt < $5::int then 'queued' else 'failed' end,
+      attempt = case when attempt < $5::int then attempt + 1 else attempt end,
+      failed = case when attempt < $5::int then 0 else jsonb_array_length(items) end,
+      errors = case when attempt < $5::int then null else $6::jsonb end,
+      finished_at = case when attempt < $5::int then null else clock_timestamp() end,
+      queued_at = clock_timestamp() + $7::float8 * interval '1 ms',
+      worker = null, lease_until = null
+    where job_id = $1::uuid and chunk = $2::int and attempt = $3::int and worker = $4::text and state = 'running'
+    returning state, attempt`,
+
+  /** The same for chunks whose lease is over. $1: most attempts, $2: errors, $3: limit. */
+  takeBack: `
+    update tidemark.job_chunks
+    set state = case when attempt < $1::int then 'queued' else 'failed' end,
+      attempt = case when attempt < $1::int then attempt + 1 else attempt end,
+      failed = case when attempt < $1::int then 0 else jsonb_array_length(items) end,
+      errors = case when attempt < $1::int then null else $2::jsonb end,
+      finished_at = case when attempt < $1::int then null else clock_timestamp() end,
+      queued_at = clock_timestamp(), worker = null, lease_until = null
+    where state = 'running' and lease_until < clock_timestamp() and (job_id, chunk) in (
+      select job_id, chunk from tidemark.job_chunks
+      where state = 'running' and lease_until < clock_timestamp()
+      order by lease_until limit $3::int for update skip locked)
+    returning job_id, chunk, attempt, state, (select priority from tidemark.jobs where id = job_id) as priority`,
+
+  /**
+   * Queued chunks whose message is not on the queue any more: they were queued before the oldest message that is.
+   * $1: priority, $2: time of the oldest message, or now, less a margin, $3: limit.
+   */
+  lost: `
+    update tidemark.job_chunks c set queued_at = clock_timestamp()
+    from tidemark.jobs j
+    where j.id = c.job_id and c.state = 'queued' and (c.job_id, c.chunk) in (
+      select q.job_id, q.chunk from tidemark.job_chunks q join tidemark.jobs qj on qj.id = q.job_id
+      where q.state = 'queued' and q.queued_at < $2::timestamptz and qj.priority = $1::text and qj.state = 'running'
+      order by q.queued_at limit $3::int for update of q skip locked)
+    returning c.job_id, c.chunk, c.attempt`,
+
+  /**
+   * Cancels the open chunks of jobs that have ended. $1: limit of jobs. The recursive part visits each job with open
+   * chunks once, by the index, instead of each of its chunks.
+   */
+  cancelEnded: `
+    with recursive open (job_id) as (
+      (select job_id from tidemark.job_chunks where state in ('planned', 'queued', 'running') order by job_id limit 1)
+      union all
+      select (select c.job_id from tidemark.job_chunks c
+        where c.state in ('planned', 'queued', 'running') and c.job_id > open.job_id order by c.job_id limit 1)
+      from open where open.job_id is not null
+    ), ended as (
+      select open.job_id from open join tidemark.jobs j on j.id = open.job_id
+      where j.state in ('cancelled', 'failed', 'succeeded') limit $1::int
+    ), cancelled as (
+      update tidemark.job_chunks c set state = 'cancelled', lease_until = null, finished_at = clock_timestamp()
+      from ended where c.job_id = ended.job_id and c.state in ('planned', 'queued', 'running')
+      returning c.job_id
+    )
+    select job_id, count(*)::int as chunks from cancelled group by job_id`,
+} as const;

@@ -1,0 +1,121 @@
+import { availableParallelism } from 'node:os';
+import { baseConfig } from '@tidemark/service';
+import { type Static, Type } from 'typebox';
+import { errors } from './errors.ts';
+
+// Batch takes no tokens: it has no HTTP interface beside health.
+const { JWT_SECRET: _, ...base } = baseConfig;
+
+export const batchConfig = Type.Object({
+  ...base,
+  PORT: Type.Integer({ default: 8082, minimum: 0, maximum: 65_535, description: 'port of /livez, /readyz, /metrics' }),
+  TIDEMARK_FILES_DIR: Type.String({
+    minLength: 1,
+    description: 'folder of the file store; the same for gateway and batch',
+  }),
+  BATCH_THREADS: Type.Integer({
+    default: 0,
+    minimum: 0,
+    maximum: 256,
+    description: 'worker threads; 0: one for each core, but one fewer than UV_THREADPOOL_SIZE (4 when unset)',
+  }),
+  BATCH_CHUNK_ITEMS: Type.Integer({
+    default: 16,
+    minimum: 1,
+    maximum: 1_000,
+    description: 'most items in a chunk: what a crash repeats, against the cost of a transaction for each chunk',
+  }),
+  BATCH_WINDOW: Type.Integer({
+    default: 0,
+    minimum: 0,
+    maximum: 10_000,
+    description: 'chunks of a job on the queue at a time; 0: four for each thread. How far a job runs ahead of others',
+  }),
+  BATCH_RUNNING_JOBS: Type.Integer({
+    default: 64,
+    minimum: 1,
+    maximum: 10_000,
+    description: 'jobs planned or running at a time, over all instances; more wait as rows. Bounds the queue',
+  }),
+  BATCH_MAX_ITEMS: Type.Integer({
+    default: 10_000,
+    minimum: 1,
+    maximum: 100_000,
+    description: 'items of a job; the planner holds their ids in memory',
+  }),
+  BATCH_DECODED_BYTES: Type.Integer({
+    default: 256 * 1024 ** 2,
+    minimum: 1024 ** 2,
+    description: 'bytes of decoded pixels that all threads may hold together; keeps native memory below it',
+  }),
+  BATCH_MAX_PIXELS: Type.Integer({
+    default: 100_000_000,
+    minimum: 1,
+    maximum: 268_402_689,
+    description:
+      'width × height × pages of an input; larger ones are refused before decoding. At most sharp’s own limit',
+  }),
+  BATCH_MAX_INPUT_BYTES: Type.Integer({
+    default: 64 * 1024 ** 2,
+    minimum: 1,
+    maximum: 1024 ** 3,
+    description: 'bytes of an input file; a thread holds them in memory',
+  }),
+  BATCH_ITEM_TIMEOUT_MS: Type.Integer({
+    default: 30_000,
+    minimum: 50,
+    maximum: 600_000,
+    description: 'ms for one item; a thread that takes longer is replaced',
+  }),
+  BATCH_RECYCLE_ITEMS: Type.Integer({
+    default: 2_000,
+    minimum: 1,
+    description: 'items after which a thread is replaced; returns what native code fragments or leaks',
+  }),
+  BATCH_LEASE_MS: Type.Integer({
+    default: 30_000,
+    minimum: 1_000,
+    maximum: 600_000,
+    description: 'ms after the last sign of life of its runner until a chunk is taken back; renewed at a third of it',
+  }),
+  BATCH_MAX_ATTEMPTS: Type.Integer({
+    default: 3,
+    minimum: 1,
+    maximum: 100,
+    description: 'attempts of a chunk whose runner dies; then its items count as failed',
+  }),
+  BATCH_SWEEP_MS: Type.Integer({
+    default: 1_000,
+    minimum: 50,
+    maximum: 60_000,
+    description: 'ms between sweeps: the longest wait for what a lost message would have brought at once',
+  }),
+  BATCH_PROGRESS_MS: Type.Integer({
+    default: 200,
+    minimum: 10,
+    maximum: 60_000,
+    description: 'ms between updates of jobs.done and jobs.failed: each one is a change for every subscriber',
+  }),
+  BATCH_SHUTDOWN_MS: Type.Integer({
+    default: 10_000,
+    minimum: 0,
+    maximum: 600_000,
+    description: 'ms that running chunks may take to finish at shutdown; then they are handed back',
+  }),
+});
+
+export interface BatchConfig extends Static<typeof batchConfig> {}
+
+/** libuv's own default. */
+const UV_THREADS = 4;
+
+/**
+ * How many threads to run. sharp computes on libuv's threads, which file access needs too: one is left for it.
+ * @throws BATCH_TOO_MANY_THREADS
+ */
+export function threadCount(wanted: number, uvThreadpoolSize: string | undefined): number {
+  const libuv = Number(uvThreadpoolSize) > 0 ? Number(uvThreadpoolSize) : UV_THREADS;
+  if (wanted === 0) return Math.max(1, Math.min(availableParallelism(), libuv - 1));
+  if (wanted >= libuv) throw errors.TOO_MANY_THREADS({ threads: wanted, libuv });
+  return wanted;
+}

@@ -1,0 +1,119 @@
+/** Everything that can go wrong with a job, a chunk or an item: what clients find in jobs.error and the log. */
+import { defineErrors, row } from '@tidemark/contracts';
+
+const megabytes = (bytes: number) => `${Math.ceil(bytes / 1_048_576)} MB`;
+
+export const errors = defineErrors('BATCH', {
+  // Planning: the job fails as a whole.
+  UNKNOWN_KIND: row<{ kind: string; known: readonly string[] }>({
+    status: 400,
+    message: (p) => `no job kind is called "${p.kind}"`,
+    hint: (p) => `Use one of: ${p.known.join(', ')}.`,
+  }),
+  INVALID_SPEC: row<{ problems: string[] }>({
+    status: 400,
+    message: (p) => `the spec is not valid: ${p.problems.join('; ')}`,
+    hint: 'It needs {"input": {"files": [ids]} or {"prefix": "…"}, "transform": {…}}; see CreateJob in the OpenAPI document.',
+  }),
+  INPUT_NOT_FOUND: row<{ missing: string[]; total: number }>({
+    status: 404,
+    message: (p) => `${p.missing.length} of ${p.total} input files do not exist, or the job's owner may not see them`,
+    details: (p) => p.missing.slice(0, 10).join(', '),
+    hint: 'List the files with the same token (GET /api/v1/files), and start a new job with ids from there.',
+  }),
+  NO_INPUT: row<{ prefix: string }>({
+    status: 404,
+    message: (p) => `no file that the job's owner may see has a path that starts with "${p.prefix}"`,
+    hint: 'List the files with the same token (GET /api/v1/files?prefix=…), and start a new job with a prefix from there.',
+  }),
+  TOO_MANY_ITEMS: row<{ limit: number; prefix: string }>({
+    status: 400,
+    message: (p) => `more than ${p.limit} files have a path that starts with "${p.prefix}"`,
+    hint: 'Start a job for each of several longer prefixes, or raise BATCH_MAX_ITEMS.',
+  }),
+  ROLE_REFUSED: row<{ role: string; reason: string }>({
+    status: 403,
+    message: (p) => `the job's inputs could not be read as the role "${p.role}": ${p.reason}`,
+    hint: 'Start it as a role that may select from tidemark.files and that the service user may SET ROLE to.',
+  }),
+  PLANNING_FAILED: row<{ reason: string }>({
+    status: 500,
+    message: (p) => `the job could not be planned: ${p.reason}`,
+    hint: 'Correct what the message names, and start a new job.',
+  }),
+  ITEMS_FAILED: row<{ failed: number; total: number }>({
+    status: 422,
+    message: (p) => `${p.failed} of ${p.total} items failed`,
+    hint: 'The first of them are listed under "items", each with its own remedy. Start a new job with those that you mended.',
+  }),
+
+  // Items: one fails, the others go on.
+  NOT_AN_IMAGE: row<{ name: string }>({
+    status: 415,
+    message: (p) => `"${p.name}" is not a PNG, JPEG, WebP or GIF image`,
+    hint: 'Its first bytes decide, not its name. Convert it first.',
+  }),
+  IMAGE_UNREADABLE: row<{ name: string; reason: string }>({
+    status: 422,
+    message: (p) => `"${p.name}" could not be read as an image: ${p.reason}`,
+    hint: 'The file is cut short or damaged: upload it again.',
+  }),
+  TOO_MANY_PIXELS: row<{ name: string; pixels: number; limit: number }>({
+    status: 413,
+    message: (p) => `"${p.name}" has ${p.pixels} pixels, ${p.limit} are allowed`,
+    hint: 'Send a smaller image, or raise BATCH_MAX_PIXELS.',
+  }),
+  IMAGE_TOO_LARGE: row<{ name: string; bytes: number; limit: number }>({
+    status: 413,
+    message: (p) => `"${p.name}" would take ${megabytes(p.bytes)} decoded, ${megabytes(p.limit)} are allowed`,
+    hint: 'Send a smaller image or ask for a smaller result, or raise BATCH_DECODED_BYTES.',
+  }),
+  INPUT_TOO_LARGE: row<{ name: string; limit: number }>({
+    status: 413,
+    message: (p) => `"${p.name}" is larger than ${megabytes(p.limit)}`,
+    hint: 'Send a smaller file, or raise BATCH_MAX_INPUT_BYTES.',
+  }),
+  INPUT_GONE: row<{ name: string }>({
+    status: 410,
+    message: (p) => `the bytes of "${p.name}" are gone from the file store`,
+    hint: 'Upload the file again. If many are gone: check that TIDEMARK_FILES_DIR is the same for every service.',
+  }),
+  TRANSFORM_FAILED: row<{ name: string; reason: string }>({
+    status: 422,
+    message: (p) => `"${p.name}" could not be transformed: ${p.reason}`,
+    hint: 'Change the transform (size, format) so that it fits this image.',
+  }),
+  ITEM_TIMEOUT: row<{ name: string; ms: number }>({
+    status: 504,
+    message: (p) => `"${p.name}" was not done within ${p.ms} ms; its thread was replaced`,
+    hint: 'Send a smaller image or a cheaper transform, or raise BATCH_ITEM_TIMEOUT_MS.',
+  }),
+  WORKER_CRASHED: row<{ name: string; reason: string }>({
+    status: 500,
+    message: (p) => `the thread that worked on "${p.name}" ended: ${p.reason}`,
+    hint: 'Most often the image needs more memory than a thread may have. Send a smaller one.',
+  }),
+  CHUNK_GAVE_UP: row<{ attempts: number }>({
+    status: 500,
+    message: (p) => `given up after ${p.attempts} attempts: each time its worker died or could not store its results`,
+    hint: 'See the batch service’s log for these attempts; when the cause is mended, start a new job.',
+  }),
+
+  // The service itself.
+  QUEUE_FULL: row<{ waiting: number }>({
+    status: 503,
+    message: (p) => `${p.waiting} items wait for a thread already`,
+    hint: 'A mistake in the service: the runner must not take more chunks than it has room for.',
+  }),
+  STOPPING: row({
+    status: 503,
+    message: 'the service is stopping',
+    hint: 'Another instance goes on with the chunk.',
+  }),
+  TOO_MANY_THREADS: row<{ threads: number; libuv: number }>({
+    status: 500,
+    message: (p) => `BATCH_THREADS=${p.threads} needs more than the ${p.libuv} threads that libuv has`,
+    hint: (p) =>
+      `Set UV_THREADPOOL_SIZE to at least ${p.threads + 1} in the environment of the process: sharp works on libuv's threads.`,
+  }),
+});

@@ -1,0 +1,66 @@
+/** Everything that this service says about itself; the log and the metrics are readers of it. */
+import type { Priority } from '@tidemark/contracts';
+import { type SharedEvent, sharedEventLevels } from '@tidemark/service';
+import type { Level } from 'pino';
+
+export type BatchOwnEvent =
+  | { type: 'job.planned'; job: string; items: number; chunks: number; ms: number }
+  | { type: 'job.refused'; job: string; code: string }
+  | { type: 'job.finished'; job: string; state: string; done: number; failed: number }
+  | { type: 'job.plan_failed'; job: string; error: Error }
+  | { type: 'job.replanned'; job: string }
+  | { type: 'job.cancelled'; job: string; chunks: number }
+  | { type: 'chunk.done'; job: string; chunk: number; done: number; failed: number; ms: number }
+  | { type: 'chunk.stale'; job: string; chunk: number; attempt: number }
+  | { type: 'chunk.discarded'; job: string; chunk: number; attempt: number }
+  | { type: 'chunk.fault'; job: string; chunk: number; attempt: number; error: Error }
+  | { type: 'chunk.failed'; job: string; chunk: number; attempt: number }
+  | { type: 'chunk.lost'; job: string; chunk: number; attempt: number }
+  | { type: 'chunk.republished'; job: string; chunk: number; attempt: number }
+  | { type: 'chunk.handed_back'; job: string; chunk: number }
+  | { type: 'item.done'; ms: number }
+  | { type: 'item.failed'; code: string }
+  | { type: 'thread.timeout'; ms: number }
+  | { type: 'thread.crashed'; reason: string }
+  | { type: 'thread.stuck'; stuck: number }
+  | { type: 'thread.died_at_start' }
+  | { type: 'queue.invalid_message'; subject: string; problem: string }
+  | { type: 'queue.publish_failed'; priority: Priority; error: Error }
+  | { type: 'queue.pull_failed'; error: Error }
+  | { type: 'queue.changes_failed'; error: Error }
+  | { type: 'runner.failed'; error: Error }
+  | { type: 'sweep.failed'; step: string; error: Error }
+  | { type: 'progress.failed'; error: Error };
+
+export type BatchEvent = BatchOwnEvent | SharedEvent;
+
+export const eventLevels: Readonly<Record<BatchEvent['type'], Level | undefined>> = {
+  ...sharedEventLevels,
+  'job.planned': 'info',
+  'job.refused': 'info',
+  'job.finished': 'info',
+  'job.plan_failed': 'warn',
+  'job.replanned': 'warn',
+  'job.cancelled': 'info',
+  'chunk.done': 'debug',
+  'chunk.stale': 'debug',
+  'chunk.discarded': 'info',
+  'chunk.fault': 'warn',
+  'chunk.failed': 'error',
+  'chunk.lost': 'warn',
+  'chunk.republished': 'info',
+  'chunk.handed_back': 'info',
+  'item.done': undefined,
+  'item.failed': 'debug',
+  'thread.timeout': 'warn',
+  'thread.crashed': 'warn',
+  'thread.stuck': 'error',
+  'thread.died_at_start': 'error',
+  'queue.invalid_message': 'warn',
+  'queue.publish_failed': 'warn',
+  'queue.pull_failed': 'warn',
+  'queue.changes_failed': 'warn',
+  'runner.failed': 'error',
+  'sweep.failed': 'warn',
+  'progress.failed': 'warn',
+};

@@ -1,0 +1,80 @@
+/** What decides over a job in one transaction: its plan, its window, its end. The caller publishes what is returned. */
+import type { Priority } from '@tidemark/contracts';
+import type { Pool, Transaction } from '@tidemark/db';
+import { chunkStatements } from '../chunks/chunk-statements.ts';
+import { errors } from '../errors.ts';
+import type { BatchEvent } from '../events.ts';
+import type { Item } from '../workers/protocol.ts';
+import { errorColumn } from './error-column.ts';
+import { nextJobState } from './job-state.ts';
+import { jobStatements } from './job-statements.ts';
+
+/** A chunk that was marked queued, and whose message is still to be published. */
+export interface QueuedChunk {
+  job: string;
+  chunk: number;
+  attempt: number;
+  priority: Priority;
+}
+
+export interface JobLedger {
+  /** planning → running with its chunks; undefined when the job was cancelled or replanned meanwhile. */
+  plan(job: string, chunks: readonly (readonly Item[])[]): Promise<QueuedChunk[] | undefined>;
+  /** Opens the job's window as far as it goes, or ends the job when nothing is open. Nothing when it is not running. */
+  advance(job: string): Promise<QueuedChunk[]>;
+  /** The same inside a transaction that holds the job's lock. */
+  advanceLocked(tx: Transaction, job: string, priority: Priority): Promise<Advance>;
+}
+
+export interface Advance {
+  queued: QueuedChunk[];
+  /** To be observed after the commit. */
+  finished?: BatchEvent;
+}
+
+/** Item errors shown on the job's row: enough to see what is wrong, small enough to travel with every change of it. */
+const SHOWN_ERRORS = 10;
+
+export function createJobLedger(pool: Pool, window: number, observe: (event: BatchEvent) => void): JobLedger {
+  async function advanceLocked(tx: Transaction, job: string, priority: Priority): Promise<Advance> {
+    const rows = await tx.query(chunkStatements.openWindow, [job, window]);
+    const queued = rows.map(({ chunk, attempt }) => ({ job, chunk, attempt, priority }));
+    if (queued.length > 0) return { queued };
+    const [open] = await tx.query<{ open: boolean }>(chunkStatements.anyOpen, [job]);
+    if (open?.open) return { queued };
+    const finished = await finish(tx, job);
+    return finished ? { queued, finished } : { queued };
+  }
+
+  async function finish(tx: Transaction, job: string): Promise<BatchEvent | undefined> {
+    const [sums] = await tx.query(jobStatements.sums, [job, SHOWN_ERRORS]);
+    if (!sums) return undefined;
+    const { done, failed } = sums as { done: number; failed: number };
+    const state = nextJobState('running', { type: 'finished', done });
+    const error = failed > 0 ? errorColumn(errors.ITEMS_FAILED({ failed, total: done + failed }), sums.errors) : null;
+    const ended = await tx.query(jobStatements.finish, [job, state, done, failed, error]);
+    return ended.length > 0 && state ? { type: 'job.finished', job, state, done, failed } : undefined;
+  }
+
+  async function advance(job: string): Promise<QueuedChunk[]> {
+    const { queued, finished } = await pool.transaction(async (tx): Promise<Advance> => {
+      const [locked] = await tx.query<{ priority: Priority }>(jobStatements.lockRunning, [job]);
+      return locked ? advanceLocked(tx, job, locked.priority) : { queued: [] };
+    });
+    if (finished) observe(finished);
+    return queued;
+  }
+
+  async function plan(job: string, chunks: readonly (readonly Item[])[]): Promise<QueuedChunk[] | undefined> {
+    const items = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    const written = await pool.transaction(async (tx) => {
+      const planned = await tx.query(jobStatements.planned, [job, items]);
+      if (planned.length === 0) return false;
+      await tx.query(chunkStatements.insert, [job, JSON.stringify(chunks)]);
+      return true;
+    });
+    return written ? advance(job) : undefined;
+  }
+
+  return { plan, advance, advanceLocked };
+}

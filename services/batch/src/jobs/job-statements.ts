@@ -1,0 +1,82 @@
+/** The statements over tidemark.jobs. Each transition is guarded by the state it leaves (see job-state.ts). */
+
+export const jobStatements = {
+  /** queued → planning. $1: most jobs planned or running. The most urgent, then the oldest; one planner wins. */
+  claim: `
+    update tidemark.jobs set state = 'planning', started_at = clock_timestamp()
+    where state = 'queued'
+      and id = (
+        select id from tidemark.jobs where state = 'queued'
+        order by array_position(array['high', 'normal', 'low'], priority), created_at
+        limit 1 for update skip locked)
+      and (select count(*) from tidemark.jobs where state in ('planning', 'running')) < $1::int
+    returning id, kind, spec, role, claims`,
+
+  /** planning → queued, where the planner died. $1: ms, $2: limit. */
+  replan: `
+    update tidemark.jobs set state = 'queued', started_at = null
+    where state = 'planning' and id in (
+      select id from tidemark.jobs
+      where state = 'planning' and (started_at is null or started_at < clock_timestamp() - $1::float8 * interval '1 ms')
+      limit $2::int for update skip locked)
+    returning id`,
+
+  /** planning → running. $1: job, $2: items. */
+  planned: `
+    update tidemark.jobs set state = 'running', total = $2::int where id = $1::uuid and state = 'planning' returning id`,
+
+  /** planning → failed. $1: job, $2: error. */
+  refuse: `
+    update tidemark.jobs set state = 'failed', error = $2::jsonb, finished_at = clock_timestamp()
+    where id = $1::uuid and state = 'planning' returning id`,
+
+  /**
+   * Serialises what decides over a job: its window, its end, and a cancellation. No key is updated, so that the
+   * foreign keys of its chunks do not wait.
+   */
+  lockRunning: `
+    select priority, owner from tidemark.jobs where id = $1::uuid and state = 'running' for no key update`,
+
+  /** What its chunks say, once none is open. $1: job. */
+  sums: `
+    select coalesce(sum(done), 0)::int as done, coalesce(sum(failed), 0)::int as failed,
+      (select coalesce(jsonb_agg(e), '[]') from (
+        select jsonb_array_elements(errors) as e from tidemark.job_chunks
+        where job_id = $1::uuid and errors is not null order by chunk limit $2::int) as first) as errors
+    from tidemark.job_chunks where job_id = $1::uuid`,
+
+  /** running → succeeded or failed. $1: job, $2: state, $3: done, $4: failed, $5: error. */
+  finish: `
+    update tidemark.jobs
+    set state = $2::text, done = $3::int, failed = $4::int, error = $5::jsonb, finished_at = clock_timestamp()
+    where id = $1::uuid and state = 'running' returning id`,
+
+  /**
+   * Counts of running jobs, from their chunks. $1: JSON array of jobs. Only ever upwards: an update that waited for
+   * another instance's is judged by what that one wrote.
+   */
+  progress: `
+    update tidemark.jobs j set done = s.done, failed = s.failed
+    from (
+      select job_id, sum(done)::int as done, sum(failed)::int as failed from tidemark.job_chunks
+      where job_id in (select value::uuid from jsonb_array_elements_text($1::jsonb)) group by job_id) as s
+    where j.id = s.job_id and j.state = 'running' and s.done + s.failed > j.done + j.failed`,
+
+  /** Exact counts and an end for jobs that were cancelled by a bare update. $1: limit. */
+  closeCancelled: `
+    update tidemark.jobs j
+    set finished_at = clock_timestamp(),
+      done = (select coalesce(sum(c.done), 0) from tidemark.job_chunks c where c.job_id = j.id),
+      failed = (select coalesce(sum(c.failed), 0) from tidemark.job_chunks c where c.job_id = j.id)
+    where j.state = 'cancelled' and j.finished_at is null
+      and j.id in (
+        select id from tidemark.jobs where state = 'cancelled' and finished_at is null limit $1::int for update skip locked)
+    returning j.id`,
+
+  /** Running jobs with nothing on the queue: their window was never opened, or their end never written. $1: limit. */
+  idle: `
+    select id from tidemark.jobs j
+    where state = 'running' and not exists (
+      select from tidemark.job_chunks c where c.job_id = j.id and c.state in ('queued', 'running'))
+    limit $1::int`,
+} as const;

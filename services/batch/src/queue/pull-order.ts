@@ -1,0 +1,14 @@
+/**
+ * Which priorities to ask, and in which order, for the n-th chunk: high before normal before low, but every fourth
+ * time normal first and every sixteenth low first, so that an endless supply of urgent work starves nothing.
+ */
+import type { Priority } from '@tidemark/contracts';
+
+const NORMAL_FIRST_EVERY = 4;
+const LOW_FIRST_EVERY = 16;
+
+export function pullOrder(n: number): readonly Priority[] {
+  if (n % LOW_FIRST_EVERY === LOW_FIRST_EVERY - 1) return ['low', 'high', 'normal'];
+  if (n % NORMAL_FIRST_EVERY === NORMAL_FIRST_EVERY - 1) return ['normal', 'high', 'low'];
+  return ['high', 'normal', 'low'];
+}

@@ -1,0 +1,161 @@
+/** A message's chunk from its claim to its completion, with the leases of all that run here. */
+import type { WorkMessage } from '@tidemark/contracts';
+import type { ChunkLedger, ClaimedChunk } from '../chunks/chunk-ledger.ts';
+import type { BatchEvent } from '../events.ts';
+import type { JobLedger, QueuedChunk } from '../jobs/job-ledger.ts';
+import type { Delivery } from '../queue/delivery.ts';
+import { ACK_WAIT_MS } from '../queue/work-queue.ts';
+import type { Progress } from './progress.ts';
+import { ChunkFault, runChunk } from './run-chunk.ts';
+import type { RunItemDeps } from './run-item.ts';
+
+export interface ChunkHandlerOptions extends RunItemDeps {
+  chunks: ChunkLedger;
+  jobs: JobLedger;
+  publish: (chunks: readonly QueuedChunk[]) => Promise<void>;
+  progress: Progress;
+  leaseMs: number;
+  observe: (event: BatchEvent) => void;
+}
+
+export interface ChunkHandler {
+  handle(message: WorkMessage, delivery: Delivery): Promise<void>;
+  /** The job was cancelled: its chunks here stop after their current item, and their results are discarded. */
+  cancel(job: string): void;
+  /** The deadline of the shutdown has passed: chunks here stop and go back to the queue. */
+  handBackAll(): void;
+  /** Ends the heartbeat. */
+  stop(): void;
+}
+
+interface RunningChunk {
+  chunk: ClaimedChunk;
+  delivery: Delivery;
+  controller: AbortController;
+}
+
+/** Why a running chunk was stopped. */
+const LOST = 'lost';
+const HAND_BACK = 'hand back';
+/** After a database error at the claim: the message is delivered again, and the claim repeated. */
+const CLAIM_RETRY_MS = 1_000;
+
+export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
+  const { chunks, jobs, publish, progress, observe } = options;
+  // At most the runner's slots.
+  const running = new Set<RunningChunk>();
+  let renewing = false;
+
+  const beat = setInterval(() => void renew(), Math.min(options.leaseMs, ACK_WAIT_MS) / 3);
+
+  async function renew(): Promise<void> {
+    if (renewing || running.size === 0) return;
+    renewing = true;
+    const asked = [...running];
+    for (const { delivery } of asked) delivery.working();
+    try {
+      const ours = await chunks.renew(asked.map(({ chunk: { job, chunk, attempt } }) => ({ job, chunk, attempt })));
+      const held = new Set(ours.map(keyOf));
+      for (const { chunk, controller } of asked) if (!held.has(keyOf(chunk))) controller.abort(LOST);
+    } catch (error) {
+      // The lease lasts for two more beats; past it another runner may take the chunk, and ours is refused at its end.
+      observe({ type: 'runner.failed', error: error as Error });
+    } finally {
+      renewing = false;
+    }
+  }
+
+  async function handle(message: WorkMessage, delivery: Delivery): Promise<void> {
+    let chunk: ClaimedChunk | undefined;
+    try {
+      chunk = await chunks.claim(message);
+    } catch (error) {
+      observe({ type: 'runner.failed', error: error as Error });
+      delivery.nak(CLAIM_RETRY_MS);
+      return;
+    }
+    if (!chunk) {
+      observe({ type: 'chunk.stale', ...message });
+      delivery.ack();
+      return;
+    }
+    const entry = { chunk, delivery, controller: new AbortController() };
+    running.add(entry);
+    try {
+      await run(entry);
+    } finally {
+      running.delete(entry);
+    }
+  }
+
+  async function run({ chunk, delivery, controller }: RunningChunk): Promise<void> {
+    const startedAt = performance.now();
+    const id = { job: chunk.job, chunk: chunk.chunk };
+    try {
+      const result = await runChunk(options, chunk, controller.signal);
+      const queued = await chunks.complete(chunk, result);
+      delivery.ack();
+      if (!queued) {
+        observe({ type: 'chunk.discarded', ...id, attempt: chunk.attempt });
+        return;
+      }
+      const [done, failed] = [result.outputs.length, result.errors.length];
+      observe({ type: 'chunk.done', ...id, done, failed, ms: performance.now() - startedAt });
+      progress.mark(chunk.job);
+      await publish(queued);
+    } catch (error) {
+      if (controller.signal.reason === LOST) {
+        observe({ type: 'chunk.discarded', ...id, attempt: chunk.attempt });
+        delivery.ack();
+      } else if (controller.signal.reason === HAND_BACK) {
+        await handBack(chunk, delivery);
+      } else {
+        await fault(chunk, delivery, error as Error);
+      }
+    }
+  }
+
+  async function handBack(chunk: ClaimedChunk, delivery: Delivery): Promise<void> {
+    // The row first: a message that arrives before it is refused as stale.
+    const back = await chunks.handBack(chunk);
+    if (back) {
+      observe({ type: 'chunk.handed_back', job: chunk.job, chunk: chunk.chunk });
+      delivery.nak(0);
+    } else delivery.ack();
+  }
+
+  /** When even this cannot be written, the lease ends and the sweeper takes the chunk back. */
+  async function fault(chunk: ClaimedChunk, delivery: Delivery, error: Error): Promise<void> {
+    const { job, attempt } = chunk;
+    const id = { job, chunk: chunk.chunk, attempt };
+    observe({ type: 'chunk.fault', ...id, error: error instanceof ChunkFault ? error : asError(error) });
+    const state = await chunks.fault(chunk);
+    delivery.ack();
+    if (state !== 'failed') return;
+    observe({ type: 'chunk.failed', ...id });
+    await publish(await jobs.advance(job));
+  }
+
+  return {
+    handle,
+    cancel(job) {
+      for (const { chunk, controller } of running) if (chunk.job === job) controller.abort(LOST);
+    },
+    handBackAll() {
+      for (const { controller } of running) controller.abort(HAND_BACK);
+    },
+    stop() {
+      clearInterval(beat);
+    },
+  };
+}
+
+function keyOf({ job, chunk, attempt }: WorkMessage): string {
+  return `${job}/${chunk}/${attempt}`;
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error
+    ? thrown
+    : new ChunkFault({ code: 'BATCH_UNEXPECTED', message: String(thrown), hint: null, fault: true });
+}

@@ -1,0 +1,141 @@
+/**
+ * Takes messages off the queue, as many as there are threads (and one, whose transaction overlaps the others' work),
+ * and runs their chunks.
+ */
+import { type Priority, WorkMessage } from '@tidemark/contracts';
+import { Compile } from 'typebox/compile';
+import type { BatchEvent } from '../events.ts';
+import type { Delivery } from '../queue/delivery.ts';
+import { pullOrder } from '../queue/pull-order.ts';
+import type { WorkQueue } from '../queue/work-queue.ts';
+
+export interface RunnerOptions {
+  queue: WorkQueue;
+  /** Runs the chunk that a message points at, and answers the message. Never rejects. */
+  handle: (message: WorkMessage, delivery: Delivery) => Promise<void>;
+  /** Chunks in flight at a time. */
+  slots: number;
+  observe: (event: BatchEvent) => void;
+}
+
+export interface Runner {
+  /** There is work on the queue: look now. */
+  wake(): void;
+  inFlight(): number;
+  /** Undefined, or why nothing can be pulled. */
+  problem(): string | undefined;
+  /** Pulls no more. Resolves when the loop has ended; chunks in flight may still run. */
+  stop(): Promise<void>;
+  /** Resolves when no chunk is in flight. */
+  idle(): Promise<void>;
+}
+
+/** How often to look when nothing wakes: covers a lost wake-up. */
+const LOOK_MS = 1_000;
+/** After a failed pull (NATS away, its data gone), before the consumers are made sure of and asked again. */
+const RETRY_MS = 500;
+
+const validator = Compile(WorkMessage);
+
+export function startRunner(options: RunnerOptions): Runner {
+  const { queue, handle, slots, observe } = options;
+  const running = new Set<Promise<void>>();
+  let stopped = false;
+  let pulls = 0;
+  let problem: string | undefined;
+  let woken = false;
+  let wakeUp: (() => void) | undefined;
+
+  const wake = () => {
+    woken = true;
+    wakeUp?.();
+  };
+
+  /** Until woken, or for `ms`. A wake-up between two sleeps counts for the next. */
+  async function sleep(ms: number): Promise<void> {
+    if (!woken && !stopped) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ms);
+        wakeUp = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+      wakeUp = undefined;
+    }
+    woken = false;
+  }
+
+  async function next(): Promise<Delivery | undefined> {
+    for (const priority of pullOrder(pulls) satisfies readonly Priority[]) {
+      const delivery = await queue.pull(priority);
+      if (delivery) {
+        pulls += 1;
+        return delivery;
+      }
+    }
+    return undefined;
+  }
+
+  function start(delivery: Delivery): void {
+    const message = read(delivery);
+    if (!message) return;
+    const run = handle(message, delivery)
+      .catch((error: Error) => observe({ type: 'runner.failed', error }))
+      .finally(() => {
+        running.delete(run);
+        wake();
+      });
+    running.add(run);
+  }
+
+  function read(delivery: Delivery): WorkMessage | undefined {
+    let message: unknown;
+    try {
+      message = JSON.parse(new TextDecoder().decode(delivery.data));
+    } catch {
+      // Refused below.
+    }
+    if (validator.Check(message)) return message;
+    delivery.term();
+    observe({ type: 'queue.invalid_message', subject: delivery.subject, problem: 'it is not a WorkMessage' });
+    return undefined;
+  }
+
+  async function loop(): Promise<void> {
+    while (!stopped) {
+      if (running.size >= slots) {
+        await sleep(LOOK_MS);
+        continue;
+      }
+      try {
+        const delivery = await next();
+        problem = undefined;
+        if (delivery && stopped) delivery.nak(0);
+        else if (delivery) start(delivery);
+        else await sleep(LOOK_MS);
+      } catch (error) {
+        problem = (error as Error).message;
+        observe({ type: 'queue.pull_failed', error: error as Error });
+        await sleep(RETRY_MS);
+        if (!stopped)
+          await queue.ensure().catch((again: Error) => observe({ type: 'queue.pull_failed', error: again }));
+      }
+    }
+  }
+
+  const looping = loop();
+  return {
+    wake,
+    inFlight: () => running.size,
+    problem: () => problem,
+    async stop() {
+      stopped = true;
+      wake();
+      await looping;
+    },
+    async idle() {
+      await Promise.all(running);
+    },
+  };
+}

@@ -1,0 +1,101 @@
+import { connectBus } from '@tidemark/bus';
+import { openDatabase } from '@tidemark/db';
+import {
+  createHealth,
+  createLogger,
+  createMetrics,
+  createObserve,
+  httpStats,
+  loadConfig,
+  logReader,
+  type Phase,
+  type RunningService,
+  sharedEventCounter,
+  startTelemetry,
+} from '@tidemark/service';
+import { buildApp } from './app.ts';
+import { startBatch } from './batch.ts';
+import { batchConfig, threadCount } from './config.ts';
+import { type BatchEvent, eventLevels } from './events.ts';
+import { createWorkerCounts } from './worker-stats.ts';
+
+/** Connections for the results of chunks beside those that the threads' chunks use: planner, sweeper, leases, progress. */
+const SPARE_CONNECTIONS = 4;
+
+export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
+  const config = loadConfig(batchConfig, env);
+  const threads = threadCount(config.BATCH_THREADS, env.UV_THREADPOOL_SIZE);
+  const instance = config.INSTANCE || `batch-${process.pid}`;
+  const logger = createLogger({ service: 'batch', instance, level: config.LOG_LEVEL });
+  const metrics = createMetrics('batch');
+  const health = createHealth();
+  const counts = createWorkerCounts(metrics);
+  const observe = createObserve<BatchEvent>([logReader(logger, eventLevels), sharedEventCounter(metrics), counts.read]);
+
+  const database = await openDatabase({
+    primaryUrl: config.DATABASE_URL,
+    applicationName: `tidemark ${instance}`,
+    pools: { write: { min: 1, max: threads + 1 + SPARE_CONNECTIONS } },
+    observe,
+  });
+  const closers: Phase[] = [];
+  const undo = async () => {
+    for (const { run } of closers) await run();
+  };
+  closers.unshift({ name: 'close the database', timeoutMs: 5_000, run: () => database.close(4_000) });
+  try {
+    const bus = await connectBus({
+      url: config.NATS_URL,
+      name: `tidemark ${instance}`,
+      prefix: config.NATS_PREFIX,
+      observe,
+    });
+    closers.unshift({ name: 'close NATS', timeoutMs: 4_000, run: () => bus.close() });
+    const batch = await startBatch({
+      ...{ config, threadCount: threads, instance, database, bus, observe },
+      workerFile: new URL('./workers/image-worker.js', import.meta.url),
+    });
+    closers.unshift({ name: 'end the threads', timeoutMs: 15_000, run: () => batch.close() });
+    const app = buildApp({ logger, health, metrics, batch });
+    const url = await app.listen({ host: config.HOST, port: config.PORT });
+    const telemetry = startTelemetry({
+      ...{ bus, service: 'batch', instance, url, health },
+      sections: () => ({
+        http: httpStats(app),
+        pools: database.poolStats(),
+        workers: counts.stats(batch.threads, threads, batch.admission),
+      }),
+    });
+    return {
+      url,
+      phases: [
+        { name: 'say so', timeoutMs: 1_000, run: () => health.drain('stopping') },
+        { name: 'take no more work', timeoutMs: 5_000, run: () => batch.stopTaking() },
+        {
+          name: 'finish or hand back chunks',
+          timeoutMs: config.BATCH_SHUTDOWN_MS + 5_000,
+          async run() {
+            const deadline = setTimeout(() => {
+              batch.handler.handBackAll();
+              void batch.threads.close();
+            }, config.BATCH_SHUTDOWN_MS);
+            await batch.runner.idle();
+            clearTimeout(deadline);
+          },
+        },
+        {
+          name: 'stop answering',
+          timeoutMs: 3_000,
+          async run() {
+            telemetry.stop();
+            await app.close();
+          },
+        },
+        ...closers,
+      ],
+    };
+  } catch (error) {
+    await undo();
+    throw error;
+  }
+}

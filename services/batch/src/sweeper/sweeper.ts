@@ -1,0 +1,152 @@
+/**
+ * Every second: finds what a message should have told and did not. Correctness rests on this alone; messages only
+ * make it fast. Each step looks at a limited number of rows, and the rest waits for the next sweep.
+ */
+import { PRIORITIES } from '@tidemark/contracts';
+import type { Pool } from '@tidemark/db';
+import { gaveUp } from '../chunks/chunk-ledger.ts';
+import { chunkStatements } from '../chunks/chunk-statements.ts';
+import type { BatchEvent } from '../events.ts';
+import type { JobLedger, QueuedChunk } from '../jobs/job-ledger.ts';
+import { jobStatements } from '../jobs/job-statements.ts';
+import type { Planner } from '../jobs/planner.ts';
+import type { WorkQueue } from '../queue/work-queue.ts';
+
+export interface SweeperOptions {
+  pool: Pool;
+  planner: Planner;
+  jobs: JobLedger;
+  queue: WorkQueue;
+  onCancelled: (job: string) => void;
+  intervalMs: number;
+  maxAttempts: number;
+  observe: (event: BatchEvent) => void;
+}
+
+export interface Sweeper {
+  /** A job is queued: plan it now. */
+  wake(): void;
+  /** Undefined, or why the last sweeps failed. */
+  problem(): string | undefined;
+  /** Ends after the step that runs. */
+  stop(): Promise<void>;
+}
+
+/** Rows of a step. */
+const LIMIT = 200;
+/** Jobs planned before the other steps get their turn. */
+const PLANS = 20;
+/** A planner reads some rows and writes some; one that takes longer has died. */
+const PLANNING_MS = 60_000;
+/** Clocks of Postgres and NATS may differ, and a publication may be under way. */
+const LOST_MARGIN_MS = 5_000;
+
+export function startSweeper(options: SweeperOptions): Sweeper {
+  const { pool, planner, jobs, queue, observe } = options;
+  const problems = new Map<string, string>();
+  let stopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  let sweeping: Promise<void> = Promise.resolve();
+  let planning: Promise<void> | undefined;
+  let planAgain = false;
+
+  async function planWaiting(): Promise<void> {
+    do {
+      planAgain = false;
+      for (let i = 0; i < PLANS && !stopped && (await planner.planNext()); i += 1);
+    } while (planAgain && !stopped);
+  }
+
+  /** One at a time in this process; a call meanwhile makes it look once more. */
+  function plan(): Promise<void> {
+    planAgain = true;
+    planning ??= step('plan', planWaiting).finally(() => {
+      planning = undefined;
+    });
+    return planning;
+  }
+
+  async function replan(): Promise<void> {
+    for (const { id } of await pool.query(jobStatements.replan, [PLANNING_MS, LIMIT])) {
+      observe({ type: 'job.replanned', job: id });
+    }
+  }
+
+  async function cancel(): Promise<void> {
+    for (const { job_id, chunks } of await pool.query(chunkStatements.cancelEnded, [LIMIT])) {
+      options.onCancelled(job_id);
+      observe({ type: 'job.cancelled', job: job_id, chunks });
+    }
+    await pool.query(jobStatements.closeCancelled, [LIMIT]);
+  }
+
+  async function takeBack(): Promise<void> {
+    const { maxAttempts } = options;
+    const rows = await pool.query(chunkStatements.takeBack, [maxAttempts, gaveUp(maxAttempts), LIMIT]);
+    const queued: QueuedChunk[] = [];
+    for (const { job_id: job, chunk, attempt, state, priority } of rows) {
+      observe({ type: state === 'failed' ? 'chunk.failed' : 'chunk.lost', job, chunk, attempt });
+      if (state === 'queued') queued.push({ job, chunk, attempt, priority });
+    }
+    await queue.publish(queued);
+  }
+
+  async function republish(): Promise<void> {
+    for (const priority of PRIORITIES) {
+      // The queue is first in, first out: what was queued before its oldest message is not on it any more.
+      const oldest = (await queue.oldest(priority))?.getTime() ?? Number.POSITIVE_INFINITY;
+      const before = new Date(Math.min(oldest, Date.now()) - LOST_MARGIN_MS);
+      const rows = await pool.query(chunkStatements.lost, [priority, before, LIMIT]);
+      const queued = rows.map(({ job_id: job, chunk, attempt }): QueuedChunk => ({ job, chunk, attempt, priority }));
+      for (const { job, chunk, attempt } of queued) observe({ type: 'chunk.republished', job, chunk, attempt });
+      await queue.publish(queued);
+    }
+  }
+
+  async function advanceIdle(): Promise<void> {
+    for (const { id } of await pool.query(jobStatements.idle, [LIMIT])) await queue.publish(await jobs.advance(id));
+  }
+
+  /** A step that fails does not keep the others from running. */
+  async function step(name: string, run: () => Promise<void>): Promise<void> {
+    if (stopped) return;
+    try {
+      await run();
+      problems.delete(name);
+    } catch (error) {
+      problems.set(name, (error as Error).message);
+      observe({ type: 'sweep.failed', step: name, error: error as Error });
+    }
+  }
+
+  async function sweep(): Promise<void> {
+    await step('cancel', cancel);
+    await step('take back', takeBack);
+    await step('advance', advanceIdle);
+    await step('republish', republish);
+    await step('replan', replan);
+    await plan();
+  }
+
+  function schedule(): void {
+    if (stopped) return;
+    // ± 20 %, so that several instances do not sweep at the same moment for ever.
+    timer = setTimeout(
+      () => {
+        sweeping = sweep().finally(schedule);
+      },
+      options.intervalMs * (0.8 + Math.random() * 0.4),
+    );
+  }
+
+  sweeping = sweep().finally(schedule);
+  return {
+    wake: () => void plan(),
+    problem: () => [...problems].map(([name, message]) => `${name}: ${message}`).join('; ') || undefined,
+    async stop() {
+      stopped = true;
+      clearTimeout(timer);
+      await Promise.all([sweeping, planning]);
+    },
+  };
+}

@@ -1,0 +1,20 @@
+import type { FileStore } from '@tidemark/files';
+import type { BatchEvent } from '../events.ts';
+
+const EVERY_MS = 60 * 60 * 1_000;
+/** Since its last byte was written: far longer than any upload that still lives. */
+const OLDER_THAN_MS = 24 * 60 * 60 * 1_000;
+
+/** Deletes, now and every hour, what uploads and results that were cut off have left in the file store. */
+export function startTemporarySweep(store: FileStore, observe: (event: BatchEvent) => void): { stop(): void } {
+  const sweep = async () => {
+    try {
+      await store.sweepTemporary(OLDER_THAN_MS);
+    } catch (error) {
+      observe({ type: 'sweep.failed', step: 'temporary files', error: error as Error });
+    }
+  };
+  void sweep();
+  const timer = setInterval(() => void sweep(), EVERY_MS);
+  return { stop: () => clearInterval(timer) };
+}

@@ -1,0 +1,139 @@
+/**
+ * Worker threads, each with one task at a time. Not piscina, because a task here must know three things that it
+ * keeps to itself: which thread ran it (to replace that one after so many items), when a terminated thread has really
+ * ended (Node waits for its native work; until then its pixels are in memory), and that nothing waits beyond a limit.
+ */
+import { errors } from '../errors.ts';
+import type { BatchEvent } from '../events.ts';
+import type { Reply, Task, WorkerData } from './protocol.ts';
+import { startThread, type Thread } from './thread.ts';
+
+export interface ThreadPoolOptions {
+  /** The compiled `image-worker.js`. */
+  file: URL;
+  workerData: WorkerData;
+  threads: number;
+  /** Tasks that may wait for a thread; one more is BATCH_QUEUE_FULL. */
+  waitingLimit: number;
+  recycleAfterTasks: number;
+  observe: (event: BatchEvent) => void;
+}
+
+export interface ThreadPool {
+  /** Rejects with BATCH_ITEM_TIMEOUT or BATCH_WORKER_CRASHED, after the thread has ended (or is stuck). */
+  run(task: Task, deadlineMs: number): Promise<Reply>;
+  busy(): number;
+  waiting(): number;
+  recycledTotal(): number;
+  /** Undefined, or why there are too few threads. */
+  problem(): string | undefined;
+  /** Ends every thread; what still runs or waits rejects. */
+  close(): Promise<void>;
+}
+
+/** sharp's own timeout ends native work at about the deadline; a decoder that ignores it is waited for no longer. */
+const STUCK_MS = 10_000;
+/** A thread that dies at its start (a broken installation) must not be replaced in a tight loop. */
+const RESTART_DELAY_MS = 1_000;
+
+export function createThreadPool(options: ThreadPoolOptions): ThreadPool {
+  const { observe, threads, waitingLimit } = options;
+  const all = new Set<Thread>();
+  const idle: Thread[] = [];
+  const queue: { resolve: (thread: Thread) => void; reject: (error: Error) => void }[] = [];
+  const restarts = new Set<NodeJS.Timeout>();
+  let recycled = 0;
+  let stuck = 0;
+  let closed = false;
+
+  function add(): void {
+    if (closed) return;
+    const thread = startThread(options.file, options.workerData);
+    all.add(thread);
+    void thread.ended.then(() => onEnded(thread));
+    offer(thread);
+  }
+
+  /** Whatever ended it, one takes its place. */
+  function onEnded(thread: Thread): void {
+    all.delete(thread);
+    const at = idle.indexOf(thread);
+    if (at >= 0) idle.splice(at, 1);
+    if (closed) return;
+    recycled += 1;
+    if (thread.tasks() > 0) {
+      add();
+      return;
+    }
+    observe({ type: 'thread.died_at_start' });
+    const timer = setTimeout(() => {
+      restarts.delete(timer);
+      add();
+    }, RESTART_DELAY_MS);
+    restarts.add(timer);
+  }
+
+  function offer(thread: Thread): void {
+    const waiter = queue.shift();
+    if (waiter) waiter.resolve(thread);
+    else idle.push(thread);
+  }
+
+  async function lease(): Promise<Thread> {
+    if (closed) throw errors.STOPPING();
+    const thread = idle.shift();
+    if (thread) return thread;
+    if (queue.length >= waitingLimit) throw errors.QUEUE_FULL({ waiting: queue.length });
+    return new Promise((resolve, reject) => queue.push({ resolve, reject }));
+  }
+
+  async function retire(thread: Thread): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<'late'>((resolve) => {
+      timer = setTimeout(resolve, STUCK_MS, 'late');
+    });
+    const ended = thread.end();
+    if ((await Promise.race([ended, late])) === 'late' && !closed) {
+      stuck += 1;
+      observe({ type: 'thread.stuck', stuck });
+      void ended.then(() => {
+        stuck -= 1;
+      });
+    }
+    clearTimeout(timer);
+  }
+
+  for (let i = 0; i < threads; i += 1) add();
+
+  return {
+    async run(task, deadlineMs) {
+      const thread = await lease();
+      const { name } = task.item;
+      const outcome = await thread.run(task, deadlineMs);
+      if (outcome.type === 'reply') {
+        if (thread.tasks() < options.recycleAfterTasks || closed) offer(thread);
+        else void retire(thread);
+        return outcome.reply;
+      }
+      if (closed) throw errors.STOPPING();
+      if (outcome.type === 'crash') {
+        observe({ type: 'thread.crashed', reason: outcome.reason });
+        throw errors.WORKER_CRASHED({ name, reason: outcome.reason });
+      }
+      observe({ type: 'thread.timeout', ms: deadlineMs });
+      await retire(thread);
+      throw errors.ITEM_TIMEOUT({ name, ms: deadlineMs });
+    },
+    busy: () => all.size - idle.length,
+    waiting: () => queue.length,
+    recycledTotal: () => recycled,
+    problem: () =>
+      stuck > 0 ? `${stuck} of ${threads} threads are stuck in native code; restart the service` : undefined,
+    async close() {
+      closed = true;
+      for (const timer of restarts) clearTimeout(timer);
+      for (const { reject } of queue.splice(0)) reject(errors.STOPPING());
+      await Promise.all([...all].map((thread) => thread.end()));
+    },
+  };
+}

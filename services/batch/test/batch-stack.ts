@@ -1,0 +1,152 @@
+/** A database, a NATS prefix, a files folder, and real batch processes (dist/main.js), for one test file. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Database, migrate, openDatabase, type Row } from '@tidemark/db';
+import { generateImages } from '@tidemark/demo-images';
+import { createFileRegistry, createLocalFileStore, type FileRegistry, type FileStore } from '@tidemark/files';
+import { useTestStack } from '@tidemark/local-stack';
+import type { Test } from 'tap';
+
+const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+const MIGRATION = fileURLToPath(import.meta.resolve('@tidemark/db')).replace(/dist.*$/, 'migrations/0001_tidemark.sql');
+
+export interface BatchProcess {
+  child: ChildProcess;
+  url: string;
+  /** What it logged. */
+  log(): string;
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+export interface BatchStack {
+  database: Database;
+  store: FileStore;
+  registry: FileRegistry;
+  filesDir: string;
+  query<R extends Row = Row>(text: string, params?: unknown[]): Promise<R[]>;
+  startBatch(env?: Record<string, string>): Promise<BatchProcess>;
+  /** Stores the bytes with a row; resolves to its id. */
+  addFile(filePath: string, bytes: Buffer, options?: { owner?: string | null; contentType?: string }): Promise<string>;
+  /** Generated images below a prefix; their ids, in order of path. */
+  addImages(prefix: string, count: number, options?: { owner?: string | null; seed?: number }): Promise<string[]>;
+  insertJob(
+    spec: unknown,
+    options?: { priority?: string; kind?: string; sub?: string; role?: string },
+  ): Promise<string>;
+  job(id: string): Promise<Row>;
+  /** Polls until the job has ended. */
+  ended(id: string, withinMs?: number): Promise<Row>;
+}
+
+export async function openBatchStack(t: Test): Promise<BatchStack> {
+  const stack = await useTestStack();
+  const key = `tidemark-${createHash('sha256')
+    .update(await readFile(MIGRATION))
+    .digest('hex')}`;
+  await stack.template(key, async (url) => {
+    await migrate(url);
+  });
+  const { primaryUrl, drop } = await stack.database({ template: key });
+  const prefix = stack.natsPrefix();
+  const filesDir = await mkdtemp(path.join(os.tmpdir(), 'tidemark-batch-'));
+  const database = await openDatabase({ primaryUrl, applicationName: 'batch test', pools: { write: { max: 4 } } });
+  const store = createLocalFileStore({ dir: filesDir });
+  const registry = createFileRegistry(database.pools.write);
+  const children = new Set<BatchProcess>();
+  t.teardown(async () => {
+    for (const batch of children) await batch.stop('SIGKILL');
+    await database.close(1_000);
+    await drop();
+    await rm(filesDir, { recursive: true, force: true });
+  });
+
+  const query: BatchStack['query'] = async (text, params = []) =>
+    (await database.pools.write.query(text, params as never)) as never;
+
+  const self: BatchStack = {
+    ...{ database, store, registry, filesDir, query },
+    async startBatch(env = {}) {
+      const batch = await spawnBatch({
+        ...process.env,
+        ...{ DATABASE_URL: primaryUrl, NATS_URL: stack.natsUrl, NATS_PREFIX: prefix, TIDEMARK_FILES_DIR: filesDir },
+        ...{ PORT: '0', BATCH_SWEEP_MS: '200', LOG_LEVEL: 'debug', MALLOC_ARENA_MAX: '2', ...env },
+      });
+      children.add(batch);
+      return batch;
+    },
+    async addFile(filePath, bytes, { owner = null, contentType = 'application/octet-stream' } = {}) {
+      const { key: storageKey, size, sha256 } = await store.put(bytes, { limitBytes: 1e9 });
+      const [file] = await database.pools.write.transaction((tx) =>
+        registry.insert(tx, [{ path: filePath, contentType, size, sha256, storageKey, owner }]),
+      );
+      return file!.id;
+    },
+    async addImages(prefixOf, count, { owner = null, seed = 1 } = {}) {
+      const ids: string[] = [];
+      for await (const image of generateImages({ count, seed })) {
+        ids.push(
+          await self.addFile(`${prefixOf}${image.name}`, image.bytes, { owner, contentType: image.contentType }),
+        );
+      }
+      return ids;
+    },
+    async insertJob(spec, { priority = 'normal', kind = 'image.transform', sub, role } = {}) {
+      const claims = JSON.stringify(sub ? { sub, role } : {});
+      return database.pools.write.transaction(
+        async (tx) => {
+          const text = 'insert into tidemark.jobs (kind, spec, priority) values ($1, $2, $3)';
+          if (!role) return (await tx.query(`${text} returning id`, [kind, JSON.stringify(spec), priority]))[0]?.id;
+          return (await tx.query(`${text} returning id`, [kind, JSON.stringify(spec), priority]))[0]?.id;
+        },
+        role ? { identity: { role, claims } } : {},
+      );
+    },
+    job: async (id) => (await query('select * from tidemark.jobs where id = $1', [id]))[0] as Row,
+    ended: (id, withinMs = 30_000) =>
+      until(`the end of job ${id}`, withinMs, async () => {
+        const job = await self.job(id);
+        return ['succeeded', 'failed', 'cancelled'].includes(job.state) ? job : undefined;
+      }),
+  };
+  return self;
+}
+
+/** Polls until `look` finds something. */
+export async function until<T>(what: string, withinMs: number, look: () => Promise<T | undefined | false>): Promise<T> {
+  for (const deadline = Date.now() + withinMs; ; ) {
+    const found = await look();
+    if (found) return found;
+    if (Date.now() > deadline) throw new Error(`waited ${withinMs} ms for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function spawnBatch(env: NodeJS.ProcessEnv): Promise<BatchProcess> {
+  const { NODE_OPTIONS: _, ...clean } = env;
+  const child = spawn(process.execPath, [MAIN], { env: clean, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+  let log = '';
+  const keep = (data: Buffer) => {
+    log = (log + data).slice(-2_000_000);
+  };
+  child.stdout?.on('data', keep);
+  child.stderr?.on('data', keep);
+  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  const url = await new Promise<string>((resolve, reject) => {
+    child.on('message', (message: { type: string; url: string }) => {
+      if (message.type === 'ready') resolve(message.url);
+    });
+    void exited.then((code) => reject(new Error(`batch ended with ${code}:\n${log.slice(-3_000)}`)));
+  });
+  return {
+    ...{ child, url },
+    log: () => log,
+    stop(signal = 'SIGTERM') {
+      child.kill(signal);
+      return exited;
+    },
+  };
+}
