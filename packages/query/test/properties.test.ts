@@ -1,4 +1,5 @@
 import { TidemarkError } from '@tidemark/contracts';
+import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
 import {
@@ -18,7 +19,7 @@ const withoutPairs = (parsed: object) => ({ ...parsed, pairs: [] });
 t.test('what is rendered parses to the same query', async (t) => {
   fc.assert(
     fc.property(query, (original) => {
-      t.strictSame(withoutPairs(parseQuery(render(original))), original);
+      assert.deepEqual(withoutPairs(parseQuery(render(original))), original);
     }),
     { numRuns: 500 },
   );
@@ -29,15 +30,16 @@ t.test('the canonical form is stable, and blind to the order of parameters', asy
   fc.assert(
     fc.property(query, fc.infiniteStream(fc.nat()), (original, random) => {
       const text = canonical(original);
-      t.equal(canonical(parseQuery(text)), text, 'canonical of canonical');
+      assert.equal(canonical(parseQuery(text)), text, 'canonical of canonical');
       const pieces = render(original)
         .split('&')
         .map((piece) => ({ piece, at: random.next().value as number }));
       const shuffled = pieces.sort((a, b) => a.at - b.at).map(({ piece }) => piece);
-      t.equal(canonical(parseQuery(shuffled.join('&'))), text, 'shuffled');
+      assert.equal(canonical(parseQuery(shuffled.join('&'))), text, 'shuffled');
     }),
     { numRuns: 300 },
   );
+  t.pass();
 });
 
 const FRAGMENTS = [
