@@ -1,5 +1,5 @@
-import { TidemarkError } from '@tidemark/contracts';
 import assert from 'node:assert/strict';
+import { TidemarkError } from '@tidemark/contracts';
 import fc from 'fast-check';
 import t from 'tap';
 import {

@@ -9,8 +9,8 @@ import { comparison, quantified } from './comparison.ts';
 import { compileLike, type Matcher } from './like.ts';
 import { all, any, not, type Predicate, reader } from './predicate.ts';
 import { compileRegex } from './regex.ts';
-import { type ColumnType, type Scalar, scalarOf, typeName } from './scalar.ts';
-import { collationKind, lowerFold } from './text.ts';
+import { type ColumnType, collationOf, type Scalar, scalarOf, typeName } from './scalar.ts';
+import { lowerFold } from './text.ts';
 
 export interface FilterProblem {
   readonly reason:
@@ -184,7 +184,7 @@ class Compiler {
     const scalar = this.#scalar(column, type);
     if (!scalar) return NEVER;
     if (!TEXT_TYPES.has(typeName(type))) return this.#refuse('type', column, `${filter.op} needs a text column`);
-    const collation = collationKind(typeof type === 'string' ? undefined : type.collation);
+    const collation = collationOf(type);
     const ignoreCase = filter.op === 'ilike' || filter.op === 'imatch';
     const fold = ignoreCase ? lowerFold(collation) : (text: string) => text;
     if (!fold) {

@@ -10,7 +10,7 @@ import {
   trimBlanks,
 } from './decimal.ts';
 import { parseDate, parseTimestamp, type ZoneRule } from './temporal.ts';
-import { collationKind, compareCodePoints } from './text.ts';
+import { type CollationKind, collationKind, compareCodePoints } from './text.ts';
 
 /** A type name as Postgres writes it (`int4`, `timestamp with time zone`, `varchar(20)`), or with its collation. */
 export type ColumnType = string | ColumnTypeDetail;
@@ -206,7 +206,7 @@ const NAME_BYTES = 63;
 function textScalar(type: string, column: ColumnType): Scalar<string> | null {
   const detail: ColumnTypeDetail = typeof column === 'string' ? { type: column } : column;
   if (detail.deterministic === false) return null;
-  const collation = collationKind(detail.collation ?? (type === 'name' ? 'C' : undefined));
+  const collation = collationOf(column);
   const read = type === 'bpchar' ? trimSpaces : (text: string) => text;
   const tooLong = (text: string) => type === 'name' && new TextEncoder().encode(text).length > NAME_BYTES;
   return {
@@ -218,6 +218,12 @@ function textScalar(type: string, column: ColumnType): Scalar<string> | null {
     equalityOnly: collation === 'unknown',
     key: String,
   };
+}
+
+/** `name` has the collation C of its own. */
+export function collationOf(column: ColumnType): CollationKind {
+  const name = typeof column === 'string' ? undefined : column.collation;
+  return collationKind(name ?? (typeName(column) === 'name' ? 'C' : undefined));
 }
 
 /** `char(n)` ignores spaces at the end. */
