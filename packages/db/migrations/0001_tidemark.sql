@@ -35,6 +35,12 @@ create table tidemark.epochs (
 );
 grant select on tidemark.epochs to anon, authenticated, service_role, ops;
 
+-- Ready-made schemas that were loaded.
+create table tidemark.blueprints (
+  name text primary key,
+  loaded_at timestamptz not null default clock_timestamp()
+);
+
 create table tidemark.files (
   id uuid primary key default gen_random_uuid(),
   path text not null check (length(path) between 1 and 1024),

@@ -30,6 +30,8 @@ export interface IdentityOutcome {
   first: Row;
   /** Undefined when there was none, or it failed though the COMMIT was confirmed. */
   after: Row | undefined;
+  /** For a slot. */
+  waitMs: number;
 }
 
 /** On an exclusive slot. Throws the error of the first statement that failed; nothing was written then. */
@@ -39,14 +41,18 @@ export async function runIdentityTransaction(
   options: QueryOptions,
 ): Promise<IdentityOutcome> {
   const timeoutMs = options.timeoutMs ?? pool.options.statementTimeoutMs;
+  const began = performance.now();
   const lease = await pool.acquire('none', options);
+  const waitMs = lease.since - began;
   try {
     useTimeout(lease.slot, timeoutMs);
     try {
-      return await sendIdentityTransaction(lease.slot, transaction, timeoutMs);
+      return { ...(await sendIdentityTransaction(lease.slot, transaction, timeoutMs)), waitMs };
     } catch (error) {
       // The failure rolled everything back and the stale plan is forgotten: once more, as a whole.
-      if (isStalePlan(error)) return await sendIdentityTransaction(lease.slot, transaction, timeoutMs);
+      if (isStalePlan(error)) {
+        return { ...(await sendIdentityTransaction(lease.slot, transaction, timeoutMs)), waitMs };
+      }
       throw error;
     }
   } finally {
@@ -54,29 +60,48 @@ export async function runIdentityTransaction(
   }
 }
 
-export async function sendIdentityTransaction(
+/** Settles when everything that was sent has been answered. Nothing is sent when a part of it is invalid. */
+export function sendIdentityTransaction(
   slot: Slot,
   transaction: IdentityTransaction,
   timeoutMs: number,
 ): Promise<IdentityOutcome> {
   const { statements, rollback, after } = transaction;
   // Everything that can fail on our side has to fail before the first byte is sent.
-  const identity = identityStatement(transaction.identity, transaction.extra);
-  const sent: Promise<Rows>[] = [];
-  sent.push(slot.send(transaction.readOnly ? BEGIN_READ_ONLY : BEGIN, timeoutMs));
-  sent.push(slot.send(identity, timeoutMs));
-  for (const statement of statements) sent.push(slot.send(statement, timeoutMs));
-  sent.push(slot.send(rollback ? ROLLBACK : COMMIT, timeoutMs));
-  const behind = after === undefined ? undefined : slot.send(after, timeoutMs).catch(() => undefined);
-  const outcomes = await Promise.allSettled(sent);
-  const rows: Rows[] = [];
-  for (const outcome of outcomes) {
-    if (outcome.status === 'rejected') throw outcome.reason;
-    rows.push(outcome.value);
-  }
-  const ended = commandOf(rows.at(-1)!);
-  if (ended !== (rollback ? 'ROLLBACK' : 'COMMIT')) throw errors.TRANSACTION_ABORTED({ pool: 'identity' });
-  return { results: rows.slice(2, -1), first: rows[1]![0]!, after: (await behind)?.[0] };
+  const parts = [
+    transaction.readOnly ? BEGIN_READ_ONLY : BEGIN,
+    identityStatement(transaction.identity, transaction.extra),
+    ...statements,
+    rollback ? ROLLBACK : COMMIT,
+  ];
+  return new Promise((resolve, reject) => {
+    const rows: Rows[] = [];
+    let failure: Error | undefined;
+    let unanswered = parts.length + (after === undefined ? 0 : 1);
+    let behind: Row | undefined;
+    const answered = () => {
+      if (--unanswered > 0) return;
+      const ended = rows[parts.length - 1];
+      if (failure === undefined && commandOf(ended!) !== (rollback ? 'ROLLBACK' : 'COMMIT')) {
+        failure = errors.TRANSACTION_ABORTED({ pool: 'identity' });
+      }
+      if (failure !== undefined) reject(failure);
+      else resolve({ results: rows.slice(2, -1), first: rows[1]![0]!, after: behind, waitMs: 0 });
+    };
+    parts.forEach((part, index) => {
+      slot.submit(part, timeoutMs, (result, error) => {
+        if (result === undefined) failure ??= error;
+        else rows[index] = result;
+        answered();
+      });
+    });
+    if (after === undefined) return;
+    // Its failure leaves `after` undefined: the transaction was committed all the same.
+    slot.submit(after, timeoutMs, (result) => {
+      behind = result?.[0];
+      answered();
+    });
+  });
 }
 
 const BEGIN = encodeStatement({ text: 'begin' });

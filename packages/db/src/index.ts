@@ -3,4 +3,5 @@ export { errors } from './errors.ts';
 export { type MigrateOptions, migrate } from './migrate.ts';
 export { isStalePlan, PostgresError } from './postgres-error.ts';
 export { arrayLiteral, identifier, literal } from './quote.ts';
+export { runScript } from './run-script.ts';
 export type * from './types.ts';

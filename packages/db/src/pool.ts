@@ -5,10 +5,12 @@
 import type { PoolStats } from '@tidemark/contracts';
 import type { ConnectionTarget } from './connection-url.ts';
 import { errors } from './errors.ts';
+import { Lanes } from './lane.ts';
 import { encodeStatement } from './param.ts';
 import { PoolMeter } from './pool-meter.ts';
 import { isPermanentConnectError } from './postgres-error.ts';
-import { MAX_TEXTS, type Rest, Slot } from './slot.ts';
+import { type Rest, Slot } from './slot.ts';
+import { StatementBook } from './statement-stats.ts';
 import { runQuery, runTransaction } from './transaction.ts';
 import type {
   DbEvent,
@@ -52,12 +54,16 @@ export interface Lease {
   readonly since: number;
   stack: string | undefined;
   leakReported: boolean;
+  /** Held by an express lane: busy when it has riders, and never a leak. */
+  shared: boolean;
 }
 
 export class SlotPool implements Pool {
   readonly name: string;
   readonly options: PoolOptions;
   readonly meter: PoolMeter = new PoolMeter();
+  readonly statements: StatementBook = new StatementBook();
+  readonly lanes: Lanes;
   readonly observe: (event: DbEvent) => void;
   readonly #init: SlotPoolInit;
   readonly #slots = new Set<Slot>();
@@ -80,18 +86,20 @@ export class SlotPool implements Pool {
     this.name = init.name;
     this.options = init.options;
     this.observe = init.observe;
+    this.lanes = new Lanes(this, init.rest === 'none' ? lanesOf(init.options.max) : 0);
     this.#waiting = new WaitingQueue(init.options.waitingLimit);
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
     this.#sweeper.unref();
     this.#grow();
   }
 
-  get busy(): number {
-    return this.#leases.size;
+  /** Requests under way and waiting. */
+  get load(): number {
+    return this.#leases.size + this.#waiting.size + this.lanes.riders;
   }
 
-  get load(): number {
-    return this.#leases.size + this.#waiting.size;
+  get isClosed(): boolean {
+    return this.#closed;
   }
 
   /** Why no connection can be had; undefined while there is one, or nothing was tried yet. */
@@ -125,7 +133,14 @@ export class SlotPool implements Pool {
       const now = performance.now();
       this.meter.acquiredTotal++;
       this.meter.waits.record(now - began, now);
-      const lease: Lease = { slot, holder: options.holder ?? {}, since: now, stack: undefined, leakReported: false };
+      const lease: Lease = {
+        slot,
+        holder: options.holder ?? {},
+        since: now,
+        stack: undefined,
+        leakReported: false,
+        shared: false,
+      };
       this.#leases.add(lease);
       this.meter.addBusy(1);
       return lease;
@@ -134,11 +149,17 @@ export class SlotPool implements Pool {
 
   release(lease: Lease): void {
     if (!this.#leases.delete(lease)) return;
-    this.meter.addBusy(-1);
+    if (!lease.shared) this.meter.addBusy(-1);
     const { slot } = lease;
     if (slot.state === 'gone') return;
-    if (this.#closed || slot.textCount > MAX_TEXTS || performance.now() > slot.retireAt) slot.close();
+    if (this.#closed || !slot.isFresh) slot.close();
     if (slot.release()) this.#give(slot);
+  }
+
+  /** Hands a lease to an express lane, which tells the meter itself when it is busy. */
+  share(lease: Lease): void {
+    lease.shared = true;
+    this.meter.addBusy(-1);
   }
 
   /** Notes where a lease was taken, for the leak report. For leases that the caller's code holds; ~2 µs. */
@@ -158,6 +179,9 @@ export class SlotPool implements Pool {
       else if (state !== 'gone') slots[state]++;
     }
     const { meter, options } = this;
+    const idleLanes = this.lanes.idleSlots;
+    slots.busy -= idleLanes;
+    slots.idle += idleLanes;
     return {
       name: this.name,
       min: options.min,
@@ -187,6 +211,7 @@ export class SlotPool implements Pool {
     clearInterval(this.#sweeper);
     clearTimeout(this.#retryTimer);
     this.#waiting.rejectAll(() => errors.POOL_CLOSED({ pool: this.name }));
+    this.lanes.close();
     for (const slot of [...this.#slots]) slot.close();
     if (this.#slots.size === 0) return;
     const emptied = new Promise<void>((resolve) => {
@@ -317,7 +342,8 @@ export class SlotPool implements Pool {
         slot.discard(errors.CONNECT_FAILED({ server: this.#init.target.label, reason: 'no answer to the goodbye' }));
       }
     }
-    for (const lease of this.#leases) this.#checkLease(lease, now);
+    for (const lease of this.#leases) if (!lease.shared) this.#checkLease(lease, now);
+    this.lanes.sweep(now);
     // From the front: the longest idle.
     while (this.#idle[0] !== undefined && this.#isSpare(this.#idle[0], now)) {
       const slot = this.#idle.shift()!;
@@ -352,6 +378,12 @@ export class SlotPool implements Pool {
       lease.slot.discard(errors.LEASE_RECLAIMED({ pool: this.name, ms: heldMs }));
     }
   }
+}
+
+/** The rest is left to statements that are not short. */
+function lanesOf(max: number): number {
+  if (max >= 8) return 2;
+  return max >= 3 ? 1 : 0;
 }
 
 const PING = encodeStatement({ text: 'select 1' });

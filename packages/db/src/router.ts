@@ -9,7 +9,8 @@
  */
 import { formatLsn, formatTidemark, type Lsn, parseTidemark, type Tidemark, TidemarkError } from '@tidemark/contracts';
 import { errors } from './errors.ts';
-import { runIdentityTransaction } from './identity-transaction.ts';
+import { runIdentityRead } from './identity-read.ts';
+import { type IdentityTransaction, runIdentityTransaction } from './identity-transaction.ts';
 import { encodeStatement } from './param.ts';
 import type { SlotPool } from './pool.ts';
 import { PostgresError } from './postgres-error.ts';
@@ -109,11 +110,8 @@ export class Router {
     const statements = [encodeStatement(request.statement)];
     // Taken before the statement is sent: its snapshot cannot be older.
     const replayed = watcher.replayed;
-    const { results } = await runIdentityTransaction(
-      pool,
-      { identity: request.identity, statements, readOnly: true },
-      request,
-    );
+    const transaction: IdentityTransaction = { identity: request.identity, statements, readOnly: true };
+    const { results } = await runIdentityRead(pool, transaction, request);
     this.stats.replicaTotal++;
     return this.#result<R>(results, replayed, asked, 'replica', pool.name);
   }
@@ -122,11 +120,8 @@ export class Router {
     const { write, primary } = this.#init;
     const statements = [encodeStatement(request.statement)];
     const { identity } = request;
-    const { results, first } = await runIdentityTransaction(
-      write,
-      { identity, statements, readOnly: true, extra: XMIN },
-      request,
-    );
+    const transaction: IdentityTransaction = { identity, statements, readOnly: true, extra: XMIN };
+    const { results, first } = await once(() => runIdentityRead(write, transaction, request));
     this.stats.primaryTotal++;
     return this.#result<R>(results, primary.horizon.provenBy(BigInt(first.xmin)), asked, 'primary', write.name);
   }
@@ -164,6 +159,16 @@ const POSITION = encodeStatement({
   text: `select ((case when current_setting('synchronous_commit') = 'off' then pg_current_wal_insert_lsn()
                        else pg_current_wal_flush_lsn() end) - '0/0'::pg_lsn)::text as lsn`,
 });
+
+/** A read that lost its connection is repeated once: nothing was changed. */
+async function once<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof TidemarkError && error.code === 'DB_CONNECTION_LOST') return await read();
+    throw error;
+  }
+}
 
 /** True for what another server may do better: a lost or missing connection, a conflict with replay, a restart. */
 function isReplicasFault(error: unknown): boolean {

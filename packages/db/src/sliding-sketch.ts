@@ -21,6 +21,10 @@ export class SlidingSketch {
     return this.#current.count + this.#previous.count;
   }
 
+  get mean(): number {
+    return this.count === 0 ? 0 : (this.#current.sum + this.#previous.sum) / this.count;
+  }
+
   /** Milliseconds; 0 when nothing was recorded. */
   quantile(q: number): number {
     this.#turn(performance.now());
@@ -29,6 +33,11 @@ export class SlidingSketch {
     merged.merge(this.#previous);
     merged.merge(this.#current);
     return Math.max(0, merged.getValueAtQuantile(q));
+  }
+
+  clear(): void {
+    this.#current = newSketch();
+    this.#previous = newSketch();
   }
 
   #turn(now: number): void {

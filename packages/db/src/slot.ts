@@ -8,6 +8,7 @@ import type net from 'node:net';
 import postgres from 'postgres';
 import { connectSocket } from './connect-socket.ts';
 import type { ConnectionTarget } from './connection-url.ts';
+import { sendScript, sendStatement } from './driver-query.ts';
 import { errors } from './errors.ts';
 import { type EncodedStatement, encodeStatement } from './param.ts';
 import { fromDriver } from './postgres-error.ts';
@@ -15,7 +16,7 @@ import { nextSlotState, type SlotEvent, type SlotState } from './slot-state.ts';
 import type { Row, Rows } from './types.ts';
 
 /** A driver's prepared statements are never evicted: a slot that has seen this many texts is replaced when idle. */
-export const MAX_TEXTS = 500;
+const MAX_TEXTS = 500;
 /** The server's own statement_timeout answers first; past it by this much, the server is taken for gone. */
 const STATEMENT_GRACE_MS = 1_000;
 /** Far above what a pool lets through: at its limit the driver would wait for every answer before it sends more. */
@@ -37,10 +38,12 @@ export interface SlotOptions {
   onGone: (slot: Slot, pending: number, error: Error | undefined) => void;
 }
 
+/** Exactly one of the two is defined. */
+export type Done = (rows: Rows | undefined, error: Error | undefined) => void;
+
 interface Pending {
   deadline: number;
-  resolve: (rows: Rows) => void;
-  reject: (error: Error) => void;
+  done: Done;
 }
 
 let generations = 0;
@@ -78,8 +81,9 @@ export class Slot {
     return this.#pending.size;
   }
 
-  get textCount(): number {
-    return this.#texts.size;
+  /** False when it is due to be replaced: too old, or too many prepared statements on it. */
+  get isFresh(): boolean {
+    return this.#texts.size <= MAX_TEXTS && performance.now() < this.retireAt;
   }
 
   /** Rejects with DB_CONNECT_FAILED, or the server's own refusal (a PostgresError); the slot is gone then. */
@@ -110,17 +114,27 @@ export class Slot {
 
   /** `timeoutMs` is the client's limit; 0 is none. */
   send<R extends Row = Row>(statement: EncodedStatement, timeoutMs: number): Promise<Rows<R>> {
-    const { text, params, prepare } = statement;
-    if (prepare) this.#texts.add(text);
-    return this.#submit(
-      () => this.#sql.unsafe(text, params as never[], { prepare, simple: false } as postgres.UnsafeQueryOptions),
-      timeoutMs,
-    );
+    return new Promise((resolve, reject) => {
+      this.submit(statement, timeoutMs, (rows, error) =>
+        rows === undefined ? reject(error!) : resolve(rows as Rows<R>),
+      );
+    });
+  }
+
+  /** Sent in this very tick; `done` is called once, at the latest when the connection is discarded. */
+  submit(statement: EncodedStatement, timeoutMs: number, done: Done): void {
+    const pending = this.#register(timeoutMs, done);
+    if (pending === undefined) return;
+    if (statement.prepare) this.#texts.add(statement.text);
+    sendStatement(this.#sql, statement, (rows, error) => this.#settle(pending, rows, error));
   }
 
   /** Several statements in one text, by the simple protocol: migrations. */
-  async script(text: string): Promise<void> {
-    await this.#submit(() => this.#sql.unsafe(text), 0);
+  script(text: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const pending = this.#register(0, (rows, error) => (rows === undefined ? reject(error!) : resolve()));
+      if (pending !== undefined) sendScript(this.#sql, text, (rows, error) => this.#settle(pending, rows, error));
+    });
   }
 
   /** True when the oldest statement should have been answered by now. */
@@ -138,7 +152,7 @@ export class Slot {
     this.#pending.clear();
     this.#abort.abort();
     this.#socket?.destroy();
-    for (const entry of pending) entry.reject(error);
+    for (const entry of pending) entry.done(undefined, error);
     this.#options.onGone(this, pending.length, wasClosing ? undefined : error);
   }
 
@@ -164,20 +178,15 @@ export class Slot {
     if (this.#state === 'closing') this.#socket?.end(TERMINATE);
   }
 
-  #submit<R extends Row>(query: () => PromiseLike<unknown>, timeoutMs: number): Promise<Rows<R>> {
-    return new Promise<Rows<R>>((resolve, reject) => {
-      if (this.#state === 'gone' || this.#state === 'closing') {
-        reject(this.#lostError('it was closed before', NOT_SENT));
-        return;
-      }
-      const deadline = timeoutMs > 0 ? performance.now() + timeoutMs + STATEMENT_GRACE_MS : Number.POSITIVE_INFINITY;
-      const pending: Pending = { deadline, resolve: resolve as Pending['resolve'], reject };
-      this.#pending.add(pending);
-      query().then(
-        (rows) => this.#settle(pending, rows as Rows, undefined),
-        (error) => this.#settle(pending, undefined, error),
-      );
-    });
+  #register(timeoutMs: number, done: Done): Pending | undefined {
+    if (this.#state === 'gone' || this.#state === 'closing') {
+      done(undefined, this.#lostError('it was closed before', NOT_SENT));
+      return undefined;
+    }
+    const deadline = timeoutMs > 0 ? performance.now() + timeoutMs + STATEMENT_GRACE_MS : Number.POSITIVE_INFINITY;
+    const pending: Pending = { deadline, done };
+    this.#pending.add(pending);
+    return pending;
   }
 
   #settle(pending: Pending, rows: Rows | undefined, error: unknown): void {
@@ -185,17 +194,17 @@ export class Slot {
     if (!this.#pending.delete(pending)) return;
     if (rows !== undefined) {
       rows.count ??= rows.length;
-      pending.resolve(rows);
+      pending.done(rows, undefined);
       return;
     }
     const fromServer = fromDriver(error);
     if (fromServer !== undefined) {
-      pending.reject(fromServer);
+      pending.done(undefined, fromServer);
       if (fromServer.severity === 'FATAL' || fromServer.severity === 'PANIC') this.discard(fromServer);
       return;
     }
     const lost = this.#lostError((error as Error).message, SENT, error);
-    pending.reject(lost);
+    pending.done(undefined, lost);
     this.discard(lost);
   }
 
