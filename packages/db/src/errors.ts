@@ -125,7 +125,7 @@ export const errors = defineErrors('DB', {
   SETTING_REFUSED: row<{ name: string }>({
     status: 500,
     message: (p) => `"${p.name.slice(0, 80)}" cannot be a setting of an identity`,
-    hint: "Only settings with a prefix of one's own may be given, such as request.headers.",
+    hint: "Only search_path, TimeZone and settings with a prefix of one's own may be given, such as request.headers.",
   }),
   WAL_LEVEL: row<{ server: string; value: string }>({
     status: 500,

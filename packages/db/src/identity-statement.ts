@@ -3,6 +3,9 @@ import { errors } from './errors.ts';
 import { type EncodedStatement, encodeStatement } from './param.ts';
 import type { Identity } from './types.ts';
 
+/** Postgres's own settings that a request may choose: how names and times read, not what may be done. */
+const PLAIN_SETTINGS = new Set(['search_path', 'TimeZone']);
+
 /**
  * One text for each number of extra settings, so that it is prepared once a connection. `extra` is more columns of it.
  * Throws DB_ROLE_REFUSED and DB_SETTING_REFUSED.
@@ -15,8 +18,8 @@ export function identityStatement(identity: Identity, extra = ''): EncodedStatem
   let more = '';
   if (settings !== undefined) {
     for (const [name, value] of Object.entries(settings)) {
-      // Without a dot it would be one of Postgres's own, such as `role` once more.
-      if (!name.includes('.')) throw errors.SETTING_REFUSED({ name });
+      // Without a dot it is one of Postgres's own, such as `role` once more.
+      if (!name.includes('.') && !PLAIN_SETTINGS.has(name)) throw errors.SETTING_REFUSED({ name });
       more += `set_config($${params.length + 1}, $${params.length + 2}, true), `;
       params.push(name, value);
     }
