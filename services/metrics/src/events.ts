@@ -5,10 +5,10 @@ type Status = 'ok' | 'degraded' | 'down';
 
 export type MetricsEvent =
   | { type: 'metrics.status_changed'; from: Status; to: Status; problems: string[] }
-  | { type: 'metrics.instance_seen'; instance: string }
-  | { type: 'metrics.instance_lost'; instance: string; silentMs: number }
-  | { type: 'metrics.instance_dropped'; instance: string }
-  | { type: 'metrics.instance_refused'; instance: string; limit: number }
+  | { type: 'metrics.instance_seen'; source: string }
+  | { type: 'metrics.instance_lost'; source: string; silentMs: number }
+  | { type: 'metrics.instance_dropped'; source: string }
+  | { type: 'metrics.instance_refused'; source: string; limit: number }
   | { type: 'metrics.collector_failed'; collector: string; error: Error }
   | { type: 'metrics.collector_recovered'; collector: string }
   | { type: 'metrics.stream_opened'; clients: number }

@@ -37,20 +37,20 @@ export function createPulse(options: PulseOptions): Pulse {
   function followLosses(now: number) {
     const lost = registry.lost(now);
     for (const { key, receivedAt } of lost) {
-      if (!lostKeys.has(key)) observe({ type: 'metrics.instance_lost', instance: key, silentMs: now - receivedAt });
+      if (!lostKeys.has(key)) observe({ type: 'metrics.instance_lost', source: key, silentMs: now - receivedAt });
     }
-    for (const { key } of registry.sweep(now)) observe({ type: 'metrics.instance_dropped', instance: key });
+    for (const { key } of registry.sweep(now)) observe({ type: 'metrics.instance_dropped', source: key });
     lostKeys = new Set(registry.lost(now).map(({ key }) => key));
   }
 
   const pulse: Pulse = {
     record(telemetry, now) {
       const before = registry.size();
-      const instance = `${telemetry.service}/${telemetry.instance}`;
+      const source = `${telemetry.service}/${telemetry.instance}`;
       if (!registry.record(telemetry, now)) {
-        observe({ type: 'metrics.instance_refused', instance, limit: options.instancesMax });
-      } else if (registry.size() > before || lostKeys.delete(instance)) {
-        observe({ type: 'metrics.instance_seen', instance });
+        observe({ type: 'metrics.instance_refused', source, limit: options.instancesMax });
+      } else if (registry.size() > before || lostKeys.delete(source)) {
+        observe({ type: 'metrics.instance_seen', source });
       }
     },
     beat(now) {

@@ -59,11 +59,6 @@ export function Console() {
           </p>
         )}
         <Connection state={state} at={health?.at ?? null} />
-        {!asking && (
-          <button type="button" class="quiet" onClick={() => follower.current?.forget()}>
-            Forget token
-          </button>
-        )}
       </header>
       {asking && <TokenForm refusal={state.refusal} use={(given) => follower.current?.use(given)} />}
       {!asking && (
@@ -77,6 +72,12 @@ export function Console() {
               ))}
             </div>
           )}
+          <footer>
+            One message a second; the curves show the last five minutes.
+            <button type="button" onClick={() => follower.current?.forget()}>
+              Forget the token
+            </button>
+          </footer>
         </main>
       )}
     </>

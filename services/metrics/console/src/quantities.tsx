@@ -53,7 +53,7 @@ export function measure(value: number | null | undefined, unit: Unit): Measure {
       return [text, `${scale}/s`];
     }
     case 'percent':
-      return [grouped(value * 100, 0), '%'];
+      return [grouped(value * 100, value > 0 && value < 0.095 ? 1 : 0), '%'];
   }
 }
 

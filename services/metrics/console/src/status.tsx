@@ -12,9 +12,9 @@ export function Status(props: { state: ConnectionState; health: HealthAnswer | n
       {!health && state.is !== 'waiting' && <p class="calm">Connecting to the metrics service …</p>}
       {health && health.reasons.length === 0 && <p class="calm">{wellText(health)}</p>}
       {health && health.reasons.length > 0 && (
-        <ul class="reasons" aria-live="polite">
-          {health.reasons.map(({ severity, message, hint }) => (
-            <li key={message} class={severity}>
+        <ul class="reasons">
+          {health.reasons.map(({ key, severity, message, hint }) => (
+            <li key={key} class={severity}>
               <strong>{severity === 'down' ? 'Down' : 'Degraded'}</strong>
               <div>
                 <p>{sentence(message)}</p>
@@ -56,7 +56,7 @@ function Lost({ state, at, retry }: { state: ConnectionState; at: number | null;
 
 function wellText({ instances }: HealthAnswer): string {
   const services = new Set(instances.map(({ service }) => service)).size;
-  return `All is well: ${instances.length} ${instances.length === 1 ? 'instance' : 'instances'} of ${services} ${services === 1 ? 'service' : 'services'} report, and nothing is over its limit.`;
+  return `${instances.length} ${instances.length === 1 ? 'instance' : 'instances'} of ${services} ${services === 1 ? 'service' : 'services'} report; nothing is over its limit.`;
 }
 
 const sentence = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);

@@ -22,7 +22,7 @@ export function composeHealth(
     status: statusOf(findings),
     at: system.now,
     problems: findings.map(({ message }) => message),
-    reasons: findings.map(({ severity, message, hint }) => ({ severity, message, hint })),
+    reasons: findings.map(({ key, severity, message, hint }) => ({ key, severity, message, hint })),
     postgres: postgresOf(system, findings),
     nats: natsOf(system, findings),
     jobs: {

@@ -21,4 +21,14 @@ export interface System {
 }
 
 export const seconds = (ms: number) => `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`;
-export const mebibytes = (bytes: number) => `${Math.round(bytes / 1024 ** 2).toLocaleString('en')} MiB`;
+
+/** Bytes for people, in the unit that fits. */
+export function bytes(value: number): string {
+  if (value < 1024 ** 2) return `${Math.ceil(value / 1024)} KiB`;
+  if (value < 1024 ** 3) return `${(value / 1024 ** 2).toFixed(1)} MiB`;
+  return `${(value / 1024 ** 3).toFixed(1)} GiB`;
+}
+
+/** An instance for people: `gateway-1`, or `gateway blue` when its name does not say what it is. */
+export const named = ({ service, instance }: { service: string; instance: string }) =>
+  instance.startsWith(service) ? instance : `${service} ${instance}`;

@@ -39,7 +39,7 @@ export const SERIES = {
   'postgres.wal': 'bytes/s',
   'postgres.replica_lag': 'ms, as the primary sees it',
   'nats.rtt': 'ms',
-  'nats.pending': 'messages',
+  'nats.messages': 'messages that the stream holds',
   'jobs.queued': 'jobs',
   'jobs.running': 'jobs',
 } as const;
@@ -105,7 +105,7 @@ function sampleCollected({ activity, replication, nats, jobs }: Collected, add: 
   add('postgres.wal', undefined, activity?.walBytesPerSecond);
   for (const replica of replication?.replicas ?? []) add('postgres.replica_lag', replica.name, replica.lagMs);
   add('nats.rtt', undefined, nats?.roundTripMs);
-  for (const stream of nats?.streams ?? []) add('nats.pending', stream.name, stream.messages);
+  for (const stream of nats?.streams ?? []) add('nats.messages', stream.name, stream.messages);
   add('jobs.queued', undefined, jobs?.queued);
   add('jobs.running', undefined, jobs?.running);
 }

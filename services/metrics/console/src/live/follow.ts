@@ -22,7 +22,7 @@ export interface Follower {
 }
 
 /** The series that the page draws: all of them, in one request of about a hundred short numbers each. */
-const HISTORY = `history?seconds=${RECENT_SECONDS}&series=http.*,pool.utilisation@*,postgres.*,relay.*,sockets.*,workers.*,process.rss@*,process.loop_p99@*,reads.*`;
+const HISTORY = `history?seconds=${RECENT_SECONDS}&series=http.*,pool.utilisation@*,postgres.*,nats.messages@*,relay.*,sockets.*,workers.*,process.rss@*,process.loop_p99@*,reads.*`;
 
 export function createFollower(listener: Listener): Follower {
   let state: ConnectionState = { is: 'asking', refusal: null };

@@ -12,9 +12,9 @@ export function Jobs({ view }: { view: View }) {
       <Figures>
         <Figure name="Running" value={jobs.running} unit="count" />
         <Figure name="Queued" value={jobs.queued} unit="count" />
-        <Figure name="Ended, last hour" value={jobs.finishedLastHour} unit="count" />
+        <Figure name="Ended in 1 h" value={jobs.finishedLastHour} unit="count" />
         <Figure
-          name="Failed, last hour"
+          name="Failed in 1 h"
           value={jobs.failedLastHour}
           unit="count"
           tone={jobs.failedLastHour > 0 ? 'bad' : undefined}

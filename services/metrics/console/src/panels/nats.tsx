@@ -1,7 +1,8 @@
+import { Chart } from '../parts/chart.tsx';
 import { Empty, Panel } from '../parts/panel.tsx';
 import { type Column, Table } from '../parts/table.tsx';
 import { Quantity, say } from '../quantities.tsx';
-import type { View } from '../view.ts';
+import { linesOf, type View } from '../view.ts';
 
 type Stream = View['health']['nats']['streams'][number];
 
@@ -22,7 +23,15 @@ export function Nats({ view }: { view: View }) {
       {nats.streams.length === 0 ? (
         <Empty>{nats.problem ?? 'There is no stream yet: realtime and batch create theirs when they start.'}</Empty>
       ) : (
-        <Table caption="NATS streams" columns={COLUMNS} rows={nats.streams} keyOf={(row) => row.name} />
+        <>
+          <Table caption="NATS streams" columns={COLUMNS} rows={nats.streams} keyOf={(row) => row.name} />
+          <Chart
+            title="Messages kept"
+            times={view.recent.times()}
+            lines={linesOf(view, 'nats.messages')}
+            unit="count"
+          />
+        </>
       )}
     </Panel>
   );

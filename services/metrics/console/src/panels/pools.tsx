@@ -17,9 +17,9 @@ const COLUMNS: Column<Pool>[] = [
     names: true,
     grow: true,
     cell: (pool) => (
-      <>
+      <span title={`${pool.name} of ${pool.owner}`}>
         {pool.name} <span class="unit">{short(pool.owner)}</span>
-      </>
+      </span>
     ),
   },
   {

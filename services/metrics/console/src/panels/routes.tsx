@@ -5,7 +5,6 @@ import { ofService, type View } from '../view.ts';
 
 interface Route {
   route: string;
-  instance: string;
   requestsTotal: number;
   errorsTotal: number;
   p50Ms: number;
@@ -19,7 +18,7 @@ const COLUMNS: Column<Route>[] = [
     head: 'Route',
     names: true,
     grow: true,
-    cell: (row) => <span title={`${row.route} on ${row.instance}`}>{row.route}</span>,
+    cell: (row) => <span title={row.route}>{row.route}</span>,
   },
   { head: 'Calls', number: true, cell: (row) => <Quantity value={row.requestsTotal} unit="count" /> },
   { head: '5xx', number: true, cell: (row) => <Quantity value={row.errorsTotal} unit="count" /> },
@@ -27,14 +26,29 @@ const COLUMNS: Column<Route>[] = [
   { head: 'p99', number: true, cell: (row) => <Quantity value={row.p99Ms} unit="ms" /> },
 ];
 
+/** A route's figures over all gateways: sums, and the latency of the slowest. Percentiles cannot be added. */
+function merged(routes: readonly Route[]): Route[] {
+  const byRoute = new Map<string, Route>();
+  for (const one of routes) {
+    const known = byRoute.get(one.route);
+    byRoute.set(one.route, {
+      route: one.route,
+      requestsTotal: one.requestsTotal + (known?.requestsTotal ?? 0),
+      errorsTotal: one.errorsTotal + (known?.errorsTotal ?? 0),
+      p50Ms: Math.max(one.p50Ms, known?.p50Ms ?? 0),
+      p99Ms: Math.max(one.p99Ms, known?.p99Ms ?? 0),
+    });
+  }
+  return [...byRoute.values()];
+}
+
 export function Routes({ view }: { view: View }) {
-  const rows = ofService(view, 'gateway')
-    .flatMap(({ instance, http }) => (http?.routes ?? []).map((route) => ({ ...route, instance })))
+  const rows = merged(ofService(view, 'gateway').flatMap(({ http }) => http?.routes ?? []))
     .filter(({ requestsTotal }) => requestsTotal > 0)
     .sort((a, b) => b.p99Ms - a.p99Ms)
     .slice(0, SHOWN);
   return (
-    <Panel id="routes" title="Slowest routes" note="p99 over the last minute; calls since the start">
+    <Panel id="routes" title="Slowest routes" note="last minute; calls since the start">
       {rows.length === 0 ? (
         <Empty>
           No request has been answered yet. Try <code>GET /rest/v1/&lt;table&gt;</code>.
@@ -44,7 +58,7 @@ export function Routes({ view }: { view: View }) {
           caption="Slowest routes"
           columns={COLUMNS}
           rows={rows}
-          keyOf={(row) => `${row.instance} ${row.route}`}
+          keyOf={(row) => row.route}
           toneOf={(row) => (row.errorsTotal > 0 ? 'warn' : undefined)}
         />
       )}

@@ -15,7 +15,7 @@ export interface Line {
 
 /** More lines than this cannot be told apart. */
 const MOST_LINES = SERIES_COLOURS * 2;
-const HEIGHT = 116;
+const LEAST_HEIGHT = 100;
 /** A value this many samples old still counts as the newest: telemetry and our clock do not beat together. */
 const FRESH_SAMPLES = 3;
 
@@ -30,12 +30,12 @@ export function Chart(props: { title: string; times: number[]; lines: readonly L
 
   useEffect(() => onSchemeChange(() => setScheme((n) => n + 1)), []);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `shape` is all of the lines but their values.
+  // `shape` is all of the lines but their values, which the effect below sets.
   useEffect(() => {
     const target = box.current as HTMLDivElement;
-    const created = new uPlot(options(target.clientWidth, lines, unit, setPointed), dataOf(times, lines), target);
+    const created = new uPlot(options(sizeOf(target), lines, unit, setPointed), dataOf(times, lines), target);
     plot.current = created;
-    const resized = new ResizeObserver(() => created.setSize({ width: target.clientWidth, height: HEIGHT }));
+    const resized = new ResizeObserver(() => created.setSize(sizeOf(target)));
     resized.observe(target);
     return () => {
       resized.disconnect();
@@ -54,7 +54,9 @@ export function Chart(props: { title: string; times: number[]; lines: readonly L
   });
   return (
     <figure class="chart" aria-label={`${title}, last ${RECENT_SECONDS / 60} minutes`}>
-      <div ref={box} class="plot" aria-hidden="true" />
+      <div class="plot" aria-hidden="true">
+        <div ref={box} />
+      </div>
       <figcaption>
         <span class="chart-title">{title}</span>
         <ul class="legend">
@@ -71,6 +73,7 @@ export function Chart(props: { title: string; times: number[]; lines: readonly L
   );
 }
 
+const sizeOf = (box: HTMLElement) => ({ width: box.clientWidth, height: Math.max(LEAST_HEIGHT, box.clientHeight) });
 const colourOf = (line: Line, index: number) => (line.colour ?? index) % SERIES_COLOURS;
 const dataOf = (times: number[], lines: readonly Line[]): uPlot.AlignedData =>
   [times, ...lines.map(({ values }) => values)] as uPlot.AlignedData;
@@ -84,7 +87,7 @@ export function newest(values: Values): number | null {
 }
 
 function options(
-  width: number,
+  size: { width: number; height: number },
   lines: readonly Line[],
   unit: Unit,
   point: (index: number | null) => void,
@@ -97,8 +100,7 @@ function options(
     ticks: { show: false },
   };
   return {
-    width,
-    height: HEIGHT,
+    ...size,
     padding: [8, 6, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: 'tidemark' }, drag: { x: false, y: false }, points: { size: 5 } },
@@ -107,11 +109,12 @@ function options(
       y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.1 : 1] },
     },
     axes: [
-      { ...axis, size: 22, space: 70, values: (_plot, splits) => splits.map(hourAndMinute) },
+      { ...axis, size: 22, space: 46, values: (_plot, splits) => splits.map(hourAndMinute) },
       {
         ...axis,
         size: 58,
-        space: 34,
+        space: 30,
+        ...(unit === 'bytes' ? { incrs: POWERS_OF_TWO } : {}),
         values: (_plot, splits) =>
           splits.map((split) => (split === 0 ? '0' : measure(split, unit).filter(Boolean).join(' '))),
       },
@@ -129,6 +132,9 @@ function options(
     hooks: { setCursor: [(plot) => point(plot.cursor.idx ?? null)] },
   };
 }
+
+/** So that the marks of a byte axis are round numbers of KiB, MiB and GiB. */
+const POWERS_OF_TWO = Array.from({ length: 48 }, (_, exponent) => 2 ** exponent);
 
 function spanOf(times: number[]): [number, number] {
   const end = times.at(-1) ?? Date.now() / 1_000;

@@ -1,4 +1,4 @@
-/** The colours of style.css, for what is drawn on a canvas. */
+/** The colours of style/base.css, for what is drawn on a canvas. */
 export const SERIES_COLOURS = 6;
 
 export function palette() {

@@ -1,6 +1,6 @@
 /** Is every service there, ready, and able to breathe? */
 import { type Finding, HOLD_MS } from '../finding.ts';
-import { type System, seconds } from '../system.ts';
+import { named, type System, seconds } from '../system.ts';
 
 /** p99 of a second; beyond it every request of the instance waits for one that computes. */
 const LOOP_DELAY_MS = 250;
@@ -29,7 +29,7 @@ export function* instanceRules({ now, live, lost, limits }: System): Generator<F
     yield {
       key: `lost ${key}`,
       severity: 'degraded',
-      message: `${key} (${telemetry.url}, pid ${telemetry.pid}) has been silent for ${seconds(now - receivedAt)}`,
+      message: `${named(telemetry)} (${telemetry.url}, pid ${telemetry.pid}) has been silent for ${seconds(now - receivedAt)}`,
       hint: 'It was stopped, has crashed, hangs, or has lost its connection to NATS: see its log.',
     };
   }
@@ -38,7 +38,7 @@ export function* instanceRules({ now, live, lost, limits }: System): Generator<F
       yield {
         key: `ready ${key}`,
         severity: 'degraded',
-        message: `${key} is not ready: ${telemetry.problems.join('; ') || 'it gives no reason'}`,
+        message: `${named(telemetry)} is not ready: ${telemetry.problems.join('; ') || 'it gives no reason'}`,
         hint: `It takes no work until this is over; ${telemetry.url}/readyz and its log say more.`,
       };
     }
@@ -47,7 +47,7 @@ export function* instanceRules({ now, live, lost, limits }: System): Generator<F
       yield {
         key: `loop ${key}`,
         severity: 'degraded',
-        message: `the event loop of ${key} is blocked: p99 ${Math.round(delay)} ms, CPU ${Math.round(telemetry.process.cpuPercent)} %`,
+        message: `the event loop of ${named(telemetry)} is blocked: p99 ${Math.round(delay)} ms, CPU ${Math.round(telemetry.process.cpuPercent)} %`,
         hint: 'Start another instance (npm start -- --scale), or look for a large synchronous piece of work.',
         holdMs: HOLD_MS,
       };

@@ -1,6 +1,6 @@
 /** Postgres, its replicas and slots, NATS, and the collectors that look at them. */
 import { type Finding, HOLD_MS } from '../finding.ts';
-import { mebibytes, type System, seconds } from '../system.ts';
+import { bytes, named, type System, seconds } from '../system.ts';
 
 const CONNECTIONS_SHARE = 0.9;
 /** Of a stream that refuses new messages when full. */
@@ -20,7 +20,7 @@ export function* storeRules(system: System): Generator<Finding> {
     yield {
       key: `stream ${stream.name}`,
       severity: 'degraded',
-      message: `the stream ${stream.name} is nearly full (${mebibytes(stream.bytes)} of ${mebibytes(stream.maxBytes)}) and ${stream.pending} messages wait for a consumer`,
+      message: `the stream ${stream.name} is nearly full (${bytes(stream.bytes)} of ${bytes(stream.maxBytes)}) and ${stream.pending} messages wait for a consumer`,
       hint: 'Its consumers are too slow or gone: see batch and realtime above.',
       holdMs: HOLD_MS,
     };
@@ -81,16 +81,16 @@ function* replicationRules({ live, collected: { replication }, limits }: System)
     yield {
       key: `replica ${replica.name}`,
       severity: 'degraded',
-      message: `the replica ${replica.name} is ${seconds(replica.lagMs ?? 0)} and ${mebibytes(replica.lagBytes ?? 0)} behind the primary`,
+      message: `the replica ${replica.name} is ${seconds(replica.lagMs ?? 0)} and ${bytes(replica.lagBytes ?? 0)} behind the primary`,
       hint: 'Is its replay paused (select pg_wal_replay_resume()), held up by a long query, or its disk slow? Reads go elsewhere meanwhile.',
     };
   }
   const unhealthy = new Map<string, { reason: string; seenBy: string[] }>();
-  for (const { key, telemetry } of live) {
+  for (const { telemetry } of live) {
     for (const replica of telemetry.replicas ?? []) {
       if (replica.healthy) continue;
       const known = unhealthy.get(replica.name) ?? { reason: replica.reason ?? 'no reason given', seenBy: [] };
-      known.seenBy.push(key);
+      known.seenBy.push(named(telemetry));
       unhealthy.set(replica.name, known);
     }
   }
@@ -116,7 +116,7 @@ function* replicationRules({ live, collected: { replication }, limits }: System)
       yield {
         key: `slot ${slot.name}`,
         severity: 'degraded',
-        message: `${kept} keeps ${mebibytes(slot.retainedBytes ?? 0)} of WAL on the primary’s disk`,
+        message: `${kept} keeps ${bytes(slot.retainedBytes ?? 0)} of WAL on the primary’s disk`,
         hint: `Start its reader, or drop it: select pg_drop_replication_slot('${slot.name}').`,
       };
     }

@@ -1,6 +1,6 @@
 /** Requests, the pools that they wait for, the relay, and the workers. */
 import { type Finding, HOLD_MS } from '../finding.ts';
-import { mebibytes, type System } from '../system.ts';
+import { bytes, named, type System } from '../system.ts';
 
 /** Share of answers with status 5xx, with enough requests for a share to mean something. */
 const ERROR_SHARE = 0.05;
@@ -15,12 +15,12 @@ export function* trafficRules(system: System): Generator<Finding> {
   yield* errorRules(system);
   yield* poolRules(system);
   yield* relayRules(system);
-  for (const { key, rates } of system.live) {
+  for (const { key, telemetry, rates } of system.live) {
     if ((rates?.chunksFailed ?? 0) > 0) {
       yield {
         key: `chunks ${key}`,
         severity: 'degraded',
-        message: `chunks of jobs fail on ${key}: ${rates?.chunksFailed?.toFixed(1)} a second`,
+        message: `chunks of jobs fail on ${named(telemetry)}: ${rates?.chunksFailed?.toFixed(1)} a second`,
         hint: 'GET /api/v1/jobs/<id> names the items and their errors.',
         holdMs: HOLD_MS,
       };
@@ -36,7 +36,7 @@ function* errorRules({ live }: System): Generator<Finding> {
     yield {
       key: `errors ${key}`,
       severity: 'degraded',
-      message: `${key} answers ${Math.round((100 * errors) / requests)} % of its requests with 5xx (${errors.toFixed(1)} of ${requests.toFixed(1)} a second); most, since its start, on ${worst?.route ?? 'unknown routes'}`,
+      message: `${named(telemetry)} answers ${Math.round((100 * errors) / requests)} % of its requests with 5xx (${errors.toFixed(1)} of ${requests.toFixed(1)} a second); most, since its start, on ${worst?.route ?? 'unknown routes'}`,
       hint: 'Its log has each one with its code and request id.',
       holdMs: HOLD_MS,
     };
@@ -44,9 +44,10 @@ function* errorRules({ live }: System): Generator<Finding> {
 }
 
 function* poolRules({ live }: System): Generator<Finding> {
-  for (const { key, telemetry, rates } of live) {
+  for (const { telemetry, rates } of live) {
+    const owner = named(telemetry);
     for (const pool of telemetry.pools ?? []) {
-      const what = `pool ${pool.name} of ${key}`;
+      const what = `pool ${pool.name} of ${owner}`;
       const figures = `${pool.slots.busy} of ${pool.max} busy, ${pool.waiting} waiting (limit ${pool.waitingLimit}), p99 wait ${Math.round(pool.waitP99Ms)} ms`;
       const refused = (rates?.refused?.[pool.name] ?? 0) + (rates?.timeouts?.[pool.name] ?? 0);
       if (refused > 0) {
@@ -73,7 +74,7 @@ function* poolRules({ live }: System): Generator<Finding> {
           key: `${what} leaks`,
           severity: 'degraded',
           message: `${what} has connections that are held for too long: ${pool.leaksTotal} since its start`,
-          hint: `The log of ${key} has the event db.leak with the route and the stack that hold them.`,
+          hint: `The log of ${owner} has the event db.leak with the route and the stack that hold them.`,
         };
       }
     }
@@ -81,7 +82,9 @@ function* poolRules({ live }: System): Generator<Finding> {
 }
 
 function* relayRules({ live }: System): Generator<Finding> {
-  const relays = live.flatMap(({ key, telemetry }) => (telemetry.relay ? [{ key, relay: telemetry.relay }] : []));
+  const relays = live.flatMap(({ telemetry }) =>
+    telemetry.relay ? [{ key: named(telemetry), relay: telemetry.relay }] : [],
+  );
   const active = relays.filter(({ relay }) => relay.role === 'active');
   if (relays.length > 0 && active.length === 0) {
     const why = relays.map(
@@ -100,7 +103,7 @@ function* relayRules({ live }: System): Generator<Finding> {
       yield {
         key: `relay lag ${key}`,
         severity: 'degraded',
-        message: `the relay on ${key} is ${mebibytes(relay.lagBytes ?? 0)} of WAL behind the primary${relay.lastError ? `: ${relay.lastError}` : ''}`,
+        message: `the relay on ${key} is ${bytes(relay.lagBytes ?? 0)} of WAL behind the primary${relay.lastError ? `: ${relay.lastError}` : ''}`,
         hint: 'NATS acknowledges too slowly, or one large transaction is on its way; see the NATS streams.',
         holdMs: HOLD_MS,
       };
