@@ -10,6 +10,7 @@ import {
   type FastifyRequest,
   type FastifyServerOptions,
   fastify,
+  LogController,
   type RawReplyDefaultExpression,
   type RawRequestDefaultExpression,
   type RawServerDefault,
@@ -42,7 +43,7 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
   const app: BaseApp = fastify({
     loggerInstance: logger as unknown as FastifyBaseLogger,
     // A log line for each request costs more than the request; failures are logged by the error handler.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     ...(options.server as object),
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as BaseApp;
 
@@ -81,9 +82,9 @@ function asTidemarkError(
   request: FastifyRequest,
   translate: BaseAppOptions['translateError'],
 ): TidemarkError {
-  if (thrown instanceof TidemarkError) return thrown;
   const translated = translate?.(thrown, request);
   if (translated) return translated;
+  if (thrown instanceof TidemarkError) return thrown;
   const status = thrown.statusCode;
   if (status !== undefined && status >= 400 && status < 500) {
     const error = httpErrors.INVALID_REQUEST({ reason: thrown.message, status }, { cause: thrown });

@@ -7,6 +7,8 @@ import { columnOf, identifier, literal } from './sql.ts';
 export interface Source {
   readonly alias: string;
   readonly relation: Relation | null;
+  /** The source has columns beside the relation's own, which `*` must not show. */
+  readonly hasMore?: boolean;
 }
 
 export function fieldSql(source: Source, field: Field): string {

@@ -43,7 +43,7 @@ export function planLevel(context: PlanContext, level: Level, source: Source): L
   for (const item of level.select) {
     switch (item.kind) {
       case 'star':
-        outputs.push(...starOutputs(source, aggregating));
+        outputs.push(...starOutputs(source, aggregating || source.hasMore === true));
         break;
       case 'count':
         outputs.push({ name: outputName(item), sql: aggregateSql(item, ''), aggregated: true });

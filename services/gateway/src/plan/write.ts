@@ -166,7 +166,7 @@ function answer(
   }
   const context = planContext(catalog, params, null);
   const representation: Level = { ...query, where: [], limit: null, offset: 0 };
-  const level = planLevel(context, representation, { alias: relation.name, relation });
+  const level = planLevel(context, representation, { alias: relation.name, relation, hasMore: true });
   const returning = returnedColumns(catalog, relation, representation)
     .map((column) => columnOf(relation.name, column))
     .join(', ');

@@ -1,0 +1,35 @@
+/** The demo's images, as files that everybody may see, so that there is something to run a batch over. */
+import type { Database } from '@tidemark/db';
+import { generateImages } from '@tidemark/demo-images';
+import { createFileRegistry, type FileStore, type NewFile } from '@tidemark/files';
+
+export const DEMO_IMAGES_PREFIX = 'demo/images/';
+const COUNT = 300;
+const SEED = 1;
+/** Larger than any image that we generate. */
+const LIMIT_BYTES = 4 * 1024 ** 2;
+
+/** @returns how many were made; 0 where they were there already */
+export async function loadDemoImages(db: Database, store: FileStore, count: number = COUNT): Promise<number> {
+  const { write } = db.pools;
+  const [there] = await write.query(`select from tidemark.files where path like ${"$1 || '%'"} limit 1`, [
+    DEMO_IMAGES_PREFIX,
+  ]);
+  if (there) return 0;
+  const files: NewFile[] = [];
+  for await (const image of generateImages({ count, seed: SEED })) {
+    const { key, size, sha256 } = await store.put(image.bytes, { limitBytes: LIMIT_BYTES });
+    files.push({
+      path: `${DEMO_IMAGES_PREFIX}${image.name}`,
+      contentType: image.contentType,
+      size,
+      sha256,
+      storageKey: key,
+      metadata: { width: image.width, height: image.height },
+      owner: null,
+    });
+  }
+  const registry = createFileRegistry(write);
+  await write.transaction((tx) => registry.insert(tx, files));
+  return files.length;
+}

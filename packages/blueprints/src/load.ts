@@ -1,0 +1,32 @@
+/** Loads a blueprint's schema and demo data into a migrated database, once. */
+import { readFile } from 'node:fs/promises';
+import { literal, PostgresError, runScript } from '@tidemark/db';
+import { errors } from './errors.ts';
+
+export const BLUEPRINTS = ['matches'] as const;
+export type BlueprintName = (typeof BLUEPRINTS)[number];
+
+export interface LoadOptions {
+  /** Load the demo data as well. Default true. */
+  demo?: boolean;
+}
+
+/**
+ * @returns whether this call loaded it; false where it was there already
+ * @throws BLUEPRINT_UNKNOWN, BLUEPRINT_FAILED (rolled back as a whole)
+ */
+export async function loadBlueprint(url: string, name: string, options: LoadOptions = {}): Promise<boolean> {
+  if (!(BLUEPRINTS as readonly string[]).includes(name)) throw errors.UNKNOWN({ name, known: BLUEPRINTS });
+  const files = options.demo === false ? ['schema.sql'] : ['schema.sql', 'demo.sql'];
+  const texts = await Promise.all(
+    files.map((file) => readFile(new URL(`../${name}/${file}`, import.meta.url), 'utf8')),
+  );
+  try {
+    // The row comes first: a second starter waits for the first one's transaction, and then finds the name taken.
+    await runScript(url, [`insert into tidemark.blueprints (name) values (${literal(name)});`, ...texts].join('\n'));
+    return true;
+  } catch (cause) {
+    if (cause instanceof PostgresError && cause.code === '23505' && cause.table === 'blueprints') return false;
+    throw errors.FAILED({ name, reason: cause instanceof Error ? cause.message : String(cause) }, { cause });
+  }
+}

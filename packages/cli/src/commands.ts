@@ -1,0 +1,127 @@
+/** The commands of `tidemark`, a line each; main.ts runs one. */
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { loadBlueprint } from '@tidemark/blueprints';
+import { migrate } from '@tidemark/db';
+import { explain } from '@tidemark/service';
+import { errors } from './errors.ts';
+import { signToken } from './token.ts';
+import { loadCredentials } from './up/credentials.ts';
+import { readSettings } from './up/settings.ts';
+import { up } from './up/up.ts';
+
+export interface Io {
+  args: readonly string[];
+  env: NodeJS.ProcessEnv;
+  cwd: string;
+  print(line: string): void;
+  /** Resolves with the name of a signal that asks to stop. */
+  untilSignal(): Promise<string>;
+}
+
+export const USAGE = `tidemark <command>
+
+  up [--no-demo] [--scale <service>=<n>]…   everything, until Ctrl-C
+  migrate                                   brings DATABASE_URL to this release's schema
+  blueprint <name> [--no-demo]              loads a ready-made schema into DATABASE_URL
+  token --role <role> [--sub <subject>] [--expires-in <seconds>]
+                                            signs a token with the secret in TIDEMARK_HOME`;
+
+/** @returns the exit code */
+export async function run(io: Io): Promise<number> {
+  const [command = 'help', ...args] = io.args;
+  switch (command) {
+    case 'up':
+      return runUp(io, args);
+    case 'migrate': {
+      const { applied } = await migrate(databaseUrl(io));
+      io.print(applied.length > 0 ? `applied ${applied.join(', ')}` : 'nothing to do');
+      return 0;
+    }
+    case 'blueprint': {
+      const { values, positionals } = parse(args, { 'no-demo': { type: 'boolean' } });
+      const [name = ''] = positionals;
+      const loaded = await loadBlueprint(databaseUrl(io), name, { demo: !values['no-demo'] });
+      io.print(loaded ? `loaded ${name}` : `${name} is there already`);
+      return 0;
+    }
+    case 'token':
+      return runToken(io, args);
+    case 'help':
+    case '--help':
+    case '-h':
+      io.print(USAGE);
+      return 0;
+    default:
+      throw errors.USAGE({ reason: `there is no command "${command}"` });
+  }
+}
+
+async function runUp(io: Io, args: readonly string[]): Promise<number> {
+  const settings = readSettings(args, io.env, io.cwd);
+  const began = Date.now();
+  const seconds = () => `${((Date.now() - began) / 1_000).toFixed(1).padStart(5)} s`;
+  let fail: (error: Error) => void = () => {};
+  const failure = new Promise<Error>((resolve) => {
+    fail = resolve;
+  });
+  // From the first moment on, so that Ctrl-C during the start also stops in order.
+  const signalled = io.untilSignal();
+  const events = {
+    progress: (line: string) => io.print(`${seconds()}  ${line}`),
+    failed: (error: Error) => fail(error),
+  };
+  const starting = up(settings, events);
+  const first = await Promise.race([starting.then(() => 'up' as const), signalled.then(() => 'signal' as const)]);
+  const running = await starting;
+  if (first === 'signal') {
+    await running.stop();
+    return 0;
+  }
+  for (const line of running.summary) io.print(line);
+  io.print(`ready ${running.url}`);
+  const ended = await Promise.race([signalled, failure]);
+  await running.stop();
+  if (typeof ended === 'string') {
+    io.print('stopped');
+    return 0;
+  }
+  io.print(explain(ended));
+  return 1;
+}
+
+async function runToken(io: Io, args: readonly string[]): Promise<number> {
+  const { values } = parse(args, {
+    role: { type: 'string' },
+    sub: { type: 'string' },
+    'expires-in': { type: 'string' },
+  });
+  if (typeof values.role !== 'string') throw errors.USAGE({ reason: 'token needs --role' });
+  const expiresIn = values['expires-in'] === undefined ? undefined : Number(values['expires-in']);
+  if (expiresIn !== undefined && !(Number.isInteger(expiresIn) && expiresIn > 0)) {
+    throw errors.USAGE({ reason: `--expires-in ${values['expires-in']} is not a number of seconds above 0` });
+  }
+  const { secret } = await loadCredentials(resolve(io.cwd, io.env.TIDEMARK_HOME || '.tidemark'));
+  io.print(
+    await signToken(secret, {
+      role: values.role,
+      ...(typeof values.sub === 'string' ? { sub: values.sub } : {}),
+      ...(expiresIn === undefined ? {} : { expiresIn }),
+    }),
+  );
+  return 0;
+}
+
+function parse(args: readonly string[], options: Record<string, { type: 'string' | 'boolean' }>) {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+  } catch (cause) {
+    throw errors.USAGE({ reason: (cause as Error).message }, { cause });
+  }
+}
+
+function databaseUrl(io: Io): string {
+  const url = io.env.DATABASE_URL;
+  if (!url) throw errors.USAGE({ reason: 'DATABASE_URL is not set: which database?' });
+  return url;
+}

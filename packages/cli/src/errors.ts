@@ -1,0 +1,37 @@
+import { defineErrors, row } from '@tidemark/contracts';
+
+export const errors = defineErrors('CLI', {
+  USAGE: row<{ reason: string }>({
+    status: 400,
+    message: (p) => p.reason,
+    hint: 'Run `tidemark --help`.',
+  }),
+  PORT_TAKEN: row<{ port: number; service: string; holder: string | undefined; variable: string }>({
+    status: 500,
+    message: (p) => `port ${p.port}, for the ${p.service}, is in use${p.holder ? ` by ${p.holder}` : ''}`,
+    hint: (p) =>
+      `Stop what listens there, or start on other ports: ${p.variable}=<port> npm start (the services take four in a row).`,
+  }),
+  SERVICE_FAILED: row<{ service: string; message: string }>({
+    status: 500,
+    message: (p) => `the ${p.service} service did not start`,
+    details: (p) => p.message,
+    hint: 'Its log has more; see the log folder named above.',
+  }),
+  SERVICE_CRASHING: row<{ service: string; times: number; log: string }>({
+    status: 500,
+    message: (p) => `the ${p.service} service ended ${p.times} times within a minute`,
+    hint: (p) => `Its log says why: ${p.log}`,
+  }),
+  SERVER_ENDED: row<{ what: string; code: number; log: string }>({
+    status: 500,
+    message: (p) => `${p.what} ended by itself (code ${p.code})`,
+    details: (p) => p.log,
+    hint: 'Its log, above, says why. Start again: the data is kept.',
+  }),
+  CREDENTIALS: row<{ path: string; reason: string }>({
+    status: 500,
+    message: (p) => `the credentials in ${p.path} cannot be used: ${p.reason}`,
+    hint: 'Delete the file: new tokens are made at the next start, and the old ones stop working.',
+  }),
+});

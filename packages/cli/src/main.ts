@@ -1,0 +1,34 @@
+#!/usr/bin/env node
+/** Process entry of the `tidemark` command. */
+import { explain } from '@tidemark/service';
+import { run } from './commands.ts';
+
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+function untilSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    let asked = 0;
+    for (const signal of signals) {
+      process.on(signal, () => {
+        asked += 1;
+        resolve(signal);
+        if (asked === 1) process.stdout.write('\nstopping; press Ctrl-C twice more to give up waiting\n');
+        // Children end with this process by themselves.
+        if (asked > 2) process.exit(130);
+      });
+    }
+  });
+}
+
+try {
+  process.exitCode = await run({
+    args: process.argv.slice(2),
+    env: process.env,
+    cwd: process.cwd(),
+    print: (line) => process.stdout.write(`${line}\n`),
+    untilSignal,
+  });
+} catch (error) {
+  process.stderr.write(`\n${explain(error)}\n`);
+  process.exitCode = 1;
+}

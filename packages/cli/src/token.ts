@@ -1,0 +1,19 @@
+/** Signs a JWT as the services verify it: HS256. */
+import { SignJWT } from 'jose';
+
+export interface TokenOptions {
+  role: string;
+  sub?: string;
+  /** Seconds until it expires; absent: never, for a local stack's own tokens. */
+  expiresIn?: number;
+  claims?: Readonly<Record<string, unknown>>;
+}
+
+export async function signToken(secret: string, options: TokenOptions): Promise<string> {
+  const jwt = new SignJWT({ ...options.claims, role: options.role })
+    .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+    .setIssuedAt();
+  if (options.sub !== undefined) jwt.setSubject(options.sub);
+  if (options.expiresIn !== undefined) jwt.setExpirationTime(Math.floor(Date.now() / 1_000) + options.expiresIn);
+  return jwt.sign(new TextEncoder().encode(secret));
+}

@@ -1,0 +1,59 @@
+/** The secret that signs tokens, and a token for each role, kept in the home folder and readable by its owner alone. */
+import { randomBytes } from 'node:crypto';
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errors } from '../errors.ts';
+import { signToken } from '../token.ts';
+
+export interface Credentials {
+  readonly anon: string;
+  readonly user: string;
+  readonly service: string;
+  readonly ops: string;
+}
+
+export const CREDENTIALS_FILE = 'credentials.json';
+const SECRET_FILE = 'jwt-secret';
+/** 256 bits, in base64. */
+const SECRET_BYTES = 32;
+
+/** Makes them at the first start, and keeps them: tokens that were handed out go on working. */
+export async function loadCredentials(home: string): Promise<{ secret: string; tokens: Credentials }> {
+  const secret = await readOrMake(join(home, SECRET_FILE), async () => randomBytes(SECRET_BYTES).toString('base64'));
+  const path = join(home, CREDENTIALS_FILE);
+  const text = await readOrMake(path, async () => {
+    const tokens: Credentials = {
+      anon: await signToken(secret, { role: 'anon' }),
+      user: await signToken(secret, { role: 'authenticated', sub: 'demo-user' }),
+      service: await signToken(secret, { role: 'service_role', sub: 'service' }),
+      ops: await signToken(secret, { role: 'ops', sub: 'ops' }),
+    };
+    return `${JSON.stringify(tokens, null, 2)}\n`;
+  });
+  return { secret, tokens: parse(path, text) };
+}
+
+function parse(path: string, text: string): Credentials {
+  try {
+    const tokens = JSON.parse(text) as Partial<Credentials>;
+    for (const name of ['anon', 'user', 'service', 'ops'] as const) {
+      if (typeof tokens[name] !== 'string') throw new TypeError(`it has no "${name}"`);
+    }
+    return tokens as Credentials;
+  } catch (cause) {
+    throw errors.CREDENTIALS({ path, reason: (cause as Error).message }, { cause });
+  }
+}
+
+async function readOrMake(path: string, make: () => Promise<string>): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  const text = await make();
+  // Renamed into place, so that a crash leaves no half file behind.
+  await writeFile(`${path}.new`, text, { mode: 0o600 });
+  await rename(`${path}.new`, path);
+  return text;
+}

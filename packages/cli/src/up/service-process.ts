@@ -1,0 +1,141 @@
+/**
+ * A service as a child process: started with its environment, ready when it says so, started again when it ends
+ * without being asked to, stopped with a time limit.
+ *
+ *   starting ─ready→ running ─exit→ (after a pause) starting        any ─stop→ stopping ─exit→ stopped
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { createWriteStream, type WriteStream } from 'node:fs';
+import { stat, truncate } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import type { ServiceName } from '@tidemark/contracts';
+import type { ChildMessage } from '@tidemark/service';
+import { errors } from '../errors.ts';
+
+export interface ServiceProcessOptions {
+  service: ServiceName;
+  instance: string;
+  env: NodeJS.ProcessEnv;
+  logFile: string;
+  /** Lines for people. */
+  report: (line: string) => void;
+  /** It ends again and again. */
+  onGivenUp: (error: Error) => void;
+}
+
+export interface ServiceProcess {
+  readonly service: ServiceName;
+  readonly instance: string;
+  url(): string;
+  pid(): number | undefined;
+  /** Resolves once it has ended. SIGKILL after the limit. */
+  stop(): Promise<void>;
+}
+
+/** Longer than all the phases of a service together. */
+const STOP_TIMEOUT_MS = 30_000;
+const START_TIMEOUT_MS = 60_000;
+/** So many ends within a minute are no accident any more. */
+const MAX_RESTARTS = 5;
+const RESTART_WINDOW_MS = 60_000;
+const RESTART_PAUSE_MS = 500;
+/** A log that is larger at the start is begun anew. */
+const MAX_LOG_BYTES = 64 * 1024 ** 2;
+
+/** @throws CLI_SERVICE_FAILED with what it said */
+export async function startService(options: ServiceProcessOptions): Promise<ServiceProcess> {
+  const { service, instance, report } = options;
+  if (((await stat(options.logFile).catch(() => undefined))?.size ?? 0) > MAX_LOG_BYTES)
+    await truncate(options.logFile);
+  const log = createWriteStream(options.logFile, { flags: 'a', mode: 0o600 });
+  const ends: number[] = [];
+  let stopping = false;
+  let pause: NodeJS.Timeout | undefined;
+  let current = await launch(options, log);
+
+  function watch(): void {
+    current.child.once('exit', (code, signal) => {
+      if (stopping) return;
+      const now = Date.now();
+      ends.push(now);
+      while ((ends[0] as number) < now - RESTART_WINDOW_MS) ends.shift();
+      report(`${instance} ended (${signal ?? `code ${code}`}); starting it again`);
+      if (ends.length > MAX_RESTARTS) {
+        options.onGivenUp(errors.SERVICE_CRASHING({ service, times: ends.length, log: options.logFile }));
+        return;
+      }
+      pause = setTimeout(restart, RESTART_PAUSE_MS);
+    });
+  }
+
+  async function restart(): Promise<void> {
+    try {
+      current = await launch(options, log);
+      if (stopping) await end(current.child);
+      else watch();
+    } catch (error) {
+      if (!stopping) options.onGivenUp(error as Error);
+    }
+  }
+
+  watch();
+  return {
+    service,
+    instance,
+    url: () => current.url,
+    pid: () => current.child.pid,
+    async stop() {
+      stopping = true;
+      clearTimeout(pause);
+      await end(current.child);
+      await new Promise<void>((resolve) => log.end(resolve));
+    },
+  };
+}
+
+async function launch(options: ServiceProcessOptions, log: WriteStream): Promise<{ child: ChildProcess; url: string }> {
+  const { service } = options;
+  const child = fork(fileURLToPath(import.meta.resolve(`@tidemark/${service}/main`)), {
+    env: options.env,
+    // A process group of its own: Ctrl-C reaches this process alone, which then stops the services in order.
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    execArgv: ['--enable-source-maps'],
+  });
+  child.stdout?.pipe(log, { end: false });
+  child.stderr?.pipe(log, { end: false });
+  const url = await new Promise<string>((resolve, reject) => {
+    const fail = (message: string) => {
+      clearTimeout(timer);
+      reject(errors.SERVICE_FAILED({ service, message }));
+    };
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      fail(`it was not ready within ${START_TIMEOUT_MS / 1_000} s`);
+    }, START_TIMEOUT_MS);
+    let said: string | undefined;
+    child.on('message', (message: ChildMessage) => {
+      if (message.type === 'failed') said = message.message;
+      if (message.type !== 'ready') return;
+      clearTimeout(timer);
+      resolve(message.url);
+    });
+    child.once('exit', (code, signal) =>
+      fail(said ?? `it ended with ${signal ?? `code ${code}`}; see ${options.logFile}`),
+    );
+    child.once('error', (error) => fail(error.message));
+  });
+  return { child, url };
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+    child.once('exit', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    child.kill('SIGTERM');
+  });
+}

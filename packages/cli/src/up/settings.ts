@@ -1,0 +1,83 @@
+/** What `tidemark up` is asked to do: flags, and the environment. */
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { ServiceName } from '@tidemark/contracts';
+import { commaSeparated, loadConfig } from '@tidemark/service';
+import { Type } from 'typebox';
+import { errors } from '../errors.ts';
+
+const SERVICES: readonly ServiceName[] = ['gateway', 'realtime', 'batch', 'metrics'];
+/** More instances of one service on one machine than this are a typing error. */
+const MAX_SCALE = 16;
+
+const environment = Type.Object({
+  PORT: Type.Integer({
+    default: 8080,
+    minimum: 1,
+    maximum: 65_532,
+    description: 'port of the gateway; realtime, batch and metrics take the three after it',
+  }),
+  HOST: Type.String({ default: '127.0.0.1', description: 'address that the services listen on' }),
+  TIDEMARK_HOME: Type.String({ default: '.tidemark', description: 'folder for data, logs and credentials' }),
+  DATABASE_URL: Type.String({ default: '', description: 'your own Postgres primary; empty: a local one is started' }),
+  DATABASE_REPLICA_URLS: Type.String({ default: '', description: 'your own replicas, separated by commas' }),
+  NATS_URL: Type.String({ default: '', description: 'your own NATS; empty: a local one is started' }),
+  LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { default: 'info' }),
+});
+
+export interface UpSettings {
+  readonly port: number;
+  readonly host: string;
+  readonly home: string;
+  readonly databaseUrl: string | null;
+  readonly replicaUrls: readonly string[];
+  readonly natsUrl: string | null;
+  readonly logLevel: string;
+  readonly demo: boolean;
+  readonly scale: Readonly<Record<ServiceName, number>>;
+}
+
+/** @throws CLI_USAGE, CONFIG_INVALID */
+export function readSettings(args: readonly string[], env: NodeJS.ProcessEnv, cwd: string): UpSettings {
+  const config = loadConfig(environment, env);
+  const { values } = parse(args);
+  return Object.freeze({
+    port: config.PORT,
+    host: config.HOST,
+    home: resolve(cwd, config.TIDEMARK_HOME),
+    databaseUrl: config.DATABASE_URL || null,
+    replicaUrls: commaSeparated(config.DATABASE_REPLICA_URLS),
+    natsUrl: config.NATS_URL || null,
+    logLevel: config.LOG_LEVEL,
+    demo: !values['no-demo'],
+    scale: readScale(values.scale ?? []),
+  });
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: { 'no-demo': { type: 'boolean' }, scale: { type: 'string', multiple: true } },
+      strict: true,
+    });
+  } catch (cause) {
+    throw errors.USAGE({ reason: (cause as Error).message }, { cause });
+  }
+}
+
+function readScale(entries: readonly string[]): Record<ServiceName, number> {
+  const scale: Record<ServiceName, number> = { gateway: 1, realtime: 1, batch: 1, metrics: 1 };
+  for (const entry of entries) {
+    const [name, count, ...rest] = entry.split('=');
+    const instances = Number(count);
+    const valid = SERVICES.includes(name as ServiceName) && rest.length === 0 && Number.isInteger(instances);
+    if (!valid || instances < 1 || instances > MAX_SCALE) {
+      throw errors.USAGE({
+        reason: `--scale ${entry} is not <service>=<1 to ${MAX_SCALE}>, with a service of ${SERVICES.join(', ')}`,
+      });
+    }
+    scale[name as ServiceName] = instances;
+  }
+  return scale;
+}

@@ -1,0 +1,198 @@
+/** `tidemark up`: Postgres, NATS and the four services, migrated and with demo data; until a signal, then stopped in order. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { loadBlueprint, loadDemoImages } from '@tidemark/blueprints';
+import type { ServiceName } from '@tidemark/contracts';
+import { checkServer, migrate, openDatabase } from '@tidemark/db';
+import { createLocalFileStore } from '@tidemark/files';
+import { type Stack, startStack } from '@tidemark/local-stack';
+import { errors } from '../errors.ts';
+import { checkNats } from './check-nats.ts';
+import { loadCredentials } from './credentials.ts';
+import { checkPorts, portOf } from './ports.ts';
+import { type ServiceProcess, startService } from './service-process.ts';
+import type { UpSettings } from './settings.ts';
+
+export interface Up {
+  readonly url: string;
+  /** Lines to print when all of it is ready. */
+  readonly summary: readonly string[];
+  /** In order: gateway, realtime, batch, metrics, NATS, replica, primary. May be called again. */
+  stop(): Promise<void>;
+}
+
+export interface UpEvents {
+  progress(line: string): void;
+  /** Something that it cannot do without is gone: the caller should stop it. */
+  failed(error: Error): void;
+}
+
+/** Whoever takes in work ends first. */
+const STOP_ORDER: readonly ServiceName[] = ['gateway', 'realtime', 'batch', 'metrics'];
+
+export async function up(settings: UpSettings, events: UpEvents): Promise<Up> {
+  const running: { stack?: Stack; services: ServiceProcess[] } = { services: [] };
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    stopped ??= stopAll(running, events);
+    return stopped;
+  };
+  try {
+    return await startAll(settings, events, running, stop);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function startAll(
+  settings: UpSettings,
+  events: UpEvents,
+  running: { stack?: Stack; services: ServiceProcess[] },
+  stop: () => Promise<void>,
+): Promise<Up> {
+  const { home, host, port } = settings;
+  await checkPorts(host, port);
+  await mkdir(join(home, 'logs'), { recursive: true });
+  const addresses = await data(settings, events, running);
+  const { secret, tokens } = await loadCredentials(home);
+
+  events.progress('migrating');
+  await migrate(addresses.primary);
+  const filesDir = join(home, 'files');
+  if (settings.demo) await loadDemo(addresses.primary, filesDir, events);
+
+  events.progress('starting the services');
+  const shared: NodeJS.ProcessEnv = {
+    PATH: process.env.PATH,
+    HOME: process.env.HOME,
+    NODE_ENV: 'production',
+    HOST: host,
+    LOG_LEVEL: settings.logLevel,
+    DATABASE_URL: addresses.primary,
+    DATABASE_REPLICA_URLS: addresses.replicas.join(','),
+    NATS_URL: addresses.nats,
+    JWT_SECRET: secret,
+    TIDEMARK_FILES_DIR: filesDir,
+    // Fewer malloc arenas: native memory of sharp peaks at two thirds (measured).
+    MALLOC_ARENA_MAX: '2',
+  };
+  const base = (service: ServiceName) => `http://${urlHost(host)}:${portOf(service, port)}`;
+  const launch = async (service: ServiceName, index: number, env: NodeJS.ProcessEnv) => {
+    const instance = `${service}-${index + 1}`;
+    const started = await startService({
+      service,
+      instance,
+      env: { ...shared, ...env, INSTANCE: instance, PORT: String(index === 0 ? portOf(service, port) : 0) },
+      logFile: join(home, 'logs', `${instance}.log`),
+      report: events.progress,
+      onGivenUp: events.failed,
+    });
+    running.services.push(started);
+    return started;
+  };
+  const instances = (service: ServiceName, env: NodeJS.ProcessEnv = {}) =>
+    Array.from({ length: settings.scale[service] }, (_, index) => launch(service, index, env));
+  const behind = await settleAll([...instances('realtime'), ...instances('batch'), ...instances('metrics')]);
+  const realtimeUrls = behind.filter((started) => started.service === 'realtime').map((started) => started.url());
+  await settleAll(instances('gateway', { REALTIME_URL: realtimeUrls.join(','), METRICS_URL: base('metrics') }));
+
+  const url = base('gateway');
+  return { url, summary: summarise(settings, url, running.services, addresses, tokens), stop };
+}
+
+interface Addresses {
+  primary: string;
+  replicas: readonly string[];
+  nats: string;
+}
+
+/** Your own Postgres and NATS where they are named, else local ones. */
+async function data(settings: UpSettings, events: UpEvents, running: { stack?: Stack }): Promise<Addresses> {
+  const { databaseUrl, natsUrl } = settings;
+  if (databaseUrl) {
+    events.progress('checking your Postgres');
+    await checkServer(databaseUrl);
+  }
+  if (natsUrl) await checkNats(natsUrl);
+  if (!databaseUrl || !natsUrl) {
+    events.progress(
+      `starting ${[!databaseUrl && 'Postgres with a replica', !natsUrl && 'NATS'].filter(Boolean).join(' and ')}`,
+    );
+    running.stack = await startStack({
+      home: settings.home,
+      postgres: !databaseUrl,
+      replica: !databaseUrl,
+      nats: !natsUrl,
+      onProgress: events.progress,
+      onExit: (exit) => events.failed(errors.SERVER_ENDED(exit)),
+    });
+  }
+  const { stack } = running;
+  return {
+    primary: databaseUrl ?? (stack as Stack).primary.url,
+    replicas: databaseUrl ? settings.replicaUrls : (stack as Stack).replicas.map((replica) => replica.url),
+    nats: natsUrl ?? (stack as Stack).nats.url,
+  };
+}
+
+async function loadDemo(primaryUrl: string, filesDir: string, events: UpEvents): Promise<void> {
+  if (await loadBlueprint(primaryUrl, 'matches')) events.progress('loaded the matches blueprint with demo data');
+  const db = await openDatabase({ primaryUrl, applicationName: 'tidemark up' });
+  try {
+    const made = await loadDemoImages(db, createLocalFileStore({ dir: filesDir }));
+    if (made > 0) events.progress(`made ${made} demo images`);
+  } finally {
+    await db.close();
+  }
+}
+
+/** Waits for all of them, also when one fails, so that none starts behind the back of a stop. */
+async function settleAll<T>(promises: readonly Promise<T>[]): Promise<T[]> {
+  const settled = await Promise.allSettled(promises);
+  const failed = settled.find((result) => result.status === 'rejected');
+  if (failed) throw failed.reason;
+  return settled.map((result) => (result as PromiseFulfilledResult<T>).value);
+}
+
+async function stopAll(running: { stack?: Stack; services: ServiceProcess[] }, events: UpEvents): Promise<void> {
+  for (const service of STOP_ORDER) {
+    const instances = running.services.filter((started) => started.service === service);
+    if (instances.length > 0) events.progress(`stopping ${service}`);
+    await Promise.all(instances.map((started) => started.stop()));
+  }
+  if (running.stack) {
+    events.progress('stopping NATS, the replica and the primary');
+    await running.stack.stop();
+  }
+}
+
+const urlHost = (host: string) => (host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host);
+
+function summarise(
+  settings: UpSettings,
+  url: string,
+  services: readonly ServiceProcess[],
+  addresses: Addresses,
+  tokens: Readonly<Record<'anon' | 'user' | 'service' | 'ops', string>>,
+): string[] {
+  const rows = [...services]
+    .sort(
+      (a, b) => STOP_ORDER.indexOf(a.service) - STOP_ORDER.indexOf(b.service) || a.instance.localeCompare(b.instance),
+    )
+    .map((started) => `  ${started.instance.padEnd(12)} ${started.url()}`);
+  return [
+    '',
+    ...rows,
+    `  ${'postgres'.padEnd(12)} ${addresses.primary}`,
+    ...addresses.replicas.map((replica) => `  ${'replica'.padEnd(12)} ${replica}`),
+    `  ${'nats'.padEnd(12)} ${addresses.nats}`,
+    `  ${'logs'.padEnd(12)} ${join(settings.home, 'logs')}`,
+    '',
+    `tokens (also in ${join(settings.home, 'credentials.json')}):`,
+    ...Object.entries(tokens).map(([name, token]) => `  ${name.padEnd(8)} ${token}`),
+    '',
+    `console ${url}/console/#token=${tokens.ops}`,
+    '',
+  ];
+}

@@ -1,0 +1,75 @@
+/** From a fresh clone to a built tree: pnpm through npx, then turbo. Does nothing where nothing has changed. */
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const LEAST_NODE = [20, 19];
+const STAMP = join(root, 'node_modules', '.tidemark-installed');
+
+export async function prepare(say) {
+  checkNode();
+  const wanted = installFingerprint();
+  if (!existsSync(STAMP) || readFileSync(STAMP, 'utf8') !== wanted) {
+    say('installing packages (the first time takes a minute)');
+    const { packageManager } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    await run(process.platform === 'win32' ? 'npx.cmd' : 'npx', [
+      '--yes',
+      packageManager,
+      'install',
+      '--frozen-lockfile',
+      '--prefer-offline',
+    ]);
+    writeFileSync(STAMP, wanted);
+  }
+  say('building');
+  await run(join(root, 'node_modules', '.bin', 'turbo'), [
+    'run',
+    'build',
+    '--output-logs=errors-only',
+    '--no-update-notifier',
+  ]);
+}
+
+function checkNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  const [leastMajor, leastMinor] = LEAST_NODE;
+  if (major > leastMajor || (major === leastMajor && minor >= leastMinor)) return;
+  process.stderr.write(`Node ${process.versions.node} is too old: Tidemark needs ${LEAST_NODE.join('.')} or later.\n`);
+  process.exit(1);
+}
+
+/** What an installation depends on: the lockfile, the workspace and every package.json, on this Node and system. */
+function installFingerprint() {
+  const hash = createHash('sha256').update(`${process.version} ${process.platform} ${process.arch}`);
+  const files = ['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml'];
+  for (const folder of ['packages', 'services']) {
+    for (const name of readdirSync(join(root, folder)).sort()) files.push(join(folder, name, 'package.json'));
+  }
+  for (const file of files) if (existsSync(join(root, file))) hash.update(readFileSync(join(root, file)));
+  return hash.digest('hex');
+}
+
+/** Shows the output of a command only when it fails. */
+function run(command, args) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd: root,
+      env: { ...process.env, TURBO_TELEMETRY_DISABLED: '1' },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const output = [];
+    child.stdout.on('data', (chunk) => output.push(chunk));
+    child.stderr.on('data', (chunk) => output.push(chunk));
+    child.once('error', reject);
+    child.once('close', (code) => {
+      if (code === 0) resolve();
+      else {
+        process.stderr.write(Buffer.concat(output));
+        reject(new Error(`${command} ${args.join(' ')} ended with code ${code}`));
+      }
+    });
+  });
+}

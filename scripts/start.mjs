@@ -1,0 +1,21 @@
+/** `npm start`: prepares the tree, then runs `tidemark up` in this process. */
+import { prepare, root } from './prepare.mjs';
+
+const PARENT_CHECK_MS = 500;
+
+try {
+  await prepare((line) => process.stdout.write(`${line}\n`));
+} catch (error) {
+  process.stderr.write(`${error.message}\n`);
+  process.exit(1);
+}
+
+// npm runs this below a shell that does not pass signals on: when the shell is gone, stop as for a signal.
+const parent = process.ppid;
+setInterval(() => {
+  if (process.ppid !== parent) process.kill(process.pid, 'SIGTERM');
+}, PARENT_CHECK_MS).unref();
+
+process.argv.splice(2, 0, 'up');
+process.chdir(root);
+await import(new URL('../packages/cli/dist/main.js', import.meta.url).href);

@@ -1,0 +1,67 @@
+/** `npm test`: prepares the tree, starts one stack for all test files, runs every package's tests, and counts them. */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import { prepare, root } from './prepare.mjs';
+
+const say = (line) => process.stdout.write(`${line}\n`);
+
+try {
+  await prepare(say);
+} catch (error) {
+  process.stderr.write(`${error.message}\n`);
+  process.exit(1);
+}
+
+const { describeForTests, startTemporaryStack } = await import(
+  new URL('../packages/local-stack/dist/index.js', import.meta.url).href
+);
+const stack = await startTemporaryStack({ onProgress: say });
+let stopping = false;
+const stop = async (code) => {
+  if (stopping) return;
+  stopping = true;
+  await stack.stop();
+  process.exit(code);
+};
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void stop(130));
+
+const totals = { passed: 0, failed: 0 };
+// One package at a time: most of them use both cores, and some measure.
+const args = [
+  'run',
+  'test',
+  '--concurrency=1',
+  '--continue',
+  '--output-logs=full',
+  '--no-update-notifier',
+  ...process.argv.slice(2),
+];
+const child = spawn(join(root, 'node_modules', '.bin', 'turbo'), args, {
+  cwd: root,
+  env: { ...process.env, TURBO_TELEMETRY_DISABLED: '1', TIDEMARK_TEST_STACK: describeForTests(stack) },
+  stdio: ['ignore', 'pipe', 'inherit'],
+});
+let rest = '';
+child.stdout.on('data', (chunk) => {
+  process.stdout.write(chunk);
+  const lines = (rest + chunk).split('\n');
+  rest = lines.pop();
+  for (const line of lines) count(line);
+});
+
+/** tap ends each package's run with `# { total: 12, pass: 11, fail: 1 }`. */
+function count(line) {
+  // A package's own files give such a line each, indented; the run's has no indentation after turbo's prefix.
+  const summary = /^(?:\S+:test: )?# \{ total: \d+, (.*) \}\s*$/.exec(stripVTControlCharacters(line));
+  if (!summary) return;
+  totals.passed += Number(/pass: (\d+)/.exec(summary[1])?.[1] ?? 0);
+  totals.failed += Number(/fail: (\d+)/.exec(summary[1])?.[1] ?? 0);
+}
+
+child.once('close', async (code) => {
+  count(rest);
+  const failed = code === 0 ? totals.failed : Math.max(1, totals.failed);
+  say(`\n${totals.passed} passed, ${failed} failed`);
+  await stop(code === 0 && totals.failed === 0 && totals.passed > 0 ? 0 : 1);
+});
