@@ -1,0 +1,216 @@
+/** Composes the service; never listens, never reads the environment. */
+import type { Bus } from '@tidemark/bus';
+import type { SocketStats } from '@tidemark/contracts';
+import type { Database } from '@tidemark/db';
+import {
+  type BaseApp,
+  buildBaseApp,
+  commaSeparated,
+  createHealth,
+  createQuantiles,
+  createTokenVerifier,
+  type Health,
+  httpStats,
+  type Logger,
+  type Metrics,
+  type Phase,
+  startTelemetry,
+} from '@tidemark/service';
+import { tableKey } from './changes/envelope.ts';
+import { createFeed } from './changes/feed.ts';
+import { createHistory } from './changes/history.ts';
+import type { Config } from './config.ts';
+import type { RealtimeEvent } from './events.ts';
+import { registerGauges } from './metrics.ts';
+import { createRelay, type Relay } from './relay/relay.ts';
+import { liveRoutes } from './routes/live.ts';
+import { createSockets } from './sockets/sockets.ts';
+import { createFactsCache } from './topics/facts-cache.ts';
+import { undecided } from './topics/gate.ts';
+import { createSnapshots } from './topics/snapshot.ts';
+import { createTopics } from './topics/topics.ts';
+
+export interface AppDeps {
+  database: Database;
+  bus: Bus;
+  logger: Logger;
+  metrics: Metrics;
+  instance: string;
+  observe: (event: RealtimeEvent) => void;
+}
+
+export interface RealtimeApp {
+  app: BaseApp;
+  health: Health;
+  relay: Relay | undefined;
+  socketStats(): SocketStats;
+  /** After the app listens at `url`. */
+  start(url: string): Promise<void>;
+  /** In order; each has its own time limit. */
+  stopPhases(): Phase[];
+}
+
+/** A snapshot waits so long for the changes to get as far as it; then a change may come twice, and none is lost. */
+const UNDECIDED_WAIT_MS = 300;
+
+export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
+  const { database, bus, logger, metrics, instance, observe } = deps;
+  const health = createHealth();
+  const app = buildBaseApp({ logger, health, metrics });
+  const latency = createQuantiles();
+  const seconds = metrics.histogram('tidemark_delivery_seconds', 'From commit to the socket');
+  let deliveredTotal = 0;
+
+  const relay = config.RELAY
+    ? createRelay({
+        database,
+        bus,
+        instance,
+        url: config.DATABASE_URL,
+        slot: config.RELAY_SLOT,
+        publication: config.RELAY_PUBLICATION,
+        maxTransactionBytes: config.RELAY_TRANSACTION_BYTES,
+        maxInFlight: config.RELAY_IN_FLIGHT,
+        maxInFlightBytes: config.RELAY_IN_FLIGHT_BYTES,
+        observe,
+      })
+    : undefined;
+  const ring = { maxBytes: config.RING_BYTES, maxAgeMs: config.RING_MS };
+  const feed = createFeed({ bus, ring, lookbackMs: config.RING_MS, observe });
+  const history = createHistory({
+    bus,
+    maxBytes: config.HISTORY_BYTES,
+    concurrency: config.HISTORY_CONCURRENCY,
+    maxWaiting: config.HISTORY_WAITING,
+  });
+  const snapshots = createSnapshots({
+    database,
+    pageRows: config.SNAPSHOT_PAGE_ROWS,
+    timeoutMs: config.SNAPSHOT_TIMEOUT_MS,
+    concurrency: config.SNAPSHOT_CONCURRENCY,
+    maxWaiting: config.SNAPSHOT_WAITING,
+    async isUndecided(plan, gate) {
+      if (gate.kind !== 'standby' || gate.after === gate.until) return false;
+      if (gate.snapshot.xmin >= gate.snapshot.xmax) return false;
+      await feed.reached(gate.until, UNDECIDED_WAIT_MS);
+      const key = tableKey(plan.facts.schema, plan.facts.table);
+      const recent = feed.ring.since(key, feed.ring.floor?.sequence ?? 0) ?? [];
+      return recent.some((envelope) => undecided(gate, envelope));
+    },
+  });
+  const topics = createTopics({
+    database,
+    feed,
+    history,
+    snapshots,
+    facts: createFactsCache(database, config.RELAY_PUBLICATION),
+    schemas: commaSeparated(config.DB_SCHEMAS),
+    maxSubscriptions: config.MAX_SUBSCRIPTIONS,
+    observe,
+    onDelivered(changes, ms) {
+      deliveredTotal += changes;
+      latency.record(Math.max(0, ms));
+      seconds.observe(Math.max(0, ms) / 1_000);
+    },
+  });
+  const sockets = createSockets({
+    topics,
+    verifyToken: createTokenVerifier({ secret: config.JWT_SECRET }),
+    anonymous: { role: config.ANON_ROLE, claims: JSON.stringify({ role: config.ANON_ROLE }) },
+    limits: {
+      maxSubscriptions: config.MAX_SUBSCRIPTIONS_PER_SOCKET,
+      maxBufferedBytes: config.SOCKET_BUFFER_BYTES,
+      framesPerSecond: config.FRAMES_PER_SECOND,
+      pingMs: config.PING_MS,
+      slowMs: config.SLOW_MS,
+    },
+    maxSockets: config.MAX_SOCKETS,
+    observe,
+  });
+
+  health.add('database', () => database.problem());
+  health.add('nats', () => bus.problem());
+  health.add('changes', () => feed.problem());
+  registerGauges(metrics, { relay, feed, history, snapshots, topics, sockets });
+  liveRoutes(app, sockets, config.MAX_FRAME_BYTES);
+
+  function socketStats(): SocketStats {
+    const { open, openedTotal, closedTotal, framesTotal, bufferedBytes } = sockets.counts();
+    const counts = topics.counts();
+    return {
+      open,
+      openedTotal,
+      closedTotal,
+      subscriptions: counts.subscriptions,
+      topics: counts.topics,
+      deliveredTotal,
+      framesTotal,
+      bufferedBytes,
+      conflatedTotal: 0,
+      resyncsTotal: counts.resyncsTotal,
+      deliveryP50Ms: latency.p(0.5),
+      deliveryP99Ms: latency.p(0.99),
+    };
+  }
+
+  let telemetry: { stop(): void } | undefined;
+  let rightsTimer: NodeJS.Timeout | undefined;
+  let checking: Promise<void> = Promise.resolve();
+  let stopped = false;
+
+  function checkRightsLater(): void {
+    if (stopped) return;
+    rightsTimer = setTimeout(() => {
+      checking = topics.checkRights().then(checkRightsLater);
+    }, config.RIGHTS_CHECK_MS);
+  }
+
+  return {
+    app,
+    health,
+    relay,
+    socketStats,
+    async start(url) {
+      await bus.ensureStreams();
+      feed.start({
+        onEnvelope: (envelope) => topics.receive(envelope),
+        onBreak: (reason) => topics.resyncAll(reason),
+      });
+      relay?.start();
+      checkRightsLater();
+      telemetry = startTelemetry({
+        bus,
+        service: 'realtime',
+        instance,
+        url,
+        health,
+        sections: () => ({
+          http: httpStats(app),
+          pools: database.poolStats(),
+          replicas: database.replicaStats(),
+          sockets: socketStats(),
+          ...(relay ? { relay: relay.stats() } : {}),
+        }),
+      });
+    },
+    stopPhases: () => [
+      { name: 'say that it stops', timeoutMs: 100, run: () => health.drain('stopping') },
+      { name: 'close the sockets', timeoutMs: 3_000, run: () => sockets.drain(2_000) },
+      { name: 'hand the relay on', timeoutMs: 4_000, run: () => relay?.stop(2_000) },
+      {
+        name: 'stop following',
+        timeoutMs: 3_000,
+        async run() {
+          stopped = true;
+          clearTimeout(rightsTimer);
+          await checking;
+          await feed.stop();
+        },
+      },
+      { name: 'stop telemetry', timeoutMs: 100, run: () => telemetry?.stop() },
+      { name: 'close the listener', timeoutMs: 2_000, run: () => app.close() },
+      { name: 'leave NATS', timeoutMs: 3_000, run: () => bus.close() },
+      { name: 'leave the database', timeoutMs: 3_000, run: () => database.close(2_000) },
+    ],
+  };
+}

@@ -1,0 +1,83 @@
+/** An envelope as it comes from JetStream: placed by its headers; its body is read only when somebody follows the table. */
+import { type Change, type Envelope, fromSubjectToken, type Lsn } from '@tidemark/contracts';
+import { elements, members } from './json-scan.ts';
+import { RowImage } from './row-image.ts';
+
+export interface RowChange {
+  type: Change['type'];
+  index: number;
+  /** Absent for delete and truncate. */
+  row: RowImage | undefined;
+  /**
+   * What is known of the row before: all of it under REPLICA IDENTITY FULL, else its key. Columns that are not known are
+   * absent. Undefined for insert and truncate.
+   */
+  before: RowImage | undefined;
+}
+
+export interface EnvelopeBody {
+  committedAt: number;
+  key: readonly string[];
+  changes: readonly RowChange[];
+}
+
+export class ChangeEnvelope {
+  /** Sequence in the stream. */
+  readonly sequence: number;
+  readonly epoch: string;
+  readonly lsn: Lsn;
+  readonly xid: number;
+  /** `tableKey(schema, table)` */
+  readonly table: string;
+  /** When this instance got it, ms since 1970. */
+  readonly receivedAt: number;
+  readonly bytes: Uint8Array;
+  #body: EnvelopeBody | undefined;
+
+  constructor(fields: Omit<ChangeEnvelope, 'body'>) {
+    this.sequence = fields.sequence;
+    this.epoch = fields.epoch;
+    this.lsn = fields.lsn;
+    this.xid = fields.xid;
+    this.table = fields.table;
+    this.receivedAt = fields.receivedAt;
+    this.bytes = fields.bytes;
+  }
+
+  /** Parsed once, and kept as long as the envelope. @throws SyntaxError */
+  body(): EnvelopeBody {
+    this.#body ??= readBody(Buffer.from(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length).toString());
+    return this.#body;
+  }
+}
+
+/** No schema or table name holds a zero character. */
+export const tableKey = (schema: string, table: string): string => `${schema}\0${table}`;
+
+/** `…changes.<schema>.<table>` → table key */
+export function tableKeyOfSubject(subject: string): string {
+  const tokens = subject.split('.');
+  return tableKey(fromSubjectToken(tokens.at(-2) ?? ''), fromSubjectToken(tokens.at(-1) ?? ''));
+}
+
+function readBody(text: string): EnvelopeBody {
+  const top = members(text) as Map<keyof Envelope, string>;
+  const key = JSON.parse(top.get('key') ?? '[]') as string[];
+  return {
+    committedAt: Number(top.get('committedAt')),
+    key,
+    changes: elements(top.get('changes') ?? '[]').map((change) => readChange(change, key)),
+  };
+}
+
+function readChange(text: string, key: readonly string[]): RowChange {
+  const found = members(text);
+  const type = JSON.parse(found.get('type') ?? '""') as Change['type'];
+  const rowText = found.get('row');
+  const oldText = found.get('old');
+  const row = rowText === undefined ? undefined : new RowImage(rowText);
+  const old = oldText === undefined ? undefined : new RowImage(oldText);
+  // An update without an old row has not changed the key.
+  const before = type === 'update' && row && !old ? new RowImage(row.project(key)) : old;
+  return { type, index: Number(found.get('index')), row, before };
+}

@@ -1,0 +1,129 @@
+/**
+ * The envelopes of the last while, in memory: what a snapshot or a resuming subscriber catches up from. Bounded in bytes
+ * and in age; the oldest go first.
+ */
+import type { Lsn } from '@tidemark/contracts';
+import type { ChangeEnvelope } from './envelope.ts';
+
+export interface RingLimits {
+  maxBytes: number;
+  maxAgeMs: number;
+}
+
+/** A body that was read costs more than its bytes: strings, images, maps. */
+const ENVELOPE_OVERHEAD_BYTES = 512;
+/** Emptied places at the front are given back when there are so many, so that this costs little per envelope. */
+const COMPACT_AT = 1_024;
+
+/** First in, first out, by table. */
+class Queue {
+  #items: ChangeEnvelope[] = [];
+  #head = 0;
+
+  get first(): ChangeEnvelope | undefined {
+    return this.#items[this.#head];
+  }
+
+  get length(): number {
+    return this.#items.length - this.#head;
+  }
+
+  push(item: ChangeEnvelope): void {
+    this.#items.push(item);
+  }
+
+  shift(): ChangeEnvelope | undefined {
+    const item = this.#items[this.#head];
+    if (!item) return undefined;
+    this.#head += 1;
+    if (this.#head >= COMPACT_AT && this.#head * 2 >= this.#items.length) {
+      this.#items = this.#items.slice(this.#head);
+      this.#head = 0;
+    }
+    return item;
+  }
+
+  /** Those with a sequence above `after`, found by halving. */
+  since(after: number): ChangeEnvelope[] {
+    let low = this.#head;
+    let high = this.#items.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#items[middle] as ChangeEnvelope).sequence > after) high = middle;
+      else low = middle + 1;
+    }
+    return this.#items.slice(low);
+  }
+}
+
+export class Ring {
+  #limits: RingLimits;
+  #all = new Queue();
+  #byTable = new Map<string, Queue>();
+  #bytes = 0;
+  #floor: { sequence: number; lsn: Lsn } | undefined;
+
+  constructor(limits: RingLimits) {
+    this.#limits = limits;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get length(): number {
+    return this.#all.length;
+  }
+
+  /** Every envelope with a higher sequence is here, and every transaction that ends above `lsn` is here whole. */
+  get floor(): { sequence: number; lsn: Lsn } | undefined {
+    return this.#floor;
+  }
+
+  /** Starts afresh behind this message. */
+  reset(sequence: number, lsn: Lsn): void {
+    this.#all = new Queue();
+    this.#byTable.clear();
+    this.#bytes = 0;
+    this.#floor = { sequence, lsn };
+  }
+
+  clear(): void {
+    this.reset(0, 0n);
+    this.#floor = undefined;
+  }
+
+  push(envelope: ChangeEnvelope): void {
+    this.#all.push(envelope);
+    let queue = this.#byTable.get(envelope.table);
+    if (!queue) {
+      queue = new Queue();
+      this.#byTable.set(envelope.table, queue);
+    }
+    queue.push(envelope);
+    this.#bytes += envelope.bytes.length + ENVELOPE_OVERHEAD_BYTES;
+    this.evict();
+  }
+
+  /** Drops what is too old or too much. */
+  evict(now: number = Date.now()): void {
+    for (;;) {
+      const first = this.#all.first;
+      if (!first) return;
+      const tooMuch = this.#bytes > this.#limits.maxBytes && this.#all.length > 1;
+      if (!tooMuch && now - first.receivedAt <= this.#limits.maxAgeMs) return;
+      this.#all.shift();
+      const queue = this.#byTable.get(first.table);
+      queue?.shift();
+      if (queue?.length === 0) this.#byTable.delete(first.table);
+      this.#bytes -= first.bytes.length + ENVELOPE_OVERHEAD_BYTES;
+      this.#floor = { sequence: first.sequence, lsn: first.lsn };
+    }
+  }
+
+  /** The envelopes of a table behind a sequence; undefined where some of them are gone. */
+  since(table: string, sequence: number): ChangeEnvelope[] | undefined {
+    if (!this.#floor || sequence < this.#floor.sequence) return undefined;
+    return this.#byTable.get(table)?.since(sequence) ?? [];
+  }
+}

@@ -1,0 +1,50 @@
+/** A row as the relay wrote it: the JSON text of each column, parsed only where a filter looks. */
+import { members } from './json-scan.ts';
+
+/** A JSON number of up to so many characters is a double without loss; a longer one is handed on as text. */
+const EXACT_NUMBER_LENGTH = 15;
+
+export class RowImage {
+  readonly text: string;
+  #columns: Map<string, string> | undefined;
+  #values: Record<string, unknown> = {};
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  /** The JSON text of a column; undefined where the image lacks it. */
+  column(name: string): string | undefined {
+    this.#columns ??= members(this.text);
+    return this.#columns.get(name);
+  }
+
+  /** The columns as filters take them; those that the image lacks are absent. */
+  values(names: readonly string[]): Record<string, unknown> {
+    for (const name of names) {
+      if (Object.hasOwn(this.#values, name)) continue;
+      const text = this.column(name);
+      if (text !== undefined) this.#values[name] = valueOf(text);
+    }
+    return this.#values;
+  }
+
+  /** The JSON text of an object of these columns, as far as they are known. */
+  project(names: readonly string[]): string {
+    const parts = names.flatMap((name) => {
+      const text = this.column(name);
+      return text === undefined ? [] : [`${JSON.stringify(name)}:${text}`];
+    });
+    return `{${parts.join(',')}}`;
+  }
+
+  has(names: readonly string[]): boolean {
+    return names.every((name) => this.column(name) !== undefined);
+  }
+}
+
+function valueOf(text: string): unknown {
+  const first = text.charCodeAt(0);
+  const isNumber = first === 0x2d || (first >= 0x30 && first <= 0x39);
+  return isNumber && text.length > EXACT_NUMBER_LENGTH ? text : JSON.parse(text);
+}

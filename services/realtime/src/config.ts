@@ -1,0 +1,50 @@
+/** This service's environment. */
+import { baseConfig } from '@tidemark/service';
+import { type Static, Type } from 'typebox';
+
+const count = (value: number, minimum: number, description: string) =>
+  Type.Integer({ default: value, minimum, description });
+
+export const configSchema = Type.Object({
+  ...baseConfig,
+  PORT: Type.Integer({ default: 8081, minimum: 0, maximum: 65_535, description: '0 takes a free one' }),
+  DB_SCHEMAS: Type.String({
+    default: 'public,tidemark',
+    description: 'schemas that a profile may name, separated by commas; the first is the default',
+  }),
+  ANON_ROLE: Type.String({ default: 'anon', description: 'the role of a socket without a token' }),
+
+  RELAY: Type.Boolean({ default: true, description: 'whether this instance may run the relay; others stand by' }),
+  RELAY_SLOT: Type.String({ default: 'tidemark', pattern: '^[a-z0-9_]{1,63}$', description: 'logical replication slot' }),
+  RELAY_PUBLICATION: Type.String({ default: 'tidemark', description: 'publication whose tables can be followed' }),
+  RELAY_TRANSACTION_BYTES: count(
+    64 * 1024 ** 2,
+    1_024,
+    'bytes of a transaction kept until its commit; a larger one is read twice',
+  ),
+  RELAY_IN_FLIGHT: count(1_024, 1, 'messages without JetStream’s acknowledgement; then the WAL is not read on'),
+  RELAY_IN_FLIGHT_BYTES: count(32 * 1024 ** 2, 65_536, 'bytes of them'),
+
+  RING_BYTES: count(64 * 1024 ** 2, 65_536, 'bytes of recent changes kept in memory for who catches up'),
+  RING_MS: count(60_000, 1_000, 'age of the oldest of them, ms; longer than any snapshot takes'),
+  HISTORY_BYTES: count(64 * 1024 ** 2, 65_536, 'bytes read from JetStream for one that resumes; more is a resync'),
+  HISTORY_CONCURRENCY: count(4, 1, 'such reads at a time; each holds its bytes in memory'),
+  HISTORY_WAITING: count(1_000, 0, 'such reads that wait for a turn; more are a resync'),
+
+  SNAPSHOT_PAGE_ROWS: count(500, 1, 'rows in a snapshot frame; at 1 KB a row, half a megabyte'),
+  SNAPSHOT_TIMEOUT_MS: count(60_000, 100, 'ms for a snapshot, the client’s reading included'),
+  SNAPSHOT_CONCURRENCY: count(8, 1, 'snapshots at a time; each holds a connection'),
+  SNAPSHOT_WAITING: count(2_000, 0, 'snapshots that wait for a turn; more are told to try again'),
+
+  MAX_SOCKETS: count(20_000, 1, 'sockets of this instance; at about 10 KB each, 200 MB'),
+  MAX_SUBSCRIPTIONS: count(200_000, 1, 'subscriptions of this instance'),
+  MAX_SUBSCRIPTIONS_PER_SOCKET: count(100, 1, 'subscriptions of one socket; a page seldom shows more than ten'),
+  MAX_FRAME_BYTES: count(64 * 1_024, 1_024, 'bytes of a client’s frame; the longest valid one has 25 KB'),
+  FRAMES_PER_SECOND: count(200, 1, 'frames that a client may send each second'),
+  SOCKET_BUFFER_BYTES: count(4 * 1024 ** 2, 65_536, 'bytes that wait for a slow client; over it, its topics are resynced'),
+  SLOW_MS: count(5_000, 100, 'ms that a client may keep its buffer over half of that; then it is cut off'),
+  PING_MS: count(30_000, 1_000, 'ms between pings; a socket that did not answer by the next one is cut off'),
+  RIGHTS_CHECK_MS: count(5_000, 100, 'ms after which a changed policy, grant or table ends the subscriptions that rest on it'),
+});
+
+export type Config = Readonly<Static<typeof configSchema>>;

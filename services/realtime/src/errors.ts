@@ -1,0 +1,172 @@
+/** Every error of this service. Codes are `RT_` and the name; PROTOCOL.md says which of them a client meets. */
+import { defineErrors, row } from '@tidemark/contracts';
+
+export const errors = defineErrors('RT', {
+  // The relay
+  WAL_UNREADABLE: row<{ reason: string; head: string }>({
+    status: 500,
+    message: (p) => `Postgres sent a replication message that cannot be read: ${p.reason}`,
+    details: (p) => `it starts with ${p.head}`,
+    hint: 'Is something between the relay and Postgres? Tidemark reads protocol version 1 of pgoutput, Postgres 14 and later.',
+  }),
+  LITERAL_UNREADABLE: row<{ kind: 'array' | 'row'; text: string }>({
+    status: 500,
+    message: (p) => `"${p.text.slice(0, 80)}" is not the text of a Postgres ${p.kind}`,
+    hint: 'Please report the column’s type.',
+  }),
+  WAL_LEVEL: row<{ value: string }>({
+    status: 503,
+    message: (p) => `Postgres runs with wal_level=${p.value}, and live queries need wal_level=logical`,
+    hint: 'alter system set wal_level = logical, then restart Postgres.',
+  }),
+  REPLICATION_CLOSED: row<{ reason: string }>({
+    status: 503,
+    message: (p) => `the replication connection ended: ${p.reason}`,
+    hint: 'The relay connects again by itself; see Postgres’s log where it goes on.',
+    retryAfter: 1,
+  }),
+  REPLICATION_SILENT: row<{ seconds: number }>({
+    status: 503,
+    message: (p) => `Postgres has sent nothing on the replication connection for ${p.seconds} s`,
+    hint: 'The relay connects again by itself; is the server or the network stalled?',
+    retryAfter: 1,
+  }),
+  PUBLISH_FAILED: row<{ reason: string }>({
+    status: 503,
+    message: (p) => `JetStream did not take a change: ${p.reason}`,
+    hint: 'The relay starts again from the last change that was acknowledged; see nats-server’s log where it goes on.',
+    retryAfter: 1,
+  }),
+  TRANSACTION_MEASURED: row<{ xid: number; bytes: number }>({
+    status: 503,
+    message: (p) => `transaction ${p.xid} is larger than ${p.bytes} bytes and is read a second time, in parts`,
+    hint: 'Nothing to do.',
+  }),
+  // Following the stream
+  CONSUMER_STALLED: row<{ ms: number }>({
+    status: 503,
+    message: (p) => `nothing came from JetStream for ${p.ms} ms, not even the relay’s heartbeat`,
+    hint: 'Is a realtime instance running the relay, and is NATS reachable?',
+    retryAfter: 1,
+  }),
+  // Subscriptions
+  FRAME_INVALID: row<{ expected: string }>({
+    status: 400,
+    message: (p) => `the frame is not understood: ${p.expected}`,
+    hint: 'Frames are JSON text: {"op":"auth",…}, {"op":"subscribe",…} or {"op":"unsubscribe",…}.',
+  }),
+  FRAME_RATE: row<{ limit: number }>({
+    status: 429,
+    message: (p) => `more than ${p.limit} frames came within a second`,
+    hint: 'Send fewer; open one subscription for each query and keep it.',
+    retryAfter: 1,
+  }),
+  QUERY_UNSUPPORTED: row<{ what: string }>({
+    status: 400,
+    message: (p) => `${p.what} cannot be live`,
+    hint: 'A live query takes one table, its own columns in select, and filters with and/or/not on them.',
+  }),
+  TABLE_UNKNOWN: row<{ schema: string; table: string }>({
+    status: 404,
+    message: (p) => `there is no table ${p.schema}.${p.table} for this role`,
+    hint: 'Check the name, the profile and the grants.',
+  }),
+  SCHEMA_UNKNOWN: row<{ schema: string; schemas: string }>({
+    status: 406,
+    message: (p) => `the schema "${p.schema}" is not exposed`,
+    hint: (p) => `Use one of: ${p.schemas}.`,
+  }),
+  TABLE_NOT_LIVE: row<{ schema: string; table: string }>({
+    status: 400,
+    message: (p) => `the table ${p.schema}.${p.table} is not published`,
+    hint: (p) => `alter publication tidemark add table ${p.schema}.${p.table};`,
+  }),
+  COLUMN_UNKNOWN: row<{ column: string; table: string }>({
+    status: 400,
+    message: (p) => `the table ${p.table} has no column "${p.column}" that this role may read`,
+    hint: 'Check the name and the grants on columns.',
+  }),
+  KEY_NOT_SELECTED: row<{ columns: string }>({
+    status: 400,
+    message: (p) => `a live query must select the key: ${p.columns}`,
+    hint: 'Add the missing columns to select; without them a change cannot be matched to its row.',
+  }),
+  OLD_ROWS_NEEDED: row<{ schema: string; table: string }>({
+    status: 400,
+    message: (p) => `${p.schema}.${p.table} has row-level security, and its changes do not carry whole old rows`,
+    hint: (p) => `alter table ${p.schema}.${p.table} replica identity full;`,
+  }),
+  MODE_UNSUPPORTED: row<{ mode: string }>({
+    status: 400,
+    message: (p) => `mode "${p.mode}" is not offered`,
+    hint: 'Leave mode out, or send "every".',
+  }),
+  OPTIONS_CONFLICT: row({
+    status: 400,
+    message: 'snapshot and after exclude each other',
+    hint: 'Send after to resume; when it is too old you get a resync, then subscribe with snapshot.',
+  }),
+  ID_IN_USE: row<{ id: string }>({
+    status: 409,
+    message: (p) => `this socket already has a subscription "${p.id}"`,
+    hint: 'Unsubscribe it first, or choose another id.',
+  }),
+  QUERY_IN_USE: row<{ id: string }>({
+    status: 409,
+    message: (p) => `this socket already follows the same query, as "${p.id}"`,
+    hint: 'Use that subscription: a topic is sent once to a socket.',
+  }),
+  ID_UNKNOWN: row<{ id: string }>({
+    status: 404,
+    message: (p) => `this socket has no subscription "${p.id}"`,
+    hint: 'It may have ended with a resync.',
+  }),
+  TOO_MANY_SUBSCRIPTIONS: row<{ limit: number; where: 'socket' | 'instance' }>({
+    status: 429,
+    message: (p) => `this ${p.where} has its ${p.limit} subscriptions`,
+    hint: (p) =>
+      p.where === 'socket' ? 'Unsubscribe what is no longer shown.' : 'Try again, or connect again for another instance.',
+    retryAfter: 5,
+  }),
+  SNAPSHOTS_BUSY: row<{ limit: number }>({
+    status: 503,
+    message: (p) => `${p.limit} snapshots are waiting already`,
+    hint: 'Try again.',
+    retryAfter: 1,
+  }),
+  SNAPSHOT_UNPLACED: row<{ attempts: number }>({
+    status: 503,
+    message: (p) => `in ${p.attempts} attempts the snapshot could not be placed between the changes`,
+    hint: 'Try again.',
+    retryAfter: 1,
+  }),
+  NOT_FOLLOWING: row<{ reason: string }>({
+    status: 503,
+    message: (p) => `this instance does not follow the changes at the moment: ${p.reason}`,
+    hint: 'Try again, or connect again for another instance.',
+    retryAfter: 1,
+  }),
+  POLICY_FAILED: row<{ table: string; reason: string }>({
+    status: 500,
+    message: (p) => `a row-level security policy of ${p.table} failed: ${p.reason}`,
+    hint: 'Correct the policy; it must work on a row that is not in the table (no ctid or other system columns).',
+  }),
+  TOKEN_EXPIRED: row({
+    status: 401,
+    message: 'the token of this socket has expired',
+    hint: 'Send {"op":"auth"} with a new token in time, or connect again with one.',
+  }),
+});
+
+/** Postgres's own code, as a GET of the same query answers. */
+export const postgresErrors = defineErrors('', {
+  '42501': row<{ schema: string; table: string; role: string; column?: string }>({
+    status: 403,
+    message: (p) =>
+      p.column === undefined
+        ? `permission denied for table ${p.table}`
+        : `permission denied for column ${p.column} of table ${p.table}`,
+    details: (p) => `role ${p.role}, table ${p.schema}.${p.table}`,
+    hint: (p) => `grant select${p.column === undefined ? '' : ` (${p.column})`} on ${p.schema}.${p.table} to ${p.role};`,
+  }),
+});

@@ -1,0 +1,45 @@
+/** What happens in this service. The log and the metrics read it. */
+import { type SharedEvent, sharedEventLevels } from '@tidemark/service';
+
+export type RelayRole = 'active' | 'standby' | 'stopped';
+
+export type RealtimeEvent =
+  | SharedEvent
+  | { type: 'relay.role'; role: RelayRole; epoch: string | null }
+  | { type: 'relay.failed'; error: Error }
+  | { type: 'relay.slot_created'; slot: string; lost: boolean }
+  | { type: 'relay.epoch_minted'; epoch: string; reason: string }
+  | { type: 'relay.row_too_large'; xid: number; rows: number }
+  | { type: 'relay.transaction_measured'; xid: number; bytes: number }
+  | { type: 'changes.following'; sequence: number }
+  | { type: 'changes.failed'; error: Error }
+  | { type: 'changes.gap'; expected: number; got: number }
+  | { type: 'changes.unreadable'; subject: string; sequence: number; error: Error }
+  | { type: 'changes.epoch'; from: string | null; to: string }
+  | { type: 'topic.failed'; table: string; error: Error }
+  | { type: 'topic.resync'; table: string; reason: string }
+  | { type: 'subscribe.refused'; code: string }
+  | { type: 'socket.closed'; code: number; reason: string }
+  | { type: 'socket.refused'; reason: string };
+
+export const realtimeEventLevels: Readonly<Record<RealtimeEvent['type'], Level>> = {
+  ...sharedEventLevels,
+  'relay.role': 'info',
+  'relay.failed': 'warn',
+  'relay.slot_created': 'info',
+  'relay.epoch_minted': 'warn',
+  'relay.row_too_large': 'warn',
+  'relay.transaction_measured': 'info',
+  'changes.following': 'debug',
+  'changes.failed': 'warn',
+  'changes.gap': 'warn',
+  'changes.unreadable': 'error',
+  'changes.epoch': 'info',
+  'topic.failed': 'error',
+  'topic.resync': 'debug',
+  'subscribe.refused': 'debug',
+  'socket.closed': 'debug',
+  'socket.refused': 'warn',
+};
+
+type Level = (typeof sharedEventLevels)[SharedEvent['type']];

@@ -1,0 +1,50 @@
+/**
+ * The ids of messages in the stream of changes (Nats-Msg-Id):
+ *
+ *   envelope   <epoch>-<lsn>-<ordinal>
+ *   heartbeat  <epoch>-<lsn>-h<sequence>[-<lsn>-<ordinal>]   the last envelope before it
+ *
+ * so that one message alone tells where in the stream it is, also in the middle of a transaction.
+ */
+import { type Lsn, lsnFromHex, lsnToHex } from '@tidemark/contracts';
+
+/** An envelope's place: the end of its transaction, and its number in it. */
+export interface EnvelopePlace {
+  lsn: Lsn;
+  ordinal: number;
+}
+
+export interface MessagePlace {
+  epoch: string;
+  lsn: Lsn;
+  /** This envelope, or the last one before this heartbeat, where there was one. */
+  envelope: EnvelopePlace | undefined;
+  /** Then everything up to `lsn` is in the stream; otherwise the transaction that ends there may go on. */
+  heartbeat: boolean;
+}
+
+export function envelopeId(epoch: string, place: EnvelopePlace): string {
+  return `${epoch}-${lsnToHex(place.lsn)}-${place.ordinal}`;
+}
+
+export function heartbeatId(epoch: string, lsn: Lsn, sequence: number, last: EnvelopePlace | undefined): string {
+  return `${epoch}-${lsnToHex(lsn)}-h${sequence}${last ? `-${lsnToHex(last.lsn)}-${last.ordinal}` : ''}`;
+}
+
+/** Undefined where it is no id of ours. */
+export function parseMessageId(id: string): MessagePlace | undefined {
+  const [epoch, lsn, number, envelopeLsn, ordinal] = id.split('-');
+  if (!epoch || !lsn || !number) return undefined;
+  if (!number.startsWith('h')) {
+    const envelope = { lsn: lsnFromHex(lsn), ordinal: Number(number) };
+    return { epoch, lsn: envelope.lsn, envelope, heartbeat: false };
+  }
+  const envelope = envelopeLsn && ordinal ? { lsn: lsnFromHex(envelopeLsn), ordinal: Number(ordinal) } : undefined;
+  return { epoch, lsn: lsnFromHex(lsn), envelope, heartbeat: true };
+}
+
+/** The furthest transaction of which something comes before this message, or is in it. */
+export function furthest(place: MessagePlace): Lsn {
+  const { lsn, envelope } = place;
+  return envelope && envelope.lsn > lsn ? envelope.lsn : lsn;
+}

@@ -1,0 +1,36 @@
+/** Prometheus's view: counters of events, gauges read when asked. */
+import type { Metrics } from '@tidemark/service';
+import type { Feed } from './changes/feed.ts';
+import type { History } from './changes/history.ts';
+import type { Relay } from './relay/relay.ts';
+import type { Sockets } from './sockets/sockets.ts';
+import type { Snapshots } from './topics/snapshot.ts';
+import type { Topics } from './topics/topics.ts';
+
+export interface Measured {
+  relay: Relay | undefined;
+  feed: Feed;
+  history: History;
+  snapshots: Snapshots;
+  topics: Topics;
+  sockets: Sockets;
+}
+
+export function registerGauges(metrics: Metrics, measured: Measured): void {
+  const { relay, feed, history, snapshots, topics, sockets } = measured;
+  const gauge = (name: string, help: string, read: () => number) => {
+    metrics.gauge(name, help, [], (g) => g.set(read()));
+  };
+  gauge('tidemark_sockets_open', 'Open WebSockets', () => sockets.counts().open);
+  gauge('tidemark_sockets_buffered_bytes', 'Bytes that wait for clients', () => sockets.counts().bufferedBytes);
+  gauge('tidemark_subscriptions', 'Subscriptions', () => topics.counts().subscriptions);
+  gauge('tidemark_topics', 'Distinct queries under distinct rights', () => topics.counts().topics);
+  gauge('tidemark_rights_classes', 'Distinct rights on distinct tables', () => topics.counts().classes);
+  gauge('tidemark_ring_bytes', 'Bytes of recent changes in memory', () => feed.ring.bytes);
+  gauge('tidemark_snapshots_running', 'Snapshots being taken', () => snapshots.running());
+  gauge('tidemark_snapshots_waiting', 'Snapshots that wait for a turn', () => snapshots.waiting());
+  gauge('tidemark_history_waiting', 'Resuming subscribers that wait to read JetStream', () => history.waiting());
+  gauge('tidemark_relay_active', '1 where this instance runs the relay', () => (relay?.stats().role === 'active' ? 1 : 0));
+  gauge('tidemark_relay_lag_bytes', 'WAL between the primary and what JetStream has', () => relay?.stats().lagBytes ?? 0);
+  gauge('tidemark_relay_in_flight', 'Messages without JetStream’s acknowledgement', () => relay?.stats().inFlight ?? 0);
+}

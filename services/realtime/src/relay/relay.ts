@@ -1,0 +1,135 @@
+/**
+ * WAL → JetStream: the I/O around lifecycle.ts. One instance holds the slot; the others try it each second.
+ */
+import { type Lsn, lsnToHex, type RelayStats } from '@tidemark/contracts';
+import type { Bus } from '@tidemark/bus';
+import type { Database } from '@tidemark/db';
+import type { RealtimeEvent } from '../events.ts';
+import { type RelayEvent, type RelayState, relayTransition } from './lifecycle.ts';
+import { openSession, type RelaySession } from './session.ts';
+
+export interface RelayOptions {
+  database: Database;
+  bus: Bus;
+  instance: string;
+  /** The primary. Its user needs REPLICATION. */
+  url: string;
+  slot: string;
+  publication: string;
+  maxTransactionBytes: number;
+  maxInFlight: number;
+  maxInFlightBytes: number;
+  observe: (event: RealtimeEvent) => void;
+}
+
+export interface Relay {
+  start(): void;
+  /** Waits for JetStream's outstanding acknowledgements and reports them to Postgres, up to `deadlineMs`. */
+  stop(deadlineMs?: number): Promise<void>;
+  state(): RelayState;
+  stats(): RelayStats;
+}
+
+/** What a session shares with those before and after it. */
+export interface RelayMemory {
+  transactionsTotal: number;
+  changesTotal: number;
+  publishedTotal: number;
+  /** Ends of transactions that were too large to wait for their commit, by the position of their commit record. */
+  measured: Map<Lsn, Lsn>;
+}
+
+/** A transaction that is measured is read again at once; more than a few at a time would be a mistake of ours. */
+export const MAX_MEASURED = 16;
+
+export function createRelay(options: RelayOptions): Relay {
+  const { observe, database } = options;
+  const memory: RelayMemory = { transactionsTotal: 0, changesTotal: 0, publishedTotal: 0, measured: new Map() };
+  let state: RelayState = { name: 'stopped' };
+  let session: RelaySession | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let opening: Promise<void> | undefined;
+  let lastError: string | null = null;
+  let confirmedLsn: Lsn | null = null;
+  let epoch: string | null = null;
+
+  function handle(event: RelayEvent): void {
+    const before = state;
+    state = relayTransition(before, event);
+    if (state === before) return;
+    if (roleOf(before) !== roleOf(state)) observe({ type: 'relay.role', role: roleOf(state), epoch });
+    if (state.name === 'opening') opening = open();
+    else if (state.name === 'standby' || state.name === 'waiting') {
+      timer = setTimeout(() => handle({ type: 'due' }), state.delayMs);
+    }
+  }
+
+  function fail(error: Error): void {
+    lastError = error.message;
+    observe({ type: 'relay.failed', error });
+    handle({ type: 'failed' });
+  }
+
+  async function open(): Promise<void> {
+    // The one before must have let go of the slot and of its place in the stream.
+    await session?.close(0);
+    session = undefined;
+    try {
+      const opened = await openSession(options, memory, {
+        onProgress(lsn) {
+          confirmedLsn = lsn;
+          lastError = null;
+          handle({ type: 'progressed' });
+        },
+        onReread: () => handle({ type: 'reread' }),
+        onFailed: fail,
+      });
+      if (opened === 'taken') {
+        handle({ type: 'taken' });
+        return;
+      }
+      session = opened;
+      epoch = opened.epoch;
+      // Stopped meanwhile: stop() closes the session once this has ended.
+      if (state.name !== 'opening') return;
+      handle({ type: 'opened' });
+      opened.begin();
+    } catch (error) {
+      fail(error as Error);
+    }
+  }
+
+  return {
+    start: () => handle({ type: 'start' }),
+    async stop(deadlineMs = 2_000) {
+      handle({ type: 'stop' });
+      clearTimeout(timer);
+      await opening;
+      await session?.close(deadlineMs);
+      session = undefined;
+      handle({ type: 'ended' });
+    },
+    state: () => state,
+    stats() {
+      const primary = database.primaryLsn();
+      const lag = confirmedLsn === null || roleOf(state) !== 'active' ? null : primary - confirmedLsn;
+      return {
+        role: roleOf(state),
+        epoch,
+        confirmedLsn: confirmedLsn === null ? null : lsnToHex(confirmedLsn),
+        lagBytes: lag === null ? null : Number(lag > 0n ? lag : 0n),
+        transactionsTotal: memory.transactionsTotal,
+        changesTotal: memory.changesTotal,
+        publishedTotal: memory.publishedTotal,
+        inFlight: session?.inFlight() ?? 0,
+        lastError,
+      };
+    },
+  };
+}
+
+function roleOf(state: RelayState): RelayStats['role'] {
+  if (state.name === 'active') return 'active';
+  return state.name === 'stopped' || state.name === 'stopping' ? 'stopped' : 'standby';
+}
+

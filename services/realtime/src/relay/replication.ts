@@ -1,0 +1,160 @@
+/**
+ * The streaming replication connection: CopyBoth over `pg`, with flow control, and positions reported by us alone.
+ *
+ * pg-logical-replication was looked at and is not used: it reports the LSN after the one it is given, and Postgres skips
+ * on restart what commits before that (the next commit record may begin exactly there: a lost transaction); its keepalive
+ * timer reports what was received, not what was stored; and it offers no pausing from outside.
+ */
+import { formatLsn, type Lsn } from '@tidemark/contracts';
+import { identifier, literal } from '@tidemark/db';
+import pg from 'pg';
+import { errors } from '../errors.ts';
+
+export interface ReplicationOptions {
+  url: string;
+  applicationName: string;
+  slot: string;
+  publication: string;
+  /** A pgoutput message. The buffer is pg's own: copy what must outlive the call. */
+  onMessage(bytes: Buffer): void;
+  /** All commits up to `sentLsn` were handed to `onMessage` before. */
+  onKeepalive(sentLsn: Lsn): void;
+  /** Once, unless `close()` was called. */
+  onEnd(error: Error): void;
+}
+
+export interface Replication {
+  /** Stops reading from the socket: Postgres then keeps the WAL. At most what has arrived already still comes. */
+  pause(): void;
+  resume(): void;
+  /** Everything up to here is stored; Postgres may forget it. `ask` wants a keepalive in return. */
+  report(lsn: Lsn, ask: boolean): void;
+  close(): Promise<void>;
+}
+
+/** The part of pg's connection that it does not declare. */
+interface CopyConnection {
+  on(event: 'copyData', listener: (message: { chunk: Buffer }) => void): void;
+  once(event: 'replicationStart', listener: () => void): void;
+  sendCopyFromChunk(chunk: Buffer): void;
+  stream: { pause(): void; resume(): void; destroy(): void };
+}
+
+/** What to_jsonb's rendering needs of the texts that Postgres sends (json-text.ts). */
+const SESSION = [
+  'datestyle=ISO',
+  'timezone=UTC',
+  'intervalstyle=postgres',
+  'extra_float_digits=1',
+  'bytea_output=hex',
+  'client_encoding=UTF8',
+];
+/** Microseconds from 1970 to 2000, in milliseconds. */
+const POSTGRES_EPOCH_MS = 946_684_800_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+/** We ask for a sign of life each half second; ten seconds without one is a dead link. */
+const SILENCE_MS = 10_000;
+
+/** @throws a pg DatabaseError with code 55006 where another process holds the slot */
+export async function openReplication(options: ReplicationOptions): Promise<Replication> {
+  const config = {
+    connectionString: options.url,
+    replication: 'database',
+    application_name: options.applicationName,
+    options: SESSION.map((setting) => `-c ${setting}`).join(' '),
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+  };
+  const client = new pg.Client(config as pg.ClientConfig);
+  let ended = false;
+  let started = false;
+  let paused = false;
+  let heardAt = Date.now();
+
+  const end = (error: Error) => {
+    if (ended) return;
+    ended = true;
+    clearInterval(watch);
+    connection.stream.destroy();
+    if (started) options.onEnd(error);
+  };
+  const connection = (client as unknown as { connection: CopyConnection }).connection;
+  client.on('error', (cause) => end(errors.REPLICATION_CLOSED({ reason: cause.message }, { cause })));
+  client.on('end', () => end(errors.REPLICATION_CLOSED({ reason: 'the server closed it' })));
+  const watch = setInterval(() => {
+    // While paused nothing is read, so nothing can be heard.
+    if (paused || !started) heardAt = Date.now();
+    else if (Date.now() - heardAt > SILENCE_MS) end(errors.REPLICATION_SILENT({ seconds: SILENCE_MS / 1_000 }));
+  }, 1_000);
+
+  connection.on('copyData', ({ chunk }) => {
+    if (ended) return;
+    heardAt = Date.now();
+    try {
+      if (chunk[0] === 0x77 /* w: XLogData */) options.onMessage(chunk.subarray(25));
+      else if (chunk[0] === 0x6b /* k: keepalive */) options.onKeepalive(chunk.readBigUInt64BE(1));
+    } catch (error) {
+      end(error as Error);
+    }
+  });
+
+  try {
+    await client.connect();
+    await start(client, connection, options);
+    started = true;
+  } catch (error) {
+    ended = true;
+    clearInterval(watch);
+    connection.stream.destroy();
+    throw error;
+  }
+
+  return {
+    pause() {
+      paused = true;
+      connection.stream.pause();
+    },
+    resume() {
+      paused = false;
+      heardAt = Date.now();
+      connection.stream.resume();
+    },
+    report(lsn, ask) {
+      if (!ended) connection.sendCopyFromChunk(statusUpdate(lsn, ask));
+    },
+    async close() {
+      if (ended) return;
+      ended = true;
+      clearInterval(watch);
+      // Without a goodbye: the walsender notices the closed socket and frees the slot.
+      await new Promise<void>((resolve) => {
+        client.once('end', () => resolve());
+        connection.stream.destroy();
+      });
+    },
+  };
+}
+
+/** Resolves when the server begins to stream, rejects with its refusal. */
+function start(client: pg.Client, connection: CopyConnection, options: ReplicationOptions): Promise<void> {
+  const plugin = `proto_version '1', publication_names ${literal(identifier(options.publication))}, messages 'true'`;
+  return new Promise((resolve, reject) => {
+    connection.once('replicationStart', resolve);
+    client
+      .query(`START_REPLICATION SLOT ${identifier(options.slot)} LOGICAL ${formatLsn(0n)} (${plugin})`)
+      // Its end is the end of the stream, which `error` and `end` report too.
+      .then(() => reject(errors.REPLICATION_CLOSED({ reason: 'the stream ended' })), reject);
+  });
+}
+
+/** Written, flushed, applied: all three are what JetStream has acknowledged. */
+function statusUpdate(lsn: Lsn, ask: boolean): Buffer {
+  const message = Buffer.alloc(34);
+  message.writeUInt8(0x72, 0); // r
+  message.writeBigUInt64BE(lsn, 1);
+  message.writeBigUInt64BE(lsn, 9);
+  message.writeBigUInt64BE(lsn, 17);
+  message.writeBigInt64BE(BigInt(Date.now() - POSTGRES_EPOCH_MS) * 1_000n, 25);
+  message.writeUInt8(ask ? 1 : 0, 33);
+  return message;
+}

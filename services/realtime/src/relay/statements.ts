@@ -1,0 +1,88 @@
+/** The relay's SQL. */
+import { type Lsn, parseLsn } from '@tidemark/contracts';
+import { identifier, type Pool } from '@tidemark/db';
+import { errors } from '../errors.ts';
+
+/** Creating a slot waits for the transactions that are open at that moment. */
+const CREATE_SLOT_TIMEOUT_MS = 60_000;
+
+export interface SlotFacts {
+  confirmedLsn: Lsn;
+  /** `lost`: the WAL that it needs is gone. */
+  lost: boolean;
+}
+
+export async function findSlot(pool: Pool, slot: string): Promise<SlotFacts | undefined> {
+  const [row] = await pool.query<{ confirmed: string | null; lost: boolean }>(
+    `select confirmed_flush_lsn::text as confirmed, coalesce(wal_status = 'lost', false) as lost
+     from pg_replication_slots where slot_name = $1`,
+    [slot],
+  );
+  return row && { confirmedLsn: row.confirmed ? parseLsn(row.confirmed) : 0n, lost: row.lost };
+}
+
+/** @throws 42710 where another relay created it meanwhile */
+export async function createSlot(pool: Pool, slot: string): Promise<void> {
+  await pool.query(`select pg_create_logical_replication_slot($1, 'pgoutput')`, [slot], {
+    timeoutMs: CREATE_SLOT_TIMEOUT_MS,
+  });
+}
+
+export async function dropSlot(pool: Pool, slot: string): Promise<void> {
+  await pool.query('select pg_drop_replication_slot($1)', [slot]);
+}
+
+/** @throws RT_WAL_LEVEL */
+export async function checkWalLevel(pool: Pool): Promise<void> {
+  const [row] = await pool.query<{ value: string }>(`select current_setting('wal_level') as value`);
+  if (row && row.value !== 'logical') throw errors.WAL_LEVEL({ value: row.value });
+}
+
+export async function ensurePublication(pool: Pool, publication: string): Promise<void> {
+  const found = await pool.query('select from pg_publication where pubname = $1', [publication]);
+  if (found.length > 0) return;
+  await pool.query(`create publication ${identifier(publication)} with (publish_via_partition_root = true)`);
+}
+
+export interface ServerFacts {
+  systemIdentifier: string;
+  timeline: number;
+  flushedLsn: Lsn;
+}
+
+export async function serverFacts(pool: Pool): Promise<ServerFacts> {
+  const [row] = await pool.query<{ system: string; timeline: number; flushed: string }>(
+    `select (select system_identifier::text from pg_control_system()) as system,
+       (select timeline_id from pg_control_checkpoint()) as timeline, pg_current_wal_flush_lsn()::text as flushed`,
+  );
+  return {
+    systemIdentifier: String(row?.system),
+    timeline: Number(row?.timeline),
+    flushedLsn: parseLsn(String(row?.flushed)),
+  };
+}
+
+export interface EpochRow {
+  epoch: string;
+  systemIdentifier: string;
+  timeline: number;
+}
+
+export async function lastEpoch(pool: Pool): Promise<EpochRow | undefined> {
+  const [row] = await pool.query<{ epoch: string; system: string; timeline: number }>(
+    `select epoch, system_identifier as system, timeline from tidemark.epochs order by epoch desc limit 1`,
+  );
+  return row && { epoch: row.epoch, systemIdentifier: row.system, timeline: row.timeline };
+}
+
+export async function insertEpoch(pool: Pool, row: EpochRow, reason: string): Promise<void> {
+  await pool.query(
+    `insert into tidemark.epochs (epoch, reason, system_identifier, timeline) values ($1, $2, $3, $4)`,
+    [row.epoch, reason, row.systemIdentifier, row.timeline],
+  );
+}
+
+/** Something of our own in the WAL: it comes back on the slot, and shows that the way is open. */
+export async function emitHeartbeat(pool: Pool, prefix: string): Promise<void> {
+  await pool.query(`select pg_logical_emit_message(false, $1, '')`, [prefix]);
+}

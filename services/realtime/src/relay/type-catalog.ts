@@ -1,0 +1,144 @@
+/**
+ * How the columns of a relation become JSON: asked of Postgres's catalog once for each Relation message.
+ */
+import { identifier, type Pool } from '@tidemark/db';
+import { type JsonType, TEXT } from './json-text.ts';
+import type { Relation, Tuple, TupleValue } from './pgoutput.ts';
+
+const bool: JsonType = { kind: 'bool' };
+const number: JsonType = { kind: 'number' };
+const json: JsonType = { kind: 'json' };
+
+/** Types that to_jsonb treats in a way of their own; their numbers are the same in every Postgres. */
+const BUILT_IN: ReadonlyMap<number, JsonType> = new Map([
+  [16, bool],
+  [20, number], // int8
+  [21, number], // int2
+  [23, number], // int4
+  [700, number], // float4
+  [701, number], // float8
+  [1700, number], // numeric
+  [114, json],
+  [3802, json], // jsonb
+  [1082, { kind: 'date' }],
+  [1114, { kind: 'timestamp' }],
+  [1184, { kind: 'timestamptz' }],
+]);
+
+interface TypeRow {
+  oid: number;
+  name: string;
+  base: number | null;
+  element: number | null;
+  delimiter: string | null;
+  fields: { name: string; oid: number }[] | null;
+  /** An extension's cast to json, which to_jsonb uses (hstore, PostGIS). */
+  casts: boolean;
+}
+
+/** `types` and everything they are made of. */
+const TYPES = `
+with recursive wanted (oid) as (
+  select unnest($1::oid[])
+  union
+  select part.oid from wanted w join pg_type t on t.oid = w.oid cross join lateral (
+    select t.typbasetype where t.typtype = 'd'
+    union all
+    select t.typelem where t.typsubscript = 'array_subscript_handler'::regproc
+    union all
+    select a.atttypid from pg_attribute a
+    where t.typtype = 'c' and a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped
+  ) as part (oid)
+)
+select t.oid, format_type(t.oid, null) as name,
+  case when t.typtype = 'd' then t.typbasetype end as base,
+  case when t.typsubscript = 'array_subscript_handler'::regproc then t.typelem end as element,
+  (select e.typdelim::text from pg_type e where e.oid = t.typelem) as delimiter,
+  (select json_agg(json_build_object('name', a.attname, 'oid', a.atttypid::bigint) order by a.attnum)
+   from pg_attribute a
+   where t.typtype = 'c' and a.attrelid = t.typrelid and a.attnum > 0 and not a.attisdropped) as fields,
+  t.oid >= 16384 and exists (
+    select from pg_cast c where c.castsource = t.oid and c.casttarget = 'json'::regtype and c.castmethod = 'f'
+  ) as casts
+from wanted join pg_type t using (oid)`;
+
+/** The primary key, since under REPLICA IDENTITY FULL the message marks every column. */
+const KEY = `
+select a.attname as name
+from pg_index i cross join unnest(i.indkey) with ordinality as k (attnum, n)
+join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+where i.indrelid = $1::oid and i.indisprimary
+order by k.n`;
+
+/** What the transaction needs to write a relation's rows. */
+export interface RelationPlan {
+  relation: Relation;
+  /** The primary key, else the replica identity, else empty. */
+  key: readonly string[];
+  /** `"name":` of each column. */
+  members: readonly string[];
+  types: readonly JsonType[];
+  /** Replaces the values of types that only Postgres can render by their JSON; undefined where there are none. */
+  ask?: (tuple: Tuple) => Promise<Tuple>;
+}
+
+export async function planRelation(pool: Pool, relation: Relation): Promise<RelationPlan> {
+  const oids = [...new Set(relation.columns.map((column) => column.typeOid))];
+  const [rows, key] = await Promise.all([
+    pool.query<TypeRow>(TYPES, [`{${oids.join(',')}}`]),
+    pool.query<{ name: string }>(KEY, [relation.oid]),
+  ]);
+  const known = new Map(rows.map((row) => [Number(row.oid), row]));
+  const asked: { index: number; type: string }[] = [];
+  const types = relation.columns.map((column, index) => {
+    if (!containsCast(column.typeOid, known)) return jsonType(column.typeOid, known);
+    asked.push({ index, type: known.get(column.typeOid)?.name as string });
+    return json;
+  });
+  const names = new Set(relation.columns.map((column) => column.name));
+  const primary = key.map((row) => row.name);
+  // The catalog is newer than the WAL: a key whose columns the message lacks is not the key of these rows.
+  const usable = primary.length > 0 && primary.every((name) => names.has(name));
+  const identity = relation.replicaIdentity === 'f' ? [] : relation.columns.filter((column) => column.identity);
+  return {
+    relation,
+    key: usable ? primary : identity.map((column) => column.name),
+    members: relation.columns.map((column) => `${JSON.stringify(column.name)}:`),
+    types,
+    ...(asked.length > 0 ? { ask: (tuple: Tuple) => askPostgres(pool, asked, tuple) } : {}),
+  };
+}
+
+function jsonType(oid: number, known: ReadonlyMap<number, TypeRow>): JsonType {
+  const builtIn = BUILT_IN.get(oid);
+  if (builtIn) return builtIn;
+  const row = known.get(oid);
+  if (!row) return TEXT; // dropped since; its text is all there is
+  if (row.base !== null) return jsonType(Number(row.base), known);
+  if (row.element !== null) {
+    return { kind: 'array', element: jsonType(Number(row.element), known), delimiter: row.delimiter ?? ',' };
+  }
+  if (row.fields) {
+    return { kind: 'row', fields: row.fields.map((f) => ({ name: f.name, type: jsonType(Number(f.oid), known) })) };
+  }
+  return TEXT;
+}
+
+function containsCast(oid: number, known: ReadonlyMap<number, TypeRow>): boolean {
+  const row = known.get(oid);
+  if (!row) return false;
+  const parts = [row.base, row.element, ...(row.fields ?? []).map((field) => field.oid)];
+  return row.casts || parts.some((part) => part !== null && containsCast(Number(part), known));
+}
+
+async function askPostgres(pool: Pool, asked: readonly { index: number; type: string }[], tuple: Tuple): Promise<Tuple> {
+  // format_type quotes the name already.
+  const list = asked.map(({ type }, n) => `to_jsonb($${n + 1}::text::${type})::text as ${identifier(`c${n}`)}`);
+  const params = asked.map(({ index }) => tuple[index] ?? null);
+  const [row] = await pool.query<Record<string, string | null>>(`select ${list.join(', ')}`, params);
+  const values: TupleValue[] = [...tuple];
+  asked.forEach(({ index }, n) => {
+    if (typeof values[index] === 'string') values[index] = row?.[`c${n}`] ?? null;
+  });
+  return values;
+}

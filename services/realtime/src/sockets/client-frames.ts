@@ -1,0 +1,40 @@
+/** Text from a client → a frame, or an error that names what was expected. */
+import { AuthFrame, type ClientFrame, SubscribeFrame, UnsubscribeFrame } from '@tidemark/contracts';
+import { Compile } from 'typebox/compile';
+import { errors } from '../errors.ts';
+
+const VALIDATORS = {
+  auth: Compile(AuthFrame),
+  subscribe: Compile(SubscribeFrame),
+  unsubscribe: Compile(UnsubscribeFrame),
+};
+
+const OPS = Object.keys(VALIDATORS).join(', ');
+
+/** @throws RT_FRAME_INVALID */
+export function readClientFrame(text: string): ClientFrame {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw errors.FRAME_INVALID({ expected: `JSON was expected (${(cause as Error).message})` }, { cause });
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw errors.FRAME_INVALID({ expected: 'a JSON object was expected' });
+  }
+  const { op } = value as { op?: unknown };
+  if (typeof op !== 'string' || !Object.hasOwn(VALIDATORS, op)) {
+    throw errors.FRAME_INVALID({ expected: `"op" is ${JSON.stringify(op)?.slice(0, 40)}; one of ${OPS} was expected` });
+  }
+  const validator = VALIDATORS[op as keyof typeof VALIDATORS];
+  if (validator.Check(value)) return value as ClientFrame;
+  const [first] = validator.Errors(value);
+  const where = first?.instancePath ? `"${first.instancePath.slice(1)}" ` : '';
+  throw errors.FRAME_INVALID({ expected: `${op}: ${where}${first?.message ?? 'does not fit its schema'}` });
+}
+
+/** The id that a refused frame may carry, so that the error can name it. */
+export function idOf(text: string): string | undefined {
+  const match = /"id"\s*:\s*"([^"\\]{1,64})"/.exec(text);
+  return match?.[1];
+}

@@ -1,0 +1,230 @@
+/**
+ * One WebSocket: frames in, in order, one at a time; frames out as ready-made bytes, with a limit on what waits.
+ */
+import type { Socket } from 'node:net';
+import { CLOSE_CODES, TidemarkError } from '@tidemark/contracts';
+import type { Identity } from '@tidemark/db';
+import type { VerifyToken } from '@tidemark/service';
+import type { RawData, WebSocket } from 'ws';
+import { errors } from '../errors.ts';
+import type { RealtimeEvent } from '../events.ts';
+import { errorFrame, serverFrame } from '../topics/frame.ts';
+import type { Sink, Subscription } from '../topics/subscription.ts';
+import type { Topics } from '../topics/topics.ts';
+import { idOf, readClientFrame } from './client-frames.ts';
+import { handleFrame } from './handlers/index.ts';
+
+export interface ConnectionLimits {
+  maxSubscriptions: number;
+  maxBufferedBytes: number;
+  framesPerSecond: number;
+  pingMs: number;
+  slowMs: number;
+}
+
+export interface ConnectionContext {
+  topics: Topics;
+  verifyToken: VerifyToken;
+  anonymous: Identity;
+  limits: ConnectionLimits;
+  observe: (event: RealtimeEvent) => void;
+  onFrame(): void;
+  onClosed(connection: Connection): void;
+}
+
+/** Frames that came and wait for those before them: a client that sends more without an answer is a mistake or an attack. */
+const MAX_PENDING_FRAMES = 1_000;
+/** A snapshot's next page waits so long for the client to read what it has. */
+const ROOM_TIMEOUT_MS = 15_000;
+
+export class Connection implements Sink {
+  readonly context: ConnectionContext;
+  readonly subscriptions = new Map<string, Subscription>();
+  /** Ids of subscriptions that are being made. */
+  readonly starting = new Set<string>();
+  identity: Identity;
+  /** Seconds since 1970. */
+  expires: number | undefined;
+  #ws: WebSocket;
+  #raw: Socket;
+  #chain: Promise<void> = Promise.resolve();
+  #pending = 0;
+  #answered = true;
+  #pingedAt = Date.now();
+  #slowSince: number | undefined;
+  #second = 0;
+  #framesInSecond = 0;
+
+  constructor(ws: WebSocket, raw: Socket, context: ConnectionContext, token: () => string | undefined) {
+    this.#ws = ws;
+    this.#raw = raw;
+    this.context = context;
+    this.identity = context.anonymous;
+    ws.on('message', (data, isBinary) => this.#received(data, isBinary));
+    ws.on('pong', () => {
+      this.#answered = true;
+    });
+    // ws closes by itself after it (an invalid frame, one that is too large).
+    ws.on('error', () => {});
+    ws.on('close', (code, reason) => this.#closed(code, String(reason)));
+    this.#inOrder(() => this.#open(token));
+  }
+
+  get closed(): boolean {
+    return this.#ws.readyState !== this.#ws.OPEN;
+  }
+
+  get bufferedBytes(): number {
+    return this.#raw.writableLength;
+  }
+
+  /** The whole frame, header included: ws itself writes whole frames too, so the two never mix. */
+  write(frame: Buffer): boolean {
+    if (this.closed) return false;
+    if (this.#raw.writableLength > this.context.limits.maxBufferedBytes) {
+      this.#slowSince ??= Date.now();
+      return false;
+    }
+    this.context.onFrame();
+    this.#raw.write(frame);
+    return true;
+  }
+
+  async room(): Promise<void> {
+    if (this.closed) throw errors.NOT_FOLLOWING({ reason: 'the socket has closed' });
+    if (this.#raw.writableLength <= this.context.limits.maxBufferedBytes / 2) return;
+    const raw = this.#raw;
+    await new Promise<void>((resolve, reject) => {
+      const done = (error?: Error) => {
+        clearTimeout(timer);
+        raw.off('drain', drained);
+        raw.off('close', closed);
+        if (error) reject(error);
+        else resolve();
+      };
+      const drained = () => done();
+      const closed = () => done(errors.NOT_FOLLOWING({ reason: 'the socket has closed' }));
+      const timer = setTimeout(() => {
+        this.close(CLOSE_CODES.TOO_SLOW, 'nothing was read for too long');
+        closed();
+      }, ROOM_TIMEOUT_MS);
+      raw.once('drain', drained);
+      raw.once('close', closed);
+    });
+  }
+
+  sendError(error: unknown, id?: string): void {
+    const known =
+      error instanceof TidemarkError
+        ? error
+        : new TidemarkError({ code: 'RT_INTERNAL', status: 500, message: 'the frame could not be handled' });
+    if (known !== error) this.context.observe({ type: 'topic.failed', table: '', error: error as Error });
+    this.context.observe({ type: 'subscribe.refused', code: known.code });
+    this.write(errorFrame(known, id));
+  }
+
+  sendReady(): void {
+    const { expires } = this;
+    this.write(serverFrame({ op: 'ready', role: this.identity.role, ...(expires === undefined ? {} : { expires }) }));
+  }
+
+  /** A close that the client cannot take in, since it reads nothing, becomes a cut. */
+  close(code: number, reason: string): void {
+    if (this.bufferedBytes > this.context.limits.maxBufferedBytes / 2) {
+      this.context.observe({ type: 'socket.closed', code, reason });
+      this.#ws.terminate();
+    } else this.#ws.close(code, reason);
+  }
+
+  terminate(): void {
+    this.#ws.terminate();
+  }
+
+  /** Each second: expiry, half-open connections, readers that stand still. */
+  tick(now: number): void {
+    if (this.closed) return;
+    const { pingMs, slowMs } = this.context.limits;
+    if (this.expires !== undefined && this.expires * 1_000 <= now) {
+      this.sendError(errors.TOKEN_EXPIRED());
+      this.close(CLOSE_CODES.TOKEN_EXPIRED, 'the token has expired');
+      return;
+    }
+    if (this.#raw.writableLength <= this.context.limits.maxBufferedBytes / 2) this.#slowSince = undefined;
+    else this.#slowSince ??= now;
+    if (this.#slowSince !== undefined && now - this.#slowSince >= slowMs) {
+      this.close(CLOSE_CODES.TOO_SLOW, 'nothing was read for too long');
+      return;
+    }
+    if (now - this.#pingedAt < pingMs) return;
+    if (!this.#answered) {
+      this.context.observe({ type: 'socket.closed', code: CLOSE_CODES.HEARTBEAT_LOST, reason: 'no answer to a ping' });
+      this.#ws.terminate();
+      return;
+    }
+    this.#answered = false;
+    this.#pingedAt = now;
+    this.#ws.ping();
+  }
+
+  async #open(token: () => string | undefined): Promise<void> {
+    try {
+      const given = token();
+      if (given !== undefined) {
+        const verified = await this.context.verifyToken(given);
+        this.identity = { role: verified.role, claims: verified.claimsText };
+        this.expires = verified.expires;
+      }
+      this.sendReady();
+    } catch (error) {
+      this.sendError(error);
+      this.close(CLOSE_CODES.AUTH_REQUIRED, 'the token was refused');
+    }
+  }
+
+  #received(data: RawData, isBinary: boolean): void {
+    const second = Math.floor(Date.now() / 1_000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#framesInSecond = 0;
+    }
+    this.#framesInSecond += 1;
+    const limit = this.context.limits.framesPerSecond;
+    if (this.#framesInSecond > limit) {
+      if (this.#framesInSecond === limit + 1) this.sendError(errors.FRAME_RATE({ limit }));
+      return;
+    }
+    if (this.#pending >= MAX_PENDING_FRAMES) {
+      this.close(CLOSE_CODES.LIMIT_EXCEEDED, `more than ${MAX_PENDING_FRAMES} frames wait`);
+      return;
+    }
+    if (isBinary) {
+      this.sendError(errors.FRAME_INVALID({ expected: 'a text frame was expected, not a binary one' }));
+      return;
+    }
+    const text = String(data);
+    this.#inOrder(async () => {
+      if (this.closed) return;
+      let id: string | undefined;
+      try {
+        id = idOf(text);
+        await handleFrame(this, readClientFrame(text));
+      } catch (error) {
+        this.sendError(error, id);
+      }
+    });
+  }
+
+  #inOrder(work: () => Promise<void>): void {
+    this.#pending += 1;
+    this.#chain = this.#chain.then(work).finally(() => {
+      this.#pending -= 1;
+    });
+  }
+
+  #closed(code: number, reason: string): void {
+    for (const subscription of [...this.subscriptions.values()]) subscription.end();
+    this.subscriptions.clear();
+    this.context.observe({ type: 'socket.closed', code, reason });
+    this.context.onClosed(this);
+  }
+}

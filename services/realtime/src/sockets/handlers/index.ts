@@ -1,0 +1,17 @@
+/** Which file handles which kind of frame. */
+import type { ClientFrame } from '@tidemark/contracts';
+import type { Connection } from '../connection.ts';
+import { handleAuth } from './auth.ts';
+import { handleSubscribe } from './subscribe.ts';
+import { handleUnsubscribe } from './unsubscribe.ts';
+
+export async function handleFrame(connection: Connection, frame: ClientFrame): Promise<void> {
+  switch (frame.op) {
+    case 'auth':
+      return handleAuth(connection, frame);
+    case 'subscribe':
+      return handleSubscribe(connection, frame);
+    case 'unsubscribe':
+      return handleUnsubscribe(connection, frame);
+  }
+}

@@ -1,0 +1,30 @@
+/** `subscribe`: follow a query, with a snapshot first, or from a position, or from now on. */
+import type { SubscribeFrame } from '@tidemark/contracts';
+import { errors } from '../../errors.ts';
+import type { Connection } from '../connection.ts';
+
+export async function handleSubscribe(connection: Connection, frame: SubscribeFrame): Promise<void> {
+  const { id, query, profile, snapshot, after, mode } = frame;
+  const { subscriptions } = connection;
+  const { topics, limits } = connection.context;
+  if (subscriptions.has(id)) throw errors.ID_IN_USE({ id });
+  if (mode === 'latest') throw errors.MODE_UNSUPPORTED({ mode });
+  if (subscriptions.size >= limits.maxSubscriptions) {
+    throw errors.TOO_MANY_SUBSCRIPTIONS({ limit: limits.maxSubscriptions, where: 'socket' });
+  }
+  const subscription = await topics.subscribe({
+    id,
+    query,
+    profile,
+    snapshot: snapshot ?? false,
+    after,
+    identity: connection.identity,
+    sink: connection,
+    onEnd: (ended) => {
+      if (subscriptions.get(ended.id) === ended) subscriptions.delete(ended.id);
+    },
+    existing: (topic) => [...subscriptions.values()].find((other) => other.topic === topic),
+  });
+  // It may have ended already: a position that is too old.
+  if (!subscription.ended) subscriptions.set(id, subscription);
+}

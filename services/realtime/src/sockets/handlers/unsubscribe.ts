@@ -1,0 +1,12 @@
+/** `unsubscribe`: nothing of that subscription is sent after the answer. */
+import type { ClientFrame } from '@tidemark/contracts';
+import { errors } from '../../errors.ts';
+import { serverFrame } from '../../topics/frame.ts';
+import type { Connection } from '../connection.ts';
+
+export async function handleUnsubscribe(connection: Connection, frame: ClientFrame & { op: 'unsubscribe' }): Promise<void> {
+  const subscription = connection.subscriptions.get(frame.id);
+  if (!subscription) throw errors.ID_UNKNOWN({ id: frame.id });
+  subscription.end();
+  connection.write(serverFrame({ op: 'unsubscribed', id: frame.id }));
+}

@@ -1,0 +1,50 @@
+/** From an environment to a listening service: what main.ts runs, and what tests run in their own process. */
+import { randomBytes } from 'node:crypto';
+import { connectBus } from '@tidemark/bus';
+import { openDatabase } from '@tidemark/db';
+import {
+  commaSeparated,
+  createLogger,
+  createMetrics,
+  createObserve,
+  loadConfig,
+  logReader,
+  type RunningService,
+  sharedEventCounter,
+} from '@tidemark/service';
+import { buildApp, type RealtimeApp } from './app.ts';
+import { configSchema } from './config.ts';
+import { type RealtimeEvent, realtimeEventLevels } from './events.ts';
+
+export async function startRealtime(env: NodeJS.ProcessEnv): Promise<RunningService & { realtime: RealtimeApp }> {
+  const config = loadConfig(configSchema, env);
+  const instance = config.INSTANCE || `realtime-${randomBytes(3).toString('hex')}`;
+  const logger = createLogger({ service: 'realtime', instance, level: config.LOG_LEVEL });
+  const metrics = createMetrics('realtime');
+  const observe = createObserve<RealtimeEvent>([logReader(logger, realtimeEventLevels), sharedEventCounter(metrics)]);
+  const [opened, connected] = await Promise.allSettled([
+    openDatabase({
+      primaryUrl: config.DATABASE_URL,
+      replicaUrls: commaSeparated(config.DATABASE_REPLICA_URLS),
+      applicationName: `tidemark ${instance}`,
+      observe,
+    }),
+    connectBus({ url: config.NATS_URL, name: instance, prefix: config.NATS_PREFIX, observe }),
+  ]);
+  if (opened.status === 'rejected' || connected.status === 'rejected') {
+    if (opened.status === 'fulfilled') await opened.value.close();
+    if (connected.status === 'fulfilled') await connected.value.close();
+    throw (opened as PromiseRejectedResult).reason ?? (connected as PromiseRejectedResult).reason;
+  }
+  const database = opened.value;
+  const bus = connected.value;
+  const realtime = buildApp(config, { database, bus, logger, metrics, instance, observe });
+  try {
+    const url = await realtime.app.listen({ host: config.HOST, port: config.PORT });
+    await realtime.start(url);
+    return { url, phases: realtime.stopPhases(), realtime };
+  } catch (error) {
+    await Promise.allSettled([realtime.app.close(), bus.close(), database.close()]);
+    throw error;
+  }
+}

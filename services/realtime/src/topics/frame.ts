@@ -1,0 +1,46 @@
+/**
+ * Frames to clients, as the bytes that go on the wire: a WebSocket text frame (RFC 6455 §5.2: final, unmasked), built once
+ * and written to every socket of a topic.
+ */
+import { formatPosition, type ServerFrame, type TidemarkError } from '@tidemark/contracts';
+import type { ChangeEnvelope } from '../changes/envelope.ts';
+
+const FINAL_TEXT = 0x81;
+
+export function textFrame(text: string): Buffer {
+  const length = Buffer.byteLength(text);
+  const head = length < 126 ? 2 : length < 65_536 ? 4 : 10;
+  const frame = Buffer.allocUnsafe(head + length);
+  frame[0] = FINAL_TEXT;
+  if (head === 2) frame[1] = length;
+  else if (head === 4) {
+    frame[1] = 126;
+    frame.writeUInt16BE(length, 2);
+  } else {
+    frame[1] = 127;
+    frame.writeBigUInt64BE(BigInt(length), 2);
+  }
+  frame.write(text, head);
+  return frame;
+}
+
+export const serverFrame = (frame: ServerFrame): Buffer => textFrame(JSON.stringify(frame));
+
+/** @param rows JSON texts */
+export function snapshotFrame(topic: number, rows: readonly string[], done: boolean, position: string | undefined): Buffer {
+  const at = position === undefined ? '' : `,"position":"${position}"`;
+  return textFrame(`{"op":"snapshot","topic":${topic},"rows":[${rows.join(',')}],"done":${done}${at}}`);
+}
+
+/** @param changes JSON texts; `through`: the index in the transaction up to which they are */
+export function changesFrame(topic: number, envelope: ChangeEnvelope, through: number, changes: readonly string[]): Buffer {
+  const position = formatPosition(envelope.epoch, envelope.lsn, through);
+  return textFrame(`{"op":"changes","topic":${topic},"position":"${position}","changes":[${changes.join(',')}]}`);
+}
+
+/** `retry`: the same frame may succeed later, unchanged. */
+export function errorFrame(error: TidemarkError, id?: string): Buffer {
+  const { code, message, hint } = error;
+  const retry = error.status === 429 || error.status === 503 || error.status === 504;
+  return serverFrame({ op: 'error', ...(id === undefined ? {} : { id }), code, message, ...(hint ? { hint } : {}), retry });
+}

@@ -1,0 +1,121 @@
+/**
+ * A subscription's query string → what is needed to match changes and to read the snapshot. Refuses, with the reason, what
+ * cannot be followed change by change.
+ */
+import type { Identity } from '@tidemark/db';
+import {
+  type ColumnTypeDetail,
+  type Condition,
+  canonical,
+  compileFilter,
+  type EqualityColumn,
+  equalityKey,
+  type Predicate,
+  parseQuery,
+  type Query,
+} from '@tidemark/query';
+import { errors, postgresErrors } from '../errors.ts';
+import type { ColumnFacts, TableFacts } from './table-facts.ts';
+
+export interface SelectedColumn {
+  column: string;
+  /** The member's name in rows. */
+  as: string;
+}
+
+export interface LivePlan {
+  facts: TableFacts;
+  /** Equal texts mean equal results. */
+  canonical: string;
+  select: readonly SelectedColumn[];
+  where: readonly Condition[];
+  test: Predicate;
+  /** Columns that `test` reads. */
+  filterColumns: readonly string[];
+  /** Columns of select and filter: what a change must carry. */
+  columns: readonly string[];
+  equality: readonly EqualityColumn[];
+  types: Readonly<Record<string, ColumnTypeDetail>>;
+}
+
+export interface LiveQuery {
+  table: string;
+  query: Query;
+}
+
+/** `commentary?match_id=eq.42` @throws PGRST100 and others of @tidemark/query, RT_QUERY_UNSUPPORTED */
+export function parseLiveQuery(text: string): LiveQuery {
+  const mark = text.indexOf('?');
+  const path = mark < 0 ? text : text.slice(0, mark);
+  const table = decode(path.replace(/^\/+/, ''));
+  if (table === '' || table.includes('/')) throw errors.QUERY_UNSUPPORTED({ what: `"${path.slice(0, 100)}" is no table: it` });
+  const query = parseQuery(mark < 0 ? '' : text.slice(mark + 1));
+  if (query.order.length > 0) throw errors.QUERY_UNSUPPORTED({ what: 'order' });
+  if (query.limit !== null) throw errors.QUERY_UNSUPPORTED({ what: 'limit' });
+  if (query.offset > 0) throw errors.QUERY_UNSUPPORTED({ what: 'offset' });
+  if (query.after !== null) throw errors.QUERY_UNSUPPORTED({ what: 'a page (after=)' });
+  if (query.columns || query.onConflict) throw errors.QUERY_UNSUPPORTED({ what: 'what belongs to writes (columns, on_conflict)' });
+  return { table, query };
+}
+
+/** @throws RT_COLUMN_UNKNOWN, RT_KEY_NOT_SELECTED, RT_OLD_ROWS_NEEDED, RT_QUERY_UNSUPPORTED, 42501 */
+export function planLiveQuery(query: Query, facts: TableFacts, identity: Identity): LivePlan {
+  const byName = new Map(facts.columns.map((column) => [column.name, column]));
+  const column = (name: string) => checkColumn(byName.get(name), name, facts, identity);
+  const select = query.select.flatMap((node): SelectedColumn[] => {
+    if (node.kind === 'star') {
+      return facts.columns.map(({ name }) => ({ column: column(name).name, as: name }));
+    }
+    if (node.kind === 'embed') throw errors.QUERY_UNSUPPORTED({ what: `the embedded table "${node.name}"` });
+    if (node.kind === 'count' || node.aggregate !== null) throw errors.QUERY_UNSUPPORTED({ what: 'an aggregate' });
+    const { name, json } = node.field;
+    if (json.length > 0) throw errors.QUERY_UNSUPPORTED({ what: `a path into the JSON of "${name}"` });
+    if (node.cast !== null) throw errors.QUERY_UNSUPPORTED({ what: `a cast of "${name}"` });
+    return [{ column: column(name).name, as: node.alias ?? name }];
+  });
+  const selected = new Set(select.map((entry) => entry.column));
+  if (!facts.key.every((name) => selected.has(name))) throw errors.KEY_NOT_SELECTED({ columns: facts.key.join(', ') });
+  if (facts.policy !== undefined && !facts.oldRows) {
+    throw errors.OLD_ROWS_NEEDED({ schema: facts.schema, table: facts.table });
+  }
+
+  const types = Object.fromEntries(facts.columns.map(({ name, type }) => [name, type]));
+  const filter = compileFilter(query.where, types, { timeZone: 'UTC' });
+  if (!filter.supported) {
+    const [problem] = filter.problems;
+    if (problem?.reason === 'unknown-column') column(problem.column);
+    throw errors.QUERY_UNSUPPORTED({ what: `the filter on "${problem?.column}" (${problem?.message})` });
+  }
+  for (const name of filter.columns) column(name);
+  return {
+    facts,
+    canonical: canonical(query),
+    select,
+    where: query.where,
+    test: filter.test,
+    filterColumns: filter.columns,
+    columns: [...new Set([...selected, ...filter.columns])],
+    equality: equalityKey(query.where),
+    types,
+  };
+}
+
+function checkColumn(
+  column: ColumnFacts | undefined,
+  name: string,
+  { schema, table }: TableFacts,
+  { role }: Identity,
+): ColumnFacts {
+  if (!column) throw errors.COLUMN_UNKNOWN({ column: name, table });
+  if (!column.readable) throw postgresErrors['42501']({ schema, table, role, column: name });
+  if (!column.published) throw errors.QUERY_UNSUPPORTED({ what: `the column "${name}", which is not published,` });
+  return column;
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw errors.QUERY_UNSUPPORTED({ what: `"${text.slice(0, 100)}" is not percent-encoded text: it` });
+  }
+}

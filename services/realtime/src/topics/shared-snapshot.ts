@@ -1,0 +1,22 @@
+/**
+ * A small snapshot serves all who subscribe to the same topic within a second: whoever comes while it is being taken waits
+ * for it. Its gate makes it exact for each of them, whenever they follow on from it.
+ */
+import type { Lsn } from '@tidemark/contracts';
+import type { Gate } from './gate.ts';
+
+export interface TakenSnapshot {
+  gate: Gate;
+  resumeAfter: Lsn;
+  /** The pages' frames. */
+  frames: Buffer[];
+  takenAt: number;
+}
+
+/** Undefined where it was too large to keep, or failed: then everybody takes one of their own. */
+export type SharedSnapshot = Promise<TakenSnapshot | undefined>;
+
+/** A second of a thousand reconnecting clients is one query instead of a thousand. */
+export const SHARED_MAX_AGE_MS = 1_000;
+/** What one topic may hold of rows, for that second. */
+export const SHARED_MAX_BYTES = 1_048_576;

@@ -1,0 +1,168 @@
+/**
+ * Takes a snapshot of a plan's rows, with the gate that says which changes it does not hold (gate.ts). From a replica where
+ * one is healthy, else from the primary. Rows are fetched in pages, so that memory does not grow with the table.
+ */
+import { type Lsn, parseLsn } from '@tidemark/contracts';
+import type { Database, Identity, Pool, Transaction } from '@tidemark/db';
+import { errors } from '../errors.ts';
+import { type Gate, parseXidSnapshot } from './gate.ts';
+import type { LivePlan } from './live-plan.ts';
+import { snapshotSql } from './snapshot-sql.ts';
+
+export interface SnapshotOptions {
+  database: Database;
+  pageRows: number;
+  timeoutMs: number;
+  concurrency: number;
+  maxWaiting: number;
+  /** Whether a transaction on the plan's table may or may not be in the rows, once the feed has got that far. */
+  isUndecided(plan: LivePlan, gate: Gate): Promise<boolean>;
+}
+
+export interface SnapshotReader {
+  /** Before the first page: where the changes go on, and a position to resume from. */
+  onGate(gate: Gate, resumeAfter: Lsn): void;
+  /** JSON texts of rows. Awaited, which is the backpressure. */
+  onPage(rows: string[], done: boolean): Promise<void>;
+}
+
+export interface Snapshots {
+  /** @throws RT_SNAPSHOTS_BUSY, RT_SNAPSHOT_UNPLACED, Postgres's errors (PostgresError) */
+  take(plan: LivePlan, identity: Identity, reader: SnapshotReader): Promise<void>;
+  running(): number;
+  waiting(): number;
+}
+
+/** On a replica that is written to without pause, one attempt in two or three finds a moment between two commits. */
+const STANDBY_ATTEMPTS = 5;
+
+export function createSnapshots(options: SnapshotOptions): Snapshots {
+  const { database } = options;
+  let running = 0;
+  const queue: (() => void)[] = [];
+
+  async function take(plan: LivePlan, identity: Identity, reader: SnapshotReader): Promise<void> {
+    const sql = snapshotSql(plan);
+    const replica = healthyReplica(database);
+    if (replica) {
+      const taken = await replica.transaction((tx) => fromStandby(tx, plan, sql, reader), {
+        identity,
+        readOnly: true,
+        timeoutMs: options.timeoutMs,
+      });
+      if (taken) return;
+    }
+    await database.pools.write.transaction((tx) => fromPrimary(tx, sql, reader), {
+      identity,
+      readOnly: true,
+      isolation: 'repeatable read',
+      timeoutMs: options.timeoutMs,
+    });
+  }
+
+  /** False where no attempt could be placed exactly between the changes. */
+  async function fromStandby(
+    tx: Transaction,
+    plan: LivePlan,
+    sql: { text: string; params: string[] },
+    reader: SnapshotReader,
+  ): Promise<boolean> {
+    for (let attempt = 1; attempt <= STANDBY_ATTEMPTS; attempt += 1) {
+      const name = `tidemark_${attempt}`;
+      // In one tick, hence without a pause between them; the cursor's snapshot is taken when it is declared.
+      const [, before, , after] = await Promise.all([
+        tx.query(UTC),
+        tx.query<Place>(STANDBY_PLACE),
+        tx.query(`declare ${name} no scroll cursor for ${sql.text}`, sql.params),
+        tx.query<Place>(STANDBY_PLACE),
+      ]);
+      const lower = placeOf(before[0]);
+      const upper = placeOf(after[0]);
+      const gate: Gate = {
+        kind: 'standby',
+        snapshot: { xmin: lower.snapshot.xmin, xmax: upper.snapshot.xmax, running: new Set() },
+        after: lower.lsn,
+        until: upper.lsn,
+      };
+      if (!(await options.isUndecided(plan, gate))) {
+        reader.onGate(gate, lower.lsn);
+        await pages(tx, name, reader);
+        return true;
+      }
+      await tx.query(`close ${name}`);
+    }
+    return false;
+  }
+
+  async function fromPrimary(tx: Transaction, sql: { text: string; params: string[] }, reader: SnapshotReader): Promise<void> {
+    // REPEATABLE READ: all of them, and the cursor, see by the same snapshot. The position is read after it was taken.
+    const [, places] = await Promise.all([
+      tx.query(UTC),
+      tx.query<Place>(PRIMARY_PLACE),
+      tx.query(`declare tidemark_1 no scroll cursor for ${sql.text}`, sql.params),
+    ]);
+    const { lsn, snapshot } = placeOf(places[0]);
+    reader.onGate({ kind: 'primary', snapshot, until: lsn }, lsn);
+    await pages(tx, 'tidemark_1', reader);
+  }
+
+  async function pages(tx: Transaction, cursor: string, reader: SnapshotReader): Promise<void> {
+    const fetch = `fetch ${options.pageRows} from ${cursor}`;
+    for (;;) {
+      const rows = await tx.query<{ row: string }>(fetch);
+      const done = rows.length < options.pageRows;
+      await reader.onPage(
+        rows.map(({ row }) => row),
+        done,
+      );
+      if (done) return;
+    }
+  }
+
+  return {
+    async take(plan, identity, reader) {
+      if (running >= options.concurrency) {
+        if (queue.length >= options.maxWaiting) throw errors.SNAPSHOTS_BUSY({ limit: options.maxWaiting });
+        await new Promise<void>((resolve) => queue.push(resolve));
+      } else running += 1;
+      try {
+        await take(plan, identity, reader);
+      } finally {
+        const next = queue.shift();
+        // The turn is handed on, so that nobody comes in between.
+        if (next) next();
+        else running -= 1;
+      }
+    },
+    running: () => running,
+    waiting: () => queue.length,
+  };
+}
+
+interface Place {
+  lsn: string;
+  snapshot: string;
+}
+
+/** Filters are compiled for it, and to_jsonb prints timestamptz in it. */
+const UTC = `select set_config('timezone', 'UTC', true)`;
+const STANDBY_PLACE = 'select pg_last_wal_replay_lsn()::text as lsn, pg_current_snapshot()::text as snapshot';
+const PRIMARY_PLACE = 'select pg_current_wal_insert_lsn()::text as lsn, pg_current_snapshot()::text as snapshot';
+
+function placeOf(row: Place | undefined) {
+  const { lsn, snapshot } = row as Place;
+  return { lsn: parseLsn(lsn), snapshot: parseXidSnapshot(snapshot) };
+}
+
+/** The least busy of the healthy ones. */
+function healthyReplica(database: Database): Pool | undefined {
+  const healthy = new Set(
+    database
+      .replicaStats()
+      .filter((replica) => replica.healthy)
+      .map((replica) => `read:${replica.name}`),
+  );
+  return database.pools.reads
+    .filter((pool) => healthy.has(pool.name))
+    .sort((a, b) => a.stats().utilisation - b.stats().utilisation)[0];
+}

@@ -1,0 +1,93 @@
+/**
+ * A socket's subscription to a topic. It begins by catching up (snapshot, or position) from the ring, or from JetStream; as
+ * soon as it has come to where its topic is, it is live and gets the topic's own frames.
+ *
+ *   catching up ──► live ──► ended
+ *        └── resync ─────────► ended      the client subscribes again, with a snapshot
+ */
+import type { TidemarkError } from '@tidemark/contracts';
+import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
+import { errorFrame, serverFrame } from './frame.ts';
+import { type Gate, passed, seenThrough } from './gate.ts';
+import type { Visible } from './row-match.ts';
+import type { EncodedChanges, Topic } from './topic.ts';
+
+/** What a subscription needs of its socket. */
+export interface Sink {
+  readonly closed: boolean;
+  /** False where the socket's buffer is over its limit: the frame was not taken. */
+  write(frame: Buffer): boolean;
+  /** Resolves when there is room for more; rejects when there is none for too long. */
+  room(): Promise<void>;
+}
+
+export class Subscription {
+  /** The client's name for it. */
+  readonly id: string;
+  readonly topic: Topic;
+  readonly sink: Sink;
+  live = false;
+  ended = false;
+  gate: Gate = { kind: 'open' };
+  #onEnd: (subscription: Subscription, reason: string | undefined) => void;
+
+  constructor(id: string, topic: Topic, sink: Sink, onEnd: (s: Subscription, reason: string | undefined) => void) {
+    this.id = id;
+    this.topic = topic;
+    this.sink = sink;
+    this.#onEnd = onEnd;
+  }
+
+  /** @returns the changes that were sent */
+  offer(
+    envelope: ChangeEnvelope,
+    changes: readonly RowChange[],
+    visible: Visible,
+    shared: EncodedChanges | undefined,
+  ): number {
+    if (this.ended) return 0;
+    let after = -1;
+    if (this.gate.kind !== 'open') {
+      const seen = seenThrough(this.gate, envelope);
+      if (passed(this.gate, envelope.lsn)) this.gate = { kind: 'open' };
+      if (seen === 'all') return 0;
+      if (seen !== 'none') after = seen;
+    }
+    // A part of the transaction was seen before: a frame of its own.
+    const encoded = shared && after < 0 ? shared : this.topic.encode(envelope, changes, visible, after);
+    if (encoded.kind === 'nothing') return 0;
+    if (encoded.kind === 'resync') {
+      this.resync(encoded.reason);
+      return 0;
+    }
+    if (!this.sink.write(encoded.frame)) {
+      this.resync('the connection is too slow for the changes');
+      return 0;
+    }
+    return encoded.changes;
+  }
+
+  /** Ends it: what the client holds may be incomplete from here on. */
+  resync(reason: string): void {
+    if (this.ended) return;
+    this.sink.write(serverFrame({ op: 'resync', topic: this.topic.id, reason }));
+    this.#end(reason);
+  }
+
+  /** Ends it with an error of its own. */
+  fail(error: TidemarkError): void {
+    if (this.ended) return;
+    this.sink.write(errorFrame(error, this.id));
+    this.#end(error.message);
+  }
+
+  end(): void {
+    if (!this.ended) this.#end(undefined);
+  }
+
+  #end(reason: string | undefined): void {
+    this.ended = true;
+    this.live = false;
+    this.#onEnd(this, reason);
+  }
+}

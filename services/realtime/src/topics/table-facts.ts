@@ -1,0 +1,139 @@
+/**
+ * What a role may follow of a table: columns, key, privileges and the policies of row-level security, as Postgres has them
+ * at the moment. Asked under the role itself, so that its own functions answer (has_column_privilege, row_security_active).
+ */
+import { createHash } from 'node:crypto';
+import type { Database, Identity } from '@tidemark/db';
+import type { ColumnTypeDetail } from '@tidemark/query';
+import { errors, postgresErrors } from '../errors.ts';
+
+export interface ColumnFacts {
+  name: string;
+  type: ColumnTypeDetail;
+  readable: boolean;
+  /** Its values are in the WAL stream. */
+  published: boolean;
+}
+
+export interface TableFacts {
+  schema: string;
+  table: string;
+  columns: readonly ColumnFacts[];
+  /** The primary key; empty where there is none. */
+  key: readonly string[];
+  /** Old rows come whole. */
+  oldRows: boolean;
+  /** SQL over the table's columns that is true for the rows that the role may see; undefined where it may see all. */
+  policy: string | undefined;
+  /** Equal for roles that differ in their rights alone. */
+  shape: string;
+  /** Changes when anything above does. */
+  version: string;
+}
+
+interface FactsRow {
+  may_schema: boolean;
+  may_table: boolean;
+  kind: string;
+  security: boolean;
+  identity: string;
+  columns: { name: string; type: string; collation: string | null; deterministic: boolean; readable: boolean }[] | null;
+  key: string[] | null;
+  published: string[] | null;
+  filtered: boolean;
+  policies: { permissive: boolean; using: string | null }[] | null;
+}
+
+/** Names print with their schema then, so a policy's text means the same in every session. */
+const NO_SEARCH_PATH = `select set_config('search_path', '', true)`;
+
+const FACTS = `
+select has_schema_privilege(n.oid, 'usage') as may_schema,
+  has_any_column_privilege(c.oid, 'select') as may_table,
+  c.relkind::text as kind, row_security_active(c.oid) as security, c.relreplident::text as identity,
+  (select json_agg(json_build_object(
+      'name', a.attname, 'type', format_type(a.atttypid, null), 'collation',
+      case when l.collname = 'default' then (
+        select case when d.datlocprovider::text = 'c' then d.datcollate
+          when d.datlocprovider::text = 'b' then to_jsonb(d) ->> 'datlocale' else 'icu' end
+        from pg_database d where d.datname = current_database()) else l.collname end,
+      'deterministic', coalesce(l.collisdeterministic, true),
+      'readable', has_column_privilege(c.oid, a.attnum, 'select')) order by a.attnum)
+   from pg_attribute a left join pg_collation l on l.oid = a.attcollation
+   where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
+  (select json_agg(a.attname order by k.n)
+   from pg_index i cross join unnest(i.indkey) with ordinality as k (attnum, n)
+   join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+   where i.indrelid = c.oid and i.indisprimary) as key,
+  (select to_json(p.attnames) from pg_publication_tables p
+   where p.pubname = $3 and p.schemaname = $1 and p.tablename = $2) as published,
+  exists (select from pg_publication_tables p
+    where p.pubname = $3 and p.schemaname = $1 and p.tablename = $2 and p.rowfilter is not null) as filtered,
+  (select json_agg(json_build_object('permissive', p.polpermissive, 'using', pg_get_expr(p.polqual, p.polrelid))
+     order by p.polname)
+   from pg_policy p where p.polrelid = c.oid and p.polcmd in ('r', '*')
+     and (0 = any (p.polroles) or exists (
+       select from unnest(p.polroles) as r (oid) where pg_has_role(current_user, r.oid, 'usage')))) as policies
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = $1 and c.relname = $2`;
+
+/**
+ * @throws RT_TABLE_UNKNOWN, RT_TABLE_NOT_LIVE, RT_QUERY_UNSUPPORTED, and 42501 where the role may not read the table
+ */
+export async function loadTableFacts(
+  database: Database,
+  identity: Identity,
+  publication: string,
+  schema: string,
+  table: string,
+): Promise<TableFacts> {
+  const [row] = await database.pools.write.transaction(
+    async (tx) => {
+      const [, rows] = await Promise.all([
+        tx.query(NO_SEARCH_PATH),
+        tx.query<FactsRow>(FACTS, [schema, table, publication]),
+      ]);
+      return rows;
+    },
+    { identity, readOnly: true },
+  );
+  if (!row) throw errors.TABLE_UNKNOWN({ schema, table });
+  if (!row.may_schema || !row.may_table) throw postgresErrors['42501']({ schema, table, role: identity.role });
+  if (row.kind !== 'r' && row.kind !== 'p') throw errors.QUERY_UNSUPPORTED({ what: `${schema}.${table} is no table: it` });
+  if (!row.published) throw errors.TABLE_NOT_LIVE({ schema, table });
+  if (row.filtered) {
+    throw errors.QUERY_UNSUPPORTED({ what: `${schema}.${table} is published with a row filter: it` });
+  }
+  const published = new Set(row.published);
+  const types = row.columns?.map(({ readable: _, ...column }) => column);
+  return {
+    schema,
+    table,
+    columns: (row.columns ?? []).map((column) => ({
+      name: column.name,
+      type: {
+        type: column.type,
+        ...(column.collation === null ? {} : { collation: column.collation }),
+        deterministic: column.deterministic,
+      },
+      readable: column.readable,
+      published: published.has(column.name),
+    })),
+    key: row.key ?? [],
+    oldRows: row.identity === 'f',
+    policy: row.security ? policySql(row.policies ?? []) : undefined,
+    shape: hash([types, row.key, row.published, row.identity]),
+    version: hash(row),
+  };
+}
+
+const hash = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('base64url');
+
+/** Permissive policies are joined by OR, restrictive ones by AND; without a permissive one nothing is visible. */
+export function policySql(policies: readonly { permissive: boolean; using: string | null }[]): string {
+  const text = (policy: { using: string | null }) => `(${policy.using ?? 'true'})`;
+  const permissive = policies.filter((policy) => policy.permissive).map(text);
+  const restrictive = policies.filter((policy) => !policy.permissive).map(text);
+  if (permissive.length === 0) return 'false';
+  return [`(${permissive.join(' or ')})`, ...restrictive].join(' and ');
+}

@@ -1,0 +1,217 @@
+/**
+ * The topics of this instance: found or made for a subscription, fed by the feed, forgotten when nobody is left.
+ */
+import { formatPosition, type Lsn, parsePosition, TidemarkError } from '@tidemark/contracts';
+import type { Database, Identity } from '@tidemark/db';
+import { type ChangeEnvelope, tableKey } from '../changes/envelope.ts';
+import type { Feed } from '../changes/feed.ts';
+import type { History } from '../changes/history.ts';
+import { errors } from '../errors.ts';
+import type { RealtimeEvent } from '../events.ts';
+import { catchUp } from './catch-up.ts';
+import { serverFrame } from './frame.ts';
+import { type LivePlan, parseLiveQuery, planLiveQuery } from './live-plan.ts';
+import { RightsClass } from './rights-class.ts';
+import { sendSnapshot } from './send-snapshot.ts';
+import type { Snapshots } from './snapshot.ts';
+import { type Sink, Subscription } from './subscription.ts';
+import type { FactsCache } from './facts-cache.ts';
+import { Topic } from './topic.ts';
+
+export interface SubscribeRequest {
+  id: string;
+  query: string;
+  profile: string | undefined;
+  snapshot: boolean;
+  after: string | undefined;
+  identity: Identity;
+  sink: Sink;
+  /** Called once, when it has ended for whatever reason. */
+  onEnd(subscription: Subscription): void;
+  /** The socket's own subscription to the same topic, if it has one. */
+  existing(topic: Topic): Subscription | undefined;
+}
+
+export interface TopicsOptions {
+  database: Database;
+  feed: Feed;
+  history: History;
+  snapshots: Snapshots;
+  facts: FactsCache;
+  schemas: readonly string[];
+  maxSubscriptions: number;
+  observe: (event: RealtimeEvent) => void;
+  /** Changes sent, and how long after their commit. */
+  onDelivered(changes: number, ms: number): void;
+}
+
+export interface Topics {
+  /** Resolves when the subscription is in place and `subscribed` was sent; it then catches up by itself. */
+  subscribe(request: SubscribeRequest): Promise<Subscription>;
+  receive(envelope: ChangeEnvelope): void;
+  resyncAll(reason: string): void;
+  /** Ends what rests on facts that have changed. */
+  checkRights(): Promise<void>;
+  counts(): { topics: number; subscriptions: number; classes: number; resyncsTotal: number };
+}
+
+interface Place {
+  rights: RightsClass;
+  classKey: string;
+  tableKey: string;
+  role: Identity;
+  version: string;
+}
+
+export function createTopics(options: TopicsOptions): Topics {
+  const { feed, observe } = options;
+  const topics = new Map<string, Topic>();
+  const places = new Map<Subscription, Place>();
+  const classes = new Map<string, RightsClass>();
+  const classesOfTable = new Map<string, Set<RightsClass>>();
+  let lastId = 0;
+  let resyncsTotal = 0;
+
+  function rightsClass(classKey: string, plan: LivePlan, identity: Identity, key: string): RightsClass {
+    const found = classes.get(classKey);
+    if (found) return found;
+    const rights = new RightsClass({
+      feed,
+      database: options.database,
+      table: key,
+      facts: plan.facts,
+      identity: plan.facts.policy === undefined ? undefined : identity,
+      onDelivered(envelope, changes) {
+        options.onDelivered(changes, Date.now() - envelope.body().committedAt);
+      },
+      onFailed: (error) => observe({ type: 'topic.failed', table: plan.facts.table, error }),
+    });
+    classes.set(classKey, rights);
+    const ofTable = classesOfTable.get(key);
+    if (ofTable) ofTable.add(rights);
+    else classesOfTable.set(key, new Set([rights]));
+    return rights;
+  }
+
+  function leave(subscription: Subscription, reason: string | undefined, request: SubscribeRequest): void {
+    const { topic } = subscription;
+    const place = places.get(subscription) as Place;
+    if (reason !== undefined) {
+      resyncsTotal += 1;
+      observe({ type: 'topic.resync', table: place.rights.facts.table, reason });
+    }
+    places.delete(subscription);
+    topic.subscriptions.delete(subscription);
+    request.onEnd(subscription);
+    if (topic.subscriptions.size > 0) return;
+    topics.delete(topic.key);
+    place.rights.delete(topic);
+    if (place.rights.topics.size > 0) return;
+    place.rights.close();
+    classes.delete(place.classKey);
+    const ofTable = classesOfTable.get(place.tableKey);
+    ofTable?.delete(place.rights);
+    if (ofTable?.size === 0) classesOfTable.delete(place.tableKey);
+  }
+
+  async function subscribe(request: SubscribeRequest): Promise<Subscription> {
+    if (request.snapshot && request.after !== undefined) throw errors.OPTIONS_CONFLICT();
+    const { table, query } = parseLiveQuery(request.query);
+    const schema = request.profile ?? (options.schemas[0] as string);
+    if (!options.schemas.includes(schema)) {
+      throw errors.SCHEMA_UNKNOWN({ schema, schemas: options.schemas.join(', ') });
+    }
+    const position = request.after === undefined ? undefined : parsePosition(request.after);
+    const problem = feed.problem();
+    if (problem) throw errors.NOT_FOLLOWING({ reason: problem });
+    const { identity } = request;
+    const facts = await options.facts.get(identity, schema, table);
+    const plan = planLiveQuery(query, facts, identity);
+    if (request.sink.closed) throw errors.NOT_FOLLOWING({ reason: 'the socket has closed' });
+    if (places.size >= options.maxSubscriptions) {
+      throw errors.TOO_MANY_SUBSCRIPTIONS({ limit: options.maxSubscriptions, where: 'instance' });
+    }
+
+    const key = tableKey(schema, table);
+    const identityClass = facts.policy === undefined ? '' : `${facts.version}\0${identity.role}\0${identity.claims}`;
+    const classKey = `${key}\0${facts.shape}\0${identityClass}`;
+    const topicKey = `${classKey}\0${plan.canonical}`;
+    let topic = topics.get(topicKey);
+    const existing = topic && request.existing(topic);
+    if (existing) throw errors.QUERY_IN_USE({ id: existing.id });
+    const rights = rightsClass(classKey, plan, identity, key);
+    if (!topic) {
+      lastId += 1;
+      topic = new Topic(lastId, topicKey, plan);
+      topics.set(topicKey, topic);
+      rights.add(topic);
+    }
+    const subscription = new Subscription(request.id, topic, request.sink, (s, reason) => leave(s, reason, request));
+    places.set(subscription, { rights, classKey, tableKey: key, role: identity, version: facts.version });
+    topic.subscriptions.add(subscription);
+    request.sink.write(serverFrame({ op: 'subscribed', id: request.id, topic: topic.id }));
+    if (position) {
+      if (position.epoch !== feed.epoch()) subscription.resync('the position is of another epoch');
+      else subscription.gate = { kind: 'position', lsn: position.lsn, index: position.index };
+    }
+    void begin(subscription, request, rights, key);
+    return subscription;
+  }
+
+  async function begin(subscription: Subscription, request: SubscribeRequest, rights: RightsClass, key: string) {
+    const { schema, table } = rights.facts;
+    try {
+      if (request.snapshot) {
+        const position = (lsn: Lsn) => formatPosition(feed.epoch() ?? '', lsn, 0xffff_ffff);
+        await sendSnapshot({ subscription, snapshots: options.snapshots, identity: request.identity, feed, key, position });
+      }
+      if (!subscription.ended) {
+        await catchUp(subscription, { feed, history: options.history, rights, schema, table, tableKey: key });
+      }
+    } catch (error) {
+      if (subscription.ended || request.sink.closed) return subscription.end();
+      observe({ type: 'topic.failed', table, error: error as Error });
+      subscription.fail(asTidemarkError(error as Error));
+    }
+  }
+
+  return {
+    subscribe,
+    receive(envelope) {
+      const found = classesOfTable.get(envelope.table);
+      if (!found) return;
+      for (const rights of found) {
+        try {
+          rights.receive(envelope);
+        } catch (error) {
+          // An envelope or a row that cannot be read: whoever follows the table has missed something.
+          observe({ type: 'topic.failed', table: rights.facts.table, error: error as Error });
+          rights.resync('a change could not be read');
+        }
+      }
+    },
+    resyncAll(reason) {
+      for (const subscription of [...places.keys()]) subscription.resync(reason);
+    },
+    async checkRights() {
+      const checked = new Map<string, Promise<string | undefined>>();
+      for (const [subscription, { role: identity, rights, version }] of [...places]) {
+        const { schema, table } = rights.facts;
+        const key = `${identity.role}\0${tableKey(schema, table)}`;
+        let current = checked.get(key);
+        if (!current) {
+          current = options.facts.version(identity, schema, table);
+          checked.set(key, current);
+        }
+        const now = await current;
+        if (now !== undefined && now !== version) subscription.resync('the table, its policies or the rights on it have changed');
+      }
+    },
+    counts: () => ({ topics: topics.size, subscriptions: places.size, classes: classes.size, resyncsTotal }),
+  };
+}
+
+function asTidemarkError(error: Error): TidemarkError {
+  if (error instanceof TidemarkError) return error;
+  return new TidemarkError({ code: 'RT_INTERNAL', status: 500, message: 'the subscription could not be kept' }, { cause: error });
+}
