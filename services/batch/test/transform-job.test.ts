@@ -1,13 +1,183 @@
 import sharp from 'sharp';
 import t from 'tap';
-import { openBatchStack } from './batch-stack.ts';
+import { type BatchStack, openBatchStack, until } from './batch-stack.ts';
 
-t.test('a job of 50 images succeeds end to end', async (t) => {
-  const stack = await openBatchStack(t);
-  await stack.addImages('in/', 50);
-  const batch = await stack.startBatch();
-  const id = await stack.insertJob({ input: { prefix: 'in/' }, transform: { resize: { width: 100 }, format: 'webp' } });
-  const job = await stack.ended(id);
-  t.match(job, { state: 'succeeded', total: 50, done: 50, failed: 0, error: null });
-  t.equal(await batch.stop(), 0, batch.log().slice(-2000));
+const stack = await openBatchStack(t);
+const batch = await stack.startBatch({ BATCH_DECODED_BYTES: String(64 * 1024 ** 2) });
+
+interface Output {
+  path: string;
+  storage_key: string;
+  content_type: string;
+  owner: string | null;
+  metadata: { width: number; height: number; source: string };
+}
+
+const outputsOf = (id: string) =>
+  stack.query<Output>('select * from tidemark.files where job_id = $1 order by path', [id]);
+
+async function residentBytes(): Promise<number> {
+  const page = await (await fetch(`${batch.url}/metrics`)).text();
+  return Number(/^process_resident_memory_bytes\S* (\d+)/m.exec(page)?.[1]);
+}
+
+/** Every update of the jobs table, as the WAL would carry it. */
+async function logJobUpdates(stack: BatchStack): Promise<void> {
+  await stack.query('create table public.job_log (id uuid, state text, done int, failed int, at timestamptz)');
+  await stack.query(`create function public.log_job() returns trigger language plpgsql as $$ begin
+    insert into public.job_log values (new.id, new.state, new.done, new.failed, clock_timestamp()); return null; end $$`);
+  await stack.query(
+    'create trigger log_job after update on tidemark.jobs for each row execute function public.log_job()',
+  );
+}
+
+t.test('a job inserted with SQL transforms 300 images: every output is there, right, and its row says so', async (t) => {
+  await logJobUpdates(stack);
+  const sources = await stack.addImages('many/', 300, { owner: 'ada' });
+  const before = await residentBytes();
+  const id = await stack.insertJob(
+    { input: { prefix: 'many/' }, transform: { resize: { width: 120, height: 90, fit: 'cover' }, greyscale: true, format: 'webp' } },
+    { role: 'authenticated', sub: 'ada' },
+  );
+  let peak = 0;
+  const job = await until('the end', 60_000, async () => {
+    peak = Math.max(peak, await residentBytes());
+    const now = await stack.job(id);
+    return now.finished_at && now;
+  });
+  t.match(job, { state: 'succeeded', total: 300, done: 300, failed: 0, error: null, owner: 'ada' });
+  const seconds = (Date.parse(job.finished_at) - Date.parse(job.started_at)) / 1_000;
+  t.comment(`300 images in ${seconds.toFixed(1)} s; rss ${mb(before)} before, ${mb(peak)} at the peak`);
+  t.ok(peak < 600 * 1024 ** 2, 'memory is bounded');
+
+  const outputs = await outputsOf(id);
+  t.equal(outputs.length, 300);
+  t.same(new Set(outputs.map((o) => o.metadata.source)), new Set(sources), 'one for each input');
+  t.ok(outputs.every((o) => o.owner === 'ada' && o.content_type === 'image/webp'));
+  t.match(outputs[0]!.path, new RegExp(`^jobs/${id}/0-scene-0000\\.webp$`));
+  for (const [at, output] of outputs.entries()) {
+    const bytes = await stack.store.read(output.storage_key, 1e8);
+    const made = await sharp(bytes).raw().toBuffer({ resolveWithObject: true });
+    if (made.info.width !== 120 || made.info.height !== 90) t.fail(`${output.path} is ${made.info.width}×${made.info.height}`);
+    if (at % 30 === 0) t.ok((await difference(made.data, output)) < 4, `the pixels of ${output.path}`);
+  }
+
+  const log = await stack.query<{ done: number; state: string }>('select * from public.job_log order by at');
+  const counts = log.map((entry) => entry.done);
+  t.same(counts, [...counts].sort((a, b) => a - b), 'progress never goes back');
+  t.ok(log.length <= 5 * seconds + 6, `${log.length} updates of the jobs row in ${seconds} s`);
+  t.match(log.at(-1), { state: 'succeeded', done: 300 });
 });
+
+/** Mean difference between a result and the same made here. */
+async function difference(made: Buffer, output: Output): Promise<number> {
+  const [source] = await stack.query('select storage_key from tidemark.files where id = $1', [output.metadata.source]);
+  const input = await stack.store.read(source?.storage_key, 1e8);
+  const resized = sharp(input).resize({ width: 120, height: 90, fit: 'cover' }).greyscale().webp({ quality: 80 });
+  const expected = await sharp(await resized.toBuffer()).raw().toBuffer();
+  let sum = 0;
+  for (let i = 0; i < expected.length; i += 1) sum += Math.abs((expected[i] ?? 0) - (made[i] ?? 255));
+  return sum / expected.length;
+}
+
+t.test('poison files and decompression bombs fail alone, each with its reason', async (t) => {
+  await stack.addImages('mixed/', 20);
+  const good = await sharp({ create: { width: 64, height: 64, channels: 3, background: 'red' } }).jpeg().toBuffer();
+  await stack.addFile('mixed/z1-text.png', Buffer.from('not an image at all'));
+  await stack.addFile('mixed/z2-cut.jpg', (await noisyJpeg()).subarray(0, 4_000));
+  await stack.addFile('mixed/z3-svg.svg', Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>'));
+  await stack.addFile('mixed/z4-bomb.png', await bomb(16_000));
+  await stack.addFile('mixed/z5-large.png', await bomb(7_000));
+  await stack.addFile('mixed/z6-empty.gif', Buffer.alloc(0));
+  await stack.addFile('mixed/z7-head.png', Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), Buffer.alloc(500, 7)]));
+  const gone = await stack.addFile('mixed/z8-gone.jpg', good);
+  const [row] = await stack.query('select storage_key from tidemark.files where id = $1', [gone]);
+  await stack.store.delete(row?.storage_key);
+
+  const pid = batch.child.pid;
+  const id = await stack.insertJob({ input: { prefix: 'mixed/' }, transform: { resize: { width: 50 } } });
+  const job = await stack.ended(id);
+  t.match(job, { state: 'succeeded', total: 28, done: 20, failed: 8, error: { code: 'BATCH_ITEMS_FAILED', hint: String } });
+  const codes = Object.fromEntries(job.error.items.map((e: { name: string; code: string }) => [e.name, e.code]));
+  t.same(codes, {
+    'z1-text.png': 'BATCH_NOT_AN_IMAGE',
+    'z2-cut.jpg': 'BATCH_IMAGE_UNREADABLE',
+    'z3-svg.svg': 'BATCH_NOT_AN_IMAGE',
+    'z4-bomb.png': 'BATCH_TOO_MANY_PIXELS',
+    'z5-large.png': 'BATCH_IMAGE_TOO_LARGE',
+    'z6-empty.gif': 'BATCH_NOT_AN_IMAGE',
+    'z7-head.png': 'BATCH_IMAGE_UNREADABLE',
+    'z8-gone.jpg': 'BATCH_INPUT_GONE',
+  });
+  t.equal((await outputsOf(id)).length, 20);
+  t.equal(batch.child.exitCode, null);
+  t.equal(batch.child.pid, pid, 'the service lives');
+  const nothing = await stack.insertJob({ input: { prefix: 'mixed/z1' }, transform: { greyscale: true } });
+  t.match(await stack.ended(nothing), { state: 'failed', total: 1, done: 0, failed: 1, error: { code: 'BATCH_ITEMS_FAILED' } });
+});
+
+/** A PNG of some kilobytes that is `edge`² pixels. */
+const bomb = (edge: number) =>
+  sharp({ create: { width: edge, height: edge, channels: 3, background: 'red' }, limitInputPixels: false })
+    .png({ compressionLevel: 9 })
+    .toBuffer();
+
+const noisyJpeg = () =>
+  sharp({ create: { width: 300, height: 300, channels: 3, noise: { type: 'gaussian', mean: 128, sigma: 40 }, background: 'red' } })
+    .jpeg()
+    .toBuffer();
+
+t.test('an animation stays one, an upright turn is made, transparency becomes white', async (t) => {
+  const frames = await Promise.all(
+    ['red', 'lime', 'blue'].map((background) =>
+      sharp({ create: { width: 40, height: 20, channels: 3, background } }).png().toBuffer(),
+    ),
+  );
+  const gif = await sharp(frames, { join: { animated: true } }).gif().toBuffer();
+  const turned = await sharp({ create: { width: 40, height: 20, channels: 3, background: 'red' } })
+    .withMetadata({ orientation: 6 })
+    .jpeg()
+    .toBuffer();
+  const clear = await sharp({ create: { width: 8, height: 8, channels: 4, background: '#0000' } }).png().toBuffer();
+  const transformed = async (bytes: Buffer, path: string, transform: object) => {
+    const file = await stack.addFile(path, bytes);
+    const id = await stack.insertJob({ input: { files: [file] }, transform }, { priority: 'high' });
+    t.match(await stack.ended(id), { state: 'succeeded' });
+    const [output] = await outputsOf(id);
+    return stack.store.read(output!.storage_key, 1e7);
+  };
+  t.match(await sharp(await transformed(gif, 'a.gif', { resize: { width: 20 } })).metadata(), {
+    ...{ format: 'webp', pages: 3, width: 20 },
+  });
+  t.match(await sharp(await transformed(turned, 't.jpg', { quality: 90 })).metadata(), { width: 20, height: 40 });
+  const onPage = await sharp(await transformed(clear, 'c.png', { format: 'jpeg' })).raw().toBuffer();
+  t.ok(onPage.every((value) => value > 250));
+});
+
+t.test('a job that cannot be planned fails with the remedy', async (t) => {
+  const transform = { greyscale: true };
+  const refused = async (spec: unknown, kind?: string) => {
+    const job = await stack.ended(await stack.insertJob(spec, kind ? { kind } : {}));
+    t.match(job, { state: 'failed', total: 0, error: { message: String, hint: String } });
+    return job.error.code;
+  };
+  t.equal(await refused({ input: { prefix: 'nowhere/' }, transform }), 'BATCH_NO_INPUT');
+  t.equal(await refused({ input: { prefix: 'many/' }, transform: {} }), 'BATCH_INVALID_SPEC');
+  t.equal(await refused({}, 'image.explode'), 'BATCH_UNKNOWN_KIND');
+  t.equal(
+    await refused({ input: { files: ['123e4567-e89b-42d3-a456-426614174000'] }, transform }),
+    'BATCH_INPUT_NOT_FOUND',
+  );
+});
+
+t.test('health and metrics answer, and SIGTERM ends it cleanly', async (t) => {
+  t.equal((await fetch(`${batch.url}/readyz`)).status, 200);
+  const page = await (await fetch(`${batch.url}/metrics`)).text();
+  t.match(page, /tidemark_batch_item_seconds_count\S* \d\d\d/);
+  t.match(page, /tidemark_batch_item_failures_total\{code="BATCH_NOT_AN_IMAGE"/);
+  t.equal(await batch.stop(), 0, batch.log().slice(-3_000));
+});
+
+function mb(bytes: number): string {
+  return `${Math.round(bytes / 1024 ** 2)} MB`;
+}

@@ -42,25 +42,25 @@ export function decodedBytes(facts: ImageFacts, transform: ImageTransform): numb
   const pixel = channels * facts.depth;
   // libjpeg keeps a progressive image's coefficients (16 bits each) beside its pixels.
   const coefficients = facts.progressive && facts.type === 'image/jpeg' ? 2 : 0;
-  const output = outputSize(facts, transform.resize);
   return (
     facts.bytes +
-    Math.ceil(facts.width * facts.height * pages * channels * (facts.depth + coefficients)) +
-    Math.ceil(output.width * output.height * pages * pixel)
+    facts.width * facts.height * pages * channels * (facts.depth + coefficients) +
+    outputPixels(facts, transform.resize) * pages * pixel
   );
 }
 
-/** The largest that sharp's resize can make of it (an orientation tag may turn the image before). */
-export function outputSize(
+/** Pixels of a page of the result; at least what sharp makes of it, whichever way the image is turned before. */
+export function outputPixels(
   { width, height }: Pick<ImageFacts, 'width' | 'height'>,
   resize: ImageTransform['resize'],
-): { width: number; height: number } {
-  if (!resize?.width && !resize?.height) return { width, height };
+): number {
+  if (!resize?.width && !resize?.height) return width * height;
   const { width: w, height: h, fit } = resize;
-  if (w && h && fit !== 'outside') return { width: w, height: h };
-  // Either orientation: the larger result counts.
+  if (w && h && fit !== 'outside') return w * h;
+  // An orientation tag may swap the sides: the larger result counts.
   const ratio = Math.max(width / height, height / width);
-  if (w && h) return { width: Math.max(w, h * ratio), height: Math.max(h, w * ratio) };
+  if (w && h) return Math.ceil(Math.max(w, h * ratio)) * Math.ceil(Math.max(h, w * ratio));
   const edge = w ?? h ?? 1;
-  return { width: edge, height: edge * ratio };
+  if (fit === 'fill') return edge * Math.max(width, height);
+  return edge * Math.ceil(edge * ratio);
 }

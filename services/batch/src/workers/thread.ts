@@ -17,7 +17,12 @@ export interface Thread {
 const MAX_OLD_GENERATION_MB = 128;
 
 export function startThread(file: URL, workerData: WorkerData): Thread {
-  const worker = new Worker(file, { workerData, resourceLimits: { maxOldGenerationSizeMb: MAX_OLD_GENERATION_MB } });
+  const worker = new Worker(file, {
+    workerData,
+    resourceLimits: { maxOldGenerationSizeMb: MAX_OLD_GENERATION_MB },
+    // Loaders and inspectors of the process are not for its threads: each would cost seconds at their start.
+    execArgv: [],
+  });
   let settle: ((outcome: Outcome) => void) | undefined;
   let crash: string | undefined;
   let tasks = 0;

@@ -1,0 +1,44 @@
+import fc from 'fast-check';
+import sharp from 'sharp';
+import t from 'tap';
+import { decodedBytes, type ImageFacts, outputFormat, outputPixels } from '../../src/images/image-facts.ts';
+import { probe } from '../../src/images/probe.ts';
+import { transformImage } from '../../src/images/transform.ts';
+
+const facts: ImageFacts = {
+  ...{ type: 'image/jpeg', width: 100, height: 50, pages: 1, channels: 3, depth: 1, progressive: false, bytes: 0 },
+};
+
+t.test('decoded bytes: pixels of input and output', async (t) => {
+  t.equal(decodedBytes(facts, { greyscale: true }), 2 * 100 * 50 * 3);
+  t.equal(decodedBytes({ ...facts, bytes: 7 }, { resize: { width: 10, height: 10 } }), 7 + 100 * 50 * 3 + 10 * 10 * 3);
+  t.equal(decodedBytes({ ...facts, type: 'image/png', depth: 2, channels: 4 }, { blur: 1 }), 2 * 100 * 50 * 8);
+  t.equal(decodedBytes({ ...facts, progressive: true }, { blur: 1 }), 100 * 50 * 9 + 100 * 50 * 3);
+  const animation: ImageFacts = { ...facts, type: 'image/gif', pages: 10 };
+  t.equal(decodedBytes(animation, { blur: 1 }), 2 * 100 * 50 * 4 * 10, 'kept as an animation');
+  t.equal(decodedBytes(animation, { format: 'png' }), 2 * 100 * 50 * 4, 'the first page only');
+  t.ok(decodedBytes(facts, { resize: { width: 16_384, height: 16_384 } }) > 800_000_000, 'a huge result counts');
+  t.ok(decodedBytes({ ...facts, width: 16_000, height: 1 }, { resize: { height: 16_384 } }) > 1e11, 'so does a lopsided one');
+});
+
+t.test('the format asked for, else the input’s, else WebP', async (t) => {
+  t.equal(outputFormat(facts, { blur: 1 }), 'jpeg');
+  t.equal(outputFormat(facts, { format: 'png' }), 'png');
+  t.equal(outputFormat({ ...facts, type: 'image/gif' }, { blur: 1 }), 'webp');
+});
+
+t.test('what sharp makes is never larger than was reckoned with', async (t) => {
+  const edge = fc.integer({ min: 1, max: 40 });
+  const fit = fc.constantFrom('cover', 'contain', 'fill', 'inside', 'outside');
+  const resize = fc.record({ width: edge, height: edge, fit }, { requiredKeys: [] });
+  await fc.assert(
+    fc.asyncProperty(edge, edge, resize.filter((r) => r.width !== undefined || r.height !== undefined), async (width, height, wanted) => {
+      const input = await sharp({ create: { width, height, channels: 3, background: 'red' } }).png().toBuffer();
+      const probed = await probe(input, 'x', 1e6);
+      const made = await transformImage(input, 'x', probed, { resize: wanted }, 10);
+      return made.width * made.height <= outputPixels(probed, wanted);
+    }),
+    { numRuns: 60 },
+  );
+  t.pass();
+});

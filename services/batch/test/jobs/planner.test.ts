@@ -1,0 +1,57 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { threadCount } from '../../src/config.ts';
+import { cutChunks } from '../../src/jobs/planner.ts';
+import { readSpec } from '../../src/jobs/read-spec.ts';
+
+const item = (index: number) => ({ index, file: '', key: '', name: '' });
+
+t.test('chunks hold every item once, in order, and never too many', async () => {
+  fc.assert(
+    fc.property(fc.nat(500), fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 40 }), (count, threads, most) => {
+      const items = Array.from({ length: count }, (_, i) => item(i));
+      const chunks = cutChunks(items, threads, most);
+      return (
+        chunks.flat().every((x, i) => x === items[i]) &&
+        chunks.flat().length === count &&
+        chunks.every((chunk) => chunk.length >= 1 && chunk.length <= most)
+      );
+    }),
+  );
+});
+
+t.test('a small job has chunks for every thread, a large one full chunks', async (t) => {
+  const sizes = (count: number) => cutChunks(Array.from({ length: count }, (_, i) => item(i)), 4, 16).map((c) => c.length);
+  t.same(sizes(4), [1, 1, 1, 1]);
+  t.equal(sizes(40).length, 14);
+  t.same(new Set(sizes(1_600)), new Set([16]));
+});
+
+t.test('a spec that cannot be used says where and why', async (t) => {
+  const transform = { greyscale: true };
+  const id = '123e4567-e89b-42d3-a456-426614174000';
+  t.same(readSpec('image.transform', { input: { files: [id] }, transform }), { input: { files: [id] }, transform });
+  const bad: [unknown, RegExp][] = [
+    [null, /must be object/],
+    [{}, /input/],
+    [{ input: { files: [] }, transform }, /input/],
+    [{ input: { files: ['x'] }, transform }, /input/],
+    [{ input: { prefix: '' }, transform }, /input/],
+    [{ input: { prefix: 'a' }, transform: {} }, /transform/],
+    [{ input: { prefix: 'a' }, transform: { format: 'bmp' } }, /format/],
+    [{ input: { prefix: 'a' }, transform: { resize: { width: 1e6 } } }, /width/],
+    [{ input: { prefix: 'a' }, transform: { resize: { fit: 'cover' } } }, /width/],
+    [{ input: { prefix: 'a' }, transform, more: 1 }, /more|additional/],
+  ];
+  for (const [spec, message] of bad) {
+    t.throws(() => readSpec('image.transform', spec), { code: 'BATCH_INVALID_SPEC', message }, JSON.stringify(spec));
+  }
+  t.throws(() => readSpec('image.explode', {}), { code: 'BATCH_UNKNOWN_KIND', message: /image\.explode/ });
+});
+
+t.test('threads leave one of libuv’s for files', async (t) => {
+  t.ok(threadCount(0, undefined) >= 1 && threadCount(0, undefined) <= 3);
+  t.equal(threadCount(3, undefined), 3);
+  t.equal(threadCount(8, '16'), 8);
+  t.throws(() => threadCount(4, undefined), { code: 'BATCH_TOO_MANY_THREADS', hint: /UV_THREADPOOL_SIZE/ });
+});
