@@ -1,0 +1,22 @@
+import t from 'tap';
+import { createLagClock } from '../../src/collectors/replica-lag.ts';
+
+t.test('the age of the first position that the replica has not reached', async (t) => {
+  const clock = createLagClock();
+  clock.passed(100, 1_000);
+  clock.passed(200, 2_000);
+  clock.passed(200, 3_000);
+  clock.passed(300, 4_000);
+  t.equal(clock.lagMs(300, null, 9_000), 0, 'nothing is missing');
+  t.equal(clock.lagMs(200, null, 5_000), 1_000);
+  t.equal(clock.lagMs(150, null, 5_000), 3_000, 'an idle primary makes the lag no smaller');
+  t.equal(clock.lagMs(200, 1_500, 5_000), 1_500, 'Postgres knows it more finely');
+  t.equal(clock.lagMs(300, 1_500, 5_000), 0, 'its figure outlives the lag');
+});
+
+t.test('a position that goes back is another server', async (t) => {
+  const clock = createLagClock();
+  clock.passed(1_000, 1_000);
+  clock.passed(500, 2_000);
+  t.equal(clock.lagMs(500, null, 3_000), 0);
+});

@@ -1,0 +1,141 @@
+import type { Telemetry } from '@tidemark/contracts';
+import t from 'tap';
+import { findingsOf } from '../../src/health/compose.ts';
+import { createSteady, type Finding, statusOf } from '../../src/health/finding.ts';
+import type { System } from '../../src/health/system.ts';
+import { ratesBetween } from '../../src/instances/rates.ts';
+import { http, pool, telemetry } from '../telemetry-example.ts';
+
+const NOW = 100_000;
+const LIMITS = { expected: ['gateway'], replicaLagMs: 5_000, slotBytes: 1e9, transactionMs: 60_000 };
+
+function instance(after: Telemetry, before?: Telemetry) {
+  const key = `${after.service}/${after.instance}`;
+  return { key, telemetry: after, rates: before && ratesBetween(before, after), receivedAt: NOW - 500 };
+}
+
+function system(changes: Partial<System>): System {
+  const live = [instance(telemetry())];
+  return { now: NOW, live, lost: [], collected: {}, collectors: [], limits: LIMITS, ...changes };
+}
+
+const collector = (name: string, error: string | null) => ({
+  name,
+  intervalMs: 1_000,
+  collectedAt: null,
+  tookMs: null,
+  error,
+  hint: 'start it',
+  failingSince: null,
+  runsTotal: 1,
+  failuresTotal: 1,
+});
+
+const replication = (lagMs: number, walStatus = 'reserved', retainedBytes = 0) => ({
+  replicas: [{ name: 'r1', state: 'streaming', replayLsn: '0/0', lagBytes: 10, lagMs }],
+  slots: [{ name: 's1', kind: 'physical', active: false, retainedBytes, walStatus }],
+});
+
+const relay = (changes: Partial<NonNullable<Telemetry['relay']>>) =>
+  telemetry({
+    service: 'realtime',
+    instance: 'realtime-1',
+    relay: {
+      role: 'active',
+      epoch: null,
+      confirmedLsn: null,
+      lagBytes: 0,
+      transactionsTotal: 0,
+      changesTotal: 0,
+      publishedTotal: 0,
+      inFlight: 0,
+      lastError: null,
+      ...changes,
+    },
+  });
+
+const TABLE: [what: string, state: Partial<System>, severity: string | undefined, names: string][] = [
+  ['nothing wrong', {}, undefined, ''],
+  ['no gateway', { live: [] }, 'down', 'no gateway reports itself'],
+  ['a lost one', { lost: [instance(telemetry({ instance: 'gateway-2' }))] }, 'degraded', 'gateway-2 (http'],
+  [
+    'a name that does not say what it is',
+    { live: [instance(telemetry({ instance: 'blue', ready: false, problems: ['postgres: gone'] }))] },
+    'degraded',
+    'gateway blue is not ready: postgres: gone',
+  ],
+  ['Postgres down', { collectors: [collector('postgres activity', 'refused')] }, 'down', 'Postgres does not answer: refused'],
+  ['NATS down', { collectors: [collector('nats', 'gone')] }, 'down', 'NATS does not answer: gone'],
+  ['another collector', { collectors: [collector('jobs', 'no table')] }, 'degraded', 'the collector "jobs" fails: no table'],
+  ['replica lag', { collected: { replication: replication(9_000) } }, 'degraded', 'the replica r1 is 9.0 s'],
+  ['replica within its limit', { collected: { replication: replication(900) } }, undefined, ''],
+  ['a lost slot', { collected: { replication: replication(0, 'lost') } }, 'degraded', 'slot s1 (physical, not in use) has lost'],
+  ['a slot that keeps WAL', { collected: { replication: replication(0, 'reserved', 3e9) } }, 'degraded', 'keeps 2.8 GiB'],
+  [
+    'a pool that is full',
+    {
+      live: [
+        instance(
+          telemetry({
+            pools: [pool({ utilisation: 1, waiting: 7, slots: { connecting: 0, idle: 0, busy: 20, closing: 0 } })],
+          }),
+        ),
+      ],
+    },
+    'degraded',
+    'pool write of gateway-1 is exhausted: 20 of 20 busy, 7 waiting',
+  ],
+  [
+    'a pool that refuses',
+    {
+      live: [
+        instance(telemetry({ at: 3_000, pools: [pool({ refusedTotal: 4 })] }), telemetry({ pools: [pool({ refusedTotal: 1 })] })),
+      ],
+    },
+    'degraded',
+    'pool write of gateway-1 turns away 3.0 requests a second',
+  ],
+  [
+    'errors, with the route',
+    { live: [instance(telemetry({ at: 3_000, http: http(200, 20) }), telemetry({ http: http(100, 0) }))] },
+    'degraded',
+    'gateway-1 answers 20 % of its requests with 5xx (20.0 of 100.0 a second); most, since its start, on GET /slow',
+  ],
+  [
+    'a few errors',
+    { live: [instance(telemetry({ at: 3_000, http: http(200, 2) }), telemetry({ http: http(100, 0) }))] },
+    undefined,
+    '',
+  ],
+  ['no active relay', { live: [instance(telemetry()), instance(relay({ role: 'standby' }))] }, 'degraded', 'realtime-1 is standby'],
+  ['a relay far behind', { live: [instance(telemetry()), instance(relay({ lagBytes: 2 ** 30 }))] }, 'degraded', '1.0 GiB of WAL'],
+];
+
+for (const [what, state, severity, names] of TABLE) {
+  t.test(`${what}: ${severity ?? 'ok'}`, async (t) => {
+    const findings = findingsOf(system(state));
+    t.equal(findings.length, severity ? 1 : 0, JSON.stringify(findings));
+    if (!severity) return;
+    t.equal(findings[0]?.severity, severity);
+    t.ok(findings[0]?.message.includes(names), `"${findings[0]?.message}" names "${names}"`);
+    t.ok(findings[0]?.hint.length, 'has a remedy');
+  });
+}
+
+t.test('Postgres down is said once, not by each of its collectors', async (t) => {
+  const collectors = ['postgres activity', 'postgres size', 'jobs'].map((name) => collector(name, 'refused'));
+  t.equal(findingsOf(system({ collectors })).length, 1);
+});
+
+t.test('a finding counts when it has lasted, and starts anew after a pause; the worst comes first', async (t) => {
+  const steady = createSteady();
+  const slow: Finding = { key: 'slow', severity: 'degraded', message: '', hint: '', holdMs: 3_000 };
+  const down: Finding = { key: 'down', severity: 'down', message: '', hint: '' };
+  const keys = (findings: Finding[]) => findings.map(({ key }) => key);
+  t.same(keys(steady.update([slow], 0)), []);
+  t.same(keys(steady.update([slow], 2_999)), []);
+  t.same(keys(steady.update([slow, down], 3_000)), ['down', 'slow']);
+  t.same(keys(steady.update([], 4_000)), []);
+  t.same(keys(steady.update([slow], 5_000)), []);
+  t.same([statusOf([]), statusOf([slow]), statusOf([slow, down])], ['ok', 'degraded', 'down']);
+});

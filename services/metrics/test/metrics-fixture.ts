@@ -1,0 +1,99 @@
+/** The service, started in this process on real Postgres and NATS, and real instances that report to it. */
+import { randomUUID } from 'node:crypto';
+import { type Bus, connectBus } from '@tidemark/bus';
+import type { ServiceName, TelemetrySections } from '@tidemark/contracts';
+import { createHealth, runPhases, startTelemetry } from '@tidemark/service';
+import { SignJWT } from 'jose';
+import type { Test } from 'tap';
+import type { HealthAnswer } from '../src/health/answer.ts';
+import { start } from '../src/start.ts';
+
+export const SECRET = 'a secret of thirty-two characters';
+
+export interface Servers {
+  primaryUrl: string;
+  natsUrl: string;
+  natsPrefix: string;
+}
+
+export interface MetricsFixture {
+  url: string;
+  bus: Bus;
+  token(role: string, claims?: Record<string, unknown>): Promise<string>;
+  /** GET below /api/v1/performance/, as `ops`. */
+  get(path: string): Promise<Response>;
+  health(): Promise<HealthAnswer>;
+  /** Waits until the health answer satisfies `ok`, and gives that answer. */
+  until(ok: (health: HealthAnswer) => boolean, what: string): Promise<HealthAnswer>;
+  /** An instance that publishes its own real figures each second, until stopped. */
+  instance(service: ServiceName, name: string, sections?: () => TelemetrySections): { stop(): void };
+  stop(): Promise<void>;
+}
+
+export async function useMetrics(t: Test, servers: Servers, env: Record<string, string> = {}): Promise<MetricsFixture> {
+  const service = await start(
+    {
+      PORT: '0',
+      LOG_LEVEL: 'silent',
+      INSTANCE: 'metrics-t',
+      DATABASE_URL: servers.primaryUrl,
+      NATS_URL: servers.natsUrl,
+      NATS_PREFIX: servers.natsPrefix,
+      JWT_SECRET: SECRET,
+      METRICS_EXPECT: 'gateway',
+      ...env,
+    },
+    process.pid,
+  );
+  const bus = await connectBus({ url: servers.natsUrl, name: `test ${randomUUID()}`, prefix: servers.natsPrefix });
+  const running: { stop(): void }[] = [];
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    stopped ??= (async () => {
+      for (const one of running) one.stop();
+      const problems: string[] = [];
+      await runPhases(service.phases, (problem) => problems.push(problem));
+      await bus.close();
+      t.same(problems, [], 'the service stops cleanly');
+    })();
+    return stopped;
+  };
+  t.teardown(stop);
+
+  const token = (role: string, claims: Record<string, unknown> = {}) =>
+    new SignJWT({ role, ...claims }).setProtectedHeader({ alg: 'HS256' }).sign(new TextEncoder().encode(SECRET));
+  const ops = await token('ops');
+  const get = (path: string) =>
+    fetch(`${service.url}/api/v1/performance/${path}`, { headers: { authorization: `Bearer ${ops}` } });
+  const health = async () => (await (await get('health')).json()) as HealthAnswer;
+  return {
+    url: service.url,
+    bus,
+    token,
+    get,
+    health,
+    until: (ok, what) =>
+      eventually(async () => {
+        const answer = await health();
+        return ok(answer) ? answer : undefined;
+      }, what),
+    instance(name, instance, sections = () => ({})) {
+      const url = 'http://127.0.0.1:9';
+      const one = startTelemetry({ bus, service: name, instance, url, health: createHealth(), sections });
+      running.push(one);
+      return one;
+    },
+    stop,
+  };
+}
+
+/** Asks until there is a value. @throws after 15 s, naming what was waited for */
+export async function eventually<T>(ask: () => Promise<T | undefined> | T | undefined, what: string): Promise<T> {
+  const deadline = Date.now() + 15_000;
+  for (;;) {
+    const value = await ask();
+    if (value !== undefined) return value;
+    if (Date.now() > deadline) throw new Error(`waited 15 s in vain until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}

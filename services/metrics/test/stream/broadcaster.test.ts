@@ -1,0 +1,76 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import t from 'tap';
+import type { MetricsEvent } from '../../src/events.ts';
+import { createBroadcaster } from '../../src/stream/broadcaster.ts';
+import { eventually } from '../metrics-fixture.ts';
+
+/** More than the kernel takes for a reader that does not read. */
+const LARGE = JSON.stringify('x'.repeat(16 * 1024 ** 2));
+
+async function useBroadcaster(t: Tap, stallMs: number, expires?: number) {
+  const events: MetricsEvent[] = [];
+  const broadcaster = createBroadcaster({ limit: 2, stallMs, observe: (event) => events.push(event) });
+  const server = createServer((_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    if (!broadcaster.add(response, expires, Date.now())) response.end();
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const sockets: Socket[] = [];
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy();
+    broadcaster.close();
+    server.close();
+  });
+  const open = async () => {
+    const clients = broadcaster.stats().clients;
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    sockets.push(socket);
+    socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+    await eventually(() => broadcaster.stats().clients > clients || undefined, 'the client is there');
+    return socket;
+  };
+  return { broadcaster, open, events };
+}
+type Tap = typeof t;
+
+t.test('a client that does not read skips messages, then is dropped; the other gets them all', async (t) => {
+  const { broadcaster, open, events } = await useBroadcaster(t as Tap, 1_000);
+  const slow = await open();
+  slow.pause();
+  const quick = await open();
+  let received = 0;
+  quick.on('data', (data: Buffer) => {
+    received += data.length;
+  });
+  t.ok(broadcaster.full());
+  for (let second = 0; second < 3; second++) {
+    broadcaster.send('health', LARGE, second * 500);
+    await eventually(() => received > LARGE.length * (second + 1) || undefined, 'the quick one has read it');
+  }
+  t.same(broadcaster.stats(), { clients: 1, skippedTotal: 1, droppedTotal: 1 });
+  t.match(events.at(-1), { type: 'metrics.stream_closed', reason: 'slow', clients: 1 });
+});
+
+t.test('the stream ends with the token', async (t) => {
+  const { broadcaster, open } = await useBroadcaster(t as Tap, 1_000, 5_000);
+  const socket = await open();
+  let text = '';
+  socket.on('data', (data: Buffer) => {
+    text += data;
+  });
+  broadcaster.send('health', '1', 4_999);
+  broadcaster.send('health', '2', 5_000);
+  await eventually(() => text.includes('event: expired') || undefined, 'the end is said');
+  t.ok(text.includes('data: 1'));
+  t.notOk(text.includes('data: 2'));
+  t.equal(broadcaster.stats().clients, 0);
+});
+
+t.test('clients that leave are forgotten', async (t) => {
+  const { broadcaster, open } = await useBroadcaster(t as Tap, 1_000);
+  (await open()).destroy();
+  await eventually(() => broadcaster.stats().clients === 0 || undefined, 'it is forgotten');
+});
