@@ -15,7 +15,11 @@ export const configSchema = Type.Object({
   ANON_ROLE: Type.String({ default: 'anon', description: 'the role of a socket without a token' }),
 
   RELAY: Type.Boolean({ default: true, description: 'whether this instance may run the relay; others stand by' }),
-  RELAY_SLOT: Type.String({ default: 'tidemark', pattern: '^[a-z0-9_]{1,63}$', description: 'logical replication slot' }),
+  RELAY_SLOT: Type.String({
+    default: 'tidemark',
+    pattern: '^[a-z0-9_]{1,63}$',
+    description: 'logical replication slot',
+  }),
   RELAY_PUBLICATION: Type.String({ default: 'tidemark', description: 'publication whose tables can be followed' }),
   RELAY_TRANSACTION_BYTES: count(
     64 * 1024 ** 2,
@@ -41,10 +45,18 @@ export const configSchema = Type.Object({
   MAX_SUBSCRIPTIONS_PER_SOCKET: count(100, 1, 'subscriptions of one socket; a page seldom shows more than ten'),
   MAX_FRAME_BYTES: count(64 * 1_024, 1_024, 'bytes of a client’s frame; the longest valid one has 25 KB'),
   FRAMES_PER_SECOND: count(200, 1, 'frames that a client may send each second'),
-  SOCKET_BUFFER_BYTES: count(4 * 1024 ** 2, 65_536, 'bytes that wait for a slow client; over it, its topics are resynced'),
+  SOCKET_BUFFER_BYTES: count(
+    4 * 1024 ** 2,
+    65_536,
+    'bytes that wait for a slow client; over it, its topics are resynced',
+  ),
   SLOW_MS: count(5_000, 100, 'ms that a client may keep its buffer over half of that; then it is cut off'),
   PING_MS: count(30_000, 1_000, 'ms between pings; a socket that did not answer by the next one is cut off'),
-  RIGHTS_CHECK_MS: count(5_000, 100, 'ms after which a changed policy, grant or table ends the subscriptions that rest on it'),
+  RIGHTS_CHECK_MS: count(
+    5_000,
+    100,
+    'ms after which a changed policy, grant or table ends the subscriptions that rest on it',
+  ),
 });
 
 export type Config = Readonly<Static<typeof configSchema>>;

@@ -125,7 +125,9 @@ export const errors = defineErrors('RT', {
     status: 429,
     message: (p) => `this ${p.where} has its ${p.limit} subscriptions`,
     hint: (p) =>
-      p.where === 'socket' ? 'Unsubscribe what is no longer shown.' : 'Try again, or connect again for another instance.',
+      p.where === 'socket'
+        ? 'Unsubscribe what is no longer shown.'
+        : 'Try again, or connect again for another instance.',
     retryAfter: 5,
   }),
   SNAPSHOTS_BUSY: row<{ limit: number }>({
@@ -167,6 +169,7 @@ export const postgresErrors = defineErrors('', {
         ? `permission denied for table ${p.table}`
         : `permission denied for column ${p.column} of table ${p.table}`,
     details: (p) => `role ${p.role}, table ${p.schema}.${p.table}`,
-    hint: (p) => `grant select${p.column === undefined ? '' : ` (${p.column})`} on ${p.schema}.${p.table} to ${p.role};`,
+    hint: (p) =>
+      `grant select${p.column === undefined ? '' : ` (${p.column})`} on ${p.schema}.${p.table} to ${p.role};`,
   }),
 });

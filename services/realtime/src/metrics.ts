@@ -30,7 +30,13 @@ export function registerGauges(metrics: Metrics, measured: Measured): void {
   gauge('tidemark_snapshots_running', 'Snapshots being taken', () => snapshots.running());
   gauge('tidemark_snapshots_waiting', 'Snapshots that wait for a turn', () => snapshots.waiting());
   gauge('tidemark_history_waiting', 'Resuming subscribers that wait to read JetStream', () => history.waiting());
-  gauge('tidemark_relay_active', '1 where this instance runs the relay', () => (relay?.stats().role === 'active' ? 1 : 0));
-  gauge('tidemark_relay_lag_bytes', 'WAL between the primary and what JetStream has', () => relay?.stats().lagBytes ?? 0);
+  gauge('tidemark_relay_active', '1 where this instance runs the relay', () =>
+    relay?.stats().role === 'active' ? 1 : 0,
+  );
+  gauge(
+    'tidemark_relay_lag_bytes',
+    'WAL between the primary and what JetStream has',
+    () => relay?.stats().lagBytes ?? 0,
+  );
   gauge('tidemark_relay_in_flight', 'Messages without JetStream’s acknowledgement', () => relay?.stats().inFlight ?? 0);
 }

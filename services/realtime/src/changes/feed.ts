@@ -7,8 +7,8 @@
  * replaced by one that starts behind the last message that came.
  */
 import { type ConsumerMessages, DeliverPolicy, type JsMsg, type OrderedConsumerOptions } from '@nats-io/jetstream';
-import { CHANGE_HEADERS, type Lsn, lsnFromHex } from '@tidemark/contracts';
 import type { Bus } from '@tidemark/bus';
+import { CHANGE_HEADERS, type Lsn, lsnFromHex } from '@tidemark/contracts';
 import { errors } from '../errors.ts';
 import type { RealtimeEvent } from '../events.ts';
 import { furthest, parseMessageId } from '../message-id.ts';

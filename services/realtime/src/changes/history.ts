@@ -2,8 +2,8 @@
  * Envelopes that the ring no longer has, out of JetStream: for subscribers that resume from an older position.
  */
 import { DeliverPolicy } from '@nats-io/jetstream';
-import { CHANGE_HEADERS, type Lsn, lsnFromHex } from '@tidemark/contracts';
 import type { Bus } from '@tidemark/bus';
+import { CHANGE_HEADERS, type Lsn, lsnFromHex } from '@tidemark/contracts';
 import { furthest, parseMessageId } from '../message-id.ts';
 import { ChangeEnvelope, tableKey } from './envelope.ts';
 

@@ -24,7 +24,7 @@ export class RowImage {
     for (const name of names) {
       if (Object.hasOwn(this.#values, name)) continue;
       const text = this.column(name);
-      if (text !== undefined) this.#values[name] = valueOf(text);
+      if (text !== undefined) this.#values[name] = filterValue(text);
     }
     return this.#values;
   }
@@ -43,7 +43,7 @@ export class RowImage {
   }
 }
 
-function valueOf(text: string): unknown {
+function filterValue(text: string): unknown {
   const first = text.charCodeAt(0);
   const isNumber = first === 0x2d || (first >= 0x30 && first <= 0x39);
   return isNumber && text.length > EXACT_NUMBER_LENGTH ? text : JSON.parse(text);

@@ -6,9 +6,10 @@
  * that lost the slot cannot come between those of its successor. After any failure a publisher is useless: the relay
  * reads the stream's tail again and makes a new one.
  */
-import { CHANGE_HEADERS, type Lsn, lsnToHex } from '@tidemark/contracts';
+
+import { createInbox, type Msg, headers as natsHeaders, type Subscription } from '@nats-io/transport-node';
 import type { Bus } from '@tidemark/bus';
-import { createInbox, headers as natsHeaders, type Msg, type Subscription } from '@nats-io/transport-node';
+import { CHANGE_HEADERS, type Lsn, lsnToHex } from '@tidemark/contracts';
 import { errors } from '../errors.ts';
 import { type EnvelopePlace, envelopeId, heartbeatId, type MessagePlace, parseMessageId } from '../message-id.ts';
 
@@ -123,9 +124,13 @@ export class Publisher {
     if (this.#done) return;
     const sequence = Number(message.subject.slice(this.#inbox.length + 1));
     const problem = problemOf(message, sequence);
-    if (problem) return this.#fail(problem);
+    if (problem) {
+      this.#fail(problem);
+      return;
+    }
     if (sequence !== this.#expectedAck) {
-      return this.#fail(`the acknowledgement of ${this.#expectedAck} is missing, ${sequence} was stored`);
+      this.#fail(`the acknowledgement of ${this.#expectedAck} is missing, ${sequence} was stored`);
+      return;
     }
     this.#expectedAck += 1;
     const { publication } = this.#inFlight.shift() as InFlight;

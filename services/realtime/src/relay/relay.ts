@@ -1,8 +1,9 @@
 /**
  * WAL → JetStream: the I/O around lifecycle.ts. One instance holds the slot; the others try it each second.
  */
-import { type Lsn, lsnToHex, type RelayStats } from '@tidemark/contracts';
+
 import type { Bus } from '@tidemark/bus';
+import { type Lsn, lsnToHex, type RelayStats } from '@tidemark/contracts';
 import type { Database } from '@tidemark/db';
 import type { RealtimeEvent } from '../events.ts';
 import { type RelayEvent, type RelayState, relayTransition } from './lifecycle.ts';
@@ -132,4 +133,3 @@ function roleOf(state: RelayState): RelayStats['role'] {
   if (state.name === 'active') return 'active';
   return state.name === 'stopped' || state.name === 'stopping' ? 'stopped' : 'standby';
 }
-

@@ -76,10 +76,12 @@ export async function lastEpoch(pool: Pool): Promise<EpochRow | undefined> {
 }
 
 export async function insertEpoch(pool: Pool, row: EpochRow, reason: string): Promise<void> {
-  await pool.query(
-    `insert into tidemark.epochs (epoch, reason, system_identifier, timeline) values ($1, $2, $3, $4)`,
-    [row.epoch, reason, row.systemIdentifier, row.timeline],
-  );
+  await pool.query(`insert into tidemark.epochs (epoch, reason, system_identifier, timeline) values ($1, $2, $3, $4)`, [
+    row.epoch,
+    reason,
+    row.systemIdentifier,
+    row.timeline,
+  ]);
 }
 
 /** Something of our own in the WAL: it comes back on the slot, and shows that the way is open. */

@@ -7,7 +7,7 @@
  * here, up to a limit in bytes. A larger transaction is MEASURED: its rows are dropped and only its end is noted; read
  * again, its end is known and its envelopes leave as they fill.
  */
-import { lsnToHex, type Lsn, MAX_CHANGES_PER_ENVELOPE, MAX_ENVELOPE_BYTES } from '@tidemark/contracts';
+import { type Lsn, lsnToHex, MAX_CHANGES_PER_ENVELOPE, MAX_ENVELOPE_BYTES } from '@tidemark/contracts';
 import { jsonText } from './json-text.ts';
 import type { PgMessage, Relation, Tuple } from './pgoutput.ts';
 import type { RelationPlan } from './type-catalog.ts';

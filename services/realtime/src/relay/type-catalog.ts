@@ -131,7 +131,11 @@ function containsCast(oid: number, known: ReadonlyMap<number, TypeRow>): boolean
   return row.casts || parts.some((part) => part !== null && containsCast(Number(part), known));
 }
 
-async function askPostgres(pool: Pool, asked: readonly { index: number; type: string }[], tuple: Tuple): Promise<Tuple> {
+async function askPostgres(
+  pool: Pool,
+  asked: readonly { index: number; type: string }[],
+  tuple: Tuple,
+): Promise<Tuple> {
   // format_type quotes the name already.
   const list = asked.map(({ type }, n) => `to_jsonb($${n + 1}::text::${type})::text as ${identifier(`c${n}`)}`);
   const params = asked.map(({ index }) => tuple[index] ?? null);

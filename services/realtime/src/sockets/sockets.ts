@@ -1,9 +1,9 @@
 /** The open connections of this instance: limits, the tick of each second, counts, and the end. */
 import type { Socket } from 'node:net';
 import { CLOSE_CODES, LIVE_SUBPROTOCOL } from '@tidemark/contracts';
+import type { WebSocket } from 'ws';
 import type { RealtimeEvent } from '../events.ts';
 import { serverFrame } from '../topics/frame.ts';
-import type { WebSocket } from 'ws';
 import { Connection, type ConnectionContext } from './connection.ts';
 
 export interface SocketsOptions extends Omit<ConnectionContext, 'onClosed' | 'onFrame'> {

@@ -50,7 +50,11 @@ export async function catchUp(subscription: Subscription, context: CatchUp): Pro
   }
 }
 
-async function give(subscription: Subscription, { rights }: CatchUp, envelopes: readonly ChangeEnvelope[]): Promise<void> {
+async function give(
+  subscription: Subscription,
+  { rights }: CatchUp,
+  envelopes: readonly ChangeEnvelope[],
+): Promise<void> {
   const unseen = envelopes.filter((envelope) => seenThrough(subscription.gate, envelope) !== 'all');
   for (let at = 0; at < unseen.length && !subscription.ended; at += BATCH) {
     const batch = unseen.slice(at, at + BATCH);

@@ -27,13 +27,23 @@ export function textFrame(text: string): Buffer {
 export const serverFrame = (frame: ServerFrame): Buffer => textFrame(JSON.stringify(frame));
 
 /** @param rows JSON texts */
-export function snapshotFrame(topic: number, rows: readonly string[], done: boolean, position: string | undefined): Buffer {
+export function snapshotFrame(
+  topic: number,
+  rows: readonly string[],
+  done: boolean,
+  position: string | undefined,
+): Buffer {
   const at = position === undefined ? '' : `,"position":"${position}"`;
   return textFrame(`{"op":"snapshot","topic":${topic},"rows":[${rows.join(',')}],"done":${done}${at}}`);
 }
 
 /** @param changes JSON texts; `through`: the index in the transaction up to which they are */
-export function changesFrame(topic: number, envelope: ChangeEnvelope, through: number, changes: readonly string[]): Buffer {
+export function changesFrame(
+  topic: number,
+  envelope: ChangeEnvelope,
+  through: number,
+  changes: readonly string[],
+): Buffer {
   const position = formatPosition(envelope.epoch, envelope.lsn, through);
   return textFrame(`{"op":"changes","topic":${topic},"position":"${position}","changes":[${changes.join(',')}]}`);
 }
@@ -42,5 +52,12 @@ export function changesFrame(topic: number, envelope: ChangeEnvelope, through: n
 export function errorFrame(error: TidemarkError, id?: string): Buffer {
   const { code, message, hint } = error;
   const retry = error.status === 429 || error.status === 503 || error.status === 504;
-  return serverFrame({ op: 'error', ...(id === undefined ? {} : { id }), code, message, ...(hint ? { hint } : {}), retry });
+  return serverFrame({
+    op: 'error',
+    ...(id === undefined ? {} : { id }),
+    code,
+    message,
+    ...(hint ? { hint } : {}),
+    retry,
+  });
 }

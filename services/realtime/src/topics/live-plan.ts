@@ -48,13 +48,15 @@ export function parseLiveQuery(text: string): LiveQuery {
   const mark = text.indexOf('?');
   const path = mark < 0 ? text : text.slice(0, mark);
   const table = decode(path.replace(/^\/+/, ''));
-  if (table === '' || table.includes('/')) throw errors.QUERY_UNSUPPORTED({ what: `"${path.slice(0, 100)}" is no table: it` });
+  if (table === '' || table.includes('/'))
+    throw errors.QUERY_UNSUPPORTED({ what: `"${path.slice(0, 100)}" is no table: it` });
   const query = parseQuery(mark < 0 ? '' : text.slice(mark + 1));
   if (query.order.length > 0) throw errors.QUERY_UNSUPPORTED({ what: 'order' });
   if (query.limit !== null) throw errors.QUERY_UNSUPPORTED({ what: 'limit' });
   if (query.offset > 0) throw errors.QUERY_UNSUPPORTED({ what: 'offset' });
   if (query.after !== null) throw errors.QUERY_UNSUPPORTED({ what: 'a page (after=)' });
-  if (query.columns || query.onConflict) throw errors.QUERY_UNSUPPORTED({ what: 'what belongs to writes (columns, on_conflict)' });
+  if (query.columns || query.onConflict)
+    throw errors.QUERY_UNSUPPORTED({ what: 'what belongs to writes (columns, on_conflict)' });
   return { table, query };
 }
 

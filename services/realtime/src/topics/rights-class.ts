@@ -80,7 +80,10 @@ export class RightsClass {
   }
 
   /** What is visible of these envelopes' rows to this class, as the matching wants it. */
-  async visible(envelopes: readonly ChangeEnvelope[], changesOf: (e: ChangeEnvelope) => Iterable<RowChange>): Promise<Visible> {
+  async visible(
+    envelopes: readonly ChangeEnvelope[],
+    changesOf: (e: ChangeEnvelope) => Iterable<RowChange>,
+  ): Promise<Visible> {
     const { identity, database } = this.#options;
     if (!identity) return undefined;
     const images: RowImage[] = [];
@@ -135,7 +138,9 @@ export class RightsClass {
       batch.push({ envelope, candidates });
       if (images >= MAX_BATCH_IMAGES) break;
     }
-    const changes = new Map(batch.map(({ envelope, candidates }) => [envelope, new Set([...candidates.values()].flat())]));
+    const changes = new Map(
+      batch.map(({ envelope, candidates }) => [envelope, new Set([...candidates.values()].flat())]),
+    );
     const visible = await this.visible([...changes.keys()], (envelope) => changes.get(envelope) ?? []);
     for (const { envelope, candidates } of batch) {
       if (this.#closed) return;
@@ -168,7 +173,8 @@ export class RightsClass {
   }
 
   resync(reason: string): void {
-    for (const topic of [...this.topics]) for (const subscription of [...topic.subscriptions]) subscription.resync(reason);
+    for (const topic of [...this.topics])
+      for (const subscription of [...topic.subscriptions]) subscription.resync(reason);
   }
 
   /** The class alone is taken out of service: its policy does not work on row images. */

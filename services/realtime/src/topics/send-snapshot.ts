@@ -45,7 +45,14 @@ export async function sendSnapshot(context: SendSnapshot): Promise<void> {
   }
 }
 
-async function take({ subscription, snapshots, identity, feed, key, position }: SendSnapshot): Promise<TakenSnapshot | undefined> {
+async function take({
+  subscription,
+  snapshots,
+  identity,
+  feed,
+  key,
+  position,
+}: SendSnapshot): Promise<TakenSnapshot | undefined> {
   const { topic } = subscription;
   let frames: Buffer[] | undefined = [];
   let bytes = 0;
@@ -72,7 +79,8 @@ async function take({ subscription, snapshots, identity, feed, key, position }: 
 async function write(subscription: Subscription, frame: Buffer): Promise<void> {
   await subscription.sink.room();
   // Ended meanwhile (unsubscribed, closed): nobody waits for the rest.
-  if (subscription.ended || !subscription.sink.write(frame)) throw errors.NOT_FOLLOWING({ reason: 'the socket has closed' });
+  if (subscription.ended || !subscription.sink.write(frame))
+    throw errors.NOT_FOLLOWING({ reason: 'the socket has closed' });
 }
 
 /** Of the transactions that this instance knows, the snapshot may lack some: a position must lie before those. */

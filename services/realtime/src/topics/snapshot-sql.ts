@@ -32,7 +32,10 @@ export function snapshotSql(plan: LivePlan): SnapshotSql {
   const list = plan.select.map(({ column, as }) => `${identifier(column)} as ${identifier(as)}`).join(', ');
   const where = plan.where.map((condition) => conditionSql(condition, params)).join(' and ') || 'true';
   const from = `${identifier(schema)}.${identifier(table)}`;
-  return { text: `select to_jsonb(tidemark_row)::text as row from (select ${list} from ${from} where ${where}) as tidemark_row`, params };
+  return {
+    text: `select to_jsonb(tidemark_row)::text as row from (select ${list} from ${from} where ${where}) as tidemark_row`,
+    params,
+  };
 }
 
 function conditionSql(condition: Condition, params: string[]): string {
@@ -65,5 +68,7 @@ function compareSql(column: string, filter: CompareFilter, params: string[]): st
   params.push(isLike ? likePattern(filter.value) : filter.value);
   const value = `$${params.length}`;
   const operator = OPERATORS[filter.op];
-  return filter.quantifier === null ? `${column} ${operator} ${value}` : `${column} ${operator} ${filter.quantifier} (${value})`;
+  return filter.quantifier === null
+    ? `${column} ${operator} ${value}`
+    : `${column} ${operator} ${filter.quantifier} (${value})`;
 }

@@ -94,7 +94,11 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
     return false;
   }
 
-  async function fromPrimary(tx: Transaction, sql: { text: string; params: string[] }, reader: SnapshotReader): Promise<void> {
+  async function fromPrimary(
+    tx: Transaction,
+    sql: { text: string; params: string[] },
+    reader: SnapshotReader,
+  ): Promise<void> {
     // REPEATABLE READ: all of them, and the cursor, see by the same snapshot. The position is read after it was taken.
     const [, places] = await Promise.all([
       tx.query(UTC),

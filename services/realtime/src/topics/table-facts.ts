@@ -99,7 +99,8 @@ export async function loadTableFacts(
   );
   if (!row) throw errors.TABLE_UNKNOWN({ schema, table });
   if (!row.may_schema || !row.may_table) throw postgresErrors['42501']({ schema, table, role: identity.role });
-  if (row.kind !== 'r' && row.kind !== 'p') throw errors.QUERY_UNSUPPORTED({ what: `${schema}.${table} is no table: it` });
+  if (row.kind !== 'r' && row.kind !== 'p')
+    throw errors.QUERY_UNSUPPORTED({ what: `${schema}.${table} is no table: it` });
   if (!row.published) throw errors.TABLE_NOT_LIVE({ schema, table });
   if (row.filtered) {
     throw errors.QUERY_UNSUPPORTED({ what: `${schema}.${table} is published with a row filter: it` });

@@ -9,13 +9,13 @@ import type { History } from '../changes/history.ts';
 import { errors } from '../errors.ts';
 import type { RealtimeEvent } from '../events.ts';
 import { catchUp } from './catch-up.ts';
+import type { FactsCache } from './facts-cache.ts';
 import { serverFrame } from './frame.ts';
 import { type LivePlan, parseLiveQuery, planLiveQuery } from './live-plan.ts';
 import { RightsClass } from './rights-class.ts';
 import { sendSnapshot } from './send-snapshot.ts';
 import type { Snapshots } from './snapshot.ts';
 import { type Sink, Subscription } from './subscription.ts';
-import type { FactsCache } from './facts-cache.ts';
 import { Topic } from './topic.ts';
 
 export interface SubscribeRequest {
@@ -163,7 +163,14 @@ export function createTopics(options: TopicsOptions): Topics {
     try {
       if (request.snapshot) {
         const position = (lsn: Lsn) => formatPosition(feed.epoch() ?? '', lsn, 0xffff_ffff);
-        await sendSnapshot({ subscription, snapshots: options.snapshots, identity: request.identity, feed, key, position });
+        await sendSnapshot({
+          subscription,
+          snapshots: options.snapshots,
+          identity: request.identity,
+          feed,
+          key,
+          position,
+        });
       }
       if (!subscription.ended) {
         await catchUp(subscription, { feed, history: options.history, rights, schema, table, tableKey: key });
@@ -204,7 +211,8 @@ export function createTopics(options: TopicsOptions): Topics {
           checked.set(key, current);
         }
         const now = await current;
-        if (now !== undefined && now !== version) subscription.resync('the table, its policies or the rights on it have changed');
+        if (now !== undefined && now !== version)
+          subscription.resync('the table, its policies or the rights on it have changed');
       }
     },
     counts: () => ({ topics: topics.size, subscriptions: places.size, classes: classes.size, resyncsTotal }),
@@ -213,5 +221,8 @@ export function createTopics(options: TopicsOptions): Topics {
 
 function asTidemarkError(error: Error): TidemarkError {
   if (error instanceof TidemarkError) return error;
-  return new TidemarkError({ code: 'RT_INTERNAL', status: 500, message: 'the subscription could not be kept' }, { cause: error });
+  return new TidemarkError(
+    { code: 'RT_INTERNAL', status: 500, message: 'the subscription could not be kept' },
+    { cause: error },
+  );
 }

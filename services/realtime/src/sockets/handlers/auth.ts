@@ -9,7 +9,8 @@ export async function handleAuth(connection: Connection, frame: ClientFrame & { 
   const verified = await connection.context.verifyToken(frame.token);
   const identity = { role: verified.role, claims: verified.claimsText };
   connection.expires = verified.expires;
-  const isSame = identity.role === connection.identity.role && lasting(identity.claims) === lasting(connection.identity.claims);
+  const isSame =
+    identity.role === connection.identity.role && lasting(identity.claims) === lasting(connection.identity.claims);
   if (!isSame) {
     connection.identity = identity;
     for (const subscription of [...connection.subscriptions.values()]) subscription.resync('the identity has changed');

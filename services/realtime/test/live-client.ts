@@ -1,0 +1,79 @@
+/** A plain WebSocket client that keeps what it was sent. */
+import type { LiveChange, ServerFrame } from '@tidemark/contracts';
+import { WebSocket } from 'ws';
+import { waitFor } from './test-realtime.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: tests look into frames of every kind.
+type Frame = ServerFrame & Record<string, any>;
+
+export class LiveClient {
+  readonly frames: Frame[] = [];
+  readonly ws: WebSocket;
+  closed: { code: number; reason: string } | undefined;
+
+  constructor(url: string, options: { token?: string; protocols?: string[]; headers?: Record<string, string> } = {}) {
+    const headers = { ...options.headers, ...(options.token ? { authorization: `Bearer ${options.token}` } : {}) };
+    this.ws = new WebSocket(`${url}/live`, options.protocols ?? ['tidemark.v1'], { headers });
+    this.ws.on('message', (data) => this.frames.push(JSON.parse(String(data))));
+    this.ws.on('error', () => {});
+    this.ws.on('close', (code, reason) => {
+      this.closed = { code, reason: String(reason) };
+    });
+  }
+
+  async open(): Promise<this> {
+    await this.frame((frame) => frame.op === 'ready');
+    return this;
+  }
+
+  send(frame: unknown): void {
+    this.ws.send(typeof frame === 'string' || Buffer.isBuffer(frame) ? frame : JSON.stringify(frame));
+  }
+
+  /** The first frame that fits, once it is there. */
+  async frame(fits: (frame: Frame) => boolean, timeoutMs = 10_000): Promise<Frame> {
+    let found: Frame | undefined;
+    await waitFor(
+      () => {
+        found = this.frames.find(fits);
+        return found !== undefined || this.closed !== undefined;
+      },
+      `a frame; there are ${JSON.stringify(this.frames).slice(0, 2_000)}`,
+      timeoutMs,
+    );
+    if (!found) throw new Error(`closed: ${JSON.stringify(this.closed)} after ${JSON.stringify(this.frames)}`);
+    return found;
+  }
+
+  async subscribe(id: string, query: string, more: Record<string, unknown> = {}): Promise<number> {
+    this.send({ op: 'subscribe', id, query, ...more });
+    const answer = await this.frame((frame) => (frame.op === 'subscribed' || frame.op === 'error') && frame.id === id);
+    if (answer.op === 'error') throw Object.assign(new Error(answer.message), { frame: answer });
+    if (more.snapshot)
+      await this.frame((frame) => frame.op === 'snapshot' && frame.topic === answer.topic && frame.done);
+    return answer.topic;
+  }
+
+  changes(topic?: number): LiveChange[] {
+    return this.frames.flatMap((frame) =>
+      frame.op === 'changes' && (topic === undefined || frame.topic === topic) ? frame.changes : [],
+    );
+  }
+
+  async change(fits: (change: LiveChange) => boolean): Promise<LiveChange> {
+    let found: LiveChange | undefined;
+    await waitFor(
+      () => {
+        found = this.changes().find(fits);
+        return found !== undefined;
+      },
+      `a change; there are ${JSON.stringify(this.frames).slice(0, 2_000)}`,
+    );
+    return found as LiveChange;
+  }
+
+  async close(): Promise<void> {
+    this.ws.close();
+    await waitFor(() => this.closed !== undefined, 'the socket to close');
+  }
+}

@@ -1,0 +1,116 @@
+/** A running service on a database and a NATS prefix of its own, and a client to try it with. */
+import { createHash } from 'node:crypto';
+import { migrate } from '@tidemark/db';
+import { type TestDatabase, useTestStack } from '@tidemark/local-stack';
+import { runPhases } from '@tidemark/service';
+import { SignJWT } from 'jose';
+import pg from 'pg';
+import type { RealtimeApp } from '../src/app.ts';
+import { startRealtime } from '../src/start.ts';
+
+export const SECRET = 'a secret for tests that is long enough';
+
+export interface TestRealtime {
+  url: string;
+  database: TestDatabase;
+  prefix: string;
+  realtime: RealtimeApp;
+  /** SQL on the primary, as its owner. */
+  sql<R extends pg.QueryResultRow = pg.QueryResultRow>(text: string, params?: unknown[]): Promise<R[]>;
+  /** Another instance on the same database and NATS. */
+  another(env?: NodeJS.ProcessEnv): Promise<{ url: string; realtime: RealtimeApp; stop(): Promise<void> }>;
+  stop(): Promise<void>;
+}
+
+export const MATCHES = `
+create table public.commentary (
+  id bigint generated always as identity primary key,
+  match_id int not null,
+  minute int not null default 0,
+  body text not null default ''
+);
+alter table public.commentary replica identity full;
+grant select on public.commentary to anon, authenticated;
+alter publication tidemark add table public.commentary;`;
+
+export async function startTestRealtime(setup: string = MATCHES, env: NodeJS.ProcessEnv = {}): Promise<TestRealtime> {
+  const stack = await useTestStack();
+  const key = `realtime-${createHash('sha256').update(setup).digest('hex')}`;
+  await stack.template(key, async (url) => {
+    await migrate(url);
+    const client = new pg.Client(url);
+    await client.connect();
+    await client.query(setup);
+    await client.end();
+  });
+  const database = await stack.database({ template: key });
+  const prefix = stack.natsPrefix();
+  const pool = new pg.Pool({ connectionString: database.primaryUrl, max: 16 });
+  pool.on('error', () => {});
+  const base: NodeJS.ProcessEnv = {
+    PORT: '0',
+    LOG_LEVEL: process.env.TEST_LOG ?? 'silent',
+    DATABASE_URL: database.primaryUrl,
+    DATABASE_REPLICA_URLS: database.replicaUrl,
+    NATS_URL: stack.natsUrl,
+    NATS_PREFIX: prefix,
+    JWT_SECRET: SECRET,
+    RELAY_SLOT: `tidemark_${database.name}`,
+    ...env,
+  };
+  const start = async (more: NodeJS.ProcessEnv = {}) => {
+    const running = await startRealtime({ ...base, ...more });
+    await waitFor(
+      async () => (await running.realtime.health.problems()).length === 0,
+      'the service to be ready',
+      20_000,
+    );
+    return {
+      url: running.url.replace('http', 'ws'),
+      realtime: running.realtime,
+      stop: async () => {
+        const problems: string[] = [];
+        await runPhases(running.phases, (problem) => problems.push(problem));
+        if (problems.length > 0) throw new Error(problems.join('; '));
+      },
+    };
+  };
+  const first = await start();
+  return {
+    url: first.url,
+    database,
+    prefix,
+    realtime: first.realtime,
+    sql: async (text, params) => (await pool.query(text, params)).rows,
+    another: start,
+    async stop() {
+      await first.stop();
+      await pool.end();
+      await database.drop();
+      const { connectBus } = await import('@tidemark/bus');
+      const bus = await connectBus({ url: stack.natsUrl, name: 'clean-up', prefix });
+      await bus.jsm.streams.delete(bus.subjects.streams.changes).catch(() => false);
+      await bus.jsm.streams.delete(bus.subjects.streams.work).catch(() => false);
+      await bus.close();
+    },
+  };
+}
+
+export async function waitFor(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  timeoutMs = 10_000,
+): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+export function token(claims: Record<string, unknown>, expiresInS = 600): Promise<string> {
+  return new SignJWT(claims)
+    .setProtectedHeader({ alg: 'HS256' })
+    .setExpirationTime(Math.floor(Date.now() / 1_000) + expiresInS)
+    .sign(new TextEncoder().encode(SECRET));
+}
