@@ -20,7 +20,7 @@ export async function runIdentityRead(
         stats.record('onLane', waitMs, ms, outcome.results[0]!.length, performance.now());
         return outcome;
       } catch (error) {
-        if (isCutOff(error)) stats.penalise(performance.now());
+        if (isCutOff(error)) stats.cutOff(performance.now());
         // Both were rolled back, and reads: again, as a whole, where nobody is held up.
         else if (!isStalePlan(error)) {
           stats.recordError();

@@ -65,6 +65,7 @@ export class Slot {
   readonly #abort = new AbortController();
   #socket: net.Socket | undefined;
   #connecting = false;
+  #isCorked = false;
 
   constructor(options: SlotOptions) {
     this.#options = options;
@@ -126,6 +127,7 @@ export class Slot {
     const pending = this.#register(timeoutMs, done);
     if (pending === undefined) return;
     if (statement.prepare) this.#texts.add(statement.text);
+    this.#cork();
     sendStatement(this.#sql, statement, (rows, error) => this.#settle(pending, rows, error));
   }
 
@@ -176,6 +178,17 @@ export class Slot {
 
   #sayGoodbye(): void {
     if (this.#state === 'closing') this.#socket?.end(TERMINATE);
+  }
+
+  /** The driver writes every kilobyte: held back until the end of this turn, many requests on a lane are one system call. */
+  #cork(): void {
+    if (this.#isCorked || this.#socket === undefined) return;
+    this.#isCorked = true;
+    this.#socket.cork();
+    setImmediate(() => {
+      this.#isCorked = false;
+      this.#socket?.uncork();
+    });
   }
 
   #register(timeoutMs: number, done: Done): Pending | undefined {

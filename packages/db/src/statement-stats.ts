@@ -9,11 +9,14 @@ const STATEMENTS_MOST = 1_000;
 const SAMPLES_LEAST = 20;
 /** What rides on a lane holds up those behind it for about this long. */
 const SHORT_MS = 5;
+/** Worth a trial on a lane: alone it was measured with the load of all the others. */
+const TRIAL_MS = 25;
 /** A verdict is renewed after this many runs: percentiles cost more than what they decide about. */
 const VERDICT_EVERY = 64;
 /** Doubled with each fault, halved with each good verdict: a stall of the machine costs seconds, a slow statement minutes. */
 const PENALTY_FIRST_MS = 2_000;
 const PENALTY_MOST_MS = 600_000;
+const RIDES_PER_CUT_OFF = 1_000;
 
 export class StatementStats {
   callsTotal = 0;
@@ -25,6 +28,8 @@ export class StatementStats {
   /** On a lane, from the answer before it: at most one or two are under way there, so this is nearer to its own time. */
   readonly onLane = new SlidingSketch();
   #rides = false;
+  #cutOffs = 0;
+  #ridesTotal = 0;
   #verdictIn = 0;
   #penaltyUntil = 0;
   #penaltyMs = PENALTY_FIRST_MS;
@@ -34,6 +39,7 @@ export class StatementStats {
     this.rowsTotal += rows;
     this.waits.record(waitMs, now);
     this[where].record(ms, now);
+    if (where === 'onLane') this.#ridesTotal++;
   }
 
   recordError(): void {
@@ -53,20 +59,27 @@ export class StatementStats {
     if (this.onLane.count >= SAMPLES_LEAST) {
       this.#rides = this.onLane.mean <= SHORT_MS;
       if (this.#rides) this.#penaltyMs = Math.max(PENALTY_FIRST_MS, this.#penaltyMs / 2);
-      else this.penalise(now);
+      else this.#penalise(now);
     } else {
-      this.#rides = this.alone.count >= SAMPLES_LEAST && this.alone.quantile(0.25) <= SHORT_MS;
+      this.#rides = this.alone.count >= SAMPLES_LEAST && this.alone.quantile(0.25) <= TRIAL_MS;
       if (!this.#rides) this.#verdictIn = SAMPLES_LEAST / 2;
     }
     return this.#rides;
   }
 
-  /** It held up a lane: none of that for a while, the next time for twice as long. */
-  penalise(now: number): void {
+  /** It took too long on a lane. One in a thousand rides is put down to the machine. */
+  cutOff(now: number): void {
+    if (++this.#cutOffs * RIDES_PER_CUT_OFF > this.#ridesTotal) this.#penalise(now);
+  }
+
+  /** None of that for a while, the next time for twice as long. */
+  #penalise(now: number): void {
     this.#rides = false;
     this.#verdictIn = 0;
     this.#penaltyUntil = now + this.#penaltyMs;
     this.#penaltyMs = Math.min(PENALTY_MOST_MS, this.#penaltyMs * 2);
+    this.#cutOffs = 0;
+    this.#ridesTotal = 0;
     this.onLane.clear();
   }
 }

@@ -1,0 +1,86 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { useTestStack } from '@tidemark/local-stack';
+import t from 'tap';
+import { openDatabase } from '../src/database.ts';
+import { migrate } from '../src/migrate.ts';
+import { readMigrations } from '../src/migrations.ts';
+
+const names = (await readMigrations()).map(({ name }) => name);
+
+async function freshDatabase(t: Tap) {
+  const stack = await useTestStack();
+  const database = await stack.database();
+  t.teardown(() => database.drop());
+  return database.primaryUrl;
+}
+type Tap = typeof t;
+
+async function folder(t: Tap, files: Record<string, string>): Promise<URL> {
+  const path = await mkdtemp(join(tmpdir(), 'tidemark-migrations-'));
+  t.teardown(() => rm(path, { recursive: true }));
+  for (const [name, sql] of Object.entries(files)) await writeFile(join(path, name), sql);
+  return pathToFileURL(`${path}/`);
+}
+
+t.test(
+  'eight starters at once on each of two databases: each file is applied once, and one epoch is minted',
+  async (t) => {
+    const urls = [await freshDatabase(t as Tap), await freshDatabase(t as Tap)];
+    const all = await Promise.all(urls.flatMap((url) => Array.from({ length: 8 }, () => migrate(url))));
+    t.same(
+      all
+        .slice(0, 8)
+        .flatMap(({ applied }) => applied)
+        .sort(),
+      names,
+    );
+    t.same(
+      all
+        .slice(8)
+        .flatMap(({ applied }) => applied)
+        .sort(),
+      names,
+    );
+    const db = await openDatabase({ primaryUrl: urls[0]!, applicationName: 'test' });
+    t.teardown(() => db.close());
+    t.equal((await db.pools.admin.query('select count(*)::int as n from tidemark.epochs'))[0]!.n, 1);
+    t.match(db.epoch(), /^[0-9a-z]{6,16}$/);
+  },
+);
+
+t.test('a file that was changed, and a schema that is newer, are refused by name', async (t) => {
+  const url = await freshDatabase(t as Tap);
+  const BASE =
+    'create table tidemark.epochs (epoch text, minted_at timestamptz default now(), reason text, system_identifier text, timeline int)';
+  const first = await folder(t as Tap, { '0001_a.sql': BASE, '0002_b.sql': 'select 2' });
+  t.same(await migrate(url, { folder: first }), { applied: ['0001_a.sql', '0002_b.sql'] });
+  const changed = await folder(t as Tap, { '0001_a.sql': BASE, '0002_b.sql': 'select 3' });
+  await t.rejects(migrate(url, { folder: changed }), { code: 'DB_MIGRATION_CHANGED', message: /0002_b/ });
+  const older = await folder(t as Tap, { '0001_a.sql': BASE });
+  await t.rejects(migrate(url, { folder: older }), { code: 'DB_SCHEMA_NEWER', message: /0002_b/ });
+  const twice = await folder(t as Tap, { '0001_a.sql': BASE, '0001_b.sql': '' });
+  await t.rejects(migrate(url, { folder: twice }), { code: 'DB_MIGRATION_NAME' });
+});
+
+t.test('a migration that fails leaves nothing of itself, and says which and why', async (t) => {
+  const url = await freshDatabase(t as Tap);
+  const broken = await folder(t as Tap, { '0001_a.sql': 'create table half (i int); select 1/0;' });
+  await t.rejects(migrate(url, { folder: broken }), {
+    code: 'DB_MIGRATION_FAILED',
+    message: /0001_a.*division by zero/,
+  });
+  await t.rejects(openDatabase({ primaryUrl: url, applicationName: 'test' }), { code: 'DB_NOT_MIGRATED' });
+  await migrate(url);
+  const db = await openDatabase({ primaryUrl: url, applicationName: 'test' });
+  t.teardown(() => db.close());
+  t.equal((await db.pools.admin.query(`select to_regclass('half') as found`))[0]!.found, null);
+});
+
+t.test('a server that cannot be reached is named', async (t) => {
+  const url = 'postgres://u:p@127.0.0.1:1/d';
+  await t.rejects(migrate(url), { code: 'DB_CONNECT_FAILED', message: /127\.0\.0\.1:1/ });
+  await t.rejects(openDatabase({ primaryUrl: url, applicationName: 'test' }), { code: 'DB_CONNECT_FAILED' });
+});
