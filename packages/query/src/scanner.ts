@@ -8,6 +8,9 @@ import type { Limits } from './limits.ts';
 
 export const FIELD_NAME = 'field name (* or [a..z0..9_$])';
 
+/** Shared by all plain columns, which most are: nothing to allocate or to freeze for them. */
+const NO_STEPS: readonly JsonStep[] = Object.freeze([]);
+
 const MAX_INT4 = 2_147_483_647;
 const UNICODE_NAME_CHARACTER = /^[\p{L}\p{M}\p{N}]$/u;
 
@@ -165,7 +168,8 @@ export class Scanner {
     return { name, json };
   }
 
-  jsonPath(): JsonStep[] {
+  jsonPath(): readonly JsonStep[] {
+    if (!this.startsWith('->')) return NO_STEPS;
     const steps: JsonStep[] = [];
     while (this.startsWith('->')) {
       const arrow = this.eat('->>') ? '->>' : '->';
