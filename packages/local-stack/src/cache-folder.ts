@@ -15,9 +15,15 @@ import { canEnter, type User } from './unprivileged-user.ts';
 export async function cacheFolder(user: User | undefined): Promise<string> {
   const tried: string[] = [];
   const own = `tidemark-${process.getuid?.() ?? 0}`;
-  const first = user ? '/var/cache/tidemark' : join(homedir(), '.cache', 'tidemark');
-  for (const folder of [first, join(tmpdir(), own), join('/tmp', own)]) {
+  const homeCache = () => join(homedir(), '.cache', 'tidemark'); // throws for a user id without an account
+  for (const place of [
+    user ? () => '/var/cache/tidemark' : homeCache,
+    () => join(tmpdir(), own),
+    () => join('/tmp', own),
+  ]) {
+    let folder = 'the home folder';
     try {
+      folder = place();
       await mkdir(folder, { recursive: true, mode: 0o755 });
       if (isOursAlone(folder) && canEnter(user, folder)) return folder;
       tried.push(`${folder} (not ours alone, or out of reach)`);

@@ -6,7 +6,7 @@
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
-import { chmod, chown } from 'node:fs/promises';
+import { chmod, chown, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { TidemarkError } from '@tidemark/contracts';
@@ -51,6 +51,7 @@ async function chooseData(home: string, user: User | undefined, onProgress: (lin
   if (canEnter(user, home)) return home;
 
   const data = join(FAR_DATA, createHash('sha256').update(home).digest('hex').slice(0, 16));
+  await keepPrevious(data, onProgress);
   makeFolder(data, 0o711);
   if (!canEnter(user, data)) {
     throw errors.FOLDER_UNREACHABLE({ folder: data, user: user.name, reason: 'a parent folder does not let it pass' });
@@ -59,6 +60,15 @@ async function chooseData(home: string, user: User | undefined, onProgress: (lin
   writeFileSync(pointer, `${data}\n`);
   onProgress(`${home} is out of reach of the user ${user.name}: the data goes to ${data}`);
   return data;
+}
+
+/** Who deletes `.tidemark/` wants to start afresh; what was there is kept once, as it may have been a mistake. */
+async function keepPrevious(data: string, onProgress: (line: string) => void): Promise<void> {
+  if (!existsSync(data)) return;
+  const previous = `${data}.previous`;
+  await rm(previous, { recursive: true, force: true });
+  await rename(data, previous);
+  onProgress(`the home folder was emptied: the data that belonged to it is kept in ${previous}`);
 }
 
 function makeFolder(folder: string, mode: number): void {

@@ -112,11 +112,21 @@ export class ReplicaNode extends PostgresNode {
     };
   }
 
+  /**
+   * Asks the primary: a standby calls its receiver "streaming" before it has even connected. The sender is "streaming"
+   * once it has sent everything, and in "catchup" it counts only when it gets on, as WAL that is gone ends it there.
+   */
   async #waitForStream(): Promise<string | undefined> {
-    const state = await withClient(this.url, (sql) =>
+    const { primary, slot } = this.#replica;
+    let first: { pid: number; sent: string } | undefined;
+    const state = await withClient(primary.url, (sql) =>
       waitUntil(async () => {
-        const [row] = await sql`select status from pg_stat_wal_receiver`;
-        return row?.status === 'streaming' ? STREAMING : cannotFollow(this.log.sinceMark());
+        const [sender] = await sql`select pid, state, sent_lsn::text as sent from pg_stat_replication
+          where application_name = ${slot} and sent_lsn is not null`;
+        if (sender?.state === 'streaming') return STREAMING;
+        if (sender && first?.pid === sender.pid && first?.sent !== sender.sent) return STREAMING;
+        if (sender && first?.pid !== sender.pid) first = { pid: sender.pid, sent: sender.sent };
+        return cannotFollow(this.log.sinceMark());
       }, FOLLOW_SECONDS * 1000),
     );
     if (state === STREAMING) return undefined;
@@ -183,7 +193,8 @@ export class ReplicaNode extends PostgresNode {
   async caughtUp(limitSeconds = 30): Promise<void> {
     const [row] = await this.#replica.primary.query<{ lsn: string }>('select pg_current_wal_lsn()::text as lsn');
     const done = await withClient(this.url, (sql) => replayed(sql, row?.lsn ?? '0/0', limitSeconds * 1000));
-    if (!done) throw errors.TIMED_OUT({ what: `replay up to ${row?.lsn}`, seconds: limitSeconds, log: '' });
+    if (!done)
+      throw errors.TIMED_OUT({ what: `replay up to ${row?.lsn}`, seconds: limitSeconds, log: this.log.sinceMark() });
   }
 }
 

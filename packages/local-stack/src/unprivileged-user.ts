@@ -33,7 +33,13 @@ function lookUp(name: string): User | undefined {
 
 /** The name of the user that servers run as, for messages. */
 export function serverUserName(): string {
-  return unprivilegedUser()?.name ?? userInfo().username;
+  const user = unprivilegedUser();
+  if (user) return user.name;
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.()); // a user id without an account, as some container platforms give
+  }
 }
 
 /** The spawn options that make a child this user's; the working folder must be one that the user can enter. */

@@ -44,15 +44,15 @@ t.test('it starts from a repository in a folder of mode 700, and keeps its data'
 
   const home = join(closed, 'repository', '.tidemark');
   const entry = join(modules, '@tidemark/local-stack/dist/index.js');
-  const run = async (table: string) => {
+  const run = async (table: string, replica = true) => {
     const other = runElsewhere(`
       const here = await import(${JSON.stringify(entry)});
       const progress = [];
-      const s = await here.startStack({ home: ${JSON.stringify(home)}, onProgress: (line) => progress.push(line) });
+      const s = await here.startStack({ home: ${JSON.stringify(home)}, durable: false, replica: ${replica}, onProgress: (line) => progress.push(line) });
       await s.primary.query('create table if not exists t (i int)');
       ${table}
-      await s.replicas[0].caughtUp();
-      const rows = await s.replicas[0].query('select i from t');
+      await s.replicas[0]?.caughtUp();
+      const rows = await (s.replicas[0] ?? s.primary).query('select i from t');
       const where = (await s.primary.query('show data_directory'))[0].data_directory;
       await s.stop();
       say({ rows, where, folder: s.dataFolder, progress });`);
@@ -72,4 +72,10 @@ t.test('it starts from a repository in a folder of mode 700, and keeps its data'
   t.same(second.rows, [{ i: 5 }], 'the second start finds the data again');
   t.notMatch(second.progress.join('\n'), /copying|making/, 'programs and data are made once');
   t.same(processesUnder(first.folder), []);
+
+  rmSync(home, { recursive: true });
+  const third = await run('', false);
+  t.teardown(() => rmSync(`${first.folder}.previous`, { recursive: true, force: true }));
+  t.same(third.rows, [], 'who deletes the home folder starts afresh');
+  t.match(third.progress.join('\n'), `is kept in ${first.folder}.previous`);
 });
