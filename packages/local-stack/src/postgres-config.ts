@@ -36,6 +36,8 @@ const FAST: Settings = {
   // The data lies in memory: WAL is bounded to 0.5 GB, and to 1 GB when a slot stands still.
   max_wal_size: '512MB',
   max_slot_wal_keep_size: '1GB',
+  // In the data folder, so that a server that is killed for good leaves nothing in /dev/shm.
+  dynamic_shared_memory_type: 'mmap',
 };
 
 /** Connections from this machine only, each with a password. */
