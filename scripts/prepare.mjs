@@ -2,11 +2,18 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const LEAST_NODE = [20, 19];
+/** turbo calls pnpm by name, which is among our own packages. */
+export const toolsEnv = () => ({
+  ...process.env,
+  PATH: `${join(root, 'node_modules', '.bin')}${delimiter}${process.env.PATH}`,
+  TURBO_TELEMETRY_DISABLED: '1',
+});
+
 const STAMP = join(root, 'node_modules', '.tidemark-installed');
 
 export async function prepare(say) {
@@ -57,7 +64,7 @@ function run(command, args) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd: root,
-      env: { ...process.env, TURBO_TELEMETRY_DISABLED: '1' },
+      env: toolsEnv(),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const output = [];

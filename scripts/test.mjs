@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { prepare, root } from './prepare.mjs';
+import { prepare, root, toolsEnv } from './prepare.mjs';
 
 const say = (line) => process.stdout.write(`${line}\n`);
 
@@ -39,7 +39,7 @@ const args = [
 ];
 const child = spawn(join(root, 'node_modules', '.bin', 'turbo'), args, {
   cwd: root,
-  env: { ...process.env, TURBO_TELEMETRY_DISABLED: '1', TIDEMARK_TEST_STACK: describeForTests(stack) },
+  env: { ...toolsEnv(), TIDEMARK_TEST_STACK: describeForTests(stack) },
   stdio: ['ignore', 'pipe', 'inherit'],
 });
 let rest = '';
