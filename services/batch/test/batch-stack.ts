@@ -1,6 +1,6 @@
 /** A database, a NATS prefix, a files folder, and real batch processes (dist/main.js), for one test file. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -27,6 +27,7 @@ export interface BatchStack {
   store: FileStore;
   registry: FileRegistry;
   filesDir: string;
+  natsPrefix: string;
   query<R extends Row = Row>(text: string, params?: unknown[]): Promise<R[]>;
   startBatch(env?: Record<string, string>): Promise<BatchProcess>;
   /** Stores the bytes with a row; resolves to its id. */
@@ -51,7 +52,7 @@ export async function openBatchStack(t: Test): Promise<BatchStack> {
     await migrate(url);
   });
   const { primaryUrl, drop } = await stack.database({ template: key });
-  const prefix = stack.natsPrefix();
+  const natsPrefix = stack.natsPrefix();
   const filesDir = await mkdtemp(path.join(os.tmpdir(), 'tidemark-batch-'));
   const database = await openDatabase({ primaryUrl, applicationName: 'batch test', pools: { write: { max: 4 } } });
   const store = createLocalFileStore({ dir: filesDir });
@@ -68,11 +69,11 @@ export async function openBatchStack(t: Test): Promise<BatchStack> {
     (await database.pools.write.query(text, params as never)) as never;
 
   const self: BatchStack = {
-    ...{ database, store, registry, filesDir, query },
+    ...{ database, store, registry, filesDir, natsPrefix, query },
     async startBatch(env = {}) {
       const batch = await spawnBatch({
         ...process.env,
-        ...{ DATABASE_URL: primaryUrl, NATS_URL: stack.natsUrl, NATS_PREFIX: prefix, TIDEMARK_FILES_DIR: filesDir },
+        ...{ DATABASE_URL: primaryUrl, NATS_URL: stack.natsUrl, NATS_PREFIX: natsPrefix, TIDEMARK_FILES_DIR: filesDir },
         ...{ PORT: '0', BATCH_SWEEP_MS: '200', LOG_LEVEL: 'debug', MALLOC_ARENA_MAX: '2', ...env },
       });
       children.add(batch);
@@ -95,15 +96,14 @@ export async function openBatchStack(t: Test): Promise<BatchStack> {
       return ids;
     },
     async insertJob(spec, { priority = 'normal', kind = 'image.transform', sub, role } = {}) {
-      const claims = JSON.stringify(sub ? { sub, role } : {});
-      return database.pools.write.transaction(
-        async (tx) => {
-          const text = 'insert into tidemark.jobs (kind, spec, priority) values ($1, $2, $3)';
-          if (!role) return (await tx.query(`${text} returning id`, [kind, JSON.stringify(spec), priority]))[0]?.id;
-          return (await tx.query(`${text} returning id`, [kind, JSON.stringify(spec), priority]))[0]?.id;
-        },
+      const claims = JSON.stringify({ sub, role });
+      const text = 'insert into tidemark.jobs (id, kind, spec, priority) values ($1, $2, $3, $4)';
+      const id = randomUUID();
+      await database.pools.write.transaction(
+        (tx) => tx.query(text, [id, kind, JSON.stringify(spec), priority]),
         role ? { identity: { role, claims } } : {},
       );
+      return id;
     },
     job: async (id) => (await query('select * from tidemark.jobs where id = $1', [id]))[0] as Row,
     ended: (id, withinMs = 30_000) =>

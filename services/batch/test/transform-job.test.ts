@@ -31,50 +31,63 @@ async function logJobUpdates(stack: BatchStack): Promise<void> {
   );
 }
 
-t.test('a job inserted with SQL transforms 300 images: every output is there, right, and its row says so', async (t) => {
-  await logJobUpdates(stack);
-  const sources = await stack.addImages('many/', 300, { owner: 'ada' });
-  const before = await residentBytes();
-  const id = await stack.insertJob(
-    { input: { prefix: 'many/' }, transform: { resize: { width: 120, height: 90, fit: 'cover' }, greyscale: true, format: 'webp' } },
-    { role: 'authenticated', sub: 'ada' },
-  );
-  let peak = 0;
-  const job = await until('the end', 60_000, async () => {
-    peak = Math.max(peak, await residentBytes());
-    const now = await stack.job(id);
-    return now.finished_at && now;
-  });
-  t.match(job, { state: 'succeeded', total: 300, done: 300, failed: 0, error: null, owner: 'ada' });
-  const seconds = (Date.parse(job.finished_at) - Date.parse(job.started_at)) / 1_000;
-  t.comment(`300 images in ${seconds.toFixed(1)} s; rss ${mb(before)} before, ${mb(peak)} at the peak`);
-  t.ok(peak < 600 * 1024 ** 2, 'memory is bounded');
+t.test(
+  'a job inserted with SQL transforms 300 images: every output is there, right, and its row says so',
+  async (t) => {
+    await logJobUpdates(stack);
+    const sources = await stack.addImages('many/', 300, { owner: 'ada' });
+    const before = await residentBytes();
+    const id = await stack.insertJob(
+      {
+        input: { prefix: 'many/' },
+        transform: { resize: { width: 120, height: 90, fit: 'cover' }, greyscale: true, format: 'webp' },
+      },
+      { role: 'authenticated', sub: 'ada' },
+    );
+    let peak = 0;
+    const job = await until('the end', 60_000, async () => {
+      peak = Math.max(peak, await residentBytes());
+      const now = await stack.job(id);
+      return now.finished_at && now;
+    });
+    t.match(job, { state: 'succeeded', total: 300, done: 300, failed: 0, error: null, owner: 'ada' });
+    const seconds = (Date.parse(job.finished_at) - Date.parse(job.started_at)) / 1_000;
+    t.comment(`300 images in ${seconds.toFixed(1)} s; rss ${mb(before)} before, ${mb(peak)} at the peak`);
+    t.ok(peak < 600 * 1024 ** 2, 'memory is bounded');
 
-  const outputs = await outputsOf(id);
-  t.equal(outputs.length, 300);
-  t.same(new Set(outputs.map((o) => o.metadata.source)), new Set(sources), 'one for each input');
-  t.ok(outputs.every((o) => o.owner === 'ada' && o.content_type === 'image/webp'));
-  t.match(outputs[0]!.path, new RegExp(`^jobs/${id}/0-scene-0000\\.webp$`));
-  for (const [at, output] of outputs.entries()) {
-    const bytes = await stack.store.read(output.storage_key, 1e8);
-    const made = await sharp(bytes).raw().toBuffer({ resolveWithObject: true });
-    if (made.info.width !== 120 || made.info.height !== 90) t.fail(`${output.path} is ${made.info.width}×${made.info.height}`);
-    if (at % 30 === 0) t.ok((await difference(made.data, output)) < 4, `the pixels of ${output.path}`);
-  }
+    const outputs = await outputsOf(id);
+    t.equal(outputs.length, 300);
+    t.same(new Set(outputs.map((o) => o.metadata.source)), new Set(sources), 'one for each input');
+    t.ok(outputs.every((o) => o.owner === 'ada' && o.content_type === 'image/webp'));
+    t.match(outputs[0]!.path, new RegExp(`^jobs/${id}/0-scene-0000\\.webp$`));
+    for (const [at, output] of outputs.entries()) {
+      const bytes = await stack.store.read(output.storage_key, 1e8);
+      const made = await sharp(bytes).raw().toBuffer({ resolveWithObject: true });
+      if (made.info.width !== 120 || made.info.height !== 90)
+        t.fail(`${output.path} is ${made.info.width}×${made.info.height}`);
+      if (at % 30 === 0) t.ok((await difference(made.data, output)) < 4, `the pixels of ${output.path}`);
+    }
 
-  const log = await stack.query<{ done: number; state: string }>('select * from public.job_log order by at');
-  const counts = log.map((entry) => entry.done);
-  t.same(counts, [...counts].sort((a, b) => a - b), 'progress never goes back');
-  t.ok(log.length <= 5 * seconds + 6, `${log.length} updates of the jobs row in ${seconds} s`);
-  t.match(log.at(-1), { state: 'succeeded', done: 300 });
-});
+    const log = await stack.query<{ done: number; state: string }>('select * from public.job_log order by at');
+    const counts = log.map((entry) => entry.done);
+    t.same(
+      counts,
+      [...counts].sort((a, b) => a - b),
+      'progress never goes back',
+    );
+    t.ok(log.length <= 5 * seconds + 6, `${log.length} updates of the jobs row in ${seconds} s`);
+    t.match(log.at(-1), { state: 'succeeded', done: 300 });
+  },
+);
 
 /** Mean difference between a result and the same made here. */
 async function difference(made: Buffer, output: Output): Promise<number> {
   const [source] = await stack.query('select storage_key from tidemark.files where id = $1', [output.metadata.source]);
   const input = await stack.store.read(source?.storage_key, 1e8);
   const resized = sharp(input).resize({ width: 120, height: 90, fit: 'cover' }).greyscale().webp({ quality: 80 });
-  const expected = await sharp(await resized.toBuffer()).raw().toBuffer();
+  const expected = await sharp(await resized.toBuffer())
+    .raw()
+    .toBuffer();
   let sum = 0;
   for (let i = 0; i < expected.length; i += 1) sum += Math.abs((expected[i] ?? 0) - (made[i] ?? 255));
   return sum / expected.length;
@@ -82,14 +95,22 @@ async function difference(made: Buffer, output: Output): Promise<number> {
 
 t.test('poison files and decompression bombs fail alone, each with its reason', async (t) => {
   await stack.addImages('mixed/', 20);
-  const good = await sharp({ create: { width: 64, height: 64, channels: 3, background: 'red' } }).jpeg().toBuffer();
+  const good = await sharp({ create: { width: 64, height: 64, channels: 3, background: 'red' } })
+    .jpeg()
+    .toBuffer();
   await stack.addFile('mixed/z1-text.png', Buffer.from('not an image at all'));
   await stack.addFile('mixed/z2-cut.jpg', (await noisyJpeg()).subarray(0, 4_000));
-  await stack.addFile('mixed/z3-svg.svg', Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>'));
+  await stack.addFile(
+    'mixed/z3-svg.svg',
+    Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>'),
+  );
   await stack.addFile('mixed/z4-bomb.png', await bomb(16_000));
   await stack.addFile('mixed/z5-large.png', await bomb(7_000));
   await stack.addFile('mixed/z6-empty.gif', Buffer.alloc(0));
-  await stack.addFile('mixed/z7-head.png', Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), Buffer.alloc(500, 7)]));
+  await stack.addFile(
+    'mixed/z7-head.png',
+    Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), Buffer.alloc(500, 7)]),
+  );
   const gone = await stack.addFile('mixed/z8-gone.jpg', good);
   const [row] = await stack.query('select storage_key from tidemark.files where id = $1', [gone]);
   await stack.store.delete(row?.storage_key);
@@ -97,7 +118,13 @@ t.test('poison files and decompression bombs fail alone, each with its reason', 
   const pid = batch.child.pid;
   const id = await stack.insertJob({ input: { prefix: 'mixed/' }, transform: { resize: { width: 50 } } });
   const job = await stack.ended(id);
-  t.match(job, { state: 'succeeded', total: 28, done: 20, failed: 8, error: { code: 'BATCH_ITEMS_FAILED', hint: String } });
+  t.match(job, {
+    state: 'succeeded',
+    total: 28,
+    done: 20,
+    failed: 8,
+    error: { code: 'BATCH_ITEMS_FAILED', hint: String },
+  });
   const codes = Object.fromEntries(job.error.items.map((e: { name: string; code: string }) => [e.name, e.code]));
   t.same(codes, {
     'z1-text.png': 'BATCH_NOT_AN_IMAGE',
@@ -113,7 +140,13 @@ t.test('poison files and decompression bombs fail alone, each with its reason', 
   t.equal(batch.child.exitCode, null);
   t.equal(batch.child.pid, pid, 'the service lives');
   const nothing = await stack.insertJob({ input: { prefix: 'mixed/z1' }, transform: { greyscale: true } });
-  t.match(await stack.ended(nothing), { state: 'failed', total: 1, done: 0, failed: 1, error: { code: 'BATCH_ITEMS_FAILED' } });
+  t.match(await stack.ended(nothing), {
+    state: 'failed',
+    total: 1,
+    done: 0,
+    failed: 1,
+    error: { code: 'BATCH_ITEMS_FAILED' },
+  });
 });
 
 /** A PNG of some kilobytes that is `edge`² pixels. */
@@ -123,22 +156,36 @@ const bomb = (edge: number) =>
     .toBuffer();
 
 const noisyJpeg = () =>
-  sharp({ create: { width: 300, height: 300, channels: 3, noise: { type: 'gaussian', mean: 128, sigma: 40 }, background: 'red' } })
+  sharp({
+    create: {
+      width: 300,
+      height: 300,
+      channels: 3,
+      noise: { type: 'gaussian', mean: 128, sigma: 40 },
+      background: 'red',
+    },
+  })
     .jpeg()
     .toBuffer();
 
 t.test('an animation stays one, an upright turn is made, transparency becomes white', async (t) => {
   const frames = await Promise.all(
     ['red', 'lime', 'blue'].map((background) =>
-      sharp({ create: { width: 40, height: 20, channels: 3, background } }).png().toBuffer(),
+      sharp({ create: { width: 40, height: 20, channels: 3, background } })
+        .png()
+        .toBuffer(),
     ),
   );
-  const gif = await sharp(frames, { join: { animated: true } }).gif().toBuffer();
+  const gif = await sharp(frames, { join: { animated: true } })
+    .gif()
+    .toBuffer();
   const turned = await sharp({ create: { width: 40, height: 20, channels: 3, background: 'red' } })
     .withMetadata({ orientation: 6 })
     .jpeg()
     .toBuffer();
-  const clear = await sharp({ create: { width: 8, height: 8, channels: 4, background: '#0000' } }).png().toBuffer();
+  const clear = await sharp({ create: { width: 8, height: 8, channels: 4, background: '#0000' } })
+    .png()
+    .toBuffer();
   const transformed = async (bytes: Buffer, path: string, transform: object) => {
     const file = await stack.addFile(path, bytes);
     const id = await stack.insertJob({ input: { files: [file] }, transform }, { priority: 'high' });
@@ -150,7 +197,9 @@ t.test('an animation stays one, an upright turn is made, transparency becomes wh
     ...{ format: 'webp', pages: 3, width: 20 },
   });
   t.match(await sharp(await transformed(turned, 't.jpg', { quality: 90 })).metadata(), { width: 20, height: 40 });
-  const onPage = await sharp(await transformed(clear, 'c.png', { format: 'jpeg' })).raw().toBuffer();
+  const onPage = await sharp(await transformed(clear, 'c.png', { format: 'jpeg' }))
+    .raw()
+    .toBuffer();
   t.ok(onPage.every((value) => value > 250));
 });
 

@@ -45,6 +45,7 @@ export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
   // At most the runner's slots.
   const running = new Set<RunningChunk>();
   let renewing = false;
+  let handingBack = false;
 
   const beat = setInterval(() => void renew(), Math.min(options.leaseMs, ACK_WAIT_MS) / 3);
 
@@ -81,6 +82,8 @@ export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
     }
     const entry = { chunk, delivery, controller: new AbortController() };
     running.add(entry);
+    // Claimed while the shutdown's deadline passed.
+    if (handingBack) entry.controller.abort(HAND_BACK);
     try {
       await run(entry);
     } finally {
@@ -142,6 +145,7 @@ export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
       for (const { chunk, controller } of running) if (chunk.job === job) controller.abort(LOST);
     },
     handBackAll() {
+      handingBack = true;
       for (const { controller } of running) controller.abort(HAND_BACK);
     },
     stop() {

@@ -7,7 +7,11 @@ t.test('every state and event', async (t) => {
   for (const state of CHUNK_STATES) {
     for (const column of COLUMNS) {
       const attempt = column.includes('last attempt') ? MAX_ATTEMPTS : 2;
-      t.same(nextChunk({ state, attempt }, eventOf(column, attempt), MAX_ATTEMPTS), CHUNK_TABLE[state][column], `${state}, ${column}`);
+      t.same(
+        nextChunk({ state, attempt }, eventOf(column, attempt), MAX_ATTEMPTS),
+        CHUNK_TABLE[state][column],
+        `${state}, ${column}`,
+      );
     }
   }
 });
@@ -41,7 +45,8 @@ t.test('a runner of an earlier attempt changes nothing', async () => {
       fc.constantFrom<ChunkState>(...CHUNK_STATES),
       fc.integer({ min: 1, max: 5 }),
       fc.constantFrom('claim', 'complete', 'hand_back', 'fault'),
-      (state, attempt, type) => nextChunk({ state, attempt }, { type, attempt: attempt - 1 }, MAX_ATTEMPTS) === undefined,
+      (state, attempt, type) =>
+        nextChunk({ state, attempt }, { type, attempt: attempt - 1 }, MAX_ATTEMPTS) === undefined,
     ),
   );
 });

@@ -2,7 +2,14 @@
 import type { Chunk, ChunkEvent, ChunkState } from '../../src/chunks/chunk-state.ts';
 
 export const MAX_ATTEMPTS = 3;
-export const CHUNK_STATES = ['planned', 'queued', 'running', 'done', 'failed', 'cancelled'] as const satisfies ChunkState[];
+export const CHUNK_STATES = [
+  'planned',
+  'queued',
+  'running',
+  'done',
+  'failed',
+  'cancelled',
+] as const satisfies ChunkState[];
 export const COLUMNS = [
   ...(['publish', 'claim', 'stale claim', 'complete', 'stale complete', 'hand_back', 'stale hand_back'] as const),
   ...(['fault', 'stale fault', 'fault in the last attempt', 'lost', 'lost in the last attempt', 'cancel'] as const),

@@ -18,7 +18,10 @@ t.test('decoded bytes: pixels of input and output', async (t) => {
   t.equal(decodedBytes(animation, { blur: 1 }), 2 * 100 * 50 * 4 * 10, 'kept as an animation');
   t.equal(decodedBytes(animation, { format: 'png' }), 2 * 100 * 50 * 4, 'the first page only');
   t.ok(decodedBytes(facts, { resize: { width: 16_384, height: 16_384 } }) > 800_000_000, 'a huge result counts');
-  t.ok(decodedBytes({ ...facts, width: 16_000, height: 1 }, { resize: { height: 16_384 } }) > 1e11, 'so does a lopsided one');
+  t.ok(
+    decodedBytes({ ...facts, width: 16_000, height: 1 }, { resize: { height: 16_384 } }) > 1e11,
+    'so does a lopsided one',
+  );
 });
 
 t.test('the format asked for, else the input’s, else WebP', async (t) => {
@@ -32,12 +35,19 @@ t.test('what sharp makes is never larger than was reckoned with', async (t) => {
   const fit = fc.constantFrom('cover', 'contain', 'fill', 'inside', 'outside');
   const resize = fc.record({ width: edge, height: edge, fit }, { requiredKeys: [] });
   await fc.assert(
-    fc.asyncProperty(edge, edge, resize.filter((r) => r.width !== undefined || r.height !== undefined), async (width, height, wanted) => {
-      const input = await sharp({ create: { width, height, channels: 3, background: 'red' } }).png().toBuffer();
-      const probed = await probe(input, 'x', 1e6);
-      const made = await transformImage(input, 'x', probed, { resize: wanted }, 10);
-      return made.width * made.height <= outputPixels(probed, wanted);
-    }),
+    fc.asyncProperty(
+      edge,
+      edge,
+      resize.filter((r) => r.width !== undefined || r.height !== undefined),
+      async (width, height, wanted) => {
+        const input = await sharp({ create: { width, height, channels: 3, background: 'red' } })
+          .png()
+          .toBuffer();
+        const probed = await probe(input, 'x', 1e6);
+        const made = await transformImage(input, 'x', probed, { resize: wanted }, 10);
+        return made.width * made.height <= outputPixels(probed, wanted);
+      },
+    ),
     { numRuns: 60 },
   );
   t.pass();

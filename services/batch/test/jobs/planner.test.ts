@@ -8,20 +8,30 @@ const item = (index: number) => ({ index, file: '', key: '', name: '' });
 
 t.test('chunks hold every item once, in order, and never too many', async () => {
   fc.assert(
-    fc.property(fc.nat(500), fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 40 }), (count, threads, most) => {
-      const items = Array.from({ length: count }, (_, i) => item(i));
-      const chunks = cutChunks(items, threads, most);
-      return (
-        chunks.flat().every((x, i) => x === items[i]) &&
-        chunks.flat().length === count &&
-        chunks.every((chunk) => chunk.length >= 1 && chunk.length <= most)
-      );
-    }),
+    fc.property(
+      fc.nat(500),
+      fc.integer({ min: 1, max: 8 }),
+      fc.integer({ min: 1, max: 40 }),
+      (count, threads, most) => {
+        const items = Array.from({ length: count }, (_, i) => item(i));
+        const chunks = cutChunks(items, threads, most);
+        return (
+          chunks.flat().every((x, i) => x === items[i]) &&
+          chunks.flat().length === count &&
+          chunks.every((chunk) => chunk.length >= 1 && chunk.length <= most)
+        );
+      },
+    ),
   );
 });
 
 t.test('a small job has chunks for every thread, a large one full chunks', async (t) => {
-  const sizes = (count: number) => cutChunks(Array.from({ length: count }, (_, i) => item(i)), 4, 16).map((c) => c.length);
+  const sizes = (count: number) =>
+    cutChunks(
+      Array.from({ length: count }, (_, i) => item(i)),
+      4,
+      16,
+    ).map((c) => c.length);
   t.same(sizes(4), [1, 1, 1, 1]);
   t.equal(sizes(40).length, 14);
   t.same(new Set(sizes(1_600)), new Set([16]));

@@ -34,7 +34,9 @@ async function openPool(t: Test, options: Partial<ThreadPoolOptions> = {}) {
 }
 
 const solid = (edge: number) =>
-  sharp({ create: { width: edge, height: edge, channels: 3, background: 'red' } }).png().toBuffer();
+  sharp({ create: { width: edge, height: edge, channels: 3, background: 'red' } })
+    .png()
+    .toBuffer();
 
 t.test('a thread that overruns is replaced; the others and the next tasks go on', async (t) => {
   const { pool, put, events } = await openPool(t);
