@@ -161,7 +161,7 @@ export function createFeed(options: FeedOptions): Feed {
       clearInterval(watch);
       messages = undefined;
       // Otherwise the server keeps it for five minutes; where it is out of reach, it does just that.
-      consumer.delete().catch((error: Error) => observe({ type: 'changes.failed', error }));
+      await consumer.delete().catch((error: Error) => observe({ type: 'changes.failed', error }));
     }
   }
 

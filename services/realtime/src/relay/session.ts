@@ -44,6 +44,9 @@ const REPORT_MS = 100;
 const MAX_QUEUED = 2_000;
 const OBJECT_IN_USE = '55006';
 const DUPLICATE_OBJECT = '42710';
+const UNREADABLE = 'RT_LITERAL_UNREADABLE';
+
+type RowMessage = PgMessage & { tag: 'insert' | 'update' | 'delete' };
 
 export async function openSession(
   options: RelayOptions,
@@ -302,18 +305,28 @@ class Session implements RelaySession {
     }
   }
 
-  #add(plan: RelationPlan, message: PgMessage & { tag: 'insert' | 'update' | 'delete' }): undefined {
+  #add(plan: RelationPlan, message: RowMessage): Promise<void> | undefined {
     const transaction = this.#transaction as TransactionEnvelopes;
-    transaction.add(plan, message);
+    try {
+      transaction.add(plan, message);
+    } catch (error) {
+      // A text that we cannot read must not stop the WAL: from here on Postgres renders this relation's columns.
+      if ((error as { code?: string }).code !== UNREADABLE) throw error;
+      const distrusting = plan.distrust();
+      this.#relations.set(message.oid, distrusting);
+      this.#options.observe({ type: 'relay.failed', error: error as Error });
+      return this.#addAsked(distrusting, message);
+    }
     for (const envelope of transaction.ready()) this.#publish(envelope);
+    return undefined;
   }
 
-  async #addAsked(plan: RelationPlan, message: PgMessage & { tag: 'insert' | 'update' | 'delete' }): Promise<void> {
+  async #addAsked(plan: RelationPlan, message: RowMessage): Promise<void> {
     const asked = { ...message };
     if ('row' in asked) asked.row = await plan.ask!(asked.row);
     if ('old' in asked && asked.old) asked.old = await plan.ask!(asked.old);
     if ('key' in asked && asked.key) asked.key = await plan.ask!(asked.key);
-    this.#add(plan, asked);
+    await this.#add(plan, asked);
   }
 
   #commit(endLsn: Lsn): void {

@@ -72,10 +72,13 @@ export class TransactionEnvelopes {
     return this.#index;
   }
 
+  /** @throws RT_LITERAL_UNREADABLE, and nothing was added */
   add(plan: RelationPlan, message: RowMessage): void {
     const index = this.#index;
+    // Before anything is counted: what throws may be tried again with another plan.
+    const text = this.#measuring ? undefined : changeText(plan, message, index);
     this.#index += 1;
-    if (!this.#measuring) this.#push(plan, changeText(plan, message, index), index);
+    if (text !== undefined) this.#push(plan, text, index);
   }
 
   truncate(plan: RelationPlan): void {

@@ -25,6 +25,9 @@ const BUILT_IN: ReadonlyMap<number, JsonType> = new Map([
   [1184, { kind: 'timestamptz' }],
 ]);
 
+/** int2vector and oidvector: arrays by nature, but not by their text. */
+const VECTORS: ReadonlySet<number> = new Set([22, 30]);
+
 interface TypeRow {
   oid: number;
   name: string;
@@ -80,6 +83,8 @@ export interface RelationPlan {
   types: readonly JsonType[];
   /** Replaces the values of types that only Postgres can render by their JSON; undefined where there are none. */
   ask?: (tuple: Tuple) => Promise<Tuple>;
+  /** The same plan, but arrays and rows are rendered by Postgres: for a text that we cannot read. */
+  distrust(): RelationPlan;
 }
 
 export async function planRelation(pool: Pool, relation: Relation): Promise<RelationPlan> {
@@ -89,24 +94,42 @@ export async function planRelation(pool: Pool, relation: Relation): Promise<Rela
     pool.query<{ name: string }>(KEY, [relation.oid]),
   ]);
   const known = new Map(rows.map((row) => [Number(row.oid), row]));
-  const asked: { index: number; type: string }[] = [];
-  const types = relation.columns.map((column, index) => {
-    if (!containsCast(column.typeOid, known)) return jsonType(column.typeOid, known);
-    asked.push({ index, type: known.get(column.typeOid)?.name as string });
-    return json;
-  });
   const names = new Set(relation.columns.map((column) => column.name));
   const primary = key.map((row) => row.name);
   // The catalog is newer than the WAL: a key whose columns the message lacks is not the key of these rows.
   const usable = primary.length > 0 && primary.every((name) => names.has(name));
   const identity = relation.replicaIdentity === 'f' ? [] : relation.columns.filter((column) => column.identity);
+  return plan(pool, relation, usable ? primary : identity.map((column) => column.name), known, false);
+}
+
+function plan(
+  pool: Pool,
+  relation: Relation,
+  key: readonly string[],
+  known: ReadonlyMap<number, TypeRow>,
+  distrusting: boolean,
+): RelationPlan {
+  const asked: AskedColumn[] = [];
+  const types = relation.columns.map(({ typeOid }, index) => {
+    const type = jsonType(typeOid, known);
+    const isMade = type.kind === 'array' || type.kind === 'row';
+    if (!containsCast(typeOid, known) && !(distrusting && isMade)) return type;
+    asked.push({ index, type: known.get(typeOid)?.name as string });
+    return json;
+  });
   return {
     relation,
-    key: usable ? primary : identity.map((column) => column.name),
+    key,
     members: relation.columns.map((column) => `${JSON.stringify(column.name)}:`),
     types,
     ...(asked.length > 0 ? { ask: (tuple: Tuple) => askPostgres(pool, asked, tuple) } : {}),
+    distrust: () => plan(pool, relation, key, known, true),
   };
+}
+
+interface AskedColumn {
+  index: number;
+  type: string;
 }
 
 function jsonType(oid: number, known: ReadonlyMap<number, TypeRow>): JsonType {
@@ -128,14 +151,10 @@ function containsCast(oid: number, known: ReadonlyMap<number, TypeRow>): boolean
   const row = known.get(oid);
   if (!row) return false;
   const parts = [row.base, row.element, ...(row.fields ?? []).map((field) => field.oid)];
-  return row.casts || parts.some((part) => part !== null && containsCast(Number(part), known));
+  return row.casts || VECTORS.has(oid) || parts.some((part) => part !== null && containsCast(Number(part), known));
 }
 
-async function askPostgres(
-  pool: Pool,
-  asked: readonly { index: number; type: string }[],
-  tuple: Tuple,
-): Promise<Tuple> {
+async function askPostgres(pool: Pool, asked: readonly AskedColumn[], tuple: Tuple): Promise<Tuple> {
   // format_type quotes the name already.
   const list = asked.map(({ type }, n) => `to_jsonb($${n + 1}::text::${type})::text as ${identifier(`c${n}`)}`);
   const params = asked.map(({ index }) => tuple[index] ?? null);

@@ -1,0 +1,44 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { type Gate, parseXidSnapshot, passed, seenThrough, undecided, widen } from '../../src/topics/gate.ts';
+
+t.test('a snapshot of the primary decides by its list of running transactions', async (t) => {
+  const gate: Gate = { kind: 'primary', snapshot: parseXidSnapshot('750:756:753,754'), until: 100n };
+  t.equal(seenThrough(gate, { lsn: 50n, xid: 749 }), 'all');
+  t.equal(seenThrough(gate, { lsn: 90n, xid: 755 }), 'all');
+  t.equal(seenThrough(gate, { lsn: 50n, xid: 753 }), 'none', 'in the WAL already, not yet visible');
+  t.equal(seenThrough(gate, { lsn: 60n, xid: 756 }), 'none');
+  t.equal(seenThrough(gate, { lsn: 101n, xid: 749 }), 'none');
+  t.notOk(passed(gate, 100n));
+  t.ok(passed(gate, 101n));
+});
+
+t.test('a snapshot of a standby decides by the replay positions around it', async (t) => {
+  const gate: Gate = { kind: 'standby', snapshot: parseXidSnapshot('750:756:'), after: 100n, until: 120n };
+  t.equal(seenThrough(gate, { lsn: 100n, xid: 753 }), 'all');
+  t.equal(seenThrough(gate, { lsn: 101n, xid: 749 }), 'all', 'ended before, though its place was not yet told');
+  t.equal(seenThrough(gate, { lsn: 110n, xid: 753 }), 'none');
+  t.ok(undecided(gate, { lsn: 110n, xid: 753 }));
+  t.notOk(undecided(gate, { lsn: 110n, xid: 756 }), 'began afterwards');
+  t.notOk(undecided(gate, { lsn: 121n, xid: 753 }));
+});
+
+t.test('a position lets through what is behind it, inside its transaction too', async (t) => {
+  const gate: Gate = { kind: 'position', lsn: 100n, index: 7 };
+  t.equal(seenThrough(gate, { lsn: 99n, xid: 1 }), 'all');
+  t.equal(seenThrough(gate, { lsn: 100n, xid: 1 }), 7);
+  t.equal(seenThrough(gate, { lsn: 101n, xid: 1 }), 'none');
+});
+
+t.test('32-bit transaction ids find their epoch, across the turn too', async (t) => {
+  const turn = 5n << 32n;
+  t.equal(widen(0xffff_fff0, turn + 10n), turn - 16n);
+  t.equal(widen(5, turn - 10n), turn + 5n);
+  t.equal(widen(5, turn + 10n), turn + 5n);
+  fc.assert(
+    fc.property(fc.bigInt(1n << 33n, 1n << 60n), fc.bigInt(-(1n << 31n) + 1n, (1n << 31n) - 1n), (near, offset) => {
+      const full = near + offset;
+      return widen(Number(full & 0xffff_ffffn), near) === full;
+    }),
+  );
+});
