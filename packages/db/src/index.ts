@@ -1,3 +1,4 @@
+export { type CheckOptions, checkServer, poolConnections, type ServerReport } from './check-server.ts';
 export { openDatabase } from './database.ts';
 export { errors } from './errors.ts';
 export { type MigrateOptions, migrate } from './migrate.ts';

@@ -35,7 +35,6 @@ const BACKOFF_FIRST_MS = 50;
 const BACKOFF_MOST_MS = 2_000;
 /** How long a server may take to answer a goodbye. */
 const CLOSING_MOST_MS = 2_000;
-const LEAK_STACK_FRAMES = 8;
 
 export interface SlotPoolInit {
   name: string;
@@ -52,7 +51,8 @@ export interface Lease {
   readonly slot: Slot;
   readonly holder: Holder;
   readonly since: number;
-  stack: string | undefined;
+  /** Where it was asked for; undefined for what cannot leak. */
+  trace: Error | undefined;
   leakReported: boolean;
   /** Held by an express lane: busy when it has riders, and never a leak. */
   shared: boolean;
@@ -137,7 +137,7 @@ export class SlotPool implements Pool {
         slot,
         holder: options.holder ?? {},
         since: now,
-        stack: undefined,
+        trace: undefined,
         leakReported: false,
         shared: false,
       };
@@ -160,16 +160,6 @@ export class SlotPool implements Pool {
   share(lease: Lease): void {
     lease.shared = true;
     this.meter.addBusy(-1);
-  }
-
-  /** Notes where a lease was taken, for the leak report. For leases that the caller's code holds; ~2 µs. */
-  noteStack(lease: Lease): void {
-    if (this.options.leakThresholdMs === 0) return;
-    const limit = Error.stackTraceLimit;
-    Error.stackTraceLimit = LEAK_STACK_FRAMES;
-    const carrier = new (class Lease extends Error {})('leased here');
-    Error.stackTraceLimit = limit;
-    Object.defineProperty(lease, 'stack', { get: () => carrier.stack });
   }
 
   stats(): PoolStats {
@@ -372,7 +362,7 @@ export class SlotPool implements Pool {
     if (leakThresholdMs > 0 && heldMs > leakThresholdMs && !lease.leakReported) {
       lease.leakReported = true;
       this.meter.leaksTotal++;
-      this.observe({ type: 'db.leak', pool: this.name, heldMs, holder: lease.holder, stack: lease.stack });
+      this.observe({ type: 'db.leak', pool: this.name, heldMs, holder: lease.holder, stack: lease.trace?.stack });
     }
     if (leakReclaimMs > 0 && heldMs > leakReclaimMs) {
       lease.slot.discard(errors.LEASE_RECLAIMED({ pool: this.name, ms: heldMs }));

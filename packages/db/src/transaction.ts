@@ -1,6 +1,7 @@
 /** Statements on an exclusive slot: one alone, or several between BEGIN and COMMIT with the caller's code between them. */
 import { errors } from './errors.ts';
 import { identityStatement } from './identity-statement.ts';
+import { leaseTrace } from './lease-trace.ts';
 import { type EncodedStatement, encodeStatement } from './param.ts';
 import type { Lease, SlotPool } from './pool.ts';
 import { isStalePlan } from './postgres-error.ts';
@@ -34,8 +35,9 @@ export async function runTransaction<T>(
   work: (tx: Transaction) => Promise<T>,
   options: TransactionOptions,
 ): Promise<T> {
+  const trace = pool.options.leakThresholdMs > 0 ? leaseTrace() : undefined;
   const lease = await pool.acquire(options.identity === undefined ? 'own' : 'none', options);
-  pool.noteStack(lease);
+  lease.trace = trace;
   try {
     return await between(pool, lease, work, options);
   } finally {

@@ -42,7 +42,8 @@ t.test('what a snapshot is said to prove, it sees: in any interleaving', async (
           position = undefined;
         } else if (s.type === 'read') {
           const running = all.filter((tx) => !tx.visible);
-          const xmin = running.reduce((least, tx) => (tx.xid < least ? tx.xid : least), nextXid);
+          // They are in the order of their xids.
+          const xmin = running[0]?.xid ?? nextXid;
           const proven = horizon.provenBy(xmin);
           if (running.some((tx) => tx.commitLsn !== undefined && tx.commitLsn <= proven)) return false;
         }
