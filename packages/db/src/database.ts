@@ -70,8 +70,9 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       healthyLagMs: options.healthyLagMs ?? DEFAULT_HEALTHY_LAG_MS,
       unhealthyLagMs: options.unhealthyLagMs ?? DEFAULT_UNHEALTHY_LAG_MS,
     };
-    const watcher = new ReplicaWatcher(name, probe, primary, lag, observe);
-    return { pool: openPool(`read:${name}`, 'read', to, 'none'), watcher };
+    const pool = openPool(`read:${name}`, 'read', to, 'none');
+    const giveUp = (stalledMs: number, reason: string) => pool.giveUp(stalledMs, reason);
+    return { pool, watcher: new ReplicaWatcher(name, probe, primary, lag, observe, giveUp) };
   });
   await Promise.all(replicas.map(({ watcher }) => watcher.poll()));
   const tidemarkWaitMs = options.tidemarkWaitMs ?? DEFAULT_TIDEMARK_WAIT_MS;

@@ -162,6 +162,18 @@ export class SlotPool implements Pool {
     this.meter.addBusy(-1);
   }
 
+  /**
+   * The server is known not to answer: gives up the statements that have waited for longer than `ms`, and everyone in line,
+   * so that they can be served elsewhere now instead of at their deadlines.
+   */
+  giveUp(ms: number, reason: string): void {
+    const lost = () =>
+      errors.CONNECTION_LOST({ pool: this.name, reason, sent: 'statements were sent and not answered' });
+    const now = performance.now();
+    for (const slot of [...this.#slots]) if (slot.stalledMs(now) > ms) slot.discard(lost());
+    this.#waiting.rejectAll(lost);
+  }
+
   stats(): PoolStats {
     const slots = { connecting: 0, idle: 0, busy: 0, closing: 0 };
     for (const { state } of this.#slots) {

@@ -43,6 +43,7 @@ export class ReplicaWatcher {
   readonly #primary: PrimaryWatcher;
   readonly #limits: ReplicaLimits;
   readonly #observe: (event: DbEvent) => void;
+  readonly #onUnreachable: (stalledMs: number, reason: string) => void;
   readonly #loop: PollLoop;
 
   constructor(
@@ -51,12 +52,14 @@ export class ReplicaWatcher {
     primary: PrimaryWatcher,
     limits: ReplicaLimits,
     observe: (event: DbEvent) => void,
+    onUnreachable: (stalledMs: number, reason: string) => void,
   ) {
     this.name = name;
     this.#probe = probe;
     this.#primary = primary;
     this.#limits = limits;
     this.#observe = observe;
+    this.#onUnreachable = onUnreachable;
     this.#loop = new PollLoop(
       () => this.#poll(),
       () => (this.#waiters.size > 0 ? FAST_POLL_MS : POLL_MS),
@@ -144,7 +147,10 @@ export class ReplicaWatcher {
         this.#note({ type: 'position', lagMs: this.lagMs });
       }
     } catch (error) {
-      this.#note({ type: 'failed', reason: (error as Error).message });
+      const reason = (error as Error).message;
+      this.#note({ type: 'failed', reason });
+      // What waits on it for as long as this poll did will not be answered either.
+      this.#onUnreachable(POLL_TIMEOUT_MS / 2, reason);
     }
   }
 

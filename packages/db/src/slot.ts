@@ -42,6 +42,7 @@ export interface SlotOptions {
 export type Done = (rows: Rows | undefined, error: Error | undefined) => void;
 
 interface Pending {
+  sentAt: number;
   deadline: number;
   done: Done;
 }
@@ -145,6 +146,12 @@ export class Slot {
     return false;
   }
 
+  /** How long the oldest statement has waited for its answer; 0 when none does. */
+  stalledMs(now: number): number {
+    for (const oldest of this.#pending) return now - oldest.sentAt;
+    return 0;
+  }
+
   /** Ends the connection at once; what is pending is rejected with `error`. */
   discard(error: Error): void {
     if (this.#state === 'gone') return;
@@ -196,8 +203,9 @@ export class Slot {
       done(undefined, this.#lostError('it was closed before', NOT_SENT));
       return undefined;
     }
-    const deadline = timeoutMs > 0 ? performance.now() + timeoutMs + STATEMENT_GRACE_MS : Number.POSITIVE_INFINITY;
-    const pending: Pending = { deadline, done };
+    const sentAt = performance.now();
+    const deadline = timeoutMs > 0 ? sentAt + timeoutMs + STATEMENT_GRACE_MS : Number.POSITIVE_INFINITY;
+    const pending: Pending = { sentAt, deadline, done };
     this.#pending.add(pending);
     return pending;
   }

@@ -102,7 +102,7 @@ t.test(
   async (t) => {
     const { db, stack, events } = await openOwnDatabase(t);
     const statement = { text: 'select 1 as one' };
-    const read = () => db.read({ identity: as('a'), statement, timeoutMs: 500 });
+    const read = () => db.read({ identity: as('a'), statement });
     for (let i = 0; i < 30; i++) t.match(await read(), { source: 'replica' });
     const pids = (
       await stack.replicas[0]!.query<{ pid: number }>(
