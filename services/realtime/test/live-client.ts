@@ -31,26 +31,27 @@ export class LiveClient {
   }
 
   /** The first frame that fits, once it is there. */
-  async frame(fits: (frame: Frame) => boolean, timeoutMs = 10_000): Promise<Frame> {
+  async frame(fits: (frame: Frame) => boolean, from = 0): Promise<Frame> {
     let found: Frame | undefined;
     await waitFor(
       () => {
-        found = this.frames.find(fits);
+        found = this.frames.slice(from).find(fits);
         return found !== undefined || this.closed !== undefined;
       },
-      `a frame; there are ${JSON.stringify(this.frames).slice(0, 2_000)}`,
-      timeoutMs,
+      () => `a frame; there are ${JSON.stringify(this.frames).slice(0, 2_000)}`,
     );
     if (!found) throw new Error(`closed: ${JSON.stringify(this.closed)} after ${JSON.stringify(this.frames)}`);
     return found;
   }
 
   async subscribe(id: string, query: string, more: Record<string, unknown> = {}): Promise<number> {
+    const from = this.frames.length;
     this.send({ op: 'subscribe', id, query, ...more });
-    const answer = await this.frame((frame) => (frame.op === 'subscribed' || frame.op === 'error') && frame.id === id);
+    const isAnswer = (frame: Frame) => (frame.op === 'subscribed' || frame.op === 'error') && frame.id === id;
+    const answer = await this.frame(isAnswer, from);
     if (answer.op === 'error') throw Object.assign(new Error(answer.message), { frame: answer });
     if (more.snapshot)
-      await this.frame((frame) => frame.op === 'snapshot' && frame.topic === answer.topic && frame.done);
+      await this.frame((frame) => frame.op === 'snapshot' && frame.topic === answer.topic && frame.done, from);
     return answer.topic;
   }
 

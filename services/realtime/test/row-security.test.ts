@@ -1,0 +1,166 @@
+/** What a policy hides is never sent: not as a row, not as an old row, not as a key. */
+import t from 'tap';
+import { policySql } from '../src/topics/table-facts.ts';
+import { LiveClient } from './live-client.ts';
+import { startTestRealtime, token, waitFor } from './test-realtime.ts';
+
+const SETUP = `
+create table public.members (team text, name text, primary key (team, name));
+create table public.notes (id int primary key, team text not null, body text, visible boolean not null default true);
+alter table public.notes replica identity full;
+alter table public.notes enable row level security;
+create function public.who() returns text language sql stable as
+  $$ select nullif(current_setting('request.jwt.claims', true), '')::json ->> 'sub' $$;
+-- A subquery that names the table's own columns, a function, and a restrictive policy.
+create policy team on public.notes for select to authenticated
+  using (exists (select from public.members m where m.team = notes.team and m.name = public.who()));
+create policy own on public.notes for select to authenticated using (team = 'everyone' or team = public.who());
+create policy shown on public.notes as restrictive for select to public using (visible);
+grant select on public.notes, public.members to authenticated, anon;
+grant select on public.notes to service_role;
+alter publication tidemark add table public.notes;
+create table public.bare (id int primary key);
+alter table public.bare enable row level security;
+create policy all_rows on public.bare to public using (true);
+grant select on public.bare to anon;
+alter publication tidemark add table public.bare;
+create table public.faulty (id int primary key, n int);
+alter table public.faulty replica identity full;
+alter table public.faulty enable row level security;
+create policy divides on public.faulty to public using (1 / n > 0);
+grant select on public.faulty to anon;
+alter publication tidemark add table public.faulty;
+insert into public.members values ('red', 'ann');
+insert into public.notes values (1, 'red', 'red one'), (2, 'blue', 'blue one'), (3, 'everyone', 'for all'),
+  (4, 'red', 'hidden', false);
+`;
+
+t.test('policies are joined as Postgres joins them', async (t) => {
+  t.equal(policySql([]), 'false');
+  t.equal(policySql([{ permissive: false, using: 'a' }]), 'false', 'a restrictive policy alone shows nothing');
+  const both = [
+    { permissive: true, using: 'a' },
+    { permissive: true, using: 'b' },
+    { permissive: false, using: 'c' },
+    { permissive: false, using: null },
+  ];
+  t.equal(policySql(both), '((a) or (b)) and (c) and (true)');
+});
+
+t.test('row-level security on changes', async (t) => {
+  const service = await startTestRealtime(SETUP);
+  t.teardown(() => service.stop());
+  const connect = async (name: string, role = 'authenticated') =>
+    new LiveClient(service.url, { token: await token({ role, sub: name }) }).open();
+
+  t.test('each sees what the policies show, and no trace of the rest', async (t) => {
+    const ann = await connect('ann');
+    const bob = await connect('bob');
+    const all: string[] = [];
+    for (const client of [ann, bob]) client.ws.on('message', (data) => all.push(String(data)));
+    const query = 'notes?select=id,team,body';
+    await Promise.all([ann, bob].map((client) => client.subscribe('s', query, { snapshot: true })));
+    const rows = (client: LiveClient) =>
+      client.frames.flatMap((frame) => (frame.op === 'snapshot' ? frame.rows : [])).map((row) => row.id);
+    t.same(rows(ann), [1, 3]);
+    t.same(rows(bob), [3]);
+
+    await service.sql(`insert into notes values (10, 'blue', 'unseen 1'), (11, 'red', 'seen by ann')`);
+    await service.sql(`update notes set body = 'unseen 2' where id = 10`);
+    await service.sql(`update notes set team = 'red', body = 'moved to red' where id = 10`);
+    await service.sql(`update notes set team = 'blue', body = 'unseen 3' where id = 10`);
+    await service.sql(`delete from notes where id = 10`);
+    await service.sql(`update notes set visible = false, body = 'unseen 4' where id = 11`);
+    await service.sql(`delete from notes where id in (2, 4, 11)`);
+    await service.sql(`insert into notes values (12, 'everyone', 'the end')`);
+    await Promise.all([ann, bob].map((client) => client.change((change) => change.row?.body === 'the end')));
+    t.same(ann.changes(), [
+      { type: 'insert', row: { id: 11, team: 'red', body: 'seen by ann' } },
+      { type: 'enter', row: { id: 10, team: 'red', body: 'moved to red' } },
+      { type: 'leave', old: { id: 10, team: 'red', body: 'moved to red' } },
+      { type: 'leave', old: { id: 11, team: 'red', body: 'seen by ann' } },
+      { type: 'insert', row: { id: 12, team: 'everyone', body: 'the end' } },
+    ]);
+    t.same(bob.changes(), [{ type: 'insert', row: { id: 12, team: 'everyone', body: 'the end' } }]);
+    t.notMatch(all.join(), /unseen|hidden/);
+    await Promise.all([ann.close(), bob.close()]);
+  });
+
+  t.test('resuming asks the policies too', async (t) => {
+    const client = await connect('ann');
+    await client.subscribe('s', 'notes?select=id,team', { snapshot: true });
+    await service.sql(`insert into notes values (20, 'red', '')`);
+    await client.change(() => true);
+    const { position } = await client.frame((frame) => frame.op === 'changes');
+    await client.close();
+    await service.sql(`insert into notes values (21, 'blue', ''), (22, 'red', ''), (23, 'everyone', '')`);
+    for (const [name, ids] of [
+      ['ann', [22, 23]],
+      ['bob', [23]],
+    ] as const) {
+      const again = await connect(name);
+      await again.subscribe('s', 'notes?select=id,team', { after: position });
+      await again.change((change) => change.row?.id === 23);
+      t.same(
+        again.changes().map((change) => change.row?.id),
+        ids,
+      );
+      await again.close();
+    }
+  });
+
+  t.test('another identity on the socket ends what rested on the first; the same one keeps it', async (t) => {
+    const client = await connect('ann');
+    const topic = await client.subscribe('s', 'notes?select=id,team', { snapshot: true });
+    client.send({ op: 'auth', token: await token({ role: 'authenticated', sub: 'ann' }, 700) });
+    await client.frame((frame) => frame.op === 'ready', 3);
+    await service.sql(`insert into notes values (30, 'red', '')`);
+    await client.change((change) => change.row?.id === 30);
+    client.send({ op: 'auth', token: await token({ role: 'authenticated', sub: 'bob' }) });
+    t.match(await client.frame((frame) => frame.op === 'resync'), { topic, reason: /identity/ });
+    await client.subscribe('s', 'notes?select=id,team');
+    await service.sql(`insert into notes values (31, 'red', ''), (32, 'everyone', '')`);
+    await client.change((change) => change.row?.id === 32);
+    t.notOk(client.changes().some((change) => change.row?.id === 31));
+    await client.close();
+  });
+
+  t.test('a role without a policy sees nothing; a table without whole old rows is refused', async (t) => {
+    const client = await new LiveClient(service.url).open();
+    await client.subscribe('s', 'notes', { snapshot: true });
+    await service.sql(`insert into notes values (40, 'everyone', '')`);
+    await t.rejects(client.subscribe('b', 'bare'), { frame: { code: 'RT_OLD_ROWS_NEEDED' } });
+    const ann = await connect('ann');
+    await ann.subscribe('s', 'notes');
+    await service.sql(`insert into notes values (41, 'everyone', '')`);
+    await ann.change((change) => change.row?.id === 41);
+    t.same(client.changes(), []);
+    t.same(
+      client.frames.flatMap((frame) => (frame.op === 'snapshot' ? frame.rows : [])),
+      [],
+    );
+    await Promise.all([client.close(), ann.close()]);
+  });
+
+  t.test('a changed policy ends what rested on it', async (t) => {
+    const client = await connect('bob');
+    const topic = await client.subscribe('s', 'notes?select=id');
+    await service.sql(`alter policy own on notes using (team = 'nobody')`);
+    t.match(await client.frame((frame) => frame.op === 'resync'), { topic, reason: /policies/ });
+    await client.close();
+  });
+
+  t.test('a policy that fails takes its own class out of service, and no other', async (t) => {
+    const client = await new LiveClient(service.url).open();
+    const ann = await connect('ann');
+    await client.subscribe('f', 'faulty');
+    await ann.subscribe('s', 'notes?select=id');
+    await service.sql(`insert into faulty values (1, 0)`);
+    await service.sql(`insert into notes values (50, 'red', '')`);
+    t.match(await client.frame((frame) => frame.op === 'error'), { id: 'f', code: 'RT_POLICY_FAILED', message: /zero/ });
+    await ann.change((change) => change.row?.id === 50);
+    await waitFor(() => service.realtime.socketStats().subscriptions === 1, 'the class to end');
+    t.same(client.changes(), []);
+    await Promise.all([client.close(), ann.close()]);
+  });
+});
