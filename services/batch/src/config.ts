@@ -3,8 +3,9 @@ import { baseConfig } from '@tidemark/service';
 import { type Static, Type } from 'typebox';
 import { errors } from './errors.ts';
 
-// Batch takes no tokens: it has no HTTP interface beside health.
-const { JWT_SECRET: _, ...base } = baseConfig;
+// Batch takes no tokens, having no HTTP interface beside health, and reads from the primary alone: a plan made from a
+// replica could miss the files that were uploaded just before the job.
+const { JWT_SECRET: _secret, DATABASE_REPLICA_URLS: _replicas, ...base } = baseConfig;
 
 export const batchConfig = Type.Object({
   ...base,

@@ -1,0 +1,111 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { type Identity, migrate, openDatabase } from '@tidemark/db';
+import { useTestStack } from '@tidemark/local-stack';
+import t from 'tap';
+import { createFileRegistry, type FileRegistry, type NewFile } from '../src/registry.ts';
+
+const migration = fileURLToPath(import.meta.resolve('@tidemark/db')).replace(/dist.*$/, 'migrations/0001_tidemark.sql');
+const key = `tidemark-${createHash('sha256')
+  .update(await readFile(migration))
+  .digest('hex')}`;
+const stack = await useTestStack();
+await stack.template(key, async (url) => {
+  await migrate(url);
+});
+const { primaryUrl, drop } = await stack.database({ template: key });
+const database = await openDatabase({ primaryUrl, applicationName: 'files test' });
+t.teardown(async () => {
+  await database.close(1_000);
+  await drop();
+});
+
+const pool = database.pools.write;
+const registry: FileRegistry = createFileRegistry(pool);
+const insert = (...files: NewFile[]) => pool.transaction((tx) => registry.insert(tx, files));
+const as = (sub: string): Identity => ({ role: 'authenticated', claims: JSON.stringify({ sub }) });
+const service: Identity = { role: 'service_role', claims: '{}' };
+const file = (path: string, owner: string | null = null): NewFile => ({
+  ...{ path, owner, contentType: 'image/png', size: 5_000_000_000, sha256: 'ab', storageKey: `key of ${path}` },
+});
+
+t.test('what is inserted is found, as it was', async (t) => {
+  const jobId = randomUUID();
+  const [row] = await insert({ ...file('one/é "quoted"', 'ada'), jobId, metadata: { width: 3 } });
+  t.match(row, { path: 'one/é "quoted"', size: 5_000_000_000, owner: 'ada', job_id: jobId, metadata: { width: 3 } });
+  t.same(await registry.find(as('ada'), row!.id), row);
+  t.equal(await registry.find(as('ada'), randomUUID()), undefined);
+  t.same(await insert(), []);
+});
+
+t.test('policies decide what an identity sees', async (t) => {
+  const rows = await insert(file('own/a', 'ada'), file('own/b', 'bob'), file('own/all', null));
+  const ids = rows.map((row) => row.id);
+  const paths = async (identity: Identity) => (await registry.findMany(identity, ids)).map((f) => f.path).sort();
+  t.same(await paths(as('ada')), ['own/a', 'own/all']);
+  t.same(await paths({ role: 'anon', claims: '{}' }), ['own/all']);
+  t.same(await paths(service), ['own/a', 'own/all', 'own/b']);
+  t.equal(await registry.find(as('bob'), ids[0]!), undefined);
+  t.same(
+    (await registry.list(as('bob'), { prefix: 'own/', limit: 10 })).map((f) => f.path),
+    ['own/all', 'own/b'],
+  );
+});
+
+t.test('a prefix is taken literally, and its pages are complete and in order', async (t) => {
+  const names = ['p/', 'p/%', 'p/_x', 'p/A', 'p/a', 'p/a/1', 'p/aé', 'p/\\', 'p/😀', 'p/z'];
+  await insert(...names.map((name) => file(name)), file('pa'), file('P/a'), file('p'));
+  const all: string[] = [];
+  for (let after: string | undefined; ; after = all.at(-1)) {
+    const page = await registry.list(service, { prefix: 'p/', limit: 3, ...(after === undefined ? {} : { after }) });
+    all.push(...page.map((f) => f.path));
+    if (page.length < 3) break;
+  }
+  t.same(
+    all,
+    [...names].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
+  );
+  t.same(
+    (await registry.list(service, { prefix: 'p/%', limit: 9 })).map((f) => f.path),
+    ['p/%'],
+  );
+  t.same(
+    (await registry.list(service, { prefix: 'p/_', limit: 9 })).map((f) => f.path),
+    ['p/_x'],
+  );
+});
+
+t.test('the list of a prefix uses the index, also under a policy', async (t) => {
+  await pool.query(
+    `insert into tidemark.files (path, content_type, size, sha256, storage_key)
+     select 'bulk/' || i || '/x', 't', 1, 's', 'k' || i from generate_series(1, 5000) as i`,
+  );
+  await pool.query('analyze tidemark.files');
+  const plan = await pool.transaction(
+    (tx) =>
+      tx.query(`explain select id from tidemark.files
+        where path ~>=~ 'bulk/77' and path ~<~ ('bulk/77' || U&'\\+10FFFF') and starts_with(path, 'bulk/77')
+        order by path using ~<~ limit 10`),
+    { identity: as('ada') },
+  );
+  t.match(plan.map((row) => row['QUERY PLAN']).join('\n'), /Index Scan using files_path_prefix/);
+});
+
+t.test('a path that is taken is an error that names it, and nothing is inserted', async (t) => {
+  await insert(file('taken/1'));
+  await t.rejects(insert(file('taken/0'), file('taken/1')), {
+    code: 'FILES_PATH_TAKEN',
+    status: 409,
+    message: /taken\/1/,
+  });
+  t.same(
+    (await registry.list(service, { prefix: 'taken/', limit: 9 })).map((f) => f.path),
+    ['taken/1'],
+  );
+});
+
+t.test('the keys that rows point at are told from the others', async (t) => {
+  await insert(file('kept/1'));
+  t.same(await registry.referenced(['key of kept/1', 'key of nothing']), new Set(['key of kept/1']));
+});

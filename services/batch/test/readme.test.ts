@@ -1,0 +1,17 @@
+import { readFile } from 'node:fs/promises';
+import t from 'tap';
+import { batchConfig } from '../src/config.ts';
+
+t.test('the README lists every environment variable, with its default and reason, and no other', async (t) => {
+  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+  const rows = [...readme.matchAll(/^\| `(\w+)` *\| `?([^|`]*)`? *\| (.*) \|$/gm)].map(([, name, value, text]) => [
+    name,
+    value?.trim(),
+    text?.trim(),
+  ]);
+  const expected = Object.entries(batchConfig.properties).map(([name, schema]) => {
+    const { default: value, description } = schema as { default?: unknown; description?: string };
+    return [name, value === undefined ? 'required' : String(value), description ?? ''];
+  });
+  t.same(rows, expected);
+});
