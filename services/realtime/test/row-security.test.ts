@@ -31,7 +31,7 @@ create policy divides on public.faulty to public using (1 / n > 0);
 grant select on public.faulty to anon;
 alter publication tidemark add table public.faulty;
 insert into public.members values ('red', 'ann');
-insert into public.notes values (1, 'red', 'red one'), (2, 'blue', 'blue one'), (3, 'everyone', 'for all'),
+insert into public.notes values (1, 'red', 'red one', true), (2, 'blue', 'blue one', true), (3, 'everyone', 'for all', true),
   (4, 'red', 'hidden', false);
 `;
 
