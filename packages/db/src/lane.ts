@@ -5,7 +5,8 @@
  * under a short statement_timeout.
  */
 import { type IdentityOutcome, type IdentityTransaction, sendIdentityTransaction } from './identity-transaction.ts';
-import type { Lease, SlotPool } from './pool.ts';
+import type { Lease } from './lease.ts';
+import type { SlotPool } from './pool.ts';
 import { useTimeout } from './transaction.ts';
 
 /** Rides over this are cut off and repeated on a slot of their own. Above SHORT_MS, since a busy machine stalls anyone. */
@@ -130,4 +131,10 @@ export class Lanes {
     this.#lanes.delete(lane);
     this.#pool.release(lane.lease);
   }
+}
+
+/** Lanes of a pool with `max` slots; the rest is left to statements that are not short. */
+export function lanesOf(max: number): number {
+  if (max >= 8) return 2;
+  return max >= 3 ? 1 : 0;
 }

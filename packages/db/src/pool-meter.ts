@@ -1,8 +1,11 @@
 /** What a pool counts and times. */
+import type { PoolStats } from '@tidemark/contracts';
 import { SlidingSketch } from './sliding-sketch.ts';
 
 /** Samples of the busy time, one a sweep: enough for a second at the sweep's interval. */
 const SAMPLES = 5;
+
+type MeterStats = Omit<PoolStats, 'name' | 'min' | 'max' | 'slots' | 'waiting' | 'waitingLimit'>;
 
 export class PoolMeter {
   acquiredTotal = 0;
@@ -37,6 +40,20 @@ export class PoolMeter {
     const from = this.#samples[0];
     if (from === undefined || now - from.at < 1) return this.#busy;
     return (this.#busyArea - from.area) / (now - from.at);
+  }
+
+  stats(max: number): MeterStats {
+    return {
+      utilisation: Math.min(1, this.meanBusy() / max),
+      acquiredTotal: this.acquiredTotal,
+      refusedTotal: this.refusedTotal,
+      timeoutsTotal: this.timeoutsTotal,
+      connectErrorsTotal: this.connectErrorsTotal,
+      discardedTotal: this.discardedTotal,
+      leaksTotal: this.leaksTotal,
+      waitP50Ms: this.waits.quantile(0.5),
+      waitP99Ms: this.waits.quantile(0.99),
+    };
   }
 
   #advance(now: number): void {

@@ -4,17 +4,18 @@
  */
 import type { PoolStats } from '@tidemark/contracts';
 import type { ConnectionTarget } from './connection-url.ts';
+import { Connector } from './connector.ts';
 import { errors } from './errors.ts';
-import { Lanes } from './lane.ts';
-import { encodeStatement } from './param.ts';
+import { Lanes, lanesOf } from './lane.ts';
+import { Lease } from './lease.ts';
 import { PoolMeter } from './pool-meter.ts';
 import { isPermanentConnectError } from './postgres-error.ts';
-import { type Rest, Slot } from './slot.ts';
+import type { Rest, Slot } from './slot.ts';
+import { makeReady } from './slot-ready.ts';
 import { StatementBook } from './statement-stats.ts';
 import { runQuery, runTransaction } from './transaction.ts';
 import type {
   DbEvent,
-  Holder,
   Param,
   Pool,
   PoolOptions,
@@ -28,11 +29,6 @@ import { WaitingQueue } from './waiting-queue.ts';
 
 /** Coarse on purpose: one timer a pool instead of one a statement. */
 const SWEEP_MS = 250;
-/** A healthy server answers `select 1` in a millisecond. */
-const VALIDATION_TIMEOUT_MS = 2_000;
-/** After a failed connect: 50, 100, 200 … 2,000 ms until the next, so that a server that is down is not hammered. */
-const BACKOFF_FIRST_MS = 50;
-const BACKOFF_MOST_MS = 2_000;
 /** How long a server may take to answer a goodbye. */
 const CLOSING_MOST_MS = 2_000;
 
@@ -45,17 +41,6 @@ export interface SlotPoolInit {
   /** `none`: sessions rest as `tidemark_none` between transactions. `own`: they stay the user that logged in. */
   rest: Rest;
   observe: (event: DbEvent) => void;
-}
-
-export interface Lease {
-  readonly slot: Slot;
-  readonly holder: Holder;
-  readonly since: number;
-  /** Where it was asked for; undefined for what cannot leak. */
-  trace: Error | undefined;
-  leakReported: boolean;
-  /** Held by an express lane: busy when it has riders, and never a leak. */
-  shared: boolean;
 }
 
 export class SlotPool implements Pool {
@@ -71,12 +56,8 @@ export class SlotPool implements Pool {
   readonly #idle: Slot[] = [];
   readonly #leases = new Set<Lease>();
   readonly #waiting: WaitingQueue;
+  readonly #connector: Connector;
   readonly #sweeper: NodeJS.Timeout;
-  #connecting = 0;
-  #failures = 0;
-  #retryAt = 0;
-  #retryTimer: NodeJS.Timeout | undefined;
-  #lastConnectError: Error | undefined;
   #closed = false;
   #closing: Promise<void> | undefined;
   #emptied: (() => void) | undefined;
@@ -88,6 +69,7 @@ export class SlotPool implements Pool {
     this.observe = init.observe;
     this.lanes = new Lanes(this, init.rest === 'none' ? lanesOf(init.options.max) : 0);
     this.#waiting = new WaitingQueue(init.options.waitingLimit);
+    this.#connector = this.#newConnector();
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
     this.#sweeper.unref();
     this.#grow();
@@ -104,8 +86,7 @@ export class SlotPool implements Pool {
 
   /** Why no connection can be had; undefined while there is one, or nothing was tried yet. */
   get problem(): string | undefined {
-    if (this.#lastConnectError === undefined || this.#slots.size > this.#connecting) return undefined;
-    return this.#lastConnectError.message;
+    return this.#slots.size > this.#connector.connecting ? undefined : this.#connector.error?.message;
   }
 
   query<R extends Row = Row>(text: string, params?: readonly Param[], options: QueryOptions = {}): Promise<Rows<R>> {
@@ -123,7 +104,7 @@ export class SlotPool implements Pool {
     for (;;) {
       const slot = this.#takeIdle(rest) ?? (await this.#wait(began, timeoutMs));
       try {
-        const ready = this.#makeReady(slot, rest);
+        const ready = makeReady(slot, rest, this.options.validateAfterIdleMs);
         if (ready !== undefined) await ready;
       } catch (error) {
         // A connection that had died unseen costs another try within the same deadline, not the request.
@@ -133,14 +114,7 @@ export class SlotPool implements Pool {
       const now = performance.now();
       this.meter.acquiredTotal++;
       this.meter.waits.record(now - began, now);
-      const lease: Lease = {
-        slot,
-        holder: options.holder ?? {},
-        since: now,
-        trace: undefined,
-        leakReported: false,
-        shared: false,
-      };
+      const lease = new Lease(slot, options.holder ?? {}, now);
       this.#leases.add(lease);
       this.meter.addBusy(1);
       return lease;
@@ -175,32 +149,10 @@ export class SlotPool implements Pool {
   }
 
   stats(): PoolStats {
-    const slots = { connecting: 0, idle: 0, busy: 0, closing: 0 };
-    for (const { state } of this.#slots) {
-      if (state === 'draining') slots.busy++;
-      else if (state !== 'gone') slots[state]++;
-    }
-    const { meter, options } = this;
-    const idleLanes = this.lanes.idleSlots;
-    slots.busy -= idleLanes;
-    slots.idle += idleLanes;
-    return {
-      name: this.name,
-      min: options.min,
-      max: options.max,
-      slots,
-      utilisation: Math.min(1, meter.meanBusy() / options.max),
-      waiting: this.#waiting.size,
-      waitingLimit: options.waitingLimit,
-      acquiredTotal: meter.acquiredTotal,
-      refusedTotal: meter.refusedTotal,
-      timeoutsTotal: meter.timeoutsTotal,
-      connectErrorsTotal: meter.connectErrorsTotal,
-      discardedTotal: meter.discardedTotal,
-      leaksTotal: meter.leaksTotal,
-      waitP50Ms: meter.waits.quantile(0.5),
-      waitP99Ms: meter.waits.quantile(0.99),
-    };
+    const { min, max, waitingLimit } = this.options;
+    const slots = slotsByState(this.#slots, this.lanes.idleSlots);
+    const waiting = this.#waiting.size;
+    return { name: this.name, min, max, slots, waiting, waitingLimit, ...this.meter.stats(max) };
   }
 
   close(deadlineMs: number = this.options.acquireTimeoutMs): Promise<void> {
@@ -211,7 +163,7 @@ export class SlotPool implements Pool {
   async #close(deadlineMs: number): Promise<void> {
     this.#closed = true;
     clearInterval(this.#sweeper);
-    clearTimeout(this.#retryTimer);
+    this.#connector.stop();
     this.#waiting.rejectAll(() => errors.POOL_CLOSED({ pool: this.name }));
     this.lanes.close();
     for (const slot of [...this.#slots]) slot.close();
@@ -246,23 +198,11 @@ export class SlotPool implements Pool {
       this.meter.timeoutsTotal++;
       this.meter.waits.record(waitedMs);
       this.observe({ type: 'db.acquire_timeout', pool: name, waitedMs });
-      const cause = this.#failures > 0 ? this.#lastConnectError : undefined;
+      const cause = this.#connector.error;
       return errors.ACQUIRE_TIMEOUT({ pool: name, waitedMs, problem: cause?.message }, { cause });
     });
     this.#grow();
     return slot;
-  }
-
-  /** Undefined when the slot can be used as it is. */
-  #makeReady(slot: Slot, rest: Rest): Promise<unknown> | undefined {
-    if (slot.rest !== rest) {
-      // Awaited, never pipelined with what follows: that must not run under the previous role when this fails.
-      return slot.send(rest === 'none' ? REST_AS_NONE : REST_AS_OWN, VALIDATION_TIMEOUT_MS).then(() => {
-        slot.rest = rest;
-      });
-    }
-    if (performance.now() - slot.idleSince < this.options.validateAfterIdleMs) return undefined;
-    return slot.send(PING, VALIDATION_TIMEOUT_MS);
   }
 
   #give(slot: Slot): void {
@@ -272,51 +212,32 @@ export class SlotPool implements Pool {
     this.#idle.push(slot);
   }
 
-  /** Opens what the waiting need, and the minimum. One at a time while connecting fails. */
+  /** Opens what the waiting need, and the minimum. */
   #grow(): void {
     const { min, max } = this.options;
-    while (!this.#closed && this.#slots.size < max && performance.now() >= this.#retryAt) {
-      const lacking = Math.max(this.#waiting.size, min - (this.#slots.size - this.#connecting));
-      if (this.#connecting >= (this.#failures > 0 ? Math.min(1, lacking) : lacking)) return;
-      this.#open();
-    }
+    const lacking = Math.max(this.#waiting.size, min - (this.#slots.size - this.#connector.connecting));
+    const room = Math.min(this.#connector.room(lacking), max - this.#slots.size);
+    for (let i = 0; i < room; i++) this.#slots.add(this.#connector.open());
   }
 
-  #open(): void {
+  #newConnector(): Connector {
     const { lifetimeMs, statementTimeoutMs, connectTimeoutMs } = this.options;
-    const { target, settings, rest } = this.#init;
+    const { target, settings, rest, name: pool } = this.#init;
     const onGone = this.#onGone.bind(this);
-    const slot = new Slot({ pool: this.name, target, settings, rest, statementTimeoutMs, connectTimeoutMs, onGone });
-    this.#slots.add(slot);
-    this.#connecting++;
-    slot.open().then(
-      () => {
-        this.#connecting--;
-        this.#failures = 0;
-        this.#lastConnectError = undefined;
-        slot.retireAt = slot.openedAt + lifetimeMs * (0.9 + Math.random() * 0.2);
-        this.observe({ type: 'db.connected', pool: this.name, ms: performance.now() - slot.openedAt });
+    return new Connector({
+      slot: { pool, target, settings, rest, statementTimeoutMs, connectTimeoutMs, onGone },
+      lifetimeMs,
+      meter: this.meter,
+      observe: this.observe,
+      onOpen: (slot) => {
         if (slot.state === 'idle') this.#give(slot);
         this.#grow();
       },
-      (error: Error) => {
-        this.#connecting--;
-        this.#connectFailed(error);
+      onFailed: (error) => {
+        if (isPermanentConnectError(error)) this.#waiting.rejectAll(() => error);
       },
-    );
-  }
-
-  #connectFailed(error: Error): void {
-    if (this.#closed) return;
-    this.meter.connectErrorsTotal++;
-    this.#lastConnectError = error;
-    const backoff = Math.min(BACKOFF_MOST_MS, BACKOFF_FIRST_MS * 2 ** this.#failures++) * (0.5 + Math.random() / 2);
-    this.#retryAt = performance.now() + backoff;
-    clearTimeout(this.#retryTimer);
-    this.#retryTimer = setTimeout(() => this.#grow(), backoff + 1);
-    this.#retryTimer.unref();
-    this.observe({ type: 'db.connect_failed', pool: this.name, error });
-    if (isPermanentConnectError(error)) this.#waiting.rejectAll(() => error);
+      onRetry: () => this.#grow(),
+    });
   }
 
   #onGone(slot: Slot, pending: number, error: Error | undefined): void {
@@ -344,7 +265,7 @@ export class SlotPool implements Pool {
         slot.discard(errors.CONNECT_FAILED({ server: this.#init.target.label, reason: 'no answer to the goodbye' }));
       }
     }
-    for (const lease of this.#leases) if (!lease.shared) this.#checkLease(lease, now);
+    for (const lease of this.#leases) lease.check(this.name, this.options, this.meter, this.observe, now);
     this.lanes.sweep(now);
     // From the front: the longest idle.
     while (this.#idle[0] !== undefined && this.#isSpare(this.#idle[0], now)) {
@@ -367,27 +288,14 @@ export class SlotPool implements Pool {
     this.observe({ type: 'db.statement_overrun', pool: this.name, ms, holder: lease?.holder ?? {} });
     slot.discard(errors.STATEMENT_OVERRUN({ pool: this.name, ms }));
   }
+}
 
-  #checkLease(lease: Lease, now: number): void {
-    const { leakThresholdMs, leakReclaimMs } = this.options;
-    const heldMs = now - lease.since;
-    if (leakThresholdMs > 0 && heldMs > leakThresholdMs && !lease.leakReported) {
-      lease.leakReported = true;
-      this.meter.leaksTotal++;
-      this.observe({ type: 'db.leak', pool: this.name, heldMs, holder: lease.holder, stack: lease.trace?.stack });
-    }
-    if (leakReclaimMs > 0 && heldMs > leakReclaimMs) {
-      lease.slot.discard(errors.LEASE_RECLAIMED({ pool: this.name, ms: heldMs }));
-    }
+/** A lane without riders holds its slot, which is idle all the same. */
+function slotsByState(all: Iterable<Slot>, idleLanes: number): PoolStats['slots'] {
+  const slots = { connecting: 0, idle: idleLanes, busy: -idleLanes, closing: 0 };
+  for (const { state } of all) {
+    if (state === 'draining') slots.busy++;
+    else if (state !== 'gone') slots[state]++;
   }
+  return slots;
 }
-
-/** The rest is left to statements that are not short. */
-function lanesOf(max: number): number {
-  if (max >= 8) return 2;
-  return max >= 3 ? 1 : 0;
-}
-
-const PING = encodeStatement({ text: 'select 1' });
-const REST_AS_NONE = encodeStatement({ text: "select set_config('role', 'tidemark_none', false)" });
-const REST_AS_OWN = encodeStatement({ text: "select set_config('role', 'none', false)" });

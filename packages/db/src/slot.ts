@@ -171,6 +171,7 @@ export class Slot {
       this.discard(this.#lostError('the pool closed it', NOT_SENT));
       return;
     }
+    if (this.#state === 'closing') return;
     this.move('retire');
     this.#sayGoodbye();
   }

@@ -1,9 +1,10 @@
 /** Statements on an exclusive slot: one alone, or several between BEGIN and COMMIT with the caller's code between them. */
 import { errors } from './errors.ts';
 import { identityStatement } from './identity-statement.ts';
+import type { Lease } from './lease.ts';
 import { leaseTrace } from './lease-trace.ts';
 import { type EncodedStatement, encodeStatement } from './param.ts';
-import type { Lease, SlotPool } from './pool.ts';
+import type { SlotPool } from './pool.ts';
 import { isStalePlan } from './postgres-error.ts';
 import type { Slot } from './slot.ts';
 import type { Param, QueryOptions, Row, Rows, Statement, Transaction, TransactionOptions } from './types.ts';

@@ -7,8 +7,8 @@ const SLEEP = 'select pg_sleep($1::float8)';
 t.test('no more connections than max; past the waiting limit refused at once; too long a wait ends', async (t) => {
   const { db, events } = await openTestDatabase(t, { replica: false, pools: { write: { max: 2, waitingLimit: 3 } } });
   const { write } = db.pools;
-  await Promise.all([write.query('select 1'), write.query('select 1')]);
-  const busy = [write.query(SLEEP, [1]), write.query(SLEEP, [1])];
+  const busy = [write.query(SLEEP, [2]), write.query(SLEEP, [2])];
+  await until('both connections are busy', () => write.stats().slots.busy === 2);
   const waiting = [1, 2, 3].map(() => write.query('select 1', [], { acquireTimeoutMs: 100 }));
   const outcomes = Promise.allSettled(waiting);
   const began = performance.now();

@@ -1,0 +1,38 @@
+/** The exclusive use of a slot, and the watch over how long it is held. */
+import { errors } from './errors.ts';
+import type { PoolMeter } from './pool-meter.ts';
+import type { Slot } from './slot.ts';
+import type { DbEvent, Holder, PoolOptions } from './types.ts';
+
+export class Lease {
+  readonly slot: Slot;
+  readonly holder: Holder;
+  /** By performance.now(). */
+  readonly since: number;
+  /** Where it was asked for (lease-trace.ts); undefined for what cannot leak. */
+  trace: Error | undefined;
+  /** Held by an express lane: busy when it has riders, and never a leak. */
+  shared = false;
+  #isReported = false;
+
+  constructor(slot: Slot, holder: Holder, since: number) {
+    this.slot = slot;
+    this.holder = holder;
+    this.since = since;
+  }
+
+  /** Reports a lease that is held for too long, once; takes it back when the pool is told to. */
+  check(pool: string, options: PoolOptions, meter: PoolMeter, observe: (event: DbEvent) => void, now: number): void {
+    if (this.shared) return;
+    const { leakThresholdMs, leakReclaimMs } = options;
+    const heldMs = now - this.since;
+    if (leakThresholdMs > 0 && heldMs > leakThresholdMs && !this.#isReported) {
+      this.#isReported = true;
+      meter.leaksTotal++;
+      observe({ type: 'db.leak', pool, heldMs, holder: this.holder, stack: this.trace?.stack });
+    }
+    if (leakReclaimMs > 0 && heldMs > leakReclaimMs) {
+      this.slot.discard(errors.LEASE_RECLAIMED({ pool, ms: heldMs }));
+    }
+  }
+}
