@@ -9,7 +9,7 @@ export const fileErrors = defineErrors('FILES', {
   INVALID_KEY: row<{ key: string }>({
     status: 400,
     message: (p) => `"${p.key.slice(0, 100)}" is not a storage key`,
-    hint: 'Use the storage_key of a row of tidemark.files, unchanged: <2 hex>/<2 hex>/<64 hex>.',
+    hint: 'Use the storage_key of a row of tidemark.file_contents, unchanged, with the store that made it (a folder or a bucket).',
   }),
   INVALID_RANGE: row<{ start: number; end: number; size: number }>({
     status: 416,
@@ -31,6 +31,22 @@ export const fileErrors = defineErrors('FILES', {
     status: 500,
     message: (p) => `the file could not be stored below ${p.dir}: ${p.reason}`,
     hint: 'Check that TIDEMARK_FILES_DIR exists, is a folder, and that the service may write to it.',
+  }),
+  S3_FAILED: row<{ bucket: string; reason: string; status: number | undefined }>({
+    status: 503,
+    message: (p) => `the bucket ${p.bucket} did not do it: ${p.reason.slice(0, 300)}`,
+    hint: 'Check FILES_S3_ENDPOINT, the bucket, the region, the credentials and what they may do; nothing of the file was kept.',
+    retryAfter: 5,
+  }),
+  TYPE_INVALID: row<{ type: string }>({
+    status: 415,
+    message: (p) => `"${p.type.slice(0, 100)}" is not a media type`,
+    hint: 'Send a Content-Type such as image/png, or application/octet-stream to have it found out.',
+  }),
+  TYPE_MISMATCH: row<{ declared: string; found: string }>({
+    status: 415,
+    message: (p) => `the file is declared as ${p.declared}, but its first bytes are of ${p.found}`,
+    hint: 'Send the Content-Type of what the file really is, or application/octet-stream to have it found out.',
   }),
   PATH_TAKEN: row<{ path: string }>({
     status: 409,

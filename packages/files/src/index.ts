@@ -1,5 +1,17 @@
 export { fileErrors } from './errors.ts';
 export { createLocalFileStore, type LocalFileStoreOptions } from './local-store.ts';
-export { createFileRegistry, type FileRegistry, type FileRow, type ListOptions, type NewFile } from './registry.ts';
+export {
+  createFileRegistry,
+  type FileFacts,
+  type FileRegistry,
+  type FileRow,
+  type ListOptions,
+  type NewFile,
+  type UploadedFile,
+  type UploadOptions,
+} from './registry.ts';
+export { registryStatements } from './registry-statements.ts';
+export { createS3FileStore, S3_MAX_BYTES, type S3FileStoreOptions } from './s3-store.ts';
 export { type ImageType, SNIFF_BYTES, sniffImage } from './sniff.ts';
+export { agreedType, isInlineSafe, type SniffedType, sniffType, TYPE_BYTES } from './sniff-type.ts';
 export * from './types.ts';

@@ -84,6 +84,7 @@ export function createLocalFileStore(options: LocalFileStoreOptions): FileStore 
     delete: async (key) => unlinkIfThere(at(key)),
     sweepTemporary: (olderThanMs) => sweepTemporary(temporary, olderThanMs),
     sweepOrphans: (olderThanMs, isReferenced) => sweepOrphans(dir, temporary, olderThanMs, isReferenced),
+    close: () => undefined,
   };
 }
 

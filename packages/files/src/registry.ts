@@ -1,31 +1,50 @@
+import { randomUUID } from 'node:crypto';
 import type { Identity, Pool, Transaction } from '@tidemark/db';
-import { fileErrors } from './errors.ts';
 import { registryStatements as sql } from './registry-statements.ts';
+import { pathTaken, toContents, toFile, toInsert } from './rows.ts';
+import { uploadFiles } from './upload-rows.ts';
 
-/** A row of tidemark.files. */
-export interface FileRow {
+/** A row of tidemark.files, as clients see it. */
+export interface FileFacts {
   id: string;
   path: string;
   content_type: string;
   size: number;
   sha256: string;
-  storage_key: string;
   metadata: Record<string, unknown>;
   owner: string | null;
   job_id: string | null;
   created_at: string;
 }
 
-export interface NewFile {
+/** With the key of its bytes, which no client sees. */
+export interface FileRow extends FileFacts {
+  storage_key: string;
+}
+
+/** What an upload is before it has an owner: that is decided by who inserts it. */
+export interface UploadedFile {
   path: string;
   contentType: string;
   size: number;
   sha256: string;
   storageKey: string;
   metadata?: Record<string, unknown>;
+}
+
+export interface NewFile extends UploadedFile {
   /** The `sub` of who may see it; null for everybody. */
   owner: string | null;
   jobId?: string | null;
+}
+
+export interface UploadOptions {
+  /** Absent: the `sub` of the identity. */
+  owner?: string | null;
+  /** Rows that have one of the paths, and that the identity may delete, are deleted first. */
+  replace?: boolean;
+  /** Find out whether it would be allowed, and roll back. */
+  dryRun?: boolean;
 }
 
 export interface ListOptions {
@@ -39,8 +58,20 @@ export interface ListOptions {
 export interface FileRegistry {
   /** Inserts rows as the service itself, all or none, in the caller's transaction. Throws FILES_PATH_TAKEN. */
   insert(tx: Transaction, files: readonly NewFile[]): Promise<FileRow[]>;
+  /**
+   * Inserts rows under an identity, all or none: its grants and the policies on tidemark.files decide. The bytes' key, size,
+   * hash and type are the service's word. Throws FILES_PATH_TAKEN, and what Postgres refuses it with (42501).
+   */
+  upload(
+    identity: Identity,
+    files: readonly UploadedFile[],
+    options?: UploadOptions,
+  ): Promise<{ files: FileFacts[]; replaced: number }>;
   /** Undefined when there is none, or none that this identity may see. */
   find(identity: Identity, id: string): Promise<FileRow | undefined>;
+  findByPath(identity: Identity, path: string): Promise<FileRow | undefined>;
+  /** Whoever asks: for what has been allowed by other means, such as a signed URL. */
+  findAsService(id: string): Promise<FileRow | undefined>;
   /** Those of `ids` that this identity may see, in no order. */
   findMany(identity: Identity, ids: readonly string[]): Promise<FileRow[]>;
   /** Files below a prefix that this identity may see, by path in byte order. */
@@ -49,22 +80,45 @@ export interface FileRegistry {
   referenced(keys: readonly string[]): Promise<Set<string>>;
 }
 
-/** Row-level security on tidemark.files decides every read here; `pool` is the primary's or a replica's. */
+/** Row-level security on tidemark.files decides every read under an identity; `pool` is the primary's or a replica's. */
 export function createFileRegistry(pool: Pool): FileRegistry {
-  // biome-ignore lint/suspicious/noExplicitAny: the shape is the statement's.
-  const read = async (identity: Identity, text: string, params: any[]): Promise<FileRow[]> =>
-    (await pool.transaction((tx) => tx.query(text, params), { identity, readOnly: true })).map(toFile);
+  /** The keys are read by the service, after the identity has said which rows there are for it. */
+  const read = (identity: Identity, text: string, params: readonly (string | number)[]): Promise<FileRow[]> =>
+    pool.transaction(
+      async (tx) => {
+        const files = await tx.query(text, params);
+        if (files.length === 0) return [];
+        return withKeys(tx, files.map(toFile));
+      },
+      { identity, readOnly: true },
+    );
   return {
     async insert(tx, files) {
       if (files.length === 0) return [];
+      const named = files.map((file) => ({ id: randomUUID() as string, ...file }));
       try {
-        return (await tx.query(sql.insert, [JSON.stringify(files.map(toInsert))])).map(toFile);
+        // In one tick, so in one round trip.
+        const [, rows] = await Promise.all([
+          tx.query(sql.contents, [JSON.stringify(named.map(toContents))]),
+          tx.query(sql.insert, [JSON.stringify(named.map(toInsert))]),
+        ]);
+        const keys = new Map(named.map((file) => [file.id, file.storageKey]));
+        return rows.map((row) => ({ ...toFile(row), storage_key: keys.get(row.id) as string }));
       } catch (error) {
-        if (isUniqueViolation(error)) throw fileErrors.PATH_TAKEN({ path: takenPath(error, files) }, { cause: error });
-        throw error;
+        throw pathTaken(error, files) ?? error;
       }
     },
+    upload: (identity, files, options = {}) => uploadFiles(pool, identity, files, options),
     find: async (identity, id) => (await read(identity, sql.find, [JSON.stringify([id])]))[0],
+    findByPath: async (identity, path) => (await read(identity, sql.findByPath, [path]))[0],
+    findAsService: (id) =>
+      pool.transaction(
+        async (tx) => {
+          const files = await tx.query(sql.find, [JSON.stringify([id])]);
+          return (await withKeys(tx, files.map(toFile)))[0];
+        },
+        { readOnly: true },
+      ),
     findMany: (identity, ids) => read(identity, sql.find, [JSON.stringify(ids)]),
     list: (identity, { prefix, after, limit }) => read(identity, sql.list, [prefix, after ?? '', limit]),
     async referenced(keys) {
@@ -74,32 +128,15 @@ export function createFileRegistry(pool: Pool): FileRegistry {
   };
 }
 
-function toInsert(file: NewFile): Record<string, unknown> {
-  return {
-    path: file.path,
-    content_type: file.contentType,
-    size: file.size,
-    sha256: file.sha256,
-    storage_key: file.storageKey,
-    metadata: file.metadata ?? {},
-    owner: file.owner,
-    job_id: file.jobId ?? null,
-  };
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: a row as the driver gives it.
-function toFile(row: any): FileRow {
-  // int8 comes as text; a file's size is far below 2^53.
-  return { ...row, size: Number(row.size) };
-}
-
-function isUniqueViolation(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === '23505';
-}
-
-/** Postgres says which path in its details, `Key (path)=(…) already exists.`; with one file there is no doubt. */
-function takenPath(error: unknown, files: readonly NewFile[]): string {
-  if (files.length === 1) return files[0]?.path ?? '';
-  const { details, detail } = error as { details?: string | null; detail?: string };
-  return /\(path\)=\((.*)\)/s.exec(details ?? detail ?? '')?.[1] ?? `one of ${files.length}`;
+async function withKeys(tx: Transaction, files: readonly FileFacts[]): Promise<FileRow[]> {
+  const [, rows] = await Promise.all([
+    tx.query(sql.serviceAgain),
+    tx.query<{ id: string; storage_key: string }>(sql.keys, [JSON.stringify(files.map((file) => file.id))]),
+  ]);
+  const keys = new Map(rows.map((row) => [row.id, row.storage_key]));
+  // A file that was deleted between the two statements is gone.
+  return files.flatMap((file) => {
+    const key = keys.get(file.id);
+    return key === undefined ? [] : [{ ...file, storage_key: key }];
+  });
 }

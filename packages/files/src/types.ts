@@ -2,7 +2,8 @@
  * The words of this package.
  *
  *   store     keeps bytes by key; knows nothing of names, owners or permissions
- *   key       `<2 hex>/<2 hex>/<sha256 in hex>`: named for the content, so equal contents are kept once
+ *   key       what the store calls the bytes. In a folder it is named for the content, so equal contents are kept once;
+ *             in a bucket each upload has its own
  *   registry  the rows of tidemark.files: a path, a type, an owner, and the key of the bytes
  *   orphan    stored bytes that no row of the registry points at
  */
@@ -55,6 +56,8 @@ export interface FileStore {
    * `SWEEP_BATCH` keys at a time. Content that is stored again meanwhile is kept. Returns how many were deleted.
    */
   sweepOrphans(olderThanMs: number, isReferenced: (keys: string[]) => Promise<Set<string>>): Promise<number>;
+  /** Lets go of its connections. */
+  close(): void;
 }
 
 /** Keys that one question to `isReferenced` holds: bounds its statement to some 70 KB. */

@@ -78,8 +78,14 @@ t.test('a prefix is taken literally, and its pages are complete and in order', a
 
 t.test('the list of a prefix uses the index, also under a policy', async (t) => {
   await pool.query(
-    `insert into tidemark.files (path, content_type, size, sha256, storage_key)
-     select 'bulk/' || i || '/x', 't', 1, 's', 'k' || i from generate_series(1, 5000) as i`,
+    `with c as (
+       insert into tidemark.file_contents (id, content_type, size, sha256, storage_key)
+       select gen_random_uuid(), 't', 1, 's', 'k' || i from generate_series(1, 5000) as i returning id, storage_key)
+     select count(*) from c`,
+  );
+  await pool.query(
+    `insert into tidemark.files (id, path) select id, 'bulk/' || substr(storage_key, 2) || '/x'
+     from tidemark.file_contents where sha256 = 's'`,
   );
   await pool.query('analyze tidemark.files');
   const plan = await pool.transaction(
@@ -108,4 +114,63 @@ t.test('a path that is taken is an error that names it, and nothing is inserted'
 t.test('the keys that rows point at are told from the others', async (t) => {
   await insert(file('kept/1'));
   t.same(await registry.referenced(['key of kept/1', 'key of nothing']), new Set(['key of kept/1']));
+});
+
+t.test(
+  'an upload runs under the identity: its rights, its owner, and the service\u2019s word for the bytes',
+  async (t) => {
+    const upload = (path: string) => ({
+      ...{ path, contentType: 'text/plain', size: 3, sha256: 'abc', storageKey: `up ${path}` },
+    });
+    const { files, replaced } = await registry.upload(as('ada'), [upload('up/1'), upload('up/2')]);
+    t.equal(replaced, 0);
+    t.match(files, [
+      { path: 'up/1', owner: 'ada', size: 3, sha256: 'abc', content_type: 'text/plain' },
+      { path: 'up/2' },
+    ]);
+    t.notOk('storage_key' in files[0]!);
+    t.equal((await registry.find(as('ada'), files[0]!.id))?.storage_key, 'up up/1');
+    t.equal((await registry.findByPath(as('bob'), 'up/1')) === undefined, true);
+    t.equal((await registry.findAsService(files[0]!.id))?.path, 'up/1');
+    await t.rejects(registry.upload(as('bob'), [upload('up/1')]), { code: 'FILES_PATH_TAKEN' });
+    await t.rejects(registry.upload(as('bob'), [upload('up/1')], { replace: true }), { code: 'FILES_PATH_TAKEN' });
+    await t.rejects(registry.upload(as('bob'), [upload('up/3')], { owner: 'ada' }), { code: '42501' });
+    await t.rejects(registry.upload(as('bob'), [upload('up/3')], { owner: null }), { code: '42501' });
+    await t.rejects(registry.upload(as('bob'), [upload('jobs/3')]), { code: '42501' });
+    await t.rejects(registry.upload({ role: 'anon', claims: '{}' }, [upload('up/3')]), { code: '42501' });
+    t.equal((await registry.upload(service, [upload('up/all')], { owner: null })).files[0]!.owner, null);
+    const again = await registry.upload(as('ada'), [upload('up/1')], { replace: true });
+    t.equal(again.replaced, 1);
+    t.not(again.files[0]!.id, files[0]!.id);
+    t.equal(await registry.find(as('ada'), files[0]!.id), undefined);
+    const dry = await registry.upload(as('ada'), [upload('up/dry')], { dryRun: true });
+    t.equal(await registry.find(as('ada'), dry.files[0]!.id), undefined);
+    t.same(await registry.referenced(['up up/dry', 'up up/1']), new Set(['up up/1']));
+  },
+);
+
+t.test('a client cannot make a row by itself, nor see where bytes are', async (t) => {
+  const [own] = (
+    await registry.upload(as('ada'), [{ path: 'forge/1', contentType: 't', size: 1, sha256: 's', storageKey: 'k' }])
+  ).files;
+  const try_ = (text: string, params: string[] = []) =>
+    pool.transaction((tx) => tx.query(text, params), { identity: as('bob') });
+  await t.rejects(try_(`insert into tidemark.files (path) values ('forge/2')`), { code: 'PT400', hint: /PUT/ });
+  await t.rejects(try_(`insert into tidemark.files (id, path) values (gen_random_uuid(), 'forge/2')`), {
+    code: 'PT400',
+  });
+  await t.rejects(try_(`insert into tidemark.files (id, path) values ($1, 'forge/2')`, [own!.id]), { code: '23505' });
+  await t.rejects(try_(`insert into tidemark.files (path, sha256) values ('forge/2', 's')`), { code: '42501' });
+  await t.rejects(try_(`insert into tidemark.files (path, size) values ('forge/2', 1)`), { code: '42501' });
+  await t.rejects(try_(`update tidemark.files set path = 'forge/3'`), { code: '42501' });
+  await t.rejects(try_('select * from tidemark.file_contents'), { code: '42501' });
+  await t.rejects(try_(`insert into tidemark.file_contents values ($1, 'k', 't', 1, 's')`, [own!.id]), {
+    code: '42501',
+  });
+  await try_('delete from tidemark.files where id = $1', [own!.id]);
+  t.ok(await registry.find(as('ada'), own!.id), 'a policy hides it from the deletion of others');
+  await pool.transaction((tx) => tx.query('delete from tidemark.files where id = $1', [own!.id]), {
+    identity: as('ada'),
+  });
+  t.same(await registry.referenced(['k']), new Set(), 'the key goes with the row');
 });

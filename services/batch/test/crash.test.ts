@@ -8,15 +8,8 @@ import { type BatchStack, openBatchStack, until } from './batch-stack.ts';
 /** Leases as short as the configuration allows, so that a dead runner's chunks are taken back soon. */
 const SHORT_LEASE = { BATCH_LEASE_MS: '2000', BATCH_CHUNK_ITEMS: '5' };
 
-interface Output {
-  path: string;
-  storage_key: string;
-  sha256: string;
-  metadata: { source: string };
-}
-
 async function everyOutputOnce(t: Test, stack: BatchStack, id: string, sources: string[]): Promise<void> {
-  const outputs = await stack.query<Output>('select * from tidemark.files where job_id = $1', [id]);
+  const outputs = await stack.outputsOf(id);
   t.equal(outputs.length, sources.length, 'as many outputs as inputs');
   t.same(outputs.map((o) => o.metadata.source).sort(), [...sources].sort(), 'one for each input');
   for (const output of outputs) {
@@ -31,7 +24,10 @@ async function everyOutputOnce(t: Test, stack: BatchStack, id: string, sources: 
   t.equal(open?.n, 0, 'every chunk is done');
 }
 
-const spec = (prefix: string) => ({ input: { prefix }, transform: { resize: { width: 200 }, blur: 2, format: 'jpeg' } });
+const spec = (prefix: string) => ({
+  input: { prefix },
+  transform: { resize: { width: 200 }, blur: 2, format: 'jpeg' },
+});
 
 const someDone = (stack: BatchStack, id: string, least: number) =>
   until(`${least} chunks`, 30_000, async () => {
@@ -59,8 +55,7 @@ t.test('kill -9 twice in a job: the next instance ends it, and every output is t
   const second = await stack.startBatch(SHORT_LEASE);
   await someDone(stack, id, 5);
   await second.stop('SIGKILL');
-  await stack.startBatch(SHORT_LEASE);
-  await stack.startBatch(SHORT_LEASE);
+  await Promise.all([stack.startBatch(SHORT_LEASE), stack.startBatch(SHORT_LEASE)]);
   t.match(await stack.ended(id, 60_000), { state: 'succeeded', total: 60, done: 60, failed: 0 });
   await everyOutputOnce(t, stack, id, sources);
   const [again] = await stack.query('select count(*)::int as n from tidemark.job_chunks where attempt > 1');

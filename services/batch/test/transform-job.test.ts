@@ -1,20 +1,10 @@
+import type { FileRow } from '@tidemark/files';
 import sharp from 'sharp';
 import t from 'tap';
-import { type BatchStack, openBatchStack, until } from './batch-stack.ts';
+import { type BatchStack, openBatchStack, SERVICE, until } from './batch-stack.ts';
 
 const stack = await openBatchStack(t);
 const batch = await stack.startBatch({ BATCH_DECODED_BYTES: String(64 * 1024 ** 2) });
-
-interface Output {
-  path: string;
-  storage_key: string;
-  content_type: string;
-  owner: string | null;
-  metadata: { width: number; height: number; source: string };
-}
-
-const outputsOf = (id: string) =>
-  stack.query<Output>('select * from tidemark.files where job_id = $1 order by path', [id]);
 
 async function residentBytes(): Promise<number> {
   const page = await (await fetch(`${batch.url}/metrics`)).text();
@@ -55,7 +45,7 @@ t.test(
     t.comment(`300 images in ${seconds.toFixed(1)} s; rss ${mb(before)} before, ${mb(peak)} at the peak`);
     t.ok(peak < 600 * 1024 ** 2, 'memory is bounded');
 
-    const outputs = await outputsOf(id);
+    const outputs = await stack.outputsOf(id);
     t.equal(outputs.length, 300);
     t.same(new Set(outputs.map((o) => o.metadata.source)), new Set(sources), 'one for each input');
     t.ok(outputs.every((o) => o.owner === 'ada' && o.content_type === 'image/webp'));
@@ -81,9 +71,9 @@ t.test(
 );
 
 /** Mean difference between a result and the same made here. */
-async function difference(made: Buffer, output: Output): Promise<number> {
-  const [source] = await stack.query('select storage_key from tidemark.files where id = $1', [output.metadata.source]);
-  const input = await stack.store.read(source?.storage_key, 1e8);
+async function difference(made: Buffer, output: FileRow): Promise<number> {
+  const source = await stack.registry.find(SERVICE, String(output.metadata.source));
+  const input = await stack.store.read(source!.storage_key, 1e8);
   const resized = sharp(input).resize({ width: 120, height: 90, fit: 'cover' }).greyscale().webp({ quality: 80 });
   const expected = await sharp(await resized.toBuffer())
     .raw()
@@ -112,8 +102,7 @@ t.test('poison files and decompression bombs fail alone, each with its reason', 
     Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), Buffer.alloc(500, 7)]),
   );
   const gone = await stack.addFile('mixed/z8-gone.jpg', good);
-  const [row] = await stack.query('select storage_key from tidemark.files where id = $1', [gone]);
-  await stack.store.delete(row?.storage_key);
+  await stack.store.delete((await stack.registry.find(SERVICE, gone))!.storage_key);
 
   const pid = batch.child.pid;
   const id = await stack.insertJob({ input: { prefix: 'mixed/' }, transform: { resize: { width: 50 } } });
@@ -136,7 +125,7 @@ t.test('poison files and decompression bombs fail alone, each with its reason', 
     'z7-head.png': 'BATCH_IMAGE_UNREADABLE',
     'z8-gone.jpg': 'BATCH_INPUT_GONE',
   });
-  t.equal((await outputsOf(id)).length, 20);
+  t.equal((await stack.outputsOf(id)).length, 20);
   t.equal(batch.child.exitCode, null);
   t.equal(batch.child.pid, pid, 'the service lives');
   const nothing = await stack.insertJob({ input: { prefix: 'mixed/z1' }, transform: { greyscale: true } });
@@ -190,7 +179,7 @@ t.test('an animation stays one, an upright turn is made, transparency becomes wh
     const file = await stack.addFile(path, bytes);
     const id = await stack.insertJob({ input: { files: [file] }, transform }, { priority: 'high' });
     t.match(await stack.ended(id), { state: 'succeeded' });
-    const [output] = await outputsOf(id);
+    const [output] = await stack.outputsOf(id);
     return stack.store.read(output!.storage_key, 1e7);
   };
   t.match(await sharp(await transformed(gif, 'a.gif', { resize: { width: 20 } })).metadata(), {

@@ -1,0 +1,43 @@
+/** Files as the statements take them and give them. */
+import type { TidemarkError } from '@tidemark/contracts';
+import type { Row } from '@tidemark/db';
+import { fileErrors } from './errors.ts';
+import type { FileFacts, NewFile, UploadedFile } from './registry.ts';
+
+export function toContents(file: UploadedFile & { id: string }): Record<string, unknown> {
+  return {
+    id: file.id,
+    storage_key: file.storageKey,
+    content_type: file.contentType,
+    size: file.size,
+    sha256: file.sha256,
+  };
+}
+
+export function toInsert(file: NewFile & { id: string }): Record<string, unknown> {
+  return {
+    id: file.id,
+    path: file.path,
+    metadata: file.metadata ?? {},
+    owner: file.owner,
+    job_id: file.jobId ?? null,
+  };
+}
+
+export function toFile(row: Row): FileFacts {
+  // int8 comes as text; a file's size is far below 2^53.
+  return { ...(row as FileFacts), size: Number(row.size) };
+}
+
+/** FILES_PATH_TAKEN for a violation of the unique path; undefined for any other error. */
+export function pathTaken(error: unknown, files: readonly { path: string }[]): TidemarkError | undefined {
+  if (!(error instanceof Error && 'code' in error && error.code === '23505')) return undefined;
+  return fileErrors.PATH_TAKEN({ path: takenPath(error, files) }, { cause: error });
+}
+
+/** Postgres says which path in its details, `Key (path)=(…) already exists.`; with one file there is no doubt. */
+function takenPath(error: unknown, files: readonly { path: string }[]): string {
+  if (files.length === 1) return files[0]?.path ?? '';
+  const { details, detail } = error as { details?: string | null; detail?: string };
+  return /\(path\)=\((.*)\)/s.exec(details ?? detail ?? '')?.[1] ?? `one of ${files.length}`;
+}

@@ -1,0 +1,160 @@
+import { randomUUID } from 'node:crypto';
+import { pipeline, Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  S3Client,
+  type S3ClientConfig,
+} from '@aws-sdk/client-s3';
+import { Upload } from '@aws-sdk/lib-storage';
+import { fileErrors } from './errors.ts';
+import { createHashing } from './hashing.ts';
+import { asS3Error, isMissing } from './s3-errors.ts';
+import { sweepS3Orphans, sweepS3Uploads } from './s3-sweep.ts';
+import type { ByteRange, FileStore, OpenFile, PutOptions, StoredFile } from './types.ts';
+
+export interface S3FileStoreOptions {
+  bucket: string;
+  region: string;
+  /** Of a server that speaks S3; absent: Amazon's. */
+  endpoint?: string;
+  /** Absent: the SDK's own chain (environment, profile, instance role). */
+  credentials?: { accessKeyId: string; secretAccessKey: string };
+  /** In front of every key, such as `tidemark/`. */
+  prefix?: string;
+  /** `endpoint/bucket/key` instead of `bucket.endpoint/key`: what most servers but Amazon's want. */
+  forcePathStyle?: boolean;
+}
+
+/** S3's least. An upload holds at most PARTS_AT_ONCE + 1 of them in memory. */
+const PART_BYTES = 5 * 1024 * 1024;
+const PARTS_AT_ONCE = 2;
+/** S3 takes at most 10,000 parts of an upload. */
+export const S3_MAX_BYTES = 10_000 * PART_BYTES;
+const KEY = /^[0-9a-f]{2}\/[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+/**
+ * A file store in a bucket. An object appears when its upload is completed, so it is whole or not there. Each upload has a key
+ * of its own: S3 can neither rename an object once its hash is known, nor delete one unless somebody has just stored it
+ * again, so equal contents are kept apart here.
+ */
+export function createS3FileStore(options: S3FileStoreOptions): FileStore {
+  const { bucket, prefix = '' } = options;
+  const client = new S3Client(clientConfig(options));
+  const at = (key: string) => {
+    if (!KEY.test(key)) throw fileErrors.INVALID_KEY({ key });
+    return { Bucket: bucket, Key: `${prefix}${key}` };
+  };
+
+  async function put(content: Readable | Uint8Array, { limitBytes, signal }: PutOptions): Promise<StoredFile> {
+    signal?.throwIfAborted();
+    const id = randomUUID();
+    const key = `${id.slice(0, 2)}/${id}`;
+    const hashing = createHashing(limitBytes);
+    const upload = new Upload({
+      client,
+      params: { ...at(key), Body: hashing.stream, ContentType: 'application/octet-stream' },
+      partSize: PART_BYTES,
+      queueSize: PARTS_AT_ONCE,
+      leavePartsOnError: false,
+    });
+    // The reason of a failure on our side: the SDK reports what came of it.
+    let failure: Error | undefined;
+    const fail = (error: Error) => {
+      failure ??= error;
+      void upload.abort();
+    };
+    const onAbort = () => fail(signal?.reason as Error);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    const source = content instanceof Uint8Array ? Readable.from([content]) : content;
+    pipeline(source, hashing.stream, (error) => {
+      if (error) fail(error);
+    });
+    try {
+      await upload.done();
+      if (failure) throw failure;
+      return { key, ...hashing.result() };
+    } catch (error) {
+      hashing.stream.destroy();
+      if (failure) {
+        await client.send(new DeleteObjectCommand(at(key))).catch(() => undefined);
+        throw failure;
+      }
+      throw asS3Error(bucket, error);
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async function stat(key: string) {
+    try {
+      const head = await client.send(new HeadObjectCommand(at(key)));
+      return { size: head.ContentLength ?? 0, modifiedAt: head.LastModified ?? new Date(0) };
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw asS3Error(bucket, error);
+    }
+  }
+
+  async function openKey(key: string, range?: ByteRange): Promise<OpenFile> {
+    if (range && !(range.start >= 0 && range.start <= range.end)) {
+      throw fileErrors.INVALID_RANGE({ ...range, size: (await stat(key))?.size ?? 0 });
+    }
+    const wanted = range ? { Range: `bytes=${range.start}-${range.end}` } : {};
+    try {
+      const object = await client.send(new GetObjectCommand({ ...at(key), ...wanted }));
+      const total = /\/(\d+)$/.exec(object.ContentRange ?? '')?.[1];
+      const size = total === undefined ? (object.ContentLength ?? 0) : Number(total);
+      const stream = object.Body as Readable;
+      if (range && range.end >= size) {
+        stream.destroy();
+        throw fileErrors.INVALID_RANGE({ ...range, size });
+      }
+      return { stream, size };
+    } catch (error) {
+      if (isMissing(error)) throw fileErrors.NOT_FOUND({ key }, { cause: error });
+      if (range && (error as { name?: string }).name === 'InvalidRange') {
+        throw fileErrors.INVALID_RANGE({ ...range, size: (await stat(key))?.size ?? 0 }, { cause: error });
+      }
+      throw asS3Error(bucket, error);
+    }
+  }
+
+  return {
+    put,
+    open: openKey,
+    async read(key, limitBytes) {
+      const { stream, size } = await openKey(key);
+      if (size > limitBytes) {
+        stream.destroy();
+        throw fileErrors.TOO_LARGE({ limitBytes });
+      }
+      return buffer(stream);
+    },
+    stat,
+    async delete(key) {
+      if ((await stat(key)) === undefined) return false;
+      await client.send(new DeleteObjectCommand(at(key)));
+      return true;
+    },
+    sweepTemporary: (olderThanMs) => sweepS3Uploads(client, { bucket, prefix }, olderThanMs),
+    sweepOrphans: (olderThanMs, isReferenced) =>
+      sweepS3Orphans(client, { bucket, prefix, isKey: (key) => KEY.test(key) }, olderThanMs, isReferenced),
+    close: () => client.destroy(),
+  };
+}
+
+function clientConfig(options: S3FileStoreOptions): S3ClientConfig {
+  const { region, endpoint, credentials, forcePathStyle } = options;
+  return {
+    region,
+    ...(endpoint ? { endpoint } : {}),
+    ...(credentials ? { credentials } : {}),
+    ...(forcePathStyle === undefined ? {} : { forcePathStyle }),
+    // The checksum trailers that newer SDKs add by themselves are refused by many servers that speak S3.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  };
+}
