@@ -50,6 +50,7 @@ export class SlotPool implements Pool {
   readonly statements: StatementBook = new StatementBook();
   readonly lanes: Lanes;
   readonly observe: (event: DbEvent) => void;
+  isClosed = false;
   readonly #init: SlotPoolInit;
   readonly #slots = new Set<Slot>();
   /** The last one used is used first, so that the others can idle out. */
@@ -58,7 +59,6 @@ export class SlotPool implements Pool {
   readonly #waiting: WaitingQueue;
   readonly #connector: Connector;
   readonly #sweeper: NodeJS.Timeout;
-  #closed = false;
   #closing: Promise<void> | undefined;
   #emptied: (() => void) | undefined;
 
@@ -78,10 +78,6 @@ export class SlotPool implements Pool {
   /** Requests under way and waiting. */
   get load(): number {
     return this.#leases.size + this.#waiting.size + this.lanes.riders;
-  }
-
-  get isClosed(): boolean {
-    return this.#closed;
   }
 
   /** Why no connection can be had; undefined while there is one, or nothing was tried yet. */
@@ -126,7 +122,7 @@ export class SlotPool implements Pool {
     if (!lease.shared) this.meter.addBusy(-1);
     const { slot } = lease;
     if (slot.state === 'gone') return;
-    if (this.#closed || !slot.isFresh) slot.close();
+    if (this.isClosed || !slot.isFresh) slot.close();
     if (slot.release()) this.#give(slot);
   }
 
@@ -161,7 +157,7 @@ export class SlotPool implements Pool {
   }
 
   async #close(deadlineMs: number): Promise<void> {
-    this.#closed = true;
+    this.isClosed = true;
     clearInterval(this.#sweeper);
     this.#connector.stop();
     this.#waiting.rejectAll(() => errors.POOL_CLOSED({ pool: this.name }));
@@ -179,7 +175,7 @@ export class SlotPool implements Pool {
   }
 
   #takeIdle(rest: Rest): Slot | undefined {
-    if (this.#closed) throw errors.POOL_CLOSED({ pool: this.name });
+    if (this.isClosed) throw errors.POOL_CLOSED({ pool: this.name });
     const index = this.#idle.findLastIndex((slot) => slot.rest === rest);
     const slot = index === -1 ? this.#idle.pop() : this.#idle.splice(index, 1)[0];
     slot?.move('acquire');
@@ -244,7 +240,7 @@ export class SlotPool implements Pool {
     this.#slots.delete(slot);
     const index = this.#idle.indexOf(slot);
     if (index !== -1) this.#idle.splice(index, 1);
-    if (this.#closed) {
+    if (this.isClosed) {
       if (this.#slots.size === 0) this.#emptied?.();
       return;
     }
