@@ -5,14 +5,23 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Database, migrate, openDatabase, type Row } from '@tidemark/db';
+import { type Database, type Identity, migrate, openDatabase, type Row } from '@tidemark/db';
 import { generateImages } from '@tidemark/demo-images';
-import { createFileRegistry, createLocalFileStore, type FileRegistry, type FileStore } from '@tidemark/files';
+import {
+  createFileRegistry,
+  createLocalFileStore,
+  type FileRegistry,
+  type FileRow,
+  type FileStore,
+} from '@tidemark/files';
 import { useTestStack } from '@tidemark/local-stack';
 import type { Test } from 'tap';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const MIGRATION = fileURLToPath(import.meta.resolve('@tidemark/db')).replace(/dist.*$/, 'migrations/0001_tidemark.sql');
+
+/** Sees every file. */
+export const SERVICE: Identity = { role: 'service_role', claims: '{}' };
 
 export interface BatchProcess {
   child: ChildProcess;
@@ -39,6 +48,8 @@ export interface BatchStack {
     options?: { priority?: string; kind?: string; sub?: string; role?: string },
   ): Promise<string>;
   job(id: string): Promise<Row>;
+  /** The rows of a job's results, by path. */
+  outputsOf(job: string): Promise<FileRow[]>;
   /** Polls until the job has ended. */
   ended(id: string, withinMs?: number): Promise<Row>;
 }
@@ -105,6 +116,7 @@ export async function openBatchStack(t: Test): Promise<BatchStack> {
       );
       return id;
     },
+    outputsOf: (job) => registry.list(SERVICE, { prefix: `jobs/${job}/`, limit: 10_000 }),
     job: async (id) => (await query('select * from tidemark.jobs where id = $1', [id]))[0] as Row,
     ended: (id, withinMs = 30_000) =>
       until(`the end of job ${id}`, withinMs, async () => {
