@@ -165,8 +165,7 @@ async function bash(script: string): Promise<string> {
   });
   const code = await new Promise((resolve) => child.once('close', resolve));
   if (code !== 0) throw new Error(`code ${code} of ${script}:\n${output}\n${errors}`);
-  // `tee /dev/stderr` shows a person the answer.
-  return `${errors}${output}`.replace(/^npm warn.*\n/gm, '');
+  return output;
 }
 
 /** A command that runs until it is stopped, with a terminal's open input. */
