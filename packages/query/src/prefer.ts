@@ -10,6 +10,8 @@ export interface Preferences {
   readonly handling: 'strict' | 'lenient' | null;
   readonly tx: 'commit' | 'rollback' | null;
   readonly params: 'single-object' | null;
+  /** Tidemark's own: each row of a bulk write succeeds or fails by itself. */
+  readonly results: 'per-row' | null;
   /** Rows; enforced, and confirmed, under handling=strict only. */
   readonly maxAffected: number | null;
   readonly timezone: string | null;
@@ -30,14 +32,24 @@ const CHOICES = {
   handling: ['strict', 'lenient'],
   tx: ['commit', 'rollback'],
   params: ['single-object'],
+  results: ['per-row'],
 } as const;
 type Choice = keyof typeof CHOICES;
 
 /** PostgREST's own order in Preference-Applied. */
-const APPLIED: readonly Choice[] = ['resolution', 'missing', 'return', 'params', 'count', 'tx', 'handling'];
+const APPLIED: readonly Choice[] = ['resolution', 'missing', 'return', 'params', 'count', 'tx', 'handling', 'results'];
 
 const NONE: Preferences = Object.freeze({
-  ...{ return: null, count: null, resolution: null, missing: null, handling: null, tx: null, params: null },
+  ...{
+    return: null,
+    count: null,
+    resolution: null,
+    missing: null,
+    handling: null,
+    tx: null,
+    params: null,
+    results: null,
+  },
   maxAffected: null,
   timezone: null,
   invalid: Object.freeze([]),

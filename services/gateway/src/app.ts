@@ -9,6 +9,7 @@ import {
   type Metrics,
   type VerifyToken,
 } from '@tidemark/service';
+import { registerOwnWrites } from './cache/own-writes.ts';
 import { registerBodies } from './plugins/bodies.ts';
 import { registerIdentity } from './plugins/identity.ts';
 import { translatePostgresError } from './reply/postgres-errors.ts';
@@ -19,6 +20,8 @@ import { registerProxies } from './routes/proxies.ts';
 import { registerRpc } from './routes/rpc.ts';
 import { registerTableRead } from './routes/table-read.ts';
 import { registerTableWrites } from './routes/table-write.ts';
+import { registerTransaction } from './routes/transaction.ts';
+import { openWriter } from './writes/writer.ts';
 
 export interface AppDependencies extends RouteContext {
   readonly logger: Logger;
@@ -52,11 +55,13 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
     exposedHeaders: [
       TIDEMARK_HEADER,
       'tidemark-source',
+      'cache-status',
       'content-range',
       'content-location',
       'content-profile',
       'location',
       'preference-applied',
+      'idempotency-replayed',
       'retry-after',
       'etag',
     ],
@@ -69,8 +74,11 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
     registerBodies(scope);
     registerIdentity(scope, { verifyToken, anonRole: config.DB_ANON_ROLE });
     registerRpc(scope, deps);
+    registerOwnWrites(scope, deps);
     registerTableRead(scope, deps);
-    registerTableWrites(scope, deps);
+    const writer = openWriter(scope, deps);
+    registerTableWrites(scope, { ...deps, writer });
+    registerTransaction(scope, { ...deps, writer });
     registerJobs(scope, deps);
     registerFiles(scope, deps);
   });

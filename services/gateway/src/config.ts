@@ -1,5 +1,6 @@
 import { baseConfig, commaSeparated, loadConfig } from '@tidemark/service';
 import { type Static, Type } from 'typebox';
+import { filesConfig } from './files/config.ts';
 
 export const configSchema = Type.Object({
   ...baseConfig,
@@ -26,6 +27,71 @@ export const configSchema = Type.Object({
     minimum: 1_024,
     description: 'bytes of a request body; it is held in memory about three times',
   }),
+  INSERT_GROUP_ROWS: Type.Integer({
+    default: 500,
+    minimum: 1,
+    maximum: 10_000,
+    description: 'concurrent inserts joined into one statement; more gains little and fails together. 1: none are',
+  }),
+  INSERT_GROUP_BYTES: Type.Integer({
+    default: 1024 ** 2,
+    minimum: 1_024,
+    description: 'characters of JSON in one joined statement: some 10 ms of parsing',
+  }),
+  INSERT_GROUPS_WAITING: Type.Integer({
+    default: 10_000,
+    minimum: 1,
+    description: 'inserts that wait for the group before them; one more gets 503. About a second of inserts',
+  }),
+  IDEMPOTENCY_TTL_S: Type.Integer({
+    default: 86_400,
+    minimum: 1,
+    description: 'seconds that the answer to an Idempotency-Key is kept: longer than any client retries',
+  }),
+  IDEMPOTENCY_ANSWER_BYTES: Type.Integer({
+    default: 256 * 1024,
+    minimum: 1_024,
+    description: 'bytes of an answer that is kept for an Idempotency-Key',
+  }),
+  IDEMPOTENCY_KEYS_MAX: Type.Integer({
+    default: 1_000_000,
+    minimum: 1,
+    description: 'Idempotency-Keys kept over all clients, counted each minute: about 1 GB at 1 KB an answer',
+  }),
+  PER_ROW_MAX_ROWS: Type.Integer({
+    default: 1_000,
+    minimum: 1,
+    description: 'rows of a write with results=per-row: each is a subtransaction, which costs all other transactions',
+  }),
+  TRANSACTION_MAX_OPERATIONS: Type.Integer({
+    default: 100,
+    minimum: 1,
+    description: 'operations of POST /api/v1/transaction: their locks are held until the last is done',
+  }),
+  CACHE_BYTES: Type.Integer({
+    default: 64 * 1024 ** 2,
+    minimum: 0,
+    description: 'bytes of answers kept in memory, dropped by what the relay publishes; 0: no cache',
+  }),
+  CACHE_ENTRY_BYTES: Type.Integer({
+    default: 1024 ** 2,
+    minimum: 1,
+    description: 'bytes of the largest answer that is kept: one must not push out hundreds of others',
+  }),
+  CACHE_SILENCE_MS: Type.Integer({
+    default: 2_000,
+    minimum: 600,
+    description: 'ms without the relay’s heartbeat (each 500 ms) after which nothing is answered from the cache',
+  }),
+  CACHE_WAIT_MS: Type.Integer({
+    default: 5_000,
+    minimum: 10,
+    description: 'ms that a read waits for the statement of an equal one; then it is refused with 503',
+  }),
+  CACHE_PUBLICATION: Type.String({
+    default: 'tidemark',
+    description: 'the publication that the relay follows: tables outside of it are not cached',
+  }),
   REQUEST_TIMEOUT_MS: Type.Integer({
     default: 30_000,
     minimum: 1_000,
@@ -35,6 +101,7 @@ export const configSchema = Type.Object({
     minLength: 1,
     description: 'folder of the file store, shared with the batch service',
   }),
+  ...filesConfig,
   REALTIME_URL: Type.String({ default: '', description: 'where /live is proxied to; empty: not at all' }),
   METRICS_URL: Type.String({
     default: '',

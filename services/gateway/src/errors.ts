@@ -118,6 +118,64 @@ export const errors = defineErrors('GATEWAY', {
     message: (p) => `${p.method} without a filter would change every row of ${p.relation}`,
     hint: 'Add a filter. If every row is really meant, send the header Tidemark-Unfiltered: allow.',
   }),
+  INSERTS_WAITING: row<{ waiting: number }>({
+    status: 503,
+    message: (p) => `${p.waiting} inserts are waiting already`,
+    hint: 'Nothing was written. Try again after Retry-After, or send several rows in one request.',
+    retryAfter: 1,
+  }),
+  IDEMPOTENCY_KEY: row<{ reason: string }>({
+    status: 400,
+    message: (p) => `the Idempotency-Key cannot be used: ${p.reason}`,
+    hint: 'Send one key of 1 to 255 visible ASCII characters, such as a UUID.',
+  }),
+  IDEMPOTENCY_MISMATCH: row<{ key: string }>({
+    status: 422,
+    message: (p) => `the Idempotency-Key "${p.key}" was used for another request`,
+    hint: 'Repeat a request exactly as it was first sent, or send a new key.',
+  }),
+  IDEMPOTENCY_BUSY: row<{ key: string }>({
+    status: 409,
+    message: (p) => `a request with the Idempotency-Key "${p.key}" is being worked on`,
+    hint: 'Try again after Retry-After: then its answer is repeated.',
+    retryAfter: 1,
+  }),
+  IDEMPOTENCY_ANSWER: row<{ bytes: number; maximum: number }>({
+    status: 400,
+    message: (p) => `the answer has ${p.bytes} bytes; ${p.maximum} at the most are kept for an Idempotency-Key`,
+    hint: 'Nothing was changed. Send Prefer: return=minimal, or fewer rows.',
+  }),
+  IDEMPOTENCY_FULL: row<{ keys: number }>({
+    status: 503,
+    message: (p) => `${p.keys} Idempotency-Keys are kept already`,
+    hint: 'Nothing was changed. Older keys expire; operators may raise IDEMPOTENCY_KEYS_MAX or lower IDEMPOTENCY_TTL_S.',
+    retryAfter: 60,
+  }),
+  PRECONDITION_FAILED: row<{ header: string; current: string }>({
+    status: 412,
+    message: (p) => `${p.header} does not hold: ${p.current}`,
+    hint: 'Nothing was changed. GET the same URL (same filters, select and Accept), merge, and send its ETag.',
+  }),
+  PRECONDITION_METHOD: row<{ header: string; method: string }>({
+    status: 400,
+    message: (p) => `${p.header} cannot be used with ${p.method} here`,
+    hint: 'POST takes If-None-Match: * alone; PATCH, PUT and DELETE take the ETag of a GET of the same URL.',
+  }),
+  PER_ROW_LIMIT: row<{ rows: number; maximum: number }>({
+    status: 400,
+    message: (p) => `${p.rows} rows were sent for results=per-row; ${p.maximum} are the most`,
+    hint: 'Send them in several requests, or all or nothing without results=per-row.',
+  }),
+  PER_ROW_USE: row<{ reason: string }>({
+    status: 400,
+    message: (p) => `results=per-row cannot be used here: ${p.reason}`,
+    hint: 'Use it with POST and Accept: application/json.',
+  }),
+  TRANSACTION_BODY: row<{ reason: string }>({
+    status: 400,
+    message: (p) => `the list of operations is not understood: ${p.reason}`,
+    hint: 'Send {"operations":[{"method":"POST","path":"/rest/v1/table","body":{…},"prefer":"return=representation"}]}.',
+  }),
   BODY_TYPE: row<{ type: string }>({
     status: 415,
     message: (p) => `a body of type "${p.type.slice(0, 100)}" is not understood here`,
@@ -132,6 +190,12 @@ export const errors = defineErrors('GATEWAY', {
     status: 503,
     message: (p) => `the database's catalog could not be read: ${p.reason}`,
     hint: 'Is Postgres up, and may the gateway read its catalogs?',
+    retryAfter: 1,
+  }),
+  CACHE_WAIT: row<{ ms: number }>({
+    status: 503,
+    message: (p) => `an equal read has been under way for ${p.ms} ms`,
+    hint: 'Try again after Retry-After. If it stays slow, filter more narrowly or add an index.',
     retryAfter: 1,
   }),
   JOB_NOT_FOUND: row<{ id: string }>({

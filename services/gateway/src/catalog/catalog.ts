@@ -31,6 +31,10 @@ export interface Relation {
   /** Of a view: of the table below it, where the view shows all of its columns. */
   readonly primaryKey: readonly string[];
   readonly rowSecurity: boolean;
+  /** Triggers or rules of its own that run for an INSERT, here or on a partition. */
+  readonly insertTriggers: boolean;
+  /** A policy, default or constraint calls a function, or reads a setting other than the claims: it may depend on the request. */
+  readonly readsRequest: boolean;
   readonly insertable: boolean;
   readonly updatable: boolean;
   readonly deletable: boolean;

@@ -79,6 +79,8 @@ interface RelationRow {
   oid: string;
   kind: string;
   row_security: boolean;
+  insert_triggers: boolean;
+  reads_request: boolean;
   comment: string | null;
   insertable: boolean;
   updatable: boolean;
@@ -98,6 +100,8 @@ function toRelation(row: RelationRow, viewColumns: readonly ViewColumnRow[], all
     primaryKey:
       kind === 'view' || kind === 'materialized view' ? viewPrimaryKey(row, viewColumns, all) : row.primary_key,
     rowSecurity: row.row_security,
+    insertTriggers: row.insert_triggers,
+    readsRequest: row.reads_request,
     insertable: row.insertable,
     updatable: row.updatable,
     deletable: row.deletable,

@@ -2,6 +2,18 @@
 
 export const RELATIONS = `
 select n.nspname as schema, c.relname as name, c.oid::int8::text as oid, c.relkind as kind, c.relrowsecurity as row_security,
+       (c.relhasrules or exists (select from pg_trigger g where not g.tgisinternal and g.tgtype & 4 = 4 and g.tgenabled <> 'D'
+          and (g.tgrelid = c.oid or c.relkind = 'p' and g.tgrelid in (select relid from pg_partition_tree(c.oid))))) as insert_triggers,
+       (exists (select from pg_depend d where d.refclassid = 'pg_proc'::regclass and (
+            d.classid = 'pg_policy'::regclass and d.objid in (select p.oid from pg_policy p where p.polrelid = c.oid)
+         or d.classid = 'pg_attrdef'::regclass and d.objid in (select f.oid from pg_attrdef f where f.adrelid = c.oid)
+         or d.classid = 'pg_constraint'::regclass and d.objid in (select k.oid from pg_constraint k where k.conrelid = c.oid)))
+        or exists (select from (
+            select concat_ws(' ', pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)) as text from pg_policy p where p.polrelid = c.oid
+            union all select pg_get_expr(f.adbin, f.adrelid) from pg_attrdef f where f.adrelid = c.oid
+            union all select pg_get_constraintdef(k.oid) from pg_constraint k where k.conrelid = c.oid and k.contype = 'c') e
+          where replace(e.text, 'current_setting(''request.jwt.claims''', '') like '%current_setting%')
+        or exists (select from pg_attribute a join pg_type t on t.oid = a.atttypid where a.attrelid = c.oid and a.attnum > 0 and t.typtype = 'd')) as reads_request,
        obj_description(c.oid, 'pg_class') as comment,
        (c.relkind in ('r','p') or (pg_relation_is_updatable(c.oid, true) & 8) = 8) as insertable,
        (c.relkind in ('r','p') or (pg_relation_is_updatable(c.oid, true) & 4) = 4) as updatable,
@@ -142,4 +154,6 @@ select md5(concat_ws(',',
   (select max(xmin::text::int8) from pg_proc), (select count(*) from pg_proc),
   (select max(xmin::text::int8) from pg_namespace), (select max(xmin::text::int8) from pg_type),
   (select max(xmin::text::int8) from pg_enum), (select max(xmin::text::int8) from pg_rewrite),
+  (select max(xmin::text::int8) from pg_policy), (select count(*) from pg_policy),
+  (select max(xmin::text::int8) from pg_trigger), (select count(*) from pg_trigger), (select max(xmin::text::int8) from pg_attrdef),
   (select count(*) from pg_roles), (select max(xmin::text::int8) from pg_description))) as fingerprint`;

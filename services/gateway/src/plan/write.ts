@@ -100,19 +100,24 @@ function noopSet(relation: Relation): string {
   return `${column} = ${column}`;
 }
 
-function writtenColumns(relation: Relation, keys: readonly string[]): readonly string[] {
+export function writtenColumns(relation: Relation, keys: readonly string[]): readonly string[] {
   for (const key of keys) {
     if (!relation.columns.has(key)) throw postgrest.PGRST204({ column: key, relation: relation.name });
   }
   return [...new Set(keys)];
 }
 
-function columnDefinitions(relation: Relation, columns: readonly string[]): string {
+export function columnDefinitions(relation: Relation, columns: readonly string[]): string {
   return columns.map((column) => `${identifier(column)} ${relation.columns.get(column)?.type}`).join(', ');
 }
 
 /** With `missing=default`, each object is laid over the columns' defaults before it is read. */
-function recordsetSql(relation: Relation, columns: readonly string[], body: string, missingDefault: boolean): string {
+export function recordsetSql(
+  relation: Relation,
+  columns: readonly string[],
+  body: string,
+  missingDefault: boolean,
+): string {
   const defaults = missingDefault
     ? columns.flatMap((column) => {
         const sql = relation.columns.get(column)?.defaultSql;
@@ -178,7 +183,7 @@ function answer(
 }
 
 /** Only what the representation needs, since RETURNING asks for the right to SELECT each column. */
-function returnedColumns(catalog: Catalog, relation: Relation, level: Level): string[] {
+export function returnedColumns(catalog: Catalog, relation: Relation, level: Level): string[] {
   const needed = new Set<string>();
   const all = () => {
     for (const column of relation.columns.keys()) needed.add(column);

@@ -46,8 +46,14 @@ export function isObject(media: MediaType): boolean {
   return media.kind === 'object' || (media.kind === 'plan' && media.for.kind === 'object');
 }
 
+/** A reply, or what will become one. */
+export interface ReplyHead {
+  header(name: string, value: string): unknown;
+  code(status: number): unknown;
+}
+
 /** `response.headers` and `response.status`, which a function or trigger may have set. */
-export function applyResponseSettings(reply: FastifyReply, headers: string | null, status: string | null): void {
+export function applyResponseSettings(reply: ReplyHead, headers: string | null, status: string | null): void {
   if (headers) {
     let list: unknown;
     try {

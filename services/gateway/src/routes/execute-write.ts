@@ -1,6 +1,6 @@
-/** Runs a planned write: pipelined in one round trip, or with a look at its result before COMMIT where one is asked for. */
+/** Runs a planned write: pipelined in one round trip, or in a transaction that is looked at before its COMMIT. */
 import { formatTidemark, parseLsn, type Tidemark } from '@tidemark/contracts';
-import type { Database, Holder, Identity, Row, Statement } from '@tidemark/db';
+import type { Database, Holder, Identity, Row, Statement, Transaction, TransactionOptions } from '@tidemark/db';
 
 export interface WriteExecution<R> {
   statement: Statement;
@@ -12,12 +12,12 @@ export interface WriteExecution<R> {
 }
 
 /** Thrown inside a transaction to undo it although nothing failed. */
-class Undo extends Error {
-  readonly row: Row;
+class Undo<T> extends Error {
+  readonly value: T;
 
-  constructor(row: Row) {
+  constructor(value: T) {
     super('rolled back as asked');
-    this.row = row;
+    this.value = value;
   }
 }
 
@@ -30,24 +30,39 @@ export async function executeWrite<R extends Row>(
     const { results, tidemark } = await db.write({ identity, statements: [statement], holder, rollback });
     return { row: results[0]?.[0] as R, tidemark };
   }
+  const { value, tidemark } = await executeTransaction(db, { identity, holder, rollback }, async (tx) => {
+    const [row] = await tx.query<R>(statement.text, statement.params);
+    check(row as R);
+    return row as R;
+  });
+  return { row: value, tidemark };
+}
+
+/** What `work` throws rolls back; so does `rollback`, with the value all the same. */
+export async function executeTransaction<T>(
+  db: Database,
+  options: TransactionOptions & { rollback: boolean },
+  work: (tx: Transaction) => Promise<T>,
+): Promise<{ value: T; tidemark: Tidemark }> {
+  const { rollback, ...transaction } = options;
   try {
-    const row = await db.pools.write.transaction(
-      async (tx) => {
-        const [first] = await tx.query<R>(statement.text, statement.params);
-        check(first as R);
-        if (rollback) throw new Undo(first as R);
-        return first as R;
-      },
-      { identity, holder },
-    );
-    return { row, tidemark: await currentTidemark(db) };
+    const value = await db.pools.write.transaction(async (tx) => {
+      const done = await work(tx);
+      if (rollback) throw new Undo(done);
+      return done;
+    }, transaction);
+    return { value, tidemark: await currentTidemark(db) };
   } catch (error) {
     if (!(error instanceof Undo)) throw error;
-    return { row: error.row as R, tidemark: await currentTidemark(db) };
+    return { value: error.value as T, tidemark: await currentTidemark(db) };
   }
 }
 
+/** With synchronous_commit off nothing may be flushed yet; the inserted position is past the commit in any case. */
+const POSITION = `select (case when current_setting('synchronous_commit') = 'off' then pg_current_wal_insert_lsn()
+  else pg_current_wal_flush_lsn() end)::text as lsn`;
+
 async function currentTidemark(db: Database): Promise<Tidemark> {
-  const [row] = await db.pools.write.query<{ lsn: string }>('select pg_current_wal_flush_lsn()::text as lsn');
+  const [row] = await db.pools.write.query<{ lsn: string }>(POSITION);
   return formatTidemark(db.epoch(), parseLsn(row?.lsn as string));
 }

@@ -1,0 +1,65 @@
+/**
+ * Many single-row inserts of one shape as one statement. MERGE, because its RETURNING may name columns of the source (from
+ * Postgres 17 on): each row comes back with the ordinal of the request that sent it, exact by construction. With
+ * `on false` nothing is ever matched, so rights, policies and defaults are those of INSERT.
+ */
+import type { Query } from '@tidemark/query';
+import type { Catalog, Relation } from '../catalog/catalog.ts';
+import { bodySql } from './body.ts';
+import { planLevel, selectSql } from './level.ts';
+import { planContext } from './read.ts';
+import { columnOf, identifier, Params, qualified } from './sql.ts';
+import { columnDefinitions, recordsetSql, returnedColumns, type WriteOptions, writtenColumns } from './write.ts';
+
+export interface GroupShape {
+  relation: Relation;
+  query: Query;
+  /** Keys of the payload, where the query names no columns. */
+  keys: readonly string[];
+  options: WriteOptions & { missingDefault: boolean };
+}
+
+/** A row of the statement, where anything is returned: at most one for each request. */
+export interface GroupedRow {
+  /** int8 as text: 1 for the first request of the group. */
+  n: string;
+  body: string | null;
+  key: string | null;
+}
+
+/** `$1` is the JSON array of the rows, in the order of the requests; parameters of the select follow. */
+export function planGroupedInsert(catalog: Catalog, shape: GroupShape): { text: string; params: (string | null)[] } {
+  const { relation, query, options } = shape;
+  const params = new Params();
+  const rows = params.bind(null);
+  const columns = writtenColumns(relation, query.columns ?? shape.keys);
+  const alias = identifier(relation.name);
+  const names = columns.map(identifier);
+  const source = `rows from (${recordsetSql(relation, columns, rows, options.missingDefault)} as (${columnDefinitions(relation, columns)})) with ordinality as "_body"(${names.join(', ')}, "_n")`;
+  const values = names.map((name) => `"_body".${name}`).join(', ');
+  const merge = `merge into ${qualified(relation)} as ${alias} using ${source} on false when not matched then insert (${names.join(', ')}) values (${values})`;
+  if (options.return === 'minimal') return { text: merge, params: params.values };
+
+  const returning = (needed: readonly string[]) =>
+    ['"_body"."_n"', ...needed.map((column) => columnOf(relation.name, column))].join(', ');
+  if (options.return === 'headers-only') {
+    const key = relation.primaryKey.map((column) => columnOf('_written', column)).join(', ');
+    const keySql = key === '' ? 'null::text' : `(select row_to_json("_k")::text from (select ${key}) as "_k")`;
+    return {
+      text: `with "_written" as (${merge} returning ${returning(relation.primaryKey)}) select "_n" as n, null::text as body, ${keySql} as key from "_written"`,
+      params: params.values,
+    };
+  }
+  const representation = { ...query, where: [], limit: null, offset: 0 };
+  const level = planLevel(planContext(catalog, params, null), representation, {
+    alias: relation.name,
+    relation,
+    hasMore: true,
+  });
+  const select = selectSql(level, `(select "_written".*) as ${alias}`);
+  const needed = returnedColumns(catalog, relation, representation);
+  return {
+    text: `with "_written" as (${merge} returning ${returning(needed)}) select "_n" as n, (select ${bodySql(options.media)} from (${select}) as "_t") as body, null::text as key from "_written"`,
+    params: params.values,
+  };
+}

@@ -1,0 +1,176 @@
+/** Flies the groups of group-commit.ts: one transaction a group, one answer a member. */
+import type { Tidemark } from '@tidemark/contracts';
+import type { Database, Identity, Row, Statement } from '@tidemark/db';
+import type { Metrics } from '@tidemark/service';
+import { errors } from '../errors.ts';
+import type { GroupedRow } from '../plan/grouped-insert.ts';
+import type { WriteRow } from '../plan/write.ts';
+import { isFaultOfRow, isLockTimeout } from './fault-of-row.ts';
+import { GroupCommit, type GroupLimits, halves } from './group-commit.ts';
+
+export interface Insert {
+  /** Equal for inserts that may be joined: table, shape and identity. */
+  lane: string;
+  identity: Identity;
+  /** JSON text of the one row, without an array around it. */
+  row: string;
+  /** The insert as a statement of its own. */
+  alone(): Statement;
+  /** The statement of the whole group; `$1` is for the rows. */
+  grouped(): { text: string; params: readonly (string | null)[] };
+}
+
+export interface Inserted {
+  row: WriteRow;
+  tidemark: Tidemark;
+}
+
+interface Member {
+  insert: Insert;
+  resolve(inserted: Inserted): void;
+  reject(error: unknown): void;
+}
+
+const HOLDER = { route: 'POST /rest/v1/:table' };
+/** Ms that a group waits for a lock: then it is taken apart, so that only the row that has to wait does. */
+const LOCK_TIMEOUT: Statement = { text: "select set_config('lock_timeout', '100ms', true)" };
+/** Failed groups that are taken apart while their lane goes on; one more holds its lane up until it is done. */
+const ATTRIBUTIONS = 4;
+/** MERGE … RETURNING names the source's columns from here on. Older servers get the rows as statements of one transaction. */
+const MERGE_RETURNING_VERSION = 170_000;
+
+export class InsertGroups {
+  readonly #db: Database;
+  readonly #groups: GroupCommit<Member>;
+  readonly #grouped: { inc(by?: number): void };
+  readonly #rows: { inc(by?: number): void };
+  readonly #failed: { inc(by?: number): void };
+  #attributions = 0;
+  #serverVersion = 0;
+
+  constructor(db: Database, metrics: Metrics, limits: GroupLimits) {
+    this.#db = db;
+    this.#groups = new GroupCommit(limits);
+    metrics.gauge('tidemark_insert_groups_waiting_rows', 'inserts that wait for the group before them', [], (gauge) =>
+      gauge.set(this.#groups.waiting),
+    );
+    this.#grouped = metrics.counter('tidemark_insert_groups_total', 'groups of inserts that were committed together');
+    this.#rows = metrics.counter('tidemark_insert_groups_rows_total', 'rows of these groups');
+    this.#failed = metrics.counter('tidemark_insert_groups_failed_total', 'groups that were taken apart for a row');
+  }
+
+  async prepare(): Promise<void> {
+    const [row] = await this.#db.pools.write.query("select current_setting('server_version_num')::int as version");
+    this.#serverVersion = row?.version ?? 0;
+  }
+
+  /**
+   * Resolves once the row is durable.
+   *
+   * @throws GATEWAY_INSERTS_WAITING when too many wait; what Postgres says of this row; DB_CONNECTION_LOST: outcome unknown
+   */
+  submit(insert: Insert): Promise<Inserted> {
+    return new Promise((resolve, reject) => {
+      const member: Member = { insert, resolve, reject };
+      const decision = this.#groups.add(insert.lane, member, insert.row.length);
+      if (decision === 'fly') void this.#fly(insert.lane, member);
+      else if (decision === 'refuse') reject(errors.INSERTS_WAITING({ waiting: this.#groups.waiting }));
+    });
+  }
+
+  /** Flies groups of the lane until none waits. Never rejects: what fails goes to the members. */
+  async #fly(lane: string, first: Member): Promise<void> {
+    let group: Member[] | undefined = [first];
+    while (group !== undefined) {
+      const failed = await this.#commit(group, false);
+      if (failed) {
+        this.#failed.inc();
+        const attribution = this.#attribute(group);
+        if (this.#attributions > ATTRIBUTIONS) await attribution;
+      }
+      group = this.#groups.landed(lane);
+    }
+  }
+
+  /**
+   * True when nothing was written and a row is at fault, or has to wait for a lock: then no member has its answer yet.
+   * `mayWait`: this is the last try of a row that is alone.
+   */
+  async #commit(group: readonly Member[], mayWait: boolean): Promise<boolean> {
+    const [first, ...more] = group;
+    if (!first) return false;
+    try {
+      if (more.length === 0) await this.#alone(first, mayWait);
+      else if (this.#serverVersion >= MERGE_RETURNING_VERSION) await this.#merged(group, first);
+      else await this.#pipelined(group, first);
+    } catch (error) {
+      if (more.length > 0 ? isFaultOfRow(error) : !mayWait && isLockTimeout(error)) return true;
+      for (const member of group) member.reject(error);
+    }
+    return false;
+  }
+
+  async #alone(member: Member, mayWait: boolean): Promise<void> {
+    const { identity } = member.insert;
+    const statements = mayWait ? [member.insert.alone()] : [LOCK_TIMEOUT, member.insert.alone()];
+    const { results, tidemark } = await this.#db.write({ identity, statements, holder: HOLDER });
+    member.resolve({ row: results.at(-1)?.[0] as WriteRow, tidemark });
+  }
+
+  async #merged(group: readonly Member[], first: Member): Promise<void> {
+    const { text, params } = first.insert.grouped();
+    const rows = `[${group.map(({ insert }) => insert.row).join(',')}]`;
+    const { results, tidemark } = await this.#db.write({
+      identity: first.insert.identity,
+      statements: [LOCK_TIMEOUT, { text, params: [rows, ...params.slice(1)] }],
+      holder: HOLDER,
+    });
+    const returned = new Map((results[1] as Row[]).map((row) => [Number((row as GroupedRow).n), row as GroupedRow]));
+    this.#grouped.inc();
+    this.#rows.inc(group.length);
+    group.forEach((member, index) => {
+      const own = returned.get(index + 1);
+      const row = { body: own?.body ?? null, key: own?.key ?? null, ...SINGLE };
+      member.resolve({ row, tidemark });
+    });
+  }
+
+  async #pipelined(group: readonly Member[], first: Member): Promise<void> {
+    const { results, tidemark } = await this.#db.write({
+      identity: first.insert.identity,
+      statements: [LOCK_TIMEOUT, ...group.map(({ insert }) => insert.alone())],
+      holder: HOLDER,
+    });
+    this.#grouped.inc();
+    this.#rows.inc(group.length);
+    group.forEach((member, index) => {
+      member.resolve({ row: results[index + 1]?.[0] as WriteRow, tidemark });
+    });
+  }
+
+  /** Nothing of the failed group was written. Halves of it are tried; a row that is left alone gets its own answer. */
+  async #attribute(failed: Member[]): Promise<void> {
+    this.#attributions += 1;
+    try {
+      const alone: Member[] = [];
+      const groups: Member[][] = [failed];
+      for (let group = groups.shift(); group !== undefined; group = groups.shift()) {
+        for (const half of halves(group)) {
+          if (half.length <= 1) alone.push(...half);
+          else if (await this.#commit(half, false)) groups.push(half);
+        }
+      }
+      // Two at a time: one that waits for a lock does not hold up the rest, and the pool keeps its slots for others.
+      const next = async () => {
+        for (let member = alone.shift(); member !== undefined; member = alone.shift())
+          await this.#commit([member], true);
+      };
+      await Promise.all([next(), next()]);
+    } finally {
+      this.#attributions -= 1;
+    }
+  }
+}
+
+/** What a statement of one inserted row returns beside body and key. No trigger of a joined table sets response headers. */
+const SINGLE = { rows: '1', total: null, inserted: null, headers: null, status: null };

@@ -1,0 +1,67 @@
+/**
+ * `Prefer: results=per-row`: each row of a POST in a savepoint of its own. The answer is 207 with
+ * `[{"index":0,"status":201,"row":{…}},{"index":1,"status":409,"error":{…problem…}}]`; `row` with return=representation only.
+ */
+import { toProblem } from '@tidemark/contracts';
+import type { Transaction } from '@tidemark/db';
+import { errors, postgrest } from '../errors.ts';
+import { sliceArray } from '../plan/json-slices.ts';
+import type { Payload } from '../plan/payload.ts';
+import type { WriteRow } from '../plan/write.ts';
+import { translatePostgresError } from '../reply/postgres-errors.ts';
+import type { Answered } from './answered.ts';
+import { isFaultOfRow } from './fault-of-row.ts';
+import type { TableWrite } from './table-write-plan.ts';
+
+const SAVEPOINT = 'savepoint tidemark_row';
+const RELEASE = 'release savepoint tidemark_row';
+const ROLLBACK = 'rollback to savepoint tidemark_row';
+
+/** @throws GATEWAY_PER_ROW_USE, GATEWAY_PER_ROW_LIMIT */
+export function refusePerRow(write: TableWrite, maximum: number): void {
+  const { parts, media, payload } = write;
+  if (parts.method !== 'POST') throw errors.PER_ROW_USE({ reason: `the method is ${parts.method}` });
+  if (media.kind !== 'json') throw errors.PER_ROW_USE({ reason: `the answer would be of the kind ${media.kind}` });
+  const rows = payload?.count ?? 0;
+  if (rows > maximum) throw errors.PER_ROW_LIMIT({ rows, maximum });
+}
+
+/**
+ * Rows in the order they were sent, one round trip each. What is not a row's own fault (a lost connection, a time limit)
+ * ends the whole request, and nothing is written.
+ */
+export async function writePerRow(tx: Transaction, write: TableWrite, authenticated: boolean): Promise<Answered> {
+  const payload = write.payload as Payload;
+  const results: string[] = [];
+  let affected = 0;
+  let last: WriteRow | undefined;
+  for (const text of sliceArray(payload.rows)) {
+    const { text: sql, params } = write.statement({ rows: `[${text}]`, keys: payload.keys, count: 1, single: true });
+    const index = results.length;
+    const [, outcome] = await Promise.allSettled([tx.query(SAVEPOINT), tx.query<WriteRow>(sql, params)]);
+    if (outcome.status === 'fulfilled') {
+      last = outcome.value[0] as WriteRow;
+      affected += Number(last.rows);
+      const { status, body } = write.answer({ ...last, headers: null, status: null });
+      const row = write.options.return === 'representation' ? `,"row":${sliceArray(body)[0] ?? 'null'}` : '';
+      results.push(`{"index":${index},"status":${status}${row}}`);
+    } else {
+      const error: unknown = outcome.reason;
+      if (!isFaultOfRow(error)) throw error;
+      await tx.query(ROLLBACK);
+      const translated = translatePostgresError(error as Error, authenticated);
+      if (translated === undefined) throw error;
+      const problem = JSON.stringify(toProblem(translated));
+      results.push(`{"index":${index},"status":${translated.status},"error":${problem}}`);
+    }
+    await tx.query(RELEASE);
+  }
+  const { handling, maxAffected } = write.parts.preferences;
+  if (handling === 'strict' && maxAffected !== null && affected > maxAffected) {
+    throw postgrest.PGRST124({ affected, maximum: maxAffected });
+  }
+  const whole = { ...EMPTY, ...last, rows: String(affected) };
+  return { ...write.answer(whole), status: 207, body: `[${results.join(',')}]` };
+}
+
+const EMPTY: WriteRow = { body: null, rows: '0', total: null, key: null, inserted: null, headers: null, status: null };

@@ -1,0 +1,68 @@
+/** What the routes that write share: groups of inserts, Idempotency-Keys, and transactions that are answered before COMMIT. */
+import type { Tidemark } from '@tidemark/contracts';
+import { type Holder, type Identity, PostgresError, type Transaction, type TransactionOptions } from '@tidemark/db';
+import type { BaseApp, Metrics } from '@tidemark/service';
+import { errors } from '../errors.ts';
+import type { RouteContext } from '../routes/context.ts';
+import { executeTransaction } from '../routes/execute-write.ts';
+import type { Answered } from './answered.ts';
+import { claimKey, type IdempotentRequest, keepAnswer } from './idempotency.ts';
+import { startIdempotencySweeper } from './idempotency-sweeper.ts';
+import { InsertGroups } from './insert-groups.ts';
+
+export interface TransactionalWrite {
+  identity: Identity;
+  holder: Holder;
+  rollback: boolean;
+  isolation?: TransactionOptions['isolation'];
+  idempotent?: IdempotentRequest | undefined;
+  /** Writes and makes the answer; what it throws rolls back. */
+  work(tx: Transaction): Promise<Answered>;
+}
+
+export interface Writer {
+  readonly groups: InsertGroups;
+  /** One transaction, the kept answer instead of `work` for a repeated Idempotency-Key. */
+  transaction(write: TransactionalWrite): Promise<{ answered: Answered; tidemark: Tidemark }>;
+}
+
+export function openWriter(app: BaseApp, context: RouteContext & { metrics: Metrics }): Writer {
+  const { config, db, metrics } = context;
+  const groups = new InsertGroups(db, metrics, {
+    rows: config.INSERT_GROUP_ROWS,
+    bytes: config.INSERT_GROUP_BYTES,
+    waiting: config.INSERT_GROUPS_WAITING,
+  });
+  const sweeper = startIdempotencySweeper({
+    ...{ db, metrics, maxKeys: config.IDEMPOTENCY_KEYS_MAX },
+    onError: (error) =>
+      app.log.warn({ err: error }, 'expired Idempotency-Keys could not be removed; the next round tries again'),
+  });
+  app.addHook('onReady', () => groups.prepare());
+  app.addHook('onClose', async () => sweeper.stop());
+  const limits = { ttlSeconds: config.IDEMPOTENCY_TTL_S, maxBytes: config.IDEMPOTENCY_ANSWER_BYTES };
+
+  return {
+    groups,
+    async transaction({ identity, holder, rollback, isolation, idempotent, work }) {
+      const once = async (tx: Transaction) => {
+        if (idempotent === undefined) return work(tx);
+        const kept = await claimKey(tx, idempotent, identity);
+        if (kept !== undefined) return kept;
+        sweeper.admit();
+        const answered = await work(tx);
+        await keepAnswer(tx, idempotent, identity, answered, limits);
+        return answered;
+      };
+      const options = { identity, holder, rollback, ...(isolation === undefined ? {} : { isolation }) };
+      try {
+        const { value, tidemark } = await executeTransaction(db, options, once);
+        return { answered: value, tidemark };
+      } catch (error) {
+        // On a snapshot that is older than the lock, an answer kept meanwhile shows as a conflict.
+        const raced = idempotent !== undefined && error instanceof PostgresError && error.code === '40001';
+        throw raced ? errors.IDEMPOTENCY_BUSY({ key: idempotent.key }, { cause: error }) : error;
+      }
+    },
+  };
+}
