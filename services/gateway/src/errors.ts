@@ -181,11 +181,6 @@ export const errors = defineErrors('GATEWAY', {
     message: (p) => `a body of type "${p.type.slice(0, 100)}" is not understood here`,
     hint: 'Send application/json, text/csv or application/x-www-form-urlencoded.',
   }),
-  FILE_NOT_FOUND: row<{ id: string }>({
-    status: 404,
-    message: (p) => `there is no file ${p.id.slice(0, 80)} that you may see`,
-    hint: 'List the files at /rest/v1/files with Accept-Profile: tidemark.',
-  }),
   CATALOG: row<{ reason: string }>({
     status: 503,
     message: (p) => `the database's catalog could not be read: ${p.reason}`,

@@ -1,12 +1,21 @@
 import { type Level, type SharedEvent, sharedEventLevels } from '@tidemark/service';
+import type { CacheEvent } from './cache/cache.ts';
 
 export type GatewayEvent =
   | SharedEvent
+  | CacheEvent
   | { type: 'gateway.catalog_reloaded'; version: number; relations: number }
-  | { type: 'gateway.catalog_failed'; error: Error };
+  | { type: 'gateway.catalog_failed'; error: Error }
+  | { type: 'gateway.files_swept'; temporary: number; orphans: number }
+  | { type: 'gateway.files_sweep_failed'; error: Error };
 
 export const eventLevels: Readonly<Record<GatewayEvent['type'], Level | undefined>> = {
   ...sharedEventLevels,
+  'cache.paused': 'warn',
+  'cache.serving': 'info',
+  'cache.failed': 'warn',
   'gateway.catalog_reloaded': 'info',
   'gateway.catalog_failed': 'warn',
+  'gateway.files_swept': 'info',
+  'gateway.files_sweep_failed': 'warn',
 };

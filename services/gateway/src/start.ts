@@ -1,7 +1,7 @@
 /** Opens what the gateway needs, builds the app, listens; and says how to close it all in order. */
 import { connectBus } from '@tidemark/bus';
 import { openDatabase } from '@tidemark/db';
-import { createFileRegistry, createLocalFileStore } from '@tidemark/files';
+import { createFileRegistry } from '@tidemark/files';
 import {
   createHealth,
   createLogger,
@@ -15,9 +15,16 @@ import {
   startTelemetry,
 } from '@tidemark/service';
 import { buildApp } from './app.ts';
+import { createCache } from './cache/cache.ts';
+import { readStats, registerCacheMetrics } from './cache/cache-metrics.ts';
 import { followCatalog } from './catalog/follow.ts';
 import { readConfig } from './config.ts';
 import { eventLevels, type GatewayEvent } from './events.ts';
+import { openFileStore } from './files/file-store.ts';
+import { startOrphanSweep } from './files/orphan-sweep.ts';
+import { PlanCache } from './plan/plan-cache.ts';
+import { registerPlanMetrics } from './plan/plan-metrics.ts';
+import { ReadRequests } from './plan/read-requests.ts';
 
 export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<RunningService> {
   const config = readConfig(env);
@@ -35,26 +42,63 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
     observe,
   });
   const bus = await connectBus({ url: config.NATS_URL, name: instance, prefix: config.NATS_PREFIX, observe });
+  const cache =
+    config.CACHE_BYTES === 0
+      ? undefined
+      : createCache({
+          db,
+          bus,
+          maxBytes: config.CACHE_BYTES,
+          maxEntryBytes: Math.min(config.CACHE_ENTRY_BYTES, config.CACHE_BYTES),
+          silenceMs: config.CACHE_SILENCE_MS,
+          waitMs: config.CACHE_WAIT_MS,
+          publication: config.CACHE_PUBLICATION,
+          role: config.DB_ANON_ROLE,
+          observe,
+        });
+  if (cache) registerCacheMetrics(metrics, cache);
+  const plans = new PlanCache();
+  registerPlanMetrics(metrics, plans);
   const catalog = await followCatalog({
     pool: db.pools.admin,
     schemas: config.schemas,
     intervalMs: config.CATALOG_INTERVAL_MS,
-    onReload: (loaded) =>
+    onReload: (loaded) => {
+      cache?.dropAll();
       observe({
         type: 'gateway.catalog_reloaded',
         version: loaded.version,
         relations: config.schemas.reduce((sum, schema) => sum + loaded.relations(schema).length, 0),
-      }),
+      });
+    },
     onError: (error) => observe({ type: 'gateway.catalog_failed', error }),
   });
   health.add('postgres', () => db.problem());
 
   const files = {
-    store: createLocalFileStore({ dir: config.TIDEMARK_FILES_DIR }),
+    store: openFileStore(config),
     registry: createFileRegistry(db.pools.write),
   };
+  const sweep = startOrphanSweep({
+    ...files,
+    olderThanMs: config.FILES_ORPHAN_AGE_MS,
+    onSwept: (swept) => observe({ type: 'gateway.files_swept', ...swept }),
+    onError: (error) => observe({ type: 'gateway.files_sweep_failed', error }),
+  });
   const verifyToken = createTokenVerifier({ secret: config.JWT_SECRET });
-  const app = await buildApp({ config, db, catalog, files, logger, health, metrics, verifyToken });
+  const app = await buildApp({
+    config,
+    db,
+    catalog,
+    cache,
+    plans,
+    readRequests: new ReadRequests(),
+    files,
+    logger,
+    health,
+    metrics,
+    verifyToken,
+  });
   const url = await app.listen({ host: config.HOST, port: config.PORT });
   const telemetry = startTelemetry({
     bus,
@@ -64,7 +108,7 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
     health,
     sections: () => ({
       http: httpStats(app),
-      reads: db.readStats(),
+      reads: readStats(db, cache),
       pools: db.poolStats(),
       replicas: db.replicaStats(),
     }),
@@ -77,6 +121,8 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
       { name: 'refuse new work', timeoutMs: 1_000, run: () => health.drain('stopping') },
       { name: 'finish requests', timeoutMs: 10_000, run: () => app.close() },
       { name: 'telemetry', timeoutMs: 1_000, run: () => telemetry.stop() },
+      { name: 'cache', timeoutMs: 3_000, run: () => cache?.stop() },
+      { name: 'files', timeoutMs: 5_000, run: () => sweep.stop().then(() => files.store.close()) },
       { name: 'catalog', timeoutMs: 1_000, run: () => catalog.stop() },
       { name: 'bus', timeoutMs: 3_000, run: () => bus.close() },
       { name: 'database', timeoutMs: 6_000, run: () => db.close(5_000) },

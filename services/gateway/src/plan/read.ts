@@ -36,17 +36,23 @@ export function planContext(catalog: Catalog, params: Params, maxRows: number | 
   };
 }
 
-export function planRead(catalog: Catalog, relation: Relation, query: Query, options: ReadOptions): Statement {
+/** `head` and `tail` are the text, in two parts: between them it may be given more columns. */
+export interface ReadPlan extends Statement {
+  readonly head: string;
+  readonly tail: string;
+  readonly params: readonly (string | null)[];
+}
+
+export function planRead(catalog: Catalog, relation: Relation, query: Query, options: ReadOptions): ReadPlan {
   const params = new Params();
   const context = planContext(catalog, params, options.maxRows);
   const source = { alias: relation.name, relation };
   const level = planLevel(context, query, source);
   const from = `${qualified(relation)} as ${identifier(relation.name)}`;
   const total = options.exactCount ? countSql(level, from) : 'null::int8';
-  return {
-    text: `select ${bodySql(options.media)} as body, count("_t") as rows, ${total} as total from (${selectSql(level, from)}) as "_t"`,
-    params: params.values,
-  };
+  const head = `select ${bodySql(options.media)} as body, count("_t") as rows, ${total} as total`;
+  const tail = ` from (${selectSql(level, from)}) as "_t"`;
+  return { head, tail, text: head + tail, params: params.values };
 }
 
 /** Rows that match, whatever page was asked for. Only joins that filter take part. */

@@ -1,12 +1,19 @@
 /** What the routes need; made once by app.ts. */
 import type { Database } from '@tidemark/db';
 import type { FileRegistry, FileStore } from '@tidemark/files';
+import type { Cache } from '../cache/cache.ts';
 import type { CatalogFollower } from '../catalog/follow.ts';
 import type { Config } from '../config.ts';
+import type { PlanCache } from '../plan/plan-cache.ts';
+import type { ReadRequests } from '../plan/read-requests.ts';
 
 export interface RouteContext {
   readonly config: Config;
   readonly db: Database;
   readonly catalog: CatalogFollower;
+  /** Undefined where it is configured off. */
+  readonly cache: Cache | undefined;
+  readonly plans: PlanCache;
+  readonly readRequests: ReadRequests;
   readonly files: { readonly store: FileStore; readonly registry: FileRegistry };
 }

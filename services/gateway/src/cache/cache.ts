@@ -1,0 +1,142 @@
+/** The cache as the routes see it: put together from the stream of changes, the schema and the entries. */
+import type { Bus } from '@tidemark/bus';
+import { parseTidemark, type Tidemark } from '@tidemark/contracts';
+import type { Database } from '@tidemark/db';
+import type { Query } from '@tidemark/query';
+import type { Catalog, Relation } from '../catalog/catalog.ts';
+import { type ChangeFeed, followChanges } from './change-feed.ts';
+import { type QueryReads, queryReads } from './query-reads.ts';
+import { type CacheAnswer, type CacheCounts, type CachedAnswer, type CacheRequest, ReadCache } from './read-cache.ts';
+import { watchSchema } from './schema-watch.ts';
+import { Tide } from './tide.ts';
+
+export type CacheEvent =
+  | { type: 'cache.paused'; reason: string }
+  | { type: 'cache.serving' }
+  | { type: 'cache.failed'; error: Error };
+
+export interface CacheOptions {
+  db: Database;
+  bus: Bus;
+  maxBytes: number;
+  maxEntryBytes: number;
+  silenceMs: number;
+  waitMs: number;
+  publication: string;
+  /** Whom the schema's fingerprint is read as. */
+  role: string;
+  observe(event: CacheEvent): void;
+}
+
+export interface Cache {
+  /** What a query reads, with the generation in which that holds; or why its answer is not kept. */
+  readsOf(catalog: Catalog, relation: Relation, query: Query): { reads: QueryReads; generation: number } | string;
+  /** Changes whenever what `readsOf` said may not hold any more. */
+  generation(): number;
+  read<A extends CachedAnswer>(request: CacheRequest<A>): Promise<CacheAnswer<A>>;
+  /** A write of this gateway to a table or view: seen here at once, before the relay tells. */
+  wrote(relation: Relation, tidemark: Tidemark): void;
+  /** The catalog was read anew: plans made by the old one are of no use. */
+  dropAll(): void;
+  /** Undefined while it may serve, else why not. */
+  paused(): string | undefined;
+  stats(): CacheCounts;
+  /** Its own reads, which are in the database's statistics. */
+  ownReads(): { replica: number; primary: number };
+  stop(): Promise<void>;
+}
+
+export function createCache(options: CacheOptions): Cache {
+  const { db, bus, silenceMs, observe } = options;
+  const tide = new Tide();
+  let heardAt = 0;
+  let wasPaused: string | undefined = 'starting';
+  const onError = (error: Error) => observe({ type: 'cache.failed', error });
+  const schema = watchSchema({
+    db,
+    tide,
+    role: options.role,
+    publication: options.publication,
+    onLost: () => entries.dropAll(),
+    onError,
+  });
+  const entries = new ReadCache({
+    tide,
+    maxBytes: options.maxBytes,
+    maxEntryBytes: options.maxEntryBytes,
+    waitMs: options.waitMs,
+    paused,
+  });
+
+  function paused(): string | undefined {
+    if (!tide.isFollowing) return 'no heartbeat of the relay has come yet';
+    const silentMs = Date.now() - heardAt;
+    if (silentMs > silenceMs) return `no heartbeat of the relay for ${silentMs} ms`;
+    if (tide.epoch !== db.epoch()) return 'the relay is of another epoch than the database';
+    if (tide.validTo === undefined)
+      return `the schema is being read${schema.waitsFor() ? `: ${schema.waitsFor()}` : ''}`;
+    return undefined;
+  }
+
+  /** What was kept before a pause is not trusted after it. */
+  function look(): void {
+    const reason = paused();
+    if (reason !== undefined && wasPaused === undefined) {
+      entries.dropAll();
+      observe({ type: 'cache.paused', reason });
+    } else if (reason === undefined && wasPaused !== undefined) observe({ type: 'cache.serving' });
+    wasPaused = reason;
+  }
+
+  const feed: ChangeFeed = followChanges(bus, {
+    onChange(epoch, table, lsn) {
+      if (epoch !== tide.epoch) entries.dropAll();
+      tide.change(epoch, table, lsn);
+      entries.dropTable(table, lsn);
+    },
+    onHeartbeat(epoch, lsn, before) {
+      if (epoch !== tide.epoch) entries.dropAll();
+      // After a silence, whatever was kept goes before anything is served again.
+      look();
+      heardAt = Date.now();
+      tide.heartbeat(epoch, lsn, before);
+      schema.check();
+      look();
+    },
+    onLost() {
+      tide.lose();
+      entries.dropAll();
+      look();
+    },
+    onError,
+  });
+  const timer = setInterval(look, Math.max(100, silenceMs / 4));
+
+  return {
+    readsOf(catalog, relation, query) {
+      const facts = schema.facts();
+      if (!facts) return 'the schema is being read';
+      const reads = queryReads(catalog, facts, relation, query);
+      return typeof reads === 'string' ? reads : { reads, generation: tide.generation };
+    },
+    generation: () => tide.generation,
+    read: (request) => entries.read(request),
+    wrote(relation, tidemark) {
+      const { epoch, lsn } = parseTidemark(tidemark);
+      for (const table of schema.facts()?.readsOf(relation.oid).tables ?? []) {
+        if (epoch === tide.epoch) tide.noteChange(table, lsn);
+        entries.dropTable(table, lsn);
+      }
+    },
+    dropAll: () => entries.dropAll(),
+    paused,
+    stats: () => entries.stats(),
+    ownReads: () => schema.counts(),
+    async stop() {
+      clearInterval(timer);
+      await feed.stop();
+      await schema.stop();
+      entries.dropAll();
+    },
+  };
+}

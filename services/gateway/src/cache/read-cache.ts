@@ -1,0 +1,239 @@
+/**
+ * Rendered answers, dropped by the write-ahead log. The invariants, each with the test that holds it (test/cache/):
+ *
+ *   1. An answer reflects every transaction up to its tidemark.             never-older.test: "no read is older than its tidemark"
+ *   2. A change of a table, by whoever, drops what was read from it.        never-older.test: "no read is older than its tidemark"
+ *   3. A fill counts only if it is proven to include the last change of each of its tables, so a lagging replica puts no
+ *      stale row back.                                                      never-older.test: "write, then read, over two gateways"
+ *   4. Without the relay's heartbeat for `silenceMs` nothing is served.     cache.test: "without the relay, the cache pauses"
+ *   5. Where a policy, or who asks, decides what is shown, nothing is shared
+ *      between identities; else between those of one role.                  cache.test: "identities never share what a policy shows"
+ *   6. What was read under another schema is not served: an entry holds no
+ *      further than the schema is known to have been the same.              cache.test: "a change of the schema drops everything"
+ *   7. Concurrent equal reads are one statement; its failure is everyone's; nobody
+ *      waits longer than `waitMs` for another's.                            cache.test: "equal reads share one statement"
+ *   8. Never more than `maxBytes`.                                          cache.test: "the cache is bounded"
+ *
+ * The clock is in tide.ts, the schema in schema-watch.ts.
+ */
+import { formatTidemark, type Lsn, parseTidemark, type Tidemark } from '@tidemark/contracts';
+import { LRUCache } from 'lru-cache';
+import { errors } from '../errors.ts';
+import type { QueryReads } from './query-reads.ts';
+import { later, type Tide } from './tide.ts';
+
+/** What is kept: everything of an answer that does not depend on how fresh it is. */
+export interface CachedAnswer {
+  readonly body: Buffer;
+  readonly rows: number;
+  readonly total: number | null;
+  readonly etag: string;
+}
+
+export interface Filled<A extends CachedAnswer> {
+  answer: A;
+  tidemark: Tidemark;
+  proven: Tidemark;
+  source: 'replica' | 'primary';
+  /** What the statement's own snapshot saw of the relations. */
+  guard: string | null;
+}
+
+export interface CacheRequest<A extends CachedAnswer> {
+  /** Of the request, the settings and the role; the identity is added where it matters. */
+  key: string;
+  claims: string;
+  reads: QueryReads;
+  /** Of the tide, when `reads` was found out. */
+  generation: number;
+  /** The tidemark that is asked for. */
+  asked: Tidemark | undefined;
+  fill(): Promise<Filled<A>>;
+}
+
+export interface CacheAnswer<A extends CachedAnswer> {
+  answer: A;
+  tidemark: Tidemark;
+  source: 'replica' | 'primary' | 'cache';
+  /** Of RFC 9211, without the cache's name. */
+  status: string;
+}
+
+export interface ReadCacheOptions {
+  tide: Tide;
+  maxBytes: number;
+  maxEntryBytes: number;
+  waitMs: number;
+  /** Undefined while the cache may serve, else why not. */
+  paused(): string | undefined;
+}
+
+export interface CacheCounts {
+  entries: number;
+  bytes: number;
+  hits: number;
+  misses: number;
+  collapsed: number;
+  stored: number;
+  refused: number;
+  dropped: number;
+}
+
+interface Entry {
+  readonly answer: CachedAnswer;
+  readonly epoch: string;
+  readonly proven: Lsn;
+  readonly reads: QueryReads;
+}
+
+interface Flight {
+  readonly tables: ReadonlySet<string>;
+  /** Undefined where the answer is nobody else's. */
+  readonly shared: Promise<Filled<CachedAnswer> | undefined>;
+}
+
+/** Of an entry beside its body: keys, sets and the objects themselves. */
+const OVERHEAD_BYTES = 600;
+
+export class ReadCache {
+  readonly #options: ReadCacheOptions;
+  readonly #entries: LRUCache<string, Entry>;
+  readonly #keysOf = new Map<string, Set<string>>();
+  /** As many as there are statements under way, which the pools bound. */
+  readonly #flights = new Map<string, Flight>();
+  readonly counts = { hits: 0, misses: 0, collapsed: 0, stored: 0, refused: 0, dropped: 0 };
+
+  constructor(options: ReadCacheOptions) {
+    this.#options = options;
+    this.#entries = new LRUCache({
+      maxSize: options.maxBytes,
+      maxEntrySize: options.maxEntryBytes,
+      sizeCalculation: (entry, key) => entry.answer.body.length + 2 * key.length + OVERHEAD_BYTES,
+      dispose: (entry, key) => this.#forget(entry, key),
+    });
+  }
+
+  /** @throws what `fill` throws, and GATEWAY_CACHE_WAIT */
+  async read<A extends CachedAnswer>(request: CacheRequest<A>): Promise<CacheAnswer<A>> {
+    const { reads, asked } = request;
+    const key = reads.personal ? `${request.key}\0${request.claims}` : request.key;
+    const hit = this.#hit<A>(key, asked);
+    if (hit) return hit;
+    const status = this.#entries.has(key) ? 'fwd=stale' : 'fwd=uri-miss';
+
+    const flightKey = asked === undefined ? key : `${key}\0${asked}`;
+    const flight = this.#flights.get(flightKey);
+    if (flight) {
+      const shared = (await this.#within(flight.shared)) as Filled<A> | undefined;
+      if (shared) {
+        this.counts.collapsed += 1;
+        return { ...shared, status: `${status}; collapsed` };
+      }
+    }
+    this.counts.misses += 1;
+    const filled = await this.#fly(flightKey, request);
+    const stored = this.#keep(key, request, filled);
+    return { ...filled, status: stored.kept ? `${status}; stored` : status };
+  }
+
+  /** Drops what was read from the table before `lsn`; what is under way from it is shared no more. */
+  dropTable(table: string, lsn: Lsn): void {
+    for (const [key, flight] of this.#flights) if (flight.tables.has(table)) this.#flights.delete(key);
+    for (const key of [...(this.#keysOf.get(table) ?? [])]) {
+      const entry = this.#entries.peek(key);
+      if (entry && entry.proven >= lsn) continue;
+      this.#entries.delete(key);
+      this.counts.dropped += 1;
+    }
+  }
+
+  dropAll(): void {
+    this.counts.dropped += this.#entries.size;
+    this.#entries.clear();
+    this.#flights.clear();
+  }
+
+  stats(): CacheCounts {
+    return { ...this.counts, entries: this.#entries.size, bytes: this.#entries.calculatedSize };
+  }
+
+  #hit<A extends CachedAnswer>(key: string, asked: Tidemark | undefined): CacheAnswer<A> | undefined {
+    const { tide, paused } = this.#options;
+    const validTo = tide.validTo;
+    if (validTo === undefined || paused() !== undefined) return undefined;
+    const entry = this.#entries.get(key);
+    if (!entry || entry.epoch !== tide.epoch) return undefined;
+    const lsn = later(entry.proven, validTo);
+    if (asked !== undefined) {
+      const want = parseTidemark(asked);
+      if (want.epoch !== entry.epoch || want.lsn > lsn) return undefined;
+    }
+    this.counts.hits += 1;
+    return { answer: entry.answer as A, tidemark: formatTidemark(entry.epoch, lsn), source: 'cache', status: 'hit' };
+  }
+
+  #fly<A extends CachedAnswer>(flightKey: string, request: CacheRequest<A>): Promise<Filled<A>> {
+    const { reads } = request;
+    const filled = request.fill();
+    // Under another schema than the facts', it may be this identity's alone.
+    const shared = filled.then((result) => (result.guard === reads.stamps ? result : undefined));
+    const flight: Flight = { tables: reads.tables, shared };
+    this.#flights.set(flightKey, flight);
+    const end = () => {
+      if (this.#flights.get(flightKey) === flight) this.#flights.delete(flightKey);
+    };
+    shared.then(end, end);
+    return filled;
+  }
+
+  #keep(key: string, request: CacheRequest<CachedAnswer>, filled: Filled<CachedAnswer>): { kept: boolean } {
+    const { tide } = this.#options;
+    const { reads } = request;
+    const { epoch, lsn } = parseTidemark(filled.proven);
+    const before = this.#entries.peek(key);
+    const newer = before === undefined || before.epoch !== epoch || before.proven < lsn;
+    const isOfFacts = request.generation === tide.generation && filled.guard === reads.stamps;
+    const counts = isOfFacts && newer && tide.admits(epoch, lsn, reads.tables);
+    if (counts) {
+      this.#entries.set(key, { answer: filled.answer, epoch, proven: lsn, reads });
+      for (const table of reads.tables) this.#keys(table).add(key);
+    }
+    const kept = counts && this.#entries.has(key);
+    // Larger than an entry may be: what `set` refuses is not disposed of.
+    if (counts && !kept) this.#forgetKey(reads, key);
+    if (kept) this.counts.stored += 1;
+    else this.counts.refused += 1;
+    return { kept };
+  }
+
+  #keys(table: string): Set<string> {
+    const found = this.#keysOf.get(table) ?? new Set();
+    this.#keysOf.set(table, found);
+    return found;
+  }
+
+  #forget(entry: Entry, key: string): void {
+    this.#forgetKey(entry.reads, key);
+  }
+
+  #forgetKey(reads: QueryReads, key: string): void {
+    for (const table of reads.tables) {
+      const keys = this.#keysOf.get(table);
+      keys?.delete(key);
+      if (keys?.size === 0) this.#keysOf.delete(table);
+    }
+  }
+
+  async #within<T>(shared: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const { waitMs } = this.#options;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(errors.CACHE_WAIT({ ms: waitMs })), waitMs);
+    });
+    try {
+      return await Promise.race([shared, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * GET requests as they were understood: the same line and headers need no second parse. Bounded; holds for one catalog.
+ */
+import { canonical, type Preferences, type Query, type RowsMedia } from '@tidemark/query';
+import { LRUCache } from 'lru-cache';
+import type { QueryReads } from '../cache/query-reads.ts';
+import type { Catalog, Relation } from '../catalog/catalog.ts';
+
+export interface ReadRequest {
+  readonly catalog: Catalog;
+  readonly schema: string;
+  readonly media: RowsMedia;
+  readonly preferences: Preferences;
+  readonly relation: Relation;
+  readonly query: Query;
+  /** Of the cache, without the identity. */
+  readonly key: string;
+  /** What it reads, as of a generation of the cache; or why it is not kept. */
+  reads: { of: number; found: { reads: QueryReads; generation: number } | string } | undefined;
+}
+
+/** At some 6 KB each, 12 MB at the most. */
+const MAX_REQUESTS = 2_000;
+/** Longer ones are seldom repeated, and would make the bound a lie. */
+const MAX_KEY_CHARACTERS = 4_096;
+
+export class ReadRequests {
+  readonly #known = new LRUCache<string, ReadRequest>({ max: MAX_REQUESTS });
+
+  get(text: string, catalog: Catalog): ReadRequest | undefined {
+    const found = this.#known.get(text);
+    return found?.catalog === catalog ? found : undefined;
+  }
+
+  add(text: string, request: ReadRequest): void {
+    if (text.length <= MAX_KEY_CHARACTERS) this.#known.set(text, request);
+  }
+}
+
+/** Equal keys mean equal answers to one identity. */
+export function requestKey(
+  catalog: Catalog,
+  schema: string,
+  relation: Relation,
+  query: Query,
+  media: RowsMedia,
+  count: Preferences['count'],
+): string {
+  return [catalog.version, schema, relation.name, JSON.stringify(media), count, canonical(query)].join('\0');
+}

@@ -1,0 +1,63 @@
+/**
+ * The answer to a read of a table, with what makes the next one cheap: a strong ETag, 304 for who has it already (RFC 9110,
+ * 13.1.2), and Cache-Status (RFC 9211).
+ */
+import { TIDEMARK_HEADER, type Tidemark } from '@tidemark/contracts';
+import {
+  contentRange,
+  contentType,
+  type Preferences,
+  preferenceApplied,
+  type RowsMedia,
+  rangeStatus,
+} from '@tidemark/query';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { CachedAnswer } from '../cache/read-cache.ts';
+import { postgrest } from '../errors.ts';
+import { isObject } from './answer.ts';
+
+export interface ReadAnswer {
+  media: RowsMedia;
+  answer: CachedAnswer;
+  offset: number;
+  total: number | null;
+  tidemark: Tidemark;
+  /** `replica`, `primary` or `cache`. */
+  source: string;
+  /** Parameters of Cache-Status. */
+  status: string;
+  preferences: Partial<Preferences>;
+}
+
+/** What decides between representations of one URL, for caches on the way. */
+const VARY = 'Authorization, apikey, Accept, Accept-Profile, Prefer, Range';
+
+/** 200, 206 for a part of a known total, or 304. @throws PGRST116 */
+export function sendRead(request: FastifyRequest, reply: FastifyReply, read: ReadAnswer) {
+  const { answer, media, total } = read;
+  const { rows, etag } = answer;
+  if (isObject(media) && rows !== 1) throw postgrest.PGRST116({ rows });
+  const applied = preferenceApplied(read.preferences);
+  const vary = reply.getHeader('vary');
+  reply.headers({
+    [TIDEMARK_HEADER]: read.tidemark,
+    'tidemark-source': read.source,
+    etag,
+    'cache-control': 'no-cache',
+    'cache-status': `tidemark; ${read.status}`,
+    vary: vary ? `${vary}, ${VARY}` : VARY,
+    'content-range': contentRange(read.offset, rows, total),
+    ...(applied ? { 'preference-applied': applied } : {}),
+  });
+  if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
+  reply.code(rangeStatus(rows, total));
+  reply.type(contentType(media));
+  return reply.send(answer.body);
+}
+
+/** By weak comparison, as If-None-Match asks for: a proxy that compressed the answer may have made its ETag weak. */
+function matches(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return false;
+  if (header.trim() === '*') return true;
+  return header.split(',').some((candidate) => candidate.trim().replace(/^W\//, '') === etag);
+}
