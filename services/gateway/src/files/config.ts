@@ -1,0 +1,47 @@
+/** Settings of /api/v1/files and of where the bytes are. */
+import { Type } from 'typebox';
+
+export const filesConfig = {
+  FILES_MAX_BYTES: Type.Integer({
+    default: 1024 ** 3,
+    minimum: 1,
+    maximum: 50_000 * 1024 ** 2,
+    description: 'bytes of one uploaded file; streamed, so a limit of the disk, not of memory',
+  }),
+  FILES_PER_FORM: Type.Integer({
+    default: 20,
+    minimum: 1,
+    maximum: 1_000,
+    description: 'files of one multipart upload: they become visible together, in one transaction',
+  }),
+  FILES_UPLOADS_MAX: Type.Integer({
+    default: 64,
+    minimum: 1,
+    description: 'uploads at a time; one more gets 503. Each holds up to 20 MB with a bucket, 0.2 MB with a folder',
+  }),
+  FILES_STALL_TIMEOUT_MS: Type.Integer({
+    default: 15_000,
+    minimum: 100,
+    description: 'ms that an upload may bring no byte before it is broken off: a slot is held meanwhile',
+  }),
+  FILES_SIGNED_URL_MAX_S: Type.Integer({
+    default: 7 * 86_400,
+    minimum: 1,
+    description: 'seconds that a signed URL may work: it cannot be taken back but by deleting the file',
+  }),
+  FILES_ORPHAN_AGE_MS: Type.Integer({
+    default: 86_400_000,
+    minimum: 60_000,
+    description: 'ms after which bytes without a row are deleted: longer than any upload takes',
+  }),
+  FILES_S3_BUCKET: Type.String({ default: '', description: 'bucket for the bytes; empty: TIDEMARK_FILES_DIR' }),
+  FILES_S3_ENDPOINT: Type.String({ default: '', description: 'URL of a server that speaks S3; empty: Amazon’s' }),
+  FILES_S3_REGION: Type.String({ default: 'us-east-1' }),
+  FILES_S3_ACCESS_KEY_ID: Type.String({ default: '', description: 'empty: the AWS SDK’s own chain of credentials' }),
+  FILES_S3_SECRET_ACCESS_KEY: Type.String({ default: '' }),
+  FILES_S3_PREFIX: Type.String({ default: '', description: 'in front of every key of the bucket' }),
+  FILES_S3_PATH_STYLE: Type.Boolean({
+    default: true,
+    description: 'bucket in the path instead of the host name: what servers other than Amazon’s want; both work there',
+  }),
+};

@@ -1,0 +1,66 @@
+/** Errors of /api/v1/files; those of the store have the prefix FILES. */
+import { defineErrors, row } from '@tidemark/contracts';
+
+export const fileRequestErrors = defineErrors('GATEWAY_FILE', {
+  PATH: row<{ path: string; reason: string }>({
+    status: 400,
+    message: (p) => `"${p.path.slice(0, 200)}" cannot be the path of a file: ${p.reason}`,
+    hint: 'Use names separated by single slashes, at most 1,024 characters in all, such as photos/2026/cat.png.',
+  }),
+  NOT_FOUND: row<{ file: string }>({
+    status: 404,
+    message: (p) => `there is no file ${p.file.slice(0, 200)} that you may see`,
+    hint: 'List the files at GET /api/v1/files?prefix=…; a policy on tidemark.files may hide it.',
+  }),
+  NOT_DELETED: row<{ file: string }>({
+    status: 404,
+    message: (p) => `there is no file ${p.file.slice(0, 200)} that you may delete`,
+    hint: 'List the files at GET /api/v1/files?prefix=…; a policy on tidemark.files may keep it from you.',
+  }),
+  RANGE: row<{ range: string; size: number }>({
+    status: 416,
+    message: (p) => `the range "${p.range.slice(0, 100)}" is outside the file's ${p.size} bytes`,
+    hint: 'Ask for a range inside the size, which Content-Range tells.',
+  }),
+  PRECONDITION: row<{ header: string }>({
+    status: 412,
+    message: (p) => `${p.header} does not hold for the file as it is`,
+    hint: 'Nothing was changed. Look at the file again (HEAD gives its ETag), then decide.',
+  }),
+  UPLOADS_FULL: row<{ limit: number }>({
+    status: 503,
+    message: (p) => `${p.limit} uploads are under way already`,
+    hint: 'Try again after Retry-After; operators may raise FILES_UPLOADS_MAX.',
+    retryAfter: 2,
+  }),
+  STALLED: row<{ ms: number }>({
+    status: 408,
+    message: (p) => `the upload brought no byte for ${p.ms} ms`,
+    hint: 'Nothing was kept. Send it again over a connection that does not stall.',
+  }),
+  ABORTED: row<{ reason: string }>({
+    status: 400,
+    message: (p) => `the upload ended before it was complete: ${p.reason}`,
+    hint: 'Nothing was kept. Send it again, whole.',
+  }),
+  FORM: row<{ reason: string }>({
+    status: 400,
+    message: (p) => `the upload is not understood: ${p.reason}`,
+    hint: 'Send fields (path or prefix, owner, metadata) before the files, or the bytes alone by PUT /api/v1/files/<path>.',
+  }),
+  URL_EXPIRED: row<{ at: string }>({
+    status: 403,
+    message: (p) => `the URL worked until ${p.at}`,
+    hint: 'Ask for a new one: POST /api/v1/files/<id>/sign.',
+  }),
+  URL_INVALID: row({
+    status: 403,
+    message: 'the URL’s signature does not fit',
+    hint: 'Use the URL exactly as POST /api/v1/files/<id>/sign gave it.',
+  }),
+  EXPIRES_IN: row<{ given: string; maximum: number }>({
+    status: 400,
+    message: (p) => `expiresIn is ${p.given.slice(0, 50)}`,
+    hint: (p) => `Send {"expiresIn": <seconds>}, a whole number from 1 to ${p.maximum}.`,
+  }),
+});

@@ -1,0 +1,16 @@
+/** A row of tidemark.files as the API shows it. */
+import type { FileFacts } from '@tidemark/files';
+
+export interface ShownFile extends FileFacts {
+  /** Where to download it. */
+  href: string;
+}
+
+export function shownFile(file: FileFacts): ShownFile {
+  return {
+    ...{ id: file.id, path: file.path, content_type: file.content_type, size: Number(file.size), sha256: file.sha256 },
+    ...{ metadata: file.metadata, owner: file.owner, job_id: file.job_id },
+    created_at: new Date(file.created_at).toISOString(),
+    href: `/api/v1/files/${file.id}`,
+  };
+}

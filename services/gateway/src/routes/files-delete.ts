@@ -1,0 +1,25 @@
+/** DELETE /api/v1/files/<id or path>: the row, as the caller. The sweep deletes the bytes once no row has them. */
+import type { BaseApp } from '@tidemark/service';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FileContext } from '../files/context.ts';
+import { fileRequestErrors } from '../files/errors.ts';
+import { isFileId } from '../files/path.ts';
+import { fullIdentity } from '../reply/identity-settings.ts';
+
+export function registerFileDelete(app: BaseApp, context: FileContext): void {
+  app.delete<{ Params: { '*': string } }>('/api/v1/files/*', (request, reply) =>
+    remove(context, request, reply, request.params['*']),
+  );
+}
+
+async function remove(context: FileContext, request: FastifyRequest, reply: FastifyReply, name: string) {
+  const { results, tidemark } = await context.db.write({
+    identity: fullIdentity(request, 'tidemark'),
+    statements: [
+      { text: `delete from tidemark.files where ${isFileId(name) ? 'id = $1::uuid' : 'path = $1'}`, params: [name] },
+    ],
+    holder: { route: 'DELETE /api/v1/files/*' },
+  });
+  if ((results[0]?.count ?? 0) === 0) throw fileRequestErrors.NOT_DELETED({ file: name });
+  return reply.code(204).header('tidemark', tidemark).send();
+}
