@@ -28,6 +28,8 @@ export const Change = Type.Object({
   row: Type.Optional(Row),
   /** The row before it: whole under REPLICA IDENTITY FULL, otherwise the key, otherwise absent. */
   old: Type.Optional(Row),
+  /** Columns that `row` lacks: TOASTed values that did not change and were not in the WAL. Absent where there are none. */
+  unchanged: Type.Optional(Type.Array(Type.String())),
 });
 export type Change = Static<typeof Change>;
 

@@ -30,7 +30,7 @@ export const configSchema = Type.Object({
   RELAY_IN_FLIGHT_BYTES: count(32 * 1024 ** 2, 65_536, 'bytes of them'),
 
   RING_BYTES: count(64 * 1024 ** 2, 65_536, 'bytes of recent changes kept in memory for who catches up'),
-  RING_MS: count(60_000, 1_000, 'age of the oldest of them, ms; longer than any snapshot takes'),
+  RING_MS: count(120_000, 1_000, 'age of the oldest of them, ms; twice what a snapshot may take'),
   HISTORY_BYTES: count(64 * 1024 ** 2, 65_536, 'bytes read from JetStream for one that resumes; more is a resync'),
   HISTORY_CONCURRENCY: count(4, 1, 'such reads at a time; each holds its bytes in memory'),
   HISTORY_WAITING: count(1_000, 0, 'such reads that wait for a turn; more are a resync'),

@@ -19,6 +19,11 @@ export const errors = defineErrors('RT', {
     message: (p) => `Postgres runs with wal_level=${p.value}, and live queries need wal_level=logical`,
     hint: 'alter system set wal_level = logical, then restart Postgres.',
   }),
+  NO_REPLICATION: row<{ user: string }>({
+    status: 503,
+    message: (p) => `the user "${p.user}" of DATABASE_URL may not read the WAL`,
+    hint: (p) => `alter role "${p.user}" replication; or set RELAY=false where another instance runs the relay.`,
+  }),
   REPLICATION_CLOSED: row<{ reason: string }>({
     status: 503,
     message: (p) => `the replication connection ended: ${p.reason}`,
@@ -36,11 +41,6 @@ export const errors = defineErrors('RT', {
     message: (p) => `JetStream did not take a change: ${p.reason}`,
     hint: 'The relay starts again from the last change that was acknowledged; see nats-server’s log where it goes on.',
     retryAfter: 1,
-  }),
-  TRANSACTION_MEASURED: row<{ xid: number; bytes: number }>({
-    status: 503,
-    message: (p) => `transaction ${p.xid} is larger than ${p.bytes} bytes and is read a second time, in parts`,
-    hint: 'Nothing to do.',
   }),
   // Following the stream
   CONSUMER_STALLED: row<{ ms: number }>({

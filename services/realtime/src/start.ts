@@ -40,6 +40,7 @@ export async function startRealtime(env: NodeJS.ProcessEnv): Promise<RunningServ
   const bus = connected.value;
   const realtime = buildApp(config, { database, bus, logger, metrics, instance, observe });
   try {
+    await realtime.relay?.check();
     const url = await realtime.app.listen({ host: config.HOST, port: config.PORT });
     await realtime.start(url);
     return { url, phases: realtime.stopPhases(), realtime };

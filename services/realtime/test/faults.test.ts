@@ -45,8 +45,9 @@ t.test('NATS and the primary are killed while rows are written', async (t) => {
       const frame = client.frames[read];
       read += 1;
       if (frame?.topic !== topic) continue;
-      if (frame.op === 'snapshot') for (const row of frame.rows) rows.set(row.id, row.minute);
-      if (frame.op === 'changes') for (const { row } of frame.changes) if (row) rows.set(Number(row.id), Number(row.minute));
+      if (frame.op === 'snapshot') for (const row of frame.rows) rows.set(Number(row.id), Number(row.minute));
+      if (frame.op === 'changes')
+        for (const { row } of frame.changes) if (row) rows.set(Number(row.id), Number(row.minute));
       if (frame.op === 'resync') {
         resyncs.push(frame.reason);
         rows = new Map();

@@ -55,6 +55,13 @@ export class LiveClient {
     return answer.topic;
   }
 
+  /** The error that a subscription is refused with. */
+  async refusal(id: string, query: string, more: Record<string, unknown> = {}): Promise<Frame> {
+    const from = this.frames.length;
+    this.send({ op: 'subscribe', id, query, ...more });
+    return this.frame((frame) => frame.op === 'error' && frame.id === id, from);
+  }
+
   changes(topic?: number): LiveChange[] {
     return this.frames.flatMap((frame) =>
       frame.op === 'changes' && (topic === undefined || frame.topic === topic) ? frame.changes : [],

@@ -17,6 +17,8 @@ export interface TestRealtime {
   realtime: RealtimeApp;
   /** SQL on the primary, as its owner. */
   sql<R extends pg.QueryResultRow = pg.QueryResultRow>(text: string, params?: unknown[]): Promise<R[]>;
+  /** Resolves once the replica has what was written. */
+  replayed(): Promise<void>;
   /** Another instance on the same database and NATS. */
   another(env?: NodeJS.ProcessEnv): Promise<{ url: string; realtime: RealtimeApp; stop(): Promise<void> }>;
   stop(): Promise<void>;
@@ -82,6 +84,19 @@ export async function startTestRealtime(setup: string = MATCHES, env: NodeJS.Pro
     prefix,
     realtime: first.realtime,
     sql: async (text, params) => (await pool.query(text, params)).rows,
+    async replayed() {
+      const [row] = (await pool.query(`select pg_current_wal_lsn()::text as lsn`)).rows;
+      const replica = new pg.Client({ connectionString: database.replicaUrl });
+      await replica.connect();
+      try {
+        await waitFor(async () => {
+          const { rows } = await replica.query('select pg_last_wal_replay_lsn() >= $1::pg_lsn as there', [row.lsn]);
+          return rows[0].there;
+        }, 'the replica');
+      } finally {
+        await replica.end();
+      }
+    },
     another: start,
     async stop() {
       await first.stop();
@@ -103,7 +118,8 @@ export async function waitFor(
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms for ${typeof what === 'string' ? what : what()}`);
+    if (Date.now() > deadline)
+      throw new Error(`waited ${timeoutMs} ms for ${typeof what === 'string' ? what : what()}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

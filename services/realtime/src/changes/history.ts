@@ -17,9 +17,11 @@ export interface HistoryRequest {
   to: number;
 }
 
+export type HistoryResult = { kind: 'found'; envelopes: ChangeEnvelope[] } | { kind: 'gone'; reason: string };
+
 export interface History {
-  /** Undefined where the stream no longer reaches back so far, or there is more than is worth sending. */
-  read(request: HistoryRequest): Promise<ChangeEnvelope[] | undefined>;
+  /** Gone: the stream no longer reaches back so far, or there is more than is worth sending. */
+  read(request: HistoryRequest): Promise<HistoryResult>;
   waiting(): number;
 }
 
@@ -35,15 +37,17 @@ export interface HistoryOptions {
 /** JetStream hands out memory's speed; a minute would mean that it is gone. */
 const IDLE_TIMEOUT_MS = 5_000;
 
+const gone = (reason: string): HistoryResult => ({ kind: 'gone', reason });
+
 export function createHistory(options: HistoryOptions): History {
   const { bus } = options;
   const stream = bus.subjects.streams.changes;
   let running = 0;
   const queue: (() => void)[] = [];
 
-  async function turn<T>(work: () => Promise<T>): Promise<T | undefined> {
+  async function turn(work: () => Promise<HistoryResult>): Promise<HistoryResult> {
     if (running >= options.concurrency) {
-      if (queue.length >= options.maxWaiting) return undefined;
+      if (queue.length >= options.maxWaiting) return gone('too many others are reading older changes');
       await new Promise<void>((resolve) => queue.push(resolve));
     }
     running += 1;
@@ -84,9 +88,9 @@ export function createHistory(options: HistoryOptions): History {
     return low;
   }
 
-  async function read(request: HistoryRequest): Promise<ChangeEnvelope[] | undefined> {
+  async function read(request: HistoryRequest): Promise<HistoryResult> {
     const start = await locate(request);
-    if (start === undefined) return undefined;
+    if (start === undefined) return gone('the position is too old: the changes since then are no longer kept');
     const subject = bus.subjects.changes(request.schema, request.table);
     const consumer = await bus.js.consumers.get(stream, {
       filter_subjects: subject,
@@ -104,12 +108,12 @@ export function createHistory(options: HistoryOptions): History {
         for await (const message of batch) {
           count += 1;
           pending = message.info.pending;
-          if (message.seq > request.to) return found;
+          if (message.seq > request.to) return { kind: 'found', envelopes: found };
           const epoch = message.headers?.get(CHANGE_HEADERS.epoch) ?? '';
           const lsn = lsnFromHex(message.headers?.get(CHANGE_HEADERS.lsn) || '0');
           if (epoch === request.epoch && lsn >= request.from) {
             bytes += message.data.length;
-            if (bytes > options.maxBytes) return undefined;
+            if (bytes > options.maxBytes) return gone('too much has changed since the position');
             found.push(
               new ChangeEnvelope({
                 sequence: message.seq,
@@ -124,9 +128,9 @@ export function createHistory(options: HistoryOptions): History {
           }
           if (pending === 0) break;
         }
-        if (count === 0) return undefined;
+        if (count === 0) return gone('older changes could not be read in time');
       }
-      return found;
+      return { kind: 'found', envelopes: found };
     } finally {
       // It ends by itself when the server cannot be reached.
       await consumer.delete().catch(() => false);

@@ -8,6 +8,7 @@ import type { Database } from '@tidemark/db';
 import type { RealtimeEvent } from '../events.ts';
 import { type RelayEvent, type RelayState, relayTransition } from './lifecycle.ts';
 import { openSession, type RelaySession } from './session.ts';
+import { checkReplicationRight, checkWalLevel } from './statements.ts';
 
 export interface RelayOptions {
   database: Database;
@@ -24,6 +25,8 @@ export interface RelayOptions {
 }
 
 export interface Relay {
+  /** What no retry would remedy. @throws RT_WAL_LEVEL, RT_NO_REPLICATION */
+  check(): Promise<void>;
   start(): void;
   /** Waits for JetStream's outstanding acknowledgements and reports them to Postgres, up to `deadlineMs`. */
   stop(deadlineMs?: number): Promise<void>;
@@ -101,6 +104,10 @@ export function createRelay(options: RelayOptions): Relay {
   }
 
   return {
+    async check() {
+      await checkWalLevel(database.pools.admin);
+      await checkReplicationRight(database.pools.admin);
+    },
     start: () => handle({ type: 'start' }),
     async stop(deadlineMs = 2_000) {
       handle({ type: 'stop' });

@@ -38,6 +38,14 @@ export async function checkWalLevel(pool: Pool): Promise<void> {
   if (row && row.value !== 'logical') throw errors.WAL_LEVEL({ value: row.value });
 }
 
+/** @throws RT_NO_REPLICATION */
+export async function checkReplicationRight(pool: Pool): Promise<void> {
+  const [row] = await pool.query<{ name: string; may: boolean }>(
+    `select rolname as name, rolreplication or rolsuper as may from pg_roles where rolname = current_user`,
+  );
+  if (row && !row.may) throw errors.NO_REPLICATION({ user: row.name });
+}
+
 export async function ensurePublication(pool: Pool, publication: string): Promise<void> {
   const found = await pool.query('select from pg_publication where pubname = $1', [publication]);
   if (found.length > 0) return;

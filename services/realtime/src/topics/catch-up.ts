@@ -4,7 +4,7 @@
 import type { ChangeEnvelope } from '../changes/envelope.ts';
 import type { Feed } from '../changes/feed.ts';
 import type { History } from '../changes/history.ts';
-import { type Gate, seenThrough } from './gate.ts';
+import { seenThrough } from './gate.ts';
 import type { RightsClass } from './rights-class.ts';
 import type { Subscription } from './subscription.ts';
 
@@ -19,25 +19,32 @@ export interface CatchUp {
 
 /** Envelopes that are decided at once under row-level security. */
 const BATCH = 50;
+/** The ring may move on while JetStream is read; a subscriber that does not catch up in so many rounds never will. */
+const MAX_ROUNDS = 10;
 
 /** Ends with the subscription live, or ended by a resync. @throws what a policy or the database throws */
 export async function catchUp(subscription: Subscription, context: CatchUp): Promise<void> {
   const { feed, rights } = context;
   const { gate } = subscription;
-  let sequence = rights.cursor();
+  let at = { sequence: rights.cursor(), lsn: feed.lsn() };
   if (gate.kind !== 'open') {
     const floor = feed.ring.floor;
     if (!floor) return subscription.resync('this instance has just begun to follow the changes');
-    sequence = floor.sequence;
-    if (!covers(floor.lsn, gate)) {
-      const older = await readOlder(context, gate, floor.sequence);
-      if (!older) return subscription.resync('the position is too old: the changes since then are no longer kept');
-      await give(subscription, context, older);
-    }
+    const after = gate.kind === 'position' ? gate.lsn : gate.after;
+    const isCovered = floor.lsn < after || (floor.lsn === after && (gate.kind !== 'position' || gate.index === LAST));
+    at = { sequence: isCovered ? floor.sequence : -1, lsn: after };
   }
-  while (!subscription.ended) {
-    const waiting = feed.ring.since(context.tableKey, sequence);
-    if (!waiting) return subscription.resync('the changes came faster than they could be caught up with');
+  for (let round = 0; !subscription.ended; ) {
+    const waiting = at.sequence < 0 ? undefined : feed.ring.since(context.tableKey, at.sequence);
+    if (!waiting) {
+      round += 1;
+      if (round > MAX_ROUNDS) return subscription.resync('the changes came faster than they could be caught up with');
+      const older = await readOlder(context, at);
+      if ('reason' in older) return subscription.resync(older.reason);
+      await give(subscription, context, older.envelopes);
+      at = { sequence: older.to, lsn: older.lsn };
+      continue;
+    }
     const upTo = rights.cursor();
     const batch = waiting.filter((envelope) => envelope.sequence <= upTo).slice(0, BATCH);
     const last = batch.at(-1);
@@ -46,9 +53,12 @@ export async function catchUp(subscription: Subscription, context: CatchUp): Pro
       return;
     }
     await give(subscription, context, batch);
-    sequence = last.sequence;
+    at = last;
   }
 }
+
+/** Of a position: everything in its transaction. */
+const LAST = 0xffff_ffff;
 
 async function give(
   subscription: Subscription,
@@ -66,24 +76,16 @@ async function give(
   }
 }
 
-/** Whether the ring has everything that the gate lets through. */
-function covers(floor: bigint, gate: Gate): boolean {
-  switch (gate.kind) {
-    case 'open':
-      return true;
-    case 'position':
-      return floor < gate.lsn || (floor === gate.lsn && gate.index === 0xffff_ffff);
-    case 'standby':
-      return floor <= gate.after;
-    // What was committed but not yet visible is younger than the ring, unless a commit hung for as long as the ring reaches.
-    case 'primary':
-      return floor <= gate.until;
-  }
-}
-
-function readOlder({ feed, history, schema, table }: CatchUp, gate: Gate, to: number) {
-  const from = gate.kind === 'position' ? gate.lsn : gate.kind === 'standby' ? gate.after : undefined;
+/** What came behind `at` and is no longer in the ring, up to where the ring begins. */
+async function readOlder(
+  { feed, history, schema, table }: CatchUp,
+  at: { sequence: number; lsn: bigint },
+): Promise<{ reason: string } | { envelopes: ChangeEnvelope[]; to: number; lsn: bigint }> {
   const epoch = feed.epoch();
-  if (from === undefined || epoch === undefined) return Promise.resolve(undefined);
-  return history.read({ schema, table, epoch, from, to });
+  const floor = feed.ring.floor;
+  if (epoch === undefined || !floor) return { reason: 'this instance has just begun to follow the changes' };
+  const read = await history.read({ schema, table, epoch, from: at.lsn, to: floor.sequence });
+  if (read.kind === 'gone') return read;
+  const envelopes = read.envelopes.filter((envelope) => envelope.sequence > at.sequence);
+  return { envelopes, to: floor.sequence, lsn: floor.lsn };
 }

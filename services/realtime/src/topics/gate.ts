@@ -20,8 +20,8 @@ export type Gate =
   | { kind: 'open' }
   /** A resumed position: what is behind it, from inside its transaction. */
   | { kind: 'position'; lsn: Lsn; index: number }
-  /** Taken on the primary; nothing that ends above `until` is in it. */
-  | { kind: 'primary'; snapshot: XidSnapshot; until: Lsn }
+  /** Taken on the primary; nothing that ends above `until` is in it, and everything that ends up to `after` is. */
+  | { kind: 'primary'; snapshot: XidSnapshot; after: Lsn; until: Lsn }
   /**
    * Taken on a standby between the replay positions `after` and `until`. `snapshot` has the xmin of before and the xmax of
    * after. A transaction that ends between and that neither decides may be in it or not: it is given (its changes carry

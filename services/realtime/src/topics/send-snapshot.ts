@@ -59,11 +59,11 @@ async function take({
   let resume = '';
   let taken: Omit<TakenSnapshot, 'frames'> | undefined;
   await snapshots.take(topic.plan, identity, {
-    onGate(gate, lsn) {
-      const resumeAfter = gate.kind === 'primary' ? primaryResume(feed, key, gate) : lsn;
+    onGate(placed) {
+      const gate = placed.kind === 'primary' ? { ...placed, after: seenUpTo(feed, key, placed) } : placed;
       subscription.gate = gate;
-      resume = position(resumeAfter);
-      taken = { gate, resumeAfter, takenAt: Date.now() };
+      resume = position(gate.after);
+      taken = { gate, takenAt: Date.now() };
     },
     async onPage(rows, done) {
       const frame = snapshotFrame(topic.id, rows, done, done ? resume : undefined);
@@ -83,11 +83,14 @@ async function write(subscription: Subscription, frame: Buffer): Promise<void> {
     throw errors.NOT_FOLLOWING({ reason: 'the socket has closed' });
 }
 
-/** Of the transactions that this instance knows, the snapshot may lack some: a position must lie before those. */
-function primaryResume(feed: Feed, key: string, gate: Gate): Lsn {
-  let resume = feed.lsn();
+/**
+ * The snapshot of the primary holds everything up to here: of the transactions that this instance knows, it may lack some,
+ * which then were committing while it was taken (a commit is in the WAL before it is visible).
+ */
+function seenUpTo(feed: Feed, key: string, gate: Gate): Lsn {
+  let lsn = feed.lsn();
   for (const envelope of feed.ring.since(key, feed.ring.floor?.sequence ?? 0) ?? []) {
-    if (envelope.lsn <= resume && seenThrough(gate, envelope) !== 'all') resume = envelope.lsn - 1n;
+    if (envelope.lsn <= lsn && seenThrough(gate, envelope) !== 'all') lsn = envelope.lsn - 1n;
   }
-  return resume;
+  return lsn;
 }

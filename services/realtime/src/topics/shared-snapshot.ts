@@ -2,12 +2,10 @@
  * A small snapshot serves all who subscribe to the same topic within a second: whoever comes while it is being taken waits
  * for it. Its gate makes it exact for each of them, whenever they follow on from it.
  */
-import type { Lsn } from '@tidemark/contracts';
 import type { Gate } from './gate.ts';
 
 export interface TakenSnapshot {
   gate: Gate;
-  resumeAfter: Lsn;
   /** The pages' frames. */
   frames: Buffer[];
   takenAt: number;

@@ -2,7 +2,7 @@
  * Takes a snapshot of a plan's rows, with the gate that says which changes it does not hold (gate.ts). From a replica where
  * one is healthy, else from the primary. Rows are fetched in pages, so that memory does not grow with the table.
  */
-import { type Lsn, parseLsn } from '@tidemark/contracts';
+import { parseLsn } from '@tidemark/contracts';
 import type { Database, Identity, Pool, Transaction } from '@tidemark/db';
 import { errors } from '../errors.ts';
 import { type Gate, parseXidSnapshot } from './gate.ts';
@@ -19,9 +19,11 @@ export interface SnapshotOptions {
   isUndecided(plan: LivePlan, gate: Gate): Promise<boolean>;
 }
 
+export type PlacedGate = Gate & { kind: 'standby' | 'primary' };
+
 export interface SnapshotReader {
-  /** Before the first page: where the changes go on, and a position to resume from. */
-  onGate(gate: Gate, resumeAfter: Lsn): void;
+  /** Before the first page: what the changes then have to pass. Of the primary, without knowing `after`. */
+  onGate(gate: PlacedGate): void;
   /** JSON texts of rows. Awaited, which is the backpressure. */
   onPage(rows: string[], done: boolean): Promise<void>;
 }
@@ -78,14 +80,14 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
       ]);
       const lower = placeOf(before[0]);
       const upper = placeOf(after[0]);
-      const gate: Gate = {
+      const gate: PlacedGate = {
         kind: 'standby',
         snapshot: { xmin: lower.snapshot.xmin, xmax: upper.snapshot.xmax, running: new Set() },
         after: lower.lsn,
         until: upper.lsn,
       };
       if (!(await options.isUndecided(plan, gate))) {
-        reader.onGate(gate, lower.lsn);
+        reader.onGate(gate);
         await pages(tx, name, reader);
         return true;
       }
@@ -106,7 +108,7 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
       tx.query(`declare tidemark_1 no scroll cursor for ${sql.text}`, sql.params),
     ]);
     const { lsn, snapshot } = placeOf(places[0]);
-    reader.onGate({ kind: 'primary', snapshot, until: lsn }, lsn);
+    reader.onGate({ kind: 'primary', snapshot, after: 0n, until: lsn });
     await pages(tx, 'tidemark_1', reader);
   }
 

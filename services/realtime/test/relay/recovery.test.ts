@@ -1,6 +1,7 @@
 /** What is killed in between loses nothing, repeats nothing, and keeps the order; a broken history is told. */
-import { CHANGE_HEADERS, type Envelope } from '@tidemark/contracts';
+
 import { type Bus, connectBus } from '@tidemark/bus';
+import { CHANGE_HEADERS, type Envelope } from '@tidemark/contracts';
 import { useTestStack } from '@tidemark/local-stack';
 import t from 'tap';
 import { parseMessageId } from '../../src/message-id.ts';
@@ -57,15 +58,24 @@ t.test('the walsender is killed again and again while rows are written', async (
   }
   writing = false;
   await writer;
-  await waitFor(() => client.changes().length >= written, () => `${written} rows; there are ${client.changes().length}`);
+  await waitFor(
+    () => client.changes().length >= written,
+    () => `${written} rows; there are ${client.changes().length}`,
+  );
   t.ok(kills >= 5, `${kills} kills`);
   t.same(
     client.changes().map((change) => change.row?.minute),
     Array.from({ length: written }, (_, n) => n),
     'each once, in order',
   );
-  t.same(client.frames.filter((frame) => frame.op === 'resync'), []);
-  t.ok(client.frames.every((frame) => frame.op !== 'changes' || frame.changes.length === 2), 'no transaction was torn');
+  t.same(
+    client.frames.filter((frame) => frame.op === 'resync'),
+    [],
+  );
+  t.ok(
+    client.frames.every((frame) => frame.op !== 'changes' || frame.changes.length === 2),
+    'no transaction was torn',
+  );
 
   const bus = await busOf(service);
   const envelopes = await stream(bus);
@@ -101,7 +111,11 @@ t.test('large transactions', async (t) => {
   await client.subscribe('s', 'commentary', { snapshot: true });
   await service.sql(`insert into commentary (match_id, minute) select 1, n from generate_series(0, 4999) as s (n)`);
   await service.sql(`insert into commentary (match_id, minute) values (1, 5000)`);
-  await waitFor(() => client.changes().length >= 5_001, () => `5001 rows; there are ${client.changes().length}`, 20_000);
+  await waitFor(
+    () => client.changes().length >= 5_001,
+    () => `5001 rows; there are ${client.changes().length}`,
+    20_000,
+  );
   t.same(
     client.changes().map((change) => change.row?.minute),
     Array.from({ length: 5_001 }, (_, n) => n),
@@ -130,27 +144,36 @@ t.test('the position of a transaction is the end of its commit', async (t) => {
   const bus = await busOf(service);
   const headers: string[] = [];
   bus.nc.subscribe(bus.subjects.changes('public', 'commentary'), {
-    callback: (_error, message) => headers.push(message.headers?.get(CHANGE_HEADERS.lsn) ?? ''),
+    callback: (_error, message) => {
+      headers.push(message.headers?.get(CHANGE_HEADERS.lsn) ?? '');
+    },
   });
   await bus.nc.flush();
   const ends: string[] = [];
   for (let n = 0; n < 5; n += 1) {
     await service.sql('insert into commentary (match_id) values (1)');
-    const [row] = await service.sql<{ lsn: string }>(`select lpad(to_hex(('x' || lpad(split_part(l, '/', 1), 8, '0'))::bit(32)::bigint), 8, '0')
+    const [row] = await service.sql<{
+      lsn: string;
+    }>(`select lpad(to_hex(('x' || lpad(split_part(l, '/', 1), 8, '0'))::bit(32)::bigint), 8, '0')
       || lpad(to_hex(('x' || lpad(split_part(l, '/', 2), 8, '0'))::bit(32)::bigint), 8, '0') as lsn
       from (select pg_current_wal_lsn()::text as l) as s`);
     ends.push(row?.lsn.toUpperCase() ?? '');
   }
   await waitFor(() => headers.length === 5, 'the envelopes');
-  for (const [n, lsn] of headers.entries()) t.ok(lsn <= (ends[n] as string) && (n === 0 || lsn > (headers[n - 1] as string)));
-  t.match(parseMessageId('abc123-0000000000000010-h7-0000000000000008-2'), { heartbeat: true, envelope: { ordinal: 2 } });
+  for (const [n, lsn] of headers.entries())
+    t.ok(lsn <= (ends[n] as string) && (n === 0 || lsn > (headers[n - 1] as string)));
+  t.match(parseMessageId('abc123-0000000000000010-h7-0000000000000008-2'), {
+    heartbeat: true,
+    envelope: { ordinal: 2 },
+  });
   await bus.close();
 });
 
 t.test('a lost slot, and a lost stream, mint an epoch and resync everybody', async (t) => {
   const service = await startTestRealtime();
   t.teardown(() => service.stop());
-  const epochs = () => service.sql<{ epoch: string; reason: string }>('select epoch, reason from tidemark.epochs order by 1');
+  const epochs = () =>
+    service.sql<{ epoch: string; reason: string }>('select epoch, reason from tidemark.epochs order by 1');
   const client = await new LiveClient(service.url).open();
   await client.subscribe('s', 'commentary');
   await service.sql('insert into commentary (match_id) values (1)');

@@ -3,7 +3,7 @@ import t from 'tap';
 import { type Gate, parseXidSnapshot, passed, seenThrough, undecided, widen } from '../../src/topics/gate.ts';
 
 t.test('a snapshot of the primary decides by its list of running transactions', async (t) => {
-  const gate: Gate = { kind: 'primary', snapshot: parseXidSnapshot('750:756:753,754'), until: 100n };
+  const gate: Gate = { kind: 'primary', snapshot: parseXidSnapshot('750:756:753,754'), after: 49n, until: 100n };
   t.equal(seenThrough(gate, { lsn: 50n, xid: 749 }), 'all');
   t.equal(seenThrough(gate, { lsn: 90n, xid: 755 }), 'all');
   t.equal(seenThrough(gate, { lsn: 50n, xid: 753 }), 'none', 'in the WAL already, not yet visible');
