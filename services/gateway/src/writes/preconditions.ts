@@ -67,7 +67,11 @@ export function asPreconditionFailure(error: unknown, conditions: Preconditions)
 async function currentTags(tx: Transaction, catalog: Catalog, write: TableWrite, maxRows: number): Promise<string[]> {
   const tags = new Set<string>();
   for (const media of [write.media, JSON_MEDIA, OBJECT_MEDIA]) {
-    const { head, tail, params } = planRead(catalog, write.relation, write.query, { media, exactCount: false, maxRows });
+    const { head, tail, params } = planRead(catalog, write.relation, write.query, {
+      media,
+      exactCount: false,
+      maxRows,
+    });
     const [row] = await tx.query<AnswerRow>(head + tail, params);
     const rows = Number(row?.rows);
     if (rows === 0) return [];

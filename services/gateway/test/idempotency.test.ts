@@ -1,0 +1,129 @@
+/** The same Idempotency-Key writes once, whatever happens in between. */
+import { readFile } from 'node:fs/promises';
+import t from 'tap';
+import { useGateway } from './gateway-fixture.ts';
+
+const script = await readFile(new URL('./writes.sql', import.meta.url), 'utf8');
+const gateway = await useGateway(t, { script, env: { IDEMPOTENCY_ANSWER_BYTES: '2048' } });
+const { sql } = gateway;
+const ADA = { role: 'authenticated', sub: 'ada' };
+const send = (path: string, key: string, body: unknown, more: Record<string, string> = {}, claims: object = ADA) =>
+  gateway.request(path, {
+    method: 'POST',
+    claims: claims as Record<string, unknown>,
+    body: JSON.stringify(body),
+    headers: { 'idempotency-key': key, prefer: 'return=representation', ...more },
+  });
+
+t.test('a repeated request gets the kept answer', async (t) => {
+  const note = { author: 'ada', body: 'once' };
+  const first = await send('/rest/v1/notes', 'key-1', note);
+  const again = await send('/rest/v1/notes', '"key-1"', note);
+  t.equal(first.status, 201);
+  t.equal(first.headers.get('idempotency-replayed'), null);
+  t.equal(again.status, 201);
+  t.equal(again.headers.get('idempotency-replayed'), 'true');
+  t.equal(again.headers.get('content-type'), first.headers.get('content-type'));
+  t.equal(again.headers.get('content-range'), first.headers.get('content-range'));
+  t.ok((again.headers.get('tidemark') ?? '') >= (first.headers.get('tidemark') ?? 'x'), 'a later tidemark');
+  t.same(await again.json(), await first.json());
+  t.equal((await sql`select 1 from notes where body = 'once'`).length, 1);
+});
+
+t.test('another request with the key is refused, another caller has keys of its own', async (t) => {
+  await send('/rest/v1/notes', 'key-2', { author: 'ada', body: 'two' });
+  const other = await send('/rest/v1/notes', 'key-2', { author: 'ada', body: 'not two' });
+  t.equal(other.status, 422);
+  t.match(await other.json(), { code: 'GATEWAY_IDEMPOTENCY_MISMATCH', hint: /new key/ });
+  const bob = await send(
+    '/rest/v1/notes',
+    'key-2',
+    { author: 'bob', body: 'two' },
+    {},
+    { role: 'authenticated', sub: 'bob' },
+  );
+  t.equal(bob.status, 201);
+  t.equal(bob.headers.get('idempotency-replayed'), null);
+});
+
+t.test('what failed or was rolled back is not kept', async (t) => {
+  const bad = await send('/rest/v1/notes', 'key-3', { author: 'ada', body: 'forbidden' });
+  t.equal(bad.status, 400);
+  const undone = await send('/rest/v1/notes', 'key-3', { author: 'ada', body: 'three' }, { prefer: 'tx=rollback' });
+  t.equal(undone.status, 201);
+  const good = await send('/rest/v1/notes', 'key-3', { author: 'ada', body: 'three' });
+  t.equal(good.headers.get('idempotency-replayed'), null);
+  t.equal((await sql`select 1 from notes where body = 'three'`).length, 1);
+  const large = await send('/rest/v1/notes', 'key-4', { author: 'ada', body: 'x'.repeat(5_000) });
+  t.match(await large.json(), { code: 'GATEWAY_IDEMPOTENCY_ANSWER' });
+  t.equal((await sql`select 1 from notes where length(body) = 5000`).length, 0);
+  for (const key of ['', 'with blank', 'x'.repeat(256)]) {
+    const refused = await send('/rest/v1/notes', key, { author: 'ada', body: 'four' });
+    t.equal(refused.status, 400, `the key "${key.slice(0, 20)}"`);
+  }
+});
+
+t.test('concurrent requests with one key: one writes, the others wait their turn', async (t) => {
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, () => send('/rest/v1/notes', 'key-5', { author: 'ada', body: 'five' })),
+  );
+  const statuses = new Set(answers.map(({ status }) => status));
+  t.ok([...statuses].every((status) => status === 201 || status === 409));
+  for (const answer of answers) if (answer.status === 409) t.equal(answer.headers.get('retry-after'), '1');
+  t.equal(answers.filter((a) => a.status === 201 && !a.headers.get('idempotency-replayed')).length, 1);
+  t.equal((await sql`select 1 from notes where body = 'five'`).length, 1);
+});
+
+t.test('no role of the API can read, write or forge keys', async (t) => {
+  for (const role of ['anon', 'authenticated', 'service_role']) {
+    const answer = await gateway.request('/rest/v1/idempotency_keys', {
+      claims: { role, sub: 'eve' },
+      headers: { 'accept-profile': 'tidemark' },
+    });
+    t.equal(answer.status >= 400, true, role);
+  }
+  const [row] = await sql`select count(*)::int as n, bool_and(scope !~ 'ada') as opaque from tidemark.idempotency_keys`;
+  t.ok(row?.n > 0);
+  t.ok(row?.opaque, 'subjects are hashed');
+});
+
+t.test('an expired key is free again', async (t) => {
+  await send('/rest/v1/notes', 'key-6', { author: 'ada', body: 'six' });
+  await sql`update tidemark.idempotency_keys set expires_at = now() - interval '1 second' where key = 'key-6'`;
+  const fresh = await send('/rest/v1/notes', 'key-6', { author: 'ada', body: 'sixth' });
+  t.equal(fresh.status, 201);
+  t.equal((await sql`select 1 from notes where body in ('six', 'sixth')`).length, 2);
+});
+
+t.test('retries after lost connections insert once', async (t) => {
+  let killing = true;
+  const killer = (async () => {
+    while (killing) {
+      await sql`select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name like '%/write' and state <> 'idle'`;
+    }
+  })();
+  const seen = new Set<number>();
+  try {
+    await Promise.all(
+      Array.from({ length: 60 }, async (_, i) => {
+        const deadline = Date.now() + 20_000;
+        for (;;) {
+          const answer = await send('/rest/v1/notes', `lost-${i}`, { author: `lost ${i}`, body: 'seven' });
+          seen.add(answer.status);
+          if (answer.status === 201) return;
+          if (answer.status !== 503 && answer.status !== 409)
+            throw new Error(`${answer.status} ${await answer.text()}`);
+          if (Date.now() > deadline) killing = false;
+          if (Date.now() > deadline + 20_000) throw new Error('no end');
+        }
+      }),
+    );
+  } finally {
+    killing = false;
+    await killer;
+  }
+  t.ok(seen.has(503), 'connections were lost');
+  const rows = await sql`select author, count(*)::int as n from notes where body = 'seven' group by author`;
+  t.equal(rows.length, 60);
+  t.ok(rows.every((row) => row.n === 1));
+});
