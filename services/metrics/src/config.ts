@@ -6,8 +6,8 @@ export const configSchema = Type.Object({
   PORT: Type.Integer({ default: 8083, minimum: 0, maximum: 65_535, description: '0: any free one' }),
   METRICS_EXPECT: Type.String({
     default: 'gateway,realtime,batch',
-    pattern: '^((gateway|realtime|batch)(,(gateway|realtime|batch))*)?$',
-    description: 'services whose absence is a problem, separated by commas; leave out what you do not run',
+    pattern: '^(none|(gateway|realtime|batch)(,(gateway|realtime|batch))*)$',
+    description: 'services whose absence is a problem, separated by commas, or none; leave out what you do not run',
   }),
   METRICS_INSTANCES_MAX: Type.Integer({
     default: 256,

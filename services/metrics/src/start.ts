@@ -2,6 +2,7 @@
 import { connectBus } from '@tidemark/bus';
 import { Telemetry } from '@tidemark/contracts';
 import {
+  type BaseApp,
   commaSeparated,
   createHealth,
   createLogger,
@@ -30,6 +31,8 @@ import { createPulse } from './pulse.ts';
 import { createBroadcaster } from './stream/broadcaster.ts';
 
 const BEAT_MS = 1_000;
+/** Node's graceful close waits for connections on which no request has come yet (browsers open them ahead): they get this long. */
+const GRACE_MS = 1_000;
 /** Seven collectors of one statement at a time each, and the router's own polling. */
 const ADMIN_POOL = { min: 1, max: 4, waitingLimit: 32 };
 /** This service neither writes nor reads for anybody. */
@@ -69,7 +72,7 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
     instancesMax: config.METRICS_INSTANCES_MAX,
     collectors,
     limits: {
-      expected: commaSeparated(config.METRICS_EXPECT),
+      expected: config.METRICS_EXPECT === 'none' ? [] : commaSeparated(config.METRICS_EXPECT),
       replicaLagMs: config.METRICS_REPLICA_LAG_ALERT_MS,
       slotBytes: config.METRICS_SLOT_ALERT_BYTES,
       transactionMs: config.METRICS_TRANSACTION_ALERT_MS,
@@ -125,9 +128,18 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
     phases: [
       { name: 'not ready', timeoutMs: 100, run: () => health.drain('shutting down') },
       { name: 'end the streams', timeoutMs: 1_000, run: () => broadcaster.close() },
-      { name: 'stop listening', timeoutMs: 3_000, run: () => app.close() },
+      { name: 'stop listening', timeoutMs: 3_000, run: () => closeServer(app) },
       { name: 'stop telemetry', timeoutMs: 100, run: () => telemetry.stop() },
       { name: 'stop collecting, disconnect', timeoutMs: 12_000, run: disconnect },
     ],
   };
+}
+
+async function closeServer(app: BaseApp): Promise<void> {
+  const force = setTimeout(() => app.server.closeAllConnections(), GRACE_MS);
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(force);
+  }
 }

@@ -54,7 +54,7 @@ export async function useMetrics(t: Test, servers: Servers, env: Record<string, 
       const problems: string[] = [];
       await runPhases(service.phases, (problem) => problems.push(problem));
       await bus.close();
-      t.same(problems, [], 'the service stops cleanly');
+      if (problems.length > 0) throw new Error(`the service did not stop cleanly: ${problems.join('; ')}`);
     })();
     return stopped;
   };
@@ -72,11 +72,16 @@ export async function useMetrics(t: Test, servers: Servers, env: Record<string, 
     token,
     get,
     health,
-    until: (ok, what) =>
-      eventually(async () => {
-        const answer = await health();
-        return ok(answer) ? answer : undefined;
-      }, what),
+    until(ok, what) {
+      let last: HealthAnswer | undefined;
+      return eventually(
+        async () => {
+          last = await health();
+          return ok(last) ? last : undefined;
+        },
+        () => `${what}; the last answer: ${last?.status}, ${last?.problems.join('; ')}`,
+      );
+    },
     instance(name, instance, sections = () => ({})) {
       const url = 'http://127.0.0.1:9';
       const one = startTelemetry({ bus, service: name, instance, url, health: createHealth(), sections });
@@ -88,12 +93,15 @@ export async function useMetrics(t: Test, servers: Servers, env: Record<string, 
 }
 
 /** Asks until there is a value. @throws after 15 s, naming what was waited for */
-export async function eventually<T>(ask: () => Promise<T | undefined> | T | undefined, what: string): Promise<T> {
+export async function eventually<T>(
+  ask: () => Promise<T | undefined> | T | undefined,
+  what: string | (() => string),
+): Promise<T> {
   const deadline = Date.now() + 15_000;
   for (;;) {
     const value = await ask();
     if (value !== undefined) return value;
-    if (Date.now() > deadline) throw new Error(`waited 15 s in vain until ${what}`);
+    if (Date.now() > deadline) throw new Error(`waited 15 s in vain until ${typeof what === 'string' ? what : what()}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

@@ -26,6 +26,9 @@ export interface CollectorState {
   failuresTotal: number;
 }
 
+/** A collector with a long interval must not stay failed long after its server has come back. */
+const RETRY_MS = 2_000;
+
 export interface Collector<T> {
   /** Undefined before the first success and while it fails. */
   value(): T | undefined;
@@ -78,9 +81,12 @@ export function startCollector<T>(
   function loop(): Promise<void> {
     return run().then(() => {
       if (stopped) return;
-      timer = setTimeout(() => {
-        running = loop();
-      }, intervalMs);
+      timer = setTimeout(
+        () => {
+          running = loop();
+        },
+        state.error === null ? intervalMs : Math.min(intervalMs, RETRY_MS),
+      );
     });
   }
 

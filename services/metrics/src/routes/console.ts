@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
 import type { BaseApp } from '@tidemark/service';
 
-const FOLDER = fileURLToPath(new URL('../console', import.meta.url));
+/** The same from src/ (tests) and from dist/. */
+const FOLDER = fileURLToPath(new URL('../../dist/console', import.meta.url));
 
 /** The page may load from this origin alone, and nobody may frame it: it holds an operator's token. */
 const CONTENT_SECURITY_POLICY = [

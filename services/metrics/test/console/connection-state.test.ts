@@ -68,6 +68,9 @@ for (const state of Object.values(STATES)) {
 }
 
 t.test('the wait doubles up to ten seconds, less up to half by chance', async (t) => {
-  t.same([1, 2, 3, 9, 99].map((attempt) => waitBefore(attempt, 0)), [500, 1_000, 2_000, 10_000, 10_000]);
+  t.same(
+    [1, 2, 3, 9, 99].map((attempt) => waitBefore(attempt, 0)),
+    [500, 1_000, 2_000, 10_000, 10_000],
+  );
   t.equal(waitBefore(9, 1), 5_000);
 });

@@ -64,13 +64,33 @@ const TABLE: [what: string, state: Partial<System>, severity: string | undefined
     'degraded',
     'gateway blue is not ready: postgres: gone',
   ],
-  ['Postgres down', { collectors: [collector('postgres activity', 'refused')] }, 'down', 'Postgres does not answer: refused'],
+  [
+    'Postgres down',
+    { collectors: [collector('postgres activity', 'refused')] },
+    'down',
+    'Postgres does not answer: refused',
+  ],
   ['NATS down', { collectors: [collector('nats', 'gone')] }, 'down', 'NATS does not answer: gone'],
-  ['another collector', { collectors: [collector('jobs', 'no table')] }, 'degraded', 'the collector "jobs" fails: no table'],
+  [
+    'another collector',
+    { collectors: [collector('jobs', 'no table')] },
+    'degraded',
+    'the collector "jobs" fails: no table',
+  ],
   ['replica lag', { collected: { replication: replication(9_000) } }, 'degraded', 'the replica r1 is 9.0 s'],
   ['replica within its limit', { collected: { replication: replication(900) } }, undefined, ''],
-  ['a lost slot', { collected: { replication: replication(0, 'lost') } }, 'degraded', 'slot s1 (physical, not in use) has lost'],
-  ['a slot that keeps WAL', { collected: { replication: replication(0, 'reserved', 3e9) } }, 'degraded', 'keeps 2.8 GiB'],
+  [
+    'a lost slot',
+    { collected: { replication: replication(0, 'lost') } },
+    'degraded',
+    'slot s1 (physical, not in use) has lost',
+  ],
+  [
+    'a slot that keeps WAL',
+    { collected: { replication: replication(0, 'reserved', 3e9) } },
+    'degraded',
+    'keeps 2.8 GiB',
+  ],
   [
     'a pool that is full',
     {
@@ -89,7 +109,10 @@ const TABLE: [what: string, state: Partial<System>, severity: string | undefined
     'a pool that refuses',
     {
       live: [
-        instance(telemetry({ at: 3_000, pools: [pool({ refusedTotal: 4 })] }), telemetry({ pools: [pool({ refusedTotal: 1 })] })),
+        instance(
+          telemetry({ at: 3_000, pools: [pool({ refusedTotal: 4 })] }),
+          telemetry({ pools: [pool({ refusedTotal: 1 })] }),
+        ),
       ],
     },
     'degraded',
@@ -107,8 +130,18 @@ const TABLE: [what: string, state: Partial<System>, severity: string | undefined
     undefined,
     '',
   ],
-  ['no active relay', { live: [instance(telemetry()), instance(relay({ role: 'standby' }))] }, 'degraded', 'realtime-1 is standby'],
-  ['a relay far behind', { live: [instance(telemetry()), instance(relay({ lagBytes: 2 ** 30 }))] }, 'degraded', '1.0 GiB of WAL'],
+  [
+    'no active relay',
+    { live: [instance(telemetry()), instance(relay({ role: 'standby' }))] },
+    'degraded',
+    'realtime-1 is standby',
+  ],
+  [
+    'a relay far behind',
+    { live: [instance(telemetry()), instance(relay({ lagBytes: 2 ** 30 }))] },
+    'degraded',
+    '1.0 GiB of WAL',
+  ],
 ];
 
 for (const [what, state, severity, names] of TABLE) {

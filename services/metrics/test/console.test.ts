@@ -1,0 +1,109 @@
+/** The page in a real browser, on real figures. It is the built one: `pnpm build` first. */
+import { existsSync } from 'node:fs';
+import { migrate } from '@tidemark/db';
+import { useTestStack } from '@tidemark/local-stack';
+import { buildBaseApp, createHealth, createLogger, createMetrics, httpStats } from '@tidemark/service';
+import type { Page } from 'playwright-core';
+import t from 'tap';
+import { launchChromium } from './chromium.ts';
+import { useMetrics } from './metrics-fixture.ts';
+
+t.ok(existsSync(new URL('../dist/console/index.html', import.meta.url)), 'the console is built');
+
+const stack = await useTestStack();
+await stack.template('metrics', async (url) => void (await migrate(url)));
+const database = await stack.database({ template: 'metrics' });
+t.teardown(() => database.drop());
+const servers = { ...database, natsUrl: stack.natsUrl, natsPrefix: stack.natsPrefix() };
+const metrics = await useMetrics(t, servers);
+
+const app = buildBaseApp({
+  logger: createLogger({ service: 'gateway', instance: 'g', level: 'silent' }),
+  health: createHealth(),
+  metrics: createMetrics('gateway'),
+});
+app.get('/thing/:id', async () => ({ ok: true }));
+t.teardown(() => app.close());
+const gateway = metrics.instance('gateway', 'gateway-t', () => ({ http: httpStats(app) }));
+await metrics.until(({ status }) => status === 'ok', 'all is well');
+
+const browser = await launchChromium();
+t.teardown(() => browser.close());
+
+/** What no page may do: throw, break its own policy, or ask another host. */
+const complaints: string[] = [];
+
+async function openPage(fragment: string, width = 1280): Promise<Page> {
+  const page = await browser.newPage({ viewport: { width, height: 900 } });
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('request', (request) => {
+    if (!request.url().startsWith(metrics.url) && !request.url().startsWith('data:')) complaints.push(request.url());
+  });
+  page.on('console', (message) => {
+    if (/Content Security Policy/.test(message.text())) complaints.push(message.text());
+  });
+  await page.goto(`${metrics.url}/console${fragment}`);
+  return page;
+}
+
+type Tap = typeof t;
+
+const figure = (page: Page, panel: string, name: string) =>
+  page.locator(`#${panel} .figure`, { has: page.getByText(name, { exact: true }) }).locator('dd');
+
+t.test('with the token of the address: live figures, and the token is gone from the address', async (t) => {
+  const page = await openPage(`/#token=${await metrics.token('ops')}`);
+  await page.getByRole('status').getByText('All is well').waitFor();
+  t.equal(page.url(), `${metrics.url}/console/`);
+  await page.locator('#instances').getByRole('rowheader', { name: 'gateway-t' }).waitFor();
+
+  for (let i = 0; i < 40; i++) await app.inject(`/thing/${i}`);
+  const row = page.locator('#routes tr', { hasText: 'GET /thing/:id' });
+  await row.getByRole('cell', { name: '40', exact: true }).waitFor();
+  const max = (await metrics.health()).postgres.connections?.max;
+  t.match(await figure(page, 'postgres', 'Connections').textContent(), new RegExp(`^\\d+ / ${max}$`));
+  await page.locator('#statements').getByRole('row').nth(1).waitFor();
+  t.ok((await page.locator('.plot canvas').count()) >= 6, 'the curves are drawn');
+
+  await page.reload();
+  await page.getByRole('status').getByText('All is well').waitFor();
+  await page.getByRole('button', { name: 'Forget the token' }).click();
+  await page.getByLabel('Token').waitFor();
+  t.equal(await page.evaluate('sessionStorage.length'), 0);
+});
+
+t.test('asks for the token, and says why one is refused', async () => {
+  const page = await openPage('/');
+  await page.getByLabel('Token').fill(await metrics.token('authenticated'));
+  await page.keyboard.press('Enter');
+  await page.getByRole('alert').getByText('may not see performance figures').waitFor();
+  await page.getByLabel('Token').fill(await metrics.token('ops'));
+  await page.keyboard.press('Enter');
+  await page.getByRole('status').getByText('All is well').waitFor();
+});
+
+t.test('400 pixels wide: nothing is cut off', async (t) => {
+  const page = await openPage(`/#token=${await metrics.token('ops')}`, 400);
+  await page.locator('#instances').waitFor();
+  t.equal(await page.evaluate('document.documentElement.scrollWidth'), 400);
+});
+
+t.test('a problem is named; a lost connection is said, and the page comes back by itself', async (t) => {
+  const page = await openPage(`/#token=${await metrics.token('ops')}`);
+  await page.getByRole('status').getByText('All is well').waitFor();
+  gateway.stop();
+  await page.locator('.reasons li.down').getByText('No gateway reports itself').waitFor();
+  await page.locator('#instances tr.bad', { hasText: 'gateway-t' }).getByText('lost, silent for').waitFor();
+
+  const { port } = new URL(metrics.url);
+  await metrics.stop();
+  await page.getByRole('alert').getByText('The connection to the metrics service is lost').waitFor();
+  await page.getByRole('status').getByText('Unknown').waitFor();
+  await useMetrics(t as Tap, servers, { PORT: port });
+  await page.locator('.connection.live').waitFor();
+  await page.getByRole('alert').waitFor({ state: 'detached' });
+});
+
+t.test('no error, no other host', async (t) => {
+  t.same(complaints, []);
+});

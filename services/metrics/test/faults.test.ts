@@ -1,0 +1,104 @@
+/** What the answer says while a part of the system is away; on servers of its own, since it stops them. */
+import { migrate } from '@tidemark/db';
+import { startTemporaryStack } from '@tidemark/local-stack';
+import t from 'tap';
+import type { HealthAnswer } from '../src/health/answer.ts';
+import { start } from '../src/start.ts';
+import { eventually, SECRET, useMetrics } from './metrics-fixture.ts';
+
+const stack = await startTemporaryStack();
+t.teardown(() => stack.stop());
+const { primary, nats } = stack;
+const replica = stack.replicas[0]!;
+await migrate(primary.url);
+const metrics = await useMetrics(
+  t,
+  { primaryUrl: primary.url, natsUrl: nats.url, natsPrefix: '' },
+  { METRICS_REPLICA_LAG_ALERT_MS: '1500', METRICS_EXPECT: 'none' },
+);
+
+t.test('replica lag appears while replay is paused, and goes with it', async (t) => {
+  await metrics.until(({ postgres }) => postgres.replication.length === 1, 'the replica is seen');
+  await replica.pauseReplay();
+  await primary.query('create table written (i int)');
+  const behind = await metrics.until(
+    ({ postgres, status }) => status === 'degraded' && (postgres.replication[0]?.lagMs ?? 0) > 1_500,
+    'the lag is seen',
+  );
+  const [replicated] = behind.postgres.replication;
+  t.ok((replicated?.lagBytes ?? 0) > 0);
+  t.ok(
+    behind.problems.some((problem) => problem.includes(`the replica ${replicated?.name} is`)),
+    behind.problems.join(),
+  );
+  await replica.resumeReplay();
+  const after = await metrics.until(({ status }) => status === 'ok', 'the lag is over');
+  t.ok((after.postgres.replication[0]?.lagMs ?? 9e9) < 1_500);
+});
+
+t.test('Postgres down: said once, with the remedy, and the figures are missing rather than old', async (t) => {
+  await primary.stop('immediate');
+  const down = await metrics.until(({ status }) => status === 'down', 'it is down');
+  t.equal(down.problems.filter((problem) => /Postgres/.test(problem)).length, 1);
+  t.match(down.postgres, { status: 'down', problem: /Postgres does not answer/, connections: null, version: null });
+  t.ok(down.collectors.find(({ name }) => name === 'postgres activity')?.error);
+  t.equal(down.nats.status, 'ok');
+  t.equal((await fetch(`${metrics.url}/readyz`)).status, 200, 'it is there to say so');
+
+  const late = await start(
+    {
+      PORT: '0',
+      LOG_LEVEL: 'silent',
+      DATABASE_URL: primary.url,
+      NATS_URL: nats.url,
+      NATS_PREFIX: 'late',
+      JWT_SECRET: SECRET,
+      METRICS_EXPECT: 'none',
+    },
+    process.pid,
+  );
+  const headers = { authorization: `Bearer ${await metrics.token('ops')}` };
+  t.teardown(async () => {
+    for (const phase of late.phases) await phase.run();
+  });
+  const lateSays = (status: string) => {
+    let last: HealthAnswer | undefined;
+    return eventually(
+      async () => {
+        last = (await (await fetch(`${late.url}/api/v1/performance/health`, { headers })).json()) as HealthAnswer;
+        return last.status === status || undefined;
+      },
+      () => `the one that started without Postgres says ${status}; the last answer: ${last?.problems.join('; ')}`,
+    );
+  };
+  await lateSays('down');
+
+  await primary.start();
+  await metrics.until(({ status, postgres }) => status === 'ok' && postgres.version !== null, 'it is back');
+  await lateSays('ok');
+});
+
+t.test('NATS down: said, and over when it is back', async (t) => {
+  await nats.stop();
+  const down = await metrics.until(({ status }) => status === 'down', 'it is down');
+  t.match(down.nats, { status: 'down', problem: /NATS does not answer/ });
+  t.equal(down.postgres.status, 'ok');
+  t.equal((await fetch(`${metrics.url}/readyz`)).status, 503);
+  await nats.start();
+  await metrics.until(({ status }) => status === 'ok', 'it is back');
+});
+
+t.test('a port in use, a wrong setting: said with the remedy', async (t) => {
+  const env = { DATABASE_URL: primary.url, NATS_URL: nats.url, JWT_SECRET: SECRET, LOG_LEVEL: 'silent' };
+  const { port } = new URL(metrics.url);
+  await t.rejects(start({ ...env, PORT: port }, process.pid), {
+    code: 'METRICS_CANNOT_LISTEN',
+    message: new RegExp(port),
+    hint: /PORT/,
+  });
+  await t.rejects(start({ ...env, METRICS_EXPECT: 'gatway', METRICS_HISTORY_SECONDS: '1' }, process.pid), {
+    code: 'CONFIG_INVALID',
+    message: /METRICS_EXPECT=gatway[\s\S]*METRICS_HISTORY_SECONDS=1/,
+  });
+  await t.rejects(start({ ...env, DATABASE_URL: 'nonsense' }, process.pid), { code: 'DB_INVALID_URL' });
+});

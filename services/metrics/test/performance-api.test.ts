@@ -1,0 +1,217 @@
+import { PerformanceHealth } from '@tidemark/contracts';
+import { migrate } from '@tidemark/db';
+import { useTestStack } from '@tidemark/local-stack';
+import { buildBaseApp, createHealth, createLogger, createMetrics, httpStats } from '@tidemark/service';
+import postgres from 'postgres';
+import t from 'tap';
+import { Check } from 'typebox/value';
+import { HealthAnswer } from '../src/health/answer.ts';
+import { SERIES } from '../src/history/samples.ts';
+import { eventually, useMetrics } from './metrics-fixture.ts';
+
+const stack = await useTestStack();
+await stack.template('metrics', async (url) => void (await migrate(url)));
+const database = await stack.database({ template: 'metrics' });
+const sql = postgres(database.primaryUrl, { max: 2, onnotice: () => {} });
+t.teardown(async () => {
+  await sql.end({ timeout: 1 });
+  await database.drop();
+});
+const metrics = await useMetrics(
+  t,
+  { ...database, natsUrl: stack.natsUrl, natsPrefix: stack.natsPrefix() },
+  { METRICS_LOST_AFTER_MS: '2000', METRICS_STREAM_CLIENTS_MAX: '2' },
+);
+await metrics.bus.ensureStreams();
+
+t.test(
+  'telemetry published on NATS is in the answer, with rates, and a silent instance is shown as lost',
+  async (t) => {
+    const app = buildBaseApp({
+      logger: createLogger({ service: 'gateway', instance: 'g', level: 'silent' }),
+      health: createHealth(),
+      metrics: createMetrics('gateway'),
+    });
+    app.get('/thing/:id', async () => ({ ok: true }));
+    t.teardown(() => app.close());
+    const gateway = metrics.instance('gateway', 'gateway-t', () => ({ http: httpStats(app) }));
+    for (let i = 0; i < 20; i++) await app.inject(`/thing/${i}`);
+
+    const answer = await metrics.until(
+      ({ instances }) => instances.some(({ instance, http }) => instance === 'gateway-t' && http?.requestsTotal === 20),
+      'the gateway’s requests are in the answer',
+    );
+    t.ok(Check(PerformanceHealth, answer), 'fits the contract');
+    t.ok(Check(HealthAnswer, answer), 'fits its own schema');
+    const shown = answer.instances.find(({ instance }) => instance === 'gateway-t');
+    t.match(shown, { service: 'gateway', pid: process.pid, ready: true });
+    t.same(
+      shown?.http?.routes.map(({ route, requestsTotal }) => [route, requestsTotal]),
+      [['GET /thing/:id', 20]],
+    );
+    t.ok(
+      answer.instances.some(({ service }) => service === 'metrics'),
+      'the service reports itself too',
+    );
+
+    await metrics.until(({ samples }) => samples['http.requests@gateway/gateway-t'] !== undefined, 'there is a rate');
+    const history = (await (
+      await metrics.get('history?series=process.rss@gateway/*,http.requests@*&seconds=60')
+    ).json()) as {
+      at: number[];
+      series: Record<string, (number | null)[]>;
+    };
+    t.equal(history.series['process.rss@gateway/gateway-t']?.length, history.at.length);
+    t.ok(history.series['process.rss@gateway/gateway-t']?.some((value) => value !== null && value > 1e7));
+
+    gateway.stop();
+    const after = await metrics.until(
+      ({ lost }) => lost.some(({ instance }) => instance === 'gateway-t'),
+      'it is lost',
+    );
+    t.notOk(after.instances.some(({ instance }) => instance === 'gateway-t'));
+    t.equal(after.status === 'ok', false);
+    t.ok(
+      after.reasons.some(({ message }) => /^gateway-t .*has been silent for/.test(message)),
+      'the reason names it',
+    );
+    const page = await (await fetch(`${metrics.url}/metrics`)).text();
+    t.match(page, /tidemark_instance_up\{source="gateway\/gateway-t".*\} 0/);
+    t.match(page, /tidemark_status\{.*\} [12]/);
+  },
+);
+
+t.test('invalid telemetry is dropped', async (t) => {
+  metrics.bus.publish(metrics.bus.subjects.telemetry('batch', 'b-1'), { service: 'batch', instance: 'b-1' });
+  await metrics.bus.nc.flush();
+  const seen = await eventually(async () => {
+    const page = await (await fetch(`${metrics.url}/metrics`)).text();
+    return page.match(/tidemark_events_total\{type="bus.invalid_payload".*\} (\d+)/)?.[1];
+  }, 'it is counted');
+  t.equal(seen, '1');
+  t.notOk((await metrics.health()).instances.some(({ instance }) => instance === 'b-1'));
+});
+
+t.test('the figures of Postgres are true', async (t) => {
+  const before = Date.now();
+  const [truth] = await sql<{ version: string; max: number; lsn: string; size: number; slots: string[] }[]>`
+    select current_setting('server_version') as version, current_setting('max_connections')::int as max,
+      pg_current_wal_lsn()::text as lsn, pg_database_size(current_database())::float8 as size,
+      (select array_agg(slot_name order by 1) from pg_replication_slots) as slots`;
+  if (!truth) throw new TypeError('Postgres answers a row');
+  const { postgres } = await metrics.until(({ at }) => at > before + 2_000, 'the collectors have run again');
+  t.equal(postgres.status, 'ok', String(postgres.problem));
+  t.match(postgres, { version: truth.version, problem: null });
+  t.equal(postgres.connections?.max, truth.max);
+  // Other tests' connections come and go: the two counts agree as soon as nothing moved between them.
+  await eventually(async () => {
+    const [now] = await sql`select count(*)::int as total from pg_stat_activity where backend_type = 'client backend'`;
+    return (await metrics.health()).postgres.connections?.total === now?.total || undefined;
+  }, 'the connections are those of pg_stat_activity');
+  t.ok(Math.abs((postgres.databaseBytes ?? 0) / truth.size - 1) < 0.2);
+  const [later] = await sql`select ${postgres.walLsn}::pg_lsn >= ${truth.lsn}::pg_lsn as ok`;
+  t.ok(later?.ok, 'the WAL position is not older than ours');
+  t.ok(postgres.replication.length > 0, 'the stack’s replica streams');
+  for (const { name } of postgres.slots) t.ok(truth.slots.includes(name), name);
+});
+
+t.test('an idle transaction is counted, and jobs are, with their progress', async (t) => {
+  const other = await sql.reserve();
+  await other`begin`;
+  await other`insert into tidemark.jobs (kind, spec, state, total, done, started_at)
+    values ('image.transform', '{}', 'running', 40, 10, now())`;
+  await metrics.until(({ postgres }) => (postgres.connections?.idleInTransaction ?? 0) >= 1, 'it is counted');
+  await other`commit`;
+  other.release();
+  await sql`insert into tidemark.jobs (kind, spec) values ('image.transform', '{}')`;
+  const { jobs, activeJobs } = await metrics.until((health) => health.jobs.queued + health.jobs.running === 2, 'jobs');
+  t.match(jobs, { queued: 1, running: 1 });
+  t.match(activeJobs, [{ state: 'running', total: 40, done: 10 }, { state: 'queued' }]);
+});
+
+t.test('statements: ordered, and without values', async (t) => {
+  await sql`create table counted (i int, word text)`;
+  for (let i = 0; i < 30; i++) await sql.unsafe(`select word from counted where word = 'geheim${i}'`);
+  const found = await eventually(async () => {
+    const answer = await metrics.get('statements?order=calls&limit=50');
+    if (answer.status !== 200) return undefined;
+    const { statements } = (await answer.json()) as { statements: { text: string; calls: number }[] };
+    return statements.some(({ text, calls }) => text.includes('from counted where') && calls === 30)
+      ? statements
+      : undefined;
+  }, 'they are there');
+  t.same(
+    found.map(({ calls }) => calls),
+    found.map(({ calls }) => calls).sort((a, b) => b - a),
+  );
+  t.notOk(JSON.stringify(found).includes('geheim'));
+  t.equal((await metrics.get('statements?order=beauty')).status, 400);
+});
+
+t.test('NATS: version, round trip and streams', async (t) => {
+  await metrics.bus.js.publish(metrics.bus.subjects.work('normal'), 'x');
+  const work = metrics.bus.subjects.streams.work;
+  const { nats } = await metrics.until(
+    ({ nats }) => nats.streams.some(({ name, messages }) => name === work && messages === 1),
+    'the message is in the stream',
+  );
+  t.match(nats, { status: 'ok', problem: null, version: /^\d+\./ });
+  t.ok((nats.roundTripMs ?? 0) > 0);
+});
+
+t.test('only operators may see: 401 and 403 as problem+json, with the remedy', async (t) => {
+  const status = async (path: string, headers: Record<string, string>) => {
+    const answer = await fetch(`${metrics.url}/api/v1/performance/${path}`, { headers });
+    if (answer.status >= 400) {
+      t.match(answer.headers.get('content-type'), 'application/problem+json');
+      t.match(await answer.json(), { code: String, hint: /ops|Bearer/ });
+    } else await answer.body?.cancel();
+    return answer.status;
+  };
+  const bearer = async (role: string) => ({ authorization: `Bearer ${await metrics.token(role)}` });
+  for (const path of ['health', 'history', 'statements', 'stream']) {
+    t.equal(await status(path, {}), 401, `${path} without a token`);
+    t.equal(await status(path, { authorization: 'Bearer x.y.z' }), 401, `${path} with a broken one`);
+    t.equal(await status(path, await bearer('authenticated')), 403, `${path} as a user`);
+  }
+  for (const path of ['health', 'history']) {
+    t.equal(await status(path, await bearer('ops')), 200);
+    t.equal(await status(path, await bearer('service_role')), 200);
+  }
+});
+
+t.test('the stream sends the answer each second, to so many clients, until the token expires', async (t) => {
+  const stop = new AbortController();
+  const open = async (claims: Record<string, unknown> = {}) =>
+    fetch(`${metrics.url}/api/v1/performance/stream`, {
+      headers: { authorization: `Bearer ${await metrics.token('ops', claims)}` },
+      signal: stop.signal,
+    });
+  const endless = await open();
+  t.match(endless.headers.get('content-type'), 'text/event-stream');
+  const brief = await open({ exp: Math.floor(Date.now() / 1_000) + 2 });
+  const refused = await open();
+  t.equal(refused.status, 503);
+  t.ok(refused.headers.get('retry-after'));
+  t.match(await refused.json(), { code: 'METRICS_STREAM_FULL', hint: /METRICS_STREAM_CLIENTS_MAX/ });
+
+  const text = await brief.text();
+  const events = text.trim().split('\n\n');
+  t.match(events.at(-1), 'event: expired');
+  const times = events.slice(0, -1).map((event) => {
+    const data = event.split('\n').find((line) => line.startsWith('data: ')) as string;
+    return (JSON.parse(data.slice(6)) as HealthAnswer).at;
+  });
+  t.ok(times.length >= 2, `${times.length} answers`);
+  t.ok(times.every((at, index) => index === 0 || at > (times[index - 1] as number)));
+  stop.abort();
+});
+
+t.test('every figure that is sampled is listed', async (t) => {
+  const { names, figures } = (await (await metrics.get('history')).json()) as {
+    names: string[];
+    figures: Record<string, string>;
+  };
+  t.same(figures, SERIES);
+  for (const name of names) t.ok((name.split('@', 1)[0] as string) in SERIES, name);
+});
