@@ -14,8 +14,10 @@ import { registerBodies } from './plugins/bodies.ts';
 import { registerIdentity } from './plugins/identity.ts';
 import { translatePostgresError } from './reply/postgres-errors.ts';
 import type { RouteContext } from './routes/context.ts';
+import { registerDocs } from './routes/docs.ts';
 import { registerFiles } from './routes/files.ts';
 import { registerJobs } from './routes/jobs.ts';
+import { registerOpenApi } from './routes/openapi.ts';
 import { registerProxies } from './routes/proxies.ts';
 import { registerRpc } from './routes/rpc.ts';
 import { registerTableRead } from './routes/table-read.ts';
@@ -81,6 +83,8 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
     registerTransaction(scope, { ...deps, writer });
     registerJobs(scope, deps);
     registerFiles(scope, deps);
+    registerOpenApi(scope, deps);
+    registerDocs(scope);
   });
   return app;
 }

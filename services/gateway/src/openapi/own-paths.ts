@@ -1,0 +1,194 @@
+/** What Tidemark has beside the tables: files, jobs, transactions. */
+import { CreateJob } from '@tidemark/contracts';
+import type { Schema } from './column-schema.ts';
+import { jsonContent, parameterRef, refused, schemaRef, tidemarkHeader } from './components.ts';
+
+const text = { type: 'string' };
+const inPath = (name: string, description: string, schema: Schema = text) => ({
+  name,
+  in: 'path',
+  required: true,
+  description,
+  schema,
+});
+const inQuery = (name: string, description: string, schema: Schema = text) => ({
+  name,
+  in: 'query',
+  description,
+  schema,
+});
+const answer = (description: string, schema: Schema) => ({
+  description,
+  headers: tidemarkHeader,
+  content: jsonContent(schema),
+});
+const bytes = { '*/*': { schema: {} } };
+const uuid = { type: 'string', format: 'uuid' };
+
+const FILE = inPath('file', 'The id of a file, or its path.');
+const upload = (operationId: string, summary: string) => ({
+  ...{ tags: ['files'], operationId, summary },
+  parameters: [
+    inPath('file', 'The path: names separated by slashes.'),
+    inQuery('owner', 'Whose it is; default the caller’s `sub`. Empty: everybody may see it.'),
+    inQuery('metadata', 'A JSON object for the row.'),
+  ],
+  requestBody: { required: true, content: bytes },
+  responses: {
+    '201': { ...answer('Stored.', schemaRef('File')), headers: { ...tidemarkHeader, Location: { schema: text } } },
+    ...(operationId === 'files.put' ? { '200': answer('Replaced, under a new id.', schemaRef('File')) } : {}),
+    ...refused,
+  },
+});
+const download = (operationId: string, summary: string, body: Schema) => ({
+  ...{ tags: ['files'], operationId, summary },
+  parameters: [
+    FILE,
+    {
+      name: 'Range',
+      in: 'header',
+      description: 'One range of bytes; several are answered with the whole.',
+      schema: text,
+    },
+    inQuery('expires', 'Of a signed URL.'),
+    inQuery('signature', 'Of a signed URL: then no token is needed.'),
+  ],
+  responses: {
+    '200': { description: 'The bytes.', ...body },
+    ...(operationId === 'files.get' ? { '206': { description: 'The part that was asked for.', ...body } } : {}),
+    '304': { description: 'Not changed.' },
+    ...refused,
+  },
+});
+
+export const ownSchemas: Readonly<Record<string, Schema>> = {
+  File: {
+    type: 'object',
+    required: ['id', 'path', 'content_type', 'size', 'sha256', 'metadata', 'owner', 'created_at', 'href'],
+    properties: {
+      ...{ id: uuid, path: text, content_type: text, size: { type: 'integer', format: 'int64' }, sha256: text },
+      ...{
+        metadata: { type: 'object' },
+        owner: { type: ['string', 'null'] },
+        job_id: { type: ['string', 'null'], format: 'uuid' },
+      },
+      ...{ created_at: { type: 'string', format: 'date-time' }, href: text },
+    },
+  },
+  CreateJob: JSON.parse(JSON.stringify(CreateJob)) as Schema,
+  Job: { type: 'object', required: ['id', 'kind', 'state'], properties: { id: uuid, kind: text, state: text } },
+};
+
+export const ownPaths: Readonly<Record<string, Schema>> = {
+  '/api/v1/files': {
+    get: {
+      ...{ tags: ['files'], operationId: 'files.list', summary: 'Files below a prefix, by path' },
+      parameters: [
+        inQuery('prefix', 'What their paths start with.'),
+        inQuery('after', 'The path of the last one of the page before; the Link header has the next page.'),
+        inQuery('limit', 'Files of a page.', { type: 'integer', minimum: 1, maximum: 1_000, default: 100 }),
+        ...['tidemark', 'Tidemark'].map(parameterRef),
+      ],
+      responses: { '200': answer('The files.', { type: 'array', items: schemaRef('File') }), ...refused },
+    },
+    post: {
+      ...{ tags: ['files'], operationId: 'files.form', summary: 'Upload the files of a form, all or none' },
+      requestBody: {
+        required: true,
+        content: {
+          'multipart/form-data': {
+            schema: {
+              type: 'object',
+              properties: { prefix: text, path: text, owner: text, metadata: text, file: { type: 'array', items: {} } },
+            },
+          },
+        },
+      },
+      responses: { '201': answer('Stored.', { type: 'array', items: schemaRef('File') }), ...refused },
+    },
+  },
+  '/api/v1/files/{file}': {
+    get: download('files.get', 'Download a file', { content: bytes }),
+    head: download('files.head', 'What a download would be', {}),
+    put: upload('files.put', 'Upload a file, or replace it'),
+    post: upload('files.post', 'Upload a file'),
+    delete: {
+      ...{ tags: ['files'], operationId: 'files.delete', summary: 'Delete a file', parameters: [FILE] },
+      responses: { '204': { description: 'Deleted.', headers: tidemarkHeader }, ...refused },
+    },
+  },
+  '/api/v1/files/{id}/sign': {
+    post: {
+      ...{ tags: ['files'], operationId: 'files.sign', summary: 'A URL that works without a token for a while' },
+      parameters: [inPath('id', 'The id of a file.', uuid)],
+      requestBody: {
+        required: true,
+        content: jsonContent({
+          ...{ type: 'object', required: ['expiresIn'] },
+          properties: { expiresIn: { type: 'integer', minimum: 1, description: 'seconds' } },
+        }),
+      },
+      responses: {
+        '200': {
+          description: 'The URL.',
+          content: jsonContent({
+            ...{ type: 'object', required: ['url', 'expiresAt'] },
+            properties: { url: text, expiresAt: { type: 'string', format: 'date-time' } },
+          }),
+        },
+        ...refused,
+      },
+    },
+  },
+  '/api/v1/jobs': {
+    get: {
+      ...{ tags: ['jobs'], operationId: 'jobs.list', summary: 'Jobs, the newest first' },
+      responses: { '200': answer('The jobs.', { type: 'array', items: schemaRef('Job') }), ...refused },
+    },
+    post: {
+      ...{ tags: ['jobs'], operationId: 'jobs.start', summary: 'Start a job' },
+      requestBody: { required: true, content: jsonContent(schemaRef('CreateJob')) },
+      responses: { '201': answer('Started.', schemaRef('Job')), ...refused },
+    },
+  },
+  '/api/v1/jobs/{id}': {
+    parameters: [inPath('id', 'The id of a job.', uuid)],
+    get: {
+      ...{ tags: ['jobs'], operationId: 'jobs.get', summary: 'A job and its progress' },
+      responses: { '200': answer('The job.', schemaRef('Job')), ...refused },
+    },
+    delete: {
+      ...{ tags: ['jobs'], operationId: 'jobs.cancel', summary: 'Cancel a job' },
+      responses: { '200': answer('The job.', schemaRef('Job')), ...refused },
+    },
+  },
+  '/api/v1/transaction': {
+    post: {
+      ...{ tags: ['transactions'], operationId: 'transaction', summary: 'Several writes, all or nothing' },
+      parameters: [parameterRef('IdempotencyKey')],
+      requestBody: {
+        required: true,
+        content: jsonContent({
+          type: 'object',
+          required: ['operations'],
+          properties: {
+            operations: {
+              type: 'array',
+              items: {
+                type: 'object',
+                required: ['method', 'path'],
+                properties: {
+                  method: { enum: ['POST', 'PATCH', 'PUT', 'DELETE'] },
+                  path: text,
+                  body: {},
+                  prefer: text,
+                },
+              },
+            },
+          },
+        }),
+      },
+      responses: { '200': answer('What each of them gave.', {}), ...refused },
+    },
+  },
+};

@@ -1,0 +1,41 @@
+/** GET /openapi.json: what the caller's role may use, made anew when the schema or a GRANT has changed. */
+import { createHash } from 'node:crypto';
+import type { BaseApp } from '@tidemark/service';
+import { LRUCache } from 'lru-cache';
+import { buildDocument } from '../openapi/document.ts';
+import { readRights } from '../openapi/rights.ts';
+import type { RouteContext } from './context.ts';
+
+/** Documents kept, one for each role; of a schema of 500 tables one is some 2 MB. */
+const MAX_DOCUMENTS = 16;
+
+interface Made {
+  readonly text: string;
+  readonly etag: string;
+}
+
+export function registerOpenApi(app: BaseApp, context: RouteContext): void {
+  const made = new LRUCache<string, Promise<Made>>({ max: MAX_DOCUMENTS });
+
+  function documentFor(role: string): Promise<Made> {
+    const catalog = context.catalog.current();
+    const key = `${catalog.version} ${role}`;
+    const there = made.get(key);
+    if (there) return there;
+    const making = readRights(context.db.pools.write, role, catalog.schemas).then((rights) => {
+      const text = JSON.stringify(buildDocument(catalog, rights, role));
+      return { text, etag: `"${createHash('sha256').update(text).digest('base64url')}"` };
+    });
+    made.set(key, making);
+    // What failed is tried again by the next who asks.
+    making.catch(() => made.delete(key));
+    return making;
+  }
+
+  app.get('/openapi.json', async (request, reply) => {
+    const { text, etag } = await documentFor(request.caller.role);
+    reply.header('etag', etag).header('cache-control', 'private, no-cache').header('vary', 'Authorization, apikey');
+    if (request.headers['if-none-match'] === etag) return reply.code(304).send();
+    return reply.type('application/json; charset=utf-8').send(text);
+  });
+}
