@@ -19,7 +19,7 @@ export function Headline({ view }: { view: View }) {
         <Figure name="Sockets" value={total(view, 'sockets.open')} unit="count" />
         <Figure name="Deliveries" value={total(view, 'sockets.deliveries')} unit="perSecond" />
         <Figure name="Job items" value={total(view, 'workers.items')} unit="perSecond" />
-        <Figure name="Jobs running" value={health.jobs.running} unit="count" of={`${health.jobs.queued} queued`} />
+        <Figure name="Jobs running" value={health.jobs.running} unit="count" of={`· ${health.jobs.queued} queued`} />
       </Figures>
     </section>
   );
