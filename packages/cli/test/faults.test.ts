@@ -101,12 +101,6 @@ t.test('a NATS_URL that nobody answers at', async (t) => {
   );
 });
 
-t.test('no nats-server, and no way to install it', async (t) => {
-  // A PATH without nats-server and apt-get.
-  const empty = await temporaryHome(t);
-  await refused(t, { env: { PATH: empty } }, /nats-server/);
-});
-
 t.test('a damaged data folder', async (t) => {
   const home = await temporaryHome(t);
   await mkdir(join(home, 'primary'), { recursive: true });

@@ -64,7 +64,7 @@ function problemsOf(cause: unknown, schema: TObject, data: Record<string, unknow
     const name = error.instancePath.slice(1);
     const choices = (schema.properties[name] as { enum?: unknown[] } | undefined)?.enum;
     const expected = choices?.length ? `must be one of ${choices.join(', ')}` : (error.message ?? 'is wrong');
-    problems.set(name, `${name}=${redact(String(data[name]))} ${expected}${describe(schema, name)}`);
+    problems.set(name, `${name}=${redact(name, String(data[name]))} ${expected}${describe(schema, name)}`);
   }
   return [...problems.values()];
 }
@@ -75,7 +75,8 @@ function describe(schema: TObject, name: string): string {
 }
 
 /** Values appear in messages, secrets do not. */
-function redact(value: string): string {
+function redact(name: string, value: string): string {
+  if (/SECRET|PASSWORD|TOKEN|KEY/.test(name)) return '***';
   return value.replace(/\/\/([^:@/]*):[^@/]*@/g, '//$1:***@').slice(0, 200);
 }
 
