@@ -43,6 +43,11 @@ export const configSchema = Type.Object({
     minimum: 1,
     description: 'inserts that wait for the group before them; one more gets 503. About a second of inserts',
   }),
+  INSERT_GROUPS_WAITING_BYTES: Type.Integer({
+    default: 64 * 1024 ** 2,
+    minimum: 1_024,
+    description: 'characters of JSON of these; they are held in memory about twice',
+  }),
   IDEMPOTENCY_TTL_S: Type.Integer({
     default: 86_400,
     minimum: 1,

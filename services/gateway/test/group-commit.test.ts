@@ -165,7 +165,7 @@ t.test('the state machine: nothing lost, nothing twice, limits kept', (t) => {
   );
   fc.assert(
     fc.property(fc.array(event, { maxLength: 200 }), (events) => {
-      const limits = { rows: 3, bytes: 50, waiting: 8 };
+      const limits = { rows: 3, bytes: 50, waiting: 8, waitingBytes: 150 };
       const groups = new GroupCommit<number>(limits);
       const flying = new Map<string, number[]>();
       const waiting = new Map<string, { id: number; bytes: number }[]>();
@@ -175,11 +175,12 @@ t.test('the state machine: nothing lost, nothing twice, limits kept', (t) => {
           id += 1;
           const decision = groups.add(next.add, id, next.bytes);
           const queue = waiting.get(next.add) ?? [];
-          const total = [...waiting.values()].reduce((sum, list) => sum + list.length, 0);
+          const all = [...waiting.values()].flat();
+          const bytes = all.reduce((sum, one) => sum + one.bytes, next.bytes);
           if (!flying.has(next.add)) {
             if (decision !== 'fly') return false;
             flying.set(next.add, [id]);
-          } else if (total >= limits.waiting) {
+          } else if (all.length >= limits.waiting || bytes > limits.waitingBytes) {
             if (decision !== 'refuse') return false;
           } else {
             if (decision !== 'wait') return false;

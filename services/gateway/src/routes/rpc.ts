@@ -11,14 +11,14 @@ import {
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Catalog, Routine } from '../catalog/catalog.ts';
-import { postgrest } from '../errors.ts';
+import { errors, postgrest } from '../errors.ts';
 import { type CallArguments, chooseRoutine, planCall, takesBody } from '../plan/call.ts';
 import type { WriteRow } from '../plan/write.ts';
 import { applyResponseSettings, isObject, send, sendRows } from '../reply/answer.ts';
 import { fullIdentity } from '../reply/identity-settings.ts';
 import { schemaOf } from '../reply/schema.ts';
+import { executeWrite } from '../writes/execute-write.ts';
 import type { RouteContext } from './context.ts';
-import { executeWrite } from './execute-write.ts';
 import { bodyOf, contentTypeOf, preferencesOf, rangeOf, rawSearch, tidemarkOf } from './request.ts';
 
 const CALL_MEDIA = ['json', 'object', 'array', 'csv', 'ndjson', 'geojson', 'text', 'octet-stream'] as const;
@@ -37,6 +37,9 @@ async function call(context: RouteContext, request: CallRequest, reply: FastifyR
   const { db, config } = context;
   const reads = request.method === 'GET' || request.method === 'HEAD';
   if (!reads && request.method !== 'POST') throw postgrest.PGRST101({ method: request.method });
+  if (!reads && request.headers['idempotency-key'] !== undefined) {
+    throw errors.IDEMPOTENCY_KEY({ reason: 'functions take it as operations of POST /api/v1/transaction' });
+  }
   const catalog = context.catalog.current();
   const schema = schemaOf(request, reply, config.schemas);
   const media = selectMediaType(request.headers.accept, CALL_MEDIA) as RowsMedia;

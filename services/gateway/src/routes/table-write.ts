@@ -7,6 +7,7 @@ import type { WriteRow } from '../plan/write.ts';
 import { fullIdentity } from '../reply/identity-settings.ts';
 import { schemaOf } from '../reply/schema.ts';
 import { sendAnswered } from '../writes/answered.ts';
+import { executeWrite } from '../writes/execute-write.ts';
 import { idempotencyKeyOf, idempotentRequest } from '../writes/idempotency.ts';
 import { insertOf } from '../writes/insert-lane.ts';
 import { refusePerRow, writePerRow } from '../writes/per-row.ts';
@@ -19,7 +20,6 @@ import {
 import { planTableWrite, type TableWrite, WRITE_METHODS, type WriteMethod } from '../writes/table-write-plan.ts';
 import type { Writer } from '../writes/writer.ts';
 import type { RouteContext } from './context.ts';
-import { executeWrite } from './execute-write.ts';
 import { bodyOf, contentTypeOf, preferencesOf, rawSearch } from './request.ts';
 
 /** A client that means every row says so with this header. */

@@ -17,6 +17,8 @@ export interface GroupLimits {
   bytes: number;
   /** Requests that wait, over all lanes. */
   waiting: number;
+  /** Characters of JSON that wait, over all lanes. */
+  waitingBytes: number;
 }
 
 interface Waiting<M> {
@@ -28,6 +30,7 @@ export class GroupCommit<M> {
   readonly #limits: GroupLimits;
   readonly #lanes = new Map<string, Waiting<M>[]>();
   #waiting = 0;
+  #waitingBytes = 0;
 
   constructor(limits: GroupLimits) {
     this.#limits = limits;
@@ -49,9 +52,11 @@ export class GroupCommit<M> {
       this.#lanes.set(lane, []);
       return 'fly';
     }
-    if (this.#waiting >= this.#limits.waiting) return 'refuse';
+    if (this.#waiting >= this.#limits.waiting || this.#waitingBytes + bytes > this.#limits.waitingBytes)
+      return 'refuse';
     queue.push({ member, bytes });
     this.#waiting += 1;
+    this.#waitingBytes += bytes;
     return 'wait';
   }
 
@@ -71,6 +76,7 @@ export class GroupCommit<M> {
       rows += 1;
     }
     this.#waiting -= rows;
+    this.#waitingBytes -= bytes;
     return queue.splice(0, rows).map(({ member }) => member);
   }
 }

@@ -4,8 +4,8 @@ import { type Holder, type Identity, PostgresError, type Transaction, type Trans
 import type { BaseApp, Metrics } from '@tidemark/service';
 import { errors } from '../errors.ts';
 import type { RouteContext } from '../routes/context.ts';
-import { executeTransaction } from '../routes/execute-write.ts';
 import type { Answered } from './answered.ts';
+import { executeTransaction } from './execute-write.ts';
 import { claimKey, type IdempotentRequest, keepAnswer } from './idempotency.ts';
 import { startIdempotencySweeper } from './idempotency-sweeper.ts';
 import { InsertGroups } from './insert-groups.ts';
@@ -32,6 +32,7 @@ export function openWriter(app: BaseApp, context: RouteContext & { metrics: Metr
     rows: config.INSERT_GROUP_ROWS,
     bytes: config.INSERT_GROUP_BYTES,
     waiting: config.INSERT_GROUPS_WAITING,
+    waitingBytes: config.INSERT_GROUPS_WAITING_BYTES,
   });
   const sweeper = startIdempotencySweeper({
     ...{ db, metrics, maxKeys: config.IDEMPOTENCY_KEYS_MAX },
