@@ -57,6 +57,7 @@ export async function startTestRealtime(setup: string = MATCHES, env: NodeJS.Pro
     NATS_URL: stack.natsUrl,
     NATS_PREFIX: prefix,
     JWT_SECRET: SECRET,
+    RIGHTS_CHECK_MS: '300',
     RELAY_SLOT: `tidemark_${database.name}`,
     ...env,
   };

@@ -9,6 +9,7 @@ import type { RealtimeEvent } from '../events.ts';
 import { type RelayEvent, type RelayState, relayTransition } from './lifecycle.ts';
 import { openSession, type RelaySession } from './session.ts';
 import { checkReplicationRight, checkWalLevel } from './statements.ts';
+import type { RelayMemory } from './wal-reader.ts';
 
 export interface RelayOptions {
   database: Database;
@@ -33,18 +34,6 @@ export interface Relay {
   state(): RelayState;
   stats(): RelayStats;
 }
-
-/** What a session shares with those before and after it. */
-export interface RelayMemory {
-  transactionsTotal: number;
-  changesTotal: number;
-  publishedTotal: number;
-  /** Ends of transactions that were too large to wait for their commit, by the position of their commit record. */
-  measured: Map<Lsn, Lsn>;
-}
-
-/** A transaction that is measured is read again at once; more than a few at a time would be a mistake of ours. */
-export const MAX_MEASURED = 16;
 
 export function createRelay(options: RelayOptions): Relay {
   const { observe, database } = options;

@@ -1,0 +1,187 @@
+/**
+ * From the messages of the replication connection to envelopes, in order. Waits where Postgres must be asked (a new
+ * relation, a type that only it can render) and where the publisher is full; the socket is paused meanwhile.
+ */
+import type { Lsn } from '@tidemark/contracts';
+import type { Pool } from '@tidemark/db';
+import type { RealtimeEvent } from '../events.ts';
+import type { PgMessage } from './pgoutput.ts';
+import { type EncodedEnvelope, TransactionEnvelopes } from './transaction.ts';
+import { planRelation, type RelationPlan } from './type-catalog.ts';
+
+/** What outlives a session. */
+export interface RelayMemory {
+  transactionsTotal: number;
+  changesTotal: number;
+  publishedTotal: number;
+  /** Ends of transactions that were too large to wait for their commit, by the position of their commit record. */
+  measured: Map<Lsn, Lsn>;
+}
+
+export interface WalReaderOptions {
+  admin: Pool;
+  memory: RelayMemory;
+  epoch: string;
+  maxTransactionBytes: number;
+  maxPayload: number;
+  observe: (event: RealtimeEvent) => void;
+  /** Whether there is room for more envelopes. */
+  isFull(): boolean;
+  pause(): void;
+  resume(): void;
+  onEnvelope(envelope: EncodedEnvelope): void;
+  /** All envelopes of transactions that end up to here were handed on. */
+  onSettled(lsn: Lsn): void;
+  /** A transaction was too large to be kept; its end is known now, and the WAL must be read again. */
+  onMeasured(): void;
+  onFailed(error: Error): void;
+}
+
+type RowMessage = PgMessage & { tag: 'insert' | 'update' | 'delete' };
+
+/** Decoded messages that wait; pg hands over what one read from the socket brought (64 KB) at a time. */
+const MAX_QUEUED = 2_000;
+/** A transaction that is measured is read again at once; more than a few at a time would be a mistake of ours. */
+const MAX_MEASURED = 16;
+const UNREADABLE = 'RT_LITERAL_UNREADABLE';
+
+export class WalReader {
+  lastCommitAt = Date.now();
+  #options: WalReaderOptions;
+  #queue: PgMessage[] = [];
+  #relations = new Map<number, RelationPlan>();
+  #transaction: TransactionEnvelopes | undefined;
+  #keepaliveLsn: Lsn | undefined;
+  #running = false;
+  #stopped = false;
+
+  constructor(options: WalReaderOptions) {
+    this.#options = options;
+  }
+
+  receive(message: PgMessage): void {
+    if (this.#stopped) return;
+    this.#queue.push(message);
+    if (this.#queue.length >= MAX_QUEUED) this.#options.pause();
+    void this.run();
+  }
+
+  /** Everything up to `lsn` has been received; it is settled when the queue has been worked through. */
+  keepalive(lsn: Lsn): void {
+    this.#keepaliveLsn = lsn;
+    if (!this.#running) this.#settleKeepalive();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#queue.length = 0;
+  }
+
+  /** Works through the queue; only one at a time. */
+  async run(): Promise<void> {
+    if (this.#running || this.#stopped) return;
+    this.#running = true;
+    const { isFull, pause, resume } = this.#options;
+    try {
+      let at = 0;
+      while (at < this.#queue.length && !this.#stopped && !isFull()) {
+        const asking = this.#process(this.#queue[at] as PgMessage);
+        if (asking) {
+          pause();
+          await asking;
+        }
+        at += 1;
+      }
+      this.#queue.splice(0, at);
+      if (isFull()) pause();
+      else if (!this.#stopped) resume();
+      this.#settleKeepalive();
+    } catch (error) {
+      this.#options.onFailed(error as Error);
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  #settleKeepalive(): void {
+    if (this.#keepaliveLsn === undefined || this.#queue.length > 0 || this.#transaction || this.#stopped) return;
+    this.#options.onSettled(this.#keepaliveLsn);
+    this.#keepaliveLsn = undefined;
+  }
+
+  /** A promise only where Postgres must be asked: rows are processed without giving up the turn. */
+  #process(message: PgMessage): Promise<void> | undefined {
+    const { epoch, memory, maxTransactionBytes: maxBytes, maxPayload } = this.#options;
+    switch (message.tag) {
+      case 'begin': {
+        const endLsn = memory.measured.get(message.finalLsn);
+        this.#transaction = new TransactionEnvelopes({ epoch, begin: message, endLsn, maxBytes, maxPayload });
+        return undefined;
+      }
+      case 'relation':
+        return planRelation(this.#options.admin, message.relation).then((plan) => {
+          this.#relations.set(message.relation.oid, plan);
+        });
+      case 'insert':
+      case 'update':
+      case 'delete': {
+        const plan = this.#relations.get(message.oid) as RelationPlan;
+        return plan.ask ? this.#addAsked(plan, message) : this.#add(plan, message);
+      }
+      case 'truncate':
+        for (const oid of message.oids) this.#transaction?.truncate(this.#relations.get(oid) as RelationPlan);
+        return undefined;
+      case 'commit':
+        this.#commit(message.endLsn);
+        return undefined;
+      default:
+        return undefined;
+    }
+  }
+
+  #add(plan: RelationPlan, message: RowMessage): Promise<void> | undefined {
+    const transaction = this.#transaction as TransactionEnvelopes;
+    try {
+      transaction.add(plan, message);
+    } catch (error) {
+      // A text that we cannot read must not stop the WAL: from here on Postgres renders this relation's columns.
+      if ((error as { code?: string }).code !== UNREADABLE) throw error;
+      const distrusting = plan.distrust();
+      this.#relations.set(message.oid, distrusting);
+      this.#options.observe({ type: 'relay.failed', error: error as Error });
+      return this.#addAsked(distrusting, message);
+    }
+    for (const envelope of transaction.ready()) this.#options.onEnvelope(envelope);
+    return undefined;
+  }
+
+  async #addAsked(plan: RelationPlan, message: RowMessage): Promise<void> {
+    const asked = { ...message };
+    if ('row' in asked) asked.row = await plan.ask!(asked.row);
+    if ('old' in asked && asked.old) asked.old = await plan.ask!(asked.old);
+    if ('key' in asked && asked.key) asked.key = await plan.ask!(asked.key);
+    await this.#add(plan, asked);
+  }
+
+  #commit(endLsn: Lsn): void {
+    const { memory, observe, maxTransactionBytes } = this.#options;
+    const transaction = this.#transaction as TransactionEnvelopes;
+    const { xid, finalLsn } = transaction.begin;
+    this.#transaction = undefined;
+    if (transaction.measuring) {
+      if (memory.measured.size >= MAX_MEASURED) memory.measured.clear();
+      memory.measured.set(finalLsn, endLsn);
+      observe({ type: 'relay.transaction_measured', xid, bytes: maxTransactionBytes });
+      this.stop();
+      this.#options.onMeasured();
+      return;
+    }
+    memory.measured.delete(finalLsn);
+    for (const envelope of transaction.commit(endLsn)) this.#options.onEnvelope(envelope);
+    this.#options.onSettled(endLsn);
+    this.lastCommitAt = Date.now();
+    memory.transactionsTotal += 1;
+    memory.changesTotal += transaction.changes;
+    if (transaction.tooLarge > 0) observe({ type: 'relay.row_too_large', xid, rows: transaction.tooLarge });
+  }
+}
