@@ -89,6 +89,8 @@ create table tidemark.jobs (
   started_at timestamptz,
   finished_at timestamptz
 );
+-- For the dashboard's last hour.
+create index jobs_finished on tidemark.jobs (finished_at) where finished_at is not null;
 create index jobs_unfinished on tidemark.jobs (created_at) where state in ('queued', 'planning', 'running');
 -- The relay needs whole old rows: policies are evaluated over them.
 alter table tidemark.jobs replica identity full;

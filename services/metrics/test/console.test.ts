@@ -5,7 +5,7 @@ import { useTestStack } from '@tidemark/local-stack';
 import { buildBaseApp, createHealth, createLogger, createMetrics, httpStats } from '@tidemark/service';
 import type { Page } from 'playwright-core';
 import t from 'tap';
-import { launchChromium } from './chromium.ts';
+import { launchChromium } from '@tidemark/test-browser';
 import { useMetrics } from './metrics-fixture.ts';
 
 t.ok(existsSync(new URL('../dist/console/index.html', import.meta.url)), 'the console is built');
