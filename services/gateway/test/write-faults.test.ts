@@ -60,7 +60,7 @@ t.test('all write connections terminated, again and again, under inserts', async
   running = false;
   await Promise.all(clients);
   t.equal(kills, 8);
-  t.ok(problems.size > 0, 'some were in flight');
+  t.ok(problems.size > 0, `some were in flight: ${JSON.stringify([...problems])}`);
   t.ok(slowest < 5_000, `every answer within 5 s: ${slowest} ms`);
   const stored = await sql`select author, count(*)::int as n, min(id)::int as id from notes group by author`;
   const byAuthor = new Map(stored.map((row) => [row.author as string, row]));
@@ -88,7 +88,7 @@ t.test('nothing of a transaction is there when its connection dies', async (t) =
     for (const answer of await Promise.all(answers)) {
       if (answer.status === 200) done += 1;
       else if (answer.status === 503) lost += 1;
-      else t.fail('neither done nor to be tried again', await answer.json());
+      else t.fail(`neither done nor to be tried again: ${answer.status} ${await answer.text()}`);
     }
   }
   const [row] = await sql`select count(*)::int as n from notes where author = 'together'`;
