@@ -11,6 +11,7 @@ import {
 } from '@tidemark/service';
 import { registerOwnWrites } from './cache/own-writes.ts';
 import { registerBodies } from './plugins/bodies.ts';
+import { registerBodyDeadline } from './plugins/body-deadline.ts';
 import { registerIdentity } from './plugins/identity.ts';
 import { translatePostgresError } from './reply/postgres-errors.ts';
 import type { RouteContext } from './routes/context.ts';
@@ -44,14 +45,15 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
     translateError: (error, request) => translatePostgresError(error, request.caller?.authenticated ?? false),
     server: {
       bodyLimit: config.BODY_LIMIT_BYTES,
-      requestTimeout: config.REQUEST_TIMEOUT_MS,
+      requestTimeout: Math.max(config.REQUEST_TIMEOUT_MS, config.FILES_UPLOAD_TIMEOUT_MS),
       forceCloseConnections: 'idle',
       exposeHeadRoutes: true,
       routerOptions: { maxParamLength: 256 },
-      http: { maxHeaderSize: MAX_HEADER_BYTES },
+      http: { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: config.REQUEST_TIMEOUT_MS },
     } as never,
   });
 
+  registerBodyDeadline(app, config.REQUEST_TIMEOUT_MS);
   await app.register(cors, {
     origin: true,
     exposedHeaders: [

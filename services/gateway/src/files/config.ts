@@ -24,6 +24,11 @@ export const filesConfig = {
     minimum: 100,
     description: 'ms that an upload may bring no byte before it is broken off: a slot is held meanwhile',
   }),
+  FILES_UPLOAD_TIMEOUT_MS: Type.Integer({
+    default: 3_600_000,
+    minimum: 1_000,
+    description: 'ms for a whole upload: 1 GB at 2.4 Mbit/s',
+  }),
   FILES_SIGNED_URL_MAX_S: Type.Integer({
     default: 7 * 86_400,
     minimum: 1,

@@ -33,6 +33,7 @@ export function registerFileUpload(app: BaseApp, context: FileContext): void {
       scope.route<{ Params: { '*'?: string } }>({
         method,
         url,
+        config: { longBody: true },
         handler: (request, reply) => upload(context, request as UploadRequest, reply),
       });
     }
