@@ -33,6 +33,9 @@ export interface Cache {
   readsOf(catalog: Catalog, relation: Relation, query: Query): { reads: QueryReads; generation: number } | string;
   /** Changes whenever what `readsOf` said may not hold any more. */
   generation(): number;
+  /** The answer that is there; undefined where it must be read. */
+  hit<A extends CachedAnswer>(request: Omit<CacheRequest<A>, 'fill'>): CacheAnswer<A> | undefined;
+  /** Reads it and keeps it, or shares what an equal read is reading. */
   read<A extends CachedAnswer>(request: CacheRequest<A>): Promise<CacheAnswer<A>>;
   /** A write of this gateway to a table or view: seen here at once, before the relay tells. */
   wrote(relation: Relation, tidemark: Tidemark): void;
@@ -120,6 +123,7 @@ export function createCache(options: CacheOptions): Cache {
       return typeof reads === 'string' ? reads : { reads, generation: tide.generation };
     },
     generation: () => tide.generation,
+    hit: (request) => entries.hit(request),
     read: (request) => entries.read(request),
     wrote(relation, tidemark) {
       const { epoch, lsn } = parseTidemark(tidemark);

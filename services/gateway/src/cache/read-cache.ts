@@ -24,7 +24,8 @@ import { later, type Tide } from './tide.ts';
 
 /** What is kept: everything of an answer that does not depend on how fresh it is. */
 export interface CachedAnswer {
-  readonly body: Buffer;
+  /** A short one as text: Node then sends it with the headers in one write. */
+  readonly body: Buffer | string;
   readonly rows: number;
   readonly total: number | null;
   readonly etag: string;
@@ -92,6 +93,11 @@ interface Flight {
   readonly shared: Promise<Filled<CachedAnswer> | undefined>;
 }
 
+/** Where a policy, or who asks, decides what is shown, the claims are part of it. */
+const entryKey = ({ key, claims, reads }: Omit<CacheRequest<CachedAnswer>, 'fill'>): string =>
+  reads.personal ? `${key}\0${claims}` : key;
+/** V8 keeps text in one or two bytes a character: the larger is counted. */
+const bytesOf = (body: Buffer | string): number => (typeof body === 'string' ? 2 * body.length : body.length);
 /** Of an entry beside its body: keys, sets and the objects themselves. */
 const OVERHEAD_BYTES = 600;
 
@@ -108,17 +114,20 @@ export class ReadCache {
     this.#entries = new LRUCache({
       maxSize: options.maxBytes,
       maxEntrySize: options.maxEntryBytes,
-      sizeCalculation: (entry, key) => entry.answer.body.length + 2 * key.length + OVERHEAD_BYTES,
+      sizeCalculation: (entry, key) => bytesOf(entry.answer.body) + 2 * key.length + OVERHEAD_BYTES,
       dispose: (entry, key) => this.#forget(entry, key),
     });
   }
 
-  /** @throws what `fill` throws, and GATEWAY_CACHE_WAIT */
+  /** The answer that is there; undefined where it must be read. */
+  hit<A extends CachedAnswer>(request: Omit<CacheRequest<A>, 'fill'>): CacheAnswer<A> | undefined {
+    return this.#hit<A>(entryKey(request), request.asked);
+  }
+
+  /** Reads it, or shares what an equal read is reading. @throws what `fill` throws, and GATEWAY_CACHE_WAIT */
   async read<A extends CachedAnswer>(request: CacheRequest<A>): Promise<CacheAnswer<A>> {
-    const { reads, asked } = request;
-    const key = reads.personal ? `${request.key}\0${request.claims}` : request.key;
-    const hit = this.#hit<A>(key, asked);
-    if (hit) return hit;
+    const { asked } = request;
+    const key = entryKey(request);
     const status = this.#entries.has(key) ? 'fwd=stale' : 'fwd=uri-miss';
 
     const flightKey = asked === undefined ? key : `${key}\0${asked}`;

@@ -42,7 +42,7 @@ export class PlanCache {
   read(catalog: Catalog, relation: Relation, query: Query, options: ReadOptions, guard?: Iterable<number>): Statement {
     const shape = shapeOf(query, options.maxRows);
     const { media, exactCount, maxRows } = options;
-    const key = `${catalog.version} ${relation.oid} ${JSON.stringify(media)} ${exactCount} ${maxRows} ${query.after === null} ${shape.text}`;
+    const key = `${catalog.version} ${relation.oid} ${media.kind} ${media.nullsStripped} ${exactCount} ${maxRows} ${query.after === null} ${shape.text}`;
     let plan = this.#plans.get(key);
     if (plan) this.#counts.hits += 1;
     else {

@@ -10,11 +10,14 @@ export interface ReadRequest {
   readonly catalog: Catalog;
   readonly schema: string;
   readonly media: RowsMedia;
-  readonly preferences: Preferences;
+  /** Those that a read heeds. */
+  readonly preferences: Pick<Preferences, 'count' | 'handling'>;
   readonly relation: Relation;
   readonly query: Query;
   /** Of the cache, without the identity. */
   readonly key: string;
+  /** `key` with a role, for the few roles that ask for it. */
+  readonly keyOfRole: Map<string, string>;
   /** What it reads, as of a generation of the cache; or why it is not kept. */
   reads: { of: number; found: { reads: QueryReads; generation: number } | string } | undefined;
 }
@@ -45,6 +48,9 @@ export function requestKey(
   query: Query,
   media: RowsMedia,
   count: Preferences['count'],
+  /** What the transaction is set to, besides the identity. */
+  settings: unknown,
 ): string {
-  return [catalog.version, schema, relation.name, JSON.stringify(media), count, canonical(query)].join('\0');
+  const parts = [catalog.version, schema, relation.name, media.kind, media.nullsStripped, count, canonical(query)];
+  return [...parts, JSON.stringify(settings)].join('\0');
 }

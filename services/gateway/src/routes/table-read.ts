@@ -1,5 +1,6 @@
 /** GET and HEAD /rest/v1/:table */
-import type { Statement } from '@tidemark/db';
+import type { Tidemark } from '@tidemark/contracts';
+import type { Identity } from '@tidemark/db';
 import {
   assertSatisfiable,
   intersectRanges,
@@ -28,19 +29,54 @@ export function registerTableRead(app: BaseApp, context: RouteContext): void {
   app.get<{ Params: { table: string } }>('/rest/v1/:table', (request, reply) => readTable(context, request, reply));
 }
 
-export async function readTable(context: RouteContext, request: TableRequest, reply: FastifyReply) {
+export function readTable(context: RouteContext, request: TableRequest, reply: FastifyReply) {
   const read = understand(context, request, reply);
-  const { query, media, preferences } = read;
-  const result = await answerOf(context, request, read);
-  const total = await totalOf(context, request, read, result.answer);
+  const identity = readIdentity(request, read.schema);
+  const asked = tidemarkOf(request, read.query);
+  const found = readsOf(context, read);
+  const { cache } = context;
+  if (!cache || typeof found === 'string') return readUncached(context, { request, reply, read, identity, asked });
+  const { key, keyOfRole } = read;
+  const roleKey = keyOfRole.get(identity.role) ?? `${key}\0${identity.role}`;
+  if (keyOfRole.size < MAX_ROLES) keyOfRole.set(identity.role, roleKey);
+  const cached = { ...found, key: roleKey, claims: identity.claims, asked };
+  const hit = cache.hit(cached);
+  if (hit) return answer(request, reply, read, hit, hit.answer.total);
+  const fill = () => fillFrom(context, { request, reply, read, identity, asked }, found.reads.oids);
+  return cache.read({ ...cached, fill }).then((result) => answer(request, reply, read, result, result.answer.total));
+}
+
+/** Roles whose keys are kept ready; others are put together each time. */
+const MAX_ROLES = 8;
+/** Longer bodies are kept as bytes: sending them is then no conversion. */
+const TEXT_CHARACTERS = 16 * 1024;
+
+interface Reading {
+  request: TableRequest;
+  reply: FastifyReply;
+  read: ReadRequest;
+  identity: Identity;
+  asked: Tidemark | undefined;
+}
+
+async function readUncached(context: RouteContext, reading: Reading) {
+  const filled = await fillFrom(context, reading);
+  const { count } = reading.read.preferences;
+  const guess = count === 'planned' || count === 'estimated';
+  const total = guess ? await estimate(context, reading) : filled.answer.total;
+  return answer(reading.request, reading.reply, reading.read, { ...filled, status: 'fwd=bypass' }, total);
+}
+
+/** @throws PGRST103, PGRST116 */
+function answer(
+  request: TableRequest,
+  reply: FastifyReply,
+  { query, media, preferences }: ReadRequest,
+  result: CacheAnswer<CachedAnswer>,
+  total: number | null,
+) {
   assertSatisfiable(query.offset, total);
-  return sendRead(request, reply, {
-    ...result,
-    media,
-    offset: query.offset,
-    total,
-    preferences: { count: preferences.count, handling: preferences.handling },
-  });
+  return sendRead(request, reply, { ...result, media, offset: query.offset, total, preferences });
 }
 
 /** Everything of a request but its identity and its tidemark; parsed once for the same line and headers. */
@@ -58,52 +94,37 @@ function understand(context: RouteContext, request: TableRequest, reply: Fastify
   const parsed = parseQuery(rawSearch(request));
   const page = intersectRanges({ offset: parsed.offset, limit: parsed.limit }, rangeOf(request));
   const query: Query = { ...parsed, ...page };
-  const key = requestKey(catalog, schema, relation, query, media, preferences.count);
-  const read: ReadRequest = { catalog, schema, media, preferences, relation, query, key, reads: undefined };
+  const { settings } = readIdentity(request, schema);
+  const key = requestKey(catalog, schema, relation, query, media, preferences.count, settings);
+  const applied = { count: preferences.count, handling: preferences.handling };
+  const keyOfRole = new Map<string, string>();
+  const read = { catalog, schema, media, preferences: applied, relation, query, key, keyOfRole, reads: undefined };
   readRequests.add(text, read);
   return read;
 }
 
-async function answerOf(
-  context: RouteContext,
-  request: TableRequest,
-  read: ReadRequest,
-): Promise<CacheAnswer<CachedAnswer>> {
-  const { db, config, cache, plans } = context;
+async function fillFrom(
+  { db, config, plans }: RouteContext,
+  { read, identity, asked }: Reading,
+  guard?: ReadonlySet<number>,
+): Promise<Filled<CachedAnswer>> {
   const { catalog, relation, query, media, preferences } = read;
-  const identity = readIdentity(request, read.schema);
-  const asked = tidemarkOf(request, query);
-
-  async function fill(guard?: ReadonlySet<number>): Promise<Filled<CachedAnswer>> {
-    const options = { media, exactCount: preferences.count === 'exact', maxRows: config.DB_MAX_ROWS };
-    const statement = plans.read(catalog, relation, query, options, guard);
-    const { rows, tidemark, proven, source } = await db.read<AnswerRow & { guard?: string | null }>({
-      identity,
-      statement,
-      holder: { route: 'GET /rest/v1/:table' },
-      ...(asked ? { tidemark: asked } : {}),
-    });
-    const row = rows[0] as AnswerRow & { guard?: string | null };
-    const text = row.body ?? '';
-    const answer = {
-      body: Buffer.from(text),
-      etag: strongEtag(text),
-      rows: Number(row.rows),
-      total: row.total === null ? null : Number(row.total),
-    };
-    return { answer, tidemark, proven, source, guard: row.guard ?? null };
-  }
-
-  const found = readsOf(context, read);
-  if (!cache || typeof found === 'string') return { ...(await fill()), status: 'fwd=bypass' };
-  return await cache.read<CachedAnswer>({
-    ...found,
-    // Whatever the transaction is set to, besides the identity.
-    key: `${read.key}\0${JSON.stringify(identity.settings)}\0${identity.role}`,
-    claims: identity.claims,
-    asked,
-    fill: () => fill(found.reads.oids),
+  const options = { media, exactCount: preferences.count === 'exact', maxRows: config.DB_MAX_ROWS };
+  const { rows, tidemark, proven, source } = await db.read<AnswerRow & { guard?: string | null }>({
+    identity,
+    statement: plans.read(catalog, relation, query, options, guard),
+    holder: { route: 'GET /rest/v1/:table' },
+    ...(asked ? { tidemark: asked } : {}),
   });
+  const row = rows[0] as AnswerRow & { guard?: string | null };
+  const text = row.body ?? '';
+  const filled = {
+    body: text.length > TEXT_CHARACTERS ? Buffer.from(text) : text,
+    etag: strongEtag(text),
+    rows: Number(row.rows),
+    total: row.total === null ? null : Number(row.total),
+  };
+  return { answer: filled, tidemark, proven, source, guard: row.guard ?? null };
 }
 
 function readsOf({ cache }: RouteContext, read: ReadRequest) {
@@ -117,24 +138,11 @@ function readsOf({ cache }: RouteContext, read: ReadRequest) {
   return read.reads.found;
 }
 
-async function totalOf(
-  context: RouteContext,
-  request: TableRequest,
-  read: ReadRequest,
-  answer: CachedAnswer,
-): Promise<number | null> {
-  const { count } = read.preferences;
-  if (count === null || count === 'exact') return answer.total;
-  return await estimate(context, request, read);
-}
-
 /** The planner's guess: one EXPLAIN, no rows read. */
-async function estimate({ db }: RouteContext, request: TableRequest, read: ReadRequest): Promise<number> {
-  const asked = tidemarkOf(request, read.query);
-  const statement: Statement = planEstimate(read.catalog, read.relation, read.query);
+async function estimate({ db }: RouteContext, { read, identity, asked }: Reading): Promise<number> {
   const { rows } = await db.read<{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }] }>({
-    identity: readIdentity(request, read.schema),
-    statement,
+    identity,
+    statement: planEstimate(read.catalog, read.relation, read.query),
     holder: { route: 'GET /rest/v1/:table' },
     ...(asked ? { tidemark: asked } : {}),
   });
