@@ -56,6 +56,8 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
   registerBodyDeadline(app, config.REQUEST_TIMEOUT_MS);
   await app.register(cors, {
     origin: true,
+    // The plugin’s own default is GET, HEAD and POST.
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposedHeaders: [
       TIDEMARK_HEADER,
       'tidemark-source',
@@ -63,6 +65,7 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
       'content-range',
       'content-location',
       'content-profile',
+      'link',
       'location',
       'preference-applied',
       'idempotency-replayed',

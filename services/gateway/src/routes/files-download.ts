@@ -9,6 +9,7 @@ import { fileRequestErrors } from '../files/errors.ts';
 import { isFileId } from '../files/path.ts';
 import { checkPreconditions, ifRangeHolds, type Validators } from '../files/preconditions.ts';
 import { readIdentity } from '../reply/identity-settings.ts';
+import { varyByIdentity } from '../reply/vary.ts';
 
 /** A year: the longest that caches agree on. */
 const FOREVER_S = 31_536_000;
@@ -38,9 +39,8 @@ async function download(context: FileContext, request: DownloadRequest, reply: F
     .header('etag', validators.etag)
     .header('last-modified', new Date(validators.modified * 1_000).toUTCString())
     .header('cache-control', cacheControl)
-    // By token or by cookie-less URL: a shared cache must not mix them up.
-    .header('vary', 'Authorization, apikey')
     .header('accept-ranges', 'bytes');
+  varyByIdentity(reply);
   if (checked.outcome === 'not modified') return reply.code(304).send();
   describe(reply, file);
 

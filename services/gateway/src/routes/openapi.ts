@@ -4,6 +4,7 @@ import type { BaseApp } from '@tidemark/service';
 import { LRUCache } from 'lru-cache';
 import { buildDocument } from '../openapi/document.ts';
 import { readRights } from '../openapi/rights.ts';
+import { varyByIdentity } from '../reply/vary.ts';
 import type { RouteContext } from './context.ts';
 
 /** Documents kept, one for each role; of a schema of 500 tables one is some 2 MB. */
@@ -34,7 +35,7 @@ export function registerOpenApi(app: BaseApp, context: RouteContext): void {
 
   app.get('/openapi.json', async (request, reply) => {
     const { text, etag } = await documentFor(request.caller.role);
-    reply.header('etag', etag).header('cache-control', 'private, no-cache').header('vary', 'Authorization, apikey');
+    varyByIdentity(reply).header('etag', etag).header('cache-control', 'private, no-cache');
     if (request.headers['if-none-match'] === etag) return reply.code(304).send();
     return reply.type('application/json; charset=utf-8').send(text);
   });

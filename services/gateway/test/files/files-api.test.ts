@@ -81,6 +81,8 @@ t.test('what is uploaded is a row, and comes back', async (t) => {
   })) {
     t.equal(file.headers.get(name), value, name);
   }
+  const crossOrigin = await get(row.href as string, { origin: 'https://app.example' });
+  t.match(crossOrigin.headers.get('vary'), /Origin.*Authorization/);
   const byPath = await get('/api/v1/files/photos/%C3%A9%201.png');
   t.equal(byPath.headers.get('cache-control'), 'private, no-cache');
   t.equal((await byPath.arrayBuffer()).byteLength, bytes.length);
