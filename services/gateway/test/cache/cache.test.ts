@@ -156,25 +156,31 @@ t.test('equal reads share one statement, and its failure', async (t) => {
   const before = await gateway.figures();
   const answers = await sql.begin(async (tx) => {
     await tx`lock table gates in access exclusive mode`;
-    await sql`select pg_current_wal_lsn()`;
     // The lock reaches the replica as WAL.
     const [{ lsn }] = (await sql`select pg_current_wal_insert_lsn()::text as lsn`) as unknown as [{ lsn: string }];
     await until(async () => {
       const [row] = await gateway.replica`select pg_last_wal_replay_lsn() >= ${lsn}::pg_lsn as there`;
       return row?.there;
     }, 'the lock is on the replica');
-    const asked = Array.from({ length: 8 }, () => read('/rest/v1/gates?id=gt.0'));
+    const asked = [
+      ...Array.from({ length: 8 }, () => read('/rest/v1/gates?id=gt.0')),
+      ...Array.from({ length: 8 }, () => read('/rest/v1/gates?id=gt.none')),
+    ];
     await until(async () => {
       const [row] =
         await gateway.replica`select count(*)::int as n from pg_locks where not granted and database = (select oid from pg_database where datname = current_database())`;
-      return row?.n > 0;
+      return row?.n > 1;
     }, 'the read waits');
-    return asked;
+    // In an object: the driver would wait for promises before its COMMIT.
+    return { asked };
   });
-  const statuses = (await Promise.all(answers)).map(statusOf);
-  t.equal(statuses.filter((status) => status?.includes('collapsed')).length, 7, statuses.join(' · '));
+  const done = await Promise.all(answers.asked);
+  const shared = done.slice(0, 8).map(statusOf);
+  t.equal(shared.filter((status) => status?.includes('collapsed')).length, 7, shared.join(' · '));
+  const failures = await Promise.all(done.slice(8).map((answer) => answer.json() as Promise<{ code: string }>));
+  t.same(new Set(failures.map(({ code }) => code)), new Set(['22P02']), 'the failure is everyone’s');
   const after = await gateway.figures();
-  t.equal((after.tidemark_cache_misses_total ?? 0) - (before.tidemark_cache_misses_total ?? 0), 1);
+  t.equal((after.tidemark_cache_misses_total ?? 0) - (before.tidemark_cache_misses_total ?? 0), 2, 'two statements');
 });
 
 t.test('the cache is bounded', async (t) => {
