@@ -15,17 +15,24 @@ export function startOrphanSweep(options: OrphanSweepOptions): { stop(): Promise
   const { store, registry, olderThanMs, onSwept, onError } = options;
   let running: Promise<void> = Promise.resolve();
   let isSweeping = false;
+  let isStopped = false;
+  // Once stopped everything counts as referenced: the rest of the sweep deletes nothing and asks nobody.
+  const referenced = (keys: string[]) => (isStopped ? Promise.resolve(new Set(keys)) : registry.referenced(keys));
   const sweep = async () => {
     if (isSweeping) return;
     isSweeping = true;
+    // Apart: a server that cannot list uploads can list objects.
+    const temporary = await attempt(() => store.sweepTemporary(olderThanMs));
+    const orphans = await attempt(() => store.sweepOrphans(olderThanMs, referenced));
+    if (temporary + orphans > 0) onSwept({ temporary, orphans });
+    isSweeping = false;
+  };
+  const attempt = async (sweepOne: () => Promise<number>): Promise<number> => {
     try {
-      const temporary = await store.sweepTemporary(olderThanMs);
-      const orphans = await store.sweepOrphans(olderThanMs, (keys) => registry.referenced(keys));
-      if (temporary + orphans > 0) onSwept({ temporary, orphans });
+      return await sweepOne();
     } catch (error) {
       onError(error as Error);
-    } finally {
-      isSweeping = false;
+      return 0;
     }
   };
   const start = () => {
@@ -35,6 +42,7 @@ export function startOrphanSweep(options: OrphanSweepOptions): { stop(): Promise
   const timer = setInterval(start, EVERY_MS);
   return {
     stop() {
+      isStopped = true;
       clearInterval(timer);
       return running;
     },
