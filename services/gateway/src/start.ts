@@ -26,6 +26,9 @@ import { PlanCache } from './plan/plan-cache.ts';
 import { registerPlanMetrics } from './plan/plan-metrics.ts';
 import { ReadRequests } from './plan/read-requests.ts';
 
+/** Connections that wait to be accepted: Node's 511 makes clients of a burst of 1,000 wait seconds for TCP's retransmissions. */
+const LISTEN_BACKLOG = 4_096;
+
 export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<RunningService> {
   const config = readConfig(env);
   const instance = config.INSTANCE || `gateway-${pid}`;
@@ -99,7 +102,7 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
     metrics,
     verifyToken,
   });
-  const url = await app.listen({ host: config.HOST, port: config.PORT });
+  const url = await app.listen({ host: config.HOST, port: config.PORT, backlog: LISTEN_BACKLOG });
   const telemetry = startTelemetry({
     bus,
     service: 'gateway',
