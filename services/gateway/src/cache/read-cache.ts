@@ -1,5 +1,5 @@
 /**
- * Rendered answers, dropped by the write-ahead log. The invariants, each with the test that holds it (test/cache/):
+ * Rendered answers, dropped by the write-ahead log. The invariants, each with the test that holds it (test/cache/, and the entries alone in read-cache.test):
  *
  *   1. An answer reflects every transaction up to its tidemark.             never-older.test: "no read is older than its tidemark"
  *   2. A change of a table, by whoever, drops what was read from it.        never-older.test: "no read is older than its tidemark"
@@ -124,9 +124,11 @@ export class ReadCache {
     return this.#hit<A>(entryKey(request), request.asked);
   }
 
-  /** Reads it, or shares what an equal read is reading. @throws what `fill` throws, and GATEWAY_CACHE_WAIT */
+  /** Reads it, or shares what an equal read is reading. @throws what `fill` throws, GATEWAY_CACHE_WAIT, TM_INVALID_TIDEMARK */
   async read<A extends CachedAnswer>(request: CacheRequest<A>): Promise<CacheAnswer<A>> {
     const { asked } = request;
+    // It becomes part of a key: only what is a tidemark may.
+    if (asked !== undefined) parseTidemark(asked);
     const key = entryKey(request);
     const status = this.#entries.has(key) ? 'fwd=stale' : 'fwd=uri-miss';
 

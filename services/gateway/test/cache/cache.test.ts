@@ -156,8 +156,9 @@ t.test('equal reads share one statement, and its failure', async (t) => {
   const before = await gateway.figures();
   const answers = await sql.begin(async (tx) => {
     await tx`lock table gates in access exclusive mode`;
-    // The lock reaches the replica as WAL.
-    const [{ lsn }] = (await sql`select pg_current_wal_insert_lsn()::text as lsn`) as unknown as [{ lsn: string }];
+    // The lock reaches the replica as WAL, which another's commit flushes.
+    await sql`update aside set id = id`;
+    const [{ lsn }] = (await sql`select pg_current_wal_flush_lsn()::text as lsn`) as unknown as [{ lsn: string }];
     await until(async () => {
       const [row] = await gateway.replica`select pg_last_wal_replay_lsn() >= ${lsn}::pg_lsn as there`;
       return row?.there;

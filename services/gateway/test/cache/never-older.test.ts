@@ -159,9 +159,9 @@ t.test('no read is older than its tidemark', async (t) => {
 });
 
 t.test('write, then read, over two gateways', async (t) => {
-  const PAIRS = 2_200;
+  const PAIRS = 2_500;
   sources.clear();
-  const calm = disturb(120, 900);
+  const calm = disturb(250, 700);
   const stale: unknown[] = [];
   let pairs = 0;
   const last: { version: number; tidemark: string }[] = [];
