@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { migrate } from '@tidemark/db';
 import { useTestStack } from '@tidemark/local-stack';
 import { buildBaseApp, createHealth, createLogger, createMetrics, httpStats } from '@tidemark/service';
+import { launchChromium } from '@tidemark/test-browser';
 import type { Page } from 'playwright-core';
 import t from 'tap';
-import { launchChromium } from '@tidemark/test-browser';
 import { useMetrics } from './metrics-fixture.ts';
 
 t.ok(existsSync(new URL('../dist/console/index.html', import.meta.url)), 'the console is built');
