@@ -1,0 +1,54 @@
+/** A forked process of the benchmark: a rival, the gateway, the relay or the load. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import type { ChildMessage } from '@tidemark/service';
+import { errors } from './errors.ts';
+import { type Usage, usageOf } from './usage.ts';
+
+const START_MS = 30_000;
+/** The services' own phases take at most this long; then the process is killed. */
+const STOP_MS = 15_000;
+
+export interface Rival {
+  readonly name: string;
+  readonly url: string;
+  usage(): Usage;
+  stop(): Promise<void>;
+}
+
+export function forkModule(path: string, env: Readonly<Record<string, string>>): ChildProcess {
+  return fork(path, [], {
+    // Nothing of the caller's environment but what finds programs: all rivals run under the same settings.
+    env: { PATH: process.env.PATH ?? '', NODE_ENV: 'production', ...env },
+    execArgv: [],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+}
+
+/** Forks a server and waits until it listens. @throws BENCH_NOT_STARTED, with the process ended */
+export async function startRival(name: string, path: string, env: Readonly<Record<string, string>>): Promise<Rival> {
+  const child = forkModule(path, env);
+  let timer: NodeJS.Timeout | undefined;
+  const ready = await new Promise<ChildMessage>((resolve) => {
+    timer = setTimeout(resolve, START_MS, { type: 'failed', message: `not ready within ${START_MS / 1000} s` });
+    child.once('message', (message) => resolve(message as ChildMessage));
+    child.once('error', (error) => resolve({ type: 'failed', message: error.message }));
+    child.once('exit', (code, signal) => resolve({ type: 'failed', message: `it ended with ${signal ?? code}` }));
+  });
+  clearTimeout(timer);
+  if (ready.type === 'failed') {
+    await stopChild(child);
+    throw errors.NOT_STARTED({ name, reason: ready.message });
+  }
+  return { name, url: ready.url, usage: () => usageOf(child.pid!), stop: () => stopChild(child) };
+}
+
+/** Asks by closing the channel (every process here ends with its parent), kills after STOP_MS. */
+export async function stopChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  const gone = once(child, 'exit');
+  if (child.connected) child.disconnect();
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+  await gone;
+  clearTimeout(timer);
+}

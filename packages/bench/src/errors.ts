@@ -1,0 +1,24 @@
+import { defineErrors, row } from '@tidemark/contracts';
+
+export const errors = defineErrors('BENCH', {
+  UNKNOWN_SCENARIO: row<{ name: string; known: readonly string[] }>({
+    status: 400,
+    message: (p) => `there is no scenario "${p.name.slice(0, 63)}"`,
+    hint: (p) => `Choose from: ${p.known.join(', ')}.`,
+  }),
+  NOT_STARTED: row<{ name: string; reason: string }>({
+    status: 500,
+    message: (p) => `"${p.name}" did not start: ${p.reason}`,
+    hint: 'Build the repository (npx turbo run build) and look at the lines of that process above.',
+  }),
+  LOAD_ENDED: row<{ reason: string }>({
+    status: 500,
+    message: (p) => `the process that makes the load gave no result: ${p.reason}`,
+    hint: 'Look at its lines above; run the scenario again.',
+  }),
+  CACHE_SILENT: row<{ seconds: number; status: string }>({
+    status: 500,
+    message: (p) => `no answer came from the gateway's cache within ${p.seconds} s; the last was "${p.status}"`,
+    hint: 'The relay (services/realtime) must run and publish heartbeats on the same NATS prefix.',
+  }),
+});

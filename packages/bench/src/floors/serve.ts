@@ -1,0 +1,23 @@
+/** The frame of a hand-written server: fastify, a pool on `postgres` where it needs one, and an orderly end. */
+import { type RunningService, runService } from '@tidemark/service';
+import { type FastifyInstance, fastify } from 'fastify';
+import postgres from 'postgres';
+
+export function serve(name: string, register: (app: FastifyInstance, sql: postgres.Sql) => void): Promise<void> {
+  return runService({
+    name,
+    async start(env): Promise<RunningService> {
+      const sql = postgres(env.DATABASE_URL ?? '', { max: Number(env.POOL), onnotice: () => {} });
+      const app = fastify();
+      register(app, sql);
+      const url = await app.listen({ host: '127.0.0.1', port: 0 });
+      return {
+        url,
+        phases: [
+          { name: 'http', timeoutMs: 2_000, run: () => app.close() },
+          { name: 'pool', timeoutMs: 2_000, run: () => sql.end({ timeout: 1 }) },
+        ],
+      };
+    },
+  });
+}

@@ -1,0 +1,67 @@
+/** `node dist/main.js [scenario…] [--quick] [--json <file>]` */
+import { writeFile } from 'node:fs/promises';
+import { availableParallelism, cpus, loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import { explain } from '@tidemark/service';
+import { errors } from './errors.ts';
+import { startLoad } from './load-process.ts';
+import { report } from './report.ts';
+import { FULL, QUICK, runScenario, type ScenarioResult } from './run.ts';
+import type { Scenario } from './scenario.ts';
+import { scenarios } from './scenarios/all.ts';
+import { openStage } from './stage.ts';
+
+function chosen(names: readonly string[]): readonly Scenario[] {
+  const known = scenarios.map(({ name }) => name);
+  for (const name of names) if (!known.includes(name)) throw errors.UNKNOWN_SCENARIO({ name, known });
+  return names.length === 0 ? scenarios : scenarios.filter(({ name }) => names.includes(name));
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { quick: { type: 'boolean', default: false }, json: { type: 'string' } },
+  });
+  const selected = chosen(positionals);
+  const pace = values.quick ? QUICK : FULL;
+  const machine = {
+    node: process.version,
+    processor: cpus()[0]?.model ?? 'unknown',
+    processors: availableParallelism(),
+    startedAt: new Date().toISOString(),
+    loadBefore: loadavg(),
+  };
+  const results: ScenarioResult[] = [];
+  const stage = await openStage();
+  const load = startLoad();
+  try {
+    console.log(
+      `${machine.processors} × ${machine.processor}, load ${loadavg()[0]?.toFixed(2)}, Node ${machine.node}\n`,
+    );
+    for (const scenario of selected) {
+      const result = await runScenario(scenario, stage, load, pace);
+      results.push(result);
+      console.log(report(result));
+    }
+  } finally {
+    await load.stop();
+    await stage.stop();
+  }
+  if (values.json) {
+    await writeFile(
+      values.json,
+      `${JSON.stringify({ machine: { ...machine, loadAfter: loadavg() }, pace, results }, null, 2)}\n`,
+    );
+  }
+  const wrong = results.some(
+    ({ problem, contestants }) => problem !== null || contestants.some((one) => one.errors > 0),
+  );
+  if (wrong) process.exitCode = 1;
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(explain(error));
+  process.exitCode = 1;
+}

@@ -1,0 +1,128 @@
+/**
+ * Runs a scenario: warms every contestant, then rounds A, B, C, A, B, C…, and medians of the rounds' ratios. What disturbs
+ * the machine for longer than a round meets all of them; what is shorter is outvoted. The order turns each round.
+ */
+
+import type { LoadResult } from './load-order.ts';
+import type { Load } from './load-process.ts';
+import { median } from './median.ts';
+import type { Contestant, Scenario } from './scenario.ts';
+import type { Stage } from './stage.ts';
+
+export interface Pace {
+  readonly warmMs: number;
+  readonly roundMs: number;
+  readonly rounds: number;
+}
+
+export const FULL: Pace = { warmMs: 1_500, roundMs: 1_500, rounds: 5 };
+export const QUICK: Pace = { warmMs: 150, roundMs: 150, rounds: 2 };
+
+/** Answers in one round: more than any server here gives in 1.5 s. Bounds the memory of the latencies to 2 MB. */
+const MAX_REQUESTS = 250_000;
+
+export interface ContestantResult {
+  readonly name: string;
+  /** Right answers in all rounds, and wrong ones, those while warming up included. */
+  readonly requests: number;
+  readonly errors: number;
+  readonly firstError: string | null;
+  /** Medians over the rounds. */
+  readonly perSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  /** Processor time of the server's process for one request, µs, without Postgres. */
+  readonly cpuMicros: number | null;
+  /** Share of one processor that it used: well below 1, something else was the bottleneck (Postgres, or the load). */
+  readonly busy: number | null;
+  /** Resident bytes after the last round. */
+  readonly rssBytes: number | null;
+}
+
+export interface Ratio {
+  readonly to: string;
+  readonly target: number | null;
+  /** Ours over theirs, requests a second, of each round. */
+  readonly median: number;
+  readonly least: number;
+  readonly most: number;
+}
+
+export interface ScenarioResult {
+  readonly scenario: string;
+  readonly title: string;
+  readonly connections: number;
+  readonly contestants: readonly ContestantResult[];
+  readonly ratios: readonly Ratio[];
+  /** What the check over the whole run found wrong. */
+  readonly problem: string | null;
+}
+
+interface Round extends LoadResult {
+  readonly cpuMs: number | null;
+}
+
+export async function runScenario(scenario: Scenario, stage: Stage, load: Load, pace: Pace): Promise<ScenarioResult> {
+  const { connections } = scenario;
+  try {
+    const started = await scenario.start(stage);
+    const contestants = [started.ours, ...started.others];
+    const play = (contestant: Contestant, durationMs: number) => playRound(contestant, load, connections, durationMs);
+    const warm: Round[] = [];
+    for (const contestant of contestants) warm.push(await play(contestant, pace.warmMs));
+    const rounds: Round[][] = contestants.map(() => []);
+    for (let round = 0; round < pace.rounds; round++) {
+      for (let turn = 0; turn < contestants.length; turn++) {
+        const index = (round + turn) % contestants.length;
+        rounds[index]!.push(await play(contestants[index]!, pace.roundMs));
+      }
+    }
+    const completed = [...warm, ...rounds.flat()].reduce((sum, { completed }) => sum + completed, 0);
+    const problem = (await started.check?.(completed)) ?? null;
+    return {
+      ...{ scenario: scenario.name, title: scenario.title, connections, problem },
+      contestants: contestants.map((contestant, index) => summary(contestant, warm[index]!, rounds[index]!)),
+      ratios: started.others.map((other, index) => ratio(other, rounds[0]!, rounds[index + 1]!)),
+    };
+  } finally {
+    await stage.clear();
+  }
+}
+
+async function playRound(contestant: Contestant, load: Load, connections: number, durationMs: number): Promise<Round> {
+  const { rival, requests } = contestant;
+  const before = rival.usage().cpuMs;
+  const result = await load.run({ url: rival.url, connections, durationMs, maxRequests: MAX_REQUESTS, requests });
+  const after = rival.usage().cpuMs;
+  return { ...result, cpuMs: before === null || after === null ? null : after - before };
+}
+
+const perSecond = ({ completed, elapsedMs }: LoadResult) => (completed / elapsedMs) * 1_000;
+
+function summary(contestant: Contestant, warm: Round, rounds: readonly Round[]): ContestantResult {
+  const of = (value: (round: Round) => number) => median(rounds.map(value));
+  const known = rounds.every(({ cpuMs }) => cpuMs !== null);
+  return {
+    name: contestant.rival.name,
+    requests: rounds.reduce((sum, { completed }) => sum + completed, 0),
+    errors: [warm, ...rounds].reduce((sum, { errors }) => sum + errors, 0),
+    firstError: [warm, ...rounds].find(({ firstError }) => firstError !== null)?.firstError ?? null,
+    perSecond: of(perSecond),
+    p50Ms: of(({ p50Ms }) => p50Ms),
+    p99Ms: of(({ p99Ms }) => p99Ms),
+    cpuMicros: known ? of(({ cpuMs, completed }) => ((cpuMs ?? 0) / completed) * 1_000) : null,
+    busy: known ? of(({ cpuMs, elapsedMs }) => (cpuMs ?? 0) / elapsedMs) : null,
+    rssBytes: contestant.rival.usage().rssBytes,
+  };
+}
+
+function ratio(other: Contestant, ours: readonly Round[], theirs: readonly Round[]): Ratio {
+  const ratios = ours.map((round, index) => perSecond(round) / perSecond(theirs[index]!));
+  return {
+    to: other.rival.name,
+    target: other.target,
+    median: median(ratios),
+    least: Math.min(...ratios),
+    most: Math.max(...ratios),
+  };
+}

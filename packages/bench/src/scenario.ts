@@ -1,0 +1,33 @@
+/**
+ * A scenario starts rivals that answer the same question. The first one is ours; ratios are ours over each other one.
+ */
+import type { Rival } from './child.ts';
+import type { LoadRequest } from './load-order.ts';
+import type { Stage } from './stage.ts';
+
+export interface Contestant {
+  readonly rival: Rival;
+  readonly requests: readonly LoadRequest[];
+  /** What must reach: ours over this one. Null: nothing is asked for. */
+  readonly target: number | null;
+}
+
+export interface Started {
+  readonly ours: Contestant;
+  readonly others: readonly Contestant[];
+  /** Looks at the traces of the whole run. `completed`: right answers of all contestants. @returns what is wrong */
+  check?(completed: number): Promise<string | undefined>;
+}
+
+export interface Scenario {
+  readonly name: string;
+  readonly title: string;
+  readonly connections: number;
+  start(stage: Stage): Promise<Started>;
+}
+
+/** `count` different numbers between 1 and `of`, the same in each run and without a pattern that a cache line likes. */
+export function spread(count: number, of: number): number[] {
+  // 7919 is prime: multiples of it meet every remainder before one comes again.
+  return Array.from({ length: count }, (_, index) => ((index * 7_919) % of) + 1);
+}

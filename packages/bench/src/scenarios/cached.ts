@@ -1,0 +1,53 @@
+/** One row by primary key out of the gateway's cache, which the relay keeps right. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errors } from '../errors.ts';
+import type { Scenario } from '../scenario.ts';
+import { itemRequests } from './read.ts';
+
+const WAIT_MS = 20_000;
+const LOOK_MS = 50;
+/** Of the gateway's answers; the first one to each of the addresses is none, nor are those while it was filled. */
+const LEAST_HITS = 0.9;
+
+/** Few: a run of any length has filled the cache before it counts. */
+const requests = itemRequests.slice(0, 50);
+
+export const cached: Scenario = {
+  name: 'cached',
+  title: 'cached read',
+  connections: 50,
+  async start(stage) {
+    const [gateway, constant] = await Promise.all([stage.gateway(), stage.floor('constant'), stage.realtime()]);
+    await servesFromCache(`${gateway.url}${requests[0]!.path}`);
+    return {
+      ours: { rival: gateway, requests, target: null },
+      others: [
+        {
+          rival: constant,
+          requests: [{ method: 'GET', path: '/items', status: 200, includes: '"item 17"' }],
+          target: 0.85,
+        },
+      ],
+      async check() {
+        const text = await (await fetch(`${gateway.url}/metrics`)).text();
+        const count = (name: string) =>
+          Number(new RegExp(`^tidemark_cache_${name}_total(?:{.*})? (\\S+)`, 'm').exec(text)?.[1]);
+        const hits = count('hits');
+        const share = hits / (hits + count('misses'));
+        return share >= LEAST_HITS ? undefined : `only ${(share * 100).toFixed(1)} % came from the cache`;
+      },
+    };
+  },
+};
+
+async function servesFromCache(url: string): Promise<void> {
+  const deadline = Date.now() + WAIT_MS;
+  for (;;) {
+    const answer = await fetch(url);
+    await answer.arrayBuffer();
+    const status = answer.headers.get('cache-status') ?? 'none';
+    if (status.includes('hit')) return;
+    if (Date.now() > deadline) throw errors.CACHE_SILENT({ seconds: WAIT_MS / 1000, status });
+    await sleep(LOOK_MS);
+  }
+}

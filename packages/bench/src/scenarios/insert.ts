@@ -1,0 +1,48 @@
+/** One row a request from many clients at once. Every acknowledged row must be there in the end. */
+import postgres from 'postgres';
+import type { LoadRequest } from '../load-order.ts';
+import type { Scenario } from '../scenario.ts';
+
+function requests(path: string): LoadRequest[] {
+  return Array.from({ length: 100 }, (_, sensor) => ({
+    method: 'POST',
+    path,
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ sensor, value: sensor / 8 }),
+    status: 201,
+    includes: '',
+  }));
+}
+
+function insert(connections: number): Scenario {
+  return {
+    name: `insert-${connections}`,
+    title: `single-row inserts, ${connections.toLocaleString('en')} concurrent clients`,
+    connections,
+    async start(stage) {
+      const [gateway, route] = await Promise.all([stage.gateway(), stage.floor('insert')]);
+      const before = await rows(stage.databaseUrl);
+      return {
+        ours: { rival: gateway, requests: requests('/rest/v1/readings'), target: null },
+        others: [{ rival: route, requests: requests('/readings'), target: 2 }],
+        async check(completed) {
+          const added = (await rows(stage.databaseUrl)) - before;
+          return added === completed ? undefined : `${completed} inserts were acknowledged, ${added} rows are there`;
+        },
+      };
+    },
+  };
+}
+
+async function rows(url: string): Promise<number> {
+  const sql = postgres(url, { max: 1 });
+  try {
+    const [row] = await sql`select count(*)::int as rows from readings`;
+    return Number(row?.rows);
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+}
+
+export const insert100 = insert(100);
+export const insert1000 = insert(1_000);

@@ -1,0 +1,49 @@
+/** 50 rows, each with its author and its comments: two embedded tables. */
+import { type Scenario, spread } from '../scenario.ts';
+
+const ROWS = 50;
+const QUERY = `query ($offset: Int!) {
+  allPosts(first: ${ROWS}, offset: $offset, orderBy: PRIMARY_KEY_ASC) {
+    nodes { id title authorByAuthorId { name } commentsByPostId { nodes { id body } } }
+  }
+}`;
+const offsets = spread(40, 40).map((page) => (page - 1) * ROWS);
+/** The last row of a page: a body that was cut short does not have it. */
+const last = (offset: number) => `"post ${offset + ROWS}"`;
+
+export const list: Scenario = {
+  name: 'list',
+  title: 'list of 50 rows with two embedded tables',
+  connections: 50,
+  async start(stage) {
+    const [gateway, postgraphile] = await Promise.all([
+      stage.gateway({ CACHE_BYTES: '0' }),
+      stage.floor('postgraphile'),
+    ]);
+    const select = 'select=id,title,author:authors(name),comments(id,body)&order=id';
+    return {
+      ours: {
+        rival: gateway,
+        requests: offsets.map((offset) => ({
+          ...{ method: 'GET', path: `/rest/v1/posts?${select}&limit=${ROWS}&offset=${offset}` },
+          ...{ status: 200, includes: last(offset) },
+        })),
+        target: null,
+      },
+      others: [
+        {
+          rival: postgraphile,
+          requests: offsets.map((offset) => ({
+            method: 'POST',
+            path: '/graphql',
+            headers: { 'content-type': 'application/json' },
+            body: JSON.stringify({ query: QUERY, variables: { offset } }),
+            status: 200,
+            includes: last(offset),
+          })),
+          target: 2,
+        },
+      ],
+    };
+  },
+};

@@ -1,0 +1,99 @@
+/** What all scenarios run on: one stack (primary, replica, NATS), one database with our tables, a token. */
+import { randomBytes } from 'node:crypto';
+import { readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { migrate, runScript } from '@tidemark/db';
+import { startTemporaryStack } from '@tidemark/local-stack';
+import { SignJWT } from 'jose';
+import { type Rival, startRival } from './child.ts';
+
+const SECRET = 'a secret of thirty-two characters';
+/** Connections of a hand-written server, as the issue has it. */
+const POOL = 10;
+/** Our connections to each of primary and replica: the same number. */
+const GATEWAY_POOL = { DB_READ_POOL_MAX: String(POOL), DB_WRITE_POOL_MAX: String(POOL) };
+
+/** Below src/floors, without the ending. */
+export type Floor = 'constant' | 'insert' | 'postgraphile' | 'read' | 'read-rls';
+
+export interface Stage {
+  readonly databaseUrl: string;
+  gateway(env?: Readonly<Record<string, string>>): Promise<Rival>;
+  /** The relay, without which the gateway's cache serves nothing. */
+  realtime(): Promise<Rival>;
+  floor(name: Floor): Promise<Rival>;
+  /** For role `authenticated`. */
+  token(sub: string): Promise<string>;
+  /** Ends every process that was started above. */
+  clear(): Promise<void>;
+  /** The same, then the stack. */
+  stop(): Promise<void>;
+}
+
+/** Takes about 3 s. Without fsync, in memory: what a disk costs is the same for every rival, and noise. */
+export async function openStage(): Promise<Stage> {
+  const stack = await startTemporaryStack();
+  const filesDir = join(tmpdir(), `tidemark-bench-${process.pid}`);
+  /** Started or starting: one whose neighbour failed is ended as well. */
+  const rivals: Promise<Rival>[] = [];
+  const databaseUrl = stack.primary.url;
+
+  async function clear(): Promise<void> {
+    const settled = await Promise.allSettled(rivals.splice(0));
+    await Promise.all(settled.map((one) => (one.status === 'fulfilled' ? one.value.stop() : undefined)));
+  }
+
+  async function stop(): Promise<void> {
+    await clear();
+    await stack.stop();
+    await rm(filesDir, { recursive: true, force: true });
+  }
+
+  function start(name: string, path: string, env: Readonly<Record<string, string>>): Promise<Rival> {
+    const rival = startRival(name, path, env);
+    rivals.push(rival);
+    return rival;
+  }
+
+  const service = (name: 'gateway' | 'realtime', env: Readonly<Record<string, string>>) =>
+    start(name, fileURLToPath(import.meta.resolve(`@tidemark/${name}/main`)), {
+      PORT: '0',
+      LOG_LEVEL: 'error',
+      DATABASE_URL: databaseUrl,
+      DATABASE_REPLICA_URLS: stack.replicas[0]?.url ?? '',
+      NATS_URL: stack.nats.url,
+      NATS_PREFIX: prefix,
+      JWT_SECRET: SECRET,
+      TIDEMARK_FILES_DIR: filesDir,
+      ...env,
+    });
+
+  const prefix = `b${randomBytes(4).toString('hex')}`;
+  try {
+    await migrate(databaseUrl);
+    await runScript(databaseUrl, await readFile(join(import.meta.dirname, '..', 'sql', 'tables.sql'), 'utf8'));
+    await stack.replicas[0]?.caughtUp();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    databaseUrl,
+    gateway: (env = {}) => service('gateway', { ...GATEWAY_POOL, ...env }),
+    realtime: () => service('realtime', {}),
+    floor: (name) =>
+      start(name, join(import.meta.dirname, 'floors', `${name}.js`), {
+        DATABASE_URL: databaseUrl,
+        POOL: String(POOL),
+        JWT_SECRET: SECRET,
+      }),
+    token: (sub) =>
+      new SignJWT({ role: 'authenticated', sub })
+        .setProtectedHeader({ alg: 'HS256' })
+        .sign(new TextEncoder().encode(SECRET)),
+    clear,
+    stop,
+  };
+}
