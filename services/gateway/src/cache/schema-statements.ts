@@ -26,9 +26,19 @@ const PUBLISHED = `md5(concat_ws(',', ${rows('pg_publication', 'x.oid', 'x.pubna
 
 export const FINGERPRINT = `select ${SCHEMA} as schema, ${PUBLISHED} as published`;
 
-/** Position and snapshot of the primary, taken after whatever was read before. */
-export const POSITION = `select (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::text as lsn,
-  pg_snapshot_xmin(pg_current_snapshot())::text as xmin, pg_snapshot_xmax(pg_current_snapshot())::text as xmax`;
+/**
+ * Position of the primary, the next transaction, and the oldest that is open: of this database, where the user may see that,
+ * else of the whole cluster.
+ */
+export const POSITION = `
+with now as (select pg_snapshot_xmin(pg_current_snapshot())::text::int8 as xmin, pg_snapshot_xmax(pg_current_snapshot())::text::int8 as xmax)
+select (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::text as lsn, now.xmax::text as xmax,
+       (case when pg_has_role('pg_read_all_stats', 'USAGE') then least(now.xmax,
+          (select min(now.xmax - age(a.backend_xid)) from pg_stat_activity a
+            where a.datname = current_database() and a.backend_xid is not null),
+          (select min(now.xmax - age(p.transaction)) from pg_prepared_xacts p where p.database = current_database()))
+        else now.xmin end)::text as xmin
+  from now`;
 
 /** Versions of the rows that say what a relation is: of its own, and of its rules, which are what a view shows. */
 const stamps = (oids: string) => `(
