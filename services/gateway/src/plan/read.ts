@@ -4,6 +4,7 @@ import type { Query, RowsMedia } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
 import { bodySql } from './body.ts';
 import { type LevelSql, type PlanContext, planLevel, selectSql } from './level.ts';
+import { pageFirstSql } from './page-first.ts';
 import { identifier, Params, qualified } from './sql.ts';
 
 /** Columns of the one row that every planned statement returns. */
@@ -51,7 +52,8 @@ export function planRead(catalog: Catalog, relation: Relation, query: Query, opt
   const from = `${qualified(relation)} as ${identifier(relation.name)}`;
   const total = options.exactCount ? countSql(level, from) : 'null::int8';
   const head = `select ${bodySql(options.media)} as body, count("_t") as rows, ${total} as total`;
-  const tail = ` from (${selectSql(level, from)}) as "_t"`;
+  const select = pageFirstSql(catalog, relation, query, level, from) ?? selectSql(level, from);
+  const tail = ` from (${select}) as "_t"`;
   return { head, tail, text: head + tail, params: params.values };
 }
 
