@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { errors } from './errors.ts';
+import type { NatsLimits } from './nats-node.ts';
 import { type Stack, type StackOptions, startStack } from './stack.ts';
 import { temporaryHome } from './temporary-home.ts';
 import { createDatabase, dropDatabase, prepareTemplateOnce, templateName } from './test-database.ts';
@@ -113,13 +114,24 @@ async function fromEnvironment(value: string): Promise<TestStack> {
 }
 
 /**
+ * JetStream sets a stream's max_bytes aside in full when it is made, however little it holds, and each test file makes
+ * streams of its own: hundreds of GB are set aside, and a few MB used.
+ */
+const TEST_NATS_LIMITS: Partial<NatsLimits> = { maxFile: 4 * 1024 ** 4 };
+
+/**
  * A private stack for tests that break things: without durability, in a temporary home that `stop()` removes. It starts
  * in about half a second.
  */
 export async function startTemporaryStack(options: Omit<StackOptions, 'home'> = {}): Promise<Stack> {
   const home = temporaryHome();
   try {
-    const stack = await startStack({ durable: false, ...options, home: home.path });
+    const stack = await startStack({
+      durable: false,
+      ...options,
+      natsLimits: { ...TEST_NATS_LIMITS, ...options.natsLimits },
+      home: home.path,
+    });
     const stop = stack.stop;
     stack.stop = () => stop().finally(home.remove);
     return stack;
