@@ -145,15 +145,15 @@ select n.nspname as schema, p.proname as name, p.provolatile as volatility, p.pr
 export const ROLES = `select rolname as name from pg_roles`;
 export const TIME_ZONES = `select name from pg_timezone_names`;
 
-/** A number that differs whenever what the catalog shows may have changed: the transaction ids of the newest catalog rows. */
+/** A number that differs whenever what the catalog shows may have changed: the transaction ids of the newest catalog rows. Objects below 16384 (FirstNormalObjectId) are Postgres's own and are passed over, which is most of the work. */
 export const FINGERPRINT = `
 select md5(concat_ws(',',
-  (select max(xmin::text::int8) from pg_class), (select count(*) from pg_class),
-  (select max(xmin::text::int8) from pg_attribute), (select count(*) from pg_attribute),
-  (select max(xmin::text::int8) from pg_constraint), (select count(*) from pg_constraint),
-  (select max(xmin::text::int8) from pg_proc), (select count(*) from pg_proc),
-  (select max(xmin::text::int8) from pg_namespace), (select max(xmin::text::int8) from pg_type),
-  (select max(xmin::text::int8) from pg_enum), (select max(xmin::text::int8) from pg_rewrite),
-  (select max(xmin::text::int8) from pg_policy), (select count(*) from pg_policy),
-  (select max(xmin::text::int8) from pg_trigger), (select count(*) from pg_trigger), (select max(xmin::text::int8) from pg_attrdef),
-  (select count(*) from pg_roles), (select max(xmin::text::int8) from pg_description))) as fingerprint`;
+  (select max(xmin::text::int8) from pg_class where oid >= 16384), (select count(*) from pg_class where oid >= 16384),
+  (select max(xmin::text::int8) from pg_attribute where attrelid >= 16384), (select count(*) from pg_attribute where attrelid >= 16384),
+  (select max(xmin::text::int8) from pg_constraint where oid >= 16384), (select count(*) from pg_constraint where oid >= 16384),
+  (select max(xmin::text::int8) from pg_proc where oid >= 16384), (select count(*) from pg_proc where oid >= 16384),
+  (select max(xmin::text::int8) from pg_namespace), (select max(xmin::text::int8) from pg_type where oid >= 16384),
+  (select max(xmin::text::int8) from pg_enum where oid >= 16384), (select max(xmin::text::int8) from pg_rewrite where oid >= 16384),
+  (select max(xmin::text::int8) from pg_policy where oid >= 16384), (select count(*) from pg_policy where oid >= 16384),
+  (select max(xmin::text::int8) from pg_trigger where oid >= 16384), (select count(*) from pg_trigger where oid >= 16384), (select max(xmin::text::int8) from pg_attrdef where oid >= 16384),
+  (select count(*) from pg_roles), (select max(xmin::text::int8) from pg_description where objoid >= 16384))) as fingerprint`;
