@@ -59,6 +59,21 @@ t.test('a thousand concurrent inserts: each gets its own row, those that fail fa
   t.equal(twice, 1, 'one row has the tag');
   t.equal(stored.size, 1_000 - 40 - 39, 'no row more');
   t.ok((await counter('tidemark_insert_groups_total')) > 0, 'some were joined');
+  // Which rows meet in a group is up to the moment: bursts of them, until one that fails was among others.
+  for (let round = 0; round < 50 && (await counter('tidemark_insert_groups_failed_total')) === 0; round += 1) {
+    const burst = Array.from({ length: 60 }, (_, i) => ({
+      author: 'burst',
+      body: i % 6 === 5 ? 'forbidden' : 'fine',
+      tag: null,
+    }));
+    const statuses = await Promise.all(
+      burst.map(async (row) => (await post('notes', 0, row, { prefer: 'return=minimal' })).status),
+    );
+    t.same(
+      statuses,
+      burst.map((row) => (row.body === 'fine' ? 201 : 400)),
+    );
+  }
   t.ok((await counter('tidemark_insert_groups_failed_total')) > 0, 'and some groups were taken apart');
   t.equal(await counter('tidemark_insert_groups_waiting_rows'), 0);
 });
