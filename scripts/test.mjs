@@ -27,11 +27,11 @@ const stop = async (code) => {
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void stop(130));
 
 const totals = { passed: 0, failed: 0 };
-// One package at a time: most of them use both cores, and some measure.
+// Two packages at a time: a test mostly waits, for a server to start or for a condition; no test asserts a time.
 const args = [
   'run',
   'test',
-  '--concurrency=1',
+  '--concurrency=2',
   '--continue',
   '--output-logs=full',
   '--no-update-notifier',
