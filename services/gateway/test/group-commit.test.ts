@@ -58,22 +58,25 @@ t.test('a thousand concurrent inserts: each gets its own row, those that fail fa
   }
   t.equal(twice, 1, 'one row has the tag');
   t.equal(stored.size, 1_000 - 40 - 39, 'no row more');
-  t.ok((await counter('tidemark_insert_groups_total')) > 0, 'some were joined');
-  // Which rows meet in a group is up to the moment: bursts of them, until one that fails was among others.
+  // Which rows meet in a group is up to the moment: bursts behind a locked table, until one that fails was among others.
   for (let round = 0; round < 50 && (await counter('tidemark_insert_groups_failed_total')) === 0; round += 1) {
     const burst = Array.from({ length: 60 }, (_, i) => ({
       author: 'burst',
       body: i % 6 === 5 ? 'forbidden' : 'fine',
       tag: null,
     }));
-    const statuses = await Promise.all(
-      burst.map(async (row) => (await post('notes', 0, row, { prefer: 'return=minimal' })).status),
-    );
+    const statuses = await sql.begin(async (tx) => {
+      await tx`lock table notes in share row exclusive mode`;
+      const posted = burst.map(async (row) => (await post('notes', 0, row, { prefer: 'return=minimal' })).status);
+      while ((await counter('tidemark_insert_groups_waiting_rows')) < 10) await tx`select`;
+      return { posted };
+    });
     t.same(
-      statuses,
+      await Promise.all(statuses.posted),
       burst.map((row) => (row.body === 'fine' ? 201 : 400)),
     );
   }
+  t.ok((await counter('tidemark_insert_groups_total')) > 0, 'some were joined');
   t.ok((await counter('tidemark_insert_groups_failed_total')) > 0, 'and some groups were taken apart');
   t.equal(await counter('tidemark_insert_groups_waiting_rows'), 0);
 });
