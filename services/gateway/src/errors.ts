@@ -104,12 +104,6 @@ export const postgrest = defineErrors('', {
         ? `Perhaps you meant the table '${p.schema}.${p.suggestion}'`
         : 'Check the name and the schema (Accept-Profile).',
   }),
-  PGRST127: row<{ feature: string; hint: string }>({
-    status: 400,
-    message: 'Feature not implemented',
-    details: (p) => p.feature,
-    hint: (p) => p.hint,
-  }),
 });
 
 export const errors = defineErrors('GATEWAY', {
@@ -175,17 +169,6 @@ export const errors = defineErrors('GATEWAY', {
     status: 400,
     message: (p) => `the list of operations is not understood: ${p.reason}`,
     hint: 'Send {"operations":[{"method":"POST","path":"/rest/v1/table","body":{…},"prefer":"return=representation"}]}.',
-  }),
-  BODY_TYPE: row<{ type: string }>({
-    status: 415,
-    message: (p) => `a body of type "${p.type.slice(0, 100)}" is not understood here`,
-    hint: 'Send application/json, text/csv or application/x-www-form-urlencoded.',
-  }),
-  CATALOG: row<{ reason: string }>({
-    status: 503,
-    message: (p) => `the database's catalog could not be read: ${p.reason}`,
-    hint: 'Is Postgres up, and may the gateway read its catalogs?',
-    retryAfter: 1,
   }),
   CACHE_WAIT: row<{ ms: number }>({
     status: 503,
