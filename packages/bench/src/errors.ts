@@ -6,6 +6,16 @@ export const errors = defineErrors('BENCH', {
     message: (p) => `there is no scenario "${p.name.slice(0, 63)}"`,
     hint: (p) => `Choose from: ${p.known.join(', ')}.`,
   }),
+  UNKNOWN_TRIAL: row<{ name: string; known: readonly string[] }>({
+    status: 400,
+    message: (p) => `the lab has no trial "${p.name.slice(0, 63)}"`,
+    hint: (p) => `Choose from: ${p.known.join(', ')}.`,
+  }),
+  TRIAL_OVERRAN: row<{ what: string; seconds: number }>({
+    status: 500,
+    message: (p) => `${p.what} had not ended after ${p.seconds} s`,
+    hint: 'Something waits without a deadline, or the machine is very busy: run this trial alone.',
+  }),
   NOT_STARTED: row<{ name: string; reason: string }>({
     status: 500,
     message: (p) => `"${p.name}" did not start: ${p.reason}`,

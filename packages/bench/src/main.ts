@@ -1,9 +1,10 @@
-/** `node dist/main.js [scenario…] [--quick] [--json <file>]` */
+/** `node dist/main.js [scenario…] [--quick] [--json <file>]`, or `lab [trial…]` with the same options. */
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { explain } from '@tidemark/service';
 import { errors } from './errors.ts';
+import { runLab } from './lab/lab.ts';
 import { startLoad } from './load-process.ts';
 import { report } from './report.ts';
 import { FULL, QUICK, runScenario, type ScenarioResult } from './run.ts';
@@ -17,11 +18,12 @@ function chosen(names: readonly string[]): readonly Scenario[] {
   return names.length === 0 ? scenarios : scenarios.filter(({ name }) => names.includes(name));
 }
 
-async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { quick: { type: 'boolean', default: false }, json: { type: 'string' } },
-  });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { quick: { type: 'boolean', default: false }, json: { type: 'string' } },
+});
+
+async function bench(): Promise<void> {
   const selected = chosen(positionals);
   const pace = values.quick ? QUICK : FULL;
   const machine = {
@@ -59,8 +61,14 @@ async function main(): Promise<void> {
   if (wrong) process.exitCode = 1;
 }
 
+async function lab(): Promise<void> {
+  const results = await runLab(positionals.slice(1), values.quick);
+  if (values.json) await writeFile(values.json, `${JSON.stringify({ results }, null, 2)}\n`);
+  if (results.some(({ findings }) => findings.some(({ ok }) => !ok))) process.exitCode = 1;
+}
+
 try {
-  await main();
+  await (positionals[0] === 'lab' ? lab() : bench());
 } catch (error) {
   console.error(explain(error));
   process.exitCode = 1;

@@ -1,0 +1,26 @@
+/** `main.js lab [trial…]`: trials one after another, a finding a line. */
+import { errors } from '../errors.ts';
+import { runTrial, type TrialResult } from './run-trial.ts';
+import type { Trial } from './trial.ts';
+import { trials } from './trials/all.ts';
+
+/** @throws BENCH_UNKNOWN_TRIAL */
+export async function runLab(names: readonly string[], quick: boolean): Promise<TrialResult[]> {
+  const results: TrialResult[] = [];
+  for (const trial of chosen(names)) {
+    console.log(`${trial.name} · ${trial.claim}`);
+    const result = await runTrial(trial, quick, console.log);
+    for (const { ok, what, expected, got } of result.findings) {
+      console.log(`  ${ok ? 'ok ' : 'NOT OK'} ${what}: ${got} (expected ${expected})`);
+    }
+    console.log(`  ${result.seconds.toFixed(1)} s\n`);
+    results.push(result);
+  }
+  return results;
+}
+
+function chosen(names: readonly string[]): readonly Trial[] {
+  const known = trials.map(({ name }) => name);
+  for (const name of names) if (!known.includes(name)) throw errors.UNKNOWN_TRIAL({ name, known });
+  return names.length === 0 ? trials : trials.filter(({ name }) => names.includes(name));
+}

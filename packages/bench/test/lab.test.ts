@@ -1,0 +1,67 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import t from 'tap';
+import type { TrialResult } from '../src/lab/run-trial.ts';
+import { runTrial } from '../src/lab/run-trial.ts';
+import { trials } from '../src/lab/trials/all.ts';
+
+const MAIN = join(import.meta.dirname, '..', 'dist', 'main.js');
+const run = promisify(execFile);
+/** Each trial takes at most 6 s on a quiet machine. */
+const TIMEOUT_MS = trials.length * 20_000 + 20_000;
+
+t.test('every trial of the lab holds in the small', { timeout: TIMEOUT_MS }, async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'tidemark-lab-test-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const file = join(folder, 'findings.json');
+  const args = [MAIN, 'lab', '--quick', '--json', file];
+  const ended = await run(process.execPath, args, { timeout: TIMEOUT_MS }).catch((error: unknown) => error);
+  const { stdout, stderr } = ended as { stdout: string; stderr: string };
+  const { results } = JSON.parse(await readFile(file, 'utf8')) as { results: TrialResult[] };
+  t.same(
+    results.map(({ trial }) => trial),
+    trials.map(({ name }) => name),
+    stderr,
+  );
+  for (const { trial, findings } of results) {
+    for (const { what, expected, got, ok } of findings) t.ok(ok, `${trial}: ${what}: ${got} (expected ${expected})`);
+    t.match(stdout, trial);
+  }
+  t.notOk(ended instanceof Error, 'it ended with 0');
+});
+
+t.test('what a trial throws and what its cleanup throws are findings; cleanup goes on', async (t) => {
+  const undone: string[] = [];
+  const { findings } = await runTrial(
+    {
+      name: 'doomed',
+      claim: 'it fails',
+      async run({ cleanup }) {
+        cleanup(async () => void undone.push('first'));
+        cleanup(() => Promise.reject(new TypeError('not undone')));
+        cleanup(async () => void undone.push('last'));
+        throw new TypeError('it broke');
+      },
+    },
+    true,
+    () => undefined,
+  );
+  t.same(undone, ['last', 'first']);
+  t.match(findings, [
+    { ok: false, got: /it broke/ },
+    { ok: false, got: /not undone/ },
+  ]);
+});
+
+t.test('a trial without a finding is not ok, and an unknown one is refused with those there are', async (t) => {
+  const { findings } = await runTrial({ name: 'idle', claim: '', run: async () => [] }, true, () => undefined);
+  t.match(findings, [{ ok: false }]);
+  const failed = (await run(process.execPath, [MAIN, 'lab', 'nothing']).catch((error: unknown) => error)) as {
+    stderr: string;
+  };
+  t.match(failed.stderr, 'BENCH_UNKNOWN_TRIAL');
+  for (const { name } of trials) t.match(failed.stderr, name);
+});
