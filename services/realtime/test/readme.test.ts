@@ -5,21 +5,40 @@ import { configSchema } from '../src/config.ts';
 
 const file = new URL('../README.md', import.meta.url);
 
-const rows = Object.entries(configSchema.properties)
-  .map(([name, property]) => {
-    const { default: value, description } = property as { default?: unknown; description?: string };
-    const shown = value === undefined ? 'required' : value === '' ? '–' : `\`${String(value)}\``;
-    return `| \`${name}\` | ${shown} | ${description ?? '–'} |`;
-  })
-  .join('\n');
+const HEAD = ['variable', 'default', 'meaning'];
+
+const wanted = Object.entries(configSchema.properties).map(([name, property]) => {
+  const { default: value, description } = property as { default?: unknown; description?: string };
+  const shown = value === undefined ? 'required' : value === '' ? '–' : `\`${String(value)}\``;
+  return [`\`${name}\``, shown, description ?? '–'];
+});
+
+const TABLE = /(?<=^## Environment\n[^|#]*)\|[^#]*\|\n/m;
+
+const cells = (line: string) =>
+  line
+    .split('|')
+    .slice(1, -1)
+    .map((cell) => cell.trim());
+
+/** Columns as wide as their widest cell. */
+function table(rows: readonly string[][]): string {
+  const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length)));
+  const line = (row: readonly string[], fill = ' ') =>
+    `| ${row.map((cell, column) => cell.padEnd(widths[column] as number, fill)).join(' | ')} |\n`;
+  const [head = HEAD, ...body] = rows;
+  return [line(head), line(['', '', ''], '-'), ...body.map((row) => line(row))].join('');
+}
 
 t.test('README.md lists the environment', async (t) => {
   const text = readFileSync(file, 'utf8');
-  const head = '| --- | --- | --- |\n';
-  const from = text.indexOf(head, text.indexOf('## Environment')) + head.length;
-  const to = text.indexOf('\n\n', from);
-  if (process.env.UPDATE) writeFileSync(file, text.slice(0, from) + rows + text.slice(to));
-  else t.equal(text.slice(from, to), rows, 'UPDATE=1 npx tap test/readme.test.ts writes it');
+  const found = TABLE.exec(text)?.[0] ?? '';
+  if (process.env.UPDATE) writeFileSync(file, text.replace(TABLE, () => table([HEAD, ...wanted])));
+  else {
+    const [head, , ...rows] = found.trimEnd().split('\n').map(cells);
+    t.same(head, HEAD);
+    t.same(rows, wanted, 'UPDATE=1 npx tap test/readme.test.ts writes it');
+  }
 });
 
 t.test('PROTOCOL.md names files that there are', async (t) => {
