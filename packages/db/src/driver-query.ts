@@ -34,3 +34,8 @@ function hand(pending: unknown, answer: Answer): void {
   query.executed = true;
   query.handler(query);
 }
+
+/** The key of a cancel request (BackendKeyData), which the driver leaves on its results. */
+export function secretOf(rows: Rows): number {
+  return (rows as Rows & { state?: { secret?: number } }).state?.secret ?? 0;
+}

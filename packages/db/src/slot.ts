@@ -8,7 +8,8 @@ import type net from 'node:net';
 import postgres from 'postgres';
 import { connectSocket } from './connect-socket.ts';
 import type { ConnectionTarget } from './connection-url.ts';
-import { sendScript, sendStatement } from './driver-query.ts';
+import { driverOptions } from './driver-options.ts';
+import { secretOf, sendScript, sendStatement } from './driver-query.ts';
 import { errors } from './errors.ts';
 import { type EncodedStatement, encodeStatement } from './param.ts';
 import { fromDriver } from './postgres-error.ts';
@@ -19,8 +20,6 @@ import type { Row, Rows } from './types.ts';
 const MAX_TEXTS = 500;
 /** The server's own statement_timeout answers first; past it by this much, the server is taken for gone. */
 const STATEMENT_GRACE_MS = 1_000;
-/** Far above what a pool lets through: at its limit the driver would wait for every answer before it sends more. */
-const MAX_PIPELINE = 1_000_000;
 const TERMINATE = Buffer.from([0x58, 0, 0, 0, 4]);
 
 /** The role that a session rests in between transactions: its own user, or `tidemark_none`, which may do nothing. */
@@ -41,6 +40,14 @@ export interface SlotOptions {
 /** Exactly one of the two is defined. */
 export type Done = (rows: Rows | undefined, error: Error | undefined) => void;
 
+/** A slot's socket in use by someone else than the driver. */
+export interface LentSocket {
+  socket: net.Socket;
+  giveBack: () => void;
+  /** The server is not stalled. */
+  answered: () => void;
+}
+
 interface Pending {
   sentAt: number;
   deadline: number;
@@ -58,6 +65,8 @@ export class Slot {
   idleSince: number = performance.now();
   retireAt: number = Number.POSITIVE_INFINITY;
   pid = 0;
+  /** For a cancel request; 0 when unknown. */
+  secret = 0;
   #state: SlotState = 'connecting';
   readonly #options: SlotOptions;
   readonly #sql: postgres.Sql;
@@ -72,11 +81,15 @@ export class Slot {
     this.#options = options;
     this.rest = options.rest;
     this.statementTimeoutMs = options.statementTimeoutMs;
-    this.#sql = postgres(this.#driverOptions());
+    this.#sql = postgres(driverOptions(options, () => this.#connect()));
   }
 
   get state(): SlotState {
     return this.#state;
+  }
+
+  get target(): ConnectionTarget {
+    return this.#options.target;
   }
 
   get pendingCount(): number {
@@ -95,8 +108,9 @@ export class Slot {
       this.discard(errors.CONNECT_FAILED({ server: target.label, reason: `no answer within ${connectTimeoutMs} ms` }));
     }, connectTimeoutMs);
     try {
-      const [row] = await this.send<{ pid: number }>(BACKEND_PID, 0);
-      this.pid = row?.pid ?? 0;
+      const rows = await this.send<{ pid: number }>(BACKEND_PID, 0);
+      this.pid = rows[0]?.pid ?? 0;
+      this.secret = secretOf(rows);
       this.move('connected');
     } catch (error) {
       this.discard(error as Error);
@@ -138,6 +152,19 @@ export class Slot {
       const pending = this.#register(0, (rows, error) => (rows === undefined ? reject(error!) : resolve()));
       if (pending !== undefined) sendScript(this.#sql, text, (rows, error) => this.#settle(pending, rows, error));
     });
+  }
+
+  /** The socket, for a protocol that the driver does not speak (stream/): nothing else may be pending. `done` hears of its loss. */
+  lend(timeoutMs: number, done: Done): LentSocket | undefined {
+    const pending = this.#register(timeoutMs, done);
+    if (pending === undefined || this.#socket === undefined) return undefined;
+    return {
+      socket: this.#socket,
+      giveBack: () => this.#pending.delete(pending),
+      answered: () => {
+        pending.sentAt = performance.now();
+      },
+    };
   }
 
   /** True when the oldest statement should have been answered by now. */
@@ -230,32 +257,6 @@ export class Slot {
     this.discard(lost);
   }
 
-  #driverOptions(): postgres.Options<Record<string, postgres.PostgresType>> {
-    const { target, settings } = this.#options;
-    return {
-      host: target.host,
-      port: target.port,
-      user: target.user,
-      password: target.password,
-      database: target.database,
-      max: 1,
-      // Ours: TLS is done before the driver sees the socket, and time limits are kept by the pool.
-      ssl: false,
-      connect_timeout: 0,
-      idle_timeout: 0,
-      max_lifetime: null,
-      keep_alive: null,
-      fetch_types: false,
-      max_pipeline: MAX_PIPELINE,
-      prepare: true,
-      debug: false,
-      onnotice: () => undefined,
-      types: { text: TEXT, number: NUMBER, boolean: BOOLEAN, json: JSON_TEXT },
-      connection: { ...target.settings, ...settings },
-      socket: () => this.#connect(),
-    } as unknown as postgres.Options<Record<string, postgres.PostgresType>>;
-  }
-
   /** The driver asks for another socket when one ends during start-up, forever: it gets one, once. */
   async #connect(): Promise<net.Socket> {
     if (this.#connecting || this.#state === 'gone') throw this.#lostError('it ended during start-up', NOT_SENT);
@@ -286,11 +287,3 @@ export class Slot {
 const BACKEND_PID = encodeStatement({ text: 'select pg_backend_pid() as pid' });
 const NOT_SENT = 'nothing was sent';
 const SENT = 'statements had been sent and were not answered; whether a COMMIT among them happened is unknown';
-
-/** Parameters stay as `encodeParam` made them, whatever type Postgres infers. */
-const serialize = (x: string) => x;
-const TEXT = { to: 25, from: [25, 17, 1082, 1114, 1184], serialize, parse: (x: string) => x };
-/** int2, int4, oid, float4, float8: what a double holds exactly. */
-const NUMBER = { to: 0, from: [21, 23, 26, 700, 701], serialize, parse: (x: string) => Number(x) };
-const BOOLEAN = { to: 16, from: [16], serialize, parse: (x: string) => x === 't' };
-const JSON_TEXT = { to: 114, from: [114, 3802], serialize, parse: (x: string) => JSON.parse(x) };

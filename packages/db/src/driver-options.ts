@@ -1,0 +1,43 @@
+/** How a slot sets the driver up. */
+import type net from 'node:net';
+import type postgres from 'postgres';
+import type { SlotOptions } from './slot.ts';
+
+/** Far above what a pool lets through: at its limit the driver would wait for every answer before it sends more. */
+const MAX_PIPELINE = 1_000_000;
+
+export function driverOptions(
+  { target, settings }: SlotOptions,
+  connect: () => Promise<net.Socket>,
+): postgres.Options<Record<string, postgres.PostgresType>> {
+  return {
+    host: target.host,
+    port: target.port,
+    user: target.user,
+    password: target.password,
+    database: target.database,
+    max: 1,
+    // Ours: TLS is done before the driver sees the socket, and time limits are kept by the pool.
+    ssl: false,
+    connect_timeout: 0,
+    idle_timeout: 0,
+    max_lifetime: null,
+    keep_alive: null,
+    fetch_types: false,
+    max_pipeline: MAX_PIPELINE,
+    prepare: true,
+    debug: false,
+    onnotice: () => undefined,
+    types: { text: TEXT, number: NUMBER, boolean: BOOLEAN, json: JSON_TEXT },
+    connection: { ...target.settings, ...settings },
+    socket: connect,
+  } as unknown as postgres.Options<Record<string, postgres.PostgresType>>;
+}
+
+/** Parameters stay as `encodeParam` made them, whatever type Postgres infers. */
+const serialize = (x: string) => x;
+const TEXT = { to: 25, from: [25, 17, 1082, 1114, 1184], serialize, parse: (x: string) => x };
+/** int2, int4, oid, float4, float8: what a double holds exactly. */
+const NUMBER = { to: 0, from: [21, 23, 26, 700, 701], serialize, parse: (x: string) => Number(x) };
+const BOOLEAN = { to: 16, from: [16], serialize, parse: (x: string) => x === 't' };
+const JSON_TEXT = { to: 114, from: [114, 3802], serialize, parse: (x: string) => JSON.parse(x) };
