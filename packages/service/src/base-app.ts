@@ -17,7 +17,7 @@ import {
 } from 'fastify';
 import { httpErrors } from './errors.ts';
 import type { Health } from './health.ts';
-import { createHttpTimings } from './http-timings.ts';
+import { createHttpTimings, recordUnrouted } from './http-timings.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -44,6 +44,8 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
     loggerInstance: logger as unknown as FastifyBaseLogger,
     // A log line for each request costs more than the request; failures are logged by the error handler.
     logController: new LogController({ disableRequestLogging: true }),
+    // Nor is a logger made for each: what is logged of a request names it.
+    childLoggerFactory: (parent) => parent,
     ...(options.server as object),
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as BaseApp;
 
@@ -51,8 +53,9 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
 
   app.get('/livez', { logLevel: 'silent' }, async () => ({ status: 'ok' }));
   app.get('/readyz', { logLevel: 'silent' }, async (_request, reply) => {
-    const problems = await health.problems();
-    return reply.code(problems.length ? 503 : 200).send({ status: problems.length ? 'not ready' : 'ready', problems });
+    const [problems, warnings] = await Promise.all([health.problems(), health.warnings()]);
+    const status = problems.length ? 'not ready' : 'ready';
+    return reply.code(problems.length ? 503 : 200).send({ status, problems, ...(warnings.length ? { warnings } : {}) });
   });
   app.get('/metrics', { logLevel: 'silent' }, async (_request, reply) => {
     reply.type(metrics.registry.contentType);
@@ -60,6 +63,7 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
   });
 
   app.setNotFoundHandler((request, reply) => {
+    recordUnrouted(app, request, reply);
     const path = request.url.split('?', 1)[0] ?? '/';
     const error = httpErrors.NOT_FOUND({ method: request.method, path });
     return reply.code(error.status).type(PROBLEM_CONTENT_TYPE).send(toProblem(error));
@@ -67,8 +71,8 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
 
   app.setErrorHandler((thrown: FastifyError, request, reply) => {
     const error = asTidemarkError(thrown, request, options.translateError);
-    if (error.status >= 500) request.log.error({ err: thrown, code: error.code }, 'request failed');
-    else request.log.debug({ code: error.code, message: error.message }, 'request refused');
+    if (error.status >= 500) request.log.error({ err: thrown, code: error.code, reqId: request.id }, 'request failed');
+    else request.log.debug({ code: error.code, message: error.message, reqId: request.id }, 'request refused');
     if (error.retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(error.retryAfter)));
     if (error.status === 401) reply.header('www-authenticate', 'Bearer');
     return reply.code(error.status).type(PROBLEM_CONTENT_TYPE).send(toProblem(error));

@@ -2,7 +2,7 @@ export { type BaseApp, type BaseAppOptions, buildBaseApp } from './base-app.ts';
 export { baseConfig, commaSeparated, loadConfig } from './config.ts';
 export { authErrors, configErrors, httpErrors } from './errors.ts';
 export { type Check, createHealth, type Health } from './health.ts';
-export { httpStats } from './http-timings.ts';
+export { answerRecorder, httpStats, type RecordAnswer } from './http-timings.ts';
 export { createLogger, type Level, type Logger, type LoggerOptions } from './logger.ts';
 export { createMetrics, LATENCY_BUCKETS, type Metrics } from './metrics.ts';
 export { createObserve, logReader, type Observe } from './observe.ts';
@@ -19,11 +19,15 @@ export {
 } from './run-service.ts';
 export { type SharedEvent, sharedEventCounter, sharedEventLevels } from './shared-events.ts';
 export { startTelemetry, type TelemetryOptions } from './telemetry.ts';
+export { tokenConfig, tokenOptions } from './tokens/config.ts';
+export type { KeyEvent } from './tokens/key-source.ts';
+export { registerTokenMetrics } from './tokens/metrics.ts';
 export {
   createTokenVerifier,
   DEFAULT_ROLES,
+  type TokenVerifier,
   type TokenVerifierOptions,
   tokenOf,
   type VerifiedToken,
   type VerifyToken,
-} from './token.ts';
+} from './tokens/verifier.ts';

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { TidemarkError } from '@tidemark/contracts';
 import t from 'tap';
 import { buildBaseApp, createHealth, createLogger, createMetrics, httpStats, runPhases } from '../src/index.ts';
@@ -22,6 +25,14 @@ function app() {
     throw new Error('a secret detail');
   });
   return { app: built, health };
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  const deadline = Date.now() + 5_000;
+  while (!holds()) {
+    if (Date.now() > deadline) throw new Error('it does not come');
+    await sleep(5);
+  }
 }
 
 t.test('alive, ready, and not ready with the reasons', async (t) => {
@@ -67,6 +78,56 @@ t.test('requests are timed by template, never by URL', async (t) => {
     (await server.inject('/metrics')).body,
     /tidemark_http_request_seconds_count\{.*route="\/things\/:id".*\} 20/,
   );
+});
+
+t.test('closing ends silent connections at once, and waits for answers', async (t) => {
+  const { app: server } = app();
+  let answer: (() => void) | undefined;
+  server.get('/slow', () => new Promise((resolve) => (answer = () => resolve({ ok: true }))));
+  await server.listen({ port: 0 });
+  const { port } = server.server.address() as AddressInfo;
+  const ends = (socket: Socket) =>
+    new Promise<string>((resolve) => {
+      let text = '';
+      socket.on('data', (chunk) => (text += chunk)).on('close', () => resolve(text));
+    });
+  // One that never says anything, one that has been answered, one that waits for its answer.
+  const [silent, answered, waiting] = Array.from({ length: 3 }, () => connect(port)) as [Socket, Socket, Socket];
+  const ended = [silent, answered, waiting].map(ends);
+  answered.write('GET /things/1 HTTP/1.1\r\nhost: x\r\n\r\n');
+  await once(answered, 'data');
+  waiting.write('GET /slow HTTP/1.1\r\nhost: x\r\n\r\n');
+  await until(() => answer !== undefined);
+  t.equal(httpStats(server).inFlight, 1);
+  const closed = server.close();
+  await Promise.all(ended.slice(0, 2));
+  t.equal(httpStats(server).inFlight, 1, 'still being answered');
+  answer?.();
+  await closed;
+  t.match(await ended[2], /"ok":true/);
+  t.equal(httpStats(server).inFlight, 0);
+});
+
+t.test('an answer that is cut off is in flight no more; a stream is no latency', async (t) => {
+  const { app: server } = app();
+  t.teardown(() => server.close());
+  server.get('/never', () => new Promise(() => {}));
+  server.get('/events', { config: { endless: true } }, (_request, reply) => {
+    reply.hijack();
+    reply.raw.writeHead(200, { 'content-type': 'text/event-stream' });
+    reply.raw.write('data: 1\n\n');
+  });
+  await server.listen({ port: 0 });
+  const { port } = server.server.address() as AddressInfo;
+  for (const path of ['/never', '/events']) {
+    const socket = connect(port);
+    socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`);
+    await until(() => httpStats(server).inFlight === 1);
+    socket.destroy();
+    await until(() => httpStats(server).inFlight === 0);
+  }
+  t.match(httpStats(server), { requestsTotal: 1, p99Ms: 0, routes: [{ route: 'GET /events', requestsTotal: 1 }] });
+  t.match((await server.inject('/metrics')).body, /tidemark_http_streams_total\{route="\/events".*\} 1/);
 });
 
 t.test('phases of a stop: in order, each with its limit, the next one whatever happens', async (t) => {

@@ -2,7 +2,6 @@
 import { connectBus } from '@tidemark/bus';
 import { Telemetry } from '@tidemark/contracts';
 import {
-  type BaseApp,
   commaSeparated,
   createHealth,
   createLogger,
@@ -13,9 +12,11 @@ import {
   loadConfig,
   logReader,
   type RunningService,
+  registerTokenMetrics,
   sharedEventCounter,
   sharedEventLevels,
   startTelemetry,
+  tokenOptions,
 } from '@tidemark/service';
 import { buildApp } from './app.ts';
 import { startCollectors } from './collectors/collected.ts';
@@ -31,8 +32,6 @@ import { createPulse } from './pulse.ts';
 import { createBroadcaster } from './stream/broadcaster.ts';
 
 const BEAT_MS = 1_000;
-/** Node's graceful close waits for connections on which no request has come yet (browsers open them ahead): they get this long. */
-const GRACE_MS = 1_000;
 /** Seven collectors of one statement at a time each, and the router's own polling. */
 const ADMIN_POOL = { min: 1, max: 4, waitingLimit: 32 };
 /** This service neither writes nor reads for anybody. */
@@ -86,11 +85,14 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
   });
   registerOwnGauges(metrics, { registry, history, broadcaster });
   registerTelemetryGauges(metrics, pulse.health);
-  const verify = createTokenVerifier({ secret: config.JWT_SECRET });
+  const verify = createTokenVerifier({ ...tokenOptions(config), observe });
   const app = buildApp({ config, logger, health, metrics, verify, pulse, history, collectors, broadcaster });
 
   // Ready means: it can answer. That Postgres is down is what it is there to say, so it is no reason to take it away.
   health.add('nats', () => bus.problem());
+  health.add('tokens', () => verify.problem());
+  health.warn('tokens', () => verify.warning());
+  registerTokenMetrics(metrics, verify);
   const subscription = bus.subscribe<Telemetry>(
     bus.subjects.allTelemetry,
     (telemetry) => pulse.record(telemetry, Date.now()),
@@ -128,18 +130,9 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
     phases: [
       { name: 'not ready', timeoutMs: 100, run: () => health.drain('shutting down') },
       { name: 'end the streams', timeoutMs: 1_000, run: () => broadcaster.close() },
-      { name: 'stop listening', timeoutMs: 3_000, run: () => closeServer(app) },
+      { name: 'stop listening', timeoutMs: 3_000, run: () => app.close() },
       { name: 'stop telemetry', timeoutMs: 100, run: () => telemetry.stop() },
       { name: 'stop collecting, disconnect', timeoutMs: 12_000, run: disconnect },
     ],
   };
-}
-
-async function closeServer(app: BaseApp): Promise<void> {
-  const force = setTimeout(() => app.server.closeAllConnections(), GRACE_MS);
-  try {
-    await app.close();
-  } finally {
-    clearTimeout(force);
-  }
 }

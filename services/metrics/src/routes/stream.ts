@@ -6,7 +6,7 @@ import { frameOf } from '../stream/broadcaster.ts';
 
 /** `GET /api/v1/performance/stream`: Server-Sent Events, `health` each second. `expired` is the last one of a token that has run out. */
 export function streamRoute(app: BaseApp, { broadcaster, pulse, config }: Deps): void {
-  app.get('/stream', (request, reply) => {
+  app.get('/stream', { config: { endless: true } }, (request, reply) => {
     if (broadcaster.full()) throw errors.STREAM_FULL({ limit: config.METRICS_STREAM_CLIENTS_MAX });
     reply.hijack();
     const { raw } = reply;
