@@ -42,6 +42,10 @@ export const Envelope = Type.Object({
   table: Type.String(),
   /** Columns of the primary key (or replica identity), in order; empty where there is none. */
   key: Type.Array(Type.String()),
+  /** Which of the table's envelopes in this transaction it is, from 0; absent where it is the only one. */
+  part: Type.Optional(Type.Integer({ minimum: 0 })),
+  /** Whether more of the table's changes in this transaction follow; absent where this is the only envelope. */
+  more: Type.Optional(Type.Boolean()),
   changes: Type.Array(Change, { maxItems: MAX_CHANGES_PER_ENVELOPE }),
   /** Set on the last envelope of the transaction, whatever its table. */
   last: Type.Boolean(),

@@ -23,12 +23,13 @@ export interface MessagePlace {
   heartbeat: boolean;
 }
 
-export function envelopeId(epoch: string, place: EnvelopePlace): string {
-  return `${epoch}-${lsnToHex(place.lsn)}-${place.ordinal}`;
+/** @param lsn 16 hexadecimal digits: the end of the transaction */
+export function envelopeId(epoch: string, lsn: string, ordinal: number): string {
+  return `${epoch}-${lsn}-${ordinal}`;
 }
 
-export function heartbeatId(epoch: string, lsn: Lsn, sequence: number, last: EnvelopePlace | undefined): string {
-  return `${epoch}-${lsnToHex(lsn)}-h${sequence}${last ? `-${lsnToHex(last.lsn)}-${last.ordinal}` : ''}`;
+export function heartbeatId(epoch: string, lsn: string, sequence: number, last: EnvelopePlace | undefined): string {
+  return `${epoch}-${lsn}-h${sequence}${last ? `-${lsnToHex(last.lsn)}-${last.ordinal}` : ''}`;
 }
 
 /** Undefined where it is no id of ours. */

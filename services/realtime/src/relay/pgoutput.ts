@@ -41,8 +41,8 @@ export type PgMessage =
   | { tag: 'message'; transactional: boolean; lsn: Lsn; prefix: string; content: Buffer }
   | { tag: 'origin'; lsn: Lsn; name: string };
 
-/** Microseconds between 1970 and 2000, where Postgres's clock starts. */
-const POSTGRES_EPOCH_US = 946_684_800_000_000n;
+/** Milliseconds between 1970 and 2000, where Postgres's clock starts. */
+const POSTGRES_EPOCH_MS = 946_684_800_000;
 
 /** Walks a message; every read past its end is an error of the sender's. */
 class Cursor {
@@ -89,9 +89,10 @@ class Cursor {
 
   /** Milliseconds since 1970. */
   timestamp(): number {
-    const value = this.bytes.readBigInt64BE(this.at);
+    // As a number: microseconds stay exact until the year 2255.
+    const micros = this.bytes.readInt32BE(this.at) * 4_294_967_296 + this.bytes.readUInt32BE(this.at + 4);
     this.at += 8;
-    return Number((value + POSTGRES_EPOCH_US) / 1_000n);
+    return Math.floor(micros / 1_000) + POSTGRES_EPOCH_MS;
   }
 
   string(): string {

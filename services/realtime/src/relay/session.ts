@@ -87,6 +87,8 @@ class Session implements RelaySession {
   /** As takeSlot left it. */
   #paused = true;
   #timers: NodeJS.Timeout[] = [];
+  /** Of the publication's tables. */
+  #subjects = new Map<string, string>();
 
   constructor(options: RelayOptions, memory: RelayMemory, events: SessionEvents) {
     this.#options = options;
@@ -130,7 +132,7 @@ class Session implements RelaySession {
       maxInFlight: this.#options.maxInFlight,
       maxInFlightBytes: this.#options.maxInFlightBytes,
       onStored: (lsn) => this.#onStored(lsn),
-      onRoom: () => void this.#reader?.run(),
+      onRoom: () => this.#reader?.run(),
       onFailed: (error) => this.fail(error),
     });
   }
@@ -162,7 +164,7 @@ class Session implements RelaySession {
     this.#timers.push(setInterval(() => this.#heartbeat(), HEARTBEAT_MS));
     this.#timers.push(setInterval(() => this.#report(), REPORT_MS));
     this.#timers.push(setInterval(() => void this.#emitWhenIdle(), IDLE_EMIT_MS));
-    void this.#reader.run();
+    this.#reader.run();
   }
 
   inFlight(): number {
@@ -224,7 +226,7 @@ class Session implements RelaySession {
     if (this.#storedBefore(envelope)) return;
     this.#memory.publishedTotal += 1;
     this.#publisher?.publish({
-      subject: this.#options.bus.subjects.changes(envelope.schema, envelope.table),
+      subject: this.#subject(envelope.schema, envelope.table),
       epoch: this.epoch,
       lsn: envelope.lsn,
       xid: envelope.xid,
@@ -232,6 +234,16 @@ class Session implements RelaySession {
       payload: envelope.payload,
       completes: envelope.last,
     });
+  }
+
+  #subject(schema: string, table: string): string {
+    const key = `${schema}\0${table}`;
+    let subject = this.#subjects.get(key);
+    if (subject === undefined) {
+      subject = this.#options.bus.subjects.changes(schema, table);
+      this.#subjects.set(key, subject);
+    }
+    return subject;
   }
 
   /** Postgres sends from the confirmed position, and the stream may have got further before the last session ended. */

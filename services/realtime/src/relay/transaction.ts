@@ -3,6 +3,9 @@
  * MAX_ENVELOPE_BYTES, in an order that depends on the transaction alone, so that a relay that reads it again makes
  * the same ones. Pure.
  *
+ * An envelope is cut only when another change of its table has come, so that it is known to have `more` behind it, and
+ * the table's last one is known to be the last: by that a reader applies the transaction whole.
+ *
  * An envelope names the END of the commit record, which only the commit message tells. Until then the envelopes wait
  * here, up to a limit in bytes. A larger transaction is MEASURED: its rows are dropped and only its end is noted; read
  * again, its end is known and its envelopes leave as they fill.
@@ -29,6 +32,8 @@ type RowMessage = PgMessage & { tag: 'insert' | 'update' | 'delete' };
 
 interface Open {
   plan: RelationPlan;
+  /** Envelopes of the table in this transaction before this one. */
+  part: number;
   texts: string[];
   bytes: number;
 }
@@ -46,6 +51,11 @@ export interface TransactionOptions {
 
 /** Room for the envelope's own fields. */
 const HEAD_BYTES = 1_024;
+/**
+ * Most bytes in envelopes that are not full, of a transaction over many tables; then the largest of them is cut. The same in
+ * every relay, as it decides where envelopes end.
+ */
+const MAX_OPEN_BYTES = 64 * 1024 ** 2;
 
 export class TransactionEnvelopes {
   readonly begin: Begin;
@@ -53,8 +63,10 @@ export class TransactionEnvelopes {
   tooLarge = 0;
   #options: TransactionOptions;
   #open = new Map<number, Open>();
+  /** Full, with another one of their table behind them. */
   #closed: Open[] = [];
   #bytes = 0;
+  #openBytes = 0;
   #index = 0;
   #ordinal = 0;
   #measuring = false;
@@ -87,20 +99,18 @@ export class TransactionEnvelopes {
     if (!this.#measuring) this.#push(plan, truncateText(index), index);
   }
 
-  /** Envelopes that may leave before the commit: none, unless its end is known. The last stays for `commit`. */
-  ready(): EncodedEnvelope[] {
+  /** Envelopes that may leave before the commit: none, unless its end is known. */
+  ready(): readonly EncodedEnvelope[] {
     const { endLsn } = this.#options;
-    if (endLsn === undefined || this.#closed.length < 2) return [];
-    return this.#closed.splice(0, this.#closed.length - 1).map((open) => this.#encode(open, endLsn, false));
+    if (this.#closed.length === 0 || endLsn === undefined) return NONE;
+    return this.#encodeAll(this.#closed.splice(0), true, endLsn);
   }
 
   /** The rest, the last one marked so. Empty where the transaction was measured. */
-  commit(endLsn: Lsn): EncodedEnvelope[] {
-    if (this.#measuring) return [];
-    const all = [...this.#closed, ...this.#open.values()];
-    this.#closed = [];
-    this.#open.clear();
-    return all.map((open, n) => this.#encode(open, endLsn, n === all.length - 1));
+  commit(endLsn: Lsn): readonly EncodedEnvelope[] {
+    if (this.#measuring) return NONE;
+    const closed = this.#encodeAll(this.#closed.splice(0), true, endLsn);
+    return [...closed, ...this.#encodeAll([...this.#open.values()], false, endLsn)];
   }
 
   #push(plan: RelationPlan, text: string, index: number): void {
@@ -112,18 +122,16 @@ export class TransactionEnvelopes {
     }
     let open = this.#open.get(plan.relation.oid);
     // The relation may have changed inside the transaction (ALTER TABLE between two updates).
-    if (open && (open.plan !== plan || open.bytes + bytes > MAX_ENVELOPE_BYTES)) {
-      this.#close(open);
-      open = undefined;
-    }
+    if (open && (open.plan !== plan || isFull(open, bytes))) open = this.#cut(open, plan);
     if (!open) {
-      open = { plan, texts: [], bytes: 0 };
+      open = { plan, part: 0, texts: [], bytes: 0 };
       this.#open.set(plan.relation.oid, open);
     }
     open.texts.push(text);
     open.bytes += bytes;
     this.#bytes += bytes;
-    if (open.texts.length >= MAX_CHANGES_PER_ENVELOPE) this.#close(open);
+    this.#openBytes += bytes;
+    if (this.#openBytes > MAX_OPEN_BYTES) this.#cutLargest();
     if (this.#bytes > this.#options.maxBytes && this.#options.endLsn === undefined) {
       this.#measuring = true;
       this.#closed = [];
@@ -131,23 +139,51 @@ export class TransactionEnvelopes {
     }
   }
 
-  #close(open: Open): void {
-    this.#open.delete(open.plan.relation.oid);
-    this.#closed.push(open);
+  /** @returns what the table's next changes go to */
+  #cut(full: Open, plan: RelationPlan): Open {
+    const next = { plan, part: full.part + 1, texts: [], bytes: 0 };
+    this.#closed.push(full);
+    this.#openBytes -= full.bytes;
+    this.#open.set(plan.relation.oid, next);
+    return next;
   }
 
-  #encode(open: Open, lsn: Lsn, last: boolean): EncodedEnvelope {
-    const { schema, table } = open.plan.relation;
+  /** All but its last change, which stays to be what comes behind. */
+  #cutLargest(): void {
+    let largest: Open | undefined;
+    for (const open of this.#open.values()) {
+      if (open.texts.length > 1 && open.bytes > (largest?.bytes ?? 0)) largest = open;
+    }
+    if (!largest) return;
+    const text = largest.texts.pop() as string;
+    const bytes = Buffer.byteLength(text) + 1;
+    largest.bytes -= bytes;
+    const next = this.#cut(largest, largest.plan);
+    next.texts.push(text);
+    next.bytes = bytes;
+  }
+
+  #encodeAll(opens: readonly Open[], more: boolean, lsn: Lsn): EncodedEnvelope[] {
     const { xid, committedAt } = this.begin;
-    const head = JSON.stringify({ epoch: this.#options.epoch, lsn: lsnToHex(lsn), xid, committedAt, schema, table });
-    const key = JSON.stringify(open.plan.key);
-    const text = `${head.slice(0, -1)},"key":${key},"last":${last},"changes":[${open.texts.join(',')}]}`;
-    this.#bytes -= open.bytes;
-    const ordinal = this.#ordinal;
-    this.#ordinal += 1;
-    return { lsn, xid, schema, table, ordinal, changes: open.texts.length, last, payload: Buffer.from(text) };
+    const hex = lsnToHex(lsn);
+    const head = `{"epoch":"${this.#options.epoch}","lsn":"${hex}","xid":${xid},"committedAt":${committedAt},`;
+    return opens.map(({ plan, part, texts, bytes }, n) => {
+      const { schema, table } = plan.relation;
+      const last = !more && n === opens.length - 1;
+      const place = part > 0 || more ? `"part":${part},"more":${more},` : '';
+      const text = `${head}${plan.about},${place}"last":${last},"changes":[${texts.join(',')}]}`;
+      this.#bytes -= bytes;
+      const ordinal = this.#ordinal;
+      this.#ordinal += 1;
+      return { lsn, xid, schema, table, ordinal, changes: texts.length, last, payload: Buffer.from(text) };
+    });
   }
 }
+
+const NONE: readonly EncodedEnvelope[] = [];
+
+const isFull = (open: Open, bytes: number) =>
+  open.texts.length >= MAX_CHANGES_PER_ENVELOPE || open.bytes + bytes > MAX_ENVELOPE_BYTES;
 
 const truncateText = (index: number) => `{"type":"truncate","index":${index}}`;
 

@@ -78,6 +78,8 @@ export interface RelationPlan {
   relation: Relation;
   /** The primary key, else the replica identity, else empty. */
   key: readonly string[];
+  /** The envelope's members about the table, as JSON: schema, table, key. */
+  about: string;
   /** `"name":` of each column. */
   members: readonly string[];
   types: readonly JsonType[];
@@ -117,9 +119,11 @@ function plan(
     asked.push({ index, type: known.get(typeOid)?.name as string });
     return json;
   });
+  const { schema, table } = relation;
   return {
     relation,
     key,
+    about: JSON.stringify({ schema, table, key }).slice(1, -1),
     members: relation.columns.map((column) => `${JSON.stringify(column.name)}:`),
     types,
     ...(asked.length > 0 ? { ask: (tuple: Tuple) => askPostgres(pool, asked, tuple) } : {}),

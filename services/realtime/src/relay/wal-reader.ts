@@ -52,7 +52,8 @@ export class WalReader {
   #relations = new Map<number, RelationPlan>();
   #transaction: TransactionEnvelopes | undefined;
   #keepaliveLsn: Lsn | undefined;
-  #running = false;
+  /** Postgres is being asked; the queue waits. */
+  #asking = false;
   #stopped = false;
 
   constructor(options: WalReaderOptions) {
@@ -63,13 +64,13 @@ export class WalReader {
     if (this.#stopped) return;
     this.#queue.push(message);
     if (this.#queue.length >= MAX_QUEUED) this.#options.pause();
-    void this.run();
+    this.run();
   }
 
   /** Everything up to `lsn` has been received; it is settled when the queue has been worked through. */
   keepalive(lsn: Lsn): void {
     this.#keepaliveLsn = lsn;
-    if (!this.#running) this.#settleKeepalive();
+    if (!this.#asking) this.#settleKeepalive();
   }
 
   stop(): void {
@@ -77,29 +78,37 @@ export class WalReader {
     this.#queue.length = 0;
   }
 
-  /** Works through the queue; only one at a time. */
-  async run(): Promise<void> {
-    if (this.#running || this.#stopped) return;
-    this.#running = true;
-    const { isFull, pause, resume } = this.#options;
+  /** Works through the queue, in this turn, until Postgres must be asked or there is no room. */
+  run(): void {
+    if (this.#asking || this.#stopped) return;
+    const { isFull, pause, resume, onFailed } = this.#options;
+    const queue = this.#queue;
     try {
       let at = 0;
-      while (at < this.#queue.length && !this.#stopped && !isFull()) {
-        const asking = this.#process(this.#queue[at] as PgMessage);
-        if (asking) {
-          pause();
-          await asking;
-        }
+      let asking: Promise<void> | undefined;
+      while (at < queue.length && !asking && !this.#stopped && !isFull()) {
+        asking = this.#process(queue[at] as PgMessage);
         at += 1;
       }
-      this.#queue.splice(0, at);
+      if (at >= queue.length) queue.length = 0;
+      else queue.splice(0, at);
+      if (asking) {
+        pause();
+        this.#asking = true;
+        asking.then(
+          () => {
+            this.#asking = false;
+            this.run();
+          },
+          (error) => onFailed(error),
+        );
+        return;
+      }
       if (isFull()) pause();
       else if (!this.#stopped) resume();
       this.#settleKeepalive();
     } catch (error) {
-      this.#options.onFailed(error as Error);
-    } finally {
-      this.#running = false;
+      onFailed(error as Error);
     }
   }
 
