@@ -10,6 +10,7 @@ import {
   type VerifyToken,
 } from '@tidemark/service';
 import { registerOwnWrites } from './cache/own-writes.ts';
+import { registerCompression } from './compression/compress-replies.ts';
 import { registerBodies } from './plugins/bodies.ts';
 import { registerBodyDeadline } from './plugins/body-deadline.ts';
 import { registerIdentity } from './plugins/identity.ts';
@@ -78,6 +79,7 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
   await app.register(async (scope) => registerProxies(scope as unknown as BaseApp, deps));
   await app.register(async (plain) => {
     const scope = plain as unknown as BaseApp;
+    registerCompression(scope, { minBytes: config.COMPRESSION_MIN_BYTES, cache: deps.cache, metrics });
     registerBodies(scope);
     registerIdentity(scope, { verifyToken, anonRole: config.DB_ANON_ROLE });
     registerRpc(scope, deps);

@@ -97,6 +97,11 @@ export const configSchema = Type.Object({
     default: 'tidemark',
     description: 'the publication that the relay follows: tables outside of it are not cached',
   }),
+  COMPRESSION_MIN_BYTES: Type.Integer({
+    default: 1_024,
+    minimum: 0,
+    description: 'bytes of text from which an answer is compressed: less fits in one packet. 0: none is',
+  }),
   REQUEST_TIMEOUT_MS: Type.Integer({
     default: 30_000,
     minimum: 1_000,

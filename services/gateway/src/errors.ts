@@ -176,6 +176,11 @@ export const errors = defineErrors('GATEWAY', {
     hint: 'Try again after Retry-After. If it stays slow, filter more narrowly or add an index.',
     retryAfter: 1,
   }),
+  ENCODING: row<{ asked: string }>({
+    status: 406,
+    message: (p) => `the answer cannot be sent in a coding of "${p.asked.slice(0, 80)}"`,
+    hint: 'Accept identity, gzip or br (zstd where this server’s Node has it).',
+  }),
   JOB_NOT_FOUND: row<{ id: string }>({
     status: 404,
     message: (p) => `there is no job ${p.id} that you may see`,

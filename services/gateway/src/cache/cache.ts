@@ -4,6 +4,7 @@ import { parseTidemark, type Tidemark } from '@tidemark/contracts';
 import type { Database } from '@tidemark/db';
 import type { Query } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
+import type { Coding } from '../compression/accept-encoding.ts';
 import { type ChangeFeed, followChanges } from './change-feed.ts';
 import { type QueryReads, queryReads } from './query-reads.ts';
 import { type CacheAnswer, type CacheCounts, type CachedAnswer, type CacheRequest, ReadCache } from './read-cache.ts';
@@ -37,6 +38,8 @@ export interface Cache {
   hit<A extends CachedAnswer>(request: Omit<CacheRequest<A>, 'fill'>): CacheAnswer<A> | undefined;
   /** Reads it and keeps it, or shares what an equal read is reading. */
   read<A extends CachedAnswer>(request: CacheRequest<A>): Promise<CacheAnswer<A>>;
+  /** Keeps a compressed form of an answer with it, where the answer itself is kept. */
+  keepCoded(answer: CachedAnswer, coding: Coding, bytes: Buffer): void;
   /** A write of this gateway to a table or view: seen here at once, before the relay tells. */
   wrote(relation: Relation, tidemark: Tidemark): void;
   /** The catalog was read anew: plans made by the old one are of no use. */
@@ -125,6 +128,7 @@ export function createCache(options: CacheOptions): Cache {
     generation: () => tide.generation,
     hit: (request) => entries.hit(request),
     read: (request) => entries.read(request),
+    keepCoded: (answer, coding, bytes) => entries.keepCoded(answer, coding, bytes),
     wrote(relation, tidemark) {
       const { epoch, lsn } = parseTidemark(tidemark);
       for (const table of schema.facts()?.readsOf(relation.oid).tables ?? []) {

@@ -18,6 +18,7 @@
  */
 import { formatTidemark, type Lsn, parseTidemark, type Tidemark } from '@tidemark/contracts';
 import { LRUCache } from 'lru-cache';
+import type { Coding } from '../compression/accept-encoding.ts';
 import { errors } from '../errors.ts';
 import type { QueryReads } from './query-reads.ts';
 import { later, type Tide } from './tide.ts';
@@ -29,6 +30,8 @@ export interface CachedAnswer {
   readonly rows: number;
   readonly total: number | null;
   readonly etag: string;
+  /** Compressed forms of the body, as they were asked for. */
+  coded?: Map<Coding, Buffer>;
 }
 
 export interface Filled<A extends CachedAnswer> {
@@ -101,12 +104,20 @@ const bytesOf = (body: Buffer | string): number => (typeof body === 'string' ? 2
 /** Of an entry beside its body: keys, sets and the objects themselves. */
 const OVERHEAD_BYTES = 600;
 
+function sizeOf({ answer }: Entry, key: string): number {
+  let size = bytesOf(answer.body) + 2 * key.length + OVERHEAD_BYTES;
+  if (answer.coded) for (const bytes of answer.coded.values()) size += bytes.length;
+  return size;
+}
+
 export class ReadCache {
   readonly #options: ReadCacheOptions;
   readonly #entries: LRUCache<string, Entry>;
   readonly #keysOf = new Map<string, Set<string>>();
   /** As many as there are statements under way, which the pools bound. */
   readonly #flights = new Map<string, Flight>();
+  /** Of answers that are kept. */
+  readonly #keyOf = new WeakMap<CachedAnswer, string>();
   readonly counts = { hits: 0, misses: 0, collapsed: 0, stored: 0, refused: 0, dropped: 0 };
 
   constructor(options: ReadCacheOptions) {
@@ -114,7 +125,7 @@ export class ReadCache {
     this.#entries = new LRUCache({
       maxSize: options.maxBytes,
       maxEntrySize: options.maxEntryBytes,
-      sizeCalculation: (entry, key) => bytesOf(entry.answer.body) + 2 * key.length + OVERHEAD_BYTES,
+      sizeCalculation: sizeOf,
       dispose: (entry, key) => this.#forget(entry, key),
     });
   }
@@ -145,6 +156,19 @@ export class ReadCache {
     const filled = await this.#fly(flightKey, request);
     const stored = this.#keep(key, request, filled);
     return { ...filled, status: stored.kept ? `${status}; stored` : status };
+  }
+
+  /** Keeps a compressed form with its answer, counted in its bytes; not where the two would be larger than an entry may be. */
+  keepCoded(answer: CachedAnswer, coding: Coding, bytes: Buffer): void {
+    const key = this.#keyOf.get(answer);
+    const entry = key === undefined ? undefined : this.#entries.peek(key);
+    if (key === undefined || entry?.answer !== answer || answer.coded?.has(coding)) return;
+    if (sizeOf(entry, key) + bytes.length > this.#options.maxEntryBytes) return;
+    answer.coded ??= new Map();
+    answer.coded.set(coding, bytes);
+    // As another object: the size of the same one would not be looked at again.
+    this.#entries.set(key, { ...entry });
+    for (const table of entry.reads.tables) this.#keys(table).add(key);
   }
 
   /** Drops what was read from the table before `lsn`; what is under way from it is shared no more. */
@@ -207,6 +231,7 @@ export class ReadCache {
     const counts = isOfFacts && newer && tide.admits(epoch, lsn, reads.tables);
     if (counts) {
       this.#entries.set(key, { answer: filled.answer, epoch, proven: lsn, reads });
+      this.#keyOf.set(filled.answer, key);
       for (const table of reads.tables) this.#keys(table).add(key);
     }
     const kept = counts && this.#entries.has(key);

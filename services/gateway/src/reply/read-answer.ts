@@ -13,6 +13,7 @@ import {
 } from '@tidemark/query';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CachedAnswer } from '../cache/read-cache.ts';
+import { matchedEtag } from '../compression/coded-etag.ts';
 import { postgrest } from '../errors.ts';
 import { isObject } from './answer.ts';
 
@@ -30,7 +31,7 @@ export interface ReadAnswer {
 }
 
 /** What decides between representations of one URL, for caches on the way. */
-const VARY = 'Authorization, apikey, Accept, Accept-Profile, Prefer, Range';
+const VARY = 'Authorization, apikey, Accept, Accept-Encoding, Accept-Profile, Prefer, Range';
 
 /** 200, 206 for a part of a known total, or 304. @throws PGRST116 */
 export function sendRead(request: FastifyRequest, reply: FastifyReply, read: ReadAnswer) {
@@ -49,15 +50,11 @@ export function sendRead(request: FastifyRequest, reply: FastifyReply, read: Rea
     'content-range': contentRange(read.offset, rows, total),
     ...(applied ? { 'preference-applied': applied } : {}),
   });
-  if (matches(request.headers['if-none-match'], etag)) return reply.code(304).send();
+  const held = request.headers['if-none-match'];
+  const matched = held === undefined ? undefined : matchedEtag(held, etag, request.encoding);
+  if (matched !== undefined) return reply.header('etag', matched).code(304).send();
+  reply.kept = answer;
   reply.code(rangeStatus(rows, total));
   reply.type(contentType(media));
   return reply.send(answer.body);
-}
-
-/** By weak comparison, as If-None-Match asks for: a proxy that compressed the answer may have made its ETag weak. */
-function matches(header: string | undefined, etag: string): boolean {
-  if (header === undefined) return false;
-  if (header.trim() === '*') return true;
-  return header.split(',').some((candidate) => candidate.trim().replace(/^W\//, '') === etag);
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { BaseApp } from '@tidemark/service';
 import { LRUCache } from 'lru-cache';
+import { matchedEtag } from '../compression/coded-etag.ts';
 import { buildDocument } from '../openapi/document.ts';
 import { readRights } from '../openapi/rights.ts';
 import { varyByIdentity } from '../reply/vary.ts';
@@ -36,7 +37,9 @@ export function registerOpenApi(app: BaseApp, context: RouteContext): void {
   app.get('/openapi.json', async (request, reply) => {
     const { text, etag } = await documentFor(request.caller.role);
     varyByIdentity(reply).header('etag', etag).header('cache-control', 'private, no-cache');
-    if (request.headers['if-none-match'] === etag) return reply.code(304).send();
+    const held = request.headers['if-none-match'];
+    const matched = held === undefined ? undefined : matchedEtag(held, etag, request.encoding);
+    if (matched !== undefined) return reply.header('etag', matched).code(304).send();
     return reply.type('application/json; charset=utf-8').send(text);
   });
 }

@@ -8,6 +8,7 @@ import { PostgresError, type Transaction } from '@tidemark/db';
 import type { RowsMedia } from '@tidemark/query';
 import type { FastifyRequest } from 'fastify';
 import type { Catalog } from '../catalog/catalog.ts';
+import { plainEtag } from '../compression/coded-etag.ts';
 import { errors } from '../errors.ts';
 import { type AnswerRow, planRead } from '../plan/read.ts';
 import { strongEtag } from '../reply/etag.ts';
@@ -89,5 +90,6 @@ function holds(tags: readonly string[], current: readonly string[]): boolean {
 }
 
 function tagsOf(header: string): string[] {
-  return header.trim() === '*' ? ['*'] : (header.match(/(?:W\/)?"[^"]*"/g) ?? []);
+  // The tag of a compressed answer is of the same rows.
+  return header.trim() === '*' ? ['*'] : (header.match(/(?:W\/)?"[^"]*"/g) ?? []).map(plainEtag);
 }
