@@ -22,10 +22,6 @@ export const baseConfig = {
     pattern: '^[A-Za-z0-9_-]*$',
     description: 'in front of every subject and stream',
   }),
-  JWT_SECRET: Type.String({
-    minLength: 32,
-    description: 'HS256 secret, at least 32 characters (256 bits, RFC 7518 §3.2)',
-  }),
 } satisfies TProperties;
 
 /**

@@ -25,10 +25,27 @@ export const authErrors = defineErrors('AUTH', {
     message: (p) => `the token is not valid before ${p.at}`,
     hint: 'Check the clocks of the issuer and of this server.',
   }),
-  ROLE_UNKNOWN: row<{ role: string }>({
+  ROLE_MISSING: row<{ permitted: readonly string[] }>({
+    status: 403,
+    message: 'the token has no role claim',
+    hint: (p) => `Have its issuer add "role": ${p.permitted.join(', ')}; or set JWT_DEFAULT_ROLE on the server.`,
+  }),
+  ROLE_UNKNOWN: row<{ role: string; permitted: readonly string[] }>({
     status: 403,
     message: (p) => `the token’s role "${p.role.slice(0, 63)}" may not be used here`,
-    hint: 'Use a role that the server accepts (JWT_ROLES): by default anon, authenticated, service_role and ops.',
+    hint: (p) => `Use a role that the server accepts (JWT_ROLES): ${p.permitted.join(', ')}.`,
+  }),
+  KEYS_UNAVAILABLE: row<{ reason: string }>({
+    status: 503,
+    message: 'the keys that tokens are verified with cannot be had',
+    details: (p) => p.reason,
+    hint: 'Try again after Retry-After. If it lasts, see that JWT_JWKS_URL answers from this server.',
+    retryAfter: 5,
+  }),
+  KEYS_ANSWER: row<{ reason: string }>({
+    status: 503,
+    message: (p) => p.reason,
+    hint: 'Set JWT_JWKS_URL to the address that answers with the JSON Web Key Set itself, with status 200.',
   }),
   REQUIRED: row({
     status: 401,

@@ -5,6 +5,10 @@ export type Check = () => string | undefined | Promise<string | undefined>;
 
 export interface Health {
   add(name: string, check: Check): void;
+  /** What is not as it should be, but no reason to get no work: shown by /readyz, which stays 200. */
+  warn(name: string, check: Check): void;
+  /** `<name>: <why>` for each check that `warn` has added and that says something. */
+  warnings(): Promise<string[]>;
   /** `<name>: <why>` for each check that fails; a check that throws or takes over a second fails. */
   problems(): Promise<string[]>;
   /** From now on not ready, for the reason given: the first step of a shutdown. */
@@ -16,20 +20,29 @@ const CHECK_TIMEOUT_MS = 900;
 
 export function createHealth(): Health {
   const checks = new Map<string, Check>();
+  const softChecks = new Map<string, Check>();
   let draining: string | undefined;
   return {
     add(name, check) {
       checks.set(name, check);
     },
+    warn(name, check) {
+      softChecks.set(name, check);
+    },
+    warnings: () => failing(softChecks),
     drain(reason) {
       draining = reason;
     },
     async problems() {
-      const found = await Promise.all([...checks].map(async ([name, check]) => prefix(name, await run(check))));
-      const problems = found.filter((problem) => problem !== undefined);
+      const problems = await failing(checks);
       return draining ? [draining, ...problems] : problems;
     },
   };
+}
+
+async function failing(checks: ReadonlyMap<string, Check>): Promise<string[]> {
+  const found = await Promise.all([...checks].map(async ([name, check]) => prefix(name, await run(check))));
+  return found.filter((problem) => problem !== undefined);
 }
 
 const prefix = (name: string, problem: string | undefined) => (problem ? `${name}: ${problem}` : undefined);

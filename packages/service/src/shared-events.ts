@@ -6,8 +6,9 @@ import type { DbEvent } from '@tidemark/db';
 import type { Level } from 'pino';
 import type { Metrics } from './metrics.ts';
 import type { Observe } from './observe.ts';
+import type { KeyEvent } from './tokens/key-source.ts';
 
-export type SharedEvent = DbEvent | BusEvent;
+export type SharedEvent = DbEvent | BusEvent | KeyEvent;
 
 export const sharedEventLevels: Readonly<Record<SharedEvent['type'], Level | undefined>> = {
   'db.connected': 'debug',
@@ -20,6 +21,11 @@ export const sharedEventLevels: Readonly<Record<SharedEvent['type'], Level | und
   'db.replica_unhealthy': 'warn',
   'db.replica_healthy': 'info',
   'db.epoch_changed': 'warn',
+  'db.primary_moved': 'error',
+  'db.promotion_ignored': 'error',
+  'db.promotion_failed': 'error',
+  'auth.keys_changed': 'info',
+  'auth.keys_failed': 'warn',
   'bus.connected': 'debug',
   'bus.disconnected': 'warn',
   'bus.reconnected': 'info',

@@ -1,9 +1,10 @@
 import t from 'tap';
 import { Type } from 'typebox';
-import { baseConfig, commaSeparated, loadConfig } from '../src/index.ts';
+import { baseConfig, commaSeparated, loadConfig, tokenConfig } from '../src/index.ts';
 
 const schema = Type.Object({
   ...baseConfig,
+  ...tokenConfig,
   PORT: Type.Integer({ default: 8080, minimum: 0, description: 'port to listen on' }),
 });
 const good = { DATABASE_URL: 'postgres://u:p@h/db', JWT_SECRET: 'x'.repeat(32) };

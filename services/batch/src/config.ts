@@ -3,9 +3,8 @@ import { baseConfig } from '@tidemark/service';
 import { type Static, Type } from 'typebox';
 import { errors } from './errors.ts';
 
-// Batch takes no tokens, having no HTTP interface beside health, and reads from the primary alone: a plan made from a
-// replica could miss the files that were uploaded just before the job.
-const { JWT_SECRET: _secret, DATABASE_REPLICA_URLS: _replicas, ...base } = baseConfig;
+// Batch reads from the primary alone: a plan made from a replica could miss the files that were uploaded just before the job.
+const { DATABASE_REPLICA_URLS: _replicas, ...base } = baseConfig;
 
 export const batchConfig = Type.Object({
   ...base,

@@ -1,9 +1,10 @@
-import { baseConfig, commaSeparated, loadConfig } from '@tidemark/service';
+import { baseConfig, commaSeparated, loadConfig, tokenConfig } from '@tidemark/service';
 import { type Static, Type } from 'typebox';
 import { filesConfig } from './files/config.ts';
 
 export const configSchema = Type.Object({
   ...baseConfig,
+  ...tokenConfig,
   PORT: Type.Integer({ default: 8080, minimum: 0, maximum: 65_535 }),
   DB_SCHEMAS: Type.String({
     default: 'public,tidemark',

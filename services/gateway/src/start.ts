@@ -11,8 +11,10 @@ import {
   httpStats,
   logReader,
   type RunningService,
+  registerTokenMetrics,
   sharedEventCounter,
   startTelemetry,
+  tokenOptions,
 } from '@tidemark/service';
 import { buildApp } from './app.ts';
 import { createCache } from './cache/cache.ts';
@@ -88,7 +90,10 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
     onSwept: (swept) => observe({ type: 'gateway.files_swept', ...swept }),
     onError: (error) => observe({ type: 'gateway.files_sweep_failed', error }),
   });
-  const verifyToken = createTokenVerifier({ secret: config.JWT_SECRET });
+  const verifyToken = createTokenVerifier({ ...tokenOptions(config), observe });
+  health.add('tokens', () => verifyToken.problem());
+  health.warn('tokens', () => verifyToken.warning());
+  registerTokenMetrics(metrics, verifyToken);
   const app = await buildApp({
     config,
     db,

@@ -1,8 +1,9 @@
-import { baseConfig } from '@tidemark/service';
+import { baseConfig, tokenConfig } from '@tidemark/service';
 import { type Static, Type } from 'typebox';
 
 export const configSchema = Type.Object({
   ...baseConfig,
+  ...tokenConfig,
   PORT: Type.Integer({ default: 8083, minimum: 0, maximum: 65_535, description: '0: any free one' }),
   METRICS_EXPECT: Type.String({
     default: 'gateway,realtime,batch',

@@ -14,7 +14,9 @@ import {
   type Logger,
   type Metrics,
   type Phase,
+  registerTokenMetrics,
   startTelemetry,
+  tokenOptions,
 } from '@tidemark/service';
 import { tableKey } from './changes/envelope.ts';
 import { createFeed } from './changes/feed.ts';
@@ -113,9 +115,10 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
       seconds.observe(Math.max(0, ms) / 1_000);
     },
   });
+  const verifyToken = createTokenVerifier({ ...tokenOptions(config), observe });
   const sockets = createSockets({
     topics,
-    verifyToken: createTokenVerifier({ secret: config.JWT_SECRET }),
+    verifyToken,
     anonymous: { role: config.ANON_ROLE, claims: JSON.stringify({ role: config.ANON_ROLE }) },
     limits: {
       maxSubscriptions: config.MAX_SUBSCRIPTIONS_PER_SOCKET,
@@ -131,6 +134,9 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
   health.add('database', () => database.problem());
   health.add('nats', () => bus.problem());
   health.add('changes', () => feed.problem());
+  health.add('tokens', () => verifyToken.problem());
+  health.warn('tokens', () => verifyToken.warning());
+  registerTokenMetrics(metrics, verifyToken);
   registerGauges(metrics, { relay, feed, history, snapshots, topics, sockets });
   liveRoutes(app, sockets, config.MAX_FRAME_BYTES);
 

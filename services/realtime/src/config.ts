@@ -1,5 +1,5 @@
 /** This service's environment. */
-import { baseConfig } from '@tidemark/service';
+import { baseConfig, tokenConfig } from '@tidemark/service';
 import { type Static, Type } from 'typebox';
 
 const count = (value: number, minimum: number, description: string) =>
@@ -7,6 +7,7 @@ const count = (value: number, minimum: number, description: string) =>
 
 export const configSchema = Type.Object({
   ...baseConfig,
+  ...tokenConfig,
   PORT: Type.Integer({ default: 8081, minimum: 0, maximum: 65_535, description: '0 takes a free one' }),
   DB_SCHEMAS: Type.String({
     default: 'public,tidemark',
@@ -26,7 +27,7 @@ export const configSchema = Type.Object({
     1_024,
     'bytes of a transaction kept until its commit; a larger one is read twice',
   ),
-  RELAY_IN_FLIGHT: count(1_024, 1, 'messages without JetStream’s acknowledgement; then the WAL is not read on'),
+  RELAY_IN_FLIGHT: count(8_192, 1, 'messages without JetStream’s acknowledgement; then the WAL is not read on'),
   RELAY_IN_FLIGHT_BYTES: count(32 * 1024 ** 2, 65_536, 'bytes of them'),
 
   RING_BYTES: count(64 * 1024 ** 2, 65_536, 'bytes of recent changes kept in memory for who catches up'),

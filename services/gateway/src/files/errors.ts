@@ -53,6 +53,11 @@ export const fileRequestErrors = defineErrors('GATEWAY_FILE', {
     message: (p) => `the URL worked until ${p.at}`,
     hint: 'Ask for a new one: POST /api/v1/files/<id>/sign.',
   }),
+  URL_SECRET: row({
+    status: 501,
+    message: 'this server signs no URLs: it has no JWT_SECRET',
+    hint: 'Set JWT_SECRET beside the key set; URLs are signed with a key derived from it. Download with a token meanwhile.',
+  }),
   URL_INVALID: row({
     status: 403,
     message: 'the URL’s signature does not fit',

@@ -13,7 +13,14 @@ export interface UrlSigner {
   check(id: string, expires: string | undefined, signature: string): number;
 }
 
+/** Without a secret (tokens are verified by a key set alone) nothing is signed, as anybody could derive the key. */
 export function createUrlSigner(secret: string): UrlSigner {
+  if (secret === '') {
+    const refuse = () => {
+      throw fileRequestErrors.URL_SECRET();
+    };
+    return { sign: refuse, check: refuse };
+  }
   const key = Buffer.from(hkdfSync('sha256', secret, '', INFO, KEY_BYTES));
   const pathOf = (id: string) => `/api/v1/files/${id.toLowerCase()}`;
   const mac = (id: string, expires: string) =>

@@ -1,6 +1,6 @@
 import { SignJWT, UnsecuredJWT } from 'jose';
 import t from 'tap';
-import { createTokenVerifier, tokenOf } from '../src/index.ts';
+import { createTokenVerifier, tokenOf } from '../../src/index.ts';
 
 const secret = 'a secret of thirty-two characters';
 const verify = createTokenVerifier({ secret });
@@ -16,7 +16,9 @@ t.test('role and claims of a valid token; the same object the second time', asyn
   t.match(first, { role: 'authenticated', expires: now + 60, claims: { sub: 'ada' } });
   t.same(JSON.parse(first.claimsText), first.claims);
   t.equal(await verify(token), first);
-  t.equal((await verify(await sign({ sub: 'x' }))).role, 'anon', 'no role is the anonymous one');
+  t.equal(verify.cached(token), first);
+  const lenient = createTokenVerifier({ secret, defaultRole: 'anon' });
+  t.equal((await lenient(await sign({ sub: 'x' }))).role, 'anon', 'JWT_DEFAULT_ROLE');
 });
 
 t.test(
@@ -27,7 +29,17 @@ t.test(
       status: 401,
     });
     await t.rejects(verify(await sign({ role: 'authenticated', nbf: now + 600 })), { code: 'AUTH_TOKEN_NOT_YET' });
-    await t.rejects(verify(await sign({ role: 'postgres' })), { code: 'AUTH_ROLE_UNKNOWN', status: 403 });
+    await t.rejects(verify(await sign({ role: 'postgres' })), {
+      code: 'AUTH_ROLE_UNKNOWN',
+      status: 403,
+      hint: /anon, authenticated, service_role, ops/,
+    });
+    await t.rejects(verify(await sign({ role: ['anon'] })), { code: 'AUTH_ROLE_UNKNOWN' });
+    await t.rejects(verify(await sign({ sub: 'x' })), {
+      code: 'AUTH_ROLE_MISSING',
+      status: 403,
+      hint: /JWT_DEFAULT_ROLE/,
+    });
     await t.rejects(verify(await sign({ role: 'authenticated' }, 'HS256', 'another secret of thirty-two char')), {
       code: 'AUTH_TOKEN_INVALID',
     });
@@ -55,6 +67,36 @@ t.test('a cached token still expires', async (t) => {
     if (Date.now() > deadline) throw new Error('it never expired');
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+});
+
+t.test('the clock’s skew stretches exp and nbf, in the cache, too', async (t) => {
+  const skewed = createTokenVerifier({ secret, clockSkewS: 60 });
+  const late = await sign({ role: 'anon', exp: now - 10 });
+  t.match(await skewed(late), { expires: now + 50 });
+  t.ok(skewed.cached(late));
+  await skewed(await sign({ role: 'anon', nbf: now + 10 }));
+  await t.rejects(skewed(await sign({ role: 'anon', exp: now - 100 })), { code: 'AUTH_TOKEN_EXPIRED' });
+});
+
+t.test('audience and issuer', async (t) => {
+  const strict = createTokenVerifier({ secret, audience: ['tidemark', 'other'], issuer: 'https://idp' });
+  await strict(await sign({ role: 'anon', aud: ['x', 'tidemark'], iss: 'https://idp' }));
+  for (const claims of [
+    { iss: 'https://idp' },
+    { aud: 'x', iss: 'https://idp' },
+    { aud: 'other', iss: 'https://evil' },
+  ]) {
+    await t.rejects(strict(await sign({ role: 'service_role', ...claims })), { code: 'AUTH_TOKEN_INVALID' });
+  }
+});
+
+t.test('the cache is bounded in tokens and in characters', async (t) => {
+  const fresh = createTokenVerifier({ secret });
+  const long = 'x'.repeat(8_000);
+  for (let i = 0; i < 1_300; i += 1) await fresh(await sign({ role: 'anon', i, long }));
+  const { cached, cachedCharacters } = fresh.stats();
+  t.ok(cached < 1_000 && cached > 500, `${cached} kept`);
+  t.ok(cachedCharacters <= 16 * 1024 ** 2);
 });
 
 t.test('where the token is', async (t) => {

@@ -1,0 +1,117 @@
+/**
+ * Tokens: JWTs whose `role` claim is a Postgres role. The algorithm is ours, never the token's (RFC 8725 §3.1): keys.ts.
+ */
+import { LRUCache } from 'lru-cache';
+import { authErrors } from '../errors.ts';
+import { createKeys, type KeyOptions } from './keys.ts';
+
+export interface VerifiedToken {
+  role: string;
+  claims: Readonly<Record<string, unknown>>;
+  /** JSON text of the claims, made once. */
+  claimsText: string;
+  /** Seconds since 1970, with the allowed skew; absent where the token never expires. */
+  expires?: number;
+}
+
+/** @throws AUTH_TOKEN_INVALID, AUTH_TOKEN_EXPIRED, AUTH_TOKEN_NOT_YET, AUTH_ROLE_MISSING, AUTH_ROLE_UNKNOWN, AUTH_KEYS_UNAVAILABLE */
+export type VerifyToken = (token: string) => Promise<VerifiedToken>;
+
+export interface TokenVerifier extends VerifyToken {
+  /** A token that was verified before and still holds, without a promise: for paths where each microsecond counts. */
+  cached(token: string): VerifiedToken | undefined;
+  /** Why no token can be verified; undefined while some can. Asked regularly (health does), it also keeps the key set fresh. */
+  problem(): string | undefined;
+  /** What is not as it should be, though tokens are verified: the keys in use are old ones. */
+  warning(): string | undefined;
+  stats(): { cached: number; cachedCharacters: number; keys: number; keysAgeMs: number };
+}
+
+export interface TokenVerifierOptions extends KeyOptions {
+  /** Roles that a token may name; default DEFAULT_ROLES. */
+  roles?: readonly string[];
+  /** Role of a token without a `role` claim; absent: it is refused. */
+  defaultRole?: string;
+}
+
+export const DEFAULT_ROLES = ['anon', 'authenticated', 'service_role', 'ops'] as const;
+/** Verified tokens kept, the least recently used goes first. */
+const MAX_CACHED = 10_000;
+/** Of them, in characters of tokens and claims: long tokens must not make it 300 MB. */
+const MAX_CACHED_CHARACTERS = 16 * 1024 ** 2;
+/** Longer ones are refused before any work is done on them. */
+const MAX_TOKEN_LENGTH = 16_384;
+
+/** @throws CONFIG_INVALID for a secret or a key set that cannot be used */
+export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
+  const roles = new Set(options.roles ?? DEFAULT_ROLES);
+  const cache = new LRUCache<string, VerifiedToken>({
+    max: MAX_CACHED,
+    maxSize: MAX_CACHED_CHARACTERS,
+    sizeCalculation: (verified, token) => token.length + verified.claimsText.length,
+  });
+  // A key that was taken back takes its tokens with it.
+  const keys = createKeys({ ...options, onChanged: () => cache.clear() });
+
+  const cached = (token: string): VerifiedToken | undefined => {
+    const known = cache.get(token);
+    if (known === undefined || known.expires === undefined || known.expires * 1_000 > Date.now()) return known;
+    cache.delete(token);
+    return undefined;
+  };
+  const verify = async (token: string): Promise<VerifiedToken> => {
+    const known = cached(token);
+    if (known) return known;
+    if (token.length > MAX_TOKEN_LENGTH) {
+      throw authErrors.TOKEN_INVALID({ reason: `it is longer than ${MAX_TOKEN_LENGTH} characters` });
+    }
+    const { payload, generation } = await keys.verify(token);
+    const verified = asVerified(payload, roles, options);
+    // Verified by keys that were replaced meanwhile: this answer stands, but it is not remembered.
+    if (generation === keys.generation()) cache.set(token, verified);
+    return verified;
+  };
+  return Object.assign(verify, {
+    cached,
+    problem: keys.problem,
+    warning: keys.warning,
+    stats: () => ({ cached: cache.size, cachedCharacters: cache.calculatedSize, ...keys.stats() }),
+  });
+}
+
+function asVerified(
+  claims: Record<string, unknown>,
+  roles: ReadonlySet<string>,
+  { defaultRole, clockSkewS = 0 }: TokenVerifierOptions,
+): VerifiedToken {
+  const role = claims.role ?? defaultRole;
+  if (role === undefined || role === '') throw authErrors.ROLE_MISSING({ permitted: [...roles] });
+  if (typeof role !== 'string' || !roles.has(role)) {
+    throw authErrors.ROLE_UNKNOWN({
+      role: typeof role === 'string' ? role : JSON.stringify(role),
+      permitted: [...roles],
+    });
+  }
+  return Object.freeze({
+    role,
+    claims: Object.freeze(claims),
+    claimsText: JSON.stringify(claims),
+    ...(typeof claims.exp === 'number' ? { expires: claims.exp + clockSkewS } : {}),
+  });
+}
+
+/** The token of a request: `Authorization: Bearer`, else the `apikey` header. */
+export function tokenOf(headers: {
+  authorization?: string | undefined;
+  apikey?: string | string[] | undefined;
+}): string | undefined {
+  const { authorization, apikey } = headers;
+  if (authorization !== undefined) {
+    const [scheme, token, ...rest] = authorization.trim().split(/\s+/);
+    if (scheme?.toLowerCase() !== 'bearer' || !token || rest.length > 0) {
+      throw authErrors.TOKEN_INVALID({ reason: 'the Authorization header is not "Bearer <token>"' });
+    }
+    return token;
+  }
+  return typeof apikey === 'string' && apikey !== '' ? apikey : undefined;
+}
