@@ -45,6 +45,26 @@ export const errors = defineErrors('DB', {
     details: (p) => `pool "${p.pool}"`,
     hint: 'The server is paused, cut off or overloaded, or its statement_timeout was overridden. See its log.',
   }),
+  STREAM_PROTOCOL: row<{ type: number; length: number }>({
+    status: 500,
+    message: (p) => `a message of type ${p.type} and ${p.length} bytes came in the middle of COPY`,
+    hint: 'Something between here and Postgres does not speak its protocol, version 3. Connect to the server itself.',
+  }),
+  STREAM_STALLED: row<{ ms: number }>({
+    status: 503,
+    message: (p) => `nobody has read from a stream for ${p.ms} ms; its connection was freed`,
+    hint: 'Read on, or ask for less: a filter, fewer columns, or pages by keyset.',
+  }),
+  STREAM_ABORTED: row({
+    status: 499,
+    message: 'the stream was aborted by its reader',
+    hint: 'Its connection is free again. Ask anew where that was not meant.',
+  }),
+  STREAM_REQUEST: row<{ reason: string }>({
+    status: 400,
+    message: (p) => `this cannot be streamed: ${p.reason}`,
+    hint: 'Give one SELECT without a semicolon, and limits that are whole numbers of 1 or more.',
+  }),
   LEASE_RECLAIMED: row<{ pool: string; ms: number }>({
     status: 500,
     message: (p) => `a transaction of the "${p.pool}" pool was open for ${Math.round(p.ms)} ms and was taken back`,
@@ -64,6 +84,12 @@ export const errors = defineErrors('DB', {
     status: 412,
     message: (p) => `the tidemark is of epoch "${p.asked}", and "${p.current}" is in force`,
     hint: 'The history was broken (a restored backup, a lost slot). Drop the old tidemark, and read or subscribe afresh.',
+  }),
+  PRIMARY_CHANGED: row<{ pool: string }>({
+    status: 503,
+    message: (p) => `the primary changed while a write of the "${p.pool}" pool was under way; it may be lost`,
+    hint: 'Read first, then try again; or send an Idempotency-Key with the write.',
+    retryAfter: 1,
   }),
   TIDEMARK_AHEAD: row<{ asked: string; current: string }>({
     status: 400,

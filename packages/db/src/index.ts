@@ -6,4 +6,6 @@ export { type MigrateOptions, migrate } from './migrate.ts';
 export { isStalePlan, PostgresError } from './postgres-error.ts';
 export { arrayLiteral, identifier, literal } from './quote.ts';
 export { runScript } from './run-script.ts';
+export type { CopyFormat, CopyShape } from './stream/copy-statement.ts';
+export type * from './stream/types.ts';
 export type * from './types.ts';

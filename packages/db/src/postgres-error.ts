@@ -67,6 +67,34 @@ export function fromDriver(error: unknown): PostgresError | undefined {
   return isDriverError(error) ? new PostgresError(error) : undefined;
 }
 
+/** The body of an ErrorResponse that the driver did not see (stream/): pairs of a letter and a text, each ended by a zero byte. */
+export function fromErrorResponse(body: Buffer): PostgresError {
+  const fields: Record<string, string> = {};
+  for (const field of body.toString('utf8').split('\0')) {
+    const name = FIELD_NAMES[field[0] ?? ''];
+    if (name !== undefined) fields[name] = field.slice(1);
+  }
+  const { message = '', code = 'XX000', ...rest } = fields;
+  return new PostgresError(Object.assign(new Error(message), { code, ...rest }) as DriverError);
+}
+
+/** Postgres's documentation, "Error and Notice Message Fields", under the driver's names. */
+const FIELD_NAMES: Readonly<Record<string, string>> = {
+  V: 'severity',
+  C: 'code',
+  M: 'message',
+  D: 'detail',
+  H: 'hint',
+  P: 'position',
+  W: 'where',
+  s: 'schema_name',
+  t: 'table_name',
+  c: 'column_name',
+  d: 'data type_name',
+  n: 'constraint_name',
+  R: 'routine',
+};
+
 export function isStalePlan(error: unknown): boolean {
   return error instanceof PostgresError && error.stalePlan;
 }

@@ -179,10 +179,10 @@ export class Slot {
     return 0;
   }
 
-  /** Ends the connection at once; what is pending is rejected with `error`. */
-  discard(error: Error): void {
+  /** Ends the connection at once; what is pending is rejected with `error`. `isWanted`: that is no fault to be reported. */
+  discard(error: Error, isWanted = false): void {
     if (this.#state === 'gone') return;
-    const wasClosing = this.#state === 'closing';
+    const wasClosing = isWanted || this.#state === 'closing';
     this.move('lost');
     const pending = [...this.#pending];
     this.#pending.clear();

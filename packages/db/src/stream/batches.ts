@@ -1,0 +1,110 @@
+/** Rows a batch at a time, by a cursor of the server. */
+import { errors } from '../errors.ts';
+import { encodeStatement } from '../param.ts';
+import { ROLLBACK } from '../transaction.ts';
+import type { Row, Rows } from '../types.ts';
+import { abandonStream, endStream, type OpenStream } from './open-stream.ts';
+import type { StreamMeter } from './stream-meter.ts';
+import { type StreamRouting, startStream } from './stream-routing.ts';
+import type { Batch, BatchRequest, StreamSource } from './types.ts';
+
+/** At 1 KB a row, 1 MB: the round trip is a small part of its time. */
+export const DEFAULT_SIZE = 1_000;
+const MOST_SIZE = 100_000;
+
+/** @throws DB_STREAM_REQUEST */
+export function batchSize(size = DEFAULT_SIZE): number {
+  if (Number.isInteger(size) && size >= 1 && size <= MOST_SIZE) return size;
+  throw errors.STREAM_REQUEST({ reason: `a size of ${size}; it may be 1 to ${MOST_SIZE} rows` });
+}
+
+export async function* rowsInBatches<R extends Row>(
+  routing: StreamRouting,
+  meter: StreamMeter,
+  request: BatchRequest,
+): AsyncGenerator<Batch<R>, void, undefined> {
+  const size = batchSize(request.size);
+  const fetch = encodeStatement({ text: `fetch ${size} from "batches"` });
+  const { text, params } = request.statement;
+  const declare = encodeStatement({
+    text: `declare "batches" no scroll cursor for ${text}`,
+    prepare: false,
+    ...(params !== undefined && { params }),
+  });
+  const { cursor, from, first } = await startStream(routing, request, async (stream, source) => {
+    const opened = new Cursor(stream, meter, request.signal);
+    // Also the first rows: until they came, a replica's fault is healed by asking the primary.
+    await opened.send(declare);
+    return { cursor: opened, from: source as StreamSource, first: await opened.send(fetch) };
+  });
+  try {
+    let rows = first;
+    do {
+      cursor.rows += rows.length;
+      yield { rows: rows as Rows<R>, ...from };
+      if (rows.length < size) return;
+      rows = await cursor.send(fetch);
+    } while (rows.length > 0);
+  } finally {
+    cursor.end();
+  }
+}
+
+/** The statements of a cursor, and that its transaction ends once. */
+class Cursor {
+  rows = 0;
+  readonly #stream: OpenStream;
+  readonly #meter: StreamMeter;
+  readonly #signal: AbortSignal | undefined;
+  #isOver = false;
+  #isBusy = false;
+
+  constructor(stream: OpenStream, meter: StreamMeter, signal: AbortSignal | undefined) {
+    this.#stream = stream;
+    this.#meter = meter;
+    this.#signal = signal;
+    meter.started();
+    signal?.addEventListener('abort', this.#onAbort);
+  }
+
+  async send(statement: Parameters<OpenStream['lease']['slot']['send']>[0]): Promise<Rows> {
+    if (this.#isOver || this.#signal?.aborted) {
+      this.end();
+      throw this.#aborted();
+    }
+    this.#isBusy = true;
+    try {
+      return await this.#stream.lease.slot.send(statement, this.#stream.timeoutMs);
+    } catch (error) {
+      this.#isBusy = false;
+      this.#finish('failedTotal', () => endStream(this.#stream, ROLLBACK));
+      throw error;
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  end(): void {
+    this.#finish('completedTotal', () => endStream(this.#stream, ROLLBACK));
+  }
+
+  readonly #onAbort = (): void => {
+    if (!this.#isBusy) {
+      this.#finish('abortedTotal', () => endStream(this.#stream, ROLLBACK));
+      return;
+    }
+    this.#finish('abortedTotal', () => abandonStream(this.#stream, this.#aborted(), () => this.#meter.cancelFailed()));
+  };
+
+  #aborted(): Error {
+    return errors.STREAM_ABORTED(undefined, { cause: this.#signal?.reason });
+  }
+
+  #finish(how: 'completedTotal' | 'abortedTotal' | 'failedTotal', end: () => void): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    this.#meter.ended(how, this.rows, 0);
+    end();
+  }
+}

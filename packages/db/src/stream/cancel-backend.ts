@@ -1,0 +1,22 @@
+/** The CancelRequest of the protocol: a connection of its own, which says which backend is to stop and is closed by the server. */
+import { once } from 'node:events';
+import { connectSocket } from '../connect-socket.ts';
+import type { Slot } from '../slot.ts';
+
+const TIMEOUT_MS = 2_000;
+const CANCEL_CODE = 80_877_102;
+
+export async function cancelBackend(slot: Pick<Slot, 'pid' | 'secret' | 'target'>): Promise<void> {
+  const { pid, secret, target } = slot;
+  if (secret === 0) return;
+  const request = Buffer.alloc(16);
+  request.writeUInt32BE(16, 0);
+  request.writeUInt32BE(CANCEL_CODE, 4);
+  request.writeUInt32BE(pid, 8);
+  request.writeUInt32BE(secret, 12);
+  const socket = await connectSocket(target, AbortSignal.timeout(TIMEOUT_MS));
+  socket.resume();
+  const closed = once(socket, 'close');
+  socket.end(request);
+  await closed;
+}

@@ -1,0 +1,113 @@
+/**
+ * Takes what Postgres sends during COPY TO STDOUT apart. Each row comes as a message of its own (`d`, length, bytes): the
+ * rows are moved together inside of the buffer that came from the network, so that one buffer is one chunk. A chunk for each
+ * row, as pg-copy-streams gives, takes a Buffer and a turn through two streams a row.
+ *
+ * Source: Postgres's documentation, "Message Formats" and "COPY Operations".
+ */
+import { errors } from '../errors.ts';
+
+/** What stands around and between the rows; Postgres ends each row with a newline. */
+export interface Framing {
+  open: string;
+  /** One byte or none: it takes the place of a message's header. */
+  between: string;
+  close: string;
+  /** Leaves the newline at the end of each row out. */
+  dropNewline: boolean;
+}
+
+/** What is not a row: an error, the end. */
+export interface Message {
+  type: string;
+  body: Buffer;
+}
+
+const COPY_DATA = 0x64;
+const HEADER_BYTES = 5;
+/** An error with the longest of details; more is not a server that speaks this protocol. */
+const MESSAGE_BYTES_MOST = 1024 ** 2;
+/** Below this a loop is quicker than the call of copyWithin. */
+const LOOP_BYTES_MOST = 24;
+
+export class CopyFrames {
+  /** Begun so far. */
+  rows = 0;
+  readonly messages: Message[] = [];
+  readonly #between: number;
+  readonly #dropNewline: boolean;
+  readonly #header = Buffer.alloc(HEADER_BYTES);
+  #headerBytes = 0;
+  /** Of the message under way that are still to come. */
+  #left = 0;
+  #isRow = false;
+  #parts: Buffer[] = [];
+
+  constructor({ between, dropNewline }: Framing) {
+    this.#between = between === '' ? -1 : between.charCodeAt(0);
+    this.#dropNewline = dropNewline;
+  }
+
+  /** The last row has not come in full. */
+  get isMidRow(): boolean {
+    return this.#isRow && this.#left > 0;
+  }
+
+  /** Overwrites `chunk`; gives the part of it that now holds the rows' bytes. Other messages are added to `messages`. */
+  take(chunk: Buffer): Buffer {
+    let read = 0;
+    let written = 0;
+    const end = chunk.length;
+    while (read < end) {
+      if (this.#left === 0) {
+        if (this.#headerBytes === 0 && end - read >= HEADER_BYTES) {
+          this.#begin(chunk[read] as number, chunk.readUInt32BE(read + 1));
+          read += HEADER_BYTES;
+        } else {
+          this.#header[this.#headerBytes++] = chunk[read++] as number;
+          if (this.#headerBytes < HEADER_BYTES) continue;
+          this.#headerBytes = 0;
+          this.#begin(this.#header[0] as number, this.#header.readUInt32BE(1));
+        }
+        // At least the last byte of the header was in this chunk: there is room for one.
+        if (this.#isRow && this.#between !== -1 && this.rows > 1) chunk[written++] = this.#between;
+      }
+      const taken = Math.min(this.#left, end - read);
+      this.#left -= taken;
+      if (this.#isRow) {
+        if (read !== written) move(chunk, written, read, taken);
+        written += taken;
+        if (this.#dropNewline && this.#left === 0 && taken > 0) written -= 1;
+      } else {
+        if (taken > 0) this.#parts.push(Buffer.from(chunk.subarray(read, read + taken)));
+        if (this.#left === 0) this.#ended();
+      }
+      read += taken;
+    }
+    return chunk.subarray(0, written);
+  }
+
+  #begin(type: number, length: number): void {
+    this.#isRow = type === COPY_DATA;
+    this.#left = length - 4;
+    if (this.#isRow) {
+      this.rows += 1;
+      return;
+    }
+    if (length < 4 || length > MESSAGE_BYTES_MOST) throw errors.STREAM_PROTOCOL({ type, length });
+    this.#parts = [];
+    this.#type = String.fromCharCode(type);
+  }
+
+  #type = '';
+
+  #ended(): void {
+    this.messages.push({ type: this.#type, body: Buffer.concat(this.#parts) });
+    this.#parts = [];
+  }
+}
+
+function move(buffer: Buffer, to: number, from: number, length: number): void {
+  if (length > LOOP_BYTES_MOST) buffer.copyWithin(to, from, from + length);
+  else for (let i = 0; i < length; i++) buffer[to + i] = buffer[from + i] as number;
+}

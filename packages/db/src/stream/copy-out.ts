@@ -1,0 +1,23 @@
+/** A SELECT as a stream of bytes, by COPY. */
+import { CopyReadable } from './copy-body.ts';
+import { copyStatement } from './copy-statement.ts';
+import type { StreamMeter } from './stream-meter.ts';
+import { type StreamRouting, startStream } from './stream-routing.ts';
+import type { CopyRequest, CopyResult } from './types.ts';
+
+export async function copyOut(routing: StreamRouting, meter: StreamMeter, request: CopyRequest): Promise<CopyResult> {
+  // What can fail on our side fails before a connection is taken.
+  const text = copyStatement(request.statement, request);
+  return await startStream(routing, request, async (stream, from) => {
+    const began = performance.now();
+    const { pool } = stream;
+    const stats = pool.statements.of(request.statement.text);
+    const body = new CopyReadable(stream, request, meter);
+    body.once('close', () => {
+      if (body.errored) stats.recordError();
+      else stats.record('alone', 0, performance.now() - began, body.rows, performance.now());
+    });
+    await body.start(text);
+    return { body, ...from };
+  });
+}

@@ -1,0 +1,40 @@
+/** The COPY of a SELECT, for each form of the answer. */
+import type { Statement } from '../types.ts';
+import type { Framing } from './copy-frames.ts';
+import { inlineParams } from './inline-params.ts';
+
+export const COPY_FORMATS = ['csv', 'ndjson', 'json'] as const;
+/** `csv`: a header, then Postgres's text of each value, quoted where RFC 4180 asks for it; no newline after the last row. */
+export type CopyFormat = (typeof COPY_FORMATS)[number];
+
+export interface CopyShape {
+  format: CopyFormat;
+  /** JSON without the keys whose value is null. */
+  nullsStripped?: boolean;
+  /** JSON of the first column's values instead of objects: what a function of scalars gives. */
+  values?: boolean;
+}
+
+export const FRAMINGS: Readonly<Record<CopyFormat, Framing>> = {
+  csv: { open: '', between: '\n', close: '', dropNewline: true },
+  ndjson: { open: '', between: '', close: '', dropNewline: false },
+  json: { open: '[', between: ',', close: ']', dropNewline: false },
+};
+
+/**
+ * JSON travels as the one column of a CSV whose quote and delimiter are U+0001 and U+0002: JSON text holds neither (control
+ * characters are escaped in strings), so that nothing is ever quoted or escaped. COPY's text form would double backslashes.
+ */
+const VERBATIM = `(format csv, quote e'\\x01', delimiter e'\\x02')`;
+
+/** A `json` value keeps the line breaks that it was written with; outside of strings, where alone they can be, a blank does the same. */
+const ONE_LINE = `e'\\n\\r', '  '`;
+
+export function copyStatement(statement: Statement, shape: CopyShape): string {
+  const select = inlineParams(statement);
+  // The line break ends a comment at the end of the text.
+  if (shape.format === 'csv') return `copy (${select}\n) to stdout (format csv, header)`;
+  const row = shape.values ? 'coalesce(to_json("_v"."value"), \'null\')' : 'row_to_json("_v".*)';
+  const json = shape.nullsStripped ? `json_strip_nulls(${row})` : row;
+  return `copy (select translate(${json}::text, ${ONE_LINE}) from (${select}\n) as "_v"${shape.values ? '("value")' : ''}) to stdout ${VERBATIM}`;
+}

@@ -1,0 +1,52 @@
+/**
+ * Where a stream comes from: `analytics` of a replica, else `analytics` of the primary. Never the `write` pool: a few exports
+ * would hold up every write for minutes.
+ */
+import { formatTidemark, type Lsn } from '@tidemark/contracts';
+import type { SlotPool } from '../pool.ts';
+import type { PrimaryWatcher } from '../primary-watcher.ts';
+import { isReplicasFault, type Router, XMIN } from '../router.ts';
+import { type OpenStream, openStream } from './open-stream.ts';
+import type { StreamRequest, StreamSource } from './types.ts';
+
+export interface StreamRouting {
+  router: Router;
+  /** Of the primary. */
+  analytics: SlotPool;
+  primary: PrimaryWatcher;
+}
+
+/**
+ * Opens a transaction and lets `begin` start on it; once more on the primary when a replica was at fault before anything came.
+ * `begin` ends the transaction when it fails.
+ */
+export async function startStream<T>(
+  { router, analytics, primary }: StreamRouting,
+  request: StreamRequest,
+  begin: (stream: OpenStream, from: StreamSource) => Promise<T>,
+): Promise<T> {
+  const { asked, replica } = await router.streamFrom(request.tidemark);
+  const from = (proven: Lsn, source: StreamSource['source'], server: string): StreamSource => {
+    const epoch = primary.epoch ?? '';
+    return {
+      tidemark: formatTidemark(epoch, proven > asked ? proven : asked),
+      proven: formatTidemark(epoch, proven),
+      source,
+      server,
+    };
+  };
+  if (replica !== undefined) {
+    try {
+      // Taken before the statement is sent: its snapshot cannot be older.
+      const { replayed } = replica.watcher;
+      const stream = await openStream(replica.analytics, request, '');
+      return await begin(stream, from(replayed, 'replica', replica.analytics.name));
+    } catch (error) {
+      if (!isReplicasFault(error)) throw error;
+      replica.watcher.suspect();
+    }
+  }
+  const stream = await openStream(analytics, request, XMIN);
+  const proven = primary.horizon.provenBy(BigInt(stream.first.xmin));
+  return await begin(stream, from(proven, 'primary', analytics.name));
+}

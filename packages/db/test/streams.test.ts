@@ -1,0 +1,346 @@
+import { once } from 'node:events';
+import { setImmediate as tick } from 'node:timers/promises';
+import fc from 'fast-check';
+import t, { type Test } from 'tap';
+import { openDatabase } from '../src/database.ts';
+import { CopyFrames } from '../src/stream/copy-frames.ts';
+import { FRAMINGS } from '../src/stream/copy-statement.ts';
+import { inlineParams } from '../src/stream/inline-params.ts';
+import type { CopyRequest } from '../src/stream/types.ts';
+import type { DbEvent, PoolOptions } from '../src/types.ts';
+import { as, openTestDatabase, until } from './open-test-database.ts';
+
+/** Another view of the same database, without its replica. */
+async function openAgain(t: Test, primaryUrl: string, analytics: Partial<PoolOptions> = {}) {
+  const events: DbEvent[] = [];
+  const observe = (event: DbEvent) => events.push(event);
+  const db = await openDatabase({ primaryUrl, applicationName: 'again', pools: { analytics }, observe });
+  t.teardown(() => db.close(100));
+  return { db, events };
+}
+
+const SERVICE = { role: 'service_role', claims: '{}' };
+const text = async (body: AsyncIterable<Buffer>) => {
+  const chunks: Buffer[] = [];
+  for await (const chunk of body) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks).toString();
+};
+
+/** What Postgres sends, cut anywhere. */
+function framed(rows: readonly string[]): Buffer {
+  const message = (type: string, body: string) => {
+    const head = Buffer.from(`${type}\0\0\0\0`);
+    head.writeUInt32BE(Buffer.byteLength(body) + 4, 1);
+    return Buffer.concat([head, Buffer.from(body)]);
+  };
+  const parts = [message('H', '\0\0\0'), ...rows.map((row) => message('d', `${row}\n`)), message('c', '')];
+  return Buffer.concat([...parts, message('C', `COPY ${rows.length}\0`), message('Z', 'I')]);
+}
+
+t.test('rows come out whole, wherever the network cuts them', (t) => {
+  const row = fc.string({ unit: 'grapheme', maxLength: 60 });
+  t.doesNotThrow(() =>
+    fc.assert(
+      fc.property(
+        fc.array(row),
+        fc.array(fc.nat(40)),
+        fc.constantFrom('csv', 'ndjson', 'json'),
+        (rows, cuts, format) => {
+          const framing = FRAMINGS[format as 'csv'];
+          const frames = new CopyFrames(framing);
+          const bytes = framed(rows);
+          let out = '';
+          const read: Buffer[] = [];
+          for (let at = 0, i = 0; at < bytes.length; i++) {
+            const length = (cuts[i % (cuts.length || 1)] ?? 40) + 1;
+            read.push(Buffer.from(frames.take(Buffer.from(bytes.subarray(at, at + length)))));
+            at += length;
+          }
+          out = framing.open + Buffer.concat(read).toString() + framing.close;
+          const expected = {
+            csv: rows.join('\n'),
+            ndjson: rows.map((one) => `${one}\n`).join(''),
+            json: `[${rows.map((one) => `${one}\n`).join(',')}]`,
+          };
+          return (
+            out === expected[format as 'csv'] &&
+            frames.rows === rows.length &&
+            frames.messages.map(({ type }) => type).join('') === 'HcCZ'
+          );
+        },
+      ),
+      { numRuns: 300 },
+    ),
+  );
+  t.end();
+});
+
+t.test('parameters become literals, and nothing else does', async (t) => {
+  const params = ["o'clock", 'back\\slash', null, 5];
+  const cases: [string, string][] = [
+    ['select $1', "select  'o''clock' "],
+    ['a=$2::text', "a=  E'back\\\\slash' ::text"],
+    ['$3,$4', " null , '5' "],
+    [`'$1' "$2" e'\\'$3' $$ $1 $$ $x$ $1 $$ $x$ a$1 -- $1`, `'$1' "$2" e'\\'$3' $$ $1 $$ $x$ $1 $$ $x$ a$1 -- $1`],
+    ['/* $1 /* $2 */ $3 */ $4', "/* $1 /* $2 */ $3 */  '5' "],
+  ];
+  for (const [given, expected] of cases) t.equal(inlineParams({ text: given, params }), expected);
+  t.throws(() => inlineParams({ text: '$5', params }), { code: 'DB_INVALID_PARAMETER' });
+  t.throws(() => inlineParams({ text: '$1', params: ['\0'] }), { code: 'DB_INVALID_PARAMETER' });
+});
+
+t.test('streams', async (t) => {
+  const { db, url } = await openTestDatabase(t, { pools: { analytics: { max: 3, waitingLimit: 1 } } });
+  const { admin } = db.pools;
+  await admin.query('grant select on notes to service_role');
+  const nasty = [
+    '\\',
+    '\\N',
+    '\\.',
+    'a\tb',
+    'a\nb',
+    'a\r\nb',
+    '"',
+    "'",
+    ',',
+    '',
+    ' ',
+    '😀',
+    '\u0001\u0002',
+    '$1',
+    '\u2028',
+  ];
+  const { tidemark } = await db.write({
+    identity: SERVICE,
+    statements: [{ text: 'select 1' }],
+  });
+  t.ok(tidemark);
+  for (const body of nasty) await admin.query("insert into notes (owner, body) values ('a', $1)", [body]);
+  await admin.query("insert into notes (owner, body) values ('b', 'theirs')");
+  const { tidemark: now } = await db.write({ identity: SERVICE, statements: [{ text: 'select 1' }] });
+  const notes = (where = '', params: string[] = []) => ({
+    identity: as('a'),
+    statement: {
+      text: `select body, '{"x":\n1}'::json as doc, null::int as nothing from notes ${where} order by id`,
+      params,
+    },
+    tidemark: now,
+  });
+  const idle = () => until('no connection is busy', () => db.poolStats().every(({ slots }) => slots.busy === 0));
+
+  await t.test('as NDJSON, JSON and CSV, under the policy, from the replica, nothing mangled', async (t) => {
+    const rows = nasty.map((body) => ({ body, doc: { x: 1 }, nothing: null }));
+    const lines = await db.streams.copyOut({ ...notes(), format: 'ndjson' });
+    t.equal(lines.source, 'replica');
+    t.equal(lines.server, 'analytics:replica1');
+    t.ok(lines.tidemark >= now);
+    const ndjson = await text(lines.body);
+    t.equal(ndjson.split('\n').length, rows.length + 1, 'one line a row');
+    t.same(
+      ndjson
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line)),
+      rows,
+    );
+    t.equal(lines.body.rows, rows.length);
+    t.equal(lines.body.bytes, Buffer.byteLength(ndjson));
+    const json = await db.streams.copyOut({ ...notes(), format: 'json', nullsStripped: true });
+    t.same(
+      JSON.parse(await text(json.body)),
+      rows.map(({ body, doc }) => ({ body, doc })),
+    );
+    const csv = await db.streams.copyOut({ ...notes(), format: 'csv' });
+    const line = (body: string) =>
+      `${/["\n\r,]/.test(body) || body === '' ? `"${body.replaceAll('"', '""')}"` : body},"{""x"":\n1}",`;
+    t.equal(await text(csv.body), ['body,doc,nothing', ...nasty.map(line)].join('\n'));
+    t.equal(csv.body.rows, rows.length);
+    for (const [format, empty] of [
+      ['json', '[]'],
+      ['ndjson', ''],
+      ['csv', 'body,doc,nothing'],
+    ] as const) {
+      const none = await db.streams.copyOut({ ...notes('where body = $1', ["no'ne"]), format });
+      t.equal(await text(none.body), empty);
+    }
+    const one = await db.streams.copyOut({ ...notes('where body = $1', ['\\N']), format: 'csv' });
+    t.match(await text(one.body), /\n\\N,/);
+    const values = { identity: SERVICE, statement: { text: 'select unnest(array[1,null,3])' }, values: true };
+    t.equal(await text((await db.streams.copyOut({ ...values, format: 'json' })).body), '[1\n,null\n,3\n]');
+    await idle();
+  });
+
+  await t.test('a slot that carried a stream is used again, for statements too', async (t) => {
+    const before = db.poolStats().find(({ name }) => name === 'analytics:replica1')!;
+    for (let i = 0; i < 20; i++) await text((await db.streams.copyOut({ ...notes(), format: 'csv' })).body);
+    await idle();
+    const after = db.poolStats().find(({ name }) => name === 'analytics:replica1')!;
+    t.equal(after.discardedTotal, before.discardedTotal);
+    t.ok(after.acquiredTotal >= before.acquiredTotal + 20);
+    const { analytics } = db.pools;
+    t.same((await analytics.query('select current_user <> $1 as own', ['authenticated']))[0], { own: true });
+  });
+
+  await t.test(
+    'what fails before the first byte rejects; what fails later breaks the stream; either frees the slot',
+    async (t) => {
+      const failing = (text: string): CopyRequest => ({ identity: SERVICE, statement: { text }, format: 'ndjson' });
+      await t.rejects(db.streams.copyOut(failing('select nothing from nowhere')), { code: '42P01' });
+      await t.rejects(db.streams.copyOut(failing('delete from notes returning 1')), { code: '42601' });
+      await t.rejects(
+        db.streams.copyOut(failing('select 1/(case when g < 2 then 1 else 0 end) from generate_series(1, 3) g')),
+        {
+          code: '22012',
+        },
+      );
+      const late = "select 10 / (50000 - g) as n, repeat('x', 100) from generate_series(1, 60000) g";
+      const broken = await db.streams.copyOut(failing(late));
+      await t.rejects(text(broken.body), { code: '22012' });
+      const lastLine = (rows: number, error?: Error) => JSON.stringify({ rows, failed: error !== undefined });
+      const told = await text((await db.streams.copyOut({ ...failing(late), lastLine })).body);
+      t.same(JSON.parse(told.trimEnd().split('\n').at(-1)!), { rows: 49_999, failed: true });
+      const complete = await text((await db.streams.copyOut({ ...failing('select 1'), lastLine })).body);
+      t.equal(complete, '{"?column?":1}\n{"rows":1,"failed":false}\n');
+      await t.rejects(
+        db.streams.copyOut({ ...failing('select pg_sleep(5)'), timeoutMs: 50 }).then(({ body }) => text(body)),
+        { code: '57014' },
+      );
+      await idle();
+    },
+  );
+
+  await t.test('an aborted, destroyed or stalled stream frees its backend within a second', async (t) => {
+    const endless = "select repeat('x', 500) as x from generate_series(1, 10000) a, generate_series(1, 10000) b";
+    const active = async () =>
+      Number(
+        (
+          await admin.query(
+            "select count(*)::int as n from pg_stat_activity where state = 'active' and datname = current_database() and application_name like 'again/analytics%'",
+          )
+        )[0]!.n,
+      );
+    const { db: primaryOnly } = await openAgain(t, url);
+    const start = (more: Partial<CopyRequest> = {}, statement = endless) =>
+      primaryOnly.streams.copyOut({ identity: SERVICE, statement: { text: statement }, format: 'csv', ...more });
+    const freed = async (what: string) => {
+      const began = performance.now();
+      await until(what, async () => (await active()) === 0, 2_000);
+      t.ok(performance.now() - began < 1_000, `${what} after ${Math.round(performance.now() - began)} ms`);
+      t.equal(primaryOnly.pools.analytics.stats().slots.busy, 0);
+    };
+    const controller = new AbortController();
+    const aborted = await start({ signal: controller.signal });
+    aborted.body.resume();
+    controller.abort();
+    await t.rejects(text(aborted.body), { code: 'DB_STREAM_ABORTED' });
+    await freed('aborted by its signal');
+    const sleeping = new AbortController();
+    const waiting = start({ signal: sleeping.signal }, 'select pg_sleep(30)');
+    waiting.catch(() => undefined);
+    await until('it computes', async () => {
+      const [row] = await admin.query(
+        "select exists (select from pg_stat_activity where query like 'copy (select pg_sleep%') as is",
+      );
+      return row?.is;
+    });
+    sleeping.abort();
+    await t.rejects(waiting, { code: 'DB_STREAM_ABORTED' });
+    await freed('aborted before its first byte');
+    for (let round = 0; round < 3; round++) {
+      const { body } = await start();
+      await once(body, 'readable');
+      body.destroy();
+    }
+    await freed('destroyed');
+    const stalled = await start({ stallMs: 100 });
+    await once(stalled.body, 'error').then(([error]) => t.match(error, { code: 'DB_STREAM_STALLED' }));
+    await freed('stalled');
+    const lost = await start();
+    const fails = t.rejects(text(lost.body), { code: /57P01|DB_CONNECTION_LOST/ });
+    await admin.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name like 'again/analytics%'",
+    );
+    await fails;
+    await freed('its backend killed');
+    const stats = primaryOnly.streams.stats();
+    t.match(stats, { active: 0, startedTotal: 7, abortedTotal: 6, failedTotal: 1, cancelErrorsTotal: 0 });
+  });
+
+  await t.test('streams count as leases: a limit, a line, and the report of a leak with its statement', async (t) => {
+    const { db: small, events } = await openAgain(t, url, {
+      ...{ max: 1, waitingLimit: 1, acquireTimeoutMs: 200, leakThresholdMs: 100 },
+    });
+    const start = () =>
+      small.streams.copyOut({
+        identity: SERVICE,
+        statement: { text: 'select $1::text, g from generate_series(1, 1000000) g', params: ['secret'] },
+        format: 'csv',
+        holder: { route: 'GET /export' },
+      });
+    const first = await start();
+    const second = start();
+    second.catch(() => undefined);
+    await tick();
+    await until('one waits', () => small.pools.analytics.stats().waiting === 1);
+    await t.rejects(start(), { code: 'DB_POOL_FULL' });
+    await t.rejects(second, { code: 'DB_ACQUIRE_TIMEOUT' });
+    await until('the leak is reported', () => events.some(({ type }) => type === 'db.leak'));
+    const leak = events.find(({ type }) => type === 'db.leak');
+    t.match(leak, {
+      pool: 'analytics',
+      holder: { route: 'GET /export', statement: /^select \$1::text/ },
+      stack: /streams/,
+    });
+    t.notMatch(JSON.stringify(leak), /secret/);
+    first.body.destroy();
+    await t.resolves(start().then(({ body }) => body.destroy()));
+    const last = await start();
+    await small.close(100);
+    await t.rejects(text(last.body), { code: 'DB_POOL_CLOSED' });
+  });
+
+  await t.test('batches, fold and pages see every row once', async (t) => {
+    const numbers = {
+      identity: SERVICE,
+      statement: { text: 'select g as n from generate_series(1, $1::int) g', params: [2_500] },
+    };
+    const sizes: number[] = [];
+    for await (const { rows, source } of db.streams.rowsInBatches({ ...numbers, size: 1_000 })) {
+      sizes.push(rows.length);
+      t.equal(source, 'replica');
+    }
+    t.same(sizes, [1_000, 1_000, 500]);
+    const { value } = await db.streams.fold(numbers, 0, (sum, row: { n: number }) => sum + row.n);
+    t.equal(value, (2_500 * 2_501) / 2);
+    const none = await db.streams.fold(
+      { identity: as('nobody'), statement: { text: 'select id from notes' } },
+      0,
+      (n) => n + 1,
+    );
+    t.match(none, { value: 0, source: 'replica' });
+    for await (const _ of db.streams.rowsInBatches({ ...numbers, size: 10 })) break;
+    await idle();
+    const controller = new AbortController();
+    await t.rejects(
+      (async () => {
+        for await (const _ of db.streams.rowsInBatches({ ...numbers, size: 10, signal: controller.signal }))
+          controller.abort();
+      })(),
+      { code: 'DB_STREAM_ABORTED' },
+    );
+    await idle();
+    const seen: string[] = [];
+    const pages = db.streams.keysetPages<{ id: string; body: string }>({
+      ...{ identity: as('a'), statement: { text: 'select * from notes where body <> $1', params: ['😀'] } },
+      ...{ key: ['id'], size: 4, tidemark: now },
+    });
+    for await (const page of pages) seen.push(...page.rows.map((row) => row.body));
+    t.same(
+      seen,
+      nasty.filter((body) => body !== '😀'),
+    );
+    const nulls = db.streams.keysetPages({ identity: SERVICE, statement: { text: 'select null as id' }, key: ['id'] });
+    await t.rejects(nulls.next(), { code: 'DB_STREAM_REQUEST' });
+    await t.rejects(db.streams.rowsInBatches({ ...numbers, size: 0 }).next(), { code: 'DB_STREAM_REQUEST' });
+  });
+});
