@@ -2,6 +2,7 @@
 import { type Lsn, TidemarkError } from '@tidemark/contracts';
 import { type ConnectionTarget, parseConnectionUrl } from './connection-url.ts';
 import { errors } from './errors.ts';
+import { Failover, type Server } from './failover.ts';
 import { encodeStatement } from './param.ts';
 import { SlotPool } from './pool.ts';
 import { type PoolKind, poolOptions } from './pool-options.ts';
@@ -11,24 +12,28 @@ import { Probe } from './probe.ts';
 import { ReplicaWatcher } from './replica-watcher.ts';
 import { type Replica, Router } from './router.ts';
 import type { Rest } from './slot.ts';
+import { openStreams } from './stream/streams.ts';
 import type { Database, DatabaseOptions } from './types.ts';
 
 const DEFAULT_HEALTHY_LAG_MS = 1_000;
 const DEFAULT_UNHEALTHY_LAG_MS = 5_000;
 const DEFAULT_TIDEMARK_WAIT_MS = 100;
+/** Longer than a poll that waits for an answer (1,000 ms): one slow answer is no failure. */
+const DEFAULT_FAILOVER_AFTER_MS = 2_000;
 /** A backend whose client is gone ends its statement after at most this. */
 const CONNECTION_CHECK_MS = 2_000;
 const OPEN_TIMEOUT_MS = 5_000;
 
 /**
- * Connects to the primary, reads the epoch and polls the replicas once (one that cannot be reached is only left out).
+ * Connects to the primary, reads the epoch and polls the replicas once (one that cannot be reached is only left out). When a
+ * replica has been promoted, it is taken for the primary by the rules of promotion.ts.
  *
  * Throws DB_INVALID_URL, DB_POOL_OPTION, DB_CONNECT_FAILED or Postgres's refusal, DB_NOT_MIGRATED, DB_ROLE_MISSING.
  */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const observe = options.observe ?? (() => undefined);
-  const target = parseConnectionUrl(options.primaryUrl);
-  const replicaTargets = (options.replicaUrls ?? []).map(parseConnectionUrl);
+  const server = serverOf(options.primaryUrl);
+  const replicaServers = (options.replicaUrls ?? []).map(serverOf);
   const limits = (kind: PoolKind) => poolOptions(kind, options.pools?.[kind]);
   const kinds = {
     write: limits('write'),
@@ -36,20 +41,53 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     analytics: limits('analytics'),
     admin: limits('admin'),
   };
-  const watcherSettings = sessionSettings(`${options.applicationName}/watcher`, 0);
-  await checkSchema(target, watcherSettings);
+  const settings = sessionSettings(`${options.applicationName}/watcher`, 0);
+  const primary = new PrimaryWatcher(new Probe('watcher', server.target, settings), observe);
+  const pools: { write?: SlotPool; analytics?: SlotPool; admin?: SlotPool; replicas: Replica[] } = { replicas: [] };
+  const lag = {
+    healthyLagMs: options.healthyLagMs ?? DEFAULT_HEALTHY_LAG_MS,
+    unhealthyLagMs: options.unhealthyLagMs ?? DEFAULT_UNHEALTHY_LAG_MS,
+  };
+  const watchers = replicaServers.map(({ target }, index) => {
+    const name = `replica${index + 1}`;
+    return new ReplicaWatcher(name, new Probe(`watcher:${name}`, target, settings), primary, lag, observe, {
+      unreachable: (stalledMs, reason) => {
+        pools.replicas[index]?.pool.giveUp(stalledMs, reason);
+        pools.replicas[index]?.analytics.giveUp(stalledMs, reason);
+      },
+      promoted: () => void failover.consider(),
+    });
+  });
+  const failoverAfterMs = options.failoverAfterMs ?? DEFAULT_FAILOVER_AFTER_MS;
+  const failover = new Failover({
+    ...{ primary, server, replicas: replicaServers, watchers, settings, failoverAfterMs, observe },
+    onMove(to, from, index) {
+      for (const pool of [pools.write, pools.analytics, pools.admin]) pool?.moveTo(to.target);
+      pools.replicas[index]?.pool.moveTo(from.target);
+      pools.replicas[index]?.analytics.moveTo(from.target);
+    },
+  });
+  const stopWatching = async () => {
+    await failover.stop();
+    await Promise.all([primary.stop(), ...watchers.map((watcher) => watcher.stop())]);
+  };
 
-  const primary = new PrimaryWatcher(new Probe('watcher', target, watcherSettings), observe);
-  await primary.refresh();
-  if (primary.epoch === undefined) {
-    await primary.stop();
-    throw primary.isUnmigrated ? errors.NOT_MIGRATED({ server: target.label }) : primary.error;
+  try {
+    await Promise.all([primary.refresh(), ...watchers.map((watcher) => watcher.poll())]);
+    await failover.settle();
+    if (primary.epoch === undefined) {
+      throw primary.isUnmigrated ? errors.NOT_MIGRATED({ server: server.target.label }) : unreachable(server, primary);
+    }
+    await checkSchema(failover.server.target, settings);
+  } catch (error) {
+    await stopWatching();
+    throw error;
   }
 
-  const openPool = (name: string, kind: PoolKind, to: ConnectionTarget, rest: Rest, more?: Record<string, string>) =>
+  const openPool = (name: string, kind: PoolKind, to: Server, rest: Rest, more?: Record<string, string>) =>
     new SlotPool({
       name,
-      target: to,
+      target: to.target,
       options: kinds[kind],
       settings: {
         ...sessionSettings(`${options.applicationName}/${name}`, kinds[kind].statementTimeoutMs),
@@ -60,59 +98,63 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       rest,
       observe,
     });
-  const write = openPool('write', 'write', target, 'none');
-  const analytics = openPool('analytics', 'analytics', target, 'own', { default_transaction_read_only: 'on' });
-  const admin = openPool('admin', 'admin', target, 'own');
-  const replicas: Replica[] = replicaTargets.map((to, index) => {
-    const name = `replica${index + 1}`;
-    const probe = new Probe(`watcher:${name}`, to, watcherSettings);
-    const lag = {
-      healthyLagMs: options.healthyLagMs ?? DEFAULT_HEALTHY_LAG_MS,
-      unhealthyLagMs: options.unhealthyLagMs ?? DEFAULT_UNHEALTHY_LAG_MS,
-    };
-    const pool = openPool(`read:${name}`, 'read', to, 'none');
-    const giveUp = (stalledMs: number, reason: string) => pool.giveUp(stalledMs, reason);
-    return { pool, watcher: new ReplicaWatcher(name, probe, primary, lag, observe, giveUp) };
+  const write = openPool('write', 'write', failover.server, 'none');
+  const analytics = openPool('analytics', 'analytics', failover.server, 'own', READ_ONLY);
+  const admin = openPool('admin', 'admin', failover.server, 'own');
+  const replicas = watchers.map((watcher, index) => {
+    const on = failover.replicas[index]!;
+    const pool = openPool(`read:${watcher.name}`, 'read', on, 'none');
+    return { pool, analytics: openPool(`analytics:${watcher.name}`, 'analytics', on, 'own', READ_ONLY), watcher };
   });
-  await Promise.all(replicas.map(({ watcher }) => watcher.poll()));
+  Object.assign(pools, { write, analytics, admin, replicas });
   const tidemarkWaitMs = options.tidemarkWaitMs ?? DEFAULT_TIDEMARK_WAIT_MS;
-  return assemble({ primary, replicas, write, analytics, admin, tidemarkWaitMs });
+  return assemble({ primary, failover, replicas, write, analytics, admin, tidemarkWaitMs, stopWatching });
 }
 
 interface Parts {
   primary: PrimaryWatcher;
+  failover: Failover;
   replicas: readonly Replica[];
   write: SlotPool;
   analytics: SlotPool;
   admin: SlotPool;
   tidemarkWaitMs: number;
+  stopWatching(): Promise<void>;
 }
 
 function assemble(parts: Parts): Database {
-  const { primary, replicas, write, analytics, admin } = parts;
+  const { primary, failover, replicas, write, analytics, admin } = parts;
   const router = new Router(parts);
   const reads = replicas.map(({ pool }) => pool);
-  const pools = [write, ...reads, analytics, admin];
+  const pools = [write, ...reads, analytics, ...replicas.map((replica) => replica.analytics), admin];
+  const streams = openStreams({ router, analytics, primary, read: (request) => router.read(request) });
   return {
     pools: { write, analytics, admin, reads },
     read: (request) => router.read(request),
     write: (request) => router.write(request),
+    streams,
     epoch: () => primary.epoch!,
     primaryLsn: (): Lsn => primary.flushed,
+    primaryUrl: () => failover.server.url,
     poolStats: () => pools.map((pool) => pool.stats()),
     replicaStats: () => replicas.map(({ watcher }) => watcher.stats()),
     readStats: () => ({ ...router.stats }),
     problem: () => (primary.error === undefined ? write.problem : `primary: ${primary.error.message}`),
     async close(deadlineMs) {
-      await Promise.all([
-        ...pools.map((pool) => pool.close(deadlineMs)),
-        primary.stop(),
-        ...replicas.map((r) => r.watcher.stop()),
-      ]);
+      await Promise.all([...pools.map((pool) => pool.close(deadlineMs)), parts.stopWatching()]);
     },
   };
 }
 
+const serverOf = (url: string): Server => ({ url, target: parseConnectionUrl(url) });
+
+function unreachable(server: Server, primary: PrimaryWatcher): Error {
+  const cause = primary.error!;
+  if (cause instanceof TidemarkError && !(cause instanceof PostgresError)) return cause;
+  return errors.CONNECT_FAILED({ server: server.target.label, reason: cause.message }, { cause });
+}
+
+const READ_ONLY = { default_transaction_read_only: 'on' };
 const NONE = 'tidemark_none';
 // Postgres 16 tells membership from the right to SET ROLE.
 const MAY_REST = encodeStatement({

@@ -4,6 +4,7 @@
  */
 import { mintEpoch } from '@tidemark/contracts';
 import { parseConnectionUrl } from './connection-url.ts';
+import { SYSTEM, TIMELINE } from './epoch-mint.ts';
 import { errors } from './errors.ts';
 import { type Migration, readMigrations } from './migrations.ts';
 import { encodeStatement } from './param.ts';
@@ -110,8 +111,7 @@ async function mintFirstEpoch(slot: Slot): Promise<void> {
   await query(
     slot,
     `insert into tidemark.epochs (epoch, reason, system_identifier, timeline)
-     select $1, 'first start', s.system_identifier::text, c.timeline_id
-     from pg_control_system() as s, pg_control_checkpoint() as c
+     select $1, 'first start', ${SYSTEM}, ${TIMELINE}
      where not exists (select from tidemark.epochs)`,
     [mintEpoch()],
   );

@@ -31,6 +31,7 @@ import { WaitingQueue } from './waiting-queue.ts';
 const SWEEP_MS = 250;
 /** How long a server may take to answer a goodbye. */
 const CLOSING_MOST_MS = 2_000;
+const SENT = 'statements may have been sent and were not answered; whether a COMMIT among them happened is unknown';
 
 export interface SlotPoolInit {
   name: string;
@@ -51,13 +52,15 @@ export class SlotPool implements Pool {
   readonly lanes: Lanes;
   readonly observe: (event: DbEvent) => void;
   isClosed = false;
-  readonly #init: SlotPoolInit;
+  /** How often it was sent to another server. */
+  moves = 0;
+  #init: SlotPoolInit;
   readonly #slots = new Set<Slot>();
   /** The last one used is used first, so that the others can idle out. */
   readonly #idle: Slot[] = [];
   readonly #leases = new Set<Lease>();
   readonly #waiting: WaitingQueue;
-  readonly #connector: Connector;
+  #connector: Connector;
   readonly #sweeper: NodeJS.Timeout;
   #closing: Promise<void> | undefined;
   #emptied: (() => void) | undefined;
@@ -137,11 +140,22 @@ export class SlotPool implements Pool {
    * so that they can be served elsewhere now instead of at their deadlines.
    */
   giveUp(ms: number, reason: string): void {
-    const lost = () =>
-      errors.CONNECTION_LOST({ pool: this.name, reason, sent: 'statements were sent and not answered' });
+    const lost = () => errors.CONNECTION_LOST({ pool: this.name, reason, sent: SENT });
     const now = performance.now();
     for (const slot of [...this.#slots]) if (slot.stalledMs(now) > ms) slot.discard(lost());
     this.#waiting.rejectAll(lost);
+  }
+
+  /** Connects to another server from now on. Every connection to this one is ended first: nothing more reaches it. */
+  moveTo(target: ConnectionTarget): void {
+    this.moves++;
+    this.#connector.stop();
+    this.#init = { ...this.#init, target };
+    this.#connector = this.#newConnector();
+    const reason = `its server is not the one to use any more, ${target.label} is`;
+    for (const slot of [...this.#slots]) {
+      slot.discard(errors.CONNECTION_LOST({ pool: this.name, reason, sent: SENT }));
+    }
   }
 
   stats(): PoolStats {

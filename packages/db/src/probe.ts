@@ -8,7 +8,7 @@ import type { Row } from './types.ts';
 
 export class Probe {
   readonly #name: string;
-  readonly #target: ConnectionTarget;
+  #target: ConnectionTarget;
   readonly #settings: Readonly<Record<string, string>>;
   #slot: Slot | undefined;
   #closed = false;
@@ -21,6 +21,31 @@ export class Probe {
 
   /** The first row of each statement, run one after the other. Rejects at the latest after `timeoutMs`. */
   async ask(statements: readonly EncodedStatement[], timeoutMs: number): Promise<Row[]> {
+    const answers = await this.#within(timeoutMs, (slot) =>
+      allSettled(statements.map((statement) => slot.send(statement, 0))),
+    );
+    return answers.map((rows) => rows[0] ?? {});
+  }
+
+  /** Several statements in one text, by the simple protocol. When one fails, the connection goes with what it had begun. */
+  run(text: string, timeoutMs: number): Promise<void> {
+    return this.#within(timeoutMs, async (slot) => {
+      try {
+        await slot.script(text);
+      } catch (error) {
+        slot.discard(error as Error);
+        throw error;
+      }
+    });
+  }
+
+  /** Asks another server from now on. */
+  moveTo(target: ConnectionTarget): void {
+    this.#target = target;
+    this.#slot?.discard(errors.CONNECTION_LOST({ pool: this.#name, reason: 'another server is asked now', sent: '' }));
+  }
+
+  async #within<T>(timeoutMs: number, work: (slot: Slot) => Promise<T>): Promise<T> {
     const deadline = performance.now() + timeoutMs;
     const slot = await this.#open(timeoutMs);
     const timer = setTimeout(
@@ -28,8 +53,7 @@ export class Probe {
       Math.max(1, deadline - performance.now()),
     );
     try {
-      const answers = await allSettled(statements.map((statement) => slot.send(statement, 0)));
-      return answers.map((rows) => rows[0] ?? {});
+      return await work(slot);
     } finally {
       clearTimeout(timer);
     }

@@ -26,7 +26,7 @@ export interface ReplicaHealth {
 
 export type ReplicaPoll =
   | { type: 'failed'; reason: string }
-  | { type: 'promoted' }
+  | { type: 'promoted'; timeline: number }
   /** Null: the primary's position is not known. */
   | { type: 'position'; lagMs: number | null };
 
@@ -36,7 +36,8 @@ export const UNPOLLED: ReplicaHealth = { healthy: false, finePolls: 0, needed: 1
 
 export function nextReplicaHealth(health: ReplicaHealth, poll: ReplicaPoll, limits: ReplicaLimits): ReplicaHealth {
   if (poll.type === 'failed') return ejected(poll.reason);
-  if (poll.type === 'promoted') return ejected('it was promoted: it is a primary of its own now');
+  if (poll.type === 'promoted')
+    return ejected(`it was promoted: it is a primary of its own now, on timeline ${poll.timeline}`);
   const lagMs = poll.lagMs ?? 0;
   if (health.healthy) {
     return lagMs > limits.unhealthyLagMs ? ejected(lagReason(lagMs, limits.unhealthyLagMs)) : health;

@@ -1,9 +1,12 @@
 /** What is known about a replica: how far it has replayed, how far behind that is, and whether reads may go to it. */
 import { formatLsn, type Lsn, parseLsn, type ReplicaStats } from '@tidemark/contracts';
+import type { ConnectionTarget } from './connection-url.ts';
+import { LAST_EPOCH, SYSTEM, TIMELINE } from './epoch-mint.ts';
 import { encodeStatement } from './param.ts';
 import { PollLoop } from './poll-loop.ts';
 import type { PrimaryWatcher } from './primary-watcher.ts';
 import type { Probe } from './probe.ts';
+import type { PromotedServer } from './promotion.ts';
 import {
   nextReplicaHealth,
   type ReplicaHealth,
@@ -21,8 +24,14 @@ const POLL_TIMEOUT_MS = 1_000;
 /** Reads that wait for one replica; more than these go to the primary at once. */
 const WAITERS_MOST = 1_000;
 
+/** The epoch tells which history it follows: one that has stayed behind at a promotion lacks the present one. */
 const POSITION = encodeStatement({
-  text: 'select pg_last_wal_replay_lsn()::text as replayed, pg_is_in_recovery() as standby',
+  text: `select pg_last_wal_replay_lsn()::text as replayed, pg_is_in_recovery() as standby,
+                (select epoch from (${LAST_EPOCH}) as e) as epoch`,
+});
+const PROMOTED = encodeStatement({
+  text: `select ${TIMELINE} as timeline, ${SYSTEM} as "systemIdentifier", e.epoch, e.timeline as "epochTimeline"
+         from (${LAST_EPOCH}) as e`,
 });
 
 interface Waiter {
@@ -30,12 +39,22 @@ interface Waiter {
   done: (reached: boolean) => void;
 }
 
+export interface ReplicaWatcherEvents {
+  /** What has waited on it for longer than this will not be answered either. */
+  unreachable(stalledMs: number, reason: string): void;
+  /** After each poll that finds no standby. */
+  promoted(): void;
+}
+
 export class ReplicaWatcher {
   readonly name: string;
   /** As last polled: every statement that starts from now on sees at least this. */
   replayed: Lsn = 0n;
+  /** What it says of itself when it is not a standby. */
+  promoted: PromotedServer | undefined;
   #health: ReplicaHealth = UNPOLLED;
   #checkedAt = Date.now();
+  #moves = 0;
   /** Where it stood when a read waited for it in vain: until it moves on, nobody waits for it again. */
   #stuckAt: Lsn = -1n;
   readonly #waiters = new Set<Waiter>();
@@ -43,7 +62,7 @@ export class ReplicaWatcher {
   readonly #primary: PrimaryWatcher;
   readonly #limits: ReplicaLimits;
   readonly #observe: (event: DbEvent) => void;
-  readonly #onUnreachable: (stalledMs: number, reason: string) => void;
+  readonly #on: ReplicaWatcherEvents;
   readonly #loop: PollLoop;
 
   constructor(
@@ -52,14 +71,14 @@ export class ReplicaWatcher {
     primary: PrimaryWatcher,
     limits: ReplicaLimits,
     observe: (event: DbEvent) => void,
-    onUnreachable: (stalledMs: number, reason: string) => void,
+    on: ReplicaWatcherEvents,
   ) {
     this.name = name;
     this.#probe = probe;
     this.#primary = primary;
     this.#limits = limits;
     this.#observe = observe;
-    this.#onUnreachable = onUnreachable;
+    this.#on = on;
     this.#loop = new PollLoop(
       () => this.#poll(),
       () => (this.#waiters.size > 0 ? FAST_POLL_MS : POLL_MS),
@@ -131,6 +150,16 @@ export class ReplicaWatcher {
     };
   }
 
+  /** Another server is watched under this name from now on, or the same one is to prove itself again. */
+  moveTo(target: ConnectionTarget): void {
+    this.#moves++;
+    this.#probe.moveTo(target);
+    this.replayed = 0n;
+    this.promoted = undefined;
+    this.#stuckAt = -1n;
+    this.#note({ type: 'failed', reason: 'the primary has changed; it was not reached since' });
+  }
+
   async stop(): Promise<void> {
     this.#probe.close();
     for (const waiter of [...this.#waiters]) waiter.done(false);
@@ -138,19 +167,35 @@ export class ReplicaWatcher {
   }
 
   async #poll(): Promise<void> {
+    const moves = this.#moves;
     try {
       const [answer] = await this.#probe.ask([POSITION], POLL_TIMEOUT_MS);
-      if (answer!.standby !== true) this.#note({ type: 'promoted' });
-      else {
-        // Null before the first record was replayed.
-        this.replayed = answer!.replayed === null ? 0n : parseLsn(answer!.replayed);
-        this.#note({ type: 'position', lagMs: this.lagMs });
+      const promoted = answer!.standby === true ? undefined : (await this.#probe.ask([PROMOTED], POLL_TIMEOUT_MS))[0];
+      // The answer of a server that is not watched any more.
+      if (moves !== this.#moves) return;
+      if (promoted !== undefined) {
+        this.promoted = promoted as unknown as PromotedServer;
+        this.#note({ type: 'promoted', timeline: this.promoted.timeline });
+        this.#on.promoted();
+        return;
       }
+      this.promoted = undefined;
+      const { epoch } = this.#primary;
+      // Epochs sort as text. One that is ahead is no fault: the primary's next poll brings it.
+      if (epoch !== undefined && (answer!.epoch ?? '') < epoch) {
+        this.#note({ type: 'failed', reason: `it has not replayed the epoch "${epoch}" yet` });
+        return;
+      }
+      // Null before the first record was replayed.
+      this.replayed = answer!.replayed === null ? 0n : parseLsn(answer!.replayed);
+      this.#note({ type: 'position', lagMs: this.lagMs });
     } catch (error) {
+      if (moves !== this.#moves) return;
+      this.promoted = undefined;
       const reason = (error as Error).message;
       this.#note({ type: 'failed', reason });
       // What waits on it for as long as this poll did will not be answered either.
-      this.#onUnreachable(POLL_TIMEOUT_MS / 2, reason);
+      this.#on.unreachable(POLL_TIMEOUT_MS / 2, reason);
     }
   }
 

@@ -20,6 +20,8 @@ import type { ReadRequest, ReadResult, Row, Rows, WriteRequest, WriteResult } fr
 
 export interface Replica {
   pool: SlotPool;
+  /** For streams. */
+  analytics: SlotPool;
   watcher: ReplicaWatcher;
 }
 
@@ -53,19 +55,31 @@ export class Router {
     return await this.#readPrimary<R>(request, asked);
   }
 
+  /** The replica for a stream that asks for `tidemark`, undefined: the primary; and what it asked for. Throws as `read` does. */
+  async streamFrom(tidemark: Tidemark | undefined): Promise<{ asked: Lsn; replica: Replica | undefined }> {
+    const asked = tidemark === undefined ? 0n : await this.#checkTidemark(tidemark);
+    const load = (replica: Replica) => replica.analytics.load;
+    return { asked, replica: this.#choose(asked, load) ?? (asked > 0n ? await this.#waitFor(asked) : undefined) };
+  }
+
   async write(request: WriteRequest): Promise<WriteResult> {
     const { write, primary } = this.#init;
     const statements = request.statements.map(encodeStatement);
+    // Before it is sent: what is written in the history of this epoch must not be handed out as part of a later one.
+    const epoch = this.#epoch();
+    const { moves } = write;
     const outcome = await runIdentityTransaction(
       write,
       { identity: request.identity, statements, readOnly: false, rollback: request.rollback === true, after: POSITION },
       request,
     );
-    // The connection died between the COMMIT's confirmation and the position: any later one will do.
+    // The connection died between the COMMIT's confirmation and the position: any later one will do, of the same server.
     const position = outcome.after ?? (await write.query(POSITION.text, [], request))[0];
+    const moved = write.moves !== moves;
+    if (moved && outcome.after === undefined) throw errors.PRIMARY_CHANGED({ pool: write.name });
     const lsn = BigInt(position!.lsn);
-    primary.noteWrite(lsn);
-    return { results: outcome.results, tidemark: formatTidemark(this.#epoch(), lsn) };
+    if (!moved) primary.noteWrite(lsn);
+    return { results: outcome.results, tidemark: formatTidemark(epoch, lsn) };
   }
 
   /** The position that is asked for. Throws DB_EPOCH_CHANGED and DB_TIDEMARK_AHEAD, after a second look at the primary. */
@@ -82,11 +96,11 @@ export class Router {
     throw errors.TIDEMARK_AHEAD({ asked: formatLsn(lsn), current: formatLsn(primary.inserted) });
   }
 
-  #choose(asked: Lsn): Replica | undefined {
+  #choose(asked: Lsn, load = readLoad): Replica | undefined {
     let best: Replica | undefined;
     for (const replica of this.#init.replicas) {
       if (!replica.watcher.isHealthy || replica.watcher.replayed < asked) continue;
-      if (best === undefined || replica.pool.load < best.pool.load) best = replica;
+      if (best === undefined || load(replica) < load(best)) best = replica;
     }
     return best;
   }
@@ -110,10 +124,11 @@ export class Router {
     const statements = [encodeStatement(request.statement)];
     // Taken before the statement is sent: its snapshot cannot be older.
     const replayed = watcher.replayed;
+    const epoch = this.#epoch();
     const transaction: IdentityTransaction = { identity: request.identity, statements, readOnly: true };
     const { results } = await runIdentityRead(pool, transaction, request);
     this.stats.replicaTotal++;
-    return this.#result<R>(results, replayed, asked, 'replica', pool.name);
+    return result<R>(epoch, results, replayed, asked, 'replica', pool.name);
   }
 
   async #readPrimary<R extends Row>(request: ReadRequest, asked: Lsn): Promise<ReadResult<R>> {
@@ -121,26 +136,13 @@ export class Router {
     const statements = [encodeStatement(request.statement)];
     const { identity } = request;
     const transaction: IdentityTransaction = { identity, statements, readOnly: true, extra: XMIN };
+    const epoch = this.#epoch();
     const { results, first } = await once(() => runIdentityRead(write, transaction, request));
     this.stats.primaryTotal++;
-    return this.#result<R>(results, primary.horizon.provenBy(BigInt(first.xmin)), asked, 'primary', write.name);
-  }
-
-  #result<R extends Row>(
-    results: Rows[],
-    proven: Lsn,
-    asked: Lsn,
-    source: 'replica' | 'primary',
-    server: string,
-  ): ReadResult<R> {
-    const epoch = this.#epoch();
-    return {
-      rows: results[0] as Rows<R>,
-      tidemark: formatTidemark(epoch, proven > asked ? proven : asked),
-      proven: formatTidemark(epoch, proven),
-      source,
-      server,
-    };
+    // Positions of another epoch, or of a server that was lost and not seen again, say nothing about what this snapshot saw.
+    const known = epoch === this.#epoch() && primary.error === undefined;
+    const proven = known ? primary.horizon.provenBy(BigInt(first.xmin)) : 0n;
+    return result<R>(epoch, results, proven, asked, 'primary', write.name);
   }
 
   #epoch(): string {
@@ -148,8 +150,27 @@ export class Router {
   }
 }
 
+function result<R extends Row>(
+  epoch: string,
+  results: Rows[],
+  proven: Lsn,
+  asked: Lsn,
+  source: 'replica' | 'primary',
+  server: string,
+): ReadResult<R> {
+  return {
+    rows: results[0] as Rows<R>,
+    tidemark: formatTidemark(epoch, proven > asked ? proven : asked),
+    proven: formatTidemark(epoch, proven),
+    source,
+    server,
+  };
+}
+
+const readLoad = (replica: Replica) => replica.pool.load;
+
 /** The statement's snapshot in the default isolation is taken after this one's, so this xmin is a lower bound of its own. */
-const XMIN = ', pg_snapshot_xmin(pg_current_snapshot())::text as xmin';
+export const XMIN = ', pg_snapshot_xmin(pg_current_snapshot())::text as xmin';
 
 /**
  * Behind the COMMIT: with synchronous_commit on, the flushed position is at or past the end of our commit record. With it
@@ -171,7 +192,7 @@ async function once<T>(read: () => Promise<T>): Promise<T> {
 }
 
 /** True for what another server may do better: a lost or missing connection, a conflict with replay, a restart. */
-function isReplicasFault(error: unknown): boolean {
+export function isReplicasFault(error: unknown): boolean {
   if (error instanceof PostgresError) return RECOVERY_CODES.has(error.code);
   return error instanceof TidemarkError && CONNECTION_CODES.has(error.code);
 }

@@ -3,12 +3,13 @@
  *
  *   slot      one `postgres({ max: 1 })` client, with a generation; discarded the moment its connection closes
  *   lease     the exclusive use of a slot, until released or until its connection dies
- *   pool      the slots for one purpose on one server: `write`, `read:<replica>`, `analytics`, `admin`
+ *   pool      the slots for one purpose on one server: `write`, `read:<replica>`, `analytics`, `analytics:<replica>`, `admin`
  *   holder    who holds a lease: route, statement, since when
  *   identity  the Postgres role and the JWT claims that a statement runs under
  *   router    chooses the server of a read: a replica that has replayed far enough, else the primary
  */
 import type { Lsn, PoolStats, ReplicaStats, Tidemark } from '@tidemark/contracts';
+import type { Streams } from './stream/types.ts';
 
 /** Sent as text: objects as JSON, arrays as Postgres array literals, bytes as hex. */
 export type Param = string | number | boolean | bigint | null | undefined | Uint8Array | Date | Param[] | object;
@@ -42,6 +43,8 @@ export interface Holder {
   /** The route template or job that asked, such as `GET /rest/v1/:table`. */
   route?: string;
   trace?: string;
+  /** The start of its text, without parameters; of a stream. */
+  statement?: string;
 }
 
 export interface QueryOptions {
@@ -126,10 +129,14 @@ export interface Database {
   };
   read<R extends Row = Row>(request: ReadRequest): Promise<ReadResult<R>>;
   write(request: WriteRequest): Promise<WriteResult>;
+  /** Rows that are not held as a whole: exports, reports. On the `analytics` pools, of a replica where one will do. */
+  readonly streams: Streams;
   /** The epoch in force; re-read when the relay mints a new one. */
   epoch(): string;
   /** The primary's WAL position, as last polled. */
   primaryLsn(): Lsn;
+  /** The URL of the server that is written to: another one of those given, after a promoted replica was followed. */
+  primaryUrl(): string;
   poolStats(): PoolStats[];
   replicaStats(): ReplicaStats[];
   /** Reads by where they were answered. */
@@ -167,6 +174,8 @@ export interface DatabaseOptions {
   healthyLagMs?: number;
   /** A replica is ejected over this lag; default 5,000 ms. */
   unhealthyLagMs?: number;
+  /** A promoted replica is followed when the primary has not answered for this long; default 2,000 ms. */
+  failoverAfterMs?: number;
   /** Most time that a read waits for a replica to reach its tidemark before it goes to the primary; default 100 ms. */
   tidemarkWaitMs?: number;
   pools?: { [K in 'write' | 'read' | 'analytics' | 'admin']?: Partial<PoolOptions> };
@@ -183,4 +192,9 @@ export type DbEvent =
   | { type: 'db.statement_overrun'; pool: string; ms: number; holder: Holder }
   | { type: 'db.replica_unhealthy'; replica: string; reason: string }
   | { type: 'db.replica_healthy'; replica: string }
-  | { type: 'db.epoch_changed'; from: string; to: string };
+  | { type: 'db.epoch_changed'; from: string; to: string }
+  /** Writes go to another server; `epoch` is the one that was minted for it. */
+  | { type: 'db.primary_moved'; from: string; to: string; timeline: number; epoch: string }
+  /** A replica is a primary of its own, and writes do not follow it. */
+  | { type: 'db.promotion_ignored'; reason: string }
+  | { type: 'db.promotion_failed'; to: string; error: Error };

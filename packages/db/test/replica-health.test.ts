@@ -24,7 +24,11 @@ t.test('between the two limits of lag, it stays what it was', async (t) => {
 });
 
 t.test('a promoted replica is out', async (t) => {
-  const health = nextReplicaHealth(nextReplicaHealth(UNPOLLED, FINE, LIMITS), { type: 'promoted' }, LIMITS);
+  const health = nextReplicaHealth(
+    nextReplicaHealth(UNPOLLED, FINE, LIMITS),
+    { type: 'promoted', timeline: 2 },
+    LIMITS,
+  );
   t.equal(health.healthy, false);
   t.match(health.reason, /promoted/);
 });

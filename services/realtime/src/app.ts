@@ -68,7 +68,10 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
         database,
         bus,
         instance,
-        url: config.DATABASE_URL,
+        // Asked for at each attempt: after a failover it is a promoted replica's.
+        get url() {
+          return database.primaryUrl();
+        },
         slot: config.RELAY_SLOT,
         publication: config.RELAY_PUBLICATION,
         maxTransactionBytes: config.RELAY_TRANSACTION_BYTES,

@@ -61,7 +61,8 @@ export interface ServerFacts {
 export async function serverFacts(pool: Pool): Promise<ServerFacts> {
   const [row] = await pool.query<{ system: string; timeline: number; flushed: string }>(
     `select (select system_identifier::text from pg_control_system()) as system,
-       (select timeline_id from pg_control_checkpoint()) as timeline, pg_current_wal_flush_lsn()::text as flushed`,
+       -- pg_control_checkpoint() knows of a promotion only after the next checkpoint.
+       ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int as timeline, pg_current_wal_flush_lsn()::text as flushed`,
   );
   return {
     systemIdentifier: String(row?.system),
