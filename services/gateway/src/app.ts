@@ -80,7 +80,7 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
   await app.register(async (plain) => {
     const scope = plain as unknown as BaseApp;
     registerCompression(scope, { minBytes: config.COMPRESSION_MIN_BYTES, cache: deps.cache, metrics });
-    registerBodies(scope);
+    registerBodies(scope, { limit: config.BODY_LIMIT_BYTES, timeoutMs: config.REQUEST_TIMEOUT_MS });
     registerIdentity(scope, { verifyToken, anonRole: config.DB_ANON_ROLE });
     registerRpc(scope, deps);
     registerOwnWrites(scope, deps);

@@ -165,6 +165,16 @@ export const errors = defineErrors('GATEWAY', {
     message: (p) => `results=per-row cannot be used here: ${p.reason}`,
     hint: 'Use it with POST and Accept: application/json.',
   }),
+  BODY_LIMIT: row<{ bytes: string; maximum: number }>({
+    status: 413,
+    message: (p) => `the body is longer than ${p.maximum} bytes: ${p.bytes}`,
+    hint: 'Nothing was done. Send it in several requests; operators may raise BODY_LIMIT_BYTES.',
+  }),
+  BODY_CUT: row<{ bytes: number }>({
+    status: 400,
+    message: (p) => `the connection ended after ${p.bytes} bytes of the body`,
+    hint: 'Nothing was done. Send the request again.',
+  }),
   TRANSACTION_BODY: row<{ reason: string }>({
     status: 400,
     message: (p) => `the list of operations is not understood: ${p.reason}`,

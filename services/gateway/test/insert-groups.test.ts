@@ -2,8 +2,9 @@
 import { openDatabase } from '@tidemark/db';
 import { createMetrics } from '@tidemark/service';
 import t from 'tap';
+import type { WriteRow } from '../src/plan/write.ts';
 import { startIdempotencySweeper } from '../src/writes/idempotency-sweeper.ts';
-import { type Insert, InsertGroups } from '../src/writes/insert-groups.ts';
+import { InsertGroups } from '../src/writes/insert-groups.ts';
 import { useGateway } from './gateway-fixture.ts';
 
 const script = `create table numbers (id integer primary key check (id <> 13), word text, hidden text default 'x');
@@ -17,15 +18,20 @@ t.test('without MERGE … RETURNING the rows are statements of one transaction',
   const metrics = createMetrics('test');
   // Not prepared: it does not know the server's version, as if that were an older one.
   const groups = new InsertGroups(db, metrics, { rows: 50, bytes: 10_000, waiting: 1_000, waitingBytes: 1_000_000 });
-  const insert = (id: number): Insert => ({
-    ...{ lane: 'numbers', row: `{"id":${id}}`, identity: { role: 'authenticated', claims: '{}' } },
-    alone: () => ({
-      text: `with "_written" as (insert into numbers (id) values ($1) returning id) select id::text as body, 1 as rows from "_written"`,
-      params: [id],
-    }),
-    grouped: () => ({ text: 'not used', params: [] }),
-  });
-  const answers = await Promise.allSettled(Array.from({ length: 100 }, (_, id) => groups.submit(insert(id))));
+  const submit = (id: number) =>
+    new Promise<{ row: WriteRow; tidemark: string }>((resolve, reject) => {
+      groups.submit({
+        ...{ lane: 'numbers', row: `{"id":${id}}`, identity: () => ({ role: 'authenticated', claims: '{}' }) },
+        alone: () => ({
+          text: `with "_written" as (insert into numbers (id) values ($1) returning id) select id::text as body, 1 as rows from "_written"`,
+          params: [id],
+        }),
+        grouped: { text: 'not used', params: [] },
+        done: (row, tidemark) => resolve({ row, tidemark }),
+        failed: reject,
+      });
+    });
+  const answers = await Promise.allSettled(Array.from({ length: 100 }, (_, id) => submit(id)));
   for (const [id, answer] of answers.entries()) {
     if (id === 13) t.match(answer, { status: 'rejected', reason: { code: '23514' } });
     else t.match(answer, { status: 'fulfilled', value: { row: { body: String(id) } } });

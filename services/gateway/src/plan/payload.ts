@@ -9,6 +9,8 @@ export interface Payload {
   readonly count: number;
   /** The client sent one object and not an array. */
   readonly single: boolean;
+  /** JSON text of the only object, where the body was one object and no array. */
+  readonly row?: string;
 }
 
 /** Columns of a Postgres table, 1,600 at most: more keys cannot be columns. */
@@ -30,7 +32,8 @@ export function payloadOf(contentType: string, body: string, columnsNamed: boole
 function parseJson(body: string, columnsNamed: boolean): Payload {
   const text = body.trim();
   if (text === '') throw postgrest.PGRST102({ reason: 'Empty or invalid json', hint: JSON_HINT });
-  checkDepth(text);
+  // Shorter than it takes to open and close them.
+  if (text.length > 2 * MAX_DEPTH) checkDepth(text);
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
@@ -40,8 +43,12 @@ function parseJson(body: string, columnsNamed: boolean): Payload {
       { cause },
     );
   }
-  const single = !Array.isArray(parsed);
-  const objects = (single ? [parsed] : parsed) as unknown[];
+  if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) {
+    const keys = Object.keys(parsed);
+    checkKeys(keys);
+    return { rows: `[${text}]`, keys, count: 1, single: true, row: text };
+  }
+  const objects = (Array.isArray(parsed) ? parsed : [parsed]) as unknown[];
   for (const object of objects) {
     if (typeof object !== 'object' || object === null || Array.isArray(object)) {
       throw postgrest.PGRST102({ reason: 'All array elements must be objects', hint: JSON_HINT });
@@ -50,7 +57,7 @@ function parseJson(body: string, columnsNamed: boolean): Payload {
   const keys = Object.keys((objects[0] as object | undefined) ?? {});
   checkKeys(keys);
   if (!columnsNamed) checkUniform(objects as object[], keys);
-  return { rows: single ? `[${text}]` : text, keys, count: objects.length, single };
+  return { rows: text, keys, count: objects.length, single: false };
 }
 
 function fromObjects(objects: readonly Record<string, string | null>[], single: boolean): Payload {

@@ -1,5 +1,10 @@
 /** Bodies stay text: Postgres reads the JSON, so that no number loses digits on the way. */
+import type { IncomingMessage } from 'node:http';
 import type { BaseApp } from '@tidemark/service';
+import type { FastifyRequest, RouteOptions } from 'fastify';
+import { errors } from '../errors.ts';
+import { linger } from '../files/lingering.ts';
+import { cutOffLater } from './body-deadline.ts';
 
 const TEXT_TYPES = [
   'application/json',
@@ -12,7 +17,91 @@ const TEXT_TYPES = [
   'application/octet-stream',
 ];
 
-export function registerBodies(app: BaseApp): void {
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser(TEXT_TYPES, { parseAs: 'string' }, (_request, body, done) => done(null, body));
+/** Of methods whose bodies fastify always has parsed. */
+const PARSED = new Set(['POST', 'PUT', 'PATCH']);
+
+export interface BodyLimits {
+  /** Bytes. */
+  limit: number;
+  /** ms for the whole body. */
+  timeoutMs: number;
 }
+
+type Done = (error: Error | null, body?: unknown) => void;
+
+/**
+ * In the place of a body that was not taken: `bodyOf` throws its error. fastify's own way to refuse a body closes the
+ * connection at once, and a client that is still sending sees a reset instead of the answer.
+ */
+export class RefusedBody {
+  readonly error: Error;
+
+  constructor(payload: IncomingMessage, error: Error) {
+    this.error = error;
+    linger(payload);
+  }
+}
+
+export function registerBodies(app: BaseApp, limits: BodyLimits): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(TEXT_TYPES, (request, payload, done: Done) => readText(request, payload, limits, done));
+  // What is read here has its deadline here.
+  app.addHook('onRoute', (route: RouteOptions) => {
+    const methods = [route.method].flat();
+    if (methods.every((method) => PARSED.has(method))) route.config = { ownDeadline: true, ...route.config };
+  });
+}
+
+/**
+ * A body that came with its head, in one packet, is taken as a whole and at once: the events of a stream cost as much as
+ * the rest of reading it.
+ */
+function readText(request: FastifyRequest, payload: IncomingMessage, limits: BodyLimits, done: Done): void {
+  const declared = request.headers['content-length'];
+  if (declared !== undefined && Number(declared) > limits.limit) {
+    const bytes = `Content-Length is ${declared.slice(0, 20)}`;
+    done(null, new RefusedBody(payload, errors.BODY_LIMIT({ bytes, maximum: limits.limit })));
+  } else if (payload.complete) {
+    takeWhole(payload, limits, done);
+  } else {
+    // Once all that has come was parsed, of this request and of the others.
+    setImmediate(() => {
+      if (payload.complete) takeWhole(payload, limits, done);
+      else collect(payload, limits, done);
+    });
+  }
+}
+
+function takeWhole(payload: IncomingMessage, { limit }: BodyLimits, done: Done): void {
+  const bytes: Buffer | null = payload.read();
+  if (bytes === null) done(null, '');
+  else if (bytes.length > limit) done(null, new RefusedBody(payload, tooLong(bytes.length, limit)));
+  else done(null, bytes.toString());
+}
+
+function collect(payload: IncomingMessage, { limit, timeoutMs }: BodyLimits, done: Done): void {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  const inTime = cutOffLater(payload, timeoutMs);
+  const end = (body: unknown) => {
+    inTime();
+    payload.off('data', onData).off('end', onEnd).off('close', onClose);
+    done(null, body);
+  };
+  const onData = (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes <= limit) chunks.push(chunk);
+    else end(new RefusedBody(payload, tooLong(bytes, limit)));
+  };
+  const onEnd = () => end(Buffer.concat(chunks, bytes).toString());
+  // Nobody is there to be answered, but the request has to end. A stream that is cut off emits `error` as well.
+  const onClose = () => end(new RefusedBody(payload, errors.BODY_CUT({ bytes })));
+  payload
+    .on('data', onData)
+    .once('end', onEnd)
+    .once('close', onClose)
+    .on('error', () => undefined);
+}
+
+const tooLong = (bytes: number, maximum: number) =>
+  errors.BODY_LIMIT({ bytes: `${bytes} bytes had come when it was cut off`, maximum });

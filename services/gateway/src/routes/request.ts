@@ -5,6 +5,7 @@ import type { FastifyRequest } from 'fastify';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
 import { nearest } from '../catalog/nearest.ts';
 import { postgrest } from '../errors.ts';
+import { RefusedBody } from '../plugins/bodies.ts';
 
 export function rawSearch(request: FastifyRequest): string {
   const url = request.raw.url ?? '';
@@ -40,8 +41,11 @@ export function rangeOf(request: FastifyRequest): RowRange | null {
   return parseRange(range, typeof unit === 'string' ? unit : undefined);
 }
 
-export function bodyOf(request: FastifyRequest): string {
-  return typeof request.body === 'string' ? request.body : '';
+/** @throws GATEWAY_BODY_LIMIT, GATEWAY_BODY_CUT */
+export function bodyOf({ body }: FastifyRequest): string {
+  if (typeof body === 'string') return body;
+  if (body instanceof RefusedBody) throw body.error;
+  return '';
 }
 
 export function contentTypeOf(request: FastifyRequest): string {

@@ -3,13 +3,14 @@ import type { Identity } from '@tidemark/db';
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { Payload } from '../plan/payload.ts';
 import type { WriteRow } from '../plan/write.ts';
 import { fullIdentity } from '../reply/identity-settings.ts';
 import { schemaOf } from '../reply/schema.ts';
 import { sendAnswered } from '../writes/answered.ts';
 import { executeWrite } from '../writes/execute-write.ts';
 import { idempotencyKeyOf, idempotentRequest } from '../writes/idempotency.ts';
-import { insertOf } from '../writes/insert-lane.ts';
+import { rowOf } from '../writes/insert-plans.ts';
 import { refusePerRow, writePerRow } from '../writes/per-row.ts';
 import {
   asPreconditionFailure,
@@ -17,7 +18,7 @@ import {
   type Preconditions,
   preconditionsOf,
 } from '../writes/preconditions.ts';
-import { planTableWrite, type TableWrite, WRITE_METHODS, type WriteMethod } from '../writes/table-write-plan.ts';
+import { type TableWrite, WRITE_METHODS, type WriteMethod, WritePlan } from '../writes/table-write-plan.ts';
 import type { Writer } from '../writes/writer.ts';
 import type { RouteContext } from './context.ts';
 import { bodyOf, contentTypeOf, preferencesOf, rawSearch } from './request.ts';
@@ -38,50 +39,95 @@ export function registerTableWrites(app: BaseApp, context: WriteContext): void {
   }
 }
 
-async function writeTable(context: WriteContext, method: WriteMethod, request: TableRequest, reply: FastifyReply) {
-  const { config, db, writer } = context;
+/** An insert that may be joined is answered by callback; anything else by the promise. */
+function writeTable(context: WriteContext, method: WriteMethod, request: TableRequest, reply: FastifyReply) {
+  const { config, writer } = context;
   const catalog = context.catalog.current();
   const schema = schemaOf(request, reply, config.schemas);
   const conditions = preconditionsOf(request, method);
   const key = idempotencyKeyOf(request.headers['idempotency-key']);
+  if (method !== 'POST' || conditions || key !== undefined) {
+    const write = planOf(catalog, method, request, schema, conditions).with(bodyOf(request));
+    return execute(context, request, reply, write, schema, conditions, key);
+  }
+  const plan = writer.plans.of(catalog, kindOf(request, schema), () => planOf(catalog, method, request, schema));
+  const write = plan.write.with(bodyOf(request));
+  const shape = config.INSERT_GROUP_ROWS > 1 ? writer.plans.shape(plan, write) : undefined;
+  if (shape === undefined) return execute(context, request, reply, write, schema, undefined, undefined);
+  const identity = () => fullIdentity(request, schema);
+  writer.groups.submit({
+    lane: plan.lane(shape, request.caller, identity),
+    row: rowOf(write.payload as Payload),
+    grouped: shape,
+    identity,
+    alone: () => write.statement(),
+    done: (row, tidemark) => {
+      sendAnswered(reply, write.answer(row), tidemark);
+    },
+    failed: (error) => {
+      reply.send(error);
+    },
+  });
+  return undefined;
+}
+
+/** All that decides how a POST is planned. */
+function kindOf({ headers, raw }: TableRequest, schema: string): string {
+  return `${raw.url}\n${schema}\n${headers['content-type']}\n${headers.accept}\n${headers.prefer}`;
+}
+
+function planOf(
+  catalog: Catalog,
+  method: WriteMethod,
+  request: TableRequest,
+  schema: string,
+  conditions?: Preconditions,
+): WritePlan {
   const asked = preferencesOf(request, catalog);
-  const write = planTableWrite(catalog, {
+  return new WritePlan(catalog, {
     ...{ method, schema, table: request.params.table, search: rawSearch(request), accept: request.headers.accept },
     contentType: contentTypeOf(request),
-    body: bodyOf(request),
     // With If-None-Match: * a row that exists is a failed precondition, and not one to merge into.
     preferences: conditions && method === 'POST' ? { ...asked, resolution: null } : asked,
     unfiltered: request.headers[UNFILTERED_HEADER] === 'allow',
   });
-  const perRow = asked.results === 'per-row';
-  if (perRow) refusePerRow(write, config.PER_ROW_MAX_ROWS);
-  const identity = fullIdentity(request, schema);
-  const rollback = asked.tx === 'rollback';
+}
 
+async function execute(
+  context: WriteContext,
+  request: TableRequest,
+  reply: FastifyReply,
+  write: TableWrite,
+  schema: string,
+  conditions: Preconditions | undefined,
+  key: string | undefined,
+) {
+  const { method, preferences } = write.parts;
+  const perRow = preferences.results === 'per-row';
+  if (perRow) refusePerRow(write, context.config.PER_ROW_MAX_ROWS);
+  const identity = fullIdentity(request, schema);
   if (conditions || key !== undefined || perRow) {
-    const { answered, tidemark } = await transact(context, catalog, request, write, identity, conditions, key);
+    const { answered, tidemark } = await transact(context, request, write, identity, conditions, key);
     return sendAnswered(reply, answered, tidemark);
   }
-  const insert = config.INSERT_GROUP_ROWS > 1 ? insertOf(catalog, write, identity) : undefined;
-  const { row, tidemark } = insert
-    ? await writer.groups.submit(insert)
-    : await executeWrite<WriteRow>(db, {
-        ...{ statement: write.statement(), identity, rollback, holder: { route: `${method} /rest/v1/:table` } },
-        ...(write.mustCheck ? { check: (written: WriteRow) => write.check(written) } : {}),
-      });
+  const { row, tidemark } = await executeWrite<WriteRow>(context.db, {
+    ...{ statement: write.statement(), identity, rollback: preferences.tx === 'rollback' },
+    holder: { route: `${method} /rest/v1/:table` },
+    ...(write.mustCheck ? { check: (written: WriteRow) => write.check(written) } : {}),
+  });
   return sendAnswered(reply, write.answer(row), tidemark);
 }
 
 async function transact(
   { config, writer }: WriteContext,
-  catalog: Catalog,
   request: TableRequest,
   write: TableWrite,
   identity: Identity,
   conditions: Preconditions | undefined,
   key: string | undefined,
 ) {
-  const { method, schema, table, search, contentType, body, preferences } = write.parts;
+  const { body, plan } = write;
+  const { method, schema, table, search, contentType, preferences } = write.parts;
   const { accept, prefer, 'if-match': match, 'if-none-match': none } = request.headers;
   const content = [method, schema, table, search, contentType, body, accept, String(prefer), match, none];
   const route = `${method} /rest/v1/${schema}.${table}`;
@@ -91,7 +137,7 @@ async function transact(
       ...(conditions ? { isolation: 'repeatable read' } : {}),
       idempotent: key === undefined ? undefined : idempotentRequest(key, identity, route, content),
       async work(tx) {
-        if (conditions) await checkPreconditions(tx, catalog, write, conditions, config.DB_MAX_ROWS);
+        if (conditions) await checkPreconditions(tx, plan.catalog, write, conditions, config.DB_MAX_ROWS);
         if (preferences.results === 'per-row') return writePerRow(tx, write, request.caller.authenticated);
         const { text, params } = write.statement();
         const [row] = await tx.query<WriteRow>(text, params);

@@ -7,28 +7,23 @@ import type { GroupedRow } from '../plan/grouped-insert.ts';
 import type { WriteRow } from '../plan/write.ts';
 import { isFaultOfRow, isLockTimeout } from './fault-of-row.ts';
 import { GroupCommit, type GroupLimits, halves } from './group-commit.ts';
+import { PLAIN_ROW } from './table-write-plan.ts';
 
 export interface Insert {
   /** Equal for inserts that may be joined: table, shape and identity. */
-  lane: string;
-  identity: Identity;
+  readonly lane: string;
   /** JSON text of the one row, without an array around it. */
-  row: string;
+  readonly row: string;
+  /** Of the request. Asked of the first of a group, whose settings are those of the group. */
+  identity(): Identity;
   /** The insert as a statement of its own. */
   alone(): Statement;
   /** The statement of the whole group; `$1` is for the rows. */
-  grouped(): { text: string; params: readonly (string | null)[] };
-}
-
-export interface Inserted {
-  row: WriteRow;
-  tidemark: Tidemark;
-}
-
-interface Member {
-  insert: Insert;
-  resolve(inserted: Inserted): void;
-  reject(error: unknown): void;
+  readonly grouped: { readonly text: string; readonly params: readonly (string | null)[] };
+  /** Called once, when the row is durable. Must not throw. */
+  done(row: WriteRow, tidemark: Tidemark): void;
+  /** Called once, otherwise. Must not throw. */
+  failed(error: unknown): void;
 }
 
 const HOLDER = { route: 'POST /rest/v1/:table' };
@@ -41,7 +36,7 @@ const MERGE_RETURNING_VERSION = 170_000;
 
 export class InsertGroups {
   readonly #db: Database;
-  readonly #groups: GroupCommit<Member>;
+  readonly #groups: GroupCommit<Insert>;
   readonly #grouped: { inc(by?: number): void };
   readonly #rows: { inc(by?: number): void };
   readonly #failed: { inc(by?: number): void };
@@ -65,22 +60,18 @@ export class InsertGroups {
   }
 
   /**
-   * Resolves once the row is durable.
-   *
-   * @throws GATEWAY_INSERTS_WAITING when too many wait; what Postgres says of this row; DB_CONNECTION_LOST: outcome unknown
+   * Fails with GATEWAY_INSERTS_WAITING when too many wait; what Postgres says of this row; DB_CONNECTION_LOST: outcome unknown.
+   * By callback: a promise for each request and each step of it costs more than the row.
    */
-  submit(insert: Insert): Promise<Inserted> {
-    return new Promise((resolve, reject) => {
-      const member: Member = { insert, resolve, reject };
-      const decision = this.#groups.add(insert.lane, member, insert.row.length);
-      if (decision === 'fly') void this.#fly(insert.lane, member);
-      else if (decision === 'refuse') reject(errors.INSERTS_WAITING({ waiting: this.#groups.waiting }));
-    });
+  submit(insert: Insert): void {
+    const decision = this.#groups.add(insert.lane, insert, insert.row.length);
+    if (decision === 'fly') void this.#fly(insert.lane, insert);
+    else if (decision === 'refuse') insert.failed(errors.INSERTS_WAITING({ waiting: this.#groups.waiting }));
   }
 
   /** Flies groups of the lane until none waits. Never rejects: what fails goes to the members. */
-  async #fly(lane: string, first: Member): Promise<void> {
-    let group: Member[] | undefined = [first];
+  async #fly(lane: string, first: Insert): Promise<void> {
+    let group: Insert[] | undefined = [first];
     while (group !== undefined) {
       const failed = await this.#commit(group, false);
       if (failed) {
@@ -96,7 +87,7 @@ export class InsertGroups {
    * True when nothing was written and a row is at fault, or has to wait for a lock: then no member has its answer yet.
    * `mayWait`: this is the last try of a row that is alone.
    */
-  async #commit(group: readonly Member[], mayWait: boolean): Promise<boolean> {
+  async #commit(group: readonly Insert[], mayWait: boolean): Promise<boolean> {
     const [first, ...more] = group;
     if (!first) return false;
     try {
@@ -105,55 +96,61 @@ export class InsertGroups {
       else await this.#pipelined(group, first);
     } catch (error) {
       if (more.length > 0 ? isFaultOfRow(error) : !mayWait && isLockTimeout(error)) return true;
-      for (const member of group) member.reject(error);
+      for (const insert of group) insert.failed(error);
     }
     return false;
   }
 
-  async #alone(member: Member, mayWait: boolean): Promise<void> {
-    const { identity } = member.insert;
-    const statements = mayWait ? [member.insert.alone()] : [LOCK_TIMEOUT, member.insert.alone()];
-    const { results, tidemark } = await this.#db.write({ identity, statements, holder: HOLDER });
-    member.resolve({ row: results.at(-1)?.[0] as WriteRow, tidemark });
+  async #alone(insert: Insert, mayWait: boolean): Promise<void> {
+    const statements = mayWait ? [insert.alone()] : [LOCK_TIMEOUT, insert.alone()];
+    const { results, tidemark } = await this.#db.write({ identity: insert.identity(), statements, holder: HOLDER });
+    insert.done(results.at(-1)?.[0] as WriteRow, tidemark);
   }
 
-  async #merged(group: readonly Member[], first: Member): Promise<void> {
-    const { text, params } = first.insert.grouped();
-    const rows = `[${group.map(({ insert }) => insert.row).join(',')}]`;
+  async #merged(group: readonly Insert[], first: Insert): Promise<void> {
+    const { text, params } = first.grouped;
+    let rows = '[';
+    for (const { row } of group) rows += rows.length === 1 ? row : `,${row}`;
+    rows += ']';
     const { results, tidemark } = await this.#db.write({
-      identity: first.insert.identity,
+      identity: first.identity(),
       statements: [LOCK_TIMEOUT, { text, params: [rows, ...params.slice(1)] }],
       holder: HOLDER,
     });
-    const returned = new Map((results[1] as Row[]).map((row) => [Number((row as GroupedRow).n), row as GroupedRow]));
     this.#grouped.inc();
     this.#rows.inc(group.length);
-    group.forEach((member, index) => {
-      const own = returned.get(index + 1);
-      const row = { body: own?.body ?? null, key: own?.key ?? null, ...SINGLE };
-      member.resolve({ row, tidemark });
+    const returned = results[1] as Row[];
+    if (returned.length === 0) {
+      for (const insert of group) insert.done(PLAIN_ROW, tidemark);
+      return;
+    }
+    const own: (GroupedRow | undefined)[] = [];
+    for (const row of returned as GroupedRow[]) own[Number(row.n) - 1] = row;
+    group.forEach((insert, index) => {
+      const row = own[index];
+      insert.done(row === undefined ? PLAIN_ROW : { ...PLAIN_ROW, body: row.body, key: row.key }, tidemark);
     });
   }
 
-  async #pipelined(group: readonly Member[], first: Member): Promise<void> {
+  async #pipelined(group: readonly Insert[], first: Insert): Promise<void> {
     const { results, tidemark } = await this.#db.write({
-      identity: first.insert.identity,
-      statements: [LOCK_TIMEOUT, ...group.map(({ insert }) => insert.alone())],
+      identity: first.identity(),
+      statements: [LOCK_TIMEOUT, ...group.map((insert) => insert.alone())],
       holder: HOLDER,
     });
     this.#grouped.inc();
     this.#rows.inc(group.length);
-    group.forEach((member, index) => {
-      member.resolve({ row: results[index + 1]?.[0] as WriteRow, tidemark });
+    group.forEach((insert, index) => {
+      insert.done(results[index + 1]?.[0] as WriteRow, tidemark);
     });
   }
 
   /** Nothing of the failed group was written. Halves of it are tried; a row that is left alone gets its own answer. */
-  async #attribute(failed: Member[]): Promise<void> {
+  async #attribute(failed: Insert[]): Promise<void> {
     this.#attributions += 1;
     try {
-      const alone: Member[] = [];
-      const groups: Member[][] = [failed];
+      const alone: Insert[] = [];
+      const groups: Insert[][] = [failed];
       for (let group = groups.shift(); group !== undefined; group = groups.shift()) {
         for (const half of halves(group)) {
           if (half.length <= 1) alone.push(...half);
@@ -162,8 +159,8 @@ export class InsertGroups {
       }
       // Two at a time: one that waits for a lock does not hold up the rest, and the pool keeps its slots for others.
       const next = async () => {
-        for (let member = alone.shift(); member !== undefined; member = alone.shift())
-          await this.#commit([member], true);
+        for (let insert = alone.shift(); insert !== undefined; insert = alone.shift())
+          await this.#commit([insert], true);
       };
       await Promise.all([next(), next()]);
     } finally {
@@ -171,6 +168,3 @@ export class InsertGroups {
     }
   }
 }
-
-/** What a statement of one inserted row returns beside body and key. No trigger of a joined table sets response headers. */
-const SINGLE = { rows: '1', total: null, inserted: null, headers: null, status: null };

@@ -7,7 +7,7 @@ import { type CallArguments, chooseRoutine, planCall, takesBody } from '../plan/
 import type { WriteRow } from '../plan/write.ts';
 import { type Answered, answerOf } from './answered.ts';
 import type { Operation } from './operations.ts';
-import { planTableWrite } from './table-write-plan.ts';
+import { WritePlan } from './table-write-plan.ts';
 
 const JSON_MEDIA: RowsMedia = { kind: 'json', nullsStripped: false };
 
@@ -31,11 +31,11 @@ export function planOperation(
   if (preferences.tx) {
     throw errors.TRANSACTION_BODY({ reason: 'tx belongs to the Prefer header of the request, not to an operation' });
   }
-  const write = planTableWrite(catalog, {
-    ...{ method, schema, table: target.name, search, accept: 'application/json', preferences, body },
+  const write = new WritePlan(catalog, {
+    ...{ method, schema, table: target.name, search, accept: 'application/json', preferences },
     contentType: 'application/json',
     unfiltered: operation.unfiltered,
-  });
+  }).with(body);
   return {
     statement: write.statement(),
     answer(row) {

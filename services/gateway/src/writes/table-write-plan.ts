@@ -14,7 +14,8 @@ const WRITE_MEDIA = ['json', 'object', 'array', 'csv', 'ndjson', 'geojson'] as c
 export const WRITE_METHODS = ['POST', 'PATCH', 'PUT', 'DELETE'] as const;
 export type WriteMethod = (typeof WRITE_METHODS)[number];
 
-export interface WriteParts {
+/** All of a write but its body. */
+export interface WriteHead {
   method: WriteMethod;
   schema: string;
   table: string;
@@ -22,69 +23,128 @@ export interface WriteParts {
   search: string;
   accept: string | undefined;
   contentType: string;
-  body: string;
   preferences: Preferences;
   /** The client means every row. */
   unfiltered: boolean;
 }
 
-export interface TableWrite {
-  readonly parts: WriteParts;
+/** A write that waits for its body; holds for one catalog. */
+export class WritePlan {
+  readonly catalog: Catalog;
+  readonly head: WriteHead;
   readonly relation: Relation;
   readonly query: Query;
-  readonly payload: Payload | null;
   readonly media: RowsMedia;
   readonly options: InsertOptions;
   /** The answer depends on what was written, so it has to be looked at before COMMIT. */
   readonly mustCheck: boolean;
-  statement(payload?: Payload): Statement;
-  /** @throws PGRST124, PGRST116: then the write has to be rolled back */
-  check(row: WriteRow): void;
-  answer(row: WriteRow): Answered;
-}
+  readonly #maximum: number | null;
+  readonly #oneRow: boolean;
+  #plain: Answered | undefined;
 
-export function planTableWrite(catalog: Catalog, parts: WriteParts): TableWrite {
-  const { method, preferences } = parts;
-  const media = selectMediaType(parts.accept, WRITE_MEDIA) as RowsMedia;
-  const relation = relationOf(catalog, parts.schema, parts.table);
-  const query = parseQuery(parts.search);
-  const payload = method === 'DELETE' ? null : payloadOf(parts.contentType, parts.body, query.columns !== null);
-  if ((method === 'PATCH' || method === 'DELETE') && query.where.length === 0 && !parts.unfiltered) {
-    throw errors.UNFILTERED({ method, relation: relation.name });
+  constructor(catalog: Catalog, head: WriteHead) {
+    const { method, preferences } = head;
+    this.catalog = catalog;
+    this.head = head;
+    this.media = selectMediaType(head.accept, WRITE_MEDIA) as RowsMedia;
+    this.relation = relationOf(catalog, head.schema, head.table);
+    this.query = parseQuery(head.search);
+    this.options = {
+      media: this.media,
+      return: preferences.return ?? 'minimal',
+      resolution: method === 'PUT' ? 'merge-duplicates' : preferences.resolution,
+      missingDefault: preferences.missing === 'default',
+    };
+    this.#maximum = preferences.handling === 'strict' ? preferences.maxAffected : null;
+    this.#oneRow = isObject(this.media) && this.options.return === 'representation';
+    this.mustCheck = this.#maximum !== null || this.#oneRow;
   }
-  if (method === 'PUT') checkPut(relation, query, payload as Payload);
-  const options: InsertOptions = {
-    media,
-    return: preferences.return ?? 'minimal',
-    resolution: method === 'PUT' ? 'merge-duplicates' : preferences.resolution,
-    missingDefault: preferences.missing === 'default',
-  };
-  const maximum = preferences.handling === 'strict' ? preferences.maxAffected : null;
-  const oneRow = isObject(media) && options.return === 'representation';
-  return {
-    ...{ parts, relation, query, payload, media, options },
-    mustCheck: maximum !== null || oneRow,
-    statement(given = payload as Payload) {
-      if (method === 'DELETE') return planDelete(catalog, relation, query, options);
-      if (method === 'PATCH') return planUpdate(catalog, relation, query, given, options);
-      return planInsert(catalog, relation, query, given, options);
-    },
-    check(row) {
-      const rows = Number(row.rows);
-      if (maximum !== null && rows > maximum) throw postgrest.PGRST124({ affected: rows, maximum });
-      if (oneRow && rows !== 1) throw postgrest.PGRST116({ rows });
-    },
-    answer: (row) => answerWrite(method, relation, preferences, options, row),
-  };
+
+  /** @throws PGRST102 and what else is wrong with the body, UNFILTERED */
+  with(body: string): TableWrite {
+    const { method, contentType, unfiltered } = this.head;
+    const payload = method === 'DELETE' ? null : payloadOf(contentType, body, this.query.columns !== null);
+    if ((method === 'PATCH' || method === 'DELETE') && this.query.where.length === 0 && !unfiltered) {
+      throw errors.UNFILTERED({ method, relation: this.relation.name });
+    }
+    if (method === 'PUT') checkPut(this.relation, this.query, payload as Payload);
+    return new TableWrite(this, body, payload);
+  }
+
+  /** @throws PGRST124, PGRST116: then the write has to be rolled back */
+  check(row: WriteRow): void {
+    const rows = Number(row.rows);
+    if (this.#maximum !== null && rows > this.#maximum) {
+      throw postgrest.PGRST124({ affected: rows, maximum: this.#maximum });
+    }
+    if (this.#oneRow && rows !== 1) throw postgrest.PGRST116({ rows });
+  }
+
+  answer(row: WriteRow): Answered {
+    if (row !== PLAIN_ROW) return answerWrite(this, row);
+    this.#plain ??= answerWrite(this, row);
+    return this.#plain;
+  }
 }
 
-function answerWrite(
-  method: WriteMethod,
-  relation: Relation,
-  preferences: Preferences,
-  options: InsertOptions,
-  row: WriteRow,
-): Answered {
+export class TableWrite {
+  readonly plan: WritePlan;
+  readonly body: string;
+  readonly payload: Payload | null;
+
+  constructor(plan: WritePlan, body: string, payload: Payload | null) {
+    this.plan = plan;
+    this.body = body;
+    this.payload = payload;
+  }
+
+  get parts(): WriteHead {
+    return this.plan.head;
+  }
+
+  get relation(): Relation {
+    return this.plan.relation;
+  }
+
+  get query(): Query {
+    return this.plan.query;
+  }
+
+  get media(): RowsMedia {
+    return this.plan.media;
+  }
+
+  get options(): InsertOptions {
+    return this.plan.options;
+  }
+
+  get mustCheck(): boolean {
+    return this.plan.mustCheck;
+  }
+
+  statement(given: Payload = this.payload as Payload): Statement {
+    const { catalog, relation, query, options, head } = this.plan;
+    if (head.method === 'DELETE') return planDelete(catalog, relation, query, options);
+    if (head.method === 'PATCH') return planUpdate(catalog, relation, query, given, options);
+    return planInsert(catalog, relation, query, given, options);
+  }
+
+  check(row: WriteRow): void {
+    this.plan.check(row);
+  }
+
+  answer(row: WriteRow): Answered {
+    return this.plan.answer(row);
+  }
+}
+
+/** Of one inserted row that nothing is shown of: its answer is made once for each plan. */
+export const PLAIN_ROW: WriteRow = Object.freeze({
+  ...{ body: null, rows: '1', total: null, key: null, inserted: null, headers: null, status: null },
+});
+
+function answerWrite({ head, relation, options }: WritePlan, row: WriteRow): Answered {
+  const { method, preferences } = head;
   const back = options.return;
   const headers: Record<string, string> = { 'content-range': rangeOf(method, row, preferences) };
   if (method === 'POST' && back === 'headers-only' && row.key) headers.location = locationOf(relation, row.key);

@@ -9,6 +9,7 @@ import { executeTransaction } from './execute-write.ts';
 import { claimKey, type IdempotentRequest, keepAnswer } from './idempotency.ts';
 import { startIdempotencySweeper } from './idempotency-sweeper.ts';
 import { InsertGroups } from './insert-groups.ts';
+import { InsertPlans } from './insert-plans.ts';
 
 export interface TransactionalWrite {
   identity: Identity;
@@ -21,6 +22,7 @@ export interface TransactionalWrite {
 }
 
 export interface Writer {
+  readonly plans: InsertPlans;
   readonly groups: InsertGroups;
   /** One transaction, the kept answer instead of `work` for a repeated Idempotency-Key. */
   transaction(write: TransactionalWrite): Promise<{ answered: Answered; tidemark: Tidemark }>;
@@ -44,6 +46,7 @@ export function openWriter(app: BaseApp, context: RouteContext & { metrics: Metr
   const limits = { ttlSeconds: config.IDEMPOTENCY_TTL_S, maxBytes: config.IDEMPOTENCY_ANSWER_BYTES };
 
   return {
+    plans: new InsertPlans(),
     groups,
     async transaction({ identity, holder, rollback, isolation, idempotent, work }) {
       const once = async (tx: Transaction) => {
