@@ -163,7 +163,7 @@ export interface Query extends Level {
   readonly columns: readonly string[] | null;
   /** `on_conflict=a,b`, or null. */
   readonly onConflict: readonly string[] | null;
-  /** `after=<cursor>`: an opaque keyset cursor (letters, digits, `-`, `_`, `~`), or null. */
+  /** `after=<cursor>`: an opaque keyset cursor (letters, digits, `-`, `_`, `~`), empty for the first page, or null. */
   readonly after: string | null;
   /** `tidemark=<t>`: at least this position of the write-ahead log, or null. */
   readonly tidemark: string | null;

@@ -204,7 +204,8 @@ function isCursor(value: string): boolean {
 }
 
 function parseCursor(key: string, value: string): string {
-  if (!isCursor(value)) throw errors.BAD_CURSOR({ key, value });
+  // An empty `after` asks for the first page.
+  if (!isCursor(value) && !(key === 'after' && value === '')) throw errors.BAD_CURSOR({ key, value });
   return value;
 }
 

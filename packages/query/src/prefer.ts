@@ -12,6 +12,10 @@ export interface Preferences {
   readonly params: 'single-object' | null;
   /** Tidemark's own: each row of a bulk write succeeds or fails by itself. */
   readonly results: 'per-row' | null;
+  /** Tidemark's own: all rows as a stream, whatever the media; with a last line of NDJSON that says how it ended. */
+  readonly export: 'stream' | 'status-line' | null;
+  /** Tidemark's own: of an export, as in Content-Disposition. */
+  readonly filename: string | null;
   /** Rows; enforced, and confirmed, under handling=strict only. */
   readonly maxAffected: number | null;
   readonly timezone: string | null;
@@ -33,11 +37,24 @@ const CHOICES = {
   tx: ['commit', 'rollback'],
   params: ['single-object'],
   results: ['per-row'],
+  export: ['stream', 'status-line'],
 } as const;
 type Choice = keyof typeof CHOICES;
 
 /** PostgREST's own order in Preference-Applied. */
-const APPLIED: readonly Choice[] = ['resolution', 'missing', 'return', 'params', 'count', 'tx', 'handling', 'results'];
+const APPLIED: readonly Choice[] = [
+  'resolution',
+  'missing',
+  'return',
+  'params',
+  'count',
+  'tx',
+  'handling',
+  'results',
+  'export',
+];
+/** Visible ASCII without what a quoted text or a path gives a meaning to. */
+const FILENAME = /^[ !#-.0-:<-[\]-~]{1,200}$/;
 
 const NONE: Preferences = Object.freeze({
   ...{
@@ -49,6 +66,8 @@ const NONE: Preferences = Object.freeze({
     tx: null,
     params: null,
     results: null,
+    export: null,
+    filename: null,
   },
   maxAffected: null,
   timezone: null,
@@ -76,6 +95,8 @@ export function parsePrefer(header: string | readonly string[] | undefined, opti
       else found[name as Choice] ??= value as never;
     } else if (name === 'max-affected' && /^[0-9]{1,15}$/.test(value)) {
       found.maxAffected ??= Number(value);
+    } else if (name === 'filename' && FILENAME.test(value)) {
+      found.filename ??= value;
     } else if (name === 'timezone' && isTimeZone(value)) {
       found.timezone ??= value;
     } else {
@@ -94,6 +115,7 @@ export function preferenceApplied(preferences: Partial<Preferences>): string | n
     const value = preferences[name];
     if (value) applied.push(`${name}=${value}`);
   }
+  if (preferences.filename) applied.push(`filename="${preferences.filename}"`);
   if (preferences.timezone) applied.push(`timezone=${preferences.timezone}`);
   if (preferences.handling === 'strict' && typeof preferences.maxAffected === 'number') {
     applied.push(`max-affected=${preferences.maxAffected}`);
