@@ -4,6 +4,7 @@ export { errors } from './errors.ts';
 export { identityStatement } from './identity-statement.ts';
 export { type MigrateOptions, migrate } from './migrate.ts';
 export { isStalePlan, PostgresError } from './postgres-error.ts';
+export { QueueControl } from './queue-control.ts';
 export { arrayLiteral, identifier, literal } from './quote.ts';
 export { runScript } from './run-script.ts';
 export type { CopyFormat, CopyShape } from './stream/copy-statement.ts';

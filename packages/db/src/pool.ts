@@ -8,10 +8,12 @@ import { Connector } from './connector.ts';
 import { errors } from './errors.ts';
 import { Lanes, lanesOf } from './lane.ts';
 import { Lease } from './lease.ts';
+import { LONG_HELD_MS, PoolLimit } from './pool-limit.ts';
 import { PoolMeter } from './pool-meter.ts';
 import { isPermanentConnectError } from './postgres-error.ts';
 import type { Rest, Slot } from './slot.ts';
 import { makeReady } from './slot-ready.ts';
+import { slotsByState } from './slots-by-state.ts';
 import { StatementBook } from './statement-stats.ts';
 import { runQuery, runTransaction } from './transaction.ts';
 import type {
@@ -31,6 +33,8 @@ import { WaitingQueue } from './waiting-queue.ts';
 const SWEEP_MS = 250;
 /** How long a server may take to answer a goodbye. */
 const CLOSING_MOST_MS = 2_000;
+/** In use at least, whatever is measured: two lanes, and two statements beside them. */
+const FLOOR = 4;
 const SENT = 'statements may have been sent and were not answered; whether a COMMIT among them happened is unknown';
 
 export interface SlotPoolInit {
@@ -60,6 +64,7 @@ export class SlotPool implements Pool {
   readonly #idle: Slot[] = [];
   readonly #leases = new Set<Lease>();
   readonly #waiting: WaitingQueue;
+  readonly #limit: PoolLimit;
   #connector: Connector;
   readonly #sweeper: NodeJS.Timeout;
   #closing: Promise<void> | undefined;
@@ -70,8 +75,11 @@ export class SlotPool implements Pool {
     this.name = init.name;
     this.options = init.options;
     this.observe = init.observe;
-    this.lanes = new Lanes(this, init.rest === 'none' ? lanesOf(init.options.max) : 0);
-    this.#waiting = new WaitingQueue(init.options.waitingLimit);
+    const { min, max, autosize } = init.options;
+    const lanes = init.rest === 'none' ? lanesOf(max) : 0;
+    this.lanes = new Lanes(this, lanes);
+    this.#limit = new PoolLimit(Math.max(min, FLOOR), max, autosize);
+    this.#waiting = new WaitingQueue(init.options.waitingLimit, init.options.queueTargetMs);
     this.#connector = this.#newConnector();
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
     this.#sweeper.unref();
@@ -107,6 +115,7 @@ export class SlotPool implements Pool {
         if (ready !== undefined) await ready;
       } catch (error) {
         // A connection that had died unseen costs another try within the same deadline, not the request.
+        this.#limit.taken--;
         slot.discard(error as Error);
         continue;
       }
@@ -122,9 +131,14 @@ export class SlotPool implements Pool {
 
   release(lease: Lease): void {
     if (!this.#leases.delete(lease)) return;
-    if (!lease.shared) this.meter.addBusy(-1);
+    this.#limit.taken--;
     const { slot } = lease;
-    if (slot.state === 'gone') return;
+    const now = performance.now();
+    if (!lease.shared) {
+      this.meter.addBusy(-1);
+      if (slot.state !== 'gone') this.#limit.ended(now - lease.since);
+    }
+    if (slot.state === 'gone') return this.#serve();
     if (this.isClosed || !slot.isFresh) slot.close();
     if (slot.release()) this.#give(slot);
   }
@@ -162,7 +176,8 @@ export class SlotPool implements Pool {
     const { min, max, waitingLimit } = this.options;
     const slots = slotsByState(this.#slots, this.lanes.idleSlots);
     const waiting = this.#waiting.size;
-    return { name: this.name, min, max, slots, waiting, waitingLimit, ...this.meter.stats(max) };
+    const { limit } = this.#limit;
+    return { name: this.name, min, max, limit, slots, waiting, waitingLimit, ...this.meter.stats(max) };
   }
 
   close(deadlineMs: number = this.options.acquireTimeoutMs): Promise<void> {
@@ -190,15 +205,19 @@ export class SlotPool implements Pool {
 
   #takeIdle(rest: Rest): Slot | undefined {
     if (this.isClosed) throw errors.POOL_CLOSED({ pool: this.name });
+    if (!this.#limit.hasRoom) return undefined;
     const index = this.#idle.findLastIndex((slot) => slot.rest === rest);
     const slot = index === -1 ? this.#idle.pop() : this.#idle.splice(index, 1)[0];
-    slot?.move('acquire');
+    if (slot === undefined) return undefined;
+    this.#limit.taken++;
+    slot.move('acquire');
     return slot;
   }
 
   #wait(began: number, timeoutMs: number): Promise<Slot> {
     const { name, options } = this;
-    if (this.#waiting.isFull) {
+    // Without any connection the server is away, and not too slow: then each waits for as long as it may.
+    if (this.#waiting.isFull || (this.#slots.size > this.#connector.connecting && this.#waiting.refuses())) {
       this.meter.refusedTotal++;
       this.observe({ type: 'db.refused', pool: name, waiting: this.#waiting.size });
       throw errors.POOL_FULL({ pool: name, waiting: this.#waiting.size, max: options.max });
@@ -211,22 +230,34 @@ export class SlotPool implements Pool {
       const cause = this.#connector.error;
       return errors.ACQUIRE_TIMEOUT({ pool: name, waitedMs, problem: cause?.message }, { cause });
     });
+    if (!this.#limit.hasRoom) this.#limit.held();
     this.#grow();
     return slot;
   }
 
   #give(slot: Slot): void {
-    slot.move('acquire');
-    if (this.#waiting.serve(slot)) return;
-    slot.move('release');
     this.#idle.push(slot);
+    this.#serve();
+  }
+
+  /** Hands idle slots to those in line, as far as the limit lets it. */
+  #serve(): void {
+    while (this.#waiting.size > 0 && this.#limit.hasRoom) {
+      const slot = this.#idle.pop();
+      if (slot === undefined) return;
+      this.#limit.taken++;
+      slot.move('acquire');
+      this.#waiting.serve(slot);
+    }
+    if (this.#waiting.size > 0 && !this.#limit.hasRoom) this.#limit.held();
   }
 
   /** Opens what the waiting need, and the minimum. */
   #grow(): void {
     const { min, max } = this.options;
     const lacking = Math.max(this.#waiting.size, min - (this.#slots.size - this.#connector.connecting));
-    const room = Math.min(this.#connector.room(lacking), max - this.#slots.size);
+    const most = Math.max(min, Math.min(max, this.#limit.allowed));
+    const room = Math.min(this.#connector.room(lacking), most - this.#slots.size);
     for (let i = 0; i < room; i++) this.#slots.add(this.#connector.open());
   }
 
@@ -275,7 +306,12 @@ export class SlotPool implements Pool {
         slot.discard(errors.CONNECT_FAILED({ server: this.#init.target.label, reason: 'no answer to the goodbye' }));
       }
     }
-    for (const lease of this.#leases) lease.check(this.name, this.options, this.meter, this.observe, now);
+    let uncounted = 0;
+    for (const lease of this.#leases) {
+      lease.check(this.name, this.options, this.meter, this.observe, now);
+      if (lease.shared || now - lease.since > LONG_HELD_MS) uncounted++;
+    }
+    if (this.#limit.sweep(now, uncounted)) this.#serve();
     this.lanes.sweep(now);
     // From the front: the longest idle.
     while (this.#idle[0] !== undefined && this.#isSpare(this.#idle[0], now)) {
@@ -298,14 +334,4 @@ export class SlotPool implements Pool {
     this.observe({ type: 'db.statement_overrun', pool: this.name, ms, holder: lease?.holder ?? {} });
     slot.discard(errors.STATEMENT_OVERRUN({ pool: this.name, ms }));
   }
-}
-
-/** A lane without riders holds its slot, which is idle all the same. */
-function slotsByState(all: Iterable<Slot>, idleLanes: number): PoolStats['slots'] {
-  const slots = { connecting: 0, idle: idleLanes, busy: -idleLanes, closing: 0 };
-  for (const { state } of all) {
-    if (state === 'draining') slots.busy++;
-    else if (state !== 'gone') slots[state]++;
-  }
-  return slots;
 }

@@ -149,8 +149,12 @@ export interface Database {
 export interface PoolOptions {
   min: number;
   max: number;
+  /** Connections in use are kept to what the server can use, from measured times (concurrency-limit.ts); else up to `max`. */
+  autosize: boolean;
   /** Most requests waiting for a slot; one more is refused at once with DB_POOL_FULL. */
   waitingLimit: number;
+  /** Newcomers are refused with DB_POOL_FULL so that nobody waits for much longer than this (queue-control.ts). 0, the default: off. */
+  queueTargetMs: number;
   acquireTimeoutMs: number;
   connectTimeoutMs: number;
   statementTimeoutMs: number;

@@ -1,4 +1,5 @@
 /** Requests that wait for a slot: first come, first served, each with a deadline, all of them with a limit. */
+import { QueueControl, ServiceRate } from './queue-control.ts';
 import type { Slot } from './slot.ts';
 
 interface Waiter {
@@ -12,9 +13,13 @@ export class WaitingQueue {
   readonly limit: number;
   /** A set keeps the order of arrival and lets one leave from the middle at no cost. */
   readonly #waiters = new Set<Waiter>();
+  readonly #rate = new ServiceRate();
+  readonly #control: QueueControl | undefined;
 
-  constructor(limit: number) {
+  /** `targetMs`: the wait that newcomers are refused for; 0: none are. */
+  constructor(limit: number, targetMs = 0) {
     this.limit = limit;
+    this.#control = targetMs > 0 ? new QueueControl(targetMs) : undefined;
   }
 
   get size(): number {
@@ -23,6 +28,15 @@ export class WaitingQueue {
 
   get isFull(): boolean {
     return this.#waiters.size >= this.limit;
+  }
+
+  /** Whether a newcomer is to be refused, so that those who wait are served in time. */
+  refuses(): boolean {
+    if (this.#control === undefined) return false;
+    const now = performance.now();
+    const [oldest] = this.#waiters;
+    this.#control.update(this.#rate.delayMs(this.size, oldest === undefined ? 0 : now - oldest.since), now);
+    return this.#control.refuses();
   }
 
   /** Resolves with a slot given by `serve`; rejects with `timedOut(waitedMs)` after `ms`. */
@@ -42,6 +56,7 @@ export class WaitingQueue {
   serve(slot: Slot): boolean {
     for (const waiter of this.#waiters) {
       this.#remove(waiter);
+      if (this.#control !== undefined) this.#rate.departed(this.size, performance.now());
       waiter.resolve(slot);
       return true;
     }

@@ -7,6 +7,7 @@ import {
   type FastifyBaseLogger,
   type FastifyError,
   type FastifyInstance,
+  type FastifyReply,
   type FastifyRequest,
   type FastifyServerOptions,
   fastify,
@@ -15,6 +16,7 @@ import {
   type RawRequestDefaultExpression,
   type RawServerDefault,
 } from 'fastify';
+import { answerClientError, DEFAULT_HEADER_BYTES } from './client-errors.ts';
 import { httpErrors } from './errors.ts';
 import type { Health } from './health.ts';
 import { createHttpTimings, recordUnrouted } from './http-timings.ts';
@@ -38,14 +40,33 @@ export interface BaseAppOptions {
   server?: Omit<FastifyServerOptions, 'logger' | 'loggerInstance'>;
 }
 
+interface HttpOptions {
+  http?: { maxHeaderSize?: number };
+}
+
 export function buildBaseApp(options: BaseAppOptions): BaseApp {
   const { logger, health, metrics } = options;
+  const refused = metrics.counter('tidemark_http_unparsed_total', 'Requests that never became one, by answer', [
+    'status',
+  ]);
+  const maxHeaderBytes = (options.server as HttpOptions | undefined)?.http?.maxHeaderSize ?? DEFAULT_HEADER_BYTES;
+  const answerError = (thrown: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
+    const error = asTidemarkError(thrown, request, options);
+    if (error.status >= 500) request.log.error({ err: thrown, code: error.code, reqId: request.id }, 'request failed');
+    else request.log.debug({ code: error.code, message: error.message, reqId: request.id }, 'request refused');
+    if (error.retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(error.retryAfter)));
+    if (error.status === 401) reply.header('www-authenticate', 'Bearer');
+    return reply.code(error.status).type(PROBLEM_CONTENT_TYPE).send(toProblem(error));
+  };
   const app: BaseApp = fastify({
     loggerInstance: logger as unknown as FastifyBaseLogger,
     // A log line for each request costs more than the request; failures are logged by the error handler.
     logController: new LogController({ disableRequestLogging: true }),
     // Nor is a logger made for each: what is logged of a request names it.
     childLoggerFactory: (parent) => parent,
+    clientErrorHandler: answerClientError(maxHeaderBytes, (status) => refused.inc({ status: String(status) })) as never,
+    // What the router refuses before there is a route: the same answer as from the error handler.
+    frameworkErrors: (error, request, reply) => answerError(error, request, reply as unknown as FastifyReply),
     ...(options.server as object),
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as BaseApp;
 
@@ -64,35 +85,34 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
 
   app.setNotFoundHandler((request, reply) => {
     recordUnrouted(app, request, reply);
-    const path = request.url.split('?', 1)[0] ?? '/';
-    const error = httpErrors.NOT_FOUND({ method: request.method, path });
+    const error = httpErrors.NOT_FOUND({ method: request.method, path: pathOf(request) });
     return reply.code(error.status).type(PROBLEM_CONTENT_TYPE).send(toProblem(error));
   });
 
-  app.setErrorHandler((thrown: FastifyError, request, reply) => {
-    const error = asTidemarkError(thrown, request, options.translateError);
-    if (error.status >= 500) request.log.error({ err: thrown, code: error.code, reqId: request.id }, 'request failed');
-    else request.log.debug({ code: error.code, message: error.message, reqId: request.id }, 'request refused');
-    if (error.retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(error.retryAfter)));
-    if (error.status === 401) reply.header('www-authenticate', 'Bearer');
-    return reply.code(error.status).type(PROBLEM_CONTENT_TYPE).send(toProblem(error));
-  });
+  app.setErrorHandler(answerError);
 
   return app;
 }
 
-function asTidemarkError(
-  thrown: FastifyError,
-  request: FastifyRequest,
-  translate: BaseAppOptions['translateError'],
-): TidemarkError {
-  const translated = translate?.(thrown, request);
+function asTidemarkError(thrown: FastifyError, request: FastifyRequest, options: BaseAppOptions): TidemarkError {
+  const translated = options.translateError?.(thrown, request);
   if (translated) return translated;
   if (thrown instanceof TidemarkError) return thrown;
+  const cause = { cause: thrown };
+  switch (thrown.code) {
+    case 'FST_ERR_BAD_URL':
+      return httpErrors.BAD_URL({ path: pathOf(request) }, cause);
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return httpErrors.BODY_TOO_LARGE({ maximum: `${request.routeOptions.bodyLimit} bytes` }, cause);
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return httpErrors.MEDIA_TYPE({ type: request.headers['content-type'] ?? '' }, cause);
+  }
   const status = thrown.statusCode;
   if (status !== undefined && status >= 400 && status < 500) {
-    const error = httpErrors.INVALID_REQUEST({ reason: thrown.message, status }, { cause: thrown });
-    return new TidemarkError({ code: error.code, status, message: error.message, hint: error.hint }, { cause: thrown });
+    const error = httpErrors.INVALID_REQUEST({ reason: thrown.message, status }, cause);
+    return new TidemarkError({ code: error.code, status, message: error.message, hint: error.hint }, cause);
   }
-  return httpErrors.INTERNAL({ id: String(request.id) }, { cause: thrown });
+  return httpErrors.INTERNAL({ id: String(request.id) }, cause);
 }
+
+const pathOf = (request: FastifyRequest) => request.url.split('?', 1)[0] ?? '/';

@@ -70,6 +70,46 @@ export const httpErrors = defineErrors('HTTP', {
     message: (p) => p.reason,
     hint: 'Correct the request as the message says.',
   }),
+  BODY_TOO_LARGE: row<{ maximum: string }>({
+    status: 413,
+    message: (p) => `the body is larger than ${p.maximum}`,
+    hint: 'Send it in several requests, or as a file to /api/v1/files. Operators may raise BODY_LIMIT_BYTES.',
+  }),
+  MEDIA_TYPE: row<{ type: string }>({
+    status: 415,
+    message: (p) => `a body of the type "${p.type.slice(0, 100)}" is not taken here`,
+    hint: 'Send application/json, or what the endpoint’s documentation names.',
+  }),
+  BAD_URL: row<{ path: string }>({
+    status: 400,
+    message: (p) => `the path ${p.path.slice(0, 200)} is not encoded as a URL is`,
+    hint: 'Percent-encode it as UTF-8 (encodeURIComponent), and a percent sign itself as %25.',
+  }),
+  URL_TOO_LONG: row<{ bytes: number }>({
+    status: 414,
+    message: (p) => `the URL is too long: with the headers it may have ${p.bytes} bytes`,
+    hint: 'Shorten lists in filters, or call a function by POST /rest/v1/rpc/<function>, which takes them in its body.',
+  }),
+  HEADERS_TOO_LARGE: row<{ bytes: number }>({
+    status: 431,
+    message: (p) => `the URL and the headers together have more than ${p.bytes} bytes`,
+    hint: 'Send fewer or shorter headers (cookies, tokens), or a shorter URL.',
+  }),
+  CHUNK_EXTENSIONS: row({
+    status: 413,
+    message: 'the chunks of the body have extensions of more than 16 KB',
+    hint: 'Send chunks without extensions.',
+  }),
+  TOO_SLOW: row({
+    status: 408,
+    message: 'the request did not come in time',
+    hint: 'Send it at once, over a connection that is fast enough; a large upload belongs to /api/v1/files.',
+  }),
+  NOT_HTTP: row<{ reason: string }>({
+    status: 400,
+    message: (p) => `the request is not understood as HTTP/1.1: ${p.reason}`,
+    hint: 'See that the client speaks HTTP/1.1 (not HTTPS or HTTP/2) to this port, and encodes its URL.',
+  }),
   INTERNAL: row<{ id: string }>({
     status: 500,
     message: 'the server made a mistake',

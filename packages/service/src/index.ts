@@ -1,4 +1,5 @@
 export { type BaseApp, type BaseAppOptions, buildBaseApp } from './base-app.ts';
+export { answerClientError, DEFAULT_HEADER_BYTES, rawAnswer } from './client-errors.ts';
 export { baseConfig, commaSeparated, loadConfig } from './config.ts';
 export { authErrors, configErrors, httpErrors } from './errors.ts';
 export { type Check, createHealth, type Health } from './health.ts';
