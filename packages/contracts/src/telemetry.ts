@@ -15,6 +15,8 @@ export const PoolStats = Type.Object({
   name: Type.String(),
   min: count,
   max: count,
+  /** Slots that may be in use at present, by what the server can use: between min and max. */
+  limit: Type.Optional(count),
   /** Slots by state. */
   slots: Type.Object({ connecting: count, idle: count, busy: count, closing: count }),
   /** 0..1: busy / max, over the last second. */

@@ -30,7 +30,15 @@ export const DEFAULTS: Readonly<Record<PoolKind, PoolOptions>> = {
   write: { ...SHARED, min: 1, max: 20, autosize: true },
   read: { ...SHARED, min: 1, max: 50, autosize: true, waitingLimit: 500 },
   // Exports and reports may take minutes.
-  analytics: { ...SHARED, min: 0, max: 10, autosize: false, waitingLimit: 50, statementTimeoutMs: 300_000, leakThresholdMs: 600_000 },
+  analytics: {
+    ...SHARED,
+    min: 0,
+    max: 10,
+    autosize: false,
+    waitingLimit: 50,
+    statementTimeoutMs: 300_000,
+    leakThresholdMs: 600_000,
+  },
   // Its users must not wait for each other.
   admin: { ...SHARED, min: 1, max: 5, autosize: false, waitingLimit: 50, statementTimeoutMs: 60_000 },
 };

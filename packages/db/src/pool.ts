@@ -12,6 +12,7 @@ import { LONG_HELD_MS, PoolLimit } from './pool-limit.ts';
 import { PoolMeter } from './pool-meter.ts';
 import { isPermanentConnectError } from './postgres-error.ts';
 import type { Rest, Slot } from './slot.ts';
+import { endUnanswered } from './slot-deadlines.ts';
 import { makeReady } from './slot-ready.ts';
 import { slotsByState } from './slots-by-state.ts';
 import { StatementBook } from './statement-stats.ts';
@@ -31,8 +32,6 @@ import { WaitingQueue } from './waiting-queue.ts';
 
 /** Coarse on purpose: one timer a pool instead of one a statement. */
 const SWEEP_MS = 250;
-/** How long a server may take to answer a goodbye. */
-const CLOSING_MOST_MS = 2_000;
 /** In use at least, whatever is measured: two lanes, and two statements beside them. */
 const FLOOR = 4;
 const SENT = 'statements may have been sent and were not answered; whether a COMMIT among them happened is unknown';
@@ -300,12 +299,7 @@ export class SlotPool implements Pool {
   #sweep(): void {
     const now = performance.now();
     this.meter.sample();
-    for (const slot of [...this.#slots]) {
-      if (slot.isOverdue(now)) this.#overrun(slot, now);
-      else if (slot.state === 'closing' && now - slot.idleSince > CLOSING_MOST_MS) {
-        slot.discard(errors.CONNECT_FAILED({ server: this.#init.target.label, reason: 'no answer to the goodbye' }));
-      }
-    }
+    endUnanswered(this, this.#slots, this.#leases, now);
     let uncounted = 0;
     for (const lease of this.#leases) {
       lease.check(this.name, this.options, this.meter, this.observe, now);
@@ -325,13 +319,5 @@ export class SlotPool implements Pool {
   #isSpare(slot: Slot, now: number): boolean {
     if (now > slot.retireAt) return true;
     return now - slot.idleSince > this.options.idleTimeoutMs && this.#slots.size > this.options.min;
-  }
-
-  #overrun(slot: Slot, now: number): void {
-    let lease: Lease | undefined;
-    for (const candidate of this.#leases) if (candidate.slot === slot) lease = candidate;
-    const ms = now - (lease?.since ?? slot.idleSince);
-    this.observe({ type: 'db.statement_overrun', pool: this.name, ms, holder: lease?.holder ?? {} });
-    slot.discard(errors.STATEMENT_OVERRUN({ pool: this.name, ms }));
   }
 }
