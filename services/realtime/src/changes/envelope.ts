@@ -17,6 +17,10 @@ export interface RowChange {
 
 export interface EnvelopeBody {
   committedAt: number;
+  /** More changes of the table in this transaction follow in another envelope. */
+  more: boolean;
+  /** The transaction's changes of the table came in several envelopes, and this is the last. */
+  ends: boolean;
   key: readonly string[];
   changes: readonly RowChange[];
 }
@@ -63,8 +67,11 @@ export function tableKeyOfSubject(subject: string): string {
 function readBody(text: string): EnvelopeBody {
   const top = members(text) as Map<keyof Envelope, string>;
   const key = JSON.parse(top.get('key') ?? '[]') as string[];
+  const more = top.get('more') === 'true';
   return {
     committedAt: Number(top.get('committedAt')),
+    more,
+    ends: !more && Number(top.get('part') ?? 0) > 0,
     key,
     changes: elements(top.get('changes') ?? '[]').map((change) => readChange(change, key)),
   };

@@ -37,7 +37,10 @@ export function snapshotFrame(
   return textFrame(`{"op":"snapshot","topic":${topic},"rows":[${rows.join(',')}],"done":${done}${at}}`);
 }
 
-/** @param changes JSON texts; `through`: the index in the transaction up to which they are */
+/**
+ * `more` where the table's changes in this transaction go on in another envelope.
+ * @param changes JSON texts; `through`: the index in the transaction up to which they are
+ */
 export function changesFrame(
   topic: number,
   envelope: ChangeEnvelope,
@@ -45,7 +48,10 @@ export function changesFrame(
   changes: readonly string[],
 ): Buffer {
   const position = formatPosition(envelope.epoch, envelope.lsn, through);
-  return textFrame(`{"op":"changes","topic":${topic},"position":"${position}","changes":[${changes.join(',')}]}`);
+  const more = envelope.body().more ? '"more":true,' : '';
+  return textFrame(
+    `{"op":"changes","topic":${topic},"position":"${position}",${more}"changes":[${changes.join(',')}]}`,
+  );
 }
 
 /** `retry`: the same frame may succeed later, unchanged. */

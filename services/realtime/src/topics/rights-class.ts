@@ -169,7 +169,13 @@ export class RightsClass {
   #deliver(envelope: ChangeEnvelope, candidates: Candidates, visible: () => Visible): void {
     let delivered = 0;
     for (const [topic, changes] of candidates) delivered += topic.deliver(envelope, changes, visible());
+    if (envelope.body().ends) this.#end(envelope, candidates);
     if (delivered > 0) this.#options.onDelivered(envelope, delivered);
+  }
+
+  /** The end of a transaction that came in parts, for the topics that its last part does not concern. */
+  #end(envelope: ChangeEnvelope, candidates: Candidates): void {
+    for (const topic of [...this.topics]) if (!candidates.has(topic)) topic.deliver(envelope, [], undefined);
   }
 
   resync(reason: string): void {

@@ -29,6 +29,8 @@ export class Subscription {
   live = false;
   ended = false;
   gate: Gate = { kind: 'open' };
+  /** The client was given part of a transaction, and waits for the frame that ends it. */
+  #inside = false;
   #onEnd: (subscription: Subscription, reason: string | undefined) => void;
 
   constructor(id: string, topic: Topic, sink: Sink, onEnd: (s: Subscription, reason: string | undefined) => void) {
@@ -51,11 +53,18 @@ export class Subscription {
       const seen = seenThrough(this.gate, envelope);
       if (passed(this.gate, envelope.lsn)) this.gate = { kind: 'open' };
       if (seen === 'all') return 0;
-      if (seen !== 'none') after = seen;
+      if (seen !== 'none') {
+        after = seen;
+        // Resumed inside the transaction: the client may have kept what it got of it.
+        this.#inside ||= after < (envelope.body().changes.at(-1)?.index ?? 0);
+      }
     }
     // A part of the transaction was seen before: a frame of its own.
-    const encoded = shared && after < 0 ? shared : this.topic.encode(envelope, changes, visible, after);
-    if (encoded.kind === 'nothing') return 0;
+    let encoded = shared && after < 0 ? shared : this.topic.encode(envelope, changes, visible, after);
+    if (encoded.kind === 'nothing') {
+      if (!this.#inside || !envelope.body().ends) return 0;
+      encoded = this.topic.end(envelope);
+    }
     if (encoded.kind === 'resync') {
       this.resync(encoded.reason);
       return 0;
@@ -64,6 +73,7 @@ export class Subscription {
       this.resync('the connection is too slow for the changes');
       return 0;
     }
+    this.#inside = envelope.body().more;
     return encoded.changes;
   }
 

@@ -41,7 +41,15 @@ export class Topic {
       if (match.kind === 'resync') return match;
       if (match.kind === 'change') texts.push(match.text);
     }
-    if (texts.length === 0) return NOTHING;
+    return texts.length === 0 ? NOTHING : this.#frame(envelope, texts);
+  }
+
+  /** Without changes: what tells a client that holds part of a transaction that this was all. */
+  end(envelope: ChangeEnvelope): EncodedChanges {
+    return this.#frame(envelope, []);
+  }
+
+  #frame(envelope: ChangeEnvelope, texts: readonly string[]): EncodedChanges {
     const through = envelope.body().changes.at(-1)?.index ?? 0;
     return { kind: 'frame', frame: changesFrame(this.id, envelope, through, texts), changes: texts.length };
   }
@@ -49,12 +57,12 @@ export class Topic {
   /** To every subscriber that is up to date; the others come to this envelope by themselves. */
   deliver(envelope: ChangeEnvelope, changes: readonly RowChange[], visible: Visible): number {
     const encoded = this.encode(envelope, changes, visible);
-    if (encoded.kind === 'nothing') return 0;
+    if (encoded.kind === 'nothing' && !envelope.body().ends) return 0;
     let delivered = 0;
     for (const subscription of this.subscriptions) {
       if (!subscription.live) continue;
       if (encoded.kind === 'resync') subscription.resync(encoded.reason);
-      else delivered += subscription.offer(envelope, changes, visible, encoded);
+      else delivered += subscription.offer(envelope, changes, visible, encoded.kind === 'frame' ? encoded : undefined);
     }
     return delivered;
   }

@@ -109,6 +109,8 @@ t.test('large transactions', async (t) => {
   t.teardown(() => service.stop());
   const client = await new LiveClient(service.url).open();
   await client.subscribe('s', 'commentary', { snapshot: true });
+  const few = await new LiveClient(service.url).open();
+  const first = await few.subscribe('s', 'commentary?minute=lt.3');
   await service.sql(`insert into commentary (match_id, minute) select 1, n from generate_series(0, 4999) as s (n)`);
   await service.sql(`insert into commentary (match_id, minute) values (1, 5000)`);
   await waitFor(
@@ -120,11 +122,39 @@ t.test('large transactions', async (t) => {
     client.changes().map((change) => change.row?.minute),
     Array.from({ length: 5_001 }, (_, n) => n),
   );
+  const framesOf = ({ frames }: LiveClient, topic?: number) =>
+    frames.flatMap((f) => (f.op === 'changes' && f.topic === (topic ?? f.topic) ? [[f.changes.length, f.more]] : []));
+  t.same(
+    framesOf(client),
+    [...Array.from({ length: 9 }, () => [500, true]), [500, undefined], [1, undefined]],
+    'all but its last frame say that the transaction goes on',
+  );
+  await few.frame((frame) => frame.op === 'changes' && !frame.more);
+  t.same(
+    framesOf(few),
+    [
+      [3, true],
+      [0, undefined],
+    ],
+    'also where the last part does not concern the query',
+  );
+  const inside = few.frames.find((frame) => frame.more)?.position as string;
+  await few.send({ op: 'unsubscribe', id: 's' });
+  const resumed = await few.subscribe('t', 'commentary?minute=lt.3', { after: inside });
+  await few.frame((frame) => frame.op === 'changes' && frame.topic === resumed);
+  t.same(framesOf(few, resumed), [[0, undefined]], 'and to one who resumes inside it');
+  t.not(first, resumed);
+  await few.close();
+
   const bus = await busOf(service);
   const envelopes = (await stream(bus)).map(({ envelope }) => envelope);
   t.same(
-    envelopes.map(({ changes, last }) => [changes.length, last]),
-    [...Array.from({ length: 9 }, () => [500, false]), [500, true], [1, true]],
+    envelopes.map(({ changes, last, part, more }) => [changes.length, last, part, more]),
+    [
+      ...Array.from({ length: 9 }, (_, part) => [500, false, part, true]),
+      [500, true, 9, false],
+      [1, true, undefined, undefined],
+    ],
   );
   t.equal(new Set(envelopes.slice(0, 10).map(({ lsn }) => lsn)).size, 1);
   const [{ lsn }] = (await service.sql(`select pg_current_wal_flush_lsn()::text as lsn`)) as [{ lsn: string }];
