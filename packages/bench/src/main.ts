@@ -10,7 +10,7 @@ import { report } from './report.ts';
 import { FULL, QUICK, runScenario, type ScenarioResult } from './run.ts';
 import type { Scenario } from './scenario.ts';
 import { scenarios } from './scenarios/all.ts';
-import { openStage } from './stage.ts';
+import { openStage, type Stage } from './stage.ts';
 
 function chosen(names: readonly string[]): readonly Scenario[] {
   const known = scenarios.map(({ name }) => name);
@@ -34,20 +34,26 @@ async function bench(): Promise<void> {
     loadBefore: loadavg(),
   };
   const results: ScenarioResult[] = [];
-  const stage = await openStage();
+  let stage: Stage | undefined;
   const load = startLoad();
   try {
     console.log(
       `${machine.processors} × ${machine.processor}, load ${loadavg()[0]?.toFixed(2)}, Node ${machine.node}\n`,
     );
     for (const scenario of selected) {
+      const durable = scenario.durable ?? false;
+      if (stage?.durable !== durable) {
+        await stage?.stop();
+        stage = undefined;
+        stage = await openStage({ durable });
+      }
       const result = await runScenario(scenario, stage, load, pace);
       results.push(result);
       console.log(report(result));
     }
   } finally {
     await load.stop();
-    await stage.stop();
+    await stage?.stop();
   }
   if (values.json) {
     await writeFile(

@@ -23,6 +23,8 @@ export interface Scenario {
   readonly name: string;
   readonly title: string;
   readonly connections: number;
+  /** On a stack that keeps what it commits: fsync on, on the disk. Default: in memory, without. */
+  readonly durable?: true;
   start(stage: Stage): Promise<Started>;
 }
 

@@ -1,9 +1,13 @@
 import type { Scenario } from '../scenario.ts';
 import { cached } from './cached.ts';
-import { insert100, insert1000 } from './insert.ts';
+import { insert100, insert100NoFsync, insert1000, insert1000NoFsync } from './insert.ts';
 import { list } from './list.ts';
 import { read } from './read.ts';
 import { readRls } from './read-rls.ts';
 
-/** In the order in which they run. */
-export const scenarios: readonly Scenario[] = [read, readRls, insert100, insert1000, cached, list];
+/** In the order in which they run. The durable ones are together: between them and the others is another stack. */
+export const scenarios: readonly Scenario[] = [
+  ...[read, readRls, cached, list],
+  ...[insert100NoFsync, insert1000NoFsync],
+  ...[insert100, insert1000],
+];

@@ -1,4 +1,7 @@
-/** One row a request from many clients at once. Every acknowledged row must be there in the end. */
+/**
+ * One row a request from many clients at once. Every acknowledged row must be there in the end. The question is asked of a
+ * durable database, where each commit has to reach the disk; the same without fsync is shown beside it, and nothing is asked of it.
+ */
 import postgres from 'postgres';
 import type { LoadRequest } from '../load-order.ts';
 import type { Scenario } from '../scenario.ts';
@@ -14,17 +17,19 @@ function requests(path: string): LoadRequest[] {
   }));
 }
 
-function insert(connections: number): Scenario {
+function insert(connections: number, durable: boolean): Scenario {
+  const clients = `${connections.toLocaleString('en')} concurrent clients`;
   return {
-    name: `insert-${connections}`,
-    title: `single-row inserts, ${connections.toLocaleString('en')} concurrent clients`,
+    name: `insert-${connections}${durable ? '' : '-no-fsync'}`,
+    title: `single-row inserts, ${clients}, ${durable ? 'durable commits' : 'without fsync'}`,
     connections,
+    ...(durable ? { durable } : {}),
     async start(stage) {
       const [gateway, route] = await Promise.all([stage.gateway(), stage.floor('insert')]);
       const before = await rows(stage.databaseUrl);
       return {
         ours: { rival: gateway, requests: requests('/rest/v1/readings'), target: null },
-        others: [{ rival: route, requests: requests('/readings'), target: 2 }],
+        others: [{ rival: route, requests: requests('/readings'), target: durable ? 2 : null }],
         async check(completed) {
           const added = (await rows(stage.databaseUrl)) - before;
           return added === completed ? undefined : `${completed} inserts were acknowledged, ${added} rows are there`;
@@ -44,5 +49,7 @@ async function rows(url: string): Promise<number> {
   }
 }
 
-export const insert100 = insert(100);
-export const insert1000 = insert(1_000);
+export const insert100 = insert(100, true);
+export const insert1000 = insert(1_000, true);
+export const insert100NoFsync = insert(100, false);
+export const insert1000NoFsync = insert(1_000, false);

@@ -55,6 +55,7 @@ export function registerTelemetryGauges(metrics: Metrics, health: () => HealthAn
       }
     });
   pools('tidemark_instance_pool_utilisation_ratio', 'Busy / max', (pool) => pool.utilisation);
+  pools('tidemark_instance_pool_limit_slots', 'Slots that may be in use', (pool) => pool.limit ?? pool.max);
   pools('tidemark_instance_pool_waiting', 'Requests that wait for a slot', (pool) => pool.waiting);
 
   metrics.gauge('tidemark_replica_lag_seconds', 'Age of what the replica has not replayed', ['replica'], (gauge) => {
