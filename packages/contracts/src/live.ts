@@ -33,7 +33,10 @@ export const UnsubscribeFrame = Type.Object(
   { additionalProperties: false },
 );
 
-export const ClientFrame = Type.Union([AuthFrame, SubscribeFrame, UnsubscribeFrame]);
+/** Browsers do not show a page the WebSocket's own pings: this is how one notices a connection that is only half open. */
+export const PingFrame = Type.Object({ op: Type.Literal('ping') }, { additionalProperties: false });
+
+export const ClientFrame = Type.Union([AuthFrame, SubscribeFrame, UnsubscribeFrame, PingFrame]);
 export type ClientFrame = Static<typeof ClientFrame>;
 export type SubscribeFrame = Static<typeof SubscribeFrame>;
 
@@ -54,7 +57,15 @@ export type LiveChange = Static<typeof LiveChange>;
 
 export const ServerFrame = Type.Union([
   Type.Object({ op: Type.Literal('ready'), role: Type.String(), expires: Type.Optional(Type.Integer()) }),
-  Type.Object({ op: Type.Literal('subscribed'), id: Id, topic: Type.Integer() }),
+  Type.Object({ op: Type.Literal('pong') }),
+  Type.Object({
+    op: Type.Literal('subscribed'),
+    id: Id,
+    topic: Type.Integer(),
+    key: Type.Array(Type.String(), {
+      description: 'the primary key, as the members of a row are called; empty where the table has none',
+    }),
+  }),
   Type.Object({ op: Type.Literal('unsubscribed'), id: Id }),
   Type.Object({
     op: Type.Literal('snapshot'),
@@ -67,6 +78,12 @@ export const ServerFrame = Type.Union([
     op: Type.Literal('changes'),
     topic: Type.Integer(),
     position: Type.String(),
+    more: Type.Optional(
+      Type.Boolean({
+        description:
+          'the transaction goes on: who shows it whole keeps these changes until a frame of the topic without it',
+      }),
+    ),
     changes: Type.Array(LiveChange),
   }),
   Type.Object({ op: Type.Literal('resync'), topic: Type.Integer(), reason: Type.String() }),

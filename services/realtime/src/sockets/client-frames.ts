@@ -1,5 +1,5 @@
 /** Text from a client → a frame, or an error that names what was expected. */
-import { AuthFrame, type ClientFrame, SubscribeFrame, UnsubscribeFrame } from '@tidemark/contracts';
+import { AuthFrame, type ClientFrame, PingFrame, SubscribeFrame, UnsubscribeFrame } from '@tidemark/contracts';
 import { Compile } from 'typebox/compile';
 import { errors } from '../errors.ts';
 
@@ -7,6 +7,7 @@ const VALIDATORS = {
   auth: Compile(AuthFrame),
   subscribe: Compile(SubscribeFrame),
   unsubscribe: Compile(UnsubscribeFrame),
+  ping: Compile(PingFrame),
 };
 
 const OPS = Object.keys(VALIDATORS).join(', ');

@@ -28,6 +28,8 @@ export interface LivePlan {
   /** Equal texts mean equal results. */
   canonical: string;
   select: readonly SelectedColumn[];
+  /** The primary key, as the members of a row are called. */
+  key: readonly string[];
   where: readonly Condition[];
   test: Predicate;
   /** Columns that `test` reads. */
@@ -93,6 +95,7 @@ export function planLiveQuery(query: Query, facts: TableFacts, identity: Identit
     facts,
     canonical: canonical(query),
     select,
+    key: facts.key.map((name) => select.find((entry) => entry.column === name)?.as ?? name),
     where: query.where,
     test: filter.test,
     filterColumns: filter.columns,

@@ -1,9 +1,12 @@
 /** Which file handles which kind of frame. */
 import type { ClientFrame } from '@tidemark/contracts';
+import { serverFrame } from '../../topics/frame.ts';
 import type { Connection } from '../connection.ts';
 import { handleAuth } from './auth.ts';
 import { handleSubscribe } from './subscribe.ts';
 import { handleUnsubscribe } from './unsubscribe.ts';
+
+const PONG = serverFrame({ op: 'pong' });
 
 export async function handleFrame(connection: Connection, frame: ClientFrame): Promise<void> {
   switch (frame.op) {
@@ -13,5 +16,7 @@ export async function handleFrame(connection: Connection, frame: ClientFrame): P
       return handleSubscribe(connection, frame);
     case 'unsubscribe':
       return handleUnsubscribe(connection, frame);
+    case 'ping':
+      connection.write(PONG);
   }
 }

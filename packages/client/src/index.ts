@@ -1,0 +1,9 @@
+export { type ClientOptions, createClient, TidemarkClient } from './client.ts';
+export { type Problem, TidemarkError } from './errors.ts';
+export { Files, type ListOptions, type StoredFile, type UploadOptions } from './files.ts';
+export { type CreateJob, type Job, Jobs } from './jobs.ts';
+export type { ConnectionState } from './live/connection-state.ts';
+export type { LiveEvent, LiveStatus } from './live/event.ts';
+export { type LiveOptions, LiveQuery } from './live/live-query.ts';
+export type { TokenSource } from './session.ts';
+export { type Followable, SchemaClient, type SchemaTypes } from './tables.ts';

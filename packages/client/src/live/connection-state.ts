@@ -1,0 +1,70 @@
+/**
+ * The life of a client's WebSocket, as a pure state machine.
+ *
+ *   idle ──wanted──► connecting ──opened──► entering ──ready──► open
+ *     ▲                 │  ▲                   │                  │
+ *     │                 └──│──── lost ─────────┴── draining ──────┤
+ *     │                    │                                      │
+ *     │                 retry ◄── waiting ◄───────────────────────┘
+ *     └── unwanted (from anywhere)       refused (from anywhere) ──► stopped ──token, wanted──► connecting
+ *
+ * `refused`: the server says that connecting again does not help before something was changed (close codes 4100 to 4199, a
+ * token that it does not take). `closed` is the end.
+ */
+import type { TidemarkError } from '../errors.ts';
+import { waitBefore } from './backoff.ts';
+
+export type ConnectionState =
+  | { is: 'idle' }
+  | { is: 'connecting'; attempt: number }
+  /** The socket is open, and the server looks at the token. */
+  | { is: 'entering'; attempt: number }
+  | { is: 'open' }
+  | { is: 'waiting'; attempt: number; retryAt: number; reason: string }
+  | { is: 'stopped'; error: TidemarkError }
+  | { is: 'closed' };
+
+export type ConnectionEvent =
+  /** Something is to be followed; nothing is any more. */
+  | { type: 'wanted' }
+  | { type: 'unwanted' }
+  | { type: 'opened' }
+  | { type: 'ready' }
+  | { type: 'lost'; at: number; reason: string; jitter: number }
+  /** The server is about to stop, and says after how long to come back, ms. */
+  | { type: 'draining'; at: number; afterMs: number }
+  | { type: 'refused'; error: TidemarkError }
+  /** The wait is over, or somebody does not want to wait. */
+  | { type: 'retry' }
+  | { type: 'token' }
+  | { type: 'close' };
+
+export function next(state: ConnectionState, event: ConnectionEvent): ConnectionState {
+  if (state.is === 'closed') return state;
+  switch (event.type) {
+    case 'close':
+      return { is: 'closed' };
+    case 'unwanted':
+      return { is: 'idle' };
+    case 'wanted':
+      return state.is === 'idle' || state.is === 'stopped' ? { is: 'connecting', attempt: 1 } : state;
+    case 'opened':
+      return state.is === 'connecting' ? { is: 'entering', attempt: state.attempt } : state;
+    case 'ready':
+      return state.is === 'entering' ? { is: 'open' } : state;
+    case 'lost': {
+      if (state.is !== 'connecting' && state.is !== 'entering' && state.is !== 'open') return state;
+      const attempt = state.is === 'open' ? 1 : state.attempt;
+      return { is: 'waiting', attempt, retryAt: event.at + waitBefore(attempt, event.jitter), reason: event.reason };
+    }
+    case 'draining':
+      if (state.is !== 'entering' && state.is !== 'open') return state;
+      return { is: 'waiting', attempt: 1, retryAt: event.at + event.afterMs, reason: 'the server is about to stop' };
+    case 'refused':
+      return state.is === 'idle' ? state : { is: 'stopped', error: event.error };
+    case 'retry':
+      return state.is === 'waiting' ? { is: 'connecting', attempt: state.attempt + 1 } : state;
+    case 'token':
+      return state.is === 'stopped' ? { is: 'connecting', attempt: 1 } : state;
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * The client's one live connection: opened when something is to be followed, opened again when it is lost, closed when
+ * nothing is followed any more. connection-state.ts has its life; this file does what a state asks for.
+ */
+import { TidemarkError } from '../errors.ts';
+import type { Session } from '../session.ts';
+import { type ConnectionEvent, type ConnectionState, next } from './connection-state.ts';
+import { FollowedQuery, type Follower, type Following } from './following.ts';
+import { asError, type ClientFrame, type ServerFrame } from './frames.ts';
+import { LiveSocket } from './live-socket.ts';
+import { webSocketClass } from './web-socket.ts';
+
+/** For the socket to open, and for the server to greet it, ms. */
+const OPEN_MS = 10_000;
+
+export interface LiveConnectionOptions {
+  url: string;
+  session: Session;
+  /** The class to use in place of the runtime's. */
+  WebSocket: unknown;
+  onState(state: ConnectionState): void;
+}
+
+export class LiveConnection {
+  #options: LiveConnectionOptions;
+  #state: ConnectionState = { is: 'idle' };
+  #queries = new Map<string, FollowedQuery>();
+  /** The same, by what they ask. */
+  #byText = new Map<string, FollowedQuery>();
+  #socket: LiveSocket | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #lastId = 0;
+
+  constructor(options: LiveConnectionOptions) {
+    this.#options = options;
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  /** Follows a query for somebody; those who ask the same share it. */
+  follow(asked: Following, follower: Follower): FollowedQuery {
+    const text = JSON.stringify(asked);
+    let query = this.#byText.get(text);
+    if (!query || query.error) {
+      query = this.#newQuery(asked, text);
+      this.#byText.set(text, query);
+      this.#queries.set(query.id, query);
+    }
+    query.add(follower);
+    this.#happen({ type: 'wanted' });
+    if (this.#state.is === 'open') query.happen({ type: 'up' });
+    return query;
+  }
+
+  leave(query: FollowedQuery, follower: Follower): void {
+    query.followers.delete(follower);
+    if (query.followers.size > 0 || !this.#queries.delete(query.id)) return;
+    if (this.#byText.get(query.text) === query) this.#byText.delete(query.text);
+    const isThere = query.topic !== undefined;
+    query.close();
+    if (this.#queries.size === 0) this.#happen({ type: 'unwanted' });
+    else if (isThere) this.#send({ op: 'unsubscribe', id: query.id });
+  }
+
+  /**
+   * Another token: sent in place, and the server says whose subscriptions end; a connection that was refused tries again.
+   * Where it cannot be sent, what is kept of a query may be another identity's, and is taken afresh.
+   */
+  tokenChanged(): void {
+    if (this.#state.is === 'open' && !this.#options.session.isAnonymous) {
+      void this.#socket?.authenticate();
+      return;
+    }
+    for (const query of this.#queries.values()) query.happen({ type: 'forget' });
+    this.#lost('the token was taken away');
+    this.#happen({ type: 'token' });
+    this.#happen({ type: 'retry' });
+  }
+
+  /** Now, instead of when the wait is over: the page came to the front, the network is back. */
+  retry(): void {
+    this.#happen({ type: 'retry' });
+  }
+
+  close(): void {
+    for (const query of this.#queries.values()) query.close();
+    this.#queries.clear();
+    this.#byText.clear();
+    this.#happen({ type: 'close' });
+  }
+
+  #newQuery(asked: Following, text: string): FollowedQuery {
+    this.#lastId += 1;
+    return new FollowedQuery({
+      id: `q${this.#lastId}`,
+      text,
+      asked,
+      send: (frame) => this.#send(frame),
+      onPosition: (position) => this.#options.session.advance(position.split('.')[0]),
+    });
+  }
+
+  #send(frame: ClientFrame): void {
+    this.#socket?.send(frame);
+  }
+
+  #happen(event: ConnectionEvent): void {
+    const before = this.#state;
+    this.#state = next(before, event);
+    if (this.#state === before) return;
+    clearTimeout(this.#timer);
+    this.#entered(before);
+    this.#options.onState(this.#state);
+  }
+
+  #entered(before: ConnectionState): void {
+    const state = this.#state;
+    if (state.is === 'connecting' || state.is === 'entering') {
+      this.#timer = setTimeout(() => this.#lost(`no answer for ${OPEN_MS / 1_000} s`), OPEN_MS);
+      if (state.is === 'connecting') this.#open();
+      return;
+    }
+    if (state.is === 'open') {
+      for (const query of this.#queries.values()) query.happen({ type: 'up' });
+      return;
+    }
+    this.#socket?.close();
+    this.#socket = undefined;
+    if (before.is === 'open') for (const query of this.#queries.values()) query.happen({ type: 'down' });
+    if (state.is === 'waiting') {
+      this.#timer = setTimeout(() => this.retry(), Math.max(0, state.retryAt - Date.now()));
+    }
+    if (state.is === 'stopped') for (const query of this.#queries.values()) query.stop(state.error);
+  }
+
+  #open(): void {
+    const { url, session, WebSocket } = this.#options;
+    try {
+      this.#socket = new LiveSocket(url, webSocketClass(WebSocket), session, {
+        opened: () => this.#happen({ type: 'opened' }),
+        ready: () => this.#happen({ type: 'ready' }),
+        frame: (frame) => this.#receive(frame),
+        lost: (reason) => this.#lost(reason),
+        refused: (error) => this.#happen({ type: 'refused', error }),
+      });
+    } catch (cause) {
+      const { message } = cause as Error;
+      const hint = 'Give the gateway’s address, such as http://127.0.0.1:8080.';
+      const error =
+        cause instanceof TidemarkError
+          ? cause
+          : new TidemarkError({ code: 'CLIENT_URL_INVALID', message, hint }, { cause });
+      // Not inside of the transition that asked for it.
+      queueMicrotask(() => this.#happen({ type: 'refused', error }));
+    }
+  }
+
+  #lost(reason: string): void {
+    this.#happen({ type: 'lost', at: Date.now(), reason, jitter: Math.random() });
+  }
+
+  #receive(frame: ServerFrame): void {
+    switch (frame.op) {
+      case 'subscribed':
+        this.#queries.get(frame.id)?.subscribed(frame);
+        return;
+      case 'snapshot':
+        this.#ofTopic(frame.topic)?.snapshot(frame);
+        return;
+      case 'changes':
+        this.#ofTopic(frame.topic)?.changes(frame);
+        return;
+      case 'resync':
+        this.#ofTopic(frame.topic)?.resync(frame.reason);
+        return;
+      case 'error':
+        if (frame.id !== undefined) this.#queries.get(frame.id)?.refused(asError(frame));
+        return;
+      case 'draining':
+        this.#happen({ type: 'draining', at: Date.now(), afterMs: frame.reconnectInMs });
+    }
+  }
+
+  #ofTopic(topic: number): FollowedQuery | undefined {
+    for (const query of this.#queries.values()) if (query.topic === topic) return query;
+    return undefined;
+  }
+}

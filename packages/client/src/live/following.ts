@@ -1,0 +1,213 @@
+/**
+ * One query that is followed over the connection, for however many of the program's live queries ask it: their events are
+ * the same, and a later one begins with the rows that are here.
+ */
+import type { TidemarkError } from '../errors.ts';
+import type { LiveEvent, LiveStatus } from './event.ts';
+import { type Beginning, type FollowingEvent, type FollowingState, nextFollowing } from './following-state.ts';
+import type { ClientFrame, FrameOf, LiveChange } from './frames.ts';
+import { Rows } from './rows.ts';
+
+type Row = Record<string, unknown>;
+
+/** What is followed; equal texts are followed once. */
+export interface Following {
+  query: string;
+  profile: string | undefined;
+  mode: 'every' | 'latest';
+  snapshot: boolean;
+  after: string | undefined;
+}
+
+export interface Follower {
+  events(events: readonly LiveEvent<Row>[]): void;
+  status(status: LiveStatus): void;
+}
+
+export interface FollowedQueryOptions {
+  id: string;
+  /** `asked`, as text. */
+  text: string;
+  asked: Following;
+  send(frame: ClientFrame): void;
+  /** A change at this position has been applied. */
+  onPosition(position: string): void;
+}
+
+/** Having followed for so long, a resync is not taken for part of a series. */
+const SETTLED_MS = 30_000;
+/** Changes of one transaction that may be kept until its last frame came: the server ends larger ones with a resync. */
+const MAX_PARTS = 1_000_000;
+
+export class FollowedQuery {
+  readonly id: string;
+  readonly text: string;
+  readonly followers = new Set<Follower>();
+  topic: number | undefined;
+  #options: FollowedQueryOptions;
+  #state: FollowingState;
+  #rows = new Rows();
+  #filling = new Rows();
+  #reason: string | undefined;
+  #missed = false;
+  #parts: LiveChange[] = [];
+  #position: string | undefined;
+  #hasRows = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: FollowedQueryOptions) {
+    this.id = options.id;
+    this.text = options.text;
+    this.#options = options;
+    this.#position = options.asked.after;
+    const from: Beginning = options.asked.after !== undefined ? 'position' : this.#afresh;
+    this.#state = { is: 'off', from, attempt: 0 };
+  }
+
+  get #afresh(): 'snapshot' | 'now' {
+    return this.#options.asked.snapshot ? 'snapshot' : 'now';
+  }
+
+  get rows(): readonly Row[] {
+    return this.#rows.toArray();
+  }
+
+  get error(): TidemarkError | undefined {
+    return this.#state.is === 'failed' ? this.#state.error : undefined;
+  }
+
+  get status(): LiveStatus {
+    switch (this.#state.is) {
+      case 'off':
+      case 'asking':
+        return 'connecting';
+      case 'following':
+        return 'live';
+      case 'resting':
+        return 'waiting';
+      default:
+        return this.#state.is;
+    }
+  }
+
+  /** One more that wants to know: what is here already, it gets at once. */
+  add(follower: Follower): void {
+    this.followers.add(follower);
+    follower.status(this.status);
+    if (this.#hasRows) follower.events([this.snapshotEvent()]);
+  }
+
+  snapshotEvent(reason?: string): LiveEvent<Row> {
+    const position = this.#position ?? '';
+    return { type: 'snapshot', rows: [...this.rows], position, ...(reason === undefined ? {} : { reason }) };
+  }
+
+  happen(event: FollowingEvent): void {
+    const before = this.#state;
+    this.#state = nextFollowing(before, event, this.#afresh);
+    if (this.#state === before) return;
+    if (this.#state.is !== before.is) this.#entered(before);
+  }
+
+  #entered(before: FollowingState): void {
+    clearTimeout(this.#timer);
+    const state = this.#state;
+    if (state.is === 'asking') this.#subscribe(state.from);
+    if (state.is !== 'filling' && state.is !== 'following') this.topic = undefined;
+    if (state.is === 'resting') {
+      this.#reason = state.reason;
+      // Something was followed without a snapshot: what came since is not known.
+      if (before.is === 'following' && this.#afresh === 'now') this.#missed = true;
+      this.#timer = setTimeout(() => this.happen({ type: 'retry' }), Math.max(0, state.retryAt - Date.now()));
+    }
+    if (state.is === 'off' && before.is === 'following' && state.from === 'now') {
+      this.#reason = 'the connection was lost';
+      this.#missed = true;
+    }
+    if (state.is === 'following') {
+      this.#timer = setTimeout(() => this.happen({ type: 'settled' }), SETTLED_MS);
+      if (this.#missed) this.#tell([{ type: 'gap', reason: this.#reason ?? '' }]);
+      this.#missed = false;
+    }
+    for (const follower of this.followers) follower.status(this.status);
+  }
+
+  #subscribe(from: Beginning): void {
+    const { query, profile, mode } = this.#options.asked;
+    this.#parts = [];
+    this.#options.send({
+      op: 'subscribe',
+      id: this.id,
+      query,
+      ...(profile === undefined ? {} : { profile }),
+      ...(mode === 'latest' ? { mode } : {}),
+      ...(from === 'snapshot' ? { snapshot: true } : {}),
+      ...(from === 'position' && this.#position !== undefined ? { after: this.#position } : {}),
+    });
+  }
+
+  subscribed(frame: FrameOf<'subscribed'>): void {
+    this.topic = frame.topic;
+    this.#filling = new Rows(frame.key);
+    this.happen({ type: 'subscribed' });
+  }
+
+  snapshot(frame: FrameOf<'snapshot'>): void {
+    for (const row of frame.rows) this.#filling.add(row);
+    if (!frame.done) return;
+    this.#rows = this.#filling;
+    this.#hasRows = true;
+    if (frame.position !== undefined) this.#moveTo(frame.position);
+    this.happen({ type: 'filled' });
+    this.#tell([this.snapshotEvent(this.#reason)]);
+    this.#reason = undefined;
+  }
+
+  /** A transaction is applied whole: the rows never show half of one. */
+  changes(frame: FrameOf<'changes'>): void {
+    const isPart = frame.more === true;
+    if (isPart || this.#parts.length > 0) {
+      for (const change of frame.changes) this.#parts.push(change);
+      if (this.#parts.length > MAX_PARTS) {
+        this.#parts = [];
+        this.#options.send({ op: 'unsubscribe', id: this.id });
+        this.resync('a transaction is too large to be applied whole');
+        return;
+      }
+      if (isPart) return;
+    }
+    const changes = this.#parts.length > 0 ? this.#parts : frame.changes;
+    this.#parts = [];
+    if (this.#hasRows) for (const change of changes) this.#rows.apply(change);
+    this.#moveTo(frame.position);
+    this.happen({ type: 'applied' });
+    this.#tell(changes.map((change) => ({ ...change, position: frame.position }) as LiveEvent<Row>));
+  }
+
+  resync(reason: string): void {
+    this.happen({ type: 'resync', at: Date.now(), reason, jitter: Math.random() });
+  }
+
+  refused(error: TidemarkError): void {
+    this.happen({ type: 'refused', at: Date.now(), error, jitter: Math.random() });
+  }
+
+  /** The connection is refused: whatever it was doing. */
+  stop(error: TidemarkError): void {
+    this.happen({ type: 'stopped', error });
+  }
+
+  close(): void {
+    this.happen({ type: 'close' });
+    this.followers.clear();
+  }
+
+  #moveTo(position: string): void {
+    this.#position = position;
+    this.#options.onPosition(position);
+  }
+
+  #tell(events: readonly LiveEvent<Row>[]): void {
+    for (const follower of this.followers) follower.events(events);
+  }
+}

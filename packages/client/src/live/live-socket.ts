@@ -1,0 +1,154 @@
+/**
+ * One opened WebSocket: its greeting, its token, its pings. It reports once that it is ready, and once that it has ended.
+ */
+import { TidemarkError } from '../errors.ts';
+import type { Session } from '../session.ts';
+import { asError, type ClientFrame, type FrameOf, type ServerFrame, SUBPROTOCOL } from './frames.ts';
+import type { WebSocketClass, WebSocketLike } from './web-socket.ts';
+
+export interface Patience {
+  /** Silence after which a ping is sent, ms. */
+  pingMs: number;
+  /** For the answer to it, ms. */
+  pongMs: number;
+}
+
+/** Half of the silence that proxies commonly allow. */
+const PATIENCE: Patience = { pingMs: 25_000, pongMs: 10_000 };
+/** A token is replaced so long before the server would end the connection for it, ms. */
+const RENEW_EARLY_MS = 30_000;
+/** setTimeout's limit. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+/** "Connect again only after something was changed." */
+const isFinal = (code: number) => code >= 4_100 && code < 4_200;
+const TOKEN_EXPIRED = 4_101;
+
+export interface LiveSocketEvents {
+  opened(): void;
+  ready(): void;
+  frame(frame: ServerFrame): void;
+  lost(reason: string): void;
+  refused(error: TidemarkError): void;
+}
+
+export class LiveSocket {
+  #ws: WebSocketLike;
+  #session: Session;
+  #on: LiveSocketEvents;
+  #patience: Patience;
+  /** The server greets a socket as anonymous first; the answer to the token is its second greeting. */
+  #greetings = 0;
+  #isReady = false;
+  #ended = false;
+  #hasRenewed = false;
+  #heardAt = Date.now();
+  #pingTimer: ReturnType<typeof setTimeout>;
+  #renewTimer: ReturnType<typeof setTimeout> | undefined;
+
+  /** @throws where the URL is none that a WebSocket can open */
+  constructor(url: string, WebSocket: WebSocketClass, session: Session, on: LiveSocketEvents, patience = PATIENCE) {
+    this.#ws = new WebSocket(url, [SUBPROTOCOL]);
+    this.#session = session;
+    this.#on = on;
+    this.#patience = patience;
+    this.#ws.onopen = () => {
+      if (this.#ended) return;
+      this.#on.opened();
+      void this.authenticate();
+    };
+    this.#ws.onmessage = ({ data }) => this.#received(String(data));
+    // What it was is said by the close that follows.
+    this.#ws.onerror = () => {};
+    this.#ws.onclose = ({ code, reason }) => this.#closed(code, reason);
+    this.#pingTimer = setTimeout(() => this.#checkSilence(), patience.pingMs);
+  }
+
+  send(frame: ClientFrame): void {
+    if (!this.#ended) this.#ws.send(JSON.stringify(frame));
+  }
+
+  /** Sends the session's token, or a newer one. */
+  async authenticate(renew = false): Promise<void> {
+    try {
+      const token = await this.#session.token(renew);
+      if (token !== undefined) this.send({ op: 'auth', token });
+      else this.#greet();
+    } catch (error) {
+      this.#end(() => this.#on.lost(`no token could be had: ${(error as Error).message}`));
+    }
+  }
+
+  /** Silent: whoever calls it knows. */
+  close(): void {
+    this.#end(() => {});
+  }
+
+  #received(text: string): void {
+    if (this.#ended) return;
+    this.#heardAt = Date.now();
+    const frame = JSON.parse(text) as ServerFrame;
+    if (frame.op === 'pong') return;
+    if (frame.op === 'ready') this.#greet(frame.expires);
+    else if (isOfToken(frame)) this.#unauthorised(frame);
+    else this.#on.frame(frame);
+  }
+
+  /** Two greetings, or one and no token to send. */
+  #greet(expires?: number): void {
+    this.#greetings += 1;
+    if (this.#greetings < 2) return;
+    this.#hasRenewed = false;
+    this.#renewBefore(expires);
+    if (this.#isReady) return;
+    this.#isReady = true;
+    this.#on.ready();
+  }
+
+  #renewBefore(expires: number | undefined): void {
+    clearTimeout(this.#renewTimer);
+    if (expires === undefined || !this.#session.canRenew) return;
+    const wait = Math.max(0, expires * 1_000 - Date.now() - RENEW_EARLY_MS);
+    if (wait < MAX_TIMER_MS) this.#renewTimer = setTimeout(() => void this.authenticate(true), wait);
+  }
+
+  #unauthorised(frame: FrameOf<'error'>): void {
+    if (this.#session.canRenew && !this.#hasRenewed) {
+      this.#hasRenewed = true;
+      void this.authenticate(true);
+      return;
+    }
+    this.#end(() => this.#on.refused(asError(frame)));
+  }
+
+  #closed(code: number, reason: string): void {
+    const said = reason === '' ? `closed with ${code}` : `${reason} (${code})`;
+    if (isFinal(code) && !(code === TOKEN_EXPIRED && this.#session.canRenew)) {
+      const error = new TidemarkError({ code: `CLOSED_${code}`, message: said, hint: 'See the server’s close codes.' });
+      this.#end(() => this.#on.refused(error));
+    } else this.#end(() => this.#on.lost(said));
+  }
+
+  #checkSilence(): void {
+    const { pingMs, pongMs } = this.#patience;
+    const silentMs = Date.now() - this.#heardAt;
+    if (silentMs >= pingMs + pongMs) {
+      this.#end(() => this.#on.lost('the server is silent'));
+      return;
+    }
+    if (silentMs >= pingMs && this.#greetings > 0) this.send({ op: 'ping' });
+    this.#pingTimer = setTimeout(() => this.#checkSilence(), silentMs >= pingMs ? pongMs : pingMs - silentMs);
+  }
+
+  #end(tell: () => void): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#pingTimer);
+    clearTimeout(this.#renewTimer);
+    this.#ws.onopen = this.#ws.onmessage = this.#ws.onclose = null;
+    this.#ws.close(1_000);
+    tell();
+  }
+}
+
+const isOfToken = (frame: ServerFrame): frame is FrameOf<'error'> =>
+  frame.op === 'error' && frame.id === undefined && frame.code.startsWith('AUTH_');

@@ -1,0 +1,48 @@
+/** The rows of a query, kept by their key; without a primary key by all they hold, and counted. */
+import type { LiveChange } from './frames.ts';
+
+type Row = Record<string, unknown>;
+
+export class Rows {
+  #key: readonly string[];
+  #rows = new Map<string, { row: Row; count: number }>();
+  #array: Row[] | undefined;
+
+  /** @param key members of a row that are its primary key; empty where the table has none */
+  constructor(key: readonly string[] = []) {
+    this.#key = key;
+  }
+
+  /** In the order of the snapshot, later rows behind; a new array only after a change. */
+  toArray(): Row[] {
+    this.#array ??= [...this.#rows.values()].flatMap(({ row, count }) => new Array<Row>(count).fill(row));
+    return this.#array;
+  }
+
+  add(row: Row): void {
+    this.#array = undefined;
+    const id = this.#id(row);
+    const known = this.#rows.get(id);
+    // With a key, a row that comes twice is the same row.
+    if (known && this.#key.length === 0) known.count += 1;
+    else if (known) known.row = row;
+    else this.#rows.set(id, { row, count: 1 });
+  }
+
+  #remove(old: Row): void {
+    this.#array = undefined;
+    const id = this.#id(old);
+    const known = this.#rows.get(id);
+    if (known && known.count > 1) known.count -= 1;
+    else this.#rows.delete(id);
+  }
+
+  apply({ type, row, old }: LiveChange): void {
+    if (old) this.#remove(old);
+    if (type !== 'delete' && type !== 'leave') this.add(row as Row);
+  }
+
+  #id(row: Row): string {
+    return JSON.stringify(this.#key.length === 0 ? row : this.#key.map((name) => row[name]));
+  }
+}

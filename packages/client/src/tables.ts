@@ -1,0 +1,114 @@
+/** postgrest-js's `from(…)`, whose `select(…)` can also be followed: `.live()`. */
+import {
+  PostgrestClient,
+  type PostgrestClientOptions,
+  type PostgrestFilterBuilder,
+  type PostgrestQueryBuilder,
+  type UnstableGetResult,
+} from '@supabase/postgrest-js';
+import type { LiveConnection } from './live/connection.ts';
+import { type LiveOptions, LiveQuery } from './live/live-query.ts';
+import type { Session } from './session.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: a client without generated types takes any table and gives any row, as postgrest-js does.
+export type AnyDatabase = any;
+
+/** One schema of the generated `Database` type. */
+export interface SchemaTypes {
+  Tables: Record<string, TableTypes>;
+  Views: Record<string, ViewTypes>;
+  Functions: Record<string, { Args: Record<string, unknown> | never; Returns: unknown }>;
+}
+interface RelationshipTypes {
+  foreignKeyName: string;
+  columns: string[];
+  isOneToOne?: boolean;
+  referencedRelation: string;
+  referencedColumns: string[];
+}
+interface TableTypes {
+  Row: Record<string, unknown>;
+  Insert: Record<string, unknown>;
+  Update: Record<string, unknown>;
+  Relationships: RelationshipTypes[];
+}
+interface ViewTypes {
+  Row: Record<string, unknown>;
+  Relationships: RelationshipTypes[];
+}
+
+/** A query that can be followed, filters and all. */
+export interface Followable<Row> {
+  live(options?: LiveOptions): LiveQuery<Row>;
+}
+
+/** What `from` gives: postgrest-js's builder, with a `select` that can be followed. */
+export type Table<Schema extends SchemaTypes, Relation extends TableTypes | ViewTypes, Name> = {
+  select<
+    Query extends string = '*',
+    One = UnstableGetResult<Schema, Relation['Row'], Name, Relation['Relationships'], Query, PostgrestClientOptions>,
+  >(
+    columns?: Query,
+    options?: { head?: boolean; count?: 'exact' | 'planned' | 'estimated' },
+  ): PostgrestFilterBuilder<
+    PostgrestClientOptions,
+    Schema,
+    Relation['Row'],
+    One[],
+    Name,
+    Relation['Relationships'],
+    'GET'
+  > &
+    Followable<One>;
+} & PostgrestQueryBuilder<PostgrestClientOptions, Schema, Relation, Name>;
+
+interface Builder {
+  url: URL;
+  schema: string | undefined;
+}
+
+/** What is read below the schema's name, once for HTTP and once for following. */
+export class SchemaClient<Schema extends SchemaTypes> {
+  readonly #http: PostgrestClient<AnyDatabase, PostgrestClientOptions, string, Schema>;
+  readonly #connection: LiveConnection;
+
+  constructor(url: string, schema: string | undefined, session: Session, connection: LiveConnection) {
+    const options = { fetch: session.fetch, ...(schema === undefined ? {} : { schema }) };
+    this.#http = new PostgrestClient<AnyDatabase, PostgrestClientOptions, string, Schema>(`${url}/rest/v1`, options);
+    this.#connection = connection;
+  }
+
+  /** A table or a view. */
+  from<Name extends string & keyof Schema['Tables']>(name: Name): Table<Schema, Schema['Tables'][Name], Name>;
+  from<Name extends string & keyof Schema['Views']>(name: Name): Table<Schema, Schema['Views'][Name], Name>;
+  from(name: string): unknown {
+    const builder = this.#http.from(name as never);
+    const select = builder.select.bind(builder);
+    const connection = this.#connection;
+    return Object.assign(builder, {
+      select(...given: Parameters<typeof select>) {
+        const query = select(...given);
+        return Object.assign(query, {
+          live: (options: LiveOptions = {}) => follow(connection, query as unknown as Builder, options),
+        });
+      },
+    });
+  }
+
+  /** Calls a function. */
+  get rpc(): PostgrestClient<AnyDatabase, PostgrestClientOptions, string, Schema>['rpc'] {
+    return this.#http.rpc.bind(this.#http) as never;
+  }
+}
+
+/** The text that would be asked by GET is the one that is followed. */
+function follow(connection: LiveConnection, { url, schema }: Builder, options: LiveOptions): LiveQuery<never> {
+  const path = url.pathname.slice(url.pathname.lastIndexOf('/') + 1);
+  return new LiveQuery(connection, {
+    query: `${path}${url.search}`,
+    profile: schema,
+    mode: options.mode ?? 'every',
+    snapshot: options.snapshot ?? true,
+    after: options.after,
+  });
+}

@@ -1,0 +1,160 @@
+/** A gateway and a realtime service as processes, on a database of their own; and a wire that can be cut. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { migrate, runScript } from '@tidemark/db';
+import { useTestStack } from '@tidemark/local-stack';
+import { SignJWT } from 'jose';
+import postgres from 'postgres';
+
+const SECRET = 'a secret of thirty-two characters';
+
+const TABLES = `
+create table public.commentary (
+  id bigint generated always as identity primary key,
+  match_id int not null,
+  body text not null default ''
+);
+create table public.note (owner text not null default current_setting('request.jwt.claims', true)::json ->> 'sub', body text not null);
+alter table public.commentary replica identity full;
+alter table public.note replica identity full;
+alter table public.note enable row level security;
+create policy own on public.note using (owner = current_setting('request.jwt.claims', true)::json ->> 'sub');
+grant select, insert, update, delete on public.commentary, public.note to authenticated;
+grant select on public.commentary to anon;
+alter publication tidemark add table public.commentary, public.note;`;
+
+export interface Backend {
+  /** Of the gateway, which passes /live on. */
+  url: string;
+  token(sub: string, expiresInS?: number): Promise<string>;
+  sql: postgres.Sql;
+  stop(): Promise<void>;
+}
+
+export async function startBackend(): Promise<Backend> {
+  const stack = await useTestStack();
+  await stack.template('client', async (url) => {
+    await migrate(url);
+    await runScript(url, TABLES);
+  });
+  const database = await stack.database({ template: 'client' });
+  const filesDir = await mkdtemp(join(tmpdir(), 'tidemark-client-'));
+  const env = {
+    PORT: '0',
+    LOG_LEVEL: process.env.TEST_LOG ?? 'error',
+    DATABASE_URL: database.primaryUrl,
+    DATABASE_REPLICA_URLS: database.replicaUrl,
+    NATS_URL: stack.natsUrl,
+    NATS_PREFIX: stack.natsPrefix(),
+    JWT_SECRET: SECRET,
+    TIDEMARK_FILES_DIR: filesDir,
+    RELAY_SLOT: `tidemark_${database.name}`,
+  };
+  const realtime = await start('realtime', env);
+  const gateway = await start('gateway', { ...env, REALTIME_URL: realtime.url });
+  const sql = postgres(database.primaryUrl, { max: 4, onnotice: () => {} });
+  return {
+    url: gateway.url,
+    sql,
+    token: (sub, expiresInS = 600) =>
+      new SignJWT({ role: 'authenticated', sub })
+        .setProtectedHeader({ alg: 'HS256' })
+        .setExpirationTime(Math.floor(Date.now() / 1_000) + expiresInS)
+        .sign(new TextEncoder().encode(SECRET)),
+    async stop() {
+      await Promise.all([gateway.stop(), realtime.stop()]);
+      await sql.end();
+      await database.drop();
+      await rm(filesDir, { recursive: true });
+    },
+  };
+}
+
+async function start(name: 'gateway' | 'realtime', env: Record<string, string>) {
+  const path = fileURLToPath(import.meta.resolve(`@tidemark/${name}/main`));
+  const child: ChildProcess = fork(path, [], {
+    env: { PATH: process.env.PATH ?? '', ...env },
+    execArgv: [],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  const [message] = (await once(child, 'message')) as [{ type: string; url: string; message?: string }];
+  if (message.type !== 'ready') throw new Error(`${name} did not start: ${message.message}`);
+  return {
+    url: message.url,
+    async stop() {
+      if (child.exitCode !== null) return;
+      const gone = once(child, 'exit');
+      child.disconnect();
+      await gone;
+    },
+  };
+}
+
+export interface Wire {
+  url: string;
+  /** Sockets that are open. */
+  open(): number;
+  /** Ends all of them, without a word. */
+  cut(): void;
+  /** Bytes no longer pass, and nobody is told. */
+  freeze(): void;
+  stop(): Promise<void>;
+}
+
+/** TCP in front of a server. */
+export async function startWire(target: string): Promise<Wire> {
+  const { hostname, port } = new URL(target);
+  const pairs = new Set<[Socket, Socket]>();
+  const server = createServer((near) => {
+    const far = connect(Number(port), hostname);
+    const pair: [Socket, Socket] = [near, far];
+    pairs.add(pair);
+    near.pipe(far).pipe(near);
+    for (const [one, other] of [pair, [far, near]] as const) {
+      one.on('error', () => {});
+      one.on('close', () => {
+        other.destroy();
+        pairs.delete(pair);
+      });
+    }
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const cut = () => {
+    for (const [near, far] of pairs) {
+      near.destroy();
+      far.destroy();
+    }
+  };
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    open: () => pairs.size,
+    cut,
+    freeze() {
+      for (const [near, far] of pairs) {
+        near.unpipe(far);
+        far.unpipe(near);
+        near.pause();
+        far.pause();
+      }
+    },
+    async stop() {
+      cut();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+export async function waitFor(condition: () => boolean, what: () => string, timeoutMs = 10_000): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms for ${what()}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
