@@ -29,9 +29,12 @@ export interface TemporaryHome {
   remove(): void;
 }
 
-/** Makes `tidemark-tests-<pid>-…`. It is removed when this process ends, whatever ends it, or by the next call at the latest. */
-export function temporaryHome(): TemporaryHome {
-  const parent = chooseParent();
+/**
+ * Makes `tidemark-tests-<pid>-…`. It is removed when this process ends, whatever ends it, or by the next call at the latest.
+ * `onDisk`: among the temporary files, wherever those are, even if there is room in memory.
+ */
+export function temporaryHome({ onDisk = false }: { onDisk?: boolean } = {}): TemporaryHome {
+  const parent = chooseParent(onDisk);
   for (const name of readdirSync(parent)) {
     const pid = name.startsWith(PREFIX) ? Number.parseInt(name.slice(PREFIX.length), 10) : Number.NaN;
     if (pid > 0 && !isAlive(pid)) removeIfOurs(join(parent, name));
@@ -47,9 +50,9 @@ export function temporaryHome(): TemporaryHome {
   };
 }
 
-function chooseParent(): string {
+function chooseParent(onDisk: boolean): string {
   const user = unprivilegedUser();
-  if (process.platform === 'linux' && canEnter(user, MEMORY_FOLDER)) {
+  if (!onDisk && process.platform === 'linux' && canEnter(user, MEMORY_FOLDER)) {
     const { bavail, bsize } = statfsSync(MEMORY_FOLDER);
     if (bavail * bsize >= ROOM_BYTES && freemem() >= ROOM_BYTES) return MEMORY_FOLDER;
   }

@@ -121,10 +121,10 @@ const TEST_NATS_LIMITS: Partial<NatsLimits> = { maxFile: 4 * 1024 ** 4 };
 
 /**
  * A private stack for tests that break things: without durability, in a temporary home that `stop()` removes. It starts
- * in about half a second.
+ * in about half a second. With `durable: true` it lies on the disk, as what is flushed to memory is not durable.
  */
 export async function startTemporaryStack(options: Omit<StackOptions, 'home'> = {}): Promise<Stack> {
-  const home = temporaryHome();
+  const home = temporaryHome({ onDisk: options.durable === true });
   try {
     const stack = await startStack({
       durable: false,
