@@ -1,5 +1,6 @@
 /** The whole: pools, watchers and the router over one primary and its replicas. */
 import { type Lsn, TidemarkError } from '@tidemark/contracts';
+import { checkRoom, watcherName } from './connection-room.ts';
 import { type ConnectionTarget, parseConnectionUrl } from './connection-url.ts';
 import { errors } from './errors.ts';
 import { Failover, type Server } from './failover.ts';
@@ -13,7 +14,7 @@ import { ReplicaWatcher } from './replica-watcher.ts';
 import { type Replica, Router } from './router.ts';
 import type { Rest } from './slot.ts';
 import { openStreams } from './stream/streams.ts';
-import type { Database, DatabaseOptions } from './types.ts';
+import type { Database, DatabaseOptions, DbEvent } from './types.ts';
 
 const DEFAULT_HEALTHY_LAG_MS = 1_000;
 const DEFAULT_UNHEALTHY_LAG_MS = 5_000;
@@ -41,8 +42,11 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     analytics: limits('analytics'),
     admin: limits('admin'),
   };
-  const settings = sessionSettings(`${options.applicationName}/watcher`, 0);
-  const primary = new PrimaryWatcher(new Probe('watcher', server.target, settings), observe);
+  const settings = sessionSettings(`${options.applicationName}/open`, 0);
+  const watching = (most: number) => sessionSettings(watcherName(options.applicationName, most + 1), 0);
+  const onPrimary = watching(kinds.write.max + kinds.analytics.max + kinds.admin.max);
+  const onReplica = watching(kinds.read.max + kinds.analytics.max);
+  const primary = new PrimaryWatcher(new Probe('watcher', server.target, onPrimary), observe);
   const pools: { write?: SlotPool; analytics?: SlotPool; admin?: SlotPool; replicas: Replica[] } = { replicas: [] };
   const lag = {
     healthyLagMs: options.healthyLagMs ?? DEFAULT_HEALTHY_LAG_MS,
@@ -50,7 +54,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   };
   const watchers = replicaServers.map(({ target }, index) => {
     const name = `replica${index + 1}`;
-    return new ReplicaWatcher(name, new Probe(`watcher:${name}`, target, settings), primary, lag, observe, {
+    return new ReplicaWatcher(name, new Probe(`watcher:${name}`, target, onReplica), primary, lag, observe, {
       unreachable: (stalledMs, reason) => {
         pools.replicas[index]?.pool.giveUp(stalledMs, reason);
         pools.replicas[index]?.analytics.giveUp(stalledMs, reason);
@@ -78,7 +82,13 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     if (primary.epoch === undefined) {
       throw primary.isUnmigrated ? errors.NOT_MIGRATED({ server: server.target.label }) : unreachable(server, primary);
     }
-    await checkSchema(failover.server.target, settings);
+    await checkSchema(failover.server.target, settings, observe);
+    await Promise.all(
+      watchers.map(async ({ isHealthy }, index) => {
+        const { target } = failover.replicas[index]!;
+        if (isHealthy) await withProbe(target, settings, (probe) => checkRoom(target.label, probe, observe));
+      }),
+    );
   } catch (error) {
     await stopWatching();
     throw error;
@@ -164,17 +174,29 @@ const MAY_REST = encodeStatement({
                 from pg_roles where rolname = '${NONE}'), false) as rests`,
 });
 
-async function checkSchema(target: ConnectionTarget, settings: Readonly<Record<string, string>>): Promise<void> {
-  const probe = new Probe('open', target, settings);
-  try {
+async function checkSchema(target: ConnectionTarget, settings: Settings, observe: Observe): Promise<void> {
+  await withProbe(target, settings, async (probe) => {
     const [row] = await probe.ask([MAY_REST], OPEN_TIMEOUT_MS);
     if (!row!.migrated) throw errors.NOT_MIGRATED({ server: target.label });
     if (!row!.rests) throw errors.ROLE_MISSING({ role: NONE, user: row!.user });
-  } catch (cause) {
-    if (cause instanceof PostgresError || !(cause instanceof TidemarkError)) {
-      throw errors.CONNECT_FAILED({ server: target.label, reason: (cause as Error).message }, { cause });
-    }
-    throw cause;
+    await checkRoom(target.label, probe, observe);
+  }).catch((cause: Error) => {
+    if (cause instanceof TidemarkError && !(cause instanceof PostgresError)) throw cause;
+    throw errors.CONNECT_FAILED({ server: target.label, reason: cause.message }, { cause });
+  });
+}
+
+type Settings = Readonly<Record<string, string>>;
+type Observe = (event: DbEvent) => void;
+
+async function withProbe<T>(
+  target: ConnectionTarget,
+  settings: Settings,
+  ask: (probe: Probe) => Promise<T>,
+): Promise<T> {
+  const probe = new Probe('open', target, settings);
+  try {
+    return await ask(probe);
   } finally {
     probe.close();
   }

@@ -199,6 +199,19 @@ export type DbEvent =
   | { type: 'db.epoch_changed'; from: string; to: string }
   /** Writes go to another server; `epoch` is the one that was minted for it. */
   | { type: 'db.primary_moved'; from: string; to: string; timeline: number; epoch: string }
+  /**
+   * The pools of all `instances` (services and their instances), with the `others` that are connected, may ask for more than
+   * the server allows. Nothing has failed yet; `error` has the remedy.
+   */
+  | {
+      type: 'db.too_few_connections';
+      server: string;
+      available: number;
+      needed: number;
+      instances: number;
+      others: number;
+      error: Error;
+    }
   /** A replica is a primary of its own, and writes do not follow it. */
   | { type: 'db.promotion_ignored'; reason: string }
   | { type: 'db.promotion_failed'; to: string; error: Error };

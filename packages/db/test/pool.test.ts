@@ -1,4 +1,5 @@
 import t from 'tap';
+import { openDatabase } from '../src/database.ts';
 import type { DbEvent } from '../src/types.ts';
 import { as, openTestDatabase, until } from './open-test-database.ts';
 
@@ -138,4 +139,22 @@ t.test('impossible limits are refused by name', async (t) => {
     code: 'DB_POOL_OPTION',
     message: /min/,
   });
+});
+
+t.test('pools of all instances that would not fit on the server are reported, with the numbers', async (t) => {
+  const { url, events } = await openTestDatabase(t, { replica: false });
+  const notFitting = (all: DbEvent[]) => all.filter((event) => event.type === 'db.too_few_connections');
+  t.same(notFitting(events), []);
+  const late: DbEvent[] = [];
+  const pools = { write: { max: 900 } };
+  const observe = (event: DbEvent) => late.push(event);
+  const db = await openDatabase({ primaryUrl: url, applicationName: 'late', pools, observe });
+  t.teardown(() => db.close());
+  const [report, ...more] = notFitting(late);
+  t.same(more, []);
+  t.match(report, { error: { code: 'DB_TOO_FEW_CONNECTIONS' } });
+  if (report?.type === 'db.too_few_connections') {
+    t.ok(report.available < 900 && report.instances >= 2);
+    t.ok(report.needed >= 900 + 36 + 16, `${report.needed}: ours, and those of the other instance`);
+  }
 });

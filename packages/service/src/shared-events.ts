@@ -21,6 +21,7 @@ export const sharedEventLevels: Readonly<Record<SharedEvent['type'], Level | und
   'db.replica_unhealthy': 'warn',
   'db.replica_healthy': 'info',
   'db.epoch_changed': 'warn',
+  'db.too_few_connections': 'warn',
   'db.primary_moved': 'error',
   'db.promotion_ignored': 'error',
   'db.promotion_failed': 'error',
