@@ -77,6 +77,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
         maxTransactionBytes: config.RELAY_TRANSACTION_BYTES,
         maxInFlight: config.RELAY_IN_FLIGHT,
         maxInFlightBytes: config.RELAY_IN_FLIGHT_BYTES,
+        walBudgetBytes: config.RELAY_WAL_BUDGET_BYTES,
         observe,
       })
     : undefined;
@@ -139,6 +140,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
   health.add('changes', () => feed.problem());
   health.add('tokens', () => verifyToken.problem());
   health.warn('tokens', () => verifyToken.warning());
+  health.warn('relay', () => relay?.budget.warning());
   registerTokenMetrics(metrics, verifyToken);
   registerGauges(metrics, { relay, feed, history, snapshots, topics, sockets });
   liveRoutes(app, sockets, config.MAX_FRAME_BYTES);

@@ -29,6 +29,11 @@ export const configSchema = Type.Object({
   ),
   RELAY_IN_FLIGHT: count(8_192, 1, 'messages without JetStream’s acknowledgement; then the WAL is not read on'),
   RELAY_IN_FLIGHT_BYTES: count(32 * 1024 ** 2, 65_536, 'bytes of them'),
+  RELAY_WAL_BUDGET_BYTES: count(
+    4 * 1024 ** 3,
+    16 * 1024 ** 2,
+    'bytes of WAL that the slot may keep (at most max_slot_wal_keep_size): an alert at 80 %, dropped at 100 %',
+  ),
 
   RING_BYTES: count(64 * 1024 ** 2, 65_536, 'bytes of recent changes kept in memory for who catches up'),
   RING_MS: count(120_000, 1_000, 'age of the oldest of them, ms; twice what a snapshot may take'),

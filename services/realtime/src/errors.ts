@@ -36,6 +36,12 @@ export const errors = defineErrors('RT', {
     hint: 'The relay connects again by itself; is the server or the network stalled?',
     retryAfter: 1,
   }),
+  NATS_AWAY: row<{ reason: string }>({
+    status: 503,
+    message: (p) => `the relay does not take the slot while it could not publish: ${p.reason}`,
+    hint: 'It goes on when NATS can be reached; until then the slot keeps the WAL, up to RELAY_WAL_BUDGET_BYTES.',
+    retryAfter: 1,
+  }),
   PUBLISH_FAILED: row<{ reason: string }>({
     status: 503,
     message: (p) => `JetStream did not take a change: ${p.reason}`,

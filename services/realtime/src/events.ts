@@ -8,6 +8,8 @@ export type RealtimeEvent =
   | { type: 'relay.role'; role: RelayRole; epoch: string | null }
   | { type: 'relay.failed'; error: Error }
   | { type: 'relay.slot_created'; slot: string; lost: boolean }
+  | { type: 'relay.slot_dropped'; slot: string; reason: string }
+  | { type: 'relay.wal_budget'; slot: string; level: 'ok' | 'high' | 'over'; retainedBytes: number; limitBytes: number }
   | { type: 'relay.epoch_minted'; epoch: string; reason: string }
   | { type: 'relay.row_too_large'; xid: number; rows: number }
   | { type: 'relay.transaction_measured'; xid: number; bytes: number }
@@ -27,6 +29,8 @@ export const realtimeEventLevels: Readonly<Record<RealtimeEvent['type'], Level>>
   'relay.role': 'info',
   'relay.failed': 'warn',
   'relay.slot_created': 'info',
+  'relay.slot_dropped': 'error',
+  'relay.wal_budget': 'warn',
   'relay.epoch_minted': 'warn',
   'relay.row_too_large': 'warn',
   'relay.transaction_measured': 'info',

@@ -38,5 +38,8 @@ export function registerGauges(metrics: Metrics, measured: Measured): void {
     'WAL between the primary and what JetStream has',
     () => relay?.stats().lagBytes ?? 0,
   );
+  const use = () => relay?.budget.use();
+  gauge('tidemark_relay_slot_retained_bytes', 'WAL that the slot keeps', () => use()?.retainedBytes ?? 0);
+  gauge('tidemark_relay_wal_budget_bytes', 'WAL that it may keep', () => use()?.limitBytes ?? 0);
   gauge('tidemark_relay_in_flight', 'Messages without JetStream’s acknowledgement', () => relay?.stats().inFlight ?? 0);
 }

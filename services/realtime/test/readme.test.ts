@@ -33,7 +33,11 @@ function table(rows: readonly string[][]): string {
 t.test('README.md lists the environment', async (t) => {
   const text = readFileSync(file, 'utf8');
   const found = TABLE.exec(text)?.[0] ?? '';
-  if (process.env.UPDATE) writeFileSync(file, text.replace(TABLE, () => table([HEAD, ...wanted])));
+  if (process.env.UPDATE)
+    writeFileSync(
+      file,
+      text.replace(TABLE, () => table([HEAD, ...wanted])),
+    );
   else {
     const [head, , ...rows] = found.trimEnd().split('\n').map(cells);
     t.same(head, HEAD);

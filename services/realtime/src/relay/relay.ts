@@ -8,7 +8,8 @@ import type { Database } from '@tidemark/db';
 import type { RealtimeEvent } from '../events.ts';
 import { type RelayEvent, type RelayState, relayTransition } from './lifecycle.ts';
 import { openSession, type RelaySession } from './session.ts';
-import { checkReplicationRight, checkWalLevel } from './statements.ts';
+import { checkReplicationRight, checkWalLevel, dropHeldSlot } from './statements.ts';
+import { createWalBudget, type WalBudget } from './wal-budget.ts';
 import type { RelayMemory } from './wal-reader.ts';
 
 export interface RelayOptions {
@@ -22,6 +23,8 @@ export interface RelayOptions {
   maxTransactionBytes: number;
   maxInFlight: number;
   maxInFlightBytes: number;
+  /** Bytes of WAL that the slot may keep. */
+  walBudgetBytes: number;
   observe: (event: RealtimeEvent) => void;
 }
 
@@ -33,11 +36,18 @@ export interface Relay {
   stop(deadlineMs?: number): Promise<void>;
   state(): RelayState;
   stats(): RelayStats;
+  budget: Pick<WalBudget, 'use' | 'warning'>;
 }
 
 export function createRelay(options: RelayOptions): Relay {
   const { observe, database } = options;
-  const memory: RelayMemory = { transactionsTotal: 0, changesTotal: 0, publishedTotal: 0, measured: new Map() };
+  const memory: RelayMemory = {
+    transactionsTotal: 0,
+    changesTotal: 0,
+    publishedTotal: 0,
+    measured: new Map(),
+    dropped: undefined,
+  };
   let state: RelayState = { name: 'stopped' };
   let session: RelaySession | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -45,6 +55,22 @@ export function createRelay(options: RelayOptions): Relay {
   let lastError: string | null = null;
   let confirmedLsn: Lsn | null = null;
   let epoch: string | null = null;
+  /** Why the slot is to be dropped before it is taken again. */
+  let condemned: string | undefined;
+
+  const budget = createWalBudget({
+    admin: database.pools.admin,
+    bus: options.bus,
+    instance: options.instance,
+    slot: options.slot,
+    budgetBytes: options.walBudgetBytes,
+    observe,
+    holds: () => state.name === 'active',
+    release(reason) {
+      condemned = reason;
+      handle({ type: 'reread' });
+    },
+  });
 
   function handle(event: RelayEvent): void {
     const before = state;
@@ -68,6 +94,7 @@ export function createRelay(options: RelayOptions): Relay {
     await session?.close(0);
     session = undefined;
     try {
+      if (condemned !== undefined) await dropCondemned(condemned);
       const opened = await openSession(options, memory, {
         onProgress(lsn) {
           confirmedLsn = lsn;
@@ -92,15 +119,27 @@ export function createRelay(options: RelayOptions): Relay {
     }
   }
 
+  async function dropCondemned(reason: string): Promise<void> {
+    await dropHeldSlot(database.pools.admin, options.slot);
+    observe({ type: 'relay.slot_dropped', slot: options.slot, reason });
+    memory.dropped = reason;
+    condemned = undefined;
+  }
+
   return {
+    budget,
     async check() {
       await checkWalLevel(database.pools.admin);
       await checkReplicationRight(database.pools.admin);
     },
-    start: () => handle({ type: 'start' }),
+    start() {
+      handle({ type: 'start' });
+      budget.start();
+    },
     async stop(deadlineMs = 2_000) {
       handle({ type: 'stop' });
       clearTimeout(timer);
+      await budget.stop();
       await opening;
       await session?.close(deadlineMs);
       session = undefined;

@@ -115,8 +115,10 @@ class Session implements RelaySession {
     const judged = last ? judgeContinuity(facts) : { kind: 'mint' as const, reason: 'there was none' };
     if (judged.kind === 'mint') {
       this.epoch = mintEpoch();
-      await statements.insertEpoch(admin, { ...server, epoch: this.epoch }, judged.reason);
-      observe({ type: 'relay.epoch_minted', epoch: this.epoch, reason: judged.reason });
+      const reason = this.#memory.dropped ?? judged.reason;
+      await statements.insertEpoch(admin, { ...server, epoch: this.epoch }, reason);
+      this.#memory.dropped = undefined;
+      observe({ type: 'relay.epoch_minted', epoch: this.epoch, reason });
     } else {
       this.epoch = current.epoch;
       this.#after = judged.after;

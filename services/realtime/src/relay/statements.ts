@@ -21,11 +21,66 @@ export async function findSlot(pool: Pool, slot: string): Promise<SlotFacts | un
   return row && { confirmedLsn: row.confirmed ? parseLsn(row.confirmed) : 0n, lost: row.lost };
 }
 
+/** From Postgres 17 on, a standby whose sync_replication_slots is on keeps a copy of such a slot, for the day it is promoted. */
+const FAILOVER_SLOTS = 170_000;
+
 /** @throws 42710 where another relay created it meanwhile */
 export async function createSlot(pool: Pool, slot: string): Promise<void> {
-  await pool.query(`select pg_create_logical_replication_slot($1, 'pgoutput')`, [slot], {
+  const [row] = await pool.query<{ version: number }>(`select current_setting('server_version_num')::int as version`);
+  const failover = Number(row?.version) >= FAILOVER_SLOTS ? ', failover => true' : '';
+  await pool.query(`select pg_create_logical_replication_slot($1, 'pgoutput'${failover})`, [slot], {
     timeoutMs: CREATE_SLOT_TIMEOUT_MS,
   });
+}
+
+export interface SlotUse {
+  /** Null: the server has removed the WAL already. */
+  retainedBytes: number | null;
+  /** max_slot_wal_keep_size; null where it is unlimited. */
+  serverLimitBytes: number | null;
+  /** A process reads from it. */
+  active: boolean;
+}
+
+export async function slotUse(pool: Pool, slot: string): Promise<SlotUse | undefined> {
+  const [row] = await pool.query<{ retained: string | null; keep: string | null; active: boolean }>(
+    `select case when wal_status <> 'lost' then pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) end::text as retained,
+       (select nullif(setting, '-1')::bigint * 1048576 from pg_settings where name = 'max_slot_wal_keep_size')::text as keep,
+       active
+     from pg_replication_slots where slot_name = $1`,
+    [slot],
+  );
+  if (!row) return undefined;
+  const number = (text: string | null) => (text === null ? null : Number(text));
+  return { retainedBytes: number(row.retained), serverLimitBytes: number(row.keep), active: row.active };
+}
+
+const UNDEFINED_OBJECT = '42704';
+const UNDEFINED_FUNCTION = '42883';
+const INSUFFICIENT_PRIVILEGE = '42501';
+
+/** Also from a process that holds it, which is ended. */
+export async function dropHeldSlot(pool: Pool, slot: string): Promise<void> {
+  await pool.query(
+    `select pg_terminate_backend(active_pid, 2000) from pg_replication_slots where slot_name = $1 and active_pid is not null`,
+    [slot],
+  );
+  try {
+    await dropSlot(pool, slot);
+  } catch (error) {
+    // Another instance was quicker.
+    if ((error as { code?: string }).code !== UNDEFINED_OBJECT) throw error;
+  }
+}
+
+/** Lets slots move their restart_lsn now; Postgres 16 and later, and for whom may. Without it, it happens every 15 s. */
+export async function logSnapshot(pool: Pool): Promise<void> {
+  try {
+    await pool.query('select pg_log_standby_snapshot()');
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (code !== UNDEFINED_FUNCTION && code !== INSUFFICIENT_PRIVILEGE) throw error;
+  }
 }
 
 export async function dropSlot(pool: Pool, slot: string): Promise<void> {

@@ -1,4 +1,6 @@
 /** Finding, making and taking the slot: who has it is the active relay. */
+
+import { errors } from '../errors.ts';
 import type { RealtimeEvent } from '../events.ts';
 import type { RelayOptions } from './relay.ts';
 import { openReplication, type Replication, type ReplicationOptions } from './replication.ts';
@@ -21,6 +23,9 @@ export async function takeSlot(
 ): Promise<TakenSlot | undefined> {
   const { database, url, slot, publication, instance, observe } = options;
   const admin = database.pools.admin;
+  // Whoever can publish should have it; and a new slot would keep WAL for nothing.
+  const away = options.bus.problem();
+  if (away !== undefined) throw errors.NATS_AWAY({ reason: away });
   await statements.checkWalLevel(admin);
   await statements.ensurePublication(admin, publication);
   const created = await ensureSlot(options, observe);

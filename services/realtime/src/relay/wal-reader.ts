@@ -16,6 +16,8 @@ export interface RelayMemory {
   publishedTotal: number;
   /** Ends of transactions that were too large to wait for their commit, by the position of their commit record. */
   measured: Map<Lsn, Lsn>;
+  /** Why the slot was dropped on purpose, until the epoch that comes of it is minted. */
+  dropped: string | undefined;
 }
 
 export interface WalReaderOptions {
