@@ -82,10 +82,10 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
     registerCompression(scope, { minBytes: config.COMPRESSION_MIN_BYTES, cache: deps.cache, metrics });
     registerBodies(scope, { limit: config.BODY_LIMIT_BYTES, timeoutMs: config.REQUEST_TIMEOUT_MS });
     registerIdentity(scope, { verifyToken, anonRole: config.DB_ANON_ROLE });
-    registerRpc(scope, deps);
+    const writer = openWriter(scope, deps);
+    registerRpc(scope, { ...deps, writer });
     registerOwnWrites(scope, deps);
     registerTableRead(scope, deps);
-    const writer = openWriter(scope, deps);
     registerTableWrites(scope, { ...deps, writer });
     registerTransaction(scope, { ...deps, writer });
     registerJobs(scope, deps);

@@ -129,3 +129,26 @@ t.test('retries after lost connections insert once', async (t) => {
   t.equal(rows.length, 60);
   t.ok(rows.every((row) => row.n === 1));
 });
+
+t.test('a function is called once for a key', async (t) => {
+  const balance = async () => (await sql`select balance from accounts where id = 1`)[0]?.balance as number;
+  const before = await balance();
+  const call = (key: string, by: number, more = {}) => send('/rest/v1/rpc/bump', key, { by }, more);
+  const undone = await call('call-1', 7, { prefer: 'tx=rollback' });
+  t.equal(undone.headers.get('preference-applied'), 'tx=rollback');
+  t.equal(await balance(), before, 'what is rolled back is not kept');
+  const answers = await Promise.all(Array.from({ length: 6 }, () => call('call-1', 7)));
+  for (const answer of answers) {
+    if (answer.status === 409) t.match(await answer.json(), { code: 'GATEWAY_IDEMPOTENCY_BUSY' });
+    else t.same([answer.status, await answer.text()], [200, String(before + 7)]);
+  }
+  t.equal(await balance(), before + 7);
+  const again = await call('call-1', 7);
+  t.equal(again.headers.get('idempotency-replayed'), 'true');
+  t.match(again.headers.get('content-type'), /^application\/json/);
+  t.match(again.headers.get('tidemark'), /-/);
+  t.equal((await call('call-1', 8)).status, 422, 'other arguments');
+  t.equal((await call('call-2', -10_000)).status, 400, 'the check of the balance');
+  t.equal((await call('call-2', 1)).status, 200, 'what failed is not kept');
+  t.equal(await balance(), before + 8);
+});

@@ -76,9 +76,3 @@ t.test('expired keys are removed in steps, and a full table takes no more', asyn
   await sweeper.sweep();
   t.doesNotThrow(() => sweeper.admit());
 });
-
-t.test('functions say where they take an Idempotency-Key', async (t) => {
-  const answer = await gateway.request('/rest/v1/rpc/x', { method: 'POST', headers: { 'idempotency-key': 'k' } });
-  t.equal(answer.status, 400);
-  t.match(await answer.json(), { code: 'GATEWAY_IDEMPOTENCY_KEY', message: /transaction/ });
-});

@@ -11,21 +11,26 @@ import {
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Catalog, Routine } from '../catalog/catalog.ts';
-import { errors, postgrest } from '../errors.ts';
+import { postgrest } from '../errors.ts';
 import { type CallArguments, chooseRoutine, planCall, takesBody } from '../plan/call.ts';
 import type { WriteRow } from '../plan/write.ts';
 import { applyResponseSettings, isObject, send, sendRows } from '../reply/answer.ts';
 import { fullIdentity } from '../reply/identity-settings.ts';
 import { schemaOf } from '../reply/schema.ts';
+import { sendAnswered } from '../writes/answered.ts';
+import { callOnce } from '../writes/call-once.ts';
 import { executeWrite } from '../writes/execute-write.ts';
+import { idempotencyKeyOf } from '../writes/idempotency.ts';
+import type { Writer } from '../writes/writer.ts';
 import type { RouteContext } from './context.ts';
 import { bodyOf, contentTypeOf, preferencesOf, rangeOf, rawSearch, tidemarkOf } from './request.ts';
 
 const CALL_MEDIA = ['json', 'object', 'array', 'csv', 'ndjson', 'geojson', 'text', 'octet-stream'] as const;
 
+type CallContext = RouteContext & { writer: Writer };
 type CallRequest = FastifyRequest<{ Params: { function: string } }>;
 
-export function registerRpc(app: BaseApp, context: RouteContext): void {
+export function registerRpc(app: BaseApp, context: CallContext): void {
   app.route<{ Params: { function: string } }>({
     method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
     url: '/rest/v1/rpc/:function',
@@ -33,13 +38,11 @@ export function registerRpc(app: BaseApp, context: RouteContext): void {
   });
 }
 
-async function call(context: RouteContext, request: CallRequest, reply: FastifyReply) {
+async function call(context: CallContext, request: CallRequest, reply: FastifyReply) {
   const { db, config } = context;
   const reads = request.method === 'GET' || request.method === 'HEAD';
   if (!reads && request.method !== 'POST') throw postgrest.PGRST101({ method: request.method });
-  if (!reads && request.headers['idempotency-key'] !== undefined) {
-    throw errors.IDEMPOTENCY_KEY({ reason: 'functions take it as operations of POST /api/v1/transaction' });
-  }
+  const key = reads ? undefined : idempotencyKeyOf(request.headers['idempotency-key']);
   const catalog = context.catalog.current();
   const schema = schemaOf(request, reply, config.schemas);
   const media = selectMediaType(request.headers.accept, CALL_MEDIA) as RowsMedia;
@@ -55,6 +58,15 @@ async function call(context: RouteContext, request: CallRequest, reply: FastifyR
     maxRows: config.DB_MAX_ROWS,
   });
   const identity = fullIdentity(request, schema);
+  if (key !== undefined) {
+    const { accept, prefer } = request.headers;
+    const { answered, tidemark } = await callOnce(context.writer, {
+      ...{ key, schema, routine, statement, identity, offset: ranged.offset },
+      ...{ media: scalarMedia(media, routine), preferences: applied(preferences, reads) },
+      content: [rawSearch(request), contentTypeOf(request), bodyOf(request), accept, String(prefer)],
+    });
+    return sendAnswered(reply, answered, tidemark);
+  }
   const holder = { route: `${request.method} /rest/v1/rpc/:function` };
   const { row, tidemark, source } =
     reads || routine.volatility !== 'volatile'

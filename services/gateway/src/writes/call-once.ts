@@ -1,0 +1,52 @@
+/** POST of a function with an Idempotency-Key: its answer is kept in the transaction of the call, as that of a write is. */
+import type { Tidemark } from '@tidemark/contracts';
+import type { Identity, Statement } from '@tidemark/db';
+import { contentRange, type Preferences, type RowsMedia, rangeStatus } from '@tidemark/query';
+import type { Routine } from '../catalog/catalog.ts';
+import { postgrest } from '../errors.ts';
+import type { WriteRow } from '../plan/write.ts';
+import { isObject } from '../reply/answer.ts';
+import { type Answered, answerOf } from './answered.ts';
+import { idempotentRequest } from './idempotency.ts';
+import type { Writer } from './writer.ts';
+
+export interface CallOnce {
+  key: string;
+  schema: string;
+  routine: Routine;
+  statement: Statement;
+  identity: Identity;
+  /** Of the answer. */
+  media: RowsMedia;
+  offset: number;
+  /** Those that took effect. */
+  preferences: Preferences;
+  /** Query string, body and headers: what the effect and the answer depend on, beside the function and the caller. */
+  content: readonly (string | undefined)[];
+}
+
+export function callOnce(writer: Writer, call: CallOnce): Promise<{ answered: Answered; tidemark: Tidemark }> {
+  const { key, schema, routine, statement, identity, preferences, content } = call;
+  return writer.transaction({
+    ...{ identity, holder: { route: 'POST /rest/v1/rpc/:function' }, rollback: preferences.tx === 'rollback' },
+    idempotent: idempotentRequest(key, identity, `POST /rest/v1/rpc/${schema}.${routine.name}`, content),
+    async work(tx) {
+      const [row] = await tx.query<WriteRow>(statement.text, statement.params);
+      return answerOfCall(call, row as WriteRow);
+    },
+  });
+}
+
+function answerOfCall({ routine, media, offset, preferences }: CallOnce, row: WriteRow): Answered {
+  const rows = Number(row.rows);
+  const total = row.total === null ? null : Number(row.total);
+  if (isObject(media) && routine.returnsSet && rows !== 1) throw postgrest.PGRST116({ rows });
+  const headers: Record<string, string> = routine.returnsSet
+    ? { 'content-range': contentRange(offset, rows, total) }
+    : {};
+  const status = routine.returnsSet ? rangeStatus(rows, total) : 200;
+  return answerOf({
+    status: routine.returnsVoid ? 204 : status,
+    ...{ media, headers, preferences, settings: row, body: routine.returnsVoid ? null : row.body },
+  });
+}
