@@ -113,6 +113,11 @@ export function answerRecorder(app: BaseApp, method: string, url: string): Recor
   return timings ? recorderOf(timings, method, url) : () => {};
 }
 
+/** How many requests are being answered, for who asks with each of them. */
+export function inFlightOf(app: BaseApp): () => number {
+  return timingsOf.get(app.server)?.connections.inFlight ?? (() => 0);
+}
+
 /** For telemetry. */
 export function httpStats(app: BaseApp | FastifyInstance): HttpStats {
   const timings = timingsOf.get(app.server);

@@ -3,7 +3,7 @@ export { answerClientError, DEFAULT_HEADER_BYTES, rawAnswer } from './client-err
 export { baseConfig, commaSeparated, loadConfig } from './config.ts';
 export { authErrors, configErrors, httpErrors } from './errors.ts';
 export { type Check, createHealth, type Health } from './health.ts';
-export { answerRecorder, httpStats, type RecordAnswer } from './http-timings.ts';
+export { answerRecorder, httpStats, inFlightOf, type RecordAnswer } from './http-timings.ts';
 export { createLogger, type Level, type Logger, type LoggerOptions } from './logger.ts';
 export { createMetrics, LATENCY_BUCKETS, type Metrics } from './metrics.ts';
 export { createObserve, logReader, type Observe } from './observe.ts';

@@ -82,7 +82,13 @@ t.test('what is uploaded is a row, and comes back', async (t) => {
     t.equal(file.headers.get(name), value, name);
   }
   const crossOrigin = await get(row.href as string, { origin: 'https://app.example' });
-  t.match(crossOrigin.headers.get('vary'), /Origin.*Authorization/);
+  t.equal(crossOrigin.headers.get('access-control-allow-origin'), '*');
+  t.equal(
+    crossOrigin.headers.get('cross-origin-resource-policy'),
+    'cross-origin',
+    'pages of other origins may show it',
+  );
+  t.match(crossOrigin.headers.get('vary'), /Authorization/);
   const byPath = await get('/api/v1/files/photos/%C3%A9%201.png');
   t.equal(byPath.headers.get('cache-control'), 'private, no-cache');
   t.equal((await byPath.arrayBuffer()).byteLength, bytes.length);

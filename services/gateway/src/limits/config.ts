@@ -1,0 +1,99 @@
+/** Settings of what protects the gateway. */
+import { Type } from 'typebox';
+
+export const limitsConfig = {
+  RATE_LIMITS: Type.String({
+    default: '',
+    pattern: '^\\s*(([A-Za-z_][A-Za-z0-9_]*|\\*)=[1-9][0-9]{0,8}/[1-9][0-9]{0,4}s\\s*(,\\s*(?=\\S)|$))*$',
+    description:
+      'requests of an identity by role, such as anon=300/60s,authenticated=3000/60s (*: any other role). Off by default: the figure is the application’s, an office may share one address, and overload is shed anyway',
+  }),
+  RATE_LIMIT_IDENTITIES: Type.Integer({
+    default: 100_000,
+    minimum: 1_000,
+    maximum: 10_000_000,
+    description:
+      'identities counted at a time, about 200 bytes each; past it the one that was silent longest starts afresh',
+  }),
+  TRUST_PROXY: Type.String({
+    default: '',
+    pattern: '^(?!true$)[0-9A-Za-z.:/, ]*$',
+    description:
+      'whose X-Forwarded-For counts: the number of proxies in front, or their addresses (10.0.0.0/8, loopback); empty: nobody’s. Never all of them: then a client could name any address as its own',
+  }),
+  SHED_QUEUE_MS: Type.Integer({
+    default: 500,
+    minimum: 0,
+    maximum: 60_000,
+    description:
+      'ms that requests may come to wait for a connection to Postgres; newcomers get 503 so that it stays there. 0: off',
+  }),
+  SHED_LOOP_MS: Type.Integer({
+    default: 250,
+    minimum: 0,
+    maximum: 60_000,
+    description:
+      'ms that the event loop may come to be late; newcomers get 503 so that it stays there. Well below a probe’s 1 s. 0: off',
+  }),
+  REQUESTS_MAX: Type.Integer({
+    default: 10_000,
+    minimum: 1,
+    description: 'requests being answered; one more gets 503. Each holds about 20 KB',
+  }),
+  CONNECTIONS_MAX: Type.Integer({
+    default: 20_000,
+    minimum: 10,
+    description:
+      'open connections, about 15 KB each; more get 503 and are closed, probes excepted. Check ulimit -n, too',
+  }),
+  HEADER_LIMIT_BYTES: Type.Integer({
+    default: 60 * 1024,
+    minimum: 4_096,
+    maximum: 1024 ** 2,
+    description:
+      'bytes of URL and headers: a filter of 5,000 ids. Below 64 KB, one read of a socket, 414 and 431 can be told apart',
+  }),
+  HEADERS_TIMEOUT_MS: Type.Integer({
+    default: 10_000,
+    minimum: 500,
+    description: 'ms for a request’s headers, and for the first request on a connection: slower clients get 408',
+  }),
+  KEEP_ALIVE_MS: Type.Integer({
+    default: 72_000,
+    minimum: 1_000,
+    description:
+      'ms that a connection may idle between requests: longer than load balancers keep theirs, commonly 60 s',
+  }),
+  SLOW_READER_MS: Type.Integer({
+    default: 15_000,
+    minimum: 500,
+    description: 'ms that a client may leave what it is sent; with the time its size takes at SLOW_READER_BYTES_PER_S',
+  }),
+  SLOW_READER_BYTES_PER_S: Type.Integer({
+    default: 64 * 1024,
+    minimum: 1,
+    description: 'bytes a second that a client must take of what it is sent; slower ones are cut off. 0.5 Mbit/s',
+  }),
+  UNSENT_MAX_BYTES: Type.Integer({
+    default: 256 * 1024 ** 2,
+    minimum: 1024 ** 2,
+    description: 'bytes of answers held for clients that do not take them; past it those who wait longest are cut off',
+  }),
+  CORS_ORIGINS: Type.String({
+    default: '*',
+    pattern: '^(\\*|none|https?://[^,/\\s]+(\\s*,\\s*https?://[^,/\\s]+)*)$',
+    description:
+      'origins whose pages may call the API, separated by commas; *: all (tokens are sent by script, not by cookie); none',
+  }),
+  CORS_CREDENTIALS: Type.Boolean({
+    default: false,
+    description:
+      'whether pages may send cookies and TLS certificates along, for proxies that ask for them; needs named origins',
+  }),
+  HSTS_MAX_AGE_S: Type.Integer({
+    default: 0,
+    minimum: 0,
+    description:
+      'seconds that browsers must use HTTPS for this host (31536000 once all of it is HTTPS); 0: no such header',
+  }),
+};

@@ -1,0 +1,27 @@
+/** What a client is told when a limit is met. */
+import { defineErrors, row } from '@tidemark/contracts';
+
+export const limitErrors = defineErrors('GATEWAY', {
+  RATE_LIMITED: row<{ policy: string; limit: number; seconds: number; retryAfter: number }>({
+    status: 429,
+    message: (p) => `more than ${p.limit} requests in ${p.seconds} s as ${p.policy}`,
+    hint: (p) => `Wait ${p.retryAfter} s (Retry-After); the RateLimit header of each answer says how many are left.`,
+    retryAfter: (p) => p.retryAfter,
+  }),
+  OVERLOADED: row<{ cause: string }>({
+    status: 503,
+    message: (p) => `the gateway has more to do than it can: ${p.cause}`,
+    hint: 'Nothing was done. Try again after Retry-After. If it lasts, start more gateways or find what keeps this one busy.',
+    retryAfter: 1,
+  }),
+  RATE_LIMITS: row<{ problem: string }>({
+    status: 500,
+    message: (p) => `RATE_LIMITS ${p.problem}`,
+    hint: 'Write it as role=requests/seconds, such as anon=300/60s,authenticated=3000/60s.',
+  }),
+  CORS: row<{ problem: string }>({
+    status: 500,
+    message: (p) => p.problem,
+    hint: 'Name the origins in CORS_ORIGINS, or leave CORS_CREDENTIALS off.',
+  }),
+});
