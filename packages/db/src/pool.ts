@@ -8,11 +8,12 @@ import { Connector } from './connector.ts';
 import { errors } from './errors.ts';
 import { Lanes, lanesOf } from './lane.ts';
 import { Lease } from './lease.ts';
-import { LONG_HELD_MS, PoolLimit } from './pool-limit.ts';
+import type { SlotPoolInit } from './pool-init.ts';
+import { PoolLimit } from './pool-limit.ts';
 import { PoolMeter } from './pool-meter.ts';
 import { isPermanentConnectError } from './postgres-error.ts';
 import type { Rest, Slot } from './slot.ts';
-import { endUnanswered } from './slot-deadlines.ts';
+import { checkLeases, closeSpare, endUnanswered } from './slot-deadlines.ts';
 import { makeReady } from './slot-ready.ts';
 import { slotsByState } from './slots-by-state.ts';
 import { StatementBook } from './statement-stats.ts';
@@ -35,17 +36,6 @@ const SWEEP_MS = 250;
 /** In use at least, whatever is measured: two lanes, and two statements beside them. */
 const FLOOR = 4;
 const SENT = 'statements may have been sent and were not answered; whether a COMMIT among them happened is unknown';
-
-export interface SlotPoolInit {
-  name: string;
-  target: ConnectionTarget;
-  options: PoolOptions;
-  /** Start-up settings of every session. */
-  settings: Readonly<Record<string, string>>;
-  /** `none`: sessions rest as `tidemark_none` between transactions. `own`: they stay the user that logged in. */
-  rest: Rest;
-  observe: (event: DbEvent) => void;
-}
 
 export class SlotPool implements Pool {
   readonly name: string;
@@ -137,9 +127,11 @@ export class SlotPool implements Pool {
       this.meter.addBusy(-1);
       if (slot.state !== 'gone') this.#limit.ended(now - lease.since);
     }
-    if (slot.state === 'gone') return this.#serve();
-    if (this.isClosed || !slot.isFresh) slot.close();
-    if (slot.release()) this.#give(slot);
+    if (slot.state === 'gone') this.#serve();
+    else {
+      if (this.isClosed || !slot.isFresh) slot.close();
+      if (slot.release()) this.#give(slot);
+    }
   }
 
   /** Hands a lease to an express lane, which tells the meter itself when it is busy. */
@@ -166,9 +158,8 @@ export class SlotPool implements Pool {
     this.#init = { ...this.#init, target };
     this.#connector = this.#newConnector();
     const reason = `its server is not the one to use any more, ${target.label} is`;
-    for (const slot of [...this.#slots]) {
-      slot.discard(errors.CONNECTION_LOST({ pool: this.name, reason, sent: SENT }));
-    }
+    const lost = () => errors.CONNECTION_LOST({ pool: this.name, reason, sent: SENT });
+    for (const slot of [...this.#slots]) slot.discard(lost());
   }
 
   stats(): PoolStats {
@@ -300,24 +291,10 @@ export class SlotPool implements Pool {
     const now = performance.now();
     this.meter.sample();
     endUnanswered(this, this.#slots, this.#leases, now);
-    let uncounted = 0;
-    for (const lease of this.#leases) {
-      lease.check(this.name, this.options, this.meter, this.observe, now);
-      if (lease.shared || now - lease.since > LONG_HELD_MS) uncounted++;
-    }
+    const uncounted = checkLeases(this, this.#leases, now);
     if (this.#limit.sweep(now, uncounted)) this.#serve();
     this.lanes.sweep(now);
-    // From the front: the longest idle.
-    while (this.#idle[0] !== undefined && this.#isSpare(this.#idle[0], now)) {
-      const slot = this.#idle.shift()!;
-      slot.idleSince = now;
-      slot.close();
-    }
+    closeSpare(this.#idle, this.#slots.size, this.options, now);
     this.#grow();
-  }
-
-  #isSpare(slot: Slot, now: number): boolean {
-    if (now > slot.retireAt) return true;
-    return now - slot.idleSince > this.options.idleTimeoutMs && this.#slots.size > this.options.min;
   }
 }

@@ -1,0 +1,14 @@
+import type { ConnectionTarget } from './connection-url.ts';
+import type { Rest } from './slot.ts';
+import type { DbEvent, PoolOptions } from './types.ts';
+
+export interface SlotPoolInit {
+  name: string;
+  target: ConnectionTarget;
+  options: PoolOptions;
+  /** Start-up settings of every session. */
+  settings: Readonly<Record<string, string>>;
+  /** `none`: sessions rest as `tidemark_none` between transactions. `own`: they stay the user that logged in. */
+  rest: Rest;
+  observe: (event: DbEvent) => void;
+}
