@@ -6,6 +6,7 @@ import { migrate } from '@tidemark/db';
 import { explain } from '@tidemark/service';
 import { errors } from './errors.ts';
 import { signToken } from './token.ts';
+import { generateTypes } from './types/generate-types.ts';
 import { loadCredentials } from './up/credentials.ts';
 import { readSettings } from './up/settings.ts';
 import { up } from './up/up.ts';
@@ -24,6 +25,7 @@ export const USAGE = `tidemark <command>
   up [--no-demo] [--scale <service>=<n>]…   everything, until Ctrl-C
   migrate                                   brings DATABASE_URL to this release's schema
   blueprint <name> [--no-demo]              loads a ready-made schema into DATABASE_URL
+  types [--schema <name>]…                  the TypeScript types of DATABASE_URL’s tables, views and functions
   token --role <role> [--sub <subject>] [--expires-in <seconds>]
                                             signs a token with the secret in TIDEMARK_HOME`;
 
@@ -43,6 +45,12 @@ export async function run(io: Io): Promise<number> {
       const [name = ''] = positionals;
       const loaded = await loadBlueprint(databaseUrl(io), name, { demo: !values['no-demo'] });
       io.print(loaded ? `loaded ${name}` : `${name} is there already`);
+      return 0;
+    }
+    case 'types': {
+      const { values } = parse(args, { schema: { type: 'string', multiple: true } });
+      const schemas = (values.schema as string[] | undefined) ?? ['public', 'tidemark'];
+      io.print(await generateTypes(databaseUrl(io), schemas));
       return 0;
     }
     case 'token':
@@ -112,7 +120,7 @@ async function runToken(io: Io, args: readonly string[]): Promise<number> {
   return 0;
 }
 
-function parse(args: readonly string[], options: Record<string, { type: 'string' | 'boolean' }>) {
+function parse(args: readonly string[], options: Record<string, { type: 'string' | 'boolean'; multiple?: boolean }>) {
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
   } catch (cause) {

@@ -29,6 +29,11 @@ export const errors = defineErrors('CLI', {
     details: (p) => p.log,
     hint: 'Its log, above, says why. Start again: the data is kept.',
   }),
+  SCHEMA_UNKNOWN: row<{ schema: string; schemas: string }>({
+    status: 404,
+    message: (p) => `there is no schema "${p.schema}"`,
+    hint: (p) => `The database has: ${p.schemas}.`,
+  }),
   CREDENTIALS: row<{ path: string; reason: string }>({
     status: 500,
     message: (p) => `the credentials in ${p.path} cannot be used: ${p.reason}`,
