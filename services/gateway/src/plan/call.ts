@@ -82,7 +82,7 @@ export function planCall(
   const settings = `nullif(current_setting('response.headers', true), '') as headers, nullif(current_setting('response.status', true), '') as status`;
   const unused = 'null::text as key, null::int8 as inserted';
 
-  if (routine.resultColumns === null && !routine.resultRelation) {
+  if (returnsScalars(routine)) {
     const value = `select ${call} as "value"${from ? ` from ${from}` : ''}`;
     const body = routine.returnsVoid ? 'max(null::text)' : scalarBodySql(options.media, routine.returnsSet);
     const total = options.exactCount ? 'count(*)' : 'null::int8';
@@ -110,6 +110,25 @@ export function planCall(
     params: params.values,
   };
 }
+
+/** The rows of a call, to be streamed; of a function of scalars, its values. */
+export function planCallExport(catalog: Catalog, routine: Routine, query: Query, args: CallArguments): Statement {
+  const params = new Params();
+  const { call, from } = callSql(routine, args, params);
+  if (returnsScalars(routine)) {
+    return { text: `select ${call} as "value"${from ? ` from ${from}` : ''}`, params: params.values };
+  }
+  const relation = routine.resultRelation
+    ? (catalog.relation(routine.resultRelation.schema, routine.resultRelation.name) ?? null)
+    : null;
+  const level = planLevel(planContext(catalog, params, null), query, { alias: routine.name, relation });
+  return {
+    text: selectSql(level, `${from ? `${from}, lateral ` : ''}${call} as ${identifier(routine.name)}`),
+    params: params.values,
+  };
+}
+
+export const returnsScalars = (routine: Routine): boolean => routine.resultColumns === null && !routine.resultRelation;
 
 function callSql(routine: Routine, args: CallArguments, params: Params): { call: string; from: string | null } {
   const name = qualified(routine);

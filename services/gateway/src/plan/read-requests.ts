@@ -5,6 +5,7 @@ import { canonical, type Preferences, type Query, type RowsMedia } from '@tidema
 import { LRUCache } from 'lru-cache';
 import type { QueryReads } from '../cache/query-reads.ts';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
+import type { ExportRequest } from '../exports/export-request.ts';
 
 export interface ReadRequest {
   readonly catalog: Catalog;
@@ -14,6 +15,8 @@ export interface ReadRequest {
   readonly preferences: Pick<Preferences, 'count' | 'handling'>;
   readonly relation: Relation;
   readonly query: Query;
+  /** Not null: its rows are streamed. */
+  readonly exported: ExportRequest | null;
   /** Of the cache, without the identity. */
   readonly key: string;
   /** `key` with a role, for the few roles that ask for it. */

@@ -4,6 +4,7 @@ import type { FileRegistry, FileStore } from '@tidemark/files';
 import type { Cache } from '../cache/cache.ts';
 import type { CatalogFollower } from '../catalog/follow.ts';
 import type { Config } from '../config.ts';
+import type { Exporter } from '../exports/exporter.ts';
 import type { PlanCache } from '../plan/plan-cache.ts';
 import type { ReadRequests } from '../plan/read-requests.ts';
 
@@ -15,5 +16,6 @@ export interface RouteContext {
   readonly cache: Cache | undefined;
   readonly plans: PlanCache;
   readonly readRequests: ReadRequests;
+  readonly exporter: Exporter;
   readonly files: { readonly store: FileStore; readonly registry: FileRegistry };
 }

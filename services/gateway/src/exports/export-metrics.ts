@@ -1,0 +1,24 @@
+import type { Metrics } from '@tidemark/service';
+import type { Exporter } from './exporter.ts';
+
+/** What the page of metrics shows of exports. */
+export function registerExportMetrics(metrics: Metrics, exporter: Exporter, max: number): void {
+  const show = (name: string, help: string, value: () => number) =>
+    metrics.gauge(name, help, [], (gauge) => gauge.set(value()));
+  show('tidemark_exports_active', 'Exports under way', () => exporter.active);
+  show('tidemark_exports_limit', 'Exports that may be under way at a time', () => max);
+  show(
+    'tidemark_exports_refused_total',
+    'Exports refused because too many were under way',
+    () => exporter.refusedTotal,
+  );
+  metrics.gauge('tidemark_streams_total', 'Streams by how they ended', ['result'], (gauge) => {
+    const { completedTotal, abortedTotal, failedTotal } = exporter.stats;
+    gauge.set({ result: 'completed' }, completedTotal);
+    gauge.set({ result: 'aborted' }, abortedTotal);
+    gauge.set({ result: 'failed' }, failedTotal);
+  });
+  show('tidemark_stream_bytes_total', 'Bytes of streams that ended', () => exporter.stats.bytesTotal);
+  show('tidemark_stream_rows_total', 'Rows of streams that ended', () => exporter.stats.rowsTotal);
+  show('tidemark_stream_cancel_errors_total', 'Cancel requests that failed', () => exporter.stats.cancelErrorsTotal);
+}
