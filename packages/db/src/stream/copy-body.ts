@@ -14,7 +14,7 @@ import { CopyFrames, type Message } from './copy-frames.ts';
 import { FRAMINGS } from './copy-statement.ts';
 import { abandonStream, endStream, type OpenStream } from './open-stream.ts';
 import type { StreamMeter } from './stream-meter.ts';
-import type { CopyBody, CopyRequest } from './types.ts';
+import type { CopyBody, CopyRequest, StreamSource } from './types.ts';
 
 /** Two reads of a socket: enough to keep both sides busy. */
 const BUFFER_BYTES = 128 * 1024;
@@ -23,6 +23,7 @@ export class CopyReadable extends Readable implements CopyBody {
   bytes = 0;
   readonly #stream: OpenStream;
   readonly #request: CopyRequest;
+  readonly #from: StreamSource;
   readonly #meter: StreamMeter;
   readonly #frames: CopyFrames;
   readonly #header: 0 | 1;
@@ -34,12 +35,13 @@ export class CopyReadable extends Readable implements CopyBody {
   #stallTimer: NodeJS.Timeout | undefined;
   #firstBytes: (() => void) | undefined;
 
-  constructor(stream: OpenStream, request: CopyRequest, meter: StreamMeter) {
+  constructor(stream: OpenStream, request: CopyRequest, from: StreamSource, meter: StreamMeter) {
     super({ highWaterMark: BUFFER_BYTES });
     // Whoever reads hears of an error by the stream's own ways; nobody reading yet must not end the process.
     this.on('error', () => undefined);
     this.#stream = stream;
     this.#request = request;
+    this.#from = from;
     this.#meter = meter;
     this.#frames = new CopyFrames(FRAMINGS[request.format]);
     this.#header = request.format === 'csv' ? 1 : 0;
@@ -146,7 +148,7 @@ export class CopyReadable extends Readable implements CopyBody {
     }
     const { open, close } = FRAMINGS[format];
     if (error === undefined) this.push(`${this.bytes === 0 ? open : ''}${close}`);
-    const line = lastLine?.(this.rows, error);
+    const line = lastLine?.(this.rows, error, this.#from);
     if (line !== undefined) this.push(`${this.#frames.isMidRow ? '\n' : ''}${line}\n`);
     this.push(null);
     this.#began();

@@ -12,7 +12,7 @@ export async function copyOut(routing: StreamRouting, meter: StreamMeter, reques
     const began = performance.now();
     const { pool } = stream;
     const stats = pool.statements.of(request.statement.text);
-    const body = new CopyReadable(stream, request, meter);
+    const body = new CopyReadable(stream, request, from, meter);
     body.once('close', () => {
       if (body.errored) stats.recordError();
       else stats.record('alone', 0, performance.now() - began, body.rows, performance.now());

@@ -36,7 +36,7 @@ export interface CopyRequest extends StreamRequest, CopyShape {
    * The last line, made of how it ended; undefined: none. With one, an error after the first byte ends the stream by that line
    * instead of an 'error'.
    */
-  lastLine?: (rows: number, error: Error | undefined) => string | undefined;
+  lastLine?: (rows: number, error: Error | undefined, from: StreamSource) => string | undefined;
 }
 
 /** The bytes of an answer. An error after the first of them is an 'error' of the stream, before 'end'. */
