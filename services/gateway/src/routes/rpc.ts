@@ -11,8 +11,16 @@ import {
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Catalog, Routine } from '../catalog/catalog.ts';
-import { postgrest } from '../errors.ts';
-import { type CallArguments, chooseRoutine, planCall, takesBody } from '../plan/call.ts';
+import { errors, postgrest } from '../errors.ts';
+import { type ExportRequest, exportOf } from '../exports/export-request.ts';
+import {
+  type CallArguments,
+  chooseRoutine,
+  planCall,
+  planCallExport,
+  returnsScalars,
+  takesBody,
+} from '../plan/call.ts';
 import type { WriteRow } from '../plan/write.ts';
 import { applyResponseSettings, isObject, send, sendRows } from '../reply/answer.ts';
 import { fullIdentity } from '../reply/identity-settings.ts';
@@ -52,6 +60,18 @@ async function call(context: CallContext, request: CallRequest, reply: FastifyRe
     ...query,
     ...intersectRanges({ offset: query.offset, limit: query.limit }, reads ? rangeOf(request) : null),
   };
+  if (ranged.after !== null) {
+    throw errors.KEYSET({ reason: 'those of a function have no key', hint: 'Page by limit and offset.' });
+  }
+  const exported =
+    request.method === 'GET' ? exportOfCall(routine, media, preferences, ranged, config.DB_MAX_ROWS) : null;
+  if (exported !== null) {
+    return context.exporter.send(reply, {
+      ...{ request: exported, statement: planCallExport(catalog, routine, ranged, args) },
+      ...{ identity: fullIdentity(request, schema), tidemark: tidemarkOf(request, ranged) },
+      ...{ route: 'GET /rest/v1/rpc/:function', values: returnsScalars(routine) },
+    });
+  }
   const statement = planCall(catalog, routine, ranged, args, {
     media,
     exactCount: preferences.count !== null,
@@ -100,6 +120,18 @@ async function call(context: CallContext, request: CallRequest, reply: FastifyRe
   }
   applyResponseSettings(reply, row.headers, row.status);
   return send(reply, answer);
+}
+
+/** A set is what can be long. CSV of scalars has no header, and stays a page. */
+function exportOfCall(
+  routine: Routine,
+  media: RowsMedia,
+  preferences: Preferences,
+  query: Query,
+  maxRows: number,
+): ExportRequest | null {
+  if (!routine.returnsSet || (returnsScalars(routine) && media.kind === 'csv')) return null;
+  return exportOf(media, preferences, query, maxRows);
 }
 
 const rangeText = ({ rows, offset, total }: { rows: number; offset: number; total: number | null }) =>
