@@ -1,18 +1,22 @@
 /** The gateway as an app: composes, never listens, never reads the environment. */
-import cors from '@fastify/cors';
-import { TIDEMARK_HEADER } from '@tidemark/contracts';
 import {
+  answerRecorder,
   type BaseApp,
   buildBaseApp,
   type Health,
   type Logger,
   type Metrics,
-  type VerifyToken,
+  type TokenVerifier,
 } from '@tidemark/service';
 import { registerOwnWrites } from './cache/own-writes.ts';
 import { registerCompression } from './compression/compress-replies.ts';
+import { Front } from './front/front.ts';
+import { FRONT_SHARE, installFront } from './front/learn.ts';
+import { guard, trustedProxies } from './limits/guard.ts';
+import { createRateLimit } from './limits/rate-limit.ts';
 import { registerBodies } from './plugins/bodies.ts';
 import { registerBodyDeadline } from './plugins/body-deadline.ts';
+import { createBrowserHeaders } from './plugins/browser-headers.ts';
 import { registerIdentity } from './plugins/identity.ts';
 import { translatePostgresError } from './reply/postgres-errors.ts';
 import type { RouteContext } from './routes/context.ts';
@@ -22,7 +26,7 @@ import { registerJobs } from './routes/jobs.ts';
 import { registerOpenApi } from './routes/openapi.ts';
 import { registerProxies } from './routes/proxies.ts';
 import { registerRpc } from './routes/rpc.ts';
-import { registerTableRead } from './routes/table-read.ts';
+import { registerTableRead, TABLE_ROUTE } from './routes/table-read.ts';
 import { registerTableWrites } from './routes/table-write.ts';
 import { registerTransaction } from './routes/transaction.ts';
 import { openWriter } from './writes/writer.ts';
@@ -31,14 +35,16 @@ export interface AppDependencies extends RouteContext {
   readonly logger: Logger;
   readonly health: Health;
   readonly metrics: Metrics;
-  readonly verifyToken: VerifyToken;
+  readonly verifyToken: TokenVerifier;
 }
-
-/** Longer request lines than this are refused by Node before we see them: header and URL together. */
-const MAX_HEADER_BYTES = 64 * 1024;
 
 export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
   const { config, logger, health, metrics, verifyToken } = deps;
+  const browserHeaders = createBrowserHeaders(config);
+  const rateLimit = createRateLimit({
+    ...{ limits: config.RATE_LIMITS, identities: config.RATE_LIMIT_IDENTITIES },
+    ...{ behindProxy: config.TRUST_PROXY !== '', metrics },
+  });
   const app = buildBaseApp({
     logger,
     health,
@@ -46,46 +52,55 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
     translateError: (error, request) => translatePostgresError(error, request.caller?.authenticated ?? false),
     server: {
       bodyLimit: config.BODY_LIMIT_BYTES,
+      keepAliveTimeout: config.KEEP_ALIVE_MS,
+      trustProxy: trustedProxies(config.TRUST_PROXY),
       requestTimeout: Math.max(config.REQUEST_TIMEOUT_MS, config.FILES_UPLOAD_TIMEOUT_MS),
       forceCloseConnections: 'idle',
       exposeHeadRoutes: true,
       routerOptions: { maxParamLength: 256 },
-      http: { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: config.REQUEST_TIMEOUT_MS },
+      http: {
+        maxHeaderSize: config.HEADER_LIMIT_BYTES,
+        headersTimeout: config.HEADERS_TIMEOUT_MS,
+        // How often Node looks for who is late; its 30 s would make any shorter limit one of 30 s.
+        connectionsCheckingInterval: Math.min(2_000, config.HEADERS_TIMEOUT_MS / 4),
+      },
     } as never,
   });
 
-  registerBodyDeadline(app, config.REQUEST_TIMEOUT_MS);
-  await app.register(cors, {
-    origin: true,
-    // The plugin’s own default is GET, HEAD and POST.
-    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    exposedHeaders: [
-      TIDEMARK_HEADER,
-      'tidemark-source',
-      'cache-status',
-      'content-range',
-      'content-location',
-      'content-profile',
-      'link',
-      'location',
-      'preference-applied',
-      'idempotency-replayed',
-      'retry-after',
-      'etag',
-    ],
-    maxAge: 86_400,
+  let closing = false;
+  app.addHook('preClose', (done) => {
+    closing = true;
+    done();
   });
+  // What every answer has, once more for the hits that never come to fastify.
+  const steps = rateLimit ? [rateLimit.step] : [];
+  const front =
+    deps.cache &&
+    new Front({
+      ...{ cache: deps.cache, maxBytes: config.CACHE_BYTES * FRONT_SHARE, steps, closing: () => closing },
+      ...{ catalog: () => deps.catalog.current(), verified: (token) => verifyToken.cached(token) },
+      recordGet: answerRecorder(app, 'GET', TABLE_ROUTE),
+      recordHead: answerRecorder(app, 'HEAD', TABLE_ROUTE),
+    });
+  if (front) installFront(app, front, metrics);
+
+  registerBodyDeadline(app, config.REQUEST_TIMEOUT_MS);
+  browserHeaders.register(app);
   // Proxies pass bodies on as they are, so they live in a scope without our parsers and identity.
   await app.register(async (scope) => registerProxies(scope as unknown as BaseApp, deps));
   await app.register(async (plain) => {
     const scope = plain as unknown as BaseApp;
     registerCompression(scope, { minBytes: config.COMPRESSION_MIN_BYTES, cache: deps.cache, metrics });
-    registerBodies(scope, { limit: config.BODY_LIMIT_BYTES, timeoutMs: config.REQUEST_TIMEOUT_MS });
+    registerBodies(scope, metrics, {
+      ...{ limit: config.BODY_LIMIT_BYTES, readingLimit: config.BODIES_READING_BYTES },
+      timeoutMs: config.REQUEST_TIMEOUT_MS,
+    });
     registerIdentity(scope, { verifyToken, anonRole: config.DB_ANON_ROLE });
+    rateLimit?.register(scope);
     const writer = openWriter(scope, deps);
     registerRpc(scope, { ...deps, writer });
     registerOwnWrites(scope, deps);
-    registerTableRead(scope, deps);
+    registerTableRead(scope, deps, front);
     registerTableWrites(scope, { ...deps, writer });
     registerTransaction(scope, { ...deps, writer });
     registerJobs(scope, deps);
@@ -93,5 +108,6 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
     registerOpenApi(scope, deps);
     registerDocs(scope);
   });
+  guard(app, { ...deps, browserHeaders });
   return app;
 }

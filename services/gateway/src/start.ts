@@ -22,8 +22,11 @@ import { readStats, registerCacheMetrics } from './cache/cache-metrics.ts';
 import { followCatalog } from './catalog/follow.ts';
 import { readConfig } from './config.ts';
 import { eventLevels, type GatewayEvent } from './events.ts';
+import { registerExportMetrics } from './exports/export-metrics.ts';
+import { Exporter } from './exports/exporter.ts';
 import { openFileStore } from './files/file-store.ts';
 import { startOrphanSweep } from './files/orphan-sweep.ts';
+import { FRONT_SHARE } from './front/learn.ts';
 import { PlanCache } from './plan/plan-cache.ts';
 import { registerPlanMetrics } from './plan/plan-metrics.ts';
 import { ReadRequests } from './plan/read-requests.ts';
@@ -43,18 +46,22 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
     primaryUrl: config.DATABASE_URL,
     replicaUrls: config.replicaUrls,
     applicationName: `tidemark ${instance}`,
-    pools: { read: { max: config.DB_READ_POOL_MAX }, write: { max: config.DB_WRITE_POOL_MAX } },
+    pools: {
+      read: { max: config.DB_READ_POOL_MAX, queueTargetMs: config.SHED_QUEUE_MS },
+      write: { max: config.DB_WRITE_POOL_MAX, queueTargetMs: config.SHED_QUEUE_MS },
+    },
     observe,
   });
   const bus = await connectBus({ url: config.NATS_URL, name: instance, prefix: config.NATS_PREFIX, observe });
+  const answersBytes = Math.ceil(config.CACHE_BYTES * (1 - FRONT_SHARE));
   const cache =
     config.CACHE_BYTES === 0
       ? undefined
       : createCache({
           db,
           bus,
-          maxBytes: config.CACHE_BYTES,
-          maxEntryBytes: Math.min(config.CACHE_ENTRY_BYTES, config.CACHE_BYTES),
+          maxBytes: answersBytes,
+          maxEntryBytes: Math.min(config.CACHE_ENTRY_BYTES, answersBytes),
           silenceMs: config.CACHE_SILENCE_MS,
           waitMs: config.CACHE_WAIT_MS,
           publication: config.CACHE_PUBLICATION,
@@ -64,6 +71,10 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
   if (cache) registerCacheMetrics(metrics, cache);
   const plans = new PlanCache();
   registerPlanMetrics(metrics, plans);
+  const exporter = new Exporter(db, {
+    ...{ max: config.EXPORTS_MAX, stallMs: config.EXPORT_STALL_MS, timeoutMs: config.EXPORT_TIMEOUT_MS },
+  });
+  registerExportMetrics(metrics, exporter, config.EXPORTS_MAX);
   const catalog = await followCatalog({
     pool: db.pools.admin,
     schemas: config.schemas,
@@ -100,6 +111,7 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
     catalog,
     cache,
     plans,
+    exporter,
     readRequests: new ReadRequests(),
     files,
     logger,

@@ -7,7 +7,15 @@ import type { Catalog, Relation } from '../catalog/catalog.ts';
 import type { Coding } from '../compression/accept-encoding.ts';
 import { type ChangeFeed, followChanges } from './change-feed.ts';
 import { type QueryReads, queryReads } from './query-reads.ts';
-import { type CacheAnswer, type CacheCounts, type CachedAnswer, type CacheRequest, ReadCache } from './read-cache.ts';
+import {
+  type CacheAnswer,
+  type CacheCounts,
+  type CachedAnswer,
+  type CacheRequest,
+  type CurrentHit,
+  type KnownHit,
+  ReadCache,
+} from './read-cache.ts';
 import { watchSchema } from './schema-watch.ts';
 import { Tide } from './tide.ts';
 
@@ -36,6 +44,10 @@ export interface Cache {
   generation(): number;
   /** The answer that is there; undefined where it must be read. */
   hit<A extends CachedAnswer>(request: Omit<CacheRequest<A>, 'fill'>): CacheAnswer<A> | undefined;
+  /** A hit that was answered before, if it is one still. @throws TM_INVALID_TIDEMARK */
+  current(known: KnownHit, asked: Tidemark | undefined): CurrentHit | undefined;
+  /** It was sent. */
+  served(): void;
   /** Reads it and keeps it, or shares what an equal read is reading. */
   read<A extends CachedAnswer>(request: CacheRequest<A>): Promise<CacheAnswer<A>>;
   /** Keeps a compressed form of an answer with it, where the answer itself is kept. */
@@ -127,6 +139,10 @@ export function createCache(options: CacheOptions): Cache {
     },
     generation: () => tide.generation,
     hit: (request) => entries.hit(request),
+    current: (known, asked) => entries.current(known, asked),
+    served() {
+      entries.counts.hits += 1;
+    },
     read: (request) => entries.read(request),
     keepCoded: (answer, coding, bytes) => entries.keepCoded(answer, coding, bytes),
     wrote(relation, tidemark) {

@@ -57,10 +57,24 @@ export interface CacheRequest<A extends CachedAnswer> {
 
 export interface CacheAnswer<A extends CachedAnswer> {
   answer: A;
+  /** Of the entry, where it is a hit. */
+  key?: string;
   tidemark: Tidemark;
   source: 'replica' | 'primary' | 'cache';
   /** Of RFC 9211, without the cache's name. */
   status: string;
+}
+
+/** What names an answer that was served. */
+export interface KnownHit {
+  readonly key: string;
+  readonly etag: string;
+  readonly total: number | null;
+}
+
+export interface CurrentHit {
+  readonly answer: CachedAnswer;
+  readonly tidemark: Tidemark;
 }
 
 export interface ReadCacheOptions {
@@ -118,6 +132,7 @@ export class ReadCache {
   readonly #flights = new Map<string, Flight>();
   /** Of answers that are kept. */
   readonly #keyOf = new WeakMap<CachedAnswer, string>();
+  #lastTidemark = { epoch: '', lsn: -1n, text: '' };
   readonly counts = { hits: 0, misses: 0, collapsed: 0, stored: 0, refused: 0, dropped: 0 };
 
   constructor(options: ReadCacheOptions) {
@@ -133,6 +148,14 @@ export class ReadCache {
   /** The answer that is there; undefined where it must be read. */
   hit<A extends CachedAnswer>(request: Omit<CacheRequest<A>, 'fill'>): CacheAnswer<A> | undefined {
     return this.#hit<A>(entryKey(request), request.asked);
+  }
+
+  /** Of a hit that was answered before: the same answer, where it is there and may be served; not counted yet. */
+  current({ key, etag, total }: KnownHit, asked: Tidemark | undefined): CurrentHit | undefined {
+    const found = this.#find(key, asked);
+    // Of the ETag the body is certain, and with it the number of rows.
+    if (!found || found.entry.answer.etag !== etag || found.entry.answer.total !== total) return undefined;
+    return { answer: found.entry.answer, tidemark: this.#tidemark(found.entry.epoch, found.lsn) };
   }
 
   /** Reads it, or shares what an equal read is reading. @throws what `fill` throws, GATEWAY_CACHE_WAIT, TM_INVALID_TIDEMARK */
@@ -193,6 +216,16 @@ export class ReadCache {
   }
 
   #hit<A extends CachedAnswer>(key: string, asked: Tidemark | undefined): CacheAnswer<A> | undefined {
+    const found = this.#find(key, asked);
+    if (!found) return undefined;
+    this.counts.hits += 1;
+    const { entry, lsn } = found;
+    const tidemark = this.#tidemark(entry.epoch, lsn);
+    return { answer: entry.answer as A, key, tidemark, source: 'cache', status: 'hit' };
+  }
+
+  /** The entry that may be served, and how far it holds. */
+  #find(key: string, asked: Tidemark | undefined): { entry: Entry; lsn: Lsn } | undefined {
     const { tide, paused } = this.#options;
     const validTo = tide.validTo;
     if (validTo === undefined || paused() !== undefined) return undefined;
@@ -203,8 +236,16 @@ export class ReadCache {
       const want = parseTidemark(asked);
       if (want.epoch !== entry.epoch || want.lsn > lsn) return undefined;
     }
-    this.counts.hits += 1;
-    return { answer: entry.answer as A, tidemark: formatTidemark(entry.epoch, lsn), source: 'cache', status: 'hit' };
+    return { entry, lsn };
+  }
+
+  /** Most hits between two heartbeats have the same. */
+  #tidemark(epoch: string, lsn: Lsn): Tidemark {
+    const last = this.#lastTidemark;
+    if (last.lsn === lsn && last.epoch === epoch) return last.text;
+    const text = formatTidemark(epoch, lsn);
+    this.#lastTidemark = { epoch, lsn, text };
+    return text;
   }
 
   #fly<A extends CachedAnswer>(flightKey: string, request: CacheRequest<A>): Promise<Filled<A>> {

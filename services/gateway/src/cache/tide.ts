@@ -27,13 +27,11 @@ export class Tide {
   #known: Lsn = 0n;
   #furthest: Lsn = 0n;
   readonly #changed = new Map<string, Lsn>();
+  #validTo: Lsn | undefined;
 
   /** Undefined while nothing may be served. */
   get validTo(): Lsn | undefined {
-    if (this.#streamFloor === undefined || this.#schemaFloor === undefined) return undefined;
-    const { floor } = this;
-    const to = earlier(this.#published, this.#known);
-    return to < floor ? undefined : to;
+    return this.#validTo;
   }
 
   get published(): Lsn {
@@ -60,6 +58,7 @@ export class Tide {
     if (epoch !== this.epoch) this.#begin(epoch);
     this.#streamFloor ??= later(later(lsn, before), this.#furthest);
     this.#published = later(this.#published, lsn);
+    this.#settle();
   }
 
   change(epoch: string, table: string, lsn: Lsn): void {
@@ -78,6 +77,7 @@ export class Tide {
       this.#changed.clear();
     }
     this.#changed.set(table, later(this.#changed.get(table) ?? 0n, lsn));
+    this.#settle();
   }
 
   /** Changes may have been missed. */
@@ -90,17 +90,20 @@ export class Tide {
     this.generation += 1;
     this.#schemaFloor = undefined;
     this.#known = 0n;
+    this.#settle();
   }
 
   /** A schema was loaded; whatever it shows was committed at or before `floor`. */
   loadSchema(floor: Lsn): void {
     this.generation += 1;
     this.#schemaFloor = floor;
+    this.#settle();
   }
 
   /** The schema that was loaded was still the same at `lsn`. */
   confirmSchema(lsn: Lsn): void {
     if (this.#schemaFloor !== undefined) this.#known = later(this.#known, lsn);
+    this.#settle();
   }
 
   /** Whether rows that include every transaction up to `proven` may be kept: none of the tables has changed since. */
@@ -120,6 +123,14 @@ export class Tide {
     this.#published = 0n;
     this.#furthest = 0n;
     this.#changed.clear();
+    this.#settle();
+  }
+
+  /** After whatever moved: it is asked for with each hit, and moves a few times a second. */
+  #settle(): void {
+    const to = earlier(this.#published, this.#known);
+    const isKnown = this.#streamFloor !== undefined && this.#schemaFloor !== undefined;
+    this.#validTo = isKnown && to >= this.floor ? to : undefined;
   }
 }
 

@@ -1,9 +1,9 @@
 /** The strong ETag of a representation (RFC 9110, 8.8.3): a hash of its bytes before any compression. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** 128 bits of SHA-256: two bodies with the same ETag are not met by chance. */
 const ETAG_CHARACTERS = 22;
 
 export function strongEtag(body: string): string {
-  return `"${createHash('sha256').update(body).digest('base64url').slice(0, ETAG_CHARACTERS)}"`;
+  return `"${hash('sha256', body, 'base64url').slice(0, ETAG_CHARACTERS)}"`;
 }

@@ -8,8 +8,12 @@ const searchPath = (schema: string) =>
 
 /** For reads of tables: what a policy may look at. Headers are left out, as they would make each request's identity its own. */
 export function readIdentity(request: FastifyRequest, schema: string): Identity {
-  const { role, claims } = request.caller;
-  return { role, claims, settings: { search_path: searchPath(schema) } };
+  const { role, claims, reading } = request.caller;
+  const known = reading.get(schema);
+  if (known) return known;
+  const identity = Object.freeze({ role, claims, settings: Object.freeze({ search_path: searchPath(schema) }) });
+  reading.set(schema, identity);
+  return identity;
 }
 
 /** For writes and functions, which also see the request. */

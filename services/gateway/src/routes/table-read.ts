@@ -12,6 +12,10 @@ import {
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CacheAnswer, CachedAnswer, Filled } from '../cache/read-cache.ts';
+import { exportOf } from '../exports/export-request.ts';
+import { planExport } from '../exports/plan-export.ts';
+import type { Front } from '../front/front.ts';
+import { learning } from '../front/learn.ts';
 import { type AnswerRow, planEstimate } from '../plan/read.ts';
 import { type ReadRequest, requestKey } from '../plan/read-requests.ts';
 import { strongEtag } from '../reply/etag.ts';
@@ -19,20 +23,33 @@ import { readIdentity } from '../reply/identity-settings.ts';
 import { sendRead } from '../reply/read-answer.ts';
 import { schemaOf } from '../reply/schema.ts';
 import type { RouteContext } from './context.ts';
+import { readKeysetPage } from './keyset-read.ts';
 import { preferencesOf, rangeOf, rawSearch, relationOf, tidemarkOf } from './request.ts';
 
+export const TABLE_ROUTE = '/rest/v1/:table';
+const ROUTE = `GET ${TABLE_ROUTE}`;
 export const READ_MEDIA = ['json', 'object', 'array', 'csv', 'ndjson', 'geojson'] as const;
 
 type TableRequest = FastifyRequest<{ Params: { table: string } }>;
 
-export function registerTableRead(app: BaseApp, context: RouteContext): void {
-  app.get<{ Params: { table: string } }>('/rest/v1/:table', (request, reply) => readTable(context, request, reply));
+/** `front` learns from its hits. */
+export function registerTableRead(app: BaseApp, context: RouteContext, front: Front | undefined): void {
+  const hooks = front ? { onSend: learning(front) } : {};
+  app.decorateReply('hit', undefined);
+  app.get<{ Params: { table: string } }>(TABLE_ROUTE, hooks, (request, reply) => readTable(context, request, reply));
 }
 
 export function readTable(context: RouteContext, request: TableRequest, reply: FastifyReply) {
   const read = understand(context, request, reply);
   const identity = readIdentity(request, read.schema);
   const asked = tidemarkOf(request, read.query);
+  if (read.exported !== null && request.method === 'GET') {
+    const { catalog, relation, query, exported } = read;
+    const statement = planExport(catalog, relation, query);
+    const asking = { request: exported, statement, identity, tidemark: asked, route: ROUTE };
+    return context.exporter.send(reply, asking);
+  }
+  if (read.query.after !== null) return readKeysetPage(context, { request, reply, read, identity, asked });
   const found = readsOf(context, read);
   const { cache } = context;
   if (!cache || typeof found === 'string') return readUncached(context, { request, reply, read, identity, asked });
@@ -41,7 +58,15 @@ export function readTable(context: RouteContext, request: TableRequest, reply: F
   if (keyOfRole.size < MAX_ROLES) keyOfRole.set(identity.role, roleKey);
   const cached = { ...found, key: roleKey, claims: identity.claims, asked };
   const hit = cache.hit(cached);
-  if (hit) return answer(request, reply, read, hit, hit.answer.total);
+  if (hit) {
+    reply.hit = {
+      answer: hit.answer,
+      key: hit.key as string,
+      catalog: read.catalog,
+      asked: read.query.tidemark ?? undefined,
+    };
+    return answer(request, reply, read, hit, hit.answer.total);
+  }
   const fill = () => fillFrom(context, { request, reply, read, identity, asked }, found.reads.oids);
   return cache.read({ ...cached, fill }).then((result) => answer(request, reply, read, result, result.answer.total));
 }
@@ -51,7 +76,7 @@ const MAX_ROLES = 8;
 /** Longer bodies are kept as bytes: sending them is then no conversion. */
 const TEXT_CHARACTERS = 16 * 1024;
 
-interface Reading {
+export interface Reading {
   request: TableRequest;
   reply: FastifyReply;
   read: ReadRequest;
@@ -96,9 +121,21 @@ function understand(context: RouteContext, request: TableRequest, reply: Fastify
   const query: Query = { ...parsed, ...page };
   const { settings } = readIdentity(request, schema);
   const key = requestKey(catalog, schema, relation, query, media, preferences.count, settings);
+  const exported = exportOf(media, preferences, query, config.DB_MAX_ROWS);
   const applied = { count: preferences.count, handling: preferences.handling };
   const keyOfRole = new Map<string, string>();
-  const read = { catalog, schema, media, preferences: applied, relation, query, key, keyOfRole, reads: undefined };
+  const read = {
+    catalog,
+    schema,
+    media,
+    preferences: applied,
+    relation,
+    query,
+    exported,
+    key,
+    keyOfRole,
+    reads: undefined,
+  };
   readRequests.add(text, read);
   return read;
 }
@@ -113,7 +150,7 @@ async function fillFrom(
   const { rows, tidemark, proven, source } = await db.read<AnswerRow & { guard?: string | null }>({
     identity,
     statement: plans.read(catalog, relation, query, options, guard),
-    holder: { route: 'GET /rest/v1/:table' },
+    holder: { route: ROUTE },
     ...(asked ? { tidemark: asked } : {}),
   });
   const row = rows[0] as AnswerRow & { guard?: string | null };
@@ -143,7 +180,7 @@ async function estimate({ db }: RouteContext, { read, identity, asked }: Reading
   const { rows } = await db.read<{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }] }>({
     identity,
     statement: planEstimate(read.catalog, read.relation, read.query),
-    holder: { route: 'GET /rest/v1/:table' },
+    holder: { route: ROUTE },
     ...(asked ? { tidemark: asked } : {}),
   });
   return rows[0]?.['QUERY PLAN'][0].Plan['Plan Rows'] ?? 0;
