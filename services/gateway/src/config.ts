@@ -28,6 +28,11 @@ export const configSchema = Type.Object({
     minimum: 1_024,
     description: 'bytes of a request body; it is held in memory about three times',
   }),
+  BODIES_READING_BYTES: Type.Integer({
+    default: 256 * 1024 ** 2,
+    minimum: 1_024,
+    description: 'bytes of all request bodies that have come in part; one that comes on top gets 503',
+  }),
   INSERT_GROUP_ROWS: Type.Integer({
     default: 500,
     minimum: 1,

@@ -170,6 +170,12 @@ export const errors = defineErrors('GATEWAY', {
     message: (p) => `the body is longer than ${p.maximum} bytes: ${p.bytes}`,
     hint: 'Nothing was done. Send it in several requests; operators may raise BODY_LIMIT_BYTES.',
   }),
+  BODIES_READING: row<{ maximum: number }>({
+    status: 503,
+    message: (p) => `bodies of ${p.maximum} bytes are being received already`,
+    hint: 'Nothing was done. Try again after Retry-After, or send less at a time.',
+    retryAfter: 1,
+  }),
   BODY_CUT: row<{ bytes: number }>({
     status: 400,
     message: (p) => `the connection ended after ${p.bytes} bytes of the body`,

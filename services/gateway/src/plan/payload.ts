@@ -1,5 +1,6 @@
 /** The body of a write, checked and turned into JSON text for Postgres to read; numbers are never parsed here, so none loses digits. */
 import { postgrest } from '../errors.ts';
+import { parseCsv } from './csv.ts';
 
 export interface Payload {
   /** JSON text: an array of objects. */
@@ -17,23 +18,23 @@ export interface Payload {
 const MAX_KEYS = 1_600;
 /** Bodies nest this deep at the most: Postgres's own JSON parser stops at its stack limit, some thousands deep. */
 const MAX_DEPTH = 200;
+/** Objects and arrays of one body, and lines of CSV: some 30 MB when parsed. Rows of 35 characters fill 10 MB with as many. */
+const MAX_OBJECTS = 300_000;
 
 const JSON_HINT = 'Send one JSON object, or an array of objects.';
 
 /** @throws PGRST102 */
 export function payloadOf(contentType: string, body: string, columnsNamed: boolean): Payload {
-  if (contentType.startsWith('text/csv')) return fromObjects(parseCsv(body), false);
-  if (contentType.startsWith('application/x-www-form-urlencoded')) {
-    return fromObjects([Object.fromEntries(new URLSearchParams(body))], true);
-  }
+  if (contentType.startsWith('text/csv')) return fromObjects([...csvObjects(body)], false);
+  if (contentType.startsWith('application/x-www-form-urlencoded')) return fromObjects([formObject(body)], true);
   return parseJson(body, columnsNamed);
 }
 
 function parseJson(body: string, columnsNamed: boolean): Payload {
   const text = body.trim();
   if (text === '') throw postgrest.PGRST102({ reason: 'Empty or invalid json', hint: JSON_HINT });
-  // Shorter than it takes to open and close them.
-  if (text.length > 2 * MAX_DEPTH) checkDepth(text);
+  // Shorter than it takes to open and close so many.
+  if (text.length > 2 * MAX_DEPTH) checkStructure(text);
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
@@ -60,6 +61,21 @@ function parseJson(body: string, columnsNamed: boolean): Payload {
   return { rows: text, keys, count: objects.length, single: false };
 }
 
+function* csvObjects(body: string): Generator<Record<string, string | null>> {
+  let count = 0;
+  for (const object of parseCsv(body, MAX_KEYS)) {
+    count += 1;
+    if (count > MAX_OBJECTS) throw tooMany('lines');
+    yield object;
+  }
+}
+
+function formObject(body: string): Record<string, string> {
+  // Counted first: a form of ten million characters may have five million pairs.
+  if (body.split('&', MAX_KEYS + 1).length > MAX_KEYS) throw tooManyKeys(`more than ${MAX_KEYS}`);
+  return Object.fromEntries(new URLSearchParams(body));
+}
+
 function fromObjects(objects: readonly Record<string, string | null>[], single: boolean): Payload {
   const keys = Object.keys(objects[0] ?? {});
   checkKeys(keys);
@@ -67,12 +83,11 @@ function fromObjects(objects: readonly Record<string, string | null>[], single: 
 }
 
 function checkKeys(keys: readonly string[]): void {
-  if (keys.length > MAX_KEYS) {
-    throw postgrest.PGRST102({
-      reason: `An object has ${keys.length} keys`,
-      hint: `A table has at most ${MAX_KEYS} columns.`,
-    });
-  }
+  if (keys.length > MAX_KEYS) throw tooManyKeys(String(keys.length));
+}
+
+function tooManyKeys(keys: string) {
+  return postgrest.PGRST102({ reason: `An object has ${keys} keys`, hint: `A table has at most ${MAX_KEYS} columns.` });
 }
 
 function checkUniform(objects: readonly object[], keys: readonly string[]): void {
@@ -88,9 +103,15 @@ function checkUniform(objects: readonly object[], keys: readonly string[]): void
   }
 }
 
-/** Refused before it is parsed: JSON.parse and Postgres both recurse. */
-function checkDepth(text: string): void {
+/**
+ * Refused before it is parsed: Postgres recurses, and each object takes memory many times its text (`{},` ten million
+ * characters long is 200 MB of objects).
+ *
+ * @throws PGRST102
+ */
+export function checkStructure(text: string): void {
   let depth = 0;
+  let containers = 0;
   let inString = false;
   for (let i = 0; i < text.length; i += 1) {
     const code = text.charCodeAt(i);
@@ -100,79 +121,18 @@ function checkDepth(text: string): void {
     } else if (code === 0x22) inString = true;
     else if (code === 0x5b || code === 0x7b) {
       depth += 1;
+      containers += 1;
       if (depth > MAX_DEPTH) {
         throw postgrest.PGRST102({ reason: `The body nests deeper than ${MAX_DEPTH}`, hint: 'Flatten it.' });
       }
+      if (containers > MAX_OBJECTS) throw tooMany('objects and arrays');
     } else if (code === 0x5d || code === 0x7d) depth -= 1;
   }
 }
 
-/** RFC 4180, first line the column names; an unquoted `NULL` is null, as in PostgREST. */
-function parseCsv(text: string): Record<string, string | null>[] {
-  const [header, ...lines] = csvLines(text);
-  if (!header)
-    throw postgrest.PGRST102({
-      reason: 'Empty CSV',
-      hint: 'Send a header line with the column names, then a line for each row.',
-    });
-  return lines.map((line, i) => {
-    if (line.length !== header.length) {
-      throw postgrest.PGRST102({
-        reason: 'All lines must have same number of fields',
-        hint: `Line ${i + 2} has ${line.length} fields, the header has ${header.length}.`,
-      });
-    }
-    return Object.fromEntries(
-      header.map((name, column) => {
-        const field = line[column] as CsvField;
-        return [name.text, !field.quoted && field.text === 'NULL' ? null : field.text];
-      }),
-    );
+function tooMany(what: string) {
+  return postgrest.PGRST102({
+    reason: `The body has more than ${MAX_OBJECTS} ${what}`,
+    hint: 'Nothing was written. Send it in several requests.',
   });
-}
-
-interface CsvField {
-  text: string;
-  quoted: boolean;
-}
-
-function csvLines(text: string): CsvField[][] {
-  const lines: CsvField[][] = [];
-  let line: CsvField[] = [];
-  let at = 0;
-  while (at < text.length) {
-    let field: CsvField;
-    if (text[at] === '"') {
-      let value = '';
-      at += 1;
-      for (;;) {
-        const end = text.indexOf('"', at);
-        if (end === -1)
-          throw postgrest.PGRST102({ reason: 'A quoted CSV field has no end', hint: 'Close it with a double quote.' });
-        value += text.slice(at, end);
-        at = end + 1;
-        if (text[at] !== '"') break;
-        value += '"';
-        at += 1;
-      }
-      field = { text: value, quoted: true };
-    } else {
-      let end = at;
-      while (end < text.length && text[end] !== ',' && text[end] !== '\n' && text[end] !== '\r') end += 1;
-      field = { text: text.slice(at, end), quoted: false };
-      at = end;
-    }
-    line.push(field);
-    if (text[at] === ',') {
-      at += 1;
-      if (at === text.length) line.push({ text: '', quoted: false });
-      continue;
-    }
-    if (text[at] === '\r') at += 1;
-    if (text[at] === '\n') at += 1;
-    lines.push(line);
-    line = [];
-  }
-  if (line.length > 0) lines.push(line);
-  return lines;
 }

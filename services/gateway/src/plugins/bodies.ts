@@ -1,6 +1,6 @@
 /** Bodies stay text: Postgres reads the JSON, so that no number loses digits on the way. */
 import type { IncomingMessage } from 'node:http';
-import type { BaseApp } from '@tidemark/service';
+import type { BaseApp, Metrics } from '@tidemark/service';
 import type { FastifyRequest, RouteOptions } from 'fastify';
 import { errors } from '../errors.ts';
 import { linger } from '../files/lingering.ts';
@@ -21,10 +21,17 @@ const TEXT_TYPES = [
 const PARSED = new Set(['POST', 'PUT', 'PATCH']);
 
 export interface BodyLimits {
-  /** Bytes. */
+  /** Bytes of one body. */
   limit: number;
+  /** Bytes of all bodies that have come in part. */
+  readingLimit: number;
   /** ms for the whole body. */
   timeoutMs: number;
+}
+
+interface Reading extends BodyLimits {
+  /** Held at the moment. */
+  bytes: number;
 }
 
 type Done = (error: Error | null, body?: unknown) => void;
@@ -42,9 +49,13 @@ export class RefusedBody {
   }
 }
 
-export function registerBodies(app: BaseApp, limits: BodyLimits): void {
+export function registerBodies(app: BaseApp, metrics: Metrics, limits: BodyLimits): void {
+  const reading: Reading = { ...limits, bytes: 0 };
+  metrics.gauge('tidemark_bodies_reading_bytes', 'bytes of request bodies that have come in part', [], (gauge) =>
+    gauge.set(reading.bytes),
+  );
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser(TEXT_TYPES, (request, payload, done: Done) => readText(request, payload, limits, done));
+  app.addContentTypeParser(TEXT_TYPES, (request, payload, done: Done) => readText(request, payload, reading, done));
   // What is read here has its deadline here.
   app.addHook('onRoute', (route: RouteOptions) => {
     const methods = [route.method].flat();
@@ -56,7 +67,7 @@ export function registerBodies(app: BaseApp, limits: BodyLimits): void {
  * A body that came with its head, in one packet, is taken as a whole and at once: the events of a stream cost as much as
  * the rest of reading it.
  */
-function readText(request: FastifyRequest, payload: IncomingMessage, limits: BodyLimits, done: Done): void {
+function readText(request: FastifyRequest, payload: IncomingMessage, limits: Reading, done: Done): void {
   const declared = request.headers['content-length'];
   if (declared !== undefined && Number(declared) > limits.limit) {
     const bytes = `Content-Length is ${declared.slice(0, 20)}`;
@@ -72,26 +83,31 @@ function readText(request: FastifyRequest, payload: IncomingMessage, limits: Bod
   }
 }
 
-function takeWhole(payload: IncomingMessage, { limit }: BodyLimits, done: Done): void {
+function takeWhole(payload: IncomingMessage, { limit }: Reading, done: Done): void {
   const bytes: Buffer | null = payload.read();
   if (bytes === null) done(null, '');
   else if (bytes.length > limit) done(null, new RefusedBody(payload, tooLong(bytes.length, limit)));
   else done(null, bytes.toString());
 }
 
-function collect(payload: IncomingMessage, { limit, timeoutMs }: BodyLimits, done: Done): void {
+function collect(payload: IncomingMessage, reading: Reading, done: Done): void {
+  const { limit, readingLimit, timeoutMs } = reading;
   const chunks: Buffer[] = [];
   let bytes = 0;
   const inTime = cutOffLater(payload, timeoutMs);
   const end = (body: unknown) => {
     inTime();
+    reading.bytes -= bytes;
     payload.off('data', onData).off('end', onEnd).off('close', onClose);
     done(null, body);
   };
   const onData = (chunk: Buffer) => {
     bytes += chunk.length;
-    if (bytes <= limit) chunks.push(chunk);
-    else end(new RefusedBody(payload, tooLong(bytes, limit)));
+    reading.bytes += chunk.length;
+    if (bytes > limit) end(new RefusedBody(payload, tooLong(bytes, limit)));
+    else if (reading.bytes > readingLimit)
+      end(new RefusedBody(payload, errors.BODIES_READING({ maximum: readingLimit })));
+    else chunks.push(chunk);
   };
   const onEnd = () => end(Buffer.concat(chunks, bytes).toString());
   // Nobody is there to be answered, but the request has to end. A stream that is cut off emits `error` as well.

@@ -1,6 +1,7 @@
 /** The body of POST /api/v1/transaction, checked; the operations' own bodies stay text. */
 import { errors } from '../errors.ts';
 import { sliceArray, sliceObject } from '../plan/json-slices.ts';
+import { checkStructure } from '../plan/payload.ts';
 import { WRITE_METHODS, type WriteMethod } from './table-write-plan.ts';
 
 export interface Operation {
@@ -19,6 +20,7 @@ const KEYS = new Set(['method', 'path', 'body', 'prefer', 'unfiltered']);
 /** @throws GATEWAY_TRANSACTION_BODY, which names the operation by its index */
 export function readOperations(text: string, maximum: number): Operation[] {
   let parsed: unknown;
+  checkStructure(text);
   try {
     parsed = JSON.parse(text);
   } catch (cause) {
