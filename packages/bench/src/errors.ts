@@ -16,6 +16,11 @@ export const errors = defineErrors('BENCH', {
     message: (p) => `${p.what} had not ended after ${p.seconds} s`,
     hint: 'Something waits without a deadline, or the machine is very busy: run this trial alone.',
   }),
+  NOT_WITHIN: row<{ what: string; seconds: number }>({
+    status: 500,
+    message: (p) => `not within ${p.seconds} s: ${p.what}`,
+    hint: 'That is what the trial is about, or the machine is very busy: run this trial alone.',
+  }),
   NOT_STARTED: row<{ name: string; reason: string }>({
     status: 500,
     message: (p) => `"${p.name}" did not start: ${p.reason}`,

@@ -1,6 +1,28 @@
 /** Every trial of the fault lab; new ones are added here. */
 import type { Trial } from '../trial.ts';
 import { autosize } from './autosize.ts';
+import { backendsTerminated } from './backends-terminated.ts';
+import { jetstreamRolledBack } from './jetstream-rolled-back.ts';
 import { killedNeighbour } from './killed-neighbour.ts';
+import { natsKilled } from './nats-killed.ts';
+import { primaryRestart } from './primary-restart.ts';
+import { primaryRestarted } from './primary-restarted.ts';
+import { realtimeRestarted } from './realtime-restarted.ts';
+import { relayKilled } from './relay-killed.ts';
+import { replicaKilled, replicaPaused } from './replica-faults.ts';
+import { slotInvalidated } from './slot-invalidated.ts';
 
-export const trials: readonly Trial[] = [autosize, killedNeighbour];
+export const trials: readonly Trial[] = [
+  autosize,
+  backendsTerminated,
+  killedNeighbour,
+  primaryRestart,
+  replicaKilled,
+  replicaPaused,
+  jetstreamRolledBack,
+  natsKilled,
+  primaryRestarted,
+  realtimeRestarted,
+  relayKilled,
+  slotInvalidated,
+];

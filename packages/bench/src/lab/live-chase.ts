@@ -1,0 +1,271 @@
+/**
+ * The frame of the trials of live queries: a stack and two realtime instances of their own, writers, and clients that follow what
+ * they write by the protocol alone, while something is broken. At the end every client has to have what the database has.
+ */
+import { randomBytes } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { migrate } from '@tidemark/db';
+import { type Stack, startTemporaryStack } from '@tidemark/local-stack';
+import { changeThings, FILTERS, ModelClient, random, rowsText, thingsTable } from '@tidemark/realtime/checker';
+import postgres from 'postgres';
+import { type Rival, startRival } from '../child.ts';
+import { errors } from '../errors.ts';
+import { atLeast, atMost, equal, type Finding, type TrialContext } from './trial.ts';
+
+/** More than fit in two frames, so that a transaction over all of them comes in three; even, so that their sum stays. */
+const ACCOUNTS = 1_200;
+const SUM = ACCOUNTS * 100;
+const SETUP = `${thingsTable('full')}
+create table public.accounts (id int primary key, balance bigint not null);
+insert into public.accounts select id, 100 from generate_series(1, ${ACCOUNTS}) as id;
+alter table public.accounts replica identity full;
+grant select on public.accounts to anon;
+alter publication tidemark add table public.accounts;`;
+/** Clients of both tables, over both instances. */
+const THINGS_CLIENTS = 12;
+const ACCOUNTS_CLIENTS = 4;
+const WRITERS = 4;
+/** Each writer's pace: together at most 2,000 transactions a second. */
+const WRITER_MS = 2;
+/** All clients are where the database is within this time after the last write. */
+const CATCH_UP_MS = 60_000;
+
+export interface Instance {
+  /** As in pg_stat_replication: `tidemark relay <name>`. */
+  readonly name: string;
+  url(): string;
+  pid(): number;
+  kill(): Promise<void>;
+  stop(): Promise<void>;
+  start(): Promise<void>;
+}
+
+export interface Chase {
+  readonly stack: Stack;
+  readonly instances: readonly Instance[];
+  /** The one whose relay has the slot, once there is one. */
+  active(): Promise<Instance>;
+  /** Resolves once the relay has confirmed what is in the WAL by now. */
+  relayed(): Promise<void>;
+  epochs(): Promise<string[]>;
+}
+
+export interface ChaseOptions {
+  postgresSettings?: Record<string, string>;
+  /** What is broken, while writers write and clients follow. */
+  faults(chase: Chase): Promise<Finding[]>;
+  /** Epochs that the faults have to bring about; 0: no resync at all. */
+  epochs: number;
+}
+
+export async function chase(context: TrialContext, options: ChaseOptions): Promise<Finding[]> {
+  const { postgresSettings = {} } = options;
+  const stack = await startTemporaryStack({ replica: false, postgresSettings });
+  context.cleanup(() => stack.stop());
+  const url = stack.primary.url;
+  await migrate(url);
+  await stack.primary.query(SETUP);
+  const instances = [instance('a', stack), instance('b', stack)];
+  context.cleanup(async () => void (await Promise.allSettled(instances.map((one) => one.stop()))));
+  await Promise.all(instances.map((one) => one.start()));
+  const running = chaseOf(stack, instances);
+  await running.active();
+
+  const torn = { times: 0, last: '' };
+  const clients = follow(instances, torn);
+  context.cleanup(async () => {
+    for (const client of clients) client.stop();
+  });
+  for (const client of clients) client.start();
+  await until('every client to have a snapshot', () => clients.every((client) => client.snapshots > 0));
+  const before = await running.epochs();
+
+  const load = { writing: true, written: 0 };
+  const startedAt = performance.now();
+  const writers = Array.from({ length: WRITERS }, (_, n) => write(url, n, load));
+  let found: Finding[] = [];
+  try {
+    found = await options.faults(running);
+  } finally {
+    load.writing = false;
+    await Promise.all(writers);
+  }
+  const rate = (load.written / (performance.now() - startedAt)) * 1_000;
+  const behind = await catchUp(stack, clients);
+
+  const epochs = (await running.epochs()).length - before.length;
+  const total = (count: (client: ModelClient) => number) => clients.reduce((sum, one) => sum + count(one), 0);
+  const resyncs = clients.flatMap((client) => client.resyncs);
+  const surprises = clients.flatMap((client) => client.surprises);
+  context.log(
+    `${load.written} transactions (${rate.toFixed(0)}/s), ${total((one) => one.connections)} connections, ` +
+      `${total((one) => one.resumes)} resumes, ${total((one) => one.snapshots)} snapshots, ${resyncs.length} resyncs` +
+      `${resyncs.length > 0 ? ` (${[...new Set(resyncs)].join('; ')})` : ''}`,
+  );
+  for (const line of [...surprises, ...behind].slice(0, 5)) context.log(line.slice(0, 500));
+  return [
+    ...found,
+    atLeast('transactions written meanwhile', 50, load.written),
+    equal(`clients of ${clients.length} that differ from the database in the end`, 0, behind.length),
+    equal('changes that came twice, or not at all', 0, surprises.length),
+    { ...equal('transactions that were seen in part', 0, torn.times), got: `${torn.times} ${torn.last}` },
+    options.epochs === 0
+      ? equal('clients that were told to start afresh', 0, resyncs.filter((reason) => !isBacklog(reason)).length)
+      : atLeast('clients that were told to start afresh', clients.length, resyncs.length),
+    equal('epochs that were minted', options.epochs, epochs),
+    atMost(
+      'refusals not to be retried',
+      0,
+      total((one) => one.refusals.filter((text) => text.includes('not')).length),
+    ),
+  ];
+}
+
+/** A client that resumes far behind, or on an instance that has just started, may be told to start afresh: no gap either. */
+const isBacklog = (reason: string) => /just begun|too much|too old|faster than|too slow/.test(reason);
+
+function follow(instances: readonly Instance[], torn: { times: number; last: string }): ModelClient[] {
+  /** Each connection on another instance than the one before. */
+  const urlOf = (n: number) => {
+    let at = n;
+    return () => (instances[at++ % instances.length] as Instance).url();
+  };
+  const things = Array.from({ length: THINGS_CLIENTS }, (_, n) => {
+    const [filter] = FILTERS[n % FILTERS.length] as readonly [string, string];
+    return new ModelClient({ url: urlOf(n), query: `things?${filter}` });
+  });
+  const accounts = Array.from({ length: ACCOUNTS_CLIENTS }, (_, n) => {
+    return new ModelClient({
+      url: urlOf(n),
+      query: 'accounts?',
+      onWhole(rows) {
+        let sum = 0;
+        for (const { balance } of rows.values()) sum += Number(balance);
+        if (sum === SUM) return;
+        torn.times += 1;
+        torn.last = `(a sum of ${sum} where ${SUM} is)`;
+      },
+    });
+  });
+  return [...things, ...accounts];
+}
+
+/** Transactions of all kinds, at its pace, through whatever happens to the server. */
+async function write(url: string, n: number, load: { writing: boolean; written: number }): Promise<void> {
+  const connection = { deadlock_timeout: 10 };
+  const sql = postgres(url, { max: 1, connection, connect_timeout: 5, backoff: () => 0.05, onnotice: () => {} });
+  const next = random(n + 1);
+  while (load.writing) {
+    const due = performance.now() + WRITER_MS;
+    const text = n % 2 === 0 ? changeThings(next) : transfer(next);
+    try {
+      await sql.unsafe(text).simple();
+      load.written += 1;
+    } catch {
+      // A deadlock, or the server is away: what counts is what was committed.
+      await sql.unsafe('rollback').catch(() => new Promise((resolve) => setTimeout(resolve, 50)));
+    }
+    const early = due - performance.now();
+    if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
+  }
+  await sql.end({ timeout: 2 }).catch(() => {});
+}
+
+/** From one account to another; now and then half of all to the other half. The sum of the balances stays. */
+function transfer(next: () => number): string {
+  const account = () => 1 + Math.floor(next() * ACCOUNTS);
+  if (next() < 0.01) return `update accounts set balance = balance + (id % 2) * 2 - 1`;
+  const from = account();
+  const to = (from % ACCOUNTS) + 1;
+  return `update accounts set balance = balance + case id when ${from} then -1 else 1 end where id in (${from}, ${to})`;
+}
+
+/** @returns what is wrong with each client that did not get there in time */
+async function catchUp(stack: Stack, clients: readonly ModelClient[]): Promise<string[]> {
+  const wanted = new Map<string, string>();
+  for (const client of clients) {
+    const where = FILTERS.find(([filter]) => client.query === `things?${filter}`)?.[1];
+    const from = where === undefined ? 'accounts t' : `things t where ${where}`;
+    const rows = await stack.primary.query<{ row: { id: number } }>(`select to_jsonb(t) as row from ${from}`);
+    wanted.set(client.query, rowsText(rows.map(({ row }) => row)));
+  }
+  const differing = () => clients.filter((client) => rowsText(client.rows.values()) !== wanted.get(client.query));
+  await until('the clients', () => differing().length === 0, CATCH_UP_MS).catch(() => {});
+  return differing().map(
+    (client) =>
+      `${client.query} has ${rowsText(client.rows.values()).slice(0, 200)}… and not ${wanted.get(client.query)?.slice(0, 200)}…`,
+  );
+}
+
+function instance(name: string, stack: Stack): Instance {
+  let rival: Rival | undefined;
+  const path = fileURLToPath(import.meta.resolve('@tidemark/realtime/main'));
+  let url = 'ws://127.0.0.1:1';
+  const secret = randomBytes(24).toString('hex');
+  return {
+    name,
+    url: () => url,
+    pid: () => rival?.pid ?? 0,
+    async start() {
+      rival = await startRival(`realtime ${name}`, path, {
+        PORT: '0',
+        // What is broken on purpose is in every log; LAB_LOG=warn shows it.
+        LOG_LEVEL: process.env.LAB_LOG ?? 'silent',
+        INSTANCE: name,
+        DATABASE_URL: stack.primary.url,
+        NATS_URL: stack.nats.url,
+        JWT_SECRET: secret,
+      });
+      url = rival.url.replace('http', 'ws');
+    },
+    async kill() {
+      await rival?.kill('SIGKILL');
+    },
+    async stop() {
+      await rival?.stop();
+    },
+  };
+}
+
+function chaseOf(stack: Stack, instances: readonly Instance[]): Chase {
+  const query = <R extends object>(text: string) => stack.primary.query<R & Record<string, unknown>>(text);
+  return {
+    stack,
+    instances,
+    async active() {
+      let found: Instance | undefined;
+      await until('an active relay', async () => {
+        const rows = await query<{ name: string }>(
+          `select application_name as name from pg_stat_replication where application_name like 'tidemark relay %'`,
+        );
+        found = instances.find(({ name }) => rows.some((row) => row.name === `tidemark relay ${name}`));
+        return found !== undefined;
+      });
+      return found as Instance;
+    },
+    async relayed() {
+      const [at] = await query<{ lsn: string }>('select pg_current_wal_insert_lsn()::text as lsn');
+      await until('the relay to be there', async () => {
+        const [row] = await query<{ there: boolean }>(
+          `select confirmed_flush_lsn >= '${at?.lsn}'::pg_lsn as there from pg_replication_slots where slot_type = 'logical'`,
+        );
+        return row?.there === true;
+      });
+    },
+    async epochs() {
+      const rows = await query<{ reason: string }>('select reason from tidemark.epochs order by epoch');
+      return rows.map(({ reason }) => reason);
+    },
+  };
+}
+
+export const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/** @throws where it did not come true in time */
+export async function until(what: string, isTrue: () => boolean | Promise<boolean>, ms = 30_000): Promise<void> {
+  const deadline = Date.now() + ms;
+  while (!(await Promise.resolve(isTrue()).catch(() => false))) {
+    if (Date.now() > deadline) throw errors.TRIAL_OVERRAN({ what: `the wait for ${what}`, seconds: ms / 1_000 });
+    await pause(25);
+  }
+}

@@ -1,0 +1,32 @@
+/** JetStream's folder is replaced by an older copy of itself, as a restored disk would be: changes are gone that were told. */
+import { cp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { chase, pause } from '../live-chase.ts';
+import { equal, type Trial } from '../trial.ts';
+
+export const jetstreamRolledBack: Trial = {
+  name: 'jetstream-rolled-back',
+  claim: 'a stream that has lost its end is noticed: a new epoch, and everyone starts afresh',
+  run: (context) =>
+    chase(context, {
+      epochs: 1,
+      async faults({ stack: { nats, dataFolder }, active, relayed, epochs }) {
+        const folder = join(dataFolder, 'nats');
+        const copy = `${folder}-copy`;
+        await pause(200);
+        await nats.stop();
+        await cp(folder, copy, { recursive: true, preserveTimestamps: true });
+        await nats.start();
+        await relayed();
+        await pause(context.quick ? 200 : 5_000);
+        await nats.stop();
+        await rm(folder, { recursive: true });
+        await cp(copy, folder, { recursive: true, preserveTimestamps: true });
+        await rm(copy, { recursive: true });
+        await nats.start();
+        await active();
+        await relayed();
+        return [equal('the last epoch’s reason', 'the end of the stream is lost', (await epochs()).at(-1) ?? '')];
+      },
+    }),
+};
