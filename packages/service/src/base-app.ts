@@ -22,6 +22,7 @@ import type { Health } from './health.ts';
 import { createHttpTimings, recordUnrouted } from './http-timings.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
+import { OneWriteResponse } from './one-write.ts';
 
 export type BaseApp = FastifyInstance<
   RawServerDefault,
@@ -68,6 +69,7 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
     // What the router refuses before there is a route: the same answer as from the error handler.
     frameworkErrors: (error, request, reply) => answerError(error, request, reply as unknown as FastifyReply),
     ...(options.server as object),
+    http: { ...(options.server as HttpOptions | undefined)?.http, ServerResponse: OneWriteResponse },
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as BaseApp;
 
   createHttpTimings(app, metrics);
