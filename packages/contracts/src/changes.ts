@@ -18,6 +18,12 @@ export const MAX_CHANGES_PER_ENVELOPE = 500;
 /** At most so many bytes in an envelope, unless a single row is larger: half of NATS's default max_payload (1 MB). */
 export const MAX_ENVELOPE_BYTES = 512 * 1024;
 
+/**
+ * Of a logical message inside a transaction (`pg_logical_emit_message(true, …)`) whose content is a W3C traceparent: the
+ * transaction's envelopes carry it on.
+ */
+export const TRACE_PREFIX = 'tidemark.trace';
+
 const Row = Type.Record(Type.String(), Type.Unknown());
 
 export const Change = Type.Object({
@@ -37,6 +43,7 @@ export const Envelope = Type.Object({
   epoch: Type.String(),
   lsn: Type.String({ description: '16 hex digits: the end of the commit record' }),
   xid: Type.Integer({ description: '32-bit transaction id' }),
+  trace: Type.Optional(Type.String({ description: 'W3C traceparent of the transaction, where it was traced' })),
   committedAt: Type.Integer({ description: 'milliseconds since 1970, from the commit record' }),
   schema: Type.String(),
   table: Type.String(),

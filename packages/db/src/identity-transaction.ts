@@ -57,6 +57,7 @@ export async function runIdentityTransaction(
     }
   } finally {
     pool.release(lease);
+    options.timing?.(pool.name, waitMs, performance.now() - lease.since);
   }
 }
 

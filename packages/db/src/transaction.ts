@@ -37,12 +37,14 @@ export async function runTransaction<T>(
   options: TransactionOptions,
 ): Promise<T> {
   const trace = pool.options.leakThresholdMs > 0 ? leaseTrace() : undefined;
+  const began = performance.now();
   const lease = await pool.acquire(options.identity === undefined ? 'own' : 'none', options);
   lease.trace = trace;
   try {
     return await between(pool, lease, work, options);
   } finally {
     pool.release(lease);
+    options.timing?.(pool.name, lease.since - began, performance.now() - lease.since);
   }
 }
 

@@ -53,6 +53,8 @@ export interface QueryOptions {
   acquireTimeoutMs?: number;
   /** Most time for the statement, ms; the connection is discarded after it. Default the pool's `statementTimeoutMs`. */
   timeoutMs?: number;
+  /** Told once the statement, or the transaction, has been answered: by which pool, after how long a wait, in what time. */
+  timing?: (pool: string, waitMs: number, ms: number) => void;
 }
 
 export interface TransactionOptions extends QueryOptions {

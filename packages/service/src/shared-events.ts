@@ -8,7 +8,7 @@ import type { Metrics } from './metrics.ts';
 import type { Observe } from './observe.ts';
 import type { KeyEvent } from './tokens/key-source.ts';
 
-export type SharedEvent = DbEvent | BusEvent | KeyEvent;
+export type SharedEvent = DbEvent | BusEvent | { type: 'tracing.failed'; error: Error } | KeyEvent;
 
 export const sharedEventLevels: Readonly<Record<SharedEvent['type'], Level | undefined>> = {
   'db.connected': 'debug',
@@ -33,6 +33,7 @@ export const sharedEventLevels: Readonly<Record<SharedEvent['type'], Level | und
   'bus.error': 'warn',
   'bus.slow_consumer': 'warn',
   'bus.invalid_payload': 'warn',
+  'tracing.failed': 'warn',
 };
 
 /** Counts them all by type; the finer figures are in the pools' own statistics. */

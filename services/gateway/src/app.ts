@@ -7,6 +7,7 @@ import {
   type Logger,
   type Metrics,
   type TokenVerifier,
+  type Tracing,
 } from '@tidemark/service';
 import { registerOwnWrites } from './cache/own-writes.ts';
 import { registerCompression } from './compression/compress-replies.ts';
@@ -29,6 +30,7 @@ import { registerRpc } from './routes/rpc.ts';
 import { registerTableRead, TABLE_ROUTE } from './routes/table-read.ts';
 import { registerTableWrites } from './routes/table-write.ts';
 import { registerTransaction } from './routes/transaction.ts';
+import { registerTraces, traceSteps } from './tracing/trace-requests.ts';
 import { openWriter } from './writes/writer.ts';
 
 export interface AppDependencies extends RouteContext {
@@ -36,6 +38,8 @@ export interface AppDependencies extends RouteContext {
   readonly health: Health;
   readonly metrics: Metrics;
   readonly verifyToken: TokenVerifier;
+  /** Undefined where no collector is configured. */
+  readonly tracing: Tracing | undefined;
 }
 
 export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
@@ -73,7 +77,8 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
     done();
   });
   // What every answer has, once more for the hits that never come to fastify.
-  const steps = rateLimit ? [rateLimit.step] : [];
+  const traces = { tracing: deps.tracing, serverTiming: config.SERVER_TIMING };
+  const steps = [...(rateLimit ? [rateLimit.step] : []), ...traceSteps(traces)];
   const front =
     deps.cache &&
     new Front({
@@ -95,6 +100,7 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
       ...{ limit: config.BODY_LIMIT_BYTES, readingLimit: config.BODIES_READING_BYTES },
       timeoutMs: config.REQUEST_TIMEOUT_MS,
     });
+    registerTraces(scope, traces);
     registerIdentity(scope, { verifyToken, anonRole: config.DB_ANON_ROLE });
     rateLimit?.register(scope);
     const writer = openWriter(scope, deps);

@@ -1,10 +1,11 @@
-import { baseConfig, commaSeparated, loadConfig, tokenConfig } from '@tidemark/service';
+import { baseConfig, commaSeparated, loadConfig, tokenConfig, tracingConfig } from '@tidemark/service';
 import { type Static, Type } from 'typebox';
 import { filesConfig } from './files/config.ts';
 
 export const configSchema = Type.Object({
   ...baseConfig,
   ...tokenConfig,
+  ...tracingConfig,
   PORT: Type.Integer({ default: 8080, minimum: 0, maximum: 65_535 }),
   DB_SCHEMAS: Type.String({
     default: 'public,tidemark',
@@ -107,6 +108,10 @@ export const configSchema = Type.Object({
     default: 1_024,
     minimum: 0,
     description: 'bytes of text from which an answer is compressed: less fits in one packet. 0: none is',
+  }),
+  SERVER_TIMING: Type.Boolean({
+    default: false,
+    description: 'answers say in Server-Timing where their time went, to whoever asks',
   }),
   REQUEST_TIMEOUT_MS: Type.Integer({
     default: 30_000,

@@ -10,6 +10,7 @@ import {
   createTokenVerifier,
   httpStats,
   logReader,
+  openTracing,
   type RunningService,
   registerTokenMetrics,
   sharedEventCounter,
@@ -41,6 +42,13 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
   const metrics = createMetrics('gateway');
   const observe = createObserve<GatewayEvent>([logReader(logger, eventLevels), sharedEventCounter(metrics)]);
   const health = createHealth();
+  const tracing = await openTracing({
+    endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
+    headers: config.OTEL_EXPORTER_OTLP_HEADERS,
+    sampleRatio: config.OTEL_TRACES_SAMPLER_ARG,
+    ...{ service: 'gateway', instance, metrics },
+    onError: (error) => observe({ type: 'tracing.failed', error }),
+  });
 
   const db = await openDatabase({
     primaryUrl: config.DATABASE_URL,
@@ -117,6 +125,7 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
     logger,
     health,
     metrics,
+    tracing,
     verifyToken,
   });
   const url = await app.listen({ host: config.HOST, port: config.PORT, backlog: LISTEN_BACKLOG });
@@ -141,6 +150,7 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
       { name: 'refuse new work', timeoutMs: 1_000, run: () => health.drain('stopping') },
       { name: 'finish requests', timeoutMs: 10_000, run: () => app.close() },
       { name: 'telemetry', timeoutMs: 1_000, run: () => telemetry.stop() },
+      { name: 'traces', timeoutMs: 6_000, run: () => tracing?.stop() },
       { name: 'cache', timeoutMs: 3_000, run: () => cache?.stop() },
       { name: 'files', timeoutMs: 5_000, run: () => sweep.stop().then(() => files.store.close()) },
       { name: 'catalog', timeoutMs: 1_000, run: () => catalog.stop() },

@@ -1,6 +1,6 @@
 /** What is compressed, for whom, and what that does to ETags and to the cache. */
 import { once } from 'node:events';
-import { type IncomingHttpHeaders, request as httpRequest } from 'node:http';
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { brotliDecompressSync, createGunzip, gunzipSync } from 'node:zlib';
 import t from 'tap';
@@ -50,7 +50,14 @@ t.test('text is compressible; images and what is compressed in itself are not', 
     ...['application/json; charset=utf-8', 'text/csv', 'application/x-ndjson', 'application/geo+json', 'text/html'],
     ...['application/vnd.pgrst.object+json', 'application/vnd.pgrst.plan+text', 'application/problem+json'],
   ];
-  const no = ['image/png', 'image/svg+xml', 'application/zip', 'application/octet-stream', 'video/mp4', 'application/pdf'];
+  const no = [
+    'image/png',
+    'image/svg+xml',
+    'application/zip',
+    'application/octet-stream',
+    'video/mp4',
+    'application/pdf',
+  ];
   for (const type of yes) t.ok(isCompressible(type), type);
   for (const type of no) t.notOk(isCompressible(type), type);
 });
@@ -78,7 +85,10 @@ t.test('a stream is passed on as it comes, held back when nobody reads, and brok
   t.equal(String(seen), 'first line\n', 'before the stream has ended');
   const failed = once(coded, 'error');
   source.destroy(new Error('the database went away'));
-  await t.rejects(failed.then(([error]) => Promise.reject(error)), /went away/);
+  await t.rejects(
+    failed.then(([error]) => Promise.reject(error)),
+    /went away/,
+  );
 
   const unread = new PassThrough();
   compressor.stream(unread, 'gzip');

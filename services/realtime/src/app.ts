@@ -16,6 +16,7 @@ import {
   type Phase,
   registerTokenMetrics,
   startTelemetry,
+  type Tracing,
   tokenOptions,
 } from '@tidemark/service';
 import { tableKey } from './changes/envelope.ts';
@@ -31,6 +32,7 @@ import { createFactsCache } from './topics/facts-cache.ts';
 import { undecided } from './topics/gate.ts';
 import { createSnapshots } from './topics/snapshot.ts';
 import { createTopics } from './topics/topics.ts';
+import { traceDelivery } from './topics/trace-delivery.ts';
 
 export interface AppDeps {
   database: Database;
@@ -38,6 +40,8 @@ export interface AppDeps {
   logger: Logger;
   metrics: Metrics;
   instance: string;
+  /** Undefined where no collector is configured. */
+  tracing: Tracing | undefined;
   observe: (event: RealtimeEvent) => void;
 }
 
@@ -56,7 +60,7 @@ export interface RealtimeApp {
 const UNDECIDED_WAIT_MS = 300;
 
 export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
-  const { database, bus, logger, metrics, instance, observe } = deps;
+  const { database, bus, logger, metrics, instance, tracing, observe } = deps;
   const health = createHealth();
   const app = buildBaseApp({ logger, health, metrics });
   const latency = createQuantiles();
@@ -78,6 +82,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
         maxInFlight: config.RELAY_IN_FLIGHT,
         maxInFlightBytes: config.RELAY_IN_FLIGHT_BYTES,
         walBudgetBytes: config.RELAY_WAL_BUDGET_BYTES,
+        tracing,
         observe,
       })
     : undefined;
@@ -113,7 +118,8 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
     schemas: commaSeparated(config.DB_SCHEMAS),
     maxSubscriptions: config.MAX_SUBSCRIPTIONS,
     observe,
-    onDelivered(changes, ms) {
+    onDelivered(changes, ms, envelope) {
+      if (tracing) traceDelivery(tracing, envelope, changes);
       deliveredTotal += changes;
       latency.record(Math.max(0, ms));
       seconds.observe(Math.max(0, ms) / 1_000);
@@ -219,6 +225,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
         },
       },
       { name: 'stop telemetry', timeoutMs: 100, run: () => telemetry?.stop() },
+      { name: 'send the traces', timeoutMs: 6_000, run: () => tracing?.stop() },
       { name: 'close the listener', timeoutMs: 2_000, run: () => app.close() },
       { name: 'leave NATS', timeoutMs: 3_000, run: () => bus.close() },
       { name: 'leave the database', timeoutMs: 3_000, run: () => database.close(2_000) },

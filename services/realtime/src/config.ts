@@ -1,5 +1,5 @@
 /** This service's environment. */
-import { baseConfig, tokenConfig } from '@tidemark/service';
+import { baseConfig, tokenConfig, tracingConfig } from '@tidemark/service';
 import { type Static, Type } from 'typebox';
 
 const count = (value: number, minimum: number, description: string) =>
@@ -8,6 +8,7 @@ const count = (value: number, minimum: number, description: string) =>
 export const configSchema = Type.Object({
   ...baseConfig,
   ...tokenConfig,
+  ...tracingConfig,
   PORT: Type.Integer({ default: 8081, minimum: 0, maximum: 65_535, description: '0 takes a free one' }),
   DB_SCHEMAS: Type.String({
     default: 'public,tidemark',

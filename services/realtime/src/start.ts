@@ -9,6 +9,7 @@ import {
   createObserve,
   loadConfig,
   logReader,
+  openTracing,
   type RunningService,
   sharedEventCounter,
 } from '@tidemark/service';
@@ -36,9 +37,16 @@ export async function startRealtime(env: NodeJS.ProcessEnv): Promise<RunningServ
     if (connected.status === 'fulfilled') await connected.value.close();
     throw (opened as PromiseRejectedResult).reason ?? (connected as PromiseRejectedResult).reason;
   }
+  const tracing = await openTracing({
+    endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
+    headers: config.OTEL_EXPORTER_OTLP_HEADERS,
+    sampleRatio: config.OTEL_TRACES_SAMPLER_ARG,
+    ...{ service: 'realtime', instance, metrics },
+    onError: (error) => observe({ type: 'tracing.failed', error }),
+  });
   const database = opened.value;
   const bus = connected.value;
-  const realtime = buildApp(config, { database, bus, logger, metrics, instance, observe });
+  const realtime = buildApp(config, { database, bus, logger, metrics, instance, tracing, observe });
   try {
     await realtime.relay?.check();
     const url = await realtime.app.listen({ host: config.HOST, port: config.PORT });

@@ -25,6 +25,7 @@ import type { WriteRow } from '../plan/write.ts';
 import { applyResponseSettings, isObject, send, sendRows } from '../reply/answer.ts';
 import { fullIdentity } from '../reply/identity-settings.ts';
 import { schemaOf } from '../reply/schema.ts';
+import { type Asked, askedBy } from '../tracing/request-trace.ts';
 import { sendAnswered } from '../writes/answered.ts';
 import { callOnce } from '../writes/call-once.ts';
 import { executeWrite } from '../writes/execute-write.ts';
@@ -78,23 +79,23 @@ async function call(context: CallContext, request: CallRequest, reply: FastifyRe
     maxRows: config.DB_MAX_ROWS,
   });
   const identity = fullIdentity(request, schema);
+  const asked = askedBy(request, { holder: { route: `${request.method} /rest/v1/rpc/:function` } });
   if (key !== undefined) {
     const { accept, prefer } = request.headers;
     const { answered, tidemark } = await callOnce(context.writer, {
-      ...{ key, schema, routine, statement, identity, offset: ranged.offset },
+      ...{ key, schema, routine, statement, identity, asked, offset: ranged.offset },
       ...{ media: scalarMedia(media, routine), preferences: applied(preferences, reads) },
       content: [rawSearch(request), contentTypeOf(request), bodyOf(request), accept, String(prefer)],
     });
     return sendAnswered(reply, answered, tidemark);
   }
-  const holder = { route: `${request.method} /rest/v1/rpc/:function` };
   const { row, tidemark, source } =
     reads || routine.volatility !== 'volatile'
-      ? await read(context, statement, identity, holder, tidemarkOf(request, ranged))
+      ? await read(context, statement, identity, asked, tidemarkOf(request, ranged))
       : await executeWrite<WriteRow>(db, {
           statement,
           identity,
-          holder,
+          ...asked,
           rollback: preferences.tx === 'rollback',
         }).then((written) => ({ ...written, source: 'primary' }));
 
@@ -141,10 +142,10 @@ async function read(
   context: RouteContext,
   statement: Statement,
   identity: Parameters<RouteContext['db']['read']>[0]['identity'],
-  holder: { route: string },
+  asked: Asked,
   tidemark: string | undefined,
 ) {
-  const result = await context.db.read<WriteRow>({ identity, statement, holder, ...(tidemark ? { tidemark } : {}) });
+  const result = await context.db.read<WriteRow>({ identity, statement, ...asked, ...(tidemark ? { tidemark } : {}) });
   return { row: result.rows[0] as WriteRow, tidemark: result.tidemark, source: result.source as string };
 }
 

@@ -22,12 +22,14 @@ import { strongEtag } from '../reply/etag.ts';
 import { readIdentity } from '../reply/identity-settings.ts';
 import { sendRead } from '../reply/read-answer.ts';
 import { schemaOf } from '../reply/schema.ts';
+import { askedBy } from '../tracing/request-trace.ts';
 import type { RouteContext } from './context.ts';
 import { readKeysetPage } from './keyset-read.ts';
 import { preferencesOf, rangeOf, rawSearch, relationOf, tidemarkOf } from './request.ts';
 
 export const TABLE_ROUTE = '/rest/v1/:table';
 const ROUTE = `GET ${TABLE_ROUTE}`;
+const ASKED = { holder: { route: ROUTE } };
 export const READ_MEDIA = ['json', 'object', 'array', 'csv', 'ndjson', 'geojson'] as const;
 
 type TableRequest = FastifyRequest<{ Params: { table: string } }>;
@@ -142,15 +144,16 @@ function understand(context: RouteContext, request: TableRequest, reply: Fastify
 
 async function fillFrom(
   { db, config, plans }: RouteContext,
-  { read, identity, asked }: Reading,
+  reading: Reading,
   guard?: ReadonlySet<number>,
 ): Promise<Filled<CachedAnswer>> {
+  const { read, identity, asked } = reading;
   const { catalog, relation, query, media, preferences } = read;
   const options = { media, exactCount: preferences.count === 'exact', maxRows: config.DB_MAX_ROWS };
   const { rows, tidemark, proven, source } = await db.read<AnswerRow & { guard?: string | null }>({
     identity,
     statement: plans.read(catalog, relation, query, options, guard),
-    holder: { route: ROUTE },
+    ...askedBy(reading.request, ASKED),
     ...(asked ? { tidemark: asked } : {}),
   });
   const row = rows[0] as AnswerRow & { guard?: string | null };
@@ -176,11 +179,12 @@ function readsOf({ cache }: RouteContext, read: ReadRequest) {
 }
 
 /** The planner's guess: one EXPLAIN, no rows read. */
-async function estimate({ db }: RouteContext, { read, identity, asked }: Reading): Promise<number> {
+async function estimate({ db }: RouteContext, reading: Reading): Promise<number> {
+  const { read, identity, asked } = reading;
   const { rows } = await db.read<{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }] }>({
     identity,
     statement: planEstimate(read.catalog, read.relation, read.query),
-    holder: { route: ROUTE },
+    ...askedBy(reading.request, ASKED),
     ...(asked ? { tidemark: asked } : {}),
   });
   return rows[0]?.['QUERY PLAN'][0].Plan['Plan Rows'] ?? 0;

@@ -7,6 +7,7 @@ import type { Payload } from '../plan/payload.ts';
 import type { WriteRow } from '../plan/write.ts';
 import { fullIdentity } from '../reply/identity-settings.ts';
 import { schemaOf } from '../reply/schema.ts';
+import { askedBy } from '../tracing/request-trace.ts';
 import { sendAnswered } from '../writes/answered.ts';
 import { executeWrite } from '../writes/execute-write.ts';
 import { idempotencyKeyOf, idempotentRequest } from '../writes/idempotency.ts';
@@ -52,7 +53,9 @@ function writeTable(context: WriteContext, method: WriteMethod, request: TableRe
   }
   const plan = writer.plans.of(catalog, kindOf(request, schema), () => planOf(catalog, method, request, schema));
   const write = plan.write.with(bodyOf(request));
-  const shape = config.INSERT_GROUP_ROWS > 1 ? writer.plans.shape(plan, write) : undefined;
+  // A group has no trace of its own: what is traced flies alone.
+  const joins = config.INSERT_GROUP_ROWS > 1 && request.trace?.sampled !== true;
+  const shape = joins ? writer.plans.shape(plan, write) : undefined;
   if (shape === undefined) return execute(context, request, reply, write, schema, undefined, undefined);
   const identity = () => fullIdentity(request, schema);
   writer.groups.submit({
@@ -112,7 +115,7 @@ async function execute(
   }
   const { row, tidemark } = await executeWrite<WriteRow>(context.db, {
     ...{ statement: write.statement(), identity, rollback: preferences.tx === 'rollback' },
-    holder: { route: `${method} /rest/v1/:table` },
+    ...askedBy(request, { holder: { route: `${method} /rest/v1/:table` } }),
     ...(write.mustCheck ? { check: (written: WriteRow) => write.check(written) } : {}),
   });
   return sendAnswered(reply, write.answer(row), tidemark);
@@ -133,7 +136,8 @@ async function transact(
   const route = `${method} /rest/v1/${schema}.${table}`;
   try {
     return await writer.transaction({
-      ...{ identity, holder: { route: `${method} /rest/v1/:table` }, rollback: preferences.tx === 'rollback' },
+      ...{ identity, rollback: preferences.tx === 'rollback' },
+      ...askedBy(request, { holder: { route: `${method} /rest/v1/:table` } }),
       ...(conditions ? { isolation: 'repeatable read' } : {}),
       idempotent: key === undefined ? undefined : idempotentRequest(key, identity, route, content),
       async work(tx) {

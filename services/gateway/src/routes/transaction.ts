@@ -7,6 +7,7 @@ import type { WriteRow } from '../plan/write.ts';
 import { fullIdentity } from '../reply/identity-settings.ts';
 import { translatePostgresError } from '../reply/postgres-errors.ts';
 import { schemaOf } from '../reply/schema.ts';
+import { askedBy } from '../tracing/request-trace.ts';
 import { type Answered, sendAnswered } from '../writes/answered.ts';
 import { idempotencyKeyOf, idempotentRequest } from '../writes/idempotency.ts';
 import { type PlannedOperation, planOperation } from '../writes/operation-plan.ts';
@@ -16,6 +17,7 @@ import type { RouteContext } from './context.ts';
 import { bodyOf, preferencesOf } from './request.ts';
 
 const ROUTE = 'POST /api/v1/transaction';
+const ASKED = { holder: { route: ROUTE } };
 /** What a policy or function may look at, set before each operation; and what the one before it may have left behind. */
 const SETTINGS = `select set_config('request.method', $1, true), set_config('request.path', $2, true),
   set_config('response.headers', '', true), set_config('response.status', '', true)`;
@@ -41,7 +43,8 @@ async function runTransaction(context: TransactionContext, request: FastifyReque
   const key = idempotencyKeyOf(request.headers['idempotency-key']);
   const content = [schema, text, preferences.tx ?? ''];
   const { answered, tidemark } = await writer.transaction({
-    ...{ identity, holder: { route: ROUTE }, rollback: preferences.tx === 'rollback' },
+    ...{ identity, rollback: preferences.tx === 'rollback' },
+    ...askedBy(request, ASKED),
     idempotent: key === undefined ? undefined : idempotentRequest(key, identity, `${ROUTE} ${schema}`, content),
     work: (tx) => runOperations(tx, operations, planned, authenticated),
   });

@@ -6,6 +6,7 @@ import type { Routine } from '../catalog/catalog.ts';
 import { postgrest } from '../errors.ts';
 import type { WriteRow } from '../plan/write.ts';
 import { isObject } from '../reply/answer.ts';
+import type { Asked } from '../tracing/request-trace.ts';
 import { type Answered, answerOf } from './answered.ts';
 import { idempotentRequest } from './idempotency.ts';
 import type { Writer } from './writer.ts';
@@ -16,6 +17,7 @@ export interface CallOnce {
   routine: Routine;
   statement: Statement;
   identity: Identity;
+  asked: Asked;
   /** Of the answer. */
   media: RowsMedia;
   offset: number;
@@ -26,9 +28,10 @@ export interface CallOnce {
 }
 
 export function callOnce(writer: Writer, call: CallOnce): Promise<{ answered: Answered; tidemark: Tidemark }> {
-  const { key, schema, routine, statement, identity, preferences, content } = call;
+  const { key, schema, routine, statement, identity, asked, preferences, content } = call;
   return writer.transaction({
-    ...{ identity, holder: { route: 'POST /rest/v1/rpc/:function' }, rollback: preferences.tx === 'rollback' },
+    ...asked,
+    ...{ identity, rollback: preferences.tx === 'rollback' },
     idempotent: idempotentRequest(key, identity, `POST /rest/v1/rpc/${schema}.${routine.name}`, content),
     async work(tx) {
       const [row] = await tx.query<WriteRow>(statement.text, statement.params);

@@ -1,9 +1,10 @@
 /** What the routes that write share: groups of inserts, Idempotency-Keys, and transactions that are answered before COMMIT. */
 import type { Tidemark } from '@tidemark/contracts';
-import { type Holder, type Identity, PostgresError, type Transaction, type TransactionOptions } from '@tidemark/db';
+import { type Identity, PostgresError, type Transaction, type TransactionOptions } from '@tidemark/db';
 import type { BaseApp, Metrics } from '@tidemark/service';
 import { errors } from '../errors.ts';
 import type { RouteContext } from '../routes/context.ts';
+import type { Asked } from '../tracing/request-trace.ts';
 import type { Answered } from './answered.ts';
 import { executeTransaction } from './execute-write.ts';
 import { claimKey, type IdempotentRequest, keepAnswer } from './idempotency.ts';
@@ -11,9 +12,8 @@ import { startIdempotencySweeper } from './idempotency-sweeper.ts';
 import { InsertGroups } from './insert-groups.ts';
 import { InsertPlans } from './insert-plans.ts';
 
-export interface TransactionalWrite {
+export interface TransactionalWrite extends Asked {
   identity: Identity;
-  holder: Holder;
   rollback: boolean;
   isolation?: TransactionOptions['isolation'];
   idempotent?: IdempotentRequest | undefined;
@@ -48,7 +48,8 @@ export function openWriter(app: BaseApp, context: RouteContext & { metrics: Metr
   return {
     plans: new InsertPlans(),
     groups,
-    async transaction({ identity, holder, rollback, isolation, idempotent, work }) {
+    async transaction({ isolation, idempotent, work, ...asked }) {
+      const { identity } = asked;
       const once = async (tx: Transaction) => {
         if (idempotent === undefined) return work(tx);
         const kept = await claimKey(tx, idempotent, identity);
@@ -58,7 +59,7 @@ export function openWriter(app: BaseApp, context: RouteContext & { metrics: Metr
         await keepAnswer(tx, idempotent, identity, answered, limits);
         return answered;
       };
-      const options = { identity, holder, rollback, ...(isolation === undefined ? {} : { isolation }) };
+      const options = { ...asked, ...(isolation === undefined ? {} : { isolation }) };
       try {
         const { value, tidemark } = await executeTransaction(db, options, once);
         return { answered: value, tidemark };

@@ -9,6 +9,8 @@ import { type GatewayFixture, SECRET, useGateway } from '../gateway-fixture.ts';
 
 export interface CachedGateway extends GatewayFixture {
   startRelay(): Promise<void>;
+  /** Of the realtime service that runs the relay. */
+  relayUrl(): string;
   stopRelay(): Promise<void>;
   /** The process goes on, but is given no time: neither changes nor heartbeats, and the slot stays its own. */
   freezeRelay(): void;
@@ -27,6 +29,7 @@ export async function useCachedGateway(
   const prefix = stack.natsPrefix();
   const gateway = await useGateway(t, { script: options.script, env: { ...options.env, NATS_PREFIX: prefix } });
   let relay: ChildProcess | undefined;
+  let relayUrl = '';
 
   async function startRelay(): Promise<void> {
     const child = fork(fileURLToPath(import.meta.resolve('@tidemark/realtime/main')), {
@@ -44,7 +47,8 @@ export async function useCachedGateway(
       },
     });
     relay = child;
-    await once(child, 'message');
+    const [ready] = (await once(child, 'message')) as [{ url: string }];
+    relayUrl = ready.url;
   }
 
   async function stopRelay(): Promise<void> {
@@ -75,6 +79,7 @@ export async function useCachedGateway(
     ...gateway,
     startRelay,
     stopRelay,
+    relayUrl: () => relayUrl,
     freezeRelay: () => relay?.kill('SIGSTOP'),
     thawRelay: () => relay?.kill('SIGCONT'),
     figures,

@@ -21,6 +21,8 @@ export interface EnvelopeBody {
   more: boolean;
   /** The transaction's changes of the table came in several envelopes, and this is the last. */
   ends: boolean;
+  /** A W3C traceparent, where the transaction was traced. */
+  trace: string | undefined;
   key: readonly string[];
   changes: readonly RowChange[];
 }
@@ -72,6 +74,7 @@ function readBody(text: string): EnvelopeBody {
     committedAt: Number(top.get('committedAt')),
     more,
     ends: !more && Number(top.get('part') ?? 0) > 0,
+    trace: JSON.parse(top.get('trace') ?? 'null') ?? undefined,
     key,
     changes: elements(top.get('changes') ?? '[]').map((change) => readChange(change, key)),
   };

@@ -5,6 +5,7 @@
 import type { Bus } from '@tidemark/bus';
 import { type Lsn, lsnToHex, type RelayStats } from '@tidemark/contracts';
 import type { Database } from '@tidemark/db';
+import type { Tracing } from '@tidemark/service';
 import type { RealtimeEvent } from '../events.ts';
 import { type RelayEvent, type RelayState, relayTransition } from './lifecycle.ts';
 import { openSession, type RelaySession } from './session.ts';
@@ -25,6 +26,8 @@ export interface RelayOptions {
   maxInFlightBytes: number;
   /** Bytes of WAL that the slot may keep. */
   walBudgetBytes: number;
+  /** Undefined where no collector is configured. */
+  tracing: Tracing | undefined;
   observe: (event: RealtimeEvent) => void;
 }
 

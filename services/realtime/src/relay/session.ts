@@ -140,13 +140,14 @@ class Session implements RelaySession {
   }
 
   begin(): void {
-    const { database, bus, maxTransactionBytes, observe } = this.#options;
+    const { database, bus, maxTransactionBytes, tracing, observe } = this.#options;
     this.#reader = new WalReader({
       admin: database.pools.admin,
       memory: this.#memory,
       epoch: this.epoch,
       maxTransactionBytes,
       maxPayload: bus.nc.info?.max_payload ?? MAX_PAYLOAD,
+      tracing,
       observe,
       isFull: () => this.#publisher?.full() ?? true,
       pause: () => this.#pause(),

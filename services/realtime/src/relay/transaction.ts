@@ -61,6 +61,8 @@ export class TransactionEnvelopes {
   readonly begin: Begin;
   /** Rows that were too large for a message. */
   tooLarge = 0;
+  /** A W3C traceparent, where the transaction is traced. */
+  trace: string | undefined;
   #options: TransactionOptions;
   #open = new Map<number, Open>();
   /** Full, with another one of their table behind them. */
@@ -166,7 +168,8 @@ export class TransactionEnvelopes {
   #encodeAll(opens: readonly Open[], more: boolean, lsn: Lsn): EncodedEnvelope[] {
     const { xid, committedAt } = this.begin;
     const hex = lsnToHex(lsn);
-    const head = `{"epoch":"${this.#options.epoch}","lsn":"${hex}","xid":${xid},"committedAt":${committedAt},`;
+    const traced = this.trace === undefined ? '' : `"trace":"${this.trace}",`;
+    const head = `{"epoch":"${this.#options.epoch}","lsn":"${hex}","xid":${xid},"committedAt":${committedAt},${traced}`;
     return opens.map(({ plan, part, texts, bytes }, n) => {
       const { schema, table } = plan.relation;
       const last = !more && n === opens.length - 1;

@@ -2,8 +2,9 @@
  * From the messages of the replication connection to envelopes, in order. Waits where Postgres must be asked (a new
  * relation, a type that only it can render) and where the publisher is full; the socket is paused meanwhile.
  */
-import type { Lsn } from '@tidemark/contracts';
+import { type Lsn, TRACE_PREFIX } from '@tidemark/contracts';
 import type { Pool } from '@tidemark/db';
+import { formatTraceparent, parseTraceparent, type Span, type Tracing } from '@tidemark/service';
 import type { RealtimeEvent } from '../events.ts';
 import type { PgMessage } from './pgoutput.ts';
 import { type EncodedEnvelope, TransactionEnvelopes } from './transaction.ts';
@@ -26,6 +27,7 @@ export interface WalReaderOptions {
   epoch: string;
   maxTransactionBytes: number;
   maxPayload: number;
+  tracing: Tracing | undefined;
   observe: (event: RealtimeEvent) => void;
   /** Whether there is room for more envelopes. */
   isFull(): boolean;
@@ -53,6 +55,8 @@ export class WalReader {
   #queue: PgMessage[] = [];
   #relations = new Map<number, RelationPlan>();
   #transaction: TransactionEnvelopes | undefined;
+  /** Of the transaction: from its commit to the publisher. */
+  #span: Span | undefined;
   #keepaliveLsn: Lsn | undefined;
   /** Postgres is being asked; the queue waits. */
   #asking = false;
@@ -145,6 +149,9 @@ export class WalReader {
       case 'commit':
         this.#commit(message.endLsn);
         return undefined;
+      case 'message':
+        if (message.transactional && message.prefix === TRACE_PREFIX) this.#carry(String(message.content));
+        return undefined;
       default:
         return undefined;
     }
@@ -174,6 +181,16 @@ export class WalReader {
     await this.#add(plan, asked);
   }
 
+  /** The trace of whoever wrote the transaction: its envelopes continue it. */
+  #carry(text: string): void {
+    const parent = parseTraceparent(text);
+    if (!parent || !this.#transaction) return;
+    const { committedAt: startedAt, xid } = this.#transaction.begin;
+    const attributes = { 'tidemark.xid': xid };
+    this.#span = this.#options.tracing?.start('change', { kind: 'producer', parent, startedAt, attributes });
+    this.#transaction.trace = this.#span?.traceparent ?? formatTraceparent(parent);
+  }
+
   #commit(endLsn: Lsn): void {
     const { memory, observe, maxTransactionBytes } = this.#options;
     const transaction = this.#transaction as TransactionEnvelopes;
@@ -189,6 +206,8 @@ export class WalReader {
     }
     memory.measured.delete(finalLsn);
     for (const envelope of transaction.commit(endLsn)) this.#options.onEnvelope(envelope);
+    this.#span?.end({ 'tidemark.changes': transaction.changes });
+    this.#span = undefined;
     this.#options.onSettled(endLsn);
     this.lastCommitAt = Date.now();
     memory.transactionsTotal += 1;

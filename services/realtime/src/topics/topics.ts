@@ -41,8 +41,8 @@ export interface TopicsOptions {
   schemas: readonly string[];
   maxSubscriptions: number;
   observe: (event: RealtimeEvent) => void;
-  /** Changes sent, and how long after their commit. */
-  onDelivered(changes: number, ms: number): void;
+  /** Changes sent, how long after their commit, and of what. */
+  onDelivered(changes: number, ms: number, envelope: ChangeEnvelope): void;
 }
 
 export interface Topics {
@@ -82,7 +82,7 @@ export function createTopics(options: TopicsOptions): Topics {
       facts: plan.facts,
       identity: plan.facts.policy === undefined ? undefined : identity,
       onDelivered(envelope, changes) {
-        options.onDelivered(changes, Date.now() - envelope.body().committedAt);
+        options.onDelivered(changes, Date.now() - envelope.body().committedAt, envelope);
       },
       onFailed: (error) => observe({ type: 'topic.failed', table: plan.facts.table, error }),
     });

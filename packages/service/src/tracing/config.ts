@@ -1,0 +1,20 @@
+import { type TProperties, Type } from 'typebox';
+
+/** Of a service that takes part in traces. Spread it into the service's own schema. Names are OpenTelemetry's. */
+export const tracingConfig = {
+  OTEL_EXPORTER_OTLP_ENDPOINT: Type.String({
+    default: '',
+    pattern: '^(https?://.+)?$',
+    description: 'where spans are sent by OTLP/HTTP, such as http://collector:4318; empty: no tracing',
+  }),
+  OTEL_EXPORTER_OTLP_HEADERS: Type.String({
+    default: '',
+    description: 'headers of what is sent, as name=value, separated by commas',
+  }),
+  OTEL_TRACES_SAMPLER_ARG: Type.Number({
+    default: 1,
+    minimum: 0,
+    maximum: 1,
+    description: 'share of the traces that begin here and are recorded; one that is continued is recorded as it says',
+  }),
+} satisfies TProperties;

@@ -1,0 +1,37 @@
+/** W3C Trace Context: the `traceparent` header, `00-<trace id>-<parent id>-<flags>`. */
+
+export interface TraceContext {
+  /** 32 hexadecimal digits in lower case, not all zero. */
+  readonly traceId: string;
+  /** 16 hexadecimal digits in lower case, not all zero. */
+  readonly spanId: string;
+  readonly sampled: boolean;
+}
+
+/** Of a later version only the first four fields are read, as the standard has it. */
+const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+const ZEROS = /^0+$/;
+/** A later version may be longer; more than this is no header of a trace. */
+const MAX_CHARACTERS = 256;
+
+/** Undefined where it is not one, which means: no trace is continued. */
+export function parseTraceparent(text: unknown): TraceContext | undefined {
+  if (typeof text !== 'string' || text.length > MAX_CHARACTERS) return undefined;
+  const match = TRACEPARENT.exec(text);
+  if (!match) return undefined;
+  const [, version, traceId, spanId, flags, rest] = match as unknown as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string?,
+  ];
+  if (version === 'ff' || (version === '00' && rest !== undefined)) return undefined;
+  if (ZEROS.test(traceId) || ZEROS.test(spanId)) return undefined;
+  return { traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
+}
+
+export function formatTraceparent({ traceId, spanId, sampled }: TraceContext): string {
+  return `00-${traceId}-${spanId}-${sampled ? '01' : '00'}`;
+}
