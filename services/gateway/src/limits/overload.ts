@@ -8,6 +8,8 @@ import type { Metrics } from '@tidemark/service';
 
 /** How often the loop's delay is taken. Two steps of the controller; 20 wake-ups a second cost nothing. */
 const SAMPLE_MS = 50;
+/** The least of so many in a row counts: a queue that stands, not one pause (CoDel's rule, RFC 8289 §3.2). */
+const SAMPLES = 3;
 
 export type ShedCause = 'event_loop' | 'requests' | 'connections';
 
@@ -29,10 +31,13 @@ export interface OverloadOptions {
 export function watchOverload({ loopMs, requestsMax, inFlight, metrics }: OverloadOptions): Overload {
   const control = loopMs > 0 ? new QueueControl(loopMs) : undefined;
   let delayMs = 0;
+  const recent = Array<number>(SAMPLES).fill(0);
   let due = performance.now() + SAMPLE_MS;
   const timer = setInterval(() => {
     const now = performance.now();
-    delayMs = Math.max(0, now - due);
+    recent.push(Math.max(0, now - due));
+    recent.shift();
+    delayMs = Math.min(...recent);
     due = now + SAMPLE_MS;
     control?.update(delayMs, now);
   }, SAMPLE_MS);
