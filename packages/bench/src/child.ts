@@ -12,7 +12,10 @@ const STOP_MS = 15_000;
 export interface Rival {
   readonly name: string;
   readonly url: string;
+  readonly pid: number;
   usage(): Usage;
+  /** Resolves when it has ended. */
+  kill(signal: 'SIGKILL'): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -40,7 +43,16 @@ export async function startRival(name: string, path: string, env: Readonly<Recor
     await stopChild(child);
     throw errors.NOT_STARTED({ name, reason: ready.message });
   }
-  return { name, url: ready.url, usage: () => usageOf(child.pid!), stop: () => stopChild(child) };
+  const pid = child.pid as number;
+  return {
+    ...{ name, pid, url: ready.url, usage: () => usageOf(pid), stop: () => stopChild(child) },
+    async kill(signal) {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const gone = once(child, 'exit');
+      child.kill(signal);
+      await gone;
+    },
+  };
 }
 
 /** Asks by closing the channel (every process here ends with its parent), kills after STOP_MS. */

@@ -40,6 +40,12 @@ interface CopyConnection {
   stream: { pause(): void; resume(): void; destroy(): void };
 }
 
+/**
+ * A walsender whose client has stopped reading cannot be ended: it waits to tell the client so, and a checkpoint that is to
+ * invalidate the slot waits for it. The server's kernel gives the connection up then. We never pause for so long: what is
+ * not acknowledged by JetStream in 5 s ends the session.
+ */
+const SERVER_GIVES_UP_MS = 20_000;
 /** What to_jsonb's rendering needs of the texts that Postgres sends (json-text.ts). */
 const SESSION = [
   'datestyle=ISO',
@@ -48,6 +54,7 @@ const SESSION = [
   'extra_float_digits=1',
   'bytea_output=hex',
   'client_encoding=UTF8',
+  `tcp_user_timeout=${SERVER_GIVES_UP_MS}`,
 ];
 /** Microseconds from 1970 to 2000, in milliseconds. */
 const POSTGRES_EPOCH_MS = 946_684_800_000;
@@ -137,7 +144,7 @@ export async function openReplication(options: ReplicationOptions): Promise<Repl
 
 /** Resolves when the server begins to stream, rejects with its refusal. */
 function start(client: pg.Client, connection: CopyConnection, options: ReplicationOptions): Promise<void> {
-  const plugin = `proto_version '1', publication_names ${literal(identifier(options.publication))}, messages 'true'`;
+  const plugin = `proto_version '1', publication_names ${literal(identifier(options.publication))}`;
   return new Promise((resolve, reject) => {
     connection.once('replicationStart', resolve);
     client

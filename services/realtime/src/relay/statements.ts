@@ -148,7 +148,7 @@ export async function insertEpoch(pool: Pool, row: EpochRow, reason: string): Pr
   ]);
 }
 
-/** Something of our own in the WAL: it comes back on the slot, and shows that the way is open. */
+/** Something of our own in the WAL, so that an idle slot has somewhere to move to. */
 export async function emitHeartbeat(pool: Pool, prefix: string): Promise<void> {
   await pool.query(`select pg_logical_emit_message(false, $1, '')`, [prefix]);
 }

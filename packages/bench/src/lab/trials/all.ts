@@ -1,5 +1,6 @@
 /** Every trial of the fault lab; new ones are added here. */
 import type { Trial } from '../trial.ts';
+import { acknowledgedInserts } from './acknowledged-inserts.ts';
 import { autosize } from './autosize.ts';
 import { backendsTerminated } from './backends-terminated.ts';
 import { jetstreamRolledBack } from './jetstream-rolled-back.ts';
@@ -13,6 +14,7 @@ import { replicaKilled, replicaPaused } from './replica-faults.ts';
 import { slotInvalidated } from './slot-invalidated.ts';
 
 export const trials: readonly Trial[] = [
+  acknowledgedInserts,
   autosize,
   backendsTerminated,
   killedNeighbour,

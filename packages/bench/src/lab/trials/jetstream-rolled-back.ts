@@ -1,8 +1,14 @@
 /** JetStream's folder is replaced by an older copy of itself, as a restored disk would be: changes are gone that were told. */
-import { cp, rm } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { chase, pause } from '../live-chase.ts';
 import { equal, type Trial } from '../trial.ts';
+
+const run = promisify(execFile);
+/** With owners and modes: the server runs as a user of its own. */
+const copyFolder = (from: string, to: string) => run('cp', ['-a', from, to]);
 
 export const jetstreamRolledBack: Trial = {
   name: 'jetstream-rolled-back',
@@ -15,13 +21,13 @@ export const jetstreamRolledBack: Trial = {
         const copy = `${folder}-copy`;
         await pause(200);
         await nats.stop();
-        await cp(folder, copy, { recursive: true, preserveTimestamps: true });
+        await copyFolder(folder, copy);
         await nats.start();
         await relayed();
         await pause(context.quick ? 200 : 5_000);
         await nats.stop();
         await rm(folder, { recursive: true });
-        await cp(copy, folder, { recursive: true, preserveTimestamps: true });
+        await copyFolder(copy, folder);
         await rm(copy, { recursive: true });
         await nats.start();
         await active();
