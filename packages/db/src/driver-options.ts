@@ -34,6 +34,11 @@ export function driverOptions(
   } as unknown as postgres.Options<Record<string, postgres.PostgresType>>;
 }
 
+/** How a value of this type is read; undefined: it stays text. */
+export function parserOf(type: number): ((text: string) => unknown) | undefined {
+  return PARSERS.get(type);
+}
+
 /** Parameters stay as `encodeParam` made them, whatever type Postgres infers. */
 const serialize = (x: string) => x;
 const TEXT = { to: 25, from: [25, 17, 1082, 1114, 1184], serialize, parse: (x: string) => x };
@@ -41,3 +46,6 @@ const TEXT = { to: 25, from: [25, 17, 1082, 1114, 1184], serialize, parse: (x: s
 const NUMBER = { to: 0, from: [21, 23, 26, 700, 701], serialize, parse: (x: string) => Number(x) };
 const BOOLEAN = { to: 16, from: [16], serialize, parse: (x: string) => x === 't' };
 const JSON_TEXT = { to: 114, from: [114, 3802], serialize, parse: (x: string) => JSON.parse(x) };
+const PARSERS = new Map<number, (text: string) => unknown>(
+  [NUMBER, BOOLEAN, JSON_TEXT].flatMap(({ from, parse }) => from.map((type) => [type, parse] as const)),
+);

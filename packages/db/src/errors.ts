@@ -45,6 +45,12 @@ export const errors = defineErrors('DB', {
     details: (p) => `pool "${p.pool}"`,
     hint: 'The server is paused, cut off or overloaded, or its statement_timeout was overridden. See its log.',
   }),
+  LANE_PROTOCOL: row<{ type: string }>({
+    status: 503,
+    message: (p) => `a message of type "${p.type}" came where a read's answer was expected`,
+    hint: 'Something between here and Postgres does not speak its protocol, version 3, or the statement is no read.',
+    retryAfter: 1,
+  }),
   STREAM_PROTOCOL: row<{ type: number; length: number }>({
     status: 500,
     message: (p) => `a message of type ${p.type} and ${p.length} bytes came in the middle of COPY`,

@@ -1,39 +1,68 @@
 /** One read under an identity: on an express lane when its statement is known to be short, else on an exclusive slot. */
-import { type IdentityOutcome, type IdentityTransaction, runIdentityTransaction } from './identity-transaction.ts';
+import { XMIN } from './identity-statement.ts';
+import { type IdentityTransaction, runIdentityTransaction } from './identity-transaction.ts';
 import type { SlotPool } from './pool.ts';
 import { isStalePlan, PostgresError } from './postgres-error.ts';
-import type { QueryOptions } from './types.ts';
+import type { Ride } from './ride.ts';
+import type { QueryOptions, Rows } from './types.ts';
 
-export async function runIdentityRead(
+export interface IdentityRead {
+  rows: Rows;
+  /** Of a snapshot that is not newer than the statement's; empty unless `wantsXmin`. */
+  xmin: string;
+}
+
+export function runIdentityRead(
   pool: SlotPool,
   transaction: IdentityTransaction,
   options: QueryOptions,
-): Promise<IdentityOutcome> {
+  wantsXmin: boolean,
+): Promise<IdentityRead> {
   const statement = transaction.statements[0]!;
   const stats = pool.statements.of(statement.text);
-  const began = performance.now();
-  if (statement.prepare && stats.ridesLane(began)) {
-    const ride = pool.lanes.ride(transaction, options.timeoutMs ?? pool.options.statementTimeoutMs);
-    if (ride !== undefined) {
-      try {
-        const { outcome, waitMs, ms } = await ride;
-        stats.record('onLane', waitMs, ms, outcome.results[0]!.length, performance.now());
-        return outcome;
-      } catch (error) {
-        if (isCutOff(error)) stats.cutOff(performance.now());
-        // Both were rolled back, and reads: again, as a whole, where nobody is held up.
-        else if (!isStalePlan(error)) {
-          stats.recordError();
-          throw error;
-        }
+  if (!statement.prepare || !stats.ridesLane(performance.now()))
+    return readAlone(pool, transaction, options, wantsXmin);
+  return new Promise((resolve, reject) => {
+    const onArrival = (ride: Ride) => {
+      const { error } = ride;
+      if (error === undefined) {
+        const now = performance.now();
+        stats.record('onLane', ride.startedAt - ride.sentAt, now - ride.startedAt, ride.rows.length, now);
+        options.timing?.(pool.name, ride.startedAt - ride.sentAt, now - ride.startedAt);
+        resolve(ride);
+        return;
       }
-    }
-  }
+      if (isCutOff(error)) stats.cutOff(performance.now());
+      else if (!isStalePlan(error)) {
+        stats.recordError();
+        reject(error);
+        return;
+      }
+      // Both were rolled back, and reads: again, as a whole, where nobody is held up.
+      readAlone(pool, transaction, options, wantsXmin).then(resolve, reject);
+    };
+    const { identity } = transaction;
+    const ticket = { identity, text: statement.text, params: statement.params, wantsXmin };
+    const timeoutMs = options.timeoutMs ?? pool.options.statementTimeoutMs;
+    if (pool.lanes.ride(ticket, options.holder, timeoutMs, onArrival)) return;
+    readAlone(pool, transaction, options, wantsXmin).then(resolve, reject);
+  });
+}
+
+async function readAlone(
+  pool: SlotPool,
+  transaction: IdentityTransaction,
+  options: QueryOptions,
+  wantsXmin: boolean,
+): Promise<IdentityRead> {
+  const stats = pool.statements.of(transaction.statements[0]!.text);
+  const began = performance.now();
   try {
-    const outcome = await runIdentityTransaction(pool, transaction, options);
-    const { waitMs } = outcome;
-    stats.record('alone', waitMs, performance.now() - began - waitMs, outcome.results[0]!.length, performance.now());
-    return outcome;
+    const alone = wantsXmin ? { ...transaction, extra: XMIN } : transaction;
+    const { results, first, waitMs } = await runIdentityTransaction(pool, alone, options);
+    const rows = results[0]!;
+    stats.record('alone', waitMs, performance.now() - began - waitMs, rows.length, performance.now());
+    return { rows, xmin: wantsXmin ? first.xmin : '' };
   } catch (error) {
     stats.recordError();
     throw error;

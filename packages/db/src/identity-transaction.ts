@@ -7,7 +7,7 @@ import { errors } from './errors.ts';
 import { identityStatement } from './identity-statement.ts';
 import { type EncodedStatement, encodeStatement } from './param.ts';
 import type { SlotPool } from './pool.ts';
-import { isStalePlan } from './postgres-error.ts';
+import { isStalePlan, type PostgresError } from './postgres-error.ts';
 import type { Slot } from './slot.ts';
 import { COMMIT, commandOf, ROLLBACK, useTimeout } from './transaction.ts';
 import type { Identity, QueryOptions, Row, Rows } from './types.ts';
@@ -40,26 +40,41 @@ export async function runIdentityTransaction(
   transaction: IdentityTransaction,
   options: QueryOptions,
 ): Promise<IdentityOutcome> {
+  try {
+    return await runOnce(pool, transaction, options);
+  } catch (error) {
+    // The failure rolled everything back and the stale plan is forgotten: once more, as a whole.
+    if (isStalePlan(error)) return await runOnce(pool, transaction, options);
+    throw error;
+  }
+}
+
+async function runOnce(
+  pool: SlotPool,
+  transaction: IdentityTransaction,
+  options: QueryOptions,
+): Promise<IdentityOutcome> {
   const timeoutMs = options.timeoutMs ?? pool.options.statementTimeoutMs;
   const began = performance.now();
   const lease = await pool.acquire('none', options);
   const waitMs = lease.since - began;
   try {
     useTimeout(lease.slot, timeoutMs);
-    try {
-      return { ...(await sendIdentityTransaction(lease.slot, transaction, timeoutMs)), waitMs };
-    } catch (error) {
-      // The failure rolled everything back and the stale plan is forgotten: once more, as a whole.
-      if (isStalePlan(error)) {
-        return { ...(await sendIdentityTransaction(lease.slot, transaction, timeoutMs)), waitMs };
-      }
-      throw error;
-    }
+    const outcome = await sendIdentityTransaction(lease.slot, transaction, timeoutMs);
+    options.timing?.(pool.name, waitMs, performance.now() - lease.since);
+    return { ...outcome, waitMs };
+  } catch (error) {
+    // A function has deallocated what was prepared here, the COMMIT perhaps: nothing on this session can be relied on.
+    if (isStalePlan(error) && (error as PostgresError).code === NO_SUCH_STATEMENT)
+      lease.slot.discard(error as Error, true);
+    throw error;
   } finally {
     pool.release(lease);
-    options.timing?.(pool.name, waitMs, performance.now() - lease.since);
   }
 }
+
+/** invalid_sql_statement_name */
+const NO_SUCH_STATEMENT = '26000';
 
 /** Settles when everything that was sent has been answered. Nothing is sent when a part of it is invalid. */
 export function sendIdentityTransaction(

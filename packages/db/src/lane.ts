@@ -1,13 +1,15 @@
 /**
- * Express lanes: one or two slots of a pool that many requests share. Each request's transaction is written in one tick,
- * so it stays contiguous and claims never mix; nobody waits for a slot, and the server always has the next one at hand.
+ * Express lanes: one or two slots of a pool that many requests share. Each read is one transaction, contiguous on the wire
+ * (lane-wire.ts), so claims never mix; nobody waits for a slot, and the server always has the next one at hand.
  * The risk is that a slow statement holds up those behind it: only statements known to be short ride (statement-stats.ts),
  * under a short statement_timeout.
  */
-import { type IdentityOutcome, type IdentityTransaction, sendIdentityTransaction } from './identity-transaction.ts';
+import { LaneWire } from './lane-wire.ts';
 import type { Lease } from './lease.ts';
 import type { SlotPool } from './pool.ts';
-import { useTimeout } from './transaction.ts';
+import { Ride, type Ticket } from './ride.ts';
+import { setTimeoutOf } from './transaction.ts';
+import type { Holder } from './types.ts';
 
 /** Rides over this are cut off and repeated on a slot of their own. Above SHORT_MS, since a busy machine stalls anyone. */
 export const LANE_TIMEOUT_MS = 100;
@@ -18,22 +20,18 @@ const IDLE_MS = 5_000;
 
 class Lane {
   readonly lease: Lease;
+  readonly wire: LaneWire;
   riders = 0;
-  lastAnswerAt = 0;
+  readonly openedAt: number = performance.now();
 
-  constructor(lease: Lease) {
+  constructor(lease: Lease, wire: LaneWire) {
     this.lease = lease;
+    this.wire = wire;
   }
 
   get isUsable(): boolean {
-    return this.lease.slot.state === 'busy' && this.lease.slot.isFresh;
+    return this.lease.slot.state === 'busy' && this.lease.slot.isFresh && !this.wire.isSpoilt;
   }
-}
-
-export interface Ride {
-  outcome: IdentityOutcome;
-  waitMs: number;
-  ms: number;
 }
 
 export class Lanes {
@@ -60,17 +58,33 @@ export class Lanes {
     return idle;
   }
 
-  /** Undefined when no lane has room: take an exclusive slot. Rejects as the exclusive way does. */
-  ride(transaction: IdentityTransaction, timeoutMs: number): Promise<Ride> | undefined {
-    if (timeoutMs !== 0 && timeoutMs < LANE_TIMEOUT_MS) return undefined;
+  /**
+   * False when no lane has room: take an exclusive slot. Else `onArrival` is called once, with the rows or the error in the ride.
+   * Throws DB_ROLE_REFUSED and DB_SETTING_REFUSED, with nothing sent.
+   */
+  ride(ticket: Ticket, holder: Holder | undefined, timeoutMs: number, onArrival: (ride: Ride) => void): boolean {
+    if (timeoutMs !== 0 && timeoutMs < LANE_TIMEOUT_MS) return false;
     const lane = this.#pick();
-    return lane === undefined ? undefined : this.#board(lane, transaction, timeoutMs);
+    if (lane === undefined) return false;
+    const ride = new Ride(ticket, holder, (arrived) => {
+      this.#alight(lane);
+      onArrival(arrived);
+    });
+    if (lane.riders++ === 0) this.#pool.meter.addBusy(1);
+    try {
+      lane.wire.send(ride, timeoutMs);
+    } catch (error) {
+      this.#alight(lane);
+      throw error;
+    }
+    return true;
   }
 
   /** Called at the pool's sweep: gives back what is idle or worn out. */
   sweep(now: number): void {
     for (const lane of this.#lanes) {
-      if (lane.riders === 0 && (!lane.isUsable || now - lane.lastAnswerAt > IDLE_MS)) this.#giveBack(lane);
+      if (lane.riders === 0 && (!lane.isUsable || now - Math.max(lane.openedAt, lane.wire.answeredAt) > IDLE_MS))
+        this.#giveBack(lane);
     }
   }
 
@@ -79,22 +93,10 @@ export class Lanes {
     for (const lane of this.#lanes) if (lane.riders === 0) this.#giveBack(lane);
   }
 
-  async #board(lane: Lane, transaction: IdentityTransaction, timeoutMs: number): Promise<Ride> {
-    const sentAt = performance.now();
-    if (lane.riders++ === 0) this.#pool.meter.addBusy(1);
-    try {
-      const outcome = await sendIdentityTransaction(lane.lease.slot, transaction, timeoutMs);
-      const now = performance.now();
-      // Its own time began when the one before it was answered.
-      const startedAt = Math.max(sentAt, lane.lastAnswerAt);
-      lane.lastAnswerAt = now;
-      return { outcome, waitMs: startedAt - sentAt, ms: now - startedAt };
-    } finally {
-      if (--lane.riders === 0) {
-        this.#pool.meter.addBusy(-1);
-        if (!lane.isUsable || this.#pool.isClosed) this.#giveBack(lane);
-      }
-    }
+  #alight(lane: Lane): void {
+    if (--lane.riders > 0) return;
+    this.#pool.meter.addBusy(-1);
+    if (!lane.isUsable || this.#pool.isClosed) this.#giveBack(lane);
   }
 
   #pick(): Lane | undefined {
@@ -116,10 +118,11 @@ export class Lanes {
     try {
       const lease = await this.#pool.acquire('none', { holder: { route: 'express lane' } });
       this.#pool.share(lease);
-      useTimeout(lease.slot, LANE_TIMEOUT_MS);
-      const lane = new Lane(lease);
-      lane.lastAnswerAt = performance.now();
-      this.#lanes.add(lane);
+      // Answered before the driver is put aside.
+      await setTimeoutOf(lease.slot, LANE_TIMEOUT_MS);
+      const wire = lease.slot.state === 'busy' ? LaneWire.on(lease.slot) : undefined;
+      if (wire === undefined || this.#pool.isClosed) this.#pool.release(lease);
+      else this.#lanes.add(new Lane(lease, wire));
     } catch {
       // The pool has counted and told why; the riders take the exclusive way and meet the error there.
     } finally {
@@ -128,7 +131,9 @@ export class Lanes {
   }
 
   #giveBack(lane: Lane): void {
-    this.#lanes.delete(lane);
+    if (!this.#lanes.delete(lane)) return;
+    lane.wire.giveBack();
+    if (lane.wire.isSpoilt) lane.lease.slot.close();
     this.#pool.release(lane.lease);
   }
 }

@@ -67,7 +67,7 @@ export function fromDriver(error: unknown): PostgresError | undefined {
   return isDriverError(error) ? new PostgresError(error) : undefined;
 }
 
-/** The body of an ErrorResponse that the driver did not see (stream/): pairs of a letter and a text, each ended by a zero byte. */
+/** The body of an ErrorResponse that the driver did not see (stream/, lane-wire.ts): pairs of a letter and a text, each ended by a zero byte. */
 export function fromErrorResponse(body: Buffer): PostgresError {
   const fields: Record<string, string> = {};
   for (const field of body.toString('utf8').split('\0')) {
@@ -75,8 +75,12 @@ export function fromErrorResponse(body: Buffer): PostgresError {
     if (name !== undefined) fields[name] = field.slice(1);
   }
   const { message = '', code = 'XX000', ...rest } = fields;
-  return new PostgresError(Object.assign(new Error(message), { code, ...rest }) as DriverError);
+  const stale = STALE_ROUTINES.has(fields.routine ?? '');
+  return new PostgresError(Object.assign(new Error(message), { code, ...rest, stale }) as DriverError);
 }
+
+/** Where Postgres finds that a prepared statement is gone or does not fit any more: the driver's list. */
+const STALE_ROUTINES = new Set(['FetchPreparedStatement', 'RevalidateCachedQuery', 'transformAssignedExpr']);
 
 /** Postgres's documentation, "Error and Notice Message Fields", under the driver's names. */
 const FIELD_NAMES: Readonly<Record<string, string>> = {

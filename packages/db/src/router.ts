@@ -34,6 +34,7 @@ export interface RouterInit {
 
 export class Router {
   readonly #init: RouterInit;
+  #formatted: { epoch: string; lsn: Lsn; text: Tidemark } = { epoch: '', lsn: -1n, text: '' };
   readonly stats = { replicaTotal: 0, primaryTotal: 0, cacheTotal: 0, waitedTotal: 0 };
 
   constructor(init: RouterInit) {
@@ -126,23 +127,45 @@ export class Router {
     const replayed = watcher.replayed;
     const epoch = this.#epoch();
     const transaction: IdentityTransaction = { identity: request.identity, statements, readOnly: true };
-    const { results } = await runIdentityRead(pool, transaction, request);
+    const { rows } = await runIdentityRead(pool, transaction, request, false);
     this.stats.replicaTotal++;
-    return result<R>(epoch, results, replayed, asked, 'replica', pool.name);
+    return this.#result<R>(epoch, rows, replayed, asked, 'replica', pool.name);
   }
 
   async #readPrimary<R extends Row>(request: ReadRequest, asked: Lsn): Promise<ReadResult<R>> {
     const { write, primary } = this.#init;
     const statements = [encodeStatement(request.statement)];
     const { identity } = request;
-    const transaction: IdentityTransaction = { identity, statements, readOnly: true, extra: XMIN };
+    const transaction: IdentityTransaction = { identity, statements, readOnly: true };
     const epoch = this.#epoch();
-    const { results, first } = await once(() => runIdentityRead(write, transaction, request));
+    const { rows, xmin } = await once(() => runIdentityRead(write, transaction, request, true));
     this.stats.primaryTotal++;
     // Positions of another epoch, or of a server that was lost and not seen again, say nothing about what this snapshot saw.
     const known = epoch === this.#epoch() && primary.error === undefined;
-    const proven = known ? primary.horizon.provenBy(BigInt(first.xmin)) : 0n;
-    return result<R>(epoch, results, proven, asked, 'primary', write.name);
+    const proven = known ? primary.horizon.provenBy(BigInt(xmin)) : 0n;
+    return this.#result<R>(epoch, rows, proven, asked, 'primary', write.name);
+  }
+
+  #result<R extends Row>(
+    epoch: string,
+    rows: Rows,
+    proven: Lsn,
+    asked: Lsn,
+    source: 'replica' | 'primary',
+    server: string,
+  ): ReadResult<R> {
+    const text = this.#format(epoch, proven);
+    const tidemark = proven >= asked ? text : formatTidemark(epoch, asked);
+    return { rows: rows as Rows<R>, tidemark, proven: text, source, server };
+  }
+
+  /** Between two polls the answers of a server have one position. */
+  #format(epoch: string, lsn: Lsn): Tidemark {
+    const last = this.#formatted;
+    if (last.lsn === lsn && last.epoch === epoch) return last.text;
+    const text = formatTidemark(epoch, lsn);
+    this.#formatted = { epoch, lsn, text };
+    return text;
   }
 
   #epoch(): string {
@@ -150,27 +173,7 @@ export class Router {
   }
 }
 
-function result<R extends Row>(
-  epoch: string,
-  results: Rows[],
-  proven: Lsn,
-  asked: Lsn,
-  source: 'replica' | 'primary',
-  server: string,
-): ReadResult<R> {
-  return {
-    rows: results[0] as Rows<R>,
-    tidemark: formatTidemark(epoch, proven > asked ? proven : asked),
-    proven: formatTidemark(epoch, proven),
-    source,
-    server,
-  };
-}
-
 const readLoad = (replica: Replica) => replica.pool.load;
-
-/** The statement's snapshot in the default isolation is taken after this one's, so this xmin is a lower bound of its own. */
-export const XMIN = ', pg_snapshot_xmin(pg_current_snapshot())::text as xmin';
 
 /**
  * Behind the COMMIT: with synchronous_commit on, the flushed position is at or past the end of our commit record. With it

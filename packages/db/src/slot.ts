@@ -15,11 +15,10 @@ import { type EncodedStatement, encodeStatement } from './param.ts';
 import { fromDriver } from './postgres-error.ts';
 import { nextSlotState, type SlotEvent, type SlotState } from './slot-state.ts';
 import type { Row, Rows } from './types.ts';
+import { type Done, type Pending, Unanswered } from './unanswered.ts';
 
 /** A driver's prepared statements are never evicted: a slot that has seen this many texts is replaced when idle. */
 const MAX_TEXTS = 500;
-/** The server's own statement_timeout answers first; past it by this much, the server is taken for gone. */
-const STATEMENT_GRACE_MS = 1_000;
 const TERMINATE = Buffer.from([0x58, 0, 0, 0, 4]);
 
 /** The role that a session rests in between transactions: its own user, or `tidemark_none`, which may do nothing. */
@@ -37,21 +36,12 @@ export interface SlotOptions {
   onGone: (slot: Slot, pending: number, error: Error | undefined) => void;
 }
 
-/** Exactly one of the two is defined. */
-export type Done = (rows: Rows | undefined, error: Error | undefined) => void;
-
 /** A slot's socket in use by someone else than the driver. */
 export interface LentSocket {
   socket: net.Socket;
   giveBack: () => void;
   /** The server is not stalled. */
   answered: () => void;
-}
-
-interface Pending {
-  sentAt: number;
-  deadline: number;
-  done: Done;
 }
 
 let generations = 0;
@@ -70,7 +60,7 @@ export class Slot {
   #state: SlotState = 'connecting';
   readonly #options: SlotOptions;
   readonly #sql: postgres.Sql;
-  readonly #pending = new Set<Pending>();
+  readonly #pending = new Unanswered();
   readonly #texts = new Set<string>();
   readonly #abort = new AbortController();
   #socket: net.Socket | undefined;
@@ -167,16 +157,46 @@ export class Slot {
     };
   }
 
+  /** For a lane (lane-wire.ts): its socket; undefined when there is none yet. */
+  get socket(): net.Socket | undefined {
+    return this.#socket;
+  }
+
+  /** A statement that the lane sends itself. False: it was told that the connection is gone. */
+  enlist(pending: Pending, timeoutMs: number): boolean {
+    if (this.#state === 'gone' || this.#state === 'closing') {
+      pending.done(undefined, this.#lostError('it was closed before', NOT_SENT));
+      return false;
+    }
+    this.#pending.add(pending, timeoutMs);
+    return true;
+  }
+
+  /** It was answered. False: it was rejected before, with its connection. */
+  strike(pending: Pending): boolean {
+    return this.#pending.delete(pending);
+  }
+
+  /** A statement was prepared unseen by the driver. */
+  noteText(text: string): void {
+    this.#texts.add(text);
+  }
+
+  /** Of the statement that has waited longest. */
+  get oldest(): Pending | undefined {
+    return this.#pending.oldest;
+  }
+
   /** True when the oldest statement should have been answered by now. */
   isOverdue(now: number): boolean {
-    for (const oldest of this.#pending) return oldest.deadline < now;
-    return false;
+    const { oldest } = this;
+    return oldest !== undefined && oldest.deadline < now;
   }
 
   /** How long the oldest statement has waited for its answer; 0 when none does. */
   stalledMs(now: number): number {
-    for (const oldest of this.#pending) return now - oldest.sentAt;
-    return 0;
+    const { oldest } = this;
+    return oldest === undefined ? 0 : now - oldest.sentAt;
   }
 
   /** Ends the connection at once; what is pending is rejected with `error`. `isWanted`: that is no fault to be reported. */
@@ -184,8 +204,7 @@ export class Slot {
     if (this.#state === 'gone') return;
     const wasClosing = isWanted || this.#state === 'closing';
     this.move('lost');
-    const pending = [...this.#pending];
-    this.#pending.clear();
+    const pending = this.#pending.takeAll();
     this.#abort.abort();
     this.#socket?.destroy();
     for (const entry of pending) entry.done(undefined, error);
@@ -227,15 +246,8 @@ export class Slot {
   }
 
   #register(timeoutMs: number, done: Done): Pending | undefined {
-    if (this.#state === 'gone' || this.#state === 'closing') {
-      done(undefined, this.#lostError('it was closed before', NOT_SENT));
-      return undefined;
-    }
-    const sentAt = performance.now();
-    const deadline = timeoutMs > 0 ? sentAt + timeoutMs + STATEMENT_GRACE_MS : Number.POSITIVE_INFINITY;
-    const pending: Pending = { sentAt, deadline, done };
-    this.#pending.add(pending);
-    return pending;
+    const pending: Pending = { sentAt: 0, deadline: 0, done };
+    return this.enlist(pending, timeoutMs) ? pending : undefined;
   }
 
   #settle(pending: Pending, rows: Rows | undefined, error: unknown): void {

@@ -98,12 +98,19 @@ export async function allSettled<T>(promises: readonly Promise<T>[]): Promise<T[
 
 /** Sets the session's statement_timeout where it differs; what is sent next comes after it on the wire. */
 export function useTimeout(slot: Slot, timeoutMs: number): void {
-  if (slot.statementTimeoutMs === timeoutMs) return;
+  // Without it the session's limit is unknown: the slot is discarded, and what is sent on it is told so.
+  if (slot.statementTimeoutMs !== timeoutMs) setTimeoutOf(slot, timeoutMs).catch(() => undefined);
+}
+
+/** The same, answered. Rejects when it failed; the slot is discarded then. */
+export async function setTimeoutOf(slot: Slot, timeoutMs: number): Promise<void> {
   slot.statementTimeoutMs = timeoutMs;
-  slot
-    .send({ text: SET_TIMEOUT, params: [String(timeoutMs)], prepare: true }, timeoutMs)
-    // The session's limit is unknown then.
-    .catch((cause: Error) => slot.discard(cause));
+  try {
+    await slot.send({ text: SET_TIMEOUT, params: [String(timeoutMs)], prepare: true }, timeoutMs);
+  } catch (cause) {
+    slot.discard(cause as Error);
+    throw cause;
+  }
 }
 
 /** The command tag: postgres keeps it on its Result. */

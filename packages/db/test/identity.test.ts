@@ -2,17 +2,33 @@ import t from 'tap';
 import { parseConnectionUrl } from '../src/connection-url.ts';
 import { SlotPool } from '../src/pool.ts';
 import { poolOptions } from '../src/pool-options.ts';
-import { as, openTestDatabase } from './open-test-database.ts';
+import { as, openTestDatabase, until } from './open-test-database.ts';
 
 const WHO =
   "select current_user::text as role, current_setting('request.jwt.claims', true)::jsonb ->> 'sub' as sub, $1::int as n";
 
+/** Leaves behind in the session what a function can. */
+const MEDDLE = `create function meddle(n int) returns void language plpgsql as $$
+  begin
+    perform set_config('request.jwt.claims', '{"sub":"stolen"}', false), set_config('role', 'service_role', false),
+      set_config('search_path', 'pg_catalog', false), set_config('default_transaction_read_only', 'off', false);
+    begin
+      perform set_config('transaction_read_only', 'off', true);
+      raise 'a read may write';
+    exception when active_sql_transaction then null;
+    end;
+  end $$`;
+
 t.test('thousands of reads at once, failures among them: none sees the claims of another', async (t) => {
   const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 8, waitingLimit: 10_000 } } });
+  await db.pools.admin.query(MEDDLE);
+  // As the gateway does: what a function may have changed is part of the identity.
+  const settings = { search_path: 'public' };
   const read = (n: number) => {
     const fails = n % 7 === 0;
-    const text = fails ? `${WHO}, 1 / ($1::int - $1::int) as bad` : WHO;
-    return db.read({ identity: as(`u${n}`), statement: { text, params: [n] } }).then(
+    const meddles = n % 5 === 0 ? ', meddle($1::int)::text as meddled' : '';
+    const text = fails ? `${WHO}${meddles}, 1 / ($1::int - $1::int) as bad` : `${WHO}${meddles}`;
+    return db.read({ identity: { ...as(`u${n}`), settings }, statement: { text, params: [n] } }).then(
       ({ rows }) => !fails && rows[0]!.sub === `u${n}` && rows[0]!.role === 'authenticated' && rows[0]!.n === n,
       (error) => fails && error.code === '22012',
     );
@@ -23,7 +39,76 @@ t.test('thousands of reads at once, failures among them: none sees the claims of
   }
   const statements = (db.pools.write as SlotPool).statements;
   t.ok(statements.of(WHO).onLane.count > 0, 'the later rounds rode on a lane');
+  t.ok(statements.of(`${WHO}, meddle($1::int)::text as meddled`).onLane.count > 0, 'so did those that meddle');
 });
+
+t.test('on a lane a read cannot write, whatever a read before it has set', async (t) => {
+  const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 8 } } });
+  await db.pools.admin.query(MEDDLE);
+  const text = 'select public.meddle(0)::text, public.write_if($1::bool)::text as wrote';
+  await db.pools.admin.query(`create function write_if(writes boolean) returns void language plpgsql as $$
+    begin if writes then insert into public.notes (owner, body) values ('a', 'x'); end if; end $$`);
+  const read = (writes: boolean) => db.read({ identity: as('a'), statement: { text, params: [writes] } });
+  const { onLane } = (db.pools.write as SlotPool).statements.of(text);
+  await until('it rides', async () => (await read(false)).rows.length === 1 && onLane.count > 20);
+  for (let i = 0; i < 20; i++) await t.rejects(read(true), { code: '25006' });
+  t.equal((await db.pools.admin.query('select count(*)::int as n from notes'))[0]!.n, 0);
+});
+
+t.test(
+  'what a lane is asked comes back as from a slot of its own: types, nulls, long and cut answers, errors',
+  async (t) => {
+    const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 8 } } });
+    const text = `select $1::int as n, $2::text as text, null as nothing, true as yes, '{"a":[1]}'::jsonb as doc, 9007199254740993 as big,
+                       repeat('ä€😀', $1::int) as long, array[1, 2] as list, 1.50::numeric as num from generate_series(1, $3)`;
+    const statement = (n: number, rows: number) => ({ text, params: [n, 'ß\'"\\', rows] });
+    const read = (n: number, rows: number) => db.read({ identity: as('a'), statement: statement(n, rows) });
+    const alone = await read(3, 2);
+    const { onLane } = (db.pools.write as SlotPool).statements.of(text);
+    await until('it rides', async () => (await read(3, 2)).rows.length === 2 && onLane.count > 0);
+    const sizes = [0, 1, 3, 100_000, 5];
+    const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => read(sizes[i % 5]!, i % 4)));
+    answers.forEach(({ rows }, i) => {
+      const n = sizes[i % 5]!;
+      const row = { ...alone.rows[0], n, long: 'ä€😀'.repeat(n) };
+      t.ok(rows.length === i % 4 && rows.count === i % 4 && rows.every((one) => same(one, row)), `answer ${i}`);
+    });
+    t.ok(onLane.count > 20);
+    await t.rejects(db.read({ identity: as('a'), statement: { text, params: ['x', '', 1] } }), { code: '22P02' });
+    await t.rejects(db.read({ identity: { role: 'nobody', claims: '{}' }, statement: statement(1, 1) }), {
+      code: '22023',
+    });
+    await t.rejects(db.read({ identity: { role: 'none', claims: '{}' }, statement: statement(1, 1) }), {
+      code: 'DB_ROLE_REFUSED',
+    });
+    t.match((await read(3, 1)).rows[0], alone.rows[0] as object);
+  },
+);
+
+const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
+
+t.test(
+  'on a lane a function deallocates what was prepared: every other read is answered, and the lane goes on',
+  async (t) => {
+    const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 8 } } });
+    await db.pools.admin.query(`create function forget_if(forgets boolean) returns void language plpgsql as $$
+    begin if forgets then execute 'deallocate all'; end if; end $$`);
+    const text = `${WHO}, forget_if($2::bool)::text as forgot`;
+    const { onLane } = (db.pools.write as SlotPool).statements.of(text);
+    const read = (n: number, forgets: boolean) =>
+      db.read({ identity: as(`u${n}`), statement: { text, params: [n, forgets] } });
+    const rides = async () => {
+      const rode = onLane.count;
+      await until('it rides', async () => (await read(1, false)).rows.length === 1 && onLane.count > rode);
+    };
+    await rides();
+    for (let round = 0; round < 5; round++) {
+      const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => read(n, n === 7)));
+      t.ok(answers.every(({ rows: [row] }, n) => row!.sub === `u${n}` && row!.n === n));
+      await rides();
+    }
+  },
+);
 
 t.test('a write is all or nothing, throws its first error, and rolls back when asked to', async (t) => {
   const { db } = await openTestDatabase(t, { replica: false });

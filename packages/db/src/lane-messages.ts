@@ -1,0 +1,126 @@
+/** The messages of Postgres's extended query protocol that a lane sends, put together in one buffer a turn. */
+const FIRST_BYTES = 16 * 1024;
+/** Past this a buffer is not kept: one long parameter does not stay in memory. */
+const KEPT_BYTES = 256 * 1024;
+const PARSE = 0x50;
+const BIND = 0x42;
+const CLOSE = 0x43;
+const DESCRIBE = 0x44;
+const STATEMENT = 0x53;
+const NULL = 0xffff_ffff;
+/** Of the unnamed portal, all rows. */
+const EXECUTE = Buffer.from([0x45, 0, 0, 0, 9, 0, 0, 0, 0, 0]);
+const SYNC = Buffer.from([0x53, 0, 0, 0, 4]);
+
+export class LaneMessages {
+  #bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
+  #from = 0;
+  #at = 0;
+
+  get isEmpty(): boolean {
+    return this.#at === this.#from;
+  }
+
+  /** What was put together since the last time. */
+  take(): Buffer {
+    const taken = this.#bytes.subarray(this.#from, this.#at);
+    this.#from = this.#at;
+    // A socket may still hold what was taken: the room behind it is used, then another buffer.
+    if (this.#bytes.length - this.#at < FIRST_BYTES / 4) {
+      this.#bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
+      this.#from = 0;
+      this.#at = 0;
+    }
+    return taken;
+  }
+
+  /** Types are left to Postgres. */
+  parse(name: string, text: string): void {
+    const start = this.#begin(PARSE, 3 * (name.length + text.length) + 8);
+    this.#text(name);
+    this.#text(text);
+    this.#bytes.writeUInt16BE(0, this.#at);
+    this.#at += 2;
+    this.#end(start);
+  }
+
+  describe(name: string): void {
+    const start = this.#begin(DESCRIBE, 3 * name.length + 8);
+    this.#bytes[this.#at++] = STATEMENT;
+    this.#text(name);
+    this.#end(start);
+  }
+
+  close(name: string): void {
+    const start = this.#begin(CLOSE, 3 * name.length + 8);
+    this.#bytes[this.#at++] = STATEMENT;
+    this.#text(name);
+    this.#end(start);
+  }
+
+  /** Binds to the unnamed portal and executes it. Parameters and results are text. */
+  execute(name: string, params: readonly (string | null)[]): void {
+    let most = 3 * name.length + 32 + 4 * params.length;
+    for (let i = 0; i < params.length; i++) most += 3 * (params[i]?.length ?? 0);
+    const start = this.#begin(BIND, most);
+    const bytes = this.#bytes;
+    bytes[this.#at++] = 0;
+    this.#text(name);
+    let at = bytes.writeUInt16BE(0, this.#at);
+    at = bytes.writeUInt16BE(params.length, at);
+    for (let i = 0; i < params.length; i++) {
+      const param = params[i] as string | null;
+      if (param === null) at = bytes.writeUInt32BE(NULL, at);
+      else {
+        const length = bytes.write(param, at + 4);
+        bytes.writeUInt32BE(length, at);
+        at += 4 + length;
+      }
+    }
+    this.#at = bytes.writeUInt16BE(0, at);
+    this.#end(start);
+    this.#copy(EXECUTE);
+  }
+
+  sync(): void {
+    this.#copy(SYNC);
+  }
+
+  /** `most`: bytes of what follows the type and the length, at the most. */
+  #begin(type: number, most: number): number {
+    // Room for EXECUTE and SYNC behind it.
+    const needed = most + 32;
+    if (this.#bytes.length - this.#at < needed) this.#grow(needed);
+    const start = this.#at;
+    this.#bytes[start] = type;
+    this.#at = start + 5;
+    return start;
+  }
+
+  #end(start: number): void {
+    this.#bytes.writeUInt32BE(this.#at - start - 1, start + 1);
+  }
+
+  #text(text: string): void {
+    const bytes = this.#bytes;
+    const at = this.#at + bytes.write(text, this.#at);
+    bytes[at] = 0;
+    this.#at = at + 1;
+  }
+
+  #copy(message: Buffer): void {
+    if (this.#bytes.length - this.#at < message.length) this.#grow(message.length);
+    const bytes = this.#bytes;
+    for (let i = 0; i < message.length; i++) bytes[this.#at++] = message[i] as number;
+  }
+
+  #grow(needed: number): void {
+    const held = this.#bytes.subarray(this.#from, this.#at);
+    const size = Math.max(FIRST_BYTES, 2 * (held.length + needed));
+    const bytes = Buffer.allocUnsafeSlow(size > KEPT_BYTES ? held.length + needed : size);
+    held.copy(bytes);
+    this.#bytes = bytes;
+    this.#from = 0;
+    this.#at = held.length;
+  }
+}

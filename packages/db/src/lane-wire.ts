@@ -1,0 +1,295 @@
+/**
+ * The protocol on an express lane. The driver has signed in; from then on a read is
+ *
+ *   Bind, Execute   role, claims and settings, and `transaction_read_only`, each local to the transaction
+ *   Bind, Execute   the statement
+ *   Sync            ends the transaction that the first Bind began
+ *
+ * by the extended query protocol, in which everything up to a Sync is one transaction (Postgres's documentation, 54.2.4
+ * "Pipelining"): two statements instead of four, and one answer to wait for. An identity is set anew for each read and undone by
+ * its Sync, whatever the read before it did to the session, and whether it failed. Without the driver between, a read takes
+ * neither its promises nor its objects. Statements are prepared once for each role, since a plan under row-level security is
+ * made for one: under another role it would be made again each time.
+ */
+import type net from 'node:net';
+import { parserOf } from './driver-options.ts';
+import { errors } from './errors.ts';
+import { laneIdentity } from './identity-statement.ts';
+import { LaneMessages } from './lane-messages.ts';
+import { fromErrorResponse } from './postgres-error.ts';
+import type { Column, Prepared, Ride } from './ride.ts';
+import type { Slot } from './slot.ts';
+
+const HEADER_BYTES = 5;
+const NULL = 0xffff_ffff;
+/** Of a row: the count of columns and the length of the first. */
+const FIRST_VALUE = 6;
+const DATA_ROW = 0x44;
+const COMMAND_COMPLETE = 0x43;
+const READY_FOR_QUERY = 0x5a;
+/** In a ReadyForQuery: in no transaction. */
+const IDLE = 0x49;
+const PARSE_COMPLETE = 0x31;
+const ROW_DESCRIPTION = 0x54;
+const NO_DATA = 0x6e;
+const ERROR_RESPONSE = 0x45;
+/** BindComplete, CloseComplete, EmptyQueryResponse, NoticeResponse, ParameterStatus, ParameterDescription, NotificationResponse */
+const SILENT = new Set([0x32, 0x33, 0x49, 0x4e, 0x53, 0x74, 0x41]);
+const wires = new WeakMap<Slot, LaneWire>();
+let names = 0;
+
+export class LaneWire {
+  /** To be given up: those on their way arrive. */
+  isSpoilt = false;
+  readonly #slot: Slot;
+  readonly #socket: net.Socket;
+  readonly #driverListeners: ((chunk: Buffer) => void)[];
+  readonly #messages = new LaneMessages();
+  /** By role, then by text. Bounded by the slot, which is replaced when it has seen too many. */
+  readonly #statements = new Map<string, Map<string, Prepared>>();
+  readonly #setters = new Map<string, Prepared>();
+  /** Prepared statements that are stale: closed ahead of the next ride. */
+  readonly #stale: string[] = [];
+  /** On their way, in the order in which they were sent. */
+  #rides: (Ride | undefined)[] = [];
+  #first = 0;
+  #isFlushing = false;
+  /** Of a message that is not whole yet. */
+  #parts: Buffer[] = [];
+  #missing = 0;
+  #answeredAt = 0;
+
+  constructor(slot: Slot, socket: net.Socket) {
+    this.#slot = slot;
+    this.#socket = socket;
+    this.#driverListeners = socket.listeners('data') as ((chunk: Buffer) => void)[];
+  }
+
+  /** Takes the socket over from the driver, which must be idle. Undefined when it is gone. */
+  static on(slot: Slot): LaneWire | undefined {
+    const { socket } = slot;
+    if (socket === undefined) return undefined;
+    let wire = wires.get(slot);
+    if (wire === undefined) {
+      wire = new LaneWire(slot, socket);
+      wires.set(slot, wire);
+    }
+    socket.removeAllListeners('data');
+    socket.on('data', wire.#onData);
+    return wire;
+  }
+
+  /** Nobody is on the way: the driver reads again. */
+  giveBack(): void {
+    this.#socket.off('data', this.#onData);
+    for (const listener of this.#driverListeners) this.#socket.on('data', listener);
+  }
+
+  /** Sent at the end of this turn, together with all others. Throws DB_ROLE_REFUSED and DB_SETTING_REFUSED, with nothing sent. */
+  send(ride: Ride, timeoutMs: number): void {
+    const { identity, text, params, wantsXmin } = ride.ticket;
+    const setter = laneIdentity(identity, wantsXmin);
+    if (!this.#slot.enlist(ride, timeoutMs)) return;
+    const messages = this.#messages;
+    while (this.#stale.length > 0) messages.close(this.#stale.pop()!);
+    const set = this.#preparedSetter(setter.text);
+    if (set.state === 'absent') {
+      set.state = 'parsing';
+      ride.setter = set;
+      messages.parse(set.name, setter.text);
+    } else if (set.state === 'parsing') messages.parse('', setter.text);
+    messages.execute(set.state === 'ready' || ride.setter === set ? set.name : '', setter.params);
+    this.#sendStatement(ride, this.#preparedOf(identity.role, text), text, params);
+    messages.sync();
+    this.#rides.push(ride);
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    setImmediate(this.#flush);
+  }
+
+  #sendStatement(ride: Ride, prepared: Prepared, text: string, params: readonly (string | null)[]): void {
+    const messages = this.#messages;
+    if (prepared.state === 'ready') {
+      ride.columns = prepared.columns;
+      messages.execute(prepared.name, params);
+      ride.prepared = prepared;
+      return;
+    }
+    // While it is not known whether it could be prepared, others prepare it for themselves alone, unnamed.
+    let name = '';
+    if (prepared.state === 'absent') {
+      prepared.state = 'parsing';
+      ride.prepared = prepared;
+      name = prepared.name;
+    }
+    messages.parse(name, text);
+    messages.describe(name);
+    messages.execute(name, params);
+  }
+
+  #preparedSetter(text: string): Prepared {
+    let set = this.#setters.get(text);
+    if (set === undefined) {
+      set = newPrepared();
+      this.#setters.set(text, set);
+    }
+    return set;
+  }
+
+  #preparedOf(role: string, text: string): Prepared {
+    let ofRole = this.#statements.get(role);
+    if (ofRole === undefined) {
+      ofRole = new Map();
+      this.#statements.set(role, ofRole);
+    }
+    let prepared = ofRole.get(text);
+    if (prepared === undefined) {
+      prepared = newPrepared();
+      ofRole.set(text, prepared);
+      this.#slot.noteText(`${role} ${text}`);
+    }
+    return prepared;
+  }
+
+  readonly #flush = (): void => {
+    this.#isFlushing = false;
+    if (!this.#messages.isEmpty && !this.#socket.destroyed) this.#socket.write(this.#messages.take());
+  };
+
+  readonly #onData = (chunk: Buffer): void => {
+    let bytes = chunk;
+    if (this.#missing > 0) {
+      this.#parts.push(chunk);
+      this.#missing -= chunk.length;
+      if (this.#missing > 0) return;
+      bytes = Buffer.concat(this.#parts);
+      this.#parts = [];
+      this.#missing = 0;
+    }
+    let at = 0;
+    while (bytes.length - at >= HEADER_BYTES) {
+      const end = at + 1 + bytes.readUInt32BE(at + 1);
+      if (end > bytes.length) break;
+      this.#hear(bytes, at, end);
+      at = end;
+    }
+    if (at === bytes.length) return;
+    const rest = bytes.subarray(at);
+    this.#parts.push(rest);
+    const whole = rest.length < HEADER_BYTES ? HEADER_BYTES : 1 + rest.readUInt32BE(1);
+    this.#missing = whole - rest.length;
+  };
+
+  /** One message: its type is at `at`, its length behind it. */
+  #hear(bytes: Buffer, at: number, end: number): void {
+    const type = bytes[at] as number;
+    const body = at + HEADER_BYTES;
+    const ride = this.#rides[this.#first];
+    if (type === ERROR_RESPONSE) this.#refuse(ride, bytes.subarray(body, end));
+    else if (SILENT.has(type)) return;
+    else if (ride === undefined) this.#fail(type);
+    else if (type === DATA_ROW) {
+      if (ride.completed > 0) ride.rows.push(rowOf(bytes, body, ride.columns));
+      else ride.xmin = bytes.toString('latin1', body + FIRST_VALUE, end);
+    } else if (type === COMMAND_COMPLETE) ride.completed++;
+    else if (type === READY_FOR_QUERY && bytes[body] === IDLE) this.#arrive(ride);
+    else if (type === PARSE_COMPLETE) {
+      // Of the identity's statement, where it was not there, then of the ride's, which is described behind it.
+      if (ride.setter !== undefined && ride.completed === 0) ride.setter.state = 'ready';
+    } else if (type === ROW_DESCRIPTION) this.#describe(ride, columnsOf(bytes, body));
+    else if (type === NO_DATA) this.#describe(ride, []);
+    else this.#fail(type);
+  }
+
+  /** Behind a ParseComplete, so the statement is there by now. */
+  #describe(ride: Ride, columns: readonly Column[]): void {
+    ride.columns = columns;
+    if (ride.prepared === undefined) return;
+    ride.prepared.columns = columns;
+    ride.prepared.state = 'ready';
+  }
+
+  #refuse(ride: Ride | undefined, body: Buffer): void {
+    const error = fromErrorResponse(body);
+    if (ride === undefined || error.severity === 'FATAL' || error.severity === 'PANIC') this.#slot.discard(error);
+    else {
+      ride.refused = error;
+      if (error.stalePlan) this.#forget(ride);
+    }
+  }
+
+  #forget(ride: Ride): void {
+    const { identity, text } = ride.ticket;
+    if (ride.completed === 0) {
+      // A function has deallocated even the identity's statement: nothing that was prepared, by whomever, can be relied on.
+      this.isSpoilt = true;
+      return;
+    }
+    const { prepared } = ride;
+    const ofRole = this.#statements.get(identity.role);
+    // Those behind it meet the same error; the first one has forgotten it for all.
+    if (prepared === undefined || ofRole?.get(text) !== prepared) return;
+    ofRole.delete(text);
+    this.#stale.push(prepared.name);
+  }
+
+  #arrive(ride: Ride): void {
+    this.#rides[this.#first++] = undefined;
+    if (this.#first === this.#rides.length) {
+      this.#rides = [];
+      this.#first = 0;
+    }
+    if (ride.setter?.state === 'parsing') ride.setter.state = 'absent';
+    if (ride.prepared?.state === 'parsing') ride.prepared.state = 'absent';
+    if (!this.#slot.strike(ride)) return;
+    // Its own time began when the one before it was answered.
+    ride.startedAt = Math.max(ride.sentAt, this.#answeredAt);
+    this.#answeredAt = performance.now();
+    ride.rows.count = ride.rows.length;
+    ride.done(undefined, ride.refused);
+  }
+
+  /** What cannot come: whose answer is whose is not known any more. */
+  #fail(type: number): void {
+    this.#slot.discard(errors.LANE_PROTOCOL({ type: String.fromCharCode(type) }));
+  }
+
+  /** By performance.now(). */
+  get answeredAt(): number {
+    return this.#answeredAt;
+  }
+}
+
+function newPrepared(): Prepared {
+  names++;
+  return { name: `lane${names}`, state: 'absent', columns: [] };
+}
+
+/** Count of columns, then for each: name, table (4 bytes), number (2), type (4), size (2), modifier (4), format (2). */
+function columnsOf(bytes: Buffer, from: number): Column[] {
+  const columns = new Array<Column>(bytes.readUInt16BE(from));
+  let at = from + 2;
+  for (let i = 0; i < columns.length; i++) {
+    const end = bytes.indexOf(0, at);
+    columns[i] = { name: bytes.toString('utf8', at, end), parse: parserOf(bytes.readUInt32BE(end + 7)) };
+    at = end + 19;
+  }
+  return columns;
+}
+
+function rowOf(bytes: Buffer, from: number, columns: readonly Column[]): Record<string, unknown> {
+  const row: Record<string, unknown> = {};
+  let at = from + 2;
+  for (let i = 0; i < columns.length; i++) {
+    const { name, parse } = columns[i] as Column;
+    const length = bytes.readUInt32BE(at);
+    at += 4;
+    if (length === NULL) row[name] = null;
+    else {
+      const text = bytes.toString('utf8', at, at + length);
+      row[name] = parse === undefined ? text : parse(text);
+      at += length;
+    }
+  }
+  return row;
+}

@@ -1,0 +1,65 @@
+/** One read on its way over a lane: what is sent, what has come back, and who waits for it. */
+import type { PostgresError } from './postgres-error.ts';
+import type { Holder, Identity, Row, Rows } from './types.ts';
+import type { Pending } from './unanswered.ts';
+
+/** A prepared statement of one connection. `absent`: not there, or its creation is not confirmed. */
+export interface Prepared {
+  name: string;
+  state: 'absent' | 'parsing' | 'ready';
+  columns: readonly Column[];
+}
+
+export interface Column {
+  name: string;
+  parse: ((text: string) => unknown) | undefined;
+}
+
+export interface Ticket {
+  identity: Identity;
+  text: string;
+  params: readonly (string | null)[];
+  /** Also the xmin of a snapshot that is not newer than that of the statement. */
+  wantsXmin: boolean;
+}
+
+export class Ride implements Pending {
+  readonly ticket: Ticket;
+  readonly holder: Holder | undefined;
+  readonly onArrival: (ride: Ride) => void;
+  sentAt = 0;
+  deadline = 0;
+  /** When the ride before it was answered, or it was sent. */
+  startedAt = 0;
+  rows: Rows = newRows();
+  xmin = '';
+  error: Error | undefined;
+  /** What Postgres said, until its ReadyForQuery comes. */
+  refused: PostgresError | undefined;
+  /** Commands completed: the first is the identity's. */
+  completed = 0;
+  /** Of the identity's statement and of its own, when they are prepared on the way. */
+  setter: Prepared | undefined;
+  prepared: Prepared | undefined;
+  columns: readonly Column[] = NO_COLUMNS;
+
+  constructor(ticket: Ticket, holder: Holder | undefined, onArrival: (ride: Ride) => void) {
+    this.ticket = ticket;
+    this.holder = holder;
+    this.onArrival = onArrival;
+  }
+
+  /** Called once: by the wire, or by the slot when its connection is lost. */
+  done(_rows: Rows | undefined, error: Error | undefined): void {
+    this.error = error;
+    this.onArrival(this);
+  }
+}
+
+const NO_COLUMNS: readonly Column[] = [];
+
+function newRows(): Rows {
+  const rows = [] as Row[] as Rows;
+  rows.count = 0;
+  return rows;
+}
