@@ -70,6 +70,30 @@ export const ReadStats = Type.Object({
 });
 export type ReadStats = Static<typeof ReadStats>;
 
+/** One statement as a service ran it, over its pools: counters since the start, percentiles over the last minute. */
+export const StatementFigures = Type.Object({
+  /** Of the text: the same in every instance. */
+  id: Type.String(),
+  /** Without constants, at most 500 characters. */
+  text: Type.String(),
+  callsTotal: count,
+  errorsTotal: count,
+  slowTotal: count,
+  rowsTotal: count,
+  bytesTotal: count,
+  /** Of execution. */
+  totalMs: ms,
+  /** For a connection, or for those before it on an express lane. */
+  waitP50Ms: ms,
+  waitP95Ms: ms,
+  waitP99Ms: ms,
+  /** Of execution. */
+  p50Ms: ms,
+  p95Ms: ms,
+  p99Ms: ms,
+});
+export type StatementFigures = Static<typeof StatementFigures>;
+
 export const SocketStats = Type.Object({
   open: count,
   openedTotal: count,
@@ -145,6 +169,8 @@ export const Telemetry = Type.Object({
   reads: Type.Optional(ReadStats),
   pools: Type.Optional(Type.Array(PoolStats, { maxItems: 32 })),
   replicas: Type.Optional(Type.Array(ReplicaStats, { maxItems: 16 })),
+  /** Those that took most time. */
+  statements: Type.Optional(Type.Array(StatementFigures, { maxItems: 20 })),
   sockets: Type.Optional(SocketStats),
   relay: Type.Optional(RelayStats),
   workers: Type.Optional(WorkerStats),
@@ -153,5 +179,5 @@ export type Telemetry = Static<typeof Telemetry>;
 /** What a service adds to what every service has. */
 export type TelemetrySections = Pick<
   Telemetry,
-  'http' | 'reads' | 'pools' | 'replicas' | 'sockets' | 'relay' | 'workers'
+  'http' | 'reads' | 'pools' | 'replicas' | 'statements' | 'sockets' | 'relay' | 'workers'
 >;

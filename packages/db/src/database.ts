@@ -13,6 +13,8 @@ import { Probe } from './probe.ts';
 import { ReplicaWatcher } from './replica-watcher.ts';
 import { type Replica, Router } from './router.ts';
 import type { Rest } from './slot.ts';
+import { statementFigures } from './statement-figures.ts';
+import { StatementLog } from './statement-log.ts';
 import { openStreams } from './stream/streams.ts';
 import type { Database, DatabaseOptions, DbEvent } from './types.ts';
 
@@ -23,6 +25,7 @@ const DEFAULT_TIDEMARK_WAIT_MS = 100;
 const DEFAULT_FAILOVER_AFTER_MS = 2_000;
 /** A backend whose client is gone ends its statement after at most this. */
 const CONNECTION_CHECK_MS = 2_000;
+const DEFAULT_SLOW_MS = 1_000;
 const OPEN_TIMEOUT_MS = 5_000;
 
 /**
@@ -94,6 +97,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     throw error;
   }
 
+  const log = new StatementLog(options.slowMs ?? DEFAULT_SLOW_MS, observe);
   const openPool = (name: string, kind: PoolKind, to: Server, rest: Rest, more?: Record<string, string>) =>
     new SlotPool({
       name,
@@ -107,6 +111,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       },
       rest,
       observe,
+      log,
     });
   const write = openPool('write', 'write', failover.server, 'none');
   const analytics = openPool('analytics', 'analytics', failover.server, 'own', READ_ONLY);
@@ -137,6 +142,8 @@ function assemble(parts: Parts): Database {
   const router = new Router(parts);
   const reads = replicas.map(({ pool }) => pool);
   const pools = [write, ...reads, analytics, ...replicas.map((replica) => replica.analytics), admin];
+  const books = pools.map(({ statements }) => statements);
+  const { log } = write.statements;
   const streams = openStreams({ router, analytics, primary, read: (request) => router.read(request) });
   return {
     pools: { write, analytics, admin, reads },
@@ -149,6 +156,12 @@ function assemble(parts: Parts): Database {
     poolStats: () => pools.map((pool) => pool.stats()),
     replicaStats: () => replicas.map(({ watcher }) => watcher.stats()),
     readStats: () => ({ ...router.stats }),
+    statements: (most = 50) => statementFigures(books, most),
+    slow: () => log.slow(),
+    recent: () => log.recent(),
+    recordStatements(on) {
+      for (const book of books) book.isOn = on;
+    },
     problem: () => (primary.error === undefined ? write.problem : `primary: ${primary.error.message}`),
     async close(deadlineMs) {
       await Promise.all([...pools.map((pool) => pool.close(deadlineMs)), parts.stopWatching()]);

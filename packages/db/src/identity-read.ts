@@ -27,14 +27,14 @@ export function runIdentityRead(
       const { error } = ride;
       if (error === undefined) {
         const now = performance.now();
-        stats.record('onLane', ride.startedAt - ride.sentAt, now - ride.startedAt, ride.rows.length, now);
+        stats.record('onLane', ride.startedAt - ride.sentAt, now - ride.startedAt, ride.rows, now, options.holder);
         options.timing?.(pool.name, ride.startedAt - ride.sentAt, now - ride.startedAt);
         resolve(ride);
         return;
       }
       if (isCutOff(error)) stats.cutOff(performance.now());
       else if (!isStalePlan(error)) {
-        stats.recordError();
+        stats.recordError(0, performance.now() - ride.sentAt, options.holder);
         reject(error);
         return;
       }
@@ -61,10 +61,10 @@ async function readAlone(
     const alone = wantsXmin ? { ...transaction, extra: XMIN } : transaction;
     const { results, first, waitMs } = await runIdentityTransaction(pool, alone, options);
     const rows = results[0]!;
-    stats.record('alone', waitMs, performance.now() - began - waitMs, rows.length, performance.now());
+    stats.record('alone', waitMs, performance.now() - began - waitMs, rows, performance.now(), options.holder);
     return { rows, xmin: wantsXmin ? first.xmin : '' };
   } catch (error) {
-    stats.recordError();
+    stats.recordError(0, performance.now() - began, options.holder);
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 /** The exclusive use of a slot, and the watch over how long it is held. */
 import { errors } from './errors.ts';
 import type { PoolMeter } from './pool-meter.ts';
+import { redactStatement } from './redact.ts';
 import type { Slot } from './slot.ts';
 import type { DbEvent, Holder, PoolOptions } from './types.ts';
 
@@ -11,6 +12,8 @@ export class Lease {
   readonly since: number;
   /** Where it was asked for (lease-trace.ts); undefined for what cannot leak. */
   trace: Error | undefined;
+  /** The last one that was sent on it in a transaction: where a leak stands. */
+  statement: string | undefined;
   /** Held by an express lane: busy when it has riders, and never a leak. */
   shared = false;
   #isReported = false;
@@ -29,7 +32,9 @@ export class Lease {
     if (leakThresholdMs > 0 && heldMs > leakThresholdMs && !this.#isReported) {
       this.#isReported = true;
       meter.leaksTotal++;
-      observe({ type: 'db.leak', pool, heldMs, holder: this.holder, stack: this.trace?.stack });
+      const statement = this.holder.statement ?? this.statement;
+      const holder = statement === undefined ? this.holder : { ...this.holder, statement: redactStatement(statement) };
+      observe({ type: 'db.leak', pool, heldMs, holder, stack: this.trace?.stack });
     }
     if (leakReclaimMs > 0 && heldMs > leakReclaimMs) {
       this.slot.discard(errors.LEASE_RECLAIMED({ pool, ms: heldMs }));

@@ -1,5 +1,6 @@
 import type { ConnectionTarget } from './connection-url.ts';
 import type { Rest } from './slot.ts';
+import type { StatementLog } from './statement-log.ts';
 import type { DbEvent, PoolOptions } from './types.ts';
 
 export interface SlotPoolInit {
@@ -11,4 +12,6 @@ export interface SlotPoolInit {
   /** `none`: sessions rest as `tidemark_none` between transactions. `own`: they stay the user that logged in. */
   rest: Rest;
   observe: (event: DbEvent) => void;
+  /** Shared by the pools of a database; default one that finds nothing slow. */
+  log?: StatementLog;
 }

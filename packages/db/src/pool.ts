@@ -16,7 +16,7 @@ import type { Rest, Slot } from './slot.ts';
 import { checkLeases, closeSpare, endUnanswered } from './slot-deadlines.ts';
 import { makeReady } from './slot-ready.ts';
 import { slotsByState } from './slots-by-state.ts';
-import { StatementBook } from './statement-stats.ts';
+import { StatementBook } from './statement-book.ts';
 import { runQuery, runTransaction } from './transaction.ts';
 import type {
   DbEvent,
@@ -41,7 +41,7 @@ export class SlotPool implements Pool {
   readonly name: string;
   readonly options: PoolOptions;
   readonly meter: PoolMeter = new PoolMeter();
-  readonly statements: StatementBook = new StatementBook();
+  readonly statements: StatementBook;
   readonly lanes: Lanes;
   readonly observe: (event: DbEvent) => void;
   isClosed = false;
@@ -64,9 +64,9 @@ export class SlotPool implements Pool {
     this.name = init.name;
     this.options = init.options;
     this.observe = init.observe;
+    this.statements = new StatementBook(init.name, init.log);
     const { min, max, autosize } = init.options;
-    const lanes = init.rest === 'none' ? lanesOf(max) : 0;
-    this.lanes = new Lanes(this, lanes);
+    this.lanes = new Lanes(this, init.rest === 'none' ? lanesOf(max) : 0);
     this.#limit = new PoolLimit(Math.max(min, FLOOR), max, autosize);
     this.#waiting = new WaitingQueue(init.options.waitingLimit, init.options.queueTargetMs);
     this.#connector = this.#newConnector();
@@ -80,7 +80,7 @@ export class SlotPool implements Pool {
     return this.#leases.size + this.#waiting.size + this.lanes.riders;
   }
 
-  /** Why no connection can be had; undefined while there is one, or nothing was tried yet. */
+  /** Why no connection can be had; undefined while there is one. */
   get problem(): string | undefined {
     return this.#slots.size > this.#connector.connecting ? undefined : this.#connector.error?.message;
   }

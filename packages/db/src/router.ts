@@ -16,6 +16,7 @@ import type { SlotPool } from './pool.ts';
 import { PostgresError } from './postgres-error.ts';
 import type { PrimaryWatcher } from './primary-watcher.ts';
 import type { ReplicaWatcher } from './replica-watcher.ts';
+import { recordTogether } from './statement-recording.ts';
 import type { ReadRequest, ReadResult, Row, Rows, WriteRequest, WriteResult } from './types.ts';
 
 export interface Replica {
@@ -69,11 +70,21 @@ export class Router {
     // Before it is sent: what is written in the history of this epoch must not be handed out as part of a later one.
     const epoch = this.#epoch();
     const { moves } = write;
+    const began = performance.now();
+    const record = (waitMs: number, results?: readonly Rows[]) => {
+      const texts = statements.map(({ text }) => text);
+      const ms = performance.now() - began - waitMs;
+      recordTogether(write.statements, texts, results, waitMs, ms, request.holder);
+    };
     const outcome = await runIdentityTransaction(
       write,
       { identity: request.identity, statements, readOnly: false, rollback: request.rollback === true, after: POSITION },
       request,
-    );
+    ).catch((error: unknown) => {
+      record(0);
+      throw error;
+    });
+    record(outcome.waitMs, outcome.results);
     // The connection died between the COMMIT's confirmation and the position: any later one will do, of the same server.
     const position = outcome.after ?? (await write.query(POSITION.text, [], request))[0];
     const moved = write.moves !== moves;

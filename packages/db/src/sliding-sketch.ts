@@ -35,6 +35,13 @@ export class SlidingSketch {
     return Math.max(0, merged.getValueAtQuantile(q));
   }
 
+  /** Adds what this has to `into`. */
+  mergeInto(into: DDSketch): void {
+    this.#turn(performance.now());
+    into.merge(this.#previous);
+    into.merge(this.#current);
+  }
+
   clear(): void {
     this.#current = newSketch();
     this.#previous = newSketch();
@@ -47,6 +54,13 @@ export class SlidingSketch {
     this.#current = newSketch();
     this.#turnsAt = now + TURN_MS;
   }
+}
+
+/** Over all of them together; 0 when nothing was recorded. */
+export function mergedQuantiles(sketches: readonly SlidingSketch[], quantiles: readonly number[]): number[] {
+  const merged = newSketch();
+  for (const sketch of sketches) sketch.mergeInto(merged);
+  return quantiles.map((q) => (merged.count === 0 ? 0 : Math.max(0, merged.getValueAtQuantile(q))));
 }
 
 function newSketch(): DDSketch {

@@ -1,10 +1,11 @@
 /**
- * What is known about each statement: how long it takes, alone on a connection and on an express lane, and whether it may
- * ride there. Bounded: the statements least recently run are forgotten.
+ * What is known about each statement: how often it ran, what it brought, how long it takes, alone on a connection and on an
+ * express lane, and whether it may ride there.
  */
 import { SlidingSketch } from './sliding-sketch.ts';
+import type { StatementBook } from './statement-book.ts';
+import type { Holder, Row, Rows } from './types.ts';
 
-const STATEMENTS_MOST = 1_000;
 /** Before this many runs nothing is concluded from them. */
 const SAMPLES_LEAST = 20;
 /** What rides on a lane holds up those behind it for about this long. */
@@ -19,14 +20,21 @@ const PENALTY_MOST_MS = 600_000;
 const RIDES_PER_CUT_OFF = 1_000;
 
 export class StatementStats {
+  readonly text: string;
   callsTotal = 0;
   errorsTotal = 0;
+  slowTotal = 0;
   rowsTotal = 0;
+  /** Characters of text that came: of every row of short results, from the first row of long ones. */
+  bytesTotal = 0;
+  /** Of execution. */
+  totalMs = 0;
   readonly waits = new SlidingSketch();
   /** On an exclusive slot. Under load this includes the time that the server's other statements take from it. */
   readonly alone = new SlidingSketch();
   /** On a lane, from the answer before it: at most one or two are under way there, so this is nearer to its own time. */
   readonly onLane = new SlidingSketch();
+  readonly #book: StatementBook;
   #rides = false;
   #cutOffs = 0;
   #ridesTotal = 0;
@@ -34,17 +42,44 @@ export class StatementStats {
   #penaltyUntil = 0;
   #penaltyMs = PENALTY_FIRST_MS;
 
-  record(where: 'alone' | 'onLane', waitMs: number, ms: number, rows: number, now: number): void {
+  constructor(text: string, book: StatementBook) {
+    this.text = text;
+    this.#book = book;
+  }
+
+  /** O(1), and nothing is allocated: it runs once for each statement. */
+  record(
+    where: 'alone' | 'onLane',
+    waitMs: number,
+    ms: number,
+    rows: Rows | number,
+    now: number,
+    holder?: Holder,
+  ): void {
+    if (!this.#book.isOn) return;
+    const count = typeof rows === 'number' ? rows : (rows.count ?? rows.length);
     this.callsTotal++;
-    this.rowsTotal += rows;
+    this.rowsTotal += count;
+    if (typeof rows !== 'number') this.bytesTotal += sizeOf(rows);
+    this.totalMs += ms;
     this.waits.record(waitMs, now);
     this[where].record(ms, now);
     if (where === 'onLane') this.#ridesTotal++;
+    this.#note(waitMs, ms, count, holder, false);
   }
 
-  recordError(): void {
+  recordError(waitMs = 0, ms = 0, holder?: Holder): void {
+    if (!this.#book.isOn) return;
     this.callsTotal++;
     this.errorsTotal++;
+    this.totalMs += ms;
+    this.#note(waitMs, ms, 0, holder, true);
+  }
+
+  #note(waitMs: number, ms: number, rows: number, holder: Holder | undefined, failed: boolean): void {
+    const { log, pool } = this.#book;
+    if (log.slowMs > 0 && ms >= log.slowMs) this.slowTotal++;
+    log.add(pool, this.text, waitMs, ms, rows, holder, failed);
   }
 
   /**
@@ -84,23 +119,25 @@ export class StatementStats {
   }
 }
 
-export class StatementBook {
-  readonly #byText = new Map<string, StatementStats>();
+/** Rows whose text is counted one by one; the gateway's statements have one, with all of the answer in it. */
+const COUNTED_ROWS = 4;
 
-  get size(): number {
-    return this.#byText.size;
-  }
+function sizeOf(rows: Rows): number {
+  const { length } = rows;
+  if (length === 0) return 0;
+  if (length > COUNTED_ROWS) return charactersOf(rows[0]!) * length;
+  let size = 0;
+  for (let i = 0; i < length; i++) size += charactersOf(rows[i]!);
+  return size;
+}
 
-  of(text: string): StatementStats {
-    let stats = this.#byText.get(text);
-    if (stats === undefined) {
-      stats = new StatementStats();
-      if (this.#byText.size >= STATEMENTS_MOST) this.#byText.delete(this.#byText.keys().next().value!);
-    } else {
-      // To the end: a map keeps the order of insertion, so the first one is the least recently run.
-      this.#byText.delete(text);
-    }
-    this.#byText.set(text, stats);
-    return stats;
+function charactersOf(row: Row): number {
+  let size = 0;
+  for (const name in row) {
+    const value: unknown = row[name];
+    // A number or boolean of some characters; null has none; parsed JSON is not measured again.
+    if (typeof value === 'string') size += value.length;
+    else if (value !== null) size += 4;
   }
+  return size;
 }

@@ -7,6 +7,7 @@ import { type EncodedStatement, encodeStatement } from './param.ts';
 import type { SlotPool } from './pool.ts';
 import { isStalePlan } from './postgres-error.ts';
 import type { Slot } from './slot.ts';
+import { recorded } from './statement-recording.ts';
 import type { Param, QueryOptions, Row, Rows, Statement, Transaction, TransactionOptions } from './types.ts';
 
 export async function runQuery<R extends Row>(
@@ -16,11 +17,13 @@ export async function runQuery<R extends Row>(
 ): Promise<Rows<R>> {
   const encoded = encodeStatement(statement);
   const timeoutMs = options.timeoutMs ?? pool.options.statementTimeoutMs;
+  const began = performance.now();
   const lease = await pool.acquire('own', options);
   try {
     useTimeout(lease.slot, timeoutMs);
     try {
-      return await lease.slot.send<R>(encoded, timeoutMs);
+      const send = () => lease.slot.send<R>(encoded, timeoutMs);
+      return await recorded(pool.statements, statement.text, lease.since - began, options.holder, send);
     } catch (error) {
       // A single statement that failed was rolled back, so running it again is safe; its stale plan is forgotten.
       if (isStalePlan(error)) return await lease.slot.send<R>(encoded, timeoutMs);
@@ -50,10 +53,11 @@ export async function runTransaction<T>(
 
 async function between<T>(
   pool: SlotPool,
-  { slot }: Lease,
+  lease: Lease,
   work: (tx: Transaction) => Promise<T>,
   options: TransactionOptions,
 ): Promise<T> {
+  const { slot } = lease;
   const timeoutMs = options.timeoutMs ?? pool.options.statementTimeoutMs;
   useTimeout(slot, timeoutMs);
   const opening = [slot.send(beginStatement(options), timeoutMs)];
@@ -64,7 +68,9 @@ async function between<T>(
     async query<R extends Row = Row>(text: string, params?: readonly Param[]): Promise<Rows<R>> {
       if (isOver) throw errors.TRANSACTION_OVER({ pool: pool.name });
       try {
-        return await slot.send<R>(encodeStatement({ text, ...(params !== undefined && { params }) }), timeoutMs);
+        const encoded = encodeStatement({ text, ...(params !== undefined && { params }) });
+        lease.statement = text;
+        return await recorded(pool.statements, text, 0, options.holder, () => slot.send<R>(encoded, timeoutMs));
       } catch (error) {
         firstError ??= error;
         throw error;

@@ -8,7 +8,7 @@
  *   identity  the Postgres role and the JWT claims that a statement runs under
  *   router    chooses the server of a read: a replica that has replayed far enough, else the primary
  */
-import type { Lsn, PoolStats, ReplicaStats, Tidemark } from '@tidemark/contracts';
+import type { Lsn, PoolStats, ReplicaStats, StatementFigures, Tidemark } from '@tidemark/contracts';
 import type { Streams } from './stream/types.ts';
 
 /** Sent as text: objects as JSON, arrays as Postgres array literals, bytes as hex. */
@@ -143,9 +143,32 @@ export interface Database {
   replicaStats(): ReplicaStats[];
   /** Reads by where they were answered. */
   readStats(): { replicaTotal: number; primaryTotal: number; cacheTotal: number; waitedTotal: number };
+  /** The statements that took most time, at most `most` (default 50), merged over the pools. */
+  statements(most?: number): StatementFigures[];
+  /** Those over `slowMs`, the newest first, at most 100. */
+  slow(): RecordedStatement[];
+  /** The last 200, the newest first. */
+  recent(): RecordedStatement[];
+  /** Stops recording statements, and starts it again: to measure what it costs. Express lanes keep their verdicts meanwhile. */
+  recordStatements(on: boolean): void;
   /** Undefined when reads and writes can be served, else why not. */
   problem(): string | undefined;
   close(deadlineMs?: number): Promise<void>;
+}
+
+/** One run of a statement. No parameter and no constant of it is in here. */
+export interface RecordedStatement {
+  /** Ms since 1970, when it ended. */
+  at: number;
+  pool: string;
+  text: string;
+  /** For a connection, or for those before it on an express lane. */
+  waitMs: number;
+  ms: number;
+  rows: number;
+  failed: boolean;
+  route?: string;
+  trace?: string;
 }
 
 export interface PoolOptions {
@@ -184,6 +207,8 @@ export interface DatabaseOptions {
   failoverAfterMs?: number;
   /** Most time that a read waits for a replica to reach its tidemark before it goes to the primary; default 100 ms. */
   tidemarkWaitMs?: number;
+  /** A statement that executes for longer is slow; default 1,000 ms; 0: none is. */
+  slowMs?: number;
   pools?: { [K in 'write' | 'read' | 'analytics' | 'admin']?: Partial<PoolOptions> };
   observe?: (event: DbEvent) => void;
 }
@@ -196,6 +221,8 @@ export type DbEvent =
   | { type: 'db.acquire_timeout'; pool: string; waitedMs: number }
   | { type: 'db.leak'; pool: string; heldMs: number; holder: Holder; stack: string | undefined }
   | { type: 'db.statement_overrun'; pool: string; ms: number; holder: Holder }
+  /** At most 10 a second are told; the counters have all. */
+  | ({ type: 'db.slow_statement' } & RecordedStatement)
   | { type: 'db.replica_unhealthy'; replica: string; reason: string }
   | { type: 'db.replica_healthy'; replica: string }
   | { type: 'db.epoch_changed'; from: string; to: string }

@@ -18,6 +18,7 @@ export const sharedEventLevels: Readonly<Record<SharedEvent['type'], Level | und
   'db.acquire_timeout': undefined,
   'db.leak': 'error',
   'db.statement_overrun': 'warn',
+  'db.slow_statement': 'warn',
   'db.replica_unhealthy': 'warn',
   'db.replica_healthy': 'info',
   'db.epoch_changed': 'warn',

@@ -1,5 +1,5 @@
 /** Who is connected to the primary, what they do, and how fast it writes. */
-import { redactStatement } from '../statements/redact.ts';
+import { redactStatement } from '@tidemark/db';
 import type { CollectorDefinition } from './collector.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { redactStatement, STATEMENT_MAX_LENGTH } from '../../src/statements/redact.ts';
+import { redactStatement, STATEMENT_MAX_LENGTH } from '../src/redact.ts';
 
 const TABLE: [text: string, shown: string][] = [
   ['select * from t1 where id = $1 and n2 = $22', 'select * from t1 where id = $1 and n2 = $22'],

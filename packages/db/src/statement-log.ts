@@ -1,0 +1,127 @@
+/** The statements that ran last, and those that were slow, in rings of fixed size: an entry is overwritten in place. */
+import { redactStatement } from './redact.ts';
+import type { DbEvent, Holder, RecordedStatement } from './types.ts';
+
+/** At 10,000 a second it shows the last 20 ms; what lasts is in the statistics. */
+const RECENT_MOST = 200;
+const SLOW_MOST = 100;
+/** A database that is slow as a whole must not fill the log as well: the ring and the counters have all of them. */
+const EVENTS_PER_SECOND = 10;
+
+interface Entry {
+  /** By Date.now(); 0: never used. */
+  at: number;
+  pool: string;
+  text: string;
+  waitMs: number;
+  ms: number;
+  rows: number;
+  holder: Holder | undefined;
+  failed: boolean;
+}
+
+class Ring {
+  readonly #entries: Entry[];
+  #next = 0;
+
+  constructor(size: number) {
+    this.#entries = Array.from({ length: size }, newEntry);
+  }
+
+  /** The entry to write into: the oldest. */
+  next(): Entry {
+    const entry = this.#entries[this.#next]!;
+    this.#next = (this.#next + 1) % this.#entries.length;
+    return entry;
+  }
+
+  /** The newest first, without parameters and constants. */
+  list(): RecordedStatement[] {
+    const newest = [...this.#entries.slice(0, this.#next).reverse(), ...this.#entries.slice(this.#next).reverse()];
+    return newest.filter(({ at }) => at > 0).map(shown);
+  }
+}
+
+const newEntry = (): Entry => ({
+  ...{ at: 0, pool: '', text: '', waitMs: 0, ms: 0, rows: 0, holder: undefined, failed: false },
+});
+
+function shown({ at, pool, text, waitMs, ms, rows, holder, failed }: Entry): RecordedStatement {
+  return {
+    ...{ at, pool, text: redactStatement(text), waitMs, ms, rows, failed },
+    ...(holder?.route !== undefined && { route: holder.route }),
+    ...(holder?.trace !== undefined && { trace: holder.trace }),
+  };
+}
+
+export class StatementLog {
+  readonly slowMs: number;
+  slowTotal = 0;
+  readonly #recent = new Ring(RECENT_MOST);
+  readonly #slow = new Ring(SLOW_MOST);
+  readonly #observe: (event: DbEvent) => void;
+  #second = 0;
+  #events = 0;
+
+  /** `slowMs`: of execution, without the wait for a connection; 0: none is slow. */
+  constructor(slowMs: number, observe: (event: DbEvent) => void) {
+    this.slowMs = slowMs;
+    this.#observe = observe;
+  }
+
+  add(
+    pool: string,
+    text: string,
+    waitMs: number,
+    ms: number,
+    rows: number,
+    holder: Holder | undefined,
+    failed: boolean,
+  ): void {
+    const at = Date.now();
+    write(this.#recent.next(), at, pool, text, waitMs, ms, rows, holder, failed);
+    if (this.slowMs === 0 || ms < this.slowMs) return;
+    this.slowTotal++;
+    const entry = this.#slow.next();
+    write(entry, at, pool, text, waitMs, ms, rows, holder, failed);
+    this.#report(entry);
+  }
+
+  recent(): RecordedStatement[] {
+    return this.#recent.list();
+  }
+
+  slow(): RecordedStatement[] {
+    return this.#slow.list();
+  }
+
+  #report(entry: Entry): void {
+    const second = Math.floor(entry.at / 1_000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#events = 0;
+    }
+    if (this.#events++ < EVENTS_PER_SECOND) this.#observe({ type: 'db.slow_statement', ...shown(entry) });
+  }
+}
+
+function write(
+  entry: Entry,
+  at: number,
+  pool: string,
+  text: string,
+  waitMs: number,
+  ms: number,
+  rows: number,
+  holder: Holder | undefined,
+  failed: boolean,
+): void {
+  entry.at = at;
+  entry.pool = pool;
+  entry.text = text;
+  entry.waitMs = waitMs;
+  entry.ms = ms;
+  entry.rows = rows;
+  entry.holder = holder;
+  entry.failed = failed;
+}
