@@ -5,6 +5,7 @@ import { loadBlueprint } from '@tidemark/blueprints';
 import { migrate } from '@tidemark/db';
 import { explain } from '@tidemark/service';
 import { errors } from './errors.ts';
+import { disableLive, enableLive, listLive } from './live/live.ts';
 import { signToken } from './token.ts';
 import { generateTypes } from './types/generate-types.ts';
 import { loadCredentials } from './up/credentials.ts';
@@ -25,6 +26,9 @@ export const USAGE = `tidemark <command>
   up [--no-demo] [--scale <service>=<n>]…   everything, until Ctrl-C
   migrate                                   brings DATABASE_URL to this release's schema
   blueprint <name> [--no-demo]              loads a ready-made schema into DATABASE_URL
+  live enable <table> [--key-only]          lets clients follow the table’s changes, and says what it costs
+  live disable <table>                      no longer
+  live list                                 the tables that can be followed
   types [--schema <name>]…                  the TypeScript types of DATABASE_URL’s tables, views and functions
   token --role <role> [--sub <subject>] [--expires-in <seconds>]
                                             signs a token with the secret in TIDEMARK_HOME`;
@@ -47,6 +51,9 @@ export async function run(io: Io): Promise<number> {
       io.print(loaded ? `loaded ${name}` : `${name} is there already`);
       return 0;
     }
+    case 'live':
+      await runLive(io, args);
+      return 0;
     case 'types': {
       const { values } = parse(args, { schema: { type: 'string', multiple: true } });
       const schemas = (values.schema as string[] | undefined) ?? ['public', 'tidemark'];
@@ -96,6 +103,21 @@ async function runUp(io: Io, args: readonly string[]): Promise<number> {
   }
   io.print(explain(ended));
   return 1;
+}
+
+async function runLive(io: Io, args: readonly string[]): Promise<void> {
+  const { values, positionals } = parse(args, { 'key-only': { type: 'boolean' } });
+  const [action, table, ...rest] = positionals;
+  const publication = io.env.RELAY_PUBLICATION || 'tidemark';
+  const options = { url: databaseUrl(io), publication, print: io.print };
+  if (action === 'list' && table === undefined) return listLive(options);
+  if (table === undefined || rest.length > 0 || (action !== 'enable' && action !== 'disable')) {
+    throw errors.USAGE({
+      reason: `live takes enable <table>, disable <table> or list, not "${positionals.join(' ')}"`,
+    });
+  }
+  if (action === 'enable') return enableLive(options, table, values['key-only'] === true);
+  return disableLive(options, table);
 }
 
 async function runToken(io: Io, args: readonly string[]): Promise<number> {

@@ -6,6 +6,16 @@ export const errors = defineErrors('CLI', {
     message: (p) => p.reason,
     hint: 'Run `tidemark --help`.',
   }),
+  TABLE_UNKNOWN: row<{ schema: string; table: string }>({
+    status: 404,
+    message: (p) => `there is no table ${p.schema}.${p.table}`,
+    hint: 'Write <table> for one in public, else <schema>.<table>, in the letters that Postgres has.',
+  }),
+  NOT_LIVE: row<{ table: string; reason: string }>({
+    status: 400,
+    message: (p) => `${p.table}: ${p.reason}`,
+    hint: 'Whole rows (without --key-only) work for every ordinary table; add a primary key for --key-only.',
+  }),
   PORT_TAKEN: row<{ port: number; service: string; holder: string | undefined; variable: string }>({
     status: 500,
     message: (p) => `port ${p.port}, for the ${p.service}, is in use${p.holder ? ` by ${p.holder}` : ''}`,

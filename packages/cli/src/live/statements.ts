@@ -1,0 +1,93 @@
+/** The SQL of `tidemark live`. */
+import { identifier, type Pool } from '@tidemark/db';
+
+/** A pool, or a transaction of one. */
+export type Db = Pick<Pool, 'query'>;
+
+export interface LiveTable {
+  schema: string;
+  table: string;
+  /** `r` an ordinary table, `p` a partitioned one, else nothing that can be live. */
+  kind: string;
+  /** `u` unlogged, `t` temporary: not in the WAL. */
+  persistence: string;
+  /** `d`efault, `n`othing, `f`ull, `i`ndex. */
+  identity: string;
+  key: string[];
+  security: boolean;
+  /** The policies that decide on SELECT. */
+  policies: { name: string; using: string | null }[];
+  /** Of Tidemark's API roles, those that may select. */
+  readers: string[];
+  published: boolean;
+  /** Through FOR ALL TABLES, or its schema: it cannot be taken out alone. */
+  wholesale: boolean;
+  otherPublications: string[];
+  /** Average bytes of a row, from ANALYZE; null before the first one. */
+  rowBytes: number | null;
+}
+
+const TABLES = `
+select n.nspname as schema, c.relname as table, c.relkind::text as kind, c.relpersistence::text as persistence,
+  c.relreplident::text as identity, c.relrowsecurity as security,
+  coalesce((select json_agg(a.attname order by k.n)
+    from pg_index i cross join unnest(i.indkey) with ordinality as k (attnum, n)
+    join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+    where i.indrelid = c.oid and i.indisprimary), '[]') as key,
+  coalesce((select json_agg(json_build_object('name', p.polname, 'using', pg_get_expr(p.polqual, p.polrelid)) order by p.polname)
+    from pg_policy p where p.polrelid = c.oid and p.polcmd in ('r', '*')), '[]') as policies,
+  coalesce((select json_agg(r.rolname order by r.rolname) from pg_roles r
+    where r.rolname in ('anon', 'authenticated', 'service_role', 'ops')
+      and has_schema_privilege(r.oid, n.oid, 'usage') and has_any_column_privilege(r.oid, c.oid, 'select')), '[]') as readers,
+  exists (select from pg_publication_tables p where p.pubname = $1 and p.schemaname = n.nspname and p.tablename = c.relname)
+    as published,
+  not exists (select from pg_publication_rel r join pg_publication p on p.oid = r.prpubid
+    where p.pubname = $1 and r.prrelid = c.oid) as wholesale,
+  coalesce((select json_agg(distinct p.pubname) from pg_publication_tables p
+    where p.pubname <> $1 and p.schemaname = n.nspname and p.tablename = c.relname), '[]') as others,
+  (select sum(s.avg_width) from pg_stats s where s.schemaname = n.nspname and s.tablename = c.relname)::int as bytes
+from pg_class c join pg_namespace n on n.oid = c.relnamespace`;
+
+export async function findTable(db: Db, publication: string, schema: string, table: string) {
+  const rows = await db.query(`${TABLES} where n.nspname = $2 and c.relname = $3`, [publication, schema, table]);
+  return rows[0] && read(rows[0]);
+}
+
+export async function publishedTables(db: Db, publication: string): Promise<LiveTable[]> {
+  const rows = await db.query(
+    `${TABLES} where exists (select from pg_publication_tables p
+       where p.pubname = $1 and p.schemaname = n.nspname and p.tablename = c.relname) order by 1, 2`,
+    [publication],
+  );
+  return rows.map(read);
+}
+
+function read(row: Record<string, unknown>): LiveTable {
+  const { others, bytes, ...table } = row;
+  return { ...table, otherPublications: others, rowBytes: bytes } as unknown as LiveTable;
+}
+
+export async function hasPublication(db: Db, publication: string): Promise<boolean> {
+  return (await db.query('select from pg_publication where pubname = $1', [publication])).length > 0;
+}
+
+export const qualified = (table: { schema: string; table: string }) =>
+  `${identifier(table.schema)}.${identifier(table.table)}`;
+
+/** Of a partitioned table, what its partitions say counts; of any other, itself. */
+export async function setReplicaIdentity(db: Db, table: LiveTable, identity: 'full' | 'default'): Promise<void> {
+  const all = await db.query<{ name: string }>(
+    `select t.relid::regclass::text as name from pg_partition_tree($1::regclass) t
+     union select $1::regclass::text`,
+    [qualified(table)],
+  );
+  for (const { name } of all) await db.query(`alter table ${name} replica identity ${identity}`);
+}
+
+/** Rejects where the policy cannot be evaluated over rows that are not in the table, as live changes are. */
+export async function tryPolicy(db: Db, table: LiveTable, using: string): Promise<void> {
+  const name = qualified(table);
+  await db.query(
+    `select from jsonb_populate_recordset(null::${name}, '[]') as ${identifier(table.table)} where ${using}`,
+  );
+}
