@@ -52,8 +52,8 @@ export interface Cache {
   read<A extends CachedAnswer>(request: CacheRequest<A>): Promise<CacheAnswer<A>>;
   /** Keeps a compressed form of an answer with it, where the answer itself is kept. */
   keepCoded(answer: CachedAnswer, coding: Coding, bytes: Buffer): void;
-  /** A write of this gateway to a table or view: seen here at once, before the relay tells. */
-  wrote(relation: Relation, tidemark: Tidemark): void;
+  /** A write of this gateway to tables or views, by oid (others are passed over): seen here at once, before the relay tells. */
+  wrote(oids: readonly number[], tidemark: Tidemark): void;
   /** The catalog was read anew: plans made by the old one are of no use. */
   dropAll(): void;
   /** Undefined while it may serve, else why not. */
@@ -145,11 +145,13 @@ export function createCache(options: CacheOptions): Cache {
     },
     read: (request) => entries.read(request),
     keepCoded: (answer, coding, bytes) => entries.keepCoded(answer, coding, bytes),
-    wrote(relation, tidemark) {
+    wrote(oids, tidemark) {
       const { epoch, lsn } = parseTidemark(tidemark);
-      for (const table of schema.facts()?.readsOf(relation.oid).tables ?? []) {
-        if (epoch === tide.epoch) tide.noteChange(table, lsn);
-        entries.dropTable(table, lsn);
+      for (const oid of oids) {
+        for (const table of schema.facts()?.readsOf(oid).tables ?? []) {
+          if (epoch === tide.epoch) tide.noteChange(table, lsn);
+          entries.dropTable(table, lsn);
+        }
       }
     },
     dropAll: () => entries.dropAll(),

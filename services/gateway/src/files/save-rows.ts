@@ -2,6 +2,7 @@
 import { formatTidemark, parseLsn, type Tidemark, TidemarkError } from '@tidemark/contracts';
 import type { FileFacts, UploadedFile, UploadOptions } from '@tidemark/files';
 import type { FastifyRequest } from 'fastify';
+import { wroteTable } from '../cache/own-writes.ts';
 import { fullIdentity } from '../reply/identity-settings.ts';
 import type { FileContext } from './context.ts';
 import { fileRequestErrors } from './errors.ts';
@@ -16,7 +17,9 @@ export async function saveRows(
   const saved = await asCaller(context, request, files, options);
   // After the COMMIT, so at or past it.
   const [row] = await db.pools.write.query<{ lsn: string }>('select pg_current_wal_flush_lsn()::text as lsn');
-  return { ...saved, tidemark: formatTidemark(db.epoch(), parseLsn(row?.lsn as string)) };
+  const tidemark = formatTidemark(db.epoch(), parseLsn(row?.lsn as string));
+  wroteTable(context, 'tidemark', 'files', tidemark);
+  return { ...saved, tidemark };
 }
 
 /** Whether the caller may, before a byte is stored: a row as it would be, as far as it is known, rolled back. */

@@ -73,6 +73,7 @@ export class Front {
   readonly #heading: readonly FrontStep[];
   /** Headers that are not learnt: of the answer, of the connection, and of the steps. */
   readonly #drops: ReadonlySet<string>;
+  #hits = 0;
 
   constructor(options: FrontOptions) {
     this.#options = options;
@@ -93,8 +94,8 @@ export class Front {
     });
   }
 
-  stats(): { requests: number; bytes: number } {
-    return { requests: this.#learnt.size, bytes: this.#learnt.calculatedSize };
+  stats(): { hits: number; requests: number; bytes: number } {
+    return { hits: this.#hits, requests: this.#learnt.size, bytes: this.#learnt.calculatedSize };
   }
 
   /** @returns whether it was answered */
@@ -115,6 +116,7 @@ export class Front {
     if (body === undefined) return false;
     for (const step of this.#admitting) if (!step.admit?.(request, caller)) return false;
     cache.served();
+    this.#hits += 1;
     // Not shared by two at a time: writeHead reads it before it returns.
     head[head.length - 1] = current.tidemark;
     response.writeHead(status, this.#heading.length === 0 ? head : this.#headed(request, head));

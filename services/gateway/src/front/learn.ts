@@ -28,8 +28,9 @@ declare module 'fastify' {
 
 /** A request that it does not know goes on to the listeners that are there. */
 export function installFront(app: BaseApp, front: Front, metrics: Metrics): void {
-  const show = (name: string, help: string, key: 'requests' | 'bytes') =>
+  const show = (name: string, help: string, key: 'hits' | 'requests' | 'bytes') =>
     metrics.gauge(name, help, [], (gauge) => gauge.set(front.stats()[key]));
+  show('tidemark_cache_front_hits_total', 'Reads answered from the cache by their raw text', 'hits');
   show('tidemark_cache_front_bytes', 'Bytes of what is known of requests answered from the cache', 'bytes');
   show('tidemark_cache_front_requests', 'Requests whose answer is known by their raw text', 'requests');
   const { server } = app;

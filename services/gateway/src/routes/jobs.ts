@@ -5,6 +5,7 @@ import { authErrors, type BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { wroteTable } from '../cache/own-writes.ts';
 import { errors, postgrest } from '../errors.ts';
 import { fullIdentity, readIdentity } from '../reply/identity-settings.ts';
 import type { RouteContext } from './context.ts';
@@ -54,6 +55,7 @@ async function startJob(context: RouteContext, request: FastifyRequest, reply: F
     statements: [statement],
     holder: { route: 'POST /api/v1/jobs' },
   });
+  wroteTable(context, 'tidemark', 'jobs', tidemark);
   const { job } = (results[0] as Rows<JsonRow>)[0] as JsonRow;
   return reply.code(201).header('tidemark', tidemark).header('location', `/api/v1/jobs/${job.id}`).send(job);
 }

@@ -1,5 +1,5 @@
 /** GET, HEAD and POST /rest/v1/rpc/:function */
-import type { Statement } from '@tidemark/db';
+import type { Statement, WriteRequest } from '@tidemark/db';
 import {
   intersectRanges,
   type Preferences,
@@ -10,8 +10,11 @@ import {
 } from '@tidemark/query';
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { LOCKED, type LockedRow, wroteLocked } from '../cache/own-writes.ts';
 import type { Catalog, Routine } from '../catalog/catalog.ts';
 import { errors, postgrest } from '../errors.ts';
+import { askedPlan } from '../explain/asked-plan.ts';
+import { sendPlan } from '../explain/explain.ts';
 import { type ExportRequest, exportOf } from '../exports/export-request.ts';
 import {
   type CallArguments,
@@ -28,7 +31,6 @@ import { schemaOf } from '../reply/schema.ts';
 import { type Asked, askedBy } from '../tracing/request-trace.ts';
 import { sendAnswered } from '../writes/answered.ts';
 import { callOnce } from '../writes/call-once.ts';
-import { executeWrite } from '../writes/execute-write.ts';
 import { idempotencyKeyOf } from '../writes/idempotency.ts';
 import type { Writer } from '../writes/writer.ts';
 import type { RouteContext } from './context.ts';
@@ -48,13 +50,14 @@ export function registerRpc(app: BaseApp, context: CallContext): void {
 }
 
 async function call(context: CallContext, request: CallRequest, reply: FastifyReply) {
-  const { db, config } = context;
+  const { config } = context;
   const reads = request.method === 'GET' || request.method === 'HEAD';
   if (!reads && request.method !== 'POST') throw postgrest.PGRST101({ method: request.method });
   const key = reads ? undefined : idempotencyKeyOf(request.headers['idempotency-key']);
   const catalog = context.catalog.current();
   const schema = schemaOf(request, reply, config.schemas);
-  const media = selectMediaType(request.headers.accept, CALL_MEDIA) as RowsMedia;
+  const plan = askedPlan(request.headers.accept, CALL_MEDIA, config.DB_PLAN_ENABLED);
+  const media = plan?.for ?? (selectMediaType(request.headers.accept, CALL_MEDIA) as RowsMedia);
   const preferences = preferencesOf(request, catalog);
   const { routine, query, args } = reads ? callByGet(catalog, schema, request) : callByPost(catalog, schema, request);
   const ranged: Query = {
@@ -65,7 +68,7 @@ async function call(context: CallContext, request: CallRequest, reply: FastifyRe
     throw errors.KEYSET({ reason: 'those of a function have no key', hint: 'Page by limit and offset.' });
   }
   const exported =
-    request.method === 'GET' ? exportOfCall(routine, media, preferences, ranged, config.DB_MAX_ROWS) : null;
+    request.method === 'GET' && !plan ? exportOfCall(routine, media, preferences, ranged, config.DB_MAX_ROWS) : null;
   if (exported !== null) {
     return context.exporter.send(reply, {
       ...{ request: exported, statement: planCallExport(catalog, routine, ranged, args) },
@@ -79,25 +82,28 @@ async function call(context: CallContext, request: CallRequest, reply: FastifyRe
     maxRows: config.DB_MAX_ROWS,
   });
   const identity = fullIdentity(request, schema);
-  const asked = askedBy(request, { holder: { route: `${request.method} /rest/v1/rpc/:function` } });
+  const holder = { route: `${request.method} /rest/v1/rpc/:function` };
+  if (plan) {
+    const writes = !reads && routine.volatility === 'volatile';
+    return sendPlan(context.db, request, reply, { media: plan, statement, identity, asked: { holder }, writes });
+  }
+  const asked = askedBy(request, { holder });
   if (key !== undefined) {
     const { accept, prefer } = request.headers;
+    let locked: LockedRow | undefined;
     const { answered, tidemark } = await callOnce(context.writer, {
       ...{ key, schema, routine, statement, identity, asked, offset: ranged.offset },
       ...{ media: scalarMedia(media, routine), preferences: applied(preferences, reads) },
       content: [rawSearch(request), contentTypeOf(request), bodyOf(request), accept, String(prefer)],
+      ...(context.cache ? { seesLocks: (row: LockedRow) => (locked = row) } : {}),
     });
+    wroteLocked(context, locked, tidemark);
     return sendAnswered(reply, answered, tidemark);
   }
   const { row, tidemark, source } =
     reads || routine.volatility !== 'volatile'
       ? await read(context, statement, identity, asked, tidemarkOf(request, ranged))
-      : await executeWrite<WriteRow>(db, {
-          statement,
-          identity,
-          ...asked,
-          rollback: preferences.tx === 'rollback',
-        }).then((written) => ({ ...written, source: 'primary' }));
+      : await write(context, { identity, ...asked, rollback: preferences.tx === 'rollback' }, statement);
 
   const answer = {
     media: scalarMedia(media, routine),
@@ -137,6 +143,13 @@ function exportOfCall(
 
 const rangeText = ({ rows, offset, total }: { rows: number; offset: number; total: number | null }) =>
   `${rows > 0 ? `${offset}-${offset + rows - 1}` : '*'}/${total ?? '*'}`;
+
+async function write(context: RouteContext, options: Omit<WriteRequest, 'statements'>, statement: Statement) {
+  const { db, cache } = context;
+  const { results, tidemark } = await db.write({ ...options, statements: cache ? [statement, LOCKED] : [statement] });
+  wroteLocked(context, results[1]?.[0] as LockedRow | undefined, tidemark);
+  return { row: results[0]?.[0] as WriteRow, tidemark, source: 'primary' };
+}
 
 async function read(
   context: RouteContext,

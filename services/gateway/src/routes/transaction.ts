@@ -3,6 +3,7 @@ import { TidemarkError } from '@tidemark/contracts';
 import type { Transaction } from '@tidemark/db';
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { LOCKED, type LockedRow, wroteLocked, wroteTable } from '../cache/own-writes.ts';
 import type { WriteRow } from '../plan/write.ts';
 import { fullIdentity } from '../reply/identity-settings.ts';
 import { translatePostgresError } from '../reply/postgres-errors.ts';
@@ -42,12 +43,20 @@ async function runTransaction(context: TransactionContext, request: FastifyReque
   const preferences = preferencesOf(request, catalog);
   const key = idempotencyKeyOf(request.headers['idempotency-key']);
   const content = [schema, text, preferences.tx ?? ''];
+  const calls = operations.some(({ target }) => target.kind === 'rpc');
+  let locked: LockedRow | undefined;
   const { answered, tidemark } = await writer.transaction({
     ...{ identity, rollback: preferences.tx === 'rollback' },
     ...askedBy(request, ASKED),
     idempotent: key === undefined ? undefined : idempotentRequest(key, identity, `${ROUTE} ${schema}`, content),
-    work: (tx) => runOperations(tx, operations, planned, authenticated),
+    async work(tx) {
+      const done = await runOperations(tx, operations, planned, authenticated);
+      if (context.cache && calls) [locked] = await tx.query<LockedRow>(LOCKED.text);
+      return done;
+    },
   });
+  wroteLocked(context, locked, tidemark);
+  for (const { target } of operations) if (target.kind === 'table') wroteTable(context, schema, target.name, tidemark);
   if (preferences.tx) reply.header('preference-applied', `tx=${preferences.tx}`);
   return sendAnswered(reply, answered, tidemark);
 }

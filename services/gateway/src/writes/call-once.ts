@@ -2,6 +2,7 @@
 import type { Tidemark } from '@tidemark/contracts';
 import type { Identity, Statement } from '@tidemark/db';
 import { contentRange, type Preferences, type RowsMedia, rangeStatus } from '@tidemark/query';
+import { LOCKED, type LockedRow } from '../cache/own-writes.ts';
 import type { Routine } from '../catalog/catalog.ts';
 import { postgrest } from '../errors.ts';
 import type { WriteRow } from '../plan/write.ts';
@@ -25,6 +26,8 @@ export interface CallOnce {
   preferences: Preferences;
   /** Query string, body and headers: what the effect and the answer depend on, beside the function and the caller. */
   content: readonly (string | undefined)[];
+  /** Is told, before COMMIT, which tables the call has written. */
+  seesLocks?: (row: LockedRow) => void;
 }
 
 export function callOnce(writer: Writer, call: CallOnce): Promise<{ answered: Answered; tidemark: Tidemark }> {
@@ -35,7 +38,9 @@ export function callOnce(writer: Writer, call: CallOnce): Promise<{ answered: An
     idempotent: idempotentRequest(key, identity, `POST /rest/v1/rpc/${schema}.${routine.name}`, content),
     async work(tx) {
       const [row] = await tx.query<WriteRow>(statement.text, statement.params);
-      return answerOfCall(call, row as WriteRow);
+      const answered = answerOfCall(call, row as WriteRow);
+      if (call.seesLocks) call.seesLocks((await tx.query<LockedRow>(LOCKED.text))[0] as LockedRow);
+      return answered;
     },
   });
 }

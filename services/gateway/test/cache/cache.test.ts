@@ -13,6 +13,7 @@ const gateway = await useCachedGateway(t, {
     create view mine as select id from notes where owner = current_setting('request.jwt.claims', true)::jsonb ->> 'sub';
     create function shout(items) returns text stable language sql as $$ select upper($1.name) $$;
     create function slow(int) returns int volatile language plpgsql as $$ begin perform pg_sleep(0.3); return $1; end $$;
+    create function rename(of int, "as" text) returns void volatile language sql as $$ update items set name = "as" where id = of $$;
     alter table secrets enable row level security;
     create policy own on secrets to authenticated
       using (owner = (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub'));
@@ -147,7 +148,80 @@ t.test('a write of its own is seen at once, without a tidemark', async (t) => {
   const written = await read('/rest/v1/items?id=eq.5', { method: 'PATCH', body: '{"name":"mine"}' });
   t.equal(written.status, 204);
   t.not(statusOf(await read(path)), 'tidemark; hit');
+  for (const [name, write] of Object.entries({
+    'a transaction': [
+      '/api/v1/transaction',
+      `{"operations":[{"method":"PATCH","path":"/rest/v1/items?id=eq.5","body":{"name":"t"}}]}`,
+    ],
+    'a function': ['/rest/v1/rpc/rename', '{"of":5,"as":"f"}'],
+    'a transaction that calls one': [
+      '/api/v1/transaction',
+      '{"operations":[{"method":"POST","path":"/rest/v1/rpc/rename","body":{"of":5,"as":"c"}}]}',
+    ],
+  })) {
+    gateway.thawRelay();
+    await warm(path);
+    gateway.freezeRelay();
+    const done = await read(write[0] as string, { method: 'POST', body: write[1] as string });
+    t.ok(done.ok, `${name}: ${done.status}`);
+    t.not(statusOf(await read(path)), 'tidemark; hit', `${name} is seen`);
+  }
   gateway.thawRelay();
+});
+
+t.test('a request that was answered before is known by its raw text, and by all that decides', async (t) => {
+  await gateway.serving();
+  const path = '/rest/v1/items?select=name&id=eq.7';
+  const hits = async () => (await gateway.figures()).tidemark_cache_front_hits_total ?? 0;
+  // Of HEAD with 304, fastify says that it has a body of no length.
+  const comparable = ({ headers, status }: Response) =>
+    [...headers]
+      .filter(
+        ([name]) =>
+          !['date', 'tidemark', 'keep-alive', 'connection'].includes(name) &&
+          !(status === 304 && name === 'content-length'),
+      )
+      .sort();
+  for (const [headers, status] of [
+    [{}, 200],
+    [{ origin: 'http://a.example' }, 200],
+    [{ accept: 'application/vnd.pgrst.object+json' }, 200],
+    [{ prefer: 'count=exact', range: '0-0' }, 200],
+    [{ 'if-none-match': '*' }, 304],
+  ] as [Record<string, string>, number][]) {
+    for (const method of ['GET', 'HEAD']) {
+      const what = `${method} ${JSON.stringify(headers)}`;
+      await warm(path, { method, headers });
+      const before = await hits();
+      const [long, short] = [
+        await read(`${path}&limit=10000`, { method, headers }),
+        await read(path, { method, headers }),
+      ];
+      t.equal(await hits(), before + 1, what);
+      t.equal(short.status, status, what);
+      if (statusOf(long) === 'tidemark; hit')
+        t.strictSame(comparable(short), comparable(long), `${what}: the same headers`);
+      t.match(short.headers.get('tidemark'), /^\w+-[0-9A-F]{16}$/);
+      t.equal(await short.text(), await (await fetch(new URL(path, gateway.url), { method, headers })).text());
+    }
+  }
+  const { tidemark_cache_front_bytes: bytes } = await gateway.figures();
+  t.ok(bytes && bytes > 1_000 && bytes <= 32 * 1024, `${bytes} bytes`);
+
+  const ahead = (await read(path)).headers
+    .get('tidemark')
+    ?.replace(/.$/, (digit) => (digit === 'F' ? 'E' : 'F')) as string;
+  const asked = await read(path, { headers: { tidemark: ahead.replace(/-0/, '-1') } });
+  t.not(statusOf(asked), 'tidemark; hit', 'not older than is asked for');
+  t.equal((await read(path, { headers: { tidemark: 'none' } })).status, 400, 'what is no tidemark is refused');
+
+  const token = await gateway.token({ role: 'authenticated', exp: Math.floor(Date.now() / 1_000) + 3 });
+  const init = { headers: { authorization: `Bearer ${token}` } };
+  await warm(path, init);
+  const before = await hits();
+  t.equal(statusOf(await read(path, init)), 'tidemark; hit');
+  t.equal(await hits(), before + 1);
+  await until(async () => (await read(path, init)).status === 401, 'a token that has run out is refused, hit or not');
 });
 
 t.test('equal reads share one statement, and its failure', async (t) => {
