@@ -85,7 +85,7 @@ export const errors = defineErrors('RT', {
   TABLE_NOT_LIVE: row<{ schema: string; table: string }>({
     status: 400,
     message: (p) => `the table ${p.schema}.${p.table} is not published`,
-    hint: (p) => `alter publication tidemark add table ${p.schema}.${p.table};`,
+    hint: (p) => `tidemark live enable ${p.schema}.${p.table}`,
   }),
   COLUMN_UNKNOWN: row<{ column: string; table: string }>({
     status: 400,

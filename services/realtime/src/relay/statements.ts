@@ -101,11 +101,24 @@ export async function checkReplicationRight(pool: Pool): Promise<void> {
   if (row && !row.may) throw errors.NO_REPLICATION({ user: row.name });
 }
 
+/** With stored generated columns where Postgres can publish them (18 and later); a publication of somebody else's stays as it is. */
 export async function ensurePublication(pool: Pool, publication: string): Promise<void> {
-  const found = await pool.query('select from pg_publication where pubname = $1', [publication]);
-  if (found.length > 0) return;
-  await pool.query(`create publication ${identifier(publication)} with (publish_via_partition_root = true)`);
+  const [found] = await pool.query<{ generated: string | null; ours: boolean }>(
+    `select to_jsonb(p) ->> 'pubgencols' as generated, pg_has_role(p.pubowner, 'usage') as ours
+     from pg_publication p where p.pubname = $1`,
+    [publication],
+  );
+  const name = identifier(publication);
+  if (!found) await pool.query(`create publication ${name} with (publish_via_partition_root = true)`);
+  const generated = found ? found.generated : 'n';
+  if (generated !== 'n' || found?.ours === false) return;
+  const [row] = await pool.query<{ version: number }>(`select current_setting('server_version_num')::int as version`);
+  if (Number(row?.version) >= GENERATED_COLUMNS) {
+    await pool.query(`alter publication ${name} set (publish_generated_columns = stored)`);
+  }
 }
+
+const GENERATED_COLUMNS = 180_000;
 
 export interface ServerFacts {
   systemIdentifier: string;
