@@ -45,7 +45,8 @@ export interface MarksLoad {
 
 /** `clients` with one request in flight each, every second one an insert; or requests at a fixed rate, whatever the answers do. */
 export function loadMarks(url: string, how: { clients: number } | { perSecond: number }, reads = true): MarksLoad {
-  const agent = new Agent({ connections: 256, headersTimeout: HANG_MS, bodyTimeout: HANG_MS });
+  const connections = 'clients' in how ? how.clients : 256;
+  const agent = new Agent({ connections, headersTimeout: HANG_MS, bodyTimeout: HANG_MS });
   const acknowledged = new Set<string>();
   const answers: Answer[] = [];
   const running = new Set<Promise<void>>();
