@@ -19,6 +19,16 @@ export const configSchema = Type.Object({
   }),
   DB_READ_POOL_MAX: Type.Integer({ default: 20, minimum: 1, maximum: 500, description: 'connections to each replica' }),
   DB_WRITE_POOL_MAX: Type.Integer({ default: 10, minimum: 1, maximum: 500, description: 'connections to the primary' }),
+  DB_PLAN_ENABLED: Type.Boolean({
+    default: false,
+    description:
+      'answers Accept: application/vnd.pgrst.plan with the execution plan, which tells of the schema and its data',
+  }),
+  COUNT_ESTIMATED_THRESHOLD: Type.Integer({
+    default: 10_000,
+    minimum: 0,
+    description: 'rows up to which Prefer: count=estimated counts, some ms; above it the planner is asked',
+  }),
   CATALOG_INTERVAL_MS: Type.Integer({
     default: 1_000,
     minimum: 100,

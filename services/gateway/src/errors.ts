@@ -192,6 +192,11 @@ export const errors = defineErrors('GATEWAY', {
     hint: 'Try again after Retry-After. If it stays slow, filter more narrowly or add an index.',
     retryAfter: 1,
   }),
+  PLAN_DISABLED: row({
+    status: 406,
+    message: 'execution plans are not shown here',
+    hint: 'Operators may set DB_PLAN_ENABLED=true; a plan tells of the schema and its data.',
+  }),
   ENCODING: row<{ asked: string }>({
     status: 406,
     message: (p) => `the answer cannot be sent in a coding of "${p.asked.slice(0, 80)}"`,

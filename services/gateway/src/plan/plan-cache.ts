@@ -41,8 +41,8 @@ export class PlanCache {
   /** `guard`: oids of the relations whose state the statement is to show in a column of that name. */
   read(catalog: Catalog, relation: Relation, query: Query, options: ReadOptions, guard?: Iterable<number>): Statement {
     const shape = shapeOf(query, options.maxRows);
-    const { media, exactCount, maxRows } = options;
-    const key = `${catalog.version} ${relation.oid} ${media.kind} ${media.nullsStripped} ${exactCount} ${maxRows} ${query.after === null} ${shape.text}`;
+    const { media, exactCount, countLimit = null, maxRows } = options;
+    const key = `${catalog.version} ${relation.oid} ${media.kind} ${media.nullsStripped} ${exactCount} ${countLimit} ${maxRows} ${query.after === null} ${shape.text}`;
     let plan = this.#plans.get(key);
     if (plan) this.#counts.hits += 1;
     else {

@@ -20,6 +20,8 @@ export interface ReadOptions {
   media: RowsMedia;
   /** Count every matching row in the same statement. */
   exactCount: boolean;
+  /** Count no further than this. */
+  countLimit?: number | null;
   maxRows: number | null;
 }
 
@@ -50,7 +52,7 @@ export function planRead(catalog: Catalog, relation: Relation, query: Query, opt
   const source = { alias: relation.name, relation };
   const level = planLevel(context, query, source);
   const from = `${qualified(relation)} as ${identifier(relation.name)}`;
-  const total = options.exactCount ? countSql(level, from) : 'null::int8';
+  const total = options.exactCount ? countSql(level, from, options.countLimit) : 'null::int8';
   const head = `select ${bodySql(options.media)} as body, count("_t") as rows, ${total} as total`;
   const select = pageFirstSql(catalog, relation, query, level, from) ?? selectSql(level, from);
   const tail = ` from (${select}) as "_t"`;
@@ -58,30 +60,24 @@ export function planRead(catalog: Catalog, relation: Relation, query: Query, opt
 }
 
 /** Rows that match, whatever page was asked for. Only joins that filter take part. */
-export function countSql(level: LevelSql, from: string): string {
+export function countSql(level: LevelSql, from: string, limit: number | null = null): string {
   const counted: LevelSql = {
     ...level,
     outputs: level.groupBy ? level.outputs : [],
     joins: level.groupBy ? level.joins : level.joins.filter((join) => join.filters || uses(level, join.isNull)),
     orderBy: '',
-    limit: '',
+    limit: limit === null ? '' : ` limit ${limit}`,
   };
   return `(select count(*) from (${selectSql(counted, from)}) as "_all")`;
 }
 
 const uses = (level: LevelSql, text: string) => level.where.some((condition) => condition.includes(text));
 
-/** For `count=planned` and `estimated`: EXPLAIN of the same rows. */
+/** For `count=planned` and `estimated`: EXPLAIN of the same rows, whatever page was asked for. */
 export function planEstimate(catalog: Catalog, relation: Relation, query: Query): Statement {
   const params = new Params();
-  const level = planLevel(planContext(catalog, params, null), query, { alias: relation.name, relation });
+  const all: Query = { ...query, order: [], limit: null, offset: 0 };
+  const level = planLevel(planContext(catalog, params, null), all, { alias: relation.name, relation });
   const from = `${qualified(relation)} as ${identifier(relation.name)}`;
-  return {
-    text: `explain (format json) ${selectSql({ ...level, orderBy: '', limit: '' }, from)}`,
-    params: params.values.slice(0, maxPlaceholder(selectSql({ ...level, orderBy: '', limit: '' }, from))),
-    prepare: false,
-  };
+  return { text: `explain (format json) ${selectSql(level, from)}`, params: params.values, prepare: false };
 }
-
-const maxPlaceholder = (text: string) =>
-  Math.max(0, ...[...text.matchAll(/\$(\d+)/g)].map((match) => Number(match[1])));

@@ -4,6 +4,7 @@ import type { Identity } from '@tidemark/db';
 import {
   assertSatisfiable,
   intersectRanges,
+  type PlanMedia,
   parseQuery,
   type Query,
   type RowsMedia,
@@ -12,12 +13,15 @@ import {
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CacheAnswer, CachedAnswer, Filled } from '../cache/read-cache.ts';
+import { askedPlan } from '../explain/asked-plan.ts';
+import { sendPlan } from '../explain/explain.ts';
 import { exportOf } from '../exports/export-request.ts';
 import { planExport } from '../exports/plan-export.ts';
 import type { Front } from '../front/front.ts';
 import { learning } from '../front/learn.ts';
-import { type AnswerRow, planEstimate } from '../plan/read.ts';
+import { type AnswerRow, planEstimate, type ReadOptions } from '../plan/read.ts';
 import { type ReadRequest, requestKey } from '../plan/read-requests.ts';
+import { answerOf } from '../plan/rows-apart.ts';
 import { strongEtag } from '../reply/etag.ts';
 import { readIdentity } from '../reply/identity-settings.ts';
 import { sendRead } from '../reply/read-answer.ts';
@@ -42,8 +46,14 @@ export function registerTableRead(app: BaseApp, context: RouteContext, front: Fr
 }
 
 export function readTable(context: RouteContext, request: TableRequest, reply: FastifyReply) {
-  const read = understand(context, request, reply);
+  const plan = askedPlan(request.headers.accept, READ_MEDIA, context.config.DB_PLAN_ENABLED);
+  const read = understand(context, request, reply, plan);
   const identity = readIdentity(request, read.schema);
+  if (plan) {
+    const { catalog, relation, query } = read;
+    const statement = context.plans.read(catalog, relation, query, optionsOf(context, read));
+    return sendPlan(context.db, request, reply, { media: plan, statement, identity, asked: ASKED, writes: false });
+  }
   const asked = tidemarkOf(request, read.query);
   if (read.exported !== null && request.method === 'GET') {
     const { catalog, relation, query, exported } = read;
@@ -88,9 +98,7 @@ export interface Reading {
 
 async function readUncached(context: RouteContext, reading: Reading) {
   const filled = await fillFrom(context, reading);
-  const { count } = reading.read.preferences;
-  const guess = count === 'planned' || count === 'estimated';
-  const total = guess ? await estimate(context, reading) : filled.answer.total;
+  const total = await totalOf(context, reading, filled.answer.total);
   return answer(reading.request, reading.reply, reading.read, { ...filled, status: 'fwd=bypass' }, total);
 }
 
@@ -107,7 +115,12 @@ function answer(
 }
 
 /** Everything of a request but its identity and its tidemark; parsed once for the same line and headers. */
-function understand(context: RouteContext, request: TableRequest, reply: FastifyReply): ReadRequest {
+function understand(
+  context: RouteContext,
+  request: TableRequest,
+  reply: FastifyReply,
+  plan: PlanMedia | undefined,
+): ReadRequest {
   const { config, readRequests } = context;
   const catalog = context.catalog.current();
   const schema = schemaOf(request, reply, config.schemas);
@@ -115,7 +128,7 @@ function understand(context: RouteContext, request: TableRequest, reply: Fastify
   const text = `${schema}\0${request.raw.url}\0${accept}\0${prefer}\0${range}\0${unit}`;
   const known = readRequests.get(text, catalog);
   if (known) return known;
-  const media = selectMediaType(accept, READ_MEDIA) as RowsMedia;
+  const media = plan?.for ?? (selectMediaType(accept, READ_MEDIA) as RowsMedia);
   const preferences = preferencesOf(request, catalog);
   const relation = relationOf(catalog, schema, request.params.table);
   const parsed = parseQuery(rawSearch(request));
@@ -142,21 +155,28 @@ function understand(context: RouteContext, request: TableRequest, reply: Fastify
   return read;
 }
 
+/** For `estimated`, rows are counted up to the threshold. */
+function optionsOf({ config }: RouteContext, { media, preferences: { count } }: ReadRequest): ReadOptions {
+  const exactCount = count === 'exact' || count === 'estimated';
+  const countLimit = count === 'estimated' ? config.COUNT_ESTIMATED_THRESHOLD + 1 : null;
+  return { media, exactCount, countLimit, maxRows: config.DB_MAX_ROWS };
+}
+
 async function fillFrom(
-  { db, config, plans }: RouteContext,
+  context: RouteContext,
   reading: Reading,
   guard?: ReadonlySet<number>,
 ): Promise<Filled<CachedAnswer>> {
   const { read, identity, asked } = reading;
-  const { catalog, relation, query, media, preferences } = read;
-  const options = { media, exactCount: preferences.count === 'exact', maxRows: config.DB_MAX_ROWS };
+  const { catalog, relation, query } = read;
+  const { db, plans } = context;
   const { rows, tidemark, proven, source } = await db.read<AnswerRow & { guard?: string | null }>({
     identity,
-    statement: plans.read(catalog, relation, query, options, guard),
+    statement: plans.read(catalog, relation, query, optionsOf(context, read), guard),
     ...askedBy(reading.request, ASKED),
     ...(asked ? { tidemark: asked } : {}),
   });
-  const row = rows[0] as AnswerRow & { guard?: string | null };
+  const row: AnswerRow & { guard?: string | null } = answerOf(rows);
   const text = row.body ?? '';
   const filled = {
     body: text.length > TEXT_CHARACTERS ? Buffer.from(text) : text,
@@ -176,6 +196,14 @@ function readsOf({ cache }: RouteContext, read: ReadRequest) {
     read.reads = { of: generation, found: cache.readsOf(read.catalog, read.relation, read.query) };
   }
   return read.reads.found;
+}
+
+/** As PostgREST: `estimated` is exact up to the threshold, and above it the planner's guess, but never less than was counted. */
+async function totalOf(context: RouteContext, reading: Reading, counted: number | null): Promise<number | null> {
+  const { count } = reading.read.preferences;
+  if (count === 'planned') return estimate(context, reading);
+  if (count !== 'estimated' || counted === null || counted <= context.config.COUNT_ESTIMATED_THRESHOLD) return counted;
+  return Math.max(counted, await estimate(context, reading));
 }
 
 /** The planner's guess: one EXPLAIN, no rows read. */

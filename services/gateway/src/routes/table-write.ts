@@ -1,8 +1,11 @@
 /** POST, PATCH, PUT and DELETE /rest/v1/:table */
 import type { Identity } from '@tidemark/db';
+import { contentType } from '@tidemark/query';
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Catalog } from '../catalog/catalog.ts';
+import { askedPlan } from '../explain/asked-plan.ts';
+import { sendPlan } from '../explain/explain.ts';
 import type { Payload } from '../plan/payload.ts';
 import type { WriteRow } from '../plan/write.ts';
 import { fullIdentity } from '../reply/identity-settings.ts';
@@ -19,7 +22,13 @@ import {
   type Preconditions,
   preconditionsOf,
 } from '../writes/preconditions.ts';
-import { type TableWrite, WRITE_METHODS, type WriteMethod, WritePlan } from '../writes/table-write-plan.ts';
+import {
+  type TableWrite,
+  WRITE_MEDIA,
+  WRITE_METHODS,
+  type WriteMethod,
+  WritePlan,
+} from '../writes/table-write-plan.ts';
 import type { Writer } from '../writes/writer.ts';
 import type { RouteContext } from './context.ts';
 import { bodyOf, contentTypeOf, preferencesOf, rawSearch } from './request.ts';
@@ -45,6 +54,19 @@ function writeTable(context: WriteContext, method: WriteMethod, request: TableRe
   const { config, writer } = context;
   const catalog = context.catalog.current();
   const schema = schemaOf(request, reply, config.schemas);
+  const media = askedPlan(request.headers.accept, WRITE_MEDIA, config.DB_PLAN_ENABLED);
+  if (media) {
+    const write = planOf(catalog, method, request, schema, undefined, contentType(media.for)).with(bodyOf(request));
+    const asked = { holder: { route: `${method} /rest/v1/:table` } };
+    const explaining = {
+      media,
+      statement: write.statement(),
+      identity: fullIdentity(request, schema),
+      asked,
+      writes: true,
+    };
+    return sendPlan(context.db, request, reply, explaining);
+  }
   const conditions = preconditionsOf(request, method);
   const key = idempotencyKeyOf(request.headers['idempotency-key']);
   if (method !== 'POST' || conditions || key !== undefined) {
@@ -85,10 +107,11 @@ function planOf(
   request: TableRequest,
   schema: string,
   conditions?: Preconditions,
+  accept: string | undefined = request.headers.accept,
 ): WritePlan {
   const asked = preferencesOf(request, catalog);
   return new WritePlan(catalog, {
-    ...{ method, schema, table: request.params.table, search: rawSearch(request), accept: request.headers.accept },
+    ...{ method, schema, table: request.params.table, search: rawSearch(request), accept },
     contentType: contentTypeOf(request),
     // With If-None-Match: * a row that exists is a failed precondition, and not one to merge into.
     preferences: conditions && method === 'POST' ? { ...asked, resolution: null } : asked,

@@ -9,7 +9,7 @@ import { isObject } from '../reply/answer.ts';
 import { relationOf } from '../routes/request.ts';
 import { type Answered, answerOf } from './answered.ts';
 
-const WRITE_MEDIA = ['json', 'object', 'array', 'csv', 'ndjson', 'geojson'] as const;
+export const WRITE_MEDIA = ['json', 'object', 'array', 'csv', 'ndjson', 'geojson'] as const;
 
 export const WRITE_METHODS = ['POST', 'PATCH', 'PUT', 'DELETE'] as const;
 export type WriteMethod = (typeof WRITE_METHODS)[number];
