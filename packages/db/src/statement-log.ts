@@ -9,7 +9,7 @@ const SLOW_MOST = 100;
 const EVENTS_PER_SECOND = 10;
 
 interface Entry {
-  /** By Date.now(); 0: never used. */
+  /** By performance.now(); 0: never used. */
   at: number;
   pool: string;
   text: string;
@@ -48,7 +48,7 @@ const newEntry = (): Entry => ({
 
 function shown({ at, pool, text, waitMs, ms, rows, holder, failed }: Entry): RecordedStatement {
   return {
-    ...{ at, pool, text: redactStatement(text), waitMs, ms, rows, failed },
+    ...{ at: Math.round(performance.timeOrigin + at), pool, text: redactStatement(text), waitMs, ms, rows, failed },
     ...(holder?.route !== undefined && { route: holder.route }),
     ...(holder?.trace !== undefined && { trace: holder.trace }),
   };
@@ -77,8 +77,8 @@ export class StatementLog {
     rows: number,
     holder: Holder | undefined,
     failed: boolean,
+    at: number,
   ): void {
-    const at = Date.now();
     write(this.#recent.next(), at, pool, text, waitMs, ms, rows, holder, failed);
     if (this.slowMs === 0 || ms < this.slowMs) return;
     this.slowTotal++;

@@ -65,7 +65,7 @@ export class StatementStats {
     this.waits.record(waitMs, now);
     this[where].record(ms, now);
     if (where === 'onLane') this.#ridesTotal++;
-    this.#note(waitMs, ms, count, holder, false);
+    this.#note(waitMs, ms, count, holder, false, now);
   }
 
   recordError(waitMs = 0, ms = 0, holder?: Holder): void {
@@ -73,13 +73,13 @@ export class StatementStats {
     this.callsTotal++;
     this.errorsTotal++;
     this.totalMs += ms;
-    this.#note(waitMs, ms, 0, holder, true);
+    this.#note(waitMs, ms, 0, holder, true, performance.now());
   }
 
-  #note(waitMs: number, ms: number, rows: number, holder: Holder | undefined, failed: boolean): void {
+  #note(waitMs: number, ms: number, rows: number, holder: Holder | undefined, failed: boolean, at: number): void {
     const { log, pool } = this.#book;
     if (log.slowMs > 0 && ms >= log.slowMs) this.slowTotal++;
-    log.add(pool, this.text, waitMs, ms, rows, holder, failed);
+    log.add(pool, this.text, waitMs, ms, rows, holder, failed, at);
   }
 
   /**

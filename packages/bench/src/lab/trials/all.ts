@@ -1,23 +1,33 @@
 /** Every trial of the fault lab; new ones are added here. */
 import type { Trial } from '../trial.ts';
+import { abortedExports } from './aborted-exports.ts';
 import { acknowledgedInserts } from './acknowledged-inserts.ts';
 import { autosize } from './autosize.ts';
 import { backendsTerminated } from './backends-terminated.ts';
+import { cacheChecker } from './cache-checker.ts';
+import { fuzz } from './fuzz.ts';
 import { jetstreamRolledBack } from './jetstream-rolled-back.ts';
 import { killedNeighbour } from './killed-neighbour.ts';
 import { natsKilled } from './nats-killed.ts';
+import { overload } from './overload.ts';
 import { primaryRestart } from './primary-restart.ts';
 import { primaryRestarted } from './primary-restarted.ts';
 import { realtimeRestarted } from './realtime-restarted.ts';
 import { relayKilled } from './relay-killed.ts';
 import { replicaKilled, replicaPaused } from './replica-faults.ts';
 import { slotInvalidated } from './slot-invalidated.ts';
+import { statisticsCost } from './statistics-cost.ts';
+import { writeThenRead } from './write-then-read.ts';
 
 export const trials: readonly Trial[] = [
+  abortedExports,
   acknowledgedInserts,
   autosize,
   backendsTerminated,
+  cacheChecker,
+  fuzz,
   killedNeighbour,
+  overload,
   primaryRestart,
   replicaKilled,
   replicaPaused,
@@ -27,4 +37,6 @@ export const trials: readonly Trial[] = [
   realtimeRestarted,
   relayKilled,
   slotInvalidated,
+  statisticsCost,
+  writeThenRead,
 ];
