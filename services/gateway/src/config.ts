@@ -1,6 +1,7 @@
 import { baseConfig, commaSeparated, loadConfig, tokenConfig, tracingConfig } from '@tidemark/service';
 import { type Static, Type } from 'typebox';
 import { filesConfig } from './files/config.ts';
+import { limitsConfig } from './limits/config.ts';
 
 export const configSchema = Type.Object({
   ...baseConfig,
@@ -17,8 +18,6 @@ export const configSchema = Type.Object({
     minimum: 1,
     description: 'rows in one answer: about 10 MB of JSON at 1 KB a row; more is for exports and paging',
   }),
-  DB_READ_POOL_MAX: Type.Integer({ default: 20, minimum: 1, maximum: 500, description: 'connections to each replica' }),
-  DB_WRITE_POOL_MAX: Type.Integer({ default: 10, minimum: 1, maximum: 500, description: 'connections to the primary' }),
   DB_PLAN_ENABLED: Type.Boolean({
     default: false,
     description:
@@ -28,6 +27,46 @@ export const configSchema = Type.Object({
     default: 10_000,
     minimum: 0,
     description: 'rows up to which Prefer: count=estimated counts, some ms; above it the planner is asked',
+  }),
+  DB_READ_POOL_MAX: Type.Integer({ default: 20, minimum: 1, maximum: 500, description: 'connections to each replica' }),
+  DB_WRITE_POOL_MAX: Type.Integer({ default: 10, minimum: 1, maximum: 500, description: 'connections to the primary' }),
+  EXPORTS_MAX: Type.Integer({
+    default: 8,
+    minimum: 1,
+    maximum: 500,
+    description:
+      'exports at a time; one more gets 503. Below the 10 connections for them, so that reports still get one',
+  }),
+  EXPORT_TIMEOUT_MS: Type.Integer({
+    default: 600_000,
+    minimum: 1_000,
+    description: 'ms for a whole export, the client’s pauses included: it holds a snapshot, which keeps vacuum back',
+  }),
+  EXPORT_STALL_MS: Type.Integer({
+    default: 30_000,
+    minimum: 100,
+    description: 'ms that a client may leave an export unread; then it is cut off and its connection freed',
+  }),
+  DB_SLOW_MS: Type.Integer({
+    default: 1_000,
+    minimum: 0,
+    description:
+      'ms of execution after which a statement is kept and logged as slow, with its route and trace; 0: none is',
+  }),
+  DB_LAG_HEALTHY_MS: Type.Integer({
+    default: 1_000,
+    minimum: 1,
+    description: 'ms: a replica that was left out is read from again under this lag',
+  }),
+  DB_LAG_MOST_MS: Type.Integer({
+    default: 5_000,
+    minimum: 1,
+    description: 'ms: a replica is left out, with a warning, over this lag',
+  }),
+  DB_FAILOVER_AFTER_MS: Type.Integer({
+    default: 2_000,
+    minimum: 0,
+    description: 'ms that the primary must be gone before writes follow a promoted replica',
   }),
   CATALOG_INTERVAL_MS: Type.Integer({
     default: 1_000,
@@ -133,6 +172,7 @@ export const configSchema = Type.Object({
     description: 'folder of the file store, shared with the batch service',
   }),
   ...filesConfig,
+  ...limitsConfig,
   REALTIME_URL: Type.String({ default: '', description: 'where /live is proxied to; empty: not at all' }),
   METRICS_URL: Type.String({
     default: '',

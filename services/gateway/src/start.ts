@@ -58,6 +58,10 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
       read: { max: config.DB_READ_POOL_MAX, queueTargetMs: config.SHED_QUEUE_MS },
       write: { max: config.DB_WRITE_POOL_MAX, queueTargetMs: config.SHED_QUEUE_MS },
     },
+    slowMs: config.DB_SLOW_MS,
+    healthyLagMs: config.DB_LAG_HEALTHY_MS,
+    unhealthyLagMs: config.DB_LAG_MOST_MS,
+    failoverAfterMs: config.DB_FAILOVER_AFTER_MS,
     observe,
   });
   const bus = await connectBus({ url: config.NATS_URL, name: instance, prefix: config.NATS_PREFIX, observe });
@@ -140,6 +144,7 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
       reads: readStats(db, cache),
       pools: db.poolStats(),
       replicas: db.replicaStats(),
+      statements: db.statements(20),
     }),
   });
   logger.info({ url }, 'listening');
