@@ -17,7 +17,7 @@ export function bodySql(media: RowsMedia): string {
   }
 }
 
-const rowSql = (media: RowsMedia) => (media.nullsStripped ? 'json_strip_nulls(row_to_json("_t"))' : '"_t"');
+export const rowSql = (media: RowsMedia) => (media.nullsStripped ? 'json_strip_nulls(row_to_json("_t"))' : '"_t"');
 
 /**
  * A header, then the rows as Postgres writes a record, without its parentheses: what PostgREST answers. But a record doubles

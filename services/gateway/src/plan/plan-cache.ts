@@ -22,6 +22,14 @@ interface CompiledRead {
   readonly places: readonly (number | string | null)[];
 }
 
+interface Bound {
+  readonly catalog: Catalog;
+  readonly relation: Relation;
+  readonly options: ReadOptions;
+  readonly guard: Iterable<number> | undefined;
+  readonly statement: Statement;
+}
+
 export interface PlanCounts {
   plans: number;
   hits: number;
@@ -36,10 +44,31 @@ export class PlanCache {
     maxEntrySize: MAX_PLAN_CHARACTERS,
     sizeCalculation: (plan, key) => plan.text.length + plan.guarded.length + key.length + 8 * plan.places.length + 1,
   });
+  /** The last one of each query that is kept elsewhere: its shape is not looked up again. */
+  readonly #bound = new WeakMap<Query, Bound>();
   readonly #counts = { hits: 0, misses: 0, unfit: 0 };
 
   /** `guard`: oids of the relations whose state the statement is to show in a column of that name. */
   read(catalog: Catalog, relation: Relation, query: Query, options: ReadOptions, guard?: Iterable<number>): Statement {
+    const bound = this.#bound.get(query);
+    if (bound && bound.catalog === catalog && bound.relation === relation && bound.guard === guard) {
+      if (sameOptions(bound.options, options)) {
+        this.#counts.hits += 1;
+        return bound.statement;
+      }
+    }
+    const statement = this.#plan(catalog, relation, query, options, guard);
+    this.#bound.set(query, { catalog, relation, options, guard, statement });
+    return statement;
+  }
+
+  #plan(
+    catalog: Catalog,
+    relation: Relation,
+    query: Query,
+    options: ReadOptions,
+    guard: Iterable<number> | undefined,
+  ): Statement {
     const shape = shapeOf(query, options.maxRows);
     const { media, exactCount, countLimit = null, maxRows } = options;
     const key = `${catalog.version} ${relation.oid} ${media.kind} ${media.nullsStripped} ${exactCount} ${countLimit} ${maxRows} ${query.after === null} ${shape.text}`;
@@ -81,7 +110,7 @@ function bind(plan: CompiledRead, values: readonly string[]): (string | null)[] 
 }
 
 function textOf(plan: ReadPlan, guarded = false): string {
-  return `${plan.head}${guarded ? `, ${guardColumn(`$${plan.params.length + 1}`)}` : ''}${plan.tail}`;
+  return guarded ? `${plan.head}, ${guardColumn(`$${plan.params.length + 1}`)}${plan.tail}` : plan.text;
 }
 
 function statement(
@@ -96,3 +125,6 @@ function statement(
 
 const equal = (a: readonly unknown[], b: readonly unknown[]): boolean =>
   a.length === b.length && a.every((value, i) => value === b[i]);
+
+const sameOptions = (a: ReadOptions, b: ReadOptions): boolean =>
+  a.media === b.media && a.exactCount === b.exactCount && a.countLimit === b.countLimit && a.maxRows === b.maxRows;

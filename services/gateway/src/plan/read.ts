@@ -5,6 +5,7 @@ import type { Catalog, Relation } from '../catalog/catalog.ts';
 import { bodySql } from './body.ts';
 import { type LevelSql, type PlanContext, planLevel, selectSql } from './level.ts';
 import { pageFirstSql } from './page-first.ts';
+import { rowsApartSql } from './rows-apart.ts';
 import { identifier, Params, qualified } from './sql.ts';
 
 /** Columns of the one row that every planned statement returns. */
@@ -39,7 +40,7 @@ export function planContext(catalog: Catalog, params: Params, maxRows: number | 
   };
 }
 
-/** `head` and `tail` are the text, in two parts: between them it may be given more columns. */
+/** `head` and `tail` are the general form, in two parts: between them it may be given more columns. `text` may be another form. */
 export interface ReadPlan extends Statement {
   readonly head: string;
   readonly tail: string;
@@ -56,7 +57,8 @@ export function planRead(catalog: Catalog, relation: Relation, query: Query, opt
   const head = `select ${bodySql(options.media)} as body, count("_t") as rows, ${total} as total`;
   const select = pageFirstSql(catalog, relation, query, level, from) ?? selectSql(level, from);
   const tail = ` from (${select}) as "_t"`;
-  return { head, tail, text: head + tail, params: params.values };
+  const apart = rowsApartSql(relation, query, options.media, options.exactCount);
+  return { head, tail, text: `${apart === null ? head : `select ${apart}`}${tail}`, params: params.values };
 }
 
 /** Rows that match, whatever page was asked for. Only joins that filter take part. */
