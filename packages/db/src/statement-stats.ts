@@ -12,6 +12,8 @@ const SAMPLES_LEAST = 20;
 const SHORT_MS = 5;
 /** Worth a trial on a lane: alone it was measured with the load of all the others. */
 const TRIAL_MS = 25;
+/** Of the times alone: on a busy server even the lower quartile says more about the others. A wrong trial costs a cut off ride. */
+const TRIAL_QUANTILE = 0.05;
 /** A verdict is renewed after this many runs: percentiles cost more than what they decide about. */
 const VERDICT_EVERY = 64;
 /** Doubled with each fault, halved with each good verdict: a stall of the machine costs seconds, a slow statement minutes. */
@@ -84,7 +86,7 @@ export class StatementStats {
 
   /**
    * On a lane answers arrive in bursts, so a single time there says little, but their mean is what a ride really takes:
-   * a statement rides while that is short. As long as it is not known, while its lower quartile alone is: a busy server
+   * a statement rides while that is short. As long as it is not known, while its best times alone are: a busy server
    * slows everything down, and the upper percentiles then say more about the load than about the statement.
    */
   ridesLane(now: number): boolean {
@@ -96,7 +98,7 @@ export class StatementStats {
       if (this.#rides) this.#penaltyMs = Math.max(PENALTY_FIRST_MS, this.#penaltyMs / 2);
       else this.#penalise(now);
     } else {
-      this.#rides = this.alone.count >= SAMPLES_LEAST && this.alone.quantile(0.25) <= TRIAL_MS;
+      this.#rides = this.alone.count >= SAMPLES_LEAST && this.alone.quantile(TRIAL_QUANTILE) <= TRIAL_MS;
       if (!this.#rides) this.#verdictIn = SAMPLES_LEAST / 2;
     }
     return this.#rides;
