@@ -9,6 +9,8 @@ export interface LoadRequest {
   readonly status: number;
   /** Text that the right body has; a body without it is an error. Empty: the body must be empty. */
   readonly includes: string;
+  /** For long bodies: the length of the right one, of which nothing is kept; `includes` is not looked at. */
+  readonly bytes?: number;
 }
 
 export interface LoadOrder {

@@ -35,6 +35,11 @@ function clientsFor(url: string, connections: number): Client[] {
   return clients;
 }
 
+function isRight({ bytes: expected, includes }: LoadRequest, body: string, bytes: number): boolean {
+  if (expected !== undefined) return bytes === expected;
+  return includes === '' ? body === '' : body.includes(includes);
+}
+
 function carryOut(order: LoadOrder): Promise<LoadResult> {
   const { requests, maxRequests } = order;
   const clients = clientsFor(order.url, order.connections);
@@ -70,18 +75,20 @@ function carryOut(order: LoadOrder): Promise<LoadResult> {
       const sentAt = performance.now();
       let status = 0;
       let body = '';
+      let bytes = 0;
       const handler: Dispatcher.DispatchHandler = {
         onRequestStart() {},
         onResponseStart(_controller, statusCode) {
           status = statusCode;
         },
         onResponseData(_controller, chunk) {
-          body += chunk.toString('latin1');
+          bytes += chunk.length;
+          if (request.bytes === undefined) body += chunk.toString('latin1');
         },
         onResponseEnd() {
-          const right = request.includes === '' ? body === '' : body.includes(request.includes);
+          const right = isRight(request, body, bytes);
           if (status === request.status && right) latencies[completed++] = performance.now() - sentAt;
-          else fail(`${request.method} ${request.path}: ${status} ${body.slice(0, 300)}`);
+          else fail(`${request.method} ${request.path}: ${status}, ${bytes} bytes ${body.slice(0, 300)}`);
           next(client);
         },
         onResponseError(_controller, error) {

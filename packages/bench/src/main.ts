@@ -45,7 +45,7 @@ async function bench(): Promise<void> {
       if (stage?.durable !== durable) {
         await stage?.stop();
         stage = undefined;
-        stage = await openStage({ durable });
+        stage = await openStage({ durable, quick: values.quick });
       }
       const result = await runScenario(scenario, stage, load, pace);
       results.push(result);

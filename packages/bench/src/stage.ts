@@ -16,10 +16,12 @@ const POOL = 10;
 const GATEWAY_POOL = { DB_READ_POOL_MAX: String(POOL), DB_WRITE_POOL_MAX: String(POOL) };
 
 /** Below src/floors, without the ending. */
-export type Floor = 'constant' | 'insert' | 'postgraphile' | 'read' | 'read-rls';
+export type Floor = 'constant' | 'copy' | 'insert' | 'postgraphile' | 'psql' | 'read' | 'read-rls';
 
 export interface Stage {
   readonly durable: boolean;
+  /** It is to show that it works, not how fast it is. */
+  readonly quick: boolean;
   readonly databaseUrl: string;
   gateway(env?: Readonly<Record<string, string>>): Promise<Rival>;
   /** The relay, without which the gateway's cache serves nothing. */
@@ -40,7 +42,7 @@ const DURABLE = { durable: true, postgresSettings: { checkpoint_timeout: '1h', m
  * Takes about 3 s. In memory, without fsync, what is read is measured: what a disk costs is the same for every rival, and
  * noise. Writes are measured `durable`: on the disk, with fsync and synchronous_commit on, as a database commits.
  */
-export async function openStage({ durable = false }: { durable?: boolean } = {}): Promise<Stage> {
+export async function openStage({ durable = false, quick = false } = {}): Promise<Stage> {
   const stack = await startTemporaryStack(durable ? DURABLE : {});
   const filesDir = join(tmpdir(), `tidemark-bench-${process.pid}`);
   /** Started or starting: one whose neighbour failed is ended as well. */
@@ -88,6 +90,7 @@ export async function openStage({ durable = false }: { durable?: boolean } = {})
   }
   return {
     durable,
+    quick,
     databaseUrl,
     gateway: (env = {}) => service('gateway', { ...GATEWAY_POOL, ...env }),
     realtime: () => service('realtime', {}),
