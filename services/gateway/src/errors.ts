@@ -112,6 +112,22 @@ export const errors = defineErrors('GATEWAY', {
     message: (p) => `${p.method} without a filter would change every row of ${p.relation}`,
     hint: 'Add a filter. If every row is really meant, send the header Tidemark-Unfiltered: allow.',
   }),
+  EXPORTS_BUSY: row<{ active: number }>({
+    status: 503,
+    message: (p) => `${p.active} exports are under way already`,
+    hint: 'Try again after Retry-After, or read pages: limit, order and after=.',
+    retryAfter: 5,
+  }),
+  CURSOR: row<{ reason: string }>({
+    status: 400,
+    message: (p) => `the cursor in after= is not of this query: ${p.reason}`,
+    hint: 'Follow the Link of the page before as it is, or start anew with an empty after=.',
+  }),
+  KEYSET: row<{ reason: string; hint: string }>({
+    status: 400,
+    message: (p) => `these rows cannot be paged by after=: ${p.reason}`,
+    hint: (p) => p.hint,
+  }),
   INSERTS_WAITING: row<{ waiting: number }>({
     status: 503,
     message: (p) => `${p.waiting} inserts are waiting already`,
