@@ -32,7 +32,7 @@ export async function* rowsInBatches<R extends Row>(
     ...(params !== undefined && { params }),
   });
   const { cursor, from, first } = await startStream(routing, request, async (stream, source) => {
-    const opened = new Cursor(stream, meter, request.signal);
+    const opened = new Cursor(stream, meter, request);
     // Also the first rows: until they came, a replica's fault is healed by asking the primary.
     await opened.send(declare);
     return { cursor: opened, from: source as StreamSource, first: await opened.send(fetch) };
@@ -55,16 +55,19 @@ class Cursor {
   rows = 0;
   readonly #stream: OpenStream;
   readonly #meter: StreamMeter;
+  readonly #request: BatchRequest;
   readonly #signal: AbortSignal | undefined;
+  readonly #began = performance.now();
   #isOver = false;
   #isBusy = false;
 
-  constructor(stream: OpenStream, meter: StreamMeter, signal: AbortSignal | undefined) {
+  constructor(stream: OpenStream, meter: StreamMeter, request: BatchRequest) {
     this.#stream = stream;
     this.#meter = meter;
-    this.#signal = signal;
+    this.#request = request;
+    this.#signal = request.signal;
     meter.started();
-    signal?.addEventListener('abort', this.#onAbort);
+    this.#signal?.addEventListener('abort', this.#onAbort);
   }
 
   async send(statement: Parameters<OpenStream['lease']['slot']['send']>[0]): Promise<Rows> {
@@ -105,6 +108,11 @@ class Cursor {
     this.#isOver = true;
     this.#signal?.removeEventListener('abort', this.#onAbort);
     this.#meter.ended(how, this.rows, 0);
+    const { statement, holder } = this.#request;
+    const stats = this.#stream.pool.statements.of(statement.text);
+    const now = performance.now();
+    if (how === 'failedTotal') stats.recordError(0, now - this.#began, holder);
+    else stats.record('alone', 0, now - this.#began, this.rows, now, holder);
     end();
   }
 }

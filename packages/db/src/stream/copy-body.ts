@@ -15,6 +15,7 @@ import { FRAMINGS } from './copy-statement.ts';
 import { abandonStream, endStream, type OpenStream } from './open-stream.ts';
 import type { StreamMeter } from './stream-meter.ts';
 import type { CopyBody, CopyRequest, StreamSource } from './types.ts';
+import { noteGarbage } from './young-garbage.ts';
 
 /** Two reads of a socket: enough to keep both sides busy. */
 const BUFFER_BYTES = 128 * 1024;
@@ -110,6 +111,7 @@ export class CopyReadable extends Readable implements CopyBody {
     const { open } = FRAMINGS[this.#request.format];
     if (this.bytes === 0 && open !== '') this.push(open);
     this.bytes += rows.length;
+    noteGarbage(rows.length);
     return this.push(rows);
   }
 

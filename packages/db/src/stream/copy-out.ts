@@ -1,4 +1,5 @@
 /** A SELECT as a stream of bytes, by COPY. */
+import { TidemarkError } from '@tidemark/contracts';
 import { CopyReadable } from './copy-body.ts';
 import { copyStatement } from './copy-statement.ts';
 import type { StreamMeter } from './stream-meter.ts';
@@ -14,10 +15,15 @@ export async function copyOut(routing: StreamRouting, meter: StreamMeter, reques
     const stats = pool.statements.of(request.statement.text);
     const body = new CopyReadable(stream, request, from, meter);
     body.once('close', () => {
-      if (body.errored) stats.recordError();
-      else stats.record('alone', 0, performance.now() - began, body.rows, performance.now());
+      const now = performance.now();
+      // Its reader's going away is no fault of the statement.
+      const failed = body.errored instanceof TidemarkError && !READERS_DOING.has(body.errored.code);
+      if (failed) stats.recordError(0, now - began, request.holder);
+      else stats.record('alone', 0, now - began, body.rows, now, request.holder);
     });
     await body.start(text);
     return { body, ...from };
   });
 }
+
+const READERS_DOING = new Set(['DB_STREAM_ABORTED', 'DB_STREAM_STALLED']);
