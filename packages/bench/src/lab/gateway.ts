@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { type Rival, startRival } from '../child.ts';
 import { equal, type Finding, type TrialContext } from './trial.ts';
 
+export const SECRET = 'a secret of thirty-two characters';
+
 export interface GatewayPlace {
   primaryUrl: string;
   replicaUrl?: string | undefined;
@@ -26,7 +28,7 @@ export async function startGateway(
     DATABASE_REPLICA_URLS: place.replicaUrl ?? '',
     NATS_URL: place.natsUrl,
     NATS_PREFIX: `lab${randomBytes(4).toString('hex')}`,
-    JWT_SECRET: 'a secret of thirty-two characters',
+    JWT_SECRET: SECRET,
     TIDEMARK_FILES_DIR: filesDir,
     ...env,
   });
