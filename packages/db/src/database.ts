@@ -12,6 +12,7 @@ import { PrimaryWatcher } from './primary-watcher.ts';
 import { Probe } from './probe.ts';
 import { ReplicaWatcher } from './replica-watcher.ts';
 import { type Replica, Router } from './router.ts';
+import { checkSchemaDrift } from './schema-dump.ts';
 import type { Rest } from './slot.ts';
 import { statementFigures } from './statement-figures.ts';
 import { StatementLog } from './statement-log.ts';
@@ -193,6 +194,7 @@ async function checkSchema(target: ConnectionTarget, settings: Settings, observe
     if (!row!.migrated) throw errors.NOT_MIGRATED({ server: target.label });
     if (!row!.rests) throw errors.ROLE_MISSING({ role: NONE, user: row!.user });
     await checkRoom(target.label, probe, observe);
+    await checkSchemaDrift(target.label, probe, observe);
   }).catch((cause: Error) => {
     if (cause instanceof TidemarkError && !(cause instanceof PostgresError)) throw cause;
     throw errors.CONNECT_FAILED({ server: target.label, reason: cause.message }, { cause });

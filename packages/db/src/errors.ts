@@ -110,8 +110,10 @@ export const errors = defineErrors('DB', {
   ROLE_MISSING: row<{ role: string; user: string }>({
     status: 503,
     message: (p) => `the role "${p.role}" does not exist, or "${p.user}" may not SET ROLE to it`,
-    details: 'Roles belong to the server, not to the database: a restored dump comes without them.',
-    hint: 'Run `tidemark migrate`, or as a superuser: create role <role> nologin; grant <role> to <user>;',
+    details:
+      'Roles belong to the server, not to the database: a restored dump comes without them, and its migrations count as applied.',
+    hint: (p) =>
+      `As a superuser: create role "${p.role}" nologin noinherit; grant "${p.role}" to "${p.user}"; and the same for anon, authenticated, service_role and ops. Then restore the dump again: its grants to roles that were not there are lost.`,
   }),
   MIGRATION_CHANGED: row<{ name: string; applied: string; found: string }>({
     status: 500,
@@ -123,6 +125,12 @@ export const errors = defineErrors('DB', {
     status: 500,
     message: (p) => `the database has the migration ${p.name}, which this version (up to ${p.newest}) does not know`,
     hint: 'A newer Tidemark has migrated this database: start that version or a later one.',
+  }),
+  SCHEMA_DRIFTED: row<{ server: string; missing: number; unexpected: number }>({
+    status: 500,
+    message: (p) =>
+      `the schema "tidemark" on ${p.server} is not as the migrations made it: ${p.missing} things are missing, ${p.unexpected} are not ours`,
+    hint: 'Undo the changes that are listed, by hand: what is missing in the words of packages/db/schema.txt. Put what is yours into a schema of your own.',
   }),
   MIGRATION_FAILED: row<{ name: string; reason: string }>({
     status: 500,

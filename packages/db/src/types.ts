@@ -241,6 +241,9 @@ export type DbEvent =
       others: number;
       error: Error;
     }
+  /** The schema `tidemark` was changed by hand; at most 20 lines of each kind. `error` has the remedy. */
+  | { type: 'db.schema_drifted'; server: string; missing: string[]; unexpected: string[]; error: Error }
+  | { type: 'db.schema_unchecked'; server: string; error: Error }
   /** A replica is a primary of its own, and writes do not follow it. */
   | { type: 'db.promotion_ignored'; reason: string }
   | { type: 'db.promotion_failed'; to: string; error: Error };

@@ -22,6 +22,8 @@ export const sharedEventLevels: Readonly<Record<SharedEvent['type'], Level | und
   'db.replica_unhealthy': 'warn',
   'db.replica_healthy': 'info',
   'db.epoch_changed': 'warn',
+  'db.schema_drifted': 'error',
+  'db.schema_unchecked': 'warn',
   'db.too_few_connections': 'warn',
   'db.primary_moved': 'error',
   'db.promotion_ignored': 'error',
