@@ -34,7 +34,7 @@ t.test('thousands of reads at once, failures among them: none sees the claims of
     );
   };
   for (let round = 0; round < 4; round++) {
-    const outcomes = await Promise.all(Array.from({ length: 1_500 }, (_, i) => read(round * 1_500 + i + 1)));
+    const outcomes = await Promise.all(Array.from({ length: 1_000 }, (_, i) => read(round * 1_000 + i + 1)));
     t.ok(outcomes.every(Boolean), `round ${round}`);
   }
   const statements = (db.pools.write as SlotPool).statements;
@@ -109,6 +109,28 @@ t.test(
     }
   },
 );
+
+t.test('a server that stands still under a lane: the overrun names who rode, and not the lane', async (t) => {
+  const { db, events } = await openTestDatabase(t, { replica: false, pools: { write: { max: 8 } } });
+  const holder = { route: 'GET /here' };
+  const read = () => db.read({ identity: as('a'), statement: { text: WHO, params: [1] }, holder, timeoutMs: 100 });
+  const { onLane } = (db.pools.write as SlotPool).statements.of(WHO);
+  await until('it rides', async () => (await read()).rows.length === 1 && onLane.count > 5);
+  const pids = await db.pools.admin.query(
+    "select pid from pg_stat_activity where datname = current_database() and application_name = 'test/write'",
+  );
+  for (const { pid } of pids) process.kill(pid, 'SIGSTOP');
+  try {
+    await t.rejects(read(), { code: 'DB_STATEMENT_OVERRUN' });
+  } finally {
+    for (const { pid } of pids) process.kill(pid, 'SIGCONT');
+  }
+  t.match(
+    events.find(({ type }) => type === 'db.statement_overrun'),
+    { holder },
+  );
+  t.equal((await read()).rows.length, 1);
+});
 
 t.test('a write is all or nothing, throws its first error, and rolls back when asked to', async (t) => {
   const { db } = await openTestDatabase(t, { replica: false });
