@@ -6,30 +6,17 @@ import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { migrate } from '@tidemark/db';
 import { type Stack, startTemporaryStack } from '@tidemark/local-stack';
-import { changeThings, FILTERS, ModelClient, random, rowsText, thingsTable } from '@tidemark/realtime/checker';
-import postgres from 'postgres';
+import { FILTERS, ModelClient, rowsText } from '@tidemark/realtime/checker';
 import { type Rival, startRival } from '../child.ts';
-import { errors } from '../errors.ts';
+import { type Load, SETUP, SUM, WRITERS, watchBacklog, write } from './live-load.ts';
 import { atLeast, atMost, equal, type Finding, type TrialContext } from './trial.ts';
+import { pause, until } from './until.ts';
 
-/** More than fit in two frames, so that a transaction over all of them comes in three; even, so that their sum stays. */
-const ACCOUNTS = 1_200;
-const SUM = ACCOUNTS * 100;
-const SETUP = `${thingsTable('full')}
-create table public.accounts (id int primary key, balance bigint not null);
-insert into public.accounts select id, 100 from generate_series(1, ${ACCOUNTS}) as id;
-alter table public.accounts replica identity full;
-grant select on public.accounts to anon;
-alter publication tidemark add table public.accounts;`;
 /** Clients of both tables, over both instances. */
 const THINGS_CLIENTS = 12;
-const ACCOUNTS_CLIENTS = 4;
-const WRITERS = 4;
-/** Each writer's pace: together at most 2,000 transactions a second. */
-const WRITER_MS = 2;
+const ACCOUNTS_CLIENTS = 2;
 /** All clients are where the database is within this time after the last write. */
-const CATCH_UP_MS = 60_000;
-
+const CATCH_UP_MS = 120_000;
 export interface Instance {
   /** As in pg_stat_replication: `tidemark relay <name>`. */
   readonly name: string;
@@ -47,6 +34,8 @@ export interface Chase {
   active(): Promise<Instance>;
   /** Resolves once the relay has confirmed what is in the WAL by now. */
   relayed(): Promise<void>;
+  /** Bytes of WAL that the relay has not confirmed. */
+  backlog(): Promise<number>;
   epochs(): Promise<string[]>;
 }
 
@@ -80,7 +69,8 @@ export async function chase(context: TrialContext, options: ChaseOptions): Promi
   await until('every client to have a snapshot', () => clients.every((client) => client.snapshots > 0));
   const before = await running.epochs();
 
-  const load = { writing: true, written: 0 };
+  const load: Load = { writing: true, waiting: false, written: 0 };
+  const watching = watchBacklog(running.backlog, load);
   const startedAt = performance.now();
   const writers = Array.from({ length: WRITERS }, (_, n) => write(url, n, load));
   let found: Finding[] = [];
@@ -88,7 +78,7 @@ export async function chase(context: TrialContext, options: ChaseOptions): Promi
     found = await options.faults(running);
   } finally {
     load.writing = false;
-    await Promise.all(writers);
+    await Promise.all([...writers, watching]);
   }
   const rate = (load.written / (performance.now() - startedAt)) * 1_000;
   const behind = await catchUp(stack, clients);
@@ -150,36 +140,6 @@ function follow(instances: readonly Instance[], torn: { times: number; last: str
   return [...things, ...accounts];
 }
 
-/** Transactions of all kinds, at its pace, through whatever happens to the server. */
-async function write(url: string, n: number, load: { writing: boolean; written: number }): Promise<void> {
-  const connection = { deadlock_timeout: 10 };
-  const sql = postgres(url, { max: 1, connection, connect_timeout: 5, backoff: () => 0.05, onnotice: () => {} });
-  const next = random(n + 1);
-  while (load.writing) {
-    const due = performance.now() + WRITER_MS;
-    const text = n % 2 === 0 ? changeThings(next) : transfer(next);
-    try {
-      await sql.unsafe(text).simple();
-      load.written += 1;
-    } catch {
-      // A deadlock, or the server is away: what counts is what was committed.
-      await sql.unsafe('rollback').catch(() => new Promise((resolve) => setTimeout(resolve, 50)));
-    }
-    const early = due - performance.now();
-    if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
-  }
-  await sql.end({ timeout: 2 }).catch(() => {});
-}
-
-/** From one account to another; now and then half of all to the other half. The sum of the balances stays. */
-function transfer(next: () => number): string {
-  const account = () => 1 + Math.floor(next() * ACCOUNTS);
-  if (next() < 0.01) return `update accounts set balance = balance + (id % 2) * 2 - 1`;
-  const from = account();
-  const to = (from % ACCOUNTS) + 1;
-  return `update accounts set balance = balance + case id when ${from} then -1 else 1 end where id in (${from}, ${to})`;
-}
-
 /** @returns what is wrong with each client that did not get there in time */
 async function catchUp(stack: Stack, clients: readonly ModelClient[]): Promise<string[]> {
   const wanted = new Map<string, string>();
@@ -189,12 +149,16 @@ async function catchUp(stack: Stack, clients: readonly ModelClient[]): Promise<s
     const rows = await stack.primary.query<{ row: { id: number } }>(`select to_jsonb(t) as row from ${from}`);
     wanted.set(client.query, rowsText(rows.map(({ row }) => row)));
   }
-  const differing = () => clients.filter((client) => rowsText(client.rows.values()) !== wanted.get(client.query));
-  await until('the clients', () => differing().length === 0, CATCH_UP_MS).catch(() => {});
-  return differing().map(
-    (client) =>
-      `${client.query} has ${rowsText(client.rows.values()).slice(0, 200)}… and not ${wanted.get(client.query)?.slice(0, 200)}…`,
-  );
+  const deadline = Date.now() + CATCH_UP_MS;
+  const behind: string[] = [];
+  for (const client of clients) {
+    const text = wanted.get(client.query) as string;
+    const isThere = () => rowsText(client.rows.values()) === text;
+    while (!isThere() && Date.now() < deadline) await pause(200);
+    if (isThere()) continue;
+    behind.push(`${client.query} has ${rowsText(client.rows.values()).slice(0, 200)}… and not ${text.slice(0, 200)}…`);
+  }
+  return behind;
 }
 
 function instance(name: string, stack: Stack): Instance {
@@ -252,20 +216,16 @@ function chaseOf(stack: Stack, instances: readonly Instance[]): Chase {
         return row?.there === true;
       });
     },
+    async backlog() {
+      const [row] = await query<{ bytes: string }>(
+        `select (pg_current_wal_insert_lsn() - confirmed_flush_lsn)::text as bytes from pg_replication_slots
+         where slot_type = 'logical'`,
+      );
+      return Number(row?.bytes ?? 0);
+    },
     async epochs() {
       const rows = await query<{ reason: string }>('select reason from tidemark.epochs order by epoch');
       return rows.map(({ reason }) => reason);
     },
   };
-}
-
-export const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-
-/** @throws where it did not come true in time */
-export async function until(what: string, isTrue: () => boolean | Promise<boolean>, ms = 30_000): Promise<void> {
-  const deadline = Date.now() + ms;
-  while (!(await Promise.resolve(isTrue()).catch(() => false))) {
-    if (Date.now() > deadline) throw errors.TRIAL_OVERRAN({ what: `the wait for ${what}`, seconds: ms / 1_000 });
-    await pause(25);
-  }
 }

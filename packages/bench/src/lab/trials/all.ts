@@ -13,6 +13,7 @@ import { overload } from './overload.ts';
 import { primaryRestart } from './primary-restart.ts';
 import { primaryRestarted } from './primary-restarted.ts';
 import { realtimeRestarted } from './realtime-restarted.ts';
+import { relayDrain } from './relay-drain.ts';
 import { relayKilled } from './relay-killed.ts';
 import { replicaKilled, replicaPaused } from './replica-faults.ts';
 import { slotInvalidated } from './slot-invalidated.ts';
@@ -35,6 +36,7 @@ export const trials: readonly Trial[] = [
   natsKilled,
   primaryRestarted,
   realtimeRestarted,
+  relayDrain,
   relayKilled,
   slotInvalidated,
   statisticsCost,

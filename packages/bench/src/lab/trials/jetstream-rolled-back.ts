@@ -3,8 +3,9 @@ import { execFile } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { chase, pause } from '../live-chase.ts';
+import { chase } from '../live-chase.ts';
 import { equal, type Trial } from '../trial.ts';
+import { pause } from '../until.ts';
 
 const run = promisify(execFile);
 /** With owners and modes: the server runs as a user of its own. */

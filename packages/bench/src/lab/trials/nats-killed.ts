@@ -1,6 +1,7 @@
 /** NATS is killed, started again, and then stands still for a while without its connections noticing. */
-import { chase, pause } from '../live-chase.ts';
+import { chase } from '../live-chase.ts';
 import type { Trial } from '../trial.ts';
+import { pause } from '../until.ts';
 
 const KILLS = { quick: 1, full: 5 };
 /** Longer than every time limit of the relay and of the clients. */

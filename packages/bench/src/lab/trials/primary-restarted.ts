@@ -1,6 +1,7 @@
 /** The primary is killed and recovers, and is restarted in order. */
-import { chase, pause } from '../live-chase.ts';
+import { chase } from '../live-chase.ts';
 import type { Trial } from '../trial.ts';
+import { pause } from '../until.ts';
 
 const ROUNDS = { quick: 1, full: 5 };
 

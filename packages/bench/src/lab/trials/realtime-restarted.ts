@@ -1,6 +1,7 @@
 /** The instances are stopped in order and started again, one after the other, as a rolling update does. */
-import { chase, pause } from '../live-chase.ts';
+import { chase } from '../live-chase.ts';
 import type { Trial } from '../trial.ts';
+import { pause } from '../until.ts';
 
 const RESTARTS = { quick: 2, full: 10 };
 

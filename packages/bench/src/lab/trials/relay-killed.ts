@@ -1,6 +1,7 @@
 /** The process that runs the relay is killed, again and again; the other one takes over, and the killed one stands by. */
-import { chase, pause } from '../live-chase.ts';
+import { chase } from '../live-chase.ts';
 import type { Trial } from '../trial.ts';
+import { pause } from '../until.ts';
 
 const KILLS = { quick: 2, full: 20 };
 /** Long enough to publish a while, too short for things to settle. */

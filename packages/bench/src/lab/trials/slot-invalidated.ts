@@ -2,14 +2,19 @@
  * Both instances stand still (SIGSTOP) while the server may keep 64 MB of WAL for a slot and more than that is written: Postgres
  * invalidates the slot under the relay.
  */
-import { chase, until } from '../live-chase.ts';
+import { chase } from '../live-chase.ts';
 import { equal, type Trial } from '../trial.ts';
+import { until } from '../until.ts';
 
 const KEEP = '64MB';
 /** 160 MB of WAL that is not published. */
 const BALLAST = `select pg_logical_emit_message(false, 'ballast', repeat('x', 1000000)) from generate_series(1, 160)`;
 /** 20 MB that are. */
-const FLOOD = 'do $$ begin for n in 1..100 loop update accounts set balance = balance; commit; end loop; end $$';
+const FLOOD = `do $$ begin for n in 1..100 loop
+  lock table accounts in share row exclusive mode;
+  update accounts set balance = balance;
+  commit;
+end loop; end $$`;
 
 export const slotInvalidated: Trial = {
   name: 'slot-invalidated',
