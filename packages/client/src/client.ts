@@ -1,5 +1,6 @@
 import { Files } from './files.ts';
 import { Jobs } from './jobs.ts';
+import { Channel, type ChannelOptions } from './live/channel.ts';
 import { LiveConnection } from './live/connection.ts';
 import type { ConnectionState } from './live/connection-state.ts';
 import { Requests } from './requests.ts';
@@ -68,6 +69,11 @@ export class TidemarkClient<Database = AnyDatabase> extends SchemaClient<SchemaO
   /** The tables, views and functions of another schema. */
   schema<Name extends string & keyof Schemas<Database>>(name: Name): SchemaClient<SchemaOf<Database, Name>> {
     return new SchemaClient(this.#url, name, this.#session, this.#connection);
+  }
+
+  /** Messages and presence between clients; `join()` it. Names are `<kind>:<key>`: `user:<sub>` is that user's own devices. */
+  channel(name: string, options: ChannelOptions = {}): Channel {
+    return new Channel(this.#connection, name, options);
   }
 
   /** Of the live connection; `idle` while nothing is followed. */

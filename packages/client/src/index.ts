@@ -2,6 +2,7 @@ export { type ClientOptions, createClient, TidemarkClient } from './client.ts';
 export { type Problem, TidemarkError } from './errors.ts';
 export { Files, type ListOptions, type StoredFile, type UploadOptions } from './files.ts';
 export { type CreateJob, type Job, Jobs } from './jobs.ts';
+export { Channel, type ChannelMessage, type ChannelOptions, type Member } from './live/channel.ts';
 export type { ConnectionState } from './live/connection-state.ts';
 export type { LiveEvent, LiveStatus } from './live/event.ts';
 export { type LiveOptions, LiveQuery } from './live/live-query.ts';

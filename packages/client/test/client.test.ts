@@ -289,6 +289,57 @@ t.test('client', async (t) => {
     await t.rejects(bob.jobs.finished(job.id), { code: 'CLIENT_JOB_NOT_FOUND' });
   });
 
+  t.test('the devices of a user hear and see each other, through a cut wire', async (t) => {
+    const phone = (await open(t, 'ann')).channel('user:ann', { state: { device: 'phone' } });
+    const laptop = (await open(t, 'ann')).channel('user:ann', { state: { device: 'laptop' } });
+    const heard: unknown[] = [];
+    laptop.onMessage(({ event, payload }) => heard.push([event, payload]));
+    t.throws(() => phone.send('early'), { code: 'CLIENT_NOT_JOINED' });
+    await Promise.all([phone.join(), laptop.join()]);
+    const devices = (channel: typeof phone) => channel.members.map(({ state }) => state.device).sort();
+    const both = () => devices(phone).length === 2 && devices(laptop).length === 2;
+    await waitFor(both, () => 'both to see both');
+    t.same(devices(phone), ['laptop', 'phone']);
+    phone.send('seen', { id: 1 });
+    await waitFor(
+      () => heard.length === 1,
+      () => 'the message',
+    );
+    wire.cut();
+    await waitFor(
+      () => phone.status !== 'live' && laptop.status !== 'live',
+      () => 'the cut to be noticed',
+    );
+    await waitFor(
+      () => phone.status === 'live' && laptop.status === 'live' && both(),
+      () => 'both to be back',
+    );
+    phone.show({ device: 'tablet' });
+    await waitFor(
+      () => devices(laptop).includes('tablet'),
+      () => 'the new state',
+    );
+    phone.send('again');
+    await waitFor(
+      () => heard.length === 2,
+      () => 'the message after it',
+    );
+    t.same(heard, [
+      ['seen', { id: 1 }],
+      ['again', null],
+    ]);
+    phone.leave();
+    await waitFor(
+      () => devices(laptop).length === 1,
+      () => 'the phone to be gone',
+    );
+    const bob = (await open(t, 'bob')).channel('user:ann');
+    await t.rejects(bob.join(), { code: 'RT_CHANNEL_FORBIDDEN', retry: false });
+    t.equal(bob.status, 'failed');
+    laptop.leave();
+    bob.leave();
+  });
+
   t.test('a closed client leaves no socket', async (t) => {
     await waitFor(
       () => wire.open() === 0,

@@ -1,5 +1,6 @@
 export * from './alerts.ts';
 export * from './changes.ts';
+export * from './channels.ts';
 export * from './errors.ts';
 export * from './jobs.ts';
 export * from './live.ts';

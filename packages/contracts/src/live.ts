@@ -2,6 +2,16 @@
  * WebSocket `/live`, subprotocol `tidemark.v1`: JSON text frames.
  */
 import { type Static, Type } from 'typebox';
+import {
+  JoinedFrame,
+  JoinFrame,
+  LeaveFrame,
+  LeftFrame,
+  MessageFrame,
+  PresenceFrame,
+  SendFrame,
+  StateFrame,
+} from './channels.ts';
 import { POSITION_PATTERN, TIDEMARK_PATTERN } from './tidemark.ts';
 
 export const LIVE_SUBPROTOCOL = 'tidemark.v1';
@@ -36,7 +46,16 @@ export const UnsubscribeFrame = Type.Object(
 /** Browsers do not show a page the WebSocket's own pings: this is how one notices a connection that is only half open. */
 export const PingFrame = Type.Object({ op: Type.Literal('ping') }, { additionalProperties: false });
 
-export const ClientFrame = Type.Union([AuthFrame, SubscribeFrame, UnsubscribeFrame, PingFrame]);
+export const ClientFrame = Type.Union([
+  AuthFrame,
+  SubscribeFrame,
+  UnsubscribeFrame,
+  PingFrame,
+  JoinFrame,
+  LeaveFrame,
+  SendFrame,
+  StateFrame,
+]);
 export type ClientFrame = Static<typeof ClientFrame>;
 export type SubscribeFrame = Static<typeof SubscribeFrame>;
 
@@ -90,11 +109,16 @@ export const ServerFrame = Type.Union([
   Type.Object({
     op: Type.Literal('error'),
     id: Type.Optional(Id),
+    channel: Type.Optional(Type.String()),
     code: Type.String(),
     message: Type.String(),
     hint: Type.Optional(Type.String()),
     retry: Type.Boolean(),
   }),
+  JoinedFrame,
+  LeftFrame,
+  MessageFrame,
+  PresenceFrame,
   Type.Object({ op: Type.Literal('draining'), reconnectInMs: Type.Integer() }),
 ]);
 export type ServerFrame = Static<typeof ServerFrame>;

@@ -19,6 +19,8 @@ export interface Subjects {
   /** `telemetry.<service>.<instance>`: core NATS, each second. */
   telemetry(service: ServiceName, instance: string): string;
   readonly allTelemetry: string;
+  /** `channels.<name>`: core NATS, between the instances whose sockets are in a channel. */
+  channel(name: string): string;
   alerts(severity: Severity): string;
   readonly allAlerts: string;
   readonly streams: { readonly changes: string; readonly work: string };
@@ -44,6 +46,7 @@ export function subjects(prefix = ''): Subjects {
     allWork: `${p}work.>`,
     telemetry: (service: ServiceName, instance: string) => `${p}telemetry.${service}.${subjectToken(instance)}`,
     allTelemetry: `${p}telemetry.>`,
+    channel: (name: string) => `${p}channels.${subjectToken(name)}`,
     alerts: (severity: Severity) => `${p}alerts.${severity}`,
     allAlerts: `${p}alerts.>`,
     streams: Object.freeze({ changes: stream('CHANGES'), work: stream('WORK') }),

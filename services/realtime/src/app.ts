@@ -22,6 +22,7 @@ import {
 import { tableKey } from './changes/envelope.ts';
 import { createFeed } from './changes/feed.ts';
 import { createHistory } from './changes/history.ts';
+import { type Channels, createChannels } from './channels/channels.ts';
 import type { Config } from './config.ts';
 import type { RealtimeEvent } from './events.ts';
 import { registerGauges } from './metrics.ts';
@@ -49,6 +50,8 @@ export interface RealtimeApp {
   app: BaseApp;
   health: Health;
   relay: Relay | undefined;
+  bus: Bus;
+  channels: Channels;
   socketStats(): SocketStats;
   /** After the app listens at `url`. */
   start(url: string): Promise<void>;
@@ -126,8 +129,21 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
     },
   });
   const verifyToken = createTokenVerifier({ ...tokenOptions(config), observe });
+  const channels = createChannels({
+    database,
+    bus,
+    instance,
+    maxChannels: config.MAX_CHANNELS,
+    maxPerSocket: config.MAX_CHANNELS_PER_SOCKET,
+    maxPresent: config.CHANNEL_PRESENT,
+    messagesPerSecond: config.CHANNEL_MESSAGES_PER_SECOND,
+    heartbeatMs: config.CHANNEL_HEARTBEAT_MS,
+    rightsMs: config.CHANNEL_RIGHTS_MS,
+    observe,
+  });
   const sockets = createSockets({
     topics,
+    channels,
     verifyToken,
     anonymous: { role: config.ANON_ROLE, claims: JSON.stringify({ role: config.ANON_ROLE }) },
     limits: {
@@ -148,7 +164,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
   health.warn('tokens', () => verifyToken.warning());
   health.warn('relay', () => relay?.budget.warning());
   registerTokenMetrics(metrics, verifyToken);
-  registerGauges(metrics, { relay, feed, history, snapshots, topics, sockets });
+  registerGauges(metrics, { relay, feed, history, snapshots, topics, channels, sockets });
   liveRoutes(app, sockets, config.MAX_FRAME_BYTES);
 
   function socketStats(): SocketStats {
@@ -186,6 +202,8 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
     app,
     health,
     relay,
+    bus,
+    channels,
     socketStats,
     async start(url) {
       await bus.ensureStreams();
@@ -213,6 +231,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
     stopPhases: () => [
       { name: 'say that it stops', timeoutMs: 100, run: () => health.drain('stopping') },
       { name: 'close the sockets', timeoutMs: 3_000, run: () => sockets.drain(2_000) },
+      { name: 'leave the channels', timeoutMs: 2_000, run: () => channels.stop() },
       { name: 'hand the relay on', timeoutMs: 4_000, run: () => relay?.stop(2_000) },
       {
         name: 'stop following',

@@ -59,6 +59,20 @@ export const configSchema = Type.Object({
   ),
   SLOW_MS: count(5_000, 100, 'ms that a client may keep its buffer over half of that; then it is cut off'),
   PING_MS: count(30_000, 1_000, 'ms between pings; a socket that did not answer by the next one is cut off'),
+  MAX_CHANNELS: count(20_000, 1, 'channels of this instance; each is a subscription at NATS'),
+  MAX_CHANNELS_PER_SOCKET: count(50, 1, 'channels of one socket'),
+  CHANNEL_PRESENT: count(
+    500,
+    1,
+    'members of a channel that are shown; at 1 KB each, half of what NATS takes in a message',
+  ),
+  CHANNEL_MESSAGES_PER_SECOND: count(500, 1, 'messages for one channel from this instance each second'),
+  CHANNEL_HEARTBEAT_MS: count(
+    10_000,
+    100,
+    'ms between an instance’s words about its members; after two without, they have left',
+  ),
+  CHANNEL_RIGHTS_MS: count(30_000, 100, 'ms between questions whether a socket may still be in its channels'),
   RIGHTS_CHECK_MS: count(
     5_000,
     100,

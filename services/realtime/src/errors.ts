@@ -59,7 +59,7 @@ export const errors = defineErrors('RT', {
   FRAME_INVALID: row<{ expected: string }>({
     status: 400,
     message: (p) => `the frame is not understood: ${p.expected}`,
-    hint: 'Frames are JSON text: {"op":"auth",…}, {"op":"subscribe",…} or {"op":"unsubscribe",…}.',
+    hint: 'Frames are JSON text: {"op":"auth",…}, {"op":"subscribe",…}, {"op":"join",…} and so on; PROTOCOL.md lists them.',
   }),
   FRAME_RATE: row<{ limit: number }>({
     status: 429,
@@ -158,6 +158,48 @@ export const errors = defineErrors('RT', {
     status: 500,
     message: (p) => `a row-level security policy of ${p.table} failed: ${p.reason}`,
     hint: 'Correct the policy; it must work on a row that is not in the table (no ctid or other system columns).',
+  }),
+  // Channels
+  CHANNEL_FORBIDDEN: row<{ channel: string; right: 'join' | 'send'; command: 'select' | 'insert' }>({
+    status: 403,
+    message: (p) => `you may not ${p.right === 'join' ? 'join' : 'send to'} the channel "${p.channel}"`,
+    hint: (p) =>
+      `Policies on tidemark.channels for ${p.command} decide it, by kind and key of the name: user:<sub> is its user's own, public:<key> everybody's.`,
+  }),
+  CHANNEL_JOINED: row<{ channel: string }>({
+    status: 409,
+    message: (p) => `this socket is in the channel "${p.channel}" already`,
+    hint: 'Send {"op":"state"} to show another state.',
+  }),
+  CHANNEL_NOT_JOINED: row<{ channel: string }>({
+    status: 404,
+    message: (p) => `this socket is not in the channel "${p.channel}"`,
+    hint: 'Join it first; a "left" frame says where a place in it has ended.',
+  }),
+  CHANNEL_FULL: row<{ channel: string; limit: number }>({
+    status: 429,
+    message: (p) => `the channel "${p.channel}" shows ${p.limit} members already`,
+    hint: 'Join without a state: messages come all the same, and only who is present is not shown.',
+  }),
+  CHANNEL_RATE: row<{ channel: string; limit: number }>({
+    status: 429,
+    message: (p) => `more than ${p.limit} messages came for the channel "${p.channel}" within a second`,
+    hint: 'Send less often: what only the newest of matters (a position, typing) a few times a second.',
+    retryAfter: 1,
+  }),
+  STATE_TOO_LARGE: row<{ limit: number }>({
+    status: 413,
+    message: (p) => `the state is larger than ${p.limit} bytes`,
+    hint: 'Every member of the channel gets it: put what is large into a table, and its key into the state.',
+  }),
+  TOO_MANY_CHANNELS: row<{ limit: number; where: 'socket' | 'instance' }>({
+    status: 429,
+    message: (p) => `this ${p.where} is in ${p.limit} channels`,
+    hint: (p) =>
+      p.where === 'socket'
+        ? 'Leave those that are no longer shown.'
+        : 'Try again, or connect again for another instance.',
+    retryAfter: 5,
   }),
   TOKEN_EXPIRED: row({
     status: 401,

@@ -21,6 +21,7 @@ export type RealtimeEvent =
   | { type: 'topic.failed'; table: string; error: Error }
   | { type: 'topic.resync'; table: string; reason: string }
   | { type: 'subscribe.refused'; code: string }
+  | { type: 'channel.unchecked'; error: Error }
   | { type: 'socket.closed'; code: number; reason: string }
   | { type: 'socket.refused'; reason: string };
 
@@ -42,6 +43,7 @@ export const realtimeEventLevels: Readonly<Record<RealtimeEvent['type'], Level>>
   'topic.failed': 'error',
   'topic.resync': 'debug',
   'subscribe.refused': 'debug',
+  'channel.unchecked': 'warn',
   'socket.closed': 'debug',
   'socket.refused': 'warn',
 };

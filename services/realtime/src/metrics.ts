@@ -2,6 +2,7 @@
 import type { Metrics } from '@tidemark/service';
 import type { Feed } from './changes/feed.ts';
 import type { History } from './changes/history.ts';
+import type { Channels } from './channels/channels.ts';
 import type { Relay } from './relay/relay.ts';
 import type { Sockets } from './sockets/sockets.ts';
 import type { Snapshots } from './topics/snapshot.ts';
@@ -13,11 +14,12 @@ export interface Measured {
   history: History;
   snapshots: Snapshots;
   topics: Topics;
+  channels: Channels;
   sockets: Sockets;
 }
 
 export function registerGauges(metrics: Metrics, measured: Measured): void {
-  const { relay, feed, history, snapshots, topics, sockets } = measured;
+  const { relay, feed, history, snapshots, topics, channels, sockets } = measured;
   const gauge = (name: string, help: string, read: () => number) => {
     metrics.gauge(name, help, [], (g) => g.set(read()));
   };
@@ -26,6 +28,19 @@ export function registerGauges(metrics: Metrics, measured: Measured): void {
   gauge('tidemark_subscriptions', 'Subscriptions', () => topics.counts().subscriptions);
   gauge('tidemark_topics', 'Distinct queries under distinct rights', () => topics.counts().topics);
   gauge('tidemark_rights_classes', 'Distinct rights on distinct tables', () => topics.counts().classes);
+  gauge('tidemark_channels', 'Channels that sockets of this instance are in', () => channels.counts().channels);
+  gauge('tidemark_channel_members', 'Places of sockets in channels', () => channels.counts().members);
+  gauge('tidemark_channel_present', 'Members that are shown, on all instances', () => channels.counts().present);
+  gauge(
+    'tidemark_channel_messages_sent',
+    'Messages from this instance since its start',
+    () => channels.counts().messagesTotal,
+  );
+  gauge(
+    'tidemark_channel_frames_dropped',
+    'Frames that slow sockets missed since the start',
+    () => channels.counts().droppedTotal,
+  );
   gauge('tidemark_ring_bytes', 'Bytes of recent changes in memory', () => feed.ring.bytes);
   gauge('tidemark_snapshots_running', 'Snapshots being taken', () => snapshots.running());
   gauge('tidemark_snapshots_waiting', 'Snapshots that wait for a turn', () => snapshots.waiting());

@@ -4,6 +4,7 @@
  */
 import { TidemarkError } from '../errors.ts';
 import type { Session } from '../session.ts';
+import type { Channel } from './channel.ts';
 import { type ConnectionEvent, type ConnectionState, next } from './connection-state.ts';
 import { FollowedQuery, type Follower, type Following } from './following.ts';
 import { asError, type ClientFrame, type ServerFrame } from './frames.ts';
@@ -27,6 +28,7 @@ export class LiveConnection {
   #queries = new Map<string, FollowedQuery>();
   /** The same, by what they ask. */
   #byText = new Map<string, FollowedQuery>();
+  #channels = new Map<string, Channel>();
   #socket: LiveSocket | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #lastId = 0;
@@ -60,8 +62,37 @@ export class LiveConnection {
     if (this.#byText.get(query.text) === query) this.#byText.delete(query.text);
     const isThere = query.topic !== undefined;
     query.close();
-    if (this.#queries.size === 0) this.#happen({ type: 'unwanted' });
-    else if (isThere) this.#send({ op: 'unsubscribe', id: query.id });
+    if (isThere) this.send({ op: 'unsubscribe', id: query.id });
+    this.#restIfUnwanted();
+  }
+
+  /** What the client's reads ask for at least. */
+  get tidemark(): string | undefined {
+    return this.#options.session.tidemark;
+  }
+
+  /** @throws CLIENT_CHANNEL_OPEN where another one of that name is entered: a socket is in a channel once */
+  enter(channel: Channel): void {
+    const known = this.#channels.get(channel.name);
+    if (known === channel) return;
+    if (known) {
+      const message = `the channel "${channel.name}" is joined already`;
+      throw new TidemarkError({ code: 'CLIENT_CHANNEL_OPEN', message, hint: 'Use that one, or leave it first.' });
+    }
+    this.#channels.set(channel.name, channel);
+    this.#happen({ type: 'wanted' });
+    if (this.#state.is === 'open') channel.happen({ type: 'up' });
+  }
+
+  exit(channel: Channel, isThere: boolean): void {
+    if (this.#channels.get(channel.name) !== channel) return;
+    this.#channels.delete(channel.name);
+    if (isThere) this.send({ op: 'leave', channel: channel.name });
+    this.#restIfUnwanted();
+  }
+
+  send(frame: ClientFrame): void {
+    this.#socket?.send(frame);
   }
 
   /**
@@ -73,7 +104,7 @@ export class LiveConnection {
       void this.#socket?.authenticate();
       return;
     }
-    for (const query of this.#queries.values()) query.happen({ type: 'forget' });
+    for (const followed of this.#followed()) followed.happen({ type: 'forget' });
     this.#lost('the token was taken away');
     this.#happen({ type: 'token' });
     this.#happen({ type: 'retry' });
@@ -85,9 +116,10 @@ export class LiveConnection {
   }
 
   close(): void {
-    for (const query of this.#queries.values()) query.close();
+    for (const followed of this.#followed()) followed.happen({ type: 'close' });
     this.#queries.clear();
     this.#byText.clear();
+    this.#channels.clear();
     this.#happen({ type: 'close' });
   }
 
@@ -97,13 +129,18 @@ export class LiveConnection {
       id: `q${this.#lastId}`,
       text,
       asked,
-      send: (frame) => this.#send(frame),
+      send: (frame) => this.send(frame),
       onPosition: (position) => this.#options.session.advance(position.split('.')[0]),
     });
   }
 
-  #send(frame: ClientFrame): void {
-    this.#socket?.send(frame);
+  /** A copy: what is told may end and leave. */
+  #followed(): (FollowedQuery | Channel)[] {
+    return [...this.#queries.values(), ...this.#channels.values()];
+  }
+
+  #restIfUnwanted(): void {
+    if (this.#queries.size + this.#channels.size === 0) this.#happen({ type: 'unwanted' });
   }
 
   #happen(event: ConnectionEvent): void {
@@ -123,16 +160,18 @@ export class LiveConnection {
       return;
     }
     if (state.is === 'open') {
-      for (const query of this.#queries.values()) query.happen({ type: 'up' });
+      for (const followed of this.#followed()) followed.happen({ type: 'up' });
       return;
     }
     this.#socket?.close();
     this.#socket = undefined;
-    if (before.is === 'open') for (const query of this.#queries.values()) query.happen({ type: 'down' });
+    if (before.is === 'open') for (const followed of this.#followed()) followed.happen({ type: 'down' });
     if (state.is === 'waiting') {
       this.#timer = setTimeout(() => this.retry(), Math.max(0, state.retryAt - Date.now()));
     }
-    if (state.is === 'stopped') for (const query of this.#queries.values()) query.stop(state.error);
+    if (state.is === 'stopped') {
+      for (const followed of this.#followed()) followed.happen({ type: 'stopped', error: state.error });
+    }
   }
 
   #open(): void {
@@ -177,6 +216,19 @@ export class LiveConnection {
         return;
       case 'error':
         if (frame.id !== undefined) this.#queries.get(frame.id)?.refused(asError(frame));
+        else if (frame.channel !== undefined) this.#channels.get(frame.channel)?.refused(asError(frame));
+        return;
+      case 'joined':
+        this.#channels.get(frame.channel)?.joined(frame);
+        return;
+      case 'left':
+        this.#channels.get(frame.channel)?.left(frame);
+        return;
+      case 'message':
+        this.#channels.get(frame.channel)?.message(frame);
+        return;
+      case 'presence':
+        this.#channels.get(frame.channel)?.presence(frame);
         return;
       case 'draining':
         this.#happen({ type: 'draining', at: Date.now(), afterMs: frame.reconnectInMs });

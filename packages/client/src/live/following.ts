@@ -192,11 +192,6 @@ export class FollowedQuery {
     this.happen({ type: 'refused', at: Date.now(), error, jitter: Math.random() });
   }
 
-  /** The connection is refused: whatever it was doing. */
-  stop(error: TidemarkError): void {
-    this.happen({ type: 'stopped', error });
-  }
-
   close(): void {
     this.happen({ type: 'close' });
     this.followers.clear();

@@ -1,5 +1,15 @@
 /** Text from a client → a frame, or an error that names what was expected. */
-import { AuthFrame, type ClientFrame, PingFrame, SubscribeFrame, UnsubscribeFrame } from '@tidemark/contracts';
+import {
+  AuthFrame,
+  type ClientFrame,
+  JoinFrame,
+  LeaveFrame,
+  PingFrame,
+  SendFrame,
+  StateFrame,
+  SubscribeFrame,
+  UnsubscribeFrame,
+} from '@tidemark/contracts';
 import { Compile } from 'typebox/compile';
 import { errors } from '../errors.ts';
 
@@ -8,6 +18,10 @@ const VALIDATORS = {
   subscribe: Compile(SubscribeFrame),
   unsubscribe: Compile(UnsubscribeFrame),
   ping: Compile(PingFrame),
+  join: Compile(JoinFrame),
+  leave: Compile(LeaveFrame),
+  send: Compile(SendFrame),
+  state: Compile(StateFrame),
 };
 
 const OPS = Object.keys(VALIDATORS).join(', ');
@@ -37,5 +51,11 @@ export function readClientFrame(text: string): ClientFrame {
 /** The id that a refused frame may carry, so that the error can name it. */
 export function idOf(text: string): string | undefined {
   const match = /"id"\s*:\s*"([^"\\]{1,64})"/.exec(text);
+  return match?.[1];
+}
+
+/** The same for a channel's. */
+export function channelOf(text: string): string | undefined {
+  const match = /"channel"\s*:\s*"([^"\\]{1,160})"/.exec(text);
   return match?.[1];
 }

@@ -6,12 +6,13 @@ import { CLOSE_CODES, TidemarkError } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
 import type { VerifyToken } from '@tidemark/service';
 import type { RawData, WebSocket } from 'ws';
+import type { Channels, Joiner, Membership } from '../channels/channels.ts';
 import { errors } from '../errors.ts';
 import type { RealtimeEvent } from '../events.ts';
 import { errorFrame, serverFrame } from '../topics/frame.ts';
-import type { Sink, Subscription } from '../topics/subscription.ts';
+import type { Subscription } from '../topics/subscription.ts';
 import type { Topics } from '../topics/topics.ts';
-import { idOf, readClientFrame } from './client-frames.ts';
+import { channelOf, idOf, readClientFrame } from './client-frames.ts';
 import { handleFrame } from './handlers/index.ts';
 
 export interface ConnectionLimits {
@@ -24,6 +25,7 @@ export interface ConnectionLimits {
 
 export interface ConnectionContext {
   topics: Topics;
+  channels: Channels;
   verifyToken: VerifyToken;
   anonymous: Identity;
   limits: ConnectionLimits;
@@ -37,9 +39,10 @@ const MAX_PENDING_FRAMES = 1_000;
 /** A snapshot's next page waits so long for the client to read what it has. */
 const ROOM_TIMEOUT_MS = 15_000;
 
-export class Connection implements Sink {
+export class Connection implements Joiner {
   readonly context: ConnectionContext;
   readonly subscriptions = new Map<string, Subscription>();
+  readonly channels = new Map<string, Membership>();
   /** Ids of subscriptions that are being made. */
   readonly starting = new Set<string>();
   identity: Identity;
@@ -113,14 +116,14 @@ export class Connection implements Sink {
     });
   }
 
-  sendError(error: unknown, id?: string): void {
+  sendError(error: unknown, id?: string, channel?: string): void {
     const known =
       error instanceof TidemarkError
         ? error
         : new TidemarkError({ code: 'RT_INTERNAL', status: 500, message: 'the frame could not be handled' });
     if (known !== error) this.context.observe({ type: 'topic.failed', table: '', error: error as Error });
     this.context.observe({ type: 'subscribe.refused', code: known.code });
-    this.write(errorFrame(known, id));
+    this.write(errorFrame(known, id, channel));
   }
 
   sendReady(): void {
@@ -209,7 +212,7 @@ export class Connection implements Sink {
         id = idOf(text);
         await handleFrame(this, readClientFrame(text));
       } catch (error) {
-        this.sendError(error, id);
+        this.sendError(error, id, channelOf(text));
       }
     });
   }
@@ -224,6 +227,7 @@ export class Connection implements Sink {
   #closed(code: number, reason: string): void {
     for (const subscription of [...this.subscriptions.values()]) subscription.end();
     this.subscriptions.clear();
+    this.context.channels.leaveAll(this);
     this.context.observe({ type: 'socket.closed', code, reason });
     this.context.onClosed(this);
   }

@@ -55,12 +55,13 @@ export function changesFrame(
 }
 
 /** `retry`: the same frame may succeed later, unchanged. */
-export function errorFrame(error: TidemarkError, id?: string): Buffer {
+export function errorFrame(error: TidemarkError, id?: string, channel?: string): Buffer {
   const { code, message, hint } = error;
   const retry = error.status === 429 || error.status === 503 || error.status === 504;
   return serverFrame({
     op: 'error',
     ...(id === undefined ? {} : { id }),
+    ...(channel === undefined ? {} : { channel }),
     code,
     message,
     ...(hint ? { hint } : {}),

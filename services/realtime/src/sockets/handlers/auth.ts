@@ -13,6 +13,7 @@ export async function handleAuth(connection: Connection, frame: ClientFrame & { 
     identity.role === connection.identity.role && lasting(identity.claims) === lasting(connection.identity.claims);
   if (!isSame) {
     connection.identity = identity;
+    connection.context.channels.leaveAll(connection, 'the identity has changed');
     for (const subscription of [...connection.subscriptions.values()]) subscription.resync('the identity has changed');
   }
   connection.sendReady();

@@ -3,6 +3,7 @@ import type { ClientFrame } from '@tidemark/contracts';
 import { serverFrame } from '../../topics/frame.ts';
 import type { Connection } from '../connection.ts';
 import { handleAuth } from './auth.ts';
+import { handleChannel } from './channels.ts';
 import { handleSubscribe } from './subscribe.ts';
 import { handleUnsubscribe } from './unsubscribe.ts';
 
@@ -18,5 +19,8 @@ export async function handleFrame(connection: Connection, frame: ClientFrame): P
       return handleUnsubscribe(connection, frame);
     case 'ping':
       connection.write(PONG);
+      return;
+    default:
+      return handleChannel(connection, frame);
   }
 }

@@ -1,0 +1,101 @@
+/**
+ * Channels: ephemeral messages and presence between sockets, on whatever instance they are. At most once, not kept.
+ *
+ * `join`, `leave`, `send` and `state` are frames of a client (`/live`); `joined`, `left`, `message` and `presence` the
+ * server's; ChannelBroadcast is what instances tell each other on `channels.<name>` (core NATS).
+ */
+import { type Static, Type } from 'typebox';
+
+/** `room:42`: a kind, which policies go by, and a key. */
+export const CHANNEL_PATTERN = '^[a-z][a-z0-9_-]{0,31}:[^\\s\\u0000-\\u001f]{1,128}$';
+
+export const ChannelName = Type.String({ pattern: CHANNEL_PATTERN, description: '<kind>:<key>, such as room:42' });
+const State = Type.Record(Type.String(), Type.Unknown(), { description: 'what others see of a member' });
+
+export const JoinFrame = Type.Object(
+  {
+    op: Type.Literal('join'),
+    channel: ChannelName,
+    state: Type.Optional(State),
+    tidemark: Type.Optional(
+      Type.String({ maxLength: 64, description: 'the policies see at least what it stands for' }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export const LeaveFrame = Type.Object(
+  { op: Type.Literal('leave'), channel: ChannelName },
+  { additionalProperties: false },
+);
+export const SendFrame = Type.Object(
+  {
+    op: Type.Literal('send'),
+    channel: ChannelName,
+    event: Type.String({ minLength: 1, maxLength: 64 }),
+    payload: Type.Optional(Type.Unknown()),
+  },
+  { additionalProperties: false },
+);
+export const StateFrame = Type.Object(
+  { op: Type.Literal('state'), channel: ChannelName, state: State },
+  { additionalProperties: false },
+);
+export type JoinFrame = Static<typeof JoinFrame>;
+export type SendFrame = Static<typeof SendFrame>;
+export type StateFrame = Static<typeof StateFrame>;
+
+/** One who joined with a state. */
+export const Member = Type.Object({
+  id: Type.String({ description: 'of this socket in this channel' }),
+  user: Type.Union([Type.String(), Type.Null()], { description: 'the claim sub' }),
+  state: State,
+});
+export type Member = Static<typeof Member>;
+
+export const JoinedFrame = Type.Object({
+  op: Type.Literal('joined'),
+  channel: ChannelName,
+  member: Type.String({ description: 'the socket’s own id, also the "from" of what it sends' }),
+  members: Type.Array(Member),
+});
+export const LeftFrame = Type.Object({
+  op: Type.Literal('left'),
+  channel: ChannelName,
+  reason: Type.Optional(Type.String({ description: 'where the client did not ask for it' })),
+});
+export const MessageFrame = Type.Object({
+  op: Type.Literal('message'),
+  channel: ChannelName,
+  event: Type.String(),
+  payload: Type.Unknown(),
+  from: Type.String(),
+});
+export const PresenceFrame = Type.Object({
+  op: Type.Literal('presence'),
+  channel: ChannelName,
+  joined: Type.Array(Member, { description: 'new, or with another state' }),
+  left: Type.Array(Type.String()),
+});
+
+const Instance = Type.String({ minLength: 1, maxLength: 128 });
+
+export const ChannelBroadcast = Type.Union([
+  Type.Object({
+    kind: Type.Literal('message'),
+    instance: Instance,
+    from: Type.String(),
+    event: Type.String(),
+    payload: Type.Unknown(),
+  }),
+  /** A new instance asks the others for their members. */
+  Type.Object({ kind: Type.Literal('who'), instance: Instance }),
+  /** All members of an instance: in answer, and as its heartbeat. None: it has left. */
+  Type.Object({ kind: Type.Literal('here'), instance: Instance, members: Type.Array(Member) }),
+  Type.Object({
+    kind: Type.Literal('change'),
+    instance: Instance,
+    joined: Type.Array(Member),
+    left: Type.Array(Type.String()),
+  }),
+]);
+export type ChannelBroadcast = Static<typeof ChannelBroadcast>;

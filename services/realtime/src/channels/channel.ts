@@ -1,0 +1,136 @@
+/**
+ * One channel as this instance has it: its own members, and what comes from the other instances. Frames are made once and
+ * written to every socket. A socket that does not take a frame has missed it: nothing here is kept or sent again.
+ */
+
+import type { Subscription } from '@nats-io/transport-node';
+import type { Bus } from '@tidemark/bus';
+import { ChannelBroadcast, type Member } from '@tidemark/contracts';
+import { serverFrame } from '../topics/frame.ts';
+import type { Sink } from '../topics/subscription.ts';
+import { Presence, type PresenceChange } from './presence.ts';
+
+/** Changes of presence that come within so long are one frame, ms: a thousand who join are not a thousand frames to each. */
+const PRESENCE_FRAME_MS = 100;
+
+export interface ChannelOptions {
+  name: string;
+  instance: string;
+  bus: Bus;
+  /** Frames that a socket did not take. */
+  onDropped(): void;
+}
+
+export class Channel {
+  readonly name: string;
+  readonly sinks = new Map<string, Sink>();
+  readonly presence = new Presence();
+  /** Resolves once NATS has the subscription: what others send from then on arrives here. */
+  readonly opened: Promise<void>;
+  #options: ChannelOptions;
+  #subscription: Subscription;
+  #changed = new Map<string, Member | null>();
+  #timer: NodeJS.Timeout | undefined;
+  #second = 0;
+  #sentInSecond = 0;
+
+  constructor(options: ChannelOptions) {
+    this.name = options.name;
+    this.#options = options;
+    const { bus, name, instance } = options;
+    this.#subscription = bus.subscribe<ChannelBroadcast>(bus.subjects.channel(name), (said) => this.#hear(said), {
+      schema: ChannelBroadcast,
+    });
+    this.#broadcast({ kind: 'who', instance });
+    this.opened = bus.nc.flush();
+  }
+
+  /** False where this instance's members have sent `limit` messages within this second. */
+  mayTake(limit: number, now: number): boolean {
+    const second = Math.floor(now / 1_000);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#sentInSecond = 0;
+    }
+    this.#sentInSecond += 1;
+    return this.#sentInSecond <= limit;
+  }
+
+  send(from: string, event: string, payload: unknown): void {
+    this.#broadcast({ kind: 'message', instance: this.#options.instance, from, event, payload: payload ?? null });
+    this.#deliver(from, event, payload);
+  }
+
+  /** A member that others see, new or with another state. */
+  put(member: Member): void {
+    this.presence.put(member);
+    this.#tell({ joined: [member], left: [] });
+  }
+
+  remove(id: string): void {
+    this.sinks.delete(id);
+    if (this.presence.remove(id)) this.#tell({ joined: [], left: [id] });
+  }
+
+  /** Says who is here, and forgets whom nobody has heard of since. */
+  heartbeat(since: number): void {
+    if (this.presence.localCount > 0) this.#sayWhoIsHere();
+    this.#show(this.presence.expire(since));
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#broadcast({ kind: 'here', instance: this.#options.instance, members: [] });
+    this.#subscription.unsubscribe();
+  }
+
+  #hear(said: ChannelBroadcast): void {
+    if (said.instance === this.#options.instance) return;
+    if (said.kind === 'message') this.#deliver(said.from, said.event, said.payload);
+    else if (said.kind !== 'who') this.#show(this.presence.hear(said, Date.now()));
+    else if (this.presence.localCount > 0) this.#sayWhoIsHere();
+  }
+
+  #deliver(from: string, event: string, payload: unknown): void {
+    this.#write(serverFrame({ op: 'message', channel: this.name, event, payload: payload ?? null, from }), from);
+  }
+
+  #write(frame: Buffer, except?: string): void {
+    for (const [id, sink] of this.sinks) {
+      if (id !== except && !sink.write(frame)) this.#options.onDropped();
+    }
+  }
+
+  #tell(change: PresenceChange): void {
+    this.#broadcast({ kind: 'change', instance: this.#options.instance, ...change });
+    this.#show(change);
+  }
+
+  /** The newest of each member, in the next frame. */
+  #show(change: PresenceChange | undefined): void {
+    if (!change) return;
+    for (const id of change.left) this.#changed.set(id, null);
+    for (const member of change.joined) this.#changed.set(member.id, member);
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      const joined: Member[] = [];
+      const left: string[] = [];
+      for (const [id, member] of this.#changed) {
+        if (member) joined.push(member);
+        else left.push(id);
+      }
+      this.#changed.clear();
+      this.#write(serverFrame({ op: 'presence', channel: this.name, joined, left }));
+    }, PRESENCE_FRAME_MS);
+  }
+
+  #sayWhoIsHere(): void {
+    this.#broadcast({ kind: 'here', instance: this.#options.instance, members: this.presence.local() });
+  }
+
+  #broadcast(said: ChannelBroadcast): void {
+    const { bus } = this.#options;
+    // While NATS is away, the heartbeat after it tells the others.
+    if (bus.connected()) bus.publish(bus.subjects.channel(this.name), said);
+  }
+}

@@ -1,0 +1,227 @@
+/** The channels of this instance: joined and left by sockets, checked anew, told to the other instances. */
+import { randomBytes } from 'node:crypto';
+import type { Bus } from '@tidemark/bus';
+import type { Database, Identity } from '@tidemark/db';
+import { errors } from '../errors.ts';
+import type { RealtimeEvent } from '../events.ts';
+import { serverFrame } from '../topics/frame.ts';
+import type { Sink } from '../topics/subscription.ts';
+import { Channel } from './channel.ts';
+import { type ChannelRights, createChannelRights } from './channel-rights.ts';
+
+export interface ChannelsOptions {
+  database: Database;
+  bus: Bus;
+  instance: string;
+  maxChannels: number;
+  maxPerSocket: number;
+  maxPresent: number;
+  messagesPerSecond: number;
+  heartbeatMs: number;
+  rightsMs: number;
+  observe: (event: RealtimeEvent) => void;
+}
+
+/** A socket's place in a channel. */
+export interface Membership {
+  readonly id: string;
+  readonly channel: Channel;
+  readonly identity: Identity;
+  readonly sink: Sink;
+  rights: ChannelRights;
+  onEnd(): void;
+}
+
+/** What a connection is to channels. */
+export interface Joiner extends Sink {
+  readonly identity: Identity;
+  readonly channels: Map<string, Membership>;
+}
+
+export interface Channels {
+  join(joiner: Joiner, name: string, state: Record<string, unknown> | undefined, tidemark?: string): Promise<void>;
+  send(joiner: Joiner, name: string, event: string, payload: unknown): void;
+  setState(joiner: Joiner, name: string, state: Record<string, unknown>): void;
+  /** @param reason where the client did not ask for it */
+  leave(joiner: Joiner, name: string, reason?: string): void;
+  leaveAll(joiner: Joiner, reason?: string): void;
+  counts(): { channels: number; members: number; present: number; messagesTotal: number; droppedTotal: number };
+  stop(): Promise<void>;
+}
+
+/** Bytes of a member's state: five hundred of them are one message of half a megabyte, and NATS takes one. */
+const MAX_STATE_BYTES = 1_024;
+/** Names in one question to Postgres. */
+const RIGHTS_BATCH = 500;
+
+export function createChannels(options: ChannelsOptions): Channels {
+  const { bus, instance, observe } = options;
+  const rights = createChannelRights(options.database);
+  const channels = new Map<string, Channel>();
+  const memberships = new Set<Membership>();
+  let messagesTotal = 0;
+  let droppedTotal = 0;
+  let stopped = false;
+  let checking: Promise<void> = Promise.resolve();
+  let checkTimer = setTimeout(checkLater, options.rightsMs);
+
+  const heartbeat = setInterval(() => {
+    const since = Date.now() - 2 * options.heartbeatMs;
+    for (const channel of channels.values()) channel.heartbeat(since);
+  }, options.heartbeatMs);
+
+  function open(name: string): Channel {
+    const found = channels.get(name);
+    if (found) return found;
+    if (channels.size >= options.maxChannels)
+      throw errors.TOO_MANY_CHANNELS({ limit: options.maxChannels, where: 'instance' });
+    const onDropped = () => {
+      droppedTotal += 1;
+    };
+    const channel = new Channel({ name, instance, bus, onDropped });
+    channels.set(name, channel);
+    return channel;
+  }
+
+  function end(membership: Membership): void {
+    if (!memberships.delete(membership)) return;
+    const { channel, id } = membership;
+    membership.onEnd();
+    channel.remove(id);
+    if (channel.sinks.size > 0) return;
+    channel.close();
+    channels.delete(channel.name);
+  }
+
+  function membershipOf(joiner: Joiner, name: string): Membership {
+    const membership = joiner.channels.get(name);
+    if (!membership) throw errors.CHANNEL_NOT_JOINED({ channel: name });
+    return membership;
+  }
+
+  /** @throws RT_STATE_TOO_LARGE, RT_CHANNEL_FULL */
+  function checkState(state: Record<string, unknown>, name: string, id?: string): void {
+    if (Buffer.byteLength(JSON.stringify(state)) > MAX_STATE_BYTES) {
+      throw errors.STATE_TOO_LARGE({ limit: MAX_STATE_BYTES });
+    }
+    const presence = channels.get(name)?.presence;
+    if (!presence || (id !== undefined && presence.has(id))) return;
+    if (presence.count >= options.maxPresent) throw errors.CHANNEL_FULL({ channel: name, limit: options.maxPresent });
+  }
+
+  function present({ channel, id, identity }: Membership, state: Record<string, unknown>): void {
+    const { sub } = JSON.parse(identity.claims) as { sub?: unknown };
+    channel.put({ id, user: typeof sub === 'string' ? sub : null, state });
+  }
+
+  /** A question for each identity and batch of names; a database that is away leaves things as they are. */
+  async function check(): Promise<void> {
+    const byIdentity = new Map<string, Membership[]>();
+    for (const membership of memberships) {
+      const key = `${membership.identity.role}\0${membership.identity.claims}`;
+      const list = byIdentity.get(key);
+      if (list) list.push(membership);
+      else byIdentity.set(key, [membership]);
+    }
+    for (const list of byIdentity.values()) {
+      for (let from = 0; from < list.length && !stopped; from += RIGHTS_BATCH) {
+        await checkBatch(list.slice(from, from + RIGHTS_BATCH));
+      }
+    }
+  }
+
+  async function checkBatch(batch: readonly Membership[]): Promise<void> {
+    const [first] = batch as [Membership];
+    let now: ChannelRights[];
+    try {
+      now = await rights.of(
+        first.identity,
+        batch.map((membership) => membership.channel.name),
+      );
+    } catch (error) {
+      observe({ type: 'channel.unchecked', error: error as Error });
+      return;
+    }
+    for (const [n, membership] of batch.entries()) {
+      membership.rights = now[n] as ChannelRights;
+      if (membership.rights.join || !memberships.has(membership)) continue;
+      leaveChannel(membership, 'the policies no longer let you');
+    }
+  }
+
+  function checkLater(): void {
+    checking = check().then(() => {
+      if (!stopped) checkTimer = setTimeout(checkLater, options.rightsMs);
+    });
+  }
+
+  function leaveChannel(membership: Membership, reason: string | undefined): void {
+    const { channel, sink } = membership;
+    end(membership);
+    sink.write(serverFrame({ op: 'left', channel: channel.name, ...(reason === undefined ? {} : { reason }) }));
+  }
+
+  return {
+    async join(joiner, name, state, tidemark) {
+      if (joiner.channels.has(name)) throw errors.CHANNEL_JOINED({ channel: name });
+      if (joiner.channels.size >= options.maxPerSocket) {
+        throw errors.TOO_MANY_CHANNELS({ limit: options.maxPerSocket, where: 'socket' });
+      }
+      const problem = bus.problem();
+      if (problem) throw errors.NOT_FOLLOWING({ reason: problem });
+      const { identity } = joiner;
+      const [granted] = await rights.of(identity, [name], tidemark);
+      if (!granted?.join) throw errors.CHANNEL_FORBIDDEN({ channel: name, right: 'join', command: 'select' });
+      if (state) checkState(state, name);
+      if (joiner.closed) return;
+      const channel = open(name);
+      const id = randomBytes(9).toString('base64url');
+      const onEnd = () => joiner.channels.delete(name);
+      const membership: Membership = { id, channel, identity, sink: joiner, rights: granted, onEnd };
+      joiner.channels.set(name, membership);
+      memberships.add(membership);
+      channel.sinks.set(id, joiner);
+      await channel.opened;
+      if (!memberships.has(membership)) return;
+      joiner.write(serverFrame({ op: 'joined', channel: name, member: id, members: channel.presence.all() }));
+      if (state) present(membership, state);
+    },
+    send(joiner, name, event, payload) {
+      const { channel, id, rights: granted } = membershipOf(joiner, name);
+      if (!granted.send) throw errors.CHANNEL_FORBIDDEN({ channel: name, right: 'send', command: 'insert' });
+      const problem = bus.problem();
+      if (problem) throw errors.NOT_FOLLOWING({ reason: problem });
+      if (!channel.mayTake(options.messagesPerSecond, Date.now())) {
+        throw errors.CHANNEL_RATE({ channel: name, limit: options.messagesPerSecond });
+      }
+      messagesTotal += 1;
+      channel.send(id, event, payload);
+    },
+    setState(joiner, name, state) {
+      const membership = membershipOf(joiner, name);
+      checkState(state, name, membership.id);
+      present(membership, state);
+    },
+    leave(joiner, name, reason) {
+      leaveChannel(membershipOf(joiner, name), reason);
+    },
+    leaveAll(joiner, reason) {
+      for (const membership of [...joiner.channels.values()]) {
+        if (reason === undefined) end(membership);
+        else leaveChannel(membership, reason);
+      }
+    },
+    counts() {
+      let present = 0;
+      for (const channel of channels.values()) present += channel.presence.count;
+      return { channels: channels.size, members: memberships.size, present, messagesTotal, droppedTotal };
+    },
+    async stop() {
+      stopped = true;
+      clearInterval(heartbeat);
+      clearTimeout(checkTimer);
+      await checking;
+      for (const membership of [...memberships]) end(membership);
+    },
+  };
+}

@@ -1,0 +1,195 @@
+/** Channels over two instances: who may, what arrives, who is present, and what is left afterwards. */
+import t from 'tap';
+import { LiveClient } from '../live-client.ts';
+import { MATCHES, startTestRealtime, token, waitFor } from '../test-realtime.ts';
+
+const ROOMS = `${MATCHES}
+create table public.room_member (room text not null, member text not null);
+grant select on public.room_member to authenticated;
+create policy rooms_join on tidemark.channels for select to authenticated using (
+  kind = 'room' and exists (select from public.room_member m where m.room = key
+    and m.member = current_setting('request.jwt.claims', true)::json ->> 'sub'));
+create policy rooms_send on tidemark.channels for insert to authenticated with check (kind = 'room' and key <> 'silent');`;
+
+t.test('channels', async (t) => {
+  const service = await startTestRealtime(ROOMS, {
+    CHANNEL_HEARTBEAT_MS: '200',
+    CHANNEL_RIGHTS_MS: '200',
+    CHANNEL_PRESENT: '3',
+    CHANNEL_MESSAGES_PER_SECOND: '20',
+    MAX_CHANNELS_PER_SOCKET: '3',
+  });
+  const other = await service.another();
+  t.teardown(async () => {
+    await other.stop();
+    await service.stop();
+  });
+
+  async function open(t: { teardown(undo: () => Promise<void>): void }, sub?: string, url = service.url) {
+    const options = sub === undefined ? {} : { token: await token({ role: 'authenticated', sub }) };
+    const client = await new LiveClient(url, options).open();
+    t.teardown(() => client.close());
+    return client;
+  }
+  async function join(client: LiveClient, channel: string, state?: Record<string, unknown>) {
+    const from = client.frames.length;
+    client.send({ op: 'join', channel, ...(state ? { state } : {}) });
+    return client.frame((frame) => frame.op === 'joined' || (frame.op === 'error' && frame.channel === channel), from);
+  }
+  const messages = (client: LiveClient) => client.frames.filter((frame) => frame.op === 'message');
+  /** Members as the frames have told them. */
+  function present(client: LiveClient, channel: string): string[] {
+    const members = new Map<string, unknown>();
+    for (const frame of client.frames) {
+      if (frame.channel !== channel) continue;
+      for (const member of frame.op === 'joined' ? frame.members : frame.op === 'presence' ? frame.joined : []) {
+        members.set(member.id, member);
+      }
+      if (frame.op === 'presence') for (const id of frame.left) members.delete(id);
+    }
+    return [...members.values()]
+      .map((member) => `${(member as { user: string }).user}${JSON.stringify((member as { state: unknown }).state)}`)
+      .sort();
+  }
+
+  t.test('all devices of a user hear each other, on whatever instance, and nobody else', async (t) => {
+    const phone = await open(t, 'ann');
+    const laptop = await open(t, 'ann', other.url);
+    t.match(await join(phone, 'user:ann'), { op: 'joined', members: [] });
+    t.match(await join(laptop, 'user:ann'), { op: 'joined' });
+    phone.send({ op: 'send', channel: 'user:ann', event: 'draft', payload: { text: 'ä' } });
+    laptop.send({ op: 'send', channel: 'user:ann', event: 'seen' });
+    await waitFor(() => messages(laptop).length === 1 && messages(phone).length === 1, 'both messages');
+    t.match(messages(laptop), [{ channel: 'user:ann', event: 'draft', payload: { text: 'ä' }, from: /./ }]);
+    t.match(messages(phone), [{ event: 'seen', payload: null }], 'not what it sent itself');
+    const bob = await open(t, 'bob');
+    t.match(await join(bob, 'user:ann'), {
+      code: 'RT_CHANNEL_FORBIDDEN',
+      hint: /tidemark\.channels for select/,
+      retry: false,
+    });
+    t.match(await join(await open(t), 'user:ann'), { code: 'RT_CHANNEL_FORBIDDEN' });
+  });
+
+  t.test('everybody hears a public channel, and only who has signed in sends', async (t) => {
+    const anybody = await open(t);
+    const ann = await open(t, 'ann', other.url);
+    await join(anybody, 'public:news');
+    await join(ann, 'public:news');
+    anybody.send({ op: 'send', channel: 'public:news', event: 'x' });
+    t.match(await anybody.frame((frame) => frame.op === 'error'), {
+      code: 'RT_CHANNEL_FORBIDDEN',
+      channel: 'public:news',
+      hint: /insert/,
+    });
+    ann.send({ op: 'send', channel: 'public:news', event: 'hello' });
+    await anybody.frame((frame) => frame.op === 'message' && frame.event === 'hello');
+  });
+
+  t.test('a policy of one’s own decides about rooms, and what it reads counts again soon', async (t) => {
+    const ann = await open(t, 'ann');
+    t.match(await join(ann, 'room:1'), { code: 'RT_CHANNEL_FORBIDDEN' });
+    await service.sql(`insert into room_member values ('1', 'ann'), ('silent', 'ann')`);
+    await service.replayed();
+    t.match(await join(ann, 'room:1'), { op: 'joined' });
+    await join(ann, 'room:silent');
+    ann.send({ op: 'send', channel: 'room:silent', event: 'x' });
+    t.match(await ann.frame((frame) => frame.op === 'error' && frame.channel === 'room:silent'), {
+      code: 'RT_CHANNEL_FORBIDDEN',
+    });
+    await service.sql(`delete from room_member where room = '1'`);
+    t.match(await ann.frame((frame) => frame.op === 'left'), { channel: 'room:1', reason: /policies/ });
+    ann.send({ op: 'send', channel: 'room:1', event: 'x' });
+    t.match(await ann.frame((frame) => frame.op === 'error' && frame.channel === 'room:1', ann.frames.length - 1), {
+      code: /^RT_CHANNEL_(NOT_JOINED|FORBIDDEN)$/,
+    });
+  });
+
+  t.test('who is present is told to all, and who is gone leaves', async (t) => {
+    const ann = await open(t, 'ann');
+    const bob = await open(t, 'bob', other.url);
+    const watcher = await open(t);
+    await join(watcher, 'public:room');
+    await join(ann, 'public:room', { cursor: 1 });
+    await join(bob, 'public:room', { cursor: 2 });
+    const both = ['ann{"cursor":1}', 'bob{"cursor":2}'];
+    const shows = (client: LiveClient, expected: string[]) =>
+      waitFor(
+        () => JSON.stringify(present(client, 'public:room')) === JSON.stringify(expected),
+        () => `${expected}; there are ${present(client, 'public:room')}`,
+      );
+    for (const client of [ann, bob, watcher]) await shows(client, both);
+    ann.send({ op: 'state', channel: 'public:room', state: { cursor: 9 } });
+    await shows(bob, ['ann{"cursor":9}', 'bob{"cursor":2}']);
+    const late = await open(t, 'cyd', other.url);
+    t.match(await join(late, 'public:room'), { op: 'joined' });
+    await shows(late, ['ann{"cursor":9}', 'bob{"cursor":2}']);
+    late.send({ op: 'state', channel: 'public:room', state: { large: 'x'.repeat(2_000) } });
+    t.match(await late.frame((frame) => frame.op === 'error'), { code: 'RT_STATE_TOO_LARGE' });
+    late.send({ op: 'state', channel: 'public:room', state: {} });
+    await shows(watcher, ['ann{"cursor":9}', 'bob{"cursor":2}', 'cyd{}']);
+    t.match(await join(await open(t, 'dan'), 'public:room', {}), { code: 'RT_CHANNEL_FULL' });
+    bob.ws.terminate();
+    late.send({ op: 'leave', channel: 'public:room' });
+    await late.frame((frame) => frame.op === 'left' && frame.reason === undefined);
+    await shows(watcher, ['ann{"cursor":9}']);
+    await shows(ann, ['ann{"cursor":9}']);
+  });
+
+  t.test('the members of an instance that dies are forgotten within two heartbeats', async (t) => {
+    const watcher = await open(t);
+    await join(watcher, 'public:dying');
+    const third = await service.another();
+    const ann = await open(t, 'ann', third.url);
+    await join(ann, 'public:dying', {});
+    await waitFor(() => present(watcher, 'public:dying').length === 1, 'ann');
+    // It says nothing more to the others, and does not say that it goes.
+    await third.realtime.bus.nc.close();
+    await waitFor(() => present(watcher, 'public:dying').length === 0, 'ann to be forgotten', 5_000);
+    await ann.close();
+    await third.stop().catch(() => {});
+  });
+
+  t.test('limits are said, and the socket lives', async (t) => {
+    const ann = await open(t, 'ann');
+    const bob = await open(t, 'bob');
+    await join(ann, 'public:1');
+    await join(bob, 'public:1');
+    for (let n = 0; n < 60; n += 1) ann.send({ op: 'send', channel: 'public:1', event: `${n}` });
+    t.match(await ann.frame((frame) => frame.op === 'error'), { code: 'RT_CHANNEL_RATE', retry: true });
+    t.match(await join(ann, 'public:1'), { code: 'RT_CHANNEL_JOINED' });
+    await join(ann, 'public:2');
+    await join(ann, 'public:3');
+    t.match(await join(ann, 'public:4'), { code: 'RT_TOO_MANY_CHANNELS', retry: true });
+    ann.send({ op: 'send', channel: 'public:9', event: 'x' });
+    await ann.frame((frame) => frame.code === 'RT_CHANNEL_NOT_JOINED');
+    for (const [frame, expected] of [
+      [{ op: 'join', channel: 'nokind' }, /channel/],
+      [{ op: 'join', channel: 'public:1', state: 7 }, /state/],
+      [{ op: 'send', channel: 'public:1' }, /event/],
+    ] as const) {
+      const from = ann.frames.length;
+      ann.send(frame);
+      t.match(await ann.frame((f) => f.op === 'error', from), { code: 'RT_FRAME_INVALID', message: expected });
+    }
+  });
+
+  t.test('another identity leaves the channels of the one before', async (t) => {
+    const ann = await open(t, 'ann');
+    await join(ann, 'user:ann', {});
+    ann.send({ op: 'auth', token: await token({ role: 'authenticated', sub: 'ann' }, 900) });
+    await ann.frame((frame) => frame.op === 'ready', 2);
+    ann.send({ op: 'auth', token: await token({ role: 'authenticated', sub: 'bob' }) });
+    t.match(await ann.frame((frame) => frame.op === 'left'), { channel: 'user:ann', reason: /identity/ });
+  });
+
+  t.test('nothing is left of channels whose sockets have gone', async (t) => {
+    const counts = () => service.realtime.channels.counts();
+    await waitFor(
+      () => counts().members === 0 && counts().channels === 0,
+      () => JSON.stringify(counts()),
+    );
+    t.match(counts(), { channels: 0, members: 0, present: 0 });
+    t.ok(counts().messagesTotal > 20);
+  });
+});
