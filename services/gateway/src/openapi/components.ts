@@ -23,6 +23,10 @@ export const parameters: Readonly<Record<string, Schema>> = {
   order: query('order', '`column.asc`, `column.desc.nullslast`, several separated by commas.'),
   limit: query('limit', 'Most rows.', { type: 'integer', minimum: 0 }),
   offset: query('offset', 'Rows to leave out first.', { type: 'integer', minimum: 0 }),
+  after: query(
+    'after',
+    'Pages by key: empty for the first page, then the cursor of the `Link` header with `rel="next"`, which comes while there are more rows. With `order` and `limit`; the primary key is appended to the order. No offset, no order by embedded tables.',
+  ),
   and: query('and', 'All of: `(a.eq.1,b.gt.2)`.'),
   or: query('or', 'Any of: `(a.eq.1,b.gt.2)`.'),
   tidemark: query('tidemark', 'Answer with at least this position, as a Tidemark header gave it.'),
@@ -30,7 +34,7 @@ export const parameters: Readonly<Record<string, Schema>> = {
   onConflict: query('on_conflict', 'Columns of the unique constraint that an upsert goes by.'),
   Prefer: header(
     'Prefer',
-    '`return=minimal|headers-only|representation`, `count=exact|planned|estimated`, `resolution=merge-duplicates|ignore-duplicates`, `missing=default`, `handling=strict|lenient`, `max-affected=n`, `tx=rollback`.',
+    '`return=minimal|headers-only|representation`, `count=exact|planned|estimated`, `resolution=merge-duplicates|ignore-duplicates`, `missing=default`, `handling=strict|lenient`, `max-affected=n`, `tx=rollback`; `export=stream` (all rows, streamed), `export=status-line` (the same as NDJSON with a last line that tells how it ended), `filename="name.csv"` (of an export).',
   ),
   Range: header('Range', 'Rows, such as `0-9`; with Range-Unit: items.'),
   Tidemark: header('Tidemark', 'Answer with at least this position, as a Tidemark header gave it.'),

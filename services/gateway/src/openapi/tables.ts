@@ -108,7 +108,7 @@ function describePath(name: string, tables: readonly Table[], exposed: readonly 
     ...(comments.length > 0 ? { description: comments.join('\n\n') } : {}),
     parameters: [
       ...filters,
-      ...['select', 'order', 'limit', 'offset', 'and', 'or', 'tidemark', 'Prefer', 'Range', 'Tidemark'].map(
+      ...['select', 'order', 'limit', 'offset', 'after', 'and', 'or', 'tidemark', 'Prefer', 'Range', 'Tidemark'].map(
         parameterRef,
       ),
     ],
@@ -185,8 +185,13 @@ function rowsAnswer(description: string, tables: readonly Table[]): Schema {
     headers: {
       ...tidemarkHeader,
       'Content-Range': { description: 'First, last and total row.', schema: { type: 'string' } },
+      Link: { description: 'With `after`: the next page, `rel="next"`.', schema: { type: 'string' } },
     },
-    content: { ...jsonContent(rows), 'text/csv': { schema: { type: 'string' } } },
+    content: {
+      ...jsonContent(rows),
+      'text/csv': { schema: { type: 'string' } },
+      'application/x-ndjson': { schema: { type: 'string' } },
+    },
   };
 }
 

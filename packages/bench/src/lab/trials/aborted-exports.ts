@@ -105,7 +105,7 @@ export const abortedExports: Trial = {
         ' ms',
       ),
       atMost(`the gateway's memory grew by, with ${TOGETHER} at a time`, 64, Math.max(...peaks), ' MB'),
-      atMost('its last growth over the median one', 16, (peaks.at(-1) ?? 0) - median(peaks), ' MB'),
+      atMost('its last growth over the median one', 24, (peaks.at(-1) ?? 0) - median(peaks), ' MB'),
       equal('an export whose backend was ended looked complete', false, whole),
       equal('exports that the gateway still counts', '0', active),
       await stillRuns(gateway),
