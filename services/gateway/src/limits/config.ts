@@ -65,7 +65,7 @@ export const limitsConfig = {
       'ms that a connection may idle between requests: longer than load balancers keep theirs, commonly 60 s',
   }),
   SLOW_READER_MS: Type.Integer({
-    default: 15_000,
+    default: 30_000,
     minimum: 500,
     description: 'ms that a client may leave what it is sent; with the time its size takes at SLOW_READER_BYTES_PER_S',
   }),
