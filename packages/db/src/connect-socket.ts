@@ -19,10 +19,13 @@ const SSL_ACCEPTED = 0x53;
 export async function connectSocket(target: ConnectionTarget, signal: AbortSignal): Promise<net.Socket> {
   // The types of net leave the stream options out; node hands them on to Duplex.
   const options: net.SocketConstructorOpts & { writableHighWaterMark: number } = {
-    signal,
     writableHighWaterMark: WRITE_HIGH_WATER_BYTES,
   };
   const socket = new net.Socket(options);
+  // Not as an option of the socket: its AbortError would reach the TLS socket around it, from which the driver has removed
+  // every listener by then.
+  if (signal.aborted) socket.destroy();
+  else signal.addEventListener('abort', () => socket.destroy(), { once: true });
   const failure = new Promise<never>((_, reject) => {
     socket.on('error', reject);
     socket.once('close', () =>
@@ -69,6 +72,8 @@ async function tlsOptions(socket: net.Socket, target: ConnectionTarget): Promise
   const verified = target.ssl === 'verify-ca' || target.ssl === 'verify-full';
   return {
     socket,
+    // What the certificate is compared with where there is no server name, for an address: without it, that is "localhost".
+    host: target.host,
     rejectUnauthorized: verified || target.sslRootCert !== undefined,
     ...(net.isIP(target.host) === 0 && { servername: target.host }),
     ...(target.sslRootCert !== undefined && { ca: await readFile(target.sslRootCert) }),
