@@ -29,6 +29,7 @@ import { registerGauges } from './metrics.ts';
 import { createRelay, type Relay } from './relay/relay.ts';
 import { liveRoutes } from './routes/live.ts';
 import { createSockets } from './sockets/sockets.ts';
+import { createEventStreams, type EventStreams } from './sse/event-streams.ts';
 import { createFactsCache } from './topics/facts-cache.ts';
 import { undecided } from './topics/gate.ts';
 import { createSnapshots } from './topics/snapshot.ts';
@@ -52,6 +53,7 @@ export interface RealtimeApp {
   relay: Relay | undefined;
   bus: Bus;
   channels: Channels;
+  streams: EventStreams;
   socketStats(): SocketStats;
   /** After the app listens at `url`. */
   start(url: string): Promise<void>;
@@ -141,11 +143,22 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
     rightsMs: config.CHANNEL_RIGHTS_MS,
     observe,
   });
+  const anonymous = { role: config.ANON_ROLE, claims: JSON.stringify({ role: config.ANON_ROLE }) };
+  const streams = createEventStreams({
+    topics,
+    verifyToken,
+    anonymous,
+    maxStreams: config.MAX_EVENT_STREAMS,
+    maxBufferedBytes: config.SOCKET_BUFFER_BYTES,
+    pingMs: config.PING_MS,
+    slowMs: config.SLOW_MS,
+    observe,
+  });
   const sockets = createSockets({
     topics,
     channels,
     verifyToken,
-    anonymous: { role: config.ANON_ROLE, claims: JSON.stringify({ role: config.ANON_ROLE }) },
+    anonymous,
     limits: {
       maxSubscriptions: config.MAX_SUBSCRIPTIONS_PER_SOCKET,
       maxBufferedBytes: config.SOCKET_BUFFER_BYTES,
@@ -164,8 +177,8 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
   health.warn('tokens', () => verifyToken.warning());
   health.warn('relay', () => relay?.budget.warning());
   registerTokenMetrics(metrics, verifyToken);
-  registerGauges(metrics, { relay, feed, history, snapshots, topics, channels, sockets });
-  liveRoutes(app, sockets, config.MAX_FRAME_BYTES);
+  registerGauges(metrics, { relay, feed, history, snapshots, topics, channels, sockets, streams });
+  liveRoutes(app, sockets, streams, config.MAX_FRAME_BYTES);
 
   function socketStats(): SocketStats {
     const { open, openedTotal, closedTotal, framesTotal, bufferedBytes } = sockets.counts();
@@ -204,6 +217,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
     relay,
     bus,
     channels,
+    streams,
     socketStats,
     async start(url) {
       await bus.ensureStreams();
@@ -230,6 +244,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
     },
     stopPhases: () => [
       { name: 'say that it stops', timeoutMs: 100, run: () => health.drain('stopping') },
+      { name: 'end the event streams', timeoutMs: 100, run: () => streams.stop() },
       { name: 'close the sockets', timeoutMs: 3_000, run: () => sockets.drain(2_000) },
       { name: 'leave the channels', timeoutMs: 2_000, run: () => channels.stop() },
       { name: 'hand the relay on', timeoutMs: 4_000, run: () => relay?.stop(2_000) },

@@ -48,6 +48,7 @@ export const configSchema = Type.Object({
   SNAPSHOT_WAITING: count(2_000, 0, 'snapshots that wait for a turn; more are told to try again'),
 
   MAX_SOCKETS: count(20_000, 1, 'sockets of this instance; at about 10 KB each, 200 MB'),
+  MAX_EVENT_STREAMS: count(10_000, 1, 'event streams (SSE) of this instance; each is a connection with one query'),
   MAX_SUBSCRIPTIONS: count(200_000, 1, 'subscriptions of this instance'),
   MAX_SUBSCRIPTIONS_PER_SOCKET: count(100, 1, 'subscriptions of one socket; a page seldom shows more than ten'),
   MAX_FRAME_BYTES: count(64 * 1_024, 1_024, 'bytes of a client’s frame; the longest valid one has 25 KB'),

@@ -159,6 +159,17 @@ export const errors = defineErrors('RT', {
     message: (p) => `a row-level security policy of ${p.table} failed: ${p.reason}`,
     hint: 'Correct the policy; it must work on a row that is not in the table (no ctid or other system columns).',
   }),
+  TOO_MANY_STREAMS: row<{ limit: number }>({
+    status: 503,
+    message: (p) => `this instance has its ${p.limit} event streams`,
+    hint: 'Try again, or connect again for another instance.',
+    retryAfter: 5,
+  }),
+  STREAM_QUERY: row({
+    status: 400,
+    message: 'an event stream needs a query',
+    hint: 'GET /live?query=<what you would GET, percent-encoded>; or connect by WebSocket, with the subprotocol tidemark.v1.',
+  }),
   // Channels
   CHANNEL_FORBIDDEN: row<{ channel: string; right: 'join' | 'send'; command: 'select' | 'insert' }>({
     status: 403,

@@ -5,6 +5,7 @@ import type { History } from './changes/history.ts';
 import type { Channels } from './channels/channels.ts';
 import type { Relay } from './relay/relay.ts';
 import type { Sockets } from './sockets/sockets.ts';
+import type { EventStreams } from './sse/event-streams.ts';
 import type { Snapshots } from './topics/snapshot.ts';
 import type { Topics } from './topics/topics.ts';
 
@@ -16,15 +17,22 @@ export interface Measured {
   topics: Topics;
   channels: Channels;
   sockets: Sockets;
+  streams: EventStreams;
 }
 
 export function registerGauges(metrics: Metrics, measured: Measured): void {
-  const { relay, feed, history, snapshots, topics, channels, sockets } = measured;
+  const { relay, feed, history, snapshots, topics, channels, sockets, streams } = measured;
   const gauge = (name: string, help: string, read: () => number) => {
     metrics.gauge(name, help, [], (g) => g.set(read()));
   };
   gauge('tidemark_sockets_open', 'Open WebSockets', () => sockets.counts().open);
   gauge('tidemark_sockets_buffered_bytes', 'Bytes that wait for clients', () => sockets.counts().bufferedBytes);
+  gauge('tidemark_event_streams_open', 'Open event streams', () => streams.counts().open);
+  gauge(
+    'tidemark_event_streams_buffered_bytes',
+    'Bytes that wait for their clients',
+    () => streams.counts().bufferedBytes,
+  );
   gauge('tidemark_subscriptions', 'Subscriptions', () => topics.counts().subscriptions);
   gauge('tidemark_topics', 'Distinct queries under distinct rights', () => topics.counts().topics);
   gauge('tidemark_rights_classes', 'Distinct rights on distinct tables', () => topics.counts().classes);

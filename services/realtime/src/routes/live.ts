@@ -1,10 +1,23 @@
-/** `GET /live`, upgraded to a WebSocket. A token may come as Authorization, as apikey (header or query), or in `auth`. */
+/**
+ * `GET /live`: upgraded to a WebSocket, or, with `?query=…`, an event stream of one live query. A token may come as
+ * Authorization, as apikey (header or query), or, on a WebSocket, in `auth`.
+ */
 import websocket from '@fastify/websocket';
 import { LIVE_SUBPROTOCOL } from '@tidemark/contracts';
 import { type BaseApp, tokenOf } from '@tidemark/service';
+import { Type } from 'typebox';
 import type { Sockets } from '../sockets/sockets.ts';
+import type { EventStreams, LiveQuerystring } from '../sse/event-streams.ts';
 
-export function liveRoutes(app: BaseApp, sockets: Sockets, maxPayload: number): void {
+const Querystring = Type.Object({
+  query: Type.Optional(Type.String({ minLength: 1, maxLength: 8_192 })),
+  profile: Type.Optional(Type.String({ maxLength: 63 })),
+  snapshot: Type.Optional(Type.Boolean()),
+  after: Type.Optional(Type.String({ maxLength: 64 })),
+  apikey: Type.Optional(Type.String()),
+});
+
+export function liveRoutes(app: BaseApp, sockets: Sockets, streams: EventStreams, maxPayload: number): void {
   app.register(websocket, {
     options: {
       maxPayload,
@@ -14,10 +27,17 @@ export function liveRoutes(app: BaseApp, sockets: Sockets, maxPayload: number): 
     },
   });
   app.register(async (scope) => {
-    scope.get('/live', { websocket: true }, (socket, request) => {
-      const { authorization, apikey, 'sec-websocket-protocol': offered } = request.headers;
-      const query = (request.query as { apikey?: string | string[] }).apikey;
-      sockets.accept(socket, request.raw.socket, offered, () => tokenOf({ authorization, apikey: apikey ?? query }));
+    scope.route<{ Querystring: LiveQuerystring }>({
+      method: 'GET',
+      url: '/live',
+      config: { endless: true },
+      schema: { querystring: Querystring },
+      handler: (request, reply) => streams.accept(request, reply),
+      wsHandler: (socket, request) => {
+        const { authorization, apikey, 'sec-websocket-protocol': offered } = request.headers;
+        const query = request.query.apikey;
+        sockets.accept(socket, request.raw.socket, offered, () => tokenOf({ authorization, apikey: apikey ?? query }));
+      },
     });
   });
 }

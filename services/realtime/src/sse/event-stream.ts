@@ -1,0 +1,113 @@
+/**
+ * One answer of Server-Sent Events, which a subscription writes its frames to as it would to a WebSocket: the frame's JSON is
+ * the event's data, its op the event's name, its position the event's id, so that `Last-Event-ID` resumes.
+ */
+import type { ServerResponse } from 'node:http';
+import { errors } from '../errors.ts';
+import type { Sink } from '../topics/subscription.ts';
+
+/** A snapshot's next page waits so long for the client to read what it has. */
+const ROOM_TIMEOUT_MS = 15_000;
+const HEAD = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-store',
+  // nginx would keep it back otherwise.
+  'x-accel-buffering': 'no',
+};
+const POSITION = /"position":"([0-9a-z]+-[0-9A-F.]+)"/;
+const END = Buffer.from('\n\n');
+
+export class EventStream implements Sink {
+  #response: ServerResponse;
+  #maxBufferedBytes: number;
+  #slowSince: number | undefined;
+
+  constructor(response: ServerResponse, maxBufferedBytes: number) {
+    this.#response = response;
+    this.#maxBufferedBytes = maxBufferedBytes;
+  }
+
+  get closed(): boolean {
+    return this.#response.writableEnded || this.#response.destroyed;
+  }
+
+  get bufferedBytes(): number {
+    return this.#response.writableLength;
+  }
+
+  /** @param frame a WebSocket text frame, as it is made once for all */
+  write(frame: Buffer): boolean {
+    if (this.closed) return false;
+    if (this.bufferedBytes > this.#maxBufferedBytes) return false;
+    const json = frame.subarray(headLength(frame));
+    this.#send(Buffer.concat([Buffer.from(headOf(json)), json, END]));
+    return true;
+  }
+
+  /** Keeps proxies from taking the silence for the end. */
+  ping(): void {
+    if (!this.closed) this.#send(':\n\n');
+  }
+
+  async room(): Promise<void> {
+    const deadline = Date.now() + ROOM_TIMEOUT_MS;
+    while (!this.closed && this.bufferedBytes > this.#maxBufferedBytes / 2) {
+      if (Date.now() > deadline) this.#response.destroy();
+      else await drained(this.#response, deadline - Date.now());
+    }
+    if (this.closed) throw errors.NOT_FOLLOWING({ reason: 'the client has gone' });
+  }
+
+  /** Since when more than half of what may wait does wait; undefined where it does not. */
+  slowSince(now: number): number | undefined {
+    if (this.bufferedBytes <= this.#maxBufferedBytes / 2) this.#slowSince = undefined;
+    else this.#slowSince ??= now;
+    return this.#slowSince;
+  }
+
+  end(): void {
+    if (!this.closed) this.#response.end();
+  }
+
+  destroy(): void {
+    this.#response.destroy();
+  }
+
+  #send(text: Buffer | string): void {
+    // With the first event, so that a query that is refused is answered with its status.
+    if (!this.#response.headersSent) this.#response.writeHead(200, HEAD);
+    this.#response.write(text);
+  }
+}
+
+/** RFC 6455 §5.2: the length of a short, a 16-bit and a 64-bit frame's head, unmasked. */
+function headLength(frame: Buffer): number {
+  const length = frame[1] as number;
+  return length < 126 ? 2 : length === 126 ? 4 : 10;
+}
+
+function headOf(json: Buffer): string {
+  const start = json.toString('latin1', 0, 200);
+  const [, op = 'message'] = /^\{"op":"([a-z]+)"/.exec(start) ?? [];
+  // EventSource's own failures are called error.
+  if (op === 'error') return 'event: problem\ndata: ';
+  // After it, the position is worth nothing: the client begins anew.
+  if (op === 'resync') return 'event: resync\nid:\ndata: ';
+  // A snapshot's stands at its end.
+  const [, position] = POSITION.exec(op === 'snapshot' ? json.toString('latin1', json.length - 80) : start) ?? [];
+  return `event: ${op}\n${position === undefined ? '' : `id: ${position}\n`}data: `;
+}
+
+async function drained(response: ServerResponse, ms: number): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      response.off('drain', done);
+      response.off('close', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    response.once('drain', done);
+    response.once('close', done);
+  });
+}

@@ -1,0 +1,127 @@
+/** The open event streams of this instance: `GET /live?query=…` without an upgrade. */
+import { CLOSE_CODES, type TidemarkError } from '@tidemark/contracts';
+import type { Identity } from '@tidemark/db';
+import { tokenOf, type VerifyToken } from '@tidemark/service';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { errors } from '../errors.ts';
+import type { RealtimeEvent } from '../events.ts';
+import { errorFrame } from '../topics/frame.ts';
+import type { Subscription } from '../topics/subscription.ts';
+import type { Topics } from '../topics/topics.ts';
+import { EventStream } from './event-stream.ts';
+
+export interface EventStreamsOptions {
+  topics: Topics;
+  verifyToken: VerifyToken;
+  anonymous: Identity;
+  maxStreams: number;
+  maxBufferedBytes: number;
+  pingMs: number;
+  slowMs: number;
+  observe: (event: RealtimeEvent) => void;
+}
+
+export interface LiveQuerystring {
+  query?: string;
+  profile?: string;
+  snapshot?: boolean;
+  /** In place of Last-Event-ID. */
+  after?: string;
+  apikey?: string;
+}
+
+export interface EventStreams {
+  accept(request: FastifyRequest<{ Querystring: LiveQuerystring }>, reply: FastifyReply): Promise<FastifyReply>;
+  counts(): { open: number; bufferedBytes: number };
+  /** Ends them all; the clients connect again elsewhere, with their Last-Event-ID. */
+  stop(): void;
+}
+
+interface Open {
+  stream: EventStream;
+  subscription: Subscription | undefined;
+  expires: number | undefined;
+  pingedAt: number;
+}
+
+const TICK_MS = 1_000;
+
+export function createEventStreams(options: EventStreamsOptions): EventStreams {
+  const all = new Set<Open>();
+  let isStopping = false;
+  const timer = setInterval(() => {
+    const now = Date.now();
+    for (const open of all) tick(open, now);
+  }, TICK_MS);
+
+  function tick(open: Open, now: number): void {
+    const { stream, subscription, expires } = open;
+    const slowSince = stream.slowSince(now);
+    if (slowSince !== undefined && now - slowSince >= options.slowMs) {
+      options.observe({ type: 'socket.closed', code: CLOSE_CODES.TOO_SLOW, reason: 'nothing was read for too long' });
+      stream.destroy();
+    } else if (expires !== undefined && expires * 1_000 <= now) {
+      subscription?.fail(errors.TOKEN_EXPIRED());
+      stream.end();
+    } else if (now - open.pingedAt >= options.pingMs) {
+      open.pingedAt = now;
+      stream.ping();
+    }
+  }
+
+  return {
+    async accept(request, reply) {
+      const { query, profile, snapshot = true, after, apikey } = request.query;
+      if (isStopping) throw errors.NOT_FOLLOWING({ reason: 'this instance is stopping' });
+      if (all.size >= options.maxStreams) throw errors.TOO_MANY_STREAMS({ limit: options.maxStreams });
+      if (query === undefined) throw errors.STREAM_QUERY();
+      const token = tokenOf({
+        authorization: request.headers.authorization,
+        apikey: request.headers.apikey ?? apikey,
+      });
+      const verified = token === undefined ? undefined : await options.verifyToken(token);
+      const lastId = request.headers['last-event-id'];
+      const from = after ?? (typeof lastId === 'string' && lastId !== '' ? lastId : undefined);
+
+      const stream = new EventStream(reply.raw, options.maxBufferedBytes);
+      const open: Open = { stream, subscription: undefined, expires: verified?.expires, pingedAt: Date.now() };
+      all.add(open);
+      reply.raw.once('close', () => {
+        all.delete(open);
+        open.subscription?.end();
+      });
+      try {
+        open.subscription = await options.topics.subscribe({
+          id: 'events',
+          query,
+          profile,
+          snapshot: snapshot && from === undefined,
+          after: from,
+          identity: verified ? { role: verified.role, claims: verified.claimsText } : options.anonymous,
+          sink: stream,
+          onEnd: () => stream.end(),
+          existing: () => undefined,
+        });
+      } catch (error) {
+        if (!reply.raw.headersSent) {
+          all.delete(open);
+          throw error;
+        }
+        stream.write(errorFrame(error as TidemarkError));
+        stream.end();
+      }
+      // It is the response's own from here on.
+      return reply.hijack();
+    },
+    counts() {
+      let bufferedBytes = 0;
+      for (const { stream } of all) bufferedBytes += stream.bufferedBytes;
+      return { open: all.size, bufferedBytes };
+    },
+    stop() {
+      isStopping = true;
+      clearInterval(timer);
+      for (const { stream } of all) stream.end();
+    },
+  };
+}
