@@ -19,8 +19,14 @@ const CHANGES_MAX_AGE_MS = 60 * 60 * 1_000;
 const CHANGES_MAX_BYTES = 1024 ** 3;
 /** A message points at a chunk in about 120 bytes, so this holds half a million; the planner's window keeps far fewer. */
 const WORK_MAX_BYTES = 64 * 1024 ** 2;
-/** Publishing again after a lost acknowledgement must be recognised: longer than any reconnect the relay rides out at once. */
+/** Publishing again after a lost acknowledgement must be recognised: longer than any reconnect that a planner rides out. */
 const DUPLICATE_WINDOW_MS = 2 * 60 * 1_000;
+
+/**
+ * The relay's messages each name the one before, so none can come twice; NATS still keeps each id for this long, and at 20,000 a
+ * second two minutes of them would be half a gigabyte.
+ */
+const CHANGES_WINDOW_MS = 2_000;
 
 const nanos = (ms: number) => ms * 1_000_000;
 
@@ -33,7 +39,7 @@ export async function ensureStreams(jsm: JetStreamManager, subjects: Subjects, l
     discard: DiscardPolicy.Old,
     max_bytes: limits.changesMaxBytes ?? CHANGES_MAX_BYTES,
     max_age: nanos(limits.changesMaxAgeMs ?? CHANGES_MAX_AGE_MS),
-    duplicate_window: nanos(DUPLICATE_WINDOW_MS),
+    duplicate_window: nanos(CHANGES_WINDOW_MS),
     allow_direct: true,
   });
   await ensure(jsm, {
