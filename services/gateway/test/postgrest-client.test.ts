@@ -17,6 +17,13 @@ const rows = async (builder: PromiseLike<any>) => {
   return data;
 };
 
+t.test('says where the same answer is', async (t) => {
+  const at = async (path: string) => (await gateway.request(path, { headers })).headers.get('content-location');
+  t.equal(await at('/rest/v1/projects'), '/rest/v1/projects');
+  t.equal(await at('/rest/v1/projects?select=id&id=lte.2'), '/rest/v1/projects?id=lte.2&select=id');
+  t.equal(await at('/rest/v1/projects?id=lte.2&select=%69d'), '/rest/v1/projects?id=lte.2&select=id');
+});
+
 t.test('reads rows with every kind of filter', async (t) => {
   t.same(await rows(db.from('clients').select()), await sql`select * from clients`);
   t.same(await rows(db.from('projects').select('id').eq('name', 'Doors')), [{ id: 2 }]);
@@ -312,6 +319,15 @@ t.test('calls functions', async (t) => {
   t.same(await rows(db.rpc('whoami')), { role: 'authenticated', sub: 'ada' });
   const failed = await db.rpc('fail_with', { code: 'teapot' });
   t.match(failed, { status: 418, error: { message: 'teapot', details: 'a detail', hint: 'a hint' } });
+  const raw = (name: string, accept: string) =>
+    gateway.request(`/rest/v1/rpc/${name}`, { headers: { ...headers, accept } });
+  const bytes = await raw('some_bytes', 'application/octet-stream');
+  t.equal(bytes.headers.get('content-type'), 'application/octet-stream');
+  t.same([...new Uint8Array(await bytes.arrayBuffer())], [0, 255, 65], 'bytes as they are');
+  const text = await raw('add?a=1&b=2', 'text/plain');
+  t.match(text.headers.get('content-type'), 'text/plain');
+  t.equal(await text.text(), '3');
+  t.equal((await raw('list_projects', 'application/octet-stream')).status, 406, 'rows are not bytes');
   t.equal((await db.rpc('nope')).error?.code, 'PGRST202');
   t.equal((await db.rpc('pairs', { n: 5 }, { count: 'exact' }).limit(2)).count, 5);
 });

@@ -30,8 +30,10 @@ const csvSql = `coalesce(
   || string_agg(replace(substring("_t"::text, 2, length("_t"::text) - 2), e'\\\\\\\\', e'\\\\'), e'\\n'), '')`;
 
 /** The same of a function that returns no row but a value. `"_t"."value"`. */
-export function scalarBodySql(media: RowsMedia, isSet: boolean): string {
+export function scalarBodySql(media: RowsMedia, isSet: boolean, isBytes: boolean): string {
   const value = '"_t"."value"';
+  // Bytes travel as text here; the route gives them back as they are.
+  if (isBytes) return `encode(string_agg(${value}, ''), 'base64')`;
   if (media.kind === 'text' || media.kind === 'octet-stream') return `string_agg(${value}::text, '')`;
   if (media.kind === 'csv') return `string_agg(${value}::text, e'\\n')`;
   if (isSet) return `coalesce(json_agg(${value}), '[]')::text`;

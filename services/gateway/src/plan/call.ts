@@ -84,7 +84,9 @@ export function planCall(
 
   if (returnsScalars(routine)) {
     const value = `select ${call} as "value"${from ? ` from ${from}` : ''}`;
-    const body = routine.returnsVoid ? 'max(null::text)' : scalarBodySql(options.media, routine.returnsSet);
+    const body = routine.returnsVoid
+      ? 'max(null::text)'
+      : scalarBodySql(options.media, routine.returnsSet, answersBytes(routine, options.media));
     const total = options.exactCount ? 'count(*)' : 'null::int8';
     return {
       text: `select ${body} as body, count(*) as rows, ${total} as total, ${unused}, ${settings} from (${value}) as "_t"`,
@@ -127,6 +129,10 @@ export function planCallExport(catalog: Catalog, routine: Routine, query: Query,
     params: params.values,
   };
 }
+
+/** Whether the body is base64 of what is to be sent. */
+export const answersBytes = (routine: Routine, media: RowsMedia): boolean =>
+  media.kind === 'octet-stream' && routine.returnType === 'bytea' && returnsScalars(routine);
 
 export const returnsScalars = (routine: Routine): boolean => routine.resultColumns === null && !routine.resultRelation;
 

@@ -17,6 +17,8 @@ export interface ReadRequest {
   readonly query: Query;
   /** Not null: its rows are streamed. */
   readonly exported: ExportRequest | null;
+  /** Content-Location: the query in one form, its pairs by name. */
+  readonly location: string;
   /** Of the cache, without the identity. */
   readonly key: string;
   /** `key` with a role, for the few roles that ask for it. */
@@ -56,4 +58,11 @@ export function requestKey(
 ): string {
   const parts = [catalog.version, schema, relation.name, media.kind, media.nullsStripped, count, canonical(query)];
   return [...parts, JSON.stringify(settings)].join('\0');
+}
+
+/** The same for the same pairs, however they were ordered and escaped. */
+export function locationOf(table: string, search: string): string {
+  const pairs = [...new URLSearchParams(search)].sort(([a], [b]) => (a < b ? -1 : Number(a > b)));
+  const path = `/rest/v1/${encodeURIComponent(table)}`;
+  return pairs.length === 0 ? path : `${path}?${new URLSearchParams(pairs)}`;
 }

@@ -13,7 +13,7 @@ import { postgrest } from '../errors.ts';
 
 export interface Answer {
   media: MediaType;
-  body: string | null;
+  body: string | Buffer | null;
   rows: number;
   offset: number;
   total: number | null;

@@ -28,6 +28,8 @@ export interface ReadAnswer {
   /** Parameters of Cache-Status. */
   status: string;
   preferences: Partial<Preferences>;
+  /** Content-Location. */
+  location: string;
 }
 
 /** What decides between representations of one URL, for caches on the way. */
@@ -47,6 +49,7 @@ export function sendRead(request: FastifyRequest, reply: FastifyReply, read: Rea
     'cache-control': 'no-cache',
     'cache-status': `tidemark; ${read.status}`,
     vary: vary ? `${vary}, ${VARY}` : VARY,
+    'content-location': read.location,
     'content-range': contentRange(read.offset, rows, total),
     ...(applied ? { 'preference-applied': applied } : {}),
   });

@@ -17,6 +17,7 @@ import { askedPlan } from '../explain/asked-plan.ts';
 import { sendPlan } from '../explain/explain.ts';
 import { type ExportRequest, exportOf } from '../exports/export-request.ts';
 import {
+  answersBytes,
   type CallArguments,
   chooseRoutine,
   planCall,
@@ -35,8 +36,10 @@ import { idempotencyKeyOf } from '../writes/idempotency.ts';
 import type { Writer } from '../writes/writer.ts';
 import type { RouteContext } from './context.ts';
 import { bodyOf, contentTypeOf, preferencesOf, rangeOf, rawSearch, tidemarkOf } from './request.ts';
+import { READ_MEDIA } from './table-read.ts';
 
-const CALL_MEDIA = ['json', 'object', 'array', 'csv', 'ndjson', 'geojson', 'text', 'octet-stream'] as const;
+/** A value can also be sent as it is; rows cannot. */
+const CALL_MEDIA = [...READ_MEDIA, 'text', 'octet-stream'] as const;
 
 type CallContext = RouteContext & { writer: Writer };
 type CallRequest = FastifyRequest<{ Params: { function: string } }>;
@@ -57,9 +60,10 @@ async function call(context: CallContext, request: CallRequest, reply: FastifyRe
   const catalog = context.catalog.current();
   const schema = schemaOf(request, reply, config.schemas);
   const plan = askedPlan(request.headers.accept, CALL_MEDIA, config.DB_PLAN_ENABLED);
-  const media = plan?.for ?? (selectMediaType(request.headers.accept, CALL_MEDIA) as RowsMedia);
   const preferences = preferencesOf(request, catalog);
   const { routine, query, args } = reads ? callByGet(catalog, schema, request) : callByPost(catalog, schema, request);
+  const offered = returnsScalars(routine) ? CALL_MEDIA : READ_MEDIA;
+  const media = plan?.for ?? (selectMediaType(request.headers.accept, offered) as RowsMedia);
   const ranged: Query = {
     ...query,
     ...intersectRanges({ offset: query.offset, limit: query.limit }, reads ? rangeOf(request) : null),
@@ -89,6 +93,7 @@ async function call(context: CallContext, request: CallRequest, reply: FastifyRe
   }
   const asked = askedBy(request, { holder });
   if (key !== undefined) {
+    if (answersBytes(routine, media)) throw errors.IDEMPOTENCY_KEY({ reason: 'an answer of bytes is not kept' });
     const { accept, prefer } = request.headers;
     let locked: LockedRow | undefined;
     const { answered, tidemark } = await callOnce(context.writer, {
@@ -107,7 +112,7 @@ async function call(context: CallContext, request: CallRequest, reply: FastifyRe
 
   const answer = {
     media: scalarMedia(media, routine),
-    body: row.body,
+    body: answersBytes(routine, media) && row.body !== null ? Buffer.from(row.body, 'base64') : row.body,
     rows: Number(row.rows),
     offset: ranged.offset,
     total: row.total === null ? null : Number(row.total),

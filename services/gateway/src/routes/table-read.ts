@@ -20,7 +20,7 @@ import { planExport } from '../exports/plan-export.ts';
 import type { Front } from '../front/front.ts';
 import { learning } from '../front/learn.ts';
 import { type AnswerRow, planEstimate, type ReadOptions } from '../plan/read.ts';
-import { type ReadRequest, requestKey } from '../plan/read-requests.ts';
+import { locationOf, type ReadRequest, requestKey } from '../plan/read-requests.ts';
 import { answerOf } from '../plan/rows-apart.ts';
 import { strongEtag } from '../reply/etag.ts';
 import { readIdentity } from '../reply/identity-settings.ts';
@@ -106,12 +106,12 @@ async function readUncached(context: RouteContext, reading: Reading) {
 function answer(
   request: TableRequest,
   reply: FastifyReply,
-  { query, media, preferences }: ReadRequest,
+  { query, media, preferences, location }: ReadRequest,
   result: CacheAnswer<CachedAnswer>,
   total: number | null,
 ) {
   assertSatisfiable(query.offset, total);
-  return sendRead(request, reply, { ...result, media, offset: query.offset, total, preferences });
+  return sendRead(request, reply, { ...result, media, offset: query.offset, total, preferences, location });
 }
 
 /** Everything of a request but its identity and its tidemark; parsed once for the same line and headers. */
@@ -155,6 +155,7 @@ function understand(
   return read;
 }
 
+    location: locationOf(relation.name, rawSearch(request)),
 /** For `estimated`, rows are counted up to the threshold. */
 function optionsOf({ config }: RouteContext, { media, preferences: { count } }: ReadRequest): ReadOptions {
   const exactCount = count === 'exact' || count === 'estimated';

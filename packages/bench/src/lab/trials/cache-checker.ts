@@ -8,7 +8,7 @@ import { until } from '../marks.ts';
 import { atLeast, equal, type Finding, type Trial } from '../trial.ts';
 
 const CALM_MS = { quick: 1_500, full: 30_000 };
-const ROUNDS = { quick: 1, full: 5 };
+const ROUNDS = { quick: 1, full: 3 };
 /** Reads go on so long while nothing may come from a cache. */
 const FAULT_MS = { quick: 200, full: 3_000 };
 const READERS = 6;
