@@ -29,11 +29,11 @@ export const limitsConfig = {
       'ms that requests may come to wait for a connection to Postgres; newcomers get 503 so that it stays there. 0: off',
   }),
   SHED_LOOP_MS: Type.Integer({
-    default: 250,
+    default: 500,
     minimum: 0,
     maximum: 60_000,
     description:
-      'ms that the event loop may come to be late; newcomers get 503 so that it stays there. Well below a probe’s 1 s. 0: off',
+      'ms that the event loop may come to be late; newcomers get 503 so that it stays there. Half of a probe’s 1 s; a burst of 1,000 clients stays below. 0: off',
   }),
   REQUESTS_MAX: Type.Integer({
     default: 10_000,
