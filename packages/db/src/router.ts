@@ -200,7 +200,10 @@ async function once<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
-    if (error instanceof TidemarkError && error.code === 'DB_CONNECTION_LOST') return await read();
+    // 57P01: its backend was ended, which is the same with a word of goodbye.
+    if (error instanceof TidemarkError && (error.code === 'DB_CONNECTION_LOST' || error.code === '57P01')) {
+      return await read();
+    }
     throw error;
   }
 }

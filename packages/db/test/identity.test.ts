@@ -20,7 +20,9 @@ const MEDDLE = `create function meddle(n int) returns void language plpgsql as $
   end $$`;
 
 t.test('thousands of reads at once, failures among them: none sees the claims of another', async (t) => {
-  const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 8, waitingLimit: 10_000 } } });
+  // Nobody is refused, however slow the machine is: only what is mixed counts.
+  const pools = { write: { max: 8, waitingLimit: 10_000, acquireTimeoutMs: 60_000 } };
+  const { db } = await openTestDatabase(t, { replica: false, pools });
   await db.pools.admin.query(MEDDLE);
   // As the gateway does: what a function may have changed is part of the identity.
   const settings = { search_path: 'public' };
@@ -33,8 +35,8 @@ t.test('thousands of reads at once, failures among them: none sees the claims of
       (error) => fails && error.code === '22012',
     );
   };
-  for (let round = 0; round < 4; round++) {
-    const outcomes = await Promise.all(Array.from({ length: 1_000 }, (_, i) => read(round * 1_000 + i + 1)));
+  for (let round = 0; round < 3; round++) {
+    const outcomes = await Promise.all(Array.from({ length: 800 }, (_, i) => read(round * 800 + i + 1)));
     t.ok(outcomes.every(Boolean), `round ${round}`);
   }
   const statements = (db.pools.write as SlotPool).statements;

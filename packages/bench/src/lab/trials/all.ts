@@ -5,6 +5,7 @@ import { acknowledgedInserts } from './acknowledged-inserts.ts';
 import { autosize } from './autosize.ts';
 import { backendsTerminated } from './backends-terminated.ts';
 import { cacheChecker } from './cache-checker.ts';
+import { claimsApart } from './claims-apart.ts';
 import { fuzz } from './fuzz.ts';
 import { jetstreamRolledBack } from './jetstream-rolled-back.ts';
 import { killedNeighbour } from './killed-neighbour.ts';
@@ -26,6 +27,7 @@ export const trials: readonly Trial[] = [
   autosize,
   backendsTerminated,
   cacheChecker,
+  claimsApart,
   fuzz,
   killedNeighbour,
   overload,

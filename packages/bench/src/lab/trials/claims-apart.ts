@@ -1,0 +1,74 @@
+/**
+ * Many identities share the connections of a pool, and most of them an express lane. Some statements fail, some call a function
+ * that changes the session's own role, claims and settings, and connections are ended in between: who reads is always who asked.
+ */
+import { openDatabase } from '@tidemark/db';
+import { atLeast, equal, type Finding, type Trial } from '../trial.ts';
+
+const READS = { quick: 800, full: 30_000 };
+const CLIENTS = 200;
+/** Of reads, between two ends of all backends. */
+const ENDED_EVERY = 5_000;
+
+const MEDDLE = `create function public.meddle() returns void language plpgsql as $$
+  begin
+    perform set_config('request.jwt.claims', '{"sub":"stolen"}', false), set_config('role', 'service_role', false),
+      set_config('search_path', 'pg_catalog', false), set_config('default_transaction_read_only', 'off', false);
+  end $$`;
+const WHO = `select current_user::text as role, current_setting('request.jwt.claims')::jsonb ->> 'sub' as sub, $1::int as n,
+  current_setting('transaction_read_only') as readonly`;
+const FAILING = `${WHO}, 1 / ($1::int - $1::int) as never`;
+const MEDDLING = `${WHO}, public.meddle()::text as meddled`;
+/** Of a read that lost its connection twice, once more than is tried. */
+const LOST = new Set(['DB_CONNECTION_LOST', '57P01']);
+
+export const claimsApart: Trial = {
+  name: 'claims-apart',
+  claim: 'claims never mix: every read runs under the role and the claims of who asked, and cannot write',
+  async run({ quick, log, cleanup, database }): Promise<Finding[]> {
+    const { primaryUrl } = await database();
+    // Nobody is refused or sent away: what is looked for is mixing.
+    const write = { max: 10, waitingLimit: 2 * CLIENTS, acquireTimeoutMs: 60_000 };
+    const db = await openDatabase({ primaryUrl, applicationName: 'lab', pools: { write } });
+    cleanup(() => db.close());
+    await db.pools.admin.query(MEDDLE);
+    const reads = quick ? READS.quick : READS.full;
+    const count = { own: 0, failed: 0, lost: 0, mixed: 0, other: 0 };
+
+    async function read(n: number): Promise<void> {
+      const role = n % 2 === 0 ? 'authenticated' : 'anon';
+      const text = n % 7 === 0 ? FAILING : n % 5 === 0 ? MEDDLING : WHO;
+      const identity = { role, claims: JSON.stringify({ sub: `user-${n}` }), settings: { search_path: 'public' } };
+      try {
+        const { rows } = await db.read({ identity, statement: { text, params: [n] } });
+        const [row] = rows;
+        const isOwn = row?.role === role && row.sub === `user-${n}` && row.n === n && row.readonly === 'on';
+        count[isOwn && text !== FAILING ? 'own' : 'mixed']++;
+      } catch (error) {
+        const { code } = error as { code: string };
+        count[code === '22012' && text === FAILING ? 'failed' : LOST.has(code) ? 'lost' : 'other']++;
+      }
+    }
+
+    let next = 0;
+    const client = async () => {
+      while (next < reads) {
+        const n = ++next;
+        if (n % ENDED_EVERY === 0) {
+          await db.pools.admin.query(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'lab/write'",
+          );
+        }
+        await read(n);
+      }
+    };
+    await Promise.all(Array.from({ length: CLIENTS }, client));
+    log(`${count.own} own, ${count.failed} failed as they were to, ${count.lost} lost their connection twice`);
+    return [
+      equal('reads that saw something of another', 0, count.mixed),
+      equal('errors that nothing explains', 0, count.other),
+      equal('reads that were answered', reads, count.own + count.failed + count.lost),
+      atLeast('reads of their own rows', Math.floor(reads * 0.8), count.own),
+    ];
+  },
+};
