@@ -149,6 +149,22 @@ export const configSchema = Type.Object({
     minimum: 10,
     description: 'ms that a read waits for the statement of an equal one; then it is refused with 503',
   }),
+  CACHE_URL: Type.String({
+    default: '',
+    pattern: '^(rediss?://.+)?$',
+    description: 'Redis or Valkey as a second level of the cache, shared by gateways: redis://host:6379; empty: none',
+  }),
+  CACHE_SHARED_TTL_S: Type.Integer({
+    default: 300,
+    minimum: 1,
+    description: 'seconds that the second level keeps an answer: what is asked for again is asked for within minutes',
+  }),
+  CACHE_SHARED_TIMEOUT_MS: Type.Integer({
+    default: 5,
+    minimum: 1,
+    maximum: 1_000,
+    description: 'ms that a read waits for the second level: beyond them, asking Postgres is not slower',
+  }),
   CACHE_PUBLICATION: Type.String({
     default: 'tidemark',
     description: 'the publication that the relay follows: tables outside of it are not cached',

@@ -14,6 +14,7 @@ export const eventLevels: Readonly<Record<GatewayEvent['type'], Level | undefine
   'cache.paused': 'warn',
   'cache.serving': 'info',
   'cache.failed': 'warn',
+  'cache.shared_failed': 'warn',
   'gateway.catalog_reloaded': 'info',
   'gateway.catalog_failed': 'warn',
   'gateway.files_swept': 'info',

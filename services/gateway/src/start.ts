@@ -19,7 +19,8 @@ import {
 } from '@tidemark/service';
 import { buildApp } from './app.ts';
 import { createCache } from './cache/cache.ts';
-import { readStats, registerCacheMetrics } from './cache/cache-metrics.ts';
+import { readStats, registerCacheMetrics, registerSharedMetrics } from './cache/cache-metrics.ts';
+import { namespaceOf, SharedLevel } from './cache/shared/shared-level.ts';
 import { followCatalog } from './catalog/follow.ts';
 import { readConfig } from './config.ts';
 import { eventLevels, type GatewayEvent } from './events.ts';
@@ -66,6 +67,16 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
   });
   const bus = await connectBus({ url: config.NATS_URL, name: instance, prefix: config.NATS_PREFIX, observe });
   const answersBytes = Math.ceil(config.CACHE_BYTES * (1 - FRONT_SHARE));
+  const shared =
+    config.CACHE_URL === '' || config.CACHE_BYTES === 0
+      ? undefined
+      : new SharedLevel({
+          ...{ url: config.CACHE_URL, namespace: await namespaceOf(db.pools.admin) },
+          ...{ ttlSeconds: config.CACHE_SHARED_TTL_S, timeoutMs: config.CACHE_SHARED_TIMEOUT_MS },
+          maxBytes: config.CACHE_ENTRY_BYTES,
+          onError: (error) => observe({ type: 'cache.shared_failed', error }),
+        });
+  if (shared) registerSharedMetrics(metrics, shared);
   const cache =
     config.CACHE_BYTES === 0
       ? undefined
@@ -78,6 +89,7 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
           waitMs: config.CACHE_WAIT_MS,
           publication: config.CACHE_PUBLICATION,
           role: config.DB_ANON_ROLE,
+          shared,
           observe,
         });
   if (cache) registerCacheMetrics(metrics, cache);
@@ -156,7 +168,7 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
       { name: 'finish requests', timeoutMs: 10_000, run: () => app.close() },
       { name: 'telemetry', timeoutMs: 1_000, run: () => telemetry.stop() },
       { name: 'traces', timeoutMs: 6_000, run: () => tracing?.stop() },
-      { name: 'cache', timeoutMs: 3_000, run: () => cache?.stop() },
+      { name: 'cache', timeoutMs: 3_000, run: () => cache?.stop().then(() => shared?.stop()) },
       { name: 'files', timeoutMs: 5_000, run: () => sweep.stop().then(() => files.store.close()) },
       { name: 'catalog', timeoutMs: 1_000, run: () => catalog.stop() },
       { name: 'bus', timeoutMs: 3_000, run: () => bus.close() },

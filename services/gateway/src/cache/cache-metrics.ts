@@ -3,6 +3,7 @@ import type { Database } from '@tidemark/db';
 import type { Metrics } from '@tidemark/service';
 import type { Cache } from './cache.ts';
 import type { CacheCounts } from './read-cache.ts';
+import type { SharedLevel } from './shared/shared-level.ts';
 
 /** What the page of metrics shows of the cache. */
 export function registerCacheMetrics(metrics: Metrics, cache: Cache): void {
@@ -18,6 +19,24 @@ export function registerCacheMetrics(metrics: Metrics, cache: Cache): void {
   count('tidemark_cache_refused_total', 'Answers that did not count: older than a change, or too large', 'refused');
   count('tidemark_cache_dropped_total', 'Answers dropped by changes and pauses', 'dropped');
   show('tidemark_cache_paused', '1 while nothing is served from the cache', () => (cache.paused() ? 1 : 0));
+}
+
+/** And of its second level. */
+export function registerSharedMetrics(metrics: Metrics, shared: SharedLevel): void {
+  const show = (name: string, help: string, key: keyof ReturnType<SharedLevel['stats']>) =>
+    metrics.gauge(name, help, [], (gauge) => gauge.set(Number(shared.stats()[key])));
+  show('tidemark_cache_shared_hits_total', 'Reads answered by what another gateway had read', 'hits');
+  show('tidemark_cache_shared_misses_total', 'Reads that the second level did not have', 'misses');
+  show('tidemark_cache_shared_refused_total', 'Answers of it that could not be proven to be fresh', 'refused');
+  show('tidemark_cache_shared_stored_total', 'Answers given to it', 'stored');
+  show(
+    'tidemark_cache_shared_skipped_total',
+    'Times that it was not asked: no connection, breaker open, too large',
+    'skipped',
+  );
+  show('tidemark_cache_shared_failed_total', 'Times that it failed or was late', 'failed');
+  show('tidemark_cache_shared_pending', 'Commands under way to it', 'pending');
+  show('tidemark_cache_shared_open', '1 while it is not asked', 'open');
 }
 
 /** The database's figures with the cache's, and without the reads that the cache makes for itself. */

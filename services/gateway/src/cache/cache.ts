@@ -17,12 +17,14 @@ import {
   ReadCache,
 } from './read-cache.ts';
 import { watchSchema } from './schema-watch.ts';
+import type { SharedLevel } from './shared/shared-level.ts';
 import { Tide } from './tide.ts';
 
 export type CacheEvent =
   | { type: 'cache.paused'; reason: string }
   | { type: 'cache.serving' }
-  | { type: 'cache.failed'; error: Error };
+  | { type: 'cache.failed'; error: Error }
+  | { type: 'cache.shared_failed'; error: Error };
 
 export interface CacheOptions {
   db: Database;
@@ -34,6 +36,8 @@ export interface CacheOptions {
   publication: string;
   /** Whom the schema's fingerprint is read as. */
   role: string;
+  /** The second level, where one is configured. */
+  shared?: SharedLevel | undefined;
   observe(event: CacheEvent): void;
 }
 
@@ -83,6 +87,7 @@ export function createCache(options: CacheOptions): Cache {
     maxBytes: options.maxBytes,
     maxEntryBytes: options.maxEntryBytes,
     waitMs: options.waitMs,
+    shared: options.shared,
     paused,
   });
 

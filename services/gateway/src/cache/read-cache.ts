@@ -12,6 +12,8 @@
  *      further than the schema is known to have been the same.              cache.test: "a change of the schema drops everything"
  *   7. Concurrent equal reads are one statement; its failure is everyone's; nobody
  *      waits longer than `waitMs` for another's.                            cache.test: "equal reads share one statement"
+ *   9. What comes from the second level counts only by what would let a fill of our own count: 2, 3, 5 and 6 hold for it, whoever
+ *      read it (README.md).                                                 shared-level.test: "two gateways share, and are never older"
  *   8. Never more than `maxBytes`.                                          cache.test: "the cache is bounded"
  *
  * The clock is in tide.ts, the schema in schema-watch.ts.
@@ -21,6 +23,8 @@ import { LRUCache } from 'lru-cache';
 import type { Coding } from '../compression/accept-encoding.ts';
 import { errors } from '../errors.ts';
 import type { QueryReads } from './query-reads.ts';
+import type { SharedLevel } from './shared/shared-level.ts';
+import type { SharedValue } from './shared/shared-value.ts';
 import { later, type Tide } from './tide.ts';
 
 /** What is kept: everything of an answer that does not depend on how fresh it is. */
@@ -38,7 +42,7 @@ export interface Filled<A extends CachedAnswer> {
   answer: A;
   tidemark: Tidemark;
   proven: Tidemark;
-  source: 'replica' | 'primary';
+  source: 'replica' | 'primary' | 'cache';
   /** What the statement's own snapshot saw of the relations. */
   guard: string | null;
 }
@@ -53,6 +57,8 @@ export interface CacheRequest<A extends CachedAnswer> {
   /** The tidemark that is asked for. */
   asked: Tidemark | undefined;
   fill(): Promise<Filled<A>>;
+  /** Its name in the second level; absent where it is not to be there. */
+  sharedKey?(): string;
 }
 
 export interface CacheAnswer<A extends CachedAnswer> {
@@ -82,6 +88,8 @@ export interface ReadCacheOptions {
   maxBytes: number;
   maxEntryBytes: number;
   waitMs: number;
+  /** The second level. */
+  shared?: SharedLevel | undefined;
   /** Undefined while the cache may serve, else why not. */
   paused(): string | undefined;
 }
@@ -178,6 +186,8 @@ export class ReadCache {
     this.counts.misses += 1;
     const filled = await this.#fly(flightKey, request);
     const stored = this.#keep(key, request, filled);
+    if (filled.source === 'cache') return { ...filled, status: 'hit; detail=shared' };
+    if (stored.kept) this.#offer(request, filled);
     return { ...filled, status: stored.kept ? `${status}; stored` : status };
   }
 
@@ -250,7 +260,7 @@ export class ReadCache {
 
   #fly<A extends CachedAnswer>(flightKey: string, request: CacheRequest<A>): Promise<Filled<A>> {
     const { reads } = request;
-    const filled = request.fill();
+    const filled = this.#fill(request);
     // Under another schema than the facts', it may be this identity's alone.
     const shared = filled.then((result) => (result.guard === reads.stamps ? result : undefined));
     const flight: Flight = { tables: reads.tables, shared };
@@ -260,6 +270,43 @@ export class ReadCache {
     };
     shared.then(end, end);
     return filled;
+  }
+
+  #fill<A extends CachedAnswer>(request: CacheRequest<A>): Promise<Filled<A>> {
+    const { shared, tide } = this.#options;
+    const key = shared && tide.epoch !== undefined ? request.sharedKey?.() : undefined;
+    if (!shared || key === undefined) return request.fill();
+    return shared.get(tide.epoch as string, key).then((found) => {
+      const adopted = found && this.#adopt<A>(request, found);
+      if (found) shared.judged(adopted ? 'hits' : 'refused');
+      return adopted ?? request.fill();
+    });
+  }
+
+  /** What another gateway read, where it would count had we read it; and how far it holds by what we know. */
+  #adopt<A extends CachedAnswer>(request: CacheRequest<A>, found: SharedValue): Filled<A> | undefined {
+    const { tide, paused } = this.#options;
+    const { reads, asked, generation } = request;
+    const { validTo } = tide;
+    if (validTo === undefined || paused() !== undefined || generation !== tide.generation) return undefined;
+    const { epoch, lsn: proven, stamps, answer } = found;
+    if (stamps !== reads.stamps || !tide.admits(epoch, proven, reads.tables)) return undefined;
+    const lsn = later(proven, validTo);
+    if (asked !== undefined) {
+      const want = parseTidemark(asked);
+      if (want.epoch !== epoch || want.lsn > lsn) return undefined;
+    }
+    const tidemark = formatTidemark(epoch, lsn);
+    return { answer: answer as A, tidemark, proven: formatTidemark(epoch, proven), source: 'cache', guard: stamps };
+  }
+
+  /** Of what we keep, with the position up to which we know it to hold. */
+  #offer(request: CacheRequest<CachedAnswer>, { answer, proven, guard }: Filled<CachedAnswer>): void {
+    const { shared, tide } = this.#options;
+    const key = shared && request.sharedKey?.();
+    if (!shared || key === undefined || guard === null || tide.validTo === undefined) return;
+    const { epoch, lsn } = parseTidemark(proven);
+    shared.put(key, { answer, epoch, lsn: later(lsn, tide.validTo), stamps: guard });
   }
 
   #keep(key: string, request: CacheRequest<CachedAnswer>, filled: Filled<CachedAnswer>): { kept: boolean } {

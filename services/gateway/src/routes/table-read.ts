@@ -13,6 +13,7 @@ import {
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CacheAnswer, CachedAnswer, Filled } from '../cache/read-cache.ts';
+import { sharedKey as keyOfStatement } from '../cache/shared/shared-value.ts';
 import { askedPlan } from '../explain/asked-plan.ts';
 import { sendPlan } from '../explain/explain.ts';
 import { exportOf } from '../exports/export-request.ts';
@@ -80,7 +81,14 @@ export function readTable(context: RouteContext, request: TableRequest, reply: F
     return answer(request, reply, read, hit, hit.answer.total);
   }
   const fill = () => fillFrom(context, { request, reply, read, identity, asked }, found.reads.oids);
-  return cache.read({ ...cached, fill }).then((result) => answer(request, reply, read, result, result.answer.total));
+  const sharedKey = () => {
+    const { catalog, relation, query } = read;
+    const statement = context.plans.read(catalog, relation, query, optionsOf(context, read), found.reads.oids);
+    return keyOfStatement(identity, found.reads.personal, statement);
+  };
+  return cache
+    .read({ ...cached, fill, sharedKey })
+    .then((result) => answer(request, reply, read, result, result.answer.total));
 }
 
 /** Roles whose keys are kept ready; others are put together each time. */

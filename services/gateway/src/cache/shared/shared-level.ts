@@ -1,0 +1,155 @@
+/**
+ * The second level of the cache: Redis or Valkey, shared by gateways. What comes from it is evidence, not truth: read-cache.ts
+ * lets it count by the same rules as a fill of its own (cache/README.md has the argument). Slow or dead, it costs a read at most
+ * `timeoutMs`, and soon nothing (breaker.ts).
+ */
+import { createClient, RESP_TYPES } from '@redis/client';
+import type { Pool } from '@tidemark/db';
+import { Breaker } from './breaker.ts';
+import { decodeShared, encodeShared, type SharedValue } from './shared-value.ts';
+
+export interface SharedLevelOptions {
+  url: string;
+  /** Of the database: entries of another one are not even looked at. */
+  namespace: string;
+  ttlSeconds: number;
+  timeoutMs: number;
+  /** Of one value. */
+  maxBytes: number;
+  onError(error: Error): void;
+}
+
+export interface SharedCounts {
+  hits: number;
+  misses: number;
+  /** It was there, and could not be proven to be fresh. */
+  refused: number;
+  stored: number;
+  /** Not asked, or not stored: no connection, the breaker is open, too much under way, or the value is too large. */
+  skipped: number;
+  failed: number;
+}
+
+/** Commands under way; more are not sent. */
+const MAX_PENDING = 200;
+const RECONNECT_MOST_MS = 2_000;
+const CONNECT_TIMEOUT_MS = 2_000;
+
+/** A clone of a database may have its epoch; it has not its system identifier and oid. */
+const NAMESPACE = `select (select system_identifier from pg_control_system())::text || '.' || oid as name
+  from pg_database where datname = current_database()`;
+
+export async function namespaceOf(pool: Pool): Promise<string> {
+  const [row] = await pool.query<{ name: string }>(NAMESPACE);
+  return row?.name as string;
+}
+
+export class SharedLevel {
+  readonly #options: SharedLevelOptions;
+  readonly #client: ReturnType<typeof connect>;
+  readonly #breaker = new Breaker();
+  readonly #counts: SharedCounts = { hits: 0, misses: 0, refused: 0, stored: 0, skipped: 0, failed: 0 };
+  #pending = 0;
+  #isFailing = false;
+
+  constructor(options: SharedLevelOptions) {
+    this.#options = options;
+    this.#client = connect(options.url);
+    this.#client.on('error', (error: Error) => this.#report(error));
+    this.#client.on('ready', () => {
+      this.#isFailing = false;
+    });
+    // It goes on trying by itself; what ends it for good is `stop`.
+    this.#client.connect().catch((error: Error) => this.#report(error));
+  }
+
+  /** Undefined: not there, or not in time. Never rejects. */
+  async get(epoch: string, key: string): Promise<SharedValue | undefined> {
+    const bytes = await this.#ask(() => this.#client.get(this.#name(epoch, key)));
+    if (bytes === undefined) return undefined;
+    const value = bytes === null ? undefined : decodeShared(bytes as Buffer);
+    if (value === undefined) this.#counts.misses += 1;
+    return value;
+  }
+
+  /** In the background. */
+  put(key: string, value: SharedValue): void {
+    const bytes = encodeShared(value);
+    if (bytes.length > this.#options.maxBytes) {
+      this.#counts.skipped += 1;
+      return;
+    }
+    const expiration = { type: 'EX', value: this.#options.ttlSeconds } as const;
+    void this.#ask(() => this.#client.set(this.#name(value.epoch, key), bytes, { expiration })).then((answer) => {
+      if (answer !== undefined) this.#counts.stored += 1;
+    });
+  }
+
+  judged(verdict: 'hits' | 'refused'): void {
+    this.#counts[verdict] += 1;
+  }
+
+  stats(): SharedCounts & { open: boolean; pending: number } {
+    return { ...this.#counts, open: this.#breaker.isOpen || !this.#client.isReady, pending: this.#pending };
+  }
+
+  stop(): void {
+    this.#client.destroy();
+  }
+
+  #name(epoch: string, key: string): string {
+    return `tidemark:1:${this.#options.namespace}:${epoch}:${key}`;
+  }
+
+  /** Undefined where it was not asked, failed, or was late. */
+  async #ask<T>(send: () => Promise<T>): Promise<T | undefined> {
+    if (!this.#client.isReady || this.#pending >= MAX_PENDING || !this.#breaker.admits(Date.now())) {
+      this.#counts.skipped += 1;
+      return undefined;
+    }
+    this.#pending += 1;
+    let timer: NodeJS.Timeout | undefined;
+    const sent = send().finally(() => {
+      this.#pending -= 1;
+    });
+    const late = new Promise<typeof LATE>((resolve) => {
+      timer = setTimeout(resolve, this.#options.timeoutMs, LATE);
+    });
+    try {
+      const answer = await Promise.race([sent, late]);
+      if (answer !== LATE) {
+        this.#breaker.worked();
+        return answer as T;
+      }
+      // Whatever comes of it, nobody waits for it any more.
+      sent.catch(() => undefined);
+    } catch (error) {
+      this.#report(error as Error);
+    } finally {
+      clearTimeout(timer);
+    }
+    this.#counts.failed += 1;
+    this.#breaker.failed(Date.now());
+    return undefined;
+  }
+
+  /** Said once, until it is ready again. */
+  #report(error: Error): void {
+    if (!this.#isFailing) this.#options.onError(error);
+    this.#isFailing = true;
+  }
+}
+
+const LATE = Symbol('late');
+
+function connect(url: string) {
+  return createClient({
+    url,
+    disableOfflineQueue: true,
+    commandsQueueMaxLength: MAX_PENDING,
+    socket: {
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      reconnectStrategy: (retries) => Math.min(RECONNECT_MOST_MS, 50 * 2 ** Math.min(retries, 6)),
+    },
+  }).withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
+}

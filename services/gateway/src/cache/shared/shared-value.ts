@@ -1,0 +1,58 @@
+/** An answer with its evidence, as bytes: a line of JSON, then the body. */
+import { createHash } from 'node:crypto';
+import { type Lsn, lsnFromHex, lsnToHex } from '@tidemark/contracts';
+import type { Identity, Statement } from '@tidemark/db';
+import { strongEtag } from '../../reply/etag.ts';
+import type { CachedAnswer } from '../read-cache.ts';
+
+export interface SharedValue {
+  readonly answer: CachedAnswer;
+  readonly epoch: string;
+  /** The rows include every transaction up to here. */
+  readonly lsn: Lsn;
+  /** Of the relations, as the statement's own snapshot showed them. */
+  readonly stamps: string;
+}
+
+/** Longer bodies are kept as bytes, as those of our own fills. */
+const TEXT_CHARACTERS = 16 * 1024;
+const EPOCH = /^[0-9a-z]{6,16}$/;
+const LSN = /^[0-9A-F]{16}$/;
+
+export function encodeShared({ answer, epoch, lsn, stamps }: SharedValue): Buffer {
+  const { rows, total, etag, body } = answer;
+  const head = JSON.stringify({ epoch, lsn: lsnToHex(lsn), stamps, rows, total, etag });
+  return Buffer.concat([Buffer.from(`${head}\n`), typeof body === 'string' ? Buffer.from(body) : body]);
+}
+
+/** Undefined for what is not one of ours, whole: the ETag is a hash of the body. */
+export function decodeShared(bytes: Buffer): SharedValue | undefined {
+  const end = bytes.indexOf(10);
+  if (end < 0) return undefined;
+  let head: Record<string, unknown>;
+  try {
+    head = JSON.parse(bytes.toString('utf8', 0, end));
+  } catch {
+    // Somebody else's bytes under our key: as good as none.
+    return undefined;
+  }
+  const { epoch, lsn, stamps, rows, total, etag } = head ?? {};
+  if (typeof epoch !== 'string' || !EPOCH.test(epoch) || typeof lsn !== 'string' || !LSN.test(lsn)) return undefined;
+  if (typeof stamps !== 'string' || typeof rows !== 'number' || typeof etag !== 'string') return undefined;
+  if (total !== null && typeof total !== 'number') return undefined;
+  const body = bytes.subarray(end + 1);
+  const text = body.toString();
+  if (strongEtag(text) !== etag) return undefined;
+  // A copy: the bytes around it are not to be kept alive.
+  const kept = text.length > TEXT_CHARACTERS ? Buffer.from(body) : text;
+  return { answer: { body: kept, rows, total: total as number | null, etag }, epoch, lsn: lsnFromHex(lsn), stamps };
+}
+
+/**
+ * What decides the answer besides the database's state: the statement itself and whom it runs as. So two gateways whose
+ * catalogs or settings differ share what they would both have asked, and nothing else.
+ */
+export function sharedKey({ role, claims, settings }: Identity, personal: boolean, statement: Statement): string {
+  const parts = [role, settings ?? {}, personal ? claims : null, statement.text, statement.params ?? []];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');
+}
