@@ -22,6 +22,7 @@ const EXPOSED = [
     TIDEMARK_HEADER,
     'tidemark-source',
     'cache-status',
+    'content-disposition',
     'content-range',
     'content-location',
     'content-profile',
