@@ -95,7 +95,8 @@ async function startAll(
     Array.from({ length: settings.scale[service] }, (_, index) => launch(service, index, env));
   const behind = await settleAll([...instances('realtime'), ...instances('batch'), ...instances('metrics')]);
   const realtimeUrls = behind.filter((started) => started.service === 'realtime').map((started) => started.url());
-  await settleAll(instances('gateway', { REALTIME_URL: realtimeUrls.join(','), METRICS_URL: base('metrics') }));
+  const proxied = { REALTIME_URL: realtimeUrls.join(','), METRICS_URL: base('metrics') };
+  await settleAll(instances('gateway', { ...proxied, DB_PLAN_ENABLED: 'true' }));
 
   const url = base('gateway');
   return { url, summary: summarise(settings, url, running.services, addresses, tokens), stop };

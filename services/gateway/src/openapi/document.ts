@@ -14,7 +14,7 @@ export function buildDocument(catalog: Catalog, rights: Rights, role: string): S
     info: {
       title: 'Tidemark',
       version: String(catalog.version),
-      description: `Tables and functions of the schemas ${catalog.schemas.join(', ')}, as the role ${role} may use them. The query language is PostgREST’s.`,
+      description: `Tables and functions of the schemas ${catalog.schemas.join(', ')}, as the role ${role} may use them. The query language is PostgREST’s. Answers are compressed as Accept-Encoding wishes, a traceparent is continued, and where it is enabled Accept: application/vnd.pgrst.plan+json shows the execution plan instead of the answer.`,
     },
     servers: [{ url: '/' }],
     security: [{}, { token: [] }, { apikey: [] }],
