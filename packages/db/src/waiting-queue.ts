@@ -36,7 +36,8 @@ export class WaitingQueue {
     const now = performance.now();
     const [oldest] = this.#waiters;
     this.#control.update(this.#rate.delayMs(this.size, oldest === undefined ? 0 : now - oldest.since), now);
-    return this.#control.refuses();
+    // A few who wait for slow statements are no overload (RFC 8033 §4.1 lets short queues pass, too).
+    return this.size >= this.limit / 4 && this.#control.refuses();
   }
 
   /** Resolves with a slot given by `serve`; rejects with `timedOut(waitedMs)` after `ms`. */

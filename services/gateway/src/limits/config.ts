@@ -22,7 +22,7 @@ export const limitsConfig = {
       'whose X-Forwarded-For counts: the number of proxies in front, or their addresses (10.0.0.0/8, loopback); empty: nobody’s. Never all of them: then a client could name any address as its own',
   }),
   SHED_QUEUE_MS: Type.Integer({
-    default: 500,
+    default: 1_000,
     minimum: 0,
     maximum: 60_000,
     description:
