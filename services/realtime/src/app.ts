@@ -32,6 +32,7 @@ import { createSockets } from './sockets/sockets.ts';
 import { createEventStreams, type EventStreams } from './sse/event-streams.ts';
 import { createFactsCache } from './topics/facts-cache.ts';
 import { undecided } from './topics/gate.ts';
+import { Pressure } from './topics/pressure.ts';
 import { createSnapshots } from './topics/snapshot.ts';
 import { createTopics } from './topics/topics.ts';
 import { traceDelivery } from './topics/trace-delivery.ts';
@@ -122,6 +123,12 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
     facts: createFactsCache(database, config.RELAY_PUBLICATION),
     schemas: commaSeparated(config.DB_SCHEMAS),
     maxSubscriptions: config.MAX_SUBSCRIPTIONS,
+    delivery: {
+      pressure: new Pressure(config.LIVE_BATCH_ABOVE),
+      batchMs: config.LIVE_BATCH_MS,
+      latestMs: config.LIVE_LATEST_MS,
+      priority: new Set(commaSeparated(config.LIVE_PRIORITY_TABLES)),
+    },
     observe,
     onDelivered(changes, ms, envelope) {
       if (tracing) traceDelivery(tracing, envelope, changes);
@@ -192,7 +199,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
       deliveredTotal,
       framesTotal,
       bufferedBytes,
-      conflatedTotal: 0,
+      conflatedTotal: counts.conflatedTotal,
       resyncsTotal: counts.resyncsTotal,
       deliveryP50Ms: latency.p(0.5),
       deliveryP99Ms: latency.p(0.99),

@@ -47,6 +47,13 @@ export const configSchema = Type.Object({
   SNAPSHOT_CONCURRENCY: count(8, 1, 'snapshots at a time; each holds a connection'),
   SNAPSHOT_WAITING: count(2_000, 0, 'snapshots that wait for a turn; more are told to try again'),
 
+  LIVE_BATCH_ABOVE: count(20_000, 1, 'frames written a second above which a topic’s changes wait for each other'),
+  LIVE_BATCH_MS: count(50, 1, 'ms that they wait then'),
+  LIVE_LATEST_MS: count(100, 1, 'ms between two frames of a subscription in mode latest'),
+  LIVE_PRIORITY_TABLES: Type.String({
+    default: '',
+    description: 'tables (schema.table, separated by commas) whose changes never wait for each other in mode every',
+  }),
   MAX_SOCKETS: count(20_000, 1, 'sockets of this instance; at about 10 KB each, 200 MB'),
   MAX_EVENT_STREAMS: count(10_000, 1, 'event streams (SSE) of this instance; each is a connection with one query'),
   MAX_SUBSCRIPTIONS: count(200_000, 1, 'subscriptions of this instance'),

@@ -102,10 +102,10 @@ export const errors = defineErrors('RT', {
     message: (p) => `${p.schema}.${p.table} has row-level security, and its changes do not carry whole old rows`,
     hint: (p) => `alter table ${p.schema}.${p.table} replica identity full;`,
   }),
-  MODE_UNSUPPORTED: row<{ mode: string }>({
+  LATEST_NEEDS_KEY: row<{ table: string }>({
     status: 400,
-    message: (p) => `mode "${p.mode}" is not offered`,
-    hint: 'Leave mode out, or send "every".',
+    message: (p) => `the table ${p.table} has no primary key, which mode "latest" goes by`,
+    hint: 'Add a primary key, or leave mode out to get every change.',
   }),
   OPTIONS_CONFLICT: row({
     status: 400,

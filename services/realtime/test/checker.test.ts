@@ -28,7 +28,7 @@ const filterOf = (n: number) => FILTERS[n % FILTERS.length] as [query: string, w
 
 for (const identity of ['full', 'default'] as const) {
   t.test(`every client ends equal to the database, replica identity ${identity}`, async (t) => {
-    const service = await startTestRealtime(thingsTable(identity));
+    const service = await startTestRealtime(thingsTable(identity), { LIVE_BATCH_ABOVE: '300' });
     t.teardown(() => service.stop());
     // The one takes its snapshots from the replica, the other from the primary, and reads older changes from JetStream.
     const other = await service.another({ RING_BYTES: '65536', DATABASE_REPLICA_URLS: '' });

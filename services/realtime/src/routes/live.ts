@@ -13,6 +13,7 @@ const Querystring = Type.Object({
   query: Type.Optional(Type.String({ minLength: 1, maxLength: 8_192 })),
   profile: Type.Optional(Type.String({ maxLength: 63 })),
   snapshot: Type.Optional(Type.Boolean()),
+  mode: Type.Optional(Type.Enum(['every', 'latest'])),
   after: Type.Optional(Type.String({ maxLength: 64 })),
   apikey: Type.Optional(Type.String()),
 });

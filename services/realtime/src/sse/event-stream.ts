@@ -35,12 +35,18 @@ export class EventStream implements Sink {
     return this.#response.writableLength;
   }
 
-  /** @param frame a WebSocket text frame, as it is made once for all */
-  write(frame: Buffer): boolean {
+  /** @param frames WebSocket text frames, as they are made once for all */
+  write(frames: Buffer): boolean {
     if (this.closed) return false;
     if (this.bufferedBytes > this.#maxBufferedBytes) return false;
-    const json = frame.subarray(headLength(frame));
-    this.#send(Buffer.concat([Buffer.from(headOf(json)), json, END]));
+    const parts: Buffer[] = [];
+    for (let at = 0; at < frames.length; ) {
+      const { start, end } = payloadAt(frames, at);
+      const json = frames.subarray(start, end);
+      parts.push(Buffer.from(headOf(json)), json, END);
+      at = end;
+    }
+    this.#send(Buffer.concat(parts));
     return true;
   }
 
@@ -80,10 +86,12 @@ export class EventStream implements Sink {
   }
 }
 
-/** RFC 6455 §5.2: the length of a short, a 16-bit and a 64-bit frame's head, unmasked. */
-function headLength(frame: Buffer): number {
-  const length = frame[1] as number;
-  return length < 126 ? 2 : length === 126 ? 4 : 10;
+/** RFC 6455 §5.2: a short, a 16-bit or a 64-bit length, unmasked. */
+function payloadAt(frames: Buffer, at: number): { start: number; end: number } {
+  const length = frames[at + 1] as number;
+  if (length < 126) return { start: at + 2, end: at + 2 + length };
+  if (length === 126) return { start: at + 4, end: at + 4 + frames.readUInt16BE(at + 2) };
+  return { start: at + 10, end: at + 10 + Number(frames.readBigUInt64BE(at + 2)) };
 }
 
 function headOf(json: Buffer): string {

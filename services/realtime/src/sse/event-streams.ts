@@ -7,6 +7,7 @@ import { errors } from '../errors.ts';
 import type { RealtimeEvent } from '../events.ts';
 import { errorFrame } from '../topics/frame.ts';
 import type { Subscription } from '../topics/subscription.ts';
+import type { Mode } from '../topics/topic.ts';
 import type { Topics } from '../topics/topics.ts';
 import { EventStream } from './event-stream.ts';
 
@@ -25,6 +26,7 @@ export interface LiveQuerystring {
   query?: string;
   profile?: string;
   snapshot?: boolean;
+  mode?: Mode;
   /** In place of Last-Event-ID. */
   after?: string;
   apikey?: string;
@@ -71,7 +73,7 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
 
   return {
     async accept(request, reply) {
-      const { query, profile, snapshot = true, after, apikey } = request.query;
+      const { query, profile, snapshot = true, mode, after, apikey } = request.query;
       if (isStopping) throw errors.NOT_FOLLOWING({ reason: 'this instance is stopping' });
       if (all.size >= options.maxStreams) throw errors.TOO_MANY_STREAMS({ limit: options.maxStreams });
       if (query === undefined) throw errors.STREAM_QUERY();
@@ -96,6 +98,7 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
           query,
           profile,
           snapshot: snapshot && from === undefined,
+          mode: mode ?? 'every',
           after: from,
           identity: verified ? { role: verified.role, claims: verified.claimsText } : options.anonymous,
           sink: stream,

@@ -49,7 +49,7 @@ export async function catchUp(subscription: Subscription, context: CatchUp): Pro
     const batch = waiting.filter((envelope) => envelope.sequence <= upTo).slice(0, BATCH);
     const last = batch.at(-1);
     if (!last) {
-      subscription.live = true;
+      subscription.goLive();
       return;
     }
     await give(subscription, context, batch);

@@ -38,7 +38,7 @@ export function snapshotFrame(
 }
 
 /**
- * `more` where the table's changes in this transaction go on in another envelope.
+ * @param more the table's changes in this transaction go on in another envelope
  * @param changes JSON texts; `through`: the index in the transaction up to which they are
  */
 export function changesFrame(
@@ -46,11 +46,11 @@ export function changesFrame(
   envelope: ChangeEnvelope,
   through: number,
   changes: readonly string[],
+  more: boolean,
 ): Buffer {
   const position = formatPosition(envelope.epoch, envelope.lsn, through);
-  const more = envelope.body().more ? '"more":true,' : '';
   return textFrame(
-    `{"op":"changes","topic":${topic},"position":"${position}",${more}"changes":[${changes.join(',')}]}`,
+    `{"op":"changes","topic":${topic},"position":"${position}",${more ? '"more":true,' : ''}"changes":[${changes.join(',')}]}`,
   );
 }
 

@@ -52,6 +52,12 @@ function matches(plan: LivePlan, image: RowImage, visible: Visible): boolean | u
   return visible ? visible(image) : true;
 }
 
+/** Of the primary key, as the WAL has it; equal texts are equal keys. Undefined where the image lacks a column of it. */
+export function keyText(plan: LivePlan, image: RowImage): string | undefined {
+  const parts = plan.facts.key.map((name) => image.column(name));
+  return parts.includes(undefined) ? undefined : parts.join();
+}
+
 function rowText(plan: LivePlan, image: RowImage | undefined): string | undefined {
   if (!image) return undefined;
   const parts: string[] = [];

@@ -15,7 +15,7 @@ import type { EncodedChanges, Topic } from './topic.ts';
 /** What a subscription needs of its socket. */
 export interface Sink {
   readonly closed: boolean;
-  /** False where the socket's buffer is over its limit: the frame was not taken. */
+  /** One whole frame or several. False where the socket's buffer is over its limit: nothing was taken. */
   write(frame: Buffer): boolean;
   /** Resolves when there is room for more; rejects when there is none for too long. */
   room(): Promise<void>;
@@ -51,7 +51,10 @@ export class Subscription {
     let after = -1;
     if (this.gate.kind !== 'open') {
       const seen = seenThrough(this.gate, envelope);
-      if (passed(this.gate, envelope.lsn)) this.gate = { kind: 'open' };
+      if (passed(this.gate, envelope.lsn)) {
+        this.gate = { kind: 'open' };
+        this.topic.gated.delete(this);
+      }
       if (seen === 'all') return 0;
       if (seen !== 'none') {
         after = seen;
@@ -77,6 +80,23 @@ export class Subscription {
     return encoded.changes;
   }
 
+  /** From now on, its topic's frames are for it as well. What the topic keeps back, it has come to by itself. */
+  goLive(): void {
+    this.topic.flush();
+    this.live = true;
+    if (this.gate.kind !== 'open') this.topic.gated.add(this);
+  }
+
+  /** Frames that waited for each other; `last` is the envelope of the last one. */
+  give(frames: Buffer, last: ChangeEnvelope): boolean {
+    if (this.sink.write(frames)) {
+      this.#inside = this.topic.mode === 'every' && last.body().more;
+      return true;
+    }
+    this.resync('the connection is too slow for the changes');
+    return false;
+  }
+
   /** Ends it: what the client holds may be incomplete from here on. */
   resync(reason: string): void {
     if (this.ended) return;
@@ -98,6 +118,7 @@ export class Subscription {
   #end(reason: string | undefined): void {
     this.ended = true;
     this.live = false;
+    this.topic.gated.delete(this);
     this.#onEnd(this, reason);
   }
 }

@@ -3,8 +3,10 @@
  */
 import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import { changesFrame } from './frame.ts';
+import { Held } from './held.ts';
 import type { LivePlan } from './live-plan.ts';
-import { matchChange, type Visible } from './row-match.ts';
+import type { Pressure } from './pressure.ts';
+import { keyText, matchChange, type Visible } from './row-match.ts';
 import type { SharedSnapshot } from './shared-snapshot.ts';
 import type { Subscription } from './subscription.ts';
 
@@ -18,18 +20,44 @@ export type Encoded = EncodedChanges | { kind: 'nothing' } | { kind: 'resync'; r
 
 const NOTHING: Encoded = { kind: 'nothing' };
 
+export type Mode = 'every' | 'latest';
+
+/** When changes wait for others. */
+export interface DeliveryPolicy {
+  pressure: Pressure;
+  /** Under pressure, ms. */
+  batchMs: number;
+  /** Between two frames of a topic in mode `latest`, ms. */
+  latestMs: number;
+  /** `schema.table`, whose changes never wait for others. */
+  priority: ReadonlySet<string>;
+  onDelivered(envelope: ChangeEnvelope, changes: number): void;
+  onConflated(): void;
+}
+
 export class Topic {
   /** In frames; unique in this instance. */
   readonly id: number;
   readonly key: string;
   readonly plan: LivePlan;
+  readonly mode: Mode;
   readonly subscriptions = new Set<Subscription>();
+  /** Live ones that do not take everything yet (gate.ts). */
+  readonly gated = new Set<Subscription>();
   shared: SharedSnapshot | undefined;
+  #policy: DeliveryPolicy;
+  #mayWait: boolean;
+  #held = new Held();
+  #timer: NodeJS.Timeout | undefined;
+  #flushedAt = 0;
 
-  constructor(id: number, key: string, plan: LivePlan) {
+  constructor(id: number, key: string, plan: LivePlan, mode: Mode, policy: DeliveryPolicy) {
     this.id = id;
     this.key = key;
     this.plan = plan;
+    this.mode = mode;
+    this.#policy = policy;
+    this.#mayWait = !policy.priority.has(`${plan.facts.schema}.${plan.facts.table}`);
   }
 
   /** The frame for these changes of an envelope, which are all of it that may concern this topic. */
@@ -51,19 +79,81 @@ export class Topic {
 
   #frame(envelope: ChangeEnvelope, texts: readonly string[]): EncodedChanges {
     const through = envelope.body().changes.at(-1)?.index ?? 0;
-    return { kind: 'frame', frame: changesFrame(this.id, envelope, through, texts), changes: texts.length };
+    const frame = changesFrame(this.id, envelope, through, texts, envelope.body().more);
+    return { kind: 'frame', frame, changes: texts.length };
   }
 
-  /** To every subscriber that is up to date; the others come to this envelope by themselves. */
+  /** To every subscriber that is up to date; the others come to this envelope by themselves. @returns the changes written */
   deliver(envelope: ChangeEnvelope, changes: readonly RowChange[], visible: Visible): number {
+    if (this.gated.size > 0) this.flush();
+    else if (this.mode === 'latest') return this.#holdLatest(envelope, changes, visible);
     const encoded = this.encode(envelope, changes, visible);
     if (encoded.kind === 'nothing' && !envelope.body().ends) return 0;
+    const { pressure, batchMs } = this.#policy;
+    const now = Date.now();
+    if (encoded.kind === 'frame' && this.#mayWait && this.gated.size === 0 && pressure.isHigh(now)) {
+      this.#held.add(encoded.frame, encoded.changes, envelope);
+      this.#flushIn(batchMs);
+      return 0;
+    }
+    this.flush();
     let delivered = 0;
     for (const subscription of this.subscriptions) {
       if (!subscription.live) continue;
       if (encoded.kind === 'resync') subscription.resync(encoded.reason);
       else delivered += subscription.offer(envelope, changes, visible, encoded.kind === 'frame' ? encoded : undefined);
     }
+    pressure.wrote(this.subscriptions.size, now);
     return delivered;
+  }
+
+  /** What waits goes to those that are live now: before another becomes it, or leaves. */
+  flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const kept = this.#held.take();
+    if (!kept) return;
+    const now = Date.now();
+    this.#flushedAt = now;
+    const frame = this.mode === 'latest' ? this.#latestFrame(kept.last, kept.latest) : Buffer.concat(kept.frames);
+    let receivers = 0;
+    for (const subscription of this.subscriptions) {
+      if (subscription.live && subscription.give(frame, kept.last)) receivers += 1;
+    }
+    this.#policy.pressure.wrote(receivers, now);
+    for (const [envelope, count] of kept.envelopes) this.#policy.onDelivered(envelope, count * receivers);
+  }
+
+  #holdLatest(envelope: ChangeEnvelope, changes: readonly RowChange[], visible: Visible): number {
+    for (const change of changes) {
+      const match = matchChange(this.plan, change, visible);
+      if (match.kind === 'none') continue;
+      if (match.kind === 'resync') {
+        this.flush();
+        for (const subscription of this.subscriptions) if (subscription.live) subscription.resync(match.reason);
+        return 0;
+      }
+      const before = change.before && keyText(this.plan, change.before);
+      const key = (change.row && keyText(this.plan, change.row)) ?? before ?? '';
+      // A change of key tells of two keys: it may neither drop a change of the old one nor be dropped for one of the new.
+      const isMoved = before !== undefined && before !== key;
+      if (isMoved) this.flush();
+      if (this.#held.replace(key, match.text, envelope)) this.#policy.onConflated();
+      if (isMoved) this.flush();
+    }
+    const due = this.#flushedAt + this.#policy.latestMs - Date.now();
+    if (due <= 0) this.flush();
+    else this.#flushIn(due);
+    return 0;
+  }
+
+  #flushIn(ms: number): void {
+    if (this.#held.isFull) this.flush();
+    else this.#timer ??= setTimeout(() => this.flush(), ms);
+  }
+
+  /** Never part of a transaction: it holds the newest of several. */
+  #latestFrame(envelope: ChangeEnvelope, texts: readonly string[]): Buffer {
+    return changesFrame(this.id, envelope, envelope.body().changes.at(-1)?.index ?? 0, texts, false);
   }
 }

@@ -16,13 +16,14 @@ import { RightsClass } from './rights-class.ts';
 import { sendSnapshot } from './send-snapshot.ts';
 import type { Snapshots } from './snapshot.ts';
 import { type Sink, Subscription } from './subscription.ts';
-import { Topic } from './topic.ts';
+import { type DeliveryPolicy, type Mode, Topic } from './topic.ts';
 
 export interface SubscribeRequest {
   id: string;
   query: string;
   profile: string | undefined;
   snapshot: boolean;
+  mode: Mode;
   after: string | undefined;
   identity: Identity;
   sink: Sink;
@@ -40,6 +41,7 @@ export interface TopicsOptions {
   facts: FactsCache;
   schemas: readonly string[];
   maxSubscriptions: number;
+  delivery: Omit<DeliveryPolicy, 'onDelivered' | 'onConflated'>;
   observe: (event: RealtimeEvent) => void;
   /** Changes sent, how long after their commit, and of what. */
   onDelivered(changes: number, ms: number, envelope: ChangeEnvelope): void;
@@ -52,7 +54,7 @@ export interface Topics {
   resyncAll(reason: string): void;
   /** Ends what rests on facts that have changed. */
   checkRights(): Promise<void>;
-  counts(): { topics: number; subscriptions: number; classes: number; resyncsTotal: number };
+  counts(): { topics: number; subscriptions: number; classes: number; resyncsTotal: number; conflatedTotal: number };
 }
 
 interface Place {
@@ -71,6 +73,18 @@ export function createTopics(options: TopicsOptions): Topics {
   const classesOfTable = new Map<string, Set<RightsClass>>();
   let lastId = 0;
   let resyncsTotal = 0;
+  let conflatedTotal = 0;
+  const policy: DeliveryPolicy = {
+    ...options.delivery,
+    onDelivered,
+    onConflated() {
+      conflatedTotal += 1;
+    },
+  };
+
+  function onDelivered(envelope: ChangeEnvelope, changes: number): void {
+    options.onDelivered(changes, Date.now() - envelope.body().committedAt, envelope);
+  }
 
   function rightsClass(classKey: string, plan: LivePlan, identity: Identity, key: string): RightsClass {
     const found = classes.get(classKey);
@@ -81,9 +95,7 @@ export function createTopics(options: TopicsOptions): Topics {
       table: key,
       facts: plan.facts,
       identity: plan.facts.policy === undefined ? undefined : identity,
-      onDelivered(envelope, changes) {
-        options.onDelivered(changes, Date.now() - envelope.body().committedAt, envelope);
-      },
+      onDelivered,
       onFailed: (error) => observe({ type: 'topic.failed', table: plan.facts.table, error }),
     });
     classes.set(classKey, rights);
@@ -104,6 +116,7 @@ export function createTopics(options: TopicsOptions): Topics {
     topic.subscriptions.delete(subscription);
     request.onEnd(subscription);
     if (topic.subscriptions.size > 0) return;
+    topic.flush();
     topics.delete(topic.key);
     place.rights.delete(topic);
     if (place.rights.topics.size > 0) return;
@@ -135,14 +148,15 @@ export function createTopics(options: TopicsOptions): Topics {
     const key = tableKey(schema, table);
     const identityClass = facts.policy === undefined ? '' : `${facts.version}\0${identity.role}\0${identity.claims}`;
     const classKey = `${key}\0${facts.shape}\0${identityClass}`;
-    const topicKey = `${classKey}\0${plan.canonical}`;
+    if (request.mode === 'latest' && facts.key.length === 0) throw errors.LATEST_NEEDS_KEY({ table });
+    const topicKey = `${classKey}\0${request.mode}\0${plan.canonical}`;
     let topic = topics.get(topicKey);
     const existing = topic && request.existing(topic);
     if (existing) throw errors.QUERY_IN_USE({ id: existing.id });
     const rights = rightsClass(classKey, plan, identity, key);
     if (!topic) {
       lastId += 1;
-      topic = new Topic(lastId, topicKey, plan);
+      topic = new Topic(lastId, topicKey, plan, request.mode, policy);
       topics.set(topicKey, topic);
       rights.add(topic);
     }
@@ -215,7 +229,13 @@ export function createTopics(options: TopicsOptions): Topics {
           subscription.resync('the table, its policies or the rights on it have changed');
       }
     },
-    counts: () => ({ topics: topics.size, subscriptions: places.size, classes: classes.size, resyncsTotal }),
+    counts: () => ({
+      topics: topics.size,
+      subscriptions: places.size,
+      classes: classes.size,
+      resyncsTotal,
+      conflatedTotal,
+    }),
   };
 }
 

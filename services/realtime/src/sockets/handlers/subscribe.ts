@@ -8,7 +8,6 @@ export async function handleSubscribe(connection: Connection, frame: SubscribeFr
   const { subscriptions } = connection;
   const { topics, limits } = connection.context;
   if (subscriptions.has(id)) throw errors.ID_IN_USE({ id });
-  if (mode === 'latest') throw errors.MODE_UNSUPPORTED({ mode });
   if (subscriptions.size >= limits.maxSubscriptions) {
     throw errors.TOO_MANY_SUBSCRIPTIONS({ limit: limits.maxSubscriptions, where: 'socket' });
   }
@@ -17,6 +16,7 @@ export async function handleSubscribe(connection: Connection, frame: SubscribeFr
     query,
     profile,
     snapshot: snapshot ?? false,
+    mode: mode ?? 'every',
     after,
     identity: connection.identity,
     sink: connection,
