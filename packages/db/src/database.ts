@@ -82,6 +82,9 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 
   try {
     await Promise.all([primary.refresh(), ...watchers.map((watcher) => watcher.poll())]);
+    // A poll has a second, in which a busy machine may not even have signed in.
+    const patience = performance.now() + OPEN_TIMEOUT_MS;
+    while (isLate(primary.error) && performance.now() < patience) await primary.refresh();
     await failover.settle();
     if (primary.epoch === undefined) {
       throw primary.isUnmigrated ? errors.NOT_MIGRATED({ server: server.target.label }) : unreachable(server, primary);
@@ -170,6 +173,7 @@ function assemble(parts: Parts): Database {
   };
 }
 
+const isLate = (error: unknown) => error instanceof TidemarkError && error.code === 'DB_STATEMENT_OVERRUN';
 const serverOf = (url: string): Server => ({ url, target: parseConnectionUrl(url) });
 
 function unreachable(server: Server, primary: PrimaryWatcher): Error {
