@@ -155,6 +155,7 @@ function understand(
     relation,
     query,
     exported,
+    location: locationOf(relation.name, rawSearch(request)),
     key,
     keyOfRole,
     reads: undefined,
@@ -163,7 +164,6 @@ function understand(
   return read;
 }
 
-    location: locationOf(relation.name, rawSearch(request)),
 /** For `estimated`, rows are counted up to the threshold. */
 function optionsOf({ config }: RouteContext, { media, preferences: { count } }: ReadRequest): ReadOptions {
   const exactCount = count === 'exact' || count === 'estimated';
