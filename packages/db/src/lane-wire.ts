@@ -20,6 +20,8 @@ import { fromErrorResponse } from './postgres-error.ts';
 import type { Column, Prepared, Ride } from './ride.ts';
 import type { Slot } from './slot.ts';
 
+/** Places of answered rides that are kept until the list is made anew. */
+const MOST_ANSWERED = 64;
 const HEADER_BYTES = 5;
 const NULL = 0xffff_ffff;
 /** Of a row: the count of columns and the length of the first. */
@@ -235,8 +237,9 @@ export class LaneWire {
 
   #arrive(ride: Ride): void {
     this.#rides[this.#first++] = undefined;
-    if (this.#first === this.#rides.length) {
-      this.#rides = [];
+    if (this.#first === this.#rides.length || this.#first === MOST_ANSWERED) {
+      // Under load there is always one on the way: without an end, the list would outgrow its riders.
+      this.#rides = this.#rides.slice(this.#first);
       this.#first = 0;
     }
     if (ride.setter?.state === 'parsing') ride.setter.state = 'absent';
