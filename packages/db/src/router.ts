@@ -4,6 +4,9 @@
  *   no tidemark      the least busy healthy replica, else the primary
  *   tidemark T       a replica that has replayed T · else a short wait for the one that is nearest · else the primary
  *
+ * Within a server a read takes the `read` pool; where that is full, a connection of `analytics` that nobody uses; then one of the
+ * primary's `write` pool, as long as writers have half of it to themselves. It never waits in a line that is not its own.
+ *
  * A replica's answer reflects its replay position as polled before the statement (its snapshot can only be later). The
  * primary's reflects what the horizon proves for its snapshot.
  */
@@ -21,7 +24,7 @@ import type { ReadRequest, ReadResult, Row, Rows, WriteRequest, WriteResult } fr
 
 export interface Replica {
   pool: SlotPool;
-  /** For streams. */
+  /** For streams, and for reads that `pool` has no room for. */
   analytics: SlotPool;
   watcher: ReplicaWatcher;
 }
@@ -50,8 +53,11 @@ export class Router {
         return await this.#readReplica<R>(replica, request, asked);
       } catch (error) {
         // Nothing was changed by a read: once more, where it cannot fail for the same reason.
-        if (!isReplicasFault(error)) throw error;
-        replica.watcher.suspect();
+        if (isReplicasFault(error)) replica.watcher.suspect();
+        else if (!isFull(error)) throw error;
+        else if (hasRoom(replica.analytics, 1)) {
+          return await this.#readReplica<R>({ ...replica, pool: replica.analytics }, request, asked);
+        } else if (!hasRoom(this.#init.write, WRITERS_SHARE)) throw error;
       }
     }
     return await this.#readPrimary<R>(request, asked);
@@ -183,6 +189,13 @@ export class Router {
     return this.#init.primary.epoch ?? '';
   }
 }
+
+/** Of the write pool, what reads leave to writers. */
+const WRITERS_SHARE = 0.5;
+const FULL_CODES = new Set(['DB_POOL_FULL', 'DB_ACQUIRE_TIMEOUT']);
+const isFull = (error: unknown): boolean => error instanceof TidemarkError && FULL_CODES.has(error.code);
+/** Whether less than this part of it is in use or waited for. */
+const hasRoom = (pool: SlotPool, part: number): boolean => !pool.isClosed && pool.load < pool.options.max * part;
 
 const readLoad = (replica: Replica) => replica.pool.load;
 

@@ -46,6 +46,25 @@ t.test('while replay is paused, the primary answers; then the replica again', as
   );
 });
 
+t.test(
+  'a full read pool spills over to analytics, then to the half of the write pool that writers can spare',
+  async (t) => {
+    const one = { max: 1, min: 1, waitingLimit: 0 };
+    const { db } = await openTestDatabase(t, { pools: { read: one, analytics: one, write: { max: 4, min: 4 } } });
+    await until('all connections', () => db.poolStats().every(({ slots, min }) => slots.idle >= min));
+    const hold = { text: `select pg_sleep(0.7)::text`, params: [] };
+    const read = () => db.read({ identity: as('a'), statement: hold });
+    const held: ReturnType<typeof read>[] = [];
+    for (let n = 0; n < 4; n++) {
+      held.push(read());
+      await until('it to be under way', () => db.poolStats().reduce((sum, { slots }) => sum + slots.busy, 0) > n);
+    }
+    await t.rejects(read(), { code: 'DB_POOL_FULL', status: 503 });
+    const servers = (await Promise.all(held)).map(({ server }) => server);
+    t.same(servers, ['read:replica1', 'analytics:replica1', 'write', 'write']);
+  },
+);
+
 t.test('a tidemark of another epoch, or from the future, is refused', async (t) => {
   const { db } = await openTestDatabase(t);
   const read = (tidemark: string) => db.read({ identity: as('a'), statement: byId(1), tidemark });

@@ -1,7 +1,7 @@
 /** The statements that cost most, from pg_stat_statements: normalised text, never a parameter. */
 import type { Pool } from '@tidemark/db';
-import { errors } from '../errors.ts';
 import { redactStatement, STATEMENT_MAX_LENGTH } from '@tidemark/db';
+import { errors } from '../errors.ts';
 import type { CollectorDefinition } from './collector.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
 
