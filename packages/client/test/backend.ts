@@ -6,6 +6,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { loadBlueprint } from '@tidemark/blueprints';
 import { migrate, runScript } from '@tidemark/db';
 import { useTestStack } from '@tidemark/local-stack';
 import { SignJWT } from 'jose';
@@ -36,13 +37,16 @@ export interface Backend {
   stop(): Promise<void>;
 }
 
-export async function startBackend(): Promise<Backend> {
+/** With the tables above, or with the blueprint `matches`. */
+export async function startBackend(tables: 'own' | 'matches' = 'own'): Promise<Backend> {
   const stack = await useTestStack();
-  await stack.template('client', async (url) => {
+  const template = `client-${tables}`;
+  await stack.template(template, async (url) => {
     await migrate(url);
-    await runScript(url, TABLES);
+    if (tables === 'own') await runScript(url, TABLES);
+    else await loadBlueprint(url, tables, { demo: true });
   });
-  const database = await stack.database({ template: 'client' });
+  const database = await stack.database({ template });
   const filesDir = await mkdtemp(join(tmpdir(), 'tidemark-client-'));
   const env = {
     PORT: '0',

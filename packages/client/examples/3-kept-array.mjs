@@ -1,0 +1,15 @@
+// The same as an array that is kept: what a list on a page shows.
+import { connect } from './connect.mjs';
+
+const tidemark = await connect();
+const live = tidemark.from('commentary').select('id,message').eq('match_id', 3).live();
+const changed = new Promise((resolve) => {
+  live.onChange((rows, events) => {
+    console.log(`${rows.length} rows after ${events.map((event) => event.type).join(', ') || 'nothing new'}`);
+    if (events.some((event) => event.type === 'insert')) resolve();
+  });
+});
+await live.ready();
+await tidemark.from('commentary').insert({ match_id: 3, minute: 3, message: 'one more' });
+await changed;
+tidemark.close();

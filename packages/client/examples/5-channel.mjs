@@ -1,0 +1,16 @@
+// Two devices of one user: messages and presence between them. Nobody else may join.
+import { connect } from './connect.mjs';
+
+const [phone, laptop] = [await connect(), await connect()];
+const { sub } = phone.claims;
+const onPhone = phone.channel(`user:${sub}`, { state: { device: 'phone' } });
+const onLaptop = laptop.channel(`user:${sub}`, { state: { device: 'laptop' } });
+const heard = new Promise((resolve) => {
+  onLaptop.onMessage(resolve);
+});
+await Promise.all([onPhone.join(), onLaptop.join()]);
+onPhone.send('draft', { text: 'half a sen' });
+console.log('the laptop heard', await heard);
+console.log('present:', onLaptop.members.map((member) => member.state.device).sort());
+phone.close();
+laptop.close();
