@@ -7,6 +7,9 @@ create table public.plain (id int primary key, grp int not null, big text);
 grant select on public.plain to anon;
 alter publication tidemark add table public.plain;
 create table public.unpublished (id int primary key);
+create table public.keyless (id int);
+alter publication tidemark add table public.keyless;
+grant select on public.keyless to anon;
 grant select on public.unpublished to anon;
 create table public.secret (id int primary key);
 alter publication tidemark add table public.secret;
@@ -187,7 +190,7 @@ t.test('live queries', async (t) => {
       ['half?select=id&hidden=eq.x', {}, '42501', /hidden/],
       ['rpc/f', {}, 'RT_QUERY_UNSUPPORTED', /no table/],
       ['commentary', { profile: 'pg_catalog' }, 'RT_SCHEMA_UNKNOWN', /pg_catalog/],
-      ['commentary', { mode: 'latest' }, 'RT_MODE_UNSUPPORTED', /latest/],
+      ['keyless', { mode: 'latest' }, 'RT_LATEST_NEEDS_KEY', /keyless/],
       ['commentary', { snapshot: true, after: '000000001-0000000000000010' }, 'RT_OPTIONS_CONFLICT', /exclude/],
     ];
     for (const [n, [query, more, code, message]] of cases.entries()) {

@@ -144,7 +144,8 @@ export async function openReplication(options: ReplicationOptions): Promise<Repl
 
 /** Resolves when the server begins to stream, rejects with its refusal. */
 function start(client: pg.Client, connection: CopyConnection, options: ReplicationOptions): Promise<void> {
-  const plugin = `proto_version '1', publication_names ${literal(identifier(options.publication))}`;
+  // The traces of transactions come as messages (wal-reader.ts): without them no trace goes past the statement.
+  const plugin = `proto_version '1', publication_names ${literal(identifier(options.publication))}, messages 'true'`;
   return new Promise((resolve, reject) => {
     connection.once('replicationStart', resolve);
     client
