@@ -4,8 +4,8 @@ import * as zlib from 'node:zlib';
 import type { Coding } from './accept-encoding.ts';
 
 /**
- * Both gain little above these and cost a multiple: measured on 200 KB of JSON rows (README), where brotli's own default
- * (11) takes over a second.
+ * Above these, time grows faster than bytes shrink. One run on 200 KB of made-up JSON rows, Node 20, a guide and no benchmark:
+ * gzip 6 → 9, 13 → 30 ms for 2 % fewer bytes; brotli 4 → 11 (its default), 3 → 768 ms for 25 % fewer.
  */
 const GZIP_LEVEL = 6;
 const BROTLI_QUALITY = 4;
@@ -37,7 +37,7 @@ const brotliOptions = (size?: number) => ({
 const gzip = promisify<string | Buffer, zlib.ZlibOptions, Buffer>(zlib.gzip);
 const brotli = promisify<string | Buffer, zlib.BrotliOptions, Buffer>(zlib.brotliCompress);
 
-/** Best first: zstd is the fastest, brotli the smallest of the other two. */
+/** Best first. At these levels brotli took a quarter of gzip's time in that run, for a tenth more bytes; zstd was not measured. */
 export function availableCodecs(module: object = zlib): ReadonlyMap<Coding, Codec> {
   const codecs = new Map<Coding, Codec>();
   if (hasZstd(module)) {
