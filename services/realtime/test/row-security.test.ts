@@ -1,5 +1,6 @@
 /** What a policy hides is never sent: not as a row, not as an old row, not as a key. */
 import t from 'tap';
+import { READS_ROW_ALONE } from '../src/topics/policy-reach.ts';
 import { policySql } from '../src/topics/table-facts.ts';
 import { LiveClient } from './live-client.ts';
 import { startTestRealtime, token, waitFor } from './test-realtime.ts';
@@ -140,6 +141,73 @@ t.test('row-level security on changes', async (t) => {
       [],
     );
     await Promise.all([client.close(), ann.close()]);
+  });
+
+  t.test('identities share a check only under a policy that reads nothing but the row', async (t) => {
+    await service.sql(`create table public.reach (id int primary key, team text, at timestamptz, tags text[], doc jsonb);
+      create type public.mood as enum ('good', 'bad'); alter table public.reach add mood public.mood;
+      create function public.lies(text) returns bool language sql immutable as
+        $$ select $1 = current_setting('request.jwt.claims', true) $$;
+      create operator public.@@@ (leftarg = text, rightarg = text, function = pg_catalog.texteq);
+      create function public.mine(text, text) returns bool language sql immutable as $$ select public.lies($1) $$;
+      create operator public.=== (leftarg = text, rightarg = text, function = public.mine);`);
+    const reaches = async (using: string): Promise<boolean> => {
+      await service.sql(`create policy reach on public.reach using (${using})`);
+      const rows = await service.sql<{ alone: boolean }>(
+        `select ${READS_ROW_ALONE} as alone from pg_policy p where p.polrelid = 'public.reach'::regclass`,
+      );
+      await service.sql('drop policy reach on public.reach');
+      return rows[0]?.alone === true;
+    };
+    const alone = [
+      'true',
+      'id > 3 and not team = any (array[$$a$$, $$b{SUBLINK$$])',
+      `doc ->> 'a' is distinct from 'b'`,
+    ];
+    const row = [...alone, `mood = 'good'`, `'a' = any (tags) or lower(team) = 'x'`];
+    const reading = [
+      ...[`team = current_user::text`, `team = current_setting('a', true)`, 'at > now()', 'lies(team)', `team === 'a'`],
+      ...[
+        'exists (select from members m where m.team = reach.team)',
+        `pg_has_role('anon', 'usage')`,
+        'at::text = team',
+      ],
+      `team = any (string_to_array(current_setting('a', true), ','))`,
+      `case when id = 1 then team = session_user else true end`,
+    ];
+    for (const using of row) t.ok(await reaches(using), `${using} reads the row alone`);
+    for (const using of reading) t.notOk(await reaches(using), `${using} may read more`);
+  });
+
+  t.test('identities that the policy cannot tell apart share its answers', async (t) => {
+    await service.sql(`create table public.plain (id int primary key, shown boolean not null);
+      alter table public.plain replica identity full; alter table public.plain enable row level security;
+      create policy shown on public.plain for select to authenticated using (shown);
+      create policy by_claims on public.plain for select to anon
+        using (current_setting('request.jwt.claims')::json ->> 'sub' = 'ann');
+      grant select on public.plain to authenticated, anon; alter publication tidemark add table public.plain;`);
+    const classes = async () =>
+      Number(
+        /^tidemark_rights_classes(?:\{[^}]*\})? (\d+)/m.exec(
+          await (await fetch(`${service.url.replace('ws', 'http')}/metrics`)).text(),
+        )?.[1],
+      );
+    await waitFor(() => service.realtime.socketStats().subscriptions === 0, 'the others to be gone');
+    const clients = await Promise.all([connect('ann'), connect('bob'), connect('ann', 'anon'), connect('bob', 'anon')]);
+    for (const client of clients) await client.subscribe('p', 'plain');
+    t.equal(await classes(), 3, 'one of the role whose policy reads the row, one for each of the others');
+    await service.sql(`insert into plain values (1, false)`);
+    await service.sql(`insert into plain values (2, true)`);
+    for (const client of clients.slice(0, 3)) await client.change((change) => change.row?.id === 2);
+    t.same(
+      clients.map((client) => client.changes().map((change) => change.row?.id)),
+      [[2], [2], [1, 2], []],
+    );
+    await service.sql(
+      `alter policy shown on plain using (shown and current_setting('request.jwt.claims')::json ->> 'sub' = 'bob')`,
+    );
+    for (const client of clients.slice(0, 2)) await client.frame((frame) => frame.op === 'resync');
+    await Promise.all(clients.map((client) => client.close()));
   });
 
   t.test('a changed policy ends what rested on it', async (t) => {

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import type { Database, Identity } from '@tidemark/db';
 import type { ColumnTypeDetail } from '@tidemark/query';
 import { errors, postgresErrors } from '../errors.ts';
+import { READS_ROW_ALONE } from './policy-reach.ts';
 
 export interface ColumnFacts {
   name: string;
@@ -25,6 +26,8 @@ export interface TableFacts {
   oldRows: boolean;
   /** SQL over the table's columns that is true for the rows that the role may see; undefined where it may see all. */
   policy: string | undefined;
+  /** Whether the policy may answer differently for two identities of the role. */
+  policyByIdentity: boolean;
   /** Equal for roles that differ in their rights alone. */
   shape: string;
   /** Changes when anything above does. */
@@ -41,7 +44,7 @@ interface FactsRow {
   key: string[] | null;
   published: string[] | null;
   filtered: boolean;
-  policies: { permissive: boolean; using: string | null }[] | null;
+  policies: { permissive: boolean; using: string | null; row_alone: boolean }[] | null;
 }
 
 /** Names print with their schema then, so a policy's text means the same in every session. */
@@ -69,7 +72,8 @@ select has_schema_privilege(n.oid, 'usage') as may_schema,
    where p.pubname = $3 and p.schemaname = $1 and p.tablename = $2) as published,
   exists (select from pg_publication_tables p
     where p.pubname = $3 and p.schemaname = $1 and p.tablename = $2 and p.rowfilter is not null) as filtered,
-  (select json_agg(json_build_object('permissive', p.polpermissive, 'using', pg_get_expr(p.polqual, p.polrelid))
+  (select json_agg(json_build_object('permissive', p.polpermissive, 'using', pg_get_expr(p.polqual, p.polrelid),
+       'row_alone', ${READS_ROW_ALONE})
      order by p.polname)
    from pg_policy p where p.polrelid = c.oid and p.polcmd in ('r', '*')
      and (0 = any (p.polroles) or exists (
@@ -123,6 +127,7 @@ export async function loadTableFacts(
     key: row.key ?? [],
     oldRows: row.identity === 'f',
     policy: row.security ? policySql(row.policies ?? []) : undefined,
+    policyByIdentity: (row.policies ?? []).some((policy) => !policy.row_alone),
     shape: hash([types, row.key, row.published, row.identity]),
     version: hash(row),
   };

@@ -146,7 +146,8 @@ export function createTopics(options: TopicsOptions): Topics {
     }
 
     const key = tableKey(schema, table);
-    const identityClass = facts.policy === undefined ? '' : `${facts.version}\0${identity.role}\0${identity.claims}`;
+    const claims = facts.policyByIdentity ? identity.claims : '';
+    const identityClass = facts.policy === undefined ? '' : `${facts.version}\0${identity.role}\0${claims}`;
     const classKey = `${key}\0${facts.shape}\0${identityClass}`;
     if (request.mode === 'latest' && facts.key.length === 0) throw errors.LATEST_NEEDS_KEY({ table });
     const topicKey = `${classKey}\0${request.mode}\0${plan.canonical}`;
