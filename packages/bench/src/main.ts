@@ -1,10 +1,12 @@
-/** `node dist/main.js [scenario…] [--quick] [--json <file>]`, or `lab [trial…]` with the same options. */
+/** `node dist/main.js [scenario…] [--quick] [--json <file>]`, or `lab [trial…]` or `live [scenario…]` with the same options. */
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { explain } from '@tidemark/service';
 import { errors } from './errors.ts';
 import { runLab } from './lab/lab.ts';
+import type { TrialResult } from './lab/run-trial.ts';
+import { runLive } from './live/live.ts';
 import { startLoad } from './load-process.ts';
 import { report } from './report.ts';
 import { FULL, QUICK, runScenario, type ScenarioResult } from './run.ts';
@@ -67,14 +69,17 @@ async function bench(): Promise<void> {
   if (wrong) process.exitCode = 1;
 }
 
-async function lab(): Promise<void> {
-  const results = await runLab(positionals.slice(1), values.quick);
+async function trials(run: (names: readonly string[], quick: boolean) => Promise<TrialResult[]>): Promise<void> {
+  console.log(`${availableParallelism()} processors, load ${loadavg()[0]?.toFixed(2)}\n`);
+  const results = await run(positionals.slice(1), values.quick);
   if (values.json) await writeFile(values.json, `${JSON.stringify({ results }, null, 2)}\n`);
   if (results.some(({ findings }) => findings.some(({ ok }) => !ok))) process.exitCode = 1;
 }
 
 try {
-  await (positionals[0] === 'lab' ? lab() : bench());
+  if (positionals[0] === 'lab') await trials(runLab);
+  else if (positionals[0] === 'live') await trials(runLive);
+  else await bench();
 } catch (error) {
   console.error(explain(error));
   process.exitCode = 1;

@@ -1,0 +1,72 @@
+/** Clients of a live contestant, spread over processes: one alone would be the bottleneck. */
+import type { ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+import { forkModule, stopChild } from '../child.ts';
+import { errors } from '../errors.ts';
+import type { Counted, CrowdAnswer, CrowdOrder, SocketOrder } from './crowd-order.ts';
+import type { Dialect } from './raw-socket.ts';
+
+const PROCESSES = 2;
+const ANSWER_MS = 60_000;
+
+export interface Crowd {
+  /** Counts while `work` runs and until each socket has had `each` changes, or `ms` are over. */
+  count(each: number, ms: number, work: () => Promise<unknown>): Promise<Counted>;
+  stop(): Promise<void>;
+}
+
+/** Resolves when every socket is open and subscribed. @throws BENCH_LOAD_ENDED, with the processes ended */
+export async function openCrowd(url: string, dialect: Dialect, sockets: readonly SocketOrder[]): Promise<Crowd> {
+  const children = Array.from({ length: PROCESSES }, () =>
+    forkModule(join(import.meta.dirname, 'crowd-process.js'), {}),
+  );
+  const stop = async () => void (await Promise.all(children.map(stopChild)));
+  const port = Number(new URL(url).port);
+  const part = (index: number) => sockets.filter((_, n) => n % PROCESSES === index);
+  try {
+    await Promise.all(children.map((child, index) => ask(child, { op: 'open', dialect, port, sockets: part(index) })));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    stop,
+    async count(each, ms, work) {
+      const answers = children.map((child) => ask(child, { op: 'count', each, ms }));
+      const [counted] = await Promise.all([Promise.all(answers), work()]);
+      return counted.map((one) => (one as CrowdAnswer & { type: 'counted' }).counted).reduce(joined);
+    },
+  };
+}
+
+function joined(a: Counted, b: Counted): Counted {
+  return {
+    ...a,
+    sockets: a.sockets + b.sockets,
+    changes: a.changes + b.changes,
+    least: Math.min(a.least, b.least),
+    most: Math.max(a.most, b.most),
+    firstAt: Math.min(a.firstAt, b.firstAt),
+    lastAt: Math.max(a.lastAt, b.lastAt),
+    latenciesMs: [...a.latenciesMs, ...b.latenciesMs],
+    disorder: a.disorder + b.disorder,
+    others: a.others + b.others,
+    firstOther: a.firstOther ?? b.firstOther,
+  };
+}
+
+async function ask(child: ChildProcess, order: CrowdOrder): Promise<CrowdAnswer> {
+  const answer = await new Promise<CrowdAnswer>((resolve) => {
+    const timer = setTimeout(() => resolve({ type: 'failed', message: 'no answer' }), ANSWER_MS);
+    const gone = (code: number | null) => resolve({ type: 'failed', message: `it ended with ${code}` });
+    child.once('exit', gone);
+    child.once('message', (message) => {
+      clearTimeout(timer);
+      child.off('exit', gone);
+      resolve(message as CrowdAnswer);
+    });
+    child.send(order);
+  });
+  if (answer.type === 'failed') throw errors.LOAD_ENDED({ reason: answer.message });
+  return answer;
+}

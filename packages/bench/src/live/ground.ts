@@ -1,0 +1,107 @@
+/** What live scenarios run on: one stack, one instance that is the relay alone, and others that only serve sockets. */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { migrate } from '@tidemark/db';
+import { type Stack, startTemporaryStack } from '@tidemark/local-stack';
+import { SignJWT } from 'jose';
+import { type Rival, startRival } from '../child.ts';
+import { until } from '../lab/until.ts';
+
+const SECRET = randomBytes(24).toString('hex');
+const SETUP = `
+create table public.ticks (n bigint primary key, k int not null, at double precision not null, note text not null);
+create table public.guarded (n bigint primary key, k int not null, at double precision not null, note text not null);
+alter table public.ticks replica identity full;
+alter table public.guarded replica identity full;
+alter table public.guarded enable row level security;
+create policy shown on public.guarded for select to authenticated using (k >= 0);
+grant select on public.ticks to anon, authenticated;
+grant select on public.guarded to authenticated;
+alter publication tidemark add table public.ticks, public.guarded;`;
+
+export type Table = 'ticks' | 'guarded';
+
+export interface Ground {
+  readonly relay: Rival;
+  /** Serves sockets, and does not run the relay. */
+  instance(env?: Readonly<Record<string, string>>): Promise<Rival>;
+  floor(name: 'fan-out-ws' | 'fan-out-socket-io'): Promise<Rival>;
+  /** One transaction for each change, one after another as fast as Postgres commits; `k` counts up to `keys` and again. */
+  write(table: Table, count: number, keys: number): Promise<void>;
+  /** The same at a steady rate. */
+  writeAt(perSecond: number, table: Table, count: number, keys: number): Promise<void>;
+  /** For role `authenticated`. */
+  token(sub: string): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** At a steady rate, so many transactions go to Postgres in one piece. */
+const PIECE = 10;
+
+export async function openGround(): Promise<Ground> {
+  const stack: Stack = await startTemporaryStack({ replica: false });
+  const started: Rival[] = [];
+  const keep = async (rival: Promise<Rival>) => {
+    started.push(await rival);
+    return rival;
+  };
+  async function stop(): Promise<void> {
+    await Promise.allSettled(started.map((rival) => rival.stop()));
+    await stack.stop();
+  }
+  const service = (name: string, env: Readonly<Record<string, string>>) =>
+    keep(
+      startRival(name, fileURLToPath(import.meta.resolve('@tidemark/realtime/main')), {
+        PORT: '0',
+        LOG_LEVEL: 'error',
+        DATABASE_URL: stack.primary.url,
+        NATS_URL: stack.nats.url,
+        JWT_SECRET: SECRET,
+        ...env,
+      }),
+    );
+  let n = 0;
+  const insert = (table: Table, from: number, count: number, keys: number) =>
+    stack.primary.query(`do $$ begin for i in ${from}..${from + count - 1} loop
+      insert into public.${table} values (i, i % ${keys}, extract(epoch from clock_timestamp()) * 1000, 'a note of some length, ' || i);
+      commit;
+    end loop; end $$`);
+  try {
+    await migrate(stack.primary.url);
+    await stack.primary.query(SETUP);
+    const relay = await service('relay', {});
+    await until('the relay', async () => {
+      const rows = await stack.primary.query(`select from pg_replication_slots where active`);
+      return rows.length > 0;
+    });
+    return {
+      relay,
+      stop,
+      instance: (env = {}) => service('realtime', { RELAY: 'false', ...env }),
+      floor: (name) => keep(startRival(name, join(import.meta.dirname, '..', 'floors', `${name}.js`), {})),
+      async write(table, count, keys) {
+        const from = n;
+        n += count;
+        await insert(table, from, count, keys);
+      },
+      async writeAt(perSecond, table, count, keys) {
+        const startedAt = performance.now();
+        for (let done = 0; done < count; done += PIECE) {
+          const early = startedAt + (done / perSecond) * 1_000 - performance.now();
+          if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
+          const from = n;
+          n += PIECE;
+          await insert(table, from, PIECE, keys);
+        }
+      },
+      token: (sub) =>
+        new SignJWT({ role: 'authenticated', sub })
+          .setProtectedHeader({ alg: 'HS256' })
+          .sign(new TextEncoder().encode(SECRET)),
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
