@@ -125,6 +125,33 @@ t.test('client', async (t) => {
     t.equal(live.rows, before, 'the same array until the next change');
   });
 
+  t.test('a window keeps its order, through a cut wire too', async (t) => {
+    const client = await open(t);
+    const match = newMatch();
+    await sql`insert into commentary (match_id, body) select ${match}, chr(96 + n) from generate_series(1, 8) as n`;
+    const live = query(client, match).order('body', { ascending: false }).limit(3).live();
+    await live.ready();
+    const shows = async (expected: string) => {
+      const shown = () => live.rows.map(({ body }) => body).join(' ');
+      await waitFor(
+        () => shown() === expected,
+        () => `${expected}; it is ${shown()}`,
+      );
+      t.equal(shown(), expected);
+    };
+    await shows('h g f');
+    await sql`insert into commentary (match_id, body) values (${match}, 'gg')`;
+    await shows('h gg g');
+    await sql`update commentary set body = 'z' where match_id = ${match} and body = 'b'`;
+    await shows('z h gg');
+    await sql`delete from commentary where match_id = ${match} and body = 'h'`;
+    await shows('z gg g');
+    wire.cut();
+    await sql`update commentary set body = 'gz' where match_id = ${match} and body = 'g'`;
+    await shows('z gz gg');
+    live.close();
+  });
+
   t.test('a connection that is only half open is noticed by its silence', async (t) => {
     const session = new Session({ token: undefined, fetch });
     let end: string | undefined;

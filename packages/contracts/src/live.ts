@@ -71,6 +71,13 @@ export const LiveChange = Type.Object({
   ]),
   row: Type.Optional(Row),
   old: Type.Optional(Row),
+  index: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      description:
+        'in a window (order and limit), the place of the row: drop all rows of the frame, then put each at its index, ascending',
+    }),
+  ),
 });
 export type LiveChange = Static<typeof LiveChange>;
 

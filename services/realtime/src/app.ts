@@ -123,6 +123,12 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
     facts: createFactsCache(database, config.RELAY_PUBLICATION),
     schemas: commaSeparated(config.DB_SCHEMAS),
     maxSubscriptions: config.MAX_SUBSCRIPTIONS,
+    windows: {
+      maxRows: config.LIVE_WINDOW_ROWS,
+      maxWindows: config.LIVE_WINDOWS,
+      intervalMs: config.LIVE_WINDOW_MS,
+      concurrency: config.LIVE_WINDOW_CONCURRENCY,
+    },
     delivery: {
       pressure: new Pressure(config.LIVE_BATCH_ABOVE),
       batchMs: config.LIVE_BATCH_MS,

@@ -50,6 +50,14 @@ export const configSchema = Type.Object({
   LIVE_BATCH_ABOVE: count(20_000, 1, 'frames written a second above which a topic’s changes wait for each other'),
   LIVE_BATCH_MS: count(50, 1, 'ms that they wait then'),
   LIVE_LATEST_MS: count(100, 1, 'ms between two frames of a subscription in mode latest'),
+  LIVE_WINDOW_ROWS: count(
+    1_000,
+    1,
+    'most rows of a live window (order and limit), those that its offset skips included',
+  ),
+  LIVE_WINDOW_MS: count(100, 1, 'ms between two reads of a live window while its rows change'),
+  LIVE_WINDOW_CONCURRENCY: count(4, 1, 'such reads at a time, of all windows; each holds a connection'),
+  LIVE_WINDOWS: count(10_000, 1, 'live windows of this instance; at 20 rows of 1 KB each, 200 MB'),
   LIVE_PRIORITY_TABLES: Type.String({
     default: '',
     description: 'tables (schema.table, separated by commas) whose changes never wait for each other in mode every',

@@ -107,6 +107,26 @@ export const errors = defineErrors('RT', {
     message: (p) => `the table ${p.table} has no primary key, which mode "latest" goes by`,
     hint: 'Add a primary key, or leave mode out to get every change.',
   }),
+  WINDOW_NEEDS_LIMIT: row<{ what: string; limit: number }>({
+    status: 400,
+    message: (p) => `${p.what} without limit cannot be live`,
+    hint: (p) => `Add limit (offset and limit together at most ${p.limit}), or leave ${p.what} out.`,
+  }),
+  WINDOW_TOO_LARGE: row<{ rows: number; limit: number }>({
+    status: 400,
+    message: (p) => `a live window of ${p.rows} rows (offset and limit) is larger than ${p.limit}`,
+    hint: 'Ask for fewer, follow all rows without limit, or raise LIVE_WINDOW_ROWS.',
+  }),
+  WINDOW_NEEDS_KEY: row<{ table: string }>({
+    status: 400,
+    message: (p) => `the table ${p.table} has no primary key, which the rows of a live window are told apart by`,
+    hint: 'Add a primary key, or leave order, limit and offset out.',
+  }),
+  TOO_MANY_WINDOWS: row<{ limit: number }>({
+    status: 503,
+    message: (p) => `this instance already keeps ${p.limit} live windows`,
+    hint: 'Try again later; equal queries share a window. Or raise LIVE_WINDOWS.',
+  }),
   OPTIONS_CONFLICT: row({
     status: 400,
     message: 'snapshot and after exclude each other',

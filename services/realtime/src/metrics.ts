@@ -35,6 +35,13 @@ export function registerGauges(metrics: Metrics, measured: Measured): void {
   );
   gauge('tidemark_subscriptions', 'Subscriptions', () => topics.counts().subscriptions);
   gauge('tidemark_topics', 'Distinct queries under distinct rights', () => topics.counts().topics);
+  gauge('tidemark_live_windows', 'Topics that are windows (order and limit)', () => topics.counts().windows);
+  gauge('tidemark_live_window_reads', 'Reads of windows since the start', () => topics.counts().windowReadsTotal);
+  gauge(
+    'tidemark_live_window_reads_waiting',
+    'Reads of windows that wait for a turn',
+    () => topics.counts().windowReadsWaiting,
+  );
   gauge('tidemark_rights_classes', 'Distinct rights on distinct tables', () => topics.counts().classes);
   gauge('tidemark_channels', 'Channels that sockets of this instance are in', () => channels.counts().channels);
   gauge('tidemark_channel_members', 'Places of sockets in channels', () => channels.counts().members);

@@ -178,7 +178,7 @@ export class FollowedQuery {
     }
     const changes = this.#parts.length > 0 ? this.#parts : frame.changes;
     this.#parts = [];
-    if (this.#hasRows) for (const change of changes) this.#rows.apply(change);
+    if (this.#hasRows) this.#rows.apply(changes);
     this.#moveTo(frame.position);
     this.happen({ type: 'applied' });
     this.#tell(changes.map((change) => ({ ...change, position: frame.position }) as LiveEvent<Row>));

@@ -13,7 +13,7 @@ export class Rows {
     this.#key = key;
   }
 
-  /** In the order of the snapshot, later rows behind; a new array only after a change. */
+  /** In the order of the snapshot, later rows behind, those of a window in its order; a new array only after a change. */
   toArray(): Row[] {
     this.#array ??= [...this.#rows.values()].flatMap(({ row, count }) => new Array<Row>(count).fill(row));
     return this.#array;
@@ -37,9 +37,25 @@ export class Rows {
     else this.#rows.delete(id);
   }
 
-  apply({ type, row, old }: LiveChange): void {
+  /** The changes of a transaction, or of a window: those say the places of their rows. */
+  apply(changes: readonly LiveChange[]): void {
+    if (changes.some(({ index }) => index !== undefined)) this.#place(changes);
+    else for (const change of changes) this.#applyOne(change);
+  }
+
+  #applyOne({ type, row, old }: LiveChange): void {
     if (old) this.#remove(old);
     if (type !== 'delete' && type !== 'leave') this.add(row as Row);
+  }
+
+  /** All of them out first: an index counts without the rows that have not been put yet. */
+  #place(changes: readonly LiveChange[]): void {
+    for (const { row, old } of changes) this.#remove((row ?? old) as Row);
+    const entries = [...this.#rows];
+    for (const { row, index } of changes) {
+      if (row && index !== undefined) entries.splice(index, 0, [this.#id(row), { row, count: 1 }]);
+    }
+    this.#rows = new Map(entries);
   }
 
   #id(row: Row): string {

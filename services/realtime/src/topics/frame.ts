@@ -54,6 +54,11 @@ export function changesFrame(
   );
 }
 
+/** @param changes JSON texts, each with its index */
+export function windowFrame(topic: number, position: string, changes: readonly string[]): Buffer {
+  return textFrame(`{"op":"changes","topic":${topic},"position":"${position}","changes":[${changes.join(',')}]}`);
+}
+
 /** `retry`: the same frame may succeed later, unchanged. */
 export function errorFrame(error: TidemarkError, id?: string, channel?: string): Buffer {
   const { code, message, hint } = error;

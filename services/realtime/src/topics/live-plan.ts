@@ -10,6 +10,7 @@ import {
   compileFilter,
   type EqualityColumn,
   equalityKey,
+  type OrderTerm,
   type Predicate,
   parseQuery,
   type Query,
@@ -21,6 +22,13 @@ export interface SelectedColumn {
   column: string;
   /** The member's name in rows. */
   as: string;
+}
+
+/** The first rows in an order: `order=minute.desc&limit=20`. */
+export interface WindowPlan {
+  order: readonly OrderTerm[];
+  limit: number;
+  offset: number;
 }
 
 export interface LivePlan {
@@ -38,6 +46,8 @@ export interface LivePlan {
   columns: readonly string[];
   equality: readonly EqualityColumn[];
   types: Readonly<Record<string, ColumnTypeDetail>>;
+  /** Undefined where all rows are followed. */
+  window: WindowPlan | undefined;
 }
 
 export interface LiveQuery {
@@ -53,17 +63,17 @@ export function parseLiveQuery(text: string): LiveQuery {
   if (table === '' || table.includes('/'))
     throw errors.QUERY_UNSUPPORTED({ what: `"${path.slice(0, 100)}" is no table: it` });
   const query = parseQuery(mark < 0 ? '' : text.slice(mark + 1));
-  if (query.order.length > 0) throw errors.QUERY_UNSUPPORTED({ what: 'order' });
-  if (query.limit !== null) throw errors.QUERY_UNSUPPORTED({ what: 'limit' });
-  if (query.offset > 0) throw errors.QUERY_UNSUPPORTED({ what: 'offset' });
   if (query.after !== null) throw errors.QUERY_UNSUPPORTED({ what: 'a page (after=)' });
   if (query.columns || query.onConflict)
     throw errors.QUERY_UNSUPPORTED({ what: 'what belongs to writes (columns, on_conflict)' });
   return { table, query };
 }
 
-/** @throws RT_COLUMN_UNKNOWN, RT_KEY_NOT_SELECTED, RT_OLD_ROWS_NEEDED, RT_QUERY_UNSUPPORTED, 42501 */
-export function planLiveQuery(query: Query, facts: TableFacts, identity: Identity): LivePlan {
+/**
+ * @param windowRows most rows of a window, those that its offset skips included
+ * @throws RT_COLUMN_UNKNOWN, RT_KEY_NOT_SELECTED, RT_OLD_ROWS_NEEDED, RT_QUERY_UNSUPPORTED, RT_WINDOW_…, 42501
+ */
+export function planLiveQuery(query: Query, facts: TableFacts, identity: Identity, windowRows: number): LivePlan {
   const byName = new Map(facts.columns.map((column) => [column.name, column]));
   const column = (name: string) => checkColumn(byName.get(name), name, facts, identity);
   const select = query.select.flatMap((node): SelectedColumn[] => {
@@ -91,6 +101,8 @@ export function planLiveQuery(query: Query, facts: TableFacts, identity: Identit
     throw errors.QUERY_UNSUPPORTED({ what: `the filter on "${problem?.column}" (${problem?.message})` });
   }
   for (const name of filter.columns) column(name);
+  const window = planWindow(query, facts, windowRows);
+  for (const { field } of window?.order ?? []) column(field.name);
   return {
     facts,
     canonical: canonical(query),
@@ -102,7 +114,23 @@ export function planLiveQuery(query: Query, facts: TableFacts, identity: Identit
     columns: [...new Set([...selected, ...filter.columns])],
     equality: equalityKey(query.where),
     types,
+    window,
   };
+}
+
+function planWindow({ order, limit, offset }: Query, { table, key }: TableFacts, most: number): WindowPlan | undefined {
+  if (limit === null) {
+    if (order.length > 0) throw errors.WINDOW_NEEDS_LIMIT({ what: 'order', limit: most });
+    if (offset > 0) throw errors.WINDOW_NEEDS_LIMIT({ what: 'offset', limit: most });
+    return undefined;
+  }
+  if (key.length === 0) throw errors.WINDOW_NEEDS_KEY({ table });
+  if (limit + offset > most) throw errors.WINDOW_TOO_LARGE({ rows: limit + offset, limit: most });
+  for (const { field, related } of order) {
+    if (related !== null) throw errors.QUERY_UNSUPPORTED({ what: `order by the embedded table "${related}"` });
+    if (field.json.length > 0) throw errors.QUERY_UNSUPPORTED({ what: `order by a path into "${field.name}"` });
+  }
+  return { order, limit, offset };
 }
 
 function checkColumn(

@@ -86,10 +86,11 @@ async function write(subscription: Subscription, frame: Buffer): Promise<void> {
 /**
  * The snapshot of the primary holds everything up to here: of the transactions that this instance knows, it may lack some,
  * which then were committing while it was taken (a commit is in the WAL before it is visible).
+ * @param from up to `lsn` is asked; what came up to `sequence` is known to be in it
  */
-function seenUpTo(feed: Feed, key: string, gate: Gate): Lsn {
-  let lsn = feed.lsn();
-  for (const envelope of feed.ring.since(key, feed.ring.floor?.sequence ?? 0) ?? []) {
+export function seenUpTo(feed: Feed, key: string, gate: Gate, from = { lsn: feed.lsn(), sequence: 0 }): Lsn {
+  let { lsn } = from;
+  for (const envelope of feed.ring.since(key, Math.max(from.sequence, feed.ring.floor?.sequence ?? 0)) ?? []) {
     if (envelope.lsn <= lsn && seenThrough(gate, envelope) !== 'all') lsn = envelope.lsn - 1n;
   }
   return lsn;

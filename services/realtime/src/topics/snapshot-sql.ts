@@ -29,14 +29,20 @@ const OPERATORS: Partial<Record<CompareOperator, string>> = {
 export function snapshotSql(plan: LivePlan): SnapshotSql {
   const params: string[] = [];
   const { schema, table } = plan.facts;
-  const list = plan.select.map(({ column, as }) => `${identifier(column)} as ${identifier(as)}`).join(', ');
-  const where = plan.where.map((condition) => conditionSql(condition, params)).join(' and ') || 'true';
+  const where = whereSql(plan, params);
   const from = `${identifier(schema)}.${identifier(table)}`;
   return {
-    text: `select to_jsonb(tidemark_row)::text as row from (select ${list} from ${from} where ${where}) as tidemark_row`,
+    text: `select to_jsonb(tidemark_row)::text as row from (select ${selectList(plan)} from ${from} where ${where}) as tidemark_row`,
     params,
   };
 }
+
+export const selectList = (plan: LivePlan): string =>
+  plan.select.map(({ column, as }) => `${identifier(column)} as ${identifier(as)}`).join(', ');
+
+/** Its values are pushed to `params`. */
+export const whereSql = (plan: LivePlan, params: string[]): string =>
+  plan.where.map((condition) => conditionSql(condition, params)).join(' and ') || 'true';
 
 function conditionSql(condition: Condition, params: string[]): string {
   const sql =

@@ -124,6 +124,11 @@ export class Topic {
     for (const [envelope, count] of kept.envelopes) this.#policy.onDelivered(envelope, count * receivers);
   }
 
+  /** Nobody is left. */
+  close(): void {
+    this.flush();
+  }
+
   #holdLatest(envelope: ChangeEnvelope, changes: readonly RowChange[], visible: Visible): number {
     for (const change of changes) {
       const match = matchChange(this.plan, change, visible);

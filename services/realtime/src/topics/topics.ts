@@ -12,11 +12,13 @@ import { catchUp } from './catch-up.ts';
 import type { FactsCache } from './facts-cache.ts';
 import { serverFrame } from './frame.ts';
 import { type LivePlan, parseLiveQuery, planLiveQuery } from './live-plan.ts';
+import { createWindowReader } from './read-window.ts';
 import { RightsClass } from './rights-class.ts';
 import { sendSnapshot } from './send-snapshot.ts';
 import type { Snapshots } from './snapshot.ts';
 import { type Sink, Subscription } from './subscription.ts';
 import { type DeliveryPolicy, type Mode, Topic } from './topic.ts';
+import { Window, type WindowOptions } from './window.ts';
 
 export interface SubscribeRequest {
   id: string;
@@ -41,10 +43,23 @@ export interface TopicsOptions {
   facts: FactsCache;
   schemas: readonly string[];
   maxSubscriptions: number;
+  windows: { maxRows: number; maxWindows: number; intervalMs: number; concurrency: number };
   delivery: Omit<DeliveryPolicy, 'onDelivered' | 'onConflated'>;
   observe: (event: RealtimeEvent) => void;
   /** Changes sent, how long after their commit, and of what. */
   onDelivered(changes: number, ms: number, envelope: ChangeEnvelope): void;
+}
+
+export interface TopicsCounts {
+  topics: number;
+  /** Of them. */
+  windows: number;
+  windowReadsTotal: number;
+  windowReadsWaiting: number;
+  subscriptions: number;
+  classes: number;
+  resyncsTotal: number;
+  conflatedTotal: number;
 }
 
 export interface Topics {
@@ -54,7 +69,7 @@ export interface Topics {
   resyncAll(reason: string): void;
   /** Ends what rests on facts that have changed. */
   checkRights(): Promise<void>;
-  counts(): { topics: number; subscriptions: number; classes: number; resyncsTotal: number; conflatedTotal: number };
+  counts(): TopicsCounts;
 }
 
 interface Place {
@@ -74,6 +89,9 @@ export function createTopics(options: TopicsOptions): Topics {
   let lastId = 0;
   let resyncsTotal = 0;
   let conflatedTotal = 0;
+  let windows = 0;
+  let windowReadsTotal = 0;
+  const reader = createWindowReader({ ...options, concurrency: options.windows.concurrency });
   const policy: DeliveryPolicy = {
     ...options.delivery,
     onDelivered,
@@ -105,6 +123,29 @@ export function createTopics(options: TopicsOptions): Topics {
     return rights;
   }
 
+  function makeTopic(key: string, plan: LivePlan, mode: Mode): Topic {
+    lastId += 1;
+    if (!plan.window) return new Topic(lastId, key, plan, mode, policy);
+    const { maxWindows, intervalMs } = options.windows;
+    if (windows >= maxWindows) throw errors.TOO_MANY_WINDOWS({ limit: maxWindows });
+    windows += 1;
+    const windowOptions: WindowOptions = {
+      reader,
+      lsn() {
+        const last = feed.ring
+          .since(tableKey(plan.facts.schema, plan.facts.table), feed.ring.floor?.sequence ?? 0)
+          ?.at(-1);
+        return last && last.lsn > feed.lsn() ? last.lsn : feed.lsn();
+      },
+      windowMs: intervalMs,
+      onFailed: (error) => observe({ type: 'topic.failed', table: plan.facts.table, error }),
+      onRead() {
+        windowReadsTotal += 1;
+      },
+    };
+    return new Window(lastId, key, plan, mode, policy, windowOptions);
+  }
+
   function leave(subscription: Subscription, reason: string | undefined, request: SubscribeRequest): void {
     const { topic } = subscription;
     const place = places.get(subscription) as Place;
@@ -116,7 +157,8 @@ export function createTopics(options: TopicsOptions): Topics {
     topic.subscriptions.delete(subscription);
     request.onEnd(subscription);
     if (topic.subscriptions.size > 0) return;
-    topic.flush();
+    topic.close();
+    if (topic instanceof Window) windows -= 1;
     topics.delete(topic.key);
     place.rights.delete(topic);
     if (place.rights.topics.size > 0) return;
@@ -139,7 +181,7 @@ export function createTopics(options: TopicsOptions): Topics {
     if (problem) throw errors.NOT_FOLLOWING({ reason: problem });
     const { identity } = request;
     const facts = await options.facts.get(identity, schema, table);
-    const plan = planLiveQuery(query, facts, identity);
+    const plan = planLiveQuery(query, facts, identity, options.windows.maxRows);
     if (request.sink.closed) throw errors.NOT_FOLLOWING({ reason: 'the socket has closed' });
     if (places.size >= options.maxSubscriptions) {
       throw errors.TOO_MANY_SUBSCRIPTIONS({ limit: options.maxSubscriptions, where: 'instance' });
@@ -154,10 +196,10 @@ export function createTopics(options: TopicsOptions): Topics {
     let topic = topics.get(topicKey);
     const existing = topic && request.existing(topic);
     if (existing) throw errors.QUERY_IN_USE({ id: existing.id });
+    const made = topic ?? makeTopic(topicKey, plan, request.mode);
     const rights = rightsClass(classKey, plan, identity, key);
     if (!topic) {
-      lastId += 1;
-      topic = new Topic(lastId, topicKey, plan, request.mode, policy);
+      topic = made;
       topics.set(topicKey, topic);
       rights.add(topic);
     }
@@ -165,7 +207,7 @@ export function createTopics(options: TopicsOptions): Topics {
     places.set(subscription, { rights, classKey, tableKey: key, role: identity, version: facts.version });
     topic.subscriptions.add(subscription);
     request.sink.write(serverFrame({ op: 'subscribed', id: request.id, topic: topic.id, key: [...plan.key] }));
-    if (position) {
+    if (position && !plan.window) {
       if (position.epoch !== feed.epoch()) subscription.resync('the position is of another epoch');
       else subscription.gate = { kind: 'position', lsn: position.lsn, index: position.index };
     }
@@ -175,7 +217,12 @@ export function createTopics(options: TopicsOptions): Topics {
 
   async function begin(subscription: Subscription, request: SubscribeRequest, rights: RightsClass, key: string) {
     const { schema, table } = rights.facts;
+    const { topic } = subscription;
     try {
+      if (topic instanceof Window) {
+        await topic.join(subscription, request.identity, request.snapshot || request.after !== undefined);
+        return;
+      }
       if (request.snapshot) {
         const position = (lsn: Lsn) => formatPosition(feed.epoch() ?? '', lsn, 0xffff_ffff);
         await sendSnapshot({
@@ -228,10 +275,14 @@ export function createTopics(options: TopicsOptions): Topics {
         const now = await current;
         if (now !== undefined && now !== version)
           subscription.resync('the table, its policies or the rights on it have changed');
+        else if (subscription.topic instanceof Window && rights.facts.policy !== undefined) subscription.topic.touch();
       }
     },
     counts: () => ({
       topics: topics.size,
+      windows,
+      windowReadsTotal,
+      windowReadsWaiting: reader.waiting(),
       subscriptions: places.size,
       classes: classes.size,
       resyncsTotal,

@@ -1,0 +1,82 @@
+/** Reads the rows of a window from a server that has got at least so far, and says how far the answer reaches. */
+import { formatTidemark, type Lsn, parseLsn } from '@tidemark/contracts';
+import type { Database, Identity } from '@tidemark/db';
+import { tableKey } from '../changes/envelope.ts';
+import type { Feed } from '../changes/feed.ts';
+import { errors } from '../errors.ts';
+import { parseXidSnapshot } from './gate.ts';
+import type { LivePlan, WindowPlan } from './live-plan.ts';
+import { seenUpTo } from './send-snapshot.ts';
+import type { ShownRow } from './window-diff.ts';
+import { type WindowAnswer, windowSql } from './window-sql.ts';
+
+export interface WindowRead {
+  epoch: string;
+  rows: ShownRow[];
+  /** Every change up to here that this instance knows is in the rows. */
+  through: Lsn;
+  /** No change above it is: what is read next must not be older. */
+  upper: Lsn;
+}
+
+export interface ReadFrom {
+  /** The server has got at least so far. */
+  lsn: Lsn;
+  /** What came up to here was in the rows that were read before. */
+  sequence: number;
+}
+
+export interface WindowReader {
+  /** @throws RT_NOT_FOLLOWING, Postgres's errors (PostgresError), DB_ errors where no server answers */
+  read(plan: LivePlan, identity: Identity, from: ReadFrom): Promise<WindowRead>;
+  /** Reads that wait for a turn. */
+  waiting(): number;
+}
+
+export interface WindowReaderOptions {
+  database: Database;
+  feed: Feed;
+  /** Reads at a time: a change that concerns every window must not fill the pool. */
+  concurrency: number;
+}
+
+export function createWindowReader({ database, feed, concurrency }: WindowReaderOptions): WindowReader {
+  let running = 0;
+  /** At most one for each window, which are limited. */
+  const queue: (() => void)[] = [];
+
+  async function read(plan: LivePlan, identity: Identity, from: ReadFrom): Promise<WindowRead> {
+    const epoch = feed.epoch();
+    if (epoch === undefined) throw errors.NOT_FOLLOWING({ reason: 'no change has come yet' });
+    const { rows } = await database.read<WindowAnswer & Record<string, unknown>>({
+      // Filters are compiled for UTC, and to_jsonb prints timestamptz in it.
+      identity: { ...identity, settings: { ...identity.settings, TimeZone: 'UTC' } },
+      statement: windowSql(plan, plan.window as WindowPlan),
+      tidemark: formatTidemark(epoch, from.lsn),
+    });
+    const answer = rows[0] as WindowAnswer;
+    const upper = parseLsn(answer.upper);
+    const shown = (JSON.parse(answer.rows) as [string, string][]).map(([key, text]) => ({ key, text }));
+    // A standby that has replayed a commit shows it; on the primary it is in the WAL before it is visible.
+    const key = tableKey(plan.facts.schema, plan.facts.table);
+    const gate = { kind: 'primary', snapshot: parseXidSnapshot(answer.snapshot), after: 0n, until: upper } as const;
+    const through = answer.standby ? from.lsn : seenUpTo(feed, key, gate, from);
+    return { epoch, rows: shown, through, upper };
+  }
+
+  return {
+    async read(plan, identity, from) {
+      if (running >= concurrency) await new Promise<void>((resolve) => queue.push(resolve));
+      else running += 1;
+      try {
+        return await read(plan, identity, from);
+      } finally {
+        const next = queue.shift();
+        // The turn is handed on, so that nobody comes in between.
+        if (next) next();
+        else running -= 1;
+      }
+    },
+    waiting: () => queue.length,
+  };
+}

@@ -1,0 +1,49 @@
+/**
+ * What makes one ordered list of rows into another, as changes: first the rows that left, then those that came, changed or
+ * moved, each with its index in the new list, ascending. Who drops all of these rows from the old list and then puts each at
+ * its index has the new one; rows that only shift are not told. Pure.
+ */
+export interface ShownRow {
+  /** Text of the primary key. */
+  key: string;
+  /** JSON. */
+  text: string;
+}
+
+/** JSON texts of LiveChange. */
+export function windowChanges(before: readonly ShownRow[], after: readonly ShownRow[]): string[] {
+  const was = new Map(before.map(({ key, text }, index) => [key, { text, index }]));
+  const is = new Set(after.map(({ key }) => key));
+  const unchanged = after.filter(({ key, text }) => was.get(key)?.text === text);
+  const indexOf = ({ key }: ShownRow) => was.get(key)?.index as number;
+  const staying = new Set(longestRising(unchanged.map(indexOf)).map((at) => unchanged[at]));
+  return [
+    ...before.filter(({ key }) => !is.has(key)).map(({ text }) => `{"type":"leave","old":${text}}`),
+    ...after.flatMap((row, index) => {
+      if (staying.has(row)) return [];
+      return [`{"type":"${was.has(row.key) ? 'update' : 'enter'}","row":${row.text},"index":${index}}`];
+    }),
+  ];
+}
+
+/** Places of a longest rising subsequence (Fredman, 1975: by halving, n log n). Values are distinct. */
+function longestRising(values: readonly number[]): number[] {
+  /** By length less one: the place of the smallest value that ends a rising sequence of it. */
+  const ends: number[] = [];
+  const previous: (number | undefined)[] = [];
+  const valueAt = (at: number | undefined) => values[at as number] as number;
+  for (const [at, value] of values.entries()) {
+    let low = 0;
+    let high = ends.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (valueAt(ends[middle]) < value) low = middle + 1;
+      else high = middle;
+    }
+    previous.push(ends[low - 1]);
+    ends[low] = at;
+  }
+  const places: number[] = [];
+  for (let at = ends.at(-1); at !== undefined; at = previous[at]) places.push(at);
+  return places.reverse();
+}

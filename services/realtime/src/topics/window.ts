@@ -1,0 +1,171 @@
+/**
+ * The topic of a live window: the first rows of a query in an order. Which row comes in when another leaves is nothing that
+ * a change tells, and order is Postgres's own (collations, types, policies); so a change that may concern the window makes
+ * it be read again, once for all of its subscribers and at most once in an interval, from a server that has the change; the
+ * difference to what they hold goes to them as one frame.
+ *
+ *   idle ──change──► due ──interval──► reading ──► idle | due (the change was not visible yet, or others came)
+ */
+import { formatPosition, type Lsn } from '@tidemark/contracts';
+import type { Identity } from '@tidemark/db';
+import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
+import { snapshotFrame, windowFrame } from './frame.ts';
+import type { LivePlan } from './live-plan.ts';
+import type { WindowReader } from './read-window.ts';
+import { isPolicyError } from './rights-class.ts';
+import { matchChange, type Visible } from './row-match.ts';
+import type { Subscription } from './subscription.ts';
+import { type DeliveryPolicy, type Mode, Topic } from './topic.ts';
+import { type ShownRow, windowChanges } from './window-diff.ts';
+
+export interface WindowOptions {
+  reader: WindowReader;
+  /** Every change that the topics have been told of ends up to here. */
+  lsn(): Lsn;
+  /** Between two reads, ms. */
+  windowMs: number;
+  onFailed(error: Error): void;
+  onRead(): void;
+}
+
+/** After a failed read. */
+const RETRY_MS = 1_000;
+/** Failed reads in a row; then the subscribers are told that what they show may be old. */
+const MAX_FAILURES = 5;
+/** Of a position: everything in its transaction. */
+const LAST = 0xffff_ffff;
+
+export class Window extends Topic {
+  #options: WindowOptions;
+  #policy: DeliveryPolicy;
+  #intervalMs: number;
+  #identities = new WeakMap<Subscription, Identity>();
+  #shown: readonly ShownRow[] | undefined;
+  #position = '';
+  /** The newest change that may not be in what is shown. */
+  #due: ChangeEnvelope | undefined;
+  #again = false;
+  #through: Lsn = 0n;
+  /** Of the newest change that is known to be in what is shown. */
+  #sequence = 0;
+  #upper: Lsn = 0n;
+  #reading: Promise<void> | undefined;
+  #readAt = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #failures = 0;
+  #closed = false;
+
+  constructor(id: number, key: string, plan: LivePlan, mode: Mode, policy: DeliveryPolicy, options: WindowOptions) {
+    super(id, key, plan, mode, policy);
+    this.#options = options;
+    this.#policy = policy;
+    this.#intervalMs = mode === 'latest' ? Math.max(options.windowMs, policy.latestMs) : options.windowMs;
+  }
+
+  /** Ends with the subscription live, its rows sent if it `wants` them. @throws what the first read throws */
+  async join(subscription: Subscription, identity: Identity, wants: boolean): Promise<void> {
+    this.#identities.set(subscription, identity);
+    // Policies may read what has changed since.
+    if (!this.#shown || this.plan.facts.policy !== undefined) await this.#read();
+    await subscription.sink.room();
+    if (subscription.ended || !this.#shown) return;
+    const rows = this.#shown.map(({ text }) => text);
+    if (wants && !subscription.sink.write(snapshotFrame(this.id, rows, true, this.#position)))
+      return subscription.resync('the connection is too slow for the rows');
+    subscription.goLive();
+  }
+
+  override deliver(envelope: ChangeEnvelope, changes: readonly RowChange[], visible: Visible): number {
+    if (changes.every((change) => matchChange(this.plan, change, visible).kind === 'none')) return 0;
+    this.#due = envelope;
+    this.#schedule();
+    return 0;
+  }
+
+  /** What the policies read may have changed. */
+  touch(): void {
+    this.#again = true;
+    this.#schedule();
+  }
+
+  override close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #schedule(ms = Math.max(0, this.#readAt + this.#intervalMs - Date.now())): void {
+    if (this.#closed || this.#reading || this.#timer) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#read().catch((error: Error) => this.#failed(error));
+    }, ms);
+  }
+
+  /** One at a time, for whoever waits for it. */
+  #read(): Promise<void> {
+    this.#reading ??= this.#readOnce().finally(() => {
+      this.#reading = undefined;
+      if (this.#due || this.#again) this.#schedule(this.#failures > 0 ? RETRY_MS : undefined);
+    });
+    return this.#reading;
+  }
+
+  async #readOnce(): Promise<void> {
+    const identity = this.#asker();
+    if (!identity) return;
+    const due = this.#due;
+    this.#again = false;
+    this.#readAt = Date.now();
+    // The first rows hold what came before this topic was there; afterwards it is told of each change.
+    let lsn = due?.lsn ?? (this.#shown ? this.#upper : this.#options.lsn());
+    if (lsn < this.#upper) lsn = this.#upper;
+    try {
+      const read = await this.#options.reader.read(this.plan, identity, { lsn, sequence: this.#sequence });
+      if (this.#closed) return;
+      this.#failures = 0;
+      this.#options.onRead();
+      this.#upper = read.upper;
+      if (read.through > this.#through) this.#through = read.through;
+      this.#position = formatPosition(read.epoch, this.#through, LAST);
+      if (read.through < lsn) this.#again = true;
+      else if (due) this.#sequence = due.sequence;
+      if (this.#due && this.#due.lsn <= read.through) this.#due = undefined;
+      this.#show(read.rows, due);
+    } catch (error) {
+      this.#failures += 1;
+      this.#again = true;
+      throw error;
+    }
+  }
+
+  #show(rows: readonly ShownRow[], due: ChangeEnvelope | undefined): void {
+    const changes = this.#shown ? windowChanges(this.#shown, rows) : [];
+    this.#shown = rows;
+    if (changes.length === 0) return;
+    const frame = windowFrame(this.id, this.#position, changes);
+    let receivers = 0;
+    for (const subscription of [...this.subscriptions]) {
+      if (!subscription.live) continue;
+      if (subscription.sink.write(frame)) receivers += 1;
+      else subscription.resync('the connection is too slow for the changes');
+    }
+    this.#policy.pressure.wrote(receivers, Date.now());
+    if (due && receivers > 0) this.#policy.onDelivered(due, changes.length * receivers);
+  }
+
+  /** Any of them: those of a topic see the same rows. */
+  #asker(): Identity | undefined {
+    for (const subscription of this.subscriptions) {
+      const identity = this.#identities.get(subscription);
+      if (identity) return identity;
+    }
+    return undefined;
+  }
+
+  #failed(error: Error): void {
+    this.#options.onFailed(error);
+    if (!isPolicyError(error) && this.#failures < MAX_FAILURES) return;
+    for (const subscription of [...this.subscriptions])
+      if (subscription.live) subscription.resync(`the window could not be read: ${error.message}`);
+  }
+}
