@@ -52,6 +52,8 @@ export async function useGateway(
         NATS_PREFIX: natsPrefix,
         JWT_SECRET: SECRET,
         TIDEMARK_FILES_DIR: filesDir,
+        // The test shares the gateway's event loop: how late it is tells of the test and the machine. Tests of shedding set it.
+        SHED_LOOP_MS: '0',
         ...options.env,
       },
       process.pid,
