@@ -47,12 +47,12 @@ t.test(
     );
     t.equal(db.statements(2).length, 2);
 
-    const [slow, ...others] = db.slow();
-    t.same(others, []);
+    // On a busy machine others may be slow as well.
+    const slow = db.slow().find(({ text }) => text === 'select pg_sleep(?)');
     t.match(slow, { pool: 'write', text: 'select pg_sleep(?)', failed: false, ...holder });
     t.ok(slow!.ms >= 195 && Math.abs(slow!.at - Date.now()) < 60_000);
     t.match(
-      events.find(({ type }) => type === 'db.slow_statement'),
+      events.find((event) => event.type === 'db.slow_statement' && event.text === 'select pg_sleep(?)'),
       { text: 'select pg_sleep(?)', ...holder },
     );
     const recent = db.recent();
