@@ -8,9 +8,15 @@ const onLaptop = laptop.channel(`user:${sub}`, { state: { device: 'laptop' } });
 const heard = new Promise((resolve) => {
   onLaptop.onMessage(resolve);
 });
+const bothPresent = new Promise((resolve) => {
+  onLaptop.onMembers((members) => {
+    if (members.length === 2) resolve(members);
+  });
+});
 await Promise.all([onPhone.join(), onLaptop.join()]);
 onPhone.send('draft', { text: 'half a sen' });
 console.log('the laptop heard', await heard);
-console.log('present:', onLaptop.members.map((member) => member.state.device).sort());
+const members = await bothPresent;
+console.log('present:', members.map((member) => member.state.device).sort());
 phone.close();
 laptop.close();
