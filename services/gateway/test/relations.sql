@@ -29,7 +29,7 @@ insert into messages values (1, 1, 2, 'hi'), (2, 2, 1, 'yo');
 create function projects_of(clients) returns setof projects language sql stable as 'select * from projects where client_id = $1.id';
 create function client_of(projects) returns setof clients rows 1 language sql stable as 'select * from clients where id = $1.client_id';
 create function shout(projects) returns text language sql stable as 'select upper($1.name) || ''!''';
-create function some_bytes() returns bytea language sql immutable as 'select ''\\x00ff41''::bytea';
+create function some_bytes() returns bytea language sql immutable as 'select ''\x00ff41''::bytea';
 create function add(a integer, b integer default 10) returns integer language sql immutable as 'select a + b';
 create function list_projects(min_id integer default 0) returns setof projects language sql stable as 'select * from projects where id >= min_id';
 create function first_project() returns projects language sql stable as 'select * from projects where id = 1';
