@@ -10,20 +10,23 @@ import { trials } from '../src/lab/trials/all.ts';
 
 const MAIN = join(import.meta.dirname, '..', 'dist', 'main.js');
 const run = promisify(execFile);
-/** Each trial takes at most 6 s on a quiet machine. */
-const TIMEOUT_MS = trials.length * 20_000 + 20_000;
+/** Their findings are times, which mean something on a machine with nothing else to do alone; and one that takes half a minute. */
+const APART = new Set(['autosize', 'overload', 'statistics-cost', 'slot-invalidated']);
+const names = trials.map(({ name }) => name).filter((name) => !APART.has(name));
+/** A trial takes some 5 s on a quiet machine. */
+const TIMEOUT_MS = names.length * 20_000 + 20_000;
 
-t.test('every trial of the lab holds in the small', { timeout: TIMEOUT_MS }, async (t) => {
+t.test('the trials of the lab hold in the small', { timeout: TIMEOUT_MS }, async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'tidemark-lab-test-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   const file = join(folder, 'findings.json');
-  const args = [MAIN, 'lab', '--quick', '--json', file];
+  const args = [MAIN, 'lab', ...names, '--quick', '--json', file];
   const ended = await run(process.execPath, args, { timeout: TIMEOUT_MS }).catch((error: unknown) => error);
   const { stdout, stderr } = ended as { stdout: string; stderr: string };
   const { results } = JSON.parse(await readFile(file, 'utf8')) as { results: TrialResult[] };
   t.same(
     results.map(({ trial }) => trial),
-    trials.map(({ name }) => name),
+    names,
     stderr,
   );
   for (const { trial, findings } of results) {
