@@ -12,9 +12,9 @@
  *      further than the schema is known to have been the same.              cache.test: "a change of the schema drops everything"
  *   7. Concurrent equal reads are one statement; its failure is everyone's; nobody
  *      waits longer than `waitMs` for another's.                            cache.test: "equal reads share one statement"
+ *   8. Never more than `maxBytes`.                                          cache.test: "the cache is bounded"
  *   9. What comes from the second level counts only by what would let a fill of our own count: 2, 3, 5 and 6 hold for it, whoever
  *      read it (README.md).                                                 shared-level.test: "two gateways share, and are never older"
- *   8. Never more than `maxBytes`.                                          cache.test: "the cache is bounded"
  *
  * The clock is in tide.ts, the schema in schema-watch.ts.
  */

@@ -181,7 +181,13 @@ export function createChannels(options: ChannelsOptions): Channels {
       joiner.channels.set(name, membership);
       memberships.add(membership);
       channel.sinks.set(id, joiner);
-      await channel.opened;
+      try {
+        await channel.opened;
+      } catch (cause) {
+        // Refused as a whole: the client may join again.
+        end(membership);
+        throw errors.NOT_FOLLOWING({ reason: (cause as Error).message }, { cause });
+      }
       if (!memberships.has(membership)) return;
       joiner.write(serverFrame({ op: 'joined', channel: name, member: id, members: channel.presence.all() }));
       if (state) present(membership, state);

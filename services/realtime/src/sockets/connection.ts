@@ -43,8 +43,6 @@ export class Connection implements Joiner {
   readonly context: ConnectionContext;
   readonly subscriptions = new Map<string, Subscription>();
   readonly channels = new Map<string, Membership>();
-  /** Ids of subscriptions that are being made. */
-  readonly starting = new Set<string>();
   identity: Identity;
   /** Seconds since 1970. */
   expires: number | undefined;
