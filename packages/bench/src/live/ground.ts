@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { migrate } from '@tidemark/db';
 import { type Stack, startTemporaryStack } from '@tidemark/local-stack';
 import { SignJWT } from 'jose';
+import postgres from 'postgres';
 import { type Rival, startRival } from '../child.ts';
 import { until } from '../lab/until.ts';
 
@@ -41,13 +42,15 @@ const PIECE = 10;
 
 export async function openGround(): Promise<Ground> {
   const stack: Stack = await startTemporaryStack({ replica: false });
+  // One connection for all that is written: to open one costs as much as a hundred changes.
+  const sql = postgres(stack.primary.url, { max: 1, prepare: false, onnotice: () => {} });
   const started: Rival[] = [];
   const keep = async (rival: Promise<Rival>) => {
     started.push(await rival);
     return rival;
   };
   async function stop(): Promise<void> {
-    await Promise.allSettled(started.map((rival) => rival.stop()));
+    await Promise.allSettled([...started.map((rival) => rival.stop()), sql.end({ timeout: 1 })]);
     await stack.stop();
   }
   const service = (name: string, env: Readonly<Record<string, string>>) =>
@@ -63,7 +66,7 @@ export async function openGround(): Promise<Ground> {
     );
   let n = 0;
   const insert = (table: Table, from: number, count: number, keys: number) =>
-    stack.primary.query(`do $$ begin for i in ${from}..${from + count - 1} loop
+    sql.unsafe(`do $$ begin for i in ${from}..${from + count - 1} loop
       insert into public.${table} values (i, i % ${keys}, extract(epoch from clock_timestamp()) * 1000, 'a note of some length, ' || i);
       commit;
     end loop; end $$`);
