@@ -60,10 +60,19 @@ export class ChangeEnvelope {
 /** No schema or table name holds a zero character. */
 export const tableKey = (schema: string, table: string): string => `${schema}\0${table}`;
 
+/** More tables than a publication has; then it begins afresh. */
+const MAX_SUBJECTS = 10_000;
+const keysOfSubjects = new Map<string, string>();
+
 /** `…changes.<schema>.<table>` → table key */
 export function tableKeyOfSubject(subject: string): string {
+  const known = keysOfSubjects.get(subject);
+  if (known !== undefined) return known;
   const tokens = subject.split('.');
-  return tableKey(fromSubjectToken(tokens.at(-2) ?? ''), fromSubjectToken(tokens.at(-1) ?? ''));
+  const key = tableKey(fromSubjectToken(tokens.at(-2) ?? ''), fromSubjectToken(tokens.at(-1) ?? ''));
+  if (keysOfSubjects.size >= MAX_SUBJECTS) keysOfSubjects.clear();
+  keysOfSubjects.set(subject, key);
+  return key;
 }
 
 function readBody(text: string): EnvelopeBody {
@@ -82,7 +91,7 @@ function readBody(text: string): EnvelopeBody {
 
 function readChange(text: string, key: readonly string[]): RowChange {
   const found = members(text);
-  const type = JSON.parse(found.get('type') ?? '""') as Change['type'];
+  const type = (found.get('type') ?? '""').slice(1, -1) as Change['type'];
   const rowText = found.get('row');
   const oldText = found.get('old');
   const row = rowText === undefined ? undefined : new RowImage(rowText);

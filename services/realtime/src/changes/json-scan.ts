@@ -46,6 +46,9 @@ function skipBlanks(text: string, at: number): number {
   return next;
 }
 
+/** Names hardly ever have anything escaped, and to parse each was a quarter of what a change costs. */
+const nameOf = (inner: string): string => (inner.includes('\\') ? (JSON.parse(`"${inner}"`) as string) : inner);
+
 /** The members of an object: name → the text of its value. */
 export function members(text: string): Map<string, string> {
   const found = new Map<string, string>();
@@ -54,7 +57,7 @@ export function members(text: string): Map<string, string> {
   at = skipBlanks(text, at + 1);
   while (text[at] !== '}') {
     const nameEnd = skipString(text, at);
-    const name = JSON.parse(text.slice(at, nameEnd)) as string;
+    const name = nameOf(text.slice(at + 1, nameEnd - 1));
     const valueAt = skipBlanks(text, skipBlanks(text, nameEnd) + 1);
     const valueEnd = skipValue(text, valueAt);
     found.set(name, text.slice(valueAt, valueEnd));

@@ -66,11 +66,9 @@ export class TopicIndex<T extends Indexed> {
     for (const topic of this.#unpinned) found.add(topic);
     for (const { columns, keys, byKey } of this.#shapes.values()) {
       if (row.has(columns)) {
-        const values = row.values(columns);
-        const parts = columns.map((column, n) => (keys[n] as EqualityKeys).value(values[column]));
-        // NULL equals nothing.
-        if (parts.includes(null)) continue;
-        for (const topic of byKey.get(joined(parts as string[])) ?? []) found.add(topic as T);
+        const key = keyOf(row.values(columns), columns, keys);
+        const topics = key === undefined ? undefined : byKey.get(key);
+        if (topics) for (const topic of topics) found.add(topic as T);
       } else for (const topics of byKey.values()) for (const topic of topics) found.add(topic as T);
     }
   }
@@ -81,6 +79,21 @@ export class TopicIndex<T extends Indexed> {
       for (const topics of byKey.values()) for (const topic of topics) found.add(topic as T);
     }
   }
+}
+
+/** Undefined with a NULL, which equals nothing. */
+function keyOf(
+  values: Record<string, unknown>,
+  columns: readonly string[],
+  keys: readonly EqualityKeys[],
+): string | undefined {
+  const parts: string[] = [];
+  for (const [n, column] of columns.entries()) {
+    const part = (keys[n] as EqualityKeys).value(values[column]);
+    if (part === null) return undefined;
+    parts.push(part);
+  }
+  return joined(parts);
 }
 
 /** Undefined where the filter pins nothing that can be looked up. */
@@ -102,4 +115,5 @@ function placesOf(plan: LivePlan) {
   return { shape: JSON.stringify(columns), columns, keys, places: new Set(combinations.map(joined)) };
 }
 
-const joined = (parts: readonly string[]): string => JSON.stringify(parts);
+/** Of a single column, its value as it is: a shape's keys all have as many. */
+const joined = (parts: readonly string[]): string => (parts.length === 1 ? (parts[0] as string) : JSON.stringify(parts));
