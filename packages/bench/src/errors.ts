@@ -36,6 +36,11 @@ export const errors = defineErrors('BENCH', {
     message: (p) => `the process that makes the load gave no result: ${p.reason}`,
     hint: 'Look at its lines above; run the scenario again.',
   }),
+  NO_ANSWER: row<{ reason: string }>({
+    status: 500,
+    message: (p) => p.reason,
+    hint: 'Look at the lines of that server above.',
+  }),
   CACHE_SILENT: row<{ seconds: number; status: string }>({
     status: 500,
     message: (p) => `no answer came from the gateway's cache within ${p.seconds} s; the last was "${p.status}"`,
