@@ -16,7 +16,15 @@ const POOL = 10;
 const GATEWAY_POOL = { DB_READ_POOL_MAX: String(POOL), DB_WRITE_POOL_MAX: String(POOL) };
 
 /** Below src/floors, without the ending. */
-export type Floor = 'constant' | 'copy' | 'insert' | 'postgraphile' | 'psql' | 'read' | 'read-rls';
+export type Floor =
+  | 'constant'
+  | 'copy'
+  | 'insert'
+  | 'postgraphile'
+  | 'postgraphile-no-role'
+  | 'psql'
+  | 'read'
+  | 'read-rls';
 
 export interface Stage {
   readonly durable: boolean;

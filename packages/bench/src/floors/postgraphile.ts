@@ -1,37 +1,4 @@
-/**
- * PostGraphile 4 as its guide for production has it, on the same number of connections. Without `pgDefaultRole`: then it
- * reads without a transaction around, which is its fastest way.
- */
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { runService } from '@tidemark/service';
-import { postgraphile } from 'postgraphile';
+/** PostGraphile 4, where Postgres decides who sees what: each read under a role, in a transaction of its own, as the gateway's. */
+import { servePostgraphile } from './serve-postgraphile.ts';
 
-await runService({
-  name: 'postgraphile',
-  async start(env) {
-    const handler = postgraphile({ connectionString: env.DATABASE_URL, max: Number(env.POOL) }, 'public', {
-      graphiql: false,
-      disableQueryLog: true,
-      disableDefaultMutations: true,
-      retryOnInitFail: false,
-    });
-    const server = createServer(handler);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return {
-      url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-      phases: [
-        {
-          name: 'http',
-          timeoutMs: 2_000,
-          run: () =>
-            new Promise<void>((resolve) => {
-              server.close(() => resolve());
-              server.closeAllConnections();
-            }),
-        },
-        { name: 'pool', timeoutMs: 2_000, run: () => handler.release() },
-      ],
-    };
-  },
-});
+await servePostgraphile('postgraphile', { pgDefaultRole: 'anon' });

@@ -21,7 +21,7 @@ export const list: Scenario = {
   async start(stage) {
     const [gateway, postgraphile] = await Promise.all([
       stage.gateway({ CACHE_BYTES: '0' }),
-      stage.floor('postgraphile'),
+      stage.floor('postgraphile-no-role'),
     ]);
     const select = 'select=id,title,author:authors(name),comments(id,body)&order=id';
     return {

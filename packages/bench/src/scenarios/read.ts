@@ -14,11 +14,20 @@ export const read: Scenario = {
   title: 'read by primary key, cache off',
   connections: 50,
   async start(stage) {
-    const [gateway, route, postgraphile] = await Promise.all([
+    const [gateway, route, postgraphile, noRole] = await Promise.all([
       stage.gateway({ CACHE_BYTES: '0' }),
       stage.floor('read'),
       stage.floor('postgraphile'),
+      stage.floor('postgraphile-no-role'),
     ]);
+    const graph: readonly LoadRequest[] = ids.map((id) => ({
+      method: 'POST',
+      path: '/graphql',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query: QUERY, variables: { id } }),
+      status: 200,
+      includes: `"item ${id}"`,
+    }));
     return {
       ours: { rival: gateway, requests: itemRequests, target: null },
       others: [
@@ -27,18 +36,8 @@ export const read: Scenario = {
           requests: ids.map((id) => ({ method: 'GET', path: `/items/${id}`, status: 200, includes: `"item ${id}"` })),
           target: 1,
         },
-        {
-          rival: postgraphile,
-          requests: ids.map((id) => ({
-            method: 'POST',
-            path: '/graphql',
-            headers: { 'content-type': 'application/json' },
-            body: JSON.stringify({ query: QUERY, variables: { id } }),
-            status: 200,
-            includes: `"item ${id}"`,
-          })),
-          target: 3,
-        },
+        { rival: postgraphile, requests: graph, target: 3 },
+        { rival: noRole, requests: graph, target: null },
       ],
     };
   },
