@@ -116,4 +116,5 @@ function placesOf(plan: LivePlan) {
 }
 
 /** Of a single column, its value as it is: a shape's keys all have as many. */
-const joined = (parts: readonly string[]): string => (parts.length === 1 ? (parts[0] as string) : JSON.stringify(parts));
+const joined = (parts: readonly string[]): string =>
+  parts.length === 1 ? (parts[0] as string) : JSON.stringify(parts);
