@@ -10,6 +10,7 @@ t.test('only such as its token may be shown to', async (t) => {
     ['wss://b/live', 'wss://a/live', 'wss://b/live'],
     ['ws://b/live', 'wss://a/live', undefined],
     ['https://b/live', 'wss://a/live', undefined],
+    ['ws://b/live#x', 'ws://a/live', undefined],
     ['/live', 'wss://a/live', undefined],
     ['', 'ws://a/live', undefined],
   ];
