@@ -34,6 +34,8 @@ export interface Backend {
   url: string;
   token(sub: string, expiresInS?: number): Promise<string>;
   sql: postgres.Sql;
+  /** Another realtime service, at an address of its own that it tells the others: `ws://…/live`. */
+  startLive(): Promise<{ url: string; liveUrl: string; stop(): Promise<void> }>;
   stop(): Promise<void>;
 }
 
@@ -70,6 +72,17 @@ export async function startBackend(tables: 'own' | 'matches' = 'own'): Promise<B
         .setProtectedHeader({ alg: 'HS256' })
         .setExpirationTime(Math.floor(Date.now() / 1_000) + expiresInS)
         .sign(new TextEncoder().encode(SECRET)),
+    async startLive() {
+      const port = await freePort();
+      const liveUrl = `ws://127.0.0.1:${port}/live`;
+      const { url, stop } = await start('realtime', {
+        ...env,
+        PORT: String(port),
+        LIVE_URL: liveUrl,
+        DRAIN_MS: '1000',
+      });
+      return { url, liveUrl, stop };
+    },
     async stop() {
       await Promise.all([gateway.stop(), realtime.stop()]);
       await sql.end();
@@ -97,6 +110,15 @@ async function start(name: 'gateway' | 'realtime', env: Record<string, string>) 
       await gone;
     },
   };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
 }
 
 export interface Wire {
@@ -155,9 +177,13 @@ export async function startWire(target: string): Promise<Wire> {
   };
 }
 
-export async function waitFor(condition: () => boolean, what: () => string, timeoutMs = 10_000): Promise<void> {
+export async function waitFor(
+  condition: () => boolean | Promise<boolean>,
+  what: () => string,
+  timeoutMs = 10_000,
+): Promise<void> {
   const deadline = Date.now() + timeoutMs;
-  while (!condition()) {
+  while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms for ${what()}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }

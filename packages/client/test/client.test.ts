@@ -367,6 +367,60 @@ t.test('client', async (t) => {
     bob.leave();
   });
 
+  t.test('when its server stops it is served until its time, and goes on at another, with no gap', async (t) => {
+    const [first, second] = await Promise.all([backend.startLive(), backend.startLive()]);
+    t.teardown(() => second.stop());
+    const match = newMatch();
+    const clients = await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const client = createClient(backend.url, {
+          token: await backend.token('ann'),
+          liveUrl: first.liveUrl,
+          WebSocket,
+        });
+        t.teardown(() => client.close());
+        const states: string[] = [];
+        client.onStatus(({ is }) => states.push(is));
+        const live = client.from('commentary').select('id,body').eq('match_id', match).live();
+        const seen: LiveEvent<Commentary>[] = [];
+        live.onChange((_rows, events) => seen.push(...(events as LiveEvent<Commentary>[])));
+        await live.ready();
+        return { live, states, seen };
+      }),
+    );
+    let written = 0;
+    let writing = true;
+    const writer = (async () => {
+      while (writing) {
+        written += 1;
+        await sql`insert into commentary (match_id, body) values (${match}, ${`b${written}`})`;
+      }
+    })();
+    await waitFor(
+      async () => /tidemark_live_peers\{[^}]*\} 1\n/.test(await (await fetch(`${first.url}/metrics`)).text()),
+      () => 'the one to hear of the other',
+    );
+    await first.stop();
+    writing = false;
+    await writer;
+    const all = Array.from({ length: written }, (_, n) => `b${n + 1}`);
+    for (const { live, states, seen } of clients) {
+      await waitFor(
+        () => live.rows.length === written,
+        () => `${written} rows; there are ${live.rows.length}, ${states}`,
+      );
+      const inserted = seen.flatMap((event) => (event.type === 'insert' ? [event.row.body] : []));
+      t.same(inserted, all, 'each once, in order');
+      t.same(
+        seen.filter(({ type }) => type !== 'insert').map(({ type }) => type),
+        ['snapshot'],
+        'none began anew',
+      );
+      t.same(states.slice(-4), ['leaving', 'connecting', 'entering', 'open'], 'it moved over at once');
+      live.close();
+    }
+  });
+
   t.test('a closed client leaves no socket', async (t) => {
     await waitFor(
       () => wire.open() === 0,

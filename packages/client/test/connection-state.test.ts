@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { TidemarkError } from '../src/errors.ts';
 import { waitBefore } from '../src/live/backoff.ts';
-import { type ConnectionEvent, type ConnectionState, next } from '../src/live/connection-state.ts';
+import { type ConnectionEvent, type ConnectionState, isUp, next } from '../src/live/connection-state.ts';
 
 const error = new TidemarkError({ code: 'AUTH_INVALID', message: 'no' });
 
@@ -12,6 +12,7 @@ const states = {
   connecting: { is: 'connecting', attempt: 3 },
   entering: { is: 'entering', attempt: 3 },
   open: { is: 'open' },
+  leaving: { is: 'leaving', retryAt: 1_500 },
   waiting: { is: 'waiting', attempt: 3, retryAt: 500, reason: 'cut' },
   stopped: { is: 'stopped', error },
   closed: { is: 'closed' },
@@ -43,7 +44,10 @@ const table: Record<keyof typeof states, Record<keyof typeof events, string>> = 
     '-            idle       -             open       waiting:3      waiting:1      stopped         -               -               closed',
   ),
   open: row(
-    '-            idle       -             -          waiting:1      waiting:1      stopped         -               -               closed',
+    '-            idle       -             -          waiting:1      leaving        stopped         -               -               closed',
+  ),
+  leaving: row(
+    '-            idle       -             -          waiting:1      -              stopped         connecting:1    -               closed',
   ),
   waiting: row(
     '-            idle       -             -          -              -              stopped         connecting:4    -               closed',
@@ -74,6 +78,8 @@ t.test('every event in every state', async (t) => {
   }
   t.match(next(states.connecting, events.lost), { retryAt: 1_000 + 1_000, reason: 'cut' });
   t.match(next(states.open, events.draining), { retryAt: 1_070 });
+  t.match(next(states.leaving, events.lost), { retryAt: 1_500 }, 'not before its time');
+  t.same(Object.values(states).filter(isUp), [states.open, states.leaving], 'one that leaves is served until then');
 });
 
 t.test('whatever happens, it can be connected again or was closed, and the waits are bounded', async () => {

@@ -126,7 +126,16 @@ export const ServerFrame = Type.Union([
   LeftFrame,
   MessageFrame,
   PresenceFrame,
-  Type.Object({ op: Type.Literal('draining'), reconnectInMs: Type.Integer() }),
+  Type.Object({
+    op: Type.Literal('draining'),
+    reconnectInMs: Type.Integer({
+      minimum: 0,
+      description: 'until then the socket goes on as ever; then come back, before the server closes it',
+    }),
+    url: Type.Optional(
+      Type.String({ description: 'where to come back; without it, to the address that this socket was opened at' }),
+    ),
+  }),
 ]);
 export type ServerFrame = Static<typeof ServerFrame>;
 

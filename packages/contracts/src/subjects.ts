@@ -18,6 +18,7 @@ export interface Subjects {
   readonly allWork: string;
   /** `telemetry.<service>.<instance>`: core NATS, each second. */
   telemetry(service: ServiceName, instance: string): string;
+  allTelemetryOf(service: ServiceName): string;
   readonly allTelemetry: string;
   /** `channels.<name>`: core NATS, between the instances whose sockets are in a channel. */
   channel(name: string): string;
@@ -45,6 +46,7 @@ export function subjects(prefix = ''): Subjects {
     work: (priority: Priority) => `${p}work.${priority}`,
     allWork: `${p}work.>`,
     telemetry: (service: ServiceName, instance: string) => `${p}telemetry.${service}.${subjectToken(instance)}`,
+    allTelemetryOf: (service: ServiceName) => `${p}telemetry.${service}.*`,
     allTelemetry: `${p}telemetry.>`,
     channel: (name: string) => `${p}channels.${subjectToken(name)}`,
     alerts: (severity: Severity) => `${p}alerts.${severity}`,

@@ -107,6 +107,9 @@ export const SocketStats = Type.Object({
   resyncsTotal: count,
   deliveryP50Ms: ms,
   deliveryP99Ms: ms,
+  liveUrl: Type.Optional(
+    Type.String({ maxLength: 512, description: 'where clients reach /live of this very instance, if they do' }),
+  ),
 });
 export type SocketStats = Static<typeof SocketStats>;
 

@@ -24,6 +24,8 @@ import { createFeed } from './changes/feed.ts';
 import { createHistory } from './changes/history.ts';
 import { type Channels, createChannels } from './channels/channels.ts';
 import type { Config } from './config.ts';
+import { LET_GO_MS } from './draining/let-go.ts';
+import { followPeers } from './draining/peers.ts';
 import type { RealtimeEvent } from './events.ts';
 import { registerGauges } from './metrics.ts';
 import { createRelay, type Relay } from './relay/relay.ts';
@@ -183,6 +185,8 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
     observe,
   });
 
+  const peers = config.LIVE_URL === '' ? undefined : followPeers(bus, instance);
+
   health.add('database', () => database.problem());
   health.add('nats', () => bus.problem());
   health.add('changes', () => feed.problem());
@@ -190,7 +194,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
   health.warn('tokens', () => verifyToken.warning());
   health.warn('relay', () => relay?.budget.warning());
   registerTokenMetrics(metrics, verifyToken);
-  registerGauges(metrics, { relay, feed, history, snapshots, topics, channels, sockets, streams });
+  registerGauges(metrics, { relay, feed, history, snapshots, topics, channels, sockets, streams, peers });
   liveRoutes(app, sockets, streams, config.MAX_FRAME_BYTES);
 
   function socketStats(): SocketStats {
@@ -209,6 +213,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
       resyncsTotal: counts.resyncsTotal,
       deliveryP50Ms: latency.p(0.5),
       deliveryP99Ms: latency.p(0.99),
+      ...(config.LIVE_URL === '' ? {} : { liveUrl: config.LIVE_URL }),
     };
   }
 
@@ -257,8 +262,15 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
     },
     stopPhases: () => [
       { name: 'say that it stops', timeoutMs: 100, run: () => health.drain('stopping') },
-      { name: 'end the event streams', timeoutMs: 100, run: () => streams.stop() },
-      { name: 'close the sockets', timeoutMs: 3_000, run: () => sockets.drain(2_000) },
+      {
+        name: 'let the clients go',
+        timeoutMs: config.DRAIN_MS + LET_GO_MS + 1_000,
+        async run() {
+          const where = () => peers?.next();
+          await Promise.all([sockets.drain(config.DRAIN_MS, where), streams.drain(config.DRAIN_MS, where)]);
+          peers?.stop();
+        },
+      },
       { name: 'leave the channels', timeoutMs: 2_000, run: () => channels.stop() },
       { name: 'hand the relay on', timeoutMs: 4_000, run: () => relay?.stop(2_000) },
       {

@@ -75,6 +75,16 @@ export const configSchema = Type.Object({
   ),
   SLOW_MS: count(5_000, 100, 'ms that a client may keep its buffer over half of that; then it is cut off'),
   PING_MS: count(30_000, 1_000, 'ms between pings; a socket that did not answer by the next one is cut off'),
+  DRAIN_MS: count(
+    3_000,
+    0,
+    'ms over which clients are let go when it stops; the rest of the stop takes at most 27 s more',
+  ),
+  LIVE_URL: Type.String({
+    default: '',
+    pattern: '^(wss?://[^\\s?#]{1,500})?$',
+    description: 'where clients reach this very instance (wss://…/live): those of one that stops are sent here',
+  }),
   MAX_CHANNELS: count(20_000, 1, 'channels of this instance; each is a subscription at NATS'),
   MAX_CHANNELS_PER_SOCKET: count(50, 1, 'channels of one socket'),
   CHANNEL_PRESENT: count(

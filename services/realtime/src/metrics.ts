@@ -3,6 +3,7 @@ import type { Metrics } from '@tidemark/service';
 import type { Feed } from './changes/feed.ts';
 import type { History } from './changes/history.ts';
 import type { Channels } from './channels/channels.ts';
+import type { Peers } from './draining/peers.ts';
 import type { Relay } from './relay/relay.ts';
 import type { Sockets } from './sockets/sockets.ts';
 import type { EventStreams } from './sse/event-streams.ts';
@@ -18,10 +19,12 @@ export interface Measured {
   channels: Channels;
   sockets: Sockets;
   streams: EventStreams;
+  /** Undefined where clients do not reach the instances themselves. */
+  peers: Peers | undefined;
 }
 
 export function registerGauges(metrics: Metrics, measured: Measured): void {
-  const { relay, feed, history, snapshots, topics, channels, sockets, streams } = measured;
+  const { relay, feed, history, snapshots, topics, channels, sockets, streams, peers } = measured;
   const gauge = (name: string, help: string, read: () => number) => {
     metrics.gauge(name, help, [], (g) => g.set(read()));
   };
@@ -33,6 +36,7 @@ export function registerGauges(metrics: Metrics, measured: Measured): void {
     'Bytes that wait for their clients',
     () => streams.counts().bufferedBytes,
   );
+  gauge('tidemark_live_peers', 'Other instances that clients can be sent to', () => peers?.count() ?? 0);
   gauge('tidemark_subscriptions', 'Subscriptions', () => topics.counts().subscriptions);
   gauge('tidemark_topics', 'Distinct queries under distinct rights', () => topics.counts().topics);
   gauge('tidemark_live_windows', 'Topics that are windows (order and limit)', () => topics.counts().windows);

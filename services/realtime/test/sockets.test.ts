@@ -173,13 +173,4 @@ t.test('sockets', async (t) => {
     });
     t.ok(seen[0]?.pools?.length && seen[0].replicas?.length && seen[0].relay?.confirmedLsn);
   });
-
-  t.test('a stopping instance tells its clients when to come back', async (t) => {
-    const other = await service.another();
-    const client = await new LiveClient(other.url).open();
-    t.match(other.realtime.relay?.stats(), { role: 'standby' });
-    await other.stop();
-    t.match(client.frames.at(-1), { op: 'draining' });
-    t.match(client.closed, { code: 1001, reason: /stopping/ });
-  });
 });

@@ -1,44 +1,7 @@
 /** GET /live?query=…: the same subscription as Server-Sent Events. */
 import t from 'tap';
+import { type Event, openStream as open } from './open-stream.ts';
 import { startTestRealtime, token, waitFor } from './test-realtime.ts';
-
-interface Event {
-  event: string;
-  id: string | undefined;
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into frames of every kind.
-  data: any;
-}
-
-/** Reads the stream as an EventSource would. */
-async function open(url: string, headers: Record<string, string> = {}) {
-  const abort = new AbortController();
-  const response = await fetch(url, { headers, signal: abort.signal });
-  const events: Event[] = [];
-  const state = { response, events, text: '', isOver: false, close: () => abort.abort() };
-  if (!response.ok) return { ...state, problem: await response.json() };
-  void (async () => {
-    try {
-      for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-        state.text += Buffer.from(chunk).toString();
-        for (let end = state.text.indexOf('\n\n'); end >= 0; end = state.text.indexOf('\n\n')) {
-          const lines = state.text.slice(0, end).split('\n');
-          state.text = state.text.slice(end + 2);
-          const field = (name: string) =>
-            lines
-              .find((line) => line.startsWith(`${name}:`))
-              ?.slice(name.length + 1)
-              .trim();
-          const data = field('data');
-          if (data !== undefined) events.push({ event: field('event') ?? '', id: field('id'), data: JSON.parse(data) });
-        }
-      }
-    } catch {
-      // Aborted by this test.
-    }
-    state.isOver = true;
-  })();
-  return state;
-}
 
 t.test('event streams', async (t) => {
   const service = await startTestRealtime(undefined, { MAX_EVENT_STREAMS: '2', PING_MS: '1000' });
@@ -110,7 +73,7 @@ t.test('event streams', async (t) => {
     t.match(await open(url('commentary')), { problem: { code: 'RT_TOO_MANY_STREAMS' } });
     await waitFor(() => short.isOver, 'the token to end it', 5_000);
     t.match(short.events.at(-1), { event: 'problem', data: { code: 'RT_TOKEN_EXPIRED' } });
-    service.realtime.streams.stop();
+    await service.realtime.streams.drain(0, () => undefined);
     await waitFor(() => long.isOver, 'the end');
     t.equal(count(), 0);
   });

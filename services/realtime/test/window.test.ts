@@ -1,8 +1,9 @@
 /** Live windows: the first rows in an order, as they change. */
-import type { LiveChange } from '@tidemark/contracts';
 import t, { type Test } from 'tap';
 import { LiveClient } from './live-client.ts';
+import { openStream } from './open-stream.ts';
 import { MATCHES, startTestRealtime, token, waitFor } from './test-realtime.ts';
+import { windowRows } from './window-rows.ts';
 
 const SETUP = `${MATCHES}
 create table public.note (id int primary key, owner text not null, score numeric not null, body text);
@@ -19,20 +20,8 @@ alter publication tidemark add table public.note, public.keyless;`;
 
 type Row = Record<string, unknown>;
 
-/** What a client has that applies the frames of a topic as PROTOCOL.md says. */
-function held(client: LiveClient, topic: number): Row[] {
-  let list: Row[] = [];
-  for (const frame of client.frames) {
-    if (frame.topic !== topic) continue;
-    if (frame.op === 'snapshot') list = [...frame.rows];
-    if (frame.op !== 'changes') continue;
-    const changes = frame.changes as LiveChange[];
-    const gone = new Set(changes.map(({ row, old }) => (row ?? old)?.id));
-    list = list.filter((row) => !gone.has(row.id));
-    for (const { row, index } of changes) if (row) list.splice(index as number, 0, row);
-  }
-  return list;
-}
+const held = (client: LiveClient, topic: number): Row[] =>
+  windowRows(client.frames.filter((frame) => frame.topic === topic));
 
 t.test('windows', async (t) => {
   const service = await startTestRealtime(SETUP, { LIVE_WINDOW_MS: '30', LIVE_WINDOW_ROWS: '50' });
@@ -156,6 +145,40 @@ t.test('windows', async (t) => {
     await equal(t, bob, ids[1], sql('bob'));
   });
 
+  t.test('as an event stream: its rows, what changes of them, and all of them again after the last id', async (t) => {
+    await service.sql(`insert into commentary (match_id, minute) select 3, n from generate_series(1, 9) n`);
+    const query = encodeURIComponent('commentary?match_id=eq.3&select=id,minute&order=minute.desc&limit=3');
+    const url = `${service.url.replace('ws', 'http')}/live?query=${query}`;
+    const sql = 'select id::int, minute from commentary where match_id = 3 order by minute desc, id limit 3';
+    const shows = async (stream: { events: { data: unknown }[] }) => {
+      const expected = JSON.stringify(await service.sql(sql));
+      const shown = () => JSON.stringify(windowRows(stream.events.map(({ data }) => data as never)));
+      await waitFor(
+        () => shown() === expected,
+        () => `${expected}; it is ${shown()}`,
+      );
+      t.pass('equal to the database');
+    };
+    const first = await openStream(url);
+    await shows(first);
+    await service.sql('update commentary set minute = 100 - minute where match_id = 3');
+    await shows(first);
+    await service.sql('delete from commentary where match_id = 3 and minute > 98');
+    await shows(first);
+    t.match(first.events.at(-1), { event: 'changes', id: /\.FFFFFFFF$/ });
+    first.close();
+    await service.sql('insert into commentary (match_id, minute) values (3, 200)');
+    const again = await openStream(url, { 'last-event-id': first.events.at(-1)?.id as string });
+    t.teardown(() => again.close());
+    await shows(again);
+    t.same(
+      again.events.map(({ event }) => event),
+      ['subscribed', 'snapshot'],
+    );
+    await service.sql('insert into commentary (match_id, minute) values (3, 300)');
+    await shows(again);
+  });
+
   t.test('what cannot be a window is refused, with the remedy', async (t) => {
     const client = await open(t);
     for (const [query, code, hint] of [
@@ -171,5 +194,90 @@ t.test('windows', async (t) => {
     t.match(await client.refusal('l', 'keyless', { mode: 'latest' }), { code: 'RT_LATEST_NEEDS_KEY' });
   });
 
+  t.test('an epoch that the changes do not have yet: refused for the moment, and not for good', async (t) => {
+    const client = await open(t);
+    await service.sql(`insert into tidemark.epochs (epoch, minted_at, reason, system_identifier, timeline)
+      select 'z' || substr(epoch, 2), clock_timestamp(), 'test', system_identifier, timeline
+      from tidemark.epochs order by minted_at desc limit 1`);
+    let asked = 0;
+    const refusal = async () => {
+      asked += 1;
+      const [id, from] = [`w${asked}`, client.frames.length];
+      client.send({ op: 'subscribe', id, query: `commentary?order=id&limit=${asked}`, snapshot: true });
+      const answer = await client.frame(
+        // A resync, where the epoch comes while it is taken.
+        (frame) => frame.op === 'snapshot' || frame.op === 'resync' || (frame.op === 'error' && frame.id === id),
+        from,
+      );
+      client.send({ op: 'unsubscribe', id });
+      return answer.op === 'snapshot' ? undefined : answer;
+    };
+    let refused: Awaited<ReturnType<typeof refusal>>;
+    await waitFor(async () => {
+      refused = await refusal();
+      return refused !== undefined;
+    }, 'the epoch to be noticed');
+    t.match(refused, { code: 'RT_NOT_FOLLOWING', message: /epoch/, retry: true });
+    // The relay looks at the epoch when it takes the slot.
+    await service.sql(
+      'select pg_terminate_backend(active_pid) from pg_replication_slots where database = current_database()',
+    );
+    await waitFor(async () => (await refusal()) === undefined, 'the window');
+    t.match(service.realtime.relay?.stats().epoch, /^z/);
+  });
+
   await waitFor(() => service.realtime.socketStats().subscriptions === 0, 'nobody to be left');
+});
+
+t.test('windows go on when the relay moves, and on another instance when theirs stops', async (t) => {
+  const service = await startTestRealtime(undefined, { LIVE_WINDOW_MS: '30' });
+  t.teardown(() => service.stop());
+  const [second, third] = [await service.another(), await service.another()] as const;
+  t.teardown(() => third.stop());
+  const query = 'commentary?select=id,minute&order=minute.desc&limit=5';
+  const shows = async (client: LiveClient, topic: number) => {
+    const sql = 'select id::int, minute from commentary order by minute desc, id limit 5';
+    await waitFor(
+      async () => JSON.stringify(held(client, topic)) === JSON.stringify(await service.sql(sql)),
+      () => `the database; it is ${JSON.stringify(held(client, topic))}`,
+    );
+  };
+  let minute = 0;
+  let writing = true;
+  const writer = (async () => {
+    while (writing) {
+      minute += 1;
+      await service.sql('insert into commentary (match_id, minute) values (1, $1)', [minute]);
+      if (minute % 3 === 0) await service.sql('delete from commentary where minute = $1', [minute - 1]);
+    }
+  })();
+  const client = await new LiveClient(second.url).open();
+  let topic = await client.subscribe('w', query, { snapshot: true });
+  const grows = async (client: LiveClient, topic: number) => {
+    const seen = client.changes(topic).length;
+    await waitFor(() => client.changes(topic).length > seen + 20, 'changes to go on');
+  };
+  await grows(client, topic);
+  await service.realtime.relay?.stop();
+  await waitFor(
+    () => [second, third].some(({ realtime }) => realtime.relay?.stats().role === 'active'),
+    'another relay',
+  );
+  await grows(client, topic);
+  t.same(
+    client.frames.filter((frame) => frame.op === 'resync' || frame.op === 'error'),
+    [],
+    'nobody began anew',
+  );
+  const { position } = client.frames.filter((frame) => frame.op === 'changes').at(-1) as { position: string };
+  await second.stop();
+  t.match(client.closed, { code: 1001 });
+  const again = await new LiveClient(third.url).open();
+  topic = await again.subscribe('w', query, { after: position });
+  await again.frame((frame) => frame.op === 'snapshot' && frame.done);
+  await grows(again, topic);
+  writing = false;
+  await writer;
+  await shows(again, topic);
+  await again.close();
 });

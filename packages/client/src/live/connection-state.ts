@@ -1,13 +1,15 @@
 /**
  * The life of a client's WebSocket, as a pure state machine.
  *
- *   idle ──wanted──► connecting ──opened──► entering ──ready──► open
- *     ▲                 │  ▲                   │                  │
- *     │                 └──│──── lost ─────────┴── draining ──────┤
- *     │                    │                                      │
- *     │                 retry ◄── waiting ◄───────────────────────┘
+ *   idle ──wanted──► connecting ──opened──► entering ──ready──► open ──draining──► leaving
+ *     ▲                 │  ▲  ▲                │                 │                  │ │
+ *     │                 │  │  └─────────────── │ ─────────────── │ ───── retry ─────┘ │
+ *     │                 └──│──── lost ─────────┴─────────────────┴────────────────────┘
+ *     │                    │                                 │
+ *     │                 retry ◄──────────── waiting ◄────────┘
  *     └── unwanted (from anywhere)       refused (from anywhere) ──► stopped ──token, wanted──► connecting
  *
+ * `leaving`: the server is about to stop, and serves as ever until the time that it gave this client.
  * `refused`: the server says that connecting again does not help before something was changed (close codes 4100 to 4199, a
  * token that it does not take). `closed` is the end.
  */
@@ -20,6 +22,7 @@ export type ConnectionState =
   /** The socket is open, and the server looks at the token. */
   | { is: 'entering'; attempt: number }
   | { is: 'open' }
+  | { is: 'leaving'; retryAt: number }
   | { is: 'waiting'; attempt: number; retryAt: number; reason: string }
   | { is: 'stopped'; error: TidemarkError }
   | { is: 'closed' };
@@ -34,7 +37,7 @@ export type ConnectionEvent =
   /** The server is about to stop, and says after how long to come back, ms. */
   | { type: 'draining'; at: number; afterMs: number }
   | { type: 'refused'; error: TidemarkError }
-  /** The wait is over, or somebody does not want to wait. */
+  /** The wait is over, or somebody does not want to wait; or it is time to leave. */
   | { type: 'retry' }
   | { type: 'token' }
   | { type: 'close' };
@@ -53,18 +56,24 @@ export function next(state: ConnectionState, event: ConnectionEvent): Connection
     case 'ready':
       return state.is === 'entering' ? { is: 'open' } : state;
     case 'lost': {
+      if (state.is === 'leaving') return { is: 'waiting', attempt: 1, retryAt: state.retryAt, reason: event.reason };
       if (state.is !== 'connecting' && state.is !== 'entering' && state.is !== 'open') return state;
       const attempt = state.is === 'open' ? 1 : state.attempt;
       return { is: 'waiting', attempt, retryAt: event.at + waitBefore(attempt, event.jitter), reason: event.reason };
     }
     case 'draining':
-      if (state.is !== 'entering' && state.is !== 'open') return state;
+      if (state.is === 'open') return { is: 'leaving', retryAt: event.at + event.afterMs };
+      if (state.is !== 'entering') return state;
       return { is: 'waiting', attempt: 1, retryAt: event.at + event.afterMs, reason: 'the server is about to stop' };
     case 'refused':
       return state.is === 'idle' ? state : { is: 'stopped', error: event.error };
     case 'retry':
+      if (state.is === 'leaving') return { is: 'connecting', attempt: 1 };
       return state.is === 'waiting' ? { is: 'connecting', attempt: state.attempt + 1 } : state;
     case 'token':
       return state.is === 'stopped' ? { is: 'connecting', attempt: 1 } : state;
   }
 }
+
+/** Queries and channels are followed. */
+export const isUp = ({ is }: ConnectionState): boolean => is === 'open' || is === 'leaving';

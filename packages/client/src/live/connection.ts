@@ -5,7 +5,8 @@
 import { TidemarkError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import type { Channel } from './channel.ts';
-import { type ConnectionEvent, type ConnectionState, next } from './connection-state.ts';
+import { type ConnectionEvent, type ConnectionState, isUp, next } from './connection-state.ts';
+import { elsewhere } from './elsewhere.ts';
 import { FollowedQuery, type Follower, type Following } from './following.ts';
 import { asError, type ClientFrame, type ServerFrame } from './frames.ts';
 import { LiveSocket } from './live-socket.ts';
@@ -30,6 +31,8 @@ export class LiveConnection {
   #byText = new Map<string, FollowedQuery>();
   #channels = new Map<string, Channel>();
   #socket: LiveSocket | undefined;
+  /** Where a server that stopped has sent this client, until it is not to be reached there. */
+  #moved: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #lastId = 0;
 
@@ -52,7 +55,7 @@ export class LiveConnection {
     }
     query.add(follower);
     this.#happen({ type: 'wanted' });
-    if (this.#state.is === 'open') query.happen({ type: 'up' });
+    if (isUp(this.#state)) query.happen({ type: 'up' });
     return query;
   }
 
@@ -81,7 +84,7 @@ export class LiveConnection {
     }
     this.#channels.set(channel.name, channel);
     this.#happen({ type: 'wanted' });
-    if (this.#state.is === 'open') channel.happen({ type: 'up' });
+    if (isUp(this.#state)) channel.happen({ type: 'up' });
   }
 
   exit(channel: Channel, isThere: boolean): void {
@@ -100,7 +103,7 @@ export class LiveConnection {
    * Where it cannot be sent, what is kept of a query may be another identity's, and is taken afresh.
    */
   tokenChanged(): void {
-    if (this.#state.is === 'open' && !this.#options.session.isAnonymous) {
+    if (isUp(this.#state) && !this.#options.session.isAnonymous) {
       void this.#socket?.authenticate();
       return;
     }
@@ -112,7 +115,7 @@ export class LiveConnection {
 
   /** Now, instead of when the wait is over: the page came to the front, the network is back. */
   retry(): void {
-    this.#happen({ type: 'retry' });
+    if (this.#state.is === 'waiting') this.#happen({ type: 'retry' });
   }
 
   close(): void {
@@ -154,30 +157,36 @@ export class LiveConnection {
 
   #entered(before: ConnectionState): void {
     const state = this.#state;
-    if (state.is === 'connecting' || state.is === 'entering') {
-      this.#timer = setTimeout(() => this.#lost(`no answer for ${OPEN_MS / 1_000} s`), OPEN_MS);
-      if (state.is === 'connecting') this.#open();
-      return;
-    }
     if (state.is === 'open') {
       for (const followed of this.#followed()) followed.happen({ type: 'up' });
       return;
     }
+    if (state.is === 'leaving') {
+      this.#retryAt(state.retryAt);
+      return;
+    }
+    if (state.is === 'connecting' || state.is === 'entering') {
+      this.#timer = setTimeout(() => this.#lost(`no answer for ${OPEN_MS / 1_000} s`), OPEN_MS);
+      if (state.is === 'entering') return;
+    } else if (state.is !== 'waiting' || !isUp(before)) this.#moved = undefined;
     this.#socket?.close();
     this.#socket = undefined;
-    if (before.is === 'open') for (const followed of this.#followed()) followed.happen({ type: 'down' });
-    if (state.is === 'waiting') {
-      this.#timer = setTimeout(() => this.retry(), Math.max(0, state.retryAt - Date.now()));
-    }
+    if (isUp(before)) for (const followed of this.#followed()) followed.happen({ type: 'down' });
+    if (state.is === 'connecting') this.#open();
+    if (state.is === 'waiting') this.#retryAt(state.retryAt);
     if (state.is === 'stopped') {
       for (const followed of this.#followed()) followed.happen({ type: 'stopped', error: state.error });
     }
   }
 
+  #retryAt(at: number): void {
+    this.#timer = setTimeout(() => this.#happen({ type: 'retry' }), Math.max(0, at - Date.now()));
+  }
+
   #open(): void {
     const { url, session, WebSocket } = this.#options;
     try {
-      this.#socket = new LiveSocket(url, webSocketClass(WebSocket), session, {
+      this.#socket = new LiveSocket(this.#moved ?? url, webSocketClass(WebSocket), session, {
         opened: () => this.#happen({ type: 'opened' }),
         ready: () => this.#happen({ type: 'ready' }),
         frame: (frame) => this.#receive(frame),
@@ -231,6 +240,7 @@ export class LiveConnection {
         this.#channels.get(frame.channel)?.presence(frame);
         return;
       case 'draining':
+        this.#moved = elsewhere(frame.url, this.#options.url);
         this.#happen({ type: 'draining', at: Date.now(), afterMs: frame.reconnectInMs });
     }
   }

@@ -26,6 +26,9 @@ const VALIDATORS = {
 
 const OPS = Object.keys(VALIDATORS).join(', ');
 
+/** Levels of objects and lists in a frame: JSON.stringify, here and at those who are sent it, ends in a full stack at some thousand. */
+const MAX_DEPTH = 100;
+
 /** @throws RT_FRAME_INVALID */
 export function readClientFrame(text: string): ClientFrame {
   let value: unknown;
@@ -39,8 +42,11 @@ export function readClientFrame(text: string): ClientFrame {
   }
   const { op } = value as { op?: unknown };
   if (typeof op !== 'string' || !Object.hasOwn(VALIDATORS, op)) {
-    throw errors.FRAME_INVALID({ expected: `"op" is ${JSON.stringify(op)?.slice(0, 40)}; one of ${OPS} was expected` });
+    const given = typeof op === 'string' ? JSON.stringify(op.slice(0, 40)) : `of type ${typeof op}`;
+    throw errors.FRAME_INVALID({ expected: `"op" is ${given}; one of ${OPS} was expected` });
   }
+  if (isDeeper(value, MAX_DEPTH))
+    throw errors.FRAME_INVALID({ expected: `${op}: at most ${MAX_DEPTH} levels were expected` });
   const validator = VALIDATORS[op as keyof typeof VALIDATORS];
   if (validator.Check(value)) return value as ClientFrame;
   const [first] = validator.Errors(value);
@@ -58,4 +64,9 @@ export function idOf(text: string): string | undefined {
 export function channelOf(text: string): string | undefined {
   const match = /"channel"\s*:\s*"([^"\\]{1,160})"/.exec(text);
   return match?.[1];
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1));
 }

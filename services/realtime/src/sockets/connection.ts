@@ -129,6 +129,11 @@ export class Connection implements Joiner {
     this.write(serverFrame({ op: 'ready', role: this.identity.role, ...(expires === undefined ? {} : { expires }) }));
   }
 
+  /** To be gone in `ms`, and to come back at `url`, or where it came. */
+  sendDraining(ms: number, url: string | undefined): void {
+    this.write(serverFrame({ op: 'draining', reconnectInMs: ms, ...(url === undefined ? {} : { url }) }));
+  }
+
   /** A close that the client cannot take in, since it reads nothing, becomes a cut. */
   close(code: number, reason: string): void {
     if (this.bufferedBytes > this.context.limits.maxBufferedBytes / 2) {

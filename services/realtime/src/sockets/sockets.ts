@@ -2,8 +2,8 @@
 import type { Socket } from 'node:net';
 import { CLOSE_CODES, LIVE_SUBPROTOCOL } from '@tidemark/contracts';
 import type { WebSocket } from 'ws';
+import { letGo } from '../draining/let-go.ts';
 import type { RealtimeEvent } from '../events.ts';
-import { serverFrame } from '../topics/frame.ts';
 import { Connection, type ConnectionContext } from './connection.ts';
 
 export interface SocketsOptions extends Omit<ConnectionContext, 'onClosed' | 'onFrame'> {
@@ -14,13 +14,12 @@ export interface SocketsOptions extends Omit<ConnectionContext, 'onClosed' | 'on
 export interface Sockets {
   accept(ws: WebSocket, raw: Socket, offered: string | undefined, token: () => string | undefined): void;
   counts(): { open: number; openedTotal: number; closedTotal: number; framesTotal: number; bufferedBytes: number };
-  /** Tells the clients when to come back, closes, and cuts off what is left at the deadline. */
-  drain(deadlineMs: number): Promise<void>;
+  /** Tells each client when to come back, spread over `overMs`, and where; closes those that stay. Takes no new ones. */
+  drain(overMs: number, where: () => string | undefined): Promise<void>;
 }
 
-/** Clients come back spread over this, so that the other instances are not hit at once. */
-const RECONNECT_SPREAD_MS = 2_000;
 const TICK_MS = 1_000;
+const STOPPING = 'this instance is stopping';
 
 export function createSockets(options: SocketsOptions): Sockets {
   const open = new Set<Connection>();
@@ -28,7 +27,6 @@ export function createSockets(options: SocketsOptions): Sockets {
   let closedTotal = 0;
   let framesTotal = 0;
   let draining = false;
-  let emptied: (() => void) | undefined;
 
   const context: ConnectionContext = {
     ...options,
@@ -36,9 +34,7 @@ export function createSockets(options: SocketsOptions): Sockets {
       framesTotal += 1;
     },
     onClosed(connection) {
-      if (!open.delete(connection)) return;
-      closedTotal += 1;
-      if (open.size === 0) emptied?.();
+      if (open.delete(connection)) closedTotal += 1;
     },
   };
   const timer = setInterval(() => {
@@ -47,7 +43,7 @@ export function createSockets(options: SocketsOptions): Sockets {
   }, TICK_MS);
 
   function refusal(offered: string | undefined): { code: number; reason: string } | undefined {
-    if (draining) return { code: CLOSE_CODES.GOING_AWAY, reason: 'this instance is stopping' };
+    if (draining) return { code: CLOSE_CODES.GOING_AWAY, reason: STOPPING };
     if (open.size >= options.maxSockets) {
       return { code: CLOSE_CODES.TRY_AGAIN_LATER, reason: `this instance has its ${options.maxSockets} sockets` };
     }
@@ -75,27 +71,16 @@ export function createSockets(options: SocketsOptions): Sockets {
       for (const connection of open) bufferedBytes += connection.bufferedBytes;
       return { open: open.size, openedTotal, closedTotal, framesTotal, bufferedBytes };
     },
-    async drain(deadlineMs) {
+    async drain(overMs, where) {
       draining = true;
-      for (const connection of open) {
-        const reconnectInMs = Math.floor(Math.random() * RECONNECT_SPREAD_MS);
-        connection.write(serverFrame({ op: 'draining', reconnectInMs }));
-        connection.close(CLOSE_CODES.GOING_AWAY, 'this instance is stopping');
-      }
-      if (open.size > 0) {
-        let limit: NodeJS.Timeout | undefined;
-        await Promise.race([
-          new Promise<void>((resolve) => {
-            emptied = resolve;
-          }),
-          new Promise<void>((resolve) => {
-            limit = setTimeout(resolve, deadlineMs);
-          }),
-        ]);
-        clearTimeout(limit);
-      }
+      const leavers = [...open].map((connection) => ({
+        isGone: () => !open.has(connection),
+        tell: (ms: number) => connection.sendDraining(ms, where()),
+        close: () => connection.close(CLOSE_CODES.GOING_AWAY, STOPPING),
+        cut: () => connection.terminate(),
+      }));
+      await letGo(leavers, overMs);
       clearInterval(timer);
-      for (const connection of open) connection.terminate();
     },
   };
 }

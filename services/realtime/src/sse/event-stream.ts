@@ -3,6 +3,7 @@
  * the event's data, its op the event's name, its position the event's id, so that `Last-Event-ID` resumes.
  */
 import type { ServerResponse } from 'node:http';
+import type { ServerFrame } from '@tidemark/contracts';
 import { errors } from '../errors.ts';
 import type { Sink } from '../topics/subscription.ts';
 
@@ -16,6 +17,8 @@ const HEAD = {
 };
 const POSITION = /"position":"([0-9a-z]+-[0-9A-F.]+)"/;
 const END = Buffer.from('\n\n');
+/** What an EventSource waits before it connects again, ms: with chance in it, since it stays so for the page's life. */
+const RETRY_MS = { least: 500, spread: 1_000 };
 
 export class EventStream implements Sink {
   #response: ServerResponse;
@@ -53,6 +56,17 @@ export class EventStream implements Sink {
   /** Keeps proxies from taking the silence for the end. */
   ping(): void {
     if (!this.closed) this.#send(':\n\n');
+  }
+
+  /**
+   * The stream ends in `ms`; an EventSource connects again by itself, `retry` after the end and with its last id. Others may
+   * do so at their time, at `url` or where they came.
+   */
+  sendDraining(ms: number, url: string | undefined): void {
+    if (this.closed) return;
+    const retryMs = Math.round(RETRY_MS.least + Math.random() * RETRY_MS.spread);
+    const frame = { op: 'draining', reconnectInMs: ms, ...(url === undefined ? {} : { url }) } satisfies ServerFrame;
+    this.#send(`event: draining\nretry: ${retryMs}\ndata: ${JSON.stringify(frame)}\n\n`);
   }
 
   async room(): Promise<void> {

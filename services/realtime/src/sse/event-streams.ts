@@ -3,6 +3,7 @@ import { CLOSE_CODES, type TidemarkError } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
 import { tokenOf, type VerifyToken } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { letGo } from '../draining/let-go.ts';
 import { errors } from '../errors.ts';
 import type { RealtimeEvent } from '../events.ts';
 import { errorFrame } from '../topics/frame.ts';
@@ -35,8 +36,8 @@ export interface LiveQuerystring {
 export interface EventStreams {
   accept(request: FastifyRequest<{ Querystring: LiveQuerystring }>, reply: FastifyReply): Promise<FastifyReply>;
   counts(): { open: number; bufferedBytes: number };
-  /** Ends them all; the clients connect again elsewhere, with their Last-Event-ID. */
-  stop(): void;
+  /** Tells each client when it ends, spread over `overMs`, and where to go on; then ends it. Takes no new ones. */
+  drain(overMs: number, where: () => string | undefined): Promise<void>;
 }
 
 interface Open {
@@ -47,10 +48,13 @@ interface Open {
 }
 
 const TICK_MS = 1_000;
+/** For one that comes to an instance that stops, ms: by then its balancer knows. */
+const TURNED_AWAY_MS = 1_000;
 
 export function createEventStreams(options: EventStreamsOptions): EventStreams {
   const all = new Set<Open>();
-  let isStopping = false;
+  /** Once it stops: where else to go. */
+  let elsewhere: (() => string | undefined) | undefined;
   const timer = setInterval(() => {
     const now = Date.now();
     for (const open of all) tick(open, now);
@@ -71,10 +75,18 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
     }
   }
 
+  /** An EventSource gives up at any status but 200; from a stream that has ended, it comes again with its last id. */
+  function turnAway(reply: FastifyReply, url: string | undefined): FastifyReply {
+    const stream = new EventStream(reply.raw, options.maxBufferedBytes);
+    stream.sendDraining(TURNED_AWAY_MS, url);
+    stream.end();
+    return reply.hijack();
+  }
+
   return {
     async accept(request, reply) {
+      if (elsewhere) return turnAway(reply, elsewhere());
       const { query, profile, snapshot = true, mode, after, apikey } = request.query;
-      if (isStopping) throw errors.NOT_FOLLOWING({ reason: 'this instance is stopping' });
       if (all.size >= options.maxStreams) throw errors.TOO_MANY_STREAMS({ limit: options.maxStreams });
       if (query === undefined) throw errors.STREAM_QUERY();
       const token = tokenOf({
@@ -121,10 +133,16 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
       for (const { stream } of all) bufferedBytes += stream.bufferedBytes;
       return { open: all.size, bufferedBytes };
     },
-    stop() {
-      isStopping = true;
+    async drain(overMs, where) {
+      elsewhere = () => where()?.replace(/^ws/, 'http');
+      const leavers = [...all].map((open) => ({
+        isGone: () => !all.has(open),
+        tell: (ms: number) => open.stream.sendDraining(ms, elsewhere?.()),
+        close: () => open.stream.end(),
+        cut: () => open.stream.destroy(),
+      }));
+      await letGo(leavers, overMs);
       clearInterval(timer);
-      for (const { stream } of all) stream.end();
     },
   };
 }

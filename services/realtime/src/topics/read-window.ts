@@ -1,5 +1,5 @@
 /** Reads the rows of a window from a server that has got at least so far, and says how far the answer reaches. */
-import { formatTidemark, type Lsn, parseLsn } from '@tidemark/contracts';
+import { formatTidemark, type Lsn, parseLsn, TidemarkError } from '@tidemark/contracts';
 import type { Database, Identity } from '@tidemark/db';
 import { tableKey } from '../changes/envelope.ts';
 import type { Feed } from '../changes/feed.ts';
@@ -48,12 +48,18 @@ export function createWindowReader({ database, feed, concurrency }: WindowReader
   async function read(plan: LivePlan, identity: Identity, from: ReadFrom): Promise<WindowRead> {
     const epoch = feed.epoch();
     if (epoch === undefined) throw errors.NOT_FOLLOWING({ reason: 'no change has come yet' });
-    const { rows } = await database.read<WindowAnswer & Record<string, unknown>>({
-      // Filters are compiled for UTC, and to_jsonb prints timestamptz in it.
-      identity: { ...identity, settings: { ...identity.settings, TimeZone: 'UTC' } },
-      statement: windowSql(plan, plan.window as WindowPlan),
-      tidemark: formatTidemark(epoch, from.lsn),
-    });
+    const { rows } = await database
+      .read<WindowAnswer & Record<string, unknown>>({
+        // Filters are compiled for UTC, and to_jsonb prints timestamptz in it.
+        identity: { ...identity, settings: { ...identity.settings, TimeZone: 'UTC' } },
+        statement: windowSql(plan, plan.window as WindowPlan),
+        tidemark: formatTidemark(epoch, from.lsn),
+      })
+      .catch((cause: Error) => {
+        // The client asked for no tidemark, and need not know of it: this instance is behind for a moment.
+        if (!(cause instanceof TidemarkError) || cause.code !== 'DB_EPOCH_CHANGED') throw cause;
+        throw errors.NOT_FOLLOWING({ reason: 'the changes of the new epoch have not come yet' }, { cause });
+      });
     const answer = rows[0] as WindowAnswer;
     const upper = parseLsn(answer.upper);
     const shown = (JSON.parse(answer.rows) as [string, string][]).map(([key, text]) => ({ key, text }));
