@@ -1,13 +1,15 @@
 /**
  * The topics of one table under one class of rights. Without row-level security, all of them; changes go to them at once.
- * With it, those of one identity: changes are decided by Postgres in batches, in order, and `cursor` says how far they got.
+ * With it, those of the identities that the policies cannot tell apart: changes are decided by Postgres in batches, in order,
+ * and `cursor` says how far they got. It may be told of fewer changes than there are (class-index.ts): the others cannot be seen.
  * What waits is in the ring, which is bounded; a class that falls behind it resyncs its subscribers.
  */
-import type { Database, Identity } from '@tidemark/db';
+import type { Database } from '@tidemark/db';
 import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import type { Feed } from '../changes/feed.ts';
 import type { RowImage } from '../changes/row-image.ts';
 import { errors } from '../errors.ts';
+import { type ClassRights, maySee } from './class-rights.ts';
 import type { Visible } from './row-match.ts';
 import type { TableFacts } from './table-facts.ts';
 import type { Topic } from './topic.ts';
@@ -19,8 +21,9 @@ export interface RightsClassOptions {
   database: Database;
   table: string;
   facts: TableFacts;
-  /** Undefined without row-level security. */
-  identity: Identity | undefined;
+  rights: ClassRights;
+  /** Postgres is asked what may be seen of some rows. */
+  onAsked(): void;
   onDelivered(envelope: ChangeEnvelope, changes: number): void;
   onFailed(error: Error): void;
 }
@@ -35,6 +38,7 @@ type Candidates = Map<Topic, RowChange[]>;
 export class RightsClass {
   readonly topics = new Set<Topic>();
   readonly facts: TableFacts;
+  readonly pinned: ClassRights['pinned'];
   #options: RightsClassOptions;
   #index = new TopicIndex<Topic>();
   #cursor: number;
@@ -45,6 +49,7 @@ export class RightsClass {
   constructor(options: RightsClassOptions) {
     this.#options = options;
     this.facts = options.facts;
+    this.pinned = options.rights.pinned;
     this.#cursor = options.feed.sequence();
   }
 
@@ -64,13 +69,13 @@ export class RightsClass {
 
   /** Every envelope of the table up to this sequence has been delivered to the live subscriptions. */
   cursor(): number {
-    if (!this.#options.identity) return this.#options.feed.sequence();
-    // Nothing waits: what came for other tables since does not matter.
+    if (!this.#options.rights.identity) return this.#options.feed.sequence();
+    // Nothing waits: what came since for other tables, or for other classes, does not matter.
     return this.#pumping || this.#retry ? this.#cursor : this.#options.feed.sequence();
   }
 
   receive(envelope: ChangeEnvelope): void {
-    if (!this.#options.identity) {
+    if (!this.#options.rights.identity) {
       this.#deliver(envelope, this.#candidates(envelope), () => undefined);
       return;
     }
@@ -84,17 +89,19 @@ export class RightsClass {
     envelopes: readonly ChangeEnvelope[],
     changesOf: (e: ChangeEnvelope) => Iterable<RowChange>,
   ): Promise<Visible> {
-    const { identity, database } = this.#options;
+    const { rights, database } = this.#options;
+    const { identity, pinned } = rights;
     if (!identity) return undefined;
     const images: RowImage[] = [];
     for (const envelope of envelopes) {
       for (const { row, before } of changesOf(envelope)) {
-        if (row) images.push(row);
-        if (before) images.push(before);
+        if (row && maySee(pinned, row)) images.push(row);
+        if (before && maySee(pinned, before)) images.push(before);
       }
     }
     const last = envelopes.at(-1);
     if (!last || images.length === 0) return () => false;
+    this.#options.onAsked();
     const seen = await visibleImages(database, identity, this.facts, images, last);
     return (image) => seen.has(image);
   }
