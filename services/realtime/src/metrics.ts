@@ -48,6 +48,11 @@ export function registerGauges(metrics: Metrics, measured: Measured): void {
   );
   gauge('tidemark_rights_classes', 'Distinct rights on distinct tables', () => topics.counts().classes);
   gauge(
+    'tidemark_rights_questions_waiting',
+    'Of them, those that wait for a turn',
+    () => topics.counts().rightsQuestionsWaiting,
+  );
+  gauge(
     'tidemark_rights_questions',
     'Times that Postgres was asked which rows a class of rights may see, since the start',
     () => topics.counts().rightsQuestionsTotal,

@@ -4,9 +4,10 @@
  * and immutable, nor an SQL function that can be looked into, is unknown.
  */
 import type { PolicyCatalog, SqlFunction } from './catalog.ts';
+import { constantText } from './constant-text.ts';
 import { type Expression, settingOf, TYPES, UNKNOWN } from './expression.ts';
 import { expressionOfSql } from './from-sql.ts';
-import { isNode, type Node, type NodeValue, parseNodeText } from './node-text.ts';
+import { isNode, type Node, type NodeValue, number, parseNodeText } from './node-text.ts';
 
 /** As pg_node_tree prints them; of two names, the shorter is the one up to Postgres 15. */
 const PLAIN = new Set([
@@ -270,11 +271,6 @@ function column(node: Node, scope: Scope): Expression {
 
 const isText = (type: number | undefined): boolean => type === TYPES.text || type === TYPES.varchar;
 
-function number(node: Node, field: string): number | undefined {
-  const value = node.fields.get(field);
-  return typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : undefined;
-}
-
 const TYPE_FIELDS = [
   ...['consttype', 'vartype', 'opresulttype', 'funcresulttype', 'resulttype', 'coalescetype', 'paramtype', 'casetype'],
 ];
@@ -287,45 +283,4 @@ function typeOf(value: NodeValue | undefined): number | undefined {
   }
   const field = TYPE_FIELDS.find((name) => value.fields.has(name));
   return field === undefined ? undefined : number(value, field);
-}
-
-/** Of text (in ASCII, which is the same in every encoding of a server), bool, uuid, int2 and int4. */
-function constantText(node: Node): string | null | undefined {
-  if (node.fields.get('constisnull') === 'true') return null;
-  const value = node.fields.get('constvalue');
-  if (typeof value !== 'object' || value === null || !('bytes' in value)) return undefined;
-  const { bytes } = value;
-  switch (number(node, 'consttype')) {
-    case TYPES.bool:
-      return String(bytes.some((byte) => byte !== 0));
-    case TYPES.int2:
-    case TYPES.int4:
-      return integerText(bytes);
-    case TYPES.uuid:
-      return bytes.length === 16 ? Buffer.from(bytes).toString('hex') : undefined;
-    case TYPES.text:
-    case TYPES.varchar:
-      return varlenaText(bytes);
-    default:
-      return undefined;
-  }
-}
-
-/** Behind four bytes with the length, which in either order of bytes says it of all of them. */
-function varlenaText(bytes: readonly number[]): string | undefined {
-  const header = new DataView(Uint8Array.from(bytes.slice(0, 4)).buffer);
-  if (header.byteLength < 4) return undefined;
-  const isWhole = header.getUint32(0, true) === bytes.length * 4 || header.getUint32(0, false) === bytes.length;
-  const text = bytes.slice(4);
-  return isWhole && text.every((byte) => byte > 0 && byte < 0x80) ? String.fromCharCode(...text) : undefined;
-}
-
-/** Eight bytes: of the half that does not hold the number, each repeats its sign. */
-function integerText(bytes: readonly number[]): string | undefined {
-  if (bytes.length !== 8) return undefined;
-  const view = new DataView(Uint8Array.from(bytes).buffer);
-  const isLittle = (view.getInt32(0, true) < 0 ? -1 : 0) === view.getInt32(4, true);
-  const isBig = (view.getInt32(4, false) < 0 ? -1 : 0) === view.getInt32(0, false);
-  if (isLittle === isBig) return view.getInt32(0) === view.getInt32(4) ? String(view.getInt32(0)) : undefined;
-  return String(isLittle ? view.getInt32(0, true) : view.getInt32(4, false));
 }

@@ -34,6 +34,12 @@ export function parseNodeText(text: string): NodeValue | undefined {
 export const isNode = (value: NodeValue | undefined): value is Node =>
   typeof value === 'object' && value !== null && 'tag' in value;
 
+/** A field that is a whole number. */
+export function number(node: Node, field: string): number | undefined {
+  const value = node.fields.get(field);
+  return typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : undefined;
+}
+
 class Reader {
   #text: string;
   #at = 0;

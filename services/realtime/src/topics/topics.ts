@@ -20,6 +20,7 @@ import { sendSnapshot } from './send-snapshot.ts';
 import type { Snapshots } from './snapshot.ts';
 import { type Sink, Subscription } from './subscription.ts';
 import { type DeliveryPolicy, type Mode, Topic } from './topic.ts';
+import { Turns } from './turns.ts';
 import { Window, type WindowOptions } from './window.ts';
 
 export interface SubscribeRequest {
@@ -46,6 +47,8 @@ export interface TopicsOptions {
   schemas: readonly string[];
   maxSubscriptions: number;
   windows: { maxRows: number; maxWindows: number; intervalMs: number; concurrency: number };
+  /** Questions at a time what a class of rights may see. */
+  rightsConcurrency: number;
   delivery: Omit<DeliveryPolicy, 'onDelivered' | 'onConflated'>;
   observe: (event: RealtimeEvent) => void;
   /** Changes sent, how long after their commit, and of what. */
@@ -61,6 +64,7 @@ export interface TopicsCounts {
   subscriptions: number;
   classes: number;
   rightsQuestionsTotal: number;
+  rightsQuestionsWaiting: number;
   resyncsTotal: number;
   conflatedTotal: number;
 }
@@ -95,6 +99,8 @@ export function createTopics(options: TopicsOptions): Topics {
   let windows = 0;
   let windowReadsTotal = 0;
   let rightsQuestionsTotal = 0;
+  /** At most one for each class, and for each subscription that catches up. */
+  const turns = new Turns(options.rightsConcurrency);
   const reader = createWindowReader({ ...options, concurrency: options.windows.concurrency });
   const policy: DeliveryPolicy = {
     ...options.delivery,
@@ -117,6 +123,7 @@ export function createTopics(options: TopicsOptions): Topics {
       table: key,
       facts: plan.facts,
       rights: shared,
+      turns,
       onAsked() {
         rightsQuestionsTotal += 1;
       },
@@ -306,6 +313,7 @@ export function createTopics(options: TopicsOptions): Topics {
       subscriptions: places.size,
       classes: classes.size,
       rightsQuestionsTotal,
+      rightsQuestionsWaiting: turns.waiting,
       resyncsTotal,
       conflatedTotal,
     }),
