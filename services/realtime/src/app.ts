@@ -131,6 +131,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
       intervalMs: config.LIVE_WINDOW_MS,
       concurrency: config.LIVE_WINDOW_CONCURRENCY,
     },
+    rightsConcurrency: config.LIVE_RIGHTS_CONCURRENCY,
     delivery: {
       pressure: new Pressure(config.LIVE_BATCH_ABOVE),
       batchMs: config.LIVE_BATCH_MS,

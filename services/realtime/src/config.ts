@@ -58,6 +58,11 @@ export const configSchema = Type.Object({
   LIVE_WINDOW_MS: count(100, 1, 'ms between two reads of a live window while its rows change'),
   LIVE_WINDOW_CONCURRENCY: count(4, 1, 'such reads at a time, of all windows; each holds a connection'),
   LIVE_WINDOWS: count(10_000, 1, 'live windows of this instance; at 20 rows of 1 KB each, 200 MB'),
+  LIVE_RIGHTS_CONCURRENCY: count(
+    8,
+    1,
+    'questions at a time which rows may be seen under row-level security; others wait',
+  ),
   LIVE_PRIORITY_TABLES: Type.String({
     default: '',
     description: 'tables (schema.table, separated by commas) whose changes never wait for each other in mode every',

@@ -47,6 +47,16 @@ export function registerGauges(metrics: Metrics, measured: Measured): void {
     () => topics.counts().windowReadsWaiting,
   );
   gauge('tidemark_rights_classes', 'Distinct rights on distinct tables', () => topics.counts().classes);
+  gauge(
+    'tidemark_rights_questions_waiting',
+    'Of them, those that wait for a turn',
+    () => topics.counts().rightsQuestionsWaiting,
+  );
+  gauge(
+    'tidemark_rights_questions',
+    'Times that Postgres was asked which rows a class of rights may see, since the start',
+    () => topics.counts().rightsQuestionsTotal,
+  );
   gauge('tidemark_channels', 'Channels that sockets of this instance are in', () => channels.counts().channels);
   gauge('tidemark_channel_members', 'Places of sockets in channels', () => channels.counts().members);
   gauge('tidemark_channel_present', 'Members that are shown, on all instances', () => channels.counts().present);

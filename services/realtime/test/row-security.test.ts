@@ -1,6 +1,5 @@
 /** What a policy hides is never sent: not as a row, not as an old row, not as a key. */
 import t from 'tap';
-import { READS_ROW_ALONE } from '../src/topics/policy-reach.ts';
 import { policySql } from '../src/topics/table-facts.ts';
 import { LiveClient } from './live-client.ts';
 import { startTestRealtime, token, waitFor } from './test-realtime.ts';
@@ -53,6 +52,11 @@ t.test('row-level security on changes', async (t) => {
   t.teardown(() => service.stop());
   const connect = async (name: string, role = 'authenticated') =>
     new LiveClient(service.url, { token: await token({ role, sub: name }) }).open();
+
+  const gauge = async (name: string) => {
+    const text = await (await fetch(`${service.url.replace('ws', 'http')}/metrics`)).text();
+    return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\d+)`, 'm').exec(text)?.[1]);
+  };
 
   t.test('each sees what the policies show, and no trace of the rest', async (t) => {
     const ann = await connect('ann');
@@ -143,42 +147,6 @@ t.test('row-level security on changes', async (t) => {
     await Promise.all([client.close(), ann.close()]);
   });
 
-  t.test('identities share a check only under a policy that reads nothing but the row', async (t) => {
-    await service.sql(`create table public.reach (id int primary key, team text, at timestamptz, tags text[], doc jsonb);
-      create type public.mood as enum ('good', 'bad'); alter table public.reach add mood public.mood;
-      create function public.lies(text) returns bool language sql immutable as
-        $$ select $1 = current_setting('request.jwt.claims', true) $$;
-      create operator public.@@@ (leftarg = text, rightarg = text, function = pg_catalog.texteq);
-      create function public.mine(text, text) returns bool language sql immutable as $$ select public.lies($1) $$;
-      create operator public.=== (leftarg = text, rightarg = text, function = public.mine);`);
-    const reaches = async (using: string): Promise<boolean> => {
-      await service.sql(`create policy reach on public.reach using (${using})`);
-      const rows = await service.sql<{ alone: boolean }>(
-        `select ${READS_ROW_ALONE} as alone from pg_policy p where p.polrelid = 'public.reach'::regclass`,
-      );
-      await service.sql('drop policy reach on public.reach');
-      return rows[0]?.alone === true;
-    };
-    const alone = [
-      'true',
-      'id > 3 and not team = any (array[$$a$$, $$b{SUBLINK$$])',
-      `doc ->> 'a' is distinct from 'b'`,
-    ];
-    const row = [...alone, `mood = 'good'`, `'a' = any (tags) or lower(team) = 'x'`];
-    const reading = [
-      ...[`team = current_user::text`, `team = current_setting('a', true)`, 'at > now()', 'lies(team)', `team === 'a'`],
-      ...[
-        'exists (select from members m where m.team = reach.team)',
-        `pg_has_role('anon', 'usage')`,
-        'at::text = team',
-      ],
-      `team = any (string_to_array(current_setting('a', true), ','))`,
-      `case when id = 1 then team = session_user else true end`,
-    ];
-    for (const using of row) t.ok(await reaches(using), `${using} reads the row alone`);
-    for (const using of reading) t.notOk(await reaches(using), `${using} may read more`);
-  });
-
   t.test('identities that the policy cannot tell apart share its answers', async (t) => {
     await service.sql(`create table public.plain (id int primary key, shown boolean not null);
       alter table public.plain replica identity full; alter table public.plain enable row level security;
@@ -186,16 +154,14 @@ t.test('row-level security on changes', async (t) => {
       create policy by_claims on public.plain for select to anon
         using (current_setting('request.jwt.claims')::json ->> 'sub' = 'ann');
       grant select on public.plain to authenticated, anon; alter publication tidemark add table public.plain;`);
-    const classes = async () =>
-      Number(
-        /^tidemark_rights_classes(?:\{[^}]*\})? (\d+)/m.exec(
-          await (await fetch(`${service.url.replace('ws', 'http')}/metrics`)).text(),
-        )?.[1],
-      );
     await waitFor(() => service.realtime.socketStats().subscriptions === 0, 'the others to be gone');
     const clients = await Promise.all([connect('ann'), connect('bob'), connect('ann', 'anon'), connect('bob', 'anon')]);
     for (const client of clients) await client.subscribe('p', 'plain');
-    t.equal(await classes(), 3, 'one of the role whose policy reads the row, one for each of the others');
+    t.equal(
+      await gauge('tidemark_rights_classes'),
+      3,
+      'one of the role whose policy reads the row, one for each of the others',
+    );
     await service.sql(`insert into plain values (1, false)`);
     await service.sql(`insert into plain values (2, true)`);
     for (const client of clients.slice(0, 3)) await client.change((change) => change.row?.id === 2);
@@ -208,6 +174,150 @@ t.test('row-level security on changes', async (t) => {
     );
     for (const client of clients.slice(0, 2)) await client.frame((frame) => frame.op === 'resync');
     await Promise.all(clients.map((client) => client.close()));
+  });
+
+  t.test('users who each see their own rows are asked for by themselves, and nobody else is', async (t) => {
+    await service.sql(`create table public.todos (id int primary key, owner uuid not null, tenant text, body text);
+      alter table public.todos replica identity full; alter table public.todos enable row level security;
+      create policy own on public.todos for select to authenticated
+        using (owner = (select (current_setting('request.jwt.claims', true)::json ->> 'sub')::uuid));
+      grant select on public.todos to authenticated; alter publication tidemark add table public.todos;`);
+    await waitFor(() => service.realtime.socketStats().subscriptions === 0, 'the others to be gone');
+    const subOf = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
+    const query = 'todos?select=id,body';
+    const join = async (from: number, to: number) =>
+      Promise.all(
+        Array.from({ length: to - from }, async (_, n) => {
+          const client = await connect(subOf(from + n));
+          await client.subscribe('s', query, { snapshot: true });
+          return client;
+        }),
+      );
+    const ids = (client: LiveClient) => client.changes().map(({ row, old }) => (row ?? old)?.id);
+    const CHANGES = 20;
+    /** Each to the next of the first ten, one after another. */
+    const write = async (clients: LiveClient[], from: number) => {
+      const before = await gauge('tidemark_rights_questions');
+      for (let n = from; n < from + CHANGES; n++) {
+        await service.sql(`insert into todos values ($1, $2, null, '')`, [n, subOf(n % 10)]);
+        await (clients[n % 10] as LiveClient).change(({ row }) => row?.id === n);
+      }
+      return (await gauge('tidemark_rights_questions')) - before;
+    };
+    const clients = await join(0, 10);
+    t.equal(await gauge('tidemark_rights_classes'), 10);
+    const few = await write(clients, 100);
+    t.ok(few <= CHANGES, `${few} questions for ${CHANGES} changes`);
+
+    clients.push(...(await join(10, 60)));
+    t.equal(await gauge('tidemark_rights_classes'), 60);
+    const many = await write(clients, 200);
+    t.ok(many <= CHANGES, `${many} questions with six times as many users`);
+    const secondDevice = await connect(subOf(3), 'authenticated');
+    await secondDevice.subscribe('s', query);
+    t.equal(await gauge('tidemark_rights_classes'), 60, 'another token of the same user is in the same class');
+
+    // A row that goes from one to another, in a transaction of several; one that nobody owns; a large one; TRUNCATE.
+    await service.sql(`update todos set owner = '${subOf(50)}', body = 'moved' where id = 103`);
+    const moved = await (clients[50] as LiveClient).change(({ row }) => row?.body === 'moved');
+    t.same(moved, { type: 'enter', row: { id: 103, body: 'moved' } });
+    await (clients[3] as LiveClient).change(({ type, old }) => type === 'leave' && old?.id === 103);
+    await service.sql(`insert into todos select 1000 + n, ('00000000-0000-4000-8000-' || lpad((n % 2)::text, 12, '0'))::uuid,
+      null, '' from generate_series(0, 1199) n`);
+    await service.sql(`delete from todos where id = 101`);
+    await (clients[1] as LiveClient).change(({ type, old }) => type === 'delete' && old?.id === 101);
+    for (const [n, client] of clients.entries()) {
+      const own = [
+        ...(n < 10 ? [100 + n, 110 + n, 200 + n, 210 + n] : []),
+        ...(n === 3 ? [103] : n === 50 ? [103] : n === 1 ? [101] : []),
+      ];
+      const small = ids(client).filter((id) => Number(id) < 1_000);
+      t.same(small.sort(), own.sort(), `client ${n} got its own rows and no others`);
+      const large = client.frames.filter((frame) => frame.op === 'changes' && frame.changes.length > 100);
+      if (n < 2) t.equal(ids(client).filter((id) => Number(id) >= 1_000).length, 600);
+      else t.equal(large.length, 0);
+    }
+    t.notOk(
+      (clients[0] as LiveClient).frames.findLast((frame) => frame.op === 'changes')?.more,
+      'the transaction has ended',
+    );
+    await service.sql('truncate todos');
+    for (const client of clients) await client.frame((frame) => frame.op === 'resync');
+    await Promise.all([secondDevice, ...clients].map((client) => client.close()));
+  });
+
+  t.test('resuming narrows as following does', async (t) => {
+    const [sub, other] = ['00000000-0000-4000-8000-000000000001', '00000000-0000-4000-8000-000000000002'];
+    const client = await connect(sub);
+    await client.subscribe('s', 'todos?select=id');
+    await service.sql(`insert into todos values (1, '${sub}', null, '')`);
+    await client.change(() => true);
+    const { position } = await client.frame((frame) => frame.op === 'changes');
+    await client.close();
+    await service.sql(`insert into todos select n, '${other}', null, '' from generate_series(2, 50) n`);
+    await service.sql(`insert into todos values (51, '${sub}', null, '')`);
+    const again = await connect(sub);
+    await again.subscribe('s', 'todos?select=id', { after: position });
+    await again.change(({ row }) => row?.id === 51);
+    t.same(
+      again.changes().map(({ row }) => row?.id),
+      [51],
+    );
+    await again.close();
+  });
+
+  t.test('users of one tenant share a check; a policy that changes parts them', async (t) => {
+    await waitFor(() => service.realtime.socketStats().subscriptions === 0, 'the others to be gone');
+    await service.sql(`create table public.boards (id int primary key, tenant text);
+      alter table public.boards replica identity full; alter table public.boards enable row level security;
+      create policy tenant on public.boards for select to authenticated
+        using (tenant = current_setting('request.jwt.claims', true)::json ->> 'tenant');
+      grant select on public.boards to authenticated; alter publication tidemark add table public.boards;`);
+    const of = async (sub: string, tenant?: string) => {
+      const claims = { role: 'authenticated', sub, tenant };
+      const client = await new LiveClient(service.url, { token: await token(claims) }).open();
+      await client.subscribe('t', 'boards');
+      return client;
+    };
+    const clients = [await of('a', 'red'), await of('b', 'red'), await of('c', 'blue'), await of('d')];
+    t.equal(await gauge('tidemark_rights_classes'), 3);
+    const before = await gauge('tidemark_rights_questions');
+    await service.sql(`insert into boards values (61, 'red')`);
+    for (const client of clients.slice(0, 2)) await client.change(({ row }) => row?.id === 61);
+    t.equal((await gauge('tidemark_rights_questions')) - before, 1, 'one question for both');
+    t.same(
+      clients.map((client) => client.changes().length),
+      [1, 1, 0, 0],
+    );
+    await service.sql(`alter policy tenant on boards using (tenant = 'blue')`);
+    for (const client of clients) await client.frame((frame) => frame.op === 'resync');
+    await Promise.all(clients.map((client) => client.close()));
+  });
+
+  t.test('who comes while Postgres is being asked misses nothing of it', async (t) => {
+    await service.sql(`create table public.slow (id int primary key, body text);
+      alter table public.slow replica identity full; alter table public.slow enable row level security;
+      create function public.slowly() returns bool language plpgsql volatile as
+        $$ begin perform pg_sleep(0.5); return true; end $$;
+      create policy slowly on public.slow for select to authenticated using (id < 2 or public.slowly());
+      grant select on public.slow to authenticated; alter publication tidemark add table public.slow;`);
+    const [first, second] = [await connect('ann'), await connect('ann')];
+    await first.subscribe('s', 'slow?select=id');
+    await service.sql(`insert into slow values (1, '')`);
+    await first.change(() => true);
+    const { position } = await first.frame((frame) => frame.op === 'changes');
+    const before = await gauge('tidemark_rights_questions');
+    await service.sql(`insert into slow values (2, '')`);
+    await waitFor(async () => (await gauge('tidemark_rights_questions')) > before, 'the question');
+    await second.subscribe('s', 'slow?select=id,body', { after: position });
+    for (const client of [first, second]) await client.change((change) => change.row?.id === 2);
+    await service.sql(`insert into slow values (3, '')`);
+    for (const client of [first, second]) await client.change((change) => change.row?.id === 3);
+    t.same(
+      second.changes().map(({ row }) => row?.id),
+      [2, 3],
+    );
+    await Promise.all([first.close(), second.close()]);
   });
 
   t.test('a changed policy ends what rested on it', async (t) => {

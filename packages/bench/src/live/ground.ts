@@ -19,9 +19,16 @@ alter table public.guarded enable row level security;
 create policy shown on public.guarded for select to authenticated using (k >= 0);
 grant select on public.ticks to anon, authenticated;
 grant select on public.guarded to authenticated;
-alter publication tidemark add table public.ticks, public.guarded;`;
+alter publication tidemark add table public.ticks, public.guarded;
+create table public.owned (n bigint primary key, k int not null, at double precision not null, note text not null);
+alter table public.owned replica identity full;
+alter table public.owned enable row level security;
+create policy own on public.owned for select to authenticated
+  using (k = (select (current_setting('request.jwt.claims', true)::json ->> 'sub')::int));
+grant select on public.owned to authenticated;
+alter publication tidemark add table public.owned;`;
 
-export type Table = 'ticks' | 'guarded';
+export type Table = 'ticks' | 'guarded' | 'owned';
 
 export interface Ground {
   readonly relay: Rival;

@@ -6,7 +6,7 @@ import { fanOut, fanOutBatched } from './fan-out.ts';
 import { openGround } from './ground.ts';
 import type { LiveScenario } from './live-scenario.ts';
 import { socketMemory } from './socket-memory.ts';
-import { liveKeys, liveLatency, liveRls } from './subscribers.ts';
+import { liveKeys, liveLatency, liveOwnRows, liveRls } from './subscribers.ts';
 
 export const liveScenarios: readonly LiveScenario[] = [
   fanOut,
@@ -14,6 +14,7 @@ export const liveScenarios: readonly LiveScenario[] = [
   liveLatency,
   liveRls,
   liveKeys,
+  liveOwnRows,
   socketMemory,
 ];
 

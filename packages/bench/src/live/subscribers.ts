@@ -2,7 +2,7 @@
 import { atLeast, atMost, type TrialContext } from '../lab/trial.ts';
 import { openCrowd } from './crowd.ts';
 import type { SocketOrder } from './crowd-order.ts';
-import type { Ground } from './ground.ts';
+import type { Ground, Table } from './ground.ts';
 import { complete, type LiveScenario, percentile } from './live-scenario.ts';
 import { WAIT_MS } from './pace.ts';
 
@@ -60,21 +60,10 @@ export const liveRls: LiveScenario = {
 export const liveKeys: LiveScenario = {
   name: 'live-keys',
   claim: '10,000 subscribers each to its own key, 1,000 changes/s: p99 100 ms, processor within 2 × of the relay’s',
-  async run(ground, { quick, cleanup, log }) {
-    const sockets = quick ? 300 : 10_000;
-    const ours = await ground.instance();
-    const orders = Array.from({ length: sockets }, (_, n) => ({ path: '/live', hello: subscribe(`ticks?k=eq.${n}`) }));
-    const crowd = await openCrowd(ours.url, 'tidemark', orders);
-    cleanup(async () => void (await Promise.all([crowd.stop(), ours.stop()])));
-    // V8 has then compiled what it will; both processes are warmed by the same changes.
-    const round = () => crowd.count(1, WAIT_MS, () => ground.writeAt(PER_SECOND, 'ticks', sockets, sockets));
-    await round();
-    const cpu = () => [ground.relay.usage().cpuMs ?? 0, ours.usage().cpuMs ?? 0] as const;
-    const before = cpu();
-    const counted = await round();
-    const after = cpu();
-    const [relayMs, oursMs] = [after[0] - before[0], after[1] - before[1]];
-    await crowd.stop();
+  async run(ground, context) {
+    const { quick, cleanup, log } = context;
+    const order = (n: number) => ({ path: '/live', hello: subscribe(`ticks?k=eq.${n}`) });
+    const { sockets, counted, relayMs, oursMs } = await oneEach(ground, context, 'ticks', order);
     const bareMs = await bareSends(ground, cleanup, sockets, counted.payload);
     log(
       `processor for ${sockets} changes: relay ${relayMs} ms, instance ${oursMs} ms; a bare ws process that only sends them, ${bareMs} ms`,
@@ -86,6 +75,49 @@ export const liveKeys: LiveScenario = {
     ];
   },
 };
+
+export const liveOwnRows: LiveScenario = {
+  name: 'live-own-rows',
+  claim: '10,000 users who each see their own rows, 1,000 changes/s: p99 100 ms, processor within 3 × of the relay’s',
+  async run(ground, context) {
+    const { quick, log } = context;
+    const order = async (n: number) => {
+      const token = await ground.token(String(n));
+      return { path: '/live', hello: subscribe('owned'), token };
+    };
+    const { sockets, counted, relayMs, oursMs } = await oneEach(ground, context, 'owned', order);
+    log(`processor for ${sockets} changes: relay ${relayMs} ms, instance ${oursMs} ms`);
+    // One question to Postgres for each change: about as much as delivering it.
+    return [
+      ...complete('realtime', 1, counted),
+      atMost('p99', quick ? WAIT_MS : 100, percentile(counted.latenciesMs, 0.99), ' ms'),
+      atMost("the instance's processor, times the relay's", quick ? 1_000 : 3, oursMs / Math.max(relayMs, 1)),
+    ];
+  },
+};
+
+/** Each change concerns one of 10,000 subscribers. */
+async function oneEach(
+  ground: Ground,
+  { quick, cleanup }: TrialContext,
+  table: Table,
+  order: (n: number) => SocketOrder | Promise<SocketOrder>,
+) {
+  const sockets = quick ? 300 : 10_000;
+  const ours = await ground.instance();
+  const orders = await Promise.all(Array.from({ length: sockets }, (_, n) => order(n)));
+  const crowd = await openCrowd(ours.url, 'tidemark', orders);
+  cleanup(async () => void (await Promise.all([crowd.stop(), ours.stop()])));
+  // V8 has then compiled what it will; both processes are warmed by the same changes.
+  const round = () => crowd.count(1, WAIT_MS, () => ground.writeAt(PER_SECOND, table, sockets, sockets));
+  await round();
+  const cpu = () => [ground.relay.usage().cpuMs ?? 0, ours.usage().cpuMs ?? 0] as const;
+  const before = cpu();
+  const counted = await round();
+  const after = cpu();
+  await crowd.stop();
+  return { sockets, counted, relayMs: after[0] - before[0], oursMs: after[1] - before[1] };
+}
 
 /** Processor time of a plain `ws` process that has every change at hand and sends each to its socket, at the same rate. */
 async function bareSends(

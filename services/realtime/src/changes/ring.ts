@@ -43,8 +43,18 @@ class Queue {
     return item;
   }
 
-  /** Those with a sequence above `after`, found by halving. */
+  /** Those with a sequence above `after`. */
   since(after: number): ChangeEnvelope[] {
+    return this.#items.slice(this.#place(after));
+  }
+
+  /** The one with the lowest sequence above `after`. */
+  next(after: number): ChangeEnvelope | undefined {
+    return this.#items[this.#place(after)];
+  }
+
+  /** Of the first with a sequence above `after`, found by halving. */
+  #place(after: number): number {
     let low = this.#head;
     let high = this.#items.length;
     while (low < high) {
@@ -52,7 +62,7 @@ class Queue {
       if ((this.#items[middle] as ChangeEnvelope).sequence > after) high = middle;
       else low = middle + 1;
     }
-    return this.#items.slice(low);
+    return low;
   }
 }
 
@@ -125,5 +135,11 @@ export class Ring {
   since(table: string, sequence: number): ChangeEnvelope[] | undefined {
     if (!this.#floor || sequence < this.#floor.sequence) return undefined;
     return this.#byTable.get(table)?.since(sequence) ?? [];
+  }
+
+  /** The envelope of a table with this sequence; undefined where it is gone. */
+  at(table: string, sequence: number): ChangeEnvelope | undefined {
+    const found = this.#byTable.get(table)?.next(sequence - 1);
+    return found?.sequence === sequence ? found : undefined;
   }
 }

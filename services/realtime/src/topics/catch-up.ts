@@ -25,8 +25,8 @@ const MAX_ROUNDS = 10;
 /** Ends with the subscription live, or ended by a resync. @throws what a policy or the database throws */
 export async function catchUp(subscription: Subscription, context: CatchUp): Promise<void> {
   const { feed, rights } = context;
-  const { gate } = subscription;
-  let at = { sequence: rights.cursor(), lsn: feed.lsn() };
+  const { gate, topic } = subscription;
+  let at = { sequence: rights.cursor(topic), lsn: feed.lsn() };
   if (gate.kind !== 'open') {
     const floor = feed.ring.floor;
     if (!floor) return subscription.resync('this instance has just begun to follow the changes');
@@ -45,7 +45,7 @@ export async function catchUp(subscription: Subscription, context: CatchUp): Pro
       at = { sequence: older.to, lsn: older.lsn };
       continue;
     }
-    const upTo = rights.cursor();
+    const upTo = rights.cursor(topic);
     const batch = waiting.filter((envelope) => envelope.sequence <= upTo).slice(0, BATCH);
     const last = batch.at(-1);
     if (!last) {

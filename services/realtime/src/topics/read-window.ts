@@ -7,6 +7,7 @@ import { errors } from '../errors.ts';
 import { parseXidSnapshot } from './gate.ts';
 import type { LivePlan, WindowPlan } from './live-plan.ts';
 import { seenUpTo } from './send-snapshot.ts';
+import { Turns } from './turns.ts';
 import type { ShownRow } from './window-diff.ts';
 import { type WindowAnswer, windowSql } from './window-sql.ts';
 
@@ -41,9 +42,8 @@ export interface WindowReaderOptions {
 }
 
 export function createWindowReader({ database, feed, concurrency }: WindowReaderOptions): WindowReader {
-  let running = 0;
   /** At most one for each window, which are limited. */
-  const queue: (() => void)[] = [];
+  const turns = new Turns(concurrency);
 
   async function read(plan: LivePlan, identity: Identity, from: ReadFrom): Promise<WindowRead> {
     const epoch = feed.epoch();
@@ -71,18 +71,7 @@ export function createWindowReader({ database, feed, concurrency }: WindowReader
   }
 
   return {
-    async read(plan, identity, from) {
-      if (running >= concurrency) await new Promise<void>((resolve) => queue.push(resolve));
-      else running += 1;
-      try {
-        return await read(plan, identity, from);
-      } finally {
-        const next = queue.shift();
-        // The turn is handed on, so that nobody comes in between.
-        if (next) next();
-        else running -= 1;
-      }
-    },
-    waiting: () => queue.length,
+    read: (plan, identity, from) => turns.run(() => read(plan, identity, from)),
+    waiting: () => turns.waiting,
   };
 }

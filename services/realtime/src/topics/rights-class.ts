@@ -1,17 +1,20 @@
 /**
  * The topics of one table under one class of rights. Without row-level security, all of them; changes go to them at once.
- * With it, those of one identity: changes are decided by Postgres in batches, in order, and `cursor` says how far they got.
+ * With it, those of the identities that the policies cannot tell apart: changes are decided by Postgres in batches, in order,
+ * and `cursor` says how far they got. It may be told of fewer changes than there are (class-index.ts): the others cannot be seen.
  * What waits is in the ring, which is bounded; a class that falls behind it resyncs its subscribers.
  */
-import type { Database, Identity } from '@tidemark/db';
+import type { Database } from '@tidemark/db';
 import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import type { Feed } from '../changes/feed.ts';
 import type { RowImage } from '../changes/row-image.ts';
 import { errors } from '../errors.ts';
+import { type ClassRights, maySee } from './class-rights.ts';
 import type { Visible } from './row-match.ts';
 import type { TableFacts } from './table-facts.ts';
 import type { Topic } from './topic.ts';
 import { TopicIndex } from './topic-index.ts';
+import type { Turns } from './turns.ts';
 import { visibleImages } from './visibility.ts';
 
 export interface RightsClassOptions {
@@ -19,8 +22,11 @@ export interface RightsClassOptions {
   database: Database;
   table: string;
   facts: TableFacts;
-  /** Undefined without row-level security. */
-  identity: Identity | undefined;
+  rights: ClassRights;
+  /** For questions to Postgres, of all classes: thousands at a time would fill the pool, and all would fail. */
+  turns: Turns;
+  /** Postgres is asked what may be seen of some rows. */
+  onAsked(): void;
   onDelivered(envelope: ChangeEnvelope, changes: number): void;
   onFailed(error: Error): void;
 }
@@ -35,48 +41,58 @@ type Candidates = Map<Topic, RowChange[]>;
 export class RightsClass {
   readonly topics = new Set<Topic>();
   readonly facts: TableFacts;
+  readonly pinned: ClassRights['pinned'];
   #options: RightsClassOptions;
   #index = new TopicIndex<Topic>();
-  #cursor: number;
+  /** Sequences of the envelopes that are not decided yet, oldest first. All are in the ring, which bounds them. */
+  #told: number[] = [];
+  /** The last of those that Postgres is being asked about. */
+  #asked = 0;
+  /** Topics that came while it was: up to here, what they miss they come to by themselves. */
+  #late = new Map<Topic, number>();
   #pumping = false;
   #closed = false;
-  #retry: NodeJS.Timeout | undefined;
+  #wake: (() => void) | undefined;
 
   constructor(options: RightsClassOptions) {
     this.#options = options;
     this.facts = options.facts;
-    this.#cursor = options.feed.sequence();
+    this.pinned = options.rights.pinned;
   }
 
   add(topic: Topic): void {
     this.topics.add(topic);
     this.#index.add(topic);
+    if (this.#asked > 0) this.#late.set(topic, this.#asked);
   }
 
   delete(topic: Topic): void {
+    this.#late.delete(topic);
     if (this.topics.delete(topic)) this.#index.delete(topic);
   }
 
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#retry);
+    this.#told = [];
+    this.#wake?.();
   }
 
-  /** Every envelope of the table up to this sequence has been delivered to the live subscriptions. */
-  cursor(): number {
-    if (!this.#options.identity) return this.#options.feed.sequence();
-    // Nothing waits: what came for other tables since does not matter.
-    return this.#pumping || this.#retry ? this.#cursor : this.#options.feed.sequence();
+  /** No envelope of the table up to this sequence will be delivered to the topic's live subscriptions any more. */
+  cursor(topic: Topic): number {
+    const [next] = this.#told;
+    if (next === undefined) return this.#options.feed.sequence();
+    return Math.max(next - 1, this.#late.get(topic) ?? 0);
   }
 
   receive(envelope: ChangeEnvelope): void {
-    if (!this.#options.identity) {
+    if (!this.#options.rights.identity) {
       this.#deliver(envelope, this.#candidates(envelope), () => undefined);
       return;
     }
-    if (this.#pumping || this.#retry) return;
-    this.#cursor = envelope.sequence - 1;
-    void this.#pump();
+    if (this.#closed) return;
+    this.#told.push(envelope.sequence);
+    if (this.#isBehind()) this.#restart();
+    else if (!this.#pumping) void this.#pump();
   }
 
   /** What is visible of these envelopes' rows to this class, as the matching wants it. */
@@ -84,69 +100,114 @@ export class RightsClass {
     envelopes: readonly ChangeEnvelope[],
     changesOf: (e: ChangeEnvelope) => Iterable<RowChange>,
   ): Promise<Visible> {
-    const { identity, database } = this.#options;
-    if (!identity) return undefined;
+    if (!this.#options.rights.identity) return undefined;
+    const images = this.#images(envelopes, changesOf);
+    if (images.length === 0) return () => false;
+    return this.#options.turns.run(() => this.#ask(images, envelopes));
+  }
+
+  /** Those that the class may see at all. */
+  #images(envelopes: readonly ChangeEnvelope[], changesOf: (e: ChangeEnvelope) => Iterable<RowChange>): RowImage[] {
     const images: RowImage[] = [];
     for (const envelope of envelopes) {
       for (const { row, before } of changesOf(envelope)) {
-        if (row) images.push(row);
-        if (before) images.push(before);
+        if (row && maySee(this.pinned, row)) images.push(row);
+        if (before && maySee(this.pinned, before)) images.push(before);
       }
     }
+    return images;
+  }
+
+  async #ask(images: readonly RowImage[], envelopes: readonly ChangeEnvelope[]): Promise<Visible> {
+    const { rights, database, onAsked } = this.#options;
     const last = envelopes.at(-1);
-    if (!last || images.length === 0) return () => false;
-    const seen = await visibleImages(database, identity, this.facts, images, last);
+    if (!rights.identity || !last || images.length === 0) return () => false;
+    onAsked();
+    const seen = await visibleImages(database, rights.identity, this.facts, images, last);
     return (image) => seen.has(image);
   }
 
+  #isBehind(): boolean {
+    const { floor } = this.#options.feed.ring;
+    const [next] = this.#told;
+    return next !== undefined && (!floor || next <= floor.sequence);
+  }
+
+  /** Ends its subscriptions: it no longer has what it would have to decide. */
+  #restart(reason = 'the row-level security of the table could not be decided in time'): void {
+    this.#told = [];
+    this.resync(reason);
+  }
+
   async #pump(): Promise<void> {
-    const { feed, table } = this.#options;
     this.#pumping = true;
     try {
-      while (!this.#closed) {
-        const waiting = feed.ring.since(table, this.#cursor);
-        if (!waiting) {
-          this.resync('the row-level security of the table could not be decided in time');
-          this.#cursor = feed.sequence();
-          break;
-        }
-        if (waiting.length === 0) break;
-        await this.#decide(waiting);
-      }
-    } catch (error) {
-      if (this.#closed) return;
-      this.#options.onFailed(error as Error);
-      if (isPolicyError(error)) this.fail(error as Error);
-      // The database is away: the same envelopes again.
-      else {
-        this.#retry = setTimeout(() => {
-          this.#retry = undefined;
-          void this.#pump();
-        }, RETRY_MS);
-      }
+      // What comes until it is its turn is decided with the rest.
+      while (this.#told.length > 0) await this.#options.turns.run(() => this.#turn());
     } finally {
       this.#pumping = false;
     }
   }
 
-  async #decide(waiting: readonly ChangeEnvelope[]): Promise<void> {
+  async #turn(): Promise<void> {
+    if (this.#told.length === 0) return;
+    if (this.#isBehind()) return this.#restart();
+    try {
+      await this.#decide();
+    } catch (error) {
+      if (this.#closed) return;
+      this.#options.onFailed(error as Error);
+      if (isPolicyError(error)) {
+        this.#told = [];
+        this.fail(error as Error);
+      } else if ((error as { code?: unknown }).code === undefined) this.#restart('a change could not be read');
+      // The database is away: the same envelopes again. It keeps its turn, since the others would fare no better.
+      else await this.#pause();
+    } finally {
+      this.#asked = 0;
+    }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, RETRY_MS);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  async #decide(): Promise<void> {
+    const { ring } = this.#options.feed;
     const batch: { envelope: ChangeEnvelope; candidates: Candidates }[] = [];
     let images = 0;
-    for (const envelope of waiting) {
+    for (const sequence of this.#told) {
+      const envelope = ring.at(this.#options.table, sequence);
+      if (!envelope) break;
       const candidates = this.#candidates(envelope);
       for (const changes of candidates.values()) images += changes.length * 2;
       batch.push({ envelope, candidates });
-      if (images >= MAX_BATCH_IMAGES) break;
+      if (images >= MAX_BATCH_IMAGES || batch.length >= MAX_BATCH_IMAGES) break;
     }
+    const last = batch.at(-1)?.envelope.sequence;
+    if (last === undefined) return this.#restart();
+    this.#asked = last;
     const changes = new Map(
       batch.map(({ envelope, candidates }) => [envelope, new Set([...candidates.values()].flat())]),
     );
-    const visible = await this.visible([...changes.keys()], (envelope) => changes.get(envelope) ?? []);
+    const envelopes = [...changes.keys()];
+    const visible = await this.#ask(
+      this.#images(envelopes, (envelope) => changes.get(envelope) ?? []),
+      envelopes,
+    );
     for (const { envelope, candidates } of batch) {
-      if (this.#closed) return;
+      if (this.#closed || this.#told[0] !== envelope.sequence) return;
+      for (const [topic, through] of this.#late) if (envelope.sequence <= through) candidates.delete(topic);
+      this.#told.shift();
       this.#deliver(envelope, candidates, () => visible);
-      this.#cursor = envelope.sequence;
     }
+    for (const [topic, through] of this.#late) if (through <= last) this.#late.delete(topic);
   }
 
   /** The topics that the envelope may concern, each with the changes that may. */

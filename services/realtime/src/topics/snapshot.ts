@@ -8,6 +8,7 @@ import { errors } from '../errors.ts';
 import { type Gate, parseXidSnapshot } from './gate.ts';
 import type { LivePlan } from './live-plan.ts';
 import { snapshotSql } from './snapshot-sql.ts';
+import { Turns } from './turns.ts';
 
 export interface SnapshotOptions {
   database: Database;
@@ -40,8 +41,7 @@ const STANDBY_ATTEMPTS = 5;
 
 export function createSnapshots(options: SnapshotOptions): Snapshots {
   const { database } = options;
-  let running = 0;
-  const queue: (() => void)[] = [];
+  const turns = new Turns(options.concurrency);
 
   async function take(plan: LivePlan, identity: Identity, reader: SnapshotReader): Promise<void> {
     const sql = snapshotSql(plan);
@@ -127,21 +127,12 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
 
   return {
     async take(plan, identity, reader) {
-      if (running >= options.concurrency) {
-        if (queue.length >= options.maxWaiting) throw errors.SNAPSHOTS_BUSY({ limit: options.maxWaiting });
-        await new Promise<void>((resolve) => queue.push(resolve));
-      } else running += 1;
-      try {
-        await take(plan, identity, reader);
-      } finally {
-        const next = queue.shift();
-        // The turn is handed on, so that nobody comes in between.
-        if (next) next();
-        else running -= 1;
-      }
+      const { maxWaiting } = options;
+      if (turns.isFull && turns.waiting >= maxWaiting) throw errors.SNAPSHOTS_BUSY({ limit: maxWaiting });
+      await turns.run(() => take(plan, identity, reader));
     },
-    running: () => running,
-    waiting: () => queue.length,
+    running: () => turns.running,
+    waiting: () => turns.waiting,
   };
 }
 

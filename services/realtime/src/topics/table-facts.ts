@@ -6,9 +6,12 @@ import { createHash } from 'node:crypto';
 import type { Database, Identity } from '@tidemark/db';
 import type { ColumnTypeDetail } from '@tidemark/query';
 import { errors, postgresErrors } from '../errors.ts';
-import { READS_ROW_ALONE } from './policy-reach.ts';
+import { POLICY_CATALOG, type PolicyCatalog } from '../policies/catalog.ts';
+import { type PolicyReach, policyReach } from '../policies/reach.ts';
 
 export interface ColumnFacts {
+  /** pg_attribute.attnum */
+  number: number;
   name: string;
   type: ColumnTypeDetail;
   readable: boolean;
@@ -26,8 +29,8 @@ export interface TableFacts {
   oldRows: boolean;
   /** SQL over the table's columns that is true for the rows that the role may see; undefined where it may see all. */
   policy: string | undefined;
-  /** Whether the policy may answer differently for two identities of the role. */
-  policyByIdentity: boolean;
+  /** What the policy reads of an identity's claims, and compares with columns. */
+  reach: PolicyReach;
   /** Equal for roles that differ in their rights alone. */
   shape: string;
   /** Changes when anything above does. */
@@ -40,11 +43,21 @@ interface FactsRow {
   kind: string;
   security: boolean;
   identity: string;
-  columns: { name: string; type: string; collation: string | null; deterministic: boolean; readable: boolean }[] | null;
+  columns:
+    | {
+        number: number;
+        name: string;
+        type: string;
+        collation: string | null;
+        deterministic: boolean;
+        readable: boolean;
+      }[]
+    | null;
   key: string[] | null;
   published: string[] | null;
   filtered: boolean;
-  policies: { permissive: boolean; using: string | null; row_alone: boolean }[] | null;
+  policies: { permissive: boolean; using: string | null; tree: string | null }[] | null;
+  catalog: PolicyCatalog;
 }
 
 /** Names print with their schema then, so a policy's text means the same in every session. */
@@ -55,7 +68,7 @@ select has_schema_privilege(n.oid, 'usage') as may_schema,
   has_any_column_privilege(c.oid, 'select') as may_table,
   c.relkind::text as kind, row_security_active(c.oid) as security, c.relreplident::text as identity,
   (select json_agg(json_build_object(
-      'name', a.attname, 'type', format_type(a.atttypid, null), 'collation',
+      'number', a.attnum, 'name', a.attname, 'type', format_type(a.atttypid, null), 'collation',
       case when l.collname = 'default' then (
         select case when d.datlocprovider::text = 'c' then d.datcollate
           when d.datlocprovider::text = 'b' then to_jsonb(d) ->> 'datlocale' else 'icu' end
@@ -73,11 +86,12 @@ select has_schema_privilege(n.oid, 'usage') as may_schema,
   exists (select from pg_publication_tables p
     where p.pubname = $3 and p.schemaname = $1 and p.tablename = $2 and p.rowfilter is not null) as filtered,
   (select json_agg(json_build_object('permissive', p.polpermissive, 'using', pg_get_expr(p.polqual, p.polrelid),
-       'row_alone', ${READS_ROW_ALONE})
+       'tree', p.polqual::text)
      order by p.polname)
    from pg_policy p where p.polrelid = c.oid and p.polcmd in ('r', '*')
      and (0 = any (p.polroles) or exists (
-       select from unnest(p.polroles) as r (oid) where pg_has_role(current_user, r.oid, 'usage')))) as policies
+       select from unnest(p.polroles) as r (oid) where pg_has_role(current_user, r.oid, 'usage')))) as policies,
+  ${POLICY_CATALOG} as catalog
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = $1 and c.relname = $2`;
 
@@ -115,6 +129,7 @@ export async function loadTableFacts(
     schema,
     table,
     columns: (row.columns ?? []).map((column) => ({
+      number: column.number,
       name: column.name,
       type: {
         type: column.type,
@@ -127,7 +142,7 @@ export async function loadTableFacts(
     key: row.key ?? [],
     oldRows: row.identity === 'f',
     policy: row.security ? policySql(row.policies ?? []) : undefined,
-    policyByIdentity: (row.policies ?? []).some((policy) => !policy.row_alone),
+    reach: policyReach(row.policies ?? [], row.catalog),
     shape: hash([types, row.key, row.published, row.identity]),
     version: hash(row),
   };

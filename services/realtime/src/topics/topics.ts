@@ -9,6 +9,8 @@ import type { History } from '../changes/history.ts';
 import { errors } from '../errors.ts';
 import type { RealtimeEvent } from '../events.ts';
 import { catchUp } from './catch-up.ts';
+import { ClassIndex } from './class-index.ts';
+import { type ClassRights, classRights } from './class-rights.ts';
 import type { FactsCache } from './facts-cache.ts';
 import { serverFrame } from './frame.ts';
 import { type LivePlan, parseLiveQuery, planLiveQuery } from './live-plan.ts';
@@ -18,6 +20,7 @@ import { sendSnapshot } from './send-snapshot.ts';
 import type { Snapshots } from './snapshot.ts';
 import { type Sink, Subscription } from './subscription.ts';
 import { type DeliveryPolicy, type Mode, Topic } from './topic.ts';
+import { Turns } from './turns.ts';
 import { Window, type WindowOptions } from './window.ts';
 
 export interface SubscribeRequest {
@@ -44,6 +47,8 @@ export interface TopicsOptions {
   schemas: readonly string[];
   maxSubscriptions: number;
   windows: { maxRows: number; maxWindows: number; intervalMs: number; concurrency: number };
+  /** Questions at a time what a class of rights may see. */
+  rightsConcurrency: number;
   delivery: Omit<DeliveryPolicy, 'onDelivered' | 'onConflated'>;
   observe: (event: RealtimeEvent) => void;
   /** Changes sent, how long after their commit, and of what. */
@@ -58,6 +63,8 @@ export interface TopicsCounts {
   windowReadsWaiting: number;
   subscriptions: number;
   classes: number;
+  rightsQuestionsTotal: number;
+  rightsQuestionsWaiting: number;
   resyncsTotal: number;
   conflatedTotal: number;
 }
@@ -85,12 +92,15 @@ export function createTopics(options: TopicsOptions): Topics {
   const topics = new Map<string, Topic>();
   const places = new Map<Subscription, Place>();
   const classes = new Map<string, RightsClass>();
-  const classesOfTable = new Map<string, Set<RightsClass>>();
+  const classesOfTable = new Map<string, ClassIndex<RightsClass>>();
   let lastId = 0;
   let resyncsTotal = 0;
   let conflatedTotal = 0;
   let windows = 0;
   let windowReadsTotal = 0;
+  let rightsQuestionsTotal = 0;
+  /** At most one for each class, and for each subscription that catches up. */
+  const turns = new Turns(options.rightsConcurrency);
   const reader = createWindowReader({ ...options, concurrency: options.windows.concurrency });
   const policy: DeliveryPolicy = {
     ...options.delivery,
@@ -104,7 +114,7 @@ export function createTopics(options: TopicsOptions): Topics {
     options.onDelivered(changes, Date.now() - envelope.body().committedAt, envelope);
   }
 
-  function rightsClass(classKey: string, plan: LivePlan, identity: Identity, key: string): RightsClass {
+  function rightsClass(classKey: string, plan: LivePlan, shared: ClassRights, key: string): RightsClass {
     const found = classes.get(classKey);
     if (found) return found;
     const rights = new RightsClass({
@@ -112,14 +122,21 @@ export function createTopics(options: TopicsOptions): Topics {
       database: options.database,
       table: key,
       facts: plan.facts,
-      identity: plan.facts.policy === undefined ? undefined : identity,
+      rights: shared,
+      turns,
+      onAsked() {
+        rightsQuestionsTotal += 1;
+      },
       onDelivered,
       onFailed: (error) => observe({ type: 'topic.failed', table: plan.facts.table, error }),
     });
     classes.set(classKey, rights);
-    const ofTable = classesOfTable.get(key);
-    if (ofTable) ofTable.add(rights);
-    else classesOfTable.set(key, new Set([rights]));
+    let ofTable = classesOfTable.get(key);
+    if (!ofTable) {
+      ofTable = new ClassIndex();
+      classesOfTable.set(key, ofTable);
+    }
+    ofTable.add(rights);
     return rights;
   }
 
@@ -146,6 +163,12 @@ export function createTopics(options: TopicsOptions): Topics {
     return new Window(lastId, key, plan, mode, policy, windowOptions);
   }
 
+  /** An envelope or a row that cannot be read: whoever follows the table has missed something. */
+  function unreadable(rights: RightsClass, error: Error): void {
+    observe({ type: 'topic.failed', table: rights.facts.table, error });
+    rights.resync('a change could not be read');
+  }
+
   function leave(subscription: Subscription, reason: string | undefined, request: SubscribeRequest): void {
     const { topic } = subscription;
     const place = places.get(subscription) as Place;
@@ -166,7 +189,7 @@ export function createTopics(options: TopicsOptions): Topics {
     classes.delete(place.classKey);
     const ofTable = classesOfTable.get(place.tableKey);
     ofTable?.delete(place.rights);
-    if (ofTable?.size === 0) classesOfTable.delete(place.tableKey);
+    if (ofTable?.all.size === 0) classesOfTable.delete(place.tableKey);
   }
 
   async function subscribe(request: SubscribeRequest): Promise<Subscription> {
@@ -188,16 +211,15 @@ export function createTopics(options: TopicsOptions): Topics {
     }
 
     const key = tableKey(schema, table);
-    const claims = facts.policyByIdentity ? identity.claims : '';
-    const identityClass = facts.policy === undefined ? '' : `${facts.version}\0${identity.role}\0${claims}`;
-    const classKey = `${key}\0${facts.shape}\0${identityClass}`;
+    const shared = classRights(facts, identity);
+    const classKey = `${key}\0${facts.shape}\0${shared.key}`;
     if (request.mode === 'latest' && facts.key.length === 0) throw errors.LATEST_NEEDS_KEY({ table });
     const topicKey = `${classKey}\0${request.mode}\0${plan.canonical}`;
     let topic = topics.get(topicKey);
     const existing = topic && request.existing(topic);
     if (existing) throw errors.QUERY_IN_USE({ id: existing.id });
     const made = topic ?? makeTopic(topicKey, plan, request.mode);
-    const rights = rightsClass(classKey, plan, identity, key);
+    const rights = rightsClass(classKey, plan, shared, key);
     if (!topic) {
       topic = made;
       topics.set(topicKey, topic);
@@ -247,15 +269,20 @@ export function createTopics(options: TopicsOptions): Topics {
   return {
     subscribe,
     receive(envelope) {
-      const found = classesOfTable.get(envelope.table);
-      if (!found) return;
-      for (const rights of found) {
+      const index = classesOfTable.get(envelope.table);
+      if (!index) return;
+      let concerned: ReadonlySet<RightsClass>;
+      try {
+        concerned = index.concerned(envelope);
+      } catch (error) {
+        for (const rights of index.all) unreadable(rights, error as Error);
+        return;
+      }
+      for (const rights of concerned) {
         try {
           rights.receive(envelope);
         } catch (error) {
-          // An envelope or a row that cannot be read: whoever follows the table has missed something.
-          observe({ type: 'topic.failed', table: rights.facts.table, error: error as Error });
-          rights.resync('a change could not be read');
+          unreadable(rights, error as Error);
         }
       }
     },
@@ -285,6 +312,8 @@ export function createTopics(options: TopicsOptions): Topics {
       windowReadsWaiting: reader.waiting(),
       subscriptions: places.size,
       classes: classes.size,
+      rightsQuestionsTotal,
+      rightsQuestionsWaiting: turns.waiting,
       resyncsTotal,
       conflatedTotal,
     }),

@@ -1,6 +1,6 @@
 /**
- * Row-level security on changes: the policies' own expressions over the row images, once for each identity and batch, under
- * that role and those claims. Right for old and deleted rows too, which no longer are in the table.
+ * Row-level security on changes: the policies' own expressions over the row images, once for each class of rights and
+ * batch, under its role and claims. Right for old and deleted rows too, which no longer are in the table.
  */
 import { formatTidemark } from '@tidemark/contracts';
 import { type Database, type Identity, identifier } from '@tidemark/db';

@@ -1,0 +1,54 @@
+/** What the catalog says of the functions and operators in a table's policies, those in the bodies of SQL functions included. */
+
+export interface SqlFunction {
+  oid: number;
+  /** pg_node_tree, of one that was created with RETURN or BEGIN ATOMIC. */
+  tree: string | null;
+  /** The text of one that was not; null where names in it could mean something else than Postgres's own. */
+  text: string | null;
+  returns: number;
+  strict: boolean;
+}
+
+export interface PolicyCatalog {
+  /** Postgres's own and immutable: they read nothing but their arguments. */
+  functions: readonly number[];
+  operators: readonly number[];
+  bodies: readonly SqlFunction[];
+  /** A database or a role comes with settings `request.…`: what a policy reads of them is not known then. */
+  request_settings: boolean;
+}
+
+/** Oids below are those of initdb (access/transam.h: FirstNormalObjectId). */
+const FIRST_OWN_OID = 16_384;
+/** pg_language.dat */
+const SQL_LANGUAGE = 14;
+const matches = (field: string) => `regexp_matches(s.tree, ':${field} ([0-9]+)', 'g') as m (part)`;
+
+/** Nobody has given the names that from-sql.ts knows a second meaning. */
+const PLAIN_NAMES = `not exists (select from pg_proc f where f.proname = 'current_setting' and f.oid >= ${FIRST_OWN_OID})
+  and not exists (select from pg_operator o where o.oid >= ${FIRST_OWN_OID} and (o.oprname in ('->', '->>')
+    and o.oprleft in ('json'::regtype, 'jsonb'::regtype) or o.oprname = '=' and o.oprleft = 'text'::regtype))
+  and not exists (select from pg_type t where t.oid >= ${FIRST_OWN_OID}
+    and t.typname in ('text', 'json', 'jsonb', 'uuid', 'int', 'int4', 'int8', 'integer', 'bigint'))`;
+
+/** SQL for a PolicyCatalog over pg_class as c. A constant's value is printed as bytes, so no text in it looks like a field. */
+export const POLICY_CATALOG = `(with recursive source (oid, tree) as (
+    select 0::oid, p.polqual::text from pg_policy p where p.polrelid = c.oid
+    union
+    select f.oid, f.prosqlbody::text from source s cross join lateral ${matches('funcid')}
+    join pg_proc f on f.oid = m.part[1]::oid
+    where f.oid >= ${FIRST_OWN_OID} and f.prolang = ${SQL_LANGUAGE} and f.prokind = 'f' and not f.proretset
+      and not exists (select from unnest(f.proconfig) as s (setting) where s.setting not like 'search\\_path=%'))
+  select json_build_object(
+    'functions', (select coalesce(json_agg(distinct f.oid::int8), '[]') from source s cross join lateral ${matches('funcid')}
+      join pg_proc f on f.oid = m.part[1]::oid where f.oid < ${FIRST_OWN_OID} and f.provolatile = 'i'),
+    'operators', (select coalesce(json_agg(distinct o.oid::int8), '[]') from source s cross join lateral ${matches('opno')}
+      join pg_operator o on o.oid = m.part[1]::oid join pg_proc f on f.oid = o.oprcode
+      where o.oid < ${FIRST_OWN_OID} and f.oid < ${FIRST_OWN_OID} and f.provolatile = 'i'),
+    'bodies', (select coalesce(json_agg(json_build_object('oid', f.oid::int8, 'tree', s.tree,
+        'text', case when s.tree is null and ${PLAIN_NAMES} then f.prosrc end,
+        'returns', f.prorettype::int8, 'strict', f.proisstrict) order by f.oid), '[]')
+      from source s join pg_proc f on f.oid = s.oid),
+    'request_settings', exists (select from pg_db_role_setting d cross join unnest(d.setconfig) as s (setting)
+      where s.setting ilike 'request.%')))`;

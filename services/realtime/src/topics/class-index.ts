@@ -1,0 +1,83 @@
+/**
+ * Finds the rights classes of a table that a change may concern, by the values of the columns that their policies pin
+ * (policies/pins.ts), so that a change is not told to ten thousand users of whom one may see it.
+ */
+import type { EqualityKeys } from '@tidemark/query';
+import type { ChangeEnvelope } from '../changes/envelope.ts';
+import type { RowImage } from '../changes/row-image.ts';
+import type { PinnedValue } from '../policies/pins.ts';
+
+export interface IndexedClass {
+  /** Undefined where any row may be seen. */
+  readonly pinned: readonly PinnedValue[] | undefined;
+}
+
+interface PinnedColumn {
+  column: string;
+  keys: EqualityKeys;
+  byKey: Map<string, Set<IndexedClass>>;
+}
+
+export class ClassIndex<C extends IndexedClass> {
+  readonly all = new Set<C>();
+  #unpinned = new Set<C>();
+  /** By name and type, which differ while a column's type is being changed. */
+  #columns = new Map<string, PinnedColumn>();
+
+  add(rights: C): void {
+    this.all.add(rights);
+    if (!rights.pinned) this.#unpinned.add(rights);
+    for (const { column, type, keys, key } of rights.pinned ?? []) {
+      const name = placeName(column, type);
+      let place = this.#columns.get(name);
+      if (!place) {
+        place = { column, keys, byKey: new Map() };
+        this.#columns.set(name, place);
+      }
+      const found = place.byKey.get(key);
+      if (found) found.add(rights);
+      else place.byKey.set(key, new Set([rights]));
+    }
+  }
+
+  delete(rights: C): void {
+    this.all.delete(rights);
+    this.#unpinned.delete(rights);
+    for (const { column, type, key } of rights.pinned ?? []) {
+      const name = placeName(column, type);
+      const place = this.#columns.get(name);
+      const found = place?.byKey.get(key);
+      found?.delete(rights);
+      if (found?.size === 0) place?.byKey.delete(key);
+      if (place?.byKey.size === 0) this.#columns.delete(name);
+    }
+  }
+
+  /** Those that have to be told of the envelope. @throws SyntaxError where it cannot be read */
+  concerned(envelope: ChangeEnvelope): ReadonlySet<C> {
+    const { changes, ends } = envelope.body();
+    if (this.#unpinned.size === this.all.size) return this.all;
+    // The last part of a transaction is told to all that may have been given another one.
+    if (ends || changes.some(({ type }) => type === 'truncate')) return this.all;
+    const found = new Set(this.#unpinned);
+    for (const { row, before } of changes) {
+      if ((row && !this.#collect(row, found)) || (before && !this.#collect(before, found))) return this.all;
+    }
+    return found;
+  }
+
+  /** False where the image lacks a column that would say whom it concerns. */
+  #collect(image: RowImage, found: Set<C>): boolean {
+    for (const { column, keys, byKey } of this.#columns.values()) {
+      const names = [column];
+      if (!image.has(names)) return false;
+      const key = keys.value(image.values(names)[column]);
+      // NULL equals nothing.
+      if (key === null) continue;
+      for (const rights of byKey.get(key) ?? []) found.add(rights as C);
+    }
+    return true;
+  }
+}
+
+const placeName = (column: string, type: string): string => `${column}\0${type}`;
