@@ -16,7 +16,7 @@ export interface EmbedJoin {
   readonly outputs: readonly Output[];
   /** A condition that holds where there is no related row. */
   readonly isNull: string;
-  /** Whether it decides which rows of the parent there are. */
+  /** Whether it decides which rows of the parent there are: by being inner, or because its null test is a condition. */
   readonly filters: boolean;
 }
 

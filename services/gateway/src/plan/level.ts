@@ -61,14 +61,16 @@ export function planLevel(context: PlanContext, level: Level, source: Source): L
       }
     }
   }
+  const tested = new Set<EmbedJoin>();
   const embedIsNull = (name: string) => {
     const join = joins.find((candidate) => candidate.name === name);
+    if (join) tested.add(join);
     return join ? join.isNull : 'false';
   };
   const where = conditionsSql(level.where, source, params, embedIsNull);
   return {
     outputs,
-    joins,
+    joins: tested.size === 0 ? joins : joins.map((join) => (tested.has(join) ? { ...join, filters: true } : join)),
     where,
     groupBy: aggregating ? groupBySql(outputs) : '',
     orderBy: orderBySql(context, level, source, joins),
