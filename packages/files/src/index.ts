@@ -1,5 +1,7 @@
+export { type FileStoreConfig, fileStoreConfig, fileStoreOptions } from './config.ts';
 export { fileErrors } from './errors.ts';
 export { createLocalFileStore, type LocalFileStoreOptions } from './local-store.ts';
+export { type FileStoreOptions, openFileStore } from './open-store.ts';
 export {
   createFileRegistry,
   type FileFacts,

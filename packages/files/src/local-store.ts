@@ -65,10 +65,10 @@ export function createLocalFileStore(options: LocalFileStoreOptions): FileStore 
         }
         return { stream: handle.createReadStream({ ...range, autoClose: true }), size };
       }),
-    read: (key, limitBytes) =>
+    read: (key, limitBytes, signal) =>
       openKey(key, async (handle, size) => {
         if (size > limitBytes) throw fileErrors.TOO_LARGE({ limitBytes });
-        const content = await handle.readFile();
+        const content = await readWhole(handle, signal);
         await handle.close();
         return content;
       }),
@@ -86,6 +86,16 @@ export function createLocalFileStore(options: LocalFileStoreOptions): FileStore 
     sweepOrphans: (olderThanMs, isReferenced) => sweepOrphans(dir, temporary, olderThanMs, isReferenced),
     close: () => undefined,
   };
+}
+
+async function readWhole(handle: FileHandle, signal: AbortSignal | undefined): Promise<Buffer> {
+  try {
+    return await handle.readFile({ signal });
+  } catch (error) {
+    // Node's own error would only say that it was aborted.
+    signal?.throwIfAborted();
+    throw error;
+  }
 }
 
 /** True when the content is there already; its new time keeps it from a sweep of orphans until its row is written. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { pipeline, Readable } from 'node:stream';
+import { addAbortSignal, pipeline, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import {
   DeleteObjectCommand,
@@ -31,6 +31,8 @@ export interface S3FileStoreOptions {
 /** S3's least. An upload holds at most PARTS_AT_ONCE + 1 of them in memory. */
 const PART_BYTES = 5 * 1024 * 1024;
 const PARTS_AT_ONCE = 2;
+/** For deleting what an upload has left: a server that does not answer holds nobody up. The sweep of orphans finds it later. */
+const CLEAN_UP_MS = 5_000;
 /** S3 takes at most 10,000 parts of an upload. */
 export const S3_MAX_BYTES = 10_000 * PART_BYTES;
 const KEY = /^[0-9a-f]{2}\/[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -79,7 +81,8 @@ export function createS3FileStore(options: S3FileStoreOptions): FileStore {
     } catch (error) {
       hashing.stream.destroy();
       if (failure) {
-        await client.send(new DeleteObjectCommand(at(key))).catch(() => undefined);
+        const abortSignal = AbortSignal.timeout(CLEAN_UP_MS);
+        await client.send(new DeleteObjectCommand(at(key)), { abortSignal }).catch(() => undefined);
         throw failure;
       }
       throw asS3Error(bucket, error);
@@ -98,13 +101,14 @@ export function createS3FileStore(options: S3FileStoreOptions): FileStore {
     }
   }
 
-  async function openKey(key: string, range?: ByteRange): Promise<OpenFile> {
+  async function openKey(key: string, range?: ByteRange, signal?: AbortSignal): Promise<OpenFile> {
     if (range && !(range.start >= 0 && range.start <= range.end)) {
       throw fileErrors.INVALID_RANGE({ ...range, size: (await stat(key))?.size ?? 0 });
     }
     const wanted = range ? { Range: `bytes=${range.start}-${range.end}` } : {};
     try {
-      const object = await client.send(new GetObjectCommand({ ...at(key), ...wanted }));
+      const command = new GetObjectCommand({ ...at(key), ...wanted });
+      const object = await client.send(command, { ...(signal && { abortSignal: signal }) });
       const total = /\/(\d+)$/.exec(object.ContentRange ?? '')?.[1];
       const size = total === undefined ? (object.ContentLength ?? 0) : Number(total);
       const stream = object.Body as Readable;
@@ -114,6 +118,7 @@ export function createS3FileStore(options: S3FileStoreOptions): FileStore {
       }
       return { stream, size };
     } catch (error) {
+      signal?.throwIfAborted();
       if (isMissing(error)) throw fileErrors.NOT_FOUND({ key }, { cause: error });
       if (range && (error as { name?: string }).name === 'InvalidRange') {
         throw fileErrors.INVALID_RANGE({ ...range, size: (await stat(key))?.size ?? 0 }, { cause: error });
@@ -124,14 +129,20 @@ export function createS3FileStore(options: S3FileStoreOptions): FileStore {
 
   return {
     put,
-    open: openKey,
-    async read(key, limitBytes) {
-      const { stream, size } = await openKey(key);
+    open: (key, range) => openKey(key, range),
+    async read(key, limitBytes, signal) {
+      const { stream, size } = await openKey(key, undefined, signal);
       if (size > limitBytes) {
         stream.destroy();
         throw fileErrors.TOO_LARGE({ limitBytes });
       }
-      return buffer(stream);
+      if (signal) addAbortSignal(signal, stream);
+      try {
+        return await buffer(stream);
+      } catch (error) {
+        signal?.throwIfAborted();
+        throw asS3Error(bucket, error);
+      }
     },
     stat,
     async delete(key) {

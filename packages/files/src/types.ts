@@ -43,8 +43,8 @@ export interface FileStore {
   put(content: Readable | Uint8Array, options: PutOptions): Promise<StoredFile>;
   /** Throws FILES_NOT_FOUND, FILES_INVALID_RANGE. The stream closes its file when it ends or is destroyed. */
   open(key: string, range?: ByteRange): Promise<OpenFile>;
-  /** The whole content. Throws FILES_TOO_LARGE before reading when it has more than `limitBytes`. */
-  read(key: string, limitBytes: number): Promise<Buffer>;
+  /** The whole content. Throws FILES_TOO_LARGE before reading when it has more than `limitBytes`, or the signal's reason. */
+  read(key: string, limitBytes: number, signal?: AbortSignal): Promise<Buffer>;
   /** Undefined when there is no such content. */
   stat(key: string): Promise<{ size: number; modifiedAt: Date } | undefined>;
   /** True when there was something to delete. The caller makes sure that no row points at it. */

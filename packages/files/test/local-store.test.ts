@@ -26,6 +26,7 @@ t.test('what is put can be opened, whole and in ranges', async (t) => {
   t.equal(whole.size, bytes.length);
   t.ok((await buffer(whole.stream)).equals(bytes));
   t.ok((await store.read(stored.key, 200_000)).equals(bytes));
+  await t.rejects(store.read(stored.key, 200_000, AbortSignal.abort(new Error('too late'))), /too late/);
   const part = await store.open(stored.key, { start: 100, end: 299 });
   t.equal(part.size, bytes.length, 'the size of the whole file');
   t.ok((await buffer(part.stream)).equals(bytes.subarray(100, 300)));

@@ -1,36 +1,15 @@
-/** Against s3rver, which speaks S3 and keeps its objects in a folder. */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import os from 'node:os';
-import path from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import S3rver from 's3rver';
+import { startTestS3 } from '@tidemark/test-s3';
 import t from 'tap';
 import { createS3FileStore } from '../src/s3-store.ts';
 
-const directory = await mkdtemp(path.join(os.tmpdir(), 'tidemark-s3-'));
-const server = new S3rver({
-  port: 0,
-  address: '127.0.0.1',
-  silent: true,
-  directory,
-  configureBuckets: [{ name: 'files', configs: [] }],
-});
-const { port } = await server.run();
-const settings = {
-  bucket: 'files',
-  region: 'us-east-1',
-  endpoint: `http://127.0.0.1:${port}`,
-  credentials: { accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' },
-  forcePathStyle: true,
-  prefix: 'tidemark/',
-};
+const { options: settings, stop } = await startTestS3();
 const store = createS3FileStore(settings);
 t.teardown(async () => {
   store.close();
-  await server.close();
-  await rm(directory, { recursive: true, force: true });
+  await stop();
 });
 const LIMIT = { limitBytes: 100_000_000 };
 
@@ -55,6 +34,7 @@ for (const size of [0, 1, 200_000, 5 * 1024 ** 2, 12_000_000]) {
     await t.rejects(store.open(stored.key, { start: size, end: size }), { code: 'FILES_INVALID_RANGE' });
     if (size > 0) await t.rejects(store.read(stored.key, size - 1), { code: 'FILES_TOO_LARGE' });
     t.ok((await store.read(stored.key, size)).equals(bytes));
+    await t.rejects(store.read(stored.key, size, AbortSignal.abort(new Error('too late'))), /too late/);
     t.equal(await store.delete(stored.key), true);
     t.equal(await store.delete(stored.key), false);
     t.equal(await store.stat(stored.key), undefined);

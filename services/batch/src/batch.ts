@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Bus } from '@tidemark/bus';
 import type { Database } from '@tidemark/db';
-import { createFileRegistry, createLocalFileStore } from '@tidemark/files';
+import { createFileRegistry, fileStoreOptions, openFileStore } from '@tidemark/files';
 import { createChunkLedger } from './chunks/chunk-ledger.ts';
 import type { BatchConfig } from './config.ts';
 import type { BatchEvent } from './events.ts';
@@ -43,6 +43,11 @@ export interface BatchDeps {
   observe: (event: BatchEvent) => void;
 }
 
+/**
+ * Of the time for an item, for reading and for storing, each: a store that takes longer is at fault, and the chunk is tried again.
+ * At the end of the whole, the item is.
+ */
+const STORE_SHARE = 1 / 3;
 /** Time for a full disk or a lost connection to pass, before the sweeper publishes the chunk again. */
 const FAULT_DELAY_MS = 5_000;
 
@@ -50,6 +55,7 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
   const { config, threadCount, database, bus, observe } = deps;
   const pool = database.pools.write;
   const registry = createFileRegistry(pool);
+  const storeOptions = fileStoreOptions(config);
   // One chunk more than threads: its transaction overlaps the others' work.
   const slots = threadCount + 1;
   const queue = createWorkQueue(bus, observe);
@@ -58,7 +64,8 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
   const threads = createThreadPool({
     file: deps.workerFile,
     workerData: {
-      filesDir: config.TIDEMARK_FILES_DIR,
+      store: storeOptions,
+      storeTimeoutMs: Math.ceil(config.BATCH_ITEM_TIMEOUT_MS * STORE_SHARE),
       maxInputBytes: config.BATCH_MAX_INPUT_BYTES,
       maxPixels: config.BATCH_MAX_PIXELS,
       nativeTimeoutSeconds: Math.ceil(config.BATCH_ITEM_TIMEOUT_MS / 1_000),
@@ -102,7 +109,8 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
   });
   const watching = queue.watch(runner.wake);
   const changes = await followJobChanges({ bus, onQueued: sweeper.wake, onCancelled: handler.cancel, observe });
-  const temporary = startTemporarySweep(createLocalFileStore({ dir: config.TIDEMARK_FILES_DIR }), observe);
+  const store = openFileStore(storeOptions);
+  const temporary = startTemporarySweep(store, observe);
 
   return {
     ...{ database, bus, runner, sweeper, handler, threads, admission },
@@ -115,6 +123,7 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
       handler.stop();
       await progress.stop();
       await threads.close();
+      store.close();
     },
   };
 }

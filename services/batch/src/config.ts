@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { fileStoreConfig } from '@tidemark/files';
 import { baseConfig } from '@tidemark/service';
 import { type Static, Type } from 'typebox';
 import { errors } from './errors.ts';
@@ -9,10 +10,7 @@ const { DATABASE_REPLICA_URLS: _replicas, ...base } = baseConfig;
 export const batchConfig = Type.Object({
   ...base,
   PORT: Type.Integer({ default: 8082, minimum: 0, maximum: 65_535, description: 'port of /livez, /readyz, /metrics' }),
-  TIDEMARK_FILES_DIR: Type.String({
-    minLength: 1,
-    description: 'folder of the file store; the same for gateway and batch',
-  }),
+  ...fileStoreConfig,
   BATCH_THREADS: Type.Integer({
     default: 0,
     minimum: 0,

@@ -76,7 +76,7 @@ export const errors = defineErrors('BATCH', {
   INPUT_GONE: row<{ name: string }>({
     status: 410,
     message: (p) => `the bytes of "${p.name}" are gone from the file store`,
-    hint: 'Upload the file again. If many are gone: check that TIDEMARK_FILES_DIR is the same for every service.',
+    hint: 'Upload the file again. If many are gone: check that TIDEMARK_FILES_DIR, or the bucket and its prefix, are the same for every service.',
   }),
   TRANSFORM_FAILED: row<{ name: string; reason: string }>({
     status: 422,
@@ -100,6 +100,11 @@ export const errors = defineErrors('BATCH', {
   }),
 
   // The service itself.
+  STORE_SLOW: row<{ ms: number }>({
+    status: 503,
+    message: (p) => `the file store did not do it within ${Math.round(p.ms)} ms`,
+    hint: 'Check that the disk or the bucket answers and how fast; or raise BATCH_ITEM_TIMEOUT_MS, of which it gets a third for each file.',
+  }),
   QUEUE_FULL: row<{ waiting: number }>({
     status: 503,
     message: (p) => `${p.waiting} items wait for a thread already`,

@@ -7,14 +7,9 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Database, type Identity, migrate, openDatabase, type Row } from '@tidemark/db';
 import { generateImages } from '@tidemark/demo-images';
-import {
-  createFileRegistry,
-  createLocalFileStore,
-  type FileRegistry,
-  type FileRow,
-  type FileStore,
-} from '@tidemark/files';
+import { createFileRegistry, type FileRegistry, type FileRow, type FileStore, openFileStore } from '@tidemark/files';
 import { useTestStack } from '@tidemark/local-stack';
+import type { TestS3 } from '@tidemark/test-s3';
 import type { Test } from 'tap';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
@@ -54,7 +49,8 @@ export interface BatchStack {
   ended(id: string, withinMs?: number): Promise<Row>;
 }
 
-export async function openBatchStack(t: Test): Promise<BatchStack> {
+/** Files are in a folder, or in the bucket that is given. */
+export async function openBatchStack(t: Test, bucket?: TestS3): Promise<BatchStack> {
   const stack = await useTestStack();
   const key = `tidemark-${createHash('sha256')
     .update(await readFile(MIGRATION))
@@ -66,11 +62,12 @@ export async function openBatchStack(t: Test): Promise<BatchStack> {
   const natsPrefix = stack.natsPrefix();
   const filesDir = await mkdtemp(path.join(os.tmpdir(), 'tidemark-batch-'));
   const database = await openDatabase({ primaryUrl, applicationName: 'batch test', pools: { write: { max: 4 } } });
-  const store = createLocalFileStore({ dir: filesDir });
+  const store = openFileStore(bucket?.options ?? { dir: filesDir });
   const registry = createFileRegistry(database.pools.write);
   const children = new Set<BatchProcess>();
   t.teardown(async () => {
     for (const batch of children) await batch.stop('SIGKILL');
+    store.close();
     await database.close(1_000);
     await drop();
     await rm(filesDir, { recursive: true, force: true });
@@ -85,6 +82,7 @@ export async function openBatchStack(t: Test): Promise<BatchStack> {
       const batch = await spawnBatch({
         ...process.env,
         ...{ DATABASE_URL: primaryUrl, NATS_URL: stack.natsUrl, NATS_PREFIX: natsPrefix, TIDEMARK_FILES_DIR: filesDir },
+        ...bucket?.env,
         ...{ PORT: '0', BATCH_SWEEP_MS: '200', LOG_LEVEL: 'debug', MALLOC_ARENA_MAX: '2', ...env },
       });
       children.add(batch);

@@ -1,3 +1,4 @@
+import { fileStoreConfig } from '@tidemark/files';
 import { baseConfig, commaSeparated, loadConfig, tokenConfig, tracingConfig } from '@tidemark/service';
 import { type Static, Type } from 'typebox';
 import { filesConfig } from './files/config.ts';
@@ -183,10 +184,7 @@ export const configSchema = Type.Object({
     minimum: 1_000,
     description: 'ms for receiving a whole request: slower clients are cut off',
   }),
-  TIDEMARK_FILES_DIR: Type.String({
-    minLength: 1,
-    description: 'folder of the file store, shared with the batch service',
-  }),
+  ...fileStoreConfig,
   ...filesConfig,
   ...limitsConfig,
   REALTIME_URL: Type.String({ default: '', description: 'where /live is proxied to; empty: not at all' }),

@@ -1,7 +1,7 @@
 /** Opens what the gateway needs, builds the app, listens; and says how to close it all in order. */
 import { connectBus } from '@tidemark/bus';
 import { openDatabase } from '@tidemark/db';
-import { createFileRegistry } from '@tidemark/files';
+import { createFileRegistry, fileStoreOptions, openFileStore } from '@tidemark/files';
 import {
   createHealth,
   createLogger,
@@ -26,7 +26,6 @@ import { readConfig } from './config.ts';
 import { eventLevels, type GatewayEvent } from './events.ts';
 import { registerExportMetrics } from './exports/export-metrics.ts';
 import { Exporter } from './exports/exporter.ts';
-import { openFileStore } from './files/file-store.ts';
 import { startOrphanSweep } from './files/orphan-sweep.ts';
 import { FRONT_SHARE } from './front/learn.ts';
 import { PlanCache } from './plan/plan-cache.ts';
@@ -116,7 +115,7 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
   health.add('postgres', () => db.problem());
 
   const files = {
-    store: openFileStore(config),
+    store: openFileStore(fileStoreOptions(config)),
     registry: createFileRegistry(db.pools.write),
   };
   const sweep = startOrphanSweep({

@@ -1,7 +1,8 @@
 /** What `tidemark up` is asked to do: flags, and the environment. */
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { ServiceName } from '@tidemark/contracts';
+import { type FileStoreConfig, fileStoreConfig } from '@tidemark/files';
 import { commaSeparated, loadConfig } from '@tidemark/service';
 import { Type } from 'typebox';
 import { errors } from '../errors.ts';
@@ -25,6 +26,8 @@ const environment = Type.Object({
   LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { default: 'info' }),
 });
 
+const fileEnvironment = Type.Object(fileStoreConfig);
+
 export interface UpSettings {
   readonly port: number;
   readonly host: string;
@@ -32,6 +35,10 @@ export interface UpSettings {
   readonly databaseUrl: string | null;
   readonly replicaUrls: readonly string[];
   readonly natsUrl: string | null;
+  /** A folder below `home`, unless a bucket is named. */
+  readonly files: FileStoreConfig;
+  /** For the AWS SDK, where the bucket's own key is not set. */
+  readonly awsEnv: Readonly<Record<string, string | undefined>>;
   readonly logLevel: string;
   readonly demo: boolean;
   readonly scale: Readonly<Record<ServiceName, number>>;
@@ -41,13 +48,16 @@ export interface UpSettings {
 export function readSettings(args: readonly string[], env: NodeJS.ProcessEnv, cwd: string): UpSettings {
   const config = loadConfig(environment, env);
   const { values } = parse(args);
+  const home = resolve(cwd, config.TIDEMARK_HOME);
   return Object.freeze({
     port: config.PORT,
     host: config.HOST,
-    home: resolve(cwd, config.TIDEMARK_HOME),
+    home,
     databaseUrl: config.DATABASE_URL || null,
     replicaUrls: commaSeparated(config.DATABASE_REPLICA_URLS),
     natsUrl: config.NATS_URL || null,
+    files: loadConfig(fileEnvironment, { ...env, TIDEMARK_FILES_DIR: join(home, 'files') }),
+    awsEnv: Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith('AWS_'))),
     logLevel: config.LOG_LEVEL,
     demo: !values['no-demo'],
     scale: readScale(values.scale ?? []),

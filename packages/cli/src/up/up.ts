@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { loadBlueprint, loadDemoImages } from '@tidemark/blueprints';
 import type { ServiceName } from '@tidemark/contracts';
 import { checkServer, migrate, openDatabase } from '@tidemark/db';
-import { createLocalFileStore } from '@tidemark/files';
+import { type FileStoreConfig, fileStoreOptions, openFileStore } from '@tidemark/files';
 import { type Stack, startStack } from '@tidemark/local-stack';
 import { errors } from '../errors.ts';
 import { checkNats } from './check-nats.ts';
@@ -59,8 +59,7 @@ async function startAll(
 
   events.progress('migrating');
   await migrate(addresses.primary);
-  const filesDir = join(home, 'files');
-  if (settings.demo) await loadDemo(addresses.primary, filesDir, events);
+  if (settings.demo) await loadDemo(addresses.primary, settings.files, events);
 
   events.progress('starting the services');
   const shared: NodeJS.ProcessEnv = {
@@ -73,7 +72,8 @@ async function startAll(
     DATABASE_REPLICA_URLS: addresses.replicas.join(','),
     NATS_URL: addresses.nats,
     JWT_SECRET: secret,
-    TIDEMARK_FILES_DIR: filesDir,
+    ...settings.awsEnv,
+    ...asEnvironment(settings.files),
     // Fewer malloc arenas: native memory of sharp peaks at two thirds (measured).
     MALLOC_ARENA_MAX: '2',
   };
@@ -137,13 +137,15 @@ async function data(settings: UpSettings, events: UpEvents, running: { stack?: S
   };
 }
 
-async function loadDemo(primaryUrl: string, filesDir: string, events: UpEvents): Promise<void> {
+async function loadDemo(primaryUrl: string, files: FileStoreConfig, events: UpEvents): Promise<void> {
   if (await loadBlueprint(primaryUrl, 'matches')) events.progress('loaded the matches blueprint with demo data');
   const db = await openDatabase({ primaryUrl, applicationName: 'tidemark up' });
+  const store = openFileStore(fileStoreOptions(files));
   try {
-    const made = await loadDemoImages(db, createLocalFileStore({ dir: filesDir }));
+    const made = await loadDemoImages(db, store);
     if (made > 0) events.progress(`made ${made} demo images`);
   } finally {
+    store.close();
     await db.close();
   }
 }
@@ -167,6 +169,9 @@ async function stopAll(running: { stack?: Stack; services: ServiceProcess[] }, e
     await running.stack.stop();
   }
 }
+
+const asEnvironment = (settings: object): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, String(value)]));
 
 const urlHost = (host: string) => (host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host);
 

@@ -1,7 +1,7 @@
 /** The entry of a worker thread: one task at a time, one answer for each. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { TidemarkError } from '@tidemark/contracts';
-import { createLocalFileStore } from '@tidemark/files';
+import { openFileStore } from '@tidemark/files';
 import sharp from 'sharp';
 import { errors } from '../errors.ts';
 import { probe } from '../images/probe.ts';
@@ -9,7 +9,7 @@ import { transformImage } from '../images/transform.ts';
 import type { Failure, Item, Output, Reply, Task, WorkerData } from './protocol.ts';
 
 const settings = workerData as WorkerData;
-const store = createLocalFileStore({ dir: settings.filesDir });
+const store = openFileStore(settings.store);
 
 // The threads are the concurrency; each libvips operation uses one, and keeps nothing for a next one like it.
 sharp.concurrency(1);
@@ -31,7 +31,7 @@ async function answer(task: Task): Promise<Reply> {
 
 async function read({ key, name }: Item): Promise<Buffer> {
   try {
-    return await store.read(key, settings.maxInputBytes);
+    return await inTime((signal) => store.read(key, settings.maxInputBytes, signal));
   } catch (cause) {
     const code = cause instanceof TidemarkError ? cause.code : '';
     if (code === 'FILES_TOO_LARGE') throw errors.INPUT_TOO_LARGE({ name, limit: settings.maxInputBytes }, { cause });
@@ -49,13 +49,23 @@ async function run({ item, transform, facts }: Task & { type: 'transform' }, inp
     settings.nativeTimeoutSeconds,
   );
   // No limit of its own: the admitted bytes bound the result.
-  const stored = await store.put(bytes, { limitBytes: Number.POSITIVE_INFINITY });
+  const stored = await inTime((signal) => store.put(bytes, { limitBytes: Number.POSITIVE_INFINITY, signal }));
   return { ...stored, contentType: `image/${format}`, extension: format === 'jpeg' ? 'jpg' : format, width, height };
+}
+
+async function inTime<T>(use: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const signal = AbortSignal.timeout(settings.storeTimeoutMs);
+  try {
+    return await use(signal);
+  } catch (cause) {
+    if (signal.aborted) throw errors.STORE_SLOW({ ms: settings.storeTimeoutMs }, { cause });
+    throw cause;
+  }
 }
 
 function asFailure(error: unknown, name: string): Failure {
   if (error instanceof TidemarkError) {
-    const fault = !error.code.startsWith('BATCH_');
+    const fault = !error.code.startsWith('BATCH_') || error.code === 'BATCH_STORE_SLOW';
     return { code: error.code, message: error.message, hint: error.hint, fault };
   }
   // Not foreseen, so perhaps not the item's fault: tried again, and given up after the last attempt.

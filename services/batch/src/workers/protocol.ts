@@ -1,5 +1,6 @@
 /** What the service and its threads say to each other. Everything here crosses by structured clone. */
 import type { ImageTransform } from '@tidemark/contracts';
+import type { FileStoreOptions } from '@tidemark/files';
 import type { ImageFacts } from '../images/image-facts.ts';
 
 /** An item of a chunk (tidemark.job_chunks.items): one input file. */
@@ -13,7 +14,9 @@ export interface Item {
 }
 
 export interface WorkerData {
-  filesDir: string;
+  store: FileStoreOptions;
+  /** Of the store, for reading an input and for storing a result, each. */
+  storeTimeoutMs: number;
   maxInputBytes: number;
   maxPixels: number;
   /** sharp stops a decoder after so many seconds: the thread cannot end before its native work does. */

@@ -14,7 +14,13 @@ async function openPool(t: Test, options: Partial<ThreadPoolOptions> = {}) {
   const events: BatchEvent[] = [];
   const pool = createThreadPool({
     file: new URL('../../dist/workers/image-worker.js', import.meta.url),
-    workerData: { filesDir, maxInputBytes: 1e8, maxPixels: 1e8, nativeTimeoutSeconds: 1 },
+    workerData: {
+      store: { dir: filesDir },
+      storeTimeoutMs: 30_000,
+      maxInputBytes: 1e8,
+      maxPixels: 1e8,
+      nativeTimeoutSeconds: 1,
+    },
     threads: 2,
     waitingLimit: 10,
     recycleAfterTasks: 1_000,

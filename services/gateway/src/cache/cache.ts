@@ -5,17 +5,10 @@ import type { Database } from '@tidemark/db';
 import type { Query } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
 import type { Coding } from '../compression/accept-encoding.ts';
+import type { CacheAnswer, CachedAnswer, CacheRequest, CurrentHit, KnownHit } from './cached-answer.ts';
 import { type ChangeFeed, followChanges } from './change-feed.ts';
 import { type QueryReads, queryReads } from './query-reads.ts';
-import {
-  type CacheAnswer,
-  type CacheCounts,
-  type CachedAnswer,
-  type CacheRequest,
-  type CurrentHit,
-  type KnownHit,
-  ReadCache,
-} from './read-cache.ts';
+import { type CacheCounts, ReadCache } from './read-cache.ts';
 import { watchSchema } from './schema-watch.ts';
 import type { SharedLevel } from './shared/shared-level.ts';
 import { Tide } from './tide.ts';

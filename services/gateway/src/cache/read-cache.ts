@@ -16,72 +16,17 @@
  *   9. What comes from the second level counts only by what would let a fill of our own count: 2, 3, 5 and 6 hold for it, whoever
  *      read it (README.md).                                                 shared-level.test: "two gateways share, and are never older"
  *
- * The clock is in tide.ts, the schema in schema-watch.ts.
+ * What may be served and kept is decided here: the answers are in entries.ts (8), reads under way in flights.ts (7), the clock in
+ * tide.ts, the schema in schema-watch.ts.
  */
 import { formatTidemark, type Lsn, parseTidemark, type Tidemark } from '@tidemark/contracts';
-import { LRUCache } from 'lru-cache';
 import type { Coding } from '../compression/accept-encoding.ts';
-import { errors } from '../errors.ts';
-import type { QueryReads } from './query-reads.ts';
+import type { CacheAnswer, CachedAnswer, CacheRequest, CurrentHit, Filled, KnownHit } from './cached-answer.ts';
+import { Entries, type Entry } from './entries.ts';
+import { Flights } from './flights.ts';
 import type { SharedLevel } from './shared/shared-level.ts';
 import type { SharedValue } from './shared/shared-value.ts';
 import { later, type Tide } from './tide.ts';
-
-/** What is kept: everything of an answer that does not depend on how fresh it is. */
-export interface CachedAnswer {
-  /** A short one as text: Node then sends it with the headers in one write. */
-  readonly body: Buffer | string;
-  readonly rows: number;
-  readonly total: number | null;
-  readonly etag: string;
-  /** Compressed forms of the body, as they were asked for. */
-  coded?: Map<Coding, Buffer>;
-}
-
-export interface Filled<A extends CachedAnswer> {
-  answer: A;
-  tidemark: Tidemark;
-  proven: Tidemark;
-  source: 'replica' | 'primary' | 'cache';
-  /** What the statement's own snapshot saw of the relations. */
-  guard: string | null;
-}
-
-export interface CacheRequest<A extends CachedAnswer> {
-  /** Of the request, the settings and the role; the identity is added where it matters. */
-  key: string;
-  claims: string;
-  reads: QueryReads;
-  /** Of the tide, when `reads` was found out. */
-  generation: number;
-  /** The tidemark that is asked for. */
-  asked: Tidemark | undefined;
-  fill(): Promise<Filled<A>>;
-  /** Its name in the second level; absent where it is not to be there. */
-  sharedKey?(): string;
-}
-
-export interface CacheAnswer<A extends CachedAnswer> {
-  answer: A;
-  /** Of the entry, where it is a hit. */
-  key?: string;
-  tidemark: Tidemark;
-  source: 'replica' | 'primary' | 'cache';
-  /** Of RFC 9211, without the cache's name. */
-  status: string;
-}
-
-/** What names an answer that was served. */
-export interface KnownHit {
-  readonly key: string;
-  readonly etag: string;
-  readonly total: number | null;
-}
-
-export interface CurrentHit {
-  readonly answer: CachedAnswer;
-  readonly tidemark: Tidemark;
-}
 
 export interface ReadCacheOptions {
   tide: Tide;
@@ -105,57 +50,38 @@ export interface CacheCounts {
   dropped: number;
 }
 
-interface Entry {
-  readonly answer: CachedAnswer;
-  readonly epoch: string;
-  readonly proven: Lsn;
-  readonly reads: QueryReads;
-}
-
-interface Flight {
-  readonly tables: ReadonlySet<string>;
-  /** Undefined where the answer is nobody else's. */
-  readonly shared: Promise<Filled<CachedAnswer> | undefined>;
-}
-
 /** Where a policy, or who asks, decides what is shown, the claims are part of it. */
 const entryKey = ({ key, claims, reads }: Omit<CacheRequest<CachedAnswer>, 'fill'>): string =>
   reads.personal ? `${key}\0${claims}` : key;
-/** V8 keeps text in one or two bytes a character: the larger is counted. */
-const bytesOf = (body: Buffer | string): number => (typeof body === 'string' ? 2 * body.length : body.length);
-/** Of an entry beside its body: keys, sets and the objects themselves. */
-const OVERHEAD_BYTES = 600;
 
-function sizeOf({ answer }: Entry, key: string): number {
-  let size = bytesOf(answer.body) + 2 * key.length + OVERHEAD_BYTES;
-  if (answer.coded) for (const bytes of answer.coded.values()) size += bytes.length;
-  return size;
+function reaches(asked: Tidemark | undefined, epoch: string, lsn: Lsn): boolean {
+  if (asked === undefined) return true;
+  const want = parseTidemark(asked);
+  return want.epoch === epoch && want.lsn <= lsn;
 }
 
 export class ReadCache {
   readonly #options: ReadCacheOptions;
-  readonly #entries: LRUCache<string, Entry>;
-  readonly #keysOf = new Map<string, Set<string>>();
-  /** As many as there are statements under way, which the pools bound. */
-  readonly #flights = new Map<string, Flight>();
-  /** Of answers that are kept. */
-  readonly #keyOf = new WeakMap<CachedAnswer, string>();
+  readonly #entries: Entries;
+  readonly #flights: Flights;
   #lastTidemark = { epoch: '', lsn: -1n, text: '' };
   readonly counts = { hits: 0, misses: 0, collapsed: 0, stored: 0, refused: 0, dropped: 0 };
 
   constructor(options: ReadCacheOptions) {
     this.#options = options;
-    this.#entries = new LRUCache({
-      maxSize: options.maxBytes,
-      maxEntrySize: options.maxEntryBytes,
-      sizeCalculation: sizeOf,
-      dispose: (entry, key) => this.#forget(entry, key),
-    });
+    this.#entries = new Entries(options.maxBytes, options.maxEntryBytes);
+    this.#flights = new Flights(options.waitMs);
   }
 
   /** The answer that is there; undefined where it must be read. */
   hit<A extends CachedAnswer>(request: Omit<CacheRequest<A>, 'fill'>): CacheAnswer<A> | undefined {
-    return this.#hit<A>(entryKey(request), request.asked);
+    const key = entryKey(request);
+    const found = this.#find(key, request.asked);
+    if (!found) return undefined;
+    this.counts.hits += 1;
+    const { entry, lsn } = found;
+    const tidemark = this.#tidemark(entry.epoch, lsn);
+    return { answer: entry.answer as A, key, tidemark, source: 'cache', status: 'hit' };
   }
 
   /** Of a hit that was answered before: the same answer, where it is there and may be served; not counted yet. */
@@ -175,44 +101,30 @@ export class ReadCache {
     const status = this.#entries.has(key) ? 'fwd=stale' : 'fwd=uri-miss';
 
     const flightKey = asked === undefined ? key : `${key}\0${asked}`;
-    const flight = this.#flights.get(flightKey);
-    if (flight) {
-      const shared = (await this.#within(flight.shared)) as Filled<A> | undefined;
-      if (shared) {
-        this.counts.collapsed += 1;
-        return { ...shared, status: `${status}; collapsed` };
-      }
+    const flight = this.#flights.join<A>(flightKey);
+    // Without a pause where there is none: nobody else may start in between.
+    const shared = flight && (await flight);
+    if (shared) {
+      this.counts.collapsed += 1;
+      return { ...shared, status: `${status}; collapsed` };
     }
     this.counts.misses += 1;
     const filled = await this.#fly(flightKey, request);
-    const stored = this.#keep(key, request, filled);
+    const kept = this.#keep(key, request, filled);
     if (filled.source === 'cache') return { ...filled, status: 'hit; detail=shared' };
-    if (stored.kept) this.#offer(request, filled);
-    return { ...filled, status: stored.kept ? `${status}; stored` : status };
+    if (kept) this.#offer(request, filled);
+    return { ...filled, status: kept ? `${status}; stored` : status };
   }
 
   /** Keeps a compressed form with its answer, counted in its bytes; not where the two would be larger than an entry may be. */
   keepCoded(answer: CachedAnswer, coding: Coding, bytes: Buffer): void {
-    const key = this.#keyOf.get(answer);
-    const entry = key === undefined ? undefined : this.#entries.peek(key);
-    if (key === undefined || entry?.answer !== answer || answer.coded?.has(coding)) return;
-    if (sizeOf(entry, key) + bytes.length > this.#options.maxEntryBytes) return;
-    answer.coded ??= new Map();
-    answer.coded.set(coding, bytes);
-    // As another object: the size of the same one would not be looked at again.
-    this.#entries.set(key, { ...entry });
-    for (const table of entry.reads.tables) this.#keys(table).add(key);
+    this.#entries.keepCoded(answer, coding, bytes);
   }
 
   /** Drops what was read from the table before `lsn`; what is under way from it is shared no more. */
   dropTable(table: string, lsn: Lsn): void {
-    for (const [key, flight] of this.#flights) if (flight.tables.has(table)) this.#flights.delete(key);
-    for (const key of [...(this.#keysOf.get(table) ?? [])]) {
-      const entry = this.#entries.peek(key);
-      if (entry && entry.proven >= lsn) continue;
-      this.#entries.delete(key);
-      this.counts.dropped += 1;
-    }
+    this.#flights.dropTable(table);
+    this.counts.dropped += this.#entries.dropTable(table, lsn);
   }
 
   dropAll(): void {
@@ -222,16 +134,7 @@ export class ReadCache {
   }
 
   stats(): CacheCounts {
-    return { ...this.counts, entries: this.#entries.size, bytes: this.#entries.calculatedSize };
-  }
-
-  #hit<A extends CachedAnswer>(key: string, asked: Tidemark | undefined): CacheAnswer<A> | undefined {
-    const found = this.#find(key, asked);
-    if (!found) return undefined;
-    this.counts.hits += 1;
-    const { entry, lsn } = found;
-    const tidemark = this.#tidemark(entry.epoch, lsn);
-    return { answer: entry.answer as A, key, tidemark, source: 'cache', status: 'hit' };
+    return { ...this.counts, entries: this.#entries.size, bytes: this.#entries.bytes };
   }
 
   /** The entry that may be served, and how far it holds. */
@@ -242,11 +145,7 @@ export class ReadCache {
     const entry = this.#entries.get(key);
     if (!entry || entry.epoch !== tide.epoch) return undefined;
     const lsn = later(entry.proven, validTo);
-    if (asked !== undefined) {
-      const want = parseTidemark(asked);
-      if (want.epoch !== entry.epoch || want.lsn > lsn) return undefined;
-    }
-    return { entry, lsn };
+    return reaches(asked, entry.epoch, lsn) ? { entry, lsn } : undefined;
   }
 
   /** Most hits between two heartbeats have the same. */
@@ -259,16 +158,10 @@ export class ReadCache {
   }
 
   #fly<A extends CachedAnswer>(flightKey: string, request: CacheRequest<A>): Promise<Filled<A>> {
-    const { reads } = request;
+    const { tables, stamps } = request.reads;
     const filled = this.#fill(request);
     // Under another schema than the facts', it may be this identity's alone.
-    const shared = filled.then((result) => (result.guard === reads.stamps ? result : undefined));
-    const flight: Flight = { tables: reads.tables, shared };
-    this.#flights.set(flightKey, flight);
-    const end = () => {
-      if (this.#flights.get(flightKey) === flight) this.#flights.delete(flightKey);
-    };
-    shared.then(end, end);
+    this.#flights.start(flightKey, tables, filled, ({ guard }) => guard === stamps);
     return filled;
   }
 
@@ -292,10 +185,7 @@ export class ReadCache {
     const { epoch, lsn: proven, stamps, answer } = found;
     if (stamps !== reads.stamps || !tide.admits(epoch, proven, reads.tables)) return undefined;
     const lsn = later(proven, validTo);
-    if (asked !== undefined) {
-      const want = parseTidemark(asked);
-      if (want.epoch !== epoch || want.lsn > lsn) return undefined;
-    }
+    if (!reaches(asked, epoch, lsn)) return undefined;
     const tidemark = formatTidemark(epoch, lsn);
     return { answer: answer as A, tidemark, proven: formatTidemark(epoch, proven), source: 'cache', guard: stamps };
   }
@@ -309,7 +199,8 @@ export class ReadCache {
     shared.put(key, { answer, epoch, lsn: later(lsn, tide.validTo), stamps: guard });
   }
 
-  #keep(key: string, request: CacheRequest<CachedAnswer>, filled: Filled<CachedAnswer>): { kept: boolean } {
+  /** Whether it is kept now. */
+  #keep(key: string, request: CacheRequest<CachedAnswer>, filled: Filled<CachedAnswer>): boolean {
     const { tide } = this.#options;
     const { reads } = request;
     const { epoch, lsn } = parseTidemark(filled.proven);
@@ -317,47 +208,9 @@ export class ReadCache {
     const newer = before === undefined || before.epoch !== epoch || before.proven < lsn;
     const isOfFacts = request.generation === tide.generation && filled.guard === reads.stamps;
     const counts = isOfFacts && newer && tide.admits(epoch, lsn, reads.tables);
-    if (counts) {
-      this.#entries.set(key, { answer: filled.answer, epoch, proven: lsn, reads });
-      this.#keyOf.set(filled.answer, key);
-      for (const table of reads.tables) this.#keys(table).add(key);
-    }
-    const kept = counts && this.#entries.has(key);
-    // Larger than an entry may be: what `set` refuses is not disposed of.
-    if (counts && !kept) this.#forgetKey(reads, key);
+    const kept = counts && this.#entries.set(key, { answer: filled.answer, epoch, proven: lsn, reads });
     if (kept) this.counts.stored += 1;
     else this.counts.refused += 1;
-    return { kept };
-  }
-
-  #keys(table: string): Set<string> {
-    const found = this.#keysOf.get(table) ?? new Set();
-    this.#keysOf.set(table, found);
-    return found;
-  }
-
-  #forget(entry: Entry, key: string): void {
-    this.#forgetKey(entry.reads, key);
-  }
-
-  #forgetKey(reads: QueryReads, key: string): void {
-    for (const table of reads.tables) {
-      const keys = this.#keysOf.get(table);
-      keys?.delete(key);
-      if (keys?.size === 0) this.#keysOf.delete(table);
-    }
-  }
-
-  async #within<T>(shared: Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const { waitMs } = this.#options;
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(errors.CACHE_WAIT({ ms: waitMs })), waitMs);
-    });
-    try {
-      return await Promise.race([shared, late]);
-    } finally {
-      clearTimeout(timer);
-    }
+    return kept;
   }
 }

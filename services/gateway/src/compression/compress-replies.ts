@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import type { BaseApp, Metrics } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Cache } from '../cache/cache.ts';
-import type { CachedAnswer } from '../cache/read-cache.ts';
+import type { CachedAnswer } from '../cache/cached-answer.ts';
 import { errors } from '../errors.ts';
 import type { Choice, Coding } from './accept-encoding.ts';
 import { codedEtag } from './coded-etag.ts';

@@ -1,4 +1,4 @@
-/** Settings of /api/v1/files and of where the bytes are. */
+/** Settings of /api/v1/files. Where the bytes are is in @tidemark/files. */
 import { Type } from 'typebox';
 
 export const filesConfig = {
@@ -38,15 +38,5 @@ export const filesConfig = {
     default: 86_400_000,
     minimum: 60_000,
     description: 'ms after which bytes without a row are deleted: longer than any upload takes',
-  }),
-  FILES_S3_BUCKET: Type.String({ default: '', description: 'bucket for the bytes; empty: TIDEMARK_FILES_DIR' }),
-  FILES_S3_ENDPOINT: Type.String({ default: '', description: 'URL of a server that speaks S3; empty: Amazon’s' }),
-  FILES_S3_REGION: Type.String({ default: 'us-east-1' }),
-  FILES_S3_ACCESS_KEY_ID: Type.String({ default: '', description: 'empty: the AWS SDK’s own chain of credentials' }),
-  FILES_S3_SECRET_ACCESS_KEY: Type.String({ default: '' }),
-  FILES_S3_PREFIX: Type.String({ default: '', description: 'in front of every key of the bucket' }),
-  FILES_S3_PATH_STYLE: Type.Boolean({
-    default: true,
-    description: 'bucket in the path instead of the host name: what servers other than Amazon’s want; both work there',
   }),
 };

@@ -14,7 +14,7 @@ import { TIDEMARK_HEADER, TIDEMARK_PATTERN, type Tidemark } from '@tidemark/cont
 import type { RecordAnswer, VerifiedToken } from '@tidemark/service';
 import { LRUCache } from 'lru-cache';
 import type { Cache } from '../cache/cache.ts';
-import type { CachedAnswer } from '../cache/read-cache.ts';
+import type { CachedAnswer } from '../cache/cached-answer.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Coding } from '../compression/accept-encoding.ts';
 import type { Caller } from '../plugins/identity.ts';

@@ -2,7 +2,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { BaseApp, Metrics } from '@tidemark/service';
 import type { onSendHookHandler } from 'fastify';
-import type { CachedAnswer } from '../cache/read-cache.ts';
+import type { CachedAnswer } from '../cache/cached-answer.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Coding } from '../compression/accept-encoding.ts';
 import type { Front, Learnt } from './front.ts';

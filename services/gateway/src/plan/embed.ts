@@ -2,7 +2,6 @@
 import type { Embed, Field } from '@tidemark/query';
 import { type Relation, type RelationRef, type Relationship, refKey } from '../catalog/catalog.ts';
 import { postgrest } from '../errors.ts';
-import { joinSql } from './conditions.ts';
 import { aggregateSql, fieldSql, outputName, plainValueSql, type Source } from './fields.ts';
 import { findRelationship } from './find-relationship.ts';
 import { type Output, type PlanContext, planLevel, selectSql } from './level.ts';
@@ -17,7 +16,7 @@ export interface EmbedJoin {
   readonly outputs: readonly Output[];
   /** A condition that holds where there is no related row. */
   readonly isNull: string;
-  /** Whether it decides which rows of the parent there are. */
+  /** Whether it decides which rows of the parent there are: by being inner, or because its null test is a condition. */
   readonly filters: boolean;
 }
 
@@ -109,6 +108,15 @@ function related(context: PlanContext, relationship: Relationship, parent: Sourc
         where: [],
       };
   }
+}
+
+/** `"a"."x" = "b"."y" and …` of a relationship. */
+function joinSql(
+  left: string,
+  right: string,
+  columns: readonly { readonly from: string; readonly to: string }[],
+): string {
+  return columns.map((pair) => `${columnOf(left, pair.from)} = ${columnOf(right, pair.to)}`).join(' and ');
 }
 
 /** The parent's row as its own type, also where it is read from the RETURNING of a write. */

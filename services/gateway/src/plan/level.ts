@@ -2,10 +2,10 @@
  * One level of a query (the root, or an embed) as the parts of a SELECT. Embeds become lateral joins, so that the whole
  * query is one statement whatever its depth, and Postgres renders the JSON.
  */
-import type { Condition, Embed, Level, OrderTerm } from '@tidemark/query';
+import type { Embed, Level, OrderTerm } from '@tidemark/query';
 import type { Catalog } from '../catalog/catalog.ts';
 import { postgrest } from '../errors.ts';
-import { conditionSql } from './conditions.ts';
+import { conditionsSql } from './conditions.ts';
 import { type EmbedJoin, planEmbed, relatedValueSql } from './embed.ts';
 import { aggregateSql, fieldSql, outputName, plainValueSql, type Source } from './fields.ts';
 import { columnOf, identifier, type Params } from './sql.ts';
@@ -61,14 +61,16 @@ export function planLevel(context: PlanContext, level: Level, source: Source): L
       }
     }
   }
+  const tested = new Set<EmbedJoin>();
   const embedIsNull = (name: string) => {
     const join = joins.find((candidate) => candidate.name === name);
+    if (join) tested.add(join);
     return join ? join.isNull : 'false';
   };
-  const where = level.where.map((condition: Condition) => conditionSql(condition, source, params, embedIsNull));
+  const where = conditionsSql(level.where, source, params, embedIsNull);
   return {
     outputs,
-    joins,
+    joins: tested.size === 0 ? joins : joins.map((join) => (tested.has(join) ? { ...join, filters: true } : join)),
     where,
     groupBy: aggregating ? groupBySql(outputs) : '',
     orderBy: orderBySql(context, level, source, joins),

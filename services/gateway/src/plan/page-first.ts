@@ -16,9 +16,7 @@ export function pageFirstSql(
   level: LevelSql,
   from: string,
 ): string | null {
-  if (level.joins.length === 0 || level.groupBy !== '') return null;
-  if (level.joins.some((join) => join.filters || level.where.some((condition) => condition.includes(join.isNull))))
-    return null;
+  if (level.joins.length === 0 || level.groupBy !== '' || level.joins.some((join) => join.filters)) return null;
   const columns = plainColumns(catalog, relation, query);
   if (columns === null) return null;
   const alias = identifier(relation.name);

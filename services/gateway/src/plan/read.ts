@@ -66,14 +66,12 @@ export function countSql(level: LevelSql, from: string, limit: number | null = n
   const counted: LevelSql = {
     ...level,
     outputs: level.groupBy ? level.outputs : [],
-    joins: level.groupBy ? level.joins : level.joins.filter((join) => join.filters || uses(level, join.isNull)),
+    joins: level.groupBy ? level.joins : level.joins.filter((join) => join.filters),
     orderBy: '',
     limit: limit === null ? '' : ` limit ${limit}`,
   };
   return `(select count(*) from (${selectSql(counted, from)}) as "_all")`;
 }
-
-const uses = (level: LevelSql, text: string) => level.where.some((condition) => condition.includes(text));
 
 /** For `count=planned` and `estimated`: EXPLAIN of the same rows, whatever page was asked for. */
 export function planEstimate(catalog: Catalog, relation: Relation, query: Query): Statement {

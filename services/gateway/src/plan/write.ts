@@ -4,7 +4,7 @@ import type { Level, Query, RowsMedia } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
 import { postgrest } from '../errors.ts';
 import { bodySql } from './body.ts';
-import { conditionSql } from './conditions.ts';
+import { conditionsSql } from './conditions.ts';
 import { findRelationship } from './find-relationship.ts';
 import { planLevel, selectSql } from './level.ts';
 import type { Payload } from './payload.ts';
@@ -144,7 +144,7 @@ function whereSql(relation: Relation, query: Query, params: Params): string {
   const source = { alias: relation.name, relation };
   // Filters on embeds shape the representation; what is written is decided by the table's own.
   const own = query.where.filter((condition) => condition.kind !== 'embed-null');
-  const conditions = own.map((condition) => conditionSql(condition, source, params, () => 'false'));
+  const conditions = conditionsSql(own, source, params, () => 'false');
   return conditions.length > 0 ? ` where ${conditions.join(' and ')}` : '';
 }
 

@@ -12,7 +12,7 @@ import {
   rangeStatus,
 } from '@tidemark/query';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { CachedAnswer } from '../cache/read-cache.ts';
+import type { CachedAnswer } from '../cache/cached-answer.ts';
 import { matchedEtag } from '../compression/coded-etag.ts';
 import { postgrest } from '../errors.ts';
 import { isObject } from './answer.ts';

@@ -12,7 +12,7 @@ import {
 } from '@tidemark/query';
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { CacheAnswer, CachedAnswer, Filled } from '../cache/read-cache.ts';
+import type { CacheAnswer, CachedAnswer, Filled } from '../cache/cached-answer.ts';
 import { sharedKey as keyOfStatement } from '../cache/shared/shared-value.ts';
 import { askedPlan } from '../explain/asked-plan.ts';
 import { sendPlan } from '../explain/explain.ts';

@@ -1,6 +1,7 @@
 /** The entries themselves: what counts, what is shared, and for how long anybody waits for another. */
 import t from 'tap';
-import { type CachedAnswer, type CacheRequest, type Filled, ReadCache } from '../../src/cache/read-cache.ts';
+import type { CachedAnswer, CacheRequest, Filled } from '../../src/cache/cached-answer.ts';
+import { ReadCache } from '../../src/cache/read-cache.ts';
 import { Tide } from '../../src/cache/tide.ts';
 
 const EPOCH = 'epoch0001';

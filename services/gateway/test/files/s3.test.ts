@@ -1,28 +1,13 @@
 /** The same interface over a bucket. */
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import S3rver from 's3rver';
+import { readdir } from 'node:fs/promises';
+import { startTestS3 } from '@tidemark/test-s3';
 import t from 'tap';
 import { useGateway } from '../gateway-fixture.ts';
 
-const directory = await mkdtemp(join(tmpdir(), 'tidemark-gateway-s3-'));
-const server = new S3rver({
-  ...{ port: 0, address: '127.0.0.1', silent: true, directory },
-  configureBuckets: [{ name: 'bytes', configs: [] }],
-});
-const { port } = await server.run();
-const gateway = await useGateway(t, {
-  env: {
-    ...{ FILES_S3_BUCKET: 'bytes', FILES_S3_ENDPOINT: `http://127.0.0.1:${port}`, FILES_S3_PREFIX: 'x/' },
-    ...{ FILES_S3_ACCESS_KEY_ID: 'S3RVER', FILES_S3_SECRET_ACCESS_KEY: 'S3RVER', FILES_MAX_BYTES: '12000000' },
-  },
-});
-t.teardown(async () => {
-  await server.close();
-  await rm(directory, { recursive: true, force: true });
-});
+const s3 = await startTestS3();
+const gateway = await useGateway(t, { env: { ...s3.env, FILES_MAX_BYTES: '12000000' } });
+t.teardown(() => s3.stop());
 
 t.test('upload, range, download, limit and delete', async (t) => {
   const headers = { authorization: `Bearer ${await gateway.token({ role: 'authenticated', sub: 'ada' })}` };

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { type Lsn, lsnFromHex, lsnToHex } from '@tidemark/contracts';
 import type { Identity, Statement } from '@tidemark/db';
 import { strongEtag } from '../../reply/etag.ts';
-import type { CachedAnswer } from '../read-cache.ts';
+import type { CachedAnswer } from '../cached-answer.ts';
 
 export interface SharedValue {
   readonly answer: CachedAnswer;

@@ -1,14 +1,10 @@
 import { once } from 'node:events';
 import { setImmediate as tick } from 'node:timers/promises';
-import fc from 'fast-check';
 import t, { type Test } from 'tap';
-import { openDatabase } from '../src/database.ts';
-import { CopyFrames } from '../src/stream/copy-frames.ts';
-import { FRAMINGS } from '../src/stream/copy-statement.ts';
-import { inlineParams } from '../src/stream/inline-params.ts';
-import type { CopyRequest } from '../src/stream/types.ts';
-import type { DbEvent, PoolOptions } from '../src/types.ts';
-import { as, openTestDatabase, until } from './open-test-database.ts';
+import { openDatabase } from '../../src/database.ts';
+import type { CopyRequest } from '../../src/stream/types.ts';
+import type { DbEvent, PoolOptions } from '../../src/types.ts';
+import { as, openTestDatabase, until } from '../open-test-database.ts';
 
 /** Another view of the same database, without its replica. */
 async function openAgain(t: Test, primaryUrl: string, analytics: Partial<PoolOptions> = {}) {
@@ -25,69 +21,6 @@ const text = async (body: AsyncIterable<Buffer>) => {
   for await (const chunk of body) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks).toString();
 };
-
-/** What Postgres sends, cut anywhere. */
-function framed(rows: readonly string[]): Buffer {
-  const message = (type: string, body: string) => {
-    const head = Buffer.from(`${type}\0\0\0\0`);
-    head.writeUInt32BE(Buffer.byteLength(body) + 4, 1);
-    return Buffer.concat([head, Buffer.from(body)]);
-  };
-  const parts = [message('H', '\0\0\0'), ...rows.map((row) => message('d', `${row}\n`)), message('c', '')];
-  return Buffer.concat([...parts, message('C', `COPY ${rows.length}\0`), message('Z', 'I')]);
-}
-
-t.test('rows come out whole, wherever the network cuts them', (t) => {
-  const row = fc.string({ unit: 'grapheme', maxLength: 60 });
-  t.doesNotThrow(() =>
-    fc.assert(
-      fc.property(
-        fc.array(row),
-        fc.array(fc.nat(40)),
-        fc.constantFrom('csv', 'ndjson', 'json'),
-        (rows, cuts, format) => {
-          const framing = FRAMINGS[format as 'csv'];
-          const frames = new CopyFrames(framing);
-          const bytes = framed(rows);
-          let out = '';
-          const read: Buffer[] = [];
-          for (let at = 0, i = 0; at < bytes.length; i++) {
-            const length = (cuts[i % (cuts.length || 1)] ?? 40) + 1;
-            read.push(Buffer.from(frames.take(Buffer.from(bytes.subarray(at, at + length)))));
-            at += length;
-          }
-          out = framing.open + Buffer.concat(read).toString() + framing.close;
-          const expected = {
-            csv: rows.join('\n'),
-            ndjson: rows.map((one) => `${one}\n`).join(''),
-            json: `[${rows.map((one) => `${one}\n`).join(',')}]`,
-          };
-          return (
-            out === expected[format as 'csv'] &&
-            frames.rows === rows.length &&
-            frames.messages.map(({ type }) => type).join('') === 'HcCZ'
-          );
-        },
-      ),
-      { numRuns: 300 },
-    ),
-  );
-  t.end();
-});
-
-t.test('parameters become literals, and nothing else does', async (t) => {
-  const params = ["o'clock", 'back\\slash', null, 5];
-  const cases: [string, string][] = [
-    ['select $1', "select  'o''clock' "],
-    ['a=$2::text', "a=  E'back\\\\slash' ::text"],
-    ['$3,$4', " null , '5' "],
-    [`'$1' "$2" e'\\'$3' $$ $1 $$ $x$ $1 $$ $x$ a$1 -- $1`, `'$1' "$2" e'\\'$3' $$ $1 $$ $x$ $1 $$ $x$ a$1 -- $1`],
-    ['/* $1 /* $2 */ $3 */ $4', "/* $1 /* $2 */ $3 */  '5' "],
-  ];
-  for (const [given, expected] of cases) t.equal(inlineParams({ text: given, params }), expected);
-  t.throws(() => inlineParams({ text: '$5', params }), { code: 'DB_INVALID_PARAMETER' });
-  t.throws(() => inlineParams({ text: '$1', params: ['\0'] }), { code: 'DB_INVALID_PARAMETER' });
-});
 
 t.test('streams', async (t) => {
   const { db, url } = await openTestDatabase(t, { pools: { analytics: { max: 3, waitingLimit: 1 } } });

@@ -1,0 +1,99 @@
+/**
+ * Filters and groups as SQL: the one place where an operator of the grammar becomes an operator of Postgres, so that what a live
+ * query reads and what a GET reads are the same rows. Every value is a parameter; the operators come from these tables alone.
+ */
+import type { CompareFilter, Condition, Field, Filter, FtsFilter, FtsOperator, IsValue } from './ast.ts';
+import { likePattern } from './canonical.ts';
+
+/** The statement that a condition becomes part of. */
+export interface ConditionTarget {
+  /** The field as an expression. */
+  field(field: Field): string;
+  /** Takes the next value, or the elements of an array that is to be one value, and names its place: `$1`. */
+  bind(value: string | readonly string[]): string;
+  /** Whether full text search needs `to_tsvector` of the field: it is text or JSON, and no tsvector. */
+  isText(field: Field): boolean;
+  /** A condition that holds where the embed of the same level has no row. */
+  embedIsNull(embed: string): string;
+}
+
+const OPERATORS: Readonly<Record<CompareFilter['op'], string>> = {
+  eq: '=',
+  neq: '<>',
+  gt: '>',
+  gte: '>=',
+  lt: '<',
+  lte: '<=',
+  like: 'like',
+  ilike: 'ilike',
+  match: '~',
+  imatch: '~*',
+  isdistinct: 'is distinct from',
+  cs: '@>',
+  cd: '<@',
+  ov: '&&',
+  sl: '<<',
+  sr: '>>',
+  nxr: '&<',
+  nxl: '&>',
+  adj: '-|-',
+};
+
+const IS: Readonly<Record<IsValue, string>> = {
+  null: 'is null',
+  not_null: 'is not null',
+  true: 'is true',
+  false: 'is false',
+  unknown: 'is unknown',
+};
+
+const TSQUERY: Readonly<Record<FtsOperator, string>> = {
+  fts: 'to_tsquery',
+  plfts: 'plainto_tsquery',
+  phfts: 'phraseto_tsquery',
+  wfts: 'websearch_to_tsquery',
+};
+
+/** A boolean expression that can stand beside others of an AND or OR as it is. Values are bound in the order of their places. */
+export function conditionSql(condition: Condition, target: ConditionTarget): string {
+  switch (condition.kind) {
+    case 'and':
+    case 'or': {
+      const parts = condition.conditions.map((part) => conditionSql(part, target));
+      return negated(condition.negate, `(${parts.join(` ${condition.kind} `)})`);
+    }
+    case 'embed-null':
+      return negated(condition.negate, `(${target.embedIsNull(condition.embed)})`);
+    default:
+      return negated(condition.negate, filterSql(condition, target));
+  }
+}
+
+const negated = (negate: boolean, sql: string) => (negate ? `not ${sql}` : sql);
+
+function filterSql(filter: Filter, target: ConditionTarget): string {
+  const field = target.field(filter.field);
+  switch (filter.kind) {
+    case 'is':
+      return `(${field} ${IS[filter.value]})`;
+    case 'in':
+      return `(${field} = any(${target.bind(filter.values)}))`;
+    case 'fts':
+      return ftsSql(filter, field, target);
+    case 'compare':
+      return compareSql(filter, field, target);
+  }
+}
+
+function compareSql(filter: CompareFilter, field: string, target: ConditionTarget): string {
+  const value = filter.op === 'like' || filter.op === 'ilike' ? likePattern(filter.value) : filter.value;
+  const bound = target.bind(value);
+  return `(${field} ${OPERATORS[filter.op]} ${filter.quantifier ? `${filter.quantifier}(${bound})` : bound})`;
+}
+
+/** Text is searched as `to_tsvector` of it, as PostgREST does; a tsvector column as it is. */
+function ftsSql(filter: FtsFilter, field: string, target: ConditionTarget): string {
+  const language = filter.language === null ? '' : `${target.bind(filter.language)}::regconfig, `;
+  const vector = target.isText(filter.field) ? `to_tsvector(${language}${field})` : field;
+  return `(${vector} @@ ${TSQUERY[filter.op]}(${language}${target.bind(filter.value)}))`;
+}

@@ -1,0 +1,62 @@
+/** Reads under way, so that equal ones are one statement: who comes second waits for the first, and no longer than `waitMs`. */
+import { errors } from '../errors.ts';
+import type { CachedAnswer, Filled } from './cached-answer.ts';
+
+interface Flight {
+  readonly tables: ReadonlySet<string>;
+  /** Undefined where the answer is nobody else's. */
+  readonly shared: Promise<Filled<CachedAnswer> | undefined>;
+}
+
+export class Flights {
+  readonly #waitMs: number;
+  /** As many as there are statements under way, which the pools bound. */
+  readonly #flights = new Map<string, Flight>();
+
+  constructor(waitMs: number) {
+    this.#waitMs = waitMs;
+  }
+
+  /** What an equal read brings; undefined where none is under way. @throws what that read throws, GATEWAY_CACHE_WAIT */
+  join<A extends CachedAnswer>(key: string): Promise<Filled<A> | undefined> | undefined {
+    const flight = this.#flights.get(key);
+    return flight && (this.#within(flight.shared) as Promise<Filled<A> | undefined>);
+  }
+
+  /** Until it lands, equal reads share it, where it turns out to be for all of them. */
+  start<A extends CachedAnswer>(
+    key: string,
+    tables: ReadonlySet<string>,
+    filled: Promise<Filled<A>>,
+    isForAll: (filled: Filled<A>) => boolean,
+  ): void {
+    const shared = filled.then((result) => (isForAll(result) ? result : undefined));
+    const flight: Flight = { tables, shared };
+    this.#flights.set(key, flight);
+    const end = () => {
+      if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    };
+    shared.then(end, end);
+  }
+
+  /** Who asks from now on asks after a change of the table. */
+  dropTable(table: string): void {
+    for (const [key, flight] of this.#flights) if (flight.tables.has(table)) this.#flights.delete(key);
+  }
+
+  clear(): void {
+    this.#flights.clear();
+  }
+
+  async #within<T>(shared: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(errors.CACHE_WAIT({ ms: this.#waitMs })), this.#waitMs);
+    });
+    try {
+      return await Promise.race([shared, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
