@@ -26,7 +26,8 @@ const MAX_ROUNDS = 10;
 export async function catchUp(subscription: Subscription, context: CatchUp): Promise<void> {
   const { feed, rights } = context;
   const { gate } = subscription;
-  let at = { sequence: rights.cursor(), lsn: feed.lsn() };
+  const { joinedAt } = subscription.topic;
+  let at = { sequence: Math.max(rights.cursor(), joinedAt), lsn: feed.lsn() };
   if (gate.kind !== 'open') {
     const floor = feed.ring.floor;
     if (!floor) return subscription.resync('this instance has just begun to follow the changes');
@@ -45,7 +46,7 @@ export async function catchUp(subscription: Subscription, context: CatchUp): Pro
       at = { sequence: older.to, lsn: older.lsn };
       continue;
     }
-    const upTo = rights.cursor();
+    const upTo = Math.max(rights.cursor(), joinedAt);
     const batch = waiting.filter((envelope) => envelope.sequence <= upTo).slice(0, BATCH);
     const last = batch.at(-1);
     if (!last) {

@@ -38,6 +38,8 @@ export class RightsClass {
   #options: RightsClassOptions;
   #index = new TopicIndex<Topic>();
   #cursor: number;
+  /** The last envelope whose topics have been looked up; Postgres may still be deciding about it. */
+  #lookedUpTo = -1;
   #pumping = false;
   #closed = false;
   #retry: NodeJS.Timeout | undefined;
@@ -49,6 +51,7 @@ export class RightsClass {
   }
 
   add(topic: Topic): void {
+    topic.joinedAt = this.#lookedUpTo;
     this.topics.add(topic);
     this.#index.add(topic);
   }
@@ -136,6 +139,7 @@ export class RightsClass {
       const candidates = this.#candidates(envelope);
       for (const changes of candidates.values()) images += changes.length * 2;
       batch.push({ envelope, candidates });
+      this.#lookedUpTo = envelope.sequence;
       if (images >= MAX_BATCH_IMAGES) break;
     }
     const changes = new Map(
@@ -158,6 +162,7 @@ export class RightsClass {
       if (change.row) this.#index.collect(change.row, found);
       if (change.before) this.#index.collect(change.before, found);
       for (const topic of found) {
+        if (topic.joinedAt >= envelope.sequence) continue;
         const changes = candidates.get(topic);
         if (changes) changes.push(change);
         else candidates.set(topic, [change]);

@@ -45,6 +45,8 @@ export class Topic {
   /** Live ones that do not take everything yet (gate.ts). */
   readonly gated = new Set<Subscription>();
   shared: SharedSnapshot | undefined;
+  /** Its class had looked up whom changes concern up to this envelope when it joined: its subscribers come to them by themselves. */
+  joinedAt = -1;
   #policy: DeliveryPolicy;
   #mayWait: boolean;
   #held = new Held();
