@@ -5,6 +5,7 @@ import {
   type Condition,
   compileFilter,
   explainFilter,
+  type FilterPart,
   parseQuery,
   type Row,
 } from '../../src/index.ts';
