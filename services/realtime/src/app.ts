@@ -25,6 +25,7 @@ import { createHistory } from './changes/history.ts';
 import { type Channels, createChannels } from './channels/channels.ts';
 import type { Config } from './config.ts';
 import type { RealtimeEvent } from './events.ts';
+import { answerInspections } from './explain/answer-inspections.ts';
 import { registerGauges } from './metrics.ts';
 import { createRelay, type Relay } from './relay/relay.ts';
 import { liveRoutes } from './routes/live.ts';
@@ -115,12 +116,13 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
       return recent.some((envelope) => undecided(gate, envelope));
     },
   });
+  const facts = createFactsCache(database, config.RELAY_PUBLICATION);
   const topics = createTopics({
     database,
     feed,
     history,
     snapshots,
-    facts: createFactsCache(database, config.RELAY_PUBLICATION),
+    facts,
     schemas: commaSeparated(config.DB_SCHEMAS),
     maxSubscriptions: config.MAX_SUBSCRIPTIONS,
     windows: {
@@ -212,6 +214,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
     };
   }
 
+  let stopInspections: (() => void) | undefined;
   let telemetry: { stop(): void } | undefined;
   let rightsTimer: NodeJS.Timeout | undefined;
   let checking: Promise<void> = Promise.resolve();
@@ -240,6 +243,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
       });
       relay?.start();
       checkRightsLater();
+      stopInspections = answerInspections({ bus, instance, database, feed, topics, facts, sockets, streams });
       telemetry = startTelemetry({
         bus,
         service: 'realtime',
@@ -271,6 +275,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
           await feed.stop();
         },
       },
+      { name: 'answer no more', timeoutMs: 100, run: () => stopInspections?.() },
       { name: 'stop telemetry', timeoutMs: 100, run: () => telemetry?.stop() },
       { name: 'send the traces', timeoutMs: 6_000, run: () => tracing?.stop() },
       { name: 'close the listener', timeoutMs: 2_000, run: () => app.close() },

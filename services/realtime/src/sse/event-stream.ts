@@ -18,11 +18,13 @@ const POSITION = /"position":"([0-9a-z]+-[0-9A-F.]+)"/;
 const END = Buffer.from('\n\n');
 
 export class EventStream implements Sink {
+  readonly name: string;
   #response: ServerResponse;
   #maxBufferedBytes: number;
   #slowSince: number | undefined;
 
-  constructor(response: ServerResponse, maxBufferedBytes: number) {
+  constructor(name: string, response: ServerResponse, maxBufferedBytes: number) {
+    this.name = name;
     this.#response = response;
     this.#maxBufferedBytes = maxBufferedBytes;
   }

@@ -51,6 +51,7 @@ const TICK_MS = 1_000;
 export function createEventStreams(options: EventStreamsOptions): EventStreams {
   const all = new Set<Open>();
   let isStopping = false;
+  let openedTotal = 0;
   const timer = setInterval(() => {
     const now = Date.now();
     for (const open of all) tick(open, now);
@@ -85,7 +86,8 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
       const lastId = request.headers['last-event-id'];
       const from = after ?? (typeof lastId === 'string' && lastId !== '' ? lastId : undefined);
 
-      const stream = new EventStream(reply.raw, options.maxBufferedBytes);
+      openedTotal += 1;
+      const stream = new EventStream(`e${openedTotal}`, reply.raw, options.maxBufferedBytes);
       const open: Open = { stream, subscription: undefined, expires: verified?.expires, pingedAt: Date.now() };
       all.add(open);
       reply.raw.once('close', () => {

@@ -82,6 +82,11 @@ export class RightsClass {
     void this.#pump();
   }
 
+  /** Whether the policies have failed to be asked, and will be again. */
+  get isRetrying(): boolean {
+    return this.#retry !== undefined;
+  }
+
   /** What is visible of these envelopes' rows to this class, as the matching wants it. */
   async visible(
     envelopes: readonly ChangeEnvelope[],

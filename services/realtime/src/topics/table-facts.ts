@@ -16,6 +16,15 @@ export interface ColumnFacts {
   published: boolean;
 }
 
+export interface PolicyFacts {
+  name: string;
+  permissive: boolean;
+  /** SQL over the table's columns; null is true. */
+  using: string | null;
+  /** It reads nothing but the row (policy-reach.ts). */
+  rowAlone: boolean;
+}
+
 export interface TableFacts {
   schema: string;
   table: string;
@@ -26,6 +35,8 @@ export interface TableFacts {
   oldRows: boolean;
   /** SQL over the table's columns that is true for the rows that the role may see; undefined where it may see all. */
   policy: string | undefined;
+  /** What `policy` is made of, by name. */
+  policies: readonly PolicyFacts[];
   /** Whether the policy may answer differently for two identities of the role. */
   policyByIdentity: boolean;
   /** Equal for roles that differ in their rights alone. */
@@ -44,7 +55,7 @@ interface FactsRow {
   key: string[] | null;
   published: string[] | null;
   filtered: boolean;
-  policies: { permissive: boolean; using: string | null; row_alone: boolean }[] | null;
+  policies: PolicyFacts[] | null;
 }
 
 /** Names print with their schema then, so a policy's text means the same in every session. */
@@ -72,8 +83,8 @@ select has_schema_privilege(n.oid, 'usage') as may_schema,
    where p.pubname = $3 and p.schemaname = $1 and p.tablename = $2) as published,
   exists (select from pg_publication_tables p
     where p.pubname = $3 and p.schemaname = $1 and p.tablename = $2 and p.rowfilter is not null) as filtered,
-  (select json_agg(json_build_object('permissive', p.polpermissive, 'using', pg_get_expr(p.polqual, p.polrelid),
-       'row_alone', ${READS_ROW_ALONE})
+  (select json_agg(json_build_object('name', p.polname, 'permissive', p.polpermissive,
+       'using', pg_get_expr(p.polqual, p.polrelid), 'rowAlone', ${READS_ROW_ALONE})
      order by p.polname)
    from pg_policy p where p.polrelid = c.oid and p.polcmd in ('r', '*')
      and (0 = any (p.polroles) or exists (
@@ -127,7 +138,8 @@ export async function loadTableFacts(
     key: row.key ?? [],
     oldRows: row.identity === 'f',
     policy: row.security ? policySql(row.policies ?? []) : undefined,
-    policyByIdentity: (row.policies ?? []).some((policy) => !policy.row_alone),
+    policies: row.security ? (row.policies ?? []) : [],
+    policyByIdentity: (row.policies ?? []).some((policy) => !policy.rowAlone),
     shape: hash([types, row.key, row.published, row.identity]),
     version: hash(row),
   };
