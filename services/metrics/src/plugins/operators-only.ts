@@ -17,6 +17,11 @@ export function operatorsOnly(verify: VerifyToken) {
   };
 }
 
+/** The role of the request's token. */
+export function roleOf(request: FastifyRequest): string | undefined {
+  return verified.get(request)?.role;
+}
+
 /** When the request's token expires, ms since 1970. */
 export function expiryOf(request: FastifyRequest): number | undefined {
   const seconds = verified.get(request)?.expires;

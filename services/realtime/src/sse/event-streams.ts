@@ -55,6 +55,7 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
   const all = new Set<Open>();
   /** Once it stops: where else to go. */
   let elsewhere: (() => string | undefined) | undefined;
+  let openedTotal = 0;
   const timer = setInterval(() => {
     const now = Date.now();
     for (const open of all) tick(open, now);
@@ -97,7 +98,8 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
       const lastId = request.headers['last-event-id'];
       const from = after ?? (typeof lastId === 'string' && lastId !== '' ? lastId : undefined);
 
-      const stream = new EventStream(reply.raw, options.maxBufferedBytes);
+      openedTotal += 1;
+      const stream = new EventStream(`e${openedTotal}`, reply.raw, options.maxBufferedBytes);
       const open: Open = { stream, subscription: undefined, expires: verified?.expires, pingedAt: Date.now() };
       all.add(open);
       reply.raw.once('close', () => {
