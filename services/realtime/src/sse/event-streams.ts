@@ -78,7 +78,7 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
 
   /** An EventSource gives up at any status but 200; from a stream that has ended, it comes again with its last id. */
   function turnAway(reply: FastifyReply, url: string | undefined): FastifyReply {
-    const stream = new EventStream(reply.raw, options.maxBufferedBytes);
+    const stream = new EventStream('turned away', reply.raw, options.maxBufferedBytes);
     stream.sendDraining(TURNED_AWAY_MS, url);
     stream.end();
     return reply.hijack();
