@@ -41,11 +41,20 @@ export async function transformImage(
     // libvips says where it failed only in words: its loaders' names, or what they say of damaged files.
     const unreadable =
       /^(Vips(Jpeg|Foreign\w*)|jpegload|pngload|webpload|gifload|Input (buffer|file))|corrupt|premature|truncated|libspng|read error/i;
-    throw unreadable.test(reason)
+    // Its words are one buffer for all threads, so they may be another's: then what is left is to read the pixels alone.
+    throw unreadable.test(reason) || !(await isReadable(input))
       ? errors.IMAGE_UNREADABLE({ name, reason }, { cause })
       : errors.TRANSFORM_FAILED({ name, reason }, { cause });
   }
 }
+
+const isReadable = (input: Buffer): Promise<boolean> =>
+  sharp(input, { sequentialRead: true })
+    .stats()
+    .then(
+      () => true,
+      () => false,
+    );
 
 function encode(image: Sharp, format: OutputFormat, quality = DEFAULT_QUALITY): Sharp {
   // JPEG has no transparency: what was transparent becomes white, as on a page, and not black.
