@@ -33,6 +33,7 @@ export async function transformImage(
   if (transform.resize) image.resize(transform.resize);
   if (transform.greyscale) image.greyscale();
   if (transform.blur) image.blur(transform.blur);
+  const began = performance.now();
   try {
     const { data, info } = await encode(image, format, transform.quality).toBuffer({ resolveWithObject: true });
     return { bytes: data, format, width: info.width, height: info.pageHeight ?? info.height };
@@ -42,7 +43,9 @@ export async function transformImage(
     const unreadable =
       /^(Vips(Jpeg|Foreign\w*)|jpegload|pngload|webpload|gifload|Input (buffer|file))|corrupt|premature|truncated|libspng|read error/i;
     // Its words are one buffer for all threads, so they may be another's: then what is left is to read the pixels alone.
-    throw unreadable.test(reason) || !(await isReadable(input))
+    // Where the time is over, there is none for that either.
+    const isOver = performance.now() - began >= timeoutSeconds * 1_000;
+    throw unreadable.test(reason) || (!isOver && !(await isReadable(input)))
       ? errors.IMAGE_UNREADABLE({ name, reason }, { cause })
       : errors.TRANSFORM_FAILED({ name, reason }, { cause });
   }
