@@ -59,13 +59,15 @@ export class LoadSocket {
     this.#reader = new AnswerReader();
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve).once('error', reject);
+      // Given up while it connects: then there is no error.
+      socket.once('close', () => reject(errors.NO_ANSWER({ reason: 'the connection has ended' })));
     });
     socket.on('error', (error) => this.#end(error));
     socket.on('close', () => this.#end(errors.NO_ANSWER({ reason: 'the connection has ended' })));
     this.#usedAt = performance.now();
   }
 
-  /** Resolves through `done`, once. */
+  /** `done` is called once. */
   send({ bytes, includes, request }: Prepared, done: (answer: Answered | Error) => void): void {
     this.#done = done;
     this.#reader.expect(includes, request.bytes === undefined);

@@ -70,7 +70,7 @@ async function carryOut(order: LoadOrder): Promise<LoadResult> {
       socket.send(prepared, (answer) => {
         if (answer instanceof Error) {
           fail(prepared, answer.message);
-          // Neither at once nor in this turn: a server that is gone refuses at once, and the loop would never leave this stack.
+          // In another turn: a server that is gone refuses at once, and the loop would never leave this stack.
           setImmediate(() => reopen(socket));
           return;
         }

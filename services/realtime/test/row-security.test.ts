@@ -275,6 +275,7 @@ t.test('row-level security on changes', async (t) => {
       null, '' from generate_series(0, 1199) n`);
     await service.sql(`delete from todos where id = 101`);
     await (clients[1] as LiveClient).change(({ type, old }) => type === 'delete' && old?.id === 101);
+    await (clients[0] as LiveClient).change(({ row }) => row?.id === 2_198);
     for (const [n, client] of clients.entries()) {
       const own = [
         ...(n < 10 ? [100 + n, 110 + n, 200 + n, 210 + n] : []),

@@ -33,6 +33,7 @@ export async function transformImage(
   if (transform.resize) image.resize(transform.resize);
   if (transform.greyscale) image.greyscale();
   if (transform.blur) image.blur(transform.blur);
+  const began = performance.now();
   try {
     const { data, info } = await encode(image, format, transform.quality).toBuffer({ resolveWithObject: true });
     return { bytes: data, format, width: info.width, height: info.pageHeight ?? info.height };
@@ -41,11 +42,22 @@ export async function transformImage(
     // libvips says where it failed only in words: its loaders' names, or what they say of damaged files.
     const unreadable =
       /^(Vips(Jpeg|Foreign\w*)|jpegload|pngload|webpload|gifload|Input (buffer|file))|corrupt|premature|truncated|libspng|read error/i;
-    throw unreadable.test(reason)
+    // Its words are one buffer for all threads, so they may be another's: then what is left is to read the pixels alone.
+    // Where the time is over, there is none for that either.
+    const isOver = performance.now() - began >= timeoutSeconds * 1_000;
+    throw unreadable.test(reason) || (!isOver && !(await isReadable(input)))
       ? errors.IMAGE_UNREADABLE({ name, reason }, { cause })
       : errors.TRANSFORM_FAILED({ name, reason }, { cause });
   }
 }
+
+const isReadable = (input: Buffer): Promise<boolean> =>
+  sharp(input, { sequentialRead: true })
+    .stats()
+    .then(
+      () => true,
+      () => false,
+    );
 
 function encode(image: Sharp, format: OutputFormat, quality = DEFAULT_QUALITY): Sharp {
   // JPEG has no transparency: what was transparent becomes white, as on a page, and not black.
