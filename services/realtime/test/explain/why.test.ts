@@ -224,6 +224,8 @@ t.test('inspecting an instance', async (t) => {
     t.same(await subs({ table: 'notes' }), [`${red.socket}/one`]);
     t.same(await subs({ role: 'anon', table: 'pairs' }), [`${anonymous.socket}/one`, `${INSTANCE}/e1/events`]);
     t.same(await subs({ user: 'red', schema: 'public' }), [`${red.socket}/one`, `${red.socket}/two`]);
+    // The event stream begins with the rows: what is written before it has read them is not sent.
+    await waitFor(async () => (await list()).page.every(({ state }) => state === 'live'), 'all to be live');
     await service.sql(`insert into pairs values (5, 'c', 5)`);
     const counted = async () => (await list({ table: 'pairs' })).page.map(({ changes }) => changes);
     await waitFor(async () => (await counted()).join() === '1,1,1', 'the changes to be counted');
