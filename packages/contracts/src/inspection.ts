@@ -56,6 +56,8 @@ export const LiveList = Type.Object({
 export type LiveList = Static<typeof LiveList>;
 
 export const LIVE_WHY_LIMIT = 20;
+/** Characters: Node takes in 16 KB of headers, with the token in them. */
+const ASKER_CLAIMS_LENGTH = 16_384;
 
 export const LiveWhyRequest = Type.Object({
   sub: SubscriptionName,
@@ -67,7 +69,10 @@ export const LiveWhyRequest = Type.Object({
     description: 'values of the primary key in its order, separated by commas, as in in.(…)',
   }),
   limit: Type.Integer({ minimum: 1, maximum: LIVE_WHY_LIMIT }),
-  values: Type.Boolean({ description: 'whether the row’s values may be shown to who asks' }),
+  asker: Type.Object(
+    { role: Type.String({ minLength: 1, maxLength: 63 }), claims: Type.String({ maxLength: ASKER_CLAIMS_LENGTH }) },
+    { description: 'who asks, from a verified token: it is shown the values that Postgres shows it' },
+  ),
 });
 export type LiveWhyRequest = Static<typeof LiveWhyRequest>;
 
@@ -121,6 +126,7 @@ export const LiveStep = Type.Union([
 ]);
 export type LiveStep = Static<typeof LiveStep>;
 
+/** Of a window (order and limit), where the row is now is told, and not what this change did. */
 export const LIVE_OUTCOMES = [
   'sent as insert',
   'sent as update',
@@ -130,8 +136,8 @@ export const LIVE_OUTCOMES = [
   'kept back',
   'not yet',
   'resync',
-  'in the window',
-  'not in the window',
+  'in the window now',
+  'not in the window now',
 ] as const;
 
 /** Which step decided, where the change was not simply sent. */
@@ -166,6 +172,7 @@ export const LiveWhy = Type.Object({
   user: OrNull(Type.String()),
   rowSecurity: Type.Boolean({ description: 'whether policies decide for this role' }),
   rightsChanged: Type.Boolean({ description: 'table, policies or rights have changed: a resync is about to end it' }),
+  withheld: OrNull(Type.String({ description: 'why values are not shown to who asks; null where all are' })),
   through: OrNull(Type.String({ description: 'the instance has seen every change up to this tidemark' })),
   since: OrNull(Type.Integer({ description: 'arrival of the oldest change of the table in memory, ms since 1970' })),
   /** Newest first. */

@@ -53,7 +53,7 @@ t.test('instances are asked over NATS', async (t) => {
   const asked: LiveWhyRequest[] = [];
   const why: LiveWhy = {
     ...{ sub: 'rt-1/1/s', schema: 'public', query: 'notes', mode: 'every', role: 'anon', user: null },
-    ...{ rowSecurity: false, rightsChanged: false, through: null, since: null, changes: [] },
+    ...{ rowSecurity: false, rightsChanged: false, withheld: null, through: null, since: null, changes: [] },
   };
   bus.answer(
     bus.subjects.inspect('subscriptions', 'rt-1'),
@@ -102,15 +102,15 @@ t.test('instances are asked over NATS', async (t) => {
     t.equal((await get('live', 'authenticated')).status, 403);
   });
 
-  t.test('why: values are for ops alone; refusals come as they are', async (t) => {
+  t.test('why: the instance is told who asks; refusals come as they are', async (t) => {
     const query = 'live/why?sub=rt-1/1/s&table=notes&key=1';
     t.same((await get(query)).body, why);
     t.equal((await get(query, 'service_role')).status, 200);
     t.same(
-      asked.map(({ values, limit }) => [values, limit]),
+      asked.map(({ asker, limit }) => [asker.role, JSON.parse(asker.claims).role, limit]),
       [
-        [true, 5],
-        [false, 5],
+        ['ops', 'ops', 5],
+        ['service_role', 'service_role', 5],
       ],
     );
     t.equal((await get(query, 'authenticated')).status, 403);

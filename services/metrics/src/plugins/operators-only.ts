@@ -17,9 +17,11 @@ export function operatorsOnly(verify: VerifyToken) {
   };
 }
 
-/** The role of the request's token. */
-export function roleOf(request: FastifyRequest): string | undefined {
-  return verified.get(request)?.role;
+/** Who the request's token says it is. @throws METRICS_TOKEN_MISSING */
+export function identityOf(request: FastifyRequest): { role: string; claims: string } {
+  const who = verified.get(request);
+  if (!who) throw errors.TOKEN_MISSING();
+  return { role: who.role, claims: who.claimsText };
 }
 
 /** When the request's token expires, ms since 1970. */

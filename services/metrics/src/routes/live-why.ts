@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import type { Deps } from '../app.ts';
 import { errors } from '../errors.ts';
 import { askWhy } from '../live/ask-instances.ts';
-import { roleOf } from '../plugins/operators-only.ts';
+import { identityOf } from '../plugins/operators-only.ts';
 
 const Query = Type.Object({
   sub: Type.String({ minLength: 1, maxLength: 160, description: 'as /live lists it' }),
@@ -15,15 +15,12 @@ const Query = Type.Object({
 });
 const NAME = new RegExp(SUBSCRIPTION_NAME_PATTERN);
 
-/** What policies hide from a subscriber is shown to this role alone; service_role sees what decided, without values. */
-const SEES_VALUES = 'ops';
-
 /** `GET /api/v1/performance/live/why?sub=&table=&key=`: what became of a row's changes on the way to a subscription. */
 export function liveWhyRoute(app: BaseApp, { bus }: Deps): void {
   app.get('/live/why', { schema: { querystring: Query } }, async (request, reply) => {
     reply.header('cache-control', 'no-store');
     const { sub } = request.query;
     if (!NAME.test(sub)) throw errors.LIVE_SUB({ sub });
-    return askWhy(bus, { ...request.query, values: roleOf(request) === SEES_VALUES });
+    return askWhy(bus, { ...request.query, asker: identityOf(request) });
   });
 }

@@ -40,7 +40,9 @@ export async function askPolicies(
       asked.push({ policy, expression, passes, problem: undefined });
     } catch (error) {
       if (!isPolicyError(error)) throw error;
-      asked.push({ policy, expression, passes: undefined, problem: (error as Error).message });
+      // Its words may hold values, of this row or of others.
+      const problem = `it failed with SQLSTATE ${(error as { code?: string }).code}: try it in psql under this role and these claims`;
+      asked.push({ policy, expression, passes: undefined, problem });
     }
   }
   return asked;

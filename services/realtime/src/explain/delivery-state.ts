@@ -21,7 +21,7 @@ export interface DeliveryState {
 
 export function deliveryState(found: FoundChange, subscription: Subscription, rights: RightsClass): DeliveryState {
   const { topic } = subscription;
-  if (topic instanceof Window) return windowState(found, subscription, topic);
+  if (topic instanceof Window) return windowState(found, subscription, topic, rights);
   const early = beginning(found, subscription) ?? progress(found, subscription, rights);
   if (early.decision) return { steps: early.steps, early: early.decision, lateSteps: [], late: undefined };
   const late = mode(found, subscription);
@@ -58,11 +58,13 @@ function progress({ envelope }: FoundChange, subscription: Subscription, rights:
   if (!live && envelope.sequence > caughtUpTo)
     return waits('the subscription catches up', 'it is being sent what came before');
   if (live && envelope.sequence > caughtUpTo && envelope.sequence > rights.cursor(subscription.topic)) {
-    const failed = 'Postgres could not be asked, and will be again';
-    return waits('the policies are being asked', rights.isRetrying ? failed : 'Postgres is being asked');
+    return waits('the policies are being asked', asking(rights));
   }
   return { steps: [...steps, { step: 'progress', passed: true, detail: 'it has got that far' }], decision: undefined };
 }
+
+const asking = (rights: RightsClass): string =>
+  rights.isRetrying ? 'Postgres could not be asked, and will be again' : 'Postgres is being asked';
 
 function mode({ envelope, change }: FoundChange, { topic, caughtUpTo }: Subscription): Told {
   // What it caught up with by itself went past what its topic keeps back.
@@ -83,8 +85,13 @@ function mode({ envelope, change }: FoundChange, { topic, caughtUpTo }: Subscrip
   };
 }
 
-/** A window is a state: it is said whether the row is in it now. */
-function windowState({ change }: FoundChange, subscription: Subscription, window: Window): DeliveryState {
+/** A window is a state, read again after changes: it is told whether the row is in it now, not what this change did. */
+function windowState(
+  { envelope, change }: FoundChange,
+  subscription: Subscription,
+  window: Window,
+  rights: RightsClass,
+): DeliveryState {
   const { plan } = window;
   const expression = windowText(plan);
   if (!subscription.live || window.isDue) {
@@ -93,15 +100,28 @@ function windowState({ change }: FoundChange, subscription: Subscription, window
     const early: Decision = { outcome: 'not yet', because };
     return { steps: [{ step: 'progress', passed: false, detail }], early, lateSteps: [], late: undefined };
   }
+  if (envelope.sequence > rights.cursor(window)) {
+    const early: Decision = { outcome: 'not yet', because: 'the policies are being asked' };
+    return {
+      steps: [{ step: 'progress', passed: false, detail: asking(rights) }],
+      early,
+      lateSteps: [],
+      late: undefined,
+    };
+  }
   const image = change.row ?? change.before;
   const key = image && arrayText(plan, image);
   const passed = key !== undefined && window.shows(key);
-  const detail = passed ? 'the row is among its rows now' : 'other rows come before it, or it is gone';
+  const detail = passed
+    ? 'the row is among its rows now, whatever this change did'
+    : 'the row is not among its rows now: others come before it, or it is gone';
   return {
     steps: [],
     early: undefined,
     lateSteps: [{ step: 'window', passed, expression, detail }],
-    late: passed ? { outcome: 'in the window', because: null } : { outcome: 'not in the window', because: 'window' },
+    late: passed
+      ? { outcome: 'in the window now', because: null }
+      : { outcome: 'not in the window now', because: 'window' },
   };
 }
 

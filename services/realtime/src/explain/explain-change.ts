@@ -11,6 +11,7 @@ import type { RowImage } from '../changes/row-image.ts';
 import type { LivePlan } from '../topics/live-plan.ts';
 import { matchChange, passesFilter, type Visible } from '../topics/row-match.ts';
 import type { AskedPolicy } from './ask-policies.ts';
+import type { AskerView } from './asker-view.ts';
 import type { DeliveryState } from './delivery-state.ts';
 import type { FoundChange } from './find-changes.ts';
 
@@ -19,8 +20,8 @@ export interface ExplainContext {
   /** As the delivery has it. */
   visible: Visible;
   policies: readonly AskedPolicy[];
-  /** Whether the row's values are shown. */
-  values: boolean;
+  /** Whether a value of the row is told to who asks. */
+  shows: AskerView['shows'];
 }
 
 type Because = NonNullable<LiveExplained['because']>;
@@ -71,14 +72,14 @@ function imagesOf({ row, before }: RowChange): ['new' | 'old', RowImage][] {
 function imageSteps(
   row: 'new' | 'old',
   image: RowImage,
-  { plan, visible, policies, values }: ExplainContext,
+  { plan, visible, policies, shows }: ExplainContext,
 ): LiveStep[] {
   if (!image.has(plan.filterColumns)) {
     const detail = `the ${row} row lacks columns of the filter, so whether it passes is not known (replica identity full would send them)`;
     return [{ step: 'image', passed: false, detail }];
   }
   const shown = (part: FilterPart) => {
-    const value = part.column !== undefined && values ? image.column(part.column) : undefined;
+    const value = part.column !== undefined && shows(image, part.column) ? image.column(part.column) : undefined;
     return {
       expression: cut(part.expression),
       passed: part.passed,
@@ -104,8 +105,7 @@ function imageSteps(
       expression: cut(expression),
       passed: passes ? passes.has(image) : null,
       readsMore: !policy.rowAlone,
-      // Postgres's words may hold the row's values.
-      ...(problem === undefined ? {} : { detail: values ? problem : 'it failed, or was not asked' }),
+      ...(problem === undefined ? {} : { detail: problem }),
     });
   }
   const isLacking = !policies.some(({ policy }) => policy.permissive);

@@ -1,6 +1,6 @@
 /** Why the changes of a row did, or did not, reach a subscription: from the ring, by the code that delivers. */
 import { formatTidemark, type LiveWhy, type LiveWhyRequest, TidemarkError } from '@tidemark/contracts';
-import type { Database } from '@tidemark/db';
+import type { Database, Identity } from '@tidemark/db';
 import { parseQuery } from '@tidemark/query';
 import { type ChangeEnvelope, type RowChange, tableKey } from '../changes/envelope.ts';
 import type { Feed } from '../changes/feed.ts';
@@ -10,6 +10,7 @@ import { isPolicyError } from '../topics/rights-class.ts';
 import type { TableFacts } from '../topics/table-facts.ts';
 import type { Place, Topics } from '../topics/topics.ts';
 import { askPolicies } from './ask-policies.ts';
+import { askerView } from './asker-view.ts';
 import { deliveryState } from './delivery-state.ts';
 import { explainChange } from './explain-change.ts';
 import { type FoundChange, findChanges } from './find-changes.ts';
@@ -29,7 +30,7 @@ export interface WhyOptions {
  * followed by the subscription's role: RT_TABLE_UNKNOWN, RT_TABLE_NOT_LIVE, 42501
  */
 export async function explainWhy(options: WhyOptions, request: LiveWhyRequest): Promise<LiveWhy> {
-  const { feed, database } = options;
+  const { feed } = options;
   const { sink, id } = readSubscriptionName(request.sub);
   const placed = options.topics.find(sink, id);
   if (!placed) throw goneError(options.topics, request.sub);
@@ -49,10 +50,10 @@ export async function explainWhy(options: WhyOptions, request: LiveWhyRequest): 
   const found = await findChanges(envelopes, key, request.limit);
   if (found.length === 0) throw notChanged(feed, request, envelopes, `${schema}.${request.table}`);
 
-  const { visible, policies } = await askRights(database, place, found, request.values);
+  const { visible, policies, view } = await askRights(options, place, found, request.asker);
   if (subscription.ended) throw goneError(options.topics, request.sub);
   const { plan } = subscription.topic;
-  const context = { plan, visible, policies, values: request.values };
+  const context = { plan, visible, policies, shows: view.shows };
   return {
     sub: request.sub,
     schema,
@@ -62,6 +63,7 @@ export async function explainWhy(options: WhyOptions, request: LiveWhyRequest): 
     user: userOf(identity),
     rowSecurity: rights.facts.policy !== undefined,
     rightsChanged: facts.version !== place.version,
+    withheld: view.withheld,
     through: throughOf(feed),
     since: envelopes[0]?.receivedAt ?? null,
     changes: found.map((one) => explainChange(one, deliveryState(one, subscription, rights), context)),
@@ -91,8 +93,13 @@ function readKey(text: string, { key, table }: TableFacts): readonly string[] {
   throw invalid();
 }
 
-/** All policies together by the class's own question, and each by itself. */
-async function askRights(database: Database, { rights, role }: Place, found: readonly FoundChange[], values: boolean) {
+/** All policies together by the class's own question, each by itself, and what who asks may see. */
+async function askRights(
+  { database, facts }: WhyOptions,
+  { rights, role }: Place,
+  found: readonly FoundChange[],
+  asker: Identity,
+) {
   const byEnvelope = new Map<ChangeEnvelope, RowChange[]>();
   for (const { envelope, change } of [...found].reverse()) {
     const changes = byEnvelope.get(envelope);
@@ -104,11 +111,12 @@ async function askRights(database: Database, { rights, role }: Place, found: rea
   try {
     const visible = await rights.visible(envelopes, (envelope) => byEnvelope.get(envelope) ?? []);
     const last = envelopes.at(-1) as ChangeEnvelope;
-    return { visible, policies: await askPolicies(database, role, rights.facts, images, last) };
+    const policies = await askPolicies(database, role, rights.facts, images, last);
+    return { visible, policies, view: await askerView({ database, facts }, asker, rights.facts, images, last) };
   } catch (error) {
     if (!isPolicyError(error)) throw error;
-    // Postgres's words may hold the row's values.
-    const reason = values ? (error as Error).message : 'ask as ops for the reason';
+    // Its words may hold values.
+    const reason = `SQLSTATE ${(error as { code?: string }).code}`;
     throw errors.POLICY_FAILED({ table: rights.facts.table, reason }, { cause: error });
   }
 }

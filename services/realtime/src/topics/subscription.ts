@@ -125,18 +125,22 @@ export class Subscription {
     return seen === 'all' || (seen !== 'none' && index <= seen);
   }
 
-  /** Ends it: what the client holds may be incomplete from here on. */
-  resync(reason: string): void {
+  /**
+   * Ends it: what the client holds may be incomplete from here on.
+   * @param kept what operators are told, where the client's reason may hold values
+   */
+  resync(reason: string, kept = reason): void {
     if (this.ended) return;
     this.sink.write(serverFrame({ op: 'resync', topic: this.topic.id, reason }));
-    this.#end(reason);
+    this.#end(kept);
   }
 
   /** Ends it with an error of its own. */
   fail(error: TidemarkError): void {
     if (this.ended) return;
     this.sink.write(errorFrame(error, this.id));
-    this.#end(error.message);
+    // Its words may hold values.
+    this.#end(`the error ${error.code}`);
   }
 
   end(): void {

@@ -177,7 +177,12 @@ export class Window extends Topic {
   #failed(error: Error): void {
     this.#options.onFailed(error);
     if (!isPolicyError(error) && this.#failures < MAX_FAILURES) return;
+    const what = 'the window could not be read';
     for (const subscription of [...this.subscriptions])
-      if (subscription.live) subscription.resync(`the window could not be read: ${error.message}`);
+      if (subscription.live)
+        subscription.resync(
+          `${what}: ${error.message}`,
+          `${what} (${(error as { code?: string }).code ?? error.name})`,
+        );
   }
 }

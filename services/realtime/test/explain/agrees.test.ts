@@ -91,7 +91,13 @@ t.test('the explanation and the delivery agree', { timeout: 180_000 }, async (t)
   t.teardown(() => service.stop());
   const { bus } = service.realtime;
   const explained = async ({ sub, table }: { sub: string; table: string }, key: number) => {
-    const request: LiveWhyRequest = { sub, table, key: String(key), limit: LIVE_WHY_LIMIT, values: true };
+    const request: LiveWhyRequest = {
+      sub,
+      table,
+      key: String(key),
+      limit: LIVE_WHY_LIMIT,
+      asker: { role: 'ops', claims: '{}' },
+    };
     const subject = bus.subjects.inspect('why', INSTANCE);
     try {
       return (await bus.ask<LiveWhy>(subject, request, { schema: LiveWhy, timeoutMs: 10_000 })).changes;

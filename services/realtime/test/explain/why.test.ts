@@ -19,8 +19,11 @@ alter table public.keyless replica identity full;
 create table public.secret (id int primary key);
 create table public.unpublished (id int primary key);
 grant select on public.notes, public.pairs, public.keyless, public.unpublished to authenticated, anon;
+create policy everything on public.notes for select to service_role using (true);
+grant select on public.notes to service_role;
 alter publication tidemark add table public.notes, public.pairs, public.keyless, public.secret;`;
 const INSTANCE = 'rt-why';
+const SERVICE = { role: 'service_role', claims: '{}' };
 
 t.test('inspecting an instance', async (t) => {
   const service = await startTestRealtime(SETUP, { INSTANCE, LIVE_LATEST_MS: '500' });
@@ -29,7 +32,7 @@ t.test('inspecting an instance', async (t) => {
   const why = (sub: string, key: string | number, more: Partial<LiveWhyRequest> = {}) =>
     bus.ask<LiveWhy>(
       bus.subjects.inspect('why', INSTANCE),
-      { sub, table: 'notes', key: String(key), limit: 5, values: true, ...more } satisfies LiveWhyRequest,
+      { sub, table: 'notes', key: String(key), limit: 5, asker: SERVICE, ...more } satisfies LiveWhyRequest,
       { schema: LiveWhy, timeoutMs: 5_000 },
     );
   const list = (more: Partial<LiveListRequest> = {}) =>
@@ -106,9 +109,63 @@ t.test('inspecting an instance', async (t) => {
 
     await service.sql(`insert into notes values (2, 'blue', 99, 'a')`);
     t.match((await decided(sub, 2)).changes[0], { outcome: 'kept back', because: 'policy' });
-    const blind = await why(sub, 2, { values: false });
-    t.match(blind.changes[0], { outcome: 'kept back', because: 'policy' });
-    t.notMatch(JSON.stringify(blind), /"value"/, 'values are for those alone who may see them');
+    await client.close();
+  });
+
+  t.test('values are told as far as Postgres shows the row to who asks', async (t) => {
+    const { client, socket } = await connect('red');
+    await client.subscribe('s', 'notes?or=(body.eq.mine,body.eq.theirs)');
+    const sub = `${socket}/s`;
+    await service.sql(`insert into notes values (3, 'red', 1, 'mine')`);
+    await decided(sub, 3);
+    await service.sql(`update notes set team = 'blue', body = 'theirs' where id = 3`);
+    await waitFor(async () => (await decided(sub, 3)).changes.length === 2, 'the second change');
+    const told = async (role: string, claims: Record<string, unknown>) => {
+      const answer = await why(sub, 3, { asker: { role, claims: JSON.stringify(claims) } });
+      t.match(
+        answer.changes,
+        [{ outcome: 'sent as leave' }, { outcome: 'sent as insert' }],
+        'what decided is the same',
+      );
+      const values = [...JSON.stringify(answer.changes).matchAll(/"value":"\\"(\w+)/g)].map(([, value]) => value);
+      return { values: [...new Set(values)].sort(), withheld: answer.withheld };
+    };
+    t.same(await told('service_role', {}), { values: ['mine', 'theirs'], withheld: null });
+    const red = await told('authenticated', { sub: 'red' });
+    t.same(red.values, ['mine']);
+    t.match(red.withheld, /hides 1 of the rows.*policy for select on public\.notes to authenticated/);
+    const ops = await told('ops', {});
+    t.same(ops.values, []);
+    t.match(ops.withheld, /grant select on public\.notes to ops/);
+    await service.sql(
+      'grant select (id, team) on notes to ops; create policy ops on notes for select to ops using (true)',
+    );
+    // What is known of a role's rights is kept for two seconds.
+    await waitFor(
+      async () => /grant select \(.*body/.test((await told('ops', {})).withheld ?? ''),
+      'the columns to be told',
+    );
+    t.same((await told('ops', {})).values, []);
+    await client.close();
+  });
+
+  t.test('what Postgres says of a policy that fails is not told, since it may hold values', async (t) => {
+    const { client, socket } = await connect();
+    await service.sql(`create table faulty (id int primary key, word text); alter table faulty replica identity full;
+      alter table faulty enable row level security; grant select on faulty to anon, service_role;
+      create policy casts on faulty for select to anon using (word::int > 0); alter publication tidemark add table faulty`);
+    await client.subscribe('f', 'faulty');
+    await service.sql(`insert into faulty values (1, 'secret')`);
+    t.match(await client.frame((frame) => frame.op === 'error'), { code: 'RT_POLICY_FAILED' });
+    await client.subscribe('f2', 'faulty');
+    for (const id of ['f', 'f2']) {
+      const error = await why(`${socket}/${id}`, 1, { table: 'faulty' }).then(
+        () => t.fail('it failed'),
+        (error: Error & { details?: string; hint?: string }) => error,
+      );
+      t.match(error, { code: id === 'f' ? 'RT_SUB_ENDED' : 'RT_POLICY_FAILED', message: /RT_POLICY_FAILED|22P02/ });
+      t.notMatch(JSON.stringify([(error as Error).message, error]), /secret/);
+    }
     await client.close();
   });
 
@@ -138,9 +195,9 @@ t.test('inspecting an instance', async (t) => {
     const sub = `${socket}/w`;
     await service.sql(`insert into notes values (22, 'red', 22, 'w'), (23, 'blue', 23, 'w')`);
     await client.change((change) => change.row?.id === 22);
-    t.match((await decided(sub, 22)).changes[0], { outcome: 'in the window', because: null });
+    t.match((await decided(sub, 22)).changes[0], { outcome: 'in the window now', because: null });
     const [out] = (await decided(sub, 20)).changes;
-    t.match(out, { outcome: 'not in the window', because: 'window' });
+    t.match(out, { outcome: 'not in the window now', because: 'window' });
     t.match(out?.steps.at(-1), { step: 'window', passed: false, expression: 'order=minute.desc&limit=2' });
     t.match((await decided(sub, 23)).changes[0], { outcome: 'kept back', because: 'policy' });
     await client.close();
