@@ -14,6 +14,7 @@ import { overload } from './overload.ts';
 import { primaryRestart } from './primary-restart.ts';
 import { primaryRestarted } from './primary-restarted.ts';
 import { realtimeRestarted } from './realtime-restarted.ts';
+import { reconnectStorm } from './reconnect-storm.ts';
 import { relayDrain } from './relay-drain.ts';
 import { relayKilled } from './relay-killed.ts';
 import { replicaKilled, replicaPaused } from './replica-faults.ts';
@@ -41,6 +42,7 @@ export const trials: readonly Trial[] = [
   relayDrain,
   relayKilled,
   slotInvalidated,
+  reconnectStorm,
   statisticsCost,
   writeThenRead,
 ];
