@@ -17,6 +17,8 @@ export interface Sink {
   readonly closed: boolean;
   /** One whole frame or several. False where the socket's buffer is over its limit: nothing was taken. */
   write(frame: Buffer): boolean;
+  /** An answer, or the end of something: taken over the limit too, since whoever reads on must know. Over as much again, it is cut. */
+  tell(frame: Buffer): void;
   /** Resolves when there is room for more; rejects when there is none for too long. */
   room(): Promise<void>;
 }
@@ -100,14 +102,14 @@ export class Subscription {
   /** Ends it: what the client holds may be incomplete from here on. */
   resync(reason: string): void {
     if (this.ended) return;
-    this.sink.write(serverFrame({ op: 'resync', topic: this.topic.id, reason }));
+    this.sink.tell(serverFrame({ op: 'resync', topic: this.topic.id, reason }));
     this.#end(reason);
   }
 
   /** Ends it with an error of its own. */
   fail(error: TidemarkError): void {
     if (this.ended) return;
-    this.sink.write(errorFrame(error, this.id));
+    this.sink.tell(errorFrame(error, this.id));
     this.#end(error.message);
   }
 

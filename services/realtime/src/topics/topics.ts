@@ -228,7 +228,7 @@ export function createTopics(options: TopicsOptions): Topics {
     const subscription = new Subscription(request.id, topic, request.sink, (s, reason) => leave(s, reason, request));
     places.set(subscription, { rights, classKey, tableKey: key, role: identity, version: facts.version });
     topic.subscriptions.add(subscription);
-    request.sink.write(serverFrame({ op: 'subscribed', id: request.id, topic: topic.id, key: [...plan.key] }));
+    request.sink.tell(serverFrame({ op: 'subscribed', id: request.id, topic: topic.id, key: [...plan.key] }));
     if (position && !plan.window) {
       if (position.epoch !== feed.epoch()) subscription.resync('the position is of another epoch');
       else subscription.gate = { kind: 'position', lsn: position.lsn, index: position.index };
