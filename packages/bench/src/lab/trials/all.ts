@@ -19,6 +19,7 @@ import { relayDrain } from './relay-drain.ts';
 import { relayKilled } from './relay-killed.ts';
 import { replicaKilled, replicaPaused } from './replica-faults.ts';
 import { slotInvalidated } from './slot-invalidated.ts';
+import { socketCycles } from './socket-cycles.ts';
 import { stalledClients } from './stalled-clients.ts';
 import { statisticsCost } from './statistics-cost.ts';
 import { writeThenRead } from './write-then-read.ts';
@@ -44,6 +45,7 @@ export const trials: readonly Trial[] = [
   relayKilled,
   slotInvalidated,
   reconnectStorm,
+  socketCycles,
   stalledClients,
   statisticsCost,
   writeThenRead,
