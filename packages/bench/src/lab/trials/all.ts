@@ -9,6 +9,7 @@ import { claimsApart } from './claims-apart.ts';
 import { fuzz } from './fuzz.ts';
 import { jetstreamRolledBack } from './jetstream-rolled-back.ts';
 import { killedNeighbour } from './killed-neighbour.ts';
+import { liveChecker } from './live-checker.ts';
 import { natsKilled } from './nats-killed.ts';
 import { overload } from './overload.ts';
 import { primaryRestart } from './primary-restart.ts';
@@ -38,6 +39,7 @@ export const trials: readonly Trial[] = [
   replicaKilled,
   replicaPaused,
   jetstreamRolledBack,
+  liveChecker,
   natsKilled,
   primaryRestarted,
   realtimeRestarted,
