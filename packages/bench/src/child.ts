@@ -19,18 +19,27 @@ export interface Rival {
   stop(): Promise<void>;
 }
 
-export function forkModule(path: string, env: Readonly<Record<string, string>>): ChildProcess {
+export function forkModule(
+  path: string,
+  env: Readonly<Record<string, string>>,
+  execArgv: readonly string[] = [],
+): ChildProcess {
   return fork(path, [], {
     // Nothing of the caller's environment but what finds programs: all rivals run under the same settings.
     env: { PATH: process.env.PATH ?? '', NODE_ENV: 'production', ...env },
-    execArgv: [],
+    execArgv: [...execArgv],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
 }
 
 /** Forks a server and waits until it listens. @throws BENCH_NOT_STARTED, with the process ended */
-export async function startRival(name: string, path: string, env: Readonly<Record<string, string>>): Promise<Rival> {
-  const child = forkModule(path, env);
+export async function startRival(
+  name: string,
+  path: string,
+  env: Readonly<Record<string, string>>,
+  execArgv: readonly string[] = [],
+): Promise<Rival> {
+  const child = forkModule(path, env, execArgv);
   let timer: NodeJS.Timeout | undefined;
   const ready = await new Promise<ChildMessage>((resolve) => {
     timer = setTimeout(resolve, START_MS, { type: 'failed', message: `not ready within ${START_MS / 1000} s` });

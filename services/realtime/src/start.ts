@@ -17,6 +17,9 @@ import { buildApp, type RealtimeApp } from './app.ts';
 import { configSchema } from './config.ts';
 import { type RealtimeEvent, realtimeEventLevels } from './events.ts';
 
+/** Connections that wait to be accepted. When an instance is gone, its clients come within a quarter of a second: those that Node's 511 has no room for try again after 1, 3, 7 and 15 s. The system may cap it lower. */
+const LISTEN_BACKLOG = 4_096;
+
 export async function startRealtime(env: NodeJS.ProcessEnv): Promise<RunningService & { realtime: RealtimeApp }> {
   const config = loadConfig(configSchema, env);
   const instance = config.INSTANCE || `realtime-${randomBytes(3).toString('hex')}`;
@@ -49,7 +52,7 @@ export async function startRealtime(env: NodeJS.ProcessEnv): Promise<RunningServ
   const realtime = buildApp(config, { database, bus, logger, metrics, instance, tracing, observe });
   try {
     await realtime.relay?.check();
-    const url = await realtime.app.listen({ host: config.HOST, port: config.PORT });
+    const url = await realtime.app.listen({ host: config.HOST, port: config.PORT, backlog: LISTEN_BACKLOG });
     await realtime.start(url);
     return { url, phases: realtime.stopPhases(), realtime };
   } catch (error) {

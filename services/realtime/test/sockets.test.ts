@@ -1,4 +1,4 @@
-import { connect as connectTcp } from 'node:net';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { connectBus } from '@tidemark/bus';
 import { Telemetry, type Telemetry as TelemetryMessage } from '@tidemark/contracts';
 import { useTestStack } from '@tidemark/local-stack';
@@ -127,6 +127,35 @@ t.test('sockets', async (t) => {
     t.ok(service.realtime.socketStats().bufferedBytes < 2_000_000);
     stalled.ws.terminate();
     await reader.close();
+  });
+
+  t.test('one that reads on before it is cut off is told that it missed something', async (t) => {
+    const other = await service.another({ SLOW_MS: '60000', PING_MS: '60000' });
+    t.teardown(() => other.stop());
+    const client = await new LiveClient(other.url).open();
+    const topic = await client.subscribe('s', 'commentary?match_id=eq.600');
+    const { _socket: socket } = client.ws as unknown as { _socket: Socket };
+    socket.pause();
+    let rows = 0;
+    await waitFor(
+      async () => {
+        await service.sql(
+          `insert into commentary (match_id, body) select 600, repeat('x', 2000) from generate_series(1, 500)`,
+        );
+        rows += 500;
+        return other.realtime.socketStats().resyncsTotal > 0;
+      },
+      'the limit',
+      30_000,
+    );
+    // Its answers come, too, however full its buffer is.
+    client.send({ op: 'unsubscribe', id: 'none' });
+    socket.resume();
+    t.match(await client.frame((frame) => frame.op === 'resync'), { topic, reason: /too slow/ });
+    await client.frame((frame) => frame.code === 'RT_ID_UNKNOWN');
+    t.ok(client.changes().length < rows, 'something was missed');
+    t.notOk(client.closed);
+    await client.close();
   });
 
   t.test('a half-open connection is cut off', async (t) => {

@@ -17,6 +17,8 @@ export interface TestRealtime {
   realtime: RealtimeApp;
   /** SQL on the primary, as its owner. */
   sql<R extends pg.QueryResultRow = pg.QueryResultRow>(text: string, params?: unknown[]): Promise<R[]>;
+  /** Several statements in one text, as its owner: the rows of each. */
+  results(text: string): Promise<unknown[][]>;
   /** Resolves once the replica has what was written. */
   replayed(): Promise<void>;
   /** Another instance on the same database and NATS. */
@@ -85,6 +87,10 @@ export async function startTestRealtime(setup: string = MATCHES, env: NodeJS.Pro
     prefix,
     realtime: first.realtime,
     sql: async (text, params) => (await pool.query(text, params)).rows,
+    async results(text) {
+      const results = (await pool.query(text)) as unknown as pg.QueryResult[];
+      return results.map(({ rows }) => rows);
+    },
     async replayed() {
       const [row] = (await pool.query(`select pg_current_wal_lsn()::text as lsn`)).rows;
       const replica = new pg.Client({ connectionString: database.replicaUrl });

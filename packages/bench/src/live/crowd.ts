@@ -1,13 +1,11 @@
 /** Clients of a live contestant, spread over processes: one alone would be the bottleneck. */
-import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { forkModule, stopChild } from '../child.ts';
-import { errors } from '../errors.ts';
+import { ask } from './ask.ts';
 import type { Counted, CrowdAnswer, CrowdOrder, SocketOrder } from './crowd-order.ts';
 import type { Dialect } from './raw-socket.ts';
 
 const PROCESSES = 2;
-const ANSWER_MS = 60_000;
 
 export interface Crowd {
   /** Counts while `work` runs and until each socket has had `each` changes, or `ms` are over. */
@@ -24,7 +22,11 @@ export async function openCrowd(url: string, dialect: Dialect, sockets: readonly
   const port = Number(new URL(url).port);
   const part = (index: number) => sockets.filter((_, n) => n % PROCESSES === index);
   try {
-    await Promise.all(children.map((child, index) => ask(child, { op: 'open', dialect, port, sockets: part(index) })));
+    await Promise.all(
+      children.map((child, index) =>
+        ask(child, { op: 'open', dialect, port, sockets: part(index) } satisfies CrowdOrder),
+      ),
+    );
   } catch (error) {
     await stop();
     throw error;
@@ -32,7 +34,7 @@ export async function openCrowd(url: string, dialect: Dialect, sockets: readonly
   return {
     stop,
     async count(each, ms, work) {
-      const answers = children.map((child) => ask(child, { op: 'count', each, ms }));
+      const answers = children.map((child) => ask<CrowdAnswer>(child, { op: 'count', each, ms } satisfies CrowdOrder));
       const [counted] = await Promise.all([Promise.all(answers), work()]);
       return counted.map((one) => (one as CrowdAnswer & { type: 'counted' }).counted).reduce(joined);
     },
@@ -53,20 +55,4 @@ function joined(a: Counted, b: Counted): Counted {
     others: a.others + b.others,
     firstOther: a.firstOther ?? b.firstOther,
   };
-}
-
-async function ask(child: ChildProcess, order: CrowdOrder): Promise<CrowdAnswer> {
-  const answer = await new Promise<CrowdAnswer>((resolve) => {
-    const timer = setTimeout(() => resolve({ type: 'failed', message: 'no answer' }), ANSWER_MS);
-    const gone = (code: number | null) => resolve({ type: 'failed', message: `it ended with ${code}` });
-    child.once('exit', gone);
-    child.once('message', (message) => {
-      clearTimeout(timer);
-      child.off('exit', gone);
-      resolve(message as CrowdAnswer);
-    });
-    child.send(order);
-  });
-  if (answer.type === 'failed') throw errors.LOAD_ENDED({ reason: answer.message });
-  return answer;
 }

@@ -33,12 +33,16 @@ export type Table = 'ticks' | 'guarded' | 'owned';
 export interface Ground {
   readonly relay: Rival;
   /** Serves sockets, and does not run the relay. */
-  instance(env?: Readonly<Record<string, string>>): Promise<Rival>;
+  instance(env?: Readonly<Record<string, string>>, execArgv?: readonly string[]): Promise<Rival>;
   floor(name: 'fan-out-ws' | 'fan-out-socket-io'): Promise<Rival>;
   /** One transaction for each change, one after another as fast as Postgres commits; `k` counts up to `keys` and again. */
   write(table: Table, count: number, keys: number): Promise<void>;
   /** The same at a steady rate. */
   writeAt(perSecond: number, table: Table, count: number, keys: number): Promise<void>;
+  /** SQL of one's own on the primary, as its owner. */
+  query(text: string): Promise<unknown>;
+  /** Of `ticks`: the newest `n` of each key. */
+  newest(): Promise<ReadonlyMap<number, number>>;
   /** For role `authenticated`. */
   token(sub: string): Promise<string>;
   stop(): Promise<void>;
@@ -60,17 +64,11 @@ export async function openGround(): Promise<Ground> {
     await Promise.allSettled([...started.map((rival) => rival.stop()), sql.end({ timeout: 1 })]);
     await stack.stop();
   }
-  const service = (name: string, env: Readonly<Record<string, string>>) =>
-    keep(
-      startRival(name, fileURLToPath(import.meta.resolve('@tidemark/realtime/main')), {
-        PORT: '0',
-        LOG_LEVEL: 'error',
-        DATABASE_URL: stack.primary.url,
-        NATS_URL: stack.nats.url,
-        JWT_SECRET: SECRET,
-        ...env,
-      }),
-    );
+  const service = (name: string, env: Readonly<Record<string, string>>, execArgv?: readonly string[]) => {
+    const place = { DATABASE_URL: stack.primary.url, NATS_URL: stack.nats.url };
+    const given = { PORT: '0', LOG_LEVEL: 'error', ...place, JWT_SECRET: SECRET, ...env };
+    return keep(startRival(name, fileURLToPath(import.meta.resolve('@tidemark/realtime/main')), given, execArgv));
+  };
   let n = 0;
   const insert = (table: Table, from: number, count: number, keys: number) =>
     sql.unsafe(`do $$ begin for i in ${from}..${from + count - 1} loop
@@ -88,7 +86,12 @@ export async function openGround(): Promise<Ground> {
     return {
       relay,
       stop,
-      instance: (env = {}) => service('realtime', { RELAY: 'false', ...env }),
+      query: (text) => sql.unsafe(text),
+      async newest() {
+        const rows = await sql<{ k: number; n: number }[]>`select k, max(n)::int as n from ticks group by k`;
+        return new Map(rows.map(({ k, n }) => [k, n]));
+      },
+      instance: (env = {}, execArgv = []) => service('realtime', { RELAY: 'false', ...env }, execArgv),
       floor: (name) => keep(startRival(name, join(import.meta.dirname, '..', 'floors', `${name}.js`), {})),
       async write(table, count, keys) {
         const from = n;

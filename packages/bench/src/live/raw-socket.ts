@@ -32,6 +32,9 @@ const FOUR = '4'.charCodeAt(0);
 /** `{"op":"` */
 const OP = 7;
 const TEXT = 1;
+const PING = 9;
+/** RFC 6455 §5.5.3: final, opcode 10, masked with zeros; the pings that are answered have no payload. */
+const PONG = Buffer.from([0x8a, 0x80, 0, 0, 0, 0]);
 
 export function openRawSocket(options: RawSocketOptions): Socket {
   const { dialect } = options;
@@ -87,7 +90,9 @@ export function openRawSocket(options: RawSocketOptions): Socket {
       }
       const end = at + head + length;
       if (end > data.length) break;
-      if (((data[at] as number) & 15) === TEXT) frame(data.subarray(at + head, end));
+      const opcode = (data[at] as number) & 15;
+      if (opcode === TEXT) frame(data.subarray(at + head, end));
+      else if (opcode === PING) socket.write(PONG);
       at = end;
     }
     return at;

@@ -158,7 +158,7 @@ export function createChannels(options: ChannelsOptions): Channels {
   function leaveChannel(membership: Membership, reason: string | undefined): void {
     const { channel, sink } = membership;
     end(membership);
-    sink.write(serverFrame({ op: 'left', channel: channel.name, ...(reason === undefined ? {} : { reason }) }));
+    sink.tell(serverFrame({ op: 'left', channel: channel.name, ...(reason === undefined ? {} : { reason }) }));
   }
 
   return {
@@ -189,7 +189,7 @@ export function createChannels(options: ChannelsOptions): Channels {
         throw errors.NOT_FOLLOWING({ reason: (cause as Error).message }, { cause });
       }
       if (!memberships.has(membership)) return;
-      joiner.write(serverFrame({ op: 'joined', channel: name, member: id, members: channel.presence.all() }));
+      joiner.tell(serverFrame({ op: 'joined', channel: name, member: id, members: channel.presence.all() }));
       if (state) present(membership, state);
     },
     send(joiner, name, event, payload) {

@@ -1,2 +1,5 @@
-export { ModelClient, type ModelClientOptions, type Row, rowsText } from './model-client.ts';
-export { changeThings, FILTERS, random, thingsTable } from './workload.ts';
+export { type Row, rowsText } from './held-rows.ts';
+export { ModelClient, type ModelClientOptions } from './model-client.ts';
+export { as, FILTERS, type Guise, population } from './population.ts';
+export { claimsOf, TABLES, USERS, type User } from './tables.ts';
+export { changeThings, random, thingsTables } from './workload.ts';

@@ -6,39 +6,54 @@
  *   connecting ──ready──► subscribing ──subscribed──► following ──► (connection lost) ──► connecting
  *                              ▲                          │
  *                              └── resync, error ─────────┘
+ *
+ * An event stream is one subscription by itself: it goes from connecting to following, and back at a resync.
  */
-import { LIVE_SUBPROTOCOL, type LiveChange, type ServerFrame } from '@tidemark/contracts';
-import { WebSocket } from 'ws';
-
-export type Row = Record<string, unknown>;
-type RowMap = ReadonlyMap<unknown, Row>;
+import type { LiveChange, ServerFrame } from '@tidemark/contracts';
+import { HeldRows, type Row, rowsText } from './held-rows.ts';
+import { type Line, openEvents, openSocket } from './line.ts';
 
 export interface ModelClientOptions {
   /** `ws://…` of an instance; asked before each connection. */
   url(): string;
   /** With `id` among its columns, which is the key. */
   query: string;
+  mode?: 'every' | 'latest';
+  /** The query is a window: its rows have an order. */
+  window?: boolean;
+  transport?: 'socket' | 'events';
+  /** Another one at each call, of the same bearer. */
+  token?(): Promise<string>;
+  /** Whether a row, as it was sent, may be seen. */
+  mayShow?(row: Row): boolean;
+  /** After a snapshot, too, a change may come again: it was taken from a replica that the relay lags behind (PROTOCOL.md, F4). */
+  mayRepeat?: boolean;
   /** Called after each transaction that was applied whole, and after each snapshot. */
-  onWhole?(rows: RowMap): void;
+  onWhole?(rows: ReadonlyMap<unknown, Row>): void;
 }
 
 /** Between attempts to connect or to subscribe, ms. */
 const RETRY_MS = 50;
 /** One that says nothing for so long, be it its answer to a subscription, is left for another, ms. */
 const SILENCE_MS = 5_000;
+/** What is noted of each kind; more would say nothing new. */
+const MAX_NOTES = 100;
 
 export class ModelClient {
-  readonly rows = new Map<unknown, Row>();
   readonly query: string;
   resumes = 0;
   snapshots = 0;
   connections = 0;
+  refreshes = 0;
   readonly resyncs: string[] = [];
   readonly refusals: string[] = [];
   /** Changes that do not fit what is held: a repetition, or a gap. */
   readonly surprises: string[] = [];
+  /** Rows that were sent and may not be seen. */
+  readonly leaks: string[] = [];
   #options: ModelClientOptions;
-  #ws: WebSocket | undefined;
+  #held: HeldRows;
+  #line: Line | undefined;
   /** Behind the last whole transaction; undefined without a snapshot to go on from. */
   #position: string | undefined;
   #subscription = 0;
@@ -48,6 +63,7 @@ export class ModelClient {
   /** Behind a snapshot's own position, what was committing meanwhile may come again (PROTOCOL.md, F8). */
   #mayRepeat = false;
   #atSnapshot = false;
+  #inSnapshot = false;
   /** Of a transaction that goes on. */
   #kept: LiveChange[] = [];
   #timer: NodeJS.Timeout | undefined;
@@ -55,40 +71,73 @@ export class ModelClient {
 
   constructor(options: ModelClientOptions) {
     this.#options = options;
+    this.#held = new HeldRows({ mode: options.mode ?? 'every', window: options.window ?? false });
     this.query = options.query;
+  }
+
+  get rows(): ReadonlyMap<unknown, Row> {
+    return this.#held.byKey;
+  }
+
+  /** As `rowsText` of the same rows in the database. */
+  text(): string {
+    return rowsText(this.rows.values(), this.#options.window);
   }
 
   start(): void {
     this.#stopped = false;
-    this.#connect();
+    void this.#connect();
   }
 
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
-    this.#ws?.terminate();
+    this.#line?.cut();
   }
 
   /** Loses the connection, and with `forget` what it knew. */
   drop(forget: boolean): void {
     if (forget) this.#position = undefined;
-    this.#ws?.terminate();
+    this.#line?.cut();
   }
 
-  #connect(): void {
+  /** Another token of the same bearer: in place, or, on an event stream, with another connection. */
+  async refresh(): Promise<void> {
+    const { token, transport } = this.#options;
+    if (!token) return;
+    this.refreshes += 1;
+    if (transport === 'events') this.drop(false);
+    else this.#line?.send({ op: 'auth', token: await token() });
+  }
+
+  async #connect(): Promise<void> {
+    const { transport, url, token, query, mode = 'every' } = this.#options;
+    const bearer = await token?.();
     if (this.#stopped) return;
     this.#topic = undefined;
-    const ws = new WebSocket(`${this.#options.url()}/live`, LIVE_SUBPROTOCOL, { handshakeTimeout: SILENCE_MS });
-    this.#ws = ws;
+    const isCurrent = () => !this.#stopped && this.#line === line;
+    let isWelcome = false;
+    const events = {
+      onFrame: (frame: ServerFrame) => {
+        if (!isCurrent()) return;
+        if (frame.op !== 'ready') this.#receive(frame);
+        // Later ones answer a refreshed token.
+        else if (!isWelcome) {
+          isWelcome = true;
+          this.#subscribe();
+        }
+      },
+      onEnd: () => {
+        if (isCurrent()) this.#later(() => void this.#connect());
+      },
+    };
     this.connections += 1;
-    ws.on('message', (data) => {
-      if (this.#ws === ws && !this.#stopped) this.#receive(JSON.parse(String(data)) as ServerFrame);
-    });
-    // The close that follows tells.
-    ws.on('error', () => {});
-    ws.on('close', () => {
-      if (this.#ws === ws) this.#later(() => this.#connect());
-    });
+    const line: Line =
+      transport === 'events'
+        ? openEvents(url(), bearer, { query, mode, after: this.#begin() }, events)
+        : openSocket(url(), bearer, events);
+    this.#line = line;
+    if (transport === 'events') this.#silence();
   }
 
   #later(step: () => void, ms: number = RETRY_MS): void {
@@ -96,56 +145,77 @@ export class ModelClient {
     if (!this.#stopped) this.#timer = setTimeout(step, ms);
   }
 
-  #subscribe(): void {
-    this.#kept = [];
-    this.#topic = undefined;
-    this.#subscription += 1;
-    const base = { op: 'subscribe', id: `s${this.#subscription}`, query: this.query };
-    if (this.#position !== undefined) {
-      this.#from = `resumed after ${this.#position}`;
-      this.#mayRepeat = this.#atSnapshot;
-      this.#send({ ...base, after: this.#position });
-    } else {
-      this.#from = 'after a snapshot';
-      this.#mayRepeat = false;
-      this.rows.clear();
-      this.#send({ ...base, snapshot: true });
-    }
-    this.#later(() => this.#ws?.terminate(), SILENCE_MS);
+  #silence(): void {
+    this.#later(() => this.#line?.cut(), SILENCE_MS);
   }
 
-  #send(frame: object): void {
-    if (this.#ws?.readyState === WebSocket.OPEN) this.#ws.send(JSON.stringify(frame));
+  /** @returns the position to resume after; undefined: with a snapshot */
+  #begin(): string | undefined {
+    this.#kept = [];
+    this.#topic = undefined;
+    this.#inSnapshot = false;
+    const { mayRepeat = false } = this.#options;
+    if (this.#position !== undefined) {
+      this.#from = `resumed after ${this.#position}`;
+      this.#mayRepeat = mayRepeat || this.#atSnapshot;
+    } else {
+      this.#from = 'after a snapshot';
+      this.#mayRepeat = mayRepeat;
+    }
+    return this.#position;
+  }
+
+  #subscribe(): void {
+    this.#subscription += 1;
+    const { mode = 'every' } = this.#options;
+    const after = this.#begin();
+    const from = after === undefined ? { snapshot: true } : { after };
+    this.#line?.send({ op: 'subscribe', id: `s${this.#subscription}`, query: this.query, mode, ...from });
+    this.#silence();
+  }
+
+  #isOurs(id: string | undefined): boolean {
+    return this.#options.transport === 'events' || id === `s${this.#subscription}`;
   }
 
   #receive(frame: ServerFrame & { more?: boolean }): void {
-    if (frame.op === 'ready') this.#subscribe();
-    else if (frame.op === 'subscribed') {
+    if (frame.op === 'subscribed') {
+      if (!this.#isOurs(frame.id)) return;
       clearTimeout(this.#timer);
-      if (frame.id !== `s${this.#subscription}`) return;
       this.#topic = frame.topic;
       if (this.#position === undefined) this.snapshots += 1;
       else this.resumes += 1;
     } else if (frame.op === 'error') this.#refused(frame);
     else if ('topic' in frame && frame.topic === this.#topic) {
-      if (frame.op === 'resync') {
-        this.resyncs.push(frame.reason);
-        this.#position = undefined;
-        this.#subscribe();
-      } else if (frame.op === 'snapshot') this.#snapshot(frame.rows, frame.done, frame.position);
+      if (frame.op === 'resync') this.#resync(frame.reason);
+      else if (frame.op === 'snapshot') this.#snapshot(frame.rows, frame.done, frame.position);
       else if (frame.op === 'changes') this.#changes(frame.changes, frame.more === true, frame.position);
     }
   }
 
+  #resync(reason: string): void {
+    this.resyncs.push(reason);
+    this.#position = undefined;
+    if (this.#options.transport === 'events') this.#line?.cut();
+    else this.#subscribe();
+  }
+
   #refused({ code, retry, id }: ServerFrame & { op: 'error' }): void {
-    if (id !== `s${this.#subscription}`) return;
+    // The token's end ends the connection, and the next one has another.
+    if (!this.#isOurs(id) || code === 'RT_TOKEN_EXPIRED') return;
     this.refusals.push(`${code}${retry ? '' : ' (not to be retried)'}`);
     this.#topic = undefined;
-    this.#later(() => this.#subscribe());
+    if (this.#options.transport === 'events') this.#line?.cut();
+    else this.#later(() => this.#subscribe());
   }
 
   #snapshot(rows: readonly Row[], done: boolean, position: string | undefined): void {
-    for (const row of rows) this.rows.set(row.id, row);
+    if (!this.#inSnapshot) this.#held.byKey.clear();
+    this.#inSnapshot = !done;
+    for (const row of rows) {
+      this.#look(row);
+      this.#held.byKey.set(row.id, row);
+    }
     if (!done) return;
     this.#position = position;
     this.#atSnapshot = true;
@@ -153,29 +223,26 @@ export class ModelClient {
   }
 
   #changes(changes: readonly LiveChange[], more: boolean, position: string): void {
+    for (const { row, old } of changes) {
+      if (row) this.#look(row);
+      // More than a key.
+      if (old && Object.keys(old).length > 1) this.#look(old);
+    }
     this.#kept.push(...changes);
     if (more) return;
-    for (const change of this.#kept) this.#apply(change);
+    for (const problem of this.#held.apply(this.#kept, this.#mayRepeat)) this.#note(this.surprises, problem);
+    if (this.#position !== undefined && position < this.#position) this.#note(this.surprises, `back to ${position}`);
     this.#kept = [];
     this.#position = position;
     this.#atSnapshot = false;
     this.#options.onWhole?.(this.rows);
   }
 
-  #apply({ type, row, old }: LiveChange): void {
-    const id = old?.id ?? row?.id;
-    const shouldHold = type === 'update' || type === 'leave' || type === 'delete';
-    if (this.rows.has(id) !== shouldHold && !this.#mayRepeat) {
-      this.surprises.push(`${this.#from}: ${type} ${JSON.stringify(row ?? old)}`);
-    }
-    if (old) this.rows.delete(old.id);
-    if (type !== 'delete' && type !== 'leave' && row) this.rows.set(row.id, row);
+  #look(row: Row): void {
+    if (this.#options.mayShow?.(row) === false) this.#note(this.leaks, `sent: ${JSON.stringify(row)}`);
   }
-}
 
-const sorted = (row: Row) => Object.fromEntries(Object.entries(row).sort(([a], [b]) => (a < b ? -1 : 1)));
-
-/** The same text for the same rows, whatever the order of rows and columns; `id` is a number. */
-export function rowsText(rows: Iterable<Row>): string {
-  return JSON.stringify([...rows].sort((a, b) => Number(a.id) - Number(b.id)).map(sorted));
+  #note(list: string[], what: string): void {
+    if (list.length < MAX_NOTES) list.push(`${this.query} (${this.#from}): ${what}`);
+  }
 }

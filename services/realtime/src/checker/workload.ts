@@ -1,4 +1,5 @@
-/** Random changes to a small table, so that they meet: what the tests and the fault lab have writers do. */
+/** Random changes to small tables, so that they meet: what the tests and the fault lab have writers do. */
+import { MEMBERS, TABLES } from './tables.ts';
 
 /** A seeded generator (mulberry32), so that a failure can be tried again. */
 export function random(seed: number): () => number {
@@ -13,46 +14,48 @@ export function random(seed: number): () => number {
 
 /** Keys from 0; an update of the key moves a row up by as many. */
 const KEYS = 60;
+/** What a transaction that rolls back writes: nobody may ever see it. */
+export const VOID = 'void';
 
-export const thingsTable = (identity: 'full' | 'default') => `
-create table public.things (id int primary key, grp int not null, n bigint not null, word text);
-alter table public.things replica identity ${identity};
-grant select on public.things to anon;
-alter publication tidemark add table public.things;`;
-
-/** Live queries of it, with the same in SQL. */
-export const FILTERS: readonly (readonly [query: string, where: string])[] = [
-  ['', 'true'],
-  ['grp=eq.1', 'grp = 1'],
-  ['grp=in.(0,2)', 'grp in (0, 2)'],
-  ['n=gte.50', 'n >= 50'],
-  ['or=(grp.eq.3,n.lt.20)', 'grp = 3 or n < 20'],
-  ['word=like.a*', "word like 'a%'"],
-  ['word=is.null', 'word is null'],
-  ['grp=not.eq.1&n=lt.80', 'not grp = 1 and n < 80'],
-];
+/**
+ * `things` and the tables under each kind of right (tables.ts). `born` is another at each insert, and `version` grows by one with
+ * each update: who follows a row can tell a change that was missed, repeated or out of order.
+ */
+export function thingsTables(identity: 'full' | 'default'): string {
+  const table = ({ name, sql }: (typeof TABLES)[number]) => `
+create table public.${name} (id int primary key, grp int not null, n bigint not null, word text,
+  born bigint not null default nextval('births'), version int not null default 0);
+alter table public.${name} replica identity ${identity};
+${sql}
+alter publication tidemark add table public.${name};`;
+  return `create sequence public.births; ${MEMBERS} ${TABLES.map(table).join('\n')}`;
+}
 
 /** One transaction, as SQL: inserts, updates across the filters, changed keys, deletes; some roll back. */
-export function changeThings(next: () => number): string {
+export function changeThings(next: () => number, tables: readonly string[] = ['things']): string {
   const int = (max: number) => Math.floor(next() * max);
-  const word = () => (next() < 0.3 ? 'null' : `'${'abc'[int(3)]}${int(100)}'`);
+  const isVoid = next() < 0.15;
+  const word = () => (isVoid ? `'${VOID}'` : next() < 0.3 ? 'null' : `'${'abc'[int(3)]}${int(100)}'`);
   const statement = () => {
+    const table = tables[int(tables.length)];
     const id = int(KEYS);
     const kind = next();
+    const later = `version = ${table}.version + 1`;
     if (kind < 0.4) {
-      return `insert into things values (${id}, ${int(4)}, ${int(100)}, ${word()})
-        on conflict (id) do update set grp = excluded.grp, n = excluded.n, word = excluded.word`;
+      return `insert into ${table} (id, grp, n, word) values (${id}, ${int(4)}, ${int(100)}, ${word()})
+        on conflict (id) do update set grp = excluded.grp, n = excluded.n, word = excluded.word, ${later}`;
     }
-    if (kind < 0.6) return `update things set grp = ${int(4)}, n = ${int(100)} where id = ${id}`;
-    if (kind < 0.7) return `update things set n = (n + 7) % 100 where grp = ${int(4)}`;
+    if (kind < 0.6) return `update ${table} set grp = ${int(4)}, n = ${int(100)}, ${later} where id = ${id}`;
+    if (kind < 0.7) return `update ${table} set n = (n + 7) % 100, ${later} where grp = ${int(4)}`;
     if (kind < 0.8) {
       const moved = KEYS + id;
-      return `update things set id = ${moved} where id = ${id} and not exists (select from things where id = ${moved})`;
+      return `update ${table} set id = ${moved}, ${later}
+        where id = ${id} and not exists (select from ${table} where id = ${moved})`;
     }
-    if (kind < 0.9) return `delete from things where id = ${id + (next() < 0.5 ? KEYS : 0)}`;
-    return `delete from things where n < ${int(10)}`;
+    if (kind < 0.9) return `delete from ${table} where id = ${id + (next() < 0.5 ? KEYS : 0)}`;
+    return `delete from ${table} where n < ${int(10)}`;
   };
   const statements = Array.from({ length: 1 + int(4) }, statement);
   const pause = next() < 0.2 ? 'select pg_sleep(0.01);' : '';
-  return `begin; ${statements.join('; ')}; ${pause} ${next() < 0.15 ? 'rollback' : 'commit'}`;
+  return `begin; ${statements.join('; ')}; ${pause} ${isVoid ? 'rollback' : 'commit'}`;
 }

@@ -54,6 +54,10 @@ export class Connection implements Joiner {
   #answered = true;
   #pingedAt = Date.now();
   #slowSince: number | undefined;
+  /** Of one that was not closed, since nobody would have taken it in. */
+  #cutFor: { code: number; reason: string } | undefined;
+  /** Answers since its buffer went over its limit. */
+  #toldBytes = 0;
   #second = 0;
   #framesInSecond = 0;
 
@@ -93,6 +97,18 @@ export class Connection implements Joiner {
     return true;
   }
 
+  tell(frame: Buffer): void {
+    if (this.closed) return;
+    const { maxBufferedBytes } = this.context.limits;
+    this.#toldBytes = this.#raw.writableLength > maxBufferedBytes ? this.#toldBytes + frame.length : 0;
+    if (this.#toldBytes > maxBufferedBytes) {
+      this.close(CLOSE_CODES.TOO_SLOW, 'nothing was read of the answers');
+      return;
+    }
+    this.context.onFrame();
+    this.#raw.write(frame);
+  }
+
   async room(): Promise<void> {
     if (this.closed) throw errors.NOT_FOLLOWING({ reason: 'the socket has closed' });
     if (this.#raw.writableLength <= this.context.limits.maxBufferedBytes / 2) return;
@@ -123,25 +139,23 @@ export class Connection implements Joiner {
         : new TidemarkError({ code: 'RT_INTERNAL', status: 500, message: 'the frame could not be handled' });
     if (known !== error) this.context.observe({ type: 'topic.failed', table: '', error: error as Error });
     this.context.observe({ type: 'subscribe.refused', code: known.code });
-    this.write(errorFrame(known, id, channel));
+    this.tell(errorFrame(known, id, channel));
   }
 
   sendReady(): void {
     const { expires } = this;
-    this.write(serverFrame({ op: 'ready', role: this.identity.role, ...(expires === undefined ? {} : { expires }) }));
+    this.tell(serverFrame({ op: 'ready', role: this.identity.role, ...(expires === undefined ? {} : { expires }) }));
   }
 
   /** To be gone in `ms`, and to come back at `url`, or where it came. */
   sendDraining(ms: number, url: string | undefined): void {
-    this.write(serverFrame({ op: 'draining', reconnectInMs: ms, ...(url === undefined ? {} : { url }) }));
+    this.tell(serverFrame({ op: 'draining', reconnectInMs: ms, ...(url === undefined ? {} : { url }) }));
   }
 
   /** A close that the client cannot take in, since it reads nothing, becomes a cut. */
   close(code: number, reason: string): void {
-    if (this.bufferedBytes > this.context.limits.maxBufferedBytes / 2) {
-      this.context.observe({ type: 'socket.closed', code, reason });
-      this.#ws.terminate();
-    } else this.#ws.close(code, reason);
+    if (this.bufferedBytes > this.context.limits.maxBufferedBytes / 2) this.#cut(code, reason);
+    else this.#ws.close(code, reason);
   }
 
   terminate(): void {
@@ -165,13 +179,17 @@ export class Connection implements Joiner {
     }
     if (now - this.#pingedAt < pingMs) return;
     if (!this.#answered) {
-      this.context.observe({ type: 'socket.closed', code: CLOSE_CODES.HEARTBEAT_LOST, reason: 'no answer to a ping' });
-      this.#ws.terminate();
+      this.#cut(CLOSE_CODES.HEARTBEAT_LOST, 'no answer to a ping');
       return;
     }
     this.#answered = false;
     this.#pingedAt = now;
     this.#ws.ping();
+  }
+
+  #cut(code: number, reason: string): void {
+    this.#cutFor = { code, reason };
+    this.#ws.terminate();
   }
 
   async #open(token: () => string | undefined): Promise<void> {
@@ -233,7 +251,7 @@ export class Connection implements Joiner {
     for (const subscription of [...this.subscriptions.values()]) subscription.end();
     this.subscriptions.clear();
     this.context.channels.leaveAll(this);
-    this.context.observe({ type: 'socket.closed', code, reason });
+    this.context.observe({ type: 'socket.closed', ...(this.#cutFor ?? { code, reason }) });
     this.context.onClosed(this);
   }
 }

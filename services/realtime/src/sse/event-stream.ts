@@ -42,8 +42,14 @@ export class EventStream implements Sink {
 
   /** @param frames WebSocket text frames, as they are made once for all */
   write(frames: Buffer): boolean {
-    if (this.closed) return false;
-    if (this.bufferedBytes > this.#maxBufferedBytes) return false;
+    if (this.closed || this.bufferedBytes > this.#maxBufferedBytes) return false;
+    this.tell(frames);
+    return true;
+  }
+
+  /** Its owner ends it behind an end, so that this needs no limit of its own. */
+  tell(frames: Buffer): void {
+    if (this.closed) return;
     const parts: Buffer[] = [];
     for (let at = 0; at < frames.length; ) {
       const { start, end } = payloadAt(frames, at);
@@ -52,7 +58,6 @@ export class EventStream implements Sink {
       at = end;
     }
     this.#send(Buffer.concat(parts));
-    return true;
   }
 
   /** Keeps proxies from taking the silence for the end. */

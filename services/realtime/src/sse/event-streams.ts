@@ -124,7 +124,7 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
           all.delete(open);
           throw error;
         }
-        stream.write(errorFrame(error as TidemarkError));
+        stream.tell(errorFrame(error as TidemarkError));
         stream.end();
       }
       // It is the response's own from here on.

@@ -20,6 +20,8 @@ export interface Sink {
   readonly bufferedBytes: number;
   /** One whole frame or several. False where the socket's buffer is over its limit: nothing was taken. */
   write(frame: Buffer): boolean;
+  /** An answer, or the end of something: taken over the limit too, since whoever reads on must know. Over as much again, it is cut. */
+  tell(frame: Buffer): void;
   /** Resolves when there is room for more; rejects when there is none for too long. */
   room(): Promise<void>;
 }
@@ -131,14 +133,14 @@ export class Subscription {
    */
   resync(reason: string, kept = reason): void {
     if (this.ended) return;
-    this.sink.write(serverFrame({ op: 'resync', topic: this.topic.id, reason }));
+    this.sink.tell(serverFrame({ op: 'resync', topic: this.topic.id, reason }));
     this.#end(kept);
   }
 
   /** Ends it with an error of its own. */
   fail(error: TidemarkError): void {
     if (this.ended) return;
-    this.sink.write(errorFrame(error, this.id));
+    this.sink.tell(errorFrame(error, this.id));
     // Its words may hold values.
     this.#end(`the error ${error.code}`);
   }

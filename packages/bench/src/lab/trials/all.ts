@@ -9,15 +9,19 @@ import { claimsApart } from './claims-apart.ts';
 import { fuzz } from './fuzz.ts';
 import { jetstreamRolledBack } from './jetstream-rolled-back.ts';
 import { killedNeighbour } from './killed-neighbour.ts';
+import { liveChecker } from './live-checker.ts';
 import { natsKilled } from './nats-killed.ts';
 import { overload } from './overload.ts';
 import { primaryRestart } from './primary-restart.ts';
 import { primaryRestarted } from './primary-restarted.ts';
 import { realtimeRestarted } from './realtime-restarted.ts';
+import { reconnectStorm } from './reconnect-storm.ts';
 import { relayDrain } from './relay-drain.ts';
 import { relayKilled } from './relay-killed.ts';
 import { replicaKilled, replicaPaused } from './replica-faults.ts';
 import { slotInvalidated } from './slot-invalidated.ts';
+import { socketCycles } from './socket-cycles.ts';
+import { stalledClients } from './stalled-clients.ts';
 import { statisticsCost } from './statistics-cost.ts';
 import { writeThenRead } from './write-then-read.ts';
 
@@ -35,12 +39,16 @@ export const trials: readonly Trial[] = [
   replicaKilled,
   replicaPaused,
   jetstreamRolledBack,
+  liveChecker,
   natsKilled,
   primaryRestarted,
   realtimeRestarted,
   relayDrain,
   relayKilled,
   slotInvalidated,
+  reconnectStorm,
+  socketCycles,
+  stalledClients,
   statisticsCost,
   writeThenRead,
 ];

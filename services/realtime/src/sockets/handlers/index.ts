@@ -18,7 +18,7 @@ export async function handleFrame(connection: Connection, frame: ClientFrame): P
     case 'unsubscribe':
       return handleUnsubscribe(connection, frame);
     case 'ping':
-      connection.write(PONG);
+      connection.tell(PONG);
       return;
     default:
       return handleChannel(connection, frame);

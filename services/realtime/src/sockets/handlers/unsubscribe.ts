@@ -11,5 +11,5 @@ export async function handleUnsubscribe(
   const subscription = connection.subscriptions.get(frame.id);
   if (!subscription) throw errors.ID_UNKNOWN({ id: frame.id });
   subscription.end();
-  connection.write(serverFrame({ op: 'unsubscribed', id: frame.id }));
+  connection.tell(serverFrame({ op: 'unsubscribed', id: frame.id }));
 }

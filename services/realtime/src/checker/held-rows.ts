@@ -1,0 +1,86 @@
+/** The rows that a client holds, and whether what it is told fits them. Pure. */
+import type { LiveChange } from '@tidemark/contracts';
+
+export type Row = Record<string, unknown>;
+
+export interface HeldOptions {
+  readonly mode: 'every' | 'latest';
+  readonly window: boolean;
+}
+
+export class HeldRows {
+  /** By key; of a window, in its order. */
+  readonly byKey = new Map<unknown, Row>();
+  #options: HeldOptions;
+
+  constructor(options: HeldOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * One transaction, whole.
+   * @param mayRepeat what came before may come once more (PROTOCOL.md, F8)
+   * @returns what does not fit: a repetition, a gap, an older state
+   */
+  apply(changes: readonly LiveChange[], mayRepeat: boolean): string[] {
+    if (this.#options.window) return this.#window(changes);
+    return changes.flatMap((change) => {
+      const problem = this.#options.mode === 'every' ? this.#every(change, mayRepeat) : this.#back(change, mayRepeat);
+      const { type, row, old } = change;
+      if (old) this.byKey.delete(old.id);
+      if (type !== 'delete' && type !== 'leave' && row) this.byKey.set(row.id, row);
+      return problem === undefined ? [] : [`${problem}: ${JSON.stringify(change)}`];
+    });
+  }
+
+  /** Each change of a row that is held is the next one of it. */
+  #every({ type, row, old }: LiveChange, mayRepeat: boolean): string | undefined {
+    const held = this.byKey.get(old?.id ?? row?.id);
+    const shouldHold = type === 'update' || type === 'leave' || type === 'delete';
+    if ((held !== undefined) !== shouldHold) return mayRepeat ? undefined : held ? 'it is held' : 'it is not held';
+    if (!held || held.version === undefined) return undefined;
+    const is = row ?? old;
+    if (is?.version === undefined) return undefined;
+    const due = Number(held.version) + (type === 'update' ? 1 : 0);
+    const isNext = is.born === held.born && is.version === due;
+    const isRepeated = Number(is.born) <= Number(held.born) && Number(is.version) <= due;
+    return isNext || (mayRepeat && isRepeated) ? undefined : `version ${held.version} of ${held.born} is held`;
+  }
+
+  /** A row, as long as it is the same one, never becomes older. */
+  #back({ row }: LiveChange, mayRepeat = false): string | undefined {
+    const held = row && this.byKey.get(row.id);
+    if (mayRepeat || !held || held.born !== row.born) return undefined;
+    return Number(row.version) < Number(held.version) ? `version ${held.version} is held` : undefined;
+  }
+
+  /** W3: all rows of the changes are dropped, and those with an index are put there, ascending. */
+  #window(changes: readonly LiveChange[]): string[] {
+    const problems: string[] = [];
+    for (const change of changes) {
+      const { type, row, old } = change;
+      const isHeld = this.byKey.has((row ?? old)?.id);
+      if (isHeld !== (type !== 'enter')) problems.push(`${isHeld ? 'held' : 'not held'}: ${JSON.stringify(change)}`);
+      const back = this.#back(change);
+      if (back) problems.push(`${back}: ${JSON.stringify(change)}`);
+    }
+    const touched = new Set(changes.map(({ row, old }) => (row ?? old)?.id));
+    const rows = [...this.byKey.values()].filter(({ id }) => !touched.has(id));
+    for (const { row, index } of changes) {
+      if (!row || index === undefined) continue;
+      if (index > rows.length) problems.push(`no place ${index} among ${rows.length}: ${JSON.stringify(row)}`);
+      rows.splice(index, 0, row);
+    }
+    this.byKey.clear();
+    for (const row of rows) this.byKey.set(row.id, row);
+    return problems;
+  }
+}
+
+const sorted = (row: Row) => Object.fromEntries(Object.entries(row).sort(([a], [b]) => (a < b ? -1 : 1)));
+
+/** The same text for the same rows, whatever the order of their columns and, unless it counts, of the rows; `id` is a number. */
+export function rowsText(rows: Iterable<Row>, inOrder = false): string {
+  const all = [...rows].map(sorted);
+  return JSON.stringify(inOrder ? all : all.sort((a, b) => Number(a.id) - Number(b.id)));
+}
