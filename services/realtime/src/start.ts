@@ -17,7 +17,10 @@ import { buildApp, type RealtimeApp } from './app.ts';
 import { configSchema } from './config.ts';
 import { type RealtimeEvent, realtimeEventLevels } from './events.ts';
 
-/** Connections that wait to be accepted. When an instance is gone, its clients come within a quarter of a second: those that Node's 511 has no room for try again after 1, 3, 7 and 15 s. The system may cap it lower. */
+/**
+ * Connections that wait to be accepted; the system may cap it lower. When an instance is gone, its clients come to the others
+ * within a quarter of a second: those for whom Node's 511 had no room were let in after 7 or 15 s, when TCP tries again.
+ */
 const LISTEN_BACKLOG = 4_096;
 
 export async function startRealtime(env: NodeJS.ProcessEnv): Promise<RunningService & { realtime: RealtimeApp }> {
