@@ -1,0 +1,3 @@
+import { register } from 'node:module';
+
+register('./strip.js', import.meta.url);
