@@ -6,6 +6,7 @@ import { connect, type NatsConnection, type Subscription } from '@nats-io/transp
 import { type Subjects, subjects as subjectsFor } from '@tidemark/contracts';
 import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { type AnswerOptions, type AskOptions, answer, ask } from './ask.ts';
 import { errors } from './errors.ts';
 import type { BusEvent } from './events.ts';
 import { ensureStreams, type StreamLimits } from './streams.ts';
@@ -40,6 +41,10 @@ export interface Bus {
     handler: (payload: T, subject: string) => void,
     options?: SubscribeOptions,
   ): Subscription;
+  /** Core NATS request and reply. @throws BUS_DISCONNECTED, BUS_NOBODY, BUS_NO_ANSWER, and what `answer`'s handler threw there */
+  ask<A>(subject: string, question: unknown, options: AskOptions): Promise<A>;
+  /** Answers what is asked on a subject; a TidemarkError that the handler throws is thrown where it was asked. */
+  answer<Q, A>(subject: string, handler: (question: Q) => Promise<A> | A, options: AnswerOptions): Subscription;
   ensureStreams(limits?: StreamLimits): Promise<void>;
   connected(): boolean;
   /** Undefined while connected, else what is wrong. */
@@ -128,6 +133,11 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
         },
       });
     },
+    async ask<A>(subject: string, question: unknown, askOptions: AskOptions) {
+      if (!connected || nc.isClosed()) throw errors.DISCONNECTED({ server });
+      return ask<A>(nc, subject, question, askOptions);
+    },
+    answer: (subject, handler, answerOptions) => answer(nc, subject, handler, { ...answerOptions, observe }),
     ensureStreams: (limits = {}) => ensureStreams(jsm, subjects, limits),
     connected: () => connected && !nc.isClosed(),
     problem: () => (connected && !nc.isClosed() ? undefined : errors.DISCONNECTED({ server }).message),

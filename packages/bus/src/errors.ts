@@ -23,4 +23,44 @@ export const errors = defineErrors('BUS', {
     hint: 'It reconnects by itself once nats-server answers. Is it running?',
     retryAfter: 1,
   }),
+  // Request and reply
+  NOBODY: row<{ subject: string }>({
+    status: 503,
+    message: (p) => `nobody answers on ${p.subject}`,
+    hint: 'Is the instance running, and on the same NATS_URL and NATS_PREFIX?',
+    retryAfter: 1,
+  }),
+  NO_ANSWER: row<{ subject: string; ms: number }>({
+    status: 504,
+    message: (p) => `no answer came on ${p.subject} within ${p.ms} ms`,
+    hint: 'Try again; its /readyz and its event loop’s delay in the health answer say whether it is overloaded.',
+    retryAfter: 1,
+  }),
+  ASK_FAILED: row<{ subject: string; reason: string }>({
+    status: 503,
+    message: (p) => `the question on ${p.subject} failed: ${p.reason}`,
+    hint: 'Try again; the NATS server’s log has more.',
+    retryAfter: 1,
+  }),
+  INVALID_ANSWER: row<{ subject: string; problem: string }>({
+    status: 502,
+    message: (p) => `the answer on ${p.subject} is not understood: ${p.problem}`,
+    hint: 'Do the services run the same version?',
+  }),
+  INVALID_QUESTION: row<{ subject: string; problem: string }>({
+    status: 400,
+    message: (p) => `the question on ${p.subject} is not understood: ${p.problem}`,
+    hint: 'Do the services run the same version?',
+  }),
+  BUSY: row<{ subject: string; limit: number }>({
+    status: 503,
+    message: (p) => `${p.limit} questions on ${p.subject} are being worked on already`,
+    hint: 'Try again.',
+    retryAfter: 1,
+  }),
+  NOT_ANSWERED: row<{ subject: string; reason: string }>({
+    status: 500,
+    message: (p) => `the question on ${p.subject} could not be answered: ${p.reason}`,
+    hint: 'If the answer was too large for NATS, ask for less (limit); else the log of that instance has the cause.',
+  }),
 });

@@ -1,4 +1,5 @@
 import { createServer } from 'node:net';
+import { TidemarkError } from '@tidemark/contracts';
 import { startTemporaryStack, useTestStack } from '@tidemark/local-stack';
 import t from 'tap';
 import { Type } from 'typebox';
@@ -37,6 +38,56 @@ t.test('what is published arrives, checked; what does not fit is reported and dr
     events.filter((e) => e.type === 'bus.invalid_payload').map((e) => e.type === 'bus.invalid_payload' && e.problem),
     ['/n must be integer', 'not JSON'],
   );
+});
+
+t.test('questions are answered, and what the handler throws is thrown where it was asked', async (t) => {
+  const stack = await useTestStack();
+  const prefix = stack.natsPrefix();
+  const events: BusEvent[] = [];
+  const options = { url: stack.natsUrl, name: 'test', prefix };
+  const [asking, answering] = await Promise.all([
+    connectBus(options),
+    connectBus({ ...options, observe: (event) => events.push(event) }),
+  ]);
+  t.teardown(() => Promise.all([asking.close(), answering.close()]));
+  const subject = asking.subjects.inspect('why', 'a.b');
+  const ask = (question: unknown, timeoutMs = 5_000) =>
+    asking.ask(subject, question, { schema: Type.Integer(), timeoutMs });
+  await t.rejects(ask({ n: 1 }), { code: 'BUS_NOBODY', status: 503 });
+
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  answering.answer(
+    subject,
+    async ({ n }: { n: number }) => {
+      if (n === 0) await held;
+      if (n === 2)
+        throw new TidemarkError({ code: 'RT_X', status: 404, message: 'no two', hint: 'one', retryAfter: 3 });
+      if (n === 3) throw new TypeError('broken');
+      if (n === 4) return 'x'.repeat(2 * 1024 ** 2);
+      return n === 5 ? 'five' : n + 1;
+    },
+    { schema: Type.Object({ n: Type.Integer() }), concurrency: 1 },
+  );
+  await answering.nc.flush();
+  t.equal(await ask({ n: 1 }), 2);
+  await t.rejects(ask({ n: 2 }), { code: 'RT_X', status: 404, message: 'no two', hint: 'one', retryAfter: 3 });
+  await t.rejects(ask({ n: 3 }), { code: 'BUS_NOT_ANSWERED', message: /broken/ });
+  await t.rejects(ask({ n: 4 }), { code: 'BUS_NOT_ANSWERED', hint: /limit/ });
+  await t.rejects(ask({ n: 5 }), { code: 'BUS_INVALID_ANSWER' });
+  await t.rejects(ask({ n: 'x' }), { code: 'BUS_INVALID_QUESTION', message: /\/n must be integer/ });
+  t.equal(events.filter(({ type }) => type === 'bus.error').length, 2, 'what was not foreseen is told');
+  const waiting = ask({ n: 0 });
+  await t.rejects(ask({ n: 1 }), { code: 'BUS_BUSY' });
+  await t.rejects(ask({ n: 1 }), { code: 'BUS_BUSY' });
+  release();
+  t.equal(await waiting, 1);
+  const silent = asking.subjects.inspect('why', 'silent');
+  answering.nc.subscribe(silent);
+  await answering.nc.flush();
+  await t.rejects(asking.ask(silent, 1, { schema: Type.Integer(), timeoutMs: 50 }), { code: 'BUS_NO_ANSWER' });
 });
 
 t.test('several starters provision the streams at once, again and with other limits', async (t) => {

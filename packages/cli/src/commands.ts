@@ -31,7 +31,7 @@ export const USAGE = `tidemark <command>
   live list                                 the tables that can be followed
   types [--schema <name>]…                  the TypeScript types of DATABASE_URL’s tables, views and functions
   token --role <role> [--sub <subject>] [--expires-in <seconds>]
-                                            signs a token with the secret in TIDEMARK_HOME`;
+                                            signs a token with JWT_SECRET, or the secret in TIDEMARK_HOME`;
 
 /** @returns the exit code */
 export async function run(io: Io): Promise<number> {
@@ -131,7 +131,10 @@ async function runToken(io: Io, args: readonly string[]): Promise<number> {
   if (expiresIn !== undefined && !(Number.isInteger(expiresIn) && expiresIn > 0)) {
     throw errors.USAGE({ reason: `--expires-in ${values['expires-in']} is not a number of seconds above 0` });
   }
-  const { secret } = await loadCredentials(resolve(io.cwd, io.env.TIDEMARK_HOME || '.tidemark'));
+  const { secret } = await loadCredentials(
+    resolve(io.cwd, io.env.TIDEMARK_HOME || '.tidemark'),
+    io.env.JWT_SECRET || undefined,
+  );
   io.print(
     await signToken(secret, {
       role: values.role,

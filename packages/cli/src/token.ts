@@ -1,5 +1,5 @@
 /** Signs a JWT as the services verify it: HS256. */
-import { SignJWT } from 'jose';
+import { errors, jwtVerify, SignJWT } from 'jose';
 
 export interface TokenOptions {
   role: string;
@@ -16,4 +16,12 @@ export async function signToken(secret: string, options: TokenOptions): Promise<
   if (options.sub !== undefined) jwt.setSubject(options.sub);
   if (options.expiresIn !== undefined) jwt.setExpirationTime(Math.floor(Date.now() / 1_000) + options.expiresIn);
   return jwt.sign(new TextEncoder().encode(secret));
+}
+
+/** Whatever else is wrong with the token. */
+export async function isSignedWith(secret: string, token: string): Promise<boolean> {
+  return jwtVerify(token, new TextEncoder().encode(secret), { algorithms: ['HS256'] }).then(
+    () => true,
+    (error: unknown) => !(error instanceof errors.JWSSignatureVerificationFailed),
+  );
 }

@@ -1,11 +1,21 @@
 /** Bad settings and faults at the start: a message that names the value, the cause and the remedy, exit code not 0, nothing left running. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { startTemporaryStack, useTestStack } from '@tidemark/local-stack';
+import { jwtVerify } from 'jose';
 import postgres from 'postgres';
 import t, { type Test } from 'tap';
-import { eventually, freePorts, type Launch, launch, nothingLeft, processesOf, temporaryHome } from './tidemark-up.ts';
+import {
+  eventually,
+  freePorts,
+  type Launch,
+  launch,
+  nothingLeft,
+  pidOf,
+  processesOf,
+  temporaryHome,
+} from './tidemark-up.ts';
 
 async function refused(t: Test, options: Launch, ...patterns: RegExp[]): Promise<void> {
   const up = await launch(t, options);
@@ -120,22 +130,35 @@ t.test('kill -9 of it leaves nothing running, and the next start has the data', 
   t.notMatch(again.output(), /making a new Postgres/);
 });
 
-t.test('a service that dies is started again', { timeout: 180_000 }, async (t) => {
-  const up = await launch(t, { args: ['--no-demo'] });
-  await up.line(/^ready /);
-  const batch = (await processesOf(up.home)).find((line) => line.includes('services/batch/')) as string;
-  process.kill(Number(batch.split(' ')[0]), 'SIGKILL');
-  await up.line(/batch-1 ended \(SIGKILL\); starting it again/);
-  await eventually(async () => {
-    const response = await fetch(`http://127.0.0.1:${up.port + 2}/readyz`).catch(() => undefined);
-    return response?.ok ? true : undefined;
+t.test('more instances of a service, with settings of your own', { timeout: 180_000 }, async (t) => {
+  const secret = 'a secret of your own, long enough';
+  const up = await launch(t, {
+    args: ['--no-demo', '--scale', 'batch=2', '--scale', 'gateway=2'],
+    env: { JWT_SECRET: secret, BODY_LIMIT_BYTES: '2048' },
   });
-});
-
-t.test('more instances of a service', { timeout: 180_000 }, async (t) => {
-  const up = await launch(t, { args: ['--no-demo', '--scale', 'realtime=2', '--scale', 'gateway=2'] });
   await up.line(/^ready /);
-  const second = /gateway-2 +(\S+)/.exec(up.output())?.[1];
-  t.equal((await fetch(`${second}/readyz`)).status, 200);
-  t.match(up.output(), /realtime-2 +http/);
+  const addressOf = (instance: string) => new RegExp(`${instance} +(http\\S+)`).exec(up.output())?.[1] as string;
+
+  await t.test('the services have the settings', async (t) => {
+    const { service } = JSON.parse(await readFile(join(up.home, 'credentials.json'), 'utf8')) as { service: string };
+    await t.resolves(jwtVerify(service, new TextEncoder().encode(secret)));
+    const files = `${addressOf('gateway-2')}/rest/v1/files`;
+    const headers = {
+      authorization: `Bearer ${service}`,
+      'accept-profile': 'tidemark',
+      'content-profile': 'tidemark',
+      'content-type': 'application/json',
+    };
+    t.equal((await fetch(`${files}?limit=1`, { headers })).status, 200);
+    t.equal((await fetch(files, { method: 'POST', headers, body: `"${'x'.repeat(3_000)}"` })).status, 413);
+  });
+
+  await t.test('one that dies is started again, at the address that it had', async (t) => {
+    const address = addressOf('batch-2');
+    const isReady = async () => ((await fetch(`${address}/readyz`).catch(() => undefined))?.ok ? true : undefined);
+    t.ok(await isReady());
+    process.kill(await pidOf(up.home, 'batch-2'), 'SIGKILL');
+    await up.line(/batch-2 ended \(SIGKILL\); starting it again/);
+    t.ok(await eventually(isReady));
+  });
 });

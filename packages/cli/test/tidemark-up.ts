@@ -35,7 +35,8 @@ export interface Launch {
 export async function launch(t: Test, options: Launch = {}): Promise<Running> {
   const home = options.home ?? (await temporaryHome(t));
   const port = options.port ?? (await freePorts(4));
-  const env = { ...process.env, PORT: String(port), TIDEMARK_HOME: home, ...options.env };
+  // Without tap's loaders, which every service would load as well.
+  const env = { ...process.env, NODE_OPTIONS: '', PORT: String(port), TIDEMARK_HOME: home, ...options.env };
   const child = options.npm
     ? spawn('npm', ['start', '--', ...(options.args ?? [])], { cwd: root, env, detached: true })
     : spawn(process.execPath, [main, 'up', ...(options.args ?? [])], { cwd: root, env, detached: true });
@@ -118,6 +119,16 @@ export async function processesOf(home: string): Promise<string[]> {
     if (isOurs && command !== '') found.push(`${entry} ${command.replaceAll('\0', ' ').slice(0, 200)}`);
   }
   return found;
+}
+
+/** The process of an instance, such as batch-2. */
+export async function pidOf(home: string, instance: string): Promise<number> {
+  for (const line of await processesOf(home)) {
+    const pid = line.slice(0, line.indexOf(' '));
+    const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
+    if (environment.split('\0').includes(`INSTANCE=${instance}`)) return Number(pid);
+  }
+  throw new Error(`no process of ${instance}`);
 }
 
 /** Polls until `check` gives something. */

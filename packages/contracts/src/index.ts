@@ -2,6 +2,7 @@ export * from './alerts.ts';
 export * from './changes.ts';
 export * from './channels.ts';
 export * from './errors.ts';
+export * from './inspection.ts';
 export * from './jobs.ts';
 export * from './live.ts';
 export * from './performance.ts';

@@ -6,6 +6,8 @@ export type Priority = (typeof PRIORITIES)[number];
 
 export type ServiceName = 'gateway' | 'realtime' | 'batch' | 'metrics';
 export type Severity = 'info' | 'warning' | 'critical';
+/** LiveListRequest → LiveList; LiveWhyRequest → LiveWhy. */
+export type Inspection = 'subscriptions' | 'why';
 
 export interface Subjects {
   /** `changes.<schema>.<table>`: JetStream, an envelope per transaction and table. */
@@ -22,6 +24,8 @@ export interface Subjects {
   readonly allTelemetry: string;
   /** `channels.<name>`: core NATS, between the instances whose sockets are in a channel. */
   channel(name: string): string;
+  /** `inspect.<what>.<instance>`: core NATS, request and reply: what operators ask a realtime instance. */
+  inspect(what: Inspection, instance: string): string;
   alerts(severity: Severity): string;
   readonly allAlerts: string;
   readonly streams: { readonly changes: string; readonly work: string };
@@ -49,6 +53,7 @@ export function subjects(prefix = ''): Subjects {
     allTelemetryOf: (service: ServiceName) => `${p}telemetry.${service}.*`,
     allTelemetry: `${p}telemetry.>`,
     channel: (name: string) => `${p}channels.${subjectToken(name)}`,
+    inspect: (what: Inspection, instance: string) => `${p}inspect.${what}.${subjectToken(instance)}`,
     alerts: (severity: Severity) => `${p}alerts.${severity}`,
     allAlerts: `${p}alerts.>`,
     streams: Object.freeze({ changes: stream('CHANGES'), work: stream('WORK') }),

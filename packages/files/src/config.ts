@@ -1,12 +1,13 @@
 /** Settings of the services that read or write files: where the bytes are. */
 import { type Static, Type } from 'typebox';
+import { fileErrors } from './errors.ts';
 import type { FileStoreOptions } from './open-store.ts';
 
 /** Spread it into the service's own schema. Every service must have the same. */
 export const fileStoreConfig = {
   TIDEMARK_FILES_DIR: Type.String({
-    minLength: 1,
-    description: 'folder of the file store; the same for gateway and batch',
+    default: '',
+    description: 'folder of the file store, the same for gateway and batch; needed unless a bucket is named',
   }),
   FILES_S3_BUCKET: Type.String({
     default: '',
@@ -25,9 +26,15 @@ export const fileStoreConfig = {
 
 export type FileStoreConfig = { readonly [K in keyof typeof fileStoreConfig]: Static<(typeof fileStoreConfig)[K]> };
 
-/** The bucket where one is named, else the folder. Plain data: it may go to a worker thread. */
+/**
+ * The bucket where one is named, else the folder. Plain data: it may go to a worker thread.
+ * @throws FILES_NO_STORE when neither is set
+ */
 export function fileStoreOptions(config: FileStoreConfig): FileStoreOptions {
-  if (config.FILES_S3_BUCKET === '') return { dir: config.TIDEMARK_FILES_DIR };
+  if (config.FILES_S3_BUCKET === '') {
+    if (config.TIDEMARK_FILES_DIR === '') throw fileErrors.NO_STORE({});
+    return { dir: config.TIDEMARK_FILES_DIR };
+  }
   const accessKeyId = config.FILES_S3_ACCESS_KEY_ID;
   return {
     bucket: config.FILES_S3_BUCKET,

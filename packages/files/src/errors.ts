@@ -1,6 +1,11 @@
 import { defineErrors, row } from '@tidemark/contracts';
 
 export const fileErrors = defineErrors('FILES', {
+  NO_STORE: row<Record<string, never>>({
+    status: 500,
+    message: () => 'there is no place for files: neither TIDEMARK_FILES_DIR nor FILES_S3_BUCKET is set',
+    hint: 'Set TIDEMARK_FILES_DIR to a folder, or FILES_S3_BUCKET to a bucket; the same for gateway and batch.',
+  }),
   NOT_FOUND: row<{ key: string }>({
     status: 404,
     message: (p) => `no stored bytes have the key "${p.key.slice(0, 100)}"`,

@@ -26,11 +26,17 @@ export interface S3FileStoreOptions {
   prefix?: string;
   /** `endpoint/bucket/key` instead of `bucket.endpoint/key`: what most servers but Amazon's want. */
   forcePathStyle?: boolean;
+  /** ms that a connection to it may be silent, before and within an answer; default 20,000. The SDK then tries twice more. */
+  silenceMs?: number;
 }
 
 /** S3's least. An upload holds at most PARTS_AT_ONCE + 1 of them in memory. */
 const PART_BYTES = 5 * 1024 * 1024;
 const PARTS_AT_ONCE = 2;
+const CONNECT_MS = 5_000;
+const SILENCE_MS = 20_000;
+/** Each download holds one for as long as its client reads. */
+const MAX_SOCKETS = 250;
 /** For deleting what an upload has left: a server that does not answer holds nobody up. The sweep of orphans finds it later. */
 const CLEAN_UP_MS = 5_000;
 /** S3 takes at most 10,000 parts of an upload. */
@@ -158,9 +164,15 @@ export function createS3FileStore(options: S3FileStoreOptions): FileStore {
 }
 
 function clientConfig(options: S3FileStoreOptions): S3ClientConfig {
-  const { region, endpoint, credentials, forcePathStyle } = options;
+  const { region, endpoint, credentials, forcePathStyle, silenceMs = SILENCE_MS } = options;
   return {
     region,
+    requestHandler: {
+      connectionTimeout: CONNECT_MS,
+      socketTimeout: silenceMs,
+      httpAgent: { maxSockets: MAX_SOCKETS },
+      httpsAgent: { maxSockets: MAX_SOCKETS },
+    },
     ...(endpoint ? { endpoint } : {}),
     ...(credentials ? { credentials } : {}),
     ...(forcePathStyle === undefined ? {} : { forcePathStyle }),

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { startTestS3 } from '@tidemark/test-s3';
@@ -83,3 +84,19 @@ t.test('a bucket that is missing, and a key that is none', async (t) => {
 function* pieces(bytes: Buffer) {
   for (let at = 0; at < bytes.length; at += 70_000) yield bytes.subarray(at, at + 70_000);
 }
+
+t.test('a server that takes connections and says nothing is given up', async (t) => {
+  const sockets = new Set<Socket>();
+  const silent = createServer((socket) => sockets.add(socket));
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const { port } = silent.address() as AddressInfo;
+  const other = createS3FileStore({ ...settings, endpoint: `http://127.0.0.1:${port}`, silenceMs: 100 });
+  t.teardown(() => {
+    other.close();
+    for (const socket of sockets) socket.destroy();
+    silent.close();
+  });
+  const key = 'ab/abcdefab-abcd-4bcd-8bcd-abcdefabcdef';
+  await t.rejects(other.open(key), { code: 'FILES_S3_FAILED', message: /TimeoutError/ });
+  await t.rejects(other.put(Buffer.from('x'), LIMIT), { code: 'FILES_S3_FAILED', message: /TimeoutError/ });
+});

@@ -35,6 +35,7 @@ watch=$!
 exec 4<&-
 wait $server; code=$?
 kill $watch 2>/dev/null
+wait $watch 2>/dev/null
 exit $code
 `;
 

@@ -20,6 +20,7 @@ export {
   type FilterProblem,
 } from './evaluate/compile.ts';
 export { type EqualityColumn, type EqualityKeys, equalityKey, equalityKeys } from './evaluate/equality.ts';
+export { explainFilter, type FilterPart } from './evaluate/explain.ts';
 export type { Predicate, Row } from './evaluate/predicate.ts';
 export type { ColumnType, ColumnTypeDetail } from './evaluate/scalar.ts';
 export { LIMITS, type Limits } from './limits.ts';

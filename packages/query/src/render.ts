@@ -68,6 +68,11 @@ function conditionPair(condition: Condition, path: string): Pair {
   }
 }
 
+/** A condition as it stands in a query string, not percent-encoded: `col=op.value`, `not.and=(…)`. */
+export function renderCondition(condition: Condition): string {
+  return conditionPair(condition, '').join('=');
+}
+
 function renderElements(conditions: readonly Condition[]): string {
   return `(${conditions.map(renderElement).join(',')})`;
 }

@@ -37,6 +37,7 @@ const LISTEN_BACKLOG = 4_096;
 
 export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<RunningService> {
   const config = readConfig(env);
+  const store = openFileStore(fileStoreOptions(config));
   const instance = config.INSTANCE || `gateway-${pid}`;
   const logger = createLogger({ service: 'gateway', instance, level: config.LOG_LEVEL });
   const metrics = createMetrics('gateway');
@@ -114,10 +115,7 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
   });
   health.add('postgres', () => db.problem());
 
-  const files = {
-    store: openFileStore(fileStoreOptions(config)),
-    registry: createFileRegistry(db.pools.write),
-  };
+  const files = { store, registry: createFileRegistry(db.pools.write) };
   const sweep = startOrphanSweep({
     ...files,
     olderThanMs: config.FILES_ORPHAN_AGE_MS,

@@ -10,11 +10,14 @@ import {
 import type { Collectors } from './collectors/collected.ts';
 import type { Config } from './config.ts';
 import type { History } from './history/history.ts';
+import type { Asking } from './live/ask-instances.ts';
 import { operatorsOnly } from './plugins/operators-only.ts';
 import type { Pulse } from './pulse.ts';
 import { consoleRoute } from './routes/console.ts';
 import { healthRoute } from './routes/health.ts';
 import { historyRoute } from './routes/history.ts';
+import { liveRoute } from './routes/live.ts';
+import { liveWhyRoute } from './routes/live-why.ts';
 import { statementsRoute } from './routes/statements.ts';
 import { streamRoute } from './routes/stream.ts';
 import type { Broadcaster } from './stream/broadcaster.ts';
@@ -29,6 +32,7 @@ export interface Deps {
   history: History;
   collectors: Pick<Collectors, 'values' | 'states'>;
   broadcaster: Broadcaster;
+  bus: Asking;
 }
 
 export function buildApp(deps: Deps): BaseApp {
@@ -48,6 +52,8 @@ export function buildApp(deps: Deps): BaseApp {
       historyRoute(performance, deps);
       statementsRoute(performance, deps);
       streamRoute(performance, deps);
+      liveRoute(performance, deps);
+      liveWhyRoute(performance, deps);
     },
     { prefix: '/api/v1/performance' },
   );

@@ -55,6 +55,21 @@ export const errors = defineErrors('METRICS', {
     hint: 'Close a console that nobody looks at, or raise METRICS_STREAM_CLIENTS_MAX.',
     retryAfter: 10,
   }),
+  LIVE_SUB: row<{ sub: string }>({
+    status: 400,
+    message: (p) => `"${p.sub}" names no subscription`,
+    hint: 'Names are <instance>/<number of the socket>/<the client’s id>; GET /api/v1/performance/live lists them.',
+  }),
+  LIVE_INSTANCE: row<{ instance: string }>({
+    status: 404,
+    message: (p) => `no realtime instance "${p.instance}" answers`,
+    hint: 'Its subscriptions ended with it; their clients have others now, which GET /api/v1/performance/live lists.',
+  }),
+  LIVE_CURSOR: row<{ after: string }>({
+    status: 400,
+    message: (p) => `after="${p.after}" goes on from nowhere`,
+    hint: 'Send back the "next" of the page before, unchanged.',
+  }),
   SERIES_TOO_MANY: row<{ asked: number; limit: number }>({
     status: 400,
     message: (p) => `series matches ${p.asked} series, more than ${p.limit}`,

@@ -86,7 +86,7 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
   registerOwnGauges(metrics, { registry, history, broadcaster });
   registerTelemetryGauges(metrics, pulse.health);
   const verify = createTokenVerifier({ ...tokenOptions(config), observe });
-  const app = buildApp({ config, logger, health, metrics, verify, pulse, history, collectors, broadcaster });
+  const app = buildApp({ config, logger, health, metrics, verify, pulse, history, collectors, broadcaster, bus });
 
   // Ready means: it can answer. That Postgres is down is what it is there to say, so it is no reason to take it away.
   health.add('nats', () => bus.problem());

@@ -27,6 +27,7 @@ import type { Config } from './config.ts';
 import { LET_GO_MS } from './draining/let-go.ts';
 import { followPeers } from './draining/peers.ts';
 import type { RealtimeEvent } from './events.ts';
+import { answerInspections } from './explain/answer-inspections.ts';
 import { registerGauges } from './metrics.ts';
 import { createRelay, type Relay } from './relay/relay.ts';
 import { liveRoutes } from './routes/live.ts';
@@ -117,12 +118,13 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
       return recent.some((envelope) => undecided(gate, envelope));
     },
   });
+  const facts = createFactsCache(database, config.RELAY_PUBLICATION);
   const topics = createTopics({
     database,
     feed,
     history,
     snapshots,
-    facts: createFactsCache(database, config.RELAY_PUBLICATION),
+    facts,
     schemas: commaSeparated(config.DB_SCHEMAS),
     maxSubscriptions: config.MAX_SUBSCRIPTIONS,
     windows: {
@@ -218,6 +220,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
     };
   }
 
+  let stopInspections: (() => void) | undefined;
   let telemetry: { stop(): void } | undefined;
   let rightsTimer: NodeJS.Timeout | undefined;
   let checking: Promise<void> = Promise.resolve();
@@ -246,6 +249,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
       });
       relay?.start();
       checkRightsLater();
+      stopInspections = answerInspections({ bus, instance, database, feed, topics, facts, sockets, streams });
       telemetry = startTelemetry({
         bus,
         service: 'realtime',
@@ -284,6 +288,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
           await feed.stop();
         },
       },
+      { name: 'answer no more', timeoutMs: 100, run: () => stopInspections?.() },
       { name: 'stop telemetry', timeoutMs: 100, run: () => telemetry?.stop() },
       { name: 'send the traces', timeoutMs: 6_000, run: () => tracing?.stop() },
       { name: 'close the listener', timeoutMs: 2_000, run: () => app.close() },

@@ -190,6 +190,38 @@ export const errors = defineErrors('RT', {
     message: 'an event stream needs a query',
     hint: 'GET /live?query=<what you would GET, percent-encoded>; or connect by WebSocket, with the subprotocol tidemark.v1.',
   }),
+  // Explaining
+  SUB_UNKNOWN: row<{ sub: string }>({
+    status: 404,
+    message: (p) => `there is no subscription ${p.sub}`,
+    hint: 'GET /api/v1/performance/live lists those that there are; after a reconnect, a client’s have other names.',
+  }),
+  SUB_ENDED: row<{ sub: string; at: string; reason: string }>({
+    status: 410,
+    message: (p) => `the subscription ${p.sub} ended at ${p.at}: ${p.reason}`,
+    hint: 'Its client subscribes again, with a snapshot; GET /api/v1/performance/live lists the subscriptions that there are.',
+  }),
+  SUB_OTHER_TABLE: row<{ sub: string; follows: string; table: string }>({
+    status: 400,
+    message: (p) => `the subscription ${p.sub} follows ${p.follows}, not ${p.table}`,
+    hint: (p) => `Ask for ${p.follows}, or for a subscription to ${p.table}.`,
+  }),
+  KEY_INVALID: row<{ key: string; columns: string }>({
+    status: 400,
+    message: (p) => `"${p.key}" is no key of (${p.columns})`,
+    hint: 'Give the values of these columns in this order, as rows have them in JSON, separated by commas; one with a comma, a parenthesis or a quote in double quotes.',
+  }),
+  KEY_MISSING: row<{ table: string }>({
+    status: 400,
+    message: (p) => `the table ${p.table} has no primary key to find a row’s changes by`,
+    hint: 'Add a primary key.',
+  }),
+  KEY_NOT_CHANGED: row<{ key: string; table: string; since: string; through: string }>({
+    status: 404,
+    message: (p) => `no change of the row ${p.key} of ${p.table} is in this instance’s memory (${p.since})`,
+    details: (p) => `every change up to the tidemark ${p.through} has come`,
+    hint: 'Was it written, committed, and under this key? A Tidemark past that one has not come yet: see the relay’s lag. Older changes are forgotten (RING_MS, RING_BYTES): write the row again.',
+  }),
   // Channels
   CHANNEL_FORBIDDEN: row<{ channel: string; right: 'join' | 'send'; command: 'select' | 'insert' }>({
     status: 403,

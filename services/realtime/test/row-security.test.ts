@@ -1,4 +1,6 @@
 /** What a policy hides is never sent: not as a row, not as an old row, not as a key. */
+import { formatTidemark, parseLsn, parsePosition } from '@tidemark/contracts';
+import pg from 'pg';
 import t from 'tap';
 import { policySql } from '../src/topics/table-facts.ts';
 import { LiveClient } from './live-client.ts';
@@ -112,6 +114,53 @@ t.test('row-level security on changes', async (t) => {
       );
       await again.close();
     }
+  });
+
+  t.test('one that resumes while the policies are being asked misses nothing', async (t) => {
+    await service.sql(`create table public.slow (id int primary key, team text); alter table public.slow replica identity full;
+      alter table public.slow enable row level security; grant select on public.slow to authenticated;
+      create function public.when_free() returns boolean language plpgsql as
+        $$ begin perform pg_advisory_xact_lock_shared(7); return true; end $$;
+      create policy when_free on public.slow for select to authenticated using (public.when_free());
+      alter publication tidemark add table public.slow;`);
+    // Without replicas, so that all questions meet the one lock.
+    const alone = await service.another({ DATABASE_REPLICA_URLS: '', RELAY: 'false' });
+    const ann = await token({ role: 'authenticated', sub: 'ann' });
+    const open = () => new LiveClient(alone.url, { token: ann }).open();
+    const first = await open();
+    const second = await open();
+    await first.subscribe('s', 'slow');
+    await service.sql(`insert into slow values (1, 'red')`);
+    const { position } = await first.frame((frame) => frame.op === 'changes');
+    // Behind the first row, so that nothing of it has to be asked again.
+    await service.sql(`select pg_logical_emit_message(true, 'test', 'behind')`);
+    const [{ lsn = '' } = {}] = await service.sql<{ lsn: string }>('select pg_current_wal_insert_lsn()::text as lsn');
+    const after = formatTidemark(parsePosition(position).epoch, parseLsn(lsn));
+    const owner = new pg.Client(service.database.primaryUrl);
+    await owner.connect();
+    await owner.query('select pg_advisory_lock(7)');
+    await service.sql(`insert into slow values (2, 'red')`);
+    await waitFor(async () => {
+      const [row] =
+        await service.sql(`select count(*)::int as n from pg_locks where locktype = 'advisory' and not granted
+        and database = (select oid from pg_database where datname = current_database())`);
+      return row?.n > 0;
+    }, 'the policy to be asked');
+    await second.subscribe('s', 'slow?team=eq.red', { after });
+    await owner.end();
+    await service.sql(`insert into slow values (3, 'red')`);
+    for (const [client, ids] of [
+      [first, [1, 2, 3]],
+      [second, [2, 3]],
+    ] as const) {
+      await client.change((change) => change.row?.id === 3);
+      t.same(
+        client.changes().map((change) => change.row?.id),
+        ids,
+      );
+      await client.close();
+    }
+    await alone.stop();
   });
 
   t.test('another identity on the socket ends what rested on the first; the same one keeps it', async (t) => {
@@ -293,32 +342,6 @@ t.test('row-level security on changes', async (t) => {
     await service.sql(`alter policy tenant on boards using (tenant = 'blue')`);
     for (const client of clients) await client.frame((frame) => frame.op === 'resync');
     await Promise.all(clients.map((client) => client.close()));
-  });
-
-  t.test('who comes while Postgres is being asked misses nothing of it', async (t) => {
-    await service.sql(`create table public.slow (id int primary key, body text);
-      alter table public.slow replica identity full; alter table public.slow enable row level security;
-      create function public.slowly() returns bool language plpgsql volatile as
-        $$ begin perform pg_sleep(0.5); return true; end $$;
-      create policy slowly on public.slow for select to authenticated using (id < 2 or public.slowly());
-      grant select on public.slow to authenticated; alter publication tidemark add table public.slow;`);
-    const [first, second] = [await connect('ann'), await connect('ann')];
-    await first.subscribe('s', 'slow?select=id');
-    await service.sql(`insert into slow values (1, '')`);
-    await first.change(() => true);
-    const { position } = await first.frame((frame) => frame.op === 'changes');
-    const before = await gauge('tidemark_rights_questions');
-    await service.sql(`insert into slow values (2, '')`);
-    await waitFor(async () => (await gauge('tidemark_rights_questions')) > before, 'the question');
-    await second.subscribe('s', 'slow?select=id,body', { after: position });
-    for (const client of [first, second]) await client.change((change) => change.row?.id === 2);
-    await service.sql(`insert into slow values (3, '')`);
-    for (const client of [first, second]) await client.change((change) => change.row?.id === 3);
-    t.same(
-      second.changes().map(({ row }) => row?.id),
-      [2, 3],
-    );
-    await Promise.all([first.close(), second.close()]);
   });
 
   t.test('a changed policy ends what rested on it', async (t) => {

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errors } from '../errors.ts';
-import { signToken } from '../token.ts';
+import { isSignedWith, signToken } from '../token.ts';
 
 export interface Credentials {
   readonly anon: string;
@@ -17,20 +17,32 @@ const SECRET_FILE = 'jwt-secret';
 /** 256 bits, in base64. */
 const SECRET_BYTES = 32;
 
-/** Makes them at the first start, and keeps them: tokens that were handed out go on working. */
-export async function loadCredentials(home: string): Promise<{ secret: string; tokens: Credentials }> {
-  const secret = await readOrMake(join(home, SECRET_FILE), async () => randomBytes(SECRET_BYTES).toString('base64'));
+/**
+ * Makes them at the first start, and keeps them: tokens that were handed out go on working. With a secret of your own
+ * (JWT_SECRET), the tokens are signed with that one.
+ */
+export async function loadCredentials(
+  home: string,
+  ownSecret?: string,
+): Promise<{ secret: string; tokens: Credentials }> {
   const path = join(home, CREDENTIALS_FILE);
-  const text = await readOrMake(path, async () => {
-    const tokens: Credentials = {
-      anon: await signToken(secret, { role: 'anon' }),
-      user: await signToken(secret, { role: 'authenticated', sub: 'demo-user' }),
-      service: await signToken(secret, { role: 'service_role', sub: 'service' }),
-      ops: await signToken(secret, { role: 'ops', sub: 'ops' }),
-    };
-    return `${JSON.stringify(tokens, null, 2)}\n`;
-  });
+  const secret =
+    ownSecret ?? (await readOrMake(join(home, SECRET_FILE), async () => randomBytes(SECRET_BYTES).toString('base64')));
+  const kept = parse(path, await readOrMake(path, () => signAll(secret)));
+  if (await isSignedWith(secret, kept.ops)) return { secret, tokens: kept };
+  const text = await signAll(secret);
+  await writeWhole(path, text);
   return { secret, tokens: parse(path, text) };
+}
+
+async function signAll(secret: string): Promise<string> {
+  const tokens: Credentials = {
+    anon: await signToken(secret, { role: 'anon' }),
+    user: await signToken(secret, { role: 'authenticated', sub: 'demo-user' }),
+    service: await signToken(secret, { role: 'service_role', sub: 'service' }),
+    ops: await signToken(secret, { role: 'ops', sub: 'ops' }),
+  };
+  return `${JSON.stringify(tokens, null, 2)}\n`;
 }
 
 function parse(path: string, text: string): Credentials {
@@ -52,8 +64,12 @@ async function readOrMake(path: string, make: () => Promise<string>): Promise<st
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
   const text = await make();
-  // Renamed into place, so that a crash leaves no half file behind.
+  await writeWhole(path, text);
+  return text;
+}
+
+/** Renamed into place, so that a crash leaves no half file behind. */
+async function writeWhole(path: string, text: string): Promise<void> {
   await writeFile(`${path}.new`, text, { mode: 0o600 });
   await rename(`${path}.new`, path);
-  return text;
 }

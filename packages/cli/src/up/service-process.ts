@@ -32,8 +32,8 @@ export interface ServiceProcess {
   stop(): Promise<void>;
 }
 
-/** Longer than all the phases of a service together. */
-const STOP_TIMEOUT_MS = 30_000;
+/** Longer than all the phases of a service together, with a DRAIN_MS of half a minute. */
+const STOP_TIMEOUT_MS = 60_000;
 const START_TIMEOUT_MS = 60_000;
 /** So many ends within a minute are no accident any more. */
 const MAX_RESTARTS = 5;
@@ -51,7 +51,7 @@ export async function startService(options: ServiceProcessOptions): Promise<Serv
   const ends: number[] = [];
   let stopping = false;
   let pause: NodeJS.Timeout | undefined;
-  let current = await launch(options, log);
+  let current = await launch(options, options.env, log);
 
   function watch(): void {
     current.child.once('exit', (code, signal) => {
@@ -70,7 +70,8 @@ export async function startService(options: ServiceProcessOptions): Promise<Serv
 
   async function restart(): Promise<void> {
     try {
-      current = await launch(options, log);
+      // On the port that it had: others know it by that.
+      current = await launch(options, { ...options.env, PORT: new URL(current.url).port }, log);
       if (stopping) await end(current.child);
       else watch();
     } catch (error) {
@@ -93,10 +94,14 @@ export async function startService(options: ServiceProcessOptions): Promise<Serv
   };
 }
 
-async function launch(options: ServiceProcessOptions, log: WriteStream): Promise<{ child: ChildProcess; url: string }> {
+async function launch(
+  options: ServiceProcessOptions,
+  env: NodeJS.ProcessEnv,
+  log: WriteStream,
+): Promise<{ child: ChildProcess; url: string }> {
   const { service } = options;
   const child = fork(fileURLToPath(import.meta.resolve(`@tidemark/${service}/main`)), {
-    env: options.env,
+    env,
     // A process group of its own: Ctrl-C reaches this process alone, which then stops the services in order.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

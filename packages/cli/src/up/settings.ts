@@ -23,6 +23,10 @@ const environment = Type.Object({
   DATABASE_URL: Type.String({ default: '', description: 'your own Postgres primary; empty: a local one is started' }),
   DATABASE_REPLICA_URLS: Type.String({ default: '', description: 'your own replicas, separated by commas' }),
   NATS_URL: Type.String({ default: '', description: 'your own NATS; empty: a local one is started' }),
+  JWT_SECRET: Type.String({
+    default: '',
+    description: 'what signs tokens; empty: one is made, and kept in the home folder',
+  }),
   LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { default: 'info' }),
 });
 
@@ -35,10 +39,12 @@ export interface UpSettings {
   readonly databaseUrl: string | null;
   readonly replicaUrls: readonly string[];
   readonly natsUrl: string | null;
-  /** A folder below `home`, unless a bucket is named. */
+  /** A folder below `home`, unless another or a bucket is named. */
   readonly files: FileStoreConfig;
-  /** For the AWS SDK, where the bucket's own key is not set. */
-  readonly awsEnv: Readonly<Record<string, string | undefined>>;
+  /** What signs tokens; absent: a secret that is made and kept in `home`. */
+  readonly secret: string | undefined;
+  /** The services have it too: each of their settings can be given to this command. */
+  readonly env: Readonly<NodeJS.ProcessEnv>;
   readonly logLevel: string;
   readonly demo: boolean;
   readonly scale: Readonly<Record<ServiceName, number>>;
@@ -56,8 +62,9 @@ export function readSettings(args: readonly string[], env: NodeJS.ProcessEnv, cw
     databaseUrl: config.DATABASE_URL || null,
     replicaUrls: commaSeparated(config.DATABASE_REPLICA_URLS),
     natsUrl: config.NATS_URL || null,
-    files: loadConfig(fileEnvironment, { ...env, TIDEMARK_FILES_DIR: join(home, 'files') }),
-    awsEnv: Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith('AWS_'))),
+    files: loadConfig(fileEnvironment, { ...env, TIDEMARK_FILES_DIR: env.TIDEMARK_FILES_DIR || join(home, 'files') }),
+    secret: config.JWT_SECRET || undefined,
+    env,
     logLevel: config.LOG_LEVEL,
     demo: !values['no-demo'],
     scale: readScale(values.scale ?? []),

@@ -55,7 +55,7 @@ async function startAll(
   await checkPorts(host, port);
   await mkdir(join(home, 'logs'), { recursive: true });
   const addresses = await data(settings, events, running);
-  const { secret, tokens } = await loadCredentials(home);
+  const { secret, tokens } = await loadCredentials(home, settings.secret);
 
   events.progress('migrating');
   await migrate(addresses.primary);
@@ -63,8 +63,9 @@ async function startAll(
 
   events.progress('starting the services');
   const shared: NodeJS.ProcessEnv = {
-    PATH: process.env.PATH,
-    HOME: process.env.HOME,
+    // Fewer malloc arenas: native memory of sharp peaks at two thirds (measured).
+    MALLOC_ARENA_MAX: '2',
+    ...settings.env,
     NODE_ENV: 'production',
     HOST: host,
     LOG_LEVEL: settings.logLevel,
@@ -72,10 +73,7 @@ async function startAll(
     DATABASE_REPLICA_URLS: addresses.replicas.join(','),
     NATS_URL: addresses.nats,
     JWT_SECRET: secret,
-    ...settings.awsEnv,
     ...asEnvironment(settings.files),
-    // Fewer malloc arenas: native memory of sharp peaks at two thirds (measured).
-    MALLOC_ARENA_MAX: '2',
   };
   const base = (service: ServiceName) => `http://${urlHost(host)}:${portOf(service, port)}`;
   const launch = async (service: ServiceName, index: number, env: NodeJS.ProcessEnv) => {

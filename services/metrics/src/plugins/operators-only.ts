@@ -17,6 +17,13 @@ export function operatorsOnly(verify: VerifyToken) {
   };
 }
 
+/** Who the request's token says it is. @throws METRICS_TOKEN_MISSING */
+export function identityOf(request: FastifyRequest): { role: string; claims: string } {
+  const who = verified.get(request);
+  if (!who) throw errors.TOKEN_MISSING();
+  return { role: who.role, claims: who.claimsText };
+}
+
 /** When the request's token expires, ms since 1970. */
 export function expiryOf(request: FastifyRequest): number | undefined {
   const seconds = verified.get(request)?.expires;

@@ -40,6 +40,7 @@ const MAX_PENDING_FRAMES = 1_000;
 const ROOM_TIMEOUT_MS = 15_000;
 
 export class Connection implements Joiner {
+  readonly name: string;
   readonly context: ConnectionContext;
   readonly subscriptions = new Map<string, Subscription>();
   readonly channels = new Map<string, Membership>();
@@ -56,7 +57,8 @@ export class Connection implements Joiner {
   #second = 0;
   #framesInSecond = 0;
 
-  constructor(ws: WebSocket, raw: Socket, context: ConnectionContext, token: () => string | undefined) {
+  constructor(name: string, ws: WebSocket, raw: Socket, context: ConnectionContext, token: () => string | undefined) {
+    this.name = name;
     this.#ws = ws;
     this.#raw = raw;
     this.context = context;

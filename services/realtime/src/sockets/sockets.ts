@@ -64,7 +64,7 @@ export function createSockets(options: SocketsOptions): Sockets {
         return;
       }
       openedTotal += 1;
-      open.add(new Connection(ws, raw, context, token));
+      open.add(new Connection(String(openedTotal), ws, raw, context, token));
     },
     counts() {
       let bufferedBytes = 0;

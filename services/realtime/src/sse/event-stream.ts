@@ -21,11 +21,13 @@ const END = Buffer.from('\n\n');
 const RETRY_MS = { least: 500, spread: 1_000 };
 
 export class EventStream implements Sink {
+  readonly name: string;
   #response: ServerResponse;
   #maxBufferedBytes: number;
   #slowSince: number | undefined;
 
-  constructor(response: ServerResponse, maxBufferedBytes: number) {
+  constructor(name: string, response: ServerResponse, maxBufferedBytes: number) {
+    this.name = name;
     this.#response = response;
     this.#maxBufferedBytes = maxBufferedBytes;
   }

@@ -55,6 +55,7 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
   const all = new Set<Open>();
   /** Once it stops: where else to go. */
   let elsewhere: (() => string | undefined) | undefined;
+  let openedTotal = 0;
   const timer = setInterval(() => {
     const now = Date.now();
     for (const open of all) tick(open, now);
@@ -77,7 +78,7 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
 
   /** An EventSource gives up at any status but 200; from a stream that has ended, it comes again with its last id. */
   function turnAway(reply: FastifyReply, url: string | undefined): FastifyReply {
-    const stream = new EventStream(reply.raw, options.maxBufferedBytes);
+    const stream = new EventStream('turned away', reply.raw, options.maxBufferedBytes);
     stream.sendDraining(TURNED_AWAY_MS, url);
     stream.end();
     return reply.hijack();
@@ -97,7 +98,8 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
       const lastId = request.headers['last-event-id'];
       const from = after ?? (typeof lastId === 'string' && lastId !== '' ? lastId : undefined);
 
-      const stream = new EventStream(reply.raw, options.maxBufferedBytes);
+      openedTotal += 1;
+      const stream = new EventStream(`e${openedTotal}`, reply.raw, options.maxBufferedBytes);
       const open: Open = { stream, subscription: undefined, expires: verified?.expires, pingedAt: Date.now() };
       all.add(open);
       reply.raw.once('close', () => {

@@ -34,6 +34,7 @@ export async function catchUp(subscription: Subscription, context: CatchUp): Pro
     const isCovered = floor.lsn < after || (floor.lsn === after && (gate.kind !== 'position' || gate.index === LAST));
     at = { sequence: isCovered ? floor.sequence : -1, lsn: after };
   }
+  subscription.beginning = { gate, sequence: at.sequence };
   for (let round = 0; !subscription.ended; ) {
     const waiting = at.sequence < 0 ? undefined : feed.ring.since(context.tableKey, at.sequence);
     if (!waiting) {
@@ -43,6 +44,7 @@ export async function catchUp(subscription: Subscription, context: CatchUp): Pro
       if ('reason' in older) return subscription.resync(older.reason);
       await give(subscription, context, older.envelopes);
       at = { sequence: older.to, lsn: older.lsn };
+      subscription.caughtUpTo = at.sequence;
       continue;
     }
     const upTo = rights.cursor(topic);
@@ -54,6 +56,7 @@ export async function catchUp(subscription: Subscription, context: CatchUp): Pro
     }
     await give(subscription, context, batch);
     at = last;
+    subscription.caughtUpTo = last.sequence;
   }
 }
 

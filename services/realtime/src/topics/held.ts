@@ -2,7 +2,7 @@
  * Changes of a topic that wait a moment for others. Of every change, as whole frames, which then leave in one write; or of
  * the latest alone, as the newest text of each key, which then leave in one frame.
  */
-import type { ChangeEnvelope } from '../changes/envelope.ts';
+import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 
 export interface Kept {
   frames: readonly Buffer[];
@@ -19,7 +19,8 @@ const MAX_CHANGES = 250;
 
 export class Held {
   #frames: Buffer[] = [];
-  #latest = new Map<string, string>();
+  #latest = new Map<string, { text: string; change: RowChange }>();
+  #replaced = new WeakSet<RowChange>();
   #changes = 0;
   #envelopes = new Map<ChangeEnvelope, number>();
   #last: ChangeEnvelope | undefined;
@@ -34,12 +35,26 @@ export class Held {
   }
 
   /** @returns whether an older change of the key was dropped for it */
-  replace(key: string, text: string, envelope: ChangeEnvelope): boolean {
+  replace(key: string, text: string, change: RowChange, envelope: ChangeEnvelope): boolean {
+    const older = this.#latest.get(key);
     // Deleted first, so that the order is that of the newest changes.
-    const conflated = this.#latest.delete(key);
-    this.#latest.set(key, text);
-    this.#count(conflated ? 0 : 1, envelope);
-    return conflated;
+    if (older) {
+      this.#latest.delete(key);
+      this.#replaced.add(older.change);
+    }
+    this.#latest.set(key, { text, change });
+    this.#count(older ? 0 : 1, envelope);
+    return older !== undefined;
+  }
+
+  /** Whether something of the envelope waits. */
+  holds(envelope: ChangeEnvelope): boolean {
+    return this.#envelopes.has(envelope);
+  }
+
+  /** Whether it was dropped for a newer change of its key. Known as long as the ring keeps the change. */
+  wasReplaced(change: RowChange): boolean {
+    return this.#replaced.has(change);
   }
 
   /** Undefined where nothing waits. */
@@ -48,7 +63,7 @@ export class Held {
     if (!last) return undefined;
     const kept: Kept = {
       frames: this.#frames,
-      latest: [...this.#latest.values()],
+      latest: [...this.#latest.values()].map(({ text }) => text),
       changes: this.#changes,
       envelopes: this.#envelopes,
       last,

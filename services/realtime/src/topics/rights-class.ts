@@ -95,6 +95,11 @@ export class RightsClass {
     else if (!this.#pumping) void this.#pump();
   }
 
+  /** Whether the policies have failed to be asked, and will be again. */
+  get isRetrying(): boolean {
+    return this.#wake !== undefined;
+  }
+
   /** What is visible of these envelopes' rows to this class, as the matching wants it. */
   async visible(
     envelopes: readonly ChangeEnvelope[],
@@ -170,11 +175,13 @@ export class RightsClass {
 
   #pause(): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, RETRY_MS);
-      this.#wake = () => {
+      const done = () => {
         clearTimeout(timer);
+        this.#wake = undefined;
         resolve();
       };
+      const timer = setTimeout(done, RETRY_MS);
+      this.#wake = done;
     });
   }
 

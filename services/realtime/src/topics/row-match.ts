@@ -17,7 +17,10 @@ import type { LivePlan } from './live-plan.ts';
 /** Whether an image passes the policy; undefined where the table has none for this role. */
 export type Visible = ((image: RowImage) => boolean) | undefined;
 
-export type Match = { kind: 'none' } | { kind: 'change'; text: string } | { kind: 'resync'; reason: string };
+export type Match =
+  | { kind: 'none' }
+  | { kind: 'change'; type: LiveChange['type']; text: string }
+  | { kind: 'resync'; reason: string };
 
 const NONE: Match = { kind: 'none' };
 
@@ -45,11 +48,15 @@ export function matchChange(plan: LivePlan, change: RowChange, visible: Visible)
   return was === false ? NONE : changed('leave', undefined, oldRow(plan, before));
 }
 
-/** Undefined: not known, since the image lacks a column of the filter. */
 function matches(plan: LivePlan, image: RowImage, visible: Visible): boolean | undefined {
+  const passed = passesFilter(plan, image);
+  return passed && visible ? visible(image) : passed;
+}
+
+/** Undefined: not known, since the image lacks a column of the filter. */
+export function passesFilter(plan: LivePlan, image: RowImage): boolean | undefined {
   if (!image.has(plan.filterColumns)) return undefined;
-  if (plan.test(image.values(plan.filterColumns)) !== true) return false;
-  return visible ? visible(image) : true;
+  return plan.test(image.values(plan.filterColumns)) === true;
 }
 
 /** Of the primary key, as the WAL has it; equal texts are equal keys. Undefined where the image lacks a column of it. */
@@ -81,7 +88,7 @@ function oldKey(plan: LivePlan, row: RowImage | undefined, before: RowImage | un
 
 function changed(type: LiveChange['type'], row: string | undefined, old: string | undefined): Match {
   const text = `{"type":"${type}"${row === undefined ? '' : `,"row":${row}`}${old === undefined ? '' : `,"old":${old}`}}`;
-  return { kind: 'change', text };
+  return { kind: 'change', type, text };
 }
 
 const resync = (reason: string): Match => ({ kind: 'resync', reason });

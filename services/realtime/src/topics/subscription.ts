@@ -14,11 +14,21 @@ import type { EncodedChanges, Topic } from './topic.ts';
 
 /** What a subscription needs of its socket. */
 export interface Sink {
+  /** Unique in this instance: `12` for its twelfth WebSocket, `e12` for its twelfth event stream. */
+  readonly name: string;
   readonly closed: boolean;
+  readonly bufferedBytes: number;
   /** One whole frame or several. False where the socket's buffer is over its limit: nothing was taken. */
   write(frame: Buffer): boolean;
   /** Resolves when there is room for more; rejects when there is none for too long. */
   room(): Promise<void>;
+}
+
+/** Up to where a subscription was not to be sent changes: those in its snapshot, before its position, or before it was there. */
+export interface Beginning {
+  gate: Gate;
+  /** Where the gate is open: the last envelope before it. */
+  sequence: number;
 }
 
 export class Subscription {
@@ -29,6 +39,13 @@ export class Subscription {
   live = false;
   ended = false;
   gate: Gate = { kind: 'open' };
+  readonly startedAt = Date.now();
+  /** Sent, without those of the snapshot. */
+  changesTotal = 0;
+  /** Kept after the gate has opened, to explain what was not sent; undefined while the snapshot is read. */
+  beginning: Beginning | undefined;
+  /** The last envelope that it has caught up with by itself; what is behind it is its topic's to send once it is live. */
+  caughtUpTo = -1;
   /** The client was given part of a transaction, and waits for the frame that ends it. */
   #inside = false;
   #onEnd: (subscription: Subscription, reason: string | undefined) => void;
@@ -77,6 +94,7 @@ export class Subscription {
       return 0;
     }
     this.#inside = envelope.body().more;
+    this.changesTotal += encoded.changes;
     return encoded.changes;
   }
 
@@ -87,9 +105,10 @@ export class Subscription {
     if (this.gate.kind !== 'open') this.topic.gated.add(this);
   }
 
-  /** Frames that waited for each other; `last` is the envelope of the last one. */
-  give(frames: Buffer, last: ChangeEnvelope): boolean {
+  /** Frames of so many changes that waited for each other; `last` is the envelope of the last one. */
+  give(frames: Buffer, changes: number, last: ChangeEnvelope): boolean {
     if (this.sink.write(frames)) {
+      this.changesTotal += changes;
       this.#inside = this.topic.mode === 'every' && last.body().more;
       return true;
     }
@@ -97,18 +116,31 @@ export class Subscription {
     return false;
   }
 
-  /** Ends it: what the client holds may be incomplete from here on. */
-  resync(reason: string): void {
+  /** Whether the change came before what it was to be sent; undefined where that is not known yet. */
+  beganBehind(envelope: ChangeEnvelope, index: number): boolean | undefined {
+    if (!this.beginning) return undefined;
+    const { gate, sequence } = this.beginning;
+    if (gate.kind === 'open') return envelope.sequence <= sequence;
+    const seen = seenThrough(gate, envelope);
+    return seen === 'all' || (seen !== 'none' && index <= seen);
+  }
+
+  /**
+   * Ends it: what the client holds may be incomplete from here on.
+   * @param kept what operators are told, where the client's reason may hold values
+   */
+  resync(reason: string, kept = reason): void {
     if (this.ended) return;
     this.sink.write(serverFrame({ op: 'resync', topic: this.topic.id, reason }));
-    this.#end(reason);
+    this.#end(kept);
   }
 
   /** Ends it with an error of its own. */
   fail(error: TidemarkError): void {
     if (this.ended) return;
     this.sink.write(errorFrame(error, this.id));
-    this.#end(error.message);
+    // Its words may hold values.
+    this.#end(`the error ${error.code}`);
   }
 
   end(): void {

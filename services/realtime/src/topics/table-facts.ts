@@ -19,6 +19,15 @@ export interface ColumnFacts {
   published: boolean;
 }
 
+export interface PolicyFacts {
+  name: string;
+  permissive: boolean;
+  /** SQL over the table's columns; null is true. */
+  using: string | null;
+  /** It reads nothing but the row (policies/reach.ts). */
+  rowAlone: boolean;
+}
+
 export interface TableFacts {
   schema: string;
   table: string;
@@ -31,6 +40,8 @@ export interface TableFacts {
   policy: string | undefined;
   /** What the policy reads of an identity's claims, and compares with columns. */
   reach: PolicyReach;
+  /** What `policy` is made of, by name. */
+  policies: readonly PolicyFacts[];
   /** Equal for roles that differ in their rights alone. */
   shape: string;
   /** Changes when anything above does. */
@@ -56,7 +67,7 @@ interface FactsRow {
   key: string[] | null;
   published: string[] | null;
   filtered: boolean;
-  policies: { permissive: boolean; using: string | null; tree: string | null }[] | null;
+  policies: { name: string; permissive: boolean; using: string | null; tree: string | null }[] | null;
   catalog: PolicyCatalog;
 }
 
@@ -85,8 +96,8 @@ select has_schema_privilege(n.oid, 'usage') as may_schema,
    where p.pubname = $3 and p.schemaname = $1 and p.tablename = $2) as published,
   exists (select from pg_publication_tables p
     where p.pubname = $3 and p.schemaname = $1 and p.tablename = $2 and p.rowfilter is not null) as filtered,
-  (select json_agg(json_build_object('permissive', p.polpermissive, 'using', pg_get_expr(p.polqual, p.polrelid),
-       'tree', p.polqual::text)
+  (select json_agg(json_build_object('name', p.polname, 'permissive', p.polpermissive,
+       'using', pg_get_expr(p.polqual, p.polrelid), 'tree', p.polqual::text)
      order by p.polname)
    from pg_policy p where p.polrelid = c.oid and p.polcmd in ('r', '*')
      and (0 = any (p.polroles) or exists (
@@ -143,6 +154,7 @@ export async function loadTableFacts(
     oldRows: row.identity === 'f',
     policy: row.security ? policySql(row.policies ?? []) : undefined,
     reach: policyReach(row.policies ?? [], row.catalog),
+    policies: row.security ? (row.policies ?? []).map((policy) => policyFacts(policy, row.catalog)) : [],
     shape: hash([types, row.key, row.published, row.identity]),
     version: hash(row),
   };
@@ -157,4 +169,12 @@ export function policySql(policies: readonly { permissive: boolean; using: strin
   const restrictive = policies.filter((policy) => !policy.permissive).map(text);
   if (permissive.length === 0) return 'false';
   return [`(${permissive.join(' or ')})`, ...restrictive].join(' and ');
+}
+
+function policyFacts(
+  { name, permissive, using, tree }: { name: string; permissive: boolean; using: string | null; tree: string | null },
+  catalog: PolicyCatalog,
+): PolicyFacts {
+  const { claims } = policyReach([{ permissive: true, tree }], catalog);
+  return { name, permissive, using, rowAlone: claims !== 'whole' && claims.length === 0 };
 }

@@ -118,10 +118,20 @@ export class Topic {
     const frame = this.mode === 'latest' ? this.#latestFrame(kept.last, kept.latest) : Buffer.concat(kept.frames);
     let receivers = 0;
     for (const subscription of this.subscriptions) {
-      if (subscription.live && subscription.give(frame, kept.last)) receivers += 1;
+      if (subscription.live && subscription.give(frame, kept.changes, kept.last)) receivers += 1;
     }
     this.#policy.pressure.wrote(receivers, now);
     for (const [envelope, count] of kept.envelopes) this.#policy.onDelivered(envelope, count * receivers);
+  }
+
+  /** Whether changes of the envelope wait for others. */
+  holds(envelope: ChangeEnvelope): boolean {
+    return this.#held.holds(envelope);
+  }
+
+  /** In mode `latest`: whether a newer change of the key was sent in its place. */
+  wasReplaced(change: RowChange): boolean {
+    return this.#held.wasReplaced(change);
   }
 
   /** Nobody is left. */
@@ -143,7 +153,7 @@ export class Topic {
       // A change of key tells of two keys: it may neither drop a change of the old one nor be dropped for one of the new.
       const isMoved = before !== undefined && before !== key;
       if (isMoved) this.flush();
-      if (this.#held.replace(key, match.text, envelope)) this.#policy.onConflated();
+      if (this.#held.replace(key, match.text, change, envelope)) this.#policy.onConflated();
       if (isMoved) this.flush();
     }
     const due = this.#flushedAt + this.#policy.latestMs - Date.now();

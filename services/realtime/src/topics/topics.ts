@@ -11,6 +11,7 @@ import type { RealtimeEvent } from '../events.ts';
 import { catchUp } from './catch-up.ts';
 import { ClassIndex } from './class-index.ts';
 import { type ClassRights, classRights } from './class-rights.ts';
+import { type Ended, EndedLog } from './ended-log.ts';
 import type { FactsCache } from './facts-cache.ts';
 import { serverFrame } from './frame.ts';
 import { type LivePlan, parseLiveQuery, planLiveQuery } from './live-plan.ts';
@@ -77,14 +78,21 @@ export interface Topics {
   /** Ends what rests on facts that have changed. */
   checkRights(): Promise<void>;
   counts(): TopicsCounts;
+  /** In the order in which they began, which their numbers tell. */
+  placed(): Iterable<readonly [Subscription, Place]>;
+  /** One of a socket, by the client's id. */
+  find(sink: string, id: string): readonly [Subscription, Place] | undefined;
+  /** How one ended that is no longer there, as long as that is remembered. */
+  ended(sink: string, id: string): Ended | undefined;
 }
 
-interface Place {
-  rights: RightsClass;
-  classKey: string;
-  tableKey: string;
-  role: Identity;
-  version: string;
+export interface Place {
+  readonly number: number;
+  readonly rights: RightsClass;
+  readonly classKey: string;
+  readonly tableKey: string;
+  readonly role: Identity;
+  readonly version: string;
 }
 
 export function createTopics(options: TopicsOptions): Topics {
@@ -93,7 +101,9 @@ export function createTopics(options: TopicsOptions): Topics {
   const places = new Map<Subscription, Place>();
   const classes = new Map<string, RightsClass>();
   const classesOfTable = new Map<string, ClassIndex<RightsClass>>();
+  const ended = new EndedLog();
   let lastId = 0;
+  let lastNumber = 0;
   let resyncsTotal = 0;
   let conflatedTotal = 0;
   let windows = 0;
@@ -177,6 +187,7 @@ export function createTopics(options: TopicsOptions): Topics {
       observe({ type: 'topic.resync', table: place.rights.facts.table, reason });
     }
     places.delete(subscription);
+    ended.add(subscription.sink.name, subscription.id, reason);
     topic.subscriptions.delete(subscription);
     request.onEnd(subscription);
     if (topic.subscriptions.size > 0) return;
@@ -226,7 +237,9 @@ export function createTopics(options: TopicsOptions): Topics {
       rights.add(topic);
     }
     const subscription = new Subscription(request.id, topic, request.sink, (s, reason) => leave(s, reason, request));
-    places.set(subscription, { rights, classKey, tableKey: key, role: identity, version: facts.version });
+    lastNumber += 1;
+    const place = { number: lastNumber, rights, classKey, tableKey: key, role: identity, version: facts.version };
+    places.set(subscription, place);
     topic.subscriptions.add(subscription);
     request.sink.write(serverFrame({ op: 'subscribed', id: request.id, topic: topic.id, key: [...plan.key] }));
     if (position && !plan.window) {
@@ -305,6 +318,12 @@ export function createTopics(options: TopicsOptions): Topics {
         else if (subscription.topic instanceof Window && rights.facts.policy !== undefined) subscription.topic.touch();
       }
     },
+    placed: () => places,
+    find(sink, id) {
+      for (const placed of places) if (placed[0].id === id && placed[0].sink.name === sink) return placed;
+      return undefined;
+    },
+    ended: (sink, id) => ended.find(sink, id),
     counts: () => ({
       topics: topics.size,
       windows,

@@ -88,6 +88,16 @@ export class Window extends Topic {
     this.#schedule();
   }
 
+  /** Whether the row with this key (JSON text of an array) is among those that its subscribers hold. */
+  shows(key: string): boolean {
+    return this.#shown?.some((row) => row.key === key) ?? false;
+  }
+
+  /** Whether a change may not be in what is shown yet. */
+  get isDue(): boolean {
+    return this.#due !== undefined || this.#again;
+  }
+
   override close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -146,8 +156,10 @@ export class Window extends Topic {
     let receivers = 0;
     for (const subscription of [...this.subscriptions]) {
       if (!subscription.live) continue;
-      if (subscription.sink.write(frame)) receivers += 1;
-      else subscription.resync('the connection is too slow for the changes');
+      if (subscription.sink.write(frame)) {
+        receivers += 1;
+        subscription.changesTotal += changes.length;
+      } else subscription.resync('the connection is too slow for the changes');
     }
     this.#policy.pressure.wrote(receivers, Date.now());
     if (due && receivers > 0) this.#policy.onDelivered(due, changes.length * receivers);
@@ -165,7 +177,12 @@ export class Window extends Topic {
   #failed(error: Error): void {
     this.#options.onFailed(error);
     if (!isPolicyError(error) && this.#failures < MAX_FAILURES) return;
+    const what = 'the window could not be read';
     for (const subscription of [...this.subscriptions])
-      if (subscription.live) subscription.resync(`the window could not be read: ${error.message}`);
+      if (subscription.live)
+        subscription.resync(
+          `${what}: ${error.message}`,
+          `${what} (${(error as { code?: string }).code ?? error.name})`,
+        );
   }
 }

@@ -1,0 +1,181 @@
+/**
+ * What the metrics service asks each realtime instance for: which subscriptions there are (`inspect.subscriptions.<instance>`),
+ * and what became of the changes of a row on the way to one of them (`inspect.why.<instance>`). Core NATS, request and reply.
+ */
+import { type Static, type TSchema, Type } from 'typebox';
+
+const OrNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+
+/** `realtime-1/12/s1`: instance, number of its WebSocket (`e12`: of its event stream), the client's id. */
+export const SUBSCRIPTION_NAME_PATTERN = '^[^/]{1,64}/e?[0-9]{1,15}/[\\s\\S]{1,64}$';
+const SubscriptionName = Type.String({
+  pattern: SUBSCRIPTION_NAME_PATTERN,
+  description: '<instance>/<number of its socket>/<the client’s id>, as /live lists it',
+});
+const Schema = Type.String({ minLength: 1, maxLength: 63 });
+const Table = Type.String({ minLength: 1, maxLength: 63 });
+
+export const LIVE_LIST_LIMIT = 500;
+
+export const LiveListRequest = Type.Object({
+  schema: Type.Optional(Schema),
+  table: Type.Optional(Table),
+  role: Type.Optional(Type.String({ maxLength: 63 })),
+  user: Type.Optional(Type.String({ maxLength: 256, description: 'the claim sub' })),
+  after: Type.Integer({ minimum: 0, description: 'the number in order of the last one that is known already' }),
+  limit: Type.Integer({ minimum: 1, maximum: LIVE_LIST_LIMIT }),
+});
+export type LiveListRequest = Static<typeof LiveListRequest>;
+
+/** A subscription. Of the claims, `sub` alone is shown; the token never. */
+export const LiveSubscription = Type.Object({
+  sub: SubscriptionName,
+  number: Type.Integer({ description: 'in the order in which they began, on its instance' }),
+  schema: Type.String(),
+  query: Type.String({ description: 'in its canonical form' }),
+  mode: Type.Enum(['every', 'latest']),
+  window: Type.Boolean({ description: 'order and limit' }),
+  state: Type.Enum(['catching up', 'live']),
+  role: Type.String(),
+  user: OrNull(Type.String({ description: 'the claim sub' })),
+  startedAt: Type.Integer({ description: 'milliseconds since 1970' }),
+  changes: Type.Integer({ description: 'sent since then, without the snapshot' }),
+  subscribers: Type.Integer({ description: 'of its topic, on its instance: they get the same frames' }),
+  bufferedBytes: Type.Integer({ description: 'that wait for its socket' }),
+});
+export type LiveSubscription = Static<typeof LiveSubscription>;
+
+export const LiveList = Type.Object({
+  sockets: Type.Integer(),
+  eventStreams: Type.Integer(),
+  subscriptions: Type.Integer(),
+  topics: Type.Integer(),
+  page: Type.Array(LiveSubscription),
+  next: OrNull(Type.Integer({ description: 'what `after` goes on from; null at the end' })),
+});
+export type LiveList = Static<typeof LiveList>;
+
+export const LIVE_WHY_LIMIT = 20;
+/** Characters: Node takes in 16 KB of headers, with the token in them. */
+const ASKER_CLAIMS_LENGTH = 16_384;
+
+export const LiveWhyRequest = Type.Object({
+  sub: SubscriptionName,
+  table: Table,
+  schema: Type.Optional(Schema),
+  key: Type.String({
+    minLength: 1,
+    maxLength: 1_024,
+    description: 'values of the primary key in its order, separated by commas, as in in.(…)',
+  }),
+  limit: Type.Integer({ minimum: 1, maximum: LIVE_WHY_LIMIT }),
+  asker: Type.Object(
+    { role: Type.String({ minLength: 1, maxLength: 63 }), claims: Type.String({ maxLength: ASKER_CLAIMS_LENGTH }) },
+    { description: 'who asks, from a verified token: it is shown the values that Postgres shows it' },
+  ),
+});
+export type LiveWhyRequest = Static<typeof LiveWhyRequest>;
+
+/** The row after the change, or what was known of it before. */
+const Image = Type.Enum(['new', 'old']);
+const Passed = Type.Union([Type.Boolean(), Type.Null()], { description: 'null: unknown, which is as good as false' });
+
+export const LiveFilterPart = Type.Object({
+  expression: Type.String(),
+  passed: Passed,
+  value: Type.Optional(Type.String({ description: 'JSON; only where the asker may see it' })),
+  depth: Type.Integer({ description: '1: a member of the condition itself; 2: of the group before it, and so on' }),
+});
+export type LiveFilterPart = Static<typeof LiveFilterPart>;
+
+const detail = Type.String({ description: 'for people' });
+
+export const LiveStep = Type.Union([
+  /** Whether the change came behind what the subscription began with. */
+  Type.Object({ step: Type.Literal('beginning'), passed: Type.Boolean(), detail }),
+  /** Whether the subscription has got as far as the change. */
+  Type.Object({ step: Type.Literal('progress'), passed: Type.Boolean(), detail }),
+  /** What the change carries, where it is less than it takes to decide. */
+  Type.Object({ step: Type.Literal('image'), passed: Type.Boolean(), detail }),
+  Type.Object({
+    step: Type.Literal('filter'),
+    row: Image,
+    expression: Type.String(),
+    passed: Passed,
+    value: Type.Optional(Type.String({ description: 'JSON; only where the asker may see it' })),
+    parts: Type.Optional(
+      Type.Array(LiveFilterPart, { description: 'of a group, the members that made it what it is, in reading order' }),
+    ),
+  }),
+  Type.Object({
+    step: Type.Literal('policy'),
+    row: Image,
+    name: Type.String(),
+    kind: Type.Enum(['permissive', 'restrictive']),
+    expression: Type.String(),
+    passed: Passed,
+    readsMore: Type.Boolean({
+      description: 'than the row: claims, functions, other tables; it was asked now, not when the change was delivered',
+    }),
+    detail: Type.Optional(detail),
+  }),
+  /** All of the policies together, as the delivery asks them. */
+  Type.Object({ step: Type.Literal('policies'), row: Image, passed: Type.Boolean(), detail: Type.Optional(detail) }),
+  Type.Object({ step: Type.Literal('window'), passed: Type.Boolean(), expression: Type.String(), detail }),
+  Type.Object({ step: Type.Literal('mode'), passed: Type.Boolean(), detail }),
+]);
+export type LiveStep = Static<typeof LiveStep>;
+
+/** Of a window (order and limit), where the row is now is told, and not what this change did. */
+export const LIVE_OUTCOMES = [
+  'sent as insert',
+  'sent as update',
+  'sent as delete',
+  'sent as enter',
+  'sent as leave',
+  'kept back',
+  'not yet',
+  'resync',
+  'in the window now',
+  'not in the window now',
+] as const;
+
+/** Which step decided, where the change was not simply sent. */
+export const LIVE_BECAUSE = [
+  'before the subscription began',
+  'the subscription catches up',
+  'the policies are being asked',
+  'it waits for other changes',
+  'filter',
+  'policy',
+  'what the change carries',
+  'a newer change of the row',
+  'window',
+] as const;
+
+export const LiveExplained = Type.Object({
+  position: Type.String(),
+  type: Type.Enum(['insert', 'update', 'delete', 'truncate']),
+  committedAt: Type.Integer({ description: 'milliseconds since 1970' }),
+  outcome: Type.Enum([...LIVE_OUTCOMES]),
+  because: OrNull(Type.Enum([...LIVE_BECAUSE])),
+  steps: Type.Array(LiveStep),
+});
+export type LiveExplained = Static<typeof LiveExplained>;
+
+export const LiveWhy = Type.Object({
+  sub: SubscriptionName,
+  schema: Type.String(),
+  query: Type.String(),
+  mode: Type.Enum(['every', 'latest']),
+  role: Type.String(),
+  user: OrNull(Type.String()),
+  rowSecurity: Type.Boolean({ description: 'whether policies decide for this role' }),
+  rightsChanged: Type.Boolean({ description: 'table, policies or rights have changed: a resync is about to end it' }),
+  withheld: OrNull(Type.String({ description: 'why values are not shown to who asks; null where all are' })),
+  through: OrNull(Type.String({ description: 'the instance has seen every change up to this tidemark' })),
+  since: OrNull(Type.Integer({ description: 'arrival of the oldest change of the table in memory, ms since 1970' })),
+  /** Newest first. */
+  changes: Type.Array(LiveExplained),
+});
+export type LiveWhy = Static<typeof LiveWhy>;

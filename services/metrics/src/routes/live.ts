@@ -1,0 +1,25 @@
+import { LIVE_LIST_LIMIT } from '@tidemark/contracts';
+import type { BaseApp } from '@tidemark/service';
+import { Type } from 'typebox';
+import type { Deps } from '../app.ts';
+import { askForSubscriptions } from '../live/ask-instances.ts';
+
+const Query = Type.Object({
+  instance: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+  schema: Type.Optional(Type.String({ minLength: 1, maxLength: 63 })),
+  table: Type.Optional(Type.String({ minLength: 1, maxLength: 63 })),
+  role: Type.Optional(Type.String({ minLength: 1, maxLength: 63 })),
+  user: Type.Optional(Type.String({ minLength: 1, maxLength: 256, description: 'the claim sub' })),
+  after: Type.Optional(Type.String({ maxLength: 128, description: 'next of the page before' })),
+  limit: Type.Integer({ default: 100, minimum: 1, maximum: LIVE_LIST_LIMIT }),
+});
+
+/** `GET /api/v1/performance/live`: the live subscriptions of all realtime instances, a page at a time. */
+export function liveRoute(app: BaseApp, { pulse, bus }: Deps): void {
+  app.get('/live', { schema: { querystring: Query } }, async (request, reply) => {
+    reply.header('cache-control', 'no-store');
+    const { instances } = pulse.health();
+    const known = instances.filter(({ service }) => service === 'realtime').map(({ instance }) => instance);
+    return askForSubscriptions(bus, known, request.query);
+  });
+}

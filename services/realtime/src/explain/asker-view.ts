@@ -1,0 +1,70 @@
+/**
+ * Which of a row's values are told to who asks: those that Postgres shows it, under its own role and claims, by the same statement
+ * that decides for subscribers. Operators have no rights on rows but those that they were given.
+ */
+import { TidemarkError } from '@tidemark/contracts';
+import type { Database, Identity } from '@tidemark/db';
+import type { ChangeEnvelope } from '../changes/envelope.ts';
+import type { RowImage } from '../changes/row-image.ts';
+import type { FactsCache } from '../topics/facts-cache.ts';
+import { isPolicyError } from '../topics/rights-class.ts';
+import type { TableFacts } from '../topics/table-facts.ts';
+import { visibleImages } from '../topics/visibility.ts';
+
+export interface AskerView {
+  shows(image: RowImage, column: string): boolean;
+  /** Why values are not shown, and what would show them; null where all are. */
+  withheld: string | null;
+}
+
+/** @throws DB_ errors where no server answers */
+export async function askerView(
+  { database, facts }: { database: Database; facts: FactsCache },
+  asker: Identity,
+  { schema, table }: TableFacts,
+  images: readonly RowImage[],
+  last: ChangeEnvelope,
+): Promise<AskerView> {
+  try {
+    const own = await facts.get(asker, schema, table);
+    const seen = await seenImages(database, asker, own, images, last);
+    const lacking = own.columns.filter(({ readable }) => !readable).map(({ name }) => name);
+    return {
+      shows: (image, column) => seen.has(image) && !lacking.includes(column),
+      withheld: withheld(asker, own, images.length - seen.size, lacking),
+    };
+  } catch (error) {
+    if (!isPolicyError(error)) throw error;
+    // Of Postgres's own errors nothing but the code: its words may hold values.
+    const { code, message, hint } = error as TidemarkError;
+    const reason = error instanceof TidemarkError ? `${message}: ${hint}` : `Postgres refused (SQLSTATE ${code})`;
+    return { shows: () => false, withheld: `values are not shown to ${asker.role}: ${reason}` };
+  }
+}
+
+/** Policies are asked about whole rows alone: in others, what is missing would be NULL to them. */
+async function seenImages(
+  database: Database,
+  asker: Identity,
+  own: TableFacts,
+  images: readonly RowImage[],
+  last: ChangeEnvelope,
+): Promise<ReadonlySet<RowImage>> {
+  if (own.policy === undefined) return new Set(images);
+  const known = own.columns.filter(({ published }) => published).map(({ name }) => name);
+  const whole = images.filter((image) => image.has(known));
+  return visibleImages(database, asker, own, whole, last);
+}
+
+function withheld(
+  { role }: Identity,
+  { schema, table }: TableFacts,
+  hidden: number,
+  lacking: readonly string[],
+): string | null {
+  if (hidden > 0) {
+    return `row-level security hides ${hidden} of the rows, old and new, from ${role}: a policy for select on ${schema}.${table} to ${role} that shows them would show their values`;
+  }
+  if (lacking.length === 0) return null;
+  return `${role} may not read these columns: grant select (${lacking.join(', ')}) on ${schema}.${table} to ${role}`;
+}

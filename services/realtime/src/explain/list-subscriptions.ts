@@ -1,0 +1,80 @@
+/** A page of the subscriptions of this instance, in the order in which they began. */
+import type { LiveList, LiveListRequest, LiveSubscription } from '@tidemark/contracts';
+import type { Sockets } from '../sockets/sockets.ts';
+import type { EventStreams } from '../sse/event-streams.ts';
+import type { Subscription } from '../topics/subscription.ts';
+import type { Place, Topics } from '../topics/topics.ts';
+import { Window } from '../topics/window.ts';
+import { subscriptionName, userOf } from './subscription-name.ts';
+
+export interface ListOptions {
+  instance: string;
+  topics: Topics;
+  sockets: Sockets;
+  streams: EventStreams;
+}
+
+/** Half of what NATS takes in a message by default; a page with long queries ends earlier. */
+const PAGE_BYTES = 512 * 1_024;
+
+export function listSubscriptions(
+  { instance, topics, sockets, streams }: ListOptions,
+  request: LiveListRequest,
+): LiveList {
+  const { subscriptions, topics: distinct } = topics.counts();
+  const counts = {
+    sockets: sockets.counts().open,
+    eventStreams: streams.counts().open,
+    subscriptions,
+    topics: distinct,
+  };
+  const page: LiveSubscription[] = [];
+  let bytes = 0;
+  let last = request.after;
+  for (const [subscription, place] of topics.placed()) {
+    if (place.number <= request.after || !isAsked(request, place)) continue;
+    if (page.length >= request.limit || bytes > PAGE_BYTES) return { ...counts, page, next: last };
+    const shown = show(instance, subscription, place);
+    page.push(shown);
+    bytes += JSON.stringify(shown).length;
+    last = place.number;
+  }
+  return { ...counts, page, next: null };
+}
+
+function isAsked({ schema, table, role, user }: LiveListRequest, place: Place): boolean {
+  const { facts } = place.rights;
+  if (schema !== undefined && facts.schema !== schema) return false;
+  if (table !== undefined && facts.table !== table) return false;
+  if (role !== undefined && place.role.role !== role) return false;
+  return user === undefined || userOf(place.role) === user;
+}
+
+function show(
+  instance: string,
+  subscription: Subscription,
+  { number, role: identity, rights }: Place,
+): LiveSubscription {
+  const { topic, sink } = subscription;
+  return {
+    sub: subscriptionName(instance, subscription),
+    number,
+    schema: rights.facts.schema,
+    query: queryOf(subscription),
+    mode: topic.mode,
+    window: topic instanceof Window,
+    state: subscription.live ? 'live' : 'catching up',
+    role: identity.role,
+    user: userOf(identity),
+    startedAt: subscription.startedAt,
+    changes: subscription.changesTotal,
+    subscribers: topic.subscriptions.size,
+    bufferedBytes: sink.bufferedBytes,
+  };
+}
+
+/** In its canonical form: equal texts are one query. */
+export function queryOf({ topic: { plan } }: Subscription): string {
+  const table = encodeURIComponent(plan.facts.table);
+  return plan.canonical === '' ? table : `${table}?${plan.canonical}`;
+}

@@ -1,0 +1,136 @@
+/** Why the changes of a row did, or did not, reach a subscription: from the ring, by the code that delivers. */
+import { formatTidemark, type LiveWhy, type LiveWhyRequest, TidemarkError } from '@tidemark/contracts';
+import type { Database, Identity } from '@tidemark/db';
+import { parseQuery } from '@tidemark/query';
+import { type ChangeEnvelope, type RowChange, tableKey } from '../changes/envelope.ts';
+import type { Feed } from '../changes/feed.ts';
+import { errors } from '../errors.ts';
+import type { FactsCache } from '../topics/facts-cache.ts';
+import { isPolicyError } from '../topics/rights-class.ts';
+import type { TableFacts } from '../topics/table-facts.ts';
+import type { Place, Topics } from '../topics/topics.ts';
+import { askPolicies } from './ask-policies.ts';
+import { askerView } from './asker-view.ts';
+import { deliveryState } from './delivery-state.ts';
+import { explainChange } from './explain-change.ts';
+import { type FoundChange, findChanges } from './find-changes.ts';
+import { queryOf } from './list-subscriptions.ts';
+import { readSubscriptionName, userOf } from './subscription-name.ts';
+
+export interface WhyOptions {
+  database: Database;
+  feed: Feed;
+  topics: Topics;
+  facts: FactsCache;
+}
+
+/**
+ * Policies are asked now. What they read besides the row may have been otherwise when the change was delivered.
+ * @throws RT_SUB_UNKNOWN, RT_SUB_ENDED, RT_SUB_OTHER_TABLE, RT_KEY_…, RT_NOT_FOLLOWING, RT_POLICY_FAILED, and why a table cannot be
+ * followed by the subscription's role: RT_TABLE_UNKNOWN, RT_TABLE_NOT_LIVE, 42501
+ */
+export async function explainWhy(options: WhyOptions, request: LiveWhyRequest): Promise<LiveWhy> {
+  const { feed } = options;
+  const { sink, id } = readSubscriptionName(request.sub);
+  const placed = options.topics.find(sink, id);
+  if (!placed) throw goneError(options.topics, request.sub);
+  const [subscription, place] = placed;
+  const { rights, role: identity } = place;
+  const schema = request.schema ?? rights.facts.schema;
+  const problem = feed.problem();
+  if (problem) throw errors.NOT_FOLLOWING({ reason: problem });
+  const facts = await options.facts.get(identity, schema, request.table);
+  const asked = tableKey(schema, request.table);
+  if (asked !== place.tableKey) {
+    const follows = `${rights.facts.schema}.${rights.facts.table}`;
+    throw errors.SUB_OTHER_TABLE({ sub: request.sub, follows, table: `${schema}.${request.table}` });
+  }
+  const envelopes = feed.ring.since(asked, feed.ring.floor?.sequence ?? 0) ?? [];
+  const key = { columns: rights.facts.key, values: readKey(request.key, rights.facts) };
+  const found = await findChanges(envelopes, key, request.limit);
+  if (found.length === 0) throw notChanged(feed, request, envelopes, `${schema}.${request.table}`);
+
+  const { visible, policies, view } = await askRights(options, place, found, request.asker);
+  if (subscription.ended) throw goneError(options.topics, request.sub);
+  const { plan } = subscription.topic;
+  const context = { plan, visible, policies, shows: view.shows };
+  return {
+    sub: request.sub,
+    schema,
+    query: queryOf(subscription),
+    mode: subscription.topic.mode,
+    role: identity.role,
+    user: userOf(identity),
+    rowSecurity: rights.facts.policy !== undefined,
+    rightsChanged: facts.version !== place.version,
+    withheld: view.withheld,
+    through: throughOf(feed),
+    since: envelopes[0]?.receivedAt ?? null,
+    changes: found.map((one) => explainChange(one, deliveryState(one, subscription, rights), context)),
+  };
+}
+
+function goneError(topics: Topics, name: string): TidemarkError {
+  const { sink, id } = readSubscriptionName(name);
+  const ended = topics.ended(sink, id);
+  if (!ended) return errors.SUB_UNKNOWN({ sub: name });
+  const reason = ended.reason ?? 'its client ended it, or disconnected';
+  return errors.SUB_ENDED({ sub: name, at: new Date(ended.at).toISOString(), reason });
+}
+
+/** @throws RT_KEY_MISSING, RT_KEY_INVALID */
+function readKey(text: string, { key, table }: TableFacts): readonly string[] {
+  if (key.length === 0) throw errors.KEY_MISSING({ table });
+  const invalid = (cause?: Error) =>
+    errors.KEY_INVALID({ key: text.slice(0, 100), columns: key.join(', ') }, cause && { cause });
+  try {
+    const [filter] = parseQuery(`key=${encodeURIComponent(`in.(${text})`)}`).where;
+    if (filter?.kind === 'in' && filter.values.length === key.length) return filter.values;
+  } catch (error) {
+    if (error instanceof TidemarkError) throw invalid(error);
+    throw error;
+  }
+  throw invalid();
+}
+
+/** All policies together by the class's own question, each by itself, and what who asks may see. */
+async function askRights(
+  { database, facts }: WhyOptions,
+  { rights, role }: Place,
+  found: readonly FoundChange[],
+  asker: Identity,
+) {
+  const byEnvelope = new Map<ChangeEnvelope, RowChange[]>();
+  for (const { envelope, change } of [...found].reverse()) {
+    const changes = byEnvelope.get(envelope);
+    if (changes) changes.push(change);
+    else byEnvelope.set(envelope, [change]);
+  }
+  const envelopes = [...byEnvelope.keys()];
+  const images = found.flatMap(({ change: { row, before } }) => [...(row ? [row] : []), ...(before ? [before] : [])]);
+  try {
+    const visible = await rights.visible(envelopes, (envelope) => byEnvelope.get(envelope) ?? []);
+    const last = envelopes.at(-1) as ChangeEnvelope;
+    const policies = await askPolicies(database, role, rights.facts, images, last);
+    return { visible, policies, view: await askerView({ database, facts }, asker, rights.facts, images, last) };
+  } catch (error) {
+    if (!isPolicyError(error)) throw error;
+    // Its words may hold values.
+    const reason = `SQLSTATE ${(error as { code?: string }).code}`;
+    throw errors.POLICY_FAILED({ table: rights.facts.table, reason }, { cause: error });
+  }
+}
+
+function notChanged(feed: Feed, request: LiveWhyRequest, envelopes: readonly ChangeEnvelope[], table: string) {
+  const oldest = envelopes[0]?.receivedAt;
+  const since =
+    oldest === undefined
+      ? 'which has no change of the table at all'
+      : `which has the table’s changes since ${new Date(oldest).toISOString()}`;
+  return errors.KEY_NOT_CHANGED({ key: request.key.slice(0, 100), table, since, through: throughOf(feed) ?? 'none' });
+}
+
+function throughOf(feed: Feed): string | null {
+  const epoch = feed.epoch();
+  return epoch === undefined ? null : formatTidemark(epoch, feed.lsn());
+}

@@ -1,0 +1,294 @@
+/** What operators are told of subscriptions, and of the changes that did or did not reach them. */
+import { LiveList, type LiveListRequest, LiveWhy, type LiveWhyRequest } from '@tidemark/contracts';
+import t from 'tap';
+import { LiveClient } from '../live-client.ts';
+import { startTestRealtime, token, waitFor } from '../test-realtime.ts';
+
+const SETUP = `
+create table public.notes (id int primary key, team text not null, minute int, body text, shown boolean not null default true);
+alter table public.notes replica identity full;
+alter table public.notes enable row level security;
+create policy "own rows" on public.notes for select to authenticated
+  using (team = current_setting('request.jwt.claims', true)::json ->> 'sub');
+create policy "for all" on public.notes for select to authenticated using (team = 'everyone');
+create policy shown on public.notes as restrictive for select to public using (shown);
+create table public.pairs (a int, b text, n int, primary key (a, b));
+alter table public.pairs replica identity full;
+create table public.keyless (n int);
+alter table public.keyless replica identity full;
+create table public.secret (id int primary key);
+create table public.unpublished (id int primary key);
+grant select on public.notes, public.pairs, public.keyless, public.unpublished to authenticated, anon;
+create policy everything on public.notes for select to service_role using (true);
+grant select on public.notes to service_role;
+alter publication tidemark add table public.notes, public.pairs, public.keyless, public.secret;`;
+const INSTANCE = 'rt-why';
+const SERVICE = { role: 'service_role', claims: '{}' };
+
+t.test('inspecting an instance', async (t) => {
+  const service = await startTestRealtime(SETUP, { INSTANCE, LIVE_LATEST_MS: '500' });
+  t.teardown(() => service.stop());
+  const { bus } = service.realtime;
+  const why = (sub: string, key: string | number, more: Partial<LiveWhyRequest> = {}) =>
+    bus.ask<LiveWhy>(
+      bus.subjects.inspect('why', INSTANCE),
+      { sub, table: 'notes', key: String(key), limit: 5, asker: SERVICE, ...more } satisfies LiveWhyRequest,
+      { schema: LiveWhy, timeoutMs: 5_000 },
+    );
+  const list = (more: Partial<LiveListRequest> = {}) =>
+    bus.ask<LiveList>(
+      bus.subjects.inspect('subscriptions', INSTANCE),
+      { after: 0, limit: 100, ...more } satisfies LiveListRequest,
+      { schema: LiveList, timeoutMs: 5_000 },
+    );
+  let opened = 0;
+  const connect = async (name?: string) => {
+    const options =
+      name === undefined ? {} : { token: await token({ role: 'authenticated', sub: name, email: 'x@y' }) };
+    const client = await new LiveClient(service.url, options).open();
+    opened += 1;
+    return { client, socket: `${INSTANCE}/${opened}` };
+  };
+  /** Once its newest change has been decided. */
+  const decided = async (sub: string, key: string | number, more: Partial<LiveWhyRequest> = {}) => {
+    let answer: LiveWhy | undefined;
+    await waitFor(async () => {
+      answer = await why(sub, key, more).catch((error: { code?: string }) => {
+        if (error.code === 'RT_KEY_NOT_CHANGED') return undefined;
+        throw error;
+      });
+      return answer !== undefined && answer.changes[0]?.outcome !== 'not yet';
+    }, 'the change to be decided');
+    return answer as LiveWhy;
+  };
+
+  t.test('each part of the filter and each policy is told by itself', async (t) => {
+    const { client, socket } = await connect('red');
+    await client.subscribe('s/1', 'notes?minute=gte.90&or=(body.eq.a,and(team.eq.red,body.not.is.null))');
+    const sub = `${socket}/s/1`;
+    await service.sql(`insert into notes values (1, 'red', 95, 'b')`);
+    t.match((await decided(sub, 1)).changes, [{ type: 'insert', outcome: 'sent as insert', because: null }]);
+    await service.sql(`update notes set minute = 80, team = 'blue', body = 'c' where id = 1`);
+    await waitFor(async () => (await decided(sub, 1)).changes.length === 2, 'the second change');
+    const answer = await why(sub, 1);
+    t.match(answer, { sub, schema: 'public', mode: 'every', role: 'authenticated', user: 'red', rowSecurity: true });
+    t.equal(answer.rightsChanged, false);
+    t.match(answer.changes[0], { type: 'update', outcome: 'sent as leave', because: null });
+    await service.sql(`update notes set body = 'd' where id = 1`);
+    await waitFor(async () => (await decided(sub, 1)).changes.length === 3, 'the third change');
+    const [last] = (await why(sub, 1, { limit: 1 })).changes;
+    t.match(last, { type: 'update', outcome: 'kept back', because: 'filter' });
+    const steps = last?.steps.filter((step) => !('row' in step) || step.row === 'new');
+    t.same(
+      steps?.map((step) => [
+        step.step,
+        step.passed,
+        'name' in step ? step.name : 'expression' in step ? step.expression : '',
+      ]),
+      [
+        ['beginning', true, ''],
+        ['progress', true, ''],
+        ['filter', false, 'minute=gte.90'],
+        ['filter', false, 'or=(body.eq.a,and(team.eq.red,body.not.is.null))'],
+        ['policy', false, 'for all'],
+        ['policy', false, 'own rows'],
+        ['policy', true, 'shown'],
+        ['policies', false, ''],
+      ],
+    );
+    t.match(steps?.[2], { value: '80' });
+    t.match(steps?.[3], {
+      parts: [
+        { expression: 'body.eq.a', passed: false, value: '"d"', depth: 1 },
+        { expression: /^and\(/, passed: false, depth: 1 },
+        { expression: 'team.eq.red', passed: false, value: '"blue"', depth: 2 },
+      ],
+    });
+    t.match(steps?.[5], { kind: 'permissive', expression: /request\.jwt\.claims/, readsMore: true });
+    t.match(steps?.[6], { kind: 'restrictive', readsMore: false });
+
+    await service.sql(`insert into notes values (2, 'blue', 99, 'a')`);
+    t.match((await decided(sub, 2)).changes[0], { outcome: 'kept back', because: 'policy' });
+    await client.close();
+  });
+
+  t.test('values are told as far as Postgres shows the row to who asks', async (t) => {
+    const { client, socket } = await connect('red');
+    await client.subscribe('s', 'notes?or=(body.eq.mine,body.eq.theirs)');
+    const sub = `${socket}/s`;
+    await service.sql(`insert into notes values (3, 'red', 1, 'mine')`);
+    await decided(sub, 3);
+    await service.sql(`update notes set team = 'blue', body = 'theirs' where id = 3`);
+    await waitFor(async () => (await decided(sub, 3)).changes.length === 2, 'the second change');
+    const told = async (role: string, claims: Record<string, unknown>) => {
+      const answer = await why(sub, 3, { asker: { role, claims: JSON.stringify(claims) } });
+      t.match(
+        answer.changes,
+        [{ outcome: 'sent as leave' }, { outcome: 'sent as insert' }],
+        'what decided is the same',
+      );
+      const values = [...JSON.stringify(answer.changes).matchAll(/"value":"\\"(\w+)/g)].map(([, value]) => value);
+      return { values: [...new Set(values)].sort(), withheld: answer.withheld };
+    };
+    t.same(await told('service_role', {}), { values: ['mine', 'theirs'], withheld: null });
+    const red = await told('authenticated', { sub: 'red' });
+    t.same(red.values, ['mine']);
+    t.match(red.withheld, /hides 1 of the rows.*policy for select on public\.notes to authenticated/);
+    const ops = await told('ops', {});
+    t.same(ops.values, []);
+    t.match(ops.withheld, /grant select on public\.notes to ops/);
+    await service.sql(
+      'grant select (id, team) on notes to ops; create policy ops on notes for select to ops using (true)',
+    );
+    // What is known of a role's rights is kept for two seconds.
+    await waitFor(
+      async () => /grant select \(.*body/.test((await told('ops', {})).withheld ?? ''),
+      'the columns to be told',
+    );
+    t.same((await told('ops', {})).values, []);
+    await client.close();
+  });
+
+  t.test('what Postgres says of a policy that fails is not told, since it may hold values', async (t) => {
+    const { client, socket } = await connect();
+    await service.sql(`create table faulty (id int primary key, word text); alter table faulty replica identity full;
+      alter table faulty enable row level security; grant select on faulty to anon, service_role;
+      create policy casts on faulty for select to anon using (word::int > 0); alter publication tidemark add table faulty`);
+    await client.subscribe('f', 'faulty');
+    await service.sql(`insert into faulty values (1, 'secret')`);
+    t.match(await client.frame((frame) => frame.op === 'error'), { code: 'RT_POLICY_FAILED' });
+    await client.subscribe('f2', 'faulty');
+    for (const id of ['f', 'f2']) {
+      const error = await why(`${socket}/${id}`, 1, { table: 'faulty' }).then(
+        () => t.fail('it failed'),
+        (error: Error & { details?: string; hint?: string }) => error,
+      );
+      t.match(error, { code: id === 'f' ? 'RT_SUB_ENDED' : 'RT_POLICY_FAILED', message: /RT_POLICY_FAILED|22P02/ });
+      t.notMatch(JSON.stringify([(error as Error).message, error]), /secret/);
+    }
+    await client.close();
+  });
+
+  t.test('what was there before the subscription, and what a newer change was sent in place of', async (t) => {
+    await service.sql(`insert into notes values (10, 'everyone', 1, 'x')`);
+    const first = await connect('red');
+    await first.client.subscribe('a', 'notes', { snapshot: true });
+    const second = await connect('red');
+    await second.client.subscribe('b', 'notes', { snapshot: true, mode: 'latest' });
+    for (const sub of [`${first.socket}/a`, `${second.socket}/b`])
+      t.match((await decided(sub, 10)).changes[0], { outcome: 'kept back', because: 'before the subscription began' });
+    for (const minute of [2, 3, 4, 5]) await service.sql(`update notes set minute = ${minute} where id = 10`);
+    const sub = `${second.socket}/b`;
+    await waitFor(async () => (await decided(sub, 10)).changes.length === 5, 'all changes');
+    const outcomes = (await why(sub, 10)).changes.map(({ outcome, because }) => because ?? outcome);
+    t.equal(outcomes[0], 'sent as update');
+    t.ok(outcomes.includes('a newer change of the row'), outcomes.join());
+    t.same((await decided(`${first.socket}/a`, 10)).changes.filter(({ because }) => because === null).length, 4);
+    await Promise.all([first.client.close(), second.client.close()]);
+  });
+
+  t.test('a window says whether the row is in it', async (t) => {
+    const { client, socket } = await connect('red');
+    await service.sql(`insert into notes values (20, 'red', 20, 'w'), (21, 'red', 21, 'w')`);
+    await service.replayed();
+    await client.subscribe('w', 'notes?body=eq.w&order=minute.desc&limit=2', { snapshot: true });
+    const sub = `${socket}/w`;
+    await service.sql(`insert into notes values (22, 'red', 22, 'w'), (23, 'blue', 23, 'w')`);
+    await client.change((change) => change.row?.id === 22);
+    t.match((await decided(sub, 22)).changes[0], { outcome: 'in the window now', because: null });
+    const [out] = (await decided(sub, 20)).changes;
+    t.match(out, { outcome: 'not in the window now', because: 'window' });
+    t.match(out?.steps.at(-1), { step: 'window', passed: false, expression: 'order=minute.desc&limit=2' });
+    t.match((await decided(sub, 23)).changes[0], { outcome: 'kept back', because: 'policy' });
+    await client.close();
+  });
+
+  t.test('keys of several columns; a truncate is a change of every row', async (t) => {
+    const { client, socket } = await connect();
+    await client.subscribe('p', 'pairs?n=gt.0');
+    const sub = `${socket}/p`;
+    await service.sql(`insert into pairs values (1, 'x,y', 1), (2, 'x,y', 0)`);
+    t.match((await decided(sub, '1,"x,y"', { table: 'pairs' })).changes, [{ outcome: 'sent as insert' }]);
+    t.match((await decided(sub, '2,"x,y"', { table: 'pairs' })).changes, [{ outcome: 'kept back', because: 'filter' }]);
+    await t.rejects(why(sub, '1,x,y', { table: 'pairs' }), { code: 'RT_KEY_INVALID', hint: /double quotes/ });
+    await t.rejects(why(sub, '1', { table: 'pairs' }), { code: 'RT_KEY_INVALID', message: /\(a, b\)/ });
+    await t.rejects(why(sub, '"', { table: 'pairs' }), { code: 'RT_KEY_INVALID' });
+    await service.sql('truncate pairs');
+    await client.frame((frame) => frame.op === 'resync');
+    await t.rejects(why(sub, '1', { table: 'pairs' }), { code: 'RT_SUB_ENDED', message: /truncated/ });
+    await client.subscribe('p', 'pairs?n=gt.0');
+    t.match((await decided(sub, '7,z', { table: 'pairs' })).changes[0], {
+      type: 'truncate',
+      because: 'before the subscription began',
+    });
+    await client.close();
+  });
+
+  t.test('what cannot be told is refused with the remedy', async (t) => {
+    const { client, socket } = await connect('red');
+    await client.subscribe('s', 'notes');
+    await client.subscribe('k', 'keyless');
+    const sub = `${socket}/s`;
+    await service.sql(`insert into notes values (30, 'red', 1, '')`);
+    await decided(sub, 30);
+    await t.rejects(why(sub, 31), { code: 'RT_KEY_NOT_CHANGED', status: 404, hint: /RING_MS/, details: /tidemark/ });
+    await t.rejects(why(`${socket}/other`, 30), { code: 'RT_SUB_UNKNOWN', hint: /performance\/live/ });
+    await t.rejects(why(sub, 30, { table: 'unpublished' }), {
+      code: 'RT_TABLE_NOT_LIVE',
+      hint: /tidemark live enable/,
+    });
+    await t.rejects(why(sub, 30, { table: 'secret' }), { code: '42501', hint: /grant select on public.secret/ });
+    await t.rejects(why(sub, 30, { table: 'absent' }), { code: 'RT_TABLE_UNKNOWN' });
+    await t.rejects(why(sub, 30, { table: 'pairs' }), { code: 'RT_SUB_OTHER_TABLE', message: /public\.notes/ });
+    await t.rejects(why(`${socket}/k`, 1, { table: 'keyless' }), { code: 'RT_KEY_MISSING' });
+    client.send({ op: 'unsubscribe', id: 's' });
+    await client.frame((frame) => frame.op === 'unsubscribed');
+    await t.rejects(why(sub, 30), { code: 'RT_SUB_ENDED', message: /its client ended it/ });
+    await client.close();
+  });
+
+  t.test('subscriptions are listed, in pages, without tokens and claims', async (t) => {
+    await waitFor(() => service.realtime.socketStats().subscriptions === 0, 'the others to be gone');
+    const red = await connect('red');
+    const anonymous = await connect();
+    const abort = new AbortController();
+    const address = `${service.url.replace('ws', 'http')}/live?query=${encodeURIComponent('pairs?n=gt.0')}`;
+    await red.client.subscribe('one', 'notes?minute=gte.90&select=id,team', { mode: 'latest' });
+    await red.client.subscribe('two', 'pairs');
+    await anonymous.client.subscribe('one', 'pairs');
+    const stream = await fetch(address, { signal: abort.signal });
+    const all = await list();
+    t.match(all, { sockets: 2, eventStreams: 1, subscriptions: 4, topics: 3, next: null });
+    t.match(all.page, [
+      { sub: `${red.socket}/one`, schema: 'public', mode: 'latest', window: false, role: 'authenticated', user: 'red' },
+      { sub: `${red.socket}/two`, query: 'pairs', mode: 'every', subscribers: 2 },
+      { sub: `${anonymous.socket}/one`, role: 'anon', user: null, subscribers: 2 },
+      { sub: `${INSTANCE}/e1/events`, query: 'pairs?n=gt.0', subscribers: 1 },
+    ]);
+    t.match(all.page[0]?.query, /^notes\?.*minute=gte\.90/);
+    t.notMatch(JSON.stringify(all), /x@y|eyJ/);
+    const paged: string[] = [];
+    for (let after: number | null = 0; after !== null; ) {
+      const { page, next }: LiveList = await list({ after, limit: 1 });
+      paged.push(...page.map(({ sub }) => sub));
+      after = next;
+    }
+    t.same(
+      paged,
+      all.page.map(({ sub }) => sub),
+    );
+    const subs = async (more: Partial<LiveListRequest>) => (await list(more)).page.map(({ sub }) => sub);
+    t.same(await subs({ table: 'notes' }), [`${red.socket}/one`]);
+    t.same(await subs({ role: 'anon', table: 'pairs' }), [`${anonymous.socket}/one`, `${INSTANCE}/e1/events`]);
+    t.same(await subs({ user: 'red', schema: 'public' }), [`${red.socket}/one`, `${red.socket}/two`]);
+    // The event stream begins with the rows: what is written before it has read them is not sent.
+    await waitFor(async () => (await list()).page.every(({ state }) => state === 'live'), 'all to be live');
+    await service.sql(`insert into pairs values (5, 'c', 5)`);
+    const counted = async () => (await list({ table: 'pairs' })).page.map(({ changes }) => changes);
+    await waitFor(async () => (await counted()).join() === '1,1,1', 'the changes to be counted');
+    t.equal((await why(`${INSTANCE}/e1/events`, '5,c', { table: 'pairs' })).changes[0]?.outcome, 'sent as insert');
+    abort.abort();
+    await stream.body?.cancel().catch(() => undefined);
+    await Promise.all([red.client.close(), anonymous.client.close()]);
+  });
+});
