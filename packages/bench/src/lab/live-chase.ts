@@ -17,6 +17,9 @@ const THINGS_CLIENTS = 12;
 const ACCOUNTS_CLIENTS = 2;
 /** All clients are where the database is within this time after the last write. */
 const CATCH_UP_MS = 120_000;
+/** Over which an instance that stops lets its clients go; in full as by default. */
+const DRAIN_MS = { quick: 300, full: 3_000 };
+
 export interface Instance {
   /** As in pg_stat_replication: `tidemark relay <name>`. */
   readonly name: string;
@@ -54,7 +57,8 @@ export async function chase(context: TrialContext, options: ChaseOptions): Promi
   const url = stack.primary.url;
   await migrate(url);
   await stack.primary.query(SETUP);
-  const instances = [instance('a', stack), instance('b', stack)];
+  const kind = context.quick ? 'quick' : 'full';
+  const instances = [instance('a', stack, DRAIN_MS[kind]), instance('b', stack, DRAIN_MS[kind])];
   context.cleanup(async () => void (await Promise.allSettled(instances.map((one) => one.stop()))));
   await Promise.all(instances.map((one) => one.start()));
   const running = chaseOf(stack, instances);
@@ -72,7 +76,7 @@ export async function chase(context: TrialContext, options: ChaseOptions): Promi
   const load: Load = { writing: true, waiting: false, written: 0 };
   const watching = watchBacklog(running.backlog, load);
   const startedAt = performance.now();
-  const writers = Array.from({ length: WRITERS }, (_, n) => write(url, n, load));
+  const writers = Array.from({ length: WRITERS }, (_, n) => write(url, n, load, kind));
   let found: Finding[] = [];
   try {
     found = await options.faults(running);
@@ -161,7 +165,7 @@ async function catchUp(stack: Stack, clients: readonly ModelClient[]): Promise<s
   return behind;
 }
 
-function instance(name: string, stack: Stack): Instance {
+function instance(name: string, stack: Stack, drainMs: number): Instance {
   let rival: Rival | undefined;
   const path = fileURLToPath(import.meta.resolve('@tidemark/realtime/main'));
   let url = 'ws://127.0.0.1:1';
@@ -172,6 +176,7 @@ function instance(name: string, stack: Stack): Instance {
       // What is broken on purpose is in every log; LAB_LOG=warn shows it.
       LOG_LEVEL: process.env.LAB_LOG ?? 'silent',
       INSTANCE: name,
+      DRAIN_MS: String(drainMs),
       DATABASE_URL: stack.primary.url,
       NATS_URL: stack.nats.url,
       JWT_SECRET: secret,
