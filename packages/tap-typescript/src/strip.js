@@ -6,9 +6,9 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { KEPT } from './kept.js';
 
-/** One file for each module, whatever becomes of it: the folder does not grow with time. */
-const KEPT = fileURLToPath(new URL('../node_modules/.cache/', import.meta.url));
+/** To be raised when what is made of a module changes. */
 const VERSION = 1;
 
 export async function load(url, context, nextLoad) {
