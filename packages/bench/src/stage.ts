@@ -37,9 +37,9 @@ export interface Stage {
   floor(name: Floor): Promise<Rival>;
   /** For role `authenticated`. */
   token(sub: string): Promise<string>;
-  /** Ends every process that was started above. */
+  /** Before the next scenario: ends every process that was started above; when quick, they stay and serve it, too. */
   clear(): Promise<void>;
-  /** The same, then the stack. */
+  /** Ends every process, then the stack. */
   stop(): Promise<void>;
 }
 
@@ -53,24 +53,26 @@ const DURABLE = { durable: true, postgresSettings: { checkpoint_timeout: '1h', m
 export async function openStage({ durable = false, quick = false } = {}): Promise<Stage> {
   const stack = await startTemporaryStack(durable ? DURABLE : {});
   const filesDir = join(tmpdir(), `tidemark-bench-${process.pid}`);
-  /** Started or starting: one whose neighbour failed is ended as well. */
-  const rivals: Promise<Rival>[] = [];
+  /** Started or starting, by what they run with: one whose neighbour failed is ended as well. */
+  const rivals = new Map<string, Promise<Rival>>();
   const databaseUrl = stack.primary.url;
 
-  async function clear(): Promise<void> {
-    const settled = await Promise.allSettled(rivals.splice(0));
+  async function endAll(): Promise<void> {
+    const settled = await Promise.allSettled(rivals.values());
+    rivals.clear();
     await Promise.all(settled.map((one) => (one.status === 'fulfilled' ? one.value.stop() : undefined)));
   }
 
   async function stop(): Promise<void> {
-    await clear();
+    await endAll();
     await stack.stop();
     await rm(filesDir, { recursive: true, force: true });
   }
 
   function start(name: string, path: string, env: Readonly<Record<string, string>>): Promise<Rival> {
-    const rival = startRival(name, path, env);
-    rivals.push(rival);
+    const key = JSON.stringify([path, env]);
+    const rival = rivals.get(key) ?? startRival(name, path, env);
+    rivals.set(key, rival);
     return rival;
   }
 
@@ -112,7 +114,7 @@ export async function openStage({ durable = false, quick = false } = {}): Promis
       new SignJWT({ role: 'authenticated', sub })
         .setProtectedHeader({ alg: 'HS256' })
         .sign(new TextEncoder().encode(SECRET)),
-    clear,
+    clear: quick ? async () => {} : endAll,
     stop,
   };
 }

@@ -17,11 +17,14 @@ import { pause, until } from './until.ts';
 /** Of every kind, over both instances. */
 const CLIENTS = 30;
 const WRITERS = 4;
-/** Each writer's pace: together at most 2,000 transactions a second. */
-const WRITER_MS = 2;
+/** Each writer's pace: together at most 2,000 transactions a second; quick ones, beside other tests, 400. */
+const WRITER_MS = { quick: 10, full: 2 };
+/** Over which an instance that stops lets its clients go; in full as by default. */
+const DRAIN_MS = { quick: 300, full: 3_000 };
 const SECRET = randomBytes(24).toString('hex');
 /** All clients are where the database is within this time after the last write. */
 const CATCH_UP_MS = { quick: 30_000, full: 120_000 };
+
 export interface Instance {
   /** As in pg_stat_replication: `tidemark relay <name>`. */
   readonly name: string;
@@ -57,13 +60,15 @@ export interface ChaseOptions {
 }
 
 export async function chase(context: TrialContext, options: ChaseOptions): Promise<Finding[]> {
-  const { postgresSettings = {}, clients: count = CLIENTS, writers: many = WRITERS, writerMs = WRITER_MS } = options;
+  const kind = context.quick ? 'quick' : 'full';
+  const { postgresSettings = {}, clients: count = CLIENTS, writers: many = WRITERS } = options;
+  const { writerMs = WRITER_MS[kind] } = options;
   const stack = await startTemporaryStack({ replica: false, postgresSettings });
   context.cleanup(() => stack.stop());
   const url = stack.primary.url;
   await migrate(url);
   await stack.primary.query(SETUP);
-  const instances = [instance('a', stack), instance('b', stack)];
+  const instances = [instance('a', stack, DRAIN_MS[kind]), instance('b', stack, DRAIN_MS[kind])];
   context.cleanup(async () => void (await Promise.allSettled(instances.map((one) => one.stop()))));
   await Promise.all(instances.map((one) => one.start()));
   const running = chaseOf(stack, instances);
@@ -96,7 +101,7 @@ export async function chase(context: TrialContext, options: ChaseOptions): Promi
     await Promise.all([...writers, watching]);
   }
   const rate = (load.written / (performance.now() - startedAt)) * 1_000;
-  const behind = await catchUp(stack, followers, CATCH_UP_MS[context.quick ? 'quick' : 'full']);
+  const behind = await catchUp(stack, followers, CATCH_UP_MS[kind]);
 
   const epochs = (await running.epochs()).length - before.length;
   const total = (count: (client: ModelClient) => number) => clients.reduce((sum, one) => sum + count(one), 0);
@@ -157,7 +162,7 @@ async function catchUp(stack: Stack, followers: readonly Follower[], ms: number)
   return behind;
 }
 
-function instance(name: string, stack: Stack): Instance {
+function instance(name: string, stack: Stack, drainMs: number): Instance {
   let rival: Rival | undefined;
   const path = fileURLToPath(import.meta.resolve('@tidemark/realtime/main'));
   let url = 'ws://127.0.0.1:1';
@@ -167,6 +172,7 @@ function instance(name: string, stack: Stack): Instance {
       // What is broken on purpose is in every log; LAB_LOG=warn shows it.
       LOG_LEVEL: process.env.LAB_LOG ?? 'silent',
       INSTANCE: name,
+      DRAIN_MS: String(drainMs),
       DATABASE_URL: stack.primary.url,
       NATS_URL: stack.nats.url,
       JWT_SECRET: SECRET,

@@ -1,0 +1,4 @@
+import { register } from 'node:module';
+
+register('./strip.js', import.meta.url);
+register('./bundle.js', import.meta.url);

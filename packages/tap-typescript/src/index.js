@@ -1,0 +1,13 @@
+/** What tap asks of a plugin (https://node-tap.org/docs/plugins): the loader's name, the extension, the options. */
+export const importLoader = '@tapjs/typescript/import';
+/** Ahead of other loaders, which are to see JavaScript. */
+export const preload = true;
+export const testFileExtensions = ['ts'];
+export const plugin = () => ({});
+
+/** The generated class of tap has these three options by name; they have no effect here. `turbo run typecheck` checks types. */
+export const config = {
+  typecheck: { type: 'boolean', description: 'Has no effect: tests are checked by `turbo run typecheck`.' },
+  tsconfig: { type: 'string', description: 'Has no effect: types are taken out without looking at it.' },
+  'type-strip-only': { type: 'boolean', description: 'Has no effect: it is always so, on Node 20 as well.' },
+};
