@@ -12,7 +12,7 @@ import { type Rival, startRival } from '../child.ts';
 import { type Follower, follow } from './live-clients.ts';
 import { type Load, SETUP, watchBacklog, write } from './live-load.ts';
 import { atLeast, atMost, equal, type Finding, type TrialContext } from './trial.ts';
-import { pause, until } from './until.ts';
+import { answered, pause, until } from './until.ts';
 
 /** Of every kind, over both instances. */
 const CLIENTS = 30;
@@ -199,7 +199,7 @@ function instance(name: string, stack: Stack, drainMs: number): Instance {
 }
 
 function chaseOf(stack: Stack, instances: readonly Instance[]): Chase {
-  const query = <R extends object>(text: string) => stack.primary.query<R & Record<string, unknown>>(text);
+  const query = <R extends object>(text: string) => answered(stack.primary.query<R & Record<string, unknown>>(text));
   return {
     stack,
     instances,
@@ -215,10 +215,15 @@ function chaseOf(stack: Stack, instances: readonly Instance[]): Chase {
       return found as Instance;
     },
     async relayed() {
-      const [at] = await query<{ lsn: string }>('select pg_current_wal_insert_lsn()::text as lsn');
+      let lsn: string | undefined;
+      await until('the position of the WAL', async () => {
+        const [at] = await query<{ lsn: string }>('select pg_current_wal_insert_lsn()::text as lsn');
+        lsn = at?.lsn;
+        return lsn !== undefined;
+      });
       await until('the relay to be there', async () => {
         const [row] = await query<{ there: boolean }>(
-          `select confirmed_flush_lsn >= '${at?.lsn}'::pg_lsn as there from pg_replication_slots where slot_type = 'logical'`,
+          `select confirmed_flush_lsn >= '${lsn}'::pg_lsn as there from pg_replication_slots where slot_type = 'logical'`,
         );
         return row?.there === true;
       });

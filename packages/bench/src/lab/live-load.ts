@@ -1,7 +1,7 @@
 /** What the writers of a chase do to the database, and when they wait. */
 import { changeThings, random, TABLES, thingsTables, USERS, type User } from '@tidemark/realtime/checker';
 import postgres from 'postgres';
-import { pause } from './until.ts';
+import { answered, pause } from './until.ts';
 
 /** More than fit in two frames, so that a transaction over all of them comes in three; even, so that their sum stays. */
 const ACCOUNTS = 1_200;
@@ -49,7 +49,9 @@ export async function watchBacklog(backlog: () => Promise<number>, load: Load): 
 /** Transactions of all kinds, one in `paceMs` at the most, through whatever happens to the server. */
 export async function write(url: string, n: number, paceMs: number, load: Load): Promise<void> {
   const connection = { deadlock_timeout: 10 };
-  const sql = postgres(url, { max: 1, connection, connect_timeout: 5, backoff: () => 0.05, onnotice: () => {} });
+  const connect = () =>
+    postgres(url, { max: 1, connection, connect_timeout: 5, backoff: () => 0.05, onnotice: () => {} });
+  let sql = connect();
   const next = random(n + 1);
   while (load.writing) {
     if (load.waiting) {
@@ -59,11 +61,17 @@ export async function write(url: string, n: number, paceMs: number, load: Load):
     const due = performance.now() + paceMs;
     const text = n % 2 === 0 ? changeThings(next, THINGS) : transfer(next);
     try {
-      await sql.unsafe(text).simple();
+      await answered(sql.unsafe(text).simple());
       load.written += 1;
     } catch {
       // A deadlock, or the server is away: what counts is what was committed.
-      await sql.unsafe('rollback').catch(() => new Promise((resolve) => setTimeout(resolve, 50)));
+      try {
+        await answered(sql.unsafe('rollback'));
+      } catch {
+        await sql.end({ timeout: 0 });
+        sql = connect();
+        await pause(50);
+      }
     }
     const early = due - performance.now();
     if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
