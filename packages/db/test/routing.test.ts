@@ -1,4 +1,5 @@
 import { formatTidemark, parseTidemark } from '@tidemark/contracts';
+import postgres from 'postgres';
 import t from 'tap';
 import { as, openOwnDatabase, openTestDatabase, until } from './open-test-database.ts';
 
@@ -50,9 +51,15 @@ t.test(
   'a full read pool spills over to analytics, then to the half of the write pool that writers can spare',
   async (t) => {
     const one = { max: 1, min: 1, waitingLimit: 0 };
-    const { db } = await openTestDatabase(t, { pools: { read: one, analytics: one, write: { max: 4, min: 4 } } });
+    const { db, url, replicaUrl } = await openTestDatabase(t, {
+      pools: { read: one, analytics: one, write: { max: 4, min: 4 } },
+    });
     await until('all connections', () => db.poolStats().every(({ slots, min }) => slots.idle >= min));
-    const hold = { text: `select pg_sleep(0.7)::text`, params: [] };
+    // A read waits for this lock, on whichever server it is, until all of them are under way.
+    const holders = [url, replicaUrl].map((at) => postgres(at, { max: 1 }));
+    t.teardown(() => Promise.all(holders.map((holder) => holder.end({ timeout: 1 }))));
+    for (const holder of holders) await holder`select pg_advisory_lock(1)`;
+    const hold = { text: 'select pg_advisory_xact_lock_shared(1)::text', params: [] };
     const read = () => db.read({ identity: as('a'), statement: hold });
     const held: ReturnType<typeof read>[] = [];
     for (let n = 0; n < 4; n++) {
@@ -60,6 +67,7 @@ t.test(
       await until('it to be under way', () => db.poolStats().reduce((sum, { slots }) => sum + slots.busy, 0) > n);
     }
     await t.rejects(read(), { code: 'DB_POOL_FULL', status: 503 });
+    for (const holder of holders) await holder`select pg_advisory_unlock(1)`;
     const servers = (await Promise.all(held)).map(({ server }) => server);
     t.same(servers, ['read:replica1', 'analytics:replica1', 'write', 'write']);
   },

@@ -65,7 +65,8 @@ t.test('kill -9 twice in a job: the next instance ends it, and every output is t
 t.test('SIGTERM hands chunks back without using up an attempt', async (t) => {
   const stack = await openBatchStack(t);
   const sources = await stack.addImages('in/', 60);
-  const first = await stack.startBatch({ BATCH_SHUTDOWN_MS: '0', BATCH_CHUNK_ITEMS: '5', BATCH_MAX_ATTEMPTS: '1' });
+  // Two chunks at a time, of 40 and 20: when the smaller is done, the other has half of its way to go, on any machine.
+  const first = await stack.startBatch({ BATCH_SHUTDOWN_MS: '0', BATCH_CHUNK_ITEMS: '40', BATCH_MAX_ATTEMPTS: '1' });
   const id = await stack.insertJob(spec('in/'));
   await someDone(stack, id, 1);
   if ((await first.stop('SIGTERM')) !== 0) t.fail(first.log().slice(-3_000));
