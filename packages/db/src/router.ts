@@ -55,9 +55,11 @@ export class Router {
         // Nothing was changed by a read: once more, where it cannot fail for the same reason.
         if (isReplicasFault(error)) replica.watcher.suspect();
         else if (!isFull(error)) throw error;
-        else if (hasRoom(replica.analytics, 1)) {
-          return await this.#readReplica<R>({ ...replica, pool: replica.analytics }, request, asked);
-        } else if (!hasRoom(this.#init.write, WRITERS_SHARE)) throw error;
+        else {
+          const spilled = await this.#readAnalytics<R>(replica, request, asked);
+          if (spilled !== undefined) return spilled;
+          if (!hasRoom(this.#init.write, WRITERS_SHARE)) throw error;
+        }
       }
     }
     return await this.#readPrimary<R>(request, asked);
@@ -132,6 +134,21 @@ export class Router {
     if (nearest === undefined || this.#init.tidemarkWaitMs === 0) return undefined;
     this.stats.waitedTotal++;
     return (await nearest.watcher.reaches(asked, this.#init.tidemarkWaitMs)) ? nearest : undefined;
+  }
+
+  /** Undefined where its pool for analytics has no room, or no longer once this read gets there. */
+  async #readAnalytics<R extends Row>(
+    replica: Replica,
+    request: ReadRequest,
+    asked: Lsn,
+  ): Promise<ReadResult<R> | undefined> {
+    if (!hasRoom(replica.analytics, 1)) return undefined;
+    try {
+      return await this.#readReplica<R>({ ...replica, pool: replica.analytics }, request, asked);
+    } catch (error) {
+      if (isFull(error)) return undefined;
+      throw error;
+    }
   }
 
   async #readReplica<R extends Row>(

@@ -62,9 +62,18 @@ t.test(
     const hold = { text: 'select pg_advisory_xact_lock_shared(1)::text', params: [] };
     const read = () => db.read({ identity: as('a'), statement: hold });
     const held: ReturnType<typeof read>[] = [];
+    const underWay = async () => {
+      const counts = await Promise.all(
+        holders.map(
+          (holder) => holder`select from pg_locks where locktype = 'advisory' and objid = 1 and not granted
+                             and database = (select oid from pg_database where datname = current_database())`,
+        ),
+      );
+      return counts.reduce((sum, rows) => sum + rows.length, 0);
+    };
     for (let n = 0; n < 4; n++) {
       held.push(read());
-      await until('it to be under way', () => db.poolStats().reduce((sum, { slots }) => sum + slots.busy, 0) > n);
+      await until('it to be under way', async () => (await underWay()) > n);
     }
     await t.rejects(read(), { code: 'DB_POOL_FULL', status: 503 });
     for (const holder of holders) await holder`select pg_advisory_unlock(1)`;
