@@ -5,9 +5,9 @@
 import { type NatsConnection, RequestError, type Subscription, TimeoutError } from '@nats-io/transport-node';
 import { type ErrorFields, TidemarkError } from '@tidemark/contracts';
 import type { TSchema } from 'typebox';
-import { Compile } from 'typebox/compile';
 import { errors } from './errors.ts';
 import type { BusEvent } from './events.ts';
+import { misfitOf } from './misfit.ts';
 
 export interface AskOptions {
   /** Answers that do not fit are an error. */
@@ -36,10 +36,9 @@ export async function ask<A>(nc: NatsConnection, subject: string, question: unkn
     throw errors.ASK_FAILED({ subject, reason: (cause as Error).message }, { cause });
   }
   if ('problem' in reply) throw new TidemarkError(reply.problem);
-  const validator = Compile(schema);
-  if (validator.Check(reply.answer)) return reply.answer as A;
-  const [first] = validator.Errors(reply.answer);
-  throw errors.INVALID_ANSWER({ subject, problem: problemOf(first) });
+  const problem = misfitOf(schema)(reply.answer);
+  if (problem !== undefined) throw errors.INVALID_ANSWER({ subject, problem });
+  return reply.answer as A;
 }
 
 export function answer<Q, A>(
@@ -49,16 +48,14 @@ export function answer<Q, A>(
   options: AnswerOptions & { observe: (event: BusEvent) => void },
 ): Subscription {
   const { concurrency, observe } = options;
-  const validator = Compile(options.schema);
+  const misfit = misfitOf(options.schema);
   let running = 0;
 
   async function replyTo(text: string): Promise<Reply> {
     if (running >= concurrency) throw errors.BUSY({ subject, limit: concurrency });
     const question: unknown = JSON.parse(text);
-    if (!validator.Check(question)) {
-      const [first] = validator.Errors(question);
-      throw errors.INVALID_QUESTION({ subject, problem: problemOf(first) });
-    }
+    const problem = misfit(question);
+    if (problem !== undefined) throw errors.INVALID_QUESTION({ subject, problem });
     running += 1;
     try {
       return { answer: await handler(question as Q) };
@@ -89,8 +86,4 @@ export function answer<Q, A>(
 
 function fieldsOf({ code, status, message, details, hint, retryAfter }: TidemarkError): ErrorFields {
   return { code, status, message, details, hint, ...(retryAfter === undefined ? {} : { retryAfter }) };
-}
-
-function problemOf(first: { instancePath: string; message: string } | undefined): string {
-  return first ? `${first.instancePath || '/'} ${first.message}` : 'does not fit its schema';
 }

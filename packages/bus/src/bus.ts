@@ -5,10 +5,10 @@ import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManage
 import { connect, type NatsConnection, type Subscription } from '@nats-io/transport-node';
 import { type Subjects, subjects as subjectsFor } from '@tidemark/contracts';
 import type { TSchema } from 'typebox';
-import { Compile } from 'typebox/compile';
 import { type AnswerOptions, type AskOptions, answer, ask } from './ask.ts';
 import { errors } from './errors.ts';
 import type { BusEvent } from './events.ts';
+import { misfitOf } from './misfit.ts';
 import { ensureStreams, type StreamLimits } from './streams.ts';
 
 export interface BusOptions {
@@ -105,7 +105,7 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
       handler: (payload: T, subject: string) => void,
       subscribeOptions: SubscribeOptions = {},
     ) {
-      const validator = subscribeOptions.schema && Compile(subscribeOptions.schema);
+      const misfit = subscribeOptions.schema && misfitOf(subscribeOptions.schema);
       return nc.subscribe(subject, {
         ...(subscribeOptions.queue ? { queue: subscribeOptions.queue } : {}),
         callback: (error, message) => {
@@ -120,13 +120,9 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
             observe({ type: 'bus.invalid_payload', subject: message.subject, problem: 'not JSON' });
             return;
           }
-          if (validator && !validator.Check(payload)) {
-            const [first] = validator.Errors(payload);
-            observe({
-              type: 'bus.invalid_payload',
-              subject: message.subject,
-              problem: first ? `${first.instancePath || '/'} ${first.message}` : 'does not fit its schema',
-            });
+          const problem = misfit?.(payload);
+          if (problem !== undefined) {
+            observe({ type: 'bus.invalid_payload', subject: message.subject, problem });
             return;
           }
           handler(payload as T, message.subject);
