@@ -9,6 +9,7 @@ import type { History } from '../changes/history.ts';
 import { errors } from '../errors.ts';
 import type { RealtimeEvent } from '../events.ts';
 import { catchUp } from './catch-up.ts';
+import { checkRights } from './check-rights.ts';
 import { ClassIndex } from './class-index.ts';
 import { type ClassRights, classRights } from './class-rights.ts';
 import { type Ended, EndedLog } from './ended-log.ts';
@@ -93,8 +94,6 @@ export interface Place {
   readonly tableKey: string;
   readonly role: Identity;
   readonly version: string;
-  /** Whose rights on which table: what `version` is of. */
-  readonly rightsKey: string;
 }
 
 export function createTopics(options: TopicsOptions): Topics {
@@ -240,15 +239,7 @@ export function createTopics(options: TopicsOptions): Topics {
     }
     const subscription = new Subscription(request.id, topic, request.sink, (s, reason) => leave(s, reason, request));
     lastNumber += 1;
-    const place = {
-      number: lastNumber,
-      rights,
-      classKey,
-      tableKey: key,
-      role: identity,
-      version: facts.version,
-      rightsKey: `${identity.role}\0${key}`,
-    };
+    const place = { number: lastNumber, rights, classKey, tableKey: key, role: identity, version: facts.version };
     places.set(subscription, place);
     topic.subscriptions.add(subscription);
     request.sink.tell(serverFrame({ op: 'subscribed', id: request.id, topic: topic.id, key: [...plan.key] }));
@@ -312,27 +303,7 @@ export function createTopics(options: TopicsOptions): Topics {
     resyncAll(reason) {
       for (const subscription of [...places.keys()]) subscription.resync(reason);
     },
-    async checkRights() {
-      // A question for each role and table, and not a turn of the loop for each of 20,000 subscriptions.
-      const placed = [...places];
-      const checked = new Map<string, Promise<[string, string | undefined]>>();
-      for (const [, { rightsKey, role: identity, rights }] of placed) {
-        if (checked.has(rightsKey)) continue;
-        const { schema, table } = rights.facts;
-        const version = options.facts.version(identity, schema, table);
-        checked.set(
-          rightsKey,
-          version.then((now) => [rightsKey, now]),
-        );
-      }
-      const current = new Map(await Promise.all(checked.values()));
-      for (const [subscription, { rightsKey, rights, version }] of placed) {
-        const now = current.get(rightsKey);
-        if (now !== undefined && now !== version)
-          subscription.resync('the table, its policies or the rights on it have changed');
-        else if (subscription.topic instanceof Window && rights.facts.policy !== undefined) subscription.topic.touch();
-      }
-    },
+    checkRights: () => checkRights([...places], options.facts),
     placed: () => places,
     find(sink, id) {
       for (const placed of places) if (placed[0].id === id && placed[0].sink.name === sink) return placed;
