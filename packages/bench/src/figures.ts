@@ -1,12 +1,20 @@
 /** What a service says of itself at /metrics. */
+import { errors } from './errors.ts';
 
-/** A gauge or counter; those of several labels are summed. @param labels such as `type="topic.resync"` */
+/**
+ * A gauge or counter; those of several labels are summed. @param labels such as `type="topic.resync"`
+ * @throws BENCH_WRONG_ANSWER where the page has no such metric, which is not the same as none of these labels
+ */
 export type Figure = (name: string, labels?: string) => number;
 
 /** One reading of the page: its figures belong together. */
 export async function figures(url: string): Promise<Figure> {
-  const page = await (await fetch(`${url}/metrics`)).text();
+  const answer = await fetch(`${url}/metrics`);
+  const page = await answer.text();
   return (name, labels = '') => {
+    if (!page.includes(`# TYPE ${name} `)) {
+      throw errors.WRONG_ANSWER({ what: `/metrics, asked for ${name},`, status: answer.status, text: page });
+    }
     let sum = 0;
     for (const [, given = '', value] of page.matchAll(new RegExp(`^${name}(?:\\{(.*)\\})? (\\S+)`, 'gm'))) {
       if (given.includes(labels)) sum += Number(value);

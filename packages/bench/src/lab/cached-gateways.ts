@@ -11,6 +11,7 @@ import postgres from 'postgres';
 import { Agent, request } from 'undici';
 import { type Rival, startRival } from '../child.ts';
 import { errors } from '../errors.ts';
+import { figures } from '../figures.ts';
 import { SECRET, startGateway } from './gateway.ts';
 import { until } from './marks.ts';
 import type { TrialContext } from './trial.ts';
@@ -167,10 +168,8 @@ export async function cachedGateways(context: TrialContext): Promise<CachedGatew
       return tidemark;
     },
     async figure(name) {
-      const pages = await Promise.all(urls.map((url) => fetch(`${url}/metrics`).then((answer) => answer.text())));
-      const value = (page: string) =>
-        Number(new RegExp(`^tidemark_cache_${name}(?:{.*})? (\\S+)`, 'm').exec(page)?.[1]);
-      return pages.reduce((sum, page) => sum + value(page), 0);
+      const pages = await Promise.all(urls.map(figures));
+      return pages.reduce((sum, figure) => sum + figure(`tidemark_cache_${name}`), 0);
     },
     async serving() {
       for (const url of urls) {

@@ -1,6 +1,7 @@
 /** One row by primary key out of the gateway's cache, which the relay keeps right. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errors } from '../errors.ts';
+import { figures } from '../figures.ts';
 import type { Scenario } from '../scenario.ts';
 import { itemRequests } from './read.ts';
 
@@ -29,11 +30,9 @@ export const cached: Scenario = {
         },
       ],
       async check() {
-        const text = await (await fetch(`${gateway.url}/metrics`)).text();
-        const count = (name: string) =>
-          Number(new RegExp(`^tidemark_cache_${name}_total(?:{.*})? (\\S+)`, 'm').exec(text)?.[1]);
-        const hits = count('hits');
-        const share = hits / (hits + count('misses'));
+        const figure = await figures(gateway.url);
+        const hits = figure('tidemark_cache_hits_total');
+        const share = hits / (hits + figure('tidemark_cache_misses_total'));
         return share >= LEAST_HITS ? undefined : `only ${(share * 100).toFixed(1)} % came from the cache`;
       },
     };

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { runScript } from '@tidemark/db';
 import { withClient } from '@tidemark/local-stack';
+import { figures } from '../../figures.ts';
 import { median } from '../../median.ts';
 import { startGateway, stillRuns } from '../gateway.ts';
 import { atMost, equal, type Finding, type Trial } from '../trial.ts';
@@ -94,8 +95,7 @@ export const abortedExports: Trial = {
     await onServers(END_BACKENDS);
     doomed.response.resume();
     const whole = await doomed.ended;
-    const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
-    const active = /^tidemark_exports_active\S* (\d+)$/m.exec(metrics)?.[1] ?? 'no gauge';
+    const active = (await figures(gateway.url))('tidemark_exports_active');
     return [
       atMost('until no connection was busy, after clients had closed', 1_000, slowest, ' ms'),
       atMost(
@@ -107,7 +107,7 @@ export const abortedExports: Trial = {
       atMost(`the gateway's memory grew by, with ${TOGETHER} at a time`, 64, Math.max(...peaks), ' MB'),
       atMost('its last growth over the median one', 24, (peaks.at(-1) ?? 0) - median(peaks), ' MB'),
       equal('an export whose backend was ended looked complete', false, whole),
-      equal('exports that the gateway still counts', '0', active),
+      equal('exports that the gateway still counts', 0, active),
       await stillRuns(gateway),
     ];
   },

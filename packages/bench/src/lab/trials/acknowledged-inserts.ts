@@ -4,6 +4,7 @@
  */
 import { migrate, runScript } from '@tidemark/db';
 import { startTemporaryStack, withClient } from '@tidemark/local-stack';
+import { figures } from '../../figures.ts';
 import { startGateway, stillRuns } from '../gateway.ts';
 import { failures, loadMarks, missingMarks, statuses, until } from '../marks.ts';
 import { atLeast, atMost, equal, type Finding, type Trial } from '../trial.ts';
@@ -91,8 +92,7 @@ async function counted(url: string): Promise<{ rows: number; names: number }> {
 }
 
 async function joinedRows(url: string): Promise<number> {
-  const page = await (await fetch(`${url}/metrics`)).text();
-  return Number(/^tidemark_insert_groups_rows_total\{[^}]*\} (\d+)/m.exec(page)?.[1]);
+  return (await figures(url))('tidemark_insert_groups_rows_total');
 }
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

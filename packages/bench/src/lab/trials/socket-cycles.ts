@@ -1,9 +1,9 @@
 /** Sockets come, subscribe and close, again and again: what they leave behind would grow. */
 
 import type { Rival } from '../../child.ts';
+import { type Figure, figures } from '../../figures.ts';
 import { openCrowd } from '../../live/crowd.ts';
 import { openGround } from '../../live/ground.ts';
-import { type Figure, figures } from '../figures.ts';
 import { atMost, equal, type Finding, type Trial } from '../trial.ts';
 import { pause, until } from '../until.ts';
 

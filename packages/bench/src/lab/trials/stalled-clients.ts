@@ -4,10 +4,10 @@
  * changed since than is worth reading (HISTORY_BYTES; in a full run it has).
  */
 import type { Rival } from '../../child.ts';
+import { figures } from '../../figures.ts';
 import { type Followers, startFollowers } from '../../live/followers.ts';
 import { type Ground, openGround } from '../../live/ground.ts';
 import { percentile } from '../../live/live-scenario.ts';
-import { figures } from '../figures.ts';
 import { everyoneHas, reached } from '../reached.ts';
 import { atLeast, atMost, equal, type Trial } from '../trial.ts';
 import { pause, until } from '../until.ts';
