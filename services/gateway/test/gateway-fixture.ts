@@ -23,8 +23,8 @@ export interface GatewayFixture {
   token(claims: Record<string, unknown>): Promise<string>;
   /** `fetch` below the gateway's address, as `claims` (none: anonymous). */
   request(path: string, init?: RequestInit & { claims?: Record<string, unknown> }): Promise<Response>;
-  /** Another gateway on the same database. */
-  another(): Promise<string>;
+  /** Another gateway on the same database, its settings those of the first but for `env`. Its address. */
+  another(env?: Record<string, string>): Promise<string>;
 }
 
 export async function useGateway(
@@ -41,7 +41,7 @@ export async function useGateway(
   const sql = postgres(database.primaryUrl, { max: 2, onnotice: () => {} });
   const replica = postgres(database.replicaUrl, { max: 1, onnotice: () => {} });
   const natsPrefix = stack.natsPrefix();
-  const startOne = async () => {
+  const startOne = async (env: Record<string, string> = {}) => {
     const gateway = await start(
       {
         PORT: '0',
@@ -55,6 +55,7 @@ export async function useGateway(
         // The test shares the gateway's event loop: how late it is tells of the test and the machine. Tests of shedding set it.
         SHED_LOOP_MS: '0',
         ...options.env,
+        ...env,
       },
       process.pid,
     );

@@ -1,4 +1,4 @@
-/** What clients meet at the limits of one gateway: rates, sizes, slowness, browsers. */
+/** What clients meet at a gateway's limits: rates, sizes, slowness, browsers. */
 import { connect, type Socket } from 'node:net';
 import t from 'tap';
 import { useGateway } from '../gateway-fixture.ts';
@@ -10,15 +10,14 @@ const gateway = await useGateway(t, {
     grant select on public.wide to anon, authenticated;`,
   env: {
     RATE_LIMITS: 'ops=3/60s,anon=100000/1s',
-    ...{ HEADERS_TIMEOUT_MS: '600', SLOW_READER_MS: '700', SLOW_READER_BYTES_PER_S: String(50 * 1024 ** 2) },
-    ...{ CACHE_BYTES: '0', CONNECTIONS_MAX: '60', BODY_LIMIT_BYTES: '10000' },
+    ...{ HEADERS_TIMEOUT_MS: '600', SLOW_READER_MS: '700', SLOW_READER_BYTES_PER_S: String(5 * 1024 ** 2) },
+    ...{ CACHE_BYTES: '0', BODY_LIMIT_BYTES: '10000' },
   },
 });
-const port = Number(new URL(gateway.url).port);
 
 /** A bare connection; `closed` resolves to what came. */
-function open(): { socket: Socket; closed: Promise<string> } {
-  const socket = connect(port, '127.0.0.1').setEncoding('latin1');
+function open(url = gateway.url): { socket: Socket; closed: Promise<string> } {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1').setEncoding('latin1');
   let text = '';
   socket.on('data', (chunk) => {
     text += chunk;
@@ -26,8 +25,8 @@ function open(): { socket: Socket; closed: Promise<string> } {
   socket.on('error', () => {});
   return { socket, closed: new Promise((resolve) => socket.once('close', () => resolve(text))) };
 }
-const metric = async (name: string) => {
-  const page = await (await fetch(`${gateway.url}/metrics`)).text();
+const metric = async (name: string, url = gateway.url) => {
+  const page = await (await fetch(`${url}/metrics`)).text();
   const lines = page.split('\n').filter((line) => line.startsWith(name));
   return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
 };
@@ -107,7 +106,7 @@ t.test('headers in drops, and connections that say nothing: 408', async (t) => {
   const answers = await Promise.all([slow.closed, silent.closed]);
   clearInterval(timer);
   for (const answer of answers) t.match(problem(answer), { status: 408, code: 'HTTP_TOO_SLOW' });
-  t.ok(Date.now() - began < 3_000);
+  t.ok(Date.now() - began < 20_000, 'long before the default of a minute');
 });
 
 t.test('who does not take an answer is cut off; who takes it slowly is not', async (t) => {
@@ -134,11 +133,15 @@ t.test('who does not take an answer is cut off; who takes it slowly is not', asy
 });
 
 t.test('past CONNECTIONS_MAX: 503 and closed; probes pass; idle ones make room', async (t) => {
-  const busy = Array.from({ length: 70 }, open);
-  // Half a request each: not idle.
+  // Half a request each, so not idle; and not so slow as to be cut off meanwhile.
+  const full = await gateway.another({ CONNECTIONS_MAX: '60', HEADERS_TIMEOUT_MS: '60000' });
+  const busy = Array.from({ length: 70 }, () => open(full));
+  t.teardown(() => {
+    for (const { socket } of busy) socket.destroy();
+  });
   for (const { socket } of busy) socket.write('GET /rest/v1/wide?limit=1 HTTP/1.1\r\nhost: x\r\n');
-  await until(async () => (await metric('tidemark_http_connections')) >= 70);
-  const refused = open();
+  await until(async () => (await metric('tidemark_http_connections', full)) >= 70);
+  const refused = open(full);
   refused.socket.write('GET /rest/v1/wide?limit=1 HTTP/1.1\r\nhost: x\r\n\r\n');
   const answer = await refused.closed;
   t.match(
@@ -146,12 +149,12 @@ t.test('past CONNECTIONS_MAX: 503 and closed; probes pass; idle ones make room',
     /^HTTP\/1\.1 503 [\s\S]*access-control-allow-origin: \*[\s\S]*retry-after: 1\r\n[\s\S]*connection: close/i,
   );
   t.match(problem(answer), { code: 'GATEWAY_OVERLOADED', hint: /Retry-After/ });
-  const probe = open();
+  const probe = open(full);
   probe.socket.write('GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n');
   t.match(await probe.closed, /^HTTP\/1\.1 200 /);
-  t.ok((await metric('tidemark_shed_total{')) >= 1);
+  t.ok((await metric('tidemark_shed_total{', full)) >= 1);
   for (const { socket } of busy) socket.destroy();
-  await until(async () => (await gateway.request('/rest/v1/wide?limit=1')).status === 200);
+  await until(async () => (await fetch(`${full}/rest/v1/wide?limit=1`)).status === 200);
 });
 
 t.test('browsers: who may read, and that it is data', async (t) => {
