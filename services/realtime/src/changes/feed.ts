@@ -146,7 +146,8 @@ export function createFeed(options: FeedOptions): Feed {
     await checkStream();
     const consumer = await bus.js.consumers.get(bus.subjects.streams.changes, startAt());
     if (stopping) return;
-    const current = await consumer.consume({ max_messages: PULL_MESSAGES });
+    // With a callback, not iterated: a message then costs no turn through promises. `take` never waits.
+    const current = await consumer.consume({ max_messages: PULL_MESSAGES, callback: take });
     messages = current;
     observe({ type: 'changes.following', sequence });
     const startedAt = Date.now();
@@ -156,7 +157,8 @@ export function createFeed(options: FeedOptions): Feed {
       if (silentMs > STALL_MS && bus.connected()) current.stop(errors.CONSUMER_STALLED({ ms: silentMs }));
     }, STALL_MS / 6);
     try {
-      for await (const message of current) take(message);
+      const error = await current.closed();
+      if (error) throw error;
     } finally {
       clearInterval(watch);
       messages = undefined;
