@@ -118,13 +118,13 @@ t.test('a damaged data folder', async (t) => {
   await refused(t, { home }, new RegExp(join(home, 'primary')), /STACK_/);
 });
 
-t.test('kill -9 of it leaves nothing running, and the next start has the data', { timeout: 180_000 }, async (t) => {
+t.test('kill -9 of it leaves nothing running, and the next start has the data', { timeout: 400_000 }, async (t) => {
   const up = await launch(t, { args: ['--no-demo'] });
   await up.line(/^ready /);
   t.ok((await processesOf(up.home)).length >= 5, 'services and servers run');
   process.kill(up.child.pid as number, 'SIGKILL');
   await up.ended;
-  t.ok(await eventually(() => nothingLeft(up.home), 40));
+  t.ok(await eventually(() => nothingLeft(up.home), 120));
   const again = await launch(t, { home: up.home, port: up.port, args: ['--no-demo'] });
   await again.line(/^ready /);
   t.notMatch(again.output(), /making a new Postgres/);

@@ -132,7 +132,7 @@ export async function pidOf(home: string, instance: string): Promise<number> {
 }
 
 /** Polls until `check` gives something. */
-export async function eventually<T>(check: () => T | undefined | Promise<T | undefined>, seconds = 30): Promise<T> {
+export async function eventually<T>(check: () => T | undefined | Promise<T | undefined>, seconds = 60): Promise<T> {
   const deadline = Date.now() + seconds * 1_000;
   for (;;) {
     const found = await check();
