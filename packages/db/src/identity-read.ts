@@ -3,7 +3,7 @@ import { XMIN } from './identity-statement.ts';
 import { type IdentityTransaction, runIdentityTransaction } from './identity-transaction.ts';
 import type { SlotPool } from './pool.ts';
 import { isStalePlan, PostgresError } from './postgres-error.ts';
-import type { Ride } from './ride.ts';
+import { type Ride, SKIPPED } from './ride.ts';
 import type { QueryOptions, Rows } from './types.ts';
 
 export interface IdentityRead {
@@ -22,7 +22,14 @@ export function runIdentityRead(
   const stats = pool.statements.of(statement.text);
   if (!statement.prepare || !stats.ridesLane(performance.now()))
     return readAlone(pool, transaction, options, wantsXmin);
+  const { identity } = transaction;
+  const timeoutMs = options.timeoutMs ?? pool.options.statementTimeoutMs;
   return new Promise((resolve, reject) => {
+    const depart = (inert: boolean) => {
+      const ticket = { identity, text: statement.text, params: statement.params, wantsXmin, inert };
+      if (pool.lanes.ride(ticket, options.holder, timeoutMs, onArrival)) return;
+      readAlone(pool, transaction, options, wantsXmin).then(resolve, reject);
+    };
     const onArrival = (ride: Ride) => {
       const { error } = ride;
       if (error === undefined) {
@@ -30,6 +37,10 @@ export function runIdentityRead(
         stats.record('onLane', ride.startedAt - ride.sentAt, now - ride.startedAt, ride.rows, now, options.holder);
         options.timing?.(pool.name, ride.startedAt - ride.sentAt, now - ride.startedAt);
         resolve(ride);
+        return;
+      }
+      if (error === SKIPPED) {
+        depart(false);
         return;
       }
       if (isCutOff(error)) stats.cutOff(performance.now());
@@ -41,11 +52,7 @@ export function runIdentityRead(
       // Both were rolled back, and reads: again, as a whole, where nobody is held up.
       readAlone(pool, transaction, options, wantsXmin).then(resolve, reject);
     };
-    const { identity } = transaction;
-    const ticket = { identity, text: statement.text, params: statement.params, wantsXmin };
-    const timeoutMs = options.timeoutMs ?? pool.options.statementTimeoutMs;
-    if (pool.lanes.ride(ticket, options.holder, timeoutMs, onArrival)) return;
-    readAlone(pool, transaction, options, wantsXmin).then(resolve, reject);
+    depart(statement.inert === true);
   });
 }
 

@@ -10,6 +10,10 @@
  * its Sync, whatever the read before it did to the session, and whether it failed. Without the driver between, a read takes
  * neither its promises nor its objects. Statements are prepared once for each role, since a plan under row-level security is
  * made for one: under another role it would be made again each time.
+ *
+ * Reads that are inert (Statement in types.ts) and leave in the same turn share a transaction: one Sync behind them, one answer,
+ * and the identity only where it is another than before. Postgres takes a snapshot for each of them all the same. When one fails
+ * those behind it are SKIPPED, and ride again.
  */
 import type net from 'node:net';
 import { parserOf } from './driver-options.ts';
@@ -17,11 +21,13 @@ import { errors } from './errors.ts';
 import { laneIdentity } from './identity-statement.ts';
 import { LaneMessages } from './lane-messages.ts';
 import { fromErrorResponse } from './postgres-error.ts';
-import type { Column, Prepared, Ride } from './ride.ts';
+import { type Column, type Prepared, type Ride, SKIPPED } from './ride.ts';
 import type { Slot } from './slot.ts';
 
 /** Places of answered rides that are kept until the list is made anew. */
 const MOST_ANSWERED = 64;
+/** Reads in one transaction: as many have to ride again when the first one fails. */
+const SHARING_MOST = 16;
 const HEADER_BYTES = 5;
 const NULL = 0xffff_ffff;
 /** Of a row: the count of columns and the length of the first. */
@@ -55,6 +61,10 @@ export class LaneWire {
   /** On their way, in the order in which they were sent. */
   #rides: (Ride | undefined)[] = [];
   #first = 0;
+  /** The one that Postgres is answering, at or behind `#first`. */
+  #current = 0;
+  /** The transaction that others may still join. */
+  #shared: Shared | undefined;
   #isFlushing = false;
   /** Of a message that is not whole yet. */
   #parts: Buffer[] = [];
@@ -89,24 +99,46 @@ export class LaneWire {
 
   /** Sent at the end of this turn, together with all others. Throws DB_ROLE_REFUSED and DB_SETTING_REFUSED, with nothing sent. */
   send(ride: Ride, timeoutMs: number): void {
-    const { identity, text, params, wantsXmin } = ride.ticket;
+    const { identity, text, params, wantsXmin, inert } = ride.ticket;
     const setter = laneIdentity(identity, wantsXmin);
     if (!this.#slot.enlist(ride, timeoutMs)) return;
+    const set = this.#preparedSetter(setter.text);
+    const prepared = this.#preparedOf(identity.role, text);
+    const shares = inert && set.state === 'ready' && prepared.state === 'ready';
+    const before = this.#shared;
+    const joins = before !== undefined && shares && mayJoin(before, set, setter.params);
+    if (!joins) this.#endShared();
     const messages = this.#messages;
     while (this.#stale.length > 0) messages.close(this.#stale.pop()!);
-    const set = this.#preparedSetter(setter.text);
-    if (set.state === 'absent') {
-      set.state = 'parsing';
-      ride.setter = set;
-      messages.parse(set.name, setter.text);
-    } else if (set.state === 'parsing') messages.parse('', setter.text);
-    messages.execute(set.state === 'ready' || ride.setter === set ? set.name : '', setter.params);
-    this.#sendStatement(ride, this.#preparedOf(identity.role, text), text, params);
-    messages.sync();
+    if (joins && sameParams(before.params, setter.params)) ride.completed = 1;
+    else this.#sendSetter(ride, set, setter);
+    this.#sendStatement(ride, prepared, text, params);
+    if (!shares) messages.sync();
+    else {
+      ride.isLast = false;
+      this.#shared = { set, params: setter.params, last: ride, size: joins ? before.size + 1 : 1 };
+    }
     this.#rides.push(ride);
     if (this.#isFlushing) return;
     this.#isFlushing = true;
     setImmediate(this.#flush);
+  }
+
+  #endShared(): void {
+    if (this.#shared === undefined) return;
+    this.#shared.last.isLast = true;
+    this.#shared = undefined;
+    this.#messages.sync();
+  }
+
+  #sendSetter(ride: Ride, set: Prepared, { text, params }: { text: string; params: string[] }): void {
+    const messages = this.#messages;
+    if (set.state === 'absent') {
+      set.state = 'parsing';
+      ride.setter = set;
+      messages.parse(set.name, text);
+    } else if (set.state === 'parsing') messages.parse('', text);
+    messages.execute(set.state === 'ready' || ride.setter === set ? set.name : '', params);
   }
 
   #sendStatement(ride: Ride, prepared: Prepared, text: string, params: readonly (string | null)[]): void {
@@ -155,6 +187,7 @@ export class LaneWire {
 
   readonly #flush = (): void => {
     this.#isFlushing = false;
+    this.#endShared();
     if (!this.#messages.isEmpty && !this.#socket.destroyed) this.#socket.write(this.#messages.take());
   };
 
@@ -186,15 +219,15 @@ export class LaneWire {
   #hear(bytes: Buffer, at: number, end: number): void {
     const type = bytes[at] as number;
     const body = at + HEADER_BYTES;
-    const ride = this.#rides[this.#first];
+    const ride = this.#rides[this.#current];
     if (type === ERROR_RESPONSE) this.#refuse(ride, bytes.subarray(body, end));
     else if (SILENT.has(type)) return;
     else if (ride === undefined) this.#fail(type);
     else if (type === DATA_ROW) {
       if (ride.completed > 0) ride.rows.push(rowOf(bytes, body, ride.columns));
       else ride.xmin = bytes.toString('latin1', body + FIRST_VALUE, end);
-    } else if (type === COMMAND_COMPLETE) ride.completed++;
-    else if (type === READY_FOR_QUERY && bytes[body] === IDLE) this.#arrive(ride);
+    } else if (type === COMMAND_COMPLETE) this.#complete(ride);
+    else if (type === READY_FOR_QUERY && bytes[body] === IDLE) this.#endTransaction();
     else if (type === PARSE_COMPLETE) {
       // Of the identity's statement, where it was not there, then of the ride's, which is described behind it.
       if (ride.setter !== undefined && ride.completed === 0) ride.setter.state = 'ready';
@@ -235,21 +268,45 @@ export class LaneWire {
     this.#stale.push(prepared.name);
   }
 
-  #arrive(ride: Ride): void {
-    this.#rides[this.#first++] = undefined;
-    if (this.#first === this.#rides.length || this.#first === MOST_ANSWERED) {
+  #complete(ride: Ride): void {
+    if (++ride.completed < 2 || ride.isLast) return;
+    const next = this.#rides[++this.#current] as Ride;
+    // Both had one identity's statement: its snapshot is older than either's.
+    if (next.completed === 1) next.xmin = ride.xmin;
+  }
+
+  /** All up to the last of the transaction arrive. */
+  #endTransaction(): void {
+    const from = this.#first;
+    while (this.#rides[this.#current]?.isLast === false) this.#current++;
+    const end = ++this.#current;
+    this.#first = end;
+    const rides = this.#rides;
+    if (end === rides.length || end >= MOST_ANSWERED) {
       // Under load there is always one on the way: without an end, the list would outgrow its riders.
-      this.#rides = this.#rides.slice(this.#first);
+      this.#rides = rides.slice(end);
       this.#first = 0;
+      this.#current = 0;
     }
+    const now = performance.now();
+    // Their time began when those before were answered. That of each is not known: equal parts.
+    const began = Math.max((rides[from] as Ride).sentAt, this.#answeredAt);
+    const startedAt = now - (now - began) / (end - from);
+    this.#answeredAt = now;
+    for (let at = from; at < end; at++) {
+      const ride = rides[at] as Ride;
+      rides[at] = undefined;
+      this.#arrive(ride, startedAt);
+    }
+  }
+
+  #arrive(ride: Ride, startedAt: number): void {
     if (ride.setter?.state === 'parsing') ride.setter.state = 'absent';
     if (ride.prepared?.state === 'parsing') ride.prepared.state = 'absent';
     if (!this.#slot.strike(ride)) return;
-    // Its own time began when the one before it was answered.
-    ride.startedAt = Math.max(ride.sentAt, this.#answeredAt);
-    this.#answeredAt = performance.now();
+    ride.startedAt = Math.max(ride.sentAt, startedAt);
     ride.rows.count = ride.rows.length;
-    ride.done(undefined, ride.refused);
+    ride.done(undefined, ride.refused ?? (ride.completed < 2 ? SKIPPED : undefined));
   }
 
   /** What cannot come: whose answer is whose is not known any more. */
@@ -261,6 +318,27 @@ export class LaneWire {
   get answeredAt(): number {
     return this.#answeredAt;
   }
+}
+
+interface Shared {
+  /** Of the identity of the last one. */
+  set: Prepared;
+  params: readonly string[];
+  last: Ride;
+  size: number;
+}
+
+/** The settings of the next identity must cover those of the one before: the same, whatever their values. */
+function mayJoin({ size, set, params }: Shared, next: Prepared, nextParams: readonly string[]): boolean {
+  if (size >= SHARING_MOST || set !== next) return false;
+  for (let name = 2; name < params.length; name += 2) if (params[name] !== nextParams[name]) return false;
+  return true;
+}
+
+/** Of as many. */
+function sameParams(some: readonly string[], others: readonly string[]): boolean {
+  for (let i = 0; i < some.length; i++) if (some[i] !== others[i]) return false;
+  return true;
 }
 
 function newPrepared(): Prepared {

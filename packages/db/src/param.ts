@@ -13,6 +13,7 @@ export interface EncodedStatement {
   text: string;
   params: (string | null)[];
   prepare: boolean;
+  inert?: boolean;
 }
 
 export function encodeStatement(statement: Statement): EncodedStatement {
@@ -23,7 +24,7 @@ export function encodeStatement(statement: Statement): EncodedStatement {
   if (params !== undefined && params.length > MAX_PARAMS) {
     throw errors.INVALID_PARAMETER({ value: `list of ${params.length}`, reason: `${MAX_PARAMS} is the most` });
   }
-  return { text, params: encodeParams(params), prepare: statement.prepare !== false };
+  return { text, params: encodeParams(params), prepare: statement.prepare !== false, inert: statement.inert === true };
 }
 
 export function encodeParam(value: Param): string | null {

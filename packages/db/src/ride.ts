@@ -21,6 +21,8 @@ export interface Ticket {
   params: readonly (string | null)[];
   /** Also the xmin of a snapshot that is not newer than that of the statement. */
   wantsXmin: boolean;
+  /** It may share a transaction with others that are (Statement in types.ts). */
+  inert: boolean;
 }
 
 export class Ride implements Pending {
@@ -36,8 +38,10 @@ export class Ride implements Pending {
   error: Error | undefined;
   /** What Postgres said, until its ReadyForQuery comes. */
   refused: PostgresError | undefined;
-  /** Commands completed: the first is the identity's. */
+  /** Of two: the identity's statement, then its own. One from the start where the ride before it has the same identity. */
   completed = 0;
+  /** The Sync behind it ends its transaction; without, the next ride is in the same one. */
+  isLast = true;
   /** Of the identity's statement and of its own, when they are prepared on the way. */
   setter: Prepared | undefined;
   prepared: Prepared | undefined;
@@ -55,6 +59,9 @@ export class Ride implements Pending {
     this.onArrival(this);
   }
 }
+
+/** A ride before it in the same transaction failed: nothing of it was run. */
+export const SKIPPED = new Error('Skipped, because a statement before it in its transaction failed');
 
 const NO_COLUMNS: readonly Column[] = [];
 

@@ -20,6 +20,11 @@ export interface Statement {
   params?: readonly Param[];
   /** Default true. False for texts that will not be seen again. */
   prepare?: boolean;
+  /**
+   * Default false. True where it runs no function but Postgres's own and none of those that change the session, so that what runs
+   * behind it in its transaction finds everything as it was: then it may share a transaction with others on an express lane.
+   */
+  inert?: boolean;
 }
 
 /** int2/int4/oid/float as number, bool as boolean, json as parsed, everything else (int8, numeric, dates, arrays) as text. */

@@ -2,6 +2,7 @@ import t from 'tap';
 import { parseConnectionUrl } from '../src/connection-url.ts';
 import { SlotPool } from '../src/pool.ts';
 import { poolOptions } from '../src/pool-options.ts';
+import type { Identity, Row } from '../src/types.ts';
 import { as, openTestDatabase, until } from './open-test-database.ts';
 
 const WHO =
@@ -30,8 +31,11 @@ t.test('thousands of reads at once, failures among them: none sees the claims of
     const fails = n % 7 === 0;
     const meddles = n % 5 === 0 ? ', meddle($1::int)::text as meddled' : '';
     const text = fails ? `${WHO}${meddles}, 1 / ($1::int - $1::int) as bad` : `${WHO}${meddles}`;
-    return db.read({ identity: { ...as(`u${n}`), settings }, statement: { text, params: [n] } }).then(
-      ({ rows }) => !fails && rows[0]!.sub === `u${n}` && rows[0]!.role === 'authenticated' && rows[0]!.n === n,
+    const statement = { text, params: [n], inert: meddles === '' };
+    // Every other one has the identity of the one before it.
+    const sub = `u${n - (n % 2)}`;
+    return db.read({ identity: { ...as(sub), settings }, statement }).then(
+      ({ rows }) => !fails && rows[0]!.sub === sub && rows[0]!.role === 'authenticated' && rows[0]!.n === n,
       (error) => fails && error.code === '22012',
     );
   };
@@ -42,6 +46,33 @@ t.test('thousands of reads at once, failures among them: none sees the claims of
   const statements = (db.pools.write as SlotPool).statements;
   t.ok(statements.of(WHO).onLane.count > 0, 'the later rounds rode on a lane');
   t.ok(statements.of(`${WHO}, meddle($1::int)::text as meddled`).onLane.count > 0, 'so did those that meddle');
+});
+
+t.test('inert reads that leave together share a transaction, and no others do', async (t) => {
+  const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 4 } } });
+  const text = `${WHO}, concat(pg_backend_pid(), ' ', now()) as began`;
+  const { onLane } = (db.pools.write as SlotPool).statements.of(text);
+  const readAs = (identity: Identity, inert: boolean) =>
+    db.read({ identity, statement: { text, params: [1], inert } }).then(({ rows }) => rows[0]!);
+  const read = (sub: string, inert: boolean) => readAs(as(sub), inert);
+  await until('it rides', async () => (await read('a', true)).n === 1 && onLane.count > 20);
+  const began = (rows: Row[]) => new Set(rows.map((row) => row.began)).size;
+  const subs = ['a', 'a', 'b', 'b', 'a', 'c', 'c', 'c'];
+  const shared = await Promise.all(subs.map((sub) => read(sub, true)));
+  t.same(
+    shared.map(({ sub }) => sub),
+    subs,
+  );
+  t.equal(began(shared), 1, 'the one lane that a pool of four has');
+  t.equal(began(await Promise.all(subs.map((sub) => read(sub, false)))), subs.length);
+  const many = await Promise.all(Array.from({ length: 60 }, () => read('a', true)));
+  t.ok(began(many) >= 60 / 16, 'no more than 16 share one');
+  const mixed = await Promise.all(subs.map((sub, i) => read(sub, i !== 3)));
+  t.equal(mixed.filter((row) => row.began === mixed[3]!.began).length, 1, 'one that is not inert shares none');
+  const other = { ...as('a'), settings: { 'app.other': 'x' } };
+  const apart = await Promise.all([as('a'), other, as('a'), other].map((identity) => readAs(identity, true)));
+  t.not(apart[0]!.began, apart[1]!.began, 'nor those with other settings');
+  t.not(apart[2]!.began, apart[3]!.began);
 });
 
 t.test('on a lane a read cannot write, whatever a read before it has set', async (t) => {

@@ -2,6 +2,7 @@
 import type { Condition, Field, Filter, Level, Query } from '@tidemark/query';
 import type { Catalog, Relation, RelationRef } from '../catalog/catalog.ts';
 import { findRelationship } from '../plan/find-relationship.ts';
+import { PLAIN_CAST } from '../plan/inert.ts';
 import type { Reads, SchemaFacts } from './schema-facts.ts';
 
 /** Postgres reads these words as dates, by the clock; also inside of ranges and arrays. */
@@ -9,9 +10,6 @@ const CLOCK_WORD = /now|today|tomorrow|yesterday/i;
 /** Types whose text is not read as a date. */
 const PLAIN_TYPE =
   /^(text|character|"char"|uuid|integer|bigint|smallint|numeric|real|double|boolean|jsonb?|bytea|citext)/;
-/** Casts that read no clock, no session and no catalog. */
-const PLAIN_CAST =
-  /^(text|varchar|char|int[248]?|integer|bigint|smallint|numeric|decimal|real|float[48]?|double precision|bool|boolean|jsonb?|uuid)$/i;
 
 export interface QueryReads extends Omit<Reads, 'refusal'> {
   /** Of `oids`, as the statement's own snapshot must show them. */

@@ -35,6 +35,8 @@ export interface Relation {
   readonly insertTriggers: boolean;
   /** A policy, default or constraint calls a function, or reads a setting other than the claims: it may depend on the request. */
   readonly readsRequest: boolean;
+  /** A table whose columns and policies have types and functions of Postgres's own alone, none that changes the session. */
+  readonly inert: boolean;
   readonly insertable: boolean;
   readonly updatable: boolean;
   readonly deletable: boolean;
@@ -111,6 +113,8 @@ export interface Catalog {
   readonly version: number;
   readonly loadedAt: number;
   readonly schemas: readonly string[];
+  /** A function, operator or cast of a user's may be taken where one of Postgres's is meant. */
+  readonly shadowed: boolean;
   relation(schema: string, name: string): Relation | undefined;
   relations(schema: string): readonly Relation[];
   /** All from `from`, in a stable order. */

@@ -26,13 +26,14 @@ let version = 0;
 
 export async function loadCatalog(pool: Pool, schemas: readonly string[]): Promise<Catalog> {
   const exposed = [arrayLiteral([...schemas])];
-  const [relationRows, keyRows, viewRows, routineRows, roleRows, zoneRows] = await Promise.all([
+  const [relationRows, keyRows, viewRows, routineRows, roleRows, zoneRows, shadows] = await Promise.all([
     pool.query(statements.RELATIONS, exposed),
     pool.query<ForeignKeyRow>(statements.FOREIGN_KEYS),
     pool.query<ViewColumnRow>(statements.VIEW_COLUMNS, exposed),
     pool.query(statements.ROUTINES, exposed),
     pool.query<{ name: string }>(statements.ROLES),
     pool.query<{ name: string }>(statements.TIME_ZONES),
+    pool.query<{ shadowed: boolean }>(statements.SHADOWED),
   ]);
 
   const relations = new Map<string, Relation>();
@@ -63,6 +64,7 @@ export async function loadCatalog(pool: Pool, schemas: readonly string[]): Promi
     version,
     loadedAt: Date.now(),
     schemas,
+    shadowed: shadows[0]?.shadowed !== false,
     relation: (schema, name) => relations.get(refKey({ schema, name })),
     relations: (schema) => bySchema.get(schema) ?? [],
     relationships: (from) => relationships.get(refKey(from)) ?? [],
@@ -81,6 +83,7 @@ interface RelationRow {
   row_security: boolean;
   insert_triggers: boolean;
   reads_request: boolean;
+  inert: boolean;
   comment: string | null;
   insertable: boolean;
   updatable: boolean;
@@ -102,6 +105,7 @@ function toRelation(row: RelationRow, viewColumns: readonly ViewColumnRow[], all
     rowSecurity: row.row_security,
     insertTriggers: row.insert_triggers,
     readsRequest: row.reads_request,
+    inert: row.inert,
     insertable: row.insertable,
     updatable: row.updatable,
     deletable: row.deletable,

@@ -14,6 +14,14 @@ select n.nspname as schema, c.relname as name, c.oid::int8::text as oid, c.relki
             union all select pg_get_constraintdef(k.oid) from pg_constraint k where k.conrelid = c.oid and k.contype = 'c') e
           where replace(e.text, 'current_setting(''request.jwt.claims''', '') like '%current_setting%')
         or exists (select from pg_attribute a join pg_type t on t.oid = a.atttypid where a.attrelid = c.oid and a.attnum > 0 and t.typtype = 'd')) as reads_request,
+       (c.relkind in ('r','p')
+        and not exists (select from pg_attribute a join pg_type t on t.oid = a.atttypid
+             where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and (a.attgenerated = 'v' or t.oid >= 16384
+               and (t.typtype <> 'e' or exists (select from pg_cast k where t.oid in (k.castsource, k.casttarget)))))
+        and not exists (select from pg_policy p where p.polrelid = c.oid and (
+              pg_get_expr(p.polqual, p.polrelid) ~* '\\m(set_config|ts_stat|ts_rewrite|\\w+_to_xml\\w*)\\M'
+              or exists (select from pg_depend d where d.classid = 'pg_policy'::regclass and d.objid = p.oid
+                  and not (d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid))))) as inert,
        obj_description(c.oid, 'pg_class') as comment,
        (c.relkind in ('r','p') or (pg_relation_is_updatable(c.oid, true) & 8) = 8) as insertable,
        (c.relkind in ('r','p') or (pg_relation_is_updatable(c.oid, true) & 4) = 4) as updatable,
@@ -42,6 +50,15 @@ select n.nspname as schema, c.relname as name, c.oid::int8::text as oid, c.relki
  where c.relkind in ('r','v','m','f','p')
    and n.nspname = any ($1)
  order by n.nspname, c.relname`;
+
+/** 16384 is the first oid that is not Postgres's own. What is written in C is an extension's. */
+const WRITTEN = `p.prolang not in (select oid from pg_language where lanname in ('internal','c'))`;
+export const SHADOWED = `
+select exists (select from pg_proc p join pg_proc own on own.proname = p.proname and own.oid < 16384 where p.oid >= 16384 and ${WRITTEN})
+    or exists (select from pg_operator o join pg_proc p on p.oid = o.oprcode
+                where o.oid >= 16384 and o.oprleft < 16384 and o.oprright < 16384 and ${WRITTEN})
+    or exists (select from pg_cast k join pg_proc p on p.oid = k.castfunc
+                where k.oid >= 16384 and k.castsource < 16384 and k.casttarget < 16384 and ${WRITTEN}) as shadowed`;
 
 /** Foreign keys between any tables; partitions' copies are left out. */
 export const FOREIGN_KEYS = `

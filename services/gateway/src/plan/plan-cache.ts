@@ -7,6 +7,7 @@ import type { Query } from '@tidemark/query';
 import { LRUCache } from 'lru-cache';
 import { guardColumn } from '../cache/schema-statements.ts';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
+import { isInert } from './inert.ts';
 import { planRead, type ReadOptions, type ReadPlan } from './read.ts';
 import { markedQuery, shapeOf } from './shape.ts';
 
@@ -20,6 +21,7 @@ interface CompiledRead {
   readonly guarded: string;
   /** For each parameter its value’s place, or the constant that the planner wrote. */
   readonly places: readonly (number | string | null)[];
+  readonly inert: boolean;
 }
 
 interface Bound {
@@ -80,13 +82,13 @@ export class PlanCache {
       // What is bound must be what would have been planned.
       if (compiled?.text !== textOf(direct) || !equal(bind(compiled, shape.values), direct.params)) {
         this.#counts.unfit += 1;
-        return statement(textOf(direct), textOf(direct, true), direct.params, guard);
+        return statement(textOf(direct), textOf(direct, true), direct.params, isInert(catalog, relation, query), guard);
       }
       this.#counts.misses += 1;
       plan = compiled;
       this.#plans.set(key, plan);
     }
-    return statement(plan.text, plan.guarded, bind(plan, shape.values), guard);
+    return statement(plan.text, plan.guarded, bind(plan, shape.values), plan.inert, guard);
   }
 
   counts(): PlanCounts {
@@ -102,6 +104,7 @@ function compile(catalog: Catalog, relation: Relation, query: Query, options: Re
     text: textOf(plan),
     guarded: textOf(plan, true),
     places: plan.params.map((param) => (param === null ? null : (places.get(param) ?? param))),
+    inert: isInert(catalog, relation, query),
   };
 }
 
@@ -117,10 +120,11 @@ function statement(
   text: string,
   guarded: string,
   params: readonly (string | null)[],
+  inert: boolean,
   guard: Iterable<number> | undefined,
 ): Statement {
-  if (!guard) return { text, params };
-  return { text: guarded, params: [...params, arrayLiteral([...guard].map(String))] };
+  if (!guard) return { text, params, inert };
+  return { text: guarded, params: [...params, arrayLiteral([...guard].map(String))], inert };
 }
 
 const equal = (a: readonly unknown[], b: readonly unknown[]): boolean =>
