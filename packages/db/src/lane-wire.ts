@@ -27,7 +27,7 @@ import type { Slot } from './slot.ts';
 /** Places of answered rides that are kept until the list is made anew. */
 const MOST_ANSWERED = 64;
 /** Reads in one transaction: as many have to ride again when the first one fails. */
-const SHARING_MOST = 16;
+const SHARING_MOST = 8;
 const HEADER_BYTES = 5;
 const NULL = 0xffff_ffff;
 /** Of a row: the count of columns and the length of the first. */
@@ -312,6 +312,11 @@ export class LaneWire {
   /** What cannot come: whose answer is whose is not known any more. */
   #fail(type: number): void {
     this.#slot.discard(errors.LANE_PROTOCOL({ type: String.fromCharCode(type) }));
+  }
+
+  /** A transaction is about to leave that more may share. */
+  get hasRoom(): boolean {
+    return this.#shared !== undefined && this.#shared.size < SHARING_MOST;
   }
 
   /** By performance.now(). */

@@ -64,7 +64,7 @@ export class Lanes {
    */
   ride(ticket: Ticket, holder: Holder | undefined, timeoutMs: number, onArrival: (ride: Ride) => void): boolean {
     if (timeoutMs !== 0 && timeoutMs < LANE_TIMEOUT_MS) return false;
-    const lane = this.#pick();
+    const lane = this.#pick(ticket.inert);
     if (lane === undefined) return false;
     const ride = new Ride(ticket, holder, (arrived) => {
       this.#alight(lane);
@@ -99,16 +99,20 @@ export class Lanes {
     if (!lane.isUsable || this.#pool.isClosed) this.#giveBack(lane);
   }
 
-  #pick(): Lane | undefined {
+  /** The least busy one, but where a transaction is about to leave, those that may share it do. */
+  #pick(inert: boolean): Lane | undefined {
     let best: Lane | undefined;
+    let shared: Lane | undefined;
     let usable = 0;
     for (const lane of this.#lanes) {
       if (!lane.isUsable) continue;
       usable++;
+      if (inert && lane.wire.hasRoom) shared = lane;
       if (best === undefined || lane.riders < best.riders) best = lane;
     }
     // The first lane on demand, a second one when those there are have someone on board.
     if (usable < this.#most && (best === undefined || best.riders > 0)) void this.#open();
+    best = shared ?? best;
     return best !== undefined && best.riders < RIDERS_MOST ? best : undefined;
   }
 

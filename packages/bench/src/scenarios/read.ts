@@ -37,7 +37,7 @@ export const read: Scenario = {
           target: 1,
         },
         { rival: postgraphile, requests: graph, target: 3 },
-        { rival: noRole, requests: graph, target: null },
+        { rival: noRole, requests: graph, target: 3 },
       ],
     };
   },
