@@ -5,7 +5,7 @@ export { authErrors, configErrors, httpErrors } from './errors.ts';
 export { type Check, createHealth, type Health } from './health.ts';
 export { answerRecorder, httpStats, inFlightOf, type RecordAnswer } from './http-timings.ts';
 export { createLogger, type Level, type Logger, type LoggerOptions } from './logger.ts';
-export { createMetrics, LATENCY_BUCKETS, type Metrics } from './metrics.ts';
+export { createMetrics, type Metrics } from './metrics.ts';
 export { createObserve, logReader, type Observe } from './observe.ts';
 export { createQuantiles, type Quantiles } from './quantiles.ts';
 export {

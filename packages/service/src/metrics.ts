@@ -1,7 +1,8 @@
 /**
  * Prometheus metrics of one process, all under `tidemark_`. A registry each, so that tests can hold several services.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { Histogram, showHistograms } from './histogram.ts';
 
 export interface Metrics {
   readonly registry: Registry;
@@ -13,16 +14,9 @@ export interface Metrics {
     labels?: readonly L[],
     collect?: (gauge: Gauge<L>) => void,
   ): Gauge<L>;
-  histogram<L extends string = never>(
-    name: string,
-    help: string,
-    labels?: readonly L[],
-    buckets?: readonly number[],
-  ): Histogram<L>;
+  /** Of seconds, without labels. */
+  histogram(name: string, help: string): Histogram;
 }
-
-/** Seconds: from a cache hit to a request that ran into its deadline. */
-export const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 export function createMetrics(service: string): Metrics {
   const registry = new Registry();
@@ -46,7 +40,10 @@ export function createMetrics(service: string): Metrics {
             }
           : {}),
       }),
-    histogram: (name, help, labels = [], buckets = LATENCY_BUCKETS) =>
-      new Histogram({ name, help, labelNames: labels, buckets: [...buckets], registers }),
+    histogram(name, help) {
+      const histogram = new Histogram();
+      showHistograms(registry, name, help, () => histogram.lines(name, {}));
+      return histogram;
+    },
   };
 }
