@@ -59,7 +59,8 @@ export const liveRls: LiveScenario = {
 
 export const liveKeys: LiveScenario = {
   name: 'live-keys',
-  claim: '10,000 subscribers each to its own key, 1,000 changes/s: p99 100 ms, processor within 2 × of the relay’s',
+  claim:
+    '10,000 subscribers each to its own key, 1,000 changes/s: p99 100 ms, processor of instance and relay within 2 × of the relay’s alone',
   async run(ground, context) {
     const { quick, cleanup, log } = context;
     const order = (n: number) => ({ path: '/live', hello: subscribe(`ticks?k=eq.${n}`) });
@@ -71,7 +72,7 @@ export const liveKeys: LiveScenario = {
     return [
       ...complete('realtime', 1, counted),
       atMost('p99', quick ? WAIT_MS : 100, percentile(counted.latenciesMs, 0.99), ' ms'),
-      atMost("the instance's processor, times the relay's", quick ? 1_000 : 2, oursMs / Math.max(relayMs, 1)),
+      atMost("the processor of both, times the relay's", quick ? 1_000 : 2, (relayMs + oursMs) / Math.max(relayMs, 1)),
     ];
   },
 };

@@ -69,9 +69,7 @@ export function createFeed(options: FeedOptions): Feed {
     heardAt = Date.now();
     const at = message.seq;
     if (at <= sequence) return;
-    const headers = message.headers;
-    const messageEpoch = headers?.get(CHANGE_HEADERS.epoch) ?? '';
-    const messageLsn = lsnFromHex(headers?.get(CHANGE_HEADERS.lsn) || '0');
+    const { id, messageEpoch, messageLsn, xid } = headersOf(message);
     const isHeartbeat = message.subject === bus.subjects.heartbeat;
     const missed = sequence > 0 && at !== sequence + 1;
     if (missed) observe({ type: 'changes.gap', expected: sequence + 1, got: at });
@@ -82,28 +80,28 @@ export function createFeed(options: FeedOptions): Feed {
       heard = true;
       epoch = messageEpoch;
       // Of the transaction that this message belongs to, earlier parts may be missing.
-      const place = parseMessageId(headers?.get('Nats-Msg-Id') ?? '');
+      const place = parseMessageId(id);
       ring.reset(at, place ? furthest(place) : messageLsn);
       lsn = 0n;
       sequence = at;
       if (isBreak) readers?.onBreak(reason);
       if (isHeartbeat) settle(messageLsn);
-      else if (isBreak) deliver(message, messageLsn, at);
+      else if (isBreak) deliver(message, messageLsn, xid);
       return;
     }
     sequence = at;
     if (isHeartbeat) {
       settle(messageLsn);
       ring.evict();
-    } else deliver(message, messageLsn, at);
+    } else deliver(message, messageLsn, xid);
   }
 
-  function deliver(message: JsMsg, at: Lsn, streamSequence: number): void {
+  function deliver(message: JsMsg, at: Lsn, xid: number): void {
     const envelope = new ChangeEnvelope({
-      sequence: streamSequence,
+      sequence: message.seq,
       epoch: epoch as string,
       lsn: at,
-      xid: Number(message.headers?.get(CHANGE_HEADERS.xid)),
+      xid,
       table: tableKeyOfSubject(message.subject),
       receivedAt: Date.now(),
       bytes: message.data,
@@ -221,4 +219,17 @@ export function createFeed(options: FeedOptions): Feed {
       return silentMs > STALL_MS ? `nothing has come from the relay for ${silentMs} ms` : undefined;
     },
   };
+}
+
+/** Looked through once: `get` lists all names each time. */
+function headersOf({ headers }: JsMsg) {
+  const found = { id: '', messageEpoch: '', messageLsn: 0n, xid: Number.NaN };
+  if (!headers) return found;
+  for (const [name, [value = '']] of headers) {
+    if (name === CHANGE_HEADERS.epoch) found.messageEpoch = value;
+    else if (name === CHANGE_HEADERS.lsn) found.messageLsn = lsnFromHex(value);
+    else if (name === CHANGE_HEADERS.xid) found.xid = Number(value);
+    else if (name === 'Nats-Msg-Id') found.id = value;
+  }
+  return found;
 }

@@ -9,21 +9,23 @@ export async function checkRights(
   placed: readonly (readonly [Subscription, Place])[],
   facts: FactsCache,
 ): Promise<void> {
-  const versions = new Map<string, string | undefined>();
-  for (const [, place] of placed) {
-    const key = rightsKey(place);
-    if (versions.has(key)) continue;
-    const { schema, table } = place.rights.facts;
-    versions.set(key, await facts.version(place.role, schema, table));
+  // Rights go by the role, and not by the claims.
+  const versions = new Map<string, Map<string, string | undefined>>();
+  for (const [, { role, tableKey, rights }] of placed) {
+    let ofRole = versions.get(role.role);
+    if (ofRole === undefined) {
+      ofRole = new Map();
+      versions.set(role.role, ofRole);
+    }
+    if (ofRole.has(tableKey)) continue;
+    const { schema, table } = rights.facts;
+    ofRole.set(tableKey, await facts.version(role, schema, table));
   }
   for (const [subscription, place] of placed) {
-    const now = versions.get(rightsKey(place));
+    const now = versions.get(place.role.role)?.get(place.tableKey);
     if (now !== undefined && now !== place.version)
       subscription.resync('the table, its policies or the rights on it have changed');
     else if (subscription.topic instanceof Window && place.rights.facts.policy !== undefined)
       subscription.topic.touch();
   }
 }
-
-/** Rights go by the role, and not by the claims. */
-const rightsKey = ({ role: { role }, tableKey }: Place): string => `${role}\0${tableKey}`;

@@ -28,8 +28,7 @@ export function matchChange(plan: LivePlan, change: RowChange, visible: Visible)
   if (change.type === 'truncate') return resync('the table was truncated, or a row was too large to be sent');
   const { row, before } = change;
   // Row-level security is decided on whole rows alone; anything else might tell of a row that is hidden.
-  const known = plan.facts.columns.filter((column) => column.published).map((column) => column.name);
-  if (visible && ((row && !row.has(known)) || (before && !before.has(known)))) {
+  if (visible && !(isWhole(plan, row) && isWhole(plan, before))) {
     return resync(`${plan.facts.table} no longer has replica identity full`);
   }
   const after = row === undefined ? false : matches(plan, row, visible);
@@ -46,6 +45,10 @@ export function matchChange(plan: LivePlan, change: RowChange, visible: Visible)
     return changed('update', rowText(plan, row), oldKey(plan, row, before));
   }
   return was === false ? NONE : changed('leave', undefined, oldRow(plan, before));
+}
+
+function isWhole(plan: LivePlan, image: RowImage | undefined): boolean {
+  return !image || plan.facts.columns.every(({ name, published }) => !published || image.column(name) !== undefined);
 }
 
 function matches(plan: LivePlan, image: RowImage, visible: Visible): boolean | undefined {
@@ -67,12 +70,12 @@ export function keyText(plan: LivePlan, image: RowImage): string | undefined {
 
 function rowText(plan: LivePlan, image: RowImage | undefined): string | undefined {
   if (!image) return undefined;
-  const parts: string[] = [];
+  let row = '{';
   for (const { column, as } of plan.select) {
     const text = image.column(column);
-    if (text !== undefined) parts.push(`${JSON.stringify(as)}:${text}`);
+    if (text !== undefined) row += `${row === '{' ? '' : ','}${JSON.stringify(as)}:${text}`;
   }
-  return `{${parts.join(',')}}`;
+  return `${row}}`;
 }
 
 const oldRow = rowText;
