@@ -1,6 +1,6 @@
 /** An envelope as it comes from JetStream: placed by its headers; its body is read only when somebody follows the table. */
 import { type Change, type Envelope, fromSubjectToken, type Lsn } from '@tidemark/contracts';
-import { elements, members } from './json-scan.ts';
+import { eachElement, eachMember, skipValue } from './json-scan.ts';
 import { RowImage } from './row-image.ts';
 
 export interface RowChange {
@@ -75,22 +75,36 @@ export function tableKeyOfSubject(subject: string): string {
   return key;
 }
 
+/** Gone through once; a row is not looked into until a filter does. */
 function readBody(text: string): EnvelopeBody {
-  const top = members(text) as Map<keyof Envelope, string>;
-  const key = JSON.parse(top.get('key') ?? '[]') as string[];
-  const more = top.get('more') === 'true';
+  const top = new Map<string, string>();
+  const found: Map<string, string>[] = [];
+  const takeInto = (parts: Map<string, string>) => (name: string, at: number) => {
+    const end = skipValue(text, at);
+    parts.set(name, text.slice(at, end));
+    return end;
+  };
+  const takeTop = takeInto(top);
+  const takeChange = (at: number) => {
+    const change = new Map<string, string>();
+    found.push(change);
+    return eachMember(text, at, takeInto(change));
+  };
+  eachMember(text, 0, (name, at) => (name === 'changes' ? eachElement(text, at, takeChange) : takeTop(name, at)));
+  const part = (name: keyof Envelope) => top.get(name);
+  const key = JSON.parse(part('key') ?? '[]') as string[];
+  const more = part('more') === 'true';
   return {
-    committedAt: Number(top.get('committedAt')),
+    committedAt: Number(part('committedAt')),
     more,
-    ends: !more && Number(top.get('part') ?? 0) > 0,
-    trace: JSON.parse(top.get('trace') ?? 'null') ?? undefined,
+    ends: !more && Number(part('part') ?? 0) > 0,
+    trace: JSON.parse(part('trace') ?? 'null') ?? undefined,
     key,
-    changes: elements(top.get('changes') ?? '[]').map((change) => readChange(change, key)),
+    changes: found.map((change) => readChange(change, key)),
   };
 }
 
-function readChange(text: string, key: readonly string[]): RowChange {
-  const found = members(text);
+function readChange(found: ReadonlyMap<string, string>, key: readonly string[]): RowChange {
   const type = (found.get('type') ?? '""').slice(1, -1) as Change['type'];
   const rowText = found.get('row');
   const oldText = found.get('old');

@@ -49,37 +49,55 @@ function skipBlanks(text: string, at: number): number {
 /** Names hardly ever have anything escaped, and to parse each was a quarter of what a change costs. */
 const nameOf = (inner: string): string => (inner.includes('\\') ? (JSON.parse(`"${inner}"`) as string) : inner);
 
+/**
+ * Goes through the members of the object at `at`. `take` is told where a value starts, and says where it ends.
+ * @returns the index behind the object. @throws SyntaxError
+ */
+export function eachMember(text: string, start: number, take: (name: string, at: number) => number): number {
+  let at = skipBlanks(text, start);
+  if (text.charCodeAt(at) !== 0x7b) throw new SyntaxError('not a JSON object');
+  at = skipBlanks(text, at + 1);
+  while (text.charCodeAt(at) !== 0x7d) {
+    const nameEnd = skipString(text, at);
+    const name = nameOf(text.slice(at + 1, nameEnd - 1));
+    at = skipBlanks(text, take(name, skipBlanks(text, skipBlanks(text, nameEnd) + 1)));
+    if (text.charCodeAt(at) === 0x2c) at = skipBlanks(text, at + 1);
+    else if (text.charCodeAt(at) !== 0x7d) throw new SyntaxError('a JSON object without its end');
+  }
+  return at + 1;
+}
+
+/** The same for the elements of an array. */
+export function eachElement(text: string, start: number, take: (at: number) => number): number {
+  let at = skipBlanks(text, start);
+  if (text.charCodeAt(at) !== 0x5b) throw new SyntaxError('not a JSON array');
+  at = skipBlanks(text, at + 1);
+  while (text.charCodeAt(at) !== 0x5d) {
+    at = skipBlanks(text, take(at));
+    if (text.charCodeAt(at) === 0x2c) at = skipBlanks(text, at + 1);
+    else if (text.charCodeAt(at) !== 0x5d) throw new SyntaxError('a JSON array without its end');
+  }
+  return at + 1;
+}
+
 /** The members of an object: name → the text of its value. */
 export function members(text: string): Map<string, string> {
   const found = new Map<string, string>();
-  let at = skipBlanks(text, 0);
-  if (text[at] !== '{') throw new SyntaxError('not a JSON object');
-  at = skipBlanks(text, at + 1);
-  while (text[at] !== '}') {
-    const nameEnd = skipString(text, at);
-    const name = nameOf(text.slice(at + 1, nameEnd - 1));
-    const valueAt = skipBlanks(text, skipBlanks(text, nameEnd) + 1);
-    const valueEnd = skipValue(text, valueAt);
-    found.set(name, text.slice(valueAt, valueEnd));
-    at = skipBlanks(text, valueEnd);
-    if (text[at] === ',') at = skipBlanks(text, at + 1);
-    else if (text[at] !== '}') throw new SyntaxError('a JSON object without its end');
-  }
+  eachMember(text, 0, (name, at) => {
+    const end = skipValue(text, at);
+    found.set(name, text.slice(at, end));
+    return end;
+  });
   return found;
 }
 
 /** The texts of an array's elements. */
 export function elements(text: string): string[] {
   const found: string[] = [];
-  let at = skipBlanks(text, 0);
-  if (text[at] !== '[') throw new SyntaxError('not a JSON array');
-  at = skipBlanks(text, at + 1);
-  while (text[at] !== ']') {
+  eachElement(text, 0, (at) => {
     const end = skipValue(text, at);
     found.push(text.slice(at, end));
-    at = skipBlanks(text, end);
-    if (text[at] === ',') at = skipBlanks(text, at + 1);
-    else if (text[at] !== ']') throw new SyntaxError('a JSON array without its end');
-  }
+    return end;
+  });
   return found;
 }

@@ -39,7 +39,8 @@ export class RowImage {
   }
 
   has(names: readonly string[]): boolean {
-    return names.every((name) => this.column(name) !== undefined);
+    for (const name of names) if (this.column(name) === undefined) return false;
+    return true;
   }
 }
 

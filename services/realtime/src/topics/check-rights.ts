@@ -5,13 +5,10 @@ import type { Place } from './topics.ts';
 import { Window } from './window.ts';
 
 /** Asks once for each role and table, one after another: rights are looked at all the time, and must not crowd out other questions. */
-export async function checkRights(
-  placed: readonly (readonly [Subscription, Place])[],
-  facts: FactsCache,
-): Promise<void> {
+export async function checkRights(placed: ReadonlyMap<Subscription, Place>, facts: FactsCache): Promise<void> {
   // Rights go by the role, and not by the claims.
   const versions = new Map<string, Map<string, string | undefined>>();
-  for (const [, { role, tableKey, rights }] of placed) {
+  for (const { role, tableKey, rights } of placed.values()) {
     let ofRole = versions.get(role.role);
     if (ofRole === undefined) {
       ofRole = new Map();

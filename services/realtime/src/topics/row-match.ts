@@ -33,8 +33,8 @@ export function matchChange(plan: LivePlan, change: RowChange, visible: Visible)
   }
   const after = row === undefined ? false : matches(plan, row, visible);
   const was = before === undefined ? false : matches(plan, before, visible);
-  const lacking = row && after !== false && plan.columns.find((name) => row.column(name) === undefined);
-  if (lacking !== undefined && lacking !== false) {
+  if (row && after !== false && !row.has(plan.columns)) {
+    const lacking = plan.columns.find((name) => row.column(name) === undefined);
     return resync(`the column "${lacking}" did not change and was not sent; replica identity full would send it`);
   }
 

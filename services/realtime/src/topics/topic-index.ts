@@ -88,8 +88,8 @@ function keyOf(
   keys: readonly EqualityKeys[],
 ): string | undefined {
   const parts: string[] = [];
-  for (const [n, column] of columns.entries()) {
-    const part = (keys[n] as EqualityKeys).value(values[column]);
+  for (let n = 0; n < columns.length; n++) {
+    const part = (keys[n] as EqualityKeys).value(values[columns[n] as string]);
     if (part === null) return undefined;
     parts.push(part);
   }
