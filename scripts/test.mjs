@@ -1,5 +1,6 @@
 /** `npm test`: prepares the tree, starts one stack for all test files, runs every package's tests, tells what failed, counts. */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { prepare, root, toolsEnv } from './prepare.mjs';
@@ -17,10 +18,13 @@ const { describeForTests, startTemporaryStack } = await import(
   new URL('../packages/local-stack/dist/index.js', import.meta.url).href
 );
 const stack = await startTemporaryStack({ onProgress: say });
+let child;
 let stopping = false;
 const stop = async (code) => {
   if (stopping) return;
   stopping = true;
+  // Those that still run would fail one by one without the stack.
+  if (child?.exitCode === null && child.kill('SIGTERM')) await once(child, 'close');
   await stack.stop();
   process.exit(code);
 };
@@ -40,7 +44,7 @@ const args = [
   '--no-update-notifier',
   ...process.argv.slice(2),
 ];
-const child = spawn(join(root, 'node_modules', '.bin', 'turbo'), args, {
+child = spawn(join(root, 'node_modules', '.bin', 'turbo'), args, {
   cwd: root,
   env: { ...toolsEnv(), TIDEMARK_TEST_STACK: describeForTests(stack) },
   stdio: ['ignore', 'pipe', 'inherit'],

@@ -52,7 +52,7 @@ export function runIdentityRead(
       // Both were rolled back, and reads: again, as a whole, where nobody is held up.
       readAlone(pool, transaction, options, wantsXmin).then(resolve, reject);
     };
-    depart(statement.inert === true);
+    depart(statement.inert === true && stats.sharesRide);
   });
 }
 

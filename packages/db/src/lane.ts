@@ -107,7 +107,7 @@ export class Lanes {
     for (const lane of this.#lanes) {
       if (!lane.isUsable) continue;
       usable++;
-      if (inert && lane.wire.hasRoom) shared = lane;
+      if (inert && lane.wire.hasRoom && lane.riders < RIDERS_MOST) shared = lane;
       if (best === undefined || lane.riders < best.riders) best = lane;
     }
     // The first lane on demand, a second one when those there are have someone on board.

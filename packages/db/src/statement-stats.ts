@@ -10,6 +10,8 @@ import type { Holder, Row, Rows } from './types.ts';
 const SAMPLES_LEAST = 20;
 /** What rides on a lane holds up those behind it for about this long. */
 const SHORT_MS = 5;
+/** What shares a transaction holds up those before it as well: all are answered at its end. */
+const BRIEF_MS = 1;
 /** Worth a trial on a lane: alone it was measured with the load of all the others. */
 const TRIAL_MS = 25;
 /** Of the times alone: on a busy server even the lower quartile says more about the others. A wrong trial costs a cut off ride. */
@@ -38,6 +40,7 @@ export class StatementStats {
   readonly onLane = new SlidingSketch();
   readonly #book: StatementBook;
   #rides = false;
+  #shares = false;
   #cutOffs = 0;
   #ridesTotal = 0;
   #verdictIn = 0;
@@ -71,6 +74,8 @@ export class StatementStats {
   }
 
   recordError(waitMs = 0, ms = 0, holder?: Holder): void {
+    // Those behind it would ride twice each time: until the next verdict it shares no more.
+    this.#shares = false;
     if (!this.#book.isOn) return;
     this.callsTotal++;
     this.errorsTotal++;
@@ -94,7 +99,9 @@ export class StatementStats {
     if (--this.#verdictIn > 0) return this.#rides;
     this.#verdictIn = VERDICT_EVERY;
     if (this.onLane.count >= SAMPLES_LEAST) {
-      this.#rides = this.onLane.mean <= SHORT_MS;
+      const { mean } = this.onLane;
+      this.#rides = mean <= SHORT_MS;
+      this.#shares = mean <= BRIEF_MS;
       if (this.#rides) this.#penaltyMs = Math.max(PENALTY_FIRST_MS, this.#penaltyMs / 2);
       else this.#penalise(now);
     } else {
@@ -102,6 +109,11 @@ export class StatementStats {
       if (!this.#rides) this.#verdictIn = SAMPLES_LEAST / 2;
     }
     return this.#rides;
+  }
+
+  /** Of one that rides: whether it is so short that it may share a transaction with others. */
+  get sharesRide(): boolean {
+    return this.#shares;
   }
 
   /** It took too long on a lane. One in a thousand rides is put down to the machine. */
@@ -112,6 +124,7 @@ export class StatementStats {
   /** None of that for a while, the next time for twice as long. */
   #penalise(now: number): void {
     this.#rides = false;
+    this.#shares = false;
     this.#verdictIn = 0;
     this.#penaltyUntil = now + this.#penaltyMs;
     this.#penaltyMs = Math.min(PENALTY_MOST_MS, this.#penaltyMs * 2);
