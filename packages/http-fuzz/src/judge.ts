@@ -10,6 +10,8 @@ export interface Answered {
 
 /** SQL that was put together wrongly: syntax errors, parameters that are missing, protocol violations, internal errors. */
 const OUR_FAULT = /^(42601|42P02|42P18|08P01|XX\d{3}|HTTP_INTERNAL|0A000)$/;
+/** Postgres has the same SQLSTATE for a value that is no text search. */
+const NO_TEXT_SEARCH = /\bts(query|vector): "/;
 
 /** In a sentence, or undefined where all is well. */
 export function judge(one: Case, answer: Answered): string | undefined {
@@ -40,5 +42,6 @@ function judgeProblem(body: string, status: number): string | undefined {
   for (const name of ['code', 'message', 'hint']) {
     if (typeof problem[name] !== 'string' || problem[name] === '') return `its problem has no ${name}`;
   }
+  if (problem.code === '42601' && NO_TEXT_SEARCH.test(String(problem.message))) return undefined;
   return OUR_FAULT.test(String(problem.code)) ? `it blames the SQL: ${problem.code}` : undefined;
 }

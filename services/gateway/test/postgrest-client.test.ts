@@ -348,6 +348,8 @@ t.test('errors name the nearest table, column and relationship', async (t) => {
   t.equal((await db.from('messages').select('id,users(name)')).error?.code, 'PGRST201');
   t.equal((await db.from('projects').select().eq('id', 'x')).error?.code, '22P02');
   t.equal((await db.from('projects').select().filter('id', 'nosuch', '1')).error?.code, 'PGRST100');
+  for (const search of ['a b', '&', '(a'])
+    t.match((await db.from('projects').select().textSearch('name', search)).error, { code: '42601', hint: /plfts/ });
 });
 
 t.test('numbers keep all their digits', async (t) => {

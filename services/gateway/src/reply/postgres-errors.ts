@@ -9,7 +9,7 @@ export function translatePostgresError(error: Error, authenticated: boolean): Ti
   if (!(error instanceof PostgresError)) return undefined;
   const chosen = CHOSEN_STATUS.exec(error.code);
   const status = chosen ? Number(chosen[1]) : statusFor(error, authenticated);
-  const hint = error.hint ?? postgresHint(error.code, authenticated);
+  const hint = error.hint ?? postgresHint(error.code, error.message, authenticated);
   return new TidemarkError(
     {
       code: error.code,

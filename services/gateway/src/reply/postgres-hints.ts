@@ -45,7 +45,13 @@ const BY_CLASS: Readonly<Record<string, string>> = {
   P0: 'The function refused it, for the reason in the message.',
 };
 
-export function postgresHint(code: string, authenticated: boolean): string {
+/** A value in the language of text search that is none, as in `no operand in tsquery: "&"`. */
+const TEXT_SEARCH = /\bts(query|vector): "/;
+
+export function postgresHint(code: string, message: string, authenticated: boolean): string {
+  if (code === '42601' && TEXT_SEARCH.test(message)) {
+    return 'fts takes words joined by & | ! and <->; plfts and phfts take plain text, wfts a search as people type it.';
+  }
   if (code === '42501') {
     return authenticated
       ? 'Grant the right to the role of the token, or write a policy that lets the row through.'
