@@ -73,6 +73,7 @@ function count(line) {
 }
 
 child.once('close', async (code) => {
+  if (stopping) return;
   hear(rest);
   const failed = code === 0 ? totals.failed : Math.max(1, totals.failed);
   const told = failures.told();
