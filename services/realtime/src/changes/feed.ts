@@ -227,7 +227,7 @@ function headersOf({ headers }: JsMsg) {
   if (!headers) return found;
   for (const [name, [value = '']] of headers) {
     if (name === CHANGE_HEADERS.epoch) found.messageEpoch = value;
-    else if (name === CHANGE_HEADERS.lsn) found.messageLsn = lsnFromHex(value);
+    else if (name === CHANGE_HEADERS.lsn) found.messageLsn = lsnFromHex(value || '0');
     else if (name === CHANGE_HEADERS.xid) found.xid = Number(value);
     else if (name === 'Nats-Msg-Id') found.id = value;
   }

@@ -4,11 +4,19 @@ import type { Subscription } from './subscription.ts';
 import type { Place } from './topics.ts';
 import { Window } from './window.ts';
 
-/** Asks once for each role and table, one after another: rights are looked at all the time, and must not crowd out other questions. */
-export async function checkRights(placed: ReadonlyMap<Subscription, Place>, facts: FactsCache): Promise<void> {
+/**
+ * Asks once for each role and table, one after another: rights are looked at all the time, and must not crowd out other questions.
+ * @param last number of the newest place: those that come meanwhile may rest on newer facts than what is asked here
+ */
+export async function checkRights(
+  placed: ReadonlyMap<Subscription, Place>,
+  last: number,
+  facts: FactsCache,
+): Promise<void> {
   // Rights go by the role, and not by the claims.
   const versions = new Map<string, Map<string, string | undefined>>();
-  for (const { role, tableKey, rights } of placed.values()) {
+  for (const { number, role, tableKey, rights } of placed.values()) {
+    if (number > last) break;
     let ofRole = versions.get(role.role);
     if (ofRole === undefined) {
       ofRole = new Map();
@@ -19,6 +27,7 @@ export async function checkRights(placed: ReadonlyMap<Subscription, Place>, fact
     ofRole.set(tableKey, await facts.version(role, schema, table));
   }
   for (const [subscription, place] of placed) {
+    if (place.number > last) break;
     const now = versions.get(place.role.role)?.get(place.tableKey);
     if (now !== undefined && now !== place.version)
       subscription.resync('the table, its policies or the rights on it have changed');

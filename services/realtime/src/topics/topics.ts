@@ -303,7 +303,7 @@ export function createTopics(options: TopicsOptions): Topics {
     resyncAll(reason) {
       for (const subscription of [...places.keys()]) subscription.resync(reason);
     },
-    checkRights: () => checkRights(places, options.facts),
+    checkRights: () => checkRights(places, lastNumber, options.facts),
     placed: () => places,
     find(sink, id) {
       for (const placed of places) if (placed[0].id === id && placed[0].sink.name === sink) return placed;
