@@ -15,10 +15,10 @@ import { atLeast, atMost, equal, type Finding, type TrialContext } from './trial
 import { answered, pause, until } from './until.ts';
 
 /** Of every kind, over both instances. */
-const CLIENTS = 30;
-const WRITERS = 4;
+const CLIENTS = { quick: 30, full: 200 };
+const WRITERS = { quick: 4, full: 8 };
 /** Each writer's pace: together at most 2,000 transactions a second; quick ones, beside other tests, 400. */
-const WRITER_MS = { quick: 10, full: 2 };
+const WRITER_MS = { quick: 10, full: 4 };
 /** Over which an instance that stops lets its clients go; in full as by default. */
 const DRAIN_MS = { quick: 300, full: 3_000 };
 const SECRET = randomBytes(24).toString('hex');
@@ -61,7 +61,7 @@ export interface ChaseOptions {
 
 export async function chase(context: TrialContext, options: ChaseOptions): Promise<Finding[]> {
   const kind = context.quick ? 'quick' : 'full';
-  const { postgresSettings = {}, clients: count = CLIENTS, writers: many = WRITERS } = options;
+  const { postgresSettings = {}, clients: count = CLIENTS[kind], writers: many = WRITERS[kind] } = options;
   const { writerMs = WRITER_MS[kind] } = options;
   const stack = await startTemporaryStack({ replica: false, postgresSettings });
   context.cleanup(() => stack.stop());
