@@ -126,7 +126,6 @@ t.test('sockets', async (t) => {
       'the cut',
       60_000,
     );
-    t.ok(service.realtime.socketStats().resyncsTotal > before.resyncsTotal);
     t.notOk(reader.closed);
     t.ok(service.realtime.socketStats().bufferedBytes < 2_000_000);
     await reader.close();
