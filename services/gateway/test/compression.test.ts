@@ -11,6 +11,17 @@ import { isCompressible } from '../src/compression/compressible.ts';
 import { Compressor } from '../src/compression/compressor.ts';
 import { until, useCachedGateway } from './cache/relay.ts';
 
+// Before the first test: tap ends a file that has something to tear down and, at the moment, nothing to test.
+const gateway = await useCachedGateway(t, {
+  script: `
+    create table rows (id int primary key, name text not null);
+    insert into rows select i, 'the name of row number ' || i from generate_series(1, 300) i;
+    create function long() returns setof text stable language sql as $$ select name from rows $$;
+    grant select, insert, update, delete on rows to anon;
+    alter publication tidemark add table rows;`,
+});
+await gateway.serving();
+
 t.test('Accept-Encoding, by its weights', async (t) => {
   const choose = encodingChooser(['br', 'gzip']);
   const table: [header: string, coding: string | undefined, plain: boolean][] = [
@@ -102,16 +113,6 @@ t.test('a stream is passed on as it comes, held back when nobody reads, and brok
   t.ok(written < 1_000_000, `${written} bytes were taken`);
   unread.destroy();
 });
-
-const gateway = await useCachedGateway(t, {
-  script: `
-    create table rows (id int primary key, name text not null);
-    insert into rows select i, 'the name of row number ' || i from generate_series(1, 300) i;
-    create function long() returns setof text stable language sql as $$ select name from rows $$;
-    grant select, insert, update, delete on rows to anon;
-    alter publication tidemark add table rows;`,
-});
-await gateway.serving();
 
 interface Raw {
   status: number;

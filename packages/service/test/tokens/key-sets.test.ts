@@ -54,6 +54,8 @@ async function until(what: () => boolean | Promise<boolean>): Promise<void> {
   }
 }
 
+const old = await sign(a);
+
 t.test('RSA, EC and Ed25519 keys; the secret beside them; fetched once', async (t) => {
   const idp = await issuer(t, [a, b, c]);
   const verify = createTokenVerifier({ secret, jwksUrl: idp.url });
@@ -133,7 +135,6 @@ t.test('the issuer fails: old keys stay in use, and health says so; without any:
   );
   t.equal(none.problem(), undefined);
 });
-const old = await sign(a);
 
 t.test('a file, and inline', async (t) => {
   const file = join(t.testdir({}), 'keys.json');
