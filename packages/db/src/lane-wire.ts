@@ -16,10 +16,10 @@
  * those behind it are SKIPPED, and ride again.
  */
 import type net from 'node:net';
-import { parserOf } from './driver-options.ts';
 import { errors } from './errors.ts';
 import { laneIdentity } from './identity-statement.ts';
 import { LaneMessages } from './lane-messages.ts';
+import { columnsOf, rowOf } from './lane-rows.ts';
 import { fromErrorResponse } from './postgres-error.ts';
 import { type Column, type Prepared, type Ride, SKIPPED } from './ride.ts';
 import type { Slot } from './slot.ts';
@@ -29,7 +29,6 @@ const MOST_ANSWERED = 64;
 /** Reads in one transaction: as many have to ride again when the first one fails. */
 const SHARING_MOST = 8;
 const HEADER_BYTES = 5;
-const NULL = 0xffff_ffff;
 /** Of a row: the count of columns and the length of the first. */
 const FIRST_VALUE = 6;
 const DATA_ROW = 0x44;
@@ -349,33 +348,4 @@ function sameParams(some: readonly string[], others: readonly string[]): boolean
 function newPrepared(): Prepared {
   names++;
   return { name: `lane${names}`, state: 'absent', columns: [] };
-}
-
-/** Count of columns, then for each: name, table (4 bytes), number (2), type (4), size (2), modifier (4), format (2). */
-function columnsOf(bytes: Buffer, from: number): Column[] {
-  const columns = new Array<Column>(bytes.readUInt16BE(from));
-  let at = from + 2;
-  for (let i = 0; i < columns.length; i++) {
-    const end = bytes.indexOf(0, at);
-    columns[i] = { name: bytes.toString('utf8', at, end), parse: parserOf(bytes.readUInt32BE(end + 7)) };
-    at = end + 19;
-  }
-  return columns;
-}
-
-function rowOf(bytes: Buffer, from: number, columns: readonly Column[]): Record<string, unknown> {
-  const row: Record<string, unknown> = {};
-  let at = from + 2;
-  for (let i = 0; i < columns.length; i++) {
-    const { name, parse } = columns[i] as Column;
-    const length = bytes.readUInt32BE(at);
-    at += 4;
-    if (length === NULL) row[name] = null;
-    else {
-      const text = bytes.toString('utf8', at, at + length);
-      row[name] = parse === undefined ? text : parse(text);
-      at += length;
-    }
-  }
-  return row;
 }
