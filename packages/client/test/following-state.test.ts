@@ -13,6 +13,7 @@ const states = {
   first: { is: 'asking', from: 'snapshot', attempt: 2 },
   filling: { is: 'filling', attempt: 2 },
   following: { is: 'following', from: 'position', attempt: 2 },
+  unplaced: { is: 'following', from: 'snapshot', attempt: 2 },
   resting: { is: 'resting', from: 'snapshot', attempt: 2, retryAt: 1, reason: 'slow' },
   failed: { is: 'failed', error: final },
   closed: { is: 'closed' },
@@ -23,7 +24,8 @@ const events = {
   up: { type: 'up' },
   down: { type: 'down' },
   subscribed: { type: 'subscribed' },
-  filled: { type: 'filled' },
+  filled: { type: 'filled', placed: true },
+  unplaced: { type: 'filled', placed: false },
   applied: { type: 'applied' },
   settled: { type: 'settled' },
   resync: { type: 'resync', reason: 'gap', ...at },
@@ -37,22 +39,24 @@ const events = {
 
 /** state, from and attempt; `-`: the very same; A: how it begins afresh */
 const table: Record<keyof typeof states, string> = {
-  //          up           down       subscribed   filled       applied       settled       resync      passing       final  retry        forget stopped close
-  off: '      asking/P/2   off/P/2    -            -            -             -             -           -             -      -            off/A/0 failed closed',
+  //   up            down          subscribed    filled        unplaced      applied       settled       resync        passing       final         retry         forget        stopped       close
+  off: 'asking/P/2    off/P/2       -             -             -             -             -             -             -             -             -             off/A/0       failed        closed',
   asking:
-    '   -            off/P/2    following/P/2 -           -             -             resting/A/3 resting/P/3   failed -            off/A/0 failed closed',
+    '-             off/P/2       following/P/2 -             -             -             -             resting/A/3   resting/P/3   failed        -             off/A/0       failed        closed',
   first:
-    '    -            off/S/2    filling//2   -            -             -             resting/A/3 resting/S/3   failed -            off/A/0 failed closed',
+    '-             off/S/2       filling//2    -             -             -             -             resting/A/3   resting/S/3   failed        -             off/A/0       failed        closed',
   filling:
-    '  -            off/A/2    -            following/P/2 -            -             resting/A/3 resting/A/3   failed -            off/A/0 failed closed',
+    '-             off/A/2       -             following/P/2 following/A/2 -             -             resting/A/3   resting/A/3   failed        -             off/A/0       failed        closed',
   following:
-    '-            off/P/2    -            -            following/P/2 following/P/0 resting/A/3 resting/P/3   failed -            off/A/0 failed closed',
+    '-             off/P/2       -             -             -             following/P/2 following/P/0 resting/A/3   resting/P/3   failed        -             off/A/0       failed        closed',
+  unplaced:
+    '-             off/S/2       -             -             -             following/P/2 following/S/0 resting/A/3   resting/S/3   failed        -             off/A/0       failed        closed',
   resting:
-    '  -            off/S/2    -            -            -             -             -           -             -      asking/S/2   off/A/0 failed closed',
+    '-             off/S/2       -             -             -             -             -             -             -             -             asking/S/2    off/A/0       failed        closed',
   failed:
-    '   -            -          -            -            -             -             -           -             -      -            -      -      closed',
+    '-             -             -             -             -             -             -             -             -             -             -             -             -             closed',
   closed:
-    '   -            -          -            -            -             -             -           -             -      -            -      -      -',
+    '-             -             -             -             -             -             -             -             -             -             -             -             -             -',
 };
 
 const letter = { snapshot: 'S', position: 'P', now: 'N' } as const;

@@ -98,12 +98,19 @@ export const ServerFrame = Type.Union([
     topic: Type.Integer(),
     rows: Type.Array(Row),
     done: Type.Boolean(),
-    position: Type.Optional(Type.String()),
+    tidemark: Type.Optional(Type.String({ description: 'with the last frame: no row is newer' })),
+    position: Type.Optional(
+      Type.String({
+        description: 'with the last frame, where it is known yet; else a frame of changes, maybe without any, tells it',
+      }),
+    ),
   }),
   Type.Object({
     op: Type.Literal('changes'),
     topic: Type.Integer(),
-    position: Type.String(),
+    position: Type.Optional(
+      Type.String({ description: 'absent only in parts (`more`) that belong to the snapshot before them' }),
+    ),
     more: Type.Optional(
       Type.Boolean({
         description:

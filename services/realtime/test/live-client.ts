@@ -8,13 +8,19 @@ type Frame = ServerFrame & Record<string, any>;
 
 export class LiveClient {
   readonly frames: Frame[] = [];
+  /** Those that only say from where a snapshot's changes go on; they come when they come. */
+  readonly places: Frame[] = [];
   readonly ws: WebSocket;
   closed: { code: number; reason: string } | undefined;
 
   constructor(url: string, options: { token?: string; protocols?: string[]; headers?: Record<string, string> } = {}) {
     const headers = { ...options.headers, ...(options.token ? { authorization: `Bearer ${options.token}` } : {}) };
     this.ws = new WebSocket(`${url}/live`, options.protocols ?? ['tidemark.v1'], { headers });
-    this.ws.on('message', (data) => this.frames.push(JSON.parse(String(data))));
+    this.ws.on('message', (data) => {
+      const frame: Frame = JSON.parse(String(data));
+      const isPlace = frame.op === 'changes' && frame.changes.length === 0 && frame.position?.endsWith('.FFFFFFFF');
+      (isPlace ? this.places : this.frames).push(frame);
+    });
     this.ws.on('error', () => {});
     this.ws.on('close', (code, reason) => {
       this.closed = { code, reason: String(reason) };

@@ -21,11 +21,17 @@ t.test('event streams', async (t) => {
     const first = await open(url('commentary?match_id=eq.1&select=id,body'));
     t.match(first.response.headers.get('content-type'), 'text/event-stream');
     await until(first.events, 'snapshot');
+    const placed = () => first.events.find(({ id }) => id !== undefined);
+    await waitFor(() => placed() !== undefined, 'an id to resume from');
+    t.match(placed()?.id, /-[0-9A-F]{16}\.FFFFFFFF$/, 'with the snapshot, or behind it');
     await service.sql(`insert into commentary (match_id, body) values (1, 'one')`);
-    await until(first.events, 'changes');
+    const withChanges = () => first.events.filter(({ data }) => data.changes?.length > 0);
+    await waitFor(() => withChanges().length > 0, 'the change');
     t.match(first.events, [
       { event: 'subscribed', id: undefined, data: { key: ['id'] } },
-      { event: 'snapshot', id: /\.FFFFFFFF$/, data: { rows: [{ body: 'before' }], done: true } },
+      { event: 'snapshot', data: { rows: [{ body: 'before' }], done: true, tidemark: /-[0-9A-F]{16}$/ } },
+    ]);
+    t.match(withChanges(), [
       { event: 'changes', id: /-[0-9A-F]{16}\./, data: { changes: [{ type: 'insert', row: { body: 'one' } }] } },
     ]);
     first.close();

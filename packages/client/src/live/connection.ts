@@ -133,7 +133,7 @@ export class LiveConnection {
       text,
       asked,
       send: (frame) => this.send(frame),
-      onPosition: (position) => this.#options.session.advance(position.split('.')[0]),
+      onSeen: (tidemark) => this.#options.session.advance(tidemark),
     });
   }
 

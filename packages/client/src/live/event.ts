@@ -3,8 +3,11 @@
  * once all events of the frame are applied.
  */
 export type LiveEvent<Row> =
-  /** All rows of the query: at first, and again after a gap that could not be followed (`reason` says why). */
-  | { type: 'snapshot'; rows: Row[]; position: string; reason?: string }
+  /**
+   * All rows of the query: at first, and again after a gap that could not be followed (`reason` says why). Without a `position`
+   * where the server does not know yet from where its changes go on: the next event has one.
+   */
+  | { type: 'snapshot'; rows: Row[]; position?: string; reason?: string }
   /** Only without snapshots: changes were missed. */
   | { type: 'gap'; reason: string }
   /** A row came: it was inserted, or an update brought it under the filter or into sight. */

@@ -29,8 +29,9 @@ export type FollowingEvent =
   | { type: 'up' }
   | { type: 'down' }
   | { type: 'subscribed' }
-  | { type: 'filled' }
-  /** Changes were applied: the next beginning is behind them. */
+  /** The snapshot is here; `placed`: with the position behind it. */
+  | { type: 'filled'; placed: boolean }
+  /** Changes were applied, or a snapshot was given its position: the next beginning is behind them. */
   | { type: 'applied' }
   /** It has followed for a while: what went wrong before is forgotten. */
   | { type: 'settled' }
@@ -63,7 +64,8 @@ export function nextFollowing(
       if (state.from === 'snapshot') return { is: 'filling', attempt: state.attempt };
       return { is: 'following', from: state.from, attempt: state.attempt };
     case 'filled':
-      return state.is === 'filling' ? { is: 'following', from: 'position', attempt: state.attempt } : state;
+      if (state.is !== 'filling') return state;
+      return { is: 'following', from: event.placed ? 'position' : afresh, attempt: state.attempt };
     case 'applied':
       return state.is === 'following' ? { is: 'following', from: 'position', attempt: state.attempt } : state;
     case 'settled':

@@ -30,8 +30,8 @@ export interface FollowedQueryOptions {
   text: string;
   asked: Following;
   send(frame: ClientFrame): void;
-  /** A change at this position has been applied. */
-  onPosition(position: string): void;
+  /** What is in the database up to here has been seen. */
+  onSeen(tidemark: string): void;
 }
 
 /** Having followed for so long, a resync is not taken for part of a series. */
@@ -98,8 +98,8 @@ export class FollowedQuery {
   }
 
   snapshotEvent(reason?: string): LiveEvent<Row> {
-    const position = this.#position ?? '';
-    return { type: 'snapshot', rows: [...this.rows], position, ...(reason === undefined ? {} : { reason }) };
+    const position = this.#position === undefined ? {} : { position: this.#position };
+    return { type: 'snapshot', rows: [...this.rows], ...position, ...(reason === undefined ? {} : { reason }) };
   }
 
   happen(event: FollowingEvent): void {
@@ -157,8 +157,10 @@ export class FollowedQuery {
     if (!frame.done) return;
     this.#rows = this.#filling;
     this.#hasRows = true;
-    if (frame.position !== undefined) this.#moveTo(frame.position);
-    this.happen({ type: 'filled' });
+    this.#parts = [];
+    this.#position = frame.position;
+    if (frame.tidemark !== undefined) this.#options.onSeen(frame.tidemark);
+    this.happen({ type: 'filled', placed: frame.position !== undefined });
     this.#tell([this.snapshotEvent(this.#reason)]);
     this.#reason = undefined;
   }
@@ -179,9 +181,9 @@ export class FollowedQuery {
     const changes = this.#parts.length > 0 ? this.#parts : frame.changes;
     this.#parts = [];
     if (this.#hasRows) this.#rows.apply(changes);
-    this.#moveTo(frame.position);
-    this.happen({ type: 'applied' });
-    this.#tell(changes.map((change) => ({ ...change, position: frame.position }) as LiveEvent<Row>));
+    const { position } = frame;
+    if (position !== undefined) this.#moveTo(position);
+    this.#tell(changes.map((change) => ({ ...change, position }) as LiveEvent<Row>));
   }
 
   resync(reason: string): void {
@@ -199,7 +201,8 @@ export class FollowedQuery {
 
   #moveTo(position: string): void {
     this.#position = position;
-    this.#options.onPosition(position);
+    this.happen({ type: 'applied' });
+    this.#options.onSeen(position.split('.')[0] as string);
   }
 
   #tell(events: readonly LiveEvent<Row>[]): void {

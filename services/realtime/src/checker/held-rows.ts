@@ -19,7 +19,7 @@ export class HeldRows {
 
   /**
    * One transaction, whole.
-   * @param mayRepeat what came before may come once more (PROTOCOL.md, F8)
+   * @param mayRepeat what came before may come once more (PROTOCOL.md, F4)
    * @returns what does not fit: a repetition, a gap, an older state
    */
   apply(changes: readonly LiveChange[], mayRepeat: boolean): string[] {

@@ -60,9 +60,6 @@ export class ModelClient {
   #topic: number | undefined;
   /** How the subscription began. */
   #from = '';
-  /** Behind a snapshot's own position, what was committing meanwhile may come again (PROTOCOL.md, F8). */
-  #mayRepeat = false;
-  #atSnapshot = false;
   #inSnapshot = false;
   /** Of a transaction that goes on. */
   #kept: LiveChange[] = [];
@@ -154,14 +151,7 @@ export class ModelClient {
     this.#kept = [];
     this.#topic = undefined;
     this.#inSnapshot = false;
-    const { mayRepeat = false } = this.#options;
-    if (this.#position !== undefined) {
-      this.#from = `resumed after ${this.#position}`;
-      this.#mayRepeat = mayRepeat || this.#atSnapshot;
-    } else {
-      this.#from = 'after a snapshot';
-      this.#mayRepeat = mayRepeat;
-    }
+    this.#from = this.#position === undefined ? 'after a snapshot' : `resumed after ${this.#position}`;
     return this.#position;
   }
 
@@ -218,11 +208,10 @@ export class ModelClient {
     }
     if (!done) return;
     this.#position = position;
-    this.#atSnapshot = true;
     this.#options.onWhole?.(this.rows);
   }
 
-  #changes(changes: readonly LiveChange[], more: boolean, position: string): void {
+  #changes(changes: readonly LiveChange[], more: boolean, position: string | undefined): void {
     for (const { row, old } of changes) {
       if (row) this.#look(row);
       // More than a key.
@@ -230,11 +219,12 @@ export class ModelClient {
     }
     this.#kept.push(...changes);
     if (more) return;
-    for (const problem of this.#held.apply(this.#kept, this.#mayRepeat)) this.#note(this.surprises, problem);
-    if (this.#position !== undefined && position < this.#position) this.#note(this.surprises, `back to ${position}`);
+    for (const problem of this.#held.apply(this.#kept, this.#options.mayRepeat ?? false))
+      this.#note(this.surprises, problem);
+    if (this.#position !== undefined && (position ?? '') < this.#position)
+      this.#note(this.surprises, `back to ${position}`);
     this.#kept = [];
     this.#position = position;
-    this.#atSnapshot = false;
     this.#options.onWhole?.(this.rows);
   }
 

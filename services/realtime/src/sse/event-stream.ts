@@ -15,7 +15,11 @@ const HEAD = {
   // nginx would keep it back otherwise.
   'x-accel-buffering': 'no',
 };
-const POSITION = /"position":"([0-9a-z]+-[0-9A-F.]+)"/;
+/** Where frame.ts puts it: never in a row. */
+const POSITION_OF = {
+  changes: /^\{"op":"changes","topic":\d+,"position":"([0-9a-z]+-[0-9A-F.]+)"/,
+  snapshot: /"position":"([0-9a-z]+-[0-9A-F.]+)"\}$/,
+};
 const END = Buffer.from('\n\n');
 /** What an EventSource waits before it connects again, ms: with chance in it, since it stays so for the page's life. */
 const RETRY_MS = { least: 500, spread: 1_000 };
@@ -122,8 +126,9 @@ function headOf(json: Buffer): string {
   if (op === 'error') return 'event: problem\ndata: ';
   // After it, the position is worth nothing: the client begins anew.
   if (op === 'resync') return 'event: resync\nid:\ndata: ';
-  // A snapshot's stands at its end.
-  const [, position] = POSITION.exec(op === 'snapshot' ? json.toString('latin1', json.length - 80) : start) ?? [];
+  let position: string | undefined;
+  if (op === 'changes') [, position] = POSITION_OF.changes.exec(start) ?? [];
+  else if (op === 'snapshot') [, position] = POSITION_OF.snapshot.exec(json.toString('latin1', json.length - 80)) ?? [];
   return `event: ${op}\n${position === undefined ? '' : `id: ${position}\n`}data: `;
 }
 

@@ -26,15 +26,20 @@ export function textFrame(text: string): Buffer {
 
 export const serverFrame = (frame: ServerFrame): Buffer => textFrame(JSON.stringify(frame));
 
-/** @param rows JSON texts */
-export function snapshotFrame(
-  topic: number,
-  rows: readonly string[],
-  done: boolean,
-  position: string | undefined,
-): Buffer {
-  const at = position === undefined ? '' : `,"position":"${position}"`;
-  return textFrame(`{"op":"snapshot","topic":${topic},"rows":[${rows.join(',')}],"done":${done}${at}}`);
+/** How a snapshot ends. */
+export interface SnapshotEnd {
+  /** No row is newer. */
+  tidemark: string;
+  /** Undefined where it is not known yet from where the changes go on: a frame of changes tells it then. */
+  position: string | undefined;
+}
+
+/** @param rows JSON texts; `end`: with the last of them */
+export function snapshotFrame(topic: number, rows: readonly string[], end: SnapshotEnd | undefined): Buffer {
+  const tidemark = end ? `,"tidemark":"${end.tidemark}"` : '';
+  const position = end?.position === undefined ? '' : `,"position":"${end.position}"`;
+  const tail = `"done":${end !== undefined}${tidemark}${position}`;
+  return textFrame(`{"op":"snapshot","topic":${topic},"rows":[${rows.join(',')}],${tail}}`);
 }
 
 /**
@@ -54,8 +59,13 @@ export function changesFrame(
   );
 }
 
-/** @param changes JSON texts, each with its index */
-export function windowFrame(topic: number, position: string, changes: readonly string[]): Buffer {
+/** Changes that are kept until a frame of the topic has come that says from where to resume. */
+export function partFrame(topic: number, changes: readonly string[]): Buffer {
+  return textFrame(`{"op":"changes","topic":${topic},"more":true,"changes":[${changes.join(',')}]}`);
+}
+
+/** @param changes JSON texts; those of a window each with its index */
+export function changesUpTo(topic: number, position: string, changes: readonly string[]): Buffer {
   return textFrame(`{"op":"changes","topic":${topic},"position":"${position}","changes":[${changes.join(',')}]}`);
 }
 

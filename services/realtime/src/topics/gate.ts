@@ -29,6 +29,12 @@ export type Gate =
    */
   | { kind: 'standby'; snapshot: XidSnapshot; after: Lsn; until: Lsn };
 
+export type SnapshotGate = Gate & { kind: 'standby' | 'primary' };
+export type SubscriptionGate = Gate & { kind: 'open' | 'position' };
+
+/** As the index of a position: everything in its transaction. */
+export const WHOLE = 0xffff_ffff;
+
 export interface Transaction {
   lsn: Lsn;
   /** 32-bit. */
@@ -63,15 +69,8 @@ export function undecided(gate: Gate, transaction: Transaction): boolean {
 }
 
 /** No transaction that ends above `lsn` is held back, so the gate may be forgotten. */
-export function passed(gate: Gate, lsn: Lsn): boolean {
-  switch (gate.kind) {
-    case 'open':
-      return true;
-    case 'position':
-      return lsn > gate.lsn;
-    default:
-      return lsn > gate.until;
-  }
+export function passed(gate: SubscriptionGate, lsn: Lsn): boolean {
+  return gate.kind === 'open' || lsn > gate.lsn;
 }
 
 function visible(snapshot: XidSnapshot, xid: number): boolean {

@@ -6,7 +6,7 @@ import type { Feed } from '../changes/feed.ts';
 import { errors } from '../errors.ts';
 import { parseXidSnapshot } from './gate.ts';
 import type { LivePlan, WindowPlan } from './live-plan.ts';
-import { seenUpTo } from './send-snapshot.ts';
+import { seenUpTo } from './snapshot-place.ts';
 import { Turns } from './turns.ts';
 import type { ShownRow } from './window-diff.ts';
 import { type WindowAnswer, windowSql } from './window-sql.ts';

@@ -32,7 +32,7 @@ export interface RightsClassOptions {
 }
 
 /** Rows in one question to Postgres: at 1 KB a row, half a megabyte. */
-const MAX_BATCH_IMAGES = 500;
+export const MAX_BATCH_IMAGES = 500;
 /** While the database is away. */
 const RETRY_MS = 200;
 

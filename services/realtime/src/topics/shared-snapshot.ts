@@ -2,10 +2,16 @@
  * A small snapshot serves all who subscribe to the same topic within a second: whoever comes while it is being taken waits
  * for it. Its gate makes it exact for each of them, whenever they follow on from it.
  */
-import type { Gate } from './gate.ts';
+import type { Lsn } from '@tidemark/contracts';
+import type { SnapshotGate } from './gate.ts';
 
-export interface TakenSnapshot {
-  gate: Gate;
+export interface PlacedSnapshot {
+  gate: SnapshotGate;
+  /** The client was told that it resumes behind this; undefined: it was told nothing yet (settle-snapshot.ts). */
+  place?: Lsn | undefined;
+}
+
+export interface TakenSnapshot extends PlacedSnapshot {
   /** The pages' frames. */
   frames: Buffer[];
   takenAt: number;

@@ -5,7 +5,7 @@
 import { parseLsn } from '@tidemark/contracts';
 import type { Database, Identity, Pool, Transaction } from '@tidemark/db';
 import { errors } from '../errors.ts';
-import { type Gate, parseXidSnapshot } from './gate.ts';
+import { parseXidSnapshot, type SnapshotGate } from './gate.ts';
 import type { LivePlan } from './live-plan.ts';
 import { snapshotSql } from './snapshot-sql.ts';
 import { Turns } from './turns.ts';
@@ -17,14 +17,12 @@ export interface SnapshotOptions {
   concurrency: number;
   maxWaiting: number;
   /** Whether a transaction on the plan's table may or may not be in the rows, once the feed has got that far. */
-  isUndecided(plan: LivePlan, gate: Gate): Promise<boolean>;
+  isUndecided(plan: LivePlan, gate: SnapshotGate): Promise<boolean>;
 }
-
-export type PlacedGate = Gate & { kind: 'standby' | 'primary' };
 
 export interface SnapshotReader {
   /** Before the first page: what the changes then have to pass. Of the primary, without knowing `after`. */
-  onGate(gate: PlacedGate): void;
+  onGate(gate: SnapshotGate): void;
   /** JSON texts of rows. Awaited, which is the backpressure. */
   onPage(rows: string[], done: boolean): Promise<void>;
 }
@@ -80,7 +78,7 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
       ]);
       const lower = placeOf(before[0]);
       const upper = placeOf(after[0]);
-      const gate: PlacedGate = {
+      const gate: SnapshotGate = {
         kind: 'standby',
         snapshot: { xmin: lower.snapshot.xmin, xmax: upper.snapshot.xmax, running: new Set() },
         after: lower.lsn,

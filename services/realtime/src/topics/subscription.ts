@@ -8,7 +8,7 @@
 import type { TidemarkError } from '@tidemark/contracts';
 import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import { errorFrame, serverFrame } from './frame.ts';
-import { type Gate, passed, seenThrough } from './gate.ts';
+import { type Gate, passed, type SubscriptionGate, seenThrough } from './gate.ts';
 import type { Visible } from './row-match.ts';
 import type { EncodedChanges, Topic } from './topic.ts';
 
@@ -40,7 +40,7 @@ export class Subscription {
   readonly sink: Sink;
   live = false;
   ended = false;
-  gate: Gate = { kind: 'open' };
+  gate: SubscriptionGate = { kind: 'open' };
   readonly startedAt = Date.now();
   /** Sent, without those of the snapshot. */
   changesTotal = 0;
@@ -98,6 +98,12 @@ export class Subscription {
     this.#inside = envelope.body().more;
     this.changesTotal += encoded.changes;
     return encoded.changes;
+  }
+
+  /** A frame of its own, of so many changes. */
+  send(frame: Buffer, changes: number): void {
+    if (this.sink.write(frame)) this.changesTotal += changes;
+    else this.resync('the connection is too slow for the changes');
   }
 
   /** From now on, its topic's frames are for it as well. What the topic keeps back, it has come to by itself. */

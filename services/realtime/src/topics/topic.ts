@@ -16,7 +16,12 @@ export interface EncodedChanges {
   changes: number;
 }
 
-export type Encoded = EncodedChanges | { kind: 'nothing' } | { kind: 'resync'; reason: string };
+export interface Resync {
+  kind: 'resync';
+  reason: string;
+}
+
+export type Encoded = EncodedChanges | { kind: 'nothing' } | Resync;
 
 const NOTHING: Encoded = { kind: 'nothing' };
 
@@ -62,6 +67,13 @@ export class Topic {
 
   /** The frame for these changes of an envelope, which are all of it that may concern this topic. */
   encode(envelope: ChangeEnvelope, changes: readonly RowChange[], visible: Visible, after = -1): Encoded {
+    const matched = this.texts(changes, visible, after);
+    if (matched.kind === 'resync') return matched;
+    return matched.texts.length === 0 ? NOTHING : this.#frame(envelope, matched.texts);
+  }
+
+  /** What its subscribers see of these changes, as JSON. */
+  texts(changes: readonly RowChange[], visible: Visible, after = -1): Resync | { kind: 'texts'; texts: string[] } {
     const texts: string[] = [];
     for (const change of changes) {
       if (change.index <= after) continue;
@@ -69,7 +81,7 @@ export class Topic {
       if (match.kind === 'resync') return match;
       if (match.kind === 'change') texts.push(match.text);
     }
-    return texts.length === 0 ? NOTHING : this.#frame(envelope, texts);
+    return { kind: 'texts', texts };
   }
 
   /** Without changes: what tells a client that holds part of a transaction that this was all. */

@@ -1,7 +1,7 @@
 /**
  * The topics of this instance: found or made for a subscription, fed by the feed, forgotten when nobody is left.
  */
-import { formatPosition, type Lsn, parsePosition, TidemarkError } from '@tidemark/contracts';
+import { parsePosition, TidemarkError } from '@tidemark/contracts';
 import type { Database, Identity } from '@tidemark/db';
 import { type ChangeEnvelope, tableKey } from '../changes/envelope.ts';
 import type { Feed } from '../changes/feed.ts';
@@ -19,6 +19,7 @@ import { type LivePlan, parseLiveQuery, planLiveQuery } from './live-plan.ts';
 import { createWindowReader } from './read-window.ts';
 import { RightsClass } from './rights-class.ts';
 import { sendSnapshot } from './send-snapshot.ts';
+import { settleSnapshot } from './settle-snapshot.ts';
 import type { Snapshots } from './snapshot.ts';
 import { type Sink, Subscription } from './subscription.ts';
 import { type DeliveryPolicy, type Mode, Topic } from './topic.ts';
@@ -259,20 +260,14 @@ export function createTopics(options: TopicsOptions): Topics {
         await topic.join(subscription, request.identity, request.snapshot || request.after !== undefined);
         return;
       }
+      const { history, snapshots } = options;
+      const context = { feed, history, rights, schema, table, tableKey: key };
       if (request.snapshot) {
-        const position = (lsn: Lsn) => formatPosition(feed.epoch() ?? '', lsn, 0xffff_ffff);
-        await sendSnapshot({
-          subscription,
-          snapshots: options.snapshots,
-          identity: request.identity,
-          feed,
-          key,
-          position,
-        });
+        const { identity } = request;
+        const snapshot = await sendSnapshot({ subscription, snapshots, identity, feed, tableKey: key });
+        await settleSnapshot(subscription, snapshot, context);
       }
-      if (!subscription.ended) {
-        await catchUp(subscription, { feed, history: options.history, rights, schema, table, tableKey: key });
-      }
+      if (!subscription.ended) await catchUp(subscription, context);
     } catch (error) {
       if (subscription.ended || request.sink.closed) return subscription.end();
       observe({ type: 'topic.failed', table, error: error as Error });

@@ -6,10 +6,11 @@
  *
  *   idle ──change──► due ──interval──► reading ──► idle | due (the change was not visible yet, or others came)
  */
-import { formatPosition, type Lsn } from '@tidemark/contracts';
+import { formatPosition, formatTidemark, type Lsn } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
 import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
-import { snapshotFrame, windowFrame } from './frame.ts';
+import { changesUpTo, snapshotFrame } from './frame.ts';
+import { WHOLE } from './gate.ts';
 import type { LivePlan } from './live-plan.ts';
 import type { WindowReader } from './read-window.ts';
 import { isPolicyError } from './rights-class.ts';
@@ -32,9 +33,6 @@ export interface WindowOptions {
 const RETRY_MS = 1_000;
 /** Failed reads in a row; then the subscribers are told that what they show may be old. */
 const MAX_FAILURES = 5;
-/** Of a position: everything in its transaction. */
-const LAST = 0xffff_ffff;
-
 export class Window extends Topic {
   #options: WindowOptions;
   #policy: DeliveryPolicy;
@@ -42,6 +40,7 @@ export class Window extends Topic {
   #identities = new WeakMap<Subscription, Identity>();
   #shown: readonly ShownRow[] | undefined;
   #position = '';
+  #tidemark = '';
   /** The newest change that may not be in what is shown. */
   #due: ChangeEnvelope | undefined;
   #again = false;
@@ -70,7 +69,8 @@ export class Window extends Topic {
     await subscription.sink.room();
     if (subscription.ended || !this.#shown) return;
     const rows = this.#shown.map(({ text }) => text);
-    if (wants && !subscription.sink.write(snapshotFrame(this.id, rows, true, this.#position)))
+    const end = { tidemark: this.#tidemark, position: this.#position };
+    if (wants && !subscription.sink.write(snapshotFrame(this.id, rows, end)))
       return subscription.resync('the connection is too slow for the rows');
     subscription.goLive();
   }
@@ -136,7 +136,8 @@ export class Window extends Topic {
       this.#options.onRead();
       this.#upper = read.upper;
       if (read.through > this.#through) this.#through = read.through;
-      this.#position = formatPosition(read.epoch, this.#through, LAST);
+      this.#position = formatPosition(read.epoch, this.#through, WHOLE);
+      this.#tidemark = formatTidemark(read.epoch, read.upper);
       if (read.through < lsn) this.#again = true;
       else if (due) this.#sequence = due.sequence;
       if (this.#due && this.#due.lsn <= read.through) this.#due = undefined;
@@ -152,7 +153,7 @@ export class Window extends Topic {
     const changes = this.#shown ? windowChanges(this.#shown, rows) : [];
     this.#shown = rows;
     if (changes.length === 0) return;
-    const frame = windowFrame(this.id, this.#position, changes);
+    const frame = changesUpTo(this.id, this.#position, changes);
     let receivers = 0;
     for (const subscription of [...this.subscriptions]) {
       if (!subscription.live) continue;

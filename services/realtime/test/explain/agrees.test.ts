@@ -174,7 +174,7 @@ t.test('the explanation and the delivery agree', { timeout: 180_000 }, async (t)
         const got = client.frames
           .flatMap((frame) =>
             frame.op === 'changes'
-              ? frame.changes.map(({ type }) => (withPosition ? `${frame.position.split('.')[0]} ${type}` : type))
+              ? frame.changes.map(({ type }) => (withPosition ? `${frame.position?.split('.')[0]} ${type}` : type))
               : [],
           )
           .sort();

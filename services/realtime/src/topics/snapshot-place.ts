@@ -1,0 +1,34 @@
+/** From what a snapshot sees, which goes by transactions, to a place in the WAL. */
+import type { Lsn } from '@tidemark/contracts';
+import type { Feed } from '../changes/feed.ts';
+import { type Gate, type SnapshotGate, seenThrough } from './gate.ts';
+
+/**
+ * The snapshot holds everything up to here: of the transactions that this instance knows, it may lack some, which then were
+ * committing while it was taken (a commit is in the WAL before it is visible).
+ * @param from up to `lsn` is asked; what came up to `sequence` is known to be in it
+ */
+export function seenUpTo(feed: Feed, key: string, gate: Gate, from = { lsn: feed.lsn(), sequence: 0 }): Lsn {
+  let { lsn } = from;
+  for (const envelope of feed.ring.since(key, Math.max(from.sequence, feed.ring.floor?.sequence ?? 0)) ?? []) {
+    if (envelope.lsn <= lsn && seenThrough(gate, envelope) !== 'all') lsn = envelope.lsn - 1n;
+  }
+  return lsn;
+}
+
+/**
+ * The snapshot holds everything up to here, and nothing that ends above. Undefined where that is not known yet (the feed has
+ * not got so far, or the ring has moved on), or where there is no such place: it has one transaction, and lacks an earlier one.
+ */
+export function exactPlace(feed: Feed, key: string, gate: SnapshotGate): Lsn | undefined {
+  const { floor } = feed.ring;
+  if (!floor || floor.lsn > gate.after || feed.lsn() < gate.until) return undefined;
+  let place = gate.until;
+  for (const envelope of feed.ring.since(key, floor.sequence) ?? []) {
+    if (envelope.lsn > gate.until) break;
+    const isSeen = seenThrough(gate, envelope) === 'all';
+    if (isSeen && envelope.lsn > place) return undefined;
+    if (!isSeen && envelope.lsn <= place) place = envelope.lsn - 1n;
+  }
+  return place;
+}
