@@ -86,7 +86,11 @@ t.test('a snapshot that lacks a transaction before one that it has is completed'
   const other = await connect();
   const topic = await other.subscribe('s', QUERY, { snapshot: true });
   const snapshot = await snapshotOf(other, topic);
-  t.same(snapshot.rows.map((row) => row.minute).sort(), [0, 2], 'the later one is in it, the earlier one is not');
+  t.same(
+    snapshot.rows.map(({ minute }: { minute: number }) => minute).sort(),
+    [0, 2],
+    'the later one is in it, the earlier one is not',
+  );
   t.equal(snapshot.position, undefined);
   const position = await placeOf(other, topic);
   const parts = other.frames.filter((frame) => frame.op === 'changes');

@@ -88,6 +88,7 @@ export async function chase(context: TrialContext, options: ChaseOptions): Promi
   for (const client of clients) client.start();
   await until('every client to have a snapshot', () => clients.every((client) => client.snapshots > 0));
   const before = await running.epochs();
+  const begun = new Map(clients.map((client) => [client, client.snapshots]));
 
   const load: Load = { writing: true, waiting: false, written: 0 };
   const watching = watchBacklog(running.backlog, load);
@@ -107,6 +108,7 @@ export async function chase(context: TrialContext, options: ChaseOptions): Promi
   const total = (count: (client: ModelClient) => number) => clients.reduce((sum, one) => sum + count(one), 0);
   const resyncs = clients.flatMap((client) => client.resyncs);
   const surprises = clients.flatMap((client) => client.surprises);
+  const isAfresh = (client: ModelClient) => client.snapshots > (begun.get(client) ?? 0);
   const leaks = clients.flatMap((client) => client.leaks);
   context.log(
     `${load.written} transactions (${rate.toFixed(0)}/s), ${total((one) => one.connections)} connections, ` +
@@ -123,7 +125,7 @@ export async function chase(context: TrialContext, options: ChaseOptions): Promi
     { ...equal('transactions that were seen in part', 0, torn.times), got: `${torn.times} ${torn.last}` },
     options.epochs === 0
       ? equal('clients that were told to start afresh', 0, resyncs.filter((reason) => !isBacklog(reason)).length)
-      : atLeast('clients that were told to start afresh', clients.length, resyncs.length),
+      : atLeast('clients that started afresh', clients.length, clients.filter(isAfresh).length),
     equal('epochs that were minted', options.epochs, epochs),
     atMost(
       'refusals not to be retried',

@@ -39,6 +39,8 @@ const SILENCE_MS = 5_000;
 /** What is noted of each kind; more would say nothing new. */
 const MAX_NOTES = 100;
 
+const epochOf = (position: string) => position.split('-')[0];
+
 export class ModelClient {
   readonly query: string;
   resumes = 0;
@@ -47,7 +49,7 @@ export class ModelClient {
   refreshes = 0;
   readonly resyncs: string[] = [];
   readonly refusals: string[] = [];
-  /** Changes that do not fit what is held: a repetition, or a gap. */
+  /** Changes that do not fit what is held: a repetition, a gap, another epoch. */
   readonly surprises: string[] = [];
   /** Rows that were sent and may not be seen. */
   readonly leaks: string[] = [];
@@ -221,8 +223,10 @@ export class ModelClient {
     if (more) return;
     for (const problem of this.#held.apply(this.#kept, this.#options.mayRepeat ?? false))
       this.#note(this.surprises, problem);
-    if (this.#position !== undefined && (position ?? '') < this.#position)
-      this.#note(this.surprises, `back to ${position}`);
+    if (this.#position !== undefined) {
+      if (!position || position < this.#position) this.#note(this.surprises, `back to ${position}`);
+      else if (epochOf(position) !== epochOf(this.#position)) this.#note(this.surprises, `on to ${position}`);
+    }
     this.#kept = [];
     this.#position = position;
     this.#options.onWhole?.(this.rows);
