@@ -13,7 +13,7 @@ export {
   type UploadOptions,
 } from './registry.ts';
 export { registryStatements } from './registry-statements.ts';
-export { createS3FileStore, S3_MAX_BYTES, type S3FileStoreOptions } from './s3-store.ts';
+export type { S3FileStoreOptions } from './s3-store.ts';
 export { type ImageType, SNIFF_BYTES, sniffImage } from './sniff.ts';
 export { agreedType, isInlineSafe, type SniffedType, sniffType, TYPE_BYTES } from './sniff-type.ts';
 export * from './types.ts';

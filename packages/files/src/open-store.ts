@@ -1,10 +1,13 @@
 /** A folder or a bucket, whichever is described. */
 import { createLocalFileStore, type LocalFileStoreOptions } from './local-store.ts';
-import { createS3FileStore, type S3FileStoreOptions } from './s3-store.ts';
+import type { S3FileStoreOptions } from './s3-store.ts';
 import type { FileStore } from './types.ts';
 
 export type FileStoreOptions = LocalFileStoreOptions | S3FileStoreOptions;
 
-export function openFileStore(options: FileStoreOptions): FileStore {
-  return 'bucket' in options ? createS3FileStore(options) : createLocalFileStore(options);
+export async function openFileStore(options: FileStoreOptions): Promise<FileStore> {
+  if (!('bucket' in options)) return createLocalFileStore(options);
+  // The AWS client is loaded by those alone that have a bucket.
+  const { createS3FileStore } = await import('./s3-store.ts');
+  return createS3FileStore(options);
 }

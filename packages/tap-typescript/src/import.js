@@ -1,4 +1,3 @@
 import { register } from 'node:module';
 
 register('./strip.js', import.meta.url);
-register('./bundle.js', import.meta.url);

@@ -109,7 +109,7 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
   });
   const watching = queue.watch(runner.wake);
   const changes = await followJobChanges({ bus, onQueued: sweeper.wake, onCancelled: handler.cancel, observe });
-  const store = openFileStore(storeOptions);
+  const store = await openFileStore(storeOptions);
   const temporary = startTemporarySweep(store, observe);
 
   return {

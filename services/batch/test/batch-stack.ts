@@ -62,7 +62,7 @@ export async function openBatchStack(t: Test, bucket?: TestS3): Promise<BatchSta
   const natsPrefix = stack.natsPrefix();
   const filesDir = await mkdtemp(path.join(os.tmpdir(), 'tidemark-batch-'));
   const database = await openDatabase({ primaryUrl, applicationName: 'batch test', pools: { write: { max: 4 } } });
-  const store = openFileStore(bucket?.options ?? { dir: filesDir });
+  const store = await openFileStore(bucket?.options ?? { dir: filesDir });
   const registry = createFileRegistry(database.pools.write);
   const children = new Set<BatchProcess>();
   t.teardown(async () => {

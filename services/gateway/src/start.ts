@@ -20,7 +20,7 @@ import {
 import { buildApp } from './app.ts';
 import { createCache } from './cache/cache.ts';
 import { readStats, registerCacheMetrics, registerSharedMetrics } from './cache/cache-metrics.ts';
-import { namespaceOf, SharedLevel } from './cache/shared/shared-level.ts';
+import { openSharedLevel } from './cache/shared/open-shared-level.ts';
 import { followCatalog } from './catalog/follow.ts';
 import { readConfig } from './config.ts';
 import { eventLevels, type GatewayEvent } from './events.ts';
@@ -37,7 +37,7 @@ const LISTEN_BACKLOG = 4_096;
 
 export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<RunningService> {
   const config = readConfig(env);
-  const store = openFileStore(fileStoreOptions(config));
+  const store = await openFileStore(fileStoreOptions(config));
   const instance = config.INSTANCE || `gateway-${pid}`;
   const logger = createLogger({ service: 'gateway', instance, level: config.LOG_LEVEL });
   const metrics = createMetrics('gateway');
@@ -68,13 +68,10 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
   const bus = await connectBus({ url: config.NATS_URL, name: instance, prefix: config.NATS_PREFIX, observe });
   const answersBytes = Math.ceil(config.CACHE_BYTES * (1 - FRONT_SHARE));
   const shared =
-    config.CACHE_URL === '' || config.CACHE_BYTES === 0
+    config.CACHE_BYTES === 0
       ? undefined
-      : new SharedLevel({
-          ...{ url: config.CACHE_URL, namespace: await namespaceOf(db.pools.admin) },
-          ...{ ttlSeconds: config.CACHE_SHARED_TTL_S, timeoutMs: config.CACHE_SHARED_TIMEOUT_MS },
-          maxBytes: config.CACHE_ENTRY_BYTES,
-          onError: (error) => observe({ type: 'cache.shared_failed', error }),
+      : await openSharedLevel(config, db.pools.admin, (error) => {
+          observe({ type: 'cache.shared_failed', error });
         });
   if (shared) registerSharedMetrics(metrics, shared);
   const cache =

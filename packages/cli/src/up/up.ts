@@ -138,7 +138,7 @@ async function data(settings: UpSettings, events: UpEvents, running: { stack?: S
 async function loadDemo(primaryUrl: string, files: FileStoreConfig, events: UpEvents): Promise<void> {
   if (await loadBlueprint(primaryUrl, 'matches')) events.progress('loaded the matches blueprint with demo data');
   const db = await openDatabase({ primaryUrl, applicationName: 'tidemark up' });
-  const store = openFileStore(fileStoreOptions(files));
+  const store = await openFileStore(fileStoreOptions(files));
   try {
     const made = await loadDemoImages(db, store);
     if (made > 0) events.progress(`made ${made} demo images`);

@@ -9,7 +9,7 @@ import { transformImage } from '../images/transform.ts';
 import type { Failure, Item, Output, Reply, Task, WorkerData } from './protocol.ts';
 
 const settings = workerData as WorkerData;
-const store = openFileStore(settings.store);
+const store = await openFileStore(settings.store);
 
 // The threads are the concurrency; each libvips operation uses one, and keeps nothing for a next one like it.
 sharp.concurrency(1);

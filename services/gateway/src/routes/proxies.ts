@@ -1,10 +1,12 @@
 /** One address for a newcomer: /live goes to realtime, /console and /api/v1/performance to metrics. */
-import httpProxy from '@fastify/http-proxy';
 import type { BaseApp } from '@tidemark/service';
 import type { RouteContext } from './context.ts';
 
 export async function registerProxies(app: BaseApp, context: RouteContext): Promise<void> {
   const { realtimeUrls, METRICS_URL } = context.config;
+  if (realtimeUrls.length === 0 && !METRICS_URL) return;
+  // It brings an HTTP client of its own, which nobody else needs.
+  const { default: httpProxy } = await import('@fastify/http-proxy');
   if (realtimeUrls.length > 0) {
     let next = 0;
     await app.register(httpProxy, {

@@ -4,7 +4,6 @@
  * `timeoutMs`, and soon nothing (breaker.ts).
  */
 import { createClient, RESP_TYPES } from '@redis/client';
-import type { Pool } from '@tidemark/db';
 import { Breaker } from './breaker.ts';
 import { decodeShared, encodeShared, type SharedValue } from './shared-value.ts';
 
@@ -34,15 +33,6 @@ export interface SharedCounts {
 const MAX_PENDING = 200;
 const RECONNECT_MOST_MS = 2_000;
 const CONNECT_TIMEOUT_MS = 2_000;
-
-/** A clone of a database may have its epoch; it has not its system identifier and oid. */
-const NAMESPACE = `select (select system_identifier from pg_control_system())::text || '.' || oid as name
-  from pg_database where datname = current_database()`;
-
-export async function namespaceOf(pool: Pool): Promise<string> {
-  const [row] = await pool.query<{ name: string }>(NAMESPACE);
-  return row?.name as string;
-}
 
 export class SharedLevel {
   readonly #options: SharedLevelOptions;

@@ -1,0 +1,2 @@
+export * from 'typebox-as-published/compile';
+export { default } from 'typebox-as-published/compile';

@@ -1,0 +1,2 @@
+export * from 'typebox-as-published/format';
+export { default } from 'typebox-as-published/format';

@@ -1,0 +1,2 @@
+export * from 'typebox-as-published/value';
+export { default } from 'typebox-as-published/value';
