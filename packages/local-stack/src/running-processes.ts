@@ -20,6 +20,17 @@ export function isAlive(pid: number): boolean {
   return !LINUX || statOf(pid)?.state !== 'Z';
 }
 
+/** Whether a process stands still (SIGSTOP): each of its threads, which stop one by one. */
+export function isStopped(pid: number): boolean {
+  if (!LINUX) return run('ps', ['-p', String(pid), '-o', 'state=']).startsWith('T');
+  try {
+    return readdirSync(`/proc/${pid}/task`).every((task) => 'Tt'.includes(statOf(`${pid}/task/${task}`)?.state ?? 'T'));
+  } catch {
+    // It has ended.
+    return false;
+  }
+}
+
 /** `pid` and all of its descendants, parents first. */
 export function processTree(pid: number): number[] {
   const all = listAll();
@@ -103,9 +114,10 @@ function listAll(): Entry[] {
 }
 
 /** Fields of /proc/<pid>/stat (proc(5)); the name in parentheses may hold spaces, so counting starts after it. */
-function statOf(pid: number): { state: string; parent: number; started: string } | undefined {
+/** @param place a process, or one of its threads (`<pid>/task/<id>`) */
+function statOf(place: number | string): { state: string; parent: number; started: string } | undefined {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const text = readFileSync(`/proc/${place}/stat`, 'latin1');
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     return { state: fields[0] ?? '', parent: Number(fields[1]), started: fields[19] ?? '' };
   } catch {

@@ -10,7 +10,7 @@ import { errors } from './errors.ts';
 import { freePort, portHolder } from './free-port.ts';
 import { type GuardedCommand, type GuardedProcess, spawnGuarded } from './guard.ts';
 import { isStillHeld, startError } from './postgres-log.ts';
-import { isAlive, processTree, signalAll } from './running-processes.ts';
+import { isAlive, isStopped, processTree, signalAll } from './running-processes.ts';
 import { waitUntil } from './wait-until.ts';
 
 /** One step of stopping: a signal, and how long to wait before the next step. */
@@ -41,6 +41,8 @@ export interface ServerOptions {
 
 /** Seconds that an earlier run's memory or lock may take to go away. */
 const HELD_SECONDS = 15;
+/** For a paused server's threads to stand still, ms. */
+const STILL_MS = 5_000;
 /** Free ports tried when others are quicker to take them. */
 const PORT_ATTEMPTS = 5;
 
@@ -174,10 +176,14 @@ export abstract class ServerProcess {
   }
 
   /** SIGSTOP to the whole process tree: sockets stay open, nothing answers. */
-  pause(): void {
+  async pause(): Promise<void> {
     if (this.#state !== 'running') throw errors.NOT_RUNNING({ what: this.what, action: 'be paused' });
     this.#state = 'paused';
     this.#process?.signalTree('SIGSTOP');
+    // On a busy machine its threads go on for a moment.
+    const tree = processTree(this.#process?.pid ?? 0);
+    const still = await waitUntil(() => tree.every((pid) => !isAlive(pid) || isStopped(pid)), STILL_MS);
+    if (!still) throw errors.TIMED_OUT({ what: `${this.what} to stand still`, seconds: STILL_MS / 1_000, log: '' });
   }
 
   /** SIGCONT to the whole process tree. */

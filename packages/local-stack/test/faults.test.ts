@@ -49,7 +49,7 @@ t.test('a crash that nobody asked for is reported, and start() works after it', 
 t.test('paused, the primary answers nobody; resumed, it goes on where it was', async (t) => {
   await withClient(primary.url, async (sql) => {
     await sql`select 1`;
-    primary.pause();
+    await primary.pause();
     let answered = false;
     const answer = sql`select 7 as x`.then((rows) => {
       answered = true;
@@ -59,7 +59,7 @@ t.test('paused, the primary answers nobody; resumed, it goes on where it was', a
     primary.resume();
     t.equal(await answer, 7);
   });
-  primary.pause();
+  await primary.pause();
   await primary.stop();
   await primary.start();
 });
@@ -84,8 +84,8 @@ t.test('NATS: stopped, killed, paused; its streams are there again', async (t) =
       () => false,
     );
   const { url } = nats;
-  t.ok(await health());
-  nats.pause();
+  t.ok(await waitUntil(health, 5_000));
+  await nats.pause();
   t.notOk(await health());
   nats.resume();
   t.ok(await waitUntil(health, 5_000));
@@ -94,7 +94,7 @@ t.test('NATS: stopped, killed, paused; its streams are there again', async (t) =
     t.notOk(await health());
     await nats.start();
     t.equal(nats.url, url);
-    t.ok(await health());
+    t.ok(await waitUntil(health, 5_000));
   }
   t.throws(() => nats.resume(), { code: 'STACK_NOT_RUNNING' });
 });

@@ -21,7 +21,10 @@ async function startElsewhere(home: string, more = ''): Promise<ReturnType<typeo
 
 for (const [name, more] of [
   ['kill -9 of the parent ends everything', ''],
-  ['the same while the servers stand still (SIGSTOP)', 's.primary.pause(); s.replicas[0].pause(); s.nats.pause();'],
+  [
+    'the same while the servers stand still (SIGSTOP)',
+    'await Promise.all([s.primary.pause(), s.replicas[0].pause(), s.nats.pause()]);',
+  ],
 ] as const) {
   t.test(name, LINUX, async (t) => {
     const home = temporaryHome();

@@ -41,7 +41,7 @@ t.test('a snapshot that is ahead of the changes has a position once they have co
   const [client, other] = [await connect(), await connect()];
   // What the table is like is known before everything stands still.
   await client.subscribe('before', `${QUERY}&minute=lt.0`, { snapshot: true });
-  nats.pause();
+  await nats.pause();
   let topic: number;
   try {
     for (const minute of [1, 2, 3]) await primary.query(`update commentary set minute = ${minute}`);

@@ -64,6 +64,8 @@ export function createFeed(options: FeedOptions): Feed {
   let loop: Promise<void> | undefined;
   let wake: (() => void) | undefined;
   const waiting = new Set<{ lsn: Lsn; done: (reached: boolean) => void }>();
+  /** None of them waits for less. */
+  let due: Lsn | undefined;
 
   function take(message: JsMsg): void {
     heardAt = Date.now();
@@ -115,7 +117,12 @@ export function createFeed(options: FeedOptions): Feed {
   function settle(to: Lsn): void {
     if (to <= lsn) return;
     lsn = to;
-    for (const waiter of waiting) if (waiter.lsn <= lsn) waiter.done(true);
+    if (due === undefined || to < due) return;
+    due = undefined;
+    for (const waiter of waiting) {
+      if (waiter.lsn <= to) waiter.done(true);
+      else if (due === undefined || waiter.lsn < due) due = waiter.lsn;
+    }
   }
 
   async function follow(): Promise<void> {
@@ -211,6 +218,7 @@ export function createFeed(options: FeedOptions): Feed {
         };
         const timer = setTimeout(waiter.done, timeoutMs, false);
         waiting.add(waiter);
+        if (due === undefined || target < due) due = target;
       });
     },
     problem() {

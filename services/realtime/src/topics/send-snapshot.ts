@@ -4,8 +4,8 @@ import type { Identity } from '@tidemark/db';
 import type { Feed } from '../changes/feed.ts';
 import { errors } from '../errors.ts';
 import { snapshotFrame } from './frame.ts';
-import { type SnapshotGate, WHOLE } from './gate.ts';
-import { type PlacedSnapshot, SHARED_MAX_AGE_MS, SHARED_MAX_BYTES, type TakenSnapshot } from './shared-snapshot.ts';
+import { WHOLE } from './gate.ts';
+import { SHARED_MAX_AGE_MS, SHARED_MAX_BYTES, type TakenSnapshot } from './shared-snapshot.ts';
 import type { Snapshots } from './snapshot.ts';
 import { exactPlace, seenUpTo } from './snapshot-place.ts';
 import type { Subscription } from './subscription.ts';
@@ -19,17 +19,17 @@ export interface SendSnapshot {
 }
 
 /** @throws RT_SNAPSHOTS_BUSY, Postgres's errors */
-export async function sendSnapshot(context: SendSnapshot): Promise<PlacedSnapshot> {
+export async function sendSnapshot(context: SendSnapshot): Promise<TakenSnapshot> {
   const { subscription } = context;
   const { topic } = subscription;
   const shared = await topic.shared;
-  if (shared && Date.now() - shared.takenAt < SHARED_MAX_AGE_MS) {
+  if (shared?.frames && Date.now() - shared.takenAt < SHARED_MAX_AGE_MS) {
     for (const frame of shared.frames) await write(subscription, frame);
     return shared;
   }
   // Whoever else waited for it may have begun another meanwhile; two at a time do no harm.
   const taking = take(context);
-  const kept = taking.then(asShared, () => undefined);
+  const kept = taking.catch(() => undefined);
   topic.shared = kept;
   const forget = () => {
     if (topic.shared === kept) topic.shared = undefined;
@@ -45,34 +45,30 @@ export async function sendSnapshot(context: SendSnapshot): Promise<PlacedSnapsho
   }
 }
 
-type Taken = PlacedSnapshot & Pick<TakenSnapshot, 'takenAt'> & { frames: Buffer[] | undefined };
-
-const asShared = ({ frames, ...taken }: Taken): TakenSnapshot | undefined => frames && { ...taken, frames };
-
-async function take({ subscription, snapshots, identity, feed, tableKey }: SendSnapshot): Promise<Taken> {
+async function take({ subscription, snapshots, identity, feed, tableKey }: SendSnapshot): Promise<TakenSnapshot> {
   const { topic } = subscription;
-  const taken: Partial<Taken> & { frames: Buffer[] | undefined } = { frames: [] };
+  let taken: TakenSnapshot | undefined;
   let bytes = 0;
   await snapshots.take(topic.plan, identity, {
     onGate(placed) {
-      taken.gate = placed.kind === 'primary' ? { ...placed, after: seenUpTo(feed, tableKey, placed) } : placed;
-      taken.takenAt = Date.now();
+      const gate = placed.kind === 'primary' ? { ...placed, after: seenUpTo(feed, tableKey, placed) } : placed;
+      taken = { gate, takenAt: Date.now(), frames: [], place: undefined, lacking: undefined };
     },
     async onPage(rows, done) {
-      const gate = taken.gate as SnapshotGate;
-      if (done) taken.place = exactPlace(feed, tableKey, gate);
-      const frame = snapshotFrame(topic.id, rows, done ? endOf(feed.epoch() ?? '', gate, taken.place) : undefined);
+      const snapshot = taken as TakenSnapshot;
+      if (done) snapshot.place = exactPlace(feed, tableKey, snapshot.gate);
+      const frame = snapshotFrame(topic.id, rows, done ? endOf(feed.epoch() ?? '', snapshot) : undefined);
       bytes += frame.length;
-      if (bytes > SHARED_MAX_BYTES) taken.frames = undefined;
-      taken.frames?.push(frame);
+      if (bytes > SHARED_MAX_BYTES) snapshot.frames = undefined;
+      snapshot.frames?.push(frame);
       await write(subscription, frame);
     },
   });
-  return taken as Taken;
+  return taken as unknown as TakenSnapshot;
 }
 
-const endOf = (epoch: string, { until }: SnapshotGate, place: bigint | undefined) => ({
-  tidemark: formatTidemark(epoch, until),
+const endOf = (epoch: string, { gate, place }: TakenSnapshot) => ({
+  tidemark: formatTidemark(epoch, gate.until),
   position: place === undefined ? undefined : formatPosition(epoch, place, WHOLE),
 });
 

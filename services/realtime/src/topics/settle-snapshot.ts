@@ -5,11 +5,11 @@
  */
 import { formatPosition } from '@tidemark/contracts';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
-import { Backlog } from './backlog.ts';
+import { Backlog, type BacklogOptions } from './backlog.ts';
 import { type CatchUp, decided } from './catch-up.ts';
 import { changesUpTo, partFrame } from './frame.ts';
 import { type SnapshotGate, seenThrough, WHOLE } from './gate.ts';
-import type { PlacedSnapshot } from './shared-snapshot.ts';
+import type { TakenSnapshot } from './shared-snapshot.ts';
 import type { Subscription } from './subscription.ts';
 
 /** Between two looks whether somebody still waits, while the relay works off what came before, ms. */
@@ -20,17 +20,19 @@ const BATCH = 500;
 /** Ends with the subscription at a position, or ended. @throws what a policy or the database throws */
 export async function settleSnapshot(
   subscription: Subscription,
-  { gate, place }: PlacedSnapshot,
+  snapshot: TakenSnapshot,
   context: CatchUp,
 ): Promise<void> {
   const { feed, rights } = context;
   const { topic, sink } = subscription;
-  const backlog = Backlog.behind(context, gate.after, true);
-  subscription.beginning = { gate, sequence: backlog.sequence };
+  const { gate, place } = snapshot;
+  subscription.beginning = { gate, sequence: Backlog.behind(context, gate.after, true).sequence };
   if (place === undefined) {
     let isReached = false;
     while (!subscription.ended && !isReached) isReached = await feed.reached(gate.until, LOOK_MS);
-    const lacking = await lackingOf(subscription, gate, backlog, feed.sequence());
+    if (subscription.ended) return;
+    snapshot.lacking ??= lackingOf(gate, context);
+    const lacking = await snapshot.lacking;
     if ('reason' in lacking) return subscription.resync(lacking.reason);
     await decided(lacking, topic, rights, async (envelope, visible) => {
       await sink.room();
@@ -45,23 +47,19 @@ export async function settleSnapshot(
   subscription.gate = { kind: 'position', lsn: place ?? gate.until, index: WHOLE };
 }
 
-/** The envelopes up to `gate.until` that are not in the snapshot. */
-async function lackingOf(
-  subscription: Subscription,
-  gate: SnapshotGate,
-  backlog: Backlog,
-  upTo: number,
-): Promise<ChangeEnvelope[] | { reason: string }> {
+/** The envelopes up to `gate.until`, which the feed has reached, that are not in the snapshot. */
+async function lackingOf(gate: SnapshotGate, context: BacklogOptions): Promise<ChangeEnvelope[] | { reason: string }> {
+  const backlog = Backlog.behind(context, gate.after, true);
+  const upTo = context.feed.sequence();
   const lacking: ChangeEnvelope[] = [];
-  while (!subscription.ended) {
+  for (;;) {
     const next = backlog.next(upTo, BATCH);
-    if (next?.length === 0) break;
     const envelopes = next ?? (await backlog.readOlder());
     if ('reason' in envelopes) return envelopes;
     for (const envelope of envelopes) {
       if (envelope.lsn > gate.until) return lacking;
       if (seenThrough(gate, envelope) !== 'all') lacking.push(envelope);
     }
+    if (next?.length === 0) return lacking;
   }
-  return lacking;
 }

@@ -3,21 +3,21 @@
  * for it. Its gate makes it exact for each of them, whenever they follow on from it.
  */
 import type { Lsn } from '@tidemark/contracts';
+import type { ChangeEnvelope } from '../changes/envelope.ts';
 import type { SnapshotGate } from './gate.ts';
 
-export interface PlacedSnapshot {
+export interface TakenSnapshot {
   gate: SnapshotGate;
-  /** The client was told that it resumes behind this; undefined: it was told nothing yet (settle-snapshot.ts). */
-  place?: Lsn | undefined;
-}
-
-export interface TakenSnapshot extends PlacedSnapshot {
-  /** The pages' frames. */
-  frames: Buffer[];
   takenAt: number;
+  /** The pages' frames; undefined where they were too large to keep. */
+  frames: Buffer[] | undefined;
+  /** The client was told that it resumes behind this; undefined: it was told nothing yet (settle-snapshot.ts). */
+  place: Lsn | undefined;
+  /** Asked once for all who share it, where they were told nothing. */
+  lacking: Promise<ChangeEnvelope[] | { reason: string }> | undefined;
 }
 
-/** Undefined where it was too large to keep, or failed: then everybody takes one of their own. */
+/** Undefined where it failed: then everybody takes one of their own. */
 export type SharedSnapshot = Promise<TakenSnapshot | undefined>;
 
 /** A second of a thousand reconnecting clients is one query instead of a thousand. */

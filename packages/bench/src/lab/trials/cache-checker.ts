@@ -32,7 +32,7 @@ const faults: readonly Fault[] = [
   },
   {
     name: 'NATS stands still',
-    begin: async ({ stack }) => stack.nats.pause(),
+    begin: ({ stack }) => stack.nats.pause(),
     end: async ({ stack }) => stack.nats.resume(),
   },
   {

@@ -21,7 +21,7 @@ export const natsKilled: Trial = {
           await nats.start();
           await relayed();
         }
-        nats.pause();
+        await nats.pause();
         await pause(STILL_MS[kind]);
         nats.resume();
         await relayed();

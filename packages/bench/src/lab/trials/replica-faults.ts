@@ -61,7 +61,7 @@ export const replicaPaused: Trial = {
   run: (context) =>
     underReads(
       context,
-      async (replica) => replica.pause(),
+      (replica) => replica.pause(),
       async (replica) => replica.resume(),
     ),
 };
