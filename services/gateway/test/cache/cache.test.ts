@@ -30,6 +30,16 @@ await gateway.serving();
 
 const statusOf = (answer: Response) => answer.headers.get('cache-status');
 const read = (path: string, init: Parameters<typeof gateway.request>[1] = {}) => gateway.request(path, init);
+/** The first answer that the cache had a part in: on a busy machine it hears nothing for a while at times, and then has none. */
+async function judged(path: string, init: Parameters<typeof gateway.request>[1] = {}): Promise<Response> {
+  let answer = await read(path, init);
+  await until(async () => {
+    if (statusOf(answer) !== 'tidemark; fwd=bypass') return true;
+    answer = await read(path, init);
+    return false;
+  }, `${path} is asked of the cache`);
+  return answer;
+}
 /** Reads until a fill has counted: after a change, a replica may have to catch up first. */
 async function warm(path: string, init: Parameters<typeof gateway.request>[1] = {}): Promise<void> {
   await until(async () => statusOf(await read(path, init)) === 'tidemark; hit', `${path} is cached`);
@@ -59,14 +69,14 @@ t.test('answers from the cache, with what HTTP caches need', async (t) => {
 
 t.test('what asks for the same is one entry; what differs is not', async (t) => {
   await warm('/rest/v1/items?select=id&id=gt.3&name=neq.x');
-  t.equal(statusOf(await read('/rest/v1/items?name=neq.x&select=id&id=gt.3&offset=0')), 'tidemark; hit');
+  t.equal(statusOf(await judged('/rest/v1/items?name=neq.x&select=id&id=gt.3&offset=0')), 'tidemark; hit');
   const others: Record<string, string>[] = [
     { accept: 'application/vnd.pgrst.array+json;nulls=stripped' },
     { range: '0-1' },
     { prefer: 'count=exact' },
   ];
   for (const headers of others) {
-    const other = await read('/rest/v1/items?select=id&id=gt.3&name=neq.x', { headers });
+    const other = await judged('/rest/v1/items?select=id&id=gt.3&name=neq.x', { headers });
     t.match(statusOf(other), /fwd=uri-miss/, JSON.stringify(headers));
   }
 });
@@ -105,15 +115,15 @@ t.test('identities never share what a policy shows', async (t) => {
   const bob = { claims: { role: 'authenticated', sub: 'bob' } };
   for (const path of ['/rest/v1/secrets', '/rest/v1/mine']) {
     await warm(path, ada);
-    t.match(statusOf(await read(path, bob)), /fwd=uri-miss/, `${path}: bob's first read is his own`);
+    t.match(statusOf(await judged(path, bob)), /fwd=uri-miss/, `${path}: bob's first read is his own`);
     await warm(path, bob);
     t.strictSame(await (await read(path, ada)).json(), path.includes('mine') ? [{ id: 1 }] : [{ id: 1, owner: 'ada' }]);
     t.strictSame(await (await read(path, bob)).json(), path.includes('mine') ? [{ id: 2 }] : [{ id: 2, owner: 'bob' }]);
     t.strictSame(await (await read(path)).json(), [], 'anonymous');
   }
   await warm('/rest/v1/items?id=eq.2', ada);
-  t.equal(statusOf(await read('/rest/v1/items?id=eq.2', bob)), 'tidemark; hit', 'without a policy, a role shares');
-  t.match(statusOf(await read('/rest/v1/items?id=eq.2')), /fwd=uri-miss/, 'and another role does not');
+  t.equal(statusOf(await judged('/rest/v1/items?id=eq.2', bob)), 'tidemark; hit', 'without a policy, a role shares');
+  t.match(statusOf(await judged('/rest/v1/items?id=eq.2')), /fwd=uri-miss/, 'and another role does not');
 });
 
 t.test('a change of the schema drops everything', async (t) => {
@@ -215,11 +225,11 @@ t.test('a request that was answered before is known by its raw text, and by all 
   t.not(statusOf(asked), 'tidemark; hit', 'not older than is asked for');
   t.equal((await read(path, { headers: { tidemark: 'none' } })).status, 400, 'what is no tidemark is refused');
 
-  const token = await gateway.token({ role: 'authenticated', exp: Math.floor(Date.now() / 1_000) + 3 });
+  const token = await gateway.token({ role: 'authenticated', exp: Math.floor(Date.now() / 1_000) + 5 });
   const init = { headers: { authorization: `Bearer ${token}` } };
   await warm(path, init);
   const before = await hits();
-  t.equal(statusOf(await read(path, init)), 'tidemark; hit');
+  t.equal(statusOf(await judged(path, init)), 'tidemark; hit');
   t.equal(await hits(), before + 1);
   await until(async () => (await read(path, init)).status === 401, 'a token that has run out is refused, hit or not');
 });
@@ -269,7 +279,7 @@ t.test('the cache is bounded', async (t) => {
   for (let id = 100; id < 200; id += 1) await read(`/rest/v1/items?id=eq.${id}`);
   const large = await read('/rest/v1/items?id=gte.100');
   t.ok((await large.text()).length > 64 * 1024);
-  t.equal(statusOf(await read('/rest/v1/items?id=gte.100')), 'tidemark; fwd=uri-miss', 'larger than an entry may be');
+  t.equal(statusOf(await judged('/rest/v1/items?id=gte.100')), 'tidemark; fwd=uri-miss', 'larger than an entry may be');
   const { tidemark_cache_bytes: bytes, tidemark_cache_entries: entries } = await gateway.figures();
   t.ok(bytes && bytes > 100_000 && bytes <= 256 * 1024, `${bytes} bytes`);
   t.ok(entries && entries > 10 && entries < 40, `${entries} entries`);
