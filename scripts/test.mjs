@@ -1,5 +1,5 @@
 /** `npm test`: prepares the tree, starts one stack for all test files, runs every package's tests, tells what failed, counts. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
@@ -9,6 +9,9 @@ const say = (line) => process.stdout.write(`${line}\n`);
 
 try {
   await prepare(say);
+  execFileSync(process.execPath, [join(root, 'packages', 'tap-typescript', 'src', 'strip-all.js')], {
+    stdio: 'inherit',
+  });
 } catch (error) {
   process.stderr.write(`${error.message}\n`);
   process.exit(1);

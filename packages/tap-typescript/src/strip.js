@@ -17,10 +17,11 @@ export async function load(url, context, nextLoad) {
   return { format: 'module', source: await stripped(path, await readFile(path, 'utf8')), shortCircuit: true };
 }
 
-async function stripped(path, source) {
+/** The module without its types, as it was kept or made anew. */
+export async function stripped(path, source) {
   // The last line, so that all others stay where they are.
   const mark = `\n// ${hash(`${VERSION} ${source}`)}`;
-  const file = join(KEPT, hash(path));
+  const file = keptAt(path);
   const kept = await read(file);
   if (kept?.endsWith(mark)) return kept;
   const { default: blankSpace } = await import('ts-blank-space');
@@ -32,6 +33,8 @@ async function stripped(path, source) {
   await keep(file, made + mark);
   return made + mark;
 }
+
+export const keptAt = (path) => join(KEPT, hash(path));
 
 const hash = (text) => createHash('sha256').update(text).digest('hex').slice(0, 32);
 
