@@ -12,6 +12,8 @@ export interface BacklogOptions {
   tableKey: string;
 }
 
+/** Envelopes that are looked at in one go. */
+const BATCH = 500;
 /** The ring may move on while JetStream is read; a subscriber that does not catch up in so many rounds never will. */
 const MAX_ROUNDS = 10;
 const JUST_BEGUN = { reason: 'this instance has just begun to follow the changes' };
@@ -40,11 +42,11 @@ export class Backlog {
     return this.#sequence;
   }
 
-  /** The next `most`, up to this sequence; none: it is there. Undefined where the ring has moved on. */
-  next(upTo: number, most: number): ChangeEnvelope[] | undefined {
+  /** The next few, up to this sequence; none: it is there. Undefined where the ring has moved on. */
+  next(upTo: number): ChangeEnvelope[] | undefined {
     const { feed, tableKey } = this.#options;
     const waiting = this.#sequence < 0 ? undefined : feed.ring.since(tableKey, this.#sequence);
-    const next = waiting?.slice(0, most).filter(({ sequence }) => sequence <= upTo);
+    const next = waiting?.slice(0, BATCH).filter(({ sequence }) => sequence <= upTo);
     const last = next?.at(-1);
     if (last) {
       this.#sequence = last.sequence;

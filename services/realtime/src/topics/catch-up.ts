@@ -11,9 +11,6 @@ export interface CatchUp extends BacklogOptions {
   rights: RightsClass;
 }
 
-/** Envelopes that are looked at in one go. */
-const BATCH = 500;
-
 /** Ends with the subscription live, or ended by a resync. @throws what a policy or the database throws */
 export async function catchUp(subscription: Subscription, context: CatchUp): Promise<void> {
   const { feed, rights } = context;
@@ -24,7 +21,7 @@ export async function catchUp(subscription: Subscription, context: CatchUp): Pro
       : Backlog.behind(context, gate.lsn, gate.index === WHOLE);
   subscription.beginning ??= { gate, sequence: backlog.sequence };
   while (!subscription.ended) {
-    const next = backlog.next(rights.cursor(topic), BATCH);
+    const next = backlog.next(rights.cursor(topic));
     if (next?.length === 0) {
       subscription.goLive();
       return;
@@ -51,22 +48,22 @@ export async function decided(
   rights: RightsClass,
   give: (envelope: ChangeEnvelope, visible: Visible) => Promise<boolean>,
 ): Promise<void> {
-  const batch: ChangeEnvelope[] = [];
-  let changes = 0;
-  const concerned = (envelope: ChangeEnvelope) => envelope.body().changes.filter((change) => mayConcern(topic, change));
+  const batch = new Map<ChangeEnvelope, RowChange[]>();
+  let images = 0;
   const flush = async () => {
-    const visible = await rights.visible(batch, concerned);
-    for (const envelope of batch.splice(0)) if (!(await give(envelope, visible))) return false;
+    const visible = await rights.visible([...batch.keys()], (envelope) => batch.get(envelope) ?? []);
+    for (const envelope of batch.keys()) if (!(await give(envelope, visible))) return false;
+    batch.clear();
+    images = 0;
     return true;
   };
   for (const envelope of envelopes) {
-    batch.push(envelope);
-    changes += concerned(envelope).length;
-    if (changes * 2 < MAX_BATCH_IMAGES) continue;
-    changes = 0;
-    if (!(await flush())) return;
+    const asked = rights.isOpen ? [] : envelope.body().changes.filter((change) => mayConcern(topic, change));
+    batch.set(envelope, asked);
+    images += asked.length * 2;
+    if (images >= MAX_BATCH_IMAGES && !(await flush())) return;
   }
-  if (batch.length > 0) await flush();
+  if (batch.size > 0) await flush();
 }
 
 function mayConcern({ plan }: Topic, { row, before }: RowChange): boolean {

@@ -85,7 +85,7 @@ export class RightsClass {
   }
 
   receive(envelope: ChangeEnvelope): void {
-    if (!this.#options.rights.identity) {
+    if (this.isOpen) {
       this.#deliver(envelope, this.#candidates(envelope), () => undefined);
       return;
     }
@@ -93,6 +93,11 @@ export class RightsClass {
     this.#told.push(envelope.sequence);
     if (this.#isBehind()) this.#restart();
     else if (!this.#pumping) void this.#pump();
+  }
+
+  /** Without row-level security: nobody is asked what may be seen. */
+  get isOpen(): boolean {
+    return this.#options.rights.identity === undefined;
   }
 
   /** Whether the policies have failed to be asked, and will be again. */
@@ -105,7 +110,7 @@ export class RightsClass {
     envelopes: readonly ChangeEnvelope[],
     changesOf: (e: ChangeEnvelope) => Iterable<RowChange>,
   ): Promise<Visible> {
-    if (!this.#options.rights.identity) return undefined;
+    if (this.isOpen) return undefined;
     const images = this.#images(envelopes, changesOf);
     if (images.length === 0) return () => false;
     return this.#options.turns.run(() => this.#ask(images, envelopes));

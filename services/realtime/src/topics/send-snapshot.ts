@@ -47,7 +47,7 @@ export async function sendSnapshot(context: SendSnapshot): Promise<TakenSnapshot
 
 async function take({ subscription, snapshots, identity, feed, tableKey }: SendSnapshot): Promise<TakenSnapshot> {
   const { topic } = subscription;
-  let taken: TakenSnapshot | undefined;
+  let taken!: TakenSnapshot;
   let bytes = 0;
   await snapshots.take(topic.plan, identity, {
     onGate(placed) {
@@ -55,16 +55,15 @@ async function take({ subscription, snapshots, identity, feed, tableKey }: SendS
       taken = { gate, takenAt: Date.now(), frames: [], place: undefined, lacking: undefined };
     },
     async onPage(rows, done) {
-      const snapshot = taken as TakenSnapshot;
-      if (done) snapshot.place = exactPlace(feed, tableKey, snapshot.gate);
-      const frame = snapshotFrame(topic.id, rows, done ? endOf(feed.epoch() ?? '', snapshot) : undefined);
+      if (done) taken.place = exactPlace(feed, tableKey, taken.gate);
+      const frame = snapshotFrame(topic.id, rows, done ? endOf(feed.epoch() ?? '', taken) : undefined);
       bytes += frame.length;
-      if (bytes > SHARED_MAX_BYTES) snapshot.frames = undefined;
-      snapshot.frames?.push(frame);
+      if (bytes > SHARED_MAX_BYTES) taken.frames = undefined;
+      taken.frames?.push(frame);
       await write(subscription, frame);
     },
   });
-  return taken as unknown as TakenSnapshot;
+  return taken;
 }
 
 const endOf = (epoch: string, { gate, place }: TakenSnapshot) => ({

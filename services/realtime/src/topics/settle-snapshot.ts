@@ -14,8 +14,6 @@ import type { Subscription } from './subscription.ts';
 
 /** Between two looks whether somebody still waits, while the relay works off what came before, ms. */
 const LOOK_MS = 1_000;
-/** Envelopes that are looked at in one go. */
-const BATCH = 500;
 
 /** Ends with the subscription at a position, or ended. @throws what a policy or the database throws */
 export async function settleSnapshot(
@@ -26,7 +24,7 @@ export async function settleSnapshot(
   const { feed, rights } = context;
   const { topic, sink } = subscription;
   const { gate, place } = snapshot;
-  subscription.beginning = { gate, sequence: Backlog.behind(context, gate.after, true).sequence };
+  subscription.beginning = { gate, sequence: -1 };
   if (place === undefined) {
     let isReached = false;
     while (!subscription.ended && !isReached) isReached = await feed.reached(gate.until, LOOK_MS);
@@ -53,7 +51,7 @@ async function lackingOf(gate: SnapshotGate, context: BacklogOptions): Promise<C
   const upTo = context.feed.sequence();
   const lacking: ChangeEnvelope[] = [];
   for (;;) {
-    const next = backlog.next(upTo, BATCH);
+    const next = backlog.next(upTo);
     const envelopes = next ?? (await backlog.readOlder());
     if ('reason' in envelopes) return envelopes;
     for (const envelope of envelopes) {

@@ -29,7 +29,7 @@ export interface Sink {
 /** Up to where a subscription was not to be sent changes: those in its snapshot, before its position, or before it was there. */
 export interface Beginning {
   gate: Gate;
-  /** Where the gate is open: the last envelope before it. */
+  /** The last envelope before it; asked for only where the gate is open. */
   sequence: number;
 }
 
@@ -91,19 +91,19 @@ export class Subscription {
       this.resync(encoded.reason);
       return 0;
     }
-    if (!this.sink.write(encoded.frame)) {
-      this.resync('the connection is too slow for the changes');
-      return 0;
-    }
+    if (!this.send(encoded.frame, encoded.changes)) return 0;
     this.#inside = envelope.body().more;
-    this.changesTotal += encoded.changes;
     return encoded.changes;
   }
 
-  /** A frame of its own, of so many changes. */
-  send(frame: Buffer, changes: number): void {
-    if (this.sink.write(frame)) this.changesTotal += changes;
-    else this.resync('the connection is too slow for the changes');
+  /** Frames of so many changes. False where they were too much for the connection, which ends it. */
+  send(frames: Buffer, changes: number): boolean {
+    if (this.sink.write(frames)) {
+      this.changesTotal += changes;
+      return true;
+    }
+    this.resync('the connection is too slow for the changes');
+    return false;
   }
 
   /** From now on, its topic's frames are for it as well. What the topic keeps back, it has come to by itself. */
@@ -115,13 +115,9 @@ export class Subscription {
 
   /** Frames of so many changes that waited for each other; `last` is the envelope of the last one. */
   give(frames: Buffer, changes: number, last: ChangeEnvelope): boolean {
-    if (this.sink.write(frames)) {
-      this.changesTotal += changes;
-      this.#inside = this.topic.mode === 'every' && last.body().more;
-      return true;
-    }
-    this.resync('the connection is too slow for the changes');
-    return false;
+    if (!this.send(frames, changes)) return false;
+    this.#inside = this.topic.mode === 'every' && last.body().more;
+    return true;
   }
 
   /** Whether the change came before what it was to be sent; undefined where that is not known yet. */

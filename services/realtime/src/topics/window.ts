@@ -157,10 +157,7 @@ export class Window extends Topic {
     let receivers = 0;
     for (const subscription of [...this.subscriptions]) {
       if (!subscription.live) continue;
-      if (subscription.sink.write(frame)) {
-        receivers += 1;
-        subscription.changesTotal += changes.length;
-      } else subscription.resync('the connection is too slow for the changes');
+      if (subscription.send(frame, changes.length)) receivers += 1;
     }
     this.#policy.pressure.wrote(receivers, Date.now());
     if (due && receivers > 0) this.#policy.onDelivered(due, changes.length * receivers);
