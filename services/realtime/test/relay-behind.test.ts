@@ -23,7 +23,12 @@ async function start(t: Test) {
   });
   t.teardown(() => runPhases(running.phases, () => {}));
   await waitFor(async () => (await running.realtime.health.problems()).length === 0, 'the service to be ready', 30_000);
-  return { primary, nats, connect: () => new LiveClient(running.url.replace('http', 'ws')).open() };
+  /** Frames that were observed on their way from commit to socket. */
+  const deliveries = async () => {
+    const text = await (await fetch(`${running.url}/metrics`)).text();
+    return Number(/^tidemark_delivery_seconds_count\S* (\d+)/m.exec(text)?.[1]);
+  };
+  return { primary, nats, deliveries, connect: () => new LiveClient(running.url.replace('http', 'ws')).open() };
 }
 
 const QUERY = 'commentary?select=id,minute&match_id=in.(1,2)';
@@ -106,4 +111,22 @@ t.test('a snapshot that lacks a transaction before one that it has is completed'
   await resumed.change(({ row }) => row?.minute === 3);
   t.equal(resumed.changes().length, 1, 'whoever resumes behind it gets neither again');
   await Promise.all([client, other, resumed].map((one) => one.close()));
+});
+
+t.test('a change that comes while a snapshot waits for its position is observed like any other', async (t) => {
+  const { primary, nats, deliveries, connect } = await start(t);
+  const client = await connect();
+  await client.subscribe('before', `${QUERY}&minute=lt.0`, { snapshot: true });
+  const before = await deliveries();
+  await nats.pause();
+  try {
+    await primary.query('update commentary set minute = 1');
+    await client.subscribe('s', QUERY, { snapshot: true });
+    await primary.query('update commentary set minute = 2 where match_id = 1');
+  } finally {
+    nats.resume();
+  }
+  await client.change(({ row }) => row?.minute === 2);
+  t.ok((await deliveries()) > before);
+  await client.close();
 });

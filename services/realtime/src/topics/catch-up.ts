@@ -9,12 +9,13 @@ import type { Topic } from './topic.ts';
 
 export interface CatchUp extends BacklogOptions {
   rights: RightsClass;
+  onDelivered(envelope: ChangeEnvelope, changes: number): void;
 }
 
 /** Ends with the subscription live, or ended by a resync. @throws what a policy or the database throws */
 export async function catchUp(subscription: Subscription, context: CatchUp): Promise<void> {
-  const { feed, rights } = context;
-  const { gate, topic } = subscription;
+  const { feed, rights, onDelivered } = context;
+  const { gate, topic, startedAt } = subscription;
   const backlog =
     gate.kind === 'open'
       ? new Backlog(context, { sequence: rights.cursor(topic), lsn: feed.lsn() })
@@ -31,7 +32,9 @@ export async function catchUp(subscription: Subscription, context: CatchUp): Pro
     const unseen = envelopes.filter((envelope) => seenThrough(subscription.gate, envelope) !== 'all');
     await decided(unseen, topic, rights, async (envelope, visible) => {
       await subscription.sink.room();
-      subscription.offer(envelope, envelope.body().changes, visible, undefined);
+      const sent = subscription.offer(envelope, envelope.body().changes, visible, undefined);
+      // What came while it waited is as new to it as to those that are live; what it resumes behind is not.
+      if (sent > 0 && next && envelope.receivedAt >= startedAt) onDelivered(envelope, sent);
       return !subscription.ended;
     });
     subscription.caughtUpTo = backlog.sequence;

@@ -261,7 +261,7 @@ export function createTopics(options: TopicsOptions): Topics {
         return;
       }
       const { history, snapshots } = options;
-      const context = { feed, history, rights, schema, table, tableKey: key };
+      const context = { feed, history, rights, schema, table, tableKey: key, onDelivered };
       if (request.snapshot) {
         const { identity } = request;
         const snapshot = await sendSnapshot({ subscription, snapshots, identity, feed, tableKey: key });
