@@ -36,6 +36,8 @@ export interface BaseAppOptions {
   logger: Logger;
   health: Health;
   metrics: Metrics;
+  /** Who may see why an instance is not ready; absent: nobody, over HTTP. The reasons name hosts, ports and users. */
+  isOperator?: (request: FastifyRequest) => Promise<boolean>;
   /** Turns what a library throws into one of ours; undefined leaves it to the defaults here. */
   translateError?: (error: Error, request: FastifyRequest) => TidemarkError | undefined;
   server?: Omit<FastifyServerOptions, 'logger' | 'loggerInstance'>;
@@ -46,7 +48,7 @@ interface HttpOptions {
 }
 
 export function buildBaseApp(options: BaseAppOptions): BaseApp {
-  const { logger, health, metrics } = options;
+  const { logger, health, metrics, isOperator } = options;
   const refused = metrics.counter('tidemark_http_unparsed_total', 'Requests that never became one, by answer', [
     'status',
   ]);
@@ -75,10 +77,20 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
   createHttpTimings(app, metrics);
 
   app.get('/livez', { logLevel: 'silent' }, async () => ({ status: 'ok' }));
-  app.get('/readyz', { logLevel: 'silent' }, async (_request, reply) => {
+  app.get('/readyz', { logLevel: 'silent' }, async (request, reply) => {
     const [problems, warnings] = await Promise.all([health.problems(), health.warnings()]);
     const status = problems.length ? 'not ready' : 'ready';
-    return reply.code(problems.length ? 503 : 200).send({ status, problems, ...(warnings.length ? { warnings } : {}) });
+    const isQuiet = problems.length === 0 && warnings.length === 0;
+    const mayKnow = isQuiet || (isOperator !== undefined && (await isOperator(request)));
+    const shown = (lines: string[]) => (mayKnow ? lines : health.namesOnly(lines));
+    return reply.code(problems.length ? 503 : 200).send({
+      status,
+      problems: shown(problems),
+      ...(warnings.length ? { warnings: shown(warnings) } : {}),
+      ...(mayKnow
+        ? {}
+        : { hint: 'The reasons are in the health of the performance API, for a token with the role ops.' }),
+    });
   });
   app.get('/metrics', { logLevel: 'silent' }, async (_request, reply) => {
     reply.type(metrics.registry.contentType);

@@ -11,6 +11,8 @@ export interface Health {
   warnings(): Promise<string[]>;
   /** `<name>: <why>` for each check that fails; a check that throws or takes over a second fails. */
   problems(): Promise<string[]>;
+  /** The same without the reasons, which name addresses and users: what a stranger may see. */
+  namesOnly(lines: readonly string[]): string[];
   /** From now on not ready, for the reason given: the first step of a shutdown. */
   drain(reason: string): void;
 }
@@ -37,6 +39,7 @@ export function createHealth(): Health {
       const problems = await failing(checks);
       return draining ? [draining, ...problems] : problems;
     },
+    namesOnly: (lines) => lines.map((line) => (line === draining ? line : line.slice(0, line.indexOf(SEPARATOR)))),
   };
 }
 
@@ -45,7 +48,8 @@ async function failing(checks: ReadonlyMap<string, Check>): Promise<string[]> {
   return found.filter((problem) => problem !== undefined);
 }
 
-const prefix = (name: string, problem: string | undefined) => (problem ? `${name}: ${problem}` : undefined);
+const SEPARATOR = ': ';
+const prefix = (name: string, problem: string | undefined) => (problem ? `${name}${SEPARATOR}${problem}` : undefined);
 
 async function run(check: Check): Promise<string | undefined> {
   let timer: NodeJS.Timeout | undefined;

@@ -3,7 +3,15 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TidemarkError } from '@tidemark/contracts';
 import t from 'tap';
-import { buildBaseApp, createHealth, createLogger, createMetrics, httpStats, runPhases } from '../src/index.ts';
+import {
+  buildBaseApp,
+  createHealth,
+  createLogger,
+  createMetrics,
+  httpStats,
+  operatorCheck,
+  runPhases,
+} from '../src/index.ts';
 
 function app() {
   const health = createHealth();
@@ -11,6 +19,7 @@ function app() {
     logger: createLogger({ service: 'test', instance: 'i', level: 'silent' }),
     health,
     metrics: createMetrics('test'),
+    isOperator: async (request) => request.headers.authorization === 'Bearer ops',
     translateError: (error) =>
       error.message === 'known' ? new TidemarkError({ code: 'X', status: 409, message: 'translated' }) : undefined,
   });
@@ -44,12 +53,47 @@ t.test('alive, ready, and not ready with the reasons', async (t) => {
   health.add('broken', () => {
     throw new Error('cut');
   });
-  const answer = await server.inject('/readyz');
+  const operator = { authorization: 'Bearer ops' };
+  const answer = await server.inject({ url: '/readyz', headers: operator });
   t.equal(answer.statusCode, 503);
   t.match(answer.json(), { problems: ['slow: no answer within 900 ms', 'broken: cut'] });
   health.drain('stopping');
   t.equal((await server.inject('/readyz')).json().problems[0], 'stopping');
   t.equal((await server.inject('/livez')).statusCode, 200, 'still alive');
+});
+
+t.test('a stranger learns which check fails, an operator also why', async (t) => {
+  const { app: server, health } = app();
+  t.teardown(() => server.close());
+  const why = 'connect ECONNREFUSED 10.1.2.3:5432 (user tidemark_gateway, [fd00::1]:5432, db.internal)';
+  health.add('postgres', () => why);
+  health.warn('tokens', () => 'https://issuer.internal/jwks.json does not answer');
+  const stranger = await server.inject('/readyz');
+  t.equal(stranger.statusCode, 503);
+  t.match(stranger.json(), { status: 'not ready', problems: ['postgres'], warnings: ['tokens'] });
+  t.notMatch(stranger.body, /10\.1|5432|internal|tidemark_|fd00/);
+  const operator = await server.inject({ url: '/readyz', headers: { authorization: 'Bearer ops' } });
+  t.match(operator.json(), { problems: [`postgres: ${why}`], warnings: [/^tokens: https:\/\/issuer/] });
+  t.same(await health.problems(), [`postgres: ${why}`], 'telemetry, which goes to the metrics service, has it too');
+});
+
+t.test('an operator is who has a valid token with the role ops or service_role', async (t) => {
+  const isOperator = operatorCheck(async (token) => {
+    if (token === 'expired') throw new Error('expired');
+    return { role: token, claims: {}, claimsText: '{}' };
+  });
+  const ask = (headers: Record<string, string>) => isOperator({ headers });
+  t.equal(await ask({ authorization: 'Bearer ops' }), true);
+  t.equal(await ask({ apikey: 'service_role' }), true);
+  for (const headers of [
+    {},
+    { authorization: 'Bearer authenticated' },
+    { apikey: 'anon' },
+    { apikey: 'expired' },
+    { authorization: 'Basic ops' },
+  ]) {
+    t.equal(await ask(headers as Record<string, string>), false, JSON.stringify(headers));
+  }
 });
 
 t.test('errors are problem+json with a remedy; what is unforeseen shows no detail', async (t) => {

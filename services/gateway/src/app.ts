@@ -6,6 +6,7 @@ import {
   type Health,
   type Logger,
   type Metrics,
+  operatorCheck,
   type TokenVerifier,
   type Tracing,
 } from '@tidemark/service';
@@ -53,6 +54,7 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
     logger,
     health,
     metrics,
+    isOperator: operatorCheck(verifyToken),
     translateError: (error, request) => translatePostgresError(error, request.caller?.authenticated ?? false),
     server: {
       bodyLimit: config.BODY_LIMIT_BYTES,

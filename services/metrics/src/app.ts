@@ -5,6 +5,7 @@ import {
   type Health,
   type Logger,
   type Metrics,
+  operatorCheck,
   type VerifyToken,
 } from '@tidemark/service';
 import type { Collectors } from './collectors/collected.ts';
@@ -40,6 +41,7 @@ export function buildApp(deps: Deps): BaseApp {
     logger: deps.logger,
     health: deps.health,
     metrics: deps.metrics,
+    isOperator: operatorCheck(deps.verify),
     // The consoles' streams never end by themselves; the broadcaster ends them before the server closes.
     server: { forceCloseConnections: 'idle' },
   });

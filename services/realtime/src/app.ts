@@ -13,6 +13,7 @@ import {
   httpStats,
   type Logger,
   type Metrics,
+  operatorCheck,
   type Phase,
   registerTokenMetrics,
   startTelemetry,
@@ -71,7 +72,7 @@ const UNDECIDED_WAIT_MS = 300;
 export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
   const { database, bus, logger, metrics, instance, tracing, observe } = deps;
   const health = createHealth();
-  const app = buildBaseApp({ logger, health, metrics });
+  const app = buildBaseApp({ logger, health, metrics, isOperator: operatorCheck((token) => verifyToken(token)) });
   const latency = createQuantiles();
   const seconds = metrics.histogram('tidemark_delivery_seconds', 'From commit to the socket');
   let deliveredTotal = 0;

@@ -100,11 +100,13 @@ function asVerified(
   });
 }
 
-/** The token of a request: `Authorization: Bearer`, else the `apikey` header. */
-export function tokenOf(headers: {
+export interface TokenHeaders {
   authorization?: string | undefined;
   apikey?: string | string[] | undefined;
-}): string | undefined {
+}
+
+/** The token of a request: `Authorization: Bearer`, else the `apikey` header. */
+export function tokenOf(headers: TokenHeaders): string | undefined {
   const { authorization, apikey } = headers;
   if (authorization !== undefined) {
     const [scheme, token, ...rest] = authorization.trim().split(/\s+/);
