@@ -135,7 +135,10 @@ export const errors = defineErrors('DB', {
   MIGRATION_FAILED: row<{ name: string; reason: string }>({
     status: 500,
     message: (p) => `the migration ${p.name} failed: ${p.reason}`,
-    hint: 'It was rolled back as a whole. Remedy the cause that Postgres names, and migrate again.',
+    hint: (p) =>
+      /permission denied to create role/.test(p.reason)
+        ? 'It was rolled back as a whole. Run infra/postgres/roles.sql as an administrator, which makes the roles, and migrate again.'
+        : 'It was rolled back as a whole. Remedy the cause that Postgres names, and migrate again.',
   }),
   MIGRATION_NAME: row<{ name: string }>({
     status: 500,
