@@ -20,6 +20,7 @@ import { registerBodies } from './plugins/bodies.ts';
 import { registerBodyDeadline } from './plugins/body-deadline.ts';
 import { createBrowserHeaders } from './plugins/browser-headers.ts';
 import { registerIdentity } from './plugins/identity.ts';
+import { registerSuggestions } from './plugins/suggest.ts';
 import { translatePostgresError } from './reply/postgres-errors.ts';
 import type { RouteContext } from './routes/context.ts';
 import { registerDocs } from './routes/docs.ts';
@@ -104,6 +105,7 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
     });
     registerTraces(scope, traces);
     registerIdentity(scope, { verifyToken, anonRole: config.DB_ANON_ROLE });
+    registerSuggestions(scope, deps);
     rateLimit?.register(scope);
     const writer = openWriter(scope, deps);
     registerRpc(scope, { ...deps, writer });

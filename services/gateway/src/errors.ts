@@ -71,9 +71,11 @@ export const postgrest = defineErrors('', {
   PGRST201: row<{ parent: string; child: string; choices: readonly string[] }>({
     status: 300,
     message: (p) => `Could not embed because more than one relationship was found for '${p.parent}' and '${p.child}'`,
-    details: (p) => p.choices.join('; '),
+    details: (p) => p.choices.join('; ') || `Several relationships lead from '${p.parent}' to '${p.child}'`,
     hint: (p) =>
-      `Try changing '${p.child}' to one of the following: ${p.choices.map((c) => `'${p.child}!${c}'`).join(', ')}.`,
+      p.choices.length === 0
+        ? `Name the constraint, the column or the table in between: '${p.child}!name'.`
+        : `Try changing '${p.child}' to one of the following: ${p.choices.map((c) => `'${p.child}!${c}'`).join(', ')}.`,
   }),
   PGRST202: row<{ schema: string; name: string; args: readonly string[]; suggestion?: string }>({
     status: 404,
@@ -88,8 +90,24 @@ export const postgrest = defineErrors('', {
   }),
   PGRST203: row<{ choices: readonly string[] }>({
     status: 300,
-    message: (p) => `Could not choose the best candidate function between: ${p.choices.join(', ')}`,
+    message: (p) =>
+      p.choices.length === 0
+        ? 'Could not choose the best candidate function'
+        : `Could not choose the best candidate function between: ${p.choices.join(', ')}`,
     hint: 'Try renaming the parameters or the function itself in the database so function overloading can be resolved',
+  }),
+  42703: row<{ relation: string; column: string; suggestion?: string }>({
+    status: 400,
+    message: (p) => `column ${p.relation}.${p.column.slice(0, 63)} does not exist`,
+    hint: (p) =>
+      p.suggestion
+        ? `Perhaps you meant to reference the column "${p.relation}.${p.suggestion}".`
+        : 'Check the name; /openapi.json lists the columns that you may use.',
+  }),
+  42704: row<{ type: string }>({
+    status: 400,
+    message: (p) => `values cannot be cast to the type "${p.type.slice(0, 63)}" here`,
+    hint: 'Cast to one of Postgres’s types of values (not reg* types) or to a type of an exposed schema.',
   }),
   PGRST204: row<{ column: string; relation: string }>({
     status: 400,

@@ -40,7 +40,14 @@ export interface Relation {
   readonly insertable: boolean;
   readonly updatable: boolean;
   readonly deletable: boolean;
+  /** Computed columns by name: functions of exposed schemas that take a row of this relation and return one value. */
+  readonly computed: ReadonlyMap<string, ComputedColumn>;
   readonly comment: string | null;
+}
+
+export interface ComputedColumn extends RelationRef {
+  /** The type of the value, as format_type prints it. */
+  readonly type: string;
 }
 
 export interface ColumnPair {
@@ -122,6 +129,8 @@ export interface Catalog {
   routines(schema: string, name: string): readonly Routine[];
   allRoutines(schema: string): readonly Routine[];
   roles: ReadonlySet<string>;
+  /** Types that a request may cast to: Postgres's own types of values and those of the exposed schemas. */
+  types: ReadonlySet<string>;
   timeZones: ReadonlySet<string>;
 }
 

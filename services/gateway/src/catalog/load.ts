@@ -4,6 +4,7 @@ import {
   type Argument,
   type Catalog,
   type Column,
+  type ComputedColumn,
   type Relation,
   type RelationKind,
   type RelationRef,
@@ -26,20 +27,27 @@ let version = 0;
 
 export async function loadCatalog(pool: Pool, schemas: readonly string[]): Promise<Catalog> {
   const exposed = [arrayLiteral([...schemas])];
-  const [relationRows, keyRows, viewRows, routineRows, roleRows, zoneRows, shadows] = await Promise.all([
+  const [relationRows, keyRows, viewRows, routineRows, roleRows, zoneRows, typeRows, shadows] = await Promise.all([
     pool.query(statements.RELATIONS, exposed),
     pool.query<ForeignKeyRow>(statements.FOREIGN_KEYS),
     pool.query<ViewColumnRow>(statements.VIEW_COLUMNS, exposed),
     pool.query(statements.ROUTINES, exposed),
     pool.query<{ name: string }>(statements.ROLES),
     pool.query<{ name: string }>(statements.TIME_ZONES),
+    pool.query<{ name: string }>(statements.CAST_TYPES, exposed),
     pool.query<{ shadowed: boolean }>(statements.SHADOWED),
   ]);
 
+  const computed = computedColumns(routineRows as unknown as RoutineRow[]);
   const relations = new Map<string, Relation>();
   const bySchema = new Map<string, Relation[]>(schemas.map((schema) => [schema, []]));
   for (const row of relationRows) {
-    const relation = toRelation(row as RelationRow, viewRows, relationRows as unknown as RelationRow[]);
+    const relation = toRelation(
+      row as RelationRow,
+      viewRows,
+      relationRows as unknown as RelationRow[],
+      computed.get(refKey(row as RelationRow)) ?? NO_COLUMNS,
+    );
     relations.set(refKey(relation), relation);
     bySchema.get(relation.schema)?.push(relation);
   }
@@ -71,6 +79,7 @@ export async function loadCatalog(pool: Pool, schemas: readonly string[]): Promi
     routines: (schema, name) => routines.get(refKey({ schema, name })) ?? [],
     allRoutines: (schema) => routinesBySchema.get(schema) ?? [],
     roles: new Set(roleRows.map((row) => row.name)),
+    types: new Set(typeRows.map((row) => row.name)),
     timeZones: new Set(zoneRows.map((row) => row.name)),
   };
 }
@@ -92,7 +101,26 @@ interface RelationRow {
   primary_key: string[];
 }
 
-function toRelation(row: RelationRow, viewColumns: readonly ViewColumnRow[], all: readonly RelationRow[]): Relation {
+const NO_COLUMNS: ReadonlyMap<string, ComputedColumn> = new Map();
+
+/** By relation. A function of the relation's own schema wins over one of the same name in another. */
+function computedColumns(routines: readonly RoutineRow[]): Map<string, Map<string, ComputedColumn>> {
+  const computed = new Map<string, Map<string, ComputedColumn>>();
+  for (const { schema, name, takes_row_of: of, returns_set: isSet, return_type: type } of routines) {
+    if (!of || isSet) continue;
+    const columns = computed.get(refKey(of)) ?? new Map<string, ComputedColumn>();
+    computed.set(refKey(of), columns);
+    if (schema === of.schema || !columns.has(name)) columns.set(name, { schema, name, type });
+  }
+  return computed;
+}
+
+function toRelation(
+  row: RelationRow,
+  viewColumns: readonly ViewColumnRow[],
+  all: readonly RelationRow[],
+  computed: ReadonlyMap<string, ComputedColumn>,
+): Relation {
   const kind = KINDS[row.kind] ?? 'table';
   return Object.freeze({
     schema: row.schema,
@@ -109,6 +137,7 @@ function toRelation(row: RelationRow, viewColumns: readonly ViewColumnRow[], all
     insertable: row.insertable,
     updatable: row.updatable,
     deletable: row.deletable,
+    computed,
     comment: row.comment,
   });
 }

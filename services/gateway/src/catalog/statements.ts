@@ -160,6 +160,20 @@ select n.nspname as schema, p.proname as name, p.provolatile as volatility, p.pr
  order by n.nspname, p.proname, p.oid`;
 
 export const ROLES = `select rolname as name from pg_roles`;
+
+/**
+ * Names of types that a request may cast to. The reg* types are left out, since a cast to regclass turns a number into a name of
+ * the database; so are the row types of tables, since a cast to one tells whether there is such a table.
+ */
+export const CAST_TYPES = `
+select t.typname as name
+  from pg_type t join pg_namespace n on n.oid = t.typnamespace
+  left join pg_type e on e.oid = t.typelem and t.typcategory = 'A'
+  left join pg_class c on c.oid = coalesce(e.typrelid, t.typrelid) and c.oid <> 0
+ where (n.nspname = any ($1) or n.nspname in ('pg_catalog', 'public'))
+   and coalesce(e.typtype, t.typtype) <> 'p' and coalesce(c.relkind, 'c') = 'c'
+   and not (n.nspname = 'pg_catalog' and coalesce(e.typname, t.typname) like 'reg%')`;
+
 export const TIME_ZONES = `select name from pg_timezone_names`;
 
 /** A number that differs whenever what the catalog shows may have changed: the transaction ids of the newest catalog rows. Objects below 16384 (FirstNormalObjectId) are Postgres's own and are passed over, which is most of the work. */

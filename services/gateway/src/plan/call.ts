@@ -1,10 +1,10 @@
 /** Calls of functions: which one of a name is meant, and the statement. */
 import type { Statement } from '@tidemark/db';
 import type { Pair, Query, RowsMedia } from '@tidemark/query';
-import type { Argument, Catalog, Routine } from '../catalog/catalog.ts';
-import { nearest } from '../catalog/nearest.ts';
-import { postgrest } from '../errors.ts';
+import type { Argument, Catalog, Relation, Routine } from '../catalog/catalog.ts';
+import { ambiguousFunction, unknownFunction } from '../reply/suggestions.ts';
 import { bodySql, scalarBodySql } from './body.ts';
+import type { Source } from './fields.ts';
 import { planLevel, selectSql } from './level.ts';
 import { countSql, planContext } from './read.ts';
 import { identifier, Params, qualified } from './sql.ts';
@@ -26,21 +26,11 @@ export function chooseRoutine(
   const candidates = catalog.routines(schema, name);
   const fitting = candidates.filter((routine) => fits(routine, given));
   if (fitting.length === 1) return fitting[0] as Routine;
-  if (fitting.length > 1) throw postgrest.PGRST203({ choices: fitting.map(signature) });
+  if (fitting.length > 1) throw ambiguousFunction(fitting);
   // A function with one unnamed argument takes the whole body.
   const whole = contentType === null ? undefined : candidates.find((routine) => takesBody(routine, contentType));
   if (whole) return whole;
-  const suggestion =
-    candidates[0] ??
-    catalog.allRoutines(schema).find(
-      (r) =>
-        r.name ===
-        nearest(
-          name,
-          catalog.allRoutines(schema).map((c) => c.name),
-        ),
-    );
-  throw postgrest.PGRST202({ schema, name, args: given, ...(suggestion ? { suggestion: signature(suggestion) } : {}) });
+  throw unknownFunction(catalog, schema, name, given);
 }
 
 function fits(routine: Routine, given: readonly string[]): boolean {
@@ -60,9 +50,6 @@ export function takesBody(routine: Routine, contentType: string): boolean {
   if (contentType.startsWith('application/octet-stream')) return only.type === 'bytea';
   return contentType.startsWith('text/xml') && only.type === 'xml';
 }
-
-const signature = (routine: Routine) =>
-  `${routine.schema}.${routine.name}(${routine.args.map((a) => `${a.name} => ${a.type}`).join(', ')})`;
 
 export interface CallOptions {
   media: RowsMedia;
@@ -99,7 +86,10 @@ export function planCall(
     : null;
   const alias = identifier(routine.name);
   const result = `select ${alias}.* from ${from ? `${from}, lateral ` : ''}${call} as ${alias}`;
-  const level = planLevel(planContext(catalog, params, options.maxRows), query, { alias: routine.name, relation });
+  const level = planLevel(planContext(catalog, params, options.maxRows), query, {
+    ...sourceOf(routine, relation),
+    rows: 'statement',
+  });
   const called = `"_called" as ${alias}`;
   const select = selectSql(level, called);
   const total = options.exactCount ? countSql(level, called) : 'null::int8';
@@ -123,12 +113,18 @@ export function planCallExport(catalog: Catalog, routine: Routine, query: Query,
   const relation = routine.resultRelation
     ? (catalog.relation(routine.resultRelation.schema, routine.resultRelation.name) ?? null)
     : null;
-  const level = planLevel(planContext(catalog, params, null), query, { alias: routine.name, relation });
+  const level = planLevel(planContext(catalog, params, null), query, sourceOf(routine, relation));
   return {
     text: selectSql(level, `${from ? `${from}, lateral ` : ''}${call} as ${identifier(routine.name)}`),
     params: params.values,
   };
 }
+
+const sourceOf = ({ name, resultColumns }: Routine, relation: Relation | null): Source => ({
+  alias: name,
+  relation,
+  columns: resultColumns ?? [],
+});
 
 /** Whether the body is base64 of what is to be sent. */
 export const answersBytes = (routine: Routine, media: RowsMedia): boolean =>

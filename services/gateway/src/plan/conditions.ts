@@ -24,6 +24,7 @@ export function conditionsSql(
 }
 
 function isText(source: Source, { name, json }: Field): boolean {
-  const type = json.length > 0 ? 'text' : source.relation?.columns.get(name)?.type;
+  const type =
+    json.length > 0 ? 'text' : (source.relation?.columns.get(name) ?? source.relation?.computed.get(name))?.type;
   return type !== undefined && /^(text|character|json|jsonb|citext)/.test(type);
 }

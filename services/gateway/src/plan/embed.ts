@@ -2,7 +2,7 @@
 import type { Embed, Field } from '@tidemark/query';
 import { type Relation, type RelationRef, type Relationship, refKey } from '../catalog/catalog.ts';
 import { postgrest } from '../errors.ts';
-import { aggregateSql, fieldSql, outputName, plainValueSql, type Source } from './fields.ts';
+import { aggregateSql, fieldSql, outputName, plainValueSql, type Source, typedRowSql } from './fields.ts';
 import { findRelationship } from './find-relationship.ts';
 import { type Output, type PlanContext, planLevel, selectSql } from './level.ts';
 import { columnOf, identifier, qualified } from './sql.ts';
@@ -29,7 +29,7 @@ export function planEmbed(context: PlanContext, embed: Embed, parent: Source, gr
   const child: Source = { alias: context.alias(embed.name), relation };
   const lateral = context.alias(`${embed.name}_row`);
   const { from, where } = related(context, relationship, parent, child);
-  const hoisted = embed.spread && relationship.toOne ? hoistAggregates(embed, child, lateral) : undefined;
+  const hoisted = embed.spread && relationship.toOne ? hoistAggregates(context, embed, child, lateral) : undefined;
   const level = planLevel(context, hoisted?.inner ?? embed, child);
   const outputs = hoisted ? [...level.outputs, ...hoisted.values] : level.outputs;
   const select = selectSql({ ...level, outputs }, from, where);
@@ -122,9 +122,7 @@ function joinSql(
 /** The parent's row as its own type, also where it is read from the RETURNING of a write. */
 function parentRow(parent: Source): string {
   const { relation, alias } = parent;
-  if (!relation) return identifier(alias);
-  const columns = [...relation.columns.keys()].map((column) => columnOf(alias, column));
-  return `row(${columns.join(', ')})::${qualified(relation)}`;
+  return relation ? typedRowSql(alias, relation) : identifier(alias);
 }
 
 function relationOf(context: PlanContext, ref: RelationRef, parent: Relation, embed: Embed): Relation {
@@ -146,15 +144,19 @@ function expandedNames(outputs: readonly Output[], relation: Relation): string[]
 }
 
 /** Aggregates in a spread of a to-one embed are the parent's: the join shows the values, and the parent aggregates them. */
-function hoistAggregates(embed: Embed, child: Source, lateral: string) {
+function hoistAggregates({ catalog }: PlanContext, embed: Embed, child: Source, lateral: string) {
   const values: Output[] = [];
   const outputs: Output[] = [];
   for (const item of embed.select) {
     if (item.kind !== 'count' && !(item.kind === 'column' && item.aggregate)) continue;
     const hidden = `aggregate_${values.length + 1}`;
-    const value = item.kind === 'count' ? '1' : plainValueSql(child, item);
+    const value = item.kind === 'count' ? '1' : plainValueSql(catalog, child, item);
     values.push({ name: hidden, sql: value, aggregated: false });
-    outputs.push({ name: outputName(item), sql: aggregateSql(item, columnOf(lateral, hidden)), aggregated: true });
+    outputs.push({
+      name: outputName(item),
+      sql: aggregateSql(catalog, item, columnOf(lateral, hidden)),
+      aggregated: true,
+    });
   }
   const inner: Embed = {
     ...embed,

@@ -1,22 +1,52 @@
 /** Fields (`col->path`), casts and aggregates as SQL. */
 import type { Field, SelectColumn, SelectCount } from '@tidemark/query';
-import type { Relation } from '../catalog/catalog.ts';
-import { columnOf, identifier, literal } from './sql.ts';
+import type { Catalog, Relation } from '../catalog/catalog.ts';
+import { postgrest } from '../errors.ts';
+import { unknownColumn } from '../reply/suggestions.ts';
+import { columnOf, identifier, literal, qualified } from './sql.ts';
 
 /** What a level reads from: a relation, or a statement whose columns only Postgres knows. */
 export interface Source {
   readonly alias: string;
   readonly relation: Relation | null;
+  /** The names of the columns where no relation is known: the result of a function. */
+  readonly columns?: readonly string[];
   /** The source has columns beside the relation's own, which `*` must not show. */
   readonly hasMore?: boolean;
+  /** Where its rows come from. Default: `relation`. `returning`: computed columns are columns by now; `statement`: a row is a record. */
+  readonly rows?: 'relation' | 'returning' | 'statement';
 }
 
+/**
+ * The value of a column or computed column. To Postgres `"alias"."f"` is also the call of any function f that takes a record,
+ * such as json_agg: a name that the catalog does not have must not reach it.
+ *
+ * @throws 42703
+ */
+export function valueSql(source: Source, name: string): string {
+  const { alias, relation, rows = 'relation' } = source;
+  if (relation ? relation.columns.has(name) : source.columns?.includes(name)) return columnOf(alias, name);
+  const computed = relation?.computed.get(name);
+  if (!relation || !computed) throw unknownColumn(relation, alias, name);
+  if (rows === 'returning') return columnOf(alias, name);
+  return `${qualified(computed)}(${rows === 'relation' ? `${identifier(alias)}.*` : typedRowSql(alias, relation)})`;
+}
+
+/** A row as the relation's own type, also where it is read from a statement. */
+export function typedRowSql(alias: string, relation: Relation): string {
+  const columns = [...relation.columns.keys()].map((column) => columnOf(alias, column));
+  return `row(${columns.join(', ')})::${qualified(relation)}`;
+}
+
+const typeOf = ({ relation }: Source, name: string): string | undefined =>
+  (relation?.columns.get(name) ?? relation?.computed.get(name))?.type;
+
 export function fieldSql(source: Source, field: Field): string {
-  let sql = columnOf(source.alias, field.name);
+  let sql = valueSql(source, field.name);
   if (field.json.length === 0) return sql;
-  const column = source.relation?.columns.get(field.name);
+  const type = typeOf(source, field.name);
   // Composites and arrays have no arrows; their JSON has.
-  if (column && column.type !== 'json' && column.type !== 'jsonb') sql = `to_jsonb(${sql})`;
+  if (type !== undefined && type !== 'json' && type !== 'jsonb') sql = `to_jsonb(${sql})`;
   // Keys are literals, not parameters, so that an index on the same expression is used.
   const steps = field.json.map((step) => `${step.arrow}${step.kind === 'index' ? step.index : literal(step.key)}`);
   return `(${sql}${steps.join('')})`;
@@ -32,18 +62,18 @@ export function outputName(item: SelectColumn | SelectCount): string {
 }
 
 /** The value before any aggregate: `(field)::cast`. */
-export function plainValueSql(source: Source, item: SelectColumn): string {
-  return castSql(fieldSql(source, item.field), item.cast);
+export function plainValueSql(catalog: Catalog, source: Source, item: SelectColumn): string {
+  return castSql(catalog, fieldSql(source, item.field), item.cast);
 }
 
-export function aggregateSql(item: SelectColumn | SelectCount, value: string): string {
-  if (item.kind === 'count') return castSql('count(*)', item.cast);
-  return castSql(`${item.aggregate}(${value})`, item.aggregateCast);
+export function aggregateSql(catalog: Catalog, item: SelectColumn | SelectCount, value: string): string {
+  if (item.kind === 'count') return castSql(catalog, 'count(*)', item.cast);
+  return castSql(catalog, `${item.aggregate}(${value})`, item.aggregateCast);
 }
 
 /** A type's name cannot be a parameter. The parser lets letters, digits, `_`, `$` and blanks through, and each word is quoted unless it is one of SQL's own. */
-function castSql(sql: string, cast: string | null): string {
-  return cast === null ? sql : `cast(${sql} as ${typeName(cast)})`;
+function castSql(catalog: Catalog, sql: string, cast: string | null): string {
+  return cast === null ? sql : `cast(${sql} as ${typeName(catalog, cast)})`;
 }
 
 const SQL_TYPE_WORDS = new Set(
@@ -52,7 +82,11 @@ const SQL_TYPE_WORDS = new Set(
   ),
 );
 
-function typeName(cast: string): string {
-  const words = cast.trim().split(/ +/);
-  return words.every((word) => SQL_TYPE_WORDS.has(word.toLowerCase())) ? words.join(' ') : identifier(cast.trim());
+/** @throws 42704 */
+function typeName(catalog: Catalog, cast: string): string {
+  const name = cast.trim();
+  const words = name.split(/ +/);
+  if (words.every((word) => SQL_TYPE_WORDS.has(word.toLowerCase()))) return words.join(' ');
+  if (!catalog.types.has(name)) throw postgrest['42704']({ type: name });
+  return identifier(name);
 }

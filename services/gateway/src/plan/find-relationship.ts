@@ -4,8 +4,7 @@
  */
 import type { Embed } from '@tidemark/query';
 import { type Catalog, type Relation, type Relationship, refKey } from '../catalog/catalog.ts';
-import { nearest } from '../catalog/nearest.ts';
-import { postgrest } from '../errors.ts';
+import { ambiguousRelationship, unknownRelationship } from '../reply/suggestions.ts';
 
 /** @throws PGRST200, PGRST201 */
 export function findRelationship(catalog: Catalog, parent: Relation, embed: Embed): Relationship {
@@ -16,19 +15,10 @@ export function findRelationship(catalog: Catalog, parent: Relation, embed: Embe
   const found = all.filter((r) => r.kind !== 'computed' && matches(r, embed));
   if (found.length === 1) return found[0] as Relationship;
   if (found.length > 1) {
-    throw postgrest.PGRST201({ parent: parent.name, child: embed.name, choices: found.map(hintFor) });
+    throw ambiguousRelationship({ parent: parent.name, child: embed.name }, found, hintFor);
   }
-  const suggestion = nearest(
-    embed.name,
-    all.map((r) => r.to.name),
-  );
-  throw postgrest.PGRST200({
-    parent: parent.name,
-    child: embed.name,
-    schema: parent.schema,
-    ...(embed.hint ? { hint: embed.hint } : {}),
-    ...(suggestion ? { suggestion } : {}),
-  });
+  const { name: child, hint } = embed;
+  throw unknownRelationship({ parent: parent.name, child, schema: parent.schema, hint }, all);
 }
 
 function matches(relationship: Relationship, embed: Embed): boolean {

@@ -9,7 +9,7 @@ import { bodySql } from './body.ts';
 import { planLevel, selectSql } from './level.ts';
 import { planContext } from './read.ts';
 import { columnOf, identifier, Params, qualified } from './sql.ts';
-import { columnDefinitions, recordsetSql, returnedColumns, type WriteOptions, writtenColumns } from './write.ts';
+import { columnDefinitions, recordsetSql, returningSql, type WriteOptions, writtenColumns } from './write.ts';
 
 export interface GroupShape {
   relation: Relation;
@@ -48,13 +48,12 @@ export function planGroupedInsert(catalog: Catalog, shape: GroupShape): { text: 
   const values = names.map((name) => `"_body".${name}`).join(', ');
   const merge = `merge into ${qualified(relation)} as ${alias} using ${source} on false when not matched then insert (${names.join(', ')}) values (${values})`;
 
-  const returning = (needed: readonly string[]) =>
-    ['"_body"."_n"', ...needed.map((column) => columnOf(relation.name, column))].join(', ');
+  const returning = (needed: readonly string[]) => ['"_body"."_n"', ...needed].join(', ');
   if (options.return === 'headers-only') {
     const key = relation.primaryKey.map((column) => columnOf('_written', column)).join(', ');
     const keySql = key === '' ? 'null::text' : `(select row_to_json("_k")::text from (select ${key}) as "_k")`;
     return {
-      text: `with "_written" as (${merge} returning ${returning(relation.primaryKey)}) select "_n" as n, null::text as body, ${keySql} as key from "_written"`,
+      text: `with "_written" as (${merge} returning ${returning(relation.primaryKey.map((column) => columnOf(relation.name, column)))}) select "_n" as n, null::text as body, ${keySql} as key from "_written"`,
       params: params.values,
     };
   }
@@ -63,9 +62,10 @@ export function planGroupedInsert(catalog: Catalog, shape: GroupShape): { text: 
     alias: relation.name,
     relation,
     hasMore: true,
+    rows: 'returning',
   });
   const select = selectSql(level, `(select "_written".*) as ${alias}`);
-  const needed = returnedColumns(catalog, relation, representation);
+  const needed = returningSql(catalog, relation, representation);
   return {
     text: `with "_written" as (${merge} returning ${returning(needed)}) select "_n" as n, (select ${bodySql(options.media)} from (${select}) as "_t") as body, null::text as key from "_written"`,
     params: params.values,

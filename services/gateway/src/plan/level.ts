@@ -46,12 +46,13 @@ export function planLevel(context: PlanContext, level: Level, source: Source): L
         outputs.push(...starOutputs(source, aggregating || source.hasMore === true));
         break;
       case 'count':
-        outputs.push({ name: outputName(item), sql: aggregateSql(item, ''), aggregated: true });
+        outputs.push({ name: outputName(item), sql: aggregateSql(context.catalog, item, ''), aggregated: true });
         break;
       case 'column': {
-        const value = plainValueSql(source, item);
+        const value = plainValueSql(context.catalog, source, item);
         const aggregated = item.aggregate !== null;
-        outputs.push({ name: outputName(item), sql: aggregated ? aggregateSql(item, value) : value, aggregated });
+        const sql = aggregated ? aggregateSql(context.catalog, item, value) : value;
+        outputs.push({ name: outputName(item), sql, aggregated });
         break;
       }
       case 'embed': {

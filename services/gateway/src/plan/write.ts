@@ -5,6 +5,7 @@ import type { Catalog, Relation } from '../catalog/catalog.ts';
 import { postgrest } from '../errors.ts';
 import { bodySql } from './body.ts';
 import { conditionsSql } from './conditions.ts';
+import { type Source, valueSql } from './fields.ts';
 import { findRelationship } from './find-relationship.ts';
 import { planLevel, selectSql } from './level.ts';
 import type { Payload } from './payload.ts';
@@ -171,10 +172,9 @@ function answer(
   }
   const context = planContext(catalog, params, null);
   const representation: Level = { ...query, where: [], limit: null, offset: 0 };
-  const level = planLevel(context, representation, { alias: relation.name, relation, hasMore: true });
-  const returning = returnedColumns(catalog, relation, representation)
-    .map((column) => columnOf(relation.name, column))
-    .join(', ');
+  const written: Source = { alias: relation.name, relation, hasMore: true, rows: 'returning' };
+  const level = planLevel(context, representation, written);
+  const returning = returningSql(catalog, relation, representation).join(', ');
   const select = selectSql(level, `"_written" as ${identifier(relation.name)}`);
   return {
     text: `with "_written" as (${write} returning ${returning || '1'}${fresh}) select ${bodySql(options.media)} as body, ${affected} as rows, null::int8 as total, null::text as key, ${inserted} as inserted, ${settings} from (${select}) as "_t"`,
@@ -182,8 +182,8 @@ function answer(
   };
 }
 
-/** Only what the representation needs, since RETURNING asks for the right to SELECT each column. */
-export function returnedColumns(catalog: Catalog, relation: Relation, level: Level): string[] {
+/** Only what the representation needs, since RETURNING asks for the right to SELECT each column. @throws 42703 */
+export function returningSql(catalog: Catalog, relation: Relation, level: Level): string[] {
   const needed = new Set<string>();
   const all = () => {
     for (const column of relation.columns.keys()) needed.add(column);
@@ -199,5 +199,9 @@ export function returnedColumns(catalog: Catalog, relation: Relation, level: Lev
       else all();
     }
   }
-  return [...needed];
+  const source = { alias: relation.name, relation };
+  return [...needed].map((name) => {
+    const value = valueSql(source, name);
+    return relation.columns.has(name) ? value : `${value} as ${identifier(name)}`;
+  });
 }

@@ -3,13 +3,17 @@ import { TidemarkError } from '@tidemark/contracts';
 import { PostgresError } from '@tidemark/db';
 import { postgresHint } from './postgres-hints.ts';
 
+/** Postgres looks for near names among all columns and tables, whatever the role may use. */
+const NAMES_NEAR = /^(Perhaps you meant|There (is|are) )/;
+
 const CHOSEN_STATUS = /^PT([2-5]\d\d)$/;
 
 export function translatePostgresError(error: Error, authenticated: boolean): TidemarkError | undefined {
   if (!(error instanceof PostgresError)) return undefined;
   const chosen = CHOSEN_STATUS.exec(error.code);
   const status = chosen ? Number(chosen[1]) : statusFor(error, authenticated);
-  const hint = error.hint ?? postgresHint(error.code, error.message, authenticated);
+  const own = error.hint !== null && !NAMES_NEAR.test(error.hint) ? error.hint : null;
+  const hint = own ?? postgresHint(error.code, error.message, authenticated);
   return new TidemarkError(
     {
       code: error.code,

@@ -3,9 +3,8 @@ import { TIDEMARK_HEADER } from '@tidemark/contracts';
 import { type Preferences, parsePrefer, parseRange, type Query, type RowRange } from '@tidemark/query';
 import type { FastifyRequest } from 'fastify';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
-import { nearest } from '../catalog/nearest.ts';
-import { postgrest } from '../errors.ts';
 import { RefusedBody } from '../plugins/bodies.ts';
+import { unknownTable } from '../reply/suggestions.ts';
 
 export function rawSearch(request: FastifyRequest): string {
   const url = request.raw.url ?? '';
@@ -28,11 +27,7 @@ export function tidemarkOf(request: FastifyRequest, query: Query): string | unde
 export function relationOf(catalog: Catalog, schema: string, name: string): Relation {
   const relation = catalog.relation(schema, name);
   if (relation) return relation;
-  const suggestion = nearest(
-    name,
-    catalog.relations(schema).map((candidate) => candidate.name),
-  );
-  throw postgrest.PGRST205({ schema, name, ...(suggestion ? { suggestion } : {}) });
+  throw unknownTable(catalog, schema, name);
 }
 
 export function rangeOf(request: FastifyRequest): RowRange | null {
