@@ -47,7 +47,9 @@ export type StateFrame = Static<typeof StateFrame>;
 /** One who joined with a state. */
 export const Member = Type.Object({
   id: Type.String({ description: 'of this socket in this channel' }),
-  user: Type.Union([Type.String(), Type.Null()], { description: 'the claim sub' }),
+  user: Type.Union([Type.String(), Type.Null()], {
+    description: 'the claim sub; null where there is none, and in every channel that the anonymous role may join',
+  }),
   state: State,
 });
 export type Member = Static<typeof Member>;

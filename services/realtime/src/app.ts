@@ -150,10 +150,12 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
     },
   });
   const verifyToken = createTokenVerifier({ ...tokenOptions(config), observe });
+  const anonymous = { role: config.ANON_ROLE, claims: JSON.stringify({ role: config.ANON_ROLE }) };
   const channels = createChannels({
     database,
     bus,
     instance,
+    anonymous,
     maxChannels: config.MAX_CHANNELS,
     maxPerSocket: config.MAX_CHANNELS_PER_SOCKET,
     maxPresent: config.CHANNEL_PRESENT,
@@ -162,7 +164,6 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
     rightsMs: config.CHANNEL_RIGHTS_MS,
     observe,
   });
-  const anonymous = { role: config.ANON_ROLE, claims: JSON.stringify({ role: config.ANON_ROLE }) };
   const streams = createEventStreams({
     topics,
     verifyToken,

@@ -174,10 +174,15 @@ export const errors = defineErrors('RT', {
     hint: 'Try again, or connect again for another instance.',
     retryAfter: 1,
   }),
+  INTERNAL: row({
+    status: 500,
+    message: 'internal server error',
+    hint: 'The log of the service has the reason; please report it.',
+  }),
   POLICY_FAILED: row<{ table: string; reason: string }>({
     status: 500,
     message: (p) => `a row-level security policy of ${p.table} failed: ${p.reason}`,
-    hint: 'Correct the policy; it must work on a row that is not in the table (no ctid or other system columns).',
+    hint: 'The log of the service has Postgres’s message. Correct the policy; it must work on a row that is not in the table (no ctid or other system columns).',
   }),
   TOO_MANY_STREAMS: row<{ limit: number }>({
     status: 503,

@@ -12,7 +12,7 @@ import type { ClientFrame, FrameOf } from './frames.ts';
 export interface Member {
   /** Of one socket in this channel. */
   id: string;
-  /** The claim `sub` of its token. */
+  /** The claim `sub` of its token; null in a channel that anybody may join, such as `public:news`: show a name in `state` there. */
   user: string | null;
   state: Record<string, unknown>;
 }

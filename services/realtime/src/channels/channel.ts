@@ -25,6 +25,8 @@ export class Channel {
   readonly name: string;
   readonly sinks = new Map<string, Sink>();
   readonly presence = new Presence();
+  /** Whether the anonymous role may join: then nobody is told the claim `sub` of another. */
+  isPublic = false;
   /** Resolves once NATS has the subscription: what others send from then on arrives here. */
   readonly opened: Promise<void>;
   #options: ChannelOptions;
@@ -63,8 +65,17 @@ export class Channel {
 
   /** A member that others see, new or with another state. */
   put(member: Member): void {
-    this.presence.put(member);
-    this.#tell({ joined: [member], left: [] });
+    const shown = this.isPublic ? { ...member, user: null } : member;
+    this.presence.put(shown);
+    this.#tell({ joined: [shown], left: [] });
+  }
+
+  /** @param isPublic whether the anonymous role may join, as Postgres says now */
+  setPublic(isPublic: boolean): void {
+    const becamePublic = isPublic && !this.isPublic;
+    this.isPublic = isPublic;
+    if (!becamePublic) return;
+    for (const member of this.presence.local()) if (member.user !== null) this.put(member);
   }
 
   remove(id: string): void {

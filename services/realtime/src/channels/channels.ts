@@ -13,6 +13,8 @@ export interface ChannelsOptions {
   database: Database;
   bus: Bus;
   instance: string;
+  /** Whoever comes without a token. */
+  anonymous: Identity;
   maxChannels: number;
   maxPerSocket: number;
   maxPresent: number;
@@ -51,11 +53,13 @@ export interface Channels {
 
 /** Bytes of a member's state: five hundred of them are one message of half a megabyte, and NATS takes one. */
 const MAX_STATE_BYTES = 1_024;
+/** Without NATS's address, which is no business of a client's. */
+const NATS_AWAY = 'the message broker cannot be reached';
 /** Names in one question to Postgres. */
 const RIGHTS_BATCH = 500;
 
 export function createChannels(options: ChannelsOptions): Channels {
-  const { bus, instance, observe } = options;
+  const { bus, instance, anonymous, observe } = options;
   const rights = createChannelRights(options.database);
   const channels = new Map<string, Channel>();
   const memberships = new Set<Membership>();
@@ -128,6 +132,21 @@ export function createChannels(options: ChannelsOptions): Channels {
         await checkBatch(list.slice(from, from + RIGHTS_BATCH));
       }
     }
+    const open = [...channels.values()];
+    for (let from = 0; from < open.length && !stopped; from += RIGHTS_BATCH) {
+      await checkPublic(open.slice(from, from + RIGHTS_BATCH));
+    }
+  }
+
+  /** A channel that anybody may join from now on no longer tells who its members are. */
+  async function checkPublic(batch: readonly Channel[]): Promise<void> {
+    const names = batch.map(({ name }) => name);
+    try {
+      const granted = await rights.of(anonymous, names);
+      for (const [n, channel] of batch.entries()) channel.setPublic((granted[n] as ChannelRights).join);
+    } catch (error) {
+      observe({ type: 'channel.unchecked', error: error as Error });
+    }
   }
 
   async function checkBatch(batch: readonly Membership[]): Promise<void> {
@@ -167,14 +186,18 @@ export function createChannels(options: ChannelsOptions): Channels {
       if (joiner.channels.size >= options.maxPerSocket) {
         throw errors.TOO_MANY_CHANNELS({ limit: options.maxPerSocket, where: 'socket' });
       }
-      const problem = bus.problem();
-      if (problem) throw errors.NOT_FOLLOWING({ reason: problem });
+      if (bus.problem()) throw errors.NOT_FOLLOWING({ reason: NATS_AWAY });
       const { identity } = joiner;
-      const [granted] = await rights.of(identity, [name], tidemark);
+      // Asked at each join, so that a channel is never taken for a private one by what it was before.
+      const [[granted], [everybody]] = await Promise.all([
+        rights.of(identity, [name], tidemark),
+        rights.of(anonymous, [name], tidemark),
+      ]);
       if (!granted?.join) throw errors.CHANNEL_FORBIDDEN({ channel: name, right: 'join', command: 'select' });
       if (state) checkState(state, name);
       if (joiner.closed) return;
       const channel = open(name);
+      channel.setPublic(everybody?.join ?? true);
       const id = randomBytes(9).toString('base64url');
       const onEnd = () => joiner.channels.delete(name);
       const membership: Membership = { id, channel, identity, sink: joiner, rights: granted, onEnd };
@@ -186,7 +209,7 @@ export function createChannels(options: ChannelsOptions): Channels {
       } catch (cause) {
         // Refused as a whole: the client may join again.
         end(membership);
-        throw errors.NOT_FOLLOWING({ reason: (cause as Error).message }, { cause });
+        throw errors.NOT_FOLLOWING({ reason: NATS_AWAY }, { cause });
       }
       if (!memberships.has(membership)) return;
       joiner.tell(serverFrame({ op: 'joined', channel: name, member: id, members: channel.presence.all() }));
@@ -195,8 +218,7 @@ export function createChannels(options: ChannelsOptions): Channels {
     send(joiner, name, event, payload) {
       const { channel, id, rights: granted } = membershipOf(joiner, name);
       if (!granted.send) throw errors.CHANNEL_FORBIDDEN({ channel: name, right: 'send', command: 'insert' });
-      const problem = bus.problem();
-      if (problem) throw errors.NOT_FOLLOWING({ reason: problem });
+      if (bus.problem()) throw errors.NOT_FOLLOWING({ reason: NATS_AWAY });
       if (!channel.mayTake(options.messagesPerSecond, Date.now())) {
         throw errors.CHANNEL_RATE({ channel: name, limit: options.messagesPerSecond });
       }

@@ -73,7 +73,7 @@ export class Presence {
 function difference(before: Map<string, Member>, after: Map<string, Member>): PresenceChange | undefined {
   const joined = [...after.values()].filter((member) => {
     const known = before.get(member.id);
-    return !known || JSON.stringify(known.state) !== JSON.stringify(member.state);
+    return !known || known.user !== member.user || JSON.stringify(known.state) !== JSON.stringify(member.state);
   });
   const left = [...before.keys()].filter((id) => !after.has(id));
   return joined.length + left.length > 0 ? { joined, left } : undefined;

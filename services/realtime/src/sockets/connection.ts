@@ -2,7 +2,7 @@
  * One WebSocket: frames in, in order, one at a time; frames out as ready-made bytes, with a limit on what waits.
  */
 import type { Socket } from 'node:net';
-import { CLOSE_CODES, TidemarkError } from '@tidemark/contracts';
+import { CLOSE_CODES } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
 import type { VerifyToken } from '@tidemark/service';
 import type { RawData, WebSocket } from 'ws';
@@ -10,6 +10,7 @@ import type { Channels, Joiner, Membership } from '../channels/channels.ts';
 import { errors } from '../errors.ts';
 import type { RealtimeEvent } from '../events.ts';
 import { errorFrame, serverFrame } from '../topics/frame.ts';
+import { publicError } from '../topics/public-error.ts';
 import type { Subscription } from '../topics/subscription.ts';
 import type { Topics } from '../topics/topics.ts';
 import { channelOf, idOf, readClientFrame } from './client-frames.ts';
@@ -133,10 +134,7 @@ export class Connection implements Joiner {
   }
 
   sendError(error: unknown, id?: string, channel?: string): void {
-    const known =
-      error instanceof TidemarkError
-        ? error
-        : new TidemarkError({ code: 'RT_INTERNAL', status: 500, message: 'the frame could not be handled' });
+    const known = publicError(error as Error);
     if (known !== error) this.context.observe({ type: 'topic.failed', table: '', error: error as Error });
     this.context.observe({ type: 'subscribe.refused', code: known.code });
     this.tell(errorFrame(known, id, channel));

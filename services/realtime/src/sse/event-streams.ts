@@ -1,5 +1,5 @@
 /** The open event streams of this instance: `GET /live?query=…` without an upgrade. */
-import { CLOSE_CODES, type TidemarkError } from '@tidemark/contracts';
+import { CLOSE_CODES } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
 import { tokenOf, type VerifyToken } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -7,6 +7,7 @@ import { letGo } from '../draining/let-go.ts';
 import { errors } from '../errors.ts';
 import type { RealtimeEvent } from '../events.ts';
 import { errorFrame } from '../topics/frame.ts';
+import { publicError } from '../topics/public-error.ts';
 import type { Subscription } from '../topics/subscription.ts';
 import type { Mode } from '../topics/topic.ts';
 import type { Topics } from '../topics/topics.ts';
@@ -122,9 +123,9 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
       } catch (error) {
         if (!reply.raw.headersSent) {
           all.delete(open);
-          throw error;
+          throw publicError(error as Error);
         }
-        stream.tell(errorFrame(error as TidemarkError));
+        stream.tell(errorFrame(publicError(error as Error)));
         stream.end();
       }
       // It is the response's own from here on.

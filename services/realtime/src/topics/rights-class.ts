@@ -258,7 +258,8 @@ export class RightsClass {
 
   /** The class alone is taken out of service: its policy does not work on row images. */
   fail(cause: Error): void {
-    const error = errors.POLICY_FAILED({ table: this.facts.table, reason: cause.message }, { cause });
+    const reason = `SQLSTATE ${(cause as { code?: string }).code}`;
+    const error = errors.POLICY_FAILED({ table: this.facts.table, reason }, { cause });
     for (const topic of [...this.topics]) for (const subscription of [...topic.subscriptions]) subscription.fail(error);
   }
 }

@@ -1,7 +1,7 @@
 /**
  * The topics of this instance: found or made for a subscription, fed by the feed, forgotten when nobody is left.
  */
-import { parsePosition, TidemarkError } from '@tidemark/contracts';
+import { parsePosition } from '@tidemark/contracts';
 import type { Database, Identity } from '@tidemark/db';
 import { type ChangeEnvelope, tableKey } from '../changes/envelope.ts';
 import type { Feed } from '../changes/feed.ts';
@@ -16,6 +16,7 @@ import { type Ended, EndedLog } from './ended-log.ts';
 import type { FactsCache } from './facts-cache.ts';
 import { serverFrame } from './frame.ts';
 import { type LivePlan, parseLiveQuery, planLiveQuery } from './live-plan.ts';
+import { publicError } from './public-error.ts';
 import { createWindowReader } from './read-window.ts';
 import { RightsClass } from './rights-class.ts';
 import { sendSnapshot } from './send-snapshot.ts';
@@ -271,7 +272,7 @@ export function createTopics(options: TopicsOptions): Topics {
     } catch (error) {
       if (subscription.ended || request.sink.closed) return subscription.end();
       observe({ type: 'topic.failed', table, error: error as Error });
-      subscription.fail(asTidemarkError(error as Error));
+      subscription.fail(publicError(error as Error, table));
     }
   }
 
@@ -318,12 +319,4 @@ export function createTopics(options: TopicsOptions): Topics {
       conflatedTotal,
     }),
   };
-}
-
-function asTidemarkError(error: Error): TidemarkError {
-  if (error instanceof TidemarkError) return error;
-  return new TidemarkError(
-    { code: 'RT_INTERNAL', status: 500, message: 'the subscription could not be kept' },
-    { cause: error },
-  );
 }

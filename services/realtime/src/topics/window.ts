@@ -175,12 +175,8 @@ export class Window extends Topic {
   #failed(error: Error): void {
     this.#options.onFailed(error);
     if (!isPolicyError(error) && this.#failures < MAX_FAILURES) return;
-    const what = 'the window could not be read';
-    for (const subscription of [...this.subscriptions])
-      if (subscription.live)
-        subscription.resync(
-          `${what}: ${error.message}`,
-          `${what} (${(error as { code?: string }).code ?? error.name})`,
-        );
+    // Postgres's message may hold values of rows that the subscribers may not see.
+    const reason = `the window could not be read (${(error as { code?: string }).code ?? error.name})`;
+    for (const subscription of [...this.subscriptions]) if (subscription.live) subscription.resync(reason);
   }
 }

@@ -9,7 +9,8 @@ grant select on public.room_member to authenticated;
 create policy rooms_join on tidemark.channels for select to authenticated using (
   kind = 'room' and exists (select from public.room_member m where m.room = key
     and m.member = current_setting('request.jwt.claims', true)::json ->> 'sub'));
-create policy rooms_send on tidemark.channels for insert to authenticated with check (kind = 'room' and key <> 'silent');`;
+create policy rooms_send on tidemark.channels for insert to authenticated with check (kind = 'room' and key <> 'silent');
+create policy lobby_join on tidemark.channels for select to authenticated using (kind = 'lobby');`;
 
 t.test('channels', async (t) => {
   const service = await startTestRealtime(ROOMS, {
@@ -112,7 +113,7 @@ t.test('channels', async (t) => {
     await join(watcher, 'public:room');
     await join(ann, 'public:room', { cursor: 1 });
     await join(bob, 'public:room', { cursor: 2 });
-    const both = ['ann{"cursor":1}', 'bob{"cursor":2}'];
+    const both = ['null{"cursor":1}', 'null{"cursor":2}'];
     const shows = (client: LiveClient, expected: string[]) =>
       waitFor(
         () => JSON.stringify(present(client, 'public:room')) === JSON.stringify(expected),
@@ -120,20 +121,60 @@ t.test('channels', async (t) => {
       );
     for (const client of [ann, bob, watcher]) await shows(client, both);
     ann.send({ op: 'state', channel: 'public:room', state: { cursor: 9 } });
-    await shows(bob, ['ann{"cursor":9}', 'bob{"cursor":2}']);
+    await shows(bob, ['null{"cursor":2}', 'null{"cursor":9}']);
     const late = await open(t, 'cyd', other.url);
     t.match(await join(late, 'public:room'), { op: 'joined' });
-    await shows(late, ['ann{"cursor":9}', 'bob{"cursor":2}']);
+    await shows(late, ['null{"cursor":2}', 'null{"cursor":9}']);
     late.send({ op: 'state', channel: 'public:room', state: { large: 'x'.repeat(2_000) } });
     t.match(await late.frame((frame) => frame.op === 'error'), { code: 'RT_STATE_TOO_LARGE' });
     late.send({ op: 'state', channel: 'public:room', state: {} });
-    await shows(watcher, ['ann{"cursor":9}', 'bob{"cursor":2}', 'cyd{}']);
+    await shows(watcher, ['null{"cursor":2}', 'null{"cursor":9}', 'null{}']);
     t.match(await join(await open(t, 'dan'), 'public:room', {}), { code: 'RT_CHANNEL_FULL' });
     bob.ws.terminate();
     late.send({ op: 'leave', channel: 'public:room' });
     await late.frame((frame) => frame.op === 'left' && frame.reason === undefined);
-    await shows(watcher, ['ann{"cursor":9}']);
-    await shows(ann, ['ann{"cursor":9}']);
+    await shows(watcher, ['null{"cursor":9}']);
+    await shows(ann, ['null{"cursor":9}']);
+  });
+
+  t.test('who a member is, is told only in channels that nobody may join without a token', async (t) => {
+    const ann = await open(t, 'ann');
+    const bob = await open(t, 'bob', other.url);
+    const hidden = await open(t, 'bob');
+    await join(ann, 'lobby:1', { name: 'A' });
+    await join(bob, 'lobby:1');
+    await waitFor(() => present(bob, 'lobby:1').join() === 'ann{"name":"A"}', 'ann, by name');
+    await join(hidden, 'public:lobby', { name: 'B' });
+    const anybody = await open(t);
+    await join(anybody, 'public:lobby');
+    await waitFor(() => present(anybody, 'public:lobby').length === 1, 'a member');
+    t.same(present(anybody, 'public:lobby'), ['null{"name":"B"}']);
+    t.notMatch(JSON.stringify(anybody.frames), /bob/);
+    await service.sql(`create policy lobby_open on tidemark.channels for select to anon using (kind = 'lobby')`);
+    await waitFor(
+      () => present(bob, 'lobby:1').join() === 'null{"name":"A"}',
+      () => `the name to go once anybody may join; there are ${present(bob, 'lobby:1')}`,
+    );
+    await service.sql('drop policy lobby_open on tidemark.channels');
+  });
+
+  t.test('nobody can store a row in tidemark.channels, and the INSERT policies go on deciding who may send', async (t) => {
+    const insert = (role: string) =>
+      // One transaction, which the refusal rolls back, the role included.
+      service.results(`set role ${role}; select set_config('request.jwt.claims', '{"role":"${role}","sub":"ann"}', true);
+        insert into tidemark.channels (name, kind, key) values ('public:x', 'public', 'x')`);
+    for (const role of ['authenticated', 'service_role', 'anon']) {
+      await t.rejects(insert(role), { code: 'PT403', message: /stores no rows/, hint: /"op":"send"/ }, role);
+    }
+    t.same(await service.sql('select * from tidemark.channels'), []);
+    const ann = await open(t, 'ann');
+    const anybody = await open(t);
+    await join(ann, 'public:x');
+    await join(anybody, 'public:x');
+    ann.send({ op: 'send', channel: 'public:x', event: 'still' });
+    await anybody.frame((frame) => frame.op === 'message' && frame.event === 'still');
+    anybody.send({ op: 'send', channel: 'public:x', event: 'never' });
+    t.match(await anybody.frame((frame) => frame.op === 'error'), { code: 'RT_CHANNEL_FORBIDDEN' });
   });
 
   t.test('the members of an instance that dies are forgotten within two heartbeats', async (t) => {
@@ -157,6 +198,8 @@ t.test('channels', async (t) => {
     await join(bob, 'public:1');
     for (let n = 0; n < 60; n += 1) ann.send({ op: 'send', channel: 'public:1', event: `${n}` });
     t.match(await ann.frame((frame) => frame.op === 'error'), { code: 'RT_CHANNEL_RATE', retry: true });
+    ann.send({ op: 'ping' });
+    await ann.frame((frame) => frame.op === 'pong');
     t.match(await join(ann, 'public:1'), { code: 'RT_CHANNEL_JOINED' });
     await join(ann, 'public:2');
     await join(ann, 'public:3');

@@ -1,0 +1,33 @@
+/**
+ * What a client is told of an error that came from Postgres, NATS or the code. Postgres's words may hold values of rows that the
+ * client may not see (`invalid input syntax for type integer: "…"` out of a policy) or names of tables that it may not see; a lost
+ * connection's hold addresses. The log has all of them.
+ */
+import { TidemarkError } from '@tidemark/contracts';
+import { PostgresError } from '@tidemark/db';
+import { errors } from '../errors.ts';
+import { isPolicyError } from './rights-class.ts';
+
+/** @param table the one whose policies were evaluated; undefined elsewhere */
+export function publicError(error: Error, table?: string): TidemarkError {
+  if (error instanceof PostgresError) {
+    const reason = `SQLSTATE ${error.code}`;
+    if (table !== undefined && isPolicyError(error)) return errors.POLICY_FAILED({ table, reason }, { cause: error });
+    return withMessage(error, `Postgres refused the question (${reason})`);
+  }
+  if (error instanceof TidemarkError && /^(DB|BUS)_/.test(error.code)) {
+    return withMessage(error, `the ${error.code.startsWith('DB_') ? 'database' : 'message broker'} did not answer`);
+  }
+  if (error instanceof TidemarkError) return error;
+  return errors.INTERNAL(undefined, { cause: error });
+}
+
+/** Code and status stay, so that a client still knows whether to try again. */
+function withMessage(error: TidemarkError, message: string): TidemarkError {
+  const { code, status, retryAfter } = error;
+  const hint = 'Try again; the log of the service has the reason.';
+  return new TidemarkError(
+    { code, status, message, hint, ...(retryAfter === undefined ? {} : { retryAfter }) },
+    { cause: error },
+  );
+}
