@@ -158,7 +158,7 @@ t.test('channels', async (t) => {
     await service.sql('drop policy lobby_open on tidemark.channels');
   });
 
-  t.test('nobody can store a row in tidemark.channels, and the INSERT policies go on deciding who may send', async (t) => {
+  t.test('tidemark.channels stores no row, and its INSERT policies go on deciding who may send', async (t) => {
     const insert = (role: string) =>
       // One transaction, which the refusal rolls back, the role included.
       service.results(`set role ${role}; select set_config('request.jwt.claims', '{"role":"${role}","sub":"ann"}', true);
