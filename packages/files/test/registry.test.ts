@@ -1,20 +1,14 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { randomUUID } from 'node:crypto';
 import { type Identity, migrate, openDatabase } from '@tidemark/db';
 import { useTestStack } from '@tidemark/local-stack';
 import t from 'tap';
 import { createFileRegistry, type FileRegistry, type NewFile } from '../src/registry.ts';
 
-const migration = fileURLToPath(import.meta.resolve('@tidemark/db')).replace(/dist.*$/, 'migrations/0001_tidemark.sql');
-const key = `tidemark-${createHash('sha256')
-  .update(await readFile(migration))
-  .digest('hex')}`;
 const stack = await useTestStack();
-await stack.template(key, async (url) => {
+await stack.template('files', async (url) => {
   await migrate(url);
 });
-const { primaryUrl, drop } = await stack.database({ template: key });
+const { primaryUrl, drop } = await stack.database({ template: 'files' });
 const database = await openDatabase({ primaryUrl, applicationName: 'files test' });
 t.teardown(async () => {
   await database.close(1_000);

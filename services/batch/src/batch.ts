@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Bus } from '@tidemark/bus';
 import type { Database } from '@tidemark/db';
 import { createFileRegistry, fileStoreOptions, openFileStore } from '@tidemark/files';
+import { commaSeparated } from '@tidemark/service';
 import { createChunkLedger } from './chunks/chunk-ledger.ts';
 import type { BatchConfig } from './config.ts';
 import type { BatchEvent } from './events.ts';
@@ -13,6 +14,7 @@ import { followJobChanges } from './queue/job-changes.ts';
 import { createWorkQueue } from './queue/work-queue.ts';
 import { type ChunkHandler, createChunkHandler } from './runner/chunk-handler.ts';
 import { createProgress } from './runner/progress.ts';
+import { createInputReader } from './runner/read-inputs.ts';
 import { type Runner, startRunner } from './runner/runner.ts';
 import { type Sweeper, startSweeper } from './sweeper/sweeper.ts';
 import { startTemporarySweep } from './sweeper/temporary-sweep.ts';
@@ -55,6 +57,7 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
   const { config, threadCount, database, bus, observe } = deps;
   const pool = database.pools.write;
   const registry = createFileRegistry(pool);
+  const roles = commaSeparated(config.JWT_ROLES);
   const storeOptions = fileStoreOptions(config);
   // One chunk more than threads: its transaction overlaps the others' work.
   const slots = threadCount + 1;
@@ -92,10 +95,12 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     chunkItems: config.BATCH_CHUNK_ITEMS,
     maxItems: config.BATCH_MAX_ITEMS,
     maxRunningJobs: config.BATCH_RUNNING_JOBS,
+    roles,
   });
   const progress = createProgress(pool, config.BATCH_PROGRESS_MS, observe);
   const handler = createChunkHandler({
     ...{ threads, admission, chunks, jobs, progress, observe },
+    readInputs: createInputReader(registry, roles),
     publish: queue.publish,
     itemTimeoutMs: config.BATCH_ITEM_TIMEOUT_MS,
     leaseMs: config.BATCH_LEASE_MS,

@@ -1,5 +1,5 @@
 /** Everything that can go wrong with a job, a chunk or an item: what clients find in jobs.error and the log. */
-import { defineErrors, row } from '@tidemark/contracts';
+import { defineErrors, row, TidemarkError } from '@tidemark/contracts';
 
 const megabytes = (bytes: number) => `${Math.ceil(bytes / 1_048_576)} MB`;
 
@@ -33,13 +33,19 @@ export const errors = defineErrors('BATCH', {
   }),
   ROLE_REFUSED: row<{ role: string; reason: string }>({
     status: 403,
-    message: (p) => `the job's inputs could not be read as the role "${p.role}": ${p.reason}`,
-    hint: 'Start it as a role that may select from tidemark.files and that the service user may SET ROLE to.',
+    message: (p) => `the job may not run as the role "${p.role}": ${p.reason}`,
+    hint: 'Start it as a role of JWT_ROLES that may select from tidemark.files and that the service user may SET ROLE to.',
   }),
-  PLANNING_FAILED: row<{ reason: string }>({
+  ITEMS_QUOTA: row<{ items: number; unfinished: number; limit: number }>({
+    status: 429,
+    message: (p) =>
+      `the job has ${p.items} items, ${p.unfinished} of your others are not done, and ${p.limit} are allowed in all`,
+    hint: 'Wait for other jobs to finish, or start a smaller one. The limit is unfinished_items in tidemark.job_limits.',
+  }),
+  PLANNING_FAILED: row({
     status: 500,
-    message: (p) => `the job could not be planned: ${p.reason}`,
-    hint: 'Correct what the message names, and start a new job.',
+    message: 'the job could not be planned',
+    hint: 'The batch service’s log has the reason, under the id of the job.',
   }),
   ITEMS_FAILED: row<{ failed: number; total: number }>({
     status: 422,
@@ -48,6 +54,11 @@ export const errors = defineErrors('BATCH', {
   }),
 
   // Items: one fails, the others go on.
+  INPUT_HIDDEN: row<{ name: string }>({
+    status: 404,
+    message: (p) => `"${p.name}" was deleted, or hidden from the job's owner, before its turn came`,
+    hint: 'List the files with the same token (GET /api/v1/files), and start a new job with those that are there.',
+  }),
   NOT_AN_IMAGE: row<{ name: string }>({
     status: 415,
     message: (p) => `"${p.name}" is not a PNG, JPEG, WebP or GIF image`,
@@ -88,9 +99,9 @@ export const errors = defineErrors('BATCH', {
     message: (p) => `"${p.name}" was not done within ${p.ms} ms; its thread was replaced`,
     hint: 'Send a smaller image or a cheaper transform, or raise BATCH_ITEM_TIMEOUT_MS.',
   }),
-  WORKER_CRASHED: row<{ name: string; reason: string }>({
+  WORKER_CRASHED: row<{ name: string }>({
     status: 500,
-    message: (p) => `the thread that worked on "${p.name}" ended: ${p.reason}`,
+    message: (p) => `the thread that worked on "${p.name}" ended`,
     hint: 'Most often the image needs more memory than a thread may have. Send a smaller one.',
   }),
   CHUNK_GAVE_UP: row<{ attempts: number }>({
@@ -122,3 +133,8 @@ export const errors = defineErrors('BATCH', {
       `Set UV_THREADPOOL_SIZE to at least ${p.threads + 1} in the environment of the process: sharp works on libuv's threads.`,
   }),
 });
+
+/** Only these reach the rows of jobs, which users see: their texts name neither hosts, folders, statements nor stacks. */
+export function isOwnError(error: unknown): error is TidemarkError {
+  return error instanceof TidemarkError && error.code.startsWith('BATCH_');
+}

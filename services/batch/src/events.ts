@@ -5,7 +5,7 @@ import type { Level } from 'pino';
 
 export type BatchOwnEvent =
   | { type: 'job.planned'; job: string; items: number; chunks: number; ms: number }
-  | { type: 'job.refused'; job: string; code: string }
+  | { type: 'job.refused'; job: string; code: string; error: Error }
   | { type: 'job.finished'; job: string; state: string; done: number; failed: number }
   | { type: 'job.plan_failed'; job: string; error: Error }
   | { type: 'job.replanned'; job: string }

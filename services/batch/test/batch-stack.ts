@@ -1,7 +1,7 @@
 /** A database, a NATS prefix, a files folder, and real batch processes (dist/main.js), for one test file. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createHash, randomUUID } from 'node:crypto';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +13,6 @@ import type { TestS3 } from '@tidemark/test-s3';
 import type { Test } from 'tap';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
-const MIGRATION = fileURLToPath(import.meta.resolve('@tidemark/db')).replace(/dist.*$/, 'migrations/0001_tidemark.sql');
 
 /** Sees every file. */
 export const SERVICE: Identity = { role: 'service_role', claims: '{}' };
@@ -52,13 +51,10 @@ export interface BatchStack {
 /** Files are in a folder, or in the bucket that is given. */
 export async function openBatchStack(t: Test, bucket?: TestS3): Promise<BatchStack> {
   const stack = await useTestStack();
-  const key = `tidemark-${createHash('sha256')
-    .update(await readFile(MIGRATION))
-    .digest('hex')}`;
-  await stack.template(key, async (url) => {
+  await stack.template('batch', async (url) => {
     await migrate(url);
   });
-  const { primaryUrl, drop } = await stack.database({ template: key });
+  const { primaryUrl, drop } = await stack.database({ template: 'batch' });
   const natsPrefix = stack.natsPrefix();
   const filesDir = await mkdtemp(path.join(os.tmpdir(), 'tidemark-batch-'));
   const database = await openDatabase({ primaryUrl, applicationName: 'batch test', pools: { write: { max: 4 } } });
@@ -104,14 +100,13 @@ export async function openBatchStack(t: Test, bucket?: TestS3): Promise<BatchSta
       }
       return ids;
     },
-    async insertJob(spec, { priority = 'normal', kind = 'image.transform', sub, role } = {}) {
+    async insertJob(spec, { priority = 'normal', kind = 'image.transform', sub, role = 'service_role' } = {}) {
       const claims = JSON.stringify({ sub, role });
       const text = 'insert into tidemark.jobs (id, kind, spec, priority) values ($1, $2, $3, $4)';
       const id = randomUUID();
-      await database.pools.write.transaction(
-        (tx) => tx.query(text, [id, kind, JSON.stringify(spec), priority]),
-        role ? { identity: { role, claims } } : {},
-      );
+      await database.pools.write.transaction((tx) => tx.query(text, [id, kind, JSON.stringify(spec), priority]), {
+        identity: { role, claims },
+      });
       return id;
     },
     outputsOf: (job) => registry.list(SERVICE, { prefix: `jobs/${job}/`, limit: 10_000 }),

@@ -118,12 +118,12 @@ t.test('the figures of Postgres are true', async (t) => {
 t.test('an idle transaction is counted, and jobs are, with their progress', async (t) => {
   const other = await sql.reserve();
   await other`begin`;
-  await other`insert into tidemark.jobs (kind, spec, state, total, done, started_at)
-    values ('image.transform', '{}', 'running', 40, 10, now())`;
+  await other`insert into tidemark.jobs (role, kind, spec, state, total, done, started_at)
+    values ('service_role', 'image.transform', '{}', 'running', 40, 10, now())`;
   await metrics.until(({ postgres }) => (postgres.connections?.idleInTransaction ?? 0) >= 1, 'it is counted');
   await other`commit`;
   other.release();
-  await sql`insert into tidemark.jobs (kind, spec) values ('image.transform', '{}')`;
+  await sql`insert into tidemark.jobs (role, kind, spec) values ('service_role', 'image.transform', '{}')`;
   const { jobs, activeJobs } = await metrics.until((health) => health.jobs.queued + health.jobs.running === 2, 'jobs');
   t.match(jobs, { queued: 1, running: 1 });
   t.match(activeJobs, [{ state: 'running', total: 40, done: 10 }, { state: 'queued' }]);

@@ -227,7 +227,9 @@ t.test('live queries', async (t) => {
       token: await token({ role: 'authenticated', sub: 'ann' }),
     }).open();
     const topic = await mine.subscribe('s', 'jobs?select=id,state,owner', { profile: 'tidemark', snapshot: true });
-    await service.sql(`insert into tidemark.jobs (kind, spec, owner) values ('x', '{}', 'bob'), ('x', '{}', 'ann')`);
+    await service.sql(
+      `insert into tidemark.jobs (kind, spec, owner, role) values ('x', '{}', 'bob', 'authenticated'), ('x', '{}', 'ann', 'authenticated')`,
+    );
     await mine.change(() => true);
     t.match(mine.changes(topic), [{ type: 'insert', row: { owner: 'ann' } }]);
     await mine.close();

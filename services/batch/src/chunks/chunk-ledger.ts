@@ -4,15 +4,19 @@ import type { Pool } from '@tidemark/db';
 import type { FileRegistry, NewFile } from '@tidemark/files';
 import { errors } from '../errors.ts';
 import type { BatchEvent } from '../events.ts';
+import type { JobIdentity } from '../jobs/identity.ts';
 import type { Advance, JobLedger, QueuedChunk } from '../jobs/job-ledger.ts';
 import { jobStatements } from '../jobs/job-statements.ts';
+import type { PlannedItem } from '../jobs/resolve-inputs.ts';
 import type { Item } from '../workers/protocol.ts';
 import type { ChunkState } from './chunk-state.ts';
 import { chunkStatements } from './chunk-statements.ts';
 
 export interface ClaimedChunk extends WorkMessage {
-  items: Item[];
+  items: PlannedItem[];
   transform: ImageTransform;
+  /** Whose rights its inputs are read with. */
+  identity: JobIdentity;
 }
 
 export interface ItemError {
@@ -62,7 +66,9 @@ export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
   return {
     async claim({ job, chunk, attempt }) {
       const [row] = await pool.query(chunkStatements.claim, [job, chunk, attempt, worker, leaseMs]);
-      return row && { job, chunk, attempt, items: row.items, transform: row.transform };
+      if (!row) return undefined;
+      const { items, transform, role, claims } = row;
+      return { job, chunk, attempt, items, transform, identity: { role, claims } };
     },
 
     async complete({ job, chunk, attempt }, result) {
@@ -72,7 +78,10 @@ export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
         const counts = [result.outputs.length, result.errors.length, errorsOrNull(result.errors)];
         const ours = await tx.query(chunkStatements.complete, [job, chunk, attempt, worker, ...counts]);
         if (ours.length === 0) return undefined;
-        const files = result.outputs.map(({ path, file }) => ({ ...file, path, owner: locked.owner, jobId: job }));
+        // A job without an owner, such as one of a service token, leaves its outputs to the owners of the inputs.
+        const files = result.outputs.map(({ item, path, file }) => {
+          return { ...file, path, owner: locked.owner ?? item.owner, jobId: job };
+        });
         await registry.insert(tx, files);
         return jobs.advanceLocked(tx, job, locked.priority);
       });

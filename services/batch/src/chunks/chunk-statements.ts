@@ -30,7 +30,8 @@ export const chunkStatements = {
     from tidemark.jobs j
     where c.job_id = $1::uuid and c.chunk = $2::int and c.attempt = $3::int and c.state = 'queued'
       and j.id = c.job_id and j.state = 'running'
-    returning c.items, j.spec -> 'transform' as transform`,
+    returning c.items, j.spec -> 'transform' as transform, j.role,
+      (select claims from tidemark.job_requests r where r.job_id = j.id) as claims`,
 
   /** $1: worker, $2: lease in ms, $3: JSON array of {job, chunk, attempt}. Answers which of them are still its own. */
   renew: `

@@ -4,10 +4,10 @@ import type { Pool, Transaction } from '@tidemark/db';
 import { chunkStatements } from '../chunks/chunk-statements.ts';
 import { errors } from '../errors.ts';
 import type { BatchEvent } from '../events.ts';
-import type { Item } from '../workers/protocol.ts';
 import { errorColumn } from './error-column.ts';
 import { nextJobState } from './job-state.ts';
 import { jobStatements } from './job-statements.ts';
+import type { PlannedItem } from './resolve-inputs.ts';
 
 /** A chunk that was marked queued, and whose message is still to be published. */
 export interface QueuedChunk {
@@ -19,7 +19,7 @@ export interface QueuedChunk {
 
 export interface JobLedger {
   /** planning → running with its chunks; undefined when the job was cancelled or replanned meanwhile. */
-  plan(job: string, chunks: readonly (readonly Item[])[]): Promise<QueuedChunk[] | undefined>;
+  plan(job: string, chunks: readonly (readonly PlannedItem[])[]): Promise<QueuedChunk[] | undefined>;
   /** Opens the job's window as far as it goes, or ends the job when nothing is open. Nothing when it is not running. */
   advance(job: string): Promise<QueuedChunk[]>;
   /** The same inside a transaction that holds the job's lock. */
@@ -65,7 +65,7 @@ export function createJobLedger(pool: Pool, window: number, observe: (event: Bat
     return queued;
   }
 
-  async function plan(job: string, chunks: readonly (readonly Item[])[]): Promise<QueuedChunk[] | undefined> {
+  async function plan(job: string, chunks: readonly (readonly PlannedItem[])[]): Promise<QueuedChunk[] | undefined> {
     const items = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     const written = await pool.transaction(async (tx) => {
       const planned = await tx.query(jobStatements.planned, [job, items]);

@@ -10,7 +10,8 @@ export const jobStatements = {
         order by array_position(array['high', 'normal', 'low'], priority), created_at
         limit 1 for update skip locked)
       and (select count(*) from tidemark.jobs where state in ('planning', 'running')) < $1::int
-    returning id, kind, spec, role, claims`,
+    returning id, kind, spec, role,
+      (select claims from tidemark.job_requests r where r.job_id = tidemark.jobs.id) as claims`,
 
   /** planning → queued, where the planner died. $1: ms, $2: limit. */
   replan: `
@@ -20,6 +21,16 @@ export const jobStatements = {
       where state = 'planning' and (started_at is null or started_at < clock_timestamp() - $1::float8 * interval '1 ms')
       limit $2::int for update skip locked)
     returning id`,
+
+  /** How many items of its identity's running jobs are not done, and how many may be; no row where nothing limits them. $1: job. */
+  itemsQuota: `
+    select l.unfinished_items as most,
+      (select coalesce(sum(greatest(0, o.total - o.done - o.failed)), 0)::float8 from tidemark.jobs o
+       where o.state in ('queued', 'planning', 'running')
+         and coalesce(o.owner, '') = coalesce(j.owner, '') and o.role = j.role) as unfinished
+    from tidemark.jobs j, lateral (
+      select unfinished_items from tidemark.job_limits where role in (j.role, '*') order by role = '*' limit 1) as l
+    where j.id = $1::uuid`,
 
   /** planning → running. $1: job, $2: items. */
   planned: `
@@ -61,17 +72,6 @@ export const jobStatements = {
       select job_id, sum(done)::int as done, sum(failed)::int as failed from tidemark.job_chunks
       where job_id in (select value::uuid from jsonb_array_elements_text($1::jsonb)) group by job_id) as s
     where j.id = s.job_id and j.state = 'running' and s.done + s.failed > j.done + j.failed`,
-
-  /** Exact counts and an end for jobs that were cancelled by a bare update. $1: limit. */
-  closeCancelled: `
-    update tidemark.jobs j
-    set finished_at = clock_timestamp(),
-      done = (select coalesce(sum(c.done), 0) from tidemark.job_chunks c where c.job_id = j.id),
-      failed = (select coalesce(sum(c.failed), 0) from tidemark.job_chunks c where c.job_id = j.id)
-    where j.state = 'cancelled' and j.finished_at is null
-      and j.id in (
-        select id from tidemark.jobs where state = 'cancelled' and finished_at is null limit $1::int for update skip locked)
-    returning j.id`,
 
   /** Running jobs with nothing on the queue: their window was never opened, or their end never written. $1: limit. */
   idle: `

@@ -1,14 +1,14 @@
 import { TidemarkError } from '@tidemark/contracts';
-import type { Identity, Pool, Row } from '@tidemark/db';
+import type { Pool, Row } from '@tidemark/db';
 import type { FileRegistry } from '@tidemark/files';
-import { errors } from '../errors.ts';
+import { errors, isOwnError } from '../errors.ts';
 import type { BatchEvent } from '../events.ts';
-import type { Item } from '../workers/protocol.ts';
 import { errorColumn } from './error-column.ts';
+import { asRoleRefused, identityOf, type JobIdentity } from './identity.ts';
 import type { JobLedger, QueuedChunk } from './job-ledger.ts';
 import { jobStatements } from './job-statements.ts';
 import { readSpec } from './read-spec.ts';
-import { resolveInputs } from './resolve-inputs.ts';
+import { type PlannedItem, resolveInputs } from './resolve-inputs.ts';
 
 export interface PlannerOptions {
   pool: Pool;
@@ -20,6 +20,14 @@ export interface PlannerOptions {
   chunkItems: number;
   maxItems: number;
   maxRunningJobs: number;
+  /** Roles that a job may run as (JWT_ROLES). */
+  roles: readonly string[];
+}
+
+interface ClaimedJob extends Row, JobIdentity {
+  id: string;
+  kind: string;
+  spec: unknown;
 }
 
 export interface Planner {
@@ -28,7 +36,7 @@ export interface Planner {
 }
 
 /** Cuts items into chunks: small enough that a small job has some for every thread, `most` at the most. */
-export function cutChunks(items: readonly Item[], threads: number, most: number): Item[][] {
+export function cutChunks(items: readonly PlannedItem[], threads: number, most: number): PlannedItem[][] {
   const size = Math.max(1, Math.min(most, Math.ceil(items.length / (threads * 4))));
   return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
 }
@@ -36,15 +44,14 @@ export function cutChunks(items: readonly Item[], threads: number, most: number)
 export function createPlanner(options: PlannerOptions): Planner {
   const { pool, registry, ledger, publish, observe } = options;
 
-  async function plan(job: Row): Promise<void> {
+  async function plan(job: ClaimedJob): Promise<void> {
     const startedAt = performance.now();
-    const identity: Identity = { role: job.role, claims: JSON.stringify(job.claims) };
+    const identity = identityOf(job, options.roles);
     const spec = readSpec(job.kind, job.spec);
     const items = await resolveInputs(registry, identity, spec.input, options.maxItems).catch((error: unknown) => {
-      throw isRoleRefused(error)
-        ? errors.ROLE_REFUSED({ role: job.role, reason: error.message }, { cause: error })
-        : error;
+      throw asRoleRefused(error, job.role);
     });
+    await checkQuota(job.id, items.length);
     const chunks = cutChunks(items, options.threads, options.chunkItems);
     const queued = await ledger.plan(job.id, chunks);
     if (!queued) return;
@@ -53,38 +60,42 @@ export function createPlanner(options: PlannerOptions): Planner {
     await publish(queued);
   }
 
+  /** @throws BATCH_ITEMS_QUOTA */
+  async function checkQuota(job: string, items: number): Promise<void> {
+    const [quota] = await pool.query<{ most: number; unfinished: number }>(jobStatements.itemsQuota, [job]);
+    if (quota && quota.unfinished + items > quota.most) {
+      throw errors.ITEMS_QUOTA({ items, unfinished: quota.unfinished, limit: quota.most });
+    }
+  }
+
   return {
     async planNext() {
-      const [job] = await pool.query(jobStatements.claim, [options.maxRunningJobs]);
+      const [job] = await pool.query<ClaimedJob>(jobStatements.claim, [options.maxRunningJobs]);
       if (!job) return false;
       try {
         await plan(job);
       } catch (error) {
-        const problem = error instanceof TidemarkError ? error : mistake(error);
-        if (!isFinal(problem)) {
+        const problem = asJobError(error);
+        if (!problem) {
           // The database or its connection failed, not the job: it stays in planning until the sweeper replans it.
-          observe({ type: 'job.plan_failed', job: job.id, error: problem });
+          observe({ type: 'job.plan_failed', job: job.id, error: error as Error });
           return false;
         }
         await pool.query(jobStatements.refuse, [job.id, errorColumn(problem)]);
-        observe({ type: 'job.refused', job: job.id, code: problem.code });
+        observe({ type: 'job.refused', job: job.id, code: problem.code, error: error as Error });
       }
       return true;
     },
   };
 }
 
-/** SQLSTATE 42501 insufficient_privilege, 42704 and 22023: the role is not there (any more), or not ours to take. */
-function isRoleRefused(error: unknown): error is TidemarkError {
-  return error instanceof TidemarkError && ['42501', '42704', '22023', 'DB_ROLE_MISSING'].includes(error.code);
-}
-
-/** Not foreseen: the same job would meet it again, so it ends here, with the reason on its row. */
-function mistake(cause: unknown): TidemarkError {
-  return errors.PLANNING_FAILED({ reason: cause instanceof Error ? cause.message : String(cause) }, { cause });
-}
-
-/** Errors that the same job would meet again; what the database or its connection is short of passes. */
-function isFinal(error: TidemarkError): boolean {
-  return error.status < 500 || error.code === 'BATCH_PLANNING_FAILED';
+/**
+ * What the job's row says. Undefined for what the database or its connection is short of, which passes: the job is planned again.
+ * An error that was not foreseen would come again, so it ends the job; its text and stack may name hosts, files and statements,
+ * which are for the log alone.
+ */
+function asJobError(error: unknown): TidemarkError | undefined {
+  if (isOwnError(error)) return error;
+  if (error instanceof TidemarkError && error.status >= 500) return undefined;
+  return errors.PLANNING_FAILED(undefined, { cause: error });
 }

@@ -5,6 +5,9 @@ import { cutText } from '../cut-text.ts';
 import { errors } from '../errors.ts';
 import type { Item } from '../workers/protocol.ts';
 
+/** As `job_chunks.items` keeps it: where the bytes are is looked up when the item runs, with the rights of that moment. */
+export type PlannedItem = Pick<Item, 'index' | 'file' | 'name'>;
+
 /** Rows of a page of the prefix's files. */
 const PAGE = 1_000;
 
@@ -18,7 +21,7 @@ export async function resolveInputs(
   identity: Identity,
   input: ImageTransformSpec['input'],
   maxItems: number,
-): Promise<Item[]> {
+): Promise<PlannedItem[]> {
   const rows =
     'files' in input
       ? await byIds(registry, identity, input.files)
@@ -54,7 +57,7 @@ async function byPrefix(
 /** Characters of an input's name in its output's path: the path has room for 1,024. */
 const MAX_NAME = 200;
 
-function toItem({ id, storage_key, path }: FileRow, index: number): Item {
+function toItem({ id, path }: FileRow, index: number): PlannedItem {
   const name = cutText(path.slice(path.lastIndexOf('/') + 1), MAX_NAME) || 'file';
-  return { index, file: id, key: storage_key, name };
+  return { index, file: id, name };
 }

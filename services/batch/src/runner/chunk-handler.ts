@@ -6,10 +6,12 @@ import type { JobLedger, QueuedChunk } from '../jobs/job-ledger.ts';
 import type { Delivery } from '../queue/delivery.ts';
 import { ACK_WAIT_MS } from '../queue/work-queue.ts';
 import type { Progress } from './progress.ts';
+import type { InputReader } from './read-inputs.ts';
 import { ChunkFault, runChunk } from './run-chunk.ts';
 import type { RunItemDeps } from './run-item.ts';
 
 export interface ChunkHandlerOptions extends RunItemDeps {
+  readInputs: InputReader;
   chunks: ChunkLedger;
   jobs: JobLedger;
   publish: (chunks: readonly QueuedChunk[]) => Promise<void>;

@@ -1,7 +1,9 @@
 import type { ChunkResult, ClaimedChunk, ItemError } from '../chunks/chunk-ledger.ts';
 import { cutText } from '../cut-text.ts';
 import type { BatchEvent } from '../events.ts';
+import type { PlannedItem } from '../jobs/resolve-inputs.ts';
 import type { Failure, Item, Output } from '../workers/protocol.ts';
+import { type InputReader, isItem } from './read-inputs.ts';
 import { type RunItemDeps, runItem } from './run-item.ts';
 
 /** Why a chunk could not be run, though nothing is wrong with its items: disk, file store, a mistake of ours. */
@@ -23,19 +25,27 @@ const MAX_MESSAGE = 500;
  * Rejects with ChunkFault, or with the signal's reason when the chunk is not ours any more.
  */
 export async function runChunk(
-  deps: RunItemDeps & { observe: (event: BatchEvent) => void },
+  deps: RunItemDeps & { readInputs: InputReader; observe: (event: BatchEvent) => void },
   chunk: ClaimedChunk,
   signal: AbortSignal,
 ): Promise<ChunkResult> {
   const result: ChunkResult = { outputs: [], errors: [] };
-  for (const item of chunk.items) {
+  const fail = (item: PlannedItem, failure: Failure) => {
+    deps.observe({ type: 'item.failed', code: failure.code });
+    result.errors.push(toItemError(item, failure));
+  };
+  for (const input of await deps.readInputs(chunk)) {
     signal.throwIfAborted();
+    if (!isItem(input)) {
+      fail(input.item, input.failure);
+      continue;
+    }
+    const item = input;
     const startedAt = performance.now();
     const outcome = await runItem(deps, item, chunk.transform, signal);
     if (isFailure(outcome)) {
       if (outcome.fault) throw new ChunkFault(outcome);
-      deps.observe({ type: 'item.failed', code: outcome.code });
-      result.errors.push(toItemError(item, outcome));
+      fail(item, outcome);
     } else {
       deps.observe({ type: 'item.done', ms: performance.now() - startedAt });
       result.outputs.push(toOutput(chunk.job, item, outcome));
@@ -49,7 +59,7 @@ function isFailure(outcome: Output | Failure): outcome is Failure {
   return 'code' in outcome;
 }
 
-function toItemError({ index, file, name }: Item, { code, message, hint }: Failure): ItemError {
+function toItemError({ index, file, name }: PlannedItem, { code, message, hint }: Failure): ItemError {
   return { index, file, name, code, message: cutText(message, MAX_MESSAGE), hint };
 }
 

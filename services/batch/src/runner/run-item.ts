@@ -36,7 +36,7 @@ async function run(
 ): Promise<Output | Failure> {
   const probed = await threads.run({ type: 'probe', item }, itemTimeoutMs);
   if ('failure' in probed) return probed.failure;
-  if (!('facts' in probed)) throw errors.WORKER_CRASHED({ name: item.name, reason: 'it answered another question' });
+  if (!('facts' in probed)) throw errors.WORKER_CRASHED({ name: item.name });
   const bytes = decodedBytes(probed.facts, transform);
   const limit = admission.limitBytes;
   if (bytes > limit) throw errors.IMAGE_TOO_LARGE({ name: item.name, bytes, limit });
@@ -45,7 +45,7 @@ async function run(
     const reply = await threads.run({ type: 'transform', item, transform, facts: probed.facts }, itemTimeoutMs);
     if ('failure' in reply) return reply.failure;
     if ('output' in reply) return reply.output;
-    throw errors.WORKER_CRASHED({ name: item.name, reason: 'it answered another question' });
+    throw errors.WORKER_CRASHED({ name: item.name });
   } finally {
     giveBack();
   }

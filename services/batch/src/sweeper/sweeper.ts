@@ -77,7 +77,6 @@ export function startSweeper(options: SweeperOptions): Sweeper {
       options.onCancelled(job_id);
       observe({ type: 'job.cancelled', job: job_id, chunks });
     }
-    await pool.query(jobStatements.closeCancelled, [LIMIT]);
   }
 
   async function takeBack(): Promise<void> {

@@ -3,12 +3,15 @@ import type { ImageTransform } from '@tidemark/contracts';
 import type { FileStoreOptions } from '@tidemark/files';
 import type { ImageFacts } from '../images/image-facts.ts';
 
-/** An item of a chunk (tidemark.job_chunks.items): one input file. */
+/** An item of a chunk: one input file. */
 export interface Item {
   /** Position in the job; names the output. */
   index: number;
   file: string;
+  /** Where the file store has its bytes. */
   key: string;
+  /** The `sub` of the file's owner, whom the output of a job without an owner belongs to. */
+  owner: string | null;
   /** Last part of the input's path. */
   name: string;
 }

@@ -118,7 +118,7 @@ export function createThreadPool(options: ThreadPoolOptions): ThreadPool {
       if (closed) throw errors.STOPPING();
       if (outcome.type === 'crash') {
         observe({ type: 'thread.crashed', reason: outcome.reason });
-        throw errors.WORKER_CRASHED({ name, reason: outcome.reason });
+        throw errors.WORKER_CRASHED({ name });
       }
       observe({ type: 'thread.timeout', ms: deadlineMs });
       await retire(thread);

@@ -34,7 +34,7 @@ async function openPool(t: Test, options: Partial<ThreadPoolOptions> = {}) {
   const store = createLocalFileStore({ dir: filesDir });
   const put = async (bytes: Buffer): Promise<Item> => {
     const { key } = await store.put(bytes, { limitBytes: 1e8 });
-    return { index: 0, file: 'f', key, name: 'x.png' };
+    return { index: 0, file: 'f', owner: null, key, name: 'x.png' };
   };
   return { pool, put, events };
 }

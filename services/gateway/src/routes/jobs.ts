@@ -1,5 +1,5 @@
 /** /api/v1/jobs: a job is a row of tidemark.jobs, and these are its shorthands. */
-import { CreateJob, type Job } from '@tidemark/contracts';
+import { CreateJob, type Job, TidemarkError } from '@tidemark/contracts';
 import type { Rows, Statement } from '@tidemark/db';
 import { authErrors, type BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -76,24 +76,27 @@ async function showJob(context: RouteContext, request: FastifyRequest, reply: Fa
   return reply.header('tidemark', tidemark).send(rows[0].job);
 }
 
-/** Row-level security decides whether the caller sees the job; who sees it as its owner may cancel it. */
+/** The function runs with the caller's rights: the UPDATE policies on tidemark.jobs decide. A job that has ended stays as it is. */
 async function cancelJob(context: RouteContext, request: FastifyRequest, reply: FastifyReply, id: string) {
   requireToken(request);
-  const { rows } = await read(context, request, {
-    text: asJson(`select ${COLUMNS} from tidemark.jobs where id = $1`),
+  const statement: Statement = {
+    text: asJson(`select ${COLUMNS} from tidemark.cancel_job($1)`),
     params: [id],
-  });
-  if (!rows[0]) throw errors.JOB_NOT_FOUND({ id });
-  const [cancelled] = await context.db.pools.write.query<JsonRow>(
-    `with "_gone" as (update tidemark.jobs set state = 'cancelled', finished_at = clock_timestamp()
-       where id = $1 and state in ('queued', 'planning', 'running') returning ${COLUMNS})
-     ${asJson('select * from "_gone"')}`,
-    [id],
-    { holder: { route: 'DELETE /api/v1/jobs/:id' } },
-  );
-  // Already at an end: say what it came to.
-  return reply.send(cancelled?.job ?? rows[0].job);
+  };
+  const { results, tidemark } = await context.db
+    .write({
+      identity: fullIdentity(request, 'tidemark'),
+      statements: [statement],
+      holder: { route: 'DELETE /api/v1/jobs/:id' },
+    })
+    .catch((error: unknown) => {
+      throw isCode(error, 'PT404') ? errors.JOB_NOT_FOUND({ id }, { cause: error }) : error;
+    });
+  wroteTable(context, 'tidemark', 'jobs', tidemark);
+  return reply.header('tidemark', tidemark).send((results[0] as Rows<JsonRow>)[0]?.job);
 }
+
+const isCode = (error: unknown, code: string) => error instanceof TidemarkError && error.code === code;
 
 function read(context: RouteContext, request: FastifyRequest, statement: Statement) {
   const tidemark = request.headers.tidemark;
