@@ -17,6 +17,8 @@ import {
   type RawServerDefault,
 } from 'fastify';
 import { answerClientError, DEFAULT_HEADER_BYTES } from './client-errors.ts';
+import { limitConnections } from './connection-budget.ts';
+import type { DescriptorEvent, Descriptors } from './descriptors.ts';
 import { httpErrors } from './errors.ts';
 import type { Health } from './health.ts';
 import { createHttpTimings, recordUnrouted } from './http-timings.ts';
@@ -40,6 +42,9 @@ export interface BaseAppOptions {
   isOperator?: (request: FastifyRequest) => Promise<boolean>;
   /** Turns what a library throws into one of ours; undefined leaves it to the defaults here. */
   translateError?: (error: Error, request: FastifyRequest) => TidemarkError | undefined;
+  /** The budget that connections are held to; absent in tests without sockets. */
+  descriptors?: Descriptors;
+  observe?: (event: DescriptorEvent) => void;
   server?: Omit<FastifyServerOptions, 'logger' | 'loggerInstance'>;
 }
 
@@ -75,6 +80,10 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as BaseApp;
 
   createHttpTimings(app, metrics);
+  if (options.descriptors) {
+    const { descriptors, observe = () => {} } = options;
+    limitConnections(app, { descriptors, metrics, observe });
+  }
 
   app.get('/livez', { logLevel: 'silent' }, async () => ({ status: 'ok' }));
   app.get('/readyz', { logLevel: 'silent' }, async (request, reply) => {

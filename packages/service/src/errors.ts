@@ -110,6 +110,12 @@ export const httpErrors = defineErrors('HTTP', {
     message: (p) => `the request is not understood as HTTP/1.1: ${p.reason}`,
     hint: 'See that the client speaks HTTP/1.1 (not HTTPS or HTTP/2) to this port, and encodes its URL.',
   }),
+  OUT_OF_DESCRIPTORS: row({
+    status: 503,
+    message: 'no descriptor is left for another connection',
+    hint: 'Nothing was done. Try again after Retry-After. If it lasts, operators raise ulimit -n or start more instances.',
+    retryAfter: 1,
+  }),
   INTERNAL: row<{ id: string }>({
     status: 500,
     message: 'the server made a mistake',

@@ -14,6 +14,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The answer is a stream that goes on until somebody leaves; known without it where the type is text/event-stream. */
     endless?: boolean;
+    /** Answering takes a descriptor beside the connection's own (connection-budget.ts). */
+    descriptors?: boolean;
   }
 }
 

@@ -1,7 +1,10 @@
 export { type BaseApp, type BaseAppOptions, buildBaseApp } from './base-app.ts';
 export { answerClientError, DEFAULT_HEADER_BYTES, rawAnswer } from './client-errors.ts';
 export { baseConfig, commaSeparated, loadConfig } from './config.ts';
+export { type DescriptorEvent, type Descriptors, openDescriptors } from './descriptors.ts';
 export { authErrors, configErrors, httpErrors } from './errors.ts';
+export { every, type Repeating, type TaskFailed } from './every.ts';
+export { isExhausted } from './exhausted.ts';
 export { type Check, createHealth, type Health } from './health.ts';
 export { answerRecorder, httpStats, inFlightOf, type RecordAnswer } from './http-timings.ts';
 export { createLogger, type Level, type Logger, type LoggerOptions } from './logger.ts';

@@ -4,6 +4,7 @@
  */
 import { setFlagsFromString } from 'node:v8';
 import { TidemarkError } from '@tidemark/contracts';
+import { isExhausted } from './exhausted.ts';
 
 export interface Phase {
   name: string;
@@ -61,6 +62,9 @@ export async function runService(definition: ServiceDefinition): Promise<void> {
     if (message?.type === 'stop') void stop('asked by its parent');
   });
   process.on('disconnect', () => void stop('its parent is gone'));
+  // A standard output or error that takes nothing (a full disk, a closed pipe) must not end the process.
+  process.stdout.on('error', () => {});
+  process.stderr.on('error', () => {});
   process.on('uncaughtException', (error) => crash(name, error));
   process.on('unhandledRejection', (error) => crash(name, error));
 
@@ -114,8 +118,21 @@ function report(name: string, message: string): void {
   process.stderr.write(`${name}: ${message}\n`);
 }
 
-/** The state of a process after an unforeseen error is unknown: it ends, and whoever runs it starts a new one. */
+/** At most one report in this time, ms: a used-up resource fails everywhere at once. */
+const EXHAUSTED_REPORT_MS = 10_000;
+let exhaustedReportedAt = Number.NEGATIVE_INFINITY;
+
+/**
+ * The state of a process after an unforeseen error is unknown: it ends, and whoever runs it starts a new one. A call that
+ * failed for want of descriptors or disk space is no such error: the process goes on, as a new one would meet the same want.
+ */
 function crash(name: string, error: unknown): void {
+  if (isExhausted(error)) {
+    if (performance.now() - exhaustedReportedAt < EXHAUSTED_REPORT_MS) return;
+    exhaustedReportedAt = performance.now();
+    report(name, `goes on without what it could not do: ${explain(error)}`);
+    return;
+  }
   report(name, `crashed: ${explain(error)}`);
   process.exit(EXIT_CRASHED);
 }

@@ -4,11 +4,19 @@
 import type { BusEvent } from '@tidemark/bus';
 import type { DbEvent } from '@tidemark/db';
 import type { Level } from 'pino';
+import type { DescriptorEvent } from './descriptors.ts';
+import type { TaskFailed } from './every.ts';
 import type { Metrics } from './metrics.ts';
 import type { Observe } from './observe.ts';
 import type { KeyEvent } from './tokens/key-source.ts';
 
-export type SharedEvent = DbEvent | BusEvent | { type: 'tracing.failed'; error: Error } | KeyEvent;
+export type SharedEvent =
+  | DbEvent
+  | BusEvent
+  | KeyEvent
+  | TaskFailed
+  | DescriptorEvent
+  | { type: 'tracing.failed'; error: Error };
 
 export const sharedEventLevels: Readonly<Record<SharedEvent['type'], Level | undefined>> = {
   'db.connected': 'debug',
@@ -37,6 +45,10 @@ export const sharedEventLevels: Readonly<Record<SharedEvent['type'], Level | und
   'bus.slow_consumer': 'warn',
   'bus.invalid_payload': 'warn',
   'tracing.failed': 'warn',
+  'task.failed': 'error',
+  'descriptors.low': 'warn',
+  'descriptors.refusing': 'warn',
+  'descriptors.accept_failed': 'error',
 };
 
 /** Counts them all by type; the finer figures are in the pools' own statistics. */

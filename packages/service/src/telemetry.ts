@@ -4,6 +4,8 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Bus } from '@tidemark/bus';
 import { type ServiceName, TELEMETRY_INTERVAL_MS, type Telemetry, type TelemetrySections } from '@tidemark/contracts';
+import { every, type TaskFailed } from './every.ts';
+import { isExhausted } from './exhausted.ts';
 import type { Health } from './health.ts';
 
 export interface TelemetryOptions {
@@ -14,6 +16,7 @@ export interface TelemetryOptions {
   url: string;
   health: Health;
   sections: () => TelemetrySections;
+  observe: (event: TaskFailed) => void;
 }
 
 export function startTelemetry(options: TelemetryOptions): { stop(): void } {
@@ -25,20 +28,25 @@ export function startTelemetry(options: TelemetryOptions): { stop(): void } {
   let cpu = process.cpuUsage();
   let cpuAt = performance.now();
   let stopped = false;
-  let publishing = false;
+  let memory = process.memoryUsage();
+
+  /** Node opens a file for it. Without a free descriptor the last figures stand. */
+  function measureMemory(): void {
+    try {
+      memory = process.memoryUsage();
+    } catch (error) {
+      if (!isExhausted(error)) throw error;
+    }
+  }
 
   async function publish(): Promise<void> {
-    // A check that hangs must not pile up publications behind it.
-    if (publishing) return;
-    publishing = true;
     const problems = await health.problems();
-    publishing = false;
     if (stopped) return;
     const used = process.cpuUsage(cpu);
     const elapsedMs = performance.now() - cpuAt;
     cpu = process.cpuUsage();
     cpuAt = performance.now();
-    const memory = process.memoryUsage();
+    measureMemory();
     const p99 = delay.percentile(99) / 1e6;
     delay.reset();
     const telemetry: Telemetry = {
@@ -64,12 +72,12 @@ export function startTelemetry(options: TelemetryOptions): { stop(): void } {
     bus.publish(subject, telemetry);
   }
 
-  const timer = setInterval(() => void publish(), TELEMETRY_INTERVAL_MS);
-  void publish();
+  const timer = every('telemetry', TELEMETRY_INTERVAL_MS, publish, options.observe);
+  timer.now();
   return {
     stop() {
       stopped = true;
-      clearInterval(timer);
+      timer.stop();
       delay.disable();
     },
   };

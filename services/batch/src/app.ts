@@ -1,15 +1,25 @@
-import { type BaseApp, buildBaseApp, type Health, type Logger, type Metrics } from '@tidemark/service';
+import {
+  type BaseApp,
+  buildBaseApp,
+  type Descriptors,
+  type Health,
+  type Logger,
+  type Metrics,
+} from '@tidemark/service';
 import type { Batch } from './batch.ts';
+import type { BatchEvent } from './events.ts';
 
 export interface AppDeps {
   logger: Logger;
   health: Health;
   metrics: Metrics;
   batch: Batch;
+  descriptors: Descriptors;
+  observe: (event: BatchEvent) => void;
 }
 
 /** Health and metrics only: jobs come as rows, not over HTTP. */
-export function buildApp({ logger, health, metrics, batch }: AppDeps): BaseApp {
+export function buildApp({ logger, health, metrics, batch, descriptors, observe }: AppDeps): BaseApp {
   health.add('database', () => batch.database.problem());
   health.add('nats', () => batch.bus.problem());
   health.add('queue', () => batch.runner.problem());
@@ -26,5 +36,5 @@ export function buildApp({ logger, health, metrics, batch }: AppDeps): BaseApp {
   gauge('tidemark_batch_decoded_limit_bytes', 'Decoded bytes that may be', () => batch.admission.limitBytes);
   gauge('tidemark_batch_admission_waiting', 'Images that wait for memory', () => batch.admission.waiting());
 
-  return buildBaseApp({ logger, health, metrics });
+  return buildBaseApp({ logger, health, metrics, descriptors, observe });
 }

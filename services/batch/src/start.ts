@@ -8,6 +8,7 @@ import {
   httpStats,
   loadConfig,
   logReader,
+  openDescriptors,
   type Phase,
   type RunningService,
   sharedEventCounter,
@@ -21,6 +22,10 @@ import { createWorkerCounts } from './worker-stats.ts';
 
 /** Connections for the results of chunks beside those that the threads' chunks use: planner, sweeper, leases, progress. */
 const SPARE_CONNECTIONS = 4;
+/** A thread's own event loop, and the files that it reads and writes. */
+const DESCRIPTORS_PER_THREAD = 16;
+/** Connections of those who look at its health and its metrics. */
+const PROBES = 64;
 
 export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   const config = loadConfig(batchConfig, env);
@@ -56,7 +61,13 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
       workerFile: new URL('./workers/image-worker.js', import.meta.url),
     });
     closers.unshift({ name: 'end the threads', timeoutMs: 15_000, run: () => batch.close() });
-    const app = buildApp({ logger, health, metrics, batch });
+    const descriptors = openDescriptors({
+      own: database.poolStats().reduce((sum, pool) => sum + pool.max, 0) + threads * DESCRIPTORS_PER_THREAD,
+      wanted: PROBES,
+      metrics,
+      observe,
+    });
+    const app = buildApp({ logger, health, metrics, batch, descriptors, observe });
     const url = await app.listen({ host: config.HOST, port: config.PORT });
     const telemetry = startTelemetry({
       ...{ bus, service: 'batch', instance, url, health },
@@ -65,6 +76,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
         pools: database.poolStats(),
         workers: counts.stats(batch.threads, threads, batch.admission),
       }),
+      observe,
     });
     return {
       url,

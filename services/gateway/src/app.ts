@@ -3,6 +3,7 @@ import {
   answerRecorder,
   type BaseApp,
   buildBaseApp,
+  type Descriptors,
   type Health,
   type Logger,
   type Metrics,
@@ -12,6 +13,7 @@ import {
 } from '@tidemark/service';
 import { registerOwnWrites } from './cache/own-writes.ts';
 import { registerCompression } from './compression/compress-replies.ts';
+import type { GatewayEvent } from './events.ts';
 import { Front } from './front/front.ts';
 import { FRONT_SHARE, installFront } from './front/learn.ts';
 import { guard, trustedProxies } from './limits/guard.ts';
@@ -40,6 +42,9 @@ export interface AppDependencies extends RouteContext {
   readonly health: Health;
   readonly metrics: Metrics;
   readonly verifyToken: TokenVerifier;
+  /** The budget that clients’ connections, proxied requests and downloads are held to. */
+  readonly descriptors: Descriptors;
+  readonly observe: (event: GatewayEvent) => void;
   /** Undefined where no collector is configured. */
   readonly tracing: Tracing | undefined;
 }
@@ -56,6 +61,8 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
     health,
     metrics,
     isOperator: operatorCheck(verifyToken),
+    descriptors: deps.descriptors,
+    observe: deps.observe,
     translateError: (error, request) => translatePostgresError(error, request.caller?.authenticated ?? false),
     server: {
       bodyLimit: config.BODY_LIMIT_BYTES,

@@ -10,6 +10,7 @@ import {
   createTokenVerifier,
   httpStats,
   logReader,
+  openDescriptors,
   openTracing,
   type RunningService,
   registerTokenMetrics,
@@ -74,6 +75,14 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
           observe({ type: 'cache.shared_failed', error });
         });
   if (shared) registerSharedMetrics(metrics, shared);
+  const descriptors = openDescriptors({
+    // Connections to Postgres, and the files of uploads.
+    own: db.poolStats().reduce((sum, pool) => sum + pool.max, 0) + config.FILES_UPLOADS_MAX,
+    // A proxied WebSocket takes two.
+    wanted: config.CONNECTIONS_MAX * (config.realtimeUrls.length > 0 ? 2 : 1),
+    metrics,
+    observe,
+  });
   const cache =
     config.CACHE_BYTES === 0
       ? undefined
@@ -137,6 +146,8 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
     metrics,
     tracing,
     verifyToken,
+    descriptors,
+    observe,
   });
   const url = await app.listen({ host: config.HOST, port: config.PORT, backlog: LISTEN_BACKLOG });
   const telemetry = startTelemetry({
@@ -152,6 +163,7 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
       replicas: db.replicaStats(),
       statements: db.statements(20),
     }),
+    observe,
   });
   logger.info({ url }, 'listening');
 

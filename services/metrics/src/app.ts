@@ -2,6 +2,7 @@
 import {
   type BaseApp,
   buildBaseApp,
+  type Descriptors,
   type Health,
   type Logger,
   type Metrics,
@@ -10,6 +11,7 @@ import {
 } from '@tidemark/service';
 import type { Collectors } from './collectors/collected.ts';
 import type { Config } from './config.ts';
+import type { ServiceEvent } from './events.ts';
 import type { History } from './history/history.ts';
 import type { Asking } from './live/ask-instances.ts';
 import { operatorsOnly } from './plugins/operators-only.ts';
@@ -34,6 +36,9 @@ export interface Deps {
   collectors: Pick<Collectors, 'values' | 'states'>;
   broadcaster: Broadcaster;
   bus: Asking;
+  /** Absent in tests of single routes. */
+  descriptors?: Descriptors;
+  observe?: (event: ServiceEvent) => void;
 }
 
 export function buildApp(deps: Deps): BaseApp {
@@ -42,6 +47,8 @@ export function buildApp(deps: Deps): BaseApp {
     health: deps.health,
     metrics: deps.metrics,
     isOperator: operatorCheck(deps.verify),
+    ...(deps.descriptors && { descriptors: deps.descriptors }),
+    ...(deps.observe && { observe: deps.observe }),
     // The consoles' streams never end by themselves; the broadcaster ends them before the server closes.
     server: { forceCloseConnections: 'idle' },
   });

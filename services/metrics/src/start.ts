@@ -8,9 +8,11 @@ import {
   createMetrics,
   createObserve,
   createTokenVerifier,
+  every,
   httpStats,
   loadConfig,
   logReader,
+  openDescriptors,
   type RunningService,
   registerTokenMetrics,
   sharedEventCounter,
@@ -32,6 +34,8 @@ import { createPulse } from './pulse.ts';
 import { createBroadcaster } from './stream/broadcaster.ts';
 
 const BEAT_MS = 1_000;
+/** Connections of those who look at its health, its metrics and the console's files. */
+const PROBES = 64;
 /** Seven collectors of one statement at a time each, and the router's own polling. */
 const ADMIN_POOL = { min: 1, max: 4, waitingLimit: 32 };
 /** This service neither writes nor reads for anybody. */
@@ -85,8 +89,27 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
   });
   registerOwnGauges(metrics, { registry, history, broadcaster });
   registerTelemetryGauges(metrics, pulse.health);
+  const descriptors = openDescriptors({
+    own: ADMIN_POOL.max + 3 * UNUSED_POOL.max,
+    wanted: config.METRICS_STREAM_CLIENTS_MAX + PROBES,
+    metrics,
+    observe,
+  });
   const verify = createTokenVerifier({ ...tokenOptions(config), observe });
-  const app = buildApp({ config, logger, health, metrics, verify, pulse, history, collectors, broadcaster, bus });
+  const app = buildApp({
+    config,
+    logger,
+    health,
+    metrics,
+    verify,
+    pulse,
+    history,
+    collectors,
+    broadcaster,
+    bus,
+    descriptors,
+    observe,
+  });
 
   // Ready means: it can answer. That Postgres is down is what it is there to say, so it is no reason to take it away.
   health.add('nats', () => bus.problem());
@@ -98,12 +121,17 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
     (telemetry) => pulse.record(telemetry, Date.now()),
     { schema: Telemetry },
   );
-  const beat = setInterval(() => {
-    const answer = pulse.beat(Date.now());
-    if (broadcaster.stats().clients > 0) broadcaster.send('health', JSON.stringify(answer), answer.at);
-  }, BEAT_MS);
+  const beat = every(
+    'pulse',
+    BEAT_MS,
+    () => {
+      const answer = pulse.beat(Date.now());
+      if (broadcaster.stats().clients > 0) broadcaster.send('health', JSON.stringify(answer), answer.at);
+    },
+    observe,
+  );
   const disconnect = async () => {
-    clearInterval(beat);
+    beat.stop();
     subscription.unsubscribe();
     await collectors.stop();
     await postgres.close();
@@ -123,6 +151,7 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
     url,
     health,
     sections: () => ({ http: httpStats(app), pools: postgres.poolStats() }),
+    observe,
   });
 
   return {

@@ -84,7 +84,15 @@ export async function useMetrics(t: Test, servers: Servers, env: Record<string, 
     },
     instance(name, instance, sections = () => ({})) {
       const url = 'http://127.0.0.1:9';
-      const one = startTelemetry({ bus, service: name, instance, url, health: createHealth(), sections });
+      const one = startTelemetry({
+        bus,
+        service: name,
+        instance,
+        url,
+        health: createHealth(),
+        sections,
+        observe: () => {},
+      });
       running.push(one);
       return one;
     },

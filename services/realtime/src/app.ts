@@ -14,6 +14,7 @@ import {
   type Logger,
   type Metrics,
   operatorCheck,
+  openDescriptors,
   type Phase,
   registerTokenMetrics,
   startTelemetry,
@@ -72,7 +73,21 @@ const UNDECIDED_WAIT_MS = 300;
 export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
   const { database, bus, logger, metrics, instance, tracing, observe } = deps;
   const health = createHealth();
-  const app = buildBaseApp({ logger, health, metrics, isOperator: operatorCheck((token) => verifyToken(token)) });
+  const descriptors = openDescriptors({
+    // Connections to Postgres, and that of the relay.
+    own: database.poolStats().reduce((sum, pool) => sum + pool.max, 0) + 1,
+    wanted: config.MAX_SOCKETS + config.MAX_EVENT_STREAMS,
+    metrics,
+    observe,
+  });
+  const app = buildBaseApp({
+    logger,
+    health,
+    metrics,
+    isOperator: operatorCheck((token) => verifyToken(token)),
+    descriptors,
+    observe,
+  });
   const latency = createQuantiles();
   const seconds = metrics.histogram('tidemark_delivery_seconds', 'From commit to the socket');
   let deliveredTotal = 0;
@@ -265,6 +280,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
           sockets: socketStats(),
           ...(relay ? { relay: relay.stats() } : {}),
         }),
+        observe,
       });
     },
     stopPhases: () => [

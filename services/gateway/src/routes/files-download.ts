@@ -23,6 +23,7 @@ export function registerFileDownload(app: BaseApp, context: FileContext): void {
   app.route<{ Params: { '*': string } }>({
     method: ['GET', 'HEAD'],
     url: '/api/v1/files/*',
+    config: { descriptors: true },
     handler: (request, reply) => download(context, request as DownloadRequest, reply),
   });
 }

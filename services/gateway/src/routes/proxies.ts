@@ -14,6 +14,7 @@ export async function registerProxies(app: BaseApp, context: RouteContext): Prom
       prefix: '/live',
       rewritePrefix: '/live',
       websocket: true,
+      config: { descriptors: true },
       replyOptions: { getUpstream: () => nextUpstream() },
       // biome-ignore lint/suspicious/noExplicitAny: the plugin's types leave this option's shape open.
       wsClientOptions: {} as any,
@@ -25,7 +26,12 @@ export async function registerProxies(app: BaseApp, context: RouteContext): Prom
   }
   if (METRICS_URL) {
     for (const prefix of ['/console', '/api/v1/performance']) {
-      await app.register(httpProxy, { upstream: METRICS_URL, prefix, rewritePrefix: prefix });
+      await app.register(httpProxy, {
+        upstream: METRICS_URL,
+        prefix,
+        rewritePrefix: prefix,
+        config: { descriptors: true },
+      });
     }
   }
 }

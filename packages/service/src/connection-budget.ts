@@ -1,0 +1,101 @@
+/**
+ * Holds a server's connections to the budget of descriptors. Each takes one; a route with `config: { descriptors: true }`
+ * (a proxied request, a file that is read) takes another while it is answered. A newcomer past the budget is told 503 and
+ * closed; probes are answered on it. A few newcomers are held at a time, and a silent one gives way to the next.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import type { BaseApp } from './base-app.ts';
+import { type DescriptorEvent, type Descriptors, MAX_NEWCOMERS } from './descriptors.ts';
+import { httpErrors } from './errors.ts';
+import type { Metrics } from './metrics.ts';
+
+/** Time in which a newcomer past the budget must send its request, ms. */
+const NEWCOMER_MS = 2_000;
+/** Idle connections give way to newcomers, looked for once in this time, ms. */
+const MAKE_ROOM_MS = 1_000;
+/** A full budget is reported once in this time, ms. */
+const REPORT_MS = 10_000;
+const PROBES = new Set(['/livez', '/readyz']);
+
+export interface ConnectionBudgetOptions {
+  descriptors: Descriptors;
+  metrics: Metrics;
+  observe: (event: DescriptorEvent) => void;
+}
+
+export function limitConnections(app: BaseApp, options: ConnectionBudgetOptions): void {
+  const { descriptors, observe } = options;
+  const { server } = app;
+  /** Connections past the budget, the oldest first. */
+  const newcomers = new Set<Socket>();
+  /** Upgraded connections whose other descriptor is taken already. */
+  const upgraded = new WeakSet<Socket>();
+  const refused = options.metrics.counter(
+    'tidemark_descriptors_refused_total',
+    'Connections and requests refused for want of a descriptor',
+  );
+  let madeRoomAt = 0;
+  let reportedAt = Number.NEGATIVE_INFINITY;
+
+  function report(): void {
+    refused.inc();
+    const now = performance.now();
+    if (now - reportedAt < REPORT_MS) return;
+    reportedAt = now;
+    observe({ type: 'descriptors.refusing', forClients: descriptors.forClients });
+  }
+
+  function makeRoom(): void {
+    const now = performance.now();
+    if (now - madeRoomAt < MAKE_ROOM_MS) return;
+    madeRoomAt = now;
+    server.closeIdleConnections();
+  }
+
+  function holdNewcomer(socket: Socket): void {
+    report();
+    makeRoom();
+    const [oldest] = newcomers;
+    if (newcomers.size >= MAX_NEWCOMERS) oldest?.destroy();
+    newcomers.add(socket);
+    const timer = setTimeout(() => socket.destroy(), NEWCOMER_MS);
+    timer.unref();
+    socket.once('close', () => {
+      clearTimeout(timer);
+      newcomers.delete(socket);
+    });
+  }
+
+  server.on('connection', (socket: Socket) => {
+    if (descriptors.take()) socket.once('close', descriptors.release);
+    else holdNewcomer(socket);
+  });
+  // Without a listener, a failed accept ends the process. The listener stays open and accepts again by itself.
+  server.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.syscall !== 'accept') return;
+    makeRoom();
+    observe({ type: 'descriptors.accept_failed', error });
+  });
+
+  app.addHook('onRequest', (request, reply, done) => {
+    if (newcomers.size > 0 && newcomers.has(request.raw.socket)) {
+      reply.header('connection', 'close');
+      if (!isProbe(request.raw)) return done(httpErrors.OUT_OF_DESCRIPTORS());
+    }
+    if (request.routeOptions.config?.descriptors !== true) return done();
+    const { socket } = request.raw;
+    const isUpgrade = request.headers.upgrade !== undefined;
+    if (isUpgrade && upgraded.has(socket)) return done();
+    if (!descriptors.take()) {
+      report();
+      return done(httpErrors.OUT_OF_DESCRIPTORS());
+    }
+    if (isUpgrade) upgraded.add(socket);
+    // An upgraded connection outlives its response object, so the socket tells there when it is over.
+    (isUpgrade ? socket : reply.raw).once('close', descriptors.release);
+    done();
+  });
+}
+
+const isProbe = (request: IncomingMessage) => PROBES.has(request.url?.split('?', 1)[0] ?? '');
