@@ -80,10 +80,14 @@ export class SpanQueue implements SpanProcessor {
 
   #export(batch: ReadableSpan[]): Promise<Error | undefined> {
     return new Promise((resolve) => {
-      this.#exporter.export(batch, ({ code, error }) => {
-        // ExportResultCode.SUCCESS
-        resolve(code === 0 ? undefined : (error ?? new Error('the collector refused the spans')));
-      });
+      try {
+        this.#exporter.export(batch, ({ code, error }) => {
+          // ExportResultCode.SUCCESS
+          resolve(code === 0 ? undefined : (error ?? new Error('the collector refused the spans')));
+        });
+      } catch (error) {
+        resolve(error as Error);
+      }
     });
   }
 }

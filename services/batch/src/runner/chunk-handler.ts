@@ -1,5 +1,6 @@
 /** A message's chunk from its claim to its completion, with the leases of all that run here. */
 import type { WorkMessage } from '@tidemark/contracts';
+import { every } from '@tidemark/service';
 import type { ChunkLedger, ClaimedChunk } from '../chunks/chunk-ledger.ts';
 import type { BatchEvent } from '../events.ts';
 import type { JobLedger, QueuedChunk } from '../jobs/job-ledger.ts';
@@ -49,7 +50,7 @@ export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
   let renewing = false;
   let handingBack = false;
 
-  const beat = setInterval(() => void renew(), Math.min(options.leaseMs, ACK_WAIT_MS) / 3);
+  const beat = every('leases', Math.min(options.leaseMs, ACK_WAIT_MS) / 3, renew, observe);
 
   async function renew(): Promise<void> {
     if (renewing || running.size === 0) return;
@@ -151,7 +152,7 @@ export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
       for (const { controller } of running) controller.abort(HAND_BACK);
     },
     stop() {
-      clearInterval(beat);
+      beat.stop();
     },
   };
 }

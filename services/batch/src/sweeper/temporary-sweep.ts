@@ -1,4 +1,5 @@
 import type { FileStore } from '@tidemark/files';
+import { every } from '@tidemark/service';
 import type { BatchEvent } from '../events.ts';
 
 const EVERY_MS = 60 * 60 * 1_000;
@@ -14,7 +15,7 @@ export function startTemporarySweep(store: FileStore, observe: (event: BatchEven
       observe({ type: 'sweep.failed', step: 'temporary files', error: error as Error });
     }
   };
-  void sweep();
-  const timer = setInterval(() => void sweep(), EVERY_MS);
-  return { stop: () => clearInterval(timer) };
+  const timer = every('temporary files', EVERY_MS, sweep, observe);
+  timer.now();
+  return { stop: timer.stop };
 }

@@ -3,6 +3,7 @@ import type { Bus } from '@tidemark/bus';
 import { parseTidemark, type Tidemark } from '@tidemark/contracts';
 import type { Database } from '@tidemark/db';
 import type { Query } from '@tidemark/query';
+import { every } from '@tidemark/service';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
 import type { Coding } from '../compression/accept-encoding.ts';
 import type { CacheAnswer, CachedAnswer, CacheRequest, CurrentHit, KnownHit } from './cached-answer.ts';
@@ -126,7 +127,7 @@ export function createCache(options: CacheOptions): Cache {
     },
     onError,
   });
-  const timer = setInterval(look, Math.max(100, silenceMs / 4));
+  const timer = every('cache', Math.max(100, silenceMs / 4), look, ({ error }) => onError(error));
 
   return {
     readsOf(catalog, relation, query) {
@@ -157,7 +158,7 @@ export function createCache(options: CacheOptions): Cache {
     stats: () => entries.stats(),
     ownReads: () => schema.counts(),
     async stop() {
-      clearInterval(timer);
+      timer.stop();
       await feed.stop();
       await schema.stop();
       entries.dropAll();

@@ -5,6 +5,7 @@
 import { type ConsumerMessages, DeliverPolicy, type JsMsg, type OrderedConsumerOptions } from '@nats-io/jetstream';
 import type { Bus } from '@tidemark/bus';
 import { CHANGE_HEADERS, fromSubjectToken, type Lsn, lsnFromHex } from '@tidemark/contracts';
+import { every } from '@tidemark/service';
 
 export interface ChangeReaders {
   onChange(epoch: string, table: string, lsn: Lsn): void;
@@ -74,15 +75,16 @@ export function followChanges(bus: Bus, readers: ChangeReaders): ChangeFeed {
     messages = current;
     lastProblem = '';
     const startedAt = Date.now();
-    const watch = setInterval(() => {
+    const stopStalled = () => {
       // Without a connection there is nothing to replace yet.
       if (Date.now() - Math.max(heardAt, startedAt) > STALL_MS && bus.connected()) current.stop();
-    }, STALL_MS / 6);
+    };
+    const watch = every('watch over changes', STALL_MS / 6, stopStalled, ({ error }) => report(error));
     try {
       if (stopping) current.stop();
       for await (const message of current) take(message);
     } finally {
-      clearInterval(watch);
+      watch.stop();
       messages = undefined;
       // Otherwise the server keeps it for five minutes; where it is out of reach, it does just that.
       await consumer.delete().catch(report);

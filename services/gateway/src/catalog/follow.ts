@@ -3,6 +3,7 @@
  * requests, which go on with the old one until the new one is whole.
  */
 import type { Pool } from '@tidemark/db';
+import { every } from '@tidemark/service';
 import type { Catalog } from './catalog.ts';
 import { loadCatalog } from './load.ts';
 import { FINGERPRINT } from './statements.ts';
@@ -46,11 +47,11 @@ export async function followCatalog(options: FollowOptions): Promise<CatalogFoll
     return running;
   }
 
-  const timer = setInterval(() => refreshOnce().catch(onError), options.intervalMs);
+  const timer = every('catalog', options.intervalMs, refreshOnce, ({ error }) => onError(error));
   return {
     current: () => catalog,
     refresh: refreshOnce,
-    stop: () => clearInterval(timer),
+    stop: timer.stop,
   };
 }
 

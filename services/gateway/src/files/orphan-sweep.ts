@@ -1,5 +1,6 @@
 /** Deletes what crashed uploads and deleted rows have left in the store, now and every hour. */
 import type { FileRegistry, FileStore } from '@tidemark/files';
+import { every } from '@tidemark/service';
 
 const EVERY_MS = 60 * 60 * 1_000;
 
@@ -39,11 +40,11 @@ export function startOrphanSweep(options: OrphanSweepOptions): { stop(): Promise
     running = sweep();
   };
   start();
-  const timer = setInterval(start, EVERY_MS);
+  const timer = every('orphaned files', EVERY_MS, start, ({ error }) => onError(error));
   return {
     stop() {
       isStopped = true;
-      clearInterval(timer);
+      timer.stop();
       return running;
     },
   };

@@ -1,6 +1,6 @@
 /** Keeps tidemark.idempotency_keys small: expired keys are removed in bounded steps, the rest is counted. */
 import type { Database } from '@tidemark/db';
-import type { Metrics } from '@tidemark/service';
+import { every, type Metrics } from '@tidemark/service';
 import { errors } from '../errors.ts';
 
 const INTERVAL_MS = 60_000;
@@ -39,13 +39,13 @@ export function startIdempotencySweeper(options: {
     keys = row?.keys ?? 0;
   }
 
-  const timer = setInterval(() => sweep().catch(onError), INTERVAL_MS);
-  timer.unref();
+  const report = ({ error }: { error: Error }) => onError(error);
+  const timer = every('idempotency keys', INTERVAL_MS, sweep, report, { keepsAlive: false });
   return {
     admit() {
       if (keys >= maxKeys) throw errors.IDEMPOTENCY_FULL({ keys });
     },
     sweep,
-    stop: () => clearInterval(timer),
+    stop: timer.stop,
   };
 }

@@ -9,6 +9,7 @@
 import { type ConsumerMessages, DeliverPolicy, type JsMsg, type OrderedConsumerOptions } from '@nats-io/jetstream';
 import type { Bus } from '@tidemark/bus';
 import { CHANGE_HEADERS, type Lsn, lsnFromHex } from '@tidemark/contracts';
+import { every } from '@tidemark/service';
 import { errors } from '../errors.ts';
 import type { RealtimeEvent } from '../events.ts';
 import { furthest, parseMessageId } from '../message-id.ts';
@@ -156,16 +157,17 @@ export function createFeed(options: FeedOptions): Feed {
     messages = current;
     observe({ type: 'changes.following', sequence });
     const startedAt = Date.now();
-    const watch = setInterval(() => {
+    const stopStalled = () => {
       const silentMs = Date.now() - Math.max(heardAt, startedAt);
       // Without a connection there is nothing to replace yet.
       if (silentMs > STALL_MS && bus.connected()) current.stop(errors.CONSUMER_STALLED({ ms: silentMs }));
-    }, STALL_MS / 6);
+    };
+    const watch = every('watch over changes', STALL_MS / 6, stopStalled, observe);
     try {
       const error = await current.closed();
       if (error) throw error;
     } finally {
-      clearInterval(watch);
+      watch.stop();
       messages = undefined;
       // Otherwise the server keeps it for five minutes; where it is out of reach, it does just that.
       await consumer.delete().catch((error: Error) => observe({ type: 'changes.failed', error }));

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Bus } from '@tidemark/bus';
 import type { Database, Identity } from '@tidemark/db';
+import { every } from '@tidemark/service';
 import { errors } from '../errors.ts';
 import type { RealtimeEvent } from '../events.ts';
 import { serverFrame } from '../topics/frame.ts';
@@ -69,10 +70,11 @@ export function createChannels(options: ChannelsOptions): Channels {
   let checking: Promise<void> = Promise.resolve();
   let checkTimer = setTimeout(checkLater, options.rightsMs);
 
-  const heartbeat = setInterval(() => {
+  const heartbeatAll = () => {
     const since = Date.now() - 2 * options.heartbeatMs;
     for (const channel of channels.values()) channel.heartbeat(since);
-  }, options.heartbeatMs);
+  };
+  const heartbeat = every('channels', options.heartbeatMs, heartbeatAll, observe);
 
   function open(name: string): Channel {
     const found = channels.get(name);
@@ -246,7 +248,7 @@ export function createChannels(options: ChannelsOptions): Channels {
     },
     async stop() {
       stopped = true;
-      clearInterval(heartbeat);
+      heartbeat.stop();
       clearTimeout(checkTimer);
       await checking;
       for (const membership of [...memberships]) end(membership);

@@ -15,6 +15,7 @@
 import { createInbox, type Msg, type MsgHdrs, type Subscription } from '@nats-io/transport-node';
 import type { Bus } from '@tidemark/bus';
 import { CHANGE_HEADERS, type Lsn, lsnToHex } from '@tidemark/contracts';
+import { every, type Repeating } from '@tidemark/service';
 import { errors } from '../errors.ts';
 import { type EnvelopePlace, envelopeId, heartbeatId, type MessagePlace, parseMessageId } from '../message-id.ts';
 
@@ -77,7 +78,7 @@ export class Publisher {
   #sequence: number;
   #lastId: string | undefined;
   #lastEnvelope: EnvelopePlace | undefined;
-  #watch: NodeJS.Timeout;
+  #watch: Repeating;
   #done = false;
   #wasFull = false;
 
@@ -88,7 +89,8 @@ export class Publisher {
     this.#acks = options.bus.nc.subscribe(`${this.#inbox}.*`, {
       callback: (error, message) => (error ? this.#fail(error.message, error) : this.#acknowledged(message)),
     });
-    this.#watch = setInterval(() => this.#checkConnection(), 500);
+    const check = () => this.#checkConnection();
+    this.#watch = every('publisher', 500, check, ({ error }) => this.#fail(error.message, error));
   }
 
   get inFlight(): number {
@@ -114,7 +116,7 @@ export class Publisher {
   /** No callback is made after this. */
   stop(): void {
     this.#done = true;
-    clearInterval(this.#watch);
+    this.#watch.stop();
     this.#acks.unsubscribe();
     this.#inFlight = [];
     this.#pending = [];

@@ -7,6 +7,7 @@
  */
 import { formatLsn, type Lsn } from '@tidemark/contracts';
 import { identifier, literal } from '@tidemark/db';
+import { every } from '@tidemark/service';
 import pg from 'pg';
 import { errors } from '../errors.ts';
 
@@ -81,18 +82,19 @@ export async function openReplication(options: ReplicationOptions): Promise<Repl
   const end = (error: Error) => {
     if (ended) return;
     ended = true;
-    clearInterval(watch);
+    watch.stop();
     connection.stream.destroy();
     if (started) options.onEnd(error);
   };
   const connection = (client as unknown as { connection: CopyConnection }).connection;
   client.on('error', (cause) => end(errors.REPLICATION_CLOSED({ reason: cause.message }, { cause })));
   client.on('end', () => end(errors.REPLICATION_CLOSED({ reason: 'the server closed it' })));
-  const watch = setInterval(() => {
+  const checkSilence = () => {
     // While paused nothing is read, so nothing can be heard.
     if (paused || !started) heardAt = Date.now();
     else if (Date.now() - heardAt > SILENCE_MS) end(errors.REPLICATION_SILENT({ seconds: SILENCE_MS / 1_000 }));
-  }, 1_000);
+  };
+  const watch = every('replication', 1_000, checkSilence, ({ error }) => end(error));
 
   connection.on('copyData', ({ chunk }) => {
     if (ended) return;
@@ -111,7 +113,7 @@ export async function openReplication(options: ReplicationOptions): Promise<Repl
     started = true;
   } catch (error) {
     ended = true;
-    clearInterval(watch);
+    watch.stop();
     connection.stream.destroy();
     throw error;
   }
@@ -132,7 +134,7 @@ export async function openReplication(options: ReplicationOptions): Promise<Repl
     async close() {
       if (ended) return;
       ended = true;
-      clearInterval(watch);
+      watch.stop();
       // Without a goodbye: the walsender notices the closed socket and frees the slot.
       await new Promise<void>((resolve) => {
         client.once('end', () => resolve());

@@ -6,6 +6,7 @@
  *                               Postgres ◄── report the position ◄─────┘
  */
 import { type Heartbeat, type Lsn, lsnToHex, mintEpoch } from '@tidemark/contracts';
+import { every, type Repeating } from '@tidemark/service';
 import type { EnvelopePlace } from '../message-id.ts';
 import { judgeContinuity } from './continuity.ts';
 import { decodePgoutput, type PgMessage } from './pgoutput.ts';
@@ -86,7 +87,7 @@ class Session implements RelaySession {
   #ended = false;
   /** As takeSlot left it. */
   #paused = true;
-  #timers: NodeJS.Timeout[] = [];
+  #timers: Repeating[] = [];
   /** Of the publication's tables. */
   #subjects = new Map<string, string>();
 
@@ -164,9 +165,11 @@ class Session implements RelaySession {
     });
     for (const message of this.#early.splice(0)) this.#reader.receive(message);
     this.#heartbeat();
-    this.#timers.push(setInterval(() => this.#heartbeat(), HEARTBEAT_MS));
-    this.#timers.push(setInterval(() => this.#report(), REPORT_MS));
-    this.#timers.push(setInterval(() => void this.#emitWhenIdle(), IDLE_EMIT_MS));
+    // A failure here ends the session, and the relay begins another.
+    const failed = ({ error }: { error: Error }) => this.fail(error);
+    this.#timers.push(every('relay heartbeat', HEARTBEAT_MS, () => this.#heartbeat(), failed));
+    this.#timers.push(every('relay report', REPORT_MS, () => this.#report(), failed));
+    this.#timers.push(every('relay idle heartbeat', IDLE_EMIT_MS, () => this.#emitWhenIdle(), failed));
     this.#reader.run();
   }
 
@@ -208,7 +211,7 @@ class Session implements RelaySession {
 
   #end(): void {
     this.#ended = true;
-    for (const timer of this.#timers) clearInterval(timer);
+    for (const timer of this.#timers) timer.stop();
     this.#publisher?.stop();
     this.#reader?.stop();
   }

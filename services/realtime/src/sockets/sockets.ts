@@ -1,6 +1,7 @@
 /** The open connections of this instance: limits, the tick of each second, counts, and the end. */
 import type { Socket } from 'node:net';
 import { CLOSE_CODES, LIVE_SUBPROTOCOL } from '@tidemark/contracts';
+import { every } from '@tidemark/service';
 import type { WebSocket } from 'ws';
 import { letGo } from '../draining/let-go.ts';
 import type { RealtimeEvent } from '../events.ts';
@@ -37,10 +38,11 @@ export function createSockets(options: SocketsOptions): Sockets {
       if (open.delete(connection)) closedTotal += 1;
     },
   };
-  const timer = setInterval(() => {
+  const tickAll = () => {
     const now = Date.now();
     for (const connection of open) connection.tick(now);
-  }, TICK_MS);
+  };
+  const timer = every('sockets', TICK_MS, tickAll, options.observe);
 
   function refusal(offered: string | undefined): { code: number; reason: string } | undefined {
     if (draining) return { code: CLOSE_CODES.GOING_AWAY, reason: STOPPING };
@@ -80,7 +82,7 @@ export function createSockets(options: SocketsOptions): Sockets {
         cut: () => connection.terminate(),
       }));
       await letGo(leavers, overMs);
-      clearInterval(timer);
+      timer.stop();
     },
   };
 }

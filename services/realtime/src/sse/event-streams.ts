@@ -1,7 +1,7 @@
 /** The open event streams of this instance: `GET /live?query=…` without an upgrade. */
 import { CLOSE_CODES } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
-import { tokenOf, type VerifyToken } from '@tidemark/service';
+import { every, tokenOf, type VerifyToken } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { letGo } from '../draining/let-go.ts';
 import { errors } from '../errors.ts';
@@ -57,10 +57,11 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
   /** Once it stops: where else to go. */
   let elsewhere: (() => string | undefined) | undefined;
   let openedTotal = 0;
-  const timer = setInterval(() => {
+  const tickAll = () => {
     const now = Date.now();
     for (const open of all) tick(open, now);
-  }, TICK_MS);
+  };
+  const timer = every('event streams', TICK_MS, tickAll, options.observe);
 
   function tick(open: Open, now: number): void {
     const { stream, subscription, expires } = open;
@@ -145,7 +146,7 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
         cut: () => open.stream.destroy(),
       }));
       await letGo(leavers, overMs);
-      clearInterval(timer);
+      timer.stop();
     },
   };
 }

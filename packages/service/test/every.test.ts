@@ -1,0 +1,57 @@
+import t from 'tap';
+import { every, type TaskFailed } from '../src/index.ts';
+
+async function until(holds: () => boolean): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!holds()) {
+    if (Date.now() > deadline) throw new Error('it does not come');
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+t.test('a task that throws or rejects is reported once for the same reason, and runs on', async (t) => {
+  const events: TaskFailed[] = [];
+  let runs = 0;
+  const timer = every(
+    'counting',
+    1,
+    () => {
+      runs += 1;
+      if (runs < 4) throw new Error('no descriptor');
+      if (runs < 7) return Promise.reject(new Error('no space'));
+      return undefined;
+    },
+    (event) => events.push(event),
+  );
+  t.teardown(timer.stop);
+  await until(() => runs > 8);
+  t.match(events, [
+    { type: 'task.failed', task: 'counting', error: { message: 'no descriptor' } },
+    { type: 'task.failed', task: 'counting', error: { message: 'no space' } },
+  ]);
+  t.equal(events.length, 2);
+});
+
+t.test('a slow task is not joined by another run, and an observer that throws ends nothing', async (t) => {
+  let running = 0;
+  let most = 0;
+  let runs = 0;
+  const timer = every(
+    'slow',
+    1,
+    async () => {
+      running += 1;
+      most = Math.max(most, running);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      running -= 1;
+      runs += 1;
+      throw new Error(`failure ${runs}`);
+    },
+    () => {
+      throw new Error('the log is full');
+    },
+  );
+  t.teardown(timer.stop);
+  await until(() => runs > 3);
+  t.equal(most, 1);
+});
