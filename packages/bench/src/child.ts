@@ -1,5 +1,5 @@
 /** A forked process of the benchmark: a rival, the gateway, the relay or the load. */
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { ChildMessage } from '@tidemark/service';
 import { errors } from './errors.ts';
@@ -23,23 +23,27 @@ export function forkModule(
   path: string,
   env: Readonly<Record<string, string>>,
   execArgv: readonly string[] = [],
+  descriptors?: number,
 ): ChildProcess {
-  return fork(path, [], {
+  const options = {
     // Nothing of the caller's environment but what finds programs: all rivals run under the same settings.
     env: { PATH: process.env.PATH ?? '', NODE_ENV: 'production', ...env },
-    execArgv: [...execArgv],
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'] as ('ignore' | 'inherit' | 'ipc')[],
+  };
+  if (descriptors === undefined) return fork(path, [], { ...options, execArgv: [...execArgv] });
+  const script = `ulimit -n ${descriptors} && exec "$0" "$@"`;
+  return spawn('/bin/sh', ['-c', script, process.execPath, ...execArgv, path], options);
 }
 
-/** Forks a server and waits until it listens. @throws BENCH_NOT_STARTED, with the process ended */
+/** Forks a server and waits until it listens. @param descriptors its limit of open files (ulimit -n) @throws BENCH_NOT_STARTED, with the process ended */
 export async function startRival(
   name: string,
   path: string,
   env: Readonly<Record<string, string>>,
   execArgv: readonly string[] = [],
+  descriptors?: number,
 ): Promise<Rival> {
-  const child = forkModule(path, env, execArgv);
+  const child = forkModule(path, env, execArgv, descriptors);
   let timer: NodeJS.Timeout | undefined;
   const ready = await new Promise<ChildMessage>((resolve) => {
     timer = setTimeout(resolve, START_MS, { type: 'failed', message: `not ready within ${START_MS / 1000} s` });

@@ -60,7 +60,9 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
   const maxHeaderBytes = (options.server as HttpOptions | undefined)?.http?.maxHeaderSize ?? DEFAULT_HEADER_BYTES;
   const answerError = (thrown: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
     const error = asTidemarkError(thrown, request, options);
-    if (error.status >= 500) request.log.error({ err: thrown, code: error.code, reqId: request.id }, 'request failed');
+    const isFault = error.status >= 500 && error.retryAfter === undefined;
+    if (isFault) request.log.error({ err: thrown, code: error.code, reqId: request.id }, 'request failed');
+    else if (error.status >= 500) logUnavailable(request, error);
     else request.log.debug({ code: error.code, message: error.message, reqId: request.id }, 'request refused');
     if (error.retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(error.retryAfter)));
     if (error.status === 401) reply.header('www-authenticate', 'Bearer');
@@ -115,6 +117,18 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
   app.setErrorHandler(answerError);
 
   return app;
+}
+
+/** An answer "try again" is not a fault: thousands a second of them must not become the load, or fill the disk. */
+const UNAVAILABLE_LOG_MS = 1_000;
+/** When a refusal with a code was last logged; as many as there are codes. */
+const unavailableLoggedAt = new Map<string, number>();
+
+function logUnavailable(request: FastifyRequest, { code, message, details }: TidemarkError): void {
+  const now = performance.now();
+  if (now - (unavailableLoggedAt.get(code) ?? Number.NEGATIVE_INFINITY) < UNAVAILABLE_LOG_MS) return;
+  unavailableLoggedAt.set(code, now);
+  request.log.warn({ code, message, details, reqId: request.id }, 'request refused for now');
 }
 
 function asTidemarkError(thrown: FastifyError, request: FastifyRequest, options: BaseAppOptions): TidemarkError {

@@ -6,6 +6,7 @@ import { autosize } from './autosize.ts';
 import { backendsTerminated } from './backends-terminated.ts';
 import { cacheChecker } from './cache-checker.ts';
 import { claimsApart } from './claims-apart.ts';
+import { descriptorsExhausted } from './descriptors-exhausted.ts';
 import { fuzz } from './fuzz.ts';
 import { jetstreamRolledBack } from './jetstream-rolled-back.ts';
 import { killedNeighbour } from './killed-neighbour.ts';
@@ -32,6 +33,7 @@ export const trials: readonly Trial[] = [
   backendsTerminated,
   cacheChecker,
   claimsApart,
+  descriptorsExhausted,
   fuzz,
   killedNeighbour,
   overload,
