@@ -29,6 +29,12 @@ export const PoolStats = Type.Object({
   connectErrorsTotal: count,
   discardedTotal: count,
   leaksTotal: count,
+  /** Memory that prepared statements take in the backends of the pool's connections. */
+  preparedBytes: Type.Optional(bytes),
+  /** Connections replaced because their prepared statements had filled their budget. */
+  replacedTotal: Type.Optional(count),
+  /** Prepared statements closed to make room for others. */
+  evictedTotal: Type.Optional(count),
   waitP50Ms: ms,
   waitP99Ms: ms,
 });

@@ -17,8 +17,12 @@ interface DriverQuery {
 /** Exactly one of the two is defined. Must not throw: it is called from inside of the driver. */
 export type Answer = (rows: Rows | undefined, error: unknown) => void;
 
-export function sendStatement(sql: postgres.Sql, statement: EncodedStatement, answer: Answer): void {
-  const { text, params, prepare } = statement;
+export function sendStatement(
+  sql: postgres.Sql,
+  { text, params }: EncodedStatement,
+  prepare: boolean,
+  answer: Answer,
+): void {
   hand(sql.unsafe(text, params as never[], { prepare, simple: false } as postgres.UnsafeQueryOptions), answer);
 }
 

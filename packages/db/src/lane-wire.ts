@@ -20,6 +20,8 @@ import { errors } from './errors.ts';
 import { laneIdentity } from './identity-statement.ts';
 import { LaneMessages } from './lane-messages.ts';
 import { columnsOf, rowOf } from './lane-rows.ts';
+import { LaneStatements } from './lane-statements.ts';
+import type { PoolMeter } from './pool-meter.ts';
 import { fromErrorResponse } from './postgres-error.ts';
 import { type Column, type Prepared, type Ride, SKIPPED } from './ride.ts';
 import type { Slot } from './slot.ts';
@@ -43,7 +45,6 @@ const ERROR_RESPONSE = 0x45;
 /** BindComplete, CloseComplete, EmptyQueryResponse, NoticeResponse, ParameterStatus, ParameterDescription, NotificationResponse */
 const SILENT = new Set([0x32, 0x33, 0x49, 0x4e, 0x53, 0x74, 0x41]);
 const wires = new WeakMap<Slot, LaneWire>();
-let names = 0;
 
 export class LaneWire {
   /** To be given up: those on their way arrive. */
@@ -52,11 +53,7 @@ export class LaneWire {
   readonly #socket: net.Socket;
   readonly #driverListeners: ((chunk: Buffer) => void)[];
   readonly #messages = new LaneMessages();
-  /** By role, then by text. Bounded by the slot, which is replaced when it has seen too many. */
-  readonly #statements = new Map<string, Map<string, Prepared>>();
-  readonly #setters = new Map<string, Prepared>();
-  /** Prepared statements that are stale: closed ahead of the next ride. */
-  readonly #stale: string[] = [];
+  readonly #statements: LaneStatements;
   /** On their way, in the order in which they were sent. */
   #rides: (Ride | undefined)[] = [];
   #first = 0;
@@ -70,19 +67,20 @@ export class LaneWire {
   #missing = 0;
   #answeredAt = 0;
 
-  constructor(slot: Slot, socket: net.Socket) {
+  constructor(slot: Slot, socket: net.Socket, meter: PoolMeter) {
     this.#slot = slot;
     this.#socket = socket;
+    this.#statements = new LaneStatements(slot.prepared, meter);
     this.#driverListeners = socket.listeners('data') as ((chunk: Buffer) => void)[];
   }
 
   /** Takes the socket over from the driver, which must be idle. Undefined when it is gone. */
-  static on(slot: Slot): LaneWire | undefined {
+  static on(slot: Slot, meter: PoolMeter): LaneWire | undefined {
     const { socket } = slot;
     if (socket === undefined) return undefined;
     let wire = wires.get(slot);
     if (wire === undefined) {
-      wire = new LaneWire(slot, socket);
+      wire = new LaneWire(slot, socket, meter);
       wires.set(slot, wire);
     }
     socket.removeAllListeners('data');
@@ -101,14 +99,16 @@ export class LaneWire {
     const { identity, text, params, wantsXmin, inert } = ride.ticket;
     const setter = laneIdentity(identity, wantsXmin);
     if (!this.#slot.enlist(ride, timeoutMs)) return;
-    const set = this.#preparedSetter(setter.text);
-    const prepared = this.#preparedOf(identity.role, text);
+    const statements = this.#statements;
+    const set = statements.setter(setter.text);
+    const prepared = statements.of(identity.role, text);
     const shares = inert && set.state === 'ready' && prepared.state === 'ready';
     const before = this.#shared;
-    const joins = before !== undefined && shares && mayJoin(before, set, setter.params);
+    // A Close first in its transaction is never skipped for the failure of a statement before it.
+    const joins = before !== undefined && shares && !statements.hasToClose && mayJoin(before, set, setter.params);
     if (!joins) this.#endShared();
     const messages = this.#messages;
-    while (this.#stale.length > 0) messages.close(this.#stale.pop()!);
+    for (let name = statements.nextToClose(); name !== undefined; name = statements.nextToClose()) messages.close(name);
     if (joins && sameParams(before.params, setter.params)) ride.completed = 1;
     else this.#sendSetter(ride, set, setter);
     this.#sendStatement(ride, prepared, text, params);
@@ -158,30 +158,6 @@ export class LaneWire {
     messages.parse(name, text);
     messages.describe(name);
     messages.execute(name, params);
-  }
-
-  #preparedSetter(text: string): Prepared {
-    let set = this.#setters.get(text);
-    if (set === undefined) {
-      set = newPrepared();
-      this.#setters.set(text, set);
-    }
-    return set;
-  }
-
-  #preparedOf(role: string, text: string): Prepared {
-    let ofRole = this.#statements.get(role);
-    if (ofRole === undefined) {
-      ofRole = new Map();
-      this.#statements.set(role, ofRole);
-    }
-    let prepared = ofRole.get(text);
-    if (prepared === undefined) {
-      prepared = newPrepared();
-      ofRole.set(text, prepared);
-      this.#slot.noteText(`${role} ${text}`);
-    }
-    return prepared;
   }
 
   readonly #flush = (): void => {
@@ -259,12 +235,7 @@ export class LaneWire {
       this.isSpoilt = true;
       return;
     }
-    const { prepared } = ride;
-    const ofRole = this.#statements.get(identity.role);
-    // Those behind it meet the same error; the first one has forgotten it for all.
-    if (prepared === undefined || ofRole?.get(text) !== prepared) return;
-    ofRole.delete(text);
-    this.#stale.push(prepared.name);
+    if (ride.prepared !== undefined) this.#statements.forget(identity.role, text, ride.prepared);
   }
 
   #complete(ride: Ride): void {
@@ -343,9 +314,4 @@ function mayJoin({ size, set, params }: Shared, next: Prepared, nextParams: read
 function sameParams(some: readonly string[], others: readonly string[]): boolean {
   for (let i = 0; i < some.length; i++) if (some[i] !== others[i]) return false;
   return true;
-}
-
-function newPrepared(): Prepared {
-  names++;
-  return { name: `lane${names}`, state: 'absent', columns: [] };
 }

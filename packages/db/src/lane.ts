@@ -30,7 +30,8 @@ class Lane {
   }
 
   get isUsable(): boolean {
-    return this.lease.slot.state === 'busy' && this.lease.slot.isFresh && !this.wire.isSpoilt;
+    const { slot } = this.lease;
+    return slot.state === 'busy' && slot.isFresh && !slot.prepared.wantsMeasure && !this.wire.isSpoilt;
   }
 }
 
@@ -124,7 +125,7 @@ export class Lanes {
       this.#pool.share(lease);
       // Answered before the driver is put aside.
       await setTimeoutOf(lease.slot, LANE_TIMEOUT_MS);
-      const wire = lease.slot.state === 'busy' ? LaneWire.on(lease.slot) : undefined;
+      const wire = lease.slot.state === 'busy' ? LaneWire.on(lease.slot, this.#pool.meter) : undefined;
       if (wire === undefined || this.#pool.isClosed) this.#pool.release(lease);
       else this.#lanes.add(new Lane(lease, wire));
     } catch {

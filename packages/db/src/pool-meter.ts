@@ -5,7 +5,7 @@ import { SlidingSketch } from './sliding-sketch.ts';
 /** Samples of the busy time, one a sweep: enough for a second at the sweep's interval. */
 const SAMPLES = 5;
 
-type MeterStats = Omit<PoolStats, 'name' | 'min' | 'max' | 'slots' | 'waiting' | 'waitingLimit'>;
+type MeterStats = Omit<PoolStats, 'name' | 'min' | 'max' | 'slots' | 'waiting' | 'waitingLimit' | 'preparedBytes'>;
 
 export class PoolMeter {
   acquiredTotal = 0;
@@ -14,6 +14,10 @@ export class PoolMeter {
   connectErrorsTotal = 0;
   discardedTotal = 0;
   leaksTotal = 0;
+  /** Connections replaced because their prepared statements had filled their budget. */
+  replacedTotal = 0;
+  /** Prepared statements that a lane closed to make room. */
+  evictedTotal = 0;
   readonly waits = new SlidingSketch();
   #busy = 0;
   /** Slot-milliseconds of work since the start. */
@@ -51,6 +55,8 @@ export class PoolMeter {
       connectErrorsTotal: this.connectErrorsTotal,
       discardedTotal: this.discardedTotal,
       leaksTotal: this.leaksTotal,
+      replacedTotal: this.replacedTotal,
+      evictedTotal: this.evictedTotal,
       waitP50Ms: this.waits.quantile(0.5),
       waitP99Ms: this.waits.quantile(0.99),
     };

@@ -8,10 +8,12 @@ import { Connector } from './connector.ts';
 import { errors } from './errors.ts';
 import { Lanes, lanesOf } from './lane.ts';
 import { Lease } from './lease.ts';
+import { measurePrepared } from './measure-prepared.ts';
 import type { SlotPoolInit } from './pool-init.ts';
 import { PoolLimit } from './pool-limit.ts';
 import { PoolMeter } from './pool-meter.ts';
 import { isPermanentConnectError } from './postgres-error.ts';
+import { RecentTexts } from './recent-texts.ts';
 import type { Rest, Slot } from './slot.ts';
 import { checkLeases, closeSpare, endUnanswered } from './slot-deadlines.ts';
 import { makeReady } from './slot-ready.ts';
@@ -54,6 +56,7 @@ export class SlotPool implements Pool {
   readonly #leases = new Set<Lease>();
   readonly #waiting: WaitingQueue;
   readonly #limit: PoolLimit;
+  readonly #recent = new RecentTexts();
   #connector: Connector;
   readonly #sweeper: NodeJS.Timeout;
   #closing: Promise<void> | undefined;
@@ -129,7 +132,12 @@ export class SlotPool implements Pool {
     }
     if (slot.state === 'gone') this.#serve();
     else {
+      if (slot.prepared.isFull) this.meter.replacedTotal++;
       if (this.isClosed || !slot.isFresh) slot.close();
+      else if (slot.prepared.wantsMeasure) {
+        this.#measure(slot);
+        return;
+      }
       if (slot.release()) this.#give(slot);
     }
   }
@@ -167,7 +175,9 @@ export class SlotPool implements Pool {
     const slots = slotsByState(this.#slots, this.lanes.idleSlots);
     const waiting = this.#waiting.size;
     const { limit } = this.#limit;
-    return { name: this.name, min, max, limit, slots, waiting, waitingLimit, ...this.meter.stats(max) };
+    let preparedBytes = 0;
+    for (const { prepared } of this.#slots) preparedBytes += prepared.bytes;
+    return { name: this.name, min, max, limit, slots, waiting, waitingLimit, preparedBytes, ...this.meter.stats(max) };
   }
 
   close(deadlineMs: number = this.options.acquireTimeoutMs): Promise<void> {
@@ -225,6 +235,19 @@ export class SlotPool implements Pool {
     return slot;
   }
 
+  /** It stays busy meanwhile, and nobody's. */
+  #measure(slot: Slot): void {
+    measurePrepared(slot).then(
+      () => {
+        if (slot.prepared.isFull) this.meter.replacedTotal++;
+        if (this.isClosed || !slot.isFresh) slot.close();
+        if (slot.release()) this.#give(slot);
+      },
+      // The slot was discarded, and the pool told of it.
+      () => undefined,
+    );
+  }
+
   #give(slot: Slot): void {
     this.#idle.push(slot);
     this.#serve();
@@ -252,11 +275,21 @@ export class SlotPool implements Pool {
   }
 
   #newConnector(): Connector {
-    const { lifetimeMs, statementTimeoutMs, connectTimeoutMs } = this.options;
+    const { lifetimeMs, statementTimeoutMs, connectTimeoutMs, preparedBytes } = this.options;
     const { target, settings, rest, name: pool } = this.#init;
     const onGone = this.#onGone.bind(this);
     return new Connector({
-      slot: { pool, target, settings, rest, statementTimeoutMs, connectTimeoutMs, onGone },
+      slot: {
+        pool,
+        target,
+        settings,
+        rest,
+        statementTimeoutMs,
+        connectTimeoutMs,
+        preparedBytes,
+        onGone,
+        recent: this.#recent,
+      },
       lifetimeMs,
       meter: this.meter,
       observe: this.observe,

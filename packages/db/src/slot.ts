@@ -13,12 +13,12 @@ import { secretOf, sendScript, sendStatement } from './driver-query.ts';
 import { errors } from './errors.ts';
 import { type EncodedStatement, encodeStatement } from './param.ts';
 import { fromDriver } from './postgres-error.ts';
+import { PreparedBudget, preparedCost } from './prepared-budget.ts';
+import type { RecentTexts } from './recent-texts.ts';
 import { nextSlotState, type SlotEvent, type SlotState } from './slot-state.ts';
 import type { Row, Rows } from './types.ts';
 import { type Done, type Pending, Unanswered } from './unanswered.ts';
 
-/** A driver's prepared statements are never evicted: a slot that has seen this many texts is replaced when idle. */
-const MAX_TEXTS = 500;
 const TERMINATE = Buffer.from([0x58, 0, 0, 0, 4]);
 
 /** The role that a session rests in between transactions: its own user, or `tidemark_none`, which may do nothing. */
@@ -32,6 +32,10 @@ export interface SlotOptions {
   rest: Rest;
   statementTimeoutMs: number;
   connectTimeoutMs: number;
+  /** Bytes that prepared statements may take in the backend; default: no limit, for connections that send only our own texts. */
+  preparedBytes?: number;
+  /** Shared by the slots of a pool: only texts that repeat are prepared. Default: all are. */
+  recent?: RecentTexts;
   /** Called once, when the connection is no more; `pending` statements were rejected with it. No error: it was closed. */
   onGone: (slot: Slot, pending: number, error: Error | undefined) => void;
 }
@@ -61,6 +65,8 @@ export class Slot {
   readonly #options: SlotOptions;
   readonly #sql: postgres.Sql;
   readonly #pending = new Unanswered();
+  readonly prepared: PreparedBudget;
+  /** What the driver has prepared, and never closes. */
   readonly #texts = new Set<string>();
   readonly #abort = new AbortController();
   #socket: net.Socket | undefined;
@@ -71,6 +77,8 @@ export class Slot {
     this.#options = options;
     this.rest = options.rest;
     this.statementTimeoutMs = options.statementTimeoutMs;
+    const { preparedBytes } = options;
+    this.prepared = new PreparedBudget(preparedBytes ?? Number.POSITIVE_INFINITY, preparedBytes !== undefined);
     this.#sql = postgres(driverOptions(options, () => this.#connect()));
   }
 
@@ -86,9 +94,9 @@ export class Slot {
     return this.#pending.size;
   }
 
-  /** False when it is due to be replaced: too old, or too many prepared statements on it. */
+  /** False when it is due to be replaced: too old, or no room for more prepared statements. */
   get isFresh(): boolean {
-    return this.#texts.size <= MAX_TEXTS && performance.now() < this.retireAt;
+    return !this.prepared.isFull && performance.now() < this.retireAt;
   }
 
   /** Rejects with DB_CONNECT_FAILED, or the server's own refusal (a PostgresError); the slot is gone then. */
@@ -131,16 +139,16 @@ export class Slot {
   submit(statement: EncodedStatement, timeoutMs: number, done: Done): void {
     const pending = this.#register(timeoutMs, done);
     if (pending === undefined) return;
-    if (statement.prepare) this.#texts.add(statement.text);
+    const prepare = statement.prepare && this.#prepares(statement.text);
     this.#cork();
-    sendStatement(this.#sql, statement, (rows, error) => this.#settle(pending, rows, error));
+    sendStatement(this.#sql, statement, prepare, (rows, error) => this.#settle(pending, statement.text, rows, error));
   }
 
   /** Several statements in one text, by the simple protocol: migrations. */
   script(text: string): Promise<void> {
     return new Promise((resolve, reject) => {
       const pending = this.#register(0, (rows, error) => (rows === undefined ? reject(error!) : resolve()));
-      if (pending !== undefined) sendScript(this.#sql, text, (rows, error) => this.#settle(pending, rows, error));
+      if (pending !== undefined) sendScript(this.#sql, text, (rows, error) => this.#settle(pending, text, rows, error));
     });
   }
 
@@ -175,11 +183,6 @@ export class Slot {
   /** It was answered. False: it was rejected before, with its connection. */
   strike(pending: Pending): boolean {
     return this.#pending.delete(pending);
-  }
-
-  /** A statement was prepared unseen by the driver. */
-  noteText(text: string): void {
-    this.#texts.add(text);
   }
 
   /** Of the statement that has waited longest. */
@@ -230,6 +233,21 @@ export class Slot {
     return this.#state === 'idle';
   }
 
+  /** Whether the driver is to prepare it, which it cannot undo. What is not prepared is parsed and planned at each run. */
+  #prepares(text: string): boolean {
+    if (this.#texts.has(text)) return true;
+    const { prepared } = this;
+    const cost = preparedCost(text);
+    if (!prepared.accepts(cost) || this.#options.recent?.repeats(text) === false) return false;
+    if (!prepared.hasRoom(cost)) {
+      prepared.isFull = true;
+      return false;
+    }
+    this.#texts.add(text);
+    prepared.add(cost);
+    return true;
+  }
+
   #sayGoodbye(): void {
     if (this.#state === 'closing') this.#socket?.end(TERMINATE);
   }
@@ -250,7 +268,7 @@ export class Slot {
     return this.enlist(pending, timeoutMs) ? pending : undefined;
   }
 
-  #settle(pending: Pending, rows: Rows | undefined, error: unknown): void {
+  #settle(pending: Pending, text: string, rows: Rows | undefined, error: unknown): void {
     // Answered or discarded before: the driver's late word about a dead connection changes nothing.
     if (!this.#pending.delete(pending)) return;
     if (rows !== undefined) {
@@ -260,6 +278,8 @@ export class Slot {
     }
     const fromServer = fromDriver(error);
     if (fromServer !== undefined) {
+      // The driver forgets it and prepares it once more; the first one stays in the backend, and in the budget.
+      if (fromServer.stalePlan) this.#texts.delete(text);
       pending.done(undefined, fromServer);
       if (fromServer.severity === 'FATAL' || fromServer.severity === 'PANIC') this.discard(fromServer);
       return;

@@ -15,7 +15,7 @@ import type { Streams } from './stream/types.ts';
 export type Param = string | number | boolean | bigint | null | undefined | Uint8Array | Date | Param[] | object;
 
 export interface Statement {
-  /** SQL with `$1`…; prepared on the connection unless `prepare` is false. */
+  /** SQL with `$1`…; prepared on the connection once it repeats (recent-texts.ts), unless `prepare` is false. */
   text: string;
   params?: readonly Param[];
   /** Default true. False for texts that will not be seen again. */
@@ -197,6 +197,8 @@ export interface PoolOptions {
   leakReclaimMs: number;
   /** A slot that was idle for longer is asked before it is used. */
   validateAfterIdleMs: number;
+  /** Bytes that prepared statements may take in the backend of a connection (prepared-budget.ts). */
+  preparedBytes: number;
 }
 
 export interface DatabaseOptions {

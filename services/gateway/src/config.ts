@@ -31,6 +31,12 @@ export const configSchema = Type.Object({
   }),
   DB_READ_POOL_MAX: Type.Integer({ default: 20, minimum: 1, maximum: 500, description: 'connections to each replica' }),
   DB_WRITE_POOL_MAX: Type.Integer({ default: 10, minimum: 1, maximum: 500, description: 'connections to the primary' }),
+  DB_PREPARED_BYTES: Type.Integer({
+    default: 16 * 1024 ** 2,
+    minimum: 1024 ** 2,
+    description:
+      'bytes of Postgres’s memory for the prepared statements of one connection: some 300 of them; past it a connection is replaced',
+  }),
   EXPORTS_MAX: Type.Integer({
     default: 8,
     minimum: 1,

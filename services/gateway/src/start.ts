@@ -52,13 +52,16 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
     onError: (error) => observe({ type: 'tracing.failed', error }),
   });
 
+  const preparedBytes = config.DB_PREPARED_BYTES;
   const db = await openDatabase({
     primaryUrl: config.DATABASE_URL,
     replicaUrls: config.replicaUrls,
     applicationName: `tidemark ${instance}`,
     pools: {
-      read: { max: config.DB_READ_POOL_MAX, queueTargetMs: config.SHED_QUEUE_MS },
-      write: { max: config.DB_WRITE_POOL_MAX, queueTargetMs: config.SHED_QUEUE_MS },
+      read: { max: config.DB_READ_POOL_MAX, queueTargetMs: config.SHED_QUEUE_MS, preparedBytes },
+      write: { max: config.DB_WRITE_POOL_MAX, queueTargetMs: config.SHED_QUEUE_MS, preparedBytes },
+      analytics: { preparedBytes },
+      admin: { preparedBytes },
     },
     slowMs: config.DB_SLOW_MS,
     healthyLagMs: config.DB_LAG_HEALTHY_MS,

@@ -56,6 +56,21 @@ export function registerTelemetryGauges(metrics: Metrics, health: () => HealthAn
     });
   pools('tidemark_instance_pool_utilisation_ratio', 'Busy / max', (pool) => pool.utilisation);
   pools('tidemark_instance_pool_limit_slots', 'Slots that may be in use', (pool) => pool.limit ?? pool.max);
+  pools(
+    'tidemark_instance_pool_prepared_bytes',
+    'Memory of the prepared statements of all connections',
+    (pool) => pool.preparedBytes ?? 0,
+  );
+  pools(
+    'tidemark_instance_pool_replaced_total',
+    'Connections replaced because their prepared statements had filled their budget',
+    (pool) => pool.replacedTotal ?? 0,
+  );
+  pools(
+    'tidemark_instance_pool_evicted_total',
+    'Prepared statements closed to make room for others',
+    (pool) => pool.evictedTotal ?? 0,
+  );
   pools('tidemark_instance_pool_waiting', 'Requests that wait for a slot', (pool) => pool.waiting);
 
   metrics.gauge('tidemark_replica_lag_seconds', 'Age of what the replica has not replayed', ['replica'], (gauge) => {
