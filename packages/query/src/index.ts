@@ -19,6 +19,7 @@ export {
   compileFilter,
   type FilterProblem,
 } from './evaluate/compile.ts';
+export { type FilterCost, stepsAt } from './evaluate/cost.ts';
 export { type EqualityColumn, type EqualityKeys, equalityKey, equalityKeys } from './evaluate/equality.ts';
 export { explainFilter, type FilterPart } from './evaluate/explain.ts';
 export type { Predicate, Row } from './evaluate/predicate.ts';

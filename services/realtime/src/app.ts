@@ -150,6 +150,12 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
       concurrency: config.LIVE_WINDOW_CONCURRENCY,
     },
     rightsConcurrency: config.LIVE_RIGHTS_CONCURRENCY,
+    filters: {
+      query: config.LIVE_FILTER_QUERY_STEPS,
+      socket: config.LIVE_FILTER_SOCKET_STEPS,
+      instance: config.LIVE_FILTER_STEPS,
+      sharePercent: config.IDENTITY_SHARE_PERCENT,
+    },
     delivery: {
       pressure: new Pressure(config.LIVE_BATCH_ABOVE),
       batchMs: config.LIVE_BATCH_MS,

@@ -63,6 +63,24 @@ export const configSchema = Type.Object({
     1,
     'questions at a time which rows may be seen under row-level security; others wait',
   ),
+  LIVE_FILTER_QUERY_STEPS: count(
+    100_000,
+    1,
+    'steps (about 20 ns) that the filter of one query may take for a row whose values have 1,000 characters: states of its regular expressions × characters, patterns, comparisons, and 5 for each constant it holds',
+  ),
+  LIVE_FILTER_SOCKET_STEPS: count(300_000, 1, 'steps of all queries of a socket'),
+  LIVE_FILTER_STEPS: count(
+    10_000_000,
+    1,
+    'steps of all distinct queries of this instance: 0.2 s for each row, in slices of 4 ms that leave half of the time to others',
+  ),
+  IDENTITY_SHARE_PERCENT: Type.Integer({
+    default: 5,
+    minimum: 1,
+    maximum: 100,
+    description:
+      'percent of each limit that one identity or address may use once the instance is over half of it; below half, one may use all of it',
+  }),
   LIVE_PRIORITY_TABLES: Type.String({
     default: '',
     description: 'tables (schema.table, separated by commas) whose changes never wait for each other in mode every',

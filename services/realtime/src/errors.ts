@@ -179,6 +179,24 @@ export const errors = defineErrors('RT', {
     message: 'internal server error',
     hint: 'The log of the service has the reason; please report it.',
   }),
+  FILTER_TOO_COSTLY: row<{ table: string }>({
+    status: 400,
+    message: (p) =>
+      `the filter is too costly for a row of ${p.table}: neither this instance nor Postgres decided it in time`,
+    hint: 'Use a simpler pattern, or filter on a column whose values are short; then subscribe again with a snapshot.',
+  }),
+  FILTER_COST: row<{ steps: number; limit: number }>({
+    status: 400,
+    message: (p) => `the filter may take ${p.steps} steps for each row; a live query may take ${p.limit}`,
+    hint: 'Bound repetitions lower ({0,255} makes 255 copies), match fewer or shorter patterns, or follow a simpler filter and match in the client.',
+  }),
+  FILTER_BUDGET: row<{ steps: number; limit: number; where: 'socket' | 'identity' | 'instance' }>({
+    status: 429,
+    message: (p) =>
+      `with this query, the filters of this ${p.where} may take ${p.steps} steps for each row; the limit is ${p.limit}`,
+    hint: 'Unsubscribe what is no longer shown, or use simpler filters: comparisons cost next to nothing, patterns cost states × characters.',
+    retryAfter: 5,
+  }),
   POLICY_FAILED: row<{ table: string; reason: string }>({
     status: 500,
     message: (p) => `a row-level security policy of ${p.table} failed: ${p.reason}`,

@@ -57,6 +57,27 @@ export function registerGauges(metrics: Metrics, measured: Measured): void {
     'Times that Postgres was asked which rows a class of rights may see, since the start',
     () => topics.counts().rightsQuestionsTotal,
   );
+  gauge(
+    'tidemark_live_filter_steps',
+    'Steps for each row that the filters of all distinct queries may take',
+    () => topics.counts().filterSteps,
+  );
+  gauge(
+    'tidemark_live_filter_refusals',
+    'Subscriptions refused for the cost of filters since the start',
+    () => topics.counts().filterRefusalsTotal,
+  );
+  gauge(
+    'tidemark_live_filter_seconds',
+    'Time that filters took in slices since the start',
+    () => topics.counts().filterMsTotal / 1_000,
+  );
+  gauge('tidemark_live_filter_jobs_waiting', 'Filters that wait for a slice', () => topics.counts().filterJobsWaiting);
+  gauge(
+    'tidemark_live_filter_questions',
+    'Times that Postgres was asked about values too long to filter here, since the start',
+    () => topics.counts().filterQuestionsTotal,
+  );
   gauge('tidemark_channels', 'Channels that sockets of this instance are in', () => channels.counts().channels);
   gauge('tidemark_channel_members', 'Places of sockets in channels', () => channels.counts().members);
   gauge('tidemark_channel_present', 'Members that are shown, on all instances', () => channels.counts().present);

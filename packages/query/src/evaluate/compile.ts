@@ -6,7 +6,8 @@ import type { CompareFilter, Condition, FtsFilter, Group, InFilter, IsFilter } f
 import { likePattern } from '../canonical.ts';
 import { parseArrayLiteral } from './array-literal.ts';
 import { comparison, quantified } from './comparison.ts';
-import { compileLike, type Matcher } from './like.ts';
+import { COMPARISON_STEPS, CostSum, type FilterCost, NATIVE_CHARACTER_STEPS, readingSteps } from './cost.ts';
+import { compileLike, type PatternMatcher } from './like.ts';
 import { all, any, not, type Predicate, reader } from './predicate.ts';
 import { compileRegex } from './regex.ts';
 import { type ColumnType, collationOf, type Scalar, scalarOf, typeName } from './scalar.ts';
@@ -29,7 +30,12 @@ export interface FilterProblem {
 
 /** `test` gives true, false, or null for unknown (a row is matched by true alone). `columns`: what it reads, each once. */
 export type CompiledFilter =
-  | { readonly supported: true; readonly test: Predicate; readonly columns: readonly string[] }
+  | {
+      readonly supported: true;
+      readonly test: Predicate;
+      readonly columns: readonly string[];
+      readonly cost: FilterCost;
+    }
   | { readonly supported: false; readonly problems: readonly FilterProblem[] };
 
 export interface CompileOptions {
@@ -52,11 +58,13 @@ export function compileFilter(
   const compiler = new Compiler(types, options.timeZone ?? null);
   const test = all(where.map((condition) => compiler.condition(condition)));
   if (compiler.problems.length > 0) return { supported: false, problems: compiler.problems };
-  return { supported: true, test, columns: [...compiler.columns] };
+  return { supported: true, test, columns: [...compiler.columns], cost: compiler.cost.total() };
 }
 
 const TEXT_TYPES: ReadonlySet<string> = new Set(['text', 'varchar', 'bpchar', 'name']);
 const JSON_TYPES: ReadonlySet<string> = new Set(['json', 'jsonb']);
+/** Values of these are gone through whole before they are compared. Other text is compared as far as the constant goes. */
+const READ_WHOLE: ReadonlySet<string> = new Set(['bpchar', 'numeric']);
 const NEVER: Predicate = () => null;
 
 type Filter = CompareFilter | InFilter | IsFilter | FtsFilter;
@@ -64,6 +72,7 @@ type Filter = CompareFilter | InFilter | IsFilter | FtsFilter;
 class Compiler {
   readonly problems: FilterProblem[] = [];
   readonly columns = new Set<string>();
+  readonly cost = new CostSum();
   readonly #types: ColumnTypes;
   readonly #timeZone: 'UTC' | null;
 
@@ -81,6 +90,7 @@ class Compiler {
   }
 
   #group(group: Group): Predicate {
+    this.cost.add(1);
     const tests = group.conditions.map((condition) => this.condition(condition));
     return group.kind === 'and' ? all(tests) : any(tests);
   }
@@ -119,6 +129,7 @@ class Compiler {
     if (JSON_TYPES.has(typeName(type))) {
       return this.#refuse('type', column, `a JSON null and an SQL NULL look the same in a row that is given as JSON`);
     }
+    this.cost.add(COMPARISON_STEPS);
     const isNull = reader(column, (raw) => raw);
     if (filter.value === 'null') return (row) => isNull(row) === null;
     if (filter.value === 'not_null') return (row) => isNull(row) !== null;
@@ -133,6 +144,8 @@ class Compiler {
     const scalar = this.#scalar(filter.field.name, type);
     const constants = scalar && this.#constants(filter.field.name, scalar, filter.values);
     if (!scalar || !constants) return NEVER;
+    // A set is asked once; other lists are gone through.
+    this.#countReading(filter.field.name, scalar, scalar.identity ? 1 : constants.length);
     // x = ANY ('{}') is false, also for a null x.
     if (constants.length === 0) return () => false;
     const read = reader(filter.field.name, scalar.value, scalar.type);
@@ -159,6 +172,7 @@ class Compiler {
     }
     const constants = this.#operands(filter, scalar);
     if (!constants) return NEVER;
+    this.#countReading(column, scalar, constants.length);
     const read = reader(column, scalar.value, scalar.type);
     const test = comparison(scalar, op);
     if (filter.quantifier === null) {
@@ -196,7 +210,7 @@ class Compiler {
     }
     const like = filter.op === 'like' || filter.op === 'ilike';
     const patterns = this.#patterns(filter);
-    const matchers: (Matcher | null)[] = [];
+    const matchers: (PatternMatcher | null)[] = [];
     for (const pattern of patterns ?? []) {
       const matcher =
         pattern === null ? null : like ? compileLike(pattern, fold) : compileRegex(pattern, ignoreCase, collation);
@@ -206,9 +220,15 @@ class Compiler {
       matchers.push(matcher);
     }
     if (!patterns) return NEVER;
+    this.cost.add(COMPARISON_STEPS * (1 + matchers.length));
+    this.cost.hold(patterns);
+    for (const matcher of matchers) {
+      const folding = ignoreCase && like ? 2 * NATIVE_CHARACTER_STEPS : 0;
+      this.cost.addPerCharacter(column, folding + (matcher?.stepsPerCharacter ?? 0));
+    }
     // Patterns see the spaces at the end of a char(n), which comparisons ignore.
     const read = reader(column, (raw) => (typeof raw === 'string' ? raw : undefined), scalar.type);
-    return quantified(filter, matchers, read, (value, matcher) => (matcher as Matcher)(value as string));
+    return quantified(filter, matchers, read, (value, matcher) => (matcher as PatternMatcher).test(value as string));
   }
 
   #patterns(filter: CompareFilter): (string | null)[] | null {
@@ -229,6 +249,7 @@ class Compiler {
   }
 
   #constants(column: string, scalar: Scalar, texts: readonly (string | null)[]): unknown[] | null {
+    this.cost.hold(texts);
     const constants: unknown[] = [];
     for (const text of texts) {
       const constant = text === null ? null : scalar.constant(text);
@@ -239,6 +260,12 @@ class Compiler {
       constants.push(constant);
     }
     return constants;
+  }
+
+  /** Reads the column once, and compares it with so many constants. */
+  #countReading(column: string, scalar: Scalar, comparisons: number): void {
+    this.cost.add(readingSteps(scalar.type) + comparisons);
+    if (READ_WHOLE.has(scalar.type)) this.cost.addPerCharacter(column, NATIVE_CHARACTER_STEPS);
   }
 
   #scalar(column: string, type: ColumnType): Scalar | null {

@@ -1,17 +1,38 @@
 /** LIKE without regular expressions: time is at most pattern × text, and linear for the usual patterns. */
+import { NATIVE_CHARACTER_STEPS } from './cost.ts';
 
 /** A code point to match, or `_` (any one). Runs between `%` are arrays of these. */
 type Run = readonly (string | null)[];
 
 export type Matcher = (text: string) => boolean;
 
+export interface PatternMatcher {
+  readonly test: Matcher;
+  /** Upper bound of the steps (cost.ts) for each character of the text. */
+  readonly stepsPerCharacter: number;
+}
+
+/** A text whose characters become an array: about 40 ns each. */
+const SPLIT_STEPS = 2;
+/** One character of a run compared at one place: 0.2 ns in a native search, 1 ns where `_` makes it ours. */
+const NATIVE_COMPARED_STEPS = 0.01;
+const COMPARED_STEPS = 0.05;
+
 /** Compiles an SQL pattern (`%`, `_`, backslash escapes). null: it ends in a lone backslash, which Postgres refuses. */
-export function compileLike(pattern: string, fold: (text: string) => string = (text) => text): Matcher | null {
+export function compileLike(pattern: string, fold: (text: string) => string = (text) => text): PatternMatcher | null {
   const runs = parsePattern(fold(pattern));
   if (!runs) return null;
   const literal = runs.map((run) => (run.includes(null) ? null : run.join('')));
-  if (!literal.includes(null)) return literalMatcher(literal as string[], fold);
-  return (text) => matchRuns(runs, [...fold(text)]);
+  // Each place of the text is tried with one run, and the places move forward: the longest run bounds what a place costs.
+  const longest = Math.max(...runs.map((run) => run.length));
+  if (!literal.includes(null)) {
+    const stepsPerCharacter = NATIVE_CHARACTER_STEPS + longest * NATIVE_COMPARED_STEPS;
+    return { test: literalMatcher(literal as string[], fold), stepsPerCharacter };
+  }
+  return {
+    test: (text) => matchRuns(runs, [...fold(text)]),
+    stepsPerCharacter: SPLIT_STEPS + longest * COMPARED_STEPS,
+  };
 }
 
 function parsePattern(pattern: string): Run[] | null {

@@ -13,6 +13,8 @@ export interface RowChange {
    * absent. Undefined for insert and truncate.
    */
   before: RowImage | undefined;
+  /** Columns were left out of the images, since the change was too large for a message. */
+  isCut: boolean;
 }
 
 export interface EnvelopeBody {
@@ -112,5 +114,5 @@ function readChange(found: ReadonlyMap<string, string>, key: readonly string[]):
   const old = oldText === undefined ? undefined : new RowImage(oldText);
   // An update without an old row has not changed the key.
   const before = type === 'update' && row && !old ? new RowImage(row.project(key)) : old;
-  return { type, index: Number(found.get('index')), row, before };
+  return { type, index: Number(found.get('index')), row, before, isCut: found.has('cut') };
 }

@@ -5,11 +5,11 @@
  *   beginning ─► progress ─► image ─► filter ─► policies ─► window | mode ─► sent
  */
 import { formatPosition, type LiveExplained, type LiveFilterPart, type LiveStep } from '@tidemark/contracts';
-import { explainFilter, type FilterPart } from '@tidemark/query';
+import { canonicalWhere, explainFilter, type FilterPart } from '@tidemark/query';
 import type { RowChange } from '../changes/envelope.ts';
 import type { RowImage } from '../changes/row-image.ts';
 import type { LivePlan } from '../topics/live-plan.ts';
-import { matchChange, passesFilter, type Visible } from '../topics/row-match.ts';
+import { type Judged, matchChange, passesFilter } from '../topics/row-match.ts';
 import type { AskedPolicy } from './ask-policies.ts';
 import type { AskerView } from './asker-view.ts';
 import type { DeliveryState } from './delivery-state.ts';
@@ -18,7 +18,7 @@ import type { FoundChange } from './find-changes.ts';
 export interface ExplainContext {
   plan: LivePlan;
   /** As the delivery has it. */
-  visible: Visible;
+  judged: Judged;
   policies: readonly AskedPolicy[];
   /** Whether a value of the row is told to who asks. */
   shows: AskerView['shows'];
@@ -33,7 +33,7 @@ const SHOWN = 500;
 export function explainChange(found: FoundChange, state: DeliveryState, context: ExplainContext): LiveExplained {
   const { envelope, change } = found;
   const steps: LiveStep[] = [...state.steps];
-  const match = matchChange(context.plan, change, context.visible);
+  const match = matchChange(context.plan, change, context.judged);
   if (match.kind === 'resync') steps.push({ step: 'image', passed: false, detail: match.reason });
   for (const [row, image] of imagesOf(change)) steps.push(...imageSteps(row, image, context));
   const decision = state.early ?? decide(match, change, state, context);
@@ -51,11 +51,11 @@ function decide(
   match: ReturnType<typeof matchChange>,
   change: RowChange,
   state: DeliveryState,
-  { plan }: ExplainContext,
+  { plan, judged }: ExplainContext,
 ): Decision {
   if (match.kind === 'none') {
     const image = change.row ?? change.before;
-    return { outcome: 'kept back', because: image && passesFilter(plan, image) ? 'policy' : 'filter' };
+    return { outcome: 'kept back', because: image && passesFilter(plan, image, judged) ? 'policy' : 'filter' };
   }
   if (state.late) return state.late;
   if (match.kind === 'resync') return { outcome: 'resync', because: 'what the change carries' };
@@ -72,9 +72,10 @@ function imagesOf({ row, before }: RowChange): ['new' | 'old', RowImage][] {
 function imageSteps(
   row: 'new' | 'old',
   image: RowImage,
-  { plan, visible, policies, shows }: ExplainContext,
+  { plan, judged, policies, shows }: ExplainContext,
 ): LiveStep[] {
-  if (!image.has(plan.filterColumns)) {
+  const { visible } = judged;
+  if (!image.has(plan.filter.columns)) {
     const detail = `the ${row} row lacks columns of the filter, so whether it passes is not known (replica identity full would send them)`;
     return [{ step: 'image', passed: false, detail }];
   }
@@ -88,8 +89,7 @@ function imageSteps(
   };
   const flat = (parts: readonly FilterPart[], depth: number): LiveFilterPart[] =>
     parts.flatMap((part) => [{ ...shown(part), depth }, ...flat(part.parts ?? [], depth + 1)]);
-  const filter = explainFilter(plan.where, plan.types, image.values(plan.filterColumns), { timeZone: 'UTC' });
-  const steps: LiveStep[] = filter.map((part) => ({
+  const steps: LiveStep[] = explained(plan, image, judged).map((part) => ({
     step: 'filter',
     row,
     ...shown(part),
@@ -110,7 +110,18 @@ function imageSteps(
   }
   const isLacking = !policies.some(({ policy }) => policy.permissive);
   const detail = isLacking ? { detail: 'no permissive policy for select is for this role, so it sees no row' } : {};
-  return [...steps, { step: 'policies', row, passed: visible(image), ...detail }];
+  return [...steps, { step: 'policies', row, passed: visible(image) === true, ...detail }];
+}
+
+/** Steps that an operator's question may take for one row: 2 ms. Each part of the filter is evaluated by itself, some more than once. */
+const MAX_EXPLAINED_STEPS = 100_000;
+
+/** The parts of the filter; the filter as a whole where its parts would take too long on this row. */
+function explained(plan: LivePlan, image: RowImage, judged: Judged): FilterPart[] {
+  if (plan.filter.stepsFor(image) <= MAX_EXPLAINED_STEPS)
+    return explainFilter(plan.where, plan.types, image.values(plan.filter.columns), { timeZone: 'UTC' });
+  const passed = passesFilter(plan, image, judged) ?? null;
+  return [{ expression: canonicalWhere(plan.where), passed, column: undefined, parts: undefined }];
 }
 
 function cut(text: string): string {

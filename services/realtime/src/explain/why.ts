@@ -53,7 +53,11 @@ export async function explainWhy(options: WhyOptions, request: LiveWhyRequest): 
   const { visible, policies, view } = await askRights(options, place, found, request.asker);
   if (subscription.ended) throw goneError(options.topics, request.sub);
   const { plan } = subscription.topic;
-  const context = { plan, visible, policies, shows: view.shows };
+  const passes = await rights.passes(
+    subscription.topic,
+    found.map(({ change }) => change),
+  );
+  const context = { plan, judged: { visible, passes }, policies, shows: view.shows };
   return {
     sub: request.sub,
     schema,

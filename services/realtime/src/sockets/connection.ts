@@ -78,6 +78,11 @@ export class Connection implements Joiner {
     this.#inOrder(() => this.#open(token));
   }
 
+  /** The key that its shares are counted under. */
+  get holder(): string {
+    return `${this.identity.role}\0${this.identity.claims}`;
+  }
+
   get closed(): boolean {
     return this.#ws.readyState !== this.#ws.OPEN;
   }

@@ -117,6 +117,7 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
           mode: mode ?? 'every',
           after: from,
           identity: verified ? { role: verified.role, claims: verified.claimsText } : options.anonymous,
+          holder: verified ? `${verified.role}\0${verified.claimsText}` : '',
           sink: stream,
           onEnd: () => stream.end(),
           existing: () => undefined,

@@ -3,7 +3,7 @@ import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import { Backlog, type BacklogOptions } from './backlog.ts';
 import { seenThrough, WHOLE } from './gate.ts';
 import { MAX_BATCH_IMAGES, type RightsClass } from './rights-class.ts';
-import { passesFilter, type Visible } from './row-match.ts';
+import { type Judged, mayConcern } from './row-match.ts';
 import type { Subscription } from './subscription.ts';
 import type { Topic } from './topic.ts';
 
@@ -30,9 +30,10 @@ export async function catchUp(subscription: Subscription, context: CatchUp): Pro
     const envelopes = next ?? (await backlog.readOlder());
     if ('reason' in envelopes) return subscription.resync(envelopes.reason);
     const unseen = envelopes.filter((envelope) => seenThrough(subscription.gate, envelope) !== 'all');
-    await decided(unseen, topic, rights, async (envelope, visible) => {
+    const isWanted = () => !subscription.ended;
+    await decided(unseen, { topic, rights, isWanted }, async (envelope, judged) => {
       await subscription.sink.room();
-      const sent = subscription.offer(envelope, envelope.body().changes, visible, undefined);
+      const sent = subscription.offer(envelope, envelope.body().changes, judged, undefined);
       // What came while it waited is as new to it as to those that are live; what it resumes behind is not.
       if (sent > 0 && next && envelope.receivedAt >= startedAt) onDelivered(envelope, sent);
       return !subscription.ended;
@@ -42,33 +43,37 @@ export async function catchUp(subscription: Subscription, context: CatchUp): Pro
 }
 
 /**
- * Tells of each envelope, in order, what the class may see of those of its rows that may concern the topic; until it is told to stop.
- * Policies are asked for as many at once as a class asks itself.
+ * Tells of each envelope, in order, which of its rows the topic's filter lets pass, and what the class may see of those; until it
+ * is told to stop. Filters run and policies are asked for as many at once as in a class.
+ * @throws RT_FILTER_TOO_COSTLY, and what a policy or the database throws
  */
 export async function decided(
   envelopes: readonly ChangeEnvelope[],
-  topic: Topic,
-  rights: RightsClass,
-  give: (envelope: ChangeEnvelope, visible: Visible) => Promise<boolean>,
+  { topic, rights, isWanted }: { topic: Topic; rights: RightsClass; isWanted(): boolean },
+  give: (envelope: ChangeEnvelope, judged: Judged) => Promise<boolean>,
 ): Promise<void> {
-  const batch = new Map<ChangeEnvelope, RowChange[]>();
+  let batch: ChangeEnvelope[] = [];
   let images = 0;
   const flush = async () => {
-    const visible = await rights.visible([...batch.keys()], (envelope) => batch.get(envelope) ?? []);
-    for (const envelope of batch.keys()) if (!(await give(envelope, visible))) return false;
-    batch.clear();
+    const passes = await rights.passes(topic, changesOf(batch), isWanted);
+    if (!isWanted()) return false;
+    const judged = { visible: undefined, passes };
+    const visible = await rights.visible(batch, (envelope) =>
+      envelope.body().changes.filter((change) => mayConcern(topic.plan, change, judged)),
+    );
+    for (const envelope of batch) if (!(await give(envelope, { visible, passes }))) return false;
+    batch = [];
     images = 0;
     return true;
   };
   for (const envelope of envelopes) {
-    const asked = rights.isOpen ? [] : envelope.body().changes.filter((change) => mayConcern(topic, change));
-    batch.set(envelope, asked);
-    images += asked.length * 2;
+    batch.push(envelope);
+    images += envelope.body().changes.length * 2;
     if (images >= MAX_BATCH_IMAGES && !(await flush())) return;
   }
-  if (batch.size > 0) await flush();
+  if (batch.length > 0) await flush();
 }
 
-function mayConcern({ plan }: Topic, { row, before }: RowChange): boolean {
-  return (row && passesFilter(plan, row) !== false) || (before && passesFilter(plan, before) !== false) || false;
+function* changesOf(envelopes: readonly ChangeEnvelope[]): Generator<RowChange> {
+  for (const envelope of envelopes) yield* envelope.body().changes;
 }

@@ -11,11 +11,11 @@ import {
   type EqualityColumn,
   equalityKey,
   type OrderTerm,
-  type Predicate,
   parseQuery,
   type Query,
 } from '@tidemark/query';
 import { errors, postgresErrors } from '../errors.ts';
+import { RowFilter } from './row-filter.ts';
 import type { ColumnFacts, TableFacts } from './table-facts.ts';
 
 export interface SelectedColumn {
@@ -39,9 +39,9 @@ export interface LivePlan {
   /** The primary key, as the members of a row are called. */
   key: readonly string[];
   where: readonly Condition[];
-  test: Predicate;
-  /** Columns that `test` reads. */
-  filterColumns: readonly string[];
+  filter: RowFilter;
+  /** Whose rights it was planned with. */
+  role: string;
   /** Columns of select and filter: what a change must carry. */
   columns: readonly string[];
   equality: readonly EqualityColumn[];
@@ -109,8 +109,8 @@ export function planLiveQuery(query: Query, facts: TableFacts, identity: Identit
     select,
     key: facts.key.map((name) => select.find((entry) => entry.column === name)?.as ?? name),
     where: query.where,
-    test: filter.test,
-    filterColumns: filter.columns,
+    filter: new RowFilter(filter.test, filter.columns, filter.cost),
+    role: identity.role,
     columns: [...new Set([...selected, ...filter.columns])],
     equality: equalityKey(query.where),
     types,

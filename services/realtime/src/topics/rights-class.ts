@@ -1,17 +1,23 @@
 /**
- * The topics of one table under one class of rights. Without row-level security, all of them; changes go to them at once.
- * With it, those of the identities that the policies cannot tell apart: changes are decided by Postgres in batches, in order,
- * and `cursor` says how far they got. It may be told of fewer changes than there are (class-index.ts): the others cannot be seen.
- * What waits is in the ring, which is bounded; a class that falls behind it resyncs its subscribers.
+ * The topics of one table under one class of rights, those with costly filters apart from the others. Without row-level security,
+ * all of them; changes go to them at once, as long as their filters take no more than a slice of time.
+ * With it, those of the identities that the policies cannot tell apart: changes are decided by Postgres in batches, in order.
+ * `cursor` says how far those got that wait for a slice or for Postgres. A class may be told of fewer changes than there are
+ * (class-index.ts): the others cannot be seen. What waits is in the ring, which is bounded; a class that falls behind it resyncs
+ * its subscribers.
  */
+import { TidemarkError } from '@tidemark/contracts';
 import type { Database } from '@tidemark/db';
 import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import type { Feed } from '../changes/feed.ts';
 import type { RowImage } from '../changes/row-image.ts';
 import { errors } from '../errors.ts';
 import { type ClassRights, maySee } from './class-rights.ts';
-import type { Visible } from './row-match.ts';
+import type { FilterWork } from './filter-work.ts';
+import { STEP_MS } from './row-filter.ts';
+import { type Judged, mayConcern, OPEN, type Visible } from './row-match.ts';
 import type { TableFacts } from './table-facts.ts';
+import { MAX_SLICE_MS } from './time-slices.ts';
 import type { Topic } from './topic.ts';
 import { TopicIndex } from './topic-index.ts';
 import type { Turns } from './turns.ts';
@@ -25,6 +31,7 @@ export interface RightsClassOptions {
   rights: ClassRights;
   /** For questions to Postgres, of all classes: thousands at a time would fill the pool, and all would fail. */
   turns: Turns;
+  filters: FilterWork;
   /** Postgres is asked what may be seen of some rows. */
   onAsked(): void;
   onDelivered(envelope: ChangeEnvelope, changes: number): void;
@@ -33,10 +40,19 @@ export interface RightsClassOptions {
 
 /** Rows in one question to Postgres: at 1 KB a row, half a megabyte. */
 export const MAX_BATCH_IMAGES = 500;
+/** Topics × changes that are paired before the loop gets a pause: some 50 ns each. */
+const MAX_PAIRS_AT_ONCE = 20_000;
+const POLICIES_BEHIND = 'the row-level security of the table could not be decided in time';
+const FILTERS_BEHIND = 'the changes came faster than the filters of the queries could be decided';
 /** While the database is away. */
 const RETRY_MS = 200;
 
 type Candidates = Map<Topic, RowChange[]>;
+
+interface Told {
+  envelope: ChangeEnvelope;
+  candidates: Candidates;
+}
 
 export class RightsClass {
   readonly topics = new Set<Topic>();
@@ -85,11 +101,12 @@ export class RightsClass {
   }
 
   receive(envelope: ChangeEnvelope): void {
-    if (this.isOpen) {
-      this.#deliver(envelope, this.#candidates(envelope), () => undefined);
+    if (this.#closed) return;
+    const soon = this.isOpen && this.#told.length === 0 ? this.#soon(envelope) : undefined;
+    if (soon) {
+      this.#deliver(envelope, soon, () => OPEN);
       return;
     }
-    if (this.#closed) return;
     this.#told.push(envelope.sequence);
     if (this.#isBehind()) this.#restart();
     else if (!this.#pumping) void this.#pump();
@@ -112,17 +129,26 @@ export class RightsClass {
   ): Promise<Visible> {
     if (this.isOpen) return undefined;
     const images = this.#images(envelopes, changesOf);
-    if (images.length === 0) return () => false;
+    if (images.length === 0) return this.#seen(NOTHING_SEEN);
     return this.#options.turns.run(() => this.#ask(images, envelopes));
   }
 
-  /** Those that the class may see at all. */
+  /** What a topic's filter says of the images of changes. @throws RT_FILTER_TOO_COSTLY */
+  passes(
+    topic: Topic,
+    changes: Iterable<RowChange>,
+    isWanted = () => this.topics.has(topic),
+  ): Promise<ReadonlyMap<RowImage, boolean>> {
+    return this.#options.filters.passes(topic.plan, imagesOf(changes), isWanted);
+  }
+
+  /** Those that the class may see, as far as is known without asking, and that Postgres can be asked about. */
   #images(envelopes: readonly ChangeEnvelope[], changesOf: (e: ChangeEnvelope) => Iterable<RowChange>): RowImage[] {
     const images: RowImage[] = [];
+    const { policyColumns } = this.facts;
     for (const envelope of envelopes) {
-      for (const { row, before } of changesOf(envelope)) {
-        if (row && maySee(this.pinned, row)) images.push(row);
-        if (before && maySee(this.pinned, before)) images.push(before);
+      for (const image of imagesOf(changesOf(envelope))) {
+        if (maySee(this.pinned, image) && image.has(policyColumns)) images.push(image);
       }
     }
     return images;
@@ -131,10 +157,18 @@ export class RightsClass {
   async #ask(images: readonly RowImage[], envelopes: readonly ChangeEnvelope[]): Promise<Visible> {
     const { rights, database, onAsked } = this.#options;
     const last = envelopes.at(-1);
-    if (!rights.identity || !last || images.length === 0) return () => false;
+    if (!rights.identity || !last || images.length === 0) return this.#seen(NOTHING_SEEN);
     onAsked();
-    const seen = await visibleImages(database, rights.identity, this.facts, images, last);
-    return (image) => seen.has(image);
+    return this.#seen(await visibleImages(database, rights.identity, this.facts, images, last));
+  }
+
+  #seen(seen: ReadonlySet<RowImage>): Visible {
+    const { policyColumns } = this.facts;
+    return (image) => {
+      if (seen.has(image)) return true;
+      // Postgres was not asked about an image that lacks what the policies read.
+      return image.has(policyColumns) || !maySee(this.pinned, image) ? false : undefined;
+    };
   }
 
   #isBehind(): boolean {
@@ -144,7 +178,7 @@ export class RightsClass {
   }
 
   /** Ends its subscriptions: it no longer has what it would have to decide. */
-  #restart(reason = 'the row-level security of the table could not be decided in time'): void {
+  #restart(reason = this.isOpen ? FILTERS_BEHIND : POLICIES_BEHIND): void {
     this.#told = [];
     this.resync(reason);
   }
@@ -153,7 +187,10 @@ export class RightsClass {
     this.#pumping = true;
     try {
       // What comes until it is its turn is decided with the rest.
-      while (this.#told.length > 0) await this.#options.turns.run(() => this.#turn());
+      while (this.#told.length > 0) {
+        if (this.isOpen) await this.#turn();
+        else await this.#options.turns.run(() => this.#turn());
+      }
     } finally {
       this.#pumping = false;
     }
@@ -191,64 +228,142 @@ export class RightsClass {
   }
 
   async #decide(): Promise<void> {
+    const batch = this.#nextBatch();
+    const last = batch.at(-1)?.envelope.sequence;
+    if (last === undefined) return this.#restart();
+    // From here on, a topic that comes is late.
+    this.#asked = last;
+    await this.#options.filters.slices.run(this.#gather(batch));
+    const passes = await this.#filter(batch);
+    const envelopes = batch.map(({ envelope }) => envelope);
+    let visible: Visible;
+    if (!this.isOpen) {
+      const changes = new Map(
+        batch.map(({ envelope, candidates }) => [envelope, new Set([...candidates.values()].flat())]),
+      );
+      const images = this.#images(envelopes, (envelope) => changes.get(envelope) ?? []);
+      visible = await this.#ask(images, envelopes);
+    }
+    await this.#options.filters.slices.run(
+      this.#deliverAll(batch, (topic) => ({ visible, passes: passes.get(topic) })),
+    );
+    for (const [topic, through] of this.#late) if (through <= last) this.#late.delete(topic);
+  }
+
+  /** As many as are decided together. */
+  #nextBatch(): Told[] {
     const { ring } = this.#options.feed;
-    const batch: { envelope: ChangeEnvelope; candidates: Candidates }[] = [];
+    const batch: Told[] = [];
     let images = 0;
     for (const sequence of this.#told) {
       const envelope = ring.at(this.#options.table, sequence);
       if (!envelope) break;
-      const candidates = this.#candidates(envelope);
-      for (const changes of candidates.values()) images += changes.length * 2;
-      batch.push({ envelope, candidates });
+      images += envelope.body().changes.length * 2;
+      batch.push({ envelope, candidates: new Map() });
       if (images >= MAX_BATCH_IMAGES || batch.length >= MAX_BATCH_IMAGES) break;
     }
-    const last = batch.at(-1)?.envelope.sequence;
-    if (last === undefined) return this.#restart();
-    this.#asked = last;
-    const changes = new Map(
-      batch.map(({ envelope, candidates }) => [envelope, new Set([...candidates.values()].flat())]),
+    return batch;
+  }
+
+  /** Finds the topics that each envelope may concern, each with the changes that may. */
+  *#gather(batch: readonly Told[]): Generator<void> {
+    for (const { envelope, candidates } of batch) {
+      for (const change of envelope.body().changes) {
+        for (const topic of this.#found(change)) put(candidates, topic, change);
+        yield;
+      }
+    }
+  }
+
+  #found(change: RowChange): Set<Topic> {
+    const found = new Set<Topic>();
+    if (change.type === 'truncate') this.#index.collectAll(found);
+    if (change.row) this.#index.collect(change.row, found);
+    if (change.before) this.#index.collect(change.before, found);
+    return found;
+  }
+
+  /** Leaves of each topic's candidates what its filter lets pass. A topic whose filter cannot be decided ends. */
+  async #filter(batch: readonly Told[]): Promise<ReadonlyMap<Topic, ReadonlyMap<RowImage, boolean>>> {
+    const byTopic: Candidates = new Map();
+    for (const { candidates } of batch) {
+      for (const [topic, changes] of candidates) for (const change of changes) put(byTopic, topic, change);
+    }
+    const passes = new Map<Topic, ReadonlyMap<RowImage, boolean>>();
+    await Promise.all(
+      [...byTopic].map(async ([topic, changes]) => {
+        try {
+          passes.set(topic, await this.passes(topic, changes));
+        } catch (error) {
+          this.#failTopic(topic, error as Error);
+        }
+      }),
     );
-    const envelopes = [...changes.keys()];
-    const visible = await this.#ask(
-      this.#images(envelopes, (envelope) => changes.get(envelope) ?? []),
-      envelopes,
-    );
+    for (const { candidates } of batch) {
+      for (const [topic, changes] of candidates) {
+        const judged = { visible: undefined, passes: passes.get(topic) };
+        const left =
+          judged.passes && this.topics.has(topic)
+            ? changes.filter((change) => mayConcern(topic.plan, change, judged))
+            : [];
+        if (left.length > 0) candidates.set(topic, left);
+        else candidates.delete(topic);
+      }
+    }
+    return passes;
+  }
+
+  *#deliverAll(batch: readonly Told[], judged: (topic: Topic) => Judged): Generator<void> {
     for (const { envelope, candidates } of batch) {
       if (this.#closed || this.#told[0] !== envelope.sequence) return;
       for (const [topic, through] of this.#late) if (envelope.sequence <= through) candidates.delete(topic);
       this.#told.shift();
-      this.#deliver(envelope, candidates, () => visible);
+      this.#deliver(envelope, candidates, judged);
+      yield;
     }
-    for (const [topic, through] of this.#late) if (through <= last) this.#late.delete(topic);
   }
 
-  /** The topics that the envelope may concern, each with the changes that may. */
-  #candidates(envelope: ChangeEnvelope): Candidates {
+  /** The topics that the envelope may concern; undefined where their filters would take more than a slice of time. */
+  #soon(envelope: ChangeEnvelope): Candidates | undefined {
+    const { changes } = envelope.body();
+    if (changes.length * this.#index.unpinned > MAX_PAIRS_AT_ONCE) return undefined;
     const candidates: Candidates = new Map();
-    for (const change of envelope.body().changes) {
-      const found = new Set<Topic>();
-      if (change.type === 'truncate') this.#index.collectAll(found);
-      if (change.row) this.#index.collect(change.row, found);
-      if (change.before) this.#index.collect(change.before, found);
-      for (const topic of found) {
-        const changes = candidates.get(topic);
-        if (changes) changes.push(change);
-        else candidates.set(topic, [change]);
+    let ms = 0;
+    for (const change of changes) {
+      for (const topic of this.#found(change)) {
+        put(candidates, topic, change);
+        ms += topic.plan.filter.stepsForChange(change) * STEP_MS;
+      }
+      if (ms > MAX_SLICE_MS) return undefined;
+    }
+    return this.#options.filters.slices.take(ms) ? candidates : undefined;
+  }
+
+  #deliver(envelope: ChangeEnvelope, candidates: Candidates, judged: (topic: Topic) => Judged): void {
+    let delivered = 0;
+    for (const [topic, changes] of candidates) {
+      try {
+        delivered += topic.deliver(envelope, changes, judged(topic));
+      } catch (error) {
+        this.#failTopic(topic, error as Error);
       }
     }
-    return candidates;
-  }
-
-  #deliver(envelope: ChangeEnvelope, candidates: Candidates, visible: () => Visible): void {
-    let delivered = 0;
-    for (const [topic, changes] of candidates) delivered += topic.deliver(envelope, changes, visible());
     if (envelope.body().ends) this.#end(envelope, candidates);
     if (delivered > 0) this.#options.onDelivered(envelope, delivered);
   }
 
+  /** Ends one topic alone: its filter cannot read a value, or is too costly for it. */
+  #failTopic(topic: Topic, error: Error): void {
+    this.#options.onFailed(error);
+    for (const subscription of [...topic.subscriptions]) {
+      if (error instanceof TidemarkError && error.code === 'RT_FILTER_TOO_COSTLY') subscription.fail(error);
+      else subscription.resync('a change could not be read');
+    }
+  }
+
   /** The end of a transaction that came in parts, for the topics that its last part does not concern. */
   #end(envelope: ChangeEnvelope, candidates: Candidates): void {
-    for (const topic of [...this.topics]) if (!candidates.has(topic)) topic.deliver(envelope, [], undefined);
+    for (const topic of [...this.topics]) if (!candidates.has(topic)) topic.deliver(envelope, [], OPEN);
   }
 
   resync(reason: string): void {
@@ -261,6 +376,21 @@ export class RightsClass {
     const reason = `SQLSTATE ${(cause as { code?: string }).code}`;
     const error = errors.POLICY_FAILED({ table: this.facts.table, reason }, { cause });
     for (const topic of [...this.topics]) for (const subscription of [...topic.subscriptions]) subscription.fail(error);
+  }
+}
+
+const NOTHING_SEEN: ReadonlySet<RowImage> = new Set();
+
+function put(candidates: Candidates, topic: Topic, change: RowChange): void {
+  const changes = candidates.get(topic);
+  if (changes) changes.push(change);
+  else candidates.set(topic, [change]);
+}
+
+function* imagesOf(changes: Iterable<RowChange>): Generator<RowImage> {
+  for (const { row, before } of changes) {
+    if (row) yield row;
+    if (before) yield before;
   }
 }
 

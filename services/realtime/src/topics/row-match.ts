@@ -14,8 +14,21 @@ import type { RowChange } from '../changes/envelope.ts';
 import type { RowImage } from '../changes/row-image.ts';
 import type { LivePlan } from './live-plan.ts';
 
-/** Whether an image passes the policy; undefined where the table has none for this role. */
-export type Visible = ((image: RowImage) => boolean) | undefined;
+/**
+ * Whether an image passes the policies, undefined where it lacks what they read. Undefined itself where the table has none for
+ * this role.
+ */
+export type Visible = ((image: RowImage) => boolean | undefined) | undefined;
+
+/** What was decided about images before they are matched. */
+export interface Judged {
+  readonly visible: Visible;
+  /** By the topic's filter (filter-work.ts); images that are absent are tested when they are matched. */
+  readonly passes?: ReadonlyMap<RowImage, boolean> | undefined;
+}
+
+/** Nobody needs to be asked, and nothing is known yet. */
+export const OPEN: Judged = { visible: undefined };
 
 export type Match =
   | { kind: 'none' }
@@ -24,16 +37,21 @@ export type Match =
 
 const NONE: Match = { kind: 'none' };
 
-export function matchChange(plan: LivePlan, change: RowChange, visible: Visible): Match {
-  if (change.type === 'truncate') return resync('the table was truncated, or a row was too large to be sent');
+export function matchChange(plan: LivePlan, change: RowChange, judged: Judged): Match {
+  if (change.type === 'truncate') return resync('the table was truncated');
   const { row, before } = change;
-  // Row-level security is decided on whole rows alone; anything else might tell of a row that is hidden.
-  if (visible && !(isWhole(plan, row) && isWhole(plan, before))) {
-    return resync(`${plan.facts.table} no longer has replica identity full`);
+  const after = row === undefined ? false : matches(plan, row, judged);
+  const was = before === undefined ? false : matches(plan, before, judged);
+  // Under row-level security, what is not known could tell of a row that is hidden.
+  if (judged.visible && (after === undefined || was === undefined)) {
+    return resync(
+      change.isCut
+        ? 'a row was too large to be sent whole'
+        : `a change did not carry its whole row: has ${plan.facts.table} still replica identity full?`,
+    );
   }
-  const after = row === undefined ? false : matches(plan, row, visible);
-  const was = before === undefined ? false : matches(plan, before, visible);
   if (row && after !== false && !row.has(plan.columns)) {
+    if (change.isCut) return resync('a row was too large to be sent whole');
     const lacking = plan.columns.find((name) => row.column(name) === undefined);
     return resync(`the column "${lacking}" did not change and was not sent; replica identity full would send it`);
   }
@@ -47,19 +65,23 @@ export function matchChange(plan: LivePlan, change: RowChange, visible: Visible)
   return was === false ? NONE : changed('leave', undefined, oldRow(plan, before));
 }
 
-function isWhole(plan: LivePlan, image: RowImage | undefined): boolean {
-  return !image || plan.facts.columns.every(({ name, published }) => !published || image.column(name) !== undefined);
-}
-
-function matches(plan: LivePlan, image: RowImage, visible: Visible): boolean | undefined {
-  const passed = passesFilter(plan, image);
-  return passed && visible ? visible(image) : passed;
+function matches(plan: LivePlan, image: RowImage, judged: Judged): boolean | undefined {
+  const passed = passesFilter(plan, image, judged);
+  if (passed === false || !judged.visible) return passed;
+  const isVisible = judged.visible(image);
+  return isVisible === true ? passed : isVisible;
 }
 
 /** Undefined: not known, since the image lacks a column of the filter. */
-export function passesFilter(plan: LivePlan, image: RowImage): boolean | undefined {
-  if (!image.has(plan.filterColumns)) return undefined;
-  return plan.test(image.values(plan.filterColumns)) === true;
+export function passesFilter(plan: LivePlan, image: RowImage, { passes }: Judged): boolean | undefined {
+  return passes?.get(image) ?? plan.filter.passes(image);
+}
+
+/** Whether the filter lets one of the images pass, as far as is known. */
+export function mayConcern(plan: LivePlan, { type, row, before }: RowChange, judged: Judged): boolean {
+  if (type === 'truncate') return true;
+  const may = (image: RowImage | undefined) => image !== undefined && passesFilter(plan, image, judged) !== false;
+  return may(row) || may(before);
 }
 
 /** Of the primary key, as the WAL has it; equal texts are equal keys. Undefined where the image lacks a column of it. */

@@ -32,9 +32,10 @@ export async function settleSnapshot(
     snapshot.lacking ??= lackingOf(gate, context);
     const lacking = await snapshot.lacking;
     if ('reason' in lacking) return subscription.resync(lacking.reason);
-    await decided(lacking, topic, rights, async (envelope, visible) => {
+    const isWanted = () => !subscription.ended;
+    await decided(lacking, { topic, rights, isWanted }, async (envelope, judged) => {
       await sink.room();
-      const part = topic.texts(envelope.body().changes, visible);
+      const part = topic.texts(envelope.body().changes, judged);
       if (part.kind === 'resync') subscription.resync(part.reason);
       else if (part.texts.length > 0) subscription.send(partFrame(topic.id, part.texts), part.texts.length);
       return !subscription.ended;

@@ -9,7 +9,7 @@ import type { TidemarkError } from '@tidemark/contracts';
 import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import { errorFrame, serverFrame } from './frame.ts';
 import { type Gate, passed, type SubscriptionGate, seenThrough } from './gate.ts';
-import type { Visible } from './row-match.ts';
+import type { Judged } from './row-match.ts';
 import type { EncodedChanges, Topic } from './topic.ts';
 
 /** What a subscription needs of its socket. */
@@ -63,7 +63,7 @@ export class Subscription {
   offer(
     envelope: ChangeEnvelope,
     changes: readonly RowChange[],
-    visible: Visible,
+    judged: Judged,
     shared: EncodedChanges | undefined,
   ): number {
     if (this.ended) return 0;
@@ -82,7 +82,7 @@ export class Subscription {
       }
     }
     // A part of the transaction was seen before: a frame of its own.
-    let encoded = shared && after < 0 ? shared : this.topic.encode(envelope, changes, visible, after);
+    let encoded = shared && after < 0 ? shared : this.topic.encode(envelope, changes, judged, after);
     if (encoded.kind === 'nothing') {
       if (!this.#inside || !envelope.body().ends) return 0;
       encoded = this.topic.end(envelope);

@@ -40,6 +40,8 @@ export interface TableFacts {
   policy: string | undefined;
   /** What the policy reads of an identity's claims, and compares with columns. */
   reach: PolicyReach;
+  /** Columns that the policies may read: an image without one of them cannot be asked about. */
+  policyColumns: readonly string[];
   /** What `policy` is made of, by name. */
   policies: readonly PolicyFacts[];
   /** Equal for roles that differ in their rights alone. */
@@ -154,10 +156,25 @@ export async function loadTableFacts(
     oldRows: row.identity === 'f',
     policy: row.security ? policySql(row.policies ?? []) : undefined,
     reach: policyReach(row.policies ?? [], row.catalog),
+    policyColumns: row.security ? policyColumns(row).filter((name) => published.has(name)) : [],
     policies: row.security ? (row.policies ?? []).map((policy) => policyFacts(policy, row.catalog)) : [],
     shape: hash([types, row.key, row.published, row.identity]),
     version: hash(row),
   };
+}
+
+/**
+ * By the numbers of all columns that the policies name, those of other tables in their subqueries included: too many do no harm. A
+ * whole row (0) or a system column (below 0) is taken for all columns.
+ */
+function policyColumns({ policies, columns }: FactsRow): string[] {
+  const all = columns ?? [];
+  const numbers = new Set<number>();
+  for (const { tree } of policies ?? []) {
+    for (const [, number] of tree?.matchAll(/:varattno (-?\d+)/g) ?? []) numbers.add(Number(number));
+  }
+  const readsAll = [...numbers].some((number) => number <= 0);
+  return all.filter(({ number }) => readsAll || numbers.has(number)).map(({ name }) => name);
 }
 
 const hash = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('base64url');

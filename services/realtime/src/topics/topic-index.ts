@@ -24,6 +24,11 @@ export class TopicIndex<T extends Indexed> {
   #unpinned = new Set<T>();
   #size = 0;
 
+  /** Topics that are tested with every change. */
+  get unpinned(): number {
+    return this.#unpinned.size;
+  }
+
   get size(): number {
     return this.#size;
   }

@@ -6,7 +6,7 @@ import { changesFrame } from './frame.ts';
 import { Held } from './held.ts';
 import type { LivePlan } from './live-plan.ts';
 import type { Pressure } from './pressure.ts';
-import { keyText, matchChange, type Visible } from './row-match.ts';
+import { type Judged, keyText, matchChange } from './row-match.ts';
 import type { SharedSnapshot } from './shared-snapshot.ts';
 import type { Subscription } from './subscription.ts';
 
@@ -66,18 +66,18 @@ export class Topic {
   }
 
   /** The frame for these changes of an envelope, which are all of it that may concern this topic. */
-  encode(envelope: ChangeEnvelope, changes: readonly RowChange[], visible: Visible, after = -1): Encoded {
-    const matched = this.texts(changes, visible, after);
+  encode(envelope: ChangeEnvelope, changes: readonly RowChange[], judged: Judged, after = -1): Encoded {
+    const matched = this.texts(changes, judged, after);
     if (matched.kind === 'resync') return matched;
     return matched.texts.length === 0 ? NOTHING : this.#frame(envelope, matched.texts);
   }
 
   /** What its subscribers see of these changes, as JSON. */
-  texts(changes: readonly RowChange[], visible: Visible, after = -1): Resync | { kind: 'texts'; texts: string[] } {
+  texts(changes: readonly RowChange[], judged: Judged, after = -1): Resync | { kind: 'texts'; texts: string[] } {
     const texts: string[] = [];
     for (const change of changes) {
       if (change.index <= after) continue;
-      const match = matchChange(this.plan, change, visible);
+      const match = matchChange(this.plan, change, judged);
       if (match.kind === 'resync') return match;
       if (match.kind === 'change') texts.push(match.text);
     }
@@ -96,10 +96,10 @@ export class Topic {
   }
 
   /** To every subscriber that is up to date; the others come to this envelope by themselves. @returns the changes written */
-  deliver(envelope: ChangeEnvelope, changes: readonly RowChange[], visible: Visible): number {
+  deliver(envelope: ChangeEnvelope, changes: readonly RowChange[], judged: Judged): number {
     if (this.gated.size > 0) this.flush();
-    else if (this.mode === 'latest') return this.#holdLatest(envelope, changes, visible);
-    const encoded = this.encode(envelope, changes, visible);
+    else if (this.mode === 'latest') return this.#holdLatest(envelope, changes, judged);
+    const encoded = this.encode(envelope, changes, judged);
     if (encoded.kind === 'nothing' && !envelope.body().ends) return 0;
     const { pressure, batchMs } = this.#policy;
     const now = Date.now();
@@ -113,7 +113,7 @@ export class Topic {
     for (const subscription of this.subscriptions) {
       if (!subscription.live) continue;
       if (encoded.kind === 'resync') subscription.resync(encoded.reason);
-      else delivered += subscription.offer(envelope, changes, visible, encoded.kind === 'frame' ? encoded : undefined);
+      else delivered += subscription.offer(envelope, changes, judged, encoded.kind === 'frame' ? encoded : undefined);
     }
     pressure.wrote(this.subscriptions.size, now);
     return delivered;
@@ -151,9 +151,9 @@ export class Topic {
     this.flush();
   }
 
-  #holdLatest(envelope: ChangeEnvelope, changes: readonly RowChange[], visible: Visible): number {
+  #holdLatest(envelope: ChangeEnvelope, changes: readonly RowChange[], judged: Judged): number {
     for (const change of changes) {
-      const match = matchChange(this.plan, change, visible);
+      const match = matchChange(this.plan, change, judged);
       if (match.kind === 'none') continue;
       if (match.kind === 'resync') {
         this.flush();

@@ -14,6 +14,8 @@ import { ClassIndex } from './class-index.ts';
 import { type ClassRights, classRights } from './class-rights.ts';
 import { type Ended, EndedLog } from './ended-log.ts';
 import type { FactsCache } from './facts-cache.ts';
+import { FilterBudget, type FilterLimits } from './filter-budget.ts';
+import { FilterWork } from './filter-work.ts';
 import { serverFrame } from './frame.ts';
 import { type LivePlan, parseLiveQuery, planLiveQuery } from './live-plan.ts';
 import { publicError } from './public-error.ts';
@@ -35,6 +37,8 @@ export interface SubscribeRequest {
   mode: Mode;
   after: string | undefined;
   identity: Identity;
+  /** The key that the client's shares are counted under: its identity, or its address. */
+  holder: string;
   sink: Sink;
   /** Called once, when it has ended for whatever reason. */
   onEnd(subscription: Subscription): void;
@@ -53,6 +57,7 @@ export interface TopicsOptions {
   windows: { maxRows: number; maxWindows: number; intervalMs: number; concurrency: number };
   /** Questions at a time what a class of rights may see. */
   rightsConcurrency: number;
+  filters: FilterLimits;
   delivery: Omit<DeliveryPolicy, 'onDelivered' | 'onConflated'>;
   observe: (event: RealtimeEvent) => void;
   /** Changes sent, how long after their commit, and of what. */
@@ -69,6 +74,13 @@ export interface TopicsCounts {
   classes: number;
   rightsQuestionsTotal: number;
   rightsQuestionsWaiting: number;
+  /** Steps for each row that the filters of all topics may take, and what was refused. */
+  filterSteps: number;
+  filterRefusalsTotal: number;
+  /** Time that filters took in slices, and how many jobs wait for one. */
+  filterMsTotal: number;
+  filterJobsWaiting: number;
+  filterQuestionsTotal: number;
   resyncsTotal: number;
   conflatedTotal: number;
 }
@@ -114,6 +126,12 @@ export function createTopics(options: TopicsOptions): Topics {
   let rightsQuestionsTotal = 0;
   /** At most one for each class, and for each subscription that catches up. */
   const turns = new Turns(options.rightsConcurrency);
+  /** Apart, so that cheap filters never wait for costly ones. */
+  const cheapFilters = new FilterWork(options.database);
+  const costlyFilters = new FilterWork(options.database);
+  const budget = new FilterBudget(options.filters);
+  /** What gives back what the filter of each topic was charged. */
+  const charged = new Map<Topic, () => void>();
   const reader = createWindowReader({ ...options, concurrency: options.windows.concurrency });
   const policy: DeliveryPolicy = {
     ...options.delivery,
@@ -137,6 +155,7 @@ export function createTopics(options: TopicsOptions): Topics {
       facts: plan.facts,
       rights: shared,
       turns,
+      filters: plan.filter.isCheap ? cheapFilters : costlyFilters,
       onAsked() {
         rightsQuestionsTotal += 1;
       },
@@ -182,8 +201,14 @@ export function createTopics(options: TopicsOptions): Topics {
     rights.resync('a change could not be read');
   }
 
-  function leave(subscription: Subscription, reason: string | undefined, request: SubscribeRequest): void {
+  function leave(
+    subscription: Subscription,
+    reason: string | undefined,
+    request: SubscribeRequest,
+    release: () => void,
+  ): void {
     const { topic } = subscription;
+    release();
     const place = places.get(subscription) as Place;
     if (reason !== undefined) {
       resyncsTotal += 1;
@@ -195,6 +220,8 @@ export function createTopics(options: TopicsOptions): Topics {
     request.onEnd(subscription);
     if (topic.subscriptions.size > 0) return;
     topic.close();
+    charged.get(topic)?.();
+    charged.delete(topic);
     if (topic instanceof Window) windows -= 1;
     topics.delete(topic.key);
     place.rights.delete(topic);
@@ -226,20 +253,32 @@ export function createTopics(options: TopicsOptions): Topics {
 
     const key = tableKey(schema, table);
     const shared = classRights(facts, identity);
-    const classKey = `${key}\0${facts.shape}\0${shared.key}`;
+    // Queries with costly filters keep no others waiting.
+    const classKey = `${key}\0${facts.shape}\0${shared.key}${plan.filter.isCheap ? '' : '\0costly'}`;
     if (request.mode === 'latest' && facts.key.length === 0) throw errors.LATEST_NEEDS_KEY({ table });
     const topicKey = `${classKey}\0${request.mode}\0${plan.canonical}`;
     let topic = topics.get(topicKey);
     const existing = topic && request.existing(topic);
     if (existing) throw errors.QUERY_IN_USE({ id: existing.id });
-    const made = topic ?? makeTopic(topicKey, plan, request.mode);
+    const charge = budget.admit(request.sink, request.holder, plan.filter.steps, topic === undefined);
+    let made: Topic;
+    try {
+      made = topic ?? makeTopic(topicKey, plan, request.mode);
+    } catch (error) {
+      charge.leave();
+      charge.close();
+      throw error;
+    }
     const rights = rightsClass(classKey, plan, shared, key);
     if (!topic) {
       topic = made;
       topics.set(topicKey, topic);
+      charged.set(topic, charge.close);
       rights.add(topic);
     }
-    const subscription = new Subscription(request.id, topic, request.sink, (s, reason) => leave(s, reason, request));
+    const subscription = new Subscription(request.id, topic, request.sink, (s, reason) =>
+      leave(s, reason, request, charge.leave),
+    );
     lastNumber += 1;
     const place = { number: lastNumber, rights, classKey, tableKey: key, role: identity, version: facts.version };
     places.set(subscription, place);
@@ -315,6 +354,11 @@ export function createTopics(options: TopicsOptions): Topics {
       classes: classes.size,
       rightsQuestionsTotal,
       rightsQuestionsWaiting: turns.waiting,
+      filterSteps: budget.instance.total,
+      filterRefusalsTotal: budget.instance.refusedTotal,
+      filterMsTotal: cheapFilters.slices.totalMs + costlyFilters.slices.totalMs,
+      filterJobsWaiting: cheapFilters.slices.waiting + costlyFilters.slices.waiting,
+      filterQuestionsTotal: cheapFilters.questionsTotal + costlyFilters.questionsTotal,
       resyncsTotal,
       conflatedTotal,
     }),

@@ -12,12 +12,15 @@ import type { TableFacts } from './table-facts.ts';
  * `ord` counts the images from 1. The alias is the table's own name, since a policy with a subquery refers to its columns by
  * it; the names around it are ones that no column has.
  */
-export function policyStatement(facts: TableFacts): string {
+export const policyStatement = (facts: TableFacts): string => `${imagesFrom(facts)}
+where ${facts.policy}`;
+
+/** Row images, given as a JSON array in $1, as rows of the table: up to a WHERE over its columns. */
+export function imagesFrom(facts: TableFacts): string {
   const table = identifier(facts.table);
   return `select "tidemark ord"::int as ord
 from jsonb_array_elements($1::jsonb) with ordinality as "tidemark images" ("tidemark image", "tidemark ord")
-cross join lateral jsonb_populate_record(null::${identifier(facts.schema)}.${table}, "tidemark image") as ${table}
-where ${facts.policy}`;
+cross join lateral jsonb_populate_record(null::${identifier(facts.schema)}.${table}, "tidemark image") as ${table}`;
 }
 
 /**

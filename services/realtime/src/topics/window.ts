@@ -14,7 +14,7 @@ import { WHOLE } from './gate.ts';
 import type { LivePlan } from './live-plan.ts';
 import type { WindowReader } from './read-window.ts';
 import { isPolicyError } from './rights-class.ts';
-import { matchChange, type Visible } from './row-match.ts';
+import { type Judged, matchChange } from './row-match.ts';
 import type { Subscription } from './subscription.ts';
 import { type DeliveryPolicy, type Mode, Topic } from './topic.ts';
 import { type ShownRow, windowChanges } from './window-diff.ts';
@@ -75,8 +75,8 @@ export class Window extends Topic {
     subscription.goLive();
   }
 
-  override deliver(envelope: ChangeEnvelope, changes: readonly RowChange[], visible: Visible): number {
-    if (changes.every((change) => matchChange(this.plan, change, visible).kind === 'none')) return 0;
+  override deliver(envelope: ChangeEnvelope, changes: readonly RowChange[], judged: Judged): number {
+    if (changes.every((change) => matchChange(this.plan, change, judged).kind === 'none')) return 0;
     this.#due = envelope;
     this.#schedule();
     return 0;
