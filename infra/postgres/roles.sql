@@ -26,11 +26,16 @@ alter role tidemark_batch login noinherit;
 alter role tidemark_metrics login inherit;
 
 grant anon, authenticated, service_role, ops, tidemark_none to tidemark, tidemark_gateway, tidemark_realtime, tidemark_batch;
-grant ops, tidemark_none to tidemark_metrics;
 grant pg_monitor to tidemark_metrics;
 
 do $$
 begin
+  -- What pg_monitor may read counts at once, what ops may read only after SET ROLE, where Postgres (16 and later) can tell them apart.
+  if current_setting('server_version_num')::int >= 160000 then
+    execute 'grant ops, tidemark_none to tidemark_metrics with inherit false';
+  else
+    grant ops, tidemark_none to tidemark_metrics;
+  end if;
   -- For the schema `tidemark` and the publication.
   execute format('grant create on database %I to tidemark', current_database());
   -- Lets replication slots of an idle database move at once; without it they do so every 15 s. Postgres 16 and later.

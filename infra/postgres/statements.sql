@@ -15,13 +15,13 @@ begin
   revoke all on schema tidemark_statistics from public;
   revoke all on all tables in schema tidemark_statistics from public;
   revoke all on all functions in schema tidemark_statistics from public;
-  -- The login of the metrics service, and the one that owns Tidemark's schema where all services share it.
-  for reader in
-    select rolname from pg_roles where rolname = 'tidemark_metrics'
-    union select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'tidemark'
-  loop
+  -- The metrics service logs in as itself, or, where all services share one login, as the owner of Tidemark's schema.
+  reader := coalesce(
+    (select rolname from pg_roles where rolname = 'tidemark_metrics' and rolcanlogin),
+    (select pg_get_userbyid(nspowner) from pg_namespace where nspname = 'tidemark'));
+  if reader is not null then
     execute format('grant usage on schema tidemark_statistics to %I', reader);
     execute format('grant select on tidemark_statistics.pg_stat_statements, tidemark_statistics.pg_stat_statements_info to %I', reader);
     execute format('grant execute on function tidemark_statistics.pg_stat_statements(boolean), tidemark_statistics.pg_stat_statements_info() to %I', reader);
-  end loop;
+  end if;
 end $$;

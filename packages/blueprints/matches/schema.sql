@@ -41,7 +41,6 @@ grant usage on schema public to anon, authenticated, service_role, ops;
 grant select on public.teams, public.matches, public.commentary to anon, authenticated, service_role, ops;
 grant insert (match_id, minute, kind, message), update (message), delete on public.commentary to authenticated;
 grant insert, update, delete on public.teams, public.matches, public.commentary to service_role;
-grant usage on all sequences in schema public to authenticated, service_role;
 
 alter table public.commentary enable row level security;
 create policy commentary_read on public.commentary for select using (true);

@@ -6,6 +6,7 @@ import { migrate } from '@tidemark/db';
 import { explain } from '@tidemark/service';
 import { errors } from './errors.ts';
 import { disableLive, enableLive, listLive } from './live/live.ts';
+import { enableStatements } from './statements.ts';
 import { signToken } from './token.ts';
 import { generateTypes } from './types/generate-types.ts';
 import { loadCredentials } from './up/credentials.ts';
@@ -29,6 +30,7 @@ export const USAGE = `tidemark <command>
   live enable <table> [--key-only]          lets clients follow the table’s changes, and says what it costs
   live disable <table>                      no longer
   live list                                 the tables that can be followed
+  statements enable [--move]                lets the metrics service read pg_stat_statements (as a superuser)
   types [--schema <name>]…                  the TypeScript types of DATABASE_URL’s tables, views and functions
   token --role <role> [--sub <subject>] [--expires-in <seconds>]
                                             signs a token with JWT_SECRET, or the secret in TIDEMARK_HOME`;
@@ -53,6 +55,9 @@ export async function run(io: Io): Promise<number> {
     }
     case 'live':
       await runLive(io, args);
+      return 0;
+    case 'statements':
+      await runStatements(io, args);
       return 0;
     case 'types': {
       const { values } = parse(args, { schema: { type: 'string', multiple: true } });
@@ -120,6 +125,15 @@ async function runLive(io: Io, args: readonly string[]): Promise<void> {
   return disableLive(options, table);
 }
 
+async function runStatements(io: Io, args: readonly string[]): Promise<void> {
+  const { values, positionals } = parse(args, { move: { type: 'boolean' } });
+  if (positionals.length !== 1 || positionals[0] !== 'enable') {
+    throw errors.USAGE({ reason: `statements takes enable, not "${positionals.join(' ')}"` });
+  }
+  const url = io.env.DATABASE_URL || databaseUrl(io);
+  await enableStatements({ url, move: values.move === true, print: io.print });
+}
+
 async function runToken(io: Io, args: readonly string[]): Promise<number> {
   const { values } = parse(args, {
     role: { type: 'string' },
@@ -154,7 +168,8 @@ function parse(args: readonly string[], options: Record<string, { type: 'string'
 }
 
 function databaseUrl(io: Io): string {
-  const url = io.env.DATABASE_URL;
+  // What these commands do takes the role that owns the schema, where it is not the services' own.
+  const url = io.env.DATABASE_OWNER_URL || io.env.DATABASE_URL;
   if (!url) throw errors.USAGE({ reason: 'DATABASE_URL is not set: which database?' });
   return url;
 }

@@ -44,9 +44,19 @@ export const errors = defineErrors('CLI', {
     message: (p) => `there is no schema "${p.schema}"`,
     hint: (p) => `The database has: ${p.schemas}.`,
   }),
+  STATEMENTS: row<{ reason: string; hint: string }>({
+    status: 400,
+    message: (p) => `pg_stat_statements cannot be enabled: ${p.reason}`,
+    hint: (p) => p.hint,
+  }),
+  NO_SUCH_USER: row<{ name: string }>({
+    status: 500,
+    message: (p) => `RUN_AS_USER=${p.name}: there is no such user`,
+    hint: 'Make it (useradd --system --shell /usr/sbin/nologin tidemark), or leave RUN_AS_USER out.',
+  }),
   CREDENTIALS: row<{ path: string; reason: string }>({
     status: 500,
     message: (p) => `the credentials in ${p.path} cannot be used: ${p.reason}`,
-    hint: 'Delete the file: new tokens are made at the next start, and the old ones stop working.',
+    hint: 'Delete the file: new ones are made at the next start, and the old ones stop working.',
   }),
 });

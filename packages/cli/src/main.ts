@@ -3,6 +3,9 @@
 import { explain } from '@tidemark/service';
 import { run } from './commands.ts';
 
+// What this command writes (tokens, passwords, logs) is for its user alone.
+process.umask(0o077);
+
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 function untilSignal(): Promise<string> {

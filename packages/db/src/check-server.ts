@@ -15,6 +15,8 @@ export interface CheckOptions {
   connections?: number;
   /** False for a replica, which needs neither logical decoding nor REPLICATION. Default true. */
   primary?: boolean;
+  /** False for a role that only migrates: it needs no REPLICATION. Default true. */
+  replicates?: boolean;
 }
 
 export interface ServerReport {
@@ -55,7 +57,7 @@ export async function checkServer(url: string, options: CheckOptions = {}): Prom
     if (options.primary !== false) {
       if (facts.standby) throw errors.IS_STANDBY({ server });
       if (facts.wal_level !== 'logical') throw errors.WAL_LEVEL({ server, value: facts.wal_level });
-      if (!facts.replicates) throw errors.NO_REPLICATION({ server, user });
+      if (options.replicates !== false && !facts.replicates) throw errors.NO_REPLICATION({ server, user });
     }
     const needed = (options.connections ?? poolConnections()) + BESIDES_POOLS;
     const available = facts.most - facts.reserved;

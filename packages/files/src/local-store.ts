@@ -6,6 +6,7 @@ import { fileErrors } from './errors.ts';
 import { asStoreError, isCode, unlinkIfThere } from './fs-errors.ts';
 import { checkKey, keyOf } from './key.ts';
 import { sweepOrphans, sweepTemporary } from './local-sweep.ts';
+import { FOLDER_MODE } from './private-folder.ts';
 import type { ByteRange, FileStore, OpenFile, PutOptions, StoredFile } from './types.ts';
 import { writeHashed } from './write-hashed.ts';
 
@@ -29,7 +30,7 @@ export function createLocalFileStore(options: LocalFileStoreOptions): FileStore 
   async function put(content: Readable | Uint8Array, { limitBytes, signal }: PutOptions): Promise<StoredFile> {
     const name = path.join(temporary, randomUUID());
     try {
-      await mkdir(temporary, { recursive: true });
+      await mkdir(temporary, { recursive: true, mode: FOLDER_MODE });
       const { sha256, size } = await writeHashed(name, content, limitBytes, signal);
       const key = keyOf(sha256);
       if (await touch(at(key), size)) await unlink(name);
@@ -113,7 +114,7 @@ async function touch(name: string, size: number): Promise<boolean> {
 }
 
 async function moveInto(from: string, to: string): Promise<void> {
-  await mkdir(path.dirname(to), { recursive: true });
+  await mkdir(path.dirname(to), { recursive: true, mode: FOLDER_MODE });
   await rename(from, to);
   // Without it a power cut could lose the name of bytes that a committed row points at.
   const folder = await open(path.dirname(to));

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { fileErrors } from './errors.ts';
+import { FILE_MODE } from './private-folder.ts';
 
 /** Larger buffers are written in slices of this many bytes, so that the hash never blocks the event loop for long. */
 const SLICE_BYTES = 1024 * 1024;
@@ -18,7 +19,7 @@ export async function writeHashed(
 ): Promise<{ sha256: string; size: number }> {
   const hash = createHash('sha256');
   let size = 0;
-  const file = await open(name, 'wx');
+  const file = await open(name, 'wx', FILE_MODE);
   try {
     for await (const chunk of content instanceof Uint8Array ? slices(content) : content) {
       signal?.throwIfAborted();

@@ -1,7 +1,7 @@
 /** A folder for what can be made again: copies of the programs, a fresh cluster for tests. */
 import { execFile } from 'node:child_process';
 import { existsSync, lstatSync } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -24,7 +24,8 @@ export async function cacheFolder(user: User | undefined): Promise<string> {
     let folder = 'the home folder';
     try {
       folder = place();
-      await mkdir(folder, { recursive: true, mode: 0o755 });
+      // Whatever the umask is: the server's user reads programs from it.
+      if ((await mkdir(folder, { recursive: true, mode: 0o755 })) !== undefined) await chmod(folder, 0o755);
       if (isOursAlone(folder) && canEnter(user, folder)) return folder;
       tried.push(`${folder} (not ours alone, or out of reach)`);
     } catch (error) {

@@ -5,9 +5,9 @@
  */
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from 'node:fs';
 import { chmod, chown, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { TidemarkError } from '@tidemark/contracts';
 import { errors } from './errors.ts';
@@ -32,7 +32,9 @@ export async function openHome(
   makeFolder(wanted, user ? 0o711 : 0o700);
   const home = realpathSync(wanted);
   const data = await chooseData(home, user, onProgress);
-  for (const folder of [data, join(data, 'log')]) makeFolder(folder, user ? 0o711 : 0o700);
+  makeFolder(data, user ? 0o711 : 0o700);
+  // The servers get their log files as open descriptors.
+  makeFolder(join(data, 'log'), 0o700);
   // Processes are found by their working folder, which the system gives without links (macOS: /var is one).
   return { home, data: realpathSync(data) };
 }
@@ -56,8 +58,8 @@ async function chooseData(home: string, user: User | undefined, onProgress: (lin
   if (!canEnter(user, data)) {
     throw errors.FOLDER_UNREACHABLE({ folder: data, user: user.name, reason: 'a parent folder does not let it pass' });
   }
-  writeFileSync(join(data, 'home.txt'), `${home}\n`);
-  writeFileSync(pointer, `${data}\n`);
+  writeFileSync(join(data, 'home.txt'), `${home}\n`, { mode: 0o600 });
+  writeFileSync(pointer, `${data}\n`, { mode: 0o600 });
   onProgress(`${home} is out of reach of the user ${user.name}: the data goes to ${data}`);
   return data;
 }
@@ -73,7 +75,15 @@ async function keepPrevious(data: string, onProgress: (line: string) => void): P
 
 function makeFolder(folder: string, mode: number): void {
   try {
-    mkdirSync(folder, { recursive: true, mode });
+    const target = resolve(folder);
+    const first = mkdirSync(target, { recursive: true, mode });
+    if (first === undefined) return;
+    // Whatever the umask is: a parent that was made on the way must let the server's user pass, too.
+    chmodSync(target, mode);
+    for (let made = target; made !== first; ) {
+      made = dirname(made);
+      chmodSync(made, mode);
+    }
   } catch (cause) {
     throw folderError('the stack', folder, cause);
   }
@@ -106,8 +116,10 @@ export async function adoptFolder(
   folder: string,
   user: User | undefined,
   onProgress: (line: string) => void,
+  /** Others may have written into a folder that is the user's already. */
+  { always = false }: { always?: boolean } = {},
 ): Promise<void> {
-  if (!user || statSync(folder).uid === user.uid) return;
+  if (!user || (!always && statSync(folder).uid === user.uid)) return;
   await promisify(execFile)('chown', ['-R', '-h', `${user.uid}:${user.gid}`, folder]);
   await chmod(folder, 0o700);
   onProgress(`${folder} now belongs to ${user.name}, which the server runs as`);

@@ -22,7 +22,7 @@ export function lockHome(home: string): HomeLock {
   const owner: Owner = { pid: process.pid, started: startTime(process.pid) ?? '' };
   const text = JSON.stringify(owner);
   try {
-    writeFileSync(mine, text);
+    writeFileSync(mine, text, { mode: 0o600 });
     while (!tryLink(mine, path)) clearStale(home, path);
   } catch (cause) {
     throw folderError('the stack', home, cause);

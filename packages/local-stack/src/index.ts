@@ -1,4 +1,5 @@
 export { errors } from './errors.ts';
+export { adoptFolder } from './home-folder.ts';
 export { installCommand } from './nats-binary.ts';
 export type { NatsLimits, NatsNode } from './nats-node.ts';
 export { type PostgresNode, type StopMode, withClient } from './postgres-node.ts';
@@ -13,3 +14,4 @@ export {
   TestStack,
   useTestStack,
 } from './test-stack.ts';
+export { asUser, canEnter, canRead, lookUpUser, type User, unprivilegedUser } from './unprivileged-user.ts';

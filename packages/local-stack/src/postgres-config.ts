@@ -6,7 +6,7 @@ import type { User } from './unprivileged-user.ts';
 export type Settings = Record<string, string | number>;
 
 /** What both nodes need; a standby must not have lower limits than its primary. */
-const BASE: Settings = {
+export const BASE_SETTINGS: Settings = {
   listen_addresses: '127.0.0.1',
   // No socket file: nothing left behind in /tmp, no path that is too long.
   unix_socket_directories: '',
@@ -41,7 +41,7 @@ const FAST: Settings = {
 };
 
 /** Connections from this machine only, each with a password. */
-const HBA = `# type  database     user  address       method
+export const HBA = `# type  database     user  address       method
 host    all          all   127.0.0.1/32  scram-sha-256
 host    replication  all   127.0.0.1/32  scram-sha-256
 `;
@@ -58,7 +58,13 @@ export interface NodeConfig {
 }
 
 export async function writeConfig(config: NodeConfig): Promise<void> {
-  const settings = { ...BASE, ...(config.durable ? {} : FAST), ...config.settings, ...config.part, port: config.port };
+  const settings = {
+    ...BASE_SETTINGS,
+    ...(config.durable ? {} : FAST),
+    ...config.settings,
+    ...config.part,
+    port: config.port,
+  };
   const lines = Object.entries(settings).map(([name, value]) => `${name} = '${String(value).replaceAll("'", "''")}'`);
   const head = '# Written by @tidemark/local-stack before each start. ALTER SYSTEM survives, changes here do not.\n';
   await writeOwned(join(config.dataDir, 'postgresql.conf'), `${head}${lines.join('\n')}\n`, config.user);

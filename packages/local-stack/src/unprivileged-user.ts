@@ -17,13 +17,14 @@ let found: User | undefined;
 /** The user to run servers as, or undefined when the current one will do (it is not root). */
 export function unprivilegedUser(): User | undefined {
   if (process.getuid?.() !== 0) return undefined;
-  found ??= CANDIDATES.map(lookUp).find((user) => user !== undefined && user.uid !== 0);
+  found ??= CANDIDATES.map(lookUpUser).find((user) => user !== undefined && user.uid !== 0);
   if (!found) throw errors.NO_UNPRIVILEGED_USER({ tried: CANDIDATES.join(', ') });
   return found;
 }
 
-function lookUp(name: string): User | undefined {
-  const id = (flag: string) => Number(execFileSync('id', [flag, name], { stdio: ['ignore', 'pipe', 'ignore'] }));
+/** The user of that name; undefined when there is none. */
+export function lookUpUser(name: string): User | undefined {
+  const id = (flag: string) => Number(execFileSync('id', [flag, '--', name], { stdio: ['ignore', 'pipe', 'ignore'] }));
   try {
     return { name, uid: id('-u'), gid: id('-g') };
   } catch {

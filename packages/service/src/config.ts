@@ -14,6 +14,11 @@ export const baseConfig = {
     maxLength: 64,
     description: 'name of this instance in telemetry; default <service>-<pid>',
   }),
+  RUN_AS_USER: Type.String({
+    default: '',
+    description:
+      'started as root: the user to become before anything else; empty: it stays root and warns, root: without a warning',
+  }),
   DATABASE_URL: Type.String({ minLength: 1, description: 'the primary: postgres://user:password@host:port/database' }),
   DATABASE_REPLICA_URLS: Type.String({ default: '', description: 'the replicas’ URLs, separated by commas' }),
   NATS_URL: Type.String({ default: 'nats://127.0.0.1:4222' }),

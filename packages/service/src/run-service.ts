@@ -5,6 +5,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { TidemarkError } from '@tidemark/contracts';
 import { isExhausted } from './exhausted.ts';
+import { restrictProcess } from './process-user.ts';
 
 export interface Phase {
   name: string;
@@ -69,6 +70,8 @@ export async function runService(definition: ServiceDefinition): Promise<void> {
   process.on('unhandledRejection', (error) => crash(name, error));
 
   try {
+    const warning = restrictProcess(process.env.RUN_AS_USER);
+    if (warning !== undefined) report(name, warning);
     running = await definition.start(process.env);
     process.send?.({ type: 'ready', url: running.url } satisfies ChildMessage);
   } catch (error) {

@@ -11,6 +11,7 @@ export type MetricsEvent =
   | { type: 'metrics.instance_refused'; source: string; limit: number }
   | { type: 'metrics.collector_failed'; collector: string; error: Error }
   | { type: 'metrics.collector_recovered'; collector: string }
+  | { type: 'metrics.statements_exposed'; schema: string; readers: readonly string[] }
   | { type: 'metrics.stream_opened'; clients: number }
   | { type: 'metrics.stream_closed'; clients: number; reason: 'left' | 'slow' | 'expired' | 'shutdown' };
 
@@ -24,6 +25,7 @@ export const eventLevels: Readonly<Record<MetricsEvent['type'], 'debug' | 'info'
   'metrics.instance_refused': undefined,
   'metrics.collector_failed': 'warn',
   'metrics.collector_recovered': 'info',
+  'metrics.statements_exposed': 'warn',
   'metrics.stream_opened': 'debug',
   'metrics.stream_closed': 'debug',
 };

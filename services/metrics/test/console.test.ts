@@ -6,7 +6,7 @@ import { buildBaseApp, createHealth, createLogger, createMetrics, httpStats } fr
 import { launchChromium } from '@tidemark/test-browser';
 import type { Page } from 'playwright-core';
 import t from 'tap';
-import { useMetrics } from './metrics-fixture.ts';
+import { enableStatements, useMetrics } from './metrics-fixture.ts';
 
 t.ok(existsSync(new URL('../dist/console/index.html', import.meta.url)), 'the console is built');
 
@@ -15,6 +15,7 @@ await stack.template('metrics', async (url) => void (await migrate(url)));
 const database = await stack.database({ template: 'metrics' });
 t.teardown(() => database.drop());
 const servers = { ...database, natsUrl: stack.natsUrl, natsPrefix: stack.natsPrefix() };
+await enableStatements(database.primaryUrl);
 const metrics = await useMetrics(t, servers);
 
 const app = buildBaseApp({

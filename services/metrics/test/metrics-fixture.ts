@@ -1,7 +1,9 @@
 /** The service, started in this process on real Postgres and NATS, and real instances that report to it. */
 import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { type Bus, connectBus } from '@tidemark/bus';
 import type { ServiceName, TelemetrySections } from '@tidemark/contracts';
+import { runScript } from '@tidemark/db';
 import { createHealth, runPhases, startTelemetry } from '@tidemark/service';
 import { SignJWT } from 'jose';
 import type { Test } from 'tap';
@@ -28,6 +30,12 @@ export interface MetricsFixture {
   /** An instance that publishes its own real figures each second, until stopped. */
   instance(service: ServiceName, name: string, sections?: () => TelemetrySections): { stop(): void };
   stop(): Promise<void>;
+}
+
+/** What an administrator does for `GET statements`. */
+export async function enableStatements(primaryUrl: string): Promise<void> {
+  const file = new URL('../../../infra/postgres/statements.sql', import.meta.url);
+  await runScript(primaryUrl, await readFile(file, 'utf8'));
 }
 
 export async function useMetrics(t: Test, servers: Servers, env: Record<string, string> = {}): Promise<MetricsFixture> {

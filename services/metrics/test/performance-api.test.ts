@@ -7,7 +7,7 @@ import t from 'tap';
 import { Check } from 'typebox/value';
 import { HealthAnswer } from '../src/health/answer.ts';
 import { SERIES } from '../src/history/samples.ts';
-import { eventually, useMetrics } from './metrics-fixture.ts';
+import { enableStatements, eventually, useMetrics } from './metrics-fixture.ts';
 
 const stack = await useTestStack();
 await stack.template('metrics', async (url) => void (await migrate(url)));
@@ -130,6 +130,7 @@ t.test('an idle transaction is counted, and jobs are, with their progress', asyn
 });
 
 t.test('statements: ordered, and without values', async (t) => {
+  await enableStatements(database.primaryUrl);
   await sql`create table counted (i int, word text)`;
   for (let i = 0; i < 30; i++) await sql.unsafe(`select word from counted where word = 'geheim${i}'`);
   const found = await eventually(async () => {

@@ -2,6 +2,7 @@
 import { identifier, openDatabase, type Pool } from '@tidemark/db';
 import { errors } from '../errors.ts';
 import {
+  createPublication,
   findTable,
   hasPublication,
   type LiveTable,
@@ -32,7 +33,7 @@ export async function enableLive(options: LiveOptions, name: string, keyOnly: bo
     }
     await pool.transaction(async (tx) => {
       if (!(await hasPublication(tx, publication))) {
-        await tx.query(`create publication ${identifier(publication)} with (publish_via_partition_root = true)`);
+        await createPublication(tx, publication);
       }
       // First: a published table without an identity refuses updates.
       await setReplicaIdentity(tx, table, keyOnly ? 'default' : 'full');

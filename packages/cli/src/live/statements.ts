@@ -71,6 +71,15 @@ export async function hasPublication(db: Db, publication: string): Promise<boole
   return (await db.query('select from pg_publication where pubname = $1', [publication])).length > 0;
 }
 
+/** With stored generated columns where Postgres can publish them; the relay, which owns no publication, cannot add that. */
+export async function createPublication(db: Db, publication: string): Promise<void> {
+  const [row] = await db.query<{ version: number }>(`select current_setting('server_version_num')::int as version`);
+  const generated = Number(row?.version) >= GENERATED_COLUMNS ? ', publish_generated_columns = stored' : '';
+  await db.query(`create publication ${identifier(publication)} with (publish_via_partition_root = true${generated})`);
+}
+
+const GENERATED_COLUMNS = 180_000;
+
 export const qualified = (table: { schema: string; table: string }) =>
   `${identifier(table.schema)}.${identifier(table.table)}`;
 

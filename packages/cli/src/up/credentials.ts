@@ -1,9 +1,9 @@
 /** The secret that signs tokens, and a token for each role, kept in the home folder and readable by its owner alone. */
 import { randomBytes } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errors } from '../errors.ts';
 import { isSignedWith, signToken } from '../token.ts';
+import { readOrMake, writeWhole } from './secret-file.ts';
 
 export interface Credentials {
   readonly anon: string;
@@ -55,21 +55,4 @@ function parse(path: string, text: string): Credentials {
   } catch (cause) {
     throw errors.CREDENTIALS({ path, reason: (cause as Error).message }, { cause });
   }
-}
-
-async function readOrMake(path: string, make: () => Promise<string>): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
-  const text = await make();
-  await writeWhole(path, text);
-  return text;
-}
-
-/** Renamed into place, so that a crash leaves no half file behind. */
-async function writeWhole(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.new`, text, { mode: 0o600 });
-  await rename(`${path}.new`, path);
 }

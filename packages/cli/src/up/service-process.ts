@@ -9,6 +9,7 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 import { stat, truncate } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { ServiceName } from '@tidemark/contracts';
+import { asUser, canEnter, type User } from '@tidemark/local-stack';
 import type { ChildMessage } from '@tidemark/service';
 import { errors } from '../errors.ts';
 
@@ -17,6 +18,8 @@ export interface ServiceProcessOptions {
   instance: string;
   env: NodeJS.ProcessEnv;
   logFile: string;
+  /** Undefined: the user of this process. */
+  user: User | undefined;
   /** Lines for people. */
   report: (line: string) => void;
   /** It ends again and again. */
@@ -99,9 +102,10 @@ async function launch(
   env: NodeJS.ProcessEnv,
   log: WriteStream,
 ): Promise<{ child: ChildProcess; url: string }> {
-  const { service } = options;
+  const { service, user } = options;
   const child = fork(fileURLToPath(import.meta.resolve(`@tidemark/${service}/main`)), {
     env,
+    ...(user === undefined ? {} : { ...asUser(user), cwd: folderWithin(user) }),
     // A process group of its own: Ctrl-C reaches this process alone, which then stops the services in order.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -132,6 +136,9 @@ async function launch(
   });
   return { child, url };
 }
+
+/** A process whose working folder is out of its reach cannot even ask where it is. */
+const folderWithin = (user: User) => (canEnter(user, process.cwd()) ? process.cwd() : '/');
 
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;

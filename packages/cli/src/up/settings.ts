@@ -23,6 +23,15 @@ const environment = Type.Object({
   DATABASE_URL: Type.String({ default: '', description: 'your own Postgres primary; empty: a local one is started' }),
   DATABASE_REPLICA_URLS: Type.String({ default: '', description: 'your own replicas, separated by commas' }),
   NATS_URL: Type.String({ default: '', description: 'your own NATS; empty: a local one is started' }),
+  DATABASE_OWNER_URL: Type.String({
+    default: '',
+    description:
+      'your own Postgres primary, as the role that owns the schema `tidemark` and migrates; empty: DATABASE_URL',
+  }),
+  RUN_AS_USER: Type.String({
+    default: '',
+    description: 'started as root: the user that the services run as; empty: tidemark or nobody, root: they stay root',
+  }),
   JWT_SECRET: Type.String({
     default: '',
     description: 'what signs tokens; empty: one is made, and kept in the home folder',
@@ -37,6 +46,8 @@ export interface UpSettings {
   readonly host: string;
   readonly home: string;
   readonly databaseUrl: string | null;
+  /** Of the role that owns the schema; the services do not get it. */
+  readonly ownerUrl: string | null;
   readonly replicaUrls: readonly string[];
   readonly natsUrl: string | null;
   /** A folder below `home`, unless another or a bucket is named. */
@@ -46,6 +57,8 @@ export interface UpSettings {
   /** The services have it too: each of their settings can be given to this command. */
   readonly env: Readonly<NodeJS.ProcessEnv>;
   readonly logLevel: string;
+  /** For a start as root; empty: it is chosen. */
+  readonly runAsUser: string;
   readonly demo: boolean;
   readonly scale: Readonly<Record<ServiceName, number>>;
 }
@@ -60,12 +73,17 @@ export function readSettings(args: readonly string[], env: NodeJS.ProcessEnv, cw
     host: config.HOST,
     home,
     databaseUrl: config.DATABASE_URL || null,
+    ownerUrl: config.DATABASE_OWNER_URL || config.DATABASE_URL || null,
     replicaUrls: commaSeparated(config.DATABASE_REPLICA_URLS),
     natsUrl: config.NATS_URL || null,
-    files: loadConfig(fileEnvironment, { ...env, TIDEMARK_FILES_DIR: env.TIDEMARK_FILES_DIR || join(home, 'files') }),
+    files: loadConfig(fileEnvironment, {
+      ...env,
+      TIDEMARK_FILES_DIR: resolve(cwd, env.TIDEMARK_FILES_DIR || join(home, 'files')),
+    }),
     secret: config.JWT_SECRET || undefined,
     env,
     logLevel: config.LOG_LEVEL,
+    runAsUser: config.RUN_AS_USER,
     demo: !values['no-demo'],
     scale: readScale(values.scale ?? []),
   });

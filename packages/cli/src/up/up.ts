@@ -1,5 +1,4 @@
 /** `tidemark up`: Postgres, NATS and the four services, migrated and with demo data; until a signal, then stopped in order. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadBlueprint, loadDemoImages } from '@tidemark/blueprints';
 import type { ServiceName } from '@tidemark/contracts';
@@ -9,8 +8,11 @@ import { type Stack, startStack } from '@tidemark/local-stack';
 import { errors } from '../errors.ts';
 import { checkNats } from './check-nats.ts';
 import { loadCredentials } from './credentials.ts';
+import { type LocalRoles, prepareLocalRoles } from './local-roles.ts';
 import { checkPorts, portOf } from './ports.ts';
+import { preparePrivateHome } from './private-home.ts';
 import { type ServiceProcess, startService } from './service-process.ts';
+import { serviceEntries, serviceUser } from './service-user.ts';
 import type { UpSettings } from './settings.ts';
 
 export interface Up {
@@ -53,13 +55,21 @@ async function startAll(
 ): Promise<Up> {
   const { home, host, port } = settings;
   await checkPorts(host, port);
-  await mkdir(join(home, 'logs'), { recursive: true });
+  await preparePrivateHome(home);
   const addresses = await data(settings, events, running);
   const { secret, tokens } = await loadCredentials(home, settings.secret);
 
   events.progress('migrating');
-  await migrate(addresses.primary);
-  if (settings.demo) await loadDemo(addresses.primary, settings.files, events);
+  await migrate(addresses.owner);
+  const hasWritten = settings.demo && (await loadDemo(addresses.owner, settings.files, events));
+  const user = await serviceUser({
+    wanted: settings.runAsUser,
+    hasWritten,
+    port,
+    entries: serviceEntries(STOP_ORDER),
+    filesFolder: settings.files.FILES_S3_BUCKET === '' ? settings.files.TIDEMARK_FILES_DIR : undefined,
+    report: events.progress,
+  });
 
   events.progress('starting the services');
   const shared: NodeJS.ProcessEnv = {
@@ -69,11 +79,12 @@ async function startAll(
     NODE_ENV: 'production',
     HOST: host,
     LOG_LEVEL: settings.logLevel,
-    DATABASE_URL: addresses.primary,
-    DATABASE_REPLICA_URLS: addresses.replicas.join(','),
     NATS_URL: addresses.nats,
     JWT_SECRET: secret,
     ...asEnvironment(settings.files),
+    // The owner's password is not for the services; what there is to say about root has been said here.
+    DATABASE_OWNER_URL: '',
+    RUN_AS_USER: user === undefined ? 'root' : '',
   };
   const base = (service: ServiceName) => `http://${urlHost(host)}:${portOf(service, port)}`;
   const launch = async (service: ServiceName, index: number, env: NodeJS.ProcessEnv) => {
@@ -81,8 +92,15 @@ async function startAll(
     const started = await startService({
       service,
       instance,
-      env: { ...shared, ...env, INSTANCE: instance, PORT: String(index === 0 ? portOf(service, port) : 0) },
+      env: {
+        ...shared,
+        ...addresses.databaseOf(service),
+        ...env,
+        INSTANCE: instance,
+        PORT: String(index === 0 ? portOf(service, port) : 0),
+      },
       logFile: join(home, 'logs', `${instance}.log`),
+      user,
       report: events.progress,
       onGivenUp: events.failed,
     });
@@ -101,8 +119,12 @@ async function startAll(
 }
 
 interface Addresses {
-  primary: string;
+  /** As the role that owns the schema: for migrations, and for people. */
+  owner: string;
+  /** As the owner, too. */
   replicas: readonly string[];
+  /** What a service logs in as. */
+  databaseOf(service: ServiceName): { DATABASE_URL: string; DATABASE_REPLICA_URLS: string };
   nats: string;
 }
 
@@ -112,6 +134,8 @@ async function data(settings: UpSettings, events: UpEvents, running: { stack?: S
   if (databaseUrl) {
     events.progress('checking your Postgres');
     await checkServer(databaseUrl);
+    if (settings.ownerUrl && settings.ownerUrl !== databaseUrl)
+      await checkServer(settings.ownerUrl, { replicates: false });
   }
   if (natsUrl) await checkNats(natsUrl);
   if (!databaseUrl || !natsUrl) {
@@ -128,20 +152,36 @@ async function data(settings: UpSettings, events: UpEvents, running: { stack?: S
     });
   }
   const { stack } = running;
+  return { ...(await databases(settings, stack)), nats: natsUrl ?? (stack as Stack).nats.url };
+}
+
+async function databases(settings: UpSettings, stack: Stack | undefined): Promise<Omit<Addresses, 'nats'>> {
+  const { databaseUrl, ownerUrl, replicaUrls, home } = settings;
+  if (databaseUrl) {
+    const own = { DATABASE_URL: databaseUrl, DATABASE_REPLICA_URLS: replicaUrls.join(',') };
+    return { owner: ownerUrl ?? databaseUrl, replicas: replicaUrls, databaseOf: () => own };
+  }
+  const { primary, replicas } = stack as Stack;
+  const roles: LocalRoles = await prepareLocalRoles(primary.url, home);
   return {
-    primary: databaseUrl ?? (stack as Stack).primary.url,
-    replicas: databaseUrl ? settings.replicaUrls : (stack as Stack).replicas.map((replica) => replica.url),
-    nats: natsUrl ?? (stack as Stack).nats.url,
+    owner: roles.owner(primary.url),
+    replicas: replicas.map(({ url }) => roles.owner(url)),
+    databaseOf: (service) => ({
+      DATABASE_URL: roles.service(service, primary.url),
+      DATABASE_REPLICA_URLS: replicas.map(({ url }) => roles.service(service, url)).join(','),
+    }),
   };
 }
 
-async function loadDemo(primaryUrl: string, files: FileStoreConfig, events: UpEvents): Promise<void> {
+/** @returns whether it has written files */
+async function loadDemo(primaryUrl: string, files: FileStoreConfig, events: UpEvents): Promise<boolean> {
   if (await loadBlueprint(primaryUrl, 'matches')) events.progress('loaded the matches blueprint with demo data');
   const db = await openDatabase({ primaryUrl, applicationName: 'tidemark up' });
   const store = await openFileStore(fileStoreOptions(files));
   try {
     const made = await loadDemoImages(db, store);
     if (made > 0) events.progress(`made ${made} demo images`);
+    return made > 0;
   } finally {
     store.close();
     await db.close();
@@ -188,7 +228,7 @@ function summarise(
   return [
     '',
     ...rows,
-    `  ${'postgres'.padEnd(12)} ${addresses.primary}`,
+    `  ${'postgres'.padEnd(12)} ${addresses.owner}`,
     ...addresses.replicas.map((replica) => `  ${'replica'.padEnd(12)} ${replica}`),
     `  ${'nats'.padEnd(12)} ${addresses.nats}`,
     `  ${'logs'.padEnd(12)} ${join(settings.home, 'logs')}`,

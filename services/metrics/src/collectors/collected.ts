@@ -17,7 +17,7 @@ export function startCollectors(postgres: PostgresConnection, bus: Bus, observe:
     activity: startCollector(activity(postgres), observe),
     replication: startCollector(replication(postgres), observe),
     size: startCollector(size(postgres), observe),
-    statements: startCollector(statements(postgres), observe),
+    statements: startCollector(statements(postgres, observe), observe),
     nats: startCollector(nats(bus), observe),
     jobs: startCollector(jobs(postgres), observe),
     finishedJobs: startCollector(finishedJobs(postgres), observe),

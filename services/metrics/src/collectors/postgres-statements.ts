@@ -2,6 +2,7 @@
 import type { Pool } from '@tidemark/db';
 import { redactStatement, STATEMENT_MAX_LENGTH } from '@tidemark/db';
 import { errors } from '../errors.ts';
+import type { MetricsEvent } from '../events.ts';
 import type { CollectorDefinition } from './collector.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
 
@@ -33,8 +34,12 @@ const TIMEOUT_MS = 5_000;
 export const TOP = 50;
 
 const INSTALLED = `
-select exists (select from pg_extension where extname = 'pg_stat_statements') as installed,
-  (select n.nspname from pg_extension e join pg_namespace n on n.oid = e.extnamespace where extname = 'pg_stat_statements') as schema`;
+select n.nspname as schema, coalesce((
+    select json_agg(r.rolname order by r.rolname) from pg_roles r where r.rolname in ('anon', 'authenticated')
+      and has_schema_privilege(r.oid, n.oid, 'usage') and has_table_privilege(r.oid, v.oid, 'select')), '[]') as readers
+from pg_extension e join pg_namespace n on n.oid = e.extnamespace
+join pg_class v on v.relnamespace = n.oid and v.relname = 'pg_stat_statements'
+where e.extname = 'pg_stat_statements'`;
 
 const ranked = (schema: string) => `
 with figures as (
@@ -53,7 +58,11 @@ select id, pg_get_userbyid(userid) as role, text, calls, total_ms, mean_ms, max_
 from figures where by_total <= $1::int or by_calls <= $1::int or by_mean <= $1::int
 order by total_ms desc`;
 
-export function statements(postgres: PostgresConnection): CollectorDefinition<Statements> {
+export function statements(
+  postgres: PostgresConnection,
+  observe: (event: MetricsEvent) => void,
+): CollectorDefinition<Statements> {
+  let told = '';
   const options = { holder: { route: 'collector postgres statements' }, timeoutMs: TIMEOUT_MS };
   return {
     name: 'postgres statements',
@@ -61,8 +70,11 @@ export function statements(postgres: PostgresConnection): CollectorDefinition<St
     timeoutMs: TIMEOUT_MS,
     async collect() {
       const pool = postgres.admin();
-      const schema = await extensionSchema(pool, options);
-      const rows = await pool.query(ranked(schema), [TOP], options).catch((cause: Error) => {
+      const { schema, readers } = await findExtension(pool, options);
+      const exposed = readers.length === 0 ? '' : `${schema} ${readers}`;
+      if (exposed !== told && exposed !== '') observe({ type: 'metrics.statements_exposed', schema, readers });
+      told = exposed;
+      const rows = await pool.query(ranked(quoted(schema)), [TOP], options).catch((cause: Error) => {
         throw errors.STATEMENTS_UNAVAILABLE({ reason: cause.message }, { cause });
       });
       return {
@@ -86,16 +98,14 @@ export function statements(postgres: PostgresConnection): CollectorDefinition<St
 
 type Options = Parameters<Pool['query']>[2];
 
-/** The schema that the extension is in, quoted. Creates it where it is missing: it only reads what the preloaded module counts. */
-async function extensionSchema(pool: Pool, options: Options): Promise<string> {
-  let [row] = await pool.query(INSTALLED, [], options);
-  if (!row?.installed) {
-    try {
-      await pool.query('create extension if not exists pg_stat_statements', [], options);
-    } catch (cause) {
-      throw errors.STATEMENTS_UNAVAILABLE({ reason: (cause as Error).message }, { cause });
-    }
-    [row] = await pool.query(INSTALLED, [], options);
-  }
-  return `"${String(row?.schema).replaceAll('"', '""')}"`;
+const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
+
+/**
+ * Where the extension is, and which API roles may read everybody's statements there. It is never created here: in whose database
+ * and in which schema is its owner's to decide.
+ */
+async function findExtension(pool: Pool, options: Options): Promise<{ schema: string; readers: string[] }> {
+  const [row] = await pool.query<{ schema: string; readers: string[] }>(INSTALLED, [], options);
+  if (row === undefined) throw errors.STATEMENTS_UNAVAILABLE({ reason: 'the extension is not in this database' });
+  return row;
 }

@@ -1,0 +1,75 @@
+/**
+ * The logins of `npm start`'s own Postgres: one for each service with that service's rights, one that owns the schema. The files
+ * of infra/postgres make them, so that what runs here is what is recommended there. The superuser's URL never leaves this process.
+ */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import type { ServiceName } from '@tidemark/contracts';
+import { identifier, literal, runScript } from '@tidemark/db';
+import { errors } from '../errors.ts';
+import { infraScript } from '../infra.ts';
+import { scramVerifier } from './scram.ts';
+import { readOrMake } from './secret-file.ts';
+
+/** Owns the schema, migrates it, and is who a person with psql logs in as. */
+export const OWNER = 'tidemark';
+const SERVICE_LOGINS: Readonly<Record<ServiceName, string>> = {
+  gateway: 'tidemark_gateway',
+  realtime: 'tidemark_realtime',
+  batch: 'tidemark_batch',
+  metrics: 'tidemark_metrics',
+};
+const PASSWORDS_FILE = 'postgres-roles.json';
+const PASSWORD_BYTES = 24;
+
+export interface LocalRoles {
+  owner(url: string): string;
+  service(service: ServiceName, url: string): string;
+}
+
+/**
+ * Makes the logins and gives them their passwords, which `home` keeps. A database of an earlier release, in which the
+ * superuser owned everything, is handed over to the owner.
+ *
+ * @param superuserUrl of the primary
+ */
+export async function prepareLocalRoles(superuserUrl: string, home: string): Promise<LocalRoles> {
+  const passwords = await readPasswords(home);
+  const setPasswords = Object.entries(passwords).map(
+    ([role, password]) => `alter role ${identifier(role)} password ${literal(scramVerifier(password))};`,
+  );
+  const [roles, takeOver, statements] = await Promise.all([
+    infraScript('roles.sql'),
+    infraScript('take-over.sql'),
+    infraScript('statements.sql'),
+  ]);
+  await runScript(superuserUrl, [roles, ...setPasswords, takeOver, statements].join('\n'));
+  const as = (role: string, url: string) => {
+    const changed = new URL(url);
+    changed.username = role;
+    changed.password = passwords[role] as string;
+    return changed.href;
+  };
+  return {
+    owner: (url) => as(OWNER, url),
+    service: (service, url) => as(SERVICE_LOGINS[service], url),
+  };
+}
+
+async function readPasswords(home: string): Promise<Record<string, string>> {
+  const names = [OWNER, ...Object.values(SERVICE_LOGINS)];
+  const path = join(home, PASSWORDS_FILE);
+  const text = await readOrMake(path, async () => {
+    const made = names.map((name) => [name, randomBytes(PASSWORD_BYTES).toString('hex')]);
+    return `${JSON.stringify(Object.fromEntries(made), null, 2)}\n`;
+  });
+  try {
+    const passwords = JSON.parse(text) as Record<string, unknown>;
+    for (const name of names) {
+      if (typeof passwords[name] !== 'string' || passwords[name] === '') throw new TypeError(`it has no "${name}"`);
+    }
+    return passwords as Record<string, string>;
+  } catch (cause) {
+    throw errors.CREDENTIALS({ path, reason: (cause as Error).message }, { cause });
+  }
+}
