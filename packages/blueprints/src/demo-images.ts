@@ -1,8 +1,9 @@
-/** The demo's images, as files that everybody may see, so that there is something to run a batch over. */
+/** The demo's images, as public files of a shared bucket, so that there is something to run a batch over. */
 import type { Database } from '@tidemark/db';
 import { generateImages } from '@tidemark/demo-images';
 import { createFileRegistry, type FileStore, type NewFile } from '@tidemark/files';
 
+export const DEMO_BUCKET = 'demo';
 export const DEMO_IMAGES_PREFIX = 'demo/images/';
 const COUNT = 300;
 const SEED = 1;
@@ -12,7 +13,8 @@ const LIMIT_BYTES = 4 * 1024 ** 2;
 /** @returns how many were made; 0 where they were there already */
 export async function loadDemoImages(db: Database, store: FileStore, count: number = COUNT): Promise<number> {
   const { write } = db.pools;
-  const [there] = await write.query(`select from tidemark.files where path like ${"$1 || '%'"} limit 1`, [
+  const [there] = await write.query('select from tidemark.files where bucket = $1 and starts_with(path, $2) limit 1', [
+    DEMO_BUCKET,
     DEMO_IMAGES_PREFIX,
   ]);
   if (there) return 0;
@@ -26,7 +28,9 @@ export async function loadDemoImages(db: Database, store: FileStore, count: numb
       sha256,
       storageKey: key,
       metadata: { width: image.width, height: image.height },
+      bucket: DEMO_BUCKET,
       owner: null,
+      visibility: 'public',
     });
   }
   const registry = createFileRegistry(write);

@@ -38,7 +38,7 @@ export const ImageTransform = Type.Object(
 );
 export type ImageTransform = Static<typeof ImageTransform>;
 
-/** Inputs are files of `tidemark.files` that the caller may see: by id, or all below a path prefix. */
+/** Inputs are files of `tidemark.files` that the caller may see: by id, or all below a path prefix, of one bucket or of all. */
 export const ImageTransformSpec = Type.Object(
   {
     input: Type.Union([
@@ -46,7 +46,13 @@ export const ImageTransformSpec = Type.Object(
         { files: Type.Array(Type.String({ format: 'uuid' }), { minItems: 1, maxItems: 10_000 }) },
         { additionalProperties: false },
       ),
-      Type.Object({ prefix: Type.String({ minLength: 1, maxLength: 512 }) }, { additionalProperties: false }),
+      Type.Object(
+        {
+          prefix: Type.String({ minLength: 1, maxLength: 512 }),
+          bucket: Type.Optional(Type.String({ minLength: 1, maxLength: 1_024 })),
+        },
+        { additionalProperties: false },
+      ),
     ]),
     transform: ImageTransform,
   },

@@ -26,20 +26,21 @@ export const fileErrors = defineErrors('FILES', {
     message: (p) => `the file is larger than the limit of ${p.limitBytes} bytes`,
     hint: 'Send a smaller file, or raise the limit in the configuration of the service that takes it.',
   }),
-  DISK_FULL: row<{ dir: string; code: string }>({
+  // Where files are kept is for the log alone, in the error's cause.
+  DISK_FULL: row<{ code: string }>({
     status: 503,
-    message: (p) => `the file could not be stored below ${p.dir}: ${p.code}`,
+    message: (p) => `the file could not be stored: ${p.code}`,
     hint: 'Free space (or raise the quota) on the disk of TIDEMARK_FILES_DIR; nothing of the file was kept.',
     retryAfter: 30,
   }),
-  STORE_FAILED: row<{ dir: string; reason: string }>({
+  STORE_FAILED: row<{ code: string }>({
     status: 500,
-    message: (p) => `the file could not be stored below ${p.dir}: ${p.reason}`,
+    message: (p) => `the file could not be stored: ${p.code}`,
     hint: 'Check that TIDEMARK_FILES_DIR exists, is a folder, and that the service may write to it.',
   }),
-  S3_FAILED: row<{ bucket: string; reason: string; status: number | undefined }>({
+  S3_FAILED: row<{ name: string }>({
     status: 503,
-    message: (p) => `the bucket ${p.bucket} did not do it: ${p.reason.slice(0, 300)}`,
+    message: (p) => `the bucket did not do it: ${p.name.slice(0, 100)}`,
     hint: 'Check FILES_S3_ENDPOINT, the bucket, the region, the credentials and what they may do; nothing of the file was kept.',
     retryAfter: 5,
   }),
@@ -55,7 +56,7 @@ export const fileErrors = defineErrors('FILES', {
   }),
   PATH_TAKEN: row<{ path: string }>({
     status: 409,
-    message: (p) => `a file with the path "${p.path.slice(0, 200)}" is already there`,
-    hint: 'Choose another path, or delete that file first.',
+    message: (p) => `the path "${p.path.slice(0, 200)}" is taken in this bucket`,
+    hint: 'Choose another path, or replace the file by PUT if it is yours.',
   }),
 });

@@ -19,10 +19,17 @@ export async function unlinkIfThere(name: string): Promise<boolean> {
 /** Names the remedy for what the file system said; leaves the errors of callers and of this package as they are. */
 export function asStoreError(dir: string, error: unknown): unknown {
   if (isCode(error, 'ENOSPC', 'EDQUOT')) {
-    return fileErrors.DISK_FULL({ dir, code: String((error as NodeJS.ErrnoException).code) }, { cause: error });
+    return fileErrors.DISK_FULL({ code: codeOf(error) }, below(dir, error));
   }
   if (isCode(error, 'EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EIO', 'EMFILE', 'ENFILE', 'ELOOP', 'EEXIST')) {
-    return fileErrors.STORE_FAILED({ dir, reason: (error as Error).message }, { cause: error });
+    return fileErrors.STORE_FAILED({ code: codeOf(error) }, below(dir, error));
   }
   return error;
 }
+
+const codeOf = (error: unknown) => String((error as NodeJS.ErrnoException).code);
+
+/** The folder is in the cause, which is logged and not sent. */
+const below = (dir: string, error: unknown): ErrorOptions => ({
+  cause: new Error(`below ${dir}: ${(error as Error).message}`, { cause: error }),
+});

@@ -8,12 +8,13 @@ export {
   type FileFacts,
   type FileRegistry,
   type FileRow,
-  type ListOptions,
   type NewFile,
   type UploadedFile,
   type UploadOptions,
+  type UploadTarget,
+  type Visibility,
 } from './registry.ts';
-export { registryStatements } from './registry-statements.ts';
+export { type ListOptions, listStatement, registryStatements } from './registry-statements.ts';
 export type { S3FileStoreOptions } from './s3-store.ts';
 export { type ImageType, SNIFF_BYTES, sniffImage } from './sniff.ts';
 export { agreedType, isInlineSafe, type SniffedType, sniffType, TYPE_BYTES } from './sniff-type.ts';

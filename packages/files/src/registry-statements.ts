@@ -1,5 +1,5 @@
 /** The statements over tidemark.files and tidemark.file_contents. Lists travel as one JSON parameter. */
-const COLUMNS = 'id, path, content_type, size, sha256, metadata, owner, job_id, created_at';
+const COLUMNS = 'id, bucket, path, content_type, size, sha256, metadata, owner, visibility, job_id, created_at';
 
 export const registryStatements = {
   // As the service: no role has a right to this table. The trigger on files takes size, hash and type from here.
@@ -8,36 +8,78 @@ export const registryStatements = {
     select id, storage_key, content_type, size, sha256
     from jsonb_to_recordset($1::jsonb) as f (id uuid, storage_key text, content_type text, size bigint, sha256 text)`,
   insert: `
-    insert into tidemark.files (id, path, metadata, owner, job_id)
-    select id, path, metadata, owner, job_id
-    from jsonb_to_recordset($1::jsonb) as f (id uuid, path text, metadata jsonb, owner text, job_id uuid)
+    insert into tidemark.files (id, bucket, path, metadata, owner, visibility, job_id)
+    select id, bucket, path, metadata, owner, coalesce(visibility, 'private'), job_id
+    from jsonb_to_recordset($1::jsonb)
+      as f (id uuid, bucket text, path text, metadata jsonb, owner text, visibility text, job_id uuid)
     returning ${COLUMNS}`,
-  // Under the caller's identity: granted columns only.
+  // Under the caller's identity: granted columns only. Without a bucket, the trigger takes the owner's own.
   insertOwn: `
-    insert into tidemark.files (id, path, metadata)
-    select id, path, metadata from jsonb_to_recordset($1::jsonb) as f (id uuid, path text, metadata jsonb)
+    insert into tidemark.files (id, bucket, path, metadata, visibility)
+    select id, bucket, path, metadata, coalesce(visibility, 'private')
+    from jsonb_to_recordset($1::jsonb) as f (id uuid, bucket text, path text, metadata jsonb, visibility text)
     returning ${COLUMNS}`,
   insertFor: `
-    insert into tidemark.files (id, path, metadata, owner)
-    select id, path, metadata, owner from jsonb_to_recordset($1::jsonb) as f (id uuid, path text, metadata jsonb, owner text)
+    insert into tidemark.files (id, bucket, path, metadata, visibility, owner)
+    select id, bucket, path, metadata, coalesce(visibility, 'private'), owner
+    from jsonb_to_recordset($1::jsonb) as f (id uuid, bucket text, path text, metadata jsonb, visibility text, owner text)
     returning ${COLUMNS}`,
   serviceAgain: `select set_config('role', 'none', true)`,
   find: `
     select ${COLUMNS} from tidemark.files
     where id in (select value::uuid from jsonb_array_elements_text($1::jsonb))`,
-  findByPath: `select ${COLUMNS} from tidemark.files where path = $1`,
-  removePaths: `delete from tidemark.files where path in (select value from jsonb_array_elements_text($1::jsonb))`,
+  // $2: the bucket; null: the identity's own.
+  findByPath: `select ${COLUMNS} from tidemark.files where bucket = coalesce($2::text, tidemark.own_bucket()) and path = $1`,
+  removeByPath: `delete from tidemark.files where bucket = coalesce($2::text, tidemark.own_bucket()) and path = $1`,
+  removeById: 'delete from tidemark.files where id = $1::uuid',
+  removeOwn: `
+    delete from tidemark.files where bucket = coalesce($2::text, tidemark.own_bucket())
+      and path in (select value from jsonb_array_elements_text($1::jsonb))`,
+  removeFor: `
+    delete from tidemark.files where bucket = coalesce($2::text, tidemark.private_bucket($3::text))
+      and path in (select value from jsonb_array_elements_text($1::jsonb))`,
   keys: `
     select id, storage_key from tidemark.file_contents
     where id in (select value::uuid from jsonb_array_elements_text($1::jsonb))`,
   // The text_pattern operators compare bytes and use the index files_path_prefix under every plan, which LIKE with
   // a parameter does not. U+10FFFF is a noncharacter: nothing real sorts after the prefix with it.
+  // $1: prefix, $2: path of the row before, $3: limit, $4: its bucket. A path may be there in several buckets.
   list: `
     select ${COLUMNS} from tidemark.files
-    where path ~>=~ $1::text and path ~<~ ($1::text || U&'\\+10FFFF') and starts_with(path, $1::text) and path ~>~ $2::text
+    where path ~>=~ $1::text and path ~<~ ($1::text || U&'\\+10FFFF') and starts_with(path, $1::text)
+      and path ~>=~ $2::text and (path ~>~ $2::text or bucket ~>~ $4::text)
+    order by path using ~<~, bucket using ~<~
+    limit $3::int`,
+  // $4: the bucket.
+  listBucket: `
+    select ${COLUMNS} from tidemark.files
+    where bucket = $4::text and path ~>=~ $1::text and path ~<~ ($1::text || U&'\\+10FFFF')
+      and starts_with(path, $1::text) and path ~>~ $2::text
     order by path using ~<~
     limit $3::int`,
   referenced: `
     select distinct storage_key from tidemark.file_contents
     where storage_key in (select value from jsonb_array_elements_text($1::jsonb))`,
 } as const;
+
+/** Sorts behind every name of a bucket: a page that begins after a path alone leaves out that path in all of them. */
+const AFTER_ALL_BUCKETS = '\u{10FFFF}';
+
+export interface ListOptions {
+  prefix: string;
+  /** Files of this bucket only. */
+  bucket?: string | undefined;
+  /** The path of the last row of the page before. */
+  after?: string | undefined;
+  /** The bucket of that row; needed where several buckets are listed. */
+  afterBucket?: string | undefined;
+  /** Rows of a page. */
+  limit: number;
+}
+
+/** A page of files in the order of paths, then of buckets. */
+export function listStatement({ prefix, bucket, after = '', afterBucket, limit }: ListOptions) {
+  return bucket === undefined
+    ? { text: registryStatements.list, params: [prefix, after, limit, afterBucket ?? AFTER_ALL_BUCKETS] }
+    : { text: registryStatements.listBucket, params: [prefix, after, limit, bucket] };
+}

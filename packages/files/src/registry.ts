@@ -1,18 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import type { Identity, Pool, Transaction } from '@tidemark/db';
-import { registryStatements as sql } from './registry-statements.ts';
+import { type ListOptions, listStatement, registryStatements as sql } from './registry-statements.ts';
 import { pathTaken, toContents, toFile, toInsert } from './rows.ts';
 import { uploadFiles } from './upload-rows.ts';
+
+/** `public`: everybody may see it. `private`: its owner, the service, and whom policies let. */
+export type Visibility = 'private' | 'public';
 
 /** A row of tidemark.files, as clients see it. */
 export interface FileFacts {
   id: string;
+  bucket: string;
   path: string;
   content_type: string;
   size: number;
   sha256: string;
   metadata: Record<string, unknown>;
   owner: string | null;
+  visibility: Visibility;
   job_id: string | null;
   created_at: string;
 }
@@ -33,26 +38,29 @@ export interface UploadedFile {
 }
 
 export interface NewFile extends UploadedFile {
-  /** The `sub` of who may see it; null for everybody. */
+  /** The `sub` of who may see it; null for the service alone. */
   owner: string | null;
+  /** Absent: the owner's own. */
+  bucket?: string | undefined;
+  /** Absent: private. */
+  visibility?: Visibility | undefined;
   jobId?: string | null;
 }
 
-export interface UploadOptions {
+export interface UploadTarget {
   /** Absent: the `sub` of the identity. */
-  owner?: string | null;
+  owner?: string | null | undefined;
+  /** Absent: the owner's own. */
+  bucket?: string | undefined;
+  /** Absent: private. */
+  visibility?: Visibility | undefined;
+}
+
+export interface UploadOptions extends UploadTarget {
   /** Rows that have one of the paths, and that the identity may delete, are deleted first. */
   replace?: boolean;
   /** Find out whether it would be allowed, and roll back. */
   dryRun?: boolean;
-}
-
-export interface ListOptions {
-  prefix: string;
-  /** The path of the last row of the page before. */
-  after?: string;
-  /** Rows of a page. */
-  limit: number;
 }
 
 export interface FileRegistry {
@@ -69,9 +77,8 @@ export interface FileRegistry {
   ): Promise<{ files: FileFacts[]; replaced: number }>;
   /** Undefined when there is none, or none that this identity may see. */
   find(identity: Identity, id: string): Promise<FileRow | undefined>;
-  findByPath(identity: Identity, path: string): Promise<FileRow | undefined>;
-  /** Whoever asks: for what has been allowed by other means, such as a signed URL. */
-  findAsService(id: string): Promise<FileRow | undefined>;
+  /** Without a bucket: in the identity's own. */
+  findByPath(identity: Identity, path: string, bucket?: string): Promise<FileRow | undefined>;
   /** Those of `ids` that this identity may see, in no order. */
   findMany(identity: Identity, ids: readonly string[]): Promise<FileRow[]>;
   /** Files below a prefix that this identity may see, by path in byte order. */
@@ -83,7 +90,7 @@ export interface FileRegistry {
 /** Row-level security on tidemark.files decides every read under an identity; `pool` is the primary's or a replica's. */
 export function createFileRegistry(pool: Pool): FileRegistry {
   /** The keys are read by the service, after the identity has said which rows there are for it. */
-  const read = (identity: Identity, text: string, params: readonly (string | number)[]): Promise<FileRow[]> =>
+  const read = (identity: Identity, text: string, params: readonly (string | number | null)[]): Promise<FileRow[]> =>
     pool.transaction(
       async (tx) => {
         const files = await tx.query(text, params);
@@ -110,17 +117,12 @@ export function createFileRegistry(pool: Pool): FileRegistry {
     },
     upload: (identity, files, options = {}) => uploadFiles(pool, identity, files, options),
     find: async (identity, id) => (await read(identity, sql.find, [JSON.stringify([id])]))[0],
-    findByPath: async (identity, path) => (await read(identity, sql.findByPath, [path]))[0],
-    findAsService: (id) =>
-      pool.transaction(
-        async (tx) => {
-          const files = await tx.query(sql.find, [JSON.stringify([id])]);
-          return (await withKeys(tx, files.map(toFile)))[0];
-        },
-        { readOnly: true },
-      ),
+    findByPath: async (identity, path, bucket) => (await read(identity, sql.findByPath, [path, bucket ?? null]))[0],
     findMany: (identity, ids) => read(identity, sql.find, [JSON.stringify(ids)]),
-    list: (identity, { prefix, after, limit }) => read(identity, sql.list, [prefix, after ?? '', limit]),
+    list: (identity, options) => {
+      const { text, params } = listStatement(options);
+      return read(identity, text, params);
+    },
     async referenced(keys) {
       const rows = await pool.query<{ storage_key: string }>(sql.referenced, [JSON.stringify(keys)]);
       return new Set(rows.map((r) => r.storage_key));

@@ -17,9 +17,11 @@ export function toContents(file: UploadedFile & { id: string }): Record<string, 
 export function toInsert(file: NewFile & { id: string }): Record<string, unknown> {
   return {
     id: file.id,
+    bucket: file.bucket ?? null,
     path: file.path,
     metadata: file.metadata ?? {},
     owner: file.owner,
+    visibility: file.visibility ?? null,
     job_id: file.jobId ?? null,
   };
 }
@@ -29,15 +31,16 @@ export function toFile(row: Row): FileFacts {
   return { ...(row as FileFacts), size: Number(row.size) };
 }
 
-/** FILES_PATH_TAKEN for a violation of the unique path; undefined for any other error. */
+/** FILES_PATH_TAKEN for a violation of the unique path of a bucket; undefined for any other error. */
 export function pathTaken(error: unknown, files: readonly { path: string }[]): TidemarkError | undefined {
   if (!(error instanceof Error && 'code' in error && error.code === '23505')) return undefined;
   return fileErrors.PATH_TAKEN({ path: takenPath(error, files) }, { cause: error });
 }
 
-/** Postgres says which path in its details, `Key (path)=(…) already exists.`; with one file there is no doubt. */
+/** Postgres says which path in its details, `Key (bucket, path)=(…, …) already exists.`; with one file there is no doubt. */
 function takenPath(error: unknown, files: readonly { path: string }[]): string {
   if (files.length === 1) return files[0]?.path ?? '';
   const { details, detail } = error as { details?: string | null; detail?: string };
-  return /\(path\)=\((.*)\)/s.exec(details ?? detail ?? '')?.[1] ?? `one of ${files.length}`;
+  const key = /\(bucket, path\)=\((.*)\)/s.exec(details ?? detail ?? '')?.[1] ?? '';
+  return files.find((file) => key.endsWith(`, ${file.path}`))?.path ?? `one of ${files.length}`;
 }

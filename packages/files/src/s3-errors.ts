@@ -5,7 +5,6 @@ import { fileErrors } from './errors.ts';
 interface S3Failure {
   name?: string;
   message?: string;
-  $metadata?: { httpStatusCode?: number };
 }
 
 const MISSING = new Set(['NoSuchKey', 'NotFound', 'NoSuchUpload']);
@@ -16,9 +15,7 @@ export function isMissing(error: unknown): boolean {
 
 export function asS3Error(bucket: string, error: unknown): unknown {
   if (error instanceof TidemarkError) return error;
-  const { name = 'error', message = '', $metadata } = error as S3Failure;
-  return fileErrors.S3_FAILED(
-    { bucket, reason: `${name} ${message}`, status: $metadata?.httpStatusCode },
-    { cause: error },
-  );
+  const { name = 'error', message = '' } = error as S3Failure;
+  // Bucket and host are in the cause, which is logged and not sent.
+  return fileErrors.S3_FAILED({ name }, { cause: new Error(`bucket ${bucket}: ${name} ${message}`, { cause: error }) });
 }

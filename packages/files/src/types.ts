@@ -4,7 +4,7 @@
  *   store     keeps bytes by key; knows nothing of names, owners or permissions
  *   key       what the store calls the bytes. In a folder it is named for the content, so equal contents are kept once;
  *             in a bucket each upload has its own
- *   registry  the rows of tidemark.files: a path, a type, an owner, and the key of the bytes
+ *   registry  the rows of tidemark.files: a bucket and a path in it, a type, an owner, a visibility, and the key of the bytes
  *   orphan    stored bytes that no row of the registry points at
  */
 import type { Readable } from 'node:stream';

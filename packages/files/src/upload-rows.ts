@@ -3,7 +3,7 @@
  * rows as the caller. The role never changes back, so nothing after it has more rights than the caller.
  */
 import { randomUUID } from 'node:crypto';
-import { type Identity, identityStatement, type Pool } from '@tidemark/db';
+import { type Identity, identityStatement, type Pool, type Transaction } from '@tidemark/db';
 import type { FileFacts, UploadedFile, UploadOptions } from './registry.ts';
 import { registryStatements as sql } from './registry-statements.ts';
 import { pathTaken, toContents, toFile } from './rows.ts';
@@ -30,18 +30,29 @@ export async function uploadFiles(
   options: UploadOptions,
 ): Promise<UploadOutcome> {
   const named = files.map((file) => ({ id: randomUUID() as string, ...file }));
+  const { owner, bucket = null, visibility = null } = options;
   const rows = named.map(({ id, path, metadata }) => ({
-    ...{ id, path, metadata: metadata ?? {} },
-    ...(options.owner === undefined ? {} : { owner: options.owner }),
+    id,
+    bucket,
+    path,
+    metadata: metadata ?? {},
+    visibility,
+    owner,
   }));
   const caller = identityStatement(identity);
+  const remove = (tx: Transaction) => {
+    const paths = JSON.stringify(rows.map((row) => row.path));
+    return owner === undefined
+      ? tx.query(sql.removeOwn, [paths, bucket])
+      : tx.query(sql.removeFor, [paths, bucket, owner]);
+  };
   try {
     return await pool.transaction(async (tx) => {
       const [, , removed, inserted] = await Promise.all([
         tx.query(sql.contents, [JSON.stringify(named.map(toContents))]),
         tx.query(caller.text, caller.params),
-        options.replace ? tx.query(sql.removePaths, [JSON.stringify(rows.map((row) => row.path))]) : undefined,
-        tx.query(options.owner === undefined ? sql.insertOwn : sql.insertFor, [JSON.stringify(rows)]),
+        options.replace ? remove(tx) : undefined,
+        tx.query(owner === undefined ? sql.insertOwn : sql.insertFor, [JSON.stringify(rows)]),
       ]);
       const outcome = { files: inserted.map(toFile), replaced: removed?.count ?? 0 };
       if (options.dryRun) throw new Undo(outcome);

@@ -20,6 +20,7 @@ const registry: FileRegistry = createFileRegistry(pool);
 const insert = (...files: NewFile[]) => pool.transaction((tx) => registry.insert(tx, files));
 const as = (sub: string): Identity => ({ role: 'authenticated', claims: JSON.stringify({ sub }) });
 const service: Identity = { role: 'service_role', claims: '{}' };
+const everybody = { bucket: 'shared', visibility: 'public' } as const;
 const file = (path: string, owner: string | null = null): NewFile => ({
   ...{ path, owner, contentType: 'image/png', size: 5_000_000_000, sha256: 'ab', storageKey: `key of ${path}` },
 });
@@ -34,12 +35,17 @@ t.test('what is inserted is found, as it was', async (t) => {
 });
 
 t.test('policies decide what an identity sees', async (t) => {
-  const rows = await insert(file('own/a', 'ada'), file('own/b', 'bob'), file('own/all', null));
+  const rows = await insert(file('own/a', 'ada'), file('own/b', 'bob'), file('own/none', null), {
+    ...file('own/all', null),
+    ...everybody,
+  });
   const ids = rows.map((row) => row.id);
   const paths = async (identity: Identity) => (await registry.findMany(identity, ids)).map((f) => f.path).sort();
   t.same(await paths(as('ada')), ['own/a', 'own/all']);
   t.same(await paths({ role: 'anon', claims: '{}' }), ['own/all']);
-  t.same(await paths(service), ['own/a', 'own/all', 'own/b']);
+  t.same(await paths(service), ['own/a', 'own/all', 'own/b', 'own/none']);
+  t.same(await paths({ role: 'authenticated', claims: '{}' }), ['own/all'], 'no subject is not everybody');
+  await t.rejects(registry.findMany({ role: 'ops', claims: '{}' }, ids), { code: '42501' });
   t.equal(await registry.find(as('bob'), ids[0]!), undefined);
   t.same(
     (await registry.list(as('bob'), { prefix: 'own/', limit: 10 })).map((f) => f.path),
@@ -86,7 +92,7 @@ t.test('the list of a prefix uses the index, also under a policy', async (t) => 
     (tx) =>
       tx.query(`explain select id from tidemark.files
         where path ~>=~ 'bulk/77' and path ~<~ ('bulk/77' || U&'\\+10FFFF') and starts_with(path, 'bulk/77')
-        order by path using ~<~ limit 10`),
+        order by path using ~<~, bucket using ~<~ limit 10`),
     { identity: as('ada') },
   );
   t.match(plan.map((row) => row['QUERY PLAN']).join('\n'), /Index Scan using files_path_prefix/);
@@ -125,14 +131,21 @@ t.test(
     t.notOk('storage_key' in files[0]!);
     t.equal((await registry.find(as('ada'), files[0]!.id))?.storage_key, 'up up/1');
     t.equal((await registry.findByPath(as('bob'), 'up/1')) === undefined, true);
-    t.equal((await registry.findAsService(files[0]!.id))?.path, 'up/1');
-    await t.rejects(registry.upload(as('bob'), [upload('up/1')]), { code: 'FILES_PATH_TAKEN' });
-    await t.rejects(registry.upload(as('bob'), [upload('up/1')], { replace: true }), { code: 'FILES_PATH_TAKEN' });
+    t.equal((await registry.findByPath(service, 'up/1', '~ada'))?.id, files[0]!.id);
+    await t.rejects(registry.upload(as('ada'), [upload('up/1')]), { code: 'FILES_PATH_TAKEN' });
+    const bobs = await registry.upload(as('bob'), [upload('up/1')], { replace: true });
+    t.match(bobs, { replaced: 0, files: [{ bucket: '~bob', path: 'up/1', owner: 'bob' }] }, 'another bucket');
     await t.rejects(registry.upload(as('bob'), [upload('up/3')], { owner: 'ada' }), { code: '42501' });
     await t.rejects(registry.upload(as('bob'), [upload('up/3')], { owner: null }), { code: '42501' });
     await t.rejects(registry.upload(as('bob'), [upload('jobs/3')]), { code: '42501' });
     await t.rejects(registry.upload({ role: 'anon', claims: '{}' }, [upload('up/3')]), { code: '42501' });
-    t.equal((await registry.upload(service, [upload('up/all')], { owner: null })).files[0]!.owner, null);
+    t.match((await registry.upload(service, [upload('up/all')], { owner: null })).files[0], {
+      ...{ owner: null, bucket: 'service', visibility: 'private' },
+    });
+    for (const target of [{ bucket: '~ada' }, { bucket: 'shared' }, { visibility: 'public' as const }]) {
+      await t.rejects(registry.upload(as('bob'), [upload('up/3')], target), { code: '42501' }, JSON.stringify(target));
+    }
+    await t.rejects(registry.upload(service, [upload('up/3')], { bucket: '~ada', owner: 'bob' }), { code: '23514' });
     const again = await registry.upload(as('ada'), [upload('up/1')], { replace: true });
     t.equal(again.replaced, 1);
     t.not(again.files[0]!.id, files[0]!.id);

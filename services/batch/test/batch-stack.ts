@@ -7,7 +7,14 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Database, type Identity, migrate, openDatabase, type Row } from '@tidemark/db';
 import { generateImages } from '@tidemark/demo-images';
-import { createFileRegistry, type FileRegistry, type FileRow, type FileStore, openFileStore } from '@tidemark/files';
+import {
+  createFileRegistry,
+  type FileRegistry,
+  type FileRow,
+  type FileStore,
+  openFileStore,
+  type Visibility,
+} from '@tidemark/files';
 import { useTestStack } from '@tidemark/local-stack';
 import type { TestS3 } from '@tidemark/test-s3';
 import type { Test } from 'tap';
@@ -25,6 +32,11 @@ export interface BatchProcess {
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
+export interface AddOptions {
+  owner?: string | null;
+  visibility?: Visibility;
+}
+
 export interface BatchStack {
   database: Database;
   store: FileStore;
@@ -34,9 +46,9 @@ export interface BatchStack {
   query<R extends Row = Row>(text: string, params?: unknown[]): Promise<R[]>;
   startBatch(env?: Record<string, string>): Promise<BatchProcess>;
   /** Stores the bytes with a row; resolves to its id. */
-  addFile(filePath: string, bytes: Buffer, options?: { owner?: string | null; contentType?: string }): Promise<string>;
+  addFile(filePath: string, bytes: Buffer, options?: AddOptions & { contentType?: string }): Promise<string>;
   /** Generated images below a prefix; their ids, in order of path. */
-  addImages(prefix: string, count: number, options?: { owner?: string | null; seed?: number }): Promise<string[]>;
+  addImages(prefix: string, count: number, options?: AddOptions & { seed?: number }): Promise<string[]>;
   insertJob(
     spec: unknown,
     options?: { priority?: string; kind?: string; sub?: string; role?: string },
@@ -84,18 +96,18 @@ export async function openBatchStack(t: Test, bucket?: TestS3): Promise<BatchSta
       children.add(batch);
       return batch;
     },
-    async addFile(filePath, bytes, { owner = null, contentType = 'application/octet-stream' } = {}) {
+    async addFile(filePath, bytes, { owner = null, visibility, contentType = 'application/octet-stream' } = {}) {
       const { key: storageKey, size, sha256 } = await store.put(bytes, { limitBytes: 1e9 });
       const [file] = await database.pools.write.transaction((tx) =>
-        registry.insert(tx, [{ path: filePath, contentType, size, sha256, storageKey, owner }]),
+        registry.insert(tx, [{ path: filePath, contentType, size, sha256, storageKey, owner, visibility }]),
       );
       return file!.id;
     },
-    async addImages(prefixOf, count, { owner = null, seed = 1 } = {}) {
+    async addImages(prefixOf, count, { seed = 1, ...options } = {}) {
       const ids: string[] = [];
       for await (const image of generateImages({ count, seed })) {
         ids.push(
-          await self.addFile(`${prefixOf}${image.name}`, image.bytes, { owner, contentType: image.contentType }),
+          await self.addFile(`${prefixOf}${image.name}`, image.bytes, { ...options, contentType: image.contentType }),
         );
       }
       return ids;

@@ -47,6 +47,14 @@ t.test('outputs of a job without an owner belong to the owners of its inputs', a
   t.equal(anonymous?.n, 0);
 });
 
+t.test('a prefix may be of one bucket', async (t) => {
+  await stack.addImages('x/', 1, { owner: 'ada', seed: 5 });
+  await stack.addImages('x/', 2, { owner: 'bob', seed: 6 });
+  const done = async (input: object) => (await stack.ended(await stack.insertJob({ input, transform }))).done;
+  t.equal(await done({ prefix: 'x/' }), 3, 'else of all that the job may see');
+  t.equal(await done({ prefix: 'x/', bucket: '~bob' }), 2);
+});
+
 t.test('an input that was hidden or deleted after planning is not read any more', async (t) => {
   const plan = async (files: unknown[]) => {
     const id = await stack.insertJob({ input: { files }, transform }, { role: 'authenticated', sub: 'ada' });

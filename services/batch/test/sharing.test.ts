@@ -8,7 +8,8 @@ t.test('a job reads what its owner may see, and nothing else', async (t) => {
   const stack = await openBatchStack(t);
   const adas = await stack.addImages('shared/ada-', 3, { owner: 'ada', seed: 1 });
   const bobs = await stack.addImages('shared/bob-', 3, { owner: 'bob', seed: 2 });
-  const everyones = await stack.addImages('shared/all-', 2, { owner: null, seed: 3 });
+  const everyones = await stack.addImages('shared/all-', 2, { visibility: 'public', seed: 3 });
+  await stack.addImages('shared/service-', 2, { owner: null, seed: 4 });
   await stack.startBatch();
   const transform = { resize: { width: 20 } };
   const as = async (sub: string, input: object) =>

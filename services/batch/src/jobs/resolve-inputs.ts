@@ -25,7 +25,7 @@ export async function resolveInputs(
   const rows =
     'files' in input
       ? await byIds(registry, identity, input.files)
-      : await byPrefix(registry, identity, input.prefix, maxItems);
+      : await byPrefix(registry, identity, input, maxItems);
   return rows.map(toItem);
 }
 
@@ -39,13 +39,14 @@ async function byIds(registry: FileRegistry, identity: Identity, ids: readonly s
 async function byPrefix(
   registry: FileRegistry,
   identity: Identity,
-  prefix: string,
+  { prefix, bucket }: { prefix: string; bucket?: string | undefined },
   maxItems: number,
 ): Promise<FileRow[]> {
   const rows: FileRow[] = [];
   for (;;) {
-    const after = rows.at(-1)?.path;
-    const page = await registry.list(identity, { prefix, limit: PAGE, ...(after === undefined ? {} : { after }) });
+    const last = rows.at(-1);
+    const from = { after: last?.path, afterBucket: last?.bucket };
+    const page = await registry.list(identity, { prefix, bucket, ...from, limit: PAGE });
     rows.push(...page);
     if (rows.length > maxItems) throw errors.TOO_MANY_ITEMS({ limit: maxItems, prefix });
     if (page.length < PAGE) break;

@@ -17,12 +17,25 @@ export const filesConfig = {
   FILES_UPLOADS_MAX: Type.Integer({
     default: 64,
     minimum: 1,
-    description: 'uploads at a time; one more gets 503. Each holds up to 20 MB with a bucket, 0.2 MB with a folder',
+    description:
+      'uploads at a time; one more gets 503. Each holds up to 20 MB with a bucket, 0.2 MB with a folder. Over half of it, one identity has an eighth',
+  }),
+  FILES_UPLOADS_MAX_BYTES: Type.Integer({
+    default: 16 * 1024 ** 3,
+    minimum: 1,
+    description:
+      'bytes of unfinished uploads, on the disk before a row names them; shared out as uploads are. At least twice FILES_MAX_BYTES counts',
   }),
   FILES_STALL_TIMEOUT_MS: Type.Integer({
     default: 15_000,
     minimum: 100,
     description: 'ms that an upload may bring no byte before it is broken off: a slot is held meanwhile',
+  }),
+  FILES_MIN_BYTES_PER_S: Type.Integer({
+    default: 1_024,
+    minimum: 0,
+    description:
+      'bytes a second that an upload must bring on average, after FILES_STALL_TIMEOUT_MS: a trickle holds a slot. 0: no minimum',
   }),
   FILES_UPLOAD_TIMEOUT_MS: Type.Integer({
     default: 3_600_000,
@@ -32,7 +45,7 @@ export const filesConfig = {
   FILES_SIGNED_URL_MAX_S: Type.Integer({
     default: 7 * 86_400,
     minimum: 1,
-    description: 'seconds that a signed URL may work: it cannot be taken back but by deleting the file',
+    description: 'seconds that a signed URL may work, as long as its signer may see the file',
   }),
   FILES_ORPHAN_AGE_MS: Type.Integer({
     default: 86_400_000,

@@ -7,10 +7,15 @@ export const fileRequestErrors = defineErrors('GATEWAY_FILE', {
     message: (p) => `"${p.path.slice(0, 200)}" cannot be the path of a file: ${p.reason}`,
     hint: 'Use names separated by single slashes, at most 1,024 characters in all, such as photos/2026/cat.png.',
   }),
+  BUCKET: row<{ bucket: string }>({
+    status: 400,
+    message: (p) => `"${p.bucket.slice(0, 100)}" cannot be the name of a bucket`,
+    hint: 'Leave it out for your own bucket, or name a shared one: at most 63 of a-z, 0-9, ".", "_" and "-".',
+  }),
   NOT_FOUND: row<{ file: string }>({
     status: 404,
     message: (p) => `there is no file ${p.file.slice(0, 200)} that you may see`,
-    hint: 'List the files at GET /api/v1/files?prefix=…; a policy on tidemark.files may hide it.',
+    hint: 'List the files at GET /api/v1/files?prefix=…; a path of another bucket needs ?bucket=. A policy on tidemark.files may hide it.',
   }),
   NOT_DELETED: row<{ file: string }>({
     status: 404,
@@ -33,10 +38,27 @@ export const fileRequestErrors = defineErrors('GATEWAY_FILE', {
     hint: 'Try again after Retry-After; operators may raise FILES_UPLOADS_MAX.',
     retryAfter: 2,
   }),
+  UPLOADS_BYTES: row<{ limit: number }>({
+    status: 503,
+    message: (p) => `unfinished uploads have ${p.limit} bytes already`,
+    hint: 'Nothing was kept. Try again after Retry-After; operators may raise FILES_UPLOADS_MAX_BYTES.',
+    retryAfter: 10,
+  }),
+  UPLOADS_SHARE: row<{ uploads: number; bytes: number }>({
+    status: 503,
+    message: (p) => `the server is busy with uploads, and ${p.uploads} with ${p.bytes} bytes of them are yours`,
+    hint: 'Finish those first, then try again. While the server is over half of its limit, one identity has an eighth of it.',
+    retryAfter: 2,
+  }),
   STALLED: row<{ ms: number }>({
     status: 408,
     message: (p) => `the upload brought no byte for ${p.ms} ms`,
     hint: 'Nothing was kept. Send it again over a connection that does not stall.',
+  }),
+  SLOW: row<{ bytes: number; seconds: number; minimum: number }>({
+    status: 408,
+    message: (p) => `the upload brought ${p.bytes} bytes in ${p.seconds} s; ${p.minimum} a second are the least`,
+    hint: 'Nothing was kept. Send it again over a faster connection; operators may lower FILES_MIN_BYTES_PER_S.',
   }),
   ABORTED: row<{ reason: string }>({
     status: 400,
@@ -46,7 +68,7 @@ export const fileRequestErrors = defineErrors('GATEWAY_FILE', {
   FORM: row<{ reason: string }>({
     status: 400,
     message: (p) => `the upload is not understood: ${p.reason}`,
-    hint: 'Send fields (path or prefix, owner, metadata) before the files, or the bytes alone by PUT /api/v1/files/<path>.',
+    hint: 'Send fields (path or prefix, bucket, owner, visibility, metadata) before the files, or the bytes alone by PUT /api/v1/files/<path>.',
   }),
   URL_EXPIRED: row<{ at: string }>({
     status: 403,
@@ -61,7 +83,12 @@ export const fileRequestErrors = defineErrors('GATEWAY_FILE', {
   URL_INVALID: row({
     status: 403,
     message: 'the URL’s signature does not fit',
-    hint: 'Use the URL exactly as POST /api/v1/files/<id>/sign gave it.',
+    hint: 'Use the URL exactly as POST /api/v1/files/<id>/sign gave it, or ask for a new one.',
+  }),
+  URL_TOO_LONG: row<{ maximum: number }>({
+    status: 400,
+    message: (p) => `the URL would have more than ${p.maximum} characters, as it carries the claims of the token`,
+    hint: 'Sign it with a token that has fewer claims.',
   }),
   EXPIRES_IN: row<{ given: string; maximum: number }>({
     status: 400,

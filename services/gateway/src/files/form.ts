@@ -6,15 +6,22 @@ import type { FastifyRequest } from 'fastify';
 import type { FileContext } from './context.ts';
 import { fileRequestErrors } from './errors.ts';
 import { checkPath } from './path.ts';
-import { type ReceiveOptions, receive } from './receive.ts';
+import { receive } from './receive.ts';
 import { tryRows } from './save-rows.ts';
-import { metadataOf, ownerOf } from './upload-fields.ts';
+import { metadataOf, targetOf, type UploadFields } from './upload-fields.ts';
+import type { UploadSlot } from './upload-slots.ts';
+import { unlessAborted } from './upload-watch.ts';
 
-export interface FormDefaults extends Omit<ReceiveOptions, 'declared'> {
+export interface FormOptions {
   /** From the URL: then the form has one file, and this is its path. */
   path: string | undefined;
-  metadata: Record<string, unknown>;
-  owner: string | null | undefined;
+  /** From the query; a field of the form counts for the files after it. */
+  fields: UploadFields;
+  replace: boolean;
+  limitBytes: number;
+  signal: AbortSignal;
+  /** Called before the first byte of a file is read, after it is known that the caller may store it. */
+  takeSlot(): UploadSlot;
 }
 
 /** Most fields beside the files, and bytes of each. */
@@ -25,40 +32,47 @@ const MAX_FIELD_BYTES = 16 * 1024;
 export async function receiveForm(
   context: FileContext,
   request: FastifyRequest,
-  defaults: FormDefaults,
-  options: UploadOptions,
-): Promise<{ files: UploadedFile[]; owner: string | null | undefined }> {
-  const { limitBytes, stallMs } = defaults;
-  const form = { path: defaults.path, prefix: '', metadata: defaults.metadata, owner: defaults.owner };
+  { path: fixedPath, replace, limitBytes, signal, takeSlot, ...given }: FormOptions,
+): Promise<{ files: UploadedFile[]; options: UploadOptions }> {
+  const names: { path?: string; prefix: string } = { prefix: '' };
+  const fields = { ...given.fields };
   const files: UploadedFile[] = [];
   try {
-    for await (const part of partsOf(context, request, limitBytes)) {
+    for await (const part of partsOf(context, request, limitBytes, signal)) {
       if (part.type === 'field') {
-        setField(form, part.fieldname, String(part.value));
+        setField(names, fields, part.fieldname, String(part.value));
         continue;
       }
-      const path = checkPath(form.path ?? `${form.prefix}${part.filename ?? ''}`);
+      const path = checkPath(fixedPath ?? names.path ?? `${names.prefix}${part.filename ?? ''}`);
       if (files.some((file) => file.path === path))
         throw fileRequestErrors.FORM({ reason: `two files have the path ${path}` });
-      await tryRows(context, request, path, 1, {
-        ...options,
-        ...(form.owner === undefined ? {} : { owner: form.owner }),
+      const metadata = metadataOf(fields.metadata);
+      await tryRows(context, request, path, 1, { ...targetOf(fields), replace });
+      const slot = takeSlot();
+      const { key, ...stored } = await receive(context.files.store, part.file, {
+        declared: part.mimetype,
+        limitBytes,
+        signal,
+        onBytes: slot.add,
       });
-      const declared = part.mimetype;
-      const { key, ...stored } = await receive(context.files.store, part.file, { declared, limitBytes, stallMs });
-      files.push({ path, ...stored, storageKey: key, metadata: form.metadata });
+      files.push({ path, ...stored, storageKey: key, metadata });
     }
   } catch (error) {
     if (error instanceof TidemarkError || !isParserError(error)) throw error;
     throw fileRequestErrors.FORM({ reason: error.message }, { cause: error });
   }
   if (files.length === 0) throw fileRequestErrors.FORM({ reason: 'the form has no file' });
-  return { files, owner: form.owner };
+  return { files, options: { ...targetOf(fields), replace } };
 }
 
-function partsOf(context: FileContext, request: FastifyRequest, limitBytes: number): AsyncIterable<Multipart> {
+async function* partsOf(
+  context: FileContext,
+  request: FastifyRequest,
+  limitBytes: number,
+  signal: AbortSignal,
+): AsyncGenerator<Multipart> {
   const files = context.config.FILES_PER_FORM;
-  return request.parts({
+  const parts = request.parts({
     // The store refuses the byte after the limit; the parser, which would cut the file off, comes one later.
     limits: {
       files,
@@ -68,22 +82,17 @@ function partsOf(context: FileContext, request: FastifyRequest, limitBytes: numb
       parts: files + MAX_FIELDS,
     },
   });
+  for (;;) {
+    const next = await unlessAborted(parts.next(), signal);
+    if (next.done) return;
+    yield next.value;
+  }
 }
 
-function setField(
-  form: {
-    path: string | undefined;
-    prefix: string;
-    metadata: Record<string, unknown>;
-    owner: string | null | undefined;
-  },
-  name: string,
-  value: string,
-): void {
-  if (name === 'path') form.path ??= value;
-  else if (name === 'prefix') form.prefix = value;
-  else if (name === 'owner') form.owner = ownerOf(value);
-  else if (name === 'metadata') form.metadata = metadataOf(value);
+function setField(names: { path?: string; prefix: string }, fields: UploadFields, name: string, value: string): void {
+  if (name === 'path') names.path = value;
+  else if (name === 'prefix') names.prefix = value;
+  else if (name === 'owner' || name === 'bucket' || name === 'visibility' || name === 'metadata') fields[name] = value;
   else throw fileRequestErrors.FORM({ reason: `there is no field "${name.slice(0, 50)}"` });
 }
 

@@ -3,13 +3,16 @@ import { Readable } from 'node:stream';
 import { TidemarkError } from '@tidemark/contracts';
 import { agreedType, type FileStore, type StoredFile, TYPE_BYTES } from '@tidemark/files';
 import { fileRequestErrors } from './errors.ts';
+import { unlessAborted } from './upload-watch.ts';
 
 export interface ReceiveOptions {
   /** What the sender says it is; undefined: to be found out. */
   declared: string | undefined;
   limitBytes: number;
-  /** Most time without a byte, ms. */
-  stallMs: number;
+  /** Aborted when the sender stalls (upload-watch.ts). */
+  signal: AbortSignal;
+  /** Called with the length of each chunk; what it throws ends the upload. */
+  onBytes(bytes: number): void;
 }
 
 /** The source is not destroyed when this throws, so that the answer still reaches the sender: see lingering.ts. */
@@ -18,7 +21,7 @@ export async function receive(
   source: Readable,
   options: ReceiveOptions,
 ): Promise<StoredFile & { contentType: string }> {
-  const chunks = read(source, options.stallMs);
+  const chunks = read(source, options);
   try {
     const head: Buffer[] = [];
     let length = 0;
@@ -41,30 +44,21 @@ async function* joined(head: readonly Buffer[], rest: AsyncGenerator<Buffer>): A
   yield* rest;
 }
 
-/** The source's chunks; throws when none comes for `stallMs`, or when the source ends early. */
-async function* read(source: Readable, stallMs: number): AsyncGenerator<Buffer, void, undefined> {
+/** The source's chunks; throws the signal's reason, or when the source ends early. */
+async function* read(source: Readable, { signal, onBytes }: ReceiveOptions): AsyncGenerator<Buffer, void, undefined> {
   const chunks = source.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer> & AsyncIterable<Buffer>;
-  let timer: NodeJS.Timeout | undefined;
-  let stalled = false;
   try {
     for (;;) {
-      const next = await new Promise<IteratorResult<Buffer>>((resolve, reject) => {
-        timer = setTimeout(() => {
-          stalled = true;
-          reject(fileRequestErrors.STALLED({ ms: stallMs }));
-        }, stallMs);
-        chunks.next().then(resolve, reject);
-      });
-      clearTimeout(timer);
+      const next = await unlessAborted(chunks.next(), signal);
       if (next.done) return;
+      onBytes(next.value.length);
       yield next.value;
     }
   } catch (error) {
     if (error instanceof TidemarkError) throw error;
     throw fileRequestErrors.ABORTED({ reason: (error as Error).message }, { cause: error });
   } finally {
-    clearTimeout(timer);
-    // Waits for a chunk that will not come, after a stall.
-    if (!stalled) await chunks.return?.();
+    // After a stall it would wait for a chunk that does not come.
+    if (!signal.aborted) await chunks.return?.();
   }
 }

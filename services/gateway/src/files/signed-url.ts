@@ -1,20 +1,42 @@
-/** URLs that work without a token until a time: an HMAC over method, path and time, with a key derived from the JWT secret. */
-import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+/**
+ * URLs that work without a token until a time. The signature is the signer's role and claims, encrypted and authenticated
+ * (AES-256-GCM) together with method, path and time: whoever uses the URL reads the file as its signer would at that moment, so
+ * a right that the signer loses ends the URL, and the claims are shown to nobody. The key is derived from the JWT secret.
+ */
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import type { Identity } from '@tidemark/db';
 import { fileRequestErrors } from './errors.ts';
 
-/** Names the use, so that the key signs nothing else (RFC 5869 §3.2). */
-const INFO = 'tidemark signed file url, version 1';
+/** Names the use, so that the key encrypts nothing else (RFC 5869 §3.2). */
+const INFO = 'tidemark signed file url, version 2';
+const CIPHER = 'aes-256-gcm';
 const KEY_BYTES = 32;
+/** Random nonces of 12 bytes may be used 2^32 times under one key (NIST SP 800-38D §8.3). */
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+/** Most characters of a signature: proxies and browsers take URLs of 8 KB. */
+const MAX_SIGNATURE = 6_000;
+/** Claims of the token itself, which say nothing about what its holder may see. */
+const TOKEN_CLAIMS = new Set(['exp', 'iat', 'nbf', 'jti']);
 
-export interface UrlSigner {
-  /** Path and query of a URL for the file that works until `expires`, seconds since 1970. */
-  sign(id: string, expires: number): string;
-  /** Seconds that it still works. @throws GATEWAY_FILE_URL_INVALID, GATEWAY_FILE_URL_EXPIRED */
-  check(id: string, expires: string | undefined, signature: string): number;
+export interface SignedUse {
+  /** Seconds that the URL still works. */
+  left: number;
+  signer: Pick<Identity, 'role' | 'claims'>;
 }
 
-/** Without a secret (tokens are verified by a key set alone) nothing is signed, as anybody could derive the key. */
-export function createUrlSigner(secret: string): UrlSigner {
+export interface UrlSigner {
+  /** Path and query of a URL for the file that works until `expires`, seconds since 1970. @throws GATEWAY_FILE_URL_TOO_LONG */
+  sign(id: string, expires: number, signer: Pick<Identity, 'role' | 'claims'>): string;
+  /** @throws GATEWAY_FILE_URL_INVALID, GATEWAY_FILE_URL_EXPIRED */
+  check(id: string, expires: string | undefined, signature: string): SignedUse;
+}
+
+/**
+ * Without a secret (tokens are verified by a key set alone) nothing is signed, as anybody could derive the key.
+ * @param roles those that a token may name now; a URL of another role is refused
+ */
+export function createUrlSigner(secret: string, roles: readonly string[]): UrlSigner {
   if (secret === '') {
     const refuse = () => {
       throw fileRequestErrors.URL_SECRET();
@@ -23,22 +45,49 @@ export function createUrlSigner(secret: string): UrlSigner {
   }
   const key = Buffer.from(hkdfSync('sha256', secret, '', INFO, KEY_BYTES));
   const pathOf = (id: string) => `/api/v1/files/${id.toLowerCase()}`;
-  const mac = (id: string, expires: string) =>
-    createHmac('sha256', key)
-      .update(`GET\n${pathOf(id)}\n${expires}`)
-      .digest();
+  const bound = (id: string, expires: string) => Buffer.from(`GET\n${pathOf(id)}\n${expires}`);
+
+  function decrypt(id: string, expires: string, signature: string): Pick<Identity, 'role' | 'claims'> {
+    const bytes = Buffer.from(signature, 'base64url');
+    // One text for each signature: base64url ignores some characters and bits.
+    if (signature.length > MAX_SIGNATURE || bytes.toString('base64url') !== signature)
+      throw fileRequestErrors.URL_INVALID();
+    if (bytes.length <= NONCE_BYTES + TAG_BYTES) throw fileRequestErrors.URL_INVALID();
+    const decipher = createDecipheriv(CIPHER, key, bytes.subarray(0, NONCE_BYTES), { authTagLength: TAG_BYTES });
+    decipher.setAAD(bound(id, expires));
+    decipher.setAuthTag(bytes.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES));
+    try {
+      const text = Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES + TAG_BYTES)), decipher.final()]);
+      return JSON.parse(text.toString()) as Pick<Identity, 'role' | 'claims'>;
+    } catch (cause) {
+      throw fileRequestErrors.URL_INVALID(undefined, { cause });
+    }
+  }
+
   return {
-    sign: (id, expires) =>
-      `${pathOf(id)}?expires=${expires}&signature=${mac(id, String(expires)).toString('base64url')}`,
+    sign(id, expires, { role, claims }) {
+      const nonce = randomBytes(NONCE_BYTES);
+      const cipher = createCipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES });
+      cipher.setAAD(bound(id, String(expires)));
+      const text = JSON.stringify({ role, claims: lasting(claims) });
+      const encrypted = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
+      const signature = Buffer.concat([nonce, cipher.getAuthTag(), encrypted]).toString('base64url');
+      if (signature.length > MAX_SIGNATURE) throw fileRequestErrors.URL_TOO_LONG({ maximum: MAX_SIGNATURE });
+      return `${pathOf(id)}?expires=${expires}&signature=${signature}`;
+    },
     check(id, expires = '', signature) {
-      const given = Buffer.from(signature, 'base64url');
-      const expected = mac(id, expires);
-      if (given.length !== expected.length || !timingSafeEqual(given, expected)) throw fileRequestErrors.URL_INVALID();
+      const signer = decrypt(id, expires, signature);
+      if (!roles.includes(signer.role)) throw fileRequestErrors.URL_INVALID();
       const left = Number(expires) - Math.floor(Date.now() / 1_000);
       if (!(left > 0)) {
         throw fileRequestErrors.URL_EXPIRED({ at: new Date(Number(expires) * 1_000).toISOString() });
       }
-      return left;
+      return { left, signer };
     },
   };
+}
+
+function lasting(claims: string): string {
+  const all = Object.entries(JSON.parse(claims) as Record<string, unknown>);
+  return JSON.stringify(Object.fromEntries(all.filter(([name]) => !TOKEN_CLAIMS.has(name))));
 }

@@ -1,9 +1,31 @@
 /** What an upload says of its file besides the bytes: in the query of a raw upload, in the fields of a form. */
+import type { UploadTarget, Visibility } from '@tidemark/files';
+import { bucketOf } from './bucket.ts';
 import { fileRequestErrors } from './errors.ts';
 
-/** Undefined: the caller's `sub`. Empty: null, which shows the file to everybody; policies decide whether the caller may. */
-export function ownerOf(text: string | undefined): string | null | undefined {
-  return text === undefined ? undefined : text === '' ? null : text;
+export interface UploadFields {
+  owner?: string;
+  bucket?: string;
+  visibility?: string;
+  metadata?: string;
+}
+
+/**
+ * Where the file goes, whose it is and who may see it; policies decide whether the caller may. An empty owner: nobody's, which
+ * only the service sees.
+ * @throws GATEWAY_FILE_BUCKET, GATEWAY_FILE_FORM
+ */
+export function targetOf({ owner, bucket, visibility }: UploadFields): UploadTarget {
+  return {
+    owner: owner === '' ? null : owner,
+    bucket: bucketOf(bucket),
+    visibility: visibilityOf(visibility),
+  };
+}
+
+function visibilityOf(text: string | undefined): Visibility | undefined {
+  if (text === undefined || text === 'private' || text === 'public') return text;
+  throw fileRequestErrors.FORM({ reason: `visibility is "${text.slice(0, 50)}", not private or public` });
 }
 
 const MAX_METADATA = 16 * 1024;

@@ -26,11 +26,14 @@ const bytes = { '*/*': { schema: {} } };
 const uuid = { type: 'string', format: 'uuid' };
 
 const FILE = inPath('file', 'The id of a file, or its path.');
+const BUCKET = inQuery('bucket', 'Where the path is; default the bucket of the owner’s own files.');
 const upload = (operationId: string, summary: string) => ({
   ...{ tags: ['files'], operationId, summary },
   parameters: [
     inPath('file', 'The path: names separated by slashes.'),
-    inQuery('owner', 'Whose it is; default the caller’s `sub`. Empty: everybody may see it.'),
+    BUCKET,
+    inQuery('owner', 'Whose it is; default the caller’s `sub`. Empty: nobody’s, which only the service sees.'),
+    inQuery('visibility', 'public: everybody may see it.', { enum: ['private', 'public'], default: 'private' }),
     inQuery('metadata', 'A JSON object for the row.'),
   ],
   requestBody: { required: true, content: bytes },
@@ -44,6 +47,7 @@ const download = (operationId: string, summary: string, body: Schema) => ({
   ...{ tags: ['files'], operationId, summary },
   parameters: [
     FILE,
+    BUCKET,
     {
       name: 'Range',
       in: 'header',
@@ -64,12 +68,20 @@ const download = (operationId: string, summary: string, body: Schema) => ({
 export const ownSchemas: Readonly<Record<string, Schema>> = {
   File: {
     type: 'object',
-    required: ['id', 'path', 'content_type', 'size', 'sha256', 'metadata', 'owner', 'created_at', 'href'],
+    required: ['id', 'bucket', 'path', 'content_type', 'size', 'sha256', 'metadata', 'owner', 'created_at', 'href'],
     properties: {
-      ...{ id: uuid, path: text, content_type: text, size: { type: 'integer', format: 'int64' }, sha256: text },
+      ...{
+        id: uuid,
+        bucket: text,
+        path: text,
+        content_type: text,
+        size: { type: 'integer', format: 'int64' },
+        sha256: text,
+      },
       ...{
         metadata: { type: 'object' },
         owner: { type: ['string', 'null'] },
+        visibility: { enum: ['private', 'public'] },
         job_id: { type: ['string', 'null'], format: 'uuid' },
       },
       ...{ created_at: { type: 'string', format: 'date-time' }, href: text },
@@ -84,8 +96,10 @@ export const ownPaths: Readonly<Record<string, Schema>> = {
     get: {
       ...{ tags: ['files'], operationId: 'files.list', summary: 'Files below a prefix, by path' },
       parameters: [
+        inQuery('bucket', 'Files of this bucket; default those of all buckets that the caller may see.'),
         inQuery('prefix', 'What their paths start with.'),
         inQuery('after', 'The path of the last one of the page before; the Link header has the next page.'),
+        inQuery('afterBucket', 'The bucket of that file, where no bucket is named.'),
         inQuery('limit', 'Files of a page.', { type: 'integer', minimum: 1, maximum: 1_000, default: 100 }),
         ...['tidemark', 'Tidemark'].map(parameterRef),
       ],
@@ -99,7 +113,10 @@ export const ownPaths: Readonly<Record<string, Schema>> = {
           'multipart/form-data': {
             schema: {
               type: 'object',
-              properties: { prefix: text, path: text, owner: text, metadata: text, file: { type: 'array', items: {} } },
+              properties: {
+                ...{ prefix: text, path: text, bucket: text, owner: text, visibility: text, metadata: text },
+                file: { type: 'array', items: {} },
+              },
             },
           },
         },
@@ -113,7 +130,7 @@ export const ownPaths: Readonly<Record<string, Schema>> = {
     put: upload('files.put', 'Upload a file, or replace it'),
     post: upload('files.post', 'Upload a file'),
     delete: {
-      ...{ tags: ['files'], operationId: 'files.delete', summary: 'Delete a file', parameters: [FILE] },
+      ...{ tags: ['files'], operationId: 'files.delete', summary: 'Delete a file', parameters: [FILE, BUCKET] },
       responses: { '204': { description: 'Deleted.', headers: tidemarkHeader }, ...refused },
     },
   },

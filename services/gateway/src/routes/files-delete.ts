@@ -1,6 +1,8 @@
 /** DELETE /api/v1/files/<id or path>: the row, as the caller. The sweep deletes the bytes once no row has them. */
+import { registryStatements } from '@tidemark/files';
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { bucketOfQuery } from '../files/bucket.ts';
 import type { FileContext } from '../files/context.ts';
 import { fileRequestErrors } from '../files/errors.ts';
 import { isFileId } from '../files/path.ts';
@@ -13,11 +15,12 @@ export function registerFileDelete(app: BaseApp, context: FileContext): void {
 }
 
 async function remove(context: FileContext, request: FastifyRequest, reply: FastifyReply, name: string) {
+  const statement = isFileId(name)
+    ? { text: registryStatements.removeById, params: [name] }
+    : { text: registryStatements.removeByPath, params: [name, bucketOfQuery(request.query) ?? null] };
   const { results, tidemark } = await context.db.write({
     identity: fullIdentity(request, 'tidemark'),
-    statements: [
-      { text: `delete from tidemark.files where ${isFileId(name) ? 'id = $1::uuid' : 'path = $1'}`, params: [name] },
-    ],
+    statements: [statement],
     holder: { route: 'DELETE /api/v1/files/*' },
   });
   if ((results[0]?.count ?? 0) === 0) throw fileRequestErrors.NOT_DELETED({ file: name });

@@ -1,8 +1,10 @@
-/** GET and HEAD /api/v1/files/<id or path>, with a token, or with a signature for an id. */
+/** GET and HEAD /api/v1/files/<id or path>, with a token, or with a signature for an id. A path is one of the caller's own bucket, or of `?bucket=`. */
+import type { Identity } from '@tidemark/db';
 import type { FileRow } from '@tidemark/files';
 import { isInlineSafe } from '@tidemark/files';
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { bucketOfQuery } from '../files/bucket.ts';
 import { chooseRange } from '../files/byte-range.ts';
 import type { FileContext } from '../files/context.ts';
 import { fileRequestErrors } from '../files/errors.ts';
@@ -72,17 +74,19 @@ async function find(context: FileContext, request: DownloadRequest): Promise<{ f
   const name = request.params['*'];
   const { expires, signature } = request.query;
   if (!isFileId(name)) {
-    const file = await registry.findByPath(readIdentity(request, 'tidemark'), name);
+    const file = await registry.findByPath(readIdentity(request, 'tidemark'), name, bucketOfQuery(request.query));
     if (!file) throw fileRequestErrors.NOT_FOUND({ file: name });
     // A path may get other bytes; then the ETag differs.
     return { file, cacheControl: 'private, no-cache' };
   }
   let maxAge = FOREVER_S;
-  let file: FileRow | undefined;
+  let identity: Identity = readIdentity(request, 'tidemark');
   if (typeof signature === 'string') {
-    maxAge = Math.min(maxAge, context.signer.check(name, expires, signature));
-    file = await registry.findAsService(name);
-  } else file = await registry.find(readIdentity(request, 'tidemark'), name);
+    const { left, signer } = context.signer.check(name, expires, signature);
+    maxAge = Math.min(maxAge, left);
+    identity = { ...identity, ...signer };
+  }
+  const file = await registry.find(identity, name);
   if (!file) throw fileRequestErrors.NOT_FOUND({ file: name });
   // The bytes of an id never change. Who may see them can, hence private.
   return { file, cacheControl: `private, max-age=${maxAge}, immutable` };

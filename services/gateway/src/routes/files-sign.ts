@@ -15,15 +15,16 @@ export function registerFileSign(app: BaseApp, context: FileContext): void {
   );
 }
 
-/** Who may see a file may hand it on: it could hand on the bytes as well. */
+/** Who may see a file may hand it on, as it could hand on the bytes; the URL works only while the signer may see the file. */
 async function sign(context: FileContext, request: FastifyRequest, reply: FastifyReply, id: string) {
   const seconds = expiresIn(bodyOf(request), context.config.FILES_SIGNED_URL_MAX_S);
-  const file = await context.files.registry.find(readIdentity(request, 'tidemark'), id);
+  const identity = readIdentity(request, 'tidemark');
+  const file = await context.files.registry.find(identity, id);
   if (!file) throw fileRequestErrors.NOT_FOUND({ file: id });
   const expires = Math.floor(Date.now() / 1_000) + seconds;
   return reply
     .header('cache-control', 'no-store')
-    .send({ url: context.signer.sign(file.id, expires), expiresAt: new Date(expires * 1_000).toISOString() });
+    .send({ url: context.signer.sign(file.id, expires, identity), expiresAt: new Date(expires * 1_000).toISOString() });
 }
 
 function expiresIn(body: string, maximum: number): number {

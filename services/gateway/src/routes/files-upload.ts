@@ -1,6 +1,7 @@
 /**
  * PUT and POST /api/v1/files/<path> with the bytes as the body, or as one file of a form; POST /api/v1/files with a form of
- * several. PUT replaces a file of that path, under a new id; POST does not. `?owner=` and `?metadata=` go into the row.
+ * several. PUT replaces a file of that path, under a new id; POST does not. `?bucket=`, `?owner=`, `?visibility=` and `?metadata=`
+ * go into the row.
  */
 import { Readable } from 'node:stream';
 import multipart from '@fastify/multipart';
@@ -9,15 +10,17 @@ import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FileContext } from '../files/context.ts';
 import { fileRequestErrors } from '../files/errors.ts';
-import { type FormDefaults, receiveForm } from '../files/form.ts';
+import { receiveForm } from '../files/form.ts';
 import { linger } from '../files/lingering.ts';
 import { checkPath } from '../files/path.ts';
 import { receive } from '../files/receive.ts';
 import { saveRows, tryRows } from '../files/save-rows.ts';
 import { shownFile } from '../files/shown-file.ts';
-import { metadataOf, ownerOf } from '../files/upload-fields.ts';
+import { metadataOf, targetOf, type UploadFields } from '../files/upload-fields.ts';
+import type { UploadSlot } from '../files/upload-slots.ts';
+import { watchUpload } from '../files/upload-watch.ts';
 
-type UploadRequest = FastifyRequest<{ Params: { '*'?: string }; Querystring: { owner?: string; metadata?: string } }>;
+type UploadRequest = FastifyRequest<{ Params: { '*'?: string }; Querystring: UploadFields }>;
 
 export function registerFileUpload(app: BaseApp, context: FileContext): void {
   // A scope of its own: here a body of any type stays a stream.
@@ -41,51 +44,74 @@ export function registerFileUpload(app: BaseApp, context: FileContext): void {
 }
 
 async function upload(context: FileContext, request: UploadRequest, reply: FastifyReply) {
+  const { FILES_STALL_TIMEOUT_MS: stallMs, FILES_MIN_BYTES_PER_S: minBytesPerS } = context.config;
+  const watch = watchUpload(request.raw, { stallMs, minBytesPerS });
+  let slot: UploadSlot | undefined;
+  // Only once it is known that the caller may: others hold none.
+  const takeSlot = () => {
+    slot ??= context.uploads.take(identityKey(request));
+    return slot;
+  };
   try {
-    return await context.uploads.run(() => take(context, request, reply));
+    return await take(context, request, reply, watch.signal, takeSlot);
   } catch (error) {
     linger(request.raw);
     throw error;
+  } finally {
+    watch.stop();
+    slot?.release();
   }
 }
 
-async function take(context: FileContext, request: UploadRequest, reply: FastifyReply) {
-  const { config } = context;
-  const limitBytes = config.FILES_MAX_BYTES;
+/** Tokens without a subject share their role's part. */
+function identityKey({ caller, ip }: UploadRequest): string {
+  return caller.authenticated ? `${caller.role}\0${caller.verified?.claims.sub ?? ''}` : `@${ip}`;
+}
+
+async function take(
+  context: FileContext,
+  request: UploadRequest,
+  reply: FastifyReply,
+  signal: AbortSignal,
+  takeSlot: () => UploadSlot,
+) {
+  const limitBytes = context.config.FILES_MAX_BYTES;
   const given = request.params['*'];
   const path = given === undefined ? undefined : checkPath(given);
-  const options = optionsOf(request);
-  const metadata = metadataOf(request.query.metadata);
-  const isForm = request.isMultipart();
-  const declaredBytes = Number(request.headers['content-length'] ?? 1);
-  if (!isForm && declaredBytes > limitBytes) throw fileErrors.TOO_LARGE({ limitBytes });
-  if (path !== undefined && !isForm) await tryRows(context, request, path, Math.max(declaredBytes, 1), options);
-
-  const receiveOptions = { limitBytes, stallMs: config.FILES_STALL_TIMEOUT_MS };
+  const replace = request.method === 'PUT' && request.headers['if-none-match'] !== '*';
+  const fields = fieldsOf(request);
   let files: UploadedFile[];
-  let owner = options.owner;
-  if (isForm) {
-    const defaults: FormDefaults = { path, metadata, owner, ...receiveOptions };
-    ({ files, owner } = await receiveForm(context, request, defaults, options));
+  let options: UploadOptions = { ...targetOf(fields), replace };
+  const metadata = metadataOf(fields.metadata);
+  if (request.isMultipart()) {
+    const form = { path, fields, replace, limitBytes, signal, takeSlot };
+    ({ files, options } = await receiveForm(context, request, form));
   } else {
     if (path === undefined) throw fileRequestErrors.FORM({ reason: 'POST /api/v1/files takes multipart/form-data' });
+    const declaredBytes = Number(request.headers['content-length'] ?? 1);
+    if (declaredBytes > limitBytes) throw fileErrors.TOO_LARGE({ limitBytes });
+    await tryRows(context, request, path, Math.max(declaredBytes, 1), options);
     const { key, ...stored } = await receive(context.files.store, bodyStream(request), {
-      ...receiveOptions,
       declared: declaredType(request),
+      limitBytes,
+      signal,
+      onBytes: takeSlot().add,
     });
     files = [{ path, ...stored, storageKey: key, metadata }];
   }
-  const saved = await saveRows(context, request, files, { ...options, ...(owner === undefined ? {} : { owner }) });
+  const saved = await saveRows(context, request, files, options);
   const shown = saved.files.map(shownFile);
   reply.code(saved.replaced > 0 ? 200 : 201).header('tidemark', saved.tidemark);
   if (path === undefined) return reply.send(shown);
   return reply.header('location', shown[0]!.href).send(shown[0]);
 }
 
-function optionsOf(request: UploadRequest): UploadOptions {
-  const owner = ownerOf(request.query.owner);
-  const replace = request.method === 'PUT' && request.headers['if-none-match'] !== '*';
-  return { replace, ...(owner === undefined ? {} : { owner }) };
+/** A parameter that is given twice comes as a list, of which the last counts. */
+function fieldsOf({ query }: UploadRequest): UploadFields {
+  const { owner, bucket, visibility, metadata } = query as Record<string, string | string[] | undefined>;
+  const last = (value: string | string[] | undefined) => (Array.isArray(value) ? value.at(-1) : value);
+  const given = { owner: last(owner), bucket: last(bucket), visibility: last(visibility), metadata: last(metadata) };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
 /** curl says this of any bytes it is not told the type of. */

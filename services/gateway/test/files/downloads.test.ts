@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { ada, bob, type Claims, code, PNG, type Shown, service, useFiles } from './files-fixture.ts';
 
-const { get, request, send } = await useFiles(t);
+const { get, request, send, sql } = await useFiles(t);
 
 t.test('what is uploaded is a row, and comes back', async (t) => {
   const bytes = Buffer.concat([PNG, randomBytes(200_000)]);
@@ -133,6 +133,25 @@ t.test('pages of a prefix', async (t) => {
   }
   t.same(seen, ['list/a', 'list/b', 'list/c', 'list/d%', 'list/e']);
   t.equal((await get('/api/v1/files?limit=0')).status, 400);
+  for (const bucket of ['one', 'three', 'two']) {
+    await send(`spread/a?bucket=${bucket}&visibility=public`, 'x', 'text/plain', service);
+  }
+  await send('spread/b', 'x', 'text/plain');
+  const places: string[] = [];
+  next = '/api/v1/files?prefix=spread/&limit=1';
+  while (next) {
+    const page: Response = await get(next, {
+      tidemark: (await send('spread/b', 'x', 'text/plain')).headers.get('tidemark') as string,
+    });
+    places.push(...((await page.json()) as Shown[]).map((file) => `${file.bucket} ${file.path}`));
+    next = /<([^>]+)>; rel="next"/.exec(page.headers.get('link') ?? '')?.[1];
+  }
+  t.same(places, ['one spread/a', 'three spread/a', 'two spread/a', '~ada spread/b'], 'a path in several buckets');
+  const two = (await (await get('/api/v1/files?prefix=spread/&bucket=two')).json()) as Shown[];
+  t.same(
+    two.map((file) => file.bucket),
+    ['two'],
+  );
   const fresh = await send('list/f', 'x', 'text/plain');
   const after = await get('/api/v1/files?prefix=list/f', { tidemark: fresh.headers.get('tidemark') as string });
   t.equal(((await after.json()) as Shown[]).length, 1, 'reads its write from a replica');
@@ -168,4 +187,34 @@ t.test('a signed URL works without a token, as it is, until its time', async (t)
   t.equal(await code(last), 'GATEWAY_FILE_URL_EXPIRED');
   await request(href, { method: 'DELETE', claims: ada });
   t.equal((await get(url, {}, null)).status, 404);
+});
+
+t.test('a signed URL is worth what its signer may see at that moment, and shows no claims', async (t) => {
+  const { href } = (await (await send('lent', 'hello', 'text/plain')).json()) as { href: string };
+  const sign = async (claims: Claims | null) => {
+    const answer = await request(`${href}/sign`, {
+      method: 'POST',
+      body: '{"expiresIn":600}',
+      ...(claims ? { claims } : {}),
+    });
+    return (await answer.json()) as { url: string; code: string };
+  };
+  await sql`create policy team on tidemark.files for select to authenticated
+    using (current_setting('request.jwt.claims', true)::json ->> 'team' = 'red')`;
+  const red = { ...bob, team: 'red', email: 'bob@example.com' };
+  const { url } = await sign(red);
+  t.notMatch(Buffer.from(new URL(url, 'http://x').searchParams.get('signature') as string, 'base64url'), /example/);
+  t.equal(await (await get(url, {}, null)).text(), 'hello');
+  t.equal(await (await get((await sign(ada)).url, {}, null)).text(), 'hello');
+  await sql`drop policy team on tidemark.files`;
+  t.equal((await get(url, {}, null)).status, 404, 'the policy that let the signer see it is gone');
+  const published = (await (
+    await send('lent?bucket=shared&visibility=public', 'x', 'text/plain', service)
+  ).json()) as Shown;
+  const anonymous = await request(`/api/v1/files/${published.id}/sign`, { method: 'POST', body: '{"expiresIn":600}' });
+  const anonymously = ((await anonymous.json()) as { url: string }).url;
+  t.equal((await get(anonymously, {}, null)).status, 200);
+  await sql`update tidemark.files set visibility = 'private' where id = ${published.id}`;
+  t.equal((await get(anonymously, {}, null)).status, 404, 'nor does a stranger keep what was public');
+  t.equal((await sign({ ...ada, more: 'x'.repeat(5_000) })).code, 'GATEWAY_FILE_URL_TOO_LONG');
 });

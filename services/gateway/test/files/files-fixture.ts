@@ -59,6 +59,16 @@ export async function useFiles(t: Test) {
 
   /** As it is written, which fetch would tidy up; ends when the server closes or a whole answer has come. */
   function rawRequest(line: string, token: string, body: string, declared = body.length): Promise<string> {
+    return exchange([line, `authorization: Bearer ${token}`], body, declared);
+  }
+
+  /** The start of a form (boundary b), of which nothing more comes. */
+  function rawForm(path: string, token: string | undefined, body: string): Promise<string> {
+    const authorization = token === undefined ? [] : [`authorization: Bearer ${token}`];
+    return exchange([`POST ${path}`, 'content-type: multipart/form-data; boundary=b', ...authorization], body, 100_000);
+  }
+
+  function exchange([line, ...headers]: string[], body: string, declared: number): Promise<string> {
     return new Promise((resolve, reject) => {
       const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
       let text = '';
@@ -70,13 +80,12 @@ export async function useFiles(t: Test) {
         if (rest !== undefined && Buffer.byteLength(rest) >= length) socket.destroy();
       });
       socket.on('close', () => resolve(text));
-      socket.write(
-        `${line} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${token}\r\ncontent-length: ${declared}\r\n\r\n${body}`,
-      );
+      const head = [`${line} HTTP/1.1`, 'host: x', ...headers, `content-length: ${declared}`];
+      socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
     });
   }
 
-  return { ...gateway, request, send, get, stored, rawRequest };
+  return { ...gateway, request, send, get, stored, rawForm, rawRequest };
 }
 
 export const code = async (response: Response) => ((await response.json()) as { code: string }).code;

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import t from 'tap';
 import { ada, bob, type Claims, code, LIMIT, PNG, type Shown, service, useFiles } from './files-fixture.ts';
 
-const { get, rawRequest, request, send, sql, stored, token: tokenOf, url } = await useFiles(t);
+const { get, rawForm, rawRequest, request, send, sql, stored, token: tokenOf, url } = await useFiles(t);
 
 t.test('an empty file', async (t) => {
   const answer = await send('empty', null, undefined);
@@ -36,14 +36,31 @@ t.test('who may', async (t) => {
   const forOther = await send('who/1?owner=bob', 'x', 'text/plain');
   t.equal(forOther.status, 403);
   t.equal(await code(forOther), '42501');
-  t.equal((await send('who/1?owner=', 'x', 'text/plain')).status, 403, 'for everybody');
+  t.equal((await send('who/1?owner=', 'x', 'text/plain')).status, 403, 'for nobody');
+  t.equal((await send('who/1?visibility=public', 'x', 'text/plain')).status, 403, 'for everybody');
+  t.equal((await send('who/1?bucket=shared', 'x', 'text/plain')).status, 403, 'in a shared bucket');
+  t.equal((await send('who/1?bucket=~bob', 'x', 'text/plain')).status, 403, 'in another’s bucket');
+  t.equal(await code(await send('who/1?bucket=A/b', 'x', 'text/plain')), 'GATEWAY_FILE_BUCKET');
+  t.equal(await code(await send('who/1?visibility=all', 'x', 'text/plain')), 'GATEWAY_FILE_FORM');
   t.equal((await send('jobs/1', 'x', 'text/plain')).status, 403, 'the batch service’s paths');
   t.equal((await send('who/1', 'x', 'text/plain', { role: 'authenticated' })).status, 403, 'nobody');
   t.equal(await stored(), before, 'refused before anything was stored');
-  const everybody = await send('who/all?owner=&metadata={"k":[1]}', 'x', 'text/plain', service);
+  const nobodys = (await (await send('who/all', 'x', 'text/plain', service)).json()) as Shown;
+  t.match(nobodys, { owner: null, visibility: 'private', bucket: 'service' }, 'a service token has no subject');
+  t.equal((await get(nobodys.href as string, {}, null)).status, 404, 'and its file is nobody’s, not everybody’s');
+  t.equal((await get(nobodys.href as string, {}, ada)).status, 404);
+  t.equal((await get(nobodys.href as string, {}, service)).status, 200);
+  const operators = await get(nobodys.href as string, {}, { role: 'ops' });
+  t.equal(operators.status, 403);
+  const everybody = await send(
+    'who/all?bucket=shared&visibility=public&metadata={"k":[1]}',
+    'x',
+    'text/plain',
+    service,
+  );
   t.equal(everybody.status, 201);
   const row = (await everybody.json()) as Shown;
-  t.match(row, { owner: null, metadata: { k: [1] } });
+  t.match(row, { owner: null, bucket: 'shared', visibility: 'public', metadata: { k: [1] } });
   t.equal((await get(row.href as string, {}, null)).status, 200);
   t.equal((await request(row.href as string, { method: 'DELETE', claims: ada })).status, 404);
   t.equal((await request(row.href as string, { method: 'DELETE' })).status, 401);
@@ -78,7 +95,7 @@ t.test('PUT replaces what is one’s own, POST does not', async (t) => {
   t.equal(post.status, 409);
   t.equal(await code(post), 'FILES_PATH_TAKEN');
   t.equal((await send('same', 'two', 'text/plain', ada, { 'if-none-match': '*' })).status, 412);
-  t.equal((await send('same', 'two', 'text/plain', bob)).status, 409);
+  t.equal((await send('same', 'two', 'text/plain', bob)).status, 201, 'in a bucket of his own');
   const second = await send('same', 'two', 'text/plain');
   t.equal(second.status, 200);
   const row = (await second.json()) as Shown;
@@ -141,18 +158,117 @@ t.test('an upload that is cut off or stalls leaves nothing', async (t) => {
   t.equal((await get('/api/v1/files/cut')).status, 404);
 });
 
-t.test('uploads at a time have a limit', async (t) => {
+t.test('a path is one’s own: others neither learn of it nor take it', async (t) => {
+  const secret = (await (await send('plans/merger.pdf', 'adas', 'text/plain')).json()) as Shown;
+  const post = await request('/api/v1/files/plans/merger.pdf', { method: 'POST', body: 'bobs', claims: bob });
+  t.equal(post.status, 201);
+  t.match(await post.json(), { bucket: '~bob', owner: 'bob' });
+  t.equal(await (await get('/api/v1/files/plans/merger.pdf', {}, bob)).text(), 'bobs');
+  t.equal(await (await get('/api/v1/files/plans/merger.pdf')).text(), 'adas');
+  const theirs = '/api/v1/files/plans/merger.pdf?bucket=~ada';
+  t.equal((await get(theirs, {}, bob)).status, 404);
+  t.equal((await request(theirs, { method: 'DELETE', claims: bob })).status, 404);
+  t.equal((await request(theirs, { method: 'POST', body: 'x', claims: bob })).status, 403);
+  t.equal((await request(theirs, { method: 'PUT', body: 'x', claims: bob })).status, 403);
+  const free = '/api/v1/files/plans/nothing.pdf?bucket=~ada';
+  t.equal((await request(free, { method: 'POST', body: 'x', claims: bob })).status, 403, 'the same where nothing is');
+  t.equal(await (await get(theirs, {}, service)).text(), 'adas');
+  t.equal((await get(`/api/v1/files/${secret.id}`)).status, 200);
+  const forAda = await send('from/service?owner=ada', 'x', 'text/plain', service);
+  t.match(await forAda.json(), { bucket: '~ada', owner: 'ada', visibility: 'private' });
+  const wrong = await send('from/service?owner=ada&bucket=~bob', 'x', 'text/plain', service);
+  t.equal(wrong.status, 400);
+  t.equal((await send('from/service?owner=ada&bucket=shared', 'x', 'text/plain', service)).status, 201);
+});
+
+t.test('the service publishes a file, and takes that back', async (t) => {
+  const { id, href } = (await (await send('news', 'x', 'text/plain', service)).json()) as { id: string; href: string };
+  const set = (visibility: string, claims: Claims) =>
+    request(`/rest/v1/files?id=eq.${id}`, {
+      method: 'PATCH',
+      claims,
+      headers: { 'content-profile': 'tidemark', 'content-type': 'application/json' },
+      body: JSON.stringify({ visibility }),
+    });
+  t.equal((await set('public', ada)).status, 403);
+  t.equal((await set('public', service)).status, 204);
+  t.equal((await get(href, {}, null)).status, 200);
+  t.equal((await set('private', service)).status, 204);
+  t.equal((await get(href, {}, null)).status, 404);
+});
+
+const form = (file: string, ...fields: [string, string][]) =>
+  [
+    ...fields.map(([name, value]) => `--b\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`),
+    `--b\r\ncontent-disposition: form-data; name="f"; filename="${file}"\r\n\r\nx`,
+  ].join('');
+
+t.test('who may not upload holds no slot, whatever is left unsent', async (t) => {
+  const before = await stored();
+  const bad = await tokenOf({ role: 'authenticated' });
+  const slow = Array.from({ length: 6 }, () => [
+    rawForm('/api/v1/files', undefined, form('anon')),
+    rawForm('/api/v1/files', bad, form('nobody')),
+    rawForm('/api/v1/files', undefined, '--b\r\n'),
+    rawRequest('PUT /api/v1/files/half', bad, 'x', 1_000),
+  ]).flat();
+  t.match(await slow[0], /^HTTP\/1\.1 401 /, 'refused at the head of its file, which never ends');
+  t.match(await slow[1], /^HTTP\/1\.1 403 /);
+  t.match(await slow[3], /^HTTP\/1\.1 403 /);
+  t.equal((await send('beside', 'beside', 'text/plain')).status, 201);
+  t.match(await slow[2], /^HTTP\/1\.1 408 [\s\S]*GATEWAY_FILE_STALLED/, 'a form that sends no part stalls, too');
+  await Promise.all(slow);
+  t.equal(await stored(), before + 1);
+});
+
+t.test('a trickle is broken off as a stall is', async (t) => {
   const token = await tokenOf(ada);
   const before = await stored();
-  const slow = [1, 2, 3].map((i) => rawRequest(`PUT /api/v1/files/slow/${i}`, token, 'x'.repeat(50), 1_000));
-  await until(async () => (await stored()) === before + 3);
-  const refused = await send('slow/4', 'x', 'text/plain');
+  for (const [line, body, more] of [
+    ['PUT /api/v1/files/trickle', '', []],
+    ['POST /api/v1/files', form('trickle'), ['content-type: multipart/form-data; boundary=b']],
+  ] as const) {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    let answer = '';
+    socket.setEncoding('utf8').on('data', (data) => {
+      answer += data;
+    });
+    socket.on('error', () => undefined);
+    socket.write(
+      `${[`${line} HTTP/1.1`, 'host: x', `authorization: Bearer ${token}`, 'content-length: 100000', ...more].join('\r\n')}\r\n\r\n${body}`,
+    );
+    const drops = setInterval(() => socket.write('x'), 50);
+    await until(async () => answer !== '');
+    clearInterval(drops);
+    t.match(answer, /^HTTP\/1\.1 408 [\s\S]*GATEWAY_FILE_SLOW/, line);
+    socket.destroy();
+  }
+  await until(async () => (await stored()) === before);
+});
+
+t.test('over half of the uploads, one identity has its share, and others get in', async (t) => {
+  const token = await tokenOf(ada);
+  const before = await stored();
+  const begun = (n: number) => until(async () => (await stored()) === before + n);
+  const slow = [1, 2].map((i) => rawRequest(`PUT /api/v1/files/slow/${i}`, token, 'x'.repeat(50), 1_000));
+  await begun(2);
+  const refused = await send('slow/3', 'x', 'text/plain');
   t.equal(refused.status, 503);
   t.ok(refused.headers.get('retry-after'));
-  t.equal(await code(refused), 'GATEWAY_FILE_UPLOADS_FULL');
+  t.match(await refused.json(), { code: 'GATEWAY_FILE_UPLOADS_SHARE', message: /2 with 100 bytes of them are yours/ });
+  slow.push(rawRequest('PUT /api/v1/files/slow/3', await tokenOf(bob), 'x'.repeat(50), 1_000));
+  await begun(3);
+  const full = await send('slow/4', 'x', 'text/plain', { ...ada, sub: 'cy' });
+  t.equal(full.status, 503);
+  t.equal(await code(full), 'GATEWAY_FILE_UPLOADS_FULL');
+  const page = await (await get('/metrics')).text();
+  t.match(page, /tidemark_gateway_upload_bytes\{[^}]*\} 150/);
+  t.match(page, /tidemark_gateway_upload_identities\{[^}]*\} 2/);
   await Promise.all(slow);
   t.equal((await send('slow/4', 'x', 'text/plain')).status, 201);
-  t.match(await (await get('/metrics')).text(), /tidemark_gateway_uploads\{[^}]*\} 0/);
+  const after = await (await get('/metrics')).text();
+  t.match(after, /tidemark_gateway_uploads\{[^}]*\} 0/);
+  t.match(after, /tidemark_gateway_upload_bytes\{[^}]*\} 0/);
 });
 
 function* chunks(bytes: number) {
