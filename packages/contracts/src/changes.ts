@@ -36,6 +36,8 @@ export const Change = Type.Object({
   old: Type.Optional(Row),
   /** Columns that `row` lacks: TOASTed values that did not change and were not in the WAL. Absent where there are none. */
   unchanged: Type.Optional(Type.Array(Type.String())),
+  /** Columns that `row` and `old` lack since the change would have been too large for a message. Absent where there are none. */
+  cut: Type.Optional(Type.Array(Type.String())),
 });
 export type Change = Static<typeof Change>;
 

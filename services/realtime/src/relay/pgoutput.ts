@@ -33,13 +33,21 @@ export type PgMessage =
   | { tag: 'commit'; commitLsn: Lsn; endLsn: Lsn; committedAt: number }
   | { tag: 'relation'; relation: Relation }
   | { tag: 'type'; oid: number; schema: string; name: string }
-  | { tag: 'insert'; oid: number; row: Tuple }
+  | ({ tag: 'insert'; oid: number; row: Tuple } & Oversize)
   /** `key` where only the replica identity came (it changed), `old` where the whole row did (REPLICA IDENTITY FULL). */
-  | { tag: 'update'; oid: number; key: Tuple | undefined; old: Tuple | undefined; row: Tuple }
-  | { tag: 'delete'; oid: number; key: Tuple | undefined; old: Tuple | undefined }
+  | ({ tag: 'update'; oid: number; key: Tuple | undefined; old: Tuple | undefined; row: Tuple } & Oversize)
+  | ({ tag: 'delete'; oid: number; key: Tuple | undefined; old: Tuple | undefined } & Oversize)
   | { tag: 'truncate'; oids: readonly number[]; cascade: boolean; restartIdentity: boolean }
   | { tag: 'message'; transactional: boolean; lsn: Lsn; prefix: string; content: Buffer }
   | { tag: 'origin'; lsn: Lsn; name: string };
+
+interface Oversize {
+  /** Columns with a value of more than MAX_VALUE_BYTES, which was not decoded: undefined in its tuple. */
+  oversize?: ReadonlySet<number>;
+}
+
+/** Longer values never fit a message, and several of them would not fit a string (512 MB). */
+const MAX_VALUE_BYTES = 16 * 1_024 ** 2;
 
 /** Milliseconds between 1970 and 2000, where Postgres's clock starts. */
 const POSTGRES_EPOCH_MS = 946_684_800_000;
@@ -48,6 +56,8 @@ const POSTGRES_EPOCH_MS = 946_684_800_000;
 class Cursor {
   readonly bytes: Buffer;
   at = 0;
+  /** Columns whose values were passed over. */
+  oversize: Set<number> | undefined;
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
@@ -111,12 +121,21 @@ class Cursor {
     return value;
   }
 
+  value(length: number, column: number): string | undefined {
+    if (length <= MAX_VALUE_BYTES) return this.text(length);
+    if (this.at + length > this.bytes.length) throw new RangeError('a value longer than its message');
+    this.at += length;
+    this.oversize ??= new Set();
+    this.oversize.add(column);
+    return undefined;
+  }
+
   tuple(): Tuple {
     const count = this.int16();
     const values = new Array<TupleValue>(count);
     for (let index = 0; index < count; index += 1) {
       const kind = this.byte();
-      if (kind === 0x74 /* t */) values[index] = this.text(this.int32());
+      if (kind === 0x74 /* t */) values[index] = this.value(this.int32(), index);
       else if (kind === 0x6e /* n */) values[index] = null;
       else if (kind === 0x75 /* u */) values[index] = undefined;
       else throw new RangeError(`a value of the unknown kind 0x${kind.toString(16)}`);
@@ -132,7 +151,8 @@ class Cursor {
 export function decodePgoutput(bytes: Buffer): PgMessage {
   const cursor = new Cursor(bytes);
   try {
-    return decode(cursor);
+    const message = decode(cursor);
+    return cursor.oversize ? ({ ...message, oversize: cursor.oversize } as PgMessage) : message;
   } catch (cause) {
     throw errors.WAL_UNREADABLE(
       { reason: (cause as Error).message, head: bytes.subarray(0, 32).toString('hex') },

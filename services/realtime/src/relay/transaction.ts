@@ -11,8 +11,8 @@
  * again, its end is known and its envelopes leave as they fill.
  */
 import { type Lsn, lsnToHex, MAX_CHANGES_PER_ENVELOPE, MAX_ENVELOPE_BYTES } from '@tidemark/contracts';
-import { jsonText } from './json-text.ts';
-import type { PgMessage, Relation, Tuple } from './pgoutput.ts';
+import { changeText, cutChangeText, mayFit, type RowMessage, truncateText } from './change-text.ts';
+import type { PgMessage } from './pgoutput.ts';
 import type { RelationPlan } from './type-catalog.ts';
 
 export interface EncodedEnvelope {
@@ -28,7 +28,6 @@ export interface EncodedEnvelope {
 }
 
 type Begin = PgMessage & { tag: 'begin' };
-type RowMessage = PgMessage & { tag: 'insert' | 'update' | 'delete' };
 
 interface Open {
   plan: RelationPlan;
@@ -45,7 +44,7 @@ export interface TransactionOptions {
   endLsn?: Lsn | undefined;
   /** Most bytes that wait for the commit. */
   maxBytes: number;
-  /** Most bytes of one message on NATS. A row that is larger is announced as a truncation: its readers resync. */
+  /** Most bytes of one message on NATS. A change that is larger leaves its largest values out. */
   maxPayload: number;
 }
 
@@ -90,9 +89,19 @@ export class TransactionEnvelopes {
   add(plan: RelationPlan, message: RowMessage): void {
     const index = this.#index;
     // Before anything is counted: what throws may be tried again with another plan.
-    const text = this.#measuring ? undefined : changeText(plan, message, index);
+    const text = this.#measuring ? undefined : this.#fitting(plan, message, index);
     this.#index += 1;
     if (text !== undefined) this.#push(plan, text, index);
+  }
+
+  #fitting(plan: RelationPlan, message: RowMessage, index: number): string {
+    const room = this.#options.maxPayload - HEAD_BYTES - 1;
+    if (!message.oversize && mayFit(message, room)) {
+      const text = changeText(plan, message, index);
+      if (Buffer.byteLength(text) <= room) return text;
+    }
+    this.tooLarge += 1;
+    return cutChangeText(plan, message, index, room);
   }
 
   truncate(plan: RelationPlan): void {
@@ -118,7 +127,7 @@ export class TransactionEnvelopes {
   #push(plan: RelationPlan, text: string, index: number): void {
     const bytes = Buffer.byteLength(text) + 1;
     if (bytes + HEAD_BYTES > this.#options.maxPayload) {
-      this.tooLarge += 1;
+      // Its key alone is too large, which no index takes: a table without one. Its readers resync.
       this.#push(plan, truncateText(index), index);
       return;
     }
@@ -187,42 +196,3 @@ const NONE: readonly EncodedEnvelope[] = [];
 
 const isFull = (open: Open, bytes: number) =>
   open.texts.length >= MAX_CHANGES_PER_ENVELOPE || open.bytes + bytes > MAX_ENVELOPE_BYTES;
-
-const truncateText = (index: number) => `{"type":"truncate","index":${index}}`;
-
-function changeText(plan: RelationPlan, message: RowMessage, index: number): string {
-  const head = `{"type":"${message.tag}","index":${index}`;
-  if (message.tag === 'insert') return `${head},"row":${rowText(plan, message.row)}}`;
-  const old = oldText(plan, message.key, message.old);
-  if (message.tag === 'delete') return `${head}${old}}`;
-  const row = message.old ? filled(message.row, message.old) : message.row;
-  return `${head},"row":${rowText(plan, row)}${old}${unchangedText(plan.relation, row)}}`;
-}
-
-/** Under REPLICA IDENTITY FULL the old row has every TOASTed value that the new one lacks. */
-function filled(row: Tuple, old: Tuple): Tuple {
-  return row.includes(undefined) ? row.map((value, index) => (value === undefined ? old[index] : value)) : row;
-}
-
-function oldText(plan: RelationPlan, key: Tuple | undefined, old: Tuple | undefined): string {
-  if (old) return `,"old":${rowText(plan, old)}`;
-  if (!key) return '';
-  const identityOnly = plan.relation.columns.map((column, index) => (column.identity ? key[index] : undefined));
-  return `,"old":${rowText(plan, identityOnly)}`;
-}
-
-function unchangedText(relation: Relation, row: Tuple): string {
-  if (!row.includes(undefined)) return '';
-  const names = relation.columns.filter((_, index) => row[index] === undefined).map((column) => column.name);
-  return `,"unchanged":${JSON.stringify(names)}`;
-}
-
-function rowText(plan: RelationPlan, tuple: Tuple): string {
-  let text = '';
-  for (let index = 0; index < plan.members.length; index += 1) {
-    const value = tuple[index];
-    if (value === undefined) continue;
-    text += `${text === '' ? '' : ','}${plan.members[index]}${jsonText(plan.types[index]!, value)}`;
-  }
-  return `{${text}}`;
-}

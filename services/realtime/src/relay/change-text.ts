@@ -1,0 +1,109 @@
+/**
+ * A change as the JSON text that goes into an envelope. One that is too large for a message leaves out its largest values, and
+ * names their columns: whoever needs one of them resyncs, and nobody else notices.
+ */
+import { jsonText } from './json-text.ts';
+import type { PgMessage, Relation, Tuple } from './pgoutput.ts';
+import type { RelationPlan } from './type-catalog.ts';
+
+export type RowMessage = PgMessage & { tag: 'insert' | 'update' | 'delete' };
+
+export const truncateText = (index: number): string => `{"type":"truncate","index":${index}}`;
+
+const NONE: ReadonlySet<number> = new Set();
+
+/** @param cut columns whose values are left out */
+export function changeText(plan: RelationPlan, message: RowMessage, index: number, cut = NONE): string {
+  const head = `{"type":"${message.tag}","index":${index}`;
+  const end = `${cutText(plan.relation, cut)}}`;
+  if (message.tag === 'insert') return `${head},"row":${rowText(plan, message.row, cut)}${end}`;
+  const old = oldText(plan, message.key, message.old, cut);
+  if (message.tag === 'delete') return `${head}${old}${end}`;
+  const row = message.old ? filled(message.row, message.old) : message.row;
+  return `${head},"row":${rowText(plan, row, cut)}${old}${unchangedText(plan.relation, row, cut)}${end}`;
+}
+
+/**
+ * The same in at most `room` bytes, if that is possible without its key: the largest values are left out, as few as will do. Depends
+ * on the change alone, so that a relay that reads it again makes the same text.
+ */
+export function cutChangeText(plan: RelationPlan, message: RowMessage, index: number, room: number): string {
+  const cut = new Set(message.oversize);
+  const sizes = plan.relation.columns
+    .map(({ name }, column) => ({ name, column, bytes: cut.has(column) ? 0 : bytesOf(plan, message, column) }))
+    .sort((a, b) => b.bytes - a.bytes || a.column - b.column);
+  let bytes = sizes.reduce((sum, size) => sum + size.bytes, 0);
+  for (const size of sizes) {
+    // The names and brackets around the values count too, so that the text itself decides in the end.
+    if (bytes <= room) {
+      const text = changeText(plan, message, index, cut);
+      if (Buffer.byteLength(text) <= room) return text;
+    }
+    if (size.bytes === 0 || plan.key.includes(size.name)) continue;
+    cut.add(size.column);
+    bytes -= size.bytes;
+  }
+  return changeText(plan, message, index, cut);
+}
+
+/** Whether the change may fit, by the length of its values before they are rendered: a text of all of them may be too long for a string. */
+export function mayFit(message: RowMessage, room: number): boolean {
+  let length = 0;
+  for (const tuple of tuplesOf(message)) for (const value of tuple) length += value?.length ?? 0;
+  return length <= room;
+}
+
+function tuplesOf(message: RowMessage): Tuple[] {
+  const tuples = message.tag === 'insert' ? [message.row] : [message.old ?? message.key];
+  if (message.tag === 'update') tuples.push(message.row);
+  return tuples.filter((tuple) => tuple !== undefined);
+}
+
+/** Of a column's values in the change. */
+function bytesOf(plan: RelationPlan, message: RowMessage, column: number): number {
+  const type = plan.types[column]!;
+  const row = message.tag === 'delete' ? undefined : message.row;
+  const before = message.tag === 'insert' ? undefined : (message.old ?? message.key);
+  let bytes = 0;
+  for (const tuple of [row?.[column] === undefined ? before : row, before]) {
+    const value = tuple?.[column];
+    if (typeof value === 'string') bytes += Buffer.byteLength(jsonText(type, value));
+  }
+  return bytes;
+}
+
+/** Under REPLICA IDENTITY FULL the old row has every TOASTed value that the new one lacks. */
+function filled(row: Tuple, old: Tuple): Tuple {
+  return row.includes(undefined) ? row.map((value, index) => (value === undefined ? old[index] : value)) : row;
+}
+
+function oldText(plan: RelationPlan, key: Tuple | undefined, old: Tuple | undefined, cut: ReadonlySet<number>): string {
+  if (old) return `,"old":${rowText(plan, old, cut)}`;
+  if (!key) return '';
+  const identityOnly = plan.relation.columns.map((column, index) => (column.identity ? key[index] : undefined));
+  return `,"old":${rowText(plan, identityOnly, cut)}`;
+}
+
+function unchangedText(relation: Relation, row: Tuple, cut: ReadonlySet<number>): string {
+  if (!row.includes(undefined)) return '';
+  const names = relation.columns
+    .filter((_, index) => row[index] === undefined && !cut.has(index))
+    .map((column) => column.name);
+  return names.length === 0 ? '' : `,"unchanged":${JSON.stringify(names)}`;
+}
+
+function cutText(relation: Relation, cut: ReadonlySet<number>): string {
+  if (cut.size === 0) return '';
+  const names = relation.columns.filter((_, index) => cut.has(index)).map((column) => column.name);
+  return `,"cut":${JSON.stringify(names)}`;
+}
+
+function rowText(plan: RelationPlan, tuple: Tuple, cut: ReadonlySet<number>): string {
+  let text = '';
+  for (let index = 0; index < plan.members.length; index += 1) {
+    const value = tuple[index];
+    if (value === undefined || (cut.size > 0 && cut.has(index))) continue;
+    text += `${text === '' ? '' : ','}${plan.members[index]}${jsonText(plan.types[index]!, value)}`;
+  }
+  return `{${text}}`;
+}
