@@ -1,5 +1,6 @@
 /** The whole: pools, watchers and the router over one primary and its replicas. */
 import { type Lsn, TidemarkError } from '@tidemark/contracts';
+import { AnswerBudget } from './answer-budget.ts';
 import { checkRoom, watcherName } from './connection-room.ts';
 import { type ConnectionTarget, parseConnectionUrl } from './connection-url.ts';
 import { errors } from './errors.ts';
@@ -102,6 +103,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   }
 
   const log = new StatementLog(options.slowMs ?? DEFAULT_SLOW_MS, observe);
+  const answers = new AnswerBudget(options.answerMaxBytes, options.answersTotalBytes);
   const openPool = (name: string, kind: PoolKind, to: Server, rest: Rest, more?: Record<string, string>) =>
     new SlotPool({
       name,
@@ -111,11 +113,14 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
         ...sessionSettings(`${options.applicationName}/${name}`, kinds[kind].statementTimeoutMs),
         // As a start-up setting it is also what RESET ROLE goes back to.
         ...(rest === 'none' && { role: NONE }),
+        // For statements that refuse a long answer themselves, before their transaction is committed.
+        'tidemark.answer_max_bytes': String(answers.maxBytes),
         ...more,
       },
       rest,
       observe,
       log,
+      answers,
     });
   const write = openPool('write', 'write', failover.server, 'none');
   const analytics = openPool('analytics', 'analytics', failover.server, 'own', READ_ONLY);
@@ -127,7 +132,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   });
   Object.assign(pools, { write, analytics, admin, replicas });
   const tidemarkWaitMs = options.tidemarkWaitMs ?? DEFAULT_TIDEMARK_WAIT_MS;
-  return assemble({ primary, failover, replicas, write, analytics, admin, tidemarkWaitMs, stopWatching });
+  return assemble({ primary, failover, replicas, write, analytics, admin, answers, tidemarkWaitMs, stopWatching });
 }
 
 interface Parts {
@@ -137,12 +142,13 @@ interface Parts {
   write: SlotPool;
   analytics: SlotPool;
   admin: SlotPool;
+  answers: AnswerBudget;
   tidemarkWaitMs: number;
   stopWatching(): Promise<void>;
 }
 
 function assemble(parts: Parts): Database {
-  const { primary, failover, replicas, write, analytics, admin } = parts;
+  const { primary, failover, replicas, write, analytics, admin, answers } = parts;
   const router = new Router(parts);
   const reads = replicas.map(({ pool }) => pool);
   const pools = [write, ...reads, analytics, ...replicas.map((replica) => replica.analytics), admin];
@@ -154,6 +160,7 @@ function assemble(parts: Parts): Database {
     read: (request) => router.read(request),
     write: (request) => router.write(request),
     streams,
+    answers,
     epoch: () => primary.epoch!,
     primaryLsn: (): Lsn => primary.flushed,
     primaryUrl: () => failover.server.url,

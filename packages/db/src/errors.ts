@@ -45,6 +45,23 @@ export const errors = defineErrors('DB', {
     details: (p) => `pool "${p.pool}"`,
     hint: 'The server is paused, cut off or overloaded, or its statement_timeout was overridden. See its log.',
   }),
+  ANSWER_BYTES: row<{ bytes: number; maximum: number }>({
+    status: 400,
+    message: (p) => `the answer would have ${p.bytes} bytes or more; ${p.maximum} are the most`,
+    hint: 'Ask for less: fewer columns or embedded rows, limit, or pages with after=. Accept: text/csv and application/x-ndjson stream rows without this limit.',
+  }),
+  ANSWER_BYTES_WRITE: row<{ reason: string }>({
+    status: 500,
+    message: (p) => `${p.reason}, so it was not read; whether the write was committed is unknown`,
+    hint: 'Read what is there before you repeat it, or repeat it with the same Idempotency-Key. Prefer: return=minimal has a short answer.',
+  }),
+  ANSWERS_FULL: row<{ bytes: number; maximum: number; share: boolean }>({
+    status: 503,
+    message: (p) =>
+      `answers of ${p.bytes} bytes are being read and sent; ${p.share ? 'this identity has its share of' : 'the most are'} ${p.maximum}`,
+    hint: 'Try again after Retry-After, or ask for less: fewer rows or columns, or pages with after=.',
+    retryAfter: 1,
+  }),
   LANE_PROTOCOL: row<{ type: string }>({
     status: 503,
     message: (p) => `a message of type "${p.type}" came where a read's answer was expected`,

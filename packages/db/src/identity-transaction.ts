@@ -3,6 +3,7 @@
  * one round trip, and requests that share a connection never see each other's identity. When a statement fails, Postgres
  * skips those after it and turns the COMMIT into a ROLLBACK by itself.
  */
+import { answerKey } from './answer-budget.ts';
 import { errors } from './errors.ts';
 import { identityStatement } from './identity-statement.ts';
 import { type EncodedStatement, encodeStatement } from './param.ts';
@@ -59,6 +60,7 @@ async function runOnce(
   const lease = await pool.acquire('none', options);
   const waitMs = lease.since - began;
   try {
+    lease.slot.answer.key = answerKey(transaction.identity);
     useTimeout(lease.slot, timeoutMs);
     const outcome = await sendIdentityTransaction(lease.slot, transaction, timeoutMs);
     options.timing?.(pool.name, waitMs, performance.now() - lease.since);

@@ -16,6 +16,8 @@
  * those behind it are SKIPPED, and ride again.
  */
 import type net from 'node:net';
+import { UNCOUNTED_BYTES } from './answer-budget.ts';
+import { NOTICE_RESPONSE } from './answer-meter.ts';
 import { errors } from './errors.ts';
 import { laneIdentity } from './identity-statement.ts';
 import { LaneMessages } from './lane-messages.ts';
@@ -65,6 +67,8 @@ export class LaneWire {
   /** Of a message that is not whole yet. */
   #parts: Buffer[] = [];
   #missing = 0;
+  /** The message that is not whole yet is counted in its ride's bytes. */
+  #isCounted = false;
   #answeredAt = 0;
 
   constructor(slot: Slot, socket: net.Socket, meter: PoolMeter) {
@@ -180,15 +184,42 @@ export class LaneWire {
     while (bytes.length - at >= HEADER_BYTES) {
       const end = at + 1 + bytes.readUInt32BE(at + 1);
       if (end > bytes.length) break;
+      if (this.#isCounted) this.#isCounted = false;
+      else if (this.#refusesMore(bytes[at] as number, end - at)) return;
       this.#hear(bytes, at, end);
       at = end;
     }
     if (at === bytes.length) return;
     const rest = bytes.subarray(at);
     this.#parts.push(rest);
-    const whole = rest.length < HEADER_BYTES ? HEADER_BYTES : 1 + rest.readUInt32BE(1);
+    if (rest.length < HEADER_BYTES) {
+      this.#missing = HEADER_BYTES - rest.length;
+      return;
+    }
+    const whole = 1 + rest.readUInt32BE(1);
     this.#missing = whole - rest.length;
+    if (this.#isCounted) return;
+    if (!this.#refusesMore(rest[0] as number, whole)) this.#isCounted = true;
   };
+
+  /**
+   * Counts a message of the ride that is being answered. True when that is too much: its connection is given up, as the rest would
+   * come, and the other rides on it ride again.
+   */
+  #refusesMore(type: number, bytes: number): boolean {
+    const ride = this.#rides[this.#current];
+    if (ride === undefined) return false;
+    if (type === NOTICE_RESPONSE && bytes <= this.#slot.answers.maxBytes) return false;
+    ride.bytes += bytes;
+    if (ride.bytes <= UNCOUNTED_BYTES) return false;
+    const refusal = this.#slot.answers.refusal(ride);
+    if (refusal === undefined) return false;
+    this.#parts = [];
+    this.#slot.strike(ride);
+    this.#slot.discard(SKIPPED, true);
+    ride.done(undefined, refusal);
+    return true;
+  }
 
   /** One message: its type is at `at`, its length behind it. */
   #hear(bytes: Buffer, at: number, end: number): void {

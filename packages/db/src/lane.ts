@@ -67,7 +67,7 @@ export class Lanes {
     if (timeoutMs !== 0 && timeoutMs < LANE_TIMEOUT_MS) return false;
     const lane = this.#pick(ticket.inert);
     if (lane === undefined) return false;
-    const ride = new Ride(ticket, holder, (arrived) => {
+    const ride = new Ride(ticket, holder, this.#pool.answers, (arrived) => {
       this.#alight(lane);
       onArrival(arrived);
     });

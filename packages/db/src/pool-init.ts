@@ -1,3 +1,4 @@
+import type { AnswerBudget } from './answer-budget.ts';
 import type { ConnectionTarget } from './connection-url.ts';
 import type { Rest } from './slot.ts';
 import type { StatementLog } from './statement-log.ts';
@@ -14,4 +15,6 @@ export interface SlotPoolInit {
   observe: (event: DbEvent) => void;
   /** Shared by the pools of a database; default one that finds nothing slow. */
   log?: StatementLog;
+  /** Shared by the pools of a database; default one of its own. */
+  answers?: AnswerBudget;
 }

@@ -3,6 +3,7 @@
  * each with a deadline; past the waiting limit they are refused at once.
  */
 import type { PoolStats } from '@tidemark/contracts';
+import { AnswerBudget } from './answer-budget.ts';
 import type { ConnectionTarget } from './connection-url.ts';
 import { Connector } from './connector.ts';
 import { errors } from './errors.ts';
@@ -46,6 +47,7 @@ export class SlotPool implements Pool {
   readonly statements: StatementBook;
   readonly lanes: Lanes;
   readonly observe: (event: DbEvent) => void;
+  readonly answers: AnswerBudget;
   isClosed = false;
   /** How often it was sent to another server. */
   moves = 0;
@@ -67,6 +69,7 @@ export class SlotPool implements Pool {
     this.name = init.name;
     this.options = init.options;
     this.observe = init.observe;
+    this.answers = init.answers ?? new AnswerBudget();
     this.statements = new StatementBook(init.name, init.log);
     const { min, max, autosize } = init.options;
     this.lanes = new Lanes(this, init.rest === 'none' ? lanesOf(max) : 0);
@@ -287,6 +290,7 @@ export class SlotPool implements Pool {
         statementTimeoutMs,
         connectTimeoutMs,
         preparedBytes,
+        answers: this.answers,
         onGone,
         recent: this.#recent,
       },

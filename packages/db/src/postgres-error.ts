@@ -15,6 +15,8 @@ export class PostgresError extends TidemarkError {
   readonly position: number | undefined;
   /** The statement's plan was made before a schema change: forgotten by now, so that running it again will do. */
   readonly stalePlan: boolean;
+  /** A function raised it by RAISE: its code tells of the function, and not of the server. */
+  readonly raised: boolean;
 
   constructor(source: DriverError) {
     super(
@@ -37,6 +39,7 @@ export class PostgresError extends TidemarkError {
     this.dataType = source['data type_name'];
     this.where = source.where;
     this.position = source.position === undefined ? undefined : Number(source.position);
+    this.raised = source.routine === 'exec_stmt_raise';
     this.stalePlan = source.stale === true;
   }
 }

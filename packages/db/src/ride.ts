@@ -1,4 +1,5 @@
 /** One read on its way over a lane: what is sent, what has come back, and who waits for it. */
+import { type AnswerBudget, type AnswerBytes, answerKey } from './answer-budget.ts';
 import type { PostgresError } from './postgres-error.ts';
 import type { Holder, Identity, Row, Rows } from './types.ts';
 import type { Pending } from './unanswered.ts';
@@ -25,7 +26,7 @@ export interface Ticket {
   inert: boolean;
 }
 
-export class Ride implements Pending {
+export class Ride implements Pending, AnswerBytes {
   readonly ticket: Ticket;
   readonly holder: Holder | undefined;
   readonly onArrival: (ride: Ride) => void;
@@ -46,22 +47,31 @@ export class Ride implements Pending {
   setter: Prepared | undefined;
   prepared: Prepared | undefined;
   columns: readonly Column[] = NO_COLUMNS;
+  bytes = 0;
+  taken = 0;
+  readonly #answers: AnswerBudget;
 
-  constructor(ticket: Ticket, holder: Holder | undefined, onArrival: (ride: Ride) => void) {
+  constructor(ticket: Ticket, holder: Holder | undefined, answers: AnswerBudget, onArrival: (ride: Ride) => void) {
+    this.#answers = answers;
     this.ticket = ticket;
     this.holder = holder;
     this.onArrival = onArrival;
   }
 
+  get key(): string {
+    return answerKey(this.ticket.identity);
+  }
+
   /** Called once: by the wire, or by the slot when its connection is lost. */
   done(_rows: Rows | undefined, error: Error | undefined): void {
     this.error = error;
+    this.#answers.end(this);
     this.onArrival(this);
   }
 }
 
-/** A ride before it in the same transaction failed: nothing of it was run. */
-export const SKIPPED = new Error('Skipped, because a statement before it in its transaction failed');
+/** A ride before it failed in the same transaction, or had an answer for which the connection was given up: it rides again. */
+export const SKIPPED = new Error('Skipped, because a statement before it on its connection failed');
 
 const NO_COLUMNS: readonly Column[] = [];
 

@@ -90,7 +90,7 @@ export class Router {
       request,
     ).catch((error: unknown) => {
       record(0);
-      throw error;
+      throw request.rollback ? error : asWrite(error);
     });
     record(outcome.waitMs, outcome.results);
     // The connection died between the COMMIT's confirmation and the position: any later one will do, of the same server.
@@ -231,16 +231,25 @@ async function once<T>(read: () => Promise<T>): Promise<T> {
     return await read();
   } catch (error) {
     // 57P01: its backend was ended, which is the same with a word of goodbye.
-    if (error instanceof TidemarkError && (error.code === 'DB_CONNECTION_LOST' || error.code === '57P01')) {
+    const raised = error instanceof PostgresError && error.raised;
+    if (!raised && error instanceof TidemarkError && (error.code === 'DB_CONNECTION_LOST' || error.code === '57P01')) {
       return await read();
     }
     throw error;
   }
 }
 
+/** The COMMIT was sent with the statements: it may have happened before the connection was given up. */
+function asWrite(error: unknown): unknown {
+  if (!(error instanceof TidemarkError) || !ANSWER_CODES.has(error.code)) return error;
+  return errors.ANSWER_BYTES_WRITE({ reason: error.message }, { cause: error });
+}
+
+const ANSWER_CODES = new Set(['DB_ANSWER_BYTES', 'DB_ANSWERS_FULL']);
+
 /** True for what another server may do better: a lost or missing connection, a conflict with replay, a restart. */
 export function isReplicasFault(error: unknown): boolean {
-  if (error instanceof PostgresError) return RECOVERY_CODES.has(error.code);
+  if (error instanceof PostgresError) return !error.raised && RECOVERY_CODES.has(error.code);
   return error instanceof TidemarkError && CONNECTION_CODES.has(error.code);
 }
 

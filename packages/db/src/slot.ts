@@ -6,6 +6,8 @@
  */
 import type net from 'node:net';
 import postgres from 'postgres';
+import { AnswerBudget, type AnswerBytes } from './answer-budget.ts';
+import { AnswerMeter } from './answer-meter.ts';
 import { connectSocket } from './connect-socket.ts';
 import type { ConnectionTarget } from './connection-url.ts';
 import { driverOptions } from './driver-options.ts';
@@ -36,6 +38,8 @@ export interface SlotOptions {
   preparedBytes?: number;
   /** Shared by the slots of a pool: only texts that repeat are prepared. Default: all are. */
   recent?: RecentTexts;
+  /** Default: one of its own. */
+  answers?: AnswerBudget;
   /** Called once, when the connection is no more; `pending` statements were rejected with it. No error: it was closed. */
   onGone: (slot: Slot, pending: number, error: Error | undefined) => void;
 }
@@ -61,6 +65,9 @@ export class Slot {
   pid = 0;
   /** For a cancel request; 0 when unknown. */
   secret = 0;
+  readonly answers: AnswerBudget;
+  /** What it was asked for since it last owed no answer. */
+  readonly answer: AnswerBytes & { key: string | undefined } = { bytes: 0, taken: 0, key: undefined };
   #state: SlotState = 'connecting';
   readonly #options: SlotOptions;
   readonly #sql: postgres.Sql;
@@ -75,6 +82,7 @@ export class Slot {
 
   constructor(options: SlotOptions) {
     this.#options = options;
+    this.answers = options.answers ?? new AnswerBudget();
     this.rest = options.rest;
     this.statementTimeoutMs = options.statementTimeoutMs;
     const { preparedBytes } = options;
@@ -208,6 +216,7 @@ export class Slot {
     const wasClosing = isWanted || this.#state === 'closing';
     this.move('lost');
     const pending = this.#pending.takeAll();
+    this.answers.end(this.answer);
     this.#abort.abort();
     this.#socket?.destroy();
     for (const entry of pending) entry.done(undefined, error);
@@ -271,6 +280,7 @@ export class Slot {
   #settle(pending: Pending, text: string, rows: Rows | undefined, error: unknown): void {
     // Answered or discarded before: the driver's late word about a dead connection changes nothing.
     if (!this.#pending.delete(pending)) return;
+    if (this.#pending.size === 0) this.answers.end(this.answer);
     if (rows !== undefined) {
       rows.count ??= rows.length;
       pending.done(rows, undefined);
@@ -303,6 +313,12 @@ export class Slot {
       throw failed;
     }
     this.#socket = socket;
+    const meter = new AnswerMeter(this.answers, this.answer);
+    // Ahead of the driver's listener, which would hold the bytes.
+    socket.on('data', (chunk: Buffer) => {
+      const refusal = meter.refusal(chunk);
+      if (refusal !== undefined) this.discard(refusal, true);
+    });
     // Before the driver's own listener, so that nothing is sent on a socket that has closed.
     socket.once('close', () => this.discard(this.#lostError('the server closed it', SENT)));
     return socket;

@@ -1,4 +1,5 @@
 /** Statements on an exclusive slot: one alone, or several between BEGIN and COMMIT with the caller's code between them. */
+import { answerKey } from './answer-budget.ts';
 import { errors } from './errors.ts';
 import { identityStatement } from './identity-statement.ts';
 import type { Lease } from './lease.ts';
@@ -19,6 +20,7 @@ export async function runQuery<R extends Row>(
   const timeoutMs = options.timeoutMs ?? pool.options.statementTimeoutMs;
   const began = performance.now();
   const lease = await pool.acquire('own', options);
+  lease.slot.answer.key = undefined;
   try {
     useTimeout(lease.slot, timeoutMs);
     try {
@@ -59,6 +61,7 @@ async function between<T>(
 ): Promise<T> {
   const { slot } = lease;
   const timeoutMs = options.timeoutMs ?? pool.options.statementTimeoutMs;
+  slot.answer.key = options.identity && answerKey(options.identity);
   useTimeout(slot, timeoutMs);
   const opening = [slot.send(beginStatement(options), timeoutMs)];
   if (options.identity !== undefined) opening.push(slot.send(identityStatement(options.identity), timeoutMs));

@@ -156,9 +156,28 @@ export interface Database {
   recent(): RecordedStatement[];
   /** Stops recording statements, and starts it again: to measure what it costs. Express lanes keep their verdicts meanwhile. */
   recordStatements(on: boolean): void;
+  readonly answers: AnswersInFlight;
   /** Undefined when reads and writes can be served, else why not. */
   problem(): string | undefined;
   close(deadlineMs?: number): Promise<void>;
+}
+
+/** Answers that are being read from Postgres and sent on. */
+export interface AnswersInFlight {
+  /** Counts an answer that was read until it has been sent: the returned function says so. Undefined: it is too small to be counted. */
+  hold(bytes: number, identity: Identity): (() => void) | undefined;
+  stats(): AnswerStats;
+}
+
+export interface AnswerStats {
+  /** Held at the moment; answers under 64 KiB are not counted. */
+  bytes: number;
+  /** The most that may be held. */
+  totalBytes: number;
+  /** Refused with DB_ANSWER_BYTES. */
+  tooLargeTotal: number;
+  /** Refused with DB_ANSWERS_FULL. */
+  refusedTotal: number;
 }
 
 /** One run of a statement. No parameter and no constant of it is in here. */
@@ -216,6 +235,10 @@ export interface DatabaseOptions {
   tidemarkWaitMs?: number;
   /** A statement that executes for longer is slow; default 1,000 ms; 0: none is. */
   slowMs?: number;
+  /** Bytes of one answer; a longer one is refused with DB_ANSWER_BYTES, and its connection replaced. Default 64 MiB. */
+  answerMaxBytes?: number;
+  /** Bytes of all answers that are being read or sent; beyond it reads are refused with DB_ANSWERS_FULL. Default 256 MiB. */
+  answersTotalBytes?: number;
   pools?: { [K in 'write' | 'read' | 'analytics' | 'admin']?: Partial<PoolOptions> };
   observe?: (event: DbEvent) => void;
 }

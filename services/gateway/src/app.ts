@@ -18,6 +18,7 @@ import { Front } from './front/front.ts';
 import { FRONT_SHARE, installFront } from './front/learn.ts';
 import { guard, trustedProxies } from './limits/guard.ts';
 import { createRateLimit } from './limits/rate-limit.ts';
+import { registerAnswers } from './plugins/answers.ts';
 import { registerBodies } from './plugins/bodies.ts';
 import { registerBodyDeadline } from './plugins/body-deadline.ts';
 import { createBrowserHeaders } from './plugins/browser-headers.ts';
@@ -106,6 +107,7 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
   await app.register(async (plain) => {
     const scope = plain as unknown as BaseApp;
     registerCompression(scope, { minBytes: config.COMPRESSION_MIN_BYTES, cache: deps.cache, metrics });
+    registerAnswers(scope, deps);
     registerBodies(scope, metrics, {
       ...{ limit: config.BODY_LIMIT_BYTES, readingLimit: config.BODIES_READING_BYTES },
       timeoutMs: config.REQUEST_TIMEOUT_MS,

@@ -24,6 +24,11 @@ export const configSchema = Type.Object({
     description:
       'answers Accept: application/vnd.pgrst.plan with the execution plan, which tells of the schema and its data',
   }),
+  DB_PLAN_ROLES: Type.String({
+    default: 'service_role',
+    description:
+      'roles that are shown plans, separated by commas. Whatever is named, a plan is refused where row-level security or a view may hide rows from the role',
+  }),
   COUNT_ESTIMATED_THRESHOLD: Type.Integer({
     default: 10_000,
     minimum: 0,
@@ -89,6 +94,25 @@ export const configSchema = Type.Object({
     default: 256 * 1024 ** 2,
     minimum: 1_024,
     description: 'bytes of all request bodies that have come in part; one that comes on top gets 503',
+  }),
+  ANSWER_MAX_BYTES: Type.Integer({
+    default: 64 * 1024 ** 2,
+    minimum: 65_536,
+    maximum: 1024 ** 3,
+    description:
+      'bytes of one answer from Postgres, held in memory as a whole; more is refused. CSV and NDJSON are streamed without it',
+  }),
+  ANSWERS_TOTAL_BYTES: Type.Integer({
+    default: 256 * 1024 ** 2,
+    minimum: 65_536,
+    description:
+      'bytes of all answers that are being read or sent; more get 503. One identity has a quarter of it once half is in use',
+  }),
+  EMBED_ROWS_MAX: Type.Number({
+    default: 1e20,
+    minimum: 1,
+    description:
+      'product of the limits along a path of nested to-many embeds, DB_MAX_ROWS where none is given: 5 levels of 10,000 rows',
   }),
   INSERT_GROUP_ROWS: Type.Integer({
     default: 500,
@@ -202,6 +226,7 @@ export const configSchema = Type.Object({
 
 export interface Config extends Readonly<Static<typeof configSchema>> {
   readonly schemas: readonly string[];
+  readonly planRoles: readonly string[];
   readonly replicaUrls: readonly string[];
   readonly realtimeUrls: readonly string[];
 }
@@ -211,6 +236,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   return Object.freeze({
     ...config,
     schemas: commaSeparated(config.DB_SCHEMAS),
+    planRoles: commaSeparated(config.DB_PLAN_ROLES),
     replicaUrls: commaSeparated(config.DATABASE_REPLICA_URLS),
     realtimeUrls: commaSeparated(config.REALTIME_URL),
   });

@@ -130,6 +130,12 @@ export const errors = defineErrors('GATEWAY', {
     message: (p) => `${p.method} without a filter would change every row of ${p.relation}`,
     hint: 'Add a filter. If every row is really meant, send the header Tidemark-Unfiltered: allow.',
   }),
+  EMBED_ROWS: row<{ path: string; rows: number; maximum: number }>({
+    status: 400,
+    message: (p) =>
+      `the limits of the rows down to the embedded "${p.path.slice(0, 200)}" multiply to ${p.rows.toExponential(0)}; ${p.maximum.toExponential(0)} are the most`,
+    hint: 'Give the nested embeds limits (embed.limit=100), filter the table by its primary key, or embed less deeply.',
+  }),
   EXPORTS_BUSY: row<{ active: number }>({
     status: 503,
     message: (p) => `${p.active} exports are under way already`,
@@ -230,6 +236,16 @@ export const errors = defineErrors('GATEWAY', {
     status: 406,
     message: 'execution plans are not shown here',
     hint: 'Operators may set DB_PLAN_ENABLED=true; a plan tells of the schema and its data.',
+  }),
+  PLAN_ROLE: row<{ role: string }>({
+    status: 403,
+    message: (p) => `execution plans are not shown to the role "${p.role}"`,
+    hint: 'Ask with a token of a role in DB_PLAN_ROLES, such as service_role.',
+  }),
+  PLAN_POLICY: row<{ role: string }>({
+    status: 403,
+    message: (p) => `a plan could tell the role "${p.role}" of rows that are hidden from it`,
+    hint: 'Ask as a role with BYPASSRLS, or run EXPLAIN in psql. To other roles only plans of tables are shown, where no policy applies or the role’s is just true; none of views and functions.',
   }),
   ENCODING: row<{ asked: string }>({
     status: 406,

@@ -63,6 +63,8 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
       analytics: { preparedBytes },
       admin: { preparedBytes },
     },
+    answerMaxBytes: config.ANSWER_MAX_BYTES,
+    answersTotalBytes: config.ANSWERS_TOTAL_BYTES,
     slowMs: config.DB_SLOW_MS,
     healthyLagMs: config.DB_LAG_HEALTHY_MS,
     unhealthyLagMs: config.DB_LAG_MOST_MS,

@@ -116,3 +116,8 @@ function readScale(entries: readonly string[]): Record<ServiceName, number> {
   }
   return scale;
 }
+
+/** DB_PLAN_ENABLED of the gateway: as it is set, else on for the local database alone, whose data is the demo's. */
+export function plansEnabled({ env, databaseUrl }: Pick<UpSettings, 'env' | 'databaseUrl'>): string {
+  return env.DB_PLAN_ENABLED || String(!databaseUrl);
+}

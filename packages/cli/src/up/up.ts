@@ -13,7 +13,7 @@ import { checkPorts, portOf } from './ports.ts';
 import { preparePrivateHome } from './private-home.ts';
 import { type ServiceProcess, startService } from './service-process.ts';
 import { serviceEntries, serviceUser } from './service-user.ts';
-import type { UpSettings } from './settings.ts';
+import { plansEnabled, type UpSettings } from './settings.ts';
 
 export interface Up {
   readonly url: string;
@@ -112,7 +112,7 @@ async function startAll(
   const behind = await settleAll([...instances('realtime'), ...instances('batch'), ...instances('metrics')]);
   const realtimeUrls = behind.filter((started) => started.service === 'realtime').map((started) => started.url());
   const proxied = { REALTIME_URL: realtimeUrls.join(','), METRICS_URL: base('metrics') };
-  await settleAll(instances('gateway', { ...proxied, DB_PLAN_ENABLED: 'true' }));
+  await settleAll(instances('gateway', { ...proxied, DB_PLAN_ENABLED: plansEnabled(settings) }));
 
   const url = base('gateway');
   return { url, summary: summarise(settings, url, running.services, addresses, tokens), stop };

@@ -31,6 +31,11 @@ export interface Relation {
   /** Of a view: of the table below it, where the view shows all of its columns. */
   readonly primaryKey: readonly string[];
   readonly rowSecurity: boolean;
+  /**
+   * Roles from which no row of it, or of what its view reads, is hidden by row-level security: those for which a policy is just
+   * `true`. No role where its view calls a function of a user's, since nothing is known of what that reads.
+   */
+  readonly allVisibleTo: 'everyone' | ReadonlySet<string>;
   /** Triggers or rules of its own that run for an INSERT, here or on a partition. */
   readonly insertTriggers: boolean;
   /** A policy, default or constraint calls a function, or reads a setting other than the claims: it may depend on the request. */
@@ -129,6 +134,8 @@ export interface Catalog {
   routines(schema: string, name: string): readonly Routine[];
   allRoutines(schema: string): readonly Routine[];
   roles: ReadonlySet<string>;
+  /** Roles that no policy applies to: superusers and those with BYPASSRLS. */
+  bypassing: ReadonlySet<string>;
   /** Types that a request may cast to: Postgres's own types of values and those of the exposed schemas. */
   types: ReadonlySet<string>;
   timeZones: ReadonlySet<string>;

@@ -27,18 +27,21 @@ let version = 0;
 
 export async function loadCatalog(pool: Pool, schemas: readonly string[]): Promise<Catalog> {
   const exposed = [arrayLiteral([...schemas])];
-  const [relationRows, keyRows, viewRows, routineRows, roleRows, zoneRows, typeRows, shadows] = await Promise.all([
-    pool.query(statements.RELATIONS, exposed),
-    pool.query<ForeignKeyRow>(statements.FOREIGN_KEYS),
-    pool.query<ViewColumnRow>(statements.VIEW_COLUMNS, exposed),
-    pool.query(statements.ROUTINES, exposed),
-    pool.query<{ name: string }>(statements.ROLES),
-    pool.query<{ name: string }>(statements.TIME_ZONES),
-    pool.query<{ name: string }>(statements.CAST_TYPES, exposed),
-    pool.query<{ shadowed: boolean }>(statements.SHADOWED),
-  ]);
+  const [relationRows, keyRows, viewRows, routineRows, roleRows, zoneRows, typeRows, hidingRows, shadows] =
+    await Promise.all([
+      pool.query(statements.RELATIONS, exposed),
+      pool.query<ForeignKeyRow>(statements.FOREIGN_KEYS),
+      pool.query<ViewColumnRow>(statements.VIEW_COLUMNS, exposed),
+      pool.query(statements.ROUTINES, exposed),
+      pool.query<{ name: string; bypasses: boolean }>(statements.ROLES),
+      pool.query<{ name: string }>(statements.TIME_ZONES),
+      pool.query<{ name: string }>(statements.CAST_TYPES, exposed),
+      pool.query<HidingRow>(statements.HIDING, exposed),
+      pool.query<{ shadowed: boolean }>(statements.SHADOWED),
+    ]);
 
   const computed = computedColumns(routineRows as unknown as RoutineRow[]);
+  const visible = visibleTo(hidingRows);
   const relations = new Map<string, Relation>();
   const bySchema = new Map<string, Relation[]>(schemas.map((schema) => [schema, []]));
   for (const row of relationRows) {
@@ -47,6 +50,7 @@ export async function loadCatalog(pool: Pool, schemas: readonly string[]): Promi
       viewRows,
       relationRows as unknown as RelationRow[],
       computed.get(refKey(row as RelationRow)) ?? NO_COLUMNS,
+      visible.get((row as RelationRow).oid) ?? 'everyone',
     );
     relations.set(refKey(relation), relation);
     bySchema.get(relation.schema)?.push(relation);
@@ -78,6 +82,7 @@ export async function loadCatalog(pool: Pool, schemas: readonly string[]): Promi
     relationships: (from) => relationships.get(refKey(from)) ?? [],
     routines: (schema, name) => routines.get(refKey({ schema, name })) ?? [],
     allRoutines: (schema) => routinesBySchema.get(schema) ?? [],
+    bypassing: new Set(roleRows.filter((row) => row.bypasses).map((row) => row.name)),
     roles: new Set(roleRows.map((row) => row.name)),
     types: new Set(typeRows.map((row) => row.name)),
     timeZones: new Set(zoneRows.map((row) => row.name)),
@@ -101,6 +106,24 @@ interface RelationRow {
   primary_key: string[];
 }
 
+/** One relation that a relation reads, of which a policy or a function may hide rows. */
+interface HidingRow {
+  oid: string;
+  /** Roles for which a policy is `true`; `public`: all. */
+  open: string[];
+}
+
+/** By oid. A role sees all rows of a relation where it sees all of everything that it reads. */
+function visibleTo(rows: readonly HidingRow[]): Map<string, ReadonlySet<string>> {
+  const visible = new Map<string, ReadonlySet<string>>();
+  for (const { oid, open } of rows) {
+    if (open.includes('public')) continue;
+    const before = visible.get(oid);
+    visible.set(oid, new Set(open.filter((role) => before?.has(role) ?? true)));
+  }
+  return visible;
+}
+
 const NO_COLUMNS: ReadonlyMap<string, ComputedColumn> = new Map();
 
 /** By relation. A function of the relation's own schema wins over one of the same name in another. */
@@ -120,6 +143,7 @@ function toRelation(
   viewColumns: readonly ViewColumnRow[],
   all: readonly RelationRow[],
   computed: ReadonlyMap<string, ComputedColumn>,
+  allVisibleTo: Relation['allVisibleTo'],
 ): Relation {
   const kind = KINDS[row.kind] ?? 'table';
   return Object.freeze({
@@ -131,6 +155,7 @@ function toRelation(
     primaryKey:
       kind === 'view' || kind === 'materialized view' ? viewPrimaryKey(row, viewColumns, all) : row.primary_key,
     rowSecurity: row.row_security,
+    allVisibleTo,
     insertTriggers: row.insert_triggers,
     readsRequest: row.reads_request,
     inert: row.inert,

@@ -159,7 +159,31 @@ select n.nspname as schema, p.proname as name, p.provolatile as volatility, p.pr
    and not exists (select from pg_depend d where d.objid = p.oid and d.classid = 'pg_proc'::regclass and d.deptype = 'e')
  order by n.nspname, p.proname, p.oid`;
 
-export const ROLES = `select rolname as name from pg_roles`;
+export const ROLES = `select rolname as name, rolsuper or rolbypassrls as bypasses from pg_roles`;
+
+/**
+ * What relations read, through views too, of which rows may be hidden from a role; and the roles from which none are. A restrictive
+ * policy may hide rows whatever the others say.
+ */
+export const HIDING = `
+with recursive reached as (
+  select c.oid as root, c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace
+   where c.relkind in ('r','v','m','f','p') and n.nspname = any ($1)
+  union
+  select r.root, d.refobjid
+    from reached r join pg_rewrite w on w.ev_class = r.oid
+    join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = w.oid and d.refclassid = 'pg_class'::regclass
+)
+select r.root::int8::text as oid,
+       case when c.relrowsecurity and not exists (select from pg_policy p where p.polrelid = c.oid and not p.polpermissive) then coalesce((
+         select json_agg(coalesce(o.rolname, 'public'))
+           from pg_policy p, unnest(p.polroles) as u(role) left join pg_roles o on o.oid = u.role
+          where p.polrelid = c.oid and p.polcmd in ('*', 'r') and pg_get_expr(p.polqual, p.polrelid) = 'true'), '[]')
+       else '[]' end as open
+  from reached r join pg_class c on c.oid = r.oid
+ where c.relrowsecurity or c.relkind = 'f'
+    or exists (select from pg_rewrite w join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = w.oid
+                where w.ev_class = r.oid and d.refclassid = 'pg_proc'::regclass and d.refobjid >= 16384)`;
 
 /**
  * Names of types that a request may cast to. The reg* types are left out, since a cast to regclass turns a number into a name of
@@ -187,4 +211,4 @@ select md5(concat_ws(',',
   (select max(xmin::text::int8) from pg_enum where oid >= 16384), (select max(xmin::text::int8) from pg_rewrite where oid >= 16384),
   (select max(xmin::text::int8) from pg_policy where oid >= 16384), (select count(*) from pg_policy where oid >= 16384),
   (select max(xmin::text::int8) from pg_trigger where oid >= 16384), (select count(*) from pg_trigger where oid >= 16384), (select max(xmin::text::int8) from pg_attrdef where oid >= 16384),
-  (select count(*) from pg_roles), (select max(xmin::text::int8) from pg_description where objoid >= 16384))) as fingerprint`;
+  (select count(*) from pg_roles), (select string_agg(rolname, ',' order by rolname) from pg_roles where rolsuper or rolbypassrls), (select max(xmin::text::int8) from pg_description where objoid >= 16384))) as fingerprint`;

@@ -2,10 +2,17 @@
  * EXPLAIN of what would have been run, under the caller's identity. With `analyze` it is run and rolled back (sequences it
  * took from stay ahead). Plans belong to reports, so they run on the analytics pool; an analysed write takes the locks of a
  * write and runs on the write pool, as the analytics pool is read-only.
+ *
+ * A plan is an oracle: `Rows Removed by Filter`, row estimates, buffers and the conditions of policies tell of rows that the caller
+ * may not see. Postgres shows them to whoever may run EXPLAIN; here a role that they may hide rows from is shown none.
  */
 import type { Database, Identity, Statement } from '@tidemark/db';
-import { contentType, type PlanMedia } from '@tidemark/query';
+import { contentType, type Level, type PlanMedia } from '@tidemark/query';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Catalog, Relation } from '../catalog/catalog.ts';
+import { errors } from '../errors.ts';
+import { findRelationship } from '../plan/find-relationship.ts';
+import { mayHideRows } from '../plan/hidden-rows.ts';
 import { varyByIdentity } from '../reply/vary.ts';
 import { type Asked, askedBy } from '../tracing/request-trace.ts';
 
@@ -14,6 +21,8 @@ export interface Explaining {
   statement: Statement;
   identity: Identity;
   asked: Asked;
+  /** The plan could tell the role of rows that it may not see. */
+  tellsOfHidden: boolean;
   /** The statement would change something. */
   writes: boolean;
 }
@@ -21,6 +30,22 @@ export interface Explaining {
 interface PlanRow {
   /** Text by lines, or the JSON as parsed. */
   'QUERY PLAN': unknown;
+}
+
+/** A plan also shows what a view reads and by which conditions, which the view is there to hide. */
+export function tellsOfHidden(catalog: Catalog, relation: Relation, query: Level, role: string): boolean {
+  if (catalog.bypassing.has(role)) return false;
+  return mayHideRows(catalog, relation, query, role) || showsView(catalog, relation, query);
+}
+
+function showsView(catalog: Catalog, relation: Relation, level: Level): boolean {
+  if (relation.kind !== 'table' && relation.kind !== 'partitioned table') return true;
+  return level.select.some((item) => {
+    if (item.kind !== 'embed') return false;
+    const { to } = findRelationship(catalog, relation, item);
+    const target = catalog.relation(to.schema, to.name);
+    return target === undefined || showsView(catalog, target, item);
+  });
 }
 
 /** Leaves the transaction with its rows, so that nothing of it stays. */
@@ -34,7 +59,8 @@ class RolledBack extends Error {
 }
 
 export async function sendPlan(db: Database, request: FastifyRequest, reply: FastifyReply, explaining: Explaining) {
-  const { media } = explaining;
+  const { media, identity } = explaining;
+  if (explaining.tellsOfHidden) throw errors.PLAN_POLICY({ role: identity.role });
   const rows = await explain(db, { ...explaining, asked: askedBy(request, explaining.asked) });
   const lines = rows.map((row) => row['QUERY PLAN']);
   varyByIdentity(reply)

@@ -17,6 +17,22 @@ export function bodySql(media: RowsMedia): string {
   }
 }
 
+/** What every connection of the gateway is told at its start (@tidemark/db, database.ts). */
+const MAX_BYTES = `current_setting('tidemark.answer_max_bytes', true)::int8`;
+
+/**
+ * The body of `"_a"`. One that is too long fails the statement, so that a write is rolled back: its COMMIT is sent together with
+ * it, and would be run before the answer is refused here. A cast that cannot succeed is the way to fail in plain SQL;
+ * reply/postgres-errors.ts knows its message. `share`: how many such bodies the answer has.
+ */
+export function boundedBodySql(share = '1'): string {
+  const bytes = 'octet_length("_a".body)';
+  const most = `${MAX_BYTES} / ${share}`;
+  return `case when ${bytes} > ${most} then ('${LONG_ANSWER}' || ${bytes} || '>' || ${most})::int4::text else "_a".body end as body`;
+}
+
+export const LONG_ANSWER = 'tidemark_answer_bytes:';
+
 export const rowSql = (media: RowsMedia) => (media.nullsStripped ? 'json_strip_nulls(row_to_json("_t"))' : '"_t"');
 
 /**

@@ -3,7 +3,7 @@ import type { Statement } from '@tidemark/db';
 import type { Pair, Query, RowsMedia } from '@tidemark/query';
 import type { Argument, Catalog, Relation, Routine } from '../catalog/catalog.ts';
 import { ambiguousFunction, unknownFunction } from '../reply/suggestions.ts';
-import { bodySql, scalarBodySql } from './body.ts';
+import { bodySql, boundedBodySql, scalarBodySql } from './body.ts';
 import type { Source } from './fields.ts';
 import { planLevel, selectSql } from './level.ts';
 import { countSql, planContext } from './read.ts';
@@ -57,6 +57,8 @@ export interface CallOptions {
   maxRows: number | null;
 }
 
+const BOUNDED = `${boundedBodySql()}, "_a".rows, "_a".total, "_a".key, "_a".inserted, "_a".headers, "_a".status`;
+
 export function planCall(
   catalog: Catalog,
   routine: Routine,
@@ -76,7 +78,7 @@ export function planCall(
       : scalarBodySql(options.media, routine.returnsSet, answersBytes(routine, options.media));
     const total = options.exactCount ? 'count(*)' : 'null::int8';
     return {
-      text: `select ${body} as body, count(*) as rows, ${total} as total, ${unused}, ${settings} from (${value}) as "_t"`,
+      text: `select ${BOUNDED} from (select ${body} as body, count(*) as rows, ${total} as total, ${unused}, ${settings} from (${value}) as "_t") as "_a"`,
       params: params.values,
     };
   }
@@ -98,7 +100,7 @@ export function planCall(
       ? { ...options.media, kind: 'object' as const }
       : options.media;
   return {
-    text: `with "_called" as materialized (${result}) select ${bodySql(media)} as body, count("_t") as rows, ${total} as total, ${unused}, ${settings} from (${select}) as "_t"`,
+    text: `with "_called" as materialized (${result}) select ${BOUNDED} from (select ${bodySql(media)} as body, count("_t") as rows, ${total} as total, ${unused}, ${settings} from (${select}) as "_t") as "_a"`,
     params: params.values,
   };
 }

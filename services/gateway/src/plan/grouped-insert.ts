@@ -5,11 +5,14 @@
  */
 import type { Query } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
-import { bodySql } from './body.ts';
+import { bodySql, boundedBodySql } from './body.ts';
 import { planLevel, selectSql } from './level.ts';
 import { planContext } from './read.ts';
 import { columnOf, identifier, Params, qualified } from './sql.ts';
 import { columnDefinitions, recordsetSql, returningSql, type WriteOptions, writtenColumns } from './write.ts';
+
+/** The bodies are one answer of Postgres: each may have its part. One that is longer is asked for again, alone. */
+const ALL_BODIES = '(select count(*) from "_written")';
 
 export interface GroupShape {
   relation: Relation;
@@ -67,7 +70,7 @@ export function planGroupedInsert(catalog: Catalog, shape: GroupShape): { text: 
   const select = selectSql(level, `(select "_written".*) as ${alias}`);
   const needed = returningSql(catalog, relation, representation);
   return {
-    text: `with "_written" as (${merge} returning ${returning(needed)}) select "_n" as n, (select ${bodySql(options.media)} from (${select}) as "_t") as body, null::text as key from "_written"`,
+    text: `with "_written" as (${merge} returning ${returning(needed)}) select "_a".n, ${boundedBodySql(ALL_BODIES)}, null::text as key from (select "_n" as n, (select ${bodySql(options.media)} from (${select}) as "_t") as body from "_written" offset 0) as "_a"`,
     params: params.values,
   };
 }

@@ -3,7 +3,7 @@ import type { Statement } from '@tidemark/db';
 import type { Level, Query, RowsMedia } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
 import { postgrest } from '../errors.ts';
-import { bodySql } from './body.ts';
+import { bodySql, boundedBodySql } from './body.ts';
 import { conditionsSql } from './conditions.ts';
 import { type Source, valueSql } from './fields.ts';
 import { findRelationship } from './find-relationship.ts';
@@ -177,7 +177,7 @@ function answer(
   const returning = returningSql(catalog, relation, representation).join(', ');
   const select = selectSql(level, `"_written" as ${identifier(relation.name)}`);
   return {
-    text: `with "_written" as (${write} returning ${returning || '1'}${fresh}) select ${bodySql(options.media)} as body, ${affected} as rows, null::int8 as total, null::text as key, ${inserted} as inserted, ${settings} from (${select}) as "_t"`,
+    text: `with "_written" as (${write} returning ${returning || '1'}${fresh}) select ${boundedBodySql()}, ${affected} as rows, null::int8 as total, null::text as key, ${inserted} as inserted, ${settings} from (select ${bodySql(options.media)} as body from (${select}) as "_t") as "_a"`,
     params: params.values,
   };
 }

@@ -1,15 +1,23 @@
 /** What Postgres reports, as an answer: its SQLSTATE decides the status, and a function may choose its own with `PTxyz`. */
 import { TidemarkError } from '@tidemark/contracts';
-import { PostgresError } from '@tidemark/db';
+import { errors as dbErrors, PostgresError } from '@tidemark/db';
+import { LONG_ANSWER } from '../plan/body.ts';
 import { postgresHint } from './postgres-hints.ts';
 
 /** Postgres looks for near names among all columns and tables, whatever the role may use. */
 const NAMES_NEAR = /^(Perhaps you meant|There (is|are) )/;
 
+/** The cast that fails in boundedBodySql. */
+const LONG = new RegExp(`"${LONG_ANSWER}(\\d+)>(\\d+)"`);
+
 const CHOSEN_STATUS = /^PT([2-5]\d\d)$/;
 
 export function translatePostgresError(error: Error, authenticated: boolean): TidemarkError | undefined {
   if (!(error instanceof PostgresError)) return undefined;
+  const long = LONG.exec(error.message);
+  if (error.code === '22P02' && long !== null) {
+    return dbErrors.ANSWER_BYTES({ bytes: Number(long[1]), maximum: Number(long[2]) }, { cause: error });
+  }
   const chosen = CHOSEN_STATUS.exec(error.code);
   const status = chosen ? Number(chosen[1]) : statusFor(error, authenticated);
   const own = error.hint !== null && !NAMES_NEAR.test(error.hint) ? error.hint : null;

@@ -1,5 +1,6 @@
 /** GET /openapi.json: what the caller's role may use, made anew when the schema or a GRANT has changed. */
 import { createHash } from 'node:crypto';
+import { errors as dbErrors } from '@tidemark/db';
 import type { BaseApp } from '@tidemark/service';
 import { LRUCache } from 'lru-cache';
 import { matchedEtag } from '../compression/coded-etag.ts';
@@ -26,6 +27,8 @@ export function registerOpenApi(app: BaseApp, context: RouteContext): void {
     if (there) return there;
     const making = readRights(context.db.pools.write, role, catalog.schemas).then((rights) => {
       const text = JSON.stringify(buildDocument(catalog, rights, role));
+      const maximum = context.config.ANSWER_MAX_BYTES;
+      if (text.length > maximum) throw dbErrors.ANSWER_BYTES({ bytes: text.length, maximum });
       return { text, etag: `"${createHash('sha256').update(text).digest('base64url')}"` };
     });
     made.set(key, making);

@@ -3,6 +3,8 @@ import { TIDEMARK_HEADER } from '@tidemark/contracts';
 import { type Preferences, parsePrefer, parseRange, type Query, type RowRange } from '@tidemark/query';
 import type { FastifyRequest } from 'fastify';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
+import type { Config } from '../config.ts';
+import type { EmbedLimits } from '../plan/embed-rows.ts';
 import { RefusedBody } from '../plugins/bodies.ts';
 import { unknownTable } from '../reply/suggestions.ts';
 
@@ -29,6 +31,12 @@ export function relationOf(catalog: Catalog, schema: string, name: string): Rela
   if (relation) return relation;
   throw unknownTable(catalog, schema, name);
 }
+
+/** Of EMBED_ROWS_MAX. */
+export const embedLimits = ({ DB_MAX_ROWS: maxRows, EMBED_ROWS_MAX: maxEmbedRows }: Config): EmbedLimits => ({
+  maxRows,
+  maxEmbedRows,
+});
 
 export function rangeOf(request: FastifyRequest): RowRange | null {
   const { range } = request.headers;

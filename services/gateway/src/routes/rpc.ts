@@ -25,6 +25,7 @@ import {
   returnsScalars,
   takesBody,
 } from '../plan/call.ts';
+import { checkEmbedRows } from '../plan/embed-rows.ts';
 import type { WriteRow } from '../plan/write.ts';
 import { applyResponseSettings, isObject, send, sendRows } from '../reply/answer.ts';
 import { fullIdentity } from '../reply/identity-settings.ts';
@@ -35,7 +36,7 @@ import { callOnce } from '../writes/call-once.ts';
 import { idempotencyKeyOf } from '../writes/idempotency.ts';
 import type { Writer } from '../writes/writer.ts';
 import type { RouteContext } from './context.ts';
-import { bodyOf, contentTypeOf, preferencesOf, rangeOf, rawSearch, tidemarkOf } from './request.ts';
+import { bodyOf, contentTypeOf, embedLimits, preferencesOf, rangeOf, rawSearch, tidemarkOf } from './request.ts';
 import { READ_MEDIA } from './table-read.ts';
 
 /** A value can also be sent as it is; rows cannot. */
@@ -59,7 +60,7 @@ async function call(context: CallContext, request: CallRequest, reply: FastifyRe
   const key = reads ? undefined : idempotencyKeyOf(request.headers['idempotency-key']);
   const catalog = context.catalog.current();
   const schema = schemaOf(request, reply, config.schemas);
-  const plan = askedPlan(request.headers.accept, CALL_MEDIA, config.DB_PLAN_ENABLED);
+  const plan = askedPlan(request.headers.accept, CALL_MEDIA, config, request.caller.role);
   const preferences = preferencesOf(request, catalog);
   const { routine, query, args } = reads ? callByGet(catalog, schema, request) : callByPost(catalog, schema, request);
   const offered = returnsScalars(routine) ? CALL_MEDIA : READ_MEDIA;
@@ -68,6 +69,8 @@ async function call(context: CallContext, request: CallRequest, reply: FastifyRe
     ...query,
     ...intersectRanges({ offset: query.offset, limit: query.limit }, reads ? rangeOf(request) : null),
   };
+  const { resultRelation: of } = routine;
+  checkEmbedRows(catalog, of ? (catalog.relation(of.schema, of.name) ?? null) : null, ranged, embedLimits(config));
   if (ranged.after !== null) {
     throw errors.KEYSET({ reason: 'those of a function have no key', hint: 'Page by limit and offset.' });
   }
@@ -89,7 +92,10 @@ async function call(context: CallContext, request: CallRequest, reply: FastifyRe
   const holder = { route: `${request.method} /rest/v1/rpc/:function` };
   if (plan) {
     const writes = !reads && routine.volatility === 'volatile';
-    return sendPlan(context.db, request, reply, { media: plan, statement, identity, asked: { holder }, writes });
+    // Nothing is known of what a function reads.
+    const tellsOfHidden = !catalog.bypassing.has(identity.role);
+    const explaining = { media: plan, statement, identity, asked: { holder }, writes, tellsOfHidden };
+    return sendPlan(context.db, request, reply, explaining);
   }
   const asked = askedBy(request, { holder });
   if (key !== undefined) {

@@ -5,6 +5,7 @@ import {
   assertSatisfiable,
   intersectRanges,
   type PlanMedia,
+  type Preferences,
   parseQuery,
   type Query,
   type RowsMedia,
@@ -15,14 +16,17 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CacheAnswer, CachedAnswer, Filled } from '../cache/cached-answer.ts';
 import { sharedKey as keyOfStatement } from '../cache/shared/shared-value.ts';
 import { askedPlan } from '../explain/asked-plan.ts';
-import { sendPlan } from '../explain/explain.ts';
+import { sendPlan, tellsOfHidden } from '../explain/explain.ts';
 import { exportOf } from '../exports/export-request.ts';
 import { planExport } from '../exports/plan-export.ts';
 import type { Front } from '../front/front.ts';
 import { learning } from '../front/learn.ts';
+import { checkEmbedRows } from '../plan/embed-rows.ts';
+import { mayHideRows } from '../plan/hidden-rows.ts';
 import { type AnswerRow, planEstimate, type ReadOptions } from '../plan/read.ts';
 import { locationOf, type ReadRequest, requestKey } from '../plan/read-requests.ts';
 import { answerOf } from '../plan/rows-apart.ts';
+import { holdUntilSent } from '../plugins/answers.ts';
 import { strongEtag } from '../reply/etag.ts';
 import { readIdentity } from '../reply/identity-settings.ts';
 import { sendRead } from '../reply/read-answer.ts';
@@ -30,7 +34,7 @@ import { schemaOf } from '../reply/schema.ts';
 import { askedBy } from '../tracing/request-trace.ts';
 import type { RouteContext } from './context.ts';
 import { readKeysetPage } from './keyset-read.ts';
-import { preferencesOf, rangeOf, rawSearch, relationOf, tidemarkOf } from './request.ts';
+import { embedLimits, preferencesOf, rangeOf, rawSearch, relationOf, tidemarkOf } from './request.ts';
 
 export const TABLE_ROUTE = '/rest/v1/:table';
 const ROUTE = `GET ${TABLE_ROUTE}`;
@@ -47,13 +51,22 @@ export function registerTableRead(app: BaseApp, context: RouteContext, front: Fr
 }
 
 export function readTable(context: RouteContext, request: TableRequest, reply: FastifyReply) {
-  const plan = askedPlan(request.headers.accept, READ_MEDIA, context.config.DB_PLAN_ENABLED);
+  const plan = askedPlan(request.headers.accept, READ_MEDIA, context.config, request.caller.role);
   const read = understand(context, request, reply, plan);
   const identity = readIdentity(request, read.schema);
   if (plan) {
     const { catalog, relation, query } = read;
-    const statement = context.plans.read(catalog, relation, query, optionsOf(context, read));
-    return sendPlan(context.db, request, reply, { media: plan, statement, identity, asked: ASKED, writes: false });
+    const statement = context.plans.read(catalog, relation, query, optionsOf(context, read, identity.role));
+    const hidden = tellsOfHidden(catalog, relation, query, identity.role);
+    const explaining = {
+      media: plan,
+      statement,
+      identity,
+      asked: ASKED,
+      writes: false,
+      tellsOfHidden: hidden,
+    };
+    return sendPlan(context.db, request, reply, explaining);
   }
   const asked = tidemarkOf(request, read.query);
   if (read.exported !== null && request.method === 'GET') {
@@ -83,7 +96,13 @@ export function readTable(context: RouteContext, request: TableRequest, reply: F
   const fill = () => fillFrom(context, { request, reply, read, identity, asked }, found.reads.oids);
   const sharedKey = () => {
     const { catalog, relation, query } = read;
-    const statement = context.plans.read(catalog, relation, query, optionsOf(context, read), found.reads.oids);
+    const statement = context.plans.read(
+      catalog,
+      relation,
+      query,
+      optionsOf(context, read, identity.role),
+      found.reads.oids,
+    );
     return keyOfStatement(identity, found.reads.personal, statement);
   };
   return cache
@@ -107,7 +126,10 @@ export interface Reading {
 async function readUncached(context: RouteContext, reading: Reading) {
   const filled = await fillFrom(context, reading);
   const total = await totalOf(context, reading, filled.answer.total);
-  return answer(reading.request, reading.reply, reading.read, { ...filled, status: 'fwd=bypass' }, total);
+  const { read, identity } = reading;
+  const preferences = { ...read.preferences, count: countOf(read, identity.role) };
+  const result = { ...filled, status: 'fwd=bypass' };
+  return answer(reading.request, reading.reply, { ...read, preferences }, result, total);
 }
 
 /** @throws PGRST103, PGRST116 */
@@ -142,6 +164,7 @@ function understand(
   const parsed = parseQuery(rawSearch(request));
   const page = intersectRanges({ offset: parsed.offset, limit: parsed.limit }, rangeOf(request));
   const query: Query = { ...parsed, ...page };
+  checkEmbedRows(catalog, relation, query, embedLimits(config));
   const { settings } = readIdentity(request, schema);
   const key = requestKey(catalog, schema, relation, query, media, preferences.count, settings);
   const exported = exportOf(media, preferences, query, config.DB_MAX_ROWS);
@@ -164,8 +187,19 @@ function understand(
   return read;
 }
 
+/** The planner's guess would tell of rows that a policy hides from the role: there, every count is exact. */
+function countOf(
+  { catalog, relation, query, preferences: { count } }: ReadRequest,
+  role: string,
+): Preferences['count'] {
+  if (count === null || count === 'exact') return count;
+  return mayHideRows(catalog, relation, query, role) ? 'exact' : count;
+}
+
 /** For `estimated`, rows are counted up to the threshold. */
-function optionsOf({ config }: RouteContext, { media, preferences: { count } }: ReadRequest): ReadOptions {
+function optionsOf({ config }: RouteContext, read: ReadRequest, role: string): ReadOptions {
+  const { media } = read;
+  const count = countOf(read, role);
   const exactCount = count === 'exact' || count === 'estimated';
   const countLimit = count === 'estimated' ? config.COUNT_ESTIMATED_THRESHOLD + 1 : null;
   return { media, exactCount, countLimit, maxRows: config.DB_MAX_ROWS };
@@ -181,12 +215,13 @@ async function fillFrom(
   const { db, plans } = context;
   const { rows, tidemark, proven, source } = await db.read<AnswerRow & { guard?: string | null }>({
     identity,
-    statement: plans.read(catalog, relation, query, optionsOf(context, read), guard),
+    statement: plans.read(catalog, relation, query, optionsOf(context, read, identity.role), guard),
     ...askedBy(reading.request, ASKED),
     ...(asked ? { tidemark: asked } : {}),
   });
   const row: AnswerRow & { guard?: string | null } = answerOf(rows);
   const text = row.body ?? '';
+  holdUntilSent(db, reading.reply, identity, text.length);
   const filled = {
     body: text.length > TEXT_CHARACTERS ? Buffer.from(text) : text,
     etag: strongEtag(text),
@@ -209,7 +244,7 @@ function readsOf({ cache }: RouteContext, read: ReadRequest) {
 
 /** As PostgREST: `estimated` is exact up to the threshold, and above it the planner's guess, but never less than was counted. */
 async function totalOf(context: RouteContext, reading: Reading, counted: number | null): Promise<number | null> {
-  const { count } = reading.read.preferences;
+  const count = countOf(reading.read, reading.identity.role);
   if (count === 'planned') return estimate(context, reading);
   if (count !== 'estimated' || counted === null || counted <= context.config.COUNT_ESTIMATED_THRESHOLD) return counted;
   return Math.max(counted, await estimate(context, reading));

@@ -5,7 +5,8 @@ import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Catalog } from '../catalog/catalog.ts';
 import { askedPlan } from '../explain/asked-plan.ts';
-import { sendPlan } from '../explain/explain.ts';
+import { sendPlan, tellsOfHidden } from '../explain/explain.ts';
+import { checkEmbedRows } from '../plan/embed-rows.ts';
 import type { Payload } from '../plan/payload.ts';
 import type { WriteRow } from '../plan/write.ts';
 import { fullIdentity } from '../reply/identity-settings.ts';
@@ -31,7 +32,7 @@ import {
 } from '../writes/table-write-plan.ts';
 import type { Writer } from '../writes/writer.ts';
 import type { RouteContext } from './context.ts';
-import { bodyOf, contentTypeOf, preferencesOf, rawSearch } from './request.ts';
+import { bodyOf, contentTypeOf, embedLimits, preferencesOf, rawSearch } from './request.ts';
 
 /** A client that means every row says so with this header. */
 const UNFILTERED_HEADER = 'tidemark-unfiltered';
@@ -54,9 +55,11 @@ function writeTable(context: WriteContext, method: WriteMethod, request: TableRe
   const { config, writer } = context;
   const catalog = context.catalog.current();
   const schema = schemaOf(request, reply, config.schemas);
-  const media = askedPlan(request.headers.accept, WRITE_MEDIA, config.DB_PLAN_ENABLED);
+  const media = askedPlan(request.headers.accept, WRITE_MEDIA, config, request.caller.role);
   if (media) {
-    const write = planOf(catalog, method, request, schema, undefined, contentType(media.for)).with(bodyOf(request));
+    const write = planOf(context, catalog, method, request, schema, undefined, contentType(media.for)).with(
+      bodyOf(request),
+    );
     const asked = { holder: { route: `${method} /rest/v1/:table` } };
     const explaining = {
       media,
@@ -64,16 +67,19 @@ function writeTable(context: WriteContext, method: WriteMethod, request: TableRe
       identity: fullIdentity(request, schema),
       asked,
       writes: true,
+      tellsOfHidden: tellsOfHidden(catalog, write.relation, write.query, request.caller.role),
     };
     return sendPlan(context.db, request, reply, explaining);
   }
   const conditions = preconditionsOf(request, method);
   const key = idempotencyKeyOf(request.headers['idempotency-key']);
   if (method !== 'POST' || conditions || key !== undefined) {
-    const write = planOf(catalog, method, request, schema, conditions).with(bodyOf(request));
+    const write = planOf(context, catalog, method, request, schema, conditions).with(bodyOf(request));
     return execute(context, request, reply, write, schema, conditions, key);
   }
-  const plan = writer.plans.of(catalog, kindOf(request, schema), () => planOf(catalog, method, request, schema));
+  const plan = writer.plans.of(catalog, kindOf(request, schema), () =>
+    planOf(context, catalog, method, request, schema),
+  );
   const write = plan.write.with(bodyOf(request));
   // A group has no trace of its own: what is traced flies alone.
   const joins = config.INSERT_GROUP_ROWS > 1 && request.trace?.sampled !== true;
@@ -102,6 +108,7 @@ function kindOf({ headers, raw }: TableRequest, schema: string): string {
 }
 
 function planOf(
+  { config }: RouteContext,
   catalog: Catalog,
   method: WriteMethod,
   request: TableRequest,
@@ -110,13 +117,15 @@ function planOf(
   accept: string | undefined = request.headers.accept,
 ): WritePlan {
   const asked = preferencesOf(request, catalog);
-  return new WritePlan(catalog, {
+  const plan = new WritePlan(catalog, {
     ...{ method, schema, table: request.params.table, search: rawSearch(request), accept },
     contentType: contentTypeOf(request),
     // With If-None-Match: * a row that exists is a failed precondition, and not one to merge into.
     preferences: conditions && method === 'POST' ? { ...asked, resolution: null } : asked,
     unfiltered: request.headers[UNFILTERED_HEADER] === 'allow',
   });
+  checkEmbedRows(catalog, plan.relation, plan.query, embedLimits(config));
+  return plan;
 }
 
 async function execute(
@@ -165,7 +174,8 @@ async function transact(
       idempotent: key === undefined ? undefined : idempotentRequest(key, identity, route, content),
       async work(tx) {
         if (conditions) await checkPreconditions(tx, plan.catalog, write, conditions, config.DB_MAX_ROWS);
-        if (preferences.results === 'per-row') return writePerRow(tx, write, request.caller.authenticated);
+        if (preferences.results === 'per-row')
+          return writePerRow(tx, write, request.caller.authenticated, config.ANSWER_MAX_BYTES);
         const { text, params } = write.statement();
         const [row] = await tx.query<WriteRow>(text, params);
         write.check(row as WriteRow);

@@ -15,7 +15,7 @@ import { type PlannedOperation, planOperation } from '../writes/operation-plan.t
 import { type Operation, readOperations } from '../writes/operations.ts';
 import type { Writer } from '../writes/writer.ts';
 import type { RouteContext } from './context.ts';
-import { bodyOf, preferencesOf } from './request.ts';
+import { bodyOf, embedLimits, preferencesOf } from './request.ts';
 
 const ROUTE = 'POST /api/v1/transaction';
 const ASKED = { holder: { route: ROUTE } };
@@ -37,7 +37,7 @@ async function runTransaction(context: TransactionContext, request: FastifyReque
   const operations = readOperations(text, config.TRANSACTION_MAX_OPERATIONS);
   const { authenticated } = request.caller;
   const planned = operations.map((operation, index) =>
-    named(operation, index, authenticated, () => planOperation(catalog, operation, schema, config.DB_MAX_ROWS)),
+    named(operation, index, authenticated, () => planOperation(catalog, operation, schema, embedLimits(config))),
   );
   const identity = fullIdentity(request, schema);
   const preferences = preferencesOf(request, catalog);

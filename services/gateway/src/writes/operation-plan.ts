@@ -4,6 +4,7 @@ import { parsePrefer, parseQuery, type RowsMedia } from '@tidemark/query';
 import type { Catalog } from '../catalog/catalog.ts';
 import { errors, postgrest } from '../errors.ts';
 import { type CallArguments, chooseRoutine, planCall, takesBody } from '../plan/call.ts';
+import { checkEmbedRows, type EmbedLimits } from '../plan/embed-rows.ts';
 import type { WriteRow } from '../plan/write.ts';
 import { type Answered, answerOf } from './answered.ts';
 import type { Operation } from './operations.ts';
@@ -21,21 +22,23 @@ export function planOperation(
   catalog: Catalog,
   operation: Operation,
   schema: string,
-  maxRows: number,
+  limits: EmbedLimits,
 ): PlannedOperation {
   const { method, target, search, body } = operation;
-  if (target.kind === 'rpc') return planRpc(catalog, operation, schema, maxRows);
+  if (target.kind === 'rpc') return planRpc(catalog, operation, schema, limits);
   const preferences = parsePrefer(operation.prefer, { isTimeZone: (name) => catalog.timeZones.has(name) });
   // Both speak of one request of its own; here the transaction as a whole decides.
   if (preferences.results) throw errors.PER_ROW_USE({ reason: 'a transaction is all or nothing' });
   if (preferences.tx) {
     throw errors.TRANSACTION_BODY({ reason: 'tx belongs to the Prefer header of the request, not to an operation' });
   }
-  const write = new WritePlan(catalog, {
+  const plan = new WritePlan(catalog, {
     ...{ method, schema, table: target.name, search, accept: 'application/json', preferences },
     contentType: 'application/json',
     unfiltered: operation.unfiltered,
-  }).with(body);
+  });
+  checkEmbedRows(catalog, plan.relation, plan.query, limits);
+  const write = plan.with(body);
   return {
     statement: write.statement(),
     answer(row) {
@@ -45,7 +48,7 @@ export function planOperation(
   };
 }
 
-function planRpc(catalog: Catalog, operation: Operation, schema: string, maxRows: number): PlannedOperation {
+function planRpc(catalog: Catalog, operation: Operation, schema: string, limits: EmbedLimits): PlannedOperation {
   const { target, search } = operation;
   const text = operation.body === '' ? '{}' : operation.body;
   const parsed: unknown = JSON.parse(text);
@@ -58,7 +61,11 @@ function planRpc(catalog: Catalog, operation: Operation, schema: string, maxRows
   }
   const args: CallArguments = wholeBody ? { kind: 'body', text } : { kind: 'json', text, keys: keys ?? [] };
   const media = JSON_MEDIA;
-  const statement = planCall(catalog, routine, parseQuery(search), args, { media, exactCount: false, maxRows });
+  const query = parseQuery(search);
+  const { resultRelation: of } = routine;
+  checkEmbedRows(catalog, of ? (catalog.relation(of.schema, of.name) ?? null) : null, query, limits);
+  const { maxRows } = limits;
+  const statement = planCall(catalog, routine, query, args, { media, exactCount: false, maxRows });
   return {
     statement,
     answer: (row) =>

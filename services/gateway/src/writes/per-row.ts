@@ -3,7 +3,7 @@
  * `[{"index":0,"status":201,"row":{…}},{"index":1,"status":409,"error":{…problem…}}]`; `row` with return=representation only.
  */
 import { toProblem } from '@tidemark/contracts';
-import type { Transaction } from '@tidemark/db';
+import { errors as dbErrors, type Transaction } from '@tidemark/db';
 import { errors, postgrest } from '../errors.ts';
 import { sliceArray } from '../plan/json-slices.ts';
 import type { Payload } from '../plan/payload.ts';
@@ -30,10 +30,16 @@ export function refusePerRow(write: TableWrite, maximum: number): void {
  * Rows in the order they were sent, one round trip each. What is not a row's own fault (a lost connection, a time limit)
  * ends the whole request, and nothing is written.
  */
-export async function writePerRow(tx: Transaction, write: TableWrite, authenticated: boolean): Promise<Answered> {
+export async function writePerRow(
+  tx: Transaction,
+  write: TableWrite,
+  authenticated: boolean,
+  maxBytes: number,
+): Promise<Answered> {
   const payload = write.payload as Payload;
   const results: string[] = [];
   let affected = 0;
+  let bytes = 0;
   let last: WriteRow | undefined;
   for (const text of sliceArray(payload.rows)) {
     const { text: sql, params } = write.statement({ rows: `[${text}]`, keys: payload.keys, count: 1, single: true });
@@ -54,6 +60,8 @@ export async function writePerRow(tx: Transaction, write: TableWrite, authentica
       const problem = JSON.stringify(toProblem(translated));
       results.push(`{"index":${index},"status":${translated.status},"error":${problem}}`);
     }
+    bytes += results[index]?.length ?? 0;
+    if (bytes > maxBytes) throw dbErrors.ANSWER_BYTES({ bytes, maximum: maxBytes });
     await tx.query(RELEASE);
   }
   const { handling, maxAffected } = write.parts.preferences;
