@@ -48,6 +48,13 @@ t.test(
     t.teardown(() => db.close());
     t.equal((await db.pools.admin.query('select count(*)::int as n from tidemark.epochs'))[0]!.n, 1);
     t.match(db.epoch(), /^[0-9a-z]{6,16}$/);
+    for (const role of ['anon', 'authenticated', 'service_role', 'ops']) {
+      const ask = (text: string) => db.read({ identity: { role, claims: '{}' }, statement: { text } });
+      t.equal((await ask('select epoch, minted_at from tidemark.epochs')).rows.length, 1);
+      // They name the cluster and tell of its failovers.
+      await t.rejects(ask('select system_identifier from tidemark.epochs'), { code: '42501' });
+      await t.rejects(ask('select timeline from tidemark.epochs'), { code: '42501' });
+    }
   },
 );
 

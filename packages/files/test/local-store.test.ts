@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
@@ -7,6 +7,7 @@ import { buffer } from 'node:stream/consumers';
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { createLocalFileStore } from '../src/local-store.ts';
+import { openFileStore } from '../src/open-store.ts';
 
 const LIMIT = { limitBytes: 1_000_000 };
 
@@ -15,6 +16,33 @@ async function freshStore(t: Test) {
   t.teardown(() => rm(dir, { recursive: true, force: true }));
   return { dir, store: createLocalFileStore({ dir }), temporary: () => readdir(path.join(dir, 'tmp')) };
 }
+
+t.test(
+  'files and folders are for their owner alone, whatever the umask; older ones are tightened when the store opens',
+  async (t) => {
+    const before = process.umask(0);
+    t.teardown(() => process.umask(before));
+    const { dir } = await freshStore(t);
+    const store = path.join(dir, 'made');
+    const key = (await (await openFileStore({ dir: store })).put(Buffer.from('a secret'), LIMIT)).key;
+    const modes = async () => {
+      const names = ['.', ...(await readdir(store, { recursive: true }))];
+      return Promise.all(
+        names.map(async (name) => {
+          const found = await stat(path.join(store, name));
+          return `${found.isDirectory() ? 'folder' : 'file'} ${(found.mode & 0o777).toString(8)}`;
+        }),
+      );
+    };
+    t.same(new Set(await modes()), new Set(['folder 700', 'file 600']));
+
+    await chmod(path.join(store, key), 0o644);
+    await chmod(path.dirname(path.join(store, key)), 0o755);
+    await chmod(store, 0o755);
+    await openFileStore({ dir: store });
+    t.same(new Set(await modes()), new Set(['folder 700', 'file 600']));
+  },
+);
 
 t.test('what is put can be opened, whole and in ranges', async (t) => {
   const { store } = await freshStore(t);
