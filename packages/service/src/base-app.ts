@@ -25,6 +25,7 @@ import { createHttpTimings, recordUnrouted } from './http-timings.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 import { OneWriteResponse } from './one-write.ts';
+import { publicError } from './public-problem.ts';
 
 export type BaseApp = FastifyInstance<
   RawServerDefault,
@@ -66,7 +67,10 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
     else request.log.debug({ code: error.code, message: error.message, reqId: request.id }, 'request refused');
     if (error.retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(error.retryAfter)));
     if (error.status === 401) reply.header('www-authenticate', 'Bearer');
-    return reply.code(error.status).type(PROBLEM_CONTENT_TYPE).send(toProblem(error));
+    return reply
+      .code(error.status)
+      .type(PROBLEM_CONTENT_TYPE)
+      .send(toProblem(publicError(error)));
   };
   const app: BaseApp = fastify({
     loggerInstance: logger as unknown as FastifyBaseLogger,

@@ -10,6 +10,7 @@ export { answerRecorder, httpStats, inFlightOf, type RecordAnswer } from './http
 export { createLogger, type Level, type Logger, type LoggerOptions } from './logger.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export { createObserve, logReader, type Observe } from './observe.ts';
+export { publicError } from './public-problem.ts';
 export { createQuantiles, type Quantiles } from './quantiles.ts';
 export {
   type ChildMessage,

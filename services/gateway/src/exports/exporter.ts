@@ -2,6 +2,7 @@
 import { TIDEMARK_HEADER, type Tidemark, TidemarkError } from '@tidemark/contracts';
 import type { Database, Identity, Statement, StreamSource, StreamStats } from '@tidemark/db';
 import { contentType, preferenceApplied } from '@tidemark/query';
+import { publicError } from '@tidemark/service';
 import type { FastifyReply } from 'fastify';
 import { errors } from '../errors.ts';
 import type { ExportRequest } from './export-request.ts';
@@ -97,6 +98,9 @@ export class Exporter {
 /** `@status` is no name of a column that anyone gives: a reader tells the line from a row by it. */
 function statusLine(rows: number, error: Error | undefined, { tidemark }: StreamSource): string {
   if (error === undefined) return JSON.stringify({ '@status': 'complete', rows, tidemark });
-  const { code, hint } = error instanceof TidemarkError ? error : { code: 'GATEWAY_INTERNAL', hint: null };
-  return JSON.stringify({ '@status': 'failed', rows, tidemark, code, message: error.message, hint });
+  const { code, message, hint } =
+    error instanceof TidemarkError
+      ? publicError(error)
+      : { code: 'GATEWAY_INTERNAL', message: 'internal server error', hint: null };
+  return JSON.stringify({ '@status': 'failed', rows, tidemark, code, message, hint });
 }
