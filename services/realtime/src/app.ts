@@ -118,13 +118,17 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
     maxBytes: config.HISTORY_BYTES,
     concurrency: config.HISTORY_CONCURRENCY,
     maxWaiting: config.HISTORY_WAITING,
+    totalBytes: config.HISTORY_TOTAL_BYTES,
+    sharePercent: config.IDENTITY_SHARE_PERCENT,
   });
   const snapshots = createSnapshots({
     database,
     pageRows: config.SNAPSHOT_PAGE_ROWS,
+    maxRowBytes: config.LIVE_ROW_BYTES,
     timeoutMs: config.SNAPSHOT_TIMEOUT_MS,
     concurrency: config.SNAPSHOT_CONCURRENCY,
     maxWaiting: config.SNAPSHOT_WAITING,
+    sharePercent: config.IDENTITY_SHARE_PERCENT,
     async isUndecided(plan, gate) {
       if (gate.kind !== 'standby' || gate.after === gate.until) return false;
       if (gate.snapshot.xmin >= gate.snapshot.xmax) return false;
@@ -148,7 +152,10 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
       maxWindows: config.LIVE_WINDOWS,
       intervalMs: config.LIVE_WINDOW_MS,
       concurrency: config.LIVE_WINDOW_CONCURRENCY,
+      maxBytes: config.LIVE_WINDOW_BYTES,
+      totalBytes: config.LIVE_WINDOWS_BYTES,
     },
+    sharedSnapshotBytes: config.SNAPSHOT_SHARED_BYTES,
     rightsConcurrency: config.LIVE_RIGHTS_CONCURRENCY,
     filters: {
       query: config.LIVE_FILTER_QUERY_STEPS,
@@ -180,6 +187,8 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
     maxChannels: config.MAX_CHANNELS,
     maxPerSocket: config.MAX_CHANNELS_PER_SOCKET,
     maxPresent: config.CHANNEL_PRESENT,
+    stateBytes: config.CHANNEL_STATE_BYTES,
+    sharePercent: config.IDENTITY_SHARE_PERCENT,
     messagesPerSecond: config.CHANNEL_MESSAGES_PER_SECOND,
     heartbeatMs: config.CHANNEL_HEARTBEAT_MS,
     rightsMs: config.CHANNEL_RIGHTS_MS,
@@ -208,6 +217,8 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
       slowMs: config.SLOW_MS,
     },
     maxSockets: config.MAX_SOCKETS,
+    waitingFrameBytes: config.WAITING_FRAME_BYTES,
+    sharePercent: config.IDENTITY_SHARE_PERCENT,
     observe,
   });
 

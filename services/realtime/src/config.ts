@@ -42,7 +42,23 @@ export const configSchema = Type.Object({
   HISTORY_CONCURRENCY: count(4, 1, 'such reads at a time; each holds its bytes in memory'),
   HISTORY_WAITING: count(1_000, 0, 'such reads that wait for a turn; more are a resync'),
 
+  HISTORY_TOTAL_BYTES: count(
+    256 * 1024 ** 2,
+    65_536,
+    'bytes that were read from JetStream and wait to be sent, of all who resume; more is a resync',
+  ),
+
   SNAPSHOT_PAGE_ROWS: count(500, 1, 'rows in a snapshot frame; at 1 KB a row, half a megabyte'),
+  LIVE_ROW_BYTES: count(
+    4 * 1024 ** 2,
+    1_024,
+    'bytes of a row as JSON in a snapshot; eight of them are read at once, of each snapshot',
+  ),
+  SNAPSHOT_SHARED_BYTES: count(
+    64 * 1024 ** 2,
+    65_536,
+    'bytes of snapshots that are kept for a second, to be shared by equal queries',
+  ),
   SNAPSHOT_TIMEOUT_MS: count(60_000, 100, 'ms for a snapshot, the client’s reading included'),
   SNAPSHOT_CONCURRENCY: count(8, 1, 'snapshots at a time; each holds a connection'),
   SNAPSHOT_WAITING: count(2_000, 0, 'snapshots that wait for a turn; more are told to try again'),
@@ -57,7 +73,9 @@ export const configSchema = Type.Object({
   ),
   LIVE_WINDOW_MS: count(100, 1, 'ms between two reads of a live window while its rows change'),
   LIVE_WINDOW_CONCURRENCY: count(4, 1, 'such reads at a time, of all windows; each holds a connection'),
-  LIVE_WINDOWS: count(10_000, 1, 'live windows of this instance; at 20 rows of 1 KB each, 200 MB'),
+  LIVE_WINDOWS: count(10_000, 1, 'live windows of this instance; each is read again when its rows change'),
+  LIVE_WINDOW_BYTES: count(4 * 1024 ** 2, 1_024, 'bytes of the rows of one live window'),
+  LIVE_WINDOWS_BYTES: count(256 * 1024 ** 2, 65_536, 'bytes that the rows of all live windows keep in memory'),
   LIVE_RIGHTS_CONCURRENCY: count(
     8,
     1,
@@ -91,6 +109,11 @@ export const configSchema = Type.Object({
   MAX_SUBSCRIPTIONS_PER_SOCKET: count(100, 1, 'subscriptions of one socket; a page seldom shows more than ten'),
   MAX_FRAME_BYTES: count(64 * 1_024, 1_024, 'bytes of a client’s frame; the longest valid one has 25 KB'),
   FRAMES_PER_SECOND: count(200, 1, 'frames that a client may send each second'),
+  WAITING_FRAME_BYTES: count(
+    64 * 1024 ** 2,
+    65_536,
+    'bytes of clients’ frames that wait for those before them, of all sockets',
+  ),
   SOCKET_BUFFER_BYTES: count(
     4 * 1024 ** 2,
     65_536,
@@ -114,6 +137,11 @@ export const configSchema = Type.Object({
     500,
     1,
     'members of a channel that are shown; at 1 KB each, half of what NATS takes in a message',
+  ),
+  CHANNEL_STATE_BYTES: count(
+    64 * 1024 ** 2,
+    65_536,
+    'bytes of the states that this instance’s members show, at 200 and their JSON each; other instances hold them too',
   ),
   CHANNEL_MESSAGES_PER_SECOND: count(500, 1, 'messages for one channel from this instance each second'),
   CHANNEL_HEARTBEAT_MS: count(

@@ -122,9 +122,25 @@ export const errors = defineErrors('RT', {
     message: (p) => `the table ${p.table} has no primary key, which the rows of a live window are told apart by`,
     hint: 'Add a primary key, or leave order, limit and offset out.',
   }),
-  TOO_MANY_WINDOWS: row<{ limit: number }>({
+  WINDOW_BYTES: row<{ limit: number }>({
+    status: 413,
+    message: (p) => `the rows of this live window have more than ${p.limit} bytes`,
+    hint: 'Ask for fewer rows, or leave large columns out of select.',
+  }),
+  WINDOWS_FULL: row<{ limit: number; where: 'instance' | 'identity' }>({
     status: 503,
-    message: (p) => `this instance already keeps ${p.limit} live windows`,
+    message: (p) => `the live windows of this ${p.where} keep ${p.limit} bytes already`,
+    hint: 'Ask for fewer rows or columns, or try again later.',
+    retryAfter: 5,
+  }),
+  ROW_TOO_LARGE: row<{ limit: number }>({
+    status: 413,
+    message: (p) => `a row has more than ${p.limit} bytes as JSON, too many for a snapshot`,
+    hint: 'Leave large columns out of select, and read them with a GET when they are needed.',
+  }),
+  TOO_MANY_WINDOWS: row<{ limit: number; where: 'instance' | 'identity' }>({
+    status: 503,
+    message: (p) => `this ${p.where} already keeps ${p.limit} live windows`,
     hint: 'Try again later; equal queries share a window. Or raise LIVE_WINDOWS.',
   }),
   OPTIONS_CONFLICT: row({
@@ -156,9 +172,9 @@ export const errors = defineErrors('RT', {
         : 'Try again, or connect again for another instance.',
     retryAfter: 5,
   }),
-  SNAPSHOTS_BUSY: row<{ limit: number }>({
+  SNAPSHOTS_BUSY: row<{ limit: number; where: 'instance' | 'identity' }>({
     status: 503,
-    message: (p) => `${p.limit} snapshots are waiting already`,
+    message: (p) => `${p.limit} snapshots of this ${p.where} are waiting already`,
     hint: 'Try again.',
     retryAfter: 1,
   }),
@@ -267,9 +283,10 @@ export const errors = defineErrors('RT', {
     message: (p) => `the channel "${p.channel}" shows ${p.limit} members already`,
     hint: 'Join without a state: messages come all the same, and only who is present is not shown.',
   }),
-  CHANNEL_RATE: row<{ channel: string; limit: number }>({
+  CHANNEL_RATE: row<{ channel: string; limit: number; where: 'instance' | 'identity' }>({
     status: 429,
-    message: (p) => `more than ${p.limit} messages came for the channel "${p.channel}" within a second`,
+    message: (p) =>
+      `more than ${p.limit} messages came ${p.where === 'identity' ? 'from you ' : ''}for the channel "${p.channel}" within a second`,
     hint: 'Send less often: what only the newest of matters (a position, typing) a few times a second.',
     retryAfter: 1,
   }),
@@ -278,7 +295,19 @@ export const errors = defineErrors('RT', {
     message: (p) => `the state is larger than ${p.limit} bytes`,
     hint: 'Every member of the channel gets it: put what is large into a table, and its key into the state.',
   }),
-  TOO_MANY_CHANNELS: row<{ limit: number; where: 'socket' | 'instance' }>({
+  STATES_FULL: row<{ limit: number; where: 'identity' | 'instance' }>({
+    status: 503,
+    message: (p) => `the states that members of this ${p.where} show have ${p.limit} bytes already`,
+    hint: 'Join without a state, or with a smaller one: messages come all the same.',
+    retryAfter: 5,
+  }),
+  FRAMES_WAITING: row<{ limit: number; where: 'identity' | 'instance' }>({
+    status: 503,
+    message: (p) => `the frames of this ${p.where} that wait for those before them have ${p.limit} bytes already`,
+    hint: 'Wait for the answers before more is sent.',
+    retryAfter: 1,
+  }),
+  TOO_MANY_CHANNELS: row<{ limit: number; where: 'socket' | 'identity' | 'instance' }>({
     status: 429,
     message: (p) => `this ${p.where} is in ${p.limit} channels`,
     hint: (p) =>

@@ -92,6 +92,21 @@ export function registerGauges(metrics: Metrics, measured: Measured): void {
     () => channels.counts().droppedTotal,
   );
   gauge('tidemark_ring_bytes', 'Bytes of recent changes in memory', () => feed.ring.bytes);
+  gauge('tidemark_history_bytes', 'Bytes read from JetStream that wait to be sent to those who resume', () =>
+    history.heldBytes(),
+  );
+  gauge(
+    'tidemark_snapshots_shared_bytes',
+    'Bytes of snapshots that are kept to be shared',
+    () => topics.counts().sharedSnapshotBytes,
+  );
+  gauge('tidemark_live_window_bytes', 'Bytes that the rows of windows keep', () => topics.counts().windowBytes);
+  gauge('tidemark_channel_state_bytes', 'Bytes of the states that members show', () => channels.counts().stateBytes);
+  gauge(
+    'tidemark_sockets_waiting_frame_bytes',
+    'Bytes of clients’ frames that wait for those before them',
+    () => sockets.counts().waitingFrameBytes,
+  );
   gauge('tidemark_snapshots_running', 'Snapshots being taken', () => snapshots.running());
   gauge('tidemark_snapshots_waiting', 'Snapshots that wait for a turn', () => snapshots.waiting());
   gauge('tidemark_history_waiting', 'Resuming subscribers that wait to read JetStream', () => history.waiting());

@@ -4,6 +4,8 @@
 import { DeliverPolicy } from '@nats-io/jetstream';
 import type { Bus } from '@tidemark/bus';
 import { CHANGE_HEADERS, type Lsn, lsnFromHex } from '@tidemark/contracts';
+import { SharedBudget } from '../limits/shared-budget.ts';
+import { WaitingRoom } from '../limits/waiting-room.ts';
 import { furthest, parseMessageId } from '../message-id.ts';
 import { ChangeEnvelope, tableKey } from './envelope.ts';
 
@@ -15,14 +17,21 @@ export interface HistoryRequest {
   from: Lsn;
   /** Up to this sequence. */
   to: number;
+  /** The key that the reader's shares are counted under. */
+  holder: string;
 }
 
-export type HistoryResult = { kind: 'found'; envelopes: ChangeEnvelope[] } | { kind: 'gone'; reason: string };
+/** `release`: once the envelopes are no longer held. */
+export type HistoryResult =
+  | { kind: 'found'; envelopes: ChangeEnvelope[]; release(): void }
+  | { kind: 'gone'; reason: string };
 
 export interface History {
   /** Gone: the stream no longer reaches back so far, or there is more than is worth sending. */
   read(request: HistoryRequest): Promise<HistoryResult>;
   waiting(): number;
+  /** Bytes that are held by those who were given them. */
+  heldBytes(): number;
 }
 
 export interface HistoryOptions {
@@ -32,6 +41,9 @@ export interface HistoryOptions {
   /** Reads at a time, and reads that wait for their turn. */
   concurrency: number;
   maxWaiting: number;
+  /** Bytes that all readers may hold, while they are being read and until they were sent on. */
+  totalBytes: number;
+  sharePercent: number;
 }
 
 /** JetStream hands out memory's speed; a minute would mean that it is gone. */
@@ -42,22 +54,8 @@ const gone = (reason: string): HistoryResult => ({ kind: 'gone', reason });
 export function createHistory(options: HistoryOptions): History {
   const { bus } = options;
   const stream = bus.subjects.streams.changes;
-  let running = 0;
-  const queue: (() => void)[] = [];
-
-  async function turn(work: () => Promise<HistoryResult>): Promise<HistoryResult> {
-    if (running >= options.concurrency) {
-      if (queue.length >= options.maxWaiting) return gone('too many others are reading older changes');
-      await new Promise<void>((resolve) => queue.push(resolve));
-    }
-    running += 1;
-    try {
-      return await work();
-    } finally {
-      running -= 1;
-      queue.shift()?.();
-    }
-  }
+  const room = new WaitingRoom(options);
+  const held = new SharedBudget(options.totalBytes, options.sharePercent);
 
   async function place(sequence: number): Promise<{ epoch: string; lsn: Lsn } | undefined> {
     const message = await bus.jsm.streams.getMessage(stream, { seq: sequence });
@@ -100,6 +98,15 @@ export function createHistory(options: HistoryOptions): History {
     });
     const found: ChangeEnvelope[] = [];
     let bytes = 0;
+    let isGiven = false;
+    const release = () => {
+      held.give(request.holder, bytes);
+      bytes = 0;
+    };
+    const give = (): HistoryResult => {
+      isGiven = true;
+      return { kind: 'found', envelopes: found, release };
+    };
     try {
       let pending = (await consumer.info()).num_pending;
       while (pending > 0) {
@@ -108,12 +115,13 @@ export function createHistory(options: HistoryOptions): History {
         for await (const message of batch) {
           count += 1;
           pending = message.info.pending;
-          if (message.seq > request.to) return { kind: 'found', envelopes: found };
+          if (message.seq > request.to) return give();
           const epoch = message.headers?.get(CHANGE_HEADERS.epoch) ?? '';
           const lsn = lsnFromHex(message.headers?.get(CHANGE_HEADERS.lsn) || '0');
           if (epoch === request.epoch && lsn >= request.from) {
+            if (bytes + message.data.length > options.maxBytes) return gone('too much has changed since the position');
+            if (held.take(request.holder, message.data.length)) return gone('too much is being read of older changes');
             bytes += message.data.length;
-            if (bytes > options.maxBytes) return gone('too much has changed since the position');
             found.push(
               new ChangeEnvelope({
                 sequence: message.seq,
@@ -130,12 +138,21 @@ export function createHistory(options: HistoryOptions): History {
         }
         if (count === 0) return gone('older changes could not be read in time');
       }
-      return { kind: 'found', envelopes: found };
+      return give();
     } finally {
+      if (!isGiven) release();
       // It ends by itself when the server cannot be reached.
       await consumer.delete().catch(() => false);
     }
   }
 
-  return { read: (request) => turn(() => read(request)), waiting: () => queue.length };
+  return {
+    async read(request) {
+      const refusal = room.refuses(request.holder);
+      if (refusal) return gone('too many others are reading older changes');
+      return room.run(request.holder, () => read(request));
+    },
+    waiting: () => room.waiting,
+    heldBytes: () => held.total,
+  };
 }

@@ -6,6 +6,7 @@
 import type { Subscription } from '@nats-io/transport-node';
 import type { Bus } from '@tidemark/bus';
 import { ChannelBroadcast, type Member } from '@tidemark/contracts';
+import { type Refusal, SharedBudget } from '../limits/shared-budget.ts';
 import { serverFrame } from '../topics/frame.ts';
 import type { Sink } from '../topics/subscription.ts';
 import { Presence, type PresenceChange } from './presence.ts';
@@ -17,12 +18,15 @@ export interface ChannelOptions {
   name: string;
   instance: string;
   bus: Bus;
+  /** The key of whoever opened it. */
+  holder: string;
   /** Frames that a socket did not take. */
   onDropped(): void;
 }
 
 export class Channel {
   readonly name: string;
+  readonly holder: string;
   readonly sinks = new Map<string, Sink>();
   readonly presence = new Presence();
   /** Whether the anonymous role may join: then nobody is told the claim `sub` of another. */
@@ -34,10 +38,12 @@ export class Channel {
   #changed = new Map<string, Member | null>();
   #timer: NodeJS.Timeout | undefined;
   #second = 0;
-  #sentInSecond = 0;
+  /** Messages of this second. */
+  #sent: SharedBudget | undefined;
 
   constructor(options: ChannelOptions) {
     this.name = options.name;
+    this.holder = options.holder;
     this.#options = options;
     const { bus, name, instance } = options;
     this.#subscription = bus.subscribe<ChannelBroadcast>(bus.subjects.channel(name), (said) => this.#hear(said), {
@@ -47,15 +53,14 @@ export class Channel {
     this.opened = bus.nc.flush();
   }
 
-  /** False where this instance's members have sent `limit` messages within this second. */
-  mayTake(limit: number, now: number): boolean {
+  /** Counts a message, unless this instance's members, or this one beyond its share, have sent enough within this second. */
+  refuses(limit: { perSecond: number; sharePercent: number }, holder: string, now: number): Refusal | undefined {
     const second = Math.floor(now / 1_000);
-    if (second !== this.#second) {
+    if (second !== this.#second || !this.#sent) {
       this.#second = second;
-      this.#sentInSecond = 0;
+      this.#sent = new SharedBudget(limit.perSecond, limit.sharePercent);
     }
-    this.#sentInSecond += 1;
-    return this.#sentInSecond <= limit;
+    return this.#sent.take(holder, 1);
   }
 
   send(from: string, event: string, payload: unknown): void {

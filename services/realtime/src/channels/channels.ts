@@ -5,6 +5,7 @@ import type { Database, Identity } from '@tidemark/db';
 import { every } from '@tidemark/service';
 import { errors } from '../errors.ts';
 import type { RealtimeEvent } from '../events.ts';
+import { SharedBudget } from '../limits/shared-budget.ts';
 import { serverFrame } from '../topics/frame.ts';
 import type { Sink } from '../topics/subscription.ts';
 import { Channel } from './channel.ts';
@@ -19,6 +20,9 @@ export interface ChannelsOptions {
   maxChannels: number;
   maxPerSocket: number;
   maxPresent: number;
+  /** Bytes of the states that this instance's members show. */
+  stateBytes: number;
+  sharePercent: number;
   messagesPerSecond: number;
   heartbeatMs: number;
   rightsMs: number;
@@ -31,6 +35,9 @@ export interface Membership {
   readonly channel: Channel;
   readonly identity: Identity;
   readonly sink: Sink;
+  /** The key that its state is counted under. */
+  readonly holder: string;
+  stateBytes: number;
   rights: ChannelRights;
   onEnd(): void;
 }
@@ -48,10 +55,19 @@ export interface Channels {
   /** @param reason where the client did not ask for it */
   leave(joiner: Joiner, name: string, reason?: string): void;
   leaveAll(joiner: Joiner, reason?: string): void;
-  counts(): { channels: number; members: number; present: number; messagesTotal: number; droppedTotal: number };
+  counts(): {
+    channels: number;
+    members: number;
+    present: number;
+    stateBytes: number;
+    messagesTotal: number;
+    droppedTotal: number;
+  };
   stop(): Promise<void>;
 }
 
+/** What a member takes beside its state. */
+const MEMBER_BYTES = 200;
 /** Bytes of a member's state: five hundred of them are one message of half a megabyte, and NATS takes one. */
 const MAX_STATE_BYTES = 1_024;
 /** Without NATS's address, which is no business of a client's. */
@@ -63,6 +79,9 @@ export function createChannels(options: ChannelsOptions): Channels {
   const { bus, instance, anonymous, observe } = options;
   const rights = createChannelRights(options.database);
   const channels = new Map<string, Channel>();
+  /** A channel counts for whoever opened it, as long as it is there. */
+  const places = new SharedBudget(options.maxChannels, options.sharePercent);
+  const states = new SharedBudget(options.stateBytes, options.sharePercent);
   const memberships = new Set<Membership>();
   let messagesTotal = 0;
   let droppedTotal = 0;
@@ -76,15 +95,15 @@ export function createChannels(options: ChannelsOptions): Channels {
   };
   const heartbeat = every('channels', options.heartbeatMs, heartbeatAll, observe);
 
-  function open(name: string): Channel {
+  function open(name: string, holder: string): Channel {
     const found = channels.get(name);
     if (found) return found;
-    if (channels.size >= options.maxChannels)
-      throw errors.TOO_MANY_CHANNELS({ limit: options.maxChannels, where: 'instance' });
+    const refusal = places.take(holder, 1);
+    if (refusal) throw errors.TOO_MANY_CHANNELS({ limit: refusal.limit, where: refusal.where });
     const onDropped = () => {
       droppedTotal += 1;
     };
-    const channel = new Channel({ name, instance, bus, onDropped });
+    const channel = new Channel({ name, instance, bus, holder, onDropped });
     channels.set(name, channel);
     return channel;
   }
@@ -92,10 +111,12 @@ export function createChannels(options: ChannelsOptions): Channels {
   function end(membership: Membership): void {
     if (!memberships.delete(membership)) return;
     const { channel, id } = membership;
+    states.give(membership.holder, membership.stateBytes);
     membership.onEnd();
     channel.remove(id);
     if (channel.sinks.size > 0) return;
     channel.close();
+    places.give(channel.holder, 1);
     channels.delete(channel.name);
   }
 
@@ -115,7 +136,15 @@ export function createChannels(options: ChannelsOptions): Channels {
     if (presence.count >= options.maxPresent) throw errors.CHANNEL_FULL({ channel: name, limit: options.maxPresent });
   }
 
-  function present({ channel, id, identity }: Membership, state: Record<string, unknown>): void {
+  /** @throws RT_STATES_FULL */
+  function present(membership: Membership, state: Record<string, unknown>): void {
+    const { channel, id, identity, holder } = membership;
+    const bytes = MEMBER_BYTES + Buffer.byteLength(JSON.stringify(state));
+    const more = bytes - membership.stateBytes;
+    const refusal = more > 0 ? states.take(holder, more) : undefined;
+    if (refusal) throw errors.STATES_FULL({ limit: refusal.limit, where: refusal.where });
+    if (more < 0) states.give(holder, -more);
+    membership.stateBytes = bytes;
     const { sub } = JSON.parse(identity.claims) as { sub?: unknown };
     channel.put({ id, user: typeof sub === 'string' ? sub : null, state });
   }
@@ -198,11 +227,21 @@ export function createChannels(options: ChannelsOptions): Channels {
       if (!granted?.join) throw errors.CHANNEL_FORBIDDEN({ channel: name, right: 'join', command: 'select' });
       if (state) checkState(state, name);
       if (joiner.closed) return;
-      const channel = open(name);
+      const { holder } = joiner;
+      const channel = open(name, holder);
       channel.setPublic(everybody?.join ?? true);
       const id = randomBytes(9).toString('base64url');
       const onEnd = () => joiner.channels.delete(name);
-      const membership: Membership = { id, channel, identity, sink: joiner, rights: granted, onEnd };
+      const membership: Membership = {
+        id,
+        channel,
+        identity,
+        sink: joiner,
+        holder,
+        stateBytes: 0,
+        rights: granted,
+        onEnd,
+      };
       joiner.channels.set(name, membership);
       memberships.add(membership);
       channel.sinks.set(id, joiner);
@@ -221,9 +260,9 @@ export function createChannels(options: ChannelsOptions): Channels {
       const { channel, id, rights: granted } = membershipOf(joiner, name);
       if (!granted.send) throw errors.CHANNEL_FORBIDDEN({ channel: name, right: 'send', command: 'insert' });
       if (bus.problem()) throw errors.NOT_FOLLOWING({ reason: NATS_AWAY });
-      if (!channel.mayTake(options.messagesPerSecond, Date.now())) {
-        throw errors.CHANNEL_RATE({ channel: name, limit: options.messagesPerSecond });
-      }
+      const { messagesPerSecond, sharePercent } = options;
+      const refusal = channel.refuses({ perSecond: messagesPerSecond, sharePercent }, joiner.holder, Date.now());
+      if (refusal) throw errors.CHANNEL_RATE({ channel: name, limit: refusal.limit, where: refusal.where });
       messagesTotal += 1;
       channel.send(id, event, payload);
     },
@@ -244,7 +283,14 @@ export function createChannels(options: ChannelsOptions): Channels {
     counts() {
       let present = 0;
       for (const channel of channels.values()) present += channel.presence.count;
-      return { channels: channels.size, members: memberships.size, present, messagesTotal, droppedTotal };
+      return {
+        channels: channels.size,
+        members: memberships.size,
+        present,
+        stateBytes: states.total,
+        messagesTotal,
+        droppedTotal,
+      };
     },
     async stop() {
       stopped = true;

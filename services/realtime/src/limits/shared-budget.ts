@@ -28,18 +28,20 @@ export class SharedBudget {
     return this.#held.get(identity) ?? 0;
   }
 
-  /** Takes `amount` more, or says whose limit it would exceed, and what that would then have. */
-  take(identity: string, amount: number): Refusal | undefined {
+  /** Whose limit `amount` more would exceed, and what that would then have; undefined where there is room. */
+  refuses(identity: string, amount: number): Refusal | undefined {
     const own = this.held(identity) + amount;
     const total = this.#total + amount;
-    const refusal: Refusal | undefined =
-      total > this.limit
-        ? { where: 'instance', wanted: total, limit: this.limit }
-        : total > this.limit / 2 && own > this.share
-          ? { where: 'identity', wanted: own, limit: this.share }
-          : undefined;
+    if (total > this.limit) return { where: 'instance', wanted: total, limit: this.limit };
+    if (total > this.limit / 2 && own > this.share) return { where: 'identity', wanted: own, limit: this.share };
+    return undefined;
+  }
+
+  /** Takes `amount` more, unless that is refused. */
+  take(identity: string, amount: number): Refusal | undefined {
+    const refusal = this.refuses(identity, amount);
     if (refusal) this.#refusedTotal += 1;
-    else this.#set(identity, own, total);
+    else this.#set(identity, this.held(identity) + amount, this.#total + amount);
     return refusal;
   }
 

@@ -9,6 +9,7 @@ import type { RawData, WebSocket } from 'ws';
 import type { Channels, Joiner, Membership } from '../channels/channels.ts';
 import { errors } from '../errors.ts';
 import type { RealtimeEvent } from '../events.ts';
+import type { SharedBudget } from '../limits/shared-budget.ts';
 import { errorFrame, serverFrame } from '../topics/frame.ts';
 import { publicError } from '../topics/public-error.ts';
 import type { Subscription } from '../topics/subscription.ts';
@@ -30,6 +31,8 @@ export interface ConnectionContext {
   verifyToken: VerifyToken;
   anonymous: Identity;
   limits: ConnectionLimits;
+  /** Bytes of frames that came and wait for those before them, of all sockets. */
+  waitingFrames: SharedBudget;
   observe: (event: RealtimeEvent) => void;
   onFrame(): void;
   onClosed(connection: Connection): void;
@@ -80,7 +83,10 @@ export class Connection implements Joiner {
 
   /** The key that its shares are counted under. */
   get holder(): string {
-    return `${this.identity.role}\0${this.identity.claims}`;
+    const { anonymous } = this.context;
+    return this.identity === anonymous
+      ? `@${this.#raw.remoteAddress}`
+      : `${this.identity.role}\0${this.identity.claims}`;
   }
 
   get closed(): boolean {
@@ -231,7 +237,19 @@ export class Connection implements Joiner {
       return;
     }
     const text = String(data);
+    const { waitingFrames } = this.context;
+    const { holder } = this;
+    const refusal = waitingFrames.take(holder, text.length);
+    if (refusal) {
+      this.sendError(
+        errors.FRAMES_WAITING({ limit: refusal.limit, where: refusal.where }),
+        idOf(text),
+        channelOf(text),
+      );
+      return;
+    }
     this.#inOrder(async () => {
+      waitingFrames.give(holder, text.length);
       if (this.closed) return;
       let id: string | undefined;
       try {

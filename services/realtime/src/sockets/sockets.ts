@@ -5,16 +5,27 @@ import { every } from '@tidemark/service';
 import type { WebSocket } from 'ws';
 import { letGo } from '../draining/let-go.ts';
 import type { RealtimeEvent } from '../events.ts';
+import { SharedBudget } from '../limits/shared-budget.ts';
 import { Connection, type ConnectionContext } from './connection.ts';
 
-export interface SocketsOptions extends Omit<ConnectionContext, 'onClosed' | 'onFrame'> {
+export interface SocketsOptions extends Omit<ConnectionContext, 'onClosed' | 'onFrame' | 'waitingFrames'> {
+  /** Of frames that wait for those before them. */
+  waitingFrameBytes: number;
+  sharePercent: number;
   maxSockets: number;
   observe: (event: RealtimeEvent) => void;
 }
 
 export interface Sockets {
   accept(ws: WebSocket, raw: Socket, offered: string | undefined, token: () => string | undefined): void;
-  counts(): { open: number; openedTotal: number; closedTotal: number; framesTotal: number; bufferedBytes: number };
+  counts(): {
+    open: number;
+    openedTotal: number;
+    closedTotal: number;
+    framesTotal: number;
+    bufferedBytes: number;
+    waitingFrameBytes: number;
+  };
   /** Tells each client when to come back, spread over `overMs`, and where; closes those that stay. Takes no new ones. */
   drain(overMs: number, where: () => string | undefined): Promise<void>;
 }
@@ -29,8 +40,10 @@ export function createSockets(options: SocketsOptions): Sockets {
   let framesTotal = 0;
   let draining = false;
 
+  const waitingFrames = new SharedBudget(options.waitingFrameBytes, options.sharePercent);
   const context: ConnectionContext = {
     ...options,
+    waitingFrames,
     onFrame() {
       framesTotal += 1;
     },
@@ -71,7 +84,14 @@ export function createSockets(options: SocketsOptions): Sockets {
     counts() {
       let bufferedBytes = 0;
       for (const connection of open) bufferedBytes += connection.bufferedBytes;
-      return { open: open.size, openedTotal, closedTotal, framesTotal, bufferedBytes };
+      return {
+        open: open.size,
+        openedTotal,
+        closedTotal,
+        framesTotal,
+        bufferedBytes,
+        waitingFrameBytes: waitingFrames.total,
+      };
     },
     async drain(overMs, where) {
       draining = true;

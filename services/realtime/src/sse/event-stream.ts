@@ -26,12 +26,14 @@ const RETRY_MS = { least: 500, spread: 1_000 };
 
 export class EventStream implements Sink {
   readonly name: string;
+  readonly holder: string;
   #response: ServerResponse;
   #maxBufferedBytes: number;
   #slowSince: number | undefined;
 
-  constructor(name: string, response: ServerResponse, maxBufferedBytes: number) {
+  constructor(name: string, holder: string, response: ServerResponse, maxBufferedBytes: number) {
     this.name = name;
+    this.holder = holder;
     this.#response = response;
     this.#maxBufferedBytes = maxBufferedBytes;
   }

@@ -80,7 +80,7 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
 
   /** An EventSource gives up at any status but 200; from a stream that has ended, it comes again with its last id. */
   function turnAway(reply: FastifyReply, url: string | undefined): FastifyReply {
-    const stream = new EventStream('turned away', reply.raw, options.maxBufferedBytes);
+    const stream = new EventStream('turned away', '', reply.raw, options.maxBufferedBytes);
     stream.sendDraining(TURNED_AWAY_MS, url);
     stream.end();
     return reply.hijack();
@@ -101,7 +101,8 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
       const from = after ?? (typeof lastId === 'string' && lastId !== '' ? lastId : undefined);
 
       openedTotal += 1;
-      const stream = new EventStream(`e${openedTotal}`, reply.raw, options.maxBufferedBytes);
+      const holder = verified ? `${verified.role}\0${verified.claimsText}` : `@${request.ip}`;
+      const stream = new EventStream(`e${openedTotal}`, holder, reply.raw, options.maxBufferedBytes);
       const open: Open = { stream, subscription: undefined, expires: verified?.expires, pingedAt: Date.now() };
       all.add(open);
       reply.raw.once('close', () => {
@@ -117,7 +118,6 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
           mode: mode ?? 'every',
           after: from,
           identity: verified ? { role: verified.role, claims: verified.claimsText } : options.anonymous,
-          holder: verified ? `${verified.role}\0${verified.claimsText}` : '',
           sink: stream,
           onEnd: () => stream.end(),
           existing: () => undefined,

@@ -10,6 +10,8 @@ export interface BacklogOptions {
   schema: string;
   table: string;
   tableKey: string;
+  /** The key that the reader's shares are counted under. */
+  holder: string;
 }
 
 /** Envelopes that are looked at in one go. */
@@ -23,6 +25,7 @@ export class Backlog {
   #sequence: number;
   #lsn: Lsn;
   #rounds = 0;
+  #release: (() => void) | undefined;
 
   /** @param at `sequence`: the last envelope before it; -1 where only the position is known */
   constructor(options: BacklogOptions, at: { sequence: number; lsn: Lsn }) {
@@ -55,17 +58,25 @@ export class Backlog {
     return next;
   }
 
-  /** What the ring no longer has. */
+  /** What `readOlder` gave is no longer held. */
+  release(): void {
+    this.#release?.();
+    this.#release = undefined;
+  }
+
+  /** What the ring no longer has, to be released once it is sent on. */
   async readOlder(): Promise<ChangeEnvelope[] | { reason: string }> {
-    const { feed, history, schema, table } = this.#options;
+    const { feed, history, schema, table, holder } = this.#options;
+    this.release();
     this.#rounds += 1;
     if (this.#rounds > MAX_ROUNDS) return { reason: 'the changes came faster than they could be caught up with' };
     const epoch = feed.epoch();
     const { floor } = feed.ring;
     if (epoch === undefined || !floor) return JUST_BEGUN;
     const after = this.#sequence;
-    const read = await history.read({ schema, table, epoch, from: this.#lsn, to: floor.sequence });
+    const read = await history.read({ schema, table, epoch, from: this.#lsn, to: floor.sequence, holder });
     if (read.kind === 'gone') return read;
+    this.#release = read.release;
     this.#sequence = floor.sequence;
     this.#lsn = floor.lsn;
     return read.envelopes.filter(({ sequence }) => sequence > after);

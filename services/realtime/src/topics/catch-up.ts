@@ -14,13 +14,23 @@ export interface CatchUp extends BacklogOptions {
 
 /** Ends with the subscription live, or ended by a resync. @throws what a policy or the database throws */
 export async function catchUp(subscription: Subscription, context: CatchUp): Promise<void> {
-  const { feed, rights, onDelivered } = context;
-  const { gate, topic, startedAt } = subscription;
+  const { feed, rights } = context;
+  const { gate, topic } = subscription;
   const backlog =
     gate.kind === 'open'
       ? new Backlog(context, { sequence: rights.cursor(topic), lsn: feed.lsn() })
       : Backlog.behind(context, gate.lsn, gate.index === WHOLE);
   subscription.beginning ??= { gate, sequence: backlog.sequence };
+  try {
+    await catchUpFrom(backlog, subscription, context);
+  } finally {
+    backlog.release();
+  }
+}
+
+async function catchUpFrom(backlog: Backlog, subscription: Subscription, context: CatchUp): Promise<void> {
+  const { rights, onDelivered } = context;
+  const { topic, startedAt } = subscription;
   while (!subscription.ended) {
     const next = backlog.next(rights.cursor(topic));
     if (next?.length === 0) {

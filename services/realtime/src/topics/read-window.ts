@@ -39,9 +39,11 @@ export interface WindowReaderOptions {
   feed: Feed;
   /** Reads at a time: a change that concerns every window must not fill the pool. */
   concurrency: number;
+  /** Of a window's rows as JSON. */
+  maxBytes: number;
 }
 
-export function createWindowReader({ database, feed, concurrency }: WindowReaderOptions): WindowReader {
+export function createWindowReader({ database, feed, concurrency, maxBytes }: WindowReaderOptions): WindowReader {
   /** At most one for each window, which are limited. */
   const turns = new Turns(concurrency);
 
@@ -52,7 +54,7 @@ export function createWindowReader({ database, feed, concurrency }: WindowReader
       .read<WindowAnswer & Record<string, unknown>>({
         // Filters are compiled for UTC, and to_jsonb prints timestamptz in it.
         identity: { ...identity, settings: { ...identity.settings, TimeZone: 'UTC' } },
-        statement: windowSql(plan, plan.window as WindowPlan),
+        statement: windowSql(plan, plan.window as WindowPlan, maxBytes),
         tidemark: formatTidemark(epoch, from.lsn),
       })
       .catch((cause: Error) => {
@@ -61,6 +63,7 @@ export function createWindowReader({ database, feed, concurrency }: WindowReader
         throw errors.NOT_FOLLOWING({ reason: 'the changes of the new epoch have not come yet' }, { cause });
       });
     const answer = rows[0] as WindowAnswer;
+    if (answer.rows === null) throw errors.WINDOW_BYTES({ limit: maxBytes });
     const upper = parseLsn(answer.upper);
     const shown = (JSON.parse(answer.rows) as [string, string][]).map(([key, text]) => ({ key, text }));
     // A standby that has replayed a commit shows it; on the primary it is in the WAL before it is visible.

@@ -3,6 +3,7 @@ import { formatPosition, formatTidemark } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
 import type { Feed } from '../changes/feed.ts';
 import { errors } from '../errors.ts';
+import type { SharedBudget } from '../limits/shared-budget.ts';
 import { snapshotFrame } from './frame.ts';
 import { WHOLE } from './gate.ts';
 import { SHARED_MAX_AGE_MS, SHARED_MAX_BYTES, type TakenSnapshot } from './shared-snapshot.ts';
@@ -16,6 +17,8 @@ export interface SendSnapshot {
   identity: Identity;
   feed: Feed;
   tableKey: string;
+  /** Bytes of snapshots that are kept to be shared. */
+  kept: SharedBudget;
 }
 
 /** @throws RT_SNAPSHOTS_BUSY, Postgres's errors */
@@ -36,8 +39,13 @@ export async function sendSnapshot(context: SendSnapshot): Promise<TakenSnapshot
   };
   try {
     const taken = await taking;
-    if (taken.frames) setTimeout(forget, SHARED_MAX_AGE_MS).unref();
-    else forget();
+    if (!taken.frames) forget();
+    else {
+      setTimeout(() => {
+        forget();
+        taken.release();
+      }, SHARED_MAX_AGE_MS).unref();
+    }
     return taken;
   } catch (error) {
     forget();
@@ -45,25 +53,44 @@ export async function sendSnapshot(context: SendSnapshot): Promise<TakenSnapshot
   }
 }
 
-async function take({ subscription, snapshots, identity, feed, tableKey }: SendSnapshot): Promise<TakenSnapshot> {
-  const { topic } = subscription;
-  let taken!: TakenSnapshot;
+async function take(context: SendSnapshot): Promise<TakenSnapshot> {
+  const { subscription, snapshots, identity, feed, tableKey, kept } = context;
+  const { topic, sink } = subscription;
+  const { holder } = sink;
+  let taken: TakenSnapshot | undefined;
+  let frames: Buffer[] | undefined = [];
   let bytes = 0;
-  await snapshots.take(topic.plan, identity, {
-    onGate(placed) {
-      const gate = placed.kind === 'primary' ? { ...placed, after: seenUpTo(feed, tableKey, placed) } : placed;
-      taken = { gate, takenAt: Date.now(), frames: [], place: undefined, lacking: undefined };
-    },
-    async onPage(rows, done) {
-      if (done) taken.place = exactPlace(feed, tableKey, taken.gate);
-      const frame = snapshotFrame(topic.id, rows, done ? endOf(feed.epoch() ?? '', taken) : undefined);
-      bytes += frame.length;
-      if (bytes > SHARED_MAX_BYTES) taken.frames = undefined;
-      taken.frames?.push(frame);
-      await write(subscription, frame);
-    },
-  });
-  return taken;
+  const release = () => {
+    kept.give(holder, bytes);
+    bytes = 0;
+    frames = undefined;
+    if (taken) taken.frames = undefined;
+  };
+  const keep = (frame: Buffer) => {
+    if (!frames) return;
+    if (bytes + frame.length > SHARED_MAX_BYTES || kept.take(holder, frame.length)) return release();
+    bytes += frame.length;
+    frames.push(frame);
+  };
+  try {
+    await snapshots.take(topic.plan, identity, holder, {
+      onGate(placed) {
+        const gate = placed.kind === 'primary' ? { ...placed, after: seenUpTo(feed, tableKey, placed) } : placed;
+        taken = { gate, takenAt: Date.now(), frames, release, place: undefined, lacking: undefined };
+      },
+      async onPage(rows, done) {
+        const now = taken as TakenSnapshot;
+        if (done) now.place = exactPlace(feed, tableKey, now.gate);
+        const frame = snapshotFrame(topic.id, rows, done ? endOf(feed.epoch() ?? '', now) : undefined);
+        keep(frame);
+        await write(subscription, frame);
+      },
+    });
+  } catch (error) {
+    release();
+    throw error;
+  }
+  return taken as TakenSnapshot;
 }
 
 const endOf = (epoch: string, { gate, place }: TakenSnapshot) => ({

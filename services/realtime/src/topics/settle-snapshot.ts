@@ -51,14 +51,18 @@ async function lackingOf(gate: SnapshotGate, context: BacklogOptions): Promise<C
   const backlog = Backlog.behind(context, gate.after, true);
   const upTo = context.feed.sequence();
   const lacking: ChangeEnvelope[] = [];
-  for (;;) {
-    const next = backlog.next(upTo);
-    const envelopes = next ?? (await backlog.readOlder());
-    if ('reason' in envelopes) return envelopes;
-    for (const envelope of envelopes) {
-      if (envelope.lsn > gate.until) return lacking;
-      if (seenThrough(gate, envelope) !== 'all') lacking.push(envelope);
+  try {
+    for (;;) {
+      const next = backlog.next(upTo);
+      const envelopes = next ?? (await backlog.readOlder());
+      if ('reason' in envelopes) return envelopes;
+      for (const envelope of envelopes) {
+        if (envelope.lsn > gate.until) return lacking;
+        if (seenThrough(gate, envelope) !== 'all') lacking.push(envelope);
+      }
+      if (next?.length === 0) return lacking;
     }
-    if (next?.length === 0) return lacking;
+  } finally {
+    backlog.release();
   }
 }

@@ -11,6 +11,8 @@ export interface TakenSnapshot {
   takenAt: number;
   /** The pages' frames; undefined where they were too large to keep. */
   frames: Buffer[] | undefined;
+  /** Forgets the frames, and gives back their bytes to whoever it was taken for. */
+  release(): void;
   /** The client was told that it resumes behind this; undefined: it was told nothing yet (settle-snapshot.ts). */
   place: Lsn | undefined;
   /** Asked once for all who share it, where they were told nothing. */

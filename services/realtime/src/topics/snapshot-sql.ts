@@ -11,14 +11,17 @@ export interface SnapshotSql {
   params: string[];
 }
 
-/** One column, `row`: the text of a JSON object. */
-export function snapshotSql(plan: LivePlan): SnapshotSql {
+/** One column, `row`: the text of a JSON object; null for one of more than `maxRowBytes`, so that it is not sent at all. */
+export function snapshotSql(plan: LivePlan, maxRowBytes: number): SnapshotSql {
   const params: string[] = [];
   const { schema, table } = plan.facts;
   const where = whereSql(plan, params);
   const from = `${identifier(schema)}.${identifier(table)}`;
   return {
-    text: `select to_jsonb(tidemark_row)::text as row from (select ${selectList(plan)} from ${from} where ${where}) as tidemark_row`,
+    // OFFSET 0 keeps Postgres from rendering each row twice.
+    text: `select case when octet_length(row) <= ${maxRowBytes} then row end as row from (
+  select to_jsonb(tidemark_row)::text as row from (select ${selectList(plan)} from ${from} where ${where}) as tidemark_row offset 0
+) as tidemark_text`,
     params,
   };
 }

@@ -5,17 +5,20 @@
 import { parseLsn } from '@tidemark/contracts';
 import type { Database, Identity, Pool, Transaction } from '@tidemark/db';
 import { errors } from '../errors.ts';
+import { WaitingRoom } from '../limits/waiting-room.ts';
 import { parseXidSnapshot, type SnapshotGate } from './gate.ts';
 import type { LivePlan } from './live-plan.ts';
 import { snapshotSql } from './snapshot-sql.ts';
-import { Turns } from './turns.ts';
 
 export interface SnapshotOptions {
   database: Database;
   pageRows: number;
+  /** Of a row as JSON. */
+  maxRowBytes: number;
   timeoutMs: number;
   concurrency: number;
   maxWaiting: number;
+  sharePercent: number;
   /** Whether a transaction on the plan's table may or may not be in the rows, once the feed has got that far. */
   isUndecided(plan: LivePlan, gate: SnapshotGate): Promise<boolean>;
 }
@@ -28,8 +31,8 @@ export interface SnapshotReader {
 }
 
 export interface Snapshots {
-  /** @throws RT_SNAPSHOTS_BUSY, RT_SNAPSHOT_UNPLACED, Postgres's errors (PostgresError) */
-  take(plan: LivePlan, identity: Identity, reader: SnapshotReader): Promise<void>;
+  /** @throws RT_SNAPSHOTS_BUSY, RT_SNAPSHOT_UNPLACED, RT_ROW_TOO_LARGE, Postgres's errors (PostgresError) */
+  take(plan: LivePlan, identity: Identity, holder: string, reader: SnapshotReader): Promise<void>;
   running(): number;
   waiting(): number;
 }
@@ -39,10 +42,10 @@ const STANDBY_ATTEMPTS = 5;
 
 export function createSnapshots(options: SnapshotOptions): Snapshots {
   const { database } = options;
-  const turns = new Turns(options.concurrency);
+  const room = new WaitingRoom(options);
 
   async function take(plan: LivePlan, identity: Identity, reader: SnapshotReader): Promise<void> {
-    const sql = snapshotSql(plan);
+    const sql = snapshotSql(plan, options.maxRowBytes);
     const replica = healthyReplica(database);
     if (replica) {
       const taken = await replica.transaction((tx) => fromStandby(tx, plan, sql, reader), {
@@ -111,27 +114,41 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
   }
 
   async function pages(tx: Transaction, cursor: string, reader: SnapshotReader): Promise<void> {
-    const fetch = `fetch ${options.pageRows} from ${cursor}`;
+    const { pageRows, maxRowBytes } = options;
+    let count = Math.min(FIRST_PAGE_ROWS, pageRows);
     for (;;) {
-      const rows = await tx.query<{ row: string }>(fetch);
-      const done = rows.length < options.pageRows;
-      await reader.onPage(
-        rows.map(({ row }) => row),
-        done,
-      );
+      const page = await tx.query<{ row: string | null }>(`fetch ${count} from ${cursor}`);
+      const rows = page.map(({ row }) => {
+        if (row === null) throw errors.ROW_TOO_LARGE({ limit: maxRowBytes });
+        return row;
+      });
+      const done = rows.length < count;
+      await reader.onPage(rows, done);
       if (done) return;
+      count = nextCount(rows, count, pageRows);
     }
   }
 
   return {
-    async take(plan, identity, reader) {
-      const { maxWaiting } = options;
-      if (turns.isFull && turns.waiting >= maxWaiting) throw errors.SNAPSHOTS_BUSY({ limit: maxWaiting });
-      await turns.run(() => take(plan, identity, reader));
+    async take(plan, identity, holder, reader) {
+      const refusal = room.refuses(holder);
+      if (refusal) throw errors.SNAPSHOTS_BUSY({ limit: refusal.limit, where: refusal.where });
+      await room.run(holder, () => take(plan, identity, reader));
     },
-    running: () => turns.running,
-    waiting: () => turns.waiting,
+    running: () => room.running,
+    waiting: () => room.waiting,
   };
+}
+
+/** The rows may be as large as they are allowed to be: eight of 4 MB are fetched before that is known. */
+const FIRST_PAGE_ROWS = 8;
+const PAGE_GROWTH = 16;
+const PAGE_BYTES = 1_048_576;
+
+/** As many as make a page, should they be as large as the largest of those before. */
+function nextCount(rows: readonly string[], count: number, most: number): number {
+  const largest = rows.reduce((bytes, row) => Math.max(bytes, row.length), 1);
+  return Math.max(1, Math.min(most, count * PAGE_GROWTH, Math.floor(PAGE_BYTES / largest)));
 }
 
 interface Place {

@@ -16,6 +16,8 @@ import type { EncodedChanges, Topic } from './topic.ts';
 export interface Sink {
   /** Unique in this instance: `12` for its twelfth WebSocket, `e12` for its twelfth event stream. */
   readonly name: string;
+  /** The key that its shares are counted under: its identity, or its address. */
+  readonly holder: string;
   readonly closed: boolean;
   readonly bufferedBytes: number;
   /** One whole frame or several. False where the socket's buffer is over its limit: nothing was taken. */

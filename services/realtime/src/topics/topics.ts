@@ -8,6 +8,7 @@ import type { Feed } from '../changes/feed.ts';
 import type { History } from '../changes/history.ts';
 import { errors } from '../errors.ts';
 import type { RealtimeEvent } from '../events.ts';
+import { SharedBudget } from '../limits/shared-budget.ts';
 import { catchUp } from './catch-up.ts';
 import { checkRights } from './check-rights.ts';
 import { ClassIndex } from './class-index.ts';
@@ -37,8 +38,6 @@ export interface SubscribeRequest {
   mode: Mode;
   after: string | undefined;
   identity: Identity;
-  /** The key that the client's shares are counted under: its identity, or its address. */
-  holder: string;
   sink: Sink;
   /** Called once, when it has ended for whatever reason. */
   onEnd(subscription: Subscription): void;
@@ -54,7 +53,18 @@ export interface TopicsOptions {
   facts: FactsCache;
   schemas: readonly string[];
   maxSubscriptions: number;
-  windows: { maxRows: number; maxWindows: number; intervalMs: number; concurrency: number };
+  windows: {
+    maxRows: number;
+    maxWindows: number;
+    intervalMs: number;
+    concurrency: number;
+    /** Of one window's rows. */
+    maxBytes: number;
+    /** Of all windows. */
+    totalBytes: number;
+  };
+  /** Bytes of snapshots that are kept for a second, to be shared. */
+  sharedSnapshotBytes: number;
   /** Questions at a time what a class of rights may see. */
   rightsConcurrency: number;
   filters: FilterLimits;
@@ -70,6 +80,8 @@ export interface TopicsCounts {
   windows: number;
   windowReadsTotal: number;
   windowReadsWaiting: number;
+  windowBytes: number;
+  sharedSnapshotBytes: number;
   subscriptions: number;
   classes: number;
   rightsQuestionsTotal: number;
@@ -121,7 +133,10 @@ export function createTopics(options: TopicsOptions): Topics {
   let lastNumber = 0;
   let resyncsTotal = 0;
   let conflatedTotal = 0;
-  let windows = 0;
+  const { sharePercent } = options.filters;
+  const windows = new SharedBudget(options.windows.maxWindows, sharePercent);
+  const windowMemory = new SharedBudget(options.windows.totalBytes, sharePercent);
+  const sharedSnapshots = new SharedBudget(options.sharedSnapshotBytes, sharePercent);
   let windowReadsTotal = 0;
   let rightsQuestionsTotal = 0;
   /** At most one for each class, and for each subscription that catches up. */
@@ -132,7 +147,12 @@ export function createTopics(options: TopicsOptions): Topics {
   const budget = new FilterBudget(options.filters);
   /** What gives back what the filter of each topic was charged. */
   const charged = new Map<Topic, () => void>();
-  const reader = createWindowReader({ ...options, concurrency: options.windows.concurrency });
+  const reader = createWindowReader({
+    database: options.database,
+    feed,
+    concurrency: options.windows.concurrency,
+    maxBytes: options.windows.maxBytes,
+  });
   const policy: DeliveryPolicy = {
     ...options.delivery,
     onDelivered,
@@ -172,12 +192,12 @@ export function createTopics(options: TopicsOptions): Topics {
     return rights;
   }
 
-  function makeTopic(key: string, plan: LivePlan, mode: Mode): Topic {
+  function makeTopic(key: string, plan: LivePlan, mode: Mode, holder: string): Topic {
     lastId += 1;
     if (!plan.window) return new Topic(lastId, key, plan, mode, policy);
-    const { maxWindows, intervalMs } = options.windows;
-    if (windows >= maxWindows) throw errors.TOO_MANY_WINDOWS({ limit: maxWindows });
-    windows += 1;
+    const { intervalMs } = options.windows;
+    const refusal = windows.take(holder, 1);
+    if (refusal) throw errors.TOO_MANY_WINDOWS({ limit: refusal.limit, where: refusal.where });
     const windowOptions: WindowOptions = {
       reader,
       lsn() {
@@ -186,6 +206,8 @@ export function createTopics(options: TopicsOptions): Topics {
           ?.at(-1);
         return last && last.lsn > feed.lsn() ? last.lsn : feed.lsn();
       },
+      memory: windowMemory,
+      holder,
       windowMs: intervalMs,
       onFailed: (error) => observe({ type: 'topic.failed', table: plan.facts.table, error }),
       onRead() {
@@ -222,7 +244,6 @@ export function createTopics(options: TopicsOptions): Topics {
     topic.close();
     charged.get(topic)?.();
     charged.delete(topic);
-    if (topic instanceof Window) windows -= 1;
     topics.delete(topic.key);
     place.rights.delete(topic);
     if (place.rights.topics.size > 0) return;
@@ -260,10 +281,11 @@ export function createTopics(options: TopicsOptions): Topics {
     let topic = topics.get(topicKey);
     const existing = topic && request.existing(topic);
     if (existing) throw errors.QUERY_IN_USE({ id: existing.id });
-    const charge = budget.admit(request.sink, request.holder, plan.filter.steps, topic === undefined);
+    const { holder } = request.sink;
+    const charge = budget.admit(request.sink, holder, plan.filter.steps, topic === undefined);
     let made: Topic;
     try {
-      made = topic ?? makeTopic(topicKey, plan, request.mode);
+      made = topic ?? makeTopic(topicKey, plan, request.mode, holder);
     } catch (error) {
       charge.leave();
       charge.close();
@@ -273,7 +295,10 @@ export function createTopics(options: TopicsOptions): Topics {
     if (!topic) {
       topic = made;
       topics.set(topicKey, topic);
-      charged.set(topic, charge.close);
+      charged.set(topic, () => {
+        charge.close();
+        if (made instanceof Window) windows.give(holder, 1);
+      });
       rights.add(topic);
     }
     const subscription = new Subscription(request.id, topic, request.sink, (s, reason) =>
@@ -301,10 +326,18 @@ export function createTopics(options: TopicsOptions): Topics {
         return;
       }
       const { history, snapshots } = options;
-      const context = { feed, history, rights, schema, table, tableKey: key, onDelivered };
+      const { holder } = request.sink;
+      const context = { feed, history, rights, schema, table, tableKey: key, holder, onDelivered };
       if (request.snapshot) {
         const { identity } = request;
-        const snapshot = await sendSnapshot({ subscription, snapshots, identity, feed, tableKey: key });
+        const snapshot = await sendSnapshot({
+          subscription,
+          snapshots,
+          identity,
+          feed,
+          tableKey: key,
+          kept: sharedSnapshots,
+        });
         await settleSnapshot(subscription, snapshot, context);
       }
       if (!subscription.ended) await catchUp(subscription, context);
@@ -347,7 +380,9 @@ export function createTopics(options: TopicsOptions): Topics {
     ended: (sink, id) => ended.find(sink, id),
     counts: () => ({
       topics: topics.size,
-      windows,
+      windows: windows.total,
+      windowBytes: windowMemory.total,
+      sharedSnapshotBytes: sharedSnapshots.total,
       windowReadsTotal,
       windowReadsWaiting: reader.waiting(),
       subscriptions: places.size,

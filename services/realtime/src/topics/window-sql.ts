@@ -10,12 +10,12 @@ export interface WindowAnswer {
   upper: string;
   /** pg_current_snapshot() */
   snapshot: string;
-  /** JSON: [key, row] texts in their order. */
-  rows: string;
+  /** JSON: [key, row] texts in their order; null where they are too large. */
+  rows: string | null;
 }
 
 /** One row, a WindowAnswer. The primary key comes last in the order, so that rows that are equal in it keep their places. */
-export function windowSql(plan: LivePlan, window: WindowPlan): SnapshotSql {
+export function windowSql(plan: LivePlan, window: WindowPlan, maxBytes: number): SnapshotSql {
   const params: string[] = [];
   const { schema, table, key } = plan.facts;
   const given = new Set(window.order.map(({ field }) => field.name));
@@ -26,10 +26,10 @@ export function windowSql(plan: LivePlan, window: WindowPlan): SnapshotSql {
   return {
     text: `select pg_is_in_recovery() as standby, pg_current_snapshot()::text as snapshot,
   (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end)::text as upper,
-  array_to_json(array(
+  (select case when octet_length(rows) <= ${maxBytes} then rows end from (select array_to_json(array(
     select json_build_array(jsonb_build_array(${keyList})::text, to_jsonb(tidemark_row)::text)
     from (select ${selectList(plan)} from ${identifier(schema)}.${identifier(table)} as tidemark_table
-      where ${where} order by ${order} ${limits}) as tidemark_row))::text as rows`,
+      where ${where} order by ${order} ${limits}) as tidemark_row))::text as rows offset 0) as tidemark_text) as rows`,
     params,
   };
 }

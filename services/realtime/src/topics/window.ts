@@ -6,9 +6,11 @@
  *
  *   idle ──change──► due ──interval──► reading ──► idle | due (the change was not visible yet, or others came)
  */
-import { formatPosition, formatTidemark, type Lsn } from '@tidemark/contracts';
+import { formatPosition, formatTidemark, type Lsn, TidemarkError } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
 import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
+import { errors } from '../errors.ts';
+import type { SharedBudget } from '../limits/shared-budget.ts';
 import { changesUpTo, snapshotFrame } from './frame.ts';
 import { WHOLE } from './gate.ts';
 import type { LivePlan } from './live-plan.ts';
@@ -23,6 +25,9 @@ export interface WindowOptions {
   reader: WindowReader;
   /** Every change that the topics have been told of ends up to here. */
   lsn(): Lsn;
+  /** Bytes that the windows of this instance may keep, and whom this one counts for. */
+  memory: SharedBudget;
+  holder: string;
   /** Between two reads, ms. */
   windowMs: number;
   onFailed(error: Error): void;
@@ -33,6 +38,9 @@ export interface WindowOptions {
 const RETRY_MS = 1_000;
 /** Failed reads in a row; then the subscribers are told that what they show may be old. */
 const MAX_FAILURES = 5;
+/** Reading again would find the same rows. */
+const TOO_LARGE: ReadonlySet<string> = new Set(['RT_WINDOW_BYTES', 'RT_WINDOWS_FULL']);
+
 export class Window extends Topic {
   #options: WindowOptions;
   #policy: DeliveryPolicy;
@@ -52,6 +60,7 @@ export class Window extends Topic {
   #readAt = 0;
   #timer: NodeJS.Timeout | undefined;
   #failures = 0;
+  #bytes = 0;
   #closed = false;
 
   constructor(id: number, key: string, plan: LivePlan, mode: Mode, policy: DeliveryPolicy, options: WindowOptions) {
@@ -100,6 +109,8 @@ export class Window extends Topic {
 
   override close(): void {
     this.#closed = true;
+    this.#options.memory.give(this.#options.holder, this.#bytes);
+    this.#bytes = 0;
     clearTimeout(this.#timer);
   }
 
@@ -132,6 +143,7 @@ export class Window extends Topic {
     try {
       const read = await this.#options.reader.read(this.plan, identity, { lsn, sequence: this.#sequence });
       if (this.#closed) return;
+      this.#keep(read.rows);
       this.#failures = 0;
       this.#options.onRead();
       this.#upper = read.upper;
@@ -147,6 +159,16 @@ export class Window extends Topic {
       this.#again = true;
       throw error;
     }
+  }
+
+  /** @throws RT_WINDOWS_FULL */
+  #keep(rows: readonly ShownRow[]): void {
+    const { memory, holder } = this.#options;
+    const bytes = rows.reduce((sum, { key, text }) => sum + key.length + text.length, 0);
+    const refusal = bytes > this.#bytes ? memory.take(holder, bytes - this.#bytes) : undefined;
+    if (refusal) throw errors.WINDOWS_FULL({ limit: refusal.limit, where: refusal.where });
+    if (bytes < this.#bytes) memory.give(holder, this.#bytes - bytes);
+    this.#bytes = bytes;
   }
 
   #show(rows: readonly ShownRow[], due: ChangeEnvelope | undefined): void {
@@ -174,7 +196,8 @@ export class Window extends Topic {
 
   #failed(error: Error): void {
     this.#options.onFailed(error);
-    if (!isPolicyError(error) && this.#failures < MAX_FAILURES) return;
+    const isTooLarge = error instanceof TidemarkError && TOO_LARGE.has(error.code);
+    if (!isTooLarge && !isPolicyError(error) && this.#failures < MAX_FAILURES) return;
     // Postgres's message may hold values of rows that the subscribers may not see.
     const reason = `the window could not be read (${(error as { code?: string }).code ?? error.name})`;
     for (const subscription of [...this.subscriptions]) if (subscription.live) subscription.resync(reason);

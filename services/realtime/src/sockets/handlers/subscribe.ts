@@ -19,7 +19,6 @@ export async function handleSubscribe(connection: Connection, frame: SubscribeFr
     mode: mode ?? 'every',
     after,
     identity: connection.identity,
-    holder: connection.holder,
     sink: connection,
     onEnd: (ended) => {
       if (subscriptions.get(ended.id) === ended) subscriptions.delete(ended.id);

@@ -1,0 +1,119 @@
+/** What clients make this instance keep is limited in bytes or number, and no identity gets all of it. */
+import t from 'tap';
+import { LiveClient } from '../live-client.ts';
+import { startTestRealtime, token, waitFor } from '../test-realtime.ts';
+
+const SETUP = `
+create table public.items (id int primary key, body text not null default '');
+alter table public.items replica identity full;
+grant select on public.items to anon, authenticated;
+alter publication tidemark add table public.items;
+insert into public.items select n, repeat('x', 500) from generate_series(1, 300) n;
+insert into public.items values (1000, repeat('x', 5000));`;
+
+t.test('shares', async (t) => {
+  const service = await startTestRealtime(SETUP, {
+    IDENTITY_SHARE_PERCENT: '25',
+    LIVE_ROW_BYTES: '2000',
+    LIVE_WINDOWS: '4',
+    LIVE_WINDOW_BYTES: '4000',
+    MAX_CHANNELS: '4',
+    CHANNEL_STATE_BYTES: '65536',
+    WAITING_FRAME_BYTES: '65536',
+  });
+  t.teardown(() => service.stop());
+  const connect = async (sub?: string) =>
+    new LiveClient(service.url, sub === undefined ? {} : { token: await token({ role: 'authenticated', sub }) }).open();
+  const metric = async (name: string) => {
+    const answer = await service.realtime.app.inject({ url: '/metrics' });
+    return Number(new RegExp(`^${name}(?:{[^}]*})? (\\S+)$`, 'm').exec(answer.body)?.[1]);
+  };
+  const nothingLeft = (...names: string[]) =>
+    waitFor(async () => (await Promise.all(names.map(metric))).every((value) => value === 0), `${names} to be 0`);
+  async function join(client: LiveClient, channel: string, state?: Record<string, unknown>) {
+    const from = client.frames.length;
+    client.send({ op: 'join', channel, ...(state ? { state } : {}) });
+    return client.frame((frame) => frame.op === 'joined' || (frame.op === 'error' && frame.channel === channel), from);
+  }
+
+  t.test('a snapshot is paged by bytes, and refused where one row is too large', async (t) => {
+    const client = await connect('ann');
+    const topic = await client.subscribe('all', 'items?id=lt.1000', { snapshot: true });
+    const pages = client.frames.filter((frame) => frame.op === 'snapshot' && frame.topic === topic);
+    t.equal(
+      pages.reduce((sum, page) => sum + page.rows.length, 0),
+      300,
+    );
+    t.equal(pages[0]?.rows.length, 8, 'the first page is small, since its rows could be large');
+    await client.subscribe('small', 'items?select=id', { snapshot: true });
+    client.send({ op: 'subscribe', id: 'large', query: 'items?id=gte.1', snapshot: true });
+    t.match(await client.frame(({ op, id }) => op === 'error' && id === 'large'), {
+      code: 'RT_ROW_TOO_LARGE',
+      hint: /select/,
+      retry: false,
+    });
+    await client.close();
+    await nothingLeft('tidemark_snapshots_shared_bytes', 'tidemark_snapshots_waiting');
+  });
+
+  t.test('windows are limited in bytes and in number, with a share for each identity', async (t) => {
+    const ann = await connect('ann');
+    const bob = await connect('bob');
+    t.match(
+      await ann.refusal('wide', 'items?order=id&limit=20', { snapshot: true }),
+      { op: 'error', code: 'RT_WINDOW_BYTES' },
+      'too many bytes',
+    );
+    await waitFor(async () => (await metric('tidemark_live_windows')) === 0, 'the window that was refused to go');
+    await ann.subscribe('1', 'items?order=id&limit=1', { snapshot: true });
+    await ann.subscribe('2', 'items?order=id&limit=2', { snapshot: true });
+    t.match(await ann.refusal('3', 'items?order=id&limit=3'), {
+      code: 'RT_TOO_MANY_WINDOWS',
+      message: /this identity/,
+    });
+    await bob.subscribe('1', 'items?order=id&limit=4', { snapshot: true });
+    t.ok((await metric('tidemark_live_window_bytes')) > 1_500);
+    await Promise.all([ann.close(), bob.close()]);
+    await nothingLeft('tidemark_live_windows', 'tidemark_live_window_bytes');
+  });
+
+  t.test('channels and what their members show are shared', async (t) => {
+    const ann = await connect('ann');
+    const bob = await connect('bob');
+    t.match(await join(ann, 'public:1'), { op: 'joined' });
+    t.match(await join(ann, 'public:2'), { op: 'joined' });
+    t.match(await join(ann, 'public:3'), { code: 'RT_TOO_MANY_CHANNELS', message: /identity/ });
+    t.match(await join(bob, 'public:1'), { op: 'joined' }, 'one that is there already costs nothing');
+    t.match(await join(bob, 'public:3'), { op: 'joined' });
+    const state = { text: 'x'.repeat(900) };
+    const many = await Promise.all(Array.from({ length: 40 }, () => connect('ann')));
+    const answers = await Promise.all(many.map((client) => join(client, 'public:1', state)));
+    const refused = () => many.filter(({ frames }) => frames.some(({ code }) => code === 'RT_STATES_FULL')).length;
+    await waitFor(() => refused() > 0, 'some states to be refused');
+    t.ok(answers.filter(({ op }) => op === 'joined').length > 20);
+    t.ok((await metric('tidemark_channel_state_bytes')) <= 32_768, 'half of what there is');
+    bob.send({ op: 'state', channel: 'public:1', state });
+    await bob.frame((frame) => frame.op === 'presence' && JSON.stringify(frame.joined).includes('xxx'));
+    t.notOk(bob.frames.some(({ code }) => code === 'RT_STATES_FULL'));
+    await Promise.all([ann, bob, ...many].map((client) => client.close()));
+    await nothingLeft('tidemark_channel_state_bytes', 'tidemark_channels');
+  });
+
+  t.test('frames that wait for those before them are limited in bytes', async (t) => {
+    const client = await connect('ann');
+    const other = await connect('bob');
+    const query = `items?body=eq.${'y'.repeat(6_000)}`;
+    for (let n = 0; n < 20; n += 1) client.send({ op: 'subscribe', id: `${n}`, query: `${query}${n}` });
+    await waitFor(
+      () => client.frames.filter(({ op }) => op === 'subscribed' || op === 'error').length === 20,
+      'an answer to each',
+    );
+    t.match(
+      client.frames.find(({ op }) => op === 'error'),
+      { code: 'RT_FRAMES_WAITING', retry: true, hint: /Wait/ },
+    );
+    await other.subscribe('s', query);
+    await Promise.all([client.close(), other.close()]);
+    await nothingLeft('tidemark_sockets_waiting_frame_bytes', 'tidemark_live_filter_steps');
+  });
+});
