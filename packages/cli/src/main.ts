@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** Process entry of the `tidemark` command. */
-import { explain } from '@tidemark/service';
+import { explain, isExhausted } from '@tidemark/service';
 import { run } from './commands.ts';
 
 // What this command writes (tokens, passwords, logs) is for its user alone.
@@ -22,6 +22,15 @@ function untilSignal(): Promise<string> {
     }
   });
 }
+
+// A terminal that is gone, or a full disk behind standard output, must not end what runs.
+process.stdout.on('error', () => {});
+process.stderr.on('error', () => {});
+process.on('uncaughtException', (error) => {
+  process.stderr.write(`\n${explain(error)}\n`);
+  // Descriptors and disk space come back; after any other error the state of this process is unknown.
+  if (!isExhausted(error)) process.exit(70);
+});
 
 try {
   process.exitCode = await run({

@@ -28,7 +28,7 @@ export const fileErrors = defineErrors('FILES', {
   }),
   // Where files are kept is for the log alone, in the error's cause.
   DISK_FULL: row<{ code: string }>({
-    status: 503,
+    status: 507,
     message: (p) => `the file could not be stored: ${p.code}`,
     hint: 'Free space (or raise the quota) on the disk of TIDEMARK_FILES_DIR; nothing of the file was kept.',
     retryAfter: 30,

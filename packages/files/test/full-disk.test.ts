@@ -30,7 +30,7 @@ t.test('a full disk is a clear error, and what did fit is freed', { skip: reason
   const kept = await store.put(randomBytes(50_000), { limitBytes: 1e6 });
   await t.rejects(store.put(randomBytes(500_000), { limitBytes: 1e6 }), {
     code: 'FILES_DISK_FULL',
-    status: 503,
+    status: 507,
     hint: /TIDEMARK_FILES_DIR/,
   });
   t.same(await readdir(path.join(dir, 'tmp')), []);

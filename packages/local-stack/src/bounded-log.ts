@@ -2,7 +2,7 @@
  * The log file of a server, with a bound. The server itself holds the file open for appending, so that it never waits
  * for this process; when the file has grown past the bound, it is copied to `<name>.1` and cut to nothing.
  */
-import { chmodSync, closeSync, copyFileSync, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
+import { chmodSync, closeSync, copyFileSync, fstatSync, ftruncateSync, openSync, readSync, rmSync } from 'node:fs';
 
 /** Bytes after which a log is turned over: with its predecessor, at most about twice this on the disk. */
 const LIMIT_BYTES = 16 * 1024 * 1024;
@@ -20,7 +20,7 @@ export class BoundedLog {
   constructor(path: string) {
     this.path = path;
     this.#fd = openSync(path, 'a+', 0o600);
-    this.#timer = setInterval(() => this.turnOver(), LOOK_EVERY_MS).unref();
+    this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS).unref();
   }
 
   /** The descriptor for a child's stdout and stderr. */
@@ -42,10 +42,24 @@ export class BoundedLog {
     return buffer.toString('utf8', 0, read).trim();
   }
 
+  /** A log that cannot be turned over now is turned over at a later look. */
+  #look(): void {
+    try {
+      this.turnOver();
+    } catch {
+      // The server goes on writing to it all the same.
+    }
+  }
+
   turnOver(limit: number = LIMIT_BYTES): void {
     if (fstatSync(this.#fd).size <= limit) return;
-    copyFileSync(this.path, `${this.path}.1`);
-    chmodSync(`${this.path}.1`, 0o600);
+    try {
+      copyFileSync(this.path, `${this.path}.1`);
+      chmodSync(`${this.path}.1`, 0o600);
+    } catch {
+      // On a full disk the older lines are given up: cutting the file makes space, keeping it would take more.
+      rmSync(`${this.path}.1`, { force: true });
+    }
     ftruncateSync(this.#fd);
     this.#mark = 0;
   }

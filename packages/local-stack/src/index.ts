@@ -1,3 +1,4 @@
+export { BoundedLog } from './bounded-log.ts';
 export { errors } from './errors.ts';
 export { adoptFolder } from './home-folder.ts';
 export { installCommand } from './nats-binary.ts';

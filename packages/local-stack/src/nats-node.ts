@@ -111,6 +111,11 @@ jetstream {
     }
   }
 
+  /** False when JetStream has given up, as it does at the first write that finds the disk full; only a restart ends that. */
+  async isServing(): Promise<boolean> {
+    return this.isReady();
+  }
+
   /** `fast` (the default) lets it finish writing; `immediate` is SIGKILL. */
   async stop(mode: NatsStopMode = 'fast'): Promise<void> {
     await this.stopWith(STEPS[mode]);

@@ -15,7 +15,7 @@ export interface FailedStart {
 export function startError(failed: FailedStart): Error {
   const { what, folder, log, port } = failed;
   if (/address already in use/i.test(log)) return errors.PORT_IN_USE({ what, port, holder: failed.holder() });
-  if (/No space left on device|Disk quota exceeded/i.test(log)) return errors.DISK_FULL({ what, folder, log });
+  if (saysDiskFull(log)) return errors.DISK_FULL({ what, folder, log });
   if (/Permission denied|Read-only file system|has wrong ownership|has invalid permissions/i.test(log)) {
     return errors.PERMISSION_DENIED({ what, folder, log, owner: serverUserName() });
   }
@@ -41,6 +41,11 @@ const DAMAGE = new RegExp(
   ].join('|'),
   'i',
 );
+
+/** The log of a server on a full disk often lacks this line, as the log has no space either. */
+export function saysDiskFull(log: string): boolean {
+  return /No space left on device|Disk quota exceeded/i.test(log);
+}
 
 /** Orphaned backends of a postmaster that was killed still hold its memory; they end by themselves in a moment. */
 export function isStillHeld(log: string): boolean {

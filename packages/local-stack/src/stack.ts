@@ -2,6 +2,7 @@
 import { errors } from './errors.ts';
 import { type HomeFolder, openHome } from './home-folder.ts';
 import { type HomeLock, lockHome } from './home-lock.ts';
+import { keepRunning } from './keep-running.ts';
 import type { NatsLimits, NatsNode } from './nats-node.ts';
 import type { Settings } from './postgres-config.ts';
 import type { PostgresNode } from './postgres-node.ts';
@@ -31,8 +32,10 @@ export interface StackOptions {
   startSeconds?: number;
   /** Lines for people about what takes time. */
   onProgress?: (line: string) => void;
-  /** A server ended that was not asked to. */
+  /** A server ended that was not asked to; with `restart`, one that could not be started again. */
   onExit?: (exit: UnexpectedExit) => void;
+  /** Starts servers again that end by themselves, and NATS when its JetStream has given up. Default false. */
+  restart?: boolean;
 }
 
 export interface Stack {
@@ -53,6 +56,8 @@ export interface Parts {
   folder: HomeFolder;
   user: User | undefined;
   progress: (line: string) => void;
+  /** For a server that ended. */
+  onExit: (exit: UnexpectedExit) => void;
   primary?: PostgresNode;
   replica?: ReplicaNode;
   nats?: NatsNode;
@@ -68,7 +73,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const progress = options.onProgress ?? (() => {});
   const folder = await openHome(options.home, user, progress);
   const lock = lockHome(folder.home);
-  const parts: Parts = { options, folder, user, progress };
+  const parts: Parts = { options, folder, user, progress, onExit: options.onExit ?? (() => {}) };
+  const keeper = options.restart ? keepRunning(parts) : undefined;
   // NATS needs nothing of Postgres; both settle before a failure of one stops the other.
   const started = await Promise.allSettled([
     options.nats === false ? undefined : startNats(parts),
@@ -76,9 +82,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   ]);
   const failed = started.find((result) => result.status === 'rejected');
   if (failed) {
+    await keeper?.stop();
     await stopAll(parts, lock);
     throw failed.reason;
   }
+  keeper?.watchNats();
   let stopping: Promise<void> | undefined;
   return {
     get primary() {
@@ -90,7 +98,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     },
     dataFolder: folder.data,
     stop: () => {
-      stopping ??= stopAll(parts, lock);
+      stopping ??= (async () => {
+        await keeper?.stop();
+        await stopAll(parts, lock);
+      })();
       return stopping;
     },
   };

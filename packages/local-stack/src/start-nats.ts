@@ -19,7 +19,7 @@ export async function startNats(parts: Parts): Promise<void> {
     limits: { ...NATS_LIMITS, ...options.natsLimits },
     binary,
     onProgress: progress,
-    onExit: options.onExit ?? (() => {}),
+    onExit: parts.onExit,
   });
   await parts.nats.start();
 }

@@ -28,7 +28,7 @@ export async function startPostgres(parts: Parts): Promise<void> {
     binaries,
     user,
     onProgress: progress,
-    onExit: options.onExit ?? (() => {}),
+    onExit: parts.onExit,
   });
 
   const primary = new PostgresNode(node('primary', options.ports?.primary));

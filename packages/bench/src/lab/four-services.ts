@@ -55,10 +55,13 @@ export async function allRun(services: FourServices): Promise<Finding[]> {
   );
 }
 
-export async function probe(service: Rival): Promise<number | string> {
+export const probe = (service: Rival) => probeAt(service.url);
+
+/** @returns the status, or why there is none */
+export async function probeAt(url: string, path = '/livez'): Promise<number | string> {
   // A connection of its own: one that is kept alive would say nothing about newcomers.
   const options = { headers: { connection: 'close' }, signal: AbortSignal.timeout(10_000) };
-  return fetch(`${service.url}/livez`, options).then(
+  return fetch(`${url}${path}`, options).then(
     (answer) => answer.status,
     (error: Error) => (error.cause as Error | undefined)?.message ?? error.message,
   );

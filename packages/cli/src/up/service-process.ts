@@ -5,12 +5,10 @@
  *   starting ─ready→ running ─exit→ (after a pause) starting        any ─stop→ stopping ─exit→ stopped
  */
 import { type ChildProcess, fork } from 'node:child_process';
-import { createWriteStream, type WriteStream } from 'node:fs';
-import { stat, truncate } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { ServiceName } from '@tidemark/contracts';
-import { asUser, canEnter, type User } from '@tidemark/local-stack';
-import type { ChildMessage } from '@tidemark/service';
+import { asUser, BoundedLog, canEnter, type User } from '@tidemark/local-stack';
+import { type ChildMessage, explain } from '@tidemark/service';
 import { errors } from '../errors.ts';
 
 export interface ServiceProcessOptions {
@@ -42,15 +40,12 @@ const START_TIMEOUT_MS = 60_000;
 const MAX_RESTARTS = 5;
 const RESTART_WINDOW_MS = 60_000;
 const RESTART_PAUSE_MS = 500;
-/** A log that is larger at the start is begun anew. */
-const MAX_LOG_BYTES = 64 * 1024 ** 2;
 
 /** @throws CLI_SERVICE_FAILED with what it said */
 export async function startService(options: ServiceProcessOptions): Promise<ServiceProcess> {
   const { service, instance, report } = options;
-  if (((await stat(options.logFile).catch(() => undefined))?.size ?? 0) > MAX_LOG_BYTES)
-    await truncate(options.logFile);
-  const log = createWriteStream(options.logFile, { flags: 'a', mode: 0o600 });
+  // The service writes to the file itself, so a full disk costs lines and never this process.
+  const log = new BoundedLog(options.logFile);
   const ends: number[] = [];
   let stopping = false;
   let pause: NodeJS.Timeout | undefined;
@@ -58,17 +53,21 @@ export async function startService(options: ServiceProcessOptions): Promise<Serv
 
   function watch(): void {
     current.child.once('exit', (code, signal) => {
-      if (stopping) return;
-      const now = Date.now();
-      ends.push(now);
-      while ((ends[0] as number) < now - RESTART_WINDOW_MS) ends.shift();
-      report(`${instance} ended (${signal ?? `code ${code}`}); starting it again`);
-      if (ends.length > MAX_RESTARTS) {
-        options.onGivenUp(errors.SERVICE_CRASHING({ service, times: ends.length, log: options.logFile }));
-        return;
-      }
-      pause = setTimeout(restart, RESTART_PAUSE_MS);
+      restartLater(`${instance} ended (${signal ?? `code ${code}`})`);
     });
+  }
+
+  function restartLater(why: string): void {
+    if (stopping) return;
+    const now = Date.now();
+    ends.push(now);
+    while ((ends[0] as number) < now - RESTART_WINDOW_MS) ends.shift();
+    if (ends.length > MAX_RESTARTS) {
+      options.onGivenUp(errors.SERVICE_CRASHING({ service, times: ends.length, log: options.logFile }));
+      return;
+    }
+    report(`${why}; starting it again`);
+    pause = setTimeout(restart, RESTART_PAUSE_MS * 2 ** (ends.length - 1));
   }
 
   async function restart(): Promise<void> {
@@ -78,7 +77,8 @@ export async function startService(options: ServiceProcessOptions): Promise<Serv
       if (stopping) await end(current.child);
       else watch();
     } catch (error) {
-      if (!stopping) options.onGivenUp(error as Error);
+      // What it needs may be restarting as well: a full disk ends several at once.
+      restartLater(explain(error));
     }
   }
 
@@ -92,7 +92,7 @@ export async function startService(options: ServiceProcessOptions): Promise<Serv
       stopping = true;
       clearTimeout(pause);
       await end(current.child);
-      await new Promise<void>((resolve) => log.end(resolve));
+      log.close();
     },
   };
 }
@@ -100,7 +100,7 @@ export async function startService(options: ServiceProcessOptions): Promise<Serv
 async function launch(
   options: ServiceProcessOptions,
   env: NodeJS.ProcessEnv,
-  log: WriteStream,
+  log: BoundedLog,
 ): Promise<{ child: ChildProcess; url: string }> {
   const { service, user } = options;
   const child = fork(fileURLToPath(import.meta.resolve(`@tidemark/${service}/main`)), {
@@ -108,11 +108,9 @@ async function launch(
     ...(user === undefined ? {} : { ...asUser(user), cwd: folderWithin(user) }),
     // A process group of its own: Ctrl-C reaches this process alone, which then stops the services in order.
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    stdio: ['ignore', log.fd, log.fd, 'ipc'],
     execArgv: ['--enable-source-maps'],
   });
-  child.stdout?.pipe(log, { end: false });
-  child.stderr?.pipe(log, { end: false });
   const url = await new Promise<string>((resolve, reject) => {
     const fail = (message: string) => {
       clearTimeout(timer);

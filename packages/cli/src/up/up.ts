@@ -147,6 +147,7 @@ async function data(settings: UpSettings, events: UpEvents, running: { stack?: S
       postgres: !databaseUrl,
       replica: !databaseUrl,
       nats: !natsUrl,
+      restart: true,
       onProgress: events.progress,
       onExit: (exit) => events.failed(errors.SERVER_ENDED(exit)),
     });

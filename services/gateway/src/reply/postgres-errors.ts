@@ -10,6 +10,11 @@ const NAMES_NEAR = /^(Perhaps you meant|There (is|are) )/;
 /** The cast that fails in boundedBodySql. */
 const LONG = new RegExp(`"${LONG_ANSWER}(\\d+)>(\\d+)"`);
 
+/** disk_full: its message names a file of the server. */
+const DISK_FULL = '53100';
+/** Seconds; space comes back when somebody frees it, not within one. */
+const DISK_FULL_RETRY_AFTER = 10;
+
 const CHOSEN_STATUS = /^PT([2-5]\d\d)$/;
 
 export function translatePostgresError(error: Error, authenticated: boolean): TidemarkError | undefined {
@@ -20,6 +25,7 @@ export function translatePostgresError(error: Error, authenticated: boolean): Ti
   }
   const chosen = CHOSEN_STATUS.exec(error.code);
   const status = chosen ? Number(chosen[1]) : statusFor(error, authenticated);
+  if (error.code === DISK_FULL) return diskFull(error, authenticated);
   const own = error.hint !== null && !NAMES_NEAR.test(error.hint) ? error.hint : null;
   const hint = own ?? postgresHint(error.code, error.message, authenticated);
   return new TidemarkError(
@@ -30,6 +36,19 @@ export function translatePostgresError(error: Error, authenticated: boolean): Ti
       details: error.details,
       hint,
       ...(error.retryAfter === undefined ? {} : { retryAfter: error.retryAfter }),
+    },
+    { cause: error },
+  );
+}
+
+function diskFull(error: PostgresError, authenticated: boolean): TidemarkError {
+  return new TidemarkError(
+    {
+      code: DISK_FULL,
+      status: 507,
+      message: 'Postgres has no disk space left',
+      hint: postgresHint(DISK_FULL, error.message, authenticated),
+      retryAfter: DISK_FULL_RETRY_AFTER,
     },
     { cause: error },
   );

@@ -22,6 +22,7 @@ const BY_CODE: Readonly<Record<string, string>> = {
   '42P01': 'Check the name of the table; one that was just made is seen within seconds.',
   '42P10': 'on_conflict names columns without a unique constraint: add one, or name others.',
   '42P17': 'A policy or rule refers to itself: correct it in the database.',
+  '53100': 'Nothing was written. Reads still work. Try again later; operators free space on the disk of Postgres.',
   '54001': 'The request is nested too deeply. Simplify it.',
   '55P03': 'Somebody else holds the lock. Try again.',
   '57014': 'The statement ran into its time limit. Filter more narrowly, or add an index.',

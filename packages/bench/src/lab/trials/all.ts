@@ -7,6 +7,7 @@ import { backendsTerminated } from './backends-terminated.ts';
 import { cacheChecker } from './cache-checker.ts';
 import { claimsApart } from './claims-apart.ts';
 import { descriptorsExhausted } from './descriptors-exhausted.ts';
+import { diskFull } from './disk-full.ts';
 import { fuzz } from './fuzz.ts';
 import { jetstreamRolledBack } from './jetstream-rolled-back.ts';
 import { killedNeighbour } from './killed-neighbour.ts';
@@ -34,6 +35,7 @@ export const trials: readonly Trial[] = [
   cacheChecker,
   claimsApart,
   descriptorsExhausted,
+  diskFull,
   fuzz,
   killedNeighbour,
   overload,
