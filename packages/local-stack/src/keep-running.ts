@@ -43,7 +43,8 @@ export function keepRunning(parts: Parts): Keeper {
     if (unserved < UNSERVED_LOOKS || !supervisor.hasSpace(nats) || nats.state !== 'running' || stopped) return;
     unserved = 0;
     parts.progress('NATS has given up JetStream, as it does on a full disk; there is space again: restarting it');
-    await nats.stop();
+    // It no longer hears a polite signal; what it has acknowledged is in its files.
+    await nats.stop('immediate');
     supervisor.restart(nats, { what: nats.what, code: 0, log: '' }, () => nats.start());
   }
 

@@ -101,9 +101,13 @@ jetstream {
 `;
   }
 
-  protected async isReady(): Promise<boolean> {
+  protected isReady(): Promise<boolean> {
+    return this.#isOk('/healthz');
+  }
+
+  async #isOk(path: string): Promise<boolean> {
     try {
-      const answer = await fetch(`${this.monitorUrl}/healthz`, { signal: AbortSignal.timeout(HEALTH_MS) });
+      const answer = await fetch(`${this.monitorUrl}${path}`, { signal: AbortSignal.timeout(HEALTH_MS) });
       await answer.body?.cancel();
       return answer.ok;
     } catch {
@@ -111,9 +115,12 @@ jetstream {
     }
   }
 
-  /** False when JetStream has given up, as it does at the first write that finds the disk full; only a restart ends that. */
+  /**
+   * False when JetStream has given up, as it does at the first write that finds the disk full; only a restart ends that.
+   * nats-server 2.9 then waits for a lock of its own for ever: /healthz still says ok, and only /jsz shows it.
+   */
   async isServing(): Promise<boolean> {
-    return this.isReady();
+    return (await this.#isOk('/healthz')) && (await this.#isOk('/jsz'));
   }
 
   /** `fast` (the default) lets it finish writing; `immediate` is SIGKILL. */

@@ -8,7 +8,7 @@ import { createMarks, loadMarks } from '../marks.ts';
 import { mountSmallDisk, type SmallDisk } from '../small-disk.ts';
 import { startTidemarkUp, type TidemarkUp } from '../tidemark-up.ts';
 import { atLeast, equal, type Finding, type Trial, type TrialContext } from '../trial.ts';
-import { pause, until } from '../until.ts';
+import { answered, pause, until } from '../until.ts';
 
 /** Two Postgres nodes with some segments of WAL, and NATS. */
 const DISK_MB = 420;
@@ -18,6 +18,9 @@ const WRITERS = 4;
 /** Postgres recovers, NATS restarts, the relay goes on. */
 const RECOVERY_MS = 90_000;
 const HELLO = JSON.stringify({ op: 'subscribe', id: 'a', query: 'marks?id=eq.after', snapshot: false });
+const UPLOADED = new Set([200, 201]);
+/** Switches to a next segment that are sure to need one that there is no space for. */
+const MAX_SEGMENTS = 64;
 /** What a client may be told while nothing can be written. */
 const REFUSALS = new Set([503, 507]);
 
@@ -48,6 +51,8 @@ async function tryDisk(context: TrialContext, disk: SmallDisk, up: TidemarkUp): 
   const filledAt = performance.now();
   const refusedWrites = () => load.answers.filter(({ at, status }) => at > filledAt && REFUSALS.has(status)).length;
   await until('a write to be refused', () => refusedWrites() > 0, RECOVERY_MS);
+  await fillWal(up.primaryUrl);
+  await until('the primary to have ended', () => /Postgres primary ended for want/.test(up.output()), RECOVERY_MS);
   const ended = performance.now() + (quick ? FULL_MS.quick : FULL_MS.full);
   const probes: (number | string)[] = [];
   const uploads: number[] = [];
@@ -79,7 +84,7 @@ async function tryDisk(context: TrialContext, disk: SmallDisk, up: TidemarkUp): 
   log(`writes go on after ${((performance.now() - freedAt) / 1_000).toFixed(1)} s`);
   await until(
     () => `uploads to go on: ${up.output()}`,
-    async () => (await upload(up)) === 201,
+    async () => UPLOADED.has(await upload(up)),
     RECOVERY_MS,
   );
   await until(
@@ -89,6 +94,8 @@ async function tryDisk(context: TrialContext, disk: SmallDisk, up: TidemarkUp): 
   );
   log(`changes are delivered after ${((performance.now() - freedAt) / 1_000).toFixed(1)} s`);
   await load.stop();
+  const ready = async (name: (typeof SERVICE_NAMES)[number]) => (await probeAt(up.urlOf(name), '/readyz')) === 200;
+  for (const name of SERVICE_NAMES) await until(`${name} to be ready again`, () => ready(name), RECOVERY_MS);
   for (const line of up
     .output()
     .split('\n')
@@ -98,10 +105,21 @@ async function tryDisk(context: TrialContext, disk: SmallDisk, up: TidemarkUp): 
     ...found,
     equal('`tidemark up` runs on', true, up.running()),
     equal('acknowledged inserts that are missing', 0, await missing(up.primaryUrl, load.acknowledged)),
-    ...(await Promise.all(
-      SERVICE_NAMES.map(async (name) => equal(`${name} is ready again`, 200, await probeAt(up.urlOf(name), '/readyz'))),
-    )),
   ];
+}
+
+/** Postgres has segments of WAL in stock. When it needs another, and there is no space, it ends with PANIC. */
+async function fillWal(primaryUrl: string): Promise<void> {
+  try {
+    await withClient(primaryUrl, async (sql) => {
+      for (let n = 0; n < MAX_SEGMENTS; n += 1) {
+        await answered(sql.unsafe('select pg_current_xact_id()'));
+        await answered(sql.unsafe('select pg_switch_wal()'));
+      }
+    });
+  } catch {
+    // The end of the server is what is wanted.
+  }
 }
 
 async function missing(primaryUrl: string, acknowledged: ReadonlySet<string>): Promise<number> {
@@ -115,9 +133,9 @@ async function missing(primaryUrl: string, acknowledged: ReadonlySet<string>): P
 async function upload(up: TidemarkUp): Promise<number> {
   const agent = new Agent({ headersTimeout: 20_000 });
   try {
-    const answer = await request(`${up.url}/api/v1/files`, {
+    const answer = await request(`${up.url}/api/v1/files/lab/upload`, {
       dispatcher: agent,
-      method: 'POST',
+      method: 'PUT',
       headers: { authorization: `Bearer ${up.tokens.service}`, 'content-type': 'application/octet-stream' },
       body: Buffer.alloc(300_000),
     });
