@@ -5,6 +5,7 @@
 import { type NatsConnection, RequestError, type Subscription, TimeoutError } from '@nats-io/transport-node';
 import { type ErrorFields, TidemarkError } from '@tidemark/contracts';
 import type { TSchema } from 'typebox';
+import { permissionError, violationIn } from './connection-problems.ts';
 import { errors } from './errors.ts';
 import type { BusEvent } from './events.ts';
 import { misfitOf } from './misfit.ts';
@@ -24,7 +25,7 @@ export interface AnswerOptions {
 
 type Reply = { answer: unknown } | { problem: ErrorFields };
 
-/** @throws BUS_NOBODY, BUS_NO_ANSWER, BUS_INVALID_ANSWER, and what the other side threw */
+/** @throws BUS_NOBODY, BUS_NO_ANSWER, BUS_PERMISSION_DENIED, BUS_INVALID_ANSWER, and what the other side threw */
 export async function ask<A>(nc: NatsConnection, subject: string, question: unknown, options: AskOptions): Promise<A> {
   const { timeoutMs, schema } = options;
   let reply: Reply;
@@ -33,6 +34,8 @@ export async function ask<A>(nc: NatsConnection, subject: string, question: unkn
   } catch (cause) {
     if (cause instanceof RequestError && cause.isNoResponders()) throw errors.NOBODY({ subject }, { cause });
     if (cause instanceof TimeoutError) throw errors.NO_ANSWER({ subject, ms: timeoutMs }, { cause });
+    const violation = violationIn(cause);
+    if (violation) throw permissionError(violation);
     throw errors.ASK_FAILED({ subject, reason: (cause as Error).message }, { cause });
   }
   if ('problem' in reply) throw new TidemarkError(reply.problem);
@@ -66,7 +69,11 @@ export function answer<Q, A>(
 
   return nc.subscribe(subject, {
     callback: (error, message) => {
-      if (error) return observe({ type: 'bus.error', error });
+      // A denied subscription is reported with the connection's other problems.
+      if (error) {
+        if (!violationIn(error)) observe({ type: 'bus.error', error });
+        return;
+      }
       const send = (reply: Reply) => void message.respond(JSON.stringify(reply));
       replyTo(message.string())
         .then(send)

@@ -2,22 +2,29 @@
  * One NATS connection of a process, with the subjects of `@tidemark/contracts`.
  */
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { connect, type NatsConnection, type Subscription } from '@nats-io/transport-node';
+import { createInbox, type NatsConnection, type Subscription } from '@nats-io/transport-node';
 import { type Subjects, subjects as subjectsFor } from '@tidemark/contracts';
 import type { TSchema } from 'typebox';
 import { type AnswerOptions, type AskOptions, answer, ask } from './ask.ts';
+import { ConnectionProblems, permissionError, violationIn } from './connection-problems.ts';
+import { authenticator, type CredentialOptions } from './credentials.ts';
 import { errors } from './errors.ts';
 import type { BusEvent } from './events.ts';
+import { firstConnection } from './first-connection.ts';
 import { misfitOf } from './misfit.ts';
-import { ensureStreams, type StreamLimits } from './streams.ts';
+import { parseServers } from './servers.ts';
+import { type ChangesLimits, ensureChangesStream, ensureWorkStream, type WorkLimits } from './streams.ts';
+import { type TlsFiles, tlsOptions } from './tls.ts';
 
-export interface BusOptions {
-  /** `nats://host:port`, or several separated by commas. */
+export interface BusOptions extends CredentialOptions, TlsFiles {
+  /** `nats://host:port` or `tls://host:port`, with a user and password or a token, or several separated by commas. */
   url: string;
   /** Shown in NATS's connection list. */
   name: string;
   /** In front of every subject and stream name. */
   prefix?: string;
+  /** In front of the subjects that replies come on; default `_INBOX`. A user that may subscribe no other's sees no other's replies. */
+  inboxPrefix?: string;
   /** Most time to wait for the first connection, ms. Afterwards it reconnects for ever. */
   connectTimeoutMs?: number;
   observe?: (event: BusEvent) => void;
@@ -45,7 +52,11 @@ export interface Bus {
   ask<A>(subject: string, question: unknown, options: AskOptions): Promise<A>;
   /** Answers what is asked on a subject; a TidemarkError that the handler throws is thrown where it was asked. */
   answer<Q, A>(subject: string, handler: (question: Q) => Promise<A> | A, options: AnswerOptions): Subscription;
-  ensureStreams(limits?: StreamLimits): Promise<void>;
+  /** A subject for replies that nobody else uses. */
+  inbox(): string;
+  /** Creates the stream, or brings its limits up to date. @throws BUS_STREAM_REFUSED */
+  ensureChangesStream(limits?: ChangesLimits): Promise<void>;
+  ensureWorkStream(limits?: WorkLimits): Promise<void>;
   connected(): boolean;
   /** Undefined while connected, else what is wrong. */
   problem(): string | undefined;
@@ -55,42 +66,50 @@ export interface Bus {
 
 const CONNECT_TIMEOUT_MS = 15_000;
 const DRAIN_TIMEOUT_MS = 2_000;
-/** A dead server is noticed within 3 × 5 s; NATS's own default is two minutes twice. */
-const PING_INTERVAL_MS = 5_000;
-const MAX_PINGS_OUT = 3;
+/** ms between attempts to reconnect, with as much again at random, so that not all services come at the same moment. */
+const RECONNECT_MS = 250;
+/** The same while the server refuses the credentials: somebody has to mend them first. */
+const REFUSED_RECONNECT_MS = 5_000;
 
-/** @throws BUS_UNREACHABLE, BUS_NO_JETSTREAM */
+/** @throws BUS_INVALID_OPTIONS, BUS_UNREACHABLE, BUS_UNAUTHORIZED, BUS_TLS_FAILED, BUS_NO_JETSTREAM */
 export async function connectBus(options: BusOptions): Promise<Bus> {
   const observe = options.observe ?? (() => {});
   const subjects = subjectsFor(options.prefix);
-  const nc = await firstConnection(options);
+  const servers = parseServers(options.url);
+  let problems: ConnectionProblems | undefined;
+  const nc = await firstConnection({
+    addresses: servers.addresses,
+    name: options.name,
+    authenticator: authenticator(options, servers),
+    tls: tlsOptions(options, servers),
+    inboxPrefix: options.inboxPrefix,
+    timeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+    reconnectDelayMs: () => (problems?.refused ? REFUSED_RECONNECT_MS : RECONNECT_MS) * (1 + Math.random()),
+  });
   let jsm: JetStreamManager;
   try {
     jsm = await jetstreamManager(nc);
   } catch (cause) {
     await nc.close();
-    throw errors.NO_JETSTREAM({ url: redact(options.url) }, { cause });
+    const violation = violationIn(cause);
+    if (violation) throw permissionError(violation);
+    throw errors.NO_JETSTREAM({ url: servers.addresses.join(',') }, { cause });
   }
 
-  let connected = true;
-  let server = nc.getServer();
-  observe({ type: 'bus.connected', server });
+  const state = new ConnectionProblems(nc.getServer(), observe);
+  problems = state;
+  observe({ type: 'bus.connected', server: nc.getServer() });
   const watching = (async () => {
     for await (const status of nc.status()) {
-      if (status.type === 'disconnect') {
-        connected = false;
-        observe({ type: 'bus.disconnected', server });
-      } else if (status.type === 'reconnect') {
-        connected = true;
-        server = status.server;
-        observe({ type: 'bus.reconnected', server });
-      } else if (status.type === 'error') {
-        observe({ type: 'bus.error', error: status.error });
-      } else if (status.type === 'slowConsumer') {
+      if (status.type === 'disconnect') state.disconnected();
+      else if (status.type === 'reconnect') state.reconnected(status.server);
+      else if (status.type === 'error') state.failed(status.error);
+      else if (status.type === 'slowConsumer') {
         observe({ type: 'bus.slow_consumer', subject: status.sub.getSubject(), pending: status.pending });
       }
     }
   })();
+  const connected = () => state.connected && !nc.isClosed();
 
   return {
     subjects,
@@ -98,7 +117,7 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     js: jetstream(nc),
     jsm,
     publish(subject, payload) {
-      if (connected && !nc.isClosed()) nc.publish(subject, JSON.stringify(payload));
+      if (connected()) nc.publish(subject, JSON.stringify(payload));
     },
     subscribe<T>(
       subject: string,
@@ -109,8 +128,9 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
       return nc.subscribe(subject, {
         ...(subscribeOptions.queue ? { queue: subscribeOptions.queue } : {}),
         callback: (error, message) => {
+          // A denied subscription is reported with the connection's other problems.
           if (error) {
-            observe({ type: 'bus.error', error });
+            if (!violationIn(error)) observe({ type: 'bus.error', error });
             return;
           }
           let payload: unknown;
@@ -130,13 +150,15 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
       });
     },
     async ask<A>(subject: string, question: unknown, askOptions: AskOptions) {
-      if (!connected || nc.isClosed()) throw errors.DISCONNECTED({ server });
+      if (!connected()) throw state.lost();
       return ask<A>(nc, subject, question, askOptions);
     },
     answer: (subject, handler, answerOptions) => answer(nc, subject, handler, { ...answerOptions, observe }),
-    ensureStreams: (limits = {}) => ensureStreams(jsm, subjects, limits),
-    connected: () => connected && !nc.isClosed(),
-    problem: () => (connected && !nc.isClosed() ? undefined : errors.DISCONNECTED({ server }).message),
+    inbox: () => createInbox(options.inboxPrefix),
+    ensureChangesStream: (limits = {}) => ensureChangesStream(jsm, subjects, limits),
+    ensureWorkStream: (limits = {}) => ensureWorkStream(jsm, subjects, limits),
+    connected,
+    problem: () => (nc.isClosed() ? state.lost().message : state.describe()),
     async close() {
       if (!nc.isClosed()) {
         let timer: NodeJS.Timeout | undefined;
@@ -151,33 +173,4 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
       await watching;
     },
   };
-}
-
-async function firstConnection(options: BusOptions): Promise<NatsConnection> {
-  const deadline = Date.now() + (options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
-  for (;;) {
-    try {
-      return await connect({
-        servers: options.url.split(',').map((url) => url.trim()),
-        name: options.name,
-        maxReconnectAttempts: -1,
-        reconnectTimeWait: 250,
-        reconnectJitter: 250,
-        pingInterval: PING_INTERVAL_MS,
-        maxPingOut: MAX_PINGS_OUT,
-        timeout: Math.min(5_000, Math.max(100, deadline - Date.now())),
-      });
-    } catch (cause) {
-      if (Date.now() >= deadline) {
-        const seconds = Math.round((options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS) / 1_000);
-        throw errors.UNREACHABLE({ url: redact(options.url), seconds }, { cause });
-      }
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
-  }
-}
-
-/** A NATS URL without its password, for messages. */
-function redact(url: string): string {
-  return url.replace(/\/\/[^@/]*@/g, '//***@');
 }

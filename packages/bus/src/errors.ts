@@ -1,11 +1,33 @@
 import { defineErrors, row } from '@tidemark/contracts';
 
 export const errors = defineErrors('BUS', {
-  UNREACHABLE: row<{ url: string; seconds: number }>({
+  INVALID_OPTIONS: row<{ problem: string; remedy: string }>({
+    status: 500,
+    message: (p) => p.problem,
+    hint: (p) => p.remedy,
+  }),
+  UNREACHABLE: row<{ url: string; seconds: number; reason: string }>({
     status: 503,
     message: (p) => `no NATS server answered at ${p.url} within ${p.seconds} s`,
+    details: (p) => p.reason,
     hint: 'Start nats-server with JetStream (nats-server -js), or set NATS_URL to where it listens.',
     retryAfter: 1,
+  }),
+  UNAUTHORIZED: row<{ servers: string; reason: string }>({
+    status: 503,
+    message: (p) => `NATS (${p.servers}) refuses this service’s credentials: ${p.reason}`,
+    hint: 'Set NATS_USER and NATS_PASSWORD (or NATS_TOKEN, NATS_CREDS_FILE, NATS_NKEY_SEED_FILE, or a user in NATS_URL) to what the server knows.',
+    retryAfter: 5,
+  }),
+  TLS_FAILED: row<{ servers: string; reason: string }>({
+    status: 503,
+    message: (p) => `no TLS connection to NATS (${p.servers}): ${p.reason}`,
+    hint: 'Set NATS_TLS_CA_FILE to the authority that signed the server’s certificate, and NATS_URL to a name that is in it. A server without TLS takes nats:// and no NATS_TLS_ setting.',
+  }),
+  PERMISSION_DENIED: row<{ operation: string; subject: string }>({
+    status: 503,
+    message: (p) => `NATS does not allow this service to ${p.operation} ${p.subject}`,
+    hint: 'Give its user the permissions that infra/nats lists for the service, with the same NATS_PREFIX, and start the service again.',
   }),
   NO_JETSTREAM: row<{ url: string }>({
     status: 503,

@@ -1,7 +1,13 @@
+import type { TidemarkError } from '@tidemark/contracts';
+
 export type BusEvent =
   | { type: 'bus.connected'; server: string }
   | { type: 'bus.disconnected'; server: string }
   | { type: 'bus.reconnected'; server: string }
   | { type: 'bus.error'; error: Error }
+  /** The server no longer takes the credentials: BUS_UNAUTHORIZED, once until it does again. */
+  | { type: 'bus.unauthorized'; error: TidemarkError }
+  /** BUS_PERMISSION_DENIED, once a minute for each subject. */
+  | { type: 'bus.permission_denied'; error: TidemarkError }
   | { type: 'bus.slow_consumer'; subject: string; pending: number }
   | { type: 'bus.invalid_payload'; subject: string; problem: string };

@@ -2,4 +2,5 @@ export type { AnswerOptions, AskOptions } from './ask.ts';
 export { type Bus, type BusOptions, connectBus, type SubscribeOptions } from './bus.ts';
 export { errors as busErrors } from './errors.ts';
 export type { BusEvent } from './events.ts';
-export type { StreamLimits } from './streams.ts';
+export { parseServers, type Servers } from './servers.ts';
+export type { ChangesLimits, WorkLimits } from './streams.ts';

@@ -1,17 +1,21 @@
 /**
- * The two JetStream streams, created or brought up to date by whichever service starts first.
+ * The two JetStream streams. Who writes a stream creates it and brings its limits up to date: the relay the stream of changes,
+ * the batch service the queue of work. Nobody else may.
  */
 import { DiscardPolicy, type JetStreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream';
 import type { Subjects } from '@tidemark/contracts';
 import { errors } from './errors.ts';
 
-export interface StreamLimits {
+export interface ChangesLimits {
   /** Bytes of changes kept for resuming subscribers; the oldest go first. */
-  changesMaxBytes?: number;
+  maxBytes?: number;
   /** Age of changes kept for resuming subscribers, ms. */
-  changesMaxAgeMs?: number;
+  maxAgeMs?: number;
+}
+
+export interface WorkLimits {
   /** Bytes of queued work; a publisher is refused when it is full (the planner then waits). */
-  workMaxBytes?: number;
+  maxBytes?: number;
 }
 
 /** An hour and 1 GiB: a laptop that slept over lunch resumes; a day's absence resyncs. */
@@ -19,6 +23,8 @@ const CHANGES_MAX_AGE_MS = 60 * 60 * 1_000;
 const CHANGES_MAX_BYTES = 1024 ** 3;
 /** A message points at a chunk in about 120 bytes, so this holds half a million; the planner's window keeps far fewer. */
 const WORK_MAX_BYTES = 64 * 1024 ** 2;
+/** Anything larger is no pointer at a chunk. */
+const WORK_MAX_MESSAGE_BYTES = 1_024;
 /** Publishing again after a lost acknowledgement must be recognised: longer than any reconnect that a planner rides out. */
 const DUPLICATE_WINDOW_MS = 2 * 60 * 1_000;
 
@@ -30,25 +36,35 @@ const CHANGES_WINDOW_MS = 2_000;
 
 const nanos = (ms: number) => ms * 1_000_000;
 
-export async function ensureStreams(jsm: JetStreamManager, subjects: Subjects, limits: StreamLimits): Promise<void> {
+/** @throws BUS_STREAM_REFUSED */
+export async function ensureChangesStream(
+  jsm: JetStreamManager,
+  subjects: Subjects,
+  limits: ChangesLimits,
+): Promise<void> {
   await ensure(jsm, {
     name: subjects.streams.changes,
     subjects: [subjects.allChanges],
     retention: RetentionPolicy.Limits,
     storage: StorageType.File,
     discard: DiscardPolicy.Old,
-    max_bytes: limits.changesMaxBytes ?? CHANGES_MAX_BYTES,
-    max_age: nanos(limits.changesMaxAgeMs ?? CHANGES_MAX_AGE_MS),
+    max_bytes: limits.maxBytes ?? CHANGES_MAX_BYTES,
+    max_age: nanos(limits.maxAgeMs ?? CHANGES_MAX_AGE_MS),
     duplicate_window: nanos(CHANGES_WINDOW_MS),
     allow_direct: true,
   });
+}
+
+/** @throws BUS_STREAM_REFUSED */
+export async function ensureWorkStream(jsm: JetStreamManager, subjects: Subjects, limits: WorkLimits): Promise<void> {
   await ensure(jsm, {
     name: subjects.streams.work,
     subjects: [subjects.allWork],
     retention: RetentionPolicy.Workqueue,
     storage: StorageType.File,
     discard: DiscardPolicy.New,
-    max_bytes: limits.workMaxBytes ?? WORK_MAX_BYTES,
+    max_bytes: limits.maxBytes ?? WORK_MAX_BYTES,
+    max_msg_size: WORK_MAX_MESSAGE_BYTES,
     duplicate_window: nanos(DUPLICATE_WINDOW_MS),
     allow_direct: true,
   });

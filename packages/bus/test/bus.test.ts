@@ -101,8 +101,8 @@ t.test('several starters provision the streams at once, again and with other lim
     await Promise.all(buses.map((bus) => bus.close()));
   });
   const [first] = buses as [(typeof buses)[number]];
-  await Promise.all(buses.map((bus) => bus.ensureStreams()));
-  await first.ensureStreams({ changesMaxBytes: 1024 ** 2 });
+  await Promise.all(buses.map((bus) => Promise.all([bus.ensureChangesStream(), bus.ensureWorkStream()])));
+  await first.ensureChangesStream({ maxBytes: 1024 ** 2 });
   const { config } = await first.jsm.streams.info(first.subjects.streams.changes);
   t.equal(config.max_bytes, 1024 ** 2);
   t.same(config.subjects, [`${prefix}.changes.>`]);

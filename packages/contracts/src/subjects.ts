@@ -28,8 +28,14 @@ export interface Subjects {
   inspect(what: Inspection, instance: string): string;
   alerts(severity: Severity): string;
   readonly allAlerts: string;
+  /** `channels.*` and `inspect.*.*`: what a subscription or a permission for all of them names. */
+  readonly allChannels: string;
+  readonly allInspections: string;
   readonly streams: { readonly changes: string; readonly work: string };
 }
+
+/** Name of the JetStream consumer that hands out the chunks of a priority; all batch instances share it. */
+export const workConsumer = (priority: Priority): string => `batch-${priority}`;
 
 /** Subject tokens may hold neither dots, blanks nor wildcards; table names may. The escape is reversible and leaves ordinary names alone. */
 export function subjectToken(name: string): string {
@@ -56,6 +62,8 @@ export function subjects(prefix = ''): Subjects {
     inspect: (what: Inspection, instance: string) => `${p}inspect.${what}.${subjectToken(instance)}`,
     alerts: (severity: Severity) => `${p}alerts.${severity}`,
     allAlerts: `${p}alerts.>`,
+    allChannels: `${p}channels.*`,
+    allInspections: `${p}inspect.*.*`,
     streams: Object.freeze({ changes: stream('CHANGES'), work: stream('WORK') }),
   });
 }

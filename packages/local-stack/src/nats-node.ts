@@ -1,9 +1,13 @@
-import { chown, writeFile } from 'node:fs/promises';
+import { chmod, chown, writeFile } from 'node:fs/promises';
+import { createConnection } from 'node:net';
 import { join } from 'node:path';
-import { assertPortFree, freePort } from './free-port.ts';
+import { natsAuthorization, type ServiceName } from '@tidemark/contracts';
+import { assertPortFree } from './free-port.ts';
 import type { GuardedCommand } from './guard.ts';
 import { makeServerFolder } from './home-folder.ts';
 import { canSyncAlways, type NatsBinary } from './nats-binary.ts';
+import { natsRequest } from './nats-request.ts';
+import { type NatsPasswords, natsUsers } from './nats-users.ts';
 import { reclaimFolder } from './reclaim.ts';
 import { type ServerOptions, ServerProcess, type StopStep } from './server-process.ts';
 
@@ -18,8 +22,11 @@ export const NATS_LIMITS: NatsLimits = { maxMemory: 256 * 1024 * 1024, maxFile: 
 
 export interface NatsOptions extends ServerOptions {
   binary: NatsBinary;
-  /** Absent or 0: a free one. */
-  monitorPort: number | undefined;
+  passwords: NatsPasswords;
+  /** NATS_PREFIX of the services: their users' permissions name the subjects with it. */
+  prefix: string;
+  /** Lines for the configuration file, such as a `tls` block. */
+  settings: string;
   durable: boolean;
   limits: NatsLimits;
   onProgress: (line: string) => void;
@@ -29,37 +36,40 @@ export type NatsStopMode = 'fast' | 'immediate';
 
 /** TERM lets it write its streams' state; a server that does not answer it in time is killed. */
 const STEPS: Record<NatsStopMode, StopStep[]> = { fast: [{ signal: 'SIGTERM', seconds: 8 }], immediate: [] };
-/** Milliseconds for one look at the monitoring port. */
-const HEALTH_MS = 1_000;
+/** Milliseconds for a connection to be greeted, and for JetStream to answer, when somebody asks whether the server works. */
+const GREETING_MS = 1_000;
+const ANSWER_MS = 1_000;
 
-/** A nats-server with JetStream on 127.0.0.1, open to every process of this machine (no password). */
+/**
+ * A nats-server with JetStream on 127.0.0.1, with a user for each service and one for administrators. It has no monitoring
+ * port: that one knows no passwords, and would show every connection and subject to whoever is on this machine.
+ */
 export class NatsNode extends ServerProcess {
   readonly #options: NatsOptions;
-  #monitorPort = 0;
 
   constructor(options: NatsOptions) {
     super(options);
     this.#options = options;
   }
 
-  /** Known from the first start on. */
-  get monitorPort(): number {
-    return this.#monitorPort;
-  }
-
-  protected override async choosePorts(): Promise<void> {
-    await super.choosePorts();
-    this.#monitorPort = this.#options.monitorPort || (await freePort());
-  }
-
-  /** `nats://127.0.0.1:<port>` */
-  get url(): string {
+  /** `nats://127.0.0.1:<port>`: without a user, for people to read. */
+  get address(): string {
     return `nats://127.0.0.1:${this.port}`;
   }
 
-  /** `http://127.0.0.1:<port>`, with /varz, /jsz, /connz and /healthz. */
-  get monitorUrl(): string {
-    return `http://127.0.0.1:${this.monitorPort}`;
+  /** `nats://admin:<password>@127.0.0.1:<port>`: the user that may do everything, for administrators and tests. */
+  get url(): string {
+    return this.urlOf('admin');
+  }
+
+  /** The URL with the user and password of a service, which may do what that service does and no more. */
+  urlOf(user: ServiceName | 'admin'): string {
+    return `nats://${user}:${this.#options.passwords[user]}@127.0.0.1:${this.port}`;
+  }
+
+  /** One request as the administrator, for example `$JS.API.INFO`: for tests and the lab. */
+  request<T>(subject: string, payload?: string): Promise<T> {
+    return natsRequest<T>(this.url, subject, payload);
   }
 
   protected async prepare(): Promise<GuardedCommand> {
@@ -68,9 +78,10 @@ export class NatsNode extends ServerProcess {
     await makeServerFolder(this.dataDir, user);
     await reclaimFolder(this.dataDir, 'nats-server', onProgress);
     await assertPortFree(this.port, what);
-    await assertPortFree(this.monitorPort, `${what} (monitoring)`);
     const config = join(this.dataDir, 'nats.conf');
-    await writeFile(config, this.#config());
+    await writeFile(config, this.#config(), { mode: 0o600 });
+    // The mode above is for a new file alone.
+    await chmod(config, 0o600);
     if (user) await chown(config, user.uid, user.gid);
     return {
       command: binary.path,
@@ -86,41 +97,49 @@ export class NatsNode extends ServerProcess {
   }
 
   #config(): string {
-    const { durable, binary, limits } = this.#options;
+    const { durable, binary, limits, passwords, prefix, settings } = this.#options;
     // By default JetStream fsyncs every two minutes: a crash of the machine would lose what it has acknowledged.
     const sync = durable && canSyncAlways(binary.version) ? '\n  sync_interval: always' : '';
     return `# Written by @tidemark/local-stack before each start.
 server_name: tidemark-local
 listen: "127.0.0.1:${this.port}"
-http: "127.0.0.1:${this.monitorPort}"
-jetstream {
+${natsAuthorization(natsUsers(passwords, prefix))}jetstream {
   store_dir: ${JSON.stringify(join(this.dataDir, 'store'))}
   max_memory_store: ${limits.maxMemory}
   max_file_store: ${limits.maxFile}${sync}
 }
-`;
+${settings}`;
   }
 
+  /** It listens once JetStream has recovered its streams, and greets with `INFO`. A paused one takes connections, and is silent. */
   protected isReady(): Promise<boolean> {
-    return this.#isOk('/healthz');
-  }
-
-  async #isOk(path: string): Promise<boolean> {
-    try {
-      const answer = await fetch(`${this.monitorUrl}${path}`, { signal: AbortSignal.timeout(HEALTH_MS) });
-      await answer.body?.cancel();
-      return answer.ok;
-    } catch {
-      return false; // not listening yet: the caller has the deadline
-    }
+    return new Promise((resolve) => {
+      const socket = createConnection({ host: '127.0.0.1', port: this.port, timeout: GREETING_MS });
+      const end = (ready: boolean) => {
+        socket.destroy();
+        resolve(ready);
+      };
+      socket.once('data', (greeting) => end(greeting.toString('latin1').startsWith('INFO ')));
+      socket.once('timeout', () => end(false));
+      // It is not listening yet: the caller has the deadline.
+      socket.once('error', () => end(false));
+      socket.once('close', () => end(false));
+    });
   }
 
   /**
    * False when JetStream has given up, as it does at the first write that finds the disk full; only a restart ends that.
-   * nats-server 2.9 then waits for a lock of its own for ever: /healthz still says ok, and only /jsz shows it.
+   * nats-server 2.9 then waits for a lock of its own for ever: it still takes connections, but answers no request to JetStream.
    */
   async isServing(): Promise<boolean> {
-    return (await this.#isOk('/healthz')) && (await this.#isOk('/jsz'));
+    return (await this.isReady()) && (await this.#answers('$JS.API.INFO'));
+  }
+
+  #answers(subject: string): Promise<boolean> {
+    return natsRequest(this.url, subject, '', ANSWER_MS).then(
+      () => true,
+      () => false,
+    );
   }
 
   /** `fast` (the default) lets it finish writing; `immediate` is SIGKILL. */

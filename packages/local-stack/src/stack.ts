@@ -16,7 +16,7 @@ export interface StackOptions {
   /** Folder for data, passwords and logs (TIDEMARK_HOME). Made when absent; one stack at a time. */
   home: string;
   /** Fixed ports; 0 or absent takes a free one, anew at each start of the stack. */
-  ports?: { primary?: number; replica?: number; nats?: number; natsMonitor?: number };
+  ports?: { primary?: number; replica?: number; nats?: number };
   /** False trades safety against a crash of the machine for speed, for tests. Default true. */
   durable?: boolean;
   /** Whether to run Postgres; default true. */
@@ -26,6 +26,10 @@ export interface StackOptions {
   /** Whether to run nats-server; default true. */
   nats?: boolean;
   natsLimits?: Partial<NatsLimits>;
+  /** NATS_PREFIX of the services that will use it; default none. */
+  natsPrefix?: string;
+  /** Lines for the end of nats.conf, for example a `tls` block. */
+  natsSettings?: string;
   /** Settings of both Postgres nodes that win over ours, for example `{ max_slot_wal_keep_size: '64MB' }`. */
   postgresSettings?: Settings;
   /** Seconds for a server to become ready, recovery included. Default 120. */

@@ -16,8 +16,8 @@ export const TEST_STACK_VARIABLE = 'TIDEMARK_TEST_STACK';
 export interface TestStackUrls {
   primaryUrl: string;
   replicaUrl: string;
+  /** Of the user that may do everything, with its password. */
   natsUrl: string;
-  natsMonitorUrl: string;
 }
 
 export interface DatabaseOptions {
@@ -39,7 +39,6 @@ export function describeForTests(stack: Stack): string {
     primaryUrl: stack.primary.url,
     replicaUrl: stack.replicas[0]?.url ?? '',
     natsUrl: stack.nats.url,
-    natsMonitorUrl: stack.nats.monitorUrl,
   };
   return JSON.stringify(urls);
 }
@@ -48,13 +47,11 @@ export class TestStack implements TestStackUrls {
   readonly primaryUrl: string;
   readonly replicaUrl: string;
   readonly natsUrl: string;
-  readonly natsMonitorUrl: string;
 
   constructor(urls: TestStackUrls) {
     this.primaryUrl = urls.primaryUrl;
     this.replicaUrl = urls.replicaUrl;
     this.natsUrl = urls.natsUrl;
-    this.natsMonitorUrl = urls.natsMonitorUrl;
   }
 
   /** A database of one's own, there on primary and replica alike when this resolves (about 50 ms). */
@@ -105,9 +102,9 @@ async function fromEnvironment(value: string): Promise<TestStack> {
   try {
     const text = value.trimStart().startsWith('{') ? value : readFileSync(value, 'utf8');
     const urls = JSON.parse(text) as Partial<TestStackUrls>;
-    const { primaryUrl, replicaUrl, natsUrl, natsMonitorUrl } = urls;
-    if (!primaryUrl || !replicaUrl || !natsUrl || !natsMonitorUrl) throw new TypeError('a URL is missing');
-    return new TestStack({ primaryUrl, replicaUrl, natsUrl, natsMonitorUrl });
+    const { primaryUrl, replicaUrl, natsUrl } = urls;
+    if (!primaryUrl || !replicaUrl || !natsUrl) throw new TypeError('a URL is missing');
+    return new TestStack({ primaryUrl, replicaUrl, natsUrl });
   } catch (cause) {
     throw errors.BAD_TEST_STACK({ value: value.slice(0, 80), reason: (cause as Error).message }, { cause });
   }

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import { withClient } from '../src/postgres-node.ts';
 import type { UnexpectedExit } from '../src/server-process.ts';
@@ -79,10 +80,13 @@ t.test('the replica: replay stands still and goes on', async (t) => {
 
 t.test('NATS: stopped, killed, paused; its streams are there again', async (t) => {
   const health = () =>
-    fetch(`${nats.monitorUrl}/healthz`, { signal: AbortSignal.timeout(300) }).then(
-      (answer) => answer.ok,
-      () => false,
-    );
+    Promise.race([
+      nats.request('$JS.API.INFO').then(
+        () => true,
+        () => false,
+      ),
+      setTimeout(300, false),
+    ]);
   const { url } = nats;
   t.ok(await waitUntil(health, 5_000));
   await nats.pause();

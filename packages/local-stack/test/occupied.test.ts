@@ -16,7 +16,6 @@ for (const [part, what] of [
   ['primary', 'Postgres primary'],
   ['replica', 'Postgres replica'],
   ['nats', 'NATS'],
-  ['natsMonitor', 'NATS (monitoring)'],
 ] as const) {
   t.test(`the port for ${what} is taken: who has it is named, nothing is left running`, async (t) => {
     const home = temporaryHome();
@@ -36,12 +35,11 @@ t.test('fixed ports are used', async (t) => {
   const home = temporaryHome();
   t.teardown(home.remove);
   const { freePort } = await import('../src/free-port.ts');
-  const ports = { primary: await freePort(), nats: await freePort(), natsMonitor: await freePort() };
+  const ports = { primary: await freePort(), nats: await freePort() };
   const stack = await startStack({ home: home.path, durable: false, replica: false, ports });
   t.teardown(() => stack.stop());
   t.equal(stack.primary.port, ports.primary);
   t.equal(stack.nats.port, ports.nats);
-  t.equal(stack.nats.monitorPort, ports.natsMonitor);
 });
 
 t.test('a home folder that another stack uses is refused, and that one goes on', async (t) => {

@@ -1,6 +1,7 @@
-import { statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { natsRequest } from '../src/nats-request.ts';
 import { startStack } from '../src/stack.ts';
 import { temporaryHome } from '../src/temporary-home.ts';
 import { processesUnder } from './another-process.ts';
@@ -31,10 +32,23 @@ t.test('a stack replicates, stops without a trace, and has its data at the next 
     encoding: 'UTF8',
     words: true,
   });
-  const jetstream = await (await fetch(`${first.nats.monitorUrl}/jsz`)).json();
-  t.match(jetstream, { config: { max_memory: 268435456, max_storage: 8589934592 } });
+  const jetstream = await first.nats.request('$JS.API.INFO');
+  t.match(jetstream, { streams: 0 });
+  const conf = readFileSync(join(home.path, 'nats', 'nats.conf'), 'utf8');
+  t.match(conf, /max_memory_store: 268435456\n {2}max_file_store: 8589934592/);
+  t.notMatch(conf, /^http/m, 'it has no monitoring port');
+  for (const file of ['nats-passwords.json', 'nats/nats.conf']) {
+    t.equal(statSync(join(home.path, file)).mode & 0o777, 0o600, `${file} is for its owner alone`);
+  }
   t.equal(statSync(join(home.path, 'postgres-passwords.json')).mode & 0o777, 0o600);
-  await t.rejects(fetch(first.nats.monitorUrl.replace('127.0.0.1', '127.0.0.2')), 'NATS listens on 127.0.0.1 only');
+  await t.rejects(natsRequest(first.nats.url.replace('127.0.0.1', '127.0.0.2'), '$JS.API.INFO'), {
+    code: 'ECONNREFUSED',
+  });
+  await t.rejects(
+    natsRequest(first.nats.address, '$JS.API.INFO'),
+    /Authorization Violation/,
+    'a stranger gets nothing',
+  );
 
   await first.stop();
   await first.stop();

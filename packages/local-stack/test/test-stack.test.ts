@@ -111,7 +111,6 @@ t.test('a process that TIDEMARK_TEST_STACK is given to shares the stack', async 
     primaryUrl: stack.primaryUrl,
     replicaUrl: stack.replicaUrl,
     natsUrl: stack.natsUrl,
-    natsMonitorUrl: stack.natsMonitorUrl,
   };
   const script = 'const s = await stack.useTestStack(); say({ url: s.primaryUrl });';
   const other = runElsewhere(script, { TIDEMARK_TEST_STACK: JSON.stringify(urls) });

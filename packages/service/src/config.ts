@@ -3,6 +3,7 @@
  */
 import envSchema from 'env-schema';
 import { type Static, type TObject, type TProperties, Type } from 'typebox';
+import { busConfig } from './bus-settings.ts';
 import { configErrors } from './errors.ts';
 
 /** What every service has. Spread it into the service's own schema. */
@@ -21,12 +22,7 @@ export const baseConfig = {
   }),
   DATABASE_URL: Type.String({ minLength: 1, description: 'the primary: postgres://user:password@host:port/database' }),
   DATABASE_REPLICA_URLS: Type.String({ default: '', description: 'the replicas’ URLs, separated by commas' }),
-  NATS_URL: Type.String({ default: 'nats://127.0.0.1:4222' }),
-  NATS_PREFIX: Type.String({
-    default: '',
-    pattern: '^[A-Za-z0-9_-]*$',
-    description: 'in front of every subject and stream',
-  }),
+  ...busConfig,
 } satisfies TProperties;
 
 /**
@@ -78,7 +74,10 @@ function describe(schema: TObject, name: string): string {
 /** Values appear in messages, secrets do not. */
 function redact(name: string, value: string): string {
   if (/SECRET|PASSWORD|TOKEN|KEY/.test(name)) return '***';
-  return value.replace(/\/\/([^:@/]*):[^@/]*@/g, '//$1:***@').slice(0, 200);
+  // All up to the last @ of an address: a password that is not percent-encoded may hold any character, and a name may be a token.
+  return value
+    .replace(/[^\s,]*@/g, (userinfo) => `${/^[a-z][a-z0-9+.-]*:\/\//i.exec(userinfo)?.[0] ?? ''}***@`)
+    .slice(0, 200);
 }
 
 /** The parts of a list that is separated by commas, without blanks and empty parts. */

@@ -42,6 +42,8 @@ export const sharedEventLevels: Readonly<Record<SharedEvent['type'], Level | und
   'bus.disconnected': 'warn',
   'bus.reconnected': 'info',
   'bus.error': 'warn',
+  'bus.unauthorized': 'error',
+  'bus.permission_denied': 'error',
   'bus.slow_consumer': 'warn',
   'bus.invalid_payload': 'warn',
   'tracing.failed': 'warn',

@@ -1,6 +1,7 @@
 import { connectBus } from '@tidemark/bus';
 import { openDatabase } from '@tidemark/db';
 import {
+  busOptions,
   createHealth,
   createLogger,
   createMetrics,
@@ -49,12 +50,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   };
   closers.unshift({ name: 'close the database', timeoutMs: 5_000, run: () => database.close(4_000) });
   try {
-    const bus = await connectBus({
-      url: config.NATS_URL,
-      name: `tidemark ${instance}`,
-      prefix: config.NATS_PREFIX,
-      observe,
-    });
+    const bus = await connectBus({ ...busOptions(config, 'batch'), name: `tidemark ${instance}`, observe });
     closers.unshift({ name: 'close NATS', timeoutMs: 4_000, run: () => bus.close() });
     const batch = await startBatch({
       ...{ config, threadCount: threads, instance, database, bus, observe },

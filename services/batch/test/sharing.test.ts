@@ -80,6 +80,12 @@ t.test('with sweeps a minute apart, what the WAL says starts and stops jobs at o
   const batch = await stack.startBatch({ BATCH_SWEEP_MS: '60000', BATCH_CHUNK_ITEMS: '1', BATCH_WINDOW: '2' });
   const bus = await connectBus({ url: (await useTestStack()).natsUrl, name: 'test', prefix: stack.natsPrefix });
   t.teardown(() => bus.close());
+  // The relay makes the stream, here later than batch has started.
+  await bus.ensureChangesStream();
+  await until('batch to follow the changes', 10_000, async () => {
+    const { state } = await bus.jsm.streams.info(bus.subjects.streams.changes);
+    return state.consumer_count > 0;
+  });
   // What the relay publishes for such a change; the relay itself belongs to realtime.
   const announce = async (id: string, type: 'insert' | 'update') => {
     const row = await stack.job(id);

@@ -3,6 +3,7 @@ import { connectBus } from '@tidemark/bus';
 import { openDatabase } from '@tidemark/db';
 import { createFileRegistry, fileStoreOptions, openFileStore } from '@tidemark/files';
 import {
+  busOptions,
   createHealth,
   createLogger,
   createMetrics,
@@ -71,7 +72,7 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
     failoverAfterMs: config.DB_FAILOVER_AFTER_MS,
     observe,
   });
-  const bus = await connectBus({ url: config.NATS_URL, name: instance, prefix: config.NATS_PREFIX, observe });
+  const bus = await connectBus({ ...busOptions(config, 'gateway'), name: instance, observe });
   const answersBytes = Math.ceil(config.CACHE_BYTES * (1 - FRONT_SHARE));
   const shared =
     config.CACHE_BYTES === 0

@@ -2,6 +2,7 @@
 import { connectBus } from '@tidemark/bus';
 import { Telemetry } from '@tidemark/contracts';
 import {
+  busOptions,
   commaSeparated,
   createHealth,
   createLogger,
@@ -51,7 +52,7 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
     sharedEventCounter(metrics),
   ]);
   const health = createHealth();
-  const bus = await connectBus({ url: config.NATS_URL, name: instance, prefix: config.NATS_PREFIX, observe });
+  const bus = await connectBus({ ...busOptions(config, 'metrics'), name: instance, observe });
   const postgres = await connectPostgres({
     primaryUrl: config.DATABASE_URL,
     applicationName: `tidemark/${instance}`,

@@ -22,7 +22,8 @@ const metrics = await useMetrics(
   { ...database, natsUrl: stack.natsUrl, natsPrefix: stack.natsPrefix() },
   { METRICS_LOST_AFTER_MS: '2000', METRICS_STREAM_CLIENTS_MAX: '2' },
 );
-await metrics.bus.ensureStreams();
+await metrics.bus.ensureChangesStream();
+await metrics.bus.ensureWorkStream();
 
 t.test(
   'telemetry published on NATS is in the answer, with rates, and a silent instance is shown as lost',

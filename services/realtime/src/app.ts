@@ -276,7 +276,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
     streams,
     socketStats,
     async start(url) {
-      await bus.ensureStreams();
+      await bus.ensureChangesStream();
       feed.start({
         onEnvelope: (envelope) => topics.receive(envelope),
         onBreak: (reason) => topics.resyncAll(reason),

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { connectBus } from '@tidemark/bus';
 import { openDatabase } from '@tidemark/db';
 import {
+  busOptions,
   commaSeparated,
   createLogger,
   createMetrics,
@@ -36,7 +37,7 @@ export async function startRealtime(env: NodeJS.ProcessEnv): Promise<RunningServ
       applicationName: `tidemark ${instance}`,
       observe,
     }),
-    connectBus({ url: config.NATS_URL, name: instance, prefix: config.NATS_PREFIX, observe }),
+    connectBus({ ...busOptions(config, 'realtime'), name: instance, observe }),
   ]);
   if (opened.status === 'rejected' || connected.status === 'rejected') {
     if (opened.status === 'fulfilled') await opened.value.close();

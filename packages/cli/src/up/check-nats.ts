@@ -1,10 +1,11 @@
-/** Your own NATS answers and has JetStream, or the error says what to do. */
+/** Your own NATS answers, takes the credentials and has JetStream, or the error says what to do. */
 import { connectBus } from '@tidemark/bus';
+import { type BusConfig, busOptions } from '@tidemark/service';
 
 const CONNECT_TIMEOUT_MS = 5_000;
 
-/** @throws BUS_UNREACHABLE, BUS_NO_JETSTREAM */
-export async function checkNats(url: string): Promise<void> {
-  const bus = await connectBus({ url, name: 'tidemark up', connectTimeoutMs: CONNECT_TIMEOUT_MS });
+/** @throws BUS_INVALID_OPTIONS, BUS_UNREACHABLE, BUS_UNAUTHORIZED, BUS_TLS_FAILED, BUS_NO_JETSTREAM */
+export async function checkNats(config: BusConfig): Promise<void> {
+  const bus = await connectBus({ ...busOptions(config), name: 'tidemark up', connectTimeoutMs: CONNECT_TIMEOUT_MS });
   await bus.close();
 }

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { ServiceName } from '@tidemark/contracts';
 import { type FileStoreConfig, fileStoreConfig } from '@tidemark/files';
-import { commaSeparated, loadConfig } from '@tidemark/service';
+import { type BusConfig, busConfig, commaSeparated, loadConfig } from '@tidemark/service';
 import { Type } from 'typebox';
 import { errors } from '../errors.ts';
 
@@ -22,7 +22,6 @@ const environment = Type.Object({
   TIDEMARK_HOME: Type.String({ default: '.tidemark', description: 'folder for data, logs and credentials' }),
   DATABASE_URL: Type.String({ default: '', description: 'your own Postgres primary; empty: a local one is started' }),
   DATABASE_REPLICA_URLS: Type.String({ default: '', description: 'your own replicas, separated by commas' }),
-  NATS_URL: Type.String({ default: '', description: 'your own NATS; empty: a local one is started' }),
   DATABASE_OWNER_URL: Type.String({
     default: '',
     description:
@@ -31,6 +30,11 @@ const environment = Type.Object({
   RUN_AS_USER: Type.String({
     default: '',
     description: 'started as root: the user that the services run as; empty: tidemark or nobody, root: they stay root',
+  }),
+  ...busConfig,
+  NATS_URL: Type.String({
+    default: '',
+    description: 'your own NATS, as nats://user:password@host:port; empty: a local one is started',
   }),
   JWT_SECRET: Type.String({
     default: '',
@@ -49,7 +53,9 @@ export interface UpSettings {
   /** Of the role that owns the schema; the services do not get it. */
   readonly ownerUrl: string | null;
   readonly replicaUrls: readonly string[];
-  readonly natsUrl: string | null;
+  /** Your own NATS, with its credentials; null: a local one, with a user for each service. */
+  readonly nats: BusConfig | null;
+  readonly natsPrefix: string;
   /** A folder below `home`, unless another or a bucket is named. */
   readonly files: FileStoreConfig;
   /** What signs tokens; absent: a secret that is made and kept in `home`. */
@@ -75,7 +81,8 @@ export function readSettings(args: readonly string[], env: NodeJS.ProcessEnv, cw
     databaseUrl: config.DATABASE_URL || null,
     ownerUrl: config.DATABASE_OWNER_URL || config.DATABASE_URL || null,
     replicaUrls: commaSeparated(config.DATABASE_REPLICA_URLS),
-    natsUrl: config.NATS_URL || null,
+    nats: ownNats(config),
+    natsPrefix: config.NATS_PREFIX,
     files: loadConfig(fileEnvironment, {
       ...env,
       TIDEMARK_FILES_DIR: resolve(cwd, env.TIDEMARK_FILES_DIR || join(home, 'files')),
@@ -87,6 +94,19 @@ export function readSettings(args: readonly string[], env: NodeJS.ProcessEnv, cw
     demo: !values['no-demo'],
     scale: readScale(values.scale ?? []),
   });
+}
+
+/** Settings that say how to reach a NATS server of one's own; the local one has its own users. */
+const OWN_NATS = (Object.keys(busConfig) as (keyof BusConfig)[]).filter(
+  (name) => name !== 'NATS_URL' && name !== 'NATS_PREFIX',
+);
+
+/** @throws CLI_USAGE where credentials are set, and no server */
+function ownNats(config: BusConfig): BusConfig | null {
+  if (config.NATS_URL) return config;
+  const set = OWN_NATS.filter((name) => config[name] !== '');
+  if (set.length === 0) return null;
+  throw errors.USAGE({ reason: `${set.join(', ')} is set without NATS_URL: which NATS server is meant?` });
 }
 
 function parse(args: readonly string[]) {

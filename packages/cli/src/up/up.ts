@@ -1,6 +1,7 @@
 /** `tidemark up`: Postgres, NATS and the four services, migrated and with demo data; until a signal, then stopped in order. */
 import { join } from 'node:path';
 import { loadBlueprint, loadDemoImages } from '@tidemark/blueprints';
+import { parseServers } from '@tidemark/bus';
 import type { ServiceName } from '@tidemark/contracts';
 import { checkServer, migrate, openDatabase } from '@tidemark/db';
 import { type FileStoreConfig, fileStoreOptions, openFileStore } from '@tidemark/files';
@@ -79,7 +80,6 @@ async function startAll(
     NODE_ENV: 'production',
     HOST: host,
     LOG_LEVEL: settings.logLevel,
-    NATS_URL: addresses.nats,
     JWT_SECRET: secret,
     ...asEnvironment(settings.files),
     // The owner's password is not for the services; what there is to say about root has been said here.
@@ -96,6 +96,7 @@ async function startAll(
         ...shared,
         ...addresses.databaseOf(service),
         ...env,
+        NATS_URL: addresses.nats(service),
         INSTANCE: instance,
         PORT: String(index === 0 ? portOf(service, port) : 0),
       },
@@ -125,38 +126,46 @@ interface Addresses {
   replicas: readonly string[];
   /** What a service logs in as. */
   databaseOf(service: ServiceName): { DATABASE_URL: string; DATABASE_REPLICA_URLS: string };
-  nats: string;
+  /** With the service's own user and password where the server is the local one. */
+  nats: (service: ServiceName) => string;
+  /** Without user and password. */
+  natsShown: string;
 }
 
 /** Your own Postgres and NATS where they are named, else local ones. */
 async function data(settings: UpSettings, events: UpEvents, running: { stack?: Stack }): Promise<Addresses> {
-  const { databaseUrl, natsUrl } = settings;
+  const { databaseUrl, nats } = settings;
   if (databaseUrl) {
     events.progress('checking your Postgres');
     await checkServer(databaseUrl);
     if (settings.ownerUrl && settings.ownerUrl !== databaseUrl)
       await checkServer(settings.ownerUrl, { replicates: false });
   }
-  if (natsUrl) await checkNats(natsUrl);
-  if (!databaseUrl || !natsUrl) {
+  if (nats) await checkNats(nats);
+  if (!databaseUrl || !nats) {
     events.progress(
-      `starting ${[!databaseUrl && 'Postgres with a replica', !natsUrl && 'NATS'].filter(Boolean).join(' and ')}`,
+      `starting ${[!databaseUrl && 'Postgres with a replica', !nats && 'NATS'].filter(Boolean).join(' and ')}`,
     );
     running.stack = await startStack({
       home: settings.home,
       postgres: !databaseUrl,
       replica: !databaseUrl,
-      nats: !natsUrl,
+      nats: !nats,
+      natsPrefix: settings.natsPrefix,
       restart: true,
       onProgress: events.progress,
       onExit: (exit) => events.failed(errors.SERVER_ENDED(exit)),
     });
   }
   const { stack } = running;
-  return { ...(await databases(settings, stack)), nats: natsUrl ?? (stack as Stack).nats.url };
+  return {
+    ...(await databases(settings, stack)),
+    nats: (service) => nats?.NATS_URL ?? (stack as Stack).nats.urlOf(service),
+    natsShown: nats ? parseServers(nats.NATS_URL).addresses.join(',') : (stack as Stack).nats.address,
+  };
 }
 
-async function databases(settings: UpSettings, stack: Stack | undefined): Promise<Omit<Addresses, 'nats'>> {
+async function databases(settings: UpSettings, stack: Stack | undefined): Promise<Omit<Addresses, 'nats' | 'natsShown'>> {
   const { databaseUrl, ownerUrl, replicaUrls, home } = settings;
   if (databaseUrl) {
     const own = { DATABASE_URL: databaseUrl, DATABASE_REPLICA_URLS: replicaUrls.join(',') };
@@ -231,7 +240,7 @@ function summarise(
     ...rows,
     `  ${'postgres'.padEnd(12)} ${addresses.owner}`,
     ...addresses.replicas.map((replica) => `  ${'replica'.padEnd(12)} ${replica}`),
-    `  ${'nats'.padEnd(12)} ${addresses.nats}`,
+    `  ${'nats'.padEnd(12)} ${addresses.natsShown}`,
     `  ${'logs'.padEnd(12)} ${join(settings.home, 'logs')}`,
     '',
     `tokens (also in ${join(settings.home, 'credentials.json')}):`,

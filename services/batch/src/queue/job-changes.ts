@@ -2,6 +2,7 @@
  * What the WAL says about tidemark.jobs, for immediacy only: whoever inserts or cancels a job is heard at once. What
  * is missed here (relay down, messages gone) the sweeper finds within a second.
  */
+import { setTimeout } from 'node:timers/promises';
 import { type ConsumerMessages, DeliverPolicy } from '@nats-io/jetstream';
 import type { Bus } from '@tidemark/bus';
 import type { Envelope } from '@tidemark/contracts';
@@ -15,23 +16,34 @@ export interface JobChangesOptions {
   observe: (event: BatchEvent) => void;
 }
 
-export async function followJobChanges(options: JobChangesOptions): Promise<{ stop(): Promise<void> }> {
+/** Time between attempts while the relay has not made the stream of changes yet, or it was lost. */
+const RETRY_MS = 500;
+
+export function followJobChanges(options: JobChangesOptions): { stop(): Promise<void> } {
   const { bus, observe } = options;
-  // An ordered consumer: ephemeral, without acknowledgements, made anew by the client when it is lost.
-  const consumer = await bus.js.consumers.get(bus.subjects.streams.changes, {
-    filter_subjects: bus.subjects.changes('tidemark', 'jobs'),
-    deliver_policy: DeliverPolicy.New,
-  });
-  const messages: ConsumerMessages = await consumer.consume({ max_messages: 100 });
-  const reading = (async () => {
-    for await (const message of messages) {
+  let messages: ConsumerMessages | undefined;
+  let lastProblem = '';
+  const stopping = new AbortController();
+  const { signal } = stopping;
+
+  async function consume(): Promise<void> {
+    // An ordered consumer: ephemeral, without acknowledgements, made anew by the client when it is lost.
+    const consumer = await bus.js.consumers.get(bus.subjects.streams.changes, {
+      filter_subjects: bus.subjects.changes('tidemark', 'jobs'),
+      deliver_policy: DeliverPolicy.New,
+    });
+    const current = await consumer.consume({ max_messages: 100 });
+    messages = current;
+    lastProblem = '';
+    if (signal.aborted) current.stop();
+    for await (const message of current) {
       try {
         read(message.json<Envelope>());
       } catch (error) {
         observe({ type: 'queue.changes_failed', error: error as Error });
       }
     }
-  })().catch((error: Error) => observe({ type: 'queue.changes_failed', error }));
+  }
 
   function read(envelope: Envelope): void {
     for (const { row } of envelope.changes) {
@@ -40,10 +52,26 @@ export async function followJobChanges(options: JobChangesOptions): Promise<{ st
     }
   }
 
+  /** The same error each half second, while there is no stream, is reported once. */
+  function report(error: Error): void {
+    if (signal.aborted || error.message === lastProblem) return;
+    lastProblem = error.message;
+    observe({ type: 'queue.changes_failed', error });
+  }
+
+  async function follow(): Promise<void> {
+    while (!signal.aborted) {
+      await consume().catch(report);
+      await setTimeout(RETRY_MS, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  const following = follow();
   return {
     async stop() {
-      await messages.close();
-      await reading;
+      stopping.abort();
+      await messages?.close();
+      await following;
     },
   };
 }

@@ -1,13 +1,13 @@
 /** The JetStream side of a chunk: one message on `work.<priority>`, which only points at the chunk's row. */
 import { AckPolicy } from '@nats-io/jetstream';
 import type { Bus } from '@tidemark/bus';
-import { PRIORITIES, type Priority } from '@tidemark/contracts';
+import { PRIORITIES, type Priority, workConsumer } from '@tidemark/contracts';
 import type { BatchEvent } from '../events.ts';
 import type { QueuedChunk } from '../jobs/job-ledger.ts';
 import { createDelivery, type Delivery } from './delivery.ts';
 
 export interface WorkQueue {
-  /** Streams and consumers; idempotent. */
+  /** Its stream and consumers; idempotent. */
   ensure(): Promise<void>;
   /**
    * One message for each chunk. Never throws: a chunk whose message did not get through is found by the sweeper,
@@ -30,14 +30,13 @@ const MAX_ACK_PENDING = 2_000;
 const PULL_TIMEOUT_MS = 3_000;
 
 const nanos = (ms: number) => ms * 1_000_000;
-const durable = (priority: Priority) => `batch-${priority}`;
 
 export function createWorkQueue(bus: Bus, observe: (event: BatchEvent) => void): WorkQueue {
   const stream = bus.subjects.streams.work;
 
   async function ensureConsumer(priority: Priority): Promise<void> {
     const wanted = {
-      durable_name: durable(priority),
+      durable_name: workConsumer(priority),
       filter_subject: bus.subjects.work(priority),
       ack_policy: AckPolicy.Explicit,
       ack_wait: nanos(ACK_WAIT_MS),
@@ -49,13 +48,13 @@ export function createWorkQueue(bus: Bus, observe: (event: BatchEvent) => void):
       await bus.jsm.consumers.add(stream, wanted);
     } catch {
       // It is there, from another version with other settings.
-      await bus.jsm.consumers.update(stream, durable(priority), wanted);
+      await bus.jsm.consumers.update(stream, workConsumer(priority), wanted);
     }
   }
 
   return {
     async ensure() {
-      await bus.ensureStreams();
+      await bus.ensureWorkStream();
       for (const priority of PRIORITIES) await ensureConsumer(priority);
     },
     async publish(chunks) {
@@ -72,7 +71,7 @@ export function createWorkQueue(bus: Bus, observe: (event: BatchEvent) => void):
     async pull(priority) {
       // The client's fetch() always waits, at least a second, which priorities cannot afford; the protocol has no_wait.
       const message = await bus.nc.request(
-        `$JS.API.CONSUMER.MSG.NEXT.${stream}.${durable(priority)}`,
+        `$JS.API.CONSUMER.MSG.NEXT.${stream}.${workConsumer(priority)}`,
         JSON.stringify({ batch: 1, no_wait: true }),
         // Not the shared inbox: a pulled message keeps its own subject, by which that could not tell whose it is.
         { timeout: PULL_TIMEOUT_MS, noMux: true },

@@ -12,7 +12,7 @@
  * acknowledgement: where that is stored, all before it are.
  */
 
-import { createInbox, type Msg, type MsgHdrs, type Subscription } from '@nats-io/transport-node';
+import type { Msg, MsgHdrs, Subscription } from '@nats-io/transport-node';
 import type { Bus } from '@tidemark/bus';
 import { CHANGE_HEADERS, type Lsn, lsnToHex } from '@tidemark/contracts';
 import { every, type Repeating } from '@tidemark/service';
@@ -67,7 +67,7 @@ const ACK_TIMEOUT_MS = 5_000;
 export class Publisher {
   publishedTotal = 0;
   #options: PublisherOptions;
-  #inbox = createInbox();
+  #inbox: string;
   #acks: Subscription;
   /** Published in this turn; they leave at its end. */
   #pending: Publication[] = [];
@@ -86,6 +86,7 @@ export class Publisher {
     this.#options = options;
     this.#sequence = options.lastSequence;
     this.#lastEnvelope = options.lastEnvelope;
+    this.#inbox = options.bus.inbox();
     this.#acks = options.bus.nc.subscribe(`${this.#inbox}.*`, {
       callback: (error, message) => (error ? this.#fail(error.message, error) : this.#acknowledged(message)),
     });

@@ -102,7 +102,7 @@ class Session implements RelaySession {
     this.#replication = replication;
     const { bus, observe, slot } = this.#options;
     // JetStream's folder may have been replaced while this instance stood by.
-    await bus.ensureStreams();
+    await bus.ensureChangesStream();
     const admin = this.#options.database.pools.admin;
     const [slotFacts, server, last, { tail, lastSequence }] = await Promise.all([
       statements.findSlot(admin, slot),

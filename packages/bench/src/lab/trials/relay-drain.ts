@@ -34,10 +34,10 @@ export const relayDrain: Trial = {
         NATS_URL: nats.url,
         JWT_SECRET: 'a secret of thirty-two characters',
       });
-    /** In both streams; besides envelopes there are two heartbeats a second. */
+    /** In all streams; besides envelopes there are two heartbeats a second. */
     const messages = async () => {
-      const answer = await fetch(`${nats.monitorUrl}/jsz`);
-      return ((await answer.json()) as { messages: number }).messages;
+      const { streams } = await nats.request<{ streams: { state: { messages: number } }[] }>('$JS.API.STREAM.LIST');
+      return streams.reduce((sum, { state }) => sum + state.messages, 0);
     };
 
     const first = await start();

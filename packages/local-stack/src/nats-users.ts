@@ -1,0 +1,40 @@
+/** The users of the local nats-server and their passwords, which stay in the home folder. */
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { busPermissions, type NatsUser, natsText, SERVICE_NAMES, type ServiceName } from '@tidemark/contracts';
+import { errors } from './errors.ts';
+import { folderError } from './home-folder.ts';
+
+export const NATS_PASSWORDS_FILE = 'nats-passwords.json';
+
+/** `admin` may do everything in the account: for people with the `nats` command, and for tests. */
+const NAMES = [...SERVICE_NAMES, 'admin'] as const;
+
+export type NatsPasswords = Readonly<Record<ServiceName | 'admin', string>>;
+
+/** Reads or makes `nats-passwords.json` (mode 600). The server learns them at each start, from its configuration file. */
+export function readNatsPasswords(home: string): NatsPasswords {
+  const file = join(home, NATS_PASSWORDS_FILE);
+  try {
+    const kept = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Partial<NatsPasswords>) : {};
+    const passwords = Object.fromEntries(NAMES.map((name) => [name, kept[name] || randomBytes(24).toString('hex')]));
+    if (NAMES.some((name) => kept[name] !== passwords[name])) {
+      writeFileSync(file, `${JSON.stringify(passwords, null, 2)}\n`, { mode: 0o600 });
+    }
+    chmodSync(file, 0o600);
+    return passwords as NatsPasswords;
+  } catch (cause) {
+    if (cause instanceof SyntaxError) throw errors.DATA_DAMAGED({ folder: file, reason: 'it is not JSON' }, { cause });
+    throw folderError('the stack', home, cause);
+  }
+}
+
+/** @param prefix NATS_PREFIX of the services */
+export function natsUsers(passwords: NatsPasswords, prefix: string): NatsUser[] {
+  const permissions = busPermissions(prefix);
+  return [
+    { name: 'admin', password: natsText(passwords.admin) },
+    ...SERVICE_NAMES.map((name) => ({ name, password: natsText(passwords[name]), permissions: permissions[name] })),
+  ];
+}
