@@ -33,6 +33,10 @@ export interface BusOptions extends CredentialOptions, TlsFiles {
 export interface SubscribeOptions {
   /** Messages that do not fit are reported and dropped. */
   schema?: TSchema;
+  /** What is wrong with a message besides its schema, in words; it is dropped then, too. */
+  check?: (payload: never, subject: string) => string | undefined;
+  /** Larger messages are reported and dropped unread. Absent: what NATS takes, 1 MiB by default. */
+  maxBytes?: number;
   queue?: string;
 }
 
@@ -69,7 +73,7 @@ const DRAIN_TIMEOUT_MS = 2_000;
 /** ms between attempts to reconnect, with as much again at random, so that not all services come at the same moment. */
 const RECONNECT_MS = 250;
 /** The same while the server refuses the credentials: somebody has to mend them first. */
-const REFUSED_RECONNECT_MS = 5_000;
+const REFUSED_RECONNECT_MS = 2_000;
 
 /** @throws BUS_INVALID_OPTIONS, BUS_UNREACHABLE, BUS_UNAUTHORIZED, BUS_TLS_FAILED, BUS_NO_JETSTREAM */
 export async function connectBus(options: BusOptions): Promise<Bus> {
@@ -133,6 +137,12 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
             if (!violationIn(error)) observe({ type: 'bus.error', error });
             return;
           }
+          const { maxBytes = Number.POSITIVE_INFINITY } = subscribeOptions;
+          if (message.data.length > maxBytes) {
+            const problem = `${message.data.length} bytes; ${maxBytes} are the most`;
+            observe({ type: 'bus.invalid_payload', subject: message.subject, problem });
+            return;
+          }
           let payload: unknown;
           try {
             payload = message.json();
@@ -140,7 +150,7 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
             observe({ type: 'bus.invalid_payload', subject: message.subject, problem: 'not JSON' });
             return;
           }
-          const problem = misfit?.(payload);
+          const problem = misfit?.(payload) ?? subscribeOptions.check?.(payload as never, message.subject);
           if (problem !== undefined) {
             observe({ type: 'bus.invalid_payload', subject: message.subject, problem });
             return;

@@ -61,8 +61,9 @@ function identityCheck({ addresses }: Servers) {
 }
 
 function read(setting: string, path: string): string {
+  let text: string;
   try {
-    return readFileSync(path, 'utf8');
+    text = readFileSync(path, 'utf8');
   } catch (cause) {
     throw errors.INVALID_OPTIONS(
       {
@@ -72,4 +73,10 @@ function read(setting: string, path: string): string {
       { cause },
     );
   }
+  // OpenSSL ignores what is not PEM in a file of authorities: then no server could be proven, without a reason given.
+  if (text.includes('-----BEGIN ')) return text;
+  throw errors.INVALID_OPTIONS({
+    problem: `${setting}=${path} holds no PEM`,
+    remedy: 'Convert it (openssl x509 -inform der).',
+  });
 }

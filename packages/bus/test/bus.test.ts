@@ -4,14 +4,7 @@ import { startTemporaryStack, useTestStack } from '@tidemark/local-stack';
 import t from 'tap';
 import { Type } from 'typebox';
 import { type BusEvent, connectBus } from '../src/index.ts';
-
-async function until(check: () => boolean, seconds = 20): Promise<void> {
-  const deadline = Date.now() + seconds * 1_000;
-  while (!check()) {
-    if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${check}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
+import { until } from './until.ts';
 
 t.test('what is published arrives, checked; what does not fit is reported and dropped', async (t) => {
   const stack = await useTestStack();

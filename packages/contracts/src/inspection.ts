@@ -15,9 +15,19 @@ const SubscriptionName = Type.String({
 const Schema = Type.String({ minLength: 1, maxLength: 63 });
 const Table = Type.String({ minLength: 1, maxLength: 63 });
 
+/**
+ * A request without one is refused, as is one that the instance itself cannot verify (signature, expiry, role): whoever can publish
+ * on NATS is not thereby an operator.
+ */
+const OperatorToken = Type.Optional(
+  // Characters: the longest token that is verified at all.
+  Type.String({ maxLength: 16_384, description: 'the JWT of the operator who asks' }),
+);
+
 export const LIVE_LIST_LIMIT = 500;
 
 export const LiveListRequest = Type.Object({
+  token: OperatorToken,
   schema: Type.Optional(Schema),
   table: Type.Optional(Table),
   role: Type.Optional(Type.String({ maxLength: 63 })),
@@ -56,10 +66,9 @@ export const LiveList = Type.Object({
 export type LiveList = Static<typeof LiveList>;
 
 export const LIVE_WHY_LIMIT = 20;
-/** Characters: Node takes in 16 KB of headers, with the token in them. */
-const ASKER_CLAIMS_LENGTH = 16_384;
 
 export const LiveWhyRequest = Type.Object({
+  token: OperatorToken,
   sub: SubscriptionName,
   table: Table,
   schema: Type.Optional(Schema),
@@ -69,10 +78,6 @@ export const LiveWhyRequest = Type.Object({
     description: 'values of the primary key in its order, separated by commas, as in in.(…)',
   }),
   limit: Type.Integer({ minimum: 1, maximum: LIVE_WHY_LIMIT }),
-  asker: Type.Object(
-    { role: Type.String({ minLength: 1, maxLength: 63 }), claims: Type.String({ maxLength: ASKER_CLAIMS_LENGTH }) },
-    { description: 'who asks, from a verified token: it is shown the values that Postgres shows it' },
-  ),
 });
 export type LiveWhyRequest = Static<typeof LiveWhyRequest>;
 

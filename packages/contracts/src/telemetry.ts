@@ -3,12 +3,15 @@
  * of the process; readers take differences. Sections are present where the service has them.
  */
 import { type Static, Type } from 'typebox';
+import type { Subjects } from './subjects.ts';
 
 const count = Type.Integer({ minimum: 0 });
 const ms = Type.Number({ minimum: 0 });
 const bytes = Type.Number({ minimum: 0 });
 
 export const TELEMETRY_INTERVAL_MS = 1_000;
+/** A message has some 20 KB; who keeps the newest of each instance keeps no more than this of each. */
+export const TELEMETRY_MAX_BYTES = 128 * 1_024;
 
 export const PoolStats = Type.Object({
   /** `write`, `read:<replica>`, `analytics`, `admin`. */
@@ -185,6 +188,20 @@ export const Telemetry = Type.Object({
   workers: Type.Optional(WorkerStats),
 });
 export type Telemetry = Static<typeof Telemetry>;
+
+/**
+ * Why telemetry is not from whom it says; undefined where it is. NATS lets a service publish under its own name alone, so the
+ * subject is what tells the sender.
+ */
+export function telemetrySenderProblem(
+  subjects: Subjects,
+  subject: string,
+  { service, instance }: Pick<Telemetry, 'service' | 'instance'>,
+): string | undefined {
+  if (subject === subjects.telemetry(service, instance)) return undefined;
+  return `it says that it comes from ${service}/${instance}`;
+}
+
 /** What a service adds to what every service has. */
 export type TelemetrySections = Pick<
   Telemetry,

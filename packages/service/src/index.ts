@@ -28,7 +28,7 @@ export { startTelemetry, type TelemetryOptions } from './telemetry.ts';
 export { tokenConfig, tokenOptions } from './tokens/config.ts';
 export type { KeyEvent } from './tokens/key-source.ts';
 export { registerTokenMetrics } from './tokens/metrics.ts';
-export { operatorCheck } from './tokens/operator.ts';
+export { isOperator, operatorCheck } from './tokens/operator.ts';
 export {
   createTokenVerifier,
   DEFAULT_ROLES,

@@ -1,6 +1,6 @@
 /** Connects, composes and listens; gives back how to stop, in order. */
 import { connectBus } from '@tidemark/bus';
-import { Telemetry } from '@tidemark/contracts';
+import { TELEMETRY_MAX_BYTES, Telemetry, telemetrySenderProblem } from '@tidemark/contracts';
 import {
   busOptions,
   commaSeparated,
@@ -120,7 +120,11 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
   const subscription = bus.subscribe<Telemetry>(
     bus.subjects.allTelemetry,
     (telemetry) => pulse.record(telemetry, Date.now()),
-    { schema: Telemetry },
+    {
+      schema: Telemetry,
+      maxBytes: TELEMETRY_MAX_BYTES,
+      check: (telemetry: Telemetry, subject) => telemetrySenderProblem(bus.subjects, subject, telemetry),
+    },
   );
   const beat = every(
     'pulse',

@@ -1,4 +1,4 @@
-import { PerformanceHealth } from '@tidemark/contracts';
+import { PerformanceHealth, TELEMETRY_MAX_BYTES, type Telemetry } from '@tidemark/contracts';
 import { migrate } from '@tidemark/db';
 import { useTestStack } from '@tidemark/local-stack';
 import { buildBaseApp, createHealth, createLogger, createMetrics, httpStats } from '@tidemark/service';
@@ -82,15 +82,26 @@ t.test(
   },
 );
 
-t.test('invalid telemetry is dropped', async (t) => {
+t.test('telemetry that is invalid, or comes under the name of another instance, is dropped', async (t) => {
   metrics.bus.publish(metrics.bus.subjects.telemetry('batch', 'b-1'), { service: 'batch', instance: 'b-1' });
+  const real = await new Promise<Telemetry>((resolve) => {
+    const own = metrics.bus.subjects.telemetry('metrics', 'metrics-t');
+    const subscription = metrics.bus.subscribe<Telemetry>(own, (telemetry) => {
+      subscription.unsubscribe();
+      resolve(telemetry);
+    });
+  });
+  metrics.bus.publish(metrics.bus.subjects.telemetry('batch', 'b-1'), { ...real, service: 'batch', instance: 'b-2' });
+  const large = { ...real, service: 'batch', instance: 'b-3', problems: ['x'.repeat(TELEMETRY_MAX_BYTES)] };
+  metrics.bus.publish(metrics.bus.subjects.telemetry('batch', 'b-3'), large);
   await metrics.bus.nc.flush();
   const seen = await eventually(async () => {
     const page = await (await fetch(`${metrics.url}/metrics`)).text();
-    return page.match(/tidemark_events_total\{type="bus.invalid_payload".*\} (\d+)/)?.[1];
-  }, 'it is counted');
-  t.equal(seen, '1');
-  t.notOk((await metrics.health()).instances.some(({ instance }) => instance === 'b-1'));
+    const counted = page.match(/tidemark_events_total\{type="bus.invalid_payload".*\} (\d+)/)?.[1];
+    return counted === '3' ? counted : undefined;
+  }, 'all three are counted');
+  t.equal(seen, '3');
+  t.notOk((await metrics.health()).instances.some(({ service }) => service === 'batch'));
 });
 
 t.test('the figures of Postgres are true', async (t) => {

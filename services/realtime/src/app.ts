@@ -283,7 +283,17 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
       });
       relay?.start();
       checkRightsLater();
-      stopInspections = answerInspections({ bus, instance, database, feed, topics, facts, sockets, streams });
+      stopInspections = answerInspections({
+        bus,
+        instance,
+        verifyToken,
+        database,
+        feed,
+        topics,
+        facts,
+        sockets,
+        streams,
+      });
       telemetry = startTelemetry({
         bus,
         service: 'realtime',

@@ -230,6 +230,16 @@ export const errors = defineErrors('RT', {
     hint: 'GET /live?query=<what you would GET, percent-encoded>; or connect by WebSocket, with the subprotocol tidemark.v1.',
   }),
   // Explaining
+  OPERATOR_TOKEN_MISSING: row({
+    status: 401,
+    message: 'an inspection needs the token of the operator who asks',
+    hint: 'Ask through GET /api/v1/performance/live of the metrics service. Do both services run the same version?',
+  }),
+  OPERATOR_REFUSED: row<{ role: string }>({
+    status: 403,
+    message: (p) => `the role "${p.role}" may not inspect subscriptions`,
+    hint: 'Use a token whose role claim is ops or service_role.',
+  }),
   SUB_UNKNOWN: row<{ sub: string }>({
     status: 404,
     message: (p) => `there is no subscription ${p.sub}`,

@@ -1,10 +1,9 @@
 /** Who may see the figures: a token whose role is `ops` or `service_role`. */
-import { tokenOf, type VerifiedToken, type VerifyToken } from '@tidemark/service';
+import { isOperator, tokenOf, type VerifiedToken, type VerifyToken } from '@tidemark/service';
 import type { FastifyRequest } from 'fastify';
 import { errors } from '../errors.ts';
 
-const ROLES = new Set(['ops', 'service_role']);
-const verified = new WeakMap<FastifyRequest, VerifiedToken>();
+const verified = new WeakMap<FastifyRequest, { who: VerifiedToken; token: string }>();
 
 /** An onRequest hook. @throws METRICS_TOKEN_MISSING, METRICS_ROLE_REFUSED, AUTH_* */
 export function operatorsOnly(verify: VerifyToken) {
@@ -12,20 +11,20 @@ export function operatorsOnly(verify: VerifyToken) {
     const token = tokenOf(request.headers);
     if (token === undefined) throw errors.TOKEN_MISSING();
     const who = await verify(token);
-    if (!ROLES.has(who.role)) throw errors.ROLE_REFUSED({ role: who.role });
-    verified.set(request, who);
+    if (!isOperator(who)) throw errors.ROLE_REFUSED({ role: who.role });
+    verified.set(request, { who, token });
   };
 }
 
-/** Who the request's token says it is. @throws METRICS_TOKEN_MISSING */
-export function identityOf(request: FastifyRequest): { role: string; claims: string } {
-  const who = verified.get(request);
-  if (!who) throw errors.TOKEN_MISSING();
-  return { role: who.role, claims: who.claimsText };
+/** The request's token, for another service to verify again. @throws METRICS_TOKEN_MISSING */
+export function tokenOfOperator(request: FastifyRequest): string {
+  const found = verified.get(request);
+  if (!found) throw errors.TOKEN_MISSING();
+  return found.token;
 }
 
 /** When the request's token expires, ms since 1970. */
 export function expiryOf(request: FastifyRequest): number | undefined {
-  const seconds = verified.get(request)?.expires;
+  const seconds = verified.get(request)?.who.expires;
   return seconds === undefined ? undefined : seconds * 1_000;
 }

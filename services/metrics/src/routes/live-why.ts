@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import type { Deps } from '../app.ts';
 import { errors } from '../errors.ts';
 import { askWhy } from '../live/ask-instances.ts';
-import { identityOf } from '../plugins/operators-only.ts';
+import { tokenOfOperator } from '../plugins/operators-only.ts';
 
 const Query = Type.Object({
   sub: Type.String({ minLength: 1, maxLength: 160, description: 'as /live lists it' }),
@@ -21,6 +21,6 @@ export function liveWhyRoute(app: BaseApp, { bus }: Deps): void {
     reply.header('cache-control', 'no-store');
     const { sub } = request.query;
     if (!NAME.test(sub)) throw errors.LIVE_SUB({ sub });
-    return askWhy(bus, { ...request.query, asker: identityOf(request) });
+    return askWhy(bus, { ...request.query, token: tokenOfOperator(request) });
   });
 }

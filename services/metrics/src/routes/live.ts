@@ -3,6 +3,7 @@ import type { BaseApp } from '@tidemark/service';
 import { Type } from 'typebox';
 import type { Deps } from '../app.ts';
 import { askForSubscriptions } from '../live/ask-instances.ts';
+import { tokenOfOperator } from '../plugins/operators-only.ts';
 
 const Query = Type.Object({
   instance: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
@@ -20,6 +21,6 @@ export function liveRoute(app: BaseApp, { pulse, bus }: Deps): void {
     reply.header('cache-control', 'no-store');
     const { instances } = pulse.health();
     const known = instances.filter(({ service }) => service === 'realtime').map(({ instance }) => instance);
-    return askForSubscriptions(bus, known, request.query);
+    return askForSubscriptions(bus, known, { ...request.query, token: tokenOfOperator(request) });
   });
 }

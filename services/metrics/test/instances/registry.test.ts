@@ -27,6 +27,25 @@ t.test('full: the one lost longest makes room; without a lost one the newcomer i
   t.same([keys(registry.live(7_000)), keys(registry.lost(7_000))], [['gateway/c'], ['gateway/b']]);
 });
 
+t.test('a service that reports many names takes no place of another', async (t) => {
+  const registry = create(8);
+  for (let n = 0; n < 100; n += 1) registry.record(telemetry({ instance: `g${n}` }), n);
+  t.equal(registry.live(100).length, 8);
+  t.ok(registry.record(telemetry({ service: 'batch', instance: 'b1' }), 101));
+  t.ok(registry.record(telemetry({ service: 'batch', instance: 'b2' }), 102));
+  t.notOk(
+    registry.record(telemetry({ service: 'batch', instance: 'b3' }), 103),
+    'beyond its quarter it must wait, too',
+  );
+  t.notOk(registry.record(telemetry({ instance: 'g100' }), 104));
+  t.same(
+    registry.live(105).filter(({ telemetry: { service } }) => service === 'batch').length,
+    2,
+    'and the newcomers keep their places',
+  );
+  t.equal(registry.size(), 8);
+});
+
 t.test('rates are differences by the clock of the sender', async (t) => {
   const registry = create();
   registry.record(telemetry({ at: 10_000, http: http(100, 1) }), 0);

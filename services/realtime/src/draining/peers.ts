@@ -1,6 +1,6 @@
 /** Where clients reach the other instances that are ready, as their telemetry says it. */
 import type { Bus } from '@tidemark/bus';
-import { TELEMETRY_INTERVAL_MS, Telemetry } from '@tidemark/contracts';
+import { TELEMETRY_INTERVAL_MS, TELEMETRY_MAX_BYTES, Telemetry, telemetrySenderProblem } from '@tidemark/contracts';
 import { Type } from 'typebox';
 
 export interface Peers {
@@ -31,7 +31,12 @@ export function followPeers(bus: Bus, instance: string): Peers {
       else if (peers.has(word.instance) || peers.size < MAX_PEERS)
         peers.set(word.instance, { url, heardAt: Date.now() });
     },
-    { schema: Word },
+    {
+      schema: Word,
+      maxBytes: TELEMETRY_MAX_BYTES,
+      check: ({ instance }: Word, subject) =>
+        telemetrySenderProblem(bus.subjects, subject, { service: 'realtime', instance }),
+    },
   );
   function urls(): string[] {
     const since = Date.now() - HEARD_MS;

@@ -29,7 +29,7 @@ export interface WhyOptions {
  * @throws RT_SUB_UNKNOWN, RT_SUB_ENDED, RT_SUB_OTHER_TABLE, RT_KEY_…, RT_NOT_FOLLOWING, RT_POLICY_FAILED, and why a table cannot be
  * followed by the subscription's role: RT_TABLE_UNKNOWN, RT_TABLE_NOT_LIVE, 42501
  */
-export async function explainWhy(options: WhyOptions, request: LiveWhyRequest): Promise<LiveWhy> {
+export async function explainWhy(options: WhyOptions, request: LiveWhyRequest, asker: Identity): Promise<LiveWhy> {
   const { feed } = options;
   const { sink, id } = readSubscriptionName(request.sub);
   const placed = options.topics.find(sink, id);
@@ -50,7 +50,7 @@ export async function explainWhy(options: WhyOptions, request: LiveWhyRequest): 
   const found = await findChanges(envelopes, key, request.limit);
   if (found.length === 0) throw notChanged(feed, request, envelopes, `${schema}.${request.table}`);
 
-  const { visible, policies, view } = await askRights(options, place, found, request.asker);
+  const { visible, policies, view } = await askRights(options, place, found, asker);
   if (subscription.ended) throw goneError(options.topics, request.sub);
   const { plan } = subscription.topic;
   const passes = await rights.passes(

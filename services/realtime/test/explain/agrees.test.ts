@@ -90,13 +90,14 @@ t.test('the explanation and the delivery agree', { timeout: 180_000 }, async (t)
   const service = await startTestRealtime(SETUP, { INSTANCE, LIVE_LATEST_MS: '20' });
   t.teardown(() => service.stop());
   const { bus } = service.realtime;
+  const operator = await token({ role: 'ops' });
   const explained = async ({ sub, table }: { sub: string; table: string }, key: number) => {
     const request: LiveWhyRequest = {
       sub,
       table,
       key: String(key),
       limit: LIVE_WHY_LIMIT,
-      asker: { role: 'ops', claims: '{}' },
+      token: operator,
     };
     const subject = bus.subjects.inspect('why', INSTANCE);
     try {

@@ -23,22 +23,22 @@ create policy everything on public.notes for select to service_role using (true)
 grant select on public.notes to service_role;
 alter publication tidemark add table public.notes, public.pairs, public.keyless, public.secret;`;
 const INSTANCE = 'rt-why';
-const SERVICE = { role: 'service_role', claims: '{}' };
 
 t.test('inspecting an instance', async (t) => {
   const service = await startTestRealtime(SETUP, { INSTANCE, LIVE_LATEST_MS: '500' });
   t.teardown(() => service.stop());
   const { bus } = service.realtime;
+  const operator = await token({ role: 'service_role' });
   const why = (sub: string, key: string | number, more: Partial<LiveWhyRequest> = {}) =>
     bus.ask<LiveWhy>(
       bus.subjects.inspect('why', INSTANCE),
-      { sub, table: 'notes', key: String(key), limit: 5, asker: SERVICE, ...more } satisfies LiveWhyRequest,
+      { sub, table: 'notes', key: String(key), limit: 5, token: operator, ...more } satisfies LiveWhyRequest,
       { schema: LiveWhy, timeoutMs: 5_000 },
     );
   const list = (more: Partial<LiveListRequest> = {}) =>
     bus.ask<LiveList>(
       bus.subjects.inspect('subscriptions', INSTANCE),
-      { after: 0, limit: 100, ...more } satisfies LiveListRequest,
+      { token: operator, after: 0, limit: 100, ...more } satisfies LiveListRequest,
       { schema: LiveList, timeoutMs: 5_000 },
     );
   let opened = 0;
@@ -112,6 +112,25 @@ t.test('inspecting an instance', async (t) => {
     await client.close();
   });
 
+  t.test('the operator’s token is verified again here, and a request without one is refused', async (t) => {
+    const requests = [
+      (value: string | undefined) => list({ token: value }),
+      (value: string | undefined) => why(`${INSTANCE}/1/s`, 1, { token: value }),
+    ];
+    for (const request of requests) {
+      await t.rejects(request(undefined), { code: 'RT_OPERATOR_TOKEN_MISSING', status: 401 });
+      await t.rejects(request('no.token.at-all'), { code: 'AUTH_TOKEN_INVALID' });
+      await t.rejects(request(await token({ role: 'ops' }, -10)), { code: 'AUTH_TOKEN_EXPIRED' });
+      await t.rejects(request(await token({ role: 'authenticated', sub: 'ann' })), {
+        code: 'RT_OPERATOR_REFUSED',
+        status: 403,
+      });
+      const [header, , signature] = (await token({ role: 'ops' })).split('.');
+      const forged = Buffer.from(JSON.stringify({ role: 'service_role' })).toString('base64url');
+      await t.rejects(request([header, forged, signature].join('.')), { code: 'AUTH_TOKEN_INVALID' });
+    }
+  });
+
   t.test('values are told as far as Postgres shows the row to who asks', async (t) => {
     const { client, socket } = await connect('red');
     await client.subscribe('s', 'notes?or=(body.eq.mine,body.eq.theirs)');
@@ -120,8 +139,8 @@ t.test('inspecting an instance', async (t) => {
     await decided(sub, 3);
     await service.sql(`update notes set team = 'blue', body = 'theirs' where id = 3`);
     await waitFor(async () => (await decided(sub, 3)).changes.length === 2, 'the second change');
-    const told = async (role: string, claims: Record<string, unknown>) => {
-      const answer = await why(sub, 3, { asker: { role, claims: JSON.stringify(claims) } });
+    const told = async (role: string, claims: Record<string, unknown> = {}) => {
+      const answer = await why(sub, 3, { token: await token({ ...claims, role }) });
       t.match(
         answer.changes,
         [{ outcome: 'sent as leave' }, { outcome: 'sent as insert' }],
@@ -130,22 +149,30 @@ t.test('inspecting an instance', async (t) => {
       const values = [...JSON.stringify(answer.changes).matchAll(/"value":"\\"(\w+)/g)].map(([, value]) => value);
       return { values: [...new Set(values)].sort(), withheld: answer.withheld };
     };
-    t.same(await told('service_role', {}), { values: ['mine', 'theirs'], withheld: null });
-    const red = await told('authenticated', { sub: 'red' });
-    t.same(red.values, ['mine']);
-    t.match(red.withheld, /hides 1 of the rows.*policy for select on public\.notes to authenticated/);
-    const ops = await told('ops', {});
+    t.same(await told('service_role'), { values: ['mine', 'theirs'], withheld: null });
+    const ops = await told('ops');
     t.same(ops.values, []);
     t.match(ops.withheld, /grant select on public\.notes to ops/);
     await service.sql(
-      'grant select (id, team) on notes to ops; create policy ops on notes for select to ops using (true)',
+      `grant select on notes to ops;
+      create policy ops on notes for select to ops using (team = current_setting('request.jwt.claims', true)::json ->> 'sub')`,
     );
     // What is known of a role's rights is kept for two seconds.
+    let red = ops;
+    await waitFor(async () => {
+      red = await told('ops', { sub: 'red' });
+      return red.values.length > 0;
+    }, 'the policy to be known');
+    t.same(red.values, ['mine']);
+    t.match(red.withheld, /hides 1 of the rows.*policy for select on public\.notes to ops/);
+    await service.sql(
+      'revoke select on notes from ops; grant select (id, team) on notes to ops; alter policy ops on notes using (true)',
+    );
     await waitFor(
-      async () => /grant select \(.*body/.test((await told('ops', {})).withheld ?? ''),
+      async () => /grant select \(.*body/.test((await told('ops')).withheld ?? ''),
       'the columns to be told',
     );
-    t.same((await told('ops', {})).values, []);
+    t.same((await told('ops')).values, []);
     await client.close();
   });
 

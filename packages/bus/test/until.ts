@@ -1,0 +1,8 @@
+/** Polls until `check` holds. @throws after `seconds` */
+export async function until(check: () => boolean, seconds = 20): Promise<void> {
+  const deadline = Date.now() + seconds * 1_000;
+  while (!check()) {
+    if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${check}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
