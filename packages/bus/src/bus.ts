@@ -25,6 +25,8 @@ export interface BusOptions extends CredentialOptions, TlsFiles {
   prefix?: string;
   /** In front of the subjects that replies come on; default `_INBOX`. A user that may subscribe no other's sees no other's replies. */
   inboxPrefix?: string;
+  /** Copies of the streams in a cluster; absent or 0: one, or as many as they have. */
+  streamReplicas?: number;
   /** Most time to wait for the first connection, ms. Afterwards it reconnects for ever. */
   connectTimeoutMs?: number;
   observe?: (event: BusEvent) => void;
@@ -113,6 +115,7 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
       }
     }
   })();
+  const replicas = options.streamReplicas ?? 0;
   const connected = () => state.connected && !nc.isClosed();
 
   return {
@@ -165,8 +168,8 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     },
     answer: (subject, handler, answerOptions) => answer(nc, subject, handler, { ...answerOptions, observe }),
     inbox: () => createInbox(options.inboxPrefix),
-    ensureChangesStream: (limits = {}) => ensureChangesStream(jsm, subjects, limits),
-    ensureWorkStream: (limits = {}) => ensureWorkStream(jsm, subjects, limits),
+    ensureChangesStream: (limits = {}) => ensureChangesStream(jsm, subjects, { replicas, ...limits }),
+    ensureWorkStream: (limits = {}) => ensureWorkStream(jsm, subjects, { replicas, ...limits }),
     connected,
     problem: () => (nc.isClosed() ? state.lost().message : state.describe()),
     async close() {

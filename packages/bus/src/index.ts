@@ -3,4 +3,4 @@ export { type Bus, type BusOptions, connectBus, type SubscribeOptions } from './
 export { errors as busErrors } from './errors.ts';
 export type { BusEvent } from './events.ts';
 export { parseServers, type Servers } from './servers.ts';
-export type { ChangesLimits, WorkLimits } from './streams.ts';
+export { type ChangesLimits, isMissingStream, type WorkLimits } from './streams.ts';

@@ -6,14 +6,19 @@ import { DiscardPolicy, type JetStreamManager, RetentionPolicy, StorageType } fr
 import type { Subjects } from '@tidemark/contracts';
 import { errors } from './errors.ts';
 
-export interface ChangesLimits {
+interface Replicated {
+  /** Copies of the stream in a cluster; absent or 0: one, or as many as it has. */
+  replicas?: number;
+}
+
+export interface ChangesLimits extends Replicated {
   /** Bytes of changes kept for resuming subscribers; the oldest go first. */
   maxBytes?: number;
   /** Age of changes kept for resuming subscribers, ms. */
   maxAgeMs?: number;
 }
 
-export interface WorkLimits {
+export interface WorkLimits extends Replicated {
   /** Bytes of queued work; a publisher is refused when it is full (the planner then waits). */
   maxBytes?: number;
 }
@@ -52,6 +57,7 @@ export async function ensureChangesStream(
     max_age: nanos(limits.maxAgeMs ?? CHANGES_MAX_AGE_MS),
     duplicate_window: nanos(CHANGES_WINDOW_MS),
     allow_direct: true,
+    ...(limits.replicas && { num_replicas: limits.replicas }),
   });
 }
 
@@ -67,8 +73,13 @@ export async function ensureWorkStream(jsm: JetStreamManager, subjects: Subjects
     max_msg_size: WORK_MAX_MESSAGE_BYTES,
     duplicate_window: nanos(DUPLICATE_WINDOW_MS),
     allow_direct: true,
+    ...(limits.replicas && { num_replicas: limits.replicas }),
   });
 }
+
+/** JetStream's error code of a stream that is not there (yet): the service that writes it makes it at its start. */
+const STREAM_NOT_FOUND = 10059;
+export const isMissingStream = (error: unknown): boolean => (error as { code?: unknown }).code === STREAM_NOT_FOUND;
 
 type Wanted = Parameters<JetStreamManager['streams']['add']>[0];
 

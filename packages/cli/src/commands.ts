@@ -6,6 +6,7 @@ import { migrate } from '@tidemark/db';
 import { explain } from '@tidemark/service';
 import { errors } from './errors.ts';
 import { disableLive, enableLive, listLive } from './live/live.ts';
+import { natsConfig } from './nats-config.ts';
 import { enableStatements } from './statements.ts';
 import { signToken } from './token.ts';
 import { generateTypes } from './types/generate-types.ts';
@@ -32,6 +33,7 @@ export const USAGE = `tidemark <command>
   live list                                 the tables that can be followed
   statements enable [--move]                lets the metrics service read pg_stat_statements (as a superuser)
   types [--schema <name>]…                  the TypeScript types of DATABASE_URL’s tables, views and functions
+  nats-config                               a configuration file for a NATS server of your own, with a user for each service
   token --role <role> [--sub <subject>] [--expires-in <seconds>]
                                             signs a token with JWT_SECRET, or the secret in TIDEMARK_HOME`;
 
@@ -65,6 +67,9 @@ export async function run(io: Io): Promise<number> {
       io.print(await generateTypes(databaseUrl(io), schemas));
       return 0;
     }
+    case 'nats-config':
+      io.print(natsConfig(io.env.NATS_PREFIX ?? '').trimEnd());
+      return 0;
     case 'token':
       return runToken(io, args);
     case 'help':

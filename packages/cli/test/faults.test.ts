@@ -17,7 +17,7 @@ import {
   temporaryHome,
 } from './tidemark-up.ts';
 
-async function refused(t: Test, options: Launch, ...patterns: RegExp[]): Promise<void> {
+async function refused(t: Test, options: Launch, ...patterns: RegExp[]): Promise<string> {
   const up = await launch(t, options);
   const code = await up.ended;
   t.equal(code, 1, 'exit code');
@@ -25,6 +25,7 @@ async function refused(t: Test, options: Launch, ...patterns: RegExp[]): Promise
   t.match(up.output(), /→ /, 'it says what to do');
   t.notMatch(up.output(), /^ {4}at /m, 'no stack trace');
   t.ok(await eventually(() => nothingLeft(up.home), 10), `nothing is left running: ${await processesOf(up.home)}`);
+  return up.output();
 }
 
 t.test('a port in use', async (t) => {
@@ -109,6 +110,18 @@ t.test('a NATS_URL that nobody answers at', async (t) => {
     /BUS_UNREACHABLE/,
     new RegExp(`127.0.0.1:${port}`),
   );
+});
+
+t.test('credentials for NATS without a server, twice, or without a secret in what is said', async (t) => {
+  const secret = 'hush-hush';
+  const cases: [Record<string, string>, RegExp][] = [
+    [{ NATS_USER: 'x', NATS_PASSWORD: secret }, /NATS_USER, NATS_PASSWORD is set without NATS_URL/],
+    [{ NATS_URL: `nats://x:${secret}@127.0.0.1:1`, NATS_TOKEN: secret }, /the user in NATS_URL; NATS_TOKEN/],
+  ];
+  for (const [env, message] of cases) {
+    const said = await refused(t, { env }, message, /\w/);
+    t.notMatch(said, secret);
+  }
 });
 
 t.test('a damaged data folder', async (t) => {

@@ -7,7 +7,10 @@ import t from 'tap';
 import { eventually, launch, nothingLeft } from './tidemark-up.ts';
 
 t.test('your own servers, with a user that is no superuser', { timeout: 180_000 }, async (t) => {
-  const stack = await startTemporaryStack();
+  const natsPassword = 'p@ss/word, with %';
+  const stack = await startTemporaryStack({
+    natsSettings: `authorization { users: [{ user: "own", password: "${natsPassword}" }] }`,
+  });
   const s3 = await startTestS3();
   t.teardown(async () => {
     await stack.stop();
@@ -24,14 +27,17 @@ t.test('your own servers, with a user that is no superuser', { timeout: 180_000 
   };
   const replica = stack.replicas[0];
   if (!replica) throw new Error('no replica');
+  const natsUrl = stack.nats.address.replace('//', `//own:${encodeURIComponent(natsPassword)}@`);
   const up = await launch(t, {
     env: {
-      ...{ DATABASE_URL: own(stack.primary.url), DATABASE_REPLICA_URLS: own(replica.url), NATS_URL: stack.nats.url },
+      ...{ DATABASE_URL: own(stack.primary.url), DATABASE_REPLICA_URLS: own(replica.url), NATS_URL: natsUrl },
       ...s3.env,
     },
   });
   await up.line(/^ready /);
   t.notMatch(up.output(), /starting Postgres|NATS$/m, 'nothing of it is started');
+  t.match(up.output(), stack.nats.address);
+  t.notMatch(up.output(), /p@ss|p%40ss/, 'the password of NATS is not printed');
   const base = `http://127.0.0.1:${up.port}`;
   const read = await fetch(`${base}/rest/v1/matches?select=id&limit=1`);
   t.equal(read.status, 200);

@@ -34,6 +34,12 @@ export const busConfig = {
     pattern: '^[A-Za-z0-9_.-]*$',
     description: 'in front of the subjects of replies; empty: _INBOX.<service>, which only that service may subscribe',
   }),
+  NATS_STREAM_REPLICAS: Type.Integer({
+    default: 0,
+    minimum: 0,
+    maximum: 5,
+    description: 'copies of each stream in a cluster of NATS servers; 0: one, or as many as the stream has',
+  }),
   NATS_PREFIX: Type.String({
     default: '',
     pattern: '^[A-Za-z0-9_-]*$',
@@ -55,6 +61,7 @@ export function busOptions(config: BusConfig, service?: ServiceName): Omit<BusOp
     tlsCaFile: config.NATS_TLS_CA_FILE,
     tlsCertFile: config.NATS_TLS_CERT_FILE,
     tlsKeyFile: config.NATS_TLS_KEY_FILE,
+    streamReplicas: config.NATS_STREAM_REPLICAS,
     prefix: config.NATS_PREFIX,
     inboxPrefix: config.NATS_INBOX_PREFIX || (service === undefined ? '' : inboxPrefix(service)),
   };

@@ -97,8 +97,8 @@ export function readSettings(args: readonly string[], env: NodeJS.ProcessEnv, cw
 }
 
 /** Settings that say how to reach a NATS server of one's own; the local one has its own users. */
-const OWN_NATS = (Object.keys(busConfig) as (keyof BusConfig)[]).filter(
-  (name) => name !== 'NATS_URL' && name !== 'NATS_PREFIX',
+const OWN_NATS = (Object.keys(busConfig) as (keyof BusConfig)[]).filter((name) =>
+  /USER|PASSWORD|TOKEN|_FILE|INBOX/.test(name),
 );
 
 /** @throws CLI_USAGE where credentials are set, and no server */

@@ -4,7 +4,7 @@
  */
 import { setTimeout } from 'node:timers/promises';
 import { type ConsumerMessages, DeliverPolicy } from '@nats-io/jetstream';
-import type { Bus } from '@tidemark/bus';
+import { type Bus, isMissingStream } from '@tidemark/bus';
 import type { Envelope } from '@tidemark/contracts';
 import type { BatchEvent } from '../events.ts';
 
@@ -52,9 +52,9 @@ export function followJobChanges(options: JobChangesOptions): { stop(): Promise<
     }
   }
 
-  /** The same error each half second, while there is no stream, is reported once. */
+  /** That the relay has not made the stream yet is no fault; any other error is reported once until it passes. */
   function report(error: Error): void {
-    if (signal.aborted || error.message === lastProblem) return;
+    if (signal.aborted || isMissingStream(error) || error.message === lastProblem) return;
     lastProblem = error.message;
     observe({ type: 'queue.changes_failed', error });
   }

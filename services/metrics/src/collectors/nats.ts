@@ -1,5 +1,5 @@
 /** The NATS server as this service's connection sees it, and the streams of this Tidemark. */
-import type { Bus } from '@tidemark/bus';
+import { type Bus, isMissingStream } from '@tidemark/bus';
 import { errors } from '../errors.ts';
 import type { CollectorDefinition } from './collector.ts';
 
@@ -50,15 +50,12 @@ export function nats(bus: Bus): CollectorDefinition<Nats> {
   };
 }
 
-/** JetStream's error code of a stream that is not there (yet): a service that needs it creates it at its start. */
-const STREAM_NOT_FOUND = 10059;
-
 async function streamFigures(bus: Bus, name: string): Promise<Stream | undefined> {
   let info: Awaited<ReturnType<typeof bus.jsm.streams.info>>;
   try {
     info = await bus.jsm.streams.info(name);
   } catch (error) {
-    if ((error as { code?: number }).code === STREAM_NOT_FOUND) return undefined;
+    if (isMissingStream(error)) return undefined;
     throw error;
   }
   let pending = 0;
