@@ -113,9 +113,9 @@ t.test('inspecting an instance', async (t) => {
   });
 
   t.test('the operator’s token is verified again here, and a request without one is refused', async (t) => {
-    const requests = [
-      (value: string | undefined) => list({ token: value }),
-      (value: string | undefined) => why(`${INSTANCE}/1/s`, 1, { token: value }),
+    const requests: ((value: string | undefined) => Promise<unknown>)[] = [
+      (value) => list({ token: value }),
+      (value) => why(`${INSTANCE}/1/s`, 1, { token: value }),
     ];
     for (const request of requests) {
       await t.rejects(request(undefined), { code: 'RT_OPERATOR_TOKEN_MISSING', status: 401 });
