@@ -66,7 +66,7 @@ t.test('parts can be left out, and say so when they are used', async (t) => {
   t.teardown(home.remove);
   const stack = await startStack({ home: home.path, durable: false, postgres: false });
   t.teardown(() => stack.stop());
-  t.match(stack.nats.url, /^nats:\/\/127\.0\.0\.1:\d+$/);
+  t.match(stack.nats.address, /^nats:\/\/127\.0\.0\.1:\d+$/);
   t.throws(() => stack.primary, { code: 'STACK_NOT_RUNNING' });
   t.same(stack.replicas, []);
 });
