@@ -165,7 +165,10 @@ async function data(settings: UpSettings, events: UpEvents, running: { stack?: S
   };
 }
 
-async function databases(settings: UpSettings, stack: Stack | undefined): Promise<Omit<Addresses, 'nats' | 'natsShown'>> {
+async function databases(
+  settings: UpSettings,
+  stack: Stack | undefined,
+): Promise<Omit<Addresses, 'nats' | 'natsShown'>> {
   const { databaseUrl, ownerUrl, replicaUrls, home } = settings;
   if (databaseUrl) {
     const own = { DATABASE_URL: databaseUrl, DATABASE_REPLICA_URLS: replicaUrls.join(',') };
