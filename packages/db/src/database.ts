@@ -12,6 +12,7 @@ import { PostgresError } from './postgres-error.ts';
 import { PrimaryWatcher } from './primary-watcher.ts';
 import { Probe } from './probe.ts';
 import { ReplicaWatcher } from './replica-watcher.ts';
+import { RoleTimeouts } from './role-timeouts.ts';
 import { type Replica, Router } from './router.ts';
 import { checkSchemaDrift } from './schema-dump.ts';
 import type { Rest } from './slot.ts';
@@ -102,6 +103,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     throw error;
   }
 
+  const timeouts = options.statementTimeouts && new RoleTimeouts(options.statementTimeouts);
   const log = new StatementLog(options.slowMs ?? DEFAULT_SLOW_MS, observe);
   const answers = new AnswerBudget(options.answerMaxBytes, options.answersTotalBytes);
   const openPool = (name: string, kind: PoolKind, to: Server, rest: Rest, more?: Record<string, string>) =>
@@ -118,6 +120,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
         ...more,
       },
       rest,
+      ...(timeouts && { timeouts }),
       observe,
       log,
       answers,
@@ -131,8 +134,20 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     return { pool, analytics: openPool(`analytics:${watcher.name}`, 'analytics', on, 'own', READ_ONLY), watcher };
   });
   Object.assign(pools, { write, analytics, admin, replicas });
+  await timeouts?.start(admin, observe);
   const tidemarkWaitMs = options.tidemarkWaitMs ?? DEFAULT_TIDEMARK_WAIT_MS;
-  return assemble({ primary, failover, replicas, write, analytics, admin, answers, tidemarkWaitMs, stopWatching });
+  return assemble({
+    primary,
+    failover,
+    replicas,
+    write,
+    analytics,
+    admin,
+    answers,
+    tidemarkWaitMs,
+    timeouts,
+    stopWatching,
+  });
 }
 
 interface Parts {
@@ -144,6 +159,7 @@ interface Parts {
   admin: SlotPool;
   answers: AnswerBudget;
   tidemarkWaitMs: number;
+  timeouts: RoleTimeouts | undefined;
   stopWatching(): Promise<void>;
 }
 
@@ -175,6 +191,7 @@ function assemble(parts: Parts): Database {
     },
     problem: () => (primary.error === undefined ? write.problem : `primary: ${primary.error.message}`),
     async close(deadlineMs) {
+      parts.timeouts?.stop();
       await Promise.all([...pools.map((pool) => pool.close(deadlineMs)), parts.stopWatching()]);
     },
   };

@@ -15,6 +15,16 @@ export const errors = defineErrors('DB', {
     hint: 'Try again after Retry-After. If it lasts: find slow statements or leaks on the dashboard, or raise max.',
     retryAfter: 1,
   }),
+  CLIENT_GONE: row({
+    status: 499,
+    message: 'the client went away before its answer was there',
+    hint: 'Nothing more is done for it. What was not committed was rolled back.',
+  }),
+  TRANSACTION_TIMEOUT: row<{ ms: number }>({
+    status: 504,
+    message: (p) => `the statements of the transaction took more than ${p.ms} ms together`,
+    hint: 'Nothing was changed. Send fewer operations at once, or have the limit of the role raised (STATEMENT_TIMEOUTS).',
+  }),
   POOL_CLOSED: row<{ pool: string }>({
     status: 503,
     message: (p) => `the "${p.pool}" pool is closed`,

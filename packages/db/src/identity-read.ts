@@ -23,7 +23,7 @@ export function runIdentityRead(
   if (!statement.prepare || !stats.ridesLane(performance.now()))
     return readAlone(pool, transaction, options, wantsXmin);
   const { identity } = transaction;
-  const timeoutMs = options.timeoutMs ?? pool.options.statementTimeoutMs;
+  const timeoutMs = pool.statementLimit(identity.role, options.timeoutMs);
   return new Promise((resolve, reject) => {
     const depart = (inert: boolean) => {
       const ticket = { identity, text: statement.text, params: statement.params, wantsXmin, inert };

@@ -10,13 +10,18 @@ export const XMIN = ', pg_snapshot_xmin(pg_current_snapshot())::text as xmin';
 const PLAIN_SETTINGS = new Set(['search_path', 'TimeZone']);
 
 /**
- * One text for each number of extra settings, so that it is prepared once a connection. `extra` is more columns of it.
+ * One text for each number of extra settings, so that it is prepared once a connection. `extra` is more columns of it, `timeoutMs`
+ * the statement_timeout of the transaction, where it is not that of the session.
  * Throws DB_ROLE_REFUSED and DB_SETTING_REFUSED.
  */
-export function identityStatement(identity: Identity, extra = ''): EncodedStatement {
+export function identityStatement(identity: Identity, extra = '', timeoutMs?: number): EncodedStatement {
   const params = identityParams(identity);
   let more = '';
   for (let at = 2; at < params.length; at += 2) more += `set_config($${at + 1}, $${at + 2}, true), `;
+  if (timeoutMs !== undefined) {
+    params.push(String(timeoutMs));
+    more += `set_config('statement_timeout', $${params.length}, true), `;
+  }
   const text = `select set_config('request.jwt.claims', $1, true), ${more}set_config('role', $2, true)${extra}`;
   return encodeStatement({ text, params });
 }

@@ -4,13 +4,14 @@
  * skips those after it and turns the COMMIT into a ROLLBACK by itself.
  */
 import { answerKey } from './answer-budget.ts';
+import { StatementWatch } from './cancel-when-gone.ts';
 import { errors } from './errors.ts';
 import { identityStatement } from './identity-statement.ts';
 import { type EncodedStatement, encodeStatement } from './param.ts';
 import type { SlotPool } from './pool.ts';
 import { isStalePlan, type PostgresError } from './postgres-error.ts';
 import type { Slot } from './slot.ts';
-import { COMMIT, commandOf, ROLLBACK, useTimeout } from './transaction.ts';
+import { COMMIT, commandOf, ROLLBACK } from './transaction.ts';
 import type { Identity, QueryOptions, Row, Rows } from './types.ts';
 
 export interface IdentityTransaction {
@@ -55,23 +56,25 @@ async function runOnce(
   transaction: IdentityTransaction,
   options: QueryOptions,
 ): Promise<IdentityOutcome> {
-  const timeoutMs = options.timeoutMs ?? pool.options.statementTimeoutMs;
+  const timeoutMs = pool.statementLimit(transaction.identity.role, options.timeoutMs);
   const began = performance.now();
   const lease = await pool.acquire('none', options);
   const waitMs = lease.since - began;
+  const progress = { isEnding: false };
+  const { client } = options;
+  const watch = client && new StatementWatch(lease.slot, { client, withinMs: 0, mayCancel: () => !progress.isEnding });
   try {
     lease.slot.answer.key = answerKey(transaction.identity);
-    useTimeout(lease.slot, timeoutMs);
-    const outcome = await sendIdentityTransaction(lease.slot, transaction, timeoutMs);
+    const outcome = await sendIdentityTransaction(lease.slot, transaction, timeoutMs, progress);
     options.timing?.(pool.name, waitMs, performance.now() - lease.since);
     return { ...outcome, waitMs };
   } catch (error) {
     // A function has deallocated what was prepared here, the COMMIT perhaps: nothing on this session can be relied on.
     if (isStalePlan(error) && (error as PostgresError).code === NO_SUCH_STATEMENT)
       lease.slot.discard(error as Error, true);
-    throw error;
+    throw client?.isGone ? errors.CLIENT_GONE(undefined, { cause: error }) : error;
   } finally {
-    pool.release(lease);
+    pool.releaseAfter(watch, lease);
   }
 }
 
@@ -83,12 +86,14 @@ export function sendIdentityTransaction(
   slot: Slot,
   transaction: IdentityTransaction,
   timeoutMs: number,
+  progress: { isEnding: boolean },
 ): Promise<IdentityOutcome> {
   const { statements, rollback, after } = transaction;
+  const localTimeout = timeoutMs === slot.statementTimeoutMs ? undefined : timeoutMs;
   // Everything that can fail on our side has to fail before the first byte is sent.
   const parts = [
     transaction.readOnly ? BEGIN_READ_ONLY : BEGIN,
-    identityStatement(transaction.identity, transaction.extra),
+    identityStatement(transaction.identity, transaction.extra, localTimeout),
     ...statements,
     rollback ? ROLLBACK : COMMIT,
   ];
@@ -110,6 +115,8 @@ export function sendIdentityTransaction(
       slot.submit(part, timeoutMs, (result, error) => {
         if (result === undefined) failure ??= error;
         else rows[index] = result;
+        // What is left unanswered is the end of the transaction.
+        if (index === parts.length - 2) progress.isEnding = true;
         answered();
       });
     });

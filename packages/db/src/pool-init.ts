@@ -1,5 +1,6 @@
 import type { AnswerBudget } from './answer-budget.ts';
 import type { ConnectionTarget } from './connection-url.ts';
+import type { RoleTimeouts } from './role-timeouts.ts';
 import type { Rest } from './slot.ts';
 import type { StatementLog } from './statement-log.ts';
 import type { DbEvent, PoolOptions } from './types.ts';
@@ -12,6 +13,8 @@ export interface SlotPoolInit {
   settings: Readonly<Record<string, string>>;
   /** `none`: sessions rest as `tidemark_none` between transactions. `own`: they stay the user that logged in. */
   rest: Rest;
+  /** Limits by role, for statements under an identity. */
+  timeouts?: RoleTimeouts;
   observe: (event: DbEvent) => void;
   /** Shared by the pools of a database; default one that finds nothing slow. */
   log?: StatementLog;

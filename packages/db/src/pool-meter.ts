@@ -5,7 +5,10 @@ import { SlidingSketch } from './sliding-sketch.ts';
 /** Samples of the busy time, one a sweep: enough for a second at the sweep's interval. */
 const SAMPLES = 5;
 
-type MeterStats = Omit<PoolStats, 'name' | 'min' | 'max' | 'slots' | 'waiting' | 'waitingLimit' | 'preparedBytes'>;
+type MeterStats = Omit<
+  PoolStats,
+  'name' | 'min' | 'max' | 'slots' | 'waiting' | 'waitingLimit' | 'preparedBytes' | 'statisticsBytes'
+>;
 
 export class PoolMeter {
   acquiredTotal = 0;

@@ -4,6 +4,7 @@
  */
 import type { PoolStats } from '@tidemark/contracts';
 import { AnswerBudget } from './answer-budget.ts';
+import type { StatementWatch } from './cancel-when-gone.ts';
 import type { ConnectionTarget } from './connection-url.ts';
 import { Connector } from './connector.ts';
 import { errors } from './errors.ts';
@@ -22,6 +23,7 @@ import { slotsByState } from './slots-by-state.ts';
 import { StatementBook } from './statement-book.ts';
 import { runQuery, runTransaction } from './transaction.ts';
 import type {
+  Client,
   DbEvent,
   Param,
   Pool,
@@ -104,7 +106,8 @@ export class SlotPool implements Pool {
     const began = performance.now();
     const timeoutMs = options.acquireTimeoutMs ?? this.options.acquireTimeoutMs;
     for (;;) {
-      const slot = this.#takeIdle(rest) ?? (await this.#wait(began, timeoutMs));
+      if (options.client?.isGone) throw errors.CLIENT_GONE();
+      const slot = this.#takeIdle(rest) ?? (await this.#wait(began, timeoutMs, options.client));
       try {
         const ready = makeReady(slot, rest, this.options.validateAfterIdleMs);
         if (ready !== undefined) await ready;
@@ -145,6 +148,20 @@ export class SlotPool implements Pool {
     }
   }
 
+  /** Releases the lease once no cancel request can reach it any more. */
+  releaseAfter(watch: StatementWatch | undefined, lease: Lease): void {
+    const cancelled = watch?.end();
+    if (cancelled === undefined) this.release(lease);
+    else void cancelled.then(() => this.release(lease));
+  }
+
+  /** Most time for a statement, ms, under the role if it has one; 0 is none. */
+  statementLimit(role: string | undefined, asked: number | undefined): number {
+    const limitMs = asked ?? this.options.statementTimeoutMs;
+    const { timeouts } = this.#init;
+    return role === undefined || timeouts === undefined ? limitMs : timeouts.least(role, limitMs, asked);
+  }
+
   /** Hands a lease to an express lane, which tells the meter itself when it is busy. */
   share(lease: Lease): void {
     lease.shared = true;
@@ -180,7 +197,18 @@ export class SlotPool implements Pool {
     const { limit } = this.#limit;
     let preparedBytes = 0;
     for (const { prepared } of this.#slots) preparedBytes += prepared.bytes;
-    return { name: this.name, min, max, limit, slots, waiting, waitingLimit, preparedBytes, ...this.meter.stats(max) };
+    return {
+      name: this.name,
+      min,
+      max,
+      limit,
+      slots,
+      waiting,
+      waitingLimit,
+      preparedBytes,
+      statisticsBytes: this.statements.bytes,
+      ...this.meter.stats(max),
+    };
   }
 
   close(deadlineMs: number = this.options.acquireTimeoutMs): Promise<void> {
@@ -217,7 +245,7 @@ export class SlotPool implements Pool {
     return slot;
   }
 
-  #wait(began: number, timeoutMs: number): Promise<Slot> {
+  #wait(began: number, timeoutMs: number, client: Client | undefined): Promise<Slot> {
     const { name, options } = this;
     // Without any connection the server is away, and not too slow: then each waits for as long as it may.
     if (this.#waiting.isFull || (this.#slots.size > this.#connector.connecting && this.#waiting.refuses())) {
@@ -225,14 +253,16 @@ export class SlotPool implements Pool {
       this.observe({ type: 'db.refused', pool: name, waiting: this.#waiting.size });
       throw errors.POOL_FULL({ pool: name, waiting: this.#waiting.size, max: options.max });
     }
-    const slot = this.#waiting.wait(Math.max(1, began + timeoutMs - performance.now()), () => {
+    const timedOut = () => {
       const waitedMs = performance.now() - began;
       this.meter.timeoutsTotal++;
       this.meter.waits.record(waitedMs);
       this.observe({ type: 'db.acquire_timeout', pool: name, waitedMs });
       const cause = this.#connector.error;
       return errors.ACQUIRE_TIMEOUT({ pool: name, waitedMs, problem: cause?.message }, { cause });
-    });
+    };
+    const ms = Math.max(1, began + timeoutMs - performance.now());
+    const slot = this.#waiting.wait(ms, timedOut, client, () => errors.CLIENT_GONE());
     if (!this.#limit.hasRoom) this.#limit.held();
     this.#grow();
     return slot;

@@ -50,9 +50,11 @@ export function statementFigures(books: readonly StatementBook[], most: number):
     });
 }
 
-/** Bounded by what is shown: a text that is not among the first any more is dropped with the rest when the map is full. */
+/** A text that is not among the first any more is dropped with the rest when the map is full. */
 const names = new Map<string, { id: string; text: string }>();
 const NAMES_MOST = 500;
+/** Longer texts are named anew each time: 500 of these take 4 MB. */
+const NAMED_MOST = 4_096;
 
 function named(text: string): { id: string; text: string } {
   let name = names.get(text);
@@ -60,7 +62,7 @@ function named(text: string): { id: string; text: string } {
     if (names.size >= NAMES_MOST) names.clear();
     const id = createHash('sha256').update(text).digest('hex').slice(0, 12);
     name = { id, text: redactStatement(text).slice(0, TEXT_MOST) };
-    names.set(text, name);
+    if (text.length <= NAMED_MOST) names.set(text, name);
   }
   return name;
 }

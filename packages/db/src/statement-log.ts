@@ -1,5 +1,5 @@
 /** The statements that ran last, and those that were slow, in rings of fixed size: an entry is overwritten in place. */
-import { redactStatement } from './redact.ts';
+import { redactStatement, STATEMENT_MAX_LENGTH } from './redact.ts';
 import type { DbEvent, Holder, RecordedStatement } from './types.ts';
 
 /** At 10,000 a second it shows the last 20 ms; what lasts is in the statistics. */
@@ -105,6 +105,11 @@ export class StatementLog {
   }
 }
 
+/** The first characters, as a text of their own: a slice would keep all of the original in memory. */
+export function copyOf(text: string, characters: number): string {
+  return Buffer.from(text.slice(0, characters)).toString();
+}
+
 function write(
   entry: Entry,
   at: number,
@@ -118,7 +123,7 @@ function write(
 ): void {
   entry.at = at;
   entry.pool = pool;
-  entry.text = text;
+  entry.text = text.length > STATEMENT_MAX_LENGTH ? copyOf(text, STATEMENT_MAX_LENGTH) : text;
   entry.waitMs = waitMs;
   entry.ms = ms;
   entry.rows = rows;

@@ -39,6 +39,7 @@ export class StatementStats {
   /** On a lane, from the answer before it: at most one or two are under way there, so this is nearer to its own time. */
   readonly onLane = new SlidingSketch();
   readonly #book: StatementBook;
+  readonly #mayRide: boolean;
   #rides = false;
   #shares = false;
   #cutOffs = 0;
@@ -47,8 +48,9 @@ export class StatementStats {
   #penaltyUntil = 0;
   #penaltyMs = PENALTY_FIRST_MS;
 
-  constructor(text: string, book: StatementBook) {
+  constructor(text: string, book: StatementBook, mayRide = true) {
     this.text = text;
+    this.#mayRide = mayRide;
     this.#book = book;
   }
 
@@ -95,7 +97,7 @@ export class StatementStats {
    * slows everything down, and the upper percentiles then say more about the load than about the statement.
    */
   ridesLane(now: number): boolean {
-    if (now < this.#penaltyUntil) return false;
+    if (!this.#mayRide || now < this.#penaltyUntil) return false;
     if (--this.#verdictIn > 0) return this.#rides;
     this.#verdictIn = VERDICT_EVERY;
     if (this.onLane.count >= SAMPLES_LEAST) {

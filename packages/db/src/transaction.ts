@@ -1,5 +1,6 @@
 /** Statements on an exclusive slot: one alone, or several between BEGIN and COMMIT with the caller's code between them. */
 import { answerKey } from './answer-budget.ts';
+import { StatementWatch } from './cancel-when-gone.ts';
 import { errors } from './errors.ts';
 import { identityStatement } from './identity-statement.ts';
 import type { Lease } from './lease.ts';
@@ -21,6 +22,8 @@ export async function runQuery<R extends Row>(
   const began = performance.now();
   const lease = await pool.acquire('own', options);
   lease.slot.answer.key = undefined;
+  const { client } = options;
+  const watch = client && new StatementWatch(lease.slot, { client, withinMs: 0, mayCancel: () => true });
   try {
     useTimeout(lease.slot, timeoutMs);
     try {
@@ -32,7 +35,7 @@ export async function runQuery<R extends Row>(
       throw error;
     }
   } finally {
-    pool.release(lease);
+    pool.releaseAfter(watch, lease);
   }
 }
 
@@ -45,12 +48,39 @@ export async function runTransaction<T>(
   const began = performance.now();
   const lease = await pool.acquire(options.identity === undefined ? 'own' : 'none', options);
   lease.trace = trace;
+  const { identity, client } = options;
+  const timeoutMs = pool.statementLimit(identity?.role, options.timeoutMs);
+  const course: Course = { timeoutMs, isEnding: false, committing: false, watch: undefined };
+  // A client's statements have their limit together as well: a hundred of them would hold their locks a hundred times as long.
+  const hasTotal = identity !== undefined && options.timeoutMs === undefined && timeoutMs > 0;
+  const withinMs = hasTotal ? timeoutMs + TOTAL_GRACE_MS : 0;
+  if (client !== undefined || withinMs > 0) {
+    course.watch = new StatementWatch(lease.slot, { client, withinMs, mayCancel: () => !course.isEnding });
+  }
   try {
-    return await between(pool, lease, work, options);
+    return await between(pool, lease, work, options, course);
+  } catch (error) {
+    if (client?.isGone && !course.committing) throw errors.CLIENT_GONE(undefined, { cause: error });
+    if (course.watch?.isOverdue && !course.committing) {
+      throw errors.TRANSACTION_TIMEOUT({ ms: timeoutMs }, { cause: error });
+    }
+    throw error;
   } finally {
-    pool.release(lease);
+    pool.releaseAfter(course.watch, lease);
     options.timing?.(pool.name, lease.since - began, performance.now() - lease.since);
   }
+}
+
+/** Behind the limit of one statement, so that one which overruns it alone gets the error of Postgres. */
+const TOTAL_GRACE_MS = 100;
+
+interface Course {
+  readonly timeoutMs: number;
+  /** COMMIT or ROLLBACK has been sent. */
+  isEnding: boolean;
+  /** COMMIT has been sent: its own failure must be told as it is. */
+  committing: boolean;
+  watch: StatementWatch | undefined;
 }
 
 async function between<T>(
@@ -58,18 +88,24 @@ async function between<T>(
   lease: Lease,
   work: (tx: Transaction) => Promise<T>,
   options: TransactionOptions,
+  course: Course,
 ): Promise<T> {
   const { slot } = lease;
-  const timeoutMs = options.timeoutMs ?? pool.options.statementTimeoutMs;
-  slot.answer.key = options.identity && answerKey(options.identity);
-  useTimeout(slot, timeoutMs);
+  const { timeoutMs } = course;
+  const { identity } = options;
+  // Fails on our side before the first byte is sent.
+  const localTimeout = slot.statementTimeoutMs === timeoutMs ? undefined : timeoutMs;
+  const setting = identity && identityStatement(identity, '', localTimeout);
+  slot.answer.key = identity && answerKey(identity);
+  if (setting === undefined) useTimeout(slot, timeoutMs);
   const opening = [slot.send(beginStatement(options), timeoutMs)];
-  if (options.identity !== undefined) opening.push(slot.send(identityStatement(options.identity), timeoutMs));
+  if (setting !== undefined) opening.push(slot.send(setting, timeoutMs));
   let firstError: unknown;
   let isOver = false;
   const tx: Transaction = {
     async query<R extends Row = Row>(text: string, params?: readonly Param[]): Promise<Rows<R>> {
       if (isOver) throw errors.TRANSACTION_OVER({ pool: pool.name });
+      checkAwaited(course, options);
       try {
         const encoded = encodeStatement({ text, ...(params !== undefined && { params }) });
         lease.statement = text;
@@ -85,15 +121,25 @@ async function between<T>(
     // Awaited: a statement must not run outside of the transaction because BEGIN failed.
     await allSettled(opening);
     result = await work(tx);
+    checkAwaited(course, options);
   } catch (error) {
     isOver = true;
+    course.isEnding = true;
     await slot.send(ROLLBACK, timeoutMs).catch((cause: Error) => slot.discard(cause));
     throw error;
   }
   isOver = true;
+  course.isEnding = true;
+  course.committing = true;
   const committed = await slot.send(COMMIT, timeoutMs);
   if (commandOf(committed) !== 'COMMIT') throw errors.TRANSACTION_ABORTED({ pool: pool.name }, { cause: firstError });
   return result;
+}
+
+/** Throws when the client has gone, or the time for all statements is over: nothing more is run, and what was is rolled back. */
+function checkAwaited({ timeoutMs, watch }: Course, { client }: TransactionOptions): void {
+  if (client?.isGone) throw errors.CLIENT_GONE();
+  if (watch?.isOverdue) throw errors.TRANSACTION_TIMEOUT({ ms: timeoutMs });
 }
 
 /** Waits for all, then throws the first error: none is left unhandled, and nothing is still on the wire. */

@@ -52,11 +52,23 @@ export interface Holder {
   statement?: string;
 }
 
+/** Whoever waits for an answer, and may go away before it is there. */
+export interface Client {
+  readonly isGone: boolean;
+  /** Calls back once, when it goes. Call what this returns to be no longer told. */
+  onGone(listener: () => void): () => void;
+}
+
 export interface QueryOptions {
   holder?: Holder;
+  /** When it goes, waiting for a connection ends with DB_CLIENT_GONE, and what runs for it alone is cancelled, a COMMIT excepted. */
+  client?: Client;
   /** Most time to wait for a slot, ms; default the pool's `acquireTimeoutMs`. */
   acquireTimeoutMs?: number;
-  /** Most time for the statement, ms; the connection is discarded after it. Default the pool's `statementTimeoutMs`. */
+  /**
+   * Most time for the statement, ms; the connection is discarded after it. Default the pool's `statementTimeoutMs`, and under an
+   * identity what `statementTimeouts` says of its role. A role's own statement_timeout in Postgres holds in any case, where it is lower.
+   */
   timeoutMs?: number;
   /** Told once the statement, or the transaction, has been answered: by which pool, after how long a wait, in what time. */
   timing?: (pool: string, waitMs: number, ms: number) => void;
@@ -239,6 +251,11 @@ export interface DatabaseOptions {
   answerMaxBytes?: number;
   /** Bytes of all answers that are being read or sent; beyond it reads are refused with DB_ANSWERS_FULL. Default 256 MiB. */
   answersTotalBytes?: number;
+  /**
+   * Most time for a statement under an identity, and for all statements of a transaction together, ms by role; `*` is any other role.
+   * Default: the pools' `statementTimeoutMs`.
+   */
+  statementTimeouts?: ReadonlyMap<string, number>;
   pools?: { [K in 'write' | 'read' | 'analytics' | 'admin']?: Partial<PoolOptions> };
   observe?: (event: DbEvent) => void;
 }
@@ -273,6 +290,8 @@ export type DbEvent =
     }
   /** The schema `tidemark` was changed by hand; at most 20 lines of each kind. `error` has the remedy. */
   | { type: 'db.schema_drifted'; server: string; missing: string[]; unexpected: string[]; error: Error }
+  /** What `alter role … set statement_timeout` says is not known anew; what was known stays in force. */
+  | { type: 'db.role_settings_failed'; error: Error }
   | { type: 'db.schema_unchecked'; server: string; error: Error }
   /** A replica is a primary of its own, and writes do not follow it. */
   | { type: 'db.promotion_ignored'; reason: string }

@@ -1,12 +1,14 @@
 /** Requests that wait for a slot: first come, first served, each with a deadline, all of them with a limit. */
 import { QueueControl, ServiceRate } from './queue-control.ts';
 import type { Slot } from './slot.ts';
+import type { Client } from './types.ts';
 
 interface Waiter {
   since: number;
   resolve: (slot: Slot) => void;
   reject: (error: Error) => void;
   timer: NodeJS.Timeout;
+  forgetClient: (() => void) | undefined;
 }
 
 export class WaitingQueue {
@@ -40,15 +42,19 @@ export class WaitingQueue {
     return this.size >= this.limit / 4 && this.#control.refuses();
   }
 
-  /** Resolves with a slot given by `serve`; rejects with `timedOut(waitedMs)` after `ms`. */
-  wait(ms: number, timedOut: (waitedMs: number) => Error): Promise<Slot> {
+  /** Resolves with a slot given by `serve`; rejects with `timedOut(waitedMs)` after `ms`, and with `gone()` when the client goes. */
+  wait(ms: number, timedOut: (waitedMs: number) => Error, client?: Client, gone?: () => Error): Promise<Slot> {
     return new Promise((resolve, reject) => {
       const since = performance.now();
       const timer = setTimeout(() => {
-        this.#waiters.delete(waiter);
+        this.#remove(waiter);
         reject(timedOut(performance.now() - since));
       }, ms);
-      const waiter: Waiter = { since, resolve, reject, timer };
+      const forgetClient = client?.onGone(() => {
+        this.#remove(waiter);
+        reject(gone?.());
+      });
+      const waiter: Waiter = { since, resolve, reject, timer, forgetClient };
       this.#waiters.add(waiter);
     });
   }
@@ -73,6 +79,7 @@ export class WaitingQueue {
 
   #remove(waiter: Waiter): void {
     clearTimeout(waiter.timer);
+    waiter.forgetClient?.();
     this.#waiters.delete(waiter);
   }
 }

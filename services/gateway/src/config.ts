@@ -3,6 +3,7 @@ import { baseConfig, commaSeparated, loadConfig, tokenConfig, tracingConfig } fr
 import { type Static, Type } from 'typebox';
 import { filesConfig } from './files/config.ts';
 import { limitsConfig } from './limits/config.ts';
+import { parseRoleTimeouts, roleTimeouts } from './limits/role-timeouts.ts';
 
 export const configSchema = Type.Object({
   ...baseConfig,
@@ -49,11 +50,14 @@ export const configSchema = Type.Object({
     description:
       'exports at a time; one more gets 503. Below the 10 connections for them, so that reports still get one',
   }),
-  EXPORT_TIMEOUT_MS: Type.Integer({
-    default: 600_000,
-    minimum: 1_000,
-    description: 'ms for a whole export, the client’s pauses included: it holds a snapshot, which keeps vacuum back',
-  }),
+  STATEMENT_TIMEOUTS: roleTimeouts(
+    'anon=5s,authenticated=10s,service_role=60s,*=15s',
+    'most time for a statement, and for all statements of a transaction together, by role (*: any other), whatever the media type; a role’s own statement_timeout holds where it is lower',
+  ),
+  EXPORT_TIMEOUTS: roleTimeouts(
+    'anon=60s,*=600s',
+    'most time for a whole export by role (*: any other), the client’s pauses included: it holds a snapshot, which keeps vacuum back',
+  ),
   EXPORT_STALL_MS: Type.Integer({
     default: 30_000,
     minimum: 100,
@@ -135,6 +139,12 @@ export const configSchema = Type.Object({
     minimum: 1_024,
     description: 'characters of JSON of these; they are held in memory about twice',
   }),
+  INSERT_GROUPS_IDENTITY_PERCENT: Type.Integer({
+    default: 25,
+    minimum: 1,
+    maximum: 100,
+    description: 'percent of both that inserts of one identity (or address) may have, once over half is taken',
+  }),
   IDEMPOTENCY_TTL_S: Type.Integer({
     default: 86_400,
     minimum: 1,
@@ -149,6 +159,17 @@ export const configSchema = Type.Object({
     default: 1_000_000,
     minimum: 1,
     description: 'Idempotency-Keys kept over all clients, counted each minute: about 1 GB at 1 KB an answer',
+  }),
+  IDEMPOTENCY_BYTES_MAX: Type.Integer({
+    default: 1024 ** 3,
+    minimum: 1_024,
+    description: 'bytes of the answers kept for them, counted each minute, and what this gateway keeps at once',
+  }),
+  IDEMPOTENCY_IDENTITY_PERCENT: Type.Integer({
+    default: 10,
+    minimum: 1,
+    maximum: 100,
+    description: 'percent of both that one identity may have, once over half is taken: nobody keeps the others out',
   }),
   PER_ROW_MAX_ROWS: Type.Integer({
     default: 1_000,
@@ -229,6 +250,9 @@ export interface Config extends Readonly<Static<typeof configSchema>> {
   readonly planRoles: readonly string[];
   readonly replicaUrls: readonly string[];
   readonly realtimeUrls: readonly string[];
+  /** ms by role. */
+  readonly statementTimeouts: ReadonlyMap<string, number>;
+  readonly exportTimeouts: ReadonlyMap<string, number>;
 }
 
 export function readConfig(env: NodeJS.ProcessEnv): Config {
@@ -238,6 +262,8 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     schemas: commaSeparated(config.DB_SCHEMAS),
     planRoles: commaSeparated(config.DB_PLAN_ROLES),
     replicaUrls: commaSeparated(config.DATABASE_REPLICA_URLS),
+    statementTimeouts: parseRoleTimeouts(config.STATEMENT_TIMEOUTS),
+    exportTimeouts: parseRoleTimeouts(config.EXPORT_TIMEOUTS),
     realtimeUrls: commaSeparated(config.REALTIME_URL),
   });
 }

@@ -152,6 +152,12 @@ export const errors = defineErrors('GATEWAY', {
     message: (p) => `these rows cannot be paged by after=: ${p.reason}`,
     hint: (p) => p.hint,
   }),
+  INSERTS_SHARE: row<{ waiting: number }>({
+    status: 429,
+    message: (p) => `${p.waiting} of your inserts are waiting already`,
+    hint: 'Nothing was written. Try again after Retry-After, or send several rows in one request.',
+    retryAfter: 1,
+  }),
   INSERTS_WAITING: row<{ waiting: number }>({
     status: 503,
     message: (p) => `${p.waiting} inserts are waiting already`,
@@ -179,11 +185,27 @@ export const errors = defineErrors('GATEWAY', {
     message: (p) => `the answer has ${p.bytes} bytes; ${p.maximum} at the most are kept for an Idempotency-Key`,
     hint: 'Nothing was changed. Send Prefer: return=minimal, or fewer rows.',
   }),
-  IDEMPOTENCY_FULL: row<{ keys: number }>({
+  IDEMPOTENCY_FULL: row<{ keys: number; bytes: number }>({
     status: 503,
-    message: (p) => `${p.keys} Idempotency-Keys are kept already`,
-    hint: 'Nothing was changed. Older keys expire; operators may raise IDEMPOTENCY_KEYS_MAX or lower IDEMPOTENCY_TTL_S.',
+    message: (p) => `${p.keys} Idempotency-Keys are kept already, with ${p.bytes} bytes of answers`,
+    hint: 'Nothing was changed. Older keys expire; operators may raise IDEMPOTENCY_KEYS_MAX and IDEMPOTENCY_BYTES_MAX, or lower IDEMPOTENCY_TTL_S.',
     retryAfter: 60,
+  }),
+  IDEMPOTENCY_SHARE: row<{ keys: number; bytes: number }>({
+    status: 429,
+    message: (p) => `${p.keys} of your Idempotency-Keys are kept already, with ${p.bytes} bytes of answers`,
+    hint: 'Nothing was changed. Older keys expire; send Prefer: return=minimal, or no key for writes that may be repeated.',
+    retryAfter: 60,
+  }),
+  IDEMPOTENCY_SUBJECT: row<{ key: string }>({
+    status: 400,
+    message: (p) => `the Idempotency-Key "${p.key}" belongs to nobody: the request has no token with a subject`,
+    hint: 'Nothing was changed. Send a token with a "sub" claim, or leave the header out: then a repeated request writes again.',
+  }),
+  IDEMPOTENCY_FORMER: row<{ key: string }>({
+    status: 409,
+    message: (p) => `the Idempotency-Key "${p.key}" was used before an upgrade that changed whose a key is`,
+    hint: 'Nothing was changed now. Read whether the first request was carried out; if it was not, send it with a new key.',
   }),
   PRECONDITION_FAILED: row<{ header: string; current: string }>({
     status: 412,

@@ -66,6 +66,7 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
     },
     answerMaxBytes: config.ANSWER_MAX_BYTES,
     answersTotalBytes: config.ANSWERS_TOTAL_BYTES,
+    statementTimeouts: config.statementTimeouts,
     slowMs: config.DB_SLOW_MS,
     healthyLagMs: config.DB_LAG_HEALTHY_MS,
     unhealthyLagMs: config.DB_LAG_MOST_MS,
@@ -108,7 +109,7 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
   const plans = new PlanCache();
   registerPlanMetrics(metrics, plans);
   const exporter = new Exporter(db, {
-    ...{ max: config.EXPORTS_MAX, stallMs: config.EXPORT_STALL_MS, timeoutMs: config.EXPORT_TIMEOUT_MS },
+    ...{ max: config.EXPORTS_MAX, stallMs: config.EXPORT_STALL_MS, timeouts: config.exportTimeouts },
   });
   registerExportMetrics(metrics, exporter, config.EXPORTS_MAX);
   const catalog = await followCatalog({

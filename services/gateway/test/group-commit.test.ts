@@ -178,31 +178,44 @@ t.test('a full line is refused at once', async (t) => {
 
 t.test('the state machine: nothing lost, nothing twice, limits kept', (t) => {
   const event = fc.oneof(
-    fc.record({ add: fc.constantFrom('a', 'b', 'c'), bytes: fc.integer({ min: 1, max: 40 }) }),
+    fc.record({
+      add: fc.constantFrom('a', 'b', 'c'),
+      bytes: fc.integer({ min: 1, max: 40 }),
+      owner: fc.constantFrom('ann', 'bob'),
+    }),
     fc.record({ landed: fc.constantFrom('a', 'b', 'c') }),
   );
   fc.assert(
     fc.property(fc.array(event, { maxLength: 200 }), (events) => {
-      const limits = { rows: 3, bytes: 50, waiting: 8, waitingBytes: 150 };
+      const limits = { rows: 3, bytes: 50, waiting: 8, waitingBytes: 150, identityPercent: 60 };
       const groups = new GroupCommit<number>(limits);
       const flying = new Map<string, number[]>();
-      const waiting = new Map<string, { id: number; bytes: number }[]>();
+      const waiting = new Map<string, { id: number; bytes: number; owner: string }[]>();
       let id = 0;
       for (const next of events) {
         if ('add' in next) {
           id += 1;
-          const decision = groups.add(next.add, id, next.bytes);
+          const decision = groups.add(next.add, id, next.bytes, () => next.owner);
           const queue = waiting.get(next.add) ?? [];
           const all = [...waiting.values()].flat();
           const bytes = all.reduce((sum, one) => sum + one.bytes, next.bytes);
+          const own = all.filter(({ owner }) => owner === next.owner);
+          const ownBytes = own.reduce((sum, one) => sum + one.bytes, next.bytes);
+          const overShare = (used: number, mine: number, limit: number) =>
+            own.length > 0 && used > limit / 2 && mine > limit * 0.6;
           if (!flying.has(next.add)) {
             if (decision !== 'fly') return false;
             flying.set(next.add, [id]);
           } else if (all.length >= limits.waiting || bytes > limits.waitingBytes) {
-            if (decision !== 'refuse') return false;
+            if (decision !== 'full' && decision !== 'share') return false;
+          } else if (
+            overShare(all.length + 1, own.length + 1, limits.waiting) ||
+            overShare(bytes, ownBytes, limits.waitingBytes)
+          ) {
+            if (decision !== 'share') return false;
           } else {
             if (decision !== 'wait') return false;
-            waiting.set(next.add, [...queue, { id, bytes: next.bytes }]);
+            waiting.set(next.add, [...queue, { id, bytes: next.bytes, owner: next.owner }]);
           }
         } else if (flying.has(next.landed)) {
           const group = groups.landed(next.landed);
@@ -220,7 +233,7 @@ t.test('the state machine: nothing lost, nothing twice, limits kept', (t) => {
         }
       }
       const total = [...waiting.values()].reduce((sum, list) => sum + list.length, 0);
-      return groups.waiting === total && groups.flying === flying.size;
+      return groups.rows.used === total && groups.flying === flying.size;
     }),
   );
   fc.assert(

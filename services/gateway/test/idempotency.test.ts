@@ -1,4 +1,5 @@
 /** The same Idempotency-Key writes once, whatever happens in between. */
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import t from 'tap';
 import { useGateway } from './gateway-fixture.ts';
@@ -44,6 +45,43 @@ t.test('another request with the key is refused, another caller has keys of its 
   );
   t.equal(bob.status, 201);
   t.equal(bob.headers.get('idempotency-replayed'), null);
+});
+
+t.test('a key is its claims’: those that differ in more than their times are told apart', async (t) => {
+  const tenant = (claims: object) =>
+    send('/rest/v1/notes', 'key-tenant', { author: 'ada', body: 'tenant' }, {}, { ...ADA, ...claims });
+  const first = await tenant({ tenant: { id: 1, name: 'a' }, iat: 1_700_000_000 });
+  t.equal(first.status, 201);
+  const renewed = await tenant({ tenant: { name: 'a', id: 1 }, iat: 1_700_000_500, jti: 'other' });
+  t.equal(renewed.headers.get('idempotency-replayed'), 'true', 'a renewed token, its claims in another order');
+  const other = await tenant({ tenant: { id: 2, name: 'b' } });
+  t.equal(other.status, 201);
+  t.equal(other.headers.get('idempotency-replayed'), null, 'another tenant never sees the answer');
+  t.equal((await sql`select 1 from notes where body = 'tenant'`).length, 2);
+});
+
+t.test('a key without a subject is refused, and nothing is written', async (t) => {
+  for (const claims of [undefined, { role: 'authenticated' }, { role: 'service_role', sub: '' }]) {
+    const init = { method: 'POST', body: JSON.stringify({ author: 'x', body: 'nobody' }), ...(claims && { claims }) };
+    const answer = await gateway.request('/rest/v1/notes', { ...init, headers: { 'idempotency-key': 'key-nobody' } });
+    t.equal(answer.status, 400);
+    t.match(await answer.json(), { code: 'GATEWAY_IDEMPOTENCY_SUBJECT', hint: /"sub"/ });
+  }
+  t.equal((await sql`select 1 from notes where body = 'nobody'`).length, 0);
+});
+
+t.test('what an earlier version kept is neither shown to anybody nor written again', async (t) => {
+  const scope = createHash('sha256')
+    .update(JSON.stringify(['authenticated', 'ada']))
+    .digest('base64url');
+  await sql`insert into tidemark.idempotency_keys values
+    (${`${scope} POST /rest/v1/public.notes`}, 'key-old', 'f', 201, '{}', 'secret', now() + interval '1 hour')`;
+  const answer = await send('/rest/v1/notes', 'key-old', { author: 'ada', body: 'old' });
+  t.equal(answer.status, 409);
+  const text = await answer.text();
+  t.match(text, /GATEWAY_IDEMPOTENCY_FORMER/);
+  t.notMatch(text, 'secret');
+  t.equal((await sql`select 1 from notes where body = 'old'`).length, 0);
 });
 
 t.test('what failed or was rolled back is not kept', async (t) => {

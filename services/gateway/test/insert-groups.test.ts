@@ -7,6 +7,7 @@ import { startIdempotencySweeper } from '../src/writes/idempotency-sweeper.ts';
 import { InsertGroups } from '../src/writes/insert-groups.ts';
 import { useGateway } from './gateway-fixture.ts';
 
+const STAYS = { isGone: false, onGone: () => () => undefined };
 const script = `create table numbers (id integer primary key check (id <> 13), word text, hidden text default 'x');
 grant insert (id, word), select (id, word) on numbers to authenticated;`;
 const gateway = await useGateway(t, { script });
@@ -17,11 +18,23 @@ t.test('without MERGE … RETURNING the rows are statements of one transaction',
   t.teardown(() => db.close());
   const metrics = createMetrics('test');
   // Not prepared: it does not know the server's version, as if that were an older one.
-  const groups = new InsertGroups(db, metrics, { rows: 50, bytes: 10_000, waiting: 1_000, waitingBytes: 1_000_000 });
+  const groups = new InsertGroups(db, metrics, {
+    rows: 50,
+    bytes: 10_000,
+    waiting: 1_000,
+    waitingBytes: 1_000_000,
+    identityPercent: 100,
+  });
   const submit = (id: number) =>
     new Promise<{ row: WriteRow; tidemark: string }>((resolve, reject) => {
       groups.submit({
-        ...{ lane: 'numbers', row: `{"id":${id}}`, identity: () => ({ role: 'authenticated', claims: '{}' }) },
+        ...{
+          lane: 'numbers',
+          row: `{"id":${id}}`,
+          client: STAYS,
+          owner: () => 'ada',
+          identity: () => ({ role: 'authenticated', claims: '{}' }),
+        },
         alone: () => ({
           text: `with "_written" as (insert into numbers (id) values ($1) returning id) select id::text as body, 1 as rows from "_written"`,
           params: [id],
@@ -64,15 +77,26 @@ t.test('expired keys are removed in steps, and a full table takes no more', asyn
   await sql`insert into tidemark.idempotency_keys
     select 's', g::text, 'f', 201, '{}', '', now() + case when g <= 2500 then interval '-1 s' else interval '1 h' end from generate_series(1, 2510) g`;
   const sweeper = startIdempotencySweeper({
-    ...{ db, metrics: createMetrics('test'), maxKeys: 10 },
+    ...{ db, metrics: createMetrics('test'), limits: { keys: 10, bytes: 1_000_000, identityPercent: 30 } },
     onError: (error) => t.fail(error.message),
   });
   t.teardown(() => sweeper.stop());
-  t.doesNotThrow(() => sweeper.admit(), 'nothing was counted yet');
+  t.doesNotThrow(() => sweeper.room.admit('s'), 'nothing was counted yet');
   await sweeper.sweep();
   t.equal((await sql`select 1 from tidemark.idempotency_keys`).length, 10);
-  t.throws(() => sweeper.admit(), { code: 'GATEWAY_IDEMPOTENCY_FULL', status: 503 });
+  t.throws(() => sweeper.room.admit('else'), { code: 'GATEWAY_IDEMPOTENCY_FULL', status: 503 });
   await sql`delete from tidemark.idempotency_keys`;
   await sweeper.sweep();
-  t.doesNotThrow(() => sweeper.admit());
+  t.doesNotThrow(() => sweeper.room.admit('else'));
+
+  // Over half of the room is taken: who has most of it waits, and the others go on.
+  await sql`insert into tidemark.idempotency_keys
+    select case when g <= 4 then 'ada' else 'bob' || g end || ' route', g::text, 'f', 201, '{}', repeat('x', 1000), now() + interval '1 h' from generate_series(1, 6) g`;
+  await sweeper.sweep();
+  t.throws(() => sweeper.room.admit('ada'), { code: 'GATEWAY_IDEMPOTENCY_SHARE', status: 429 });
+  t.doesNotThrow(() => sweeper.room.admit('bob5'));
+  t.ok(sweeper.room.bytes.used > 6 * 1_000 && sweeper.room.bytes.usedBy('ada') > 4 * 1_000, 'bytes are counted');
+  t.throws(() => sweeper.room.admit('cyd', 900_000_000), { code: 'GATEWAY_IDEMPOTENCY_FULL' });
+  for (let n = 0; n < 3; n++) sweeper.room.keep('cyd', 10);
+  t.throws(() => sweeper.room.keep('cyd', 10), { code: 'GATEWAY_IDEMPOTENCY_SHARE' }, 'what was kept since counts');
 });

@@ -93,6 +93,7 @@ t.test('request, statement, change and delivery are one trace', async (t) => {
   socket.send(JSON.stringify({ op: 'subscribe', id: 's', query: 'notes', snapshot: true }));
   await until(() => frames.some((frame) => frame.op === 'snapshot'), 'the snapshot is there');
 
+  const claims = { role: 'anon', sub: 'ann' };
   const ways = [
     { body: '{"id":1,"text":"alone"}', headers: {} },
     { body: '{"id":2,"text":"with a key"}', headers: { 'idempotency-key': 'k' } },
@@ -101,7 +102,7 @@ t.test('request, statement, change and delivery are one trace', async (t) => {
   for (const { body, headers } of ways) {
     const { traceId, spanId, headers: traced } = begun();
     const sent = new Headers({ ...traced, ...(headers as Record<string, string>) });
-    const written = await gateway.request('/rest/v1/notes', { method: 'POST', body, headers: sent });
+    const written = await gateway.request('/rest/v1/notes', { method: 'POST', body, headers: sent, claims });
     t.equal(written.status, 201, await written.text());
     await until(
       () => of(traceId, /^delivery$/) !== undefined && of(traceId, /^POST/) !== undefined,

@@ -25,7 +25,7 @@ export interface OpenStream {
 
 /** @throws what acquiring and BEGIN do, and DB_STREAM_ABORTED */
 export async function openStream(pool: SlotPool, request: StreamRequest, extra: string): Promise<OpenStream> {
-  const timeoutMs = request.timeoutMs ?? pool.options.statementTimeoutMs;
+  const timeoutMs = pool.statementLimit(request.identity.role, request.timeoutMs);
   if (!Number.isInteger(timeoutMs) || timeoutMs < 0) throw errors.STREAM_REQUEST({ reason: `timeoutMs ${timeoutMs}` });
   const identity = identityStatement(request.identity, extra);
   const trace = pool.options.leakThresholdMs > 0 ? leaseTrace() : undefined;

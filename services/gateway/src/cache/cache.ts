@@ -41,7 +41,7 @@ export interface Cache {
   /** Changes whenever what `readsOf` said may not hold any more. */
   generation(): number;
   /** The answer that is there; undefined where it must be read. */
-  hit<A extends CachedAnswer>(request: Omit<CacheRequest<A>, 'fill'>): CacheAnswer<A> | undefined;
+  hit<A extends CachedAnswer>(request: Omit<CacheRequest<A>, 'fill' | 'client'>): CacheAnswer<A> | undefined;
   /** A hit that was answered before, if it is one still. @throws TM_INVALID_TIDEMARK */
   current(known: KnownHit, asked: Tidemark | undefined): CurrentHit | undefined;
   /** It was sent. */

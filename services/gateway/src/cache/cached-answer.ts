@@ -1,5 +1,6 @@
 /** What goes into the cache and comes out of it. */
 import type { Tidemark } from '@tidemark/contracts';
+import type { Client } from '@tidemark/db';
 import type { Coding } from '../compression/accept-encoding.ts';
 import type { QueryReads } from './query-reads.ts';
 
@@ -32,7 +33,10 @@ export interface CacheRequest<A extends CachedAnswer> {
   generation: number;
   /** The tidemark that is asked for. */
   asked: Tidemark | undefined;
-  fill(): Promise<Filled<A>>;
+  /** Who asks. */
+  client: Client;
+  /** `client`: all who wait for it. */
+  fill(client: Client): Promise<Filled<A>>;
   /** Its name in the second level; absent where it is not to be there. */
   sharedKey?(): string;
 }

@@ -1,8 +1,11 @@
 /** Reads under way, so that equal ones are one statement: who comes second waits for the first, and no longer than `waitMs`. */
+import type { Client } from '@tidemark/db';
 import { errors } from '../errors.ts';
+import type { Audience } from './audience.ts';
 import type { CachedAnswer, Filled } from './cached-answer.ts';
 
 interface Flight {
+  readonly audience: Audience;
   readonly tables: ReadonlySet<string>;
   /** Undefined where the answer is nobody else's. */
   readonly shared: Promise<Filled<CachedAnswer> | undefined>;
@@ -18,8 +21,11 @@ export class Flights {
   }
 
   /** What an equal read brings; undefined where none is under way. @throws what that read throws, GATEWAY_CACHE_WAIT */
-  join<A extends CachedAnswer>(key: string): Promise<Filled<A> | undefined> | undefined {
+  join<A extends CachedAnswer>(key: string, client: Client): Promise<Filled<A> | undefined> | undefined {
     const flight = this.#flights.get(key);
+    // Its statement is being cancelled.
+    if (flight?.audience.isGone) return undefined;
+    flight?.audience.add(client);
     return flight && (this.#within(flight.shared) as Promise<Filled<A> | undefined>);
   }
 
@@ -29,9 +35,10 @@ export class Flights {
     tables: ReadonlySet<string>,
     filled: Promise<Filled<A>>,
     isForAll: (filled: Filled<A>) => boolean,
+    audience: Audience,
   ): void {
     const shared = filled.then((result) => (isForAll(result) ? result : undefined));
-    const flight: Flight = { tables, shared };
+    const flight: Flight = { audience, tables, shared };
     this.#flights.set(key, flight);
     const end = () => {
       if (this.#flights.get(key) === flight) this.#flights.delete(key);

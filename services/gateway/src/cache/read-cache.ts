@@ -21,6 +21,7 @@
  */
 import { formatTidemark, type Lsn, parseTidemark, type Tidemark } from '@tidemark/contracts';
 import type { Coding } from '../compression/accept-encoding.ts';
+import { Audience } from './audience.ts';
 import type { CacheAnswer, CachedAnswer, CacheRequest, CurrentHit, Filled, KnownHit } from './cached-answer.ts';
 import { Entries, type Entry } from './entries.ts';
 import { Flights } from './flights.ts';
@@ -51,7 +52,7 @@ export interface CacheCounts {
 }
 
 /** Where a policy, or who asks, decides what is shown, the claims are part of it. */
-const entryKey = ({ key, claims, reads }: Omit<CacheRequest<CachedAnswer>, 'fill'>): string =>
+const entryKey = ({ key, claims, reads }: Omit<CacheRequest<CachedAnswer>, 'fill' | 'client'>): string =>
   reads.personal ? `${key}\0${claims}` : key;
 
 function reaches(asked: Tidemark | undefined, epoch: string, lsn: Lsn): boolean {
@@ -74,7 +75,7 @@ export class ReadCache {
   }
 
   /** The answer that is there; undefined where it must be read. */
-  hit<A extends CachedAnswer>(request: Omit<CacheRequest<A>, 'fill'>): CacheAnswer<A> | undefined {
+  hit<A extends CachedAnswer>(request: Omit<CacheRequest<A>, 'fill' | 'client'>): CacheAnswer<A> | undefined {
     const key = entryKey(request);
     const found = this.#find(key, request.asked);
     if (!found) return undefined;
@@ -101,7 +102,7 @@ export class ReadCache {
     const status = this.#entries.has(key) ? 'fwd=stale' : 'fwd=uri-miss';
 
     const flightKey = asked === undefined ? key : `${key}\0${asked}`;
-    const flight = this.#flights.join<A>(flightKey);
+    const flight = this.#flights.join<A>(flightKey, request.client);
     // Without a pause where there is none: nobody else may start in between.
     const shared = flight && (await flight);
     if (shared) {
@@ -159,20 +160,22 @@ export class ReadCache {
 
   #fly<A extends CachedAnswer>(flightKey: string, request: CacheRequest<A>): Promise<Filled<A>> {
     const { tables, stamps } = request.reads;
-    const filled = this.#fill(request);
+    const audience = new Audience();
+    audience.add(request.client);
+    const filled = this.#fill(request, audience);
     // Under another schema than the facts', it may be this identity's alone.
-    this.#flights.start(flightKey, tables, filled, ({ guard }) => guard === stamps);
+    this.#flights.start(flightKey, tables, filled, ({ guard }) => guard === stamps, audience);
     return filled;
   }
 
-  #fill<A extends CachedAnswer>(request: CacheRequest<A>): Promise<Filled<A>> {
+  #fill<A extends CachedAnswer>(request: CacheRequest<A>, audience: Audience): Promise<Filled<A>> {
     const { shared, tide } = this.#options;
     const key = shared && tide.epoch !== undefined ? request.sharedKey?.() : undefined;
-    if (!shared || key === undefined) return request.fill();
+    if (!shared || key === undefined) return request.fill(audience);
     return shared.get(tide.epoch as string, key).then((found) => {
       const adopted = found && this.#adopt<A>(request, found);
       if (found) shared.judged(adopted ? 'hits' : 'refused');
-      return adopted ?? request.fill();
+      return adopted ?? request.fill(audience);
     });
   }
 

@@ -1,6 +1,6 @@
 /** Streams the rows of a statement to the client, so many at a time. */
 import { TIDEMARK_HEADER, type Tidemark, TidemarkError } from '@tidemark/contracts';
-import type { Database, Identity, Statement, StreamSource, StreamStats } from '@tidemark/db';
+import type { Client, Database, Identity, Statement, StreamSource, StreamStats } from '@tidemark/db';
 import { contentType, preferenceApplied } from '@tidemark/query';
 import { publicError } from '@tidemark/service';
 import type { FastifyReply } from 'fastify';
@@ -12,8 +12,8 @@ export interface ExportLimits {
   max: number;
   /** ms that a reader may leave what came unread. */
   stallMs: number;
-  /** ms for a whole export. */
-  timeoutMs: number;
+  /** ms for a whole export, by role; `*`: any other. */
+  timeouts: ReadonlyMap<string, number>;
 }
 
 export interface Export {
@@ -23,6 +23,8 @@ export interface Export {
   /** Of the request. */
   tidemark: Tidemark | undefined;
   route: string;
+  /** Waiting for a connection ends when it goes. */
+  client: Client;
   /** Values instead of rows: of a function of scalars. */
   values?: boolean;
 }
@@ -46,8 +48,9 @@ export class Exporter {
   }
 
   /** Replies once the first bytes are there: what fails before them is an error like any other. */
-  async send(reply: FastifyReply, { request, statement, identity, tidemark, route, values }: Export) {
-    const { max, stallMs, timeoutMs } = this.#limits;
+  async send(reply: FastifyReply, { request, statement, identity, tidemark, route, values, client }: Export) {
+    const { max, stallMs, timeouts } = this.#limits;
+    const timeoutMs = timeouts.get(identity.role) ?? timeouts.get('*');
     if (this.active >= max) {
       this.refusedTotal += 1;
       throw errors.EXPORTS_BUSY({ active: this.active });
@@ -64,8 +67,9 @@ export class Exporter {
     reply.raw.once('close', onClose);
     try {
       const { body, ...from } = await this.#db.streams.copyOut({
-        ...{ statement, identity, stallMs, timeoutMs, signal: gone.signal, holder: { route } },
+        ...{ statement, identity, stallMs, signal: gone.signal, client, holder: { route } },
         ...{ format: request.format, nullsStripped: request.nullsStripped, values: values === true },
+        ...(timeoutMs === undefined ? {} : { timeoutMs }),
         ...(tidemark ? { tidemark } : {}),
         ...(request.statusLine ? { lastLine: statusLine } : {}),
       });

@@ -7,6 +7,7 @@ import type { FileContext } from '../files/context.ts';
 import { fileRequestErrors } from '../files/errors.ts';
 import { isFileId } from '../files/path.ts';
 import { fullIdentity } from '../reply/identity-settings.ts';
+import { askedBy } from '../tracing/request-trace.ts';
 
 export function registerFileDelete(app: BaseApp, context: FileContext): void {
   app.delete<{ Params: { '*': string } }>('/api/v1/files/*', (request, reply) =>
@@ -21,7 +22,7 @@ async function remove(context: FileContext, request: FastifyRequest, reply: Fast
   const { results, tidemark } = await context.db.write({
     identity: fullIdentity(request, 'tidemark'),
     statements: [statement],
-    holder: { route: 'DELETE /api/v1/files/*' },
+    ...askedBy(request, { holder: { route: 'DELETE /api/v1/files/*' } }),
   });
   if ((results[0]?.count ?? 0) === 0) throw fileRequestErrors.NOT_DELETED({ file: name });
   return reply.code(204).header('tidemark', tidemark).send();

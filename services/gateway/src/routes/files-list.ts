@@ -6,6 +6,7 @@ import { bucketOf } from '../files/bucket.ts';
 import type { FileContext } from '../files/context.ts';
 import { shownFile } from '../files/shown-file.ts';
 import { readIdentity } from '../reply/identity-settings.ts';
+import { askedBy } from '../tracing/request-trace.ts';
 
 const DEFAULT_LIMIT = 100;
 const ListQuery = Type.Object({
@@ -38,7 +39,7 @@ export function registerFileList(app: BaseApp, context: FileContext): void {
     const { rows, ...read } = await context.db.read<{ file: FileFacts }>({
       identity: readIdentity(request, 'tidemark'),
       statement: { text: `select row_to_json("_f") as file from (${text}) as "_f"`, params },
-      holder: { route: 'GET /api/v1/files' },
+      ...askedBy(request, { holder: { route: 'GET /api/v1/files' } }),
       ...(tidemark === undefined ? {} : { tidemark }),
     });
     const files = rows.map((row) => shownFile(row.file));

@@ -8,6 +8,7 @@ import { Compile } from 'typebox/compile';
 import { wroteTable } from '../cache/own-writes.ts';
 import { errors, postgrest } from '../errors.ts';
 import { fullIdentity, readIdentity } from '../reply/identity-settings.ts';
+import { askedBy } from '../tracing/request-trace.ts';
 import type { RouteContext } from './context.ts';
 import { bodyOf } from './request.ts';
 
@@ -53,7 +54,7 @@ async function startJob(context: RouteContext, request: FastifyRequest, reply: F
   const { results, tidemark } = await context.db.write({
     identity: fullIdentity(request, 'tidemark'),
     statements: [statement],
-    holder: { route: 'POST /api/v1/jobs' },
+    ...askedBy(request, { holder: { route: 'POST /api/v1/jobs' } }),
   });
   wroteTable(context, 'tidemark', 'jobs', tidemark);
   const { job } = (results[0] as Rows<JsonRow>)[0] as JsonRow;
@@ -87,7 +88,7 @@ async function cancelJob(context: RouteContext, request: FastifyRequest, reply: 
     .write({
       identity: fullIdentity(request, 'tidemark'),
       statements: [statement],
-      holder: { route: 'DELETE /api/v1/jobs/:id' },
+      ...askedBy(request, { holder: { route: 'DELETE /api/v1/jobs/:id' } }),
     })
     .catch((error: unknown) => {
       throw isCode(error, 'PT404') ? errors.JOB_NOT_FOUND({ id }, { cause: error }) : error;
@@ -103,7 +104,7 @@ function read(context: RouteContext, request: FastifyRequest, statement: Stateme
   return context.db.read<JsonRow>({
     identity: readIdentity(request, 'tidemark'),
     statement,
-    holder: { route: `${request.method} ${request.routeOptions.url}` },
+    ...askedBy(request, { holder: { route: `${request.method} ${request.routeOptions.url}` } }),
     ...(typeof tidemark === 'string' && tidemark !== '' ? { tidemark } : {}),
   });
 }

@@ -7,6 +7,7 @@ import { type KeysetValues, readCursor, writeCursor } from '../plan/keyset-curso
 import { keysetOrder } from '../plan/keyset-order.ts';
 import { isObject, send } from '../reply/answer.ts';
 import { varyByIdentity } from '../reply/vary.ts';
+import { askedBy } from '../tracing/request-trace.ts';
 import type { RouteContext } from './context.ts';
 import { rawSearch } from './request.ts';
 import type { Reading } from './table-read.ts';
@@ -21,7 +22,7 @@ export async function readKeysetPage({ db, config }: RouteContext, { request, re
   const result = await db.read<KeysetRow>({
     identity,
     statement: planKeyset(catalog, relation, query, order, after, options),
-    holder: { route: 'GET /rest/v1/:table' },
+    ...askedBy(request, { holder: { route: 'GET /rest/v1/:table' } }),
     ...(asked ? { tidemark: asked } : {}),
   });
   const { body, rows: counted, total: all, last } = result.rows[0] as KeysetRow;

@@ -27,6 +27,7 @@ import {
 } from '../plan/call.ts';
 import { checkEmbedRows } from '../plan/embed-rows.ts';
 import type { WriteRow } from '../plan/write.ts';
+import { clientOf } from '../plugins/request-client.ts';
 import { applyResponseSettings, isObject, send, sendRows } from '../reply/answer.ts';
 import { fullIdentity } from '../reply/identity-settings.ts';
 import { schemaOf } from '../reply/schema.ts';
@@ -80,7 +81,7 @@ async function call(context: CallContext, request: CallRequest, reply: FastifyRe
     return context.exporter.send(reply, {
       ...{ request: exported, statement: planCallExport(catalog, routine, ranged, args) },
       ...{ identity: fullIdentity(request, schema), tidemark: tidemarkOf(request, ranged) },
-      ...{ route: 'GET /rest/v1/rpc/:function', values: returnsScalars(routine) },
+      ...{ route: 'GET /rest/v1/rpc/:function', values: returnsScalars(routine), client: clientOf(request) },
     });
   }
   const statement = planCall(catalog, routine, ranged, args, {

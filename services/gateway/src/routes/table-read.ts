@@ -1,6 +1,6 @@
 /** GET and HEAD /rest/v1/:table */
 import type { Tidemark } from '@tidemark/contracts';
-import type { Identity } from '@tidemark/db';
+import type { Client, Identity } from '@tidemark/db';
 import {
   assertSatisfiable,
   intersectRanges,
@@ -27,6 +27,7 @@ import { type AnswerRow, planEstimate, type ReadOptions } from '../plan/read.ts'
 import { locationOf, type ReadRequest, requestKey } from '../plan/read-requests.ts';
 import { answerOf } from '../plan/rows-apart.ts';
 import { holdUntilSent } from '../plugins/answers.ts';
+import { clientOf } from '../plugins/request-client.ts';
 import { strongEtag } from '../reply/etag.ts';
 import { readIdentity } from '../reply/identity-settings.ts';
 import { sendRead } from '../reply/read-answer.ts';
@@ -72,7 +73,7 @@ export function readTable(context: RouteContext, request: TableRequest, reply: F
   if (read.exported !== null && request.method === 'GET') {
     const { catalog, relation, query, exported } = read;
     const statement = planExport(catalog, relation, query);
-    const asking = { request: exported, statement, identity, tidemark: asked, route: ROUTE };
+    const asking = { request: exported, statement, identity, tidemark: asked, route: ROUTE, client: clientOf(request) };
     return context.exporter.send(reply, asking);
   }
   if (read.query.after !== null) return readKeysetPage(context, { request, reply, read, identity, asked });
@@ -93,7 +94,8 @@ export function readTable(context: RouteContext, request: TableRequest, reply: F
     };
     return answer(request, reply, read, hit, hit.answer.total);
   }
-  const fill = () => fillFrom(context, { request, reply, read, identity, asked }, found.reads.oids);
+  const fill = (client: Client) =>
+    fillFrom(context, { request, reply, read, identity, asked }, found.reads.oids, client);
   const sharedKey = () => {
     const { catalog, relation, query } = read;
     const statement = context.plans.read(
@@ -106,7 +108,7 @@ export function readTable(context: RouteContext, request: TableRequest, reply: F
     return keyOfStatement(identity, found.reads.personal, statement);
   };
   return cache
-    .read({ ...cached, fill, sharedKey })
+    .read({ ...cached, client: clientOf(request), fill, sharedKey })
     .then((result) => answer(request, reply, read, result, result.answer.total));
 }
 
@@ -209,6 +211,7 @@ async function fillFrom(
   context: RouteContext,
   reading: Reading,
   guard?: ReadonlySet<number>,
+  client?: Client,
 ): Promise<Filled<CachedAnswer>> {
   const { read, identity, asked } = reading;
   const { catalog, relation, query } = read;
@@ -216,7 +219,7 @@ async function fillFrom(
   const { rows, tidemark, proven, source } = await db.read<AnswerRow & { guard?: string | null }>({
     identity,
     statement: plans.read(catalog, relation, query, optionsOf(context, read, identity.role), guard),
-    ...askedBy(reading.request, ASKED),
+    ...askedBy(reading.request, ASKED, client),
     ...(asked ? { tidemark: asked } : {}),
   });
   const row: AnswerRow & { guard?: string | null } = answerOf(rows);

@@ -6,9 +6,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Catalog } from '../catalog/catalog.ts';
 import { askedPlan } from '../explain/asked-plan.ts';
 import { sendPlan, tellsOfHidden } from '../explain/explain.ts';
+import { networkOf } from '../limits/rate-limit.ts';
 import { checkEmbedRows } from '../plan/embed-rows.ts';
 import type { Payload } from '../plan/payload.ts';
 import type { WriteRow } from '../plan/write.ts';
+import { clientOf } from '../plugins/request-client.ts';
 import { fullIdentity } from '../reply/identity-settings.ts';
 import { schemaOf } from '../reply/schema.ts';
 import { askedBy } from '../tracing/request-trace.ts';
@@ -90,6 +92,8 @@ function writeTable(context: WriteContext, method: WriteMethod, request: TableRe
     lane: plan.lane(shape, request.caller, identity),
     row: rowOf(write.payload as Payload),
     grouped: shape,
+    client: clientOf(request),
+    owner: () => ownerOf(request),
     identity,
     alone: () => write.statement(),
     done: (row, tidemark) => {
@@ -100,6 +104,12 @@ function writeTable(context: WriteContext, method: WriteMethod, request: TableRe
     },
   });
   return undefined;
+}
+
+/** Whose share of the waiting inserts one counts for: the subject within its role, else the address. */
+function ownerOf({ caller, ip }: TableRequest): string {
+  if (!caller.authenticated) return `@${networkOf(ip)}`;
+  return JSON.stringify([caller.role, caller.verified?.claims.sub]);
 }
 
 /** All that decides how a POST is planned. */

@@ -1,7 +1,8 @@
 /** Of one request while it is answered: where its time goes, and its place in a trace. Made only where one of the two is asked for. */
-import type { Holder, QueryOptions } from '@tidemark/db';
+import type { Client, Holder, QueryOptions } from '@tidemark/db';
 import { formatTraceparent, parseTraceparent, type Span, type TraceContext, type Tracing } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { clientOf } from '../plugins/request-client.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -15,13 +16,15 @@ export interface Asked {
   readonly timing?: NonNullable<QueryOptions['timing']>;
   /** A trace that the statement's changes are to carry on: `traceparent`. */
   readonly announce?: string;
+  /** Whose going away cancels the statement. Absent: it is not one client's alone. */
+  readonly client?: Client;
 }
 
-/** For each statement that a request sends. `plain` is given back as it is where nothing is traced or timed. */
-export function askedBy(request: FastifyRequest, plain: Asked): Asked {
-  if (request.trace !== undefined) return request.trace.statement(plain);
+/** For each statement that a request sends. `client`: in place of the request's own. */
+export function askedBy(request: FastifyRequest, { holder }: Asked, client: Client = clientOf(request)): Asked {
+  if (request.trace !== undefined) return { ...request.trace.statement({ holder }), client };
   const trace = continued(request);
-  return trace === undefined ? plain : { holder: { ...plain.holder, trace: formatTraceparent(trace) } };
+  return { client, holder: trace === undefined ? holder : { ...holder, trace: formatTraceparent(trace) } };
 }
 
 const continued = ({ headers }: FastifyRequest): TraceContext | undefined =>

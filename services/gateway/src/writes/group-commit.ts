@@ -5,11 +5,13 @@
  *   (none) ───────► flying ─────────────────────────────────► (none)
  *                    │  ▲ landed: the waiting ones take off, up to the limits
  *            add     ▼  │
- *                  waiting          add over the limit of waiting ──► refused
+ *                  waiting          add over the limit or the owner's share ──► refused
  *
  * A lane is a table, an identity and a shape of request. One group of a lane flies at a time, and what arrives meanwhile
  * waits for it: no timer, and an insert that is alone takes off at once.
  */
+import { type Refusal, SharedRoom } from '../limits/shared-room.ts';
+
 export interface GroupLimits {
   /** Rows of one statement. */
   rows: number;
@@ -19,25 +21,27 @@ export interface GroupLimits {
   waiting: number;
   /** Characters of JSON that wait, over all lanes. */
   waitingBytes: number;
+  /** Percent of both that may be one owner's, once over half is taken. */
+  identityPercent: number;
 }
 
 interface Waiting<M> {
   member: M;
+  owner: string;
   bytes: number;
 }
 
 export class GroupCommit<M> {
   readonly #limits: GroupLimits;
   readonly #lanes = new Map<string, Waiting<M>[]>();
-  #waiting = 0;
-  #waitingBytes = 0;
+  /** What waits. */
+  readonly rows: SharedRoom;
+  readonly bytes: SharedRoom;
 
   constructor(limits: GroupLimits) {
     this.#limits = limits;
-  }
-
-  get waiting(): number {
-    return this.#waiting;
+    this.rows = new SharedRoom(limits.waiting, limits.identityPercent);
+    this.bytes = new SharedRoom(limits.waitingBytes, limits.identityPercent);
   }
 
   /** Lanes with a group in flight. */
@@ -45,18 +49,22 @@ export class GroupCommit<M> {
     return this.#lanes.size;
   }
 
-  /** `fly`: take off now, alone, and call `landed` afterwards. */
-  add(lane: string, member: M, bytes: number): 'fly' | 'wait' | 'refuse' {
+  /**
+   * `fly`: take off now, alone, and call `landed` afterwards. `full`, `share`: it is not taken, as too many wait, or too many of the
+   * owner, who is asked for where it must wait.
+   */
+  add(lane: string, member: M, bytes: number, ownerOf: () => string): 'fly' | 'wait' | Refusal {
     const queue = this.#lanes.get(lane);
     if (queue === undefined) {
       this.#lanes.set(lane, []);
       return 'fly';
     }
-    if (this.#waiting >= this.#limits.waiting || this.#waitingBytes + bytes > this.#limits.waitingBytes)
-      return 'refuse';
-    queue.push({ member, bytes });
-    this.#waiting += 1;
-    this.#waitingBytes += bytes;
+    const owner = ownerOf();
+    const refusal = this.rows.refuses(owner, 1) ?? this.bytes.refuses(owner, bytes);
+    if (refusal !== undefined) return refusal;
+    queue.push({ member, owner, bytes });
+    this.rows.add(owner, 1);
+    this.bytes.add(owner, bytes);
     return 'wait';
   }
 
@@ -74,9 +82,9 @@ export class GroupCommit<M> {
       if (rows > 0 && (rows >= this.#limits.rows || bytes + next.bytes > this.#limits.bytes)) break;
       bytes += next.bytes;
       rows += 1;
+      this.rows.remove(next.owner, 1);
+      this.bytes.remove(next.owner, next.bytes);
     }
-    this.#waiting -= rows;
-    this.#waitingBytes -= bytes;
     return queue.splice(0, rows).map(({ member }) => member);
   }
 }

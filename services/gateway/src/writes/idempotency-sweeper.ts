@@ -1,7 +1,7 @@
 /** Keeps tidemark.idempotency_keys small: expired keys are removed in bounded steps, the rest is counted. */
 import type { Database } from '@tidemark/db';
 import { every, type Metrics } from '@tidemark/service';
-import { errors } from '../errors.ts';
+import { type CountedKeys, type IdempotencyLimits, IdempotencyRoom, ROW_BYTES } from './idempotency-room.ts';
 
 const INTERVAL_MS = 60_000;
 /** Rows of one DELETE: a few ms, so that it never holds much at once. */
@@ -11,11 +11,17 @@ const MAX_STEPS = 100;
 
 const SWEEP = `delete from tidemark.idempotency_keys where ctid = any (array(
   select ctid from tidemark.idempotency_keys where expires_at < now() limit ${STEP_ROWS} for update skip locked))`;
-const COUNT = 'select count(*)::float8 as keys from tidemark.idempotency_keys';
+/** Of identities those that hold most are told apart: more than can have over their share. Lengths are known without reading the texts. */
+const COUNT = `with each as (
+    select split_part(scope, ' ', 1) as identity, count(*)::float8 as keys,
+           sum(octet_length(body) + octet_length(headers::text) + octet_length(key) + ${ROW_BYTES})::float8 as bytes
+      from tidemark.idempotency_keys group by 1)
+  select null as identity, coalesce(sum(keys), 0) as keys, coalesce(sum(bytes), 0) as bytes from each
+  union all
+  (select identity, keys, bytes from each order by greatest(keys / $1::float8, bytes / $2::float8) desc limit 1000)`;
 
 export interface IdempotencySweeper {
-  /** @throws GATEWAY_IDEMPOTENCY_FULL when the last count was at the limit */
-  admit(): void;
+  readonly room: IdempotencyRoom;
   sweep(): Promise<void>;
   stop(): void;
 }
@@ -23,28 +29,30 @@ export interface IdempotencySweeper {
 export function startIdempotencySweeper(options: {
   db: Database;
   metrics: Metrics;
-  maxKeys: number;
+  limits: IdempotencyLimits;
   onError: (error: Error) => void;
 }): IdempotencySweeper {
-  const { db, metrics, maxKeys, onError } = options;
-  let keys = 0;
-  metrics.gauge('tidemark_idempotency_keys', 'Idempotency-Keys kept, as last counted', [], (gauge) => gauge.set(keys));
+  const { db, metrics, limits, onError } = options;
+  const room = new IdempotencyRoom(limits);
+  metrics.gauge('tidemark_idempotency_keys', 'Idempotency-Keys kept, as last counted and kept since', [], (gauge) =>
+    gauge.set(room.keys.used),
+  );
+  metrics.gauge('tidemark_idempotency_bytes', 'Bytes of the answers kept for them', [], (gauge) =>
+    gauge.set(room.bytes.used),
+  );
 
   async function sweep(): Promise<void> {
     for (let step = 0; step < MAX_STEPS; step += 1) {
       const { count } = await db.pools.admin.query(SWEEP);
       if (count < STEP_ROWS) break;
     }
-    const [row] = await db.pools.admin.query<{ keys: number }>(COUNT);
-    keys = row?.keys ?? 0;
+    room.counted(await db.pools.admin.query<CountedKeys>(COUNT, [limits.keys, limits.bytes]));
   }
 
   const report = ({ error }: { error: Error }) => onError(error);
   const timer = every('idempotency keys', INTERVAL_MS, sweep, report, { keepsAlive: false });
   return {
-    admit() {
-      if (keys >= maxKeys) throw errors.IDEMPOTENCY_FULL({ keys });
-    },
+    room,
     sweep,
     stop: timer.stop,
   };

@@ -1,6 +1,6 @@
 /** Flies the groups of group-commit.ts: one transaction a group, one answer a member. */
 import type { Tidemark } from '@tidemark/contracts';
-import type { Database, Identity, Row, Statement } from '@tidemark/db';
+import { type Client, type Database, errors as dbErrors, type Identity, type Row, type Statement } from '@tidemark/db';
 import type { Metrics } from '@tidemark/service';
 import { errors } from '../errors.ts';
 import type { GroupedRow } from '../plan/grouped-insert.ts';
@@ -14,6 +14,10 @@ export interface Insert {
   readonly lane: string;
   /** JSON text of the one row, without an array around it. */
   readonly row: string;
+  /** Whose share of the waiting it counts for. */
+  owner(): string;
+  /** Alone, the insert is cancelled when it goes; in a group it is not, as the others are there. */
+  readonly client: Client;
   /** Of the request. Asked of the first of a group, whose settings are those of the group. */
   identity(): Identity;
   /** The insert as a statement of its own. */
@@ -24,6 +28,13 @@ export interface Insert {
   done(row: WriteRow, tidemark: Tidemark): void;
   /** Called once, otherwise. Must not throw. */
   failed(error: unknown): void;
+}
+
+/** False when its client went while it waited for the group before it: nothing is written then. */
+function isAwaited(insert: Insert): boolean {
+  if (!insert.client.isGone) return true;
+  insert.failed(dbErrors.CLIENT_GONE());
+  return false;
 }
 
 const HOLDER = { route: 'POST /rest/v1/:table' };
@@ -47,7 +58,10 @@ export class InsertGroups {
     this.#db = db;
     this.#groups = new GroupCommit(limits);
     metrics.gauge('tidemark_insert_groups_waiting_rows', 'inserts that wait for the group before them', [], (gauge) =>
-      gauge.set(this.#groups.waiting),
+      gauge.set(this.#groups.rows.used),
+    );
+    metrics.gauge('tidemark_insert_groups_waiting_bytes', 'characters of JSON of these', [], (gauge) =>
+      gauge.set(this.#groups.bytes.used),
     );
     this.#grouped = metrics.counter('tidemark_insert_groups_total', 'groups of inserts that were committed together');
     this.#rows = metrics.counter('tidemark_insert_groups_rows_total', 'rows of these groups');
@@ -60,23 +74,27 @@ export class InsertGroups {
   }
 
   /**
-   * Fails with GATEWAY_INSERTS_WAITING when too many wait; what Postgres says of this row; DB_CONNECTION_LOST: outcome unknown.
+   * Fails with GATEWAY_INSERTS_WAITING when too many wait, GATEWAY_INSERTS_SHARE when too many of its owner do; what Postgres says of this row; DB_CONNECTION_LOST: outcome unknown.
    * By callback: a promise for each request and each step of it costs more than the row.
    */
   submit(insert: Insert): void {
-    const decision = this.#groups.add(insert.lane, insert, insert.row.length);
+    const decision = this.#groups.add(insert.lane, insert, insert.row.length, () => insert.owner());
     if (decision === 'fly') void this.#fly(insert.lane, insert);
-    else if (decision === 'refuse') insert.failed(errors.INSERTS_WAITING({ waiting: this.#groups.waiting }));
+    else if (decision === 'full') insert.failed(errors.INSERTS_WAITING({ waiting: this.#groups.rows.used }));
+    else if (decision === 'share') {
+      insert.failed(errors.INSERTS_SHARE({ waiting: this.#groups.rows.usedBy(insert.owner()) }));
+    }
   }
 
   /** Flies groups of the lane until none waits. Never rejects: what fails goes to the members. */
   async #fly(lane: string, first: Insert): Promise<void> {
     let group: Insert[] | undefined = [first];
     while (group !== undefined) {
-      const failed = await this.#commit(group, false);
+      const awaited = group.filter(isAwaited);
+      const failed = await this.#commit(awaited, false);
       if (failed) {
         this.#failed.inc();
-        const attribution = this.#attribute(group);
+        const attribution = this.#attribute(awaited);
         if (this.#attributions > ATTRIBUTIONS) await attribution;
       }
       group = this.#groups.landed(lane);
@@ -103,7 +121,12 @@ export class InsertGroups {
 
   async #alone(insert: Insert, mayWait: boolean): Promise<void> {
     const statements = mayWait ? [insert.alone()] : [LOCK_TIMEOUT, insert.alone()];
-    const { results, tidemark } = await this.#db.write({ identity: insert.identity(), statements, holder: HOLDER });
+    const { results, tidemark } = await this.#db.write({
+      identity: insert.identity(),
+      statements,
+      client: insert.client,
+      holder: HOLDER,
+    });
     insert.done(results.at(-1)?.[0] as WriteRow, tidemark);
   }
 

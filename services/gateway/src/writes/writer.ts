@@ -35,9 +35,15 @@ export function openWriter(app: BaseApp, context: RouteContext & { metrics: Metr
     bytes: config.INSERT_GROUP_BYTES,
     waiting: config.INSERT_GROUPS_WAITING,
     waitingBytes: config.INSERT_GROUPS_WAITING_BYTES,
+    identityPercent: config.INSERT_GROUPS_IDENTITY_PERCENT,
   });
   const sweeper = startIdempotencySweeper({
-    ...{ db, metrics, maxKeys: config.IDEMPOTENCY_KEYS_MAX },
+    ...{ db, metrics },
+    limits: {
+      keys: config.IDEMPOTENCY_KEYS_MAX,
+      bytes: config.IDEMPOTENCY_BYTES_MAX,
+      identityPercent: config.IDEMPOTENCY_IDENTITY_PERCENT,
+    },
     onError: (error) =>
       app.log.warn({ err: error }, 'expired Idempotency-Keys could not be removed; the next round tries again'),
   });
@@ -54,9 +60,9 @@ export function openWriter(app: BaseApp, context: RouteContext & { metrics: Metr
         if (idempotent === undefined) return work(tx);
         const kept = await claimKey(tx, idempotent, identity);
         if (kept !== undefined) return kept;
-        sweeper.admit();
+        sweeper.room.admit(idempotent.identity);
         const answered = await work(tx);
-        await keepAnswer(tx, idempotent, identity, answered, limits);
+        await keepAnswer(tx, idempotent, identity, answered, limits, sweeper.room);
         return answered;
       };
       const options = { ...asked, ...(isolation === undefined ? {} : { isolation }) };

@@ -22,7 +22,8 @@ function request(
   more: Partial<CacheRequest<CachedAnswer>> = {},
 ) {
   const reads = { tables: new Set(['a']), oids: new Set([1]), personal: false, stamps: '1:1' };
-  return { key: 'k', claims: '{}', reads, generation: tide.generation, asked: undefined, fill, ...more };
+  const client = { isGone: false, onGone: () => () => undefined };
+  return { key: 'k', client, claims: '{}', reads, generation: tide.generation, asked: undefined, fill, ...more };
 }
 
 const filled = (body: string, proven: bigint, guard = '1:1'): Filled<CachedAnswer> => ({

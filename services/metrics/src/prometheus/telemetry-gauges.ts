@@ -62,6 +62,11 @@ export function registerTelemetryGauges(metrics: Metrics, health: () => HealthAn
     (pool) => pool.preparedBytes ?? 0,
   );
   pools(
+    'tidemark_instance_pool_statistics_bytes',
+    'Memory of the statistics of statements',
+    (pool) => pool.statisticsBytes ?? 0,
+  );
+  pools(
     'tidemark_instance_pool_replaced_total',
     'Connections replaced because their prepared statements had filled their budget',
     (pool) => pool.replacedTotal ?? 0,

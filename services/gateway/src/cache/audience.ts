@@ -1,0 +1,40 @@
+/** The clients that wait for one statement: gone when the last of them is. */
+import type { Client } from '@tidemark/db';
+
+export class Audience implements Client {
+  readonly #clients: Client[] = [];
+  readonly #listeners = new Set<() => void>();
+  /** What takes back the listeners on the clients, while somebody listens here. */
+  #forget: (() => void)[] = [];
+
+  add(client: Client): void {
+    this.#clients.push(client);
+    if (this.#listeners.size > 0) this.#forget.push(client.onGone(this.#onOneGone));
+  }
+
+  get isGone(): boolean {
+    return this.#clients.every(({ isGone }) => isGone);
+  }
+
+  onGone(listener: () => void): () => void {
+    if (this.#listeners.size === 0) this.#forget = this.#clients.map((client) => client.onGone(this.#onOneGone));
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+      if (this.#listeners.size === 0) this.#forgetClients();
+    };
+  }
+
+  readonly #onOneGone = (): void => {
+    if (!this.isGone) return;
+    const listeners = [...this.#listeners];
+    this.#listeners.clear();
+    this.#forgetClients();
+    for (const listener of listeners) listener();
+  };
+
+  #forgetClients(): void {
+    for (const forget of this.#forget) forget();
+    this.#forget = [];
+  }
+}

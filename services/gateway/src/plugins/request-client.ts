@@ -1,0 +1,40 @@
+/** Whether the client of a request is still there, for packages/db: what runs for nobody is cancelled. */
+import type { Socket } from 'node:net';
+import type { Client } from '@tidemark/db';
+import type { FastifyRequest } from 'fastify';
+
+/** One listener on each socket, however many requests are pipelined on it: Node warns of more than ten. */
+const waiting = new WeakMap<Socket, Set<() => void>>();
+
+export function clientOf(request: FastifyRequest): Client {
+  return new RequestClient(request.raw.socket);
+}
+
+/** Listens to the socket only while a statement runs on a connection of its own: short reads on a shared one cost nothing. */
+class RequestClient implements Client {
+  readonly #socket: Socket;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  get isGone(): boolean {
+    return this.#socket.destroyed;
+  }
+
+  onGone(listener: () => void): () => void {
+    const listeners = waiting.get(this.#socket) ?? watch(this.#socket);
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }
+}
+
+function watch(socket: Socket): Set<() => void> {
+  const listeners = new Set<() => void>();
+  waiting.set(socket, listeners);
+  socket.once('close', () => {
+    for (const listener of [...listeners]) listener();
+    listeners.clear();
+  });
+  return listeners;
+}
