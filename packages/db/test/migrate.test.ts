@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -91,3 +92,52 @@ t.test('a server that cannot be reached is named', async (t) => {
   await t.rejects(migrate(url), { code: 'DB_CONNECT_FAILED', message: /127\.0\.0\.1:1/ });
   await t.rejects(openDatabase({ primaryUrl: url, applicationName: 'test' }), { code: 'DB_CONNECT_FAILED' });
 });
+
+t.test(
+  'files and jobs of a release before buckets keep their ids, and what was nobody’s is not everybody’s any more',
+  async (t) => {
+    const all = await readMigrations();
+    const earlier = all.filter(({ name }) => name < '0008');
+    const before = await folder(t as Tap, Object.fromEntries(earlier.map(({ name, sql }) => [name, sql])));
+    const url = await freshDatabase(t as Tap);
+    await migrate(url, { folder: before });
+    const old = [
+      ['demo/images/1.jpg', null, null, 'demo public'],
+      ['notes.txt', 'ada', null, '~ada private'],
+      ['for-all.txt', null, null, 'service private'],
+      ['jobs/1/0-a.webp', null, randomUUID(), 'service private'],
+    ] as const;
+    const ids = old.map(() => randomUUID());
+    const earlierDb = await openDatabase({ primaryUrl: url, applicationName: 'before' });
+    for (const [n, [path, owner, job]] of old.entries()) {
+      await earlierDb.pools.admin.query(
+        `insert into tidemark.file_contents (id, storage_key, content_type, size, sha256) values ($1, 'k', 't', 1, 's')`,
+        [ids[n] as string],
+      );
+      await earlierDb.pools.admin.query(
+        'insert into tidemark.files (id, path, owner, job_id) values ($1, $2, $3, $4)',
+        [...[ids[n] as string, path, owner, job]],
+      );
+    }
+    await earlierDb.pools.admin.query(
+      `insert into tidemark.jobs (kind, spec, role, claims, state) values ('x', '{}', 'authenticated', '{"sub":"ada"}', 'cancelled')`,
+    );
+    await earlierDb.close();
+
+    await migrate(url);
+    const db = await openDatabase({ primaryUrl: url, applicationName: 'after' });
+    t.teardown(() => db.close());
+    const rows = await db.pools.admin.query(
+      `select f.id, bucket || ' ' || visibility as place from tidemark.files f order by array_position($1::uuid[], f.id)`,
+      [`{${ids.join()}}`],
+    );
+    t.same(
+      rows.map(({ id, place }) => [id, place]),
+      old.map(([, , , place], n) => [ids[n], place]),
+    );
+    const [job] = await db.pools.admin.query(
+      'select j.role, j.finished_at is not null as closed, r.claims from tidemark.jobs j join tidemark.job_requests r on r.job_id = j.id',
+    );
+    t.match(job, { role: 'authenticated', closed: true, claims: { sub: 'ada' } });
+  },
+);

@@ -155,7 +155,7 @@ t.test('priority high needs a right, which a policy gives', async (t) => {
     await insert(ada, { kind: 'x', spec: {}, priority: 'high' }),
   ]) {
     t.equal(answer.status, 403);
-    t.match(await answer.json(), { code: '42501', message: /jobs_high_priority/ });
+    t.match(await answer.json(), { code: '42501', message: /jobs_high_priority/, hint: /normal or low/ });
   }
   t.equal((await start(service, { priority: 'high' })).status, 201);
   t.equal((await start(ada, { priority: 'low' })).status, 201);

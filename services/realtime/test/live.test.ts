@@ -232,6 +232,8 @@ t.test('live queries', async (t) => {
     );
     await mine.change(() => true);
     t.match(mine.changes(topic), [{ type: 'insert', row: { owner: 'ann' } }]);
+    const refused = await mine.refusal('claims', 'jobs?select=id,claims', { profile: 'tidemark' });
+    t.equal(refused.code, 'RT_COLUMN_UNKNOWN', 'claims are not in the table that is followed');
     await mine.close();
   });
 });

@@ -54,6 +54,9 @@ export function postgresHint(code: string, message: string, authenticated: boole
     return 'fts takes words joined by & | ! and <->; plfts and phfts take plain text, wfts a search as people type it.';
   }
   if (code === '42501') {
+    if (message.includes('"jobs_high_priority"')) {
+      return 'Use the priority normal or low. The policy jobs_high_priority on tidemark.jobs says who may use high.';
+    }
     return authenticated
       ? 'Grant the right to the role of the token, or write a policy that lets the row through.'
       : 'Send Authorization: Bearer <JWT> of a role that has the right, or grant it to the anonymous role.';
