@@ -28,6 +28,9 @@ export interface ErrorFields {
   hint?: string | null;
   /** Seconds after which trying again makes sense; sent as Retry-After. */
   retryAfter?: number;
+  /** What clients are told in place of `message` and `details` where those hold addresses or other names of the operator's. */
+  publicMessage?: string;
+  publicDetails?: string | null;
 }
 
 export class TidemarkError extends Error {
@@ -36,6 +39,8 @@ export class TidemarkError extends Error {
   readonly details: string | null;
   readonly hint: string | null;
   readonly retryAfter: number | undefined;
+  readonly publicMessage: string;
+  readonly publicDetails: string | null;
 
   constructor(fields: ErrorFields, options?: ErrorOptions) {
     super(fields.message, options);
@@ -45,18 +50,20 @@ export class TidemarkError extends Error {
     this.details = fields.details ?? null;
     this.hint = fields.hint ?? null;
     this.retryAfter = fields.retryAfter;
+    this.publicMessage = fields.publicMessage ?? this.message;
+    this.publicDetails = fields.publicDetails === undefined ? this.details : fields.publicDetails;
   }
 }
 
-/** The problem+json body of an error. `type` is a URN, since the documentation's address is the operator's. */
+/** The problem+json body of an error, for clients: logs have the rest. `type` is a URN, since the documentation's address is the operator's. */
 export function toProblem(error: TidemarkError): Problem {
   return {
     type: `urn:tidemark:error:${error.code}`,
     title: STATUS_TITLES[error.status] ?? 'Error',
     status: error.status,
     code: error.code,
-    message: error.message,
-    details: error.details,
+    message: error.publicMessage,
+    details: error.publicDetails,
     hint: error.hint,
   };
 }
@@ -94,6 +101,8 @@ export interface ErrorRow<P> {
   message: Text<P>;
   details?: Text<P>;
   hint?: Text<P>;
+  publicMessage?: Text<P>;
+  publicDetails?: Text<P>;
   retryAfter?: number | ((params: P) => number);
 }
 
@@ -121,6 +130,8 @@ export function defineErrors<T extends Table>(prefix: string, table: T): { reado
     constructors[name] = (params, options) => {
       const text = (value: Text<unknown> | undefined) => (typeof value === 'function' ? value(params) : value);
       const { retryAfter } = definition;
+      const publicMessage = text(definition.publicMessage);
+      const publicDetails = text(definition.publicDetails);
       return new TidemarkError(
         {
           code,
@@ -129,6 +140,8 @@ export function defineErrors<T extends Table>(prefix: string, table: T): { reado
           details: text(definition.details) ?? null,
           hint: text(definition.hint) ?? null,
           retryAfter: typeof retryAfter === 'function' ? retryAfter(params) : retryAfter,
+          ...(publicMessage === undefined ? {} : { publicMessage }),
+          ...(publicDetails === undefined ? {} : { publicDetails }),
         },
         options,
       );

@@ -12,6 +12,7 @@ export const errors = defineErrors('DB', {
     status: 503,
     message: (p) => `no connection of the "${p.pool}" pool became free within ${Math.round(p.waitedMs)} ms`,
     details: (p) => p.problem ?? 'all of them are busy',
+    publicDetails: (p) => (p.problem === undefined ? 'all of them are busy' : 'the database cannot be reached'),
     hint: 'Try again after Retry-After. If it lasts: find slow statements or leaks on the dashboard, or raise max.',
     retryAfter: 1,
   }),
@@ -39,12 +40,14 @@ export const errors = defineErrors('DB', {
   CONNECT_FAILED: row<{ server: string; reason: string }>({
     status: 503,
     message: (p) => `cannot connect to ${p.server}: ${p.reason}`,
+    publicMessage: 'the database cannot be reached',
     hint: 'See that the server runs and accepts connections from here, and that the address and password are right.',
     retryAfter: 1,
   }),
   CONNECTION_LOST: row<{ pool: string; reason: string; sent: string }>({
     status: 503,
     message: (p) => `a connection of the "${p.pool}" pool was lost: ${p.reason}`,
+    publicMessage: (p) => `a connection of the "${p.pool}" pool was lost`,
     details: (p) => p.sent,
     hint: 'Try again. A write whose COMMIT had been sent may have happened: read first, or use an Idempotency-Key.',
     retryAfter: 1,
@@ -132,6 +135,7 @@ export const errors = defineErrors('DB', {
   NOT_MIGRATED: row<{ server: string }>({
     status: 503,
     message: (p) => `the database ${p.server} has no epoch: Tidemark's schema is not there`,
+    publicMessage: "the database has no epoch: Tidemark's schema is not there",
     hint: 'Run `tidemark migrate` with the same DATABASE_URL once, then start again.',
   }),
   ROLE_MISSING: row<{ role: string; user: string }>({

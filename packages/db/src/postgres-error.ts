@@ -27,6 +27,8 @@ export class PostgresError extends TidemarkError {
         details: source.detail ?? null,
         hint: source.hint ?? null,
         ...(isOverload(source.code) && { retryAfter: 1 }),
+        // It names users, databases and hosts.
+        ...(isFatal(source) && { publicMessage: 'Postgres refused or ended the connection', publicDetails: null }),
       },
       { cause: source },
     );
@@ -101,6 +103,8 @@ const FIELD_NAMES: Readonly<Record<string, string>> = {
   n: 'constraint_name',
   R: 'routine',
 };
+
+const isFatal = ({ severity }: DriverError) => severity === 'FATAL' || severity === 'PANIC';
 
 export function isStalePlan(error: unknown): boolean {
   return error instanceof PostgresError && error.stalePlan;

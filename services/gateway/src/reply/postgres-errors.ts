@@ -34,6 +34,8 @@ export function translatePostgresError(error: Error, authenticated: boolean): Ti
       status,
       message: error.message,
       details: error.details,
+      publicMessage: error.publicMessage,
+      publicDetails: error.publicDetails,
       hint,
       ...(error.retryAfter === undefined ? {} : { retryAfter: error.retryAfter }),
     },

@@ -31,8 +31,8 @@ export function suggestionFor(error: unknown): Suggest | undefined {
 
 function withHint(error: TidemarkError, hint: string | null | undefined): TidemarkError | undefined {
   if (typeof hint !== 'string') return undefined;
-  const { code, status, message, details } = error;
-  return new TidemarkError({ code, status, message, details, hint }, { cause: error });
+  const { code, status, message, details, publicMessage, publicDetails } = error;
+  return new TidemarkError({ code, status, message, details, publicMessage, publicDetails, hint }, { cause: error });
 }
 
 const visible = (rights: Rights, { schema, name }: { schema: string; name: string }): boolean =>

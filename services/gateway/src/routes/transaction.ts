@@ -94,12 +94,14 @@ function named<T>(operation: Operation, index: number, authenticated: boolean, w
   } catch (error) {
     const known = translatePostgresError(error as Error, authenticated) ?? error;
     if (!(known instanceof TidemarkError)) throw error;
-    const { code, status, message, details, hint, retryAfter } = known;
+    const { code, status, message, details, hint, retryAfter, publicMessage, publicDetails } = known;
     const at = `operations[${index}] (${operation.method} ${operation.target.name.slice(0, 63)})`;
     throw new TidemarkError(
       {
         ...{ code, status, message, hint },
         details: details === null ? at : `${at}: ${details}`,
+        publicMessage,
+        publicDetails: publicDetails === null ? at : `${at}: ${publicDetails}`,
         ...(retryAfter === undefined ? {} : { retryAfter }),
       },
       { cause: error },
