@@ -1,6 +1,7 @@
 /** Credentials, TLS and permissions, on real servers. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nkeys } from '@nats-io/transport-node';
@@ -78,7 +79,7 @@ t.test('two ways to say who one is are refused, and so is half of one', async (t
     [{ url, nkeySeedFile: new URL(import.meta.url).pathname }, /does not hold what it should/],
     [{ url, tlsCertFile: '/x' }, /NATS_TLS_CERT_FILE is set alone/],
     [{ url, tlsCaFile: '/nowhere' }, /NATS_TLS_CA_FILE=\/nowhere cannot be read/],
-    [{ url, tlsCaFile: new URL(import.meta.url).pathname }, /NATS_TLS_|PEM/],
+    [{ url, tlsCaFile: new URL('../package.json', import.meta.url).pathname }, /holds no PEM/],
   ];
   for (const [options, message] of cases) {
     const error = await attempt(options);
@@ -127,6 +128,43 @@ t.test('a password of any characters, a token, and an nkey', async (t) => {
   t.equal(await attempt({ url: tokens.address, token: SECRET }), undefined);
   t.equal(await attempt({ url: tokens.address.replace('//', `//${encoded}@`) }), undefined);
 });
+
+t.test(
+  'a creds file: its JWT and a signature of the server’s nonce are sent, from the file as it is then',
+  async (t) => {
+    const nonce = 'a-nonce-of-the-server';
+    const sent: { jwt: string; nkey: string; sig: string }[] = [];
+    const server = createServer((socket) => {
+      const { port } = server.address() as { port: number };
+      const info = { server_id: 'X', version: '2.9.10', proto: 1, host: '127.0.0.1', port, max_payload: 1, nonce };
+      socket.write(`INFO ${JSON.stringify(info)}\r\n`);
+      socket.on('error', () => {}); // the client hangs up first
+      socket.once('data', (chunk) => {
+        sent.push(JSON.parse(String(chunk).split('\r\n')[0]?.replace('CONNECT ', '') ?? ''));
+        socket.end("-ERR 'Authorization Violation'\r\n");
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.teardown(() => new Promise((resolve) => server.close(resolve)));
+    const { port } = server.address() as { port: number };
+    const credsFile = join(folder, 'user.creds');
+    for (const jwt of ['first.jwt.of-the-user', 'second.jwt.of-the-user']) {
+      const user = nkeys.createUser();
+      const seed = Buffer.from(user.getSeed()).toString();
+      writeFileSync(
+        credsFile,
+        `-----BEGIN NATS USER JWT-----\n${jwt}\n------END NATS USER JWT------\n\n-----BEGIN USER NKEY SEED-----\n${seed}\n------END USER NKEY SEED------\n`,
+      );
+      const error = await attempt({ url: `nats://127.0.0.1:${port}`, credsFile });
+      t.match(error, { code: 'BUS_UNAUTHORIZED' });
+      t.notMatch(textOf(error), seed);
+      const last = sent.at(-1);
+      t.equal(last?.jwt, jwt);
+      t.ok(user.verify(Buffer.from(nonce), Buffer.from(last?.sig ?? '', 'base64url')), 'signed by the seed');
+      t.notOk(JSON.stringify(last).includes(seed), 'the seed stays here');
+    }
+  },
+);
 
 t.test('TLS: the server is proven, the client shows its certificate, and nothing is sent without', async (t) => {
   const ours = certificates('ours', 'IP:127.0.0.1');

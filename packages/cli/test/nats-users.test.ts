@@ -8,7 +8,7 @@ import { type Bus, type BusEvent, connectBus } from '@tidemark/bus';
 import { inboxPrefix, LiveList, SERVICE_NAMES, type ServiceName, subjects } from '@tidemark/contracts';
 import t from 'tap';
 import { Type } from 'typebox';
-import { eventually, launch } from './tidemark-up.ts';
+import { eventually, launch, processesOf } from './tidemark-up.ts';
 
 /** A PNG of one pixel. */
 const PIXEL = Buffer.from(
@@ -71,13 +71,14 @@ t.test('each service may do what it does, and no more', { timeout: 180_000 }, as
     instances: [{ instance: 'realtime-1', eventStreams: 1 }],
     subscriptions: [{ schema: 'tidemark', role: 'authenticated' }],
   });
+  const commandLines = (await processesOf(up.home)).join('\n');
   for (const name of ['gateway-1', 'realtime-1', 'batch-1', 'metrics-1']) {
-    t.notMatch(
-      await readFile(join(up.home, 'logs', `${name}.log`), 'utf8'),
-      /bus\.(permission_denied|unauthorized)/,
-      name,
-    );
+    const log = await readFile(join(up.home, 'logs', `${name}.log`), 'utf8');
+    t.notMatch(log, /bus\.(permission_denied|unauthorized)/, name);
+    for (const secret of [...Object.values(passwords), tokens.ops])
+      t.notOk(log.includes(secret), 'no secret is logged');
   }
+  for (const password of Object.values(passwords)) t.notOk(commandLines.includes(password), 'nor in a command line');
 
   t.test('a stranger gets nothing', async (t) => {
     for (const url of [
