@@ -44,5 +44,9 @@ begin
   end if;
 end $$;
 
+-- A schema's name can only be looked up with USAGE; to a table in it this gives no right. For schemas that others make:
+-- grant usage on schema <schema> to tidemark_gateway, tidemark_realtime, tidemark_batch.
+alter default privileges for role tidemark grant usage on schemas to tidemark_gateway, tidemark_realtime, tidemark_batch;
+
 -- For blueprints, which make their tables in `public`, and tables of your own that `tidemark` shall own.
 grant usage, create on schema public to tidemark;

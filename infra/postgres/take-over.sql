@@ -17,6 +17,9 @@ begin
     select format('alter schema %I owner to tidemark', nspname) from mine join pg_namespace using (oid, nspname)
       where nspowner = me and nspname not in ('public', 'tidemark_statistics')
     union all
+    select format('grant usage on schema %I to tidemark_gateway, tidemark_realtime, tidemark_batch', nspname) from mine join pg_namespace using (oid, nspname)
+      where nspowner = me and nspname not in ('public', 'tidemark_statistics')
+    union all
     select format('alter table %I.%I owner to tidemark', mine.nspname, c.relname) from pg_class c join mine on mine.oid = c.relnamespace
       where c.relowner = me and c.relkind in ('r', 'p', 'v', 'm', 'f') and not exists (select from extension e where e.classid = 'pg_class'::regclass and e.objid = c.oid)
     union all

@@ -1,5 +1,5 @@
 /** A home of an earlier release, in which the superuser owned everything and files were readable by all, starts and is tightened. */
-import { chmod, cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadBlueprint } from '@tidemark/blueprints';
 import { migrate } from '@tidemark/db';
@@ -39,6 +39,10 @@ t.test('an earlier home', { timeout: 180_000 }, async (t) => {
       await sql`select extnamespace::regnamespace::text as schema from pg_extension where extname = 'pg_stat_statements'`;
     t.same(extension, { schema: 'tidemark_statistics' }, 'and anon no longer reads the statements of others');
     t.equal((await sql`select from shop.total()`).length, 1);
+    await sql`create schema later`;
+    const [usage] = await sql`select bool_and(has_schema_privilege(r, s, 'usage')) as granted
+      from unnest(array['tidemark_gateway', 'tidemark_realtime', 'tidemark_batch']) r, unnest(array['shop', 'later']) s`;
+    t.same(usage, { granted: true }, 'services can look up its schemas, those made later as well');
   });
   const lines: string[] = [];
   const io = { args: ['live', 'enable', 'shop.orders'], env: { DATABASE_URL: url }, cwd: '/' };
@@ -75,9 +79,8 @@ async function makeEarlierHome(home: string): Promise<void> {
   await stack.stop();
   for (const folder of ['logs', 'files/00', 'files/tmp'])
     await mkdir(join(home, folder), { recursive: true, mode: 0o755 });
-  for (const file of ['logs/gateway-1.log', 'files/00/a', 'notes.txt'])
-    await writeFile(join(home, file), 'x', { mode: 0o644 });
-  await cp(join(home, 'notes.txt'), join(home, 'postgres-roles.json.new'));
+  for (const file of ['logs/gateway-1.log', 'files/00/a']) await writeFile(join(home, file), 'x', { mode: 0o644 });
+  await writeFile(join(home, 'postgres-roles.json.new'), 'x', { mode: 0o644 });
   for (const folder of ['.', 'files', 'files/00', 'logs', 'log']) await chmod(join(home, folder), 0o755);
 }
 

@@ -2,7 +2,7 @@ export { type FileStoreConfig, fileStoreConfig, fileStoreOptions } from './confi
 export { fileErrors } from './errors.ts';
 export { createLocalFileStore, type LocalFileStoreOptions } from './local-store.ts';
 export { type FileStoreOptions, openFileStore } from './open-store.ts';
-export { preparePrivateFolder } from './private-folder.ts';
+export { belongsToStore, preparePrivateFolder } from './private-folder.ts';
 export {
   createFileRegistry,
   type FileFacts,

@@ -1,5 +1,9 @@
-/** The file store's folder is for the user of the services alone: row-level security ends where somebody can read the disk. */
-import { chmod, mkdir, opendir, stat } from 'node:fs/promises';
+/**
+ * The file store's folder is for the user of the services alone: row-level security ends where somebody can read the disk.
+ * What the store makes is private from the start. A folder that was there before is touched only where nothing but the store's own
+ * files is in it: TIDEMARK_FILES_DIR may name a folder that others use, too, such as /tmp.
+ */
+import { chmod, mkdir, opendir, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { asStoreError, isCode } from './fs-errors.ts';
 
@@ -7,21 +11,29 @@ export const FOLDER_MODE = 0o700;
 export const FILE_MODE = 0o600;
 /** Rights of the group and of everybody else. */
 const OTHERS = 0o077;
+const STICKY = 0o1000;
+/** The first level of the store's layout: two digits of a hash, and the uploads in progress. */
+const OWN_ENTRY = /^([0-9a-f]{2}|tmp)$/;
 
-/**
- * Makes the folder, or takes others' rights from all that is in it. The folder itself comes last: while it has rights for others,
- * this was not finished. A folder of another user (a mounted volume) stays as its administrator set it up.
- */
+/** Makes the folder, or takes others' rights from what an earlier release made. The folder comes last: it marks the end. */
 export async function preparePrivateFolder(dir: string): Promise<void> {
   try {
-    await mkdir(dir, { recursive: true, mode: FOLDER_MODE });
+    if ((await mkdir(dir, { recursive: true, mode: FOLDER_MODE })) !== undefined) return await chmod(dir, FOLDER_MODE);
     const { uid, mode } = await stat(dir);
-    if (uid !== process.getuid?.() || (mode & OTHERS) === 0) return;
+    if (uid !== process.getuid?.() || (mode & OTHERS) === 0 || !(await belongsToStore(dir))) return;
+    if ((await readdir(dir)).length === 0) return;
     await tighten(dir);
     await chmod(dir, FOLDER_MODE);
   } catch (error) {
     throw asStoreError(dir, error);
   }
+}
+
+/** Whether nothing but a file store's own files is in the folder. */
+export async function belongsToStore(dir: string): Promise<boolean> {
+  if (((await stat(dir)).mode & STICKY) !== 0) return false;
+  const entries = await readdir(dir, { withFileTypes: true });
+  return entries.every((entry) => entry.isDirectory() && OWN_ENTRY.test(entry.name));
 }
 
 async function tighten(dir: string): Promise<void> {

@@ -44,6 +44,18 @@ t.test(
   },
 );
 
+t.test('a folder that holds other things too keeps the rights that it has', async (t) => {
+  const { dir } = await freshStore(t);
+  await chmod(dir, 0o755);
+  await mkdir(path.join(dir, '00'), { mode: 0o755 });
+  await writeFile(path.join(dir, 'notes.txt'), 'mine', { mode: 0o644 });
+  const store = await openFileStore({ dir });
+  const mode = async (name: string) => ((await stat(path.join(dir, name))).mode & 0o777).toString(8);
+  t.same([await mode('.'), await mode('00'), await mode('notes.txt')], ['755', '755', '644']);
+  const { key } = await store.put(Buffer.from('a secret'), LIMIT);
+  t.same([await mode(key), await mode(path.dirname(key))], ['600', '700'], 'its own files are private all the same');
+});
+
 t.test('what is put can be opened, whole and in ranges', async (t) => {
   const { store } = await freshStore(t);
   const bytes = randomBytes(200_000);

@@ -1,5 +1,7 @@
-/** The home folder holds tokens, passwords and logs: what is in it is for its owner alone, also where an earlier release was lax. */
-import type { Dirent } from 'node:fs';
+/**
+ * The home folder holds tokens, passwords and logs: they are for its owner alone, also where an earlier release was lax. Only
+ * files that Tidemark itself makes are touched, as TIDEMARK_HOME may name a folder that has others in it, too.
+ */
 import { chmod, mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SECRET_MODE } from './secret-file.ts';
@@ -7,28 +9,36 @@ import { SECRET_MODE } from './secret-file.ts';
 const PRIVATE_FOLDER = 0o700;
 /** A root's servers run as another user, who must pass through the home to the data, and can list nothing. */
 const PASSABLE_FOLDER = 0o711;
+const OWN_FILE =
+  /^(credentials\.json|jwt-secret|postgres-passwords\.json|postgres-roles\.json|data-folder\.txt|stack\.lock)(\.\w+)*$/;
+const OWN_FOLDER = /^(files|log|logs|nats|primary|replica(\.promoted-.*)?)$/;
 /** Folders whose files are tightened as well: the services' logs and the servers'. Data folders are their servers' to keep. */
 const LOG_FOLDERS = ['logs', 'log'];
+const OWN_LOG = /\.log(\.1)?$/;
 
-/** Makes the home and its folder of logs, and takes everybody else's rights from the files that are there. */
+/** Makes the home and its folder of logs, and takes everybody else's rights from what is there of an earlier start. */
 export async function preparePrivateHome(home: string): Promise<void> {
   await mkdir(home, { recursive: true, mode: PRIVATE_FOLDER });
-  const isRoot = process.getuid?.() === 0;
-  await chmod(home, (await stat(home)).mode & (isRoot ? PASSABLE_FOLDER : PRIVATE_FOLDER));
-  await mkdir(join(home, 'logs'), { recursive: true, mode: PRIVATE_FOLDER });
-  for (const entry of await readdir(home, { withFileTypes: true })) {
-    await tightenFile(home, entry);
-    if (!entry.isDirectory() || !LOG_FOLDERS.includes(entry.name)) continue;
-    const folder = join(home, entry.name);
+  const entries = await readdir(home, { withFileTypes: true });
+  const isOurs = entries.every((entry) => (entry.isDirectory() ? OWN_FOLDER : OWN_FILE).test(entry.name));
+  const { mode } = await stat(home);
+  if (isOurs) await chmod(home, mode & (process.getuid?.() === 0 ? PASSABLE_FOLDER : PRIVATE_FOLDER));
+  for (const entry of entries)
+    if (entry.isFile() && OWN_FILE.test(entry.name)) await tightenFile(join(home, entry.name));
+  for (const name of LOG_FOLDERS) {
+    const folder = join(home, name);
+    const isNew = (await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER })) !== undefined;
+    if (isNew) continue;
+    const logs = await readdir(folder, { withFileTypes: true });
+    if (!logs.every((log) => log.isFile() && OWN_LOG.test(log.name))) continue;
+    for (const log of logs) await tightenFile(join(folder, log.name));
     await chmod(folder, PRIVATE_FOLDER);
-    for (const log of await readdir(folder, { withFileTypes: true })) await tightenFile(folder, log);
   }
 }
 
-async function tightenFile(folder: string, entry: Dirent): Promise<void> {
-  if (!entry.isFile()) return;
+async function tightenFile(path: string): Promise<void> {
   try {
-    await chmod(join(folder, entry.name), SECRET_MODE);
+    await chmod(path, SECRET_MODE);
   } catch (error) {
     // Another starter's lock file may go away meanwhile.
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;

@@ -1,7 +1,7 @@
 /** The user that the services run as when `tidemark up` was started as root: one that can do nothing else on this machine. */
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { preparePrivateFolder } from '@tidemark/files';
+import { belongsToStore, preparePrivateFolder } from '@tidemark/files';
 import { adoptFolder, canEnter, canRead, lookUpUser, type User, unprivilegedUser } from '@tidemark/local-stack';
 import { errors } from '../errors.ts';
 
@@ -48,6 +48,9 @@ async function findObstacle(user: User, options: ServiceUserOptions): Promise<st
   if (unreadable !== undefined) return `the user ${user.name} cannot read ${unreadable}`;
   if (filesFolder === undefined) return undefined;
   await preparePrivateFolder(filesFolder);
+  if (!(await belongsToStore(filesFolder))) {
+    return `the folder of files, ${filesFolder}, holds other things too, and will not be given to the user ${user.name}`;
+  }
   const parent = dirname(filesFolder);
   return canEnter(user, parent) ? undefined : `the user ${user.name} cannot enter ${parent}, where the files are`;
 }
