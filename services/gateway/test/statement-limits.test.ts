@@ -11,6 +11,7 @@ create table slow_rows (id integer primary key);
 insert into slow_rows select g from generate_series(1, 3) g;
 alter table slow_rows enable row level security;
 create policy slow on slow_rows using (slowly());
+create function waits(slow) returns integer language plpgsql volatile as $$ begin perform pg_sleep(30); return 1; end $$;
 create view slow_view as select id, note from slow where slowly();
 create function sleeps(ms integer default 30000) returns integer language plpgsql volatile as $$ begin perform pg_sleep(ms / 1000.0); return 1; end $$;
 create function reads_slowly() returns setof slow language plpgsql stable as $$ begin perform pg_sleep(30); return query select * from slow; end $$;
@@ -19,20 +20,27 @@ create table slow_writes (id integer primary key);
 alter table slow_writes enable row level security;
 create policy slow on slow_writes with check (slowly());
 create policy seen on slow_writes for select using (true);
-grant select, insert, update, delete on all tables in schema public to anon, authenticated, service_role;
+create role explainer bypassrls;
+grant explainer to current_user;
+grant select, insert, update, delete on all tables in schema public to anon, authenticated, service_role, explainer;
 `;
 const gateway = await useGateway(t, {
   script,
   env: {
-    STATEMENT_TIMEOUTS: 'anon=300ms,authenticated=60s,*=15s',
+    STATEMENT_TIMEOUTS: 'anon=300ms,explainer=300ms,authenticated=60s,*=15s',
     EXPORT_TIMEOUTS: 'anon=600ms,*=60s',
     DB_PLAN_ENABLED: 'true',
+    DB_PLAN_ROLES: 'explainer',
+    JWT_ROLES: 'anon,authenticated,service_role,ops,explainer',
     DB_READ_POOL_MAX: '4',
     DB_WRITE_POOL_MAX: '4',
   },
 });
 const { sql, replica } = gateway;
 const ADA = { role: 'authenticated', sub: 'ada' };
+/** Plans are shown only to a role that sees every row. */
+const EXPLAINER = { role: 'explainer', sub: 'eve' };
+const isPlan = (way: string) => way.startsWith('a plan');
 const PLAN = 'application/vnd.pgrst.plan+json; options=analyze';
 
 /** Statements of the gateway that sleep, on both servers. */
@@ -57,7 +65,7 @@ const WAYS: readonly [name: string, path: string, init: RequestInit][] = [
   ['a read by keyset', '/rest/v1/slow_rows?select=id&after=', {}],
   ['CSV', '/rest/v1/slow_view?select=id', { headers: { accept: 'text/csv' } }],
   ['NDJSON', '/rest/v1/slow_view?select=id', { headers: { accept: 'application/x-ndjson' } }],
-  ['a plan that is run', '/rest/v1/slow_view?select=id', { headers: { accept: PLAN } }],
+  ['a plan that is run', '/rest/v1/slow?select=id,waits', { headers: { accept: PLAN } }],
   ['a function', '/rest/v1/rpc/sleeps', { method: 'POST', body: '{}' }],
   ['a function that reads', '/rest/v1/rpc/reads_slowly', {}],
   ['a plan of a function', '/rest/v1/rpc/sleeps', { method: 'POST', body: '{}', headers: { accept: PLAN } }],
@@ -77,7 +85,8 @@ const WAYS: readonly [name: string, path: string, init: RequestInit][] = [
 t.test('no way of asking gets more time than the role has', async (t) => {
   for (const [name, path, init] of WAYS) {
     const began = performance.now();
-    const answer = await gateway.request(path, init);
+    const claims = isPlan(name) ? { claims: EXPLAINER } : {};
+    const answer = await gateway.request(path, { ...init, ...claims });
     const text = await answer.text();
     t.match(text, /57014|DB_TRANSACTION_TIMEOUT/, `${name}: ${answer.status} ${text.slice(0, 200)}`);
     t.ok(performance.now() - began < 5_000, `${name} ended after ${Math.round(performance.now() - began)} ms`);
@@ -114,9 +123,13 @@ t.test('another role has its own limit, and the lower one that it has in Postgre
 });
 
 t.test('a client that goes takes its statement along', async (t) => {
+  const url = await gateway.another({ STATEMENT_TIMEOUTS: '*=60s' });
   for (const [name, path, init] of WAYS) {
     const gone = new AbortController();
-    const answer = gateway.request(path, { ...init, claims: ADA, signal: gone.signal });
+    const headers = new Headers(init.headers);
+    headers.set('authorization', `Bearer ${await gateway.token(isPlan(name) ? EXPLAINER : ADA)}`);
+    if (init.body) headers.set('content-type', 'application/json');
+    const answer = fetch(`${url}${path}`, { ...init, headers, signal: gone.signal });
     const ended = t.rejects(answer, { name: 'AbortError' }, name);
     await until(`${name} runs`, async () => (await sleeping()) > 0);
     gone.abort();
