@@ -1,6 +1,7 @@
 /** A forked process of the benchmark: a rival, the gateway, the relay or the load. */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { METRICS_ENV } from '@tidemark/local-stack';
 import type { ChildMessage } from '@tidemark/service';
 import { errors } from './errors.ts';
 import { type Usage, usageOf } from './usage.ts';
@@ -27,7 +28,7 @@ export function forkModule(
 ): ChildProcess {
   const options = {
     // Nothing of the caller's environment but what finds programs: all rivals run under the same settings.
-    env: { PATH: process.env.PATH ?? '', NODE_ENV: 'production', ...env },
+    env: { PATH: process.env.PATH ?? '', NODE_ENV: 'production', ...METRICS_ENV, ...env },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'] as ('ignore' | 'inherit' | 'ipc')[],
   };
   if (descriptors === undefined) return fork(path, [], { ...options, execArgv: [...execArgv] });

@@ -63,14 +63,9 @@ t.test('every command of the README', { timeout: 300_000 }, async (t) => {
     /"op":"changes".*"insert".*Straight into Postgres/.test(watcher.output()) ? true : undefined,
   );
 
-  const jobs = interactive(
-    here(
-      `${token}; ${watch.replace('/live', '/live?apikey=$TOKEN').replace(/-x .*/, `-x '{"op":"subscribe","id":"j","query":"jobs","profile":"tidemark","snapshot":true}'`)}`.replace(
-        '-c ws://127.0.0.1:8080/live?apikey=$TOKEN',
-        '-c "ws://127.0.0.1:8080/live?apikey=$TOKEN"',
-      ),
-    ),
-  );
+  const frame = '{"op":"subscribe","id":"j","query":"jobs","profile":"tidemark","snapshot":true}';
+  const withToken = watch.replace(' -s tidemark.v1', ' -H "Authorization: Bearer $TOKEN" -s tidemark.v1');
+  const jobs = interactive(here(`${token}; ${withToken.replace(/-x .*/, `-x '${frame}'`)}`));
   t.teardown(() => jobs.stop());
   await eventually(() => (jobs.output().includes('"op":"snapshot"') ? true : undefined), 90);
   const job = JSON.parse(await bash(`${here(token)}\n${here(batch)}`));

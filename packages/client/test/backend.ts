@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadBlueprint } from '@tidemark/blueprints';
 import { migrate, runScript } from '@tidemark/db';
-import { useTestStack } from '@tidemark/local-stack';
+import { METRICS_ENV, useTestStack } from '@tidemark/local-stack';
 import { SignJWT } from 'jose';
 import postgres from 'postgres';
 
@@ -58,6 +58,7 @@ export async function startBackend(tables: 'own' | 'matches' = 'own'): Promise<B
     NATS_URL: stack.natsUrl,
     NATS_PREFIX: stack.natsPrefix(),
     JWT_SECRET: SECRET,
+    ...METRICS_ENV,
     TIDEMARK_FILES_DIR: filesDir,
     RELAY_SLOT: `tidemark_${database.name}`,
   };

@@ -1,4 +1,5 @@
 /** The client against a gateway and a realtime service, with a wire between that is cut. */
+import { metricsPage } from '@tidemark/local-stack';
 import t from 'tap';
 import { WebSocket } from 'ws';
 import { createClient, type LiveEvent, type TidemarkClient, TidemarkError } from '../src/index.ts';
@@ -403,7 +404,7 @@ t.test('client', async (t) => {
       }
     })();
     await waitFor(
-      async () => /tidemark_live_peers\{[^}]*\} 1\n/.test(await (await fetch(`${first.url}/metrics`)).text()),
+      async () => /tidemark_live_peers\{[^}]*\} 1\n/.test(await metricsPage(first.url)),
       () => 'the one to hear of the other',
     );
     await first.stop();

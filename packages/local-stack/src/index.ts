@@ -7,6 +7,7 @@ export { type PostgresNode, type StopMode, withClient } from './postgres-node.ts
 export type { ReplicaNode } from './replica.ts';
 export type { UnexpectedExit } from './server-process.ts';
 export { type Stack, type StackOptions, startStack } from './stack.ts';
+export { METRICS_ENV, metricsPage } from './test-metrics.ts';
 export {
   type DatabaseOptions,
   describeForTests,

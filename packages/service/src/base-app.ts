@@ -24,8 +24,11 @@ import type { Health } from './health.ts';
 import { createHttpTimings, recordUnrouted } from './http-timings.ts';
 import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
+import { metricsRoute } from './metrics-page.ts';
 import { OneWriteResponse } from './one-write.ts';
 import { publicError } from './public-problem.ts';
+import { sharedResult } from './shared-result.ts';
+import { answerUpgrades } from './upgrades.ts';
 
 export type BaseApp = FastifyInstance<
   RawServerDefault,
@@ -41,6 +44,8 @@ export interface BaseAppOptions {
   metrics: Metrics;
   /** Who may see why an instance is not ready; absent: nobody, over HTTP. The reasons name hosts, ports and users. */
   isOperator?: (request: FastifyRequest) => Promise<boolean>;
+  /** Who else may read /metrics, and how old it may be; default: operators alone, a second. */
+  metricsPage?: { readonly METRICS_TOKEN: string; readonly METRICS_CACHE_MS: number };
   /** Turns what a library throws into one of ours; undefined leaves it to the defaults here. */
   translateError?: (error: Error, request: FastifyRequest) => TidemarkError | undefined;
   /** The budget that connections are held to; absent in tests without sockets. */
@@ -48,6 +53,8 @@ export interface BaseAppOptions {
   observe?: (event: DescriptorEvent) => void;
   server?: Omit<FastifyServerOptions, 'logger' | 'loggerInstance'>;
 }
+
+const DEFAULT_METRICS_CACHE_MS = 1_000;
 
 interface HttpOptions {
   http?: { maxHeaderSize?: number };
@@ -85,15 +92,17 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
     http: { ...(options.server as HttpOptions | undefined)?.http, ServerResponse: OneWriteResponse },
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as BaseApp;
 
-  createHttpTimings(app, metrics);
-  if (options.descriptors) {
-    const { descriptors, observe = () => {} } = options;
-    limitConnections(app, { descriptors, metrics, observe });
-  }
+  const connections = createHttpTimings(app, metrics);
+  const budget = options.descriptors
+    ? limitConnections(app, { descriptors: options.descriptors, metrics, observe: options.observe ?? (() => {}) })
+    : undefined;
+  answerUpgrades(app, connections, (socket) => budget?.refuses(socket));
 
   app.get('/livez', { logLevel: 'silent' }, async () => ({ status: 'ok' }));
+  // The checks may take a second each; those who ask meanwhile wait for the same ones.
+  const checked = sharedResult(() => Promise.all([health.problems(), health.warnings()]), 0);
   app.get('/readyz', { logLevel: 'silent' }, async (request, reply) => {
-    const [problems, warnings] = await Promise.all([health.problems(), health.warnings()]);
+    const [problems, warnings] = await checked();
     const status = problems.length ? 'not ready' : 'ready';
     const isQuiet = problems.length === 0 && warnings.length === 0;
     const mayKnow = isQuiet || (isOperator !== undefined && (await isOperator(request)));
@@ -107,10 +116,8 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
         : { hint: 'The reasons are in the health of the performance API, for a token with the role ops.' }),
     });
   });
-  app.get('/metrics', { logLevel: 'silent' }, async (_request, reply) => {
-    reply.type(metrics.registry.contentType);
-    return metrics.registry.metrics();
-  });
+  const { METRICS_TOKEN: token = '', METRICS_CACHE_MS: cacheMs = DEFAULT_METRICS_CACHE_MS } = options.metricsPage ?? {};
+  metricsRoute(app, metrics, { token, cacheMs, isOperator });
 
   app.setNotFoundHandler((request, reply) => {
     recordUnrouted(app, request, reply);

@@ -11,11 +11,14 @@ export const DEFAULT_HEADER_BYTES = 16 * 1024;
 
 const REASONS: Readonly<Record<number, string>> = {
   400: 'Bad Request',
+  404: 'Not Found',
   408: 'Request Timeout',
   413: 'Payload Too Large',
   414: 'URI Too Long',
+  429: 'Too Many Requests',
   431: 'Request Header Fields Too Large',
   503: 'Service Unavailable',
+  504: 'Gateway Timeout',
 };
 
 /** The whole answer as bytes to be: for a socket without a response object. */
@@ -42,10 +45,18 @@ export function answerClientError(maxHeaderSize: number, onRefused?: (status: nu
     }
     const refusal = refusalOf(error, maxHeaderSize);
     onRefused?.(refusal.status);
-    socket.end(rawAnswer(refusal));
-    // Who goes on sending does not hold the socket open.
-    socket.once('finish', () => socket.destroy());
+    answerOnSocket(socket, refusal);
   };
+}
+
+/** Answers and closes a socket that no response object belongs to. */
+export function answerOnSocket(socket: Socket, error: TidemarkError): void {
+  // The client may have gone; nothing is left to do for it then.
+  socket.on('error', () => socket.destroy());
+  socket.end(rawAnswer(error));
+  // What still comes is thrown away, and a client that goes on sending does not hold the socket open.
+  socket.resume();
+  socket.once('finish', () => socket.destroy());
 }
 
 function refusalOf(error: ClientError, bytes: number): TidemarkError {

@@ -5,6 +5,7 @@ import envSchema from 'env-schema';
 import { type Static, type TObject, type TProperties, Type } from 'typebox';
 import { busConfig } from './bus-settings.ts';
 import { configErrors } from './errors.ts';
+import { redact } from './redact.ts';
 
 /** What every service has. Spread it into the service's own schema. */
 export const baseConfig = {
@@ -19,6 +20,18 @@ export const baseConfig = {
     default: '',
     description:
       'started as root: the user to become before anything else; empty: it stays root and warns, root: without a warning',
+  }),
+  METRICS_TOKEN: Type.String({
+    default: '',
+    pattern: '^(\\S{16,})?$',
+    description:
+      'bearer token for /metrics, at least 16 characters without blanks, for a Prometheus without a JWT; empty: tokens with the role ops alone',
+  }),
+  METRICS_CACHE_MS: Type.Integer({
+    default: 1_000,
+    minimum: 0,
+    maximum: 60_000,
+    description: 'ms that one rendering of /metrics is shown to all who ask: it takes some 20 ms of the event loop',
   }),
   DATABASE_URL: Type.String({ minLength: 1, description: 'the primary: postgres://user:password@host:port/database' }),
   DATABASE_REPLICA_URLS: Type.String({ default: '', description: 'the replicas’ URLs, separated by commas' }),
@@ -61,7 +74,7 @@ function problemsOf(cause: unknown, schema: TObject, data: Record<string, unknow
     const name = error.instancePath.slice(1);
     const choices = (schema.properties[name] as { enum?: unknown[] } | undefined)?.enum;
     const expected = choices?.length ? `must be one of ${choices.join(', ')}` : (error.message ?? 'is wrong');
-    problems.set(name, `${name}=${redact(name, String(data[name]))} ${expected}${describe(schema, name)}`);
+    problems.set(name, `${name}=${shown(name, String(data[name]))} ${expected}${describe(schema, name)}`);
   }
   return [...problems.values()];
 }
@@ -72,12 +85,14 @@ function describe(schema: TObject, name: string): string {
 }
 
 /** Values appear in messages, secrets do not. */
-function redact(name: string, value: string): string {
-  if (/SECRET|PASSWORD|TOKEN|KEY/.test(name)) return '***';
+function shown(name: string, value: string): string {
+  if (/SECRET|PASSWORD|TOKEN|KEY|HEADERS/.test(name)) return '***';
   // All up to the last @ of an address: a password that is not percent-encoded may hold any character, and a name may be a token.
-  return value
-    .replace(/[^\s,]*@/g, (userinfo) => `${/^[a-z][a-z0-9+.-]*:\/\//i.exec(userinfo)?.[0] ?? ''}***@`)
-    .slice(0, 200);
+  const hidden = value.replace(
+    /[^\s,]*@/g,
+    (userinfo) => `${/^[a-z][a-z0-9+.-]*:\/\//i.exec(userinfo)?.[0] ?? ''}***@`,
+  );
+  return redact(hidden).slice(0, 200);
 }
 
 /** The parts of a list that is separated by commas, without blanks and empty parts. */

@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import type { TidemarkError } from '@tidemark/contracts';
 import type { BaseApp } from './base-app.ts';
 import { type DescriptorEvent, type Descriptors, MAX_NEWCOMERS } from './descriptors.ts';
 import { httpErrors } from './errors.ts';
@@ -24,13 +25,16 @@ export interface ConnectionBudgetOptions {
   observe: (event: DescriptorEvent) => void;
 }
 
-export function limitConnections(app: BaseApp, options: ConnectionBudgetOptions): void {
+export interface ConnectionBudget {
+  /** Why a WebSocket may not stay on this connection; undefined: it may. */
+  refuses(socket: Socket): TidemarkError | undefined;
+}
+
+export function limitConnections(app: BaseApp, options: ConnectionBudgetOptions): ConnectionBudget {
   const { descriptors, observe } = options;
   const { server } = app;
   /** Connections past the budget, the oldest first. */
   const newcomers = new Set<Socket>();
-  /** Upgraded connections whose other descriptor is taken already. */
-  const upgraded = new WeakSet<Socket>();
   const refused = options.metrics.counter(
     'tidemark_descriptors_refused_total',
     'Connections and requests refused for want of a descriptor',
@@ -84,18 +88,14 @@ export function limitConnections(app: BaseApp, options: ConnectionBudgetOptions)
       if (!isProbe(request.raw)) return done(httpErrors.OUT_OF_DESCRIPTORS());
     }
     if (request.routeOptions.config?.descriptors !== true) return done();
-    const { socket } = request.raw;
-    const isUpgrade = request.headers.upgrade !== undefined;
-    if (isUpgrade && upgraded.has(socket)) return done();
     if (!descriptors.take()) {
       report();
       return done(httpErrors.OUT_OF_DESCRIPTORS());
     }
-    if (isUpgrade) upgraded.add(socket);
-    // An upgraded connection outlives its response object, so the socket tells there when it is over.
-    (isUpgrade ? socket : reply.raw).once('close', descriptors.release);
+    reply.raw.once('close', descriptors.release);
     done();
   });
+  return { refuses: (socket) => (newcomers.has(socket) ? httpErrors.OUT_OF_DESCRIPTORS() : undefined) };
 }
 
 const isProbe = (request: IncomingMessage) => PROBES.has(request.url?.split('?', 1)[0] ?? '');

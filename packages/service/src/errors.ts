@@ -52,6 +52,11 @@ export const authErrors = defineErrors('AUTH', {
     message: 'this needs a token',
     hint: 'Send Authorization: Bearer <JWT>.',
   }),
+  METRICS: row({
+    status: 401,
+    message: 'the figures of /metrics are shown to operators only',
+    hint: 'Send Authorization: Bearer <token> with a token whose role is ops, or with METRICS_TOKEN.',
+  }),
   FORBIDDEN: row<{ role: string; needed: string }>({
     status: 403,
     message: (p) => `the role "${p.role}" may not do this`,
@@ -59,7 +64,29 @@ export const authErrors = defineErrors('AUTH', {
   }),
 });
 
+export const limitErrors = defineErrors('LIMIT', {
+  RATE_LIMITS: row<{ problem: string }>({
+    status: 500,
+    message: (p) => `RATE_LIMITS ${p.problem}`,
+    hint: 'Write it as role=requests/seconds, such as anon=300/60s,authenticated=3000/60s, or as off.',
+  }),
+  RATE: row<{ what: string; limit: number; seconds: number; retryAfter: number }>({
+    status: 429,
+    message: (p) => `more than ${p.limit} ${p.what} in ${p.seconds} s`,
+    hint: (p) => `Wait ${p.retryAfter} s (Retry-After).`,
+    retryAfter: (p) => p.retryAfter,
+  }),
+});
+
 export const httpErrors = defineErrors('HTTP', {
+  NO_WEBSOCKET: row<{ path: string; paths: readonly string[] }>({
+    status: 404,
+    message: (p) => `no WebSocket is served at ${p.path.slice(0, 200)}`,
+    hint: (p) =>
+      p.paths.length > 0
+        ? `Connect to ${p.paths.join(' or ')}.`
+        : 'This service serves none; the gateway does, at /live.',
+  }),
   NOT_FOUND: row<{ method: string; path: string }>({
     status: 404,
     message: (p) => `nothing is served at ${p.method} ${p.path.slice(0, 200)}`,

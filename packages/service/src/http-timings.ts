@@ -55,7 +55,15 @@ export function createHttpTimings(app: BaseApp, metrics: Metrics): Connections {
   const connections = trackConnections(app);
   const timings: Timings = { connections, all: createQuantiles(), routes: new Map() };
   timingsOf.set(app.server, timings);
-  metrics.gauge('tidemark_http_in_flight', 'Requests being answered', [], (gauge) => gauge.set(connections.inFlight()));
+  metrics.gauge('tidemark_http_in_flight', 'Requests being answered, without event streams', [], (gauge) =>
+    gauge.set(connections.inFlight()),
+  );
+  metrics.gauge('tidemark_http_streams_open', 'Event streams being sent', [], (gauge) =>
+    gauge.set(connections.streams()),
+  );
+  metrics.gauge('tidemark_http_upgraded_open', 'Connections that have become WebSockets', [], (gauge) =>
+    gauge.set(connections.upgradedOpen()),
+  );
   metrics.gauge('tidemark_http_connections', 'Open connections', [], (gauge) => gauge.set(connections.open()));
   showSeconds(metrics, timings.routes);
   showStreams(metrics, timings.routes);
@@ -83,6 +91,7 @@ export function createHttpTimings(app: BaseApp, metrics: Metrics): Connections {
     if (endless) {
       // It mostly ends because somebody leaves, and then there is no `onResponse`.
       const begin: OnResponse = (request, reply, done) => {
+        connections.streaming(request.raw);
         reply.raw.once('close', () => countStream(timings, request.method, route.url));
         done();
       };

@@ -1,18 +1,33 @@
 export { type BaseApp, type BaseAppOptions, buildBaseApp } from './base-app.ts';
 export { type BusConfig, busConfig, busOptions } from './bus-settings.ts';
-export { answerClientError, DEFAULT_HEADER_BYTES, rawAnswer } from './client-errors.ts';
+export { answerClientError, answerOnSocket, DEFAULT_HEADER_BYTES, rawAnswer } from './client-errors.ts';
 export { baseConfig, commaSeparated, loadConfig } from './config.ts';
 export { type DescriptorEvent, type Descriptors, openDescriptors } from './descriptors.ts';
-export { authErrors, configErrors, httpErrors } from './errors.ts';
+export { authErrors, configErrors, httpErrors, limitErrors } from './errors.ts';
 export { every, type Repeating, type TaskFailed } from './every.ts';
 export { isExhausted } from './exhausted.ts';
 export { type Check, createHealth, type Health } from './health.ts';
 export { answerRecorder, httpStats, inFlightOf, type RecordAnswer } from './http-timings.ts';
+export { limiterConfig, opensConfig } from './limits/config.ts';
+export {
+  createLimiter,
+  identityKey,
+  type LimitedRate,
+  type Limiter,
+  type RateOptions,
+  type VerifyTokenFrom,
+} from './limits/limiter.ts';
+export { networkOf } from './limits/network.ts';
+export { type Policy, parsePolicies, type Rate, Rates, type Taken } from './limits/rates.ts';
+export { SharedCount } from './limits/shared-count.ts';
+export { SharedRate, type SharedRateOptions } from './limits/shared-rate.ts';
+export { clientAddress, type TrustProxy, trustedProxies } from './limits/trusted-proxies.ts';
 export { createLogger, type Level, type Logger, type LoggerOptions } from './logger.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export { createObserve, logReader, type Observe } from './observe.ts';
 export { publicError } from './public-problem.ts';
 export { createQuantiles, type Quantiles } from './quantiles.ts';
+export { redact } from './redact.ts';
 export {
   type ChildMessage,
   explain,
@@ -41,3 +56,4 @@ export {
 export { tracingConfig } from './tracing/config.ts';
 export { formatTraceparent, parseTraceparent, type TraceContext } from './tracing/traceparent.ts';
 export { openTracing, type Span, type SpanKind, type Tracing, type TracingOptions } from './tracing/tracing.ts';
+export { type TakeUpgrade, takeUpgrades } from './upgrades.ts';

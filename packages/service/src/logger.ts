@@ -1,5 +1,6 @@
 import { type Level, type Logger, pino } from 'pino';
 import { openLogDestination } from './log-destination.ts';
+import { redact } from './redact.ts';
 
 export type { Level, Logger };
 
@@ -13,18 +14,14 @@ export interface LoggerOptions {
   fd?: number;
 }
 
-/** JSON lines on stdout, without secrets. Lines that cannot be written are dropped, and the log says how many. */
-export function createLogger(options: LoggerOptions): Logger {
-  const destination = openLogDestination(options.fd ?? STDOUT, (dropped) => {
+/**
+ * JSON lines on stdout. `redact` goes over each whole line, so that none holds a secret, whatever was logged. Lines that cannot
+ * be written are dropped, and the log says how many.
+ */
+export function createLogger({ service, instance, level, fd = STDOUT }: LoggerOptions): Logger {
+  const destination = openLogDestination(fd, (dropped) => {
     logger.warn({ dropped }, 'log lines were dropped: standard output did not take them');
   });
-  const logger = pino(
-    {
-      level: options.level,
-      base: { service: options.service, instance: options.instance },
-      redact: ['req.headers.authorization', 'req.headers.apikey', 'req.headers.cookie'],
-    },
-    destination,
-  );
+  const logger = pino({ level, base: { service, instance }, hooks: { streamWrite: redact } }, destination);
   return logger;
 }

@@ -6,6 +6,7 @@ import { setFlagsFromString } from 'node:v8';
 import { TidemarkError } from '@tidemark/contracts';
 import { isExhausted } from './exhausted.ts';
 import { restrictProcess } from './process-user.ts';
+import { redact } from './redact.ts';
 
 export interface Phase {
   name: string;
@@ -75,7 +76,7 @@ export async function runService(definition: ServiceDefinition): Promise<void> {
     running = await definition.start(process.env);
     process.send?.({ type: 'ready', url: running.url } satisfies ChildMessage);
   } catch (error) {
-    const message = explain(error);
+    const message = redact(explain(error));
     report(name, message);
     if (process.send) {
       process.send({ type: 'failed', message } satisfies ChildMessage, () => process.exit(EXIT_FAILED_TO_START));
@@ -118,7 +119,7 @@ export function explain(error: unknown): string {
 }
 
 function report(name: string, message: string): void {
-  process.stderr.write(`${name}: ${message}\n`);
+  process.stderr.write(redact(`${name}: ${message}\n`));
 }
 
 /** At most one report in this time, ms: a used-up resource fails everywhere at once. */

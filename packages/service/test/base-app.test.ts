@@ -19,6 +19,7 @@ function app() {
     logger: createLogger({ service: 'test', instance: 'i', level: 'silent' }),
     health,
     metrics: createMetrics('test'),
+    metricsPage: { METRICS_TOKEN: '', METRICS_CACHE_MS: 0 },
     isOperator: async (request) => request.headers.authorization === 'Bearer ops',
     translateError: (error) =>
       error.message === 'known' ? new TidemarkError({ code: 'X', status: 409, message: 'translated' }) : undefined,
@@ -150,7 +151,7 @@ t.test('requests are timed by template, never by URL', async (t) => {
   t.same(stats.routes.map((route) => route.route).sort(), ['GET /full', 'GET /things/:id']);
   t.ok(stats.p99Ms > 0);
   t.match(
-    (await server.inject('/metrics')).body,
+    (await server.inject({ url: '/metrics', headers: { authorization: 'Bearer ops' } })).body,
     /tidemark_http_request_seconds_count\{.*route="\/things\/:id".*\} 20/,
   );
 });
@@ -194,15 +195,28 @@ t.test('an answer that is cut off is in flight no more; a stream is no latency',
   });
   await server.listen({ port: 0 });
   const { port } = server.server.address() as AddressInfo;
-  for (const path of ['/never', '/events']) {
-    const socket = connect(port);
-    socket.write(`GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`);
-    await until(() => httpStats(server).inFlight === 1);
-    socket.destroy();
-    await until(() => httpStats(server).inFlight === 0);
-  }
+  const streams = async () => {
+    const page = await server.inject({ url: '/metrics', headers: { authorization: 'Bearer ops' } });
+    return Number(/^tidemark_http_streams_open\S* (\d+)/m.exec(page.body)?.[1]);
+  };
+  const cutOff = connect(port);
+  cutOff.write('GET /never HTTP/1.1\r\nhost: x\r\n\r\n');
+  await until(() => httpStats(server).inFlight === 1);
+  cutOff.destroy();
+  await until(() => httpStats(server).inFlight === 0);
+  const listener = connect(port);
+  listener.write('GET /events HTTP/1.1\r\nhost: x\r\n\r\n');
+  await once(listener, 'data');
+  t.equal(httpStats(server).inFlight, 0, 'an event stream is not in flight');
+  t.equal(await streams(), 1);
+  listener.destroy();
+  await until(() => httpStats(server).routes.some(({ route }) => route === 'GET /events'));
+  t.equal(await streams(), 0);
   t.match(httpStats(server), { requestsTotal: 1, p99Ms: 0, routes: [{ route: 'GET /events', requestsTotal: 1 }] });
-  t.match((await server.inject('/metrics')).body, /tidemark_http_streams_total\{route="\/events".*\} 1/);
+  t.match(
+    (await server.inject({ url: '/metrics', headers: { authorization: 'Bearer ops' } })).body,
+    /tidemark_http_streams_total\{route="\/events".*\} 1/,
+  );
 });
 
 t.test('phases of a stop: in order, each with its limit, the next one whatever happens', async (t) => {

@@ -1,15 +1,22 @@
 import {
   type BaseApp,
   buildBaseApp,
+  createLimiter,
+  createTokenVerifier,
   type Descriptors,
   type Health,
   type Logger,
   type Metrics,
+  operatorCheck,
+  tokenOptions,
 } from '@tidemark/service';
+import type { FastifyRequest } from 'fastify';
 import type { Batch } from './batch.ts';
+import type { BatchConfig } from './config.ts';
 import type { BatchEvent } from './events.ts';
 
 export interface AppDeps {
+  config: BatchConfig;
   logger: Logger;
   health: Health;
   metrics: Metrics;
@@ -19,7 +26,7 @@ export interface AppDeps {
 }
 
 /** Health and metrics only: jobs come as rows, not over HTTP. */
-export function buildApp({ logger, health, metrics, batch, descriptors, observe }: AppDeps): BaseApp {
+export function buildApp({ config, logger, health, metrics, batch, descriptors, observe }: AppDeps): BaseApp {
   health.add('database', () => batch.database.problem());
   health.add('nats', () => batch.bus.problem());
   health.add('queue', () => batch.runner.problem());
@@ -36,5 +43,22 @@ export function buildApp({ logger, health, metrics, batch, descriptors, observe 
   gauge('tidemark_batch_decoded_limit_bytes', 'Decoded bytes that may be', () => batch.admission.limitBytes);
   gauge('tidemark_batch_admission_waiting', 'Images that wait for memory', () => batch.admission.waiting());
 
-  return buildBaseApp({ logger, health, metrics, descriptors, observe });
+  const isOperator = operators(config, metrics);
+  return buildBaseApp({
+    logger,
+    health,
+    metrics,
+    metricsPage: config,
+    ...(isOperator ? { isOperator } : {}),
+    descriptors,
+    observe,
+  });
+}
+
+/** Undefined where no keys are set: this service verifies tokens for /metrics and /readyz alone, and runs without them. */
+function operators(config: BatchConfig, metrics: Metrics): ((request: FastifyRequest) => Promise<boolean>) | undefined {
+  if (!config.JWT_SECRET && !config.JWT_JWKS && !config.JWT_JWKS_URL) return undefined;
+  const limiter = createLimiter(config, metrics);
+  const verify = limiter.limitBadTokens(createTokenVerifier(tokenOptions(config)));
+  return operatorCheck((token, request) => verify(token, limiter.addressOf(request.raw)));
 }

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { fileStoreConfig } from '@tidemark/files';
-import { baseConfig, tokenConfig } from '@tidemark/service';
+import { baseConfig, limiterConfig, tokenConfig } from '@tidemark/service';
 import { type Static, Type } from 'typebox';
 import { errors } from './errors.ts';
 
@@ -9,10 +9,11 @@ const { DATABASE_REPLICA_URLS: _replicas, ...base } = baseConfig;
 
 export const batchConfig = Type.Object({
   ...base,
+  // The roles that a job may run as (JWT_ROLES) are those that the gateway takes from tokens; the keys are for operators' own.
+  ...tokenConfig,
+  ...limiterConfig,
   PORT: Type.Integer({ default: 8082, minimum: 0, maximum: 65_535, description: 'port of /livez, /readyz, /metrics' }),
   ...fileStoreConfig,
-  // The roles that a job may run as are those that the gateway takes from tokens.
-  JWT_ROLES: tokenConfig.JWT_ROLES,
   BATCH_THREADS: Type.Integer({
     default: 0,
     minimum: 0,

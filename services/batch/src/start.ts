@@ -63,7 +63,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
       metrics,
       observe,
     });
-    const app = buildApp({ logger, health, metrics, batch, descriptors, observe });
+    const app = buildApp({ config, logger, health, metrics, batch, descriptors, observe });
     const url = await app.listen({ host: config.HOST, port: config.PORT });
     const telemetry = startTelemetry({
       ...{ bus, service: 'batch', instance, url, health },

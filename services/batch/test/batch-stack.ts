@@ -15,7 +15,7 @@ import {
   openFileStore,
   type Visibility,
 } from '@tidemark/files';
-import { useTestStack } from '@tidemark/local-stack';
+import { METRICS_ENV, useTestStack } from '@tidemark/local-stack';
 import type { TestS3 } from '@tidemark/test-s3';
 import type { Test } from 'tap';
 
@@ -91,6 +91,7 @@ export async function openBatchStack(t: Test, bucket?: TestS3): Promise<BatchSta
         ...process.env,
         ...{ DATABASE_URL: primaryUrl, NATS_URL: stack.natsUrl, NATS_PREFIX: natsPrefix, TIDEMARK_FILES_DIR: filesDir },
         ...bucket?.env,
+        ...METRICS_ENV,
         ...{ PORT: '0', BATCH_SWEEP_MS: '200', LOG_LEVEL: 'debug', MALLOC_ARENA_MAX: '2', ...env },
       });
       children.add(batch);

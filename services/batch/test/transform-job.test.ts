@@ -1,4 +1,5 @@
 import type { FileRow } from '@tidemark/files';
+import { metricsPage } from '@tidemark/local-stack';
 import sharp from 'sharp';
 import t from 'tap';
 import { type BatchStack, openBatchStack, SERVICE, until } from './batch-stack.ts';
@@ -7,7 +8,7 @@ const stack = await openBatchStack(t);
 const batch = await stack.startBatch({ BATCH_DECODED_BYTES: String(64 * 1024 ** 2) });
 
 async function residentBytes(): Promise<number> {
-  const page = await (await fetch(`${batch.url}/metrics`)).text();
+  const page = await metricsPage(batch.url);
   return Number(/^process_resident_memory_bytes\S* (\d+)/m.exec(page)?.[1]);
 }
 
@@ -210,7 +211,7 @@ t.test('a job that cannot be planned fails with the remedy', async (t) => {
 
 t.test('health and metrics answer, and SIGTERM ends it cleanly', async (t) => {
   t.equal((await fetch(`${batch.url}/readyz`)).status, 200);
-  const page = await (await fetch(`${batch.url}/metrics`)).text();
+  const page = await metricsPage(batch.url);
   t.match(page, /tidemark_batch_item_seconds_count\S* \d\d\d/);
   t.match(page, /tidemark_batch_item_failures_total\{code="BATCH_NOT_AN_IMAGE"/);
   if ((await batch.stop()) !== 0) t.fail(batch.log().slice(-3_000));

@@ -3,6 +3,7 @@ import {
   answerRecorder,
   type BaseApp,
   buildBaseApp,
+  createLimiter,
   type Descriptors,
   type Health,
   type Logger,
@@ -11,12 +12,13 @@ import {
   type TokenVerifier,
   type Tracing,
 } from '@tidemark/service';
+import type { FastifyRequest } from 'fastify';
 import { registerOwnWrites } from './cache/own-writes.ts';
 import { registerCompression } from './compression/compress-replies.ts';
 import type { GatewayEvent } from './events.ts';
 import { Front } from './front/front.ts';
 import { FRONT_SHARE, installFront } from './front/learn.ts';
-import { guard, trustedProxies } from './limits/guard.ts';
+import { guard } from './limits/guard.ts';
 import { createRateLimit } from './limits/rate-limit.ts';
 import { registerAnswers } from './plugins/answers.ts';
 import { registerBodies } from './plugins/bodies.ts';
@@ -24,13 +26,13 @@ import { registerBodyDeadline } from './plugins/body-deadline.ts';
 import { createBrowserHeaders } from './plugins/browser-headers.ts';
 import { registerIdentity } from './plugins/identity.ts';
 import { registerSuggestions } from './plugins/suggest.ts';
+import { registerProxies } from './proxy/proxies.ts';
 import { translatePostgresError } from './reply/postgres-errors.ts';
 import type { RouteContext } from './routes/context.ts';
 import { registerDocs } from './routes/docs.ts';
 import { registerFiles } from './routes/files.ts';
 import { registerJobs } from './routes/jobs.ts';
 import { registerOpenApi } from './routes/openapi.ts';
-import { registerProxies } from './routes/proxies.ts';
 import { registerRpc } from './routes/rpc.ts';
 import { registerTableRead, TABLE_ROUTE } from './routes/table-read.ts';
 import { registerTableWrites } from './routes/table-write.ts';
@@ -53,22 +55,24 @@ export interface AppDependencies extends RouteContext {
 export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
   const { config, logger, health, metrics, verifyToken } = deps;
   const browserHeaders = createBrowserHeaders(config);
-  const rateLimit = createRateLimit({
-    ...{ limits: config.RATE_LIMITS, identities: config.RATE_LIMIT_IDENTITIES },
-    ...{ behindProxy: config.TRUST_PROXY !== '', metrics },
-  });
+  const limiter = createLimiter(config, metrics);
+  const verifyTokenFrom = limiter.limitBadTokens(verifyToken);
   const app = buildBaseApp({
     logger,
     health,
     metrics,
-    isOperator: operatorCheck(verifyToken),
+    metricsPage: config,
+    isOperator: operatorCheck((token, request: FastifyRequest) =>
+      verifyTokenFrom(token, limiter.addressOf(request.raw)),
+    ),
     descriptors: deps.descriptors,
     observe: deps.observe,
     translateError: (error, request) => translatePostgresError(error, request.caller?.authenticated ?? false),
     server: {
       bodyLimit: config.BODY_LIMIT_BYTES,
       keepAliveTimeout: config.KEEP_ALIVE_MS,
-      trustProxy: trustedProxies(config.TRUST_PROXY),
+      // With a function that trusts nobody, fastify would still believe X-Forwarded-Host.
+      trustProxy: config.TRUST_PROXY === '' ? false : limiter.trust,
       requestTimeout: Math.max(config.REQUEST_TIMEOUT_MS, config.FILES_UPLOAD_TIMEOUT_MS),
       forceCloseConnections: 'idle',
       exposeHeadRoutes: true,
@@ -87,6 +91,15 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
     closing = true;
     done();
   });
+  const protection = guard(app, { ...deps, limiter, browserHeaders });
+  const rateLimit = createRateLimit({
+    limits: config.RATE_LIMITS,
+    bind: config.RATE_LIMITS_BIND,
+    identities: config.RATE_LIMIT_IDENTITIES,
+    isBusy: protection.isOverHalf,
+    limiter,
+    metrics,
+  });
   // What every answer has, once more for the hits that never come to fastify.
   const traces = { tracing: deps.tracing, serverTiming: config.SERVER_TIMING };
   const steps = [...(rateLimit ? [rateLimit.step] : []), ...traceSteps(traces)];
@@ -102,8 +115,17 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
 
   registerBodyDeadline(app, config.REQUEST_TIMEOUT_MS);
   browserHeaders.register(app);
-  // Proxies pass bodies on as they are, so they live in a scope without our parsers and identity.
-  await app.register(async (scope) => registerProxies(scope as unknown as BaseApp, deps));
+  // What is behind the proxies verifies tokens itself, so they live in a scope without our parsers and identity.
+  await app.register(async (scope) => {
+    await registerProxies(scope as unknown as BaseApp, {
+      config,
+      limiter,
+      metrics,
+      descriptors: deps.descriptors,
+      refuses: protection.refusesUpgrade,
+      watch: protection.watch,
+    });
+  });
   await app.register(async (plain) => {
     const scope = plain as unknown as BaseApp;
     registerCompression(scope, { minBytes: config.COMPRESSION_MIN_BYTES, cache: deps.cache, metrics });
@@ -113,7 +135,12 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
       timeoutMs: config.REQUEST_TIMEOUT_MS,
     });
     registerTraces(scope, traces);
-    registerIdentity(scope, { verifyToken, anonRole: config.DB_ANON_ROLE });
+    registerIdentity(scope, {
+      verifyToken,
+      verifyTokenFrom,
+      addressOf: limiter.addressOf,
+      anonRole: config.DB_ANON_ROLE,
+    });
     registerSuggestions(scope, deps);
     rateLimit?.register(scope);
     const writer = openWriter(scope, deps);
@@ -127,6 +154,6 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
     registerOpenApi(scope, deps);
     registerDocs(scope);
   });
-  guard(app, { ...deps, browserHeaders });
+  protection.standInFront();
   return app;
 }

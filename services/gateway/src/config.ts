@@ -1,5 +1,13 @@
 import { fileStoreConfig } from '@tidemark/files';
-import { baseConfig, commaSeparated, loadConfig, tokenConfig, tracingConfig } from '@tidemark/service';
+import {
+  baseConfig,
+  commaSeparated,
+  limiterConfig,
+  loadConfig,
+  opensConfig,
+  tokenConfig,
+  tracingConfig,
+} from '@tidemark/service';
 import { type Static, Type } from 'typebox';
 import { filesConfig } from './files/config.ts';
 import { limitsConfig } from './limits/config.ts';
@@ -237,6 +245,8 @@ export const configSchema = Type.Object({
   }),
   ...fileStoreConfig,
   ...filesConfig,
+  ...limiterConfig,
+  ...opensConfig,
   ...limitsConfig,
   REALTIME_URL: Type.String({ default: '', description: 'where /live is proxied to; empty: not at all' }),
   METRICS_URL: Type.String({

@@ -1,7 +1,9 @@
 /** Bodies: large, deep, endless and broken ones are refused clearly, the rest arrives whole, as JSON or CSV. */
+
 import { once } from 'node:events';
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
+import { metricsPage } from '@tidemark/local-stack';
 import t from 'tap';
 import { parseCsv } from '../src/plan/csv.ts';
 import { useGateway } from './gateway-fixture.ts';
@@ -17,9 +19,7 @@ const { hostname, port } = new URL(gateway.url);
 const post = (body: string, more: Record<string, string> = {}, path = '/rest/v1/texts') =>
   fetch(`${gateway.url}${path}`, { method: 'POST', headers: { ...headers, ...more }, body });
 const reading = async () =>
-  Number(
-    /^tidemark_bodies_reading_bytes\{[^}]*\} (\d+)/m.exec(await (await fetch(`${gateway.url}/metrics`)).text())?.[1],
-  );
+  Number(/^tidemark_bodies_reading_bytes\{[^}]*\} (\d+)/m.exec(await metricsPage(gateway.url))?.[1]);
 
 t.test('50 MB that are announced are refused before they are sent', async (t) => {
   const socket = connect(Number(port), hostname);

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { migrate, runScript } from '@tidemark/db';
-import { type TestDatabase, useTestStack } from '@tidemark/local-stack';
+import { METRICS_ENV, type TestDatabase, useTestStack } from '@tidemark/local-stack';
 import { runPhases } from '@tidemark/service';
 import { SignJWT } from 'jose';
 import postgres from 'postgres';
@@ -51,6 +51,7 @@ export async function useGateway(
         NATS_URL: stack.natsUrl,
         NATS_PREFIX: natsPrefix,
         JWT_SECRET: SECRET,
+        ...METRICS_ENV,
         TIDEMARK_FILES_DIR: filesDir,
         // The test shares the gateway's event loop: how late it is tells of the test and the machine. Tests of shedding set it.
         SHED_LOOP_MS: '0',

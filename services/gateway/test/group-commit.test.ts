@@ -1,5 +1,7 @@
 /** Concurrent inserts are joined, and nobody can tell but by the clock. */
+
 import { readFile } from 'node:fs/promises';
+import { metricsPage } from '@tidemark/local-stack';
 import fc from 'fast-check';
 import t from 'tap';
 import { GroupCommit, halves } from '../src/writes/group-commit.ts';
@@ -17,7 +19,7 @@ const post = (path: string, who: number, body: unknown, headers: Record<string, 
   });
 const WHOLE = { prefer: 'return=representation' };
 const counter = async (name: string) => {
-  const page = await (await fetch(`${gateway.url}/metrics`)).text();
+  const page = await metricsPage(gateway.url);
   return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\d+)`, 'm').exec(page)?.[1] ?? 0);
 };
 

@@ -1,5 +1,7 @@
 /** Joined inserts below the HTTP layer: older servers, column rights, and the keeping of Idempotency-Keys. */
+
 import { openDatabase } from '@tidemark/db';
+import { metricsPage } from '@tidemark/local-stack';
 import { createMetrics } from '@tidemark/service';
 import t from 'tap';
 import type { WriteRow } from '../src/plan/write.ts';
@@ -66,7 +68,7 @@ t.test('rights on columns are enough', async (t) => {
     ),
   );
   t.ok(answers.every(({ status }) => status === 201));
-  const page = await (await fetch(`${gateway.url}/metrics`)).text();
+  const page = await metricsPage(gateway.url);
   t.match(page, /^tidemark_insert_groups_total\{[^}]*\} [1-9]/m);
   t.match(page, /^tidemark_insert_groups_failed_total\{[^}]*\} 0/m, 'none had to be taken apart');
 });

@@ -4,11 +4,13 @@ import {
   buildBaseApp,
   type Descriptors,
   type Health,
+  type Limiter,
   type Logger,
   type Metrics,
   operatorCheck,
-  type VerifyToken,
+  type VerifyTokenFrom,
 } from '@tidemark/service';
+import type { FastifyRequest } from 'fastify';
 import type { Collectors } from './collectors/collected.ts';
 import type { Config } from './config.ts';
 import type { ServiceEvent } from './events.ts';
@@ -30,7 +32,8 @@ export interface Deps {
   logger: Logger;
   health: Health;
   metrics: Metrics;
-  verify: VerifyToken;
+  limiter: Limiter;
+  verify: VerifyTokenFrom;
   pulse: Pulse;
   history: History;
   collectors: Pick<Collectors, 'values' | 'states'>;
@@ -41,22 +44,33 @@ export interface Deps {
   observe?: (event: ServiceEvent) => void;
 }
 
+/** A page of the console asks for some ten things at once. */
+const BURST_S = 10;
+
 export function buildApp(deps: Deps): BaseApp {
+  const { config, limiter, verify } = deps;
   const app = buildBaseApp({
     logger: deps.logger,
     health: deps.health,
     metrics: deps.metrics,
-    isOperator: operatorCheck(deps.verify),
+    isOperator: operatorCheck((token, request: FastifyRequest) => verify(token, limiter.addressOf(request.raw))),
+    metricsPage: config,
     ...(deps.descriptors && { descriptors: deps.descriptors }),
     ...(deps.observe && { observe: deps.observe }),
     // The consoles' streams never end by themselves; the broadcaster ends them before the server closes.
     server: { forceCloseConnections: 'idle' },
   });
+  const requests = {
+    policy: 'performance',
+    what: 'requests for the performance API',
+    perSecond: config.METRICS_REQUESTS_PER_S,
+    burstSeconds: BURST_S,
+  };
   consoleRoute(app);
   app.register(
     async (scope) => {
       const performance = scope as unknown as BaseApp;
-      performance.addHook('onRequest', operatorsOnly(deps.verify));
+      performance.addHook('onRequest', operatorsOnly(verify, limiter, requests));
       healthRoute(performance, deps);
       historyRoute(performance, deps);
       statementsRoute(performance, deps);

@@ -1,9 +1,10 @@
-import { baseConfig, tokenConfig } from '@tidemark/service';
+import { baseConfig, limiterConfig, tokenConfig } from '@tidemark/service';
 import { type Static, Type } from 'typebox';
 
 export const configSchema = Type.Object({
   ...baseConfig,
   ...tokenConfig,
+  ...limiterConfig,
   PORT: Type.Integer({ default: 8083, minimum: 0, maximum: 65_535, description: '0: any free one' }),
   METRICS_EXPECT: Type.String({
     default: 'gateway,realtime,batch',
@@ -35,6 +36,12 @@ export const configSchema = Type.Object({
     default: 16 * 1024 ** 2,
     minimum: 1024 ** 2,
     description: 'bytes; 16 MiB hold 2,330 series of 900 s, which is about 80 instances',
+  }),
+  METRICS_REQUESTS_PER_S: Type.Integer({
+    default: 100,
+    minimum: 0,
+    description:
+      'requests a second for the performance API, 10 s’ worth at once; an answer may have 2 MB, or ask every instance. 0: no limit',
   }),
   METRICS_STREAM_CLIENTS_MAX: Type.Integer({
     default: 32,

@@ -5,6 +5,7 @@ import {
   busOptions,
   commaSeparated,
   createHealth,
+  createLimiter,
   createLogger,
   createMetrics,
   createObserve,
@@ -97,12 +98,14 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
     observe,
   });
   const verify = createTokenVerifier({ ...tokenOptions(config), observe });
+  const limiter = createLimiter(config, metrics);
   const app = buildApp({
     config,
     logger,
     health,
     metrics,
-    verify,
+    limiter,
+    verify: limiter.limitBadTokens(verify),
     pulse,
     history,
     collectors,

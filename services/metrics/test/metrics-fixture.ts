@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { type Bus, connectBus } from '@tidemark/bus';
 import type { ServiceName, TelemetrySections } from '@tidemark/contracts';
 import { runScript } from '@tidemark/db';
+import { METRICS_ENV } from '@tidemark/local-stack';
 import { createHealth, runPhases, startTelemetry } from '@tidemark/service';
 import { SignJWT } from 'jose';
 import type { Test } from 'tap';
@@ -48,6 +49,7 @@ export async function useMetrics(t: Test, servers: Servers, env: Record<string, 
       NATS_URL: servers.natsUrl,
       NATS_PREFIX: servers.natsPrefix,
       JWT_SECRET: SECRET,
+      ...METRICS_ENV,
       METRICS_EXPECT: 'gateway',
       ...env,
     },

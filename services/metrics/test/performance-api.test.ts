@@ -1,6 +1,6 @@
 import { PerformanceHealth, TELEMETRY_MAX_BYTES, type Telemetry } from '@tidemark/contracts';
 import { migrate } from '@tidemark/db';
-import { useTestStack } from '@tidemark/local-stack';
+import { metricsPage, useTestStack } from '@tidemark/local-stack';
 import { buildBaseApp, createHealth, createLogger, createMetrics, httpStats } from '@tidemark/service';
 import postgres from 'postgres';
 import t from 'tap';
@@ -76,7 +76,7 @@ t.test(
       after.reasons.some(({ message }) => /^gateway-t .*has been silent for/.test(message)),
       'the reason names it',
     );
-    const page = await (await fetch(`${metrics.url}/metrics`)).text();
+    const page = await metricsPage(metrics.url);
     t.match(page, /tidemark_instance_up\{source="gateway\/gateway-t".*\} 0/);
     t.match(page, /tidemark_status\{.*\} [12]/);
   },
@@ -96,7 +96,7 @@ t.test('telemetry that is invalid, or comes under the name of another instance, 
   metrics.bus.publish(metrics.bus.subjects.telemetry('batch', 'b-3'), large);
   await metrics.bus.nc.flush();
   const seen = await eventually(async () => {
-    const page = await (await fetch(`${metrics.url}/metrics`)).text();
+    const page = await metricsPage(metrics.url);
     const counted = page.match(/tidemark_events_total\{type="bus.invalid_payload".*\} (\d+)/)?.[1];
     return counted === '3' ? counted : undefined;
   }, 'all three are counted');

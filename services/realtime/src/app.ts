@@ -7,6 +7,7 @@ import {
   buildBaseApp,
   commaSeparated,
   createHealth,
+  createLimiter,
   createQuantiles,
   createTokenVerifier,
   type Health,
@@ -21,6 +22,7 @@ import {
   type Tracing,
   tokenOptions,
 } from '@tidemark/service';
+import type { FastifyRequest } from 'fastify';
 import { tableKey } from './changes/envelope.ts';
 import { createFeed } from './changes/feed.ts';
 import { createHistory } from './changes/history.ts';
@@ -33,6 +35,7 @@ import { answerInspections } from './explain/answer-inspections.ts';
 import { registerGauges } from './metrics.ts';
 import { createRelay, type Relay } from './relay/relay.ts';
 import { liveRoutes } from './routes/live.ts';
+import { createAdmission } from './sockets/admission.ts';
 import { createSockets } from './sockets/sockets.ts';
 import { createEventStreams, type EventStreams } from './sse/event-streams.ts';
 import { createFactsCache } from './topics/facts-cache.ts';
@@ -80,11 +83,16 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
     metrics,
     observe,
   });
+  const verifier = createTokenVerifier({ ...tokenOptions(config), observe });
+  const admission = createAdmission(config, createLimiter(config, metrics), verifier);
   const app = buildBaseApp({
     logger,
     health,
     metrics,
-    isOperator: operatorCheck((token) => verifyToken(token)),
+    metricsPage: config,
+    isOperator: operatorCheck((token, request: FastifyRequest) =>
+      admission.verifyToken(token, admission.addressOf(request.raw)),
+    ),
     descriptors,
     observe,
   });
@@ -177,7 +185,6 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
       seconds.observe(Math.max(0, ms) / 1_000);
     },
   });
-  const verifyToken = createTokenVerifier({ ...tokenOptions(config), observe });
   const anonymous = { role: config.ANON_ROLE, claims: JSON.stringify({ role: config.ANON_ROLE }) };
   const channels = createChannels({
     database,
@@ -196,9 +203,8 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
   });
   const streams = createEventStreams({
     topics,
-    verifyToken,
+    admission,
     anonymous,
-    maxStreams: config.MAX_EVENT_STREAMS,
     maxBufferedBytes: config.SOCKET_BUFFER_BYTES,
     pingMs: config.PING_MS,
     slowMs: config.SLOW_MS,
@@ -207,7 +213,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
   const sockets = createSockets({
     topics,
     channels,
-    verifyToken,
+    admission,
     anonymous,
     limits: {
       maxSubscriptions: config.MAX_SUBSCRIPTIONS_PER_SOCKET,
@@ -216,7 +222,6 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
       pingMs: config.PING_MS,
       slowMs: config.SLOW_MS,
     },
-    maxSockets: config.MAX_SOCKETS,
     waitingFrameBytes: config.WAITING_FRAME_BYTES,
     sharePercent: config.IDENTITY_SHARE_PERCENT,
     observe,
@@ -227,12 +232,12 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
   health.add('database', () => database.problem());
   health.add('nats', () => bus.problem());
   health.add('changes', () => feed.problem());
-  health.add('tokens', () => verifyToken.problem());
-  health.warn('tokens', () => verifyToken.warning());
+  health.add('tokens', () => verifier.problem());
+  health.warn('tokens', () => verifier.warning());
   health.warn('relay', () => relay?.budget.warning());
-  registerTokenMetrics(metrics, verifyToken);
+  registerTokenMetrics(metrics, verifier);
   registerGauges(metrics, { relay, feed, history, snapshots, topics, channels, sockets, streams, peers });
-  liveRoutes(app, sockets, streams, config.MAX_FRAME_BYTES);
+  liveRoutes(app, { sockets, streams, admission, maxPayload: config.MAX_FRAME_BYTES });
 
   function socketStats(): SocketStats {
     const { open, openedTotal, closedTotal, framesTotal, bufferedBytes } = sockets.counts();
@@ -286,7 +291,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
       stopInspections = answerInspections({
         bus,
         instance,
-        verifyToken,
+        verifyToken: verifier,
         database,
         feed,
         topics,

@@ -1,5 +1,5 @@
 /** This service's environment. */
-import { baseConfig, tokenConfig, tracingConfig } from '@tidemark/service';
+import { baseConfig, limiterConfig, opensConfig, tokenConfig, tracingConfig } from '@tidemark/service';
 import { type Static, Type } from 'typebox';
 
 const count = (value: number, minimum: number, description: string) =>
@@ -9,6 +9,8 @@ export const configSchema = Type.Object({
   ...baseConfig,
   ...tokenConfig,
   ...tracingConfig,
+  ...limiterConfig,
+  ...opensConfig,
   PORT: Type.Integer({ default: 8081, minimum: 0, maximum: 65_535, description: '0 takes a free one' }),
   DB_SCHEMAS: Type.String({
     default: 'public,tidemark',
@@ -92,13 +94,6 @@ export const configSchema = Type.Object({
     1,
     'steps of all distinct queries of this instance: 0.2 s for each row, in slices of 4 ms that leave half of the time to others',
   ),
-  IDENTITY_SHARE_PERCENT: Type.Integer({
-    default: 5,
-    minimum: 1,
-    maximum: 100,
-    description:
-      'percent of each limit that one identity or address may use once the instance is over half of it; below half, one may use all of it',
-  }),
   LIVE_PRIORITY_TABLES: Type.String({
     default: '',
     description: 'tables (schema.table, separated by commas) whose changes never wait for each other in mode every',
@@ -106,6 +101,11 @@ export const configSchema = Type.Object({
   MAX_SOCKETS: count(20_000, 1, 'sockets of this instance; at about 10 KB each, 200 MB'),
   MAX_EVENT_STREAMS: count(10_000, 1, 'event streams (SSE) of this instance; each is a connection with one query'),
   MAX_SUBSCRIPTIONS: count(200_000, 1, 'subscriptions of this instance'),
+  SUBSCRIBES_PER_S: count(
+    5_000,
+    0,
+    'subscriptions begun a second, 30 s’ worth at once: all clients may come back after a restart. 0: no limit',
+  ),
   MAX_SUBSCRIPTIONS_PER_SOCKET: count(100, 1, 'subscriptions of one socket; a page seldom shows more than ten'),
   MAX_FRAME_BYTES: count(64 * 1_024, 1_024, 'bytes of a client’s frame; the longest valid one has 25 KB'),
   FRAMES_PER_SECOND: count(200, 1, 'frames that a client may send each second'),

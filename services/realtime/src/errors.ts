@@ -163,13 +163,19 @@ export const errors = defineErrors('RT', {
     message: (p) => `this socket has no subscription "${p.id}"`,
     hint: 'It may have ended with a resync.',
   }),
-  TOO_MANY_SUBSCRIPTIONS: row<{ limit: number; where: 'socket' | 'instance' }>({
+  TOO_MANY_SUBSCRIPTIONS: row<{ limit: number; where: 'socket' | 'identity' | 'instance' }>({
     status: 429,
     message: (p) => `this ${p.where} has its ${p.limit} subscriptions`,
     hint: (p) =>
-      p.where === 'socket'
-        ? 'Unsubscribe what is no longer shown.'
-        : 'Try again, or connect again for another instance.',
+      p.where === 'instance'
+        ? 'Try again, or connect again for another instance.'
+        : 'Unsubscribe what is no longer shown.',
+    retryAfter: 5,
+  }),
+  TOO_MANY_SOCKETS: row<{ limit: number }>({
+    status: 429,
+    message: (p) => `this identity has its ${p.limit} WebSockets on a busy instance`,
+    hint: 'Close those that are no longer needed, or connect again for another instance.',
     retryAfter: 5,
   }),
   SNAPSHOTS_BUSY: row<{ limit: number; where: 'instance' | 'identity' }>({
@@ -218,9 +224,9 @@ export const errors = defineErrors('RT', {
     message: (p) => `a row-level security policy of ${p.table} failed: ${p.reason}`,
     hint: 'The log of the service has Postgres’s message. Correct the policy; it must work on a row that is not in the table (no ctid or other system columns).',
   }),
-  TOO_MANY_STREAMS: row<{ limit: number }>({
+  TOO_MANY_STREAMS: row<{ limit: number; where: 'identity' | 'instance' }>({
     status: 503,
-    message: (p) => `this instance has its ${p.limit} event streams`,
+    message: (p) => `this ${p.where} has its ${p.limit} event streams`,
     hint: 'Try again, or connect again for another instance.',
     retryAfter: 5,
   }),

@@ -1,6 +1,6 @@
 /** What is subscribed to while a snapshot and the changes are not at the same place, on stacks of these tests' own. */
 import { migrate } from '@tidemark/db';
-import { startTemporaryStack } from '@tidemark/local-stack';
+import { METRICS_ENV, metricsPage, startTemporaryStack } from '@tidemark/local-stack';
 import { runPhases } from '@tidemark/service';
 import t, { type Test } from 'tap';
 import { startRealtime } from '../src/start.ts';
@@ -20,12 +20,13 @@ async function start(t: Test) {
     DATABASE_URL: primary.url,
     NATS_URL: nats.url,
     JWT_SECRET: SECRET,
+    ...METRICS_ENV,
   });
   t.teardown(() => runPhases(running.phases, () => {}));
   await waitFor(async () => (await running.realtime.health.problems()).length === 0, 'the service to be ready', 30_000);
   /** Frames that were observed on their way from commit to socket. */
   const deliveries = async () => {
-    const text = await (await fetch(`${running.url}/metrics`)).text();
+    const text = await metricsPage(running.url);
     return Number(/^tidemark_delivery_seconds_count\S* (\d+)/m.exec(text)?.[1]);
   };
   return { primary, nats, deliveries, connect: () => new LiveClient(running.url.replace('http', 'ws')).open() };

@@ -1,5 +1,7 @@
 /** What a policy hides is never sent: not as a row, not as an old row, not as a key. */
+
 import { formatTidemark, parseLsn, parsePosition } from '@tidemark/contracts';
+import { metricsPage } from '@tidemark/local-stack';
 import pg from 'pg';
 import t from 'tap';
 import { policySql } from '../src/topics/table-facts.ts';
@@ -56,7 +58,7 @@ t.test('row-level security on changes', async (t) => {
     new LiveClient(service.url, { token: await token({ role, sub: name }) }).open();
 
   const gauge = async (name: string) => {
-    const text = await (await fetch(`${service.url.replace('ws', 'http')}/metrics`)).text();
+    const text = await metricsPage(service.url);
     return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\d+)`, 'm').exec(text)?.[1]);
   };
 

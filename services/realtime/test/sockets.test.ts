@@ -1,7 +1,7 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connectBus } from '@tidemark/bus';
 import { Telemetry, type Telemetry as TelemetryMessage } from '@tidemark/contracts';
-import { useTestStack } from '@tidemark/local-stack';
+import { metricsPage, useTestStack } from '@tidemark/local-stack';
 import t from 'tap';
 import { LiveClient } from './live-client.ts';
 import { startTestRealtime, token, waitFor } from './test-realtime.ts';
@@ -10,6 +10,8 @@ t.test('sockets', async (t) => {
   const service = await startTestRealtime(undefined, {
     MAX_SUBSCRIPTIONS_PER_SOCKET: '2',
     MAX_SOCKETS: '20',
+    // All clients come from one address.
+    IDENTITY_SHARE_PERCENT: '100',
     SOCKET_BUFFER_BYTES: '65536',
     SLOW_MS: '300',
     PING_MS: '1000',
@@ -181,7 +183,7 @@ t.test('sockets', async (t) => {
     await client.subscribe('s', 'commentary');
     t.equal((await fetch(`${http}/livez`)).status, 200);
     t.equal((await fetch(`${http}/readyz`)).status, 200);
-    const metrics = await (await fetch(`${http}/metrics`)).text();
+    const metrics = await metricsPage(http);
     t.match(metrics, /tidemark_sockets_open\{[^}]*\} 1\n/);
     t.match(metrics, /tidemark_relay_active\{[^}]*\} 1\n/);
     t.match(service.realtime.socketStats(), { open: 1, subscriptions: 1, topics: 1 });

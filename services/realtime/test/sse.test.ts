@@ -4,7 +4,9 @@ import { type Event, openStream as open } from './open-stream.ts';
 import { startTestRealtime, token, waitFor } from './test-realtime.ts';
 
 t.test('event streams', async (t) => {
-  const service = await startTestRealtime(undefined, { MAX_EVENT_STREAMS: '2', PING_MS: '1000' });
+  const service = await startTestRealtime(undefined, {
+    ...{ MAX_EVENT_STREAMS: '2', IDENTITY_SHARE_PERCENT: '100', PING_MS: '1000' },
+  });
   t.teardown(() => service.stop());
   const http = service.url.replace('ws', 'http');
   const url = (query: string, more = '') => `${http}/live?query=${encodeURIComponent(query)}${more}`;

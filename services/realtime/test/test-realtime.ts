@@ -1,7 +1,7 @@
 /** A running service on a database and a NATS prefix of its own, and a client to try it with. */
 import { createHash } from 'node:crypto';
 import { migrate } from '@tidemark/db';
-import { type TestDatabase, useTestStack } from '@tidemark/local-stack';
+import { METRICS_ENV, type TestDatabase, useTestStack } from '@tidemark/local-stack';
 import { runPhases } from '@tidemark/service';
 import { SignJWT } from 'jose';
 import pg from 'pg';
@@ -59,6 +59,7 @@ export async function startTestRealtime(setup: string = MATCHES, env: NodeJS.Pro
     NATS_URL: stack.natsUrl,
     NATS_PREFIX: prefix,
     JWT_SECRET: SECRET,
+    ...METRICS_ENV,
     RIGHTS_CHECK_MS: '300',
     RELAY_SLOT: `tidemark_${database.name}`,
     ...env,

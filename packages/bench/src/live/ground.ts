@@ -10,6 +10,8 @@ import { type Rival, startRival } from '../child.ts';
 import { until } from '../lab/until.ts';
 
 const SECRET = randomBytes(24).toString('hex');
+/** All clients come from one address: it may use all of the instance. */
+const ONE_ADDRESS = { IDENTITY_SHARE_PERCENT: '100', OPENS_PER_S: '0', SUBSCRIBES_PER_S: '0' };
 const SETUP = `
 create table public.ticks (n bigint primary key, k int not null, at double precision not null, note text not null);
 create table public.guarded (n bigint primary key, k int not null, at double precision not null, note text not null);
@@ -66,7 +68,7 @@ export async function openGround(): Promise<Ground> {
   }
   const service = (name: string, env: Readonly<Record<string, string>>, execArgv?: readonly string[]) => {
     const place = { DATABASE_URL: stack.primary.url, NATS_URL: stack.nats.url };
-    const given = { PORT: '0', LOG_LEVEL: 'error', ...place, JWT_SECRET: SECRET, ...env };
+    const given = { PORT: '0', LOG_LEVEL: 'error', ...place, JWT_SECRET: SECRET, ...ONE_ADDRESS, ...env };
     return keep(startRival(name, fileURLToPath(import.meta.resolve('@tidemark/realtime/main')), given, execArgv));
   };
   let n = 0;

@@ -1,4 +1,5 @@
 /** `tidemark up`: Postgres, NATS and the four services, migrated and with demo data; until a signal, then stopped in order. */
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { loadBlueprint, loadDemoImages } from '@tidemark/blueprints';
 import { parseServers } from '@tidemark/bus';
@@ -110,7 +111,13 @@ async function startAll(
   };
   const instances = (service: ServiceName, env: NodeJS.ProcessEnv = {}) =>
     Array.from({ length: settings.scale[service] }, (_, index) => launch(service, index, env));
-  const behind = await settleAll([...instances('realtime'), ...instances('batch'), ...instances('metrics')]);
+  // The gateway, which tells them who calls, is on this machine.
+  const behindGateway = { TRUST_PROXY: isIP(urlHost(host)) === 0 ? 'loopback' : `loopback,${urlHost(host)}` };
+  const behind = await settleAll([
+    ...instances('realtime', behindGateway),
+    ...instances('batch'),
+    ...instances('metrics', behindGateway),
+  ]);
   const realtimeUrls = behind.filter((started) => started.service === 'realtime').map((started) => started.url());
   const proxied = { REALTIME_URL: realtimeUrls.join(','), METRICS_URL: base('metrics') };
   await settleAll(instances('gateway', { ...proxied, DB_PLAN_ENABLED: plansEnabled(settings) }));

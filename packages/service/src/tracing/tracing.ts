@@ -4,6 +4,7 @@
  */
 import type { Attributes, SpanKind as OtelKind, Tracer } from '@opentelemetry/api';
 import type { Metrics } from '../metrics.ts';
+import { redact } from '../redact.ts';
 import { type SpanCounts, SpanQueue } from './span-queue.ts';
 import { formatTraceparent, type TraceContext } from './traceparent.ts';
 
@@ -85,7 +86,8 @@ export async function openTracing(options: TracingOptions): Promise<Tracing | un
 type Api = typeof import('@opentelemetry/api');
 
 function startSpan({ ROOT_CONTEXT, trace }: Api, tracer: Tracer, name: string, options: SpanOptions): Span {
-  const { kind, parent, attributes = {}, startedAt } = options;
+  const { kind, parent, startedAt } = options;
+  const attributes = withoutSecrets(options.attributes ?? {});
   const around = parent
     ? trace.setSpanContext(ROOT_CONTEXT, { ...parent, traceFlags: parent.sampled ? 1 : 0, isRemote: true })
     : ROOT_CONTEXT;
@@ -100,11 +102,16 @@ function startSpan({ ROOT_CONTEXT, trace }: Api, tracer: Tracer, name: string, o
     end(more, failed) {
       if (ended) return;
       ended = true;
-      if (more) span.setAttributes(more);
-      if (failed !== undefined) span.setStatus({ code: STATUS_ERROR, message: failed });
+      if (more) span.setAttributes(withoutSecrets(more));
+      if (failed !== undefined) span.setStatus({ code: STATUS_ERROR, message: redact(failed) });
       span.end();
     },
   };
+}
+
+function withoutSecrets(attributes: Attributes): Attributes {
+  const entries = Object.entries(attributes);
+  return Object.fromEntries(entries.map(([name, value]) => [name, typeof value === 'string' ? redact(value) : value]));
 }
 
 function headersOf(text: string): Record<string, string> {

@@ -3,23 +3,15 @@ import { Type } from 'typebox';
 
 export const limitsConfig = {
   RATE_LIMITS: Type.String({
-    default: '',
-    pattern: '^\\s*(([A-Za-z_][A-Za-z0-9_]*|\\*)=[1-9][0-9]{0,8}/[1-9][0-9]{0,4}s\\s*(,\\s*(?=\\S)|$))*$',
+    default: 'anon=5000/10s,service_role=50000/10s,*=2000/10s',
+    pattern: '^\\s*(off|(([A-Za-z_][A-Za-z0-9_]*|\\*)=[1-9][0-9]{0,8}/[1-9][0-9]{0,4}s\\s*(,\\s*(?=\\S)|$))*)\\s*$',
     description:
-      'requests of an identity by role, such as anon=300/60s,authenticated=3000/60s (*: any other role). Off by default: the figure is the application’s, an office may share one address, and overload is shed anyway',
+      'requests of an identity (the subject of a token, else an address) by role, such as anon=300/60s,*=3000/60s (*: any other role), or off. They bind as RATE_LIMITS_BIND says',
   }),
-  RATE_LIMIT_IDENTITIES: Type.Integer({
-    default: 100_000,
-    minimum: 1_000,
-    maximum: 10_000_000,
+  RATE_LIMITS_BIND: Type.Enum(['busy', 'always'], {
+    default: 'busy',
     description:
-      'identities counted at a time, about 200 bytes each; past it the one that was silent longest starts afresh',
-  }),
-  TRUST_PROXY: Type.String({
-    default: '',
-    pattern: '^(?!true$)[0-9A-Za-z.:/, ]*$',
-    description:
-      'whose X-Forwarded-For counts: the number of proxies in front, or their addresses (10.0.0.0/8, loopback); empty: nobody’s. Never all of them: then a client could name any address as its own',
+      'busy: RATE_LIMITS bind while the gateway is over half of what it refuses requests at (SHED_LOOP_MS, the queue for Postgres, REQUESTS_MAX), so that many may share an address; always: as quotas, told in RateLimit headers',
   }),
   SHED_QUEUE_MS: Type.Integer({
     default: 1_000,

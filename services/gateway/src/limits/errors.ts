@@ -14,11 +14,6 @@ export const limitErrors = defineErrors('GATEWAY', {
     hint: 'Nothing was done. Try again after Retry-After. If it lasts, start more gateways or find what keeps this one busy.',
     retryAfter: 1,
   }),
-  RATE_LIMITS: row<{ problem: string }>({
-    status: 500,
-    message: (p) => `RATE_LIMITS ${p.problem}`,
-    hint: 'Write it as role=requests/seconds, such as anon=300/60s,authenticated=3000/60s.',
-  }),
   CORS: row<{ problem: string }>({
     status: 500,
     message: (p) => p.problem,

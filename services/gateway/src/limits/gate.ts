@@ -4,14 +4,20 @@
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { PROBLEM_CONTENT_TYPE, toProblem } from '@tidemark/contracts';
-import type { BaseApp } from '@tidemark/service';
+import { PROBLEM_CONTENT_TYPE, type TidemarkError, toProblem } from '@tidemark/contracts';
+import { type BaseApp, networkOf, SharedCount, type TrustProxy } from '@tidemark/service';
 import { limitErrors } from './errors.ts';
 import type { Overload, ShedCause } from './overload.ts';
 
 export interface GateOptions {
   overload: Overload;
   connectionsMax: number;
+  /** Of connectionsMax, for one address while more than half of them are open. */
+  sharePercent: number;
+  /** A proxy's connections are those of many clients: they are held to no share. */
+  trust: TrustProxy;
+  /** Counts a connection that was refused for its address's share. */
+  refused: (policy: string) => void;
   /** Headers of every answer to this origin: name, value… */
   headersFor: (origin: string | undefined) => readonly string[];
 }
@@ -20,10 +26,12 @@ const ALWAYS = new Set(['/livez', '/readyz', '/metrics']);
 const CAUSES: Readonly<Record<ShedCause, string>> = {
   event_loop: 'its event loop is late',
   requests: 'REQUESTS_MAX are being answered',
-  connections: 'CONNECTIONS_MAX are open',
+  connections: 'CONNECTIONS_MAX are open, or your address has its share of them',
 };
 /** Past CONNECTIONS_MAX so many are still taken, to be told so, and for probes. */
 const RESERVE = 64;
+/** A connection past its address's share has so long to ask and to be told so. */
+const REFUSED_MS = 1_000;
 /** Idle connections give way to new ones, looked for once in this time. */
 const MAKE_ROOM_MS = 1_000;
 /** A body that was not read is thrown away up to this size; with a larger one the connection is closed. */
@@ -32,19 +40,43 @@ const MAX_DUMPED_BYTES = 64 * 1024;
 const OVER = Symbol('over CONNECTIONS_MAX');
 type Counted = Socket & { [OVER]?: boolean };
 
-/** To be called when everything else is in place. */
-export function installGate(app: BaseApp, { overload, connectionsMax, headersFor }: GateOptions): void {
+export interface Gate {
+  /** Why a WebSocket is not taken on this connection now. */
+  refusesUpgrade(socket: Socket): TidemarkError | undefined;
+  /** To be called when everything else that listens for requests is in place. */
+  install(): void;
+}
+
+export function createGate(app: BaseApp, options: GateOptions): Gate {
+  const { overload, connectionsMax, sharePercent, trust, headersFor } = options;
   const { server } = app;
-  const answers = server.listeners('request') as RequestListener[];
+  const connections = new SharedCount(connectionsMax, sharePercent);
   let over = 0;
   let open = 0;
   let madeRoomAt = 0;
+
+  function isTooMany(socket: Socket): boolean {
+    if (open > connectionsMax) return true;
+    const address = socket.remoteAddress ?? '';
+    if (trust(address, 0)) return false;
+    const network = networkOf(address);
+    if (connections.refuses(network) === 'share') {
+      options.refused('connections');
+      // It may say nothing: then it must not take a place until HEADERS_TIMEOUT_MS is over.
+      const timer = setTimeout(() => socket.destroy(), REFUSED_MS);
+      socket.once('close', () => clearTimeout(timer));
+      return true;
+    }
+    connections.add(network);
+    socket.once('close', () => connections.remove(network));
+    return false;
+  }
 
   server.maxConnections = connectionsMax + RESERVE;
   server.on('drop', () => overload.count('connections'));
   server.on('connection', (socket: Counted) => {
     open += 1;
-    if (open > connectionsMax) {
+    if (isTooMany(socket)) {
       socket[OVER] = true;
       over += 1;
       const now = Date.now();
@@ -58,18 +90,29 @@ export function installGate(app: BaseApp, { overload, connectionsMax, headersFor
       if (socket[OVER]) over -= 1;
     });
   });
-  server.removeAllListeners('request');
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    const isOver = over > 0 && (request.socket as Counted)[OVER] === true;
-    const cause = isOver ? 'connections' : overload.refuses();
-    if (cause === undefined || ALWAYS.has(request.url ?? '')) {
-      if (isOver) response.setHeader('connection', 'close');
-      for (const answer of answers) answer(request, response);
-      return;
-    }
-    overload.count(cause);
-    refuse(request, response, cause, headersFor(request.headers.origin));
-  });
+  const isOver = (socket: Counted) => over > 0 && socket[OVER] === true;
+  return {
+    refusesUpgrade(socket) {
+      const cause = isOver(socket) ? 'connections' : overload.refuses();
+      if (cause === undefined) return undefined;
+      overload.count(cause);
+      return limitErrors.OVERLOADED({ cause: CAUSES[cause] });
+    },
+    install() {
+      const answers = server.listeners('request') as RequestListener[];
+      server.removeAllListeners('request');
+      server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+        const cause = isOver(request.socket) ? 'connections' : overload.refuses();
+        if (cause === undefined || ALWAYS.has(request.url ?? '')) {
+          if (cause === 'connections') response.setHeader('connection', 'close');
+          for (const answer of answers) answer(request, response);
+          return;
+        }
+        overload.count(cause);
+        refuse(request, response, cause, headersFor(request.headers.origin));
+      });
+    },
+  };
 }
 
 const bodies = Object.fromEntries(

@@ -16,6 +16,8 @@ export type ShedCause = 'event_loop' | 'requests' | 'connections';
 export interface Overload {
   /** Why the next request is not taken; undefined: it is. */
   refuses(): ShedCause | undefined;
+  /** Over half of what it refuses at: identities are held to their share of requests (RATE_LIMITS). */
+  isOverHalf(): boolean;
   count(cause: ShedCause): void;
   stop(): void;
 }
@@ -25,14 +27,33 @@ export interface OverloadOptions {
   loopMs: number;
   requestsMax: number;
   inFlight: () => number;
+  /** SHED_QUEUE_MS; 0: off. */
+  queueMs: number;
+  queues: () => readonly Queue[];
   metrics: Metrics;
 }
 
-export function watchOverload({ loopMs, requestsMax, inFlight, metrics }: OverloadOptions): Overload {
+/** Requests that wait for a connection to Postgres. */
+interface Queue {
+  readonly name: string;
+  readonly waiting: number;
+  readonly waitingLimit: number;
+  readonly acquiredTotal: number;
+}
+
+/** A pool begins to refuse at a quarter of its limit (WaitingQueue of @tidemark/db); half of that is an eighth. */
+const QUEUE_HALF = 1 / 8;
+/** The pools' figures cost some 0.1 ms. */
+const QUEUES_EVERY_MS = 200;
+
+export function watchOverload(options: OverloadOptions): Overload {
+  const { loopMs, requestsMax, inFlight, metrics } = options;
+  const queues = watchQueues(options);
   const control = loopMs > 0 ? new QueueControl(loopMs) : undefined;
   let delayMs = 0;
   const recent = Array<number>(SAMPLES).fill(0);
   let due = performance.now() + SAMPLE_MS;
+  let overHalf = false;
   const timer = setInterval(() => {
     const now = performance.now();
     recent.push(Math.max(0, now - due));
@@ -40,6 +61,7 @@ export function watchOverload({ loopMs, requestsMax, inFlight, metrics }: Overlo
     delayMs = Math.min(...recent);
     due = now + SAMPLE_MS;
     control?.update(delayMs, now);
+    overHalf = queues.areOverHalf(now) || inFlight() >= requestsMax / 2 || (loopMs > 0 && delayMs >= loopMs / 2);
   }, SAMPLE_MS);
   timer.unref();
 
@@ -50,6 +72,9 @@ export function watchOverload({ loopMs, requestsMax, inFlight, metrics }: Overlo
     [],
     (gauge) => gauge.set(control?.refuses(0) ? control.probability : 0),
   );
+  metrics.gauge('tidemark_over_half', '1 while identities are held to their share of requests', [], (gauge) =>
+    gauge.set(overHalf ? 1 : 0),
+  );
   metrics.gauge('tidemark_event_loop_late_seconds', 'How late the event loop was, last time', [], (gauge) =>
     gauge.set(delayMs / 1_000),
   );
@@ -58,7 +83,30 @@ export function watchOverload({ loopMs, requestsMax, inFlight, metrics }: Overlo
       if (inFlight() >= requestsMax) return 'requests';
       return control !== undefined && control.probability > 0 && control.refuses() ? 'event_loop' : undefined;
     },
+    isOverHalf: () => overHalf,
     count: (cause) => shed.inc({ cause }),
     stop: () => clearInterval(timer),
+  };
+}
+
+/** Whether a newcomer would wait for Postgres half as long as it is refused at: what waits / what was served in a second. */
+function watchQueues({ queueMs, queues }: Pick<OverloadOptions, 'queueMs' | 'queues'>) {
+  const servedBefore = new Map<string, number>();
+  let lookedAt = 0;
+  let overHalf = false;
+  return {
+    areOverHalf(now: number): boolean {
+      const elapsedMs = now - lookedAt;
+      if (queueMs === 0 || elapsedMs < QUEUES_EVERY_MS) return overHalf;
+      lookedAt = now;
+      overHalf = false;
+      for (const { name, waiting, waitingLimit, acquiredTotal } of queues()) {
+        const served = acquiredTotal - (servedBefore.get(name) ?? acquiredTotal);
+        servedBefore.set(name, acquiredTotal);
+        const delayMs = (waiting * elapsedMs) / Math.max(1, served);
+        if (waiting >= waitingLimit * QUEUE_HALF && delayMs >= queueMs / 2) overHalf = true;
+      }
+      return overHalf;
+    },
   };
 }

@@ -18,8 +18,11 @@ export interface SlowReaderOptions {
   metrics: Metrics;
 }
 
-/** A WebSocket that is passed on has no backpressure: what its client does not take piles up here. Realtime's own cap is 1 MB. */
-const UPGRADED_BYTES = 16 * 1024 ** 2;
+export interface SlowReaders {
+  /** Watches a socket that is not one of the server's own: the upstream side of a WebSocket. */
+  watch(socket: Socket): void;
+  stop(): void;
+}
 
 interface Debt {
   /** Of the connection's bytes: taken when this many have gone. */
@@ -31,11 +34,10 @@ interface Debt {
 export function cutOffSlowReaders(
   app: BaseApp,
   { ms, bytesPerSecond, maxBytes, metrics }: SlowReaderOptions,
-): { stop(): void } {
-  /** As many as CONNECTIONS_MAX allows. */
+): SlowReaders {
+  /** As many as CONNECTIONS_MAX allows, and one more for each WebSocket that is passed on. */
   const sockets = new Set<Socket>();
   const debts = new WeakMap<Socket, Debt>();
-  const upgraded = new WeakSet<Socket>();
   let waitingBytes = 0;
   const cut = metrics.counter(
     'tidemark_slow_readers_total',
@@ -45,22 +47,16 @@ export function cutOffSlowReaders(
     gauge.set(waitingBytes),
   );
 
-  app.server.on('connection', (socket) => {
+  function watch(socket: Socket): void {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-  });
-  app.addHook('onReady', (done) => {
-    // Without somebody to take them over, Node answers upgrades as plain requests; a listener would end that.
-    if (app.server.listenerCount('upgrade') > 0)
-      app.server.on('upgrade', (_request, socket: Socket) => upgraded.add(socket));
-    done();
-  });
+  }
+  app.server.on('connection', watch);
 
   function isLate(socket: Socket, now: number): boolean {
     const waits = socket.writableLength;
     waitingBytes += waits;
     if (waits === 0) return debts.delete(socket) && false;
-    if (waits > UPGRADED_BYTES && upgraded.has(socket)) return true;
     const gone = socket.bytesWritten - waits;
     const debt = debts.get(socket);
     if (debt !== undefined && gone < debt.mark) return now > debt.deadline;
@@ -91,5 +87,5 @@ export function cutOffSlowReaders(
     Math.min(1_000, ms / 4),
   );
   timer.unref();
-  return { stop: () => clearInterval(timer) };
+  return { watch, stop: () => clearInterval(timer) };
 }

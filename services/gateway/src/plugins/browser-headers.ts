@@ -16,6 +16,7 @@ export interface BrowserHeaders {
 
 type Headers = Readonly<Record<string, string>>;
 
+const METRICS = '/metrics';
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 const EXPOSED = [
   ...[
@@ -96,7 +97,9 @@ export function createBrowserHeaders(config: Config): BrowserHeaders {
       app.addHook('onRequest', (request: FastifyRequest, reply: FastifyReply, done) => {
         const url = request.raw.url ?? '/';
         const { origin } = request.headers;
-        reply.headers(headersOf(url, origin));
+        // The figures are read by scrapers, never by a page: no origin is told that it may.
+        const isMetrics = request.routeOptions.url === METRICS || url.split('?', 1)[0] === METRICS;
+        reply.headers(isMetrics ? sets.api : headersOf(url, origin));
         if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] === undefined)
           return done();
         preflight(request, reply, named.size > 0);

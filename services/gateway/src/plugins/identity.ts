@@ -1,6 +1,7 @@
 /** Who asks: the verified token's role and claims, or the anonymous role. */
+import type { IncomingMessage } from 'node:http';
 import type { Identity } from '@tidemark/db';
-import { type BaseApp, type TokenVerifier, tokenOf, type VerifiedToken } from '@tidemark/service';
+import { type BaseApp, type TokenVerifier, tokenOf, type VerifiedToken, type VerifyTokenFrom } from '@tidemark/service';
 import type { FastifyRequest } from 'fastify';
 
 export interface Caller extends Identity {
@@ -20,11 +21,15 @@ declare module 'fastify' {
 }
 
 export interface IdentityOptions {
-  verifyToken: TokenVerifier;
+  verifyToken: Pick<TokenVerifier, 'cached'>;
+  /** Refuses tokens unchecked from an address that sends too many invalid ones. */
+  verifyTokenFrom: VerifyTokenFrom;
+  addressOf(request: IncomingMessage): string;
   anonRole: string;
 }
 
-export function registerIdentity(app: BaseApp, { verifyToken, anonRole }: IdentityOptions): void {
+export function registerIdentity(app: BaseApp, options: IdentityOptions): void {
+  const { verifyToken, verifyTokenFrom, addressOf, anonRole } = options;
   const anonymous: Caller = Object.freeze({
     ...{ role: anonRole, claims: JSON.stringify({ role: anonRole }) },
     ...{ authenticated: false, token: undefined, verified: undefined, reading: new Map() },
@@ -62,7 +67,7 @@ export function registerIdentity(app: BaseApp, { verifyToken, anonRole }: Identi
       request.caller = callerOf(given, known);
       return done();
     }
-    verifyToken(given).then((verified) => {
+    verifyTokenFrom(given, addressOf(request.raw)).then((verified) => {
       request.caller = callerOf(given, verified);
       done();
     }, done);

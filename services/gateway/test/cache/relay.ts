@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { connectBus } from '@tidemark/bus';
-import { useTestStack } from '@tidemark/local-stack';
+import { metricsPage, useTestStack } from '@tidemark/local-stack';
 import type { Test } from 'tap';
 import { type GatewayFixture, SECRET, useGateway } from '../gateway-fixture.ts';
 
@@ -62,7 +62,7 @@ export async function useCachedGateway(
   }
 
   async function figures(url = gateway.url): Promise<Record<string, number>> {
-    const text = await (await fetch(`${url}/metrics`)).text();
+    const text = await metricsPage(url);
     const lines = [...text.matchAll(/^(tidemark_[a-z_]+)\{service="gateway"\} (\S+)$/gm)];
     return Object.fromEntries(lines.map(([, name, value]) => [name, Number(value)]));
   }

@@ -1,7 +1,9 @@
 /** /api/v1/files over HTTP: what is taken, from whom, under which name, and how much. */
+
 import { randomBytes, randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { Readable } from 'node:stream';
+import { metricsPage } from '@tidemark/local-stack';
 import t from 'tap';
 import { ada, bob, type Claims, code, LIMIT, PNG, type Shown, service, useFiles } from './files-fixture.ts';
 
@@ -261,12 +263,12 @@ t.test('over half of the uploads, one identity has its share, and others get in'
   const full = await send('slow/4', 'x', 'text/plain', { ...ada, sub: 'cy' });
   t.equal(full.status, 503);
   t.equal(await code(full), 'GATEWAY_FILE_UPLOADS_FULL');
-  const page = await (await get('/metrics')).text();
+  const page = await metricsPage(url);
   t.match(page, /tidemark_gateway_upload_bytes\{[^}]*\} 150/);
   t.match(page, /tidemark_gateway_upload_identities\{[^}]*\} 2/);
   await Promise.all(slow);
   t.equal((await send('slow/4', 'x', 'text/plain')).status, 201);
-  const after = await (await get('/metrics')).text();
+  const after = await metricsPage(url);
   t.match(after, /tidemark_gateway_uploads\{[^}]*\} 0/);
   t.match(after, /tidemark_gateway_upload_bytes\{[^}]*\} 0/);
 });

@@ -2,16 +2,24 @@
 import { createMetrics } from '@tidemark/service';
 import { fastify } from 'fastify';
 import t from 'tap';
-import { installGate } from '../../src/limits/gate.ts';
+import { createGate } from '../../src/limits/gate.ts';
 import { watchOverload } from '../../src/limits/overload.ts';
 
 const metrics = createMetrics('gateway');
 let inFlight = 0;
-const overload = watchOverload({ loopMs: 100, requestsMax: 5, inFlight: () => inFlight, metrics });
+const queue = { name: 'read', waiting: 0, waitingLimit: 80, acquiredTotal: 0 };
+const overload = watchOverload({
+  ...{ loopMs: 100, requestsMax: 5, queueMs: 1_000, metrics },
+  inFlight: () => inFlight,
+  queues: () => [queue],
+});
 const app = fastify({ exposeHeadRoutes: true });
 for (const path of ['/livez', '/readyz', '/rest/v1/x']) app.get(path, async () => 'here');
 app.post('/rest/v1/x', async () => 'written');
-installGate(app as never, { overload, connectionsMax: 100, headersFor: (origin) => (origin ? ['x-for', origin] : []) });
+createGate(app as never, {
+  ...{ overload, connectionsMax: 100, sharePercent: 100, trust: () => false, refused: () => {} },
+  headersFor: (origin) => (origin ? ['x-for', origin] : []),
+}).install();
 const url = await app.listen({ port: 0 });
 t.teardown(async () => {
   overload.stop();
@@ -78,3 +86,29 @@ t.test('an event loop that is late: newcomers are refused while it is, one pause
   }
   t.ok(seen.has(200), 'and it ends with its cause');
 });
+
+t.test(
+  'over half of what it refuses at: by requests in flight, and by how long a newcomer would wait for Postgres',
+  async (t) => {
+    const becomes = async (wanted: boolean) => {
+      const deadline = Date.now() + 20_000;
+      while (overload.isOverHalf() !== wanted) {
+        if (Date.now() > deadline) throw new Error(`it does not become ${wanted}`);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    };
+    await becomes(false);
+    inFlight = 3;
+    await becomes(true);
+    inFlight = 0;
+    await becomes(false);
+    queue.waiting = 40;
+    await becomes(true);
+    // As many wait as before, but they are served at once.
+    const serving = setInterval(() => {
+      queue.acquiredTotal += 100;
+    }, 5);
+    t.teardown(() => clearInterval(serving));
+    await becomes(false);
+  },
+);

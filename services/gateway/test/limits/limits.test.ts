@@ -1,5 +1,7 @@
 /** What clients meet at a gateway's limits: rates, sizes, slowness, browsers. */
+
 import { connect, type Socket } from 'node:net';
+import { metricsPage } from '@tidemark/local-stack';
 import t from 'tap';
 import { useGateway } from '../gateway-fixture.ts';
 
@@ -9,7 +11,7 @@ const gateway = await useGateway(t, {
     insert into public.wide select i, repeat(md5(i::text), 400) from generate_series(1, 2000) i;
     grant select on public.wide to anon, authenticated;`,
   env: {
-    RATE_LIMITS: 'ops=3/60s,anon=100000/1s',
+    ...{ RATE_LIMITS: 'ops=3/60s,anon=100000/1s', RATE_LIMITS_BIND: 'always', IDENTITY_SHARE_PERCENT: '100' },
     ...{ HEADERS_TIMEOUT_MS: '600', SLOW_READER_MS: '700', SLOW_READER_BYTES_PER_S: String(5 * 1024 ** 2) },
     ...{ CACHE_BYTES: '0', BODY_LIMIT_BYTES: '10000' },
   },
@@ -26,7 +28,7 @@ function open(url = gateway.url): { socket: Socket; closed: Promise<string> } {
   return { socket, closed: new Promise((resolve) => socket.once('close', () => resolve(text))) };
 }
 const metric = async (name: string, url = gateway.url) => {
-  const page = await (await fetch(`${url}/metrics`)).text();
+  const page = await metricsPage(url);
   const lines = page.split('\n').filter((line) => line.startsWith(name));
   return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
 };
@@ -62,8 +64,101 @@ t.test('an identity has its rate, told in headers of the draft; one more is 429'
     /^"anon";r=9999[89];/,
     'by address',
   );
-  t.equal(await metric('tidemark_rate_limited_total'), 1);
+  t.equal(await metric('tidemark_rate_limited_total{policy="ops"'), 1);
   t.equal(await metric('tidemark_rate_limit_identities'), 3);
+});
+
+t.test(
+  'on by default, limits of identities bind only while the gateway is busy, and say nothing meanwhile',
+  async (t) => {
+    const idle = await gateway.another({ RATE_LIMITS: 'anon=2/60s', RATE_LIMITS_BIND: 'busy' });
+    for (let n = 0; n < 10; n += 1) {
+      const answer = await fetch(`${idle}/rest/v1/wide?select=id&limit=1`);
+      t.equal(answer.status, 200);
+      t.equal(answer.headers.get('ratelimit'), null);
+    }
+    // One request is half of all that it takes: busy as long as it is answered.
+    const busy = await gateway.another({
+      ...{ RATE_LIMITS: 'anon=2/60s', RATE_LIMITS_BIND: 'busy', REQUESTS_MAX: '2', TRUST_PROXY: 'loopback' },
+      ...{ SHED_LOOP_MS: '0' },
+    });
+    const slow = open(busy);
+    slow.socket.write(
+      'POST /rest/v1/wide HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n',
+    );
+    await until(async () => (await metric('tidemark_over_half', busy)) === 1);
+    const ask = async (address: string) => {
+      const answer = await fetch(`${busy}/rest/v1/wide?select=id&limit=1`, { headers: { 'x-forwarded-for': address } });
+      return answer.status === 429 ? ((await answer.json()) as { code: string }).code : answer.status;
+    };
+    const seen = new Set<unknown>();
+    for (let n = 0; n < 4; n += 1) seen.add(await ask('203.0.113.7'));
+    t.same([...seen], [200, 'GATEWAY_RATE_LIMITED']);
+    t.equal(await ask('198.51.100.1'), 200, 'another address');
+    slow.socket.destroy();
+    await until(async () => (await metric('tidemark_over_half', busy)) === 0);
+    t.equal(await ask('203.0.113.7'), 200, 'and when it is over');
+  },
+);
+
+t.test('a flood of invalid tokens from one address is refused unchecked; other addresses are served', async (t) => {
+  const url = await gateway.another({
+    ...{ BAD_TOKENS_PER_S: '2', IDENTITY_SHARE_PERCENT: '10', TRUST_PROXY: 'loopback' },
+  });
+  const ask = async (address: string, token: string) => {
+    const headers = { 'x-forwarded-for': address, authorization: `Bearer ${token}` };
+    const answer = await fetch(`${url}/rest/v1/wide?select=id&limit=1`, { headers });
+    await answer.body?.cancel();
+    return answer.status;
+  };
+  const known = await gateway.token({ role: 'authenticated', sub: 'ada' });
+  t.equal(await ask('203.0.113.7', known), 200);
+  const statuses = await Promise.all(
+    Array.from({ length: 60 }, (_, n) => ask('203.0.113.7', `eyJhbGciOiJIUzI1NiJ9.${n}.x`)),
+  );
+  t.ok(statuses.includes(401) && statuses.filter((status) => status === 429).length > 30, statuses.join());
+  t.equal(await ask('203.0.113.7', known), 200, 'a token that is known costs no check');
+  t.equal(await ask('198.51.100.1', await gateway.token({ role: 'authenticated', sub: 'bob' })), 200);
+  t.equal(await ask('198.51.100.1', 'eyJhbGciOiJIUzI1NiJ9.x.x'), 401);
+});
+
+t.test('/metrics is for operators, and no origin is told that it may read it', async (t) => {
+  for (const [authorization, status] of [
+    ['', 401],
+    [`Bearer ${await gateway.token({ role: 'authenticated', sub: 'ada' })}`, 401],
+    [`Bearer ${await gateway.token({ role: 'ops' })}`, 200],
+  ] as const) {
+    const headers = { origin: 'https://app.example', ...(authorization ? { authorization } : {}) };
+    const answer = await gateway.request('/metrics', { headers });
+    t.equal(answer.status, status);
+    t.equal(answer.headers.get('access-control-allow-origin'), null);
+    await answer.body?.cancel();
+  }
+});
+
+t.test('past half of CONNECTIONS_MAX an address has its share of connections; others get in', async (t) => {
+  const url = await gateway.another({
+    CONNECTIONS_MAX: '40',
+    IDENTITY_SHARE_PERCENT: '10',
+    HEADERS_TIMEOUT_MS: '60000',
+  });
+  const held = Array.from({ length: 20 }, () => open(url));
+  t.teardown(() => {
+    for (const { socket } of held) socket.destroy();
+  });
+  for (const { socket } of held) socket.write('GET /rest/v1/wide?limit=1 HTTP/1.1\r\nhost: x\r\n');
+  await until(async () => (await metric('tidemark_http_connections', url)) >= 20);
+  const refused = open(url);
+  refused.socket.write('GET /rest/v1/wide?limit=1 HTTP/1.1\r\nhost: x\r\n\r\n');
+  t.match(problem(await refused.closed), { status: 503, message: /your address has its share/ });
+  const silent = open(url);
+  await silent.closed;
+  t.ok((await metric('tidemark_rate_limited_total{policy="connections"', url)) >= 2);
+  const other = connect({ port: Number(new URL(url).port), host: '127.0.0.1', localAddress: '127.0.0.2' });
+  other.write('GET /rest/v1/wide?select=id&limit=1 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+  let text = '';
+  for await (const chunk of other) text += chunk;
+  t.match(text, /^HTTP\/1\.1 200 /);
 });
 
 t.test('a URL of 1 MB, large headers, no HTTP: said clearly, memory flat', async (t) => {

@@ -1,17 +1,28 @@
 /** Who may see the figures: a token whose role is `ops` or `service_role`. */
-import { isOperator, tokenOf, type VerifiedToken, type VerifyToken } from '@tidemark/service';
+import {
+  identityKey,
+  isOperator,
+  type Limiter,
+  type RateOptions,
+  tokenOf,
+  type VerifiedToken,
+  type VerifyTokenFrom,
+} from '@tidemark/service';
 import type { FastifyRequest } from 'fastify';
 import { errors } from '../errors.ts';
 
 const verified = new WeakMap<FastifyRequest, { who: VerifiedToken; token: string }>();
 
-/** An onRequest hook. @throws METRICS_TOKEN_MISSING, METRICS_ROLE_REFUSED, AUTH_* */
-export function operatorsOnly(verify: VerifyToken) {
+/** An onRequest hook. @throws METRICS_TOKEN_MISSING, METRICS_ROLE_REFUSED, AUTH_*, LIMIT_RATE */
+export function operatorsOnly(verify: VerifyTokenFrom, limiter: Limiter, limit: RateOptions) {
+  const rate = limiter.rate(limit);
   return async (request: FastifyRequest): Promise<void> => {
     const token = tokenOf(request.headers);
     if (token === undefined) throw errors.TOKEN_MISSING();
-    const who = await verify(token);
+    const who = await verify(token, limiter.addressOf(request.raw));
     if (!isOperator(who)) throw errors.ROLE_REFUSED({ role: who.role });
+    const refused = rate.refuses(identityKey(who, limiter.networkOf(request.raw)));
+    if (refused) throw refused;
     verified.set(request, { who, token });
   };
 }

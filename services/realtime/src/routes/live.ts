@@ -1,11 +1,13 @@
 /**
  * `GET /live`: upgraded to a WebSocket, or, with `?query=…`, an event stream of one live query. A token may come as
- * Authorization, as apikey (header or query), or, on a WebSocket, in `auth`.
+ * Authorization, as apikey (header), on a WebSocket in `auth`, or, from a browser that can send none of these, as apikey in
+ * the query.
  */
-import websocket from '@fastify/websocket';
 import { LIVE_SUBPROTOCOL } from '@tidemark/contracts';
-import { type BaseApp, tokenOf } from '@tidemark/service';
+import { answerOnSocket, type BaseApp, networkOf, takeUpgrades, tokenOf } from '@tidemark/service';
 import { Type } from 'typebox';
+import { WebSocketServer } from 'ws';
+import type { Admission } from '../sockets/admission.ts';
 import type { Sockets } from '../sockets/sockets.ts';
 import type { EventStreams, LiveQuerystring } from '../sse/event-streams.ts';
 
@@ -18,27 +20,40 @@ const Querystring = Type.Object({
   apikey: Type.Optional(Type.String()),
 });
 
-export function liveRoutes(app: BaseApp, sockets: Sockets, streams: EventStreams, maxPayload: number): void {
-  app.register(websocket, {
-    options: {
-      maxPayload,
-      // Costs 300 KB a socket, and a frame could no longer be made once for all.
-      perMessageDeflate: false,
-      handleProtocols: (protocols: Set<string>) => (protocols.has(LIVE_SUBPROTOCOL) ? LIVE_SUBPROTOCOL : false),
-    },
+export interface LiveRouteOptions {
+  sockets: Sockets;
+  streams: EventStreams;
+  admission: Admission;
+  /** MAX_FRAME_BYTES */
+  maxPayload: number;
+}
+
+export function liveRoutes(app: BaseApp, { sockets, streams, admission, maxPayload }: LiveRouteOptions): void {
+  const server = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    maxPayload,
+    // Costs 300 KB a socket, and a frame could no longer be made once for all.
+    perMessageDeflate: false,
+    handleProtocols: (protocols) => (protocols.has(LIVE_SUBPROTOCOL) ? LIVE_SUBPROTOCOL : false),
   });
-  app.register(async (scope) => {
-    scope.route<{ Querystring: LiveQuerystring }>({
-      method: 'GET',
-      url: '/live',
-      config: { endless: true },
-      schema: { querystring: Querystring },
-      handler: (request, reply) => streams.accept(request, reply),
-      wsHandler: (socket, request) => {
-        const { authorization, apikey, 'sec-websocket-protocol': offered } = request.headers;
-        const query = request.query.apikey;
-        sockets.accept(socket, request.raw.socket, offered, () => tokenOf({ authorization, apikey: apikey ?? query }));
-      },
+  takeUpgrades(app, '/live', (request, socket, head) => {
+    const address = admission.addressOf(request);
+    const refused = admission.refusesOpening(networkOf(address));
+    if (refused) return answerOnSocket(socket, refused);
+    const { authorization, apikey, 'sec-websocket-protocol': offered } = request.headers;
+    const inQuery = new URLSearchParams(request.url?.split('?')[1]).get('apikey') ?? undefined;
+    const given = { authorization, apikey: apikey ?? inQuery };
+    const hasToken = authorization !== undefined || given.apikey !== undefined;
+    server.handleUpgrade(request, socket, head, (ws) => {
+      sockets.accept({ ws, raw: socket, offered, address, hasToken, token: () => tokenOf(given) });
     });
+  });
+  app.route<{ Querystring: LiveQuerystring }>({
+    method: 'GET',
+    url: '/live',
+    config: { endless: true },
+    schema: { querystring: Querystring },
+    handler: (request, reply) => streams.accept(request, reply),
   });
 }

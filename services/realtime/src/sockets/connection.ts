@@ -2,9 +2,9 @@
  * One WebSocket: frames in, in order, one at a time; frames out as ready-made bytes, with a limit on what waits.
  */
 import type { Socket } from 'node:net';
-import { CLOSE_CODES } from '@tidemark/contracts';
+import { CLOSE_CODES, type TidemarkError } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
-import type { VerifyToken } from '@tidemark/service';
+import { identityKey, networkOf, type VerifiedToken } from '@tidemark/service';
 import type { RawData, WebSocket } from 'ws';
 import type { Channels, Joiner, Membership } from '../channels/channels.ts';
 import { errors } from '../errors.ts';
@@ -14,8 +14,10 @@ import { errorFrame, serverFrame } from '../topics/frame.ts';
 import { publicError } from '../topics/public-error.ts';
 import type { Subscription } from '../topics/subscription.ts';
 import type { Topics } from '../topics/topics.ts';
+import type { Admission } from './admission.ts';
 import { channelOf, idOf, readClientFrame } from './client-frames.ts';
 import { handleFrame } from './handlers/index.ts';
+import type { Accepted } from './sockets.ts';
 
 export interface ConnectionLimits {
   maxSubscriptions: number;
@@ -28,7 +30,7 @@ export interface ConnectionLimits {
 export interface ConnectionContext {
   topics: Topics;
   channels: Channels;
-  verifyToken: VerifyToken;
+  admission: Admission;
   anonymous: Identity;
   limits: ConnectionLimits;
   /** Bytes of frames that came and wait for those before them, of all sockets. */
@@ -51,6 +53,11 @@ export class Connection implements Joiner {
   identity: Identity;
   /** Seconds since 1970. */
   expires: number | undefined;
+  /** The key that this socket and its subscriptions count under. */
+  counted: string;
+  readonly #address: string;
+  /** It has been held against a share: what is in is not asked again when its bearer renews the token. */
+  #admitted: boolean;
   #ws: WebSocket;
   #raw: Socket;
   #chain: Promise<void> = Promise.resolve();
@@ -65,8 +72,13 @@ export class Connection implements Joiner {
   #second = 0;
   #framesInSecond = 0;
 
-  constructor(name: string, ws: WebSocket, raw: Socket, context: ConnectionContext, token: () => string | undefined) {
+  constructor(name: string, accepted: Accepted, context: ConnectionContext) {
+    const { ws, raw, address, token, hasToken } = accepted;
     this.name = name;
+    this.#address = address;
+    this.#admitted = !hasToken;
+    this.counted = identityKey(undefined, networkOf(address));
+    context.admission.sockets.add(this.counted);
     this.#ws = ws;
     this.#raw = raw;
     this.context = context;
@@ -83,10 +95,7 @@ export class Connection implements Joiner {
 
   /** The key that its shares are counted under. */
   get holder(): string {
-    const { anonymous } = this.context;
-    return this.identity === anonymous
-      ? `@${this.#raw.remoteAddress}`
-      : `${this.identity.role}\0${this.identity.claims}`;
+    return this.counted;
   }
 
   get closed(): boolean {
@@ -205,15 +214,37 @@ export class Connection implements Joiner {
     try {
       const given = token();
       if (given !== undefined) {
-        const verified = await this.context.verifyToken(given);
+        const verified = await this.verify(given);
         this.identity = { role: verified.role, claims: verified.claimsText };
         this.expires = verified.expires;
       }
       this.sendReady();
     } catch (error) {
       this.sendError(error);
-      this.close(CLOSE_CODES.AUTH_REQUIRED, 'the token was refused');
+      const isBusy = (error as Partial<TidemarkError>).status === 429;
+      if (isBusy) this.close(CLOSE_CODES.TRY_AGAIN_LATER, 'too much comes from this identity');
+      else this.close(CLOSE_CODES.AUTH_REQUIRED, 'the token was refused');
     }
+  }
+
+  /**
+   * Verifies a token and counts this socket for its bearer from now on.
+   * @throws AUTH_*, LIMIT_RATE, RT_TOO_MANY_SOCKETS
+   */
+  async verify(token: string): Promise<VerifiedToken> {
+    const { admission } = this.context;
+    const verified = await admission.verifyToken(token, this.#address);
+    // It has given its place back, and must not take another one.
+    if (this.closed) throw errors.NOT_FOLLOWING({ reason: 'the socket has closed' });
+    const key = identityKey(verified, networkOf(this.#address));
+    if (this.#admitted && key === this.counted) return verified;
+    if (admission.sockets.move(this.counted, key) !== undefined) {
+      admission.refused('sockets');
+      throw errors.TOO_MANY_SOCKETS({ limit: admission.sockets.share });
+    }
+    this.counted = key;
+    this.#admitted = true;
+    return verified;
   }
 
   #received(data: RawData, isBinary: boolean): void {
@@ -272,6 +303,7 @@ export class Connection implements Joiner {
     for (const subscription of [...this.subscriptions.values()]) subscription.end();
     this.subscriptions.clear();
     this.context.channels.leaveAll(this);
+    this.context.admission.sockets.remove(this.counted);
     this.context.observe({ type: 'socket.closed', ...(this.#cutFor ?? { code, reason }) });
     this.context.onClosed(this);
   }

@@ -1,7 +1,7 @@
 /** The open connections of this instance: limits, the tick of each second, counts, and the end. */
 import type { Socket } from 'node:net';
 import { CLOSE_CODES, LIVE_SUBPROTOCOL } from '@tidemark/contracts';
-import { every } from '@tidemark/service';
+import { every, networkOf } from '@tidemark/service';
 import type { WebSocket } from 'ws';
 import { letGo } from '../draining/let-go.ts';
 import type { RealtimeEvent } from '../events.ts';
@@ -12,12 +12,25 @@ export interface SocketsOptions extends Omit<ConnectionContext, 'onClosed' | 'on
   /** Of frames that wait for those before them. */
   waitingFrameBytes: number;
   sharePercent: number;
-  maxSockets: number;
   observe: (event: RealtimeEvent) => void;
 }
 
+/** A WebSocket whose handshake is done. */
+export interface Accepted {
+  ws: WebSocket;
+  raw: Socket;
+  /** Subprotocols that the client offered. */
+  offered: string | undefined;
+  /** The client's address, behind trusted proxies. */
+  address: string;
+  /** A token came with the handshake: its bearer is held to a share once it is verified. */
+  hasToken: boolean;
+  /** @throws AUTH_TOKEN_INVALID */
+  token: () => string | undefined;
+}
+
 export interface Sockets {
-  accept(ws: WebSocket, raw: Socket, offered: string | undefined, token: () => string | undefined): void;
+  accept(accepted: Accepted): void;
   counts(): {
     open: number;
     openedTotal: number;
@@ -31,6 +44,8 @@ export interface Sockets {
 }
 
 const TICK_MS = 1_000;
+/** A socket that is refused has so long to take the close in. */
+const REFUSED_MS = 1_000;
 const STOPPING = 'this instance is stopping';
 
 export function createSockets(options: SocketsOptions): Sockets {
@@ -57,10 +72,18 @@ export function createSockets(options: SocketsOptions): Sockets {
   };
   const timer = every('sockets', TICK_MS, tickAll, options.observe);
 
-  function refusal(offered: string | undefined): { code: number; reason: string } | undefined {
+  const { admission } = options;
+
+  function refusal({ offered, address, hasToken }: Accepted): { code: number; reason: string } | undefined {
     if (draining) return { code: CLOSE_CODES.GOING_AWAY, reason: STOPPING };
-    if (open.size >= options.maxSockets) {
-      return { code: CLOSE_CODES.TRY_AGAIN_LATER, reason: `this instance has its ${options.maxSockets} sockets` };
+    const { limit, share } = admission.sockets;
+    const full = admission.sockets.refuses(`@${networkOf(address)}`);
+    if (full === 'instance') {
+      return { code: CLOSE_CODES.TRY_AGAIN_LATER, reason: `this instance has its ${limit} sockets` };
+    }
+    if (full === 'share' && !hasToken) {
+      admission.refused('sockets');
+      return { code: CLOSE_CODES.TRY_AGAIN_LATER, reason: `your address has its ${share} sockets on a busy instance` };
     }
     const protocols = offered?.split(',').map((protocol) => protocol.trim());
     if (protocols && !protocols.includes(LIVE_SUBPROTOCOL)) {
@@ -70,16 +93,20 @@ export function createSockets(options: SocketsOptions): Sockets {
   }
 
   return {
-    accept(ws, raw, offered, token) {
-      const refused = refusal(offered);
+    accept(accepted) {
+      const { ws } = accepted;
+      const refused = refusal(accepted);
       if (refused) {
         options.observe({ type: 'socket.refused', reason: refused.reason });
         ws.on('error', () => ws.terminate());
         ws.close(refused.code, refused.reason);
+        // It counts nowhere, so it must not stay for as long as its client likes.
+        const timer = setTimeout(() => ws.terminate(), REFUSED_MS);
+        ws.once('close', () => clearTimeout(timer));
         return;
       }
       openedTotal += 1;
-      open.add(new Connection(String(openedTotal), ws, raw, context, token));
+      open.add(new Connection(String(openedTotal), accepted, context));
     },
     counts() {
       let bufferedBytes = 0;

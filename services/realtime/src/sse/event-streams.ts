@@ -1,11 +1,12 @@
 /** The open event streams of this instance: `GET /live?query=…` without an upgrade. */
 import { CLOSE_CODES } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
-import { every, tokenOf, type VerifyToken } from '@tidemark/service';
+import { every, identityKey, networkOf, tokenOf } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { letGo } from '../draining/let-go.ts';
 import { errors } from '../errors.ts';
 import type { RealtimeEvent } from '../events.ts';
+import type { Admission } from '../sockets/admission.ts';
 import { errorFrame } from '../topics/frame.ts';
 import { publicError } from '../topics/public-error.ts';
 import type { Subscription } from '../topics/subscription.ts';
@@ -15,9 +16,8 @@ import { EventStream } from './event-stream.ts';
 
 export interface EventStreamsOptions {
   topics: Topics;
-  verifyToken: VerifyToken;
+  admission: Admission;
   anonymous: Identity;
-  maxStreams: number;
   maxBufferedBytes: number;
   pingMs: number;
   slowMs: number;
@@ -53,6 +53,7 @@ const TICK_MS = 1_000;
 const TURNED_AWAY_MS = 1_000;
 
 export function createEventStreams(options: EventStreamsOptions): EventStreams {
+  const { admission } = options;
   const all = new Set<Open>();
   /** Once it stops: where else to go. */
   let elsewhere: (() => string | undefined) | undefined;
@@ -78,6 +79,17 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
     }
   }
 
+  /** @throws RT_TOO_MANY_STREAMS */
+  function refuseMore(identity: string): void {
+    const { limit, share } = admission.streams;
+    const full = admission.streams.refuses(identity);
+    if (full === undefined) return;
+    admission.refused('streams');
+    throw full === 'instance'
+      ? errors.TOO_MANY_STREAMS({ limit, where: 'instance' })
+      : errors.TOO_MANY_STREAMS({ limit: share, where: 'identity' });
+  }
+
   /** An EventSource gives up at any status but 200; from a stream that has ended, it comes again with its last id. */
   function turnAway(reply: FastifyReply, url: string | undefined): FastifyReply {
     const stream = new EventStream('turned away', '', reply.raw, options.maxBufferedBytes);
@@ -90,23 +102,36 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
     async accept(request, reply) {
       if (elsewhere) return turnAway(reply, elsewhere());
       const { query, profile, snapshot = true, mode, after, apikey } = request.query;
-      if (all.size >= options.maxStreams) throw errors.TOO_MANY_STREAMS({ limit: options.maxStreams });
+      const address = admission.addressOf(request.raw);
+      const network = networkOf(address);
+      const tooOften = admission.refusesOpening(network);
+      if (tooOften) throw tooOften;
       if (query === undefined) throw errors.STREAM_QUERY();
       const token = tokenOf({
         authorization: request.headers.authorization,
         apikey: request.headers.apikey ?? apikey,
       });
-      const verified = token === undefined ? undefined : await options.verifyToken(token);
+      const verified = token === undefined ? undefined : await admission.verifyToken(token, address);
+      const identity = identityKey(verified, network);
+      // Nothing would tell that it ends.
+      if (reply.raw.destroyed) return reply.hijack();
+      refuseMore(identity);
       const lastId = request.headers['last-event-id'];
       const from = after ?? (typeof lastId === 'string' && lastId !== '' ? lastId : undefined);
 
+      const release = admission.subscribing(identity);
       openedTotal += 1;
-      const holder = verified ? `${verified.role}\0${verified.claimsText}` : `@${request.ip}`;
-      const stream = new EventStream(`e${openedTotal}`, holder, reply.raw, options.maxBufferedBytes);
+      admission.streams.add(identity);
+      const stream = new EventStream(`e${openedTotal}`, identity, reply.raw, options.maxBufferedBytes);
       const open: Open = { stream, subscription: undefined, expires: verified?.expires, pingedAt: Date.now() };
       all.add(open);
+      const leave = () => {
+        if (!all.delete(open)) return;
+        admission.streams.remove(identity);
+        release();
+      };
       reply.raw.once('close', () => {
-        all.delete(open);
+        leave();
         open.subscription?.end();
       });
       try {
@@ -124,7 +149,7 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
         });
       } catch (error) {
         if (!reply.raw.headersSent) {
-          all.delete(open);
+          leave();
           throw publicError(error as Error);
         }
         stream.tell(errorFrame(publicError(error as Error)));

@@ -1,5 +1,7 @@
 /** An instance that stops lets its clients go over time: they are told when and where, and served until then. */
+
 import type { LiveChange } from '@tidemark/contracts';
+import { metricsPage } from '@tidemark/local-stack';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
 import { type Event, openStream } from '../open-stream.ts';
@@ -16,7 +18,7 @@ t.test('draining', async (t) => {
     service.another({ DRAIN_MS: String(OVER_MS), LIVE_URL: '', ...env });
   const hasHeard = ({ url }: { url: string }) =>
     waitFor(async () => {
-      const metrics = await (await fetch(`${url.replace('ws', 'http')}/metrics`)).text();
+      const metrics = await metricsPage(url);
       return /tidemark_live_peers\{[^}]*\} 1\n/.test(metrics);
     }, 'it to hear of the first');
   const minutes = (changes: readonly LiveChange[]) => changes.map(({ row }) => row?.minute as number);

@@ -6,7 +6,12 @@ import { RawSocket } from '../raw-socket.ts';
 import { startTestRealtime, token, waitFor } from '../test-realtime.ts';
 
 t.test('abuse', async (t) => {
-  const service = await startTestRealtime(undefined, { MAX_SUBSCRIPTIONS: '150', FRAMES_PER_SECOND: '2000' });
+  const service = await startTestRealtime(undefined, {
+    MAX_SUBSCRIPTIONS: '150',
+    FRAMES_PER_SECOND: '2000',
+    // One address is all of its clients; limits.test.ts tests shares.
+    IDENTITY_SHARE_PERCENT: '100',
+  });
   t.teardown(() => service.stop());
   const connect = () => new LiveClient(service.url).open();
   const stats = () => service.realtime.socketStats();

@@ -6,7 +6,7 @@ import type { ClientFrame } from '@tidemark/contracts';
 import type { Connection } from '../connection.ts';
 
 export async function handleAuth(connection: Connection, frame: ClientFrame & { op: 'auth' }): Promise<void> {
-  const verified = await connection.context.verifyToken(frame.token);
+  const verified = await connection.verify(frame.token);
   const identity = { role: verified.role, claims: verified.claimsText };
   connection.expires = verified.expires;
   const isSame =

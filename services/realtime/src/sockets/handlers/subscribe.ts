@@ -6,25 +6,32 @@ import type { Connection } from '../connection.ts';
 export async function handleSubscribe(connection: Connection, frame: SubscribeFrame): Promise<void> {
   const { id, query, profile, snapshot, after, mode } = frame;
   const { subscriptions } = connection;
-  const { topics, limits } = connection.context;
+  const { topics, limits, admission } = connection.context;
   if (subscriptions.has(id)) throw errors.ID_IN_USE({ id });
   if (subscriptions.size >= limits.maxSubscriptions) {
     throw errors.TOO_MANY_SUBSCRIPTIONS({ limit: limits.maxSubscriptions, where: 'socket' });
   }
-  const subscription = await topics.subscribe({
-    id,
-    query,
-    profile,
-    snapshot: snapshot ?? false,
-    mode: mode ?? 'every',
-    after,
-    identity: connection.identity,
-    sink: connection,
-    onEnd: (ended) => {
-      if (subscriptions.get(ended.id) === ended) subscriptions.delete(ended.id);
-    },
-    existing: (topic) => [...subscriptions.values()].find((other) => other.topic === topic),
-  });
-  // It may have ended already: a position that is too old.
-  if (!subscription.ended) subscriptions.set(id, subscription);
+  const release = admission.subscribing(connection.counted);
+  try {
+    const subscription = await topics.subscribe({
+      id,
+      query,
+      profile,
+      snapshot: snapshot ?? false,
+      mode: mode ?? 'every',
+      after,
+      identity: connection.identity,
+      sink: connection,
+      onEnd(ended) {
+        release();
+        if (subscriptions.get(ended.id) === ended) subscriptions.delete(ended.id);
+      },
+      existing: (topic) => [...subscriptions.values()].find((other) => other.topic === topic),
+    });
+    // It may have ended already: a position that is too old.
+    if (!subscription.ended) subscriptions.set(id, subscription);
+  } catch (error) {
+    release();
+    throw error;
+  }
 }

@@ -5,19 +5,25 @@
  * @fastify/rate-limit is not used: its window starts afresh all at once (twice the limit passes around the border), its headers are
  * not those of the current draft, and each request costs it a promise.
  */
-import { limitErrors } from './errors.ts';
+import { limitErrors } from '../errors.ts';
 
-export interface Policy {
-  readonly name: string;
+export interface Rate {
+  /** Most at once. */
   readonly limit: number;
+  /** ms in which as many come back. */
   readonly windowMs: number;
+}
+
+export interface Policy extends Rate {
+  readonly name: string;
   /** `RateLimit-Policy` of draft-ietf-httpapi-ratelimit-headers-10. */
   readonly header: string;
 }
 
-/** @throws GATEWAY_RATE_LIMITS */
+/** The policies of RATE_LIMITS by role; none for `off`. @throws LIMIT_RATE_LIMITS */
 export function parsePolicies(text: string): ReadonlyMap<string, Policy> {
   const policies = new Map<string, Policy>();
+  if (text.trim() === 'off') return policies;
   for (const part of text
     .split(',')
     .map((one) => one.trim())
@@ -57,7 +63,7 @@ export class Rates {
   }
 
   /** Counts a request, unless it is one too many. */
-  take(key: string, { limit, windowMs }: Policy, now: number): Taken {
+  take(key: string, { limit, windowMs }: Rate, now: number): Taken {
     const known = this.#fullAt.get(key);
     const interval = windowMs / limit;
     const fullAt = known === undefined || known < now ? now : known;
@@ -74,6 +80,17 @@ export class Rates {
       resetMs: kept - now,
       waitMs: allowed ? 0 : next - now - windowMs,
     };
+  }
+
+  /** How many of its limit an identity has used up, 0..limit. */
+  used(key: string, { limit, windowMs }: Rate, now: number): number {
+    return Math.max(0, (this.#fullAt.get(key) ?? now) - now) / (windowMs / limit);
+  }
+
+  /** Takes back one `take` that was allowed. */
+  giveBack(key: string, { limit, windowMs }: Rate): void {
+    const fullAt = this.#fullAt.get(key);
+    if (fullAt !== undefined) this.#fullAt.set(key, fullAt - windowMs / limit);
   }
 
   /** Two full buckets go for each that comes, so that those who left do not pile up; when full, the silent longest. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { networkOf } from '../../src/limits/rate-limit.ts';
+import { networkOf } from '../../src/limits/network.ts';
 import { type Policy, parsePolicies, Rates } from '../../src/limits/rates.ts';
 
 const policy = parsePolicies('anon=10/5s').get('anon') as Policy;
@@ -52,12 +52,13 @@ t.test('the number of identities is bounded; those with a full bucket go first',
 });
 
 t.test('settings', async (t) => {
+  t.equal(parsePolicies('off').size, 0);
   t.same(
     [...parsePolicies(' anon=1/2s, *=30/60s ').values()].map(({ header }) => header),
     ['"anon";q=1;w=2', '"default";q=30;w=60'],
   );
   for (const bad of ['anon', 'anon=0', 'anon=1/m', 'anon=1/1s,anon=2/1s']) {
-    t.throws(() => parsePolicies(bad), { code: 'GATEWAY_RATE_LIMITS' }, bad);
+    t.throws(() => parsePolicies(bad), { code: 'LIMIT_RATE_LIMITS' }, bad);
   }
 });
 

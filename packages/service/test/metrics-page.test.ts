@@ -1,0 +1,61 @@
+import t from 'tap';
+import { buildBaseApp, createHealth, createLogger, createMetrics } from '../src/index.ts';
+
+const TOKEN = 'for-a-Prometheus-without-JWTs';
+
+function build(options: { token?: string; cacheMs?: number } = {}) {
+  const metrics = createMetrics('test');
+  let rendered = 0;
+  metrics.gauge('tidemark_rendered', 'Times that the page was made', [], (gauge) => gauge.set(++rendered));
+  const app = buildBaseApp({
+    logger: createLogger({ service: 'test', instance: 'i', level: 'silent' }),
+    health: createHealth(),
+    metrics,
+    metricsPage: { METRICS_TOKEN: options.token ?? TOKEN, METRICS_CACHE_MS: options.cacheMs ?? 60_000 },
+    isOperator: async (request) => request.headers.authorization === 'Bearer ops',
+  });
+  t.teardown(() => app.close());
+  const ask = (authorization?: string) =>
+    app.inject({ url: '/metrics', headers: authorization === undefined ? {} : { authorization } });
+  return { ask, rendered: () => rendered };
+}
+
+t.test('/metrics is shown to operators and to METRICS_TOKEN, and is 401 for everybody else', async (t) => {
+  const { ask, rendered } = build();
+  for (const stranger of [
+    undefined,
+    '',
+    'Bearer',
+    `Bearer ${TOKEN.slice(1)}`,
+    'Bearer authenticated',
+    `Basic ${TOKEN}`,
+  ]) {
+    const answer = await ask(stranger);
+    t.equal(answer.statusCode, 401, String(stranger));
+    t.equal(answer.headers['www-authenticate'], 'Bearer');
+    t.match(answer.json(), { code: 'AUTH_METRICS', hint: /METRICS_TOKEN/ });
+  }
+  t.equal(rendered(), 0, 'strangers cost no rendering');
+  for (const operator of ['Bearer ops', `bearer ${TOKEN}`]) {
+    const answer = await ask(operator);
+    t.equal(answer.statusCode, 200);
+    t.match(answer.body, /tidemark_rendered/);
+  }
+});
+
+t.test('without METRICS_TOKEN, an empty bearer token is not taken for it', async (t) => {
+  const { ask } = build({ token: '' });
+  for (const stranger of ['Bearer ', 'Bearer', 'Bearer undefined']) t.equal((await ask(stranger)).statusCode, 401);
+});
+
+t.test('everybody who asks within METRICS_CACHE_MS gets one rendering', async (t) => {
+  const cached = build();
+  const pages = await Promise.all(Array.from({ length: 50 }, () => cached.ask('Bearer ops')));
+  t.equal(new Set(pages.map(({ body }) => body)).size, 1);
+  await cached.ask('Bearer ops');
+  t.equal(cached.rendered(), 1);
+  const fresh = build({ cacheMs: 0 });
+  await fresh.ask('Bearer ops');
+  await fresh.ask('Bearer ops');
+  t.equal(fresh.rendered(), 2);
+});

@@ -1,0 +1,72 @@
+/**
+ * Who gets in and how often: WebSockets, event streams and subscriptions are limited in rate and in number, with a share for each
+ * identity once the instance is over half of a limit. An identity is the subject of a token, else an address (a /64 of IPv6).
+ */
+import type { IncomingMessage } from 'node:http';
+import type { TidemarkError } from '@tidemark/contracts';
+import { type Limiter, SharedCount, type TokenVerifier, type VerifyTokenFrom } from '@tidemark/service';
+import type { Config } from '../config.ts';
+import { errors } from '../errors.ts';
+
+/** Seconds whose worth of openings and subscriptions may come at once: all clients of an instance that has restarted. */
+const BURST_S = 30;
+
+export interface Admission {
+  readonly sockets: SharedCount;
+  readonly streams: SharedCount;
+  readonly subscriptions: SharedCount;
+  readonly verifyToken: VerifyTokenFrom;
+  addressOf(request: IncomingMessage): string;
+  /** The error for one WebSocket or event stream too many in a short time. */
+  refusesOpening(network: string): TidemarkError | undefined;
+  /**
+   * Counts a subscription of `identity` until what it returns is called.
+   * @throws LIMIT_RATE, RT_TOO_MANY_SUBSCRIPTIONS
+   */
+  subscribing(identity: string): () => void;
+  /** Counts a refusal of a share. */
+  refused(policy: 'sockets' | 'streams' | 'subscriptions'): void;
+}
+
+export function createAdmission(config: Config, limiter: Limiter, verifyToken: TokenVerifier): Admission {
+  const { sharePercent } = limiter;
+  const openings = limiter.rate({
+    policy: 'opens',
+    what: 'WebSockets and event streams',
+    perSecond: config.OPENS_PER_S,
+    burstSeconds: BURST_S,
+  });
+  const subscribes = limiter.rate({
+    policy: 'subscribes',
+    what: 'subscriptions',
+    perSecond: config.SUBSCRIBES_PER_S,
+    burstSeconds: BURST_S,
+  });
+  const subscriptions = new SharedCount(config.MAX_SUBSCRIPTIONS, sharePercent);
+  return {
+    sockets: new SharedCount(config.MAX_SOCKETS, sharePercent),
+    streams: new SharedCount(config.MAX_EVENT_STREAMS, sharePercent),
+    subscriptions,
+    verifyToken: limiter.limitBadTokens(verifyToken),
+    addressOf: limiter.addressOf,
+    refusesOpening: (network) => openings.refuses(network),
+    subscribing(identity) {
+      const tooOften = subscribes.refuses(identity);
+      if (tooOften) throw tooOften;
+      const full = subscriptions.refuses(identity);
+      if (full !== undefined) {
+        limiter.refused('subscriptions');
+        throw full === 'instance'
+          ? errors.TOO_MANY_SUBSCRIPTIONS({ limit: subscriptions.limit, where: 'instance' })
+          : errors.TOO_MANY_SUBSCRIPTIONS({ limit: subscriptions.share, where: 'identity' });
+      }
+      subscriptions.add(identity);
+      let counted = true;
+      return () => {
+        if (counted) subscriptions.remove(identity);
+        counted = false;
+      };
+    },
+    refused: (policy) => limiter.refused(policy),
+  };
+}
