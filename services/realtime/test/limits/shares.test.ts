@@ -20,6 +20,8 @@ t.test('shares', async (t) => {
     MAX_CHANNELS: '4',
     CHANNEL_STATE_BYTES: '65536',
     WAITING_FRAME_BYTES: '65536',
+    RING_BYTES: '65536',
+    HISTORY_TOTAL_BYTES: '65536',
   });
   t.teardown(() => service.stop());
   const connect = async (sub?: string) =>
@@ -54,6 +56,28 @@ t.test('shares', async (t) => {
     });
     await client.close();
     await nothingLeft('tidemark_snapshots_shared_bytes', 'tidemark_snapshots_waiting');
+  });
+
+  t.test('older changes that are read for a resume are limited in bytes', async (t) => {
+    const client = await connect('ann');
+    await client.subscribe('s', 'items?id=eq.1', { snapshot: true });
+    const positions = () => [...client.frames, ...client.places].map(({ position }) => position).filter(Boolean);
+    await waitFor(() => positions().length > 0, 'a position');
+    const after = positions().at(-1);
+    client.send({ op: 'unsubscribe', id: 's' });
+    await client.subscribe('follow', 'items?id=gte.2000&select=id');
+    for (let n = 0; n < 3; n += 1)
+      await service.sql(
+        `insert into items select ${2_000 + n * 100} + n, repeat('y', 500) from generate_series(1, 90) n`,
+      );
+    await waitFor(() => client.changes().length === 270, 'the ring to have moved on');
+    const from = client.frames.length;
+    await client.subscribe('again', 'items?id=gte.2000', { after });
+    t.match(await client.frame(({ op }) => op === 'resync', from), {
+      reason: 'too much is being read of older changes',
+    });
+    await client.close();
+    await nothingLeft('tidemark_history_bytes', 'tidemark_history_waiting');
   });
 
   t.test('windows are limited in bytes and in number, with a share for each identity', async (t) => {
