@@ -9,6 +9,7 @@ import { claimsApart } from './claims-apart.ts';
 import { descriptorsExhausted } from './descriptors-exhausted.ts';
 import { diskFull } from './disk-full.ts';
 import { fuzz } from './fuzz.ts';
+import { hostile } from './hostile.ts';
 import { jetstreamRolledBack } from './jetstream-rolled-back.ts';
 import { killedNeighbour } from './killed-neighbour.ts';
 import { liveChecker } from './live-checker.ts';
@@ -37,6 +38,7 @@ export const trials: readonly Trial[] = [
   descriptorsExhausted,
   diskFull,
   fuzz,
+  hostile,
   killedNeighbour,
   overload,
   primaryRestart,

@@ -1,0 +1,212 @@
+/** Thirty strangers who attack, each in one of the ways that cost them little, beside ordinary users. */
+import { setMaxListeners } from 'node:events';
+import { runScript } from '@tidemark/db';
+import { SignJWT } from 'jose';
+import type { Rival } from '../../child.ts';
+import { openRawSocket } from '../../live/raw-socket.ts';
+import { median } from '../../median.ts';
+import { allRun, type FourServices, startFourServices } from '../four-services.ts';
+import { SECRET } from '../gateway.ts';
+import { attackers } from '../hostile/all.ts';
+import { type Attacker, attack, type Outcome } from '../hostile/attacker.ts';
+import { startUsers, type UserAnswer, type Users } from '../hostile/users.ts';
+import { createMarks } from '../marks.ts';
+import { atLeast, atMost, equal, type Finding, type Trial } from '../trial.ts';
+import { pause, until } from '../until.ts';
+
+const ATTACKERS = 30;
+const USERS = 10;
+/** Calm before the attack, and the attack, in so many rounds, ms. A quick one lasts until each kind was refused. */
+const PACE = {
+  quick: { calmMs: 500, roundMs: 4_000, rounds: 1 },
+  full: { calmMs: 10_000, roundMs: 20_000, rounds: 3 },
+};
+/** Of users' p99 before. */
+const P99_TIMES = 3;
+/** Resident bytes of the gateway and of realtime: their caches, buffers and answers at their limits. */
+const MAX_RSS_MB = 700;
+/** Bytes of one answer: ANSWER_MAX_BYTES. */
+const MAX_ANSWER_MB = 64;
+const SAMPLE_MS = 100;
+/** On a machine that is busy with other tests an attack gets nowhere for a while. */
+const REFUSED_WITHIN_MS = 60_000;
+const TOLD_WITHIN_MS = 30_000;
+/** Short enough that slow readers are cut off within a quick round. */
+const SETTINGS = { SLOW_READER_MS: '1000', SLOW_READER_BYTES_PER_S: '10000000' };
+const SETUP = `
+create table public.parents (id int primary key, note text not null);
+create table public.children (id int primary key, parent int not null references public.parents, note text not null);
+create index on public.children (parent);
+insert into public.parents select n, repeat('p', 100) from generate_series(1, 20) n;
+insert into public.children select n, 1 + n % 20, repeat('c', 200) from generate_series(1, 8000) n;
+grant select on public.parents, public.children to anon, authenticated;
+grant select on public.marks to authenticated;
+create table public.posts (id text primary key, owner text not null, note text);
+alter table public.posts replica identity full;
+alter table public.posts enable row level security;
+create policy post on public.posts for insert to anon, authenticated with check (true);
+create policy own on public.posts for select to authenticated
+  using (owner = current_setting('request.jwt.claims', true)::json ->> 'sub');
+grant select, insert on public.posts to anon, authenticated;
+alter publication tidemark add table public.marks, public.posts;
+analyze public.parents, public.children;`;
+
+export const hostile: Trial = {
+  name: 'hostile',
+  claim: 'thirty anonymous attackers are refused at a bounded cost, and ordinary users hardly feel them',
+  async run(context): Promise<Finding[]> {
+    const pace = context.quick ? PACE.quick : PACE.full;
+    const stack = await context.stack();
+    const { primaryUrl } = await context.database();
+    await createMarks(primaryUrl);
+    await runScript(primaryUrl, SETUP);
+    const services = await startFourServices(context, { primaryUrl, natsUrl: stack.natsUrl, env: SETTINGS });
+    const { gateway } = services;
+    const users = await startUsers(gateway.url, USERS);
+    context.cleanup(() => users.stop());
+    const follower = await follow(gateway);
+    context.cleanup(async () => void follower.stop());
+    await until('every user to be served', () => servedUsers(users.answers).size === USERS);
+    await pause(pace.calmMs);
+    await until(
+      () => `the follower to be told of a change (${statuses(users.answers)}; ${follower.interruptions().join('; ')})`,
+      () => follower.changes() > 0,
+      TOLD_WITHIN_MS,
+    );
+    const before = p99(users.answers);
+
+    const memory = watchMemory(services);
+    context.cleanup(async () => memory.stop());
+    const startedAt = performance.now();
+    const over = new AbortController();
+    // Each open connection of an attacker listens.
+    setMaxListeners(0, over.signal);
+    context.cleanup(async () => over.abort());
+    const target = { url: gateway.url, port: Number(new URL(gateway.url).port), over: over.signal };
+    const attacks = Array.from({ length: ATTACKERS }, (_, n) => {
+      const attacker = attackers[n % attackers.length] as Attacker;
+      return { attacker, ...attack(attacker, target) };
+    });
+    const rounds: number[] = [];
+    for (let round = 0; round < pace.rounds; round += 1) {
+      const from = performance.now();
+      await pause(pace.roundMs);
+      rounds.push(p99(since(users.answers, from)));
+    }
+    if (context.quick) {
+      const missing = () =>
+        [...sumByKind(attacks)].filter(([{ isRefused }, { refused }]) => isRefused && refused === 0);
+      const isDone = () => missing().length === 0 && servedUsers(since(users.answers, startedAt)).size === USERS;
+      await until('refusals', isDone, REFUSED_WITHIN_MS).catch(() => undefined);
+    }
+    const during = since(users.answers, startedAt);
+    over.abort();
+    memory.stop();
+    await Promise.all(attacks.map(({ ended }) => ended));
+    const outcomes = sumByKind(attacks);
+    for (const [{ name }, outcome] of outcomes) context.log(`${name}: ${JSON.stringify(outcome)}`);
+    context.log(
+      `p99 of users ${before.toFixed(0)} ms before, ${rounds.map((ms) => ms.toFixed(0)).join(', ')} ms during`,
+    );
+
+    const changes = follower.changes();
+    const told = until('a change', () => follower.changes() > changes, TOLD_WITHIN_MS);
+    const isTold = await told.then(
+      () => true,
+      () => false,
+    );
+    const found = [
+      ...judge(outcomes, context.quick),
+      equal('users that were never served during the attack', 0, USERS - servedUsers(during).size),
+      atLeast('share of users’ requests that were served', 0.5, shareServed(during)),
+      equal('a follower is told of what comes after', true, isTold),
+      equal('interruptions of a follower that may not see the oversize rows', '', follower.interruptions().join('; ')),
+      atMost('resident memory of the gateway', MAX_RSS_MB, memory.most('gateway'), ' MB'),
+      atMost('resident memory of realtime', MAX_RSS_MB, memory.most('realtime'), ' MB'),
+      ...(await allRun(services)),
+    ];
+    if (context.quick) return found;
+    return [
+      ...found,
+      atMost('users’ p99 during the attack, median of three', before * P99_TIMES, median(rounds), ' ms'),
+    ];
+  },
+};
+
+/** A quick round runs beside other tests, so that an answer may be late; an upgrade that is left open is never in time. */
+function judge(outcomes: ReadonlyMap<Attacker, Outcome>, isQuick: boolean): Finding[] {
+  return [...outcomes].flatMap(([{ name, isRefused }, outcome]) => [
+    ...(isRefused ? [atLeast(`${name}: refused`, 1, outcome.refused)] : []),
+    ...(isQuick && outcome.refused + outcome.served > 0 ? [] : [equal(`${name}: not answered`, 0, outcome.unanswered)]),
+    atMost(`${name}: largest answer`, MAX_ANSWER_MB, outcome.largestBytes / 1024 ** 2, ' MB'),
+  ]);
+}
+
+function sumByKind(attacks: readonly { attacker: Attacker; outcome: Outcome }[]): Map<Attacker, Outcome> {
+  const sums = new Map<Attacker, Outcome>();
+  for (const { attacker, outcome: one } of attacks) {
+    const sum = sums.get(attacker);
+    sums.set(attacker, {
+      refused: (sum?.refused ?? 0) + one.refused,
+      served: (sum?.served ?? 0) + one.served,
+      unanswered: (sum?.unanswered ?? 0) + one.unanswered,
+      largestBytes: Math.max(sum?.largestBytes ?? 0, one.largestBytes),
+    });
+  }
+  return sums;
+}
+
+const since = (answers: Users['answers'], from: number) => answers.filter(({ at }) => at > from);
+const isServed = ({ status }: UserAnswer) => status >= 200 && status < 300;
+const statuses = (answers: Users['answers']) => [...new Set(answers.map(({ status }) => status))].join(', ');
+const servedUsers = (answers: Users['answers']) => new Set(answers.filter(isServed).map(({ user }) => user));
+const shareServed = (answers: Users['answers']) => answers.filter(isServed).length / Math.max(1, answers.length);
+
+function p99(answers: readonly UserAnswer[]): number {
+  const times = answers.map(({ ms }) => ms).sort((a, b) => a - b);
+  return times[Math.min(times.length - 1, Math.floor(times.length * 0.99))] ?? 0;
+}
+
+/** The most that the gateway and realtime had resident, sampled. */
+function watchMemory(services: FourServices) {
+  const most = { gateway: 0, realtime: 0 };
+  const timer = setInterval(() => {
+    for (const name of ['gateway', 'realtime'] as const) {
+      most[name] = Math.max(most[name], (services[name].usage().rssBytes ?? 0) / 1024 ** 2);
+    }
+  }, SAMPLE_MS);
+  return { most: (name: 'gateway' | 'realtime') => most[name], stop: () => clearInterval(timer) };
+}
+
+/** One of the users follows what it writes, through the gateway. */
+async function follow(gateway: Rival) {
+  const key = new TextEncoder().encode(SECRET);
+  const claims = new SignJWT({ role: 'authenticated', sub: 'user 1' });
+  const token = await claims.setProtectedHeader({ alg: 'HS256' }).sign(key);
+  let isReady = false;
+  let changes = 0;
+  const interruptions: string[] = [];
+  const socket = openRawSocket({
+    dialect: 'tidemark',
+    port: Number(new URL(gateway.url).port),
+    // As a browser does, which can set no header here.
+    path: `/live?apikey=${token}`,
+    token: undefined,
+    hello: JSON.stringify({ op: 'subscribe', id: 'f', query: 'posts?', snapshot: false }),
+    onReady() {
+      isReady = true;
+    },
+    onChange() {
+      changes += 1;
+    },
+    onOther(text) {
+      if (interruptions.length < 5) interruptions.push(text.slice(0, 200));
+    },
+  });
+  await until('the follower to be subscribed', () => isReady);
+  return {
+    changes: () => changes,
+    interruptions: () => interruptions,
+    stop: () => socket.destroy(),
+  };
+}
