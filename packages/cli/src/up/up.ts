@@ -168,8 +168,14 @@ async function data(settings: UpSettings, events: UpEvents, running: { stack?: S
   return {
     ...(await databases(settings, stack)),
     nats: (service) => nats?.NATS_URL ?? (stack as Stack).nats.urlOf(service),
-    natsShown: nats ? parseServers(nats.NATS_URL).addresses.join(',') : (stack as Stack).nats.address,
+    natsShown: nats ? shownServers(nats.NATS_URL) : (stack as Stack).nats.address,
   };
+}
+
+/** The addresses of a NATS_URL, without its user and password. */
+function shownServers(url: string): string {
+  const { addresses, tls } = parseServers(url);
+  return addresses.map((address) => `${tls ? 'tls' : 'nats'}://${address}`).join(',');
 }
 
 async function databases(
