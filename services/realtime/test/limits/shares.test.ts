@@ -1,4 +1,5 @@
 /** What clients make this instance keep is limited in bytes or number, and no identity gets all of it. */
+import { metricsPage } from '@tidemark/local-stack';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
 import { startTestRealtime, token, waitFor } from '../test-realtime.ts';
@@ -27,8 +28,8 @@ t.test('shares', async (t) => {
   const connect = async (sub?: string) =>
     new LiveClient(service.url, sub === undefined ? {} : { token: await token({ role: 'authenticated', sub }) }).open();
   const metric = async (name: string) => {
-    const answer = await service.realtime.app.inject({ url: '/metrics' });
-    return Number(new RegExp(`^${name}(?:{[^}]*})? (\\S+)$`, 'm').exec(answer.body)?.[1]);
+    const page = await metricsPage(service.url);
+    return Number(new RegExp(`^${name}(?:{[^}]*})? (\\S+)$`, 'm').exec(page)?.[1]);
   };
   const nothingLeft = (...names: string[]) =>
     waitFor(async () => (await Promise.all(names.map(metric))).every((value) => value === 0), `${names} to be 0`);
