@@ -10,18 +10,22 @@ export const errors = defineErrors('BUS', {
     status: 503,
     message: (p) => `no NATS server answered at ${p.url} within ${p.seconds} s`,
     details: (p) => p.reason,
+    publicMessage: 'the message broker cannot be reached',
+    publicDetails: 'the log of the service has the reason',
     hint: 'Start nats-server with JetStream (nats-server -js), or set NATS_URL to where it listens.',
     retryAfter: 1,
   }),
   UNAUTHORIZED: row<{ servers: string; reason: string }>({
     status: 503,
     message: (p) => `NATS (${p.servers}) refuses this service’s credentials: ${p.reason}`,
+    publicMessage: 'the message broker refuses this service',
     hint: 'Set NATS_USER and NATS_PASSWORD (or NATS_TOKEN, NATS_CREDS_FILE, NATS_NKEY_SEED_FILE, or a user in NATS_URL) to what the server knows.',
     retryAfter: 5,
   }),
   TLS_FAILED: row<{ servers: string; reason: string }>({
     status: 503,
     message: (p) => `no TLS connection to NATS (${p.servers}): ${p.reason}`,
+    publicMessage: 'the message broker cannot be reached',
     hint: 'Set NATS_TLS_CA_FILE to the authority that signed the server’s certificate, and NATS_URL to a name that is in it. A server without TLS takes nats:// and no NATS_TLS_ setting.',
   }),
   PERMISSION_DENIED: row<{ operation: string; subject: string }>({
@@ -32,6 +36,7 @@ export const errors = defineErrors('BUS', {
   NO_JETSTREAM: row<{ url: string }>({
     status: 503,
     message: (p) => `the NATS server at ${p.url} has no JetStream`,
+    publicMessage: 'the message broker is not ready',
     hint: 'Start nats-server with -js, or add a jetstream {} block to its configuration.',
   }),
   STREAM_REFUSED: row<{ stream: string; reason: string }>({
@@ -42,6 +47,7 @@ export const errors = defineErrors('BUS', {
   DISCONNECTED: row<{ server: string }>({
     status: 503,
     message: (p) => `the connection to NATS (${p.server}) is lost; reconnecting`,
+    publicMessage: 'the connection to the message broker is lost',
     hint: 'It reconnects by itself once nats-server answers. Is it running?',
     retryAfter: 1,
   }),

@@ -26,7 +26,6 @@ import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 import { metricsRoute } from './metrics-page.ts';
 import { OneWriteResponse } from './one-write.ts';
-import { publicError } from './public-problem.ts';
 import { sharedResult } from './shared-result.ts';
 import { answerUpgrades } from './upgrades.ts';
 
@@ -74,10 +73,7 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
     else request.log.debug({ code: error.code, message: error.message, reqId: request.id }, 'request refused');
     if (error.retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(error.retryAfter)));
     if (error.status === 401) reply.header('www-authenticate', 'Bearer');
-    return reply
-      .code(error.status)
-      .type(PROBLEM_CONTENT_TYPE)
-      .send(toProblem(publicError(error)));
+    return reply.code(error.status).type(PROBLEM_CONTENT_TYPE).send(toProblem(error));
   };
   const app: BaseApp = fastify({
     loggerInstance: logger as unknown as FastifyBaseLogger,

@@ -2,7 +2,6 @@
 import { TIDEMARK_HEADER, type Tidemark, TidemarkError } from '@tidemark/contracts';
 import type { Client, Database, Identity, Statement, StreamSource, StreamStats } from '@tidemark/db';
 import { contentType, preferenceApplied } from '@tidemark/query';
-import { publicError } from '@tidemark/service';
 import type { FastifyReply } from 'fastify';
 import { errors } from '../errors.ts';
 import type { ExportRequest } from './export-request.ts';
@@ -102,9 +101,9 @@ export class Exporter {
 /** `@status` is no name of a column that anyone gives: a reader tells the line from a row by it. */
 function statusLine(rows: number, error: Error | undefined, { tidemark }: StreamSource): string {
   if (error === undefined) return JSON.stringify({ '@status': 'complete', rows, tidemark });
-  const { code, message, hint } =
+  const { code, hint, publicMessage } =
     error instanceof TidemarkError
-      ? publicError(error)
-      : { code: 'GATEWAY_INTERNAL', message: 'internal server error', hint: null };
-  return JSON.stringify({ '@status': 'failed', rows, tidemark, code, message, hint });
+      ? error
+      : { code: 'GATEWAY_INTERNAL', hint: null, publicMessage: 'internal server error' };
+  return JSON.stringify({ '@status': 'failed', rows, tidemark, code, message: publicMessage, hint });
 }
