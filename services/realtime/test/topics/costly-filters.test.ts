@@ -2,7 +2,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
-import { startTestRealtime, waitFor } from '../test-realtime.ts';
+import { startTestRealtime, token, waitFor } from '../test-realtime.ts';
 
 const SETUP = `
 create table public.said (id bigint generated always as identity primary key, kind text not null default '', message text collate "C" not null, number numeric);
@@ -18,7 +18,10 @@ t.test('costly filters', async (t) => {
   t.teardown(() => service.stop());
   const connect = () => new LiveClient(service.url).open();
   const metric = async (name: string) => {
-    const answer = await service.realtime.app.inject({ url: '/metrics' });
+    const answer = await service.realtime.app.inject({
+      url: '/metrics',
+      headers: { authorization: `Bearer ${await token({ role: 'ops' })}` },
+    });
     return Number(new RegExp(`^${name}(?:{[^}]*})? (\\S+)$`, 'm').exec(answer.body)?.[1]);
   };
 
