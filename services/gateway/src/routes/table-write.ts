@@ -2,11 +2,11 @@
 import type { Identity } from '@tidemark/db';
 import { contentType } from '@tidemark/query';
 import type { BaseApp } from '@tidemark/service';
+import { networkOf } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Catalog } from '../catalog/catalog.ts';
 import { askedPlan } from '../explain/asked-plan.ts';
 import { sendPlan, tellsOfHidden } from '../explain/explain.ts';
-import { networkOf } from '../limits/rate-limit.ts';
 import { checkEmbedRows } from '../plan/embed-rows.ts';
 import type { Payload } from '../plan/payload.ts';
 import type { WriteRow } from '../plan/write.ts';
