@@ -26,6 +26,7 @@ import type { Logger } from './logger.ts';
 import type { Metrics } from './metrics.ts';
 import { metricsRoute } from './metrics-page.ts';
 import { OneWriteResponse } from './one-write.ts';
+import { closeQueuedResponses } from './queued-responses.ts';
 import { sharedResult } from './shared-result.ts';
 import { answerUpgrades } from './upgrades.ts';
 
@@ -88,6 +89,7 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
     http: { ...(options.server as HttpOptions | undefined)?.http, ServerResponse: OneWriteResponse },
   }).withTypeProvider<TypeBoxTypeProvider>() as unknown as BaseApp;
 
+  closeQueuedResponses(app.server);
   const connections = createHttpTimings(app, metrics);
   const budget = options.descriptors
     ? limitConnections(app, { descriptors: options.descriptors, metrics, observe: options.observe ?? (() => {}) })

@@ -47,7 +47,7 @@ t.test('an answer over ANSWER_MAX_BYTES is refused at every door, and the remedy
     headers: { 'content-type': JSON_TYPE, ...headers },
     body: JSON.stringify(body),
   });
-  const doors: Record<string, [string, RequestInit?]> = {
+  const doors: Record<string, [string, Parameters<typeof ask>[1]?]> = {
     'a read': ['/rest/v1/notes'],
     'a read by key': ['/rest/v1/notes?id=eq.1&select=doubled'],
     'a read with a count': ['/rest/v1/notes?select=id,body', { headers: { prefer: 'count=exact' } }],
@@ -56,7 +56,10 @@ t.test('an answer over ANSWER_MAX_BYTES is refused at every door, and the remedy
     'a scalar function by GET': ['/rest/v1/rpc/long_text?bytes=3000000'],
     'a scalar function by POST': ['/rest/v1/rpc/long_text', post({ bytes: 3_000_000 })],
     'a function that writes': ['/rest/v1/rpc/note_all', post({})],
-    'a function with an Idempotency-Key': ['/rest/v1/rpc/note_all', post({}, { 'idempotency-key': 'n1' })],
+    'a function with an Idempotency-Key': [
+      '/rest/v1/rpc/note_all',
+      { ...post({}, { 'idempotency-key': 'n1' }), claims: { role: 'authenticated', sub: 'ada' } },
+    ],
     'an insert': ['/rest/v1/notes?select=doubled', post({ id: 9001, body: 'x'.repeat(1000) }, { prefer })],
     'an upsert': [
       '/rest/v1/notes?select=id,doubled',

@@ -64,6 +64,7 @@ export class Exporter {
     const gone = new AbortController();
     const onClose = () => gone.abort();
     reply.raw.once('close', onClose);
+    if (reply.raw.destroyed) gone.abort();
     try {
       const { body, ...from } = await this.#db.streams.copyOut({
         ...{ statement, identity, stallMs, signal: gone.signal, client, holder: { route } },

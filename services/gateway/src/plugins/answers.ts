@@ -25,7 +25,8 @@ export function registerAnswers(scope: BaseApp, { db, metrics }: { readonly db: 
 
 /** Characters will do for bytes. */
 export function holdUntilSent(db: Database, reply: FastifyReply, identity: Identity, bytes: number): void {
-  if (reply.raw.closed) return;
+  // A client that has left: nothing is sent, and nothing would tell when it ends.
+  if (reply.raw.destroyed) return;
   const release = db.answers.hold(bytes, identity);
   if (release !== undefined) reply.raw.once('close', release);
 }

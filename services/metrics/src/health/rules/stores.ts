@@ -11,6 +11,9 @@ const VITAL: Record<string, { key: string; name: string; severity: Finding['seve
   nats: { key: 'nats', name: 'NATS does not answer', severity: 'down' },
 };
 
+/** Collectors that work only where the database's owner has agreed: without them their page alone is empty, and it says the remedy. */
+const OPTIONAL: ReadonlySet<string> = new Set(['postgres statements']);
+
 export function* storeRules(system: System): Generator<Finding> {
   yield* collectorRules(system);
   yield* postgresRules(system);
@@ -30,7 +33,7 @@ export function* storeRules(system: System): Generator<Finding> {
 function* collectorRules({ collectors }: System): Generator<Finding> {
   const postgresDown = collectors.some(({ name, error }) => name === 'postgres activity' && error);
   for (const { name, error, hint } of collectors) {
-    if (error === null) continue;
+    if (error === null || OPTIONAL.has(name)) continue;
     const vital = VITAL[name];
     // Where the server itself is down, its other collectors fail for the same reason: said once.
     if (!vital && postgresDown) continue;
