@@ -53,8 +53,10 @@ t.test('an earlier home', { timeout: 180_000 }, async (t) => {
   for (const service of ['gateway', 'realtime', 'batch', 'metrics']) {
     const pid = await pidOf(home, `${service}-1`);
     t.equal((await stat(`/proc/${pid}`)).uid, expected, `${service} runs as an ordinary user`);
-    const environment = await readFile(`/proc/${pid}/environ`, 'utf8');
-    const logins = [...environment.matchAll(/postgres:\/\/(\w+):/g)].map(([, name]) => name);
+    // The stack of a test run is in the environment as well.
+    const environment = (await readFile(`/proc/${pid}/environ`, 'utf8')).split('\0');
+    const addresses = environment.filter((entry) => entry.startsWith('DATABASE_')).join();
+    const logins = [...addresses.matchAll(/postgres:\/\/(\w+):/g)].map(([, name]) => name);
     t.same(new Set(logins), new Set([`tidemark_${service}`]), 'with its own login and nobody else’s');
   }
   const answer = await fetch(`http://127.0.0.1:${up.port}/rest/v1/matches?select=id&limit=1`);
