@@ -19,7 +19,7 @@ export {
 } from './limits/limiter.ts';
 export { networkOf } from './limits/network.ts';
 export { type Policy, parsePolicies, type Rate, Rates, type Taken } from './limits/rates.ts';
-export { SharedCount } from './limits/shared-count.ts';
+export { type Refusal, SharedLimit } from './limits/shared-limit.ts';
 export { SharedRate, type SharedRateOptions } from './limits/shared-rate.ts';
 export { clientAddress, type TrustProxy, trustedProxies } from './limits/trusted-proxies.ts';
 export { createLogger, type Level, type Logger, type LoggerOptions } from './logger.ts';

@@ -209,7 +209,7 @@ t.test('the state machine: nothing lost, nothing twice, limits kept', (t) => {
             if (decision !== 'fly') return false;
             flying.set(next.add, [id]);
           } else if (all.length >= limits.waiting || bytes > limits.waitingBytes) {
-            if (decision !== 'full' && decision !== 'share') return false;
+            if (decision !== 'instance' && decision !== 'share') return false;
           } else if (
             overShare(all.length + 1, own.length + 1, limits.waiting) ||
             overShare(bytes, ownBytes, limits.waitingBytes)

@@ -1,6 +1,9 @@
 /** Every error of this service. Codes are `RT_` and the name; PROTOCOL.md says which of them a client meets. */
 import { defineErrors, row } from '@tidemark/contracts';
 
+/** The reader of a message is told that the limit is that of its identity; the code calls this the share. */
+const whose = (where: 'socket' | 'share' | 'instance') => (where === 'share' ? 'identity' : where);
+
 export const errors = defineErrors('RT', {
   // The relay
   WAL_UNREADABLE: row<{ reason: string; head: string }>({
@@ -127,9 +130,9 @@ export const errors = defineErrors('RT', {
     message: (p) => `the rows of this live window have more than ${p.limit} bytes`,
     hint: 'Ask for fewer rows, or leave large columns out of select.',
   }),
-  WINDOWS_FULL: row<{ limit: number; where: 'instance' | 'identity' }>({
+  WINDOWS_FULL: row<{ limit: number; where: 'instance' | 'share' }>({
     status: 503,
-    message: (p) => `the live windows of this ${p.where} keep ${p.limit} bytes already`,
+    message: (p) => `the live windows of this ${whose(p.where)} keep ${p.limit} bytes already`,
     hint: 'Ask for fewer rows or columns, or try again later.',
     retryAfter: 5,
   }),
@@ -138,9 +141,9 @@ export const errors = defineErrors('RT', {
     message: (p) => `a row has more than ${p.limit} bytes as JSON, too many for a snapshot`,
     hint: 'Leave large columns out of select, and read them with a GET when they are needed.',
   }),
-  TOO_MANY_WINDOWS: row<{ limit: number; where: 'instance' | 'identity' }>({
+  TOO_MANY_WINDOWS: row<{ limit: number; where: 'instance' | 'share' }>({
     status: 503,
-    message: (p) => `this ${p.where} already keeps ${p.limit} live windows`,
+    message: (p) => `this ${whose(p.where)} already keeps ${p.limit} live windows`,
     hint: 'Try again later; equal queries share a window. Or raise LIVE_WINDOWS.',
   }),
   OPTIONS_CONFLICT: row({
@@ -163,9 +166,9 @@ export const errors = defineErrors('RT', {
     message: (p) => `this socket has no subscription "${p.id}"`,
     hint: 'It may have ended with a resync.',
   }),
-  TOO_MANY_SUBSCRIPTIONS: row<{ limit: number; where: 'socket' | 'identity' | 'instance' }>({
+  TOO_MANY_SUBSCRIPTIONS: row<{ limit: number; where: 'socket' | 'share' | 'instance' }>({
     status: 429,
-    message: (p) => `this ${p.where} has its ${p.limit} subscriptions`,
+    message: (p) => `this ${whose(p.where)} has its ${p.limit} subscriptions`,
     hint: (p) =>
       p.where === 'instance'
         ? 'Try again, or connect again for another instance.'
@@ -178,9 +181,9 @@ export const errors = defineErrors('RT', {
     hint: 'Close those that are no longer needed, or connect again for another instance.',
     retryAfter: 5,
   }),
-  SNAPSHOTS_BUSY: row<{ limit: number; where: 'instance' | 'identity' }>({
+  SNAPSHOTS_BUSY: row<{ limit: number; where: 'instance' | 'share' }>({
     status: 503,
-    message: (p) => `${p.limit} snapshots of this ${p.where} are waiting already`,
+    message: (p) => `${p.limit} snapshots of this ${whose(p.where)} are waiting already`,
     hint: 'Try again.',
     retryAfter: 1,
   }),
@@ -212,10 +215,10 @@ export const errors = defineErrors('RT', {
     message: (p) => `the filter may take ${p.steps} steps for each row; a live query may take ${p.limit}`,
     hint: 'Bound repetitions lower ({0,255} makes 255 copies), match fewer or shorter patterns, or follow a simpler filter and match in the client.',
   }),
-  FILTER_BUDGET: row<{ steps: number; limit: number; where: 'socket' | 'identity' | 'instance' }>({
+  FILTER_BUDGET: row<{ steps: number; limit: number; where: 'socket' | 'share' | 'instance' }>({
     status: 429,
     message: (p) =>
-      `with this query, the filters of this ${p.where} may take ${p.steps} steps for each row; the limit is ${p.limit}`,
+      `with this query, the filters of this ${whose(p.where)} may take ${p.steps} steps for each row; the limit is ${p.limit}`,
     hint: 'Unsubscribe what is no longer shown, or use simpler filters: comparisons cost next to nothing, patterns cost states × characters.',
     retryAfter: 5,
   }),
@@ -224,9 +227,9 @@ export const errors = defineErrors('RT', {
     message: (p) => `a row-level security policy of ${p.table} failed: ${p.reason}`,
     hint: 'The log of the service has Postgres’s message. Correct the policy; it must work on a row that is not in the table (no ctid or other system columns).',
   }),
-  TOO_MANY_STREAMS: row<{ limit: number; where: 'identity' | 'instance' }>({
+  TOO_MANY_STREAMS: row<{ limit: number; where: 'share' | 'instance' }>({
     status: 503,
-    message: (p) => `this ${p.where} has its ${p.limit} event streams`,
+    message: (p) => `this ${whose(p.where)} has its ${p.limit} event streams`,
     hint: 'Try again, or connect again for another instance.',
     retryAfter: 5,
   }),
@@ -299,10 +302,10 @@ export const errors = defineErrors('RT', {
     message: (p) => `the channel "${p.channel}" shows ${p.limit} members already`,
     hint: 'Join without a state: messages come all the same, and only who is present is not shown.',
   }),
-  CHANNEL_RATE: row<{ channel: string; limit: number; where: 'instance' | 'identity' }>({
+  CHANNEL_RATE: row<{ channel: string; limit: number; where: 'instance' | 'share' }>({
     status: 429,
     message: (p) =>
-      `more than ${p.limit} messages came ${p.where === 'identity' ? 'from you ' : ''}for the channel "${p.channel}" within a second`,
+      `more than ${p.limit} messages came ${p.where === 'share' ? 'from you ' : ''}for the channel "${p.channel}" within a second`,
     hint: 'Send less often: what only the newest of matters (a position, typing) a few times a second.',
     retryAfter: 1,
   }),
@@ -311,21 +314,22 @@ export const errors = defineErrors('RT', {
     message: (p) => `the state is larger than ${p.limit} bytes`,
     hint: 'Every member of the channel gets it: put what is large into a table, and its key into the state.',
   }),
-  STATES_FULL: row<{ limit: number; where: 'identity' | 'instance' }>({
+  STATES_FULL: row<{ limit: number; where: 'share' | 'instance' }>({
     status: 503,
-    message: (p) => `the states that members of this ${p.where} show have ${p.limit} bytes already`,
+    message: (p) => `the states that members of this ${whose(p.where)} show have ${p.limit} bytes already`,
     hint: 'Join without a state, or with a smaller one: messages come all the same.',
     retryAfter: 5,
   }),
-  FRAMES_WAITING: row<{ limit: number; where: 'identity' | 'instance' }>({
+  FRAMES_WAITING: row<{ limit: number; where: 'share' | 'instance' }>({
     status: 503,
-    message: (p) => `the frames of this ${p.where} that wait for those before them have ${p.limit} bytes already`,
+    message: (p) =>
+      `the frames of this ${whose(p.where)} that wait for those before them have ${p.limit} bytes already`,
     hint: 'Wait for the answers before more is sent.',
     retryAfter: 1,
   }),
-  TOO_MANY_CHANNELS: row<{ limit: number; where: 'socket' | 'identity' | 'instance' }>({
+  TOO_MANY_CHANNELS: row<{ limit: number; where: 'socket' | 'share' | 'instance' }>({
     status: 429,
-    message: (p) => `this ${p.where} is in ${p.limit} channels`,
+    message: (p) => `this ${whose(p.where)} is in ${p.limit} channels`,
     hint: (p) =>
       p.where === 'socket'
         ? 'Leave those that are no longer shown.'

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import fc from 'fast-check';
 import t from 'tap';
 import {
   authErrors,
@@ -7,7 +6,6 @@ import {
   createLimiter,
   createMetrics,
   identityKey,
-  SharedCount,
   SharedRate,
   type TokenVerifier,
   trustedProxies,
@@ -33,51 +31,6 @@ t.test('what turns out to be harmless is given back', async (t) => {
     t.equal(rate.take('a', 0), 0);
     rate.giveBack('a');
   }
-});
-
-t.test('ten thousand behind one address get in below half; above, an identity holds its share', async (t) => {
-  const sockets = new SharedCount(20_000, 5);
-  for (let n = 0; n < 10_000; n += 1) {
-    t.equal(sockets.refuses('@office'), undefined) || t.bailout('an office was locked out');
-    sockets.add('@office');
-  }
-  t.equal(sockets.refuses('@office'), 'share');
-  for (let n = 0; n < 1_000; n += 1) {
-    t.equal(sockets.refuses('@attacker'), undefined) || t.bailout('too early');
-    sockets.add('@attacker');
-  }
-  t.equal(sockets.refuses('@attacker'), 'share');
-  t.equal(sockets.refuses('@somebody'), undefined);
-  sockets.remove('@attacker');
-  t.equal(sockets.refuses('@attacker'), undefined);
-});
-
-t.test('counts of shares never drift, whatever comes and goes', async () => {
-  const step = fc.record({ what: fc.constantFrom('add', 'remove', 'move'), who: fc.nat(4), to: fc.nat(4) });
-  fc.assert(
-    fc.property(fc.integer({ min: 1, max: 30 }), fc.array(step, { maxLength: 200 }), (limit, steps) => {
-      const shared = new SharedCount(limit, 20);
-      const held = [0, 0, 0, 0, 0];
-      for (const { what, who, to } of steps) {
-        if (what === 'add' && shared.refuses(String(who)) === undefined) {
-          shared.add(String(who));
-          held[who]! += 1;
-        } else if (what === 'remove' && held[who]! > 0) {
-          shared.remove(String(who));
-          held[who]! -= 1;
-        } else if (what === 'move' && held[who]! > 0 && shared.move(String(who), String(to)) === undefined) {
-          held[who]! -= 1;
-          held[to]! += 1;
-        }
-        const sum = held.reduce((a, b) => a + b, 0);
-        if (shared.size !== sum || sum > limit) return false;
-        // Nobody grows past its share while the instance is over half.
-        if (sum > limit / 2 + 1 && what === 'add' && held[who]! > Math.max(shared.share, Math.ceil(limit / 2)))
-          return false;
-      }
-      return true;
-    }),
-  );
 });
 
 t.test(

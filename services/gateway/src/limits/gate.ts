@@ -5,7 +5,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { PROBLEM_CONTENT_TYPE, type TidemarkError, toProblem } from '@tidemark/contracts';
-import { type BaseApp, networkOf, SharedCount, type TrustProxy } from '@tidemark/service';
+import { type BaseApp, networkOf, SharedLimit, type TrustProxy } from '@tidemark/service';
 import { limitErrors } from './errors.ts';
 import type { Overload, ShedCause } from './overload.ts';
 
@@ -50,7 +50,7 @@ export interface Gate {
 export function createGate(app: BaseApp, options: GateOptions): Gate {
   const { overload, connectionsMax, sharePercent, trust, headersFor } = options;
   const { server } = app;
-  const connections = new SharedCount(connectionsMax, sharePercent);
+  const connections = new SharedLimit(connectionsMax, sharePercent);
   let over = 0;
   let open = 0;
   let madeRoomAt = 0;
@@ -60,15 +60,14 @@ export function createGate(app: BaseApp, options: GateOptions): Gate {
     const address = socket.remoteAddress ?? '';
     if (trust(address, 0)) return false;
     const network = networkOf(address);
-    if (connections.refuses(network) === 'share') {
+    if (connections.take(network) !== undefined) {
       options.refused('connections');
       // It may say nothing: then it must not take a place until HEADERS_TIMEOUT_MS is over.
       const timer = setTimeout(() => socket.destroy(), REFUSED_MS);
       socket.once('close', () => clearTimeout(timer));
       return true;
     }
-    connections.add(network);
-    socket.once('close', () => connections.remove(network));
+    socket.once('close', () => connections.give(network));
     return false;
   }
 

@@ -19,6 +19,7 @@ import { shownFile } from '../files/shown-file.ts';
 import { metadataOf, targetOf, type UploadFields } from '../files/upload-fields.ts';
 import type { UploadSlot } from '../files/upload-slots.ts';
 import { watchUpload } from '../files/upload-watch.ts';
+import { identityOf } from '../limits/identity-of.ts';
 
 type UploadRequest = FastifyRequest<{ Params: { '*'?: string }; Querystring: UploadFields }>;
 
@@ -49,7 +50,7 @@ async function upload(context: FileContext, request: UploadRequest, reply: Fasti
   let slot: UploadSlot | undefined;
   // Only once it is known that the caller may: others hold none.
   const takeSlot = () => {
-    slot ??= context.uploads.take(identityKey(request));
+    slot ??= context.uploads.take(identityOf(request));
     return slot;
   };
   try {
@@ -61,11 +62,6 @@ async function upload(context: FileContext, request: UploadRequest, reply: Fasti
     watch.stop();
     slot?.release();
   }
-}
-
-/** Tokens without a subject share their role's part. */
-function identityKey({ caller, ip }: UploadRequest): string {
-  return caller.authenticated ? `${caller.role}\0${caller.verified?.claims.sub ?? ''}` : `@${ip}`;
 }
 
 async function take(

@@ -2,11 +2,11 @@
 import type { Identity } from '@tidemark/db';
 import { contentType } from '@tidemark/query';
 import type { BaseApp } from '@tidemark/service';
-import { networkOf } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Catalog } from '../catalog/catalog.ts';
 import { askedPlan } from '../explain/asked-plan.ts';
 import { sendPlan, tellsOfHidden } from '../explain/explain.ts';
+import { identityOf } from '../limits/identity-of.ts';
 import { checkEmbedRows } from '../plan/embed-rows.ts';
 import type { Payload } from '../plan/payload.ts';
 import type { WriteRow } from '../plan/write.ts';
@@ -93,7 +93,7 @@ function writeTable(context: WriteContext, method: WriteMethod, request: TableRe
     row: rowOf(write.payload as Payload),
     grouped: shape,
     client: clientOf(request),
-    owner: () => ownerOf(request),
+    owner: () => identityOf(request),
     identity,
     alone: () => write.statement(),
     done: (row, tidemark) => {
@@ -104,12 +104,6 @@ function writeTable(context: WriteContext, method: WriteMethod, request: TableRe
     },
   });
   return undefined;
-}
-
-/** Whose share of the waiting inserts one counts for: the subject within its role, else the address. */
-function ownerOf({ caller, ip }: TableRequest): string {
-  if (!caller.authenticated) return `@${networkOf(ip)}`;
-  return JSON.stringify([caller.role, caller.verified?.claims.sub]);
 }
 
 /** All that decides how a POST is planned. */

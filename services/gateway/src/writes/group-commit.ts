@@ -10,7 +10,7 @@
  * A lane is a table, an identity and a shape of request. One group of a lane flies at a time, and what arrives meanwhile
  * waits for it: no timer, and an insert that is alone takes off at once.
  */
-import { type Refusal, SharedRoom } from '../limits/shared-room.ts';
+import { type Refusal, SharedLimit } from '@tidemark/service';
 
 export interface GroupLimits {
   /** Rows of one statement. */
@@ -35,13 +35,13 @@ export class GroupCommit<M> {
   readonly #limits: GroupLimits;
   readonly #lanes = new Map<string, Waiting<M>[]>();
   /** What waits. */
-  readonly rows: SharedRoom;
-  readonly bytes: SharedRoom;
+  readonly rows: SharedLimit;
+  readonly bytes: SharedLimit;
 
   constructor(limits: GroupLimits) {
     this.#limits = limits;
-    this.rows = new SharedRoom(limits.waiting, limits.identityPercent);
-    this.bytes = new SharedRoom(limits.waitingBytes, limits.identityPercent);
+    this.rows = new SharedLimit(limits.waiting, limits.identityPercent);
+    this.bytes = new SharedLimit(limits.waitingBytes, limits.identityPercent);
   }
 
   /** Lanes with a group in flight. */
@@ -50,10 +50,10 @@ export class GroupCommit<M> {
   }
 
   /**
-   * `fly`: take off now, alone, and call `landed` afterwards. `full`, `share`: it is not taken, as too many wait, or too many of the
+   * `fly`: take off now, alone, and call `landed` afterwards. `instance`, `share`: it is not taken, as too many wait, or too many of the
    * owner, who is asked for where it must wait.
    */
-  add(lane: string, member: M, bytes: number, ownerOf: () => string): 'fly' | 'wait' | Refusal {
+  add(lane: string, member: M, bytes: number, ownerOf: () => string): 'fly' | 'wait' | Refusal['where'] {
     const queue = this.#lanes.get(lane);
     if (queue === undefined) {
       this.#lanes.set(lane, []);
@@ -61,7 +61,7 @@ export class GroupCommit<M> {
     }
     const owner = ownerOf();
     const refusal = this.rows.refuses(owner, 1) ?? this.bytes.refuses(owner, bytes);
-    if (refusal !== undefined) return refusal;
+    if (refusal !== undefined) return refusal.where;
     queue.push({ member, owner, bytes });
     this.rows.add(owner, 1);
     this.bytes.add(owner, bytes);
@@ -82,8 +82,8 @@ export class GroupCommit<M> {
       if (rows > 0 && (rows >= this.#limits.rows || bytes + next.bytes > this.#limits.bytes)) break;
       bytes += next.bytes;
       rows += 1;
-      this.rows.remove(next.owner, 1);
-      this.bytes.remove(next.owner, next.bytes);
+      this.rows.give(next.owner, 1);
+      this.bytes.give(next.owner, next.bytes);
     }
     return queue.splice(0, rows).map(({ member }) => member);
   }

@@ -1,6 +1,6 @@
 /** How much is kept for Idempotency-Keys: keys and bytes, over all identities and for each. */
+import { type Refusal, SharedLimit } from '@tidemark/service';
 import { errors } from '../errors.ts';
-import { type Refusal, SharedRoom } from '../limits/shared-room.ts';
 
 /** Of a row and its entries in two indexes, beside its texts. */
 export const ROW_BYTES = 300;
@@ -26,12 +26,12 @@ export function keptBytes(key: string, headers: string, bodyBytes: number): numb
 
 /** As last counted, and what this gateway has kept since; what the others have kept since is seen at the next count. */
 export class IdempotencyRoom {
-  readonly keys: SharedRoom;
-  readonly bytes: SharedRoom;
+  readonly keys: SharedLimit;
+  readonly bytes: SharedLimit;
 
   constructor(limits: IdempotencyLimits) {
-    this.keys = new SharedRoom(limits.keys, limits.identityPercent);
-    this.bytes = new SharedRoom(limits.bytes, limits.identityPercent);
+    this.keys = new SharedLimit(limits.keys, limits.identityPercent);
+    this.bytes = new SharedLimit(limits.bytes, limits.identityPercent);
   }
 
   /** Before anything is written. @throws GATEWAY_IDEMPOTENCY_FULL, GATEWAY_IDEMPOTENCY_SHARE */
@@ -60,8 +60,8 @@ export class IdempotencyRoom {
   }
 
   #refuse(refusal: Refusal | undefined, identity: string): void {
-    if (refusal === 'full') throw errors.IDEMPOTENCY_FULL({ keys: this.keys.used, bytes: this.bytes.used });
-    if (refusal === 'share') {
+    if (refusal?.where === 'instance') throw errors.IDEMPOTENCY_FULL({ keys: this.keys.used, bytes: this.bytes.used });
+    if (refusal?.where === 'share') {
       throw errors.IDEMPOTENCY_SHARE({ keys: this.keys.usedBy(identity), bytes: this.bytes.usedBy(identity) });
     }
   }

@@ -80,7 +80,7 @@ export class InsertGroups {
   submit(insert: Insert): void {
     const decision = this.#groups.add(insert.lane, insert, insert.row.length, () => insert.owner());
     if (decision === 'fly') void this.#fly(insert.lane, insert);
-    else if (decision === 'full') insert.failed(errors.INSERTS_WAITING({ waiting: this.#groups.rows.used }));
+    else if (decision === 'instance') insert.failed(errors.INSERTS_WAITING({ waiting: this.#groups.rows.used }));
     else if (decision === 'share') {
       insert.failed(errors.INSERTS_SHARE({ waiting: this.#groups.rows.usedBy(insert.owner()) }));
     }

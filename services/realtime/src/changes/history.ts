@@ -4,7 +4,7 @@
 import { DeliverPolicy } from '@nats-io/jetstream';
 import type { Bus } from '@tidemark/bus';
 import { CHANGE_HEADERS, type Lsn, lsnFromHex } from '@tidemark/contracts';
-import { SharedBudget } from '../limits/shared-budget.ts';
+import { SharedLimit } from '@tidemark/service';
 import { WaitingRoom } from '../limits/waiting-room.ts';
 import { furthest, parseMessageId } from '../message-id.ts';
 import { ChangeEnvelope, tableKey } from './envelope.ts';
@@ -55,7 +55,7 @@ export function createHistory(options: HistoryOptions): History {
   const { bus } = options;
   const stream = bus.subjects.streams.changes;
   const room = new WaitingRoom(options);
-  const held = new SharedBudget(options.totalBytes, options.sharePercent);
+  const held = new SharedLimit(options.totalBytes, options.sharePercent);
 
   async function place(sequence: number): Promise<{ epoch: string; lsn: Lsn } | undefined> {
     const message = await bus.jsm.streams.getMessage(stream, { seq: sequence });
@@ -153,6 +153,6 @@ export function createHistory(options: HistoryOptions): History {
       return room.run(request.holder, () => read(request));
     },
     waiting: () => room.waiting,
-    heldBytes: () => held.total,
+    heldBytes: () => held.used,
   };
 }

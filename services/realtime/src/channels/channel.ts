@@ -6,7 +6,7 @@
 import type { Subscription } from '@nats-io/transport-node';
 import type { Bus } from '@tidemark/bus';
 import { ChannelBroadcast, type Member } from '@tidemark/contracts';
-import { type Refusal, SharedBudget } from '../limits/shared-budget.ts';
+import { type Refusal, SharedLimit } from '@tidemark/service';
 import { serverFrame } from '../topics/frame.ts';
 import type { Sink } from '../topics/subscription.ts';
 import { Presence, type PresenceChange } from './presence.ts';
@@ -39,7 +39,7 @@ export class Channel {
   #timer: NodeJS.Timeout | undefined;
   #second = 0;
   /** Messages of this second. */
-  #sent: SharedBudget | undefined;
+  #sent: SharedLimit | undefined;
 
   constructor(options: ChannelOptions) {
     this.name = options.name;
@@ -58,7 +58,7 @@ export class Channel {
     const second = Math.floor(now / 1_000);
     if (second !== this.#second || !this.#sent) {
       this.#second = second;
-      this.#sent = new SharedBudget(limit.perSecond, limit.sharePercent);
+      this.#sent = new SharedLimit(limit.perSecond, limit.sharePercent);
     }
     return this.#sent.take(holder, 1);
   }

@@ -2,10 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Bus } from '@tidemark/bus';
 import type { Database, Identity } from '@tidemark/db';
-import { every } from '@tidemark/service';
+import { every, SharedLimit } from '@tidemark/service';
 import { errors } from '../errors.ts';
 import type { RealtimeEvent } from '../events.ts';
-import { SharedBudget } from '../limits/shared-budget.ts';
 import { serverFrame } from '../topics/frame.ts';
 import type { Sink } from '../topics/subscription.ts';
 import { Channel } from './channel.ts';
@@ -80,8 +79,8 @@ export function createChannels(options: ChannelsOptions): Channels {
   const rights = createChannelRights(options.database);
   const channels = new Map<string, Channel>();
   /** A channel counts for whoever opened it, as long as it is there. */
-  const places = new SharedBudget(options.maxChannels, options.sharePercent);
-  const states = new SharedBudget(options.stateBytes, options.sharePercent);
+  const places = new SharedLimit(options.maxChannels, options.sharePercent);
+  const states = new SharedLimit(options.stateBytes, options.sharePercent);
   const memberships = new Set<Membership>();
   let messagesTotal = 0;
   let droppedTotal = 0;
@@ -287,7 +286,7 @@ export function createChannels(options: ChannelsOptions): Channels {
         channels: channels.size,
         members: memberships.size,
         present,
-        stateBytes: states.total,
+        stateBytes: states.used,
         messagesTotal,
         droppedTotal,
       };

@@ -1,6 +1,7 @@
 /** Work that is done so many at a time and may wait for its turn, in a limited number, of which each identity has a share. */
+
+import { type Refusal, SharedLimit } from '@tidemark/service';
 import { Turns } from '../topics/turns.ts';
-import { type Refusal, SharedBudget } from './shared-budget.ts';
 
 export interface WaitingRoomLimits {
   concurrency: number;
@@ -10,11 +11,11 @@ export interface WaitingRoomLimits {
 
 export class WaitingRoom {
   #turns: Turns;
-  #places: SharedBudget;
+  #places: SharedLimit;
 
   constructor({ concurrency, maxWaiting, sharePercent }: WaitingRoomLimits) {
     this.#turns = new Turns(concurrency);
-    this.#places = new SharedBudget(maxWaiting, sharePercent);
+    this.#places = new SharedLimit(maxWaiting, sharePercent);
   }
 
   get running(): number {

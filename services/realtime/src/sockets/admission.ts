@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { TidemarkError } from '@tidemark/contracts';
-import { type Limiter, SharedCount, type TokenVerifier, type VerifyTokenFrom } from '@tidemark/service';
+import { type Limiter, SharedLimit, type TokenVerifier, type VerifyTokenFrom } from '@tidemark/service';
 import type { Config } from '../config.ts';
 import { errors } from '../errors.ts';
 
@@ -12,9 +12,9 @@ import { errors } from '../errors.ts';
 const BURST_S = 30;
 
 export interface Admission {
-  readonly sockets: SharedCount;
-  readonly streams: SharedCount;
-  readonly subscriptions: SharedCount;
+  readonly sockets: SharedLimit;
+  readonly streams: SharedLimit;
+  readonly subscriptions: SharedLimit;
   readonly verifyToken: VerifyTokenFrom;
   addressOf(request: IncomingMessage): string;
   /** The error for one WebSocket or event stream too many in a short time. */
@@ -42,10 +42,10 @@ export function createAdmission(config: Config, limiter: Limiter, verifyToken: T
     perSecond: config.SUBSCRIBES_PER_S,
     burstSeconds: BURST_S,
   });
-  const subscriptions = new SharedCount(config.MAX_SUBSCRIPTIONS, sharePercent);
+  const subscriptions = new SharedLimit(config.MAX_SUBSCRIPTIONS, sharePercent);
   return {
-    sockets: new SharedCount(config.MAX_SOCKETS, sharePercent),
-    streams: new SharedCount(config.MAX_EVENT_STREAMS, sharePercent),
+    sockets: new SharedLimit(config.MAX_SOCKETS, sharePercent),
+    streams: new SharedLimit(config.MAX_EVENT_STREAMS, sharePercent),
     subscriptions,
     verifyToken: limiter.limitBadTokens(verifyToken),
     addressOf: limiter.addressOf,
@@ -53,17 +53,14 @@ export function createAdmission(config: Config, limiter: Limiter, verifyToken: T
     subscribing(identity) {
       const tooOften = subscribes.refuses(identity);
       if (tooOften) throw tooOften;
-      const full = subscriptions.refuses(identity);
-      if (full !== undefined) {
+      const refusal = subscriptions.take(identity);
+      if (refusal !== undefined) {
         limiter.refused('subscriptions');
-        throw full === 'instance'
-          ? errors.TOO_MANY_SUBSCRIPTIONS({ limit: subscriptions.limit, where: 'instance' })
-          : errors.TOO_MANY_SUBSCRIPTIONS({ limit: subscriptions.share, where: 'identity' });
+        throw errors.TOO_MANY_SUBSCRIPTIONS({ limit: refusal.limit, where: refusal.where });
       }
-      subscriptions.add(identity);
       let counted = true;
       return () => {
-        if (counted) subscriptions.remove(identity);
+        if (counted) subscriptions.give(identity);
         counted = false;
       };
     },

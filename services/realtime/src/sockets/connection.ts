@@ -4,12 +4,11 @@
 import type { Socket } from 'node:net';
 import { CLOSE_CODES, type TidemarkError } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
-import { identityKey, networkOf, type VerifiedToken } from '@tidemark/service';
+import { identityKey, networkOf, type SharedLimit, type VerifiedToken } from '@tidemark/service';
 import type { RawData, WebSocket } from 'ws';
 import type { Channels, Joiner, Membership } from '../channels/channels.ts';
 import { errors } from '../errors.ts';
 import type { RealtimeEvent } from '../events.ts';
-import type { SharedBudget } from '../limits/shared-budget.ts';
 import { errorFrame, serverFrame } from '../topics/frame.ts';
 import { publicError } from '../topics/public-error.ts';
 import type { Subscription } from '../topics/subscription.ts';
@@ -34,7 +33,7 @@ export interface ConnectionContext {
   anonymous: Identity;
   limits: ConnectionLimits;
   /** Bytes of frames that came and wait for those before them, of all sockets. */
-  waitingFrames: SharedBudget;
+  waitingFrames: SharedLimit;
   observe: (event: RealtimeEvent) => void;
   onFrame(): void;
   onClosed(connection: Connection): void;
@@ -53,8 +52,8 @@ export class Connection implements Joiner {
   identity: Identity;
   /** Seconds since 1970. */
   expires: number | undefined;
-  /** The key that this socket and its subscriptions count under. */
-  counted: string;
+  /** The identity that this socket, its subscriptions and what they make count for: an address, until a token names a subject. */
+  holder: string;
   readonly #address: string;
   /** It has been held against a share: what is in is not asked again when its bearer renews the token. */
   #admitted: boolean;
@@ -77,8 +76,8 @@ export class Connection implements Joiner {
     this.name = name;
     this.#address = address;
     this.#admitted = !hasToken;
-    this.counted = identityKey(undefined, networkOf(address));
-    context.admission.sockets.add(this.counted);
+    this.holder = identityKey(undefined, networkOf(address));
+    context.admission.sockets.add(this.holder);
     this.#ws = ws;
     this.#raw = raw;
     this.context = context;
@@ -91,11 +90,6 @@ export class Connection implements Joiner {
     ws.on('error', () => {});
     ws.on('close', (code, reason) => this.#closed(code, String(reason)));
     this.#inOrder(() => this.#open(token));
-  }
-
-  /** The key that its shares are counted under. */
-  get holder(): string {
-    return this.counted;
   }
 
   get closed(): boolean {
@@ -237,12 +231,12 @@ export class Connection implements Joiner {
     // It has given its place back, and must not take another one.
     if (this.closed) throw errors.NOT_FOLLOWING({ reason: 'the socket has closed' });
     const key = identityKey(verified, networkOf(this.#address));
-    if (this.#admitted && key === this.counted) return verified;
-    if (admission.sockets.move(this.counted, key) !== undefined) {
+    if (this.#admitted && key === this.holder) return verified;
+    if (admission.sockets.move(this.holder, key) !== undefined) {
       admission.refused('sockets');
       throw errors.TOO_MANY_SOCKETS({ limit: admission.sockets.share });
     }
-    this.counted = key;
+    this.holder = key;
     this.#admitted = true;
     return verified;
   }
@@ -303,7 +297,7 @@ export class Connection implements Joiner {
     for (const subscription of [...this.subscriptions.values()]) subscription.end();
     this.subscriptions.clear();
     this.context.channels.leaveAll(this);
-    this.context.admission.sockets.remove(this.counted);
+    this.context.admission.sockets.give(this.holder);
     this.context.observe({ type: 'socket.closed', ...(this.#cutFor ?? { code, reason }) });
     this.context.onClosed(this);
   }

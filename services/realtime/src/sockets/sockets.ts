@@ -1,11 +1,10 @@
 /** The open connections of this instance: limits, the tick of each second, counts, and the end. */
 import type { Socket } from 'node:net';
 import { CLOSE_CODES, LIVE_SUBPROTOCOL } from '@tidemark/contracts';
-import { every, networkOf } from '@tidemark/service';
+import { every, identityKey, networkOf, SharedLimit } from '@tidemark/service';
 import type { WebSocket } from 'ws';
 import { letGo } from '../draining/let-go.ts';
 import type { RealtimeEvent } from '../events.ts';
-import { SharedBudget } from '../limits/shared-budget.ts';
 import { Connection, type ConnectionContext } from './connection.ts';
 
 export interface SocketsOptions extends Omit<ConnectionContext, 'onClosed' | 'onFrame' | 'waitingFrames'> {
@@ -55,7 +54,7 @@ export function createSockets(options: SocketsOptions): Sockets {
   let framesTotal = 0;
   let draining = false;
 
-  const waitingFrames = new SharedBudget(options.waitingFrameBytes, options.sharePercent);
+  const waitingFrames = new SharedLimit(options.waitingFrameBytes, options.sharePercent);
   const context: ConnectionContext = {
     ...options,
     waitingFrames,
@@ -76,14 +75,14 @@ export function createSockets(options: SocketsOptions): Sockets {
 
   function refusal({ offered, address, hasToken }: Accepted): { code: number; reason: string } | undefined {
     if (draining) return { code: CLOSE_CODES.GOING_AWAY, reason: STOPPING };
-    const { limit, share } = admission.sockets;
-    const full = admission.sockets.refuses(`@${networkOf(address)}`);
-    if (full === 'instance') {
-      return { code: CLOSE_CODES.TRY_AGAIN_LATER, reason: `this instance has its ${limit} sockets` };
+    const full = admission.sockets.refuses(identityKey(undefined, networkOf(address)));
+    if (full?.where === 'instance') {
+      return { code: CLOSE_CODES.TRY_AGAIN_LATER, reason: `this instance has its ${full.limit} sockets` };
     }
-    if (full === 'share' && !hasToken) {
+    if (full?.where === 'share' && !hasToken) {
       admission.refused('sockets');
-      return { code: CLOSE_CODES.TRY_AGAIN_LATER, reason: `your address has its ${share} sockets on a busy instance` };
+      const reason = `your address has its ${full.limit} sockets on a busy instance`;
+      return { code: CLOSE_CODES.TRY_AGAIN_LATER, reason };
     }
     const protocols = offered?.split(',').map((protocol) => protocol.trim());
     if (protocols && !protocols.includes(LIVE_SUBPROTOCOL)) {
@@ -117,7 +116,7 @@ export function createSockets(options: SocketsOptions): Sockets {
         closedTotal,
         framesTotal,
         bufferedBytes,
-        waitingFrameBytes: waitingFrames.total,
+        waitingFrameBytes: waitingFrames.used,
       };
     },
     async drain(overMs, where) {

@@ -81,13 +81,10 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
 
   /** @throws RT_TOO_MANY_STREAMS */
   function refuseMore(identity: string): void {
-    const { limit, share } = admission.streams;
-    const full = admission.streams.refuses(identity);
-    if (full === undefined) return;
+    const refusal = admission.streams.refuses(identity);
+    if (refusal === undefined) return;
     admission.refused('streams');
-    throw full === 'instance'
-      ? errors.TOO_MANY_STREAMS({ limit, where: 'instance' })
-      : errors.TOO_MANY_STREAMS({ limit: share, where: 'identity' });
+    throw errors.TOO_MANY_STREAMS({ limit: refusal.limit, where: refusal.where });
   }
 
   /** An EventSource gives up at any status but 200; from a stream that has ended, it comes again with its last id. */
@@ -127,7 +124,7 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
       all.add(open);
       const leave = () => {
         if (!all.delete(open)) return;
-        admission.streams.remove(identity);
+        admission.streams.give(identity);
         release();
       };
       reply.raw.once('close', () => {

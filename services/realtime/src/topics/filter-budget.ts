@@ -2,8 +2,9 @@
  * How much the filters of live queries may cost for each row: per query, per socket, and in all, with a share for each identity
  * once the instance is over half. A topic is charged once, to the identity that made it: whoever joins it costs nothing more.
  */
+
+import { SharedLimit } from '@tidemark/service';
 import { errors } from '../errors.ts';
-import { SharedBudget } from '../limits/shared-budget.ts';
 
 export interface FilterLimits {
   /** Steps for each row of 1,000 characters (row-filter.ts). */
@@ -14,13 +15,13 @@ export interface FilterLimits {
 }
 
 export class FilterBudget {
-  readonly instance: SharedBudget;
+  readonly instance: SharedLimit;
   #limits: FilterLimits;
   #bySocket = new Map<object, number>();
 
   constructor(limits: FilterLimits) {
     this.#limits = limits;
-    this.instance = new SharedBudget(limits.instance, limits.sharePercent);
+    this.instance = new SharedLimit(limits.instance, limits.sharePercent);
   }
 
   /**

@@ -1,9 +1,9 @@
 /** The first part of a subscription: the rows as they are. Their end says from where the changes go on, if that is known yet. */
 import { formatPosition, formatTidemark } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
+import type { SharedLimit } from '@tidemark/service';
 import type { Feed } from '../changes/feed.ts';
 import { errors } from '../errors.ts';
-import type { SharedBudget } from '../limits/shared-budget.ts';
 import { snapshotFrame } from './frame.ts';
 import { WHOLE } from './gate.ts';
 import { SHARED_MAX_AGE_MS, SHARED_MAX_BYTES, type TakenSnapshot } from './shared-snapshot.ts';
@@ -18,7 +18,7 @@ export interface SendSnapshot {
   feed: Feed;
   tableKey: string;
   /** Bytes of snapshots that are kept to be shared. */
-  kept: SharedBudget;
+  kept: SharedLimit;
 }
 
 /** @throws RT_SNAPSHOTS_BUSY, Postgres's errors */

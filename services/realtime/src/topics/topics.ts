@@ -3,12 +3,12 @@
  */
 import { parsePosition } from '@tidemark/contracts';
 import type { Database, Identity } from '@tidemark/db';
+import { SharedLimit } from '@tidemark/service';
 import { type ChangeEnvelope, tableKey } from '../changes/envelope.ts';
 import type { Feed } from '../changes/feed.ts';
 import type { History } from '../changes/history.ts';
 import { errors } from '../errors.ts';
 import type { RealtimeEvent } from '../events.ts';
-import { SharedBudget } from '../limits/shared-budget.ts';
 import { catchUp } from './catch-up.ts';
 import { checkRights } from './check-rights.ts';
 import { ClassIndex } from './class-index.ts';
@@ -134,9 +134,9 @@ export function createTopics(options: TopicsOptions): Topics {
   let resyncsTotal = 0;
   let conflatedTotal = 0;
   const { sharePercent } = options.filters;
-  const windows = new SharedBudget(options.windows.maxWindows, sharePercent);
-  const windowMemory = new SharedBudget(options.windows.totalBytes, sharePercent);
-  const sharedSnapshots = new SharedBudget(options.sharedSnapshotBytes, sharePercent);
+  const windows = new SharedLimit(options.windows.maxWindows, sharePercent);
+  const windowMemory = new SharedLimit(options.windows.totalBytes, sharePercent);
+  const sharedSnapshots = new SharedLimit(options.sharedSnapshotBytes, sharePercent);
   let windowReadsTotal = 0;
   let rightsQuestionsTotal = 0;
   /** At most one for each class, and for each subscription that catches up. */
@@ -380,16 +380,16 @@ export function createTopics(options: TopicsOptions): Topics {
     ended: (sink, id) => ended.find(sink, id),
     counts: () => ({
       topics: topics.size,
-      windows: windows.total,
-      windowBytes: windowMemory.total,
-      sharedSnapshotBytes: sharedSnapshots.total,
+      windows: windows.used,
+      windowBytes: windowMemory.used,
+      sharedSnapshotBytes: sharedSnapshots.used,
       windowReadsTotal,
       windowReadsWaiting: reader.waiting(),
       subscriptions: places.size,
       classes: classes.size,
       rightsQuestionsTotal,
       rightsQuestionsWaiting: turns.waiting,
-      filterSteps: budget.instance.total,
+      filterSteps: budget.instance.used,
       filterRefusalsTotal: budget.instance.refusedTotal,
       filterMsTotal: cheapFilters.slices.totalMs + costlyFilters.slices.totalMs,
       filterJobsWaiting: cheapFilters.slices.waiting + costlyFilters.slices.waiting,

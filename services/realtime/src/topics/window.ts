@@ -8,9 +8,9 @@
  */
 import { formatPosition, formatTidemark, type Lsn, TidemarkError } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
+import type { SharedLimit } from '@tidemark/service';
 import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import { errors } from '../errors.ts';
-import type { SharedBudget } from '../limits/shared-budget.ts';
 import { changesUpTo, snapshotFrame } from './frame.ts';
 import { WHOLE } from './gate.ts';
 import type { LivePlan } from './live-plan.ts';
@@ -26,7 +26,7 @@ export interface WindowOptions {
   /** Every change that the topics have been told of ends up to here. */
   lsn(): Lsn;
   /** Bytes that the windows of this instance may keep, and whom this one counts for. */
-  memory: SharedBudget;
+  memory: SharedLimit;
   holder: string;
   /** Between two reads, ms. */
   windowMs: number;

@@ -11,7 +11,7 @@ export async function handleSubscribe(connection: Connection, frame: SubscribeFr
   if (subscriptions.size >= limits.maxSubscriptions) {
     throw errors.TOO_MANY_SUBSCRIPTIONS({ limit: limits.maxSubscriptions, where: 'socket' });
   }
-  const release = admission.subscribing(connection.counted);
+  const release = admission.subscribing(connection.holder);
   try {
     const subscription = await topics.subscribe({
       id,
