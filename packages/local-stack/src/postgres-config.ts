@@ -40,10 +40,10 @@ const FAST: Settings = {
   dynamic_shared_memory_type: 'mmap',
 };
 
-/** Connections from this machine only, each with a password. */
-export const HBA = `# type  database     user  address       method
-host    all          all   127.0.0.1/32  scram-sha-256
-host    replication  all   127.0.0.1/32  scram-sha-256
+/** Connections from this machine only, each with a password. Physical replication is for the replica's login alone. */
+export const HBA = `# type  database     user                 address       method
+host    all          all                  127.0.0.1/32  scram-sha-256
+host    replication  tidemark_replicator  127.0.0.1/32  scram-sha-256
 `;
 
 export interface NodeConfig {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type postgres from 'postgres';
 import { checkDataFolder, copyDataFolder, isEmpty, systemIdentifier } from './data-folder.ts';
 import { errors } from './errors.ts';
+import type { GuardedCommand } from './guard.ts';
 import { type Settings, writeOwned } from './postgres-config.ts';
 import { cannotFollow } from './postgres-log.ts';
 import { PostgresNode, type PostgresOptions, withClient } from './postgres-node.ts';
@@ -31,9 +32,24 @@ export class ReplicaNode extends PostgresNode {
   }
 
   protected override partSettings(): Settings {
-    const { primary, replicatorPassword, slot } = this.#replica;
-    const conninfo = `host=127.0.0.1 port=${primary.port} user=${REPLICATOR} password=${replicatorPassword}`;
+    const { primary, slot } = this.#replica;
+    const conninfo = `host=127.0.0.1 port=${primary.port} user=${REPLICATOR} passfile=${quoted(this.#passFile)}`;
     return { primary_conninfo: `${conninfo} application_name=${slot}`, primary_slot_name: slot };
+  }
+
+  get #passFile(): string {
+    return join(this.dataDir, 'replicator.pgpass');
+  }
+
+  /**
+   * The password is in a file of its own: members of pg_monitor, such as the metrics service's login, read primary_conninfo,
+   * and who may replicate may copy the whole cluster.
+   */
+  protected override async prepare(): Promise<GuardedCommand> {
+    const command = await super.prepare();
+    const { replicatorPassword, user } = this.#replica;
+    await writeOwned(this.#passFile, `*:*:*:${REPLICATOR}:${replicatorPassword}\n`, user);
+    return command;
   }
 
   /** Copies the primary's folder, which must be stopped, unless this replica's own will do. */
@@ -197,6 +213,9 @@ export class ReplicaNode extends PostgresNode {
       throw errors.TIMED_OUT({ what: `replay up to ${row?.lsn}`, seconds: limitSeconds, log: this.log.sinceMark() });
   }
 }
+
+/** A value of a connection string, in which quotes and backslashes are escaped. */
+const quoted = (value: string) => `'${value.replaceAll(/[\\']/g, '\\$&')}'`;
 
 const ABSENT = 'there is none yet';
 const STREAMING = Symbol('streaming');

@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
+import { withClient } from '../src/postgres-node.ts';
 import { startStack } from '../src/stack.ts';
 import { temporaryHome } from '../src/temporary-home.ts';
 
@@ -42,6 +43,22 @@ t.test('a rebuild from the running primary, under writes, gives a true copy', as
   t.same(await replica.query(sum), await stack.primary.query(sum));
   const slots = await stack.primary.query(`select slot_name, active, wal_status from pg_replication_slots`);
   t.same(slots, [{ slot_name: 'tidemark_replica', active: true, wal_status: 'reserved' }]);
+});
+
+t.test('members of pg_monitor see no password of the replica in its settings', async (t) => {
+  await stack.primary.query(`create role watcher login password 'w' in role pg_monitor`);
+  const replica = stack.replicas[0]!;
+  await replica.caughtUp();
+  const url = new URL(replica.url);
+  url.username = 'watcher';
+  url.password = 'w';
+  const shown = await withClient(
+    url.href,
+    (sql) => sql`select setting from pg_settings where name = 'primary_conninfo'`,
+  );
+  t.match(shown[0]?.setting, /user=tidemark_replicator/, 'they see the setting');
+  t.notMatch(shown[0]?.setting, /password/);
+  t.equal(statSync(join(home.path, 'replica', 'replicator.pgpass')).mode & 0o777, 0o600);
 });
 
 t.test('a replica whose WAL is gone is rebuilt at the next start', async (t) => {
