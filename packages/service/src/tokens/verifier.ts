@@ -95,8 +95,20 @@ function asVerified(
   return Object.freeze({
     role,
     claims: Object.freeze(claims),
-    claimsText: JSON.stringify(claims),
+    claimsText: JSON.stringify(claims, exactNumbers),
     ...(typeof claims.exp === 'number' ? { expires: claims.exp + clockSkewS } : {}),
+  });
+}
+
+/**
+ * Refuses numbers that JSON.parse may have rounded: policies would take two tenants, 9007199254740993 and 9007199254740992, for one.
+ * @throws AUTH_TOKEN_INVALID
+ */
+function exactNumbers(name: string, value: unknown): unknown {
+  if (typeof value !== 'number' || Number.isSafeInteger(value)) return value;
+  if (Number.isFinite(value) && !Number.isInteger(value)) return value;
+  throw authErrors.TOKEN_INVALID({
+    reason: `the claim "${name}" is a number beyond ±9007199254740991, which is not exact in JSON; its issuer has to send text`,
   });
 }
 

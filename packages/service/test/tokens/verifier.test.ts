@@ -1,4 +1,4 @@
-import { SignJWT, UnsecuredJWT } from 'jose';
+import { CompactSign, SignJWT, UnsecuredJWT } from 'jose';
 import t from 'tap';
 import { createTokenVerifier, tokenOf } from '../../src/index.ts';
 
@@ -19,6 +19,21 @@ t.test('role and claims of a valid token; the same object the second time', asyn
   t.equal(verify.cached(token), first);
   const lenient = createTokenVerifier({ secret, defaultRole: 'anon' });
   t.equal((await lenient(await sign({ sub: 'x' }))).role, 'anon', 'JWT_DEFAULT_ROLE');
+});
+
+t.test('refuses claims whose numbers JavaScript rounds, as policies would mix up two identities', async (t) => {
+  const signed = (claims: string) =>
+    new CompactSign(new TextEncoder().encode(`{"role":"authenticated",${claims}}`))
+      .setProtectedHeader({ alg: 'HS256' })
+      .sign(new TextEncoder().encode(secret));
+  for (const claims of ['"org":9007199254740993', '"org":-9007199254740993', '"app":{"orgs":[1,1e400]}']) {
+    await t.rejects(verify(await signed(claims)), {
+      code: 'AUTH_TOKEN_INVALID',
+      message: /"(org|1)" is a number beyond/,
+    });
+  }
+  const exact = await verify(await signed('"org":9007199254740991,"big":"9007199254740993","share":0.25'));
+  t.equal(exact.claimsText, '{"role":"authenticated","org":9007199254740991,"big":"9007199254740993","share":0.25}');
 });
 
 t.test(
