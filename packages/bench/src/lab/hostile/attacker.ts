@@ -1,6 +1,6 @@
 /** What an attacker of the trial `hostile` is: a stranger without a token, who sends what costs little and hopes that it costs the server much. */
 import { connect, type Socket } from 'node:net';
-import { Agent, type Dispatcher, request } from 'undici';
+import { Agent, type Dispatcher, errors, request } from 'undici';
 import { pause } from '../until.ts';
 
 export interface Target {
@@ -42,10 +42,15 @@ export function attack(attacker: Attacker, target: Target): { outcome: Outcome; 
 
 async function repeat(attacker: Attacker, target: Target, outcome: Outcome): Promise<void> {
   while (!target.over.aborted) {
-    // A connection that is refused or reset is a refusal.
-    await attacker.attempt(target, outcome).catch(() => count(outcome, 'refused', target));
+    await attacker.attempt(target, outcome).catch((error: unknown) => count(outcome, failureOf(error), target));
     await pause(PAUSE_MS);
   }
+}
+
+/** A connection that is refused or reset is a refusal; one that stays open without an answer is none. */
+function failureOf(error: unknown): 'refused' | 'unanswered' {
+  const isTimeout = error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError;
+  return isTimeout ? 'unanswered' : 'refused';
 }
 
 /** What ends with the attack itself says nothing. */

@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { type Attacker, count, openSocket, within } from './attacker.ts';
+import { ANSWER_MS, type Attacker, count, openSocket, within } from './attacker.ts';
 
 /** Of the 100 MiB that the frame says it has, as much as is sent before the next socket is opened. */
 const SENT_PIECES = 256;
 const PIECE = Buffer.alloc(64 * 1024);
-const CLOSED_MS = 5_000;
 
 export const hugeFrames: Attacker = {
   name: 'huge-frames',
@@ -16,7 +15,7 @@ export const hugeFrames: Attacker = {
       `GET /live HTTP/1.1\r\nHost: lab\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n` +
         `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\nSec-WebSocket-Protocol: tidemark.v1\r\n\r\n`,
     );
-    if (!(await within(socket, 'data', CLOSED_MS))) {
+    if (!(await within(socket, 'data', ANSWER_MS))) {
       socket.destroy();
       return count(outcome, 'unanswered', target);
     }
@@ -30,7 +29,7 @@ export const hugeFrames: Attacker = {
     for (let n = 0; n < SENT_PIECES && !socket.destroyed && socket.writable; n += 1) {
       if (!socket.write(PIECE)) await drained(socket);
     }
-    const isClosed = socket.destroyed || (await within(socket, 'close', CLOSED_MS));
+    const isClosed = socket.destroyed || (await within(socket, 'close', ANSWER_MS));
     socket.destroy();
     count(outcome, isClosed ? 'refused' : 'served', target);
   },

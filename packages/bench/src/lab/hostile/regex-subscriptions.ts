@@ -1,5 +1,5 @@
 import { openRawSocket } from '../../live/raw-socket.ts';
-import { type Attacker, count } from './attacker.ts';
+import { ANSWER_MS, type Attacker, count } from './attacker.ts';
 
 /** A pattern with hundreds of thousands of states, to be matched with each change. */
 const HELLO = JSON.stringify({
@@ -15,7 +15,7 @@ export const regexSubscriptions: Attacker = {
   isRefused: true,
   async attempt(target, outcome) {
     const answer = await new Promise<'refused' | 'served' | 'unanswered'>((resolve) => {
-      const timer = setTimeout(resolve, STAY_MS * 5, 'unanswered');
+      const timer = setTimeout(done, ANSWER_MS, 'unanswered');
       const socket = openRawSocket({
         dialect: 'tidemark',
         port: target.port,
@@ -27,7 +27,7 @@ export const regexSubscriptions: Attacker = {
         onChange: () => undefined,
         onOther: () => done('refused'),
       });
-      function done(how: 'refused' | 'served') {
+      function done(how: 'refused' | 'served' | 'unanswered') {
         clearTimeout(timer);
         socket.destroy();
         resolve(how);

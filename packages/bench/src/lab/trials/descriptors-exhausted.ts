@@ -47,11 +47,14 @@ export const descriptorsExhausted: Trial = {
     context.cleanup(async () => {
       for (const one of crowds) one.close();
     });
-    const ended = performance.now() + FULL_MS[kind];
+    const fullAt = performance.now();
     const probes: (number | string)[] = [];
     const newcomers: Newcomer[] = [];
     const rowsBefore = load.acknowledged.size;
-    while (performance.now() < ended) {
+    const isSeen = () => newcomers.some(({ status }) => status === 503) && load.acknowledged.size > rowsBefore;
+    // On a busy machine what is looked for may come late.
+    const isOver = (ms: number) => ms >= FULL_MS[kind] && (isSeen() || ms >= RECOVERY_MS);
+    while (!isOver(performance.now() - fullAt)) {
       for (const name of SERVICE_NAMES) probes.push(await probe(services[name]));
       newcomers.push(await newcomer(gateway));
       await pause(50);

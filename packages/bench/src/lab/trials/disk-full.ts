@@ -13,14 +13,15 @@ import { answered, pause, until } from '../until.ts';
 /** Two Postgres nodes with some segments of WAL, and NATS. */
 const DISK_MB = 420;
 /** For how long the disk is full, ms. */
-const FULL_MS = { quick: 3_000, full: 60_000 };
+const FULL_MS = { quick: 1_000, full: 60_000 };
 const WRITERS = 4;
 /** Postgres recovers, NATS restarts, the relay goes on. */
 const RECOVERY_MS = 90_000;
 const HELLO = JSON.stringify({ op: 'subscribe', id: 'a', query: 'marks?id=eq.after', snapshot: false });
 const UPLOADED = new Set([200, 201]);
-/** Switches to a next segment that are sure to need one that there is no space for. */
-const MAX_SEGMENTS = 64;
+/** Together 1 GB of WAL, which is sure to need a segment that there is no space for. */
+const MAX_MESSAGES = 256;
+const MESSAGE_BYTES = 4 * 1024 ** 2;
 /** What a client may be told while nothing can be written. */
 const REFUSALS = new Set([503, 507]);
 
@@ -108,17 +109,21 @@ async function tryDisk(context: TrialContext, disk: SmallDisk, up: TidemarkUp): 
   ];
 }
 
-/** Postgres has segments of WAL in stock. When it needs another, and there is no space, it ends with PANIC. */
+/**
+ * Postgres has segments of WAL in stock; when it needs another and there is no space, it ends with PANIC. Messages fill segments
+ * without any right, which `pg_switch_wal` would take.
+ */
 async function fillWal(primaryUrl: string): Promise<void> {
   try {
     await withClient(primaryUrl, async (sql) => {
-      for (let n = 0; n < MAX_SEGMENTS; n += 1) {
-        await answered(sql.unsafe('select pg_current_xact_id()'));
-        await answered(sql.unsafe('select pg_switch_wal()'));
+      for (let n = 0; n < MAX_MESSAGES; n += 1) {
+        await answered(sql.unsafe(`select pg_logical_emit_message(false, 'lab', repeat('x', ${MESSAGE_BYTES}))`));
       }
     });
-  } catch {
-    // The end of the server is what is wanted.
+  } catch (error) {
+    // The end of the server, or a refusal for want of space, is what is wanted.
+    const { code = '' } = error as { code?: string };
+    if (/^[0-9A-Z]{5}$/.test(code) && !/^(53|57|58|XX)/.test(code)) throw error;
   }
 }
 

@@ -5,10 +5,11 @@ import { SignJWT } from 'jose';
 import type { Rival } from '../../child.ts';
 import { openRawSocket } from '../../live/raw-socket.ts';
 import { median } from '../../median.ts';
-import { allRun, type FourServices, startFourServices } from '../four-services.ts';
+import { allRun, startFourServices } from '../four-services.ts';
 import { SECRET } from '../gateway.ts';
 import { attackers } from '../hostile/all.ts';
 import { type Attacker, attack, type Outcome } from '../hostile/attacker.ts';
+import { keptByBackends, watchMemory } from '../hostile/memory.ts';
 import { startUsers, type UserAnswer, type Users } from '../hostile/users.ts';
 import { createMarks } from '../marks.ts';
 import { atLeast, atMost, equal, type Finding, type Trial } from '../trial.ts';
@@ -25,9 +26,10 @@ const PACE = {
 const P99_TIMES = 3;
 /** Resident bytes of the gateway and of realtime: their caches, buffers and answers at their limits. */
 const MAX_RSS_MB = 700;
+/** Private bytes that a Postgres backend keeps: DB_PREPARED_BYTES of prepared statements, and what it knows of tables. */
+const MAX_BACKEND_MB = 80;
 /** Bytes of one answer: ANSWER_MAX_BYTES. */
 const MAX_ANSWER_MB = 64;
-const SAMPLE_MS = 100;
 /** On a machine that is busy with other tests an attack gets nowhere for a while. */
 const REFUSED_WITHIN_MS = 60_000;
 const TOLD_WITHIN_MS = 30_000;
@@ -75,8 +77,8 @@ export const hostile: Trial = {
     );
     const before = p99(users.answers);
 
-    const memory = watchMemory(services);
-    context.cleanup(async () => memory.stop());
+    const memory = watchMemory(services, primaryUrl);
+    context.cleanup(() => memory.stop());
     const startedAt = performance.now();
     const over = new AbortController();
     // Each open connection of an attacker listens.
@@ -101,13 +103,16 @@ export const hostile: Trial = {
     }
     const during = since(users.answers, startedAt);
     over.abort();
-    memory.stop();
+    await memory.stop();
     await Promise.all(attacks.map(({ ended }) => ended));
     const outcomes = sumByKind(attacks);
     for (const [{ name }, outcome] of outcomes) context.log(`${name}: ${JSON.stringify(outcome)}`);
     context.log(
       `p99 of users ${before.toFixed(0)} ms before, ${rounds.map((ms) => ms.toFixed(0)).join(', ')} ms during`,
     );
+
+    const keptMb = await keptByBackends(primaryUrl, MAX_BACKEND_MB);
+    context.log(`largest Postgres backend ${memory.peaks.backend.toFixed(0)} MB during, ${keptMb.toFixed(0)} MB after`);
 
     const changes = follower.changes();
     const told = until('a change', () => follower.changes() > changes, TOLD_WITHIN_MS);
@@ -121,8 +126,9 @@ export const hostile: Trial = {
       atLeast('share of users’ requests that were served', 0.5, shareServed(during)),
       equal('a follower is told of what comes after', true, isTold),
       equal('interruptions of a follower that may not see the oversize rows', '', follower.interruptions().join('; ')),
-      atMost('resident memory of the gateway', MAX_RSS_MB, memory.most('gateway'), ' MB'),
-      atMost('resident memory of realtime', MAX_RSS_MB, memory.most('realtime'), ' MB'),
+      atMost('resident memory of the gateway', MAX_RSS_MB, memory.peaks.gateway, ' MB'),
+      atMost('resident memory of realtime', MAX_RSS_MB, memory.peaks.realtime, ' MB'),
+      atMost('private memory that a Postgres backend keeps', MAX_BACKEND_MB, keptMb, ' MB'),
       ...(await allRun(services)),
     ];
     if (context.quick) return found;
@@ -165,17 +171,6 @@ const shareServed = (answers: Users['answers']) => answers.filter(isServed).leng
 function p99(answers: readonly UserAnswer[]): number {
   const times = answers.map(({ ms }) => ms).sort((a, b) => a - b);
   return times[Math.min(times.length - 1, Math.floor(times.length * 0.99))] ?? 0;
-}
-
-/** The most that the gateway and realtime had resident, sampled. */
-function watchMemory(services: FourServices) {
-  const most = { gateway: 0, realtime: 0 };
-  const timer = setInterval(() => {
-    for (const name of ['gateway', 'realtime'] as const) {
-      most[name] = Math.max(most[name], (services[name].usage().rssBytes ?? 0) / 1024 ** 2);
-    }
-  }, SAMPLE_MS);
-  return { most: (name: 'gateway' | 'realtime') => most[name], stop: () => clearInterval(timer) };
 }
 
 /** One of the users follows what it writes, through the gateway. */
