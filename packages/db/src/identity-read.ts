@@ -26,7 +26,8 @@ export function runIdentityRead(
   const timeoutMs = pool.statementLimit(identity.role, options.timeoutMs);
   return new Promise((resolve, reject) => {
     const depart = (inert: boolean) => {
-      const ticket = { identity, text: statement.text, params: statement.params, wantsXmin, inert };
+      const { text, params } = statement;
+      const ticket = { identity, text, params, wantsXmin, inert, client: options.client };
       if (pool.lanes.ride(ticket, options.holder, timeoutMs, onArrival)) return;
       readAlone(pool, transaction, options, wantsXmin).then(resolve, reject);
     };

@@ -64,7 +64,7 @@ async function runOnce(
   const { client } = options;
   const watch = client && new StatementWatch(lease.slot, { client, withinMs: 0, mayCancel: () => !progress.isEnding });
   try {
-    lease.slot.answer.key = answerKey(transaction.identity);
+    lease.slot.answer.key = answerKey(transaction.identity, client);
     const outcome = await sendIdentityTransaction(lease.slot, transaction, timeoutMs, progress);
     options.timing?.(pool.name, waitMs, performance.now() - lease.since);
     return { ...outcome, waitMs };

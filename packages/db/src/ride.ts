@@ -1,7 +1,7 @@
 /** One read on its way over a lane: what is sent, what has come back, and who waits for it. */
 import { type AnswerBudget, type AnswerBytes, answerKey } from './answer-budget.ts';
 import type { PostgresError } from './postgres-error.ts';
-import type { Holder, Identity, Row, Rows } from './types.ts';
+import type { Client, Holder, Identity, Row, Rows } from './types.ts';
 import type { Pending } from './unanswered.ts';
 
 /** A prepared statement of one connection. `absent`: not there, or its creation is not confirmed. */
@@ -24,6 +24,7 @@ export interface Ticket {
   wantsXmin: boolean;
   /** It may share a transaction with others that are (Statement in types.ts). */
   inert: boolean;
+  client: Client | undefined;
 }
 
 export class Ride implements Pending, AnswerBytes {
@@ -59,7 +60,7 @@ export class Ride implements Pending, AnswerBytes {
   }
 
   get key(): string {
-    return answerKey(this.ticket.identity);
+    return answerKey(this.ticket.identity, this.ticket.client);
   }
 
   /** Called once: by the wire, or by the slot when its connection is lost. */

@@ -92,11 +92,11 @@ async function between<T>(
 ): Promise<T> {
   const { slot } = lease;
   const { timeoutMs } = course;
-  const { identity } = options;
+  const { identity, client } = options;
   // Fails on our side before the first byte is sent.
   const localTimeout = slot.statementTimeoutMs === timeoutMs ? undefined : timeoutMs;
   const setting = identity && identityStatement(identity, '', localTimeout);
-  slot.answer.key = identity && answerKey(identity);
+  slot.answer.key = identity && answerKey(identity, client);
   if (setting === undefined) useTimeout(slot, timeoutMs);
   const opening = [slot.send(beginStatement(options), timeoutMs)];
   if (setting !== undefined) opening.push(slot.send(setting, timeoutMs));

@@ -55,6 +55,8 @@ export interface Holder {
 /** Whoever waits for an answer, and may go away before it is there. */
 export interface Client {
   readonly isGone: boolean;
+  /** Whose share of the answers it counts for, the same at each call. Default: that of its role and claims, which all the anonymous have in common. */
+  readonly key?: string | undefined;
   /** Calls back once, when it goes. Call what this returns to be no longer told. */
   onGone(listener: () => void): () => void;
 }
@@ -176,8 +178,8 @@ export interface Database {
 
 /** Answers that are being read from Postgres and sent on. */
 export interface AnswersInFlight {
-  /** Counts an answer that was read until it has been sent: the returned function says so. Undefined: it is too small to be counted. */
-  hold(bytes: number, identity: Identity): (() => void) | undefined;
+  /** Counts an answer that was read until it has been sent: the returned function says so. Undefined: it is too small to be counted. `keyOf`: its client's `key`. */
+  hold(bytes: number, keyOf: () => string): (() => void) | undefined;
   stats(): AnswerStats;
 }
 

@@ -94,16 +94,29 @@ t.test('a statement that is itself at fault is not repeated on the primary', asy
 
 t.test('answers that are read at once have a total, and an identity a share of it while it is short', async (t) => {
   const { db } = await openTestDatabase(t, { replica: false, answerMaxBytes: 8 * MB, answersTotalBytes: 16 * MB });
-  const releases = [1, 2].map(() => db.answers.hold(5 * MB, as('a')));
+  const releases = [1, 2].map(() => db.answers.hold(5 * MB, () => answerKey(as('a'))));
   await t.rejects(read(db, MB, 'a'), { code: 'DB_ANSWERS_FULL', status: 503, retryAfter: 1, message: /share/ });
   t.equal((await read(db, 2 * MB, 'b')).rows[0]!.body.length, 2 * MB, 'others have theirs');
   t.equal((await read(db, 10_000, 'a')).rows.length, 1, 'small ones are not counted');
   await t.rejects(read(db, 7 * MB, 'b'), { code: 'DB_ANSWERS_FULL' }, 'the total');
+  const many = { ...as('c'), claims: '{"jti":"of another token"}' };
+  const client = { key: answerKey(as('a')), isGone: false, onGone: () => () => undefined };
+  const asked = db.read({ identity: many, client, statement: { text: LONG, params: [MB, 'a'] } });
+  await t.rejects(
+    asked,
+    { code: 'DB_ANSWERS_FULL', message: /share/ },
+    'whatever the claims, a client is what it says',
+  );
+  t.equal(
+    (await read(db, 5 * MB, 'd')).rows.length,
+    1,
+    'who holds nothing gets one answer, though it is over the share',
+  );
   for (const release of releases) release!();
   releases[0]!();
   t.equal((await read(db, 7 * MB, 'a')).rows[0]!.body.length, 7 * MB, 'alone, one may have more than a share');
   await until('nothing is counted any more', () => db.answers.stats().bytes === 0);
-  t.equal(db.answers.stats().refusedTotal, 2);
+  t.equal(db.answers.stats().refusedTotal, 3);
 });
 
 t.test('however the bytes are cut, the meter counts messages as they are', (t) => {

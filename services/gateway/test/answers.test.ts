@@ -150,7 +150,8 @@ t.test('limits of nested embeds multiply, and the product is bounded', async (t)
 
 t.test('clients that leave answers lying cannot fill the memory, nor lock others out', async (t) => {
   // Longer than what the kernel takes over for a client that does not read.
-  const url = await gateway.another({ ANSWER_MAX_BYTES: String(16 * MB), ANSWERS_TOTAL_BYTES: String(64 * MB) });
+  const limits = { ANSWER_MAX_BYTES: String(16 * MB), ANSWERS_TOTAL_BYTES: String(64 * MB) };
+  const url = await gateway.another({ ...limits, TRUST_PROXY: 'loopback' });
   const path = `/rest/v1/rpc/long_text?bytes=${12 * MB}`;
   const token = await gateway.token({ role: 'authenticated', sub: 'ada' });
   const held = async () => {
@@ -164,7 +165,7 @@ t.test('clients that leave answers lying cannot fill the memory, nor lock others
   };
   t.teardown(end);
   const { hostname, port } = new URL(url);
-  const leave = () =>
+  const leave = (header = 'X-Forwarded-For: 203.0.113.7') =>
     new Promise<string>((resolve) => {
       const socket = connect({ host: hostname, port: Number(port) });
       sockets.push(socket);
@@ -174,20 +175,25 @@ t.test('clients that leave answers lying cannot fill the memory, nor lock others
         socket.pause();
         resolve(chunk.toString('latin1', 9, 12));
       });
-      socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: identity\r\n\r\n`);
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: identity\r\n${header}\r\n\r\n`);
     });
   const before = process.memoryUsage.rss();
   const statuses: string[] = [];
   while (!statuses.includes('503') && statuses.length < 50) statuses.push(await leave());
   t.same(statuses, ['200', '200', '503'], 'half of the total is everybody’s, then an identity has its share');
   t.ok(process.memoryUsage.rss() - before < 150 * MB, 'the process has not grown by much');
-  const again = await fetch(`${url}${path}`);
+  const again = await fetch(`${url}${path}`, { headers: { 'x-forwarded-for': '203.0.113.7' } });
   t.equal(again.headers.get('retry-after'), '1');
   t.match(await again.json(), { code: 'DB_ANSWERS_FULL' }, 'the same identity');
   t.equal((await fetch(`${url}/rest/v1/notes?limit=10`)).status, 200, 'short answers go on');
   const other = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${token}` } });
   t.equal((await other.text()).length, 12 * MB + 2, 'another identity gets in');
   t.ok((await held()) >= 24 * MB);
+  const elsewhere = 'X-Forwarded-For: 203.0.113.8';
+  t.same([await leave(elsewhere), await leave(elsewhere)], ['200', '503'], 'so does an anonymous client elsewhere');
+  const bearer = async (jti: string) =>
+    leave(`Authorization: Bearer ${await gateway.token({ role: 'authenticated', sub: 'ada', jti })}`);
+  t.same([await bearer('1'), await bearer('2')], ['200', '503'], 'and a subject has one share, with whatever tokens');
   end();
   await until('the bytes are free again', async () => (await held()) === 0);
   t.equal((await (await fetch(`${url}${path}`)).text()).length, 12 * MB + 2);

@@ -12,6 +12,11 @@ export class Audience implements Client {
     if (this.#listeners.size > 0) this.#forget.push(client.onGone(this.#onOneGone));
   }
 
+  /** The answer counts for the client that asked first. */
+  get key(): string | undefined {
+    return this.#clients[0]?.key;
+  }
+
   get isGone(): boolean {
     return this.#clients.every(({ isGone }) => isGone);
   }

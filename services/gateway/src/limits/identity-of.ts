@@ -3,5 +3,6 @@ import { identityKey, networkOf } from '@tidemark/service';
 import type { FastifyRequest } from 'fastify';
 
 export function identityOf({ caller, ip }: Pick<FastifyRequest, 'caller' | 'ip'>): string {
-  return identityKey(caller.verified, networkOf(ip));
+  // A socket that has closed has no address any more.
+  return identityKey(caller?.verified, networkOf(ip ?? ''));
 }

@@ -2,20 +2,30 @@
 import type { Socket } from 'node:net';
 import type { Client } from '@tidemark/db';
 import type { FastifyRequest } from 'fastify';
+import { identityOf } from '../limits/identity-of.ts';
 
 /** One listener on each socket, however many requests are pipelined on it: Node warns of more than ten. */
 const waiting = new WeakMap<Socket, Set<() => void>>();
 
 export function clientOf(request: FastifyRequest): Client {
-  return new RequestClient(request.raw.socket);
+  return new RequestClient(request);
 }
 
 /** Listens to the socket only while a statement runs on a connection of its own: short reads on a shared one cost nothing. */
 class RequestClient implements Client {
+  readonly #request: FastifyRequest;
   readonly #socket: Socket;
+  #key: string | undefined;
 
-  constructor(socket: Socket) {
-    this.#socket = socket;
+  constructor(request: FastifyRequest) {
+    this.#request = request;
+    this.#socket = request.raw.socket;
+  }
+
+  /** Asked for only where an answer is large enough to be counted; kept, as a socket that has gone has no address. */
+  get key(): string {
+    this.#key ??= identityOf(this.#request);
+    return this.#key;
   }
 
   get isGone(): boolean {

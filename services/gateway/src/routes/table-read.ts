@@ -224,7 +224,7 @@ async function fillFrom(
   });
   const row: AnswerRow & { guard?: string | null } = answerOf(rows);
   const text = row.body ?? '';
-  holdUntilSent(db, reading.reply, identity, text.length);
+  holdUntilSent(db, reading.reply, text.length);
   const filled = {
     body: text.length > TEXT_CHARACTERS ? Buffer.from(text) : text,
     etag: strongEtag(text),
