@@ -13,7 +13,7 @@ export interface Rights {
     schema: string,
     name: string,
   ): { readonly columns: ReadonlyMap<string, ColumnRights>; delete: boolean } | undefined;
-  /** `args`: the types of its arguments, as the catalog has them. */
+  /** `args`: the types of its arguments, as the catalog has them. False for computed columns of a table without any right. */
   mayCall(schema: string, name: string, args: readonly string[]): boolean;
 }
 
@@ -28,13 +28,21 @@ select n.nspname as schema, c.relname as name, has_table_privilege(c.oid, 'delet
  where n.nspname = any ($1) and c.relkind in ('r','v','m','f','p') and has_schema_privilege(n.oid, 'usage')
    and (has_any_column_privilege(c.oid, 'select, insert, update') or has_table_privilege(c.oid, 'delete'))`;
 
+/**
+ * Without the computed columns of tables that the role has no right to: everybody may call those by default, and their arguments
+ * would tell the tables' names.
+ */
 const FUNCTIONS = `
 select n.nspname as schema, p.proname as name,
        coalesce((select json_agg(format_type(u.type, null) order by u.ord)
                    from unnest(p.proargtypes::oid[]) with ordinality as u(type, ord)), '[]') as args
   from pg_proc p join pg_namespace n on n.oid = p.pronamespace
  where n.nspname = any ($1) and p.prokind = 'f' and has_schema_privilege(n.oid, 'usage')
-   and has_function_privilege(p.oid, 'execute')`;
+   and has_function_privilege(p.oid, 'execute')
+   and not exists (
+     select from unnest(p.proargtypes::oid[]) a(type) join pg_type t on t.oid = a.type join pg_class c on c.oid = t.typrelid
+      where c.relkind in ('r','v','m','f','p')
+        and not (has_any_column_privilege(c.oid, 'select, insert, update') or has_table_privilege(c.oid, 'delete')))`;
 
 interface TableRow {
   schema: string;

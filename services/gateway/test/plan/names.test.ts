@@ -7,6 +7,7 @@ const script = `${await readFile(new URL('../relations.sql', import.meta.url), '
   create table payroll (id int primary key, project_id int references projects, salary int);
   create function payrolls() returns int language sql as 'select 1';
   revoke execute on function payrolls() from public;
+  create function yearly(p payroll) returns int language sql stable as 'select p.salary * 12';
   create table accounts (id int primary key, owner text, email text unique, pin int check (pin > 0), secret_note text);
   alter table accounts enable row level security;
   create policy own on accounts using (owner = current_setting('request.jwt.claims', true)::json ->> 'sub') with check (true);
@@ -127,6 +128,12 @@ t.test('hints name what the role may use, and nothing else', async (t) => {
   await silent('/rest/v1/payrol', 'PGRST205', /payroll/);
   await silent('/rest/v1/projects?select=id,payrol(id)', 'PGRST200', /payroll/);
   await silent('/rest/v1/rpc/payrollz', 'PGRST202', /payrolls\(/);
+  await silent('/rest/v1/rpc/yearli', 'PGRST202', /payroll/);
+  await silent('/rest/v1/rpc/yearly?a=1', 'PGRST202', /payroll/);
+  const document = await ask('/openapi.json');
+  t.equal(document.status, 200);
+  t.notMatch(document.text, /payroll|yearly/, 'the document, of a computed column of a table without rights');
+  t.match(document.text, /rpc\/shout/, 'it has computed columns of other tables');
   await silent('/rest/v1/accounts?select=secret_not', '42703', /secret_note/);
   const wrapped = await ask('/api/v1/transaction', {
     method: 'POST',
