@@ -245,6 +245,21 @@ t.test('what a user may not do is an error with a code, an event, and a problem 
   t.equal(events.filter(({ type }) => type === 'bus.error').length, 0);
 });
 
+t.test('the service that writes a stream brings its limits up to date', async (t) => {
+  const nats = await startNats(t);
+  const connectAs = async (service: 'batch' | 'realtime') => {
+    const bus = await connectBus({ name: service, url: nats.urlOf(service), inboxPrefix: inboxPrefix(service) });
+    t.teardown(() => bus.close());
+    return bus;
+  };
+  const [batch, realtime] = await Promise.all([connectAs('batch'), connectAs('realtime')]);
+  for (const maxBytes of [32 * 1024 ** 2, 16 * 1024 ** 2]) {
+    await batch.ensureWorkStream({ maxBytes });
+    await realtime.ensureChangesStream({ maxBytes });
+  }
+  t.same([batch.problem(), realtime.problem()], [undefined, undefined]);
+});
+
 /** An authority, and a certificate by it for `name`, as files that a server of another user may read. */
 function certificates(label: string, name: string): { ca: string; cert: string; key: string } {
   const [ca, caKey, cert, key, csr] = ['ca.pem', 'ca.key', 'cert.pem', 'key.pem', 'csr.pem'].map((file) =>

@@ -75,9 +75,12 @@ export function busPermissions(prefix = ''): Readonly<Record<ServiceName, BusPer
 
 const allReplies = (service: ServiceName) => `${inboxPrefix(service)}.>`;
 
-/** Creating a stream, and bringing its limits up to date. Deleting and purging are for administrators. */
+/**
+ * Creating a stream, and bringing its limits up to date; the client reads a stream before it updates it. Deleting and purging are
+ * for administrators.
+ */
 function provision(stream: string): string[] {
-  return ['$JS.API.INFO', `$JS.API.STREAM.CREATE.${stream}`, `$JS.API.STREAM.UPDATE.${stream}`];
+  return ['$JS.API.INFO', ...['CREATE', 'INFO', 'UPDATE'].map((verb) => `$JS.API.STREAM.${verb}.${stream}`)];
 }
 
 /**
