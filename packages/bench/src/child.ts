@@ -27,8 +27,8 @@ export function forkModule(
   descriptors?: number,
 ): ChildProcess {
   const options = {
-    // Nothing of the caller's environment but what finds programs: all rivals run under the same settings.
-    env: { PATH: process.env.PATH ?? '', NODE_ENV: 'production', ...METRICS_ENV, ...env },
+    // Nothing of the caller's environment but what finds programs: all rivals run under the same settings, and as the caller.
+    env: { PATH: process.env.PATH ?? '', NODE_ENV: 'production', RUN_AS_USER: 'root', ...METRICS_ENV, ...env },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'] as ('ignore' | 'inherit' | 'ipc')[],
   };
   if (descriptors === undefined) return fork(path, [], { ...options, execArgv: [...execArgv] });

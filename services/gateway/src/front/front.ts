@@ -27,7 +27,7 @@ export interface FrontStep {
   /** Asked before a hit is sent, and counts it; false: fastify gets the request. */
   admit?(request: IncomingMessage, caller: Caller): boolean;
   /** Adds headers: name, value, name, value… */
-  head?(request: IncomingMessage, headers: string[]): void;
+  readonly head?: ((request: IncomingMessage, headers: string[]) => void) | undefined;
 }
 
 /** What was sent for a hit. */

@@ -36,7 +36,7 @@ export interface RateLimit {
   readonly step: {
     readonly drops: readonly string[];
     admit(request: IncomingMessage, caller: Caller): boolean;
-    head(request: IncomingMessage, headers: string[]): void;
+    readonly head: ((request: IncomingMessage, headers: string[]) => void) | undefined;
   };
 }
 
@@ -89,10 +89,18 @@ export function createRateLimit(options: RateLimitOptions): RateLimit | undefine
         if (isQuota) last = { policy, taken };
         return true;
       },
-      head(_request, headers) {
-        if (last)
-          headers.push('ratelimit-policy', last.policy.header, 'ratelimit', rateLimitHeader(last.policy, last.taken));
-      },
+      // A step with headers costs each hit a copy of them, so there is none where nothing is told.
+      head: isQuota
+        ? (_request, headers) => {
+            if (last)
+              headers.push(
+                'ratelimit-policy',
+                last.policy.header,
+                'ratelimit',
+                rateLimitHeader(last.policy, last.taken),
+              );
+          }
+        : undefined,
     },
   };
 }
