@@ -119,7 +119,9 @@ t.test('a lane closes what was used longest ago', async (t) => {
     from pg_backend_memory_contexts where name ~ '^CachedPlan'`;
   let wrong = 0;
   let onLane = { said: '', bytes: 0, statements: 0 };
-  for (let attempt = 0; attempt < 60; attempt++) {
+  // Only statements that prove short take a lane, which on a busy machine takes more of them.
+  const isEvicting = () => write.stats().evictedTotal! > 0;
+  for (let attempt = 0; attempt < 60 || (!isEvicting() && attempt < 1_000); attempt++) {
     const text = `select $1::text || ' ${attempt}' as said, ${Array.from({ length: 12 }, (_, n) => `'${attempt} ${n}' as c${n}`).join(', ')}`;
     for (let run = 0; run < 24; run++) if ((await read(text, ['ada'])).said !== `ada ${attempt}`) wrong++;
     const held = await read(memory, []);
