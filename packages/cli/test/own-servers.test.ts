@@ -30,7 +30,9 @@ t.test('your own servers, with a user that is no superuser', { timeout: 180_000 
   const natsUrl = stack.nats.address.replace('//', `//own:${encodeURIComponent(natsPassword)}@`);
   const up = await launch(t, {
     env: {
-      ...{ DATABASE_URL: own(stack.primary.url), DATABASE_REPLICA_URLS: own(replica.url), NATS_URL: natsUrl },
+      DATABASE_URL: own(stack.primary.url),
+      DATABASE_REPLICA_URLS: own(replica.url),
+      NATS_URL: natsUrl,
       ...s3.env,
     },
   });

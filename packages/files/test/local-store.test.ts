@@ -182,7 +182,9 @@ t.test('a folder that cannot be used says so', async (t) => {
   await writeFile(path.join(dir, 'file'), 'x');
   const store = createLocalFileStore({ dir: path.join(dir, 'file') });
   await t.rejects(store.put(Buffer.from('x'), LIMIT), {
-    ...{ code: 'FILES_STORE_FAILED', hint: /TIDEMARK_FILES_DIR/, message: /^[^/]*: \w+$/ },
+    code: 'FILES_STORE_FAILED',
+    hint: /TIDEMARK_FILES_DIR/,
+    message: /^[^/]*: \w+$/,
     cause: { message: /^below \// },
   });
 });

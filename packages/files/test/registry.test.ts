@@ -140,7 +140,9 @@ t.test(
     await t.rejects(registry.upload(as('bob'), [upload('jobs/3')]), { code: '42501' });
     await t.rejects(registry.upload({ role: 'anon', claims: '{}' }, [upload('up/3')]), { code: '42501' });
     t.match((await registry.upload(service, [upload('up/all')], { owner: null })).files[0], {
-      ...{ owner: null, bucket: 'service', visibility: 'private' },
+      owner: null,
+      bucket: 'service',
+      visibility: 'private',
     });
     for (const target of [{ bucket: '~ada' }, { bucket: 'shared' }, { visibility: 'public' as const }]) {
       await t.rejects(registry.upload(as('bob'), [upload('up/3')], target), { code: '42501' }, JSON.stringify(target));

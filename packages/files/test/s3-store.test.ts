@@ -78,7 +78,9 @@ t.test('a bucket that is missing, and a key that is none', async (t) => {
   const nowhere = createS3FileStore({ ...settings, bucket: 'nowhere' });
   t.teardown(() => nowhere.close());
   await t.rejects(nowhere.put(randomBytes(10), LIMIT), {
-    ...{ code: 'FILES_S3_FAILED', status: 503, message: /NoSuchBucket$/ },
+    code: 'FILES_S3_FAILED',
+    status: 503,
+    message: /NoSuchBucket$/,
     cause: { message: /nowhere/ },
   });
   await t.rejects(store.open('../../etc/passwd'), { code: 'FILES_INVALID_KEY' });

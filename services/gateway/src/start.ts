@@ -109,7 +109,9 @@ export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<Runnin
   const plans = new PlanCache();
   registerPlanMetrics(metrics, plans);
   const exporter = new Exporter(db, {
-    ...{ max: config.EXPORTS_MAX, stallMs: config.EXPORT_STALL_MS, timeouts: config.exportTimeouts },
+    max: config.EXPORTS_MAX,
+    stallMs: config.EXPORT_STALL_MS,
+    timeouts: config.exportTimeouts,
   });
   registerExportMetrics(metrics, exporter, config.EXPORTS_MAX);
   const catalog = await followCatalog({

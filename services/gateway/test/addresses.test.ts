@@ -12,8 +12,14 @@ t.teardown(() => stack.stop());
 await migrate(stack.primary.url);
 const gateway = await start(
   {
-    ...{ PORT: '0', LOG_LEVEL: 'fatal', JWT_SECRET: SECRET, SHED_LOOP_MS: '0', TIDEMARK_FILES_DIR: '/tmp' },
-    ...{ DATABASE_URL: stack.primary.url, NATS_URL: shared.natsUrl, NATS_PREFIX: shared.natsPrefix() },
+    PORT: '0',
+    LOG_LEVEL: 'fatal',
+    JWT_SECRET: SECRET,
+    SHED_LOOP_MS: '0',
+    TIDEMARK_FILES_DIR: '/tmp',
+    DATABASE_URL: stack.primary.url,
+    NATS_URL: shared.natsUrl,
+    NATS_PREFIX: shared.natsPrefix(),
   },
   process.pid,
 );

@@ -159,7 +159,8 @@ t.test('writes and functions are explained, analysed, and leave nothing', async 
     await planOf('/rest/v1/books?id=eq.1', accept, { method: 'PATCH', body: '{"title":"never"}' });
     await planOf('/rest/v1/books?id=eq.2', accept, { method: 'DELETE' });
     await planOf('/rest/v1/rpc/add_book', accept, {
-      ...{ method: 'POST', body: '{"title":"never"}' },
+      method: 'POST',
+      body: '{"title":"never"}',
       claims: { role: 'overseer' },
     });
   }

@@ -79,7 +79,9 @@ t.test('expired keys are removed in steps, and a full table takes no more', asyn
   await sql`insert into tidemark.idempotency_keys
     select 's', g::text, 'f', 201, '{}', '', now() + case when g <= 2500 then interval '-1 s' else interval '1 h' end from generate_series(1, 2510) g`;
   const sweeper = startIdempotencySweeper({
-    ...{ db, metrics: createMetrics('test'), limits: { keys: 10, bytes: 1_000_000, identityPercent: 30 } },
+    db,
+    metrics: createMetrics('test'),
+    limits: { keys: 10, bytes: 1_000_000, identityPercent: 30 },
     onError: (error) => t.fail(error.message),
   });
   t.teardown(() => sweeper.stop());

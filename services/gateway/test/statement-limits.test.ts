@@ -116,7 +116,8 @@ t.test('another role has its own limit, and the lower one that it has in Postgre
   const url = await gateway.another();
   const token = await gateway.token({ role: 'service_role' });
   const answer = await fetch(`${url}/rest/v1/rpc/sleeps`, {
-    ...{ method: 'POST', body: '{"ms": 5000}' },
+    method: 'POST',
+    body: '{"ms": 5000}',
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
   });
   t.match(await answer.json(), { code: '57014' });

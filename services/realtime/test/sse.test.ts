@@ -5,7 +5,9 @@ import { startTestRealtime, token, waitFor } from './test-realtime.ts';
 
 t.test('event streams', async (t) => {
   const service = await startTestRealtime(undefined, {
-    ...{ MAX_EVENT_STREAMS: '2', IDENTITY_SHARE_PERCENT: '100', PING_MS: '1000' },
+    MAX_EVENT_STREAMS: '2',
+    IDENTITY_SHARE_PERCENT: '100',
+    PING_MS: '1000',
   });
   t.teardown(() => service.stop());
   const http = service.url.replace('ws', 'http');

@@ -67,7 +67,12 @@ export class Exporter {
     if (reply.raw.destroyed) gone.abort();
     try {
       const { body, ...from } = await this.#db.streams.copyOut({
-        ...{ statement, identity, stallMs, signal: gone.signal, client, holder: { route } },
+        statement,
+        identity,
+        stallMs,
+        signal: gone.signal,
+        client,
+        holder: { route },
         ...{ format: request.format, nullsStripped: request.nullsStripped, values: values === true },
         ...(timeoutMs === undefined ? {} : { timeoutMs }),
         ...(tidemark ? { tidemark } : {}),

@@ -114,7 +114,12 @@ export const ownPaths: Readonly<Record<string, Schema>> = {
             schema: {
               type: 'object',
               properties: {
-                ...{ prefix: text, path: text, bucket: text, owner: text, visibility: text, metadata: text },
+                prefix: text,
+                path: text,
+                bucket: text,
+                owner: text,
+                visibility: text,
+                metadata: text,
                 file: { type: 'array', items: {} },
               },
             },
@@ -130,7 +135,10 @@ export const ownPaths: Readonly<Record<string, Schema>> = {
     put: upload('files.put', 'Upload a file, or replace it'),
     post: upload('files.post', 'Upload a file'),
     delete: {
-      ...{ tags: ['files'], operationId: 'files.delete', summary: 'Delete a file', parameters: [FILE, BUCKET] },
+      tags: ['files'],
+      operationId: 'files.delete',
+      summary: 'Delete a file',
+      parameters: [FILE, BUCKET],
       responses: { '204': { description: 'Deleted.', headers: tidemarkHeader }, ...refused },
     },
   },

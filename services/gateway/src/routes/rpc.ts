@@ -81,7 +81,9 @@ async function call(context: CallContext, request: CallRequest, reply: FastifyRe
     return context.exporter.send(reply, {
       ...{ request: exported, statement: planCallExport(catalog, routine, ranged, args) },
       ...{ identity: fullIdentity(request, schema), tidemark: tidemarkOf(request, ranged) },
-      ...{ route: 'GET /rest/v1/rpc/:function', values: returnsScalars(routine), client: clientOf(request) },
+      route: 'GET /rest/v1/rpc/:function',
+      values: returnsScalars(routine),
+      client: clientOf(request),
     });
   }
   const statement = planCall(catalog, routine, ranged, args, {

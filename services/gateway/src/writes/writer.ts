@@ -38,7 +38,8 @@ export function openWriter(app: BaseApp, context: RouteContext & { metrics: Metr
     identityPercent: config.INSERT_GROUPS_IDENTITY_PERCENT,
   });
   const sweeper = startIdempotencySweeper({
-    ...{ db, metrics },
+    db,
+    metrics,
     limits: {
       keys: config.IDEMPOTENCY_KEYS_MAX,
       bytes: config.IDEMPOTENCY_BYTES_MAX,

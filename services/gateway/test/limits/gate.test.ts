@@ -9,7 +9,10 @@ const metrics = createMetrics('gateway');
 let inFlight = 0;
 const queue = { name: 'read', waiting: 0, waitingLimit: 80, acquiredTotal: 0 };
 const overload = watchOverload({
-  ...{ loopMs: 100, requestsMax: 5, queueMs: 1_000, metrics },
+  loopMs: 100,
+  requestsMax: 5,
+  queueMs: 1_000,
+  metrics,
   inFlight: () => inFlight,
   queues: () => [queue],
 });
@@ -17,7 +20,11 @@ const app = fastify({ exposeHeadRoutes: true });
 for (const path of ['/livez', '/readyz', '/rest/v1/x']) app.get(path, async () => 'here');
 app.post('/rest/v1/x', async () => 'written');
 createGate(app as never, {
-  ...{ overload, connectionsMax: 100, sharePercent: 100, trust: () => false, refused: () => {} },
+  overload,
+  connectionsMax: 100,
+  sharePercent: 100,
+  trust: () => false,
+  refused: () => {},
   headersFor: (origin) => (origin ? ['x-for', origin] : []),
 }).install();
 const url = await app.listen({ port: 0 });

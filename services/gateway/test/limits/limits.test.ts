@@ -11,7 +11,9 @@ const gateway = await useGateway(t, {
     insert into public.wide select i, repeat(md5(i::text), 400) from generate_series(1, 2000) i;
     grant select on public.wide to anon, authenticated;`,
   env: {
-    ...{ RATE_LIMITS: 'ops=3/60s,anon=100000/1s', RATE_LIMITS_BIND: 'always', IDENTITY_SHARE_PERCENT: '100' },
+    RATE_LIMITS: 'ops=3/60s,anon=100000/1s',
+    RATE_LIMITS_BIND: 'always',
+    IDENTITY_SHARE_PERCENT: '100',
     ...{ HEADERS_TIMEOUT_MS: '600', SLOW_READER_MS: '700', SLOW_READER_BYTES_PER_S: String(5 * 1024 ** 2) },
     ...{ CACHE_BYTES: '0', BODY_LIMIT_BYTES: '10000' },
   },
@@ -79,8 +81,11 @@ t.test(
     }
     // One request is half of all that it takes: busy as long as it is answered.
     const busy = await gateway.another({
-      ...{ RATE_LIMITS: 'anon=2/60s', RATE_LIMITS_BIND: 'busy', REQUESTS_MAX: '2', TRUST_PROXY: 'loopback' },
-      ...{ SHED_LOOP_MS: '0' },
+      RATE_LIMITS: 'anon=2/60s',
+      RATE_LIMITS_BIND: 'busy',
+      REQUESTS_MAX: '2',
+      TRUST_PROXY: 'loopback',
+      SHED_LOOP_MS: '0',
     });
     const slow = open(busy);
     slow.socket.write(
@@ -103,7 +108,9 @@ t.test(
 
 t.test('a flood of invalid tokens from one address is refused unchecked; other addresses are served', async (t) => {
   const url = await gateway.another({
-    ...{ BAD_TOKENS_PER_S: '2', IDENTITY_SHARE_PERCENT: '10', TRUST_PROXY: 'loopback' },
+    BAD_TOKENS_PER_S: '2',
+    IDENTITY_SHARE_PERCENT: '10',
+    TRUST_PROXY: 'loopback',
   });
   const ask = async (address: string, token: string) => {
     const headers = { 'x-forwarded-for': address, authorization: `Bearer ${token}` };
