@@ -35,7 +35,7 @@ export interface BusOptions extends CredentialOptions, TlsFiles {
 export interface SubscribeOptions {
   /** Messages that do not fit are reported and dropped. */
   schema?: TSchema;
-  /** What is wrong with a message besides its schema, in words; it is dropped then, too. */
+  /** Returns what is wrong with a message that fits its schema. Such a message is reported and dropped. */
   check?: (payload: never, subject: string) => string | undefined;
   /** Larger messages are reported and dropped unread. Absent: what NATS takes, 1 MiB by default. */
   maxBytes?: number;

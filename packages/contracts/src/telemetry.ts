@@ -34,7 +34,7 @@ export const PoolStats = Type.Object({
   leaksTotal: count,
   /** Memory that prepared statements take in the backends of the pool's connections. */
   preparedBytes: Type.Optional(bytes),
-  /** What the service holds of the pool's statements: texts and statistics. */
+  /** Bytes of texts and statistics that the service holds for the pool's statements. */
   statisticsBytes: Type.Optional(bytes),
   /** Connections replaced because their prepared statements had filled their budget. */
   replacedTotal: Type.Optional(count),

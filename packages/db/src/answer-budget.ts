@@ -100,7 +100,7 @@ export const answerKey = ({ role, claims }: Identity, client?: Client): string =
 export interface AnswerBytes {
   /** Read, or announced by the header of a message. */
   bytes: number;
-  /** Of these, what was taken from the budget. */
+  /** The part of these bytes that was taken from the budget. */
   taken: number;
   /** As `answerKey` gives it; undefined for the service's own statements, which are counted and never refused. */
   readonly key: string | undefined;

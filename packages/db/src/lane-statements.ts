@@ -17,7 +17,7 @@ export class LaneStatements {
   readonly #budget: PreparedBudget;
   readonly #meter: PoolMeter;
   readonly #byRole = new Map<string, Map<string, Kept>>();
-  /** One for each number of settings that an identity has. */
+  /** The statements that set an identity, one for each number of settings. */
   readonly #setters = new Map<string, Prepared>();
   readonly #toClose: string[] = [];
   #uses = 0;
@@ -38,7 +38,7 @@ export class LaneStatements {
     return set;
   }
 
-  /** One that has no room is not kept: it is parsed for this run alone. */
+  /** Returns the prepared statement. A statement that has no room is parsed for this run alone. */
   of(role: string, text: string): Prepared {
     let ofRole = this.#byRole.get(role);
     if (ofRole === undefined) {
@@ -92,7 +92,7 @@ export class LaneStatements {
     let oldest: { ofRole: Map<string, Kept>; text: string; kept: Kept } | undefined;
     for (const ofRole of this.#byRole.values()) {
       for (const [text, kept] of ofRole) {
-        // One that is being prepared has a run under way that says whether it is there.
+        // A statement that is being prepared stays, because its run tells whether it exists.
         if (kept.state === 'parsing' || (oldest !== undefined && kept.usedAt > oldest.kept.usedAt)) continue;
         oldest = { ofRole, text, kept };
       }

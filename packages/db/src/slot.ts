@@ -66,14 +66,14 @@ export class Slot {
   /** For a cancel request; 0 when unknown. */
   secret = 0;
   readonly answers: AnswerBudget;
-  /** What it was asked for since it last owed no answer. */
+  /** The bytes of the answers since the connection last had nothing to answer. */
   readonly answer: AnswerBytes & { key: string | undefined } = { bytes: 0, taken: 0, key: undefined };
   #state: SlotState = 'connecting';
   readonly #options: SlotOptions;
   readonly #sql: postgres.Sql;
   readonly #pending = new Unanswered();
   readonly prepared: PreparedBudget;
-  /** What the driver has prepared, and never closes. */
+  /** Texts that the driver has prepared. It never closes them. */
   readonly #texts = new Set<string>();
   readonly #abort = new AbortController();
   #socket: net.Socket | undefined;

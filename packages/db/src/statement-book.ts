@@ -16,7 +16,7 @@ export class StatementBook {
   isOn = true;
   /** Forgotten, since all together were more than MAX_BYTES. */
   evictedTotal = 0;
-  /** What is held: texts and statistics. */
+  /** Bytes of the texts and statistics that are held. */
   bytes = 0;
   readonly #byText = new Map<string, StatementStats>();
 

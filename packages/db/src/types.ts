@@ -52,7 +52,7 @@ export interface Holder {
   statement?: string;
 }
 
-/** Whoever waits for an answer, and may go away before it is there. */
+/** A client that waits for an answer and may leave before it is there. */
 export interface Client {
   readonly isGone: boolean;
   /** Whose share of the answers it counts for, the same at each call. Default: that of its role and claims, which all the anonymous have in common. */

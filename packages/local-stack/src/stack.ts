@@ -60,7 +60,7 @@ export interface Parts {
   folder: HomeFolder;
   user: User | undefined;
   progress: (line: string) => void;
-  /** For a server that ended. */
+  /** Called when a server has ended. */
   onExit: (exit: UnexpectedExit) => void;
   primary?: PostgresNode;
   replica?: ReplicaNode;

@@ -16,7 +16,7 @@ export const TEST_STACK_VARIABLE = 'TIDEMARK_TEST_STACK';
 export interface TestStackUrls {
   primaryUrl: string;
   replicaUrl: string;
-  /** Of the user that may do everything, with its password. */
+  /** The address with the user that may do everything, and its password. */
   natsUrl: string;
 }
 

@@ -15,7 +15,7 @@ export function closeQueuedResponses(server: Server): void {
     queued.set(socket, responses);
     socket.once('close', () => {
       for (const response of responses) {
-        // One whose turn has come is Node's to close.
+        // Node itself closes a response whose turn has come.
         if (response.socket !== null || response.destroyed) continue;
         response.destroyed = true;
         response.emit('close');

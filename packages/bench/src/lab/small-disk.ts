@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { TrialContext } from './trial.ts';
 
 export interface SmallDisk {
-  /** Where it is mounted; every user may enter. */
+  /** The folder that the disk is mounted at. Every user may enter it. */
   readonly path: string;
   /** Writes a file until there is no space left. @returns its bytes */
   fill(): Promise<number>;

@@ -15,7 +15,7 @@ export interface TidemarkUp {
   /** Tokens by role: anon, user, service, ops. */
   readonly tokens: Readonly<Record<string, string>>;
   urlOf(service: ServiceName): string;
-  /** What it has printed. */
+  /** The text that the command has printed so far. */
   output(): string;
   running(): boolean;
 }

@@ -50,7 +50,7 @@ export interface UpSettings {
   readonly host: string;
   readonly home: string;
   readonly databaseUrl: string | null;
-  /** Of the role that owns the schema; the services do not get it. */
+  /** The address for the role that owns the schema. The services do not get it. */
   readonly ownerUrl: string | null;
   readonly replicaUrls: readonly string[];
   /** Your own NATS, with its credentials; null: a local one, with a user for each service. */
@@ -63,7 +63,7 @@ export interface UpSettings {
   /** The services have it too: each of their settings can be given to this command. */
   readonly env: Readonly<NodeJS.ProcessEnv>;
   readonly logLevel: string;
-  /** For a start as root; empty: it is chosen. */
+  /** The user that the services run as when the command is started as root; empty: one is chosen. */
   readonly runAsUser: string;
   readonly demo: boolean;
   readonly scale: Readonly<Record<ServiceName, number>>;

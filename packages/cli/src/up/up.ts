@@ -131,7 +131,7 @@ interface Addresses {
   owner: string;
   /** As the owner, too. */
   replicas: readonly string[];
-  /** What a service logs in as. */
+  /** The addresses with the login of a service. */
   databaseOf(service: ServiceName): { DATABASE_URL: string; DATABASE_REPLICA_URLS: string };
   /** With the service's own user and password where the server is the local one. */
   nats: (service: ServiceName) => string;

@@ -22,7 +22,7 @@ export interface Refusal {
 export class SharedLimit {
   readonly limit: number;
   readonly share: number;
-  /** Of an odd limit, the larger half: of three places, one identity may have two. */
+  /** Half of the limit, rounded up: of three places, one identity may have two. */
   readonly #half: number;
   readonly #maxIdentities: number;
   /** What each identity holds, always more than 0. */

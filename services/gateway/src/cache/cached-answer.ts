@@ -33,7 +33,7 @@ export interface CacheRequest<A extends CachedAnswer> {
   generation: number;
   /** The tidemark that is asked for. */
   asked: Tidemark | undefined;
-  /** Who asks. */
+  /** The client that asks. */
   client: Client;
   /** `client`: all who wait for it. */
   fill(client: Client): Promise<Filled<A>>;

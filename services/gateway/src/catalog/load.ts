@@ -113,7 +113,7 @@ interface HidingRow {
   open: string[];
 }
 
-/** By oid. A role sees all rows of a relation where it sees all of everything that it reads. */
+/** Keyed by oid. A role sees all rows of a relation where it sees all of everything that it reads. */
 function visibleTo(rows: readonly HidingRow[]): Map<string, ReadonlySet<string>> {
   const visible = new Map<string, ReadonlySet<string>>();
   for (const { oid, open } of rows) {
@@ -126,7 +126,7 @@ function visibleTo(rows: readonly HidingRow[]): Map<string, ReadonlySet<string>>
 
 const NO_COLUMNS: ReadonlyMap<string, ComputedColumn> = new Map();
 
-/** By relation. A function of the relation's own schema wins over one of the same name in another. */
+/** Keyed by relation. A function of the relation's own schema wins over one of the same name in another. */
 function computedColumns(routines: readonly RoutineRow[]): Map<string, Map<string, ComputedColumn>> {
   const computed = new Map<string, Map<string, ComputedColumn>>();
   for (const { schema, name, takes_row_of: of, returns_set: isSet, return_type: type } of routines) {

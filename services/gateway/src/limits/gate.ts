@@ -12,7 +12,7 @@ import type { Overload, ShedCause } from './overload.ts';
 export interface GateOptions {
   overload: Overload;
   connectionsMax: number;
-  /** Of connectionsMax, for one address while more than half of them are open. */
+  /** The percentage of connectionsMax that one address may have while more than half of them are open. */
   sharePercent: number;
   /** A proxy's connections are those of many clients: they are held to no share. */
   trust: TrustProxy;

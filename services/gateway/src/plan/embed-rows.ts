@@ -8,9 +8,9 @@ import { errors } from '../errors.ts';
 import { findRelationship } from './find-relationship.ts';
 
 export interface EmbedLimits {
-  /** Of a level without a limit of its own. */
+  /** Rows of a level without a limit of its own. */
   maxRows: number;
-  /** Of the product along a path. */
+  /** Rows that the product along a path may reach. */
   maxEmbedRows: number;
 }
 

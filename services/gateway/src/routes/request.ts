@@ -32,7 +32,7 @@ export function relationOf(catalog: Catalog, schema: string, name: string): Rela
   throw unknownTable(catalog, schema, name);
 }
 
-/** Of EMBED_ROWS_MAX. */
+/** The product of limits that EMBED_ROWS_MAX allows. */
 export const embedLimits = ({ DB_MAX_ROWS: maxRows, EMBED_ROWS_MAX: maxEmbedRows }: Config): EmbedLimits => ({
   maxRows,
   maxEmbedRows,

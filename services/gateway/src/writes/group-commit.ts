@@ -34,7 +34,7 @@ interface Waiting<M> {
 export class GroupCommit<M> {
   readonly #limits: GroupLimits;
   readonly #lanes = new Map<string, Waiting<M>[]>();
-  /** What waits. */
+  /** The inserts that wait. */
   readonly rows: SharedLimit;
   readonly bytes: SharedLimit;
 

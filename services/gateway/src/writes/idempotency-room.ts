@@ -2,13 +2,13 @@
 import { type Refusal, SharedLimit } from '@tidemark/service';
 import { errors } from '../errors.ts';
 
-/** Of a row and its entries in two indexes, beside its texts. */
+/** Bytes of a row and its entries in two indexes, without its texts. */
 export const ROW_BYTES = 300;
 
 export interface IdempotencyLimits {
   keys: number;
   bytes: number;
-  /** Of both, for one identity, once over half is taken. */
+  /** The percentage of both that one identity may have once over half is taken. */
   identityPercent: number;
 }
 
@@ -19,7 +19,7 @@ export interface CountedKeys {
   bytes: number;
 }
 
-/** What one answer takes in the table. */
+/** Returns the bytes that one answer takes in the table. */
 export function keptBytes(key: string, headers: string, bodyBytes: number): number {
   return ROW_BYTES + key.length + headers.length + bodyBytes;
 }

@@ -14,7 +14,7 @@ export interface ChannelsOptions {
   database: Database;
   bus: Bus;
   instance: string;
-  /** Whoever comes without a token. */
+  /** The identity of clients without a token. */
   anonymous: Identity;
   maxChannels: number;
   maxPerSocket: number;
@@ -65,7 +65,7 @@ export interface Channels {
   stop(): Promise<void>;
 }
 
-/** What a member takes beside its state. */
+/** Bytes that a member takes beside its state. */
 const MEMBER_BYTES = 200;
 /** Bytes of a member's state: five hundred of them are one message of half a megabyte, and NATS takes one. */
 const MAX_STATE_BYTES = 1_024;

@@ -59,7 +59,7 @@ function tuplesOf(message: RowMessage): Tuple[] {
   return tuples.filter((tuple) => tuple !== undefined);
 }
 
-/** Of a column's values in the change. */
+/** Returns the bytes of a column's values in the change. */
 function bytesOf(plan: RelationPlan, message: RowMessage, column: number): number {
   const type = plan.types[column]!;
   const row = message.tag === 'delete' ? undefined : message.row;

@@ -8,7 +8,7 @@ import type { RealtimeEvent } from '../events.ts';
 import { Connection, type ConnectionContext } from './connection.ts';
 
 export interface SocketsOptions extends Omit<ConnectionContext, 'onClosed' | 'onFrame' | 'waitingFrames'> {
-  /** Of frames that wait for those before them. */
+  /** Bytes of frames that wait for those before them. */
   waitingFrameBytes: number;
   sharePercent: number;
   observe: (event: RealtimeEvent) => void;

@@ -39,7 +39,7 @@ export interface WindowReaderOptions {
   feed: Feed;
   /** Reads at a time: a change that concerns every window must not fill the pool. */
   concurrency: number;
-  /** Of a window's rows as JSON. */
+  /** Bytes of a window's rows as JSON. */
   maxBytes: number;
 }
 

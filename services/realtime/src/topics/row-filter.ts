@@ -18,7 +18,7 @@ export class RowFilter {
   readonly test: Predicate;
   /** Columns that `test` reads. */
   readonly columns: readonly string[];
-  /** What it counts as in the budgets. */
+  /** The steps that the filter counts as in the budgets. */
   readonly steps: number;
   readonly isCheap: boolean;
   #fixed: number;

@@ -13,7 +13,7 @@ import { snapshotSql } from './snapshot-sql.ts';
 export interface SnapshotOptions {
   database: Database;
   pageRows: number;
-  /** Of a row as JSON. */
+  /** Bytes of a row as JSON. */
   maxRowBytes: number;
   timeoutMs: number;
   concurrency: number;

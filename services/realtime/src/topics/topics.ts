@@ -58,9 +58,9 @@ export interface TopicsOptions {
     maxWindows: number;
     intervalMs: number;
     concurrency: number;
-    /** Of one window's rows. */
+    /** Bytes of one window's rows. */
     maxBytes: number;
-    /** Of all windows. */
+    /** Bytes of the rows of all windows. */
     totalBytes: number;
   };
   /** Bytes of snapshots that are kept for a second, to be shared. */

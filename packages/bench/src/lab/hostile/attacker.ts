@@ -1,4 +1,4 @@
-/** What an attacker of the trial `hostile` is: a stranger without a token, who sends what costs little and hopes that it costs the server much. */
+/** An attacker of the trial `hostile`: a stranger without a token who sends requests that cost the sender little and the server much. */
 import { connect, type Socket } from 'node:net';
 import { Agent, type Dispatcher, errors, request } from 'undici';
 import { pause } from '../until.ts';
@@ -25,7 +25,7 @@ export interface Attacker {
   readonly name: string;
   /** Whether it has to be refused; otherwise it may be served, at a bounded cost. */
   readonly isRefused: boolean;
-  /** One try; repeated until the attack is over. */
+  /** Makes one attempt. It is called again until the attack is over. */
   attempt(target: Target, outcome: Outcome): Promise<void>;
 }
 
@@ -53,7 +53,7 @@ function failureOf(error: unknown): 'refused' | 'unanswered' {
   return isTimeout ? 'unanswered' : 'refused';
 }
 
-/** What ends with the attack itself says nothing. */
+/** An attempt that is cut short by the end of the attack is not counted. */
 export function count(outcome: Outcome, what: 'refused' | 'served' | 'unanswered', target: Target): void {
   if (!target.over.aborted) outcome[what] += 1;
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { ANSWER_MS, type Attacker, count, openSocket, within } from './attacker.ts';
 
-/** Of the 100 MiB that the frame says it has, as much as is sent before the next socket is opened. */
+/** Bytes that are sent of a frame that announces 100 MiB, before the next socket is opened. */
 const SENT_PIECES = 256;
 const PIECE = Buffer.alloc(64 * 1024);
 

@@ -40,7 +40,7 @@ export function watchMemory(services: FourServices, primaryUrl: string) {
   };
 }
 
-/** What the largest backend keeps, in MB, once it is at most `expected` or the time is over: an answer that is being built is not kept. */
+/** Returns the private memory of the largest backend, in MB, once it is at most `expected` or the time is over. Memory of an answer that is still being built does not count. */
 export async function keptByBackends(primaryUrl: string, expected: number): Promise<number> {
   return withClient(primaryUrl, async (sql) => {
     let largest = 0;

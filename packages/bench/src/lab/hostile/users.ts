@@ -6,7 +6,7 @@ import { pause } from '../until.ts';
 
 export interface UserAnswer {
   readonly user: number;
-  /** By performance.now(). */
+  /** The time of the answer, as performance.now() gives it. */
   readonly at: number;
   readonly ms: number;
   /** 0: no answer came. */

@@ -14,7 +14,7 @@ const DESCRIPTORS = 512;
 /** WebSockets through the gateway's proxy, each of which takes two; then plain connections to every service. */
 const SOCKETS = { quick: 450, full: 1_000 };
 const CONNECTIONS = { quick: 600, full: 2_000 };
-/** For how long everything is full, ms. */
+/** Time for which no descriptor is free, ms. */
 const FULL_MS = { quick: 1_500, full: 20_000 };
 const WRITERS = 4;
 const RECOVERY_MS = 30_000;

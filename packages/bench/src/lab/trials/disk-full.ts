@@ -12,7 +12,7 @@ import { answered, pause, until } from '../until.ts';
 
 /** Two Postgres nodes with some segments of WAL, and NATS. */
 const DISK_MB = 420;
-/** For how long the disk is full, ms. */
+/** Time for which the disk is full, ms. */
 const FULL_MS = { quick: 1_000, full: 60_000 };
 const WRITERS = 4;
 /** Postgres recovers, NATS restarts, the relay goes on. */
@@ -22,7 +22,7 @@ const UPLOADED = new Set([200, 201]);
 /** Together 1 GB of WAL, which is sure to need a segment that there is no space for. */
 const MAX_MESSAGES = 256;
 const MESSAGE_BYTES = 4 * 1024 ** 2;
-/** What a client may be told while nothing can be written. */
+/** Statuses that a client may get while nothing can be written. */
 const REFUSALS = new Set([503, 507]);
 
 export const diskFull: Trial = {
@@ -60,7 +60,7 @@ async function tryDisk(context: TrialContext, disk: SmallDisk, up: TidemarkUp): 
   while (performance.now() < ended) {
     for (const name of SERVICE_NAMES) probes.push(await probeAt(up.urlOf(name)));
     uploads.push(await upload(up));
-    // What Postgres frees by itself is taken as well.
+    // Space that Postgres frees meanwhile is filled as well.
     await disk.fill();
     await pause(100);
   }

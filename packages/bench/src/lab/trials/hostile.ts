@@ -22,7 +22,7 @@ const PACE = {
   quick: { calmMs: 500, roundMs: 4_000, rounds: 1 },
   full: { calmMs: 10_000, roundMs: 20_000, rounds: 3 },
 };
-/** Of users' p99 before. */
+/** The users' p99 during the attack may be this many times their p99 before it. */
 const P99_TIMES = 3;
 /** Resident bytes of the gateway and of realtime: their caches, buffers and answers at their limits. */
 const MAX_RSS_MB = 700;
