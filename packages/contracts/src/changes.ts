@@ -69,3 +69,35 @@ export const Heartbeat = Type.Object({
   instance: Type.String(),
 });
 export type Heartbeat = Static<typeof Heartbeat>;
+
+/**
+ * On `changes.@definitions`: what decides who sees which rows of these tables, and what values they have, is not what it was. It
+ * comes before the envelopes of the transaction that changed it wherever Postgres announces that (PROTOCOL.md, R9), and may come
+ * again; a reader that knows the versions already has nothing to do.
+ */
+export const DefinitionsChanged = Type.Object({
+  epoch: Type.String(),
+  lsn: Type.String({ description: '16 hex digits: everything up to it was published before this message' }),
+  at: Type.Integer({ description: 'milliseconds since 1970' }),
+  tables: Type.Array(
+    Type.Object({
+      /** Empty, with the table ROLES_DEFINITION, for the roles and their memberships. */
+      schema: Type.String(),
+      table: Type.String(),
+      version: Type.Union([Type.String(), Type.Null()], { description: 'null: dropped, or no longer published' }),
+      since: Type.String({ description: '16 hex digits: a position at or past the change' }),
+    }),
+  ),
+});
+export type DefinitionsChanged = Static<typeof DefinitionsChanged>;
+
+/** The name, in the empty schema, under which the version of the roles goes. */
+export const ROLES_DEFINITION = '@roles';
+/** At most so many tables in a message, whose names have 63 bytes at most: 300 KB. */
+export const MAX_DEFINITIONS_PER_MESSAGE = 1_000;
+
+/**
+ * Prefix of the logical message that the event trigger of `tidemark live` emits in a transaction that changes definitions
+ * (`pg_logical_emit_message(true, 'tidemark.ddl', '')`).
+ */
+export const DDL_PREFIX = 'tidemark.ddl';

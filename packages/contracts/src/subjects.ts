@@ -15,6 +15,8 @@ export interface Subjects {
   readonly allChanges: string;
   /** `changes.@heartbeat`: what tells a reader of changes that the relay is alive, and where it is. In the same stream. */
   readonly heartbeat: string;
+  /** `changes.@definitions`: which tables' definitions changed (DefinitionsChanged). In the same stream. */
+  readonly definitions: string;
   /** `work.<priority>`: JetStream work queue, one message a chunk. */
   work(priority: Priority): string;
   readonly allWork: string;
@@ -53,6 +55,7 @@ export function subjects(prefix = ''): Subjects {
     changes: (schema: string, table: string) => `${p}changes.${subjectToken(schema)}.${subjectToken(table)}`,
     allChanges: `${p}changes.>`,
     heartbeat: `${p}changes.@heartbeat`,
+    definitions: `${p}changes.@definitions`,
     work: (priority: Priority) => `${p}work.${priority}`,
     allWork: `${p}work.>`,
     telemetry: (service: ServiceName, instance: string) => `${p}telemetry.${service}.${subjectToken(instance)}`,

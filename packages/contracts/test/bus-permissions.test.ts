@@ -23,6 +23,7 @@ t.test('each subject has the writers and readers that it needs, and no other', a
   const expected: [subject: string, publishers: string[], subscribers: string[]][] = [
     [s.changes('public', 'matches'), ['realtime'], []],
     [s.heartbeat, ['realtime'], []],
+    [s.definitions, ['realtime'], []],
     [s.work('high'), ['batch'], ['batch']],
     [s.telemetry('gateway', 'g-1'), ['gateway'], ['metrics']],
     [s.telemetry('realtime', 'r-1'), ['realtime'], ['realtime', 'metrics']],

@@ -1,0 +1,185 @@
+/**
+ * The version of a table's definition: a hash of everything, whatever the role, that decides which rows a reader gets of the
+ * table and what their values are. The relay asks for all published tables, the facts for one: the same text, so that equal
+ * definitions have equal versions.
+ *
+ * A row of a catalog is told by its number and the transaction that wrote it (xmin), which stays when the row is frozen: that
+ * is cheap, and complete where the row says nothing that changes for other reasons. The rows of pg_class do change for others
+ * (TRUNCATE, indexes), so their columns are named. The file of a plain table is not in it: TRUNCATE is announced in the WAL, what
+ * rewrites values changes pg_attribute or pg_attrdef too, and VACUUM FULL and CLUSTER change no value. The files of partitions
+ * are in it, as nothing announces the TRUNCATE of one.
+ *
+ * The text reads catalogs alone and calls nothing that locks a relation (pg_get_expr, pg_get_publication_tables): it neither
+ * waits for a running ALTER TABLE nor sees anything but its own snapshot.
+ */
+
+/** Numbers below are the same objects in every database of a release. */
+const FIRST_OWN_OID = 16_384;
+
+export interface DefinitionsQuery {
+  /** SQL of the publication's name, such as `$1`. */
+  publication: string;
+  /** SQL of the schema and the name of one table; without it, all tables that are published. */
+  only?: { schema: string; table: string };
+}
+
+/** A query without parentheses: schema, table, version; it can be a subquery of another. No row: the table is not there, or not published. */
+export function definitionsSql({ publication, only }: DefinitionsQuery): string {
+  return `
+with recursive publication as materialized (
+  select p.oid, p.xmin, p.pubviaroot as via_root, p.puballtables as all_tables
+  from pg_catalog.pg_publication p where p.pubname = ${publication}
+),
+named (relid, entry) as materialized (
+  select r.prrelid, row(r.oid, r.xmin)::text
+  from publication p join pg_catalog.pg_publication_rel r on r.prpubid = p.oid
+  union all
+  select c.oid, row(s.oid, s.xmin)::text
+  from publication p join pg_catalog.pg_publication_namespace s on s.pnpubid = p.oid
+  join pg_catalog.pg_class c on c.relnamespace = s.pnnspid and c.relkind in ('r', 'p') and c.relpersistence = 'p'
+  union all
+  select c.oid, 'all' from publication p
+  join pg_catalog.pg_class c on p.all_tables and c.relkind in ('r', 'p') and c.relpersistence = 'p' and c.oid >= ${FIRST_OWN_OID}
+),
+-- Partitions of what is named; they are published as their root, or as themselves.
+below (relid, entry) as (
+  select i.inhrelid, n.entry from named n
+  join pg_catalog.pg_inherits i on i.inhparent = n.relid join pg_catalog.pg_class c on c.oid = i.inhrelid and c.relispartition
+  union
+  select i.inhrelid, b.entry from below b
+  join pg_catalog.pg_inherits i on i.inhparent = b.relid join pg_catalog.pg_class c on c.oid = i.inhrelid and c.relispartition
+),
+published (root, schema, name, entries) as materialized (
+  select c.oid, s.nspname, c.relname, string_agg(e.entry, ',' order by e.entry)
+  from (select relid, entry, false as is_below from named union all select relid, entry, true from below) e
+  join pg_catalog.pg_class c on c.oid = e.relid join pg_catalog.pg_namespace s on s.oid = c.relnamespace
+  ${only ? `where s.nspname = ${only.schema} and c.relname = ${only.table}` : ''}
+  group by c.oid, s.nspname, c.relname, c.relkind
+  having case when (select via_root from publication) then not bool_or(e.is_below) else c.relkind = 'r' end
+),
+-- The table, and what its policies read: other tables with policies of their own, and views.
+reached (root, relid) as (
+  select root, root from published
+  union
+  select r.root, d.refobjid from reached r
+  cross join lateral (
+    select 'pg_catalog.pg_policy'::pg_catalog.regclass as catalog, p.oid from pg_catalog.pg_policy p where p.polrelid = r.relid
+    union all
+    select 'pg_catalog.pg_rewrite'::pg_catalog.regclass, w.oid from pg_catalog.pg_rewrite w where w.ev_class = r.relid
+  ) by
+  join pg_catalog.pg_depend d on d.classid = by.catalog and d.objid = by.oid
+    and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.refobjid >= ${FIRST_OWN_OID}
+),
+relations (relid) as materialized (select distinct relid from reached),
+-- Partitions and inheritance children, with the row of pg_inherits: one that was detached and attached again has another.
+children (root, relid, link) as (
+  select p.root, i.inhrelid, row(i.inhparent, i.inhrelid, i.xmin)::text
+  from published p join pg_catalog.pg_inherits i on i.inhparent = p.root
+  union
+  select c.root, i.inhrelid, row(i.inhparent, i.inhrelid, i.xmin)::text
+  from children c join pg_catalog.pg_inherits i on i.inhparent = c.relid
+),
+types (relid, type) as (
+  select a.attrelid, a.atttypid from relations r
+  join pg_catalog.pg_attribute a on a.attrelid = r.relid and a.attnum > 0 and a.atttypid >= ${FIRST_OWN_OID}
+  union
+  select t.relid, part.oid from types t join pg_catalog.pg_type y on y.oid = t.type
+  cross join lateral (
+    select y.typbasetype
+    union all select y.typelem
+    union all select a.atttypid from pg_catalog.pg_attribute a where a.attrelid = y.typrelid and a.attnum > 0
+    union all select g.rngsubtype from pg_catalog.pg_range g where g.rngtypid = y.oid
+    union all select g.rngtypid from pg_catalog.pg_range g where g.rngmultitypid = y.oid
+  ) as part (oid)
+  where part.oid >= ${FIRST_OWN_OID}
+),
+distinct_types (type) as materialized (select distinct type from types),
+facts (relid, fact) as materialized (
+  select c.oid, row('class', c.relkind, c.relpersistence, c.relowner, c.relacl, c.relrowsecurity, c.relforcerowsecurity, c.relreplident,
+    c.reloptions)::text
+  from relations r join pg_catalog.pg_class c on c.oid = r.relid
+  union all
+  select a.attrelid, row('column', a.attnum, a.xmin)::text
+  from relations r join pg_catalog.pg_attribute a on a.attrelid = r.relid and a.attnum > 0 and not a.attisdropped
+  union all
+  select a.attrelid, row('expression', a.attnum, d.oid, d.xmin)::text
+  from relations r join pg_catalog.pg_attribute a on a.attrelid = r.relid and a.attnum > 0 and a.attgenerated <> ''
+  join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+  union all
+  select i.indrelid, row('index', i.indkey, i.indisprimary, i.indisreplident, i.indimmediate, i.indisvalid)::text
+  from relations r join pg_catalog.pg_index i on i.indrelid = r.relid and (i.indisprimary or i.indisreplident)
+  union all
+  select p.polrelid, row('policy', p.oid, p.xmin)::text
+  from relations r join pg_catalog.pg_policy p on p.polrelid = r.relid
+  union all
+  select w.ev_class, row('rule', w.oid, w.xmin)::text
+  from relations r join pg_catalog.pg_rewrite w on w.ev_class = r.relid
+  union all
+  select by.relid, row('function', f.oid, f.proowner, f.prosecdef, f.proisstrict, f.prolang, f.proacl, f.proconfig, f.prosrc,
+    f.probin, f.prosqlbody)::text
+  from (
+    select p.polrelid, p.oid, 'pg_catalog.pg_policy'::pg_catalog.regclass
+    from relations r join pg_catalog.pg_policy p on p.polrelid = r.relid
+    union all
+    select w.ev_class, w.oid, 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+    from relations r join pg_catalog.pg_rewrite w on w.ev_class = r.relid
+    union all
+    select d.adrelid, d.oid, 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+    from relations r join pg_catalog.pg_attribute a on a.attrelid = r.relid and a.attgenerated = 'v'
+    join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+  ) as by (relid, oid, catalog)
+  join pg_catalog.pg_depend d on d.classid = by.catalog and d.objid = by.oid
+    and d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+  join pg_catalog.pg_proc f on f.oid = d.refobjid
+  union all
+  select t.relid, fact from types t join (
+    select y.oid, row('type', y.oid, y.xmin)::text from distinct_types d join pg_catalog.pg_type y on y.oid = d.type
+    union all
+    select e.enumtypid, row('label', e.oid, e.xmin)::text from distinct_types d join pg_catalog.pg_enum e on e.enumtypid = d.type
+    union all
+    select y.oid, row('field', a.attnum, a.xmin)::text from distinct_types d join pg_catalog.pg_type y on y.oid = d.type
+    join pg_catalog.pg_attribute a on a.attrelid = y.typrelid and a.attnum > 0
+    union all
+    select k.contypid, row('constraint', k.oid, k.xmin)::text
+    from distinct_types d join pg_catalog.pg_constraint k on k.contypid = d.type
+    union all
+    select k.castsource, row('cast', k.oid, k.xmin)::text from distinct_types d join pg_catalog.pg_cast k on k.castsource = d.type
+  ) as of (type, fact) on of.type = t.type
+),
+relation_facts (relid, facts) as materialized (
+  select relid, string_agg(fact, '' order by fact collate "C") from facts group by relid
+),
+root_facts (root, facts) as materialized (
+  select r.root, string_agg(row(f.relid, f.facts)::text, '' order by f.relid)
+  from reached r join relation_facts f on f.relid = r.relid group by r.root
+),
+child_facts (root, facts) as materialized (
+  select ch.root, string_agg(ch.link || row(c.relkind, c.relfilenode, c.relreplident, c.relpersistence,
+    (select string_agg(row(a.attnum, d.oid, d.xmin)::text, '' order by a.attnum) from pg_catalog.pg_attribute a
+     join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+     where a.attrelid = c.oid and a.attgenerated <> ''))::text, '' order by ch.relid, ch.link)
+  from children ch join pg_catalog.pg_class c on c.oid = ch.relid group by ch.root
+)
+select p.schema::text as schema, p.name::text as table, pg_catalog.substr(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(row(
+    b.oid, b.xmin, b.via_root, p.root, p.entries, f.facts, k.facts)::text, 'UTF8')), 'hex'), 1, 32) as version
+from publication b cross join published p
+join root_facts f on f.root = p.root left join child_facts k on k.root = p.root`;
+}
+
+/**
+ * One version for the roles that the service's login may SET ROLE to, whoever the current role is: what they are called, whether they
+ * bypass row-level security, and whose members they are. A superuser may SET ROLE to all. A scalar subquery.
+ */
+export const ROLES_VERSION_SQL = `(
+with recursive role (oid) as (
+  select r.oid from pg_catalog.pg_roles r
+  where r.rolname = session_user or (select s.rolsuper from pg_catalog.pg_roles s where s.rolname = session_user)
+  union
+  select m.roleid from role join pg_catalog.pg_auth_members m on m.member = role.oid
+)
+select pg_catalog.substr(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
+  (select string_agg(row(r.oid, r.rolname, r.rolsuper, r.rolbypassrls, r.rolinherit)::text, '' order by r.oid)
+   from role join pg_catalog.pg_roles r on r.oid = role.oid)
+  || coalesce((select string_agg(row(m.roleid, m.member, to_jsonb(m) ->> 'inherit_option', to_jsonb(m) ->> 'set_option')::text, ''
+       order by m.roleid, m.member, m.ctid)
+     from role join pg_catalog.pg_auth_members m on m.member = role.oid), ''), 'UTF8')), 'hex'), 1, 32))`;
