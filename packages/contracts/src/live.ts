@@ -16,6 +16,12 @@ import { POSITION_PATTERN, TIDEMARK_PATTERN } from './tidemark.ts';
 
 export const LIVE_SUBPROTOCOL = 'tidemark.v1';
 
+/**
+ * Bytes of a live query's text: what the gateway takes of a URL by default, so that what can be read can be followed. A frame may
+ * be larger (MAX_FRAME_BYTES), so that a query over this limit is refused with its reason, and the socket lives.
+ */
+export const LIVE_QUERY_BYTES = 60 * 1024;
+
 const Id = Type.String({ minLength: 1, maxLength: 64, description: 'chosen by the client, unique on its socket' });
 
 export const AuthFrame = Type.Object(
@@ -27,7 +33,10 @@ export const SubscribeFrame = Type.Object(
   {
     op: Type.Literal('subscribe'),
     id: Id,
-    query: Type.String({ minLength: 1, maxLength: 8_192, description: 'what you would GET below /rest/v1/' }),
+    query: Type.String({
+      minLength: 1,
+      description: `what you would GET below /rest/v1/, at most ${LIVE_QUERY_BYTES} bytes`,
+    }),
     profile: Type.Optional(Type.String({ maxLength: 63, description: 'schema, like Accept-Profile; default public' })),
     snapshot: Type.Optional(Type.Boolean({ default: false })),
     after: Type.Optional(

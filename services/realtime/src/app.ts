@@ -45,6 +45,9 @@ import { createSnapshots } from './topics/snapshot.ts';
 import { createTopics } from './topics/topics.ts';
 import { traceDelivery } from './topics/trace-delivery.ts';
 
+/** Bytes of URL and headers, as the gateway takes them: an event stream's query is in its URL. */
+const HEADER_BYTES = 60 * 1024;
+
 export interface AppDeps {
   database: Database;
   bus: Bus;
@@ -95,6 +98,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
     ),
     descriptors,
     observe,
+    server: { http: { maxHeaderSize: HEADER_BYTES } } as object,
   });
   const latency = createQuantiles();
   const seconds = metrics.histogram('tidemark_delivery_seconds', 'From commit to the socket');

@@ -107,7 +107,11 @@ export const configSchema = Type.Object({
     'subscriptions begun a second, 30 s’ worth at once: all clients may come back after a restart. 0: no limit',
   ),
   MAX_SUBSCRIPTIONS_PER_SOCKET: count(100, 1, 'subscriptions of one socket; a page seldom shows more than ten'),
-  MAX_FRAME_BYTES: count(64 * 1_024, 1_024, 'bytes of a client’s frame; the longest valid one has 25 KB'),
+  MAX_FRAME_BYTES: count(
+    128 * 1_024,
+    1_024,
+    'bytes of a client’s frame: a query of 60 KB, with room for JSON’s escapes; one that is larger ends its socket',
+  ),
   FRAMES_PER_SECOND: count(200, 1, 'frames that a client may send each second'),
   WAITING_FRAME_BYTES: count(
     64 * 1024 ** 2,

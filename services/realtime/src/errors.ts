@@ -75,6 +75,11 @@ export const errors = defineErrors('RT', {
     message: (p) => `${p.what} cannot be live`,
     hint: 'A live query takes one table, its own columns in select, and filters with and/or/not on them.',
   }),
+  QUERY_TOO_LONG: row<{ bytes: number; limit: number }>({
+    status: 414,
+    message: (p) => `the query has ${p.bytes} bytes; a live query may have ${p.limit}`,
+    hint: 'Put what a long list names into a table or a column, and filter by that; or follow fewer rows with each query.',
+  }),
   TABLE_UNKNOWN: row<{ schema: string; table: string }>({
     status: 404,
     message: (p) => `there is no table ${p.schema}.${p.table} for this role`,

@@ -40,20 +40,22 @@ export interface Scalar<T = unknown> {
   readonly key: (value: T) => string;
 }
 
-const ALIASES: Readonly<Record<string, string>> = {
-  smallint: 'int2',
-  integer: 'int4',
-  int: 'int4',
-  bigint: 'int8',
-  real: 'float4',
-  'double precision': 'float8',
-  decimal: 'numeric',
-  boolean: 'bool',
-  'character varying': 'varchar',
-  character: 'bpchar',
-  'timestamp without time zone': 'timestamp',
-  'timestamp with time zone': 'timestamptz',
-};
+const ALIASES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    smallint: 'int2',
+    integer: 'int4',
+    int: 'int4',
+    bigint: 'int8',
+    real: 'float4',
+    'double precision': 'float8',
+    decimal: 'numeric',
+    boolean: 'bool',
+    'character varying': 'varchar',
+    character: 'bpchar',
+    'timestamp without time zone': 'timestamp',
+    'timestamp with time zone': 'timestamptz',
+  }),
+);
 
 /** `numeric(10,2)` → `numeric`; `timestamp(3) with time zone` → `timestamptz`. */
 export function typeName(type: ColumnType): string {
@@ -62,7 +64,7 @@ export function typeName(type: ColumnType): string {
     .replace(/\([0-9, -]*\)/, '')
     .replace(/ {2,}/g, ' ')
     .trim();
-  return ALIASES[bare] ?? bare;
+  return ALIASES.get(bare) ?? bare;
 }
 
 const INTEGER_BOUNDS: Readonly<Record<string, readonly [Integer, Integer]>> = {

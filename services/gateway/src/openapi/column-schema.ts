@@ -3,18 +3,21 @@ import type { Column } from '../catalog/catalog.ts';
 
 export type Schema = Readonly<Record<string, unknown>>;
 
-const PLAIN: Readonly<Record<string, Schema>> = {
-  smallint: { type: 'integer', minimum: -32_768, maximum: 32_767 },
-  integer: { type: 'integer', format: 'int32' },
-  bigint: { type: 'integer', format: 'int64' },
-  real: { type: 'number', format: 'float' },
-  'double precision': { type: 'number', format: 'double' },
-  numeric: { type: 'number' },
-  boolean: { type: 'boolean' },
-  uuid: { type: 'string', format: 'uuid' },
-  date: { type: 'string', format: 'date' },
-  'timestamp with time zone': { type: 'string', format: 'date-time' },
-};
+/** A map, since a type of the user's may be called constructor. */
+const PLAIN: ReadonlyMap<string, Schema> = new Map<string, Schema>(
+  Object.entries({
+    smallint: { type: 'integer', minimum: -32_768, maximum: 32_767 },
+    integer: { type: 'integer', format: 'int32' },
+    bigint: { type: 'integer', format: 'int64' },
+    real: { type: 'number', format: 'float' },
+    'double precision': { type: 'number', format: 'double' },
+    numeric: { type: 'number' },
+    boolean: { type: 'boolean' },
+    uuid: { type: 'string', format: 'uuid' },
+    date: { type: 'string', format: 'date' },
+    'timestamp with time zone': { type: 'string', format: 'date-time' },
+  }),
+);
 /** JSON as it is. */
 const ANY = new Set(['json', 'jsonb', 'record', 'anyelement']);
 const TEXTS = new Set(
@@ -28,7 +31,7 @@ export function typeSchema(type: string): Schema {
   if (type.endsWith('[]')) return { type: 'array', items: typeSchema(type.slice(0, -2)) };
   const [, name = type, modifier, rest = ''] = /^([^(]*)(?:\((\d+)(?:,-?\d+)?\))?(.*)$/.exec(type) ?? [];
   const base = `${name.trim()}${rest}`;
-  const plain = PLAIN[base];
+  const plain = PLAIN.get(base);
   if (plain) return plain;
   if (base.startsWith('character') && modifier) return { type: 'string', maxLength: Number(modifier) };
   if (TEXTS.has(base) || /range$/.test(base)) return { type: 'string' };

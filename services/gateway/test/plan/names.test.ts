@@ -13,7 +13,10 @@ const script = `${await readFile(new URL('../relations.sql', import.meta.url), '
   create policy own on accounts using (owner = current_setting('request.jwt.claims', true)::json ->> 'sub') with check (true);
   insert into accounts values (1, 'ada', 'ada@example.org', 1, 'x'), (2, 'bob', 'bob@example.org', 2, 'y');
   grant select (id, owner, email, pin), insert (id, owner, email, pin) on accounts to authenticated;
-  grant insert on hidden to anon;`;
+  grant insert on hidden to anon;
+  create type "constructor" as (a int);
+  create table "__proto__" ("__proto__" text primary key, "constructor" text default 'd', "hasOwnProperty" "constructor");
+  grant select, insert, update, delete on "__proto__" to authenticated;`;
 const gateway = await useGateway(t, { script });
 const claims = { role: 'authenticated', sub: 'ada' };
 
@@ -157,4 +160,47 @@ t.test('details of a broken constraint are those that Postgres shows the role', 
   await gateway.sql`insert into hidden values (5) on conflict do nothing`;
   const unread = await insert('hidden', { id: 5 }, true);
   t.match(unread.body, { code: '23505', details: null }, 'no right to read the key');
+});
+
+t.test('a table, its columns and types may be called as the members of every object of JavaScript', async (t) => {
+  const row = (key: string, value: string) => `{"__proto__":"${key}","constructor":"${value}"}`;
+  const write = (method: string, path: string, body: string, type = 'application/json') =>
+    ask(`/rest/v1/__proto__${path}`, { method, body, headers: { ...returning, 'content-type': type } });
+  const select = 'select=__proto__,constructor';
+  for (const [path, body, type, expected] of [
+    [`?${select}`, row('a', 'one'), undefined, [row('a', 'one')]],
+    [`?${select}`, `[${row('b', 'two')},${row('c', 'three')}]`, undefined, [row('b', 'two'), row('c', 'three')]],
+    [`?${select}&columns=__proto__`, row('d', 'left out'), undefined, [row('d', 'd')]],
+    [`?${select}`, '__proto__,constructor\ne,csv\n', 'text/csv', [row('e', 'csv')]],
+    [`?${select}`, '__proto__=f&constructor=form', 'application/x-www-form-urlencoded', [row('f', 'form')]],
+  ] as const) {
+    const { status, text } = await write('POST', path, body, type);
+    t.equal(status, 201, text);
+    t.same(
+      JSON.parse(text).map((one: object) => JSON.stringify(one)),
+      expected,
+    );
+  }
+  t.match(await write('PATCH', `?__proto__=eq.a&${select}`, '{"constructor":"1"}'), { text: `[${row('a', '1')}]` });
+  t.match(await write('PUT', `?__proto__=eq.b&${select}`, row('b', '2')), { text: `[${row('b', '2')}]` });
+  t.match(await write('POST', '', '[{"__proto__":"x"},{"constructor":"x"}]'), { body: { code: 'PGRST102' } });
+  const renamed = await ask(
+    '/rest/v1/__proto__?select=constructor:__proto__,__proto__:constructor&__proto__=in.(a,b)&order=__proto__',
+  );
+  t.equal(
+    renamed.text.replaceAll(/\s/g, ''),
+    '[{"constructor":"a","__proto__":"1"},{"constructor":"b","__proto__":"2"}]',
+  );
+  const operations = [{ method: 'POST', path: '/rest/v1/__proto__', body: JSON.parse(row('g', 'batch')) }];
+  const batch = await ask('/api/v1/transaction', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ operations }),
+  });
+  t.equal(batch.status, 200, batch.text);
+  t.match(await ask('/rest/v1/__proto__?__proto__=eq.g'), { status: 200, body: [{ constructor: 'batch' }] });
+  const { body } = await ask('/openapi.json');
+  const properties = body.components.schemas['public.__proto__'].properties;
+  t.same(Object.keys(properties), ['__proto__', 'constructor', 'hasOwnProperty']);
+  t.match(properties.hasOwnProperty, { description: 'of type constructor' });
 });

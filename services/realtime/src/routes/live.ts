@@ -12,7 +12,7 @@ import type { Sockets } from '../sockets/sockets.ts';
 import type { EventStreams, LiveQuerystring } from '../sse/event-streams.ts';
 
 const Querystring = Type.Object({
-  query: Type.Optional(Type.String({ minLength: 1, maxLength: 8_192 })),
+  query: Type.Optional(Type.String({ minLength: 1 })),
   profile: Type.Optional(Type.String({ maxLength: 63 })),
   snapshot: Type.Optional(Type.Boolean()),
   mode: Type.Optional(Type.Enum(['every', 'latest'])),

@@ -21,6 +21,9 @@ const POSITION_OF = {
   snapshot: /"position":"([0-9a-z]+-[0-9A-F.]+)"\}$/,
 };
 const END = Buffer.from('\n\n');
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+const BLANK = 0x20;
 /** What an EventSource waits before it connects again, ms: with chance in it, since it stays so for the page's life. */
 const RETRY_MS = { least: 500, spread: 1_000 };
 
@@ -60,7 +63,7 @@ export class EventStream implements Sink {
     for (let at = 0; at < frames.length; ) {
       const { start, end } = payloadAt(frames, at);
       const json = frames.subarray(start, end);
-      parts.push(Buffer.from(headOf(json)), json, END);
+      parts.push(Buffer.from(headOf(json)), oneLine(json), END);
       at = end;
     }
     this.#send(Buffer.concat(parts));
@@ -119,6 +122,19 @@ function payloadAt(frames: Buffer, at: number): { start: number; end: number } {
   if (length < 126) return { start: at + 2, end: at + 2 + length };
   if (length === 126) return { start: at + 4, end: at + 4 + frames.readUInt16BE(at + 2) };
   return { start: at + 10, end: at + 10 + Number(frames.readBigUInt64BE(at + 2)) };
+}
+
+/**
+ * A value of type json keeps the line breaks between its tokens, and a line of an event ends at any of them. Within a string of
+ * JSON they are escaped, so that a blank in their place is the same JSON. The frame itself is shared, and stays as it is.
+ */
+function oneLine(json: Buffer): Buffer {
+  if (!json.includes(LINE_FEED) && !json.includes(CARRIAGE_RETURN)) return json;
+  const line = Buffer.from(json);
+  for (const end of [LINE_FEED, CARRIAGE_RETURN]) {
+    for (let at = line.indexOf(end); at >= 0; at = line.indexOf(end, at + 1)) line[at] = BLANK;
+  }
+  return line;
 }
 
 function headOf(json: Buffer): string {

@@ -2,6 +2,7 @@
  * A subscription's query string → what is needed to match changes and to read the snapshot. Refuses, with the reason, what
  * cannot be followed change by change.
  */
+import { LIVE_QUERY_BYTES } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
 import {
   type ColumnTypeDetail,
@@ -55,8 +56,10 @@ export interface LiveQuery {
   query: Query;
 }
 
-/** `commentary?match_id=eq.42` @throws PGRST100 and others of @tidemark/query, RT_QUERY_UNSUPPORTED */
+/** `commentary?match_id=eq.42` @throws PGRST100 and others of @tidemark/query, RT_QUERY_UNSUPPORTED, RT_QUERY_TOO_LONG */
 export function parseLiveQuery(text: string): LiveQuery {
+  const bytes = Buffer.byteLength(text);
+  if (bytes > LIVE_QUERY_BYTES) throw errors.QUERY_TOO_LONG({ bytes, limit: LIVE_QUERY_BYTES });
   const mark = text.indexOf('?');
   const path = mark < 0 ? text : text.slice(0, mark);
   const table = decode(path.replace(/^\/+/, ''));
