@@ -15,6 +15,7 @@ import { ReplicaWatcher } from './replica-watcher.ts';
 import { RoleTimeouts } from './role-timeouts.ts';
 import { type Replica, Router } from './router.ts';
 import { checkSchemaDrift } from './schema-dump.ts';
+import { sessionSettings } from './session-settings.ts';
 import type { Rest } from './slot.ts';
 import { statementFigures } from './statement-figures.ts';
 import { StatementLog } from './statement-log.ts';
@@ -26,8 +27,6 @@ const DEFAULT_UNHEALTHY_LAG_MS = 5_000;
 const DEFAULT_TIDEMARK_WAIT_MS = 100;
 /** Longer than a poll that waits for an answer (1,000 ms): one slow answer is no failure. */
 const DEFAULT_FAILOVER_AFTER_MS = 2_000;
-/** A backend whose client is gone ends its statement after at most this. */
-const CONNECTION_CHECK_MS = 2_000;
 const DEFAULT_SLOW_MS = 1_000;
 const OPEN_TIMEOUT_MS = 5_000;
 
@@ -112,6 +111,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       target: to.target,
       options: kinds[kind],
       settings: {
+        ...options.settings,
         ...sessionSettings(`${options.applicationName}/${name}`, kinds[kind].statementTimeoutMs),
         // As a start-up setting it is also what RESET ROLE goes back to.
         ...(rest === 'none' && { role: NONE }),
@@ -243,12 +243,4 @@ async function withProbe<T>(
   } finally {
     probe.close();
   }
-}
-
-function sessionSettings(applicationName: string, statementTimeoutMs: number): Record<string, string> {
-  return {
-    application_name: applicationName,
-    statement_timeout: String(statementTimeoutMs),
-    client_connection_check_interval: String(CONNECTION_CHECK_MS),
-  };
 }

@@ -3,6 +3,12 @@ import type net from 'node:net';
 import type postgres from 'postgres';
 import type { SlotOptions } from './slot.ts';
 
+/**
+ * How values read as text, whatever the database or the role sets. The style of dates is set once the session is there (slot.ts): a
+ * start-up setting of it would also undo the order of day and month that the database sets for what clients write.
+ */
+const VALUE_TEXTS = { intervalstyle: 'postgres', bytea_output: 'hex', extra_float_digits: '1' };
+
 /** Far above what a pool lets through: at its limit the driver would wait for every answer before it sends more. */
 const MAX_PIPELINE = 1_000_000;
 
@@ -29,7 +35,7 @@ export function driverOptions(
     debug: false,
     onnotice: () => undefined,
     types: { text: TEXT, number: NUMBER, boolean: BOOLEAN, json: JSON_TEXT },
-    connection: { ...target.settings, ...settings },
+    connection: { ...target.settings, ...VALUE_TEXTS, ...settings },
     socket: connect,
   } as unknown as postgres.Options<Record<string, postgres.PostgresType>>;
 }

@@ -5,7 +5,7 @@ export { identityStatement } from './identity-statement.ts';
 export { type MigrateOptions, migrate } from './migrate.ts';
 export { isStalePlan, PostgresError } from './postgres-error.ts';
 export { QueueControl } from './queue-control.ts';
-export { arrayLiteral, identifier, literal } from './quote.ts';
+export { arrayLiteral, identifier, literal, searchPath } from './quote.ts';
 export { redactStatement, STATEMENT_MAX_LENGTH } from './redact.ts';
 export { runScript } from './run-script.ts';
 export type { CopyFormat, CopyShape } from './stream/copy-statement.ts';

@@ -26,3 +26,8 @@ export function literal(text: string): string {
 export function arrayLiteral(values: readonly Param[]): string {
   return encodeArray(values);
 }
+
+/** What unqualified names mean in requests for a schema: as with PostgREST, `public` comes last, where extensions and shared types usually live. */
+export function searchPath(schema: string): string {
+  return schema === 'public' ? '"public"' : `${identifier(schema)}, "public"`;
+}

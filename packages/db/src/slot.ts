@@ -114,7 +114,7 @@ export class Slot {
       this.discard(errors.CONNECT_FAILED({ server: target.label, reason: `no answer within ${connectTimeoutMs} ms` }));
     }, connectTimeoutMs);
     try {
-      const rows = await this.send<{ pid: number }>(BACKEND_PID, 0);
+      const rows = await this.send<{ pid: number }>(BEGIN_SESSION, 0);
       this.pid = rows[0]?.pid ?? 0;
       this.secret = secretOf(rows);
       this.move('connected');
@@ -332,6 +332,9 @@ export class Slot {
   }
 }
 
-const BACKEND_PID = encodeStatement({ text: 'select pg_backend_pid() as pid' });
+/** Keeps the order of day and month in which dates are read. */
+const BEGIN_SESSION = encodeStatement({
+  text: "select pg_backend_pid() as pid, set_config('datestyle', 'ISO', false)",
+});
 const NOT_SENT = 'nothing was sent';
 const SENT = 'statements had been sent and were not answered; whether a COMMIT among them happened is unknown';

@@ -239,6 +239,8 @@ export interface DatabaseOptions {
   replicaUrls?: readonly string[];
   /** Shown in pg_stat_activity. */
   applicationName: string;
+  /** Start-up settings of the pools' sessions: they hold whatever the database or the role sets, and a transaction may set others. */
+  settings?: Readonly<Record<string, string>>;
   /** A replica is let back in under this lag; default 1,000 ms. */
   healthyLagMs?: number;
   /** A replica is ejected over this lag; default 5,000 ms. */

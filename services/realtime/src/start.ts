@@ -17,6 +17,7 @@ import {
 import { buildApp, type RealtimeApp } from './app.ts';
 import { configSchema } from './config.ts';
 import { type RealtimeEvent, realtimeEventLevels } from './events.ts';
+import { SESSION_SETTINGS } from './session-settings.ts';
 
 /**
  * Connections that wait to be accepted; the system may cap it lower. When an instance is gone, its clients come to the others
@@ -35,6 +36,7 @@ export async function startRealtime(env: NodeJS.ProcessEnv): Promise<RunningServ
       primaryUrl: config.DATABASE_URL,
       replicaUrls: commaSeparated(config.DATABASE_REPLICA_URLS),
       applicationName: `tidemark ${instance}`,
+      settings: SESSION_SETTINGS,
       observe,
     }),
     connectBus({ ...busOptions(config, 'realtime'), name: instance, observe }),

@@ -37,7 +37,12 @@ alter table public.commentary replica identity full;
 grant select on public.commentary to anon, authenticated;
 alter publication tidemark add table public.commentary;`;
 
-export async function startTestRealtime(setup: string = MATCHES, env: NodeJS.ProcessEnv = {}): Promise<TestRealtime> {
+/** @param databaseSettings what `alter database … set` says of the service's database */
+export async function startTestRealtime(
+  setup: string = MATCHES,
+  env: NodeJS.ProcessEnv = {},
+  databaseSettings: Readonly<Record<string, string>> = {},
+): Promise<TestRealtime> {
   const stack = await useTestStack();
   const key = `realtime-${createHash('sha256').update(setup).digest('hex')}`;
   await stack.template(key, async (url) => {
@@ -51,6 +56,9 @@ export async function startTestRealtime(setup: string = MATCHES, env: NodeJS.Pro
   const prefix = stack.natsPrefix();
   const pool = new pg.Pool({ connectionString: database.primaryUrl, max: 16 });
   pool.on('error', () => {});
+  for (const [name, value] of Object.entries(databaseSettings)) {
+    await pool.query(`alter database ${database.name} set ${name} = ${value}`);
+  }
   const base: NodeJS.ProcessEnv = {
     PORT: '0',
     LOG_LEVEL: process.env.TEST_LOG ?? 'silent',

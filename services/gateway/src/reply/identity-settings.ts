@@ -1,10 +1,6 @@
 /** The settings of a transaction that runs for a request: PostgREST's names, so that its users' policies and functions go on working. */
-import type { Identity } from '@tidemark/db';
+import { type Identity, searchPath } from '@tidemark/db';
 import type { FastifyRequest } from 'fastify';
-
-/** `public` last, as extensions and shared types usually live there. */
-const searchPath = (schema: string) =>
-  schema === 'public' ? '"public"' : `"${schema.replaceAll('"', '""')}", "public"`;
 
 /** For reads of tables: what a policy may look at. Headers are left out, as they would make each request's identity its own. */
 export function readIdentity(request: FastifyRequest, schema: string): Identity {

@@ -3,6 +3,7 @@
  * role and claims over the row that the channel would be. Nothing is written, and no row needs to be there.
  */
 import { type Database, type Identity, identifier } from '@tidemark/db';
+import { inSchema } from '../session-settings.ts';
 import { policySql } from '../topics/table-facts.ts';
 
 export interface ChannelRights {
@@ -57,7 +58,7 @@ export function createChannelRights(database: Database): RightsOfChannels {
         return { name, kind: name.slice(0, colon), key: name.slice(colon + 1) };
       });
       const { rows } = await database.read<ChannelRights>({
-        identity,
+        identity: inSchema(identity, 'public'),
         statement: { text: await statement(identity.role), params: [JSON.stringify(images)] },
         holder: { route: 'channels' },
         ...(tidemark === undefined ? {} : { tidemark }),

@@ -6,6 +6,7 @@ import { TidemarkError } from '@tidemark/contracts';
 import type { Database, Identity } from '@tidemark/db';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
 import type { RowImage } from '../changes/row-image.ts';
+import { inSchema } from '../session-settings.ts';
 import type { FactsCache } from '../topics/facts-cache.ts';
 import { isPolicyError } from '../topics/rights-class.ts';
 import type { TableFacts } from '../topics/table-facts.ts';
@@ -53,7 +54,7 @@ async function seenImages(
   if (own.policy === undefined) return new Set(images);
   const known = own.columns.filter(({ published }) => published).map(({ name }) => name);
   const whole = images.filter((image) => image.has(known));
-  return visibleImages(database, asker, own, whole, last);
+  return visibleImages(database, inSchema(asker, own.schema), own, whole, last);
 }
 
 function withheld(

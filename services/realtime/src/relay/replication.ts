@@ -49,7 +49,8 @@ interface CopyConnection {
 const SERVER_GIVES_UP_MS = 20_000;
 /** What to_jsonb's rendering needs of the texts that Postgres sends (json-text.ts). */
 const SESSION = [
-  'datestyle=ISO',
+  'datestyle=ISO,MDY',
+  'search_path=pg_catalog',
   'timezone=UTC',
   'intervalstyle=postgres',
   'extra_float_digits=1',
@@ -66,10 +67,9 @@ const SILENCE_MS = 10_000;
 /** @throws a pg DatabaseError with code 55006 where another process holds the slot */
 export async function openReplication(options: ReplicationOptions): Promise<Replication> {
   const config = {
-    connectionString: options.url,
+    connectionString: withSession(options.url),
     replication: 'database',
     application_name: options.applicationName,
-    options: SESSION.map((setting) => `-c ${setting}`).join(' '),
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
   };
@@ -142,6 +142,14 @@ export async function openReplication(options: ReplicationOptions): Promise<Repl
       });
     },
   };
+}
+
+/** Behind the URL's own options, which pg would take instead of those beside it. */
+function withSession(text: string): string {
+  const url = new URL(text);
+  const own = SESSION.map((setting) => `-c ${setting}`).join(' ');
+  url.searchParams.set('options', `${url.searchParams.get('options') ?? ''} ${own}`.trimStart());
+  return url.href;
 }
 
 /** Resolves when the server begins to stream, rejects with its refusal. */

@@ -6,6 +6,7 @@ import { TidemarkError } from '@tidemark/contracts';
 import type { Database } from '@tidemark/db';
 import type { RowImage } from '../changes/row-image.ts';
 import { errors } from '../errors.ts';
+import { inSchema } from '../session-settings.ts';
 import type { LivePlan } from './live-plan.ts';
 import { type RowFilter, STEP_MS } from './row-filter.ts';
 import { whereSql } from './snapshot-sql.ts';
@@ -73,7 +74,7 @@ export class FilterWork {
     try {
       const { rows } = await this.#database.read<{ ord: number }>({
         // The rows are given, so claims decide nothing. Filters are compiled for UTC.
-        identity: { role, claims: '{}', settings: { TimeZone: 'UTC' } },
+        identity: inSchema({ role, claims: '{}', settings: { TimeZone: 'UTC' } }, facts.schema),
         statement: { text: `${imagesFrom(facts)} where ${where}`, params },
         timeoutMs: QUESTION_TIMEOUT_MS,
         holder: { route: 'live filter' },

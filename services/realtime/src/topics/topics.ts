@@ -9,6 +9,7 @@ import type { Feed } from '../changes/feed.ts';
 import type { History } from '../changes/history.ts';
 import { errors } from '../errors.ts';
 import type { RealtimeEvent } from '../events.ts';
+import { inSchema } from '../session-settings.ts';
 import { catchUp } from './catch-up.ts';
 import { checkRights } from './check-rights.ts';
 import { ClassIndex } from './class-index.ts';
@@ -264,7 +265,7 @@ export function createTopics(options: TopicsOptions): Topics {
     const position = request.after === undefined ? undefined : parsePosition(request.after);
     const problem = feed.problem();
     if (problem) throw errors.NOT_FOLLOWING({ reason: problem });
-    const { identity } = request;
+    const identity = inSchema(request.identity, schema);
     const facts = await options.facts.get(identity, schema, table);
     const plan = planLiveQuery(query, facts, identity, options.windows.maxRows);
     if (request.sink.closed) throw errors.NOT_FOLLOWING({ reason: 'the socket has closed' });
@@ -313,23 +314,28 @@ export function createTopics(options: TopicsOptions): Topics {
       if (position.epoch !== feed.epoch()) subscription.resync('the position is of another epoch');
       else subscription.gate = { kind: 'position', lsn: position.lsn, index: position.index };
     }
-    void begin(subscription, request, rights, key);
+    void begin(subscription, request, identity, rights, key);
     return subscription;
   }
 
-  async function begin(subscription: Subscription, request: SubscribeRequest, rights: RightsClass, key: string) {
+  async function begin(
+    subscription: Subscription,
+    request: SubscribeRequest,
+    identity: Identity,
+    rights: RightsClass,
+    key: string,
+  ) {
     const { schema, table } = rights.facts;
     const { topic } = subscription;
     try {
       if (topic instanceof Window) {
-        await topic.join(subscription, request.identity, request.snapshot || request.after !== undefined);
+        await topic.join(subscription, identity, request.snapshot || request.after !== undefined);
         return;
       }
       const { history, snapshots } = options;
       const { holder } = request.sink;
       const context = { feed, history, rights, schema, table, tableKey: key, holder, onDelivered };
       if (request.snapshot) {
-        const { identity } = request;
         const snapshot = await sendSnapshot({
           subscription,
           snapshots,

@@ -1,0 +1,12 @@
+/** Start-up settings that every session of this package has. */
+
+/** A backend whose client is gone ends its statement after at most this. */
+const CONNECTION_CHECK_MS = 2_000;
+
+export function sessionSettings(applicationName: string, statementTimeoutMs: number): Record<string, string> {
+  return {
+    application_name: applicationName,
+    statement_timeout: String(statementTimeoutMs),
+    client_connection_check_interval: String(CONNECTION_CHECK_MS),
+  };
+}

@@ -1,0 +1,20 @@
+/**
+ * What the sessions of this service start with, whatever the database or the role sets: filters are compiled for UTC and ISO dates, types
+ * and functions print with their schemas, arrays and names are read and written in one way, and each statement has a snapshot of its own.
+ */
+import { type Identity, searchPath } from '@tidemark/db';
+
+export const SESSION_SETTINGS = {
+  datestyle: 'ISO, MDY',
+  timezone: 'UTC',
+  search_path: 'pg_catalog',
+  array_nulls: 'on',
+  quote_all_identifiers: 'off',
+  default_transaction_isolation: 'read committed',
+};
+
+/** Functions that policies call find what they find in a request for the schema. */
+export const inSchema = (identity: Identity, schema: string): Identity => ({
+  ...identity,
+  settings: { ...identity.settings, search_path: searchPath(schema) },
+});
