@@ -1,4 +1,5 @@
 export { BoundedLog } from './bounded-log.ts';
+export { unpackDebian } from './debian-programs.ts';
 export { errors } from './errors.ts';
 export { adoptFolder } from './home-folder.ts';
 export { installCommand } from './nats-binary.ts';

@@ -14,7 +14,7 @@ export const baseConfig = {
   INSTANCE: Type.String({
     default: '',
     maxLength: 64,
-    description: 'name of this instance in telemetry; default <service>-<pid>',
+    description: 'name of this instance in telemetry; default <service>-<host>-<random>',
   }),
   RUN_AS_USER: Type.String({
     default: '',

@@ -7,6 +7,7 @@ import {
   createMetrics,
   createObserve,
   httpStats,
+  instanceName,
   loadConfig,
   logReader,
   openDescriptors,
@@ -31,7 +32,7 @@ const PROBES = 64;
 export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   const config = loadConfig(batchConfig, env);
   const threads = threadCount(config.BATCH_THREADS, env.UV_THREADPOOL_SIZE);
-  const instance = config.INSTANCE || `batch-${process.pid}`;
+  const instance = instanceName('batch', config.INSTANCE);
   const logger = createLogger({ service: 'batch', instance, level: config.LOG_LEVEL });
   const metrics = createMetrics('batch');
   const health = createHealth();

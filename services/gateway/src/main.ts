@@ -2,4 +2,4 @@
 import { runService } from '@tidemark/service';
 import { start } from './start.ts';
 
-await runService({ name: 'gateway', start: (env) => start(env, process.pid) });
+await runService({ name: 'gateway', start });

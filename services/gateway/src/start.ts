@@ -10,6 +10,7 @@ import {
   createObserve,
   createTokenVerifier,
   httpStats,
+  instanceName,
   logReader,
   openDescriptors,
   openTracing,
@@ -37,10 +38,10 @@ import { ReadRequests } from './plan/read-requests.ts';
 /** Connections that wait to be accepted. Node's 511 is less than a burst of 1,000 clients; the system may cap it lower. A precaution: no gain was measured. */
 const LISTEN_BACKLOG = 4_096;
 
-export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<RunningService> {
+export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   const config = readConfig(env);
   const store = await openFileStore(fileStoreOptions(config));
-  const instance = config.INSTANCE || `gateway-${pid}`;
+  const instance = instanceName('gateway', config.INSTANCE);
   const logger = createLogger({ service: 'gateway', instance, level: config.LOG_LEVEL });
   const metrics = createMetrics('gateway');
   const observe = createObserve<GatewayEvent>([logReader(logger, eventLevels), sharedEventCounter(metrics)]);

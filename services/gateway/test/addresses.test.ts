@@ -10,19 +10,16 @@ const shared = await useTestStack();
 const stack = await startTemporaryStack({ nats: false, replica: false });
 t.teardown(() => stack.stop());
 await migrate(stack.primary.url);
-const gateway = await start(
-  {
-    PORT: '0',
-    LOG_LEVEL: 'fatal',
-    JWT_SECRET: SECRET,
-    SHED_LOOP_MS: '0',
-    TIDEMARK_FILES_DIR: '/tmp',
-    DATABASE_URL: stack.primary.url,
-    NATS_URL: shared.natsUrl,
-    NATS_PREFIX: shared.natsPrefix(),
-  },
-  process.pid,
-);
+const gateway = await start({
+  PORT: '0',
+  LOG_LEVEL: 'fatal',
+  JWT_SECRET: SECRET,
+  SHED_LOOP_MS: '0',
+  TIDEMARK_FILES_DIR: '/tmp',
+  DATABASE_URL: stack.primary.url,
+  NATS_URL: shared.natsUrl,
+  NATS_PREFIX: shared.natsPrefix(),
+});
 t.teardown(() => runPhases(gateway.phases, () => undefined));
 
 t.test('while Postgres is away, answers name no host and no port', async (t) => {

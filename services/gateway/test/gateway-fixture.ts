@@ -42,24 +42,21 @@ export async function useGateway(
   const replica = postgres(database.replicaUrl, { max: 1, onnotice: () => {} });
   const natsPrefix = stack.natsPrefix();
   const startOne = async (env: Record<string, string> = {}) => {
-    const gateway = await start(
-      {
-        PORT: '0',
-        LOG_LEVEL: 'fatal',
-        DATABASE_URL: database.primaryUrl,
-        DATABASE_REPLICA_URLS: database.replicaUrl,
-        NATS_URL: stack.natsUrl,
-        NATS_PREFIX: natsPrefix,
-        JWT_SECRET: SECRET,
-        ...METRICS_ENV,
-        TIDEMARK_FILES_DIR: filesDir,
-        // The test shares the gateway's event loop: how late it is tells of the test and the machine. Tests of shedding set it.
-        SHED_LOOP_MS: '0',
-        ...options.env,
-        ...env,
-      },
-      process.pid,
-    );
+    const gateway = await start({
+      PORT: '0',
+      LOG_LEVEL: 'fatal',
+      DATABASE_URL: database.primaryUrl,
+      DATABASE_REPLICA_URLS: database.replicaUrl,
+      NATS_URL: stack.natsUrl,
+      NATS_PREFIX: natsPrefix,
+      JWT_SECRET: SECRET,
+      ...METRICS_ENV,
+      TIDEMARK_FILES_DIR: filesDir,
+      // The test shares the gateway's event loop: how late it is tells of the test and the machine. Tests of shedding set it.
+      SHED_LOOP_MS: '0',
+      ...options.env,
+      ...env,
+    });
     t.teardown(async () => {
       const problems: string[] = [];
       await runPhases(gateway.phases, (problem) => problems.push(problem));

@@ -1,4 +1,4 @@
 import { runService } from '@tidemark/service';
 import { start } from './start.ts';
 
-await runService({ name: 'metrics', start: (env) => start(env, process.pid) });
+await runService({ name: 'metrics', start });

@@ -12,6 +12,7 @@ import {
   createTokenVerifier,
   every,
   httpStats,
+  instanceName,
   loadConfig,
   logReader,
   openDescriptors,
@@ -43,9 +44,9 @@ const ADMIN_POOL = { min: 1, max: 4, waitingLimit: 32 };
 /** This service neither writes nor reads for anybody. */
 const UNUSED_POOL = { min: 0, max: 1, waitingLimit: 8 };
 
-export async function start(env: NodeJS.ProcessEnv, pid: number): Promise<RunningService> {
+export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   const config = loadConfig(configSchema, env);
-  const instance = config.INSTANCE || `metrics-${pid}`;
+  const instance = instanceName('metrics', config.INSTANCE);
   const logger = createLogger({ service: 'metrics', instance, level: config.LOG_LEVEL });
   const metrics = createMetrics('metrics');
   const observe = createObserve<ServiceEvent>([

@@ -45,18 +45,15 @@ t.test('Postgres down: said once, with the remedy, and the figures are missing r
   t.equal(down.nats.status, 'ok');
   t.equal((await fetch(`${metrics.url}/readyz`)).status, 200, 'it is there to say so');
 
-  const late = await start(
-    {
-      PORT: '0',
-      LOG_LEVEL: 'silent',
-      DATABASE_URL: primary.url,
-      NATS_URL: nats.url,
-      NATS_PREFIX: 'late',
-      JWT_SECRET: SECRET,
-      METRICS_EXPECT: 'none',
-    },
-    process.pid,
-  );
+  const late = await start({
+    PORT: '0',
+    LOG_LEVEL: 'silent',
+    DATABASE_URL: primary.url,
+    NATS_URL: nats.url,
+    NATS_PREFIX: 'late',
+    JWT_SECRET: SECRET,
+    METRICS_EXPECT: 'none',
+  });
   const headers = { authorization: `Bearer ${await metrics.token('ops')}` };
   t.teardown(async () => {
     for (const phase of late.phases) await phase.run();
@@ -91,14 +88,14 @@ t.test('NATS down: said, and over when it is back', async (t) => {
 t.test('a port in use, a wrong setting: said with the remedy', async (t) => {
   const env = { DATABASE_URL: primary.url, NATS_URL: nats.url, JWT_SECRET: SECRET, LOG_LEVEL: 'silent' };
   const { port } = new URL(metrics.url);
-  await t.rejects(start({ ...env, PORT: port }, process.pid), {
+  await t.rejects(start({ ...env, PORT: port }), {
     code: 'METRICS_CANNOT_LISTEN',
     message: new RegExp(port),
     hint: /PORT/,
   });
-  await t.rejects(start({ ...env, METRICS_EXPECT: 'gatway', METRICS_HISTORY_SECONDS: '1' }, process.pid), {
+  await t.rejects(start({ ...env, METRICS_EXPECT: 'gatway', METRICS_HISTORY_SECONDS: '1' }), {
     code: 'CONFIG_INVALID',
     message: /METRICS_EXPECT=gatway[\s\S]*METRICS_HISTORY_SECONDS=1/,
   });
-  await t.rejects(start({ ...env, DATABASE_URL: 'nonsense' }, process.pid), { code: 'DB_INVALID_URL' });
+  await t.rejects(start({ ...env, DATABASE_URL: 'nonsense' }), { code: 'DB_INVALID_URL' });
 });

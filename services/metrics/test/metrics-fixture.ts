@@ -40,21 +40,18 @@ export async function enableStatements(primaryUrl: string): Promise<void> {
 }
 
 export async function useMetrics(t: Test, servers: Servers, env: Record<string, string> = {}): Promise<MetricsFixture> {
-  const service = await start(
-    {
-      PORT: '0',
-      LOG_LEVEL: 'silent',
-      INSTANCE: 'metrics-t',
-      DATABASE_URL: servers.primaryUrl,
-      NATS_URL: servers.natsUrl,
-      NATS_PREFIX: servers.natsPrefix,
-      JWT_SECRET: SECRET,
-      ...METRICS_ENV,
-      METRICS_EXPECT: 'gateway',
-      ...env,
-    },
-    process.pid,
-  );
+  const service = await start({
+    PORT: '0',
+    LOG_LEVEL: 'silent',
+    INSTANCE: 'metrics-t',
+    DATABASE_URL: servers.primaryUrl,
+    NATS_URL: servers.natsUrl,
+    NATS_PREFIX: servers.natsPrefix,
+    JWT_SECRET: SECRET,
+    ...METRICS_ENV,
+    METRICS_EXPECT: 'gateway',
+    ...env,
+  });
   const bus = await connectBus({ url: servers.natsUrl, name: `test ${randomUUID()}`, prefix: servers.natsPrefix });
   const running: { stop(): void }[] = [];
   let stopped: Promise<void> | undefined;

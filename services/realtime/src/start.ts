@@ -1,5 +1,4 @@
 /** From an environment to a listening service: what main.ts runs, and what tests run in their own process. */
-import { randomBytes } from 'node:crypto';
 import { connectBus } from '@tidemark/bus';
 import { openDatabase } from '@tidemark/db';
 import {
@@ -8,6 +7,7 @@ import {
   createLogger,
   createMetrics,
   createObserve,
+  instanceName,
   loadConfig,
   logReader,
   openTracing,
@@ -27,7 +27,7 @@ const LISTEN_BACKLOG = 4_096;
 
 export async function startRealtime(env: NodeJS.ProcessEnv): Promise<RunningService & { realtime: RealtimeApp }> {
   const config = loadConfig(configSchema, env);
-  const instance = config.INSTANCE || `realtime-${randomBytes(3).toString('hex')}`;
+  const instance = instanceName('realtime', config.INSTANCE);
   const logger = createLogger({ service: 'realtime', instance, level: config.LOG_LEVEL });
   const metrics = createMetrics('realtime');
   const observe = createObserve<RealtimeEvent>([logReader(logger, realtimeEventLevels), sharedEventCounter(metrics)]);

@@ -1,0 +1,139 @@
+/** infra/nginx/nginx.conf in a real nginx, in front of a running Tidemark. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { get, type IncomingMessage } from 'node:http';
+import { arch } from 'node:os';
+import { join } from 'node:path';
+import { LIVE_SUBPROTOCOL } from '@tidemark/contracts';
+import { unpackDebian } from '@tidemark/local-stack';
+import t, { type Test } from 'tap';
+import WebSocket from 'ws';
+import { eventually, freePorts, launch, temporaryHome } from '../tidemark-up.ts';
+import { readInfra } from './files.ts';
+
+const PACKAGES = ['nginx', 'nginx-common', 'libnginx-mod-http-brotli-filter', 'libbrotli1'];
+
+/** The configuration as it is, with this machine's addresses and paths. */
+async function startNginx(t: Test, tidemarkPort: number): Promise<number> {
+  const debian = await unpackDebian(PACKAGES);
+  const work = await temporaryHome(t);
+  await chmod(work, 0o777);
+  const port = await freePorts(1);
+  const text = readInfra('nginx/nginx.conf')
+    .replace(
+      'include /etc/nginx/modules-enabled/*.conf',
+      `load_module ${debian}/usr/lib/nginx/modules/ngx_http_brotli_filter_module.so`,
+    )
+    // An ordinary user may not raise it.
+    .replace('worker_rlimit_nofile 65536;', '')
+    .replace('/etc/nginx/mime.types', `${debian}/etc/nginx/mime.types`)
+    .replaceAll('/tmp/nginx', `${work}/nginx`)
+    .replace('server gateway:8080', `server 127.0.0.1:${tidemarkPort}`)
+    .replace('server realtime:8080', `server 127.0.0.1:${tidemarkPort + 1}`)
+    .replace('listen 8080', `listen 127.0.0.1:${port}`);
+  const file = join(work, 'nginx.conf');
+  await writeFile(file, text);
+  const library = join(debian, 'usr/lib', arch() === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu');
+  const nginx: ChildProcess = spawn(
+    join(debian, 'usr/sbin/nginx'),
+    ['-c', file, '-p', work, '-e', 'stderr', '-g', 'daemon off;'],
+    {
+      env: { ...process.env, LD_LIBRARY_PATH: library },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    },
+  );
+  t.teardown(async () => {
+    if (nginx.exitCode !== null) return;
+    const ended = once(nginx, 'exit');
+    nginx.kill('SIGTERM');
+    await ended;
+  });
+  await eventually(async () => (await fetch(`http://127.0.0.1:${port}/livez`).catch(() => undefined)) && true);
+  return port;
+}
+
+/** With the answer's headers as they came: fetch would decode the body. */
+function raw(url: string, headers: Record<string, string>): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => get(url, { headers }, resolve).once('error', reject));
+}
+
+t.test('nginx passes on everything that Tidemark answers', async (t) => {
+  const { port, home, line } = await launch(t, { args: ['--no-demo'] });
+  await line(/^ready/);
+  const credentials = JSON.parse(await readFile(join(home, 'credentials.json'), 'utf8')) as {
+    user: string;
+    ops: string;
+  };
+  const origin = `http://127.0.0.1:${await startNginx(t, port)}`;
+  const authorization = `Bearer ${credentials.user}`;
+
+  await t.test('a read has the coding and the ETag of the gateway', async (t) => {
+    const answer = await raw(`${origin}/openapi.json`, { authorization, 'accept-encoding': 'br' });
+    answer.resume();
+    t.equal(answer.headers['content-encoding'], 'br');
+    t.match(String(answer.headers.etag), /^"/, 'a strong one');
+  });
+
+  await t.test('the page of the console is compressed, its assets are immutable', async (t) => {
+    const page = await fetch(`${origin}/console/`, { headers: { authorization: `Bearer ${credentials.ops}` } });
+    t.equal(page.status, 200);
+    const [, asset] = /(?:src|href)="([^"]*assets\/[^"]+\.js)"/.exec(await page.text()) ?? [];
+    for (const coding of ['br', 'gzip']) {
+      const script = await raw(String(new URL(asset as string, `${origin}/console/`)), { 'accept-encoding': coding });
+      script.resume();
+      t.equal(script.headers['content-encoding'], coding);
+      t.match(script.headers['cache-control'], /immutable/);
+      t.match(script.headers.vary, /accept-encoding/i);
+    }
+  });
+
+  await t.test('a file is uploaded, and asked for in ranges', async (t) => {
+    const url = `${origin}/api/v1/files/notes.txt`;
+    const body = 'all of these words are text that could be compressed\n'.repeat(100);
+    const put = await fetch(url, { method: 'PUT', headers: { authorization, 'content-type': 'text/plain' }, body });
+    t.ok(put.ok, `PUT ${put.status}`);
+    const part = await raw(url, { authorization, range: 'bytes=4-6', 'accept-encoding': 'br, gzip' });
+    t.equal(part.statusCode, 206);
+    t.equal(part.headers['content-encoding'], undefined);
+    t.equal(String((await part.toArray())[0]), 'of ');
+  });
+
+  await t.test('a WebSocket gets its snapshot', async (t) => {
+    const socket = new WebSocket(`${origin.replace('http', 'ws')}/live`, LIVE_SUBPROTOCOL, {
+      headers: { authorization },
+    });
+    t.teardown(() => socket.close());
+    await once(socket, 'open');
+    socket.send(JSON.stringify({ op: 'subscribe', id: 's1', query: 'jobs', profile: 'tidemark', snapshot: true }));
+    for (;;) {
+      const [data] = await once(socket, 'message');
+      const frame = JSON.parse(String(data));
+      if (frame.op === 'error') throw new Error(frame.message);
+      if (frame.op === 'snapshot') break;
+    }
+    t.pass('a snapshot came');
+  });
+
+  await t.test('an event of an event stream comes while the stream is open', async (t) => {
+    const answer = await raw(`${origin}/live?query=jobs&profile=tidemark&snapshot=true`, {
+      authorization,
+      accept: 'text/event-stream',
+    });
+    t.equal(answer.headers['content-type']?.split(';')[0], 'text/event-stream');
+    let heard = '';
+    for await (const chunk of answer) {
+      heard += chunk;
+      if (heard.includes('event: snapshot')) break;
+    }
+    answer.destroy();
+    t.match(heard, /event: snapshot/);
+  });
+
+  await t.test('the metrics of an instance are not shown outside', async (t) => {
+    t.equal(
+      (await fetch(`${origin}/metrics`, { headers: { authorization: `Bearer ${credentials.ops}` } })).status,
+      404,
+    );
+  });
+});
