@@ -10,6 +10,12 @@ export type RowMessage = PgMessage & { tag: 'insert' | 'update' | 'delete' };
 
 export const truncateText = (index: number): string => `{"type":"truncate","index":${index}}`;
 
+/** A change of which nothing is known: everyone who follows the table resyncs. */
+export function unknownText({ relation }: RelationPlan, index: number): string {
+  const names = JSON.stringify(relation.columns.map(({ name }) => name));
+  return `{"type":"update","index":${index},"row":{},"cut":${names}}`;
+}
+
 const NONE: ReadonlySet<number> = new Set();
 
 /** @param cut columns whose values are left out */
@@ -19,7 +25,7 @@ export function changeText(plan: RelationPlan, message: RowMessage, index: numbe
   if (message.tag === 'insert') return `${head},"row":${rowText(plan, message.row, cut)}${end}`;
   const old = oldText(plan, message.key, message.old, cut);
   if (message.tag === 'delete') return `${head}${old}${end}`;
-  const row = message.old ? filled(message.row, message.old) : message.row;
+  const row = filled(plan.relation, message);
   return `${head},"row":${rowText(plan, row, cut)}${old}${unchangedText(plan.relation, row, cut)}${end}`;
 }
 
@@ -72,9 +78,14 @@ function bytesOf(plan: RelationPlan, message: RowMessage, column: number): numbe
   return bytes;
 }
 
-/** Under REPLICA IDENTITY FULL the old row has every TOASTed value that the new one lacks. */
-function filled(row: Tuple, old: Tuple): Tuple {
-  return row.includes(undefined) ? row.map((value, index) => (value === undefined ? old[index] : value)) : row;
+/**
+ * The new row, with TOASTed values that did not change out of the old one: under REPLICA IDENTITY FULL that has all of them, else
+ * those of the key, which Postgres sends along where one is TOASTed.
+ */
+export function filled(relation: Relation, { row, old, key }: RowMessage & { tag: 'update' }): Tuple {
+  if (!row.includes(undefined)) return row;
+  const known = (index: number) => (old ? old[index] : relation.columns[index]?.identity ? key?.[index] : undefined);
+  return row.map((value, index) => (value === undefined ? known(index) : value));
 }
 
 function oldText(plan: RelationPlan, key: Tuple | undefined, old: Tuple | undefined, cut: ReadonlySet<number>): string {

@@ -11,7 +11,7 @@
  * again, its end is known and its envelopes leave as they fill.
  */
 import { type Lsn, lsnToHex, MAX_CHANGES_PER_ENVELOPE, MAX_ENVELOPE_BYTES } from '@tidemark/contracts';
-import { changeText, cutChangeText, mayFit, type RowMessage, truncateText } from './change-text.ts';
+import { changeText, cutChangeText, mayFit, type RowMessage, truncateText, unknownText } from './change-text.ts';
 import type { PgMessage } from './pgoutput.ts';
 import type { RelationPlan } from './type-catalog.ts';
 
@@ -110,6 +110,13 @@ export class TransactionEnvelopes {
     if (!this.#measuring) this.#push(plan, truncateText(index), index);
   }
 
+  /** Something of the table has changed, and nothing tells what. */
+  addUnknown(plan: RelationPlan): void {
+    const index = this.#index;
+    this.#index += 1;
+    if (!this.#measuring) this.#push(plan, unknownText(plan, index), index);
+  }
+
   /** Envelopes that may leave before the commit: none, unless its end is known. */
   ready(): readonly EncodedEnvelope[] {
     const { endLsn } = this.#options;
@@ -128,7 +135,7 @@ export class TransactionEnvelopes {
     const bytes = Buffer.byteLength(text) + 1;
     if (bytes + HEAD_BYTES > this.#options.maxPayload) {
       // Its key alone is too large, which no index takes: a table without one. Its readers resync.
-      this.#push(plan, truncateText(index), index);
+      this.#push(plan, unknownText(plan, index), index);
       return;
     }
     let open = this.#open.get(plan.relation.oid);

@@ -65,19 +65,25 @@ select t.oid, format_type(t.oid, null) as name,
   ) as casts
 from wanted join pg_type t using (oid)`;
 
-/** The primary key, since under REPLICA IDENTITY FULL the message marks every column. */
+/**
+ * The columns that tell a row from others: those of the index of REPLICA IDENTITY USING INDEX, else of the primary key. The message
+ * marks columns too, but under REPLICA IDENTITY FULL all of them, and not in the order of the index.
+ */
 const KEY = `
-select a.attname as name
+select a.attname as name, i.indimmediate as immediate
 from pg_index i cross join unnest(i.indkey) with ordinality as k (attnum, n)
 join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
-where i.indrelid = $1::oid and i.indisprimary
+where i.indrelid = $1::oid and k.n <= i.indnkeyatts
+  and case when $2 = 'i' then i.indisreplident else i.indisprimary end
 order by k.n`;
 
 /** What the transaction needs to write a relation's rows. */
 export interface RelationPlan {
   relation: Relation;
-  /** The primary key, else the replica identity, else empty. */
+  /** The columns of the replica identity's index, else of the primary key, else empty. */
   key: readonly string[];
+  /** Uniqueness of the key holds at the end of the transaction, not after each row. */
+  isDeferrable: boolean;
   /** The envelope's members about the table, as JSON: schema, table, key. */
   about: string;
   /** `"name":` of each column. */
@@ -93,21 +99,34 @@ export async function planRelation(pool: Pool, relation: Relation): Promise<Rela
   const oids = [...new Set(relation.columns.map((column) => column.typeOid))];
   const [rows, key] = await Promise.all([
     pool.query<TypeRow>(TYPES, [`{${oids.join(',')}}`]),
-    pool.query<{ name: string }>(KEY, [relation.oid]),
+    pool.query<{ name: string; immediate: boolean }>(KEY, [relation.oid, relation.replicaIdentity]),
   ]);
   const known = new Map(rows.map((row) => [Number(row.oid), row]));
-  const names = new Set(relation.columns.map((column) => column.name));
-  const primary = key.map((row) => row.name);
-  // The catalog is newer than the WAL: a key whose columns the message lacks is not the key of these rows.
-  const usable = primary.length > 0 && primary.every((name) => names.has(name));
-  const identity = relation.replicaIdentity === 'f' ? [] : relation.columns.filter((column) => column.identity);
-  return plan(pool, relation, usable ? primary : identity.map((column) => column.name), known, false);
+  return plan(pool, relation, keyOf(relation, key), known, false);
+}
+
+interface Key {
+  names: readonly string[];
+  isDeferrable: boolean;
+}
+
+/** The catalog is newer than the WAL: a key other than the one that the message marks is not the key of these rows. */
+function keyOf(relation: Relation, found: readonly { name: string; immediate: boolean }[]): Key {
+  const isFull = relation.replicaIdentity === 'f';
+  const marked = relation.columns.filter((column) => isFull || column.identity).map(({ name }) => name);
+  const names = found.map(({ name }) => name);
+  // Without a mark, as where the primary key is deferrable, Postgres refuses updates and deletes.
+  const isAny = isFull || marked.length === 0;
+  const published = new Set(isAny ? relation.columns.map(({ name }) => name) : marked);
+  const isTheirs = names.every((name) => published.has(name)) && (isAny || names.length === marked.length);
+  if (!isTheirs) return { names: isAny ? [] : marked, isDeferrable: false };
+  return { names, isDeferrable: found.some(({ immediate }) => !immediate) };
 }
 
 function plan(
   pool: Pool,
   relation: Relation,
-  key: readonly string[],
+  key: Key,
   known: ReadonlyMap<number, TypeRow>,
   distrusting: boolean,
 ): RelationPlan {
@@ -122,8 +141,9 @@ function plan(
   const { schema, table } = relation;
   return {
     relation,
-    key,
-    about: JSON.stringify({ schema, table, key }).slice(1, -1),
+    key: key.names,
+    isDeferrable: key.isDeferrable,
+    about: JSON.stringify({ schema, table, key: key.names }).slice(1, -1),
     members: relation.columns.map((column) => `${JSON.stringify(column.name)}:`),
     types,
     ...(asked.length > 0 ? { ask: (tuple: Tuple) => askPostgres(pool, asked, tuple) } : {}),

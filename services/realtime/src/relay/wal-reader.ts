@@ -6,6 +6,8 @@ import { type Lsn, TRACE_PREFIX } from '@tidemark/contracts';
 import type { Pool } from '@tidemark/db';
 import { formatTraceparent, parseTraceparent, type Span, type Tracing } from '@tidemark/service';
 import type { RealtimeEvent } from '../events.ts';
+import type { RowMessage } from './change-text.ts';
+import { NetEffect } from './net-effect.ts';
 import type { PgMessage } from './pgoutput.ts';
 import { type EncodedEnvelope, TransactionEnvelopes } from './transaction.ts';
 import { planRelation, type RelationPlan } from './type-catalog.ts';
@@ -41,8 +43,6 @@ export interface WalReaderOptions {
   onFailed(error: Error): void;
 }
 
-type RowMessage = PgMessage & { tag: 'insert' | 'update' | 'delete' };
-
 /** Decoded messages that wait; pg hands over what one read from the socket brought (64 KB) at a time. */
 const MAX_QUEUED = 2_000;
 /** A transaction that is measured is read again at once; more than a few at a time would be a mistake of ours. */
@@ -55,6 +55,8 @@ export class WalReader {
   #queue: PgMessage[] = [];
   #relations = new Map<number, RelationPlan>();
   #transaction: TransactionEnvelopes | undefined;
+  /** Changes of the transaction to tables with a deferrable key. */
+  #net = new NetEffect();
   /** Of the transaction: from its commit to the publisher. */
   #span: Span | undefined;
   #keepaliveLsn: Lsn | undefined;
@@ -141,12 +143,18 @@ export class WalReader {
       case 'update':
       case 'delete': {
         const plan = this.#relations.get(message.oid) as RelationPlan;
-        return plan.ask ? this.#addAsked(plan, message) : this.#add(plan, message);
+        if (!plan.isDeferrable) return this.#addRow(plan, message);
+        this.#net.add(plan, message);
+        return undefined;
       }
       case 'truncate':
-        for (const oid of message.oids) this.#transaction?.truncate(this.#relations.get(oid) as RelationPlan);
+        for (const oid of message.oids) {
+          this.#net.forget(oid);
+          this.#transaction?.truncate(this.#relations.get(oid) as RelationPlan);
+        }
         return undefined;
       case 'commit':
+        if (!this.#net.isEmpty) return this.#addNet().then(() => this.#commit(message.endLsn));
         this.#commit(message.endLsn);
         return undefined;
       case 'message':
@@ -155,6 +163,17 @@ export class WalReader {
       default:
         return undefined;
     }
+  }
+
+  async #addNet(): Promise<void> {
+    for (const { plan, messages } of this.#net.take()) {
+      for (const message of messages ?? []) await this.#addRow(plan, message);
+      if (!messages) this.#transaction?.addUnknown(plan);
+    }
+  }
+
+  #addRow(plan: RelationPlan, message: RowMessage): Promise<void> | undefined {
+    return plan.ask ? this.#addAsked(plan, message) : this.#add(plan, message);
   }
 
   #add(plan: RelationPlan, message: RowMessage): Promise<void> | undefined {

@@ -35,6 +35,8 @@ export type Match =
   | { kind: 'change'; type: LiveChange['type']; text: string }
   | { kind: 'resync'; reason: string };
 
+const CUT = 'a row was too large to be sent whole, or a value in it could not be read';
+
 const NONE: Match = { kind: 'none' };
 
 export function matchChange(plan: LivePlan, change: RowChange, judged: Judged): Match {
@@ -45,15 +47,19 @@ export function matchChange(plan: LivePlan, change: RowChange, judged: Judged): 
   // Under row-level security, what is not known could tell of a row that is hidden.
   if (judged.visible && (after === undefined || was === undefined)) {
     return resync(
-      change.isCut
-        ? 'a row was too large to be sent whole'
-        : `a change did not carry its whole row: has ${plan.facts.table} still replica identity full?`,
+      change.isCut ? CUT : `a change did not carry its whole row: has ${plan.facts.table} still replica identity full?`,
     );
   }
   if (row && after !== false && !row.has(plan.columns)) {
-    if (change.isCut) return resync('a row was too large to be sent whole');
+    if (change.isCut) return resync(CUT);
     const lacking = plan.columns.find((name) => row.column(name) === undefined);
     return resync(`the column "${lacking}" did not change and was not sent; replica identity full would send it`);
+  }
+  // What the subscriber is to drop must be named: by its key, or without one by all that it holds of it.
+  if (before && was !== false && !isNamed(plan, before)) {
+    return resync(
+      change.isCut ? CUT : `a change did not name its row: has ${plan.facts.table} another replica identity?`,
+    );
   }
 
   if (change.type === 'delete') return was === false ? NONE : changed('delete', undefined, oldRow(plan, before));
@@ -88,6 +94,13 @@ export function mayConcern(plan: LivePlan, { type, row, before }: RowChange, jud
 export function keyText(plan: LivePlan, image: RowImage): string | undefined {
   const parts = plan.facts.key.map((name) => image.column(name));
   return parts.includes(undefined) ? undefined : parts.join();
+}
+
+/** A key has no NULL: such a one is that of another index, as partitions may have. */
+function isNamed(plan: LivePlan, image: RowImage): boolean {
+  const { key } = plan.facts;
+  if (key.length === 0) return plan.select.every(({ column }) => image.column(column) !== undefined);
+  return key.every((name) => (image.column(name) ?? 'null') !== 'null');
 }
 
 function rowText(plan: LivePlan, image: RowImage | undefined): string | undefined {

@@ -32,7 +32,7 @@ export interface TableFacts {
   schema: string;
   table: string;
   columns: readonly ColumnFacts[];
-  /** The primary key; empty where there is none. */
+  /** What changes name their rows by: the columns of the replica identity's index, else of the primary key; empty without. */
   key: readonly string[];
   /** Old rows come whole. */
   oldRows: boolean;
@@ -67,6 +67,8 @@ interface FactsRow {
       }[]
     | null;
   key: string[] | null;
+  /** Whether the key's uniqueness holds after each row; the relay makes other envelopes where it does not. */
+  immediate: boolean | null;
   published: string[] | null;
   filtered: boolean;
   policies: { name: string; permissive: boolean; using: string | null; tree: string | null }[] | null;
@@ -75,6 +77,8 @@ interface FactsRow {
 
 /** Names print with their schema then, so a policy's text means the same in every session. */
 const NO_SEARCH_PATH = `select set_config('search_path', '', true)`;
+
+const IS_KEY = `case when c.relreplident = 'i' then i.indisreplident else i.indisprimary end`;
 
 const FACTS = `
 select has_schema_privilege(n.oid, 'usage') as may_schema,
@@ -93,7 +97,8 @@ select has_schema_privilege(n.oid, 'usage') as may_schema,
   (select json_agg(a.attname order by k.n)
    from pg_index i cross join unnest(i.indkey) with ordinality as k (attnum, n)
    join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
-   where i.indrelid = c.oid and i.indisprimary) as key,
+   where i.indrelid = c.oid and k.n <= i.indnkeyatts and ${IS_KEY}) as key,
+  (select bool_and(i.indimmediate) from pg_index i where i.indrelid = c.oid and ${IS_KEY}) as immediate,
   (select to_json(p.attnames) from pg_publication_tables p
    where p.pubname = $3 and p.schemaname = $1 and p.tablename = $2) as published,
   exists (select from pg_publication_tables p
@@ -158,7 +163,7 @@ export async function loadTableFacts(
     reach: policyReach(row.policies ?? [], row.catalog),
     policyColumns: row.security ? policyColumns(row).filter((name) => published.has(name)) : [],
     policies: row.security ? (row.policies ?? []).map((policy) => policyFacts(policy, row.catalog)) : [],
-    shape: hash([types, row.key, row.published, row.identity]),
+    shape: hash([types, row.key, row.immediate, row.published, row.identity]),
     version: hash(row),
   };
 }
