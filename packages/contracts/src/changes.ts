@@ -36,7 +36,7 @@ export const Change = Type.Object({
   old: Type.Optional(Row),
   /** Columns that `row` lacks: TOASTed values that did not change and were not in the WAL. Absent where there are none. */
   unchanged: Type.Optional(Type.Array(Type.String())),
-  /** Columns that `row` and `old` lack since the change would have been too large for a message. Absent where there are none. */
+  /** Columns that `row` and `old` lack since the change would have been too large for a message, or the values could not be rendered. Absent where there are none. */
   cut: Type.Optional(Type.Array(Type.String())),
 });
 export type Change = Static<typeof Change>;
@@ -49,7 +49,7 @@ export const Envelope = Type.Object({
   committedAt: Type.Integer({ description: 'milliseconds since 1970, from the commit record' }),
   schema: Type.String(),
   table: Type.String(),
-  /** Columns of the primary key (or replica identity), in order; empty where there is none. */
+  /** Columns of the replica identity's index, else of the primary key, in their order; empty where there is none. */
   key: Type.Array(Type.String()),
   /** Which of the table's envelopes in this transaction it is, from 0; absent where it is the only one. */
   part: Type.Optional(Type.Integer({ minimum: 0 })),

@@ -37,7 +37,7 @@ export interface LivePlan {
   /** Equal texts mean equal results. */
   canonical: string;
   select: readonly SelectedColumn[];
-  /** The primary key, as the members of a row are called. */
+  /** The key of the table, as the members of a row are called. */
   key: readonly string[];
   where: readonly Condition[];
   filter: RowFilter;

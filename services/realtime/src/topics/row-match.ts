@@ -90,7 +90,7 @@ export function mayConcern(plan: LivePlan, { type, row, before }: RowChange, jud
   return may(row) || may(before);
 }
 
-/** Of the primary key, as the WAL has it; equal texts are equal keys. Undefined where the image lacks a column of it. */
+/** Of the key, as the WAL has it; equal texts are equal keys. Undefined where the image lacks a column of it. */
 export function keyText(plan: LivePlan, image: RowImage): string | undefined {
   const parts = plan.facts.key.map((name) => image.column(name));
   return parts.includes(undefined) ? undefined : parts.join();

@@ -4,7 +4,7 @@
  * its index has the new one; rows that only shift are not told. Pure.
  */
 export interface ShownRow {
-  /** Text of the primary key. */
+  /** Text of the key. */
   key: string;
   /** JSON. */
   text: string;

@@ -14,7 +14,7 @@ export interface WindowAnswer {
   rows: string | null;
 }
 
-/** One row, a WindowAnswer. The primary key comes last in the order, so that rows that are equal in it keep their places. */
+/** One row, a WindowAnswer. The key comes last in the order, so that rows that are equal in it keep their places. */
 export function windowSql(plan: LivePlan, window: WindowPlan, maxBytes: number): SnapshotSql {
   const params: string[] = [];
   const { schema, table, key } = plan.facts;
