@@ -11,6 +11,7 @@ import { enableStatements } from './statements.ts';
 import { signToken } from './token.ts';
 import { generateTypes } from './types/generate-types.ts';
 import { loadCredentials } from './up/credentials.ts';
+import { readRunningHome } from './up/running-home.ts';
 import { readSettings } from './up/settings.ts';
 import { up } from './up/up.ts';
 
@@ -23,19 +24,21 @@ export interface Io {
   untilSignal(): Promise<string>;
 }
 
-export const USAGE = `tidemark <command>
+export const USAGE = `npx tidemark <command>
 
   up [--no-demo] [--scale <service>=<n>]…   everything, until Ctrl-C
-  migrate                                   brings DATABASE_URL to this release's schema
-  blueprint <name> [--no-demo]              loads a ready-made schema into DATABASE_URL
+  migrate                                   brings the database to this release's schema
+  blueprint <name> [--no-demo]              loads a ready-made schema into the database
   live enable <table> [--key-only]          lets clients follow the table’s changes, and says what it costs
   live disable <table>                      no longer
   live list                                 the tables that can be followed
   statements enable [--move]                lets the metrics service read pg_stat_statements (as a superuser)
-  types [--schema <name>]…                  the TypeScript types of DATABASE_URL’s tables, views and functions
+  types [--schema <name>]…                  the TypeScript types of the database’s tables, views and functions
   nats-config                               a configuration file for a NATS server of your own, with a user for each service
   token --role <role> [--sub <subject>] [--expires-in <seconds>]
-                                            signs a token with JWT_SECRET, or the secret in TIDEMARK_HOME`;
+                                            signs a token with JWT_SECRET, or the secret in TIDEMARK_HOME
+
+The database is DATABASE_OWNER_URL, else DATABASE_URL, else the one that runs in TIDEMARK_HOME (.tidemark).`;
 
 /** @returns the exit code */
 export async function run(io: Io): Promise<number> {
@@ -44,14 +47,14 @@ export async function run(io: Io): Promise<number> {
     case 'up':
       return runUp(io, args);
     case 'migrate': {
-      const { applied } = await migrate(databaseUrl(io));
+      const { applied } = await migrate(await databaseUrl(io));
       io.print(applied.length > 0 ? `applied ${applied.join(', ')}` : 'nothing to do');
       return 0;
     }
     case 'blueprint': {
       const { values, positionals } = parse(args, { 'no-demo': { type: 'boolean' } });
       const [name = ''] = positionals;
-      const loaded = await loadBlueprint(databaseUrl(io), name, { demo: !values['no-demo'] });
+      const loaded = await loadBlueprint(await databaseUrl(io), name, { demo: !values['no-demo'] });
       io.print(loaded ? `loaded ${name}` : `${name} is there already`);
       return 0;
     }
@@ -64,7 +67,7 @@ export async function run(io: Io): Promise<number> {
     case 'types': {
       const { values } = parse(args, { schema: { type: 'string', multiple: true } });
       const schemas = (values.schema as string[] | undefined) ?? ['public', 'tidemark'];
-      io.print(await generateTypes(databaseUrl(io), schemas));
+      io.print(await generateTypes(await databaseUrl(io), schemas));
       return 0;
     }
     case 'nats-config':
@@ -119,7 +122,7 @@ async function runLive(io: Io, args: readonly string[]): Promise<void> {
   const { values, positionals } = parse(args, { 'key-only': { type: 'boolean' } });
   const [action, table, ...rest] = positionals;
   const publication = io.env.RELAY_PUBLICATION || 'tidemark';
-  const options = { url: databaseUrl(io), publication, print: io.print };
+  const options = { url: await databaseUrl(io), publication, print: io.print };
   if (action === 'list' && table === undefined) return listLive(options);
   if (table === undefined || rest.length > 0 || (action !== 'enable' && action !== 'disable')) {
     throw errors.USAGE({
@@ -135,7 +138,7 @@ async function runStatements(io: Io, args: readonly string[]): Promise<void> {
   if (positionals.length !== 1 || positionals[0] !== 'enable') {
     throw errors.USAGE({ reason: `statements takes enable, not "${positionals.join(' ')}"` });
   }
-  const url = io.env.DATABASE_URL || databaseUrl(io);
+  const url = io.env.DATABASE_URL || (await databaseUrl(io));
   await enableStatements({ url, move: values.move === true, print: io.print });
 }
 
@@ -150,10 +153,7 @@ async function runToken(io: Io, args: readonly string[]): Promise<number> {
   if (expiresIn !== undefined && !(Number.isInteger(expiresIn) && expiresIn > 0)) {
     throw errors.USAGE({ reason: `--expires-in ${values['expires-in']} is not a number of seconds above 0` });
   }
-  const { secret } = await loadCredentials(
-    resolve(io.cwd, io.env.TIDEMARK_HOME || '.tidemark'),
-    io.env.JWT_SECRET || undefined,
-  );
+  const { secret } = await loadCredentials(homeFolder(io), io.env.JWT_SECRET || undefined);
   io.print(
     await signToken(secret, {
       role: values.role,
@@ -172,9 +172,15 @@ function parse(args: readonly string[], options: Record<string, { type: 'string'
   }
 }
 
-function databaseUrl(io: Io): string {
+/** The database of the environment, else the one that runs in TIDEMARK_HOME. @throws CLI_USAGE where there is neither */
+async function databaseUrl(io: Io): Promise<string> {
   // What these commands do takes the role that owns the schema, where it is not the services' own.
   const url = io.env.DATABASE_OWNER_URL || io.env.DATABASE_URL;
-  if (!url) throw errors.USAGE({ reason: 'DATABASE_URL is not set: which database?' });
-  return url;
+  if (url) return url;
+  const home = homeFolder(io);
+  const running = await readRunningHome(home);
+  if (running) return running.databaseUrl;
+  throw errors.USAGE({ reason: `which database? DATABASE_URL is not set, and no \`npm start\` runs in ${home}` });
 }
+
+const homeFolder = (io: Io) => resolve(io.cwd, io.env.TIDEMARK_HOME || '.tidemark');

@@ -4,7 +4,7 @@ export const errors = defineErrors('CLI', {
   USAGE: row<{ reason: string }>({
     status: 400,
     message: (p) => p.reason,
-    hint: 'Run `tidemark --help`.',
+    hint: 'Run `npx tidemark --help`.',
   }),
   TABLE_UNKNOWN: row<{ schema: string; table: string }>({
     status: 404,

@@ -24,7 +24,9 @@ export async function enableStatements({ url, move, print }: StatementsOptions):
   const facts = await readFacts(url);
   if (facts.schema !== null && facts.schema !== SCHEMA && !move) {
     print(`${EXTENSION} is in the schema ${facts.schema}, and stays there: others may rely on it.`);
-    print(`  Who may use that schema may read everybody's statements. To move it: tidemark statements enable --move`);
+    print(
+      `  Who may use that schema may read everybody's statements. To move it: npx tidemark statements enable --move`,
+    );
     return;
   }
   if (!facts.loaded) {

@@ -93,7 +93,7 @@ export const errors = defineErrors('RT', {
   TABLE_NOT_LIVE: row<{ schema: string; table: string }>({
     status: 400,
     message: (p) => `the table ${p.schema}.${p.table} is not published`,
-    hint: (p) => `tidemark live enable ${p.schema}.${p.table}`,
+    hint: (p) => `npx tidemark live enable ${p.schema}.${p.table}`,
   }),
   COLUMN_UNKNOWN: row<{ column: string; table: string }>({
     status: 400,

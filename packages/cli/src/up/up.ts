@@ -13,6 +13,7 @@ import { loadCredentials } from './credentials.ts';
 import { type LocalRoles, prepareLocalRoles } from './local-roles.ts';
 import { checkPorts, portOf } from './ports.ts';
 import { preparePrivateHome } from './private-home.ts';
+import { forgetRunningHome, writeRunningHome } from './running-home.ts';
 import { type ServiceProcess, startService } from './service-process.ts';
 import { serviceEntries, serviceUser } from './service-user.ts';
 import { plansEnabled, type UpSettings } from './settings.ts';
@@ -38,7 +39,7 @@ export async function up(settings: UpSettings, events: UpEvents): Promise<Up> {
   const running: { stack?: Stack; services: ServiceProcess[] } = { services: [] };
   let stopped: Promise<void> | undefined;
   const stop = () => {
-    stopped ??= stopAll(running, events);
+    stopped ??= stopAll(running, events).finally(() => forgetRunningHome(settings.home));
     return stopped;
   };
   try {
@@ -123,6 +124,7 @@ async function startAll(
   await settleAll(instances('gateway', { ...proxied, DB_PLAN_ENABLED: plansEnabled(settings) }));
 
   const url = base('gateway');
+  await writeRunningHome(home, { pid: process.pid, databaseUrl: addresses.owner });
   return { url, summary: summarise(settings, url, running.services, addresses, tokens), stop };
 }
 

@@ -1,0 +1,17 @@
+#!/usr/bin/env node
+/** `npx tidemark <command>`, below the clone: builds the tree where that has not been done, then runs the command on the clone's home. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { prepare, root } from './prepare.mjs';
+
+const main = join(root, 'packages/cli/dist/main.js');
+
+try {
+  // Progress goes to standard error: what commands print may be redirected into a file.
+  if (!existsSync(main)) await prepare((line) => process.stderr.write(`${line}\n`));
+} catch (error) {
+  process.stderr.write(`${error.message}\n`);
+  process.exit(1);
+}
+process.env.TIDEMARK_HOME ||= join(root, '.tidemark');
+await import(new URL(main, 'file:').href);
