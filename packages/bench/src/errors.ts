@@ -26,6 +26,11 @@ export const errors = defineErrors('BENCH', {
     message: (p) => `${p.what} was answered with ${p.status}: ${p.text.slice(0, 300)}`,
     hint: 'That is what the trial is about, or the machine is very busy: run this trial alone.',
   }),
+  STATEMENT_FAILED: row<{ reason: string; text: string }>({
+    status: 500,
+    message: (p) => `a statement of the trial failed with ${p.reason}: ${p.text.slice(0, 2_000)}`,
+    hint: 'The trial drew a statement that cannot be right in its place: mend its step.',
+  }),
   NOT_STARTED: row<{ name: string; reason: string }>({
     status: 500,
     message: (p) => `"${p.name}" did not start: ${p.reason}`,

@@ -22,7 +22,7 @@ function chosen(names: readonly string[]): readonly Scenario[] {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: 'boolean', default: false }, json: { type: 'string' } },
+  options: { quick: { type: 'boolean', default: false }, json: { type: 'string' }, seed: { type: 'string' } },
 });
 
 async function bench(): Promise<void> {
@@ -77,8 +77,10 @@ async function trials(run: (names: readonly string[], quick: boolean) => Promise
 }
 
 try {
-  if (positionals[0] === 'lab') await trials(runLab);
-  else if (positionals[0] === 'live') await trials(runLive);
+  if (positionals[0] === 'lab') {
+    const seed = values.seed === undefined ? undefined : Number(values.seed);
+    await trials((names, quick) => runLab(names, quick, seed));
+  } else if (positionals[0] === 'live') await trials(runLive);
   else await bench();
 } catch (error) {
   console.error(explain(error));

@@ -1,15 +1,20 @@
-/** `main.js lab [trial…]`: trials one after another, a finding a line. */
+/** `main.js lab [trial…] [--seed <n>]`: trials one after another, a finding a line. */
 import { errors } from '../errors.ts';
 import { runTrial, type TrialResult } from './run-trial.ts';
 import type { Trial } from './trial.ts';
 import { trials } from './trials/all.ts';
 
 /** @throws BENCH_UNKNOWN_TRIAL */
-export async function runLab(names: readonly string[], quick: boolean, all = trials): Promise<TrialResult[]> {
+export async function runLab(
+  names: readonly string[],
+  quick: boolean,
+  seed?: number,
+  all = trials,
+): Promise<TrialResult[]> {
   const results: TrialResult[] = [];
   for (const trial of chosen(names, all)) {
     console.log(`${trial.name} · ${trial.claim}`);
-    const result = await runTrial(trial, quick, console.log);
+    const result = await runTrial(trial, quick, console.log, seed);
     for (const { ok, what, expected, got } of result.findings) {
       console.log(`  ${ok ? 'ok ' : 'NOT OK'} ${what}: ${got} (expected ${expected})`);
     }

@@ -3,13 +3,12 @@
  * they write by the protocol alone, while something is broken. At the end every client has to have what the database has.
  */
 import { randomBytes } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 import { migrate } from '@tidemark/db';
 import { type Stack, startTemporaryStack } from '@tidemark/local-stack';
 import { as, type ModelClient, type Row, rowsText } from '@tidemark/realtime/checker';
 import postgres from 'postgres';
-import { type Rival, startRival } from '../child.ts';
 import { type Follower, follow } from './live-clients.ts';
+import { type Instance, liveInstance } from './live-instance.ts';
 import { type Load, SETUP, watchBacklog, write } from './live-load.ts';
 import { atLeast, atMost, equal, type Finding, type TrialContext } from './trial.ts';
 import { answered, pause, until } from './until.ts';
@@ -24,16 +23,6 @@ const DRAIN_MS = { quick: 300, full: 3_000 };
 const SECRET = randomBytes(24).toString('hex');
 /** All clients are where the database is within this time after the last write. */
 const CATCH_UP_MS = { quick: 30_000, full: 120_000 };
-
-export interface Instance {
-  /** As in pg_stat_replication: `tidemark relay <name>`. */
-  readonly name: string;
-  url(): string;
-  pid(): number;
-  kill(): Promise<void>;
-  stop(): Promise<void>;
-  start(): Promise<void>;
-}
 
 export interface Chase {
   readonly stack: Stack;
@@ -68,7 +57,13 @@ export async function chase(context: TrialContext, options: ChaseOptions): Promi
   const url = stack.primary.url;
   await migrate(url);
   await stack.primary.query(SETUP);
-  const instances = [instance('a', stack, DRAIN_MS[kind]), instance('b', stack, DRAIN_MS[kind])];
+  const env = {
+    DRAIN_MS: String(DRAIN_MS[kind]),
+    DATABASE_URL: url,
+    NATS_URL: stack.nats.url,
+    JWT_SECRET: SECRET,
+  };
+  const instances = [liveInstance('a', env), liveInstance('b', env)];
   context.cleanup(async () => void (await Promise.allSettled(instances.map((one) => one.stop()))));
   await Promise.all(instances.map((one) => one.start()));
   const running = chaseOf(stack, instances);
@@ -162,42 +157,6 @@ async function catchUp(stack: Stack, followers: readonly Follower[], ms: number)
     await sql.end({ timeout: 1 });
   }
   return behind;
-}
-
-function instance(name: string, stack: Stack, drainMs: number): Instance {
-  let rival: Rival | undefined;
-  const path = fileURLToPath(import.meta.resolve('@tidemark/realtime/main'));
-  let url = 'ws://127.0.0.1:1';
-  const startOnce = () =>
-    startRival(`realtime ${name}`, path, {
-      PORT: '0',
-      // What is broken on purpose is in every log; LAB_LOG=warn shows it.
-      LOG_LEVEL: process.env.LAB_LOG ?? 'silent',
-      INSTANCE: name,
-      DRAIN_MS: String(drainMs),
-      DATABASE_URL: stack.primary.url,
-      NATS_URL: stack.nats.url,
-      JWT_SECRET: SECRET,
-    });
-  return {
-    name,
-    url: () => url,
-    pid: () => rival?.pid ?? 0,
-    async start() {
-      // On a busy machine the first statement may overrun its limit; what supervises it would start it again, too.
-      await until(`realtime ${name} to start`, async () => {
-        rival = await startOnce();
-        return true;
-      });
-      url = (rival as Rival).url.replace('http', 'ws');
-    },
-    async kill() {
-      await rival?.kill('SIGKILL');
-    },
-    async stop() {
-      await rival?.stop();
-    },
-  };
 }
 
 function chaseOf(stack: Stack, instances: readonly Instance[]): Chase {

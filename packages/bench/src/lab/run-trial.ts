@@ -21,14 +21,19 @@ export interface TrialResult {
 }
 
 /** What a trial throws is a finding, too. */
-export async function runTrial(trial: Trial, quick: boolean, print: (line: string) => void): Promise<TrialResult> {
+export async function runTrial(
+  trial: Trial,
+  quick: boolean,
+  print: (line: string) => void,
+  seed?: number,
+): Promise<TrialResult> {
   const startedAt = performance.now();
   const undos: (() => Promise<void>)[] = [];
   const cleanup = (undo: () => Promise<void>) => void undos.push(undo);
   const findings: Finding[] = [];
   try {
     const context = {
-      ...{ quick, cleanup, stack: useTestStack, database: () => openDatabase(cleanup) },
+      ...{ quick, seed, cleanup, stack: useTestStack, database: () => openDatabase(cleanup) },
       log: (line: string) => print(`${trial.name}: ${line}`),
     };
     findings.push(...(await within(quick ? QUICK_LIMIT_MS : LIMIT_MS, 'the trial', () => trial.run(context))));

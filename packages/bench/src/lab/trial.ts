@@ -12,6 +12,8 @@ export interface Trial {
 export interface TrialContext {
   /** At most 6 s: shows that the trial works and the claim holds in the small. */
   readonly quick: boolean;
+  /** What a trial of random steps is to begin from; its own ones where it is absent. */
+  readonly seed: number | undefined;
   /** A line of progress, shown with the trial's name. */
   log(line: string): void;
   /** Run at the end, last one first, whatever happened. One that fails is a finding that is not ok. */

@@ -28,7 +28,7 @@ export async function runLive(names: readonly string[], quick: boolean): Promise
       ...one,
       run: (context: Parameters<LiveScenario['run']>[1]) => one.run(ground, context),
     }));
-    return await runLab(names, quick, trials);
+    return await runLab(names, quick, undefined, trials);
   } finally {
     await ground.stop();
   }

@@ -10,11 +10,21 @@ export interface HeldOptions {
 
 export class HeldRows {
   /** By key; of a window, in its order. */
-  readonly byKey = new Map<unknown, Row>();
+  readonly byKey = new Map<string, Row>();
+  /** What tells rows apart, as `subscribed` says it. */
+  key: readonly string[] = ['id'];
   #options: HeldOptions;
 
   constructor(options: HeldOptions) {
     this.#options = options;
+  }
+
+  put(row: Row): void {
+    this.byKey.set(this.#keyOf(row), row);
+  }
+
+  #keyOf(row: Row | undefined): string {
+    return JSON.stringify(this.key.map((name) => row?.[name]));
   }
 
   /**
@@ -27,15 +37,15 @@ export class HeldRows {
     return changes.flatMap((change) => {
       const problem = this.#options.mode === 'every' ? this.#every(change, mayRepeat) : this.#back(change, mayRepeat);
       const { type, row, old } = change;
-      if (old) this.byKey.delete(old.id);
-      if (type !== 'delete' && type !== 'leave' && row) this.byKey.set(row.id, row);
+      if (old) this.byKey.delete(this.#keyOf(old));
+      if (type !== 'delete' && type !== 'leave' && row) this.put(row);
       return problem === undefined ? [] : [`${problem}: ${JSON.stringify(change)}`];
     });
   }
 
   /** Each change of a row that is held is the next one of it. */
   #every({ type, row, old }: LiveChange, mayRepeat: boolean): string | undefined {
-    const held = this.byKey.get(old?.id ?? row?.id);
+    const held = this.byKey.get(this.#keyOf(old ?? row));
     const shouldHold = type === 'update' || type === 'leave' || type === 'delete';
     if ((held !== undefined) !== shouldHold) return mayRepeat ? undefined : held ? 'it is held' : 'it is not held';
     if (!held || held.version === undefined) return undefined;
@@ -49,7 +59,7 @@ export class HeldRows {
 
   /** A row, as long as it is the same one, never becomes older. */
   #back({ row }: LiveChange, mayRepeat = false): string | undefined {
-    const held = row && this.byKey.get(row.id);
+    const held = row && this.byKey.get(this.#keyOf(row));
     if (mayRepeat || !held || held.born !== row.born) return undefined;
     return Number(row.version) < Number(held.version) ? `version ${held.version} is held` : undefined;
   }
@@ -59,20 +69,20 @@ export class HeldRows {
     const problems: string[] = [];
     for (const change of changes) {
       const { type, row, old } = change;
-      const isHeld = this.byKey.has((row ?? old)?.id);
+      const isHeld = this.byKey.has(this.#keyOf(row ?? old));
       if (isHeld !== (type !== 'enter')) problems.push(`${isHeld ? 'held' : 'not held'}: ${JSON.stringify(change)}`);
       const back = this.#back(change);
       if (back) problems.push(`${back}: ${JSON.stringify(change)}`);
     }
-    const touched = new Set(changes.map(({ row, old }) => (row ?? old)?.id));
-    const rows = [...this.byKey.values()].filter(({ id }) => !touched.has(id));
+    const touched = new Set(changes.map(({ row, old }) => this.#keyOf(row ?? old)));
+    const rows = [...this.byKey.values()].filter((row) => !touched.has(this.#keyOf(row)));
     for (const { row, index } of changes) {
       if (!row || index === undefined) continue;
       if (index > rows.length) problems.push(`no place ${index} among ${rows.length}: ${JSON.stringify(row)}`);
       rows.splice(index, 0, row);
     }
     this.byKey.clear();
-    for (const row of rows) this.byKey.set(row.id, row);
+    for (const row of rows) this.put(row);
     return problems;
   }
 }
@@ -82,5 +92,8 @@ const sorted = (row: Row) => Object.fromEntries(Object.entries(row).sort(([a], [
 /** The same text for the same rows, whatever the order of their columns and, unless it counts, of the rows; `id` is a number. */
 export function rowsText(rows: Iterable<Row>, inOrder = false): string {
   const all = [...rows].map(sorted);
-  return JSON.stringify(inOrder ? all : all.sort((a, b) => Number(a.id) - Number(b.id)));
+  const text = (row: Row) => JSON.stringify(row);
+  return JSON.stringify(
+    inOrder ? all : all.sort((a, b) => Number(a.id) - Number(b.id) || (text(a) < text(b) ? -1 : 1)),
+  );
 }

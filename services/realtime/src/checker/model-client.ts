@@ -25,11 +25,21 @@ export interface ModelClientOptions {
   /** Another one at each call, of the same bearer. */
   token?(): Promise<string>;
   /** Whether a row, as it was sent, may be seen. */
-  mayShow?(row: Row): boolean;
+  mayShow?(row: Row, sent: Sent): boolean;
+  /** A refusal that is not to be retried; the client holds nothing from then on, and tries again after `refusedMs`. */
+  onRefused?(code: string, message: string, askedAt: number): void;
+  refusedMs?: number;
   /** After a snapshot, too, a change may come again: it was taken from a replica that the relay lags behind (PROTOCOL.md, F4). */
   mayRepeat?: boolean;
   /** Called after each transaction that was applied whole, and after each snapshot. */
   onWhole?(rows: ReadonlyMap<unknown, Row>): void;
+}
+
+export interface Sent {
+  /** When the subscription was asked for, as `performance.now()`. */
+  readonly askedAt: number;
+  /** The row as it was before a change. */
+  readonly isOld: boolean;
 }
 
 /** Between attempts to connect or to subscribe, ms. */
@@ -60,6 +70,9 @@ export class ModelClient {
   #position: string | undefined;
   #subscription = 0;
   #topic: number | undefined;
+  #askedAt = 0;
+  /** From a lost connection to the next one. */
+  #againMs = RETRY_MS;
   /** How the subscription began. */
   #from = '';
   #inSnapshot = false;
@@ -127,7 +140,7 @@ export class ModelClient {
         }
       },
       onEnd: () => {
-        if (isCurrent()) this.#later(() => void this.#connect());
+        if (isCurrent()) this.#later(() => void this.#connect(), this.#againMs);
       },
     };
     this.connections += 1;
@@ -153,6 +166,7 @@ export class ModelClient {
     this.#kept = [];
     this.#topic = undefined;
     this.#inSnapshot = false;
+    this.#askedAt = performance.now();
     this.#from = this.#position === undefined ? 'after a snapshot' : `resumed after ${this.#position}`;
     return this.#position;
   }
@@ -174,7 +188,9 @@ export class ModelClient {
     if (frame.op === 'subscribed') {
       if (!this.#isOurs(frame.id)) return;
       clearTimeout(this.#timer);
+      this.#againMs = RETRY_MS;
       this.#topic = frame.topic;
+      this.#held.key = frame.key;
       if (this.#position === undefined) this.snapshots += 1;
       else this.resumes += 1;
     } else if (frame.op === 'error') this.#refused(frame);
@@ -192,21 +208,28 @@ export class ModelClient {
     else this.#subscribe();
   }
 
-  #refused({ code, retry, id }: ServerFrame & { op: 'error' }): void {
+  #refused({ code, message, retry, id }: ServerFrame & { op: 'error' }): void {
     // The token's end ends the connection, and the next one has another.
     if (!this.#isOurs(id) || code === 'RT_TOKEN_EXPIRED') return;
     this.refusals.push(`${code}${retry ? '' : ' (not to be retried)'}`);
     this.#topic = undefined;
-    if (this.#options.transport === 'events') this.#line?.cut();
-    else this.#later(() => this.#subscribe());
+    const { transport, onRefused, refusedMs = RETRY_MS } = this.#options;
+    if (!retry) {
+      this.#held.byKey.clear();
+      this.#position = undefined;
+      onRefused?.(code, message, this.#askedAt);
+    }
+    this.#againMs = retry ? RETRY_MS : refusedMs;
+    if (transport === 'events') this.#line?.cut();
+    else this.#later(() => this.#subscribe(), this.#againMs);
   }
 
   #snapshot(rows: readonly Row[], done: boolean, position: string | undefined): void {
     if (!this.#inSnapshot) this.#held.byKey.clear();
     this.#inSnapshot = !done;
     for (const row of rows) {
-      this.#look(row);
-      this.#held.byKey.set(row.id, row);
+      this.#look(row, false);
+      this.#held.put(row);
     }
     if (!done) return;
     this.#position = position;
@@ -215,9 +238,9 @@ export class ModelClient {
 
   #changes(changes: readonly LiveChange[], more: boolean, position: string | undefined): void {
     for (const { row, old } of changes) {
-      if (row) this.#look(row);
+      if (row) this.#look(row, false);
       // More than a key.
-      if (old && Object.keys(old).length > 1) this.#look(old);
+      if (old && Object.keys(old).length > this.#held.key.length) this.#look(old, true);
     }
     this.#kept.push(...changes);
     if (more) return;
@@ -232,8 +255,9 @@ export class ModelClient {
     this.#options.onWhole?.(this.rows);
   }
 
-  #look(row: Row): void {
-    if (this.#options.mayShow?.(row) === false) this.#note(this.leaks, `sent: ${JSON.stringify(row)}`);
+  #look(row: Row, isOld: boolean): void {
+    if (this.#options.mayShow?.(row, { askedAt: this.#askedAt, isOld }) === false)
+      this.#note(this.leaks, `sent: ${JSON.stringify(row)}`);
   }
 
   #note(list: string[], what: string): void {

@@ -13,6 +13,7 @@ import { hostile } from './hostile.ts';
 import { jetstreamRolledBack } from './jetstream-rolled-back.ts';
 import { killedNeighbour } from './killed-neighbour.ts';
 import { liveChecker } from './live-checker.ts';
+import { liveDdl } from './live-ddl.ts';
 import { natsKilled } from './nats-killed.ts';
 import { overload } from './overload.ts';
 import { primaryRestart } from './primary-restart.ts';
@@ -46,6 +47,7 @@ export const trials: readonly Trial[] = [
   replicaPaused,
   jetstreamRolledBack,
   liveChecker,
+  liveDdl,
   natsKilled,
   primaryRestarted,
   realtimeRestarted,

@@ -1,0 +1,57 @@
+/** The connections of the trial: statements that change something, and what the clients may see behind them. */
+import postgres from 'postgres';
+import { errors } from '../../errors.ts';
+import { answered, pause } from '../until.ts';
+import type { Person } from './guises.ts';
+import type { Answer } from './sight.ts';
+
+/** A transaction that met the other writer's locks is tried again, so often. */
+const TRIES = 20;
+const COLLISIONS = new Set(['40P01', '55P03', '40001']);
+
+export class Driver {
+  readonly #sql: postgres.Sql;
+
+  constructor(url: string) {
+    const connection = { lock_timeout: 2_000, deadlock_timeout: 50, TimeZone: 'UTC' };
+    this.#sql = postgres(url, { max: 1, connection, onnotice: () => {} });
+  }
+
+  /** @throws BENCH_STATEMENT_FAILED */
+  async transaction(text: string): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await answered(this.#sql.unsafe(`begin; ${text}; commit`).simple());
+        return;
+      } catch (error) {
+        await answered(this.#sql.unsafe('rollback').simple());
+        const { code, message } = error as { code?: string; message: string };
+        if (tries === TRIES || !COLLISIONS.has(code ?? '')) {
+          throw errors.STATEMENT_FAILED({ reason: `${code} ${message}`, text });
+        }
+        await pause(10 * tries);
+      }
+    }
+  }
+
+  /** One that may fail, because it does not know what else goes on. */
+  async attempt(text: string): Promise<void> {
+    await answered(this.#sql.unsafe(text)).catch(() => undefined);
+  }
+
+  /** What a person gets for queries, in one transaction under its role and claims. */
+  async ask(person: Person, queries: readonly { table: string; text: string }[]): Promise<Answer[]> {
+    if (queries.length === 0) return [];
+    const claims = person.claims.sub === undefined ? '' : JSON.stringify(person.claims);
+    return this.#sql.begin('read only', async (sql) => {
+      await sql`select set_config('role', ${person.role}, true), set_config('request.jwt.claims', ${claims}, true)`;
+      const texts = queries.map(({ text }) => text);
+      const [row] = await sql`select probe.ask(${queries.map(({ table }) => table)}, ${texts}) as answers`;
+      return row?.answers as Answer[];
+    }) as Promise<Answer[]>;
+  }
+
+  async end(): Promise<void> {
+    await this.#sql.end({ timeout: 2 });
+  }
+}

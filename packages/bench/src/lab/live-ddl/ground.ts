@@ -1,0 +1,88 @@
+/** What one seed runs on: a database of its own on the trial's stack, and two realtime instances with primary and replica. */
+import { randomBytes } from 'node:crypto';
+import { migrate } from '@tidemark/db';
+import { type Stack, TestStack } from '@tidemark/local-stack';
+import postgres from 'postgres';
+import { type Instance, liveInstance } from '../live-instance.ts';
+import { until } from '../until.ts';
+import type { Dice } from './dice.ts';
+import { firstSchema, RESET_ROLES, ROLES, setupSql } from './schema.ts';
+
+export const SECRET = randomBytes(24).toString('hex');
+/** A session takes up what is announced nowhere within this time, ms; as set for the services. */
+export const RIGHTS_MS = 500;
+const TEMPLATE = `live-ddl-${process.pid}-${Date.now()}`;
+
+export interface Ground {
+  readonly url: string;
+  readonly instances: readonly Instance[];
+  /** The replica stands still, or goes on. */
+  pauseReplica(isPaused: boolean): Promise<void>;
+  /** The instance that has the slot ends, by a signal or in order, and starts again. */
+  restartRelay(dice: Dice): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** @param announced whether an event trigger tells the relay of changed definitions */
+export async function openGround(stack: Stack, announced: boolean): Promise<Ground> {
+  const [replica] = stack.replicas;
+  const servers = new TestStack({
+    ...{ primaryUrl: stack.primary.url, replicaUrl: replica!.url, natsUrl: stack.nats.url },
+  });
+  await servers.template(TEMPLATE, async (url) => {
+    await migrate(url);
+    await execute(url, setupSql(firstSchema()));
+  });
+  const database = await servers.database({ template: TEMPLATE });
+  await execute(database.primaryUrl, RESET_ROLES);
+  if (!announced) await execute(database.primaryUrl, NO_TRIGGERS);
+  const env = {
+    DATABASE_URL: database.primaryUrl,
+    DATABASE_REPLICA_URLS: database.replicaUrl,
+    NATS_URL: stack.nats.url,
+    NATS_PREFIX: servers.natsPrefix(),
+    RELAY_SLOT: `tidemark_${database.name}`,
+    JWT_SECRET: SECRET,
+    JWT_ROLES: ROLES.join(),
+    RIGHTS_CHECK_MS: String(RIGHTS_MS),
+    DRAIN_MS: '100',
+  };
+  const instances = [liveInstance('a', env), liveInstance('b', env)];
+  await Promise.all(instances.map((one) => one.start()));
+  return {
+    ...{ url: database.primaryUrl, instances },
+    async pauseReplica(isPaused) {
+      await replica!.query(`select pg_wal_replay_${isPaused ? 'pause' : 'resume'}()`);
+    },
+    async restartRelay(dice) {
+      let active: Instance | undefined;
+      await until('an active relay', async () => {
+        const rows = await stack.primary.query<{ name: string }>(
+          `select application_name as name from pg_stat_replication where application_name like 'tidemark relay %'`,
+        );
+        active = instances.find(({ name }) => rows.some((row) => row.name === `tidemark relay ${name}`));
+        return active !== undefined;
+      });
+      await (dice.chance(0.5) ? active?.kill() : active?.stop());
+      await active?.start();
+    },
+    async close() {
+      await Promise.allSettled(instances.map((one) => one.stop()));
+      await replica!.query('select pg_wal_replay_resume()');
+      await database.drop();
+    },
+  };
+}
+
+const NO_TRIGGERS = `do $$ declare t name; begin
+  for t in select evtname from pg_event_trigger where evtname like 'tidemark%' loop execute format('drop event trigger %I', t); end loop;
+end $$`;
+
+async function execute(url: string, text: string): Promise<void> {
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
+  try {
+    await sql.unsafe(text).simple();
+  } finally {
+    await sql.end({ timeout: 2 });
+  }
+}

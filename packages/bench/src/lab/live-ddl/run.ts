@@ -1,0 +1,241 @@
+/** One seed: changes of rows, schema, rights and servers in turn; now and then all clients are compared with SELECT. */
+import type { Stack } from '@tidemark/local-stack';
+import { pause } from '../until.ts';
+import { dice } from './dice.ts';
+import { Driver } from './driver.ts';
+import type { Fault } from './fault.ts';
+import { Follower } from './followers.ts';
+import { type Ground, openGround, RIGHTS_MS, SECRET } from './ground.ts';
+import { drawGuises, PEOPLE } from './guises.ts';
+import { changeFixed, changeRows, type Writes } from './rows.ts';
+import { firstSchema } from './schema.ts';
+import { drawStep } from './steps.ts';
+
+export interface RunOptions {
+  readonly seed: number;
+  readonly steps: number;
+  readonly clients: number;
+  /** Steps from one comparison to the next. */
+  readonly compareEach: number;
+  /** From the last write until all clients agree with SELECT, ms. */
+  readonly catchUpMs: number;
+  /** Tables that take part; all where it is empty. */
+  readonly only: readonly string[];
+  readonly announced: boolean;
+}
+
+export interface RunResult {
+  readonly faults: readonly Fault[];
+  readonly writes: number;
+  readonly comparisons: number;
+  readonly resyncs: number;
+  readonly resumes: number;
+}
+
+/** Beyond what is documented: a busy machine takes up changes later. */
+const PATIENCE_MS = 1_500;
+/** What is announced counts for snapshots within this time: of the relay's look without an event trigger, and for the message. */
+const SNAPSHOT_MS = 2_000;
+const LOGGED = 20;
+const WRITER_MS = 5;
+const CHANCE = { away: 0.3, back: 0.25, pause: 0.1, restart: 0.03 };
+
+export async function runSeed(stack: Stack, options: RunOptions): Promise<RunResult> {
+  const ground = await openGround(stack, options.announced);
+  const run = new Run(ground, options);
+  try {
+    return await run.whole();
+  } finally {
+    await run.end();
+    await ground.close();
+  }
+}
+
+class Run {
+  readonly #ground: Ground;
+  readonly #options: RunOptions;
+  readonly #dice;
+  readonly #schema = firstSchema();
+  /** When each write began, by its number; rows that stay are of the write 0. */
+  readonly #writes: number[] = [0];
+  readonly #driver: Driver;
+  readonly #other: Driver;
+  readonly #followers: Follower[];
+  readonly #faults: Fault[] = [];
+  readonly #log: { step: number; table: string; name: string; text: string }[] = [];
+  #step = 0;
+  #comparedAt = -1;
+  #comparisons = 0;
+  #isWriting = false;
+  #isPaused = false;
+
+  constructor(ground: Ground, options: RunOptions) {
+    this.#ground = ground;
+    this.#options = options;
+    this.#dice = dice(options.seed);
+    this.#driver = new Driver(ground.url);
+    this.#other = new Driver(ground.url);
+    const guises = drawGuises(this.#dice, this.#schema, options.clients, options.only);
+    this.#followers = guises.map((guise, n) => {
+      let at = n;
+      const { instances } = ground;
+      return new Follower(guise, {
+        ...{ secret: SECRET, snapshotMs: SNAPSHOT_MS, writtenAt: (ver) => this.#writes[ver] ?? 0 },
+        url: () => instances[at++ % instances.length]!.url(),
+      });
+    });
+  }
+
+  async whole(): Promise<RunResult> {
+    const { steps, seed, compareEach } = this.#options;
+    await this.#look(performance.now(), 0);
+    for (const { client } of this.#followers) client.start();
+    await this.#compare();
+    let writing = this.#write(seed + 1);
+    for (this.#step = 1; this.#step <= steps; this.#step += 1) {
+      await this.#servers();
+      await this.#change();
+      if (this.#step % compareEach === 0 || this.#step === steps) {
+        this.#isWriting = false;
+        await writing;
+        await this.#compare();
+        writing = this.#write(seed + 1 + this.#step);
+      }
+    }
+    this.#isWriting = false;
+    await writing;
+    const total = (count: (one: Follower) => number) => this.#followers.reduce((sum, one) => sum + count(one), 0);
+    return {
+      ...{ faults: this.#faults, writes: this.#writes.length, comparisons: this.#comparisons },
+      resyncs: total(({ client }) => client.resyncs.length),
+      resumes: total(({ client }) => client.resumes),
+    };
+  }
+
+  async end(): Promise<void> {
+    this.#isWriting = false;
+    for (const { client } of this.#followers) client.stop();
+    await Promise.all([this.#driver.end(), this.#other.end()]);
+  }
+
+  #writer(n: number): Writes {
+    return { dice: dice(n), schema: this.#schema, stamp: () => this.#writes.push(performance.now()) - 1 };
+  }
+
+  get #tables() {
+    const { only } = this.#options;
+    return this.#schema.tables.filter(({ name }) => only.length === 0 || only.includes(name));
+  }
+
+  /** Changes rows beside the driver, of columns that stay. What meets a change of the schema is rolled back. */
+  async #write(n: number): Promise<void> {
+    this.#isWriting = true;
+    const writes = this.#writer(n);
+    while (this.#isWriting) {
+      await this.#other.attempt(changeFixed(writes, writes.dice.of(this.#tables)));
+      await pause(WRITER_MS);
+    }
+  }
+
+  async #change(): Promise<void> {
+    const writes = this.#writer(this.#options.seed * 10_000 + this.#step);
+    const count = 1 + writes.dice.int(3);
+    for (let n = 0; n < count; n += 1) {
+      await this.#driver.transaction(changeRows(writes, writes.dice.of(this.#tables)));
+    }
+    const { name, table, transactions, late } = drawStep(writes, this.#options.only);
+    for (const text of transactions) {
+      this.#note(table, name, text);
+      const from = performance.now();
+      await this.#driver.transaction(text);
+      await this.#look(from, late ? RIGHTS_MS + PATIENCE_MS : 0);
+      this.#judge();
+    }
+    await this.#driver.transaction(changeRows(writes, writes.dice.of(this.#tables)));
+  }
+
+  #note(table: string, name: string, text: string): void {
+    this.#log.push({ step: this.#step, table, name, text });
+  }
+
+  /** Clients leave and come back, the replica stands still, the relay ends. */
+  async #servers(): Promise<void> {
+    const draw = dice(this.#options.seed * 20_000 + this.#step);
+    for (const follower of this.#followers) {
+      if (follower.isAway && draw.chance(CHANCE.back)) this.#back(follower);
+      else if (!follower.isAway && draw.chance(CHANCE.away * 0.3)) {
+        follower.isAway = true;
+        follower.client.stop();
+      }
+    }
+    if (draw.chance(this.#isPaused ? 0.4 : CHANCE.pause)) {
+      this.#isPaused = !this.#isPaused;
+      this.#note('', this.#isPaused ? 'pauseReplica' : 'resumeReplica', '');
+      await this.#ground.pauseReplica(this.#isPaused);
+    }
+    if (draw.chance(CHANCE.restart)) {
+      this.#note('', 'restartRelay', '');
+      await this.#ground.restartRelay(draw);
+    }
+  }
+
+  #back(follower: Follower): void {
+    if (!follower.isAway) return;
+    follower.isAway = false;
+    follower.client.start();
+  }
+
+  /** What each client may see from now on. */
+  async #look(from: number, slackMs: number): Promise<void> {
+    for (const person of PEOPLE) {
+      const theirs = this.#followers.filter(({ guise }) => guise.person === person);
+      const queries = theirs.map(({ guise }) => ({ table: guise.table, text: guise.sight }));
+      const answers = await this.#driver.ask(person, queries);
+      for (const [n, answer] of answers.entries()) theirs[n]!.sight.add(answer, from, slackMs);
+    }
+  }
+
+  #judge(): void {
+    for (const follower of this.#followers) {
+      for (const { kind, text } of follower.judge()) this.#fault(follower, kind, text);
+    }
+  }
+
+  /** Nobody writes: each client comes to what SELECT gives, or is refused as it is. */
+  async #compare(): Promise<void> {
+    for (const follower of this.#followers) this.#back(follower);
+    const answers = new Map<Follower, Awaited<ReturnType<Driver['ask']>>[number]>();
+    for (const person of PEOPLE) {
+      const theirs = this.#followers.filter(({ guise }) => guise.person === person);
+      const queries = theirs.map(({ guise }) => ({ table: guise.table, text: guise.select }));
+      const got = await this.#driver.ask(person, queries);
+      for (const [n, answer] of got.entries()) answers.set(theirs[n]!, answer);
+    }
+    const deadline = Date.now() + this.#options.catchUpMs;
+    const behind = () => this.#followers.filter((follower) => !follower.agrees(answers.get(follower)!));
+    while (behind().length > 0 && Date.now() < deadline) await pause(25);
+    for (const follower of behind()) {
+      const { kind, text } = follower.difference(answers.get(follower)!);
+      this.#fault(follower, kind, text);
+      // The next comparison begins with a snapshot.
+      follower.client.drop(true);
+    }
+    this.#judge();
+    this.#comparisons += 1;
+    this.#comparedAt = this.#step;
+  }
+
+  #fault({ guise, client }: Follower, kind: string, text: string): void {
+    const steps = this.#log.filter(
+      ({ step, table }) => step > this.#comparedAt && (table === guise.table || table === ''),
+    );
+    this.#faults.push({
+      ...{ kind, text, step: this.#step, client: `${guise.name} as ${JSON.stringify(guise.person.claims)}` },
+      after: [...new Set(steps.map(({ name }) => name))].join(', '),
+      statements: [
+        ...this.#log.slice(-LOGGED).map(({ step, table, name, text }) => `${step} ${table} ${name}: ${text}`),
+        `last resync of the client: ${client.resyncs.at(-1)}`,
+      ],
+    });
+  }
+}

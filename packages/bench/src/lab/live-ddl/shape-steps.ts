@@ -1,0 +1,175 @@
+/** Steps that change the shape of a table: columns, the table itself, partitions, the key's identity. */
+import { KINDS, type Kind } from './columns.ts';
+import { createPart, createTable, replicaIdentity, rowValues, type Table, writtenColumns } from './schema.ts';
+import { type DrawStep, one, type Step } from './steps.ts';
+
+const NAMES = ['n', 'note', 'a', 'b', 'c', '__proto__'];
+const NEW_KINDS = Object.keys(KINDS) as Kind[];
+const quoted = (name: string) => `"${name}"`;
+
+const addColumn: DrawStep = (dice, schema, { name, extras }) => {
+  const column = NAMES.find((one) => !extras.has(one));
+  if (column === undefined) return undefined;
+  const kind = column === 'n' ? 'int' : column === 'note' ? 'text' : dice.of(NEW_KINDS);
+  const { type, value } = KINDS[kind];
+  extras.set(column, kind);
+  const text = value(dice, schema);
+  const isConstant = !text.startsWith('(select');
+  const fill =
+    dice.chance(0.3) || !isConstant ? '' : ` default ${kind === 'moment' && dice.chance(0.5) ? 'now()' : text}`;
+  return one(`alter table ${name} add column ${quoted(column)} ${type}${fill}`);
+};
+
+const dropColumn: DrawStep = (dice, _, { name, extras }) => {
+  if (extras.size === 0) return undefined;
+  const column = dice.of([...extras.keys()]);
+  extras.delete(column);
+  return one(`alter table ${name} drop column ${quoted(column)} cascade`);
+};
+
+const renameColumn: DrawStep = (dice, _, { name, extras }) => {
+  if (extras.size === 0) return undefined;
+  const [from, kind] = dice.of([...extras]);
+  const [to, other] = dice.chance(0.5) ? dice.of([...extras]) : ['moved', undefined];
+  if (to === from) return undefined;
+  if (other === undefined && extras.has(to)) return undefined;
+  const rename = (a: string, b: string) => `alter table ${name} rename column ${quoted(a)} to ${quoted(b)}`;
+  extras.delete(from);
+  extras.set(to, kind);
+  if (other === undefined) return one(rename(from, to));
+  extras.set(from, other);
+  // Two columns take each other's name.
+  return one(rename(from, 'between'), rename(to, from), rename('between', to));
+};
+
+const retypeColumn: DrawStep = (dice, _, { name, extras }) => {
+  const able = [...extras].filter(([, kind]) => KINDS[kind].retypes.length > 0);
+  if (able.length === 0) return undefined;
+  const [column, kind] = dice.of(able);
+  const [to, using] = dice.of(KINDS[kind].retypes);
+  extras.set(column, to);
+  const by = using === '' ? '' : ` using ${using.replaceAll('$', quoted(column))}`;
+  const alter = `alter table ${name} alter column ${quoted(column)}`;
+  return one(`${alter} drop default`, `${alter} type ${KINDS[to].type}${by}`);
+};
+
+const setDefault: DrawStep = (dice, schema, { name, extras }) => {
+  const able = [...extras].filter(([, kind]) => kind === 'int' || kind === 'bool');
+  if (able.length === 0) return undefined;
+  const [column, kind] = dice.of(able);
+  return one(`alter table ${name} alter column ${quoted(column)} set default ${KINDS[kind].value(dice, schema)}`);
+};
+
+const EXPRESSIONS = ['(seal % 2 = 1)', '(seal > 3)', '(seal > 5)', '(seal > 0)'];
+const setExpression: DrawStep = (dice, _, { name, generated }) => {
+  if (!generated.has('internal')) return undefined;
+  const expression = dice.of(EXPRESSIONS);
+  generated.set('internal', `${expression} virtual`);
+  return one(`alter table ${name} alter column internal set expression as ${expression}`);
+};
+
+const addComputed: DrawStep = (dice, _, { name, generated, identity }) => {
+  if (generated.has('twice')) return undefined;
+  // A table whose changes carry whole rows could not be written to with a virtual column.
+  const as = `(seal * ${2 + dice.int(3)}) ${identity === 'full' ? 'stored' : dice.of(['stored', 'virtual'])}`;
+  generated.set('twice', as);
+  return one(`alter table ${name} add column twice int generated always as ${as}`);
+};
+
+const dropComputed: DrawStep = (_, __, { name, generated }) => {
+  if (!generated.delete('twice')) return undefined;
+  return one(`alter table ${name} drop column twice`);
+};
+
+/** The same name, another table: with other rows, in one transaction or with a time between without it. */
+const recreate: DrawStep = (dice, schema, table) => {
+  const { name, key } = table;
+  const fill = Array.from({ length: dice.int(3) }, (_, n) => {
+    const row = { id: 10 * n, grp: 0, seal: dice.int(8), ver: 0 };
+    return `insert into ${name} (${writtenColumns(table).join()}) values ${rowValues(table, schema, row)}`;
+  });
+  const drop = `drop table ${name} cascade${key.length > 1 ? partsDropped(table) : ''}`;
+  const create = [createTable(table, schema), ...fill];
+  return dice.chance(0.7) ? one(drop, ...create) : { transactions: [drop, create.join('; ')] };
+};
+
+/** Partitions that are detached would keep their names. */
+const partsDropped = ({ name, parts }: Table) =>
+  `; drop table if exists ${
+    [0, 1, 2]
+      .filter((grp) => !parts?.has(grp))
+      .map((grp) => `${name}_${grp}`)
+      .join() || 'public.none'
+  }`;
+
+const swapTables: DrawStep = (dice, { tables }) => {
+  const [plain, twin] = ['plain', 'twin'].map((name) => tables.find((table) => table.name === name));
+  if (!plain || !twin) return undefined;
+  plain.name = 'twin';
+  twin.name = 'plain';
+  const swap = [
+    'alter table plain rename to between',
+    'alter table twin rename to plain',
+    'alter table between rename to twin',
+  ];
+  return dice.chance(0.7) ? one(...swap) : { transactions: swap };
+};
+
+const renameAway: DrawStep = (dice, _, { name }): Step => {
+  const away = `alter table ${name} rename to away`;
+  const back = `alter table away rename to ${name}`;
+  return dice.chance(0.5) ? one(away, back) : { transactions: [away, back] };
+};
+
+const truncate: DrawStep = (_, schema, table) => {
+  const { name } = table;
+  const witnesses = Array.from({ length: 8 }, (_, seal) =>
+    rowValues(table, schema, { id: 900 + seal, grp: 0, seal, ver: 0 }),
+  );
+  return one(`truncate ${name}`, `insert into ${name} (${writtenColumns(table).join()}) values ${witnesses.join()}`);
+};
+
+const detachPart: DrawStep = (dice, _, { name, parts }) => {
+  const able = [...(parts ?? [])].filter((grp) => grp !== 0);
+  if (!parts || able.length === 0) return undefined;
+  const part = dice.of(able);
+  const detach = `alter table ${name} detach partition ${name}_${part}`;
+  const attach = `alter table ${name} attach partition ${name}_${part} for values in (${part})`;
+  const change = `delete from ${name}_${part} where id % 3 = 0`;
+  if (dice.chance(0.4))
+    return dice.chance(0.5) ? one(detach, change, attach) : { transactions: [detach, change, attach] };
+  parts.delete(part);
+  return one(detach);
+};
+
+/** One that was detached comes back, or another with its name. */
+const attachPart: DrawStep = (dice, _, { name, parts }) => {
+  const part = [1, 2].find((grp) => parts && !parts.has(grp));
+  if (part === undefined) return undefined;
+  parts?.add(part);
+  if (dice.chance(0.3)) return one(`drop table if exists ${name}_${part}`, createPart(name, part));
+  return one(`alter table ${name} attach partition ${name}_${part} for values in (${part})`);
+};
+
+const emptyPart: DrawStep = (dice, _, { name, parts }) => {
+  const able = [...(parts ?? [])].filter((grp) => grp !== 0);
+  if (able.length === 0) return undefined;
+  const part = dice.of(able);
+  if (dice.chance(0.5)) return one(`truncate ${name}_${part}`);
+  return one(`drop table ${name}_${part}`, createPart(name, part));
+};
+
+const setIdentity: DrawStep = (_, __, table) => {
+  if (!['plain', 'keyed', 'owned'].includes(table.name)) return undefined;
+  // A publication that lists columns must list all of those that the identity needs.
+  if (table.listed) return undefined;
+  // Generated columns are no part of a row that changes carry whole.
+  if (table.generated.size > 0) return undefined;
+  table.identity = table.identity === 'full' ? 'default' : 'full';
+  return one(replicaIdentity(table));
+};
+
+export const shapeSteps = {
+  ...{ addColumn, dropColumn, renameColumn, retypeColumn, setDefault, setExpression, addComputed, dropComputed },
+  ...{ recreate, swapTables, renameAway, truncate, detachPart, attachPart, emptyPart, setIdentity },
+};

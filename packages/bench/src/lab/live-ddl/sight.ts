@@ -1,0 +1,88 @@
+/**
+ * What a client was allowed at which time: by the rows of each seal that are always there, asked under its role and claims behind each
+ * change of schema or rights. A row that was sent is a leak if no state of the rights that may count for it shows its seal.
+ */
+import type { Sent } from '@tidemark/realtime/checker';
+
+/** What `probe.ask` says of a query. */
+export interface Answer {
+  readonly rows?: readonly Record<string, unknown>[];
+  /** The SQLSTATE of the refusal. */
+  readonly error?: string;
+  readonly message?: string;
+  readonly security?: boolean;
+  readonly identity?: string;
+  readonly published?: readonly string[] | null;
+  readonly whole?: boolean;
+  readonly columns?: readonly string[];
+}
+
+interface State {
+  readonly answer: Answer;
+  readonly seals: ReadonlySet<unknown>;
+  /** Before the statement that brought it about was sent. */
+  readonly from: number;
+  /** When the statement that ended it had been answered, and what is documented as the time until that counts. */
+  until: number;
+  slackMs: number;
+}
+
+export class Sight {
+  readonly #states: State[] = [];
+  /** Until a change that has been announced counts for snapshots. */
+  readonly #snapshotMs: number;
+
+  constructor(snapshotMs: number) {
+    this.#snapshotMs = snapshotMs;
+  }
+
+  /** @param from when the change began @param slackMs until it counts, as documented */
+  add(answer: Answer, from: number, slackMs: number): void {
+    const last = this.#states.at(-1);
+    const now = performance.now();
+    if (last && JSON.stringify(last.answer) === JSON.stringify(answer)) return;
+    if (last) Object.assign(last, { until: now, slackMs });
+    const seals = new Set((answer.rows ?? []).map((row) => row.seal));
+    this.#states.push({ answer, seals, from, until: Number.POSITIVE_INFINITY, slackMs: 0 });
+  }
+
+  /** The write of the version that a row shows began at `writtenAt`. */
+  mayShow(row: Readonly<Record<string, unknown>>, { askedAt, isOld }: Sent, writtenAt: number, at: number): boolean {
+    // What a client held when it left was shown to it then: a row as it was counts from its write on.
+    const begun = isOld ? 0 : askedAt;
+    return this.#states.some(
+      ({ seals, from, until, slackMs }) =>
+        seals.has(row.seal) &&
+        from <= at &&
+        writtenAt <= until + slackMs &&
+        begun <= until + Math.max(slackMs, this.#snapshotMs),
+    );
+  }
+
+  /** Whether the refusal was right at a moment since the subscription was asked for. @returns what it says otherwise */
+  mayRefuse(code: string, columns: readonly string[] | undefined, askedAt: number, at: number): boolean {
+    return this.#states.some(
+      ({ answer, from, until, slackMs }) =>
+        from <= at && askedAt <= until + Math.max(slackMs, this.#snapshotMs) && isRefusal(code, answer, columns),
+    );
+  }
+}
+
+const SAME: Readonly<Record<string, readonly string[]>> = {
+  '42501': ['42501'],
+  '42P01': ['42P01', 'RT_TABLE_UNKNOWN', '42501'],
+  '42703': ['42703', 'RT_COLUMN_UNKNOWN'],
+};
+
+/** Whether a live query may be refused with this code where SELECT, the table and its publication say this. */
+export function isRefusal(code: string, answer: Answer, columns: readonly string[] | undefined): boolean {
+  const { error, published, whole, security, identity } = answer;
+  if (error !== undefined && (SAME[error] ?? [error]).includes(code)) return true;
+  // Who may not read may be told any of the reasons.
+  if (code === 'RT_TABLE_NOT_LIVE') return published === null || whole === false;
+  if (code === 'RT_OLD_ROWS_NEEDED') return security === true && identity !== 'f';
+  if (code === 'RT_QUERY_UNSUPPORTED') {
+    return whole === false || (columns ?? answer.columns ?? []).some((name) => published?.includes(name) === false);
+  }
+  return false;
+}

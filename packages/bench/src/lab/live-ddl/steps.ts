@@ -1,0 +1,47 @@
+/** What the driver of the trial does between the changes of rows: a step is one or more transactions. */
+import type { Dice } from './dice.ts';
+import { rightSteps } from './right-steps.ts';
+import { changeRows, type Writes } from './rows.ts';
+import type { Schema, Table } from './schema.ts';
+import { shapeSteps } from './shape-steps.ts';
+import { typeSteps } from './type-steps.ts';
+
+export interface Step {
+  readonly transactions: readonly string[];
+  /** What it changes is announced by no change of a table's definition, so a documented time may pass. */
+  readonly late?: boolean;
+}
+
+/** Statements of one transaction, several transactions, or undefined where the step cannot be done now. It changes the schema's model. */
+export type DrawStep = (dice: Dice, schema: Schema, table: Table) => Step | undefined;
+
+export const one = (...statements: string[]): Step => ({ transactions: [statements.join('; ')] });
+
+const STEPS: readonly (readonly [name: string, step: DrawStep])[] = [
+  ...Object.entries(shapeSteps),
+  ...Object.entries(typeSteps),
+  ...Object.entries(rightSteps),
+];
+
+/** Of the steps that change one transaction, so many have changes of rows in it. */
+const WITH_ROWS = 0.3;
+const TRIES = 50;
+
+export function drawStep(writes: Writes, only: readonly string[] = []): Step & { name: string; table: string } {
+  const { dice, schema } = writes;
+  const tables = schema.tables.filter(({ name }) => only.length === 0 || only.includes(name));
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    const table = dice.of(tables);
+    const [name, draw] = dice.of(STEPS);
+    const before = dice.chance(WITH_ROWS) ? changeRows(writes, table) : '';
+    const step = draw(dice, schema, table);
+    if (!step) continue;
+    const after = dice.chance(WITH_ROWS) ? changeRows(writes, table) : '';
+    const [first, ...rest] = step.transactions;
+    // A new label of an enum cannot be used in its transaction.
+    const isAlone = name === 'addLabel' || step.late || rest.length > 0;
+    const transactions = isAlone ? step.transactions : [[before, first, after].filter(Boolean).join('; ')];
+    return { ...step, transactions, name, table: table.name };
+  }
+  throw new RangeError('no step could be drawn');
+}

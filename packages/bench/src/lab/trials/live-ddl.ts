@@ -1,0 +1,40 @@
+/** Schema, rights, publication, roles and servers change at random under clients that follow, and that are away meanwhile. */
+import { startTemporaryStack } from '@tidemark/local-stack';
+import { kinds, told } from '../live-ddl/fault.ts';
+import { type RunOptions, runSeed } from '../live-ddl/run.ts';
+import { atLeast, equal, type Finding, type Trial } from '../trial.ts';
+
+const SEEDS = { quick: 3, full: 20 };
+const RUN: Record<'quick' | 'full', Pick<RunOptions, 'steps' | 'clients' | 'compareEach' | 'catchUpMs'>> = {
+  quick: { steps: 40, clients: 33, compareEach: 8, catchUpMs: 10_000 },
+  full: { steps: 150, clients: 66, compareEach: 10, catchUpMs: 20_000 },
+};
+/** Faults that are shown, one of each kind. */
+const SHOWN = 10;
+
+export const liveDdl: Trial = {
+  name: 'live-ddl',
+  claim:
+    'whatever changes of schema, rights, publication, roles and servers, each client ends with what SELECT gives under its rights, and saw nothing else',
+  async run(context) {
+    const kind = context.quick ? 'quick' : 'full';
+    const stack = await startTemporaryStack();
+    context.cleanup(() => stack.stop());
+    const seeds = context.seed === undefined ? Array.from({ length: SEEDS[kind] }, (_, n) => n + 1) : [context.seed];
+    const only = process.env.LAB_TABLES?.split(',') ?? [];
+    const findings: Finding[] = [];
+    for (const seed of seeds) {
+      const steps = Number(process.env.LAB_STEPS ?? RUN[kind].steps);
+      const announced = seed % 2 === 1;
+      const { faults, ...did } = await runSeed(stack, { ...RUN[kind], steps, seed, only, announced });
+      context.log(`seed ${seed}, ${announced ? 'with' : 'without'} the event trigger: ${JSON.stringify(did)}`);
+      for (const [fault, times] of kinds(faults).slice(0, SHOWN))
+        context.log(`${told(seed, fault)}\n    ${times} of this kind`);
+      findings.push(
+        equal(`seed ${seed}: what clients hold or were sent against their rights`, 0, faults.length),
+        atLeast(`seed ${seed}: subscriptions that were resumed`, 1, did.resumes),
+      );
+    }
+    return findings;
+  },
+};
