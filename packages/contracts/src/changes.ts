@@ -34,6 +34,10 @@ export const Change = Type.Object({
   row: Type.Optional(Row),
   /** The row before it: whole under REPLICA IDENTITY FULL, otherwise the key, otherwise absent. */
   old: Type.Optional(Row),
+  /** Postgres's own text of those values of `row` that their JSON does not determine: arrays, a JSON null, … Absent where there are none. */
+  texts: Type.Optional(Type.Record(Type.String(), Type.String())),
+  /** The same of `old`. */
+  oldTexts: Type.Optional(Type.Record(Type.String(), Type.String())),
   /** Columns that `row` lacks: TOASTed values that did not change and were not in the WAL. Absent where there are none. */
   unchanged: Type.Optional(Type.Array(Type.String())),
   /** Columns that `row` and `old` lack since the change would have been too large for a message, or the values could not be rendered. Absent where there are none. */
@@ -41,7 +45,11 @@ export const Change = Type.Object({
 });
 export type Change = Static<typeof Change>;
 
+/** Of envelopes whose changes have `texts`. Those of earlier versions have no form, and do not determine their values. */
+export const ENVELOPE_FORM = 2;
+
 export const Envelope = Type.Object({
+  form: Type.Optional(Type.Integer({ description: 'ENVELOPE_FORM' })),
   epoch: Type.String(),
   lsn: Type.String({ description: '16 hex digits: the end of the commit record' }),
   xid: Type.Integer({ description: '32-bit transaction id' }),

@@ -110,6 +110,12 @@ export const errors = defineErrors('RT', {
     message: (p) => `${p.schema}.${p.table} has row-level security, and its changes do not carry whole old rows`,
     hint: (p) => `alter table ${p.schema}.${p.table} replica identity full;`,
   }),
+  POLICY_READS_MORE: row<{ schema: string; table: string; what: string }>({
+    status: 400,
+    message: (p) =>
+      `a row-level security policy of ${p.schema}.${p.table} reads ${p.what}, so it cannot be decided for a published change`,
+    hint: 'Publish all columns of the table (alter publication … add table without a list of columns), or have the policy read published columns alone.',
+  }),
   LATEST_NEEDS_KEY: row<{ table: string }>({
     status: 400,
     message: (p) => `the table ${p.table} has no primary key, which mode "latest" goes by`,

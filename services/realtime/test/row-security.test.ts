@@ -354,19 +354,47 @@ t.test('row-level security on changes', async (t) => {
     await client.close();
   });
 
-  t.test('a policy that fails takes its own class out of service, and no other', async (t) => {
+  t.test('a row on which a policy fails resyncs whom it may concern, and nobody else misses anything', async (t) => {
     const client = await new LiveClient(service.url).open();
     const ann = await connect('ann');
-    await client.subscribe('f', 'faulty');
+    const concerned = await client.subscribe('f', 'faulty');
+    const other = await client.subscribe('other', 'faulty?id=gt.100');
     await ann.subscribe('s', 'notes?select=id');
-    await service.sql(`insert into faulty values (1, 0)`);
+    await service.sql(`insert into faulty select n, case n when 7 then 0 else 1 end from generate_series(1, 105) n`);
     await service.sql(`insert into notes values (50, 'red', '')`);
+    t.match(await client.frame((frame) => frame.op === 'resync'), {
+      topic: concerned,
+      reason: 'the row-level security of the table could not be decided for a row',
+    });
+    await client.change(({ row }) => row?.id === 105);
+    t.same(
+      client.changes(other).map(({ row }) => row?.id),
+      [101, 102, 103, 104, 105],
+    );
+    t.same(client.changes(concerned), []);
+    await ann.change((change) => change.row?.id === 50);
+    // The snapshot that it is told to take meets the same row.
+    t.match(await client.refusal('f', 'faulty', { snapshot: true }), { code: 'RT_POLICY_FAILED' });
+    await Promise.all([client.close(), ann.close()]);
+  });
+
+  t.test('a policy that fails whatever the row takes its own class out of service, and no other', async (t) => {
+    await service.sql(`create table public.unruly (id int primary key); alter table public.unruly replica identity full;
+      alter table public.unruly enable row level security; grant select on public.unruly to anon;
+      create schema hidden; create function hidden.yes(int) returns bool language sql as 'select true';
+      create policy hidden on public.unruly to public using (hidden.yes(id)); alter publication tidemark add table public.unruly;`);
+    const client = await new LiveClient(service.url).open();
+    const ann = await connect('ann');
+    await client.subscribe('f', 'unruly');
+    await ann.subscribe('s', 'notes?select=id');
+    await service.sql(`insert into unruly values (1)`);
+    await service.sql(`insert into notes values (51, 'red', '')`);
     t.match(await client.frame((frame) => frame.op === 'error'), {
       id: 'f',
       code: 'RT_POLICY_FAILED',
-      message: /^a row-level security policy of faulty failed: SQLSTATE 22012$/,
+      message: /^a row-level security policy of unruly failed: SQLSTATE 42501$/,
     });
-    await ann.change((change) => change.row?.id === 50);
+    await ann.change((change) => change.row?.id === 51);
     await waitFor(() => service.realtime.socketStats().subscriptions === 1, 'the class to end');
     t.same(client.changes(), []);
     await Promise.all([client.close(), ann.close()]);

@@ -1,5 +1,5 @@
 /** An envelope as it comes from JetStream: placed by its headers; its body is read only when somebody follows the table. */
-import { type Change, type Envelope, fromSubjectToken, type Lsn } from '@tidemark/contracts';
+import { type Change, ENVELOPE_FORM, type Envelope, fromSubjectToken, type Lsn } from '@tidemark/contracts';
 import { eachElement, eachMember, skipValue } from './json-scan.ts';
 import { RowImage } from './row-image.ts';
 
@@ -96,23 +96,25 @@ function readBody(text: string): EnvelopeBody {
   const part = (name: keyof Envelope) => top.get(name);
   const key = JSON.parse(part('key') ?? '[]') as string[];
   const more = part('more') === 'true';
+  const isExact = part('form') === String(ENVELOPE_FORM);
   return {
     committedAt: Number(part('committedAt')),
     more,
     ends: !more && Number(part('part') ?? 0) > 0,
     trace: JSON.parse(part('trace') ?? 'null') ?? undefined,
     key,
-    changes: found.map((change) => readChange(change, key)),
+    changes: found.map((change) => readChange(change, key, isExact)),
   };
 }
 
-function readChange(found: ReadonlyMap<string, string>, key: readonly string[]): RowChange {
+function readChange(found: ReadonlyMap<string, string>, key: readonly string[], isExact: boolean): RowChange {
   const type = (found.get('type') ?? '""').slice(1, -1) as Change['type'];
   const rowText = found.get('row');
   const oldText = found.get('old');
-  const row = rowText === undefined ? undefined : new RowImage(rowText);
-  const old = oldText === undefined ? undefined : new RowImage(oldText);
+  const texts = (name: keyof Change) => (isExact ? (found.get(name) ?? '{}') : undefined);
+  const row = rowText === undefined ? undefined : new RowImage(rowText, texts('texts'));
+  const old = oldText === undefined ? undefined : new RowImage(oldText, texts('oldTexts'));
   // An update without an old row has not changed the key.
-  const before = type === 'update' && row && !old ? new RowImage(row.project(key)) : old;
+  const before = type === 'update' && row && !old ? new RowImage(row.project(key), texts('texts')) : old;
   return { type, index: Number(found.get('index')), row, before, isCut: found.has('cut') };
 }

@@ -12,9 +12,14 @@ export class RowImage {
   readonly text: string;
   #columns: Map<string, string> | undefined;
   readonly #values = new Values() as Record<string, unknown>;
+  /** JSON; undefined in envelopes of earlier versions. */
+  #textsJson: string | undefined;
+  #texts: Record<string, string> | undefined;
 
-  constructor(text: string) {
+  /** @param texts the JSON of an object: Postgres's own text of those columns whose JSON does not determine it */
+  constructor(text: string, texts: string | undefined) {
     this.text = text;
+    this.#textsJson = texts;
   }
 
   /** The JSON text of a column; undefined where the image lacks it. */
@@ -33,6 +38,22 @@ export class RowImage {
     return this.#values;
   }
 
+  /** Whether Postgres's own text of each of these columns is known. */
+  hasTexts(names: readonly string[]): boolean {
+    return this.#textsJson !== undefined && this.has(names);
+  }
+
+  /** A column as Postgres prints it, null for NULL. Only where `hasTexts` says so. */
+  postgresText(name: string): string | null {
+    this.#texts ??= this.#textsJson === undefined || this.#textsJson === '{}' ? NO_TEXTS : textsOf(this.#textsJson);
+    const own = this.#texts[name];
+    if (own !== undefined) return own;
+    const json = this.column(name) ?? 'null';
+    const first = json.charCodeAt(0);
+    if (first === 0x22) return JSON.parse(json) as string;
+    return json === 'null' ? null : json;
+  }
+
   /** The JSON text of an object of these columns, as far as they are known. */
   project(names: readonly string[]): string {
     const parts = names.flatMap((name) => {
@@ -47,6 +68,11 @@ export class RowImage {
     return true;
   }
 }
+
+const NO_TEXTS: Record<string, string> = Object.create(null);
+
+/** Without a prototype: a column may be called `constructor`. */
+const textsOf = (json: string): Record<string, string> => Object.assign(Object.create(null), JSON.parse(json));
 
 function filterValue(text: string): unknown {
   const first = text.charCodeAt(0);

@@ -2,9 +2,8 @@
 import type { Database, Identity } from '@tidemark/db';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
 import type { RowImage } from '../changes/row-image.ts';
-import { isPolicyError } from '../topics/rights-class.ts';
 import { type PolicyFacts, policySql, type TableFacts } from '../topics/table-facts.ts';
-import { visibleImages } from '../topics/visibility.ts';
+import { isPolicyError, visibleImages } from '../topics/visibility.ts';
 
 export interface AskedPolicy {
   policy: PolicyFacts;
@@ -36,8 +35,10 @@ export async function askPolicies(
       continue;
     }
     try {
-      const passes = await visibleImages(database, identity, { ...facts, policy: expression }, images, last);
-      asked.push({ policy, expression, passes, problem: undefined });
+      const seen = await visibleImages(database, identity, { ...facts, policy: expression }, images, last);
+      const problem =
+        seen.undecided.size > 0 ? `it failed on ${seen.undecided.size} of the rows, old and new` : undefined;
+      asked.push({ policy, expression, passes: seen.visible, problem });
     } catch (error) {
       if (!isPolicyError(error)) throw error;
       // Its words may hold values, of this row or of others.

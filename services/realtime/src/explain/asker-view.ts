@@ -8,9 +8,8 @@ import type { ChangeEnvelope } from '../changes/envelope.ts';
 import type { RowImage } from '../changes/row-image.ts';
 import { inSchema } from '../session-settings.ts';
 import type { FactsCache } from '../topics/facts-cache.ts';
-import { isPolicyError } from '../topics/rights-class.ts';
 import type { TableFacts } from '../topics/table-facts.ts';
-import { visibleImages } from '../topics/visibility.ts';
+import { isPolicyError, visibleImages } from '../topics/visibility.ts';
 
 export interface AskerView {
   shows(image: RowImage, column: string): boolean;
@@ -54,7 +53,8 @@ async function seenImages(
   if (own.policy === undefined) return new Set(images);
   const known = own.columns.filter(({ published }) => published).map(({ name }) => name);
   const whole = images.filter((image) => image.has(known));
-  return visibleImages(database, inSchema(asker, own.schema), own, whole, last);
+  const seen = await visibleImages(database, inSchema(asker, own.schema), own, whole, last);
+  return seen.visible;
 }
 
 function withheld(

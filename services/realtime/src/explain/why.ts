@@ -6,9 +6,9 @@ import { type ChangeEnvelope, type RowChange, tableKey } from '../changes/envelo
 import type { Feed } from '../changes/feed.ts';
 import { errors } from '../errors.ts';
 import type { FactsCache } from '../topics/facts-cache.ts';
-import { isPolicyError } from '../topics/rights-class.ts';
 import type { TableFacts } from '../topics/table-facts.ts';
 import type { Place, Topics } from '../topics/topics.ts';
+import { isPolicyError } from '../topics/visibility.ts';
 import { askPolicies } from './ask-policies.ts';
 import { askerView } from './asker-view.ts';
 import { deliveryState } from './delivery-state.ts';

@@ -2,8 +2,8 @@
  * A change as the JSON text that goes into an envelope. One that is too large for a message leaves out its largest values, and
  * names their columns: whoever needs one of them resyncs, and nobody else notices.
  */
-import { jsonText } from './json-text.ts';
-import type { PgMessage, Relation, Tuple } from './pgoutput.ts';
+import { type JsonType, jsonText, losesText } from './json-text.ts';
+import type { PgMessage, Relation, Rendered, Tuple, TupleValue } from './pgoutput.ts';
 import type { RelationPlan } from './type-catalog.ts';
 
 export type RowMessage = PgMessage & { tag: 'insert' | 'update' | 'delete' };
@@ -22,11 +22,11 @@ const NONE: ReadonlySet<number> = new Set();
 export function changeText(plan: RelationPlan, message: RowMessage, index: number, cut = NONE): string {
   const head = `{"type":"${message.tag}","index":${index}`;
   const end = `${cutText(plan.relation, cut)}}`;
-  if (message.tag === 'insert') return `${head},"row":${rowText(plan, message.row, cut)}${end}`;
+  if (message.tag === 'insert') return `${head}${imageText(plan, message.row, cut, 'row', 'texts')}${end}`;
   const old = oldText(plan, message.key, message.old, cut);
   if (message.tag === 'delete') return `${head}${old}${end}`;
   const row = filled(plan.relation, message);
-  return `${head},"row":${rowText(plan, row, cut)}${old}${unchangedText(plan.relation, row, cut)}${end}`;
+  return `${head}${imageText(plan, row, cut, 'row', 'texts')}${old}${unchangedText(plan.relation, row, cut)}${end}`;
 }
 
 /**
@@ -55,9 +55,12 @@ export function cutChangeText(plan: RelationPlan, message: RowMessage, index: nu
 /** Whether the change may fit, by the length of its values before they are rendered: a text of all of them may be too long for a string. */
 export function mayFit(message: RowMessage, room: number): boolean {
   let length = 0;
-  for (const tuple of tuplesOf(message)) for (const value of tuple) length += value?.length ?? 0;
+  for (const tuple of tuplesOf(message)) for (const value of tuple) length += lengthOf(value);
   return length <= room;
 }
+
+const lengthOf = (value: TupleValue): number =>
+  typeof value === 'object' && value !== null ? value.text.length + value.json.length : (value?.length ?? 0);
 
 function tuplesOf(message: RowMessage): Tuple[] {
   const tuples = message.tag === 'insert' ? [message.row] : [message.old ?? message.key];
@@ -73,7 +76,11 @@ function bytesOf(plan: RelationPlan, message: RowMessage, column: number): numbe
   let bytes = 0;
   for (const tuple of [row?.[column] === undefined ? before : row, before]) {
     const value = tuple?.[column];
-    if (typeof value === 'string') bytes += Buffer.byteLength(jsonText(type, value));
+    if (value === null || value === undefined) continue;
+    const json = valueText(type, value);
+    bytes += Buffer.byteLength(json);
+    const text = lostText(type, value, json);
+    if (text !== undefined) bytes += Buffer.byteLength(JSON.stringify(text));
   }
   return bytes;
 }
@@ -89,10 +96,10 @@ export function filled(relation: Relation, { row, old, key }: RowMessage & { tag
 }
 
 function oldText(plan: RelationPlan, key: Tuple | undefined, old: Tuple | undefined, cut: ReadonlySet<number>): string {
-  if (old) return `,"old":${rowText(plan, old, cut)}`;
+  if (old) return imageText(plan, old, cut, 'old', 'oldTexts');
   if (!key) return '';
   const identityOnly = plan.relation.columns.map((column, index) => (column.identity ? key[index] : undefined));
-  return `,"old":${rowText(plan, identityOnly, cut)}`;
+  return imageText(plan, identityOnly, cut, 'old', 'oldTexts');
 }
 
 function unchangedText(relation: Relation, row: Tuple, cut: ReadonlySet<number>): string {
@@ -109,12 +116,33 @@ function cutText(relation: Relation, cut: ReadonlySet<number>): string {
   return `,"cut":${JSON.stringify(names)}`;
 }
 
+/** A row, and the texts of those values that it does not determine. */
+function imageText(plan: RelationPlan, tuple: Tuple, cut: ReadonlySet<number>, row: string, texts: string): string {
+  let lost = '';
+  for (const index of plan.inexact) {
+    const value = tuple[index];
+    if (value === null || value === undefined || cut.has(index)) continue;
+    const type = plan.types[index]!;
+    const text = lostText(type, value, valueText(type, value));
+    if (text !== undefined) lost += `${lost === '' ? '' : ','}${plan.members[index]}${JSON.stringify(text)}`;
+  }
+  return `,"${row}":${rowText(plan, tuple, cut)}${lost === '' ? '' : `,"${texts}":{${lost}}`}`;
+}
+
+const valueText = (type: JsonType, value: string | Rendered | null): string =>
+  typeof value === 'object' && value !== null ? value.json : jsonText(type, value);
+
+function lostText(type: JsonType, value: string | Rendered, json: string): string | undefined {
+  if (typeof value === 'object') return value.text;
+  return losesText(type, value, json) ? value : undefined;
+}
+
 function rowText(plan: RelationPlan, tuple: Tuple, cut: ReadonlySet<number>): string {
   let text = '';
   for (let index = 0; index < plan.members.length; index += 1) {
     const value = tuple[index];
     if (value === undefined || (cut.size > 0 && cut.has(index))) continue;
-    text += `${text === '' ? '' : ','}${plan.members[index]}${jsonText(plan.types[index]!, value)}`;
+    text += `${text === '' ? '' : ','}${plan.members[index]}${valueText(plan.types[index]!, value)}`;
   }
   return `{${text}}`;
 }

@@ -35,6 +35,29 @@ export function jsonText(type: JsonType, value: string | null): string {
   }
 }
 
+/** Whether values of the type may have a text that cannot be told from their JSON. */
+export function mayLoseText({ kind }: JsonType): boolean {
+  return kind === 'array' || kind === 'row' || kind === 'json' || kind === 'number';
+}
+
+/**
+ * Whether this value has. A reader takes a string's characters, `null` for NULL, and anything else as it is written, without the
+ * spaces around it. Of arrays and rows JSON has another form, which lacks bounds and what kind of null an element is.
+ */
+export function losesText(type: JsonType, value: string, json: string): boolean {
+  switch (type.kind) {
+    case 'array':
+    case 'row':
+      return true;
+    case 'json':
+      return json !== value || /^["n\s]|\s$/.test(value);
+    case 'number':
+      return value === '-0';
+    default:
+      return false;
+  }
+}
+
 /** jsonb keeps numbers as numeric: no exponent, no minus on zero, and NaN and the infinities become strings. */
 function numberText(value: string): string {
   const last = value.charCodeAt(value.length - 1);

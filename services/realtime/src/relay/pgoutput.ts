@@ -5,8 +5,14 @@
 import type { Lsn } from '@tidemark/contracts';
 import { errors } from '../errors.ts';
 
+/** A value that Postgres was asked to render. */
+export interface Rendered {
+  text: string;
+  json: string;
+}
+
 /** A column's value: its text, null, or undefined where a TOASTed value did not change and was not sent. */
-export type TupleValue = string | null | undefined;
+export type TupleValue = string | Rendered | null | undefined;
 export type Tuple = readonly TupleValue[];
 
 export interface RelationColumn {

@@ -10,7 +10,7 @@
  * here, up to a limit in bytes. A larger transaction is MEASURED: its rows are dropped and only its end is noted; read
  * again, its end is known and its envelopes leave as they fill.
  */
-import { type Lsn, lsnToHex, MAX_CHANGES_PER_ENVELOPE, MAX_ENVELOPE_BYTES } from '@tidemark/contracts';
+import { ENVELOPE_FORM, type Lsn, lsnToHex, MAX_CHANGES_PER_ENVELOPE, MAX_ENVELOPE_BYTES } from '@tidemark/contracts';
 import { changeText, cutChangeText, mayFit, type RowMessage, truncateText, unknownText } from './change-text.ts';
 import type { PgMessage } from './pgoutput.ts';
 import type { RelationPlan } from './type-catalog.ts';
@@ -185,7 +185,7 @@ export class TransactionEnvelopes {
     const { xid, committedAt } = this.begin;
     const hex = lsnToHex(lsn);
     const traced = this.trace === undefined ? '' : `"trace":"${this.trace}",`;
-    const head = `{"epoch":"${this.#options.epoch}","lsn":"${hex}","xid":${xid},"committedAt":${committedAt},${traced}`;
+    const head = `{"form":${ENVELOPE_FORM},"epoch":"${this.#options.epoch}","lsn":"${hex}","xid":${xid},"committedAt":${committedAt},${traced}`;
     return opens.map(({ plan, part, texts, bytes }, n) => {
       const { schema, table } = plan.relation;
       const last = !more && n === opens.length - 1;

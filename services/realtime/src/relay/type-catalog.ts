@@ -2,7 +2,7 @@
  * How the columns of a relation become JSON: asked of Postgres's catalog once for each Relation message.
  */
 import { identifier, type Pool } from '@tidemark/db';
-import { type JsonType, TEXT } from './json-text.ts';
+import { type JsonType, mayLoseText, TEXT } from './json-text.ts';
 import type { Relation, Tuple, TupleValue } from './pgoutput.ts';
 
 const bool: JsonType = { kind: 'bool' };
@@ -89,6 +89,8 @@ export interface RelationPlan {
   /** `"name":` of each column. */
   members: readonly string[];
   types: readonly JsonType[];
+  /** Columns whose JSON may not determine the value's text, in order. */
+  inexact: readonly number[];
   /** Replaces the values of types that only Postgres can render by their JSON; undefined where there are none. */
   ask?: (tuple: Tuple) => Promise<Tuple>;
   /** The same plan, but arrays and rows are rendered by Postgres: for a text that we cannot read. */
@@ -146,6 +148,7 @@ function plan(
     about: JSON.stringify({ schema, table, key: key.names }).slice(1, -1),
     members: relation.columns.map((column) => `${JSON.stringify(column.name)}:`),
     types,
+    inexact: types.flatMap((type, index) => (mayLoseText(type) ? [index] : [])),
     ...(asked.length > 0 ? { ask: (tuple: Tuple) => askPostgres(pool, asked, tuple) } : {}),
     distrust: () => plan(pool, relation, key, known, true),
   };
@@ -185,7 +188,8 @@ async function askPostgres(pool: Pool, asked: readonly AskedColumn[], tuple: Tup
   const [row] = await pool.query<Record<string, string | null>>(`select ${list.join(', ')}`, params);
   const values: TupleValue[] = [...tuple];
   asked.forEach(({ index }, n) => {
-    if (typeof values[index] === 'string') values[index] = row?.[`c${n}`] ?? null;
+    const text = values[index];
+    if (typeof text === 'string') values[index] = { text, json: row?.[`c${n}`] ?? 'null' };
   });
   return values;
 }

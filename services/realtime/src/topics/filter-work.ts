@@ -7,12 +7,12 @@ import type { Database } from '@tidemark/db';
 import type { RowImage } from '../changes/row-image.ts';
 import { errors } from '../errors.ts';
 import { inSchema } from '../session-settings.ts';
+import { imageParams, imagesFrom } from './image-sql.ts';
 import type { LivePlan } from './live-plan.ts';
 import { type RowFilter, STEP_MS } from './row-filter.ts';
 import { whereSql } from './snapshot-sql.ts';
 import { MAX_SLICE_MS, TimeSlices } from './time-slices.ts';
 import { Turns } from './turns.ts';
-import { imagesFrom } from './visibility.ts';
 
 /** An evaluation of more steps is Postgres's: it could not be interrupted here. */
 const MAX_STEPS_HERE = MAX_SLICE_MS / STEP_MS;
@@ -69,13 +69,14 @@ export class FilterWork {
   async #ask(plan: LivePlan, images: readonly RowImage[]): Promise<ReadonlySet<RowImage>> {
     this.questionsTotal += 1;
     const { facts, filter, role } = plan;
-    const params = [`[${images.map((image) => image.project(filter.columns)).join(',')}]`];
+    const reads = { columns: filter.columns, whole: false, tableOid: false };
+    const params = imageParams(facts, reads, images);
     const where = whereSql(plan, params);
     try {
       const { rows } = await this.#database.read<{ ord: number }>({
         // The rows are given, so claims decide nothing. Filters are compiled for UTC.
         identity: inSchema({ role, claims: '{}', settings: { TimeZone: 'UTC' } }, facts.schema),
-        statement: { text: `${imagesFrom(facts)} where ${where}`, params },
+        statement: { text: `${imagesFrom(facts, reads)} where ${where}`, params },
         timeoutMs: QUESTION_TIMEOUT_MS,
         holder: { route: 'live filter' },
       });

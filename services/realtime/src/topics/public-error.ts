@@ -6,7 +6,7 @@
 import { TidemarkError } from '@tidemark/contracts';
 import { PostgresError } from '@tidemark/db';
 import { errors } from '../errors.ts';
-import { isPolicyError } from './rights-class.ts';
+import { isPolicyError } from './visibility.ts';
 
 /** @param table the one whose policies were evaluated; undefined elsewhere */
 export function publicError(error: Error, table?: string): TidemarkError {

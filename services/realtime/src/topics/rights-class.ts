@@ -21,7 +21,7 @@ import { MAX_SLICE_MS } from './time-slices.ts';
 import type { Topic } from './topic.ts';
 import { TopicIndex } from './topic-index.ts';
 import type { Turns } from './turns.ts';
-import { visibleImages } from './visibility.ts';
+import { isPolicyError, type Seen, visibleImages } from './visibility.ts';
 
 export interface RightsClassOptions {
   feed: Feed;
@@ -145,10 +145,9 @@ export class RightsClass {
   /** Those that the class may see, as far as is known without asking, and that Postgres can be asked about. */
   #images(envelopes: readonly ChangeEnvelope[], changesOf: (e: ChangeEnvelope) => Iterable<RowChange>): RowImage[] {
     const images: RowImage[] = [];
-    const { policyColumns } = this.facts;
     for (const envelope of envelopes) {
       for (const image of imagesOf(changesOf(envelope))) {
-        if (maySee(this.pinned, image) && image.has(policyColumns)) images.push(image);
+        if (maySee(this.pinned, image)) images.push(image);
       }
     }
     return images;
@@ -162,13 +161,8 @@ export class RightsClass {
     return this.#seen(await visibleImages(database, rights.identity, this.facts, images, last));
   }
 
-  #seen(seen: ReadonlySet<RowImage>): Visible {
-    const { policyColumns } = this.facts;
-    return (image) => {
-      if (seen.has(image)) return true;
-      // Postgres was not asked about an image that lacks what the policies read.
-      return image.has(policyColumns) || !maySee(this.pinned, image) ? false : undefined;
-    };
+  #seen({ visible, undecided }: Seen): Visible {
+    return (image) => (visible.has(image) ? true : undecided.has(image) ? undefined : false);
   }
 
   #isBehind(): boolean {
@@ -379,7 +373,7 @@ export class RightsClass {
   }
 }
 
-const NOTHING_SEEN: ReadonlySet<RowImage> = new Set();
+const NOTHING_SEEN: Seen = { visible: new Set(), undecided: new Set() };
 
 function put(candidates: Candidates, topic: Topic, change: RowChange): void {
   const changes = candidates.get(topic);
@@ -392,10 +386,4 @@ function* imagesOf(changes: Iterable<RowChange>): Generator<RowImage> {
     if (row) yield row;
     if (before) yield before;
   }
-}
-
-/** Postgres refused the statement itself: an SQLSTATE other than those of a lost, full or starting server, or of a timeout. */
-export function isPolicyError(error: unknown): boolean {
-  const code = (error as { code?: unknown }).code;
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !/^(08|53|57|58|40|25)/.test(code);
 }

@@ -46,6 +46,8 @@ export function matchChange(plan: LivePlan, change: RowChange, judged: Judged): 
   const was = before === undefined ? false : matches(plan, before, judged);
   // Under row-level security, what is not known could tell of a row that is hidden.
   if (judged.visible && (after === undefined || was === undefined)) {
+    const isWhole = [row, before].every((image) => image?.hasTexts(plan.facts.policyColumns) !== false);
+    if (isWhole) return resync('the row-level security of the table could not be decided for a row');
     return resync(
       change.isCut ? CUT : `a change did not carry its whole row: has ${plan.facts.table} still replica identity full?`,
     );

@@ -8,6 +8,9 @@ import type { ColumnTypeDetail } from '@tidemark/query';
 import { errors, postgresErrors } from '../errors.ts';
 import { POLICY_CATALOG, type PolicyCatalog } from '../policies/catalog.ts';
 import { type PolicyReach, policyReach } from '../policies/reach.ts';
+import { BASE_TYPE, COLUMN_CATALOG, type ColumnCatalog } from './column-catalog.ts';
+import { givenColumns, type ImageReads } from './image-sql.ts';
+import { policyReads, sourcesOf } from './policy-reads.ts';
 
 export interface ColumnFacts {
   /** pg_attribute.attnum */
@@ -17,6 +20,9 @@ export interface ColumnFacts {
   readable: boolean;
   /** Its values are in the WAL stream. */
   published: boolean;
+  sql: ColumnCatalog;
+  /** Numbers of the published columns that a generated one is computed from; undefined where its value cannot be computed. */
+  sources: readonly number[] | undefined;
 }
 
 export interface PolicyFacts {
@@ -31,6 +37,7 @@ export interface PolicyFacts {
 export interface TableFacts {
   schema: string;
   table: string;
+  oid: number;
   columns: readonly ColumnFacts[];
   /** What changes name their rows by: the columns of the replica identity's index, else of the primary key; empty without. */
   key: readonly string[];
@@ -40,7 +47,9 @@ export interface TableFacts {
   policy: string | undefined;
   /** What the policy reads of an identity's claims, and compares with columns. */
   reach: PolicyReach;
-  /** Columns that the policies may read: an image without one of them cannot be asked about. */
+  /** What the policies read of a row. */
+  policyReads: ImageReads;
+  /** The columns that this takes: an image without one of them cannot be asked about. */
   policyColumns: readonly string[];
   /** What `policy` is made of, by name. */
   policies: readonly PolicyFacts[];
@@ -53,6 +62,7 @@ export interface TableFacts {
 interface FactsRow {
   may_schema: boolean;
   may_table: boolean;
+  oid: string;
   kind: string;
   security: boolean;
   identity: string;
@@ -64,6 +74,7 @@ interface FactsRow {
         collation: string | null;
         deterministic: boolean;
         readable: boolean;
+        sql: ColumnCatalog;
       }[]
     | null;
   key: string[] | null;
@@ -83,16 +94,16 @@ const IS_KEY = `case when c.relreplident = 'i' then i.indisreplident else i.indi
 const FACTS = `
 select has_schema_privilege(n.oid, 'usage') as may_schema,
   has_any_column_privilege(c.oid, 'select') as may_table,
-  c.relkind::text as kind, row_security_active(c.oid) as security, c.relreplident::text as identity,
+  c.oid::int8::text as oid, c.relkind::text as kind, row_security_active(c.oid) as security, c.relreplident::text as identity,
   (select json_agg(json_build_object(
-      'number', a.attnum, 'name', a.attname, 'type', format_type(a.atttypid, null), 'collation',
+      'number', a.attnum, 'name', a.attname, 'type', format_type(base.oid, null), 'collation',
       case when l.collname = 'default' then (
         select case when d.datlocprovider::text = 'c' then d.datcollate
           when d.datlocprovider::text = 'b' then to_jsonb(d) ->> 'datlocale' else 'icu' end
         from pg_database d where d.datname = current_database()) else l.collname end,
       'deterministic', coalesce(l.collisdeterministic, true),
-      'readable', has_column_privilege(c.oid, a.attnum, 'select')) order by a.attnum)
-   from pg_attribute a left join pg_collation l on l.oid = a.attcollation
+      'readable', has_column_privilege(c.oid, a.attnum, 'select'), 'sql', ${COLUMN_CATALOG}) order by a.attnum)
+   from pg_attribute a ${BASE_TYPE} left join pg_collation l on l.oid = a.attcollation
    where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
   (select json_agg(a.attname order by k.n)
    from pg_index i cross join unnest(i.indkey) with ordinality as k (attnum, n)
@@ -114,7 +125,7 @@ from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = $1 and c.relname = $2`;
 
 /**
- * @throws RT_TABLE_UNKNOWN, RT_TABLE_NOT_LIVE, RT_QUERY_UNSUPPORTED, and 42501 where the role may not read the table
+ * @throws RT_TABLE_UNKNOWN, RT_TABLE_NOT_LIVE, RT_QUERY_UNSUPPORTED, RT_POLICY_READS_MORE, and 42501 where the role may not read the table
  */
 export async function loadTableFacts(
   database: Database,
@@ -142,44 +153,38 @@ export async function loadTableFacts(
     throw errors.QUERY_UNSUPPORTED({ what: `${schema}.${table} is published with a row filter: it` });
   }
   const published = new Set(row.published);
-  const types = row.columns?.map(({ readable: _, ...column }) => column);
+  const types = row.columns?.map(({ readable: _, sql: { nameable: _nameable, ...sql }, ...column }) => ({
+    ...column,
+    sql,
+  }));
+  const columns = (row.columns ?? []).map(
+    ({ number, name, type, collation, deterministic, readable, sql }): ColumnFacts => ({
+      number,
+      name,
+      type: { type, ...(collation === null ? {} : { collation }), deterministic },
+      readable,
+      published: published.has(name),
+      sql,
+      sources: sourcesOf(sql, row.columns ?? [], published),
+    }),
+  );
+  const policies = row.security ? (row.policies ?? []) : [];
+  const reads = policyReads(policies, { schema, table, kind: row.kind, columns });
   return {
     schema,
     table,
-    columns: (row.columns ?? []).map((column) => ({
-      number: column.number,
-      name: column.name,
-      type: {
-        type: column.type,
-        ...(column.collation === null ? {} : { collation: column.collation }),
-        deterministic: column.deterministic,
-      },
-      readable: column.readable,
-      published: published.has(column.name),
-    })),
+    oid: Number(row.oid),
+    columns,
     key: row.key ?? [],
     oldRows: row.identity === 'f',
-    policy: row.security ? policySql(row.policies ?? []) : undefined,
+    policy: row.security ? policySql(policies) : undefined,
     reach: policyReach(row.policies ?? [], row.catalog),
-    policyColumns: row.security ? policyColumns(row).filter((name) => published.has(name)) : [],
-    policies: row.security ? (row.policies ?? []).map((policy) => policyFacts(policy, row.catalog)) : [],
+    policyReads: reads,
+    policyColumns: givenColumns({ columns }, reads.columns),
+    policies: policies.map((policy) => policyFacts(policy, row.catalog)),
     shape: hash([types, row.key, row.immediate, row.published, row.identity]),
     version: hash(row),
   };
-}
-
-/**
- * By the numbers of all columns that the policies name, those of other tables in their subqueries included: too many do no harm. A
- * whole row (0) or a system column (below 0) is taken for all columns.
- */
-function policyColumns({ policies, columns }: FactsRow): string[] {
-  const all = columns ?? [];
-  const numbers = new Set<number>();
-  for (const { tree } of policies ?? []) {
-    for (const [, number] of tree?.matchAll(/:varattno (-?\d+)/g) ?? []) numbers.add(Number(number));
-  }
-  const readsAll = [...numbers].some((number) => number <= 0);
-  return all.filter(({ number }) => readsAll || numbers.has(number)).map(({ name }) => name);
 }
 
 const hash = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('base64url');

@@ -3,30 +3,33 @@
  * batch, under its role and claims. Right for old and deleted rows too, which no longer are in the table.
  */
 import { formatTidemark } from '@tidemark/contracts';
-import { type Database, type Identity, identifier } from '@tidemark/db';
+import type { Database, Identity } from '@tidemark/db';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
 import type { RowImage } from '../changes/row-image.ts';
+import { imageParams, imagesFrom } from './image-sql.ts';
 import type { TableFacts } from './table-facts.ts';
 
-/**
- * `ord` counts the images from 1. The alias is the table's own name, since a policy with a subquery refers to its columns by
- * it; the names around it are ones that no column has.
- */
-export const policyStatement = (facts: TableFacts): string => `${imagesFrom(facts)}
+/** What the policies say of images. Of one that is in neither set: that it is hidden. */
+export interface Seen {
+  visible: ReadonlySet<RowImage>;
+  /** The policies failed on them, or the images lack what they read. */
+  undecided: ReadonlySet<RowImage>;
+}
+
+export const policyStatement = (facts: TableFacts): string => `${imagesFrom(facts, facts.policyReads)}
 where ${facts.policy}`;
 
-/** Row images, given as a JSON array in $1, as rows of the table: up to a WHERE over its columns. */
-export function imagesFrom(facts: TableFacts): string {
-  const table = identifier(facts.table);
-  return `select "tidemark ord"::int as ord
-from jsonb_array_elements($1::jsonb) with ordinality as "tidemark images" ("tidemark image", "tidemark ord")
-cross join lateral jsonb_populate_record(null::${identifier(facts.schema)}.${table}, "tidemark image") as ${table}`;
-}
+export const policyParams = (facts: TableFacts, images: readonly RowImage[]): string[] =>
+  imageParams(facts, facts.policyReads, images);
+
+/** Of one batch. What is not decided by then stays undecided: of 500 rows, some four that fail are found. */
+const MAX_QUESTIONS = 40;
 
 /**
  * Which of the images the identity may see. On a server that has got at least as far as `envelope`, so that a policy that
- * reads other tables sees what the transaction saw committed before it.
- * @throws Postgres's errors (PostgresError) where a policy fails, DB_ errors where no server answers
+ * reads other tables sees what the transaction saw committed before it. Where a value of a row makes the policies fail, the row is
+ * found by halves, and the others are decided.
+ * @throws Postgres's errors (PostgresError) where a policy fails whatever the row, DB_ errors where no server answers
  */
 export async function visibleImages(
   database: Database,
@@ -34,12 +37,46 @@ export async function visibleImages(
   facts: TableFacts,
   images: readonly RowImage[],
   envelope: ChangeEnvelope,
-): Promise<Set<RowImage>> {
-  if (images.length === 0 || facts.policy === 'false') return new Set();
-  const { rows } = await database.read<{ ord: number }>({
-    identity,
-    statement: { text: policyStatement(facts), params: [`[${images.map((image) => image.text).join(',')}]`] },
-    tidemark: formatTidemark(envelope.epoch, envelope.lsn),
-  });
-  return new Set(rows.map(({ ord }) => images[ord - 1] as RowImage));
+): Promise<Seen> {
+  const visible = new Set<RowImage>();
+  const undecided = new Set<RowImage>();
+  const known: RowImage[] = [];
+  for (const image of images) {
+    if (image.hasTexts(facts.policyColumns)) known.push(image);
+    else undecided.add(image);
+  }
+  if (facts.policy === 'false') return { visible, undecided: new Set() };
+  const tidemark = formatTidemark(envelope.epoch, envelope.lsn);
+  const text = policyStatement(facts);
+  const ask = async (some: readonly RowImage[]): Promise<void> => {
+    const statement = { text, params: policyParams(facts, some) };
+    const { rows } = await database.read<{ ord: number }>({ identity, statement, tidemark });
+    for (const { ord } of rows) visible.add(some[ord - 1] as RowImage);
+  };
+  let questions = 0;
+  const askApart = async (some: readonly RowImage[]): Promise<void> => {
+    questions += 1;
+    try {
+      if (questions <= MAX_QUESTIONS) return await ask(some);
+    } catch (error) {
+      if (!isPolicyError(error)) throw error;
+      // Without any row it fails as well where it is not for a value.
+      if (questions === 1) await ask([]);
+      if (some.length > 1) {
+        const middle = some.length >> 1;
+        await askApart(some.slice(0, middle));
+        await askApart(some.slice(middle));
+        return;
+      }
+    }
+    for (const image of some) undecided.add(image);
+  };
+  if (known.length > 0) await askApart(known);
+  return { visible, undecided };
+}
+
+/** Postgres refused the statement itself: an SQLSTATE other than those of a lost, full or starting server, or of a timeout. */
+export function isPolicyError(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code;
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !/^(08|53|57|58|40|25)/.test(code);
 }

@@ -15,10 +15,10 @@ import { changesUpTo, snapshotFrame } from './frame.ts';
 import { WHOLE } from './gate.ts';
 import type { LivePlan } from './live-plan.ts';
 import type { WindowReader } from './read-window.ts';
-import { isPolicyError } from './rights-class.ts';
 import { type Judged, matchChange } from './row-match.ts';
 import type { Subscription } from './subscription.ts';
 import { type DeliveryPolicy, type Mode, Topic } from './topic.ts';
+import { isPolicyError } from './visibility.ts';
 import { type ShownRow, windowChanges } from './window-diff.ts';
 
 export interface WindowOptions {

@@ -20,7 +20,7 @@ t.test('the parts of any JSON are its parts, however it is spaced', async () => 
 });
 
 t.test('numbers keep their digits', async (t) => {
-  const row = new RowImage('{"a":9007199254740993,"b":0.1000,"c":"x\\"y","d":[1,{"e":"}"}]}');
+  const row = new RowImage('{"a":9007199254740993,"b":0.1000,"c":"x\\"y","d":[1,{"e":"}"}]}', '{}');
   t.equal(row.column('a'), '9007199254740993');
   t.equal(row.column('b'), '0.1000');
   t.strictSame(row.values(['a', 'b', 'c']), { a: '9007199254740993', b: 0.1, c: 'x"y' });

@@ -5,7 +5,7 @@ import { useTestStack } from '@tidemark/local-stack';
 import pg from 'pg';
 import { RowImage } from '../../src/changes/row-image.ts';
 import { loadTableFacts, type TableFacts } from '../../src/topics/table-facts.ts';
-import { policyStatement } from '../../src/topics/visibility.ts';
+import { policyParams, policyStatement } from '../../src/topics/visibility.ts';
 
 export const ROLE = 'authenticated';
 export const [ANN, BOB] = ['a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 'b0eebc99-9c0b-4ef8-bb6d-6bb9bd380b22'];
@@ -97,7 +97,7 @@ export async function openOwnedTable(): Promise<OwnedTable> {
   }
 
   return {
-    images: rows.map(({ image }) => new RowImage(image)),
+    images: rows.map(({ image }) => new RowImage(image, '{}')),
     async facts(...policies) {
       const { rows: old } = await client.query<{ name: string }>(
         `select polname as name from pg_policy` + ` where polrelid = 'owned'::regclass`,
@@ -115,8 +115,7 @@ export async function openOwnedTable(): Promise<OwnedTable> {
     },
     async passed(identity, facts, images) {
       if (images.length === 0) return [];
-      const texts = `[${images.map(({ text }) => text).join(',')}]`;
-      const found = await as<{ ord: number }>(identity, policyStatement(facts), [texts]);
+      const found = await as<{ ord: number }>(identity, policyStatement(facts), policyParams(facts, images));
       return found.map(({ ord }) => idOf(images[ord - 1] as RowImage)).sort((a, b) => a - b);
     },
     async sql(text) {

@@ -10,6 +10,7 @@ const plan = {
   key: ['id'],
   members: NAMES.map((name) => `"${name}":`),
   types: NAMES.map(() => TEXT),
+  inexact: [],
 } as unknown as RelationPlan;
 
 t.test('a change that is cut fits, keeps its key, and says what it lacks', async () => {

@@ -1,0 +1,77 @@
+/** What is needed of a column to make its values again out of their text: asked of the catalog with the table's other facts. */
+import { isNode, type NodeValue, number, parseNodeText } from '../policies/node-text.ts';
+
+/** As the catalog says it. */
+export interface ColumnCatalog {
+  /** The type that its text is cast to, with its schema: of a domain what it is based on, since old rows may violate the domain. */
+  cast: string;
+  /** The type that its text is sent as: the type itself where a cast from text is not the same as its input. */
+  carrier: string;
+  /** Where it is not the type's own. */
+  collation: string | null;
+  /** Whether the role may name type and collation. */
+  nameable: boolean;
+  generation: { expression: string; tree: string; collation: string | null } | null;
+}
+
+const collationName = (oid: string) => `(select quote_ident(n.nspname) || '.' || quote_ident(l.collname)
+  from pg_collation l join pg_namespace n on n.oid = l.collnamespace where l.oid = ${oid})`;
+
+/** SQL for the pg_type row of what pg_attribute `a` is of, domains resolved, as `base`. */
+export const BASE_TYPE = `cross join lateral (
+  with recursive types (oid, depth) as (
+    select a.atttypid, 0
+    union all
+    select t.typbasetype, depth + 1 from types join pg_type t on t.oid = types.oid where t.typtype = 'd')
+  select t.* from types join pg_type t on t.oid = types.oid order by depth desc limit 1) as base`;
+
+/** SQL for a ColumnCatalog of pg_attribute `a` with BASE_TYPE. Types print with their schema where there is no search path. */
+export const COLUMN_CATALOG = `json_build_object(
+  'cast', format_type(base.oid, -1),
+  'carrier', case when base.typarray <> 0 and exists (select from pg_cast k where k.castsource = 'text'::regtype
+      and k.casttarget = base.oid and k.castmethod = 'f') then format_type(base.oid, -1) else 'text' end,
+  'collation', case when a.attcollation <> base.typcollation then ${collationName('a.attcollation')} end,
+  'nameable', has_schema_privilege(base.typnamespace, 'usage') and (a.attcollation = base.typcollation or coalesce(
+    (select has_schema_privilege(l.collnamespace, 'usage') from pg_collation l where l.oid = a.attcollation), true)),
+  'generation', (select json_build_object('expression', pg_get_expr(d.adbin, d.adrelid), 'tree', d.adbin::text,
+      'collation', ${collationName('a.attcollation')})
+    from pg_attrdef d where d.adrelid = a.attrelid and d.adnum = a.attnum and a.attgenerated <> ''))`;
+
+/** What an expression over a table's columns reads of its row. */
+export interface RowReads {
+  /** pg_attribute.attnum; those of system columns are below 0. */
+  numbers: ReadonlySet<number>;
+  /** The row as one value. */
+  whole: boolean;
+}
+
+/** More nodes than any policy of people's making; of a larger one everything counts as read. */
+const MAX_NODES = 100_000;
+
+/** @param tree pg_node_tree of an expression whose only table is this one, subqueries aside. Undefined where it is not understood. */
+export function rowReads(tree: string): RowReads | undefined {
+  const numbers = new Set<number>();
+  const parsed = parseNodeText(tree);
+  if (parsed === undefined) return undefined;
+  let nodes = 0;
+  let understood = true;
+  const visit = (value: NodeValue, queries: number): void => {
+    nodes += 1;
+    if (nodes > MAX_NODES) understood = false;
+    if (!understood || value === null || typeof value === 'string' || 'bytes' in value) return;
+    if (!isNode(value)) {
+      for (const item of value as readonly NodeValue[]) visit(item, queries);
+      return;
+    }
+    // In a subquery the table is as many levels up as there are queries around.
+    if (value.tag === 'VAR' && number(value, 'varlevelsup') === queries) {
+      const column = number(value, 'varattno');
+      if (column === undefined) understood = false;
+      else numbers.add(column);
+    }
+    const inner = value.tag === 'QUERY' ? queries + 1 : queries;
+    for (const field of value.fields.values()) visit(field, inner);
+  };
+  visit(parsed, 0);
+  return understood ? { numbers: new Set([...numbers].filter((n) => n !== 0)), whole: numbers.has(0) } : undefined;
+}

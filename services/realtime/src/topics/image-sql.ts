@@ -1,0 +1,92 @@
+/**
+ * Row images as rows of their table again: each value read by its type's own input from the text that Postgres printed, so that
+ * it is the value that was in the row, and generated columns computed. JSON is not enough: it knows no array bounds, one kind of
+ * null, and of some types nothing that could be read.
+ */
+import { arrayLiteral, identifier, literal } from '@tidemark/db';
+import type { RowImage } from '../changes/row-image.ts';
+import type { ColumnFacts, TableFacts } from './table-facts.ts';
+
+/** What of the rows is read. */
+export interface ImageReads {
+  /** Names of columns, generated ones included. */
+  columns: readonly string[];
+  /** The row as one value: then all columns are among them. */
+  whole: boolean;
+  tableOid: boolean;
+}
+
+type Table = Pick<TableFacts, 'schema' | 'table' | 'oid' | 'columns'>;
+
+const ORD = '"tidemark ord"';
+
+/**
+ * A SELECT of the images' numbers (`ord`, from 1) up to a WHERE over the columns. Its parameters are those of imageParams. The
+ * alias is the table's own name, since a policy with a subquery refers to columns by it; the names around it are ones that no
+ * column has.
+ */
+export function imagesFrom(table: Table, reads: ImageReads): string {
+  const { given, computed } = partsOf(table, reads.columns);
+  const name = identifier(table.table);
+  const texts = given.map((_, n) => textName(n));
+  const arrays =
+    given.length > 0
+      ? given.map(({ sql }, n) => `$${n + 1}::${sql.nameable ? sql.carrier : 'text'}[]`)
+      : ['$1::text[]'];
+  const names = [...(given.length > 0 ? texts : [textName(0)]), ORD];
+  const values = given.map(
+    (column, n) => `${valueSql(table, column, texts[n] as string)} as ${identifier(column.name)}`,
+  );
+  if (reads.tableOid) values.push(`${table.oid}::oid as tableoid`);
+  let from = `(select ${[ORD, ...values].join(', ')}
+  from unnest(${arrays.join(', ')}) with ordinality as "tidemark images" (${names.join(', ')})) as ${name}`;
+  if (computed.length > 0) {
+    const expressions = computed.map((column) => `${generationSql(column)} as ${identifier(column.name)}`);
+    from = `(select *, ${expressions.join(', ')} from ${from}) as ${name}`;
+  }
+  if (reads.whole) {
+    const columns = table.columns.map((column) => identifier(column.name)).join(', ');
+    const type = `${identifier(table.schema)}.${name}`;
+    from = `(select ${ORD}, row(${columns})::${type} as "tidemark row" from ${from}) as "tidemark rows"
+cross join lateral unnest(array["tidemark row"]) as ${name}`;
+  }
+  return `select ${ORD}::int as ord from ${from}`;
+}
+
+/** One array for each column that is given as text. */
+export function imageParams(table: Table, reads: ImageReads, images: readonly RowImage[]): string[] {
+  const { given } = partsOf(table, reads.columns);
+  if (given.length === 0) return [arrayLiteral(images.map(() => null))];
+  return given.map(({ name }) => arrayLiteral(images.map((image) => image.postgresText(name))));
+}
+
+/** The columns that an image must have for these to be made of it. */
+export const givenColumns = (table: Pick<TableFacts, 'columns'>, columns: readonly string[]): string[] =>
+  partsOf(table, columns).given.map(({ name }) => name);
+
+function partsOf({ columns }: Pick<TableFacts, 'columns'>, read: readonly string[]) {
+  const wanted = columns.filter(({ name }) => read.includes(name));
+  const computed = wanted.filter(({ published }) => !published);
+  const sources = new Set([
+    ...wanted.filter(({ published }) => published).map(({ number }) => number),
+    ...computed.flatMap(({ sources }) => sources ?? []),
+  ]);
+  return { computed, given: columns.filter(({ number }) => sources.has(number)) };
+}
+
+const textName = (n: number): string => `"tidemark ${n}"`;
+
+function valueSql(table: Table, { name, sql }: ColumnFacts, text: string): string {
+  // The table's own type says what the role may not name. It checks domains, where the cast does not.
+  if (!sql.nameable) {
+    const member = `jsonb_build_object(${literal(name)}, ${text})`;
+    return `(jsonb_populate_record(null::${identifier(table.schema)}.${identifier(table.table)}, ${member})).${identifier(name)}`;
+  }
+  const cast = `${text}::${sql.cast}`;
+  return sql.collation === null ? cast : `(${cast}) collate ${sql.collation}`;
+}
+
+function generationSql({ sql }: ColumnFacts): string {
+  const { expression = 'null', collation = null } = sql.generation ?? {};
+  return collation === null ? `(${expression})` : `(${expression}) collate ${collation}`;
+}

@@ -1,0 +1,54 @@
+/** Which of a row's values policies and generated columns read, and whether the published rows have them. */
+import { errors } from '../errors.ts';
+import { type ColumnCatalog, rowReads } from './column-catalog.ts';
+import type { ImageReads } from './image-sql.ts';
+import type { ColumnFacts } from './table-facts.ts';
+
+/** pg_attribute.attnum of tableoid */
+const TABLE_OID = -6;
+
+interface PolicedTable {
+  schema: string;
+  table: string;
+  /** pg_class.relkind */
+  kind: string;
+  columns: readonly ColumnFacts[];
+}
+
+/** @throws RT_POLICY_READS_MORE where they read what no published row has, and what cannot be computed from one */
+export function policyReads(policies: readonly { tree: string | null }[], table: PolicedTable): ImageReads {
+  const numbers = new Set<number>();
+  let whole = false;
+  for (const { tree } of policies) {
+    if (tree === null) continue;
+    const reads = rowReads(tree);
+    whole ||= reads?.whole ?? true;
+    for (const number of reads?.numbers ?? []) numbers.add(number);
+  }
+  const system = [...numbers].filter((number) => number < 0);
+  // Changes of partitions are published as the table's own, and do not say which partition they are of.
+  const tableOid = system.includes(TABLE_OID);
+  const isKnown = !tableOid || (table.kind === 'r' && !whole);
+  const columns = table.columns.filter(({ number }) => whole || numbers.has(number));
+  const { schema, table: name } = table;
+  if (!isKnown || system.length > (tableOid ? 1 : 0)) {
+    throw errors.POLICY_READS_MORE({ schema, table: name, what: 'system columns' });
+  }
+  if (columns.some(({ published, sources }) => !published && !sources)) {
+    throw errors.POLICY_READS_MORE({ schema, table: name, what: 'columns that are not published' });
+  }
+  return { columns: columns.map((column) => column.name), whole, tableOid };
+}
+
+/** Of a generated column; undefined for any other, and where a published row does not have what its expression reads. */
+export function sourcesOf(
+  { generation }: ColumnCatalog,
+  columns: readonly { number: number; name: string }[],
+  published: ReadonlySet<string>,
+): readonly number[] | undefined {
+  const reads = generation && rowReads(generation.tree);
+  if (!reads || reads.whole) return undefined;
+  const given = new Set(columns.filter(({ name }) => published.has(name)).map(({ number }) => number));
+  const sources = [...reads.numbers];
+  return sources.every((number) => given.has(number)) ? sources : undefined;
+}
