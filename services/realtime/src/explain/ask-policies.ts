@@ -9,10 +9,14 @@ export interface AskedPolicy {
   policy: PolicyFacts;
   /** As it was asked. */
   expression: string;
-  /** Undefined where it was not asked, or failed. */
-  passes: ReadonlySet<RowImage> | undefined;
+  answer(image: RowImage): PolicyAnswer;
+}
+
+export interface PolicyAnswer {
+  /** Null where it was not asked, or failed. */
+  passed: boolean | null;
   /** Why it was not, or how it failed. */
-  problem: string | undefined;
+  problem?: string;
 }
 
 /** Each is a question to Postgres; a table seldom has five. */
@@ -31,20 +35,32 @@ export async function askPolicies(
     // As a permissive one and alone, so that it is just its own expression.
     const expression = policySql([{ ...policy, permissive: true }]);
     if (index >= MAX_POLICIES) {
-      asked.push({ policy, expression, passes: undefined, problem: `only ${MAX_POLICIES} policies are asked apart` });
+      const problem = `only ${MAX_POLICIES} policies are asked apart`;
+      asked.push({ policy, expression, answer: () => ({ passed: null, problem }) });
       continue;
     }
     try {
-      const seen = await visibleImages(database, identity, { ...facts, policy: expression }, images, last);
-      const problem =
-        seen.undecided.size > 0 ? `it failed on ${seen.undecided.size} of the rows, old and new` : undefined;
-      asked.push({ policy, expression, passes: seen.visible, problem });
+      const { visible, undecided } = await visibleImages(
+        database,
+        identity,
+        { ...facts, policy: expression },
+        images,
+        last,
+      );
+      const answer = (image: RowImage) =>
+        undecided.has(image) ? failed(undecided.get(image)) : { passed: visible.has(image) };
+      asked.push({ policy, expression, answer });
     } catch (error) {
       if (!isPolicyError(error)) throw error;
-      // Its words may hold values, of this row or of others.
-      const problem = `it failed with SQLSTATE ${(error as { code?: string }).code}: try it in psql under this role and these claims`;
-      asked.push({ policy, expression, passes: undefined, problem });
+      asked.push({ policy, expression, answer: () => failed((error as { code?: string }).code) });
     }
   }
   return asked;
+}
+
+/** Postgres's words may hold values, of this row or of others. */
+function failed(code: string | undefined): PolicyAnswer {
+  if (code === undefined)
+    return { passed: null, problem: 'it was not asked, since the change does not carry what it reads' };
+  return { passed: null, problem: `it failed with SQLSTATE ${code}: try it in psql under this role and these claims` };
 }

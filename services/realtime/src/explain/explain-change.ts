@@ -96,14 +96,15 @@ function imageSteps(
     ...(part.parts ? { parts: flat(part.parts, 1) } : {}),
   }));
   if (!visible) return steps;
-  for (const { policy, expression, passes, problem } of policies) {
+  for (const { policy, expression, answer } of policies) {
+    const { passed, problem } = answer(image);
     steps.push({
       step: 'policy',
       row,
       name: policy.name,
       kind: policy.permissive ? 'permissive' : 'restrictive',
       expression: cut(expression),
-      passed: passes ? passes.has(image) : null,
+      passed,
       readsMore: !policy.rowAlone,
       ...(problem === undefined ? {} : { detail: problem }),
     });

@@ -59,7 +59,7 @@ export function mayFit(message: RowMessage, room: number): boolean {
   return length <= room;
 }
 
-const lengthOf = (value: TupleValue): number =>
+export const lengthOf = (value: TupleValue): number =>
   typeof value === 'object' && value !== null ? value.text.length + value.json.length : (value?.length ?? 0);
 
 function tuplesOf(message: RowMessage): Tuple[] {
@@ -118,15 +118,18 @@ function cutText(relation: Relation, cut: ReadonlySet<number>): string {
 
 /** A row, and the texts of those values that it does not determine. */
 function imageText(plan: RelationPlan, tuple: Tuple, cut: ReadonlySet<number>, row: string, texts: string): string {
+  let members = '';
   let lost = '';
-  for (const index of plan.inexact) {
+  for (let index = 0; index < plan.members.length; index += 1) {
     const value = tuple[index];
-    if (value === null || value === undefined || cut.has(index)) continue;
+    if (value === undefined || (cut.size > 0 && cut.has(index))) continue;
     const type = plan.types[index]!;
-    const text = lostText(type, value, valueText(type, value));
+    const json = valueText(type, value);
+    members += `${members === '' ? '' : ','}${plan.members[index]}${json}`;
+    const text = plan.inexact[index] && value !== null ? lostText(type, value, json) : undefined;
     if (text !== undefined) lost += `${lost === '' ? '' : ','}${plan.members[index]}${JSON.stringify(text)}`;
   }
-  return `,"${row}":${rowText(plan, tuple, cut)}${lost === '' ? '' : `,"${texts}":{${lost}}`}`;
+  return `,"${row}":{${members}}${lost === '' ? '' : `,"${texts}":{${lost}}`}`;
 }
 
 const valueText = (type: JsonType, value: string | Rendered | null): string =>
@@ -135,14 +138,4 @@ const valueText = (type: JsonType, value: string | Rendered | null): string =>
 function lostText(type: JsonType, value: string | Rendered, json: string): string | undefined {
   if (typeof value === 'object') return value.text;
   return losesText(type, value, json) ? value : undefined;
-}
-
-function rowText(plan: RelationPlan, tuple: Tuple, cut: ReadonlySet<number>): string {
-  let text = '';
-  for (let index = 0; index < plan.members.length; index += 1) {
-    const value = tuple[index];
-    if (value === undefined || (cut.size > 0 && cut.has(index))) continue;
-    text += `${text === '' ? '' : ','}${plan.members[index]}${valueText(plan.types[index]!, value)}`;
-  }
-  return `{${text}}`;
 }

@@ -8,7 +8,7 @@
  *
  * Depends on the WAL alone, so that a relay that reads the transaction again makes the same envelopes. Pure.
  */
-import { filled, type RowMessage } from './change-text.ts';
+import { filled, lengthOf, type RowMessage } from './change-text.ts';
 import type { RelationColumn, Tuple } from './pgoutput.ts';
 import type { RelationPlan } from './type-catalog.ts';
 
@@ -99,7 +99,7 @@ export class NetEffect {
   #count(table: TableNet, tuple: Tuple, by: 1 | -1): void {
     const key = JSON.stringify(table.places.map((place) => tuple[place]));
     const versions = table.versions.get(key) ?? [];
-    const size = tuple.reduce((sum, value) => sum + (value?.length ?? 0), VERSION_OVERHEAD);
+    const size = tuple.reduce((sum, value) => sum + lengthOf(value), VERSION_OVERHEAD);
     const at = versions.findIndex((version) => isSame(version.tuple, tuple));
     const version = versions[at];
     if (!version) {

@@ -89,8 +89,8 @@ export interface RelationPlan {
   /** `"name":` of each column. */
   members: readonly string[];
   types: readonly JsonType[];
-  /** Columns whose JSON may not determine the value's text, in order. */
-  inexact: readonly number[];
+  /** Of each column, whether the JSON of a value may not determine its text. */
+  inexact: readonly boolean[];
   /** Replaces the values of types that only Postgres can render by their JSON; undefined where there are none. */
   ask?: (tuple: Tuple) => Promise<Tuple>;
   /** The same plan, but arrays and rows are rendered by Postgres: for a text that we cannot read. */
@@ -148,7 +148,7 @@ function plan(
     about: JSON.stringify({ schema, table, key: key.names }).slice(1, -1),
     members: relation.columns.map((column) => `${JSON.stringify(column.name)}:`),
     types,
-    inexact: types.flatMap((type, index) => (mayLoseText(type) ? [index] : [])),
+    inexact: types.map(mayLoseText),
     ...(asked.length > 0 ? { ask: (tuple: Tuple) => askPostgres(pool, asked, tuple) } : {}),
     distrust: () => plan(pool, relation, key, known, true),
   };

@@ -373,7 +373,7 @@ export class RightsClass {
   }
 }
 
-const NOTHING_SEEN: Seen = { visible: new Set(), undecided: new Set() };
+const NOTHING_SEEN: Seen = { visible: new Set(), undecided: new Map() };
 
 function put(candidates: Candidates, topic: Topic, change: RowChange): void {
   const changes = candidates.get(topic);

@@ -12,8 +12,8 @@ import type { TableFacts } from './table-facts.ts';
 /** What the policies say of images. Of one that is in neither set: that it is hidden. */
 export interface Seen {
   visible: ReadonlySet<RowImage>;
-  /** The policies failed on them, or the images lack what they read. */
-  undecided: ReadonlySet<RowImage>;
+  /** The policies failed on them, with this SQLSTATE, or the images lack what they read. */
+  undecided: ReadonlyMap<RowImage, string | undefined>;
 }
 
 export const policyStatement = (facts: TableFacts): string => `${imagesFrom(facts, facts.policyReads)}
@@ -39,13 +39,13 @@ export async function visibleImages(
   envelope: ChangeEnvelope,
 ): Promise<Seen> {
   const visible = new Set<RowImage>();
-  const undecided = new Set<RowImage>();
+  const undecided = new Map<RowImage, string | undefined>();
   const known: RowImage[] = [];
   for (const image of images) {
     if (image.hasTexts(facts.policyColumns)) known.push(image);
-    else undecided.add(image);
+    else undecided.set(image, undefined);
   }
-  if (facts.policy === 'false') return { visible, undecided: new Set() };
+  if (facts.policy === 'false') return { visible, undecided: new Map() };
   const tidemark = formatTidemark(envelope.epoch, envelope.lsn);
   const text = policyStatement(facts);
   const ask = async (some: readonly RowImage[]): Promise<void> => {
@@ -56,10 +56,12 @@ export async function visibleImages(
   let questions = 0;
   const askApart = async (some: readonly RowImage[]): Promise<void> => {
     questions += 1;
+    let code: string | undefined;
     try {
       if (questions <= MAX_QUESTIONS) return await ask(some);
     } catch (error) {
       if (!isPolicyError(error)) throw error;
+      code = (error as { code: string }).code;
       // Without any row it fails as well where it is not for a value.
       if (questions === 1) await ask([]);
       if (some.length > 1) {
@@ -69,7 +71,7 @@ export async function visibleImages(
         return;
       }
     }
-    for (const image of some) undecided.add(image);
+    for (const image of some) undecided.set(image, code);
   };
   if (known.length > 0) await askApart(known);
   return { visible, undecided };
