@@ -5,7 +5,7 @@ import { loadBlueprint } from '@tidemark/blueprints';
 import { migrate } from '@tidemark/db';
 import { explain } from '@tidemark/service';
 import { errors } from './errors.ts';
-import { disableLive, enableLive, listLive } from './live/live.ts';
+import { disableAllLive, disableLive, enableLive, listLive } from './live/live.ts';
 import { natsConfig } from './nats-config.ts';
 import { enableStatements } from './statements.ts';
 import { signToken } from './token.ts';
@@ -30,7 +30,7 @@ export const USAGE = `npx tidemark <command>
   migrate                                   brings the database to this release's schema
   blueprint <name> [--no-demo]              loads a ready-made schema into the database
   live enable <table> [--key-only]          lets clients follow the table’s changes, and says what it costs
-  live disable <table>                      no longer
+  live disable <table> | --all              no longer, and as it was before; both show what they would do with --dry-run
   live list                                 the tables that can be followed
   statements enable [--move]                lets the metrics service read pg_stat_statements (as a superuser)
   types [--schema <name>]…                  the TypeScript types of the database’s tables, views and functions
@@ -119,14 +119,19 @@ async function runUp(io: Io, args: readonly string[]): Promise<number> {
 }
 
 async function runLive(io: Io, args: readonly string[]): Promise<void> {
-  const { values, positionals } = parse(args, { 'key-only': { type: 'boolean' } });
+  const { values, positionals } = parse(args, {
+    'key-only': { type: 'boolean' },
+    'dry-run': { type: 'boolean' },
+    all: { type: 'boolean' },
+  });
   const [action, table, ...rest] = positionals;
   const publication = io.env.RELAY_PUBLICATION || 'tidemark';
-  const options = { url: await databaseUrl(io), publication, print: io.print };
+  const options = { url: await databaseUrl(io), publication, dryRun: values['dry-run'] === true, print: io.print };
   if (action === 'list' && table === undefined) return listLive(options);
-  if (table === undefined || rest.length > 0 || (action !== 'enable' && action !== 'disable')) {
+  if (action === 'disable' && table === undefined && values.all === true) return disableAllLive(options);
+  if (table === undefined || rest.length > 0 || (action !== 'enable' && action !== 'disable') || values.all === true) {
     throw errors.USAGE({
-      reason: `live takes enable <table>, disable <table> or list, not "${positionals.join(' ')}"`,
+      reason: `live takes enable <table>, disable <table>, disable --all or list, not "${positionals.join(' ')}"`,
     });
   }
   if (action === 'enable') return enableLive(options, table, values['key-only'] === true);

@@ -11,10 +11,21 @@ export const errors = defineErrors('CLI', {
     message: (p) => `there is no table ${p.schema}.${p.table}`,
     hint: 'Write <table> for one in public, else <schema>.<table>, in the letters that Postgres has.',
   }),
-  NOT_LIVE: row<{ table: string; reason: string }>({
+  NOT_LIVE: row<{ table: string; reason: string; remedy: string }>({
     status: 400,
-    message: (p) => `${p.table}: ${p.reason}`,
-    hint: 'Whole rows (without --key-only) work for every ordinary table; add a primary key for --key-only.',
+    message: (p) => `${p.table} cannot be live: ${p.reason}. Nothing was changed`,
+    hint: (p) => p.remedy,
+  }),
+  NOT_MIGRATED: row({
+    status: 400,
+    message: 'the database has no schema of this release of Tidemark',
+    hint: 'Run `npx tidemark migrate` first.',
+  }),
+  LOCKED: row<{ seconds: number; holders: string }>({
+    status: 503,
+    message: (p) => `the table is in use: its lock was not to be had within ${p.seconds} s, and nothing was changed`,
+    details: (p) => p.holders,
+    hint: 'Waiting longer would keep the application’s own statements waiting behind it. Try again when these transactions have ended, or end them: select pg_terminate_backend(<pid>).',
   }),
   PORT_TAKEN: row<{ port: number; service: string; holder: string | undefined; variable: string }>({
     status: 500,

@@ -1,14 +1,25 @@
 /** `tidemark live`: which tables can be followed. Each answer is lines for people. */
 import { identifier, openDatabase, type Pool } from '@tidemark/db';
 import { errors } from '../errors.ts';
+import { withinLockTimeout } from './locks.ts';
+import { obstacleOf, refusalOf } from './obstacles.ts';
 import {
-  createPublication,
+  forget,
+  type Relation,
+  relationsOf,
+  remember,
+  restoring,
+  setIdentity,
+  tryWrites,
+  wantedIdentity,
+} from './relations.ts';
+import {
+  creatingPublication,
+  type Db,
   findTable,
-  hasPublication,
   type LiveTable,
   publishedTables,
   qualified,
-  setReplicaIdentity,
   tryPolicy,
 } from './statements.ts';
 
@@ -16,61 +27,155 @@ export interface LiveOptions {
   url: string;
   /** RELAY_PUBLICATION of the services. */
   publication: string;
+  /** Shows the statements, tries them and takes them back. */
+  dryRun?: boolean;
   print(line: string): void;
 }
 
-/** @param name `table` or `schema.table`; letters as they are in Postgres */
+const labelOf = ({ schema, table }: LiveTable) => `${schema}.${table}`;
+
+/**
+ * In one transaction, so that a table that cannot be live stays as it was.
+ * @param name `table` or `schema.table`; letters as they are in Postgres
+ */
 export async function enableLive(options: LiveOptions, name: string, keyOnly: boolean): Promise<void> {
   await withPool(options.url, async (pool) => {
-    const { publication, print } = options;
+    const { publication, print, dryRun } = options;
     const table = await requireTable(pool, publication, name);
-    const label = `${table.schema}.${table.table}`;
-    if (table.kind !== 'r' && table.kind !== 'p') throw errors.NOT_LIVE({ table: label, reason: 'it is no table' });
-    if (table.persistence !== 'p') throw errors.NOT_LIVE({ table: label, reason: 'its changes are not in the WAL' });
-    if (keyOnly && table.key.length === 0) throw errors.NOT_LIVE({ table: label, reason: 'it has no primary key' });
-    if (keyOnly && table.security) {
-      throw errors.NOT_LIVE({ table: label, reason: 'row-level security is decided over whole old rows' });
-    }
-    await pool.transaction(async (tx) => {
-      if (!(await hasPublication(tx, publication))) {
-        await createPublication(tx, publication);
+    const relations = await relationsOf(pool, table);
+    const obstacle = obstacleOf(table, relations, publication, keyOnly);
+    if (obstacle) throw errors.NOT_LIVE({ table: labelOf(table), ...obstacle });
+    const statements = await enabling(pool, table, relations, publication, keyOnly);
+    await changing(pool, relations, dryRun, async (tx) => {
+      for (const statement of statements) await tx.query(statement);
+      // Of one that was live before this was remembered, it is not known.
+      if (!table.published || relations.some(({ was }) => was !== null)) {
+        for (const relation of relations) await remember(tx, relation, keyOnly);
       }
-      // First: a published table without an identity refuses updates.
-      await setReplicaIdentity(tx, table, keyOnly ? 'default' : 'full');
-      if (!table.published) {
-        await tx.query(`alter publication ${identifier(publication)} add table ${qualified(table)}`);
+      await tx.query('savepoint enabled');
+      try {
+        await tryWrites(tx, relations);
+      } catch (error) {
+        await tx.query('rollback to savepoint enabled');
+        throw await refusalOf(tx, table, keyOnly, error as Error);
       }
     });
-    print(table.published ? `${label} was live already` : `${label} is live`);
+    if (dryRun) {
+      for (const statement of statements) print(`${statement};`);
+      print(`${labelOf(table)} can be live; nothing was changed`);
+    } else print(table.published ? `${labelOf(table)} was live already` : `${labelOf(table)} is live`);
     for (const line of [...costOf(table, keyOnly), ...(await rightsOf(pool, table))]) print(`  ${line}`);
   });
 }
 
+/** The identity comes first: a published table without one refuses updates. */
+async function enabling(
+  db: Db,
+  table: LiveTable,
+  relations: readonly Relation[],
+  publication: string,
+  keyOnly: boolean,
+): Promise<string[]> {
+  const create = await creatingPublication(db, publication);
+  const identities = relations.flatMap((relation) => {
+    const wanted = wantedIdentity(relation, keyOnly);
+    return wanted === undefined ? [] : [setIdentity(relation, wanted)];
+  });
+  const add = `alter publication ${identifier(publication)} add table ${qualified(table)}`;
+  return [...(create === undefined ? [] : [create]), ...identities, ...(table.published ? [] : [add])];
+}
+
+/** Gives the table back the identity that it had, as far as its writes go on with it. */
 export async function disableLive(options: LiveOptions, name: string): Promise<void> {
   await withPool(options.url, async (pool) => {
-    const { publication, print } = options;
-    const table = await requireTable(pool, publication, name);
-    const label = `${table.schema}.${table.table}`;
-    if (!table.published) {
-      print(`${label} was not live`);
-      return;
-    }
-    if (table.wholesale) {
-      throw errors.NOT_LIVE({
-        table: label,
-        reason: `${publication} publishes all tables, of its schema or altogether`,
-      });
-    }
-    const isOurs = table.identity === 'f' && table.otherPublications.length === 0;
-    await pool.transaction(async (tx) => {
-      await tx.query(`alter publication ${identifier(publication)} drop table ${qualified(table)}`);
-      if (isOurs) await setReplicaIdentity(tx, table, 'default');
-    });
-    print(`${label} is no longer live; who follows it is told within a few seconds`);
-    if (!isOurs && table.otherPublications.length > 0) {
-      print(`  its replica identity stays as it is, for ${table.otherPublications.join(', ')}`);
-    }
+    await disableOne(pool, options, await requireTable(pool, options.publication, name));
   });
+}
+
+/** Every table of the publication. */
+export async function disableAllLive(options: LiveOptions): Promise<void> {
+  await withPool(options.url, async (pool) => {
+    const tables = await publishedTables(pool, options.publication);
+    if (tables.length === 0) options.print('no table is live');
+    for (const table of tables) await disableOne(pool, options, table);
+  });
+}
+
+async function disableOne(pool: Pool, { publication, print, dryRun }: LiveOptions, table: LiveTable): Promise<void> {
+  const label = labelOf(table);
+  if (!table.published) {
+    print(`${label} was not live`);
+    return;
+  }
+  if (table.wholesale) {
+    throw errors.NOT_LIVE({
+      table: label,
+      reason: `${publication} publishes all tables, of its schema or altogether`,
+      remedy: `Take out the schema (alter publication ${identifier(publication)} drop tables in schema ${identifier(table.schema)};), or make a publication of single tables.`,
+    });
+  }
+  const relations = await relationsOf(pool, table);
+  const said: string[] = [];
+  const done: string[] = [];
+  await changing(pool, relations, dryRun, async (tx) => {
+    const drop = `alter publication ${identifier(publication)} drop table ${qualified(table)}`;
+    await tx.query(drop);
+    done.push(drop);
+    for (const relation of relations) {
+      const back = restoring(relation) ?? unremembered(relation, table);
+      if (back === undefined) continue;
+      if ('stays' in back) said.push(back.stays);
+      else {
+        await tx.query('savepoint restored');
+        try {
+          await tx.query(back.statement);
+          await tryWrites(tx, [relation]);
+          done.push(back.statement);
+        } catch (error) {
+          await tx.query('rollback to savepoint restored');
+          said.push(
+            `the replica identity of ${relation.name} stays as it is, for its other publications: ${(error as Error).message}`,
+          );
+        }
+      }
+    }
+    await forget(tx, relations);
+  });
+  if (dryRun) for (const statement of done) print(`${statement};`);
+  print(
+    dryRun
+      ? `${label} would no longer be live; nothing was changed`
+      : `${label} is no longer live; who follows it is told within a few seconds`,
+  );
+  for (const line of said) print(`  ${line}`);
+}
+
+/** Of a table that became live before identities were remembered: whole old rows are Tidemark's, unless somebody else publishes it. */
+function unremembered(relation: Relation, table: LiveTable): ReturnType<typeof restoring> {
+  if (relation.was !== null || relation.identity !== 'f') return undefined;
+  if (table.otherPublications.length === 0) return { statement: setIdentity(relation, 'default') };
+  return {
+    stays: `the replica identity of ${relation.name} stays as it is, for ${table.otherPublications.join(', ')}`,
+  };
+}
+
+class DryRun extends Error {}
+
+/** One transaction that waits for no lock for long, and leaves nothing behind in a dry run. */
+async function changing(
+  pool: Pool,
+  relations: readonly Relation[],
+  dryRun: boolean | undefined,
+  work: (tx: Db) => Promise<void>,
+): Promise<void> {
+  try {
+    await withinLockTimeout(pool, relations, async (tx) => {
+      await work(tx);
+      if (dryRun) throw new DryRun();
+    });
+  } catch (error) {
+    if (!(error instanceof DryRun)) throw error;
+  }
 }
 
 export async function listLive(options: LiveOptions): Promise<void> {

@@ -23,6 +23,15 @@ export interface LiveTable {
   /** Through FOR ALL TABLES, or its schema: it cannot be taken out alone. */
   wholesale: boolean;
   otherPublications: string[];
+  /** It has children or parents by inheritance, partitions aside. */
+  inherits: boolean;
+  /** The partitioned table that it belongs to and that is published itself. */
+  parentPublished: string | null;
+  isSystem: boolean;
+  /** Its primary key is checked at the end of a transaction, and identifies no rows for Postgres. */
+  isKeyDeferrable: boolean;
+  /** What the publication publishes, such as `insert, update, delete, truncate`; null where there is none. */
+  operations: string | null;
   /** Average bytes of a row, from ANALYZE; null before the first one. */
   rowBytes: number | null;
 }
@@ -43,6 +52,16 @@ select n.nspname as schema, c.relname as table, c.relkind::text as kind, c.relpe
     as published,
   not exists (select from pg_publication_rel r join pg_publication p on p.oid = r.prpubid
     where p.pubname = $1 and r.prrelid = c.oid) as wholesale,
+  exists (select from pg_inherits h where c.oid in (h.inhrelid, h.inhparent) and not c.relispartition and c.relkind <> 'p') as inherits,
+  (select a.relid::regclass::text from pg_partition_ancestors(c.oid) a join pg_class r on r.oid = a.relid
+     join pg_namespace rn on rn.oid = r.relnamespace
+     join pg_publication_tables p on p.pubname = $1 and p.schemaname = rn.nspname and p.tablename = r.relname
+    where a.relid <> c.oid limit 1) as "parentPublished",
+  (n.nspname like 'pg\\_%' or n.nspname = 'information_schema') as "isSystem",
+  coalesce((select not i.indimmediate from pg_index i where i.indrelid = c.oid and i.indisprimary), false) as "isKeyDeferrable",
+  (select concat_ws(', ', case when pubinsert then 'insert' end, case when pubupdate then 'update' end,
+      case when pubdelete then 'delete' end, case when pubtruncate then 'truncate' end)
+     from pg_publication where pubname = $1) as operations,
   coalesce((select json_agg(distinct p.pubname) from pg_publication_tables p
     where p.pubname <> $1 and p.schemaname = n.nspname and p.tablename = c.relname), '[]') as others,
   (select sum(s.avg_width) from pg_stats s where s.schemaname = n.nspname and s.tablename = c.relname)::int as bytes
@@ -67,31 +86,21 @@ function read(row: Record<string, unknown>): LiveTable {
   return { ...table, otherPublications: others, rowBytes: bytes } as unknown as LiveTable;
 }
 
-export async function hasPublication(db: Db, publication: string): Promise<boolean> {
-  return (await db.query('select from pg_publication where pubname = $1', [publication])).length > 0;
-}
-
-/** With stored generated columns where Postgres can publish them; the relay, which owns no publication, cannot add that. */
-export async function createPublication(db: Db, publication: string): Promise<void> {
-  const [row] = await db.query<{ version: number }>(`select current_setting('server_version_num')::int as version`);
+/** Undefined where there is one. With stored generated columns where Postgres can publish them; the relay, which owns no publication, cannot add that. */
+export async function creatingPublication(db: Db, publication: string): Promise<string | undefined> {
+  const [row] = await db.query<{ there: boolean; version: number }>(
+    `select exists (select from pg_publication where pubname = $1) as there, current_setting('server_version_num')::int as version`,
+    [publication],
+  );
+  if (row?.there) return undefined;
   const generated = Number(row?.version) >= GENERATED_COLUMNS ? ', publish_generated_columns = stored' : '';
-  await db.query(`create publication ${identifier(publication)} with (publish_via_partition_root = true${generated})`);
+  return `create publication ${identifier(publication)} with (publish_via_partition_root = true${generated})`;
 }
 
 const GENERATED_COLUMNS = 180_000;
 
 export const qualified = (table: { schema: string; table: string }) =>
   `${identifier(table.schema)}.${identifier(table.table)}`;
-
-/** Of a partitioned table, what its partitions say counts; of any other, itself. */
-export async function setReplicaIdentity(db: Db, table: LiveTable, identity: 'full' | 'default'): Promise<void> {
-  const all = await db.query<{ name: string }>(
-    `select t.relid::regclass::text as name from pg_partition_tree($1::regclass) t
-     union select $1::regclass::text`,
-    [qualified(table)],
-  );
-  for (const { name } of all) await db.query(`alter table ${name} replica identity ${identity}`);
-}
 
 /** Rejects where the policy cannot be evaluated over rows that are not in the table, as live changes are. */
 export async function tryPolicy(db: Db, table: LiveTable, using: string): Promise<void> {

@@ -1,0 +1,158 @@
+/** `tidemark live enable` leaves the application's writes working, or the table as it was. */
+import { migrate } from '@tidemark/db';
+import { useTestStack } from '@tidemark/local-stack';
+import postgres from 'postgres';
+import t from 'tap';
+import { run } from '../src/commands.ts';
+import { CASES, PARTITIONS, PLAIN, VIRTUAL } from './live-enable-cases.ts';
+
+t.test('live enable', async (t) => {
+  const stack = await useTestStack();
+  await stack.template('cli-live', async (url) => {
+    await migrate(url);
+  });
+  const database = await stack.database({ template: 'cli-live' });
+  const sql = postgres(database.primaryUrl, { max: 2, onnotice: () => {} });
+  t.teardown(async () => {
+    await sql.end();
+    await database.drop();
+  });
+  const tidemark = async (...args: string[]) => {
+    const lines: string[] = [];
+    const io = {
+      args,
+      env: { DATABASE_URL: database.primaryUrl },
+      cwd: '/',
+      print: (line: string) => lines.push(line),
+    };
+    await run({ ...io, untilSignal: () => new Promise(() => {}) });
+    return lines.join('\n');
+  };
+  /** Identities of all relations, with their indexes, and what each publication has. */
+  const state = async () => {
+    const identities = await sql`select relname, relreplident, (select indexrelid::regclass::text from pg_index
+      where indrelid = c.oid and indisreplident) as index from pg_class c where relnamespace = 'public'::regnamespace order by 1`;
+    const published = await sql`select p.pubname, pr.prrelid::regclass::text, pr.prattrs::text from pg_publication p
+      left join pg_publication_rel pr on pr.prpubid = p.oid order by 1, 2`;
+    return JSON.stringify([identities, published]);
+  };
+  /** The relations whose updates or deletes Postgres refuses. */
+  const refused = async () => {
+    const found: string[] = [];
+    const relations = await sql<{ name: string }[]>`select oid::regclass::text as name from pg_class
+      where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')`;
+    for (const { name } of relations) {
+      for (const text of [`update ${name} set id = id`, `delete from ${name}`]) {
+        await sql
+          .begin(async (tx) => {
+            await tx.unsafe(text);
+            throw new Error('taken back');
+          })
+          .catch((error: Error) => {
+            if (error.message !== 'taken back' && !/foreign table/.test(error.message))
+              found.push(`${text}: ${error.message}`);
+          });
+      }
+    }
+    return found;
+  };
+  const clean = async () => {
+    await sql.unsafe(`drop schema public cascade; create schema public; grant usage on schema public to public;
+      drop publication if exists other; drop publication if exists tidemark; drop extension if exists file_fdw cascade;
+      delete from tidemark.live_identities;
+      create publication tidemark for table tidemark.jobs with (publish_via_partition_root = true, publish_generated_columns = stored)`);
+  };
+
+  for (const [name, setup, args, refusal, hint] of CASES) {
+    t.test(
+      `${name}: ${refusal ? 'refused, and nothing is changed' : 'writes go on, and disable undoes it'}`,
+      async (t) => {
+        await clean();
+        await sql.unsafe(setup);
+        const before = await state();
+        const refusedBefore = await refused();
+        if (refusal) {
+          const expected = { code: 'CLI_NOT_LIVE', message: refusal, ...(hint ? { hint } : {}) };
+          await t.rejects(tidemark('live', 'enable', ...args.split(' ')), expected);
+          t.equal(await state(), before);
+          t.same(await refused(), refusedBefore);
+          return;
+        }
+        t.match(await tidemark('live', 'enable', ...args.split(' ')), /is live|was live already/);
+        t.same(await refused(), []);
+        // What is published wholesale is not taken out alone; and an identity that ended a refusal is kept.
+        if (/all tables|a schema|refused writes before/.test(name)) return;
+        t.match(await tidemark('live', 'disable', 't'), /no longer live/);
+        t.equal(await state(), before);
+      },
+    );
+  }
+
+  t.test('a dry run shows the statements', async (t) => {
+    await clean();
+    await sql.unsafe(`${PARTITIONS} ${VIRTUAL.replace('table t', 'table u')}`);
+    const untouched = await state();
+    await t.rejects(tidemark('live', 'enable', 'u', '--dry-run'), { code: 'CLI_NOT_LIVE', message: /virtual/ });
+    const shown = await tidemark('live', 'enable', 't', '--dry-run');
+    t.match(
+      shown,
+      /^alter table t replica identity full;\nalter table p1 replica identity full;\nalter table p2 replica identity full;\nalter publication "?tidemark"? add table "?public"?."?t"?;\n/,
+    );
+    t.equal(await state(), untouched);
+    await tidemark('live', 'enable', 't');
+    // What it was is remembered through a second and a third one.
+    await tidemark('live', 'enable', 't', '--key-only');
+    await tidemark('live', 'enable', 't');
+    const before = await state();
+    t.match(
+      await tidemark('live', 'disable', 't', '--dry-run'),
+      /drop table.*;\nalter table t replica identity default;[\s\S]*nothing was changed/,
+    );
+    t.equal(await state(), before);
+  });
+
+  t.test('an identity that others need, or that somebody changed meanwhile, stays', async (t) => {
+    await clean();
+    await sql.unsafe(`${PLAIN} create table u (id int primary key);`);
+    await tidemark('live', 'enable', 't');
+    await tidemark('live', 'enable', 'u');
+    await sql.unsafe('create publication other for table t where (a > 1); alter table u replica identity nothing');
+    t.match(await tidemark('live', 'disable', 't'), /identity of t stays as it is, for its other publications/);
+    t.match(await tidemark('live', 'disable', 'u'), /identity of u was changed/);
+    t.match(await state(), /"t","relreplident":"f"[\s\S]*"u","relreplident":"n"/);
+    t.same(await refused(), []);
+  });
+
+  t.test('disable --all takes out every table', async (t) => {
+    await clean();
+    await sql.unsafe(`${PARTITIONS} create table u (id int primary key);`);
+    await tidemark('live', 'enable', 't');
+    await tidemark('live', 'enable', 'u');
+    t.match(
+      await tidemark('live', 'disable', '--all'),
+      /public\.t is no longer live[\s\S]*public\.u is no longer live/,
+    );
+    t.match(await tidemark('live', 'list'), /no table is live/);
+    t.notMatch(await state(), /"relreplident":"f"/);
+  });
+
+  t.test('a table whose lock is held is refused soon, naming who holds it, and the application goes on', async (t) => {
+    await clean();
+    await sql.unsafe(PLAIN);
+    const before = await state();
+    const holder = postgres(database.primaryUrl, { max: 1 });
+    t.teardown(() => holder.end());
+    await holder.begin(async (tx) => {
+      const [row] = await tx`select pg_backend_pid() as pid, count(*) from t`;
+      const enabling = tidemark('live', 'enable', 't');
+      await t.rejects(enabling, {
+        code: 'CLI_LOCKED',
+        details: new RegExp(`pid ${row?.pid} `),
+        hint: /pg_terminate_backend/,
+      });
+      await sql`insert into t values (1, 1, 1)`;
+    });
+    t.equal(await state(), before);
+    t.match(await tidemark('live', 'enable', 't'), /is live/);
+  });
+});
