@@ -90,8 +90,22 @@ export const LiveChange = Type.Object({
 });
 export type LiveChange = Static<typeof LiveChange>;
 
+/** What a client may do on one socket: told with `ready`, so that it need not find out by refusals. */
+export const SocketLimits = Type.Object({
+  frameBytes: Type.Integer({ description: 'of a client’s frame; a larger one ends the socket' }),
+  framesPerSecond: Type.Integer({ description: 'more are not read' }),
+  subscriptions: Type.Integer(),
+  channels: Type.Integer(),
+});
+export type SocketLimits = Static<typeof SocketLimits>;
+
 export const ServerFrame = Type.Union([
-  Type.Object({ op: Type.Literal('ready'), role: Type.String(), expires: Type.Optional(Type.Integer()) }),
+  Type.Object({
+    op: Type.Literal('ready'),
+    role: Type.String(),
+    expires: Type.Optional(Type.Integer()),
+    limits: Type.Optional(SocketLimits),
+  }),
   Type.Object({ op: Type.Literal('pong') }),
   Type.Object({
     op: Type.Literal('subscribed'),
@@ -133,6 +147,7 @@ export const ServerFrame = Type.Union([
     op: Type.Literal('error'),
     id: Type.Optional(Id),
     channel: Type.Optional(Type.String()),
+    frame: Type.Optional(Type.String({ description: 'the op of the frame that is refused, where there was one' })),
     code: Type.String(),
     message: Type.String(),
     hint: Type.Optional(Type.String()),

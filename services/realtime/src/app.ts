@@ -223,6 +223,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
       maxSubscriptions: config.MAX_SUBSCRIPTIONS_PER_SOCKET,
       maxBufferedBytes: config.SOCKET_BUFFER_BYTES,
       framesPerSecond: config.FRAMES_PER_SECOND,
+      frameBytes: config.MAX_FRAME_BYTES,
       pingMs: config.PING_MS,
       slowMs: config.SLOW_MS,
     },

@@ -2,7 +2,7 @@
 import { defineErrors, row } from '@tidemark/contracts';
 
 /** The reader of a message is told that the limit is that of its identity; the code calls this the share. */
-const whose = (where: 'socket' | 'share' | 'instance') => (where === 'share' ? 'identity' : where);
+const whose = (where: 'share' | 'instance') => (where === 'share' ? 'identity' : where);
 
 export const errors = defineErrors('RT', {
   // The relay
@@ -177,7 +177,27 @@ export const errors = defineErrors('RT', {
     message: (p) => `this socket has no subscription "${p.id}"`,
     hint: 'It may have ended with a resync.',
   }),
-  TOO_MANY_SUBSCRIPTIONS: row<{ limit: number; where: 'socket' | 'share' | 'instance' }>({
+  // Another socket of the same client may take what one is too full for.
+  SOCKET_SUBSCRIPTIONS: row<{ limit: number }>({
+    status: 429,
+    message: (p) => `this socket has its ${p.limit} subscriptions`,
+    hint: 'Unsubscribe what is no longer shown, or open another socket.',
+    retryAfter: 5,
+  }),
+  SOCKET_FILTERS: row<{ steps: number; limit: number }>({
+    status: 429,
+    message: (p) =>
+      `with this query, the filters of this socket may take ${p.steps} steps for each row; the limit is ${p.limit}`,
+    hint: 'Unsubscribe what is no longer shown, use simpler filters, or open another socket.',
+    retryAfter: 5,
+  }),
+  SOCKET_CHANNELS: row<{ limit: number }>({
+    status: 429,
+    message: (p) => `this socket is in its ${p.limit} channels`,
+    hint: 'Leave those that are no longer shown, or open another socket.',
+    retryAfter: 5,
+  }),
+  TOO_MANY_SUBSCRIPTIONS: row<{ limit: number; where: 'share' | 'instance' }>({
     status: 429,
     message: (p) => `this ${whose(p.where)} has its ${p.limit} subscriptions`,
     hint: (p) =>
@@ -226,7 +246,7 @@ export const errors = defineErrors('RT', {
     message: (p) => `the filter may take ${p.steps} steps for each row; a live query may take ${p.limit}`,
     hint: 'Bound repetitions lower ({0,255} makes 255 copies), match fewer or shorter patterns, or follow a simpler filter and match in the client.',
   }),
-  FILTER_BUDGET: row<{ steps: number; limit: number; where: 'socket' | 'share' | 'instance' }>({
+  FILTER_BUDGET: row<{ steps: number; limit: number; where: 'share' | 'instance' }>({
     status: 429,
     message: (p) =>
       `with this query, the filters of this ${whose(p.where)} may take ${p.steps} steps for each row; the limit is ${p.limit}`,
@@ -338,13 +358,10 @@ export const errors = defineErrors('RT', {
     hint: 'Wait for the answers before more is sent.',
     retryAfter: 1,
   }),
-  TOO_MANY_CHANNELS: row<{ limit: number; where: 'socket' | 'share' | 'instance' }>({
+  TOO_MANY_CHANNELS: row<{ limit: number; where: 'share' | 'instance' }>({
     status: 429,
     message: (p) => `this ${whose(p.where)} is in ${p.limit} channels`,
-    hint: (p) =>
-      p.where === 'socket'
-        ? 'Leave those that are no longer shown.'
-        : 'Try again, or connect again for another instance.',
+    hint: 'Try again, or connect again for another instance.',
     retryAfter: 5,
   }),
   TOKEN_EXPIRED: row({

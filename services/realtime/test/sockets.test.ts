@@ -46,7 +46,7 @@ t.test('sockets', async (t) => {
     await client.subscribe('s', 'commentary?match_id=eq.1');
     t.match(await client.refusal('again', 'commentary?match_id=in.(1)'), { code: 'RT_QUERY_IN_USE' });
     await client.subscribe('two', 'commentary?match_id=eq.2');
-    t.match(await client.refusal('three', 'commentary'), { code: 'RT_TOO_MANY_SUBSCRIPTIONS', retry: true });
+    t.match(await client.refusal('three', 'commentary'), { code: 'RT_SOCKET_SUBSCRIPTIONS', retry: true });
     client.send({ op: 'unsubscribe', id: 's' });
     await client.frame((f) => f.op === 'unsubscribed' && f.id === 's');
     await client.subscribe('three', 'commentary');

@@ -48,6 +48,8 @@ export interface Joiner extends Sink {
 }
 
 export interface Channels {
+  /** MAX_CHANNELS_PER_SOCKET */
+  readonly maxPerSocket: number;
   join(joiner: Joiner, name: string, state: Record<string, unknown> | undefined, tidemark?: string): Promise<void>;
   send(joiner: Joiner, name: string, event: string, payload: unknown): void;
   setState(joiner: Joiner, name: string, state: Record<string, unknown>): void;
@@ -211,10 +213,11 @@ export function createChannels(options: ChannelsOptions): Channels {
   }
 
   return {
+    maxPerSocket: options.maxPerSocket,
     async join(joiner, name, state, tidemark) {
       if (joiner.channels.has(name)) throw errors.CHANNEL_JOINED({ channel: name });
       if (joiner.channels.size >= options.maxPerSocket) {
-        throw errors.TOO_MANY_CHANNELS({ limit: options.maxPerSocket, where: 'socket' });
+        throw errors.SOCKET_CHANNELS({ limit: options.maxPerSocket });
       }
       if (bus.problem()) throw errors.NOT_FOLLOWING({ reason: NATS_AWAY });
       const { identity } = joiner;

@@ -12,6 +12,7 @@ import {
 } from '@tidemark/contracts';
 import { Compile } from 'typebox/compile';
 import { errors } from '../errors.ts';
+import type { FrameNames } from '../topics/frame.ts';
 
 const VALIDATORS = {
   auth: Compile(AuthFrame),
@@ -23,6 +24,10 @@ const VALIDATORS = {
   send: Compile(SendFrame),
   state: Compile(StateFrame),
 };
+
+/** Longer than a valid one: an answer repeats no long text. */
+const MAX_ID = 64;
+const MAX_CHANNEL = 192;
 
 const OPS = Object.keys(VALIDATORS).join(', ');
 
@@ -54,16 +59,24 @@ export function readClientFrame(text: string): ClientFrame {
   throw errors.FRAME_INVALID({ expected: `${op}: ${where}${first?.message ?? 'does not fit its schema'}` });
 }
 
-/** The id that a refused frame may carry, so that the error can name it. */
-export function idOf(text: string): string | undefined {
-  const match = /"id"\s*:\s*"([^"\\]{1,64})"/.exec(text);
-  return match?.[1];
-}
+const OF_CHANNELS: ReadonlySet<string> = new Set(['join', 'leave', 'send', 'state']);
+const OF_QUERIES: ReadonlySet<string> = new Set(['subscribe', 'unsubscribe']);
 
-/** The same for a channel's. */
-export function channelOf(text: string): string | undefined {
-  const match = /"channel"\s*:\s*"([^"\\]{1,160})"/.exec(text);
-  return match?.[1];
+/** Of the frame itself, never of what is inside of a state or a payload; nothing of one that cannot be read. */
+export function namesOf(text: string): FrameNames {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return {};
+  }
+  if (typeof value !== 'object' || value === null) return {};
+  const { op, id, channel } = value as Record<string, unknown>;
+  if (typeof op !== 'string' || !Object.hasOwn(VALIDATORS, op)) return {};
+  if (OF_QUERIES.has(op) && typeof id === 'string' && id.length <= MAX_ID) return { frame: op, id };
+  if (OF_CHANNELS.has(op) && typeof channel === 'string' && channel.length <= MAX_CHANNEL)
+    return { frame: op, channel };
+  return { frame: op };
 }
 
 function isDeeper(value: unknown, levels: number): boolean {

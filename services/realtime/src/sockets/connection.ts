@@ -9,12 +9,12 @@ import type { RawData, WebSocket } from 'ws';
 import type { Channels, Joiner, Membership } from '../channels/channels.ts';
 import { errors } from '../errors.ts';
 import type { RealtimeEvent } from '../events.ts';
-import { errorFrame, serverFrame } from '../topics/frame.ts';
+import { errorFrame, type FrameNames, serverFrame } from '../topics/frame.ts';
 import { publicError } from '../topics/public-error.ts';
 import type { Subscription } from '../topics/subscription.ts';
 import type { Topics } from '../topics/topics.ts';
 import type { Admission } from './admission.ts';
-import { channelOf, idOf, readClientFrame } from './client-frames.ts';
+import { namesOf, readClientFrame } from './client-frames.ts';
 import { handleFrame } from './handlers/index.ts';
 import type { Accepted } from './sockets.ts';
 
@@ -22,6 +22,7 @@ export interface ConnectionLimits {
   maxSubscriptions: number;
   maxBufferedBytes: number;
   framesPerSecond: number;
+  frameBytes: number;
   pingMs: number;
   slowMs: number;
 }
@@ -147,16 +148,25 @@ export class Connection implements Joiner {
     });
   }
 
-  sendError(error: unknown, id?: string, channel?: string): void {
+  sendError(error: unknown, names?: FrameNames): void {
     const known = publicError(error as Error);
     if (known !== error) this.context.observe({ type: 'topic.failed', table: '', error: error as Error });
     this.context.observe({ type: 'subscribe.refused', code: known.code });
-    this.tell(errorFrame(known, id, channel));
+    this.tell(errorFrame(known, names));
   }
 
   sendReady(): void {
     const { expires } = this;
-    this.tell(serverFrame({ op: 'ready', role: this.identity.role, ...(expires === undefined ? {} : { expires }) }));
+    const { maxSubscriptions, framesPerSecond, frameBytes } = this.context.limits;
+    const limits = {
+      frameBytes,
+      framesPerSecond,
+      subscriptions: maxSubscriptions,
+      channels: this.context.channels.maxPerSocket,
+    };
+    this.tell(
+      serverFrame({ op: 'ready', role: this.identity.role, ...(expires === undefined ? {} : { expires }), limits }),
+    );
   }
 
   /** To be gone in `ms`, and to come back at `url`, or where it came. */
@@ -266,22 +276,16 @@ export class Connection implements Joiner {
     const { holder } = this;
     const refusal = waitingFrames.take(holder, text.length);
     if (refusal) {
-      this.sendError(
-        errors.FRAMES_WAITING({ limit: refusal.limit, where: refusal.where }),
-        idOf(text),
-        channelOf(text),
-      );
+      this.sendError(errors.FRAMES_WAITING({ limit: refusal.limit, where: refusal.where }), namesOf(text));
       return;
     }
     this.#inOrder(async () => {
       waitingFrames.give(holder, text.length);
       if (this.closed) return;
-      let id: string | undefined;
       try {
-        id = idOf(text);
         await handleFrame(this, readClientFrame(text));
       } catch (error) {
-        this.sendError(error, id, channelOf(text));
+        this.sendError(error, namesOf(text));
       }
     });
   }

@@ -27,13 +27,13 @@ export class FilterBudget {
   /**
    * Charges a subscription to its socket, and a topic that is made for it to the identity.
    * @returns what gives the socket's part back, and the topic's
-   * @throws RT_FILTER_COST, RT_FILTER_BUDGET
+   * @throws RT_FILTER_COST, RT_SOCKET_FILTERS, RT_FILTER_BUDGET
    */
   admit(socket: object, holder: string, steps: number, makesTopic: boolean): { leave(): void; close(): void } {
     if (steps > this.#limits.query) throw errors.FILTER_COST({ steps, limit: this.#limits.query });
     const ofSocket = (this.#bySocket.get(socket) ?? 0) + steps;
     const limit = this.#limits.socket;
-    if (ofSocket > limit) throw errors.FILTER_BUDGET({ steps: ofSocket, limit, where: 'socket' });
+    if (ofSocket > limit) throw errors.SOCKET_FILTERS({ steps: ofSocket, limit });
     const refusal = makesTopic ? this.instance.take(holder, steps) : undefined;
     if (refusal) throw errors.FILTER_BUDGET({ steps: refusal.wanted, limit: refusal.limit, where: refusal.where });
     this.#bySocket.set(socket, ofSocket);

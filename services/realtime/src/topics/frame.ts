@@ -69,14 +69,21 @@ export function changesUpTo(topic: number, position: string, changes: readonly s
   return textFrame(`{"op":"changes","topic":${topic},"position":"${position}","changes":[${changes.join(',')}]}`);
 }
 
+/** What a refusal names, so that the client knows what was refused. */
+export interface FrameNames {
+  /** Its op. */
+  frame?: string;
+  id?: string;
+  channel?: string;
+}
+
 /** `retry`: the same frame may succeed later, unchanged. */
-export function errorFrame(error: TidemarkError, id?: string, channel?: string): Buffer {
+export function errorFrame(error: TidemarkError, names: FrameNames = {}): Buffer {
   const { code, message, hint } = error;
   const retry = error.status === 429 || error.status === 503 || error.status === 504;
   return serverFrame({
     op: 'error',
-    ...(id === undefined ? {} : { id }),
-    ...(channel === undefined ? {} : { channel }),
+    ...names,
     code,
     message,
     ...(hint ? { hint } : {}),

@@ -144,7 +144,7 @@ export class Subscription {
   /** Ends it with an error of its own. */
   fail(error: TidemarkError): void {
     if (this.ended) return;
-    this.sink.tell(errorFrame(error, this.id));
+    this.sink.tell(errorFrame(error, { id: this.id }));
     // Its words may hold values.
     this.#end(`the error ${error.code}`);
   }

@@ -203,7 +203,7 @@ t.test('channels', async (t) => {
     t.match(await join(ann, 'public:1'), { code: 'RT_CHANNEL_JOINED' });
     await join(ann, 'public:2');
     await join(ann, 'public:3');
-    t.match(await join(ann, 'public:4'), { code: 'RT_TOO_MANY_CHANNELS', retry: true });
+    t.match(await join(ann, 'public:4'), { code: 'RT_SOCKET_CHANNELS', retry: true });
     ann.send({ op: 'send', channel: 'public:9', event: 'x' });
     await ann.frame((frame) => frame.code === 'RT_CHANNEL_NOT_JOINED');
     for (const [frame, expected] of [

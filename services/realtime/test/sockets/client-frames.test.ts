@@ -1,14 +1,13 @@
 /** Whatever text comes from a client, it is a frame or an error that says what was expected. */
 import fc from 'fast-check';
 import t from 'tap';
-import { channelOf, idOf, readClientFrame } from '../../src/sockets/client-frames.ts';
+import { namesOf, readClientFrame } from '../../src/sockets/client-frames.ts';
 
 const OPS = ['auth', 'subscribe', 'unsubscribe', 'ping', 'join', 'leave', 'send', 'state'];
 
 /** True where it was read; anything but RT_FRAME_INVALID with a short message is thrown on. */
 function isRead(text: string): boolean {
-  idOf(text);
-  channelOf(text);
+  namesOf(text);
   try {
     return OPS.includes(readClientFrame(text).op);
   } catch (error) {
@@ -54,4 +53,19 @@ t.test('deep nesting, long texts and many members end in an error, soon', async 
     t.ok(performance.now() - startedAt < 1_000);
   }
   t.ok(isRead('{"op":"ping"}'));
+});
+
+t.test('a refusal names what the frame itself is for, and nothing of what is inside', async (t) => {
+  const names = (frame: unknown) => namesOf(JSON.stringify(frame));
+  t.same(names({ op: 'subscribe', id: 'q1', query: '"channel":"room:1"' }), { frame: 'subscribe', id: 'q1' });
+  t.same(names({ op: 'join', state: { id: 'q1' }, channel: 'room:1' }), { frame: 'join', channel: 'room:1' });
+  t.same(names({ op: 'send', payload: { id: 'q1', channel: 'room:2' }, channel: 'room:1', event: 'e' }), {
+    frame: 'send',
+    channel: 'room:1',
+  });
+  t.same(names({ op: 'auth', token: 'x', id: 'q1' }), { frame: 'auth' });
+  t.same(names({ op: 'unsubscribe', id: 'a"b\\' }), { frame: 'unsubscribe', id: 'a"b\\' });
+  t.same(names({ op: 'subscribe', id: 'x'.repeat(65) }), { frame: 'subscribe' });
+  for (const odd of [[], null, 1, { op: 'nothing', id: 'q1' }, { id: 'q1' }]) t.same(names(odd), {});
+  t.same(namesOf('{"op":"subscribe","id":"q1"'), {});
 });

@@ -87,7 +87,7 @@ t.test('costly filters', async (t) => {
         codes.set(code, (codes.get(code) ?? 0) + 1);
       }
     }
-    t.ok((codes.get('RT_FILTER_BUDGET socket') ?? 0) >= 8, JSON.stringify([...codes]));
+    t.ok((codes.get('RT_SOCKET_FILTERS socket') ?? 0) >= 8, JSON.stringify([...codes]));
     t.ok((codes.get('RT_FILTER_BUDGET identity') ?? 0) > 0, JSON.stringify([...codes]));
     t.ok((await metric('tidemark_live_filter_steps')) <= 1_500_000, 'half of the budget');
     t.ok((await metric('tidemark_live_filter_refusals')) > 0);

@@ -9,7 +9,7 @@ export async function handleSubscribe(connection: Connection, frame: SubscribeFr
   const { topics, limits, admission } = connection.context;
   if (subscriptions.has(id)) throw errors.ID_IN_USE({ id });
   if (subscriptions.size >= limits.maxSubscriptions) {
-    throw errors.TOO_MANY_SUBSCRIPTIONS({ limit: limits.maxSubscriptions, where: 'socket' });
+    throw errors.SOCKET_SUBSCRIPTIONS({ limit: limits.maxSubscriptions });
   }
   const release = admission.subscribing(connection.holder);
   try {
