@@ -30,11 +30,27 @@ const ROOM = encodeStatement({
                  where not exists (select from instances where starts_with(names.name, instances.name || '/'))) as others`,
 });
 
+export interface Room {
+  /** Connections that the server lets ordinary users open, all together. */
+  available: number;
+  /** Most connections of the pools of all instances, this one included where its watcher is connected. */
+  promised: number;
+  instances: number;
+  /** Open connections of everybody else. */
+  others: number;
+}
+
+/** @throws what the server or the connection to it says */
+export async function readRoom(probe: Probe): Promise<Room> {
+  const [row] = await probe.ask([ROOM], TIMEOUT_MS);
+  return row as unknown as Room;
+}
+
 /** Reports `db.too_few_connections` when they would not fit; a server that cannot be asked is not the matter here. */
 export async function checkRoom(server: string, probe: Probe, observe: (event: DbEvent) => void): Promise<void> {
-  const [row] = await probe.ask([ROOM], TIMEOUT_MS).catch(() => []);
-  if (row === undefined) return;
-  const { available, promised, instances, others } = row;
+  const room = await readRoom(probe).catch(() => undefined);
+  if (room === undefined) return;
+  const { available, promised, instances, others } = room;
   const needed = promised + others;
   if (needed <= available) return;
   const error = errors.TOO_FEW_CONNECTIONS({ server, available, needed });

@@ -7,7 +7,7 @@ import { errors } from './errors.ts';
 import { Failover, type Server } from './failover.ts';
 import { encodeStatement } from './param.ts';
 import { SlotPool } from './pool.ts';
-import { type PoolKind, poolOptions } from './pool-options.ts';
+import type { PoolKind } from './pool-options.ts';
 import { PostgresError } from './postgres-error.ts';
 import { PrimaryWatcher } from './primary-watcher.ts';
 import { Probe } from './probe.ts';
@@ -16,6 +16,7 @@ import { RoleTimeouts } from './role-timeouts.ts';
 import { type Replica, Router } from './router.ts';
 import { checkSchemaDrift } from './schema-dump.ts';
 import { sessionSettings } from './session-settings.ts';
+import { sizePools } from './size-pools.ts';
 import type { Rest } from './slot.ts';
 import { statementFigures } from './statement-figures.ts';
 import { StatementLog } from './statement-log.ts';
@@ -40,14 +41,10 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   const observe = options.observe ?? (() => undefined);
   const server = serverOf(options.primaryUrl);
   const replicaServers = (options.replicaUrls ?? []).map(serverOf);
-  const limits = (kind: PoolKind) => poolOptions(kind, options.pools?.[kind]);
-  const kinds = {
-    write: limits('write'),
-    read: limits('read'),
-    analytics: limits('analytics'),
-    admin: limits('admin'),
-  };
   const settings = sessionSettings(`${options.applicationName}/open`, 0);
+  const targets = { primary: server.target, replicas: replicaServers.map(({ target }) => target) };
+  const sized = await sizePools(options, targets, settings, observe);
+  const kinds = sized.options;
   const watching = (most: number) => sessionSettings(watcherName(options.applicationName, most + 1), 0);
   const onPrimary = watching(kinds.write.max + kinds.analytics.max + kinds.admin.max);
   const onReplica = watching(kinds.read.max + kinds.analytics.max);
@@ -83,6 +80,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
 
   try {
     await Promise.all([primary.refresh(), ...watchers.map((watcher) => watcher.poll())]);
+    sized.release();
     // A poll has a second, in which a busy machine may not even have signed in.
     const patience = performance.now() + OPEN_TIMEOUT_MS;
     while (isLate(primary.error) && performance.now() < patience) await primary.refresh();
@@ -98,12 +96,13 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       }),
     );
   } catch (error) {
+    sized.release();
     await stopWatching();
     throw error;
   }
 
   const timeouts = options.statementTimeouts && new RoleTimeouts(options.statementTimeouts);
-  const log = new StatementLog(options.slowMs ?? DEFAULT_SLOW_MS, observe);
+  const log = new StatementLog(options.slowMs ?? DEFAULT_SLOW_MS, observe, options.statementHistory);
   const answers = new AnswerBudget(options.answerMaxBytes, options.answersTotalBytes);
   const openPool = (name: string, kind: PoolKind, to: Server, rest: Rest, more?: Record<string, string>) =>
     new SlotPool({
@@ -112,7 +111,11 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
       options: kinds[kind],
       settings: {
         ...options.settings,
-        ...sessionSettings(`${options.applicationName}/${name}`, kinds[kind].statementTimeoutMs),
+        ...sessionSettings(
+          `${options.applicationName}/${name}`,
+          kinds[kind].statementTimeoutMs,
+          kinds[kind].idleInTransactionTimeoutMs,
+        ),
         // As a start-up setting it is also what RESET ROLE goes back to.
         ...(rest === 'none' && { role: NONE }),
         // For statements that refuse a long answer themselves, before their transaction is committed.
@@ -134,6 +137,11 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     return { pool, analytics: openPool(`analytics:${watcher.name}`, 'analytics', on, 'own', READ_ONLY), watcher };
   });
   Object.assign(pools, { write, analytics, admin, replicas });
+  if (options.recordStatements === false) {
+    for (const { statements } of [write, analytics, admin, ...replicas.flatMap((on) => [on.pool, on.analytics])]) {
+      statements.isOn = false;
+    }
+  }
   await timeouts?.start(admin, observe);
   const tidemarkWaitMs = options.tidemarkWaitMs ?? DEFAULT_TIDEMARK_WAIT_MS;
   return assemble({

@@ -17,6 +17,8 @@ const SHARED: Omit<PoolOptions, 'max' | 'min' | 'autosize'> = {
   acquireTimeoutMs: 5_000,
   connectTimeoutMs: 5_000,
   statementTimeoutMs: 15_000,
+  // Its snapshot keeps vacuum back. A live snapshot that a slow client takes waits for half a minute at most.
+  idleInTransactionTimeoutMs: 300_000,
   idleTimeoutMs: 60_000,
   // A backend's memory only grows (plans, catalog caches): replaced twice an hour.
   lifetimeMs: 1_800_000,

@@ -3,8 +3,7 @@ import { redactStatement, STATEMENT_MAX_LENGTH } from './redact.ts';
 import type { DbEvent, Holder, RecordedStatement } from './types.ts';
 
 /** At 10,000 a second it shows the last 20 ms; what lasts is in the statistics. */
-const RECENT_MOST = 200;
-const SLOW_MOST = 100;
+const HISTORY = 200;
 /** A database that is slow as a whole must not fill the log as well: the ring and the counters have all of them. */
 const EVENTS_PER_SECOND = 10;
 
@@ -57,15 +56,17 @@ function shown({ at, pool, text, waitMs, ms, rows, holder, failed }: Entry): Rec
 export class StatementLog {
   readonly slowMs: number;
   slowTotal = 0;
-  readonly #recent = new Ring(RECENT_MOST);
-  readonly #slow = new Ring(SLOW_MOST);
+  readonly #recent: Ring;
+  readonly #slow: Ring;
   readonly #observe: (event: DbEvent) => void;
   #second = 0;
   #events = 0;
 
   /** `slowMs`: of execution, without the wait for a connection; 0: none is slow. */
-  constructor(slowMs: number, observe: (event: DbEvent) => void) {
+  constructor(slowMs: number, observe: (event: DbEvent) => void, history = HISTORY) {
     this.slowMs = slowMs;
+    this.#recent = new Ring(history);
+    this.#slow = new Ring(history);
     this.#observe = observe;
   }
 

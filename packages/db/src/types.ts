@@ -221,6 +221,8 @@ export interface PoolOptions {
   acquireTimeoutMs: number;
   connectTimeoutMs: number;
   statementTimeoutMs: number;
+  /** Postgres ends a session whose transaction waits for us for longer. 0: never. */
+  idleInTransactionTimeoutMs: number;
   idleTimeoutMs: number;
   /** A slot is replaced after this long, ± 10 %. */
   lifetimeMs: number;
@@ -251,6 +253,10 @@ export interface DatabaseOptions {
   tidemarkWaitMs?: number;
   /** A statement that executes for longer is slow; default 1,000 ms; 0: none is. */
   slowMs?: number;
+  /** Statements that are kept of the latest, and of the slow ones; default 200. */
+  statementHistory?: number;
+  /** Whether figures of statements are kept from the start; default true. */
+  recordStatements?: boolean;
   /** Bytes of one answer; a longer one is refused with DB_ANSWER_BYTES, and its connection replaced. Default 64 MiB. */
   answerMaxBytes?: number;
   /** Bytes of all answers that are being read or sent; beyond it reads are refused with DB_ANSWERS_FULL. Default 256 MiB. */
@@ -279,6 +285,14 @@ export type DbEvent =
   | { type: 'db.epoch_changed'; from: string; to: string }
   /** Writes go to another server; `epoch` is the one that was minted for it. */
   | { type: 'db.primary_moved'; from: string; to: string; timeline: number; epoch: string }
+  /** The pools of this instance are smaller than their defaults, so that all instances fit. `free` is what nobody had at its start. */
+  | {
+      type: 'db.pools_shrunk';
+      server: string;
+      available: number;
+      free: number;
+      pools: Readonly<Record<string, number>>;
+    }
   /**
    * The pools of all `instances` (services and their instances), with the `others` that are connected, may ask for more than
    * the server allows. Nothing has failed yet; `error` has the remedy.

@@ -40,18 +40,48 @@ export const baseConfig = {
 
 /**
  * Reads `env` by `schema`.
+ * @param aliases other names of settings, each with the setting’s own
  * @throws CONFIG_INVALID, which lists every problem at once, each with the variable, the value and what is expected
  */
-export function loadConfig<T extends TObject>(schema: T, env: NodeJS.ProcessEnv): Readonly<Static<T>> {
-  const known = Object.fromEntries(
-    // An empty variable means "not set", as in shells and compose files.
-    Object.entries(env).filter(([name, value]) => name in schema.properties && value !== ''),
-  );
+export function loadConfig<T extends TObject>(
+  schema: T,
+  env: NodeJS.ProcessEnv,
+  aliases: Readonly<Record<string, string>> = {},
+): Readonly<Static<T>> {
+  // An empty variable means "not set", as in shells and compose files.
+  const set = Object.entries(env).filter((entry): entry is [string, string] => !!entry[1]);
+  const known: Record<string, string> = Object.fromEntries(set.filter(([name]) => name in schema.properties));
+  const problems = resolveAliases(known, Object.fromEntries(set), aliases);
+  if (problems.length > 0) throw configErrors.INVALID({ problems });
   try {
     return Object.freeze(envSchema({ schema, data: known, env: false })) as unknown as Readonly<Static<T>>;
   } catch (cause) {
     throw configErrors.INVALID({ problems: problemsOf(cause, schema, known) }, { cause });
   }
+}
+
+/** Adds to `known` what aliases say. @returns where two names of one setting say different things */
+function resolveAliases(
+  known: Record<string, string>,
+  env: Readonly<Record<string, string>>,
+  aliases: Readonly<Record<string, string>>,
+): string[] {
+  const problems: string[] = [];
+  const saidBy = new Map<string, string>();
+  for (const [alias, name] of Object.entries(aliases)) {
+    const value = env[alias];
+    if (value === undefined) continue;
+    if (known[name] === undefined || known[name] === value) {
+      known[name] = value;
+      if (!(name in env) && !saidBy.has(name)) saidBy.set(name, alias);
+    } else {
+      const other = saidBy.get(name) ?? name;
+      problems.push(
+        `${alias}=${shown(alias, value)} and ${other}=${shown(other, known[name])} name one setting: set one`,
+      );
+    }
+  }
+  return problems;
 }
 
 interface AjvError {

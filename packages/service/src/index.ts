@@ -2,6 +2,7 @@ export { type BaseApp, type BaseAppOptions, buildBaseApp } from './base-app.ts';
 export { type BusConfig, busConfig, busOptions } from './bus-settings.ts';
 export { answerClientError, answerOnSocket, DEFAULT_HEADER_BYTES, rawAnswer } from './client-errors.ts';
 export { baseConfig, commaSeparated, loadConfig } from './config.ts';
+export { databaseAliases, databaseConfig, databaseOptions } from './database-config.ts';
 export { type DescriptorEvent, type Descriptors, openDescriptors } from './descriptors.ts';
 export { authErrors, configErrors, httpErrors, limitErrors } from './errors.ts';
 export { every, type Repeating, type TaskFailed } from './every.ts';

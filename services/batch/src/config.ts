@@ -1,14 +1,21 @@
 import { availableParallelism } from 'node:os';
 import { fileStoreConfig } from '@tidemark/files';
-import { baseConfig, limiterConfig, tokenConfig } from '@tidemark/service';
+import { baseConfig, databaseConfig, limiterConfig, tokenConfig } from '@tidemark/service';
 import { type Static, Type } from 'typebox';
 import { errors } from './errors.ts';
 
 // Batch reads from the primary alone: a plan made from a replica could miss the files that were uploaded just before the job.
 const { DATABASE_REPLICA_URLS: _replicas, ...base } = baseConfig;
+const {
+  DB_READ_REPLICA_HOST: _host,
+  DB_READ_POOL_MAX: _readMax,
+  DB_READ_POOL_MIN: _readMin,
+  ...database
+} = databaseConfig;
 
 export const batchConfig = Type.Object({
   ...base,
+  ...database,
   // The roles that a job may run as (JWT_ROLES) are those that the gateway takes from tokens; the keys are for operators' own.
   ...tokenConfig,
   ...limiterConfig,

@@ -6,6 +6,8 @@ import {
   createLogger,
   createMetrics,
   createObserve,
+  databaseAliases,
+  databaseOptions,
   httpStats,
   instanceName,
   loadConfig,
@@ -30,7 +32,7 @@ const DESCRIPTORS_PER_THREAD = 16;
 const PROBES = 64;
 
 export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
-  const config = loadConfig(batchConfig, env);
+  const config = loadConfig(batchConfig, env, databaseAliases);
   const threads = threadCount(config.BATCH_THREADS, env.UV_THREADPOOL_SIZE);
   const instance = instanceName('batch', config.INSTANCE);
   const logger = createLogger({ service: 'batch', instance, level: config.LOG_LEVEL });
@@ -39,10 +41,12 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   const counts = createWorkerCounts(metrics);
   const observe = createObserve<BatchEvent>([logReader(logger, eventLevels), sharedEventCounter(metrics), counts.read]);
 
+  const options = databaseOptions(config);
   const database = await openDatabase({
-    primaryUrl: config.DATABASE_URL,
+    ...options,
     applicationName: `tidemark ${instance}`,
-    pools: { write: { min: 1, max: threads + 1 + SPARE_CONNECTIONS } },
+    // As many as it uses, unless it is told otherwise.
+    pools: { ...options.pools, write: { max: threads + 1 + SPARE_CONNECTIONS, ...options.pools.write } },
     observe,
   });
   const closers: Phase[] = [];

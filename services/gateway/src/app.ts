@@ -128,7 +128,12 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
   });
   await app.register(async (plain) => {
     const scope = plain as unknown as BaseApp;
-    registerCompression(scope, { minBytes: config.COMPRESSION_MIN_BYTES, cache: deps.cache, metrics });
+    registerCompression(scope, {
+      minBytes: config.COMPRESSION_MIN_BYTES,
+      gzipLevel: config.COMPRESSION_LEVEL,
+      cache: deps.cache,
+      metrics,
+    });
     registerAnswers(scope, deps);
     registerBodies(scope, metrics, {
       ...{ limit: config.BODY_LIMIT_BYTES, readingLimit: config.BODIES_READING_BYTES },

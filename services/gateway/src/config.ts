@@ -2,6 +2,8 @@ import { fileStoreConfig } from '@tidemark/files';
 import {
   baseConfig,
   commaSeparated,
+  databaseAliases,
+  databaseConfig,
   limiterConfig,
   loadConfig,
   opensConfig,
@@ -9,12 +11,14 @@ import {
   tracingConfig,
 } from '@tidemark/service';
 import { type Static, Type } from 'typebox';
+import { GZIP_LEVEL } from './compression/codings.ts';
 import { filesConfig } from './files/config.ts';
 import { limitsConfig } from './limits/config.ts';
 import { parseRoleTimeouts, roleTimeouts } from './limits/role-timeouts.ts';
 
 export const configSchema = Type.Object({
   ...baseConfig,
+  ...databaseConfig,
   ...tokenConfig,
   ...tracingConfig,
   PORT: Type.Integer({ default: 8080, minimum: 0, maximum: 65_535 }),
@@ -43,14 +47,6 @@ export const configSchema = Type.Object({
     minimum: 0,
     description: 'rows up to which Prefer: count=estimated counts, some ms; above it the planner is asked',
   }),
-  DB_READ_POOL_MAX: Type.Integer({ default: 20, minimum: 1, maximum: 500, description: 'connections to each replica' }),
-  DB_WRITE_POOL_MAX: Type.Integer({ default: 10, minimum: 1, maximum: 500, description: 'connections to the primary' }),
-  DB_PREPARED_BYTES: Type.Integer({
-    default: 16 * 1024 ** 2,
-    minimum: 1024 ** 2,
-    description:
-      'bytes of Postgres’s memory for the prepared statements of one connection: some 300 of them; past it a connection is replaced',
-  }),
   EXPORTS_MAX: Type.Integer({
     default: 8,
     minimum: 1,
@@ -70,12 +66,6 @@ export const configSchema = Type.Object({
     default: 30_000,
     minimum: 100,
     description: 'ms that a client may leave an export unread; then it is cut off and its connection freed',
-  }),
-  DB_SLOW_MS: Type.Integer({
-    default: 1_000,
-    minimum: 0,
-    description:
-      'ms of execution after which a statement is kept and logged as slow, with its route and trace; 0: none is',
   }),
   DB_LAG_HEALTHY_MS: Type.Integer({
     default: 1_000,
@@ -199,6 +189,16 @@ export const configSchema = Type.Object({
     minimum: 1,
     description: 'bytes of the largest answer that is kept: one must not push out hundreds of others',
   }),
+  CACHE_MAX_ENTRIES: Type.Integer({
+    default: 65_535,
+    minimum: 1,
+    description: 'answers kept in memory: small ones cost some 600 bytes beside their own, counted in CACHE_BYTES',
+  }),
+  CACHE_TTL_MS: Type.Integer({
+    default: 300_000,
+    minimum: 1_000,
+    description: 'ms that an answer is kept at most, whatever the relay says of its tables',
+  }),
   CACHE_SILENCE_MS: Type.Integer({
     default: 2_000,
     minimum: 600,
@@ -234,6 +234,12 @@ export const configSchema = Type.Object({
     minimum: 0,
     description: 'bytes of text from which an answer is compressed: less fits in one packet. 0: none is',
   }),
+  COMPRESSION_LEVEL: Type.Integer({
+    default: GZIP_LEVEL,
+    minimum: 1,
+    maximum: 9,
+    description: 'level of gzip: 9 takes twice the time of 6 for 2 % fewer bytes',
+  }),
   SERVER_TIMING: Type.Boolean({
     default: false,
     description: 'answers say in Server-Timing where their time went, to whoever asks',
@@ -258,7 +264,6 @@ export const configSchema = Type.Object({
 export interface Config extends Readonly<Static<typeof configSchema>> {
   readonly schemas: readonly string[];
   readonly planRoles: readonly string[];
-  readonly replicaUrls: readonly string[];
   readonly realtimeUrls: readonly string[];
   /** ms by role. */
   readonly statementTimeouts: ReadonlyMap<string, number>;
@@ -266,12 +271,11 @@ export interface Config extends Readonly<Static<typeof configSchema>> {
 }
 
 export function readConfig(env: NodeJS.ProcessEnv): Config {
-  const config = loadConfig(configSchema, env);
+  const config = loadConfig(configSchema, env, databaseAliases);
   return Object.freeze({
     ...config,
     schemas: commaSeparated(config.DB_SCHEMAS),
     planRoles: commaSeparated(config.DB_PLAN_ROLES),
-    replicaUrls: commaSeparated(config.DATABASE_REPLICA_URLS),
     statementTimeouts: parseRoleTimeouts(config.STATEMENT_TIMEOUTS),
     exportTimeouts: parseRoleTimeouts(config.EXPORT_TIMEOUTS),
     realtimeUrls: commaSeparated(config.REALTIME_URL),

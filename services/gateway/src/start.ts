@@ -9,6 +9,7 @@ import {
   createMetrics,
   createObserve,
   createTokenVerifier,
+  databaseOptions,
   httpStats,
   instanceName,
   logReader,
@@ -54,21 +55,18 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     onError: (error) => observe({ type: 'tracing.failed', error }),
   });
 
-  const preparedBytes = config.DB_PREPARED_BYTES;
+  const options = databaseOptions(config);
   const db = await openDatabase({
-    primaryUrl: config.DATABASE_URL,
-    replicaUrls: config.replicaUrls,
+    ...options,
     applicationName: `tidemark ${instance}`,
     pools: {
-      read: { max: config.DB_READ_POOL_MAX, queueTargetMs: config.SHED_QUEUE_MS, preparedBytes },
-      write: { max: config.DB_WRITE_POOL_MAX, queueTargetMs: config.SHED_QUEUE_MS, preparedBytes },
-      analytics: { preparedBytes },
-      admin: { preparedBytes },
+      ...options.pools,
+      read: { ...options.pools.read, queueTargetMs: config.SHED_QUEUE_MS },
+      write: { ...options.pools.write, queueTargetMs: config.SHED_QUEUE_MS },
     },
     answerMaxBytes: config.ANSWER_MAX_BYTES,
     answersTotalBytes: config.ANSWERS_TOTAL_BYTES,
     statementTimeouts: config.statementTimeouts,
-    slowMs: config.DB_SLOW_MS,
     healthyLagMs: config.DB_LAG_HEALTHY_MS,
     unhealthyLagMs: config.DB_LAG_MOST_MS,
     failoverAfterMs: config.DB_FAILOVER_AFTER_MS,
@@ -99,6 +97,8 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
           bus,
           maxBytes: answersBytes,
           maxEntryBytes: Math.min(config.CACHE_ENTRY_BYTES, answersBytes),
+          maxEntries: config.CACHE_MAX_ENTRIES,
+          ttlMs: config.CACHE_TTL_MS,
           silenceMs: config.CACHE_SILENCE_MS,
           waitMs: config.CACHE_WAIT_MS,
           publication: config.CACHE_PUBLICATION,

@@ -1,5 +1,5 @@
 /** This service's environment. */
-import { baseConfig, limiterConfig, opensConfig, tokenConfig, tracingConfig } from '@tidemark/service';
+import { baseConfig, databaseConfig, limiterConfig, opensConfig, tokenConfig, tracingConfig } from '@tidemark/service';
 import { type Static, Type } from 'typebox';
 
 const count = (value: number, minimum: number, description: string) =>
@@ -7,6 +7,7 @@ const count = (value: number, minimum: number, description: string) =>
 
 export const configSchema = Type.Object({
   ...baseConfig,
+  ...databaseConfig,
   ...tokenConfig,
   ...tracingConfig,
   ...limiterConfig,

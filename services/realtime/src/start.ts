@@ -3,10 +3,11 @@ import { connectBus } from '@tidemark/bus';
 import { openDatabase } from '@tidemark/db';
 import {
   busOptions,
-  commaSeparated,
   createLogger,
   createMetrics,
   createObserve,
+  databaseAliases,
+  databaseOptions,
   instanceName,
   loadConfig,
   logReader,
@@ -26,15 +27,14 @@ import { SESSION_SETTINGS } from './session-settings.ts';
 const LISTEN_BACKLOG = 4_096;
 
 export async function startRealtime(env: NodeJS.ProcessEnv): Promise<RunningService & { realtime: RealtimeApp }> {
-  const config = loadConfig(configSchema, env);
+  const config = loadConfig(configSchema, env, databaseAliases);
   const instance = instanceName('realtime', config.INSTANCE);
   const logger = createLogger({ service: 'realtime', instance, level: config.LOG_LEVEL });
   const metrics = createMetrics('realtime');
   const observe = createObserve<RealtimeEvent>([logReader(logger, realtimeEventLevels), sharedEventCounter(metrics)]);
   const [opened, connected] = await Promise.allSettled([
     openDatabase({
-      primaryUrl: config.DATABASE_URL,
-      replicaUrls: commaSeparated(config.DATABASE_REPLICA_URLS),
+      ...databaseOptions(config),
       applicationName: `tidemark ${instance}`,
       settings: SESSION_SETTINGS,
       observe,

@@ -1,5 +1,6 @@
 /** The README lists every environment variable with its default, and no other. `UPDATE=1` writes them. */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { databaseConfig } from '@tidemark/service';
 import t from 'tap';
 import { configSchema } from '../src/config.ts';
 
@@ -7,7 +8,9 @@ const file = new URL('../README.md', import.meta.url);
 
 const HEAD = ['variable', 'default', 'meaning'];
 
-const wanted = Object.entries(configSchema.properties).map(([name, property]) => {
+/** The settings of the pools are in the README of packages/service. */
+const own = Object.entries(configSchema.properties).filter(([name]) => !(name in databaseConfig));
+const wanted = own.map(([name, property]) => {
   const { default: value, description } = property as { default?: unknown; description?: string };
   const shown = value === undefined ? 'required' : value === '' ? '–' : `\`${String(value)}\``;
   return [`\`${name}\``, shown, description ?? '–'];

@@ -25,6 +25,8 @@ export interface CacheOptions {
   bus: Bus;
   maxBytes: number;
   maxEntryBytes: number;
+  maxEntries: number;
+  ttlMs: number;
   silenceMs: number;
   waitMs: number;
   publication: string;
@@ -80,6 +82,8 @@ export function createCache(options: CacheOptions): Cache {
     tide,
     maxBytes: options.maxBytes,
     maxEntryBytes: options.maxEntryBytes,
+    maxEntries: options.maxEntries,
+    ttlMs: options.ttlMs,
     waitMs: options.waitMs,
     shared: options.shared,
     paused,

@@ -23,6 +23,17 @@ function sizeOf({ answer }: Entry, key: string): number {
   return size;
 }
 
+export interface EntryLimits {
+  readonly maxBytes: number;
+  readonly maxEntryBytes: number;
+  readonly maxEntries: number;
+  /** ms that an entry is kept, whatever happens. */
+  readonly ttlMs: number;
+}
+
+/** How exactly an entry's age is known, ms: the clock is read once in this time. */
+const TTL_RESOLUTION_MS = 1_000;
+
 export class Entries {
   readonly #maxEntryBytes: number;
   readonly #entries: LRUCache<string, Entry>;
@@ -30,9 +41,12 @@ export class Entries {
   /** Of answers that are kept. */
   readonly #keyOf = new WeakMap<CachedAnswer, string>();
 
-  constructor(maxBytes: number, maxEntryBytes: number) {
+  constructor({ maxBytes, maxEntryBytes, maxEntries, ttlMs }: EntryLimits) {
     this.#maxEntryBytes = maxEntryBytes;
     this.#entries = new LRUCache({
+      max: maxEntries,
+      ttl: ttlMs,
+      ttlResolution: TTL_RESOLUTION_MS,
       maxSize: maxBytes,
       maxEntrySize: maxEntryBytes,
       sizeCalculation: sizeOf,
@@ -80,7 +94,8 @@ export class Entries {
     answer.coded ??= new Map();
     answer.coded.set(coding, bytes);
     // As another object: the size of the same one would not be looked at again.
-    this.#put(key, { ...entry });
+    // It is as old as it was.
+    this.#put(key, { ...entry }, { noUpdateTTL: true });
   }
 
   /** Drops what was read from the table before `lsn`. @returns how many that were */
@@ -100,8 +115,8 @@ export class Entries {
   }
 
   /** What was there under the key is disposed of first, so that its tables have to be noted after it. */
-  #put(key: string, entry: Entry): void {
-    this.#entries.set(key, entry);
+  #put(key: string, entry: Entry, options: { noUpdateTTL?: boolean } = {}): void {
+    this.#entries.set(key, entry, options);
     for (const table of entry.reads.tables) {
       const keys = this.#keysOf.get(table) ?? new Set();
       this.#keysOf.set(table, keys.add(key));

@@ -33,6 +33,8 @@ export interface ReadCacheOptions {
   tide: Tide;
   maxBytes: number;
   maxEntryBytes: number;
+  maxEntries: number;
+  ttlMs: number;
   waitMs: number;
   /** The second level. */
   shared?: SharedLevel | undefined;
@@ -70,7 +72,7 @@ export class ReadCache {
 
   constructor(options: ReadCacheOptions) {
     this.#options = options;
-    this.#entries = new Entries(options.maxBytes, options.maxEntryBytes);
+    this.#entries = new Entries(options);
     this.#flights = new Flights(options.waitMs);
   }
 

@@ -7,7 +7,7 @@ import type { Coding } from './accept-encoding.ts';
  * Above these, time grows faster than bytes shrink. One run on 200 KB of made-up JSON rows, Node 20, a guide and no benchmark:
  * gzip 6 → 9, 13 → 30 ms for 2 % fewer bytes; brotli 4 → 11 (its default), 3 → 768 ms for 25 % fewer.
  */
-const GZIP_LEVEL = 6;
+export const GZIP_LEVEL = 6;
 const BROTLI_QUALITY = 4;
 
 type Compress = (bytes: string | Buffer) => Promise<Buffer>;
@@ -27,7 +27,6 @@ interface Zstd {
 
 const hasZstd = (module: object): module is Zstd => 'zstdCompress' in module && 'createZstdCompress' in module;
 
-const gzipOptions = { level: GZIP_LEVEL };
 const brotliOptions = (size?: number) => ({
   params: {
     [zlib.constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY,
@@ -38,7 +37,8 @@ const gzip = promisify<string | Buffer, zlib.ZlibOptions, Buffer>(zlib.gzip);
 const brotli = promisify<string | Buffer, zlib.BrotliOptions, Buffer>(zlib.brotliCompress);
 
 /** Best first. At these levels brotli took a quarter of gzip's time in that run, for a tenth more bytes; zstd was not measured. */
-export function availableCodecs(module: object = zlib): ReadonlyMap<Coding, Codec> {
+export function availableCodecs(module: object = zlib, gzipLevel = GZIP_LEVEL): ReadonlyMap<Coding, Codec> {
+  const gzipOptions = { level: gzipLevel };
   const codecs = new Map<Coding, Codec>();
   if (hasZstd(module)) {
     codecs.set('zstd', {

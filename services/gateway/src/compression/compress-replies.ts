@@ -11,6 +11,7 @@ import type { CachedAnswer } from '../cache/cached-answer.ts';
 import { errors } from '../errors.ts';
 import type { Choice, Coding } from './accept-encoding.ts';
 import { codedEtag } from './coded-etag.ts';
+import { availableCodecs } from './codings.ts';
 import { isCompressible } from './compressible.ts';
 import { registerCompressionMetrics } from './compression-metrics.ts';
 import { Compressor } from './compressor.ts';
@@ -29,15 +30,16 @@ declare module 'fastify' {
 export interface CompressionOptions {
   /** Bytes; 0: nothing is compressed. */
   minBytes: number;
+  gzipLevel: number;
   cache: Cache | undefined;
   metrics: Metrics;
 }
 
 type Done = (error: Error | null, payload?: unknown) => void;
 
-export function registerCompression(app: BaseApp, { minBytes, cache, metrics }: CompressionOptions): void {
+export function registerCompression(app: BaseApp, { minBytes, gzipLevel, cache, metrics }: CompressionOptions): void {
   app.decorateReply('kept', undefined);
-  const compressor = new Compressor();
+  const compressor = new Compressor(availableCodecs(undefined, gzipLevel));
   app.decorateRequest('encoding', {
     getter(this: FastifyRequest) {
       const header = minBytes === 0 ? undefined : this.headers['accept-encoding'];

@@ -12,7 +12,15 @@ function useCache(maxBytes = 100_000) {
   tide.heartbeat(EPOCH, 100n, 0n);
   tide.loadSchema(100n);
   tide.confirmSchema(100n);
-  const cache = new ReadCache({ tide, maxBytes, maxEntryBytes: maxBytes, waitMs: 50, paused: () => undefined });
+  const cache = new ReadCache({
+    tide,
+    maxBytes,
+    maxEntryBytes: maxBytes,
+    maxEntries: 100,
+    ttlMs: 60_000,
+    waitMs: 50,
+    paused: () => undefined,
+  });
   return { tide, cache };
 }
 
