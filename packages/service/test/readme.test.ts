@@ -6,7 +6,8 @@ import { databaseAliases, databaseConfig } from '../src/database-config.ts';
 const file = new URL('../README.md', import.meta.url);
 const TABLE = /(?<=^\| variable \| default \| also called \| meaning \|\n\| --- \| --- \| --- \| --- \|\n)(\|.*\n)*/m;
 
-const rows = Object.entries(databaseConfig).map(([name, { default: value, description }]) => {
+const rows = Object.entries(databaseConfig).map(([name, schema]) => {
+  const { default: value, description } = schema as { default?: unknown; description?: string };
   const aliases = Object.entries(databaseAliases).filter(([, own]) => own === name);
   const other = aliases.map(([alias]) => `\`${alias}\``).join(', ');
   return `| \`${name}\` | ${value} | ${other} | ${description} |\n`;
