@@ -240,6 +240,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
   health.add('tokens', () => verifier.problem());
   health.warn('tokens', () => verifier.warning());
   health.warn('relay', () => relay?.budget.warning());
+  health.warn('relay tables', () => relay?.failing.warning());
   registerTokenMetrics(metrics, verifier);
   registerGauges(metrics, { relay, feed, history, snapshots, topics, channels, sockets, streams, peers });
   liveRoutes(app, { sockets, streams, admission, maxPayload: config.MAX_FRAME_BYTES });

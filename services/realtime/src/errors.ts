@@ -258,6 +258,11 @@ export const errors = defineErrors('RT', {
     message: (p) => `a row-level security policy of ${p.table} failed: ${p.reason}`,
     hint: 'The log of the service has Postgres’s message. Correct the policy; it must work on a row that is not in the table (no ctid or other system columns).',
   }),
+  ROWS_FAILED: row<{ table: string; reason: string }>({
+    status: 500,
+    message: (p) => `the rows of ${p.table} could not be read: ${p.reason}`,
+    hint: 'The log of the service has Postgres’s message. Does a policy, a cast to json or a generated column fail on one of them? Leave the column out of select, or filter the row out.',
+  }),
   TOO_MANY_STREAMS: row<{ limit: number; where: 'share' | 'instance' }>({
     status: 503,
     message: (p) => `this ${whose(p.where)} has its ${p.limit} event streams`,

@@ -11,6 +11,8 @@ export type RealtimeEvent =
   | { type: 'relay.slot_dropped'; slot: string; reason: string }
   | { type: 'relay.wal_budget'; slot: string; level: 'ok' | 'high' | 'over'; retainedBytes: number; limitBytes: number }
   | { type: 'relay.epoch_minted'; epoch: string; reason: string }
+  | { type: 'relay.table_failed'; table: string; error: Error }
+  | { type: 'relay.table_works'; table: string }
   | { type: 'relay.row_too_large'; xid: number; rows: number }
   | { type: 'relay.transaction_measured'; xid: number; bytes: number }
   | { type: 'changes.following'; sequence: number }
@@ -33,6 +35,8 @@ export const realtimeEventLevels: Readonly<Record<RealtimeEvent['type'], Level>>
   'relay.slot_dropped': 'error',
   'relay.wal_budget': 'warn',
   'relay.epoch_minted': 'warn',
+  'relay.table_failed': 'error',
+  'relay.table_works': 'info',
   'relay.row_too_large': 'warn',
   'relay.transaction_measured': 'info',
   'changes.following': 'debug',

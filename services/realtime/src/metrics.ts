@@ -118,6 +118,15 @@ export function registerGauges(metrics: Metrics, measured: Measured): void {
     'WAL between the primary and what JetStream has',
     () => relay?.stats().lagBytes ?? 0,
   );
+  metrics.gauge('tidemark_relay_failing_table', '1 for each table whose values cannot be rendered', ['table'], (g) => {
+    g.reset();
+    for (const table of relay?.failing.names ?? []) g.set({ table }, 1);
+  });
+  gauge(
+    'tidemark_relay_unreadable_rows',
+    'Changes published without values that could not be rendered, since the start',
+    () => relay?.failing.rowsTotal ?? 0,
+  );
   const use = () => relay?.budget.use();
   gauge('tidemark_relay_slot_retained_bytes', 'WAL that the slot keeps', () => use()?.retainedBytes ?? 0);
   gauge('tidemark_relay_wal_budget_bytes', 'WAL that it may keep', () => use()?.limitBytes ?? 0);

@@ -151,6 +151,27 @@ t.test('keys that change', async (t) => {
     await client.close();
   });
 
+  t.test('in mode latest, a row that moves to another key is dropped and put in one frame', async (t) => {
+    await service.sql('insert into immediate values (1, 1, 1)');
+    const client = await new LiveClient(service.url).open();
+    await client.subscribe('s', 'immediate', { mode: 'latest' });
+    await service.sql(
+      'begin; update immediate set n = 2; update immediate set id = 2; update immediate set n = 3; commit',
+    );
+    await client.change(({ row }) => row?.n === 3);
+    t.same(
+      client.frames.filter(({ op }) => op === 'changes').map(({ changes }) => changes),
+      [
+        [
+          { type: 'delete', old: { id: 1 } },
+          { type: 'update', row: { id: 2, n: 3, code: 1 } },
+        ],
+      ],
+    );
+    await service.sql('delete from immediate');
+    await client.close();
+  });
+
   for (const table of TABLES) {
     t.test(`random transactions on the table "${table}" leave every subscriber with its rows`, async () => {
       await service.sql(`insert into ${table} values (1, 1, 1), (2, 2, 2), (3, 8, 3)`);

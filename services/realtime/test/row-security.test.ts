@@ -374,7 +374,7 @@ t.test('row-level security on changes', async (t) => {
     t.same(client.changes(concerned), []);
     await ann.change((change) => change.row?.id === 50);
     // The snapshot that it is told to take meets the same row.
-    t.match(await client.refusal('f', 'faulty', { snapshot: true }), { code: 'RT_POLICY_FAILED' });
+    t.match(await client.refusal('f', 'faulty', { snapshot: true }), { code: 'RT_ROWS_FAILED' });
     await Promise.all([client.close(), ann.close()]);
   });
 

@@ -2,8 +2,9 @@
 import type { Database, Identity } from '@tidemark/db';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
 import type { RowImage } from '../changes/row-image.ts';
+import { isRefusal } from '../is-refusal.ts';
 import { type PolicyFacts, policySql, type TableFacts } from '../topics/table-facts.ts';
-import { isPolicyError, visibleImages } from '../topics/visibility.ts';
+import { visibleImages } from '../topics/visibility.ts';
 
 export interface AskedPolicy {
   policy: PolicyFacts;
@@ -51,7 +52,7 @@ export async function askPolicies(
         undecided.has(image) ? failed(undecided.get(image)) : { passed: visible.has(image) };
       asked.push({ policy, expression, answer });
     } catch (error) {
-      if (!isPolicyError(error)) throw error;
+      if (!isRefusal(error)) throw error;
       asked.push({ policy, expression, answer: () => failed((error as { code?: string }).code) });
     }
   }

@@ -6,10 +6,11 @@ import { TidemarkError } from '@tidemark/contracts';
 import type { Database, Identity } from '@tidemark/db';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
 import type { RowImage } from '../changes/row-image.ts';
+import { isRefusal } from '../is-refusal.ts';
 import { inSchema } from '../session-settings.ts';
 import type { FactsCache } from '../topics/facts-cache.ts';
 import type { TableFacts } from '../topics/table-facts.ts';
-import { isPolicyError, visibleImages } from '../topics/visibility.ts';
+import { visibleImages } from '../topics/visibility.ts';
 
 export interface AskerView {
   shows(image: RowImage, column: string): boolean;
@@ -34,7 +35,7 @@ export async function askerView(
       withheld: withheld(asker, own, images.length - seen.size, lacking),
     };
   } catch (error) {
-    if (!isPolicyError(error)) throw error;
+    if (!isRefusal(error)) throw error;
     // Of Postgres's own errors nothing but the code: its words may hold values.
     const { code, message, hint } = error as TidemarkError;
     const reason = error instanceof TidemarkError ? `${message}: ${hint}` : `Postgres refused (SQLSTATE ${code})`;

@@ -5,10 +5,10 @@ import { parseQuery } from '@tidemark/query';
 import { type ChangeEnvelope, type RowChange, tableKey } from '../changes/envelope.ts';
 import type { Feed } from '../changes/feed.ts';
 import { errors } from '../errors.ts';
+import { isRefusal } from '../is-refusal.ts';
 import type { FactsCache } from '../topics/facts-cache.ts';
 import type { TableFacts } from '../topics/table-facts.ts';
 import type { Place, Topics } from '../topics/topics.ts';
-import { isPolicyError } from '../topics/visibility.ts';
 import { askPolicies } from './ask-policies.ts';
 import { askerView } from './asker-view.ts';
 import { deliveryState } from './delivery-state.ts';
@@ -118,7 +118,7 @@ async function askRights(
     const policies = await askPolicies(database, role, rights.facts, images, last);
     return { visible, policies, view: await askerView({ database, facts }, asker, rights.facts, images, last) };
   } catch (error) {
-    if (!isPolicyError(error)) throw error;
+    if (!isRefusal(error)) throw error;
     // Its words may hold values.
     const reason = `SQLSTATE ${(error as { code?: string }).code}`;
     throw errors.POLICY_FAILED({ table: rights.facts.table, reason }, { cause: error });

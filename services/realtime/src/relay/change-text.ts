@@ -6,7 +6,10 @@ import { type JsonType, jsonText, losesText } from './json-text.ts';
 import type { PgMessage, Relation, Rendered, Tuple, TupleValue } from './pgoutput.ts';
 import type { RelationPlan } from './type-catalog.ts';
 
-export type RowMessage = PgMessage & { tag: 'insert' | 'update' | 'delete' };
+export type RowMessage = PgMessage & { tag: 'insert' | 'update' | 'delete' } & {
+  /** Columns with a value that could not be rendered. */
+  unreadable?: ReadonlySet<number>;
+};
 
 export const truncateText = (index: number): string => `{"type":"truncate","index":${index}}`;
 
@@ -34,7 +37,7 @@ export function changeText(plan: RelationPlan, message: RowMessage, index: numbe
  * on the change alone, so that a relay that reads it again makes the same text.
  */
 export function cutChangeText(plan: RelationPlan, message: RowMessage, index: number, room: number): string {
-  const cut = new Set(message.oversize);
+  const cut = new Set([...(message.oversize ?? []), ...(message.unreadable ?? [])]);
   const sizes = plan.relation.columns
     .map(({ name }, column) => ({ name, column, bytes: cut.has(column) ? 0 : bytesOf(plan, message, column) }))
     .sort((a, b) => b.bytes - a.bytes || a.column - b.column);
@@ -61,6 +64,27 @@ export function mayFit(message: RowMessage, room: number): boolean {
 
 export const lengthOf = (value: TupleValue): number =>
   typeof value === 'object' && value !== null ? value.text.length + value.json.length : (value?.length ?? 0);
+
+/**
+ * The bytes that a change counts for where envelopes are cut: at least those of its text, but by the WAL alone. Its text may be another
+ * one when the transaction is read again: a type was altered, a cast fails now, or works.
+ */
+export function allowanceOf(plan: RelationPlan, message: RowMessage): number {
+  const members = plan.members.reduce((sum, member) => sum + Buffer.byteLength(member) + MEMBER_BYTES, 0);
+  let bytes = ALLOWED_HEAD_BYTES + members;
+  for (const tuple of tuplesOf(message)) {
+    // In the row, and among the texts.
+    bytes += 2 * members;
+    for (const value of tuple) bytes += lengthOf(value) * MOST_BYTES_OF_CHARACTER;
+  }
+  return bytes;
+}
+
+const ALLOWED_HEAD_BYTES = 256;
+/** `null`, and a comma. */
+const MEMBER_BYTES = 8;
+/** `\u0001`, as JSON and as text. */
+const MOST_BYTES_OF_CHARACTER = 12;
 
 function tuplesOf(message: RowMessage): Tuple[] {
   const tuples = message.tag === 'insert' ? [message.row] : [message.old ?? message.key];

@@ -3,6 +3,7 @@
  * none loses digits. The walsender's session has DateStyle ISO, TimeZone UTC, extra_float_digits 1, bytea_output hex
  * and IntervalStyle postgres (see replication.ts): the texts below are those.
  */
+import { errors } from '../errors.ts';
 import { type ArrayElement, parseArrayLiteral, parseRowLiteral } from './literals.ts';
 
 /** How to_jsonb treats a type (`json_categorize_type` in Postgres's sources). Domains count as their base type. */
@@ -96,6 +97,8 @@ function arrayText(type: JsonType & { kind: 'array' }, elements: readonly ArrayE
 
 function rowText(type: JsonType & { kind: 'row' }, value: string): string {
   const values = parseRowLiteral(value);
+  // Written before an attribute was dropped: nothing tells which. One that was added since is null, as in Postgres.
+  if (values.length > Math.max(1, type.fields.length)) throw errors.LITERAL_UNREADABLE({ kind: 'row', text: value });
   const members = type.fields.map(
     (field, index) => `${JSON.stringify(field.name)}:${jsonText(field.type, values[index] ?? null)}`,
   );

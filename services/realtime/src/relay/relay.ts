@@ -7,6 +7,7 @@ import { type Lsn, lsnToHex, type RelayStats } from '@tidemark/contracts';
 import type { Database } from '@tidemark/db';
 import type { Tracing } from '@tidemark/service';
 import type { RealtimeEvent } from '../events.ts';
+import { FailingTables } from './failing-tables.ts';
 import { type RelayEvent, type RelayState, relayTransition } from './lifecycle.ts';
 import { openSession, type RelaySession } from './session.ts';
 import { checkReplicationRight, checkWalLevel, dropHeldSlot } from './statements.ts';
@@ -40,15 +41,19 @@ export interface Relay {
   state(): RelayState;
   stats(): RelayStats;
   budget: Pick<WalBudget, 'use' | 'warning'>;
+  failing: Pick<FailingTables, 'names' | 'rowsTotal' | 'warning'>;
 }
 
 export function createRelay(options: RelayOptions): Relay {
   const { observe, database } = options;
+  const { bus, instance } = options;
+  const failing = new FailingTables({ admin: database.pools.admin, bus, instance, observe });
   const memory: RelayMemory = {
     transactionsTotal: 0,
     changesTotal: 0,
     publishedTotal: 0,
     measured: new Map(),
+    failing,
     dropped: undefined,
   };
   let state: RelayState = { name: 'stopped' };
@@ -108,6 +113,7 @@ export function createRelay(options: RelayOptions): Relay {
         onFailed: fail,
       });
       if (opened === 'taken') {
+        failing.clear();
         handle({ type: 'taken' });
         return;
       }
@@ -131,6 +137,7 @@ export function createRelay(options: RelayOptions): Relay {
 
   return {
     budget,
+    failing,
     async check() {
       await checkWalLevel(database.pools.admin);
       await checkReplicationRight(database.pools.admin);
@@ -138,10 +145,12 @@ export function createRelay(options: RelayOptions): Relay {
     start() {
       handle({ type: 'start' });
       budget.start();
+      failing.start();
     },
     async stop(deadlineMs = 2_000) {
       handle({ type: 'stop' });
       clearTimeout(timer);
+      failing.stop();
       await budget.stop();
       await opening;
       await session?.close(deadlineMs);

@@ -16,6 +16,7 @@ import type { Replication } from './replication.ts';
 import * as statements from './statements.ts';
 import { takeSlot } from './take-slot.ts';
 import type { EncodedEnvelope } from './transaction.ts';
+import { ValueRenderer } from './value-renderer.ts';
 import { type RelayMemory, WalReader } from './wal-reader.ts';
 
 export interface SessionEvents {
@@ -142,8 +143,9 @@ class Session implements RelaySession {
 
   begin(): void {
     const { database, bus, maxTransactionBytes, tracing, observe } = this.#options;
+    const { failing } = this.#memory;
     this.#reader = new WalReader({
-      admin: database.pools.admin,
+      renderer: new ValueRenderer(database.pools.admin, failing, observe),
       memory: this.#memory,
       epoch: this.epoch,
       maxTransactionBytes,

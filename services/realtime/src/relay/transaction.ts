@@ -11,7 +11,15 @@
  * again, its end is known and its envelopes leave as they fill.
  */
 import { ENVELOPE_FORM, type Lsn, lsnToHex, MAX_CHANGES_PER_ENVELOPE, MAX_ENVELOPE_BYTES } from '@tidemark/contracts';
-import { changeText, cutChangeText, mayFit, type RowMessage, truncateText, unknownText } from './change-text.ts';
+import {
+  allowanceOf,
+  changeText,
+  cutChangeText,
+  mayFit,
+  type RowMessage,
+  truncateText,
+  unknownText,
+} from './change-text.ts';
 import type { PgMessage } from './pgoutput.ts';
 import type { RelationPlan } from './type-catalog.ts';
 
@@ -35,6 +43,10 @@ interface Open {
   part: number;
   texts: string[];
   bytes: number;
+  /** What its changes count for where envelopes are cut, which depends on the WAL alone. */
+  charge: number;
+  /** Of the last of them. */
+  lastCharge: number;
 }
 
 export interface TransactionOptions {
@@ -67,7 +79,8 @@ export class TransactionEnvelopes {
   /** Full, with another one of their table behind them. */
   #closed: Open[] = [];
   #bytes = 0;
-  #openBytes = 0;
+  /** Of the open ones. */
+  #openCharge = 0;
   #index = 0;
   #ordinal = 0;
   #measuring = false;
@@ -85,22 +98,29 @@ export class TransactionEnvelopes {
     return this.#index;
   }
 
-  /** @throws RT_LITERAL_UNREADABLE, and nothing was added */
-  add(plan: RelationPlan, message: RowMessage): void {
+  /**
+   * @param allowance what the change counts for, where Postgres has rendered some of its values since
+   * @throws RT_LITERAL_UNREADABLE, and nothing was added
+   */
+  add(
+    plan: RelationPlan,
+    message: RowMessage,
+    allowance = plan.isStable ? undefined : allowanceOf(plan, message),
+  ): void {
     const index = this.#index;
     // Before anything is counted: what throws may be tried again with another plan.
-    const text = this.#measuring ? undefined : this.#fitting(plan, message, index);
+    const text = this.#measuring ? undefined : this.#fitting(plan, message, index, allowance);
     this.#index += 1;
-    if (text !== undefined) this.#push(plan, text, index);
+    if (text !== undefined) this.#push(plan, text, index, allowance);
   }
 
-  #fitting(plan: RelationPlan, message: RowMessage, index: number): string {
-    const room = this.#options.maxPayload - HEAD_BYTES - 1;
-    if (!message.oversize && mayFit(message, room)) {
+  #fitting(plan: RelationPlan, message: RowMessage, index: number, allowance = Number.POSITIVE_INFINITY): string {
+    const room = Math.min(this.#options.maxPayload - HEAD_BYTES, allowance) - 1;
+    if (!message.oversize && !message.unreadable && mayFit(message, room)) {
       const text = changeText(plan, message, index);
       if (Buffer.byteLength(text) <= room) return text;
     }
-    this.tooLarge += 1;
+    if (!message.unreadable) this.tooLarge += 1;
     return cutChangeText(plan, message, index, room);
   }
 
@@ -131,8 +151,9 @@ export class TransactionEnvelopes {
     return [...closed, ...this.#encodeAll([...this.#open.values()], false, endLsn)];
   }
 
-  #push(plan: RelationPlan, text: string, index: number): void {
+  #push(plan: RelationPlan, text: string, index: number, allowance?: number): void {
     const bytes = Buffer.byteLength(text) + 1;
+    const charge = allowance ?? bytes;
     if (bytes + HEAD_BYTES > this.#options.maxPayload) {
       // Its key alone is too large, which no index takes: a table without one. Its readers resync.
       this.#push(plan, unknownText(plan, index), index);
@@ -140,16 +161,18 @@ export class TransactionEnvelopes {
     }
     let open = this.#open.get(plan.relation.oid);
     // The relation may have changed inside the transaction (ALTER TABLE between two updates).
-    if (open && (open.plan !== plan || isFull(open, bytes))) open = this.#cut(open, plan);
+    if (open && (open.plan.relation !== plan.relation || isFull(open, charge))) open = this.#cut(open, plan);
     if (!open) {
-      open = { plan, part: 0, texts: [], bytes: 0 };
+      open = { plan, part: 0, texts: [], bytes: 0, charge: 0, lastCharge: 0 };
       this.#open.set(plan.relation.oid, open);
     }
     open.texts.push(text);
     open.bytes += bytes;
+    open.charge += charge;
+    open.lastCharge = charge;
     this.#bytes += bytes;
-    this.#openBytes += bytes;
-    if (this.#openBytes > MAX_OPEN_BYTES) this.#cutLargest();
+    this.#openCharge += charge;
+    if (this.#openCharge > MAX_OPEN_BYTES) this.#cutLargest();
     if (this.#bytes > this.#options.maxBytes && this.#options.endLsn === undefined) {
       this.#measuring = true;
       this.#closed = [];
@@ -159,9 +182,9 @@ export class TransactionEnvelopes {
 
   /** @returns what the table's next changes go to */
   #cut(full: Open, plan: RelationPlan): Open {
-    const next = { plan, part: full.part + 1, texts: [], bytes: 0 };
+    const next = { plan, part: full.part + 1, texts: [], bytes: 0, charge: 0, lastCharge: 0 };
     this.#closed.push(full);
-    this.#openBytes -= full.bytes;
+    this.#openCharge -= full.charge;
     this.#open.set(plan.relation.oid, next);
     return next;
   }
@@ -170,15 +193,19 @@ export class TransactionEnvelopes {
   #cutLargest(): void {
     let largest: Open | undefined;
     for (const open of this.#open.values()) {
-      if (open.texts.length > 1 && open.bytes > (largest?.bytes ?? 0)) largest = open;
+      if (open.texts.length > 1 && open.charge > (largest?.charge ?? 0)) largest = open;
     }
     if (!largest) return;
     const text = largest.texts.pop() as string;
     const bytes = Buffer.byteLength(text) + 1;
+    const { lastCharge } = largest;
     largest.bytes -= bytes;
+    largest.charge -= lastCharge;
     const next = this.#cut(largest, largest.plan);
     next.texts.push(text);
     next.bytes = bytes;
+    next.charge = lastCharge;
+    next.lastCharge = lastCharge;
   }
 
   #encodeAll(opens: readonly Open[], more: boolean, lsn: Lsn): EncodedEnvelope[] {
@@ -201,5 +228,5 @@ export class TransactionEnvelopes {
 
 const NONE: readonly EncodedEnvelope[] = [];
 
-const isFull = (open: Open, bytes: number) =>
-  open.texts.length >= MAX_CHANGES_PER_ENVELOPE || open.bytes + bytes > MAX_ENVELOPE_BYTES;
+const isFull = (open: Open, charge: number) =>
+  open.texts.length >= MAX_CHANGES_PER_ENVELOPE || open.charge + charge > MAX_ENVELOPE_BYTES;

@@ -1,9 +1,9 @@
 /**
  * How the columns of a relation become JSON: asked of Postgres's catalog once for each Relation message.
  */
-import { identifier, type Pool } from '@tidemark/db';
+import type { Pool } from '@tidemark/db';
 import { type JsonType, mayLoseText, TEXT } from './json-text.ts';
-import type { Relation, Tuple, TupleValue } from './pgoutput.ts';
+import type { Relation } from './pgoutput.ts';
 
 const bool: JsonType = { kind: 'bool' };
 const number: JsonType = { kind: 'number' };
@@ -91,11 +91,24 @@ export interface RelationPlan {
   types: readonly JsonType[];
   /** Of each column, whether the JSON of a value may not determine its text. */
   inexact: readonly boolean[];
-  /** Replaces the values of types that only Postgres can render by their JSON; undefined where there are none. */
-  ask?: (tuple: Tuple) => Promise<Tuple>;
+  /** Columns whose values only Postgres can render. */
+  asked: readonly AskedColumn[];
+  /** Its values are rendered the same whenever they are read: nobody can alter a built-in type. */
+  isStable: boolean;
+  /** The catalog could not be asked about the relation: none of its values can be rendered. */
+  isUnknown?: true;
   /** The same plan, but arrays and rows are rendered by Postgres: for a text that we cannot read. */
   distrust(): RelationPlan;
 }
+
+export interface AskedColumn {
+  index: number;
+  /** As a cast takes it. */
+  type: string;
+}
+
+/** Postgres's FirstNormalObjectId: types of users have numbers from here on. */
+const FIRST_OF_USERS = 16_384;
 
 export async function planRelation(pool: Pool, relation: Relation): Promise<RelationPlan> {
   const oids = [...new Set(relation.columns.map((column) => column.typeOid))];
@@ -104,7 +117,7 @@ export async function planRelation(pool: Pool, relation: Relation): Promise<Rela
     pool.query<{ name: string; immediate: boolean }>(KEY, [relation.oid, relation.replicaIdentity]),
   ]);
   const known = new Map(rows.map((row) => [Number(row.oid), row]));
-  return plan(pool, relation, keyOf(relation, key), known, false);
+  return plan(relation, keyOf(relation, key), known, false);
 }
 
 interface Key {
@@ -125,21 +138,40 @@ function keyOf(relation: Relation, found: readonly { name: string; immediate: bo
   return { names, isDeferrable: found.some(({ immediate }) => !immediate) };
 }
 
-function plan(
-  pool: Pool,
-  relation: Relation,
-  key: Key,
-  known: ReadonlyMap<number, TypeRow>,
-  distrusting: boolean,
-): RelationPlan {
+function plan(relation: Relation, key: Key, known: ReadonlyMap<number, TypeRow>, distrusting: boolean): RelationPlan {
   const asked: AskedColumn[] = [];
   const types = relation.columns.map(({ typeOid }, index) => {
     const type = jsonType(typeOid, known);
     const isMade = type.kind === 'array' || type.kind === 'row';
     if (!containsCast(typeOid, known) && !(distrusting && isMade)) return type;
-    asked.push({ index, type: known.get(typeOid)?.name as string });
+    asked.push({ index, type: castName(typeOid, known) });
     return json;
   });
+  return {
+    ...planOf(relation, key, types),
+    asked,
+    distrust: () => plan(relation, key, known, true),
+  };
+}
+
+/** For a relation that the catalog could not be asked about. */
+export function unknownPlan(relation: Relation): RelationPlan {
+  const key = keyOf(relation, []);
+  const unknown: RelationPlan = {
+    ...planOf(
+      relation,
+      key,
+      relation.columns.map(() => TEXT),
+    ),
+    asked: [],
+    isStable: false,
+    isUnknown: true,
+    distrust: () => unknown,
+  };
+  return unknown;
+}
+
+function planOf(relation: Relation, key: Key, types: readonly JsonType[]) {
   const { schema, table } = relation;
   return {
     relation,
@@ -149,14 +181,8 @@ function plan(
     members: relation.columns.map((column) => `${JSON.stringify(column.name)}:`),
     types,
     inexact: types.map(mayLoseText),
-    ...(asked.length > 0 ? { ask: (tuple: Tuple) => askPostgres(pool, asked, tuple) } : {}),
-    distrust: () => plan(pool, relation, key, known, true),
+    isStable: relation.columns.every(({ typeOid }) => typeOid < FIRST_OF_USERS),
   };
-}
-
-interface AskedColumn {
-  index: number;
-  type: string;
 }
 
 function jsonType(oid: number, known: ReadonlyMap<number, TypeRow>): JsonType {
@@ -174,22 +200,17 @@ function jsonType(oid: number, known: ReadonlyMap<number, TypeRow>): JsonType {
   return TEXT;
 }
 
+/** A domain by its base type: its constraints need not hold for values that are there (`not valid`), and change nothing in them. */
+function castName(oid: number, known: ReadonlyMap<number, TypeRow>): string {
+  const row = known.get(oid) as TypeRow;
+  if (row.base !== null) return castName(Number(row.base), known);
+  const element = row.element === null ? undefined : known.get(Number(row.element));
+  return element && element.base !== null ? `${castName(Number(element.oid), known)}[]` : row.name;
+}
+
 function containsCast(oid: number, known: ReadonlyMap<number, TypeRow>): boolean {
   const row = known.get(oid);
   if (!row) return false;
   const parts = [row.base, row.element, ...(row.fields ?? []).map((field) => field.oid)];
   return row.casts || VECTORS.has(oid) || parts.some((part) => part !== null && containsCast(Number(part), known));
-}
-
-async function askPostgres(pool: Pool, asked: readonly AskedColumn[], tuple: Tuple): Promise<Tuple> {
-  // format_type quotes the name already.
-  const list = asked.map(({ type }, n) => `to_jsonb($${n + 1}::text::${type})::text as ${identifier(`c${n}`)}`);
-  const params = asked.map(({ index }) => tuple[index] ?? null);
-  const [row] = await pool.query<Record<string, string | null>>(`select ${list.join(', ')}`, params);
-  const values: TupleValue[] = [...tuple];
-  asked.forEach(({ index }, n) => {
-    const text = values[index];
-    if (typeof text === 'string') values[index] = { text, json: row?.[`c${n}`] ?? 'null' };
-  });
-  return values;
 }

@@ -3,14 +3,15 @@
  * relation, a type that only it can render) and where the publisher is full; the socket is paused meanwhile.
  */
 import { type Lsn, TRACE_PREFIX } from '@tidemark/contracts';
-import type { Pool } from '@tidemark/db';
 import { formatTraceparent, parseTraceparent, type Span, type Tracing } from '@tidemark/service';
 import type { RealtimeEvent } from '../events.ts';
-import type { RowMessage } from './change-text.ts';
+import { allowanceOf, type RowMessage } from './change-text.ts';
+import type { FailingTables } from './failing-tables.ts';
 import { NetEffect } from './net-effect.ts';
 import type { PgMessage } from './pgoutput.ts';
 import { type EncodedEnvelope, TransactionEnvelopes } from './transaction.ts';
-import { planRelation, type RelationPlan } from './type-catalog.ts';
+import type { RelationPlan } from './type-catalog.ts';
+import type { ValueRenderer } from './value-renderer.ts';
 
 /** What outlives a session. */
 export interface RelayMemory {
@@ -19,12 +20,13 @@ export interface RelayMemory {
   publishedTotal: number;
   /** Ends of transactions that were too large to wait for their commit, by the position of their commit record. */
   measured: Map<Lsn, Lsn>;
+  failing: FailingTables;
   /** Why the slot was dropped on purpose, until the epoch that comes of it is minted. */
   dropped: string | undefined;
 }
 
 export interface WalReaderOptions {
-  admin: Pool;
+  renderer: ValueRenderer;
   memory: RelayMemory;
   epoch: string;
   maxTransactionBytes: number;
@@ -136,7 +138,7 @@ export class WalReader {
         return undefined;
       }
       case 'relation':
-        return planRelation(this.#options.admin, message.relation).then((plan) => {
+        return this.#options.renderer.plan(message.relation).then((plan) => {
           this.#relations.set(message.relation.oid, plan);
         });
       case 'insert':
@@ -173,31 +175,25 @@ export class WalReader {
   }
 
   #addRow(plan: RelationPlan, message: RowMessage): Promise<void> | undefined {
-    return plan.ask ? this.#addAsked(plan, message) : this.#add(plan, message);
+    return plan.isUnknown || plan.asked.length > 0 ? this.#addAsked(plan, message) : this.#add(plan, message);
   }
 
-  #add(plan: RelationPlan, message: RowMessage): Promise<void> | undefined {
+  #add(plan: RelationPlan, message: RowMessage, allowance?: number): Promise<void> | undefined {
     const transaction = this.#transaction as TransactionEnvelopes;
     try {
-      transaction.add(plan, message);
+      transaction.add(plan, message, allowance);
     } catch (error) {
-      // A text that we cannot read must not stop the WAL: from here on Postgres renders this relation's columns.
+      // A text that we cannot read must not stop the WAL: Postgres renders it.
       if ((error as { code?: string }).code !== UNREADABLE) throw error;
-      const distrusting = plan.distrust();
-      this.#relations.set(message.oid, distrusting);
-      this.#options.observe({ type: 'relay.failed', error: error as Error });
-      return this.#addAsked(distrusting, message);
+      return this.#addAsked(this.#options.renderer.distrust(plan, error as Error), message);
     }
     for (const envelope of transaction.ready()) this.#options.onEnvelope(envelope);
     return undefined;
   }
 
   async #addAsked(plan: RelationPlan, message: RowMessage): Promise<void> {
-    const asked = { ...message };
-    if ('row' in asked) asked.row = await plan.ask!(asked.row);
-    if ('old' in asked && asked.old) asked.old = await plan.ask!(asked.old);
-    if ('key' in asked && asked.key) asked.key = await plan.ask!(asked.key);
-    await this.#add(plan, asked);
+    const allowance = allowanceOf(plan, message);
+    await this.#add(plan, await this.#options.renderer.render(plan, message), allowance);
   }
 
   /** The trace of whoever wrote the transaction: its envelopes continue it. */

@@ -6,13 +6,16 @@
 import { TidemarkError } from '@tidemark/contracts';
 import { PostgresError } from '@tidemark/db';
 import { errors } from '../errors.ts';
-import { isPolicyError } from './visibility.ts';
+import { isRefusal } from '../is-refusal.ts';
 
-/** @param table the one whose policies were evaluated; undefined elsewhere */
-export function publicError(error: Error, table?: string): TidemarkError {
+/** @param failed the table whose rows were read, or whose policies were asked; undefined elsewhere */
+export function publicError(error: Error, failed?: { table: string; what: 'rows' | 'policies' }): TidemarkError {
   if (error instanceof PostgresError) {
     const reason = `SQLSTATE ${error.code}`;
-    if (table !== undefined && isPolicyError(error)) return errors.POLICY_FAILED({ table, reason }, { cause: error });
+    if (failed && isRefusal(error)) {
+      const told = failed.what === 'rows' ? errors.ROWS_FAILED : errors.POLICY_FAILED;
+      return told({ table: failed.table, reason }, { cause: error });
+    }
     return withMessage(error, `Postgres refused the question (${reason})`);
   }
   if (error instanceof TidemarkError && /^(DB|BUS)_/.test(error.code)) {

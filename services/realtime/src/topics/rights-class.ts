@@ -12,6 +12,7 @@ import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import type { Feed } from '../changes/feed.ts';
 import type { RowImage } from '../changes/row-image.ts';
 import { errors } from '../errors.ts';
+import { isRefusal } from '../is-refusal.ts';
 import { type ClassRights, maySee } from './class-rights.ts';
 import type { FilterWork } from './filter-work.ts';
 import { STEP_MS } from './row-filter.ts';
@@ -21,7 +22,7 @@ import { MAX_SLICE_MS } from './time-slices.ts';
 import type { Topic } from './topic.ts';
 import { TopicIndex } from './topic-index.ts';
 import type { Turns } from './turns.ts';
-import { isPolicyError, type Seen, visibleImages } from './visibility.ts';
+import { type Seen, visibleImages } from './visibility.ts';
 
 export interface RightsClassOptions {
   feed: Feed;
@@ -198,7 +199,7 @@ export class RightsClass {
     } catch (error) {
       if (this.#closed) return;
       this.#options.onFailed(error as Error);
-      if (isPolicyError(error)) {
+      if (isRefusal(error)) {
         this.#told = [];
         this.fail(error as Error);
       } else if ((error as { code?: unknown }).code === undefined) this.#restart('a change could not be read');

@@ -92,6 +92,35 @@ export function mayConcern(plan: LivePlan, { type, row, before }: RowChange, jud
   return may(row) || may(before);
 }
 
+interface KeyedChange {
+  key: string;
+  text: string;
+  /** What it came of. */
+  change: RowChange;
+}
+
+/** A matched change as changes of one key each: one that moves a row to another key drops the old one and puts the new one. */
+export function byKey(
+  plan: LivePlan,
+  change: RowChange,
+  match: Match & { kind: 'change' },
+  judged: Judged,
+): KeyedChange[] {
+  const { row, before } = change;
+  const drops = match.type === 'delete' || match.type === 'leave';
+  const key = keyText(plan, (drops ? before : row) as RowImage) as string;
+  const old = match.type === 'update' && before ? keyText(plan, before) : key;
+  if (old === undefined || old === key) return [{ key, text: match.text, change }];
+  const parts: [string, RowChange][] = [
+    [old, { ...change, type: 'delete', row: undefined }],
+    [key, { ...change, before: row }],
+  ];
+  return parts.flatMap(([ofKey, part]) => {
+    const { kind, text } = matchChange(plan, part, judged) as Match & { kind: 'change' };
+    return kind === 'change' ? [{ key: ofKey, text, change: ofKey === key ? change : part }] : [];
+  });
+}
+
 /** Of the key, as the WAL has it; equal texts are equal keys. Undefined where the image lacks a column of it. */
 export function keyText(plan: LivePlan, image: RowImage): string | undefined {
   const parts = plan.facts.key.map((name) => image.column(name));

@@ -6,7 +6,7 @@ import { changesFrame } from './frame.ts';
 import { Held } from './held.ts';
 import type { LivePlan } from './live-plan.ts';
 import type { Pressure } from './pressure.ts';
-import { type Judged, keyText, matchChange } from './row-match.ts';
+import { byKey, type Judged, matchChange } from './row-match.ts';
 import type { SharedSnapshot } from './shared-snapshot.ts';
 import type { Subscription } from './subscription.ts';
 
@@ -160,13 +160,9 @@ export class Topic {
         for (const subscription of this.subscriptions) if (subscription.live) subscription.resync(match.reason);
         return 0;
       }
-      const before = change.before && keyText(this.plan, change.before);
-      const key = (change.row && keyText(this.plan, change.row)) ?? before ?? '';
-      // A change of key tells of two keys: it may neither drop a change of the old one nor be dropped for one of the new.
-      const isMoved = before !== undefined && before !== key;
-      if (isMoved) this.flush();
-      if (this.#held.replace(key, match.text, change, envelope)) this.#policy.onConflated();
-      if (isMoved) this.flush();
+      for (const part of byKey(this.plan, change, match, judged)) {
+        if (this.#held.replace(part.key, part.text, part.change, envelope)) this.#policy.onConflated();
+      }
     }
     const due = this.#flushedAt + this.#policy.latestMs - Date.now();
     if (due <= 0) this.flush();

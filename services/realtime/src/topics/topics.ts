@@ -327,6 +327,7 @@ export function createTopics(options: TopicsOptions): Topics {
   ) {
     const { schema, table } = rights.facts;
     const { topic } = subscription;
+    let what: 'rows' | 'policies' = 'rows';
     try {
       if (topic instanceof Window) {
         await topic.join(subscription, identity, request.snapshot || request.after !== undefined);
@@ -344,13 +345,15 @@ export function createTopics(options: TopicsOptions): Topics {
           tableKey: key,
           kept: sharedSnapshots,
         });
+        what = 'policies';
         await settleSnapshot(subscription, snapshot, context);
       }
+      what = 'policies';
       if (!subscription.ended) await catchUp(subscription, context);
     } catch (error) {
       if (subscription.ended || request.sink.closed) return subscription.end();
       observe({ type: 'topic.failed', table, error: error as Error });
-      subscription.fail(publicError(error as Error, table));
+      subscription.fail(publicError(error as Error, { table, what }));
     }
   }
 

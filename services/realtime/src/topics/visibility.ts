@@ -6,6 +6,7 @@ import { formatTidemark } from '@tidemark/contracts';
 import type { Database, Identity } from '@tidemark/db';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
 import type { RowImage } from '../changes/row-image.ts';
+import { isRefusal } from '../is-refusal.ts';
 import { imageParams, imagesFrom } from './image-sql.ts';
 import type { TableFacts } from './table-facts.ts';
 
@@ -60,7 +61,7 @@ export async function visibleImages(
     try {
       if (questions <= MAX_QUESTIONS) return await ask(some);
     } catch (error) {
-      if (!isPolicyError(error)) throw error;
+      if (!isRefusal(error)) throw error;
       code = (error as { code: string }).code;
       // Without any row it fails as well where it is not for a value.
       if (questions === 1) await ask([]);
@@ -75,10 +76,4 @@ export async function visibleImages(
   };
   if (known.length > 0) await askApart(known);
   return { visible, undecided };
-}
-
-/** Postgres refused the statement itself: an SQLSTATE other than those of a lost, full or starting server, or of a timeout. */
-export function isPolicyError(error: unknown): boolean {
-  const code = (error as { code?: unknown }).code;
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !/^(08|53|57|58|40|25)/.test(code);
 }

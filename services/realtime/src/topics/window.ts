@@ -11,6 +11,7 @@ import type { Identity } from '@tidemark/db';
 import type { SharedLimit } from '@tidemark/service';
 import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import { errors } from '../errors.ts';
+import { isRefusal } from '../is-refusal.ts';
 import { changesUpTo, snapshotFrame } from './frame.ts';
 import { WHOLE } from './gate.ts';
 import type { LivePlan } from './live-plan.ts';
@@ -18,7 +19,6 @@ import type { WindowReader } from './read-window.ts';
 import { type Judged, matchChange } from './row-match.ts';
 import type { Subscription } from './subscription.ts';
 import { type DeliveryPolicy, type Mode, Topic } from './topic.ts';
-import { isPolicyError } from './visibility.ts';
 import { type ShownRow, windowChanges } from './window-diff.ts';
 
 export interface WindowOptions {
@@ -197,7 +197,7 @@ export class Window extends Topic {
   #failed(error: Error): void {
     this.#options.onFailed(error);
     const isTooLarge = error instanceof TidemarkError && TOO_LARGE.has(error.code);
-    if (!isTooLarge && !isPolicyError(error) && this.#failures < MAX_FAILURES) return;
+    if (!isTooLarge && !isRefusal(error) && this.#failures < MAX_FAILURES) return;
     // Postgres's message may hold values of rows that the subscribers may not see.
     const reason = `the window could not be read (${(error as { code?: string }).code ?? error.name})`;
     for (const subscription of [...this.subscriptions]) if (subscription.live) subscription.resync(reason);

@@ -1,0 +1,125 @@
+/**
+ * Values that only Postgres can render. What it refuses because of a table's value, type or cast must not stop the other tables:
+ * the change is published without the values (`cut`), so that those who need them resync, and the table is reported. What
+ * fails because the database is away is not the table's failure: the session ends, and another one reads the change again.
+ */
+import { identifier, type Pool } from '@tidemark/db';
+import type { RealtimeEvent } from '../events.ts';
+import { isRefusal } from '../is-refusal.ts';
+import type { RowMessage } from './change-text.ts';
+import type { FailingTables } from './failing-tables.ts';
+import type { Relation, Tuple, TupleValue } from './pgoutput.ts';
+import { planRelation, type RelationPlan, unknownPlan } from './type-catalog.ts';
+
+/** A cast is a function of the user's: what takes longer keeps every other table waiting. */
+const TIMEOUT_MS = 1_000;
+/** Times that a question is asked that Postgres fails to answer while it answers others. */
+const ATTEMPTS = 3;
+const BETWEEN_ATTEMPTS_MS = 50;
+/** A failure that took so long is followed by a rest: the table's changes are published without asking. */
+const LONG_MS = 200;
+/** The rest is so many times as long, so that a table that fails slowly takes at most a few percent of the relay's time. */
+const REST = 30;
+
+type Answer<T> = { value: T } | { error: Error };
+
+export class ValueRenderer {
+  #admin: Pool;
+  #failing: FailingTables;
+  #observe: (event: RealtimeEvent) => void;
+  /** Until when a relation is not asked about. */
+  #resting = new Map<number, number>();
+  #distrusted = new Set<number>();
+
+  constructor(admin: Pool, failing: FailingTables, observe: (event: RealtimeEvent) => void) {
+    this.#admin = admin;
+    this.#failing = failing;
+    this.#observe = observe;
+  }
+
+  /** @throws while the database is away */
+  async plan(relation: Relation): Promise<RelationPlan> {
+    const answer = await this.#attempt(relation, () => planRelation(this.#admin, relation));
+    if ('value' in answer) return answer.value;
+    this.#failing.failed(relation, answer.error);
+    return unknownPlan(relation);
+  }
+
+  /** The message with the JSON of values that only Postgres can render, or without them. @throws while the database is away */
+  async render(plan: RelationPlan, message: RowMessage): Promise<RowMessage> {
+    const { relation } = plan;
+    if (plan.isUnknown) return { ...message, unreadable: new Set(relation.columns.keys()) };
+    if (!this.#isResting(relation.oid)) {
+      const answer = await this.#attempt(relation, () => this.#rendered(plan, message));
+      if ('value' in answer) {
+        this.#failing.worked(relation.oid);
+        return answer.value;
+      }
+      this.#failing.failed(relation, answer.error);
+    } else this.#failing.rowsTotal += 1;
+    return { ...message, unreadable: new Set(plan.asked.map(({ index }) => index)) };
+  }
+
+  /** The plan for a message with a text that we cannot read. */
+  distrust(plan: RelationPlan, error: Error): RelationPlan {
+    const { oid } = plan.relation;
+    if (!this.#distrusted.has(oid)) this.#observe({ type: 'relay.failed', error });
+    this.#distrusted.add(oid);
+    return plan.distrust();
+  }
+
+  #isResting(oid: number): boolean {
+    const until = this.#resting.get(oid);
+    if (until === undefined) return false;
+    if (Date.now() < until) return true;
+    this.#resting.delete(oid);
+    return false;
+  }
+
+  async #attempt<T>({ oid }: Relation, question: () => Promise<T>): Promise<Answer<T>> {
+    const began = Date.now();
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return { value: await question() };
+      } catch (error) {
+        if (!isRefusal(error)) {
+          // Throws where the database is away, and with it the question's failure says nothing of the table.
+          await this.#admin.query('select 1');
+          if (attempt < ATTEMPTS) {
+            await new Promise((resolve) => setTimeout(resolve, BETWEEN_ATTEMPTS_MS));
+            continue;
+          }
+        }
+        const took = Date.now() - began;
+        if (took > LONG_MS) this.#resting.set(oid, Date.now() + took * REST);
+        return { error: error as Error };
+      }
+    }
+  }
+
+  async #rendered(plan: RelationPlan, message: RowMessage): Promise<RowMessage> {
+    const asked = { ...message };
+    if ('row' in asked) asked.row = await this.#ask(plan, asked.row);
+    if ('old' in asked && asked.old) asked.old = await this.#ask(plan, asked.old);
+    if ('key' in asked && asked.key) asked.key = await this.#ask(plan, asked.key);
+    return asked;
+  }
+
+  async #ask({ asked }: RelationPlan, tuple: Tuple): Promise<Tuple> {
+    if (asked.every(({ index }) => typeof tuple[index] !== 'string')) return tuple;
+    // format_type quotes the name already.
+    const list = asked.map(({ type }, n) => `to_jsonb($${n + 1}::text::${type})::text as ${identifier(`c${n}`)}`);
+    const params = asked.map(({ index }) => textOf(tuple[index]));
+    const [row] = await this.#admin.query<Record<string, string | null>>(`select ${list.join(', ')}`, params, {
+      timeoutMs: TIMEOUT_MS,
+    });
+    const values: TupleValue[] = [...tuple];
+    asked.forEach(({ index }, n) => {
+      const text = values[index];
+      if (typeof text === 'string') values[index] = { text, json: row?.[`c${n}`] ?? 'null' };
+    });
+    return values;
+  }
+}
+
+const textOf = (value: TupleValue): string | null => (typeof value === 'string' ? value : null);
