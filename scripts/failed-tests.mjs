@@ -14,6 +14,8 @@ export class FailedTests {
   #parsers = new Map();
   #told = [];
   #untold = 0;
+  /** Files of each package in which something failed. */
+  #files = new Map();
 
   /** Takes a line of turbo's output, without colours: `<package>:test: <TAP>`. Others are passed over. */
   hear(line) {
@@ -37,7 +39,9 @@ export class FailedTests {
         before = undefined;
         if (ok || todo || skip || isTold) return;
         failures += 1;
-        this.#add([...path, name], diag);
+        const all = [...path, name];
+        this.#files.set(all[0], (this.#files.get(all[0]) ?? new Set()).add(all[1]));
+        this.#add(all, diag);
       });
     };
     const parser = new Parser();
@@ -49,6 +53,12 @@ export class FailedTests {
   #add(path, diag) {
     if (this.#told.length === MOST_FAILURES) this.#untold += 1;
     else this.#told.push([`not ok - ${path.join(' > ')}`, ...block(diag)].map(cut).join('\n'));
+  }
+
+  /** `[package, file]` of what failed. */
+  files() {
+    for (const parser of this.#parsers.values()) parser.end();
+    return [...this.#files].flatMap(([name, files]) => [...files].map((file) => [name, file]));
   }
 
   /** What failed, as text for people; empty when nothing did. */
