@@ -112,7 +112,8 @@ export const ServerFrame = Type.Union([
     id: Id,
     topic: Type.Integer(),
     key: Type.Array(Type.String(), {
-      description: 'the columns that name a row (see PROTOCOL.md), as its members are called; empty where the table has none',
+      description:
+        'the columns that name a row (see PROTOCOL.md), as its members are called; empty where the table has none',
     }),
   }),
   Type.Object({ op: Type.Literal('unsubscribed'), id: Id }),
