@@ -6,7 +6,8 @@ import postgres from 'postgres';
 import { type Instance, liveInstance } from '../live-instance.ts';
 import { until } from '../until.ts';
 import type { Dice } from './dice.ts';
-import { firstSchema, RESET_ROLES, ROLES, setupSql } from './schema.ts';
+import { firstSchema, ROLES } from './schema.ts';
+import { RESET_ROLES, setupSql } from './setup.ts';
 
 export const SECRET = randomBytes(24).toString('hex');
 /** A session takes up what is announced nowhere within this time, ms; as set for the services. */

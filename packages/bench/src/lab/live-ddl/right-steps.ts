@@ -1,7 +1,7 @@
 /** Steps that change who may see what, and what is published. */
 
 import type { Dice } from './dice.ts';
-import { fixedColumns, grant, MEMBER, publish, ROLES, type Table, USERS } from './schema.ts';
+import { fixedColumns, grant, MEMBER, publish, ROLES, type Table, USERS, witnesses } from './schema.ts';
 import { type DrawStep, one } from './steps.ts';
 
 /** What a policy may ask of a row. All of it follows from the seal. */
@@ -84,6 +84,21 @@ const publication: DrawStep = (dice, _, table) => {
   return one(drop);
 };
 
+/** An owner's own rows are not secured, unless that is forced. */
+const changeOwner: DrawStep = (dice, _, table) => {
+  table.owner = table.owner ? undefined : dice.of(ROLES.slice(1));
+  return one(`alter table ${table.name} owner to ${table.owner ?? 'current_user'}`);
+};
+
+/** The rows that policies look at go, and with them, by a foreign key, the rows that they show. */
+const dropGroup: DrawStep = (dice, schema, table) => {
+  if (!table.grouped) return undefined;
+  const seal = dice.int(8);
+  const drop = `delete from groups where seal = ${seal}`;
+  const back = `insert into groups values (${seal}); ${witnesses(table, schema, [seal])}`;
+  return dice.chance(0.5) ? one(drop, back) : { transactions: [drop, back] };
+};
+
 const listColumns: DrawStep = (_, __, table) => {
   if (table.identity === 'full' || !table.published) return undefined;
   table.listed = table.listed ? undefined : fixedColumns(table);
@@ -124,5 +139,5 @@ const changeMembers: DrawStep = (dice) => {
 
 export const rightSteps = {
   ...{ createPolicy, alterPolicy, dropPolicy, toggleSecurity, changeGrant, publication, listColumns, publishPart },
-  ...{ changeMembership, changeBypass, changeMembers },
+  ...{ changeMembership, changeBypass, changeMembers, changeOwner, dropGroup },
 };

@@ -26,6 +26,12 @@ export interface Table {
   published: boolean;
   /** Columns that the publication lists; undefined: all. */
   listed: readonly string[] | undefined;
+  /** The role that owns it; undefined: who made it. */
+  owner: string | undefined;
+  /** Another table inherits from it. */
+  hasHeir: boolean;
+  /** Rows refer to public.groups, and go with theirs. */
+  readonly grouped: boolean;
   readonly grants: Map<string, 'all' | 'fixed' | 'none'>;
 }
 
@@ -78,7 +84,8 @@ function table(name: string, rest: Partial<Table> = {}, policy?: string): Table 
       ]),
       generated: new Map(),
     },
-    ...{ secured: policy !== undefined, published: true, listed: undefined },
+    ...{ secured: policy !== undefined, published: true, listed: undefined, owner: undefined, hasHeir: false },
+    grouped: false,
     policies: new Map(policy === undefined ? [] : [['first', policy]]),
     grants: new Map(ROLES.map((role) => [role, 'all'])),
     ...rest,
@@ -112,6 +119,7 @@ export function firstSchema(): Schema {
       table('sealed', { derived: { doc, arr, label } }, using('doc is null')),
       table('owned', {}, using(`seal::text = any (string_to_array(public.claim('seals'), ','))`)),
       table('membered', {}, using(MEMBER('membered'))),
+      table('grouped', { grouped: true }, using('exists (select from public.groups g where g.seal = grouped.seal)')),
     ],
   };
 }
@@ -146,16 +154,15 @@ export function rowValues(
 
 /** The table with everything that belongs to it, and the rows that stay. */
 export function createTable(table: Table, schema: Schema): string {
-  const { name, extras, derived, generated, key, identity, deferrable, parts } = table;
+  const { name, extras, derived, generated, key, identity, deferrable, parts, grouped, owner } = table;
   const columns = [
-    'id int, grp int not null, seal int not null, ver bigint not null',
+    `id int, grp int not null, seal int not null${grouped ? ' references groups on delete cascade' : ''}, ver bigint not null`,
     ...(identity === 'index' ? ['code int not null'] : []),
     ...Object.entries(derived).map(([column, { type }]) => `${column} ${type}`),
     ...[...extras].map(([column, kind]) => `${column} ${KINDS[kind].type}`),
     ...[...generated].map(([column, as]) => `${column} ${typeOf(as)} generated always as ${as}`),
     `primary key (${key.join()})${deferrable ? ' deferrable' : ''}`,
   ];
-  const witnesses = SEALS.map((seal) => rowValues(table, schema, { id: 900 + seal, grp: 0, seal, ver: 0 }));
   return [
     `create table ${name} (${columns.join(', ')})${parts ? ' partition by list (grp)' : ''}`,
     ...[...(parts ?? [])].map((grp) => createPart(name, grp)),
@@ -164,10 +171,17 @@ export function createTable(table: Table, schema: Schema): string {
     ...(table.secured ? [`alter table ${name} enable row level security`] : []),
     ...(table.forced ? [`alter table ${name} force row level security`] : []),
     ...[...table.policies].map(([policy, text]) => `create policy ${policy} on ${name} ${text}`),
+    ...(owner === undefined ? [] : [`alter table ${name} owner to ${owner}`]),
     ...[...table.grants].map(([role, what]) => grant(table, role, what)).filter(Boolean),
-    `insert into ${name} (${writtenColumns(table).join()}) values ${witnesses.join()}`,
+    witnesses(table, schema),
     ...(table.published ? [publish(table)] : []),
   ].join(';\n');
+}
+
+/** The rows that stay. */
+export function witnesses(table: Table, schema: Schema, seals: readonly number[] = SEALS): string {
+  const rows = seals.map((seal) => rowValues(table, schema, { id: 900 + seal, grp: 0, seal, ver: 0 }));
+  return `insert into ${table.name} (${writtenColumns(table).join()}) values ${rows.join()}`;
 }
 
 const typeOf = (as: string) => (as.includes('= 1') || as.includes('> ') ? 'boolean' : 'int');
@@ -187,55 +201,5 @@ export function grant(table: Table, role: string, what: 'all' | 'fixed' | 'none'
 export const publish = ({ name, listed }: Table) =>
   `alter publication tidemark add table ${name} ${listed ? `(${listed.join()})` : ''}`;
 
-const members = Object.entries(USERS).flatMap(([name, { seals }]) => seals.map((seal) => `('${name}', ${seal})`));
-
 export const shows = ({ shown }: Schema) => `create or replace function public.shows(seal int) returns boolean
   language sql stable as $$ select seal = any ('{${shown.join()}}'::int[]) $$`;
-
-/** Roles belong to the server, and are as the run before left them. */
-export const RESET_ROLES = `do $$ declare r text; begin
-  foreach r in array '{checker_one,checker_two,checker_group}'::text[] loop
-    if not exists (select from pg_roles where rolname = r) then execute format('create role %I nologin', r); end if;
-    execute format('alter role %I nobypassrls inherit', r);
-  end loop;
-  revoke checker_group from checker_one, checker_two;
-end $$`;
-
-export function setupSql(schema: Schema): string {
-  return `${RESET_ROLES};
-create function public.claim(name text) returns text language sql stable as
-  $$ select nullif(current_setting('request.jwt.claims', true), '')::json ->> name $$;
-${shows(schema)};
-create type public.mood as enum (${schema.moods.map((mood) => `'${mood}'`).join()});
-create type public.label as enum (${schema.labels.map((label) => `'${label}'`).join()});
-create type public.pair as (a int, b text);
-create domain public.score as int;
-create table public.members (name text, seal int, primary key (name, seal));
-alter table public.members replica identity full;
-insert into public.members values ${members.join()};
-grant select on public.members to ${ROLES.join()};
-alter publication tidemark add table public.members;
-${schema.tables.map((table) => createTable(table, schema)).join(';\n')};
-create schema probe; grant usage on schema probe to public;
-${PROBE}`;
-}
-
-/** What the role that asks gets for a query, or the SQLSTATE of the refusal, and what a live query of the table rests on. */
-const PROBE = `
-create function probe.ask(tables text[], queries text[]) returns jsonb language plpgsql as $$
-declare answers jsonb := '[]'; n int; answer jsonb; facts jsonb;
-begin
-  for n in 1 .. coalesce(array_length(queries, 1), 0) loop
-    begin
-      execute format('select jsonb_build_object(''rows'', coalesce(jsonb_agg(to_jsonb(t)), ''[]'')) from (%s) t', queries[n]) into answer;
-    exception when others then answer := jsonb_build_object('error', sqlstate, 'message', sqlerrm);
-    end;
-    select jsonb_build_object('security', row_security_active(c.oid), 'identity', c.relreplident,
-      'published', (select p.attnames from pg_publication_tables p where p.pubname = 'tidemark' and p.tablename = c.relname and p.schemaname = 'public'),
-      'whole', (select pubinsert and pubupdate and pubdelete and pubtruncate from pg_publication where pubname = 'tidemark'),
-      'columns', (select jsonb_agg(a.attname) from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped))
-      into facts from pg_class c where c.relname = tables[n] and c.relnamespace = 'public'::regnamespace;
-    answers := answers || jsonb_build_array(answer || coalesce(facts, '{}'));
-  end loop;
-  return answers;
-end $$;`;

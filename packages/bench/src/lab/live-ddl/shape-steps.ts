@@ -1,6 +1,14 @@
 /** Steps that change the shape of a table: columns, the table itself, partitions, the key's identity. */
 import { KINDS, type Kind } from './columns.ts';
-import { createPart, createTable, replicaIdentity, rowValues, type Table, writtenColumns } from './schema.ts';
+import {
+  createPart,
+  createTable,
+  replicaIdentity,
+  rowValues,
+  type Table,
+  witnesses,
+  writtenColumns,
+} from './schema.ts';
 import { type DrawStep, one, type Step } from './steps.ts';
 
 const NAMES = ['n', 'note', 'a', 'b', 'c', '__proto__'];
@@ -88,6 +96,7 @@ const recreate: DrawStep = (dice, schema, table) => {
     const row = { id: 10 * n, grp: 0, seal: dice.int(8), ver: 0 };
     return `insert into ${name} (${writtenColumns(table).join()}) values ${rowValues(table, schema, row)}`;
   });
+  table.hasHeir = false;
   const drop = `drop table ${name} cascade${key.length > 1 ? partsDropped(table) : ''}`;
   const create = [createTable(table, schema), ...fill];
   return dice.chance(0.7) ? one(drop, ...create) : { transactions: [drop, create.join('; ')] };
@@ -123,10 +132,7 @@ const renameAway: DrawStep = (dice, _, { name }): Step => {
 
 const truncate: DrawStep = (_, schema, table) => {
   const { name } = table;
-  const witnesses = Array.from({ length: 8 }, (_, seal) =>
-    rowValues(table, schema, { id: 900 + seal, grp: 0, seal, ver: 0 }),
-  );
-  return one(`truncate ${name}`, `insert into ${name} (${writtenColumns(table).join()}) values ${witnesses.join()}`);
+  return one(`truncate ${name}`, witnesses(table, schema));
 };
 
 const detachPart: DrawStep = (dice, _, { name, parts }) => {
@@ -169,7 +175,28 @@ const setIdentity: DrawStep = (_, __, table) => {
   return one(replicaIdentity(table));
 };
 
+/** What inherits from a table is in its SELECTs, and not in its changes. */
+const inherit: DrawStep = (dice, _, table) => {
+  const { name } = table;
+  if (table.parts || table.appended || table.identity !== 'full') return undefined;
+  const drop = `drop table ${name}_heir`;
+  if (table.hasHeir) {
+    table.hasHeir = false;
+    return one(drop);
+  }
+  // The heir keeps its name while tables change theirs.
+  if (name === 'plain' || name === 'twin') return undefined;
+  const columns = writtenColumns(table).map(quoted).join();
+  const create = [
+    `create table ${name}_heir () inherits (${name})`,
+    `insert into ${name}_heir (${columns}) select ${columns} from ${name} where id < ${dice.int(20)}`,
+  ];
+  if (dice.chance(0.5)) return { transactions: [create.join('; '), drop] };
+  table.hasHeir = true;
+  return one(...create);
+};
+
 export const shapeSteps = {
   ...{ addColumn, dropColumn, renameColumn, retypeColumn, setDefault, setExpression, addComputed, dropComputed },
-  ...{ recreate, swapTables, renameAway, truncate, detachPart, attachPart, emptyPart, setIdentity },
+  ...{ recreate, swapTables, renameAway, truncate, detachPart, attachPart, emptyPart, setIdentity, inherit },
 };

@@ -15,6 +15,8 @@ export interface Answer {
   readonly published?: readonly string[] | null;
   readonly whole?: boolean;
   readonly columns?: readonly string[];
+  /** Tables inherit from it. */
+  readonly heirs?: boolean;
 }
 
 interface State {
@@ -76,13 +78,14 @@ const SAME: Readonly<Record<string, readonly string[]>> = {
 
 /** Whether a live query may be refused with this code where SELECT, the table and its publication say this. */
 export function isRefusal(code: string, answer: Answer, columns: readonly string[] | undefined): boolean {
-  const { error, published, whole, security, identity } = answer;
+  const { error, published, whole, security, identity, heirs } = answer;
   if (error !== undefined && (SAME[error] ?? [error]).includes(code)) return true;
   // Who may not read may be told any of the reasons.
   if (code === 'RT_TABLE_NOT_LIVE') return published === null || whole === false;
   if (code === 'RT_OLD_ROWS_NEEDED') return security === true && identity !== 'f';
   if (code === 'RT_QUERY_UNSUPPORTED') {
-    return whole === false || (columns ?? answer.columns ?? []).some((name) => published?.includes(name) === false);
+    if (whole === false || heirs) return true;
+    return (columns ?? answer.columns ?? []).some((name) => published?.includes(name) === false);
   }
   return false;
 }
