@@ -101,8 +101,6 @@ export type DefinitionsChanged = Static<typeof DefinitionsChanged>;
 
 /** The name, in the empty schema, under which the version of the roles goes. */
 export const ROLES_DEFINITION = '@roles';
-/** At most so many tables in a message, whose names have 63 bytes at most: 300 KB. */
-export const MAX_DEFINITIONS_PER_MESSAGE = 1_000;
 
 /**
  * Prefix of the logical message that the event trigger of `tidemark live` emits in a transaction that changes definitions

@@ -119,6 +119,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
         maxInFlight: config.RELAY_IN_FLIGHT,
         maxInFlightBytes: config.RELAY_IN_FLIGHT_BYTES,
         walBudgetBytes: config.RELAY_WAL_BUDGET_BYTES,
+        definitionsCheckMs: config.DEFINITIONS_CHECK_MS,
         tracing,
         observe,
       })

@@ -38,6 +38,11 @@ export const configSchema = Type.Object({
     16 * 1024 ** 2,
     'bytes of WAL that the slot may keep (at most max_slot_wal_keep_size): an alert at 80 %, dropped at 100 %',
   ),
+  DEFINITIONS_CHECK_MS: count(
+    1_000,
+    100,
+    'ms between the relay’s looks at tables, policies, types, partitions and the publication; longer where a look takes over 5 % of that',
+  ),
 
   RING_BYTES: count(64 * 1024 ** 2, 65_536, 'bytes of recent changes kept in memory for who catches up'),
   RING_MS: count(120_000, 1_000, 'age of the oldest of them, ms; twice what a snapshot may take'),

@@ -15,6 +15,11 @@ export type RealtimeEvent =
   | { type: 'relay.table_works'; table: string }
   | { type: 'relay.row_too_large'; xid: number; rows: number }
   | { type: 'relay.transaction_measured'; xid: number; bytes: number }
+  /** Of all changed definitions, at most ten by name. */
+  | { type: 'definitions.changed'; count: number; names: string[] }
+  | { type: 'definitions.failed'; error: Error }
+  | { type: 'definitions.unseen'; xid: number; ms: number }
+  | { type: 'definitions.unannounced'; hint: string }
   | { type: 'changes.following'; sequence: number }
   | { type: 'changes.failed'; error: Error }
   | { type: 'changes.gap'; expected: number; got: number }
@@ -39,6 +44,10 @@ export const realtimeEventLevels: Readonly<Record<RealtimeEvent['type'], Level>>
   'relay.table_works': 'info',
   'relay.row_too_large': 'warn',
   'relay.transaction_measured': 'info',
+  'definitions.changed': 'info',
+  'definitions.failed': 'warn',
+  'definitions.unseen': 'warn',
+  'definitions.unannounced': 'info',
   'changes.following': 'debug',
   'changes.failed': 'warn',
   'changes.gap': 'warn',

@@ -127,6 +127,26 @@ export function registerGauges(metrics: Metrics, measured: Measured): void {
     'Changes published without values that could not be rendered, since the start',
     () => relay?.failing.rowsTotal ?? 0,
   );
+  gauge(
+    'tidemark_relay_definition_looks',
+    'Looks at what decides who sees which rows of published tables, since the start',
+    () => relay?.definitions().looksTotal ?? 0,
+  );
+  gauge(
+    'tidemark_relay_definition_failures',
+    'Of them and of what they found, those that failed or could not be written',
+    () => relay?.definitions().failedTotal ?? 0,
+  );
+  gauge(
+    'tidemark_relay_definition_changes',
+    'Definitions that were found changed since the start',
+    () => relay?.definitions().changesTotal ?? 0,
+  );
+  gauge(
+    'tidemark_relay_definition_look_seconds',
+    'Time that the last look at all tables took',
+    () => (relay?.definitions().lastLookMs ?? 0) / 1_000,
+  );
   const use = () => relay?.budget.use();
   gauge('tidemark_relay_slot_retained_bytes', 'WAL that the slot keeps', () => use()?.retainedBytes ?? 0);
   gauge('tidemark_relay_wal_budget_bytes', 'WAL that it may keep', () => use()?.limitBytes ?? 0);

@@ -49,6 +49,8 @@ export function followChanges(bus: Bus, readers: ChangeReaders): ChangeFeed {
     const { headers, subject } = message;
     const epoch = headers?.get(CHANGE_HEADERS.epoch) ?? '';
     const lsn = lsnFromHex(headers?.get(CHANGE_HEADERS.lsn) || '0');
+    // The cache reads the schema by itself, after each heartbeat.
+    if (subject === bus.subjects.definitions) return;
     if (subject !== bus.subjects.heartbeat) {
       const tokens = subject.split('.');
       readers.onChange(epoch, tableKey(nameOf(tokens.at(-2)), nameOf(tokens.at(-1))), lsn);

@@ -8,7 +8,7 @@
  */
 import { type ConsumerMessages, DeliverPolicy, type JsMsg, type OrderedConsumerOptions } from '@nats-io/jetstream';
 import type { Bus } from '@tidemark/bus';
-import { CHANGE_HEADERS, type Lsn, lsnFromHex } from '@tidemark/contracts';
+import { CHANGE_HEADERS, type DefinitionsChanged, type Lsn, lsnFromHex } from '@tidemark/contracts';
 import { every } from '@tidemark/service';
 import { errors } from '../errors.ts';
 import type { RealtimeEvent } from '../events.ts';
@@ -28,6 +28,8 @@ export interface FeedReaders {
   onEnvelope(envelope: ChangeEnvelope): void;
   /** Envelopes may have been missed: whoever follows anything must start afresh. */
   onBreak(reason: string): void;
+  /** Before the envelopes of the transaction that changed them, wherever Postgres announces that; maybe again. */
+  onDefinitions?(changed: DefinitionsChanged): void;
 }
 
 export interface Feed {
@@ -73,7 +75,9 @@ export function createFeed(options: FeedOptions): Feed {
     const at = message.seq;
     if (at <= sequence) return;
     const { id, messageEpoch, messageLsn, xid } = headersOf(message);
-    const isHeartbeat = message.subject === bus.subjects.heartbeat;
+    const isOfDefinitions = message.subject === bus.subjects.definitions;
+    // Both tell that everything up to their position has come.
+    const isHeartbeat = isOfDefinitions || message.subject === bus.subjects.heartbeat;
     const missed = sequence > 0 && at !== sequence + 1;
     if (missed) observe({ type: 'changes.gap', expected: sequence + 1, got: at });
     if (epoch !== messageEpoch) observe({ type: 'changes.epoch', from: epoch ?? null, to: messageEpoch });
@@ -89,14 +93,26 @@ export function createFeed(options: FeedOptions): Feed {
       sequence = at;
       if (isBreak) readers?.onBreak(reason);
       if (isHeartbeat) settle(messageLsn);
-      else if (isBreak) deliver(message, messageLsn, xid);
+      if (isOfDefinitions) tellDefinitions(message);
+      else if (isBreak && !isHeartbeat) deliver(message, messageLsn, xid);
       return;
     }
     sequence = at;
     if (isHeartbeat) {
       settle(messageLsn);
       ring.evict();
+      if (isOfDefinitions) tellDefinitions(message);
     } else deliver(message, messageLsn, xid);
+  }
+
+  function tellDefinitions(message: JsMsg): void {
+    try {
+      readers?.onDefinitions?.(message.json<DefinitionsChanged>());
+    } catch (error) {
+      const { subject, seq } = message;
+      observe({ type: 'changes.unreadable', subject, sequence: seq, error: error as Error });
+      readers?.onBreak('changed definitions could not be read');
+    }
   }
 
   function deliver(message: JsMsg, at: Lsn, xid: number): void {

@@ -96,7 +96,7 @@ types (relid, type) as (
 distinct_types (type) as materialized (select distinct type from types),
 facts (relid, fact) as materialized (
   select c.oid, row('class', c.relkind, c.relpersistence, c.relowner, c.relacl, c.relrowsecurity, c.relforcerowsecurity, c.relreplident,
-    c.reloptions)::text
+    case when c.relkind = 'v' then c.reloptions end)::text
   from relations r join pg_catalog.pg_class c on c.oid = r.relid
   union all
   select a.attrelid, row('column', a.attnum, a.xmin)::text

@@ -1,16 +1,25 @@
-/** tidemark.table_definitions: what the relay last saw. Only the relay writes it. */
-import { type Lsn, parseLsn, ROLES_DEFINITION } from '@tidemark/contracts';
-import type { Pool } from '@tidemark/db';
+/**
+ * tidemark.table_definitions: the versions that the relay has published. Only the relay writes it, and a version only after
+ * JetStream has it: whatever a session did not come to publish differs from the table still, and the next one publishes it.
+ */
+import { formatLsn, type Lsn, parseLsn, ROLES_DEFINITION } from '@tidemark/contracts';
+import { arrayLiteral, type Pool } from '@tidemark/db';
 
-export interface KnownDefinition {
+export interface Definition {
+  /** Empty, with the table ROLES_DEFINITION, for the roles. */
   schema: string;
   table: string;
-  version: string;
+  /** Null where the table was dropped, or is no longer published. */
+  version: string | null;
   /** At or past every change of the definition. */
   since: Lsn;
 }
 
-/** Of one table and of the roles; undefined where the relay has not seen them. Asked as the service itself. */
+export type KnownDefinition = Definition & { version: string };
+
+export const definitionKey = ({ schema, table }: Pick<Definition, 'schema' | 'table'>): string => `${schema}\0${table}`;
+
+/** Of one table and of the roles; undefined where the relay has not published any. Asked as the service itself. */
 export async function knownDefinition(
   pool: Pick<Pool, 'query'>,
   schema: string,
@@ -26,6 +35,33 @@ export async function knownDefinition(
     roles: found.find((known) => known.schema === ''),
   };
 }
+
+export async function allKnownDefinitions(pool: Pick<Pool, 'query'>): Promise<KnownDefinition[]> {
+  return (await pool.query<KnownRow>(KNOWN)).map(read);
+}
+
+/** What an earlier relay writes late changes nothing, unless it is a position that this server has not come to: then it is of another. */
+export async function writeDefinitions(pool: Pick<Pool, 'query'>, definitions: readonly Definition[]): Promise<void> {
+  await pool.query(WRITE, [
+    arrayLiteral(definitions.map(({ schema }) => schema)),
+    arrayLiteral(definitions.map(({ table }) => table)),
+    arrayLiteral(definitions.map(({ version }) => version)),
+    arrayLiteral(definitions.map(({ since }) => formatLsn(since))),
+  ]);
+}
+
+const WRITE = `
+with given as (
+  select * from unnest($1::text[], $2::text[], $3::text[], $4::pg_lsn[]) as g (schema_name, table_name, version, since)
+), gone as (
+  delete from tidemark.table_definitions d using given g
+  where (d.schema_name, d.table_name) = (g.schema_name, g.table_name) and g.version is null
+    and (d.since < g.since or d.since > pg_current_wal_insert_lsn())
+)
+insert into tidemark.table_definitions as d (schema_name, table_name, version, since)
+select * from given where version is not null
+on conflict (schema_name, table_name) do update set version = excluded.version, since = excluded.since
+where d.since < excluded.since or d.since > pg_current_wal_insert_lsn()`;
 
 interface KnownRow {
   schema: string;

@@ -24,11 +24,13 @@ export interface Publication {
   epoch: string;
   lsn: Lsn;
   xid?: number;
-  /** Envelope number in the transaction, or undefined for a heartbeat. */
+  /** Envelope number in the transaction, or undefined for what is no envelope. */
   ordinal?: number;
   payload: Uint8Array;
   /** Once it is acknowledged, everything up to `lsn` is in the stream. */
   completes: boolean;
+  /** Called once it is acknowledged. */
+  onStored?: () => void;
 }
 
 export interface PublisherOptions {
@@ -55,6 +57,8 @@ interface Batch {
   bytes: number;
   /** What is complete once it is stored; undefined where nothing is. */
   stored: Lsn | undefined;
+  /** Of those of its messages that want to know. */
+  told: (() => void)[];
   sentAt: number;
 }
 
@@ -127,18 +131,19 @@ export class Publisher {
   #flush(): void {
     const pending = this.#pending;
     this.#pending = [];
-    let batch: Batch = { sequence: 0, messages: 0, bytes: 0, stored: undefined, sentAt: Date.now() };
+    let batch: Batch = { sequence: 0, messages: 0, bytes: 0, stored: undefined, told: [], sentAt: Date.now() };
     for (let n = 0; n < pending.length && !this.#done; n += 1) {
       const publication = pending[n] as Publication;
       batch.messages += 1;
       batch.bytes += publication.payload.length;
       if (publication.completes) batch.stored = publication.lsn;
+      if (publication.onStored) batch.told.push(publication.onStored);
       const isLast = n === pending.length - 1 || batch.messages >= BATCH_MESSAGES || batch.bytes >= BATCH_BYTES;
       this.#send(publication, isLast);
       if (!isLast) continue;
       batch.sequence = this.#sequence;
       this.#inFlight.push(batch);
-      batch = { ...batch, messages: 0, bytes: 0, stored: undefined };
+      batch = { ...batch, messages: 0, bytes: 0, stored: undefined, told: [] };
     }
   }
 
@@ -182,6 +187,7 @@ export class Publisher {
     this.#messages -= batch.messages;
     this.#bytes -= batch.bytes;
     if (batch.stored !== undefined) this.#options.onStored(batch.stored);
+    for (const tell of batch.told) tell();
     if (this.#wasFull && !this.#done && this.#messages <= this.#options.maxInFlight / 2 && !this.full()) {
       this.#wasFull = false;
       this.#options.onRoom();

@@ -6,6 +6,7 @@ import type { Bus } from '@tidemark/bus';
 import { type Lsn, lsnToHex, type RelayStats } from '@tidemark/contracts';
 import type { Database } from '@tidemark/db';
 import type { Tracing } from '@tidemark/service';
+import type { DefinitionStats } from '../definitions/definition-watch.ts';
 import type { RealtimeEvent } from '../events.ts';
 import { FailingTables } from './failing-tables.ts';
 import { type RelayEvent, type RelayState, relayTransition } from './lifecycle.ts';
@@ -27,6 +28,8 @@ export interface RelayOptions {
   maxInFlightBytes: number;
   /** Bytes of WAL that the slot may keep. */
   walBudgetBytes: number;
+  /** Between two looks at the definitions of all published tables, ms. */
+  definitionsCheckMs: number;
   /** Undefined where no collector is configured. */
   tracing: Tracing | undefined;
   observe: (event: RealtimeEvent) => void;
@@ -40,6 +43,7 @@ export interface Relay {
   stop(deadlineMs?: number): Promise<void>;
   state(): RelayState;
   stats(): RelayStats;
+  definitions(): Readonly<DefinitionStats>;
   budget: Pick<WalBudget, 'use' | 'warning'>;
   failing: Pick<FailingTables, 'names' | 'rowsTotal' | 'warning'>;
 }
@@ -55,6 +59,7 @@ export function createRelay(options: RelayOptions): Relay {
     measured: new Map(),
     failing,
     dropped: undefined,
+    definitions: { looksTotal: 0, failedTotal: 0, changesTotal: 0, lastLookMs: 0 },
   };
   let state: RelayState = { name: 'stopped' };
   let session: RelaySession | undefined;
@@ -158,6 +163,7 @@ export function createRelay(options: RelayOptions): Relay {
       handle({ type: 'ended' });
     },
     state: () => state,
+    definitions: () => memory.definitions,
     stats() {
       const primary = database.primaryLsn();
       const lag = confirmedLsn === null || roleOf(state) !== 'active' ? null : primary - confirmedLsn;

@@ -7,6 +7,8 @@
  */
 import { type Heartbeat, type Lsn, lsnToHex, mintEpoch } from '@tidemark/contracts';
 import { every, type Repeating } from '@tidemark/service';
+import { DefinitionWatch } from '../definitions/definition-watch.ts';
+import { definitionMessages } from '../definitions/messages.ts';
 import type { EnvelopePlace } from '../message-id.ts';
 import { judgeContinuity } from './continuity.ts';
 import { decodePgoutput, type PgMessage } from './pgoutput.ts';
@@ -73,6 +75,7 @@ class Session implements RelaySession {
   #replication: Replication | undefined;
   #publisher: Publisher | undefined;
   #reader: WalReader | undefined;
+  #watch: DefinitionWatch | undefined;
   /** What came before the session began: at most what one read from the socket brought. */
   #early: PgMessage[] = [];
   /** The last envelope that the stream holds already. */
@@ -139,6 +142,31 @@ class Session implements RelaySession {
       onRoom: () => this.#reader?.run(),
       onFailed: (error) => this.fail(error),
     });
+    // What was published before a session ended may not have been stored, and what changed meanwhile comes before all envelopes.
+    this.#watch = this.#watchDefinitions();
+    await this.#watch.start();
+  }
+
+  #watchDefinitions(): DefinitionWatch {
+    const { database, publication, definitionsCheckMs, observe } = this.#options;
+    return new DefinitionWatch({
+      admin: database.pools.admin,
+      publication,
+      checkMs: definitionsCheckMs,
+      stats: this.#memory.definitions,
+      observe,
+      publish: (changed, onStored) => {
+        this.#reader?.planAgain(changed);
+        const messages = definitionMessages({ epoch: this.epoch, lsn: this.#settled, at: Date.now(), changed });
+        messages.forEach((payload, n) => {
+          this.#publishAside(
+            this.#options.bus.subjects.definitions,
+            payload,
+            n === messages.length - 1 ? onStored : undefined,
+          );
+        });
+      },
+    });
   }
 
   begin(): void {
@@ -155,6 +183,7 @@ class Session implements RelaySession {
       isFull: () => this.#publisher?.full() ?? true,
       pause: () => this.#pause(),
       resume: () => this.#resume(),
+      look: (xid, table) => this.#watch?.before(xid, table),
       onEnvelope: (envelope) => this.#publish(envelope),
       onSettled: (lsn) => {
         if (lsn > this.#settled) this.#settled = lsn;
@@ -214,6 +243,7 @@ class Session implements RelaySession {
   #end(): void {
     this.#ended = true;
     for (const timer of this.#timers) timer.stop();
+    this.#watch?.stop();
     this.#publisher?.stop();
     this.#reader?.stop();
   }
@@ -268,13 +298,18 @@ class Session implements RelaySession {
     if (this.#publisher?.full()) return;
     const lsn = this.#settled;
     const body: Heartbeat = { epoch: this.epoch, lsn: lsnToHex(lsn), at: Date.now(), instance: this.#options.instance };
+    this.#publishAside(this.#options.bus.subjects.heartbeat, Buffer.from(JSON.stringify(body)));
+  }
+
+  /** What is of no transaction. In the middle of a large one, it names the end of the one before. */
+  #publishAside(subject: string, payload: Buffer, onStored?: () => void): void {
     this.#publisher?.publish({
-      subject: this.#options.bus.subjects.heartbeat,
+      subject,
       epoch: this.epoch,
-      lsn,
-      payload: Buffer.from(JSON.stringify(body)),
-      // In the middle of a large transaction `lsn` is the end of the one before.
+      lsn: this.#settled,
+      payload,
       completes: true,
+      ...(onStored && { onStored }),
     });
   }
 

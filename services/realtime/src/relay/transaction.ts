@@ -160,7 +160,8 @@ export class TransactionEnvelopes {
       return;
     }
     let open = this.#open.get(plan.relation.oid);
-    // The relation may have changed inside the transaction (ALTER TABLE between two updates).
+    // The relation may have changed inside the transaction (ALTER TABLE between two updates). Another plan for the same message
+    // (a type was altered) ends no envelope: another reading of the transaction may not make it.
     if (open && (open.plan.relation !== plan.relation || isFull(open, charge))) open = this.#cut(open, plan);
     if (!open) {
       open = { plan, part: 0, texts: [], bytes: 0, charge: 0, lastCharge: 0 };

@@ -2,13 +2,16 @@
  * From the messages of the replication connection to envelopes, in order. Waits where Postgres must be asked (a new
  * relation, a type that only it can render) and where the publisher is full; the socket is paused meanwhile.
  */
-import { type Lsn, TRACE_PREFIX } from '@tidemark/contracts';
+import { DDL_PREFIX, type Lsn, TRACE_PREFIX } from '@tidemark/contracts';
 import { formatTraceparent, parseTraceparent, type Span, type Tracing } from '@tidemark/service';
+import type { DefinitionStats } from '../definitions/definition-watch.ts';
+import type { TableName } from '../definitions/look.ts';
 import type { RealtimeEvent } from '../events.ts';
 import { allowanceOf, type RowMessage } from './change-text.ts';
 import type { FailingTables } from './failing-tables.ts';
 import { NetEffect } from './net-effect.ts';
-import type { PgMessage } from './pgoutput.ts';
+import type { PgMessage, Relation } from './pgoutput.ts';
+import { RelationPlans } from './relation-plans.ts';
 import { type EncodedEnvelope, TransactionEnvelopes } from './transaction.ts';
 import type { RelationPlan } from './type-catalog.ts';
 import type { ValueRenderer } from './value-renderer.ts';
@@ -23,6 +26,7 @@ export interface RelayMemory {
   failing: FailingTables;
   /** Why the slot was dropped on purpose, until the epoch that comes of it is minted. */
   dropped: string | undefined;
+  definitions: DefinitionStats;
 }
 
 export interface WalReaderOptions {
@@ -37,6 +41,8 @@ export interface WalReaderOptions {
   isFull(): boolean;
   pause(): void;
   resume(): void;
+  /** Has definitions looked at that this transaction may have changed: of a table, or all. Undefined where that has been done. */
+  look(xid: number, table?: TableName): Promise<void> | undefined;
   onEnvelope(envelope: EncodedEnvelope): void;
   /** All envelopes of transactions that end up to here were handed on. */
   onSettled(lsn: Lsn): void;
@@ -55,7 +61,7 @@ export class WalReader {
   lastCommitAt = Date.now();
   #options: WalReaderOptions;
   #queue: PgMessage[] = [];
-  #relations = new Map<number, RelationPlan>();
+  #plans: RelationPlans;
   #transaction: TransactionEnvelopes | undefined;
   /** Changes of the transaction to tables with a deferrable key. */
   #net = new NetEffect();
@@ -68,6 +74,7 @@ export class WalReader {
 
   constructor(options: WalReaderOptions) {
     this.#options = options;
+    this.#plans = new RelationPlans(options.renderer);
   }
 
   receive(message: PgMessage): void {
@@ -81,6 +88,11 @@ export class WalReader {
   keepalive(lsn: Lsn): void {
     this.#keepaliveLsn = lsn;
     if (!this.#asking) this.#settleKeepalive();
+  }
+
+  /** Of these tables the definitions changed. */
+  planAgain(tables: readonly TableName[]): void {
+    this.#plans.outdate(tables);
   }
 
   stop(): void {
@@ -135,32 +147,31 @@ export class WalReader {
       case 'begin': {
         const endLsn = memory.measured.get(message.finalLsn);
         this.#transaction = new TransactionEnvelopes({ epoch, begin: message, endLsn, maxBytes, maxPayload });
-        return undefined;
+        // Its first envelopes leave before it is known what else it holds.
+        return endLsn === undefined ? undefined : this.#look();
       }
       case 'relation':
-        return this.#options.renderer.plan(message.relation).then((plan) => {
-          this.#relations.set(message.relation.oid, plan);
-        });
+        return this.#plan(message.relation);
       case 'insert':
       case 'update':
       case 'delete': {
-        const plan = this.#relations.get(message.oid) as RelationPlan;
+        const refreshed = this.#plans.refresh(message.oid);
+        if (refreshed) return refreshed.then(() => this.#process(message));
+        const plan = this.#plans.get(message.oid);
         if (!plan.isDeferrable) return this.#addRow(plan, message);
         this.#net.add(plan, message);
         return undefined;
       }
       case 'truncate':
-        for (const oid of message.oids) {
-          this.#net.forget(oid);
-          this.#transaction?.truncate(this.#relations.get(oid) as RelationPlan);
-        }
-        return undefined;
+        return this.#truncate(message.oids);
       case 'commit':
         if (!this.#net.isEmpty) return this.#addNet().then(() => this.#commit(message.endLsn));
         this.#commit(message.endLsn);
         return undefined;
       case 'message':
-        if (message.transactional && message.prefix === TRACE_PREFIX) this.#carry(String(message.content));
+        if (!message.transactional) return undefined;
+        if (message.prefix === DDL_PREFIX) return this.#look();
+        if (message.prefix === TRACE_PREFIX) this.#carry(String(message.content));
         return undefined;
       default:
         return undefined;
@@ -176,6 +187,26 @@ export class WalReader {
 
   #addRow(plan: RelationPlan, message: RowMessage): Promise<void> | undefined {
     return plan.isUnknown || plan.asked.length > 0 ? this.#addAsked(plan, message) : this.#add(plan, message);
+  }
+
+  /** Postgres sends a relation before its first row, and again before the next one after anything about it may have changed. */
+  async #plan(relation: Relation): Promise<void> {
+    await this.#look(relation);
+    await this.#plans.plan(relation);
+  }
+
+  #look(table?: TableName): Promise<void> | undefined {
+    return this.#transaction && this.#options.look(this.#transaction.begin.xid, table);
+  }
+
+  /** Of a partitioned table, the files of its partitions have changed, and with them its definition: that comes first. */
+  async #truncate(oids: readonly number[]): Promise<void> {
+    const plans = oids.map((oid) => this.#plans.get(oid));
+    for (const { relation } of plans) await this.#look(relation);
+    for (const plan of plans) {
+      this.#net.forget(plan.relation.oid);
+      this.#transaction?.truncate(plan);
+    }
   }
 
   #add(plan: RelationPlan, message: RowMessage, allowance?: number): Promise<void> | undefined {

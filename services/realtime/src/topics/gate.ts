@@ -73,7 +73,7 @@ export function passed(gate: SubscriptionGate, lsn: Lsn): boolean {
   return gate.kind === 'open' || lsn > gate.lsn;
 }
 
-function visible(snapshot: XidSnapshot, xid: number): boolean {
+export function visible(snapshot: XidSnapshot, xid: number): boolean {
   const full = widen(xid, snapshot.xmax);
   if (full < snapshot.xmin) return true;
   return full < snapshot.xmax && !snapshot.running.has(full);

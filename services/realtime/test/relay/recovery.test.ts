@@ -21,7 +21,7 @@ async function stream(bus: Bus): Promise<{ id: string; envelope: Envelope }[]> {
   while (pending > 0) {
     for await (const message of await consumer.fetch({ max_messages: 1_000, expires: 2_000 })) {
       pending = message.info.pending;
-      if (message.subject !== bus.subjects.heartbeat) {
+      if (!message.subject.includes('changes.@')) {
         found.push({ id: message.headers?.get('Nats-Msg-Id') ?? '', envelope: message.json() });
       }
       if (pending === 0) break;

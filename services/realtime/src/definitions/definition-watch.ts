@@ -1,0 +1,227 @@
+/**
+ * Notices changed definitions during one session of the relay, and has them published:
+ *
+ *   start()    all tables, once the slot is ours
+ *   by time    all tables, every `checkMs`
+ *   before()   as soon as a transaction says that it may have changed something, before its envelopes leave
+ *
+ * One look at a time. What a look finds is published at once, and written to the table once JetStream has it.
+ */
+import type { Pool } from '@tidemark/db';
+import type { RealtimeEvent } from '../events.ts';
+import { parseXidSnapshot, visible } from '../topics/gate.ts';
+import { whatChanged } from './compare.ts';
+import { hasDdlTrigger, NO_DDL_TRIGGER } from './ddl-trigger.ts';
+import {
+  allKnownDefinitions,
+  type Definition,
+  definitionKey,
+  type KnownDefinition,
+  writeDefinitions,
+} from './known-definitions.ts';
+import { currentSnapshot, type Look, lookAtDefinitions, type TableName } from './look.ts';
+
+/** What outlives a session. */
+export interface DefinitionStats {
+  looksTotal: number;
+  failedTotal: number;
+  /** Definitions that were not what was known, those of a first look included. */
+  changesTotal: number;
+  lastLookMs: number;
+}
+
+export interface DefinitionWatchOptions {
+  admin: Pool;
+  publication: string;
+  checkMs: number;
+  stats: DefinitionStats;
+  observe: (event: RealtimeEvent) => void;
+  /** Calls back once JetStream has them. */
+  publish(changed: readonly Definition[], onStored: () => void): void;
+  /** At most this long a transaction waits to be visible, and for looks that fail. */
+  maxWaitMs?: number;
+}
+
+/** Looks by time take at most a twentieth of the time, whatever the number of tables. */
+const SHARE = 20;
+/** Where looks fail because they take too long. */
+const MAX_CHECK_MS = 60_000;
+/** A failure that goes on is reported once in this time. */
+const REPORT_AGAIN_MS = 60_000;
+/**
+ * A commit whose standby does not answer stays invisible, while the walsender has it already. After this its envelopes leave all the
+ * same: a socket that is paused for 20 s is given up by the server (replication.ts).
+ */
+const MAX_WAIT_MS = 10_000;
+/** In a line of the log. */
+const NAMED = 10;
+const FIRST_PAUSE_MS = 2;
+const MAX_PAUSE_MS = 100;
+
+export class DefinitionWatch {
+  #options: DefinitionWatchOptions;
+  #known = new Map<string, KnownDefinition>();
+  /** The last look at everything. */
+  #last: Look | undefined;
+  /** The transaction for which one table was looked at; for its next table, all are. */
+  #partial: number | undefined;
+  /** In JetStream, and not in the table yet. */
+  #unwritten = new Map<string, Definition>();
+  #writing = false;
+  #turn: Promise<unknown> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #reported = '';
+  #reportedAt = 0;
+  #stopped = false;
+
+  constructor(options: DefinitionWatchOptions) {
+    this.#options = options;
+  }
+
+  /** A failure is reported, and the looks by time go on. */
+  async start(): Promise<void> {
+    const { admin, stats, observe } = this.#options;
+    const isFirstSession = stats.looksTotal === 0;
+    try {
+      for (const known of await allKnownDefinitions(admin)) this.#known.set(definitionKey(known), known);
+      if (isFirstSession && !(await hasDdlTrigger(admin))) {
+        observe({ type: 'definitions.unannounced', hint: NO_DDL_TRIGGER });
+      }
+    } catch (error) {
+      this.#failed(error as Error);
+    }
+    await this.#look().catch((error: Error) => this.#failed(error));
+    this.#later();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  /**
+   * Resolves once a look has seen this transaction; undefined where one has already, as for all of a backlog.
+   * @param xid 32-bit
+   * @param table that alone may have changed; without it, anything
+   */
+  before(xid: number, table?: TableName): Promise<void> | undefined {
+    if (this.#last && visible(this.#last.snapshot, xid)) return undefined;
+    const only = this.#partial === xid ? undefined : table;
+    this.#partial = xid;
+    return this.#lookUntilVisible(xid, only);
+  }
+
+  async #lookUntilVisible(xid: number, only: TableName | undefined): Promise<void> {
+    const { observe, maxWaitMs = MAX_WAIT_MS } = this.#options;
+    const deadline = Date.now() + maxWaitMs;
+    while (!this.#stopped) {
+      try {
+        const look = await this.#look(only, xid);
+        if (!look || visible(look.snapshot, xid)) return;
+        await this.#untilVisible(xid, deadline);
+      } catch (error) {
+        this.#failed(error as Error);
+        await pause(MAX_PAUSE_MS);
+      }
+      if (Date.now() < deadline) continue;
+      observe({ type: 'definitions.unseen', xid, ms: maxWaitMs });
+      return;
+    }
+  }
+
+  async #untilVisible(xid: number, deadline: number): Promise<void> {
+    for (let ms = FIRST_PAUSE_MS; Date.now() < deadline && !this.#stopped; ms = Math.min(MAX_PAUSE_MS, ms * 2)) {
+      if (visible(parseXidSnapshot(await currentSnapshot(this.#options.admin)), xid)) return;
+      await pause(ms);
+    }
+  }
+
+  /** One at a time. Not taken where the one before it has seen `xid`. */
+  #look(only?: TableName, xid?: number): Promise<Look | undefined> {
+    const turn = this.#turn.then(async () => {
+      if (this.#stopped) return undefined;
+      if (xid !== undefined && this.#last && visible(this.#last.snapshot, xid)) return this.#last;
+      const { admin, publication, stats } = this.#options;
+      const startedAt = performance.now();
+      const look = await lookAtDefinitions(admin, publication, only).finally(() => {
+        stats.looksTotal += 1;
+        if (!only) stats.lastLookMs = performance.now() - startedAt;
+      });
+      if (!only) this.#last = look;
+      if (!this.#stopped) this.#take(whatChanged(this.#known, look, only));
+      return look;
+    });
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  #take(changed: readonly Definition[]): void {
+    if (changed.length === 0) return;
+    const { stats, observe, publish } = this.#options;
+    stats.changesTotal += changed.length;
+    for (const definition of changed) {
+      const key = definitionKey(definition);
+      if (isKnown(definition)) this.#known.set(key, definition);
+      else this.#known.delete(key);
+    }
+    const names = changed.slice(0, NAMED).map(({ schema, table }) => (schema === '' ? table : `${schema}.${table}`));
+    observe({ type: 'definitions.changed', count: changed.length, names });
+    publish(changed, () => {
+      for (const definition of changed) this.#unwritten.set(definitionKey(definition), definition);
+      void this.#write();
+    });
+  }
+
+  /** What cannot be written is written with the next look by time, or found and published again by the next session. */
+  async #write(): Promise<void> {
+    if (this.#writing || this.#unwritten.size === 0) return;
+    this.#writing = true;
+    const definitions = [...this.#unwritten.values()];
+    this.#unwritten.clear();
+    try {
+      await writeDefinitions(this.#options.admin, definitions);
+    } catch (error) {
+      for (const definition of definitions) {
+        const key = definitionKey(definition);
+        if (!this.#unwritten.has(key)) this.#unwritten.set(key, definition);
+      }
+      this.#failed(error as Error);
+      return;
+    } finally {
+      this.#writing = false;
+    }
+    await this.#write();
+  }
+
+  #later(): void {
+    if (this.#stopped) return;
+    const { checkMs, stats } = this.#options;
+    this.#timer = setTimeout(
+      () => {
+        this.#lookByTime()
+          .catch((error: Error) => this.#failed(error))
+          .finally(() => this.#later());
+      },
+      Math.max(checkMs, Math.min(stats.lastLookMs * SHARE, MAX_CHECK_MS)),
+    );
+  }
+
+  /** Whatever changes a catalog is a transaction with a number: without a new one, there is nothing to look for. */
+  async #lookByTime(): Promise<void> {
+    await this.#write();
+    const snapshot = await currentSnapshot(this.#options.admin);
+    if (snapshot !== this.#last?.snapshotText) await this.#look();
+  }
+
+  #failed(error: Error): void {
+    this.#options.stats.failedTotal += 1;
+    const now = Date.now();
+    if (this.#stopped || (error.message === this.#reported && now - this.#reportedAt < REPORT_AGAIN_MS)) return;
+    this.#reported = error.message;
+    this.#reportedAt = now;
+    this.#options.observe({ type: 'definitions.failed', error });
+  }
+}
+
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+const isKnown = (definition: Definition): definition is KnownDefinition => definition.version !== null;
