@@ -92,6 +92,7 @@ t.test('tables that fail', async (t) => {
       await waitFor(() => alerts.some(({ resolved }) => resolved), 'the end of the alert');
       t.same(await warnings(), []);
       await service.sql('truncate boxes');
+      await goesOn();
     });
   }
 
