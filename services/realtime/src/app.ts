@@ -169,6 +169,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
       totalBytes: config.LIVE_WINDOWS_BYTES,
     },
     sharedSnapshotBytes: config.SNAPSHOT_SHARED_BYTES,
+    membership: { intervalMs: config.LIVE_MEMBERSHIP_MS, resyncsPerS: config.LIVE_MEMBERSHIP_RESYNCS_PER_S },
     rightsConcurrency: config.LIVE_RIGHTS_CONCURRENCY,
     filters: {
       query: config.LIVE_FILTER_QUERY_STEPS,
@@ -295,6 +296,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
       });
       relay?.start();
       checkRightsLater();
+      topics.start();
       stopInspections = answerInspections({
         bus,
         instance,
@@ -341,6 +343,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
         async run() {
           stopped = true;
           clearTimeout(rightsTimer);
+          topics.stop();
           await checking;
           await feed.stop();
         },

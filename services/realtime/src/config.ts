@@ -89,6 +89,12 @@ export const configSchema = Type.Object({
     1,
     'questions at a time which rows may be seen under row-level security; others wait',
   ),
+  LIVE_MEMBERSHIP_MS: count(
+    2_000,
+    50,
+    'ms between two times that who follows a table is told that what its policies read in another table has changed; also between two looks at tables that are not published',
+  ),
+  LIVE_MEMBERSHIP_RESYNCS_PER_S: count(500, 1, 'subscriptions that are told so each second; each takes a snapshot'),
   LIVE_FILTER_QUERY_STEPS: count(
     100_000,
     1,

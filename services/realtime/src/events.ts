@@ -27,6 +27,7 @@ export type RealtimeEvent =
   | { type: 'changes.epoch'; from: string | null; to: string }
   | { type: 'topic.failed'; table: string; error: Error }
   | { type: 'topic.resync'; table: string; reason: string }
+  | { type: 'membership.failed'; error: Error }
   | { type: 'subscribe.refused'; code: string }
   | { type: 'channel.unchecked'; error: Error }
   | { type: 'socket.closed'; code: number; reason: string }
@@ -55,6 +56,7 @@ export const realtimeEventLevels: Readonly<Record<RealtimeEvent['type'], Level>>
   'changes.epoch': 'info',
   'topic.failed': 'error',
   'topic.resync': 'debug',
+  'membership.failed': 'warn',
   'subscribe.refused': 'debug',
   'channel.unchecked': 'warn',
   'socket.closed': 'debug',

@@ -58,6 +58,26 @@ export function registerGauges(metrics: Metrics, measured: Measured): void {
     () => topics.counts().rightsQuestionsTotal,
   );
   gauge(
+    'tidemark_membership_tables',
+    'Tables that policies of followed tables read, and that are watched',
+    () => topics.counts().membership.tables,
+  );
+  gauge(
+    'tidemark_membership_looks',
+    'Times that Postgres was asked whether such tables have changed, since the start',
+    () => topics.counts().membership.looksTotal,
+  );
+  gauge(
+    'tidemark_membership_waiting',
+    'Classes of rights that wait to be told of such a change',
+    () => topics.counts().membership.waiting,
+  );
+  gauge(
+    'tidemark_membership_resyncs',
+    'Subscriptions that were resynced because of such a change, since the start',
+    () => topics.counts().membership.resyncsTotal,
+  );
+  gauge(
     'tidemark_live_filter_steps',
     'Steps for each row that the filters of all distinct queries may take',
     () => topics.counts().filterSteps,

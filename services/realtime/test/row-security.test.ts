@@ -22,7 +22,8 @@ create policy own on public.notes for select to authenticated using (team = 'eve
 create policy shown on public.notes as restrictive for select to public using (visible);
 grant select on public.notes, public.members to authenticated, anon;
 grant select on public.notes to service_role;
-alter publication tidemark add table public.notes;
+-- Of members too, so that it is known whether they changed behind a position.
+alter publication tidemark add table public.notes, public.members;
 create table public.bare (id int primary key);
 alter table public.bare enable row level security;
 create policy all_rows on public.bare to public using (true);

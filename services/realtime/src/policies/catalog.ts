@@ -32,9 +32,9 @@ const PLAIN_NAMES = `not exists (select from pg_proc f where f.proname = 'curren
   and not exists (select from pg_type t where t.oid >= ${FIRST_OWN_OID}
     and t.typname in ('text', 'json', 'jsonb', 'uuid', 'int', 'int4', 'int8', 'integer', 'bigint'))`;
 
-/** SQL for a PolicyCatalog over pg_class as c. A constant's value is printed as bytes, so no text in it looks like a field. */
-export const POLICY_CATALOG = `(with recursive source (oid, tree) as (
-    select 0::oid, p.polqual::text from pg_policy p where p.polrelid = c.oid
+/** SQL for a PolicyCatalog of these trees, a query for one column. A constant's value is printed as bytes, so no text in it looks like a field. */
+export const catalogOf = (trees: string): string => `(with recursive source (oid, tree) as (
+    select 0::oid, given.tree from (${trees}) as given (tree)
     union
     select f.oid, f.prosqlbody::text from source s cross join lateral ${matches('funcid')}
     join pg_proc f on f.oid = m.part[1]::oid
@@ -52,3 +52,6 @@ export const POLICY_CATALOG = `(with recursive source (oid, tree) as (
       from source s join pg_proc f on f.oid = s.oid),
     'request_settings', exists (select from pg_db_role_setting d cross join unnest(d.setconfig) as s (setting)
       where s.setting ilike 'request.%')))`;
+
+/** SQL for a PolicyCatalog over pg_class as c. */
+export const POLICY_CATALOG = catalogOf('select p.polqual::text from pg_policy p where p.polrelid = c.oid');

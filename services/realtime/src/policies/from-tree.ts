@@ -46,7 +46,7 @@ const MEMBER = new Map([
   [3_477, true],
 ]);
 /** `=` of bool, of int2, int4 and int8 among each other, of text and uuid. */
-const EQUAL = new Set([91, 94, 96, 410, 15, 416, 532, 533, 1_862, 1_868, 98, 2_972]);
+export const EQUAL = new Set([91, 94, 96, 410, 15, 416, 532, 533, 1_862, 1_868, 98, 2_972]);
 /** Their text is read and printed by functions that read nothing else. */
 const PLAIN_TEXT: ReadonlySet<number> = new Set(Object.values(TYPES));
 const EXPRESSION_SUBLINK = '4';
@@ -60,7 +60,7 @@ const MAX_CALLS = 8;
 /** Of all policies of a table, those of the functions included. */
 const MAX_NODES = 20_000;
 
-interface Scope {
+export interface Scope {
   /** Queries around; Infinity in a function, where no column is the table's. */
   levels: number;
   calls: number;
@@ -74,7 +74,8 @@ export function expressionOfTree(tree: string, catalog: PolicyCatalog): Expressi
   return builder.exhausted ? UNKNOWN : expression;
 }
 
-class Builder {
+/** One for all trees of a table's policies, since what it may look at is limited for all of them together. */
+export class Builder {
   #catalog: PolicyCatalog;
   #functions: ReadonlySet<number>;
   #operators: ReadonlySet<number>;

@@ -1,4 +1,5 @@
 /** Brings a subscription from where it begins to where its topic is. */
+import type { Lsn } from '@tidemark/contracts';
 import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import { Backlog, type BacklogOptions } from './backlog.ts';
 import { seenThrough, WHOLE } from './gate.ts';
@@ -9,17 +10,16 @@ import type { Topic } from './topic.ts';
 
 export interface CatchUp extends BacklogOptions {
   rights: RightsClass;
+  /** From where on everything is for one that has neither snapshot nor position. */
+  from: { sequence: number; lsn: Lsn };
   onDelivered(envelope: ChangeEnvelope, changes: number): void;
 }
 
 /** Ends with the subscription live, or ended by a resync. @throws what a policy or the database throws */
 export async function catchUp(subscription: Subscription, context: CatchUp): Promise<void> {
-  const { feed, rights } = context;
-  const { gate, topic } = subscription;
+  const { gate } = subscription;
   const backlog =
-    gate.kind === 'open'
-      ? new Backlog(context, { sequence: rights.cursor(topic), lsn: feed.lsn() })
-      : Backlog.behind(context, gate.lsn, gate.index === WHOLE);
+    gate.kind === 'open' ? new Backlog(context, context.from) : Backlog.behind(context, gate.lsn, gate.index === WHOLE);
   subscription.beginning ??= { gate, sequence: backlog.sequence };
   try {
     await catchUpFrom(backlog, subscription, context);

@@ -1,6 +1,7 @@
 /** Ends the subscriptions whose rights rest on facts that have changed. */
 import type { FactsCache } from './facts-cache.ts';
 import type { Subscription } from './subscription.ts';
+import type { TableFacts } from './table-facts.ts';
 import type { Place } from './topics.ts';
 import { Window } from './window.ts';
 
@@ -31,7 +32,10 @@ export async function checkRights(
     const now = versions.get(place.role.role)?.get(place.tableKey);
     if (now !== undefined && now !== place.version)
       subscription.resync('the table, its policies or the rights on it have changed');
-    else if (subscription.topic instanceof Window && place.rights.facts.policy !== undefined)
-      subscription.topic.touch();
+    else if (subscription.topic instanceof Window && mayChangeUntold(place.rights.facts)) subscription.topic.touch();
   }
 }
+
+/** The policies read what no published change tells of, or tells late. */
+const mayChangeUntold = ({ policy, tablesRead }: TableFacts): boolean =>
+  policy !== undefined && (tablesRead.isOpen || tablesRead.tables.some(({ counted }) => counted.length > 0));

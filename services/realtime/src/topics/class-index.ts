@@ -3,7 +3,7 @@
  * (policies/pins.ts), so that a change is not told to ten thousand users of whom one may see it.
  */
 import type { EqualityKeys } from '@tidemark/query';
-import type { ChangeEnvelope } from '../changes/envelope.ts';
+import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import type { RowImage } from '../changes/row-image.ts';
 import type { PinnedValue } from '../policies/pins.ts';
 
@@ -56,9 +56,14 @@ export class ClassIndex<C extends IndexedClass> {
   /** Those that have to be told of the envelope. @throws SyntaxError where it cannot be read */
   concerned(envelope: ChangeEnvelope): ReadonlySet<C> {
     const { changes, ends } = envelope.body();
-    if (this.#unpinned.size === this.all.size) return this.all;
     // The last part of a transaction is told to all that may have been given another one.
-    if (ends || changes.some(({ type }) => type === 'truncate')) return this.all;
+    return ends ? this.all : this.concernedBy(changes);
+  }
+
+  concernedBy(changes: readonly RowChange[]): ReadonlySet<C> {
+    if (changes.length === 0) return new Set();
+    if (this.#unpinned.size === this.all.size) return this.all;
+    if (changes.some(({ type }) => type === 'truncate')) return this.all;
     const found = new Set(this.#unpinned);
     for (const { row, before } of changes) {
       if ((row && !this.#collect(row, found)) || (before && !this.#collect(before, found))) return this.all;

@@ -6,7 +6,7 @@
  * (class-index.ts): the others cannot be seen. What waits is in the ring, which is bounded; a class that falls behind it resyncs
  * its subscribers.
  */
-import { TidemarkError } from '@tidemark/contracts';
+import { type Lsn, TidemarkError } from '@tidemark/contracts';
 import type { Database } from '@tidemark/db';
 import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import type { Feed } from '../changes/feed.ts';
@@ -33,6 +33,8 @@ export interface RightsClassOptions {
   /** For questions to Postgres, of all classes: thousands at a time would fill the pool, and all would fail. */
   turns: Turns;
   filters: FilterWork;
+  /** It must not be asked on a server that has not got so far. */
+  floor(): Lsn;
   /** Postgres is asked what may be seen of some rows. */
   onAsked(): void;
   onDelivered(envelope: ChangeEnvelope, changes: number): void;
@@ -159,7 +161,9 @@ export class RightsClass {
     const last = envelopes.at(-1);
     if (!rights.identity || !last || images.length === 0) return this.#seen(NOTHING_SEEN);
     onAsked();
-    return this.#seen(await visibleImages(database, rights.identity, this.facts, images, last));
+    const floor = this.#options.floor();
+    const at = floor > last.lsn ? { epoch: last.epoch, lsn: floor } : last;
+    return this.#seen(await visibleImages(database, rights.identity, this.facts, images, at));
   }
 
   #seen({ visible, undecided }: Seen): Visible {

@@ -1,5 +1,5 @@
 /** The first part of a subscription: the rows as they are. Their end says from where the changes go on, if that is known yet. */
-import { formatPosition, formatTidemark } from '@tidemark/contracts';
+import { formatPosition, formatTidemark, type Lsn } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
 import type { SharedLimit } from '@tidemark/service';
 import type { Feed } from '../changes/feed.ts';
@@ -17,6 +17,8 @@ export interface SendSnapshot {
   identity: Identity;
   feed: Feed;
   tableKey: string;
+  /** What the policies read is as it was here, or later. */
+  notBefore: Lsn;
   /** Bytes of snapshots that are kept to be shared. */
   kept: SharedLimit;
 }
@@ -74,6 +76,7 @@ async function take(context: SendSnapshot): Promise<TakenSnapshot> {
   };
   try {
     await snapshots.take(topic.plan, identity, holder, {
+      notBefore: context.notBefore,
       onGate(placed) {
         const gate = placed.kind === 'primary' ? { ...placed, after: seenUpTo(feed, tableKey, placed) } : placed;
         taken = { gate, takenAt: Date.now(), frames, release, place: undefined, lacking: undefined };

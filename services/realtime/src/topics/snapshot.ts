@@ -2,7 +2,7 @@
  * Takes a snapshot of a plan's rows, with the gate that says which changes it does not hold (gate.ts). From a replica where
  * one is healthy, else from the primary. Rows are fetched in pages, so that memory does not grow with the table.
  */
-import { parseLsn } from '@tidemark/contracts';
+import { type Lsn, parseLsn } from '@tidemark/contracts';
 import type { Database, Identity, Pool, Transaction } from '@tidemark/db';
 import { errors } from '../errors.ts';
 import { WaitingRoom } from '../limits/waiting-room.ts';
@@ -24,6 +24,8 @@ export interface SnapshotOptions {
 }
 
 export interface SnapshotReader {
+  /** It must not be taken of a server that has not got so far. */
+  notBefore: Lsn;
   /** Before the first page: what the changes then have to pass. Of the primary, without knowing `after`. */
   onGate(gate: SnapshotGate): void;
   /** JSON texts of rows. Awaited, which is the backpressure. */
@@ -80,6 +82,7 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
         tx.query<Place>(STANDBY_PLACE),
       ]);
       const lower = placeOf(before[0]);
+      if (lower.lsn < reader.notBefore) return false;
       const upper = placeOf(after[0]);
       const gate: SnapshotGate = {
         kind: 'standby',

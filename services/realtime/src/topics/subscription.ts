@@ -8,7 +8,7 @@
 import type { TidemarkError } from '@tidemark/contracts';
 import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import { errorFrame, serverFrame } from './frame.ts';
-import { type Gate, passed, type SubscriptionGate, seenThrough } from './gate.ts';
+import { type Gate, passed, type SubscriptionGate, seenThrough, type Transaction } from './gate.ts';
 import type { Judged } from './row-match.ts';
 import type { EncodedChanges, Topic } from './topic.ts';
 
@@ -123,7 +123,7 @@ export class Subscription {
   }
 
   /** Whether the change came before what it was to be sent; undefined where that is not known yet. */
-  beganBehind(envelope: ChangeEnvelope, index: number): boolean | undefined {
+  beganBehind(envelope: Transaction & { sequence: number }, index: number): boolean | undefined {
     if (!this.beginning) return undefined;
     const { gate, sequence } = this.beginning;
     if (gate.kind === 'open') return envelope.sequence <= sequence;

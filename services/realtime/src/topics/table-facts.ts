@@ -8,6 +8,8 @@ import type { ColumnTypeDetail } from '@tidemark/query';
 import { errors, postgresErrors } from '../errors.ts';
 import { POLICY_CATALOG, type PolicyCatalog } from '../policies/catalog.ts';
 import { type PolicyReach, policyReach } from '../policies/reach.ts';
+import { NO_TABLES_READ, type TablesRead, tablesRead } from '../policies/tables-read.ts';
+import { type TablesReadCatalog, tablesReadCatalog } from '../policies/tables-read-catalog.ts';
 import { BASE_TYPE, COLUMN_CATALOG, type ColumnCatalog } from './column-catalog.ts';
 import { givenColumns, type ImageReads } from './image-sql.ts';
 import { policyReads, sourcesOf } from './policy-reads.ts';
@@ -47,6 +49,8 @@ export interface TableFacts {
   policy: string | undefined;
   /** What the policy reads of an identity's claims, and compares with columns. */
   reach: PolicyReach;
+  /** The tables that the policies read besides the row. */
+  tablesRead: TablesRead;
   /** What the policies read of a row. */
   policyReads: ImageReads;
   /** The columns that this takes: an image without one of them cannot be asked about. */
@@ -84,6 +88,7 @@ interface FactsRow {
   filtered: boolean;
   policies: { name: string; permissive: boolean; using: string | null; tree: string | null }[] | null;
   catalog: PolicyCatalog;
+  tables_read: TablesReadCatalog;
 }
 
 /** Names print with their schema then, so a policy's text means the same in every session. */
@@ -120,7 +125,7 @@ select has_schema_privilege(n.oid, 'usage') as may_schema,
    from pg_policy p where p.polrelid = c.oid and p.polcmd in ('r', '*')
      and (0 = any (p.polroles) or exists (
        select from unnest(p.polroles) as r (oid) where pg_has_role(current_user, r.oid, 'usage')))) as policies,
-  ${POLICY_CATALOG} as catalog
+  ${POLICY_CATALOG} as catalog, ${tablesReadCatalog('$3')} as tables_read
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = $1 and c.relname = $2`;
 
@@ -179,6 +184,7 @@ export async function loadTableFacts(
     oldRows: row.identity === 'f',
     policy: row.security ? policySql(policies) : undefined,
     reach: policyReach(row.policies ?? [], row.catalog),
+    tablesRead: row.security ? tablesRead(row.tables_read) : NO_TABLES_READ,
     policyReads: reads,
     policyColumns: givenColumns({ columns }, reads.columns),
     policies: policies.map((policy) => policyFacts(policy, row.catalog)),

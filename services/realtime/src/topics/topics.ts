@@ -20,6 +20,7 @@ import { FilterBudget, type FilterLimits } from './filter-budget.ts';
 import { FilterWork } from './filter-work.ts';
 import { serverFrame } from './frame.ts';
 import { type LivePlan, parseLiveQuery, planLiveQuery } from './live-plan.ts';
+import { Membership } from './membership.ts';
 import { publicError } from './public-error.ts';
 import { createWindowReader } from './read-window.ts';
 import { RightsClass } from './rights-class.ts';
@@ -66,6 +67,8 @@ export interface TopicsOptions {
   };
   /** Bytes of snapshots that are kept for a second, to be shared. */
   sharedSnapshotBytes: number;
+  /** How policies that read other tables are followed (membership.ts). */
+  membership: { intervalMs: number; resyncsPerS: number };
   /** Questions at a time what a class of rights may see. */
   rightsConcurrency: number;
   filters: FilterLimits;
@@ -87,6 +90,8 @@ export interface TopicsCounts {
   classes: number;
   rightsQuestionsTotal: number;
   rightsQuestionsWaiting: number;
+  /** Of tables that policies read: how many are watched, how many classes wait to be told, looks at them, and resyncs. */
+  membership: ReturnType<Membership['counts']>;
   /** Steps for each row that the filters of all topics may take, and what was refused. */
   filterSteps: number;
   filterRefusalsTotal: number;
@@ -103,6 +108,8 @@ export interface Topics {
   subscribe(request: SubscribeRequest): Promise<Subscription>;
   receive(envelope: ChangeEnvelope): void;
   resyncAll(reason: string): void;
+  start(): void;
+  stop(): void;
   /** Ends what rests on facts that have changed. */
   checkRights(): Promise<void>;
   counts(): TopicsCounts;
@@ -148,6 +155,7 @@ export function createTopics(options: TopicsOptions): Topics {
   const budget = new FilterBudget(options.filters);
   /** What gives back what the filter of each topic was charged. */
   const charged = new Map<Topic, () => void>();
+  const membership = new Membership({ database: options.database, feed, ...options.membership, observe });
   const reader = createWindowReader({
     database: options.database,
     feed,
@@ -169,13 +177,14 @@ export function createTopics(options: TopicsOptions): Topics {
   function rightsClass(classKey: string, plan: LivePlan, shared: ClassRights, key: string): RightsClass {
     const found = classes.get(classKey);
     if (found) return found;
-    const rights = new RightsClass({
+    const rights: RightsClass = new RightsClass({
       feed,
       database: options.database,
       table: key,
       facts: plan.facts,
       rights: shared,
       turns,
+      floor: () => membership.floor(rights),
       filters: plan.filter.isCheap ? cheapFilters : costlyFilters,
       onAsked() {
         rightsQuestionsTotal += 1;
@@ -184,6 +193,7 @@ export function createTopics(options: TopicsOptions): Topics {
       onFailed: (error) => observe({ type: 'topic.failed', table: plan.facts.table, error }),
     });
     classes.set(classKey, rights);
+    membership.add(rights, shared);
     let ofTable = classesOfTable.get(key);
     if (!ofTable) {
       ofTable = new ClassIndex();
@@ -249,6 +259,7 @@ export function createTopics(options: TopicsOptions): Topics {
     place.rights.delete(topic);
     if (place.rights.topics.size > 0) return;
     place.rights.close();
+    membership.delete(place.rights);
     classes.delete(place.classKey);
     const ofTable = classesOfTable.get(place.tableKey);
     ofTable?.delete(place.rights);
@@ -329,26 +340,37 @@ export function createTopics(options: TopicsOptions): Topics {
     const { topic } = subscription;
     let what: 'rows' | 'policies' = 'rows';
     try {
+      const { history, snapshots } = options;
+      const { holder } = request.sink;
+      const from = { sequence: rights.cursor(topic), lsn: feed.lsn() };
+      const context = { feed, history, rights, schema, table, tableKey: key, holder, from, onDelivered };
+      if (rights.facts.tablesRead.tables.length > 0) await membership.ready(rights);
       if (topic instanceof Window) {
+        topic.notBefore(membership.floor(rights));
         await topic.join(subscription, identity, request.snapshot || request.after !== undefined);
         return;
       }
-      const { history, snapshots } = options;
-      const { holder } = request.sink;
-      const context = { feed, history, rights, schema, table, tableKey: key, holder, onDelivered };
       if (request.snapshot) {
+        const notBefore = membership.floor(rights);
         const snapshot = await sendSnapshot({
           subscription,
           snapshots,
           identity,
           feed,
           tableKey: key,
+          notBefore,
           kept: sharedSnapshots,
         });
         what = 'policies';
         await settleSnapshot(subscription, snapshot, context);
       }
       what = 'policies';
+      const { gate } = subscription;
+      if (!request.snapshot && gate.kind === 'position') {
+        subscription.beginning = { gate, sequence: -1 };
+        if (membership.hasChangedSince(rights, gate, key))
+          return subscription.resync('what the row-level security of the table reads may have changed since');
+      }
       if (!subscription.ended) await catchUp(subscription, context);
     } catch (error) {
       if (subscription.ended || request.sink.closed) return subscription.end();
@@ -359,7 +381,10 @@ export function createTopics(options: TopicsOptions): Topics {
 
   return {
     subscribe,
+    start: () => membership.start(),
+    stop: () => membership.stop(),
     receive(envelope) {
+      membership.receive(envelope);
       const index = classesOfTable.get(envelope.table);
       if (!index) return;
       let concerned: ReadonlySet<RightsClass>;
@@ -398,6 +423,7 @@ export function createTopics(options: TopicsOptions): Topics {
       classes: classes.size,
       rightsQuestionsTotal,
       rightsQuestionsWaiting: turns.waiting,
+      membership: membership.counts(),
       filterSteps: budget.instance.used,
       filterRefusalsTotal: budget.instance.refusedTotal,
       filterMsTotal: cheapFilters.slices.totalMs + costlyFilters.slices.totalMs,

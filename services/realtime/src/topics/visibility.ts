@@ -37,7 +37,7 @@ export async function visibleImages(
   identity: Identity,
   facts: TableFacts,
   images: readonly RowImage[],
-  envelope: ChangeEnvelope,
+  envelope: Pick<ChangeEnvelope, 'epoch' | 'lsn'>,
 ): Promise<Seen> {
   const visible = new Set<RowImage>();
   const undecided = new Map<RowImage, string | undefined>();

@@ -91,10 +91,16 @@ export class Window extends Topic {
     return 0;
   }
 
-  /** What the policies read may have changed. */
-  touch(): void {
+  /** What the policies read may have changed, up to this position. */
+  touch(lsn: Lsn = 0n): void {
+    this.notBefore(lsn);
     this.#again = true;
     this.#schedule();
+  }
+
+  /** What is read next is read there, or behind it. */
+  notBefore(lsn: Lsn): void {
+    if (lsn > this.#upper) this.#upper = lsn;
   }
 
   /** Whether the row with this key (JSON text of an array) is among those that its subscribers hold. */

@@ -1,0 +1,187 @@
+/** A table that policies of followed tables read: who reads it, what of its changes concerns whom, and how far that is known. */
+import type { Lsn } from '@tidemark/contracts';
+import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
+import type { RowImage } from '../changes/row-image.ts';
+import type { PinnedValue } from '../policies/pins.ts';
+import type { TableRead } from '../policies/tables-read.ts';
+import { ClassIndex } from './class-index.ts';
+import { type SnapshotGate, seenThrough } from './gate.ts';
+import type { RightsClass } from './rights-class.ts';
+import type { Subscription } from './subscription.ts';
+
+/** A class of rights that the table matters to. */
+export interface Reader {
+  rights: RightsClass;
+  pinned: readonly PinnedValue[] | undefined;
+}
+
+/** All that is kept of a change that came. */
+export interface Mark {
+  sequence: number;
+  lsn: Lsn;
+  xid: number;
+}
+
+/** Why a reader's subscribers may not hold what they would be shown now. */
+export interface Cause {
+  /** Transactions that changed the table, oldest first. */
+  marks: Mark[];
+  /** The statistics were found to have moved at this time, ms since 1970; undefined where only envelopes are the cause. */
+  at: number | undefined;
+}
+
+/** Changes that are remembered for one reader until it is told; past that, whoever began before now is told. */
+const MAX_MARKS = 1_000;
+
+export class WatchedTable {
+  readonly read: TableRead;
+  readonly index = new ClassIndex<Reader>();
+  readonly readers = new Map<RightsClass, Reader>();
+  due = new Map<Reader, Cause>();
+  /** Whose snapshot was still being taken when the others were told. */
+  later: { subscription: Subscription; cause: Cause }[] = [];
+  /** Came through the feed, and are not known to be visible on the primary yet: a commit is in the WAL before that. */
+  #unsettled: Mark[] = [];
+  /** Whoever reads the table has to read it as it was here, or later. */
+  floor: Lsn = 0n;
+  /** The statistics tell of no change behind this; undefined before they were looked at. */
+  unchangedSince: Lsn | undefined;
+  /** When that was found, ms since 1970. */
+  unchangedAt = 0;
+  #counters: string | undefined;
+  /** Before this time, ms since 1970, nobody is told again. */
+  restsUntil = 0;
+  timer: NodeJS.Timeout | undefined;
+  isTelling = false;
+  /** Since when nobody reads it, ms since 1970. */
+  idleSince = 0;
+
+  constructor(read: TableRead, recent: readonly ChangeEnvelope[]) {
+    this.read = read;
+    this.#unsettled = recent.map(markOf);
+  }
+
+  get isCounted(): boolean {
+    return this.read.counted.length > 0;
+  }
+
+  add(reader: Reader): void {
+    this.readers.set(reader.rights, reader);
+    this.index.add(reader);
+  }
+
+  delete(rights: RightsClass): void {
+    const reader = this.readers.get(rights);
+    if (!reader) return;
+    this.readers.delete(rights);
+    this.index.delete(reader);
+    this.due.delete(reader);
+    if (this.readers.size === 0) this.idleSince = Date.now();
+  }
+
+  /** Whether somebody is due to be told because of it. */
+  receive(envelope: ChangeEnvelope): boolean {
+    const mark = markOf(envelope);
+    this.#unsettled.push(mark);
+    const concerned = this.concerned(envelope);
+    for (const reader of concerned) {
+      const cause = this.#causeOf(reader);
+      if (cause.marks.length < MAX_MARKS) cause.marks.push(mark);
+      else cause.at = Date.now();
+    }
+    return concerned.size > 0;
+  }
+
+  /** Those to whom a change in it may matter: all, where it cannot be read. */
+  concerned(envelope: ChangeEnvelope): ReadonlySet<Reader> {
+    try {
+      return this.index.concernedBy(envelope.body().changes.filter((change) => matters(change, this.read.names)));
+    } catch {
+      return this.index.all;
+    }
+  }
+
+  /** Every reader is due. */
+  markAll(at: number): void {
+    for (const reader of this.readers.values()) {
+      this.#causeOf(reader).at = at;
+      forgetShared(reader);
+    }
+  }
+
+  #causeOf(reader: Reader): Cause {
+    let cause = this.due.get(reader);
+    if (!cause) {
+      cause = { marks: [], at: undefined };
+      this.due.set(reader, cause);
+      forgetShared(reader);
+    }
+    return cause;
+  }
+
+  /** @returns whether the statistics say that the table has changed since they were looked at */
+  looked(counters: string, lsn: Lsn): boolean {
+    const isMoved = this.isCounted && this.#counters !== undefined && this.#counters !== counters;
+    if (isMoved || this.unchangedSince === undefined) {
+      this.unchangedSince = lsn;
+      this.unchangedAt = Date.now();
+      this.floor = lsn;
+    }
+    this.#counters = counters;
+    return isMoved;
+  }
+
+  /**
+   * Whether it may have changed for the class behind `lsn`, or before that but so late that the class may not have been told.
+   * @param recent all of its changes behind `lsn`, and others
+   */
+  mayHaveChanged(
+    rights: RightsClass,
+    { lsn, toldBefore }: { lsn: Lsn; toldBefore: number },
+    recent: readonly ChangeEnvelope[],
+  ): boolean {
+    const { unchangedSince } = this;
+    if (this.isCounted && (unchangedSince === undefined || unchangedSince > lsn || this.unchangedAt > toldBefore))
+      return true;
+    const reader = this.readers.get(rights);
+    const isBehind = (envelope: ChangeEnvelope) => envelope.lsn > lsn || envelope.receivedAt > toldBefore;
+    return recent.some((envelope) => reader && isBehind(envelope) && this.concerned(envelope).has(reader));
+  }
+
+  /** What this snapshot of the primary shows is settled. */
+  settle(gate: SnapshotGate): void {
+    const before = this.#unsettled.length;
+    this.#unsettled = this.#unsettled.filter((mark) => seenThrough(gate, mark) !== 'all');
+    if (this.#unsettled.length < before && gate.until > this.floor) this.floor = gate.until;
+  }
+
+  /** Something came that a look at the primary settles. */
+  get isUnsettled(): boolean {
+    return this.#unsettled.length > 0;
+  }
+
+  /** Whether all that came up to this sequence is visible on the primary. */
+  isSettled(sequence: number): boolean {
+    return this.unchangedSince !== undefined && this.#unsettled.every((mark) => mark.sequence > sequence);
+  }
+}
+
+const markOf = ({ sequence, lsn, xid }: ChangeEnvelope): Mark => ({ sequence, lsn, xid });
+
+/** A snapshot that is shared with whoever comes may have been taken before the change. */
+function forgetShared({ rights }: Reader): void {
+  for (const topic of rights.topics) topic.shared = undefined;
+}
+
+/** An update of columns that no policy reads does not matter, where both values are known. */
+function matters({ type, row, before }: RowChange, names: readonly string[]): boolean {
+  if (type !== 'update' || !row || !before) return true;
+  return names.some((name) => row.column(name) === undefined || !isSame(row, before, name));
+}
+
+/** JSON alone does not tell each value from every other. */
+function isSame(row: RowImage, before: RowImage, name: string): boolean {
+  if (row.column(name) !== before.column(name)) return false;
+  const areKnown = row.hasTexts([name]) && before.hasTexts([name]);
+  return !areKnown || row.postgresText(name) === before.postgresText(name);
+}
