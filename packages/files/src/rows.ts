@@ -2,7 +2,7 @@
 import type { TidemarkError } from '@tidemark/contracts';
 import type { Row } from '@tidemark/db';
 import { fileErrors } from './errors.ts';
-import type { FileFacts, NewFile, UploadedFile } from './registry.ts';
+import type { FileFacts, NewFile, UploadedFile } from './file-rows.ts';
 
 export function toContents(file: UploadedFile & { id: string }): Record<string, unknown> {
   return {

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { type Identity, identityStatement, type Pool, type Transaction } from '@tidemark/db';
-import type { FileFacts, UploadedFile, UploadOptions } from './registry.ts';
+import type { FileFacts, UploadedFile, UploadOptions } from './file-rows.ts';
 import { registryStatements as sql } from './registry-statements.ts';
 import { pathTaken, toContents, toFile } from './rows.ts';
 

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { type Identity, migrate, openDatabase } from '@tidemark/db';
 import { useTestStack } from '@tidemark/local-stack';
 import t from 'tap';
-import { createFileRegistry, type FileRegistry, type NewFile } from '../src/registry.ts';
+import type { NewFile } from '../src/file-rows.ts';
+import { createFileRegistry, type FileRegistry } from '../src/registry.ts';
 
 const stack = await useTestStack();
 await stack.template('files', async (url) => {

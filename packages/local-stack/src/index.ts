@@ -7,7 +7,8 @@ export type { NatsLimits, NatsNode } from './nats-node.ts';
 export { type PostgresNode, type StopMode, withClient } from './postgres-node.ts';
 export type { ReplicaNode } from './replica.ts';
 export type { UnexpectedExit } from './server-process.ts';
-export { type Stack, type StackOptions, startStack } from './stack.ts';
+export { startStack } from './stack.ts';
+export type { Stack, StackOptions } from './stack-options.ts';
 export { METRICS_ENV, metricsPage } from './test-metrics.ts';
 export {
   type DatabaseOptions,

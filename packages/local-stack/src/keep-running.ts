@@ -1,5 +1,5 @@
 /** Keeps the servers of a stack running: which of them ended, how each is started again, and whether JetStream still works. */
-import type { Parts } from './stack.ts';
+import type { Parts } from './stack-options.ts';
 import { Supervisor } from './supervisor.ts';
 import { waitUntil } from './wait-until.ts';
 
@@ -51,7 +51,7 @@ export function keepRunning(parts: Parts): Keeper {
   function lookLater(): void {
     if (stopped) return;
     timer = setTimeout(() => {
-      lookAtNats()
+      void lookAtNats()
         .catch((error: Error) => parts.progress(`NATS could not be looked at: ${error.message}`))
         .then(lookLater);
     }, LOOK_EVERY_MS);

@@ -3,7 +3,7 @@ import { BoundedLog } from './bounded-log.ts';
 import { findNats } from './nats-binary.ts';
 import { NATS_LIMITS, NatsNode } from './nats-node.ts';
 import { readNatsPasswords } from './nats-users.ts';
-import type { Parts } from './stack.ts';
+import type { Parts } from './stack-options.ts';
 
 /** Starts nats-server with its data in `<data>/nats`. */
 export async function startNats(parts: Parts): Promise<void> {

@@ -6,7 +6,7 @@ import { findPostgres, type PostgresBinaries } from './postgres-binaries.ts';
 import { PostgresNode, type PostgresOptions } from './postgres-node.ts';
 import { reclaimFolder } from './reclaim.ts';
 import { REPLICATOR, ReplicaNode } from './replica.ts';
-import type { Parts } from './stack.ts';
+import type { Parts } from './stack-options.ts';
 
 /** The slot that keeps WAL for the replica, and the name it goes by in pg_stat_replication. */
 const REPLICA_SLOT = 'tidemark_replica';

@@ -6,7 +6,8 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { errors } from './errors.ts';
 import type { NatsLimits } from './nats-node.ts';
-import { type Stack, type StackOptions, startStack } from './stack.ts';
+import { startStack } from './stack.ts';
+import type { Stack, StackOptions } from './stack-options.ts';
 import { temporaryHome } from './temporary-home.ts';
 import { createDatabase, dropDatabase, prepareTemplateOnce, templateName } from './test-database.ts';
 

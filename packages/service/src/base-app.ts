@@ -6,16 +6,13 @@ import { PROBLEM_CONTENT_TYPE, TidemarkError, toProblem } from '@tidemark/contra
 import {
   type FastifyBaseLogger,
   type FastifyError,
-  type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
   type FastifyServerOptions,
   fastify,
   LogController,
-  type RawReplyDefaultExpression,
-  type RawRequestDefaultExpression,
-  type RawServerDefault,
 } from 'fastify';
+import type { BaseApp } from './base-app-type.ts';
 import { answerClientError, DEFAULT_HEADER_BYTES } from './client-errors.ts';
 import { limitConnections } from './connection-budget.ts';
 import type { DescriptorEvent, Descriptors } from './descriptors.ts';
@@ -29,14 +26,6 @@ import { OneWriteResponse } from './one-write.ts';
 import { closeQueuedResponses } from './queued-responses.ts';
 import { sharedResult } from './shared-result.ts';
 import { answerUpgrades } from './upgrades.ts';
-
-export type BaseApp = FastifyInstance<
-  RawServerDefault,
-  RawRequestDefaultExpression<RawServerDefault>,
-  RawReplyDefaultExpression<RawServerDefault>,
-  FastifyBaseLogger,
-  TypeBoxTypeProvider
->;
 
 export interface BaseAppOptions {
   logger: Logger;

@@ -6,7 +6,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { TidemarkError } from '@tidemark/contracts';
-import type { BaseApp } from './base-app.ts';
+import type { BaseApp } from './base-app-type.ts';
 import { type DescriptorEvent, type Descriptors, MAX_NEWCOMERS } from './descriptors.ts';
 import { httpErrors } from './errors.ts';
 import type { Metrics } from './metrics.ts';

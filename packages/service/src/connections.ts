@@ -13,7 +13,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
-import type { BaseApp } from './base-app.ts';
+import type { BaseApp } from './base-app-type.ts';
 
 export interface Connections {
   /** A request's head is there. */

@@ -4,7 +4,7 @@
  */
 import type { HttpStats } from '@tidemark/contracts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { BaseApp } from './base-app.ts';
+import type { BaseApp } from './base-app-type.ts';
 import { type Connections, trackConnections } from './connections.ts';
 import { Histogram, showHistograms } from './histogram.ts';
 import type { Metrics } from './metrics.ts';

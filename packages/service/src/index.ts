@@ -1,4 +1,5 @@
-export { type BaseApp, type BaseAppOptions, buildBaseApp } from './base-app.ts';
+export { type BaseAppOptions, buildBaseApp } from './base-app.ts';
+export type { BaseApp } from './base-app-type.ts';
 export { type BusConfig, busConfig, busOptions } from './bus-settings.ts';
 export { answerClientError, answerOnSocket, DEFAULT_HEADER_BYTES, rawAnswer } from './client-errors.ts';
 export { baseConfig, commaSeparated, loadConfig } from './config.ts';

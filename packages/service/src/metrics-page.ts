@@ -4,7 +4,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
-import type { BaseApp } from './base-app.ts';
+import type { BaseApp } from './base-app-type.ts';
 import { authErrors } from './errors.ts';
 import type { Metrics } from './metrics.ts';
 import { sharedResult } from './shared-result.ts';

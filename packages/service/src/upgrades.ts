@@ -9,7 +9,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { TidemarkError } from '@tidemark/contracts';
-import type { BaseApp } from './base-app.ts';
+import type { BaseApp } from './base-app-type.ts';
 import { answerOnSocket } from './client-errors.ts';
 import type { Connections } from './connections.ts';
 import { httpErrors } from './errors.ts';

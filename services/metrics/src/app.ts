@@ -1,23 +1,8 @@
 /** Composes the HTTP side; never listens, never reads the environment. */
-import {
-  type BaseApp,
-  buildBaseApp,
-  type Descriptors,
-  type Health,
-  type Limiter,
-  type Logger,
-  type Metrics,
-  operatorCheck,
-  type VerifyTokenFrom,
-} from '@tidemark/service';
+import { type BaseApp, buildBaseApp, operatorCheck } from '@tidemark/service';
 import type { FastifyRequest } from 'fastify';
-import type { Collectors } from './collectors/collected.ts';
-import type { Config } from './config.ts';
-import type { ServiceEvent } from './events.ts';
-import type { History } from './history/history.ts';
-import type { Asking } from './live/ask-instances.ts';
+import type { Deps } from './dependencies.ts';
 import { operatorsOnly } from './plugins/operators-only.ts';
-import type { Pulse } from './pulse.ts';
 import { consoleRoute } from './routes/console.ts';
 import { healthRoute } from './routes/health.ts';
 import { historyRoute } from './routes/history.ts';
@@ -25,24 +10,6 @@ import { liveRoute } from './routes/live.ts';
 import { liveWhyRoute } from './routes/live-why.ts';
 import { statementsRoute } from './routes/statements.ts';
 import { streamRoute } from './routes/stream.ts';
-import type { Broadcaster } from './stream/broadcaster.ts';
-
-export interface Deps {
-  config: Config;
-  logger: Logger;
-  health: Health;
-  metrics: Metrics;
-  limiter: Limiter;
-  verify: VerifyTokenFrom;
-  pulse: Pulse;
-  history: History;
-  collectors: Pick<Collectors, 'values' | 'states'>;
-  broadcaster: Broadcaster;
-  bus: Asking;
-  /** Absent in tests of single routes. */
-  descriptors?: Descriptors;
-  observe?: (event: ServiceEvent) => void;
-}
 
 /** A page of the console asks for some ten things at once. */
 const BURST_S = 10;

@@ -2,7 +2,8 @@
 import type { Statement } from '@tidemark/db';
 import type { Query } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
-import { planLevel, selectSql } from '../plan/level.ts';
+import { planLevel } from '../plan/level.ts';
+import { selectSql } from '../plan/level-sql.ts';
 import { pageFirstSql } from '../plan/page-first.ts';
 import { planContext } from '../plan/read.ts';
 import { identifier, Params, qualified } from '../plan/sql.ts';

@@ -5,7 +5,8 @@ import type { Argument, Catalog, Relation, Routine } from '../catalog/catalog.ts
 import { ambiguousFunction, unknownFunction } from '../reply/suggestions.ts';
 import { bodySql, boundedBodySql, scalarBodySql } from './body.ts';
 import type { Source } from './fields.ts';
-import { planLevel, selectSql } from './level.ts';
+import { planLevel } from './level.ts';
+import { selectSql } from './level-sql.ts';
 import { countSql, planContext } from './read.ts';
 import { identifier, Params, qualified } from './sql.ts';
 

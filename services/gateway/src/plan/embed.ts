@@ -1,26 +1,20 @@
 /** An embed as a lateral join of its parent's SELECT. */
-import type { Embed, Field } from '@tidemark/query';
+import type { Embed, Field, Level } from '@tidemark/query';
 import { type Relation, type RelationRef, type Relationship, refKey } from '../catalog/catalog.ts';
 import { postgrest } from '../errors.ts';
 import { aggregateSql, fieldSql, outputName, plainValueSql, type Source, typedRowSql } from './fields.ts';
 import { findRelationship } from './find-relationship.ts';
-import { type Output, type PlanContext, planLevel, selectSql } from './level.ts';
+import { type EmbedJoin, type LevelSql, type Output, type PlanContext, selectSql } from './level-sql.ts';
 import { columnOf, identifier, qualified } from './sql.ts';
 
-export interface EmbedJoin {
-  /** Alias or name: what paths and null tests call it. */
-  readonly name: string;
-  readonly relationship: Relationship;
-  readonly sql: string;
-  /** What it adds to the parent's SELECT list. */
-  readonly outputs: readonly Output[];
-  /** A condition that holds where there is no related row. */
-  readonly isNull: string;
-  /** Whether it decides which rows of the parent there are: by being inner, or because its null test is a condition. */
-  readonly filters: boolean;
-}
-
-export function planEmbed(context: PlanContext, embed: Embed, parent: Source, grouped: boolean): EmbedJoin {
+/** `planLevel` (level.ts) plans the embedded level, which may have embeds of its own. */
+export function planEmbed(
+  context: PlanContext,
+  embed: Embed,
+  parent: Source,
+  grouped: boolean,
+  planLevel: (context: PlanContext, level: Level, source: Source) => LevelSql,
+): EmbedJoin {
   if (!parent.relation) {
     throw postgrest.PGRST200({ parent: parent.alias, child: embed.name, schema: '' });
   }

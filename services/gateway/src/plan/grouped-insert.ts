@@ -6,7 +6,8 @@
 import type { Query } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
 import { bodySql, boundedBodySql } from './body.ts';
-import { planLevel, selectSql } from './level.ts';
+import { planLevel } from './level.ts';
+import { selectSql } from './level-sql.ts';
 import { planContext } from './read.ts';
 import { columnOf, identifier, Params, qualified } from './sql.ts';
 import { columnDefinitions, recordsetSql, returningSql, type WriteOptions, writtenColumns } from './write.ts';

@@ -7,13 +7,15 @@
  */
 import type { Query } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
+import type { AnswerRow } from './answer-row.ts';
 import { bodySql } from './body.ts';
 import { fieldSql, type Source } from './fields.ts';
 import type { KeysetValues } from './keyset-cursor.ts';
 import type { KeysetOrder, KeysetTerm } from './keyset-order.ts';
-import { planLevel, selectSql } from './level.ts';
+import { planLevel } from './level.ts';
+import { selectSql } from './level-sql.ts';
 import { pageFirstSql } from './page-first.ts';
-import { type AnswerRow, countSql, planContext, type ReadOptions } from './read.ts';
+import { countSql, planContext, type ReadOptions } from './read.ts';
 import { identifier, Params, qualified } from './sql.ts';
 
 export interface KeysetRow extends AnswerRow {

@@ -3,37 +3,12 @@
  * query is one statement whatever its depth, and Postgres renders the JSON.
  */
 import type { Embed, Level, OrderTerm } from '@tidemark/query';
-import type { Catalog } from '../catalog/catalog.ts';
 import { postgrest } from '../errors.ts';
 import { conditionsSql } from './conditions.ts';
-import { type EmbedJoin, planEmbed, relatedValueSql } from './embed.ts';
+import { planEmbed, relatedValueSql } from './embed.ts';
 import { aggregateSql, fieldSql, outputName, plainValueSql, type Source } from './fields.ts';
-import { columnOf, identifier, type Params } from './sql.ts';
-
-export interface PlanContext {
-  readonly catalog: Catalog;
-  readonly params: Params;
-  /** At most so many rows of the root and of each to-many embed; null for no limit. */
-  readonly maxRows: number | null;
-  /** A name that no other level of the statement has. */
-  alias(base: string): string;
-}
-
-/** An item of a SELECT list. */
-export interface Output {
-  readonly name: string;
-  readonly sql: string;
-  readonly aggregated: boolean;
-}
-
-export interface LevelSql {
-  readonly outputs: readonly Output[];
-  readonly joins: readonly EmbedJoin[];
-  readonly where: readonly string[];
-  readonly groupBy: string;
-  readonly orderBy: string;
-  readonly limit: string;
-}
+import type { EmbedJoin, LevelSql, Output, PlanContext } from './level-sql.ts';
+import { columnOf, identifier } from './sql.ts';
 
 export function planLevel(context: PlanContext, level: Level, source: Source): LevelSql {
   const { params } = context;
@@ -56,7 +31,7 @@ export function planLevel(context: PlanContext, level: Level, source: Source): L
         break;
       }
       case 'embed': {
-        const join = planEmbed(context, item, source, aggregating);
+        const join = planEmbed(context, item, source, aggregating, planLevel);
         joins.push(join);
         outputs.push(...join.outputs);
       }
@@ -135,19 +110,4 @@ function limitSql(context: PlanContext, level: Level): string {
   const limit = maxRows === null ? level.limit : Math.min(level.limit ?? maxRows, maxRows);
   const limitText = limit === null ? '' : ` limit ${params.bind(String(limit))}::int8`;
   return level.offset > 0 ? `${limitText} offset ${params.bind(String(level.offset))}::int8` : limitText;
-}
-
-export function outputsSql(outputs: readonly Output[]): string {
-  if (outputs.length === 0) return '1';
-  return outputs
-    .map((output) => (output.name === '*' ? output.sql : `${output.sql} as ${identifier(output.name)}`))
-    .join(', ');
-}
-
-/** The whole SELECT of a level that reads `from`. */
-export function selectSql(level: LevelSql, from: string, extraWhere: readonly string[] = []): string {
-  const conditions = [...extraWhere, ...level.where];
-  const where = conditions.length > 0 ? ` where ${conditions.join(' and ')}` : '';
-  const joins = level.joins.map((join) => ` ${join.sql}`).join('');
-  return `select ${outputsSql(level.outputs)} from ${from}${joins}${where}${level.groupBy}${level.orderBy}${level.limit}`;
 }

@@ -5,7 +5,7 @@
 import type { Level } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
 import { findRelationship } from './find-relationship.ts';
-import { type LevelSql, outputsSql } from './level.ts';
+import { type LevelSql, outputsSql } from './level-sql.ts';
 import { columnOf, identifier } from './sql.ts';
 
 /** The SELECT of the root level; null where an embed takes part in which rows there are, or needs more than plain columns. */

@@ -3,19 +3,11 @@ import type { Statement } from '@tidemark/db';
 import type { Query, RowsMedia } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
 import { bodySql } from './body.ts';
-import { type LevelSql, type PlanContext, planLevel, selectSql } from './level.ts';
+import { planLevel } from './level.ts';
+import { type LevelSql, type PlanContext, selectSql } from './level-sql.ts';
 import { pageFirstSql } from './page-first.ts';
 import { rowsApartSql } from './rows-apart.ts';
 import { identifier, Params, qualified } from './sql.ts';
-
-/** Columns of the one row that every planned statement returns. */
-export interface AnswerRow {
-  body: string | null;
-  /** int8 as text: the rows in the body. */
-  rows: string;
-  /** int8 as text: all rows that match; null where it was not asked for. */
-  total: string | null;
-}
 
 export interface ReadOptions {
   media: RowsMedia;

@@ -5,8 +5,8 @@
  */
 import type { Query, RowsMedia } from '@tidemark/query';
 import type { Relation } from '../catalog/catalog.ts';
+import type { AnswerRow } from './answer-row.ts';
 import { rowSql } from './body.ts';
-import type { AnswerRow } from './read.ts';
 
 /** The SELECT list for `"_t"`; null where the general form is to be used. */
 export function rowsApartSql(relation: Relation, query: Query, media: RowsMedia, counts: boolean): string | null {

@@ -3,13 +3,15 @@ import type { Statement } from '@tidemark/db';
 import type { Level, Query, RowsMedia } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
 import { postgrest } from '../errors.ts';
+import type { AnswerRow } from './answer-row.ts';
 import { bodySql, boundedBodySql } from './body.ts';
 import { conditionsSql } from './conditions.ts';
 import { type Source, valueSql } from './fields.ts';
 import { findRelationship } from './find-relationship.ts';
-import { planLevel, selectSql } from './level.ts';
+import { planLevel } from './level.ts';
+import { selectSql } from './level-sql.ts';
 import type { Payload } from './payload.ts';
-import { type AnswerRow, planContext } from './read.ts';
+import { planContext } from './read.ts';
 import { columnOf, identifier, Params, qualified } from './sql.ts';
 
 /** Columns of the one row that a planned write returns. `rows` counts what was written. */

@@ -9,8 +9,8 @@ import { isObject, send } from '../reply/answer.ts';
 import { varyByIdentity } from '../reply/vary.ts';
 import { askedBy } from '../tracing/request-trace.ts';
 import type { RouteContext } from './context.ts';
+import type { Reading } from './reading.ts';
 import { rawSearch } from './request.ts';
-import type { Reading } from './table-read.ts';
 
 /** @throws GATEWAY_KEYSET, GATEWAY_CURSOR */
 export async function readKeysetPage({ db, config }: RouteContext, { request, reply, read, identity, asked }: Reading) {

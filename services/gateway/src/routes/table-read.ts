@@ -1,6 +1,4 @@
-/** GET and HEAD /rest/v1/:table */
-import type { Tidemark } from '@tidemark/contracts';
-import type { Client, Identity } from '@tidemark/db';
+import type { Client } from '@tidemark/db';
 import {
   assertSatisfiable,
   intersectRanges,
@@ -12,7 +10,7 @@ import {
   selectMediaType,
 } from '@tidemark/query';
 import type { BaseApp } from '@tidemark/service';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import type { CacheAnswer, CachedAnswer, Filled } from '../cache/cached-answer.ts';
 import { sharedKey as keyOfStatement } from '../cache/shared/shared-value.ts';
 import { askedPlan } from '../explain/asked-plan.ts';
@@ -21,9 +19,10 @@ import { exportOf } from '../exports/export-request.ts';
 import { planExport } from '../exports/plan-export.ts';
 import type { Front } from '../front/front.ts';
 import { learning } from '../front/learn.ts';
+import type { AnswerRow } from '../plan/answer-row.ts';
 import { checkEmbedRows } from '../plan/embed-rows.ts';
 import { mayHideRows } from '../plan/hidden-rows.ts';
-import { type AnswerRow, planEstimate, type ReadOptions } from '../plan/read.ts';
+import { planEstimate, type ReadOptions } from '../plan/read.ts';
 import { locationOf, type ReadRequest, requestKey } from '../plan/read-requests.ts';
 import { answerOf } from '../plan/rows-apart.ts';
 import { holdUntilSent } from '../plugins/answers.ts';
@@ -35,14 +34,13 @@ import { schemaOf } from '../reply/schema.ts';
 import { askedBy } from '../tracing/request-trace.ts';
 import type { RouteContext } from './context.ts';
 import { readKeysetPage } from './keyset-read.ts';
+import type { Reading, TableRequest } from './reading.ts';
 import { embedLimits, preferencesOf, rangeOf, rawSearch, relationOf, tidemarkOf } from './request.ts';
 
 export const TABLE_ROUTE = '/rest/v1/:table';
 const ROUTE = `GET ${TABLE_ROUTE}`;
 const ASKED = { holder: { route: ROUTE } };
 export const READ_MEDIA = ['json', 'object', 'array', 'csv', 'ndjson', 'geojson'] as const;
-
-type TableRequest = FastifyRequest<{ Params: { table: string } }>;
 
 /** `front` learns from its hits. */
 export function registerTableRead(app: BaseApp, context: RouteContext, front: Front | undefined): void {
@@ -116,14 +114,6 @@ export function readTable(context: RouteContext, request: TableRequest, reply: F
 const MAX_ROLES = 8;
 /** Longer bodies are kept as bytes: sending them is then no conversion. */
 const TEXT_CHARACTERS = 16 * 1024;
-
-export interface Reading {
-  request: TableRequest;
-  reply: FastifyReply;
-  read: ReadRequest;
-  identity: Identity;
-  asked: Tidemark | undefined;
-}
 
 async function readUncached(context: RouteContext, reading: Reading) {
   const filled = await fillFrom(context, reading);

@@ -10,7 +10,8 @@ import type { FastifyRequest } from 'fastify';
 import type { Catalog } from '../catalog/catalog.ts';
 import { plainEtag } from '../compression/coded-etag.ts';
 import { errors } from '../errors.ts';
-import { type AnswerRow, planRead } from '../plan/read.ts';
+import type { AnswerRow } from '../plan/answer-row.ts';
+import { planRead } from '../plan/read.ts';
 import { strongEtag } from '../reply/etag.ts';
 import type { TableWrite, WriteMethod } from './table-write-plan.ts';
 

@@ -1,5 +1,5 @@
 import type { BaseApp } from '@tidemark/service';
-import type { Deps } from '../app.ts';
+import type { Deps } from '../dependencies.ts';
 
 /** `GET /api/v1/performance/health`: the whole system, as of the last second. */
 export function healthRoute(app: BaseApp, { pulse }: Deps): void {

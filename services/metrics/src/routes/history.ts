@@ -1,6 +1,6 @@
 import { type BaseApp, commaSeparated } from '@tidemark/service';
 import { Type } from 'typebox';
-import type { Deps } from '../app.ts';
+import type { Deps } from '../dependencies.ts';
 import { errors } from '../errors.ts';
 import { SERIES } from '../history/samples.ts';
 

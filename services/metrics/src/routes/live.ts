@@ -1,7 +1,7 @@
 import { LIVE_LIST_LIMIT } from '@tidemark/contracts';
 import type { BaseApp } from '@tidemark/service';
 import { Type } from 'typebox';
-import type { Deps } from '../app.ts';
+import type { Deps } from '../dependencies.ts';
 import { askForSubscriptions } from '../live/ask-instances.ts';
 import { tokenOfOperator } from '../plugins/operators-only.ts';
 

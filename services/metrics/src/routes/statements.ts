@@ -1,7 +1,7 @@
 import type { BaseApp } from '@tidemark/service';
 import { Type } from 'typebox';
-import type { Deps } from '../app.ts';
 import { type StatementFigures, TOP } from '../collectors/postgres-statements.ts';
+import type { Deps } from '../dependencies.ts';
 import { errors } from '../errors.ts';
 
 const ORDERS = {

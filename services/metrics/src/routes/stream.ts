@@ -1,5 +1,5 @@
 import type { BaseApp } from '@tidemark/service';
-import type { Deps } from '../app.ts';
+import type { Deps } from '../dependencies.ts';
 import { errors } from '../errors.ts';
 import { expiryOf } from '../plugins/operators-only.ts';
 import { frameOf } from '../stream/broadcaster.ts';
