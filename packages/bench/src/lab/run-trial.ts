@@ -28,6 +28,7 @@ export async function runTrial(
   seed?: number,
 ): Promise<TrialResult> {
   const startedAt = performance.now();
+  const limitMs = quick ? QUICK_LIMIT_MS : (trial.limitMs ?? LIMIT_MS);
   const undos: (() => Promise<void>)[] = [];
   const cleanup = (undo: () => Promise<void>) => void undos.push(undo);
   const findings: Finding[] = [];
@@ -36,7 +37,7 @@ export async function runTrial(
       ...{ quick, seed, cleanup, stack: useTestStack, database: () => openDatabase(cleanup) },
       log: (line: string) => print(`${trial.name}: ${line}`),
     };
-    findings.push(...(await within(quick ? QUICK_LIMIT_MS : LIMIT_MS, 'the trial', () => trial.run(context))));
+    findings.push(...(await within(limitMs, 'the trial', () => trial.run(context))));
   } catch (error) {
     findings.push({ what: 'the trial runs to its end', expected: 'no error', got: explain(error), ok: false });
   }

@@ -6,6 +6,8 @@ export interface Trial {
   readonly name: string;
   /** One sentence, true when all findings are ok. */
   readonly claim: string;
+  /** Of a full run, where the lab's own limit is too short. */
+  readonly limitMs?: number;
   run(context: TrialContext): Promise<Finding[]>;
 }
 

@@ -2,6 +2,7 @@
 export interface Fault {
   readonly kind: string;
   readonly step: number;
+  readonly table: string;
   readonly client: string;
   readonly text: string;
   /** What was done since the last comparison to the client's table. */

@@ -22,6 +22,8 @@ export interface RunOptions {
   /** Tables that take part; all where it is empty. */
   readonly only: readonly string[];
   readonly announced: boolean;
+  /** Steps that are done; all where it is absent. */
+  readonly keep?: ReadonlySet<number>;
 }
 
 export interface RunResult {
@@ -93,8 +95,10 @@ class Run {
     await this.#compare();
     let writing = this.#write(seed + 1);
     for (this.#step = 1; this.#step <= steps; this.#step += 1) {
-      await this.#servers();
-      await this.#change();
+      if (this.#options.keep?.has(this.#step) !== false) {
+        await this.#servers();
+        await this.#change();
+      }
       if (this.#step % compareEach === 0 || this.#step === steps) {
         this.#isWriting = false;
         await writing;
@@ -230,7 +234,13 @@ class Run {
       ({ step, table }) => step > this.#comparedAt && (table === guise.table || table === ''),
     );
     this.#faults.push({
-      ...{ kind, text, step: this.#step, client: `${guise.name} as ${JSON.stringify(guise.person.claims)}` },
+      ...{
+        kind,
+        text,
+        step: this.#step,
+        table: guise.table,
+        client: `${guise.name} as ${JSON.stringify(guise.person.claims)}`,
+      },
       after: [...new Set(steps.map(({ name }) => name))].join(', '),
       statements: [
         ...this.#log.slice(-LOGGED).map(({ step, table, name, text }) => `${step} ${table} ${name}: ${text}`),

@@ -2,12 +2,13 @@
 import { startTemporaryStack } from '@tidemark/local-stack';
 import { kinds, told } from '../live-ddl/fault.ts';
 import { type RunOptions, runSeed } from '../live-ddl/run.ts';
+import { shrink } from '../live-ddl/shrink.ts';
 import { atLeast, equal, type Finding, type Trial } from '../trial.ts';
 
 const SEEDS = { quick: 3, full: 20 };
 const RUN: Record<'quick' | 'full', Pick<RunOptions, 'steps' | 'clients' | 'compareEach' | 'catchUpMs'>> = {
   quick: { steps: 40, clients: 33, compareEach: 8, catchUpMs: 10_000 },
-  full: { steps: 150, clients: 66, compareEach: 10, catchUpMs: 20_000 },
+  full: { steps: 80, clients: 52, compareEach: 8, catchUpMs: 20_000 },
 };
 /** Faults that are shown, one of each kind. */
 const SHOWN = 10;
@@ -16,6 +17,7 @@ export const liveDdl: Trial = {
   name: 'live-ddl',
   claim:
     'whatever changes of schema, rights, publication, roles and servers, each client ends with what SELECT gives under its rights, and saw nothing else',
+  limitMs: 3_600_000,
   async run(context) {
     const kind = context.quick ? 'quick' : 'full';
     const stack = await startTemporaryStack();
@@ -26,10 +28,20 @@ export const liveDdl: Trial = {
     for (const seed of seeds) {
       const steps = Number(process.env.LAB_STEPS ?? RUN[kind].steps);
       const announced = seed % 2 === 1;
-      const { faults, ...did } = await runSeed(stack, { ...RUN[kind], steps, seed, only, announced });
+      const options = { ...RUN[kind], steps, seed, only, announced };
+      const { faults, ...did } = await runSeed(stack, options);
       context.log(`seed ${seed}, ${announced ? 'with' : 'without'} the event trigger: ${JSON.stringify(did)}`);
       for (const [fault, times] of kinds(faults).slice(0, SHOWN))
         context.log(`${told(seed, fault)}\n    ${times} of this kind`);
+      if (process.env.LAB_SHRINK && faults[0]) {
+        const fault = await shrink(
+          stack,
+          options,
+          faults[Number(process.env.LAB_SHRINK) - 1] ?? faults[0],
+          context.log,
+        );
+        context.log(told(seed, fault));
+      }
       findings.push(
         equal(`seed ${seed}: what clients hold or were sent against their rights`, 0, faults.length),
         atLeast(`seed ${seed}: subscriptions that were resumed`, 1, did.resumes),
