@@ -8,7 +8,7 @@ import { Follower, sorted } from './key-followers.ts';
 import { LiveClient } from './live-client.ts';
 import { startTestRealtime, waitFor } from './test-realtime.ts';
 
-const TABLES = ['immediate', 'immediate_full', 'deferred', 'deferred_late', 'by_index', 'keyless'] as const;
+const TABLES = ['immediate', 'immediate_full', 'deferred', 'deferred_late', 'by_index', 'keyless', 'parted'] as const;
 const SETUP = `
 create table immediate (id int primary key, n int not null, code int not null);
 create table immediate_full (id int primary key, n int not null, code int not null);
@@ -22,13 +22,22 @@ create unique index by_index_code on by_index (code) include (n);
 alter table by_index replica identity using index by_index_code;
 create table keyless (id int not null, n int not null, code int not null);
 alter table keyless replica identity full;
+create table parted (id int primary key deferrable, n int not null, code int not null) partition by range (id);
+create table parted_low partition of parted for values from (minvalue) to (4);
+create table parted_high partition of parted for values from (4) to (maxvalue);
+alter table parted_low replica identity full;
+alter table parted_high replica identity full;
+create table mixed (id int primary key, code int not null) partition by range (id);
+create table mixed_all partition of mixed default;
+create unique index mixed_code on mixed_all (code);
+alter table mixed_all replica identity using index mixed_code;
 create table nothing (id int primary key deferrable, n int);
 create table refused (id int primary key, n int);
 alter table refused replica identity nothing;
 create table wide (id text primary key, n int, body text);
 alter table wide alter id set storage external, alter body set storage external;
 grant select on all tables in schema public to anon;
-alter publication tidemark add table ${TABLES.join(', ')}, nothing, refused, wide;`;
+alter publication tidemark add table ${TABLES.join(', ')}, mixed, nothing, refused, wide;`;
 
 /** One statement each; those that break a constraint change nothing. */
 const id = fc.integer({ min: 1, max: 6 });
@@ -47,7 +56,7 @@ const statement = (table: string) =>
   );
 
 t.test('keys that change', async (t) => {
-  const service = await startTestRealtime(SETUP, { LIVE_LATEST_MS: '5' });
+  const service = await startTestRealtime(SETUP, { LIVE_LATEST_MS: '5', RELAY_TRANSACTION_BYTES: '50000' });
   t.teardown(() => service.stop());
 
   /** Waits until the follower holds what the query gives. */
@@ -127,6 +136,16 @@ t.test('keys that change', async (t) => {
     }, 'the window to break ties by the key');
     await service.sql('delete from by_index');
     await Promise.all([client.close(), window.close()]);
+  });
+
+  t.test('a change that names its row by another key, as that of a partition, resyncs', async (t) => {
+    await service.sql('insert into mixed values (1, 1), (2, 2)');
+    const client = await new LiveClient(service.url).open();
+    await client.subscribe('s', 'mixed', { snapshot: true });
+    t.same(client.frames.find(({ op }) => op === 'subscribed')?.key, ['id']);
+    await service.sql('delete from mixed where id = 1');
+    t.match(await client.frame(({ op }) => op === 'resync'), { reason: /did not name its row/ });
+    await client.close();
   });
 
   t.test('without a replica identity a table takes inserts alone, which its subscribers get', async (t) => {

@@ -49,8 +49,8 @@ export function seenThrough(gate: Gate, transaction: Transaction): Seen {
     case 'open':
       return 'none';
     case 'position':
-      if (transaction.lsn < gate.lsn) return 'all';
-      return transaction.lsn === gate.lsn ? gate.index : 'none';
+      if (transaction.lsn > gate.lsn) return 'none';
+      return transaction.lsn < gate.lsn || gate.index === WHOLE ? 'all' : gate.index;
     case 'primary':
       if (transaction.lsn > gate.until) return 'none';
       return visible(gate.snapshot, transaction.xid) ? 'all' : 'none';

@@ -47,6 +47,9 @@ export const MAX_BATCH_IMAGES = 500;
 const MAX_PAIRS_AT_ONCE = 20_000;
 const POLICIES_BEHIND = 'the row-level security of the table could not be decided in time';
 const FILTERS_BEHIND = 'the changes came faster than the filters of the queries could be decided';
+/** What Postgres said of a question, other than that it is wrong; or that the answer did not come in time. */
+const OVERRUN = /^(08|53|57|58|40|25)[0-9A-Z]{3}$|^DB_(STATEMENT_OVERRUN|TRANSACTION_TIMEOUT)$/;
+const MAX_OVERRUNS = 3;
 /** While the database is away. */
 const RETRY_MS = 200;
 
@@ -71,6 +74,8 @@ export class RightsClass {
   #late = new Map<Topic, number>();
   #pumping = false;
   #closed = false;
+  /** Times in a row that the question was not answered in time. */
+  #overruns = 0;
   #wake: (() => void) | undefined;
 
   constructor(options: RightsClassOptions) {
@@ -207,11 +212,28 @@ export class RightsClass {
         this.#told = [];
         this.fail(error as Error);
       } else if ((error as { code?: unknown }).code === undefined) this.#restart('a change could not be read');
+      else if (await this.#isAlone(error)) this.#restart();
       // The database is away: the same envelopes again. It keeps its turn, since the others would fare no better.
       else await this.#pause();
     } finally {
       this.#asked = 0;
     }
+  }
+
+  /**
+   * Whether this class's question fails time and again (it takes too long, say) while Postgres answers others: then it may not keep its turn
+   * from the other tables.
+   */
+  async #isAlone(error: unknown): Promise<boolean> {
+    const code = String((error as { code?: unknown }).code);
+    if (!OVERRUN.test(code)) return false;
+    this.#overruns += 1;
+    if (this.#overruns < MAX_OVERRUNS) return false;
+    this.#overruns = 0;
+    return this.#options.database.pools.write.query('select 1').then(
+      () => true,
+      () => false,
+    );
   }
 
   #pause(): Promise<void> {
@@ -246,6 +268,7 @@ export class RightsClass {
     await this.#options.filters.slices.run(
       this.#deliverAll(batch, (topic) => ({ visible, passes: passes.get(topic) })),
     );
+    this.#overruns = 0;
     for (const [topic, through] of this.#late) if (through <= last) this.#late.delete(topic);
   }
 

@@ -130,6 +130,9 @@ export interface Place {
   readonly version: string;
 }
 
+/** An envelope is no JSON. */
+const UNREADABLE = 'a change could not be read';
+
 export function createTopics(options: TopicsOptions): Topics {
   const { feed, observe } = options;
   const topics = new Map<string, Topic>();
@@ -231,7 +234,7 @@ export function createTopics(options: TopicsOptions): Topics {
   /** An envelope or a row that cannot be read: whoever follows the table has missed something. */
   function unreadable(rights: RightsClass, error: Error): void {
     observe({ type: 'topic.failed', table: rights.facts.table, error });
-    rights.resync('a change could not be read');
+    rights.resync(UNREADABLE);
   }
 
   function leave(
@@ -375,6 +378,7 @@ export function createTopics(options: TopicsOptions): Topics {
     } catch (error) {
       if (subscription.ended || request.sink.closed) return subscription.end();
       observe({ type: 'topic.failed', table, error: error as Error });
+      if (error instanceof SyntaxError) return subscription.resync(UNREADABLE);
       subscription.fail(publicError(error as Error, { table, what }));
     }
   }

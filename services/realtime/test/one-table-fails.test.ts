@@ -1,0 +1,76 @@
+/** What fails in an instance for one table, or for one class of rights, keeps no other from its changes. */
+
+import { headers } from '@nats-io/transport-node';
+import { connectBus } from '@tidemark/bus';
+import { CHANGE_HEADERS, lsnToHex, parseLsn, parsePosition } from '@tidemark/contracts';
+import { useTestStack } from '@tidemark/local-stack';
+import t from 'tap';
+import { envelopeId } from '../src/message-id.ts';
+import { LiveClient } from './live-client.ts';
+import { startTestRealtime } from './test-realtime.ts';
+
+const SETUP = `
+create function public.judge(kind text) returns bool language plpgsql as $$
+begin
+  if kind = 'endless' then raise exception 'as if it took too long' using errcode = '57014'; end if;
+  return true;
+end $$;
+create table public.judged (id int primary key, kind text);
+create table public.other (id int primary key, kind text);
+create table public.plain (id int primary key, kind text);
+alter table public.judged replica identity full;
+alter table public.other replica identity full;
+alter table public.judged enable row level security;
+alter table public.other enable row level security;
+create policy by_kind on public.judged using (public.judge(kind));
+create policy by_kind on public.other using (kind = 'x');
+grant select on all tables in schema public to anon;
+alter publication tidemark add table public.judged, public.other, public.plain;`;
+
+t.test('an instance of which one table fails', async (t) => {
+  const service = await startTestRealtime(SETUP, { LIVE_RIGHTS_CONCURRENCY: '1' });
+  t.teardown(() => service.stop());
+  const follow = async (query: string, more = {}) => {
+    const client = await new LiveClient(service.url).open();
+    await client.subscribe('s', query, more);
+    return client;
+  };
+
+  t.test('a policy that never ends in time resyncs its class and gives its turn to the others', async (t) => {
+    const judged = await follow('judged');
+    const other = await follow('other');
+    await service.sql(`insert into judged values (1, 'endless')`);
+    await service.sql(`insert into other values (1, 'x')`);
+    t.match(await judged.frame(({ op }) => op === 'resync'), { reason: /could not be decided in time/ });
+    t.match(await other.change(({ row }) => row?.id === 1), { type: 'insert' });
+    await Promise.all([judged.close(), other.close()]);
+  });
+
+  t.test('an envelope that cannot be read resyncs those who follow its table, and who resumes before it', async (t) => {
+    const plain = await follow('plain');
+    const other = await follow('other');
+    await service.sql(`insert into plain values (1, 'x')`);
+    const first = await plain.frame(({ op }) => op === 'changes');
+    const stack = await useTestStack();
+    const bus = await connectBus({ url: stack.natsUrl, name: 'unreadable', prefix: service.prefix });
+    const [row] = await service.sql('select pg_current_wal_lsn()::text as lsn');
+    const lsn = lsnToHex(parseLsn(row?.lsn));
+    const { epoch } = parsePosition(first.position);
+    const about = headers();
+    about.set('Nats-Msg-Id', envelopeId(epoch, lsn, 1));
+    about.set(CHANGE_HEADERS.epoch, epoch);
+    about.set(CHANGE_HEADERS.lsn, lsn);
+    about.set(CHANGE_HEADERS.xid, '7');
+    await bus.js.publish(bus.subjects.changes('public', 'plain'), '{"changes":[{"type":"ins', { headers: about });
+    t.match(await plain.frame(({ op }) => op === 'resync'), { reason: 'a change could not be read' });
+    const resumed = await follow('plain', { after: first.position });
+    t.match(await resumed.frame(({ op }) => op === 'resync'), { reason: 'a change could not be read' });
+    await plain.subscribe('again', 'plain', { snapshot: true });
+    await service.sql(`insert into other values (2, 'x')`);
+    await service.sql(`insert into plain values (2, 'x')`);
+    await other.change(({ row }) => row?.id === 2);
+    await plain.change(({ row }) => row?.id === 2);
+    t.notOk(other.frames.some(({ op }) => op === 'resync'));
+    await Promise.all([plain.close(), other.close(), resumed.close(), bus.close()]);
+  });
+});
