@@ -64,6 +64,9 @@ export function parseTidemark(text: string): { epoch: string; lsn: Lsn } {
   return { epoch: text.slice(0, dash), lsn: BigInt(`0x${text.slice(dash + 1)}`) };
 }
 
+/** Epochs sort as text, and so do the tidemarks of one. */
+export const laterTidemark = (a: Tidemark, b: Tidemark): Tidemark => (a > b ? a : b);
+
 export function formatPosition(epoch: string, lsn: Lsn, index: number): Position {
   return `${formatTidemark(epoch, lsn)}.${(index >>> 0).toString(16).toUpperCase().padStart(8, '0')}`;
 }

@@ -183,6 +183,7 @@ function assemble(parts: Parts): Database {
     pools: { write, analytics, admin, reads },
     read: (request) => router.read(request),
     write: (request) => router.write(request),
+    replicaAt: (tidemark) => router.replicaAt(tidemark),
     streams,
     answers,
     epoch: () => primary.epoch!,

@@ -72,6 +72,12 @@ export class Router {
     return { asked, replica: this.#choose(asked, load) ?? (asked > 0n ? await this.#waitFor(asked) : undefined) };
   }
 
+  /** Throws as `read` does. */
+  async replicaAt(tidemark: Tidemark): Promise<SlotPool | undefined> {
+    const asked = await this.#checkTidemark(tidemark);
+    return (this.#choose(asked) ?? (await this.#waitFor(asked)))?.pool;
+  }
+
   async write(request: WriteRequest): Promise<WriteResult> {
     const { write, primary } = this.#init;
     const statements = request.statements.map(encodeStatement);

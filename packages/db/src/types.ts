@@ -150,6 +150,11 @@ export interface Database {
   };
   read<R extends Row = Row>(request: ReadRequest): Promise<ReadResult<R>>;
   write(request: WriteRequest): Promise<WriteResult>;
+  /**
+   * The pool of a replica that has replayed `tidemark`, for a transaction that must see it; undefined: only the primary surely has. Waits
+   * for a replica as `read` does, and throws as it does.
+   */
+  replicaAt(tidemark: Tidemark): Promise<Pool | undefined>;
   /** Rows that are not held as a whole: exports, reports. On the `analytics` pools, of a replica where one will do. */
   readonly streams: Streams;
   /** The epoch in force; re-read when the relay mints a new one. */

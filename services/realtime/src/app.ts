@@ -28,6 +28,7 @@ import { createFeed } from './changes/feed.ts';
 import { createHistory } from './changes/history.ts';
 import { type Channels, createChannels } from './channels/channels.ts';
 import type { Config } from './config.ts';
+import { AnnouncedDefinitions } from './definitions/announced-definitions.ts';
 import { LET_GO_MS } from './draining/let-go.ts';
 import { followPeers } from './draining/peers.ts';
 import type { RealtimeEvent } from './events.ts';
@@ -41,6 +42,7 @@ import { createEventStreams, type EventStreams } from './sse/event-streams.ts';
 import { createFactsCache } from './topics/facts-cache.ts';
 import { undecided } from './topics/gate.ts';
 import { Pressure } from './topics/pressure.ts';
+import { createRightsChecks } from './topics/rights-checks.ts';
 import { createSnapshots } from './topics/snapshot.ts';
 import { createTopics } from './topics/topics.ts';
 import { traceDelivery } from './topics/trace-delivery.ts';
@@ -151,7 +153,13 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
       return recent.some((envelope) => undecided(gate, envelope));
     },
   });
-  const facts = createFactsCache(database, config.RELAY_PUBLICATION);
+  const announced = new AnnouncedDefinitions();
+  const facts = createFactsCache({
+    database,
+    publication: config.RELAY_PUBLICATION,
+    announced,
+    sharePercent: config.IDENTITY_SHARE_PERCENT,
+  });
   const topics = createTopics({
     database,
     feed,
@@ -269,16 +277,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
 
   let stopInspections: (() => void) | undefined;
   let telemetry: { stop(): void } | undefined;
-  let rightsTimer: NodeJS.Timeout | undefined;
-  let checking: Promise<void> = Promise.resolve();
-  let stopped = false;
-
-  function checkRightsLater(): void {
-    if (stopped) return;
-    rightsTimer = setTimeout(() => {
-      checking = topics.checkRights().then(checkRightsLater);
-    }, config.RIGHTS_CHECK_MS);
-  }
+  const rightsChecks = createRightsChecks(() => topics.checkRights(), config.RIGHTS_CHECK_MS);
 
   return {
     app,
@@ -292,11 +291,19 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
       await bus.ensureChangesStream();
       feed.start({
         onEnvelope: (envelope) => topics.receive(envelope),
-        onBreak: (reason) => topics.resyncAll(reason),
+        onDefinitions(changed) {
+          const { keys, roles } = announced.note(changed);
+          topics.redefine(keys);
+          if (roles) rightsChecks.soon();
+        },
+        onBreak(reason) {
+          facts.forget();
+          topics.resyncAll(reason);
+        },
       });
       relay?.start();
-      checkRightsLater();
       topics.start();
+      rightsChecks.start();
       stopInspections = answerInspections({
         bus,
         instance,
@@ -341,10 +348,8 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
         name: 'stop following',
         timeoutMs: 3_000,
         async run() {
-          stopped = true;
-          clearTimeout(rightsTimer);
+          await rightsChecks.stop();
           topics.stop();
-          await checking;
           await feed.stop();
         },
       },

@@ -95,6 +95,36 @@ export const errors = defineErrors('RT', {
     message: (p) => `the table ${p.schema}.${p.table} is not published`,
     hint: (p) => `npx tidemark live enable ${p.schema}.${p.table}`,
   }),
+  INHERITED: row<{ schema: string; table: string; children: string }>({
+    status: 400,
+    message: (p) =>
+      `the table ${p.schema}.${p.table} has inheritance children (${p.children}): their rows are in what is read of it, and their changes come under their own names`,
+    hint: 'Follow each child by itself, or make the table a partitioned one, whose partitions are followed as one table.',
+  }),
+  SILENT_PARTITIONS: row<{ schema: string; table: string; partitions: string }>({
+    status: 400,
+    message: (p) =>
+      `the table ${p.schema}.${p.table} has partitions whose changes are not in the WAL, since they are foreign tables or unlogged: ${p.partitions}`,
+    hint: 'alter table … set logged for those that are unlogged; detach foreign tables, or follow the other partitions by themselves.',
+  }),
+  PUBLISH_PARTIAL: row<{ schema: string; table: string; publication: string; kinds: string }>({
+    status: 400,
+    message: (p) =>
+      `the publication ${p.publication} leaves out changes of the kind ${p.kinds}, so ${p.schema}.${p.table} cannot be live`,
+    hint: (p) => `alter publication ${p.publication} set (publish = 'insert, update, delete, truncate');`,
+  }),
+  FACTS_BUSY: row<{ limit: number; where: 'instance' | 'share' }>({
+    status: 503,
+    message: (p) => `${p.limit} questions of this ${whose(p.where)} about tables and rights are waiting already`,
+    hint: 'Try again.',
+    retryAfter: 1,
+  }),
+  TABLE_CHANGING: row<{ table: string }>({
+    status: 503,
+    message: (p) => `the table ${p.table} changes faster than its definition can be read`,
+    hint: 'Try again once the migration is through.',
+    retryAfter: 1,
+  }),
   COLUMN_UNKNOWN: row<{ column: string; table: string }>({
     status: 400,
     message: (p) => `the table ${p.table} has no column "${p.column}" that this role may read`,

@@ -8,7 +8,7 @@ import type { Relay } from './relay/relay.ts';
 import type { Sockets } from './sockets/sockets.ts';
 import type { EventStreams } from './sse/event-streams.ts';
 import type { Snapshots } from './topics/snapshot.ts';
-import type { Topics } from './topics/topics.ts';
+import type { Topics } from './topics/topics-api.ts';
 
 export interface Measured {
   relay: Relay | undefined;

@@ -2,7 +2,10 @@
  * Who may join a channel (SELECT) and send to it (INSERT): the policies of tidemark.channels, evaluated under the socket's
  * role and claims over the row that the channel would be. Nothing is written, and no row needs to be there.
  */
+import { formatTidemark, laterTidemark, parseLsn, type Tidemark } from '@tidemark/contracts';
 import { type Database, type Identity, identifier } from '@tidemark/db';
+import { isRefusal } from '../is-refusal.ts';
+import { CoalescedLoads } from '../limits/coalesced-loads.ts';
 import { inSchema } from '../session-settings.ts';
 import { policySql } from '../topics/table-facts.ts';
 
@@ -28,51 +31,75 @@ select has_table_privilege('tidemark.channels', 'select') as may_select, has_tab
        select from unnest(p.polroles) as r (oid) where pg_has_role(current_user, r.oid, 'usage')))) as policies`;
 /** Policies print with the schemas of what they name then, so their text means the same in every session. */
 const NO_SEARCH_PATH = `select set_config('search_path', '', true)`;
-/** Roles in use; a changed policy counts after at most MAX_AGE_MS. */
+/** A server that has got so far knows what the policies name. */
+const POSITION = 'select pg_current_wal_insert_lsn()::text as lsn';
+/** Roles in use; a changed policy counts after at most MAX_AGE_MS, and where it allows what was refused, at once. */
 const MAX_ROLES = 200;
 const MAX_AGE_MS = 2_000;
+const PAUSE_MS = 100;
+
+/** The policies of a role as a question over images of channels. */
+interface Question {
+  text: string;
+  tidemark: Tidemark;
+  /** By performance.now(); it was read after it. */
+  askedAt: number;
+}
 
 export interface RightsOfChannels {
   /** In the order of the names. @throws DB_ errors, and Postgres's where a policy fails */
   of(identity: Identity, names: readonly string[], tidemark?: string): Promise<ChannelRights[]>;
+  /** Of one who asks to be let in: policies that were read before are not the last word in a refusal. Throws as `of` does. */
+  toJoin(identity: Identity, name: string, tidemark?: string): Promise<ChannelRights>;
 }
 
 export function createChannelRights(database: Database): RightsOfChannels {
-  const byRole = new Map<string, { at: number; statement: Promise<string> }>();
+  const questions = new CoalescedLoads<Question>({ maxAgeMs: MAX_AGE_MS, pauseMs: PAUSE_MS, maxNames: MAX_ROLES });
 
-  function statement(role: string): Promise<string> {
-    const known = byRole.get(role);
-    if (known && Date.now() - known.at < MAX_AGE_MS) return known.statement;
-    const loading = load(database, role);
-    byRole.delete(role);
-    if (byRole.size >= MAX_ROLES) byRole.delete(byRole.keys().next().value as string);
-    byRole.set(role, { at: Date.now(), statement: loading });
-    loading.catch(() => byRole.delete(role));
-    return loading;
+  async function ask(identity: Identity, names: readonly string[], question: Question, tidemark = question.tidemark) {
+    const images = names.map((name) => {
+      const colon = name.indexOf(':');
+      return { name, kind: name.slice(0, colon), key: name.slice(colon + 1) };
+    });
+    const { rows } = await database.read<ChannelRights>({
+      identity: inSchema(identity, 'public'),
+      statement: { text: question.text, params: [JSON.stringify(images)] },
+      holder: { route: 'channels' },
+      tidemark: laterTidemark(tidemark, question.tidemark),
+    });
+    return rows;
   }
 
   return {
     async of(identity, names, tidemark) {
-      const images = names.map((name) => {
-        const colon = name.indexOf(':');
-        return { name, kind: name.slice(0, colon), key: name.slice(colon + 1) };
+      const { role } = identity;
+      return ask(identity, names, await questions.get(role, () => load(database, role)), tidemark);
+    },
+    async toJoin(identity, name, tidemark) {
+      const began = performance.now();
+      const { role } = identity;
+      const known = await questions.get(role, () => load(database, role));
+      const [granted] = await ask(identity, [name], known, tidemark).catch((error: unknown) => {
+        // Policies that were read before name what was dropped or renamed since.
+        if (!isRefusal(error) || known.askedAt >= began) throw error;
+        return [];
       });
-      const { rows } = await database.read<ChannelRights>({
-        identity: inSchema(identity, 'public'),
-        statement: { text: await statement(identity.role), params: [JSON.stringify(images)] },
-        holder: { route: 'channels' },
-        ...(tidemark === undefined ? {} : { tidemark }),
-      });
-      return rows;
+      if (granted && (granted.join || known.askedAt >= began)) return granted;
+      const now = await questions.since(began, role, () => load(database, role));
+      const [anew] = await ask(identity, [name], now, tidemark);
+      return anew as ChannelRights;
     },
   };
 }
 
-async function load(database: Database, role: string): Promise<string> {
-  const [row] = await database.pools.write.transaction(
-    async (tx) => (await Promise.all([tx.query(NO_SEARCH_PATH), tx.query<FactsRow>(FACTS)]))[1],
+async function load(database: Database, role: string): Promise<Question> {
+  const askedAt = performance.now();
+  const epoch = database.epoch();
+  const [, [row], [position]] = await database.pools.write.transaction(
+    (tx) => Promise.all([tx.query(NO_SEARCH_PATH), tx.query<FactsRow>(FACTS), tx.query<{ lsn: string }>(POSITION)]),
     { identity: { role, claims: '{}' }, readOnly: true },
   );
+  const tidemark = formatTidemark(epoch, parseLsn(position?.lsn ?? ''));
   const { may_select, may_insert, security, policies } = row as FactsRow;
   const of = (command: string) =>
     (policies ?? []).filter((policy) => policy.command === command || policy.command === '*');
@@ -81,8 +108,9 @@ async function load(database: Database, role: string): Promise<string> {
     ? policySql(of('a').map((policy) => ({ ...policy, using: policy.check ?? policy.using })))
     : 'true';
   // The alias is the table's name: a policy with a subquery refers to its columns by it.
-  return `select coalesce(${may_select ? join : 'false'}, false) as join, coalesce(${may_insert ? send : 'false'}, false) as send
+  const text = `select coalesce(${may_select ? join : 'false'}, false) as join, coalesce(${may_insert ? send : 'false'}, false) as send
 from jsonb_array_elements($1::jsonb) with ordinality as "tidemark images" ("tidemark image", "tidemark ord")
 cross join lateral jsonb_populate_record(null::tidemark.channels, "tidemark image") as ${identifier('channels')}
 order by "tidemark ord"`;
+  return { text, tidemark, askedAt };
 }

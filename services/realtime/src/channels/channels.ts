@@ -222,11 +222,11 @@ export function createChannels(options: ChannelsOptions): Channels {
       if (bus.problem()) throw errors.NOT_FOLLOWING({ reason: NATS_AWAY });
       const { identity } = joiner;
       // Asked at each join, so that a channel is never taken for a private one by what it was before.
-      const [[granted], [everybody]] = await Promise.all([
-        rights.of(identity, [name], tidemark),
+      const [granted, [everybody]] = await Promise.all([
+        rights.toJoin(identity, name, tidemark),
         rights.of(anonymous, [name], tidemark),
       ]);
-      if (!granted?.join) throw errors.CHANNEL_FORBIDDEN({ channel: name, right: 'join', command: 'select' });
+      if (!granted.join) throw errors.CHANNEL_FORBIDDEN({ channel: name, right: 'join', command: 'select' });
       if (state) checkState(state, name);
       if (joiner.closed) return;
       const { holder } = joiner;

@@ -12,6 +12,9 @@ import type { FactsCache } from '../topics/facts-cache.ts';
 import type { TableFacts } from '../topics/table-facts.ts';
 import { visibleImages } from '../topics/visibility.ts';
 
+/** The key that questions of operators are counted under. */
+export const OPERATORS = 'operators';
+
 export interface AskerView {
   shows(image: RowImage, column: string): boolean;
   /** Why values are not shown, and what would show them; null where all are. */
@@ -27,7 +30,7 @@ export async function askerView(
   last: ChangeEnvelope,
 ): Promise<AskerView> {
   try {
-    const own = await facts.get(asker, schema, table);
+    const own = await facts.get(asker, schema, table, OPERATORS);
     const seen = await seenImages(database, asker, own, images, last);
     const lacking = own.columns.filter(({ readable }) => !readable).map(({ name }) => name);
     return {

@@ -3,7 +3,7 @@ import type { LiveList, LiveListRequest, LiveSubscription } from '@tidemark/cont
 import type { Sockets } from '../sockets/sockets.ts';
 import type { EventStreams } from '../sse/event-streams.ts';
 import type { Subscription } from '../topics/subscription.ts';
-import type { Place, Topics } from '../topics/topics.ts';
+import type { Place, Topics } from '../topics/topics-api.ts';
 import { Window } from '../topics/window.ts';
 import { subscriptionName, userOf } from './subscription-name.ts';
 

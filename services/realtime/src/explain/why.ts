@@ -8,9 +8,9 @@ import { errors } from '../errors.ts';
 import { isRefusal } from '../is-refusal.ts';
 import type { FactsCache } from '../topics/facts-cache.ts';
 import type { TableFacts } from '../topics/table-facts.ts';
-import type { Place, Topics } from '../topics/topics.ts';
+import type { Place, Topics } from '../topics/topics-api.ts';
 import { askPolicies } from './ask-policies.ts';
-import { askerView } from './asker-view.ts';
+import { askerView, OPERATORS } from './asker-view.ts';
 import { deliveryState } from './delivery-state.ts';
 import { explainChange } from './explain-change.ts';
 import { type FoundChange, findChanges } from './find-changes.ts';
@@ -39,7 +39,7 @@ export async function explainWhy(options: WhyOptions, request: LiveWhyRequest, a
   const schema = request.schema ?? rights.facts.schema;
   const problem = feed.problem();
   if (problem) throw errors.NOT_FOLLOWING({ reason: problem });
-  const facts = await options.facts.get(identity, schema, request.table);
+  const facts = await options.facts.get(identity, schema, request.table, OPERATORS);
   const asked = tableKey(schema, request.table);
   if (asked !== place.tableKey) {
     const follows = `${rights.facts.schema}.${rights.facts.table}`;
@@ -66,7 +66,7 @@ export async function explainWhy(options: WhyOptions, request: LiveWhyRequest, a
     role: identity.role,
     user: userOf(identity),
     rowSecurity: rights.facts.policy !== undefined,
-    rightsChanged: facts.version !== place.version,
+    rightsChanged: facts.version !== place.facts.version,
     withheld: view.withheld,
     through: throughOf(feed),
     since: envelopes[0]?.receivedAt ?? null,

@@ -12,7 +12,7 @@ import type { RealtimeEvent } from '../events.ts';
 import { errorFrame, type FrameNames, serverFrame } from '../topics/frame.ts';
 import { publicError } from '../topics/public-error.ts';
 import type { Subscription } from '../topics/subscription.ts';
-import type { Topics } from '../topics/topics.ts';
+import type { Topics } from '../topics/topics-api.ts';
 import type { Admission } from './admission.ts';
 import { namesOf, readClientFrame } from './client-frames.ts';
 import { handleFrame } from './handlers/index.ts';

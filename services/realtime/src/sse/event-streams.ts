@@ -11,7 +11,7 @@ import { errorFrame } from '../topics/frame.ts';
 import { publicError } from '../topics/public-error.ts';
 import type { Subscription } from '../topics/subscription.ts';
 import type { Mode } from '../topics/topic.ts';
-import type { Topics } from '../topics/topics.ts';
+import type { Topics } from '../topics/topics-api.ts';
 import { EventStream } from './event-stream.ts';
 
 export interface EventStreamsOptions {

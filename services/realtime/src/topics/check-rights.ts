@@ -1,8 +1,10 @@
 /** Ends the subscriptions whose rights rest on facts that have changed. */
+
 import type { FactsCache } from './facts-cache.ts';
+import { CHANGED } from './resync-reasons.ts';
 import type { Subscription } from './subscription.ts';
 import type { TableFacts } from './table-facts.ts';
-import type { Place } from './topics.ts';
+import type { Place } from './topics-api.ts';
 import { Window } from './window.ts';
 
 /**
@@ -30,8 +32,7 @@ export async function checkRights(
   for (const [subscription, place] of placed) {
     if (place.number > last) break;
     const now = versions.get(place.role.role)?.get(place.tableKey);
-    if (now !== undefined && now !== place.version)
-      subscription.resync('the table, its policies or the rights on it have changed');
+    if (now !== undefined && now !== place.facts.version) subscription.resync(CHANGED);
     else if (subscription.topic instanceof Window && mayChangeUntold(place.rights.facts)) subscription.topic.touch();
   }
 }

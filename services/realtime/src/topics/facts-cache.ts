@@ -1,40 +1,112 @@
-/** Facts by role and table, for a few seconds: a thousand subscribers in a second are one question. */
+/**
+ * Facts by role and table, for a moment: a thousand subscribers in a second are one question. Never older than what was announced of the
+ * table's definition or of the roles.
+ */
 import type { Database, Identity } from '@tidemark/db';
+import type { AnnouncedDefinitions } from '../definitions/announced-definitions.ts';
+import { errors } from '../errors.ts';
+import { CoalescedLoads } from '../limits/coalesced-loads.ts';
+import { WaitingRoom } from '../limits/waiting-room.ts';
 import { loadTableFacts, type TableFacts } from './table-facts.ts';
 
 export interface FactsCache {
-  get(identity: Identity, schema: string, table: string): Promise<TableFacts>;
+  /** @param holder the key that the asker's share is counted under */
+  get(identity: Identity, schema: string, table: string, holder: string): Promise<TableFacts>;
+  /** Read at or after this moment (performance.now()). A refusal from older facts is not the last word. */
+  since(moment: number, identity: Identity, schema: string, table: string, holder: string): Promise<TableFacts>;
   /** As it is now; a refusal counts as a version of its own. Undefined where the database cannot say. Leaves the cache fresh. */
   version(identity: Identity, schema: string, table: string): Promise<string | undefined>;
+  /** They may say otherwise than what was announced. To be asked where they are used, behind whatever was waited for. */
+  isOld(facts: TableFacts): boolean;
+  /** Of another definition than the one that was announced of their table. */
+  isRedefined(facts: TableFacts): boolean;
+  /** What was announced may have been missed. */
+  forget(): void;
 }
 
-/** A revoked right counts for new subscribers after at most this. */
+/** What is announced by nobody (a table that the relay does not follow) counts for new subscribers after at most this. */
 const MAX_AGE_MS = 2_000;
-/** Roles × tables in use; the oldest goes first. */
-const MAX_ENTRIES = 1_000;
+/** Refusals are looked at anew, at most so often for each role and table. */
+const PAUSE_MS = 100;
+/** Roles and tables in use. */
+const MAX_NAMES = 2_000;
+/** Loads at a time, each of which takes some milliseconds of the primary. */
+const CONCURRENCY = 4;
+const MAX_WAITING = 1_000;
+/** Definitions that change while they are read are read again so often. */
+const ATTEMPTS = 5;
 
-export function createFactsCache(database: Database, publication: string): FactsCache {
-  const entries = new Map<string, { at: number; facts: Promise<TableFacts> }>();
+export interface FactsCacheOptions {
+  database: Database;
+  publication: string;
+  announced: AnnouncedDefinitions;
+  sharePercent: number;
+}
 
-  function load(identity: Identity, schema: string, table: string): Promise<TableFacts> {
-    const key = JSON.stringify([identity.role, schema, table]);
-    // Rights go by the role alone; claims matter when the policies run.
-    const facts = loadTableFacts(database, { role: identity.role, claims: '{}' }, publication, schema, table);
-    entries.delete(key);
-    if (entries.size >= MAX_ENTRIES) entries.delete(entries.keys().next().value as string);
-    entries.set(key, { at: Date.now(), facts });
-    facts.catch(() => entries.delete(key));
+export function createFactsCache({ database, publication, announced, sharePercent }: FactsCacheOptions): FactsCache {
+  const loads = new CoalescedLoads<TableFacts>({ maxAgeMs: MAX_AGE_MS, pauseMs: PAUSE_MS, maxNames: MAX_NAMES });
+  const room = new WaitingRoom({ concurrency: CONCURRENCY, maxWaiting: MAX_WAITING, sharePercent });
+  let generation = 0;
+  const generations = new WeakMap<TableFacts, number>();
+  const nameOf = ({ role }: Identity, schema: string, table: string) => JSON.stringify([role, schema, table]);
+
+  /** Rights go by the role alone; claims matter when the policies run. */
+  async function load({ role }: Identity, schema: string, table: string): Promise<TableFacts> {
+    const now = generation;
+    const facts = await loadTableFacts(database, { role, claims: '{}' }, publication, schema, table);
+    generations.set(facts, now);
     return facts;
   }
 
+  /** Its promise rejects with RT_FACTS_BUSY, for all that wait for it, where the one who began it has too many of them. */
+  function loadFor(holder: string, identity: Identity, schema: string, table: string): () => Promise<TableFacts> {
+    return async () => {
+      const refusal = room.refuses(holder);
+      if (refusal) throw errors.FACTS_BUSY({ limit: refusal.limit, where: refusal.where });
+      return room.run(holder, () => load(identity, schema, table));
+    };
+  }
+
+  const isOld = (facts: TableFacts) =>
+    generations.get(facts) !== generation ||
+    facts.epoch !== database.epoch() ||
+    announced.isTableOld(facts) ||
+    announced.areRolesOld(facts);
+
+  async function since(
+    moment: number,
+    identity: Identity,
+    schema: string,
+    table: string,
+    holder: string,
+  ): Promise<TableFacts> {
+    let from = moment;
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+      const facts = await loads.since(from, nameOf(identity, schema, table), loadFor(holder, identity, schema, table));
+      if (!isOld(facts)) return facts;
+      from = performance.now();
+    }
+    throw errors.TABLE_CHANGING({ table });
+  }
+
   return {
-    get(identity, schema, table) {
-      const entry = entries.get(JSON.stringify([identity.role, schema, table]));
-      return entry && Date.now() - entry.at < MAX_AGE_MS ? entry.facts : load(identity, schema, table);
+    since,
+    isOld,
+    isRedefined: (facts) => announced.isTableOld(facts),
+    forget() {
+      generation += 1;
+      announced.clear();
+    },
+    async get(identity, schema, table, holder) {
+      const began = performance.now();
+      const facts = await loads.get(nameOf(identity, schema, table), loadFor(holder, identity, schema, table));
+      return isOld(facts) ? since(began, identity, schema, table, holder) : facts;
     },
     async version(identity, schema, table) {
       try {
-        return (await load(identity, schema, table)).version;
+        const moment = performance.now();
+        const name = nameOf(identity, schema, table);
+        return (await loads.since(moment, name, () => load(identity, schema, table))).version;
       } catch (error) {
         const { code } = error as { code?: string };
         const isRefusal = code !== undefined && (code === '42501' || code.startsWith('RT_'));

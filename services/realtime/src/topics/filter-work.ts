@@ -77,6 +77,7 @@ export class FilterWork {
         // The rows are given, so claims decide nothing. Filters are compiled for UTC.
         identity: inSchema({ role, claims: '{}', settings: { TimeZone: 'UTC' } }, facts.schema),
         statement: { text: `${imagesFrom(facts, reads)} where ${where}`, params },
+        tidemark: facts.tidemark,
         timeoutMs: QUESTION_TIMEOUT_MS,
         holder: { route: 'live filter' },
       });

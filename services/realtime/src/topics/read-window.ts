@@ -1,5 +1,5 @@
 /** Reads the rows of a window from a server that has got at least so far, and says how far the answer reaches. */
-import { formatTidemark, type Lsn, parseLsn, TidemarkError } from '@tidemark/contracts';
+import { formatTidemark, type Lsn, laterTidemark, parseLsn, TidemarkError } from '@tidemark/contracts';
 import type { Database, Identity } from '@tidemark/db';
 import { tableKey } from '../changes/envelope.ts';
 import type { Feed } from '../changes/feed.ts';
@@ -55,7 +55,8 @@ export function createWindowReader({ database, feed, concurrency, maxBytes }: Wi
         // Filters are compiled for UTC, and to_jsonb prints timestamptz in it.
         identity: { ...identity, settings: { ...identity.settings, TimeZone: 'UTC' } },
         statement: windowSql(plan, plan.window as WindowPlan, maxBytes),
-        tidemark: formatTidemark(epoch, from.lsn),
+        // A server that is behind the facts would show the rows under what was in force before.
+        tidemark: laterTidemark(plan.facts.tidemark, formatTidemark(epoch, from.lsn)),
       })
       .catch((cause: Error) => {
         // The client asked for no tidemark, and need not know of it: this instance is behind for a moment.

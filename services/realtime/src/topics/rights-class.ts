@@ -15,6 +15,7 @@ import { errors } from '../errors.ts';
 import { isRefusal } from '../is-refusal.ts';
 import { type ClassRights, maySee } from './class-rights.ts';
 import type { FilterWork } from './filter-work.ts';
+import { CHANGED, UNREADABLE } from './resync-reasons.ts';
 import { STEP_MS } from './row-filter.ts';
 import { type Judged, mayConcern, OPEN, type Visible } from './row-match.ts';
 import type { TableFacts } from './table-facts.ts';
@@ -39,6 +40,8 @@ export interface RightsClassOptions {
   onAsked(): void;
   onDelivered(envelope: ChangeEnvelope, changes: number): void;
   onFailed(error: Error): void;
+  /** Whether the facts are no longer so. */
+  isOutdated(): Promise<boolean>;
 }
 
 /** Rows in one question to Postgres: at 1 KB a row, half a megabyte. */
@@ -209,9 +212,12 @@ export class RightsClass {
       if (this.#closed) return;
       this.#options.onFailed(error as Error);
       if (isRefusal(error)) {
+        // A name in the policy may be of what was dropped or renamed since: told before it is a fault of the policy.
+        const isOutdated = await this.#options.isOutdated();
         this.#told = [];
-        this.fail(error as Error);
-      } else if ((error as { code?: unknown }).code === undefined) this.#restart('a change could not be read');
+        if (isOutdated) this.resync(CHANGED);
+        else this.fail(error as Error);
+      } else if ((error as { code?: unknown }).code === undefined) this.#restart(UNREADABLE);
       else if (await this.#isAlone(error)) this.#restart();
       // The database is away: the same envelopes again. It keeps its turn, since the others would fare no better.
       else await this.#pause();
@@ -317,7 +323,8 @@ export class RightsClass {
         try {
           passes.set(topic, await this.passes(topic, changes));
         } catch (error) {
-          this.#failTopic(topic, error as Error);
+          const isOutdated = isRefusal((error as Error).cause) && (await this.#options.isOutdated());
+          this.#failTopic(topic, error as Error, isOutdated);
         }
       }),
     );
@@ -375,11 +382,12 @@ export class RightsClass {
   }
 
   /** Ends one topic alone: its filter cannot read a value, or is too costly for it. */
-  #failTopic(topic: Topic, error: Error): void {
+  #failTopic(topic: Topic, error: Error, isOutdated = false): void {
     this.#options.onFailed(error);
     for (const subscription of [...topic.subscriptions]) {
-      if (error instanceof TidemarkError && error.code === 'RT_FILTER_TOO_COSTLY') subscription.fail(error);
-      else subscription.resync('a change could not be read');
+      if (isOutdated) subscription.resync(CHANGED);
+      else if (error instanceof TidemarkError && error.code === 'RT_FILTER_TOO_COSTLY') subscription.fail(error);
+      else subscription.resync(UNREADABLE);
     }
   }
 

@@ -1,8 +1,17 @@
 /**
- * Takes a snapshot of a plan's rows, with the gate that says which changes it does not hold (gate.ts). From a replica where
- * one is healthy, else from the primary. Rows are fetched in pages, so that memory does not grow with the table.
+ * Takes a snapshot of a plan's rows, with the gate that says which changes it does not hold (gate.ts). From a replica that has got as far
+ * as the plan's facts where there is one, else from the primary: one that is behind would give rows under policies and columns that are
+ * no longer in force. Rows are fetched in pages, so that memory does not grow with the table.
  */
-import { type Lsn, parseLsn } from '@tidemark/contracts';
+import {
+  formatTidemark,
+  type Lsn,
+  laterTidemark,
+  parseLsn,
+  parseTidemark,
+  type Tidemark,
+  TidemarkError,
+} from '@tidemark/contracts';
 import type { Database, Identity, Pool, Transaction } from '@tidemark/db';
 import { errors } from '../errors.ts';
 import { WaitingRoom } from '../limits/waiting-room.ts';
@@ -48,9 +57,10 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
 
   async function take(plan: LivePlan, identity: Identity, reader: SnapshotReader): Promise<void> {
     const sql = snapshotSql(plan, options.maxRowBytes);
-    const replica = healthyReplica(database);
+    const from = laterTidemark(plan.facts.tidemark, formatTidemark(plan.facts.epoch, reader.notBefore));
+    const replica = await replicaAt(database, from);
     if (replica) {
-      const taken = await replica.transaction((tx) => fromStandby(tx, plan, sql, reader), {
+      const taken = await replica.transaction((tx) => fromStandby(tx, plan, from, sql, reader), {
         identity,
         readOnly: true,
         timeoutMs: options.timeoutMs,
@@ -69,6 +79,7 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
   async function fromStandby(
     tx: Transaction,
     plan: LivePlan,
+    from: Tidemark,
     sql: { text: string; params: string[] },
     reader: SnapshotReader,
   ): Promise<boolean> {
@@ -82,7 +93,8 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
         tx.query<Place>(STANDBY_PLACE),
       ]);
       const lower = placeOf(before[0]);
-      if (lower.lsn < reader.notBefore) return false;
+      // The address may lead to another server than the one that was looked at.
+      if (lower.lsn < parseTidemark(from).lsn) return false;
       const upper = placeOf(after[0]);
       const gate: SnapshotGate = {
         kind: 'standby',
@@ -169,15 +181,12 @@ function placeOf(row: Place | undefined) {
   return { lsn: parseLsn(lsn), snapshot: parseXidSnapshot(snapshot) };
 }
 
-/** The least busy of the healthy ones. */
-function healthyReplica(database: Database): Pool | undefined {
-  const healthy = new Set(
-    database
-      .replicaStats()
-      .filter((replica) => replica.healthy)
-      .map((replica) => `read:${replica.name}`),
-  );
-  return database.pools.reads
-    .filter((pool) => healthy.has(pool.name))
-    .sort((a, b) => a.stats().utilisation - b.stats().utilisation)[0];
+/** @throws RT_NOT_FOLLOWING between two epochs */
+async function replicaAt(database: Database, tidemark: Tidemark): Promise<Pool | undefined> {
+  try {
+    return await database.replicaAt(tidemark);
+  } catch (cause) {
+    if (!(cause instanceof TidemarkError) || cause.code !== 'DB_EPOCH_CHANGED') throw cause;
+    throw errors.NOT_FOLLOWING({ reason: 'the changes of the new epoch have not come yet' }, { cause });
+  }
 }

@@ -3,8 +3,12 @@
  * at the moment. Asked under the role itself, so that its own functions answer (has_column_privilege, row_security_active).
  */
 import { createHash } from 'node:crypto';
+import { formatTidemark, type Lsn, parseLsn, type Tidemark } from '@tidemark/contracts';
 import type { Database, Identity } from '@tidemark/db';
 import type { ColumnTypeDetail } from '@tidemark/query';
+import type { Dated } from '../definitions/announced-definitions.ts';
+import { definitionsSql, ROLES_VERSION_SQL } from '../definitions/definition-sql.ts';
+import { knownDefinition } from '../definitions/known-definitions.ts';
 import { errors, postgresErrors } from '../errors.ts';
 import { POLICY_CATALOG, type PolicyCatalog } from '../policies/catalog.ts';
 import { type PolicyReach, policyReach } from '../policies/reach.ts';
@@ -12,6 +16,7 @@ import { NO_TABLES_READ, type TablesRead, tablesRead } from '../policies/tables-
 import { type TablesReadCatalog, tablesReadCatalog } from '../policies/tables-read-catalog.ts';
 import { BASE_TYPE, COLUMN_CATALOG, type ColumnCatalog } from './column-catalog.ts';
 import { givenColumns, type ImageReads } from './image-sql.ts';
+import { refuseUnfollowable, UNFOLLOWABLE, type Unfollowable } from './not-live.ts';
 import { policyReads, sourcesOf } from './policy-reads.ts';
 
 export interface ColumnFacts {
@@ -36,10 +41,14 @@ export interface PolicyFacts {
   rowAlone: boolean;
 }
 
-export interface TableFacts {
+export interface TableFacts extends Dated {
   schema: string;
   table: string;
   oid: number;
+  /** A server that has got so far has all that they say. */
+  tidemark: Tidemark;
+  /** The definition and the roles have been these at every position from here to `tidemark`. Undefined: that is not known. */
+  since: Lsn | undefined;
   columns: readonly ColumnFacts[];
   /** What changes name their rows by: the columns of the replica identity's index, else of the primary key; empty without. */
   key: readonly string[];
@@ -57,9 +66,7 @@ export interface TableFacts {
   policyColumns: readonly string[];
   /** What `policy` is made of, by name. */
   policies: readonly PolicyFacts[];
-  /** Equal for roles that differ in their rights alone. */
-  shape: string;
-  /** Changes when anything above does. */
+  /** Changes when anything above does that decides what this role may follow. */
   version: string;
 }
 
@@ -89,10 +96,17 @@ interface FactsRow {
   policies: { name: string; permissive: boolean; using: string | null; tree: string | null }[] | null;
   catalog: PolicyCatalog;
   tables_read: TablesReadCatalog;
+  unfollowable: Unfollowable;
+  definition: string | null;
 }
 
-/** Names print with their schema then, so a policy's text means the same in every session. */
-const NO_SEARCH_PATH = `select set_config('search_path', '', true)`;
+/**
+ * Names print with their schema then, so a policy's text means the same in every session. The position is read before the snapshot of
+ * the facts is taken: in READ COMMITTED each statement has its own.
+ */
+const BEFORE = `select set_config('search_path', '', true), pg_current_wal_insert_lsn()::text as lsn`;
+/** Whatever the facts have seen was in the WAL before. */
+const AFTER = `select pg_current_wal_insert_lsn()::text as lsn, ${ROLES_VERSION_SQL} as roles`;
 
 const IS_KEY = `case when c.relreplident = 'i' then i.indisreplident else i.indisprimary end`;
 
@@ -125,12 +139,15 @@ select has_schema_privilege(n.oid, 'usage') as may_schema,
    from pg_policy p where p.polrelid = c.oid and p.polcmd in ('r', '*')
      and (0 = any (p.polroles) or exists (
        select from unnest(p.polroles) as r (oid) where pg_has_role(current_user, r.oid, 'usage')))) as policies,
-  ${POLICY_CATALOG} as catalog, ${tablesReadCatalog('$3')} as tables_read
+  ${POLICY_CATALOG} as catalog, ${tablesReadCatalog('$3')} as tables_read,
+  ${UNFOLLOWABLE} as unfollowable,
+  (select d.version from (${definitionsSql({ publication: '$3', only: { schema: '$1', table: '$2' } })}) as d) as definition
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = $1 and c.relname = $2`;
 
 /**
- * @throws RT_TABLE_UNKNOWN, RT_TABLE_NOT_LIVE, RT_QUERY_UNSUPPORTED, RT_POLICY_READS_MORE, and 42501 where the role may not read the table
+ * @throws RT_TABLE_UNKNOWN, RT_TABLE_NOT_LIVE, RT_QUERY_UNSUPPORTED, RT_POLICY_READS_MORE, those of not-live.ts, and 42501 where the role may not
+ * read the table
  */
 export async function loadTableFacts(
   database: Database,
@@ -139,16 +156,21 @@ export async function loadTableFacts(
   schema: string,
   table: string,
 ): Promise<TableFacts> {
-  const [row] = await database.pools.write.transaction(
-    async (tx) => {
-      const [, rows] = await Promise.all([
-        tx.query(NO_SEARCH_PATH),
-        tx.query<FactsRow>(FACTS, [schema, table, publication]),
-      ]);
-      return rows;
-    },
-    { identity, readOnly: true },
-  );
+  const epoch = database.epoch();
+  const { write } = database.pools;
+  const [known, [before, [row], after]] = await Promise.all([
+    knownDefinition(write, schema, table),
+    write.transaction(
+      (tx) =>
+        Promise.all([
+          tx.query<{ lsn: string }>(BEFORE),
+          tx.query<FactsRow>(FACTS, [schema, table, publication]),
+          tx.query<{ lsn: string; roles: string }>(AFTER),
+        ]),
+      { identity, readOnly: true, isolation: 'read committed' },
+    ),
+  ]);
+  const { lsn, roles } = after[0] as { lsn: string; roles: string };
   if (!row) throw errors.TABLE_UNKNOWN({ schema, table });
   if (!row.may_schema || !row.may_table) throw postgresErrors['42501']({ schema, table, role: identity.role });
   if (row.kind !== 'r' && row.kind !== 'p')
@@ -157,11 +179,9 @@ export async function loadTableFacts(
   if (row.filtered) {
     throw errors.QUERY_UNSUPPORTED({ what: `${schema}.${table} is published with a row filter: it` });
   }
+  refuseUnfollowable(row.unfollowable, { schema, table, publication });
+  const definition = row.definition ?? '';
   const published = new Set(row.published);
-  const types = row.columns?.map(({ readable: _, sql: { nameable: _nameable, ...sql }, ...column }) => ({
-    ...column,
-    sql,
-  }));
   const columns = (row.columns ?? []).map(
     ({ number, name, type, collation, deterministic, readable, sql }): ColumnFacts => ({
       number,
@@ -188,10 +208,24 @@ export async function loadTableFacts(
     policyReads: reads,
     policyColumns: givenColumns({ columns }, reads.columns),
     policies: policies.map((policy) => policyFacts(policy, row.catalog)),
-    shape: hash([types, row.key, row.immediate, row.published, row.identity]),
+    definition,
+    roles,
+    epoch,
+    readFrom: parseLsn(before[0]?.lsn ?? ''),
+    tidemark: formatTidemark(epoch, parseLsn(lsn)),
+    since: sinceOf(known, definition, roles),
     version: hash(row),
   };
 }
+
+/** Versions that are equal to those that the relay saw have been so since then: two that are equal have nothing between them. */
+function sinceOf({ table, roles }: Known, definition: string, rolesNow: string): Lsn | undefined {
+  if (table?.version !== definition || roles?.version !== rolesNow) return undefined;
+  if (table.since < roles.since) return roles.since;
+  return table.since;
+}
+
+type Known = Awaited<ReturnType<typeof knownDefinition>>;
 
 const hash = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('base64url');
 

@@ -2,7 +2,7 @@
  * Row-level security on changes: the policies' own expressions over the row images, once for each class of rights and
  * batch, under its role and claims. Right for old and deleted rows too, which no longer are in the table.
  */
-import { formatTidemark } from '@tidemark/contracts';
+import { formatTidemark, laterTidemark } from '@tidemark/contracts';
 import type { Database, Identity } from '@tidemark/db';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
 import type { RowImage } from '../changes/row-image.ts';
@@ -28,7 +28,7 @@ const MAX_QUESTIONS = 40;
 
 /**
  * Which of the images the identity may see. On a server that has got at least as far as `envelope`, so that a policy that
- * reads other tables sees what the transaction saw committed before it. Where a value of a row makes the policies fail, the row is
+ * reads other tables sees what the transaction saw committed before it, and as far as the facts, so that it knows what they name. Where a value of a row makes the policies fail, the row is
  * found by halves, and the others are decided.
  * @throws Postgres's errors (PostgresError) where a policy fails whatever the row, DB_ errors where no server answers
  */
@@ -47,7 +47,7 @@ export async function visibleImages(
     else undecided.set(image, undefined);
   }
   if (facts.policy === 'false') return { visible, undecided: new Map() };
-  const tidemark = formatTidemark(envelope.epoch, envelope.lsn);
+  const tidemark = laterTidemark(facts.tidemark, formatTidemark(envelope.epoch, envelope.lsn));
   const text = policyStatement(facts);
   const ask = async (some: readonly RowImage[]): Promise<void> => {
     const statement = { text, params: policyParams(facts, some) };

@@ -1,0 +1,77 @@
+/**
+ * What is asked of the database again and again, kept for a moment by its name. At most one load of a name runs at a time, and one begins
+ * at least `pauseMs` behind the one before: whoever needs what was read after a certain moment waits for the next one, together with
+ * all others who do. So neither many askers nor refusals, which are not kept, make more than a few loads a second of a name.
+ */
+export interface CoalescedLoadsOptions {
+  maxAgeMs: number;
+  pauseMs: number;
+  /** Names that are kept; the oldest goes first. */
+  maxNames: number;
+}
+
+interface Load<T> {
+  /** By performance.now() */
+  beganAt: number;
+  value: Promise<T>;
+}
+
+export class CoalescedLoads<T> {
+  readonly #options: CoalescedLoadsOptions;
+  #loads = new Map<string, Load<T>>();
+  /** Apart, so that names that nobody may load do not displace those that are in use. */
+  #failed = new Map<string, Load<T>>();
+  #next = new Map<string, Promise<T>>();
+
+  constructor(options: CoalescedLoadsOptions) {
+    this.#options = options;
+  }
+
+  /** One of at most `maxAgeMs`, else a new one. */
+  get(name: string, load: () => Promise<T>): Promise<T> {
+    const known = this.#loads.get(name);
+    if (known && performance.now() - known.beganAt < this.#options.maxAgeMs) return known.value;
+    return this.since(performance.now(), name, load);
+  }
+
+  /** One that began at or after this moment (performance.now()). */
+  since(moment: number, name: string, load: () => Promise<T>): Promise<T> {
+    const known = this.#loads.get(name);
+    if (known && known.beganAt >= moment) return known.value;
+    const failed = this.#failed.get(name);
+    if (failed && failed.beganAt >= moment) return failed.value;
+    const waiting = this.#next.get(name);
+    if (waiting) return waiting;
+    const before = known ?? failed;
+    if (!before) return this.#load(name, load);
+    const next = this.#loadBehind(before, name, load);
+    this.#next.set(name, next);
+    return next;
+  }
+
+  async #loadBehind(before: Load<T>, name: string, load: () => Promise<T>): Promise<T> {
+    await before.value.catch(() => undefined);
+    const ms = before.beganAt + this.#options.pauseMs - performance.now();
+    if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
+    // From here on, whoever asks comes behind the beginning of this load.
+    this.#next.delete(name);
+    return this.#load(name, load);
+  }
+
+  #load(name: string, load: () => Promise<T>): Promise<T> {
+    const entry = { beganAt: performance.now(), value: load() };
+    this.#failed.delete(name);
+    this.#keep(this.#loads, name, entry);
+    entry.value.catch(() => {
+      if (this.#loads.get(name) === entry) this.#loads.delete(name);
+      this.#keep(this.#failed, name, entry);
+    });
+    return entry.value;
+  }
+
+  #keep(loads: Map<string, Load<T>>, name: string, entry: Load<T>): void {
+    loads.delete(name);
+    if (loads.size >= this.#options.maxNames) loads.delete(loads.keys().next().value as string);
+    loads.set(name, entry);
+  }
+}
