@@ -3,7 +3,7 @@ import type { Database } from '@tidemark/db';
 import { generateImages } from '@tidemark/demo-images';
 import { createFileRegistry, type FileStore, type NewFile } from '@tidemark/files';
 
-export const DEMO_BUCKET = 'demo';
+const DEMO_BUCKET = 'demo';
 export const DEMO_IMAGES_PREFIX = 'demo/images/';
 const COUNT = 300;
 const SEED = 1;

@@ -24,7 +24,7 @@ export interface Io {
   untilSignal(): Promise<string>;
 }
 
-export const USAGE = `npx tidemark <command>
+const USAGE = `npx tidemark <command>
 
   up [--no-demo] [--scale <service>=<n>]…   everything, until Ctrl-C
   migrate                                   brings the database to this release's schema

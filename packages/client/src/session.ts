@@ -111,7 +111,7 @@ function endsSoon(token: string): boolean {
 }
 
 /** `exp` of a JWT, seconds since 1970; undefined where it has none. Not verified: the server does that. */
-export function expiryOf(token: string): number | undefined {
+function expiryOf(token: string): number | undefined {
   const [, payload] = token.split('.');
   if (payload === undefined) return undefined;
   try {

@@ -9,8 +9,8 @@
 import { errors } from './errors.ts';
 import type { AnswerStats, Client, Identity } from './types.ts';
 
-export const DEFAULT_ANSWER_MAX_BYTES = 64 * 1024 ** 2;
-export const DEFAULT_ANSWERS_TOTAL_BYTES = 256 * 1024 ** 2;
+const DEFAULT_ANSWER_MAX_BYTES = 64 * 1024 ** 2;
+const DEFAULT_ANSWERS_TOTAL_BYTES = 256 * 1024 ** 2;
 /** Smaller answers are not counted: as many as there are connections, they take a few MB, and counting them would cost time. */
 export const UNCOUNTED_BYTES = 64 * 1024;
 /** Part of the total that one client may hold, and part in use from which that binds. */

@@ -82,7 +82,7 @@ async function runOnce(
 const NO_SUCH_STATEMENT = '26000';
 
 /** Settles when everything that was sent has been answered. Nothing is sent when a part of it is invalid. */
-export function sendIdentityTransaction(
+function sendIdentityTransaction(
   slot: Slot,
   transaction: IdentityTransaction,
   timeoutMs: number,

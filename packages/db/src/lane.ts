@@ -12,7 +12,7 @@ import { setTimeoutOf } from './transaction.ts';
 import type { Holder } from './types.ts';
 
 /** Rides over this are cut off and repeated on a slot of their own. Above SHORT_MS, since a busy machine stalls anyone. */
-export const LANE_TIMEOUT_MS = 100;
+const LANE_TIMEOUT_MS = 100;
 /** At 5 ms each, the last one in line waits a third of a second; beyond it, an exclusive slot is the faster way. */
 const RIDERS_MOST = 64;
 /** A lane without riders gives its slot back after this. */

@@ -152,7 +152,7 @@ export async function allSettled<T>(promises: readonly Promise<T>[]): Promise<T[
 }
 
 /** Sets the session's statement_timeout where it differs; what is sent next comes after it on the wire. */
-export function useTimeout(slot: Slot, timeoutMs: number): void {
+function useTimeout(slot: Slot, timeoutMs: number): void {
   // Without it the session's limit is unknown: the slot is discarded, and what is sent on it is told so.
   if (slot.statementTimeoutMs !== timeoutMs) setTimeoutOf(slot, timeoutMs).catch(() => undefined);
 }

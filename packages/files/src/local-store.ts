@@ -16,7 +16,7 @@ export interface LocalFileStoreOptions {
 }
 
 /** Uploads in progress: beside the content, so that the rename never crosses a file system. */
-export const TEMPORARY = 'tmp';
+const TEMPORARY = 'tmp';
 
 /**
  * A file store in a local folder. Bytes go to a temporary file, are synced, and get their final name by a rename,

@@ -39,8 +39,6 @@ const SILENCE_MS = 20_000;
 const MAX_SOCKETS = 250;
 /** For deleting what an upload has left: a server that does not answer holds nobody up. The sweep of orphans finds it later. */
 const CLEAN_UP_MS = 5_000;
-/** S3 takes at most 10,000 parts of an upload. */
-export const S3_MAX_BYTES = 10_000 * PART_BYTES;
 const KEY = /^[0-9a-f]{2}\/[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 /**

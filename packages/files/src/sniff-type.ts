@@ -6,7 +6,7 @@ export type SniffedType = ImageType | 'image/avif' | 'image/heic' | 'image/bmp' 
 
 /** How many of a file's first bytes `sniffType` looks at. */
 export const TYPE_BYTES = 16;
-export const UNKNOWN_TYPE = 'application/octet-stream';
+const UNKNOWN_TYPE = 'application/octet-stream';
 
 const MAX_TYPE_LENGTH = 255;
 /** RFC 9110 §8.3.1, with at most a few parameters. */

@@ -6,7 +6,7 @@ import { busPermissions, type NatsUser, natsText, SERVICE_NAMES, type ServiceNam
 import { errors } from './errors.ts';
 import { folderError } from './home-folder.ts';
 
-export const NATS_PASSWORDS_FILE = 'nats-passwords.json';
+const NATS_PASSWORDS_FILE = 'nats-passwords.json';
 
 /** `admin` may do everything in the account: for people with the `nats` command, and for tests. */
 const NAMES = [...SERVICE_NAMES, 'admin'] as const;

@@ -12,7 +12,7 @@ import { temporaryHome } from './temporary-home.ts';
 import { createDatabase, dropDatabase, prepareTemplateOnce, templateName } from './test-database.ts';
 
 /** The environment variable: JSON, or the path of a file with it. */
-export const TEST_STACK_VARIABLE = 'TIDEMARK_TEST_STACK';
+const TEST_STACK_VARIABLE = 'TIDEMARK_TEST_STACK';
 
 export interface TestStackUrls {
   primaryUrl: string;
@@ -85,7 +85,7 @@ export class TestStack implements TestStackUrls {
   }
 }
 
-export function inDatabase(url: string, name: string): string {
+function inDatabase(url: string, name: string): string {
   const changed = new URL(url);
   changed.pathname = `/${name}`;
   return changed.href;

@@ -5,7 +5,7 @@ import type { Limits } from './limits.ts';
 /** Received text is repeated in messages up to this many characters, so that an error stays small. */
 const ECHO_LENGTH = 200;
 
-export function echo(text: string): string {
+function echo(text: string): string {
   return text.length <= ECHO_LENGTH ? text : `${text.slice(0, ECHO_LENGTH)}…`;
 }
 

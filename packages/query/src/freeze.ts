@@ -28,7 +28,7 @@ function freezeLevel(level: Level): void {
   Object.freeze(level);
 }
 
-export function freezeCondition(condition: Condition): void {
+function freezeCondition(condition: Condition): void {
   if (condition.kind === 'and' || condition.kind === 'or') {
     for (const inner of condition.conditions) freezeCondition(inner);
     Object.freeze(condition.conditions);

@@ -134,7 +134,7 @@ function renderOrderTerm(term: OrderTerm): string {
   return `${target}${term.direction === null ? '' : `.${term.direction}`}${term.nulls === null ? '' : `.nulls${term.nulls}`}`;
 }
 
-export function renderField(field: Field): string {
+function renderField(field: Field): string {
   return renderName(field.name) + field.json.map((step) => step.arrow + renderStep(step)).join('');
 }
 

@@ -16,7 +16,7 @@ import { filesConfig } from './files/config.ts';
 import { limitsConfig } from './limits/config.ts';
 import { parseRoleTimeouts, roleTimeouts } from './limits/role-timeouts.ts';
 
-export const configSchema = Type.Object({
+const configSchema = Type.Object({
   ...baseConfig,
   ...databaseConfig,
   ...tokenConfig,

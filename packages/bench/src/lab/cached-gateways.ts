@@ -73,7 +73,7 @@ interface Row {
   parts?: Row[];
 }
 
-export class Book {
+class Book {
   readonly #writes = new Map<string, { version: number; lsn: bigint }[]>();
   #reads: { place: string; version: number; lsn: bigint; what: string }[] = [];
   readonly sources = new Map<string, number>();

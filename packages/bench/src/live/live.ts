@@ -8,7 +8,7 @@ import type { LiveScenario } from './live-scenario.ts';
 import { socketMemory } from './socket-memory.ts';
 import { liveKeys, liveLatency, liveOwnRows, liveRls } from './subscribers.ts';
 
-export const liveScenarios: readonly LiveScenario[] = [
+const liveScenarios: readonly LiveScenario[] = [
   fanOut,
   fanOutBatched,
   liveLatency,

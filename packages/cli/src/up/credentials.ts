@@ -12,7 +12,7 @@ export interface Credentials {
   readonly ops: string;
 }
 
-export const CREDENTIALS_FILE = 'credentials.json';
+const CREDENTIALS_FILE = 'credentials.json';
 const SECRET_FILE = 'jwt-secret';
 /** 256 bits, in base64. */
 const SECRET_BYTES = 32;

@@ -12,7 +12,7 @@ import { scramVerifier } from './scram.ts';
 import { readOrMake } from './secret-file.ts';
 
 /** Owns the schema, migrates it, and is who a person with psql logs in as. */
-export const OWNER = 'tidemark';
+const OWNER = 'tidemark';
 const SERVICE_LOGINS: Readonly<Record<ServiceName, string>> = {
   gateway: 'tidemark_gateway',
   realtime: 'tidemark_realtime',

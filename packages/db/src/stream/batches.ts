@@ -9,7 +9,7 @@ import { type StreamRouting, startStream } from './stream-routing.ts';
 import type { Batch, BatchRequest, StreamSource } from './types.ts';
 
 /** At 1 KB a row, 1 MB: the round trip is a small part of its time. */
-export const DEFAULT_SIZE = 1_000;
+const DEFAULT_SIZE = 1_000;
 const MOST_SIZE = 100_000;
 
 /** @throws DB_STREAM_REQUEST */

@@ -3,7 +3,7 @@ import type { Statement } from '../types.ts';
 import type { Framing } from './copy-frames.ts';
 import { inlineParams } from './inline-params.ts';
 
-export const COPY_FORMATS = ['csv', 'ndjson', 'json'] as const;
+const COPY_FORMATS = ['csv', 'ndjson', 'json'] as const;
 /** `csv`: a header, then Postgres's text of each value, quoted where RFC 4180 asks for it; no newline after the last row. */
 export type CopyFormat = (typeof COPY_FORMATS)[number];
 

@@ -5,7 +5,7 @@
 import type { ReadableSpan, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace-base';
 
 /** At about 1 KB each, 4 MB. */
-export const MAX_QUEUED_SPANS = 4_096;
+const MAX_QUEUED_SPANS = 4_096;
 const BATCH_SPANS = 512;
 const INTERVAL_MS = 1_000;
 

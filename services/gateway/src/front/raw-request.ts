@@ -2,13 +2,13 @@
 import type { IncomingMessage } from 'node:http';
 
 /** Where the front answers: reads of tables. */
-export const TABLES = '/rest/v1/';
+const TABLES = '/rest/v1/';
 
 /**
  * Headers that decide the answer to a read. One that is missing here would be answered with what another request was; Tidemark
  * is not among them, as it is looked at on each hit.
  */
-export const DECIDES = [
+const DECIDES = [
   'accept',
   'accept-encoding',
   'accept-profile',

@@ -58,7 +58,7 @@ export function planKeyset(
 }
 
 /** True for the rows that come after `values`. */
-export function afterSql(source: Source, terms: readonly KeysetTerm[], values: KeysetValues, params: Params): string {
+function afterSql(source: Source, terms: readonly KeysetTerm[], values: KeysetValues, params: Params): string {
   const columns = terms.map(({ field }) => fieldSql(source, field));
   const bound = values.map((value) => (value === null ? null : params.bind(value)));
   const oneWay = terms.every(({ descending }) => descending === terms[0]?.descending);

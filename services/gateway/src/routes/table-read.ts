@@ -49,7 +49,7 @@ export function registerTableRead(app: BaseApp, context: RouteContext, front: Fr
   app.get<{ Params: { table: string } }>(TABLE_ROUTE, hooks, (request, reply) => readTable(context, request, reply));
 }
 
-export function readTable(context: RouteContext, request: TableRequest, reply: FastifyReply) {
+function readTable(context: RouteContext, request: TableRequest, reply: FastifyReply) {
   const plan = askedPlan(request.headers.accept, READ_MEDIA, context.config, request.caller.role);
   const read = understand(context, request, reply, plan);
   const identity = readIdentity(request, read.schema);

@@ -27,7 +27,7 @@ export function keyScopeOf(identity: Identity, key: string): KeyScope {
 }
 
 /** The same text for the same value, in whatever order its keys were written. */
-export function canonicalJson(value: unknown): string {
+function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));

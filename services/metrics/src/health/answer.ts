@@ -4,7 +4,7 @@ import { type Static, Type } from 'typebox';
 
 const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
 
-export const Reason = Type.Object({
+const Reason = Type.Object({
   key: Type.String({ description: 'the same for as long as the problem lasts' }),
   severity: Type.Union([Type.Literal('degraded'), Type.Literal('down')]),
   message: Type.String({ description: 'names the culprit' }),

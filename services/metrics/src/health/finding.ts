@@ -24,7 +24,7 @@ export interface Steady {
 /** For what swings from second to second: rates, delays, waiting. */
 export const HOLD_MS = 3_000;
 /** More would not be read; the worst come first. */
-export const MOST_FINDINGS = 50;
+const MOST_FINDINGS = 50;
 
 export function createSteady(): Steady {
   let since = new Map<string, number>();

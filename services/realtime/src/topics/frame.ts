@@ -7,7 +7,7 @@ import type { ChangeEnvelope } from '../changes/envelope.ts';
 
 const FINAL_TEXT = 0x81;
 
-export function textFrame(text: string): Buffer {
+function textFrame(text: string): Buffer {
   const length = Buffer.byteLength(text);
   const head = length < 126 ? 2 : length < 65_536 ? 4 : 10;
   const frame = Buffer.allocUnsafe(head + length);

@@ -122,7 +122,7 @@ export function byKey(
 }
 
 /** Of the key, as the WAL has it; equal texts are equal keys. Undefined where the image lacks a column of it. */
-export function keyText(plan: LivePlan, image: RowImage): string | undefined {
+function keyText(plan: LivePlan, image: RowImage): string | undefined {
   const parts = plan.facts.key.map((name) => image.column(name));
   return parts.includes(undefined) ? undefined : parts.join();
 }

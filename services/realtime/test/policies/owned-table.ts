@@ -7,7 +7,7 @@ import { RowImage } from '../../src/changes/row-image.ts';
 import { loadTableFacts, type TableFacts } from '../../src/topics/table-facts.ts';
 import { policyParams, policyStatement } from '../../src/topics/visibility.ts';
 
-export const ROLE = 'authenticated';
+const ROLE = 'authenticated';
 export const [ANN, BOB] = ['a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 'b0eebc99-9c0b-4ef8-bb6d-6bb9bd380b22'];
 
 const CLAIMS = `current_setting('request.jwt.claims', true)`;

@@ -78,7 +78,7 @@ const colourOf = (line: Line, index: number) => (line.colour ?? index) % SERIES_
 const dataOf = (times: number[], lines: readonly Line[]): uPlot.AlignedData =>
   [times, ...lines.map(({ values }) => values)] as uPlot.AlignedData;
 
-export function newest(values: Values): number | null {
+function newest(values: Values): number | null {
   for (let back = 1; back <= FRESH_SAMPLES; back++) {
     const value = values.at(-back);
     if (value !== null && value !== undefined) return value;
