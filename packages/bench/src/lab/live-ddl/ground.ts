@@ -1,5 +1,6 @@
 /** What one seed runs on: a database of its own on the trial's stack, and two realtime instances with primary and replica. */
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { migrate } from '@tidemark/db';
 import { type Stack, TestStack } from '@tidemark/local-stack';
 import postgres from 'postgres';
@@ -10,8 +11,13 @@ import { firstSchema, ROLES } from './schema.ts';
 import { RESET_ROLES, setupSql } from './setup.ts';
 
 export const SECRET = randomBytes(24).toString('hex');
-/** A session takes up what is announced nowhere within this time, ms; as set for the services. */
+/** Within this time, ms, counts what is announced nowhere; as set for the services. */
 export const RIGHTS_MS = 500;
+/** The same for rows of other tables that policies read; of ones that are not published, by their statistics, a second later. */
+export const MEMBERSHIP_MS = 300;
+/** The relay's looks at definitions, ms. */
+export const DEFINITIONS_MS = 300;
+const TRIGGER = new URL('../../../../../infra/postgres/ddl.sql', import.meta.url);
 const TEMPLATE = `live-ddl-${process.pid}-${Date.now()}`;
 
 export interface Ground {
@@ -36,7 +42,7 @@ export async function openGround(stack: Stack, announced: boolean): Promise<Grou
   });
   const database = await servers.database({ template: TEMPLATE });
   await execute(database.primaryUrl, RESET_ROLES);
-  if (!announced) await execute(database.primaryUrl, NO_TRIGGERS);
+  if (announced) await execute(database.primaryUrl, await readFile(TRIGGER, 'utf8'));
   const env = {
     DATABASE_URL: database.primaryUrl,
     DATABASE_REPLICA_URLS: database.replicaUrl,
@@ -46,6 +52,8 @@ export async function openGround(stack: Stack, announced: boolean): Promise<Grou
     JWT_SECRET: SECRET,
     JWT_ROLES: ROLES.join(),
     RIGHTS_CHECK_MS: String(RIGHTS_MS),
+    LIVE_MEMBERSHIP_MS: String(MEMBERSHIP_MS),
+    DEFINITIONS_CHECK_MS: String(DEFINITIONS_MS),
     DRAIN_MS: '100',
   };
   const instances = [liveInstance('a', env), liveInstance('b', env)];
@@ -74,10 +82,6 @@ export async function openGround(stack: Stack, announced: boolean): Promise<Grou
     },
   };
 }
-
-const NO_TRIGGERS = `do $$ declare t name; begin
-  for t in select evtname from pg_event_trigger where evtname like 'tidemark%' loop execute format('drop event trigger %I', t); end loop;
-end $$`;
 
 async function execute(url: string, text: string): Promise<void> {
   const sql = postgres(url, { max: 1, onnotice: () => {} });

@@ -23,10 +23,16 @@ const STEPS: readonly (readonly [name: string, step: DrawStep])[] = [
   ...Object.entries(rightSteps),
 ];
 
+/** Steps that concern all tables, whichever one was drawn. */
+const OF_ALL = new Set([
+  ...Object.keys(typeSteps),
+  ...['publishPart', 'changeMembership', 'changeBypass', 'changeMembers'],
+]);
 /** Of the steps that change one transaction, so many have changes of rows in it. */
 const WITH_ROWS = 0.3;
 const TRIES = 50;
 
+/** @returns with the name of the table that it concerns; '' for all of them */
 export function drawStep(writes: Writes, only: readonly string[] = []): Step & { name: string; table: string } {
   const { dice, schema } = writes;
   const tables = schema.tables.filter(({ name }) => only.length === 0 || only.includes(name));
@@ -41,7 +47,7 @@ export function drawStep(writes: Writes, only: readonly string[] = []): Step & {
     // A new label of an enum cannot be used in its transaction.
     const isAlone = name === 'addLabel' || step.late || rest.length > 0;
     const transactions = isAlone ? step.transactions : [[before, first, after].filter(Boolean).join('; ')];
-    return { ...step, transactions, name, table: table.name };
+    return { ...step, transactions, name, table: OF_ALL.has(name) ? '' : table.name };
   }
   throw new RangeError('no step could be drawn');
 }
