@@ -1,8 +1,9 @@
 import { Files } from './files.ts';
 import { Jobs } from './jobs.ts';
-import { Channel, type ChannelOptions } from './live/channel.ts';
-import { LiveConnection } from './live/connection.ts';
+import { Channel } from './live/channel.ts';
+import type { ChannelOptions } from './live/channel-types.ts';
 import type { ConnectionState } from './live/connection-state.ts';
+import { LiveConnections } from './live/connections.ts';
 import { Requests } from './requests.ts';
 import { Session, type TokenSource } from './session.ts';
 import { type AnyDatabase, SchemaClient, type SchemaTypes } from './tables.ts';
@@ -41,14 +42,14 @@ export class TidemarkClient<Database = AnyDatabase> extends SchemaClient<SchemaO
   readonly files: Files;
   readonly #url: string;
   readonly #session: Session;
-  readonly #connection: LiveConnection;
+  readonly #connection: LiveConnections;
   readonly #listeners: Set<(state: ConnectionState) => void>;
 
   constructor(url: string, options: ClientOptions = {}) {
     const base = url.replace(/\/+$/, '');
     const session = new Session({ token: options.token, fetch: options.fetch ?? fetch.bind(globalThis) });
     const listeners = new Set<(state: ConnectionState) => void>();
-    const connection = new LiveConnection({
+    const connection = new LiveConnections({
       url: options.liveUrl ?? `${base.replace(/^http/, 'ws')}/live`,
       session,
       WebSocket: options.WebSocket,

@@ -1,7 +1,7 @@
 /** Batch jobs: rows of `tidemark.jobs`, whose progress is followed like any other row's. */
 import type { CreateJob, Job } from '@tidemark/contracts';
 import { TidemarkError } from './errors.ts';
-import type { LiveConnection } from './live/connection.ts';
+import type { LiveConnections } from './live/connections.ts';
 import { LiveQuery } from './live/live-query.ts';
 import type { Requests } from './requests.ts';
 
@@ -11,9 +11,9 @@ const isOver = (job: Job) => job.finished_at !== null;
 
 export class Jobs {
   #requests: Requests;
-  #connection: LiveConnection;
+  #connection: LiveConnections;
 
-  constructor(requests: Requests, connection: LiveConnection) {
+  constructor(requests: Requests, connection: LiveConnections) {
     this.#requests = requests;
     this.#connection = connection;
   }

@@ -6,7 +6,8 @@ import {
   type PostgrestQueryBuilder,
   type UnstableGetResult,
 } from '@supabase/postgrest-js';
-import type { LiveConnection } from './live/connection.ts';
+import type { LiveConnections } from './live/connections.ts';
+import { quoteRounded } from './live/exact-numbers.ts';
 import { type LiveOptions, LiveQuery } from './live/live-query.ts';
 import type { Session } from './session.ts';
 
@@ -70,10 +71,10 @@ interface Builder {
 /** What is read below the schema's name, once for HTTP and once for following. */
 export class SchemaClient<Schema extends SchemaTypes> {
   readonly #http: PostgrestClient<AnyDatabase, PostgrestClientOptions, string, Schema>;
-  readonly #connection: LiveConnection;
+  readonly #connection: LiveConnections;
 
-  constructor(url: string, schema: string | undefined, session: Session, connection: LiveConnection) {
-    const options = { fetch: session.fetch, ...(schema === undefined ? {} : { schema }) };
+  constructor(url: string, schema: string | undefined, session: Session, connection: LiveConnections) {
+    const options = { fetch: exactly(session.fetch), ...(schema === undefined ? {} : { schema }) };
     this.#http = new PostgrestClient<AnyDatabase, PostgrestClientOptions, string, Schema>(`${url}/rest/v1`, options);
     this.#connection = connection;
   }
@@ -101,8 +102,22 @@ export class SchemaClient<Schema extends SchemaTypes> {
   }
 }
 
+/** Numbers that JavaScript would round come as text, as in live queries. */
+const exactly =
+  (send: typeof fetch): typeof fetch =>
+  async (input, init) => {
+    const response = await send(input, init);
+    if (response.body === null || !(response.headers.get('content-type') ?? '').includes('json')) return response;
+    const { status, statusText } = response;
+    const headers = new Headers(response.headers);
+    // Both are of the bytes on the wire.
+    headers.delete('content-length');
+    headers.delete('content-encoding');
+    return new Response(quoteRounded(await response.text()), { status, statusText, headers });
+  };
+
 /** The text that would be asked by GET is the one that is followed. */
-function follow(connection: LiveConnection, { url, schema }: Builder, options: LiveOptions): LiveQuery<never> {
+function follow(connection: LiveConnections, { url, schema }: Builder, options: LiveOptions): LiveQuery<never> {
   const path = url.pathname.slice(url.pathname.lastIndexOf('/') + 1);
   return new LiveQuery(connection, {
     query: `${path}${url.search}`,

@@ -21,17 +21,24 @@ create table public.commentary (
   body text not null default ''
 );
 create table public.note (owner text not null default current_setting('request.jwt.claims', true)::json ->> 'sub', body text not null);
+create table public.big (id bigint primary key, amount numeric not null default 0);
+create table public.loose (longer_name int not null, a text not null, data jsonb not null default '{"zz": 1, "b": [1, 2]}');
+alter table public.big replica identity full;
+alter table public.loose replica identity full;
+grant select, insert, update, delete on public.big, public.loose to authenticated;
 alter table public.commentary replica identity full;
 alter table public.note replica identity full;
 alter table public.note enable row level security;
 create policy own on public.note using (owner = current_setting('request.jwt.claims', true)::json ->> 'sub');
 grant select, insert, update, delete on public.commentary, public.note to authenticated;
 grant select on public.commentary to anon;
-alter publication tidemark add table public.commentary, public.note;`;
+alter publication tidemark add table public.commentary, public.note, public.big, public.loose;`;
 
 export interface Backend {
   /** Of the gateway, which passes /live on. */
   url: string;
+  /** Of the realtime service itself. */
+  liveServiceUrl: string;
   token(sub: string, expiresInS?: number): Promise<string>;
   sql: postgres.Sql;
   /** Another realtime service, at an address of its own that it tells the others: `ws://…/live`. */
@@ -67,6 +74,7 @@ export async function startBackend(tables: 'own' | 'matches' = 'own'): Promise<B
   const sql = postgres(database.primaryUrl, { max: 4, onnotice: () => {} });
   return {
     url: gateway.url,
+    liveServiceUrl: realtime.url,
     sql,
     token: (sub, expiresInS = 600) =>
       new SignJWT({ role: 'authenticated', sub })

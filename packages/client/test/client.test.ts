@@ -7,6 +7,7 @@ import { LiveSocket } from '../src/live/live-socket.ts';
 import type { WebSocketClass } from '../src/live/web-socket.ts';
 import { Session } from '../src/session.ts';
 import { type Backend, startBackend, startWire, waitFor } from './backend.ts';
+import { manyQueries } from './many-queries.ts';
 
 interface Database {
   public: {
@@ -93,7 +94,10 @@ t.test('client', async (t) => {
     t.match(seen[0], { rows: [{ body: 'first' }] });
     t.match(seen[2], { row: { body: 'third' }, position: /\.[0-9A-F]{8}$/ });
     t.equal(live.status, 'closed', 'the loop has ended it');
-    t.equal(client.status.is, 'idle');
+    await waitFor(
+      () => client.status.is === 'idle',
+      () => `the socket to be let go; it is ${client.status.is}`,
+    );
     await t.rejects(live.ready(), { code: 'CLIENT_CLOSED' });
   });
 
@@ -427,6 +431,8 @@ t.test('client', async (t) => {
       live.close();
     }
   });
+
+  await manyQueries(t, backend, liveUrl);
 
   t.test('a closed client leaves no socket', async (t) => {
     await waitFor(

@@ -11,7 +11,8 @@ const states = {
   idle: { is: 'idle' },
   connecting: { is: 'connecting', attempt: 3 },
   entering: { is: 'entering', attempt: 3 },
-  open: { is: 'open' },
+  open: { is: 'open', attempt: 3 },
+  lasting: { is: 'open', attempt: 1 },
   leaving: { is: 'leaving', retryAt: 1_500 },
   waiting: { is: 'waiting', attempt: 3, retryAt: 500, reason: 'cut' },
   stopped: { is: 'stopped', error },
@@ -23,6 +24,7 @@ const events = {
   unwanted: { type: 'unwanted' },
   opened: { type: 'opened' },
   ready: { type: 'ready' },
+  settled: { type: 'settled' },
   lost: { type: 'lost', at: 1_000, reason: 'cut', jitter: 0 },
   draining: { type: 'draining', at: 1_000, afterMs: 70 },
   refused: { type: 'refused', error },
@@ -33,30 +35,33 @@ const events = {
 
 /** `-`: the very same state. */
 const table: Record<keyof typeof states, Record<keyof typeof events, string>> = {
-  //          wanted          unwanted   opened        ready      lost           draining       refused         retry           token           close
+  //          wanted          unwanted   opened        ready      settled        lost           draining       refused         retry           token           close
   idle: row(
-    'connecting:1 idle       -             -          -              -              -               -               -               closed',
+    'connecting:1 idle       -             -          -              -              -              -               -               -               closed',
   ),
   connecting: row(
-    '-            idle       entering:3    -          waiting:3      -              stopped         -               -               closed',
+    '-            idle       entering:3    -          -              waiting:3      -              stopped         -               -               closed',
   ),
   entering: row(
-    '-            idle       -             open       waiting:3      waiting:1      stopped         -               -               closed',
+    '-            idle       -             open:3     -              waiting:3      waiting:1      stopped         -               -               closed',
   ),
   open: row(
-    '-            idle       -             -          waiting:1      leaving        stopped         -               -               closed',
+    '-            idle       -             -          open:1         waiting:3      leaving        stopped         -               -               closed',
+  ),
+  lasting: row(
+    '-            idle       -             -          -              waiting:1      leaving        stopped         -               -               closed',
   ),
   leaving: row(
-    '-            idle       -             -          waiting:1      -              stopped         connecting:1    -               closed',
+    '-            idle       -             -          -              waiting:1      -              stopped         connecting:1    -               closed',
   ),
   waiting: row(
-    '-            idle       -             -          -              -              stopped         connecting:4    -               closed',
+    '-            idle       -             -          -              -              -              stopped         connecting:4    -               closed',
   ),
   stopped: row(
-    'connecting:1 idle       -             -          -              -              stopped         -               connecting:1    closed',
+    'connecting:1 idle       -             -          -              -              -              stopped         -               connecting:1    closed',
   ),
   closed: row(
-    '-            -          -             -          -              -              -               -               -               -',
+    '-            -          -             -          -              -              -              -               -               -               -',
   ),
 };
 
@@ -79,7 +84,11 @@ t.test('every event in every state', async (t) => {
   t.match(next(states.connecting, events.lost), { retryAt: 1_000 + 1_000, reason: 'cut' });
   t.match(next(states.open, events.draining), { retryAt: 1_070 });
   t.match(next(states.leaving, events.lost), { retryAt: 1_500 }, 'not before its time');
-  t.same(Object.values(states).filter(isUp), [states.open, states.leaving], 'one that leaves is served until then');
+  t.same(
+    Object.values(states).filter(isUp),
+    [states.open, states.lasting, states.leaving],
+    'one that leaves is served until then',
+  );
 });
 
 t.test('whatever happens, it can be connected again or was closed, and the waits are bounded', async () => {

@@ -3,39 +3,25 @@
  * by itself after the connection was lost; what was sent meanwhile is missed.
  */
 import { TidemarkError } from '../errors.ts';
-import type { LiveConnection } from './connection.ts';
+import type { ChannelHost, ChannelMessage, ChannelOptions, Listener, Member } from './channel-types.ts';
+import type { LiveConnections } from './connections.ts';
 import type { LiveStatus } from './event.ts';
 import { type FollowingEvent, type FollowingState, nextFollowing } from './following-state.ts';
 import type { ClientFrame, FrameOf } from './frames.ts';
+import { ANSWER_MS, noAnswer, Refusals } from './refusals.ts';
+import { tell } from './tell.ts';
 
-/** What others see of a member. */
-export interface Member {
-  /** Of one socket in this channel. */
-  id: string;
-  /** The claim `sub` of its token; null in a channel that anybody may join, such as `public:news`: show a name in `state` there. */
-  user: string | null;
-  state: Record<string, unknown>;
-}
-
-export interface ChannelMessage<Payload = unknown> {
-  event: string;
-  payload: Payload;
-  /** The member's id. */
-  from: string;
-}
-
-export interface ChannelOptions {
-  /** Shown to the others, at most 1 KB. Without: it is not shown that this client is here. */
-  state?: Record<string, unknown>;
-}
-
-type Listener<Given> = (given: Given) => void;
+/** As long as it is not asked for by anybody. */
+const OFF: FollowingState = { is: 'off', from: 'now', attempt: 0 };
 
 export class Channel {
   readonly name: string;
-  #connection: LiveConnection;
+  /** Undefined while it is not entered, or moved from one to another. */
+  host: ChannelHost | undefined;
+  #connection: LiveConnections;
   #shown: Record<string, unknown> | undefined;
-  #life: FollowingState = { is: 'off', from: 'now', attempt: 0 };
+  #life: FollowingState = OFF;
+  #refusals = new Refusals();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #members = new Map<string, Member>();
   #own: string | undefined;
@@ -44,7 +30,7 @@ export class Channel {
   #onStatus = new Set<(status: LiveStatus, error: TidemarkError | undefined) => void>();
   #onError = new Set<Listener<TidemarkError>>();
 
-  constructor(connection: LiveConnection, name: string, options: ChannelOptions) {
+  constructor(connection: LiveConnections, name: string, options: ChannelOptions) {
     this.#connection = connection;
     this.name = name;
     this.#shown = options.state;
@@ -71,14 +57,20 @@ export class Channel {
     return this.#life.is === 'failed' ? this.#life.error : undefined;
   }
 
-  /** Resolves once it is joined. @throws TidemarkError where the policies do not let it */
+  /** Resolves once it is joined, again too after it was left. @throws TidemarkError where the policies do not let it */
   async join(): Promise<this> {
+    if (this.#life.is === 'closed' || this.#life.is === 'failed') {
+      this.#connection.exit(this);
+      this.#refusals.forget();
+      this.#life = OFF;
+    }
     this.#connection.enter(this);
     await new Promise<void>((resolve, reject) => {
       const stop = this.onStatus((status, error) => {
         if (status === 'live') resolve();
         else if (status === 'failed') reject(error);
         else if (status === 'closed') reject(notJoined(this.name));
+        else if (this.#refusals.tooMany) reject(this.#refusals.tooMany);
         else return;
         queueMicrotask(() => stop());
       });
@@ -87,21 +79,30 @@ export class Channel {
   }
 
   leave(): void {
-    const isThere = this.#life.is === 'following';
+    this.#abandon();
     this.happen({ type: 'close' });
-    this.#connection.exit(this, isThere);
+    this.#connection.exit(this);
+  }
+
+  /** Of its own accord: the server is told, also before it has answered. */
+  #abandon(): void {
+    if (this.isAsking || this.#life.is === 'following') this.host?.leaveChannel(this.name);
+  }
+
+  get isAsking(): boolean {
+    return this.#life.is === 'asking';
   }
 
   /** To everybody else who is joined now. @throws CLIENT_NOT_JOINED while it is not; refusals come to `onError` */
   send(event: string, payload?: unknown): void {
     if (this.#life.is !== 'following') throw notJoined(this.name);
-    this.#connection.send({ op: 'send', channel: this.name, event, ...(payload === undefined ? {} : { payload }) });
+    this.host?.send({ op: 'send', channel: this.name, event, ...(payload === undefined ? {} : { payload }) });
   }
 
   /** Shows another state from now on. */
   show(state: Record<string, unknown>): void {
     this.#shown = state;
-    if (this.#life.is === 'following') this.#connection.send({ op: 'state', channel: this.name, state });
+    if (this.#life.is === 'following') this.host?.send({ op: 'state', channel: this.name, state });
   }
 
   /** @returns how to stop that */
@@ -128,44 +129,80 @@ export class Channel {
     this.#life = nextFollowing(before, event, 'now');
     if (this.#life.is === before.is) return;
     clearTimeout(this.#timer);
-    if (this.#life.is === 'asking') this.#connection.send(this.#joinFrame());
-    if (this.#life.is === 'resting') {
-      const wait = Math.max(0, this.#life.retryAt - Date.now());
+    const life = this.#life;
+    if (life.is === 'asking') {
+      this.#timer = setTimeout(() => this.unanswered(noAnswer(`the join of "${this.name}"`)), ANSWER_MS);
+      this.#ask();
+      if (this.#life !== life) return;
+    }
+    if (life.is === 'following') this.#refusals.forget();
+    if (life.is === 'resting') {
+      const wait = Math.max(0, life.retryAt - Date.now());
       this.#timer = setTimeout(() => this.happen({ type: 'retry' }), wait);
     }
     if (this.#life.is !== 'following') {
       this.#own = undefined;
       this.#members.clear();
     }
-    for (const listener of this.#onStatus) listener(this.status, this.error);
+    tell(this.#onStatus, this.status, this.error);
+    if (event.type === 'refused' && this.error) this.#connection.exit(this);
   }
 
-  joined(frame: FrameOf<'joined'>): void {
+  receive(frame: FrameOf<'joined' | 'left' | 'message' | 'presence'>): void {
+    if (frame.op === 'joined') this.#joined(frame);
+    else if (frame.op === 'left') this.#left(frame);
+    else if (frame.op === 'message') this.#message(frame);
+    else this.#presence(frame);
+  }
+
+  #joined(frame: FrameOf<'joined'>): void {
+    if (!this.isAsking) return;
     this.#own = frame.member;
     for (const member of frame.members) this.#members.set(member.id, member);
     this.happen({ type: 'subscribed' });
     this.#tellMembers();
   }
 
-  presence(frame: FrameOf<'presence'>): void {
+  #presence(frame: FrameOf<'presence'>): void {
+    if (this.#life.is !== 'following') return;
     for (const id of frame.left) this.#members.delete(id);
     for (const member of frame.joined) this.#members.set(member.id, member);
     this.#tellMembers();
   }
 
-  message({ event, payload, from }: FrameOf<'message'>): void {
-    for (const listener of this.#onMessage) listener({ event, payload, from });
+  #message({ event, payload, from }: FrameOf<'message'>): void {
+    tell(this.#onMessage, { event, payload, from });
   }
 
   /** Joining again says whether it still may. */
-  left(frame: FrameOf<'left'>): void {
+  #left(frame: FrameOf<'left'>): void {
     const reason = frame.reason ?? '';
     this.happen({ type: 'resync', at: Date.now(), reason, jitter: Math.random() });
   }
 
   refused(error: TidemarkError): void {
-    if (this.#life.is === 'following') for (const listener of this.#onError) listener(error);
-    else this.happen({ type: 'refused', at: Date.now(), error, jitter: Math.random() });
+    if (this.#life.is === 'following') {
+      tell(this.#onError, error);
+      return;
+    }
+    this.#refusals.add(error);
+    this.happen({ type: 'refused', at: Date.now(), error, jitter: Math.random() });
+  }
+
+  /** The server may not have read what was sent last. */
+  unanswered(error: TidemarkError): void {
+    if (this.#life.is === 'following' && this.#shown) this.show(this.#shown);
+    if (!this.isAsking) return;
+    this.#abandon();
+    this.refused(error);
+  }
+
+  #ask(): void {
+    try {
+      this.host?.send(this.#joinFrame());
+    } catch (error) {
+      this.refused(error as TidemarkError);
+    }
   }
 
   #joinFrame(): ClientFrame {
@@ -179,7 +216,7 @@ export class Channel {
   }
 
   #tellMembers(): void {
-    for (const listener of this.#onMembers) listener(this.members);
+    tell(this.#onMembers, this.members);
   }
 }
 

@@ -21,7 +21,8 @@ export type ConnectionState =
   | { is: 'connecting'; attempt: number }
   /** The socket is open, and the server looks at the token. */
   | { is: 'entering'; attempt: number }
-  | { is: 'open' }
+  /** `attempt`: of the connections that soon were lost again; one that lasts is settled, and begins anew with the first. */
+  | { is: 'open'; attempt: number }
   | { is: 'leaving'; retryAt: number }
   | { is: 'waiting'; attempt: number; retryAt: number; reason: string }
   | { is: 'stopped'; error: TidemarkError }
@@ -33,6 +34,8 @@ export type ConnectionEvent =
   | { type: 'unwanted' }
   | { type: 'opened' }
   | { type: 'ready' }
+  /** It has been open for a while. */
+  | { type: 'settled' }
   | { type: 'lost'; at: number; reason: string; jitter: number }
   /** The server is about to stop, and says after how long to come back, ms. */
   | { type: 'draining'; at: number; afterMs: number }
@@ -54,11 +57,13 @@ export function next(state: ConnectionState, event: ConnectionEvent): Connection
     case 'opened':
       return state.is === 'connecting' ? { is: 'entering', attempt: state.attempt } : state;
     case 'ready':
-      return state.is === 'entering' ? { is: 'open' } : state;
+      return state.is === 'entering' ? { is: 'open', attempt: state.attempt } : state;
+    case 'settled':
+      return state.is === 'open' && state.attempt > 1 ? { is: 'open', attempt: 1 } : state;
     case 'lost': {
       if (state.is === 'leaving') return { is: 'waiting', attempt: 1, retryAt: state.retryAt, reason: event.reason };
       if (state.is !== 'connecting' && state.is !== 'entering' && state.is !== 'open') return state;
-      const attempt = state.is === 'open' ? 1 : state.attempt;
+      const { attempt } = state;
       return { is: 'waiting', attempt, retryAt: event.at + waitBefore(attempt, event.jitter), reason: event.reason };
     }
     case 'draining':

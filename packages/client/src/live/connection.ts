@@ -1,40 +1,49 @@
 /**
- * The client's one live connection: opened when something is to be followed, opened again when it is lost, closed when
- * nothing is followed any more. connection-state.ts has its life; this file does what a state asks for.
+ * One WebSocket's life for what is followed over it: opened when something is, opened again when it is lost, closed when nothing
+ * is any more. connection-state.ts has that life; this file does what a state asks for.
  */
-import { TidemarkError } from '../errors.ts';
+import type { TidemarkError } from '../errors.ts';
 import type { Session } from '../session.ts';
-import type { Channel } from './channel.ts';
+import { Channel } from './channel.ts';
 import { type ConnectionEvent, type ConnectionState, isUp, next } from './connection-state.ts';
+import { Departures } from './departures.ts';
 import { elsewhere } from './elsewhere.ts';
-import { FollowedQuery, type Follower, type Following } from './following.ts';
-import { asError, type ClientFrame, type ServerFrame } from './frames.ts';
+import type { FollowedQuery } from './following.ts';
+import { asError, type ClientFrame, DEFAULT_LIMITS, type ServerFrame, type SocketLimits } from './frames.ts';
 import { LiveSocket } from './live-socket.ts';
-import { webSocketClass } from './web-socket.ts';
+import { openingProblem, webSocketClass } from './web-socket.ts';
 
 /** For the socket to open, and for the server to greet it, ms. */
 const OPEN_MS = 10_000;
+/** Open for so long, it is not taken for one of a series that is soon lost, ms. */
+const SETTLED_MS = 10_000;
+/** A socket that nothing uses any more is kept so long, ms: a page that is left is most times followed by another. */
+const LINGER_MS = 1_000;
+
+export type Followed = FollowedQuery | Channel;
 
 export interface LiveConnectionOptions {
   url: string;
   session: Session;
   /** The class to use in place of the runtime's. */
   WebSocket: unknown;
-  onState(state: ConnectionState): void;
+  onState(): void;
+  /** This socket is too full for it, or follows the same already. @returns whether it went to another one */
+  onFull(followed: Followed, error: TidemarkError): boolean;
 }
 
 export class LiveConnection {
+  limits: SocketLimits = DEFAULT_LIMITS;
+  readonly queries = new Map<string, FollowedQuery>();
+  readonly channels = new Map<string, Channel>();
   #options: LiveConnectionOptions;
   #state: ConnectionState = { is: 'idle' };
-  #queries = new Map<string, FollowedQuery>();
-  /** The same, by what they ask. */
-  #byText = new Map<string, FollowedQuery>();
-  #channels = new Map<string, Channel>();
+  #departures = new Departures();
   #socket: LiveSocket | undefined;
   /** Where a server that stopped has sent this client, until it is not to be reached there. */
   #moved: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #lastId = 0;
+  #lingering: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: LiveConnectionOptions) {
     this.#options = options;
@@ -44,58 +53,41 @@ export class LiveConnection {
     return this.#state;
   }
 
-  /** Follows a query for somebody; those who ask the same share it. */
-  follow(asked: Following, follower: Follower): FollowedQuery {
-    const text = JSON.stringify(asked);
-    let query = this.#byText.get(text);
-    if (!query || query.error) {
-      query = this.#newQuery(asked, text);
-      this.#byText.set(text, query);
-      this.#queries.set(query.id, query);
-    }
-    query.add(follower);
+  adopt(followed: Followed): void {
+    if (this.#state.is === 'stopped') for (const other of this.#followed()) if (other.error) this.drop(other);
+    if (followed instanceof Channel) this.channels.set(followed.name, followed);
+    else this.queries.set(followed.id, followed);
+    followed.host = this;
+    clearTimeout(this.#lingering);
     this.#happen({ type: 'wanted' });
-    if (isUp(this.#state)) query.happen({ type: 'up' });
-    return query;
+    if (isUp(this.#state)) followed.happen({ type: 'up' });
   }
 
-  leave(query: FollowedQuery, follower: Follower): void {
-    query.followers.delete(follower);
-    if (query.followers.size > 0 || !this.#queries.delete(query.id)) return;
-    if (this.#byText.get(query.text) === query) this.#byText.delete(query.text);
-    const isThere = query.topic !== undefined;
-    query.close();
-    if (isThere) this.send({ op: 'unsubscribe', id: query.id });
-    this.#restIfUnwanted();
+  drop(followed: Followed): void {
+    if (followed instanceof Channel) this.channels.delete(followed.name);
+    else this.queries.delete(followed.id);
+    followed.host = undefined;
+    if (this.queries.size + this.channels.size > 0 || this.#state.is === 'idle') return;
+    clearTimeout(this.#lingering);
+    this.#lingering = setTimeout(() => this.#happen({ type: 'unwanted' }), LINGER_MS);
   }
 
-  /** What the client's reads ask for at least. */
-  get tidemark(): string | undefined {
-    return this.#options.session.tidemark;
-  }
-
-  /** @throws CLIENT_CHANNEL_OPEN where another one of that name is entered: a socket is in a channel once */
-  enter(channel: Channel): void {
-    const known = this.#channels.get(channel.name);
-    if (known === channel) return;
-    if (known) {
-      const message = `the channel "${channel.name}" is joined already`;
-      throw new TidemarkError({ code: 'CLIENT_CHANNEL_OPEN', message, hint: 'Use that one, or leave it first.' });
-    }
-    this.#channels.set(channel.name, channel);
-    this.#happen({ type: 'wanted' });
-    if (isUp(this.#state)) channel.happen({ type: 'up' });
-  }
-
-  exit(channel: Channel, isThere: boolean): void {
-    if (this.#channels.get(channel.name) !== channel) return;
-    this.#channels.delete(channel.name);
-    if (isThere) this.send({ op: 'leave', channel: channel.name });
-    this.#restIfUnwanted();
-  }
-
+  /** @throws CLIENT_FRAME_TOO_LARGE, CLIENT_TOO_FAST */
   send(frame: ClientFrame): void {
     this.#socket?.send(frame);
+  }
+
+  unsubscribe(id: string): void {
+    const isUnsent = this.#socket?.cancel((frame) => frame.op === 'subscribe' && frame.id === id);
+    if (isUnsent) return;
+    this.#departures.unsubscribing(id);
+    this.send({ op: 'unsubscribe', id });
+  }
+
+  leaveChannel(name: string): void {
+    if (this.#socket?.cancel((frame) => frame.op === 'join' && frame.channel === name)) return;
+    this.#departures.leaving(name);
+    this.send({ op: 'leave', channel: name });
   }
 
   /**
@@ -119,45 +111,32 @@ export class LiveConnection {
   }
 
   close(): void {
+    clearTimeout(this.#lingering);
     for (const followed of this.#followed()) followed.happen({ type: 'close' });
-    this.#queries.clear();
-    this.#byText.clear();
-    this.#channels.clear();
+    this.queries.clear();
+    this.channels.clear();
     this.#happen({ type: 'close' });
   }
 
-  #newQuery(asked: Following, text: string): FollowedQuery {
-    this.#lastId += 1;
-    return new FollowedQuery({
-      id: `q${this.#lastId}`,
-      text,
-      asked,
-      send: (frame) => this.send(frame),
-      onSeen: (tidemark) => this.#options.session.advance(tidemark),
-    });
-  }
-
   /** A copy: what is told may end and leave. */
-  #followed(): (FollowedQuery | Channel)[] {
-    return [...this.#queries.values(), ...this.#channels.values()];
-  }
-
-  #restIfUnwanted(): void {
-    if (this.#queries.size + this.#channels.size === 0) this.#happen({ type: 'unwanted' });
+  #followed(): Followed[] {
+    return [...this.queries.values(), ...this.channels.values()];
   }
 
   #happen(event: ConnectionEvent): void {
     const before = this.#state;
     this.#state = next(before, event);
     if (this.#state === before) return;
+    if (this.#state.is === before.is && this.#state.is === 'open') return;
     clearTimeout(this.#timer);
     this.#entered(before);
-    this.#options.onState(this.#state);
+    this.#options.onState();
   }
 
   #entered(before: ConnectionState): void {
     const state = this.#state;
     if (state.is === 'open') {
+      this.#timer = setTimeout(() => this.#happen({ type: 'settled' }), SETTLED_MS);
       for (const followed of this.#followed()) followed.happen({ type: 'up' });
       return;
     }
@@ -171,6 +150,7 @@ export class LiveConnection {
     } else if (state.is !== 'waiting' || !isUp(before)) this.#moved = undefined;
     this.#socket?.close();
     this.#socket = undefined;
+    this.#departures = new Departures();
     if (isUp(before)) for (const followed of this.#followed()) followed.happen({ type: 'down' });
     if (state.is === 'connecting') this.#open();
     if (state.is === 'waiting') this.#retryAt(state.retryAt);
@@ -188,18 +168,16 @@ export class LiveConnection {
     try {
       this.#socket = new LiveSocket(this.#moved ?? url, webSocketClass(WebSocket), session, {
         opened: () => this.#happen({ type: 'opened' }),
-        ready: () => this.#happen({ type: 'ready' }),
+        ready: (limits) => {
+          this.limits = limits;
+          this.#happen({ type: 'ready' });
+        },
         frame: (frame) => this.#receive(frame),
         lost: (reason) => this.#lost(reason),
         refused: (error) => this.#happen({ type: 'refused', error }),
       });
     } catch (cause) {
-      const { message } = cause as Error;
-      const hint = 'Give the gateway’s address, such as http://127.0.0.1:8080.';
-      const error =
-        cause instanceof TidemarkError
-          ? cause
-          : new TidemarkError({ code: 'CLIENT_URL_INVALID', message, hint }, { cause });
+      const error = openingProblem(cause);
       // Not inside of the transition that asked for it.
       queueMicrotask(() => this.#happen({ type: 'refused', error }));
     }
@@ -212,7 +190,10 @@ export class LiveConnection {
   #receive(frame: ServerFrame): void {
     switch (frame.op) {
       case 'subscribed':
-        this.#queries.get(frame.id)?.subscribed(frame);
+        this.#ofAsk(frame.id)?.subscribed(frame);
+        return;
+      case 'unsubscribed':
+        this.#departures.unsubscribed(frame.id);
         return;
       case 'snapshot':
         this.#ofTopic(frame.topic)?.snapshot(frame);
@@ -224,20 +205,13 @@ export class LiveConnection {
         this.#ofTopic(frame.topic)?.resync(frame.reason);
         return;
       case 'error':
-        if (frame.id !== undefined) this.#queries.get(frame.id)?.refused(asError(frame));
-        else if (frame.channel !== undefined) this.#channels.get(frame.channel)?.refused(asError(frame));
+        this.#refused(frame);
         return;
       case 'joined':
-        this.#channels.get(frame.channel)?.joined(frame);
-        return;
       case 'left':
-        this.#channels.get(frame.channel)?.left(frame);
-        return;
       case 'message':
-        this.#channels.get(frame.channel)?.message(frame);
-        return;
       case 'presence':
-        this.#channels.get(frame.channel)?.presence(frame);
+        if (this.#departures.isPresent(frame)) this.channels.get(frame.channel)?.receive(frame);
         return;
       case 'draining':
         this.#moved = elsewhere(frame.url, this.#options.url);
@@ -245,8 +219,34 @@ export class LiveConnection {
     }
   }
 
+  #refused(frame: ServerFrame & { op: 'error' }): void {
+    const error = asError(frame);
+    if (frame.channel !== undefined) {
+      if (!this.#departures.isPresent(frame)) return;
+      const channel = this.channels.get(frame.channel);
+      if (!channel || (channel.isAsking && this.#options.onFull(channel, error))) return;
+      channel.refused(error);
+    } else if (frame.id !== undefined) {
+      if (frame.frame === 'unsubscribe') this.#departures.unsubscribed(frame.id);
+      const query = this.#ofAsk(frame.id);
+      if (!query || (query.isAsking(frame.id) && this.#options.onFull(query, error))) return;
+      query.refused(error, frame.id);
+    } else if (frame.code === 'RT_FRAME_RATE') {
+      // Which frames were not read is not told: all that were not answered may be among them.
+      this.#socket?.slowDown();
+      const again = this.#departures.unanswered((name) => this.channels.has(name));
+      for (const followed of this.#followed()) followed.unanswered(error);
+      for (const departure of again) this.send(departure);
+    }
+  }
+
+  /** A query's id has the number of the subscribe behind it. */
+  #ofAsk(id: string): FollowedQuery | undefined {
+    return this.queries.get(id.split('.')[0] as string);
+  }
+
   #ofTopic(topic: number): FollowedQuery | undefined {
-    for (const query of this.#queries.values()) if (query.topic === topic) return query;
+    for (const query of this.queries.values()) if (query.topic === topic) return query;
     return undefined;
   }
 }

@@ -5,34 +5,12 @@
 import type { TidemarkError } from '../errors.ts';
 import type { LiveEvent, LiveStatus } from './event.ts';
 import { type Beginning, type FollowingEvent, type FollowingState, nextFollowing } from './following-state.ts';
-import type { ClientFrame, FrameOf, LiveChange } from './frames.ts';
+import type { FollowedQueryOptions, Follower, QueryHost } from './following-types.ts';
+import type { FrameOf, LiveChange } from './frames.ts';
+import { ANSWER_MS, noAnswer, Refusals } from './refusals.ts';
 import { Rows } from './rows.ts';
 
 type Row = Record<string, unknown>;
-
-/** What is followed; equal texts are followed once. */
-export interface Following {
-  query: string;
-  profile: string | undefined;
-  mode: 'every' | 'latest';
-  snapshot: boolean;
-  after: string | undefined;
-}
-
-export interface Follower {
-  events(events: readonly LiveEvent<Row>[]): void;
-  status(status: LiveStatus): void;
-}
-
-export interface FollowedQueryOptions {
-  id: string;
-  /** `asked`, as text. */
-  text: string;
-  asked: Following;
-  send(frame: ClientFrame): void;
-  /** What is in the database up to here has been seen. */
-  onSeen(tidemark: string): void;
-}
 
 /** Having followed for so long, a resync is not taken for part of a series. */
 const SETTLED_MS = 30_000;
@@ -44,6 +22,11 @@ export class FollowedQuery {
   readonly text: string;
   readonly followers = new Set<Follower>();
   topic: number | undefined;
+  /** Undefined while it is moved from one to another. */
+  host: QueryHost | undefined;
+  /** Since it was followed last. */
+  readonly refusals = new Refusals();
+  #asks = 0;
   #options: FollowedQueryOptions;
   #state: FollowingState;
   #rows = new Rows();
@@ -107,12 +90,22 @@ export class FollowedQuery {
     this.#state = nextFollowing(before, event, this.#afresh);
     if (this.#state === before) return;
     if (this.#state.is !== before.is) this.#entered(before);
+    if (event.type === 'refused' && this.error) this.#options.onFailed(this);
+  }
+
+  /** Another for each time that it is asked for: an answer to an earlier one is told apart. */
+  get #askId(): string {
+    return `${this.id}.${this.#asks}`;
   }
 
   #entered(before: FollowingState): void {
     clearTimeout(this.#timer);
     const state = this.#state;
-    if (state.is === 'asking') this.#subscribe(state.from);
+    if (state.is === 'asking') {
+      this.#timer = setTimeout(() => this.unanswered(noAnswer('a subscribe')), ANSWER_MS);
+      this.#subscribe(state.from);
+      if (this.#state !== state) return;
+    }
     if (state.is !== 'filling' && state.is !== 'following') this.topic = undefined;
     if (state.is === 'resting') {
       this.#reason = state.reason;
@@ -125,34 +118,43 @@ export class FollowedQuery {
       this.#missed = true;
     }
     if (state.is === 'following') {
+      this.refusals.forget();
       this.#timer = setTimeout(() => this.happen({ type: 'settled' }), SETTLED_MS);
       if (this.#missed) this.#tell([{ type: 'gap', reason: this.#reason ?? '' }]);
       this.#missed = false;
     }
-    for (const follower of this.followers) follower.status(this.status);
+    for (const follower of [...this.followers]) follower.status(this.status);
   }
 
   #subscribe(from: Beginning): void {
     const { query, profile, mode } = this.#options.asked;
     this.#parts = [];
-    this.#options.send({
-      op: 'subscribe',
-      id: this.id,
-      query,
-      ...(profile === undefined ? {} : { profile }),
-      ...(mode === 'latest' ? { mode } : {}),
-      ...(from === 'snapshot' ? { snapshot: true } : {}),
-      ...(from === 'position' && this.#position !== undefined ? { after: this.#position } : {}),
-    });
+    this.#asks += 1;
+    try {
+      this.host?.send({
+        op: 'subscribe',
+        id: this.#askId,
+        query,
+        ...(profile === undefined ? {} : { profile }),
+        ...(mode === 'latest' ? { mode } : {}),
+        ...(from === 'snapshot' ? { snapshot: true } : {}),
+        ...(from === 'position' && this.#position !== undefined ? { after: this.#position } : {}),
+      });
+    } catch (error) {
+      this.refused(error as TidemarkError);
+    }
   }
 
   subscribed(frame: FrameOf<'subscribed'>): void {
+    if (frame.id !== this.#askId || this.#state.is !== 'asking') return;
     this.topic = frame.topic;
     this.#filling = new Rows(frame.key);
     this.happen({ type: 'subscribed' });
   }
 
   snapshot(frame: FrameOf<'snapshot'>): void {
+    // A window that is resumed comes whole as well.
+    if (this.#state.is !== 'filling' && this.#state.is !== 'following') return;
     for (const row of frame.rows) this.#filling.add(row);
     if (!frame.done) return;
     this.#rows = this.#filling;
@@ -167,12 +169,13 @@ export class FollowedQuery {
 
   /** A transaction is applied whole: the rows never show half of one. */
   changes(frame: FrameOf<'changes'>): void {
+    if (this.#state.is !== 'following') return;
     const isPart = frame.more === true;
     if (isPart || this.#parts.length > 0) {
       for (const change of frame.changes) this.#parts.push(change);
       if (this.#parts.length > MAX_PARTS) {
         this.#parts = [];
-        this.#options.send({ op: 'unsubscribe', id: this.id });
+        this.#abandon();
         this.resync('a transaction is too large to be applied whole');
         return;
       }
@@ -190,13 +193,35 @@ export class FollowedQuery {
     this.happen({ type: 'resync', at: Date.now(), reason, jitter: Math.random() });
   }
 
-  refused(error: TidemarkError): void {
+  /** The server's answer to a subscribe, or the end of a subscription, where `id` is the present one's. */
+  refused(error: TidemarkError, id = this.#askId): void {
+    if (id !== this.#askId) return;
+    this.refusals.add(error);
     this.happen({ type: 'refused', at: Date.now(), error, jitter: Math.random() });
   }
 
+  /** Whether this is the answer to the present subscribe: then another socket may take it. */
+  isAsking(id: string): boolean {
+    return this.#state.is === 'asking' && id === this.#askId;
+  }
+
+  /** The server may not have read the subscribe. */
+  unanswered(error: TidemarkError): void {
+    if (this.#state.is !== 'asking') return;
+    this.#abandon();
+    this.refused(error);
+  }
+
   close(): void {
+    this.#abandon();
     this.happen({ type: 'close' });
     this.followers.clear();
+  }
+
+  /** Of its own accord: the server is told, also before it has answered. */
+  #abandon(): void {
+    const { is } = this.#state;
+    if (is === 'asking' || is === 'filling' || is === 'following') this.host?.unsubscribe(this.#askId);
   }
 
   #moveTo(position: string): void {
@@ -206,6 +231,6 @@ export class FollowedQuery {
   }
 
   #tell(events: readonly LiveEvent<Row>[]): void {
-    for (const follower of this.followers) follower.events(events);
+    for (const follower of [...this.followers]) follower.events(events);
   }
 }

@@ -1,11 +1,19 @@
 /** The frames of `tidemark.v1`, as this client sends and reads them: those of `@tidemark/contracts`, as types alone. */
-import type { ClientFrame, LiveChange, ServerFrame } from '@tidemark/contracts';
+import type { ClientFrame, LiveChange, ServerFrame, SocketLimits } from '@tidemark/contracts';
 import { TidemarkError } from '../errors.ts';
 
-export type { ClientFrame, LiveChange, ServerFrame };
+export type { ClientFrame, LiveChange, ServerFrame, SocketLimits };
 export type FrameOf<Op extends ServerFrame['op']> = Extract<ServerFrame, { op: Op }>;
 
 export const SUBPROTOCOL = 'tidemark.v1';
+
+/** The server's defaults, for one that does not tell its own. */
+export const DEFAULT_LIMITS: SocketLimits = {
+  frameBytes: 64 * 1024,
+  framesPerSecond: 200,
+  subscriptions: 100,
+  channels: 50,
+};
 
 export const asError = (frame: FrameOf<'error'>): TidemarkError =>
   new TidemarkError({ code: frame.code, message: frame.message, hint: frame.hint, retry: frame.retry });

@@ -7,10 +7,12 @@
  * It begins with its first use, and ends with `close()`, with the loop that iterates, or with an error that says why.
  */
 import { TidemarkError } from '../errors.ts';
-import type { LiveConnection } from './connection.ts';
+import type { LiveConnections } from './connections.ts';
 import type { LiveEvent, LiveStatus } from './event.ts';
 import { EventQueue } from './event-queue.ts';
-import type { FollowedQuery, Follower, Following } from './following.ts';
+import type { FollowedQuery } from './following.ts';
+import type { Follower, Following } from './following-types.ts';
+import { tell } from './tell.ts';
 
 export interface LiveOptions {
   /** `every` change (default), or the `latest` state of each row, at most one frame in an interval. */
@@ -24,7 +26,7 @@ export interface LiveOptions {
 type AnyRow = Record<string, unknown>;
 
 export class LiveQuery<Row> implements AsyncIterable<LiveEvent<Row>> {
-  #connection: LiveConnection;
+  #connection: LiveConnections;
   #asked: Following;
   #listeners = new Set<(rows: readonly Row[], events: readonly LiveEvent<Row>[]) => void>();
   #statusListeners = new Set<(status: LiveStatus, error: TidemarkError | undefined) => void>();
@@ -36,7 +38,7 @@ export class LiveQuery<Row> implements AsyncIterable<LiveEvent<Row>> {
     status: (status) => this.#moved(status),
   };
 
-  constructor(connection: LiveConnection, asked: Following) {
+  constructor(connection: LiveConnections, asked: Following) {
     this.#connection = connection;
     this.#asked = asked;
   }
@@ -70,7 +72,11 @@ export class LiveQuery<Row> implements AsyncIterable<LiveEvent<Row>> {
     return () => this.#statusListeners.delete(listener);
   }
 
-  /** Resolves once it is live: with a snapshot, `rows` is complete. @throws what it fails with */
+  /**
+   * Resolves once it is live: with a snapshot, `rows` is complete. While the server cannot be reached it waits; a server that keeps
+   * refusing is tried on, but told of here.
+   * @throws what it fails with, or was refused with five times in a row
+   */
   async ready(): Promise<this> {
     this.#start();
     await new Promise<void>((resolve, reject) => {
@@ -78,6 +84,7 @@ export class LiveQuery<Row> implements AsyncIterable<LiveEvent<Row>> {
         if (status === 'live') resolve();
         else if (status === 'failed') reject(error);
         else if (status === 'closed') reject(closedError());
+        else if (this.#query?.refusals.tooMany) reject(this.#query.refusals.tooMany);
         else return;
         // It may be told before it can be stopped.
         queueMicrotask(() => stop());
@@ -118,16 +125,19 @@ export class LiveQuery<Row> implements AsyncIterable<LiveEvent<Row>> {
     for (const queue of this.#queues) queue.push(events);
     // During follow(), the query is not known here yet.
     queueMicrotask(() => {
-      for (const listener of this.#listeners) listener(this.rows, events);
+      tell(this.#listeners, this.rows, events);
     });
   }
 
   #moved(status: LiveStatus): void {
     this.#status = status;
     queueMicrotask(() => {
-      for (const listener of this.#statusListeners) listener(status, this.error);
+      tell(this.#statusListeners, status, this.error);
       if (status === 'failed') for (const queue of this.#queues) queue.fail(this.error as TidemarkError);
-      if (status === 'closed') for (const queue of this.#queues) queue.end();
+      if (status !== 'closed') return;
+      for (const queue of this.#queues) queue.end();
+      this.#listeners.clear();
+      this.#statusListeners.clear();
     });
   }
 

@@ -3,7 +3,17 @@
  */
 import { TidemarkError } from '../errors.ts';
 import type { Session } from '../session.ts';
-import { asError, type ClientFrame, type FrameOf, type ServerFrame, SUBPROTOCOL } from './frames.ts';
+import { parseExactly } from './exact-numbers.ts';
+import {
+  asError,
+  type ClientFrame,
+  DEFAULT_LIMITS,
+  type FrameOf,
+  type ServerFrame,
+  type SocketLimits,
+  SUBPROTOCOL,
+} from './frames.ts';
+import { Outbox } from './outbox.ts';
 import type { WebSocketClass, WebSocketLike } from './web-socket.ts';
 
 export interface Patience {
@@ -25,7 +35,7 @@ const TOKEN_EXPIRED = 4_101;
 
 export interface LiveSocketEvents {
   opened(): void;
-  ready(): void;
+  ready(limits: SocketLimits): void;
   frame(frame: ServerFrame): void;
   lost(reason: string): void;
   refused(error: TidemarkError): void;
@@ -35,6 +45,8 @@ export class LiveSocket {
   #ws: WebSocketLike;
   #session: Session;
   #on: LiveSocketEvents;
+  #limits: SocketLimits = DEFAULT_LIMITS;
+  #outbox: Outbox | undefined;
   #patience: Patience;
   /** The server greets a socket as anonymous first; the answer to the token is its second greeting. */
   #greetings = 0;
@@ -63,15 +75,30 @@ export class LiveSocket {
     this.#pingTimer = setTimeout(() => this.#checkSilence(), patience.pingMs);
   }
 
+  /** Once it is ready. @throws CLIENT_FRAME_TOO_LARGE, CLIENT_TOO_FAST */
   send(frame: ClientFrame): void {
-    if (!this.#ended) this.#ws.send(JSON.stringify(frame));
+    this.#outbox?.push(frame);
+  }
+
+  /** @returns whether such a frame had not been sent yet, and never will be */
+  cancel(fits: (frame: ClientFrame) => boolean): boolean {
+    return this.#outbox?.cancel(fits) ?? false;
+  }
+
+  /** The server read less than it was sent. */
+  slowDown(): void {
+    this.#outbox?.slowDown();
+  }
+
+  #write(text: string): void {
+    if (!this.#ended) this.#ws.send(text);
   }
 
   /** Sends the session's token, or a newer one. */
   async authenticate(renew = false): Promise<void> {
     try {
       const token = await this.#session.token(renew);
-      if (token !== undefined) this.send({ op: 'auth', token });
+      if (token !== undefined) this.#write(JSON.stringify({ op: 'auth', token } satisfies ClientFrame));
       else this.#greet();
     } catch (error) {
       this.#end(() => this.#on.lost(`no token could be had: ${(error as Error).message}`));
@@ -86,10 +113,18 @@ export class LiveSocket {
   #received(text: string): void {
     if (this.#ended) return;
     this.#heardAt = Date.now();
-    const frame = JSON.parse(text) as ServerFrame;
+    let frame: ServerFrame;
+    try {
+      frame = parseExactly(text) as ServerFrame;
+    } catch {
+      this.#end(() => this.#on.lost('the server sent a frame that is no JSON'));
+      return;
+    }
     if (frame.op === 'pong') return;
-    if (frame.op === 'ready') this.#greet(frame.expires);
-    else if (isOfToken(frame)) this.#unauthorised(frame);
+    if (frame.op === 'ready') {
+      this.#limits = frame.limits ?? this.#limits;
+      this.#greet(frame.expires);
+    } else if (isOfToken(frame)) this.#unauthorised(frame);
     else this.#on.frame(frame);
   }
 
@@ -101,7 +136,8 @@ export class LiveSocket {
     this.#renewBefore(expires);
     if (this.#isReady) return;
     this.#isReady = true;
-    this.#on.ready();
+    this.#outbox = new Outbox(this.#limits, (text) => this.#write(text));
+    this.#on.ready(this.#limits);
   }
 
   #renewBefore(expires: number | undefined): void {
@@ -112,12 +148,14 @@ export class LiveSocket {
   }
 
   #unauthorised(frame: FrameOf<'error'>): void {
-    if (this.#session.canRenew && !this.#hasRenewed) {
+    if (!frame.retry && this.#session.canRenew && !this.#hasRenewed) {
       this.#hasRenewed = true;
       void this.authenticate(true);
       return;
     }
-    this.#end(() => this.#on.refused(asError(frame)));
+    // The server is too busy to look at it, or has too many sockets of its bearer.
+    if (frame.retry) this.#end(() => this.#on.lost(frame.message));
+    else this.#end(() => this.#on.refused(asError(frame)));
   }
 
   #closed(code: number, reason: string): void {
@@ -135,7 +173,7 @@ export class LiveSocket {
       this.#end(() => this.#on.lost('the server is silent'));
       return;
     }
-    if (silentMs >= pingMs && this.#greetings > 0) this.send({ op: 'ping' });
+    if (silentMs >= pingMs && this.#greetings > 0) this.#write('{"op":"ping"}');
     this.#pingTimer = setTimeout(() => this.#checkSilence(), silentMs >= pingMs ? pongMs : pingMs - silentMs);
   }
 
@@ -144,6 +182,7 @@ export class LiveSocket {
     this.#ended = true;
     clearTimeout(this.#pingTimer);
     clearTimeout(this.#renewTimer);
+    this.#outbox?.close();
     this.#ws.onopen = this.#ws.onmessage = this.#ws.onclose = null;
     this.#ws.close(1_000);
     tell();
@@ -151,4 +190,9 @@ export class LiveSocket {
 }
 
 const isOfToken = (frame: ServerFrame): frame is FrameOf<'error'> =>
-  frame.op === 'error' && frame.id === undefined && frame.code.startsWith('AUTH_');
+  frame.op === 'error' &&
+  (frame.frame === 'auth' ||
+    (frame.frame === undefined &&
+      frame.id === undefined &&
+      frame.channel === undefined &&
+      frame.code.startsWith('AUTH_')));

@@ -1,5 +1,6 @@
 /** The rows of a query, kept by their key; without a primary key by all they hold, and counted. */
 import type { LiveChange } from './frames.ts';
+import { rowName } from './row-name.ts';
 
 type Row = Record<string, unknown>;
 
@@ -59,6 +60,6 @@ export class Rows {
   }
 
   #id(row: Row): string {
-    return JSON.stringify(this.#key.length === 0 ? row : this.#key.map((name) => row[name]));
+    return rowName(row, this.#key);
   }
 }

@@ -22,3 +22,10 @@ export function webSocketClass(given: unknown): WebSocketClass {
     hint: "Give one: import { WebSocket } from 'ws'; createClient(url, { WebSocket }). Node has its own from version 22 on.",
   });
 }
+
+/** Why no WebSocket could even be tried: there is none, or the URL is none. */
+export function openingProblem(cause: unknown): TidemarkError {
+  if (cause instanceof TidemarkError) return cause;
+  const hint = 'Give the gateway’s address, such as http://127.0.0.1:8080.';
+  return new TidemarkError({ code: 'CLIENT_URL_INVALID', message: (cause as Error).message, hint }, { cause });
+}

@@ -1,0 +1,105 @@
+/**
+ * The frames that wait to be sent on one socket: no more a second than the server reads, and those of one tick together, so that
+ * what is opened and closed within a tick is never sent.
+ */
+import { TidemarkError } from '../errors.ts';
+import type { ClientFrame, SocketLimits } from './frames.ts';
+
+/**
+ * A burst, and then as many each second, are at most four fifths of what the server takes within any second: what the network
+ * delays comes together.
+ */
+const PART_OF_LIMIT = 0.4;
+/** Frames that may wait: `send` is refused beyond it, and what else is sent is bounded by what is followed. */
+const MAX_WAITING = 1_000;
+const SECOND_MS = 1_000;
+
+interface Waiting {
+  frame: ClientFrame;
+  text: string;
+}
+
+export class Outbox {
+  #write: (text: string) => void;
+  #limits: SocketLimits;
+  #waiting: Waiting[] = [];
+  #perSecond: number;
+  #allowed: number;
+  #countedAt = Date.now();
+  #isScheduled = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(limits: SocketLimits, write: (text: string) => void) {
+    this.#limits = limits;
+    this.#write = write;
+    this.#perSecond = Math.max(1, Math.floor(limits.framesPerSecond * PART_OF_LIMIT));
+    this.#allowed = this.#perSecond;
+  }
+
+  /** @throws CLIENT_FRAME_TOO_LARGE, CLIENT_TOO_FAST */
+  push(frame: ClientFrame): void {
+    const text = JSON.stringify(frame);
+    const bytes = new TextEncoder().encode(text).length;
+    if (bytes > this.#limits.frameBytes) {
+      const message = `the ${frame.op} frame has ${bytes} bytes; the server takes ${this.#limits.frameBytes}`;
+      const hint = 'Use a shorter query or list, or put what is large into a table.';
+      throw new TidemarkError({ code: 'CLIENT_FRAME_TOO_LARGE', message, hint });
+    }
+    if (frame.op === 'send' && this.#waiting.length >= MAX_WAITING) {
+      const message = `${MAX_WAITING} frames wait already to be sent: the server takes ${this.#limits.framesPerSecond} a second`;
+      throw new TidemarkError({ code: 'CLIENT_TOO_FAST', message, hint: 'Send less often.', retry: true });
+    }
+    // Only the newest state of a channel is of interest.
+    if (frame.op === 'state') this.cancel((other) => other.op === 'state' && other.channel === frame.channel);
+    this.#waiting.push({ frame, text });
+    if (this.#isScheduled || this.#timer !== undefined) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => {
+      this.#isScheduled = false;
+      this.#flush();
+    });
+  }
+
+  /** @returns whether there was one that had not been sent */
+  cancel(fits: (frame: ClientFrame) => boolean): boolean {
+    const left = this.#waiting.filter(({ frame }) => !fits(frame));
+    const isFound = left.length < this.#waiting.length;
+    this.#waiting = left;
+    return isFound;
+  }
+
+  /** The server said that it was too fast all the same. */
+  slowDown(): void {
+    this.#perSecond = Math.max(1, this.#perSecond / 2);
+    this.#allowed = 0;
+    // Until the second is over, it reads nothing, and says so no more.
+    this.#countedAt = Date.now() + SECOND_MS;
+  }
+
+  close(): void {
+    this.#waiting = [];
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #flush(): void {
+    const now = Date.now();
+    this.#allowed = Math.min(
+      this.#perSecond,
+      this.#allowed + (Math.max(0, now - this.#countedAt) / SECOND_MS) * this.#perSecond,
+    );
+    this.#countedAt = Math.max(now, this.#countedAt);
+    const count = Math.min(Math.floor(this.#allowed), this.#waiting.length);
+    this.#allowed -= count;
+    for (const { text } of this.#waiting.splice(0, count)) this.#write(text);
+    if (this.#waiting.length === 0) return;
+    const wait = this.#countedAt - now + Math.ceil(((1 - this.#allowed) / this.#perSecond) * SECOND_MS);
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.#flush();
+      },
+      Math.max(1, wait),
+    );
+  }
+}

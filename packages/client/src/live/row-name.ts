@@ -1,0 +1,13 @@
+/** What names a row: its key as JSON text, or, without a key, all that it holds, whatever the order of its members. */
+type Row = Record<string, unknown>;
+
+export function rowName(row: Row, key: readonly string[]): string {
+  return canonical(key.length === 0 ? row : key.map((name) => row[name]));
+}
+
+function canonical(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  if (Array.isArray(value)) return `[${value.map(canonical).join()}]`;
+  const members = Object.keys(value).sort();
+  return `{${members.map((name) => `${JSON.stringify(name)}:${canonical((value as Row)[name])}`).join()}}`;
+}

@@ -1,0 +1,43 @@
+/** A clock that passes when a test says so, and a client on a server within the process. */
+import { mock } from 'node:test';
+import t from 'tap';
+import { createClient, type TidemarkClient } from '../src/index.ts';
+import { FakeLiveServer } from './fake-live-server.ts';
+
+mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 1_000_000 });
+t.teardown(() => mock.timers.reset());
+
+/** Lets time pass in steps, and what waits for it go on. */
+export async function pass(ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 1) {
+    mock.timers.tick(1);
+    for (let n = 0; n < 4; n += 1) await Promise.resolve();
+  }
+}
+/** The same for long times, in which little happens. */
+export async function passLong(ms: number, step = 50): Promise<void> {
+  for (let passed = 0; passed < ms; passed += step) {
+    mock.timers.tick(step);
+    for (let n = 0; n < 20; n += 1) await Promise.resolve();
+  }
+}
+
+export const start = () => {
+  const server = new FakeLiveServer();
+  const client = createClient('http://127.0.0.1:1', { WebSocket: server.WebSocket });
+  return { server, client };
+};
+export const follow = (client: TidemarkClient, n: number) => client.from('t').select().eq('id', n).live();
+/** How a promise ended, once it has. */
+export const outcome = (promise: Promise<unknown>) => {
+  const seen: { is: string } = { is: 'pending' };
+  promise.then(
+    () => {
+      seen.is = 'done';
+    },
+    (error: { code?: string }) => {
+      seen.is = error.code ?? String(error);
+    },
+  );
+  return seen;
+};
