@@ -4,6 +4,7 @@ set -euo pipefail
 sql() { psql -v ON_ERROR_STOP=1 -q -U postgres -d tidemark "$@"; }
 sql -1 -f /infra/roles.sql
 sql -1 -f /infra/statements.sql
+sql -1 -f /infra/ddl.sql
 # Passwords reach psql as variables, which it quotes.
 sql -v owner="$OWNER_PASSWORD" -v gateway="$GATEWAY_PASSWORD" -v realtime="$REALTIME_PASSWORD" -v batch="$BATCH_PASSWORD" \
   -v metrics="$METRICS_PASSWORD" -v replicator="$REPLICATOR_PASSWORD" <<'SQL'

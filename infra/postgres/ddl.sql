@@ -3,7 +3,7 @@
 -- itself is noticed within DEFINITIONS_CHECK_MS (1 s). `npm start` runs this file on its own Postgres, `tidemark live enable` where it
 -- logs in as a superuser; running it again changes nothing. `tidemark live disable --all` takes it away, as these do:
 --
---   drop event trigger tidemark_ddl, tidemark_drop; drop schema tidemark_ddl cascade;
+--   drop event trigger tidemark_ddl; drop event trigger tidemark_drop; drop schema tidemark_ddl cascade;
 --
 -- A schema of its own, which no API exposes: the function belongs to the superuser, since it runs as whoever changes something.
 create schema if not exists tidemark_ddl;

@@ -1,5 +1,5 @@
 /** The SQL files of infra/postgres: what administrators run is what these commands run. */
 import { readFile } from 'node:fs/promises';
 
-export const infraScript = (name: 'roles.sql' | 'statements.sql' | 'take-over.sql'): Promise<string> =>
+export const infraScript = (name: 'ddl.sql' | 'roles.sql' | 'statements.sql' | 'take-over.sql'): Promise<string> =>
   readFile(new URL(`../../../infra/postgres/${name}`, import.meta.url), 'utf8');

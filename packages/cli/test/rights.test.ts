@@ -118,6 +118,11 @@ t.test('a login for each service: everything that they do as themselves, each ri
     });
   const sql = (text: string) => (url: string) => run(url, text);
   const refused: Failure = { code: '42501' };
+  /** As the relay does (services/realtime/src/definitions/known-definitions.ts). */
+  const writeDefinitions = sql(`
+    with gone as (delete from tidemark.table_definitions where version = '')
+    insert into tidemark.table_definitions values ('', 'a', '1', '0/1')
+    on conflict (schema_name, table_name) do update set version = excluded.version`);
   /** What takes the right away, what gives it back, who needs it for what, and how that fails. */
   const rights: [string, string, string, (url: string) => Promise<unknown>, Failure][] = [
     ...(['anon', 'authenticated', 'service_role', 'ops'] as const).flatMap((role) =>
@@ -159,6 +164,13 @@ t.test('a login for each service: everything that they do as themselves, each ri
       sql(`select pg_create_logical_replication_slot('r', 'pgoutput', true)`),
       refused,
     ],
+    ...['select', 'insert', 'update', 'delete'].map((right): (typeof rights)[number] => [
+      `revoke ${right} on tidemark.table_definitions from tidemark_realtime`,
+      `grant ${right} on tidemark.table_definitions to tidemark_realtime`,
+      login('realtime'),
+      writeDefinitions,
+      refused,
+    ]),
     ['revoke ops from tidemark_metrics', 'grant ops to tidemark_metrics', login('metrics'), read('ops'), refused],
     [
       'revoke pg_monitor from tidemark_metrics',

@@ -1,6 +1,7 @@
 /** `tidemark live`: which tables can be followed. Each answer is lines for people. */
 import { identifier, openDatabase, type Pool } from '@tidemark/db';
 import { errors } from '../errors.ts';
+import { installDdlTrigger, removeDdlTrigger } from './ddl-trigger.ts';
 import { withinLockTimeout } from './locks.ts';
 import { obstacleOf, refusalOf } from './obstacles.ts';
 import {
@@ -64,7 +65,8 @@ export async function enableLive(options: LiveOptions, name: string, keyOnly: bo
       for (const statement of statements) print(`${statement};`);
       print(`${labelOf(table)} can be live; nothing was changed`);
     } else print(table.published ? `${labelOf(table)} was live already` : `${labelOf(table)} is live`);
-    for (const line of [...costOf(table, keyOnly), ...(await rightsOf(pool, table))]) print(`  ${line}`);
+    const announced = dryRun ? [] : await installDdlTrigger(pool, options.url);
+    for (const line of [...costOf(table, keyOnly), ...(await rightsOf(pool, table)), ...announced]) print(`  ${line}`);
   });
 }
 
@@ -98,6 +100,7 @@ export async function disableAllLive(options: LiveOptions): Promise<void> {
     const tables = await publishedTables(pool, options.publication);
     if (tables.length === 0) options.print('no table is live');
     for (const table of tables) await disableOne(pool, options, table);
+    if (!options.dryRun) for (const line of await removeDdlTrigger(pool)) options.print(line);
   });
 }
 

@@ -38,12 +38,13 @@ export async function prepareLocalRoles(superuserUrl: string, home: string): Pro
   const setPasswords = Object.entries(passwords).map(
     ([role, password]) => `alter role ${identifier(role)} password ${literal(scramVerifier(password))};`,
   );
-  const [roles, takeOver, statements] = await Promise.all([
+  const [roles, takeOver, statements, ddl] = await Promise.all([
     infraScript('roles.sql'),
     infraScript('take-over.sql'),
     infraScript('statements.sql'),
+    infraScript('ddl.sql'),
   ]);
-  await runScript(superuserUrl, [roles, ...setPasswords, takeOver, statements].join('\n'));
+  await runScript(superuserUrl, [roles, ...setPasswords, takeOver, statements, ddl].join('\n'));
   const as = (role: string, url: string) => {
     const changed = new URL(url);
     changed.username = role;
