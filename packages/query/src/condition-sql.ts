@@ -17,6 +17,19 @@ export interface ConditionTarget {
   embedIsNull(embed: string): string;
 }
 
+/** A value with a path into its JSON. `literal` quotes a key, which is no parameter, so that an index on the same expression is used. */
+export function jsonPathSql(
+  value: string,
+  type: string | undefined,
+  steps: Field['json'],
+  literal: (text: string) => string,
+): string {
+  if (steps.length === 0) return value;
+  // Composites and arrays have no arrows; their JSON has.
+  const json = type === undefined || type === 'json' || type === 'jsonb' ? value : `to_jsonb(${value})`;
+  return `(${json}${steps.map((step) => `${step.arrow}${step.kind === 'index' ? step.index : literal(step.key)}`).join('')})`;
+}
+
 const OPERATORS: Readonly<Record<CompareFilter['op'], string>> = {
   eq: '=',
   neq: '<>',

@@ -11,7 +11,7 @@ export {
 } from './accept.ts';
 export type * from './ast.ts';
 export { canonical, canonicalWhere, likePattern } from './canonical.ts';
-export { type ConditionTarget, conditionSql } from './condition-sql.ts';
+export { type ConditionTarget, conditionSql, jsonPathSql } from './condition-sql.ts';
 export {
   type ColumnTypes,
   type CompiledFilter,

@@ -2,13 +2,15 @@
  * Conditions → one closure over a row, with SQL's three-valued logic. What only Postgres can decide is reported when
  * compiling, never guessed per row.
  */
-import type { CompareFilter, Condition, FtsFilter, Group, InFilter, IsFilter } from '../ast.ts';
+import type { CompareFilter, Condition, Field, FtsFilter, Group, InFilter, IsFilter } from '../ast.ts';
 import { likePattern } from '../canonical.ts';
+import { type ContentsOperator, contentsOf, contentsTest } from './array-contents.ts';
 import { parseArrayLiteral } from './array-literal.ts';
 import { comparison, quantified } from './comparison.ts';
 import { COMPARISON_STEPS, CostSum, type FilterCost, NATIVE_CHARACTER_STEPS, readingSteps } from './cost.ts';
+import { textAt } from './json-path.ts';
 import { compileLike, type PatternMatcher } from './like.ts';
-import { all, any, not, type Predicate, reader } from './predicate.ts';
+import { all, any, not, type Predicate, type Row, reader } from './predicate.ts';
 import { compileRegex } from './regex.ts';
 import { type ColumnType, collationOf, type Scalar, scalarOf, typeName } from './scalar.ts';
 import { lowerFold } from './text.ts';
@@ -66,6 +68,10 @@ const JSON_TYPES: ReadonlySet<string> = new Set(['json', 'jsonb']);
 /** Values of these are gone through whole before they are compared. Other text is compared as far as the constant goes. */
 const READ_WHOLE: ReadonlySet<string> = new Set(['bpchar', 'numeric']);
 const NEVER: Predicate = () => null;
+/** Parsing JSON to look into it. */
+const PARSED_CHARACTER_STEPS = 0.5;
+/** Reading an element of an array and looking it up, by its characters. */
+const ELEMENT_CHARACTER_STEPS = 1;
 
 type Filter = CompareFilter | InFilter | IsFilter | FtsFilter;
 
@@ -97,10 +103,13 @@ class Compiler {
 
   #filter(filter: Filter): Predicate {
     const column = filter.field.name;
-    const type = Object.hasOwn(this.#types, column) ? this.#types[column] : undefined;
-    if (type === undefined) return this.#refuse('unknown-column', column, `the table has no column ${column}`);
-    if (filter.field.json.length > 0)
-      return this.#refuse('json-path', column, `paths into JSON are compared by Postgres`);
+    const given = Object.hasOwn(this.#types, column) ? this.#types[column] : undefined;
+    if (given === undefined) return this.#refuse('unknown-column', column, `the table has no column ${column}`);
+    const { json } = filter.field;
+    if (json.length > 0 && (typeName(given) !== 'jsonb' || json.at(-1)?.arrow !== '->>'))
+      return this.#refuse('json-path', column, `paths into JSON are compared by Postgres, but for text in a jsonb`);
+    const type = json.length > 0 ? 'text' : given;
+    if (json.length > 0) this.cost.addPerCharacter(column, PARSED_CHARACTER_STEPS);
     if (filter.kind === 'fts') return this.#refuse('operator', column, `${filter.op} is decided by Postgres`);
     this.columns.add(column);
     if (filter.kind === 'is') return this.#is(filter, type);
@@ -119,6 +128,10 @@ class Compiler {
       case 'lt':
       case 'lte':
         return this.#compare(filter, type);
+      case 'cs':
+      case 'cd':
+      case 'ov':
+        return this.#contents(filter, filter.op, type);
       default:
         return this.#refuse('operator', column, `${filter.op} is decided by Postgres`);
     }
@@ -130,12 +143,12 @@ class Compiler {
       return this.#refuse('type', column, `a JSON null and an SQL NULL look the same in a row that is given as JSON`);
     }
     this.cost.add(COMPARISON_STEPS);
-    const isNull = reader(column, (raw) => raw);
+    const isNull = this.#reader(filter.field, (raw) => raw);
     if (filter.value === 'null') return (row) => isNull(row) === null;
     if (filter.value === 'not_null') return (row) => isNull(row) !== null;
     const scalar = scalarOf(type, this.#timeZone);
     if (scalar?.type !== 'bool') return this.#refuse('type', column, `is.${filter.value} needs a boolean column`);
-    const read = reader(column, scalar.value, scalar.type);
+    const read = this.#reader(filter.field, scalar.value, scalar.type);
     const wanted = filter.value === 'unknown' ? null : filter.value === 'true';
     return (row) => read(row) === wanted;
   }
@@ -148,7 +161,7 @@ class Compiler {
     this.#countReading(filter.field.name, scalar, scalar.identity ? 1 : constants.length);
     // x = ANY ('{}') is false, also for a null x.
     if (constants.length === 0) return () => false;
-    const read = reader(filter.field.name, scalar.value, scalar.type);
+    const read = this.#reader(filter.field, scalar.value, scalar.type);
     if (scalar.identity) {
       const wanted = new Set(constants);
       return (row) => {
@@ -173,7 +186,7 @@ class Compiler {
     const constants = this.#operands(filter, scalar);
     if (!constants) return NEVER;
     this.#countReading(column, scalar, constants.length);
-    const read = reader(column, scalar.value, scalar.type);
+    const read = this.#reader(filter.field, scalar.value, scalar.type);
     const test = comparison(scalar, op);
     if (filter.quantifier === null) {
       const [constant] = constants;
@@ -227,8 +240,49 @@ class Compiler {
       this.cost.addPerCharacter(column, folding + (matcher?.stepsPerCharacter ?? 0));
     }
     // Patterns see the spaces at the end of a char(n), which comparisons ignore.
-    const read = reader(column, (raw) => (typeof raw === 'string' ? raw : undefined), scalar.type);
+    const read = this.#reader(filter.field, (raw) => (typeof raw === 'string' ? raw : undefined), scalar.type);
     return quantified(filter, matchers, read, (value, matcher) => (matcher as PatternMatcher).test(value as string));
+  }
+
+  #contents(filter: CompareFilter, op: ContentsOperator, type: ColumnType): Predicate {
+    const column = filter.field.name;
+    const element = typeof type === 'string' ? undefined : type.element;
+    const scalar = element && scalarOf(element, this.#timeZone);
+    // The digits of a numeric are lost where the array is parsed.
+    if (!scalar || scalar.type === 'numeric')
+      return this.#refuse('operator', column, `${op} is decided by Postgres for this type`);
+    const texts = this.#array(column, filter.value);
+    const constants = texts && this.#constants(column, scalar, texts);
+    if (!constants) return NEVER;
+    this.#countReading(column, scalar, constants.length);
+    this.cost.addPerCharacter(column, ELEMENT_CHARACTER_STEPS);
+    const test = contentsTest(
+      op,
+      constants.map((constant) => (constant === null ? null : scalar.key(constant))),
+    );
+    const read = this.#reader(filter.field, (raw) => contentsOf(raw, scalar), 'array');
+    return (row) => {
+      const value = read(row);
+      return value === null ? null : test(value);
+    };
+  }
+
+  /** Of a path, what it leads to. */
+  #reader<T>({ name, json }: Field, value: (raw: unknown) => T | undefined, type?: string): (row: Row) => T | null {
+    const read = reader(name, value, type);
+    if (json.length === 0) return read;
+    const path = reader(
+      name,
+      (raw) => {
+        const text = textAt(raw, json);
+        return text === undefined ? undefined : { text };
+      },
+      'text',
+    );
+    return (row) => {
+      const text = path(row)?.text ?? null;
+      return text === null ? null : read({ [name]: text });
+    };
   }
 
   #patterns(filter: CompareFilter): (string | null)[] | null {

@@ -16,7 +16,14 @@ export interface FilterCost {
 /** A simple comparison, with reading its column. */
 export const COMPARISON_STEPS = 5;
 /** Reading a number with decimals, or a point in time, out of its text. */
-const PARSED_STEPS: Readonly<Record<string, number>> = { numeric: 20, date: 30, timestamp: 60, timestamptz: 60 };
+const PARSED_STEPS: Readonly<Record<string, number>> = {
+  numeric: 20,
+  date: 30,
+  time: 30,
+  timetz: 30,
+  timestamp: 60,
+  timestamptz: 60,
+};
 /** Comparing, trimming or copying text natively: about 2 ns a character. */
 export const NATIVE_CHARACTER_STEPS = 0.1;
 

@@ -9,7 +9,15 @@ import {
   parseInteger,
   trimBlanks,
 } from './decimal.ts';
-import { parseDate, parseTimestamp, type ZoneRule } from './temporal.ts';
+import {
+  compareTimeTz,
+  parseDate,
+  parseTime,
+  parseTimestamp,
+  parseTimeTz,
+  type TimeTz,
+  type ZoneRule,
+} from './temporal.ts';
 import { type CollationKind, collationKind, compareCodePoints } from './text.ts';
 
 /** A type name as Postgres writes it (`int4`, `timestamp with time zone`, `varchar(20)`), or with its collation. */
@@ -21,6 +29,10 @@ export interface ColumnTypeDetail {
   readonly collation?: string;
   /** False for a non-deterministic collation, where even equality is left to Postgres. Default true. */
   readonly deterministic?: boolean;
+  /** Of an enum: in their order. */
+  readonly labels?: readonly string[];
+  /** Of an array. */
+  readonly element?: ColumnTypeDetail;
 }
 
 /** `T` is one form for each value. `number | bigint` forms mix: JavaScript compares the two exactly. */
@@ -52,6 +64,8 @@ const ALIASES: ReadonlyMap<string, string> = new Map(
     boolean: 'bool',
     'character varying': 'varchar',
     character: 'bpchar',
+    'time without time zone': 'time',
+    'time with time zone': 'timetz',
     'timestamp without time zone': 'timestamp',
     'timestamp with time zone': 'timestamptz',
   }),
@@ -76,6 +90,7 @@ const INTEGER_BOUNDS: Readonly<Record<string, readonly [Integer, Integer]>> = {
 /** null: the type cannot be compared here. `timeZone` is what a timestamptz without an offset is read in. */
 export function scalarOf(column: ColumnType, timeZone: 'UTC' | null): Scalar | null {
   const type = typeName(column);
+  if (typeof column !== 'string' && column.labels) return enumScalar(type, column.labels) as Scalar;
   switch (type) {
     case 'int2':
     case 'int4':
@@ -97,6 +112,10 @@ export function scalarOf(column: ColumnType, timeZone: 'UTC' | null): Scalar | n
       return timestampScalar(type, 'ignored', 'ignored') as Scalar;
     case 'timestamptz':
       return timestampScalar(type, timeZone === 'UTC' ? 'utc' : 'required', 'required') as Scalar;
+    case 'time':
+      return orderedScalar(type, parseTime) as Scalar;
+    case 'timetz':
+      return timeTzScalar as Scalar;
     case 'text':
     case 'varchar':
     case 'bpchar':
@@ -200,6 +219,31 @@ function orderedScalar<T extends number | bigint>(type: string, read: (text: str
 function timestampScalar(type: string, constantZone: ZoneRule, valueZone: ZoneRule): Scalar<number | bigint> {
   const values = orderedScalar(type, (text) => parseTimestamp(text, valueZone));
   return { ...values, constant: (text) => parseTimestamp(text, constantZone) };
+}
+
+/** Equal where both the instant and the zone are. */
+const timeTzScalar: Scalar<TimeTz> = {
+  type: 'timetz',
+  constant: parseTimeTz,
+  value: (raw) => (typeof raw === 'string' ? (parseTimeTz(raw) ?? undefined) : undefined),
+  compare: compareTimeTz,
+  identity: false,
+  equalityOnly: false,
+  key: ({ micros, zone }) => `${micros}:${zone}`,
+};
+
+/** Values are places in the order of the labels. What is no label is no value, as Postgres holds it too. */
+function enumScalar(type: string, labels: readonly string[]): Scalar<number> {
+  const places = new Map(labels.map((label, place) => [label, place]));
+  return {
+    type,
+    constant: (text) => places.get(text) ?? null,
+    value: (raw) => (typeof raw === 'string' ? places.get(raw) : undefined),
+    compare: compareOrdered,
+    identity: true,
+    equalityOnly: false,
+    key: (place) => labels[place] as string,
+  };
 }
 
 /** `name` is cut at 63 bytes by Postgres; longer constants are left to it. */

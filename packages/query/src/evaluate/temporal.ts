@@ -24,6 +24,41 @@ export function parseDate(text: string): Days | null {
   return days === null || days > LAST_DATE ? null : days;
 }
 
+const TIME = /^(\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?(?:([+-])(\d{2})(?::?(\d{2})(?::?(\d{2}))?)?)?$/;
+
+/** Microseconds since midnight; 24:00:00 is the last of them. */
+export function parseTime(text: string): number | null {
+  const match = TIME.exec(text.trim());
+  return match && match[5] === undefined ? timeMicros(match) : null;
+}
+
+export interface TimeTz {
+  /** As in UTC, which may be below 0 or above a day. */
+  readonly micros: number;
+  /** Seconds east of Greenwich. */
+  readonly zone: number;
+}
+
+/** With its zone: without one it would be the session's. */
+export function parseTimeTz(text: string): TimeTz | null {
+  const match = TIME.exec(text.trim());
+  if (!match || match[5] === undefined) return null;
+  const zone = zoneOffset(match[5], match[6]!, match[7], match[8]);
+  const micros = timeMicros(match);
+  return zone === null || micros === null ? null : { micros: micros - zone * 1_000_000, zone };
+}
+
+/** By the instant, then from east to west. */
+export function compareTimeTz(a: TimeTz, b: TimeTz): number {
+  return a.micros === b.micros ? b.zone - a.zone : a.micros - b.micros;
+}
+
+function timeMicros(match: RegExpExecArray): number | null {
+  const [hour, minute, second] = [Number(match[1]), Number(match[2]), Number(match[3] ?? 0)];
+  const micros = (hour * 3600 + minute * 60 + second) * 1_000_000 + Number((match[4] ?? '').padEnd(6, '0'));
+  return minute > 59 || second > 59 || micros > MICROS_PER_DAY ? null : micros;
+}
+
 /** How to read a timestamp: its zone may be required, absent-as-UTC, or ignored (as Postgres does for `timestamp`). */
 export type ZoneRule = 'required' | 'utc' | 'ignored';
 

@@ -74,7 +74,7 @@ t.test('what only Postgres can decide is refused when compiling, with the reason
   const table: [search: string, reason: string][] = [
     ['nothing=eq.1', 'unknown-column'],
     ['toString=eq.1', 'unknown-column'],
-    ['data->>a=eq.1', 'json-path'],
+    ['data->a=eq.1', 'json-path'],
     ['data=eq.{}', 'type'],
     ['data=is.null', 'type'],
     ['tags=eq.{a}', 'type'],

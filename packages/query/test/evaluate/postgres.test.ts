@@ -6,7 +6,7 @@ import postgres from 'postgres';
 import t from 'tap';
 import type { Condition, Filter } from '../../src/ast.ts';
 import { compileFilter, conditionSql, equalityKeys } from '../../src/index.ts';
-import { COLUMNS, type Column, PATTERNS, REGEXES, text } from './sample-columns.ts';
+import { COLUMNS, type Column, PATTERNS, REGEXES, TYPES_DDL, text } from './sample-columns.ts';
 
 const TYPES = Object.fromEntries(COLUMNS.map(({ name, type }) => [name, type]));
 const TEXT_COLUMNS = COLUMNS.filter(({ name }) => ['tc', 'tu', 'vc', 'bc', 'nm'].includes(name));
@@ -97,6 +97,7 @@ t.test('agrees with Postgres', async (t) => {
     ),
   );
   const rows = fc.sample(row, 60);
+  await sql.unsafe(TYPES_DDL);
   await sql.unsafe(
     `create table samples (id int primary key, ${COLUMNS.map(({ name, ddl }) => `${name} ${ddl}`).join(', ')})`,
   );
@@ -153,6 +154,7 @@ t.test('keys are equal where Postgres says so', async (t) => {
     await sql.end();
     await database.drop();
   });
+  await sql.unsafe(TYPES_DDL);
   for (const column of COLUMNS) {
     const keys = equalityKeys(column.type, { timeZone: 'UTC' })!;
     const type = column.ddl.replace(/ collate.*/, '');

@@ -60,6 +60,10 @@ const date = fc
   .date({ min: new Date('0001-01-01T00:00:00Z'), max: new Date('9999-12-31T00:00:00Z'), noInvalidDate: true })
   .map((value) => value.toISOString());
 
+/** Not in the order of their text. */
+const LABELS = ['so so', 'glad', '', 'NULL', 'a,b'];
+export const TYPES_DDL = `create type mood as enum (${LABELS.map((label) => `'${label}'`).join(', ')}); create domain few as int check (value < 100);`;
+
 export const COLUMNS: readonly Column[] = [
   {
     name: 'i2',
@@ -175,6 +179,42 @@ export const COLUMNS: readonly Column[] = [
     type: 'date',
     values: ['2024-02-29', '1970-01-01', '0044-03-15 BC', 'infinity', '-infinity', '5874897-12-31', '4714-11-24 BC'],
     random: date.map((value) => value.slice(0, 10)),
+  },
+  {
+    name: 't',
+    ddl: 'time',
+    type: 'time without time zone',
+    values: ['00:00', '12:30:00', '12:30:00.5', '12:30:00.500000', '23:59:59.999999', '24:00:00', '12:30'],
+    random: date.map((value) => value.slice(11, -1)),
+  },
+  {
+    name: 'ttz',
+    ddl: 'timetz',
+    type: 'time with time zone',
+    values: [
+      '12:00+00',
+      '12:00:00+00:00',
+      '14:00+02',
+      '10:00-02',
+      '24:00:00-15:59',
+      '00:00+15:59:59',
+      '12:00:00.25+00',
+    ],
+    random: date.map((value) => `${value.slice(11, -1)}+05:30`),
+  },
+  {
+    name: 'e',
+    ddl: 'mood',
+    type: { type: 'mood', labels: LABELS },
+    values: LABELS,
+    random: fc.constantFrom(...LABELS),
+  },
+  {
+    name: 'dom',
+    ddl: 'few',
+    type: 'integer',
+    values: ['1', '7', ' 7 ', '50'],
+    random: fc.integer({ min: 0, max: 99 }).map(String),
   },
   {
     name: 'ts',

@@ -1,5 +1,5 @@
 /** Fields (`col->path`), casts and aggregates as SQL. */
-import type { Field, SelectColumn, SelectCount } from '@tidemark/query';
+import { type Field, jsonPathSql, type SelectColumn, type SelectCount } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
 import { postgrest } from '../errors.ts';
 import { unknownColumn } from '../reply/suggestions.ts';
@@ -42,14 +42,7 @@ const typeOf = ({ relation }: Source, name: string): string | undefined =>
   (relation?.columns.get(name) ?? relation?.computed.get(name))?.type;
 
 export function fieldSql(source: Source, field: Field): string {
-  let sql = valueSql(source, field.name);
-  if (field.json.length === 0) return sql;
-  const type = typeOf(source, field.name);
-  // Composites and arrays have no arrows; their JSON has.
-  if (type !== undefined && type !== 'json' && type !== 'jsonb') sql = `to_jsonb(${sql})`;
-  // Keys are literals, not parameters, so that an index on the same expression is used.
-  const steps = field.json.map((step) => `${step.arrow}${step.kind === 'index' ? step.index : literal(step.key)}`);
-  return `(${sql}${steps.join('')})`;
+  return jsonPathSql(valueSql(source, field.name), typeOf(source, field.name), field.json, literal);
 }
 
 /** Name of a select item in the answer: its alias, else the last name in it; for an aggregate, the function. */
