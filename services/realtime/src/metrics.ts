@@ -95,7 +95,7 @@ export function registerGauges(metrics: Metrics, measured: Measured): void {
   gauge('tidemark_live_filter_jobs_waiting', 'Filters that wait for a slice', () => topics.counts().filterJobsWaiting);
   gauge(
     'tidemark_live_filter_questions',
-    'Times that Postgres was asked about values too long to filter here, since the start',
+    'Times that Postgres was asked what filters say, since the start',
     () => topics.counts().filterQuestionsTotal,
   );
   gauge('tidemark_channels', 'Channels that sockets of this instance are in', () => channels.counts().channels);

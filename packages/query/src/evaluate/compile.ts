@@ -248,8 +248,8 @@ class Compiler {
     const column = filter.field.name;
     const element = typeof type === 'string' ? undefined : type.element;
     const scalar = element && scalarOf(element, this.#timeZone);
-    // The digits of a numeric are lost where the array is parsed.
-    if (!scalar || scalar.type === 'numeric')
+    // Digits of large numbers are lost where the array is parsed.
+    if (!scalar || scalar.type === 'numeric' || scalar.type === 'int8')
       return this.#refuse('operator', column, `${op} is decided by Postgres for this type`);
     const texts = this.#array(column, filter.value);
     const constants = texts && this.#constants(column, scalar, texts);

@@ -18,11 +18,6 @@ const ARRAYS: Record<string, { ddl: string; type: ColumnType; elements: readonly
     type: { type: 'integer[]', element: { type: 'integer' } },
     elements: ['1', '01', '-0', '0', '2147483647'],
   },
-  bigs: {
-    ddl: 'int8[]',
-    type: { type: 'bigint[]', element: { type: 'bigint' } },
-    elements: ['1', '9007199254740993', '9007199254740992'],
-  },
   floats: {
     ddl: 'float8[]',
     type: { type: 'float8[]', element: { type: 'float8' } },

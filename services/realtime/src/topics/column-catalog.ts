@@ -1,4 +1,5 @@
 /** What is needed of a column to make its values again out of their text: asked of the catalog with the table's other facts. */
+import type { ColumnTypeDetail } from '@tidemark/query';
 import { isNode, type NodeValue, number, parseNodeText } from '../policies/node-text.ts';
 
 /** As the catalog says it. */
@@ -17,13 +18,43 @@ export interface ColumnCatalog {
 const collationName = (oid: string) => `(select quote_ident(n.nspname) || '.' || quote_ident(l.collname)
   from pg_collation l join pg_namespace n on n.oid = l.collnamespace where l.oid = ${oid})`;
 
-/** SQL for the pg_type row of what pg_attribute `a` is of, domains resolved, as `base`. */
-export const BASE_TYPE = `cross join lateral (
+const baseType = (oid: string, name: string) => `lateral (
   with recursive types (oid, depth) as (
-    select a.atttypid, 0
+    select ${oid}, 0
     union all
     select t.typbasetype, depth + 1 from types join pg_type t on t.oid = types.oid where t.typtype = 'd')
-  select t.* from types join pg_type t on t.oid = types.oid order by depth desc limit 1) as base`;
+  select t.* from types join pg_type t on t.oid = types.oid order by depth desc limit 1) as ${name}`;
+
+/** SQL for the pg_type row of what pg_attribute `a` is of, domains resolved, as `base`. */
+export const BASE_TYPE = `cross join ${baseType('a.atttypid', 'base')}`;
+
+const labels = (type: string) =>
+  `(select json_agg(l.enumlabel order by l.enumsortorder) from pg_enum l where l.enumtypid = ${type}.oid)`;
+
+/** SQL for members of a ColumnTypeDetail, with BASE_TYPE. The vectors are no arrays by their text. */
+export const TYPE_DETAIL = `'labels', ${labels('base')},
+  'element', (select json_build_object('type', format_type(element.oid, null), 'labels', ${labels('element')})
+    from ${baseType('base.typelem', 'element').replace('lateral ', '')}
+    where base.typsubscript = 'array_subscript_handler'::regproc and base.typname not in ('int2vector', 'oidvector'))`;
+
+/** What TYPE_DETAIL gives, with the type's name and the column's collation. */
+export interface TypeCatalog {
+  type: string;
+  collation: string | null;
+  deterministic: boolean;
+  labels: string[] | null;
+  element: { type: string; labels: string[] | null } | null;
+}
+
+export function typeDetail({ type, collation, deterministic, labels, element }: TypeCatalog): ColumnTypeDetail {
+  const detail = (name: string, itsLabels: string[] | null): ColumnTypeDetail => ({
+    type: name,
+    ...(collation === null ? {} : { collation }),
+    deterministic,
+    ...(itsLabels ? { labels: itsLabels } : {}),
+  });
+  return { ...detail(type, labels), ...(element ? { element: detail(element.type, element.labels) } : {}) };
+}
 
 /** SQL for a ColumnCatalog of pg_attribute `a` with BASE_TYPE. Types print with their schema where there is no search path. */
 export const COLUMN_CATALOG = `json_build_object(

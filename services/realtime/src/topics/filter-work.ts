@@ -1,15 +1,18 @@
 /**
- * What filters say of row images, without holding the event loop: evaluated in time slices, and where a value is so long that one
- * evaluation alone would take too long, by Postgres, whose answer is the same (packages/query compares the two).
+ * What filters say of row images, without holding the event loop: evaluated in time slices, and by Postgres where only it knows:
+ * conditions on types that are not compared here, and values so long that one evaluation alone would take too long. Filters of one
+ * table with equal conditions share a question.
  */
-import { TidemarkError } from '@tidemark/contracts';
 import type { Database } from '@tidemark/db';
+import { type Condition, canonicalWhere } from '@tidemark/query';
 import type { RowImage } from '../changes/row-image.ts';
 import { errors } from '../errors.ts';
+import { isRefusal } from '../is-refusal.ts';
 import { inSchema } from '../session-settings.ts';
+import { askByHalves } from './by-halves.ts';
 import { imageParams, imagesFrom } from './image-sql.ts';
 import type { LivePlan } from './live-plan.ts';
-import { type RowFilter, STEP_MS } from './row-filter.ts';
+import { columnsOf, STEP_MS } from './row-filter.ts';
 import { whereSql } from './snapshot-sql.ts';
 import { MAX_SLICE_MS, TimeSlices } from './time-slices.ts';
 import { Turns } from './turns.ts';
@@ -22,6 +25,33 @@ const MAX_QUESTION_BYTES = 4 * 1024 ** 2;
 const QUESTION_TIMEOUT_MS = 2_000;
 /** Questions at a time; more of them would keep connections from everything else. */
 const QUESTION_CONCURRENCY = 2;
+const QUERY_CANCELED = '57014';
+
+export interface Want {
+  plan: LivePlan;
+  images: Iterable<RowImage>;
+  /** Whether anybody still wants to know. */
+  isWanted(): boolean;
+}
+
+/** Of those images that have the columns of the filter, and that could be decided. */
+export type Passes = ReadonlyMap<RowImage, boolean>;
+
+interface Question {
+  plan: LivePlan;
+  conditions: readonly Condition[];
+  images: Set<RowImage>;
+  askers: Answer[];
+  /** Images on which it failed are absent. */
+  decided: Map<RowImage, boolean>;
+}
+
+interface Answer {
+  want: Want;
+  passes: Map<RowImage, boolean>;
+  left: { image: RowImage; question: Question }[];
+  error: Error | undefined;
+}
 
 export class FilterWork {
   readonly slices = new TimeSlices();
@@ -34,44 +64,89 @@ export class FilterWork {
     this.#database = database;
   }
 
-  /**
-   * What the plan's filter says of those images that have its columns; of fewer once nobody wants to know it any more.
-   * @throws RT_FILTER_TOO_COSTLY
-   */
-  async passes(
-    plan: LivePlan,
-    images: Iterable<RowImage>,
-    isWanted: () => boolean,
-  ): Promise<ReadonlyMap<RowImage, boolean>> {
+  /** For each of them what its filter says, or why that cannot be said: RT_FILTER_TOO_COSTLY, DB_ errors where no server answers. */
+  async decide(wants: readonly Want[]): Promise<(Passes | Error)[]> {
+    const questions = new Map<string, Question>();
+    const answers = wants.map((want): Answer => ({ want, passes: new Map(), left: [], error: undefined }));
+    await Promise.all(answers.map((answer) => this.#evaluate(answer, questions)));
+    await Promise.all([...questions.values()].map((question) => this.#answer(question)));
+    for (const { left, passes } of answers) {
+      for (const { image, question } of left) {
+        const passed = question.decided.get(image);
+        if (passed !== undefined) passes.set(image, passed);
+      }
+    }
+    return answers.map(({ error, passes }) => error ?? passes);
+  }
+
+  /** Whether Postgres takes the conditions that it is to decide. @throws RT_QUERY_UNSUPPORTED, DB_ errors where no server answers */
+  async check(plan: LivePlan): Promise<void> {
+    const { asked } = plan.filter;
+    if (asked.length === 0) return;
+    try {
+      await this.#turns.run(() => this.#ask(plan, asked, []));
+    } catch (cause) {
+      if (!isRefusal(cause)) throw cause;
+      const { code } = cause as { code: string };
+      const reason = code.startsWith('22')
+        ? 'a value in it is none of the type'
+        : code === '42883'
+          ? 'the type has no such operator'
+          : `Postgres refuses it with SQLSTATE ${code}`;
+      throw errors.QUERY_UNSUPPORTED(
+        { what: `the filter ${canonicalWhere(asked)} (${reason})` },
+        { cause: cause as Error },
+      );
+    }
+  }
+
+  async #evaluate(answer: Answer, questions: Map<string, Question>): Promise<void> {
+    const { plan, images, isWanted } = answer.want;
     const { filter } = plan;
-    const passes = new Map<RowImage, boolean>();
-    if (plan.where.length === 0) return passes;
-    const long = new Set<RowImage>();
-    function* evaluate() {
+    if (plan.where.length === 0) return;
+    const seen = new Set<RowImage>();
+    function* work() {
       for (const image of images) {
         if (!isWanted()) return;
-        if (passes.has(image) || !image.has(filter.columns)) continue;
-        const passed = filter.stepsFor(image) > MAX_STEPS_HERE ? undefined : evaluated(filter, image);
-        if (passed === undefined) long.add(image);
-        else passes.set(image, passed);
+        if (seen.has(image) || !image.has(filter.columns)) continue;
+        seen.add(image);
+        const passed = filter.stepsFor(image) > MAX_STEPS_HERE ? undefined : filter.passesLocal(image);
+        if (passed === undefined) leave(questions, answer, image, plan.where);
+        else if (passed && filter.asked.length > 0) leave(questions, answer, image, filter.asked);
+        else answer.passes.set(image, passed);
         yield;
       }
     }
-    await this.slices.run(evaluate());
-    for (const batch of batches(long)) {
-      if (!isWanted()) break;
-      const passed = await this.#turns.run(() => this.#ask(plan, batch));
-      for (const image of batch) passes.set(image, passed.has(image));
+    try {
+      await this.slices.run(work());
+    } catch (error) {
+      answer.error = error as Error;
     }
-    return passes;
   }
 
-  async #ask(plan: LivePlan, images: readonly RowImage[]): Promise<ReadonlySet<RowImage>> {
+  async #answer({ plan, conditions, images, askers, decided }: Question): Promise<void> {
+    const isWanted = () => askers.some(({ want, error }) => !error && want.isWanted());
+    try {
+      for (const batch of batches(images)) {
+        if (!isWanted()) return;
+        const failures = await askByHalves(batch, (some) =>
+          this.#turns.run(async () => {
+            for (const image of await this.#ask(plan, conditions, some)) decided.set(image, true);
+          }),
+        );
+        for (const image of batch) if (!decided.has(image) && !failures.has(image)) decided.set(image, false);
+      }
+    } catch (error) {
+      for (const asker of askers) asker.error ??= error as Error;
+    }
+  }
+
+  async #ask(plan: LivePlan, conditions: readonly Condition[], images: readonly RowImage[]): Promise<RowImage[]> {
     this.questionsTotal += 1;
-    const { facts, filter, role } = plan;
-    const reads = { columns: filter.columns, whole: false, tableOid: false };
+    const { facts, role } = plan;
+    const reads = { columns: columnsOf(conditions), whole: false, tableOid: false };
     const params = imageParams(facts, reads, images);
-    const where = whereSql(plan, params);
+    const where = whereSql(plan, params, conditions);
     try {
       const { rows } = await this.#database.read<{ ord: number }>({
         // The rows are given, so claims decide nothing. Filters are compiled for UTC.
@@ -81,21 +156,32 @@ export class FilterWork {
         timeoutMs: QUESTION_TIMEOUT_MS,
         holder: { route: 'live filter' },
       });
-      return new Set(rows.map(({ ord }) => images[ord - 1] as RowImage));
+      return rows.map(({ ord }) => images[ord - 1] as RowImage);
     } catch (cause) {
-      throw errors.FILTER_TOO_COSTLY({ table: facts.table }, { cause });
+      if ((cause as { code?: string }).code !== QUERY_CANCELED) throw cause;
+      throw errors.FILTER_TOO_COSTLY({ table: facts.table }, { cause: cause as Error });
     }
   }
 }
 
-/** Undefined for a value that only Postgres reads, such as a number of more than 10,000 digits. */
-function evaluated(filter: RowFilter, image: RowImage): boolean | undefined {
-  try {
-    return filter.passes(image);
-  } catch (error) {
-    if (error instanceof TidemarkError && error.code === 'QUERY_BAD_ROW_VALUE') return undefined;
-    throw error;
+function leave(
+  questions: Map<string, Question>,
+  answer: Answer,
+  image: RowImage,
+  conditions: readonly Condition[],
+): void {
+  const { plan } = answer.want;
+  // Of an envelope of an earlier version: nobody knows its values, and it stays undecided.
+  if (!image.hasTexts(plan.filter.columns)) return;
+  const key = `${plan.role}\0${canonicalWhere(conditions)}`;
+  let question = questions.get(key);
+  if (!question) {
+    question = { plan, conditions, images: new Set(), askers: [], decided: new Map() };
+    questions.set(key, question);
   }
+  if (question.askers.at(-1) !== answer) question.askers.push(answer);
+  question.images.add(image);
+  answer.left.push({ image, question });
 }
 
 function* batches(images: Iterable<RowImage>): Generator<RowImage[]> {

@@ -8,15 +8,16 @@ import {
   type ColumnTypeDetail,
   type Condition,
   canonical,
-  compileFilter,
   type EqualityColumn,
   equalityKey,
   type OrderTerm,
   parseQuery,
   type Query,
 } from '@tidemark/query';
+import { tableKey } from '../changes/envelope.ts';
 import { errors, postgresErrors } from '../errors.ts';
-import { RowFilter } from './row-filter.ts';
+import { planFilter } from './plan-filter.ts';
+import { columnsOf, type RowFilter } from './row-filter.ts';
 import type { ColumnFacts, TableFacts } from './table-facts.ts';
 
 export interface SelectedColumn {
@@ -97,13 +98,8 @@ export function planLiveQuery(query: Query, facts: TableFacts, identity: Identit
   }
 
   const types = Object.fromEntries(facts.columns.map(({ name, type }) => [name, type]));
-  const filter = compileFilter(query.where, types, { timeZone: 'UTC' });
-  if (!filter.supported) {
-    const [problem] = filter.problems;
-    if (problem?.reason === 'unknown-column') column(problem.column);
-    throw errors.QUERY_UNSUPPORTED({ what: `the filter on "${problem?.column}" (${problem?.message})` });
-  }
-  for (const name of filter.columns) column(name);
+  for (const name of columnsOf(query.where)) column(name);
+  const filter = planFilter(tableKey(facts.schema, facts.table), query.where, types);
   const window = planWindow(query, facts, windowRows);
   for (const { field } of window?.order ?? []) column(field.name);
   return {
@@ -112,7 +108,7 @@ export function planLiveQuery(query: Query, facts: TableFacts, identity: Identit
     select,
     key: facts.key.map((name) => select.find((entry) => entry.column === name)?.as ?? name),
     where: query.where,
-    filter: new RowFilter(filter.test, filter.columns, filter.cost),
+    filter,
     role: identity.role,
     columns: [...new Set([...selected, ...filter.columns])],
     equality: equalityKey(query.where),

@@ -20,6 +20,8 @@ export interface PlanningOptions {
   schemas: readonly string[];
   /** Most rows of a window. */
   windowRows: number;
+  /** Whether Postgres takes the conditions that it is to decide. @throws RT_QUERY_UNSUPPORTED */
+  check(plan: LivePlan): Promise<void>;
 }
 
 export interface PlannedSubscription {
@@ -34,7 +36,7 @@ export interface PlannedSubscription {
 /** @throws why it cannot be followed */
 export async function planSubscription(
   request: SubscribeRequest,
-  { feed, facts, schemas, windowRows }: PlanningOptions,
+  { feed, facts, schemas, windowRows, check }: PlanningOptions,
 ): Promise<PlannedSubscription> {
   if (request.snapshot && request.after !== undefined) throw errors.OPTIONS_CONFLICT();
   const { table, query } = parseLiveQuery(request.query);
@@ -47,14 +49,16 @@ export async function planSubscription(
   const { holder } = request.sink;
   const began = performance.now();
 
-  const planWith = (known: TableFacts) => {
+  const planWith = async (known: TableFacts) => {
     if (request.mode === 'latest' && known.key.length === 0) throw errors.LATEST_NEEDS_KEY({ table });
-    return { facts: known, plan: planLiveQuery(query, known, identity, windowRows) };
+    const plan = planLiveQuery(query, known, identity, windowRows);
+    await check(plan);
+    return { facts: known, plan };
   };
   const planAnew = async () => planWith(await facts.since(began, identity, schema, table, holder));
   let planned: { facts: TableFacts; plan: LivePlan };
   try {
-    planned = planWith(await facts.get(identity, schema, table, holder));
+    planned = await planWith(await facts.get(identity, schema, table, holder));
   } catch (error) {
     if (!mayBeAllowed(error)) throw error;
     planned = await planAnew();

@@ -14,7 +14,7 @@ import type { RowImage } from '../changes/row-image.ts';
 import { errors } from '../errors.ts';
 import { isRefusal } from '../is-refusal.ts';
 import { type ClassRights, maySee } from './class-rights.ts';
-import type { FilterWork } from './filter-work.ts';
+import type { FilterWork, Passes } from './filter-work.ts';
 import { CHANGED, UNREADABLE } from './resync-reasons.ts';
 import { STEP_MS } from './row-filter.ts';
 import { type Judged, mayConcern, OPEN, type Visible } from './row-match.ts';
@@ -36,6 +36,8 @@ export interface RightsClassOptions {
   filters: FilterWork;
   /** It must not be asked on a server that has not got so far. */
   floor(): Lsn;
+  /** Postgres decides filters of its topics. */
+  isAsked: boolean;
   /** Postgres is asked what may be seen of some rows. */
   onAsked(): void;
   onDelivered(envelope: ChangeEnvelope, changes: number): void;
@@ -113,7 +115,7 @@ export class RightsClass {
 
   receive(envelope: ChangeEnvelope): void {
     if (this.#closed) return;
-    const soon = this.isOpen && this.#told.length === 0 ? this.#soon(envelope) : undefined;
+    const soon = this.isOpen && !this.#options.isAsked && this.#told.length === 0 ? this.#soon(envelope) : undefined;
     if (soon) {
       this.#deliver(envelope, soon, () => OPEN);
       return;
@@ -145,12 +147,10 @@ export class RightsClass {
   }
 
   /** What a topic's filter says of the images of changes. @throws RT_FILTER_TOO_COSTLY */
-  passes(
-    topic: Topic,
-    changes: Iterable<RowChange>,
-    isWanted = () => this.topics.has(topic),
-  ): Promise<ReadonlyMap<RowImage, boolean>> {
-    return this.#options.filters.passes(topic.plan, imagesOf(changes), isWanted);
+  async passes(topic: Topic, changes: Iterable<RowChange>, isWanted = () => this.topics.has(topic)): Promise<Passes> {
+    const [answer] = await this.#options.filters.decide([{ plan: topic.plan, images: imagesOf(changes), isWanted }]);
+    if (answer instanceof Error) throw answer;
+    return answer as Passes;
   }
 
   /** Those that the class may see, as far as is known without asking, and that Postgres can be asked about. */
@@ -312,22 +312,27 @@ export class RightsClass {
   }
 
   /** Leaves of each topic's candidates what its filter lets pass. A topic whose filter cannot be decided ends. */
-  async #filter(batch: readonly Told[]): Promise<ReadonlyMap<Topic, ReadonlyMap<RowImage, boolean>>> {
+  async #filter(batch: readonly Told[]): Promise<ReadonlyMap<Topic, Passes>> {
     const byTopic: Candidates = new Map();
     for (const { candidates } of batch) {
       for (const [topic, changes] of candidates) for (const change of changes) put(byTopic, topic, change);
     }
-    const passes = new Map<Topic, ReadonlyMap<RowImage, boolean>>();
-    await Promise.all(
-      [...byTopic].map(async ([topic, changes]) => {
-        try {
-          passes.set(topic, await this.passes(topic, changes));
-        } catch (error) {
-          const isOutdated = isRefusal((error as Error).cause) && (await this.#options.isOutdated());
-          this.#failTopic(topic, error as Error, isOutdated);
-        }
-      }),
+    const passes = new Map<Topic, Passes>();
+    const topics = [...byTopic.keys()];
+    const answers = await this.#options.filters.decide(
+      topics.map((topic) => ({
+        plan: topic.plan,
+        images: imagesOf(byTopic.get(topic) ?? []),
+        isWanted: () => this.topics.has(topic),
+      })),
     );
+    for (const [n, topic] of topics.entries()) {
+      const answer = answers[n] as Passes | Error;
+      if (!(answer instanceof Error)) passes.set(topic, answer);
+      // The database is away: all of it is decided again.
+      else if (isAway(answer)) throw answer;
+      else this.#failTopic(topic, answer, isRefusal(answer) && (await this.#options.isOutdated()));
+    }
     for (const { candidates } of batch) {
       for (const [topic, changes] of candidates) {
         const judged = { visible: undefined, passes: passes.get(topic) };
@@ -410,6 +415,12 @@ export class RightsClass {
 }
 
 const NOTHING_SEEN: Seen = { visible: new Set(), undecided: new Map() };
+
+/** No server answers, or it is about to stop. */
+function isAway(error: Error): boolean {
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' && !code.startsWith('RT_') && !isRefusal(error);
+}
 
 function put(candidates: Candidates, topic: Topic, change: RowChange): void {
   const changes = candidates.get(topic);

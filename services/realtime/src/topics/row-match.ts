@@ -42,6 +42,8 @@ const NONE: Match = { kind: 'none' };
 export function matchChange(plan: LivePlan, change: RowChange, judged: Judged): Match {
   if (change.type === 'truncate') return resync('the table was truncated');
   const { row, before } = change;
+  if (isUndecided(plan, row, judged) || isUndecided(plan, before, judged))
+    return resync('the filter of the query could not be decided for a row');
   const after = row === undefined ? false : matches(plan, row, judged);
   const was = before === undefined ? false : matches(plan, before, judged);
   // Under row-level security, what is not known could tell of a row that is hidden.
@@ -73,6 +75,10 @@ export function matchChange(plan: LivePlan, change: RowChange, judged: Judged): 
   return was === false ? NONE : changed('leave', undefined, oldRow(plan, before));
 }
 
+/** Postgres failed on a value, or could not be asked about it. */
+const isUndecided = (plan: LivePlan, image: RowImage | undefined, judged: Judged): boolean =>
+  image !== undefined && passesFilter(plan, image, judged) === undefined && image.has(plan.filter.columns);
+
 function matches(plan: LivePlan, image: RowImage, judged: Judged): boolean | undefined {
   const passed = passesFilter(plan, image, judged);
   if (passed === false || !judged.visible) return passed;
@@ -80,7 +86,7 @@ function matches(plan: LivePlan, image: RowImage, judged: Judged): boolean | und
   return isVisible === true ? passed : isVisible;
 }
 
-/** Undefined: not known, since the image lacks a column of the filter. */
+/** Undefined: not known, since the image lacks a column of the filter, or Postgres did not decide it. */
 export function passesFilter(plan: LivePlan, image: RowImage, { passes }: Judged): boolean | undefined {
   return passes?.get(image) ?? plan.filter.passes(image);
 }

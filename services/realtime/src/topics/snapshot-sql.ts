@@ -1,9 +1,9 @@
 /**
  * The plan's rows as SQL. Values stay parameters; Postgres renders the rows as JSON, with the same to_jsonb as the relay.
- * Only what compileFilter supports comes here, so that snapshot and changes agree on every filter.
+ * The same conditions decide about changes where Postgres is asked, and compileFilter agrees with them where it is not.
  */
-import { arrayLiteral, identifier } from '@tidemark/db';
-import { type ConditionTarget, conditionSql } from '@tidemark/query';
+import { arrayLiteral, identifier, literal } from '@tidemark/db';
+import { type ConditionTarget, conditionSql, jsonPathSql } from '@tidemark/query';
 import type { LivePlan } from './live-plan.ts';
 
 export interface SnapshotSql {
@@ -29,17 +29,17 @@ export function snapshotSql(plan: LivePlan, maxRowBytes: number): SnapshotSql {
 export const selectList = (plan: LivePlan): string =>
   plan.select.map(({ column, as }) => `${identifier(column)} as ${identifier(as)}`).join(', ');
 
-/** Its values are pushed to `params`. */
-export function whereSql(plan: LivePlan, params: string[]): string {
+/** Values are pushed to `params`. @param where conditions of the plan */
+export function whereSql(plan: LivePlan, params: string[], where = plan.where): string {
   const target: ConditionTarget = {
-    field: ({ name }) => identifier(name),
+    field: ({ name, json }) => jsonPathSql(identifier(name), plan.types[name]?.type, json, literal),
     bind(value) {
       params.push(typeof value === 'string' ? value : arrayLiteral(value));
       return `$${params.length}`;
     },
-    // Of what a live query may not have (text search, embeds) nothing comes here.
-    isText: () => false,
+    isText: ({ name, json }) => json.length > 0 || /^(text|character|json)|citext$/.test(plan.types[name]?.type ?? ''),
+    // A live query has no embeds.
     embedIsNull: () => 'false',
   };
-  return plan.where.map((condition) => conditionSql(condition, target)).join(' and ') || 'true';
+  return where.map((condition) => conditionSql(condition, target)).join(' and ') || 'true';
 }

@@ -14,7 +14,14 @@ import { POLICY_CATALOG, type PolicyCatalog } from '../policies/catalog.ts';
 import { type PolicyReach, policyReach } from '../policies/reach.ts';
 import { NO_TABLES_READ, type TablesRead, tablesRead } from '../policies/tables-read.ts';
 import { type TablesReadCatalog, tablesReadCatalog } from '../policies/tables-read-catalog.ts';
-import { BASE_TYPE, COLUMN_CATALOG, type ColumnCatalog } from './column-catalog.ts';
+import {
+  BASE_TYPE,
+  COLUMN_CATALOG,
+  type ColumnCatalog,
+  TYPE_DETAIL,
+  type TypeCatalog,
+  typeDetail,
+} from './column-catalog.ts';
 import { givenColumns, type ImageReads } from './image-sql.ts';
 import { refuseUnfollowable, UNFOLLOWABLE, type Unfollowable } from './not-live.ts';
 import { policyReads, sourcesOf } from './policy-reads.ts';
@@ -78,15 +85,12 @@ interface FactsRow {
   security: boolean;
   identity: string;
   columns:
-    | {
+    | (TypeCatalog & {
         number: number;
         name: string;
-        type: string;
-        collation: string | null;
-        deterministic: boolean;
         readable: boolean;
         sql: ColumnCatalog;
-      }[]
+      })[]
     | null;
   key: string[] | null;
   /** Whether the key's uniqueness holds after each row; the relay makes other envelopes where it does not. */
@@ -120,7 +124,7 @@ select has_schema_privilege(n.oid, 'usage') as may_schema,
         select case when d.datlocprovider::text = 'c' then d.datcollate
           when d.datlocprovider::text = 'b' then to_jsonb(d) ->> 'datlocale' else 'icu' end
         from pg_database d where d.datname = current_database()) else l.collname end,
-      'deterministic', coalesce(l.collisdeterministic, true),
+      'deterministic', coalesce(l.collisdeterministic, true), ${TYPE_DETAIL},
       'readable', has_column_privilege(c.oid, a.attnum, 'select'), 'sql', ${COLUMN_CATALOG}) order by a.attnum)
    from pg_attribute a ${BASE_TYPE} left join pg_collation l on l.oid = a.attcollation
    where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
@@ -183,10 +187,10 @@ export async function loadTableFacts(
   const definition = row.definition ?? '';
   const published = new Set(row.published);
   const columns = (row.columns ?? []).map(
-    ({ number, name, type, collation, deterministic, readable, sql }): ColumnFacts => ({
+    ({ number, name, readable, sql, ...type }): ColumnFacts => ({
       number,
       name,
-      type: { type, ...(collation === null ? {} : { collation }), deterministic },
+      type: typeDetail(type),
       readable,
       published: published.has(name),
       sql,

@@ -18,6 +18,7 @@ import { type PlannedSubscription, planSubscription } from './plan-subscription.
 import { createWindowReader } from './read-window.ts';
 import { RightsClass } from './rights-class.ts';
 import { RightsClasses } from './rights-classes.ts';
+import type { FilterKind } from './row-filter.ts';
 import { Subscription } from './subscription.ts';
 import type { TableFacts } from './table-facts.ts';
 import { type DeliveryPolicy, type Mode, Topic } from './topic.ts';
@@ -48,9 +49,14 @@ export function createTopics(options: TopicsOptions): Topics {
   let rightsQuestionsTotal = 0;
   /** At most one for each class, and for each subscription that catches up. */
   const turns = new Turns(options.rightsConcurrency);
-  /** Apart, so that cheap filters never wait for costly ones. */
-  const cheapFilters = new FilterWork(options.database);
-  const costlyFilters = new FilterWork(options.database);
+  /** Apart, so that cheap filters never wait for costly ones, nor those for Postgres. */
+  const filters: Record<FilterKind, FilterWork> = {
+    cheap: new FilterWork(options.database),
+    costly: new FilterWork(options.database),
+    asked: new FilterWork(options.database),
+  };
+  const sum = (count: (work: FilterWork) => number) =>
+    count(filters.cheap) + count(filters.costly) + count(filters.asked);
   const budget = new FilterBudget(options.filters);
   /** What gives back what the filter of each topic was charged. */
   const charged = new Map<Topic, () => void>();
@@ -62,7 +68,15 @@ export function createTopics(options: TopicsOptions): Topics {
   });
   const { history, snapshots } = options;
   const beginnings = { feed, history, snapshots, sharedSnapshots, membership, onDelivered };
-  const planning = { feed, facts: options.facts, schemas: options.schemas, windowRows: options.windows.maxRows };
+  const planning = {
+    feed,
+    facts: options.facts,
+    schemas: options.schemas,
+    windowRows: options.windows.maxRows,
+    async check(plan: LivePlan) {
+      if (!budget.isAsked(plan.filter.question)) await filters.asked.check(plan);
+    },
+  };
   const policy: DeliveryPolicy = {
     ...options.delivery,
     onDelivered,
@@ -84,7 +98,8 @@ export function createTopics(options: TopicsOptions): Topics {
       rights,
       turns,
       floor: () => membership.floor(made),
-      filters: plan.filter.isCheap ? cheapFilters : costlyFilters,
+      filters: filters[plan.filter.kind],
+      isAsked: plan.filter.kind === 'asked',
       onAsked() {
         rightsQuestionsTotal += 1;
       },
@@ -165,13 +180,13 @@ export function createTopics(options: TopicsOptions): Topics {
     }
     const shared = classRights(facts, identity);
     // Of one definition, so that nobody joins those who are about to be told of another. Queries with costly filters keep no others waiting.
-    const classKey = `${key}\0${facts.definition}\0${shared.key}${plan.filter.isCheap ? '' : '\0costly'}`;
+    const classKey = `${key}\0${facts.definition}\0${shared.key}\0${plan.filter.kind}`;
     const topicKey = `${classKey}\0${request.mode}\0${plan.canonical}`;
     let topic = topics.get(topicKey);
     const existing = topic && request.existing(topic);
     if (existing) throw errors.QUERY_IN_USE({ id: existing.id });
     const { holder } = request.sink;
-    const charge = budget.admit(request.sink, holder, plan.filter.steps, topic === undefined);
+    const charge = budget.admit(request.sink, holder, plan.filter, topic === undefined);
     let made: Topic;
     try {
       made = topic ?? makeTopic(topicKey, plan, request.mode, holder);
@@ -245,9 +260,9 @@ export function createTopics(options: TopicsOptions): Topics {
       membership: membership.counts(),
       filterSteps: budget.instance.used,
       filterRefusalsTotal: budget.instance.refusedTotal,
-      filterMsTotal: cheapFilters.slices.totalMs + costlyFilters.slices.totalMs,
-      filterJobsWaiting: cheapFilters.slices.waiting + costlyFilters.slices.waiting,
-      filterQuestionsTotal: cheapFilters.questionsTotal + costlyFilters.questionsTotal,
+      filterMsTotal: sum(({ slices }) => slices.totalMs),
+      filterJobsWaiting: sum(({ slices }) => slices.waiting),
+      filterQuestionsTotal: sum(({ questionsTotal }) => questionsTotal),
       resyncsTotal,
       conflatedTotal,
     }),

@@ -6,7 +6,7 @@ import { formatTidemark, laterTidemark } from '@tidemark/contracts';
 import type { Database, Identity } from '@tidemark/db';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
 import type { RowImage } from '../changes/row-image.ts';
-import { isRefusal } from '../is-refusal.ts';
+import { askByHalves } from './by-halves.ts';
 import { imageParams, imagesFrom } from './image-sql.ts';
 import type { TableFacts } from './table-facts.ts';
 
@@ -22,9 +22,6 @@ where ${facts.policy}`;
 
 export const policyParams = (facts: TableFacts, images: readonly RowImage[]): string[] =>
   imageParams(facts, facts.policyReads, images);
-
-/** Of one batch. What is not decided by then stays undecided: of 500 rows, some four that fail are found. */
-const MAX_QUESTIONS = 40;
 
 /**
  * Which of the images the identity may see. On a server that has got at least as far as `envelope`, so that a policy that
@@ -54,26 +51,6 @@ export async function visibleImages(
     const { rows } = await database.read<{ ord: number }>({ identity, statement, tidemark });
     for (const { ord } of rows) visible.add(some[ord - 1] as RowImage);
   };
-  let questions = 0;
-  const askApart = async (some: readonly RowImage[]): Promise<void> => {
-    questions += 1;
-    let code: string | undefined;
-    try {
-      if (questions <= MAX_QUESTIONS) return await ask(some);
-    } catch (error) {
-      if (!isRefusal(error)) throw error;
-      code = (error as { code: string }).code;
-      // Without any row it fails as well where it is not for a value.
-      if (questions === 1) await ask([]);
-      if (some.length > 1) {
-        const middle = some.length >> 1;
-        await askApart(some.slice(0, middle));
-        await askApart(some.slice(middle));
-        return;
-      }
-    }
-    for (const image of some) undecided.set(image, code);
-  };
-  if (known.length > 0) await askApart(known);
+  for (const [image, code] of await askByHalves(known, ask)) undecided.set(image, code);
   return { visible, undecided };
 }

@@ -214,6 +214,7 @@ t.test('inspecting an instance', async (t) => {
 
   t.test('what was there before the subscription, and what a newer change was sent in place of', async (t) => {
     await service.sql(`insert into notes values (10, 'everyone', 1, 'x')`);
+    await service.replayed();
     const first = await connect('red');
     await first.client.subscribe('a', 'notes', { snapshot: true });
     const second = await connect('red');
