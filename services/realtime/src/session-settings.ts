@@ -1,6 +1,7 @@
 /**
  * What the sessions of this service start with, whatever the database or the role sets: filters are compiled for UTC and ISO dates, types
  * and functions print with their schemas, arrays and names are read and written in one way, and each statement has a snapshot of its own.
+ * Questions of the catalog and of policies take a few ms, and compiling them would take longer.
  */
 import { type Identity, searchPath } from '@tidemark/db';
 
@@ -11,6 +12,7 @@ export const SESSION_SETTINGS = {
   array_nulls: 'on',
   quote_all_identifiers: 'off',
   default_transaction_isolation: 'read committed',
+  jit: 'off',
 };
 
 /** Functions that policies call find what they find in a request for the schema. */

@@ -197,7 +197,6 @@ t.test('policies that read other tables', async (t) => {
       const again = await connect('ann');
       const topic = await again.subscribe('s', table, { after: held.position });
       await again.frame((frame) => frame.op === 'resync' && frame.topic === topic);
-      if (table === 'pinned') t.same(again.changes(), [], 'the feed has told of it');
     });
   }
 });

@@ -55,9 +55,9 @@ const FIRST_OWN_OID = 16_384;
 const MAX_SOURCES = 500;
 const numbers = (field: string) => `regexp_matches(s.tree, ':${field} ([0-9]+)', 'g') as m (part)`;
 /** Words as Postgres reads them: folded, and as they stand, for those in double quotes. */
-const words = `(select distinct w.name from regexp_matches(s.text, '[[:alpha:]_][[:alnum:]_$]*', 'g') as m (part)
-    cross join lateral (values (m.part[1]), (lower(m.part[1]))) as w (name)
-    union select m.part[1] from regexp_matches(s.text, '"([^"]+)"', 'g') as m (part)) as w`;
+const WORDS = `select v.word::name from s cross join lateral regexp_matches(s.text, '[[:alpha:]_][[:alnum:]_$]*', 'g') as m (part)
+        cross join lateral (values (m.part[1]), (lower(m.part[1]))) as v (word)
+      union select m.part[1]::name from s cross join lateral regexp_matches(s.text, '"([^"]+)"', 'g') as m (part)`;
 const TIMED_TEXT = String.raw`\m(now|current_date|current_time|current_timestamp|localtime|localtimestamp|clock_timestamp|statement_timestamp|transaction_timestamp|timeofday|random|nextval)\M`;
 /** now, transaction_timestamp, statement_timestamp (pg_proc.dat), beside those that are volatile. */
 const TIMED_FUNCTIONS = '1299, 2647, 2648';
@@ -70,14 +70,14 @@ const sourceOf = (kind: string, oid: string) => `(select p.polqual::text as tree
     union all select f.prosqlbody::text, case when f.prosqlbody is null and l.lanname in ('sql', 'plpgsql') then f.prosrc end
       from pg_proc f join pg_language l on l.oid = f.prolang where ${kind} = 'f' and f.oid = ${oid})`;
 
-/** SQL for a TablesReadCatalog over pg_class as c, with the publication's name in `publication`. */
+/** SQL for a TablesReadCatalog over pg_class as c, NULL without row-level security, with the publication's name in `publication`. */
 export const tablesReadCatalog = (
   publication: string,
-): string => `(with recursive edge (of_kind, of_oid, kind, oid) as (
-    select null::text, null::oid, 'p'::text, p.oid from pg_policy p where p.polrelid = c.oid and p.polcmd in ('r', '*') and c.relrowsecurity
+): string => `(case when c.relrowsecurity then (with recursive edge (of_kind, of_oid, kind, oid) as (
+    select null::text, null::oid, 'p'::text, p.oid from pg_policy p where p.polrelid = c.oid and p.polcmd in ('r', '*')
     union
     select e.kind, e.oid, n.kind, n.oid from edge e cross join lateral (
-      with s as materialized ${sourceOf('e.kind', 'e.oid')}
+      with s as materialized ${sourceOf('e.kind', 'e.oid')}, w (name) as materialized (${WORDS})
       select 'r'::text as kind, m.part[1]::oid as oid from s cross join lateral ${numbers('relid')}
         where m.part[1]::oid >= ${FIRST_OWN_OID}
       union select 'f', m.part[1]::oid from s
@@ -85,13 +85,11 @@ export const tablesReadCatalog = (
         where m.part[1]::oid >= ${FIRST_OWN_OID}
       union select 'f', o.oprcode::oid from s cross join lateral ${numbers('opno')}
         join pg_operator o on o.oid = m.part[1]::oid where o.oprcode::oid >= ${FIRST_OWN_OID}
-      union select 'r', k.oid from s cross join lateral ${words}
-        join pg_class k on k.relname = w.name join pg_namespace kn on kn.oid = k.relnamespace
-        where s.text is not null and k.oid >= ${FIRST_OWN_OID} and k.relkind in ('r', 'p', 'v', 'm', 'f')
-          and (kn.nspname <> 'tidemark' or s.text ~* '\\mtidemark\\M')
-      union select 'f', f.oid from s cross join lateral ${words}
-        join pg_proc f on f.proname = w.name join pg_language l on l.oid = f.prolang
-        where s.text is not null and f.oid >= ${FIRST_OWN_OID} and l.lanname <> 'c' and f.prorettype <> 'trigger'::regtype
+      union select 'r', k.oid from w join pg_class k on k.relname = w.name
+        where k.oid >= ${FIRST_OWN_OID} and k.relkind in ('r', 'p', 'v', 'm', 'f')
+          and (k.relnamespace is distinct from to_regnamespace('tidemark') or exists (select from w where w.name = 'tidemark'))
+      union select 'f', f.oid from w join pg_proc f on f.proname = w.name join pg_language l on l.oid = f.prolang
+        where f.oid >= ${FIRST_OWN_OID} and l.lanname <> 'c' and f.prorettype <> 'trigger'::regtype
       union select 'p', p.oid from pg_policy p join pg_class k on k.oid = p.polrelid
         where e.kind = 'r' and p.polrelid = e.oid and p.polcmd in ('r', '*') and k.relrowsecurity
       union select 'c', i.inhrelid from pg_inherits i where e.kind in ('r', 'c') and i.inhparent = e.oid
@@ -122,4 +120,4 @@ export const tablesReadCatalog = (
       or exists (select from node n join pg_class k on n.kind in ('r', 'c') and k.oid = n.oid where k.relkind = 'f'),
     'timed', exists (select from found s where s.text ~* '${TIMED_TEXT}' or s.tree like '%{SQLVALUEFUNCTION %')
       or exists (select from found s cross join lateral ${numbers('funcid')} join pg_proc f on f.oid = m.part[1]::oid
-        where f.oid < ${FIRST_OWN_OID} and (f.provolatile = 'v' or f.oid in (${TIMED_FUNCTIONS})))))`;
+        where f.oid < ${FIRST_OWN_OID} and (f.provolatile = 'v' or f.oid in (${TIMED_FUNCTIONS}))))) end)`;

@@ -96,6 +96,11 @@ export class Membership {
     this.#ofClass.delete(rights);
   }
 
+  /** Everybody begins afresh: positions of before may be of another history. */
+  reset(): void {
+    for (const table of this.#tables.values()) this.#forget(table);
+  }
+
   receive(envelope: ChangeEnvelope): void {
     for (const table of this.#byName.get(envelope.table) ?? []) if (table.receive(envelope)) this.#tellSoon(table);
   }
@@ -155,6 +160,7 @@ export class Membership {
 
   #forget(table: WatchedTable): void {
     clearTimeout(table.timer);
+    table.isForgotten = true;
     for (const [key, found] of this.#tables) if (found === table) this.#tables.delete(key);
     for (const { key } of table.read.published) {
       const named = this.#byName.get(key);
@@ -196,14 +202,14 @@ export class Membership {
   }
 
   async #settled(table: WatchedTable, sequence: number): Promise<void> {
-    while (!this.#stopped && !table.isSettled(sequence)) {
+    while (!this.#stopped && !table.isForgotten && !table.isSettled(sequence)) {
       await this.#look();
       if (!table.isSettled(sequence)) await pause(SETTLE_MS);
     }
   }
 
   #tellSoon(table: WatchedTable): void {
-    if (this.#stopped || table.timer || table.isTelling) return;
+    if (this.#stopped || table.isForgotten || table.timer || table.isTelling) return;
     table.timer = setTimeout(
       () => {
         table.timer = undefined;

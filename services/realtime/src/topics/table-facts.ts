@@ -99,7 +99,7 @@ interface FactsRow {
   filtered: boolean;
   policies: { name: string; permissive: boolean; using: string | null; tree: string | null }[] | null;
   catalog: PolicyCatalog;
-  tables_read: TablesReadCatalog;
+  tables_read: TablesReadCatalog | null;
   unfollowable: Unfollowable;
   definition: string | null;
 }
@@ -208,7 +208,7 @@ export async function loadTableFacts(
     oldRows: row.identity === 'f',
     policy: row.security ? policySql(policies) : undefined,
     reach: policyReach(row.policies ?? [], row.catalog),
-    tablesRead: row.security ? tablesRead(row.tables_read) : NO_TABLES_READ,
+    tablesRead: row.security && row.tables_read ? tablesRead(row.tables_read) : NO_TABLES_READ,
     policyReads: reads,
     policyColumns: givenColumns({ columns }, reads.columns),
     policies: policies.map((policy) => policyFacts(policy, row.catalog)),

@@ -237,6 +237,7 @@ export function createTopics(options: TopicsOptions): Topics {
     receive: (envelope) => classes.receive(envelope),
     resyncAll(reason) {
       for (const subscription of [...places.keys()]) subscription.resync(reason);
+      membership.reset();
     },
     checkRights: () => checkRights(places, lastNumber, options.facts),
     redefine: (tableKeys) => classes.redefine(tableKeys, options.facts.isRedefined),

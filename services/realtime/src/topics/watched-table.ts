@@ -53,6 +53,8 @@ export class WatchedTable {
   restsUntil = 0;
   timer: NodeJS.Timeout | undefined;
   isTelling = false;
+  /** It is followed no longer, and tells nothing. */
+  isForgotten = false;
   /** Since when nobody reads it, ms since 1970. */
   idleSince = 0;
 
