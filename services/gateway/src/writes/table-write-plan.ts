@@ -3,6 +3,7 @@ import type { Statement } from '@tidemark/db';
 import { type Preferences, parseQuery, type Query, type RowsMedia, selectMediaType } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
 import { errors, postgrest } from '../errors.ts';
+import { sliceArray, sliceObject } from '../plan/json-slices.ts';
 import { type Payload, payloadOf } from '../plan/payload.ts';
 import { type InsertOptions, planDelete, planInsert, planUpdate, type WriteRow } from '../plan/write.ts';
 import { isObject } from '../reply/answer.ts';
@@ -173,10 +174,17 @@ function checkPut(relation: Relation, query: Query, payload: Payload): void {
   if (!complete || relation.primaryKey.length === 0 || !relation.primaryKey.every((column) => equals.has(column))) {
     throw postgrest.PGRST105({ reason: "Filters must include all and only primary key columns with 'eq' operators" });
   }
-  const [row, ...more] = JSON.parse(payload.rows) as Record<string, unknown>[];
-  if (!row || more.length > 0 || !relation.primaryKey.every((column) => String(row[column]) === equals.get(column))) {
-    throw postgrest.PGRST115();
-  }
+  const [text, ...more] = sliceArray(payload.rows);
+  if (text === undefined || more.length > 0) throw postgrest.PGRST115();
+  const row = sliceObject(text);
+  const isSame = (column: string) => {
+    const value = row.get(column);
+    if (value === undefined) return false;
+    // A long number is compared as it was sent: JavaScript would take 9007199254740993 for 9007199254740992.
+    const isLongNumber = /^-?[\d.]{16}/.test(value);
+    return (isLongNumber ? value : String(JSON.parse(value))) === equals.get(column);
+  };
+  if (!relation.primaryKey.every(isSame)) throw postgrest.PGRST115();
 }
 
 function statusOf(method: WriteMethod, back: string, row: WriteRow): number {
@@ -193,10 +201,12 @@ function rangeOf(method: WriteMethod, row: WriteRow, preferences: Preferences): 
 }
 
 function locationOf(relation: Relation, key: string): string {
-  const values = JSON.parse(key) as Record<string, unknown>;
-  const filters = relation.primaryKey.map(
-    (column) => `${encodeURIComponent(column)}=eq.${encodeURIComponent(String(values[column]))}`,
-  );
+  const values = sliceObject(key);
+  const filters = relation.primaryKey.map((column) => {
+    const value = values.get(column) ?? 'null';
+    const text = value.startsWith('"') ? (JSON.parse(value) as string) : value;
+    return `${encodeURIComponent(column)}=eq.${encodeURIComponent(text)}`;
+  });
   return `/rest/v1/${encodeURIComponent(relation.name)}?${filters.join('&')}`;
 }
 

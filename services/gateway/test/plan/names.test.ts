@@ -14,6 +14,8 @@ const script = `${await readFile(new URL('../relations.sql', import.meta.url), '
   insert into accounts values (1, 'ada', 'ada@example.org', 1, 'x'), (2, 'bob', 'bob@example.org', 2, 'y');
   grant select (id, owner, email, pin), insert (id, owner, email, pin) on accounts to authenticated;
   grant insert on hidden to anon;
+  create table big (id bigint primary key, v text);
+  grant select, insert, update on big to authenticated;
   create type "constructor" as (a int);
   create table "__proto__" ("__proto__" text primary key, "constructor" text default 'd', "hasOwnProperty" "constructor");
   grant select, insert, update, delete on "__proto__" to authenticated;`;
@@ -203,4 +205,17 @@ t.test('a table, its columns and types may be called as the members of every obj
   const properties = body.components.schemas['public.__proto__'].properties;
   t.same(Object.keys(properties), ['__proto__', 'constructor', 'hasOwnProperty']);
   t.match(properties.hasOwnProperty, { description: 'of type constructor' });
+});
+
+t.test('a key beyond 2^53 is taken and told digit for digit', async (t) => {
+  const send = (method: string, path: string, body: string, prefer: string) =>
+    gateway.request(path, { claims, method, body, headers: { prefer, 'content-type': 'application/json' } });
+  const posted = await send('POST', '/rest/v1/big', '{"id":9007199254740993}', 'return=headers-only');
+  t.equal(posted.headers.get('location'), '/rest/v1/big?id=eq.9007199254740993');
+  const put = (id: string, body: string) => send('PUT', `/rest/v1/big?id=eq.${id}`, body, 'return=minimal');
+  t.equal((await put('9007199254740993', '{"id":9007199254740993,"v":"put"}')).status, 204);
+  t.equal((await put('9007199254740993', '{"id":"9007199254740993","v":"put"}')).status, 204);
+  t.equal((await put('9007199254740993', '{"id":9007199254740992,"v":"put"}')).status, 400);
+  t.equal((await put('9007199254740992', '{"id":9007199254740993,"v":"put"}')).status, 400);
+  t.equal((await put('1', '{"id":1,"v":"put"}')).status, 201);
 });
