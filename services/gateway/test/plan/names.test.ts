@@ -26,7 +26,8 @@ async function ask(path: string, init: RequestInit & { anonymous?: boolean } = {
   const { anonymous, ...rest } = init;
   const answer = await gateway.request(path, { ...rest, ...(anonymous ? {} : { claims }) });
   const text = await answer.text();
-  return { status: answer.status, text, body: text === '' ? null : JSON.parse(text) };
+  const tidemark = answer.headers.get('tidemark') ?? '';
+  return { status: answer.status, text, tidemark, body: text === '' ? null : JSON.parse(text) };
 }
 const returning = { prefer: 'return=representation' };
 
@@ -184,10 +185,12 @@ t.test('a table, its columns and types may be called as the members of every obj
     );
   }
   t.match(await write('PATCH', `?__proto__=eq.a&${select}`, '{"constructor":"1"}'), { text: `[${row('a', '1')}]` });
-  t.match(await write('PUT', `?__proto__=eq.b&${select}`, row('b', '2')), { text: `[${row('b', '2')}]` });
+  const put = await write('PUT', `?__proto__=eq.b&${select}`, row('b', '2'));
+  t.match(put, { text: `[${row('b', '2')}]` });
   t.match(await write('POST', '', '[{"__proto__":"x"},{"constructor":"x"}]'), { body: { code: 'PGRST102' } });
   const renamed = await ask(
     '/rest/v1/__proto__?select=constructor:__proto__,__proto__:constructor&__proto__=in.(a,b)&order=__proto__',
+    { headers: { tidemark: put.tidemark } },
   );
   t.equal(
     renamed.text.replaceAll(/\s/g, ''),
@@ -200,7 +203,11 @@ t.test('a table, its columns and types may be called as the members of every obj
     body: JSON.stringify({ operations }),
   });
   t.equal(batch.status, 200, batch.text);
-  t.match(await ask('/rest/v1/__proto__?__proto__=eq.g'), { status: 200, body: [{ constructor: 'batch' }] });
+  const { tidemark } = batch;
+  t.match(await ask('/rest/v1/__proto__?__proto__=eq.g', { headers: { tidemark } }), {
+    status: 200,
+    body: [{ constructor: 'batch' }],
+  });
   const { body } = await ask('/openapi.json');
   const properties = body.components.schemas['public.__proto__'].properties;
   t.same(Object.keys(properties), ['__proto__', 'constructor', 'hasOwnProperty']);
