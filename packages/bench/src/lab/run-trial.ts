@@ -28,7 +28,8 @@ export async function runTrial(
   seed?: number,
 ): Promise<TrialResult> {
   const startedAt = performance.now();
-  const limitMs = quick ? QUICK_LIMIT_MS : (trial.limitMs ?? LIMIT_MS);
+  // Who names a seed looks for something.
+  const limitMs = quick && seed === undefined ? QUICK_LIMIT_MS : (trial.limitMs ?? LIMIT_MS);
   const undos: (() => Promise<void>)[] = [];
   const cleanup = (undo: () => Promise<void>) => void undos.push(undo);
   const findings: Finding[] = [];

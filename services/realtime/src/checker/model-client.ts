@@ -96,6 +96,13 @@ export class ModelClient {
     return rowsText(this.rows.values(), this.#options.window);
   }
 
+  /** What it does now, for people. */
+  get state(): string {
+    const waits = this.#topic === undefined ? 'asks' : this.#inSnapshot ? 'reads a snapshot' : 'follows';
+    const ms = Math.round(performance.now() - this.#askedAt);
+    return `${waits} ${this.#from}, asked ${ms} ms ago, is at ${this.#position}, has ${this.#kept.length} changes of a part`;
+  }
+
   start(): void {
     this.#stopped = false;
     void this.#connect();

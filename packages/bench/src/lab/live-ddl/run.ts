@@ -230,6 +230,7 @@ class Run {
   }
 
   #fault({ guise, client }: Follower, kind: string, text: string): void {
+    const { state } = client;
     const steps = this.#log.filter(
       ({ step, table }) => step > this.#comparedAt && (table === guise.table || table === ''),
     );
@@ -244,7 +245,7 @@ class Run {
       after: [...new Set(steps.map(({ name }) => name))].join(', '),
       statements: [
         ...this.#log.slice(-LOGGED).map(({ step, table, name, text }) => `${step} ${table} ${name}: ${text}`),
-        `last resync of the client: ${client.resyncs.at(-1)}`,
+        `the client ${state}; its last resync: ${client.resyncs.at(-1)}`,
       ],
     });
   }

@@ -80,11 +80,11 @@ const SAME: Readonly<Record<string, readonly string[]>> = {
 export function isRefusal(code: string, answer: Answer, columns: readonly string[] | undefined): boolean {
   const { error, published, whole, security, identity, heirs } = answer;
   if (error !== undefined && (SAME[error] ?? [error]).includes(code)) return true;
-  // Who may not read may be told any of the reasons.
-  if (code === 'RT_TABLE_NOT_LIVE') return published === null || whole === false;
+  if (code === 'RT_TABLE_NOT_LIVE') return published === null;
+  if (code === 'RT_PUBLISH_PARTIAL') return whole === false;
+  if (code === 'RT_INHERITED') return heirs === true;
   if (code === 'RT_OLD_ROWS_NEEDED') return security === true && identity !== 'f';
   if (code === 'RT_QUERY_UNSUPPORTED') {
-    if (whole === false || heirs) return true;
     return (columns ?? answer.columns ?? []).some((name) => published?.includes(name) === false);
   }
   return false;
