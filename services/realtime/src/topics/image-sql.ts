@@ -25,8 +25,32 @@ const ORD = '"tidemark ord"';
  * alias is the table's own name, since a policy with a subquery refers to columns by it; the names around it are ones that no
  * column has.
  */
-export function imagesFrom(table: Table, reads: ImageReads): string {
-  const { given, computed } = partsOf(table, reads.columns);
+export const imagesFrom = (table: Table, reads: ImageReads): string => prepared(table, reads).text;
+
+interface Prepared {
+  given: readonly ColumnFacts[];
+  text: string;
+}
+
+/** The reads of a table's policies live as long as its facts, and are asked about for each batch of changes. */
+const known = new WeakMap<ImageReads, Prepared>();
+
+function prepared(table: Table, reads: ImageReads): Prepared {
+  let found = known.get(reads);
+  if (!found) {
+    const { given, computed } = partsOf(table, reads.columns);
+    found = { given, text: selectImages(table, reads, given, computed) };
+    known.set(reads, found);
+  }
+  return found;
+}
+
+function selectImages(
+  table: Table,
+  reads: ImageReads,
+  given: readonly ColumnFacts[],
+  computed: readonly ColumnFacts[],
+): string {
   const name = identifier(table.table);
   const texts = given.map((_, n) => textName(n));
   const arrays =
@@ -55,7 +79,7 @@ cross join lateral unnest(array["tidemark row"]) as ${name}`;
 
 /** One array for each column that is given as text. */
 export function imageParams(table: Table, reads: ImageReads, images: readonly RowImage[]): string[] {
-  const { given } = partsOf(table, reads.columns);
+  const { given } = prepared(table, reads);
   if (given.length === 0) return [arrayLiteral(images.map(() => null))];
   return given.map(({ name }) => arrayLiteral(images.map((image) => image.postgresText(name))));
 }
