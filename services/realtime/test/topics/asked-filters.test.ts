@@ -164,6 +164,7 @@ t.test('filters that Postgres is asked about', async (t) => {
     await service.sql('delete from things where id % 5 = 0');
     await service.sql('insert into things (id) values (0)');
     await client.change(({ row }) => row?.id === 0);
+    await service.replayed();
     const fresh = await connect();
     for (const [n, query] of QUERIES.entries()) {
       const topic = await fresh.subscribe(
