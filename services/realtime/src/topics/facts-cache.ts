@@ -4,6 +4,7 @@
  */
 import type { Database, Identity } from '@tidemark/db';
 import type { AnnouncedDefinitions } from '../definitions/announced-definitions.ts';
+import { RoleRights } from '../definitions/role-rights.ts';
 import { errors } from '../errors.ts';
 import { CoalescedLoads } from '../limits/coalesced-loads.ts';
 import { WaitingRoom } from '../limits/waiting-room.ts';
@@ -46,6 +47,7 @@ export interface FactsCacheOptions {
 export function createFactsCache({ database, publication, announced, sharePercent }: FactsCacheOptions): FactsCache {
   const loads = new CoalescedLoads<TableFacts>({ maxAgeMs: MAX_AGE_MS, pauseMs: PAUSE_MS, maxNames: MAX_NAMES });
   const room = new WaitingRoom({ concurrency: CONCURRENCY, maxWaiting: MAX_WAITING, sharePercent });
+  const roleRights = new RoleRights();
   let generation = 0;
   const generations = new WeakMap<TableFacts, number>();
   const nameOf = ({ role }: Identity, schema: string, table: string) => JSON.stringify([role, schema, table]);
@@ -53,7 +55,7 @@ export function createFactsCache({ database, publication, announced, sharePercen
   /** Rights go by the role alone; claims matter when the policies run. */
   async function load({ role }: Identity, schema: string, table: string): Promise<TableFacts> {
     const now = generation;
-    const facts = await loadTableFacts(database, { role, claims: '{}' }, publication, schema, table);
+    const facts = await loadTableFacts(database, { role, claims: '{}' }, publication, schema, table, roleRights);
     generations.set(facts, now);
     return facts;
   }
@@ -96,6 +98,7 @@ export function createFactsCache({ database, publication, announced, sharePercen
     forget() {
       generation += 1;
       announced.clear();
+      roleRights.clear();
     },
     async get(identity, schema, table, holder) {
       const began = performance.now();

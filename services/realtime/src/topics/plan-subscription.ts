@@ -68,6 +68,8 @@ export async function planSubscription(
   }
   if (!position || planned.plan.window)
     return { identity, tableKey: tableKey(schema, table), ...planned, resume: undefined };
+  // The relay may not have seen the definition yet when they were read.
+  if (planned.facts.since === undefined) planned = await planAnew();
   return { identity, tableKey: tableKey(schema, table), ...planned, resume: resumeAt(position, planned.facts, feed) };
 }
 
@@ -84,7 +86,7 @@ function resumeAt(
 ): PlannedSubscription['resume'] {
   const refused = (reason: string) => ({ kind: 'refused', reason }) as const;
   if (epoch !== feed.epoch()) return refused('the position is of another epoch');
-  if (since !== undefined && lsn < since)
-    return refused('the table, its policies or the roles have changed since the position');
+  if (since === undefined) return refused('whether the table has changed since the position is not known yet');
+  if (lsn < since) return refused('the table, its policies or the roles have changed since the position');
   return { kind: 'position', lsn, index };
 }

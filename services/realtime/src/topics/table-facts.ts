@@ -8,7 +8,8 @@ import type { Database, Identity } from '@tidemark/db';
 import type { ColumnTypeDetail } from '@tidemark/query';
 import type { Dated } from '../definitions/announced-definitions.ts';
 import { definitionsSql, ROLES_VERSION_SQL } from '../definitions/definition-sql.ts';
-import { knownDefinition } from '../definitions/known-definitions.ts';
+import { type KnownDefinition, knownDefinition } from '../definitions/known-definitions.ts';
+import { OWN_ROLES_VERSION_SQL, RoleRights } from '../definitions/role-rights.ts';
 import { errors, postgresErrors } from '../errors.ts';
 import { POLICY_CATALOG, type PolicyCatalog } from '../policies/catalog.ts';
 import { type PolicyReach, policyReach } from '../policies/reach.ts';
@@ -54,7 +55,7 @@ export interface TableFacts extends Dated {
   oid: number;
   /** A server that has got so far has all that they say. */
   tidemark: Tidemark;
-  /** The definition and the roles have been these at every position from here to `tidemark`. Undefined: that is not known. */
+  /** The definition, and what the role is a member of, have been these at every position from here to `tidemark`. Undefined: that is not known. */
   since: Lsn | undefined;
   columns: readonly ColumnFacts[];
   /** What changes name their rows by: the columns of the replica identity's index, else of the primary key; empty without. */
@@ -110,7 +111,8 @@ interface FactsRow {
  */
 const BEFORE = `select set_config('search_path', '', true), pg_current_wal_insert_lsn()::text as lsn`;
 /** Whatever the facts have seen was in the WAL before. */
-const AFTER = `select pg_current_wal_insert_lsn()::text as lsn, ${ROLES_VERSION_SQL} as roles`;
+const AFTER = `select pg_current_wal_insert_lsn()::text as lsn, ${ROLES_VERSION_SQL} as roles,
+  ${OWN_ROLES_VERSION_SQL} as own_roles`;
 
 const IS_KEY = `case when c.relreplident = 'i' then i.indisreplident else i.indisprimary end`;
 
@@ -159,6 +161,7 @@ export async function loadTableFacts(
   publication: string,
   schema: string,
   table: string,
+  roleRights = new RoleRights(),
 ): Promise<TableFacts> {
   const epoch = database.epoch();
   const { write } = database.pools;
@@ -169,12 +172,12 @@ export async function loadTableFacts(
         Promise.all([
           tx.query<{ lsn: string }>(BEFORE),
           tx.query<FactsRow>(FACTS, [schema, table, publication]),
-          tx.query<{ lsn: string; roles: string }>(AFTER),
+          tx.query<After>(AFTER),
         ]),
       { identity, readOnly: true, isolation: 'read committed' },
     ),
   ]);
-  const { lsn, roles } = after[0] as { lsn: string; roles: string };
+  const { lsn, roles, own_roles: ownRoles } = after[0] as After;
   if (!row) throw errors.TABLE_UNKNOWN({ schema, table });
   if (!row.may_schema || !row.may_table) throw postgresErrors['42501']({ schema, table, role: identity.role });
   if (row.kind !== 'r' && row.kind !== 'p')
@@ -185,6 +188,8 @@ export async function loadTableFacts(
   }
   refuseUnfollowable(row.unfollowable, { schema, table, publication });
   const definition = row.definition ?? '';
+  const seen = known.roles?.version === roles ? known.roles.since : undefined;
+  const rights = roleRights.since(identity.role, ownRoles, seen);
   const published = new Set(row.published);
   const columns = (row.columns ?? []).map(
     ({ number, name, readable, sql, ...type }): ColumnFacts => ({
@@ -217,19 +222,22 @@ export async function loadTableFacts(
     epoch,
     readFrom: parseLsn(before[0]?.lsn ?? ''),
     tidemark: formatTidemark(epoch, parseLsn(lsn)),
-    since: sinceOf(known, definition, roles),
+    since: sinceOf(known.table, definition, rights),
     version: hash(row),
   };
 }
 
-/** Versions that are equal to those that the relay saw have been so since then: two that are equal have nothing between them. */
-function sinceOf({ table, roles }: Known, definition: string, rolesNow: string): Lsn | undefined {
-  if (table?.version !== definition || roles?.version !== rolesNow) return undefined;
-  if (table.since < roles.since) return roles.since;
-  return table.since;
+interface After {
+  lsn: string;
+  roles: string;
+  own_roles: string;
 }
 
-type Known = Awaited<ReturnType<typeof knownDefinition>>;
+/** Versions that are equal to those that the relay saw have been so since then: two that are equal have nothing between them. */
+function sinceOf(known: KnownDefinition | undefined, definition: string, roles: Lsn | undefined): Lsn | undefined {
+  if (known?.version !== definition || roles === undefined) return undefined;
+  return known.since < roles ? roles : known.since;
+}
 
 const hash = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('base64url');
 

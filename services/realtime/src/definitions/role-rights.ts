@@ -1,0 +1,39 @@
+/**
+ * Since when a role has been a member of what it is a member of now. The relay tells since when all roles are as they are; where it was
+ * another role that changed, what was known of this one before still holds.
+ */
+import type { Lsn } from '@tidemark/contracts';
+
+/** SQL: one version for the current role and all that it is a member of. */
+export const OWN_ROLES_VERSION_SQL = `(
+with recursive role (oid) as (
+  select r.oid from pg_catalog.pg_roles r where r.rolname = current_user
+  union
+  select m.roleid from role join pg_catalog.pg_auth_members m on m.member = role.oid
+)
+select pg_catalog.md5((select pg_catalog.string_agg(row(r.oid, r.rolname, r.rolsuper, r.rolbypassrls, r.rolinherit)::text, '' order by r.oid)
+    from role join pg_catalog.pg_roles r on r.oid = role.oid)
+  || coalesce((select pg_catalog.string_agg(row(m.roleid, m.member, to_jsonb(m) ->> 'inherit_option')::text, '' order by m.roleid, m.member, m.grantor)
+    from role join pg_catalog.pg_auth_members m on m.member = role.oid), '')))`;
+
+/** Roles that subscribers have; the one that was asked for longest ago goes first. */
+const MAX_ROLES = 1_000;
+
+export class RoleRights {
+  #known = new Map<string, { version: string; since: Lsn }>();
+
+  /** @param since of all roles, where the relay has seen them as they are */
+  since(role: string, version: string, since: Lsn | undefined): Lsn | undefined {
+    const known = this.#known.get(role);
+    const now = known?.version === version ? known.since : since;
+    this.#known.delete(role);
+    if (now === undefined) return undefined;
+    if (this.#known.size >= MAX_ROLES) this.#known.delete(this.#known.keys().next().value as string);
+    this.#known.set(role, { version, since: now });
+    return now;
+  }
+
+  clear(): void {
+    this.#known.clear();
+  }
+}
