@@ -60,7 +60,7 @@ export const configSchema = Type.Object({
   LIVE_ROW_BYTES: count(
     4 * 1024 ** 2,
     1_024,
-    'bytes of a row as JSON in a snapshot; eight of them are read at once, of each snapshot',
+    'bytes of a row as JSON in a snapshot; of each snapshot, one of them is read beyond a megabyte of others',
   ),
   SNAPSHOT_SHARED_BYTES: count(
     64 * 1024 ** 2,

@@ -17,6 +17,7 @@ import { errors } from '../errors.ts';
 import { WaitingRoom } from '../limits/waiting-room.ts';
 import { parseXidSnapshot, type SnapshotGate } from './gate.ts';
 import type { LivePlan } from './live-plan.ts';
+import { fetchPage } from './snapshot-page.ts';
 import { snapshotSql } from './snapshot-sql.ts';
 
 export interface SnapshotOptions {
@@ -129,18 +130,11 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
   }
 
   async function pages(tx: Transaction, cursor: string, reader: SnapshotReader): Promise<void> {
-    const { pageRows, maxRowBytes } = options;
-    let count = Math.min(FIRST_PAGE_ROWS, pageRows);
+    const limits = { rows: options.pageRows, bytes: PAGE_BYTES, rowBytes: options.maxRowBytes };
     for (;;) {
-      const page = await tx.query<{ row: string | null }>(`fetch ${count} from ${cursor}`);
-      const rows = page.map(({ row }) => {
-        if (row === null) throw errors.ROW_TOO_LARGE({ limit: maxRowBytes });
-        return row;
-      });
-      const done = rows.length < count;
+      const { rows, done } = await fetchPage(tx, cursor, limits);
       await reader.onPage(rows, done);
       if (done) return;
-      count = nextCount(rows, count, pageRows);
     }
   }
 
@@ -155,16 +149,8 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
   };
 }
 
-/** The rows may be as large as they are allowed to be: eight of 4 MB are fetched before that is known. */
-const FIRST_PAGE_ROWS = 8;
-const PAGE_GROWTH = 16;
+/** At 1 KB a row, more than a page has. */
 const PAGE_BYTES = 1_048_576;
-
-/** As many as make a page, should they be as large as the largest of those before. */
-function nextCount(rows: readonly string[], count: number, most: number): number {
-  const largest = rows.reduce((bytes, row) => Math.max(bytes, row.length), 1);
-  return Math.max(1, Math.min(most, count * PAGE_GROWTH, Math.floor(PAGE_BYTES / largest)));
-}
 
 interface Place {
   lsn: string;

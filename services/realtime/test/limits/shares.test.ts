@@ -39,7 +39,7 @@ t.test('shares', async (t) => {
     return client.frame((frame) => frame.op === 'joined' || (frame.op === 'error' && frame.channel === channel), from);
   }
 
-  t.test('a snapshot is paged by bytes, and refused where one row is too large', async (t) => {
+  t.test('a snapshot is refused where one row is too large', async (t) => {
     const client = await connect('ann');
     const topic = await client.subscribe('all', 'items?id=lt.1000', { snapshot: true });
     const pages = client.frames.filter((frame) => frame.op === 'snapshot' && frame.topic === topic);
@@ -47,7 +47,6 @@ t.test('shares', async (t) => {
       pages.reduce((sum, page) => sum + page.rows.length, 0),
       300,
     );
-    t.equal(pages[0]?.rows.length, 8, 'the first page is small, since its rows could be large');
     await client.subscribe('small', 'items?select=id', { snapshot: true });
     client.send({ op: 'subscribe', id: 'large', query: 'items?id=gte.1', snapshot: true });
     t.match(await client.frame(({ op, id }) => op === 'error' && id === 'large'), {
