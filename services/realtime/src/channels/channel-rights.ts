@@ -70,21 +70,39 @@ export function createChannelRights(database: Database): RightsOfChannels {
     return rows;
   }
 
+  /** With policies that were read before, and once more with others where those were read in another epoch. */
+  async function askKnown(identity: Identity, names: readonly string[], tidemark?: string) {
+    const { role } = identity;
+    const known = await questions.get(role, () => load(database, role));
+    try {
+      return { known, rights: await ask(identity, names, known, tidemark) };
+    } catch (error) {
+      if ((error as { code?: string }).code === 'DB_EPOCH_CHANGED') {
+        const now = await questions.since(performance.now(), role, () => load(database, role));
+        return { known: now, rights: await ask(identity, names, now, tidemark) };
+      }
+      // They may name what was dropped or renamed since.
+      if (!isRefusal(error)) throw error;
+      return { known, error };
+    }
+  }
+
   return {
     async of(identity, names, tidemark) {
-      const { role } = identity;
-      return ask(identity, names, await questions.get(role, () => load(database, role)), tidemark);
+      const { rights, error } = await askKnown(identity, names, tidemark);
+      if (!rights) throw error;
+      return rights;
     },
     async toJoin(identity, name, tidemark) {
       const began = performance.now();
       const { role } = identity;
-      const known = await questions.get(role, () => load(database, role));
-      const [granted] = await ask(identity, [name], known, tidemark).catch((error: unknown) => {
-        // Policies that were read before name what was dropped or renamed since.
-        if (!isRefusal(error) || known.askedAt >= began) throw error;
-        return [];
-      });
-      if (granted && (granted.join || known.askedAt >= began)) return granted;
+      const { known, rights, error } = await askKnown(identity, [name], tidemark);
+      const [granted] = rights ?? [];
+      if (granted?.join) return granted;
+      if (known.askedAt >= began) {
+        if (!granted) throw error;
+        return granted;
+      }
       const now = await questions.since(began, role, () => load(database, role));
       const [anew] = await ask(identity, [name], now, tidemark);
       return anew as ChannelRights;

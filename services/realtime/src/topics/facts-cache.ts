@@ -70,10 +70,7 @@ export function createFactsCache({ database, publication, announced, sharePercen
   }
 
   const isOld = (facts: TableFacts) =>
-    generations.get(facts) !== generation ||
-    facts.epoch !== database.epoch() ||
-    announced.isTableOld(facts) ||
-    announced.areRolesOld(facts);
+    generations.get(facts) !== generation || announced.isTableOld(facts) || announced.areRolesOld(facts);
 
   async function since(
     moment: number,

@@ -110,6 +110,8 @@ interface FactsRow {
  * the facts is taken: in READ COMMITTED each statement has its own.
  */
 const BEFORE = `select set_config('search_path', '', true), pg_current_wal_insert_lsn()::text as lsn`;
+/** Epochs sort as text. Asked for, since what is polled of it may be behind the changes. */
+const LAST_EPOCH = 'select max(epoch collate "C") as epoch from tidemark.epochs';
 /** Whatever the facts have seen was in the WAL before. */
 const AFTER = `select pg_current_wal_insert_lsn()::text as lsn, ${ROLES_VERSION_SQL} as roles,
   ${OWN_ROLES_VERSION_SQL} as own_roles`;
@@ -163,9 +165,9 @@ export async function loadTableFacts(
   table: string,
   roleRights = new RoleRights(),
 ): Promise<TableFacts> {
-  const epoch = database.epoch();
   const { write } = database.pools;
-  const [known, [before, [row], after]] = await Promise.all([
+  const [[last], known, [before, [row], after]] = await Promise.all([
+    write.query<{ epoch: string }>(LAST_EPOCH),
     knownDefinition(write, schema, table),
     write.transaction(
       (tx) =>
@@ -178,6 +180,7 @@ export async function loadTableFacts(
     ),
   ]);
   const { lsn, roles, own_roles: ownRoles } = after[0] as After;
+  const epoch = last?.epoch ?? '';
   if (!row) throw errors.TABLE_UNKNOWN({ schema, table });
   if (!row.may_schema || !row.may_table) throw postgresErrors['42501']({ schema, table, role: identity.role });
   if (row.kind !== 'r' && row.kind !== 'p')
