@@ -20,7 +20,7 @@ const SETUP = `
 create table public.plans (name text primary key, reads boolean not null);
 create table public.teams (id int primary key, plan text not null default 'full' references public.plans);
 create table public.members (team int references public.teams on delete cascade, name text, seen int not null default 0, primary key (team, name));
-create table public.quiet (team int references public.teams on delete cascade, name text, primary key (team, name));
+create table public.quiet (team int references public.teams on delete cascade, name text, seen int not null default 0, primary key (team, name));
 alter publication tidemark add table public.members;
 grant select on public.members, public.plans, public.teams, public.quiet to authenticated;
 create function public.who() returns text language sql stable as
@@ -127,6 +127,27 @@ t.test('policies that read other tables', async (t) => {
     await write(`update plans set reads = true where name = 'none'`);
     await held.has(1);
   });
+
+  t.test(
+    'updates of columns that no policy reads resync nobody, where the table is not published either',
+    async (t) => {
+      await write(`insert into unpublished values (1, 1), (2, 2); insert into quiet values (1, 'ann')`);
+      const held = await holdQuery(await connect('ann'), 's', 'unpublished');
+      await held.has(1);
+      // The first ones are compared with nothing.
+      await write('update quiet set seen = seen + 1');
+      await waitFor(() => held.resyncs === 1, 'the resync');
+      await held.has(1);
+      for (let n = 0; n < 3; n += 1) {
+        await write('update quiet set seen = seen + 1');
+        const looks = await gauge('membership_looks');
+        await waitFor(async () => (await gauge('membership_looks')) > looks + 2, 'looks at the table');
+      }
+      t.equal(held.resyncs, 1);
+      await write('update quiet set team = 2');
+      await held.has(2);
+    },
+  );
 
   t.test('a window is read again', async (t) => {
     await write(`insert into pinned values (1, 1), (2, 2), (3, 3); insert into members values (1, 'ann'), (3, 'ann')`);

@@ -20,6 +20,8 @@ export interface ReadTable {
 }
 
 export interface TableRead {
+  schema: string;
+  table: string;
   /** Those whose changes are published, under these names. */
   published: readonly ReadTable[];
   /** Those whose changes only Postgres's statistics tell. */
@@ -58,7 +60,15 @@ export function tablesRead(catalog: TablesReadCatalog): TablesRead {
     const { published, counted } = stored(relation, catalog, relations);
     if (published.length + counted.length === 0) continue;
     const pins = isKnown ? walk.pins.get(oid) : undefined;
-    tables.push({ published, counted, columns: relation.columns ?? [], pins, names: names(relation) });
+    tables.push({
+      schema: relation.schema,
+      table: relation.name,
+      published,
+      counted,
+      columns: relation.columns ?? [],
+      pins,
+      names: names(relation),
+    });
   }
   return { tables, isOpen: catalog.opaque || catalog.timed || !isKnown };
 }

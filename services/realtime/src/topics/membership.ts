@@ -17,14 +17,15 @@ import type { Feed } from '../changes/feed.ts';
 import type { RealtimeEvent } from '../events.ts';
 import { readClaims } from '../policies/claim-paths.ts';
 import { pinnedValues } from '../policies/pins.ts';
-import type { TableRead } from '../policies/tables-read.ts';
 import type { ClassRights } from './class-rights.ts';
 import { WHOLE } from './gate.ts';
-import { lookAtTables } from './look-at-tables.ts';
+import { digestOf, lookAtTables } from './look-at-tables.ts';
 import { Pace } from './pace.ts';
 import type { RightsClass } from './rights-class.ts';
+import { sharedRuns } from './shared-runs.ts';
 import type { Subscription } from './subscription.ts';
-import { type Cause, WatchedTable } from './watched-table.ts';
+import type { Cause, WatchedTable } from './watched-table.ts';
+import { WatchedTables } from './watched-tables.ts';
 import { Window } from './window.ts';
 
 export interface MembershipOptions {
@@ -42,16 +43,16 @@ const KEEP_MS = 120_000;
 const SETTLE_MS = 20;
 /** Between a change and the moment at which who was connected has been told of it, at most, ms. */
 const TOLD_MS = 60_000;
+/** How many times what a digest took is between two of them. */
+const DIGEST_SHARE = 20;
 const REASON = 'what the row-level security of the table reads has changed';
 
 export class Membership {
   #options: MembershipOptions;
-  #tables = new Map<string, WatchedTable>();
-  #byName = new Map<string, Set<WatchedTable>>();
+  #tables: WatchedTables;
   #ofClass = new Map<RightsClass, WatchedTable[]>();
   #watch: { stop(): void } | undefined;
-  #looking: Promise<void> = Promise.resolve();
-  #nextLook: Promise<void> | undefined;
+  #look = sharedRuns(() => this.#lookNow());
   /** Of all tables: each resync is a snapshot. */
   #pace: Pace;
   #stopped = false;
@@ -60,6 +61,7 @@ export class Membership {
 
   constructor(options: MembershipOptions) {
     this.#options = options;
+    this.#tables = new WatchedTables(options.feed);
     this.#pace = new Pace(options.resyncsPerS);
   }
 
@@ -71,20 +73,20 @@ export class Membership {
   stop(): void {
     this.#stopped = true;
     this.#watch?.stop();
-    for (const table of this.#tables.values()) clearTimeout(table.timer);
+    for (const table of this.#tables.all) clearTimeout(table.timer);
   }
 
   counts() {
     let waiting = 0;
-    for (const { due } of this.#tables.values()) waiting += due.size;
-    return { tables: this.#tables.size, waiting, looksTotal: this.looksTotal, resyncsTotal: this.resyncsTotal };
+    for (const { due } of this.#tables.all) waiting += due.size;
+    return { tables: this.#tables.all.size, waiting, looksTotal: this.looksTotal, resyncsTotal: this.resyncsTotal };
   }
 
   /** From here on, changes of what its policies read are told to the class. */
   add(rights: RightsClass, { identity }: ClassRights): void {
     const claims = identity && readClaims(identity.claims);
     const tables = rights.facts.tablesRead.tables.map((read) => {
-      const table = this.#tableOf(read);
+      const table = this.#tables.of(read);
       table.add({ rights, pinned: claims && read.pins && pinnedValues(read.pins, claims, read.columns) });
       return table;
     });
@@ -98,11 +100,11 @@ export class Membership {
 
   /** Everybody begins afresh: positions of before may be of another history. */
   reset(): void {
-    for (const table of this.#tables.values()) this.#forget(table);
+    for (const table of this.#tables.all) this.#tables.forget(table);
   }
 
   receive(envelope: ChangeEnvelope): void {
-    for (const table of this.#byName.get(envelope.table) ?? []) if (table.receive(envelope)) this.#tellSoon(table);
+    for (const table of this.#tables.named(envelope.table)) if (table.receive(envelope)) this.#tellSoon(table);
   }
 
   /** Who is of the class has to read at this position or behind it. */
@@ -141,64 +143,44 @@ export class Membership {
     );
   }
 
-  #tableOf(read: TableRead): WatchedTable {
-    const key = JSON.stringify([read.published, read.counted, read.names]);
-    let table = this.#tables.get(key);
-    if (!table) {
-      const { ring } = this.#options.feed;
-      const recent = read.published.flatMap(({ key: name }) => ring.since(name, ring.floor?.sequence ?? 0) ?? []);
-      table = new WatchedTable(read, recent);
-      this.#tables.set(key, table);
-      for (const { key: name } of read.published) {
-        const named = this.#byName.get(name);
-        if (named) named.add(table);
-        else this.#byName.set(name, new Set([table]));
-      }
-    }
-    return table;
-  }
-
-  #forget(table: WatchedTable): void {
-    clearTimeout(table.timer);
-    table.isForgotten = true;
-    for (const [key, found] of this.#tables) if (found === table) this.#tables.delete(key);
-    for (const { key } of table.read.published) {
-      const named = this.#byName.get(key);
-      named?.delete(table);
-      if (named?.size === 0) this.#byName.delete(key);
-    }
-  }
-
   async #tick(): Promise<void> {
-    for (const table of this.#tables.values()) {
-      if (table.readers.size === 0 && Date.now() - table.idleSince > KEEP_MS) this.#forget(table);
+    for (const table of this.#tables.all) {
+      if (table.readers.size === 0 && Date.now() - table.idleSince > KEEP_MS) this.#tables.forget(table);
     }
-    if ([...this.#tables.values()].some(({ isCounted, isUnsettled }) => isCounted || isUnsettled)) await this.#look();
-  }
-
-  /** One that begins after this was called; those who call meanwhile share it. */
-  #look(): Promise<void> {
-    this.#nextLook ??= this.#looking
-      .catch(() => undefined)
-      .then(() => {
-        this.#nextLook = undefined;
-        this.#looking = this.#lookNow();
-        return this.#looking;
-      });
-    return this.#nextLook;
+    if ([...this.#tables.all].some(({ isCounted, isUnsettled }) => isCounted || isUnsettled)) await this.#look();
   }
 
   async #lookNow(): Promise<void> {
     this.looksTotal += 1;
-    const tables = [...this.#tables.values()];
+    const tables = [...this.#tables.all];
     const { gate, counters } = await lookAtTables(this.#options.database, tables);
     const now = Date.now();
     for (const table of tables) {
       table.settle(gate);
-      if (!table.looked(counters(table), gate.until)) continue;
-      table.markAll(now);
-      this.#tellSoon(table);
+      const what = table.looked(counters(table), gate.until);
+      if (what === 'others') this.#tellAll(table, now);
+      if (what === 'updates') table.hasUpdates = true;
     }
+    for (const table of tables) if (table.hasUpdates && table.digestAt <= now) void this.#compare(table);
+  }
+
+  #tellAll(table: WatchedTable, at: number): void {
+    table.hasUpdates = false;
+    table.markAll(at);
+    this.#tellSoon(table);
+  }
+
+  /** Most updates of a table that is not published are of columns that no policy reads: when somebody was seen last. */
+  async #compare(table: WatchedTable): Promise<void> {
+    const startedAt = Date.now();
+    table.hasUpdates = false;
+    table.digestAt = Number.POSITIVE_INFINITY;
+    // Where it fails, nobody knows: the readers are told.
+    const none = { digest: undefined, lsn: 0n };
+    const { digest, lsn } = await digestOf(this.#options.database, table.read).catch(() => none);
+    const now = Date.now();
+    table.digestAt = now + DIGEST_SHARE * (now - startedAt);
+    if (table.digested(digest, lsn)) this.#tellAll(table, now);
   }
 
   async #settled(table: WatchedTable, sequence: number): Promise<void> {

@@ -15,6 +15,13 @@ export interface Reader {
   pinned: readonly PinnedValue[] | undefined;
 }
 
+/** What Postgres's statistics say has been done to a table, as texts to compare. */
+export interface Counters {
+  updates: string;
+  /** Of rows that came or went. */
+  others: string;
+}
+
 /** All that is kept of a change that came. */
 export interface Mark {
   sequence: number;
@@ -48,7 +55,12 @@ export class WatchedTable {
   unchangedSince: Lsn | undefined;
   /** When that was found, ms since 1970. */
   unchangedAt = 0;
-  #counters: string | undefined;
+  #counters: Counters | undefined;
+  #digest: string | undefined;
+  /** Updates were counted that may or may not have changed what is read. */
+  hasUpdates = false;
+  /** Before this time, ms since 1970, that is not looked at: it must take no more than a twentieth of the time. */
+  digestAt = 0;
   /** Before this time, ms since 1970, nobody is told again. */
   restsUntil = 0;
   timer: NodeJS.Timeout | undefined;
@@ -121,16 +133,19 @@ export class WatchedTable {
     return cause;
   }
 
-  /** @returns whether the statistics say that the table has changed since they were looked at */
-  looked(counters: string, lsn: Lsn): boolean {
-    const isMoved = this.isCounted && this.#counters !== undefined && this.#counters !== counters;
-    if (isMoved || this.unchangedSince === undefined) {
+  /** @returns what the statistics say has been done to the table since they were looked at */
+  looked(counters: Counters, lsn: Lsn): 'nothing' | 'updates' | 'others' {
+    const before = this.isCounted ? this.#counters : undefined;
+    const hasOthers = before !== undefined && before.others !== counters.others;
+    // Where no column of it is read, only which rows there are can matter.
+    const hasUpdates = before !== undefined && before.updates !== counters.updates && this.read.names.length > 0;
+    if (hasOthers || hasUpdates || this.unchangedSince === undefined) {
       this.unchangedSince = lsn;
       this.unchangedAt = Date.now();
       this.floor = lsn;
     }
     this.#counters = counters;
-    return isMoved;
+    return hasOthers ? 'others' : hasUpdates ? 'updates' : 'nothing';
   }
 
   /**
@@ -148,6 +163,15 @@ export class WatchedTable {
     const reader = this.readers.get(rights);
     const isBehind = (envelope: ChangeEnvelope) => envelope.lsn > lsn || envelope.receivedAt > toldBefore;
     return recent.some((envelope) => reader && isBehind(envelope) && this.concerned(envelope).has(reader));
+  }
+
+  /** @returns whether the columns that are read are others than at the last time; they are if that is not known */
+  digested(digest: string | undefined, lsn: Lsn): boolean {
+    const isSame = digest !== undefined && digest === this.#digest;
+    this.#digest = digest;
+    // Who comes from now on must not have less than what was digested.
+    if (lsn > this.floor) this.floor = lsn;
+    return !isSame;
   }
 
   /** What this snapshot of the primary shows is settled. */

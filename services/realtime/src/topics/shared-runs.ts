@@ -1,0 +1,15 @@
+/** Runs `work` one after another: whoever calls gets a run that begins after the call, together with all who call meanwhile. */
+export function sharedRuns(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> = Promise.resolve();
+  let next: Promise<void> | undefined;
+  return () => {
+    next ??= running
+      .catch(() => undefined)
+      .then(() => {
+        next = undefined;
+        running = work();
+        return running;
+      });
+    return next;
+  };
+}
