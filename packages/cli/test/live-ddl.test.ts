@@ -40,6 +40,17 @@ t.test('event triggers that announce changes of tables and policies', async (t) 
   url.username = 'live_ddl_owner';
   url.password = 'secret';
   const owner = { ...options, url: url.href };
+  for (const text of [
+    'create or replace function tidemark_ddl.announce() returns event_trigger language plpgsql as $$ begin end $$',
+    'drop function tidemark_ddl.announce() cascade',
+    'create function tidemark_ddl.pg_logical_emit_message(boolean, text, text) returns int language sql as $$ select 1 $$',
+  ]) {
+    await t.rejects(
+      withClient(url.href, (sql) => sql.unsafe(text)),
+      { code: '42501' },
+      'the function runs as whoever changes something: nobody else may touch it',
+    );
+  }
   printed.length = 0;
   await disableAllLive(owner);
   t.same(await triggers(), ['tidemark_ddl', 'tidemark_drop'], 'who may not take them away is told who may');

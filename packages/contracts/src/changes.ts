@@ -80,7 +80,7 @@ export type Heartbeat = Static<typeof Heartbeat>;
 
 /**
  * On `changes.@definitions`: what decides who sees which rows of these tables, and what values they have, is not what it was. It
- * comes before the envelopes of the transaction that changed it wherever Postgres announces that (PROTOCOL.md, R9), and may come
+ * comes before the envelopes of the transaction that changed it wherever Postgres announces that (PROTOCOL.md, R12), and may come
  * again; a reader that knows the versions already has nothing to do.
  */
 export const DefinitionsChanged = Type.Object({
