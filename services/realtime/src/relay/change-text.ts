@@ -70,7 +70,7 @@ export const lengthOf = (value: TupleValue): number =>
  * one when the transaction is read again: a type was altered, a cast fails now, or works.
  */
 export function allowanceOf(plan: RelationPlan, message: RowMessage): number {
-  const members = plan.members.reduce((sum, member) => sum + Buffer.byteLength(member) + MEMBER_BYTES, 0);
+  const members = plan.memberBytes + plan.members.length * MEMBER_BYTES;
   let bytes = ALLOWED_HEAD_BYTES + members;
   for (const tuple of tuplesOf(message)) {
     // In the row, and among the texts.

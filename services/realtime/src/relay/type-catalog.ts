@@ -88,6 +88,8 @@ export interface RelationPlan {
   about: string;
   /** `"name":` of each column. */
   members: readonly string[];
+  /** Bytes of them. */
+  memberBytes: number;
   types: readonly JsonType[];
   /** Of each column, whether the JSON of a value may not determine its text. */
   inexact: readonly boolean[];
@@ -173,12 +175,14 @@ export function unknownPlan(relation: Relation): RelationPlan {
 
 function planOf(relation: Relation, key: Key, types: readonly JsonType[]) {
   const { schema, table } = relation;
+  const members = relation.columns.map((column) => `${JSON.stringify(column.name)}:`);
   return {
     relation,
     key: key.names,
     isDeferrable: key.isDeferrable,
     about: JSON.stringify({ schema, table, key: key.names }).slice(1, -1),
-    members: relation.columns.map((column) => `${JSON.stringify(column.name)}:`),
+    members,
+    memberBytes: members.reduce((bytes, member) => bytes + Buffer.byteLength(member), 0),
     types,
     inexact: types.map(mayLoseText),
     isStable: relation.columns.every(({ typeOid }) => typeOid < FIRST_OF_USERS),

@@ -12,6 +12,7 @@ const plan = {
   key: ['id'],
   about: '"schema":"s","table":"t","key":["id"]',
   members: NAMES.map((name) => `"${name}":`),
+  memberBytes: 9,
   types: NAMES.map(() => TEXT),
   inexact: NAMES.map(() => true),
   isStable: false,
