@@ -15,6 +15,7 @@ create type public.boxed (input = public.boxed_in, output = public.boxed_out, li
 create cast (public.boxed as text) without function as assignment;
 create function public.boxed_json(public.boxed) returns json language plpgsql as $$
 begin
+  if $1::text = 'patient' then perform pg_sleep(0.6); end if;
   if $1::text = 'slow' then perform pg_sleep(60); end if;
   if $1::text = 'bad' then raise exception 'the secret of %', $1::text; end if;
   if $1::text = 'lost' then raise exception 'as if the connection were lost' using errcode = '08006'; end if;
@@ -28,6 +29,7 @@ create table public.shorts (id int primary key, v public.short, all_of public.sh
 create table public.pairs (id int primary key, p public.pair);
 create table public.others (id int generated always as identity primary key);
 alter table public.boxes replica identity full;
+alter table public.shorts replica identity full;
 grant select on all tables in schema public to anon;
 alter publication tidemark add table public.boxes, public.shorts, public.pairs, public.others;`;
 
@@ -96,6 +98,26 @@ t.test('tables that fail', async (t) => {
     });
   }
 
+  t.test('a question whose connection is lost is asked again, and is not the table’s failure', async (t) => {
+    const client = await follow('shorts?select=id,v');
+    const before = await service.sql('select count(*) from tidemark.epochs');
+    await service.sql(`insert into shorts values (7, 'patient')`);
+    const kill = `select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and state = 'active' and query like '%to_jsonb($1::text::%boxed)%' and pid <> pg_backend_pid()`;
+    await waitFor(async () => (await service.sql(kill)).length > 0, 'the question');
+    t.same(await client.change(({ type }) => type === 'insert'), {
+      type: 'insert',
+      row: { id: 7, v: { boxed: 'patient' } },
+    });
+    t.same(
+      (await warnings()).filter((text) => text.includes('shorts')),
+      [],
+    );
+    t.same(await service.sql('select count(*) from tidemark.epochs'), before);
+    await service.sql('delete from shorts');
+    await client.close();
+  });
+
   t.test(
     'a snapshot with such a value is refused with the table, without the value, and not to be tried again',
     async (t) => {
@@ -119,7 +141,6 @@ t.test('tables that fail', async (t) => {
     await service.sql(`insert into shorts values (1, 'far too long', '{far too long}')`);
     await service.sql(`alter domain short add constraint is_short check (length(value::text) < 5) not valid`);
     const client = await follow('shorts');
-    await service.sql('alter table shorts replica identity full');
     await service.sql('update shorts set id = 2');
     t.same(await client.change(({ type }) => type === 'update'), {
       type: 'update',
