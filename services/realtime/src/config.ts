@@ -169,7 +169,7 @@ export const configSchema = Type.Object({
   RIGHTS_CHECK_MS: count(
     5_000,
     100,
-    'ms after which a changed policy, grant or table ends the subscriptions that rest on it',
+    'ms between looks at all rights, for what nothing announces, such as functions that the functions of policies call',
   ),
 });
 

@@ -44,7 +44,7 @@ export class LiveClient {
         found = this.frames.slice(from).find(fits);
         return found !== undefined || this.closed !== undefined;
       },
-      () => `a frame; there are ${JSON.stringify(this.frames).slice(0, 2_000)}`,
+      () => `a frame; there are ${JSON.stringify(this.frames).slice(-2_000)}`,
     );
     if (!found) throw new Error(`closed: ${JSON.stringify(this.closed)} after ${JSON.stringify(this.frames)}`);
     return found;

@@ -17,7 +17,15 @@ insert into public.notes (id, hidden) values (1, false), (2, true);
 create table public.said (id int primary key, message text collate "C" not null);
 alter table public.said replica identity full;
 grant select on public.said to authenticated;
-alter publication tidemark add table public.notes, public.said;`;
+create role readers_of_rooms nologin;
+grant readers_of_rooms to authenticated with inherit true;
+create table public.rooms (id int primary key);
+alter table public.rooms replica identity full;
+alter table public.rooms enable row level security;
+create policy readers on public.rooms for select to readers_of_rooms using (true);
+grant select on public.rooms to authenticated;
+insert into public.rooms values (1);
+alter publication tidemark add table public.notes, public.said, public.rooms;`;
 
 t.test('a replica that stands still', async (t) => {
   const stack = await startTemporaryStack();
@@ -34,7 +42,9 @@ t.test('a replica that stands still', async (t) => {
     DATABASE_REPLICA_URLS: replica.url,
     NATS_URL: nats.url,
     JWT_SECRET: SECRET,
-    RIGHTS_CHECK_MS: '300',
+    // What is announced counts, and not the look at all rights by time.
+    RIGHTS_CHECK_MS: '600000',
+    DEFINITIONS_CHECK_MS: '100',
   });
   t.teardown(() => runPhases(running.phases, (problem) => t.fail(problem)));
   const { realtime } = running;
@@ -113,5 +123,35 @@ t.test('a replica that stands still', async (t) => {
     await primary.query(`insert into public.said values (1, '', repeat('ab', 200000) || 'Z')`);
     t.match(await client.change(({ row }) => row?.id === 1), { type: 'insert' });
     t.notOk(client.frames.some((frame) => frame.op === 'resync' && frame.topic === topic));
+  });
+
+  await behind('a role that is no longer a member sees nothing more, and resumes from nowhere before', async (t) => {
+    const place = async (topic: number) => {
+      let position: string | undefined;
+      await waitFor(() => {
+        position = [...client.frames, ...client.places].findLast(
+          (frame) => frame.topic === topic && frame.position,
+        )?.position;
+        return position !== undefined;
+      }, 'a position');
+      return position;
+    };
+    const topic = await client.subscribe('rooms', 'rooms', { snapshot: true });
+    const after = await place(topic);
+    client.send({ op: 'unsubscribe', id: 'rooms' });
+    // A role that has nothing to do with it keeps nobody from resuming.
+    await primary.query('create role strangers nologin; grant strangers to service_role');
+    await primary.query('insert into public.rooms values (2)');
+    const resumed = await client.subscribe('rooms', 'rooms', { after });
+    await client.frame((frame) => frame.op === 'changes' && frame.topic === resumed);
+    t.match(client.changes(resumed), [{ type: 'insert', row: { id: 2 } }]);
+    await primary.query('revoke readers_of_rooms from authenticated');
+    await client.frame((frame) => frame.op === 'resync' && frame.topic === resumed);
+    t.same(await firstRows('no rooms', 'rooms'), []);
+    client.send({ op: 'unsubscribe', id: 'no rooms' });
+    const late = await client.subscribe('late', 'rooms', { after });
+    t.match(await client.frame((frame) => frame.op === 'resync' && frame.topic === late), {
+      reason: /roles|not known/,
+    });
   });
 });

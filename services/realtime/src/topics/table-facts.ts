@@ -7,9 +7,9 @@ import { formatTidemark, type Lsn, parseLsn, type Tidemark } from '@tidemark/con
 import type { Database, Identity } from '@tidemark/db';
 import type { ColumnTypeDetail } from '@tidemark/query';
 import type { Dated } from '../definitions/announced-definitions.ts';
-import { definitionsSql, ROLES_VERSION_SQL } from '../definitions/definition-sql.ts';
-import { type KnownDefinition, knownDefinition } from '../definitions/known-definitions.ts';
-import { OWN_ROLES_VERSION_SQL, RoleRights } from '../definitions/role-rights.ts';
+import { definitionsSql } from '../definitions/definition-sql.ts';
+import { knownDefinition } from '../definitions/known-definitions.ts';
+import { RoleRights } from '../definitions/role-rights.ts';
 import { errors, postgresErrors } from '../errors.ts';
 import { POLICY_CATALOG, type PolicyCatalog } from '../policies/catalog.ts';
 import { type PolicyReach, policyReach } from '../policies/reach.ts';
@@ -23,6 +23,7 @@ import {
   type TypeCatalog,
   typeDetail,
 } from './column-catalog.ts';
+import { AFTER, type After, BEFORE, LAST_EPOCH, sinceOf } from './facts-moment.ts';
 import { givenColumns, type ImageReads } from './image-sql.ts';
 import { refuseUnfollowable, UNFOLLOWABLE, type Unfollowable } from './not-live.ts';
 import { policyReads, sourcesOf } from './policy-reads.ts';
@@ -104,17 +105,6 @@ interface FactsRow {
   unfollowable: Unfollowable;
   definition: string | null;
 }
-
-/**
- * Names print with their schema then, so a policy's text means the same in every session. The position is read before the snapshot of
- * the facts is taken: in READ COMMITTED each statement has its own.
- */
-const BEFORE = `select set_config('search_path', '', true), pg_current_wal_insert_lsn()::text as lsn`;
-/** Epochs sort as text. Asked for, since what is polled of it may be behind the changes. */
-const LAST_EPOCH = 'select max(epoch collate "C") as epoch from tidemark.epochs';
-/** Whatever the facts have seen was in the WAL before. */
-const AFTER = `select pg_current_wal_insert_lsn()::text as lsn, ${ROLES_VERSION_SQL} as roles,
-  ${OWN_ROLES_VERSION_SQL} as own_roles`;
 
 const IS_KEY = `case when c.relreplident = 'i' then i.indisreplident else i.indisprimary end`;
 
@@ -228,18 +218,6 @@ export async function loadTableFacts(
     since: sinceOf(known.table, definition, rights),
     version: hash(row),
   };
-}
-
-interface After {
-  lsn: string;
-  roles: string;
-  own_roles: string;
-}
-
-/** Versions that are equal to those that the relay saw have been so since then: two that are equal have nothing between them. */
-function sinceOf(known: KnownDefinition | undefined, definition: string, roles: Lsn | undefined): Lsn | undefined {
-  if (known?.version !== definition || roles === undefined) return undefined;
-  return known.since < roles ? roles : known.since;
 }
 
 const hash = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('base64url');
