@@ -37,6 +37,7 @@ export function runIdentityRead(
         const now = performance.now();
         stats.record('onLane', ride.startedAt - ride.sentAt, now - ride.startedAt, ride.rows, now, options.holder);
         options.timing?.(pool.name, ride.startedAt - ride.sentAt, now - ride.startedAt);
+        options.client?.spent?.(now - ride.startedAt, false);
         resolve(ride);
         return;
       }

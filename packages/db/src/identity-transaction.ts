@@ -7,6 +7,7 @@ import { answerKey } from './answer-budget.ts';
 import { StatementWatch } from './cancel-when-gone.ts';
 import { errors } from './errors.ts';
 import { identityStatement } from './identity-statement.ts';
+import type { Lease } from './lease.ts';
 import { type EncodedStatement, encodeStatement } from './param.ts';
 import type { SlotPool } from './pool.ts';
 import { isStalePlan, type PostgresError } from './postgres-error.ts';
@@ -58,7 +59,7 @@ async function runOnce(
 ): Promise<IdentityOutcome> {
   const timeoutMs = pool.statementLimit(transaction.identity.role, options.timeoutMs);
   const began = performance.now();
-  const lease = await pool.acquire('none', options);
+  const lease = await acquireFor(pool, transaction, options);
   const waitMs = lease.since - began;
   const progress = { isEnding: false };
   const { client } = options;
@@ -72,11 +73,28 @@ async function runOnce(
     // A function has deallocated what was prepared here, the COMMIT perhaps: nothing on this session can be relied on.
     if (isStalePlan(error) && (error as PostgresError).code === NO_SUCH_STATEMENT)
       lease.slot.discard(error as Error, true);
+    lease.isFruitless = isCutOff(error);
     throw client?.isGone ? errors.CLIENT_GONE(undefined, { cause: error }) : error;
   } finally {
     pool.releaseAfter(watch, lease);
   }
 }
+
+/** The client is told in advance what is known of the statements, so that it cannot send many that take long before one has ended. */
+async function acquireFor(pool: SlotPool, { statements }: IdentityTransaction, options: QueryOptions): Promise<Lease> {
+  const { client } = options;
+  client?.expects?.(statements.reduce((sum, { text }) => sum + pool.statements.of(text).meanMs, 0));
+  try {
+    return await pool.acquire('none', options);
+  } catch (error) {
+    client?.spent?.(0, false);
+    throw error;
+  }
+}
+
+/** It was computed for nothing: 57014, by a limit of time or cancelled; or the answer was too large. */
+const isCutOff = (error: unknown): boolean => CUT_OFF_CODES.has((error as Partial<PostgresError>).code ?? '');
+const CUT_OFF_CODES = new Set(['57014', 'DB_ANSWER_BYTES', 'DB_ANSWERS_FULL', 'DB_STATEMENT_OVERRUN']);
 
 /** invalid_sql_statement_name */
 const NO_SUCH_STATEMENT = '26000';

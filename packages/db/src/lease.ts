@@ -3,25 +3,30 @@ import { errors } from './errors.ts';
 import type { PoolMeter } from './pool-meter.ts';
 import { redactStatement } from './redact.ts';
 import type { Slot } from './slot.ts';
-import type { DbEvent, Holder, PoolOptions } from './types.ts';
+import type { Client, DbEvent, Holder, PoolOptions } from './types.ts';
 
 export class Lease {
   readonly slot: Slot;
   readonly holder: Holder;
   /** By performance.now(). */
   readonly since: number;
+  /** For whom it is held; undefined: for the service itself. */
+  readonly client: Client | undefined;
   /** Where it was asked for (lease-trace.ts); undefined for what cannot leak. */
   trace: Error | undefined;
   /** The last one that was sent on it in a transaction: where a leak stands. */
   statement: string | undefined;
   /** Held by an express lane: busy when it has riders, and never a leak. */
   shared = false;
+  /** What ran on it was cut off, or its answer refused. */
+  isFruitless = false;
   #isReported = false;
 
-  constructor(slot: Slot, holder: Holder, since: number) {
+  constructor(slot: Slot, holder: Holder, since: number, client?: Client) {
     this.slot = slot;
     this.holder = holder;
     this.since = since;
+    this.client = client;
   }
 
   /** Reports a lease that is held for too long, once; takes it back when the pool is told to. */

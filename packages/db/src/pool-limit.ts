@@ -1,4 +1,4 @@
-/** How many slots of a pool may be in use at a time: counts them, and feeds concurrency-limit.ts with what it measures. */
+/** How many slots of a pool may be in use at a time: feeds concurrency-limit.ts with what it measures. */
 import { COMPLETED_LEAST, initialLimit, type LimitBounds, type LimitState, nextLimit } from './concurrency-limit.ts';
 
 /**
@@ -10,8 +10,6 @@ export const LONG_HELD_MS = 1_000;
 export class PoolLimit {
   /** Slots that may be in use. */
   allowed: number;
-  /** Slots handed out. */
-  taken = 0;
   readonly #bounds: LimitBounds;
   readonly #isAutomatic: boolean;
   #state: LimitState;
@@ -26,10 +24,6 @@ export class PoolLimit {
     this.#isAutomatic = isAutomatic;
     this.#state = initialLimit(max);
     this.allowed = max;
-  }
-
-  get hasRoom(): boolean {
-    return this.taken < this.allowed;
   }
 
   /** Without the leases that do not count: for the gauge. */

@@ -1,8 +1,9 @@
 /**
- * The slots for one purpose on one server. Leases are exclusive and die with their connection; requests wait in line,
+ * The slots for one purpose on one server. Leases are exclusive and die with their connection; requests wait in line (admission.ts),
  * each with a deadline; past the waiting limit they are refused at once.
  */
 import type { PoolStats } from '@tidemark/contracts';
+import { Admission } from './admission.ts';
 import { AnswerBudget } from './answer-budget.ts';
 import type { StatementWatch } from './cancel-when-gone.ts';
 import type { ConnectionTarget } from './connection-url.ts';
@@ -12,7 +13,6 @@ import { Lanes, lanesOf } from './lane.ts';
 import { Lease } from './lease.ts';
 import { measurePrepared } from './measure-prepared.ts';
 import type { SlotPoolInit } from './pool-init.ts';
-import { PoolLimit } from './pool-limit.ts';
 import { PoolMeter } from './pool-meter.ts';
 import { isPermanentConnectError } from './postgres-error.ts';
 import { RecentTexts } from './recent-texts.ts';
@@ -34,12 +34,9 @@ import type {
   Transaction,
   TransactionOptions,
 } from './types.ts';
-import { WaitingQueue } from './waiting-queue.ts';
 
 /** Coarse on purpose: one timer a pool instead of one a statement. */
 const SWEEP_MS = 250;
-/** In use at least, whatever is measured: two lanes, and two statements beside them. */
-const FLOOR = 4;
 const SENT = 'statements may have been sent and were not answered; whether a COMMIT among them happened is unknown';
 
 export class SlotPool implements Pool {
@@ -55,11 +52,8 @@ export class SlotPool implements Pool {
   moves = 0;
   #init: SlotPoolInit;
   readonly #slots = new Set<Slot>();
-  /** The last one used is used first, so that the others can idle out. */
-  readonly #idle: Slot[] = [];
   readonly #leases = new Set<Lease>();
-  readonly #waiting: WaitingQueue;
-  readonly #limit: PoolLimit;
+  readonly #admission: Admission;
   readonly #recent = new RecentTexts();
   #connector: Connector;
   readonly #sweeper: NodeJS.Timeout;
@@ -73,10 +67,8 @@ export class SlotPool implements Pool {
     this.observe = init.observe;
     this.answers = init.answers ?? new AnswerBudget();
     this.statements = new StatementBook(init.name, init.log);
-    const { min, max, autosize } = init.options;
-    this.lanes = new Lanes(this, init.rest === 'none' ? lanesOf(max) : 0);
-    this.#limit = new PoolLimit(Math.max(min, FLOOR), max, autosize);
-    this.#waiting = new WaitingQueue(init.options.waitingLimit, init.options.queueTargetMs);
+    this.lanes = new Lanes(this, init.rest === 'none' ? lanesOf(init.options.max) : 0);
+    this.#admission = new Admission(init.options);
     this.#connector = this.#newConnector();
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
     this.#sweeper.unref();
@@ -85,7 +77,7 @@ export class SlotPool implements Pool {
 
   /** Requests under way and waiting. */
   get load(): number {
-    return this.#leases.size + this.#waiting.size + this.lanes.riders;
+    return this.#leases.size + this.#admission.waiting + this.lanes.riders;
   }
 
   /** Why no connection can be had; undefined while there is one. */
@@ -105,22 +97,24 @@ export class SlotPool implements Pool {
   async acquire(rest: Rest, options: QueryOptions): Promise<Lease> {
     const began = performance.now();
     const timeoutMs = options.acquireTimeoutMs ?? this.options.acquireTimeoutMs;
+    const key = options.client?.key;
     for (;;) {
       if (options.client?.isGone) throw errors.CLIENT_GONE();
-      const slot = this.#takeIdle(rest) ?? (await this.#wait(began, timeoutMs, options.client));
+      if (this.isClosed) throw errors.POOL_CLOSED({ pool: this.name });
+      const slot = this.#admission.take(rest, key) ?? (await this.#wait(began, timeoutMs, key, options.client));
       try {
         const ready = makeReady(slot, rest, this.options.validateAfterIdleMs);
         if (ready !== undefined) await ready;
       } catch (error) {
         // A connection that had died unseen costs another try within the same deadline, not the request.
-        this.#limit.taken--;
         slot.discard(error as Error);
+        this.#admission.left(key);
         continue;
       }
       const now = performance.now();
       this.meter.acquiredTotal++;
       this.meter.waits.record(now - began, now);
-      const lease = new Lease(slot, options.holder ?? {}, now);
+      const lease = new Lease(slot, options.holder ?? {}, now, options.client);
       this.#leases.add(lease);
       this.meter.addBusy(1);
       return lease;
@@ -129,23 +123,17 @@ export class SlotPool implements Pool {
 
   release(lease: Lease): void {
     if (!this.#leases.delete(lease)) return;
-    this.#limit.taken--;
     const { slot } = lease;
-    const now = performance.now();
     if (!lease.shared) {
+      const heldMs = performance.now() - lease.since;
       this.meter.addBusy(-1);
-      if (slot.state !== 'gone') this.#limit.ended(now - lease.since);
+      if (slot.state !== 'gone') this.#admission.ended(heldMs);
+      lease.client?.spent?.(heldMs, lease.isFruitless || lease.client.isGone);
     }
-    if (slot.state === 'gone') this.#serve();
-    else {
-      if (slot.prepared.isFull) this.meter.replacedTotal++;
-      if (this.isClosed || !slot.isFresh) slot.close();
-      else if (slot.prepared.wantsMeasure) {
-        this.#measure(slot);
-        return;
-      }
-      if (slot.release()) this.#give(slot);
-    }
+    this.#admission.left(lease.client?.key);
+    if (slot.state === 'gone') return;
+    if (!this.isClosed && slot.isFresh && slot.prepared.wantsMeasure) this.#measure(slot);
+    else this.#free(slot);
   }
 
   /** Releases the lease once no cancel request can reach it any more. */
@@ -176,7 +164,7 @@ export class SlotPool implements Pool {
     const lost = () => errors.CONNECTION_LOST({ pool: this.name, reason, sent: SENT });
     const now = performance.now();
     for (const slot of [...this.#slots]) if (slot.stalledMs(now) > ms) slot.discard(lost());
-    this.#waiting.rejectAll(lost);
+    this.#admission.rejectAll(lost);
   }
 
   /** Connects to another server from now on. Every connection to this one is ended first: nothing more reaches it. */
@@ -193,8 +181,7 @@ export class SlotPool implements Pool {
   stats(): PoolStats {
     const { min, max, waitingLimit } = this.options;
     const slots = slotsByState(this.#slots, this.lanes.idleSlots);
-    const waiting = this.#waiting.size;
-    const { limit } = this.#limit;
+    const { waiting, limit } = this.#admission;
     let preparedBytes = 0;
     for (const { prepared } of this.#slots) preparedBytes += prepared.bytes;
     return {
@@ -220,7 +207,7 @@ export class SlotPool implements Pool {
     this.isClosed = true;
     clearInterval(this.#sweeper);
     this.#connector.stop();
-    this.#waiting.rejectAll(() => errors.POOL_CLOSED({ pool: this.name }));
+    this.#admission.rejectAll(() => errors.POOL_CLOSED({ pool: this.name }));
     this.lanes.close();
     for (const slot of [...this.#slots]) slot.close();
     if (this.#slots.size === 0) return;
@@ -234,24 +221,13 @@ export class SlotPool implements Pool {
     clearTimeout(timer);
   }
 
-  #takeIdle(rest: Rest): Slot | undefined {
-    if (this.isClosed) throw errors.POOL_CLOSED({ pool: this.name });
-    if (!this.#limit.hasRoom) return undefined;
-    const index = this.#idle.findLastIndex((slot) => slot.rest === rest);
-    const slot = index === -1 ? this.#idle.pop() : this.#idle.splice(index, 1)[0];
-    if (slot === undefined) return undefined;
-    this.#limit.taken++;
-    slot.move('acquire');
-    return slot;
-  }
-
-  #wait(began: number, timeoutMs: number, client: Client | undefined): Promise<Slot> {
+  #wait(began: number, timeoutMs: number, key: string | undefined, client: Client | undefined): Promise<Slot> {
     const { name, options } = this;
-    // Without any connection the server is away, and not too slow: then each waits for as long as it may.
-    if (this.#waiting.isFull || (this.#slots.size > this.#connector.connecting && this.#waiting.refuses())) {
+    if (this.#admission.refuses(key, this.#slots.size <= this.#connector.connecting)) {
+      const { waiting } = this.#admission;
       this.meter.refusedTotal++;
-      this.observe({ type: 'db.refused', pool: name, waiting: this.#waiting.size });
-      throw errors.POOL_FULL({ pool: name, waiting: this.#waiting.size, max: options.max });
+      this.observe({ type: 'db.refused', pool: name, waiting });
+      throw errors.POOL_FULL({ pool: name, waiting, max: options.max });
     }
     const timedOut = () => {
       const waitedMs = performance.now() - began;
@@ -262,8 +238,7 @@ export class SlotPool implements Pool {
       return errors.ACQUIRE_TIMEOUT({ pool: name, waitedMs, problem: cause?.message }, { cause });
     };
     const ms = Math.max(1, began + timeoutMs - performance.now());
-    const slot = this.#waiting.wait(ms, timedOut, client, () => errors.CLIENT_GONE());
-    if (!this.#limit.hasRoom) this.#limit.held();
+    const slot = this.#admission.wait({ key, ms, timedOut, client, gone: () => errors.CLIENT_GONE() });
     this.#grow();
     return slot;
   }
@@ -271,38 +246,24 @@ export class SlotPool implements Pool {
   /** It stays busy meanwhile, and nobody's. */
   #measure(slot: Slot): void {
     measurePrepared(slot).then(
-      () => {
-        if (slot.prepared.isFull) this.meter.replacedTotal++;
-        if (this.isClosed || !slot.isFresh) slot.close();
-        if (slot.release()) this.#give(slot);
-      },
+      () => this.#free(slot),
       // The slot was discarded, and the pool told of it.
       () => undefined,
     );
   }
 
-  #give(slot: Slot): void {
-    this.#idle.push(slot);
-    this.#serve();
-  }
-
-  /** Hands idle slots to those in line, as far as the limit lets it. */
-  #serve(): void {
-    while (this.#waiting.size > 0 && this.#limit.hasRoom) {
-      const slot = this.#idle.pop();
-      if (slot === undefined) return;
-      this.#limit.taken++;
-      slot.move('acquire');
-      this.#waiting.serve(slot);
-    }
-    if (this.#waiting.size > 0 && !this.#limit.hasRoom) this.#limit.held();
+  /** Nobody has it any more: for the next one, unless it is worn out. */
+  #free(slot: Slot): void {
+    if (slot.prepared.isFull) this.meter.replacedTotal++;
+    if (this.isClosed || !slot.isFresh) slot.close();
+    if (slot.release()) this.#admission.offer(slot);
   }
 
   /** Opens what the waiting need, and the minimum. */
   #grow(): void {
     const { min, max } = this.options;
-    const lacking = Math.max(this.#waiting.size, min - (this.#slots.size - this.#connector.connecting));
-    const most = Math.max(min, Math.min(max, this.#limit.allowed));
+    const lacking = Math.max(this.#admission.waiting, min - (this.#slots.size - this.#connector.connecting));
+    const most = Math.max(min, Math.min(max, this.#admission.mayBeOpen));
     const room = Math.min(this.#connector.room(lacking), most - this.#slots.size);
     for (let i = 0; i < room; i++) this.#slots.add(this.#connector.open());
   }
@@ -328,11 +289,11 @@ export class SlotPool implements Pool {
       meter: this.meter,
       observe: this.observe,
       onOpen: (slot) => {
-        if (slot.state === 'idle') this.#give(slot);
+        if (slot.state === 'idle') this.#admission.offer(slot);
         this.#grow();
       },
       onFailed: (error) => {
-        if (isPermanentConnectError(error)) this.#waiting.rejectAll(() => error);
+        if (isPermanentConnectError(error)) this.#admission.rejectAll(() => error);
       },
       onRetry: () => this.#grow(),
     });
@@ -340,8 +301,7 @@ export class SlotPool implements Pool {
 
   #onGone(slot: Slot, pending: number, error: Error | undefined): void {
     this.#slots.delete(slot);
-    const index = this.#idle.indexOf(slot);
-    if (index !== -1) this.#idle.splice(index, 1);
+    this.#admission.forget(slot);
     if (this.isClosed) {
       if (this.#slots.size === 0) this.#emptied?.();
       return;
@@ -359,9 +319,9 @@ export class SlotPool implements Pool {
     this.meter.sample();
     endUnanswered(this, this.#slots, this.#leases, now);
     const uncounted = checkLeases(this, this.#leases, now);
-    if (this.#limit.sweep(now, uncounted)) this.#serve();
+    this.#admission.sweep(now, uncounted);
     this.lanes.sweep(now);
-    closeSpare(this.#idle, this.#slots.size, this.options, now);
+    closeSpare(this.#admission.idle, this.#slots.size, this.options, now);
     this.#grow();
   }
 }

@@ -16,6 +16,7 @@ const BRIEF_MS = 1;
 const TRIAL_MS = 25;
 /** Of the times alone: on a busy server even the lower quartile says more about the others. A wrong trial costs a cut off ride. */
 const TRIAL_QUANTILE = 0.05;
+const UNKNOWN_MS = 10;
 /** A verdict is renewed after this many runs: percentiles cost more than what they decide about. */
 const VERDICT_EVERY = 64;
 /** Doubled with each fault, halved with each good verdict: a stall of the machine costs seconds, a slow statement minutes. */
@@ -52,6 +53,11 @@ export class StatementStats {
     this.text = text;
     this.#mayRide = mayRide;
     this.#book = book;
+  }
+
+  /** Of all runs, failed ones too; before the first, as much as a statement that is neither short nor long. */
+  get meanMs(): number {
+    return this.callsTotal === 0 ? UNKNOWN_MS : this.totalMs / this.callsTotal;
   }
 
   /** O(1), and nothing is allocated: it runs once for each statement. */

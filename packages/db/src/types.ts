@@ -55,8 +55,12 @@ export interface Holder {
 /** A client that waits for an answer and may leave before it is there. */
 export interface Client {
   readonly isGone: boolean;
-  /** Whose share of the answers it counts for, the same at each call. Default: that of its role and claims, which all the anonymous have in common. */
+  /** Whose share of the connections and of the answers it counts for, the same at each call. Default: that of its role and claims, which all the anonymous have in common. */
   readonly key?: string | undefined;
+  /** Told before a statement is run for it: ms that its connection is expected to be held. */
+  expects?(ms: number): void;
+  /** Told when it has run: ms that it held its connection. `isFruitless`: it was cut off, or its answer refused, or nobody waits for it. */
+  spent?(ms: number, isFruitless: boolean): void;
   /** Calls back once, when it goes. Call what this returns to be no longer told. */
   onGone(listener: () => void): () => void;
 }
