@@ -103,7 +103,7 @@ export async function openStage({ durable = false, quick = false } = {}): Promis
     quick,
     databaseUrl,
     // All load comes from one address, as one identity: what is measured is the work, not the share of it.
-    gateway: (env = {}) => service('gateway', { ...GATEWAY_POOL, RATE_LIMITS: 'off', ...env }),
+    gateway: (env = {}) => service('gateway', { ...GATEWAY_POOL, RATE_LIMITS: 'off', WORK_LIMITS: 'off', ...env }),
     realtime: () => service('realtime', {}),
     floor: (name) =>
       start(name, join(import.meta.dirname, 'floors', `${name}.js`), {

@@ -24,6 +24,7 @@ export { networkOf } from './limits/network.ts';
 export { type Policy, parsePolicies, type Rate, Rates, type Taken } from './limits/rates.ts';
 export { type Refusal, SharedLimit } from './limits/shared-limit.ts';
 export { SharedRate, type SharedRateOptions } from './limits/shared-rate.ts';
+export { SharedWork } from './limits/shared-work.ts';
 export { clientAddress, type TrustProxy, trustedProxies } from './limits/trusted-proxies.ts';
 export { createLogger, type Level, type Logger, type LoggerOptions } from './logger.ts';
 export { createMetrics, type Metrics } from './metrics.ts';

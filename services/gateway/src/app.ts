@@ -20,6 +20,7 @@ import { Front } from './front/front.ts';
 import { FRONT_SHARE, installFront } from './front/learn.ts';
 import { guard } from './limits/guard.ts';
 import { createRateLimit } from './limits/rate-limit.ts';
+import { createWorkLimit } from './limits/work-limit.ts';
 import { registerAnswers } from './plugins/answers.ts';
 import { registerBodies } from './plugins/bodies.ts';
 import { registerBodyDeadline } from './plugins/body-deadline.ts';
@@ -100,6 +101,16 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
     limiter,
     metrics,
   });
+  const work = createWorkLimit({
+    limits: config.WORK_LIMITS,
+    identities: config.RATE_LIMIT_IDENTITIES,
+    anonRole: config.DB_ANON_ROLE,
+    isBusy: protection.isHalfUsed,
+    limiter,
+    verified: (token) => verifyToken.cached(token),
+    metrics,
+  });
+  work.delayRefusals(app);
   // What every answer has, once more for the hits that never come to fastify.
   const traces = { tracing: deps.tracing, serverTiming: config.SERVER_TIMING };
   const steps = [...(rateLimit ? [rateLimit.step] : []), ...traceSteps(traces)];
@@ -124,6 +135,7 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
       descriptors: deps.descriptors,
       refuses: protection.refusesUpgrade,
       watch: protection.watch,
+      work: work.sockets,
     });
   });
   await app.register(async (plain) => {
@@ -148,6 +160,7 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
     });
     registerSuggestions(scope, deps);
     rateLimit?.register(scope);
+    work.register(scope);
     const writer = openWriter(scope, deps);
     registerRpc(scope, { ...deps, writer });
     registerOwnWrites(scope, deps);

@@ -54,6 +54,8 @@ export async function useGateway(
       TIDEMARK_FILES_DIR: filesDir,
       // The test shares the gateway's event loop: how late it is tells of the test and the machine. Tests of shedding set it.
       SHED_LOOP_MS: '0',
+      // Tests fill small pools on purpose. Those of shares of work set it.
+      WORK_LIMITS: 'off',
       ...options.env,
       ...env,
     });

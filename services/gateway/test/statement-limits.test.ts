@@ -164,7 +164,7 @@ t.test('who waits for a connection leaves the line when its client goes', async 
       .request('/rest/v1/rpc/sleeps', { method: 'POST', body: '{}', claims: ADA, signal: gone.signal })
       .catch(() => undefined);
   const calls = Array.from({ length: 12 }, call);
-  await until('the pool is busy', async () => (await sleeping()) >= 4);
+  await until('the pool is busy, all but its reserve', async () => (await sleeping()) >= 3);
   gone.abort();
   await Promise.all(calls);
   await until('all are cancelled', async () => (await sleeping()) === 0);
@@ -185,3 +185,31 @@ t.test('a client that resets its connection is noticed as well, and pipelined re
   await until('they are cancelled', async () => (await sleeping()) === 0);
   t.pass();
 });
+
+t.test(
+  'whose statements are cut off again and again is refused the next ones while a pool is half used, others are not',
+  async (t) => {
+    const url = await gateway.another({ WORK_LIMITS: 'anon=500/10s', STATEMENT_TIMEOUTS: 'anon=300ms,*=15s' });
+    const token = await gateway.token(ADA);
+    const sleep = (ms: number, headers: Record<string, string> = {}) =>
+      fetch(`${url}/rest/v1/rpc/sleeps`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify({ ms }),
+      });
+    const asAda = { authorization: `Bearer ${token}` };
+    const seen = new Set<string>();
+    await until('anon is refused for what its statements have cost', async () => {
+      // Three of four connections are in use: by Ada, whose statements end, and by those of anon, which are cut off.
+      const [ada, ...anon] = await Promise.all([sleep(100, asAda), sleep(30_000), sleep(30_000), sleep(30_000)]);
+      t.equal(ada?.status, 200);
+      for (const answer of anon) seen.add(((await answer.json()) as { code: string }).code);
+      return seen.has('GATEWAY_WORK_LIMITED');
+    });
+    t.ok(seen.has('57014'), 'they ran until they were cut off');
+    t.equal((await sleep(1, asAda)).status, 200);
+    const refused = await sleep(1);
+    t.equal(refused.status, 429);
+    t.ok(Number(refused.headers.get('retry-after')) >= 1);
+  },
+);

@@ -32,6 +32,7 @@ export async function startGateway(
     TIDEMARK_FILES_DIR: filesDir,
     // All load comes from one address.
     RATE_LIMITS: 'off',
+    WORK_LIMITS: 'off',
     ...env,
   });
   context.cleanup(async () => {

@@ -17,6 +17,14 @@ export class Audience implements Client {
     return this.#clients[0]?.key;
   }
 
+  expects(ms: number): void {
+    this.#clients[0]?.expects?.(ms);
+  }
+
+  spent(ms: number, isFruitless: boolean): void {
+    this.#clients[0]?.spent?.(ms, isFruitless);
+  }
+
   get isGone(): boolean {
     return this.#clients.every(({ isGone }) => isGone);
   }

@@ -1,10 +1,13 @@
 /** Settings of what protects the gateway. */
 import { Type } from 'typebox';
 
+/** As parsePolicies reads it. */
+const POLICIES = '^\\s*(off|(([A-Za-z_][A-Za-z0-9_]*|\\*)=[1-9][0-9]{0,8}/[1-9][0-9]{0,4}s\\s*(,\\s*(?=\\S)|$))*)\\s*$';
+
 export const limitsConfig = {
   RATE_LIMITS: Type.String({
     default: 'anon=5000/10s,service_role=50000/10s,*=2000/10s',
-    pattern: '^\\s*(off|(([A-Za-z_][A-Za-z0-9_]*|\\*)=[1-9][0-9]{0,8}/[1-9][0-9]{0,4}s\\s*(,\\s*(?=\\S)|$))*)\\s*$',
+    pattern: POLICIES,
     description:
       'requests of an identity (the subject of a token, else an address) by role, such as anon=300/60s,*=3000/60s (*: any other role), or off. They bind as RATE_LIMITS_BIND says',
   }),
@@ -12,6 +15,12 @@ export const limitsConfig = {
     default: 'busy',
     description:
       'busy: RATE_LIMITS bind while the gateway is over half of what it refuses requests at (SHED_LOOP_MS, the queue for Postgres, REQUESTS_MAX), so that many may share an address; always: as quotas, told in RateLimit headers',
+  }),
+  WORK_LIMITS: Type.String({
+    default: 'anon=2000/10s,service_role=50000/10s,*=5000/10s',
+    pattern: POLICIES,
+    description:
+      'ms of work (of Postgres, and of the gateway for what it reads and sends) that the requests of an identity may cause, by role, or off. They bind while the gateway or its pool is over half in use, and others ask as well',
   }),
   SHED_QUEUE_MS: Type.Integer({
     default: 1_000,

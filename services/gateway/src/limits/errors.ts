@@ -8,6 +8,13 @@ export const limitErrors = defineErrors('GATEWAY', {
     hint: (p) => `Wait ${p.retryAfter} s (Retry-After); the RateLimit header of each answer says how many are left.`,
     retryAfter: (p) => p.retryAfter,
   }),
+  WORK_LIMITED: row<{ retryAfter: number }>({
+    status: 429,
+    message: 'your requests have lately cost more than your share of this server, which has others to answer as well',
+    hint: (p) =>
+      `Wait ${p.retryAfter} s (Retry-After), and ask for less: fewer rows and embeds, filters that an index serves.`,
+    retryAfter: (p) => p.retryAfter,
+  }),
   OVERLOADED: row<{ cause: string }>({
     status: 503,
     message: (p) => `the gateway has more to do than it can: ${p.cause}`,

@@ -20,6 +20,8 @@ export interface GuardDependencies {
 export interface Guard {
   /** The instance is over half of what it refuses at. */
   isOverHalf(): boolean;
+  /** The event loop, or a pool of connections, is over half in use. */
+  isHalfUsed(): boolean;
   /** Why a WebSocket is not taken on this connection now. */
   refusesUpgrade(socket: Socket): TidemarkError | undefined;
   /** Destroys a socket that is not the server's own if what is written to it is not taken in time. */
@@ -58,6 +60,7 @@ export function guard(app: BaseApp, { config, db, limiter, metrics, browserHeade
   });
   return {
     isOverHalf: overload.isOverHalf,
+    isHalfUsed: overload.isHalfUsed,
     refusesUpgrade: gate.refusesUpgrade,
     watch: readers.watch,
     standInFront() {

@@ -18,6 +18,8 @@ export interface Overload {
   refuses(): ShedCause | undefined;
   /** Over half of what it refuses at: identities are held to their share of requests (RATE_LIMITS). */
   isOverHalf(): boolean;
+  /** The event loop, or a pool, is over half in use, or was a moment ago: identities are held to their share of work (WORK_LIMITS). */
+  isHalfUsed(): boolean;
   count(cause: ShedCause): void;
   stop(): void;
 }
@@ -39,6 +41,10 @@ interface Queue {
   readonly waiting: number;
   readonly waitingLimit: number;
   readonly acquiredTotal: number;
+  /** Connections that may be in use (`max`: where nothing was measured), and those that are. */
+  readonly limit?: number;
+  readonly max: number;
+  readonly slots: { readonly busy: number };
 }
 
 /** A pool begins to refuse at a quarter of its limit (WaitingQueue of @tidemark/db); half of that is an eighth. */
@@ -46,9 +52,15 @@ const QUEUE_HALF = 1 / 8;
 /** The pools' figures cost some 0.1 ms. */
 const QUEUES_EVERY_MS = 200;
 
+/** One burst of requests is no load. */
+const USE_EVERY_MS = 500;
+/** The use falls when identities are held to their share. Were they let go then, it would rise again at once. */
+const USED_FOR_MS = 60_000;
+
 export function watchOverload(options: OverloadOptions): Overload {
   const { loopMs, requestsMax, inFlight, metrics } = options;
   const queues = watchQueues(options);
+  const use = watchUse(options);
   const control = loopMs > 0 ? new QueueControl(loopMs) : undefined;
   let delayMs = 0;
   const recent = Array<number>(SAMPLES).fill(0);
@@ -61,6 +73,7 @@ export function watchOverload(options: OverloadOptions): Overload {
     delayMs = Math.min(...recent);
     due = now + SAMPLE_MS;
     control?.update(delayMs, now);
+    use.sample(now);
     overHalf = queues.areOverHalf(now) || inFlight() >= requestsMax / 2 || (loopMs > 0 && delayMs >= loopMs / 2);
   }, SAMPLE_MS);
   timer.unref();
@@ -75,6 +88,9 @@ export function watchOverload(options: OverloadOptions): Overload {
   metrics.gauge('tidemark_over_half', '1 while identities are held to their share of requests', [], (gauge) =>
     gauge.set(overHalf ? 1 : 0),
   );
+  metrics.gauge('tidemark_half_used', '1 while identities are held to their share of work', [], (gauge) =>
+    gauge.set(use.isHalfUsed() ? 1 : 0),
+  );
   metrics.gauge('tidemark_event_loop_late_seconds', 'How late the event loop was, last time', [], (gauge) =>
     gauge.set(delayMs / 1_000),
   );
@@ -84,6 +100,7 @@ export function watchOverload(options: OverloadOptions): Overload {
       return control !== undefined && control.probability > 0 && control.refuses() ? 'event_loop' : undefined;
     },
     isOverHalf: () => overHalf,
+    isHalfUsed: use.isHalfUsed,
     count: (cause) => shed.inc({ cause }),
     stop: () => clearInterval(timer),
   };
@@ -108,5 +125,24 @@ function watchQueues({ queueMs, queues }: Pick<OverloadOptions, 'queueMs' | 'que
       }
       return overHalf;
     },
+  };
+}
+
+/** The share of time in which the event loop was at work, and the share of a pool that is in use. */
+function watchUse({ loopMs, queues }: Pick<OverloadOptions, 'loopMs' | 'queues'>) {
+  let before = performance.eventLoopUtilization();
+  let sampledAt = performance.now();
+  let usedAt = Number.NEGATIVE_INFINITY;
+  return {
+    sample(now: number): void {
+      if (now - sampledAt < USE_EVERY_MS) return;
+      sampledAt = now;
+      const current = performance.eventLoopUtilization();
+      const { utilization } = performance.eventLoopUtilization(current, before);
+      before = current;
+      const isLoopUsed = loopMs > 0 && utilization >= 0.5;
+      if (isLoopUsed || queues().some(({ max, limit = max, slots }) => slots.busy > limit / 2)) usedAt = now;
+    },
+    isHalfUsed: () => performance.now() - usedAt < USED_FOR_MS,
   };
 }

@@ -1,4 +1,4 @@
-/** Whether the client of a request is still there, for packages/db: what runs for nobody is cancelled. */
+/** Whether the client of a request is still there, for packages/db: what runs for nobody is cancelled. What its statements cost is counted. */
 import type { Socket } from 'node:net';
 import type { Client } from '@tidemark/db';
 import type { FastifyRequest } from 'fastify';
@@ -16,16 +16,34 @@ class RequestClient implements Client {
   readonly #request: FastifyRequest;
   readonly #socket: Socket;
   #key: string | undefined;
+  /** Charged in advance. */
+  #expectedMs = 0;
 
   constructor(request: FastifyRequest) {
     this.#request = request;
     this.#socket = request.raw.socket;
   }
 
-  /** Asked for only where an answer is large enough to be counted; kept, as a socket that has gone has no address. */
+  /** Kept, as a socket that has gone has no address. */
   get key(): string {
     this.#key ??= identityOf(this.#request);
     return this.#key;
+  }
+
+  expects(ms: number): void {
+    const { work } = this.#request.server;
+    if (!work.isBusy()) return;
+    this.#expectedMs += ms;
+    work.charge(this.key, ms);
+  }
+
+  spent(ms: number, isFruitless: boolean): void {
+    const { work } = this.#request.server;
+    if (this.#expectedMs !== 0) {
+      work.charge(this.key, -this.#expectedMs);
+      this.#expectedMs = 0;
+    }
+    if (work.isBusy()) work.charge(this.key, ms, isFruitless);
   }
 
   get isGone(): boolean {

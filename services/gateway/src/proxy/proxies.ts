@@ -7,7 +7,7 @@ import { withoutForwarding } from './forwarded-headers.ts';
 import { proxyWebSockets, type WebSocketProxyOptions } from './websocket-proxy.ts';
 
 export interface ProxyDependencies
-  extends Pick<WebSocketProxyOptions, 'descriptors' | 'metrics' | 'refuses' | 'watch'> {
+  extends Pick<WebSocketProxyOptions, 'descriptors' | 'metrics' | 'refuses' | 'watch' | 'work'> {
   readonly config: Config;
   readonly limiter: Limiter;
 }

@@ -25,6 +25,7 @@ import {
   type Metrics,
   takeUpgrades,
 } from '@tidemark/service';
+import type { SocketWork } from '../limits/work-limit.ts';
 import { errors } from './errors.ts';
 import { isForwarding } from './forwarded-headers.ts';
 
@@ -38,6 +39,7 @@ export interface WebSocketProxyOptions {
   readonly descriptors: Descriptors;
   /** Why the gateway takes no newcomer on this connection now. */
   refuses(socket: Socket): TidemarkError | undefined;
+  readonly work: SocketWork;
   /** Destroys the socket if what is written to it is not taken in time. */
   watch(socket: Socket): void;
 }
@@ -65,7 +67,7 @@ interface Joined {
 }
 
 export function proxyWebSockets(app: BaseApp, options: WebSocketProxyOptions): void {
-  const { upstreams, rate, limiter, metrics, descriptors, refuses, watch } = options;
+  const { upstreams, rate, limiter, metrics, descriptors, refuses, watch, work } = options;
   /** As many as CONNECTIONS_MAX allows. */
   const open = new Set<Joined>();
   let connecting = 0;
@@ -78,11 +80,18 @@ export function proxyWebSockets(app: BaseApp, options: WebSocketProxyOptions): v
       rate.refuses(limiter.networkOf(request)) ??
       (head.length > 0 ? errors.UPGRADE_EARLY_DATA() : undefined);
     if (refused) return answerOnSocket(client, refused);
+    const costly = work.refuses(request);
+    if (costly) {
+      client.on('error', () => client.destroy());
+      return work.delay(() => answerOnSocket(client, costly));
+    }
     if (!descriptors.take()) return answerOnSocket(client, httpErrors.OUT_OF_DESCRIPTORS());
     client.once('close', descriptors.release);
     next = (next + 1) % upstreams.length;
     const order = [...upstreams.slice(next), ...upstreams.slice(0, next)];
     client.on('error', () => client.destroy());
+    const openedAt = performance.now();
+    client.once('close', () => work.closed(request, performance.now() - openedAt, client.bytesRead));
     connecting += 1;
     const settled = watchWhileConnecting(client);
     connect(request, headersFor(request, limiter.addressOf(request)), order, (outcome) => {

@@ -37,6 +37,19 @@ function isAwaited(insert: Insert): boolean {
   return false;
 }
 
+/** A group has the share of its first member, each member the part of the cost that its row is of the bytes; that one of them goes ends nothing. */
+function clientOfAll(group: readonly Insert[], first: Insert): Client {
+  return {
+    key: first.client.key,
+    isGone: false,
+    onGone: () => () => undefined,
+    spent(ms, isFruitless) {
+      const bytes = group.reduce((sum, { row }) => sum + row.length, 0);
+      for (const { client, row } of group) client.spent?.((ms * row.length) / bytes, isFruitless);
+    },
+  };
+}
+
 const HOLDER = { route: 'POST /rest/v1/:table' };
 /** Ms that a group waits for a lock: then it is taken apart, so that only the row that has to wait does. */
 const LOCK_TIMEOUT: Statement = { text: "select set_config('lock_timeout', '100ms', true)" };
@@ -137,6 +150,7 @@ export class InsertGroups {
     rows += ']';
     const { results, tidemark } = await this.#db.write({
       identity: first.identity(),
+      client: clientOfAll(group, first),
       statements: [LOCK_TIMEOUT, { text, params: [rows, ...params.slice(1)] }],
       holder: HOLDER,
     });

@@ -7,7 +7,7 @@ import { watchOverload } from '../../src/limits/overload.ts';
 
 const metrics = createMetrics('gateway');
 let inFlight = 0;
-const queue = { name: 'read', waiting: 0, waitingLimit: 80, acquiredTotal: 0 };
+const queue = { name: 'read', waiting: 0, waitingLimit: 80, acquiredTotal: 0, max: 10, slots: { busy: 0 } };
 const overload = watchOverload({
   loopMs: 100,
   requestsMax: 5,
@@ -117,5 +117,38 @@ t.test(
     }, 5);
     t.teardown(() => clearInterval(serving));
     await becomes(false);
+  },
+);
+
+t.test(
+  'over half of a pool in use, or of the event loop’s time: the gateway is half used, and for a while after',
+  async (t) => {
+    const until = async (what: string, isSo: () => boolean) => {
+      const deadline = Date.now() + 30_000;
+      while (!isSo()) {
+        if (Date.now() > deadline) throw new Error(`never: ${what}`);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    };
+    const watch = (busy: number) =>
+      watchOverload({
+        ...{ loopMs: 60_000, requestsMax: 5, queueMs: 0, inFlight: () => 0 },
+        metrics: createMetrics('gateway'),
+        queues: () => [{ ...queue, slots: { busy } }],
+      });
+    const [idle, busy] = [watch(5), watch(6)];
+    t.teardown(() => {
+      idle.stop();
+      busy.stop();
+    });
+    await until('the pool is half used', () => busy.isHalfUsed());
+    t.equal(busy.isOverHalf(), false, 'which is less than overload');
+    const ends = Date.now() + 10_000;
+    while (!idle.isHalfUsed() && Date.now() < ends) {
+      const turn = performance.now();
+      while (performance.now() - turn < 40);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    t.equal(idle.isHalfUsed(), true);
   },
 );

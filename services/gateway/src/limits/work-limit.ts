@@ -1,0 +1,168 @@
+/**
+ * A limit on what the requests of an identity cost, and not on how many they are: ms of Postgres, and of the gateway for what it reads
+ * and sends. It binds, and is counted, only while the gateway or a pool of its is over half in use. Then an identity over its share
+ * is refused before anything is done for it, and what it is refused is sent a moment later: whoever asks again at once, whatever the
+ * answer says, would otherwise make a load of refusals.
+ */
+import type { IncomingMessage } from 'node:http';
+import type { TidemarkError } from '@tidemark/contracts';
+import {
+  type BaseApp,
+  identityKey,
+  type Limiter,
+  type Metrics,
+  parsePolicies,
+  SharedWork,
+  type TokenVerifier,
+  tokenOf,
+  type VerifiedToken,
+} from '@tidemark/service';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { limitErrors } from './errors.ts';
+import { identityOf } from './identity-of.ts';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    readonly work: WorkLimit;
+  }
+}
+
+/** A request that is refused at once takes about so much of the event loop. */
+const REQUEST_MS = 0.2;
+/** JSON that the gateway parses, or hashes and sends, in about a millisecond. */
+const BYTES_PER_MS = 100_000;
+/** A WebSocket that is opened and closed takes about so much of the gateway and of realtime. */
+const SOCKET_MS = 10;
+/** One that was open for longer than this was there for something, and costs nothing here: many may come back at once after a restart. */
+const SHORT_LIVED_MS = 5_000;
+/** What came to nothing (cut off at its limit, or its client has gone) counts so many times: nobody else may be kept waiting for it again and again. */
+const FRUITLESS_TIMES = 5;
+/** A refusal to an identity over its share waits for so long. */
+const REFUSAL_MS = 1_000;
+/** Refusals that wait at a time, about 20 KB each; more are sent at once. */
+const WAITING_MOST = 1_000;
+
+export interface WorkLimitOptions {
+  /** WORK_LIMITS */
+  readonly limits: string;
+  readonly identities: number;
+  readonly anonRole: string;
+  readonly isBusy: () => boolean;
+  readonly limiter: Pick<Limiter, 'networkOf' | 'refused'>;
+  /** A token that was not verified lately counts for its address. */
+  readonly verified: TokenVerifier['cached'];
+  readonly metrics: Metrics;
+}
+
+/** WebSockets that are passed on, which have no caller. */
+export interface SocketWork {
+  refuses(request: IncomingMessage): TidemarkError | undefined;
+  /** Calls back when a refusal may be sent. */
+  delay(send: () => void): void;
+  closed(request: IncomingMessage, openMs: number, bytes: number): void;
+}
+
+export interface WorkLimit {
+  readonly sockets: SocketWork;
+  /** Whether work is counted at the moment: asked first, as it costs less than to know the identity. */
+  isBusy(): boolean;
+  charge(identity: string, ms: number, isFruitless?: boolean): void;
+  /** Sends what is refused to who is over its share a moment later; for all routes. */
+  delayRefusals(app: BaseApp): void;
+  /** Refuses requests of who is over its share; for the scope whose requests have a caller, after identity. */
+  register(app: BaseApp): void;
+}
+
+/** @throws LIMIT_RATE_LIMITS */
+export function createWorkLimit(options: WorkLimitOptions): WorkLimit {
+  const { isBusy, metrics } = options;
+  const policies = parsePolicies(options.limits);
+  const work = new SharedWork(options.identities);
+  let waiting = 0;
+  metrics.gauge('tidemark_work_identities', 'Identities whose work is counted', [], (gauge) => gauge.set(work.size));
+  metrics.gauge('tidemark_refusals_waiting', 'Refusals that wait to be sent', [], (gauge) => gauge.set(waiting));
+
+  function waitMs(identity: string, role: string | undefined): number {
+    const policy = policies.get(role ?? options.anonRole) ?? policies.get('*');
+    if (policy === undefined) return 0;
+    return work.waitMs(identity, (policy.limit / policy.windowMs) * 1_000, performance.now());
+  }
+
+  /** Requests that are refused before their token was looked at have no caller. */
+  const waitOf = (request: FastifyRequest) => waitMs(identityOf(request), request.caller?.role);
+
+  function refusal(ms: number): TidemarkError {
+    options.limiter.refused('work');
+    return limitErrors.WORK_LIMITED({ retryAfter: Math.max(1, Math.ceil(ms / 1_000)) });
+  }
+
+  function delay(send: () => void): void {
+    if (waiting >= WAITING_MOST) {
+      send();
+      return;
+    }
+    waiting += 1;
+    setTimeout(() => {
+      waiting -= 1;
+      send();
+    }, REFUSAL_MS);
+  }
+
+  function charge(identity: string, ms: number, isFruitless = false): void {
+    work.add(identity, isFruitless ? ms * FRUITLESS_TIMES : ms, performance.now());
+  }
+
+  function callerOf(request: IncomingMessage): { identity: string; role: string | undefined } {
+    let known: VerifiedToken | undefined;
+    try {
+      const token = tokenOf(request.headers as { authorization?: string; apikey?: string });
+      known = token === undefined ? undefined : options.verified(token);
+    } catch {
+      // What is behind the proxy says what is wrong with it.
+    }
+    return { identity: identityKey(known, options.limiter.networkOf(request)), role: known?.role };
+  }
+
+  const isCounted = () => policies.size > 0 && isBusy();
+  return {
+    isBusy: isCounted,
+    charge,
+    sockets: {
+      delay,
+      refuses(request) {
+        if (!isCounted()) return undefined;
+        const { identity, role } = callerOf(request);
+        const ms = waitMs(identity, role);
+        return ms > 0 ? refusal(ms) : undefined;
+      },
+      closed(request, openMs, bytes) {
+        if (openMs > SHORT_LIVED_MS || !isCounted()) return;
+        charge(callerOf(request).identity, SOCKET_MS + bytes / BYTES_PER_MS);
+      },
+    },
+    delayRefusals(app) {
+      app.decorate('work', this);
+      app.addHook('onSend', (request: FastifyRequest, reply: FastifyReply, _payload, done) => {
+        if (reply.statusCode < 400 || !isCounted() || waitOf(request) === 0) done();
+        else delay(done);
+      });
+    },
+    register(app) {
+      app.addHook('onRequest', (request: FastifyRequest, _reply, done) => {
+        if (!isCounted()) return done();
+        const ms = waitOf(request);
+        const identity = identityOf(request);
+        charge(identity, REQUEST_MS);
+        if (ms > 0) return done(refusal(ms));
+        charge(identity, Number(request.headers['content-length'] ?? 0) / BYTES_PER_MS);
+        done();
+      });
+      app.addHook('onSend', (request: FastifyRequest, _reply, payload, done) => {
+        if (isCounted() && (typeof payload === 'string' || Buffer.isBuffer(payload))) {
+          charge(identityOf(request), payload.length / BYTES_PER_MS);
+        }
+        done();
+      });
+    },
+  };
+}

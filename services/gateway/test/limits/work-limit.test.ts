@@ -1,0 +1,132 @@
+/** Identities are held to their share of work while the gateway is half used; without Postgres. */
+import type { AddressInfo } from 'node:net';
+import { createMetrics } from '@tidemark/service';
+import { fastify } from 'fastify';
+import t from 'tap';
+import { createWorkLimit } from '../../src/limits/work-limit.ts';
+
+let isBusy = true;
+const refusals: string[] = [];
+const ended: string[] = [];
+
+async function start(t: { teardown(end: () => unknown): void }, limits = 'anon=1000/10s,service_role=90000/10s') {
+  const app = fastify();
+  const work = createWorkLimit({
+    limits,
+    identities: 1_000,
+    anonRole: 'anon',
+    isBusy: () => isBusy,
+    limiter: { networkOf: () => '127.0.0.1', refused: (policy) => refusals.push(policy) },
+    verified: () => undefined,
+    metrics: createMetrics('gateway'),
+  });
+  app.decorateRequest('caller');
+  work.delayRefusals(app as never);
+  app.addHook('onRequest', (request, _reply, done) => {
+    const { sub, role = 'anon' } = request.headers as { sub?: string; role?: string };
+    request.caller = { role, verified: sub === undefined ? undefined : { role, claims: { sub } } } as never;
+    done();
+  });
+  work.register(app as never);
+  app.post('/bytes', async () => 'x');
+  app.get('/answer', async (request) => 'x'.repeat(Number((request.query as { bytes: string }).bytes)));
+  app.get('/bad', async (_request, reply) => reply.code(400).send('bad'));
+  const url = await app.listen({ port: 0 });
+  t.teardown(() => app.close());
+  const ask = async (path: string, headers: Record<string, string> = {}, body?: string) => {
+    const answer = await fetch(`${url}${path}`, { headers, ...(body !== undefined && { method: 'POST', body }) });
+    ended.push(`${headers.sub ?? 'anon'} ${answer.status}`);
+    return answer;
+  };
+  return { work, ask, port: (app.server.address() as AddressInfo).port };
+}
+const ADA = { role: 'anon', sub: 'ada' };
+
+t.test(
+  'an identity whose statements took more than its share is refused, with when to come back; others are served',
+  async (t) => {
+    const { work, ask } = await start(t);
+    await ask('/answer?bytes=1', ADA);
+    work.charge('@127.0.0.1', 900);
+    t.equal((await ask('/answer?bytes=1')).status, 200, 'within its share');
+    work.charge('@127.0.0.1', 4_000);
+    const refused = await ask('/answer?bytes=1');
+    t.equal(refused.status, 429);
+    t.match(await refused.json(), { code: 'GATEWAY_WORK_LIMITED' });
+    t.equal((await ask('/answer?bytes=1', ADA)).status, 200);
+    work.charge('service_role\0job', 40_000);
+    t.equal(
+      (await ask('/answer?bytes=1', { role: 'service_role', sub: 'job' })).status,
+      200,
+      'each role has its own share',
+    );
+    t.same(refusals.splice(0), ['work']);
+  },
+);
+
+t.test('while the gateway is not half used, nothing is counted and nobody refused', async (t) => {
+  const { work, ask } = await start(t);
+  isBusy = false;
+  t.equal(work.isBusy(), false);
+  work.charge('@127.0.0.1', 50_000);
+  work.charge('other', 10);
+  t.equal((await ask('/answer?bytes=1')).status, 200);
+  isBusy = true;
+  t.equal((await ask('/answer?bytes=1')).status, 429);
+  const off = await start(t, 'off');
+  t.equal(off.work.isBusy(), false, 'nor where it is off');
+});
+
+t.test('what is sent and what is answered count by their bytes, what came to nothing several times', async (t) => {
+  const { work, ask } = await start(t);
+  await ask('/answer?bytes=1', ADA);
+  const askAs = async (sub: string, path: string, body?: string) =>
+    (await ask(path, { role: 'anon', sub, 'content-type': 'text/plain' }, body)).status;
+  for (const [sub, path, body] of [
+    ['reads', '/answer?bytes=1000000', undefined],
+    ['sends', '/bytes', 'x'.repeat(1_000_000)],
+  ] as const) {
+    work.charge(`anon\0${sub}`, 985);
+    t.same([await askAs(sub, path, body), await askAs(sub, path, body)], [200, 200], sub);
+    t.equal(await askAs(sub, path, body), 429, `${sub}: the third MB is over a share of 1,000 ms, at 100 KB a ms`);
+  }
+  work.charge('anon\0once', 900);
+  t.equal(await askAs('once', '/answer?bytes=1'), 200);
+  work.charge('anon\0fruitless', 900, true);
+  t.equal(await askAs('fruitless', '/answer?bytes=1'), 429);
+});
+
+t.test(
+  'what such an identity is refused comes after the answers to everybody else, also what it was refused for another reason',
+  async (t) => {
+    const { work, ask } = await start(t);
+    await ask('/answer?bytes=1', ADA);
+    work.charge('@127.0.0.1', 9_000);
+    ended.length = 0;
+    const refused = [ask('/answer?bytes=1'), ask('/bad')];
+    for (let n = 0; n < 20; n += 1) await ask('/answer?bytes=1', ADA);
+    t.equal((await ask('/bad', ADA)).status, 400);
+    await Promise.all(refused);
+    t.same(ended.slice(-2), ['anon 429', 'anon 429']);
+  },
+);
+
+t.test('WebSockets that are closed at once count, those that stayed for a while do not', async (t) => {
+  const { work, ask } = await start(t);
+  await ask('/answer?bytes=1', ADA);
+  const request = { headers: {} } as never;
+  for (let n = 0; n < 1_000; n += 1) work.sockets.closed(request, 60_000, 1_000_000);
+  t.equal(work.sockets.refuses(request), undefined, 'a thousand viewers come back after a restart');
+  for (let n = 0; n < 50; n += 1) work.sockets.closed(request, 20, 1_500_000);
+  t.match(work.sockets.refuses(request), { status: 429, code: 'GATEWAY_WORK_LIMITED' });
+  let isSent = false;
+  const sent = new Promise<void>((resolve) => {
+    work.sockets.delay(() => {
+      isSent = true;
+      resolve();
+    });
+  });
+  await ask('/answer?bytes=1', ADA);
+  t.equal(isSent, false, 'the refusal waits');
+  await sent;
+});
