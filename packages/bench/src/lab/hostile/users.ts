@@ -36,7 +36,7 @@ export async function startUsers(url: string, count: number): Promise<Users> {
       headersTimeout: ANSWER_MS,
       bodyTimeout: ANSWER_MS,
       // Linux takes the whole of 127.0.0.0/8 for its own.
-      ...(process.platform === 'linux' && { connect: { localAddress: `127.0.1.${user + 1}` } }),
+      ...(process.platform === 'linux' && { localAddress: `127.0.1.${user + 1}` }),
     });
     const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
     for (let n = 0; !isOver; n += 1) {

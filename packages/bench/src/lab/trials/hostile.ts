@@ -1,5 +1,4 @@
 /** Thirty strangers who attack, each in one of the ways that cost them little, beside ordinary users. */
-import { setMaxListeners } from 'node:events';
 import { runScript } from '@tidemark/db';
 import { SignJWT } from 'jose';
 import type { Rival } from '../../child.ts';
@@ -8,8 +7,9 @@ import { median } from '../../median.ts';
 import { allRun, startFourServices } from '../four-services.ts';
 import { SECRET } from '../gateway.ts';
 import { attackers } from '../hostile/all.ts';
-import { type Attacker, attack, type Outcome } from '../hostile/attacker.ts';
+import { startAttack } from '../hostile/attack-process.ts';
 import { keptByBackends, watchMemory } from '../hostile/memory.ts';
+import type { Outcomes } from '../hostile/outcomes.ts';
 import { startUsers, type UserAnswer, type Users } from '../hostile/users.ts';
 import { createMarks } from '../marks.ts';
 import { atLeast, atMost, equal, type Finding, type Trial } from '../trial.ts';
@@ -80,15 +80,8 @@ export const hostile: Trial = {
     const memory = watchMemory(services, primaryUrl);
     context.cleanup(() => memory.stop());
     const startedAt = performance.now();
-    const over = new AbortController();
-    // Each open connection of an attacker listens.
-    setMaxListeners(0, over.signal);
-    context.cleanup(async () => over.abort());
-    const target = { url: gateway.url, port: Number(new URL(gateway.url).port), over: over.signal };
-    const attacks = Array.from({ length: ATTACKERS }, (_, n) => {
-      const attacker = attackers[n % attackers.length] as Attacker;
-      return { attacker, ...attack(attacker, target) };
-    });
+    const attack = startAttack(gateway.url, ATTACKERS);
+    context.cleanup(() => attack.stop());
     const rounds: number[] = [];
     for (let round = 0; round < pace.rounds; round += 1) {
       const from = performance.now();
@@ -97,16 +90,20 @@ export const hostile: Trial = {
     }
     if (context.quick) {
       const missing = () =>
-        [...sumByKind(attacks)].filter(([{ isRefused }, { refused }]) => isRefused && refused === 0);
+        attackers.filter(({ name, isRefused }) => isRefused && !((attack.outcomes()[name]?.refused ?? 0) > 0));
       const isDone = () => missing().length === 0 && servedUsers(since(users.answers, startedAt)).size === USERS;
       await until('refusals', isDone, REFUSED_WITHIN_MS).catch(() => undefined);
     }
     const during = since(users.answers, startedAt);
-    over.abort();
+    const attackersMs = attack.cpuMs();
+    const attackMs = performance.now() - startedAt;
     await memory.stop();
-    await Promise.all(attacks.map(({ ended }) => ended));
-    const outcomes = sumByKind(attacks);
-    for (const [{ name }, outcome] of outcomes) context.log(`${name}: ${JSON.stringify(outcome)}`);
+    const outcomes = await attack.end();
+    for (const [name, outcome] of Object.entries(outcomes)) context.log(`${name}: ${JSON.stringify(outcome)}`);
+    if (attackersMs !== null) {
+      const percent = (100 * attackersMs) / attackMs;
+      context.log(`the attackers’ own process took ${percent.toFixed(0)} % of a processor of this machine`);
+    }
     context.log(
       `p99 of users ${before.toFixed(0)} ms before, ${rounds.map((ms) => ms.toFixed(0)).join(', ')} ms during`,
     );
@@ -140,26 +137,15 @@ export const hostile: Trial = {
 };
 
 /** A quick round runs beside other tests, so that an answer may be late; an upgrade that is left open is never in time. */
-function judge(outcomes: ReadonlyMap<Attacker, Outcome>, isQuick: boolean): Finding[] {
-  return [...outcomes].flatMap(([{ name, isRefused }, outcome]) => [
-    ...(isRefused ? [atLeast(`${name}: refused`, 1, outcome.refused)] : []),
-    ...(isQuick && outcome.refused + outcome.served > 0 ? [] : [equal(`${name}: not answered`, 0, outcome.unanswered)]),
-    atMost(`${name}: largest answer`, MAX_ANSWER_MB, outcome.largestBytes / 1024 ** 2, ' MB'),
-  ]);
-}
-
-function sumByKind(attacks: readonly { attacker: Attacker; outcome: Outcome }[]): Map<Attacker, Outcome> {
-  const sums = new Map<Attacker, Outcome>();
-  for (const { attacker, outcome: one } of attacks) {
-    const sum = sums.get(attacker);
-    sums.set(attacker, {
-      refused: (sum?.refused ?? 0) + one.refused,
-      served: (sum?.served ?? 0) + one.served,
-      unanswered: (sum?.unanswered ?? 0) + one.unanswered,
-      largestBytes: Math.max(sum?.largestBytes ?? 0, one.largestBytes),
-    });
-  }
-  return sums;
+function judge(outcomes: Outcomes, isQuick: boolean): Finding[] {
+  return attackers.flatMap(({ name, isRefused }) => {
+    const { refused = 0, served = 0, unanswered = 0, largestBytes = 0 } = outcomes[name] ?? {};
+    return [
+      ...(isRefused ? [atLeast(`${name}: refused`, 1, refused)] : []),
+      ...(isQuick && refused + served > 0 ? [] : [equal(`${name}: not answered`, 0, unanswered)]),
+      atMost(`${name}: largest answer`, MAX_ANSWER_MB, largestBytes / 1024 ** 2, ' MB'),
+    ];
+  });
 }
 
 const since = (answers: Users['answers'], from: number) => answers.filter(({ at }) => at > from);
