@@ -110,7 +110,7 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
     verified: (token) => verifyToken.cached(token),
     metrics,
   });
-  work.delayRefusals(app);
+  work.watchAnswers(app);
   // What every answer has, once more for the hits that never come to fastify.
   const traces = { tracing: deps.tracing, serverTiming: config.SERVER_TIMING };
   const steps = [...(rateLimit ? [rateLimit.step] : []), ...traceSteps(traces)];

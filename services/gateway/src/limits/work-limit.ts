@@ -67,8 +67,8 @@ export interface WorkLimit {
   /** Whether work is counted at the moment: asked first, as it costs less than to know the identity. */
   isBusy(): boolean;
   charge(identity: string, ms: number, isFruitless?: boolean): void;
-  /** Sends what is refused to who is over its share a moment later; for all routes. */
-  delayRefusals(app: BaseApp): void;
+  /** Counts answers, and sends what is refused to who is over its share a moment later; for all routes. */
+  watchAnswers(app: BaseApp): void;
   /** Refuses requests of who is over its share; for the scope whose requests have a caller, after identity. */
   register(app: BaseApp): void;
 }
@@ -140,14 +140,20 @@ export function createWorkLimit(options: WorkLimitOptions): WorkLimit {
         charge(callerOf(request).identity, SOCKET_MS + bytes / BYTES_PER_MS);
       },
     },
-    delayRefusals(app) {
+    watchAnswers(app) {
       app.decorate('work', this);
-      app.addHook('onSend', (request: FastifyRequest, reply: FastifyReply, _payload, done) => {
-        if (reply.statusCode < 400 || !isCounted() || waitOf(request) === 0) done();
+      if (policies.size === 0) return;
+      app.addHook('onSend', (request: FastifyRequest, reply: FastifyReply, payload, done) => {
+        if (!isCounted()) return done();
+        if (typeof payload === 'string' || Buffer.isBuffer(payload)) {
+          charge(identityOf(request), payload.length / BYTES_PER_MS);
+        }
+        if (reply.statusCode < 400 || waitOf(request) === 0) done();
         else delay(done);
       });
     },
     register(app) {
+      if (policies.size === 0) return;
       app.addHook('onRequest', (request: FastifyRequest, _reply, done) => {
         if (!isCounted()) return done();
         const ms = waitOf(request);
@@ -155,12 +161,6 @@ export function createWorkLimit(options: WorkLimitOptions): WorkLimit {
         charge(identity, REQUEST_MS);
         if (ms > 0) return done(refusal(ms));
         charge(identity, Number(request.headers['content-length'] ?? 0) / BYTES_PER_MS);
-        done();
-      });
-      app.addHook('onSend', (request: FastifyRequest, _reply, payload, done) => {
-        if (isCounted() && (typeof payload === 'string' || Buffer.isBuffer(payload))) {
-          charge(identityOf(request), payload.length / BYTES_PER_MS);
-        }
         done();
       });
     },

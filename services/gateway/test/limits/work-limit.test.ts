@@ -21,7 +21,7 @@ async function start(t: { teardown(end: () => unknown): void }, limits = 'anon=1
     metrics: createMetrics('gateway'),
   });
   app.decorateRequest('caller');
-  work.delayRefusals(app as never);
+  work.watchAnswers(app as never);
   app.addHook('onRequest', (request, _reply, done) => {
     const { sub, role = 'anon' } = request.headers as { sub?: string; role?: string };
     request.caller = { role, verified: sub === undefined ? undefined : { role, claims: { sub } } } as never;
@@ -35,8 +35,10 @@ async function start(t: { teardown(end: () => unknown): void }, limits = 'anon=1
   t.teardown(() => app.close());
   const ask = async (path: string, headers: Record<string, string> = {}, body?: string) => {
     const answer = await fetch(`${url}${path}`, { headers, ...(body !== undefined && { method: 'POST', body }) });
+    // To the end: a connection with an answer that nobody reads holds the app's close up.
+    const text = await answer.text();
     ended.push(`${headers.sub ?? 'anon'} ${answer.status}`);
-    return answer;
+    return { status: answer.status, text };
   };
   return { work, ask, port: (app.server.address() as AddressInfo).port };
 }
@@ -52,7 +54,7 @@ t.test(
     work.charge('@127.0.0.1', 4_000);
     const refused = await ask('/answer?bytes=1');
     t.equal(refused.status, 429);
-    t.match(await refused.json(), { code: 'GATEWAY_WORK_LIMITED' });
+    t.match(refused.text, 'GATEWAY_WORK_LIMITED');
     t.equal((await ask('/answer?bytes=1', ADA)).status, 200);
     work.charge('service_role\0job', 40_000);
     t.equal(
@@ -78,22 +80,21 @@ t.test('while the gateway is not half used, nothing is counted and nobody refuse
 });
 
 t.test('what is sent and what is answered count by their bytes, what came to nothing several times', async (t) => {
-  const { work, ask } = await start(t);
+  const { work, ask } = await start(t, 'anon=30/10s');
   await ask('/answer?bytes=1', ADA);
-  const askAs = async (sub: string, path: string, body?: string) =>
-    (await ask(path, { role: 'anon', sub, 'content-type': 'text/plain' }, body)).status;
-  for (const [sub, path, body] of [
-    ['reads', '/answer?bytes=1000000', undefined],
-    ['sends', '/bytes', 'x'.repeat(1_000_000)],
-  ] as const) {
-    work.charge(`anon\0${sub}`, 985);
-    t.same([await askAs(sub, path, body), await askAs(sub, path, body)], [200, 200], sub);
-    t.equal(await askAs(sub, path, body), 429, `${sub}: the third MB is over a share of 1,000 ms, at 100 KB a ms`);
-  }
-  work.charge('anon\0once', 900);
-  t.equal(await askAs('once', '/answer?bytes=1'), 200);
-  work.charge('anon\0fruitless', 900, true);
-  t.equal(await askAs('fruitless', '/answer?bytes=1'), 429);
+  const servedOf = async (sub: string, path: string, body?: string) => {
+    const headers = { role: 'anon', sub, ...(body !== undefined && { 'content-type': 'text/plain' }) };
+    for (let served = 0; ; served += 1) {
+      if (served === 50 || (await ask(path, headers, body)).status === 429) return served;
+    }
+  };
+  t.equal(await servedOf('small', '/answer?bytes=1'), 50);
+  t.ok((await servedOf('reads', '/answer?bytes=1000000')) < 50);
+  t.ok((await servedOf('sends', '/bytes', 'x'.repeat(1_000_000))) < 50);
+  work.charge('anon\0once', 25);
+  t.equal((await ask('/answer?bytes=1', { role: 'anon', sub: 'once' })).status, 200);
+  work.charge('anon\0fruitless', 25, true);
+  t.equal((await ask('/answer?bytes=1', { role: 'anon', sub: 'fruitless' })).status, 429);
 });
 
 t.test(
