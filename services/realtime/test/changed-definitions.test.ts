@@ -1,4 +1,5 @@
 /** What decides who sees which rows, and what values they have, changes without a change of rows: whoever follows is told to begin afresh. */
+import pg from 'pg';
 import t, { type Test } from 'tap';
 import { LiveClient } from './live-client.ts';
 import { startTestRealtime, token, waitFor } from './test-realtime.ts';
@@ -208,4 +209,28 @@ t.test('changed definitions', async (t) => {
       t.same(await rowsOf(last), []);
     },
   );
+
+  t.test('a table that is dropped while the facts of another are read refuses nobody', async () => {
+    await service.sql(`create table fresh (id int primary key); create table doomed (id int primary key);
+      grant select on fresh to authenticated; alter publication tidemark add table fresh, doomed`);
+    const dropping = new pg.Client(service.database.primaryUrl);
+    await dropping.connect();
+    try {
+      await dropping.query('begin; drop table doomed');
+      const following = follow('fresh');
+      let isThere = false;
+      const there = () => {
+        isThere = true;
+      };
+      following.then(there, there);
+      await waitFor(async () => {
+        const waiting = await service.sql('select from pg_locks where not granted and relation is not null');
+        return isThere || waiting.length > 0;
+      }, 'the facts to be read');
+      await dropping.query('commit');
+      await following;
+    } finally {
+      await dropping.end();
+    }
+  });
 });

@@ -36,6 +36,8 @@ const CONCURRENCY = 4;
 const MAX_WAITING = 1_000;
 /** Definitions that change while they are read are read again so often. */
 const ATTEMPTS = 5;
+/** Catalog functions raise it where a table, be it another one, is dropped while they look at it. */
+const DROPPED_MEANWHILE = 'XX000';
 
 export interface FactsCacheOptions {
   database: Database;
@@ -53,11 +55,16 @@ export function createFactsCache({ database, publication, announced, sharePercen
   const nameOf = ({ role }: Identity, schema: string, table: string) => JSON.stringify([role, schema, table]);
 
   /** Rights go by the role alone; claims matter when the policies run. */
-  async function load({ role }: Identity, schema: string, table: string): Promise<TableFacts> {
+  async function load({ role }: Identity, schema: string, table: string, attempt = 1): Promise<TableFacts> {
     const now = generation;
-    const facts = await loadTableFacts(database, { role, claims: '{}' }, publication, schema, table, roleRights);
-    generations.set(facts, now);
-    return facts;
+    try {
+      const facts = await loadTableFacts(database, { role, claims: '{}' }, publication, schema, table, roleRights);
+      generations.set(facts, now);
+      return facts;
+    } catch (error) {
+      if ((error as { code?: string }).code !== DROPPED_MEANWHILE || attempt === ATTEMPTS) throw error;
+      return load({ role, claims: '{}' }, schema, table, attempt + 1);
+    }
   }
 
   /** Its promise rejects with RT_FACTS_BUSY, for all that wait for it, where the one who began it has too many of them. */

@@ -3,6 +3,7 @@ import { KINDS, type Kind } from './columns.ts';
 import {
   createPart,
   createTable,
+  publish,
   replicaIdentity,
   rowValues,
   type Table,
@@ -69,11 +70,19 @@ const setDefault: DrawStep = (dice, schema, { name, extras }) => {
 };
 
 const EXPRESSIONS = ['(seal % 2 = 1)', '(seal > 3)', '(seal > 5)', '(seal > 0)'];
-const setExpression: DrawStep = (dice, _, { name, generated }) => {
+const setExpression: DrawStep = (dice, _, table) => {
+  const { name, generated } = table;
+  const factor = 2 + dice.int(3);
+  if (generated.get('twice')?.endsWith('stored')) {
+    generated.set('twice', `(seal * ${factor}) stored`);
+    return one(`alter table ${name} alter column twice set expression as (seal * ${factor})`);
+  }
   if (!generated.has('internal')) return undefined;
   const expression = dice.of(EXPRESSIONS);
   generated.set('internal', `${expression} virtual`);
-  return one(`alter table ${name} alter column internal set expression as ${expression}`);
+  const alter = `alter table ${name} alter column internal set expression as ${expression}`;
+  // Postgres does not do it to a virtual column of a published table.
+  return table.published ? one(`alter publication tidemark drop table ${name}`, alter, publish(table)) : one(alter);
 };
 
 const addComputed: DrawStep = (dice, _, { name, generated, identity }) => {
