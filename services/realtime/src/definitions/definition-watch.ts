@@ -53,6 +53,11 @@ const REPORT_AGAIN_MS = 60_000;
  * same: a socket that is paused for 20 s is given up by the server (replication.ts).
  */
 const MAX_WAIT_MS = 10_000;
+/**
+ * Where a table may have changed, and nothing says that it has: what is not visible to anybody yet is in force for nobody either, and
+ * the looks by time find it as soon as it is.
+ */
+const MAX_TABLE_WAIT_MS = 1_000;
 /** In a line of the log. */
 const NAMED = 10;
 const FIRST_PAUSE_MS = 2;
@@ -108,11 +113,12 @@ export class DefinitionWatch {
     if (this.#last && visible(this.#last.snapshot, xid)) return undefined;
     const only = this.#partial === xid ? undefined : table;
     this.#partial = xid;
-    return this.#lookUntilVisible(xid, only);
+    const { maxWaitMs = table === undefined ? MAX_WAIT_MS : MAX_TABLE_WAIT_MS } = this.#options;
+    return this.#lookUntilVisible(xid, only, maxWaitMs);
   }
 
-  async #lookUntilVisible(xid: number, only: TableName | undefined): Promise<void> {
-    const { observe, maxWaitMs = MAX_WAIT_MS } = this.#options;
+  async #lookUntilVisible(xid: number, only: TableName | undefined, maxWaitMs: number): Promise<void> {
+    const { observe } = this.#options;
     const deadline = Date.now() + maxWaitMs;
     while (!this.#stopped) {
       try {
