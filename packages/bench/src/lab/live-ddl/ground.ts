@@ -14,9 +14,9 @@ export const SECRET = randomBytes(24).toString('hex');
 /** Within this time, ms, counts what is announced nowhere; as set for the services. */
 export const RIGHTS_MS = 500;
 /** The same for rows of other tables that policies read; of ones that are not published, by their statistics, a second later. */
-export const MEMBERSHIP_MS = 300;
+const MEMBERSHIP_MS = 300;
 /** The relay's looks at definitions, ms. */
-export const DEFINITIONS_MS = 300;
+const DEFINITIONS_MS = 300;
 const TRIGGER = new URL('../../../../../infra/postgres/ddl.sql', import.meta.url);
 const TEMPLATE = `live-ddl-${process.pid}-${Date.now()}`;
 
