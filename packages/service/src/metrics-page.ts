@@ -5,6 +5,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import type { BaseApp } from './base-app-type.ts';
+import { registerCompression } from './compression/compress-replies.ts';
 import { authErrors } from './errors.ts';
 import type { Metrics } from './metrics.ts';
 import { sharedResult } from './shared-result.ts';
@@ -23,12 +24,15 @@ export function metricsRoute(app: BaseApp, metrics: Metrics, options: MetricsPag
   const isScraper = constantTimeComparison(options.token);
   const page = sharedResult(() => metrics.registry.metrics(), options.cacheMs);
 
-  app.get('/metrics', { logLevel: 'silent' }, async (request, reply) => {
-    const scheme = /^bearer\s+(\S+)$/i.exec(request.headers.authorization?.trim() ?? '');
-    const mayRead = isScraper(scheme?.[1] ?? '') || (isOperator !== undefined && (await isOperator(request)));
-    if (!mayRead) throw authErrors.METRICS();
-    reply.type(metrics.registry.contentType).header('cache-control', 'no-store');
-    return page();
+  app.register(async (scope) => {
+    await registerCompression(scope as unknown as BaseApp);
+    scope.get('/metrics', { logLevel: 'silent' }, async (request, reply) => {
+      const scheme = /^bearer\s+(\S+)$/i.exec(request.headers.authorization?.trim() ?? '');
+      const mayRead = isScraper(scheme?.[1] ?? '') || (isOperator !== undefined && (await isOperator(request)));
+      if (!mayRead) throw authErrors.METRICS();
+      reply.type(metrics.registry.contentType).header('cache-control', 'no-store');
+      return page();
+    });
   });
 }
 

@@ -1,5 +1,5 @@
 /** Composes the HTTP side; never listens, never reads the environment. */
-import { type BaseApp, buildBaseApp, operatorCheck } from '@tidemark/service';
+import { type BaseApp, buildBaseApp, operatorCheck, registerCompression } from '@tidemark/service';
 import type { FastifyRequest } from 'fastify';
 import type { Deps } from './dependencies.ts';
 import { operatorsOnly } from './plugins/operators-only.ts';
@@ -33,19 +33,23 @@ export function buildApp(deps: Deps): BaseApp {
     perSecond: config.METRICS_REQUESTS_PER_S,
     burstSeconds: BURST_S,
   };
-  consoleRoute(app);
-  app.register(
-    async (scope) => {
-      const performance = scope as unknown as BaseApp;
-      performance.addHook('onRequest', operatorsOnly(verify, limiter, requests));
-      healthRoute(performance, deps);
-      historyRoute(performance, deps);
-      statementsRoute(performance, deps);
-      streamRoute(performance, deps);
-      liveRoute(performance, deps);
-      liveWhyRoute(performance, deps);
-    },
-    { prefix: '/api/v1/performance' },
-  );
+  app.register(async (plain) => {
+    const scope = plain as unknown as BaseApp;
+    await registerCompression(scope);
+    consoleRoute(scope);
+    scope.register(
+      async (plain) => {
+        const performance = plain as unknown as BaseApp;
+        performance.addHook('onRequest', operatorsOnly(verify, limiter, requests));
+        healthRoute(performance, deps);
+        historyRoute(performance, deps);
+        statementsRoute(performance, deps);
+        streamRoute(performance, deps);
+        liveRoute(performance, deps);
+        liveWhyRoute(performance, deps);
+      },
+      { prefix: '/api/v1/performance' },
+    );
+  });
   return app;
 }

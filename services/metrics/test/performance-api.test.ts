@@ -25,6 +25,25 @@ const metrics = await useMetrics(
 await metrics.bus.ensureChangesStream();
 await metrics.bus.ensureWorkStream();
 
+t.test('the console, the performance API and /metrics are compressed; event streams are not', async (t) => {
+  const ops = { authorization: `Bearer ${await metrics.token('ops')}` };
+  const script = /assets\/[\w.-]+\.js/.exec(await (await fetch(`${metrics.url}/console/`)).text())?.[0];
+  for (const path of [`/console/${script}`, '/api/v1/performance/history', '/metrics']) {
+    const answer = await fetch(`${metrics.url}${path}`, { headers: { ...ops, 'accept-encoding': 'gzip' } });
+    t.equal(answer.status, 200);
+    t.equal(answer.headers.get('content-encoding'), 'gzip', path);
+    t.match(answer.headers.get('vary'), /accept-encoding/);
+    t.ok((await answer.text()).length > 1_000);
+  }
+  const ending = new AbortController();
+  const stream = await fetch(`${metrics.url}/api/v1/performance/stream`, {
+    headers: { ...ops, 'accept-encoding': 'gzip' },
+    signal: ending.signal,
+  });
+  t.equal(stream.headers.get('content-encoding'), null);
+  ending.abort();
+});
+
 t.test(
   'telemetry published on NATS is in the answer, with rates, and a silent instance is shown as lost',
   async (t) => {

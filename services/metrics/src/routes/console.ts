@@ -32,6 +32,8 @@ export function consoleRoute(app: BaseApp, folder = FOLDER): void {
     root: folder,
     prefix: '/console/',
     cacheControl: false,
+    // Without ranges of bytes, the files can be compressed.
+    acceptRanges: false,
     setHeaders(reply, path) {
       reply.header('content-security-policy', CONTENT_SECURITY_POLICY);
       reply.header('x-content-type-options', 'nosniff');
