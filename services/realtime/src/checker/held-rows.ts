@@ -87,11 +87,17 @@ export class HeldRows {
   }
 }
 
-const sorted = (row: Row) => Object.fromEntries(Object.entries(row).sort(([a], [b]) => (a < b ? -1 : 1)));
+/** The order of members says nothing, at any depth. */
+function sorted<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(sorted) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(members.map(([name, member]) => [name, sorted(member)])) as T;
+}
 
 /** The same text for the same rows, whatever the order of their columns and, unless it counts, of the rows; `id` is a number. */
 export function rowsText(rows: Iterable<Row>, inOrder = false): string {
-  const all = [...rows].map(sorted);
+  const all = [...rows].map((row) => sorted(row));
   const text = (row: Row) => JSON.stringify(row);
   return JSON.stringify(
     inOrder ? all : all.sort((a, b) => Number(a.id) - Number(b.id) || (text(a) < text(b) ? -1 : 1)),

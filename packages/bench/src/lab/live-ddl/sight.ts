@@ -73,7 +73,8 @@ export class Sight {
 const SAME: Readonly<Record<string, readonly string[]>> = {
   '42501': ['42501'],
   '42P01': ['42P01', 'RT_TABLE_UNKNOWN', '42501'],
-  '42703': ['42703', 'RT_COLUMN_UNKNOWN'],
+  // Postgres looks for the column before it looks at the rights.
+  '42703': ['42703', 'RT_COLUMN_UNKNOWN', '42501'],
 };
 
 /** Whether a live query may be refused with this code where SELECT, the table and its publication say this. */
