@@ -47,6 +47,7 @@ export interface Bus {
   readonly nc: NatsConnection;
   readonly js: JetStreamClient;
   readonly jsm: JetStreamManager;
+  readonly observe: (event: BusEvent) => void;
   /** Core NATS, JSON, at most once. Dropped while disconnected: for telemetry and alerts, never for what must arrive. */
   publish(subject: string, payload: unknown): void;
   subscribe<T>(
@@ -123,6 +124,7 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     nc,
     js: jetstream(nc),
     jsm,
+    observe,
     publish(subject, payload) {
       if (connected()) nc.publish(subject, JSON.stringify(payload));
     },

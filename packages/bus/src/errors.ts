@@ -44,6 +44,12 @@ export const errors = defineErrors('BUS', {
     message: (p) => `NATS did not accept the stream ${p.stream}: ${p.reason}`,
     hint: 'Give JetStream more room (max_file_store), or lower the limits of the stream in the configuration.',
   }),
+  CONSUMER_STALLED: row<{ ms: number }>({
+    status: 503,
+    message: (p) => `nothing came from JetStream for ${p.ms} ms, not even the relay’s heartbeat`,
+    hint: 'Is a realtime instance running the relay, and is NATS reachable?',
+    retryAfter: 1,
+  }),
   DISCONNECTED: row<{ server: string }>({
     status: 503,
     message: (p) => `the connection to NATS (${p.server}) is lost; reconnecting`,

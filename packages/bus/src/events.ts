@@ -10,4 +10,8 @@ export type BusEvent =
   /** BUS_PERMISSION_DENIED, once a minute for each subject. */
   | { type: 'bus.permission_denied'; error: TidemarkError }
   | { type: 'bus.slow_consumer'; subject: string; pending: number }
-  | { type: 'bus.invalid_payload'; subject: string; problem: string };
+  | { type: 'bus.invalid_payload'; subject: string; problem: string }
+  | { type: 'changes.following'; sequence: number }
+  | { type: 'changes.failed'; error: Error }
+  | { type: 'changes.gap'; expected: number; got: number }
+  | { type: 'changes.epoch'; from: string | null; to: string };

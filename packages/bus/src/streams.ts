@@ -79,7 +79,9 @@ export async function ensureWorkStream(jsm: JetStreamManager, subjects: Subjects
 
 /** JetStream's error code of a stream that is not there (yet): the service that writes it makes it at its start. */
 const STREAM_NOT_FOUND = 10059;
+const CONSUMER_NOT_FOUND = 10014;
 export const isMissingStream = (error: unknown): boolean => (error as { code?: unknown }).code === STREAM_NOT_FOUND;
+export const isMissingConsumer = (error: unknown): boolean => (error as { code?: unknown }).code === CONSUMER_NOT_FOUND;
 
 type Wanted = Parameters<JetStreamManager['streams']['add']>[0];
 

@@ -3,15 +3,32 @@
  * changes of one table, in commit order. The body is JSON text.
  */
 import { type Static, Type } from 'typebox';
+import { type Lsn, lsnFromHex } from './tidemark.ts';
 
 /** Headers of a change message, so that a reader can skip one without parsing its body. */
 export const CHANGE_HEADERS = {
+  /** JetStream's own; message-id.ts has its form. */
+  id: 'Nats-Msg-Id',
   epoch: 'Tidemark-Epoch',
   /** 16 hexadecimal digits: the end of the commit record. */
   lsn: 'Tidemark-Lsn',
   /** 32-bit transaction id, decimal. */
   xid: 'Tidemark-Xid',
 } as const;
+
+/**
+ * Reads the headers of a change message in one pass. A header that is absent is an empty text, position 0 or NaN.
+ */
+export function readChangeHeaders(headers: Iterable<readonly [string, readonly string[]]> | undefined) {
+  const found = { id: '', epoch: '', lsn: 0n as Lsn, xid: Number.NaN };
+  for (const [name, [value = '']] of headers ?? []) {
+    if (name === CHANGE_HEADERS.epoch) found.epoch = value;
+    else if (name === CHANGE_HEADERS.lsn) found.lsn = lsnFromHex(value || '0');
+    else if (name === CHANGE_HEADERS.xid) found.xid = Number(value);
+    else if (name === CHANGE_HEADERS.id) found.id = value;
+  }
+  return found;
+}
 
 /** At most so many changes in an envelope: a reader's memory for one message stays near 1 MB at 2 KB a row. */
 export const MAX_CHANGES_PER_ENVELOPE = 500;

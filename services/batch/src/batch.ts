@@ -113,7 +113,7 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     maxAttempts: config.BATCH_MAX_ATTEMPTS,
   });
   const watching = queue.watch(runner.wake);
-  const changes = followJobChanges({ bus, onQueued: sweeper.wake, onCancelled: handler.cancel, observe });
+  const changes = followJobChanges({ bus, onQueued: sweeper.wake, onCancelled: handler.cancel });
   const store = await openFileStore(storeOptions);
   const temporary = startTemporarySweep(store, observe);
 

@@ -27,7 +27,6 @@ export type BatchOwnEvent =
   | { type: 'queue.invalid_message'; subject: string; problem: string }
   | { type: 'queue.publish_failed'; priority: Priority; error: Error }
   | { type: 'queue.pull_failed'; error: Error }
-  | { type: 'queue.changes_failed'; error: Error }
   | { type: 'runner.failed'; error: Error }
   | { type: 'sweep.failed'; step: string; error: Error }
   | { type: 'progress.failed'; error: Error };
@@ -59,7 +58,6 @@ export const eventLevels: Readonly<Record<BatchEvent['type'], Level | undefined>
   'queue.invalid_message': 'warn',
   'queue.publish_failed': 'warn',
   'queue.pull_failed': 'warn',
-  'queue.changes_failed': 'warn',
   'runner.failed': 'error',
   'sweep.failed': 'warn',
   'progress.failed': 'warn',

@@ -1,6 +1,6 @@
 /** Composes the service; never listens, never reads the environment. */
 import type { Bus } from '@tidemark/bus';
-import type { SocketStats } from '@tidemark/contracts';
+import { type SocketStats, tableKey } from '@tidemark/contracts';
 import type { Database } from '@tidemark/db';
 import {
   type BaseApp,
@@ -23,7 +23,6 @@ import {
   tokenOptions,
 } from '@tidemark/service';
 import type { FastifyRequest } from 'fastify';
-import { tableKey } from './changes/envelope.ts';
 import { createFeed } from './changes/feed.ts';
 import { createHistory } from './changes/history.ts';
 import { type Channels, createChannels } from './channels/channels.ts';
@@ -127,7 +126,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
       })
     : undefined;
   const ring = { maxBytes: config.RING_BYTES, maxAgeMs: config.RING_MS };
-  const feed = createFeed({ bus, ring, lookbackMs: config.RING_MS, observe });
+  const feed = createFeed({ bus, ring, lookbackMs: config.RING_MS });
   const history = createHistory({
     bus,
     maxBytes: config.HISTORY_BYTES,

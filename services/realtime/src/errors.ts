@@ -51,13 +51,6 @@ export const errors = defineErrors('RT', {
     hint: 'The relay starts again from the last change that was acknowledged; see nats-server’s log where it goes on.',
     retryAfter: 1,
   }),
-  // Following the stream
-  CONSUMER_STALLED: row<{ ms: number }>({
-    status: 503,
-    message: (p) => `nothing came from JetStream for ${p.ms} ms, not even the relay’s heartbeat`,
-    hint: 'Is a realtime instance running the relay, and is NATS reachable?',
-    retryAfter: 1,
-  }),
   // Subscriptions
   FRAME_INVALID: row<{ expected: string }>({
     status: 400,

@@ -20,11 +20,6 @@ export type RealtimeEvent =
   | { type: 'definitions.failed'; error: Error }
   | { type: 'definitions.unseen'; xid: number; ms: number }
   | { type: 'definitions.unannounced'; hint: string }
-  | { type: 'changes.following'; sequence: number }
-  | { type: 'changes.failed'; error: Error }
-  | { type: 'changes.gap'; expected: number; got: number }
-  | { type: 'changes.unreadable'; subject: string; sequence: number; error: Error }
-  | { type: 'changes.epoch'; from: string | null; to: string }
   | { type: 'topic.failed'; table: string; error: Error }
   | { type: 'topic.resync'; table: string; reason: string }
   | { type: 'membership.failed'; error: Error }
@@ -49,11 +44,6 @@ export const realtimeEventLevels: Readonly<Record<RealtimeEvent['type'], Level>>
   'definitions.failed': 'warn',
   'definitions.unseen': 'warn',
   'definitions.unannounced': 'info',
-  'changes.following': 'debug',
-  'changes.failed': 'warn',
-  'changes.gap': 'warn',
-  'changes.unreadable': 'error',
-  'changes.epoch': 'info',
   'topic.failed': 'error',
   'topic.resync': 'debug',
   'membership.failed': 'warn',

@@ -2,10 +2,9 @@
 
 import { headers } from '@nats-io/transport-node';
 import { connectBus } from '@tidemark/bus';
-import { CHANGE_HEADERS, lsnToHex, parseLsn, parsePosition } from '@tidemark/contracts';
+import { CHANGE_HEADERS, envelopeId, lsnToHex, parseLsn, parsePosition } from '@tidemark/contracts';
 import { useTestStack } from '@tidemark/local-stack';
 import t from 'tap';
-import { envelopeId } from '../src/message-id.ts';
 import { LiveClient } from './live-client.ts';
 import { startTestRealtime } from './test-realtime.ts';
 

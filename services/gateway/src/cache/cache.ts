@@ -1,13 +1,12 @@
 /** The cache as the routes see it: put together from the stream of changes, the schema and the entries. */
-import type { Bus } from '@tidemark/bus';
-import { parseTidemark, type Tidemark } from '@tidemark/contracts';
+import { type Bus, followChanges } from '@tidemark/bus';
+import { parseMessageId, parseTidemark, type Tidemark } from '@tidemark/contracts';
 import type { Database } from '@tidemark/db';
 import type { Query } from '@tidemark/query';
 import { every } from '@tidemark/service';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
 import type { Coding } from '../compression/accept-encoding.ts';
 import type { CacheAnswer, CachedAnswer, CacheRequest, CurrentHit, KnownHit } from './cached-answer.ts';
-import { type ChangeFeed, followChanges } from './change-feed.ts';
 import { type QueryReads, queryReads } from './query-reads.ts';
 import { type CacheCounts, ReadCache } from './read-cache.ts';
 import { watchSchema } from './schema-watch.ts';
@@ -109,27 +108,27 @@ export function createCache(options: CacheOptions): Cache {
     wasPaused = reason;
   }
 
-  const feed: ChangeFeed = followChanges(bus, {
-    onChange(epoch, table, lsn) {
-      if (epoch !== tide.epoch) entries.dropAll();
+  const feed = followChanges(bus, {
+    onEnvelope({ epoch, table, lsn }) {
       tide.change(epoch, table, lsn);
       entries.dropTable(table, lsn);
     },
-    onHeartbeat(epoch, lsn, before) {
-      if (epoch !== tide.epoch) entries.dropAll();
+    onHeartbeat({ id, epoch, lsn }) {
+      const place = parseMessageId(id);
+      if (!place?.heartbeat) throw new Error(`the heartbeat has the id ${id}, which is none of the relay`);
       // After a silence, whatever was kept goes before anything is served again.
       look();
       heardAt = Date.now();
-      tide.heartbeat(epoch, lsn, before);
+      // The last transaction before this heartbeat may be a later one that was only half published.
+      tide.heartbeat(epoch, lsn, place.envelope?.lsn ?? 0n);
       schema.check();
       look();
     },
-    onLost() {
+    onBreak() {
       tide.lose();
       entries.dropAll();
       look();
     },
-    onError,
   });
   const timer = every('cache', Math.max(100, silenceMs / 4), look, ({ error }) => onError(error));
 

@@ -4,7 +4,7 @@
  * Views are followed to their tables; policies, and functions with a body that Postgres has parsed (BEGIN ATOMIC), to whatever
  * they read. What cannot be followed, or depends on more than rows and identity (the time, random numbers), is refused.
  */
-import { tableKey } from './change-feed.ts';
+import { tableKey } from '@tidemark/contracts';
 
 export interface FactsRow {
   schema: string;

@@ -1,5 +1,5 @@
 /** An envelope as it comes from JetStream: placed by its headers; its body is read only when somebody follows the table. */
-import { type Change, ENVELOPE_FORM, type Envelope, fromSubjectToken, type Lsn } from '@tidemark/contracts';
+import { type Change, ENVELOPE_FORM, type Envelope, type Lsn } from '@tidemark/contracts';
 import { eachElement, eachMember, skipValue } from './json-scan.ts';
 import { RowImage } from './row-image.ts';
 
@@ -57,24 +57,6 @@ export class ChangeEnvelope {
     this.#body ??= readBody(Buffer.from(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length).toString());
     return this.#body;
   }
-}
-
-/** No schema or table name holds a zero character. */
-export const tableKey = (schema: string, table: string): string => `${schema}\0${table}`;
-
-/** More tables than a publication has; then it begins afresh. */
-const MAX_SUBJECTS = 10_000;
-const keysOfSubjects = new Map<string, string>();
-
-/** `…changes.<schema>.<table>` → table key */
-export function tableKeyOfSubject(subject: string): string {
-  const known = keysOfSubjects.get(subject);
-  if (known !== undefined) return known;
-  const tokens = subject.split('.');
-  const key = tableKey(fromSubjectToken(tokens.at(-2) ?? ''), fromSubjectToken(tokens.at(-1) ?? ''));
-  if (keysOfSubjects.size >= MAX_SUBJECTS) keysOfSubjects.clear();
-  keysOfSubjects.set(subject, key);
-  return key;
 }
 
 /** Gone through once; a row is not looked into until a filter does. */

@@ -3,11 +3,10 @@
  */
 import { DeliverPolicy } from '@nats-io/jetstream';
 import type { Bus } from '@tidemark/bus';
-import { CHANGE_HEADERS, type Lsn, lsnFromHex } from '@tidemark/contracts';
+import { CHANGE_HEADERS, furthest, type Lsn, lsnFromHex, parseMessageId, tableKey } from '@tidemark/contracts';
 import { SharedLimit } from '@tidemark/service';
 import { WaitingRoom } from '../limits/waiting-room.ts';
-import { furthest, parseMessageId } from '../message-id.ts';
-import { ChangeEnvelope, tableKey } from './envelope.ts';
+import { ChangeEnvelope } from './envelope.ts';
 
 export interface HistoryRequest {
   schema: string;

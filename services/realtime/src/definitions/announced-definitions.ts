@@ -1,6 +1,5 @@
 /** What the relay has told of definitions: facts that were read before, and say otherwise, are old. */
-import { type DefinitionsChanged, type Lsn, lsnFromHex, ROLES_DEFINITION } from '@tidemark/contracts';
-import { tableKey } from '../changes/envelope.ts';
+import { type DefinitionsChanged, type Lsn, lsnFromHex, ROLES_DEFINITION, tableKey } from '@tidemark/contracts';
 
 /** What can be old. */
 export interface Dated {

@@ -1,8 +1,8 @@
 /** Why the changes of a row did, or did not, reach a subscription: from the ring, by the code that delivers. */
-import { formatTidemark, type LiveWhy, type LiveWhyRequest, TidemarkError } from '@tidemark/contracts';
+import { formatTidemark, type LiveWhy, type LiveWhyRequest, TidemarkError, tableKey } from '@tidemark/contracts';
 import type { Database, Identity } from '@tidemark/db';
 import { parseQuery } from '@tidemark/query';
-import { type ChangeEnvelope, type RowChange, tableKey } from '../changes/envelope.ts';
+import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import type { Feed } from '../changes/feed.ts';
 import { errors } from '../errors.ts';
 import { isRefusal } from '../is-refusal.ts';

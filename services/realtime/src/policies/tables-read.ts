@@ -2,7 +2,7 @@
  * The tables that a table's policies read, and of each, which of its rows can matter to a reader: those that every subquery over it
  * pins to the reader's claims (`where m.user_id = auth.uid()`). Everything that is not understood reads all rows.
  */
-import { tableKey } from '../changes/envelope.ts';
+import { tableKey } from '@tidemark/contracts';
 import { type Expression, partsOf } from './expression.ts';
 import { Builder, EQUAL, type Scope } from './from-tree.ts';
 import { isNode, type Node, type NodeValue, number, parseNodeText } from './node-text.ts';

@@ -5,8 +5,7 @@
  * ends before it has lost its tail, and a slot that begins after the stream's end has skipped something. Either way a
  * reader who only looked at the stream would miss changes without noticing: a new epoch tells it.
  */
-import type { Lsn } from '@tidemark/contracts';
-import type { EnvelopePlace, MessagePlace } from '../message-id.ts';
+import type { EnvelopePlace, Lsn, MessagePlace } from '@tidemark/contracts';
 
 export interface ContinuityFacts {
   /** The last row of tidemark.epochs. */

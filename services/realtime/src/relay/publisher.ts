@@ -14,10 +14,18 @@
 
 import type { Msg, MsgHdrs, Subscription } from '@nats-io/transport-node';
 import type { Bus } from '@tidemark/bus';
-import { CHANGE_HEADERS, type Lsn, lsnToHex } from '@tidemark/contracts';
+import {
+  CHANGE_HEADERS,
+  type EnvelopePlace,
+  envelopeId,
+  heartbeatId,
+  type Lsn,
+  lsnToHex,
+  type MessagePlace,
+  parseMessageId,
+} from '@tidemark/contracts';
 import { every, type Repeating } from '@tidemark/service';
 import { errors } from '../errors.ts';
-import { type EnvelopePlace, envelopeId, heartbeatId, type MessagePlace, parseMessageId } from '../message-id.ts';
 
 export interface Publication {
   subject: string;

@@ -5,11 +5,10 @@
  *                                                                      │ acknowledged
  *                               Postgres ◄── report the position ◄─────┘
  */
-import { type Heartbeat, type Lsn, lsnToHex, mintEpoch } from '@tidemark/contracts';
+import { type EnvelopePlace, type Heartbeat, type Lsn, lsnToHex, mintEpoch } from '@tidemark/contracts';
 import { every, type Repeating } from '@tidemark/service';
 import { DefinitionWatch } from '../definitions/definition-watch.ts';
 import { definitionMessages } from '../definitions/messages.ts';
-import type { EnvelopePlace } from '../message-id.ts';
 import { judgeContinuity } from './continuity.ts';
 import { decodePgoutput, type PgMessage } from './pgoutput.ts';
 import { Publisher, readTail } from './publisher.ts';

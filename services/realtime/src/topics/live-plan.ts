@@ -2,7 +2,7 @@
  * A subscription's query string → what is needed to match changes and to read the snapshot. Refuses, with the reason, what
  * cannot be followed change by change.
  */
-import { LIVE_QUERY_BYTES } from '@tidemark/contracts';
+import { LIVE_QUERY_BYTES, tableKey } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
 import {
   type ColumnTypeDetail,
@@ -14,7 +14,6 @@ import {
   parseQuery,
   type Query,
 } from '@tidemark/query';
-import { tableKey } from '../changes/envelope.ts';
 import { errors, postgresErrors } from '../errors.ts';
 import { planFilter } from './plan-filter.ts';
 import { columnsOf, type RowFilter } from './row-filter.ts';

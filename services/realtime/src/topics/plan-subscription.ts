@@ -2,9 +2,8 @@
  * From a request to what is needed to follow it. Facts that are a moment old are good enough to follow a query with, and never good
  * enough to refuse one: then they are read again.
  */
-import { parsePosition, TidemarkError } from '@tidemark/contracts';
+import { parsePosition, TidemarkError, tableKey } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
-import { tableKey } from '../changes/envelope.ts';
 import type { Feed } from '../changes/feed.ts';
 import { errors } from '../errors.ts';
 import { inSchema } from '../session-settings.ts';

@@ -1,7 +1,6 @@
 /** Reads the rows of a window from a server that has got at least so far, and says how far the answer reaches. */
-import { formatTidemark, type Lsn, laterTidemark, parseLsn, TidemarkError } from '@tidemark/contracts';
+import { formatTidemark, type Lsn, laterTidemark, parseLsn, TidemarkError, tableKey } from '@tidemark/contracts';
 import type { Database, Identity } from '@tidemark/db';
-import { tableKey } from '../changes/envelope.ts';
 import type { Feed } from '../changes/feed.ts';
 import { errors } from '../errors.ts';
 import { parseXidSnapshot } from './gate.ts';

@@ -1,9 +1,10 @@
 /**
  * The topics of this instance: found or made for a subscription, fed by the feed, forgotten when nobody is left.
  */
+import { tableKey } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
 import { SharedLimit } from '@tidemark/service';
-import { type ChangeEnvelope, tableKey } from '../changes/envelope.ts';
+import type { ChangeEnvelope } from '../changes/envelope.ts';
 import { errors } from '../errors.ts';
 import { beginSubscription } from './begin-subscription.ts';
 import { checkRights } from './check-rights.ts';

@@ -1,10 +1,9 @@
 /** What is killed in between loses nothing, repeats nothing, and keeps the order; a broken history is told. */
 
 import { type Bus, connectBus } from '@tidemark/bus';
-import { CHANGE_HEADERS, type Envelope } from '@tidemark/contracts';
+import { CHANGE_HEADERS, type Envelope, parseMessageId } from '@tidemark/contracts';
 import { useTestStack } from '@tidemark/local-stack';
 import t from 'tap';
-import { parseMessageId } from '../../src/message-id.ts';
 import { LiveClient } from '../live-client.ts';
 import { startTestRealtime, type TestRealtime, waitFor } from '../test-realtime.ts';
 

@@ -6,7 +6,7 @@
  *
  * so that one message alone tells where in the stream it is, also in the middle of a transaction.
  */
-import { type Lsn, lsnFromHex, lsnToHex } from '@tidemark/contracts';
+import { type Lsn, lsnFromHex, lsnToHex } from './tidemark.ts';
 
 /** An envelope's place: the end of its transaction, and its number in it. */
 export interface EnvelopePlace {
@@ -32,16 +32,17 @@ export function heartbeatId(epoch: string, lsn: string, sequence: number, last: 
   return `${epoch}-${lsn}-h${sequence}${last ? `-${lsnToHex(last.lsn)}-${last.ordinal}` : ''}`;
 }
 
-/** Undefined where it is no id of ours. */
+const MESSAGE_ID = /^([0-9a-z]+)-([0-9A-F]{16})-(?:(\d+)|h\d+(?:-([0-9A-F]{16})-(\d+))?)$/;
+
+/** Returns undefined for an id that the relay did not make. */
 export function parseMessageId(id: string): MessagePlace | undefined {
-  const [epoch, lsn, number, envelopeLsn, ordinal] = id.split('-');
-  if (!epoch || !lsn || !number) return undefined;
-  if (!number.startsWith('h')) {
-    const envelope = { lsn: lsnFromHex(lsn), ordinal: Number(number) };
-    return { epoch, lsn: envelope.lsn, envelope, heartbeat: false };
-  }
-  const envelope = envelopeLsn && ordinal ? { lsn: lsnFromHex(envelopeLsn), ordinal: Number(ordinal) } : undefined;
-  return { epoch, lsn: lsnFromHex(lsn), envelope, heartbeat: true };
+  const [, epoch, hex, number, envelopeLsn, envelopeNumber] = MESSAGE_ID.exec(id) ?? [];
+  if (epoch === undefined || hex === undefined) return undefined;
+  const lsn = lsnFromHex(hex);
+  if (number !== undefined) return { epoch, lsn, envelope: { lsn, ordinal: Number(number) }, heartbeat: false };
+  const envelope =
+    envelopeLsn === undefined ? undefined : { lsn: lsnFromHex(envelopeLsn), ordinal: Number(envelopeNumber) };
+  return { epoch, lsn, envelope, heartbeat: true };
 }
 
 /** The furthest transaction of which something comes before this message, or is in it. */

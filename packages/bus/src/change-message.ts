@@ -1,0 +1,33 @@
+/** A message of the stream of changes, placed by its headers: nobody has to parse the body to skip it. */
+import type { JsMsg } from '@nats-io/jetstream';
+import { type Lsn, readChangeHeaders, tableKeyOfSubject } from '@tidemark/contracts';
+
+export interface ChangeMessage {
+  /** Sequence in the stream. */
+  readonly sequence: number;
+  /** Of the form in contracts' message-id.ts; empty where the publisher gave none. */
+  readonly id: string;
+  readonly epoch: string;
+  readonly lsn: Lsn;
+  readonly xid: number;
+  /** `tableKey(schema, table)` of an envelope. */
+  readonly table: string;
+  /** ms since 1970. */
+  readonly receivedAt: number;
+  /** JSON text. */
+  readonly bytes: Uint8Array;
+}
+
+export function changeMessage(message: JsMsg): ChangeMessage {
+  const { id, epoch, lsn, xid } = readChangeHeaders(message.headers);
+  return {
+    sequence: message.seq,
+    id,
+    epoch,
+    lsn,
+    xid,
+    table: tableKeyOfSubject(message.subject),
+    receivedAt: Date.now(),
+    bytes: message.data,
+  };
+}

@@ -1,0 +1,20 @@
+/** The text that names a table in maps and messages. */
+import { fromSubjectToken } from './subjects.ts';
+
+/** Joins schema and table with a zero character, which no name in Postgres holds. */
+export const tableKey = (schema: string, table: string): string => `${schema}\0${table}`;
+
+/** More tables than a publication has. The map is emptied when it is full. */
+const MAX_SUBJECTS = 10_000;
+const keysOfSubjects = new Map<string, string>();
+
+/** `…changes.<schema>.<table>` → table key */
+export function tableKeyOfSubject(subject: string): string {
+  const known = keysOfSubjects.get(subject);
+  if (known !== undefined) return known;
+  const tokens = subject.split('.');
+  const key = tableKey(fromSubjectToken(tokens.at(-2) ?? ''), fromSubjectToken(tokens.at(-1) ?? ''));
+  if (keysOfSubjects.size >= MAX_SUBJECTS) keysOfSubjects.clear();
+  keysOfSubjects.set(subject, key);
+  return key;
+}
