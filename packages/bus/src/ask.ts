@@ -2,9 +2,11 @@
  * Core NATS request and reply, JSON. A refusal travels as its problem, with the code and the remedy that it has there, and is
  * thrown here as the same error.
  */
-import { type NatsConnection, RequestError, type Subscription, TimeoutError } from '@nats-io/transport-node';
+
+import { type NatsConnection, RequestError, TimeoutError } from '@nats-io/transport-node';
 import { type ErrorFields, TidemarkError } from '@tidemark/contracts';
 import type { TSchema } from 'typebox';
+import type { Subscription } from './bus.ts';
 import { permissionError, violationIn } from './connection-problems.ts';
 import { errors } from './errors.ts';
 import type { BusEvent } from './events.ts';

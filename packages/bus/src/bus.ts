@@ -2,7 +2,7 @@
  * One NATS connection of a process, with the subjects of `@tidemark/contracts`.
  */
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { createInbox, type NatsConnection, type Subscription } from '@nats-io/transport-node';
+import { createInbox, headers, type NatsConnection } from '@nats-io/transport-node';
 import { type Subjects, subjects as subjectsFor } from '@tidemark/contracts';
 import type { TSchema } from 'typebox';
 import { type AnswerOptions, type AskOptions, answer, ask } from './ask.ts';
@@ -32,6 +32,10 @@ export interface BusOptions extends CredentialOptions, TlsFiles {
   observe?: (event: BusEvent) => void;
 }
 
+export interface Subscription {
+  unsubscribe(): void;
+}
+
 export interface SubscribeOptions {
   /** Messages that do not fit are reported and dropped. */
   schema?: TSchema;
@@ -50,6 +54,8 @@ export interface Bus {
   readonly observe: (event: BusEvent) => void;
   /** Core NATS, JSON, at most once. Dropped while disconnected: for telemetry and alerts, never for what must arrive. */
   publish(subject: string, payload: unknown): void;
+  /** JetStream: resolves once the message is stored in the stream of its subject. */
+  store(subject: string, payload: string | Uint8Array, headers?: Readonly<Record<string, string>>): Promise<void>;
   subscribe<T>(
     subject: string,
     handler: (payload: T, subject: string) => void,
@@ -64,6 +70,10 @@ export interface Bus {
   /** Creates the stream, or brings its limits up to date. @throws BUS_STREAM_REFUSED */
   ensureChangesStream(limits?: ChangesLimits): Promise<void>;
   ensureWorkStream(limits?: WorkLimits): Promise<void>;
+  /** Resolves once the server has taken in what was sent before. */
+  flush(): Promise<void>;
+  /** Bytes of the largest message that the server takes. */
+  maxPayload(): number;
   connected(): boolean;
   /** Undefined while connected, else what is wrong. */
   problem(): string | undefined;
@@ -72,6 +82,8 @@ export interface Bus {
 }
 
 const CONNECT_TIMEOUT_MS = 15_000;
+/** NATS's default, for the time in which the server has not told its own. */
+const MAX_PAYLOAD = 1024 ** 2;
 const DRAIN_TIMEOUT_MS = 2_000;
 /** ms between attempts to reconnect, with as much again at random, so that not all services come at the same moment. */
 const RECONNECT_MS = 250;
@@ -119,14 +131,20 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
   const replicas = options.streamReplicas ?? 0;
   const connected = () => state.connected && !nc.isClosed();
 
+  const js = jetstream(nc);
   return {
     subjects,
     nc,
-    js: jetstream(nc),
+    js,
     jsm,
     observe,
     publish(subject, payload) {
       if (connected()) nc.publish(subject, JSON.stringify(payload));
+    },
+    async store(subject, payload, about = {}) {
+      const fields = headers();
+      for (const [name, value] of Object.entries(about)) fields.set(name, value);
+      await js.publish(subject, payload, { headers: fields });
     },
     subscribe<T>(
       subject: string,
@@ -172,6 +190,8 @@ export async function connectBus(options: BusOptions): Promise<Bus> {
     inbox: () => createInbox(options.inboxPrefix),
     ensureChangesStream: (limits = {}) => ensureChangesStream(jsm, subjects, { replicas, ...limits }),
     ensureWorkStream: (limits = {}) => ensureWorkStream(jsm, subjects, { replicas, ...limits }),
+    flush: () => nc.flush(),
+    maxPayload: () => nc.info?.max_payload ?? MAX_PAYLOAD,
     connected,
     problem: () => (nc.isClosed() ? state.lost().message : state.describe()),
     async close() {

@@ -5,6 +5,7 @@
  *       ▲                       │                              │
  *       └──────reconnect────────┴──────────────────────────────┘      denied subjects are remembered beside it
  */
+
 import { AuthorizationError, PermissionViolationError, UserAuthenticationExpiredError } from '@nats-io/transport-node';
 import type { TidemarkError } from '@tidemark/contracts';
 import { errors } from './errors.ts';

@@ -1,5 +1,4 @@
 /** The stream of changes as a reader gets it, whatever happens to the consumer and to the stream. */
-import { headers } from '@nats-io/transport-node';
 import { CHANGE_HEADERS, envelopeId, heartbeatId, lsnToHex, tableKey } from '@tidemark/contracts';
 import { useTestStack } from '@tidemark/local-stack';
 import t, { type Test } from 'tap';
@@ -21,11 +20,8 @@ async function openStream(t: Test) {
   const consumers = async () => (await bus.jsm.streams.info(stream)).state.consumer_count;
 
   async function publish(subject: string, id: string, epoch: string, lsn: bigint): Promise<void> {
-    const about = headers();
-    about.set(CHANGE_HEADERS.id, id);
-    about.set(CHANGE_HEADERS.epoch, epoch);
-    about.set(CHANGE_HEADERS.lsn, lsnToHex(lsn));
-    await bus.js.publish(subject, '{}', { headers: about });
+    const { id: idHeader, epoch: epochHeader, lsn: lsnHeader } = CHANGE_HEADERS;
+    await bus.store(subject, '{}', { [idHeader]: id, [epochHeader]: epoch, [lsnHeader]: lsnToHex(lsn) });
   }
 
   return {

@@ -10,8 +10,8 @@ import type { BatchEvent } from './events.ts';
 import { type Admission, createAdmission } from './images/admission.ts';
 import { createJobLedger } from './jobs/job-ledger.ts';
 import { createPlanner } from './jobs/planner.ts';
+import { createChunkQueue } from './queue/chunk-queue.ts';
 import { followJobChanges } from './queue/job-changes.ts';
-import { createWorkQueue } from './queue/work-queue.ts';
 import { type ChunkHandler, createChunkHandler } from './runner/chunk-handler.ts';
 import { createProgress } from './runner/progress.ts';
 import { createInputReader } from './runner/read-inputs.ts';
@@ -61,7 +61,7 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
   const storeOptions = fileStoreOptions(config);
   // One chunk more than threads: its transaction overlaps the others' work.
   const slots = threadCount + 1;
-  const queue = createWorkQueue(bus, observe);
+  const queue = createChunkQueue(bus, observe);
   await queue.ensure();
 
   const threads = createThreadPool({

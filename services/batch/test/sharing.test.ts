@@ -89,7 +89,7 @@ t.test('with sweeps a minute apart, what the WAL says starts and stops jobs at o
   // What the relay publishes for such a change; the relay itself belongs to realtime.
   const announce = async (id: string, type: 'insert' | 'update') => {
     const row = await stack.job(id);
-    await bus.js.publish(
+    await bus.store(
       bus.subjects.changes('tidemark', 'jobs'),
       JSON.stringify({
         ...{ epoch: 'testepoch', lsn: '0000000000000001', xid: 1, committedAt: 0, schema: 'tidemark', table: 'jobs' },

@@ -181,7 +181,7 @@ t.test('statements: ordered, and without values', async (t) => {
 });
 
 t.test('NATS: version, round trip and streams', async (t) => {
-  await metrics.bus.js.publish(metrics.bus.subjects.work('normal'), 'x');
+  await metrics.bus.store(metrics.bus.subjects.work('normal'), 'x');
   const work = metrics.bus.subjects.streams.work;
   const { nats } = await metrics.until(
     ({ nats }) => nats.streams.some(({ name, messages }) => name === work && messages === 1),

@@ -1,11 +1,10 @@
 /** A message's chunk from its claim to its completion, with the leases of all that run here. */
+import { ACK_WAIT_MS, type Delivery } from '@tidemark/bus';
 import type { WorkMessage } from '@tidemark/contracts';
 import { every } from '@tidemark/service';
 import type { ChunkLedger, ClaimedChunk } from '../chunks/chunk-ledger.ts';
 import type { BatchEvent } from '../events.ts';
 import type { JobLedger, QueuedChunk } from '../jobs/job-ledger.ts';
-import type { Delivery } from '../queue/delivery.ts';
-import { ACK_WAIT_MS } from '../queue/work-queue.ts';
 import type { Progress } from './progress.ts';
 import type { InputReader } from './read-inputs.ts';
 import { ChunkFault, runChunk } from './run-chunk.ts';

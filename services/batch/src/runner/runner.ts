@@ -2,15 +2,15 @@
  * Takes messages off the queue, as many as there are threads (and one, whose transaction overlaps the others' work),
  * and runs their chunks.
  */
+import type { Delivery } from '@tidemark/bus';
 import { type Priority, WorkMessage } from '@tidemark/contracts';
 import { Compile } from 'typebox/compile';
 import type { BatchEvent } from '../events.ts';
-import type { Delivery } from '../queue/delivery.ts';
+import type { ChunkQueue } from '../queue/chunk-queue.ts';
 import { pullOrder } from '../queue/pull-order.ts';
-import type { WorkQueue } from '../queue/work-queue.ts';
 
 export interface RunnerOptions {
-  queue: WorkQueue;
+  queue: ChunkQueue;
   /** Runs the chunk that a message points at, and answers the message. Never rejects. */
   handle: (message: WorkMessage, delivery: Delivery) => Promise<void>;
   /** Chunks in flight at a time. */

@@ -10,13 +10,13 @@ import type { BatchEvent } from '../events.ts';
 import type { JobLedger, QueuedChunk } from '../jobs/job-ledger.ts';
 import { jobStatements } from '../jobs/job-statements.ts';
 import type { Planner } from '../jobs/planner.ts';
-import type { WorkQueue } from '../queue/work-queue.ts';
+import type { ChunkQueue } from '../queue/chunk-queue.ts';
 
 export interface SweeperOptions {
   pool: Pool;
   planner: Planner;
   jobs: JobLedger;
-  queue: WorkQueue;
+  queue: ChunkQueue;
   onCancelled: (job: string) => void;
   intervalMs: number;
   maxAttempts: number;

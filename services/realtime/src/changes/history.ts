@@ -1,9 +1,8 @@
 /**
  * Envelopes that the ring no longer has, out of JetStream: for subscribers that resume from an older position.
  */
-import { DeliverPolicy } from '@nats-io/jetstream';
-import type { Bus } from '@tidemark/bus';
-import { CHANGE_HEADERS, furthest, type Lsn, lsnFromHex, parseMessageId, tableKey } from '@tidemark/contracts';
+import { type Bus, changesRange, placeOfChange, readChanges } from '@tidemark/bus';
+import { furthest, type Lsn } from '@tidemark/contracts';
 import { SharedLimit } from '@tidemark/service';
 import { WaitingRoom } from '../limits/waiting-room.ts';
 import { ChangeEnvelope } from './envelope.ts';
@@ -52,13 +51,11 @@ const gone = (reason: string): HistoryResult => ({ kind: 'gone', reason });
 
 export function createHistory(options: HistoryOptions): History {
   const { bus } = options;
-  const stream = bus.subjects.streams.changes;
   const room = new WaitingRoom(options);
   const held = new SharedLimit(options.totalBytes, options.sharePercent);
 
   async function place(sequence: number): Promise<{ epoch: string; lsn: Lsn } | undefined> {
-    const message = await bus.jsm.streams.getMessage(stream, { seq: sequence });
-    const found = message ? parseMessageId(message.header.get('Nats-Msg-Id')) : undefined;
+    const found = await placeOfChange(bus, sequence);
     return found && { epoch: found.epoch, lsn: furthest(found) };
   }
 
@@ -67,9 +64,9 @@ export function createHistory(options: HistoryOptions): History {
    * order of their positions; a heartbeat in the middle of a large transaction names that one.
    */
   async function locate(request: HistoryRequest): Promise<number | undefined> {
-    const { state } = await bus.jsm.streams.info(stream);
-    let low = state.first_seq;
-    let high = Math.min(request.to, state.last_seq) + 1;
+    const range = await changesRange(bus);
+    let low = range.first;
+    let high = Math.min(request.to, range.last) + 1;
     const first = await place(low);
     // What the stream begins with must lie before: otherwise something in between may have been removed.
     if (!first || first.epoch > request.epoch) return undefined;
@@ -88,13 +85,6 @@ export function createHistory(options: HistoryOptions): History {
   async function read(request: HistoryRequest): Promise<HistoryResult> {
     const start = await locate(request);
     if (start === undefined) return gone('the position is too old: the changes since then are no longer kept');
-    const subject = bus.subjects.changes(request.schema, request.table);
-    const consumer = await bus.js.consumers.get(stream, {
-      filter_subjects: subject,
-      deliver_policy: DeliverPolicy.StartSequence,
-      opt_start_seq: start,
-      inactive_threshold: IDLE_TIMEOUT_MS * 2,
-    });
     const found: ChangeEnvelope[] = [];
     let bytes = 0;
     let isGiven = false;
@@ -102,46 +92,25 @@ export function createHistory(options: HistoryOptions): History {
       held.give(request.holder, bytes);
       bytes = 0;
     };
-    const give = (): HistoryResult => {
+    try {
+      const subject = bus.subjects.changes(request.schema, request.table);
+      for await (const message of readChanges(bus, { subject, from: start, timeoutMs: IDLE_TIMEOUT_MS })) {
+        if (message.sequence > request.to) break;
+        if (message.epoch !== request.epoch || message.lsn < request.from) continue;
+        const size = message.bytes.length;
+        if (bytes + size > options.maxBytes) return gone('too much has changed since the position');
+        if (held.take(request.holder, size)) return gone('too much is being read of older changes');
+        bytes += size;
+        found.push(new ChangeEnvelope(message));
+      }
       isGiven = true;
       return { kind: 'found', envelopes: found, release };
-    };
-    try {
-      let pending = (await consumer.info()).num_pending;
-      while (pending > 0) {
-        const batch = await consumer.fetch({ max_messages: 200, expires: IDLE_TIMEOUT_MS });
-        let count = 0;
-        for await (const message of batch) {
-          count += 1;
-          pending = message.info.pending;
-          if (message.seq > request.to) return give();
-          const epoch = message.headers?.get(CHANGE_HEADERS.epoch) ?? '';
-          const lsn = lsnFromHex(message.headers?.get(CHANGE_HEADERS.lsn) || '0');
-          if (epoch === request.epoch && lsn >= request.from) {
-            if (bytes + message.data.length > options.maxBytes) return gone('too much has changed since the position');
-            if (held.take(request.holder, message.data.length)) return gone('too much is being read of older changes');
-            bytes += message.data.length;
-            found.push(
-              new ChangeEnvelope({
-                sequence: message.seq,
-                epoch,
-                lsn,
-                xid: Number(message.headers?.get(CHANGE_HEADERS.xid)),
-                table: tableKey(request.schema, request.table),
-                receivedAt: Date.now(),
-                bytes: message.data,
-              }),
-            );
-          }
-          if (pending === 0) break;
-        }
-        if (count === 0) return gone('older changes could not be read in time');
-      }
-      return give();
+    } catch (error) {
+      if ((error as { code?: unknown }).code === 'BUS_NO_ANSWER')
+        return gone('older changes could not be read in time');
+      throw error;
     } finally {
       if (!isGiven) release();
-      // It ends by itself when the server cannot be reached.
-      await consumer.delete().catch(() => false);
     }
   }
 

@@ -3,8 +3,7 @@
  * written to every socket. A socket that does not take a frame has missed it: nothing here is kept or sent again.
  */
 
-import type { Subscription } from '@nats-io/transport-node';
-import type { Bus } from '@tidemark/bus';
+import type { Bus, Subscription } from '@tidemark/bus';
 import { ChannelBroadcast, type Member } from '@tidemark/contracts';
 import { type Refusal, SharedLimit } from '@tidemark/service';
 import { serverFrame } from '../topics/frame.ts';
@@ -50,7 +49,7 @@ export class Channel {
       schema: ChannelBroadcast,
     });
     this.#broadcast({ kind: 'who', instance });
-    this.opened = bus.nc.flush();
+    this.opened = bus.flush();
   }
 
   /** Counts a message, unless this instance's members, or this one beyond its share, have sent enough within this second. */

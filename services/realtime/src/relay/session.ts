@@ -5,13 +5,14 @@
  *                                                                      │ acknowledged
  *                               Postgres ◄── report the position ◄─────┘
  */
+import { ChangesPublisher, readChangesTail } from '@tidemark/bus';
 import { type EnvelopePlace, type Heartbeat, type Lsn, lsnToHex, mintEpoch } from '@tidemark/contracts';
 import { every, type Repeating } from '@tidemark/service';
 import { DefinitionWatch } from '../definitions/definition-watch.ts';
 import { definitionMessages } from '../definitions/messages.ts';
+import { errors } from '../errors.ts';
 import { judgeContinuity } from './continuity.ts';
 import { decodePgoutput, type PgMessage } from './pgoutput.ts';
-import { Publisher, readTail } from './publisher.ts';
 import type { RelayOptions } from './relay.ts';
 import type { Replication } from './replication.ts';
 import * as statements from './statements.ts';
@@ -41,8 +42,6 @@ const HEARTBEAT_MS = 500;
 const IDLE_EMIT_MS = 5_000;
 /** Between two reports to Postgres at most; each is a small write of its. */
 const REPORT_MS = 100;
-/** Where the server does not say: NATS's default. */
-const MAX_PAYLOAD = 1_048_576;
 
 export async function openSession(
   options: RelayOptions,
@@ -72,7 +71,7 @@ class Session implements RelaySession {
   #memory: RelayMemory;
   #events: SessionEvents;
   #replication: Replication | undefined;
-  #publisher: Publisher | undefined;
+  #publisher: ChangesPublisher | undefined;
   #reader: WalReader | undefined;
   #watch: DefinitionWatch | undefined;
   /** What came before the session began: at most what one read from the socket brought. */
@@ -111,7 +110,7 @@ class Session implements RelaySession {
       statements.findSlot(admin, slot),
       statements.serverFacts(admin),
       statements.lastEpoch(admin),
-      readTail(bus),
+      readChangesTail(bus),
     ]);
     const confirmedLsn = slotFacts?.confirmedLsn ?? 0n;
     const current = last ?? { epoch: '', systemIdentifier: server.systemIdentifier, timeline: server.timeline };
@@ -131,7 +130,7 @@ class Session implements RelaySession {
     this.#settled = judged.kind === 'continue' ? judged.settled : confirmedLsn;
     this.#stored = confirmedLsn;
     this.#reported = confirmedLsn;
-    this.#publisher = new Publisher({
+    this.#publisher = new ChangesPublisher({
       bus,
       lastSequence,
       lastEnvelope: this.#after,
@@ -139,7 +138,7 @@ class Session implements RelaySession {
       maxInFlightBytes: this.#options.maxInFlightBytes,
       onStored: (lsn) => this.#onStored(lsn),
       onRoom: () => this.#reader?.run(),
-      onFailed: (error) => this.fail(error),
+      onFailed: (reason, cause) => this.fail(errors.PUBLISH_FAILED({ reason }, { cause })),
     });
     // What was published before a session ended may not have been stored, and what changed meanwhile comes before all envelopes.
     this.#watch = this.#watchDefinitions();
@@ -176,7 +175,7 @@ class Session implements RelaySession {
       memory: this.#memory,
       epoch: this.epoch,
       maxTransactionBytes,
-      maxPayload: bus.nc.info?.max_payload ?? MAX_PAYLOAD,
+      maxPayload: bus.maxPayload(),
       tracing,
       observe,
       isFull: () => this.#publisher?.full() ?? true,

@@ -1,19 +1,14 @@
-/** The JetStream side of a chunk: one message on `work.<priority>`, which only points at the chunk's row. */
+/** The queue of work: messages by priority, each taken by one worker, and delivered again until that one is done with it. */
 import { AckPolicy } from '@nats-io/jetstream';
-import type { Bus } from '@tidemark/bus';
 import { PRIORITIES, type Priority, workConsumer } from '@tidemark/contracts';
-import type { BatchEvent } from '../events.ts';
-import type { QueuedChunk } from '../jobs/job-ledger.ts';
+import type { Bus } from './bus.ts';
 import { createDelivery, type Delivery } from './delivery.ts';
 
 export interface WorkQueue {
-  /** Its stream and consumers; idempotent. */
+  /** Makes the stream and its consumers, or brings their settings up to date. */
   ensure(): Promise<void>;
-  /**
-   * One message for each chunk. Never throws: a chunk whose message did not get through is found by the sweeper,
-   * which publishes it again.
-   */
-  publish(chunks: readonly QueuedChunk[]): Promise<void>;
+  /** Resolves once the message is stored. */
+  publish(priority: Priority, message: unknown): Promise<void>;
   /** The next message of a priority, or undefined when there is none now. Never waits for one. */
   pull(priority: Priority): Promise<Delivery | undefined>;
   /** When the oldest message of a priority that is not acknowledged was published; undefined when there is none. */
@@ -22,7 +17,7 @@ export interface WorkQueue {
   watch(onWork: () => void): { stop(): void };
 }
 
-/** A message not acknowledged for so long is delivered again; the runner sends a sign of life at a third of it. */
+/** A message not acknowledged for so long is delivered again, unless its worker says `working()` meanwhile. */
 export const ACK_WAIT_MS = 30_000;
 /** Over all instances; each takes no more than it has threads for, so this is only a backstop. */
 const MAX_ACK_PENDING = 2_000;
@@ -31,7 +26,7 @@ const PULL_TIMEOUT_MS = 3_000;
 
 const nanos = (ms: number) => ms * 1_000_000;
 
-export function createWorkQueue(bus: Bus, observe: (event: BatchEvent) => void): WorkQueue {
+export function createWorkQueue(bus: Bus): WorkQueue {
   const stream = bus.subjects.streams.work;
 
   async function ensureConsumer(priority: Priority): Promise<void> {
@@ -57,17 +52,7 @@ export function createWorkQueue(bus: Bus, observe: (event: BatchEvent) => void):
       await bus.ensureWorkStream();
       for (const priority of PRIORITIES) await ensureConsumer(priority);
     },
-    async publish(chunks) {
-      await Promise.all(
-        chunks.map(async ({ job, chunk, attempt, priority }) => {
-          try {
-            await bus.js.publish(bus.subjects.work(priority), JSON.stringify({ job, chunk, attempt }));
-          } catch (error) {
-            observe({ type: 'queue.publish_failed', priority, error: error as Error });
-          }
-        }),
-      );
-    },
+    publish: (priority, message) => bus.store(bus.subjects.work(priority), JSON.stringify(message)),
     async pull(priority) {
       // The client's fetch() always waits, at least a second, which priorities cannot afford; the protocol has no_wait.
       const message = await bus.nc.request(

@@ -13,19 +13,8 @@
  */
 
 import type { Msg, MsgHdrs, Subscription } from '@nats-io/transport-node';
-import type { Bus } from '@tidemark/bus';
-import {
-  CHANGE_HEADERS,
-  type EnvelopePlace,
-  envelopeId,
-  heartbeatId,
-  type Lsn,
-  lsnToHex,
-  type MessagePlace,
-  parseMessageId,
-} from '@tidemark/contracts';
-import { every, type Repeating } from '@tidemark/service';
-import { errors } from '../errors.ts';
+import { CHANGE_HEADERS, type EnvelopePlace, envelopeId, heartbeatId, type Lsn, lsnToHex } from '@tidemark/contracts';
+import type { Bus } from './bus.ts';
 
 export interface Publication {
   subject: string;
@@ -41,7 +30,7 @@ export interface Publication {
   onStored?: () => void;
 }
 
-export interface PublisherOptions {
+export interface ChangesPublisherOptions {
   bus: Bus;
   /** Sequence of the last message in the stream, and the last envelope in it. */
   lastSequence: number;
@@ -54,7 +43,7 @@ export interface PublisherOptions {
   /** There is room again after `full()`. */
   onRoom(): void;
   /** Once. */
-  onFailed(error: Error): void;
+  onFailed(reason: string, cause: unknown): void;
 }
 
 /** Messages that one acknowledgement covers. */
@@ -75,10 +64,11 @@ const BATCH_MESSAGES = 64;
 const BATCH_BYTES = 256 * 1_024;
 /** JetStream answers in under a millisecond; five seconds without an answer is a lost message or a lost server. */
 const ACK_TIMEOUT_MS = 5_000;
+const CHECK_MS = 500;
 
-export class Publisher {
+export class ChangesPublisher {
   publishedTotal = 0;
-  #options: PublisherOptions;
+  #options: ChangesPublisherOptions;
   #inbox: string;
   #acks: Subscription;
   /** Published in this turn; they leave at its end. */
@@ -90,11 +80,11 @@ export class Publisher {
   #sequence: number;
   #lastId: string | undefined;
   #lastEnvelope: EnvelopePlace | undefined;
-  #watch: Repeating;
+  #watch: NodeJS.Timeout;
   #done = false;
   #wasFull = false;
 
-  constructor(options: PublisherOptions) {
+  constructor(options: ChangesPublisherOptions) {
     this.#options = options;
     this.#sequence = options.lastSequence;
     this.#lastEnvelope = options.lastEnvelope;
@@ -102,8 +92,7 @@ export class Publisher {
     this.#acks = options.bus.nc.subscribe(`${this.#inbox}.*`, {
       callback: (error, message) => (error ? this.#fail(error.message, error) : this.#acknowledged(message)),
     });
-    const check = () => this.#checkConnection();
-    this.#watch = every('publisher', 500, check, ({ error }) => this.#fail(error.message, error));
+    this.#watch = setInterval(() => this.#checkConnection(), CHECK_MS);
   }
 
   get inFlight(): number {
@@ -129,7 +118,7 @@ export class Publisher {
   /** No callback is made after this. */
   stop(): void {
     this.#done = true;
-    this.#watch.stop();
+    clearInterval(this.#watch);
     this.#acks.unsubscribe();
     this.#inFlight = [];
     this.#pending = [];
@@ -214,7 +203,7 @@ export class Publisher {
   #fail(reason: string, cause?: unknown): void {
     if (this.#done) return;
     this.stop();
-    this.#options.onFailed(errors.PUBLISH_FAILED({ reason }, { cause }));
+    this.#options.onFailed(reason, cause);
   }
 }
 
@@ -233,15 +222,4 @@ function problemOf(message: Msg, sequence: number): string | undefined {
   if (answer.error) return answer.error.description ?? 'an error without a description';
   if (answer.duplicate) return `the stream has message ${answer.seq} already`;
   return answer.seq === sequence ? undefined : `it was stored as ${answer.seq}, not as ${sequence}`;
-}
-
-/** The last message of the stream, and the last sequence it gave out. */
-export async function readTail(bus: Bus): Promise<{ tail: MessagePlace | undefined; lastSequence: number }> {
-  const stream = bus.subjects.streams.changes;
-  const { state } = await bus.jsm.streams.info(stream);
-  const lastSequence = state.last_seq;
-  if (state.messages === 0) return { tail: undefined, lastSequence };
-  const message = await bus.jsm.streams.getMessage(stream, { seq: lastSequence });
-  const tail = message ? parseMessageId(message.header.get('Nats-Msg-Id')) : undefined;
-  return { tail, lastSequence };
 }
