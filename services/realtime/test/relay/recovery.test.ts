@@ -224,7 +224,7 @@ t.test('a lost slot, and a lost stream, mint an epoch and resync everybody', asy
   await bus.jsm.streams.delete(bus.subjects.streams.changes);
   await client.frame((frame) => frame.op === 'resync', from);
   // Readers see that the stream was replaced before the relay has written down why.
-  await waitFor(async () => /stream/.test((await epochs()).at(-1)?.reason), 'the new epoch');
+  await waitFor(async () => /stream/.test((await epochs()).at(-1)?.reason ?? ''), 'the new epoch');
   await waitFor(async () => (await service.realtime.health.problems()).length === 0, 'the service to be ready');
   await client.subscribe('s', 'commentary', { snapshot: true });
   await service.sql('insert into commentary (match_id) values (3)');
