@@ -1,7 +1,7 @@
 /** Rows a batch at a time, by a cursor of the server. */
 import { errors } from '../errors.ts';
-import { encodeStatement } from '../param.ts';
-import { ROLLBACK } from '../transaction.ts';
+import { encodeStatement } from '../sql/param.ts';
+import { ROLLBACK } from '../transactions/transaction.ts';
 import type { Row, Rows } from '../types.ts';
 import { abandonStream, endStream, type OpenStream } from './open-stream.ts';
 import type { StreamMeter } from './stream-meter.ts';

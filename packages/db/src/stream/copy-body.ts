@@ -7,9 +7,9 @@
  */
 import { addAbortSignal, Readable } from 'node:stream';
 import { errors } from '../errors.ts';
-import { fromErrorResponse } from '../postgres-error.ts';
-import type { LentSocket } from '../slot.ts';
-import { ROLLBACK } from '../transaction.ts';
+import { fromErrorResponse } from '../connection/postgres-error.ts';
+import type { LentSocket } from '../connection/connection.ts';
+import { ROLLBACK } from '../transactions/transaction.ts';
 import { CopyFrames, type Message } from './copy-frames.ts';
 import { FRAMINGS } from './copy-statement.ts';
 import { abandonStream, endStream, type OpenStream } from './open-stream.ts';

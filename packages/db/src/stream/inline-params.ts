@@ -3,8 +3,8 @@
  * parameter without one is: its type comes from its place.
  */
 import { errors } from '../errors.ts';
-import { encodeStatement } from '../param.ts';
-import { literal } from '../quote.ts';
+import { encodeStatement } from '../sql/param.ts';
+import { literal } from '../sql/quote.ts';
 import type { Statement } from '../types.ts';
 
 /**

@@ -1,11 +1,11 @@
 /** The transaction of a stream: read-only, under its identity, on an exclusive slot of an analytics pool. */
 import { errors } from '../errors.ts';
-import { identityStatement } from '../identity-statement.ts';
-import type { Lease } from '../lease.ts';
-import { leaseTrace } from '../lease-trace.ts';
-import { encodeStatement } from '../param.ts';
-import type { SlotPool } from '../pool.ts';
-import { allSettled, COMMIT, ROLLBACK } from '../transaction.ts';
+import { identityStatement } from '../transactions/identity-statement.ts';
+import type { Lease } from '../pool/lease.ts';
+import { leaseTrace } from '../pool/lease-trace.ts';
+import { encodeStatement } from '../sql/param.ts';
+import type { SlotPool } from '../pool/pool.ts';
+import { allSettled, COMMIT, ROLLBACK } from '../transactions/transaction.ts';
 import type { Row, Rows } from '../types.ts';
 import { cancelBackend } from './cancel-backend.ts';
 import type { StreamRequest } from './types.ts';

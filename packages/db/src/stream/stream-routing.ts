@@ -3,10 +3,10 @@
  * would hold up every write for minutes.
  */
 import { formatTidemark, type Lsn } from '@tidemark/contracts';
-import { XMIN } from '../identity-statement.ts';
-import type { SlotPool } from '../pool.ts';
-import type { PrimaryWatcher } from '../primary-watcher.ts';
-import { isReplicasFault, type Router } from '../router.ts';
+import { XMIN } from '../transactions/identity-statement.ts';
+import type { SlotPool } from '../pool/pool.ts';
+import type { PrimaryWatcher } from '../routing/primary-watcher.ts';
+import { isReplicasFault, type Router } from '../routing/router.ts';
 import { type OpenStream, openStream } from './open-stream.ts';
 import type { StreamRequest, StreamSource } from './types.ts';
 

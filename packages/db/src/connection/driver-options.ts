@@ -1,0 +1,57 @@
+/** How a slot sets the driver up. */
+import type net from 'node:net';
+import type postgres from 'postgres';
+import type { SlotOptions } from './connection.ts';
+
+/**
+ * How values read as text, whatever the database or the role sets. The style of dates is set once the session is there (slot.ts): a
+ * start-up setting of it would also undo the order of day and month that the database sets for what clients write.
+ */
+const VALUE_TEXTS = { intervalstyle: 'postgres', bytea_output: 'hex', extra_float_digits: '1' };
+
+/** Far above what a pool lets through: at its limit the driver would wait for every answer before it sends more. */
+const MAX_PIPELINE = 1_000_000;
+
+export function driverOptions(
+  { target, settings }: SlotOptions,
+  connect: () => Promise<net.Socket>,
+): postgres.Options<Record<string, postgres.PostgresType>> {
+  return {
+    host: target.host,
+    port: target.port,
+    user: target.user,
+    password: target.password,
+    database: target.database,
+    max: 1,
+    // Ours: TLS is done before the driver sees the socket, and time limits are kept by the pool.
+    ssl: false,
+    connect_timeout: 0,
+    idle_timeout: 0,
+    max_lifetime: null,
+    keep_alive: null,
+    fetch_types: false,
+    max_pipeline: MAX_PIPELINE,
+    prepare: true,
+    debug: false,
+    onnotice: () => undefined,
+    types: { text: TEXT, number: NUMBER, boolean: BOOLEAN, json: JSON_TEXT },
+    connection: { ...target.settings, ...VALUE_TEXTS, ...settings },
+    socket: connect,
+  } as unknown as postgres.Options<Record<string, postgres.PostgresType>>;
+}
+
+/** How a value of this type is read; undefined: it stays text. */
+export function parserOf(type: number): ((text: string) => unknown) | undefined {
+  return PARSERS.get(type);
+}
+
+/** Parameters stay as `encodeParam` made them, whatever type Postgres infers. */
+const serialize = (x: string) => x;
+const TEXT = { to: 25, from: [25, 17, 1082, 1114, 1184], serialize, parse: (x: string) => x };
+/** int2, int4, oid, float4, float8: what a double holds exactly. */
+const NUMBER = { to: 0, from: [21, 23, 26, 700, 701], serialize, parse: (x: string) => Number(x) };
+const BOOLEAN = { to: 16, from: [16], serialize, parse: (x: string) => x === 't' };
+const JSON_TEXT = { to: 114, from: [114, 3802], serialize, parse: (x: string) => JSON.parse(x) };
+const PARSERS = new Map<number, (text: string) => unknown>(
+  [NUMBER, BOOLEAN, JSON_TEXT].flatMap(({ from, parse }) => from.map((type) => [type, parse] as const)),
+);

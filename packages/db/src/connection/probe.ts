@@ -1,0 +1,85 @@
+/** A connection of its own for polls: opened on demand, thrown away when an answer is late. Never in the way of a pool. */
+import type { ConnectionTarget } from './url.ts';
+import { errors } from '../errors.ts';
+import type { EncodedStatement } from '../sql/param.ts';
+import { Slot } from './connection.ts';
+import { allSettled } from '../transactions/transaction.ts';
+import type { Row } from '../types.ts';
+
+export class Probe {
+  readonly #name: string;
+  #target: ConnectionTarget;
+  readonly #settings: Readonly<Record<string, string>>;
+  #slot: Slot | undefined;
+  #closed = false;
+
+  constructor(name: string, target: ConnectionTarget, settings: Readonly<Record<string, string>>) {
+    this.#name = name;
+    this.#target = target;
+    this.#settings = settings;
+  }
+
+  /** The first row of each statement, run one after the other. Rejects at the latest after `timeoutMs`. */
+  async ask(statements: readonly EncodedStatement[], timeoutMs: number): Promise<Row[]> {
+    const answers = await this.#within(timeoutMs, (slot) =>
+      allSettled(statements.map((statement) => slot.send(statement, 0))),
+    );
+    return answers.map((rows) => rows[0] ?? {});
+  }
+
+  /** Several statements in one text, by the simple protocol. When one fails, the connection goes with what it had begun. */
+  run(text: string, timeoutMs: number): Promise<void> {
+    return this.#within(timeoutMs, async (slot) => {
+      try {
+        await slot.script(text);
+      } catch (error) {
+        slot.discard(error as Error);
+        throw error;
+      }
+    });
+  }
+
+  /** Asks another server from now on. */
+  moveTo(target: ConnectionTarget): void {
+    this.#target = target;
+    this.#slot?.discard(errors.CONNECTION_LOST({ pool: this.#name, reason: 'another server is asked now', sent: '' }));
+  }
+
+  async #within<T>(timeoutMs: number, work: (slot: Slot) => Promise<T>): Promise<T> {
+    const deadline = performance.now() + timeoutMs;
+    const slot = await this.#open(timeoutMs);
+    const timer = setTimeout(
+      () => slot.discard(errors.STATEMENT_OVERRUN({ pool: this.#name, ms: timeoutMs })),
+      Math.max(1, deadline - performance.now()),
+    );
+    try {
+      return await work(slot);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#slot?.discard(errors.POOL_CLOSED({ pool: this.#name }));
+  }
+
+  async #open(timeoutMs: number): Promise<Slot> {
+    if (this.#closed) throw errors.POOL_CLOSED({ pool: this.#name });
+    if (this.#slot?.state === 'idle') return this.#slot;
+    const slot = new Slot({
+      pool: this.#name,
+      target: this.#target,
+      settings: this.#settings,
+      rest: 'own',
+      statementTimeoutMs: 0,
+      connectTimeoutMs: timeoutMs,
+      onGone: () => {
+        if (this.#slot === slot) this.#slot = undefined;
+      },
+    });
+    this.#slot = slot;
+    await slot.open();
+    return slot;
+  }
+}

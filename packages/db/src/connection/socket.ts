@@ -1,0 +1,82 @@
+/**
+ * The socket of a slot. We bring our own, since postgres's own leaves Nagle's algorithm on (a pipelined COMMIT waits for
+ * the peer's delayed acknowledgement, 40 ms) and cannot be destroyed at once (a paused server never answers a FIN).
+ */
+import { readFile } from 'node:fs/promises';
+import net from 'node:net';
+import tls from 'node:tls';
+import type { ConnectionTarget } from './url.ts';
+import { errors } from '../errors.ts';
+
+/** How long an idle connection may be cut off before the kernel starts to ask. */
+const KEEP_ALIVE_DELAY_MS = 10_000;
+/** Above this the driver stops writing until everything sent is answered, which would stall a pipeline: keep it far away. */
+const WRITE_HIGH_WATER_BYTES = 1_048_576;
+const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
+const SSL_ACCEPTED = 0x53;
+
+/** Resolves once the connection (and TLS) stands; `signal` destroys it, also afterwards. */
+export async function connectSocket(target: ConnectionTarget, signal: AbortSignal): Promise<net.Socket> {
+  // The types of net leave the stream options out; node hands them on to Duplex.
+  const options: net.SocketConstructorOpts & { writableHighWaterMark: number } = {
+    writableHighWaterMark: WRITE_HIGH_WATER_BYTES,
+  };
+  const socket = new net.Socket(options);
+  // Not as an option of the socket: its AbortError would reach the TLS socket around it, from which the driver has removed
+  // every listener by then.
+  if (signal.aborted) socket.destroy();
+  else signal.addEventListener('abort', () => socket.destroy(), { once: true });
+  const failure = new Promise<never>((_, reject) => {
+    socket.on('error', reject);
+    socket.once('close', () =>
+      reject(errors.CONNECT_FAILED({ server: target.label, reason: 'the connection was closed' })),
+    );
+  });
+  // The race below may be over by the time that it rejects.
+  failure.catch(() => undefined);
+  const connected = new Promise<void>((resolve) => socket.once('connect', resolve));
+  if (target.socketPath !== undefined) socket.connect(target.socketPath);
+  else socket.connect(target.port, target.host);
+  await Promise.race([connected, failure]);
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS);
+  if (target.ssl === 'disable') return socket;
+  return await Promise.race([secure(socket, target), failure]);
+}
+
+/** The SSLRequest of the protocol: one byte back, `S` or `N`, before TLS starts. */
+async function secure(socket: net.Socket, target: ConnectionTarget): Promise<net.Socket> {
+  const answer = new Promise<Buffer>((resolve) => socket.once('data', resolve));
+  socket.write(SSL_REQUEST);
+  const byte = await answer;
+  // More than one byte would be plain text that a man in the middle slipped in before TLS (CVE-2021-23222).
+  if (byte.length !== 1) throw errors.CONNECT_FAILED({ server: target.label, reason: 'unexpected bytes before TLS' });
+  if (byte[0] !== SSL_ACCEPTED) {
+    if (target.ssl === 'prefer') return pausedUntilRead(socket);
+    throw errors.CONNECT_FAILED({ server: target.label, reason: `it has no TLS, and sslmode is ${target.ssl}` });
+  }
+  const options = await tlsOptions(socket, target);
+  return await new Promise((resolve, reject) => {
+    const secured = tls.connect(options, () => resolve(secured));
+    secured.on('error', reject);
+    socket.once('close', () => secured.destroy());
+  });
+}
+
+/** `once('data')` left the socket flowing: what comes next would be lost without a reader. */
+function pausedUntilRead(socket: net.Socket): net.Socket {
+  return socket.pause();
+}
+
+async function tlsOptions(socket: net.Socket, target: ConnectionTarget): Promise<tls.ConnectionOptions> {
+  const verified = target.ssl === 'verify-ca' || target.ssl === 'verify-full';
+  return {
+    socket,
+    // What the certificate is compared with where there is no server name, for an address: without it, that is "localhost".
+    host: target.host,
+    rejectUnauthorized: verified || target.sslRootCert !== undefined,
+    ...(net.isIP(target.host) === 0 && { servername: target.host }),
+    ...(target.sslRootCert !== undefined && { ca: await readFile(target.sslRootCert) }),
+    ...(target.ssl !== 'verify-full' && { checkServerIdentity: () => undefined }),
+  };
+}

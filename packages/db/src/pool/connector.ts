@@ -1,0 +1,82 @@
+/** Opens the slots of a pool, and holds back after a failure: a server that is down is asked by one connection at a time. */
+import type { PoolMeter } from './meter.ts';
+import { Slot, type SlotOptions } from '../connection/connection.ts';
+import type { DbEvent } from '../types.ts';
+
+/** After a failed connect: 50, 100, 200 … 2,000 ms until the next, each shortened at random by up to a half. */
+const BACKOFF_FIRST_MS = 50;
+const BACKOFF_MOST_MS = 2_000;
+/** Slots that were opened together are not replaced together. */
+const LIFETIME_JITTER = 0.1;
+
+export interface ConnectorInit {
+  slot: SlotOptions;
+  lifetimeMs: number;
+  meter: PoolMeter;
+  observe: (event: DbEvent) => void;
+  onOpen: (slot: Slot) => void;
+  onFailed: (error: Error) => void;
+  /** The time of holding back is over. */
+  onRetry: () => void;
+}
+
+export class Connector {
+  /** Under way. */
+  connecting = 0;
+  /** Undefined once a connect has succeeded. */
+  error: Error | undefined;
+  readonly #init: ConnectorInit;
+  #failures = 0;
+  #retryAt = 0;
+  #retryTimer: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  constructor(init: ConnectorInit) {
+    this.#init = init;
+  }
+
+  /** Connections that may be opened now, when `lacking` are wanted. */
+  room(lacking: number): number {
+    if (this.#stopped || performance.now() < this.#retryAt) return 0;
+    return (this.#failures > 0 ? Math.min(1, lacking) : lacking) - this.connecting;
+  }
+
+  open(): Slot {
+    const { slot: options, observe, lifetimeMs } = this.#init;
+    const slot = new Slot(options);
+    this.connecting++;
+    slot.open().then(
+      () => {
+        this.connecting--;
+        this.#failures = 0;
+        this.error = undefined;
+        slot.retireAt = slot.openedAt + lifetimeMs * (1 - LIFETIME_JITTER + Math.random() * 2 * LIFETIME_JITTER);
+        observe({ type: 'db.connected', pool: options.pool, ms: performance.now() - slot.openedAt });
+        this.#init.onOpen(slot);
+      },
+      (error: Error) => {
+        this.connecting--;
+        if (!this.#stopped) this.#failed(error);
+      },
+    );
+    return slot;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#retryTimer);
+  }
+
+  #failed(error: Error): void {
+    const { meter, observe, slot, onFailed, onRetry } = this.#init;
+    meter.connectErrorsTotal++;
+    this.error = error;
+    const backoffMs = Math.min(BACKOFF_MOST_MS, BACKOFF_FIRST_MS * 2 ** this.#failures++) * (0.5 + Math.random() / 2);
+    this.#retryAt = performance.now() + backoffMs;
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = setTimeout(onRetry, backoffMs + 1);
+    this.#retryTimer.unref();
+    observe({ type: 'db.connect_failed', pool: slot.pool, error });
+    onFailed(error);
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * How large the pools of an instance may be where nobody has said so: the defaults, shrunk to what the server has left for all
+ * instances together. An instance takes at most half of what is free when it starts, so that late starters find room as well,
+ * and never less than a minimum, with which it can work. Pure.
+ */
+import type { PoolKind } from './options.ts';
+
+export type PoolSizes = Readonly<Partial<Record<PoolKind, number>>>;
+
+const MINIMUM: Readonly<Record<PoolKind, number>> = { write: 2, read: 2, analytics: 1, admin: 1 };
+
+/**
+ * @param wanted sizes of the pools on one server
+ * @param fixed those of them that are not to be shrunk
+ * @param free connections of the server that nobody has or may open; undefined where that is not known
+ */
+export function fitPools(wanted: PoolSizes, fixed: ReadonlySet<PoolKind>, free: number | undefined): PoolSizes {
+  if (free === undefined) return wanted;
+  const entries = Object.entries(wanted) as [PoolKind, number][];
+  const sum = (of: readonly [PoolKind, number][]) => of.reduce((total, [, size]) => total + size, 0);
+  const given = entries.filter(([kind]) => fixed.has(kind));
+  const flexible = entries.filter(([kind]) => !fixed.has(kind));
+  // The watcher's connection counts, too.
+  const budget = Math.floor(free / 2) - 1 - sum(given);
+  const total = sum(flexible);
+  if (total <= budget) return wanted;
+  const fitted = flexible.map(([kind, size]) => {
+    const share = Math.floor((size * Math.max(0, budget)) / total);
+    return [kind, Math.min(size, Math.max(MINIMUM[kind], share))] as const;
+  });
+  return Object.fromEntries([...given, ...fitted]);
+}

@@ -1,0 +1,23 @@
+import type { AnswerBudget } from '../connection/answer-budget.ts';
+import type { ConnectionTarget } from '../connection/url.ts';
+import type { RoleTimeouts } from '../transactions/role-timeouts.ts';
+import type { Rest } from '../connection/connection.ts';
+import type { StatementLog } from '../statements/log.ts';
+import type { DbEvent, PoolOptions } from '../types.ts';
+
+export interface SlotPoolInit {
+  name: string;
+  target: ConnectionTarget;
+  options: PoolOptions;
+  /** Start-up settings of every session. */
+  settings: Readonly<Record<string, string>>;
+  /** `none`: sessions rest as `tidemark_none` between transactions. `own`: they stay the user that logged in. */
+  rest: Rest;
+  /** Limits by role, for statements under an identity. */
+  timeouts?: RoleTimeouts;
+  observe: (event: DbEvent) => void;
+  /** Shared by the pools of a database; default one that finds nothing slow. */
+  log?: StatementLog;
+  /** Shared by the pools of a database; default one of its own. */
+  answers?: AnswerBudget;
+}

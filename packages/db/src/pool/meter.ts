@@ -1,0 +1,72 @@
+/** What a pool counts and times. */
+import type { PoolStats } from '@tidemark/contracts';
+import { SlidingSketch } from '../statements/sliding-sketch.ts';
+
+/** Samples of the busy time, one a sweep: enough for a second at the sweep's interval. */
+const SAMPLES = 5;
+
+type MeterStats = Omit<
+  PoolStats,
+  'name' | 'min' | 'max' | 'slots' | 'waiting' | 'waitingLimit' | 'preparedBytes' | 'statisticsBytes'
+>;
+
+export class PoolMeter {
+  acquiredTotal = 0;
+  refusedTotal = 0;
+  timeoutsTotal = 0;
+  connectErrorsTotal = 0;
+  discardedTotal = 0;
+  leaksTotal = 0;
+  /** Connections replaced because their prepared statements had filled their budget. */
+  replacedTotal = 0;
+  /** Prepared statements that a lane closed to make room. */
+  evictedTotal = 0;
+  readonly waits = new SlidingSketch();
+  #busy = 0;
+  /** Slot-milliseconds of work since the start. */
+  #busyArea = 0;
+  #changedAt = performance.now();
+  readonly #samples: { at: number; area: number }[] = [];
+
+  addBusy(slots: 1 | -1): void {
+    this.#advance(performance.now());
+    this.#busy += slots;
+  }
+
+  sample(): void {
+    const now = performance.now();
+    this.#advance(now);
+    this.#samples.push({ at: now, area: this.#busyArea });
+    if (this.#samples.length > SAMPLES) this.#samples.shift();
+  }
+
+  /** Slots busy on average over the last second. */
+  meanBusy(): number {
+    const now = performance.now();
+    this.#advance(now);
+    const from = this.#samples[0];
+    if (from === undefined || now - from.at < 1) return this.#busy;
+    return (this.#busyArea - from.area) / (now - from.at);
+  }
+
+  stats(max: number): MeterStats {
+    return {
+      utilisation: Math.min(1, this.meanBusy() / max),
+      acquiredTotal: this.acquiredTotal,
+      refusedTotal: this.refusedTotal,
+      timeoutsTotal: this.timeoutsTotal,
+      connectErrorsTotal: this.connectErrorsTotal,
+      discardedTotal: this.discardedTotal,
+      leaksTotal: this.leaksTotal,
+      replacedTotal: this.replacedTotal,
+      evictedTotal: this.evictedTotal,
+      waitP50Ms: this.waits.quantile(0.5),
+      waitP99Ms: this.waits.quantile(0.99),
+    };
+  }
+
+  #advance(now: number): void {
+    this.#busyArea += this.#busy * (now - this.#changedAt);
+    this.#changedAt = now;
+  }
+}

@@ -1,0 +1,74 @@
+/** The limits of a pool, with their defaults and reasons. */
+import { errors } from '../errors.ts';
+import type { PoolOptions } from '../types.ts';
+
+export type PoolKind = 'write' | 'read' | 'analytics' | 'admin';
+
+/**
+ * Postgres's default max_connections is 100, of which 3 are reserved: one instance of each service, with the relay's and
+ * the watchers' connections, fits on a primary when its pools are no larger than these.
+ */
+const SHARED: Omit<PoolOptions, 'max' | 'min' | 'autosize'> = {
+  // Ten requests for each connection of the write pool: at 5 ms a statement the last of them waits 50 ms.
+  waitingLimit: 200,
+  // For who answers people; batches and followers would rather wait.
+  queueTargetMs: 0,
+  // Clients give up after some seconds; an answer later than this helps nobody. Outlasts a primary's restart.
+  acquireTimeoutMs: 5_000,
+  connectTimeoutMs: 5_000,
+  statementTimeoutMs: 15_000,
+  // Its snapshot keeps vacuum back. A live snapshot that a slow client takes waits for half a minute at most.
+  idleInTransactionTimeoutMs: 300_000,
+  idleTimeoutMs: 60_000,
+  // A backend's memory only grows (plans, catalog caches): replaced twice an hour.
+  lifetimeMs: 1_800_000,
+  leakThresholdMs: 30_000,
+  leakReclaimMs: 0,
+  // Sockets that ended are noticed at once; this is for those that a firewall forgot.
+  validateAfterIdleMs: 10_000,
+  // Some 300 statements of an ordinary length; 20 connections take 320 MB of the server at the most.
+  preparedBytes: 16 * 1024 ** 2,
+};
+
+export const DEFAULTS: Readonly<Record<PoolKind, PoolOptions>> = {
+  write: { ...SHARED, min: 1, max: 20, autosize: true },
+  read: { ...SHARED, min: 1, max: 50, autosize: true, waitingLimit: 500 },
+  // Exports and reports may take minutes.
+  analytics: {
+    ...SHARED,
+    min: 0,
+    max: 10,
+    autosize: false,
+    waitingLimit: 50,
+    statementTimeoutMs: 300_000,
+    leakThresholdMs: 600_000,
+  },
+  // Its users must not wait for each other.
+  admin: { ...SHARED, min: 1, max: 5, autosize: false, waitingLimit: 50, statementTimeoutMs: 60_000 },
+};
+
+/** Room for the statements that every connection needs: identity, BEGIN, COMMIT, settings. */
+const MIN_PREPARED_BYTES = 1024 ** 2;
+
+/** Throws DB_POOL_OPTION, which names the option, its value and the rule. */
+export function poolOptions(kind: PoolKind, given: Partial<PoolOptions> | undefined): PoolOptions {
+  const options: PoolOptions = { ...DEFAULTS[kind] };
+  for (const [name, value] of Object.entries(given ?? {})) {
+    if (value !== undefined) Object.assign(options, { [name]: value });
+  }
+  // A small max alone is enough to ask for a small pool.
+  if (given?.min === undefined) options.min = Math.min(options.min, options.max);
+  const check = (option: keyof PoolOptions, ok: boolean, rule: string) => {
+    if (!ok) throw errors.POOL_OPTION({ pool: kind, option, value: options[option], rule });
+  };
+  for (const [name, value] of Object.entries(options)) {
+    if (name === 'autosize') check(name, typeof value === 'boolean', 'true or false');
+    else check(name as keyof PoolOptions, Number.isInteger(value) && value >= 0, 'a whole number that is not negative');
+  }
+  check('max', options.max >= 1 && options.max <= 1_000, 'between 1 and 1000');
+  check('min', options.min <= options.max, `at most max, ${options.max}`);
+  check('acquireTimeoutMs', options.acquireTimeoutMs >= 1, 'at least 1');
+  check('preparedBytes', options.preparedBytes >= MIN_PREPARED_BYTES, `at least ${MIN_PREPARED_BYTES}`);
+  check('connectTimeoutMs', options.connectTimeoutMs >= 1, 'at least 1');
+  return options;
+}

@@ -1,0 +1,327 @@
+/**
+ * The slots for one purpose on one server. Leases are exclusive and die with their connection; requests wait in line (admission.ts),
+ * each with a deadline; past the waiting limit they are refused at once.
+ */
+import type { PoolStats } from '@tidemark/contracts';
+import { Admission } from './admission.ts';
+import { AnswerBudget } from '../connection/answer-budget.ts';
+import type { StatementWatch } from '../connection/cancel-when-gone.ts';
+import type { ConnectionTarget } from '../connection/url.ts';
+import { Connector } from './connector.ts';
+import { errors } from '../errors.ts';
+import { Lanes, lanesOf } from '../pipeline/pipeline.ts';
+import { Lease } from './lease.ts';
+import { measurePrepared } from '../connection/measure-prepared.ts';
+import type { SlotPoolInit } from './init.ts';
+import { PoolMeter } from './meter.ts';
+import { isPermanentConnectError } from '../connection/postgres-error.ts';
+import { RecentTexts } from '../connection/recent-texts.ts';
+import type { Rest, Slot } from '../connection/connection.ts';
+import { checkLeases, closeSpare, endUnanswered } from '../connection/deadlines.ts';
+import { makeReady } from '../connection/make-ready.ts';
+import { slotsByState } from './connections-by-state.ts';
+import { StatementBook } from '../statements/registry.ts';
+import { runQuery, runTransaction } from '../transactions/transaction.ts';
+import type {
+  Client,
+  DbEvent,
+  Param,
+  Pool,
+  PoolOptions,
+  QueryOptions,
+  Row,
+  Rows,
+  Transaction,
+  TransactionOptions,
+} from '../types.ts';
+
+/** Coarse on purpose: one timer a pool instead of one a statement. */
+const SWEEP_MS = 250;
+const SENT = 'statements may have been sent and were not answered; whether a COMMIT among them happened is unknown';
+
+export class SlotPool implements Pool {
+  readonly name: string;
+  readonly options: PoolOptions;
+  readonly meter: PoolMeter = new PoolMeter();
+  readonly statements: StatementBook;
+  readonly lanes: Lanes;
+  readonly observe: (event: DbEvent) => void;
+  readonly answers: AnswerBudget;
+  isClosed = false;
+  /** How often it was sent to another server. */
+  moves = 0;
+  #init: SlotPoolInit;
+  readonly #slots = new Set<Slot>();
+  readonly #leases = new Set<Lease>();
+  readonly #admission: Admission;
+  readonly #recent = new RecentTexts();
+  #connector: Connector;
+  readonly #sweeper: NodeJS.Timeout;
+  #closing: Promise<void> | undefined;
+  #emptied: (() => void) | undefined;
+
+  constructor(init: SlotPoolInit) {
+    this.#init = init;
+    this.name = init.name;
+    this.options = init.options;
+    this.observe = init.observe;
+    this.answers = init.answers ?? new AnswerBudget();
+    this.statements = new StatementBook(init.name, init.log);
+    this.lanes = new Lanes(this, init.rest === 'none' ? lanesOf(init.options.max) : 0);
+    this.#admission = new Admission(init.options);
+    this.#connector = this.#newConnector();
+    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
+    this.#sweeper.unref();
+    this.#grow();
+  }
+
+  /** Requests under way and waiting. */
+  get load(): number {
+    return this.#leases.size + this.#admission.waiting + this.lanes.riders;
+  }
+
+  /** Why no connection can be had; undefined while there is one. */
+  get problem(): string | undefined {
+    return this.#slots.size > this.#connector.connecting ? undefined : this.#connector.error?.message;
+  }
+
+  query<R extends Row = Row>(text: string, params?: readonly Param[], options: QueryOptions = {}): Promise<Rows<R>> {
+    return runQuery<R>(this, { text, ...(params !== undefined && { params }) }, options);
+  }
+
+  transaction<T>(work: (tx: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
+    return runTransaction(this, work, options);
+  }
+
+  /** Rejects with DB_POOL_FULL, DB_ACQUIRE_TIMEOUT, DB_POOL_CLOSED, or the server's refusal of every connection. */
+  async acquire(rest: Rest, options: QueryOptions): Promise<Lease> {
+    const began = performance.now();
+    const timeoutMs = options.acquireTimeoutMs ?? this.options.acquireTimeoutMs;
+    const key = options.client?.key;
+    for (;;) {
+      if (options.client?.isGone) throw errors.CLIENT_GONE();
+      if (this.isClosed) throw errors.POOL_CLOSED({ pool: this.name });
+      const slot = this.#admission.take(rest, key) ?? (await this.#wait(began, timeoutMs, key, options.client));
+      try {
+        const ready = makeReady(slot, rest, this.options.validateAfterIdleMs);
+        if (ready !== undefined) await ready;
+      } catch (error) {
+        // A connection that had died unseen costs another try within the same deadline, not the request.
+        slot.discard(error as Error);
+        this.#admission.left(key);
+        continue;
+      }
+      const now = performance.now();
+      this.meter.acquiredTotal++;
+      this.meter.waits.record(now - began, now);
+      const lease = new Lease(slot, options.holder ?? {}, now, options.client);
+      this.#leases.add(lease);
+      this.meter.addBusy(1);
+      return lease;
+    }
+  }
+
+  release(lease: Lease): void {
+    if (!this.#leases.delete(lease)) return;
+    const { slot } = lease;
+    if (!lease.shared) {
+      const heldMs = performance.now() - lease.since;
+      this.meter.addBusy(-1);
+      if (slot.state !== 'gone') this.#admission.ended(heldMs);
+      lease.client?.spent?.(heldMs, lease.isFruitless || lease.client.isGone);
+    }
+    this.#admission.left(lease.client?.key);
+    if (slot.state === 'gone') return;
+    if (!this.isClosed && slot.isFresh && slot.prepared.wantsMeasure) this.#measure(slot);
+    else this.#free(slot);
+  }
+
+  /** Releases the lease once no cancel request can reach it any more. */
+  releaseAfter(watch: StatementWatch | undefined, lease: Lease): void {
+    const cancelled = watch?.end();
+    if (cancelled === undefined) this.release(lease);
+    else void cancelled.then(() => this.release(lease));
+  }
+
+  /** Most time for a statement, ms, under the role if it has one; 0 is none. */
+  statementLimit(role: string | undefined, asked: number | undefined): number {
+    const limitMs = asked ?? this.options.statementTimeoutMs;
+    const { timeouts } = this.#init;
+    return role === undefined || timeouts === undefined ? limitMs : timeouts.least(role, limitMs, asked);
+  }
+
+  /** Hands a lease to an express lane, which tells the meter itself when it is busy. */
+  share(lease: Lease): void {
+    lease.shared = true;
+    this.meter.addBusy(-1);
+  }
+
+  /**
+   * The server is known not to answer: gives up the statements that have waited for longer than `ms`, and everyone in line,
+   * so that they can be served elsewhere now instead of at their deadlines.
+   */
+  giveUp(ms: number, reason: string): void {
+    const lost = () => errors.CONNECTION_LOST({ pool: this.name, reason, sent: SENT });
+    const now = performance.now();
+    for (const slot of [...this.#slots]) if (slot.stalledMs(now) > ms) slot.discard(lost());
+    this.#admission.rejectAll(lost);
+  }
+
+  /** Connects to another server from now on. Every connection to this one is ended first: nothing more reaches it. */
+  moveTo(target: ConnectionTarget): void {
+    this.moves++;
+    this.#connector.stop();
+    this.#init = { ...this.#init, target };
+    this.#connector = this.#newConnector();
+    const reason = `its server is not the one to use any more, ${target.label} is`;
+    const lost = () => errors.CONNECTION_LOST({ pool: this.name, reason, sent: SENT });
+    for (const slot of [...this.#slots]) slot.discard(lost());
+  }
+
+  stats(): PoolStats {
+    const { min, max, waitingLimit } = this.options;
+    const slots = slotsByState(this.#slots, this.lanes.idleSlots);
+    const { waiting, limit } = this.#admission;
+    let preparedBytes = 0;
+    for (const { prepared } of this.#slots) preparedBytes += prepared.bytes;
+    return {
+      name: this.name,
+      min,
+      max,
+      limit,
+      slots,
+      waiting,
+      waitingLimit,
+      preparedBytes,
+      statisticsBytes: this.statements.bytes,
+      ...this.meter.stats(max),
+    };
+  }
+
+  close(deadlineMs: number = this.options.acquireTimeoutMs): Promise<void> {
+    this.#closing ??= this.#close(deadlineMs);
+    return this.#closing;
+  }
+
+  async #close(deadlineMs: number): Promise<void> {
+    this.isClosed = true;
+    clearInterval(this.#sweeper);
+    this.#connector.stop();
+    this.#admission.rejectAll(() => errors.POOL_CLOSED({ pool: this.name }));
+    this.lanes.close();
+    for (const slot of [...this.#slots]) slot.close();
+    if (this.#slots.size === 0) return;
+    const emptied = new Promise<void>((resolve) => {
+      this.#emptied = resolve;
+    });
+    const timer = setTimeout(() => {
+      for (const slot of [...this.#slots]) slot.discard(errors.POOL_CLOSED({ pool: this.name }));
+    }, deadlineMs);
+    await emptied;
+    clearTimeout(timer);
+  }
+
+  #wait(began: number, timeoutMs: number, key: string | undefined, client: Client | undefined): Promise<Slot> {
+    const { name, options } = this;
+    if (this.#admission.refuses(key, this.#slots.size <= this.#connector.connecting)) {
+      const { waiting } = this.#admission;
+      this.meter.refusedTotal++;
+      this.observe({ type: 'db.refused', pool: name, waiting });
+      throw errors.POOL_FULL({ pool: name, waiting, max: options.max });
+    }
+    const timedOut = () => {
+      const waitedMs = performance.now() - began;
+      this.meter.timeoutsTotal++;
+      this.meter.waits.record(waitedMs);
+      this.observe({ type: 'db.acquire_timeout', pool: name, waitedMs });
+      const cause = this.#connector.error;
+      return errors.ACQUIRE_TIMEOUT({ pool: name, waitedMs, problem: cause?.message }, { cause });
+    };
+    const ms = Math.max(1, began + timeoutMs - performance.now());
+    const slot = this.#admission.wait({ key, ms, timedOut, client, gone: () => errors.CLIENT_GONE() });
+    this.#grow();
+    return slot;
+  }
+
+  /** It stays busy meanwhile, and nobody's. */
+  #measure(slot: Slot): void {
+    measurePrepared(slot).then(
+      () => this.#free(slot),
+      // The slot was discarded, and the pool told of it.
+      () => undefined,
+    );
+  }
+
+  /** Nobody has it any more: for the next one, unless it is worn out. */
+  #free(slot: Slot): void {
+    if (slot.prepared.isFull) this.meter.replacedTotal++;
+    if (this.isClosed || !slot.isFresh) slot.close();
+    if (slot.release()) this.#admission.offer(slot);
+  }
+
+  /** Opens what the waiting need, and the minimum. */
+  #grow(): void {
+    const { min, max } = this.options;
+    const lacking = Math.max(this.#admission.waiting, min - (this.#slots.size - this.#connector.connecting));
+    const most = Math.max(min, Math.min(max, this.#admission.mayBeOpen));
+    const room = Math.min(this.#connector.room(lacking), most - this.#slots.size);
+    for (let i = 0; i < room; i++) this.#slots.add(this.#connector.open());
+  }
+
+  #newConnector(): Connector {
+    const { lifetimeMs, statementTimeoutMs, connectTimeoutMs, preparedBytes } = this.options;
+    const { target, settings, rest, name: pool } = this.#init;
+    const onGone = this.#onGone.bind(this);
+    return new Connector({
+      slot: {
+        pool,
+        target,
+        settings,
+        rest,
+        statementTimeoutMs,
+        connectTimeoutMs,
+        preparedBytes,
+        answers: this.answers,
+        onGone,
+        recent: this.#recent,
+      },
+      lifetimeMs,
+      meter: this.meter,
+      observe: this.observe,
+      onOpen: (slot) => {
+        if (slot.state === 'idle') this.#admission.offer(slot);
+        this.#grow();
+      },
+      onFailed: (error) => {
+        if (isPermanentConnectError(error)) this.#admission.rejectAll(() => error);
+      },
+      onRetry: () => this.#grow(),
+    });
+  }
+
+  #onGone(slot: Slot, pending: number, error: Error | undefined): void {
+    this.#slots.delete(slot);
+    this.#admission.forget(slot);
+    if (this.isClosed) {
+      if (this.#slots.size === 0) this.#emptied?.();
+      return;
+    }
+    // A slot that never opened is counted as a failed connect.
+    if (error !== undefined && slot.pid !== 0) {
+      this.meter.discardedTotal++;
+      this.observe({ type: 'db.connection_lost', pool: this.name, pending, error });
+    }
+    this.#grow();
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    this.meter.sample();
+    endUnanswered(this, this.#slots, this.#leases, now);
+    const uncounted = checkLeases(this, this.#leases, now);
+    this.#admission.sweep(now, uncounted);
+    this.lanes.sweep(now);
+    closeSpare(this.#admission.idle, this.#slots.size, this.options, now);
+    this.#grow();
+  }
+}

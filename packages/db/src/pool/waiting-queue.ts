@@ -1,0 +1,160 @@
+/**
+ * Requests that wait for a slot, each with a deadline, all of them with a limit.
+ *
+ * Fair among identities: a slot goes to the identity that holds the fewest, among equals to the one whose first request came first,
+ * and within an identity to the request that came first. One slot in eight goes to the oldest request of all that may have it, so
+ * that whoever holds a slot for long does not wait for as long as others come: the n-th in the order of arrival is served
+ * after at most 8 n slots. Half of the places are for all; beyond it an identity may have its share of them.
+ */
+import { QueueControl, ServiceRate } from './pie-controller.ts';
+import type { Slot } from '../connection/connection.ts';
+import type { Client } from '../types.ts';
+
+/** One slot in so many goes by age alone. */
+const BY_AGE_EVERY = 8;
+/** Part of the places that one identity may have while over half of them are taken. */
+const SHARE = 0.05;
+
+interface Waiter {
+  key: string | undefined;
+  since: number;
+  resolve: (slot: Slot) => void;
+  reject: (error: Error) => void;
+  timer: NodeJS.Timeout;
+  forgetClient: (() => void) | undefined;
+}
+
+export interface Wait {
+  /** Whose slot it will be; undefined: the service's own. */
+  key: string | undefined;
+  ms: number;
+  timedOut: () => Error;
+  client?: Client | undefined;
+  gone?: () => Error;
+}
+
+export interface Slots {
+  readonly held: (key: string | undefined) => number;
+  readonly mayTake: (key: string | undefined) => boolean;
+}
+
+export class WaitingQueue {
+  readonly limit: number;
+  readonly #share: number;
+  /** By identity, each in the order of arrival: a set lets one leave from the middle at no cost. None is empty. */
+  readonly #lines = new Map<string | undefined, Set<Waiter>>();
+  readonly #rate = new ServiceRate();
+  readonly #control: QueueControl | undefined;
+  #size = 0;
+  #served = 0;
+
+  /** `targetMs`: the wait that newcomers are refused for; 0: none are. */
+  constructor(limit: number, targetMs = 0) {
+    this.limit = limit;
+    this.#share = Math.max(1, Math.floor(limit * SHARE));
+    this.#control = targetMs > 0 ? new QueueControl(targetMs) : undefined;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Whether the identity can have no place. */
+  isFullFor(key: string | undefined): boolean {
+    if (this.#size >= this.limit) return true;
+    if (key === undefined || this.#size < this.limit / 2) return false;
+    return (this.#lines.get(key)?.size ?? 0) >= this.#share;
+  }
+
+  /** Whether a newcomer is to be refused, so that those who wait are served in time. */
+  refuses(key: string | undefined): boolean {
+    if (this.#control === undefined) return false;
+    const now = performance.now();
+    const oldest = this.#oldest(() => true);
+    const oldestMs = oldest === undefined ? 0 : now - oldest.since;
+    this.#control.update(this.#rate.delayMs(this.#size, oldestMs), now);
+    // A few who wait for slow statements are no overload (RFC 8033 §4.1 lets short queues pass, too).
+    if (this.#size < this.limit / 4) return false;
+    // Who has nothing in line waits for one request of each identity before it, and not for all that one of them has sent.
+    const isNew = !this.#lines.has(key);
+    if (isNew && this.#rate.delayMs(this.#lines.size, 0) < this.#control.targetMs / 2) return false;
+    return this.#control.refuses();
+  }
+
+  /** Whether someone waits for whom this is true. */
+  some(isMeant: (key: string | undefined) => boolean): boolean {
+    for (const key of this.#lines.keys()) if (isMeant(key)) return true;
+    return false;
+  }
+
+  /** Resolves with a slot given by `serve`; rejects with `timedOut()` after `ms`, and with `gone()` when the client goes. */
+  wait({ key, ms, timedOut, client, gone }: Wait): Promise<Slot> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#remove(waiter);
+        reject(timedOut());
+      }, ms);
+      const forgetClient = client?.onGone(() => {
+        this.#remove(waiter);
+        reject(gone?.());
+      });
+      const waiter: Waiter = { key, since: performance.now(), resolve, reject, timer, forgetClient };
+      const line = this.#lines.get(key);
+      if (line === undefined) this.#lines.set(key, new Set([waiter]));
+      else line.add(waiter);
+      this.#size++;
+    });
+  }
+
+  /** Takes who is next from the line, if one of them may have a slot. To be given one at once. */
+  next(slots: Slots): { key: string | undefined; resolve: (slot: Slot) => void } | undefined {
+    const byAge = (this.#served + 1) % BY_AGE_EVERY === 0;
+    const waiter = byAge ? this.#oldest(slots.mayTake) : this.#fewest(slots);
+    if (waiter === undefined) return undefined;
+    this.#served++;
+    this.#remove(waiter);
+    if (this.#control !== undefined) this.#rate.departed(this.#size, performance.now());
+    return waiter;
+  }
+
+  rejectAll(error: () => Error): void {
+    const all = [...this.#lines.values()].flatMap((line) => [...line]);
+    for (const waiter of all) {
+      this.#remove(waiter);
+      waiter.reject(error());
+    }
+  }
+
+  #fewest(slots: Slots): Waiter | undefined {
+    let best: Waiter | undefined;
+    let least = Number.POSITIVE_INFINITY;
+    for (const [key, line] of this.#lines) {
+      const held = slots.held(key);
+      if (held > least || !slots.mayTake(key)) continue;
+      const first = firstOf(line);
+      if (held < least || first.since < (best as Waiter).since) best = first;
+      least = held;
+    }
+    return best;
+  }
+
+  #oldest(isMeant: (key: string | undefined) => boolean): Waiter | undefined {
+    let oldest: Waiter | undefined;
+    for (const [key, line] of this.#lines) {
+      const first = firstOf(line);
+      if ((oldest === undefined || first.since < oldest.since) && isMeant(key)) oldest = first;
+    }
+    return oldest;
+  }
+
+  #remove(waiter: Waiter): void {
+    clearTimeout(waiter.timer);
+    waiter.forgetClient?.();
+    const line = this.#lines.get(waiter.key);
+    if (!line?.delete(waiter)) return;
+    this.#size--;
+    if (line.size === 0) this.#lines.delete(waiter.key);
+  }
+}
+
+const firstOf = (line: Set<Waiter>): Waiter => line.values().next().value as Waiter;

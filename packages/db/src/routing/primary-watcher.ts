@@ -1,0 +1,138 @@
+/** What is known about the primary: its WAL position, its epoch, whether it answers, and the horizon of its reads. */
+import { type Lsn, parseLsn } from '@tidemark/contracts';
+import type { ConnectionTarget } from '../connection/url.ts';
+import { LAST_EPOCH, mintScript, SYSTEM, TIMELINE } from '../failover/epoch-mint.ts';
+import { Horizon } from './snapshot-lsn.ts';
+import { encodeStatement } from '../sql/param.ts';
+import { PollLoop } from './poll-loop.ts';
+import { PostgresError } from '../connection/postgres-error.ts';
+import type { Probe } from '../connection/probe.ts';
+import type { DbEvent, Row } from '../types.ts';
+
+const POLL_MS = 250;
+const POLL_TIMEOUT_MS = 1_000;
+
+const FLUSHED = encodeStatement({ text: 'select pg_current_wal_flush_lsn()::text as flushed' });
+/**
+ * The xid assigned next is read without assigning one: age() counts from it (GetStableLatestTransactionId), and a snapshot's
+ * xmax gives the upper 32 bits. In a statement of its own, so that it is read after the position.
+ */
+const NEXT_XID = encodeStatement({
+  text: `select pg_snapshot_xmax(s)::text as xmax, age(pg_snapshot_xmax(s)::xid) as beyond,
+                pg_current_wal_insert_lsn()::text as inserted,
+                ${TIMELINE} as timeline, ${SYSTEM} as system,
+                e.epoch, e.timeline as epoch_timeline, e.system_identifier as epoch_system
+         from pg_current_snapshot() as s left join lateral (${LAST_EPOCH}) as e on true`,
+});
+
+export class PrimaryWatcher {
+  readonly horizon: Horizon = new Horizon();
+  flushed: Lsn = 0n;
+  /** At or past `flushed`: no tidemark can be beyond it. */
+  inserted: Lsn = 0n;
+  /** Undefined until it was read once. */
+  epoch: string | undefined;
+  /** Why the last poll failed. */
+  error: Error | undefined;
+  /** Of the server, as last polled: see promotion.ts. */
+  timeline: number | undefined;
+  systemIdentifier: string | undefined;
+  #moves = 0;
+  #failingSince: number | undefined;
+  readonly #probe: Probe;
+  readonly #observe: (event: DbEvent) => void;
+  readonly #loop: PollLoop;
+
+  constructor(probe: Probe, observe: (event: DbEvent) => void) {
+    this.#probe = probe;
+    this.#observe = observe;
+    this.#loop = new PollLoop(
+      () => this.#poll(),
+      () => POLL_MS,
+    );
+  }
+
+  /** A poll that starts now. Never rejects: see `error`. */
+  refresh(): Promise<void> {
+    return this.#loop.fresh();
+  }
+
+  /** The schema is not there. */
+  get isUnmigrated(): boolean {
+    if (this.error instanceof PostgresError) return this.error.code === '42P01' || this.error.code === '3F000';
+    return this.error === undefined && this.epoch === undefined;
+  }
+
+  /** A write has just told of this position. */
+  noteWrite(lsn: Lsn): void {
+    if (lsn > this.inserted) this.inserted = lsn;
+  }
+
+  /** How long it has not answered as a primary; undefined while it does. */
+  get goneMs(): number | undefined {
+    return this.#failingSince === undefined ? undefined : performance.now() - this.#failingSince;
+  }
+
+  /** Another server is the primary from now on, under this epoch. What was known holds no more. */
+  moveTo(target: ConnectionTarget, timeline: number, epoch: string): void {
+    this.#moves++;
+    this.#probe.moveTo(target);
+    this.#failingSince = undefined;
+    this.horizon.clear();
+    this.flushed = 0n;
+    this.inserted = 0n;
+    this.timeline = timeline;
+    this.#noteEpoch(epoch);
+  }
+
+  async stop(): Promise<void> {
+    this.#probe.close();
+    await this.#loop.stop();
+  }
+
+  async #poll(): Promise<void> {
+    const moves = this.#moves;
+    try {
+      let [position, xid] = await this.#probe.ask([FLUSHED, NEXT_XID], POLL_TIMEOUT_MS);
+      if (await this.#mintIfMoved(xid!)) [position, xid] = await this.#probe.ask([FLUSHED, NEXT_XID], POLL_TIMEOUT_MS);
+      // The answer of a server that is the primary no more.
+      if (moves !== this.#moves) return;
+      this.error = undefined;
+      this.#failingSince = undefined;
+      this.timeline = xid!.timeline;
+      this.systemIdentifier = xid!.system;
+      this.flushed = parseLsn(position!.flushed);
+      this.inserted = parseLsn(xid!.inserted);
+      this.#noteEpoch(xid!.epoch ?? undefined);
+      const nextXid = BigInt(xid!.xmax) + BigInt(xid!.beyond);
+      this.horizon.add({ at: performance.now(), lsn: this.flushed, nextXid });
+    } catch (error) {
+      if (moves !== this.#moves) return;
+      this.error = error as Error;
+      this.#failingSince ??= performance.now();
+    }
+  }
+
+  /**
+   * The same address leads to a server with another history: a failover behind a virtual address, a restored backup. The relay
+   * would notice, too, but need not run.
+   */
+  async #mintIfMoved({ epoch, timeline, system, epoch_timeline, epoch_system }: Row): Promise<boolean> {
+    if (epoch === null || (timeline === epoch_timeline && system === epoch_system)) return false;
+    const reason =
+      system === epoch_system
+        ? `the timeline is ${timeline}, not ${epoch_timeline}`
+        : 'the database is on another cluster';
+    await this.#probe.run(mintScript(epoch, reason), POLL_TIMEOUT_MS);
+    return true;
+  }
+
+  #noteEpoch(epoch: string | undefined): void {
+    if (epoch === undefined || epoch === this.epoch) return;
+    if (this.epoch !== undefined) {
+      this.horizon.clear();
+      this.#observe({ type: 'db.epoch_changed', from: this.epoch, to: epoch });
+    }
+    this.epoch = epoch;
+  }
+}

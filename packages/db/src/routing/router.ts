@@ -1,0 +1,264 @@
+/**
+ * Where a read is answered, and what its answer reflects.
+ *
+ *   no tidemark      the least busy healthy replica, else the primary
+ *   tidemark T       a replica that has replayed T · else a short wait for the one that is nearest · else the primary
+ *
+ * Within a server a read takes the `read` pool; where that is full, a connection of `analytics` that nobody uses; then one of the
+ * primary's `write` pool, as long as writers have half of it to themselves. It never waits in a line that is not its own.
+ *
+ * A replica's answer reflects its replay position as polled before the statement (its snapshot can only be later). The
+ * primary's reflects what the horizon proves for its snapshot.
+ */
+import { formatLsn, formatTidemark, type Lsn, parseTidemark, type Tidemark, TidemarkError } from '@tidemark/contracts';
+import { errors } from '../errors.ts';
+import { runIdentityRead } from '../transactions/identity-read.ts';
+import { type IdentityTransaction, runIdentityTransaction } from '../transactions/identity-transaction.ts';
+import { encodeStatement } from '../sql/param.ts';
+import type { SlotPool } from '../pool/pool.ts';
+import { PostgresError } from '../connection/postgres-error.ts';
+import type { PrimaryWatcher } from './primary-watcher.ts';
+import type { ReplicaWatcher } from './replica-watcher.ts';
+import { recordTogether } from '../statements/recording.ts';
+import type { ReadRequest, ReadResult, Row, Rows, WriteRequest, WriteResult } from '../types.ts';
+
+export interface Replica {
+  pool: SlotPool;
+  /** For streams, and for reads that `pool` has no room for. */
+  analytics: SlotPool;
+  watcher: ReplicaWatcher;
+}
+
+export interface RouterInit {
+  write: SlotPool;
+  replicas: readonly Replica[];
+  primary: PrimaryWatcher;
+  tidemarkWaitMs: number;
+}
+
+export class Router {
+  readonly #init: RouterInit;
+  #formatted: { epoch: string; lsn: Lsn; text: Tidemark } = { epoch: '', lsn: -1n, text: '' };
+  readonly stats = { replicaTotal: 0, primaryTotal: 0, cacheTotal: 0, waitedTotal: 0 };
+
+  constructor(init: RouterInit) {
+    this.#init = init;
+  }
+
+  async read<R extends Row>(request: ReadRequest): Promise<ReadResult<R>> {
+    const asked = request.tidemark === undefined ? 0n : await this.#checkTidemark(request.tidemark);
+    const replica = this.#choose(asked) ?? (asked > 0n ? await this.#waitFor(asked) : undefined);
+    if (replica !== undefined) {
+      try {
+        return await this.#readReplica<R>(replica, request, asked);
+      } catch (error) {
+        // Nothing was changed by a read: once more, where it cannot fail for the same reason.
+        if (isReplicasFault(error)) replica.watcher.suspect();
+        else if (!isFull(error)) throw error;
+        else {
+          const spilled = await this.#readAnalytics<R>(replica, request, asked);
+          if (spilled !== undefined) return spilled;
+          if (!hasRoom(this.#init.write, WRITERS_SHARE)) throw error;
+        }
+      }
+    }
+    return await this.#readPrimary<R>(request, asked);
+  }
+
+  /** The replica for a stream that asks for `tidemark`, undefined: the primary; and what it asked for. Throws as `read` does. */
+  async streamFrom(tidemark: Tidemark | undefined): Promise<{ asked: Lsn; replica: Replica | undefined }> {
+    const asked = tidemark === undefined ? 0n : await this.#checkTidemark(tidemark);
+    const load = (replica: Replica) => replica.analytics.load;
+    return { asked, replica: this.#choose(asked, load) ?? (asked > 0n ? await this.#waitFor(asked) : undefined) };
+  }
+
+  /** Throws as `read` does. */
+  async replicaAt(tidemark: Tidemark): Promise<SlotPool | undefined> {
+    const asked = await this.#checkTidemark(tidemark);
+    return (this.#choose(asked) ?? (await this.#waitFor(asked)))?.pool;
+  }
+
+  async write(request: WriteRequest): Promise<WriteResult> {
+    const { write, primary } = this.#init;
+    const statements = request.statements.map(encodeStatement);
+    // Before it is sent: what is written in the history of this epoch must not be handed out as part of a later one.
+    const epoch = this.#epoch();
+    const { moves } = write;
+    const began = performance.now();
+    const record = (waitMs: number, results?: readonly Rows[]) => {
+      const texts = statements.map(({ text }) => text);
+      const ms = performance.now() - began - waitMs;
+      recordTogether(write.statements, texts, results, waitMs, ms, request.holder);
+    };
+    const outcome = await runIdentityTransaction(
+      write,
+      { identity: request.identity, statements, readOnly: false, rollback: request.rollback === true, after: POSITION },
+      request,
+    ).catch((error: unknown) => {
+      record(0);
+      throw request.rollback ? error : asWrite(error);
+    });
+    record(outcome.waitMs, outcome.results);
+    // The connection died between the COMMIT's confirmation and the position: any later one will do, of the same server.
+    const position = outcome.after ?? (await write.query(POSITION.text, [], request))[0];
+    const moved = write.moves !== moves;
+    if (moved && outcome.after === undefined) throw errors.PRIMARY_CHANGED({ pool: write.name });
+    const lsn = BigInt(position!.lsn);
+    if (!moved) primary.noteWrite(lsn);
+    return { results: outcome.results, tidemark: formatTidemark(epoch, lsn) };
+  }
+
+  /** The position that is asked for. Throws DB_EPOCH_CHANGED and DB_TIDEMARK_AHEAD, after a second look at the primary. */
+  async #checkTidemark(tidemark: Tidemark): Promise<Lsn> {
+    const { primary, replicas } = this.#init;
+    const { epoch, lsn } = parseTidemark(tidemark);
+    const isKnown = () => epoch === primary.epoch && lsn <= primary.inserted;
+    if (isKnown()) return lsn;
+    await primary.refresh();
+    if (isKnown()) return lsn;
+    if (epoch !== primary.epoch) throw errors.EPOCH_CHANGED({ asked: epoch, current: this.#epoch() });
+    // While the primary is away, it cannot be asked: a replica may have got there.
+    if (primary.error !== undefined || replicas.some(({ watcher }) => watcher.replayed >= lsn)) return lsn;
+    throw errors.TIDEMARK_AHEAD({ asked: formatLsn(lsn), current: formatLsn(primary.inserted) });
+  }
+
+  #choose(asked: Lsn, load = readLoad): Replica | undefined {
+    let best: Replica | undefined;
+    for (const replica of this.#init.replicas) {
+      if (!replica.watcher.isHealthy || replica.watcher.replayed < asked) continue;
+      if (best === undefined || load(replica) < load(best)) best = replica;
+    }
+    return best;
+  }
+
+  async #waitFor(asked: Lsn): Promise<Replica | undefined> {
+    let nearest: Replica | undefined;
+    for (const replica of this.#init.replicas) {
+      if (!replica.watcher.isMoving) continue;
+      if (nearest === undefined || replica.watcher.replayed > nearest.watcher.replayed) nearest = replica;
+    }
+    if (nearest === undefined || this.#init.tidemarkWaitMs === 0) return undefined;
+    this.stats.waitedTotal++;
+    return (await nearest.watcher.reaches(asked, this.#init.tidemarkWaitMs)) ? nearest : undefined;
+  }
+
+  /** Undefined where its pool for analytics has no room, or no longer once this read gets there. */
+  async #readAnalytics<R extends Row>(
+    replica: Replica,
+    request: ReadRequest,
+    asked: Lsn,
+  ): Promise<ReadResult<R> | undefined> {
+    if (!hasRoom(replica.analytics, 1)) return undefined;
+    try {
+      return await this.#readReplica<R>({ ...replica, pool: replica.analytics }, request, asked);
+    } catch (error) {
+      if (isFull(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async #readReplica<R extends Row>(
+    { pool, watcher }: Replica,
+    request: ReadRequest,
+    asked: Lsn,
+  ): Promise<ReadResult<R>> {
+    const statements = [encodeStatement(request.statement)];
+    // Taken before the statement is sent: its snapshot cannot be older.
+    const replayed = watcher.replayed;
+    const epoch = this.#epoch();
+    const transaction: IdentityTransaction = { identity: request.identity, statements, readOnly: true };
+    const { rows } = await runIdentityRead(pool, transaction, request, false);
+    this.stats.replicaTotal++;
+    return this.#result<R>(epoch, rows, replayed, asked, 'replica', pool.name);
+  }
+
+  async #readPrimary<R extends Row>(request: ReadRequest, asked: Lsn): Promise<ReadResult<R>> {
+    const { write, primary } = this.#init;
+    const statements = [encodeStatement(request.statement)];
+    const { identity } = request;
+    const transaction: IdentityTransaction = { identity, statements, readOnly: true };
+    const epoch = this.#epoch();
+    const { rows, xmin } = await once(() => runIdentityRead(write, transaction, request, true));
+    this.stats.primaryTotal++;
+    // Positions of another epoch, or of a server that was lost and not seen again, say nothing about what this snapshot saw.
+    const known = epoch === this.#epoch() && primary.error === undefined;
+    const proven = known ? primary.horizon.provenBy(BigInt(xmin)) : 0n;
+    return this.#result<R>(epoch, rows, proven, asked, 'primary', write.name);
+  }
+
+  #result<R extends Row>(
+    epoch: string,
+    rows: Rows,
+    proven: Lsn,
+    asked: Lsn,
+    source: 'replica' | 'primary',
+    server: string,
+  ): ReadResult<R> {
+    const text = this.#format(epoch, proven);
+    const tidemark = proven >= asked ? text : formatTidemark(epoch, asked);
+    return { rows: rows as Rows<R>, tidemark, proven: text, source, server };
+  }
+
+  /** Between two polls the answers of a server have one position. */
+  #format(epoch: string, lsn: Lsn): Tidemark {
+    const last = this.#formatted;
+    if (last.lsn === lsn && last.epoch === epoch) return last.text;
+    const text = formatTidemark(epoch, lsn);
+    this.#formatted = { epoch, lsn, text };
+    return text;
+  }
+
+  #epoch(): string {
+    return this.#init.primary.epoch ?? '';
+  }
+}
+
+/** Of the write pool, what reads leave to writers. */
+const WRITERS_SHARE = 0.5;
+const FULL_CODES = new Set(['DB_POOL_FULL', 'DB_ACQUIRE_TIMEOUT']);
+const isFull = (error: unknown): boolean => error instanceof TidemarkError && FULL_CODES.has(error.code);
+/** Whether less than this part of it is in use or waited for. */
+const hasRoom = (pool: SlotPool, part: number): boolean => !pool.isClosed && pool.load < pool.options.max * part;
+
+const readLoad = (replica: Replica) => replica.pool.load;
+
+/**
+ * Behind the COMMIT: with synchronous_commit on, the flushed position is at or past the end of our commit record. With it
+ * off nothing may be flushed yet, and the inserted position is. As a number, which takes no parsing.
+ */
+const POSITION = encodeStatement({
+  text: `select ((case when current_setting('synchronous_commit') = 'off' then pg_current_wal_insert_lsn()
+                       else pg_current_wal_flush_lsn() end) - '0/0'::pg_lsn)::text as lsn`,
+});
+
+/** A read that lost its connection is repeated once: nothing was changed. */
+async function once<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    // 57P01: its backend was ended, which is the same with a word of goodbye.
+    const raised = error instanceof PostgresError && error.raised;
+    if (!raised && error instanceof TidemarkError && (error.code === 'DB_CONNECTION_LOST' || error.code === '57P01')) {
+      return await read();
+    }
+    throw error;
+  }
+}
+
+/** The COMMIT was sent with the statements: it may have happened before the connection was given up. */
+function asWrite(error: unknown): unknown {
+  if (!(error instanceof TidemarkError) || !ANSWER_CODES.has(error.code)) return error;
+  return errors.ANSWER_BYTES_WRITE({ reason: error.message }, { cause: error });
+}
+
+const ANSWER_CODES = new Set(['DB_ANSWER_BYTES', 'DB_ANSWERS_FULL']);
+
+/** True for what another server may do better: a lost or missing connection, a conflict with replay, a restart. */
+export function isReplicasFault(error: unknown): boolean {
+  if (error instanceof PostgresError) return !error.raised && RECOVERY_CODES.has(error.code);
+  return error instanceof TidemarkError && CONNECTION_CODES.has(error.code);
+}
+
+/** 40001: "canceling statement due to conflict with recovery"; 40P01: the same for a buffer pin; 57P0x: shutting down. */
+const RECOVERY_CODES = new Set(['40001', '40P01', '57P01', '57P02', '57P03', '53300']);
+const CONNECTION_CODES = new Set(['DB_CONNECTION_LOST', 'DB_STATEMENT_OVERRUN', 'DB_CONNECT_FAILED']);

@@ -1,0 +1,58 @@
+/**
+ * Whether a server has room for the pools of everyone who uses it. Each instance's watcher says in its application_name how many
+ * connections its pools may open there, so the sum over all instances of all services can be read from pg_stat_activity.
+ */
+import { errors } from '../errors.ts';
+import { encodeStatement } from '../sql/param.ts';
+import type { Probe } from '../connection/probe.ts';
+import type { DbEvent } from '../types.ts';
+
+const TIMEOUT_MS = 2_000;
+
+/** Such as `tidemark gateway-1/26/watcher`. The instance's other connections begin with the same. */
+export function watcherName(applicationName: string, most: number): string {
+  return `${applicationName}/${most}/watcher`;
+}
+
+/** The server cuts names at 63 bytes: of an instance with a longer one, only what is open counts. */
+const ROOM = encodeStatement({
+  text: `with names as (
+           select application_name as name from pg_stat_activity where backend_type = 'client backend'
+         ), instances as (
+           select substring(name from '^(.*)/[0-9]+/watcher$') as name, substring(name from '/([0-9]+)/watcher$')::int as most
+           from names where name ~ '/[0-9]{1,6}/watcher$'
+         )
+         select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+                  - coalesce(current_setting('reserved_connections', true)::int, 0) as available,
+                (select coalesce(sum(most), 0)::int from instances) as promised,
+                (select count(*)::int from instances) as instances,
+                (select count(*)::int from names
+                 where not exists (select from instances where starts_with(names.name, instances.name || '/'))) as others`,
+});
+
+export interface Room {
+  /** Connections that the server lets ordinary users open, all together. */
+  available: number;
+  /** Most connections of the pools of all instances, this one included where its watcher is connected. */
+  promised: number;
+  instances: number;
+  /** Open connections of everybody else. */
+  others: number;
+}
+
+/** @throws what the server or the connection to it says */
+export async function readRoom(probe: Probe): Promise<Room> {
+  const [row] = await probe.ask([ROOM], TIMEOUT_MS);
+  return row as unknown as Room;
+}
+
+/** Reports `db.too_few_connections` when they would not fit; a server that cannot be asked is not the matter here. */
+export async function checkRoom(server: string, probe: Probe, observe: (event: DbEvent) => void): Promise<void> {
+  const room = await readRoom(probe).catch(() => undefined);
+  if (room === undefined) return;
+  const { available, promised, instances, others } = room;
+  const needed = promised + others;
+  if (needed <= available) return;
+  const error = errors.TOO_FEW_CONNECTIONS({ server, available, needed });
+  observe({ type: 'db.too_few_connections', server, available, needed, instances, others, error });
+}

@@ -1,0 +1,122 @@
+/**
+ * Forward-only migrations. One starter at a time works, under an advisory lock; the others wait, find nothing to do, and
+ * go on. Each file is applied in a transaction together with its row in `tidemark.migrations`.
+ */
+import { mintEpoch } from '@tidemark/contracts';
+import { parseConnectionUrl } from '../connection/url.ts';
+import { SYSTEM, TIMELINE } from '../failover/epoch-mint.ts';
+import { errors } from '../errors.ts';
+import { type Migration, readMigrations } from './migrations.ts';
+import { encodeStatement } from '../sql/param.ts';
+import { PostgresError } from '../connection/postgres-error.ts';
+import { Slot } from '../connection/connection.ts';
+import type { DbEvent, Param, Row, Rows } from '../types.ts';
+
+/** Any number that nobody else locks: 'tidemark' read as digits of base 36, cut to 53 bits. */
+const LOCK_KEY = '2310466279114';
+/** The holder of the lock may be building an index on a large table. */
+const LOCK_TIMEOUT_MS = 600_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+/** Roles belong to the server: databases of one server that migrate at once can collide on them, and settle it by trying again. */
+const TRIES = 5;
+const COLLISIONS = new Set(['XX000', '23505', '42710', '40001', '40P01']);
+
+export interface MigrateOptions {
+  observe?: (event: DbEvent) => void;
+  /** Default: the folder of this package. */
+  folder?: URL;
+}
+
+/**
+ * Brings the database to this release's schema and mints the first epoch. `applied`: the files that this call applied.
+ *
+ * Throws DB_MIGRATION_CHANGED, DB_SCHEMA_NEWER, DB_MIGRATION_FAILED (rolled back as a whole), DB_CONNECT_FAILED.
+ */
+export async function migrate(url: string, options: MigrateOptions = {}): Promise<{ applied: string[] }> {
+  const migrations = await readMigrations(options.folder);
+  const target = parseConnectionUrl(url);
+  const slot = new Slot({
+    pool: 'migrate',
+    target,
+    settings: { application_name: 'tidemark/migrate', statement_timeout: '0', lock_timeout: String(LOCK_TIMEOUT_MS) },
+    rest: 'own',
+    statementTimeoutMs: 0,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    onGone: () => undefined,
+  });
+  const began = performance.now();
+  try {
+    await slot.open();
+  } catch (cause) {
+    const reason = (cause as Error).message;
+    const failed = errors.CONNECT_FAILED({ server: target.label, reason }, { cause });
+    options.observe?.({ type: 'db.connect_failed', pool: 'migrate', error: failed });
+    throw failed;
+  }
+  options.observe?.({ type: 'db.connected', pool: 'migrate', ms: performance.now() - began });
+  try {
+    await query(slot, `select pg_advisory_lock(${LOCK_KEY})`);
+    const applied: string[] = [];
+    for (const migration of await pending(slot, migrations)) {
+      await apply(slot, migration);
+      applied.push(migration.name);
+    }
+    await mintFirstEpoch(slot);
+    return { applied };
+  } finally {
+    // The lock goes with the session.
+    slot.close();
+  }
+}
+
+/** Checks what was applied before against the files. */
+async function pending(slot: Slot, migrations: readonly Migration[]): Promise<Migration[]> {
+  await query(slot, 'create schema if not exists tidemark');
+  await query(
+    slot,
+    `create table if not exists tidemark.migrations (
+       name text primary key, checksum text not null, applied_at timestamptz not null default clock_timestamp())`,
+  );
+  const rows = await query(slot, 'select name, checksum from tidemark.migrations order by name');
+  const byName = new Map(migrations.map((migration) => [migration.name, migration]));
+  for (const { name, checksum } of rows) {
+    const migration = byName.get(name);
+    if (migration === undefined) throw errors.SCHEMA_NEWER({ name, newest: migrations.at(-1)?.name ?? 'none' });
+    if (migration.checksum !== checksum) {
+      throw errors.MIGRATION_CHANGED({ name, applied: checksum, found: migration.checksum });
+    }
+    byName.delete(name);
+  }
+  return [...byName.values()];
+}
+
+async function apply(slot: Slot, migration: Migration): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await query(slot, 'begin');
+      await slot.script(migration.sql);
+      const { name, checksum } = migration;
+      await query(slot, 'insert into tidemark.migrations (name, checksum) values ($1, $2)', [name, checksum]);
+      await query(slot, 'commit');
+      return;
+    } catch (cause) {
+      if (cause instanceof PostgresError) await query(slot, 'rollback');
+      if (cause instanceof PostgresError && COLLISIONS.has(cause.code) && attempt < TRIES) continue;
+      throw errors.MIGRATION_FAILED({ name: migration.name, reason: (cause as Error).message }, { cause });
+    }
+  }
+}
+
+async function mintFirstEpoch(slot: Slot): Promise<void> {
+  await query(
+    slot,
+    `insert into tidemark.epochs (epoch, reason, system_identifier, timeline)
+     select $1, 'first start', ${SYSTEM}, ${TIMELINE}
+     where not exists (select from tidemark.epochs)`,
+    [mintEpoch()],
+  );
+}
+
+function query(slot: Slot, text: string, params: readonly Param[] = []): Promise<Rows<Row>> {
+  return slot.send(encodeStatement({ text, params, prepare: false }), 0);
+}

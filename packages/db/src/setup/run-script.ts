@@ -1,0 +1,31 @@
+/** A file of statements as one transaction, by the simple protocol: blueprints and the user's own SQL files. */
+import { parseConnectionUrl } from '../connection/url.ts';
+import { errors } from '../errors.ts';
+import { Slot } from '../connection/connection.ts';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** Rejects with PostgresError, everything rolled back; or DB_CONNECT_FAILED. */
+export async function runScript(url: string, text: string): Promise<void> {
+  const target = parseConnectionUrl(url);
+  const slot = new Slot({
+    pool: 'script',
+    target,
+    settings: { application_name: 'tidemark/script', statement_timeout: '0' },
+    rest: 'own',
+    statementTimeoutMs: 0,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    onGone: () => undefined,
+  });
+  try {
+    await slot.open();
+  } catch (cause) {
+    throw errors.CONNECT_FAILED({ server: target.label, reason: (cause as Error).message }, { cause });
+  }
+  try {
+    await slot.script(`begin;\n${text}\n;commit;`);
+  } finally {
+    // An error leaves the transaction aborted; it ends with the connection.
+    slot.close();
+  }
+}

@@ -1,0 +1,33 @@
+/** Quoting for the places of a statement that cannot be parameters. */
+import { errors } from '../errors.ts';
+import { encodeArray } from './param.ts';
+import type { Param } from '../types.ts';
+
+/** Postgres truncates longer names silently (NAMEDATALEN 64), so two long ones could become one. */
+const MAX_NAME_BYTES = 63;
+
+/** `na"me` → `"na""me"`. Throws DB_INVALID_IDENTIFIER for an empty name, one over 63 bytes or one with a zero byte. */
+export function identifier(name: string): string {
+  if (name === '' || name.includes('\0') || Buffer.byteLength(name) > MAX_NAME_BYTES) {
+    throw errors.INVALID_IDENTIFIER({ value: name });
+  }
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** A text literal that reads the same whatever standard_conforming_strings is. Throws DB_INVALID_PARAMETER on a zero byte. */
+export function literal(text: string): string {
+  if (text.includes('\0'))
+    throw errors.INVALID_PARAMETER({ value: JSON.stringify(text), reason: 'it has a zero byte' });
+  const quoted = `'${text.replaceAll("'", "''")}'`;
+  return text.includes('\\') ? ` E${quoted.replaceAll('\\', '\\\\')}` : quoted;
+}
+
+/** `['a', null, 'b"c']` → `{"a",NULL,"b\"c"}`: the text of a Postgres array, to be sent as one parameter. */
+export function arrayLiteral(values: readonly Param[]): string {
+  return encodeArray(values);
+}
+
+/** What unqualified names mean in requests for a schema: as with PostgREST, `public` comes last, where extensions and shared types usually live. */
+export function searchPath(schema: string): string {
+  return schema === 'public' ? '"public"' : `${identifier(schema)}, "public"`;
+}

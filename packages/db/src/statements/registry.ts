@@ -1,0 +1,61 @@
+/** The statistics of one pool's statements, by text. Bounded in bytes: the least recently run are forgotten. */
+import { copyOf, StatementLog } from './log.ts';
+import { StatementStats } from './stats.ts';
+
+/** Some 800 statements of an ordinary length. */
+const MAX_BYTES = 16 * 1024 ** 2;
+/** Six sketches. After 400 runs half of them were filled, and the heap had grown by 13 KB a statement. */
+const STATISTICS_BYTES = 20 * 1024;
+/** Longer texts that begin alike share their statistics, and ride on no lane. */
+const MAX_TEXT = 16_384;
+
+export class StatementBook {
+  readonly pool: string;
+  readonly log: StatementLog;
+  /** Off: nothing is recorded, and express lanes keep the verdicts that they have. To measure what recording costs. */
+  isOn = true;
+  /** Forgotten, since all together were more than MAX_BYTES. */
+  evictedTotal = 0;
+  /** Bytes of the texts and statistics that are held. */
+  bytes = 0;
+  readonly #byText = new Map<string, StatementStats>();
+
+  /** Without a log of the database's own, nothing is slow. */
+  constructor(pool: string, log: StatementLog = new StatementLog(0, () => undefined)) {
+    this.pool = pool;
+    this.log = log;
+  }
+
+  get size(): number {
+    return this.#byText.size;
+  }
+
+  all(): Iterable<StatementStats> {
+    return this.#byText.values();
+  }
+
+  of(given: string): StatementStats {
+    const isCut = given.length > MAX_TEXT;
+    const text = isCut ? copyOf(given, MAX_TEXT) : given;
+    let stats = this.#byText.get(text);
+    if (stats === undefined) {
+      stats = new StatementStats(text, this, !isCut);
+      this.bytes += costOf(text);
+      while (this.bytes > MAX_BYTES) this.#forgetOldest();
+    } else {
+      // To the end: a map keeps the order of insertion, so the first one is the least recently run.
+      this.#byText.delete(text);
+    }
+    this.#byText.set(text, stats);
+    return stats;
+  }
+  #forgetOldest(): void {
+    const [oldest] = this.#byText.keys();
+    this.#byText.delete(oldest!);
+    this.bytes -= costOf(oldest!);
+    this.evictedTotal++;
+  }
+}
+
+/** Two bytes a character at the most. */
+const costOf = (text: string): number => STATISTICS_BYTES + 2 * text.length;

@@ -1,0 +1,151 @@
+/**
+ * `BEGIN; role and claims; statements; COMMIT` in one go. What is sent in one tick stays contiguous on the wire, so it is
+ * one round trip, and requests that share a connection never see each other's identity. When a statement fails, Postgres
+ * skips those after it and turns the COMMIT into a ROLLBACK by itself.
+ */
+import { answerKey } from '../connection/answer-budget.ts';
+import { StatementWatch } from '../connection/cancel-when-gone.ts';
+import { errors } from '../errors.ts';
+import { identityStatement } from './identity-statement.ts';
+import type { Lease } from '../pool/lease.ts';
+import { type EncodedStatement, encodeStatement } from '../sql/param.ts';
+import type { SlotPool } from '../pool/pool.ts';
+import { isStalePlan, type PostgresError } from '../connection/postgres-error.ts';
+import type { Slot } from '../connection/connection.ts';
+import { COMMIT, commandOf, ROLLBACK } from './transaction.ts';
+import type { Identity, QueryOptions, Row, Rows } from '../types.ts';
+
+export interface IdentityTransaction {
+  identity: Identity;
+  statements: readonly EncodedStatement[];
+  readOnly: boolean;
+  /** End with ROLLBACK instead of COMMIT. */
+  rollback?: boolean;
+  /** More columns of the first statement, such as `, pg_snapshot_xmin(…) as xmin`. */
+  extra?: string;
+  /** Sent behind the COMMIT, outside of the transaction. */
+  after?: EncodedStatement;
+}
+
+export interface IdentityOutcome {
+  results: Rows[];
+  /** The row of the first statement, with the extra columns. */
+  first: Row;
+  /** Undefined when there was none, or it failed though the COMMIT was confirmed. */
+  after: Row | undefined;
+  /** For a slot. */
+  waitMs: number;
+}
+
+/** On an exclusive slot. Throws the error of the first statement that failed; nothing was written then. */
+export async function runIdentityTransaction(
+  pool: SlotPool,
+  transaction: IdentityTransaction,
+  options: QueryOptions,
+): Promise<IdentityOutcome> {
+  try {
+    return await runOnce(pool, transaction, options);
+  } catch (error) {
+    // The failure rolled everything back and the stale plan is forgotten: once more, as a whole.
+    if (isStalePlan(error)) return await runOnce(pool, transaction, options);
+    throw error;
+  }
+}
+
+async function runOnce(
+  pool: SlotPool,
+  transaction: IdentityTransaction,
+  options: QueryOptions,
+): Promise<IdentityOutcome> {
+  const timeoutMs = pool.statementLimit(transaction.identity.role, options.timeoutMs);
+  const began = performance.now();
+  const lease = await acquireFor(pool, transaction, options);
+  const waitMs = lease.since - began;
+  const progress = { isEnding: false };
+  const { client } = options;
+  const watch = client && new StatementWatch(lease.slot, { client, withinMs: 0, mayCancel: () => !progress.isEnding });
+  try {
+    lease.slot.answer.key = answerKey(transaction.identity, client);
+    const outcome = await sendIdentityTransaction(lease.slot, transaction, timeoutMs, progress);
+    options.timing?.(pool.name, waitMs, performance.now() - lease.since);
+    return { ...outcome, waitMs };
+  } catch (error) {
+    // A function has deallocated what was prepared here, the COMMIT perhaps: nothing on this session can be relied on.
+    if (isStalePlan(error) && (error as PostgresError).code === NO_SUCH_STATEMENT)
+      lease.slot.discard(error as Error, true);
+    lease.isFruitless = isCutOff(error);
+    throw client?.isGone ? errors.CLIENT_GONE(undefined, { cause: error }) : error;
+  } finally {
+    pool.releaseAfter(watch, lease);
+  }
+}
+
+/** The client is told in advance what is known of the statements, so that it cannot send many that take long before one has ended. */
+async function acquireFor(pool: SlotPool, { statements }: IdentityTransaction, options: QueryOptions): Promise<Lease> {
+  const { client } = options;
+  client?.expects?.(statements.reduce((sum, { text }) => sum + pool.statements.of(text).meanMs, 0));
+  try {
+    return await pool.acquire('none', options);
+  } catch (error) {
+    client?.spent?.(0, false);
+    throw error;
+  }
+}
+
+/** It was computed for nothing: 57014, by a limit of time or cancelled; or the answer was too large. */
+const isCutOff = (error: unknown): boolean => CUT_OFF_CODES.has((error as Partial<PostgresError>).code ?? '');
+const CUT_OFF_CODES = new Set(['57014', 'DB_ANSWER_BYTES', 'DB_ANSWERS_FULL', 'DB_STATEMENT_OVERRUN']);
+
+/** invalid_sql_statement_name */
+const NO_SUCH_STATEMENT = '26000';
+
+/** Settles when everything that was sent has been answered. Nothing is sent when a part of it is invalid. */
+function sendIdentityTransaction(
+  slot: Slot,
+  transaction: IdentityTransaction,
+  timeoutMs: number,
+  progress: { isEnding: boolean },
+): Promise<IdentityOutcome> {
+  const { statements, rollback, after } = transaction;
+  const localTimeout = timeoutMs === slot.statementTimeoutMs ? undefined : timeoutMs;
+  // Everything that can fail on our side has to fail before the first byte is sent.
+  const parts = [
+    transaction.readOnly ? BEGIN_READ_ONLY : BEGIN,
+    identityStatement(transaction.identity, transaction.extra, localTimeout),
+    ...statements,
+    rollback ? ROLLBACK : COMMIT,
+  ];
+  return new Promise((resolve, reject) => {
+    const rows: Rows[] = [];
+    let failure: Error | undefined;
+    let unanswered = parts.length + (after === undefined ? 0 : 1);
+    let behind: Row | undefined;
+    const answered = () => {
+      if (--unanswered > 0) return;
+      const ended = rows[parts.length - 1];
+      if (failure === undefined && commandOf(ended!) !== (rollback ? 'ROLLBACK' : 'COMMIT')) {
+        failure = errors.TRANSACTION_ABORTED({ pool: 'identity' });
+      }
+      if (failure !== undefined) reject(failure);
+      else resolve({ results: rows.slice(2, -1), first: rows[1]![0]!, after: behind, waitMs: 0 });
+    };
+    parts.forEach((part, index) => {
+      slot.submit(part, timeoutMs, (result, error) => {
+        if (result === undefined) failure ??= error;
+        else rows[index] = result;
+        // What is left unanswered is the end of the transaction.
+        if (index === parts.length - 2) progress.isEnding = true;
+        answered();
+      });
+    });
+    if (after === undefined) return;
+    // Its failure leaves `after` undefined: the transaction was committed all the same.
+    slot.submit(after, timeoutMs, (result) => {
+      behind = result?.[0];
+      answered();
+    });
+  });
+}
+
+const BEGIN = encodeStatement({ text: 'begin' });
+const BEGIN_READ_ONLY = encodeStatement({ text: 'begin read only' });

@@ -1,0 +1,36 @@
+import t from 'tap';
+import { parseConnectionUrl } from '../../src/connection/url.ts';
+
+t.test('the parts of a URL are found where libpq finds them', async (t) => {
+  t.match(parseConnectionUrl('postgres://u%40x:p%2F@db.example:6000/shop?sslmode=require&search_path=a'), {
+    host: 'db.example',
+    port: 6000,
+    user: 'u@x',
+    password: 'p/',
+    database: 'shop',
+    ssl: 'require',
+    settings: { search_path: 'a' },
+  });
+  t.equal(parseConnectionUrl('postgres://u@127.0.0.1/d').ssl, 'disable');
+  t.equal(parseConnectionUrl('postgres://u@db/d').ssl, 'prefer');
+  t.equal(parseConnectionUrl('postgres://u@db/d?ssl=true').ssl, 'verify-full');
+  t.equal(parseConnectionUrl('postgres:///d?host=/tmp&port=5433').socketPath, '/tmp/.s.PGSQL.5433');
+  t.equal(parseConnectionUrl('postgres://u@[::1]:5432/d').host, '::1');
+});
+
+t.test('a bad URL is named with its fault and without its password', async (t) => {
+  for (const url of [
+    'db.example',
+    'http://u:geheim@db/d',
+    'postgres://u:geheim@db/d?sslmode=yes',
+    'postgres://u:geheim@a,b/d',
+  ]) {
+    try {
+      parseConnectionUrl(url);
+      t.fail(url);
+    } catch (error) {
+      t.match(error, { code: 'DB_INVALID_URL' });
+      t.notMatch((error as Error).message, 'geheim');
+    }
+  }
+});

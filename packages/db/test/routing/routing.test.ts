@@ -1,0 +1,155 @@
+import { formatTidemark, parseTidemark } from '@tidemark/contracts';
+import postgres from 'postgres';
+import t from 'tap';
+import { as, openOwnDatabase, openTestDatabase, until } from '../open-test-database.ts';
+
+const insert = (owner: string, body = 'x') => ({
+  text: 'insert into notes (owner, body) values ($1, $2) returning id',
+  params: [owner, body],
+});
+const byId = (id: unknown) => ({ text: 'select id, owner from notes where id = $1', params: [id as string] });
+
+t.test('a read with the tidemark of a write includes it, from the replica', async (t) => {
+  const { db } = await openTestDatabase(t);
+  let fromReplica = 0;
+  for (let i = 0; i < 50; i++) {
+    const { results, tidemark } = await db.write({ identity: as('a'), statements: [insert('a')] });
+    const answer = await db.read({ identity: as('a'), statement: byId(results[0]![0]!.id), tidemark });
+    t.equal(answer.rows.length, 1);
+    t.ok(answer.tidemark >= tidemark);
+    if (answer.source === 'replica') fromReplica++;
+  }
+  t.ok(fromReplica > 25, `${fromReplica} of 50 from the replica`);
+  t.equal((await db.read({ identity: as('b'), statement: byId(1) })).rows.length, 0, 'policies hold on the replica');
+  t.match(db.replicaStats()[0], { name: 'replica1', healthy: true });
+});
+
+t.test('while replay is paused, the primary answers; then the replica again', async (t) => {
+  const { db, stack } = await openOwnDatabase(t, { tidemarkWaitMs: 200 });
+  const replica = stack.replicas[0]!;
+  await replica.pauseReplay();
+  const { results, tidemark } = await db.write({ identity: as('a'), statements: [insert('a')] });
+  const statement = byId(results[0]![0]!.id);
+  const first = await db.read({ identity: as('a'), statement, tidemark });
+  t.match(first, { source: 'primary', rows: [{ owner: 'a' }] });
+  const began = performance.now();
+  t.match(await db.read({ identity: as('a'), statement, tidemark }), { source: 'primary' });
+  t.ok(performance.now() - began < 150, 'nobody waits a second time for one that stands still');
+  t.match(
+    await db.read({ identity: as('a'), statement }),
+    { source: 'replica', rows: { length: 0 } },
+    'old data, when nothing is asked for',
+  );
+  await replica.resumeReplay();
+  await until(
+    'the replica',
+    async () => (await db.read({ identity: as('a'), statement, tidemark })).source === 'replica',
+  );
+});
+
+t.test(
+  'a full read pool spills over to analytics, then to the half of the write pool that writers can spare',
+  async (t) => {
+    const one = { max: 1, min: 1, waitingLimit: 0 };
+    const { db, url, replicaUrl } = await openTestDatabase(t, {
+      pools: { read: one, analytics: one, write: { max: 4, min: 4 } },
+    });
+    await until('all connections', () => db.poolStats().every(({ slots, min }) => slots.idle >= min));
+    // A read waits for this lock, on whichever server it is, until all of them are under way.
+    const holders = [url, replicaUrl].map((at) => postgres(at, { max: 1 }));
+    t.teardown(() => Promise.all(holders.map((holder) => holder.end({ timeout: 1 }))));
+    for (const holder of holders) await holder`select pg_advisory_lock(1)`;
+    const hold = { text: 'select pg_advisory_xact_lock_shared(1)::text', params: [] };
+    const read = () => db.read({ identity: as('a'), statement: hold });
+    const held: ReturnType<typeof read>[] = [];
+    const underWay = async () => {
+      const counts = await Promise.all(
+        holders.map(
+          (holder) => holder`select from pg_locks where locktype = 'advisory' and objid = 1 and not granted
+                             and database = (select oid from pg_database where datname = current_database())`,
+        ),
+      );
+      return counts.reduce((sum, rows) => sum + rows.length, 0);
+    };
+    for (let n = 0; n < 4; n++) {
+      held.push(read());
+      await until('it to be under way', async () => (await underWay()) > n);
+    }
+    await t.rejects(read(), { code: 'DB_POOL_FULL', status: 503 });
+    for (const holder of holders) await holder`select pg_advisory_unlock(1)`;
+    const servers = (await Promise.all(held)).map(({ server }) => server);
+    t.same(servers, ['read:replica1', 'analytics:replica1', 'write', 'write']);
+  },
+);
+
+t.test('a tidemark of another epoch, or from the future, is refused', async (t) => {
+  const { db } = await openTestDatabase(t);
+  const read = (tidemark: string) => db.read({ identity: as('a'), statement: byId(1), tidemark });
+  const { tidemark } = await db.write({ identity: as('a'), statements: [insert('a')] });
+  const { epoch, lsn } = parseTidemark(tidemark);
+  await t.rejects(read(formatTidemark('zzzzzzzzz', lsn)), { code: 'DB_EPOCH_CHANGED', status: 412 });
+  await t.rejects(read(formatTidemark(epoch, lsn + (1n << 40n))), { code: 'DB_TIDEMARK_AHEAD', status: 400 });
+  await t.rejects(read('nonsense'), { code: 'TM_INVALID_TIDEMARK' });
+  await db.pools.admin.query(
+    "insert into tidemark.epochs select 'zzzzzzzzzz', clock_timestamp(), 'test', system_identifier, timeline from tidemark.epochs",
+  );
+  await until('the new epoch', () => db.epoch() === 'zzzzzzzzzz');
+  await t.rejects(read(tidemark), { code: 'DB_EPOCH_CHANGED' });
+});
+
+t.test('under concurrent writers, no answer proves more than it shows: primary and replica', async (t) => {
+  const { db } = await openTestDatabase(t);
+  const { db: alone } = await openTestDatabase(t, { replica: false });
+  for (const side of [db, alone]) {
+    const written: { id: string; tidemark: string }[] = [];
+    let isOver = false;
+    const write = async () => {
+      while (!isOver) {
+        const { results, tidemark } = await side.write({ identity: as('a'), statements: [insert('a')] });
+        written.push({ id: results[0]![0]!.id, tidemark });
+      }
+    };
+    let checked = 0;
+    const read = async () => {
+      while (!isOver) {
+        const known = [...written];
+        const { rows, proven, source } = await side.read({
+          identity: as('a'),
+          statement: { text: 'select array_agg(id) as ids from notes', params: [] },
+        });
+        t.equal(source, side === db ? 'replica' : 'primary');
+        const seen = new Set(
+          String(rows[0]!.ids ?? '{}')
+            .slice(1, -1)
+            .split(','),
+        );
+        const due = known.filter(({ tidemark }) => tidemark <= proven);
+        const missing = due.filter(({ id }) => !seen.has(id));
+        if (missing.length > 0) t.fail(`${missing.length} rows up to ${proven} are missing`);
+        checked += due.length;
+      }
+    };
+    const running = [write(), write(), write(), write(), read(), read()];
+    await until('some rounds', () => written.length > 1_000 && checked > 1_000, 30_000);
+    isOver = true;
+    await Promise.all(running);
+    t.pass(`${checked} rows checked`);
+  }
+});
+
+t.test('an open writing transaction holds back what can be proven, and nothing else', async (t) => {
+  const { db } = await openTestDatabase(t, { replica: false });
+  const before = await db.read({ identity: as('a'), statement: byId(1) });
+  await db.pools.write.transaction(async (tx) => {
+    await tx.query("insert into notes (owner, body) values ('a', 'open')");
+    const { results, tidemark } = await db.write({ identity: as('a'), statements: [insert('a')] });
+    await until('polled', () => formatTidemark(db.epoch(), db.primaryLsn()) >= tidemark);
+    const answer = await db.read({ identity: as('a'), statement: byId(results[0]![0]!.id), tidemark });
+    t.equal(answer.rows.length, 1);
+    t.ok(answer.tidemark >= tidemark);
+    t.ok(answer.proven < tidemark);
+    t.ok(answer.proven >= before.proven);
+  });
+  const { tidemark } = await db.write({ identity: as('a'), statements: [insert('a')] });
+  await until('proven', async () => (await db.read({ identity: as('a'), statement: byId(1) })).proven >= tidemark);
+});

@@ -1,0 +1,36 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import t from 'tap';
+import { openDatabase } from '../../src/database.ts';
+import { compareSchema, SCHEMA_LINES } from '../../src/setup/schema-dump.ts';
+import type { DbEvent } from '../../src/types.ts';
+import { openTestDatabase } from '../open-test-database.ts';
+
+const KEPT = new URL('../../schema.txt', import.meta.url);
+
+t.test('schema.txt is what the migrations make; who changes that by hand is told', async (t) => {
+  const { db, url, events } = await openTestDatabase(t, { replica: false });
+  const { admin } = db.pools;
+  const found = `${(await admin.query(SCHEMA_LINES.text))[0]!.lines}\n`;
+  if (process.env.UPDATE_SCHEMA === '1') await writeFile(KEPT, found);
+  t.same(
+    compareSchema(await readFile(KEPT, 'utf8'), found),
+    { missing: [], unexpected: [] },
+    'after a new migration: UPDATE_SCHEMA=1 npx tap test/schema.test.ts, and commit schema.txt',
+  );
+  const drift = (all: DbEvent[]) => all.filter(({ type }) => type === 'db.schema_drifted');
+  t.same(drift(events), []);
+
+  await admin.query('drop index tidemark.files_job_id');
+  await admin.query('grant insert on tidemark.epochs to anon');
+  await admin.query('alter table tidemark.jobs add column mine int');
+  const seen: DbEvent[] = [];
+  const again = await openDatabase({ primaryUrl: url, applicationName: 'drift', observe: (event) => seen.push(event) });
+  t.teardown(() => again.close());
+  t.match(drift(seen), [
+    {
+      missing: [/^index CREATE INDEX files_job_id/],
+      unexpected: ['column jobs.mine integer', 'grant insert on epochs to anon'],
+      error: { code: 'DB_SCHEMA_DRIFTED' },
+    },
+  ]);
+});
