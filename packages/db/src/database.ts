@@ -1,26 +1,26 @@
 /** The whole: pools, watchers and the router over one primary and its replicas. */
 import { type Lsn, TidemarkError } from '@tidemark/contracts';
 import { AnswerBudget } from './connection/answer-budget.ts';
-import { checkRoom, watcherName } from './setup/connection-budget.ts';
+import type { Rest } from './connection/connection.ts';
+import { PostgresError } from './connection/postgres-error.ts';
+import { Probe } from './connection/probe.ts';
+import { sessionSettings } from './connection/session-settings.ts';
 import { type ConnectionTarget, parseConnectionUrl } from './connection/url.ts';
 import { errors } from './errors.ts';
 import { Failover, type Server } from './failover/failover.ts';
-import { encodeStatement } from './sql/param.ts';
-import { SlotPool } from './pool/pool.ts';
 import type { PoolKind } from './pool/options.ts';
-import { PostgresError } from './connection/postgres-error.ts';
-import { PrimaryWatcher } from './routing/primary-watcher.ts';
-import { Probe } from './connection/probe.ts';
-import { ReplicaWatcher } from './routing/replica-watcher.ts';
-import { RoleTimeouts } from './transactions/role-timeouts.ts';
-import { type Replica, Router } from './routing/router.ts';
-import { checkSchemaDrift } from './setup/schema-dump.ts';
-import { sessionSettings } from './connection/session-settings.ts';
+import { ConnectionPool } from './pool/pool.ts';
 import { sizePools } from './pool/size-pools.ts';
-import type { Rest } from './connection/connection.ts';
-import { statementFigures } from './statements/rows.ts';
+import { PrimaryWatcher } from './routing/primary-watcher.ts';
+import { ReplicaWatcher } from './routing/replica-watcher.ts';
+import { type Replica, Router } from './routing/router.ts';
+import { checkRoom, watcherName } from './setup/connection-budget.ts';
+import { checkSchemaDrift } from './setup/schema-dump.ts';
+import { encodeStatement } from './sql/param.ts';
 import { StatementLog } from './statements/log.ts';
+import { statementFigures } from './statements/rows.ts';
 import { openStreams } from './stream/streams.ts';
+import { RoleTimeouts } from './transactions/role-timeouts.ts';
 import type { Database, DatabaseOptions, DbEvent } from './types.ts';
 
 const DEFAULT_HEALTHY_LAG_MS = 1_000;
@@ -49,7 +49,9 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   const onPrimary = watching(kinds.write.max + kinds.analytics.max + kinds.admin.max);
   const onReplica = watching(kinds.read.max + kinds.analytics.max);
   const primary = new PrimaryWatcher(new Probe('watcher', server.target, onPrimary), observe);
-  const pools: { write?: SlotPool; analytics?: SlotPool; admin?: SlotPool; replicas: Replica[] } = { replicas: [] };
+  const pools: { write?: ConnectionPool; analytics?: ConnectionPool; admin?: ConnectionPool; replicas: Replica[] } = {
+    replicas: [],
+  };
   const lag = {
     healthyLagMs: options.healthyLagMs ?? DEFAULT_HEALTHY_LAG_MS,
     unhealthyLagMs: options.unhealthyLagMs ?? DEFAULT_UNHEALTHY_LAG_MS,
@@ -105,7 +107,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   const log = new StatementLog(options.slowMs ?? DEFAULT_SLOW_MS, observe, options.statementHistory);
   const answers = new AnswerBudget(options.answerMaxBytes, options.answersTotalBytes);
   const openPool = (name: string, kind: PoolKind, to: Server, rest: Rest, more?: Record<string, string>) =>
-    new SlotPool({
+    new ConnectionPool({
       name,
       target: to.target,
       options: kinds[kind],
@@ -162,9 +164,9 @@ interface Parts {
   primary: PrimaryWatcher;
   failover: Failover;
   replicas: readonly Replica[];
-  write: SlotPool;
-  analytics: SlotPool;
-  admin: SlotPool;
+  write: ConnectionPool;
+  analytics: ConnectionPool;
+  admin: ConnectionPool;
   answers: AnswerBudget;
   tidemarkWaitMs: number;
   timeouts: RoleTimeouts | undefined;
@@ -176,7 +178,7 @@ function assemble(parts: Parts): Database {
   const router = new Router(parts);
   const reads = replicas.map(({ pool }) => pool);
   const pools = [write, ...reads, analytics, ...replicas.map((replica) => replica.analytics), admin];
-  const books = pools.map(({ statements }) => statements);
+  const registries = pools.map(({ statements }) => statements);
   const { log } = write.statements;
   const streams = openStreams({ router, analytics, primary, read: (request) => router.read(request) });
   return {
@@ -192,11 +194,11 @@ function assemble(parts: Parts): Database {
     poolStats: () => pools.map((pool) => pool.stats()),
     replicaStats: () => replicas.map(({ watcher }) => watcher.stats()),
     readStats: () => ({ ...router.stats }),
-    statements: (most = 50) => statementFigures(books, most),
+    statements: (most = 50) => statementFigures(registries, most),
     slow: () => log.slow(),
     recent: () => log.recent(),
     recordStatements(on) {
-      for (const book of books) book.isOn = on;
+      for (const registry of registries) registry.isOn = on;
     },
     problem: () => (primary.error === undefined ? write.problem : `primary: ${primary.error.message}`),
     async close(deadlineMs) {

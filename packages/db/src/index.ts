@@ -1,13 +1,13 @@
-export { type CheckOptions, checkServer, poolConnections, type ServerReport } from './setup/check-server.ts';
+export { isStalePlan, PostgresError } from './connection/postgres-error.ts';
 export { openDatabase } from './database.ts';
 export { errors } from './errors.ts';
-export { identityStatement } from './transactions/identity-statement.ts';
+export { PieController } from './pool/pie-controller.ts';
+export { type CheckOptions, checkServer, poolConnections, type ServerReport } from './setup/check-server.ts';
 export { type MigrateOptions, migrate } from './setup/migrate.ts';
-export { isStalePlan, PostgresError } from './connection/postgres-error.ts';
-export { QueueControl } from './pool/pie-controller.ts';
+export { runScript } from './setup/run-script.ts';
 export { arrayLiteral, identifier, literal, searchPath } from './sql/quote.ts';
 export { redactStatement, STATEMENT_MAX_LENGTH } from './sql/redact.ts';
-export { runScript } from './setup/run-script.ts';
 export type { CopyFormat, CopyShape } from './stream/copy-statement.ts';
 export type * from './stream/types.ts';
+export { identityStatement } from './transactions/identity-statement.ts';
 export type * from './types.ts';

@@ -1,9 +1,9 @@
 /**
  * The words of this package.
  *
- *   slot      one `postgres({ max: 1 })` client, with a generation; discarded the moment its connection closes
- *   lease     the exclusive use of a slot, until released or until its connection dies
- *   pool      the slots for one purpose on one server: `write`, `read:<replica>`, `analytics`, `analytics:<replica>`, `admin`
+ *   connection      one `postgres({ max: 1 })` client, with a generation; discarded the moment its socket closes
+ *   lease     the exclusive use of a connection, until released or until its connection dies
+ *   pool      the connections for one purpose on one server: `write`, `read:<replica>`, `analytics`, `analytics:<replica>`, `admin`
  *   holder    who holds a lease: route, statement, since when
  *   identity  the Postgres role and the JWT claims that a statement runs under
  *   router    chooses the server of a read: a replica that has replayed far enough, else the primary
@@ -22,7 +22,7 @@ export interface Statement {
   prepare?: boolean;
   /**
    * Default false. True where it runs no function but Postgres's own and none of those that change the session, so that what runs
-   * behind it in its transaction finds everything as it was: then it may share a transaction with others on an express lane.
+   * behind it in its transaction finds everything as it was: then it may share a transaction with others on a pipeline.
    */
   inert?: boolean;
 }
@@ -69,7 +69,7 @@ export interface QueryOptions {
   holder?: Holder;
   /** When it goes, waiting for a connection ends with DB_CLIENT_GONE, and what runs for it alone is cancelled, a COMMIT excepted. */
   client?: Client;
-  /** Most time to wait for a slot, ms; default the pool's `acquireTimeoutMs`. */
+  /** Most time to wait for a connection, ms; default the pool's `acquireTimeoutMs`. */
   acquireTimeoutMs?: number;
   /**
    * Most time for the statement, ms; the connection is discarded after it. Default the pool's `statementTimeoutMs`, and under an
@@ -96,12 +96,12 @@ export interface Pool {
   /** One statement in a transaction of its own, as the pool's own user. */
   query<R extends Row = Row>(text: string, params?: readonly Param[], options?: QueryOptions): Promise<Rows<R>>;
   /**
-   * Runs `work` between BEGIN and COMMIT on one slot; ROLLBACK when it throws.
+   * Runs `work` between BEGIN and COMMIT on one connection; ROLLBACK when it throws.
    * Rejects with DB_CONNECTION_LOST when the connection dies; then the outcome of a COMMIT already sent is unknown.
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>;
   stats(): PoolStats;
-  /** Waits for leases up to the deadline, then discards every slot. */
+  /** Waits for leases up to the deadline, then discards every connection. */
   close(deadlineMs?: number): Promise<void>;
 }
 
@@ -177,7 +177,7 @@ export interface Database {
   slow(): RecordedStatement[];
   /** The last 200, the newest first. */
   recent(): RecordedStatement[];
-  /** Stops recording statements, and starts it again: to measure what it costs. Express lanes keep their verdicts meanwhile. */
+  /** Stops recording statements, and starts it again: to measure what it costs. Pipeline keep their verdicts meanwhile. */
   recordStatements(on: boolean): void;
   readonly answers: AnswersInFlight;
   /** Undefined when reads and writes can be served, else why not. */
@@ -209,7 +209,7 @@ export interface RecordedStatement {
   at: number;
   pool: string;
   text: string;
-  /** For a connection, or for those before it on an express lane. */
+  /** For a connection, or for those before it on a pipeline. */
   waitMs: number;
   ms: number;
   rows: number;
@@ -221,11 +221,11 @@ export interface RecordedStatement {
 export interface PoolOptions {
   min: number;
   max: number;
-  /** Connections in use are kept to what the server can use, from measured times (concurrency-limit.ts); else up to `max`. */
+  /** Connections in use are kept to what the server can use, from measured times (pool/vegas-limit.ts); else up to `max`. */
   autosize: boolean;
-  /** Most requests waiting for a slot; one more is refused at once with DB_POOL_FULL. */
+  /** Most requests waiting for a connection; one more is refused at once with DB_POOL_FULL. */
   waitingLimit: number;
-  /** Newcomers are refused with DB_POOL_FULL so that nobody waits for much longer than this (queue-control.ts). 0, the default: off. */
+  /** Newcomers are refused with DB_POOL_FULL so that nobody waits for much longer than this (pool/pie-controller.ts). 0, the default: off. */
   queueTargetMs: number;
   acquireTimeoutMs: number;
   connectTimeoutMs: number;
@@ -233,13 +233,13 @@ export interface PoolOptions {
   /** Postgres ends a session whose transaction waits for us for longer. 0: never. */
   idleInTransactionTimeoutMs: number;
   idleTimeoutMs: number;
-  /** A slot is replaced after this long, ± 10 %. */
+  /** A connection is replaced after this long, ± 10 %. */
   lifetimeMs: number;
   /** A lease held longer is reported as a leak. 0: none is. */
   leakThresholdMs: number;
   /** A lease held longer is taken back: its connection is discarded. 0, the default: none is. */
   leakReclaimMs: number;
-  /** A slot that was idle for longer is asked before it is used. */
+  /** A connection that was idle for longer is asked before it is used. */
   validateAfterIdleMs: number;
   /** Bytes that prepared statements may take in the backend of a connection (prepared-budget.ts). */
   preparedBytes: number;

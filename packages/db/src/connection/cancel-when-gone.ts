@@ -1,8 +1,8 @@
 /** Ends what runs on a lease when nobody waits for it any more, or when its time is over. */
 import { errors } from '../errors.ts';
-import type { Slot } from './connection.ts';
 import { cancelBackend } from '../stream/cancel-backend.ts';
 import type { Client } from '../types.ts';
+import type { PooledConnection } from './connection.ts';
 
 /** A cancel request is a connection of its own: a statement that ends by itself within this time does not cost one. */
 const GRACE_MS = 20;
@@ -18,15 +18,15 @@ export interface Watched {
 export class StatementWatch {
   /** The time for all statements is over. */
   isOverdue = false;
-  readonly #slot: Slot;
+  readonly #connection: PooledConnection;
   readonly #watched: Watched;
   readonly #forget: (() => void) | undefined;
   readonly #deadline: NodeJS.Timeout | undefined;
   #grace: NodeJS.Timeout | undefined;
   #cancelling: Promise<void> | undefined;
 
-  constructor(slot: Slot, watched: Watched) {
-    this.#slot = slot;
+  constructor(connection: PooledConnection, watched: Watched) {
+    this.#connection = connection;
     this.#watched = watched;
     const { client, withinMs } = watched;
     this.#forget = client?.onGone(() => {
@@ -40,7 +40,7 @@ export class StatementWatch {
   }
 
   /**
-   * To be called before the slot is released. Undefined: it may be at once. Else it may when this has settled: until the server has
+   * To be called before the connection is released. Undefined: it may be at once. Else it may when this has settled: until the server has
    * closed the connection of a cancel request, that could still hit the next statement, which is somebody else's.
    */
   end(): Promise<void> | undefined {
@@ -51,15 +51,15 @@ export class StatementWatch {
   }
 
   #cancel(): void {
-    const slot = this.#slot;
-    if (this.#cancelling !== undefined || slot.pendingCount === 0 || !this.#watched.mayCancel()) return;
-    if (slot.secret === 0) {
+    const connection = this.#connection;
+    if (this.#cancelling !== undefined || connection.pendingCount === 0 || !this.#watched.mayCancel()) return;
+    if (connection.secret === 0) {
       // It cannot be cancelled, as behind a proxy that hides its backends. Postgres notices the lost connection within 2 s.
-      slot.discard(errors.CLIENT_GONE(), true);
+      connection.discard(errors.CLIENT_GONE(), true);
       return;
     }
-    this.#cancelling = cancelBackend(slot).catch((cause: Error) =>
-      slot.discard(errors.CLIENT_GONE(undefined, { cause }), true),
+    this.#cancelling = cancelBackend(connection).catch((cause: Error) =>
+      connection.discard(errors.CLIENT_GONE(undefined, { cause }), true),
     );
   }
 }

@@ -1,5 +1,5 @@
 /**
- * The life of a slot. One slot is one connection: a lost one is never revived, a new slot takes its place.
+ * The life of a connection. A lost connection is never revived, a new one takes its place.
  *
  *                      connected          acquire
  *       ┌──────────────┐     ┌──────────┐ ──────► ┌──────────┐
@@ -17,11 +17,11 @@
  */
 export const SLOT_STATES = ['connecting', 'idle', 'busy', 'draining', 'closing', 'gone'] as const;
 export const SLOT_EVENTS = ['connected', 'acquire', 'release', 'retire', 'lost'] as const;
-export type SlotState = (typeof SLOT_STATES)[number];
-export type SlotEvent = (typeof SLOT_EVENTS)[number];
+export type ConnectionState = (typeof SLOT_STATES)[number];
+export type ConnectionEvent = (typeof SLOT_EVENTS)[number];
 
 /** Null: the event cannot happen in this state, and seeing it is a defect of the pool. */
-const TRANSITIONS: { readonly [S in SlotState]: { readonly [E in SlotEvent]: SlotState | null } } = {
+const TRANSITIONS: { readonly [S in ConnectionState]: { readonly [E in ConnectionEvent]: ConnectionState | null } } = {
   connecting: { connected: 'idle', acquire: null, release: null, retire: 'gone', lost: 'gone' },
   idle: { connected: null, acquire: 'busy', release: null, retire: 'closing', lost: 'gone' },
   busy: { connected: null, acquire: null, release: 'idle', retire: 'draining', lost: 'gone' },
@@ -31,6 +31,6 @@ const TRANSITIONS: { readonly [S in SlotState]: { readonly [E in SlotEvent]: Slo
   gone: { connected: 'gone', acquire: null, release: 'gone', retire: 'gone', lost: 'gone' },
 };
 
-export function nextSlotState(state: SlotState, event: SlotEvent): SlotState | null {
+export function nextConnectionState(state: ConnectionState, event: ConnectionEvent): ConnectionState | null {
   return TRANSITIONS[state][event];
 }

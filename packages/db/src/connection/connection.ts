@@ -6,27 +6,27 @@
  */
 import type net from 'node:net';
 import postgres from 'postgres';
-import { AnswerBudget, type AnswerBytes } from './answer-budget.ts';
-import { AnswerMeter } from './answer-meter.ts';
-import { connectSocket } from './socket.ts';
-import type { ConnectionTarget } from './url.ts';
-import { driverOptions } from './driver-options.ts';
-import { secretOf, sendScript, sendStatement } from './driver-query.ts';
 import { errors } from '../errors.ts';
 import { type EncodedStatement, encodeStatement } from '../sql/param.ts';
+import type { Row, Rows } from '../types.ts';
+import { AnswerBudget, type AnswerBytes } from './answer-budget.ts';
+import { AnswerMeter } from './answer-meter.ts';
+import { type ConnectionEvent, type ConnectionState, nextConnectionState } from './connection-state.ts';
+import { driverOptions } from './driver-options.ts';
+import { secretOf, sendScript, sendStatement } from './driver-query.ts';
+import { type Done, type Pending, PendingQueries } from './pending-queries.ts';
 import { fromDriver } from './postgres-error.ts';
 import { PreparedBudget, preparedCost } from './prepared-budget.ts';
 import type { RecentTexts } from './recent-texts.ts';
-import { nextSlotState, type SlotEvent, type SlotState } from './connection-state.ts';
-import type { Row, Rows } from '../types.ts';
-import { type Done, type Pending, Unanswered } from './pending-queries.ts';
+import { connectSocket } from './socket.ts';
+import type { ConnectionTarget } from './url.ts';
 
 const TERMINATE = Buffer.from([0x58, 0, 0, 0, 4]);
 
 /** The role that a session rests in between transactions: its own user, or `tidemark_none`, which may do nothing. */
 export type Rest = 'own' | 'none';
 
-export interface SlotOptions {
+export interface ConnectionOptions {
   pool: string;
   target: ConnectionTarget;
   /** Start-up settings of the session. */
@@ -36,15 +36,15 @@ export interface SlotOptions {
   connectTimeoutMs: number;
   /** Bytes that prepared statements may take in the backend; default: no limit, for connections that send only our own texts. */
   preparedBytes?: number;
-  /** Shared by the slots of a pool: only texts that repeat are prepared. Default: all are. */
+  /** Shared by the connections of a pool: only texts that repeat are prepared. Default: all are. */
   recent?: RecentTexts;
   /** Default: one of its own. */
   answers?: AnswerBudget;
   /** Called once, when the connection is no more; `pending` statements were rejected with it. No error: it was closed. */
-  onGone: (slot: Slot, pending: number, error: Error | undefined) => void;
+  onGone: (connection: PooledConnection, pending: number, error: Error | undefined) => void;
 }
 
-/** A slot's socket in use by someone else than the driver. */
+/** A connection's socket in use by someone else than the driver. */
 export interface LentSocket {
   socket: net.Socket;
   giveBack: () => void;
@@ -54,7 +54,7 @@ export interface LentSocket {
 
 let generations = 0;
 
-export class Slot {
+export class PooledConnection {
   readonly generation: number = ++generations;
   readonly openedAt: number = performance.now();
   /** Of this session, as last set. */
@@ -68,10 +68,10 @@ export class Slot {
   readonly answers: AnswerBudget;
   /** The bytes of the answers since the connection last had nothing to answer. */
   readonly answer: AnswerBytes & { key: string | undefined } = { bytes: 0, taken: 0, key: undefined };
-  #state: SlotState = 'connecting';
-  readonly #options: SlotOptions;
+  #state: ConnectionState = 'connecting';
+  readonly #options: ConnectionOptions;
   readonly #sql: postgres.Sql;
-  readonly #pending = new Unanswered();
+  readonly #pending = new PendingQueries();
   readonly prepared: PreparedBudget;
   /** Texts that the driver has prepared. It never closes them. */
   readonly #texts = new Set<string>();
@@ -80,7 +80,7 @@ export class Slot {
   #connecting = false;
   #isCorked = false;
 
-  constructor(options: SlotOptions) {
+  constructor(options: ConnectionOptions) {
     this.#options = options;
     this.answers = options.answers ?? new AnswerBudget();
     this.rest = options.rest;
@@ -90,7 +90,7 @@ export class Slot {
     this.#sql = postgres(driverOptions(options, () => this.#connect()));
   }
 
-  get state(): SlotState {
+  get state(): ConnectionState {
     return this.#state;
   }
 
@@ -107,7 +107,7 @@ export class Slot {
     return !this.prepared.isFull && performance.now() < this.retireAt;
   }
 
-  /** Rejects with DB_CONNECT_FAILED, or the server's own refusal (a PostgresError); the slot is gone then. */
+  /** Rejects with DB_CONNECT_FAILED, or the server's own refusal (a PostgresError); the connection is gone then. */
   async open(): Promise<void> {
     const { connectTimeoutMs, target } = this.#options;
     const timer = setTimeout(() => {
@@ -126,10 +126,10 @@ export class Slot {
     }
   }
 
-  /** False when the slot is gone. Throws on a transition that the state machine does not have: a defect of the pool. */
-  move(event: SlotEvent): boolean {
-    const next = nextSlotState(this.#state, event);
-    if (next === null) throw new TypeError(`slot ${this.generation}: ${event} while ${this.#state}`);
+  /** False when the connection is gone. Throws on a transition that the state machine does not have: a defect of the pool. */
+  move(event: ConnectionEvent): boolean {
+    const next = nextConnectionState(this.#state, event);
+    if (next === null) throw new TypeError(`connection ${this.generation}: ${event} while ${this.#state}`);
     this.#state = next;
     return next !== 'gone';
   }
@@ -173,13 +173,13 @@ export class Slot {
     };
   }
 
-  /** For a lane (lane-wire.ts): its socket; undefined when there is none yet. */
+  /** For a pipeline (pipeline/wire.ts): its socket; undefined when there is none yet. */
   get socket(): net.Socket | undefined {
     return this.#socket;
   }
 
-  /** A statement that the lane sends itself. False: it was told that the connection is gone. */
-  enlist(pending: Pending, timeoutMs: number): boolean {
+  /** A statement that the pipeline sends itself. False: it was told that the connection is gone. */
+  add(pending: Pending, timeoutMs: number): boolean {
     if (this.#state === 'gone' || this.#state === 'closing') {
       pending.done(undefined, this.#lostError('it was closed before', NOT_SENT));
       return false;
@@ -189,7 +189,7 @@ export class Slot {
   }
 
   /** It was answered. False: it was rejected before, with its connection. */
-  strike(pending: Pending): boolean {
+  remove(pending: Pending): boolean {
     return this.#pending.delete(pending);
   }
 
@@ -234,7 +234,7 @@ export class Slot {
     this.#sayGoodbye();
   }
 
-  /** The holder is done. True when the slot can be used again. */
+  /** The holder is done. True when the connection can be used again. */
   release(): boolean {
     this.move('release');
     this.idleSince = performance.now();
@@ -261,7 +261,7 @@ export class Slot {
     if (this.#state === 'closing') this.#socket?.end(TERMINATE);
   }
 
-  /** The driver writes every kilobyte: held back until the end of this turn, many requests on a lane are one system call. */
+  /** The driver writes every kilobyte: held back until the end of this turn, many requests on a pipeline are one system call. */
   #cork(): void {
     if (this.#isCorked || this.#socket === undefined) return;
     this.#isCorked = true;
@@ -274,7 +274,7 @@ export class Slot {
 
   #register(timeoutMs: number, done: Done): Pending | undefined {
     const pending: Pending = { sentAt: 0, deadline: 0, done };
-    return this.enlist(pending, timeoutMs) ? pending : undefined;
+    return this.add(pending, timeoutMs) ? pending : undefined;
   }
 
   #settle(pending: Pending, text: string, rows: Rows | undefined, error: unknown): void {

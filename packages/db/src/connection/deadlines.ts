@@ -1,13 +1,13 @@
-/** What a pool looks after from time to time: answers that are overdue, leases that are held for long, slots that nobody needs. */
+/** What a pool looks after from time to time: answers that are overdue, leases that are held for long, connections that nobody needs. */
 import { errors } from '../errors.ts';
 import type { Lease } from '../pool/lease.ts';
 import { LONG_HELD_MS } from '../pool/limit.ts';
 import type { PoolMeter } from '../pool/meter.ts';
-import type { Slot } from './connection.ts';
 import type { DbEvent, PoolOptions } from '../types.ts';
+import type { PooledConnection } from './connection.ts';
 
 /** How long a server may take to answer a goodbye. */
-const CLOSING_MOST_MS = 2_000;
+const MAX_CLOSING_MS = 2_000;
 
 interface Owner {
   readonly name: string;
@@ -16,23 +16,28 @@ interface Owner {
   readonly observe: (event: DbEvent) => void;
 }
 
-export function endUnanswered(pool: Owner, slots: Iterable<Slot>, leases: Iterable<Lease>, now: number): void {
-  for (const slot of [...slots]) {
-    if (slot.isOverdue(now)) overrun(pool, slot, leases, now);
-    else if (slot.state === 'closing' && now - slot.idleSince > CLOSING_MOST_MS) {
-      slot.discard(errors.CONNECT_FAILED({ server: pool.name, reason: 'no answer to the goodbye' }));
+export function endUnanswered(
+  pool: Owner,
+  connections: Iterable<PooledConnection>,
+  leases: Iterable<Lease>,
+  now: number,
+): void {
+  for (const connection of [...connections]) {
+    if (connection.isOverdue(now)) overrun(pool, connection, leases, now);
+    else if (connection.state === 'closing' && now - connection.idleSince > MAX_CLOSING_MS) {
+      connection.discard(errors.CONNECT_FAILED({ server: pool.name, reason: 'no answer to the goodbye' }));
     }
   }
 }
 
-function overrun(pool: Owner, slot: Slot, leases: Iterable<Lease>, now: number): void {
+function overrun(pool: Owner, connection: PooledConnection, leases: Iterable<Lease>, now: number): void {
   let lease: Lease | undefined;
-  for (const candidate of leases) if (candidate.slot === slot) lease = candidate;
-  // On a lane it is the rider, and not who opened the lane.
-  const { holder, sentAt } = slot.oldest ?? {};
-  const ms = now - (holder === undefined ? (lease?.since ?? slot.idleSince) : sentAt!);
+  for (const candidate of leases) if (candidate.connection === connection) lease = candidate;
+  // On a pipeline it is the read, and not who opened the pipeline.
+  const { holder, sentAt } = connection.oldest ?? {};
+  const ms = now - (holder === undefined ? (lease?.since ?? connection.idleSince) : sentAt!);
   pool.observe({ type: 'db.statement_overrun', pool: pool.name, ms, holder: holder ?? lease?.holder ?? {} });
-  slot.discard(errors.STATEMENT_OVERRUN({ pool: pool.name, ms }));
+  connection.discard(errors.STATEMENT_OVERRUN({ pool: pool.name, ms }));
 }
 
 /** Reports leaks. @returns how many leases the pool's limit leaves out */
@@ -45,15 +50,15 @@ export function checkLeases(pool: Owner, leases: Iterable<Lease>, now: number): 
   return uncounted;
 }
 
-/** `idle` has the longest idle in front; `open` counts all slots of the pool. */
-export function closeSpare(idle: Slot[], open: number, options: PoolOptions, now: number): void {
+/** `idle` has the longest idle in front; `open` counts all connections of the pool. */
+export function closeSpare(idle: PooledConnection[], open: number, options: PoolOptions, now: number): void {
   let left = open;
-  for (let slot = idle[0]; slot !== undefined; slot = idle[0]) {
-    const isSpare = now - slot.idleSince > options.idleTimeoutMs && left > options.min;
-    if (!isSpare && now <= slot.retireAt) return;
+  for (let connection = idle[0]; connection !== undefined; connection = idle[0]) {
+    const isSpare = now - connection.idleSince > options.idleTimeoutMs && left > options.min;
+    if (!isSpare && now <= connection.retireAt) return;
     idle.shift();
     left--;
-    slot.idleSince = now;
-    slot.close();
+    connection.idleSince = now;
+    connection.close();
   }
 }

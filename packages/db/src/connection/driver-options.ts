@@ -1,10 +1,10 @@
-/** How a slot sets the driver up. */
+/** How a connection sets the driver up. */
 import type net from 'node:net';
 import type postgres from 'postgres';
-import type { SlotOptions } from './connection.ts';
+import type { ConnectionOptions } from './connection.ts';
 
 /**
- * How values read as text, whatever the database or the role sets. The style of dates is set once the session is there (slot.ts): a
+ * How values read as text, whatever the database or the role sets. The style of dates is set once the session is there (connection.ts): a
  * start-up setting of it would also undo the order of day and month that the database sets for what clients write.
  */
 const VALUE_TEXTS = { intervalstyle: 'postgres', bytea_output: 'hex', extra_float_digits: '1' };
@@ -13,7 +13,7 @@ const VALUE_TEXTS = { intervalstyle: 'postgres', bytea_output: 'hex', extra_floa
 const MAX_PIPELINE = 1_000_000;
 
 export function driverOptions(
-  { target, settings }: SlotOptions,
+  { target, settings }: ConnectionOptions,
   connect: () => Promise<net.Socket>,
 ): postgres.Options<Record<string, postgres.PostgresType>> {
   return {

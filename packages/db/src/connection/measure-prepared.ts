@@ -1,7 +1,7 @@
 /** Asks a backend how much memory its prepared statements take. */
 import { encodeStatement } from '../sql/param.ts';
+import type { PooledConnection } from './connection.ts';
 import { PostgresError } from './postgres-error.ts';
-import type { Slot } from './connection.ts';
 
 /** Reading the list of contexts takes a few ms. */
 const TIMEOUT_MS = 2_000;
@@ -16,27 +16,27 @@ const BYTES = encodeStatement({
 /** insufficient_privilege, and undefined_table on servers before 14. */
 const UNREADABLE = new Set(['42501', '42P01']);
 
-/** Corrects the estimate of an idle slot. Rejects only when the connection is of no more use; it is discarded then. */
-export async function measurePrepared(slot: Slot): Promise<void> {
+/** Corrects the estimate of an idle connection. Rejects only when the connection is of no more use; it is discarded then. */
+export async function measurePrepared(connection: PooledConnection): Promise<void> {
   try {
-    if (slot.rest === 'none') await slot.send(AS_OWN, TIMEOUT_MS);
-    const bytes = await readBytes(slot);
-    if (slot.rest === 'none') await slot.send(AS_NONE, TIMEOUT_MS);
-    slot.prepared.measured(bytes);
+    if (connection.rest === 'none') await connection.send(AS_OWN, TIMEOUT_MS);
+    const bytes = await readBytes(connection);
+    if (connection.rest === 'none') await connection.send(AS_NONE, TIMEOUT_MS);
+    connection.prepared.measured(bytes);
   } catch (error) {
     // Its role is not known any more.
-    slot.discard(error as Error);
+    connection.discard(error as Error);
     throw error;
   }
 }
 
-async function readBytes(slot: Slot): Promise<number | undefined> {
+async function readBytes(connection: PooledConnection): Promise<number | undefined> {
   try {
-    const rows = await slot.send<{ bytes: number }>(BYTES, TIMEOUT_MS);
+    const rows = await connection.send<{ bytes: number }>(BYTES, TIMEOUT_MS);
     return rows[0]?.bytes;
   } catch (error) {
     if (!(error instanceof PostgresError)) throw error;
     // Anything else, such as a timeout on a busy server: the estimate stands until the next time.
-    return UNREADABLE.has(error.code) ? undefined : slot.prepared.bytes;
+    return UNREADABLE.has(error.code) ? undefined : connection.prepared.bytes;
   }
 }

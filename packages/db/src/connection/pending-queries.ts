@@ -17,10 +17,10 @@ export interface Pending {
 
 /**
  * A list, not a Set: a Set's table, when it is made anew, leaves a pointer to it in the old one. An old table that has become
- * old to the garbage collector keeps all later ones alive, each with its rides and all that hangs on them, until the next major
+ * old to the garbage collector keeps all later ones alive, each with its reads and all that hangs on them, until the next major
  * collection (60 % of what a gateway allocated survived then, and its processor time doubled).
  */
-export class Unanswered {
+export class PendingQueries {
   #pending: Pending[] = [];
 
   get size(): number {
@@ -39,7 +39,7 @@ export class Unanswered {
     this.#pending.push(pending);
   }
 
-  /** False when it was answered or taken before. Almost always the first: a lane's riders are some dozens at the most. */
+  /** False when it was answered or taken before. almost always the first: the reads of a pipeline are some dozens at the most. */
   delete(pending: Pending): boolean {
     const at = this.#pending.indexOf(pending);
     if (at < 0) return false;

@@ -72,7 +72,7 @@ export function fromDriver(error: unknown): PostgresError | undefined {
   return isDriverError(error) ? new PostgresError(error) : undefined;
 }
 
-/** The body of an ErrorResponse that the driver did not see (stream/, lane-wire.ts): pairs of a letter and a text, each ended by a zero byte. */
+/** The body of an ErrorResponse that the driver did not see (stream/, pipeline/wire.ts): pairs of a letter and a text, each ended by a zero byte. */
 export function fromErrorResponse(body: Buffer): PostgresError {
   const fields: Record<string, string> = {};
   for (const field of body.toString('utf8').split('\0')) {

@@ -1,16 +1,17 @@
 /** A connection of its own for polls: opened on demand, thrown away when an answer is late. Never in the way of a pool. */
-import type { ConnectionTarget } from './url.ts';
+
 import { errors } from '../errors.ts';
 import type { EncodedStatement } from '../sql/param.ts';
-import { Slot } from './connection.ts';
 import { allSettled } from '../transactions/transaction.ts';
 import type { Row } from '../types.ts';
+import { PooledConnection } from './connection.ts';
+import type { ConnectionTarget } from './url.ts';
 
 export class Probe {
   readonly #name: string;
   #target: ConnectionTarget;
   readonly #settings: Readonly<Record<string, string>>;
-  #slot: Slot | undefined;
+  #connection: PooledConnection | undefined;
   #closed = false;
 
   constructor(name: string, target: ConnectionTarget, settings: Readonly<Record<string, string>>) {
@@ -21,19 +22,19 @@ export class Probe {
 
   /** The first row of each statement, run one after the other. Rejects at the latest after `timeoutMs`. */
   async ask(statements: readonly EncodedStatement[], timeoutMs: number): Promise<Row[]> {
-    const answers = await this.#within(timeoutMs, (slot) =>
-      allSettled(statements.map((statement) => slot.send(statement, 0))),
+    const answers = await this.#within(timeoutMs, (connection) =>
+      allSettled(statements.map((statement) => connection.send(statement, 0))),
     );
     return answers.map((rows) => rows[0] ?? {});
   }
 
   /** Several statements in one text, by the simple protocol. When one fails, the connection goes with what it had begun. */
   run(text: string, timeoutMs: number): Promise<void> {
-    return this.#within(timeoutMs, async (slot) => {
+    return this.#within(timeoutMs, async (connection) => {
       try {
-        await slot.script(text);
+        await connection.script(text);
       } catch (error) {
-        slot.discard(error as Error);
+        connection.discard(error as Error);
         throw error;
       }
     });
@@ -42,18 +43,20 @@ export class Probe {
   /** Asks another server from now on. */
   moveTo(target: ConnectionTarget): void {
     this.#target = target;
-    this.#slot?.discard(errors.CONNECTION_LOST({ pool: this.#name, reason: 'another server is asked now', sent: '' }));
+    this.#connection?.discard(
+      errors.CONNECTION_LOST({ pool: this.#name, reason: 'another server is asked now', sent: '' }),
+    );
   }
 
-  async #within<T>(timeoutMs: number, work: (slot: Slot) => Promise<T>): Promise<T> {
+  async #within<T>(timeoutMs: number, work: (connection: PooledConnection) => Promise<T>): Promise<T> {
     const deadline = performance.now() + timeoutMs;
-    const slot = await this.#open(timeoutMs);
+    const connection = await this.#open(timeoutMs);
     const timer = setTimeout(
-      () => slot.discard(errors.STATEMENT_OVERRUN({ pool: this.#name, ms: timeoutMs })),
+      () => connection.discard(errors.STATEMENT_OVERRUN({ pool: this.#name, ms: timeoutMs })),
       Math.max(1, deadline - performance.now()),
     );
     try {
-      return await work(slot);
+      return await work(connection);
     } finally {
       clearTimeout(timer);
     }
@@ -61,13 +64,13 @@ export class Probe {
 
   close(): void {
     this.#closed = true;
-    this.#slot?.discard(errors.POOL_CLOSED({ pool: this.#name }));
+    this.#connection?.discard(errors.POOL_CLOSED({ pool: this.#name }));
   }
 
-  async #open(timeoutMs: number): Promise<Slot> {
+  async #open(timeoutMs: number): Promise<PooledConnection> {
     if (this.#closed) throw errors.POOL_CLOSED({ pool: this.#name });
-    if (this.#slot?.state === 'idle') return this.#slot;
-    const slot = new Slot({
+    if (this.#connection?.state === 'idle') return this.#connection;
+    const connection = new PooledConnection({
       pool: this.#name,
       target: this.#target,
       settings: this.#settings,
@@ -75,11 +78,11 @@ export class Probe {
       statementTimeoutMs: 0,
       connectTimeoutMs: timeoutMs,
       onGone: () => {
-        if (this.#slot === slot) this.#slot = undefined;
+        if (this.#connection === connection) this.#connection = undefined;
       },
     });
-    this.#slot = slot;
-    await slot.open();
-    return slot;
+    this.#connection = connection;
+    await connection.open();
+    return connection;
   }
 }

@@ -1,12 +1,12 @@
 /**
- * The socket of a slot. We bring our own, since postgres's own leaves Nagle's algorithm on (a pipelined COMMIT waits for
+ * The socket of a connection. We bring our own, since postgres's own leaves Nagle's algorithm on (a pipelined COMMIT waits for
  * the peer's delayed acknowledgement, 40 ms) and cannot be destroyed at once (a paused server never answers a FIN).
  */
 import { readFile } from 'node:fs/promises';
 import net from 'node:net';
 import tls from 'node:tls';
-import type { ConnectionTarget } from './url.ts';
 import { errors } from '../errors.ts';
+import type { ConnectionTarget } from './url.ts';
 
 /** How long an idle connection may be cut off before the kernel starts to ask. */
 const KEEP_ALIVE_DELAY_MS = 10_000;

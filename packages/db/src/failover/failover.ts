@@ -1,14 +1,14 @@
 /** Follows a promoted replica: asks promotion.ts after each poll that finds one, and moves everything over at once. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ConnectionTarget } from '../connection/url.ts';
-import { LAST_EPOCH, mintScript } from './epoch-mint.ts';
-import { errors } from '../errors.ts';
-import { encodeStatement } from '../sql/param.ts';
-import type { PrimaryWatcher } from '../routing/primary-watcher.ts';
 import { Probe } from '../connection/probe.ts';
-import { judgePromotion } from './promotion.ts';
+import type { ConnectionTarget } from '../connection/url.ts';
+import { errors } from '../errors.ts';
+import type { PrimaryWatcher } from '../routing/primary-watcher.ts';
 import type { ReplicaWatcher } from '../routing/replica-watcher.ts';
+import { encodeStatement } from '../sql/param.ts';
 import type { DbEvent } from '../types.ts';
+import { LAST_EPOCH, mintScript } from './epoch-mint.ts';
+import { judgePromotion } from './promotion.ts';
 
 /** For the insert of the epoch on a server that has just been promoted. */
 const MINT_TIMEOUT_MS = 5_000;

@@ -1,4 +1,4 @@
-/** The messages of Postgres's extended query protocol that a lane sends, put together in one buffer a turn. */
+/** The messages of Postgres's extended query protocol that a pipeline sends, put together in one buffer a turn. */
 const FIRST_BYTES = 16 * 1024;
 /** Past this a buffer is not kept: one long parameter does not stay in memory. */
 const KEPT_BYTES = 256 * 1024;
@@ -12,7 +12,7 @@ const NULL = 0xffff_ffff;
 const EXECUTE = Buffer.from([0x45, 0, 0, 0, 9, 0, 0, 0, 0, 0]);
 const SYNC = Buffer.from([0x53, 0, 0, 0, 4]);
 
-export class LaneMessages {
+export class PipelineMessages {
   #bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
   #from = 0;
   #at = 0;

@@ -1,8 +1,8 @@
-/** One read on its way over a lane: what is sent, what has come back, and who waits for it. */
+/** One read on its way over a pipeline: what is sent, what has come back, and who waits for it. */
 import { type AnswerBudget, type AnswerBytes, answerKey } from '../connection/answer-budget.ts';
+import type { Pending } from '../connection/pending-queries.ts';
 import type { PostgresError } from '../connection/postgres-error.ts';
 import type { Client, Holder, Identity, Row, Rows } from '../types.ts';
-import type { Pending } from '../connection/pending-queries.ts';
 
 /** A prepared statement of one connection. `absent`: not there, or its creation is not confirmed. */
 export interface Prepared {
@@ -27,22 +27,22 @@ export interface Ticket {
   client: Client | undefined;
 }
 
-export class Ride implements Pending, AnswerBytes {
+export class PipelinedRead implements Pending, AnswerBytes {
   readonly ticket: Ticket;
   readonly holder: Holder | undefined;
-  readonly onArrival: (ride: Ride) => void;
+  readonly onArrival: (read: PipelinedRead) => void;
   sentAt = 0;
   deadline = 0;
-  /** When the ride before it was answered, or it was sent. */
+  /** When the read before it was answered, or it was sent. */
   startedAt = 0;
   rows: Rows = newRows();
   xmin = '';
   error: Error | undefined;
   /** What Postgres said, until its ReadyForQuery comes. */
   refused: PostgresError | undefined;
-  /** Of two: the identity's statement, then its own. One from the start where the ride before it has the same identity. */
+  /** Of two: the identity's statement, then its own. One from the start where the read before it has the same identity. */
   completed = 0;
-  /** The Sync behind it ends its transaction; without, the next ride is in the same one. */
+  /** The Sync behind it ends its transaction; without, the next read is in the same one. */
   isLast = true;
   /** Of the identity's statement and of its own, when they are prepared on the way. */
   setter: Prepared | undefined;
@@ -52,7 +52,12 @@ export class Ride implements Pending, AnswerBytes {
   taken = 0;
   readonly #answers: AnswerBudget;
 
-  constructor(ticket: Ticket, holder: Holder | undefined, answers: AnswerBudget, onArrival: (ride: Ride) => void) {
+  constructor(
+    ticket: Ticket,
+    holder: Holder | undefined,
+    answers: AnswerBudget,
+    onArrival: (read: PipelinedRead) => void,
+  ) {
     this.#answers = answers;
     this.ticket = ticket;
     this.holder = holder;
@@ -63,7 +68,7 @@ export class Ride implements Pending, AnswerBytes {
     return answerKey(this.ticket.identity, this.ticket.client);
   }
 
-  /** Called once: by the wire, or by the slot when its connection is lost. */
+  /** Called once: by the wire, or by the connection when it is lost. */
   done(_rows: Rows | undefined, error: Error | undefined): void {
     this.error = error;
     this.#answers.end(this);
@@ -71,7 +76,7 @@ export class Ride implements Pending, AnswerBytes {
   }
 }
 
-/** A ride before it failed in the same transaction, or had an answer for which the connection was given up: it rides again. */
+/** A read before it failed in the same transaction, or had an answer for which the connection was given up: it is sent again. */
 export const SKIPPED = new Error('Skipped, because a statement before it on its connection failed');
 
 const NO_COLUMNS: readonly Column[] = [];

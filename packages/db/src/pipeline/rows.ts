@@ -1,4 +1,4 @@
-/** RowDescription and DataRow of Postgres's protocol, as a lane reads them: all values are text. */
+/** RowDescription and DataRow of Postgres's protocol, as a pipeline reads them: all values are text. */
 import { parserOf } from '../connection/driver-options.ts';
 import type { Column } from './pipelined-read.ts';
 

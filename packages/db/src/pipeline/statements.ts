@@ -1,9 +1,10 @@
 /**
- * The prepared statements of one lane, by role and text: a plan under row-level security is made for one role. They stay within the
+ * The prepared statements of one pipeline, by role and text: a plan under row-level security is made for one role. They stay within the
  * budget of their connection: the one that was used longest ago is closed for a new one.
  */
-import type { PoolMeter } from '../pool/meter.ts';
+
 import { type PreparedBudget, preparedCost } from '../connection/prepared-budget.ts';
+import type { PoolMeter } from '../pool/meter.ts';
 import type { Prepared } from './pipelined-read.ts';
 
 let names = 0;
@@ -13,7 +14,7 @@ interface Kept extends Prepared {
   usedAt: number;
 }
 
-export class LaneStatements {
+export class PipelineStatements {
   readonly #budget: PreparedBudget;
   readonly #meter: PoolMeter;
   readonly #byRole = new Map<string, Map<string, Kept>>();
@@ -113,5 +114,5 @@ export class LaneStatements {
 
 function newPrepared(): Prepared {
   names++;
-  return { name: `lane${names}`, state: 'absent', columns: [] };
+  return { name: `pipeline${names}`, state: 'absent', columns: [] };
 }

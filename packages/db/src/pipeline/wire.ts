@@ -1,5 +1,5 @@
 /**
- * The protocol on an express lane. The driver has signed in; from then on a read is
+ * The protocol on a pipeline. The driver has signed in; from then on a read is
  *
  *   Bind, Execute   role, claims and settings, and `transaction_read_only`, each local to the transaction
  *   Bind, Execute   the statement
@@ -13,25 +13,25 @@
  *
  * Reads that are inert (Statement in types.ts) and leave in the same turn share a transaction: one Sync behind them, one answer,
  * and the identity only where it is another than before. Postgres takes a snapshot for each of them all the same. When one fails
- * those behind it are SKIPPED, and ride again.
+ * those behind it are SKIPPED, and sent again.
  */
 import type net from 'node:net';
 import { UNCOUNTED_BYTES } from '../connection/answer-budget.ts';
 import { NOTICE_RESPONSE } from '../connection/answer-meter.ts';
-import { errors } from '../errors.ts';
-import { laneIdentity } from '../transactions/identity-statement.ts';
-import { LaneMessages } from './messages.ts';
-import { columnsOf, rowOf } from './rows.ts';
-import { LaneStatements } from './statements.ts';
-import type { PoolMeter } from '../pool/meter.ts';
+import type { PooledConnection } from '../connection/connection.ts';
 import { fromErrorResponse } from '../connection/postgres-error.ts';
-import { type Column, type Prepared, type Ride, SKIPPED } from './pipelined-read.ts';
-import type { Slot } from '../connection/connection.ts';
+import { errors } from '../errors.ts';
+import type { PoolMeter } from '../pool/meter.ts';
+import { pipelineIdentity } from '../transactions/identity-statement.ts';
+import { PipelineMessages } from './messages.ts';
+import { type Column, type PipelinedRead, type Prepared, SKIPPED } from './pipelined-read.ts';
+import { columnsOf, rowOf } from './rows.ts';
+import { PipelineStatements } from './statements.ts';
 
-/** Places of answered rides that are kept until the list is made anew. */
-const MOST_ANSWERED = 64;
-/** Reads in one transaction: as many have to ride again when the first one fails. */
-const SHARING_MOST = 8;
+/** Places of answered reads that are kept until the list is made anew. */
+const MAX_ANSWERED = 64;
+/** Reads in one transaction: as many are sent again when the first one fails. */
+const MAX_SHARING = 8;
 const HEADER_BYTES = 5;
 /** Of a row: the count of columns and the length of the first. */
 const FIRST_VALUE = 6;
@@ -46,18 +46,18 @@ const NO_DATA = 0x6e;
 const ERROR_RESPONSE = 0x45;
 /** BindComplete, CloseComplete, EmptyQueryResponse, NoticeResponse, ParameterStatus, ParameterDescription, NotificationResponse */
 const SILENT = new Set([0x32, 0x33, 0x49, 0x4e, 0x53, 0x74, 0x41]);
-const wires = new WeakMap<Slot, LaneWire>();
+const wires = new WeakMap<PooledConnection, PipelineWire>();
 
-export class LaneWire {
+export class PipelineWire {
   /** To be given up: those on their way arrive. */
   isSpoilt = false;
-  readonly #slot: Slot;
+  readonly #connection: PooledConnection;
   readonly #socket: net.Socket;
   readonly #driverListeners: ((chunk: Buffer) => void)[];
-  readonly #messages = new LaneMessages();
-  readonly #statements: LaneStatements;
+  readonly #messages = new PipelineMessages();
+  readonly #statements: PipelineStatements;
   /** On their way, in the order in which they were sent. */
-  #rides: (Ride | undefined)[] = [];
+  #isPipelined: (PipelinedRead | undefined)[] = [];
   #first = 0;
   /** The one that Postgres is answering, at or behind `#first`. */
   #current = 0;
@@ -67,25 +67,25 @@ export class LaneWire {
   /** Of a message that is not whole yet. */
   #parts: Buffer[] = [];
   #missing = 0;
-  /** The message that is not whole yet is counted in its ride's bytes. */
+  /** The message that is not whole yet is counted in its read's bytes. */
   #isCounted = false;
   #answeredAt = 0;
 
-  constructor(slot: Slot, socket: net.Socket, meter: PoolMeter) {
-    this.#slot = slot;
+  constructor(connection: PooledConnection, socket: net.Socket, meter: PoolMeter) {
+    this.#connection = connection;
     this.#socket = socket;
-    this.#statements = new LaneStatements(slot.prepared, meter);
+    this.#statements = new PipelineStatements(connection.prepared, meter);
     this.#driverListeners = socket.listeners('data') as ((chunk: Buffer) => void)[];
   }
 
   /** Takes the socket over from the driver, which must be idle. Undefined when it is gone. */
-  static on(slot: Slot, meter: PoolMeter): LaneWire | undefined {
-    const { socket } = slot;
+  static on(connection: PooledConnection, meter: PoolMeter): PipelineWire | undefined {
+    const { socket } = connection;
     if (socket === undefined) return undefined;
-    let wire = wires.get(slot);
+    let wire = wires.get(connection);
     if (wire === undefined) {
-      wire = new LaneWire(slot, socket, meter);
-      wires.set(slot, wire);
+      wire = new PipelineWire(connection, socket, meter);
+      wires.set(connection, wire);
     }
     socket.removeAllListeners('data');
     socket.on('data', wire.#onData);
@@ -99,10 +99,10 @@ export class LaneWire {
   }
 
   /** Sent at the end of this turn, together with all others. Throws DB_ROLE_REFUSED and DB_SETTING_REFUSED, with nothing sent. */
-  send(ride: Ride, timeoutMs: number): void {
-    const { identity, text, params, wantsXmin, inert } = ride.ticket;
-    const setter = laneIdentity(identity, wantsXmin);
-    if (!this.#slot.enlist(ride, timeoutMs)) return;
+  send(read: PipelinedRead, timeoutMs: number): void {
+    const { identity, text, params, wantsXmin, inert } = read.ticket;
+    const setter = pipelineIdentity(identity, wantsXmin);
+    if (!this.#connection.add(read, timeoutMs)) return;
     const statements = this.#statements;
     const set = statements.setter(setter.text);
     const prepared = statements.of(identity.role, text);
@@ -113,15 +113,15 @@ export class LaneWire {
     if (!joins) this.#endShared();
     const messages = this.#messages;
     for (let name = statements.nextToClose(); name !== undefined; name = statements.nextToClose()) messages.close(name);
-    if (joins && sameParams(before.params, setter.params)) ride.completed = 1;
-    else this.#sendSetter(ride, set, setter);
-    this.#sendStatement(ride, prepared, text, params);
+    if (joins && sameParams(before.params, setter.params)) read.completed = 1;
+    else this.#sendSetter(read, set, setter);
+    this.#sendStatement(read, prepared, text, params);
     if (!shares) messages.sync();
     else {
-      ride.isLast = false;
-      this.#shared = { set, params: setter.params, last: ride, size: joins ? before.size + 1 : 1 };
+      read.isLast = false;
+      this.#shared = { set, params: setter.params, last: read, size: joins ? before.size + 1 : 1 };
     }
-    this.#rides.push(ride);
+    this.#isPipelined.push(read);
     if (this.#isFlushing) return;
     this.#isFlushing = true;
     setImmediate(this.#flush);
@@ -134,29 +134,29 @@ export class LaneWire {
     this.#messages.sync();
   }
 
-  #sendSetter(ride: Ride, set: Prepared, { text, params }: { text: string; params: string[] }): void {
+  #sendSetter(read: PipelinedRead, set: Prepared, { text, params }: { text: string; params: string[] }): void {
     const messages = this.#messages;
     if (set.state === 'absent') {
       set.state = 'parsing';
-      ride.setter = set;
+      read.setter = set;
       messages.parse(set.name, text);
     } else if (set.state === 'parsing') messages.parse('', text);
-    messages.execute(set.state === 'ready' || ride.setter === set ? set.name : '', params);
+    messages.execute(set.state === 'ready' || read.setter === set ? set.name : '', params);
   }
 
-  #sendStatement(ride: Ride, prepared: Prepared, text: string, params: readonly (string | null)[]): void {
+  #sendStatement(read: PipelinedRead, prepared: Prepared, text: string, params: readonly (string | null)[]): void {
     const messages = this.#messages;
     if (prepared.state === 'ready') {
-      ride.columns = prepared.columns;
+      read.columns = prepared.columns;
       messages.execute(prepared.name, params);
-      ride.prepared = prepared;
+      read.prepared = prepared;
       return;
     }
     // While it is not known whether it could be prepared, others prepare it for themselves alone, unnamed.
     let name = '';
     if (prepared.state === 'absent') {
       prepared.state = 'parsing';
-      ride.prepared = prepared;
+      read.prepared = prepared;
       name = prepared.name;
     }
     messages.parse(name, text);
@@ -203,21 +203,21 @@ export class LaneWire {
   };
 
   /**
-   * Counts a message of the ride that is being answered. True when that is too much: its connection is given up, as the rest would
-   * come, and the other rides on it ride again.
+   * Counts a message of the read that is being answered. True when that is too much: its connection is given up, as the rest would
+   * come, and the other reads on it are sent again.
    */
   #refusesMore(type: number, bytes: number): boolean {
-    const ride = this.#rides[this.#current];
-    if (ride === undefined) return false;
-    if (type === NOTICE_RESPONSE && bytes <= this.#slot.answers.maxBytes) return false;
-    ride.bytes += bytes;
-    if (ride.bytes <= UNCOUNTED_BYTES) return false;
-    const refusal = this.#slot.answers.refusal(ride);
+    const read = this.#isPipelined[this.#current];
+    if (read === undefined) return false;
+    if (type === NOTICE_RESPONSE && bytes <= this.#connection.answers.maxBytes) return false;
+    read.bytes += bytes;
+    if (read.bytes <= UNCOUNTED_BYTES) return false;
+    const refusal = this.#connection.answers.refusal(read);
     if (refusal === undefined) return false;
     this.#parts = [];
-    this.#slot.strike(ride);
-    this.#slot.discard(SKIPPED, true);
-    ride.done(undefined, refusal);
+    this.#connection.remove(read);
+    this.#connection.discard(SKIPPED, true);
+    read.done(undefined, refusal);
     return true;
   }
 
@@ -225,99 +225,99 @@ export class LaneWire {
   #hear(bytes: Buffer, at: number, end: number): void {
     const type = bytes[at] as number;
     const body = at + HEADER_BYTES;
-    const ride = this.#rides[this.#current];
-    if (type === ERROR_RESPONSE) this.#refuse(ride, bytes.subarray(body, end));
+    const read = this.#isPipelined[this.#current];
+    if (type === ERROR_RESPONSE) this.#refuse(read, bytes.subarray(body, end));
     else if (SILENT.has(type)) return;
-    else if (ride === undefined) this.#fail(type);
+    else if (read === undefined) this.#fail(type);
     else if (type === DATA_ROW) {
-      if (ride.completed > 0) ride.rows.push(rowOf(bytes, body, ride.columns));
-      else ride.xmin = bytes.toString('latin1', body + FIRST_VALUE, end);
-    } else if (type === COMMAND_COMPLETE) this.#complete(ride);
+      if (read.completed > 0) read.rows.push(rowOf(bytes, body, read.columns));
+      else read.xmin = bytes.toString('latin1', body + FIRST_VALUE, end);
+    } else if (type === COMMAND_COMPLETE) this.#complete(read);
     else if (type === READY_FOR_QUERY && bytes[body] === IDLE) this.#endTransaction();
     else if (type === PARSE_COMPLETE) {
-      // Of the identity's statement, where it was not there, then of the ride's, which is described behind it.
-      if (ride.setter !== undefined && ride.completed === 0) ride.setter.state = 'ready';
-    } else if (type === ROW_DESCRIPTION) this.#describe(ride, columnsOf(bytes, body));
-    else if (type === NO_DATA) this.#describe(ride, []);
+      // Of the identity's statement, where it was not there, then of the read's, which is described behind it.
+      if (read.setter !== undefined && read.completed === 0) read.setter.state = 'ready';
+    } else if (type === ROW_DESCRIPTION) this.#describe(read, columnsOf(bytes, body));
+    else if (type === NO_DATA) this.#describe(read, []);
     else this.#fail(type);
   }
 
   /** Behind a ParseComplete, so the statement is there by now. */
-  #describe(ride: Ride, columns: readonly Column[]): void {
-    ride.columns = columns;
-    if (ride.prepared === undefined) return;
-    ride.prepared.columns = columns;
-    ride.prepared.state = 'ready';
+  #describe(read: PipelinedRead, columns: readonly Column[]): void {
+    read.columns = columns;
+    if (read.prepared === undefined) return;
+    read.prepared.columns = columns;
+    read.prepared.state = 'ready';
   }
 
-  #refuse(ride: Ride | undefined, body: Buffer): void {
+  #refuse(read: PipelinedRead | undefined, body: Buffer): void {
     const error = fromErrorResponse(body);
-    if (ride === undefined || error.severity === 'FATAL' || error.severity === 'PANIC') this.#slot.discard(error);
+    if (read === undefined || error.severity === 'FATAL' || error.severity === 'PANIC') this.#connection.discard(error);
     else {
-      ride.refused = error;
-      if (error.stalePlan) this.#forget(ride);
+      read.refused = error;
+      if (error.stalePlan) this.#forget(read);
     }
   }
 
-  #forget(ride: Ride): void {
-    const { identity, text } = ride.ticket;
-    if (ride.completed === 0) {
+  #forget(read: PipelinedRead): void {
+    const { identity, text } = read.ticket;
+    if (read.completed === 0) {
       // A function has deallocated even the identity's statement: nothing that was prepared, by whomever, can be relied on.
       this.isSpoilt = true;
       return;
     }
-    if (ride.prepared !== undefined) this.#statements.forget(identity.role, text, ride.prepared);
+    if (read.prepared !== undefined) this.#statements.forget(identity.role, text, read.prepared);
   }
 
-  #complete(ride: Ride): void {
-    if (++ride.completed < 2 || ride.isLast) return;
-    const next = this.#rides[++this.#current] as Ride;
+  #complete(read: PipelinedRead): void {
+    if (++read.completed < 2 || read.isLast) return;
+    const next = this.#isPipelined[++this.#current] as PipelinedRead;
     // Both had one identity's statement: its snapshot is older than either's.
-    if (next.completed === 1) next.xmin = ride.xmin;
+    if (next.completed === 1) next.xmin = read.xmin;
   }
 
   /** All up to the last of the transaction arrive. */
   #endTransaction(): void {
     const from = this.#first;
-    while (this.#rides[this.#current]?.isLast === false) this.#current++;
+    while (this.#isPipelined[this.#current]?.isLast === false) this.#current++;
     const end = ++this.#current;
     this.#first = end;
-    const rides = this.#rides;
-    if (end === rides.length || end >= MOST_ANSWERED) {
-      // Under load there is always one on the way: without an end, the list would outgrow its riders.
-      this.#rides = rides.slice(end);
+    const reads = this.#isPipelined;
+    if (end === reads.length || end >= MAX_ANSWERED) {
+      // Under load there is always one on the way: without an end, the list would outgrow its reads.
+      this.#isPipelined = reads.slice(end);
       this.#first = 0;
       this.#current = 0;
     }
     const now = performance.now();
     // Their time began when those before were answered. That of each is not known: equal parts.
-    const began = Math.max((rides[from] as Ride).sentAt, this.#answeredAt);
+    const began = Math.max((reads[from] as PipelinedRead).sentAt, this.#answeredAt);
     const startedAt = now - (now - began) / (end - from);
     this.#answeredAt = now;
     for (let at = from; at < end; at++) {
-      const ride = rides[at] as Ride;
-      rides[at] = undefined;
-      this.#arrive(ride, startedAt);
+      const read = reads[at] as PipelinedRead;
+      reads[at] = undefined;
+      this.#arrive(read, startedAt);
     }
   }
 
-  #arrive(ride: Ride, startedAt: number): void {
-    if (ride.setter?.state === 'parsing') ride.setter.state = 'absent';
-    if (ride.prepared?.state === 'parsing') ride.prepared.state = 'absent';
-    if (!this.#slot.strike(ride)) return;
-    ride.startedAt = Math.max(ride.sentAt, startedAt);
-    ride.rows.count = ride.rows.length;
-    ride.done(undefined, ride.refused ?? (ride.completed < 2 ? SKIPPED : undefined));
+  #arrive(read: PipelinedRead, startedAt: number): void {
+    if (read.setter?.state === 'parsing') read.setter.state = 'absent';
+    if (read.prepared?.state === 'parsing') read.prepared.state = 'absent';
+    if (!this.#connection.remove(read)) return;
+    read.startedAt = Math.max(read.sentAt, startedAt);
+    read.rows.count = read.rows.length;
+    read.done(undefined, read.refused ?? (read.completed < 2 ? SKIPPED : undefined));
   }
 
   /** What cannot come: whose answer is whose is not known any more. */
   #fail(type: number): void {
-    this.#slot.discard(errors.LANE_PROTOCOL({ type: String.fromCharCode(type) }));
+    this.#connection.discard(errors.LANE_PROTOCOL({ type: String.fromCharCode(type) }));
   }
 
   /** A transaction is about to leave that more may share. */
   get hasRoom(): boolean {
-    return this.#shared !== undefined && this.#shared.size < SHARING_MOST;
+    return this.#shared !== undefined && this.#shared.size < MAX_SHARING;
   }
 
   /** By performance.now(). */
@@ -330,13 +330,13 @@ interface Shared {
   /** Of the identity of the last one. */
   set: Prepared;
   params: readonly string[];
-  last: Ride;
+  last: PipelinedRead;
   size: number;
 }
 
 /** The settings of the next identity must cover those of the one before: the same, whatever their values. */
 function mayJoin({ size, set, params }: Shared, next: Prepared, nextParams: readonly string[]): boolean {
-  if (size >= SHARING_MOST || set !== next) return false;
+  if (size >= MAX_SHARING || set !== next) return false;
   for (let name = 2; name < params.length; name += 2) if (params[name] !== nextParams[name]) return false;
   return true;
 }

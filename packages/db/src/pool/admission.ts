@@ -1,27 +1,28 @@
-/** Who gets a slot of a pool, and when: the slots that are idle, those that are handed out, and the requests that wait for one. */
-import { PoolLimit } from './limit.ts';
-import type { Rest, Slot } from '../connection/connection.ts';
-import { SlotShares } from './connection-shares.ts';
+/** Who gets a connection of a pool, and when: the connections that are idle, those that are handed out, and the requests that wait for one. */
+
+import type { PooledConnection, Rest } from '../connection/connection.ts';
 import type { PoolOptions } from '../types.ts';
+import { ConnectionShares } from './connection-shares.ts';
+import { PoolLimit } from './limit.ts';
 import { type Wait, WaitingQueue } from './waiting-queue.ts';
 
-/** In use at least, whatever is measured: two lanes, and two statements beside them. */
+/** In use at least, whatever is measured: two pipelines, and two statements beside them. */
 const FLOOR = 4;
 
 export class Admission {
   /** The last one used is used first, so that the others can idle out. */
-  readonly idle: Slot[] = [];
+  readonly idle: PooledConnection[] = [];
   readonly #waiting: WaitingQueue;
   readonly #limit: PoolLimit;
-  readonly #shares: SlotShares;
-  readonly #slots = {
+  readonly #shares: ConnectionShares;
+  readonly #connections = {
     held: (key: string | undefined) => this.#shares.held(key),
     mayTake: (key: string | undefined) => this.#mayTake(key),
   };
 
   constructor({ min, max, autosize, waitingLimit, queueTargetMs }: PoolOptions) {
     this.#limit = new PoolLimit(Math.max(min, FLOOR), max, autosize);
-    this.#shares = new SlotShares(max);
+    this.#shares = new ConnectionShares(max);
     this.#waiting = new WaitingQueue(waitingLimit, queueTargetMs);
   }
 
@@ -34,19 +35,19 @@ export class Admission {
     return this.#limit.limit;
   }
 
-  /** Slots that may be open: the reserve among them only while someone waits who may take it. */
+  /** Connections that may be open: the reserve among them only while someone waits who may take it. */
   get mayBeOpen(): number {
     const { allowed } = this.#limit;
     return this.#waiting.some((key) => this.#shares.isBelowShare(key)) ? this.#shares.most(allowed) : allowed;
   }
 
-  /** A slot that is idle, where the identity may have it: those who wait may have none of them. */
-  take(rest: Rest, key: string | undefined): Slot | undefined {
+  /** A connection that is idle, where the identity may have it: those who wait may have none of them. */
+  take(rest: Rest, key: string | undefined): PooledConnection | undefined {
     if (!this.#mayTake(key)) return undefined;
-    const index = this.idle.findLastIndex((slot) => slot.rest === rest);
-    const slot = index === -1 ? this.idle.pop() : this.idle.splice(index, 1)[0];
-    if (slot !== undefined) this.#hand(slot, key);
-    return slot;
+    const index = this.idle.findLastIndex((connection) => connection.rest === rest);
+    const connection = index === -1 ? this.idle.pop() : this.idle.splice(index, 1)[0];
+    if (connection !== undefined) this.#hand(connection, key);
+    return connection;
   }
 
   /** @param isAway without any connection the server is away, and not too slow: then each waits for as long as it may */
@@ -54,19 +55,19 @@ export class Admission {
     return this.#waiting.isFullFor(key) || (!isAway && this.#waiting.refuses(key));
   }
 
-  wait(wait: Wait): Promise<Slot> {
-    const slot = this.#waiting.wait(wait);
+  wait(wait: Wait): Promise<PooledConnection> {
+    const connection = this.#waiting.wait(wait);
     if (!this.#mayTake(wait.key)) this.#limit.held();
-    return slot;
+    return connection;
   }
 
-  /** A slot is free to be used. */
-  offer(slot: Slot): void {
-    this.idle.push(slot);
+  /** A connection is free to be used. */
+  offer(connection: PooledConnection): void {
+    this.idle.push(connection);
     this.#serve();
   }
 
-  /** The slot of the identity is no longer in use, and may be idle, closing or gone. */
+  /** The connection of the identity is no longer in use, and may be idle, closing or gone. */
   left(key: string | undefined): void {
     this.#shares.give(key);
     this.#serve();
@@ -77,8 +78,8 @@ export class Admission {
     this.#limit.ended(heldMs);
   }
 
-  forget(slot: Slot): void {
-    const index = this.idle.indexOf(slot);
+  forget(connection: PooledConnection): void {
+    const index = this.idle.indexOf(connection);
     if (index !== -1) this.idle.splice(index, 1);
   }
 
@@ -95,20 +96,20 @@ export class Admission {
     return this.#shares.mayTake(key, this.#limit.allowed);
   }
 
-  #hand(slot: Slot, key: string | undefined): void {
+  #hand(connection: PooledConnection, key: string | undefined): void {
     this.#shares.take(key);
-    slot.move('acquire');
+    connection.move('acquire');
   }
 
-  /** Hands idle slots to those in line who may have one. To be called whenever one more of them may. */
+  /** Hands idle connections to those in line who may have one. To be called whenever one more of them may. */
   #serve(): void {
     while (this.idle.length > 0) {
-      const waiter = this.#waiting.next(this.#slots);
+      const waiter = this.#waiting.next(this.#connections);
       if (waiter === undefined) break;
-      const slot = this.idle.pop() as Slot;
-      this.#hand(slot, waiter.key);
-      waiter.resolve(slot);
+      const connection = this.idle.pop() as PooledConnection;
+      this.#hand(connection, waiter.key);
+      waiter.resolve(connection);
     }
-    if (this.#waiting.size > 0 && !this.#waiting.some(this.#slots.mayTake)) this.#limit.held();
+    if (this.#waiting.size > 0 && !this.#waiting.some(this.#connections.mayTake)) this.#limit.held();
   }
 }

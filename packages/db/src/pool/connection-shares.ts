@@ -1,10 +1,10 @@
 /**
- * Which identity holds how many slots of a pool, and which may have one more.
+ * Which identity holds how many connections of a pool, and which may have one more.
  *
- *   holds less than its share   may have any slot that is free
+ *   holds less than its share   may have any connection that is free
  *   holds its share or more     may have one while all such identities together leave the reserve alone
  *
- * So one identity alone may use the pool but for the reserve, and a newcomer gets a slot without waiting for the statements of
+ * So one identity alone may use the pool but for the reserve, and a newcomer gets a connection without waiting for the statements of
  * somebody else, however long these are, as long as fewer newcomers than the reserve are being served. Where the pool has
  * found that the server can do less than its size, the reserve comes on top of that, as far as such identities fill it.
  * The service's own statements have no key, and no reserve is kept from them.
@@ -14,20 +14,20 @@
 const SHARE = 0.05;
 /** Part of the pool that is the reserve: what an identity that is alone has to do without. */
 const RESERVE = 0.1;
-/** A smaller pool has none: one slot of three would be too much. */
+/** A smaller pool has none: one connection of three would be too much. */
 const RESERVE_FROM = 4;
 
-export class SlotShares {
-  /** Slots. */
+export class ConnectionShares {
+  /** Connections. */
   readonly share: number;
   readonly reserve: number;
   readonly #max: number;
   /** More than 0 each. */
   readonly #held = new Map<string, number>();
   #taken = 0;
-  /** Slots of the service itself. */
+  /** Connections of the service itself. */
   #own = 0;
-  /** All slots of the identities that hold more than their share. */
+  /** All connections of the identities that hold more than their share. */
   #large = 0;
 
   constructor(max: number) {
@@ -36,7 +36,7 @@ export class SlotShares {
     this.reserve = max < RESERVE_FROM ? 0 : Math.max(1, Math.floor(max * RESERVE));
   }
 
-  /** Slots handed out. */
+  /** Connections handed out. */
   get taken(): number {
     return this.#taken;
   }
@@ -49,7 +49,7 @@ export class SlotShares {
     return key !== undefined && this.held(key) < this.share;
   }
 
-  /** Slots that may be in use, where the pool has measured that `allowed` may be. */
+  /** Connections that may be in use, where the pool has measured that `allowed` may be. */
   most(allowed: number): number {
     return Math.min(this.#max, allowed + Math.min(this.reserve, this.#large));
   }

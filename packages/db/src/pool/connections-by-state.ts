@@ -1,12 +1,12 @@
 import type { PoolStats } from '@tidemark/contracts';
-import type { Slot } from '../connection/connection.ts';
+import type { PooledConnection } from '../connection/connection.ts';
 
-/** A lane without riders holds its slot, which is idle all the same. */
-export function slotsByState(all: Iterable<Slot>, idleLanes: number): PoolStats['slots'] {
-  const slots = { connecting: 0, idle: idleLanes, busy: -idleLanes, closing: 0 };
+/** A pipeline without pending reads holds its connection, which is idle all the same. */
+export function connectionsByState(all: Iterable<PooledConnection>, idlePipelines: number): PoolStats['slots'] {
+  const connections = { connecting: 0, idle: idlePipelines, busy: -idlePipelines, closing: 0 };
   for (const { state } of all) {
-    if (state === 'draining') slots.busy++;
-    else if (state !== 'gone') slots[state]++;
+    if (state === 'draining') connections.busy++;
+    else if (state !== 'gone') connections[state]++;
   }
-  return slots;
+  return connections;
 }

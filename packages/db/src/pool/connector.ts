@@ -1,20 +1,21 @@
-/** Opens the slots of a pool, and holds back after a failure: a server that is down is asked by one connection at a time. */
-import type { PoolMeter } from './meter.ts';
-import { Slot, type SlotOptions } from '../connection/connection.ts';
+/** Opens the connections of a pool, and holds back after a failure: a server that is down is asked by one connection at a time. */
+
+import { type ConnectionOptions, PooledConnection } from '../connection/connection.ts';
 import type { DbEvent } from '../types.ts';
+import type { PoolMeter } from './meter.ts';
 
 /** After a failed connect: 50, 100, 200 … 2,000 ms until the next, each shortened at random by up to a half. */
 const BACKOFF_FIRST_MS = 50;
-const BACKOFF_MOST_MS = 2_000;
-/** Slots that were opened together are not replaced together. */
+const MAX_BACKOFF_MS = 2_000;
+/** Connections that were opened together are not replaced together. */
 const LIFETIME_JITTER = 0.1;
 
 export interface ConnectorInit {
-  slot: SlotOptions;
+  connection: ConnectionOptions;
   lifetimeMs: number;
   meter: PoolMeter;
   observe: (event: DbEvent) => void;
-  onOpen: (slot: Slot) => void;
+  onOpen: (connection: PooledConnection) => void;
   onFailed: (error: Error) => void;
   /** The time of holding back is over. */
   onRetry: () => void;
@@ -41,25 +42,26 @@ export class Connector {
     return (this.#failures > 0 ? Math.min(1, lacking) : lacking) - this.connecting;
   }
 
-  open(): Slot {
-    const { slot: options, observe, lifetimeMs } = this.#init;
-    const slot = new Slot(options);
+  open(): PooledConnection {
+    const { connection: options, observe, lifetimeMs } = this.#init;
+    const connection = new PooledConnection(options);
     this.connecting++;
-    slot.open().then(
+    connection.open().then(
       () => {
         this.connecting--;
         this.#failures = 0;
         this.error = undefined;
-        slot.retireAt = slot.openedAt + lifetimeMs * (1 - LIFETIME_JITTER + Math.random() * 2 * LIFETIME_JITTER);
-        observe({ type: 'db.connected', pool: options.pool, ms: performance.now() - slot.openedAt });
-        this.#init.onOpen(slot);
+        connection.retireAt =
+          connection.openedAt + lifetimeMs * (1 - LIFETIME_JITTER + Math.random() * 2 * LIFETIME_JITTER);
+        observe({ type: 'db.connected', pool: options.pool, ms: performance.now() - connection.openedAt });
+        this.#init.onOpen(connection);
       },
       (error: Error) => {
         this.connecting--;
         if (!this.#stopped) this.#failed(error);
       },
     );
-    return slot;
+    return connection;
   }
 
   stop(): void {
@@ -68,15 +70,15 @@ export class Connector {
   }
 
   #failed(error: Error): void {
-    const { meter, observe, slot, onFailed, onRetry } = this.#init;
+    const { meter, observe, connection, onFailed, onRetry } = this.#init;
     meter.connectErrorsTotal++;
     this.error = error;
-    const backoffMs = Math.min(BACKOFF_MOST_MS, BACKOFF_FIRST_MS * 2 ** this.#failures++) * (0.5 + Math.random() / 2);
+    const backoffMs = Math.min(MAX_BACKOFF_MS, BACKOFF_FIRST_MS * 2 ** this.#failures++) * (0.5 + Math.random() / 2);
     this.#retryAt = performance.now() + backoffMs;
     clearTimeout(this.#retryTimer);
     this.#retryTimer = setTimeout(onRetry, backoffMs + 1);
     this.#retryTimer.unref();
-    observe({ type: 'db.connect_failed', pool: slot.pool, error });
+    observe({ type: 'db.connect_failed', pool: connection.pool, error });
     onFailed(error);
   }
 }

@@ -1,11 +1,11 @@
 import type { AnswerBudget } from '../connection/answer-budget.ts';
-import type { ConnectionTarget } from '../connection/url.ts';
-import type { RoleTimeouts } from '../transactions/role-timeouts.ts';
 import type { Rest } from '../connection/connection.ts';
+import type { ConnectionTarget } from '../connection/url.ts';
 import type { StatementLog } from '../statements/log.ts';
+import type { RoleTimeouts } from '../transactions/role-timeouts.ts';
 import type { DbEvent, PoolOptions } from '../types.ts';
 
-export interface SlotPoolInit {
+export interface PoolInit {
   name: string;
   target: ConnectionTarget;
   options: PoolOptions;

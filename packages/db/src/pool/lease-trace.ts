@@ -1,4 +1,4 @@
-/** Where a lease was asked for, for the report of a leak. Made before the wait for a slot, while the caller is on the stack. */
+/** Where a lease was asked for, for the report of a leak. Made before the wait for a connection, while the caller is on the stack. */
 const FRAMES = 8;
 
 /** About 7 µs: the frames are noted, and turned into text only when a leak is reported. */

@@ -1,12 +1,13 @@
-/** The exclusive use of a slot, and the watch over how long it is held. */
+/** The exclusive use of a connection, and the watch over how long it is held. */
+
+import type { PooledConnection } from '../connection/connection.ts';
 import { errors } from '../errors.ts';
-import type { PoolMeter } from './meter.ts';
 import { redactStatement } from '../sql/redact.ts';
-import type { Slot } from '../connection/connection.ts';
 import type { Client, DbEvent, Holder, PoolOptions } from '../types.ts';
+import type { PoolMeter } from './meter.ts';
 
 export class Lease {
-  readonly slot: Slot;
+  readonly connection: PooledConnection;
   readonly holder: Holder;
   /** By performance.now(). */
   readonly since: number;
@@ -16,14 +17,14 @@ export class Lease {
   trace: Error | undefined;
   /** The last one that was sent on it in a transaction: where a leak stands. */
   statement: string | undefined;
-  /** Held by an express lane: busy when it has riders, and never a leak. */
+  /** Held by a pipeline: busy when it has pending reads, and never a leak. */
   shared = false;
   /** What ran on it was cut off, or its answer refused. */
   isFruitless = false;
   #isReported = false;
 
-  constructor(slot: Slot, holder: Holder, since: number, client?: Client) {
-    this.slot = slot;
+  constructor(connection: PooledConnection, holder: Holder, since: number, client?: Client) {
+    this.connection = connection;
     this.holder = holder;
     this.since = since;
     this.client = client;
@@ -42,7 +43,7 @@ export class Lease {
       observe({ type: 'db.leak', pool, heldMs, holder, stack: this.trace?.stack });
     }
     if (leakReclaimMs > 0 && heldMs > leakReclaimMs) {
-      this.slot.discard(errors.LEASE_RECLAIMED({ pool, ms: heldMs }));
+      this.connection.discard(errors.LEASE_RECLAIMED({ pool, ms: heldMs }));
     }
   }
 }

@@ -1,5 +1,5 @@
-/** How many slots of a pool may be in use at a time: feeds concurrency-limit.ts with what it measures. */
-import { COMPLETED_LEAST, initialLimit, type LimitBounds, type LimitState, nextLimit } from './vegas-limit.ts';
+/** How many connections of a pool may be in use at a time: feeds pool/vegas-limit.ts with what it measures. */
+import { initialLimit, type LimitBounds, type LimitState, MIN_COMPLETED, nextLimit } from './vegas-limit.ts';
 
 /**
  * A lease held for longer is left out of the limit: it waits for a lock or for its own program, and others must not wait for it.
@@ -8,7 +8,7 @@ import { COMPLETED_LEAST, initialLimit, type LimitBounds, type LimitState, nextL
 export const LONG_HELD_MS = 1_000;
 
 export class PoolLimit {
-  /** Slots that may be in use. */
+  /** Connections that may be in use. */
   allowed: number;
   readonly #bounds: LimitBounds;
   readonly #isAutomatic: boolean;
@@ -42,10 +42,10 @@ export class PoolLimit {
     this.#saturated = true;
   }
 
-  /** `uncounted`: leases that are held for long, and those of express lanes. True when more may be handed out than before. */
+  /** `uncounted`: leases that are held for long, and those of pipelines. True when more may be handed out than before. */
   sweep(now: number, uncounted: number): boolean {
     if (!this.#isAutomatic) return false;
-    if (this.#completed >= COMPLETED_LEAST) {
+    if (this.#completed >= MIN_COMPLETED) {
       const measured = {
         at: now,
         elapsedMs: Math.max(1, now - this.#since),

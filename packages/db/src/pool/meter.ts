@@ -19,18 +19,18 @@ export class PoolMeter {
   leaksTotal = 0;
   /** Connections replaced because their prepared statements had filled their budget. */
   replacedTotal = 0;
-  /** Prepared statements that a lane closed to make room. */
+  /** Prepared statements that a pipeline closed to make room. */
   evictedTotal = 0;
   readonly waits = new SlidingSketch();
   #busy = 0;
-  /** Slot-milliseconds of work since the start. */
+  /** Connection-milliseconds of work since the start. */
   #busyArea = 0;
   #changedAt = performance.now();
   readonly #samples: { at: number; area: number }[] = [];
 
-  addBusy(slots: 1 | -1): void {
+  addBusy(connections: 1 | -1): void {
     this.#advance(performance.now());
-    this.#busy += slots;
+    this.#busy += connections;
   }
 
   sample(): void {
@@ -40,7 +40,7 @@ export class PoolMeter {
     if (this.#samples.length > SAMPLES) this.#samples.shift();
   }
 
-  /** Slots busy on average over the last second. */
+  /** Connections busy on average over the last second. */
   meanBusy(): number {
     const now = performance.now();
     this.#advance(now);

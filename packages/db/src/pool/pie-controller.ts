@@ -20,9 +20,9 @@ const DECAY = 0.98;
 /** Somebody is always let in, so that the delay goes on being measured. */
 const MOST = 0.98;
 /** After a pause the delay before it says nothing about now; steps are counted up to this. */
-const MOST_STEPS = 8;
+const MAX_STEPS = 8;
 
-export class QueueControl {
+export class PieController {
   readonly targetMs: number;
   /** 0..0.98 */
   probability = 0;
@@ -36,7 +36,7 @@ export class QueueControl {
 
   /** `delayMs`: how long the one who is next has waited; 0 where nobody waits. */
   update(delayMs: number, now: number): void {
-    const steps = Math.min(MOST_STEPS, Math.floor((now - this.#updatedAt) / UPDATE_MS));
+    const steps = Math.min(MAX_STEPS, Math.floor((now - this.#updatedAt) / UPDATE_MS));
     if (steps < 1) return;
     this.#updatedAt = now;
     const error = (delayMs - this.targetMs) / this.targetMs;
@@ -53,7 +53,7 @@ export class QueueControl {
   }
 }
 
-/** RFC 8033 §5.1: a cycle of departures, so that one answer more or less does not make the rate. */
+/** RFC 8033 §5.1: a cycle of flushes, so that one answer more or less does not make the rate. */
 const CYCLE_MS = 50;
 const CYCLE_DEPARTURES = 8;
 /** Of the newest cycle. */
@@ -63,26 +63,26 @@ const WEIGHT = 0.5;
 export class ServiceRate {
   #perMs = 0;
   #since = Number.NaN;
-  #departures = 0;
+  #flushes = 0;
 
   /** One left the queue for being served; `left` wait on. */
-  departed(left: number, now: number): void {
+  flushed(left: number, now: number): void {
     if (Number.isNaN(this.#since)) {
       if (left > 0) this.#since = now;
       return;
     }
-    this.#departures += 1;
+    this.#flushes += 1;
     const elapsed = now - this.#since;
-    if (elapsed >= CYCLE_MS && this.#departures >= CYCLE_DEPARTURES) {
-      const rate = this.#departures / elapsed;
+    if (elapsed >= CYCLE_MS && this.#flushes >= CYCLE_DEPARTURES) {
+      const rate = this.#flushes / elapsed;
       this.#perMs = this.#perMs === 0 ? rate : this.#perMs + WEIGHT * (rate - this.#perMs);
       this.#since = now;
-      this.#departures = 0;
+      this.#flushes = 0;
     }
     // An empty queue says nothing about how fast it could be served.
     if (left === 0) {
       this.#since = Number.NaN;
-      this.#departures = 0;
+      this.#flushes = 0;
     }
   }
 

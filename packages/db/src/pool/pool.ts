@@ -1,26 +1,20 @@
 /**
- * The slots for one purpose on one server. Leases are exclusive and die with their connection; requests wait in line (admission.ts),
+ * The connections for one purpose on one server. Leases are exclusive and die with their connection; requests wait in line (admission.ts),
  * each with a deadline; past the waiting limit they are refused at once.
  */
 import type { PoolStats } from '@tidemark/contracts';
-import { Admission } from './admission.ts';
 import { AnswerBudget } from '../connection/answer-budget.ts';
 import type { StatementWatch } from '../connection/cancel-when-gone.ts';
-import type { ConnectionTarget } from '../connection/url.ts';
-import { Connector } from './connector.ts';
-import { errors } from '../errors.ts';
-import { Lanes, lanesOf } from '../pipeline/pipeline.ts';
-import { Lease } from './lease.ts';
-import { measurePrepared } from '../connection/measure-prepared.ts';
-import type { SlotPoolInit } from './init.ts';
-import { PoolMeter } from './meter.ts';
-import { isPermanentConnectError } from '../connection/postgres-error.ts';
-import { RecentTexts } from '../connection/recent-texts.ts';
-import type { Rest, Slot } from '../connection/connection.ts';
+import type { PooledConnection, Rest } from '../connection/connection.ts';
 import { checkLeases, closeSpare, endUnanswered } from '../connection/deadlines.ts';
 import { makeReady } from '../connection/make-ready.ts';
-import { slotsByState } from './connections-by-state.ts';
-import { StatementBook } from '../statements/registry.ts';
+import { measurePrepared } from '../connection/measure-prepared.ts';
+import { isPermanentConnectError } from '../connection/postgres-error.ts';
+import { RecentTexts } from '../connection/recent-texts.ts';
+import type { ConnectionTarget } from '../connection/url.ts';
+import { errors } from '../errors.ts';
+import { Pipelines, pipelinesOf } from '../pipeline/pipeline.ts';
+import { StatementStatsRegistry } from '../statements/registry.ts';
 import { runQuery, runTransaction } from '../transactions/transaction.ts';
 import type {
   Client,
@@ -34,24 +28,30 @@ import type {
   Transaction,
   TransactionOptions,
 } from '../types.ts';
+import { Admission } from './admission.ts';
+import { connectionsByState } from './connections-by-state.ts';
+import { Connector } from './connector.ts';
+import type { PoolInit } from './init.ts';
+import { Lease } from './lease.ts';
+import { PoolMeter } from './meter.ts';
 
 /** Coarse on purpose: one timer a pool instead of one a statement. */
 const SWEEP_MS = 250;
 const SENT = 'statements may have been sent and were not answered; whether a COMMIT among them happened is unknown';
 
-export class SlotPool implements Pool {
+export class ConnectionPool implements Pool {
   readonly name: string;
   readonly options: PoolOptions;
   readonly meter: PoolMeter = new PoolMeter();
-  readonly statements: StatementBook;
-  readonly lanes: Lanes;
+  readonly statements: StatementStatsRegistry;
+  readonly pipelines: Pipelines;
   readonly observe: (event: DbEvent) => void;
   readonly answers: AnswerBudget;
   isClosed = false;
   /** How often it was sent to another server. */
   moves = 0;
-  #init: SlotPoolInit;
-  readonly #slots = new Set<Slot>();
+  #init: PoolInit;
+  readonly #connections = new Set<PooledConnection>();
   readonly #leases = new Set<Lease>();
   readonly #admission: Admission;
   readonly #recent = new RecentTexts();
@@ -60,14 +60,14 @@ export class SlotPool implements Pool {
   #closing: Promise<void> | undefined;
   #emptied: (() => void) | undefined;
 
-  constructor(init: SlotPoolInit) {
+  constructor(init: PoolInit) {
     this.#init = init;
     this.name = init.name;
     this.options = init.options;
     this.observe = init.observe;
     this.answers = init.answers ?? new AnswerBudget();
-    this.statements = new StatementBook(init.name, init.log);
-    this.lanes = new Lanes(this, init.rest === 'none' ? lanesOf(init.options.max) : 0);
+    this.statements = new StatementStatsRegistry(init.name, init.log);
+    this.pipelines = new Pipelines(this, init.rest === 'none' ? pipelinesOf(init.options.max) : 0);
     this.#admission = new Admission(init.options);
     this.#connector = this.#newConnector();
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
@@ -77,12 +77,12 @@ export class SlotPool implements Pool {
 
   /** Requests under way and waiting. */
   get load(): number {
-    return this.#leases.size + this.#admission.waiting + this.lanes.riders;
+    return this.#leases.size + this.#admission.waiting + this.pipelines.pending;
   }
 
   /** Why no connection can be had; undefined while there is one. */
   get problem(): string | undefined {
-    return this.#slots.size > this.#connector.connecting ? undefined : this.#connector.error?.message;
+    return this.#connections.size > this.#connector.connecting ? undefined : this.#connector.error?.message;
   }
 
   query<R extends Row = Row>(text: string, params?: readonly Param[], options: QueryOptions = {}): Promise<Rows<R>> {
@@ -101,20 +101,20 @@ export class SlotPool implements Pool {
     for (;;) {
       if (options.client?.isGone) throw errors.CLIENT_GONE();
       if (this.isClosed) throw errors.POOL_CLOSED({ pool: this.name });
-      const slot = this.#admission.take(rest, key) ?? (await this.#wait(began, timeoutMs, key, options.client));
+      const connection = this.#admission.take(rest, key) ?? (await this.#wait(began, timeoutMs, key, options.client));
       try {
-        const ready = makeReady(slot, rest, this.options.validateAfterIdleMs);
+        const ready = makeReady(connection, rest, this.options.validateAfterIdleMs);
         if (ready !== undefined) await ready;
       } catch (error) {
         // A connection that had died unseen costs another try within the same deadline, not the request.
-        slot.discard(error as Error);
+        connection.discard(error as Error);
         this.#admission.left(key);
         continue;
       }
       const now = performance.now();
       this.meter.acquiredTotal++;
       this.meter.waits.record(now - began, now);
-      const lease = new Lease(slot, options.holder ?? {}, now, options.client);
+      const lease = new Lease(connection, options.holder ?? {}, now, options.client);
       this.#leases.add(lease);
       this.meter.addBusy(1);
       return lease;
@@ -123,17 +123,17 @@ export class SlotPool implements Pool {
 
   release(lease: Lease): void {
     if (!this.#leases.delete(lease)) return;
-    const { slot } = lease;
+    const { connection } = lease;
     if (!lease.shared) {
       const heldMs = performance.now() - lease.since;
       this.meter.addBusy(-1);
-      if (slot.state !== 'gone') this.#admission.ended(heldMs);
+      if (connection.state !== 'gone') this.#admission.ended(heldMs);
       lease.client?.spent?.(heldMs, lease.isFruitless || lease.client.isGone);
     }
     this.#admission.left(lease.client?.key);
-    if (slot.state === 'gone') return;
-    if (!this.isClosed && slot.isFresh && slot.prepared.wantsMeasure) this.#measure(slot);
-    else this.#free(slot);
+    if (connection.state === 'gone') return;
+    if (!this.isClosed && connection.isFresh && connection.prepared.wantsMeasure) this.#measure(connection);
+    else this.#free(connection);
   }
 
   /** Releases the lease once no cancel request can reach it any more. */
@@ -150,7 +150,7 @@ export class SlotPool implements Pool {
     return role === undefined || timeouts === undefined ? limitMs : timeouts.least(role, limitMs, asked);
   }
 
-  /** Hands a lease to an express lane, which tells the meter itself when it is busy. */
+  /** Hands a lease to a pipeline, which tells the meter itself when it is busy. */
   share(lease: Lease): void {
     lease.shared = true;
     this.meter.addBusy(-1);
@@ -163,7 +163,7 @@ export class SlotPool implements Pool {
   giveUp(ms: number, reason: string): void {
     const lost = () => errors.CONNECTION_LOST({ pool: this.name, reason, sent: SENT });
     const now = performance.now();
-    for (const slot of [...this.#slots]) if (slot.stalledMs(now) > ms) slot.discard(lost());
+    for (const connection of [...this.#connections]) if (connection.stalledMs(now) > ms) connection.discard(lost());
     this.#admission.rejectAll(lost);
   }
 
@@ -175,21 +175,21 @@ export class SlotPool implements Pool {
     this.#connector = this.#newConnector();
     const reason = `its server is not the one to use any more, ${target.label} is`;
     const lost = () => errors.CONNECTION_LOST({ pool: this.name, reason, sent: SENT });
-    for (const slot of [...this.#slots]) slot.discard(lost());
+    for (const connection of [...this.#connections]) connection.discard(lost());
   }
 
   stats(): PoolStats {
     const { min, max, waitingLimit } = this.options;
-    const slots = slotsByState(this.#slots, this.lanes.idleSlots);
+    const connections = connectionsByState(this.#connections, this.pipelines.idleConnections);
     const { waiting, limit } = this.#admission;
     let preparedBytes = 0;
-    for (const { prepared } of this.#slots) preparedBytes += prepared.bytes;
+    for (const { prepared } of this.#connections) preparedBytes += prepared.bytes;
     return {
       name: this.name,
       min,
       max,
       limit,
-      slots,
+      slots: connections,
       waiting,
       waitingLimit,
       preparedBytes,
@@ -208,22 +208,27 @@ export class SlotPool implements Pool {
     clearInterval(this.#sweeper);
     this.#connector.stop();
     this.#admission.rejectAll(() => errors.POOL_CLOSED({ pool: this.name }));
-    this.lanes.close();
-    for (const slot of [...this.#slots]) slot.close();
-    if (this.#slots.size === 0) return;
+    this.pipelines.close();
+    for (const connection of [...this.#connections]) connection.close();
+    if (this.#connections.size === 0) return;
     const emptied = new Promise<void>((resolve) => {
       this.#emptied = resolve;
     });
     const timer = setTimeout(() => {
-      for (const slot of [...this.#slots]) slot.discard(errors.POOL_CLOSED({ pool: this.name }));
+      for (const connection of [...this.#connections]) connection.discard(errors.POOL_CLOSED({ pool: this.name }));
     }, deadlineMs);
     await emptied;
     clearTimeout(timer);
   }
 
-  #wait(began: number, timeoutMs: number, key: string | undefined, client: Client | undefined): Promise<Slot> {
+  #wait(
+    began: number,
+    timeoutMs: number,
+    key: string | undefined,
+    client: Client | undefined,
+  ): Promise<PooledConnection> {
     const { name, options } = this;
-    if (this.#admission.refuses(key, this.#slots.size <= this.#connector.connecting)) {
+    if (this.#admission.refuses(key, this.#connections.size <= this.#connector.connecting)) {
       const { waiting } = this.#admission;
       this.meter.refusedTotal++;
       this.observe({ type: 'db.refused', pool: name, waiting });
@@ -238,34 +243,34 @@ export class SlotPool implements Pool {
       return errors.ACQUIRE_TIMEOUT({ pool: name, waitedMs, problem: cause?.message }, { cause });
     };
     const ms = Math.max(1, began + timeoutMs - performance.now());
-    const slot = this.#admission.wait({ key, ms, timedOut, client, gone: () => errors.CLIENT_GONE() });
+    const connection = this.#admission.wait({ key, ms, timedOut, client, gone: () => errors.CLIENT_GONE() });
     this.#grow();
-    return slot;
+    return connection;
   }
 
   /** It stays busy meanwhile, and nobody's. */
-  #measure(slot: Slot): void {
-    measurePrepared(slot).then(
-      () => this.#free(slot),
-      // The slot was discarded, and the pool told of it.
+  #measure(connection: PooledConnection): void {
+    measurePrepared(connection).then(
+      () => this.#free(connection),
+      // The connection was discarded, and the pool told of it.
       () => undefined,
     );
   }
 
   /** Nobody has it any more: for the next one, unless it is worn out. */
-  #free(slot: Slot): void {
-    if (slot.prepared.isFull) this.meter.replacedTotal++;
-    if (this.isClosed || !slot.isFresh) slot.close();
-    if (slot.release()) this.#admission.offer(slot);
+  #free(connection: PooledConnection): void {
+    if (connection.prepared.isFull) this.meter.replacedTotal++;
+    if (this.isClosed || !connection.isFresh) connection.close();
+    if (connection.release()) this.#admission.offer(connection);
   }
 
   /** Opens what the waiting need, and the minimum. */
   #grow(): void {
     const { min, max } = this.options;
-    const lacking = Math.max(this.#admission.waiting, min - (this.#slots.size - this.#connector.connecting));
+    const lacking = Math.max(this.#admission.waiting, min - (this.#connections.size - this.#connector.connecting));
     const most = Math.max(min, Math.min(max, this.#admission.mayBeOpen));
-    const room = Math.min(this.#connector.room(lacking), most - this.#slots.size);
-    for (let i = 0; i < room; i++) this.#slots.add(this.#connector.open());
+    const room = Math.min(this.#connector.room(lacking), most - this.#connections.size);
+    for (let i = 0; i < room; i++) this.#connections.add(this.#connector.open());
   }
 
   #newConnector(): Connector {
@@ -273,7 +278,7 @@ export class SlotPool implements Pool {
     const { target, settings, rest, name: pool } = this.#init;
     const onGone = this.#onGone.bind(this);
     return new Connector({
-      slot: {
+      connection: {
         pool,
         target,
         settings,
@@ -288,8 +293,8 @@ export class SlotPool implements Pool {
       lifetimeMs,
       meter: this.meter,
       observe: this.observe,
-      onOpen: (slot) => {
-        if (slot.state === 'idle') this.#admission.offer(slot);
+      onOpen: (connection) => {
+        if (connection.state === 'idle') this.#admission.offer(connection);
         this.#grow();
       },
       onFailed: (error) => {
@@ -299,15 +304,15 @@ export class SlotPool implements Pool {
     });
   }
 
-  #onGone(slot: Slot, pending: number, error: Error | undefined): void {
-    this.#slots.delete(slot);
-    this.#admission.forget(slot);
+  #onGone(connection: PooledConnection, pending: number, error: Error | undefined): void {
+    this.#connections.delete(connection);
+    this.#admission.forget(connection);
     if (this.isClosed) {
-      if (this.#slots.size === 0) this.#emptied?.();
+      if (this.#connections.size === 0) this.#emptied?.();
       return;
     }
-    // A slot that never opened is counted as a failed connect.
-    if (error !== undefined && slot.pid !== 0) {
+    // A connection that never opened is counted as a failed connect.
+    if (error !== undefined && connection.pid !== 0) {
       this.meter.discardedTotal++;
       this.observe({ type: 'db.connection_lost', pool: this.name, pending, error });
     }
@@ -317,11 +322,11 @@ export class SlotPool implements Pool {
   #sweep(): void {
     const now = performance.now();
     this.meter.sample();
-    endUnanswered(this, this.#slots, this.#leases, now);
+    endUnanswered(this, this.#connections, this.#leases, now);
     const uncounted = checkLeases(this, this.#leases, now);
     this.#admission.sweep(now, uncounted);
-    this.lanes.sweep(now);
-    closeSpare(this.#admission.idle, this.#slots.size, this.options, now);
+    this.pipelines.sweep(now);
+    closeSpare(this.#admission.idle, this.#connections.size, this.options, now);
     this.#grow();
   }
 }

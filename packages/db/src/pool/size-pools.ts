@@ -1,11 +1,12 @@
-/** Asks the servers how many connections are free, and sizes the pools of this instance by it (pool-sizes.ts). */
-import { type Room, readRoom } from '../setup/connection-budget.ts';
-import type { ConnectionTarget } from '../connection/url.ts';
-import { encodeStatement } from '../sql/param.ts';
-import { type PoolKind, poolOptions } from './options.ts';
-import { fitPools, type PoolSizes } from './fit-sizes.ts';
+/** Asks the servers how many connections are free, and sizes the pools of this instance by it (pool/fit-sizes.ts). */
+
 import { Probe } from '../connection/probe.ts';
+import type { ConnectionTarget } from '../connection/url.ts';
+import { type Room, readRoom } from '../setup/connection-budget.ts';
+import { encodeStatement } from '../sql/param.ts';
 import type { DatabaseOptions, DbEvent, PoolOptions } from '../types.ts';
+import { fitPools, type PoolSizes } from './fit-sizes.ts';
+import { type PoolKind, poolOptions } from './options.ts';
 
 export interface SizedPools {
   options: Readonly<Record<PoolKind, PoolOptions>>;

@@ -48,13 +48,13 @@ export interface LimitBounds {
 }
 
 /** Below it a mean says little. At 250 ms a window, pools under 40 statements a second join windows until they have them. */
-export const COMPLETED_LEAST = 10;
+export const MIN_COMPLETED = 10;
 /** The first probe, and those after one that led to a cut: a limit that is far too high is found in a few seconds. */
 const PROBE_SOON_MS = 1_000;
 /** One window of 250 ms in ten seconds at half the limit: where all of it is needed, that costs 1.25 %. */
 const PROBE_MS = 10_000;
 /** One bad window must not take away what took seconds to find. */
-const CUT_MOST = 0.2;
+const MAX_CUT = 0.2;
 const GROWTH = 0.1;
 /** Means differ by that much for no reason. */
 const TOLERANCE = 1.1;
@@ -67,7 +67,7 @@ export function initialLimit(max: number): LimitState {
   return { limit: max, baselineMs: undefined, probeAt: undefined, probing: undefined, cutFrom: undefined };
 }
 
-/** The windows that this is given must have at least COMPLETED_LEAST statements. */
+/** The windows that this is given must have at least MIN_COMPLETED statements. */
 export function nextLimit(state: LimitState, window: LimitWindow, bounds: LimitBounds): LimitState {
   const meanMs = window.heldMs / window.completed;
   if (state.probing !== undefined) return afterProbe(state, state.probing, meanMs, window.at, bounds);
@@ -101,7 +101,7 @@ function adjusted(state: LimitState, meanMs: number, bounds: LimitBounds): Limit
   }
   if (queue <= most(limit)) return { ...state, cutFrom: undefined };
   const target = limit - (queue - most(limit));
-  const cut = Math.max(bounds.floor, target, limit * (1 - CUT_MOST));
+  const cut = Math.max(bounds.floor, target, limit * (1 - MAX_CUT));
   return { ...state, limit: cut, cutFrom: state.cutFrom ?? { limit, meanMs } };
 }
 
@@ -117,7 +117,7 @@ function baselineOf({ baselineMs, cutFrom, limit }: LimitState, meanMs: number):
 function afterProbe(state: LimitState, limit: number, meanMs: number, at: number, bounds: LimitBounds): LimitState {
   const before = state.baselineMs ?? meanMs;
   const restored = { ...state, limit: Math.max(bounds.floor, limit), probing: undefined, baselineMs: meanMs };
-  return { ...restored, probeAt: at + (meanMs < before * (1 - CUT_MOST) ? PROBE_SOON_MS : PROBE_MS) };
+  return { ...restored, probeAt: at + (meanMs < before * (1 - MAX_CUT) ? PROBE_SOON_MS : PROBE_MS) };
 }
 
 function underLightLoad(state: LimitState, meanMs: number, window: LimitWindow): LimitState {

@@ -1,16 +1,17 @@
 /**
- * Requests that wait for a slot, each with a deadline, all of them with a limit.
+ * Requests that wait for a connection, each with a deadline, all of them with a limit.
  *
- * Fair among identities: a slot goes to the identity that holds the fewest, among equals to the one whose first request came first,
- * and within an identity to the request that came first. One slot in eight goes to the oldest request of all that may have it, so
- * that whoever holds a slot for long does not wait for as long as others come: the n-th in the order of arrival is served
- * after at most 8 n slots. Half of the places are for all; beyond it an identity may have its share of them.
+ * Fair among identities: a connection goes to the identity that holds the fewest, among equals to the one whose first request came first,
+ * and within an identity to the request that came first. One connection in eight goes to the oldest request of all that may have it, so
+ * that whoever holds a connection for long does not wait for as long as others come: the n-th in the order of arrival is served
+ * after at most 8 n connections. Half of the places are for all; beyond it an identity may have its share of them.
  */
-import { QueueControl, ServiceRate } from './pie-controller.ts';
-import type { Slot } from '../connection/connection.ts';
-import type { Client } from '../types.ts';
 
-/** One slot in so many goes by age alone. */
+import type { PooledConnection } from '../connection/connection.ts';
+import type { Client } from '../types.ts';
+import { PieController, ServiceRate } from './pie-controller.ts';
+
+/** One connection in so many goes by age alone. */
 const BY_AGE_EVERY = 8;
 /** Part of the places that one identity may have while over half of them are taken. */
 const SHARE = 0.05;
@@ -18,14 +19,14 @@ const SHARE = 0.05;
 interface Waiter {
   key: string | undefined;
   since: number;
-  resolve: (slot: Slot) => void;
+  resolve: (connection: PooledConnection) => void;
   reject: (error: Error) => void;
   timer: NodeJS.Timeout;
   forgetClient: (() => void) | undefined;
 }
 
 export interface Wait {
-  /** Whose slot it will be; undefined: the service's own. */
+  /** Whose connection it will be; undefined: the service's own. */
   key: string | undefined;
   ms: number;
   timedOut: () => Error;
@@ -33,7 +34,7 @@ export interface Wait {
   gone?: () => Error;
 }
 
-export interface Slots {
+export interface Connections {
   readonly held: (key: string | undefined) => number;
   readonly mayTake: (key: string | undefined) => boolean;
 }
@@ -44,7 +45,7 @@ export class WaitingQueue {
   /** By identity, each in the order of arrival: a set lets one leave from the middle at no cost. None is empty. */
   readonly #lines = new Map<string | undefined, Set<Waiter>>();
   readonly #rate = new ServiceRate();
-  readonly #control: QueueControl | undefined;
+  readonly #control: PieController | undefined;
   #size = 0;
   #served = 0;
 
@@ -52,7 +53,7 @@ export class WaitingQueue {
   constructor(limit: number, targetMs = 0) {
     this.limit = limit;
     this.#share = Math.max(1, Math.floor(limit * SHARE));
-    this.#control = targetMs > 0 ? new QueueControl(targetMs) : undefined;
+    this.#control = targetMs > 0 ? new PieController(targetMs) : undefined;
   }
 
   get size(): number {
@@ -87,8 +88,8 @@ export class WaitingQueue {
     return false;
   }
 
-  /** Resolves with a slot given by `serve`; rejects with `timedOut()` after `ms`, and with `gone()` when the client goes. */
-  wait({ key, ms, timedOut, client, gone }: Wait): Promise<Slot> {
+  /** Resolves with a connection given by `serve`; rejects with `timedOut()` after `ms`, and with `gone()` when the client goes. */
+  wait({ key, ms, timedOut, client, gone }: Wait): Promise<PooledConnection> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#remove(waiter);
@@ -106,14 +107,16 @@ export class WaitingQueue {
     });
   }
 
-  /** Takes who is next from the line, if one of them may have a slot. To be given one at once. */
-  next(slots: Slots): { key: string | undefined; resolve: (slot: Slot) => void } | undefined {
+  /** Takes who is next from the line, if one of them may have a connection. To be given one at once. */
+  next(
+    connections: Connections,
+  ): { key: string | undefined; resolve: (connection: PooledConnection) => void } | undefined {
     const byAge = (this.#served + 1) % BY_AGE_EVERY === 0;
-    const waiter = byAge ? this.#oldest(slots.mayTake) : this.#fewest(slots);
+    const waiter = byAge ? this.#oldest(connections.mayTake) : this.#fewest(connections);
     if (waiter === undefined) return undefined;
     this.#served++;
     this.#remove(waiter);
-    if (this.#control !== undefined) this.#rate.departed(this.#size, performance.now());
+    if (this.#control !== undefined) this.#rate.flushed(this.#size, performance.now());
     return waiter;
   }
 
@@ -125,12 +128,12 @@ export class WaitingQueue {
     }
   }
 
-  #fewest(slots: Slots): Waiter | undefined {
+  #fewest(connections: Connections): Waiter | undefined {
     let best: Waiter | undefined;
     let least = Number.POSITIVE_INFINITY;
     for (const [key, line] of this.#lines) {
-      const held = slots.held(key);
-      if (held > least || !slots.mayTake(key)) continue;
+      const held = connections.held(key);
+      if (held > least || !connections.mayTake(key)) continue;
       const first = firstOf(line);
       if (held < least || first.since < (best as Waiter).since) best = first;
       least = held;

@@ -1,13 +1,13 @@
-/** What is known about the primary: its WAL position, its epoch, whether it answers, and the horizon of its reads. */
+/** What is known about the primary: its WAL position, its epoch, whether it answers, and the snapshotLsn of its reads. */
 import { type Lsn, parseLsn } from '@tidemark/contracts';
-import type { ConnectionTarget } from '../connection/url.ts';
-import { LAST_EPOCH, mintScript, SYSTEM, TIMELINE } from '../failover/epoch-mint.ts';
-import { Horizon } from './snapshot-lsn.ts';
-import { encodeStatement } from '../sql/param.ts';
-import { PollLoop } from './poll-loop.ts';
 import { PostgresError } from '../connection/postgres-error.ts';
 import type { Probe } from '../connection/probe.ts';
+import type { ConnectionTarget } from '../connection/url.ts';
+import { LAST_EPOCH, mintScript, SYSTEM, TIMELINE } from '../failover/epoch-mint.ts';
+import { encodeStatement } from '../sql/param.ts';
 import type { DbEvent, Row } from '../types.ts';
+import { PollLoop } from './poll-loop.ts';
+import { SnapshotLsnTracker } from './snapshot-lsn.ts';
 
 const POLL_MS = 250;
 const POLL_TIMEOUT_MS = 1_000;
@@ -26,7 +26,7 @@ const NEXT_XID = encodeStatement({
 });
 
 export class PrimaryWatcher {
-  readonly horizon: Horizon = new Horizon();
+  readonly snapshotLsn: SnapshotLsnTracker = new SnapshotLsnTracker();
   flushed: Lsn = 0n;
   /** At or past `flushed`: no tidemark can be beyond it. */
   inserted: Lsn = 0n;
@@ -78,7 +78,7 @@ export class PrimaryWatcher {
     this.#moves++;
     this.#probe.moveTo(target);
     this.#failingSince = undefined;
-    this.horizon.clear();
+    this.snapshotLsn.clear();
     this.flushed = 0n;
     this.inserted = 0n;
     this.timeline = timeline;
@@ -105,7 +105,7 @@ export class PrimaryWatcher {
       this.inserted = parseLsn(xid!.inserted);
       this.#noteEpoch(xid!.epoch ?? undefined);
       const nextXid = BigInt(xid!.xmax) + BigInt(xid!.beyond);
-      this.horizon.add({ at: performance.now(), lsn: this.flushed, nextXid });
+      this.snapshotLsn.add({ at: performance.now(), lsn: this.flushed, nextXid });
     } catch (error) {
       if (moves !== this.#moves) return;
       this.error = error as Error;
@@ -130,7 +130,7 @@ export class PrimaryWatcher {
   #noteEpoch(epoch: string | undefined): void {
     if (epoch === undefined || epoch === this.epoch) return;
     if (this.epoch !== undefined) {
-      this.horizon.clear();
+      this.snapshotLsn.clear();
       this.#observe({ type: 'db.epoch_changed', from: this.epoch, to: epoch });
     }
     this.epoch = epoch;

@@ -1,12 +1,13 @@
 /** What is known about a replica: how far it has replayed, how far behind that is, and whether reads may go to it. */
 import { formatLsn, type Lsn, parseLsn, type ReplicaStats } from '@tidemark/contracts';
+import type { Probe } from '../connection/probe.ts';
 import type { ConnectionTarget } from '../connection/url.ts';
 import { LAST_EPOCH, SYSTEM, TIMELINE } from '../failover/epoch-mint.ts';
+import type { PromotedServer } from '../failover/promotion.ts';
 import { encodeStatement } from '../sql/param.ts';
+import type { DbEvent } from '../types.ts';
 import { PollLoop } from './poll-loop.ts';
 import type { PrimaryWatcher } from './primary-watcher.ts';
-import type { Probe } from '../connection/probe.ts';
-import type { PromotedServer } from '../failover/promotion.ts';
 import {
   nextReplicaHealth,
   type ReplicaHealth,
@@ -14,7 +15,6 @@ import {
   type ReplicaPoll,
   UNPOLLED,
 } from './replica-health.ts';
-import type { DbEvent } from '../types.ts';
 
 const POLL_MS = 250;
 /** While a read waits for a tidemark. */
@@ -22,7 +22,7 @@ const FAST_POLL_MS = 5;
 /** A paused or cut-off replica is out of use after this. */
 const POLL_TIMEOUT_MS = 1_000;
 /** Reads that wait for one replica; more than these go to the primary at once. */
-const WAITERS_MOST = 1_000;
+const MAX_WAITERS = 1_000;
 
 /** The epoch tells which history it follows: one that has stayed behind at a promotion lacks the present one. */
 const POSITION = encodeStatement({
@@ -91,7 +91,7 @@ export class ReplicaWatcher {
 
   /** Worth waiting for. */
   get isMoving(): boolean {
-    return this.#health.healthy && this.replayed > this.#stuckAt && this.#waiters.size < WAITERS_MOST;
+    return this.#health.healthy && this.replayed > this.#stuckAt && this.#waiters.size < MAX_WAITERS;
   }
 
   get waiting(): number {
@@ -100,10 +100,10 @@ export class ReplicaWatcher {
 
   /** Null when the primary's position is not known. 0 when nothing is left to replay, however long ago the last write was. */
   get lagMs(): number | null {
-    const latest = this.#primary.horizon.latest;
+    const latest = this.#primary.snapshotLsn.latest;
     if (latest === undefined) return null;
     if (this.replayed >= latest.lsn) return 0;
-    const passedAt = this.#primary.horizon.passedAt(this.replayed);
+    const passedAt = this.#primary.snapshotLsn.passedAt(this.replayed);
     return passedAt === undefined ? 0 : performance.now() - passedAt;
   }
 

@@ -8,29 +8,29 @@
  * primary's `write` pool, as long as writers have half of it to themselves. It never waits in a line that is not its own.
  *
  * A replica's answer reflects its replay position as polled before the statement (its snapshot can only be later). The
- * primary's reflects what the horizon proves for its snapshot.
+ * primary's reflects what the snapshotLsn proves for its snapshot.
  */
 import { formatLsn, formatTidemark, type Lsn, parseTidemark, type Tidemark, TidemarkError } from '@tidemark/contracts';
+import { PostgresError } from '../connection/postgres-error.ts';
 import { errors } from '../errors.ts';
+import type { ConnectionPool } from '../pool/pool.ts';
+import { encodeStatement } from '../sql/param.ts';
+import { recordTogether } from '../statements/recording.ts';
 import { runIdentityRead } from '../transactions/identity-read.ts';
 import { type IdentityTransaction, runIdentityTransaction } from '../transactions/identity-transaction.ts';
-import { encodeStatement } from '../sql/param.ts';
-import type { SlotPool } from '../pool/pool.ts';
-import { PostgresError } from '../connection/postgres-error.ts';
+import type { ReadRequest, ReadResult, Row, Rows, WriteRequest, WriteResult } from '../types.ts';
 import type { PrimaryWatcher } from './primary-watcher.ts';
 import type { ReplicaWatcher } from './replica-watcher.ts';
-import { recordTogether } from '../statements/recording.ts';
-import type { ReadRequest, ReadResult, Row, Rows, WriteRequest, WriteResult } from '../types.ts';
 
 export interface Replica {
-  pool: SlotPool;
+  pool: ConnectionPool;
   /** For streams, and for reads that `pool` has no room for. */
-  analytics: SlotPool;
+  analytics: ConnectionPool;
   watcher: ReplicaWatcher;
 }
 
 export interface RouterInit {
-  write: SlotPool;
+  write: ConnectionPool;
   replicas: readonly Replica[];
   primary: PrimaryWatcher;
   tidemarkWaitMs: number;
@@ -73,7 +73,7 @@ export class Router {
   }
 
   /** Throws as `read` does. */
-  async replicaAt(tidemark: Tidemark): Promise<SlotPool | undefined> {
+  async replicaAt(tidemark: Tidemark): Promise<ConnectionPool | undefined> {
     const asked = await this.#checkTidemark(tidemark);
     return (this.#choose(asked) ?? (await this.#waitFor(asked)))?.pool;
   }
@@ -182,7 +182,7 @@ export class Router {
     this.stats.primaryTotal++;
     // Positions of another epoch, or of a server that was lost and not seen again, say nothing about what this snapshot saw.
     const known = epoch === this.#epoch() && primary.error === undefined;
-    const proven = known ? primary.horizon.provenBy(BigInt(xmin)) : 0n;
+    const proven = known ? primary.snapshotLsn.provenBy(BigInt(xmin)) : 0n;
     return this.#result<R>(epoch, rows, proven, asked, 'primary', write.name);
   }
 
@@ -218,7 +218,7 @@ const WRITERS_SHARE = 0.5;
 const FULL_CODES = new Set(['DB_POOL_FULL', 'DB_ACQUIRE_TIMEOUT']);
 const isFull = (error: unknown): boolean => error instanceof TidemarkError && FULL_CODES.has(error.code);
 /** Whether less than this part of it is in use or waited for. */
-const hasRoom = (pool: SlotPool, part: number): boolean => !pool.isClosed && pool.load < pool.options.max * part;
+const hasRoom = (pool: ConnectionPool, part: number): boolean => !pool.isClosed && pool.load < pool.options.max * part;
 
 const readLoad = (replica: Replica) => replica.pool.load;
 

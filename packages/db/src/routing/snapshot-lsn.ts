@@ -9,7 +9,7 @@
  */
 import type { Lsn } from '@tidemark/contracts';
 
-export interface HorizonSample {
+export interface SnapshotLsnSample {
   /** When it was taken, by performance.now(). */
   at: number;
   lsn: Lsn;
@@ -17,13 +17,13 @@ export interface HorizonSample {
 }
 
 /** At four a second: two minutes in full, and further back at half the density for each time that it filled up. */
-const SAMPLES_MOST = 512;
+const MAX_SAMPLES = 512;
 
-export class Horizon {
+export class SnapshotLsnTracker {
   /** In the order of time, and of both fields. */
-  #samples: HorizonSample[] = [];
+  #samples: SnapshotLsnSample[] = [];
 
-  get latest(): HorizonSample | undefined {
+  get latest(): SnapshotLsnSample | undefined {
     return this.#samples.at(-1);
   }
 
@@ -31,14 +31,14 @@ export class Horizon {
     return this.#samples.length;
   }
 
-  add(sample: HorizonSample): void {
+  add(sample: SnapshotLsnSample): void {
     const last = this.#samples.at(-1);
     // Behind the last one: another timeline, or a server restored to an earlier point. What was known does not hold there.
     if (last !== undefined && (sample.lsn < last.lsn || sample.nextXid < last.nextXid)) this.#samples = [];
     // The same position was known with less to wait for.
     else if (last !== undefined && sample.lsn === last.lsn) return;
     this.#samples.push(sample);
-    if (this.#samples.length > SAMPLES_MOST) this.#thin();
+    if (this.#samples.length > MAX_SAMPLES) this.#thin();
   }
 
   /** The newest position that a snapshot with this xmin reflects; 0 when none is known. */

@@ -1,9 +1,10 @@
 /** Whether a server of the user's own can carry Tidemark, before anything is started on it. */
+
+import { Probe } from '../connection/probe.ts';
 import { parseConnectionUrl } from '../connection/url.ts';
 import { errors } from '../errors.ts';
-import { encodeStatement } from '../sql/param.ts';
 import { DEFAULTS } from '../pool/options.ts';
-import { Probe } from '../connection/probe.ts';
+import { encodeStatement } from '../sql/param.ts';
 
 const TIMEOUT_MS = 5_000;
 const OLDEST_VERSION = 140_000;

@@ -2,9 +2,10 @@
  * Whether a server has room for the pools of everyone who uses it. Each instance's watcher says in its application_name how many
  * connections its pools may open there, so the sum over all instances of all services can be read from pg_stat_activity.
  */
+
+import type { Probe } from '../connection/probe.ts';
 import { errors } from '../errors.ts';
 import { encodeStatement } from '../sql/param.ts';
-import type { Probe } from '../connection/probe.ts';
 import type { DbEvent } from '../types.ts';
 
 const TIMEOUT_MS = 2_000;

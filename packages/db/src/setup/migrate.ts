@@ -3,14 +3,14 @@
  * go on. Each file is applied in a transaction together with its row in `tidemark.migrations`.
  */
 import { mintEpoch } from '@tidemark/contracts';
-import { parseConnectionUrl } from '../connection/url.ts';
-import { SYSTEM, TIMELINE } from '../failover/epoch-mint.ts';
-import { errors } from '../errors.ts';
-import { type Migration, readMigrations } from './migrations.ts';
-import { encodeStatement } from '../sql/param.ts';
+import { PooledConnection } from '../connection/connection.ts';
 import { PostgresError } from '../connection/postgres-error.ts';
-import { Slot } from '../connection/connection.ts';
+import { parseConnectionUrl } from '../connection/url.ts';
+import { errors } from '../errors.ts';
+import { SYSTEM, TIMELINE } from '../failover/epoch-mint.ts';
+import { encodeStatement } from '../sql/param.ts';
 import type { DbEvent, Param, Row, Rows } from '../types.ts';
+import { type Migration, readMigrations } from './migrations.ts';
 
 /** Any number that nobody else locks: 'tidemark' read as digits of base 36, cut to 53 bits. */
 const LOCK_KEY = '2310466279114';
@@ -35,7 +35,7 @@ export interface MigrateOptions {
 export async function migrate(url: string, options: MigrateOptions = {}): Promise<{ applied: string[] }> {
   const migrations = await readMigrations(options.folder);
   const target = parseConnectionUrl(url);
-  const slot = new Slot({
+  const connection = new PooledConnection({
     pool: 'migrate',
     target,
     settings: { application_name: 'tidemark/migrate', statement_timeout: '0', lock_timeout: String(LOCK_TIMEOUT_MS) },
@@ -46,7 +46,7 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
   });
   const began = performance.now();
   try {
-    await slot.open();
+    await connection.open();
   } catch (cause) {
     const reason = (cause as Error).message;
     const failed = errors.CONNECT_FAILED({ server: target.label, reason }, { cause });
@@ -55,29 +55,29 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
   }
   options.observe?.({ type: 'db.connected', pool: 'migrate', ms: performance.now() - began });
   try {
-    await query(slot, `select pg_advisory_lock(${LOCK_KEY})`);
+    await query(connection, `select pg_advisory_lock(${LOCK_KEY})`);
     const applied: string[] = [];
-    for (const migration of await pending(slot, migrations)) {
-      await apply(slot, migration);
+    for (const migration of await pending(connection, migrations)) {
+      await apply(connection, migration);
       applied.push(migration.name);
     }
-    await mintFirstEpoch(slot);
+    await mintFirstEpoch(connection);
     return { applied };
   } finally {
     // The lock goes with the session.
-    slot.close();
+    connection.close();
   }
 }
 
 /** Checks what was applied before against the files. */
-async function pending(slot: Slot, migrations: readonly Migration[]): Promise<Migration[]> {
-  await query(slot, 'create schema if not exists tidemark');
+async function pending(connection: PooledConnection, migrations: readonly Migration[]): Promise<Migration[]> {
+  await query(connection, 'create schema if not exists tidemark');
   await query(
-    slot,
+    connection,
     `create table if not exists tidemark.migrations (
        name text primary key, checksum text not null, applied_at timestamptz not null default clock_timestamp())`,
   );
-  const rows = await query(slot, 'select name, checksum from tidemark.migrations order by name');
+  const rows = await query(connection, 'select name, checksum from tidemark.migrations order by name');
   const byName = new Map(migrations.map((migration) => [migration.name, migration]));
   for (const { name, checksum } of rows) {
     const migration = byName.get(name);
@@ -90,26 +90,26 @@ async function pending(slot: Slot, migrations: readonly Migration[]): Promise<Mi
   return [...byName.values()];
 }
 
-async function apply(slot: Slot, migration: Migration): Promise<void> {
+async function apply(connection: PooledConnection, migration: Migration): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
-      await query(slot, 'begin');
-      await slot.script(migration.sql);
+      await query(connection, 'begin');
+      await connection.script(migration.sql);
       const { name, checksum } = migration;
-      await query(slot, 'insert into tidemark.migrations (name, checksum) values ($1, $2)', [name, checksum]);
-      await query(slot, 'commit');
+      await query(connection, 'insert into tidemark.migrations (name, checksum) values ($1, $2)', [name, checksum]);
+      await query(connection, 'commit');
       return;
     } catch (cause) {
-      if (cause instanceof PostgresError) await query(slot, 'rollback');
+      if (cause instanceof PostgresError) await query(connection, 'rollback');
       if (cause instanceof PostgresError && COLLISIONS.has(cause.code) && attempt < TRIES) continue;
       throw errors.MIGRATION_FAILED({ name: migration.name, reason: (cause as Error).message }, { cause });
     }
   }
 }
 
-async function mintFirstEpoch(slot: Slot): Promise<void> {
+async function mintFirstEpoch(connection: PooledConnection): Promise<void> {
   await query(
-    slot,
+    connection,
     `insert into tidemark.epochs (epoch, reason, system_identifier, timeline)
      select $1, 'first start', ${SYSTEM}, ${TIMELINE}
      where not exists (select from tidemark.epochs)`,
@@ -117,6 +117,6 @@ async function mintFirstEpoch(slot: Slot): Promise<void> {
   );
 }
 
-function query(slot: Slot, text: string, params: readonly Param[] = []): Promise<Rows<Row>> {
-  return slot.send(encodeStatement({ text, params, prepare: false }), 0);
+function query(connection: PooledConnection, text: string, params: readonly Param[] = []): Promise<Rows<Row>> {
+  return connection.send(encodeStatement({ text, params, prepare: false }), 0);
 }

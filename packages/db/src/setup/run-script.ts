@@ -1,14 +1,15 @@
 /** A file of statements as one transaction, by the simple protocol: blueprints and the user's own SQL files. */
+
+import { PooledConnection } from '../connection/connection.ts';
 import { parseConnectionUrl } from '../connection/url.ts';
 import { errors } from '../errors.ts';
-import { Slot } from '../connection/connection.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Rejects with PostgresError, everything rolled back; or DB_CONNECT_FAILED. */
 export async function runScript(url: string, text: string): Promise<void> {
   const target = parseConnectionUrl(url);
-  const slot = new Slot({
+  const connection = new PooledConnection({
     pool: 'script',
     target,
     settings: { application_name: 'tidemark/script', statement_timeout: '0' },
@@ -18,14 +19,14 @@ export async function runScript(url: string, text: string): Promise<void> {
     onGone: () => undefined,
   });
   try {
-    await slot.open();
+    await connection.open();
   } catch (cause) {
     throw errors.CONNECT_FAILED({ server: target.label, reason: (cause as Error).message }, { cause });
   }
   try {
-    await slot.script(`begin;\n${text}\n;commit;`);
+    await connection.script(`begin;\n${text}\n;commit;`);
   } finally {
     // An error leaves the transaction aborted; it ends with the connection.
-    slot.close();
+    connection.close();
   }
 }

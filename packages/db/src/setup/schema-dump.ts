@@ -3,11 +3,11 @@
  * start-up with the database at hand. A hand-made change of it breaks what the services rely on, often much later.
  */
 import { readFile } from 'node:fs/promises';
-import { errors } from '../errors.ts';
-import { readMigrations } from './migrations.ts';
-import { encodeStatement } from '../sql/param.ts';
 import type { Probe } from '../connection/probe.ts';
+import { errors } from '../errors.ts';
+import { encodeStatement } from '../sql/param.ts';
 import type { DbEvent } from '../types.ts';
+import { readMigrations } from './migrations.ts';
 
 const KEPT = new URL('../../schema.txt', import.meta.url);
 const TIMEOUT_MS = 5_000;

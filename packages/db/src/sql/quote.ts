@@ -1,7 +1,7 @@
 /** Quoting for the places of a statement that cannot be parameters. */
 import { errors } from '../errors.ts';
-import { encodeArray } from './param.ts';
 import type { Param } from '../types.ts';
+import { encodeArray } from './param.ts';
 
 /** Postgres truncates longer names silently (NAMEDATALEN 64), so two long ones could become one. */
 const MAX_NAME_BYTES = 63;

@@ -1,10 +1,11 @@
-/** Where statements are timed that do not ride on lanes: one alone, or several that were sent together. */
-import type { StatementBook } from './registry.ts';
-import type { Holder, Row, Rows } from '../types.ts';
+/** Where statements are timed that are not pipelined: one alone, or several that were sent together. */
 
-/** Runs one statement on a slot that is held, and records it. */
+import type { Holder, Row, Rows } from '../types.ts';
+import type { StatementStatsRegistry } from './registry.ts';
+
+/** Runs one statement on a connection that is held, and records it. */
 export async function recorded<R extends Row>(
-  book: StatementBook,
+  registry: StatementStatsRegistry,
   text: string,
   waitMs: number,
   holder: Holder | undefined,
@@ -14,20 +15,20 @@ export async function recorded<R extends Row>(
   try {
     const rows = await send();
     const now = performance.now();
-    book.of(text).record('alone', waitMs, now - began, rows, now, holder);
+    registry.of(text).record('alone', waitMs, now - began, rows, now, holder);
     return rows;
   } catch (error) {
-    book.of(text).recordError(waitMs, performance.now() - began, holder);
+    registry.of(text).recordError(waitMs, performance.now() - began, holder);
     throw error;
   }
 }
 
 /**
  * Statements of one transaction that were sent at once and answered at once: each is given the same share of its time, but for
- * settings, which take none. The wait for the slot is the first one's.
+ * settings, which take none. The wait for the connection is the first one's.
  */
 export function recordTogether(
-  book: StatementBook,
+  registry: StatementStatsRegistry,
   texts: readonly string[],
   results: readonly Rows[] | undefined,
   waitMs: number,
@@ -41,8 +42,8 @@ export function recordTogether(
     const text = texts[i]!;
     if (SETTING.test(text)) continue;
     const rows = results?.[i];
-    if (rows === undefined) book.of(text).recordError(wait, ms / working, holder);
-    else book.of(text).record('alone', wait, ms / working, rows, now, holder);
+    if (rows === undefined) registry.of(text).recordError(wait, ms / working, holder);
+    else registry.of(text).record('alone', wait, ms / working, rows, now, holder);
     wait = 0;
   }
 }

@@ -6,13 +6,13 @@ import { StatementStats } from './stats.ts';
 const MAX_BYTES = 16 * 1024 ** 2;
 /** Six sketches. After 400 runs half of them were filled, and the heap had grown by 13 KB a statement. */
 const STATISTICS_BYTES = 20 * 1024;
-/** Longer texts that begin alike share their statistics, and ride on no lane. */
+/** Longer texts that begin alike share their statistics, and are not pipelined. */
 const MAX_TEXT = 16_384;
 
-export class StatementBook {
+export class StatementStatsRegistry {
   readonly pool: string;
   readonly log: StatementLog;
-  /** Off: nothing is recorded, and express lanes keep the verdicts that they have. To measure what recording costs. */
+  /** Off: nothing is recorded, and pipelines keep the verdicts that they have. To measure what recording costs. */
   isOn = true;
   /** Forgotten, since all together were more than MAX_BYTES. */
   evictedTotal = 0;

@@ -2,19 +2,19 @@
 import { createHash } from 'node:crypto';
 import type { StatementFigures } from '@tidemark/contracts';
 import { redactStatement } from '../sql/redact.ts';
+import type { StatementStatsRegistry } from './registry.ts';
 import { mergedQuantiles } from './sliding-sketch.ts';
-import type { StatementBook } from './registry.ts';
 import type { StatementStats } from './stats.ts';
 
 const QUANTILES = [0.5, 0.95, 0.99];
 /** Of a text in telemetry, which is sent each second. */
-const TEXT_MOST = 500;
+const MAX_TEXT = 500;
 
 /** Those that took most time, at most `most`, in that order. Costs about 0.1 ms each: for dashboards, not for requests. */
-export function statementFigures(books: readonly StatementBook[], most: number): StatementFigures[] {
+export function statementFigures(registries: readonly StatementStatsRegistry[], most: number): StatementFigures[] {
   const byText = new Map<string, StatementStats[]>();
-  for (const book of books) {
-    for (const stats of book.all()) {
+  for (const registry of registries) {
+    for (const stats of registry.all()) {
       const same = byText.get(stats.text);
       if (same === undefined) byText.set(stats.text, [stats]);
       else same.push(stats);
@@ -33,7 +33,7 @@ export function statementFigures(books: readonly StatementBook[], most: number):
         QUANTILES,
       );
       const runs = mergedQuantiles(
-        all.flatMap((stats) => [stats.alone, stats.onLane]),
+        all.flatMap((stats) => [stats.alone, stats.pipelined]),
         QUANTILES,
       );
       return {
@@ -52,17 +52,17 @@ export function statementFigures(books: readonly StatementBook[], most: number):
 
 /** A text that is not among the first any more is dropped with the rest when the map is full. */
 const names = new Map<string, { id: string; text: string }>();
-const NAMES_MOST = 500;
+const MAX_NAMES = 500;
 /** Longer texts are named anew each time: 500 of these take 4 MB. */
-const NAMED_MOST = 4_096;
+const MAX_NAMED = 4_096;
 
 function named(text: string): { id: string; text: string } {
   let name = names.get(text);
   if (name === undefined) {
-    if (names.size >= NAMES_MOST) names.clear();
+    if (names.size >= MAX_NAMES) names.clear();
     const id = createHash('sha256').update(text).digest('hex').slice(0, 12);
-    name = { id, text: redactStatement(text).slice(0, TEXT_MOST) };
-    if (text.length <= NAMED_MOST) names.set(text, name);
+    name = { id, text: redactStatement(text).slice(0, MAX_TEXT) };
+    if (text.length <= MAX_NAMED) names.set(text, name);
   }
   return name;
 }

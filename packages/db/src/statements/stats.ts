@@ -1,28 +1,29 @@
 /**
  * What is known about each statement: how often it ran, what it brought, how long it takes, alone on a connection and on an
- * express lane, and whether it may ride there.
+ * pipeline, and whether it may be pipelined.
  */
-import { SlidingSketch } from './sliding-sketch.ts';
-import type { StatementBook } from './registry.ts';
+
 import type { Holder, Row, Rows } from '../types.ts';
+import type { StatementStatsRegistry } from './registry.ts';
+import { SlidingSketch } from './sliding-sketch.ts';
 
 /** Before this many runs nothing is concluded from them. */
-const SAMPLES_LEAST = 20;
-/** What rides on a lane holds up those behind it for about this long. */
+const MIN_SAMPLES = 20;
+/** What is pipelined holds up those behind it for about this long. */
 const SHORT_MS = 5;
 /** What shares a transaction holds up those before it as well: all are answered at its end. */
 const BRIEF_MS = 1;
-/** Worth a trial on a lane: alone it was measured with the load of all the others. */
+/** Worth a trial on a pipeline: alone it was measured with the load of all the others. */
 const TRIAL_MS = 25;
-/** Of the times alone: on a busy server even the lower quartile says more about the others. A wrong trial costs a cut off ride. */
+/** Of the times alone: on a busy server even the lower quartile says more about the others. A wrong trial costs a cut off read. */
 const TRIAL_QUANTILE = 0.05;
 const UNKNOWN_MS = 10;
 /** A verdict is renewed after this many runs: percentiles cost more than what they decide about. */
 const VERDICT_EVERY = 64;
 /** Doubled with each fault, halved with each good verdict: a stall of the machine costs seconds, a slow statement minutes. */
 const PENALTY_FIRST_MS = 2_000;
-const PENALTY_MOST_MS = 600_000;
-const RIDES_PER_CUT_OFF = 1_000;
+const MAX_PENALTY_MS = 600_000;
+const READS_PER_CUT_OFF = 1_000;
 
 export class StatementStats {
   readonly text: string;
@@ -35,24 +36,24 @@ export class StatementStats {
   /** Of execution. */
   totalMs = 0;
   readonly waits = new SlidingSketch();
-  /** On an exclusive slot. Under load this includes the time that the server's other statements take from it. */
+  /** On an exclusive connection. Under load this includes the time that the server's other statements take from it. */
   readonly alone = new SlidingSketch();
-  /** On a lane, from the answer before it: at most one or two are under way there, so this is nearer to its own time. */
-  readonly onLane = new SlidingSketch();
-  readonly #book: StatementBook;
-  readonly #mayRide: boolean;
-  #rides = false;
+  /** On a pipeline, from the answer before it: at most one or two are under way there, so this is nearer to its own time. */
+  readonly pipelined = new SlidingSketch();
+  readonly #registry: StatementStatsRegistry;
+  readonly #mayBePipelined: boolean;
+  #isPipelined = false;
   #shares = false;
   #cutOffs = 0;
-  #ridesTotal = 0;
+  #pipelinedTotal = 0;
   #verdictIn = 0;
   #penaltyUntil = 0;
   #penaltyMs = PENALTY_FIRST_MS;
 
-  constructor(text: string, book: StatementBook, mayRide = true) {
+  constructor(text: string, registry: StatementStatsRegistry, mayBePipelined = true) {
     this.text = text;
-    this.#mayRide = mayRide;
-    this.#book = book;
+    this.#mayBePipelined = mayBePipelined;
+    this.#registry = registry;
   }
 
   /** Of all runs, failed ones too; before the first, as much as a statement that is neither short nor long. */
@@ -62,14 +63,14 @@ export class StatementStats {
 
   /** O(1), and nothing is allocated: it runs once for each statement. */
   record(
-    where: 'alone' | 'onLane',
+    where: 'alone' | 'pipelined',
     waitMs: number,
     ms: number,
     rows: Rows | number,
     now: number,
     holder?: Holder,
   ): void {
-    if (!this.#book.isOn) return;
+    if (!this.#registry.isOn) return;
     const count = typeof rows === 'number' ? rows : (rows.count ?? rows.length);
     this.callsTotal++;
     this.rowsTotal += count;
@@ -77,14 +78,14 @@ export class StatementStats {
     this.totalMs += ms;
     this.waits.record(waitMs, now);
     this[where].record(ms, now);
-    if (where === 'onLane') this.#ridesTotal++;
+    if (where === 'pipelined') this.#pipelinedTotal++;
     this.#note(waitMs, ms, count, holder, false, now);
   }
 
   recordError(waitMs = 0, ms = 0, holder?: Holder): void {
-    // Those behind it would ride twice each time: until the next verdict it shares no more.
+    // Those behind it would be sent twice each time: until the next verdict it shares no more.
     this.#shares = false;
-    if (!this.#book.isOn) return;
+    if (!this.#registry.isOn) return;
     this.callsTotal++;
     this.errorsTotal++;
     this.totalMs += ms;
@@ -92,53 +93,53 @@ export class StatementStats {
   }
 
   #note(waitMs: number, ms: number, rows: number, holder: Holder | undefined, failed: boolean, at: number): void {
-    const { log, pool } = this.#book;
+    const { log, pool } = this.#registry;
     if (log.slowMs > 0 && ms >= log.slowMs) this.slowTotal++;
     log.add(pool, this.text, waitMs, ms, rows, holder, failed, at);
   }
 
   /**
-   * On a lane answers arrive in bursts, so a single time there says little, but their mean is what a ride really takes:
-   * a statement rides while that is short. As long as it is not known, while its best times alone are: a busy server
+   * On a pipeline answers arrive in bursts, so a single time there says little, but their mean is what a read really takes:
+   * a statement is pipelined while that is short. As long as it is not known, while its best times alone are: a busy server
    * slows everything down, and the upper percentiles then say more about the load than about the statement.
    */
-  ridesLane(now: number): boolean {
-    if (!this.#mayRide || now < this.#penaltyUntil) return false;
-    if (--this.#verdictIn > 0) return this.#rides;
+  isPipelined(now: number): boolean {
+    if (!this.#mayBePipelined || now < this.#penaltyUntil) return false;
+    if (--this.#verdictIn > 0) return this.#isPipelined;
     this.#verdictIn = VERDICT_EVERY;
-    if (this.onLane.count >= SAMPLES_LEAST) {
-      const { mean } = this.onLane;
-      this.#rides = mean <= SHORT_MS;
+    if (this.pipelined.count >= MIN_SAMPLES) {
+      const { mean } = this.pipelined;
+      this.#isPipelined = mean <= SHORT_MS;
       this.#shares = mean <= BRIEF_MS;
-      if (this.#rides) this.#penaltyMs = Math.max(PENALTY_FIRST_MS, this.#penaltyMs / 2);
+      if (this.#isPipelined) this.#penaltyMs = Math.max(PENALTY_FIRST_MS, this.#penaltyMs / 2);
       else this.#penalise(now);
     } else {
-      this.#rides = this.alone.count >= SAMPLES_LEAST && this.alone.quantile(TRIAL_QUANTILE) <= TRIAL_MS;
-      if (!this.#rides) this.#verdictIn = SAMPLES_LEAST / 2;
+      this.#isPipelined = this.alone.count >= MIN_SAMPLES && this.alone.quantile(TRIAL_QUANTILE) <= TRIAL_MS;
+      if (!this.#isPipelined) this.#verdictIn = MIN_SAMPLES / 2;
     }
-    return this.#rides;
+    return this.#isPipelined;
   }
 
-  /** Of one that rides: whether it is so short that it may share a transaction with others. */
-  get sharesRide(): boolean {
+  /** Of a pipelined one: whether it is so short that it may share a transaction with others. */
+  get sharesTransaction(): boolean {
     return this.#shares;
   }
 
-  /** It took too long on a lane. One in a thousand rides is put down to the machine. */
+  /** It took too long on a pipeline. One in a thousand reads is put down to the machine. */
   cutOff(now: number): void {
-    if (++this.#cutOffs * RIDES_PER_CUT_OFF > this.#ridesTotal) this.#penalise(now);
+    if (++this.#cutOffs * READS_PER_CUT_OFF > this.#pipelinedTotal) this.#penalise(now);
   }
 
   /** None of that for a while, the next time for twice as long. */
   #penalise(now: number): void {
-    this.#rides = false;
+    this.#isPipelined = false;
     this.#shares = false;
     this.#verdictIn = 0;
     this.#penaltyUntil = now + this.#penaltyMs;
-    this.#penaltyMs = Math.min(PENALTY_MOST_MS, this.#penaltyMs * 2);
+    this.#penaltyMs = Math.min(MAX_PENALTY_MS, this.#penaltyMs * 2);
     this.#cutOffs = 0;
-    this.#ridesTotal = 0;
-    this.onLane.clear();
+    this.#pipelinedTotal = 0;
+    this.pipelined.clear();
   }
 }
 

@@ -10,12 +10,12 @@ import type { Batch, BatchRequest, StreamSource } from './types.ts';
 
 /** At 1 KB a row, 1 MB: the round trip is a small part of its time. */
 const DEFAULT_SIZE = 1_000;
-const MOST_SIZE = 100_000;
+const MAX_SIZE = 100_000;
 
 /** @throws DB_STREAM_REQUEST */
 export function batchSize(size = DEFAULT_SIZE): number {
-  if (Number.isInteger(size) && size >= 1 && size <= MOST_SIZE) return size;
-  throw errors.STREAM_REQUEST({ reason: `a size of ${size}; it may be 1 to ${MOST_SIZE} rows` });
+  if (Number.isInteger(size) && size >= 1 && size <= MAX_SIZE) return size;
+  throw errors.STREAM_REQUEST({ reason: `a size of ${size}; it may be 1 to ${MAX_SIZE} rows` });
 }
 
 export async function* rowsInBatches<R extends Row>(
@@ -70,14 +70,14 @@ class Cursor {
     this.#signal?.addEventListener('abort', this.#onAbort);
   }
 
-  async send(statement: Parameters<OpenStream['lease']['slot']['send']>[0]): Promise<Rows> {
+  async send(statement: Parameters<OpenStream['lease']['connection']['send']>[0]): Promise<Rows> {
     if (this.#isOver || this.#signal?.aborted) {
       this.end();
       throw this.#aborted();
     }
     this.#isBusy = true;
     try {
-      return await this.#stream.lease.slot.send(statement, this.#stream.timeoutMs);
+      return await this.#stream.lease.connection.send(statement, this.#stream.timeoutMs);
     } catch (error) {
       this.#isBusy = false;
       this.#finish('failedTotal', () => endStream(this.#stream, ROLLBACK));

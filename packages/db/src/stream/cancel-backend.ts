@@ -1,13 +1,13 @@
 /** The CancelRequest of the protocol: a connection of its own, which says which backend is to stop and is closed by the server. */
 import { once } from 'node:events';
+import type { PooledConnection } from '../connection/connection.ts';
 import { connectSocket } from '../connection/socket.ts';
-import type { Slot } from '../connection/connection.ts';
 
 const TIMEOUT_MS = 2_000;
 const CANCEL_CODE = 80_877_102;
 
-export async function cancelBackend(slot: Pick<Slot, 'pid' | 'secret' | 'target'>): Promise<void> {
-  const { pid, secret, target } = slot;
+export async function cancelBackend(connection: Pick<PooledConnection, 'pid' | 'secret' | 'target'>): Promise<void> {
+  const { pid, secret, target } = connection;
   if (secret === 0) return;
   const request = Buffer.alloc(16);
   request.writeUInt32BE(16, 0);

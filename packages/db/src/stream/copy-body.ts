@@ -1,14 +1,14 @@
 /**
- * The Readable of a COPY. The slot's socket is read here while it runs, instead of by the driver: the same connection, limits
+ * The Readable of a COPY. The connection's socket is read here while it runs, instead of by the driver: the same connection, limits
  * and lease as for any statement. (`pg` with pg-copy-streams does the same to its own connection; it would be a second driver,
  * whose connections the pool would have to count, time and close in another way.)
  *
  * When its buffer is full the socket is paused, then Postgres: what is held is the buffer and what the kernel holds.
  */
 import { addAbortSignal, Readable } from 'node:stream';
-import { errors } from '../errors.ts';
-import { fromErrorResponse } from '../connection/postgres-error.ts';
 import type { LentSocket } from '../connection/connection.ts';
+import { fromErrorResponse } from '../connection/postgres-error.ts';
+import { errors } from '../errors.ts';
 import { ROLLBACK } from '../transactions/transaction.ts';
 import { CopyFrames, type Message } from './copy-frames.ts';
 import { FRAMINGS } from './copy-statement.ts';
@@ -54,11 +54,11 @@ export class CopyReadable extends Readable implements CopyBody {
 
   /** Sends the COPY; resolves when there is something to read, or nothing to come. */
   async start(text: string): Promise<void> {
-    const { slot } = this.#stream.lease;
+    const { connection } = this.#stream.lease;
     this.#meter.started();
     if (this.#request.signal) addAbortSignal(this.#request.signal, this);
     if (this.destroyed) throw this.errored ?? errors.STREAM_ABORTED();
-    const lent = slot.lend(this.#stream.timeoutMs, (_rows, error) => this.#end(error));
+    const lent = connection.lend(this.#stream.timeoutMs, (_rows, error) => this.#end(error));
     if (lent === undefined) throw this.errored ?? errors.STREAM_ABORTED();
     this.#lent = lent;
     const { socket } = lent;

@@ -26,9 +26,9 @@ export interface Message {
 const COPY_DATA = 0x64;
 const HEADER_BYTES = 5;
 /** An error with the longest of details; more is not a server that speaks this protocol. */
-const MESSAGE_BYTES_MOST = 1024 ** 2;
+const MAX_MESSAGE_BYTES = 1024 ** 2;
 /** Below this a loop is quicker than the call of copyWithin. */
-const LOOP_BYTES_MOST = 24;
+const MAX_LOOP_BYTES = 24;
 
 export class CopyFrames {
   /** Begun so far. */
@@ -94,7 +94,7 @@ export class CopyFrames {
       this.rows += 1;
       return;
     }
-    if (length < 4 || length > MESSAGE_BYTES_MOST) throw errors.STREAM_PROTOCOL({ type, length });
+    if (length < 4 || length > MAX_MESSAGE_BYTES) throw errors.STREAM_PROTOCOL({ type, length });
     this.#parts = [];
     this.#type = String.fromCharCode(type);
   }
@@ -108,6 +108,6 @@ export class CopyFrames {
 }
 
 function move(buffer: Buffer, to: number, from: number, length: number): void {
-  if (length > LOOP_BYTES_MOST) buffer.copyWithin(to, from, from + length);
+  if (length > MAX_LOOP_BYTES) buffer.copyWithin(to, from, from + length);
   else for (let i = 0; i < length; i++) buffer[to + i] = buffer[from + i] as number;
 }

@@ -3,17 +3,17 @@
  * would hold up every write for minutes.
  */
 import { formatTidemark, type Lsn } from '@tidemark/contracts';
-import { XMIN } from '../transactions/identity-statement.ts';
-import type { SlotPool } from '../pool/pool.ts';
+import type { ConnectionPool } from '../pool/pool.ts';
 import type { PrimaryWatcher } from '../routing/primary-watcher.ts';
 import { isReplicasFault, type Router } from '../routing/router.ts';
+import { XMIN } from '../transactions/identity-statement.ts';
 import { type OpenStream, openStream } from './open-stream.ts';
 import type { StreamRequest, StreamSource } from './types.ts';
 
 export interface StreamRouting {
   router: Router;
   /** Of the primary. */
-  analytics: SlotPool;
+  analytics: ConnectionPool;
   primary: PrimaryWatcher;
 }
 
@@ -48,6 +48,6 @@ export async function startStream<T>(
     }
   }
   const stream = await openStream(analytics, request, XMIN);
-  const proven = primary.horizon.provenBy(BigInt(stream.first.xmin));
+  const proven = primary.snapshotLsn.provenBy(BigInt(stream.first.xmin));
   return await begin(stream, from(proven, 'primary', analytics.name));
 }

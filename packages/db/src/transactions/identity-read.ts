@@ -1,10 +1,11 @@
-/** One read under an identity: on an express lane when its statement is known to be short, else on an exclusive slot. */
+/** One read under an identity: on a pipeline when its statement is known to be short, else on an exclusive connection. */
+
+import { isStalePlan, PostgresError } from '../connection/postgres-error.ts';
+import { type PipelinedRead, SKIPPED } from '../pipeline/pipelined-read.ts';
+import type { ConnectionPool } from '../pool/pool.ts';
+import type { QueryOptions, Rows } from '../types.ts';
 import { XMIN } from './identity-statement.ts';
 import { type IdentityTransaction, runIdentityTransaction } from './identity-transaction.ts';
-import type { SlotPool } from '../pool/pool.ts';
-import { isStalePlan, PostgresError } from '../connection/postgres-error.ts';
-import { type Ride, SKIPPED } from '../pipeline/pipelined-read.ts';
-import type { QueryOptions, Rows } from '../types.ts';
 
 export interface IdentityRead {
   rows: Rows;
@@ -13,53 +14,53 @@ export interface IdentityRead {
 }
 
 export function runIdentityRead(
-  pool: SlotPool,
+  pool: ConnectionPool,
   transaction: IdentityTransaction,
   options: QueryOptions,
   wantsXmin: boolean,
 ): Promise<IdentityRead> {
   const statement = transaction.statements[0]!;
   const stats = pool.statements.of(statement.text);
-  if (!statement.prepare || !stats.ridesLane(performance.now()))
+  if (!statement.prepare || !stats.isPipelined(performance.now()))
     return readAlone(pool, transaction, options, wantsXmin);
   const { identity } = transaction;
   const timeoutMs = pool.statementLimit(identity.role, options.timeoutMs);
   return new Promise((resolve, reject) => {
-    const depart = (inert: boolean) => {
+    const flush = (inert: boolean) => {
       const { text, params } = statement;
       const ticket = { identity, text, params, wantsXmin, inert, client: options.client };
-      if (pool.lanes.ride(ticket, options.holder, timeoutMs, onArrival)) return;
+      if (pool.pipelines.send(ticket, options.holder, timeoutMs, onArrival)) return;
       readAlone(pool, transaction, options, wantsXmin).then(resolve, reject);
     };
-    const onArrival = (ride: Ride) => {
-      const { error } = ride;
+    const onArrival = (read: PipelinedRead) => {
+      const { error } = read;
       if (error === undefined) {
         const now = performance.now();
-        stats.record('onLane', ride.startedAt - ride.sentAt, now - ride.startedAt, ride.rows, now, options.holder);
-        options.timing?.(pool.name, ride.startedAt - ride.sentAt, now - ride.startedAt);
-        options.client?.spent?.(now - ride.startedAt, false);
-        resolve(ride);
+        stats.record('pipelined', read.startedAt - read.sentAt, now - read.startedAt, read.rows, now, options.holder);
+        options.timing?.(pool.name, read.startedAt - read.sentAt, now - read.startedAt);
+        options.client?.spent?.(now - read.startedAt, false);
+        resolve(read);
         return;
       }
       if (error === SKIPPED) {
-        depart(false);
+        flush(false);
         return;
       }
       if (isCutOff(error)) stats.cutOff(performance.now());
       else if (!isStalePlan(error)) {
-        stats.recordError(0, performance.now() - ride.sentAt, options.holder);
+        stats.recordError(0, performance.now() - read.sentAt, options.holder);
         reject(error);
         return;
       }
       // Both were rolled back, and reads: again, as a whole, where nobody is held up.
       readAlone(pool, transaction, options, wantsXmin).then(resolve, reject);
     };
-    depart(statement.inert === true && stats.sharesRide);
+    flush(statement.inert === true && stats.sharesTransaction);
   });
 }
 
 async function readAlone(
-  pool: SlotPool,
+  pool: ConnectionPool,
   transaction: IdentityTransaction,
   options: QueryOptions,
   wantsXmin: boolean,
@@ -78,7 +79,7 @@ async function readAlone(
   }
 }
 
-/** query_canceled: by the lane's statement_timeout. */
+/** query_canceled: by the pipeline's statement_timeout. */
 function isCutOff(error: unknown): boolean {
   return error instanceof PostgresError && error.code === '57014';
 }

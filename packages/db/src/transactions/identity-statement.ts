@@ -27,15 +27,15 @@ export function identityStatement(identity: Identity, extra = '', timeoutMs?: nu
 }
 
 /**
- * The same for the transaction of a lane, which has no BEGIN READ ONLY: it says so itself. Once a statement has run, Postgres lets
+ * The same for the transaction of a pipeline, which has no BEGIN READ ONLY: it says so itself. Once a statement has run, Postgres lets
  * nobody take that back. The settings are a condition that is false, so that no row is made; `wantsXmin`: that is true, with one.
  */
-export function laneIdentity(identity: Identity, wantsXmin: boolean): { text: string; params: string[] } {
+export function pipelineIdentity(identity: Identity, wantsXmin: boolean): { text: string; params: string[] } {
   const params = identityParams(identity);
   const texts = wantsXmin ? XMIN_TEXTS : TEXTS;
   let text = texts[params.length];
   if (text === undefined) {
-    text = laneText(params.length, wantsXmin);
+    text = pipelineText(params.length, wantsXmin);
     texts[params.length] = text;
   }
   return { text, params };
@@ -45,7 +45,7 @@ export function laneIdentity(identity: Identity, wantsXmin: boolean): { text: st
 const TEXTS: string[] = [];
 const XMIN_TEXTS: string[] = [];
 
-function laneText(params: number, wantsXmin: boolean): string {
+function pipelineText(params: number, wantsXmin: boolean): string {
   const settings = ["'transaction_read_only', 'on'", "'request.jwt.claims', $1"];
   for (let at = 2; at < params; at += 2) settings.push(`$${at + 1}, $${at + 2}`);
   settings.push("'role', $2");

@@ -5,15 +5,15 @@
  */
 import { answerKey } from '../connection/answer-budget.ts';
 import { StatementWatch } from '../connection/cancel-when-gone.ts';
-import { errors } from '../errors.ts';
-import { identityStatement } from './identity-statement.ts';
-import type { Lease } from '../pool/lease.ts';
-import { type EncodedStatement, encodeStatement } from '../sql/param.ts';
-import type { SlotPool } from '../pool/pool.ts';
+import type { PooledConnection } from '../connection/connection.ts';
 import { isStalePlan, type PostgresError } from '../connection/postgres-error.ts';
-import type { Slot } from '../connection/connection.ts';
-import { COMMIT, commandOf, ROLLBACK } from './transaction.ts';
+import { errors } from '../errors.ts';
+import type { Lease } from '../pool/lease.ts';
+import type { ConnectionPool } from '../pool/pool.ts';
+import { type EncodedStatement, encodeStatement } from '../sql/param.ts';
 import type { Identity, QueryOptions, Row, Rows } from '../types.ts';
+import { identityStatement } from './identity-statement.ts';
+import { COMMIT, commandOf, ROLLBACK } from './transaction.ts';
 
 export interface IdentityTransaction {
   identity: Identity;
@@ -33,13 +33,13 @@ export interface IdentityOutcome {
   first: Row;
   /** Undefined when there was none, or it failed though the COMMIT was confirmed. */
   after: Row | undefined;
-  /** For a slot. */
+  /** For a connection. */
   waitMs: number;
 }
 
-/** On an exclusive slot. Throws the error of the first statement that failed; nothing was written then. */
+/** On an exclusive connection. Throws the error of the first statement that failed; nothing was written then. */
 export async function runIdentityTransaction(
-  pool: SlotPool,
+  pool: ConnectionPool,
   transaction: IdentityTransaction,
   options: QueryOptions,
 ): Promise<IdentityOutcome> {
@@ -53,7 +53,7 @@ export async function runIdentityTransaction(
 }
 
 async function runOnce(
-  pool: SlotPool,
+  pool: ConnectionPool,
   transaction: IdentityTransaction,
   options: QueryOptions,
 ): Promise<IdentityOutcome> {
@@ -63,16 +63,17 @@ async function runOnce(
   const waitMs = lease.since - began;
   const progress = { isEnding: false };
   const { client } = options;
-  const watch = client && new StatementWatch(lease.slot, { client, withinMs: 0, mayCancel: () => !progress.isEnding });
+  const watch =
+    client && new StatementWatch(lease.connection, { client, withinMs: 0, mayCancel: () => !progress.isEnding });
   try {
-    lease.slot.answer.key = answerKey(transaction.identity, client);
-    const outcome = await sendIdentityTransaction(lease.slot, transaction, timeoutMs, progress);
+    lease.connection.answer.key = answerKey(transaction.identity, client);
+    const outcome = await sendIdentityTransaction(lease.connection, transaction, timeoutMs, progress);
     options.timing?.(pool.name, waitMs, performance.now() - lease.since);
     return { ...outcome, waitMs };
   } catch (error) {
     // A function has deallocated what was prepared here, the COMMIT perhaps: nothing on this session can be relied on.
     if (isStalePlan(error) && (error as PostgresError).code === NO_SUCH_STATEMENT)
-      lease.slot.discard(error as Error, true);
+      lease.connection.discard(error as Error, true);
     lease.isFruitless = isCutOff(error);
     throw client?.isGone ? errors.CLIENT_GONE(undefined, { cause: error }) : error;
   } finally {
@@ -81,7 +82,11 @@ async function runOnce(
 }
 
 /** The client is told in advance what is known of the statements, so that it cannot send many that take long before one has ended. */
-async function acquireFor(pool: SlotPool, { statements }: IdentityTransaction, options: QueryOptions): Promise<Lease> {
+async function acquireFor(
+  pool: ConnectionPool,
+  { statements }: IdentityTransaction,
+  options: QueryOptions,
+): Promise<Lease> {
   const { client } = options;
   client?.expects?.(statements.reduce((sum, { text }) => sum + pool.statements.of(text).meanMs, 0));
   try {
@@ -101,13 +106,13 @@ const NO_SUCH_STATEMENT = '26000';
 
 /** Settles when everything that was sent has been answered. Nothing is sent when a part of it is invalid. */
 function sendIdentityTransaction(
-  slot: Slot,
+  connection: PooledConnection,
   transaction: IdentityTransaction,
   timeoutMs: number,
   progress: { isEnding: boolean },
 ): Promise<IdentityOutcome> {
   const { statements, rollback, after } = transaction;
-  const localTimeout = timeoutMs === slot.statementTimeoutMs ? undefined : timeoutMs;
+  const localTimeout = timeoutMs === connection.statementTimeoutMs ? undefined : timeoutMs;
   // Everything that can fail on our side has to fail before the first byte is sent.
   const parts = [
     transaction.readOnly ? BEGIN_READ_ONLY : BEGIN,
@@ -130,7 +135,7 @@ function sendIdentityTransaction(
       else resolve({ results: rows.slice(2, -1), first: rows[1]![0]!, after: behind, waitMs: 0 });
     };
     parts.forEach((part, index) => {
-      slot.submit(part, timeoutMs, (result, error) => {
+      connection.submit(part, timeoutMs, (result, error) => {
         if (result === undefined) failure ??= error;
         else rows[index] = result;
         // What is left unanswered is the end of the transaction.
@@ -140,7 +145,7 @@ function sendIdentityTransaction(
     });
     if (after === undefined) return;
     // Its failure leaves `after` undefined: the transaction was committed all the same.
-    slot.submit(after, timeoutMs, (result) => {
+    connection.submit(after, timeoutMs, (result) => {
       behind = result?.[0];
       answered();
     });

@@ -1,19 +1,19 @@
-/** Statements on an exclusive slot: one alone, or several between BEGIN and COMMIT with the caller's code between them. */
+/** Statements on an exclusive connection: one alone, or several between BEGIN and COMMIT with the caller's code between them. */
 import { answerKey } from '../connection/answer-budget.ts';
 import { StatementWatch } from '../connection/cancel-when-gone.ts';
+import type { PooledConnection } from '../connection/connection.ts';
+import { isStalePlan } from '../connection/postgres-error.ts';
 import { errors } from '../errors.ts';
-import { identityStatement } from './identity-statement.ts';
 import type { Lease } from '../pool/lease.ts';
 import { leaseTrace } from '../pool/lease-trace.ts';
+import type { ConnectionPool } from '../pool/pool.ts';
 import { type EncodedStatement, encodeStatement } from '../sql/param.ts';
-import type { SlotPool } from '../pool/pool.ts';
-import { isStalePlan } from '../connection/postgres-error.ts';
-import type { Slot } from '../connection/connection.ts';
 import { recorded } from '../statements/recording.ts';
 import type { Param, QueryOptions, Row, Rows, Statement, Transaction, TransactionOptions } from '../types.ts';
+import { identityStatement } from './identity-statement.ts';
 
 export async function runQuery<R extends Row>(
-  pool: SlotPool,
+  pool: ConnectionPool,
   statement: Statement,
   options: QueryOptions,
 ): Promise<Rows<R>> {
@@ -21,17 +21,17 @@ export async function runQuery<R extends Row>(
   const timeoutMs = options.timeoutMs ?? pool.options.statementTimeoutMs;
   const began = performance.now();
   const lease = await pool.acquire('own', options);
-  lease.slot.answer.key = undefined;
+  lease.connection.answer.key = undefined;
   const { client } = options;
-  const watch = client && new StatementWatch(lease.slot, { client, withinMs: 0, mayCancel: () => true });
+  const watch = client && new StatementWatch(lease.connection, { client, withinMs: 0, mayCancel: () => true });
   try {
-    useTimeout(lease.slot, timeoutMs);
+    useTimeout(lease.connection, timeoutMs);
     try {
-      const send = () => lease.slot.send<R>(encoded, timeoutMs);
+      const send = () => lease.connection.send<R>(encoded, timeoutMs);
       return await recorded(pool.statements, statement.text, lease.since - began, options.holder, send);
     } catch (error) {
       // A single statement that failed was rolled back, so running it again is safe; its stale plan is forgotten.
-      if (isStalePlan(error)) return await lease.slot.send<R>(encoded, timeoutMs);
+      if (isStalePlan(error)) return await lease.connection.send<R>(encoded, timeoutMs);
       throw error;
     }
   } finally {
@@ -40,7 +40,7 @@ export async function runQuery<R extends Row>(
 }
 
 export async function runTransaction<T>(
-  pool: SlotPool,
+  pool: ConnectionPool,
   work: (tx: Transaction) => Promise<T>,
   options: TransactionOptions,
 ): Promise<T> {
@@ -55,7 +55,7 @@ export async function runTransaction<T>(
   const hasTotal = identity !== undefined && options.timeoutMs === undefined && timeoutMs > 0;
   const withinMs = hasTotal ? timeoutMs + TOTAL_GRACE_MS : 0;
   if (client !== undefined || withinMs > 0) {
-    course.watch = new StatementWatch(lease.slot, { client, withinMs, mayCancel: () => !course.isEnding });
+    course.watch = new StatementWatch(lease.connection, { client, withinMs, mayCancel: () => !course.isEnding });
   }
   try {
     return await between(pool, lease, work, options, course);
@@ -84,22 +84,22 @@ interface Course {
 }
 
 async function between<T>(
-  pool: SlotPool,
+  pool: ConnectionPool,
   lease: Lease,
   work: (tx: Transaction) => Promise<T>,
   options: TransactionOptions,
   course: Course,
 ): Promise<T> {
-  const { slot } = lease;
+  const { connection } = lease;
   const { timeoutMs } = course;
   const { identity, client } = options;
   // Fails on our side before the first byte is sent.
-  const localTimeout = slot.statementTimeoutMs === timeoutMs ? undefined : timeoutMs;
+  const localTimeout = connection.statementTimeoutMs === timeoutMs ? undefined : timeoutMs;
   const setting = identity && identityStatement(identity, '', localTimeout);
-  slot.answer.key = identity && answerKey(identity, client);
-  if (setting === undefined) useTimeout(slot, timeoutMs);
-  const opening = [slot.send(beginStatement(options), timeoutMs)];
-  if (setting !== undefined) opening.push(slot.send(setting, timeoutMs));
+  connection.answer.key = identity && answerKey(identity, client);
+  if (setting === undefined) useTimeout(connection, timeoutMs);
+  const opening = [connection.send(beginStatement(options), timeoutMs)];
+  if (setting !== undefined) opening.push(connection.send(setting, timeoutMs));
   let firstError: unknown;
   let isOver = false;
   const tx: Transaction = {
@@ -109,7 +109,7 @@ async function between<T>(
       try {
         const encoded = encodeStatement({ text, ...(params !== undefined && { params }) });
         lease.statement = text;
-        return await recorded(pool.statements, text, 0, options.holder, () => slot.send<R>(encoded, timeoutMs));
+        return await recorded(pool.statements, text, 0, options.holder, () => connection.send<R>(encoded, timeoutMs));
       } catch (error) {
         firstError ??= error;
         throw error;
@@ -125,13 +125,13 @@ async function between<T>(
   } catch (error) {
     isOver = true;
     course.isEnding = true;
-    await slot.send(ROLLBACK, timeoutMs).catch((cause: Error) => slot.discard(cause));
+    await connection.send(ROLLBACK, timeoutMs).catch((cause: Error) => connection.discard(cause));
     throw error;
   }
   isOver = true;
   course.isEnding = true;
   course.committing = true;
-  const committed = await slot.send(COMMIT, timeoutMs);
+  const committed = await connection.send(COMMIT, timeoutMs);
   if (commandOf(committed) !== 'COMMIT') throw errors.TRANSACTION_ABORTED({ pool: pool.name }, { cause: firstError });
   return result;
 }
@@ -152,18 +152,18 @@ export async function allSettled<T>(promises: readonly Promise<T>[]): Promise<T[
 }
 
 /** Sets the session's statement_timeout where it differs; what is sent next comes after it on the wire. */
-function useTimeout(slot: Slot, timeoutMs: number): void {
-  // Without it the session's limit is unknown: the slot is discarded, and what is sent on it is told so.
-  if (slot.statementTimeoutMs !== timeoutMs) setTimeoutOf(slot, timeoutMs).catch(() => undefined);
+function useTimeout(connection: PooledConnection, timeoutMs: number): void {
+  // Without it the session's limit is unknown: the connection is discarded, and what is sent on it is told so.
+  if (connection.statementTimeoutMs !== timeoutMs) setTimeoutOf(connection, timeoutMs).catch(() => undefined);
 }
 
-/** The same, answered. Rejects when it failed; the slot is discarded then. */
-export async function setTimeoutOf(slot: Slot, timeoutMs: number): Promise<void> {
-  slot.statementTimeoutMs = timeoutMs;
+/** The same, answered. Rejects when it failed; the connection is discarded then. */
+export async function setTimeoutOf(connection: PooledConnection, timeoutMs: number): Promise<void> {
+  connection.statementTimeoutMs = timeoutMs;
   try {
-    await slot.send({ text: SET_TIMEOUT, params: [String(timeoutMs)], prepare: true }, timeoutMs);
+    await connection.send({ text: SET_TIMEOUT, params: [String(timeoutMs)], prepare: true }, timeoutMs);
   } catch (cause) {
-    slot.discard(cause as Error);
+    connection.discard(cause as Error);
     throw cause;
   }
 }

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { AnswerBudget, answerKey } from '../../src/connection/answer-budget.ts';
 import { AnswerMeter } from '../../src/connection/answer-meter.ts';
-import type { SlotPool } from '../../src/pool/pool.ts';
+import type { ConnectionPool } from '../../src/pool/pool.ts';
 import type { Database } from '../../src/types.ts';
 import { as, openTestDatabase, until } from '../open-test-database.ts';
 
@@ -57,13 +57,13 @@ t.test('an answer over the limit is refused before it is held, whatever way it t
 
 t.test('on a shared connection the others are answered all the same', async (t) => {
   const { db } = await openTestDatabase(t, { replica: false, answerMaxBytes: MB, pools: { write: { max: 4 } } });
-  const { statements } = db.pools.write as SlotPool;
+  const { statements } = db.pools.write as ConnectionPool;
   await until('reads of this text share a connection', async () => {
     await Promise.all(Array.from({ length: 20 }, () => read(db, 10)));
-    return statements.of(LONG).onLane.count > 50;
+    return statements.of(LONG).pipelined.count > 50;
   });
   for (let round = 0; round < 3; round++) {
-    const before = statements.of(LONG).onLane.count;
+    const before = statements.of(LONG).pipelined.count;
     const outcomes = await Promise.allSettled(
       Array.from({ length: 24 }, (_, i) => read(db, i === 11 ? 8 * MB : 100_000, `u${i}`)),
     );
@@ -73,7 +73,7 @@ t.test('on a shared connection the others are answered all the same', async (t) 
     });
     await until('the connection was replaced', async () => {
       await read(db, 10);
-      return statements.of(LONG).onLane.count > before;
+      return statements.of(LONG).pipelined.count > before;
     });
   }
   t.equal(db.answers.stats().bytes, 0);

@@ -1,9 +1,15 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { nextSlotState, SLOT_EVENTS, SLOT_STATES, type SlotEvent, type SlotState } from '../../src/connection/connection-state.ts';
+import {
+  type ConnectionEvent,
+  type ConnectionState,
+  nextConnectionState,
+  SLOT_EVENTS,
+  SLOT_STATES,
+} from '../../src/connection/connection-state.ts';
 
 /** The whole table once more, by hand: a missing cell does not compile. */
-const EXPECTED: Record<SlotState, Record<SlotEvent, SlotState | null>> = {
+const EXPECTED: Record<ConnectionState, Record<ConnectionEvent, ConnectionState | null>> = {
   connecting: { connected: 'idle', acquire: null, release: null, retire: 'gone', lost: 'gone' },
   idle: { connected: null, acquire: 'busy', release: null, retire: 'closing', lost: 'gone' },
   busy: { connected: null, acquire: null, release: 'idle', retire: 'draining', lost: 'gone' },
@@ -14,16 +20,17 @@ const EXPECTED: Record<SlotState, Record<SlotEvent, SlotState | null>> = {
 
 t.test('every state takes every event as the table says', async (t) => {
   for (const state of SLOT_STATES) {
-    for (const event of SLOT_EVENTS) t.equal(nextSlotState(state, event), EXPECTED[state][event], `${state}: ${event}`);
+    for (const event of SLOT_EVENTS)
+      t.equal(nextConnectionState(state, event), EXPECTED[state][event], `${state}: ${event}`);
   }
 });
 
 t.test('over any sequence: gone stays gone, a lost slot is gone, and only an idle one is acquired', async () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom(...SLOT_EVENTS), { maxLength: 40 }), (events) => {
-      let state: SlotState = 'connecting';
+      let state: ConnectionState = 'connecting';
       for (const event of events) {
-        const next = nextSlotState(state, event);
+        const next = nextConnectionState(state, event);
         if (event === 'lost' && next !== 'gone') return false;
         if (state === 'gone' && next !== null && next !== 'gone') return false;
         if (event === 'acquire' && next !== null && state !== 'idle') return false;

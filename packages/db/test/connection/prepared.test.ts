@@ -2,10 +2,10 @@
 import { readFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import t from 'tap';
-import { LaneStatements } from '../../src/pipeline/statements.ts';
-import { PoolMeter } from '../../src/pool/meter.ts';
 import { PreparedBudget, preparedCost } from '../../src/connection/prepared-budget.ts';
 import { RecentTexts } from '../../src/connection/recent-texts.ts';
+import { PipelineStatements } from '../../src/pipeline/statements.ts';
+import { PoolMeter } from '../../src/pool/meter.ts';
 import { as, openTestDatabase } from '../open-test-database.ts';
 
 const MIB = 1024 ** 2;
@@ -102,7 +102,7 @@ t.test('a transaction and a window prepare within the budget, too', async (t) =>
   }
 });
 
-t.test('a lane closes what was used longest ago', async (t) => {
+t.test('a pipeline closes what was used longest ago', async (t) => {
   const preparedBytes = MIB;
   const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 4, preparedBytes } } });
   const { admin, write } = db.pools;
@@ -115,31 +115,31 @@ t.test('a lane closes what was used longest ago', async (t) => {
         statement: { text, params },
       })
     ).rows[0]!;
-  const memory = `select '' as said, sum(total_bytes)::float8 as bytes, (select count(*)::int from pg_prepared_statements where name like 'lane%') as statements
+  const memory = `select '' as said, sum(total_bytes)::float8 as bytes, (select count(*)::int from pg_prepared_statements where name like 'pipeline%') as statements
     from pg_backend_memory_contexts where name ~ '^CachedPlan'`;
   let wrong = 0;
-  let onLane = { said: '', bytes: 0, statements: 0 };
-  // Only statements that prove short take a lane, which on a busy machine takes more of them.
+  let pipelined = { said: '', bytes: 0, statements: 0 };
+  // Only statements that prove short take a pipeline, which on a busy machine takes more of them.
   const isEvicting = () => write.stats().evictedTotal! > 0;
   for (let attempt = 0; attempt < 60 || (!isEvicting() && attempt < 1_000); attempt++) {
     const text = `select $1::text || ' ${attempt}' as said, ${Array.from({ length: 12 }, (_, n) => `'${attempt} ${n}' as c${n}`).join(', ')}`;
     for (let run = 0; run < 24; run++) if ((await read(text, ['ada'])).said !== `ada ${attempt}`) wrong++;
     const held = await read(memory, []);
-    if (held.statements > onLane.statements) onLane = held;
+    if (held.statements > pipelined.statements) pipelined = held;
   }
   t.equal(wrong, 0);
   const stats = write.stats();
   t.ok(stats.evictedTotal! > 0, `${stats.evictedTotal} were closed`);
-  t.ok(onLane.statements > 1, 'the statement that asks rode on the lane');
-  t.ok(onLane.statements < 50, `${onLane.statements} prepared at a time`);
-  t.ok(onLane.bytes < 3 * preparedBytes, `${onLane.bytes} bytes`);
+  t.ok(pipelined.statements > 1, 'the statement that asks rode on the pipeline');
+  t.ok(pipelined.statements < 50, `${pipelined.statements} prepared at a time`);
+  t.ok(pipelined.bytes < 3 * preparedBytes, `${pipelined.bytes} bytes`);
 });
 
-t.test('a budget never goes over its limit, and a lane closes each statement that it has given up, once', (t) => {
+t.test('a budget never goes over its limit, and a pipeline closes each statement that it has given up, once', (t) => {
   const run = fc.record({ role: fc.constantFrom('anon', 'authenticated'), text: fc.integer({ min: 0, max: 40 }) });
   const holds = fc.property(fc.array(run, { maxLength: 200 }), (runs) => {
     const budget = new PreparedBudget(MIB);
-    const statements = new LaneStatements(budget, new PoolMeter());
+    const statements = new PipelineStatements(budget, new PoolMeter());
     const open = new Set<string>();
     for (const { role, text } of runs) {
       const prepared = statements.of(role, `select ${'x'.repeat(text * 40)}`);

@@ -6,14 +6,14 @@ const ALL = {
 };
 
 t.test(
-  'after a column is added, `select *` goes on under its identity: alone, on a lane, as the pool itself',
+  'after a column is added, `select *` goes on under its identity: alone, on a pipeline, as the pool itself',
   async (t) => {
     const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 4 } } });
     const { admin, write } = db.pools;
     await admin.query("insert into notes (owner, body) values ('a', 'x'), ('b', 'y')");
     const read = (sub: string) => db.read({ identity: as(sub), statement: ALL });
     for (let round = 0; round < 3; round++) {
-      // Enough to be known as short, so that later rounds are on a lane.
+      // Enough to be known as short, so that later rounds are on a pipeline.
       for (let i = 0; i < 30; i++) await read('a');
       await write.query('select * from notes');
       await admin.query(`alter table notes add column more${round} int default ${round}`);

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { startTemporaryStack } from '@tidemark/local-stack';
 import t from 'tap';
-import { checkServer } from '../../src/setup/check-server.ts';
 import { openDatabase } from '../../src/database.ts';
+import { checkServer } from '../../src/setup/check-server.ts';
 import { migrate } from '../../src/setup/migrate.ts';
 import { as, until } from '../open-test-database.ts';
 

@@ -1,29 +1,29 @@
-/** The rules of who gets a slot, against a model: no server. */
+/** The rules of who gets a connection, against a model: no server. */
 import fc from 'fast-check';
 import t from 'tap';
+import type { PooledConnection } from '../../src/connection/connection.ts';
 import { Admission } from '../../src/pool/admission.ts';
+import { ConnectionShares } from '../../src/pool/connection-shares.ts';
 import { poolOptions } from '../../src/pool/options.ts';
-import type { Slot } from '../../src/connection/connection.ts';
-import { SlotShares } from '../../src/pool/connection-shares.ts';
 
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
-const newSlot = () => ({ rest: 'none', move: () => true }) as unknown as Slot;
+const newConnection = () => ({ rest: 'none', move: () => true }) as unknown as PooledConnection;
 
-/** A pool whose slots are all open from the start, with what a model of it knows. */
+/** A pool whose connections are all open from the start, with what a model of it knows. */
 class Model {
   readonly max: number;
   readonly admission: Admission;
-  readonly shares: SlotShares;
-  readonly held: { key: string | undefined; slot: Slot }[] = [];
+  readonly shares: ConnectionShares;
+  readonly held: { key: string | undefined; connection: PooledConnection }[] = [];
   readonly waiting: { key: string | undefined; leave: () => void }[] = [];
-  /** The keys that got a slot out of the line. */
+  /** The keys that got a connection out of the line. */
   readonly served: (string | undefined)[] = [];
 
   constructor(max: number) {
     this.max = max;
     this.admission = new Admission(poolOptions('analytics', { max, waitingLimit: 1_000 }));
-    this.shares = new SlotShares(max);
-    for (let n = 0; n < max; n++) this.admission.offer(newSlot());
+    this.shares = new ConnectionShares(max);
+    for (let n = 0; n < max; n++) this.admission.offer(newConnection());
   }
 
   of(key: string | undefined): number {
@@ -31,9 +31,9 @@ class Model {
   }
 
   ask(key: string | undefined): void {
-    const slot = this.admission.take('none', key);
-    if (slot !== undefined) {
-      this.held.push({ key, slot });
+    const connection = this.admission.take('none', key);
+    if (connection !== undefined) {
+      this.held.push({ key, connection });
       return;
     }
     let leave: () => void = () => undefined;
@@ -53,7 +53,7 @@ class Model {
       (given) => {
         isOut();
         this.served.push(key);
-        this.held.push({ key, slot: given });
+        this.held.push({ key, connection: given });
       },
       () => isOut(),
     );
@@ -63,7 +63,7 @@ class Model {
     const [lease] = this.held.splice(index % this.held.length, 1);
     if (lease === undefined) return;
     this.admission.left(lease.key);
-    this.admission.offer(lease.slot);
+    this.admission.offer(lease.connection);
   }
 
   /** The connection of a lease dies, and a new one takes its place. */
@@ -71,10 +71,10 @@ class Model {
     const [lease] = this.held.splice(index % this.held.length, 1);
     if (lease === undefined) return;
     this.admission.left(lease.key);
-    this.admission.offer(newSlot());
+    this.admission.offer(newConnection());
   }
 
-  /** As slot-shares.ts says it, where the pool measures no limit of its own. */
+  /** As connection-shares.ts says it, where the pool measures no limit of its own. */
   mayTake(key: string | undefined): boolean {
     if (this.held.length >= this.max || key === undefined) return this.held.length < this.max;
     const { share, reserve } = this.shares;
@@ -106,7 +106,7 @@ const step = fc.oneof(
 );
 
 t.test(
-  'whatever comes: no slot is idle while somebody waits who may have it, and no identity takes the reserve',
+  'whatever comes: no connection is idle while somebody waits who may have it, and no identity takes the reserve',
   async () => {
     const property = fc.asyncProperty(
       fc.integer({ min: 1, max: 45 }),
@@ -132,7 +132,7 @@ t.test(
   },
 );
 
-t.test('a slot goes to the identity that holds the fewest, within one to the first that came', async (t) => {
+t.test('a connection goes to the identity that holds the fewest, within one to the first that came', async (t) => {
   const pool = new Model(10);
   for (let n = 0; n < 20; n++) pool.ask('flood');
   t.equal(pool.of('flood'), 9, 'alone it has all but the reserve');
@@ -147,7 +147,7 @@ t.test('a slot goes to the identity that holds the fewest, within one to the fir
   t.equal(await pool.end(), true, 'and everyone is served');
 });
 
-t.test('whoever holds a slot for long is served as well, however many others come', async () => {
+t.test('whoever holds a connection for long is served as well, however many others come', async () => {
   const property = fc.asyncProperty(
     fc.integer({ min: 4, max: 30 }),
     fc.integer({ min: 1, max: 5 }),
@@ -197,13 +197,13 @@ t.test(
 
 t.test('a queue that is too slow refuses those who made it long, and not who has nothing in it', async (t) => {
   const pool = new Admission(poolOptions('analytics', { max: 4, waitingLimit: 400, queueTargetMs: 100 }));
-  const slots = Array.from({ length: 4 }, newSlot);
-  for (const slot of slots) pool.offer(slot);
+  const connections = Array.from({ length: 4 }, newConnection);
+  for (const connection of connections) pool.offer(connection);
   const never = () => new Error('the test ended first');
-  const held: Slot[] = [];
+  const held: PooledConnection[] = [];
   const ask = (key: string) => {
-    const slot = pool.take('none', key);
-    if (slot !== undefined) held.push(slot);
+    const connection = pool.take('none', key);
+    if (connection !== undefined) held.push(connection);
     else
       pool.wait({ key, ms: 30_000, timedOut: never }).then(
         (given) => held.push(given),
@@ -217,10 +217,10 @@ t.test('a queue that is too slow refuses those who made it long, and not who has
       if (pool.refuses('flood', false)) refused += 1;
       else ask('flood');
     }
-    const slot = held.shift();
-    if (slot !== undefined) {
+    const connection = held.shift();
+    if (connection !== undefined) {
       pool.left('flood');
-      pool.offer(slot);
+      pool.offer(connection);
     }
     await new Promise((resolve) => setTimeout(resolve, 2));
   }

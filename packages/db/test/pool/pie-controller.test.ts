@@ -1,7 +1,7 @@
 /** A queue with a fixed service rate, in simulated time, against loads of all sizes. */
 import fc from 'fast-check';
 import t from 'tap';
-import { QueueControl, ServiceRate } from '../../src/pool/pie-controller.ts';
+import { PieController, ServiceRate } from '../../src/pool/pie-controller.ts';
 
 interface Outcome {
   served: number;
@@ -12,7 +12,7 @@ interface Outcome {
 
 /** First come, first served; `load` is offered / capacity; runs for `ms`. */
 function simulate(targetMs: number, perSecond: number, load: number, ms: number, random: () => number): Outcome {
-  const control = new QueueControl(targetMs, 0);
+  const control = new PieController(targetMs, 0);
   const rate = new ServiceRate();
   const queue: number[] = [];
   const outcome: Outcome = { served: 0, refused: 0, waits: [] };
@@ -29,7 +29,7 @@ function simulate(targetMs: number, perSecond: number, load: number, ms: number,
     for (; services >= 1; services -= 1) {
       const since = queue.shift();
       if (since === undefined) continue;
-      rate.departed(queue.length, now);
+      rate.flushed(queue.length, now);
       outcome.served += 1;
       if (now > ms / 2) outcome.waits.push(now - since);
     }
@@ -62,7 +62,7 @@ t.test('below capacity nobody is refused', async (t) => {
 });
 
 t.test('a burst passes, and an end of the load ends the refusals', async (t) => {
-  const control = new QueueControl(250, 0);
+  const control = new PieController(250, 0);
   control.update(120, 20);
   t.equal(control.refuses(0), false, 'below half of the target');
   for (let now = 40; now < 2_000; now += 20) control.update(2_000, now);
@@ -76,7 +76,7 @@ t.test('the probability stays in bounds', async () => {
     fc.property(
       fc.array(fc.tuple(fc.double({ min: 0, max: 1e6, noNaN: true }), fc.integer({ min: 0, max: 5_000 }))),
       (steps) => {
-        const control = new QueueControl(250, 0);
+        const control = new PieController(250, 0);
         let now = 0;
         for (const [delay, pause] of steps) {
           now += pause;

@@ -102,7 +102,7 @@ t.test("a statement's own limit is kept by the server, and the next one has the 
   });
 });
 
-t.test('slots come and go with the load: idle ones close down to min, worn ones are replaced', async (t) => {
+t.test('connections come and go with the load: idle ones close down to min, worn ones are replaced', async (t) => {
   const { db } = await openTestDatabase(t, {
     replica: false,
     pools: { write: { min: 1, max: 6, idleTimeoutMs: 100 }, admin: { max: 2, lifetimeMs: 300 } },

@@ -34,7 +34,7 @@ t.test(
       }),
     );
     await until(
-      'the flood has its slots, and a line',
+      'the flood has its connections, and a line',
       () => write.stats().slots.busy >= 5 && write.stats().waiting === 25,
     );
     for (let n = 0; n < 20; n++) {

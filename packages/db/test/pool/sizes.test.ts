@@ -3,8 +3,8 @@ import { startTemporaryStack } from '@tidemark/local-stack';
 import fc from 'fast-check';
 import t from 'tap';
 import { openDatabase } from '../../src/database.ts';
-import { migrate } from '../../src/setup/migrate.ts';
 import { fitPools } from '../../src/pool/fit-sizes.ts';
+import { migrate } from '../../src/setup/migrate.ts';
 import type { Database, DbEvent } from '../../src/types.ts';
 
 const WANTED = { write: 20, analytics: 10, admin: 5 };

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { Horizon } from '../../src/routing/snapshot-lsn.ts';
+import { SnapshotLsnTracker } from '../../src/routing/snapshot-lsn.ts';
 
 /**
  * A primary in miniature. A transaction gets an xid, then its commit record in the WAL, and only some time later becomes
@@ -23,7 +23,7 @@ t.test('what a snapshot is said to prove, it sees: in any interleaving', async (
   );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
-      const horizon = new Horizon();
+      const snapshotLsn = new SnapshotLsnTracker();
       const all: Tx[] = [];
       let nextXid = 100n;
       let lsn = 1_000n;
@@ -38,13 +38,13 @@ t.test('what a snapshot is said to prove, it sees: in any interleaving', async (
           if (committed.length > 0) committed[s.pick % committed.length]!.visible = true;
         } else if (s.type === 'position') position = lsn;
         else if (s.type === 'xid' && position !== undefined) {
-          horizon.add({ at: 0, lsn: position, nextXid });
+          snapshotLsn.add({ at: 0, lsn: position, nextXid });
           position = undefined;
         } else if (s.type === 'read') {
           const running = all.filter((tx) => !tx.visible);
           // They are in the order of their xids.
           const xmin = running[0]?.xid ?? nextXid;
-          const proven = horizon.provenBy(xmin);
+          const proven = snapshotLsn.provenBy(xmin);
           if (running.some((tx) => tx.commitLsn !== undefined && tx.commitLsn <= proven)) return false;
         }
       }
@@ -55,17 +55,17 @@ t.test('what a snapshot is said to prove, it sees: in any interleaving', async (
 });
 
 t.test('it forgets in a bounded way, and what it forgets only understates', async (t) => {
-  const horizon = new Horizon();
-  for (let i = 1n; i <= 10_000n; i++) horizon.add({ at: Number(i), lsn: i, nextXid: i });
-  t.ok(horizon.size <= 512);
-  t.equal(horizon.provenBy(10_000n), 10_000n);
-  for (const xmin of [1n, 77n, 5_000n, 9_999n]) t.ok(horizon.provenBy(xmin) <= xmin);
-  t.equal(horizon.provenBy(0n), 0n);
+  const snapshotLsn = new SnapshotLsnTracker();
+  for (let i = 1n; i <= 10_000n; i++) snapshotLsn.add({ at: Number(i), lsn: i, nextXid: i });
+  t.ok(snapshotLsn.size <= 512);
+  t.equal(snapshotLsn.provenBy(10_000n), 10_000n);
+  for (const xmin of [1n, 77n, 5_000n, 9_999n]) t.ok(snapshotLsn.provenBy(xmin) <= xmin);
+  t.equal(snapshotLsn.provenBy(0n), 0n);
 });
 
 t.test('a position that goes back starts it afresh', async (t) => {
-  const horizon = new Horizon();
-  horizon.add({ at: 1, lsn: 100n, nextXid: 10n });
-  horizon.add({ at: 2, lsn: 50n, nextXid: 9n });
-  t.equal(horizon.provenBy(99n), 50n);
+  const snapshotLsn = new SnapshotLsnTracker();
+  snapshotLsn.add({ at: 1, lsn: 100n, nextXid: 10n });
+  snapshotLsn.add({ at: 2, lsn: 50n, nextXid: 9n });
+  t.equal(snapshotLsn.provenBy(99n), 50n);
 });

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { StatementBook } from '../../src/statements/registry.ts';
+import { StatementStatsRegistry } from '../../src/statements/registry.ts';
 import { as, openTestDatabase, until } from '../open-test-database.ts';
 
 t.test(
@@ -86,16 +86,19 @@ t.test('a leak is reported with the statement it stands at, without its constant
 });
 
 t.test('statistics are bounded in bytes, whatever the texts', async (t) => {
-  const book = new StatementBook('test');
+  const registry = new StatementStatsRegistry('test');
   const long = 'x'.repeat(60_000);
-  for (let n = 0; n < 2_000; n++) book.of(`select ${n}, '${long}'`).record('alone', 0, 1, 1, performance.now());
-  t.ok(book.bytes <= 16 * 1024 ** 2 && book.size > 100, `${book.size} statements in ${book.bytes} bytes`);
-  t.ok(book.evictedTotal > 0);
-  const ofLong = book.of(`select 1, '${long}' as a`);
-  t.equal(ofLong, book.of(`select 1, '${long}' as b`), 'what begins alike for 16 K characters counts as one');
+  for (let n = 0; n < 2_000; n++) registry.of(`select ${n}, '${long}'`).record('alone', 0, 1, 1, performance.now());
+  t.ok(
+    registry.bytes <= 16 * 1024 ** 2 && registry.size > 100,
+    `${registry.size} statements in ${registry.bytes} bytes`,
+  );
+  t.ok(registry.evictedTotal > 0);
+  const ofLong = registry.of(`select 1, '${long}' as a`);
+  t.equal(ofLong, registry.of(`select 1, '${long}' as b`), 'what begins alike for 16 K characters counts as one');
   for (let n = 0; n < 100; n++) ofLong.record('alone', 0, 1, 1, performance.now());
-  t.equal(ofLong.ridesLane(performance.now()), false);
-  const small = new StatementBook('small');
+  t.equal(ofLong.isPipelined(performance.now()), false);
+  const small = new StatementStatsRegistry('small');
   for (let n = 0; n < 10_000; n++) small.of(`select ${n}`);
   t.ok(small.bytes <= 16 * 1024 ** 2 && small.size > 500);
 });

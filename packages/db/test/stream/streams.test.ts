@@ -103,7 +103,7 @@ t.test('streams', async (t) => {
     await idle();
   });
 
-  await t.test('a slot that carried a stream is used again, for statements too', async (t) => {
+  await t.test('a connection that carried a stream is used again, for statements too', async (t) => {
     const before = db.poolStats().find(({ name }) => name === 'analytics:replica1')!;
     for (let i = 0; i < 20; i++) await text((await db.streams.copyOut({ ...notes(), format: 'csv' })).body);
     await idle();
@@ -115,7 +115,7 @@ t.test('streams', async (t) => {
   });
 
   await t.test(
-    'what fails before the first byte rejects; what fails later breaks the stream; either frees the slot',
+    'what fails before the first byte rejects; what fails later breaks the stream; either frees the connection',
     async (t) => {
       const failing = (text: string): CopyRequest => ({ identity: SERVICE, statement: { text }, format: 'ndjson' });
       await t.rejects(db.streams.copyOut(failing('select nothing from nowhere')), { code: '42P01' });

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { parseConnectionUrl } from '../../src/connection/url.ts';
-import { SlotPool } from '../../src/pool/pool.ts';
 import { poolOptions } from '../../src/pool/options.ts';
+import { ConnectionPool } from '../../src/pool/pool.ts';
 import type { Identity, Row } from '../../src/types.ts';
 import { as, openTestDatabase, until } from '../open-test-database.ts';
 
@@ -45,9 +45,9 @@ t.test('thousands of reads at once, failures among them: none sees the claims of
     const outcomes = await Promise.all(Array.from({ length: 800 }, (_, i) => read(round * 800 + i + 1)));
     t.ok(outcomes.every(Boolean), `round ${round}`);
   }
-  const statements = (db.pools.write as SlotPool).statements;
-  t.ok(statements.of(MAYBE).onLane.count > 0, 'the later rounds rode on a lane');
-  t.ok(statements.of(`${MAYBE}, meddle($1::int)::text as meddled`).onLane.count > 0, 'so did those that meddle');
+  const statements = (db.pools.write as ConnectionPool).statements;
+  t.ok(statements.of(MAYBE).pipelined.count > 0, 'the later rounds rode on a pipeline');
+  t.ok(statements.of(`${MAYBE}, meddle($1::int)::text as meddled`).pipelined.count > 0, 'so did those that meddle');
 });
 
 t.test('inert reads that leave together share a transaction, and no others do', async (t) => {
@@ -59,7 +59,7 @@ t.test('inert reads that leave together share a transaction, and no others do', 
   const began = (rows: Row[]) => new Set(rows.map((row) => row.began)).size;
   const subs = ['a', 'a', 'b', 'b', 'a', 'c', 'c', 'c'];
   // On a busy machine it takes a while until the statement counts as brief.
-  await until('they share the one lane that a pool of four has', async () => {
+  await until('they share the one pipeline that a pool of four has', async () => {
     const shared = await Promise.all(subs.map((sub) => read(sub, true)));
     t.same(
       shared.map(({ sub }) => sub),
@@ -76,7 +76,7 @@ t.test('inert reads that leave together share a transaction, and no others do', 
   const apart = await Promise.all([as('a'), other, as('a'), other].map((identity) => readAs(identity, true)));
   t.not(apart[0]!.began, apart[1]!.began, 'nor those with other settings');
   t.not(apart[2]!.began, apart[3]!.began);
-  await until('one fails among those that share, and those behind it ride again', async () => {
+  await until('one fails among those that share, and those behind it read again', async () => {
     const outcomes = subs.map((sub, i) => readAs(as(sub), true, i === 3 ? 0 : 1).catch(({ code }): Row => ({ code })));
     const rows = await Promise.all(outcomes);
     t.same(
@@ -87,21 +87,21 @@ t.test('inert reads that leave together share a transaction, and no others do', 
   });
 });
 
-t.test('on a lane a read cannot write, whatever a read before it has set', async (t) => {
+t.test('on a pipeline a read cannot write, whatever a read before it has set', async (t) => {
   const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 8 } } });
   await db.pools.admin.query(MEDDLE);
   const text = 'select public.meddle(0)::text, public.write_if($1::bool)::text as wrote';
   await db.pools.admin.query(`create function write_if(writes boolean) returns void language plpgsql as $$
     begin if writes then insert into public.notes (owner, body) values ('a', 'x'); end if; end $$`);
   const read = (writes: boolean) => db.read({ identity: as('a'), statement: { text, params: [writes] } });
-  const { onLane } = (db.pools.write as SlotPool).statements.of(text);
-  await until('it rides', async () => (await read(false)).rows.length === 1 && onLane.count > 20);
+  const { pipelined } = (db.pools.write as ConnectionPool).statements.of(text);
+  await until('it reads', async () => (await read(false)).rows.length === 1 && pipelined.count > 20);
   for (let i = 0; i < 20; i++) await t.rejects(read(true), { code: '25006' });
   t.equal((await db.pools.admin.query('select count(*)::int as n from notes'))[0]!.n, 0);
 });
 
 t.test(
-  'what a lane is asked comes back as from a slot of its own: types, nulls, long and cut answers, errors',
+  'what a pipeline is asked comes back as from a connection of its own: types, nulls, long and cut answers, errors',
   async (t) => {
     const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 8 } } });
     const text = `select $1::int as n, $2::text as text, null as nothing, true as yes, '{"a":[1]}'::jsonb as doc, 9007199254740993 as big,
@@ -109,8 +109,8 @@ t.test(
     const statement = (n: number, rows: number) => ({ text, params: [n, 'ß\'"\\', rows] });
     const read = (n: number, rows: number) => db.read({ identity: as('a'), statement: statement(n, rows) });
     const alone = await read(3, 2);
-    const { onLane } = (db.pools.write as SlotPool).statements.of(text);
-    await until('it rides', async () => (await read(3, 2)).rows.length === 2 && onLane.count > 0);
+    const { pipelined } = (db.pools.write as ConnectionPool).statements.of(text);
+    await until('it reads', async () => (await read(3, 2)).rows.length === 2 && pipelined.count > 0);
     const sizes = [0, 1, 3, 100_000, 5];
     const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => read(sizes[i % 5]!, i % 4)));
     answers.forEach(({ rows }, i) => {
@@ -118,7 +118,7 @@ t.test(
       const row = { ...alone.rows[0], n, long: 'ä€😀'.repeat(n) };
       t.ok(rows.length === i % 4 && rows.count === i % 4 && rows.every((one) => same(one, row)), `answer ${i}`);
     });
-    t.ok(onLane.count > 20);
+    t.ok(pipelined.count > 20);
     await t.rejects(db.read({ identity: as('a'), statement: { text, params: ['x', '', 1] } }), { code: '22P02' });
     await t.rejects(db.read({ identity: { role: 'nobody', claims: '{}' }, statement: statement(1, 1) }), {
       code: '22023',
@@ -133,34 +133,34 @@ t.test(
 const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
 
 t.test(
-  'on a lane a function deallocates what was prepared: every other read is answered, and the lane goes on',
+  'on a pipeline a function deallocates what was prepared: every other read is answered, and the pipeline goes on',
   async (t) => {
     const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 8 } } });
     await db.pools.admin.query(`create function forget_if(forgets boolean) returns void language plpgsql as $$
     begin if forgets then execute 'deallocate all'; end if; end $$`);
     const text = `${WHO}, forget_if($2::bool)::text as forgot`;
-    const { onLane } = (db.pools.write as SlotPool).statements.of(text);
+    const { pipelined } = (db.pools.write as ConnectionPool).statements.of(text);
     const read = (n: number, forgets: boolean) =>
       db.read({ identity: as(`u${n}`), statement: { text, params: [n, forgets] } });
-    const rides = async () => {
-      const rode = onLane.count;
-      await until('it rides', async () => (await read(1, false)).rows.length === 1 && onLane.count > rode);
+    const reads = async () => {
+      const rode = pipelined.count;
+      await until('it reads', async () => (await read(1, false)).rows.length === 1 && pipelined.count > rode);
     };
-    await rides();
+    await reads();
     for (let round = 0; round < 5; round++) {
       const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => read(n, n === 7)));
       t.ok(answers.every(({ rows: [row] }, n) => row!.sub === `u${n}` && row!.n === n));
-      await rides();
+      await reads();
     }
   },
 );
 
-t.test('a server that stands still under a lane: the overrun names who rode, and not the lane', async (t) => {
+t.test('a server that stands still under a pipeline: the overrun names who rode, and not the pipeline', async (t) => {
   const { db, events } = await openTestDatabase(t, { replica: false, pools: { write: { max: 8 } } });
   const holder = { route: 'GET /here' };
   const read = () => db.read({ identity: as('a'), statement: { text: WHO, params: [1] }, holder, timeoutMs: 100 });
-  const { onLane } = (db.pools.write as SlotPool).statements.of(WHO);
-  await until('it rides', async () => (await read()).rows.length === 1 && onLane.count > 5);
+  const { pipelined } = (db.pools.write as ConnectionPool).statements.of(WHO);
+  await until('it reads', async () => (await read()).rows.length === 1 && pipelined.count > 5);
   const pids = await db.pools.admin.query(
     "select pid from pg_stat_activity where datname = current_database() and application_name = 'test/write'",
   );
@@ -210,13 +210,22 @@ t.test('between transactions the session is a role that may do nothing', async (
   const settings = { role: 'tidemark_none' };
   const options = poolOptions('write', { max: 1 });
   const observe = () => undefined;
-  const pool = new SlotPool({ name: 'x', target: parseConnectionUrl(url), options, settings, rest: 'none', observe });
+  const pool = new ConnectionPool({
+    name: 'x',
+    target: parseConnectionUrl(url),
+    options,
+    settings,
+    rest: 'none',
+    observe,
+  });
   t.teardown(() => pool.close());
   const text = 'select current_user::text as role';
   for (let round = 0; round < 2; round++) {
     const lease = await pool.acquire('none', {});
-    t.same([...(await lease.slot.send({ text, params: [], prepare: true }, 0))], [{ role: 'tidemark_none' }]);
-    await t.rejects(lease.slot.send({ text: 'select * from notes', params: [], prepare: true }, 0), { code: '42501' });
+    t.same([...(await lease.connection.send({ text, params: [], prepare: true }, 0))], [{ role: 'tidemark_none' }]);
+    await t.rejects(lease.connection.send({ text: 'select * from notes', params: [], prepare: true }, 0), {
+      code: '42501',
+    });
     pool.release(lease);
     t.equal((await pool.query(text))[0]!.role, 'postgres', 'a query of the pool itself is its user');
   }

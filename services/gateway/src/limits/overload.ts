@@ -1,9 +1,9 @@
 /**
- * Whether the gateway itself has more to do than it can: how late its event loop is decides, by PIE (RFC 8033; QueueControl of
+ * Whether the gateway itself has more to do than it can: how late its event loop is decides, by PIE (RFC 8033; PieController of
  * @tidemark/db). What waits for Postgres is shed where it waits, by the same method (SHED_QUEUE_MS): answers from the cache go on
  * meanwhile.
  */
-import { QueueControl } from '@tidemark/db';
+import { PieController } from '@tidemark/db';
 import type { Metrics } from '@tidemark/service';
 
 /** How often the loop's delay is taken. Two steps of the controller; 20 wake-ups a second cost nothing. */
@@ -61,7 +61,7 @@ export function watchOverload(options: OverloadOptions): Overload {
   const { loopMs, requestsMax, inFlight, metrics } = options;
   const queues = watchQueues(options);
   const use = watchUse(options);
-  const control = loopMs > 0 ? new QueueControl(loopMs) : undefined;
+  const control = loopMs > 0 ? new PieController(loopMs) : undefined;
   let delayMs = 0;
   const recent = Array<number>(SAMPLES).fill(0);
   let due = performance.now() + SAMPLE_MS;
