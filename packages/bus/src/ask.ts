@@ -3,8 +3,8 @@
  * thrown here as the same error.
  */
 
-import { type NatsConnection, RequestError, TimeoutError } from '@nats-io/transport-node';
 import { type ErrorFields, TidemarkError } from '@tidemark/contracts';
+import { type NatsConnection, RequestError, TimeoutError } from 'nats';
 import type { TSchema } from 'typebox';
 import type { Subscription } from './bus.ts';
 import { permissionError, violationIn } from './connection-problems.ts';

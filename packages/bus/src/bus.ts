@@ -2,8 +2,8 @@
  * One NATS connection of a process, with the subjects of `@tidemark/contracts`.
  */
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { createInbox, headers, type NatsConnection } from '@nats-io/transport-node';
 import { type Subjects, subjects as subjectsFor } from '@tidemark/contracts';
+import { createInbox, headers, type NatsConnection } from 'nats';
 import type { TSchema } from 'typebox';
 import { type AnswerOptions, type AskOptions, answer, ask } from './ask.ts';
 import { ConnectionProblems, permissionError, violationIn } from './connection-problems.ts';

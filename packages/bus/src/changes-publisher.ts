@@ -12,8 +12,8 @@
  * acknowledgement: where that is stored, all before it are.
  */
 
-import type { Msg, MsgHdrs, Subscription } from '@nats-io/transport-node';
 import { CHANGE_HEADERS, type EnvelopePlace, envelopeId, heartbeatId, type Lsn, lsnToHex } from '@tidemark/contracts';
+import type { Msg, MsgHdrs, Subscription } from 'nats';
 import type { Bus } from './bus.ts';
 
 export interface Publication {

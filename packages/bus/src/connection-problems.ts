@@ -6,8 +6,8 @@
  *       └──────reconnect────────┴──────────────────────────────┘      denied subjects are remembered beside it
  */
 
-import { AuthorizationError, PermissionViolationError, UserAuthenticationExpiredError } from '@nats-io/transport-node';
 import type { TidemarkError } from '@tidemark/contracts';
+import { AuthorizationError, PermissionViolationError, UserAuthenticationExpiredError } from 'nats';
 import { errors } from './errors.ts';
 import type { BusEvent } from './events.ts';
 

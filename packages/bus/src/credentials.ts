@@ -6,7 +6,7 @@ import {
   nkeyAuthenticator,
   tokenAuthenticator,
   usernamePasswordAuthenticator,
-} from '@nats-io/transport-node';
+} from 'nats';
 import { errors } from './errors.ts';
 import type { Servers } from './servers.ts';
 

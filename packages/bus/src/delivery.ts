@@ -3,7 +3,7 @@
  * type from one that was pulled without waiting, so the four answers are sent as the protocol has them:
  * https://docs.nats.io/reference/reference-protocols/nats_api_reference#acking-messages
  */
-import type { Msg, NatsConnection } from '@nats-io/transport-node';
+import type { Msg, NatsConnection } from 'nats';
 
 export interface Delivery {
   readonly subject: string;

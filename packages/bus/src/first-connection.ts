@@ -1,5 +1,5 @@
 /** The first connection of a process: waited for while nobody answers, given up at once where waiting cannot help. */
-import { type Authenticator, connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node';
+import { type Authenticator, connect, type NatsConnection, type NodeConnectionOptions } from 'nats';
 import { isRefusal } from './connection-problems.ts';
 import { errors } from './errors.ts';
 

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { checkServerIdentity, createSecureContext, type PeerCertificate } from 'node:tls';
-import type { TlsOptions } from '@nats-io/transport-node';
+import type { TlsOptions } from 'nats';
 import { errors } from './errors.ts';
 import type { Servers } from './servers.ts';
 
