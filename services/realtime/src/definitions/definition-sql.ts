@@ -5,7 +5,8 @@
  *
  * A row of a catalog is told by its number and the transaction that wrote it (xmin), which stays when the row is frozen: that
  * is cheap, and complete where the row says nothing that changes for other reasons. The rows of pg_class do change for others
- * (TRUNCATE, indexes), so their columns are named. The file of a plain table is not in it: TRUNCATE is announced in the WAL, what
+ * (TRUNCATE, indexes), so their columns are named. What was changed and changed back between two looks differs, too: rows may have
+ * come under another table's name meanwhile. The file of a plain table is not in it: TRUNCATE is announced in the WAL, what
  * rewrites values changes pg_attribute or pg_attrdef too, and VACUUM FULL and CLUSTER change no value. The files of partitions
  * are in it, as nothing announces the TRUNCATE of one.
  *
@@ -99,6 +100,9 @@ facts (relid, fact) as materialized (
     case when c.relkind = 'v' then c.reloptions end)::text
   from relations r join pg_catalog.pg_class c on c.oid = r.relid
   union all
+  -- Its name: the type of its rows is written anew with each change of it, and for nothing else that happens often.
+  select y.typrelid, row('name', y.xmin)::text from relations r join pg_catalog.pg_type y on y.typrelid = r.relid
+  union all
   select a.attrelid, row('column', a.attnum, a.xmin)::text
   from relations r join pg_catalog.pg_attribute a on a.attrelid = r.relid and a.attnum > 0 and not a.attisdropped
   union all
@@ -115,7 +119,7 @@ facts (relid, fact) as materialized (
   select w.ev_class, row('rule', w.oid, w.xmin)::text
   from relations r join pg_catalog.pg_rewrite w on w.ev_class = r.relid
   union all
-  select by.relid, row('function', f.oid, f.proowner, f.prosecdef, f.proisstrict, f.prolang, f.proacl, f.proconfig, f.prosrc,
+  select by.relid, row('function', f.oid, f.xmin, f.proowner, f.prosecdef, f.proisstrict, f.prolang, f.proacl, f.proconfig, f.prosrc,
     f.probin, f.prosqlbody)::text
   from (
     select p.polrelid, p.oid, 'pg_catalog.pg_policy'::pg_catalog.regclass

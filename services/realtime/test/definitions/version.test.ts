@@ -114,6 +114,14 @@ t.test('versions of definitions', async (t) => {
       ['other'],
     ],
     [
+      'a name that another table had for a moment',
+      [
+        'alter table app.item rename to between; alter table app.other rename to item',
+        'alter table app.item rename to other; alter table app.between rename to item',
+      ],
+      ['item', 'other'],
+    ],
+    [
       'a swap of names',
       [
         'begin; alter table app.other rename to spare; alter table app.third rename to other; alter publication app add table app.other; commit',
@@ -141,6 +149,13 @@ t.test('versions of definitions', async (t) => {
     [
       'a function that a policy calls',
       ['create or replace function app.may(owner text) returns boolean language sql stable as $$ select false $$'],
+    ],
+    [
+      'a function that was another one for a moment',
+      [
+        'create or replace function app.may(owner text) returns boolean language sql stable as $$ select true $$',
+        'create or replace function app.may(owner text) returns boolean language sql stable as $$ select false $$',
+      ],
     ],
     ['its rights', ['revoke execute on function app.may(text) from public']],
     [
@@ -181,9 +196,7 @@ t.test('versions of definitions', async (t) => {
   ];
   for (const [what, statements, tables = ['item']] of changing) {
     await t.test(`${what} makes another version`, async (t) => {
-      const expected = what === 'another schema' ? [] : tables;
-      const changed = await changedBy(...statements);
-      t.same(changed, expected);
+      t.same(await changedBy(...statements), tables);
     });
   }
 

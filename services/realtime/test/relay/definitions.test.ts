@@ -60,7 +60,7 @@ t.test('without an event trigger and without looks by time', async (t) => {
           `begin; alter table item rename to other; alter table spare rename to item;
            insert into item (id) values (4); insert into other values (4); commit`,
         ],
-        ['@item', 'item: insert', 'other: insert'],
+        ['@item', '@other', 'item: insert', 'other: insert'],
       ],
       [
         [
