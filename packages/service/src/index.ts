@@ -4,7 +4,13 @@ export { type BusConfig, busConfig, busOptions } from './bus-settings.ts';
 export { answerClientError, answerOnSocket, DEFAULT_HEADER_BYTES, rawAnswer } from './client-errors.ts';
 export { codedEtag, matchedEtag, plainEtag } from './compression/coded-etag.ts';
 export type { Coding } from './compression/coding.ts';
-export { type CompressionOptions, GZIP_LEVEL, type Kept, registerCompression } from './compression/compress-replies.ts';
+export {
+  type CompressionOptions,
+  GZIP_LEVEL,
+  type Kept,
+  type KeptBodies,
+  registerCompression,
+} from './compression/compress-replies.ts';
 export { CompressionCounts, registerCompressionMetrics } from './compression/compression-counts.ts';
 export { baseConfig, commaSeparated, loadConfig } from './config.ts';
 export { databaseAliases, databaseConfig, databaseOptions } from './database-config.ts';

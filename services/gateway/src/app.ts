@@ -3,18 +3,22 @@ import {
   answerRecorder,
   type BaseApp,
   buildBaseApp,
+  CompressionCounts,
   createLimiter,
   type Descriptors,
   type Health,
   type Logger,
   type Metrics,
   operatorCheck,
+  registerCompression,
+  registerCompressionMetrics,
   type TokenVerifier,
   type Tracing,
 } from '@tidemark/service';
 import type { FastifyRequest } from 'fastify';
+import { keptBodies } from './cache/kept-bodies.ts';
 import { registerOwnWrites } from './cache/own-writes.ts';
-import { registerCompression } from './compression/compress-replies.ts';
+import { errors } from './errors.ts';
 import type { GatewayEvent } from './events.ts';
 import { Front } from './front/front.ts';
 import { FRONT_SHARE, installFront } from './front/learn.ts';
@@ -140,11 +144,14 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
   });
   await app.register(async (plain) => {
     const scope = plain as unknown as BaseApp;
-    registerCompression(scope, {
+    const counts = new CompressionCounts();
+    registerCompressionMetrics(metrics, counts);
+    await registerCompression(scope, {
       minBytes: config.COMPRESSION_MIN_BYTES,
       gzipLevel: config.COMPRESSION_LEVEL,
-      cache: deps.cache,
-      metrics,
+      counts,
+      unacceptable: (asked) => errors.ENCODING({ asked }),
+      keptBodies: deps.cache && keptBodies(deps.cache),
     });
     registerAnswers(scope, deps);
     registerBodies(scope, metrics, {

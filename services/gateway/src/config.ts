@@ -4,6 +4,7 @@ import {
   commaSeparated,
   databaseAliases,
   databaseConfig,
+  GZIP_LEVEL,
   limiterConfig,
   loadConfig,
   opensConfig,
@@ -11,7 +12,6 @@ import {
   tracingConfig,
 } from '@tidemark/service';
 import { type Static, Type } from 'typebox';
-import { GZIP_LEVEL } from './compression/codings.ts';
 import { filesConfig } from './files/config.ts';
 import { limitsConfig } from './limits/config.ts';
 import { parseRoleTimeouts, roleTimeouts } from './limits/role-timeouts.ts';

@@ -1,5 +1,6 @@
 import type { Scenario } from '../scenario.ts';
 import { cached } from './cached.ts';
+import { listCoded } from './coded.ts';
 import { exportCsv } from './export.ts';
 import { insert100, insert100NoFsync, insert1000, insert1000NoFsync } from './insert.ts';
 import { list } from './list.ts';
@@ -8,7 +9,7 @@ import { readRls } from './read-rls.ts';
 
 /** In the order in which they run. The durable ones are together: between them and the others is another stack. */
 export const scenarios: readonly Scenario[] = [
-  ...[read, readRls, cached, list, exportCsv],
+  ...[read, readRls, cached, list, listCoded, exportCsv],
   ...[insert100NoFsync, insert1000NoFsync],
   ...[insert100, insert1000],
 ];

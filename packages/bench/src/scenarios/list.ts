@@ -2,6 +2,7 @@
  * 50 rows, each with its author and its comments: two embedded tables. Near the start of the table, at offsets below 50:
  * what many skipped rows cost is another question.
  */
+import type { LoadRequest } from '../load-order.ts';
 import { type Scenario, spread } from '../scenario.ts';
 
 const ROWS = 50;
@@ -14,6 +15,13 @@ const offsets = spread(40, 40).map((nth) => nth - 1);
 /** The last row of a page: a body that was cut short does not have it. */
 const last = (offset: number) => `"post ${offset + ROWS}"`;
 
+const SELECT = 'select=id,title,author:authors(name),comments(id,body)&order=id';
+
+export const listRequests: readonly LoadRequest[] = offsets.map((offset) => ({
+  ...{ method: 'GET', path: `/rest/v1/posts?${SELECT}&limit=${ROWS}&offset=${offset}` },
+  ...{ status: 200, includes: last(offset) },
+}));
+
 export const list: Scenario = {
   name: 'list',
   title: 'list of 50 rows with two embedded tables',
@@ -23,16 +31,8 @@ export const list: Scenario = {
       stage.gateway({ CACHE_BYTES: '0' }),
       stage.floor('postgraphile-no-role'),
     ]);
-    const select = 'select=id,title,author:authors(name),comments(id,body)&order=id';
     return {
-      ours: {
-        rival: gateway,
-        requests: offsets.map((offset) => ({
-          ...{ method: 'GET', path: `/rest/v1/posts?${select}&limit=${ROWS}&offset=${offset}` },
-          ...{ status: 200, includes: last(offset) },
-        })),
-        target: null,
-      },
+      ours: { rival: gateway, requests: listRequests, target: null },
       others: [
         {
           rival: postgraphile,

@@ -32,6 +32,7 @@ export interface CompressionOptions<K extends Kept = Kept> {
   readonly counts?: CompressionCounts;
   /** The error for a client that refuses the plain bytes and takes none of our codings; absent: it gets the plain bytes. */
   readonly unacceptable?: (asked: string) => Error;
+  /** Where compressed forms of bodies are kept, so that each is made once. */
   readonly keptBodies?: KeptBodies<K> | undefined;
 }
 

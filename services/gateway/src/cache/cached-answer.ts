@@ -1,7 +1,7 @@
 /** What goes into the cache and comes out of it. */
 import type { Tidemark } from '@tidemark/contracts';
 import type { Client } from '@tidemark/db';
-import type { Coding } from '../compression/accept-encoding.ts';
+import type { Coding } from '@tidemark/service';
 import type { QueryReads } from './query-reads.ts';
 
 /** What is kept: everything of an answer that does not depend on how fresh it is. */

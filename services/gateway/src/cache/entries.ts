@@ -1,7 +1,7 @@
 /** The answers that are kept, found by their keys and by the tables that they were read from. Bounded in bytes; no I/O, no clock. */
 import type { Lsn } from '@tidemark/contracts';
+import type { Coding } from '@tidemark/service';
 import { LRUCache } from 'lru-cache';
-import type { Coding } from '../compression/accept-encoding.ts';
 import type { CachedAnswer } from './cached-answer.ts';
 import type { QueryReads } from './query-reads.ts';
 

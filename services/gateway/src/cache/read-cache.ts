@@ -20,7 +20,7 @@
  * tide.ts, the schema in schema-watch.ts.
  */
 import { formatTidemark, type Lsn, parseTidemark, type Tidemark } from '@tidemark/contracts';
-import type { Coding } from '../compression/accept-encoding.ts';
+import type { Coding } from '@tidemark/service';
 import { Audience } from './audience.ts';
 import type { CacheAnswer, CachedAnswer, CacheRequest, CurrentHit, Filled, KnownHit } from './cached-answer.ts';
 import { Entries, type Entry } from './entries.ts';

@@ -11,12 +11,11 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TIDEMARK_HEADER, TIDEMARK_PATTERN, type Tidemark } from '@tidemark/contracts';
-import type { RecordAnswer, VerifiedToken } from '@tidemark/service';
+import type { Coding, RecordAnswer, VerifiedToken } from '@tidemark/service';
 import { LRUCache } from 'lru-cache';
 import type { Cache } from '../cache/cache.ts';
 import type { CachedAnswer } from '../cache/cached-answer.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import type { Coding } from '../compression/accept-encoding.ts';
 import type { Caller } from '../plugins/identity.ts';
 import { rawRequest } from './raw-request.ts';
 

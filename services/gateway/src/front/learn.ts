@@ -1,10 +1,9 @@
 /** Puts the front before the server, and lets it learn from what fastify answers. */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import type { BaseApp, Metrics } from '@tidemark/service';
+import type { BaseApp, Coding, Metrics } from '@tidemark/service';
 import type { onSendHookHandler } from 'fastify';
 import type { CachedAnswer } from '../cache/cached-answer.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import type { Coding } from '../compression/accept-encoding.ts';
 import type { Front, Learnt } from './front.ts';
 
 /** Of CACHE_BYTES, for what is learnt: at about 2 KB a request, 4,000 of them with the default. */

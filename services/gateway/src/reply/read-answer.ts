@@ -11,9 +11,9 @@ import {
   type RowsMedia,
   rangeStatus,
 } from '@tidemark/query';
+import { matchedEtag } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CachedAnswer } from '../cache/cached-answer.ts';
-import { matchedEtag } from '../compression/coded-etag.ts';
 import { postgrest } from '../errors.ts';
 import { isObject } from './answer.ts';
 
@@ -32,8 +32,8 @@ export interface ReadAnswer {
   location: string;
 }
 
-/** What decides between representations of one URL, for caches on the way. */
-const VARY = 'Authorization, apikey, Accept, Accept-Encoding, Accept-Profile, Prefer, Range';
+/** Headers that choose between representations of one URL, for caches in between; @fastify/compress looks for the lower case. */
+const VARY = 'Authorization, apikey, Accept, accept-encoding, Accept-Profile, Prefer, Range';
 
 /** 200, 206 for a part of a known total, or 304. @throws PGRST116 */
 export function sendRead(request: FastifyRequest, reply: FastifyReply, read: ReadAnswer) {
@@ -53,8 +53,7 @@ export function sendRead(request: FastifyRequest, reply: FastifyReply, read: Rea
     'content-range': contentRange(read.offset, rows, total),
     ...(applied ? { 'preference-applied': applied } : {}),
   });
-  const held = request.headers['if-none-match'];
-  const matched = held === undefined ? undefined : matchedEtag(held, etag, request.encoding);
+  const matched = matchedEtag(request, etag);
   if (matched !== undefined) return reply.header('etag', matched).code(304).send();
   reply.kept = answer;
   reply.code(rangeStatus(rows, total));

@@ -1,9 +1,8 @@
 /** GET /openapi.json: what the caller's role may use, made anew when the schema or a GRANT has changed. */
 import { createHash } from 'node:crypto';
 import { errors as dbErrors } from '@tidemark/db';
-import type { BaseApp } from '@tidemark/service';
+import { type BaseApp, matchedEtag } from '@tidemark/service';
 import { LRUCache } from 'lru-cache';
-import { matchedEtag } from '../compression/coded-etag.ts';
 import { buildDocument } from '../openapi/document.ts';
 import { readRights } from '../openapi/rights.ts';
 import { varyByIdentity } from '../reply/vary.ts';
@@ -40,8 +39,7 @@ export function registerOpenApi(app: BaseApp, context: RouteContext): void {
   app.get('/openapi.json', async (request, reply) => {
     const { text, etag } = await documentFor(request.caller.role);
     varyByIdentity(reply).header('etag', etag).header('cache-control', 'private, no-cache');
-    const held = request.headers['if-none-match'];
-    const matched = held === undefined ? undefined : matchedEtag(held, etag, request.encoding);
+    const matched = matchedEtag(request, etag);
     if (matched !== undefined) return reply.header('etag', matched).code(304).send();
     return reply.type('application/json; charset=utf-8').send(text);
   });

@@ -46,6 +46,7 @@ export const READ_MEDIA = ['json', 'object', 'array', 'csv', 'ndjson', 'geojson'
 export function registerTableRead(app: BaseApp, context: RouteContext, front: Front | undefined): void {
   const hooks = front ? { onSend: learning(front) } : {};
   app.decorateReply('hit', undefined);
+  app.decorateReply('kept', undefined);
   app.get<{ Params: { table: string } }>(TABLE_ROUTE, hooks, (request, reply) => readTable(context, request, reply));
 }
 

@@ -6,9 +6,9 @@
  */
 import { PostgresError, type Transaction } from '@tidemark/db';
 import type { RowsMedia } from '@tidemark/query';
+import { plainEtag } from '@tidemark/service';
 import type { FastifyRequest } from 'fastify';
 import type { Catalog } from '../catalog/catalog.ts';
-import { plainEtag } from '../compression/coded-etag.ts';
 import { errors } from '../errors.ts';
 import type { AnswerRow } from '../plan/answer-row.ts';
 import { planRead } from '../plan/read.ts';
