@@ -83,6 +83,23 @@ t.test('delivery', async (t) => {
     );
   });
 
+  t.test('in mode latest no frame waits for the end of its transaction, also when it is resumed', async (t) => {
+    const client = await new LiveClient(service.url).open();
+    t.teardown(() => client.close());
+    await client.subscribe('s', 'commentary?match_id=eq.5', { mode: 'latest' });
+    await service.sql(`insert into commentary (match_id, body) values (5, 'first')`);
+    const first = await client.frame((frame) => frame.op === 'changes');
+    client.send({ op: 'unsubscribe', id: 's' });
+    // In two envelopes, of which the second one does not concern the query.
+    await service.sql(`insert into commentary (match_id, body) select 5 + n / 501, 'n' from generate_series(1, 600) n`);
+    await client.subscribe('again', 'commentary?match_id=eq.5', { mode: 'latest', after: first.position });
+    await waitFor(() => client.changes().length === 501, 'the changes behind the position');
+    t.equal(
+      client.frames.some((frame) => frame.op === 'changes' && frame.more === true),
+      false,
+    );
+  });
+
   t.test('under load, changes wait for each other, and arrive whole and in order', async (t) => {
     const clients = await Promise.all(Array.from({ length: 20 }, () => new LiveClient(service.url).open()));
     t.teardown(() => Promise.all(clients.map((client) => client.close())));

@@ -94,7 +94,7 @@ export class Subscription {
       return 0;
     }
     if (!this.send(encoded.frame, encoded.changes)) return 0;
-    this.#inside = envelope.body().more;
+    this.#inside = this.topic.mode === 'every' && envelope.body().more;
     return encoded.changes;
   }
 

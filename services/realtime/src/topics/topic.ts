@@ -91,7 +91,9 @@ export class Topic {
 
   #frame(envelope: ChangeEnvelope, texts: readonly string[]): EncodedChanges {
     const through = envelope.body().changes.at(-1)?.index ?? 0;
-    const frame = changesFrame(this.id, envelope, through, texts, envelope.body().more);
+    // In mode latest nobody is told that a transaction is over, be its end kept back or without changes for this topic.
+    const more = this.mode === 'every' && envelope.body().more;
+    const frame = changesFrame(this.id, envelope, through, texts, more);
     return { kind: 'frame', frame, changes: texts.length };
   }
 
