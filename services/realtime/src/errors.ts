@@ -118,6 +118,12 @@ export const errors = defineErrors('RT', {
     hint: 'Try again once the migration is through.',
     retryAfter: 1,
   }),
+  TABLE_LOCKED: row({
+    status: 503,
+    message: 'somebody has locked the table, or one that its policies read',
+    hint: 'Try again once the lock is given back; an ALTER TABLE in an open transaction holds it until the transaction ends.',
+    retryAfter: 1,
+  }),
   COLUMN_UNKNOWN: row<{ column: string; table: string }>({
     status: 400,
     message: (p) => `the table ${p.table} has no column "${p.column}" that this role may read`,

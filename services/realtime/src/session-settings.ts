@@ -1,7 +1,8 @@
 /**
  * What the sessions of this service start with, whatever the database or the role sets: filters are compiled for UTC and ISO dates, types
  * and functions print with their schemas, arrays and names are read and written in one way, and each statement has a snapshot of its own.
- * Questions of the catalog and of policies take a few ms, and compiling them would take longer.
+ * Questions of the catalog and of policies take a few ms, and compiling them would take longer. Who waits for a lock (an ALTER TABLE
+ * in an open transaction) keeps a connection and a turn from the tables that are not locked, so none waits for long.
  */
 import { type Identity, searchPath } from '@tidemark/db';
 
@@ -13,6 +14,7 @@ export const SESSION_SETTINGS = {
   quote_all_identifiers: 'off',
   default_transaction_isolation: 'read committed',
   jit: 'off',
+  lock_timeout: '250ms',
 };
 
 /** Functions that policies call find what they find in a request for the schema. */

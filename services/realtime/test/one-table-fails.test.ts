@@ -3,6 +3,7 @@
 import { connectBus } from '@tidemark/bus';
 import { CHANGE_HEADERS, envelopeId, lsnToHex, parseLsn, parsePosition } from '@tidemark/contracts';
 import { useTestStack } from '@tidemark/local-stack';
+import pg from 'pg';
 import t from 'tap';
 import { LiveClient } from './live-client.ts';
 import { startTestRealtime } from './test-realtime.ts';
@@ -23,7 +24,15 @@ alter table public.other enable row level security;
 create policy by_kind on public.judged using (public.judge(kind));
 create policy by_kind on public.other using (kind = 'x');
 grant select on all tables in schema public to anon;
-alter publication tidemark add table public.judged, public.other, public.plain;`;
+create type public.pair as (a int, b int);
+create table public.members (kind text);
+create table public.shared (id int primary key, kind text);
+create table public.pairs (id int primary key, pair public.pair);
+alter table public.shared replica identity full;
+alter table public.shared enable row level security;
+create policy of_members on public.shared using (exists (select from public.members m where m.kind = shared.kind));
+grant select on public.members, public.shared, public.pairs to anon;
+alter publication tidemark add table public.judged, public.other, public.plain, public.members, public.shared, public.pairs;`;
 
 t.test('an instance of which one table fails', async (t) => {
   const service = await startTestRealtime(SETUP, { LIVE_RIGHTS_CONCURRENCY: '1' });
@@ -71,4 +80,29 @@ t.test('an instance of which one table fails', async (t) => {
     t.notOk(other.frames.some(({ op }) => op === 'resync'));
     await Promise.all([plain.close(), other.close(), resumed.close(), bus.close()]);
   });
+
+  t.test(
+    'a table that somebody has locked keeps neither the changes nor the subscribers of others waiting',
+    async (t) => {
+      const shared = await follow('shared');
+      const other = await follow('other');
+      const pairs = await follow('pairs');
+      const lock = new pg.Client(service.database.primaryUrl);
+      await lock.connect();
+      await lock.query('begin; lock table public.members; alter type public.pair add attribute c int');
+      // Its policy reads the locked table, and the relay asks Postgres for the JSON of the type.
+      await service.sql(`insert into shared values (1, 'x')`);
+      await service.sql(`insert into other values (10, 'x')`);
+      t.match(await other.change(({ row }) => row?.id === 10), { type: 'insert' });
+      const late = await follow('other?id=gt.9', { snapshot: true });
+      t.match(await late.frame(({ op }) => op === 'snapshot'), { rows: [{ id: 10 }] });
+      const reader = await new LiveClient(service.url).open();
+      reader.send({ op: 'subscribe', id: 'locked', query: 'members', snapshot: true });
+      t.match(await reader.frame(({ op }) => op === 'error'), { code: 'RT_TABLE_LOCKED', retry: true });
+      await lock.query('rollback; insert into public.members values (null)');
+      await service.sql(`insert into members values ('x')`);
+      await lock.end();
+      await Promise.all([shared, other, pairs, late, reader].map((client) => client.close()));
+    },
+  );
 });

@@ -4,6 +4,7 @@
  * of a function each word that is the name of a relation or a function counts, which finds too many and misses none, but for names
  * that are put together while it runs.
  */
+import { publishedSql } from '../definitions/publication-sql.ts';
 import type { ColumnTypeDetail } from '@tidemark/query';
 import { catalogOf, type PolicyCatalog } from './catalog.ts';
 
@@ -103,8 +104,8 @@ export const tablesReadCatalog = (
       order by e.of_kind, e.of_oid, e.kind, e.oid), '[]') from edge e where e.of_kind is not null),
     'relations', (select coalesce(json_agg(json_build_object('oid', k.oid::int8, 'schema', kn.nspname, 'name', k.relname,
         'kind', k.relkind,
-        'published', exists (select from pg_publication_tables t join pg_publication b on b.pubname = t.pubname
-          where t.pubname = ${publication} and t.schemaname = kn.nspname and t.tablename = k.relname and t.rowfilter is null
+        'published', coalesce((${publishedSql(publication, 'k')} ->> 'filtered')::boolean = false, false)
+          and exists (select from pg_publication b where b.pubname = ${publication}
             and b.pubinsert and b.pubupdate and b.pubdelete and b.pubtruncate),
         'columns', (select json_agg(json_build_object('number', a.attnum, 'name', a.attname, 'type', json_build_object(
             'type', format_type(a.atttypid, null), 'deterministic', coalesce(l.collisdeterministic, true))) order by a.attnum)

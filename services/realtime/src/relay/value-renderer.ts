@@ -5,7 +5,7 @@
  */
 import { identifier, type Pool } from '@tidemark/db';
 import type { RealtimeEvent } from '../events.ts';
-import { isRefusal } from '../is-refusal.ts';
+import { isLocked, isRefusal } from '../is-refusal.ts';
 import type { RowMessage } from './change-text.ts';
 import type { FailingTables } from './failing-tables.ts';
 import type { Relation, Tuple, TupleValue } from './pgoutput.ts';
@@ -82,7 +82,8 @@ export class ValueRenderer {
       try {
         return { value: await question() };
       } catch (error) {
-        if (!isRefusal(error)) {
+        // A row type that is being altered: waiting again would keep every other table waiting.
+        if (!isRefusal(error) && !isLocked(error)) {
           // Throws where the database is away, and with it the question's failure says nothing of the table.
           await this.#admin.query('select 1');
           if (attempt < ATTEMPTS) {

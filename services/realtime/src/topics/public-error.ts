@@ -6,11 +6,12 @@
 import { TidemarkError } from '@tidemark/contracts';
 import { PostgresError } from '@tidemark/db';
 import { errors } from '../errors.ts';
-import { isRefusal } from '../is-refusal.ts';
+import { isLocked, isRefusal } from '../is-refusal.ts';
 
 /** @param failed the table whose rows were read, or whose policies were asked; undefined elsewhere */
 export function publicError(error: Error, failed?: { table: string; what: 'rows' | 'policies' }): TidemarkError {
   if (error instanceof PostgresError) {
+    if (isLocked(error)) return errors.TABLE_LOCKED(undefined, { cause: error });
     const reason = `SQLSTATE ${error.code}`;
     if (failed && isRefusal(error)) {
       const told = failed.what === 'rows' ? errors.ROWS_FAILED : errors.POLICY_FAILED;

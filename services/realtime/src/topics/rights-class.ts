@@ -12,7 +12,7 @@ import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import type { Feed } from '../changes/feed.ts';
 import type { RowImage } from '../changes/row-image.ts';
 import { errors } from '../errors.ts';
-import { isRefusal } from '../is-refusal.ts';
+import { isLocked, isRefusal } from '../is-refusal.ts';
 import { type ClassRights, maySee } from './class-rights.ts';
 import type { FilterWork, Passes } from './filter-work.ts';
 import { CHANGED, UNREADABLE } from './resync-reasons.ts';
@@ -57,6 +57,8 @@ const OVERRUN = /^(08|53|57|58|40|25)[0-9A-Z]{3}$|^DB_(STATEMENT_OVERRUN|TRANSAC
 const MAX_OVERRUNS = 3;
 /** While the database is away. */
 const RETRY_MS = 200;
+/** While a table that the question reads is locked. */
+const LOCKED_MS = 1_000;
 
 type Candidates = Map<Topic, RowChange[]>;
 
@@ -81,6 +83,7 @@ export class RightsClass {
   #closed = false;
   /** Times in a row that the question was not answered in time. */
   #overruns = 0;
+  #isLocked = false;
   #wake: (() => void) | undefined;
 
   constructor(options: RightsClassOptions) {
@@ -196,7 +199,10 @@ export class RightsClass {
       // What comes until it is its turn is decided with the rest.
       while (this.#told.length > 0) {
         if (this.isOpen) await this.#turn();
-        else await this.#options.turns.run(() => this.#turn());
+        else await this.#options.turns.run(() => this.#turn(), `${this.facts.schema}.${this.facts.table}`);
+        if (!this.#isLocked) continue;
+        this.#isLocked = false;
+        await this.#pause(LOCKED_MS);
       }
     } finally {
       this.#pumping = false;
@@ -218,6 +224,8 @@ export class RightsClass {
         if (isOutdated) this.resync(CHANGED);
         else this.fail(error as Error);
       } else if ((error as { code?: unknown }).code === undefined) this.#restart(UNREADABLE);
+      // It waits without its turn, which the others can use.
+      else if (isLocked(error)) this.#isLocked = true;
       else if (await this.#isAlone(error)) this.#restart();
       // The database is away: the same envelopes again. It keeps its turn, since the others would fare no better.
       else await this.#pause();
@@ -242,14 +250,14 @@ export class RightsClass {
     );
   }
 
-  #pause(): Promise<void> {
+  #pause(ms = RETRY_MS): Promise<void> {
     return new Promise((resolve) => {
       const done = () => {
         clearTimeout(timer);
         this.#wake = undefined;
         resolve();
       };
-      const timer = setTimeout(done, RETRY_MS);
+      const timer = setTimeout(done, ms);
       this.#wake = done;
     });
   }

@@ -9,6 +9,7 @@ import type { ColumnTypeDetail } from '@tidemark/query';
 import type { Dated } from '../definitions/announced-definitions.ts';
 import { definitionsSql } from '../definitions/definition-sql.ts';
 import { knownDefinition } from '../definitions/known-definitions.ts';
+import { type Published, publishedSql } from '../definitions/publication-sql.ts';
 import { RoleRights } from '../definitions/role-rights.ts';
 import { errors, postgresErrors } from '../errors.ts';
 import { POLICY_CATALOG, type PolicyCatalog } from '../policies/catalog.ts';
@@ -97,8 +98,7 @@ interface FactsRow {
   key: string[] | null;
   /** Whether the key's uniqueness holds after each row; the relay makes other envelopes where it does not. */
   immediate: boolean | null;
-  published: string[] | null;
-  filtered: boolean;
+  published: Published | null;
   policies: { name: string; permissive: boolean; using: string | null; tree: string | null }[] | null;
   catalog: PolicyCatalog;
   tables_read: TablesReadCatalog | null;
@@ -127,10 +127,7 @@ select has_schema_privilege(n.oid, 'usage') as may_schema,
    join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
    where i.indrelid = c.oid and k.n <= i.indnkeyatts and ${IS_KEY}) as key,
   (select bool_and(i.indimmediate) from pg_index i where i.indrelid = c.oid and ${IS_KEY}) as immediate,
-  (select to_json(p.attnames) from pg_publication_tables p
-   where p.pubname = $3 and p.schemaname = $1 and p.tablename = $2) as published,
-  exists (select from pg_publication_tables p
-    where p.pubname = $3 and p.schemaname = $1 and p.tablename = $2 and p.rowfilter is not null) as filtered,
+  ${publishedSql('$3', 'c')} as published,
   (select json_agg(json_build_object('name', p.polname, 'permissive', p.polpermissive,
        'using', pg_get_expr(p.polqual, p.polrelid), 'tree', p.polqual::text)
      order by p.polname)
@@ -176,14 +173,14 @@ export async function loadTableFacts(
   if (row.kind !== 'r' && row.kind !== 'p')
     throw errors.QUERY_UNSUPPORTED({ what: `${schema}.${table} is no table: it` });
   if (!row.published) throw errors.TABLE_NOT_LIVE({ schema, table });
-  if (row.filtered) {
+  if (row.published.filtered) {
     throw errors.QUERY_UNSUPPORTED({ what: `${schema}.${table} is published with a row filter: it` });
   }
   refuseUnfollowable(row.unfollowable, { schema, table, publication });
   const definition = row.definition ?? '';
   const seen = known.roles?.version === roles ? known.roles.since : undefined;
   const rights = roleRights.since(identity.role, ownRoles, seen);
-  const published = new Set(row.published);
+  const published = new Set(row.published.columns);
   const columns = (row.columns ?? []).map(
     ({ number, name, readable, sql, ...type }): ColumnFacts => ({
       number,

@@ -1,0 +1,42 @@
+/**
+ * Whether a publication publishes a table, and what of it: what pg_publication_tables says. That view opens every table of the
+ * publication, so that one ALTER TABLE in an open transaction would keep all who ask for any table waiting. This text locks no table.
+ */
+
+/** Numbers below are the same objects in every database of a release, and are never published. */
+const FIRST_OWN_OID = 16_384;
+
+/** What `publishedSql` gives. */
+export interface Published {
+  columns: string[];
+  filtered: boolean;
+}
+
+const isNamed = (table: string): string => `(p.puballtables
+    or exists (select from pg_catalog.pg_publication_rel e where e.prpubid = p.oid and e.prrelid = ${table}.oid)
+    or exists (select from pg_catalog.pg_publication_namespace e where e.pnpubid = p.oid and e.pnnspid = ${table}.relnamespace))`;
+
+const isAncestorNamed = (table: string): string => `exists (
+    select from pg_catalog.pg_partition_ancestors(${table}.oid) as up (relid) join pg_catalog.pg_class anc on anc.oid = up.relid
+    where up.relid <> ${table}.oid and ${isNamed('anc')})`;
+
+/** Columns and a row filter are given to a table by its own entry, which counts for nothing beside one of its schema or of all tables. */
+const ownEntry = (table: string): string => `left join pg_catalog.pg_publication_rel own on own.prpubid = p.oid
+    and own.prrelid = ${table}.oid and not p.puballtables and not exists (
+      select from pg_catalog.pg_publication_namespace e where e.pnpubid = p.oid and e.pnnspid = ${table}.relnamespace)`;
+
+/**
+ * A scalar: JSON with the names of the published `columns` and whether rows are `filtered`; null where the table is not published as itself.
+ * @param publication SQL of its name, such as `$1`
+ * @param table alias of a row of pg_class
+ */
+export const publishedSql = (publication: string, table: string): string => `(
+  select json_build_object('filtered', own.prqual is not null, 'columns', (
+    select coalesce(json_agg(a.attname order by a.attnum), '[]') from pg_catalog.pg_attribute a
+    where a.attrelid = ${table}.oid and a.attnum > 0 and not a.attisdropped and case
+      when own.prattrs is not null then a.attnum = any (own.prattrs::int2[])
+      else a.attgenerated = '' or (a.attgenerated = 's' and to_jsonb(p) ->> 'pubgencols' = 's') end))
+  from pg_catalog.pg_publication p ${ownEntry(table)}
+  where p.pubname = ${publication} and ${table}.oid >= ${FIRST_OWN_OID} and ${table}.relpersistence = 'p' and case
+    when p.pubviaroot then ${table}.relkind in ('r', 'p') and ${isNamed(table)} and not ${isAncestorNamed(table)}
+    else ${table}.relkind = 'r' and (${isNamed(table)} or ${isAncestorNamed(table)}) end)`;
