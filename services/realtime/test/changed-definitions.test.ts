@@ -69,6 +69,14 @@ t.test('changed definitions', async (t) => {
       `insert into notes values (50); alter publication tidemark drop table notes; delete from notes where id = 50; alter publication tidemark add table notes`,
     ],
     [
+      'another name, and the old one again, around an insert in one transaction',
+      `alter table notes rename to elsewhere; insert into elsewhere values (70); alter table elsewhere rename to notes`,
+    ],
+    [
+      'another schema, and the old one again, around an insert',
+      `create schema aside; alter table notes set schema aside; insert into aside.notes values (90); alter table aside.notes set schema public`,
+    ],
+    [
       'a column that is no longer granted to another role',
       `revoke select on notes from service_role; grant select (id) on notes to service_role`,
     ],

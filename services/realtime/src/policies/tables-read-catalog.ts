@@ -4,8 +4,9 @@
  * of a function each word that is the name of a relation or a function counts, which finds too many and misses none, but for names
  * that are put together while it runs.
  */
-import { publishedSql } from '../definitions/publication-sql.ts';
+
 import type { ColumnTypeDetail } from '@tidemark/query';
+import { publishedSql } from '../definitions/publication-sql.ts';
 import { catalogOf, type PolicyCatalog } from './catalog.ts';
 
 /** A policy, a view or a function: `p`, `r`, `f`. */
