@@ -1,7 +1,6 @@
 /** Steps that change who may see what, and what is published. */
-
 import type { Dice } from './dice.ts';
-import { fixedColumns, grant, MEMBER, publish, ROLES, type Table, USERS, witnesses } from './schema.ts';
+import { fixedColumns, grant, MEMBER, publish, ROLES, type Table, USERS, unpublish, witnesses } from './schema.ts';
 import { type DrawStep, one } from './steps.ts';
 
 /** What a policy may ask of a row. All of it follows from the seal. */
@@ -72,7 +71,7 @@ const changeGrant: DrawStep = (dice, _, table) => {
 
 const publication: DrawStep = (dice, _, table) => {
   const { name } = table;
-  const drop = `alter publication tidemark drop table ${name}`;
+  const drop = unpublish(table);
   const change = `delete from ${name} where id % 5 = ${dice.int(5)} and id < 900`;
   if (!table.published) {
     table.published = true;
@@ -102,7 +101,7 @@ const dropGroup: DrawStep = (dice, schema, table) => {
 const listColumns: DrawStep = (_, __, table) => {
   if (table.identity === 'full' || !table.published) return undefined;
   table.listed = table.listed ? undefined : fixedColumns(table);
-  return one(`alter publication tidemark drop table ${table.name}`, publish(table));
+  return one(unpublish(table), publish(table));
 };
 
 const publishPart: DrawStep = (dice, _, { name, appended }) => {

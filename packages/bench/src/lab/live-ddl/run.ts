@@ -56,7 +56,6 @@ export async function runSeed(stack: Stack, options: RunOptions): Promise<RunRes
 class Run {
   readonly #ground: Ground;
   readonly #options: RunOptions;
-  readonly #dice;
   readonly #schema = firstSchema();
   /** When each write began, by its number; rows that stay are of the write 0. */
   readonly #writes: number[] = [0];
@@ -74,10 +73,9 @@ class Run {
   constructor(ground: Ground, options: RunOptions) {
     this.#ground = ground;
     this.#options = options;
-    this.#dice = dice(options.seed);
     this.#driver = new Driver(ground.url);
     this.#other = new Driver(ground.url);
-    const guises = drawGuises(this.#dice, this.#schema, options.clients, options.only);
+    const guises = drawGuises(dice(options.seed), this.#schema, options.clients, options.only);
     this.#followers = guises.map((guise, n) => {
       let at = n;
       const { instances } = ground;
@@ -158,7 +156,7 @@ class Run {
     await this.#driver.transaction(changeRows(writes, writes.dice.of(this.#tables)));
   }
 
-  #note(table: string, name: string, text: string): void {
+  #note(table: string, name: string, text = ''): void {
     this.#log.push({ step: this.#step, table, name, text });
   }
 
@@ -174,17 +172,16 @@ class Run {
     }
     if (draw.chance(this.#isPaused ? 0.4 : CHANCE.pause)) {
       this.#isPaused = !this.#isPaused;
-      this.#note('', this.#isPaused ? 'pauseReplica' : 'resumeReplica', '');
+      this.#note('', this.#isPaused ? 'pauseReplica' : 'resumeReplica');
       await this.#ground.pauseReplica(this.#isPaused);
     }
     if (draw.chance(CHANCE.restart)) {
-      this.#note('', 'restartRelay', '');
+      this.#note('', 'restartRelay');
       await this.#ground.restartRelay(draw);
     }
   }
 
   #back(follower: Follower): void {
-    if (!follower.isAway) return;
     follower.isAway = false;
     follower.client.start();
   }
@@ -207,7 +204,7 @@ class Run {
 
   /** Nobody writes: each client comes to what SELECT gives, or is refused as it is. */
   async #compare(): Promise<void> {
-    for (const follower of this.#followers) this.#back(follower);
+    for (const follower of this.#followers) if (follower.isAway) this.#back(follower);
     const answers = new Map<Follower, Awaited<ReturnType<Driver['ask']>>[number]>();
     for (const person of PEOPLE) {
       const theirs = this.#followers.filter(({ guise }) => guise.person === person);

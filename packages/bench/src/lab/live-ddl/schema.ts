@@ -198,8 +198,13 @@ export function grant(table: Table, role: string, what: 'all' | 'fixed' | 'none'
   return `grant select ${what === 'fixed' ? `(${fixedColumns(table).join()})` : ''} on ${table.name} to ${role}`;
 }
 
-export const publish = ({ name, listed }: Table) =>
-  `alter publication tidemark add table ${name} ${listed ? `(${listed.join()})` : ''}`;
+/** Without what inherits from it. */
+const alone = ({ name, parts }: Table) => (parts ? name : `only ${name}`);
+
+export const publish = (table: Table) =>
+  `alter publication tidemark add table ${alone(table)} ${table.listed ? `(${table.listed.join()})` : ''}`;
+
+export const unpublish = (table: Table) => `alter publication tidemark drop table ${alone(table)}`;
 
 export const shows = ({ shown }: Schema) => `create or replace function public.shows(seal int) returns boolean
   language sql stable as $$ select seal = any ('{${shown.join()}}'::int[]) $$`;

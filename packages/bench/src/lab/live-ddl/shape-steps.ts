@@ -7,6 +7,7 @@ import {
   replicaIdentity,
   rowValues,
   type Table,
+  unpublish,
   witnesses,
   writtenColumns,
 } from './schema.ts';
@@ -82,7 +83,7 @@ const setExpression: DrawStep = (dice, _, table) => {
   generated.set('internal', `${expression} virtual`);
   const alter = `alter table ${name} alter column internal set expression as ${expression}`;
   // Postgres does not do it to a virtual column of a published table.
-  return table.published ? one(`alter publication tidemark drop table ${name}`, alter, publish(table)) : one(alter);
+  return table.published ? one(unpublish(table), alter, publish(table)) : one(alter);
 };
 
 const addComputed: DrawStep = (dice, _, { name, generated, identity }) => {

@@ -7,7 +7,7 @@ import { atLeast, equal, type Finding, type Trial } from '../trial.ts';
 
 const SEEDS = { quick: 3, full: 20 };
 const RUN: Record<'quick' | 'full', Pick<RunOptions, 'steps' | 'clients' | 'compareEach' | 'catchUpMs'>> = {
-  quick: { steps: 32, clients: 33, compareEach: 8, catchUpMs: 15_000 },
+  quick: { steps: 24, clients: 26, compareEach: 8, catchUpMs: 15_000 },
   full: { steps: 80, clients: 52, compareEach: 8, catchUpMs: 20_000 },
 };
 /** Faults that are shown, one of each kind. */
