@@ -132,18 +132,23 @@ t.test('policies that read other tables', async (t) => {
     'updates of columns that no policy reads resync nobody, where the table is not published either',
     async (t) => {
       await write(`insert into unpublished values (1, 1), (2, 2); insert into quiet values (1, 'ann')`);
+      const looksAfter = async (count: number) => {
+        const looks = await gauge('membership_looks');
+        await waitFor(async () => (await gauge('membership_looks')) > looks + count, 'looks at the table');
+      };
       const held = await holdQuery(await connect('ann'), 's', 'unpublished');
       await held.has(1);
-      // The first ones are compared with nothing.
+      // The first ones are compared with nothing; the rows that were inserted before may count only now, and resync once more.
       await write('update quiet set seen = seen + 1');
-      await waitFor(() => held.resyncs === 1, 'the resync');
+      await waitFor(() => held.resyncs > 0, 'the resync');
+      await looksAfter(4);
       await held.has(1);
+      const { resyncs } = held;
       for (let n = 0; n < 3; n += 1) {
         await write('update quiet set seen = seen + 1');
-        const looks = await gauge('membership_looks');
-        await waitFor(async () => (await gauge('membership_looks')) > looks + 2, 'looks at the table');
+        await looksAfter(2);
       }
-      t.equal(held.resyncs, 1);
+      t.equal(held.resyncs, resyncs);
       await write('update quiet set team = 2');
       await held.has(2);
     },

@@ -31,7 +31,8 @@ create function public.claim(name text) returns text language sql stable as
   $$ select nullif(current_setting('request.jwt.claims', true), '')::json ->> name $$;
 create table public.members (name text, grp int, primary key (name, grp));
 insert into public.members values ${rows.join()};
-grant select on public.members to authenticated;`;
+grant select on public.members to authenticated;
+alter publication tidemark add table public.members;`;
 
 /** The columns that everyone may read. */
 export const COLUMNS = 'id,grp,n,word,born,version';

@@ -172,6 +172,8 @@ t.test('filters that Postgres is asked about', async (t) => {
         `things?select=id&${query.replace(/[+\\"{}[\] ]/g, encodeURIComponent)}`,
         { snapshot: true },
       );
+      const isDone = () => fresh.frames.some((frame) => frame.op === 'snapshot' && frame.topic === topic && frame.done);
+      await waitFor(isDone, `the snapshot of ${query}`);
       const wanted = fresh.frames
         .flatMap((frame) => (frame.op === 'snapshot' && frame.topic === topic ? frame.rows : []))
         .map(({ id }) => id);
