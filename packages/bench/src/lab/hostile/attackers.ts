@@ -7,9 +7,9 @@ import { attackers } from './all.ts';
 import { type Attacker, attack } from './attacker.ts';
 import { type Outcomes, sumOf } from './outcomes.ts';
 
-/** What the parent sends: the gateway to attack, and then that it is over. */
+/** Messages of the parent: the gateway to attack, then the end of the trial. */
 export type AttackOrder = { readonly url: string; readonly count: number } | 'over';
-/** What it is told, until the last one is final. */
+/** Reports to the parent; the last one is final. */
 export interface AttackReport {
   readonly outcomes: Outcomes;
   readonly isFinal: boolean;

@@ -1,4 +1,4 @@
-/** What has come of the attacks, by kind of attacker. */
+/** Outcomes of the attacks, by kind of attacker. */
 import type { Outcome } from './attacker.ts';
 
 export type Outcomes = Readonly<Record<string, Outcome>>;

@@ -5,7 +5,7 @@ export type Kind =
   | ('int' | 'bigint' | 'text' | 'varchar' | 'numeric' | 'cents' | 'tenths' | 'bool' | 'moment' | 'second')
   | ('json' | 'jsonb' | 'array' | 'mood' | 'pair' | 'score');
 
-/** What statements that use a type have to know of it. */
+/** The facts about a type that statements need. */
 export interface Types {
   /** Labels of public.mood. */
   readonly moods: string[];

@@ -34,12 +34,12 @@ export class Driver {
     }
   }
 
-  /** One that may fail, because it does not know what else goes on. */
+  /** Runs a statement that may fail, because other writers change the schema meanwhile. */
   async attempt(text: string): Promise<void> {
     await answered(this.#sql.unsafe(text)).catch(() => undefined);
   }
 
-  /** What a person gets for queries, in one transaction under its role and claims. */
+  /** Runs the queries of a person in one transaction, under its role and claims. */
   async ask(person: Person, queries: readonly { table: string; text: string }[]): Promise<Answer[]> {
     if (queries.length === 0) return [];
     const claims = person.claims.sub === undefined ? '' : JSON.stringify(person.claims);

@@ -1,11 +1,11 @@
-/** What a client holds, was sent or was told against its rights, for people. */
+/** Describes, for people, what a client holds, was sent or was told against its rights. */
 export interface Fault {
   readonly kind: string;
   readonly step: number;
   readonly table: string;
   readonly client: string;
   readonly text: string;
-  /** What was done since the last comparison to the client's table. */
+  /** Statements on the client's table since the last comparison. */
   readonly after: string;
   /** The last statements that changed more than rows. */
   readonly statements: readonly string[];

@@ -24,7 +24,7 @@ export class Follower {
   isAway = false;
   #options: FollowerOptions;
   #refusal: { code: string; begun: number } | undefined;
-  /** What was sent since the rights were last looked at, which may be newer than what is known of them. */
+  /** Rows sent since the rights were last asked for; they may rest on newer rights than those known. */
   #sent: { row: Row; sent: Sent; at: number }[] = [];
   #refused: { code: string; message: string; askedAt: number; at: number }[] = [];
 
@@ -37,7 +37,12 @@ export class Follower {
     const token = () =>
       new SignJWT({ ...person.claims }).setProtectedHeader({ alg: 'HS256' }).setExpirationTime('1 h').sign(key);
     this.client = new ModelClient({
-      ...{ query, mode, window, transport, mayRepeat: true, refusedMs: REFUSED_MS },
+      query,
+      mode,
+      window,
+      transport,
+      mayRepeat: true,
+      refusedMs: REFUSED_MS,
       url: () => options.url(),
       ...(person.claims.sub === undefined ? {} : { token }),
       mayShow: (row, sent) => {
@@ -60,7 +65,7 @@ export class Follower {
     return this.#refusal?.begun === this.#begun ? this.#refusal.code : undefined;
   }
 
-  /** What it was sent and may not be, now that the rights of the time are known. */
+  /** Returns the rows that it was sent against its rights, now that the rights of that time are known. */
   judge(): { kind: string; text: string }[] {
     const wrong: { kind: string; text: string }[] = [];
     for (const { row, sent, at } of this.#sent.splice(0)) {

@@ -1,4 +1,4 @@
-/** What one seed runs on: a database of its own on the trial's stack, and two realtime instances with primary and replica. */
+/** A seed runs on a database of its own on the trial's stack, and on two realtime instances with primary and replica. */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { migrate } from '@tidemark/db';
@@ -34,7 +34,9 @@ export interface Ground {
 export async function openGround(stack: Stack, announced: boolean): Promise<Ground> {
   const [replica] = stack.replicas;
   const servers = new TestStack({
-    ...{ primaryUrl: stack.primary.url, replicaUrl: replica!.url, natsUrl: stack.nats.url },
+    primaryUrl: stack.primary.url,
+    replicaUrl: replica!.url,
+    natsUrl: stack.nats.url,
   });
   await servers.template(TEMPLATE, async (url) => {
     await migrate(url);
@@ -59,7 +61,8 @@ export async function openGround(stack: Stack, announced: boolean): Promise<Grou
   const instances = [liveInstance('a', env), liveInstance('b', env)];
   await Promise.all(instances.map((one) => one.start()));
   return {
-    ...{ url: database.primaryUrl, instances },
+    url: database.primaryUrl,
+    instances,
     async pauseReplica(isPaused) {
       await replica!.query(`select pg_wal_replay_${isPaused ? 'pause' : 'resume'}()`);
     },

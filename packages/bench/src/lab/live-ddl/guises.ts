@@ -16,7 +16,7 @@ export interface Guise {
   readonly window: boolean;
   readonly transport: 'socket' | 'events';
   readonly person: Person;
-  /** What it has to have. */
+  /** The rows that it must hold. */
   readonly select: string;
   /** The same with the rows that its filter or its limit leaves out: what it may see at all. */
   readonly sight: string;
@@ -40,7 +40,7 @@ const FILTERS: readonly (readonly [query: string, where: string, column?: string
 const ORDER = ['order=seal.desc&limit=10', 'order by seal desc, '] as const;
 const SHARE = { windows: 0.15, latest: 0.25, events: 0.2 };
 
-/** Of each table, as many as of the others, as far as they go. */
+/** Takes an equal number from each table, as far as its entries go. */
 export function drawGuises(dice: Dice, { tables }: Schema, count: number, only: readonly string[] = []): Guise[] {
   const able = tables.filter(({ name }) => only.length === 0 || only.includes(name));
   return Array.from({ length: count }, (_, n): Guise => {
@@ -61,8 +61,13 @@ export function drawGuises(dice: Dice, { tables }: Schema, count: number, only: 
     const query = `${table.name}?${parts.filter(Boolean).join('&')}`;
     const order = window ? `${ORDER[1]} ${table.key.join()} limit 10` : '';
     return {
-      ...{ name: `${n} ${person.claims.sub ?? 'anon'} ${mode} ${transport} ${query}`, table: table.name, query },
-      ...{ mode, window, transport, person },
+      name: `${n} ${person.claims.sub ?? 'anon'} ${mode} ${transport} ${query}`,
+      table: table.name,
+      query,
+      mode,
+      window,
+      transport,
+      person,
       select: `select ${list} from ${table.name} where ${where} ${order}`,
       sight: `select distinct seal from (select ${list} from ${table.name} where ${where} or true) t order by 1`,
       columns: columns && filtered ? [...columns, filtered] : columns,

@@ -3,7 +3,7 @@ import type { Dice } from './dice.ts';
 import { fixedColumns, grant, MEMBER, publish, ROLES, type Table, USERS, unpublish, witnesses } from './schema.ts';
 import { type DrawStep, one } from './steps.ts';
 
-/** What a policy may ask of a row. All of it follows from the seal. */
+/** Conditions that a policy may ask of a row. All of them follow from the seal. */
 function condition(dice: Dice, { name, derived, generated }: Table): string {
   const some = Array.from({ length: 1 + dice.int(4) }, () => dice.int(8)).join();
   const able = [
@@ -137,6 +137,17 @@ const changeMembers: DrawStep = (dice) => {
 };
 
 export const rightSteps = {
-  ...{ createPolicy, alterPolicy, dropPolicy, toggleSecurity, changeGrant, publication, listColumns, publishPart },
-  ...{ changeMembership, changeBypass, changeMembers, changeOwner, dropGroup },
+  createPolicy,
+  alterPolicy,
+  dropPolicy,
+  toggleSecurity,
+  changeGrant,
+  publication,
+  listColumns,
+  publishPart,
+  changeMembership,
+  changeBypass,
+  changeMembers,
+  changeOwner,
+  dropGroup,
 };

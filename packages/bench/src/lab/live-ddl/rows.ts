@@ -19,7 +19,7 @@ export function changeRows(writes: Writes, table: Table): string {
   return Array.from({ length: 1 + dice.int(3) }, () => statement(writes, table)).join('; ');
 }
 
-/** What another writer can do without knowing which columns there are. */
+/** Statements of the second writer, which work whatever columns there are. */
 export function changeFixed(writes: Writes, table: Table): string {
   const { dice, stamp } = writes;
   if (table.appended) return statement(writes, table);

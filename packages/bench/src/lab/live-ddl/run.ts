@@ -80,7 +80,9 @@ class Run {
       let at = n;
       const { instances } = ground;
       return new Follower(guise, {
-        ...{ secret: SECRET, snapshotMs: SNAPSHOT_MS, writtenAt: (ver) => this.#writes[ver] ?? 0 },
+        secret: SECRET,
+        snapshotMs: SNAPSHOT_MS,
+        writtenAt: (ver) => this.#writes[ver] ?? 0,
         url: () => instances[at++ % instances.length]!.url(),
       });
     });
@@ -108,7 +110,9 @@ class Run {
     await writing;
     const total = (count: (one: Follower) => number) => this.#followers.reduce((sum, one) => sum + count(one), 0);
     return {
-      ...{ faults: this.#faults, writes: this.#writes.length, comparisons: this.#comparisons },
+      faults: this.#faults,
+      writes: this.#writes.length,
+      comparisons: this.#comparisons,
       resyncs: total(({ client }) => client.resyncs.length),
       resumes: total(({ client }) => client.resumes),
     };

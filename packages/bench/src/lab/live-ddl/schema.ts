@@ -84,7 +84,11 @@ function table(name: string, rest: Partial<Table> = {}, policy?: string): Table 
       ]),
       generated: new Map(),
     },
-    ...{ secured: policy !== undefined, published: true, listed: undefined, owner: undefined, hasHeir: false },
+    secured: policy !== undefined,
+    published: true,
+    listed: undefined,
+    owner: undefined,
+    hasHeir: false,
     grouped: false,
     policies: new Map(policy === undefined ? [] : [['first', policy]]),
     grants: new Map(ROLES.map((role) => [role, 'all'])),
@@ -96,7 +100,12 @@ export function firstSchema(): Schema {
   const internal = () => new Map([['internal', '(seal % 2 = 1) virtual']]);
   const using = (text: string) => `for select using (${text})`;
   return {
-    ...{ moods: ['sad', 'ok', 'happy'], fields: 2, scores: 100, shown: [0, 1, 2, 3], groups: new Set(), names: 0 },
+    moods: ['sad', 'ok', 'happy'],
+    fields: 2,
+    scores: 100,
+    shown: [0, 1, 2, 3],
+    groups: new Set(),
+    names: 0,
     labels: SEALS.map((seal) => `seal ${seal}`),
     tables: [
       table('plain'),

@@ -1,4 +1,4 @@
-/** What the database of a seed begins with. */
+/** The database of a seed at its start. */
 import { createTable, ROLES, type Schema, SEALS, shows, USERS } from './schema.ts';
 
 const members = Object.entries(USERS).flatMap(([name, { seals }]) => seals.map((seal) => `('${name}', ${seal})`));

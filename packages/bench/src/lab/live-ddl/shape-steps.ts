@@ -207,6 +207,21 @@ const inherit: DrawStep = (dice, _, table) => {
 };
 
 export const shapeSteps = {
-  ...{ addColumn, dropColumn, renameColumn, retypeColumn, setDefault, setExpression, addComputed, dropComputed },
-  ...{ recreate, swapTables, renameAway, truncate, detachPart, attachPart, emptyPart, setIdentity, inherit },
+  addColumn,
+  dropColumn,
+  renameColumn,
+  retypeColumn,
+  setDefault,
+  setExpression,
+  addComputed,
+  dropComputed,
+  recreate,
+  swapTables,
+  renameAway,
+  truncate,
+  detachPart,
+  attachPart,
+  emptyPart,
+  setIdentity,
+  inherit,
 };
