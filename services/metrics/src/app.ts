@@ -1,7 +1,7 @@
 /** Composes the HTTP side; never listens, never reads the environment. */
 import { type BaseApp, buildBaseApp, operatorCheck, registerCompression } from '@tidemark/service';
 import type { FastifyRequest } from 'fastify';
-import type { Deps } from './dependencies.ts';
+import type { AppDependencies } from './context.ts';
 import { operatorsOnly } from './plugins/operators-only.ts';
 import { consoleRoute } from './routes/console.ts';
 import { healthRoute } from './routes/health.ts';
@@ -14,7 +14,7 @@ import { streamRoute } from './routes/stream.ts';
 /** A page of the console asks for some ten things at once. */
 const BURST_S = 10;
 
-export function buildApp(deps: Deps): BaseApp {
+export function buildApp(deps: AppDependencies): BaseApp {
   const { config, limiter, verify } = deps;
   const app = buildBaseApp({
     logger: deps.logger,

@@ -24,19 +24,19 @@ import {
   tokenOptions,
 } from '@tidemark/service';
 import { buildApp } from './app.ts';
-import { startCollectors } from './collectors/collected.ts';
+import { startCollectors } from './collectors/collectors.ts';
 import { connectPostgres } from './collectors/postgres-connection.ts';
 import { configSchema } from './config.ts';
 import { errors } from './errors.ts';
 import { eventLevels, type ServiceEvent } from './events.ts';
 import { createHistory } from './history/history.ts';
 import { createRegistry } from './instances/registry.ts';
-import { registerOwnGauges } from './prometheus/own-gauges.ts';
-import { registerTelemetryGauges } from './prometheus/telemetry-gauges.ts';
-import { createPulse } from './pulse.ts';
+import { registerMetrics } from './metrics.ts';
+import { createMonitor } from './monitor/monitor.ts';
+import { registerTelemetryGauges } from './monitor/telemetry-gauges.ts';
 import { createBroadcaster } from './stream/broadcaster.ts';
 
-const BEAT_MS = 1_000;
+const TICK_MS = 1_000;
 /** Connections of those who look at its health, its metrics and the console's files. */
 const PROBES = 64;
 /** Seven collectors of one statement at a time each, and the router's own polling. */
@@ -72,7 +72,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   });
   const history = createHistory({ ticks: config.METRICS_HISTORY_SECONDS, maxBytes: config.METRICS_HISTORY_MAX_BYTES });
   const collectors = startCollectors(postgres, bus, observe);
-  const pulse = createPulse({
+  const monitor = createMonitor({
     registry,
     history,
     instancesMax: config.METRICS_INSTANCES_MAX,
@@ -90,8 +90,8 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     stallMs: config.METRICS_STREAM_STALL_MS,
     observe,
   });
-  registerOwnGauges(metrics, { registry, history, broadcaster });
-  registerTelemetryGauges(metrics, pulse.health);
+  registerMetrics(metrics, { registry, history, broadcaster });
+  registerTelemetryGauges(metrics, monitor.health);
   const descriptors = openDescriptors({
     own: ADMIN_POOL.max + 3 * UNUSED_POOL.max,
     wanted: config.METRICS_STREAM_CLIENTS_MAX + PROBES,
@@ -107,7 +107,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     metrics,
     limiter,
     verify: limiter.limitBadTokens(verify),
-    pulse,
+    monitor,
     history,
     collectors,
     broadcaster,
@@ -123,24 +123,24 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   registerTokenMetrics(metrics, verify);
   const subscription = bus.subscribe<Telemetry>(
     bus.subjects.allTelemetry,
-    (telemetry) => pulse.record(telemetry, Date.now()),
+    (telemetry) => monitor.record(telemetry, Date.now()),
     {
       schema: Telemetry,
       maxBytes: TELEMETRY_MAX_BYTES,
       check: (telemetry: Telemetry, subject) => telemetrySenderProblem(bus.subjects, subject, telemetry),
     },
   );
-  const beat = every(
-    'pulse',
-    BEAT_MS,
+  const interval = every(
+    'monitor',
+    TICK_MS,
     () => {
-      const answer = pulse.beat(Date.now());
+      const answer = monitor.tick(Date.now());
       if (broadcaster.stats().clients > 0) broadcaster.send('health', JSON.stringify(answer), answer.at);
     },
     observe,
   );
   const disconnect = async () => {
-    beat.stop();
+    interval.stop();
     subscription.unsubscribe();
     await collectors.stop();
     await postgres.close();

@@ -24,7 +24,7 @@ export interface Nats {
 const INTERVAL_MS = 1_000;
 const TIMEOUT_MS = 3_000;
 /** One consumer an instance is the rule; a page of the API holds 256. */
-const MOST_CONSUMERS = 256;
+const MAX_CONSUMERS = 256;
 
 export function nats(bus: Bus): CollectorDefinition<Nats> {
   return {
@@ -38,7 +38,7 @@ export function nats(bus: Bus): CollectorDefinition<Nats> {
       await bus.nc.flush();
       const roundTripMs = performance.now() - startedAt;
       const names = Object.values(bus.subjects.streams);
-      const streams = await Promise.all(names.map((name) => streamFigures(bus, name)));
+      const streams = await Promise.all(names.map((name) => streamStats(bus, name)));
       const account = await bus.jsm.getAccountInfo();
       return {
         version: bus.nc.info?.version ?? 'unknown',
@@ -50,7 +50,7 @@ export function nats(bus: Bus): CollectorDefinition<Nats> {
   };
 }
 
-async function streamFigures(bus: Bus, name: string): Promise<Stream | undefined> {
+async function streamStats(bus: Bus, name: string): Promise<Stream | undefined> {
   let info: Awaited<ReturnType<typeof bus.jsm.streams.info>>;
   try {
     info = await bus.jsm.streams.info(name);
@@ -65,7 +65,7 @@ async function streamFigures(bus: Bus, name: string): Promise<Stream | undefined
     for await (const consumer of bus.jsm.consumers.list(name)) {
       pending += consumer.num_pending;
       ackPending += consumer.num_ack_pending;
-      if (++seen >= MOST_CONSUMERS) break;
+      if (++seen >= MAX_CONSUMERS) break;
     }
   }
   return {

@@ -1,7 +1,7 @@
 /** The standbys that stream from the primary, and every replication slot with the WAL that it keeps from being removed. */
 import type { CollectorDefinition } from './collector.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
-import { createLagClock } from './replica-lag.ts';
+import { createLagEstimator } from './replica-lag.ts';
 
 export interface Replica {
   name: string;
@@ -48,7 +48,7 @@ order by 1 limit ${LIMIT}`;
 
 export function replication(postgres: PostgresConnection): CollectorDefinition<Replication> {
   const options = { holder: { route: 'collector postgres replication' }, timeoutMs: TIMEOUT_MS };
-  const clock = createLagClock();
+  const clock = createLagEstimator();
   return {
     name: 'postgres replication',
     intervalMs: INTERVAL_MS,

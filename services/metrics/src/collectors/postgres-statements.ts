@@ -6,7 +6,7 @@ import type { MetricsEvent } from '../events.ts';
 import type { CollectorDefinition } from './collector.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
 
-export interface StatementFigures {
+export interface StatementStats {
   /** pg_stat_statements.queryid, as text: it is a 64-bit number. */
   id: string;
   text: string;
@@ -22,7 +22,7 @@ export interface StatementFigures {
   bufferHits: number | null;
 }
 export interface Statements {
-  statements: StatementFigures[];
+  statements: StatementStats[];
   /** Since when it counts, ms since 1970. */
   since: number | null;
 }

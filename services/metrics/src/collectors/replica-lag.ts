@@ -5,16 +5,16 @@
  */
 
 /** At one sample a second: a quarter of an hour of lag is measured, beyond it "at least that". */
-const MOST_SAMPLES = 900;
+const MAX_SAMPLES = 900;
 
-export interface LagClock {
+export interface LagEstimator {
   /** The primary was at `position` (bytes since 0/0) at `at`, ms. */
   passed(position: number, at: number): void;
   /** `reportedMs` is Postgres's own figure, used where it is greater. 0 when nothing is missing. */
   lagMs(replayed: number, reportedMs: number | null, now: number): number;
 }
 
-export function createLagClock(): LagClock {
+export function createLagEstimator(): LagEstimator {
   /** Growing positions, each with the first time it was seen. */
   const samples: { position: number; at: number }[] = [];
   return {
@@ -24,7 +24,7 @@ export function createLagClock(): LagClock {
       // A position that goes back is another server (a promoted replica, a restored backup): what was known is void.
       if (last && position < last.position) samples.length = 0;
       samples.push({ position, at });
-      if (samples.length > MOST_SAMPLES) samples.shift();
+      if (samples.length > MAX_SAMPLES) samples.shift();
     },
     lagMs(replayed, reportedMs, now) {
       const unreached = samples.find((sample) => sample.position > replayed);

@@ -5,15 +5,15 @@ import { type Finding, statusOf } from './finding.ts';
 import { instanceRules } from './rules/instances.ts';
 import { storeRules } from './rules/stores.ts';
 import { trafficRules } from './rules/traffic.ts';
-import type { System } from './system.ts';
+import type { SystemState } from './system.ts';
 
 /** Every rule, the servers that all depend on first. */
-export function findingsOf(system: System): Finding[] {
+export function findingsOf(system: SystemState): Finding[] {
   return [...storeRules(system), ...instanceRules(system), ...trafficRules(system)];
 }
 
 export function composeHealth(
-  system: System,
+  system: SystemState,
   findings: readonly Finding[],
   samples: ReadonlyMap<string, number>,
 ): HealthAnswer {
@@ -59,7 +59,7 @@ function about(findings: readonly Finding[], ...beginnings: string[]) {
   return { status: statusOf(own), problem: own[0]?.message ?? null };
 }
 
-function postgresOf({ collected }: System, findings: readonly Finding[]): HealthAnswer['postgres'] {
+function postgresOf({ collected }: SystemState, findings: readonly Finding[]): HealthAnswer['postgres'] {
   const { activity, replication, size } = collected;
   const connections = activity?.connections;
   return {
@@ -80,7 +80,7 @@ function postgresOf({ collected }: System, findings: readonly Finding[]): Health
   };
 }
 
-function natsOf({ collected: { nats } }: System, findings: readonly Finding[]): HealthAnswer['nats'] {
+function natsOf({ collected: { nats } }: SystemState, findings: readonly Finding[]): HealthAnswer['nats'] {
   return {
     ...about(findings, 'nats', 'stream'),
     version: nats?.version ?? null,

@@ -16,7 +16,7 @@ export interface Finding {
   holdMs?: number;
 }
 
-export interface Steady {
+export interface Debouncer {
   /** The findings that count at `now`, the worst first. */
   update(findings: readonly Finding[], now: number): Finding[];
 }
@@ -24,9 +24,9 @@ export interface Steady {
 /** For what swings from second to second: rates, delays, waiting. */
 export const HOLD_MS = 3_000;
 /** More would not be read; the worst come first. */
-const MOST_FINDINGS = 50;
+const MAX_FINDINGS = 50;
 
-export function createSteady(): Steady {
+export function createDebouncer(): Debouncer {
   let since = new Map<string, number>();
   return {
     update(findings, now) {
@@ -34,7 +34,7 @@ export function createSteady(): Steady {
       return findings
         .filter(({ key, holdMs = 0 }) => now - (since.get(key) as number) >= holdMs)
         .sort((a, b) => Number(b.severity === 'down') - Number(a.severity === 'down'))
-        .slice(0, MOST_FINDINGS);
+        .slice(0, MAX_FINDINGS);
     },
   };
 }

@@ -1,6 +1,7 @@
 /** What the rules look at: everything that is known at one moment. */
-import type { Collected } from '../collectors/collected.ts';
+
 import type { CollectorState } from '../collectors/collector.ts';
+import type { Collected } from '../collectors/collectors.ts';
 import type { Instance } from '../instances/registry.ts';
 
 export interface Limits {
@@ -11,7 +12,7 @@ export interface Limits {
   transactionMs: number;
 }
 
-export interface System {
+export interface SystemState {
   now: number;
   live: readonly Instance[];
   lost: readonly Instance[];

@@ -2,7 +2,7 @@
  * Which figures become series, and their names: `<figure>@<label>`, the label being `<service>/<instance>`, and a
  * `/<pool>` or the name of a replica or stream after it where the figure has one. Every name is listed in SERIES.
  */
-import type { Collected } from '../collectors/collected.ts';
+import type { Collected } from '../collectors/collectors.ts';
 import type { Instance } from '../instances/registry.ts';
 
 /** Figure → unit and meaning. What the README and the console show; the test compares it with what is sampled. */

@@ -9,9 +9,9 @@ import {
 } from '@tidemark/contracts';
 import { errors } from '../errors.ts';
 
-export type Asking = Pick<Bus, 'ask' | 'subjects'>;
+export type InspectBus = Pick<Bus, 'ask' | 'subjects'>;
 
-export interface ListQuestion extends Omit<LiveListRequest, 'after'> {
+export interface ListOptions extends Omit<LiveListRequest, 'after'> {
   instance?: string;
   /** `next` of the page before. */
   after?: string;
@@ -32,10 +32,10 @@ const LIST_TIMEOUT_MS = 2_000;
 const WHY_TIMEOUT_MS = 10_000;
 
 /** A page over all instances, by their names, and in each in the order in which the subscriptions began. */
-export async function askForSubscriptions(
-  bus: Asking,
+export async function listSubscriptions(
+  bus: InspectBus,
   known: readonly string[],
-  { instance, after, ...request }: ListQuestion,
+  { instance, after, ...request }: ListOptions,
 ): Promise<LiveListAnswer> {
   const from = readCursor(after);
   const asked = (instance === undefined ? [...known].sort() : [instance]).filter((name) => name >= from.instance);
@@ -84,7 +84,7 @@ function readCursor(after: string | undefined): { instance: string; number: numb
 }
 
 /** @throws METRICS_LIVE_INSTANCE, BUS_NO_ANSWER, and what the instance refuses with (RT_…, 42501) */
-export async function askWhy(bus: Asking, request: LiveWhyRequest): Promise<LiveWhy> {
+export async function explainDelivery(bus: InspectBus, request: LiveWhyRequest): Promise<LiveWhy> {
   const instance = request.sub.slice(0, request.sub.indexOf('/'));
   const options = { schema: LiveWhy, timeoutMs: WHY_TIMEOUT_MS };
   try {

@@ -1,10 +1,10 @@
 import type { BaseApp } from '@tidemark/service';
-import type { Deps } from '../dependencies.ts';
+import type { AppDependencies } from '../context.ts';
 
 /** `GET /api/v1/performance/health`: the whole system, as of the last second. */
-export function healthRoute(app: BaseApp, { pulse }: Deps): void {
+export function healthRoute(app: BaseApp, { monitor }: AppDependencies): void {
   app.get('/health', async (_request, reply) => {
     reply.header('cache-control', 'no-store');
-    return pulse.health();
+    return monitor.health();
   });
 }

@@ -1,9 +1,9 @@
 import { LIVE_WHY_LIMIT, SUBSCRIPTION_NAME_PATTERN } from '@tidemark/contracts';
 import type { BaseApp } from '@tidemark/service';
 import { Type } from 'typebox';
-import type { Deps } from '../dependencies.ts';
+import type { AppDependencies } from '../context.ts';
 import { errors } from '../errors.ts';
-import { askWhy } from '../live/ask-instances.ts';
+import { explainDelivery } from '../live/ask-instances.ts';
 import { tokenOfOperator } from '../plugins/operators-only.ts';
 
 const Query = Type.Object({
@@ -16,11 +16,11 @@ const Query = Type.Object({
 const NAME = new RegExp(SUBSCRIPTION_NAME_PATTERN);
 
 /** `GET /api/v1/performance/live/why?sub=&table=&key=`: what became of a row's changes on the way to a subscription. */
-export function liveWhyRoute(app: BaseApp, { bus }: Deps): void {
+export function liveWhyRoute(app: BaseApp, { bus }: AppDependencies): void {
   app.get('/live/why', { schema: { querystring: Query } }, async (request, reply) => {
     reply.header('cache-control', 'no-store');
     const { sub } = request.query;
     if (!NAME.test(sub)) throw errors.LIVE_SUB({ sub });
-    return askWhy(bus, { ...request.query, token: tokenOfOperator(request) });
+    return explainDelivery(bus, { ...request.query, token: tokenOfOperator(request) });
   });
 }

@@ -1,8 +1,8 @@
 import { LIVE_LIST_LIMIT } from '@tidemark/contracts';
 import type { BaseApp } from '@tidemark/service';
 import { Type } from 'typebox';
-import type { Deps } from '../dependencies.ts';
-import { askForSubscriptions } from '../live/ask-instances.ts';
+import type { AppDependencies } from '../context.ts';
+import { listSubscriptions } from '../live/ask-instances.ts';
 import { tokenOfOperator } from '../plugins/operators-only.ts';
 
 const Query = Type.Object({
@@ -16,11 +16,11 @@ const Query = Type.Object({
 });
 
 /** `GET /api/v1/performance/live`: the live subscriptions of all realtime instances, a page at a time. */
-export function liveRoute(app: BaseApp, { pulse, bus }: Deps): void {
+export function liveRoute(app: BaseApp, { monitor, bus }: AppDependencies): void {
   app.get('/live', { schema: { querystring: Query } }, async (request, reply) => {
     reply.header('cache-control', 'no-store');
-    const { instances } = pulse.health();
+    const { instances } = monitor.health();
     const known = instances.filter(({ service }) => service === 'realtime').map(({ instance }) => instance);
-    return askForSubscriptions(bus, known, { ...request.query, token: tokenOfOperator(request) });
+    return listSubscriptions(bus, known, { ...request.query, token: tokenOfOperator(request) });
   });
 }

@@ -1,13 +1,13 @@
 import type { BaseApp } from '@tidemark/service';
 import { Type } from 'typebox';
-import { type StatementFigures, TOP } from '../collectors/postgres-statements.ts';
-import type { Deps } from '../dependencies.ts';
+import { type StatementStats, TOP } from '../collectors/postgres-statements.ts';
+import type { AppDependencies } from '../context.ts';
 import { errors } from '../errors.ts';
 
 const ORDERS = {
-  total: ({ totalMs }: StatementFigures) => totalMs,
-  calls: ({ calls }: StatementFigures) => calls,
-  mean: ({ meanMs }: StatementFigures) => meanMs,
+  total: ({ totalMs }: StatementStats) => totalMs,
+  calls: ({ calls }: StatementStats) => calls,
+  mean: ({ meanMs }: StatementStats) => meanMs,
 };
 
 const Query = Type.Object({
@@ -16,7 +16,7 @@ const Query = Type.Object({
 });
 
 /** `GET /api/v1/performance/statements?order=total|calls|mean&limit=`: from pg_stat_statements, text without values. */
-export function statementsRoute(app: BaseApp, { collectors }: Deps): void {
+export function statementsRoute(app: BaseApp, { collectors }: AppDependencies): void {
   app.get('/statements', { schema: { querystring: Query } }, async (request, reply) => {
     reply.header('cache-control', 'no-store');
     const { order, limit } = request.query;

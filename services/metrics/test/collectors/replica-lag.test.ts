@@ -1,8 +1,8 @@
 import t from 'tap';
-import { createLagClock } from '../../src/collectors/replica-lag.ts';
+import { createLagEstimator } from '../../src/collectors/replica-lag.ts';
 
 t.test('the age of the first position that the replica has not reached', async (t) => {
-  const clock = createLagClock();
+  const clock = createLagEstimator();
   clock.passed(100, 1_000);
   clock.passed(200, 2_000);
   clock.passed(200, 3_000);
@@ -15,7 +15,7 @@ t.test('the age of the first position that the replica has not reached', async (
 });
 
 t.test('a position that goes back is another server', async (t) => {
-  const clock = createLagClock();
+  const clock = createLagEstimator();
   clock.passed(1_000, 1_000);
   clock.passed(500, 2_000);
   t.equal(clock.lagMs(500, null, 3_000), 0);

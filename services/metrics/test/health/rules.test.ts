@@ -1,8 +1,8 @@
 import type { Telemetry } from '@tidemark/contracts';
 import t from 'tap';
 import { findingsOf } from '../../src/health/compose.ts';
-import { createSteady, type Finding, statusOf } from '../../src/health/finding.ts';
-import type { System } from '../../src/health/system.ts';
+import { createDebouncer, type Finding, statusOf } from '../../src/health/finding.ts';
+import type { SystemState } from '../../src/health/system.ts';
 import { ratesBetween } from '../../src/instances/rates.ts';
 import { http, pool, telemetry } from '../telemetry-example.ts';
 
@@ -14,7 +14,7 @@ function instance(after: Telemetry, before?: Telemetry) {
   return { key, telemetry: after, rates: before && ratesBetween(before, after), receivedAt: NOW - 500 };
 }
 
-function system(changes: Partial<System>): System {
+function system(changes: Partial<SystemState>): SystemState {
   const live = [instance(telemetry())];
   return { now: NOW, live, lost: [], collected: {}, collectors: [], limits: LIMITS, ...changes };
 }
@@ -54,7 +54,7 @@ const relay = (changes: Partial<NonNullable<Telemetry['relay']>>) =>
     },
   });
 
-const TABLE: [what: string, state: Partial<System>, severity: string | undefined, names: string][] = [
+const TABLE: [what: string, state: Partial<SystemState>, severity: string | undefined, names: string][] = [
   ['nothing wrong', {}, undefined, ''],
   ['no gateway', { live: [] }, 'down', 'no gateway reports itself'],
   ['a lost one', { lost: [instance(telemetry({ instance: 'gateway-2' }))] }, 'degraded', 'gateway-2 (http'],
@@ -161,14 +161,14 @@ t.test('Postgres down is said once, not by each of its collectors', async (t) =>
 });
 
 t.test('a finding counts when it has lasted, and starts anew after a pause; the worst comes first', async (t) => {
-  const steady = createSteady();
+  const debouncer = createDebouncer();
   const slow: Finding = { key: 'slow', severity: 'degraded', message: '', hint: '', holdMs: 3_000 };
   const down: Finding = { key: 'down', severity: 'down', message: '', hint: '' };
   const keys = (findings: Finding[]) => findings.map(({ key }) => key);
-  t.same(keys(steady.update([slow], 0)), []);
-  t.same(keys(steady.update([slow], 2_999)), []);
-  t.same(keys(steady.update([slow, down], 3_000)), ['down', 'slow']);
-  t.same(keys(steady.update([], 4_000)), []);
-  t.same(keys(steady.update([slow], 5_000)), []);
+  t.same(keys(debouncer.update([slow], 0)), []);
+  t.same(keys(debouncer.update([slow], 2_999)), []);
+  t.same(keys(debouncer.update([slow, down], 3_000)), ['down', 'slow']);
+  t.same(keys(debouncer.update([], 4_000)), []);
+  t.same(keys(debouncer.update([slow], 5_000)), []);
   t.same([statusOf([]), statusOf([slow]), statusOf([slow, down])], ['ok', 'degraded', 'down']);
 });

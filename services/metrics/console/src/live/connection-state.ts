@@ -29,12 +29,12 @@ export type ConnectionEvent =
 
 /** A message comes each second; after five missed ones the connection counts as dead, though no end of it was seen. */
 export const SILENCE_MS = 5_000;
-const FIRST_WAIT_MS = 500;
-const LONGEST_WAIT_MS = 10_000;
+const MIN_WAIT_MS = 500;
+const MAX_WAIT_MS = 10_000;
 
 /** Doubles up to the longest, less up to half of it by chance, so that many consoles do not come back in one instant. */
 export function waitBefore(attempt: number, jitter: number): number {
-  const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(attempt - 1, 10));
+  const wait = Math.min(MAX_WAIT_MS, MIN_WAIT_MS * 2 ** Math.min(attempt - 1, 10));
   return Math.round(wait * (1 - jitter / 2));
 }
 

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { StatementFigures } from '../../../src/collectors/postgres-statements.ts';
+import type { StatementStats } from '../../../src/collectors/postgres-statements.ts';
 import { ask, Refused } from '../live/api.ts';
 import { Empty, Panel } from '../parts/panel.tsx';
 import { type Column, Table } from '../parts/table.tsx';
@@ -17,7 +17,7 @@ const SHOWN = 12;
 /** As often as the service reads them. */
 const REFRESH_MS = 5_000;
 
-const COLUMNS: Column<StatementFigures>[] = [
+const COLUMNS: Column<StatementStats>[] = [
   {
     head: 'Statement',
     names: true,
@@ -43,14 +43,14 @@ const COLUMNS: Column<StatementFigures>[] = [
 
 export function Statements({ view: { token } }: { view: View }) {
   const [order, setOrder] = useState<Order>('total');
-  const [found, setFound] = useState<{ statements: StatementFigures[]; problem: string | null }>();
+  const [found, setFound] = useState<{ statements: StatementStats[]; problem: string | null }>();
 
   useEffect(() => {
     const stop = new AbortController();
     const refresh = async () => {
       try {
         const response = await ask(`statements?order=${order}&limit=${SHOWN}`, token, stop.signal);
-        const { statements } = (await response.json()) as { statements: StatementFigures[] };
+        const { statements } = (await response.json()) as { statements: StatementStats[] };
         setFound({ statements, problem: null });
       } catch (error) {
         if (stop.signal.aborted) return;

@@ -14,14 +14,14 @@ export interface Line {
 }
 
 /** More lines than this cannot be told apart. */
-const MOST_LINES = SERIES_COLOURS * 2;
-const LEAST_HEIGHT = 100;
+const MAX_LINES = SERIES_COLOURS * 2;
+const MIN_HEIGHT_PX = 100;
 /** A value this many samples old still counts as the newest: telemetry and our clock do not beat together. */
 const FRESH_SAMPLES = 3;
 
 export function Chart(props: { title: string; times: number[]; lines: readonly Line[]; unit: Unit }) {
   const { title, times, unit } = props;
-  const lines = props.lines.slice(0, MOST_LINES);
+  const lines = props.lines.slice(0, MAX_LINES);
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const [pointed, setPointed] = useState<number | null>(null);
@@ -73,7 +73,7 @@ export function Chart(props: { title: string; times: number[]; lines: readonly L
   );
 }
 
-const sizeOf = (box: HTMLElement) => ({ width: box.clientWidth, height: Math.max(LEAST_HEIGHT, box.clientHeight) });
+const sizeOf = (box: HTMLElement) => ({ width: box.clientWidth, height: Math.max(MIN_HEIGHT_PX, box.clientHeight) });
 const colourOf = (line: Line, index: number) => (line.colour ?? index) % SERIES_COLOURS;
 const dataOf = (times: number[], lines: readonly Line[]): uPlot.AlignedData =>
   [times, ...lines.map(({ values }) => values)] as uPlot.AlignedData;

@@ -1,6 +1,6 @@
 /** Is every service there, ready, and able to breathe? */
 import { type Finding, HOLD_MS } from '../finding.ts';
-import { named, type System, seconds } from '../system.ts';
+import { named, type SystemState, seconds } from '../system.ts';
 
 /** p99 of a second; beyond it every request of the instance waits for one that computes. */
 const LOOP_DELAY_MS = 250;
@@ -13,7 +13,7 @@ const ABSENT: Record<string, { severity: Finding['severity']; effect: string }> 
   batch: { severity: 'degraded', effect: 'jobs wait' },
 };
 
-export function* instanceRules({ now, live, lost, limits }: System): Generator<Finding> {
+export function* instanceRules({ now, live, lost, limits }: SystemState): Generator<Finding> {
   for (const service of limits.expected) {
     if (live.some(({ telemetry }) => telemetry.service === service)) continue;
     const { severity, effect } = ABSENT[service] ?? { severity: 'degraded', effect: 'it does no work' };

@@ -1,6 +1,6 @@
 /** Postgres, its replicas and slots, NATS, and the collectors that look at them. */
 import { type Finding, HOLD_MS } from '../finding.ts';
-import { bytes, named, type System, seconds } from '../system.ts';
+import { bytes, named, type SystemState, seconds } from '../system.ts';
 
 const CONNECTIONS_SHARE = 0.9;
 /** Of a stream that refuses new messages when full. */
@@ -14,7 +14,7 @@ const VITAL: Record<string, { key: string; name: string; severity: Finding['seve
 /** Collectors that work only where the database's owner has agreed: without them their page alone is empty, and it says the remedy. */
 const OPTIONAL: ReadonlySet<string> = new Set(['postgres statements']);
 
-export function* storeRules(system: System): Generator<Finding> {
+export function* storeRules(system: SystemState): Generator<Finding> {
   yield* collectorRules(system);
   yield* postgresRules(system);
   yield* replicationRules(system);
@@ -30,7 +30,7 @@ export function* storeRules(system: System): Generator<Finding> {
   }
 }
 
-function* collectorRules({ collectors }: System): Generator<Finding> {
+function* collectorRules({ collectors }: SystemState): Generator<Finding> {
   const postgresDown = collectors.some(({ name, error }) => name === 'postgres activity' && error);
   for (const { name, error, hint } of collectors) {
     if (error === null || OPTIONAL.has(name)) continue;
@@ -46,7 +46,7 @@ function* collectorRules({ collectors }: System): Generator<Finding> {
   }
 }
 
-function* postgresRules({ collected: { activity }, limits }: System): Generator<Finding> {
+function* postgresRules({ collected: { activity }, limits }: SystemState): Generator<Finding> {
   if (!activity) return;
   const { total, max } = activity.connections;
   if (total >= max * CONNECTIONS_SHARE) {
@@ -78,7 +78,7 @@ function* postgresRules({ collected: { activity }, limits }: System): Generator<
   }
 }
 
-function* replicationRules({ live, collected: { replication }, limits }: System): Generator<Finding> {
+function* replicationRules({ live, collected: { replication }, limits }: SystemState): Generator<Finding> {
   for (const replica of replication?.replicas ?? []) {
     if ((replica.lagMs ?? 0) <= limits.replicaLagMs) continue;
     yield {

@@ -1,17 +1,17 @@
 /** Requests, the pools that they wait for, the relay, and the workers. */
 import { type Finding, HOLD_MS } from '../finding.ts';
-import { bytes, named, type System } from '../system.ts';
+import { bytes, named, type SystemState } from '../system.ts';
 
 /** Share of answers with status 5xx, with enough requests for a share to mean something. */
 const ERROR_SHARE = 0.05;
-const ERROR_LEAST_PER_SECOND = 1;
+const MIN_ERRORS_PER_SECOND = 1;
 /** Of the waiting limit: beyond it the next burst is refused. */
 const WAITING_SHARE = 0.5;
 const SATURATED = 0.95;
 /** WAL that the relay may be behind: more is seconds of changes at any ordinary write rate. */
 const RELAY_LAG_BYTES = 64 * 1024 ** 2;
 
-export function* trafficRules(system: System): Generator<Finding> {
+export function* trafficRules(system: SystemState): Generator<Finding> {
   yield* errorRules(system);
   yield* poolRules(system);
   yield* relayRules(system);
@@ -28,10 +28,10 @@ export function* trafficRules(system: System): Generator<Finding> {
   }
 }
 
-function* errorRules({ live }: System): Generator<Finding> {
+function* errorRules({ live }: SystemState): Generator<Finding> {
   for (const { key, telemetry, rates } of live) {
     const { requests = 0, errors = 0 } = rates ?? {};
-    if (errors < ERROR_LEAST_PER_SECOND || errors < requests * ERROR_SHARE) continue;
+    if (errors < MIN_ERRORS_PER_SECOND || errors < requests * ERROR_SHARE) continue;
     const worst = telemetry.http?.routes.reduce((a, b) => (b.errorsTotal > a.errorsTotal ? b : a));
     yield {
       key: `errors ${key}`,
@@ -43,7 +43,7 @@ function* errorRules({ live }: System): Generator<Finding> {
   }
 }
 
-function* poolRules({ live }: System): Generator<Finding> {
+function* poolRules({ live }: SystemState): Generator<Finding> {
   for (const { telemetry, rates } of live) {
     const owner = named(telemetry);
     for (const pool of telemetry.pools ?? []) {
@@ -81,7 +81,7 @@ function* poolRules({ live }: System): Generator<Finding> {
   }
 }
 
-function* relayRules({ live }: System): Generator<Finding> {
+function* relayRules({ live }: SystemState): Generator<Finding> {
   const relays = live.flatMap(({ telemetry }) =>
     telemetry.relay ? [{ key: named(telemetry), relay: telemetry.relay }] : [],
   );

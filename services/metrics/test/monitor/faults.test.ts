@@ -2,9 +2,9 @@
 import { migrate } from '@tidemark/db';
 import { startTemporaryStack } from '@tidemark/local-stack';
 import t from 'tap';
-import type { HealthAnswer } from '../src/health/answer.ts';
-import { start } from '../src/start.ts';
-import { eventually, SECRET, useMetrics } from './metrics-fixture.ts';
+import type { HealthAnswer } from '../../src/health/answer.ts';
+import { start } from '../../src/start.ts';
+import { eventually, SECRET, useMetrics } from '../metrics-fixture.ts';
 
 const stack = await startTemporaryStack();
 t.teardown(() => stack.stop());

@@ -1,10 +1,10 @@
 /** What this service itself holds: each bounded thing has a gauge, each policy when full a counter. */
 import type { Metrics } from '@tidemark/service';
-import type { History } from '../history/history.ts';
-import type { Registry } from '../instances/registry.ts';
-import type { Broadcaster } from '../stream/broadcaster.ts';
+import type { History } from './history/history.ts';
+import type { Registry } from './instances/registry.ts';
+import type { Broadcaster } from './stream/broadcaster.ts';
 
-export function registerOwnGauges(
+export function registerMetrics(
   metrics: Metrics,
   { registry, history, broadcaster }: { registry: Registry; history: History; broadcaster: Broadcaster },
 ): void {

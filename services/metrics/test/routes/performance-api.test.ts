@@ -5,9 +5,9 @@ import { buildBaseApp, createHealth, createLogger, createMetrics, httpStats } fr
 import postgres from 'postgres';
 import t from 'tap';
 import { Check } from 'typebox/value';
-import { HealthAnswer } from '../src/health/answer.ts';
-import { SERIES } from '../src/history/samples.ts';
-import { enableStatements, eventually, useMetrics } from './metrics-fixture.ts';
+import { HealthAnswer } from '../../src/health/answer.ts';
+import { SERIES } from '../../src/history/samples.ts';
+import { enableStatements, eventually, useMetrics } from '../metrics-fixture.ts';
 
 const stack = await useTestStack();
 await stack.template('metrics', async (url) => void (await migrate(url)));

@@ -10,8 +10,8 @@ import { migrate } from '@tidemark/db';
 import { useTestStack } from '@tidemark/local-stack';
 import { decodeJwt } from 'jose';
 import t from 'tap';
-import { type LiveListAnswer, merge } from '../src/live/ask-instances.ts';
-import { useMetrics } from './metrics-fixture.ts';
+import { type LiveListAnswer, merge } from '../../src/live/ask-instances.ts';
+import { useMetrics } from '../metrics-fixture.ts';
 
 const subscription = (instance: string, number: number): LiveSubscription => ({
   ...{ sub: `${instance}/${number}/s`, number, schema: 'public', query: 'notes', mode: 'every', window: false },

@@ -8,8 +8,8 @@ import type { HealthAnswer } from '../src/health/answer.ts';
 import { createHistory } from '../src/history/history.ts';
 import { SERIES } from '../src/history/samples.ts';
 import { createRegistry } from '../src/instances/registry.ts';
-import { registerOwnGauges } from '../src/prometheus/own-gauges.ts';
-import { registerTelemetryGauges } from '../src/prometheus/telemetry-gauges.ts';
+import { registerMetrics } from '../src/metrics.ts';
+import { registerTelemetryGauges } from '../src/monitor/telemetry-gauges.ts';
 import { createBroadcaster } from '../src/stream/broadcaster.ts';
 
 /** Without the blanks that line the tables up. */
@@ -51,7 +51,7 @@ t.test('Prometheus metrics', async (t) => {
   const metrics = createMetrics('metrics');
   const before = new Set(metrics.registry.getMetricsAsArray().map(({ name }) => name));
   const observe = () => {};
-  registerOwnGauges(metrics, {
+  registerMetrics(metrics, {
     registry: createRegistry({ limit: 1, lostAfterMs: 1, dropAfterMs: 1 }),
     history: createHistory({ ticks: 1, maxBytes: 8 }),
     broadcaster: createBroadcaster({ limit: 1, stallMs: 1, observe }),

@@ -1,17 +1,17 @@
 /** Once a second: take the samples, judge, and keep the answer that every reader gets. */
 import type { Telemetry } from '@tidemark/contracts';
-import type { Collected } from './collectors/collected.ts';
-import type { CollectorState } from './collectors/collector.ts';
-import type { MetricsEvent } from './events.ts';
-import type { HealthAnswer } from './health/answer.ts';
-import { composeHealth, findingsOf } from './health/compose.ts';
-import { createSteady } from './health/finding.ts';
-import type { Limits } from './health/system.ts';
-import type { History } from './history/history.ts';
-import { takeSamples } from './history/samples.ts';
-import type { Registry } from './instances/registry.ts';
+import type { CollectorState } from '../collectors/collector.ts';
+import type { Collected } from '../collectors/collectors.ts';
+import type { MetricsEvent } from '../events.ts';
+import type { HealthAnswer } from '../health/answer.ts';
+import { composeHealth, findingsOf } from '../health/compose.ts';
+import { createDebouncer } from '../health/finding.ts';
+import type { Limits } from '../health/system.ts';
+import type { History } from '../history/history.ts';
+import { takeSamples } from '../history/samples.ts';
+import type { Registry } from '../instances/registry.ts';
 
-export interface PulseOptions {
+export interface MonitorOptions {
   registry: Registry;
   history: History;
   /** Most instances, for the message when one is refused. */
@@ -21,16 +21,16 @@ export interface PulseOptions {
   observe: (event: MetricsEvent) => void;
 }
 
-export interface Pulse {
+export interface Monitor {
   record(telemetry: Telemetry, now: number): void;
-  beat(now: number): HealthAnswer;
+  tick(now: number): HealthAnswer;
   /** The answer of the last beat. */
   health(): HealthAnswer;
 }
 
-export function createPulse(options: PulseOptions): Pulse {
+export function createMonitor(options: MonitorOptions): Monitor {
   const { registry, history, collectors, limits, observe } = options;
-  const steady = createSteady();
+  const debouncer = createDebouncer();
   let lostKeys = new Set<string>();
   let answer: HealthAnswer | undefined;
 
@@ -43,7 +43,7 @@ export function createPulse(options: PulseOptions): Pulse {
     lostKeys = new Set(registry.lost(now).map(({ key }) => key));
   }
 
-  const pulse: Pulse = {
+  const monitor: Monitor = {
     record(telemetry, now) {
       const before = registry.size();
       const source = `${telemetry.service}/${telemetry.instance}`;
@@ -53,21 +53,21 @@ export function createPulse(options: PulseOptions): Pulse {
         observe({ type: 'metrics.instance_seen', source });
       }
     },
-    beat(now) {
+    tick(now) {
       followLosses(now);
       const collected = collectors.values();
       const live = registry.live(now);
       const samples = takeSamples(live, collected);
       history.tick(now, samples);
       const system = { now, live, lost: registry.lost(now), collected, collectors: collectors.states(), limits };
-      const next = composeHealth(system, steady.update(findingsOf(system), now), samples);
+      const next = composeHealth(system, debouncer.update(findingsOf(system), now), samples);
       if (answer && answer.status !== next.status) {
         observe({ type: 'metrics.status_changed', from: answer.status, to: next.status, problems: next.problems });
       }
       answer = next;
       return next;
     },
-    health: () => answer ?? pulse.beat(Date.now()),
+    health: () => answer ?? monitor.tick(Date.now()),
   };
-  return pulse;
+  return monitor;
 }

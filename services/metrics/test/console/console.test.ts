@@ -6,9 +6,9 @@ import { buildBaseApp, createHealth, createLogger, createMetrics, httpStats } fr
 import { launchChromium } from '@tidemark/test-browser';
 import type { Page } from 'playwright-core';
 import t from 'tap';
-import { enableStatements, useMetrics } from './metrics-fixture.ts';
+import { enableStatements, useMetrics } from '../metrics-fixture.ts';
 
-t.ok(existsSync(new URL('../dist/console/index.html', import.meta.url)), 'the console is built');
+t.ok(existsSync(new URL('../../dist/console/index.html', import.meta.url)), 'the console is built');
 
 const stack = await useTestStack();
 await stack.template('metrics', async (url) => void (await migrate(url)));
