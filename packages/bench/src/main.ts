@@ -4,15 +4,15 @@ import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { explain } from '@tidemark/service';
 import { errors } from './errors.ts';
-import { runLab } from './lab/lab.ts';
+import { type Fixture, openFixture } from './http/fixture.ts';
+import { startLoad } from './http/load/load.ts';
+import { report } from './http/report.ts';
+import { FULL, QUICK, runScenario, type ScenarioResult } from './http/run-scenario.ts';
+import type { Scenario } from './http/scenario.ts';
+import { scenarios } from './http/scenarios/all.ts';
+import { runLab } from './lab/run-lab.ts';
 import type { TrialResult } from './lab/run-trial.ts';
-import { runLive } from './live/live.ts';
-import { startLoad } from './load-process.ts';
-import { report } from './report.ts';
-import { FULL, QUICK, runScenario, type ScenarioResult } from './run.ts';
-import type { Scenario } from './scenario.ts';
-import { scenarios } from './scenarios/all.ts';
-import { openStage, type Stage } from './stage.ts';
+import { runLive } from './live/run-live.ts';
 
 function chosen(names: readonly string[]): readonly Scenario[] {
   const known = scenarios.map(({ name }) => name);
@@ -36,7 +36,7 @@ async function bench(): Promise<void> {
     loadBefore: loadavg(),
   };
   const results: ScenarioResult[] = [];
-  let stage: Stage | undefined;
+  let fixture: Fixture | undefined;
   const load = startLoad();
   try {
     console.log(
@@ -44,18 +44,18 @@ async function bench(): Promise<void> {
     );
     for (const scenario of selected) {
       const durable = scenario.durable ?? false;
-      if (stage?.durable !== durable) {
-        await stage?.stop();
-        stage = undefined;
-        stage = await openStage({ durable, quick: values.quick });
+      if (fixture?.durable !== durable) {
+        await fixture?.stop();
+        fixture = undefined;
+        fixture = await openFixture({ durable, quick: values.quick });
       }
-      const result = await runScenario(scenario, stage, load, pace);
+      const result = await runScenario(scenario, fixture, load, pace);
       results.push(result);
       console.log(report(result));
     }
   } finally {
     await load.stop();
-    await stage?.stop();
+    await fixture?.stop();
   }
   if (values.json) {
     await writeFile(
@@ -63,9 +63,7 @@ async function bench(): Promise<void> {
       `${JSON.stringify({ machine: { ...machine, loadAfter: loadavg() }, pace, results }, null, 2)}\n`,
     );
   }
-  const wrong = results.some(
-    ({ problem, contestants }) => problem !== null || contestants.some((one) => one.errors > 0),
-  );
+  const wrong = results.some(({ problem, contenders }) => problem !== null || contenders.some((one) => one.errors > 0));
   if (wrong) process.exitCode = 1;
 }
 

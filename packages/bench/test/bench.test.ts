@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
-import { median } from '../src/median.ts';
-import type { ScenarioResult } from '../src/run.ts';
-import { scenarios } from '../src/scenarios/all.ts';
+import type { ScenarioResult } from '../src/http/run-scenario.ts';
+import { scenarios } from '../src/http/scenarios/all.ts';
+import { median } from '../src/measuring/statistics.ts';
 
 const MAIN = join(import.meta.dirname, '..', 'dist', 'main.js');
 const run = promisify(execFile);
@@ -21,14 +21,14 @@ t.test('every scenario runs quickly, without an error, and gives finite ratios',
     results.map(({ scenario }) => scenario),
     scenarios.map(({ name }) => name),
   );
-  for (const { scenario, title, contestants, ratios, problem } of results) {
+  for (const { scenario, title, contenders, ratios, problem } of results) {
     t.match(stdout, title, `${scenario} is in the table`);
     t.equal(problem, null, `${scenario}: what was written and read is right`);
-    for (const { name, errors, firstError, requests } of contestants) {
+    for (const { name, errors, firstError, requests } of contenders) {
       t.equal(errors, 0, `${scenario}: no error of ${name}${firstError ? `: ${firstError}` : ''}`);
       t.ok(requests > 0, `${scenario}: ${name} answered`);
     }
-    t.equal(ratios.length, contestants.length - 1);
+    t.equal(ratios.length, contenders.length - 1);
     for (const { to, ...ratio } of ratios) {
       t.ok(Number.isFinite(ratio.median) && ratio.median > 0, `${scenario}: the ratio to ${to} is a number`);
       t.ok(ratio.least <= ratio.median && ratio.median <= ratio.most, `${scenario}: it lies among those of the rounds`);

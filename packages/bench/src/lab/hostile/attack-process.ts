@@ -1,38 +1,38 @@
-/** The process of the attackers, as the trial sees it. */
-import { join } from 'node:path';
-import { forkModule, stopChild } from '../../child.ts';
-import { errors } from '../../errors.ts';
-import { usageOf } from '../../usage.ts';
-import type { AttackOrder, AttackReport } from './attackers.ts';
-import type { Outcomes } from './outcomes.ts';
+/**
+ * Process entry: thirty attackers, until they are told that it is over. In a process of their own, as in the world: what they cost
+ * themselves must not stand between the users and the readMetrics that are taken of them.
+ */
+import { setMaxListeners } from 'node:events';
+import { attackers } from './all.ts';
+import { type Attacker, attack } from './attacker.ts';
+import { type Outcomes, sumOf } from './outcomes.ts';
 
-export interface AttackProcess {
-  /** As of a moment ago. */
-  outcomes(): Outcomes;
-  /** Processor time that the attackers have taken themselves; null where the system does not tell. */
-  cpuMs(): number | null;
-  /** Tells them that it is over. @returns what has come of it @throws BENCH_LOAD_ENDED */
-  end(): Promise<Outcomes>;
-  stop(): Promise<void>;
+/** Messages of the parent: the gateway to attack, then the end of the trial. */
+export type AttackOrder = { readonly url: string; readonly count: number } | 'over';
+/** Reports to the parent; the last one is final. */
+export interface AttackReport {
+  readonly outcomes: Outcomes;
+  readonly isFinal: boolean;
 }
 
-export function startAttack(url: string, count: number): AttackProcess {
-  const child = forkModule(join(import.meta.dirname, 'attackers.js'), {});
-  let outcomes: Outcomes = {};
-  child.on('message', (report: AttackReport) => {
-    outcomes = report.outcomes;
+const REPORT_MS = 250;
+const over = new AbortController();
+// Each open connection of an attacker listens.
+setMaxListeners(0, over.signal);
+
+function start({ url, count }: Exclude<AttackOrder, 'over'>): void {
+  const target = { url, port: Number(new URL(url).port), over: over.signal };
+  const attacks = Array.from({ length: count }, (_, n) => {
+    const attacker = attackers[n % attackers.length] as Attacker;
+    return { name: attacker.name, ...attack(attacker, target) };
   });
-  const send = (order: AttackOrder) => child.send(order);
-  send({ url, count });
-  return {
-    outcomes: () => outcomes,
-    cpuMs: () => (child.pid === undefined ? null : usageOf(child.pid).cpuMs),
-    end: () =>
-      new Promise((resolve, reject) => {
-        child.on('message', ({ outcomes: all, isFinal }: AttackReport) => isFinal && resolve(all));
-        child.once('exit', (code) => reject(errors.LOAD_ENDED({ reason: `it ended with code ${code}` })));
-        send('over');
-      }),
-    stop: () => stopChild(child),
-  };
+  const report = (isFinal: boolean) => process.send?.({ outcomes: sumOf(attacks), isFinal } satisfies AttackReport);
+  const timer = setInterval(report, REPORT_MS, false);
+  over.signal.addEventListener('abort', () => {
+    clearInterval(timer);
+    void Promise.all(attacks.map(({ ended }) => ended)).then(() => report(true));
+  });
 }
+
+process.on('message', (order: AttackOrder) => (order === 'over' ? over.abort() : start(order)));
+process.once('disconnect', () => process.exit());

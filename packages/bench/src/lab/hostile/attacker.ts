@@ -1,7 +1,7 @@
 /** An attacker of the trial `hostile`: a stranger without a token who sends requests that cost the sender little and the server much. */
 import { connect, type Socket } from 'node:net';
 import { Agent, type Dispatcher, errors, request } from 'undici';
-import { pause } from '../until.ts';
+import { pause } from '../../measuring/waiting.ts';
 
 export interface Target {
   /** The gateway. */

@@ -9,6 +9,6 @@ export const badTokens: Attacker = {
   isRefused: true,
   async attempt(target, outcome) {
     const authorization = `Bearer ${HEAD}.${CLAIMS}.${randomBytes(32).toString('base64url')}`;
-    await send(target, outcome, '/rest/v1/marks?limit=1', { headers: { authorization } });
+    await send(target, outcome, '/rest/v1/entries?limit=1', { headers: { authorization } });
   },
 };

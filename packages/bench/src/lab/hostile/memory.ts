@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { withClient } from '@tidemark/local-stack';
 import type { Sql } from 'postgres';
-import type { FourServices } from '../four-services.ts';
-import { pause, until } from '../until.ts';
+import { pause, until } from '../../measuring/waiting.ts';
+import type { FourServices } from '../setup/four-services.ts';
 
 export interface MemoryPeaks {
   gateway: number;

@@ -1,8 +1,8 @@
 import { ANSWER_MS, type Attacker, count, openSocket, within } from './attacker.ts';
 
 const REQUESTS = [
-  'GET /rest/v1/marks?limit=1 HTTP/1.1\r\nHost: lab\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n',
-  'GET /rest/v1/marks?limit=1 HTTP/1.1\r\nHost: lab\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
+  'GET /rest/v1/entries?limit=1 HTTP/1.1\r\nHost: lab\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n',
+  'GET /rest/v1/entries?limit=1 HTTP/1.1\r\nHost: lab\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n',
 ];
 let next = 0;
 

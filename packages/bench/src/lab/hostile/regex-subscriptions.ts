@@ -1,11 +1,11 @@
-import { openRawSocket } from '../../live/raw-socket.ts';
+import { openRawSocket } from '../../live/clients/raw-socket.ts';
 import { ANSWER_MS, type Attacker, count } from './attacker.ts';
 
 /** A pattern with hundreds of thousands of states, to be matched with each change. */
 const HELLO = JSON.stringify({
   op: 'subscribe',
   id: 'a',
-  query: 'marks?note=match..{0,255}.{0,255}.{0,255}Z',
+  query: 'entries?note=match..{0,255}.{0,255}.{0,255}Z',
   snapshot: false,
 });
 const STAY_MS = 1_000;

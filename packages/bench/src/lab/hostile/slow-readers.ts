@@ -1,4 +1,4 @@
-import { pause } from '../until.ts';
+import { pause } from '../../measuring/waiting.ts';
 import { type Attacker, count, openSocket } from './attacker.ts';
 
 const REQUEST = 'GET /rest/v1/children?select=id,note,parent HTTP/1.1\r\nHost: lab\r\n\r\n';

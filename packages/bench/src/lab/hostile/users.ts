@@ -1,8 +1,8 @@
 /** Ordinary users beside the attackers: each has a token and an address, reads, writes and follows its own row. */
 import { SignJWT } from 'jose';
 import { Agent, request } from 'undici';
-import { SECRET } from '../gateway.ts';
-import { pause } from '../until.ts';
+import { pause } from '../../measuring/waiting.ts';
+import { SECRET } from '../setup/gateway.ts';
 
 export interface UserAnswer {
   readonly user: number;
@@ -51,7 +51,7 @@ export async function startUsers(url: string, count: number): Promise<Users> {
     async function ask(n: number): Promise<number> {
       const isRead = n % 3 !== 0;
       const answer = isRead
-        ? await request(`${url}/rest/v1/marks?id=eq.key-${n % 100}`, { dispatcher: agent, headers })
+        ? await request(`${url}/rest/v1/entries?id=eq.key-${n % 100}`, { dispatcher: agent, headers })
         : await request(`${url}/rest/v1/posts`, {
             dispatcher: agent,
             method: 'POST',

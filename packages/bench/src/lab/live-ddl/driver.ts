@@ -1,7 +1,7 @@
 /** The connections of the trial: statements that change something, and what the clients may see behind them. */
 import postgres from 'postgres';
 import { errors } from '../../errors.ts';
-import { answered, pause } from '../until.ts';
+import { answered, pause } from '../../measuring/waiting.ts';
 import type { Person } from './guises.ts';
 import type { Answer } from './sight.ts';
 

@@ -1,6 +1,6 @@
 /** One seed: changes of rows, schema, rights and servers in turn; now and then all clients are compared with SELECT. */
 import type { Stack } from '@tidemark/local-stack';
-import { pause } from '../until.ts';
+import { pause } from '../../measuring/waiting.ts';
 import { dice } from './dice.ts';
 import { Driver } from './driver.ts';
 import type { Fault } from './fault.ts';

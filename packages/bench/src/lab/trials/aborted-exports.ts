@@ -6,9 +6,9 @@ import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { runScript } from '@tidemark/db';
 import { withClient } from '@tidemark/local-stack';
-import { figures } from '../../figures.ts';
-import { median } from '../../median.ts';
-import { startGateway, stillRuns } from '../gateway.ts';
+import { median } from '../../measuring/statistics.ts';
+import { readMetrics } from '../../processes/service-metrics.ts';
+import { startGateway, stillRuns } from '../setup/gateway.ts';
 import { atMost, equal, type Finding, type Trial } from '../trial.ts';
 
 /** At a time, as the gateway allows by default. */
@@ -95,7 +95,7 @@ export const abortedExports: Trial = {
     await onServers(END_BACKENDS);
     doomed.response.resume();
     const whole = await doomed.ended;
-    const active = (await figures(gateway.url))('tidemark_exports_active');
+    const active = (await readMetrics(gateway.url))('tidemark_exports_active');
     return [
       atMost('until no connection was busy, after clients had closed', 1_000, slowest, ' ms'),
       atMost(

@@ -4,9 +4,9 @@
  */
 import { migrate, runScript } from '@tidemark/db';
 import { startTemporaryStack, withClient } from '@tidemark/local-stack';
-import { figures } from '../../figures.ts';
-import { startGateway, stillRuns } from '../gateway.ts';
-import { failures, loadMarks, missingMarks, statuses, until } from '../marks.ts';
+import { readMetrics } from '../../processes/service-metrics.ts';
+import { failures, missingEntries, startRecordedLoad, statuses, until } from '../load/recorded-load.ts';
+import { startGateway, stillRuns } from '../setup/gateway.ts';
 import { atLeast, atMost, equal, type Finding, type Trial } from '../trial.ts';
 
 const PACE = { quick: { clients: 200, cullings: 4, calmMs: 150 }, full: { clients: 1_000, cullings: 40, calmMs: 500 } };
@@ -28,10 +28,10 @@ export const acknowledgedInserts: Trial = {
     await migrate(url);
     await runScript(
       url,
-      'create table public.marks (id text not null, note text); grant select, insert on public.marks to anon',
+      'create table public.entries (id text not null, note text); grant select, insert on public.entries to anon',
     );
     const gateway = await startGateway(context, { primaryUrl: url, natsUrl: stack.nats.url });
-    const load = loadMarks(gateway.url, { clients }, false);
+    const load = startRecordedLoad(gateway.url, { clients }, false);
     cleanup(() => load.stop());
     await until('load', () => load.acknowledged.size > clients);
 
@@ -56,7 +56,7 @@ export const acknowledgedInserts: Trial = {
       equal(
         `acknowledged rows (of ${load.acknowledged.size}) that are missing`,
         0,
-        await missingMarks(url, load.acknowledged),
+        await missingEntries(url, load.acknowledged),
       ),
       equal('rows that are there twice', 0, rows - names),
       atMost('rows beyond those asked for', 0, Math.max(0, rows - load.answers.length)),
@@ -86,13 +86,13 @@ async function cull(url: string): Promise<number> {
 async function counted(url: string): Promise<{ rows: number; names: number }> {
   const [row] = await withClient(
     url,
-    (sql) => sql`select count(*)::int as rows, count(distinct id)::int as names from public.marks`,
+    (sql) => sql`select count(*)::int as rows, count(distinct id)::int as names from public.entries`,
   );
   return row as { rows: number; names: number };
 }
 
 async function joinedRows(url: string): Promise<number> {
-  return (await figures(url))('tidemark_insert_groups_rows_total');
+  return (await readMetrics(url))('tidemark_insert_groups_rows_total');
 }
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -4,7 +4,7 @@
  */
 import { type Database, migrate, openDatabase } from '@tidemark/db';
 import { startTemporaryStack } from '@tidemark/local-stack';
-import { median } from '../../median.ts';
+import { median } from '../../measuring/statistics.ts';
 import { atLeast, atMost, type Trial } from '../trial.ts';
 
 const CLIENTS = 64;

@@ -1,7 +1,16 @@
 /** Every backend of the database is ended, three times, under 32 clients: as a restart of a connection pooler or a failover does. */
 import { withClient } from '@tidemark/local-stack';
-import { startGateway, stillRuns } from '../gateway.ts';
-import { backAfter, createMarks, failures, loadMarks, missingMarks, rate, statuses, until } from '../marks.ts';
+import {
+  backAfter,
+  createEntries,
+  failures,
+  missingEntries,
+  rate,
+  startRecordedLoad,
+  statuses,
+  until,
+} from '../load/recorded-load.ts';
+import { startGateway, stillRuns } from '../setup/gateway.ts';
 import { atMost, equal, type Finding, type Trial } from '../trial.ts';
 
 const CLIENTS = 32;
@@ -21,9 +30,9 @@ export const backendsTerminated: Trial = {
     const pace = quick ? PACE.quick : PACE.full;
     const stack = await context.stack();
     const { primaryUrl, replicaUrl } = await context.database();
-    await createMarks(primaryUrl);
+    await createEntries(primaryUrl);
     const gateway = await startGateway(context, { primaryUrl, replicaUrl, natsUrl: stack.natsUrl });
-    const load = loadMarks(gateway.url, { clients: CLIENTS });
+    const load = startRecordedLoad(gateway.url, { clients: CLIENTS });
     context.cleanup(() => load.stop());
     const warm = quick ? 300 : 5_000;
     await until('load', () => load.answers.length > warm);
@@ -56,7 +65,7 @@ export const backendsTerminated: Trial = {
       equal(
         `acknowledged rows (of ${load.acknowledged.size}) that are missing`,
         0,
-        await missingMarks(primaryUrl, load.acknowledged),
+        await missingEntries(primaryUrl, load.acknowledged),
       ),
       ...bound,
       await stillRuns(gateway),

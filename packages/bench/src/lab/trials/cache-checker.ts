@@ -3,8 +3,9 @@
  * relay stands still, NATS stands still and the epoch changes. During each fault the caches serve nothing; at no time
  * is an answer older than its tidemark.
  */
-import { type CachedGateways, cachedGateways, PLACES, pause, random } from '../cached-gateways.ts';
-import { until } from '../marks.ts';
+
+import { until } from '../load/recorded-load.ts';
+import { type CachedGateways, cachedGateways, PLACES, pause, random } from '../setup/cached-gateways.ts';
 import { atLeast, equal, type Finding, type Trial } from '../trial.ts';
 
 const CALM_MS = { quick: 1_500, full: 30_000 };

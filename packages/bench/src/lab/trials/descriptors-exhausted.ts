@@ -2,12 +2,12 @@
 import { connect, type Socket } from 'node:net';
 import { runScript } from '@tidemark/db';
 import { withClient } from '@tidemark/local-stack';
-import type { Rival } from '../../child.ts';
-import { openRawSocket } from '../../live/raw-socket.ts';
-import { allRun, probe, SERVICE_NAMES, startFourServices } from '../four-services.ts';
-import { createMarks, loadMarks } from '../marks.ts';
+import { openRawSocket } from '../../live/clients/raw-socket.ts';
+import { pause, until } from '../../measuring/waiting.ts';
+import type { ServerProcess } from '../../processes/server.ts';
+import { createEntries, startRecordedLoad } from '../load/recorded-load.ts';
+import { allRun, probe, SERVICE_NAMES, startFourServices } from '../setup/four-services.ts';
 import { atLeast, atMost, equal, type Finding, type Trial } from '../trial.ts';
-import { pause, until } from '../until.ts';
 
 /** `ulimit -n` of each service. */
 const DESCRIPTORS = 512;
@@ -18,7 +18,7 @@ const CONNECTIONS = { quick: 600, full: 2_000 };
 const FULL_MS = { quick: 1_500, full: 20_000 };
 const WRITERS = 4;
 const RECOVERY_MS = 30_000;
-const HELLO = JSON.stringify({ op: 'subscribe', id: 'a', query: 'marks?limit=1' });
+const HELLO = JSON.stringify({ op: 'subscribe', id: 'a', query: 'entries?limit=1' });
 
 export const descriptorsExhausted: Trial = {
   name: 'descriptors-exhausted',
@@ -28,24 +28,24 @@ export const descriptorsExhausted: Trial = {
     const kind = context.quick ? 'quick' : 'full';
     const stack = await context.stack();
     const { primaryUrl } = await context.database();
-    await createMarks(primaryUrl);
-    await runScript(primaryUrl, 'alter publication tidemark add table public.marks');
+    await createEntries(primaryUrl);
+    await runScript(primaryUrl, 'alter publication tidemark add table public.entries');
     const services = await startFourServices(context, {
       primaryUrl,
       natsUrl: stack.natsUrl,
       descriptors: DESCRIPTORS,
     });
     const { gateway } = services;
-    const load = loadMarks(gateway.url, { clients: WRITERS });
+    const load = startRecordedLoad(gateway.url, { clients: WRITERS });
     context.cleanup(() => load.stop());
     await until('the first insert', () => load.acknowledged.size > 0);
 
     const sockets = openSockets(gateway, SOCKETS[kind]);
     context.cleanup(async () => sockets.close());
     await until('every socket to be taken or refused', () => sockets.open() + sockets.refused() === SOCKETS[kind]);
-    const crowds = SERVICE_NAMES.map((name) => crowd(services[name], CONNECTIONS[kind]));
+    const clientSets = SERVICE_NAMES.map((name) => clients(services[name], CONNECTIONS[kind]));
     context.cleanup(async () => {
-      for (const one of crowds) one.close();
+      for (const one of clientSets) one.close();
     });
     const fullAt = performance.now();
     const probes: (number | string)[] = [];
@@ -78,7 +78,7 @@ export const descriptorsExhausted: Trial = {
     ];
 
     sockets.close();
-    for (const one of crowds) one.close();
+    for (const one of clientSets) one.close();
     await until('newcomers to be let in again', async () => (await newcomer(gateway)).status === 200, RECOVERY_MS);
     const again = openSockets(gateway, 20);
     context.cleanup(async () => again.close());
@@ -91,14 +91,14 @@ export const descriptorsExhausted: Trial = {
 
 async function missing(primaryUrl: string, acknowledged: ReadonlySet<string>): Promise<number> {
   const ids = await withClient(primaryUrl, async (sql) => {
-    const rows = await sql.unsafe<{ id: string }[]>('select id from public.marks');
+    const rows = await sql.unsafe<{ id: string }[]>('select id from public.entries');
     return new Set(rows.map(({ id }) => id));
   });
   return [...acknowledged].filter((id) => !ids.has(id)).length;
 }
 
 /** Live queries through the gateway. */
-function openSockets(gateway: Rival, count: number) {
+function openSockets(gateway: ServerProcess, count: number) {
   const open = new Set<Socket>();
   const refusals: string[] = [];
   for (let n = 0; n < count; n += 1) {
@@ -130,13 +130,13 @@ function openSockets(gateway: Rival, count: number) {
 }
 
 /** Connections of which every second one asks for something and all stay; one that is closed is not opened again. */
-function crowd(service: Rival, count: number): { close(): void } {
+function clients(service: ServerProcess, count: number): { close(): void } {
   const port = Number(new URL(service.url).port);
   const sockets = Array.from({ length: count }, (_, n) => {
     const socket = connect({ host: '127.0.0.1', port });
     socket.on('error', () => undefined);
     socket.resume();
-    if (n % 2 === 0) socket.write('GET /rest/v1/marks?limit=1 HTTP/1.1\r\nHost: lab\r\n\r\n');
+    if (n % 2 === 0) socket.write('GET /rest/v1/entries?limit=1 HTTP/1.1\r\nHost: lab\r\n\r\n');
     return socket;
   });
   return {
@@ -152,10 +152,10 @@ interface Newcomer {
   isToldWell: boolean;
 }
 
-async function newcomer(gateway: Rival): Promise<Newcomer> {
+async function newcomer(gateway: ServerProcess): Promise<Newcomer> {
   const options = { headers: { connection: 'close' }, signal: AbortSignal.timeout(10_000) };
   try {
-    const answer = await fetch(`${gateway.url}/rest/v1/marks?limit=1`, options);
+    const answer = await fetch(`${gateway.url}/rest/v1/entries?limit=1`, options);
     await answer.arrayBuffer();
     const { status, headers } = answer;
     return { status, isToldWell: status === 200 || (status === 503 && headers.has('retry-after')) };

@@ -2,13 +2,13 @@
 import { runScript } from '@tidemark/db';
 import { withClient } from '@tidemark/local-stack';
 import { Agent, request } from 'undici';
-import { openRawSocket } from '../../live/raw-socket.ts';
-import { probeAt, SERVICE_NAMES } from '../four-services.ts';
-import { createMarks, loadMarks } from '../marks.ts';
-import { mountSmallDisk, type SmallDisk } from '../small-disk.ts';
-import { startTidemarkUp, type TidemarkUp } from '../tidemark-up.ts';
+import { openRawSocket } from '../../live/clients/raw-socket.ts';
+import { answered, pause, until } from '../../measuring/waiting.ts';
+import { createEntries, startRecordedLoad } from '../load/recorded-load.ts';
+import { probeAt, SERVICE_NAMES } from '../setup/four-services.ts';
+import { mountSmallDisk, type SmallDisk } from '../setup/small-disk.ts';
+import { startTidemarkUp, type TidemarkUp } from '../setup/tidemark-up.ts';
 import { atLeast, equal, type Finding, type Trial, type TrialContext } from '../trial.ts';
-import { answered, pause, until } from '../until.ts';
 
 /** Two Postgres nodes with some segments of WAL, and NATS. */
 const DISK_MB = 420;
@@ -17,7 +17,7 @@ const FULL_MS = { quick: 1_000, full: 60_000 };
 const WRITERS = 4;
 /** Postgres recovers, NATS restarts, the relay goes on. */
 const RECOVERY_MS = 90_000;
-const HELLO = JSON.stringify({ op: 'subscribe', id: 'a', query: 'marks?id=eq.after', snapshot: false });
+const HELLO = JSON.stringify({ op: 'subscribe', id: 'a', query: 'entries?id=eq.after', snapshot: false });
 const UPLOADED = new Set([200, 201]);
 /** Together 1 GB of WAL, which is sure to need a segment that there is no space for. */
 const MAX_MESSAGES = 256;
@@ -36,15 +36,15 @@ export const diskFull: Trial = {
       return [{ what: 'a small disk', expected: 'one, or a reason', got: disk, ok: true }];
     }
     const up = await startTidemarkUp(context, disk.path);
-    await createMarks(up.primaryUrl);
-    await runScript(up.primaryUrl, 'alter publication tidemark add table public.marks');
+    await createEntries(up.primaryUrl);
+    await runScript(up.primaryUrl, 'alter publication tidemark add table public.entries');
     return tryDisk(context, disk, up);
   },
 };
 
 async function tryDisk(context: TrialContext, disk: SmallDisk, up: TidemarkUp): Promise<Finding[]> {
   const { cleanup, log, quick } = context;
-  const load = loadMarks(up.url, { clients: WRITERS });
+  const load = startRecordedLoad(up.url, { clients: WRITERS });
   cleanup(() => load.stop());
   await until('the first inserts', () => load.acknowledged.size > 10);
 
@@ -129,7 +129,7 @@ async function fillWal(primaryUrl: string): Promise<void> {
 
 async function missing(primaryUrl: string, acknowledged: ReadonlySet<string>): Promise<number> {
   return withClient(primaryUrl, async (sql) => {
-    const rows = await sql.unsafe<{ id: string }[]>('select id from public.marks');
+    const rows = await sql.unsafe<{ id: string }[]>('select id from public.entries');
     const ids = new Set(rows.map(({ id }) => id));
     return [...acknowledged].filter((id) => !ids.has(id)).length;
   });
@@ -175,7 +175,7 @@ async function isDelivered(up: TidemarkUp): Promise<boolean> {
     await until('a subscription', () => ready, 3_000);
     await runScript(
       up.primaryUrl,
-      `insert into public.marks (id) values ('after') on conflict (id) do update set note = clock_timestamp()::text`,
+      `insert into public.entries (id) values ('after') on conflict (id) do update set note = clock_timestamp()::text`,
     );
     await until('its change', () => changes > 0, 5_000);
     return true;

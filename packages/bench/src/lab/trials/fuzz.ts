@@ -3,7 +3,7 @@ import { runScript } from '@tidemark/db';
 import { CALLER, FUZZ_SQL, fuzz as sendRandom } from '@tidemark/http-fuzz';
 import { withClient } from '@tidemark/local-stack';
 import { SignJWT } from 'jose';
-import { SECRET, startGateway, stillRuns } from '../gateway.ts';
+import { SECRET, startGateway, stillRuns } from '../setup/gateway.ts';
 import { atLeast, equal, type Finding, type Trial } from '../trial.ts';
 
 const PACE = { quick: { requests: 400, deadlineMs: 3_500 }, full: { requests: 100_000, deadlineMs: 600_000 } };

@@ -1,19 +1,19 @@
 /** Thirty strangers who attack, each in one of the ways that cost them little, beside ordinary users. */
 import { runScript } from '@tidemark/db';
 import { SignJWT } from 'jose';
-import type { Rival } from '../../child.ts';
-import { openRawSocket } from '../../live/raw-socket.ts';
-import { median } from '../../median.ts';
-import { allRun, startFourServices } from '../four-services.ts';
-import { SECRET } from '../gateway.ts';
+import { openRawSocket } from '../../live/clients/raw-socket.ts';
+import { median } from '../../measuring/statistics.ts';
+import { pause, until } from '../../measuring/waiting.ts';
+import type { ServerProcess } from '../../processes/server.ts';
 import { attackers } from '../hostile/all.ts';
-import { startAttack } from '../hostile/attack-process.ts';
 import { keptByBackends, watchMemory } from '../hostile/memory.ts';
 import type { Outcomes } from '../hostile/outcomes.ts';
+import { startAttack } from '../hostile/start-attack.ts';
 import { startUsers, type UserAnswer, type Users } from '../hostile/users.ts';
-import { createMarks } from '../marks.ts';
+import { createEntries } from '../load/recorded-load.ts';
+import { allRun, startFourServices } from '../setup/four-services.ts';
+import { SECRET } from '../setup/gateway.ts';
 import { atLeast, atMost, equal, type Finding, type Trial } from '../trial.ts';
-import { pause, until } from '../until.ts';
 
 const ATTACKERS = 30;
 const USERS = 10;
@@ -42,7 +42,7 @@ create index on public.children (parent);
 insert into public.parents select n, repeat('p', 100) from generate_series(1, 20) n;
 insert into public.children select n, 1 + n % 20, repeat('c', 200) from generate_series(1, 8000) n;
 grant select on public.parents, public.children to anon, authenticated;
-grant select on public.marks to authenticated;
+grant select on public.entries to authenticated;
 create table public.posts (id text primary key, owner text not null, note text);
 alter table public.posts replica identity full;
 alter table public.posts enable row level security;
@@ -50,7 +50,7 @@ create policy post on public.posts for insert to anon, authenticated with check 
 create policy own on public.posts for select to authenticated
   using (owner = current_setting('request.jwt.claims', true)::json ->> 'sub');
 grant select, insert on public.posts to anon, authenticated;
-alter publication tidemark add table public.marks, public.posts;
+alter publication tidemark add table public.entries, public.posts;
 analyze public.parents, public.children;`;
 
 export const hostile: Trial = {
@@ -60,7 +60,7 @@ export const hostile: Trial = {
     const pace = context.quick ? PACE.quick : PACE.full;
     const stack = await context.stack();
     const { primaryUrl } = await context.database();
-    await createMarks(primaryUrl);
+    await createEntries(primaryUrl);
     await runScript(primaryUrl, SETUP);
     const services = await startFourServices(context, { primaryUrl, natsUrl: stack.natsUrl, env: SETTINGS });
     const { gateway } = services;
@@ -160,7 +160,7 @@ function p99(answers: readonly UserAnswer[]): number {
 }
 
 /** One of the users follows what it writes, through the gateway. */
-async function follow(gateway: Rival) {
+async function follow(gateway: ServerProcess) {
   const key = new TextEncoder().encode(SECRET);
   const claims = new SignJWT({ role: 'authenticated', sub: 'user 1' });
   const token = await claims.setProtectedHeader({ alg: 'HS256' }).sign(key);

@@ -3,9 +3,9 @@ import { execFile } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { chase } from '../live-chase.ts';
+import { pause } from '../../measuring/waiting.ts';
+import { liveFaultTrial } from '../live-faults/live-faults.ts';
 import { equal, type Trial } from '../trial.ts';
-import { pause } from '../until.ts';
 
 const run = promisify(execFile);
 /** With owners and modes: the server runs as a user of its own. */
@@ -15,7 +15,7 @@ export const jetstreamRolledBack: Trial = {
   name: 'jetstream-rolled-back',
   claim: 'a stream that has lost its end is noticed: a new epoch, and everyone starts afresh',
   run: (context) =>
-    chase(context, {
+    liveFaultTrial(context, {
       epochs: 1,
       async faults({ stack: { nats, dataFolder }, active, relayed, epochs }) {
         const folder = join(dataFolder, 'nats');

@@ -4,8 +4,8 @@
  */
 import { openDatabase, runScript } from '@tidemark/db';
 import { withClient } from '@tidemark/local-stack';
-import { startGateway, stillRuns } from '../gateway.ts';
-import { until } from '../marks.ts';
+import { until } from '../load/recorded-load.ts';
+import { startGateway, stillRuns } from '../setup/gateway.ts';
 import { equal, type Finding, type Trial, type TrialContext } from '../trial.ts';
 
 /** `quick`: 20 takes half a second. */

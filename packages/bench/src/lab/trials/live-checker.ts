@@ -1,8 +1,8 @@
 /** Nothing is broken but connections: clients of every kind connect, drop, resume, start afresh and refresh their tokens. */
 import { random } from '@tidemark/realtime/checker';
-import { chase } from '../live-chase.ts';
+import { pause } from '../../measuring/waiting.ts';
+import { liveFaultTrial } from '../live-faults/live-faults.ts';
 import type { Trial } from '../trial.ts';
-import { pause } from '../until.ts';
 
 const CLIENTS = { quick: 40, full: 200 };
 const WRITERS = 8;
@@ -21,7 +21,7 @@ export const liveChecker: Trial = {
     'whoever follows has what SELECT gives under its own rights, whole, once and in order, and never saw anything else',
   run: (context) => {
     const kind = context.quick ? 'quick' : 'full';
-    return chase(context, {
+    return liveFaultTrial(context, {
       ...{ epochs: 0, clients: CLIENTS[kind], writers: WRITERS, writerMs: WRITER_MS },
       async faults(_, clients) {
         const next = random(Date.now());

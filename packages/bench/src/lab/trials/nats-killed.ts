@@ -1,7 +1,8 @@
 /** NATS is killed, started again, and then stands still for a while without its connections noticing. */
-import { chase } from '../live-chase.ts';
+
+import { pause } from '../../measuring/waiting.ts';
+import { liveFaultTrial } from '../live-faults/live-faults.ts';
 import type { Trial } from '../trial.ts';
-import { pause } from '../until.ts';
 
 const KILLS = { quick: 1, full: 5 };
 /** Longer than every time limit of the relay and of the clients. */
@@ -11,7 +12,7 @@ export const natsKilled: Trial = {
   name: 'nats-killed',
   claim: 'without NATS the WAL waits; afterwards every change has come once',
   run: (context) =>
-    chase(context, {
+    liveFaultTrial(context, {
       epochs: 0,
       async faults({ stack: { nats }, relayed }) {
         const kind = context.quick ? 'quick' : 'full';

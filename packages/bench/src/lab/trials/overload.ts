@@ -4,8 +4,8 @@
  * nor the rest of the machine decides what comes out; what an event loop that is late does is in the gateway's tests.
  */
 import { withClient } from '@tidemark/local-stack';
-import { startGateway, stillRuns } from '../gateway.ts';
-import { capacity, type OfferedAnswer, offer } from '../offered-load.ts';
+import { capacity, type OfferedAnswer, offer } from '../load/open-loop-load.ts';
+import { startGateway, stillRuns } from '../setup/gateway.ts';
 import { atLeast, atMost, equal, type Finding, type Trial } from '../trial.ts';
 
 const CONNECTIONS = 10;

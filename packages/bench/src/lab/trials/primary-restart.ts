@@ -2,8 +2,8 @@
 
 import { migrate } from '@tidemark/db';
 import { startTemporaryStack } from '@tidemark/local-stack';
-import { startGateway, stillRuns } from '../gateway.ts';
-import { createMarks, failures, loadMarks, missingMarks, statuses, until } from '../marks.ts';
+import { createEntries, failures, missingEntries, startRecordedLoad, statuses, until } from '../load/recorded-load.ts';
+import { startGateway, stillRuns } from '../setup/gateway.ts';
 import { atLeast, atMost, equal, type Finding, type Trial } from '../trial.ts';
 
 const PER_SECOND = { quick: 200, full: 500 };
@@ -20,11 +20,11 @@ export const primaryRestart: Trial = {
     const stack = await startTemporaryStack();
     cleanup(() => stack.stop());
     await migrate(stack.primary.url);
-    await createMarks(stack.primary.url);
+    await createEntries(stack.primary.url);
     await stack.replicas[0]!.caughtUp();
     const place = { primaryUrl: stack.primary.url, replicaUrl: stack.replicas[0]!.url, natsUrl: stack.nats.url };
     const gateway = await startGateway(context, place);
-    const load = loadMarks(gateway.url, { perSecond: PER_SECOND[mode] });
+    const load = startRecordedLoad(gateway.url, { perSecond: PER_SECOND[mode] });
     cleanup(() => load.stop());
     await until('load', () => load.acknowledged.size > PER_SECOND[mode] / 4);
     let lastErrorMs = 0;
@@ -48,7 +48,7 @@ export const primaryRestart: Trial = {
       equal(
         `acknowledged rows (of ${load.acknowledged.size}) that are missing`,
         0,
-        await missingMarks(stack.primary.url, load.acknowledged),
+        await missingEntries(stack.primary.url, load.acknowledged),
       ),
       atLeast('rows acknowledged', PER_SECOND[mode] / 4, load.acknowledged.size),
       equal(

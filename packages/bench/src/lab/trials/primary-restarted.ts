@@ -1,7 +1,8 @@
 /** The primary is killed and recovers, and is restarted in order. */
-import { chase } from '../live-chase.ts';
+
+import { pause } from '../../measuring/waiting.ts';
+import { liveFaultTrial } from '../live-faults/live-faults.ts';
 import type { Trial } from '../trial.ts';
-import { pause } from '../until.ts';
 
 const ROUNDS = { quick: 1, full: 5 };
 
@@ -9,7 +10,7 @@ export const primaryRestarted: Trial = {
   name: 'primary-restarted',
   claim: 'a primary that crashes or restarts costs no client a change',
   run: (context) =>
-    chase(context, {
+    liveFaultTrial(context, {
       epochs: 0,
       async faults({ stack: { primary }, active, relayed }) {
         const rounds = context.quick ? ROUNDS.quick : ROUNDS.full;

@@ -1,7 +1,8 @@
 /** The instances are stopped in order and started again, one after the other, as a rolling update does. */
-import { chase } from '../live-chase.ts';
+
+import { pause } from '../../measuring/waiting.ts';
+import { liveFaultTrial } from '../live-faults/live-faults.ts';
 import type { Trial } from '../trial.ts';
-import { pause } from '../until.ts';
 
 const RESTARTS = { quick: 2, full: 10 };
 
@@ -9,7 +10,7 @@ export const realtimeRestarted: Trial = {
   name: 'realtime-restarted',
   claim: 'clients of an instance that restarts go on where they were, on whichever instance',
   run: (context) =>
-    chase(context, {
+    liveFaultTrial(context, {
       epochs: 0,
       async faults({ instances, active }) {
         const restarts = context.quick ? RESTARTS.quick : RESTARTS.full;

@@ -2,10 +2,10 @@
  * A thousand connect within one second; then everyone is cut off in one moment, since the instance is killed, and comes back to
  * the two behind it, while changes go on.
  */
-import { startFollowers } from '../../live/followers.ts';
-import { openGround } from '../../live/ground.ts';
-import { percentile } from '../../live/live-scenario.ts';
-import { everyoneHas, reached } from '../reached.ts';
+import { startResumingClients } from '../../live/clients/resuming-clients.ts';
+import { everyoneHas, reached } from '../../live/clients/wait-for-clients.ts';
+import { openLiveFixture } from '../../live/fixture.ts';
+import { percentile } from '../../live/scenario.ts';
 import { atMost, equal, type Trial } from '../trial.ts';
 
 const WITHIN_A_SECOND = { quick: 100, full: 1_000 };
@@ -20,10 +20,10 @@ export const reconnectStorm: Trial = {
   claim: '1,000 clients within a second are all served; 5,000 that are cut at once are back within 15 s, without a gap',
   async run(context) {
     const kind = context.quick ? 'quick' : 'full';
-    const ground = await openGround();
-    context.cleanup(() => ground.stop());
-    const [first, second, third] = await Promise.all([ground.instance(), ground.instance(), ground.instance()]);
-    const followers = startFollowers();
+    const fixture = await openLiveFixture();
+    context.cleanup(() => fixture.stop());
+    const [first, second, third] = await Promise.all([fixture.instance(), fixture.instance(), fixture.instance()]);
+    const followers = startResumingClients();
     context.cleanup(() => followers.stop());
     const orders = Array.from({ length: FOLLOWERS[kind] }, (_, n) => ({ key: n % KEYS, step: KEYS }));
     const burst = orders.slice(0, WITHIN_A_SECOND[kind]);
@@ -37,7 +37,7 @@ export const reconnectStorm: Trial = {
 
     let isWriting = true;
     const writing = (async () => {
-      while (isWriting) await ground.writeAt(CHANGES_PER_SECOND, 'ticks', KEYS, KEYS);
+      while (isWriting) await fixture.writeAt(CHANGES_PER_SECOND, 'ticks', KEYS, KEYS);
     })();
     // Who awaits it is told.
     writing.catch(() => undefined);
@@ -50,7 +50,7 @@ export const reconnectStorm: Trial = {
       isWriting = false;
       await writing;
     }
-    await everyoneHas(followers, await ground.newest());
+    await everyoneHas(followers, await fixture.newest());
     const [ended, { resumedMs }] = [await followers.count(), await followers.samples()];
     context.log(
       `${ended.cut} cut, ${ended.resumed} back: half after ${percentile(resumedMs, 0.5).toFixed(0)} ms, ` +

@@ -1,10 +1,10 @@
-/** How quickly the relay works off what was written while it was away. The figures count on a machine that does nothing else. */
+/** How quickly the relay works off what was written while it was away. The readMetrics count on a machine that does nothing else. */
 import { fileURLToPath } from 'node:url';
 import { migrate } from '@tidemark/db';
 import { startTemporaryStack } from '@tidemark/local-stack';
-import { startRival } from '../../child.ts';
+import { pause, until } from '../../measuring/waiting.ts';
+import { startServer } from '../../processes/server.ts';
 import { atLeast, type Trial } from '../trial.ts';
-import { pause, until } from '../until.ts';
 
 const ROWS = { quick: 2_000, full: 100_000 };
 /** Rows, and transactions, each second; quick runs share the machine with everything else. */
@@ -27,7 +27,7 @@ export const relayDrain: Trial = {
     await primary.query(SETUP);
     const slots = (condition: string) => primary.query(`select from pg_replication_slots where ${condition}`);
     const start = () =>
-      startRival('realtime', fileURLToPath(import.meta.resolve('@tidemark/realtime/main')), {
+      startServer('realtime', fileURLToPath(import.meta.resolve('@tidemark/realtime/main')), {
         PORT: '0',
         LOG_LEVEL: 'error',
         DATABASE_URL: primary.url,

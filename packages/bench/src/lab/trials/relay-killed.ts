@@ -1,7 +1,8 @@
 /** The process that runs the relay is killed, again and again; the other one takes over, and the killed one stands by. */
-import { chase } from '../live-chase.ts';
+
+import { pause } from '../../measuring/waiting.ts';
+import { liveFaultTrial } from '../live-faults/live-faults.ts';
 import type { Trial } from '../trial.ts';
-import { pause } from '../until.ts';
 
 const KILLS = { quick: 2, full: 20 };
 /** Long enough to publish a while, too short for things to settle. */
@@ -11,7 +12,7 @@ export const relayKilled: Trial = {
   name: 'relay-killed',
   claim: 'a relay that is killed loses nothing, repeats nothing and tears nothing',
   run: (context) =>
-    chase(context, {
+    liveFaultTrial(context, {
       epochs: 0,
       async faults(running) {
         const kind = context.quick ? 'quick' : 'full';

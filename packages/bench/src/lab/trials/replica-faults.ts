@@ -1,8 +1,8 @@
 /** The replica is frozen (SIGSTOP: connections stay open, nothing answers) or killed under reads: the primary answers them. */
 import { migrate } from '@tidemark/db';
 import { type ReplicaNode, startTemporaryStack } from '@tidemark/local-stack';
-import { startGateway, stillRuns } from '../gateway.ts';
-import { createMarks, failures, loadMarks, statuses, until } from '../marks.ts';
+import { createEntries, failures, startRecordedLoad, statuses, until } from '../load/recorded-load.ts';
+import { startGateway, stillRuns } from '../setup/gateway.ts';
 import { atMost, equal, type Finding, type Trial, type TrialContext } from '../trial.ts';
 
 const CLIENTS = 32;
@@ -20,13 +20,13 @@ async function underReads(
   cleanup(() => stack.stop());
   const replica = stack.replicas[0]!;
   await migrate(stack.primary.url);
-  await createMarks(stack.primary.url);
+  await createEntries(stack.primary.url);
   await replica.caughtUp();
   const place = { primaryUrl: stack.primary.url, replicaUrl: replica.url, natsUrl: stack.nats.url };
   // Each read goes to Postgres; on a busy machine, shedding would be what is measured.
   const env = { CACHE_BYTES: '0', SHED_QUEUE_MS: '0', SHED_LOOP_MS: '0' };
   const gateway = await startGateway(context, place, env);
-  const load = loadMarks(gateway.url, { clients: CLIENTS });
+  const load = startRecordedLoad(gateway.url, { clients: CLIENTS });
   cleanup(() => load.stop());
   await until('load', () => load.answers.length > 300);
   const hurtAt = performance.now();

@@ -2,9 +2,10 @@
  * Both instances stand still (SIGSTOP) while the server may keep 64 MB of WAL for a slot and more than that is written: Postgres
  * invalidates the slot under the relay.
  */
-import { chase } from '../live-chase.ts';
+
+import { until } from '../../measuring/waiting.ts';
+import { liveFaultTrial } from '../live-faults/live-faults.ts';
 import { equal, type Trial } from '../trial.ts';
-import { until } from '../until.ts';
 
 const KEEP = '64MB';
 /** 160 MB of WAL that is not published. */
@@ -20,7 +21,7 @@ export const slotInvalidated: Trial = {
   name: 'slot-invalidated',
   claim: 'a slot that Postgres has invalidated is noticed and replaced: a new epoch, and everyone starts afresh',
   run: (context) =>
-    chase(context, {
+    liveFaultTrial(context, {
       epochs: 1,
       postgresSettings: { max_slot_wal_keep_size: KEEP, max_wal_size: '64MB', min_wal_size: '32MB' },
       async faults({ stack: { primary }, instances, active, relayed }) {

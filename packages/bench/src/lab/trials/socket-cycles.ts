@@ -1,11 +1,11 @@
 /** Sockets come, subscribe and close, again and again: what they leave behind would grow. */
 
-import type { Rival } from '../../child.ts';
-import { type Figure, figures } from '../../figures.ts';
-import { openCrowd } from '../../live/crowd.ts';
-import { openGround } from '../../live/ground.ts';
+import { openClients } from '../../live/clients/counting-clients.ts';
+import { openLiveFixture } from '../../live/fixture.ts';
+import { pause, until } from '../../measuring/waiting.ts';
+import type { ServerProcess } from '../../processes/server.ts';
+import { type ReadMetric, readMetrics } from '../../processes/service-metrics.ts';
 import { atMost, equal, type Finding, type Trial } from '../trial.ts';
-import { pause, until } from '../until.ts';
 
 const CYCLES = { quick: 3, full: 10 };
 const SOCKETS = { quick: 200, full: 1_000 };
@@ -22,37 +22,40 @@ const TOPICS = 100;
 const MORE_CONNECTIONS = 20;
 /** The recent changes are at their limit all the while. */
 const SMALL_RING = { RING_BYTES: '65536' };
-const GC = ['--expose-gc', '--import', import.meta.resolve('../gc-on-signal.js')];
+const GC = ['--expose-gc', '--import', import.meta.resolve('../setup/gc-on-signal.js')];
 
 export const socketCycles: Trial = {
   name: 'socket-cycles',
   claim: '1,000 sockets that come, subscribe and close, ten times over, leave nothing behind',
   async run(context) {
     const kind = context.quick ? 'quick' : 'full';
-    const ground = await openGround();
-    context.cleanup(() => ground.stop());
-    const instance = await ground.instance(SMALL_RING, GC);
-    const tokens = await Promise.all(Array.from({ length: TOPICS }, (_, n) => ground.token(`user ${n}`)));
+    const fixture = await openLiveFixture();
+    context.cleanup(() => fixture.stop());
+    const instance = await fixture.instance(SMALL_RING, GC);
+    const tokens = await Promise.all(Array.from({ length: TOPICS }, (_, n) => fixture.token(`user ${n}`)));
     const cycle = async () => {
-      const crowd = await openCrowd(
+      const clients = await openClients(
         instance.url,
         'tidemark',
         Array.from({ length: SOCKETS[kind] }, (_, n) => order(n, tokens)),
       );
       // A change, so that something is on its way to each when it goes.
-      await ground.write('ticks', TOPICS, TOPICS);
-      await crowd.stop();
-      await until('the sockets to be closed', async () => (await figures(instance.url))('tidemark_sockets_open') === 0);
+      await fixture.write('ticks', TOPICS, TOPICS);
+      await clients.stop();
+      await until(
+        'the sockets to be closed',
+        async () => (await readMetrics(instance.url))('tidemark_sockets_open') === 0,
+      );
     };
     for (let n = 0; n < WARM_CYCLES[kind]; n += 1) await cycle();
     const before = await settled(instance);
     for (let n = 0; n < CYCLES[kind]; n += 1) await cycle();
     const after = await settled(instance);
 
-    const heap = (figure: Figure) => figure('nodejs_heap_size_used_bytes');
+    const heap = (figure: ReadMetric) => figure('nodejs_heap_size_used_bytes');
     context.log(`heap ${mb(heap(before))} before, ${mb(heap(after))} after ${CYCLES[kind] * SOCKETS[kind]} sockets`);
     const none = (name: string): Finding => equal(name, 0, after(name));
-    const resources = (figure: Figure, type: string) => figure('nodejs_active_resources', `type="${type}"`);
+    const resources = (figure: ReadMetric, type: string) => figure('nodejs_active_resources', `type="${type}"`);
     return [
       atMost('heap, times what it was', 1 + HEAP_GROWTH[kind], heap(after) / heap(before)),
       ...['tidemark_sockets_open', 'tidemark_sockets_buffered_bytes', 'tidemark_subscriptions', 'tidemark_topics'].map(
@@ -79,13 +82,13 @@ function order(n: number, tokens: readonly string[]) {
 }
 
 /** After collections that no longer free anything. */
-async function settled({ pid, url }: Rival): Promise<Figure> {
-  let figure = await figures(url);
+async function settled({ pid, url }: ServerProcess): Promise<ReadMetric> {
+  let figure = await readMetrics(url);
   for (let same = 0; same < COLLECTIONS; ) {
     const before = figure('nodejs_heap_size_used_bytes');
     process.kill(pid, 'SIGUSR2');
     await pause(COLLECTION_MS);
-    figure = await figures(url);
+    figure = await readMetrics(url);
     same = figure('nodejs_heap_size_used_bytes') < before * 0.99 ? 0 : same + 1;
   }
   return figure;

@@ -3,14 +3,15 @@
  * are cut off, and are told to start afresh; the others are cut off, and resume where they were, or start afresh where more has
  * changed since than is worth reading (HISTORY_BYTES; in a full run it has).
  */
-import type { Rival } from '../../child.ts';
-import { figures } from '../../figures.ts';
-import { type Followers, startFollowers } from '../../live/followers.ts';
-import { type Ground, openGround } from '../../live/ground.ts';
-import { percentile } from '../../live/live-scenario.ts';
-import { everyoneHas, reached } from '../reached.ts';
+
+import { type ResumingClients, startResumingClients } from '../../live/clients/resuming-clients.ts';
+import { everyoneHas, reached } from '../../live/clients/wait-for-clients.ts';
+import { type LiveFixture, openLiveFixture } from '../../live/fixture.ts';
+import { percentile } from '../../live/scenario.ts';
+import { pause, until } from '../../measuring/waiting.ts';
+import type { ServerProcess } from '../../processes/server.ts';
+import { readMetrics } from '../../processes/service-metrics.ts';
 import { atLeast, atMost, equal, type Trial } from '../trial.ts';
-import { pause, until } from '../until.ts';
 
 const OTHERS = { quick: 60, full: 950 };
 const STALLED = { quick: 4, full: 50 };
@@ -42,12 +43,12 @@ export const stalledClients: Trial = {
     const cap = CAP_BYTES[kind];
     // One frame may go over the limit, and a last word.
     const most = stalled * (cap + 2 * HEAVY_BYTES);
-    const ground = await openGround();
-    context.cleanup(() => ground.stop());
-    const instance = await ground.instance({
+    const fixture = await openLiveFixture();
+    context.cleanup(() => fixture.stop());
+    const instance = await fixture.instance({
       ...{ SOCKET_BUFFER_BYTES: String(cap), SLOW_MS: String(SLOW_MS[kind]), RING_BYTES: String(RING_BYTES) },
     });
-    const followers = startFollowers();
+    const followers = startResumingClients();
     context.cleanup(() => followers.stop());
     await followers.connect(
       instance.url,
@@ -58,26 +59,26 @@ export const stalledClients: Trial = {
       1_000,
       WAIT_MS,
     );
-    const load = startLoad(ground, stalled, HEAVY_EACH_MS[kind]);
+    const load = startLoad(fixture, stalled, HEAVY_EACH_MS[kind]);
     try {
       // What is compiled at first use is, and the ring is full.
       await pause(USUAL_MS[kind]);
       const usual = await watched(instance, followers, stalled, () => pause(USUAL_MS[kind]));
       await followers.stall(stalled, true);
-      const resynced = async () => (await figures(instance.url))('tidemark_events_total', 'type="topic.resync"');
+      const resynced = async () => (await readMetrics(instance.url))('tidemark_events_total', 'type="topic.resync"');
       const stall = await watched(instance, followers, stalled, () =>
         until('the limit of everyone that stalls', async () => (await resynced()) >= stalled, WAIT_MS),
       );
       await followers.stall(half, false);
       const told = await reached(followers, 'half of them to start afresh', ({ afresh }) => afresh >= half);
-      const cut = async () => (await figures(instance.url))('tidemark_events_total', 'type="socket.closed"') - half;
+      const cut = async () => (await readMetrics(instance.url))('tidemark_events_total', 'type="socket.closed"') - half;
       await until('the others to be cut off', async () => (await cut()) >= half, WAIT_MS);
       await followers.stall(stalled, false);
       await reached(followers, 'all to follow again', ({ following, placed, resumed }) => {
         return following === others + stalled && placed === following && resumed >= stalled;
       });
       await load.stop();
-      await everyoneHas(followers, await ground.newest());
+      await everyoneHas(followers, await fixture.newest());
       const ended = await followers.count();
       context.log(
         `p99 ${usual.p99.toFixed(1)} ms, with the stalled ${stall.p99.toFixed(1)} ms; resident at the most ` +
@@ -111,8 +112,8 @@ interface Watched {
 }
 
 async function watched(
-  { url, usage }: Rival,
-  followers: Followers,
+  { url, usage }: ServerProcess,
+  followers: ResumingClients,
   besides: number,
   work: () => Promise<void>,
 ): Promise<Watched> {
@@ -122,7 +123,7 @@ async function watched(
   const watch = async () => {
     while (!isOver) {
       most.bytes = Math.max(most.bytes, usage().rssBytes ?? 0);
-      most.waiting = Math.max(most.waiting, (await figures(url))('tidemark_sockets_buffered_bytes'));
+      most.waiting = Math.max(most.waiting, (await readMetrics(url))('tidemark_sockets_buffered_bytes'));
       await pause(SAMPLE_MS);
     }
   };
@@ -134,15 +135,15 @@ async function watched(
 }
 
 /** The usual changes, and those of long rows. */
-function startLoad(ground: Ground, stalled: number, heavyEachMs: number) {
+function startLoad(fixture: LiveFixture, stalled: number, heavyEachMs: number) {
   let isOver = false;
   const usual = async () => {
-    while (!isOver) await ground.writeAt(CHANGES_PER_SECOND, 'ticks', KEYS, KEYS);
+    while (!isOver) await fixture.writeAt(CHANGES_PER_SECOND, 'ticks', KEYS, KEYS);
   };
   const heavy = async () => {
     for (let n = 0; !isOver; n += PIECE) {
       const due = performance.now() + (heavyEachMs * PIECE) / stalled;
-      await ground.query(`do $$ begin for i in ${n}..${n + PIECE - 1} loop
+      await fixture.query(`do $$ begin for i in ${n}..${n + PIECE - 1} loop
         insert into public.ticks values (1000000000 + i, ${HEAVY_FROM} + i % ${stalled},
           extract(epoch from clock_timestamp()) * 1000, repeat('x', ${HEAVY_BYTES}));
         commit;

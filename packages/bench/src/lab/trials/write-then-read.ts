@@ -1,5 +1,5 @@
 /** Random pairs of a write and a read that asks for its tidemark, over two gateways with caches, while a replica's replay is paused at random. */
-import { cachedGateways, PLACES, pause, random } from '../cached-gateways.ts';
+import { cachedGateways, PLACES, pause, random } from '../setup/cached-gateways.ts';
 import { atLeast, equal, type Trial } from '../trial.ts';
 
 const PAIRS = { quick: 300, full: 10_000 };

@@ -1,0 +1,77 @@
+/** `tidemark up` as a process of its own, with its home where a trial wants it. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { until } from '../../measuring/waiting.ts';
+import type { TrialContext } from '../trial.ts';
+import { SERVICE_NAMES, type ServiceName } from './four-services.ts';
+
+export interface TidemarkUp {
+  readonly url: string;
+  readonly primaryUrl: string;
+  /** Tokens by role: anon, user, service, ops. */
+  readonly tokens: Readonly<Record<string, string>>;
+  urlOf(service: ServiceName): string;
+  /** The text that the command has printed so far. */
+  output(): string;
+  running(): boolean;
+}
+
+const START_MS = 100_000;
+const STOP_MS = 25_000;
+
+export async function startTidemarkUp(context: TrialContext, home: string): Promise<TidemarkUp> {
+  const port = await freePorts(SERVICE_NAMES.length);
+  const main = fileURLToPath(new URL('main.js', import.meta.resolve('@tidemark/cli')));
+  const env = { PATH: process.env.PATH ?? '', TIDEMARK_HOME: home, PORT: String(port), HOME: home };
+  const child = spawn(process.execPath, [main, 'up', '--no-demo'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (chunk: Buffer) => {
+      output += chunk;
+    });
+  }
+  context.cleanup(() => stop(child));
+  const running = () => child.exitCode === null && child.signalCode === null;
+  await until(
+    () => `ready: ${output}`,
+    () => /^ready /m.test(output) || !running(),
+    START_MS,
+  );
+  const primaryUrl = /postgres +(postgres:\S+)/.exec(output)?.[1] ?? '';
+  const tokens = JSON.parse(await readFile(join(home, 'credentials.json'), 'utf8')) as Record<string, string>;
+  const urlOf = (service: ServiceName) => `http://127.0.0.1:${port + SERVICE_NAMES.indexOf(service)}`;
+  return { url: urlOf('gateway'), primaryUrl, tokens, urlOf, output: () => output, running };
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  child.kill('SIGINT');
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+  await gone;
+  clearTimeout(timer);
+}
+
+/** Below the range from which the system takes ports for outgoing connections. */
+const LOWEST = 20_000;
+const HIGHEST = 32_000;
+
+async function freePorts(count: number): Promise<number> {
+  for (;;) {
+    const first = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST));
+    const free = await Promise.all(Array.from({ length: count }, (_, n) => isFree(first + n)));
+    if (free.every(Boolean)) return first;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}

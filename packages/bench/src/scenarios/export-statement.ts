@@ -1,3 +1,0 @@
-/** What the rivals of the export send. */
-export const COPY_CSV =
-  'copy (select id, sensor, label, value, taken_at from public.measurements) to stdout (format csv, header)';
