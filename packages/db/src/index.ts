@@ -1,6 +1,10 @@
+export type { AnswerStats, AnswersInFlight } from './connection/answer-budget.ts';
 export { isStalePlan, PostgresError } from './connection/postgres-error.ts';
 export { openDatabase } from './database.ts';
+export type * from './database-types.ts';
 export { errors } from './errors.ts';
+export type { DbEvent } from './events.ts';
+export type { PoolOptions } from './pool/options.ts';
 export { PieController } from './pool/pie-controller.ts';
 export { type CheckOptions, checkServer, poolConnections, type ServerReport } from './setup/check-server.ts';
 export { type MigrateOptions, migrate } from './setup/migrate.ts';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { Database } from '../src/types.ts';
+import type { Database } from '../src/database-types.ts';
 import { as, openOwnDatabase, openTestDatabase, until } from './open-test-database.ts';
 
 const uncaught: unknown[] = [];

@@ -4,9 +4,10 @@ import { readFile } from 'node:fs/promises';
 import { startTemporaryStack, useTestStack } from '@tidemark/local-stack';
 import type { Test } from 'tap';
 import { openDatabase } from '../src/database.ts';
+import type { Database, DatabaseOptions } from '../src/database-types.ts';
+import type { DbEvent } from '../src/events.ts';
 import { migrate } from '../src/setup/migrate.ts';
 import { readMigrations } from '../src/setup/migrations.ts';
-import type { Database, DatabaseOptions, DbEvent } from '../src/types.ts';
 
 const FIXTURE = new URL('./fixture.sql', import.meta.url);
 

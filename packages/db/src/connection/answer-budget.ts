@@ -7,7 +7,7 @@
  * Postgres sends a row as one message whose length comes first, so an answer is refused before its bytes are held.
  */
 import { errors } from '../errors.ts';
-import type { AnswerStats, Client, Identity } from '../types.ts';
+import type { Client, Identity } from '../types.ts';
 
 const DEFAULT_ANSWER_MAX_BYTES = 64 * 1024 ** 2;
 const DEFAULT_ANSWERS_TOTAL_BYTES = 256 * 1024 ** 2;
@@ -104,4 +104,22 @@ export interface AnswerBytes {
   taken: number;
   /** As `answerKey` gives it; undefined for the service's own statements, which are counted and never refused. */
   readonly key: string | undefined;
+}
+
+/** Answers that are being read from Postgres and sent on. */
+export interface AnswersInFlight {
+  /** Counts an answer that was read until it has been sent: the returned function says so. Undefined: it is too small to be counted. `keyOf`: its client's `key`. */
+  hold(bytes: number, keyOf: () => string): (() => void) | undefined;
+  stats(): AnswerStats;
+}
+
+export interface AnswerStats {
+  /** Held at the moment; answers under 64 KiB are not counted. */
+  bytes: number;
+  /** The most that may be held. */
+  totalBytes: number;
+  /** Refused with DB_ANSWER_BYTES. */
+  tooLargeTotal: number;
+  /** Refused with DB_ANSWERS_FULL. */
+  refusedTotal: number;
 }

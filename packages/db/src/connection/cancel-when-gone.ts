@@ -1,7 +1,7 @@
 /** Ends what runs on a lease when nobody waits for it any more, or when its time is over. */
 import { errors } from '../errors.ts';
-import { cancelBackend } from '../stream/cancel-backend.ts';
 import type { Client } from '../types.ts';
+import { cancelBackend } from './cancel-backend.ts';
 import type { PooledConnection } from './connection.ts';
 
 /** A cancel request is a connection of its own: a statement that ends by itself within this time does not cost one. */

@@ -87,7 +87,7 @@ export class PooledConnection {
     this.statementTimeoutMs = options.statementTimeoutMs;
     const { preparedBytes } = options;
     this.prepared = new PreparedBudget(preparedBytes ?? Number.POSITIVE_INFINITY, preparedBytes !== undefined);
-    this.#sql = postgres(driverOptions(options, () => this.#connect()));
+    this.#sql = postgres(driverOptions(options.target, options.settings, () => this.#connect()));
   }
 
   get state(): ConnectionState {

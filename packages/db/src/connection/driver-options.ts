@@ -1,7 +1,7 @@
 /** How a connection sets the driver up. */
 import type net from 'node:net';
 import type postgres from 'postgres';
-import type { ConnectionOptions } from './connection.ts';
+import type { ConnectionTarget } from './url.ts';
 
 /**
  * How values read as text, whatever the database or the role sets. The style of dates is set once the session is there (connection.ts): a
@@ -13,7 +13,8 @@ const VALUE_TEXTS = { intervalstyle: 'postgres', bytea_output: 'hex', extra_floa
 const MAX_PIPELINE = 1_000_000;
 
 export function driverOptions(
-  { target, settings }: ConnectionOptions,
+  target: ConnectionTarget,
+  settings: Readonly<Record<string, string>>,
   connect: () => Promise<net.Socket>,
 ): postgres.Options<Record<string, postgres.PostgresType>> {
   return {

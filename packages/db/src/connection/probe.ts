@@ -1,8 +1,8 @@
 /** A connection of its own for polls: opened on demand, thrown away when an answer is late. Never in the way of a pool. */
 
 import { errors } from '../errors.ts';
+import { settleAll } from '../settle-all.ts';
 import type { EncodedStatement } from '../sql/param.ts';
-import { allSettled } from '../transactions/transaction.ts';
 import type { Row } from '../types.ts';
 import { PooledConnection } from './connection.ts';
 import type { ConnectionTarget } from './url.ts';
@@ -23,7 +23,7 @@ export class Probe {
   /** The first row of each statement, run one after the other. Rejects at the latest after `timeoutMs`. */
   async ask(statements: readonly EncodedStatement[], timeoutMs: number): Promise<Row[]> {
     const answers = await this.#within(timeoutMs, (connection) =>
-      allSettled(statements.map((statement) => connection.send(statement, 0))),
+      settleAll(statements.map((statement) => connection.send(statement, 0))),
     );
     return answers.map((rows) => rows[0] ?? {});
   }

@@ -3,11 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Probe } from '../connection/probe.ts';
 import type { ConnectionTarget } from '../connection/url.ts';
 import { errors } from '../errors.ts';
+import type { DbEvent } from '../events.ts';
 import type { PrimaryWatcher } from '../routing/primary-watcher.ts';
 import type { ReplicaWatcher } from '../routing/replica-watcher.ts';
 import { encodeStatement } from '../sql/param.ts';
-import type { DbEvent } from '../types.ts';
-import { LAST_EPOCH, mintScript } from './epoch-mint.ts';
+import { LAST_EPOCH, mintScript } from './epoch.ts';
 import { judgePromotion } from './promotion.ts';
 
 /** For the insert of the epoch on a server that has just been promoted. */

@@ -6,7 +6,7 @@
  */
 
 import type { Lease } from '../pool/lease.ts';
-import type { ConnectionPool } from '../pool/pool.ts';
+import type { LeaseSource } from '../pool/lease-source.ts';
 import { setTimeoutOf } from '../transactions/transaction.ts';
 import type { Holder } from '../types.ts';
 import { PipelinedRead, type Ticket } from './pipelined-read.ts';
@@ -39,12 +39,12 @@ class Pipeline {
 }
 
 export class Pipelines {
-  readonly #pool: ConnectionPool;
+  readonly #pool: LeaseSource;
   readonly #most: number;
   readonly #pipelines = new Set<Pipeline>();
   #opening = false;
 
-  constructor(pool: ConnectionPool, most: number) {
+  constructor(pool: LeaseSource, most: number) {
     this.#pool = pool;
     this.#most = most;
   }

@@ -25,8 +25,8 @@ import type { PoolMeter } from '../pool/meter.ts';
 import { pipelineIdentity } from '../transactions/identity-statement.ts';
 import { PipelineMessages } from './messages.ts';
 import { type Column, type PipelinedRead, type Prepared, SKIPPED } from './pipelined-read.ts';
+import { PipelineStatements } from './prepared-statements.ts';
 import { columnsOf, rowOf } from './rows.ts';
-import { PipelineStatements } from './statements.ts';
 
 /** Places of answered reads that are kept until the list is made anew. */
 const MAX_ANSWERED = 64;

@@ -1,9 +1,9 @@
 /** Who gets a connection of a pool, and when: the connections that are idle, those that are handed out, and the requests that wait for one. */
 
 import type { PooledConnection, Rest } from '../connection/connection.ts';
-import type { PoolOptions } from '../types.ts';
 import { ConnectionShares } from './connection-shares.ts';
 import { PoolLimit } from './limit.ts';
+import type { PoolOptions } from './options.ts';
 import { type Wait, WaitingQueue } from './waiting-queue.ts';
 
 /** In use at least, whatever is measured: two pipelines, and two statements beside them. */

@@ -1,7 +1,7 @@
 /** Opens the connections of a pool, and holds back after a failure: a server that is down is asked by one connection at a time. */
 
 import { type ConnectionOptions, PooledConnection } from '../connection/connection.ts';
-import type { DbEvent } from '../types.ts';
+import type { DbEvent } from '../events.ts';
 import type { PoolMeter } from './meter.ts';
 
 /** After a failed connect: 50, 100, 200 … 2,000 ms until the next, each shortened at random by up to a half. */

@@ -1,9 +1,10 @@
 import type { AnswerBudget } from '../connection/answer-budget.ts';
 import type { Rest } from '../connection/connection.ts';
 import type { ConnectionTarget } from '../connection/url.ts';
+import type { DbEvent } from '../events.ts';
 import type { StatementLog } from '../statements/log.ts';
 import type { RoleTimeouts } from '../transactions/role-timeouts.ts';
-import type { DbEvent, PoolOptions } from '../types.ts';
+import type { PoolOptions } from './options.ts';
 
 export interface PoolInit {
   name: string;

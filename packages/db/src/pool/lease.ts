@@ -2,9 +2,11 @@
 
 import type { PooledConnection } from '../connection/connection.ts';
 import { errors } from '../errors.ts';
+import type { DbEvent } from '../events.ts';
 import { redactStatement } from '../sql/redact.ts';
-import type { Client, DbEvent, Holder, PoolOptions } from '../types.ts';
+import type { Client, Holder } from '../types.ts';
 import type { PoolMeter } from './meter.ts';
+import type { PoolOptions } from './options.ts';
 
 export class Lease {
   readonly connection: PooledConnection;

@@ -1,6 +1,6 @@
 /** What a pool counts and times. */
 import type { PoolStats } from '@tidemark/contracts';
-import { SlidingSketch } from '../statements/sliding-sketch.ts';
+import { SlidingSketch } from '../statements/sketch.ts';
 
 /** Samples of the busy time, one a sweep: enough for a second at the sweep's interval. */
 const SAMPLES = 5;

@@ -1,6 +1,32 @@
 /** The limits of a pool, with their defaults and reasons. */
 import { errors } from '../errors.ts';
-import type { PoolOptions } from '../types.ts';
+
+export interface PoolOptions {
+  min: number;
+  max: number;
+  /** Connections in use are kept to what the server can use, from measured times (pool/vegas-limit.ts); else up to `max`. */
+  autosize: boolean;
+  /** Most requests waiting for a connection; one more is refused at once with DB_POOL_FULL. */
+  waitingLimit: number;
+  /** Newcomers are refused with DB_POOL_FULL so that nobody waits for much longer than this (pool/pie-controller.ts). 0, the default: off. */
+  queueTargetMs: number;
+  acquireTimeoutMs: number;
+  connectTimeoutMs: number;
+  statementTimeoutMs: number;
+  /** Postgres ends a session whose transaction waits for us for longer. 0: never. */
+  idleInTransactionTimeoutMs: number;
+  idleTimeoutMs: number;
+  /** A connection is replaced after this long, ± 10 %. */
+  lifetimeMs: number;
+  /** A lease held longer is reported as a leak. 0: none is. */
+  leakThresholdMs: number;
+  /** A lease held longer is taken back: its connection is discarded. 0, the default: none is. */
+  leakReclaimMs: number;
+  /** A connection that was idle for longer is asked before it is used. */
+  validateAfterIdleMs: number;
+  /** Bytes that prepared statements may take in the backend of a connection (prepared-budget.ts). */
+  preparedBytes: number;
+}
 
 export type PoolKind = 'write' | 'read' | 'analytics' | 'admin';
 

@@ -6,40 +6,32 @@ import type { PoolStats } from '@tidemark/contracts';
 import { AnswerBudget } from '../connection/answer-budget.ts';
 import type { StatementWatch } from '../connection/cancel-when-gone.ts';
 import type { PooledConnection, Rest } from '../connection/connection.ts';
-import { checkLeases, closeSpare, endUnanswered } from '../connection/deadlines.ts';
 import { makeReady } from '../connection/make-ready.ts';
 import { measurePrepared } from '../connection/measure-prepared.ts';
 import { isPermanentConnectError } from '../connection/postgres-error.ts';
 import { RecentTexts } from '../connection/recent-texts.ts';
 import type { ConnectionTarget } from '../connection/url.ts';
 import { errors } from '../errors.ts';
+import type { DbEvent } from '../events.ts';
 import { Pipelines, pipelinesOf } from '../pipeline/pipeline.ts';
 import { StatementStatsRegistry } from '../statements/registry.ts';
 import { runQuery, runTransaction } from '../transactions/transaction.ts';
-import type {
-  Client,
-  DbEvent,
-  Param,
-  Pool,
-  PoolOptions,
-  QueryOptions,
-  Row,
-  Rows,
-  Transaction,
-  TransactionOptions,
-} from '../types.ts';
+import type { Client, Param, Pool, QueryOptions, Row, Rows, Transaction, TransactionOptions } from '../types.ts';
 import { Admission } from './admission.ts';
 import { connectionsByState } from './connections-by-state.ts';
 import { Connector } from './connector.ts';
+import { checkLeases, closeSpare, endUnanswered } from './deadlines.ts';
 import type { PoolInit } from './init.ts';
 import { Lease } from './lease.ts';
+import type { LeaseSource } from './lease-source.ts';
 import { PoolMeter } from './meter.ts';
+import type { PoolOptions } from './options.ts';
 
 /** Coarse on purpose: one timer a pool instead of one a statement. */
 const SWEEP_MS = 250;
 const SENT = 'statements may have been sent and were not answered; whether a COMMIT among them happened is unknown';
 
-export class ConnectionPool implements Pool {
+export class ConnectionPool implements Pool, LeaseSource {
   readonly name: string;
   readonly options: PoolOptions;
   readonly meter: PoolMeter = new PoolMeter();

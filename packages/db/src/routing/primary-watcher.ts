@@ -3,9 +3,10 @@ import { type Lsn, parseLsn } from '@tidemark/contracts';
 import { PostgresError } from '../connection/postgres-error.ts';
 import type { Probe } from '../connection/probe.ts';
 import type { ConnectionTarget } from '../connection/url.ts';
-import { LAST_EPOCH, mintScript, SYSTEM, TIMELINE } from '../failover/epoch-mint.ts';
+import type { DbEvent } from '../events.ts';
+import { LAST_EPOCH, mintScript, SYSTEM, TIMELINE } from '../failover/epoch.ts';
 import { encodeStatement } from '../sql/param.ts';
-import type { DbEvent, Row } from '../types.ts';
+import type { Row } from '../types.ts';
 import { PollLoop } from './poll-loop.ts';
 import { SnapshotLsnTracker } from './snapshot-lsn.ts';
 

@@ -2,10 +2,10 @@
 import { formatLsn, type Lsn, parseLsn, type ReplicaStats } from '@tidemark/contracts';
 import type { Probe } from '../connection/probe.ts';
 import type { ConnectionTarget } from '../connection/url.ts';
-import { LAST_EPOCH, SYSTEM, TIMELINE } from '../failover/epoch-mint.ts';
+import type { DbEvent } from '../events.ts';
+import { LAST_EPOCH, SYSTEM, TIMELINE } from '../failover/epoch.ts';
 import type { PromotedServer } from '../failover/promotion.ts';
 import { encodeStatement } from '../sql/param.ts';
-import type { DbEvent } from '../types.ts';
 import { PollLoop } from './poll-loop.ts';
 import type { PrimaryWatcher } from './primary-watcher.ts';
 import {

@@ -12,13 +12,14 @@
  */
 import { formatLsn, formatTidemark, type Lsn, parseTidemark, type Tidemark, TidemarkError } from '@tidemark/contracts';
 import { PostgresError } from '../connection/postgres-error.ts';
+import type { ReadRequest, ReadResult, WriteRequest, WriteResult } from '../database-types.ts';
 import { errors } from '../errors.ts';
 import type { ConnectionPool } from '../pool/pool.ts';
 import { encodeStatement } from '../sql/param.ts';
 import { recordTogether } from '../statements/recording.ts';
 import { runIdentityRead } from '../transactions/identity-read.ts';
 import { type IdentityTransaction, runIdentityTransaction } from '../transactions/identity-transaction.ts';
-import type { ReadRequest, ReadResult, Row, Rows, WriteRequest, WriteResult } from '../types.ts';
+import type { Row, Rows } from '../types.ts';
 import type { PrimaryWatcher } from './primary-watcher.ts';
 import type { ReplicaWatcher } from './replica-watcher.ts';
 

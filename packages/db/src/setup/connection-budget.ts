@@ -5,8 +5,8 @@
 
 import type { Probe } from '../connection/probe.ts';
 import { errors } from '../errors.ts';
+import type { DbEvent } from '../events.ts';
 import { encodeStatement } from '../sql/param.ts';
-import type { DbEvent } from '../types.ts';
 
 const TIMEOUT_MS = 2_000;
 

@@ -7,9 +7,10 @@ import { PooledConnection } from '../connection/connection.ts';
 import { PostgresError } from '../connection/postgres-error.ts';
 import { parseConnectionUrl } from '../connection/url.ts';
 import { errors } from '../errors.ts';
-import { SYSTEM, TIMELINE } from '../failover/epoch-mint.ts';
+import type { DbEvent } from '../events.ts';
+import { SYSTEM, TIMELINE } from '../failover/epoch.ts';
 import { encodeStatement } from '../sql/param.ts';
-import type { DbEvent, Param, Row, Rows } from '../types.ts';
+import type { Param, Row, Rows } from '../types.ts';
 import { type Migration, readMigrations } from './migrations.ts';
 
 /** Any number that nobody else locks: 'tidemark' read as digits of base 36, cut to 53 bits. */

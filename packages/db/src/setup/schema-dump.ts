@@ -5,8 +5,8 @@
 import { readFile } from 'node:fs/promises';
 import type { Probe } from '../connection/probe.ts';
 import { errors } from '../errors.ts';
+import type { DbEvent } from '../events.ts';
 import { encodeStatement } from '../sql/param.ts';
-import type { DbEvent } from '../types.ts';
 import { readMigrations } from './migrations.ts';
 
 const KEPT = new URL('../../schema.txt', import.meta.url);

@@ -1,6 +1,8 @@
 /** The statements that ran last, and those that were slow, in rings of fixed size: an entry is overwritten in place. */
+
+import type { DbEvent } from '../events.ts';
 import { redactStatement, STATEMENT_MAX_LENGTH } from '../sql/redact.ts';
-import type { DbEvent, Holder, RecordedStatement } from '../types.ts';
+import type { Holder, RecordedStatement } from '../types.ts';
 
 /** At 10,000 a second it shows the last 20 ms; what lasts is in the statistics. */
 const HISTORY = 200;

@@ -1,6 +1,6 @@
 /** The statistics of one pool's statements, by text. Bounded in bytes: the least recently run are forgotten. */
 import { copyOf, StatementLog } from './log.ts';
-import { StatementStats } from './stats.ts';
+import { StatementStats, type StatsContext } from './stats.ts';
 
 /** Some 800 statements of an ordinary length. */
 const MAX_BYTES = 16 * 1024 ** 2;
@@ -9,7 +9,7 @@ const STATISTICS_BYTES = 20 * 1024;
 /** Longer texts that begin alike share their statistics, and are not pipelined. */
 const MAX_TEXT = 16_384;
 
-export class StatementStatsRegistry {
+export class StatementStatsRegistry implements StatsContext {
   readonly pool: string;
   readonly log: StatementLog;
   /** Off: nothing is recorded, and pipelines keep the verdicts that they have. To measure what recording costs. */

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { StatementFigures } from '@tidemark/contracts';
 import { redactStatement } from '../sql/redact.ts';
 import type { StatementStatsRegistry } from './registry.ts';
-import { mergedQuantiles } from './sliding-sketch.ts';
+import { mergedQuantiles } from './sketch.ts';
 import type { StatementStats } from './stats.ts';
 
 const QUANTILES = [0.5, 0.95, 0.99];

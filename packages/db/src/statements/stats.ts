@@ -4,8 +4,8 @@
  */
 
 import type { Holder, Row, Rows } from '../types.ts';
-import type { StatementStatsRegistry } from './registry.ts';
-import { SlidingSketch } from './sliding-sketch.ts';
+import type { StatementLog } from './log.ts';
+import { SlidingSketch } from './sketch.ts';
 
 /** Before this many runs nothing is concluded from them. */
 const MIN_SAMPLES = 20;
@@ -25,6 +25,14 @@ const PENALTY_FIRST_MS = 2_000;
 const MAX_PENALTY_MS = 600_000;
 const READS_PER_CUT_OFF = 1_000;
 
+/** The switch, log and pool name that the statistics of one pool share. */
+export interface StatsContext {
+  readonly pool: string;
+  readonly log: StatementLog;
+  /** When false, nothing is recorded, and pipelining verdicts stay as they are. */
+  readonly isOn: boolean;
+}
+
 export class StatementStats {
   readonly text: string;
   callsTotal = 0;
@@ -40,7 +48,7 @@ export class StatementStats {
   readonly alone = new SlidingSketch();
   /** On a pipeline, from the answer before it: at most one or two are under way there, so this is nearer to its own time. */
   readonly pipelined = new SlidingSketch();
-  readonly #registry: StatementStatsRegistry;
+  readonly #context: StatsContext;
   readonly #mayBePipelined: boolean;
   #isPipelined = false;
   #shares = false;
@@ -50,10 +58,10 @@ export class StatementStats {
   #penaltyUntil = 0;
   #penaltyMs = PENALTY_FIRST_MS;
 
-  constructor(text: string, registry: StatementStatsRegistry, mayBePipelined = true) {
+  constructor(text: string, context: StatsContext, mayBePipelined = true) {
     this.text = text;
     this.#mayBePipelined = mayBePipelined;
-    this.#registry = registry;
+    this.#context = context;
   }
 
   /** Of all runs, failed ones too; before the first, as much as a statement that is neither short nor long. */
@@ -70,7 +78,7 @@ export class StatementStats {
     now: number,
     holder?: Holder,
   ): void {
-    if (!this.#registry.isOn) return;
+    if (!this.#context.isOn) return;
     const count = typeof rows === 'number' ? rows : (rows.count ?? rows.length);
     this.callsTotal++;
     this.rowsTotal += count;
@@ -85,7 +93,7 @@ export class StatementStats {
   recordError(waitMs = 0, ms = 0, holder?: Holder): void {
     // Those behind it would be sent twice each time: until the next verdict it shares no more.
     this.#shares = false;
-    if (!this.#registry.isOn) return;
+    if (!this.#context.isOn) return;
     this.callsTotal++;
     this.errorsTotal++;
     this.totalMs += ms;
@@ -93,7 +101,7 @@ export class StatementStats {
   }
 
   #note(waitMs: number, ms: number, rows: number, holder: Holder | undefined, failed: boolean, at: number): void {
-    const { log, pool } = this.#registry;
+    const { log, pool } = this.#context;
     if (log.slowMs > 0 && ms >= log.slowMs) this.slowTotal++;
     log.add(pool, this.text, waitMs, ms, rows, holder, failed, at);
   }

@@ -1,7 +1,9 @@
 /** Pages by key: each one a short read of its own, found by an index however far back it lies. */
+
+import type { ReadRequest, ReadResult } from '../database-types.ts';
 import { errors } from '../errors.ts';
 import { identifier } from '../sql/quote.ts';
-import type { Param, ReadRequest, ReadResult, Row } from '../types.ts';
+import type { Param, Row } from '../types.ts';
 import { batchSize } from './batches.ts';
 import type { Page, PagesRequest } from './types.ts';
 

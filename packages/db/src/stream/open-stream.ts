@@ -1,13 +1,15 @@
 /** The transaction of a stream: read-only, under its identity, on an exclusive connection of an analytics pool. */
+
+import { cancelBackend } from '../connection/cancel-backend.ts';
 import { errors } from '../errors.ts';
 import type { Lease } from '../pool/lease.ts';
 import { leaseTrace } from '../pool/lease-trace.ts';
 import type { ConnectionPool } from '../pool/pool.ts';
+import { settleAll } from '../settle-all.ts';
 import { encodeStatement } from '../sql/param.ts';
 import { identityStatement } from '../transactions/identity-statement.ts';
-import { allSettled, COMMIT, ROLLBACK } from '../transactions/transaction.ts';
+import { COMMIT, ROLLBACK } from '../transactions/transaction.ts';
 import type { Row, Rows } from '../types.ts';
-import { cancelBackend } from './cancel-backend.ts';
 import type { StreamRequest } from './types.ts';
 
 /** How long the server may take for the end of a transaction. */
@@ -35,7 +37,7 @@ export async function openStream(pool: ConnectionPool, request: StreamRequest, e
   const { connection } = lease;
   try {
     if (request.signal?.aborted) throw errors.STREAM_ABORTED(undefined, { cause: request.signal.reason });
-    const [, rows] = await allSettled<Rows | undefined>([
+    const [, rows] = await settleAll<Rows | undefined>([
       connection.send(BEGIN, timeoutMs),
       connection.send(identity, timeoutMs),
       // By the simple protocol, which is answered at ReadyForQuery: the driver is done with the socket then.

@@ -2,7 +2,8 @@
  * How long a statement of a role may run: the least of the pool's limit, the limit that the service sets for the role, and the role's
  * own, `alter role … set statement_timeout = …`. Postgres applies the last one at login alone, and requests come by SET ROLE.
  */
-import type { DbEvent, Pool } from '../types.ts';
+import type { DbEvent } from '../events.ts';
+import type { Pool } from '../types.ts';
 
 /** A changed setting of a role holds after at most this. */
 const REFRESH_MS = 10_000;

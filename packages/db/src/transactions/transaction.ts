@@ -5,15 +5,16 @@ import type { PooledConnection } from '../connection/connection.ts';
 import { isStalePlan } from '../connection/postgres-error.ts';
 import { errors } from '../errors.ts';
 import type { Lease } from '../pool/lease.ts';
+import type { LeaseSource } from '../pool/lease-source.ts';
 import { leaseTrace } from '../pool/lease-trace.ts';
-import type { ConnectionPool } from '../pool/pool.ts';
+import { settleAll } from '../settle-all.ts';
 import { type EncodedStatement, encodeStatement } from '../sql/param.ts';
 import { recorded } from '../statements/recording.ts';
 import type { Param, QueryOptions, Row, Rows, Statement, Transaction, TransactionOptions } from '../types.ts';
 import { identityStatement } from './identity-statement.ts';
 
 export async function runQuery<R extends Row>(
-  pool: ConnectionPool,
+  pool: LeaseSource,
   statement: Statement,
   options: QueryOptions,
 ): Promise<Rows<R>> {
@@ -40,7 +41,7 @@ export async function runQuery<R extends Row>(
 }
 
 export async function runTransaction<T>(
-  pool: ConnectionPool,
+  pool: LeaseSource,
   work: (tx: Transaction) => Promise<T>,
   options: TransactionOptions,
 ): Promise<T> {
@@ -84,7 +85,7 @@ interface Course {
 }
 
 async function between<T>(
-  pool: ConnectionPool,
+  pool: LeaseSource,
   lease: Lease,
   work: (tx: Transaction) => Promise<T>,
   options: TransactionOptions,
@@ -119,7 +120,7 @@ async function between<T>(
   let result: T;
   try {
     // Awaited: a statement must not run outside of the transaction because BEGIN failed.
-    await allSettled(opening);
+    await settleAll(opening);
     result = await work(tx);
     checkAwaited(course, options);
   } catch (error) {
@@ -140,15 +141,6 @@ async function between<T>(
 function checkAwaited({ timeoutMs, watch }: Course, { client }: TransactionOptions): void {
   if (client?.isGone) throw errors.CLIENT_GONE();
   if (watch?.isOverdue) throw errors.TRANSACTION_TIMEOUT({ ms: timeoutMs });
-}
-
-/** Waits for all, then throws the first error: none is left unhandled, and nothing is still on the wire. */
-export async function allSettled<T>(promises: readonly Promise<T>[]): Promise<T[]> {
-  const outcomes = await Promise.allSettled(promises);
-  return outcomes.map((outcome) => {
-    if (outcome.status === 'rejected') throw outcome.reason;
-    return outcome.value;
-  });
 }
 
 /** Sets the session's statement_timeout where it differs; what is sent next comes after it on the wire. */

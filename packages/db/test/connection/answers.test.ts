@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import t from 'tap';
 import { AnswerBudget, answerKey } from '../../src/connection/answer-budget.ts';
 import { AnswerMeter } from '../../src/connection/answer-meter.ts';
+import type { Database } from '../../src/database-types.ts';
 import type { ConnectionPool } from '../../src/pool/pool.ts';
-import type { Database } from '../../src/types.ts';
 import { as, openTestDatabase, until } from '../open-test-database.ts';
 
 const MB = 1024 ** 2;

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { PreparedBudget, preparedCost } from '../../src/connection/prepared-budget.ts';
 import { RecentTexts } from '../../src/connection/recent-texts.ts';
-import { PipelineStatements } from '../../src/pipeline/statements.ts';
+import { PipelineStatements } from '../../src/pipeline/prepared-statements.ts';
 import { PoolMeter } from '../../src/pool/meter.ts';
 import { as, openTestDatabase } from '../open-test-database.ts';
 

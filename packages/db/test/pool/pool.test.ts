@@ -1,6 +1,6 @@
 import t from 'tap';
 import { openDatabase } from '../../src/database.ts';
-import type { DbEvent } from '../../src/types.ts';
+import type { DbEvent } from '../../src/events.ts';
 import { as, openTestDatabase, until } from '../open-test-database.ts';
 
 const SLEEP = 'select pg_sleep($1::float8)';

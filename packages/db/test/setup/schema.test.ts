@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import t from 'tap';
 import { openDatabase } from '../../src/database.ts';
+import type { DbEvent } from '../../src/events.ts';
 import { compareSchema, SCHEMA_LINES } from '../../src/setup/schema-dump.ts';
-import type { DbEvent } from '../../src/types.ts';
 import { openTestDatabase } from '../open-test-database.ts';
 
 const KEPT = new URL('../../schema.txt', import.meta.url);

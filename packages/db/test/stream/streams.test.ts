@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { setImmediate as tick } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { openDatabase } from '../../src/database.ts';
+import type { DbEvent } from '../../src/events.ts';
+import type { PoolOptions } from '../../src/pool/options.ts';
 import type { CopyRequest } from '../../src/stream/types.ts';
-import type { DbEvent, PoolOptions } from '../../src/types.ts';
 import { as, openTestDatabase, until } from '../open-test-database.ts';
 
 /** Another view of the same database, without its replica. */

@@ -1,12 +1,14 @@
-/** Asks the servers how many connections are free, and sizes the pools of this instance by it (pool/fit-sizes.ts). */
+/** Asks the servers how many connections are free, and sizes the pools of this instance by it (fit-sizes.ts). */
 
 import { Probe } from '../connection/probe.ts';
 import type { ConnectionTarget } from '../connection/url.ts';
-import { type Room, readRoom } from '../setup/connection-budget.ts';
+import type { DatabaseOptions } from '../database-types.ts';
+import type { DbEvent } from '../events.ts';
+import type { PoolOptions } from '../pool/options.ts';
+import { type PoolKind, poolOptions } from '../pool/options.ts';
 import { encodeStatement } from '../sql/param.ts';
-import type { DatabaseOptions, DbEvent, PoolOptions } from '../types.ts';
+import { type Room, readRoom } from './connection-budget.ts';
 import { fitPools, type PoolSizes } from './fit-sizes.ts';
-import { type PoolKind, poolOptions } from './options.ts';
 
 export interface SizedPools {
   options: Readonly<Record<PoolKind, PoolOptions>>;

@@ -3,9 +3,10 @@ import { startTemporaryStack } from '@tidemark/local-stack';
 import fc from 'fast-check';
 import t from 'tap';
 import { openDatabase } from '../../src/database.ts';
-import { fitPools } from '../../src/pool/fit-sizes.ts';
+import type { Database } from '../../src/database-types.ts';
+import type { DbEvent } from '../../src/events.ts';
+import { fitPools } from '../../src/setup/fit-sizes.ts';
 import { migrate } from '../../src/setup/migrate.ts';
-import type { Database, DbEvent } from '../../src/types.ts';
 
 const WANTED = { write: 20, analytics: 10, admin: 5 };
 const sum = (sizes: object) => Object.values(sizes).reduce((total: number, size) => total + size, 0);

@@ -1,7 +1,7 @@
 /** The CancelRequest of the protocol: a connection of its own, which says which backend is to stop and is closed by the server. */
 import { once } from 'node:events';
-import type { PooledConnection } from '../connection/connection.ts';
-import { connectSocket } from '../connection/socket.ts';
+import type { PooledConnection } from './connection.ts';
+import { connectSocket } from './socket.ts';
 
 const TIMEOUT_MS = 2_000;
 const CANCEL_CODE = 80_877_102;

@@ -1,10 +1,12 @@
 /** What a pool looks after from time to time: answers that are overdue, leases that are held for long, connections that nobody needs. */
+
+import type { PooledConnection } from '../connection/connection.ts';
 import { errors } from '../errors.ts';
-import type { Lease } from '../pool/lease.ts';
-import { LONG_HELD_MS } from '../pool/limit.ts';
-import type { PoolMeter } from '../pool/meter.ts';
-import type { DbEvent, PoolOptions } from '../types.ts';
-import type { PooledConnection } from './connection.ts';
+import type { DbEvent } from '../events.ts';
+import type { Lease } from './lease.ts';
+import { LONG_HELD_MS } from './limit.ts';
+import type { PoolMeter } from './meter.ts';
+import type { PoolOptions } from './options.ts';
 
 /** How long a server may take to answer a goodbye. */
 const MAX_CLOSING_MS = 2_000;

@@ -3,7 +3,7 @@
  * instances together. An instance takes at most half of what is free when it starts, so that late starters find room as well,
  * and never less than a minimum, with which it can work. Pure.
  */
-import type { PoolKind } from './options.ts';
+import type { PoolKind } from '../pool/options.ts';
 
 export type PoolSizes = Readonly<Partial<Record<PoolKind, number>>>;
 

@@ -1,0 +1,47 @@
+/** What this package reports to `observe`: the log and the metrics of a service read these. */
+import type { Holder, RecordedStatement } from './types.ts';
+
+export type DbEvent =
+  | { type: 'db.connected'; pool: string; ms: number }
+  | { type: 'db.connect_failed'; pool: string; error: Error }
+  | { type: 'db.connection_lost'; pool: string; pending: number; error: Error }
+  | { type: 'db.refused'; pool: string; waiting: number }
+  | { type: 'db.acquire_timeout'; pool: string; waitedMs: number }
+  | { type: 'db.leak'; pool: string; heldMs: number; holder: Holder; stack: string | undefined }
+  | { type: 'db.statement_overrun'; pool: string; ms: number; holder: Holder }
+  /** At most 10 a second are told; the counters have all. */
+  | ({ type: 'db.slow_statement' } & RecordedStatement)
+  | { type: 'db.replica_unhealthy'; replica: string; reason: string }
+  | { type: 'db.replica_healthy'; replica: string }
+  | { type: 'db.epoch_changed'; from: string; to: string }
+  /** Writes go to another server; `epoch` is the one that was minted for it. */
+  | { type: 'db.primary_moved'; from: string; to: string; timeline: number; epoch: string }
+  /** The pools of this instance are smaller than their defaults, so that all instances fit. `free` is what nobody had at its start. */
+  | {
+      type: 'db.pools_shrunk';
+      server: string;
+      available: number;
+      free: number;
+      pools: Readonly<Record<string, number>>;
+    }
+  /**
+   * The pools of all `instances` (services and their instances), with the `others` that are connected, may ask for more than
+   * the server allows. Nothing has failed yet; `error` has the remedy.
+   */
+  | {
+      type: 'db.too_few_connections';
+      server: string;
+      available: number;
+      needed: number;
+      instances: number;
+      others: number;
+      error: Error;
+    }
+  /** The schema `tidemark` was changed by hand; at most 20 lines of each kind. `error` has the remedy. */
+  | { type: 'db.schema_drifted'; server: string; missing: string[]; unexpected: string[]; error: Error }
+  /** What `alter role … set statement_timeout` says is not known anew; what was known stays in force. */
+  | { type: 'db.role_settings_failed'; error: Error }
+  | { type: 'db.schema_unchecked'; server: string; error: Error }
+  /** A replica is a primary of its own, and writes do not follow it. */
+  | { type: 'db.promotion_ignored'; reason: string }
+  | { type: 'db.promotion_failed'; to: string; error: Error };
