@@ -2,7 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startTemporaryStack } from '@tidemark/local-stack';
-import { startTestS3 } from '@tidemark/test-s3';
+import { startTestS3 } from '@tidemark/testing/s3';
 import t from 'tap';
 import { eventually, launch, nothingLeft } from './tidemark-up.ts';
 

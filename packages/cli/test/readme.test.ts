@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { launchChromium } from '@tidemark/test-browser';
+import { launchChromium } from '@tidemark/testing/browser';
 import postgres from 'postgres';
 import t, { type Test } from 'tap';
 import { eventually, launch, nothingLeft, root } from './tidemark-up.ts';

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { startTestS3 } from '@tidemark/test-s3';
+import { startTestS3 } from '@tidemark/testing/s3';
 import t from 'tap';
 import { createS3FileStore } from '../src/s3-store.ts';
 

@@ -5,8 +5,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { generateImages } from '@tidemark/blueprints';
 import { type Database, type Identity, migrate, openDatabase, type Row } from '@tidemark/db';
-import { generateImages } from '@tidemark/demo-images';
 import {
   createFileRegistry,
   type FileRegistry,
@@ -16,7 +16,7 @@ import {
   type Visibility,
 } from '@tidemark/files';
 import { METRICS_ENV, useTestStack } from '@tidemark/local-stack';
-import type { TestS3 } from '@tidemark/test-s3';
+import type { TestS3 } from '@tidemark/testing/s3';
 import type { Test } from 'tap';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));

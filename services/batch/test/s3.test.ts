@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { startTestS3 } from '@tidemark/test-s3';
+import { startTestS3 } from '@tidemark/testing/s3';
 import sharp from 'sharp';
 import t, { type Test } from 'tap';
 import { openBatchStack, SERVICE, until } from './batch-stack.ts';

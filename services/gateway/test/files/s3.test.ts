@@ -1,7 +1,7 @@
 /** The same interface over a bucket. */
 import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
-import { startTestS3 } from '@tidemark/test-s3';
+import { startTestS3 } from '@tidemark/testing/s3';
 import t from 'tap';
 import { useGateway } from '../gateway-fixture.ts';
 

@@ -1,8 +1,8 @@
 /**
- * Thousands of random requests against a gateway on Postgres with row-level security; @tidemark/http-fuzz says what must hold.
+ * Thousands of random requests against a gateway on Postgres with row-level security; @tidemark/testing/http-fuzz says what must hold.
  * `FUZZ_SEED` repeats a run, `FUZZ_REQUESTS` makes it longer (so does the trial `fuzz` of the fault lab).
  */
-import { CALLER, FUZZ_SQL, fuzz } from '@tidemark/http-fuzz';
+import { CALLER, FUZZ_SQL, fuzz } from '@tidemark/testing/http-fuzz';
 import t from 'tap';
 import { useGateway } from '../gateway-fixture.ts';
 

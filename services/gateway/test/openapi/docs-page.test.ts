@@ -1,5 +1,5 @@
 /** The page at /docs in a real browser: it works under its policy, and a token shows more. */
-import { launchChromium } from '@tidemark/test-browser';
+import { launchChromium } from '@tidemark/testing/browser';
 import t from 'tap';
 import { useGateway } from '../gateway-fixture.ts';
 

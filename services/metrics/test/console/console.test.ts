@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { migrate } from '@tidemark/db';
 import { useTestStack } from '@tidemark/local-stack';
 import { buildBaseApp, createHealth, createLogger, createMetrics, httpStats } from '@tidemark/service';
-import { launchChromium } from '@tidemark/test-browser';
+import { launchChromium } from '@tidemark/testing/browser';
 import type { Page } from 'playwright-core';
 import t from 'tap';
 import { enableStatements, useMetrics } from '../metrics-fixture.ts';

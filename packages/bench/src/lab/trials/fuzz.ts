@@ -1,7 +1,7 @@
 /** Random requests against a gateway with secrets behind row-level security, for as long as there is time. */
 import { runScript } from '@tidemark/db';
-import { CALLER, FUZZ_SQL, fuzz as sendRandom } from '@tidemark/http-fuzz';
 import { withClient } from '@tidemark/local-stack';
+import { CALLER, FUZZ_SQL, fuzz as sendRandom } from '@tidemark/testing/http-fuzz';
 import { SignJWT } from 'jose';
 import { SECRET, startGateway, stillRuns } from '../setup/gateway.ts';
 import { atLeast, equal, type Finding, type Trial } from '../trial.ts';

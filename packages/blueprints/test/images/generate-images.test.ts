@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import sharp from 'sharp';
 import t from 'tap';
-import { type DemoImage, generateImages } from '../src/index.ts';
+import { type DemoImage, generateImages } from '../../src/images/generate-images.ts';
 
 const digest = (image: DemoImage) => createHash('sha256').update(image.bytes).digest('hex');
 

@@ -1,7 +1,7 @@
 /** The demo's images, as public files of a shared bucket, so that there is something to run a batch over. */
 import type { Database } from '@tidemark/db';
-import { generateImages } from '@tidemark/demo-images';
 import { createFileRegistry, type FileStore, type NewFile } from '@tidemark/files';
+import { generateImages } from './generate-images.ts';
 
 const DEMO_BUCKET = 'demo';
 export const DEMO_IMAGES_PREFIX = 'demo/images/';

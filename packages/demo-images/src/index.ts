@@ -1,1 +1,0 @@
-export { type DemoImage, type GenerateImagesOptions, generateImages } from './generate-images.ts';
