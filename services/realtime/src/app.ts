@@ -28,23 +28,23 @@ import { createHistory } from './changes/history.ts';
 import { type Channels, createChannels } from './channels/channels.ts';
 import type { Config } from './config.ts';
 import { AnnouncedDefinitions } from './definitions/announced-definitions.ts';
-import { LET_GO_MS } from './draining/let-go.ts';
+import { DRAIN_EXTRA_MS } from './draining/drain-clients.ts';
 import { followPeers } from './draining/peers.ts';
 import type { RealtimeEvent } from './events.ts';
 import { answerInspections } from './explain/answer-inspections.ts';
 import { registerGauges } from './metrics.ts';
 import { createRelay, type Relay } from './relay/relay.ts';
 import { liveRoutes } from './routes/live.ts';
+import { undecided } from './snapshots/snapshot-visibility.ts';
+import { createSnapshots } from './snapshots/snapshots.ts';
 import { createAdmission } from './sockets/admission.ts';
 import { createSockets } from './sockets/sockets.ts';
 import { createEventStreams, type EventStreams } from './sse/event-streams.ts';
-import { createFactsCache } from './topics/facts-cache.ts';
-import { undecided } from './topics/gate.ts';
-import { Pressure } from './topics/pressure.ts';
-import { createRightsChecks } from './topics/rights-checks.ts';
-import { createSnapshots } from './topics/snapshot.ts';
-import { createTopics } from './topics/topics.ts';
+import { createRightsChecks } from './subscriptions/rights-checks.ts';
+import { createTopics } from './subscriptions/topics.ts';
+import { createFactsCache } from './tables/facts-cache.ts';
 import { traceDelivery } from './topics/trace-delivery.ts';
+import { WriteRate } from './topics/write-rate.ts';
 
 /** Bytes of URL and headers, as the gateway takes them: an event stream's query is in its URL. */
 const HEADER_BYTES = 60 * 1024;
@@ -143,15 +143,15 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
     concurrency: config.SNAPSHOT_CONCURRENCY,
     maxWaiting: config.SNAPSHOT_WAITING,
     sharePercent: config.IDENTITY_SHARE_PERCENT,
-    async isUndecided(plan, gate) {
-      if (gate.kind !== 'standby' || gate.after === gate.until) return false;
-      if (gate.snapshot.xmin >= gate.snapshot.xmax) return false;
-      const isKnown = await feed.reached(gate.until, UNDECIDED_WAIT_MS);
+    async isUndecided(plan, visibility) {
+      if (visibility.kind !== 'standby' || visibility.after === visibility.until) return false;
+      if (visibility.snapshot.xmin >= visibility.snapshot.xmax) return false;
+      const isKnown = await feed.reached(visibility.until, UNDECIDED_WAIT_MS);
       // A change that follows although the rows have it does no harm where it names its row by a key, and counts twice without one.
       if (!isKnown && plan.facts.key.length === 0) return true;
       const key = tableKey(plan.facts.schema, plan.facts.table);
       const recent = feed.ring.since(key, feed.ring.floor?.sequence ?? 0) ?? [];
-      return recent.some((envelope) => undecided(gate, envelope));
+      return recent.some((envelope) => undecided(visibility, envelope));
     },
   });
   const announced = new AnnouncedDefinitions();
@@ -187,7 +187,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
       sharePercent: config.IDENTITY_SHARE_PERCENT,
     },
     delivery: {
-      pressure: new Pressure(config.LIVE_BATCH_ABOVE),
+      writeRate: new WriteRate(config.LIVE_BATCH_ABOVE),
       batchMs: config.LIVE_BATCH_MS,
       latestMs: config.LIVE_LATEST_MS,
       priority: new Set(commaSeparated(config.LIVE_PRIORITY_TABLES)),
@@ -336,7 +336,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
       { name: 'say that it stops', timeoutMs: 100, run: () => health.drain('stopping') },
       {
         name: 'let the clients go',
-        timeoutMs: config.DRAIN_MS + LET_GO_MS + 1_000,
+        timeoutMs: config.DRAIN_MS + DRAIN_EXTRA_MS + 1_000,
         async run() {
           const where = () => peers?.next();
           await Promise.all([sockets.drain(config.DRAIN_MS, where), streams.drain(config.DRAIN_MS, where)]);

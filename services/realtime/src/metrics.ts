@@ -5,10 +5,10 @@ import type { History } from './changes/history.ts';
 import type { Channels } from './channels/channels.ts';
 import type { Peers } from './draining/peers.ts';
 import type { Relay } from './relay/relay.ts';
+import type { Snapshots } from './snapshots/snapshots.ts';
 import type { Sockets } from './sockets/sockets.ts';
 import type { EventStreams } from './sse/event-streams.ts';
-import type { Snapshots } from './topics/snapshot.ts';
-import type { Topics } from './topics/topics-api.ts';
+import type { Topics } from './subscriptions/topics-api.ts';
 
 export interface Measured {
   relay: Relay | undefined;

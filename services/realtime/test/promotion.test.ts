@@ -7,7 +7,7 @@ import { startRealtime } from '../src/start.ts';
 import { LiveClient } from './live-client.ts';
 import { openStream } from './open-stream.ts';
 import { MATCHES, SECRET, waitFor } from './test-realtime.ts';
-import { windowRows } from './window-rows.ts';
+import { windowRows } from './windows/window-rows.ts';
 
 const WINDOW = 'commentary?select=id,minute&order=minute.desc&limit=4';
 const WINDOW_SQL = 'select id::int, minute from commentary order by minute desc, id limit 4';

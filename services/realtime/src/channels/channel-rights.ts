@@ -7,7 +7,7 @@ import { type Database, type Identity, identifier } from '@tidemark/db';
 import { isRefusal } from '../is-refusal.ts';
 import { CoalescedLoads } from '../limits/coalesced-loads.ts';
 import { inSchema } from '../session-settings.ts';
-import { policySql } from '../topics/table-facts.ts';
+import { policySql } from '../tables/table-facts.ts';
 
 export interface ChannelRights {
   join: boolean;

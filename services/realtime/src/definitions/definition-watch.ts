@@ -9,7 +9,7 @@
  */
 import type { Pool } from '@tidemark/db';
 import type { RealtimeEvent } from '../events.ts';
-import { parseXidSnapshot, visible } from '../topics/gate.ts';
+import { parseXidSnapshot, visible } from '../snapshots/snapshot-visibility.ts';
 import { whatChanged } from './compare.ts';
 import { hasDdlTrigger, NO_DDL_TRIGGER } from './ddl-trigger.ts';
 import {

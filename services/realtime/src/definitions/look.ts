@@ -1,7 +1,7 @@
 /** One look at the definitions of all published tables, or of one: a single statement, so that all of it is of one snapshot. */
 import { type Lsn, parseLsn, ROLES_DEFINITION } from '@tidemark/contracts';
 import type { Pool } from '@tidemark/db';
-import { parseXidSnapshot, type XidSnapshot } from '../topics/gate.ts';
+import { parseXidSnapshot, type XidSnapshot } from '../snapshots/snapshot-visibility.ts';
 import { definitionsSql, ROLES_VERSION_SQL } from './definition-sql.ts';
 
 export interface Look {

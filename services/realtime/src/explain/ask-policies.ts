@@ -3,8 +3,8 @@ import type { Database, Identity } from '@tidemark/db';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
 import type { RowImage } from '../changes/row-image.ts';
 import { isRefusal } from '../is-refusal.ts';
-import { type PolicyFacts, policySql, type TableFacts } from '../topics/table-facts.ts';
-import { visibleImages } from '../topics/visibility.ts';
+import { visibleImages } from '../rls/visible-images.ts';
+import { type PolicyFacts, policySql, type TableFacts } from '../tables/table-facts.ts';
 
 export interface AskedPolicy {
   policy: PolicyFacts;

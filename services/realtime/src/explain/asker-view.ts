@@ -7,10 +7,10 @@ import type { Database, Identity } from '@tidemark/db';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
 import type { RowImage } from '../changes/row-image.ts';
 import { isRefusal } from '../is-refusal.ts';
+import { visibleImages } from '../rls/visible-images.ts';
 import { inSchema } from '../session-settings.ts';
-import type { FactsCache } from '../topics/facts-cache.ts';
-import type { TableFacts } from '../topics/table-facts.ts';
-import { visibleImages } from '../topics/visibility.ts';
+import type { FactsCache } from '../tables/facts-cache.ts';
+import type { TableFacts } from '../tables/table-facts.ts';
 
 /** The key that questions of operators are counted under. */
 export const OPERATORS = 'operators';

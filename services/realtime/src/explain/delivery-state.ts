@@ -1,10 +1,10 @@
 /** Where a subscription and its topic are with one change: what decides before the row is looked at, and after. */
 import type { LiveExplained, LiveStep } from '@tidemark/contracts';
 import type { RowImage } from '../changes/row-image.ts';
-import type { LivePlan } from '../topics/live-plan.ts';
-import type { RightsClass } from '../topics/rights-class.ts';
+import type { LivePlan } from '../query/live-plan.ts';
+import type { RlsGroup } from '../rls/rls-group.ts';
 import type { Subscription } from '../topics/subscription.ts';
-import { Window } from '../topics/window.ts';
+import { Window } from '../windows/window.ts';
 import type { FoundChange } from './find-changes.ts';
 
 type Decision = Pick<LiveExplained, 'outcome' | 'because'>;
@@ -19,10 +19,10 @@ export interface DeliveryState {
   late: Decision | undefined;
 }
 
-export function deliveryState(found: FoundChange, subscription: Subscription, rights: RightsClass): DeliveryState {
+export function deliveryState(found: FoundChange, subscription: Subscription, group: RlsGroup): DeliveryState {
   const { topic } = subscription;
-  if (topic instanceof Window) return windowState(found, subscription, topic, rights);
-  const early = beginning(found, subscription) ?? progress(found, subscription, rights);
+  if (topic instanceof Window) return windowState(found, subscription, topic, group);
+  const early = beginning(found, subscription) ?? progress(found, subscription, group);
   if (early.decision) return { steps: early.steps, early: early.decision, lateSteps: [], late: undefined };
   const late = mode(found, subscription);
   return { steps: early.steps, early: undefined, lateSteps: late.steps, late: late.decision };
@@ -36,7 +36,7 @@ interface Told {
 function beginning({ envelope, change }: FoundChange, subscription: Subscription): Told | undefined {
   if (!subscription.beganBehind(envelope, change.index)) return undefined;
   const detail =
-    subscription.beginning?.gate.kind === 'open'
+    subscription.beginning?.visibility.kind === 'open'
       ? 'the change was there before the subscription, which asked for no snapshot'
       : 'the change is in the snapshot, or up to the position, that the subscription began with';
   return {
@@ -45,7 +45,7 @@ function beginning({ envelope, change }: FoundChange, subscription: Subscription
   };
 }
 
-function progress({ envelope }: FoundChange, subscription: Subscription, rights: RightsClass): Told {
+function progress({ envelope }: FoundChange, subscription: Subscription, group: RlsGroup): Told {
   const { beginning: begun, live, caughtUpTo } = subscription;
   const steps: LiveStep[] = begun
     ? [{ step: 'beginning', passed: true, detail: 'the change came behind what the subscription began with' }]
@@ -57,14 +57,14 @@ function progress({ envelope }: FoundChange, subscription: Subscription, rights:
   if (!begun) return waits('the subscription catches up', 'its snapshot is being read, or waits for its turn');
   if (!live && envelope.sequence > caughtUpTo)
     return waits('the subscription catches up', 'it is being sent what came before');
-  if (live && envelope.sequence > caughtUpTo && envelope.sequence > rights.cursor(subscription.topic)) {
-    return waits('the policies are being asked', asking(rights));
+  if (live && envelope.sequence > caughtUpTo && envelope.sequence > group.cursor(subscription.topic)) {
+    return waits('the policies are being asked', asking(group));
   }
   return { steps: [...steps, { step: 'progress', passed: true, detail: 'it has got that far' }], decision: undefined };
 }
 
-const asking = (rights: RightsClass): string =>
-  rights.isRetrying ? 'Postgres could not be asked, and will be again' : 'Postgres is being asked';
+const asking = (group: RlsGroup): string =>
+  group.isRetrying ? 'Postgres could not be asked, and will be again' : 'Postgres is being asked';
 
 function mode({ envelope, change }: FoundChange, { topic, caughtUpTo }: Subscription): Told {
   // What it caught up with by itself went past what its topic keeps back.
@@ -90,7 +90,7 @@ function windowState(
   { envelope, change }: FoundChange,
   subscription: Subscription,
   window: Window,
-  rights: RightsClass,
+  group: RlsGroup,
 ): DeliveryState {
   const { plan } = window;
   const expression = windowText(plan);
@@ -100,10 +100,10 @@ function windowState(
     const early: Decision = { outcome: 'not yet', because };
     return { steps: [{ step: 'progress', passed: false, detail }], early, lateSteps: [], late: undefined };
   }
-  if (envelope.sequence > rights.cursor(window)) {
+  if (envelope.sequence > group.cursor(window)) {
     const early: Decision = { outcome: 'not yet', because: 'the policies are being asked' };
     return {
-      steps: [{ step: 'progress', passed: false, detail: asking(rights) }],
+      steps: [{ step: 'progress', passed: false, detail: asking(group) }],
       early,
       lateSteps: [],
       late: undefined,

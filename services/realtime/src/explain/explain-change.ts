@@ -8,8 +8,8 @@ import { formatPosition, type LiveExplained, type LiveFilterPart, type LiveStep 
 import { canonicalWhere, explainFilter, type FilterPart } from '@tidemark/query';
 import type { RowChange } from '../changes/envelope.ts';
 import type { RowImage } from '../changes/row-image.ts';
-import type { LivePlan } from '../topics/live-plan.ts';
-import { type Judged, matchChange, passesFilter } from '../topics/row-match.ts';
+import type { LivePlan } from '../query/live-plan.ts';
+import { type Judged, matchChange, passesFilter } from '../query/row-match.ts';
 import type { AskedPolicy } from './ask-policies.ts';
 import type { AskerView } from './asker-view.ts';
 import type { DeliveryState } from './delivery-state.ts';

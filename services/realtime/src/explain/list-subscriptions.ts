@@ -2,9 +2,9 @@
 import type { LiveList, LiveListRequest, LiveSubscription } from '@tidemark/contracts';
 import type { Sockets } from '../sockets/sockets.ts';
 import type { EventStreams } from '../sse/event-streams.ts';
+import type { Place, Topics } from '../subscriptions/topics-api.ts';
 import type { Subscription } from '../topics/subscription.ts';
-import type { Place, Topics } from '../topics/topics-api.ts';
-import { Window } from '../topics/window.ts';
+import { Window } from '../windows/window.ts';
 import { subscriptionName, userOf } from './subscription-name.ts';
 
 export interface ListOptions {
@@ -43,7 +43,7 @@ export function listSubscriptions(
 }
 
 function isAsked({ schema, table, role, user }: LiveListRequest, place: Place): boolean {
-  const { facts } = place.rights;
+  const { facts } = place.group;
   if (schema !== undefined && facts.schema !== schema) return false;
   if (table !== undefined && facts.table !== table) return false;
   if (role !== undefined && place.role.role !== role) return false;
@@ -53,13 +53,13 @@ function isAsked({ schema, table, role, user }: LiveListRequest, place: Place): 
 function show(
   instance: string,
   subscription: Subscription,
-  { number, role: identity, rights }: Place,
+  { number, role: identity, group }: Place,
 ): LiveSubscription {
   const { topic, sink } = subscription;
   return {
     sub: subscriptionName(instance, subscription),
     number,
-    schema: rights.facts.schema,
+    schema: group.facts.schema,
     query: queryOf(subscription),
     mode: topic.mode,
     window: topic instanceof Window,

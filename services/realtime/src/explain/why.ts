@@ -6,9 +6,9 @@ import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import type { Feed } from '../changes/feed.ts';
 import { errors } from '../errors.ts';
 import { isRefusal } from '../is-refusal.ts';
-import type { FactsCache } from '../topics/facts-cache.ts';
-import type { TableFacts } from '../topics/table-facts.ts';
-import type { Place, Topics } from '../topics/topics-api.ts';
+import type { Place, Topics } from '../subscriptions/topics-api.ts';
+import type { FactsCache } from '../tables/facts-cache.ts';
+import type { TableFacts } from '../tables/table-facts.ts';
 import { askPolicies } from './ask-policies.ts';
 import { askerView, OPERATORS } from './asker-view.ts';
 import { deliveryState } from './delivery-state.ts';
@@ -35,25 +35,25 @@ export async function explainWhy(options: WhyOptions, request: LiveWhyRequest, a
   const placed = options.topics.find(sink, id);
   if (!placed) throw goneError(options.topics, request.sub);
   const [subscription, place] = placed;
-  const { rights, role: identity } = place;
-  const schema = request.schema ?? rights.facts.schema;
+  const { group, role: identity } = place;
+  const schema = request.schema ?? group.facts.schema;
   const problem = feed.problem();
   if (problem) throw errors.NOT_FOLLOWING({ reason: problem });
   const facts = await options.facts.get(identity, schema, request.table, OPERATORS);
   const asked = tableKey(schema, request.table);
   if (asked !== place.tableKey) {
-    const follows = `${rights.facts.schema}.${rights.facts.table}`;
+    const follows = `${group.facts.schema}.${group.facts.table}`;
     throw errors.SUB_OTHER_TABLE({ sub: request.sub, follows, table: `${schema}.${request.table}` });
   }
   const envelopes = feed.ring.since(asked, feed.ring.floor?.sequence ?? 0) ?? [];
-  const key = { columns: rights.facts.key, values: readKey(request.key, rights.facts) };
+  const key = { columns: group.facts.key, values: readKey(request.key, group.facts) };
   const found = await findChanges(envelopes, key, request.limit);
   if (found.length === 0) throw notChanged(feed, request, envelopes, `${schema}.${request.table}`);
 
   const { visible, policies, view } = await askRights(options, place, found, asker);
   if (subscription.ended) throw goneError(options.topics, request.sub);
   const { plan } = subscription.topic;
-  const passes = await rights.passes(
+  const passes = await group.passes(
     subscription.topic,
     found.map(({ change }) => change),
   );
@@ -65,12 +65,12 @@ export async function explainWhy(options: WhyOptions, request: LiveWhyRequest, a
     mode: subscription.topic.mode,
     role: identity.role,
     user: userOf(identity),
-    rowSecurity: rights.facts.policy !== undefined,
+    rowSecurity: group.facts.policy !== undefined,
     rightsChanged: facts.version !== place.facts.version,
     withheld: view.withheld,
     through: throughOf(feed),
     since: envelopes[0]?.receivedAt ?? null,
-    changes: found.map((one) => explainChange(one, deliveryState(one, subscription, rights), context)),
+    changes: found.map((one) => explainChange(one, deliveryState(one, subscription, group), context)),
   };
 }
 
@@ -100,7 +100,7 @@ function readKey(text: string, { key, table }: TableFacts): readonly string[] {
 /** All policies together by the class's own question, each by itself, and what who asks may see. */
 async function askRights(
   { database, facts }: WhyOptions,
-  { rights, role }: Place,
+  { group, role }: Place,
   found: readonly FoundChange[],
   asker: Identity,
 ) {
@@ -113,15 +113,15 @@ async function askRights(
   const envelopes = [...byEnvelope.keys()];
   const images = found.flatMap(({ change: { row, before } }) => [...(row ? [row] : []), ...(before ? [before] : [])]);
   try {
-    const visible = await rights.visible(envelopes, (envelope) => byEnvelope.get(envelope) ?? []);
+    const visible = await group.visible(envelopes, (envelope) => byEnvelope.get(envelope) ?? []);
     const last = envelopes.at(-1) as ChangeEnvelope;
-    const policies = await askPolicies(database, role, rights.facts, images, last);
-    return { visible, policies, view: await askerView({ database, facts }, asker, rights.facts, images, last) };
+    const policies = await askPolicies(database, role, group.facts, images, last);
+    return { visible, policies, view: await askerView({ database, facts }, asker, group.facts, images, last) };
   } catch (error) {
     if (!isRefusal(error)) throw error;
     // Its words may hold values.
     const reason = `SQLSTATE ${(error as { code?: string }).code}`;
-    throw errors.POLICY_FAILED({ table: rights.facts.table, reason }, { cause: error });
+    throw errors.POLICY_FAILED({ table: group.facts.table, reason }, { cause: error });
   }
 }
 

@@ -1,7 +1,7 @@
 /** Work that is done so many at a time and may wait for its turn, in a limited number, of which each identity has a share. */
 
 import { type Refusal, SharedLimit } from '@tidemark/service';
-import { Turns } from '../topics/turns.ts';
+import { Semaphore } from './semaphore.ts';
 
 export interface WaitingRoomLimits {
   concurrency: number;
@@ -10,36 +10,36 @@ export interface WaitingRoomLimits {
 }
 
 export class WaitingRoom {
-  #turns: Turns;
+  #semaphore: Semaphore;
   #places: SharedLimit;
 
   constructor({ concurrency, maxWaiting, sharePercent }: WaitingRoomLimits) {
-    this.#turns = new Turns(concurrency);
+    this.#semaphore = new Semaphore(concurrency);
     this.#places = new SharedLimit(maxWaiting, sharePercent);
   }
 
   get running(): number {
-    return this.#turns.running;
+    return this.#semaphore.running;
   }
 
   get waiting(): number {
-    return this.#turns.waiting;
+    return this.#semaphore.waiting;
   }
 
   /** Why one more of this identity may not even wait; to be asked right before `run`. */
   refuses(holder: string): Refusal | undefined {
-    return this.#turns.isFull(holder) ? this.#places.refuses(holder, 1) : undefined;
+    return this.#semaphore.isFull(holder) ? this.#places.refuses(holder, 1) : undefined;
   }
 
   async run<T>(holder: string, work: () => Promise<T>): Promise<T> {
-    let waits = this.#turns.isFull(holder);
+    let waits = this.#semaphore.isFull(holder);
     if (waits) this.#places.take(holder, 1);
     const leave = () => {
       if (waits) this.#places.give(holder, 1);
       waits = false;
     };
     try {
-      return await this.#turns.run(() => {
+      return await this.#semaphore.run(() => {
         leave();
         return work();
       }, holder);

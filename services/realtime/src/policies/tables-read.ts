@@ -3,10 +3,10 @@
  * pins to the reader's claims (`where m.user_id = auth.uid()`). Everything that is not understood reads all rows.
  */
 import { tableKey } from '@tidemark/contracts';
+import { type ComparableColumn, type RequiredEquality, requiredEqualities } from './claim-equality.ts';
 import { type Expression, partsOf } from './expression.ts';
 import { Builder, EQUAL, type Scope } from './from-tree.ts';
 import { isNode, type Node, type NodeValue, number, parseNodeText } from './node-text.ts';
-import { type Pin, type PinnableColumn, pinsOf } from './pins.ts';
 import { columnOf, conditionsOf } from './query-conditions.ts';
 import type { ReadRelation, ReadSource, TablesReadCatalog } from './tables-read-catalog.ts';
 
@@ -26,9 +26,9 @@ export interface TableRead {
   published: readonly ReadTable[];
   /** Those whose changes only Postgres's statistics tell. */
   counted: readonly ReadTable[];
-  columns: readonly PinnableColumn[];
+  columns: readonly ComparableColumn[];
   /** A row that matters has one of these values; undefined where any row may matter. */
-  pins: readonly Pin[] | undefined;
+  equalities: readonly RequiredEquality[] | undefined;
   /** An update that changes none of these columns does not matter. */
   names: readonly string[];
 }
@@ -59,14 +59,14 @@ export function tablesRead(catalog: TablesReadCatalog): TablesRead {
     if (!relation || relation.kind === 'v') continue;
     const { published, counted } = stored(relation, catalog, relations);
     if (published.length + counted.length === 0) continue;
-    const pins = isKnown ? walk.pins.get(oid) : undefined;
+    const equalities = isKnown ? walk.equalities.get(oid) : undefined;
     tables.push({
       schema: relation.schema,
       table: relation.name,
       published,
       counted,
       columns: relation.columns ?? [],
-      pins,
+      equalities,
       names: names(relation),
     });
   }
@@ -110,7 +110,7 @@ function columnNames(
 
 class Walk {
   /** By relation; undefined where any of its rows may matter. */
-  readonly pins = new Map<number, Pin[] | undefined>();
+  readonly equalities = new Map<number, RequiredEquality[] | undefined>();
   /** Numbers of columns that are read, of whichever table. */
   readonly columns = new Set<number>();
   #catalog: TablesReadCatalog;
@@ -176,17 +176,21 @@ class Walk {
     const range = query.fields.get('rtable');
     for (const [index, entry] of (Array.isArray(range) ? range : []).entries()) {
       if (!isNode(entry) || entry.fields.get('rtekind') !== '0') continue;
-      this.#add(number(entry, 'relid') as number, this.#pinsOf(conditions, index + 1, scope));
+      this.#add(number(entry, 'relid') as number, this.#requiredEqualities(conditions, index + 1, scope));
     }
   }
 
-  #add(relation: number, pins: readonly Pin[] | undefined): void {
-    const before = this.pins.has(relation) ? this.pins.get(relation) : [];
-    this.pins.set(relation, before && pins ? [...before, ...pins] : undefined);
+  #add(relation: number, equalities: readonly RequiredEquality[] | undefined): void {
+    const before = this.equalities.has(relation) ? this.equalities.get(relation) : [];
+    this.equalities.set(relation, before && equalities ? [...before, ...equalities] : undefined);
   }
 
   /** `<column of this entry> = <what the claims or constants give>`, of conditions that all must hold. */
-  #pinsOf(conditions: readonly Node[], entry: number, scope: Scope): readonly Pin[] | undefined {
+  #requiredEqualities(
+    conditions: readonly Node[],
+    entry: number,
+    scope: Scope,
+  ): readonly RequiredEquality[] | undefined {
     for (const condition of conditions) {
       const args = condition.fields.get('args');
       if (condition.tag !== 'OPEXPR' || !EQUAL.has(number(condition, 'opno') ?? 0) || !Array.isArray(args)) continue;
@@ -195,8 +199,8 @@ class Walk {
         const left = columnOf(side, entry);
         const right = left && this.#builder.build(other, scope);
         if (!left || !right || !isOfClaims(right)) continue;
-        const pins = pinsOf({ kind: 'equal', left, right, collation });
-        if (pins) return pins;
+        const equalities = requiredEqualities({ kind: 'equal', left, right, collation });
+        if (equalities) return equalities;
       }
     }
     return undefined;
@@ -208,7 +212,7 @@ class Walk {
     const follow = (kind: string, oid: number) => {
       if (seen.has(`${kind}${oid}`)) return;
       seen.add(`${kind}${oid}`);
-      if (kind === 'r') this.pins.set(oid, undefined);
+      if (kind === 'r') this.equalities.set(oid, undefined);
       for (const [of, ofOid, to, next] of this.#catalog.edges) if (of === kind && ofOid === oid) follow(to, next);
     };
     follow('f', from.oid);

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { CLOSE_CODES, LIVE_SUBPROTOCOL } from '@tidemark/contracts';
 import { every, identityKey, networkOf, SharedLimit } from '@tidemark/service';
 import type { WebSocket } from 'ws';
-import { letGo } from '../draining/let-go.ts';
+import { drainClients } from '../draining/drain-clients.ts';
 import type { RealtimeEvent } from '../events.ts';
 import { Connection, type ConnectionContext } from './connection.ts';
 
@@ -127,7 +127,7 @@ export function createSockets(options: SocketsOptions): Sockets {
         close: () => connection.close(CLOSE_CODES.GOING_AWAY, STOPPING),
         cut: () => connection.terminate(),
       }));
-      await letGo(leavers, overMs);
+      await drainClients(leavers, overMs);
       timer.stop();
     },
   };

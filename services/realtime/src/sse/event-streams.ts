@@ -3,15 +3,15 @@ import { CLOSE_CODES } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
 import { every, identityKey, networkOf, tokenOf } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { letGo } from '../draining/let-go.ts';
+import { drainClients } from '../draining/drain-clients.ts';
 import { errors } from '../errors.ts';
 import type { RealtimeEvent } from '../events.ts';
+import { publicError } from '../public-error.ts';
 import type { Admission } from '../sockets/admission.ts';
+import type { Topics } from '../subscriptions/topics-api.ts';
 import { errorFrame } from '../topics/frame.ts';
-import { publicError } from '../topics/public-error.ts';
 import type { Subscription } from '../topics/subscription.ts';
 import type { Mode } from '../topics/topic.ts';
-import type { Topics } from '../topics/topics-api.ts';
 import { EventStream } from './event-stream.ts';
 
 export interface EventStreamsOptions {
@@ -168,7 +168,7 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
         close: () => open.stream.end(),
         cut: () => open.stream.destroy(),
       }));
-      await letGo(leavers, overMs);
+      await drainClients(leavers, overMs);
       timer.stop();
     },
   };

@@ -7,9 +7,15 @@
  */
 import type { TidemarkError } from '@tidemark/contracts';
 import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
+import type { Judged } from '../query/row-match.ts';
+import {
+  passed,
+  type SubscriptionVisibility,
+  seenThrough,
+  type Transaction,
+  type Visibility,
+} from '../snapshots/snapshot-visibility.ts';
 import { errorFrame, serverFrame } from './frame.ts';
-import { type Gate, passed, type SubscriptionGate, seenThrough, type Transaction } from './gate.ts';
-import type { Judged } from './row-match.ts';
 import type { EncodedChanges, Topic } from './topic.ts';
 
 /** What a subscription needs of its socket. */
@@ -30,8 +36,8 @@ export interface Sink {
 
 /** Up to where a subscription was not to be sent changes: those in its snapshot, before its position, or before it was there. */
 export interface Beginning {
-  gate: Gate;
-  /** The last envelope before it; asked for only where the gate is open. */
+  visibility: Visibility;
+  /** The last envelope before it; asked for only where the visibility is open. */
   sequence: number;
 }
 
@@ -42,11 +48,11 @@ export class Subscription {
   readonly sink: Sink;
   live = false;
   ended = false;
-  gate: SubscriptionGate = { kind: 'open' };
+  visibility: SubscriptionVisibility = { kind: 'open' };
   readonly startedAt = Date.now();
   /** Sent, without those of the snapshot. */
   changesTotal = 0;
-  /** Kept after the gate has opened, to explain what was not sent; undefined while the snapshot is read. */
+  /** Kept after the visibility has opened, to explain what was not sent; undefined while the snapshot is read. */
   beginning: Beginning | undefined;
   /** The last envelope that it has caught up with by itself; what is behind it is its topic's to send once it is live. */
   caughtUpTo = -1;
@@ -70,11 +76,11 @@ export class Subscription {
   ): number {
     if (this.ended) return 0;
     let after = -1;
-    if (this.gate.kind !== 'open') {
-      const seen = seenThrough(this.gate, envelope);
-      if (passed(this.gate, envelope.lsn)) {
-        this.gate = { kind: 'open' };
-        this.topic.gated.delete(this);
+    if (this.visibility.kind !== 'open') {
+      const seen = seenThrough(this.visibility, envelope);
+      if (passed(this.visibility, envelope.lsn)) {
+        this.visibility = { kind: 'open' };
+        this.topic.skipping.delete(this);
       }
       if (seen === 'all') return 0;
       if (seen !== 'none') {
@@ -112,7 +118,7 @@ export class Subscription {
   goLive(): void {
     this.topic.flush();
     this.live = true;
-    if (this.gate.kind !== 'open') this.topic.gated.add(this);
+    if (this.visibility.kind !== 'open') this.topic.skipping.add(this);
   }
 
   /** Frames of so many changes that waited for each other; `last` is the envelope of the last one. */
@@ -125,9 +131,9 @@ export class Subscription {
   /** Whether the change came before what it was to be sent; undefined where that is not known yet. */
   beganBehind(envelope: Transaction & { sequence: number }, index: number): boolean | undefined {
     if (!this.beginning) return undefined;
-    const { gate, sequence } = this.beginning;
-    if (gate.kind === 'open') return envelope.sequence <= sequence;
-    const seen = seenThrough(gate, envelope);
+    const { visibility, sequence } = this.beginning;
+    if (visibility.kind === 'open') return envelope.sequence <= sequence;
+    const seen = seenThrough(visibility, envelope);
     return seen === 'all' || (seen !== 'none' && index <= seen);
   }
 
@@ -156,7 +162,7 @@ export class Subscription {
   #end(reason: string | undefined): void {
     this.ended = true;
     this.live = false;
-    this.topic.gated.delete(this);
+    this.topic.skipping.delete(this);
     this.#onEnd(this, reason);
   }
 }

@@ -2,13 +2,13 @@
  * A topic: one query under one class of rights. Its subscribers get the same frames, each made once.
  */
 import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
+import type { LivePlan } from '../query/live-plan.ts';
+import { byKey, type Judged, matchChange } from '../query/row-match.ts';
+import type { SharedSnapshot } from '../snapshots/shared-snapshot.ts';
 import { changesFrame } from './frame.ts';
-import { Held } from './held.ts';
-import type { LivePlan } from './live-plan.ts';
-import type { Pressure } from './pressure.ts';
-import { byKey, type Judged, matchChange } from './row-match.ts';
-import type { SharedSnapshot } from './shared-snapshot.ts';
+import { FrameBatch } from './frame-batch.ts';
 import type { Subscription } from './subscription.ts';
+import type { WriteRate } from './write-rate.ts';
 
 export interface EncodedChanges {
   kind: 'frame';
@@ -29,7 +29,7 @@ export type Mode = 'every' | 'latest';
 
 /** When changes wait for others. */
 export interface DeliveryPolicy {
-  pressure: Pressure;
+  writeRate: WriteRate;
   /** Under pressure, ms. */
   batchMs: number;
   /** Between two frames of a topic in mode `latest`, ms. */
@@ -47,12 +47,12 @@ export class Topic {
   readonly plan: LivePlan;
   readonly mode: Mode;
   readonly subscriptions = new Set<Subscription>();
-  /** Live ones that do not take everything yet (gate.ts). */
-  readonly gated = new Set<Subscription>();
+  /** Live ones that do not take everything yet (snapshot-visibility.ts). */
+  readonly skipping = new Set<Subscription>();
   shared: SharedSnapshot | undefined;
   #policy: DeliveryPolicy;
   #mayWait: boolean;
-  #held = new Held();
+  #batch = new FrameBatch();
   #timer: NodeJS.Timeout | undefined;
   #flushedAt = 0;
 
@@ -99,14 +99,14 @@ export class Topic {
 
   /** To every subscriber that is up to date; the others come to this envelope by themselves. @returns the changes written */
   deliver(envelope: ChangeEnvelope, changes: readonly RowChange[], judged: Judged): number {
-    if (this.gated.size > 0) this.flush();
+    if (this.skipping.size > 0) this.flush();
     else if (this.mode === 'latest') return this.#holdLatest(envelope, changes, judged);
     const encoded = this.encode(envelope, changes, judged);
     if (encoded.kind === 'nothing' && !envelope.body().ends) return 0;
-    const { pressure, batchMs } = this.#policy;
+    const { writeRate, batchMs } = this.#policy;
     const now = Date.now();
-    if (encoded.kind === 'frame' && this.#mayWait && this.gated.size === 0 && pressure.isHigh(now)) {
-      this.#held.add(encoded.frame, encoded.changes, envelope);
+    if (encoded.kind === 'frame' && this.#mayWait && this.skipping.size === 0 && writeRate.isHigh(now)) {
+      this.#batch.add(encoded.frame, encoded.changes, envelope);
       this.#flushIn(batchMs);
       return 0;
     }
@@ -117,7 +117,7 @@ export class Topic {
       if (encoded.kind === 'resync') subscription.resync(encoded.reason);
       else delivered += subscription.offer(envelope, changes, judged, encoded.kind === 'frame' ? encoded : undefined);
     }
-    pressure.wrote(this.subscriptions.size, now);
+    writeRate.wrote(this.subscriptions.size, now);
     return delivered;
   }
 
@@ -125,7 +125,7 @@ export class Topic {
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const kept = this.#held.take();
+    const kept = this.#batch.take();
     if (!kept) return;
     const now = Date.now();
     this.#flushedAt = now;
@@ -134,18 +134,18 @@ export class Topic {
     for (const subscription of this.subscriptions) {
       if (subscription.live && subscription.give(frame, kept.changes, kept.last)) receivers += 1;
     }
-    this.#policy.pressure.wrote(receivers, now);
+    this.#policy.writeRate.wrote(receivers, now);
     for (const [envelope, count] of kept.envelopes) this.#policy.onDelivered(envelope, count * receivers);
   }
 
   /** Whether changes of the envelope wait for others. */
   holds(envelope: ChangeEnvelope): boolean {
-    return this.#held.holds(envelope);
+    return this.#batch.holds(envelope);
   }
 
   /** In mode `latest`: whether a newer change of the key was sent in its place. */
   wasReplaced(change: RowChange): boolean {
-    return this.#held.wasReplaced(change);
+    return this.#batch.wasReplaced(change);
   }
 
   /** Nobody is left. */
@@ -163,7 +163,7 @@ export class Topic {
         return 0;
       }
       for (const part of byKey(this.plan, change, match, judged)) {
-        if (this.#held.replace(part.key, part.text, part.change, envelope)) this.#policy.onConflated();
+        if (this.#batch.replace(part.key, part.text, part.change, envelope)) this.#policy.onConflated();
       }
     }
     const due = this.#flushedAt + this.#policy.latestMs - Date.now();
@@ -173,7 +173,7 @@ export class Topic {
   }
 
   #flushIn(ms: number): void {
-    if (this.#held.isFull) this.flush();
+    if (this.#batch.isFull) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), ms);
   }
 

@@ -3,10 +3,10 @@ import { ENVELOPE_FORM, parseLsn } from '@tidemark/contracts';
 import type { Database } from '@tidemark/db';
 import t from 'tap';
 import { ChangeEnvelope } from '../../src/changes/envelope.ts';
-import type { LivePlan } from '../../src/topics/live-plan.ts';
-import { matchChange } from '../../src/topics/row-match.ts';
-import type { TableFacts } from '../../src/topics/table-facts.ts';
-import { visibleImages } from '../../src/topics/visibility.ts';
+import type { LivePlan } from '../../src/query/live-plan.ts';
+import { matchChange } from '../../src/query/row-match.ts';
+import { visibleImages } from '../../src/rls/visible-images.ts';
+import type { TableFacts } from '../../src/tables/table-facts.ts';
 
 const policyReads = { columns: [], whole: false, tableOid: false };
 const facts = {

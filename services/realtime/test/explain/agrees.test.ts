@@ -18,7 +18,7 @@ grant select on public.things to authenticated, service_role;
 -- The same rows without policies, and without old rows.
 create table public.plain (like public.things including all);
 grant select on public.plain to authenticated, service_role;
--- The same rows under a policy that pins a column, so that the delivery asks about those alone that have the claim's value.
+-- The same rows under a policy that compares a column with the claim, so that the delivery asks about those alone that have the claim's value.
 create table public.mine (like public.things including all);
 alter table public.mine replica identity full;
 alter table public.mine enable row level security;

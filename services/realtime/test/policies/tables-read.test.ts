@@ -1,7 +1,7 @@
 /** Which tables a table's policies read, and which of their rows can matter to a reader, as Postgres stores the policies. */
 import t from 'tap';
+import { requiredValues } from '../../src/policies/claim-equality.ts';
 import { readClaims } from '../../src/policies/claim-paths.ts';
-import { pinnedValues } from '../../src/policies/pins.ts';
 import type { TablesRead } from '../../src/policies/tables-read.ts';
 import { ANN, openOwnedTable } from './owned-table.ts';
 
@@ -28,8 +28,9 @@ create function public.compare(int, int) returns bool language sql stable begin 
 create operator public.=== (leftarg = int, rightarg = int, function = public.compare);`;
 
 const describe = (reads: TablesRead): string[] =>
-  reads.tables.map(({ published, counted, columns, pins, names }) => {
-    const values = pins && pinnedValues(pins, CLAIMS, columns)?.map(({ column, key }) => `${column}=${key}`);
+  reads.tables.map(({ published, counted, columns, equalities, names }) => {
+    const values =
+      equalities && requiredValues(equalities, CLAIMS, columns)?.map(({ column, key }) => `${column}=${key}`);
     const tables = [...published.map(({ table }) => `${table}!`), ...counted.map(({ table }) => table)];
     return `${tables.join('+')} ${values ? `[${values.join(' ')}]` : 'any'} (${names.join(' ')})`;
   });

@@ -2,8 +2,8 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
-import { RawSocket } from '../raw-socket.ts';
 import { startTestRealtime, token, waitFor } from '../test-realtime.ts';
+import { RawSocket } from './raw-socket.ts';
 
 t.test('abuse', async (t) => {
   const service = await startTestRealtime(undefined, {

@@ -1,8 +1,8 @@
 /** Limits of sockets, event streams and subscriptions: in number and rate, with a share for each identity on a busy instance. */
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
-import { RawSocket } from '../raw-socket.ts';
 import { startTestRealtime, token, waitFor } from '../test-realtime.ts';
+import { RawSocket } from './raw-socket.ts';
 
 t.test('limits of identities', async (t) => {
   const service = await startTestRealtime(undefined, {

@@ -1,0 +1,152 @@
+/**
+ * A subscription's query string → what is needed to match changes and to read the snapshot. Refuses, with the reason, what
+ * cannot be followed change by change.
+ */
+import { LIVE_QUERY_BYTES, tableKey } from '@tidemark/contracts';
+import type { Identity } from '@tidemark/db';
+import {
+  type ColumnTypeDetail,
+  type Condition,
+  canonical,
+  type EqualityColumn,
+  equalityKey,
+  type OrderTerm,
+  parseQuery,
+  type Query,
+} from '@tidemark/query';
+import { errors, postgresErrors } from '../errors.ts';
+import type { ColumnFacts, TableFacts } from '../tables/table-facts.ts';
+import { planFilter } from './plan-filter.ts';
+import { columnsOf, type RowFilter } from './row-filter.ts';
+
+export interface SelectedColumn {
+  column: string;
+  /** The member's name in rows. */
+  as: string;
+}
+
+/** The first rows in an order: `order=minute.desc&limit=20`. */
+export interface WindowPlan {
+  order: readonly OrderTerm[];
+  limit: number;
+  offset: number;
+}
+
+export interface LivePlan {
+  facts: TableFacts;
+  /** Equal texts mean equal results. */
+  canonical: string;
+  select: readonly SelectedColumn[];
+  /** The key of the table, as the members of a row are called. */
+  key: readonly string[];
+  where: readonly Condition[];
+  filter: RowFilter;
+  /** Whose rights it was planned with. */
+  role: string;
+  /** Columns of select and filter: what a change must carry. */
+  columns: readonly string[];
+  equality: readonly EqualityColumn[];
+  types: Readonly<Record<string, ColumnTypeDetail>>;
+  /** Undefined where all rows are followed. */
+  window: WindowPlan | undefined;
+}
+
+export interface LiveQuery {
+  table: string;
+  query: Query;
+}
+
+/** `commentary?match_id=eq.42` @throws PGRST100 and others of @tidemark/query, RT_QUERY_UNSUPPORTED, RT_QUERY_TOO_LONG */
+export function parseLiveQuery(text: string): LiveQuery {
+  const bytes = Buffer.byteLength(text);
+  if (bytes > LIVE_QUERY_BYTES) throw errors.QUERY_TOO_LONG({ bytes, limit: LIVE_QUERY_BYTES });
+  const mark = text.indexOf('?');
+  const path = mark < 0 ? text : text.slice(0, mark);
+  const table = decode(path.replace(/^\/+/, ''));
+  if (table === '' || table.includes('/'))
+    throw errors.QUERY_UNSUPPORTED({ what: `"${path.slice(0, 100)}" is no table: it` });
+  const query = parseQuery(mark < 0 ? '' : text.slice(mark + 1));
+  if (query.after !== null) throw errors.QUERY_UNSUPPORTED({ what: 'a page (after=)' });
+  if (query.columns || query.onConflict)
+    throw errors.QUERY_UNSUPPORTED({ what: 'what belongs to writes (columns, on_conflict)' });
+  return { table, query };
+}
+
+/**
+ * @param windowRows most rows of a window, those that its offset skips included
+ * @throws RT_COLUMN_UNKNOWN, RT_KEY_NOT_SELECTED, RT_OLD_ROWS_NEEDED, RT_QUERY_UNSUPPORTED, RT_WINDOW_…, 42501
+ */
+export function planLiveQuery(query: Query, facts: TableFacts, identity: Identity, windowRows: number): LivePlan {
+  const byName = new Map(facts.columns.map((column) => [column.name, column]));
+  const column = (name: string) => checkColumn(byName.get(name), name, facts, identity);
+  const select = query.select.flatMap((node): SelectedColumn[] => {
+    if (node.kind === 'star') {
+      return facts.columns.map(({ name }) => ({ column: column(name).name, as: name }));
+    }
+    if (node.kind === 'embed') throw errors.QUERY_UNSUPPORTED({ what: `the embedded table "${node.name}"` });
+    if (node.kind === 'count' || node.aggregate !== null) throw errors.QUERY_UNSUPPORTED({ what: 'an aggregate' });
+    const { name, json } = node.field;
+    if (json.length > 0) throw errors.QUERY_UNSUPPORTED({ what: `a path into the JSON of "${name}"` });
+    if (node.cast !== null) throw errors.QUERY_UNSUPPORTED({ what: `a cast of "${name}"` });
+    return [{ column: column(name).name, as: node.alias ?? name }];
+  });
+  const selected = new Set(select.map((entry) => entry.column));
+  if (!facts.key.every((name) => selected.has(name))) throw errors.KEY_NOT_SELECTED({ columns: facts.key.join(', ') });
+  if (facts.policy !== undefined && !facts.oldRows) {
+    throw errors.OLD_ROWS_NEEDED({ schema: facts.schema, table: facts.table });
+  }
+
+  const types = Object.fromEntries(facts.columns.map(({ name, type }) => [name, type]));
+  for (const name of columnsOf(query.where)) column(name);
+  const filter = planFilter(tableKey(facts.schema, facts.table), query.where, types);
+  const window = planWindow(query, facts, windowRows);
+  for (const { field } of window?.order ?? []) column(field.name);
+  return {
+    facts,
+    canonical: canonical(query),
+    select,
+    key: facts.key.map((name) => select.find((entry) => entry.column === name)?.as ?? name),
+    where: query.where,
+    filter,
+    role: identity.role,
+    columns: [...new Set([...selected, ...filter.columns])],
+    equality: equalityKey(query.where),
+    types,
+    window,
+  };
+}
+
+function planWindow({ order, limit, offset }: Query, { table, key }: TableFacts, most: number): WindowPlan | undefined {
+  if (limit === null) {
+    if (order.length > 0) throw errors.WINDOW_NEEDS_LIMIT({ what: 'order', limit: most });
+    if (offset > 0) throw errors.WINDOW_NEEDS_LIMIT({ what: 'offset', limit: most });
+    return undefined;
+  }
+  if (key.length === 0) throw errors.WINDOW_NEEDS_KEY({ table });
+  if (limit + offset > most) throw errors.WINDOW_TOO_LARGE({ rows: limit + offset, limit: most });
+  for (const { field, related } of order) {
+    if (related !== null) throw errors.QUERY_UNSUPPORTED({ what: `order by the embedded table "${related}"` });
+    if (field.json.length > 0) throw errors.QUERY_UNSUPPORTED({ what: `order by a path into "${field.name}"` });
+  }
+  return { order, limit, offset };
+}
+
+function checkColumn(
+  column: ColumnFacts | undefined,
+  name: string,
+  { schema, table }: TableFacts,
+  { role }: Identity,
+): ColumnFacts {
+  if (!column) throw errors.COLUMN_UNKNOWN({ column: name, table });
+  if (!column.readable) throw postgresErrors['42501']({ schema, table, role, column: name });
+  if (!column.published) throw errors.QUERY_UNSUPPORTED({ what: `the column "${name}", which is not published,` });
+  return column;
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw errors.QUERY_UNSUPPORTED({ what: `"${text.slice(0, 100)}" is not percent-encoded text: it` });
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * The rights that subscribers of a table share, from the role and from what the policies read of the claims: identities that
+ * they cannot tell apart are one class.
+ */
+import type { Identity } from '@tidemark/db';
+import type { RowImage } from '../changes/row-image.ts';
+import { type RequiredValue, requiredValues } from '../policies/claim-equality.ts';
+import { readClaims, reduceClaims } from '../policies/claim-paths.ts';
+import type { TableFacts } from '../tables/table-facts.ts';
+
+export interface RlsGroupKey {
+  /** Equal for identities that see the same rows of the table. */
+  key: string;
+  /** Undefined without row-level security. Its claims are those that the policies read, and no others, wherever that is known. */
+  identity: Identity | undefined;
+  /** What it may see has one of these values; undefined where it may see any row. */
+  required: readonly RequiredValue[] | undefined;
+}
+
+export function rlsGroupKey(facts: TableFacts, identity: Identity): RlsGroupKey {
+  const { policy, dependencies } = facts;
+  if (policy === undefined) return { key: '', identity: undefined, required: undefined };
+  const read = readClaims(identity.claims);
+  const claims = read && dependencies.claims !== 'whole' ? reduceClaims(read, dependencies.claims) : identity.claims;
+  return {
+    key: JSON.stringify([facts.version, identity.role, claims]),
+    identity: { ...identity, claims },
+    required: read && dependencies.equalities && requiredValues(dependencies.equalities, read, facts.columns),
+  };
+}
+
+/** Whether a row of this image may be seen at all; without a value in the image, it may. */
+export function maySee(required: readonly RequiredValue[] | undefined, image: RowImage): boolean {
+  if (!required) return true;
+  return required.some(({ column, keys, key }) => {
+    const names = [column];
+    return !image.has(names) || keys.value(image.values(names)[column]) === key;
+  });
+}

@@ -1,0 +1,83 @@
+/** The classes of rights of this instance, by table: found or made for a subscription, fed with envelopes, forgotten when nobody is left. */
+import type { ChangeEnvelope } from '../changes/envelope.ts';
+import type { Membership } from '../membership/membership.ts';
+import type { TableFacts } from '../tables/table-facts.ts';
+import { CHANGED, UNREADABLE } from '../topics/resync-reasons.ts';
+import { ClassIndex } from './class-index.ts';
+import type { RlsGroup } from './rls-group.ts';
+
+export class RlsGroups {
+  #groups = new Map<string, RlsGroup>();
+  #ofTable = new Map<string, ClassIndex<RlsGroup>>();
+  #membership: Membership;
+  #onUnreadable: (table: string, error: Error) => void;
+
+  constructor(membership: Membership, onUnreadable: (table: string, error: Error) => void) {
+    this.#membership = membership;
+    this.#onUnreadable = onUnreadable;
+  }
+
+  get size(): number {
+    return this.#groups.size;
+  }
+
+  findOrMake(groupKey: string, tableKey: string, make: () => RlsGroup): RlsGroup {
+    const found = this.#groups.get(groupKey);
+    if (found) return found;
+    const group = make();
+    this.#groups.set(groupKey, group);
+    let ofTable = this.#ofTable.get(tableKey);
+    if (!ofTable) {
+      ofTable = new ClassIndex();
+      this.#ofTable.set(tableKey, ofTable);
+    }
+    ofTable.add(group);
+    return group;
+  }
+
+  delete(groupKey: string, tableKey: string): void {
+    const group = this.#groups.get(groupKey);
+    if (!group) return;
+    group.close();
+    this.#membership.delete(group);
+    this.#groups.delete(groupKey);
+    const ofTable = this.#ofTable.get(tableKey);
+    ofTable?.delete(group);
+    if (ofTable?.all.size === 0) this.#ofTable.delete(tableKey);
+  }
+
+  receive(envelope: ChangeEnvelope): void {
+    this.#membership.receive(envelope);
+    const index = this.#ofTable.get(envelope.table);
+    if (!index) return;
+    let concerned: ReadonlySet<RlsGroup>;
+    try {
+      concerned = index.concerned(envelope);
+    } catch (error) {
+      for (const group of index.all) this.#unreadable(group, error as Error);
+      return;
+    }
+    for (const group of concerned) {
+      try {
+        group.receive(envelope);
+      } catch (error) {
+        this.#unreadable(group, error as Error);
+      }
+    }
+  }
+
+  /** Ends those of these tables whose facts are of another definition. */
+  redefine(tableKeys: readonly string[], isRedefined: (facts: TableFacts) => boolean): void {
+    for (const key of tableKeys) {
+      for (const group of [...(this.#ofTable.get(key)?.all ?? [])]) {
+        if (isRedefined(group.facts)) group.resync(CHANGED);
+      }
+    }
+  }
+
+  /** An envelope or a row that cannot be read: whoever follows the table has missed something. */
+  #unreadable(group: RlsGroup, error: Error): void {
+    this.#onUnreadable(group.facts.table, error);
+    group.resync(UNREADABLE);
+  }
+}

@@ -1,0 +1,88 @@
+/** What a subscription gets before it is live: its snapshot, or what is behind its position. */
+import type { Identity } from '@tidemark/db';
+import type { SharedLimit } from '@tidemark/service';
+import type { ChangeEnvelope } from '../changes/envelope.ts';
+import type { Feed } from '../changes/feed.ts';
+import type { History } from '../changes/history.ts';
+import { isRefusal } from '../is-refusal.ts';
+import type { Membership } from '../membership/membership.ts';
+import { publicError } from '../public-error.ts';
+import type { RlsGroup } from '../rls/rls-group.ts';
+import type { Snapshots } from '../snapshots/snapshots.ts';
+import { CHANGED, UNREADABLE } from '../topics/resync-reasons.ts';
+import type { Subscription } from '../topics/subscription.ts';
+import { Window } from '../windows/window.ts';
+import { catchUp } from './catch-up.ts';
+import { sendSnapshot } from './send-snapshot.ts';
+import { settleSnapshot } from './settle-snapshot.ts';
+
+export interface Beginnings {
+  feed: Feed;
+  history: History;
+  snapshots: Snapshots;
+  /** Bytes of snapshots that are kept to be shared. */
+  sharedSnapshots: SharedLimit;
+  membership: Membership;
+  onDelivered(envelope: ChangeEnvelope, changes: number): void;
+  onFailed(error: Error): void;
+}
+
+export interface BeginningSubscription {
+  subscription: Subscription;
+  identity: Identity;
+  group: RlsGroup;
+  tableKey: string;
+  wants: { snapshot: boolean; resumes: boolean };
+  /** Whether what it was planned with is no longer so. */
+  isOutdated(): Promise<boolean>;
+}
+
+/** Ends with it live, or ended. */
+export async function beginSubscription(beginning: BeginningSubscription, options: Beginnings): Promise<void> {
+  const { subscription } = beginning;
+  const progress = { what: 'rows' as 'rows' | 'policies' };
+  try {
+    await begin(beginning, options, progress);
+  } catch (thrown) {
+    const error = thrown as Error;
+    if (subscription.ended || subscription.sink.closed) return subscription.end();
+    options.onFailed(error);
+    if (error instanceof SyntaxError) return subscription.resync(UNREADABLE);
+    // Postgres has refused what was right when it was planned, such as a column that was renamed since.
+    if (isRefusal(error) && (await beginning.isOutdated())) return subscription.resync(CHANGED);
+    subscription.fail(publicError(error, { table: beginning.group.facts.table, what: progress.what }));
+  }
+}
+
+async function begin(
+  { subscription, identity, group, tableKey, wants }: BeginningSubscription,
+  { feed, history, snapshots, sharedSnapshots, membership, onDelivered }: Beginnings,
+  progress: { what: 'rows' | 'policies' },
+): Promise<void> {
+  const { schema, table } = group.facts;
+  const { topic } = subscription;
+  const { holder } = subscription.sink;
+  const from = { sequence: group.cursor(topic), lsn: feed.lsn() };
+  const context = { feed, history, group, schema, table, tableKey, holder, from, onDelivered };
+  if (group.facts.tablesRead.tables.length > 0) await membership.ready(group);
+  if (topic instanceof Window) {
+    topic.notBefore(membership.floor(group));
+    await topic.join(subscription, identity, wants.snapshot || wants.resumes);
+    return;
+  }
+  if (wants.snapshot) {
+    const notBefore = membership.floor(group);
+    const kept = sharedSnapshots;
+    const snapshot = await sendSnapshot({ subscription, snapshots, identity, feed, tableKey, notBefore, kept });
+    progress.what = 'policies';
+    await settleSnapshot(subscription, snapshot, context);
+  }
+  progress.what = 'policies';
+  const { visibility } = subscription;
+  if (!wants.snapshot && visibility.kind === 'position') {
+    subscription.beginning = { visibility, sequence: -1 };
+    if (membership.hasChangedSince(group, visibility, tableKey))
+      return subscription.resync('what the row-level security of the table reads may have changed since');
+  }
+  if (!subscription.ended) await catchUp(subscription, context);
+}

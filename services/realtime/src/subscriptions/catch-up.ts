@@ -1,0 +1,91 @@
+/** Brings a subscription from where it begins to where its topic is. */
+import type { Lsn } from '@tidemark/contracts';
+import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
+import { type Judged, mayConcern } from '../query/row-match.ts';
+import { MAX_BATCH_IMAGES, type RlsGroup } from '../rls/rls-group.ts';
+import { seenThrough, WHOLE } from '../snapshots/snapshot-visibility.ts';
+import type { Subscription } from '../topics/subscription.ts';
+import type { Topic } from '../topics/topic.ts';
+import { Backlog, type BacklogOptions } from './backlog.ts';
+
+export interface CatchUp extends BacklogOptions {
+  group: RlsGroup;
+  /** From where on everything is for one that has neither snapshot nor position. */
+  from: { sequence: number; lsn: Lsn };
+  onDelivered(envelope: ChangeEnvelope, changes: number): void;
+}
+
+/** Ends with the subscription live, or ended by a resync. @throws what a policy or the database throws */
+export async function catchUp(subscription: Subscription, context: CatchUp): Promise<void> {
+  const { visibility } = subscription;
+  const backlog =
+    visibility.kind === 'open'
+      ? new Backlog(context, context.from)
+      : Backlog.behind(context, visibility.lsn, visibility.index === WHOLE);
+  subscription.beginning ??= { visibility, sequence: backlog.sequence };
+  try {
+    await catchUpFrom(backlog, subscription, context);
+  } finally {
+    backlog.release();
+  }
+}
+
+async function catchUpFrom(backlog: Backlog, subscription: Subscription, context: CatchUp): Promise<void> {
+  const { group, onDelivered } = context;
+  const { topic, startedAt } = subscription;
+  while (!subscription.ended) {
+    const next = backlog.next(group.cursor(topic));
+    if (next?.length === 0) {
+      subscription.goLive();
+      return;
+    }
+    const envelopes = next ?? (await backlog.readOlder());
+    if ('reason' in envelopes) return subscription.resync(envelopes.reason);
+    const unseen = envelopes.filter((envelope) => seenThrough(subscription.visibility, envelope) !== 'all');
+    const isWanted = () => !subscription.ended;
+    await decided(unseen, { topic, group, isWanted }, async (envelope, judged) => {
+      await subscription.sink.room();
+      const sent = subscription.offer(envelope, envelope.body().changes, judged, undefined);
+      // What came while it waited is as new to it as to those that are live; what it resumes behind is not.
+      if (sent > 0 && next && envelope.receivedAt >= startedAt) onDelivered(envelope, sent);
+      return !subscription.ended;
+    });
+    subscription.caughtUpTo = backlog.sequence;
+  }
+}
+
+/**
+ * Tells of each envelope, in order, which of its rows the topic's filter lets pass, and what the class may see of those; until it
+ * is told to stop. Filters run and policies are asked for as many at once as in a class.
+ * @throws RT_FILTER_TOO_COSTLY, and what a policy or the database throws
+ */
+export async function decided(
+  envelopes: readonly ChangeEnvelope[],
+  { topic, group, isWanted }: { topic: Topic; group: RlsGroup; isWanted(): boolean },
+  give: (envelope: ChangeEnvelope, judged: Judged) => Promise<boolean>,
+): Promise<void> {
+  let batch: ChangeEnvelope[] = [];
+  let images = 0;
+  const flush = async () => {
+    const passes = await group.passes(topic, changesOf(batch), isWanted);
+    if (!isWanted()) return false;
+    const judged = { visible: undefined, passes };
+    const visible = await group.visible(batch, (envelope) =>
+      envelope.body().changes.filter((change) => mayConcern(topic.plan, change, judged)),
+    );
+    for (const envelope of batch) if (!(await give(envelope, { visible, passes }))) return false;
+    batch = [];
+    images = 0;
+    return true;
+  };
+  for (const envelope of envelopes) {
+    batch.push(envelope);
+    images += envelope.body().changes.length * 2;
+    if (images >= MAX_BATCH_IMAGES && !(await flush())) return;
+  }
+  if (batch.length > 0) await flush();
+}
+
+function* changesOf(envelopes: readonly ChangeEnvelope[]): Generator<RowChange> {
+  for (const envelope of envelopes) yield* envelope.body().changes;
+}

@@ -1,0 +1,42 @@
+/** Ends the subscriptions whose rights rest on facts that have changed. */
+
+import type { FactsCache } from '../tables/facts-cache.ts';
+import type { TableFacts } from '../tables/table-facts.ts';
+import { CHANGED } from '../topics/resync-reasons.ts';
+import type { Subscription } from '../topics/subscription.ts';
+import { Window } from '../windows/window.ts';
+import type { Place } from './topics-api.ts';
+
+/**
+ * Asks once for each role and table, one after another: rights are looked at all the time, and must not crowd out other questions.
+ * @param last number of the newest place: those that come meanwhile may rest on newer facts than what is asked here
+ */
+export async function checkRights(
+  placed: ReadonlyMap<Subscription, Place>,
+  last: number,
+  facts: FactsCache,
+): Promise<void> {
+  // Rights go by the role, and not by the claims.
+  const versions = new Map<string, Map<string, string | undefined>>();
+  for (const { number, role, tableKey, group } of placed.values()) {
+    if (number > last) break;
+    let ofRole = versions.get(role.role);
+    if (ofRole === undefined) {
+      ofRole = new Map();
+      versions.set(role.role, ofRole);
+    }
+    if (ofRole.has(tableKey)) continue;
+    const { schema, table } = group.facts;
+    ofRole.set(tableKey, await facts.version(role, schema, table));
+  }
+  for (const [subscription, place] of placed) {
+    if (place.number > last) break;
+    const now = versions.get(place.role.role)?.get(place.tableKey);
+    if (now !== undefined && now !== place.facts.version) subscription.resync(CHANGED);
+    else if (subscription.topic instanceof Window && mayChangeUntold(place.group.facts)) subscription.topic.touch();
+  }
+}
+
+/** The policies read what no published change tells of, or tells late. */
+const mayChangeUntold = ({ policy, tablesRead }: TableFacts): boolean =>
+  policy !== undefined && (tablesRead.isOpen || tablesRead.tables.some(({ counted }) => counted.length > 0));

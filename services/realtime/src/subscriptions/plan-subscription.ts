@@ -1,0 +1,91 @@
+/**
+ * From a request to what is needed to follow it. Facts that are a moment old are good enough to follow a query with, and never good
+ * enough to refuse one: then they are read again.
+ */
+import { parsePosition, TidemarkError, tableKey } from '@tidemark/contracts';
+import type { Identity } from '@tidemark/db';
+import type { Feed } from '../changes/feed.ts';
+import { errors } from '../errors.ts';
+import { type LivePlan, parseLiveQuery, planLiveQuery } from '../query/live-plan.ts';
+import { inSchema } from '../session-settings.ts';
+import type { SubscriptionVisibility } from '../snapshots/snapshot-visibility.ts';
+import type { FactsCache } from '../tables/facts-cache.ts';
+import type { TableFacts } from '../tables/table-facts.ts';
+import type { SubscribeRequest } from './topics-api.ts';
+
+export interface PlanningOptions {
+  feed: Feed;
+  facts: FactsCache;
+  schemas: readonly string[];
+  /** Most rows of a window. */
+  windowRows: number;
+  /** Whether Postgres takes the conditions that it is to decide. @throws RT_QUERY_UNSUPPORTED */
+  check(plan: LivePlan): Promise<void>;
+}
+
+export interface PlannedSubscription {
+  identity: Identity;
+  tableKey: string;
+  plan: LivePlan;
+  facts: TableFacts;
+  /** Where it resumes, or why it cannot; undefined where it does not ask to. */
+  resume: SubscriptionVisibility | { kind: 'refused'; reason: string } | undefined;
+}
+
+/** @throws why it cannot be followed */
+export async function planSubscription(
+  request: SubscribeRequest,
+  { feed, facts, schemas, windowRows, check }: PlanningOptions,
+): Promise<PlannedSubscription> {
+  if (request.snapshot && request.after !== undefined) throw errors.OPTIONS_CONFLICT();
+  const { table, query } = parseLiveQuery(request.query);
+  const schema = request.profile ?? (schemas[0] as string);
+  if (!schemas.includes(schema)) throw errors.SCHEMA_UNKNOWN({ schema, schemas: schemas.join(', ') });
+  const position = request.after === undefined ? undefined : parsePosition(request.after);
+  const problem = feed.problem();
+  if (problem) throw errors.NOT_FOLLOWING({ reason: problem });
+  const identity = inSchema(request.identity, schema);
+  const { holder } = request.sink;
+  const began = performance.now();
+
+  const planWith = async (known: TableFacts) => {
+    if (request.mode === 'latest' && known.key.length === 0) throw errors.LATEST_NEEDS_KEY({ table });
+    const plan = planLiveQuery(query, known, identity, windowRows);
+    await check(plan);
+    return { facts: known, plan };
+  };
+  const planAnew = async () => planWith(await facts.since(began, identity, schema, table, holder));
+  let planned: { facts: TableFacts; plan: LivePlan };
+  try {
+    planned = await planWith(await facts.get(identity, schema, table, holder));
+  } catch (error) {
+    if (!mayBeAllowed(error)) throw error;
+    planned = await planAnew();
+  }
+  if (planned.facts.epoch !== feed.epoch()) {
+    throw errors.NOT_FOLLOWING({ reason: 'the changes of the new epoch have not come yet' });
+  }
+  if (!position || planned.plan.window)
+    return { identity, tableKey: tableKey(schema, table), ...planned, resume: undefined };
+  // The relay may not have seen the definition yet when they were read.
+  if (planned.facts.since === undefined) planned = await planAnew();
+  return { identity, tableKey: tableKey(schema, table), ...planned, resume: resumeAt(position, planned.facts, feed) };
+}
+
+/** By other facts. */
+function mayBeAllowed(error: unknown): boolean {
+  return error instanceof TidemarkError && error.status < 500 && error.status !== 429;
+}
+
+/** Only from a position where the definition was that of today: what it changed without changing rows is in no change. */
+function resumeAt(
+  { epoch, lsn, index }: ReturnType<typeof parsePosition>,
+  { since }: TableFacts,
+  feed: Feed,
+): PlannedSubscription['resume'] {
+  const refused = (reason: string) => ({ kind: 'refused', reason }) as const;
+  if (epoch !== feed.epoch()) return refused('the position is of another epoch');
+  if (since === undefined) return refused('whether the table has changed since the position is not known yet');
+  if (lsn < since) return refused('the table, its policies or the roles have changed since the position');
+  return { kind: 'position', lsn, index };
+}

@@ -1,0 +1,109 @@
+/** The first part of a subscription: the rows as they are. Their end says from where the changes go on, if that is known yet. */
+import { formatPosition, formatTidemark, type Lsn } from '@tidemark/contracts';
+import type { Identity } from '@tidemark/db';
+import type { SharedLimit } from '@tidemark/service';
+import type { Feed } from '../changes/feed.ts';
+import { errors } from '../errors.ts';
+import { SHARED_MAX_AGE_MS, SHARED_MAX_BYTES, type TakenSnapshot } from '../snapshots/shared-snapshot.ts';
+import { exactPlace, seenUpTo } from '../snapshots/snapshot-place.ts';
+import { WHOLE } from '../snapshots/snapshot-visibility.ts';
+import type { Snapshots } from '../snapshots/snapshots.ts';
+import { snapshotFrame } from '../topics/frame.ts';
+import type { Subscription } from '../topics/subscription.ts';
+
+export interface SendSnapshot {
+  subscription: Subscription;
+  snapshots: Snapshots;
+  identity: Identity;
+  feed: Feed;
+  tableKey: string;
+  /** What the policies read is as it was here, or later. */
+  notBefore: Lsn;
+  /** Bytes of snapshots that are kept to be shared. */
+  kept: SharedLimit;
+}
+
+/** @throws RT_SNAPSHOTS_BUSY, Postgres's errors */
+export async function sendSnapshot(context: SendSnapshot): Promise<TakenSnapshot> {
+  const { subscription } = context;
+  const { topic } = subscription;
+  const shared = await topic.shared;
+  if (shared?.frames && Date.now() - shared.takenAt < SHARED_MAX_AGE_MS) {
+    for (const frame of shared.frames) await write(subscription, frame);
+    return shared;
+  }
+  // Whoever else waited for it may have begun another meanwhile; two at a time do no harm.
+  const taking = take(context);
+  const kept = taking.catch(() => undefined);
+  topic.shared = kept;
+  const forget = () => {
+    if (topic.shared === kept) topic.shared = undefined;
+  };
+  try {
+    const taken = await taking;
+    if (!taken.frames) forget();
+    else {
+      setTimeout(() => {
+        forget();
+        taken.release();
+      }, SHARED_MAX_AGE_MS).unref();
+    }
+    return taken;
+  } catch (error) {
+    forget();
+    throw error;
+  }
+}
+
+async function take(context: SendSnapshot): Promise<TakenSnapshot> {
+  const { subscription, snapshots, identity, feed, tableKey, kept } = context;
+  const { topic, sink } = subscription;
+  const { holder } = sink;
+  let taken: TakenSnapshot | undefined;
+  let frames: Buffer[] | undefined = [];
+  let bytes = 0;
+  const release = () => {
+    kept.give(holder, bytes);
+    bytes = 0;
+    frames = undefined;
+    if (taken) taken.frames = undefined;
+  };
+  const keep = (frame: Buffer) => {
+    if (!frames) return;
+    if (bytes + frame.length > SHARED_MAX_BYTES || kept.take(holder, frame.length)) return release();
+    bytes += frame.length;
+    frames.push(frame);
+  };
+  try {
+    await snapshots.take(topic.plan, identity, holder, {
+      notBefore: context.notBefore,
+      onVisibility(placed) {
+        const visibility = placed.kind === 'primary' ? { ...placed, after: seenUpTo(feed, tableKey, placed) } : placed;
+        taken = { visibility, takenAt: Date.now(), frames, release, place: undefined, lacking: undefined };
+      },
+      async onPage(rows, done) {
+        const now = taken as TakenSnapshot;
+        if (done) now.place = exactPlace(feed, tableKey, now.visibility);
+        const frame = snapshotFrame(topic.id, rows, done ? endOf(feed.epoch() ?? '', now) : undefined);
+        keep(frame);
+        await write(subscription, frame);
+      },
+    });
+  } catch (error) {
+    release();
+    throw error;
+  }
+  return taken as TakenSnapshot;
+}
+
+const endOf = (epoch: string, { visibility, place }: TakenSnapshot) => ({
+  tidemark: formatTidemark(epoch, visibility.until),
+  position: place === undefined ? undefined : formatPosition(epoch, place, WHOLE),
+});
+
+async function write(subscription: Subscription, frame: Buffer): Promise<void> {
+  await subscription.sink.room();
+  // Ended meanwhile (unsubscribed, closed): nobody waits for the rest.
+  if (subscription.ended || !subscription.sink.write(frame))
+    throw errors.NOT_FOLLOWING({ reason: 'the socket has closed' });
+}

@@ -1,0 +1,85 @@
+/** Reads the rows of a window from a server that has got at least so far, and says how far the answer reaches. */
+import { formatTidemark, type Lsn, laterTidemark, parseLsn, TidemarkError, tableKey } from '@tidemark/contracts';
+import type { Database, Identity } from '@tidemark/db';
+import type { Feed } from '../changes/feed.ts';
+import { errors } from '../errors.ts';
+import { Semaphore } from '../limits/semaphore.ts';
+import type { LivePlan, WindowPlan } from '../query/live-plan.ts';
+import { seenUpTo } from '../snapshots/snapshot-place.ts';
+import { parseXidSnapshot } from '../snapshots/snapshot-visibility.ts';
+import type { ShownRow } from './window-diff.ts';
+import { type WindowAnswer, windowSql } from './window-sql.ts';
+
+export interface WindowRead {
+  epoch: string;
+  rows: ShownRow[];
+  /** Every change up to here that this instance knows is in the rows. */
+  through: Lsn;
+  /** No change above it is: what is read next must not be older. */
+  upper: Lsn;
+}
+
+export interface ReadFrom {
+  /** The server has got at least so far. */
+  lsn: Lsn;
+  /** What came up to here was in the rows that were read before. */
+  sequence: number;
+}
+
+export interface WindowReader {
+  /** @throws RT_NOT_FOLLOWING, Postgres's errors (PostgresError), DB_ errors where no server answers */
+  read(plan: LivePlan, identity: Identity, from: ReadFrom): Promise<WindowRead>;
+  /** Reads that wait for a turn. */
+  waiting(): number;
+}
+
+export interface WindowReaderOptions {
+  database: Database;
+  feed: Feed;
+  /** Reads at a time: a change that concerns every window must not fill the pool. */
+  concurrency: number;
+  /** Bytes of a window's rows as JSON. */
+  maxBytes: number;
+}
+
+export function createWindowReader({ database, feed, concurrency, maxBytes }: WindowReaderOptions): WindowReader {
+  /** At most one for each window, which are limited. */
+  const semaphore = new Semaphore(concurrency);
+
+  async function read(plan: LivePlan, identity: Identity, from: ReadFrom): Promise<WindowRead> {
+    const epoch = feed.epoch();
+    if (epoch === undefined) throw errors.NOT_FOLLOWING({ reason: 'no change has come yet' });
+    const { rows } = await database
+      .read<WindowAnswer & Record<string, unknown>>({
+        // Filters are compiled for UTC, and to_jsonb prints timestamptz in it.
+        identity: { ...identity, settings: { ...identity.settings, TimeZone: 'UTC' } },
+        statement: windowSql(plan, plan.window as WindowPlan, maxBytes),
+        // A server that is behind the facts would show the rows under what was in force before.
+        tidemark: laterTidemark(plan.facts.tidemark, formatTidemark(epoch, from.lsn)),
+      })
+      .catch((cause: Error) => {
+        // The client asked for no tidemark, and need not know of it: this instance is behind for a moment.
+        if (!(cause instanceof TidemarkError) || cause.code !== 'DB_EPOCH_CHANGED') throw cause;
+        throw errors.NOT_FOLLOWING({ reason: 'the changes of the new epoch have not come yet' }, { cause });
+      });
+    const answer = rows[0] as WindowAnswer;
+    if (answer.rows === null) throw errors.WINDOW_BYTES({ limit: maxBytes });
+    const upper = parseLsn(answer.upper);
+    const shown = (JSON.parse(answer.rows) as [string, string][]).map(([key, text]) => ({ key, text }));
+    // A standby that has replayed a commit shows it; on the primary it is in the WAL before it is visible.
+    const key = tableKey(plan.facts.schema, plan.facts.table);
+    const visibility = {
+      kind: 'primary',
+      snapshot: parseXidSnapshot(answer.snapshot),
+      after: 0n,
+      until: upper,
+    } as const;
+    const through = answer.standby ? from.lsn : seenUpTo(feed, key, visibility, from);
+    return { epoch, rows: shown, through, upper };
+  }
+
+  return {
+    read: (plan, identity, from) => semaphore.run(() => read(plan, identity, from)),
+    waiting: () => semaphore.waiting,
+  };
+}

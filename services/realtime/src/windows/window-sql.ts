@@ -1,0 +1,42 @@
+/** The rows of a window as SQL, with what places the answer among the changes. */
+import { identifier } from '@tidemark/db';
+import type { OrderTerm } from '@tidemark/query';
+import type { LivePlan, WindowPlan } from '../query/live-plan.ts';
+import { type SnapshotSql, selectList, whereSql } from '../query/select-sql.ts';
+
+export interface WindowAnswer {
+  standby: boolean;
+  /** Read after the snapshot was taken: nothing that ends above it is in the rows. */
+  upper: string;
+  /** pg_current_snapshot() */
+  snapshot: string;
+  /** JSON: [key, row] texts in their order; null where they are too large. */
+  rows: string | null;
+}
+
+/** One row, a WindowAnswer. The key comes last in the order, so that rows that are equal in it keep their places. */
+export function windowSql(plan: LivePlan, window: WindowPlan, maxBytes: number): SnapshotSql {
+  const params: string[] = [];
+  const { schema, table, key } = plan.facts;
+  const given = new Set(window.order.map(({ field }) => field.name));
+  const order = [...window.order.map(termSql), ...key.filter((name) => !given.has(name)).map(columnSql)].join(', ');
+  const keyList = plan.key.map(identifier).join(', ');
+  const where = whereSql(plan, params);
+  const limits = `limit ${window.limit} offset ${window.offset}`;
+  return {
+    text: `select pg_is_in_recovery() as standby, pg_current_snapshot()::text as snapshot,
+  (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end)::text as upper,
+  (select case when octet_length(rows) <= ${maxBytes} then rows end from (select array_to_json(array(
+    select json_build_array(jsonb_build_array(${keyList})::text, to_jsonb(tidemark_row)::text)
+    from (select ${selectList(plan)} from ${identifier(schema)}.${identifier(table)} as tidemark_table
+      where ${where} order by ${order} ${limits}) as tidemark_row))::text as rows offset 0) as tidemark_text) as rows`,
+    params,
+  };
+}
+
+/** Qualified: an unqualified name in ORDER BY may be that of an output column. */
+const columnSql = (name: string): string => `tidemark_table.${identifier(name)}`;
+
+function termSql({ field, direction, nulls }: OrderTerm): string {
+  return `${columnSql(field.name)}${direction === null ? '' : ` ${direction}`}${nulls === null ? '' : ` nulls ${nulls}`}`;
+}

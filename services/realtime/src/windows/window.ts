@@ -1,0 +1,211 @@
+/**
+ * The topic of a live window: the first rows of a query in an order. Which row comes in when another leaves is nothing that
+ * a change tells, and order is Postgres's own (collations, types, policies); so a change that may concern the window makes
+ * it be read again, once for all of its subscribers and at most once in an interval, from a server that has the change; the
+ * difference to what they hold goes to them as one frame.
+ *
+ *   idle ──change──► due ──interval──► reading ──► idle | due (the change was not visible yet, or others came)
+ */
+import { formatPosition, formatTidemark, type Lsn, TidemarkError } from '@tidemark/contracts';
+import type { Identity } from '@tidemark/db';
+import type { SharedLimit } from '@tidemark/service';
+import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
+import { errors } from '../errors.ts';
+import { isRefusal } from '../is-refusal.ts';
+import type { LivePlan } from '../query/live-plan.ts';
+import { type Judged, matchChange } from '../query/row-match.ts';
+import { WHOLE } from '../snapshots/snapshot-visibility.ts';
+import { changesUpTo, snapshotFrame } from '../topics/frame.ts';
+import type { Subscription } from '../topics/subscription.ts';
+import { type DeliveryPolicy, type Mode, Topic } from '../topics/topic.ts';
+import type { WindowReader } from './read-window.ts';
+import { type ShownRow, windowChanges } from './window-diff.ts';
+
+export interface WindowOptions {
+  reader: WindowReader;
+  /** Every change that the topics have been told of ends up to here. */
+  lsn(): Lsn;
+  /** Bytes that the windows of this instance may keep, and whom this one counts for. */
+  memory: SharedLimit;
+  holder: string;
+  /** Between two reads, ms. */
+  windowMs: number;
+  onFailed(error: Error): void;
+  onRead(): void;
+}
+
+/** After a failed read. */
+const RETRY_MS = 1_000;
+/** Failed reads in a row; then the subscribers are told that what they show may be old. */
+const MAX_FAILURES = 5;
+/** Reading again would find the same rows. */
+const TOO_LARGE: ReadonlySet<string> = new Set(['RT_WINDOW_BYTES', 'RT_WINDOWS_FULL']);
+
+export class Window extends Topic {
+  #options: WindowOptions;
+  #policy: DeliveryPolicy;
+  #intervalMs: number;
+  #identities = new WeakMap<Subscription, Identity>();
+  #shown: readonly ShownRow[] | undefined;
+  #position = '';
+  #tidemark = '';
+  /** The newest change that may not be in what is shown. */
+  #due: ChangeEnvelope | undefined;
+  #again = false;
+  #through: Lsn = 0n;
+  /** Of the newest change that is known to be in what is shown. */
+  #sequence = 0;
+  #upper: Lsn = 0n;
+  #reading: Promise<void> | undefined;
+  #readAt = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #failures = 0;
+  #bytes = 0;
+  #closed = false;
+
+  constructor(id: number, key: string, plan: LivePlan, mode: Mode, policy: DeliveryPolicy, options: WindowOptions) {
+    super(id, key, plan, mode, policy);
+    this.#options = options;
+    this.#policy = policy;
+    this.#intervalMs = mode === 'latest' ? Math.max(options.windowMs, policy.latestMs) : options.windowMs;
+  }
+
+  /** Ends with the subscription live, its rows sent if it `wants` them. @throws what the first read throws */
+  async join(subscription: Subscription, identity: Identity, wants: boolean): Promise<void> {
+    this.#identities.set(subscription, identity);
+    // Policies may read what has changed since.
+    if (!this.#shown || this.plan.facts.policy !== undefined) await this.#read();
+    await subscription.sink.room();
+    if (subscription.ended || !this.#shown) return;
+    const rows = this.#shown.map(({ text }) => text);
+    const end = { tidemark: this.#tidemark, position: this.#position };
+    if (wants && !subscription.sink.write(snapshotFrame(this.id, rows, end)))
+      return subscription.resync('the connection is too slow for the rows');
+    subscription.goLive();
+  }
+
+  override deliver(envelope: ChangeEnvelope, changes: readonly RowChange[], judged: Judged): number {
+    if (changes.every((change) => matchChange(this.plan, change, judged).kind === 'none')) return 0;
+    this.#due = envelope;
+    this.#schedule();
+    return 0;
+  }
+
+  /** What the policies read may have changed, up to this position. */
+  touch(lsn: Lsn = 0n): void {
+    this.notBefore(lsn);
+    this.#again = true;
+    this.#schedule();
+  }
+
+  /** What is read next is read there, or behind it. */
+  notBefore(lsn: Lsn): void {
+    if (lsn > this.#upper) this.#upper = lsn;
+  }
+
+  /** Whether the row with this key (JSON text of an array) is among those that its subscribers hold. */
+  shows(key: string): boolean {
+    return this.#shown?.some((row) => row.key === key) ?? false;
+  }
+
+  /** Whether a change may not be in what is shown yet. */
+  get isDue(): boolean {
+    return this.#due !== undefined || this.#again;
+  }
+
+  override close(): void {
+    this.#closed = true;
+    this.#options.memory.give(this.#options.holder, this.#bytes);
+    this.#bytes = 0;
+    clearTimeout(this.#timer);
+  }
+
+  #schedule(ms = Math.max(0, this.#readAt + this.#intervalMs - Date.now())): void {
+    if (this.#closed || this.#reading || this.#timer) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#read().catch((error: Error) => this.#failed(error));
+    }, ms);
+  }
+
+  /** One at a time, for whoever waits for it. */
+  #read(): Promise<void> {
+    this.#reading ??= this.#readOnce().finally(() => {
+      this.#reading = undefined;
+      if (this.#due || this.#again) this.#schedule(this.#failures > 0 ? RETRY_MS : undefined);
+    });
+    return this.#reading;
+  }
+
+  async #readOnce(): Promise<void> {
+    const identity = this.#asker();
+    if (!identity) return;
+    const due = this.#due;
+    this.#again = false;
+    this.#readAt = Date.now();
+    // The first rows hold what came before this topic was there; afterwards it is told of each change.
+    let lsn = due?.lsn ?? (this.#shown ? this.#upper : this.#options.lsn());
+    if (lsn < this.#upper) lsn = this.#upper;
+    try {
+      const read = await this.#options.reader.read(this.plan, identity, { lsn, sequence: this.#sequence });
+      if (this.#closed) return;
+      this.#keep(read.rows);
+      this.#failures = 0;
+      this.#options.onRead();
+      this.#upper = read.upper;
+      if (read.through > this.#through) this.#through = read.through;
+      this.#position = formatPosition(read.epoch, this.#through, WHOLE);
+      this.#tidemark = formatTidemark(read.epoch, read.upper);
+      if (read.through < lsn) this.#again = true;
+      else if (due) this.#sequence = due.sequence;
+      if (this.#due && this.#due.lsn <= read.through) this.#due = undefined;
+      this.#show(read.rows, due);
+    } catch (error) {
+      this.#failures += 1;
+      this.#again = true;
+      throw error;
+    }
+  }
+
+  /** @throws RT_WINDOWS_FULL */
+  #keep(rows: readonly ShownRow[]): void {
+    const { memory, holder } = this.#options;
+    const bytes = rows.reduce((sum, { key, text }) => sum + key.length + text.length, 0);
+    const refusal = bytes > this.#bytes ? memory.take(holder, bytes - this.#bytes) : undefined;
+    if (refusal) throw errors.WINDOWS_FULL({ limit: refusal.limit, where: refusal.where });
+    if (bytes < this.#bytes) memory.give(holder, this.#bytes - bytes);
+    this.#bytes = bytes;
+  }
+
+  #show(rows: readonly ShownRow[], due: ChangeEnvelope | undefined): void {
+    const changes = this.#shown ? windowChanges(this.#shown, rows) : [];
+    this.#shown = rows;
+    if (changes.length === 0) return;
+    const frame = changesUpTo(this.id, this.#position, changes);
+    let receivers = 0;
+    for (const subscription of [...this.subscriptions]) {
+      if (!subscription.live) continue;
+      if (subscription.send(frame, changes.length)) receivers += 1;
+    }
+    this.#policy.writeRate.wrote(receivers, Date.now());
+    if (due && receivers > 0) this.#policy.onDelivered(due, changes.length * receivers);
+  }
+
+  /** Any of them: those of a topic see the same rows. */
+  #asker(): Identity | undefined {
+    for (const subscription of this.subscriptions) {
+      const identity = this.#identities.get(subscription);
+      if (identity) return identity;
+    }
+    return undefined;
+  }
+
+  #failed(error: Error): void {
+    this.#options.onFailed(error);
+    const isTooLarge = error instanceof TidemarkError && TOO_LARGE.has(error.code);
+    if (!isTooLarge && !isRefusal(error) && this.#failures < MAX_FAILURES) return;
+    // Postgres's message may hold values of rows that the subscribers may not see.
+    const reason = `the window could not be read (${(error as { code?: string }).code ?? error.name})`;
+    for (const subscription of [...this.subscriptions]) if (subscription.live) subscription.resync(reason);
+  }
+}

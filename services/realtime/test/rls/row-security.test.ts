@@ -1,0 +1,403 @@
+/** What a policy hides is never sent: not as a row, not as an old row, not as a key. */
+
+import { formatTidemark, parseLsn, parsePosition } from '@tidemark/contracts';
+import { metricsPage } from '@tidemark/local-stack';
+import pg from 'pg';
+import t from 'tap';
+import { policySql } from '../../src/tables/table-facts.ts';
+import { LiveClient } from '../live-client.ts';
+import { startTestRealtime, token, waitFor } from '../test-realtime.ts';
+
+const SETUP = `
+create table public.members (team text, name text, primary key (team, name));
+create table public.notes (id int primary key, team text not null, body text, visible boolean not null default true);
+alter table public.notes replica identity full;
+alter table public.notes enable row level security;
+create function public.who() returns text language sql stable as
+  $$ select nullif(current_setting('request.jwt.claims', true), '')::json ->> 'sub' $$;
+-- A subquery that names the table's own columns, a function, and a restrictive policy.
+create policy team on public.notes for select to authenticated
+  using (exists (select from public.members m where m.team = notes.team and m.name = public.who()));
+create policy own on public.notes for select to authenticated using (team = 'everyone' or team = public.who());
+create policy shown on public.notes as restrictive for select to public using (visible);
+grant select on public.notes, public.members to authenticated, anon;
+grant select on public.notes to service_role;
+-- Of members too, so that it is known whether they changed behind a position.
+alter publication tidemark add table public.notes, public.members;
+create table public.bare (id int primary key);
+alter table public.bare enable row level security;
+create policy all_rows on public.bare to public using (true);
+grant select on public.bare to anon;
+alter publication tidemark add table public.bare;
+create table public.faulty (id int primary key, n int);
+alter table public.faulty replica identity full;
+alter table public.faulty enable row level security;
+create policy divides on public.faulty to public using (1 / n > 0);
+grant select on public.faulty to anon;
+alter publication tidemark add table public.faulty;
+insert into public.members values ('red', 'ann');
+insert into public.notes values (1, 'red', 'red one', true), (2, 'blue', 'blue one', true), (3, 'everyone', 'for all', true),
+  (4, 'red', 'hidden', false);
+`;
+
+t.test('policies are joined as Postgres joins them', async (t) => {
+  t.equal(policySql([]), 'false');
+  t.equal(policySql([{ permissive: false, using: 'a' }]), 'false', 'a restrictive policy alone shows nothing');
+  const both = [
+    { permissive: true, using: 'a' },
+    { permissive: true, using: 'b' },
+    { permissive: false, using: 'c' },
+    { permissive: false, using: null },
+  ];
+  t.equal(policySql(both), '((a) or (b)) and (c) and (true)');
+});
+
+t.test('row-level security on changes', async (t) => {
+  const service = await startTestRealtime(SETUP);
+  t.teardown(() => service.stop());
+  const connect = async (name: string, role = 'authenticated') =>
+    new LiveClient(service.url, { token: await token({ role, sub: name }) }).open();
+
+  const gauge = async (name: string) => {
+    const text = await metricsPage(service.url);
+    return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\d+)`, 'm').exec(text)?.[1]);
+  };
+
+  t.test('each sees what the policies show, and no trace of the rest', async (t) => {
+    const ann = await connect('ann');
+    const bob = await connect('bob');
+    const all: string[] = [];
+    for (const client of [ann, bob]) client.ws.on('message', (data) => all.push(String(data)));
+    const query = 'notes?select=id,team,body';
+    await Promise.all([ann, bob].map((client) => client.subscribe('s', query, { snapshot: true })));
+    const rows = (client: LiveClient) =>
+      client.frames.flatMap((frame) => (frame.op === 'snapshot' ? frame.rows : [])).map((row) => row.id);
+    t.same(rows(ann), [1, 3]);
+    t.same(rows(bob), [3]);
+
+    await service.sql(`insert into notes values (10, 'blue', 'unseen 1'), (11, 'red', 'seen by ann')`);
+    await service.sql(`update notes set body = 'unseen 2' where id = 10`);
+    await service.sql(`update notes set team = 'red', body = 'moved to red' where id = 10`);
+    await service.sql(`update notes set team = 'blue', body = 'unseen 3' where id = 10`);
+    await service.sql(`delete from notes where id = 10`);
+    await service.sql(`update notes set visible = false, body = 'unseen 4' where id = 11`);
+    await service.sql(`delete from notes where id in (2, 4, 11)`);
+    await service.sql(`insert into notes values (12, 'everyone', 'the end')`);
+    await Promise.all([ann, bob].map((client) => client.change((change) => change.row?.body === 'the end')));
+    t.same(ann.changes(), [
+      { type: 'insert', row: { id: 11, team: 'red', body: 'seen by ann' } },
+      { type: 'enter', row: { id: 10, team: 'red', body: 'moved to red' } },
+      { type: 'leave', old: { id: 10, team: 'red', body: 'moved to red' } },
+      { type: 'leave', old: { id: 11, team: 'red', body: 'seen by ann' } },
+      { type: 'insert', row: { id: 12, team: 'everyone', body: 'the end' } },
+    ]);
+    t.same(bob.changes(), [{ type: 'insert', row: { id: 12, team: 'everyone', body: 'the end' } }]);
+    t.notMatch(all.join(), /unseen|hidden/);
+    await Promise.all([ann.close(), bob.close()]);
+  });
+
+  t.test('resuming asks the policies too', async (t) => {
+    const client = await connect('ann');
+    await client.subscribe('s', 'notes?select=id,team', { snapshot: true });
+    await service.sql(`insert into notes values (20, 'red', '')`);
+    await client.change(() => true);
+    const { position } = await client.frame((frame) => frame.op === 'changes');
+    await client.close();
+    await service.sql(`insert into notes values (21, 'blue', ''), (22, 'red', ''), (23, 'everyone', '')`);
+    for (const [name, ids] of [
+      ['ann', [22, 23]],
+      ['bob', [23]],
+    ] as const) {
+      const again = await connect(name);
+      await again.subscribe('s', 'notes?select=id,team', { after: position });
+      await again.change((change) => change.row?.id === 23);
+      t.same(
+        again.changes().map((change) => change.row?.id),
+        ids,
+      );
+      await again.close();
+    }
+  });
+
+  t.test('one that resumes while the policies are being asked misses nothing', async (t) => {
+    await service.sql(`create table public.slow (id int primary key, team text); alter table public.slow replica identity full;
+      alter table public.slow enable row level security; grant select on public.slow to authenticated;
+      create function public.when_free() returns boolean language plpgsql as
+        $$ begin perform pg_advisory_xact_lock_shared(7); return true; end $$;
+      create policy when_free on public.slow for select to authenticated using (public.when_free());
+      alter publication tidemark add table public.slow;`);
+    // Without replicas, so that all questions meet the one lock.
+    const alone = await service.another({ DATABASE_REPLICA_URLS: '', RELAY: 'false' });
+    const ann = await token({ role: 'authenticated', sub: 'ann' });
+    const open = () => new LiveClient(alone.url, { token: ann }).open();
+    const first = await open();
+    const second = await open();
+    await first.subscribe('s', 'slow');
+    await service.sql(`insert into slow values (1, 'red')`);
+    const { position } = await first.frame((frame) => frame.op === 'changes');
+    // Behind the first row, so that nothing of it has to be asked again.
+    await service.sql(`select pg_logical_emit_message(true, 'test', 'behind')`);
+    const [{ lsn = '' } = {}] = await service.sql<{ lsn: string }>('select pg_current_wal_insert_lsn()::text as lsn');
+    const after = formatTidemark(parsePosition(position).epoch, parseLsn(lsn));
+    const owner = new pg.Client(service.database.primaryUrl);
+    await owner.connect();
+    await owner.query('select pg_advisory_lock(7)');
+    await service.sql(`insert into slow values (2, 'red')`);
+    await waitFor(async () => {
+      const [row] =
+        await service.sql(`select count(*)::int as n from pg_locks where locktype = 'advisory' and not granted
+        and database = (select oid from pg_database where datname = current_database())`);
+      return row?.n > 0;
+    }, 'the policy to be asked');
+    await second.subscribe('s', 'slow?team=eq.red', { after });
+    await owner.end();
+    await service.sql(`insert into slow values (3, 'red')`);
+    for (const [client, ids] of [
+      [first, [1, 2, 3]],
+      [second, [2, 3]],
+    ] as const) {
+      await client.change((change) => change.row?.id === 3);
+      t.same(
+        client.changes().map((change) => change.row?.id),
+        ids,
+      );
+      await client.close();
+    }
+    await alone.stop();
+  });
+
+  t.test('another identity on the socket ends what rested on the first; the same one keeps it', async (t) => {
+    const client = await connect('ann');
+    const topic = await client.subscribe('s', 'notes?select=id,team', { snapshot: true });
+    client.send({ op: 'auth', token: await token({ role: 'authenticated', sub: 'ann' }, 700) });
+    await client.frame((frame) => frame.op === 'ready', 3);
+    await service.sql(`insert into notes values (30, 'red', '')`);
+    await client.change((change) => change.row?.id === 30);
+    client.send({ op: 'auth', token: await token({ role: 'authenticated', sub: 'bob' }) });
+    t.match(await client.frame((frame) => frame.op === 'resync'), { topic, reason: /identity/ });
+    await client.subscribe('s', 'notes?select=id,team');
+    await service.sql(`insert into notes values (31, 'red', ''), (32, 'everyone', '')`);
+    await client.change((change) => change.row?.id === 32);
+    t.notOk(client.changes().some((change) => change.row?.id === 31));
+    await client.close();
+  });
+
+  t.test('a role without a policy sees nothing; a table without whole old rows is refused', async (t) => {
+    const client = await new LiveClient(service.url).open();
+    await client.subscribe('s', 'notes', { snapshot: true });
+    await service.sql(`insert into notes values (40, 'everyone', '')`);
+    t.match(await client.refusal('b', 'bare'), { code: 'RT_OLD_ROWS_NEEDED' });
+    const ann = await connect('ann');
+    await ann.subscribe('s', 'notes');
+    await service.sql(`insert into notes values (41, 'everyone', '')`);
+    await ann.change((change) => change.row?.id === 41);
+    t.same(client.changes(), []);
+    t.same(
+      client.frames.flatMap((frame) => (frame.op === 'snapshot' ? frame.rows : [])),
+      [],
+    );
+    await Promise.all([client.close(), ann.close()]);
+  });
+
+  t.test('identities that the policy cannot tell apart share its answers', async (t) => {
+    await service.sql(`create table public.plain (id int primary key, shown boolean not null);
+      alter table public.plain replica identity full; alter table public.plain enable row level security;
+      create policy shown on public.plain for select to authenticated using (shown);
+      create policy by_claims on public.plain for select to anon
+        using (current_setting('request.jwt.claims')::json ->> 'sub' = 'ann');
+      grant select on public.plain to authenticated, anon; alter publication tidemark add table public.plain;`);
+    await waitFor(() => service.realtime.socketStats().subscriptions === 0, 'the others to be gone');
+    const clients = await Promise.all([connect('ann'), connect('bob'), connect('ann', 'anon'), connect('bob', 'anon')]);
+    for (const client of clients) await client.subscribe('p', 'plain');
+    t.equal(
+      await gauge('tidemark_rights_classes'),
+      3,
+      'one of the role whose policy reads the row, one for each of the others',
+    );
+    await service.sql(`insert into plain values (1, false)`);
+    await service.sql(`insert into plain values (2, true)`);
+    for (const client of clients.slice(0, 3)) await client.change((change) => change.row?.id === 2);
+    t.same(
+      clients.map((client) => client.changes().map((change) => change.row?.id)),
+      [[2], [2], [1, 2], []],
+    );
+    await service.sql(
+      `alter policy shown on plain using (shown and current_setting('request.jwt.claims')::json ->> 'sub' = 'bob')`,
+    );
+    for (const client of clients.slice(0, 2)) await client.frame((frame) => frame.op === 'resync');
+    await Promise.all(clients.map((client) => client.close()));
+  });
+
+  t.test('users who each see their own rows are asked for by themselves, and nobody else is', async (t) => {
+    await service.sql(`create table public.todos (id int primary key, owner uuid not null, tenant text, body text);
+      alter table public.todos replica identity full; alter table public.todos enable row level security;
+      create policy own on public.todos for select to authenticated
+        using (owner = (select (current_setting('request.jwt.claims', true)::json ->> 'sub')::uuid));
+      grant select on public.todos to authenticated; alter publication tidemark add table public.todos;`);
+    await waitFor(() => service.realtime.socketStats().subscriptions === 0, 'the others to be gone');
+    const subOf = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`;
+    const query = 'todos?select=id,body';
+    const join = async (from: number, to: number) =>
+      Promise.all(
+        Array.from({ length: to - from }, async (_, n) => {
+          const client = await connect(subOf(from + n));
+          await client.subscribe('s', query, { snapshot: true });
+          return client;
+        }),
+      );
+    const ids = (client: LiveClient) => client.changes().map(({ row, old }) => (row ?? old)?.id);
+    const CHANGES = 20;
+    /** Each to the next of the first ten, one after another. */
+    const write = async (clients: LiveClient[], from: number) => {
+      const before = await gauge('tidemark_rights_questions');
+      for (let n = from; n < from + CHANGES; n++) {
+        await service.sql(`insert into todos values ($1, $2, null, '')`, [n, subOf(n % 10)]);
+        await (clients[n % 10] as LiveClient).change(({ row }) => row?.id === n);
+      }
+      return (await gauge('tidemark_rights_questions')) - before;
+    };
+    const clients = await join(0, 10);
+    t.equal(await gauge('tidemark_rights_classes'), 10);
+    const few = await write(clients, 100);
+    t.ok(few <= CHANGES, `${few} questions for ${CHANGES} changes`);
+
+    clients.push(...(await join(10, 60)));
+    t.equal(await gauge('tidemark_rights_classes'), 60);
+    const many = await write(clients, 200);
+    t.ok(many <= CHANGES, `${many} questions with six times as many users`);
+    const secondDevice = await connect(subOf(3), 'authenticated');
+    await secondDevice.subscribe('s', query);
+    t.equal(await gauge('tidemark_rights_classes'), 60, 'another token of the same user is in the same class');
+
+    // A row that goes from one to another, in a transaction of several; one that nobody owns; a large one; TRUNCATE.
+    await service.sql(`update todos set owner = '${subOf(50)}', body = 'moved' where id = 103`);
+    const moved = await (clients[50] as LiveClient).change(({ row }) => row?.body === 'moved');
+    t.same(moved, { type: 'enter', row: { id: 103, body: 'moved' } });
+    await (clients[3] as LiveClient).change(({ type, old }) => type === 'leave' && old?.id === 103);
+    await service.sql(`insert into todos select 1000 + n, ('00000000-0000-4000-8000-' || lpad((n % 2)::text, 12, '0'))::uuid,
+      null, '' from generate_series(0, 1199) n`);
+    await service.sql(`delete from todos where id = 101`);
+    await (clients[1] as LiveClient).change(({ type, old }) => type === 'delete' && old?.id === 101);
+    await (clients[0] as LiveClient).change(({ row }) => row?.id === 2_198);
+    for (const [n, client] of clients.entries()) {
+      const own = [
+        ...(n < 10 ? [100 + n, 110 + n, 200 + n, 210 + n] : []),
+        ...(n === 3 ? [103] : n === 50 ? [103] : n === 1 ? [101] : []),
+      ];
+      const small = ids(client).filter((id) => Number(id) < 1_000);
+      t.same(small.sort(), own.sort(), `client ${n} got its own rows and no others`);
+      const large = client.frames.filter((frame) => frame.op === 'changes' && frame.changes.length > 100);
+      if (n < 2) t.equal(ids(client).filter((id) => Number(id) >= 1_000).length, 600);
+      else t.equal(large.length, 0);
+    }
+    t.notOk(
+      (clients[0] as LiveClient).frames.findLast((frame) => frame.op === 'changes')?.more,
+      'the transaction has ended',
+    );
+    await service.sql('truncate todos');
+    for (const client of clients) await client.frame((frame) => frame.op === 'resync');
+    await Promise.all([secondDevice, ...clients].map((client) => client.close()));
+  });
+
+  t.test('resuming narrows as following does', async (t) => {
+    const [sub, other] = ['00000000-0000-4000-8000-000000000001', '00000000-0000-4000-8000-000000000002'];
+    const client = await connect(sub);
+    await client.subscribe('s', 'todos?select=id');
+    await service.sql(`insert into todos values (1, '${sub}', null, '')`);
+    await client.change(() => true);
+    const { position } = await client.frame((frame) => frame.op === 'changes');
+    await client.close();
+    await service.sql(`insert into todos select n, '${other}', null, '' from generate_series(2, 50) n`);
+    await service.sql(`insert into todos values (51, '${sub}', null, '')`);
+    const again = await connect(sub);
+    await again.subscribe('s', 'todos?select=id', { after: position });
+    await again.change(({ row }) => row?.id === 51);
+    t.same(
+      again.changes().map(({ row }) => row?.id),
+      [51],
+    );
+    await again.close();
+  });
+
+  t.test('users of one tenant share a check; a policy that changes parts them', async (t) => {
+    await waitFor(() => service.realtime.socketStats().subscriptions === 0, 'the others to be gone');
+    await service.sql(`create table public.boards (id int primary key, tenant text);
+      alter table public.boards replica identity full; alter table public.boards enable row level security;
+      create policy tenant on public.boards for select to authenticated
+        using (tenant = current_setting('request.jwt.claims', true)::json ->> 'tenant');
+      grant select on public.boards to authenticated; alter publication tidemark add table public.boards;`);
+    const of = async (sub: string, tenant?: string) => {
+      const claims = { role: 'authenticated', sub, tenant };
+      const client = await new LiveClient(service.url, { token: await token(claims) }).open();
+      await client.subscribe('t', 'boards');
+      return client;
+    };
+    const clients = [await of('a', 'red'), await of('b', 'red'), await of('c', 'blue'), await of('d')];
+    t.equal(await gauge('tidemark_rights_classes'), 3);
+    const before = await gauge('tidemark_rights_questions');
+    await service.sql(`insert into boards values (61, 'red')`);
+    for (const client of clients.slice(0, 2)) await client.change(({ row }) => row?.id === 61);
+    t.equal((await gauge('tidemark_rights_questions')) - before, 1, 'one question for both');
+    t.same(
+      clients.map((client) => client.changes().length),
+      [1, 1, 0, 0],
+    );
+    await service.sql(`alter policy tenant on boards using (tenant = 'blue')`);
+    for (const client of clients) await client.frame((frame) => frame.op === 'resync');
+    await Promise.all(clients.map((client) => client.close()));
+  });
+
+  t.test('a changed policy ends what rested on it', async (t) => {
+    const client = await connect('bob');
+    const topic = await client.subscribe('s', 'notes?select=id');
+    await service.sql(`alter policy own on notes using (team = 'nobody')`);
+    t.match(await client.frame((frame) => frame.op === 'resync'), { topic, reason: /policies/ });
+    await client.close();
+  });
+
+  t.test('a row on which a policy fails resyncs whom it may concern, and nobody else misses anything', async (t) => {
+    const client = await new LiveClient(service.url).open();
+    const ann = await connect('ann');
+    const concerned = await client.subscribe('f', 'faulty');
+    const other = await client.subscribe('other', 'faulty?id=gt.100');
+    await ann.subscribe('s', 'notes?select=id');
+    await service.sql(`insert into faulty select n, case n when 7 then 0 else 1 end from generate_series(1, 105) n`);
+    await service.sql(`insert into notes values (50, 'red', '')`);
+    t.match(await client.frame((frame) => frame.op === 'resync'), {
+      topic: concerned,
+      reason: 'the row-level security of the table could not be decided for a row',
+    });
+    await client.change(({ row }) => row?.id === 105);
+    t.same(
+      client.changes(other).map(({ row }) => row?.id),
+      [101, 102, 103, 104, 105],
+    );
+    t.same(client.changes(concerned), []);
+    await ann.change((change) => change.row?.id === 50);
+    // The snapshot that it is told to take meets the same row.
+    t.match(await client.refusal('f', 'faulty', { snapshot: true }), { code: 'RT_ROWS_FAILED' });
+    await Promise.all([client.close(), ann.close()]);
+  });
+
+  t.test('a policy that fails whatever the row takes its own class out of service, and no other', async (t) => {
+    await service.sql(`create table public.unruly (id int primary key); alter table public.unruly replica identity full;
+      alter table public.unruly enable row level security; grant select on public.unruly to anon;
+      create schema hidden; create function hidden.yes(int) returns bool language sql as 'select true';
+      create policy hidden on public.unruly to public using (hidden.yes(id)); alter publication tidemark add table public.unruly;`);
+    const client = await new LiveClient(service.url).open();
+    const ann = await connect('ann');
+    await client.subscribe('f', 'unruly');
+    await ann.subscribe('s', 'notes?select=id');
+    await service.sql(`insert into unruly values (1)`);
+    await service.sql(`insert into notes values (51, 'red', '')`);
+    t.match(await client.frame((frame) => frame.op === 'error'), {
+      id: 'f',
+      code: 'RT_POLICY_FAILED',
+      message: /^a row-level security policy of unruly failed: SQLSTATE 42501$/,
+    });
+    await ann.change((change) => change.row?.id === 51);
+    await waitFor(() => service.realtime.socketStats().subscriptions === 1, 'the class to end');
+    t.same(client.changes(), []);
+    await Promise.all([client.close(), ann.close()]);
+  });
+});
