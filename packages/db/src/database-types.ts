@@ -80,6 +80,11 @@ export interface Database {
   recent(): RecordedStatement[];
   /** Stops recording statements, and starts it again: to measure what it costs. Pipeline keep their verdicts meanwhile. */
   recordStatements(on: boolean): void;
+  /**
+   * Tells that the schema has changed: statements are prepared anew, since Postgres does not infer the types of their parameters again,
+   * and `= $1` of a timestamp may find nothing in a column that has become a timestamptz. Rejects if the primary does not answer.
+   */
+  schemaChanged(): Promise<void>;
   readonly answers: AnswersInFlight;
   /** Undefined when reads and writes can be served, else why not. */
   problem(): string | undefined;

@@ -15,6 +15,7 @@ import { ConnectionPool } from './pool/pool.ts';
 import { PrimaryWatcher } from './routing/primary-watcher.ts';
 import { ReplicaWatcher } from './routing/replica-watcher.ts';
 import { type Replica, Router } from './routing/router.ts';
+import { SchemaChanges } from './routing/schema-changes.ts';
 import { checkRoom, watcherName } from './setup/connection-budget.ts';
 import { checkSchemaDrift } from './setup/schema-dump.ts';
 import { sizePools } from './setup/size-pools.ts';
@@ -50,9 +51,13 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   const onPrimary = watching(kinds.write.max + kinds.analytics.max + kinds.admin.max);
   const onReplica = watching(kinds.read.max + kinds.analytics.max);
   const primary = new PrimaryWatcher(new Probe('watcher', server.target, onPrimary), observe);
-  const pools: { write?: ConnectionPool; analytics?: ConnectionPool; admin?: ConnectionPool; replicas: Replica[] } = {
-    replicas: [],
-  };
+  const pools: {
+    write?: ConnectionPool;
+    analytics?: ConnectionPool;
+    admin?: ConnectionPool;
+    replicas: Replica[];
+    schemaChanges?: SchemaChanges;
+  } = { replicas: [] };
   const lag = {
     healthyLagMs: options.healthyLagMs ?? DEFAULT_HEALTHY_LAG_MS,
     unhealthyLagMs: options.unhealthyLagMs ?? DEFAULT_UNHEALTHY_LAG_MS,
@@ -64,6 +69,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
         pools.replicas[index]?.pool.giveUp(stalledMs, reason);
         pools.replicas[index]?.analytics.giveUp(stalledMs, reason);
       },
+      moved: (replayed) => pools.schemaChanges?.replayed(index, replayed),
       promoted: () => void failover.consider(),
     });
   });
@@ -139,7 +145,11 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     const pool = openPool(`read:${watcher.name}`, 'read', on, 'none');
     return { pool, analytics: openPool(`analytics:${watcher.name}`, 'analytics', on, 'own', READ_ONLY), watcher };
   });
-  Object.assign(pools, { write, analytics, admin, replicas });
+  const schemaChanges = new SchemaChanges(
+    [write, analytics, admin],
+    replicas.map((on) => [on.pool, on.analytics]),
+  );
+  Object.assign(pools, { write, analytics, admin, replicas, schemaChanges });
   if (options.recordStatements === false) {
     for (const { statements } of [write, analytics, admin, ...replicas.flatMap((on) => [on.pool, on.analytics])]) {
       statements.isOn = false;
@@ -157,6 +167,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     answers,
     tidemarkWaitMs,
     timeouts,
+    schemaChanges,
     stopWatching,
   });
 }
@@ -171,6 +182,7 @@ interface Parts {
   answers: AnswerBudget;
   tidemarkWaitMs: number;
   timeouts: RoleTimeouts | undefined;
+  schemaChanges: SchemaChanges;
   stopWatching(): Promise<void>;
 }
 
@@ -201,6 +213,7 @@ function assemble(parts: Parts): Database {
     recordStatements(on) {
       for (const registry of registries) registry.isOn = on;
     },
+    schemaChanged: () => parts.schemaChanges.noticed(admin),
     problem: () => (primary.error === undefined ? write.problem : `primary: ${primary.error.message}`),
     async close(deadlineMs) {
       parts.timeouts?.stop();

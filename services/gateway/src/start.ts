@@ -121,6 +121,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     intervalMs: config.CATALOG_INTERVAL_MS,
     onReload: (loaded) => {
       cache?.dropAll();
+      db.schemaChanged().catch((error: Error) => observe({ type: 'gateway.catalog_failed', error }));
       observe({
         type: 'gateway.catalog_reloaded',
         version: loaded.version,

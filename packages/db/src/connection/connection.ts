@@ -16,7 +16,8 @@ import { driverOptions } from './driver-options.ts';
 import { secretOf, sendScript, sendStatement } from './driver-query.ts';
 import { type Done, type Pending, PendingQueries } from './pending-queries.ts';
 import { fromDriver } from './postgres-error.ts';
-import { PreparedBudget, preparedCost } from './prepared-budget.ts';
+import { PreparedBudget } from './prepared-budget.ts';
+import { PreparedTexts } from './prepared-texts.ts';
 import type { RecentTexts } from './recent-texts.ts';
 import { connectSocket } from './socket.ts';
 import type { ConnectionTarget } from './url.ts';
@@ -73,8 +74,9 @@ export class PooledConnection {
   readonly #sql: postgres.Sql;
   readonly #pending = new PendingQueries();
   readonly prepared: PreparedBudget;
-  /** Texts that the driver has prepared. It never closes them. */
-  readonly #texts = new Set<string>();
+  readonly #texts: PreparedTexts;
+  /** How often the schema has changed, for what keeps prepared statements of its own on this connection. */
+  schemaChanges = 0;
   readonly #abort = new AbortController();
   #socket: net.Socket | undefined;
   #connecting = false;
@@ -87,6 +89,7 @@ export class PooledConnection {
     this.statementTimeoutMs = options.statementTimeoutMs;
     const { preparedBytes } = options;
     this.prepared = new PreparedBudget(preparedBytes ?? Number.POSITIVE_INFINITY, preparedBytes !== undefined);
+    this.#texts = new PreparedTexts(this.prepared, options.recent);
     this.#sql = postgres(driverOptions(options.target, options.settings, () => this.#connect()));
   }
 
@@ -147,9 +150,11 @@ export class PooledConnection {
   submit(statement: EncodedStatement, timeoutMs: number, done: Done): void {
     const pending = this.#register(timeoutMs, done);
     if (pending === undefined) return;
-    const prepare = statement.prepare && this.#prepares(statement.text);
+    const preparation = statement.prepare ? this.#texts.use(statement.text) : 'alone';
     this.#cork();
-    sendStatement(this.#sql, statement, prepare, (rows, error) => this.#settle(pending, statement.text, rows, error));
+    sendStatement(this.#sql, statement, preparation, (rows, error) =>
+      this.#settle(pending, statement.text, rows, error),
+    );
   }
 
   /** Several statements in one text, by the simple protocol: migrations. */
@@ -242,19 +247,10 @@ export class PooledConnection {
     return this.#state === 'idle';
   }
 
-  /** Whether the driver is to prepare it, which it cannot undo. What is not prepared is parsed and planned at each run. */
-  #prepares(text: string): boolean {
-    if (this.#texts.has(text)) return true;
-    const { prepared } = this;
-    const cost = preparedCost(text);
-    if (!prepared.accepts(cost) || this.#options.recent?.repeats(text) === false) return false;
-    if (!prepared.hasRoom(cost)) {
-      prepared.isFull = true;
-      return false;
-    }
-    this.#texts.add(text);
-    prepared.add(cost);
-    return true;
+  /** Each statement is prepared anew when it is run next. */
+  forgetStatements(): void {
+    this.#texts.forgetAll();
+    this.schemaChanges++;
   }
 
   #sayGoodbye(): void {
@@ -288,8 +284,7 @@ export class PooledConnection {
     }
     const fromServer = fromDriver(error);
     if (fromServer !== undefined) {
-      // The driver forgets it and prepares it once more; the first one stays in the backend, and in the budget.
-      if (fromServer.stalePlan) this.#texts.delete(text);
+      if (fromServer.stalePlan) this.#texts.forget(text);
       pending.done(undefined, fromServer);
       if (fromServer.severity === 'FATAL' || fromServer.severity === 'PANIC') this.discard(fromServer);
       return;

@@ -6,6 +6,7 @@
 import type postgres from 'postgres';
 import type { EncodedStatement } from '../sql/param.ts';
 import type { Rows } from '../types.ts';
+import type { Preparation } from './prepared-texts.ts';
 
 interface DriverQuery {
   executed: boolean;
@@ -20,10 +21,12 @@ export type Answer = (rows: Rows | undefined, error: unknown) => void;
 export function sendStatement(
   sql: postgres.Sql,
   { text, params }: EncodedStatement,
-  prepare: boolean,
+  preparation: Preparation,
   answer: Answer,
 ): void {
-  hand(sql.unsafe(text, params as never[], { prepare, simple: false } as postgres.UnsafeQueryOptions), answer);
+  // `anew` is of our patch.
+  const options = { prepare: preparation !== 'alone', anew: preparation === 'anew', simple: false };
+  hand(sql.unsafe(text, params as never[], options as postgres.UnsafeQueryOptions), answer);
 }
 
 /** Several statements in one text, by the simple protocol. */

@@ -13,7 +13,7 @@ export class PostgresError extends TidemarkError {
   readonly where: string | undefined;
   /** 1-based index of a character in the statement. */
   readonly position: number | undefined;
-  /** The statement's plan was made before a schema change: forgotten by now, so that running it again will do. */
+  /** The statement was prepared for another schema, or may have been. It is prepared anew when it is run next. */
   readonly stalePlan: boolean;
   /** A function raised it by RAISE: its code tells of the function, and not of the server. */
   readonly raised: boolean;
@@ -42,11 +42,11 @@ export class PostgresError extends TidemarkError {
     this.where = source.where;
     this.position = source.position === undefined ? undefined : Number(source.position);
     this.raised = source.routine === 'exec_stmt_raise';
-    this.stalePlan = source.stale === true;
+    this.stalePlan = isStale(source);
   }
 }
 
-/** What postgres 3.4.9 makes of an ErrorResponse (its connection.js, `errorFields`), and `stale` from our patch. */
+/** What postgres 3.4.9 makes of an ErrorResponse (its connection.js, `errorFields`), and two members of our patch. */
 interface DriverError extends Error {
   code: string;
   severity?: string;
@@ -60,7 +60,10 @@ interface DriverError extends Error {
   'data type_name'?: string;
   constraint_name?: string;
   routine?: string;
-  stale?: boolean;
+  /** The statement had been prepared before this run. */
+  reused?: boolean;
+  /** BindComplete had come. */
+  bound?: boolean;
 }
 
 function isDriverError(error: unknown): error is DriverError {
@@ -72,20 +75,36 @@ export function fromDriver(error: unknown): PostgresError | undefined {
   return isDriverError(error) ? new PostgresError(error) : undefined;
 }
 
-/** The body of an ErrorResponse that the driver did not see (stream/, pipeline/wire.ts): pairs of a letter and a text, each ended by a zero byte. */
-export function fromErrorResponse(body: Buffer): PostgresError {
+/**
+ * The body of an ErrorResponse that the driver did not see (stream/, pipeline/wire.ts): pairs of a letter and a text, each ended by a zero
+ * byte. `phase` is that of a prepared statement.
+ */
+export function fromErrorResponse(body: Buffer, phase: Pick<DriverError, 'reused' | 'bound'> = {}): PostgresError {
   const fields: Record<string, string> = {};
   for (const field of body.toString('utf8').split('\0')) {
     const name = FIELD_NAMES[field[0] ?? ''];
     if (name !== undefined) fields[name] = field.slice(1);
   }
   const { message = '', code = 'XX000', ...rest } = fields;
-  const stale = STALE_ROUTINES.has(fields.routine ?? '');
-  return new PostgresError(Object.assign(new Error(message), { code, ...rest, stale }) as DriverError);
+  return new PostgresError(Object.assign(new Error(message), { code, ...rest, ...phase }) as DriverError);
 }
 
-/** Where Postgres finds that a prepared statement is gone or does not fit any more: the driver's list. */
-const STALE_ROUTINES = new Set(['FetchPreparedStatement', 'RevalidateCachedQuery', 'transformAssignedExpr']);
+/**
+ * Whether the error may come from a schema that has changed since the statement was prepared. Until BindComplete, Postgres reads the
+ * parameters as values of the types that they had then, and looks up operators, functions and casts for these types (`exec_bind_message`,
+ * `RevalidateCachedQuery`): a type that was dropped is XX000, an `int` that has become `bigint` 22003, `uuid` 22P02, `text` 42883.
+ * Afterwards, only an internal error tells of it: a function or a table that was dropped meanwhile.
+ */
+function isStale({ reused, bound, code, routine }: DriverError): boolean {
+  if (reused !== true || code === '42501') return false;
+  if (code === 'XX000') return routine !== 'exec_stmt_raise';
+  return bound !== true && (STALE_CODES.has(code) || STALE_CLASSES.has(code.slice(0, 2)));
+}
+
+/** feature_not_supported ("cached plan must not change result type"), invalid_sql_statement_name (it was deallocated) */
+const STALE_CODES = new Set(['0A000', '26000']);
+/** data exceptions, constraints of domains, errors of parse analysis */
+const STALE_CLASSES = new Set(['22', '23', '42']);
 
 /** Postgres's documentation, "Error and Notice Message Fields", under the driver's names. */
 const FIELD_NAMES: Readonly<Record<string, string>> = {

@@ -47,6 +47,10 @@ export class PipelinedRead implements Pending, AnswerBytes {
   /** Of the identity's statement and of its own, when they are prepared on the way. */
   setter: Prepared | undefined;
   prepared: Prepared | undefined;
+  /** `prepared` was there before this read. */
+  reused = false;
+  /** Postgres has taken the parameters of the statement that it runs. */
+  bound = false;
   columns: readonly Column[] = NO_COLUMNS;
   bytes = 0;
   taken = 0;

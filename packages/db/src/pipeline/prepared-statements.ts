@@ -67,6 +67,11 @@ export class PipelineStatements {
     this.#drop(ofRole, text, kept);
   }
 
+  /** The schema has changed: each is prepared anew, under another name. */
+  forgetAll(): void {
+    for (const ofRole of this.#byRole.values()) for (const [text, kept] of [...ofRole]) this.#drop(ofRole, text, kept);
+  }
+
   get hasToClose(): boolean {
     return this.#toClose.length > 0;
   }

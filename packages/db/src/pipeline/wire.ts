@@ -44,8 +44,9 @@ const PARSE_COMPLETE = 0x31;
 const ROW_DESCRIPTION = 0x54;
 const NO_DATA = 0x6e;
 const ERROR_RESPONSE = 0x45;
-/** BindComplete, CloseComplete, EmptyQueryResponse, NoticeResponse, ParameterStatus, ParameterDescription, NotificationResponse */
-const SILENT = new Set([0x32, 0x33, 0x49, 0x4e, 0x53, 0x74, 0x41]);
+const BIND_COMPLETE = 0x32;
+/** CloseComplete, EmptyQueryResponse, NoticeResponse, ParameterStatus, ParameterDescription, NotificationResponse */
+const SILENT = new Set([0x33, 0x49, 0x4e, 0x53, 0x74, 0x41]);
 const wires = new WeakMap<PooledConnection, PipelineWire>();
 
 export class PipelineWire {
@@ -70,9 +71,12 @@ export class PipelineWire {
   /** The message that is not whole yet is counted in its read's bytes. */
   #isCounted = false;
   #answeredAt = 0;
+  /** Of the connection, for which the statements were prepared. */
+  #schemaChanges: number;
 
   constructor(connection: PooledConnection, socket: net.Socket, meter: PoolMeter) {
     this.#connection = connection;
+    this.#schemaChanges = connection.schemaChanges;
     this.#socket = socket;
     this.#statements = new PipelineStatements(connection.prepared, meter);
     this.#driverListeners = socket.listeners('data') as ((chunk: Buffer) => void)[];
@@ -104,6 +108,10 @@ export class PipelineWire {
     const setter = pipelineIdentity(identity, wantsXmin);
     if (!this.#connection.add(read, timeoutMs)) return;
     const statements = this.#statements;
+    if (this.#schemaChanges !== this.#connection.schemaChanges) {
+      this.#schemaChanges = this.#connection.schemaChanges;
+      statements.forgetAll();
+    }
     const set = statements.setter(setter.text);
     const prepared = statements.of(identity.role, text);
     const shares = inert && set.state === 'ready' && prepared.state === 'ready';
@@ -148,6 +156,7 @@ export class PipelineWire {
     const messages = this.#messages;
     if (prepared.state === 'ready') {
       read.columns = prepared.columns;
+      read.reused = true;
       messages.execute(prepared.name, params);
       read.prepared = prepared;
       return;
@@ -229,6 +238,7 @@ export class PipelineWire {
     if (type === ERROR_RESPONSE) this.#refuse(read, bytes.subarray(body, end));
     else if (SILENT.has(type)) return;
     else if (read === undefined) this.#fail(type);
+    else if (type === BIND_COMPLETE) read.bound = true;
     else if (type === DATA_ROW) {
       if (read.completed > 0) read.rows.push(rowOf(bytes, body, read.columns));
       else read.xmin = bytes.toString('latin1', body + FIRST_VALUE, end);
@@ -251,7 +261,8 @@ export class PipelineWire {
   }
 
   #refuse(read: PipelinedRead | undefined, body: Buffer): void {
-    const error = fromErrorResponse(body);
+    // The identity's statement is prepared as well, and fails only where a function has deallocated it.
+    const error = fromErrorResponse(body, read && { reused: read.reused || read.completed === 0, bound: read.bound });
     if (read === undefined || error.severity === 'FATAL' || error.severity === 'PANIC') this.#connection.discard(error);
     else {
       read.refused = error;
@@ -270,6 +281,7 @@ export class PipelineWire {
   }
 
   #complete(read: PipelinedRead): void {
+    read.bound = false;
     if (++read.completed < 2 || read.isLast) return;
     const next = this.#isPipelined[++this.#current] as PipelinedRead;
     // Both had one identity's statement: its snapshot is older than either's.

@@ -170,6 +170,11 @@ export class ConnectionPool implements Pool, LeaseSource {
     for (const connection of [...this.#connections]) connection.discard(lost());
   }
 
+  /** The schema of its server has changed: each connection prepares its statements anew. */
+  forgetStatements(): void {
+    for (const connection of this.#connections) connection.forgetStatements();
+  }
+
   stats(): PoolStats {
     const { min, max, waitingLimit } = this.options;
     const connections = connectionsByState(this.#connections, this.pipelines.idleConnections);

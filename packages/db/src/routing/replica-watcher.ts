@@ -42,6 +42,8 @@ interface Waiter {
 export interface ReplicaWatcherEvents {
   /** What has waited on it for longer than this will not be answered either. */
   unreachable(stalledMs: number, reason: string): void;
+  /** After each poll that finds how far it has got. */
+  moved(replayed: Lsn): void;
   /** After each poll that finds no standby. */
   promoted(): void;
 }
@@ -189,6 +191,7 @@ export class ReplicaWatcher {
       // Null before the first record was replayed.
       this.replayed = answer!.replayed === null ? 0n : parseLsn(answer!.replayed);
       this.#note({ type: 'position', lagMs: this.lagMs });
+      this.#on.moved(this.replayed);
     } catch (error) {
       if (moves !== this.#moves) return;
       this.promoted = undefined;

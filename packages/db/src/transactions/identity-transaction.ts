@@ -46,9 +46,10 @@ export async function runIdentityTransaction(
   try {
     return await runOnce(pool, transaction, options);
   } catch (error) {
-    // The failure rolled everything back and the stale plan is forgotten: once more, as a whole.
-    if (isStalePlan(error)) return await runOnce(pool, transaction, options);
-    throw error;
+    if (!isStalePlan(error)) throw error;
+    // The failure rolled everything back: once more, as a whole, without statements that other connections have prepared.
+    const statements = transaction.statements.map((statement) => ({ ...statement, prepare: false }));
+    return await runOnce(pool, { ...transaction, statements }, options);
   }
 }
 

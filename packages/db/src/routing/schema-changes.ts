@@ -1,0 +1,32 @@
+/** After a change of the schema, statements are prepared anew: on the primary at once, on a replica once it has replayed the change. */
+import { type Lsn, parseLsn } from '@tidemark/contracts';
+import type { ConnectionPool } from '../pool/pool.ts';
+
+/** At or past the end of every transaction that was visible when the change was noticed. */
+const POSITION = 'select pg_current_wal_insert_lsn()::text as lsn';
+
+export class SchemaChanges {
+  readonly #primary: readonly ConnectionPool[];
+  readonly #replicas: readonly (readonly ConnectionPool[])[];
+  /** Where the last change is, by the number of the replica that has not replayed it yet. */
+  readonly #unreplayed = new Map<number, Lsn>();
+
+  constructor(primary: readonly ConnectionPool[], replicas: readonly (readonly ConnectionPool[])[]) {
+    this.#primary = primary;
+    this.#replicas = replicas;
+  }
+
+  /** @param asker a pool of the primary. Rejects with its errors; the primary's statements are forgotten all the same. */
+  async noticed(asker: ConnectionPool): Promise<void> {
+    for (const pool of this.#primary) pool.forgetStatements();
+    const [row] = await asker.query<{ lsn: string }>(POSITION);
+    for (const replica of this.#replicas.keys()) this.#unreplayed.set(replica, parseLsn(row!.lsn));
+  }
+
+  replayed(replica: number, lsn: Lsn): void {
+    const change = this.#unreplayed.get(replica);
+    if (change === undefined || lsn < change) return;
+    this.#unreplayed.delete(replica);
+    for (const pool of this.#replicas[replica] ?? []) pool.forgetStatements();
+  }
+}
