@@ -1,4 +1,4 @@
-// Writes a row and reads it back at once. The read may be answered by a replica, and has the row all the same: the client
+// Writes a row and reads it back at once. A replica that answers has the row, because the client
 // asks for at least the tidemark of its write.
 import { connect } from './connect.mjs';
 

@@ -1,4 +1,4 @@
-// Follows a query: first the rows, then each change, whoever makes it.
+// Follows a query: first the rows, then each change by any client.
 import { connect } from './connect.mjs';
 
 const tidemark = await connect();

@@ -1,4 +1,4 @@
-// The same as an array that is kept: what a list on a page shows.
+// The same query as an array of rows that stays current, such as for a list on a page.
 import { connect } from './connect.mjs';
 
 const tidemark = await connect();

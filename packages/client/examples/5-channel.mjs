@@ -1,4 +1,4 @@
-// Two devices of one user: messages and presence between them. Nobody else may join.
+// Messages and presence between two devices of one user. Other users may not join.
 import { connect } from './connect.mjs';
 
 const [phone, laptop] = [await connect(), await connect()];

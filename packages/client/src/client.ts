@@ -9,15 +9,15 @@ import { Session, type TokenSource } from './session.ts';
 import { type AnyDatabase, SchemaClient, type SchemaTypes } from './tables.ts';
 
 export interface ClientOptions {
-  /** A JWT, or a function that gives one whenever a new one is needed. Without: anonymous. */
+  /** A JWT, or a function that returns one whenever a new one is needed. Default: anonymous. */
   token?: TokenSource;
-  /** Of `from` and `rpc`; default `public`. */
+  /** Schema of `from` and `rpc`; default `public`. */
   schema?: string;
-  /** Where the live queries are; default: `/live` at the client's own address. */
+  /** WebSocket URL of the live endpoint; default: `/live` at the client's own address. */
   liveUrl?: string;
-  /** The WebSocket class, where the runtime has none (Node 20: that of `ws`). */
+  /** WebSocket class for runtimes without one (Node 20: use the one of `ws`). */
   WebSocket?: unknown;
-  /** In place of the runtime's. */
+  /** Default: the runtime's. */
   fetch?: typeof fetch;
 }
 
@@ -28,10 +28,10 @@ type SchemaOf<Database, Name extends keyof Schemas<Database>> = Schemas<Database
 type DefaultSchema<Database> = 'public' extends keyof Schemas<Database> ? 'public' : keyof Schemas<Database>;
 
 /**
- * A client for a gateway. What it writes, it reads: each read asks for at least the tidemark of the client's last write and
- * of the last live change it was told.
+ * A client for a gateway. It reads its own writes: each read asks for at least the tidemark of the client's last write and
+ * of the last live change that it received.
  *
- * @typeParam Database - what `tidemark types` generates from the database
+ * @typeParam Database - the type that `tidemark types` generates from the database
  * @example
  * const tidemark = createClient<Database>('http://127.0.0.1:8080', { token });
  * const { data } = await tidemark.from('commentary').select('id,body').eq('match_id', 42);
@@ -67,56 +67,57 @@ export class TidemarkClient<Database = AnyDatabase> extends SchemaClient<SchemaO
     this.files = new Files(requests);
   }
 
-  /** The tables, views and functions of another schema. */
   schema<Name extends string & keyof Schemas<Database>>(name: Name): SchemaClient<SchemaOf<Database, Name>> {
     return new SchemaClient(this.#url, name, this.#session, this.#connection);
   }
 
-  /** Messages and presence between clients; `join()` it. Names are `<kind>:<key>`: `user:<sub>` is that user's own devices. */
+  /**
+   * Creates a channel for messages and presence between clients; call its `join()`. Names have the form `<kind>:<key>`:
+   * `user:<sub>` joins the devices of that user.
+   */
   channel(name: string, options: ChannelOptions = {}): Channel {
     return new Channel(this.#connection, name, options);
   }
 
-  /** Of the live connection; `idle` while nothing is followed. */
+  /** State of the live connection; `idle` while nothing is followed. */
   get status(): ConnectionState {
     return this.#connection.state;
   }
 
-  /** Called at once, and with each state after. @returns how to stop that */
+  /** Calls the listener now and after each change of state. @returns a function that removes the listener */
   onStatus(listener: (state: ConnectionState) => void): () => void {
     this.#listeners.add(listener);
     listener(this.status);
     return () => this.#listeners.delete(listener);
   }
 
-  /** What the next read asks for at least. Hand it to another client, and that one sees what this one wrote. */
+  /** The tidemark that the next read asks for. Another client that calls `atLeast` with it sees what this client wrote. */
   get tidemark(): string | undefined {
     return this.#session.tidemark;
   }
 
-  /** Reads from now on ask for at least this, too: a tidemark that another client, or another page, has seen. */
+  /** Makes later reads ask for at least this tidemark, which another client or page has seen. */
   atLeast(tidemark: string): void {
     this.#session.advance(tidemark);
   }
 
-  /** Signed in, signed out, or another token for the same. Live queries go on where the identity is the same. */
+  /** Replaces the token: sign-in, sign-out or renewal. Live queries continue if the identity stays the same. */
   setToken(token: TokenSource | undefined): void {
     this.#session.use(token);
     this.#connection.tokenChanged();
   }
 
-  /** Connects now, where it waits to do so: the page came to the front, the network is back. */
+  /** Ends the wait before the next connection attempt; call it when the page becomes visible or the network returns. */
   reconnect(): void {
     this.#connection.retry();
   }
 
-  /** Ends all live queries and the connection. Requests under way go on. */
+  /** Ends all live queries and the connection. HTTP requests in flight continue. */
   close(): void {
     this.#connection.close();
   }
 }
 
-/** @see TidemarkClient */
 export function createClient<Database = AnyDatabase>(
   url: string,
   options: ClientOptions = {},

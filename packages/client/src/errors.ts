@@ -1,12 +1,11 @@
-/** What every call of the client throws, and what ends a live query: the server's problem, or one of the client's own. */
+/** A problem document of the server, or a failure that the client detects itself. */
 export interface Problem {
   /** The server's code (`PGRST…`, `RT_…`, `AUTH_…`, an SQLSTATE), or the client's: `CLIENT_…`. */
   code: string;
   message: string;
-  /** The remedy. */
   hint?: string | undefined;
   details?: string | undefined;
-  /** The HTTP status; 0 where there was no answer. */
+  /** The HTTP status; 0 if there was no response. */
   status?: number;
   /** Whether the same call may succeed later. */
   retry?: boolean;
@@ -30,7 +29,7 @@ export class TidemarkError extends Error {
   }
 }
 
-/** The problem+json of an answer that is no success, or what can be said without one (a proxy's page). */
+/** Returns the response's problem+json as an error; for any other body (a proxy's page), an error with its status alone. */
 export async function problemOf(response: Response): Promise<TidemarkError> {
   const retry = response.status === 503 || response.status === 429;
   const text = await response.text();

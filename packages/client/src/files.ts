@@ -1,13 +1,13 @@
-/** Files: bytes under a path, and who may see them is decided by policies on `tidemark.files`. */
+/** Files: bytes under a path. Policies on `tidemark.files` decide who may see them. */
 import type { Requests } from './requests.ts';
 
-/** A row of `tidemark.files`, as the API shows it. */
+/** A row of `tidemark.files`, as the API returns it. */
 export interface StoredFile {
   id: string;
-  /** The namespace of the path: `~<sub>` for files of one's own. */
+  /** The namespace of the path: `~<sub>` is the user's own. */
   bucket: string;
   path: string;
-  /** As its bytes tell it, where they do. */
+  /** Detected from the bytes if they are of a known format; otherwise the declared type. */
   content_type: string;
   /** Bytes. */
   size: number;
@@ -15,42 +15,41 @@ export interface StoredFile {
   sha256: string;
   metadata: Record<string, unknown> | null;
   owner: string | null;
-  /** `public`: everybody may see it. */
+  /** Anyone may read a `public` file. */
   visibility: 'private' | 'public';
-  /** The job that made it. */
+  /** The job that created the file. */
   job_id: string | null;
   created_at: string;
-  /** Where to download it, below the gateway's address. */
+  /** Path of the download, relative to the gateway's address. */
   href: string;
 }
 
 export interface UploadOptions {
-  /** The declared type; the bytes decide where they can. */
+  /** The declared type; a type detected from the bytes has precedence. */
   type?: string;
   metadata?: Record<string, unknown>;
-  /** Default: the bucket of one's own files. Shared buckets need a policy. */
+  /** Default: the user's own bucket. Shared buckets need a policy. */
   bucket?: string;
   /** Default private; `public` needs a policy. */
   visibility?: 'private' | 'public';
-  /** Whether a file of that path may be there; it is replaced then. Default false. */
+  /** Replaces an existing file of the same path. Default false: an existing file is an error. */
   replace?: boolean;
   signal?: AbortSignal;
 }
 
 export interface ListOptions {
-  /** Files of this bucket; default those of all that one may see. */
+  /** Default: all visible buckets. */
   bucket?: string;
-  /** Paths that begin so. */
   prefix?: string;
-  /** Paths behind this one, in byte order: the last of the page before. */
+  /** Lists paths after this one, in byte order: the last path of the previous page. */
   after?: string;
-  /** The bucket of that one, where no bucket is given: a path may be in several. */
+  /** The bucket of `after`, needed without `bucket`: a path may exist in several buckets. */
   afterBucket?: string;
   /** 1 to 1,000; default 100. */
   limit?: number;
 }
 
-/** With its question mark; empty where nothing is given. */
+/** Returns the query string with its question mark; empty if no parameter is given. */
 function queryOf(parameters: Record<string, string | number | undefined>): string {
   const given = Object.entries(parameters).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, `${value}`]],
@@ -67,7 +66,6 @@ export class Files {
     this.#requests = requests;
   }
 
-  /** @param body a Blob or File, bytes, text, or a stream of bytes */
   async upload(path: string, body: BodyInit, options: UploadOptions = {}): Promise<StoredFile> {
     const { bucket, visibility } = options;
     const metadata = options.metadata && JSON.stringify(options.metadata);
@@ -86,7 +84,7 @@ export class Files {
     return response.json() as Promise<StoredFile>;
   }
 
-  /** The answer as it comes: `.blob()`, `.arrayBuffer()`, `.body`. @param file its id, or its path in one's own or the given bucket */
+  /** Returns the unread response. @param file id, or path in the given bucket (default: the user's own) */
   download(file: string, init: { bucket?: string; range?: string; signal?: AbortSignal } = {}): Promise<Response> {
     return this.#requests.send('GET', `/api/v1/files/${inPath(file)}${queryOf({ bucket: init.bucket })}`, {
       ...(init.range === undefined ? {} : { headers: { range: init.range } }),
@@ -98,12 +96,12 @@ export class Files {
     return this.#requests.json('GET', `/api/v1/files${queryOf({ ...options })}`);
   }
 
-  /** @param file its id, or its path in one's own or the given bucket */
+  /** @param file id, or path in the given bucket (default: the user's own) */
   async remove(file: string, { bucket }: { bucket?: string } = {}): Promise<void> {
     await this.#requests.send('DELETE', `/api/v1/files/${inPath(file)}${queryOf({ bucket })}`);
   }
 
-  /** A URL that works without a token, while its signer may see the file. @param expiresIn seconds */
+  /** Returns a URL that works without a token while the signer may see the file. @param expiresIn seconds */
   sign(id: string, expiresIn: number): Promise<{ url: string; expiresAt: string }> {
     return this.#requests.json('POST', `/api/v1/files/${encodeURIComponent(id)}/sign`, { expiresIn });
   }

@@ -1,4 +1,4 @@
-/** Batch jobs: rows of `tidemark.jobs`, whose progress is followed like any other row's. */
+/** Batch jobs: rows of `tidemark.jobs`, whose progress a live query follows. */
 import type { CreateJob, Job } from '@tidemark/contracts';
 import { TidemarkError } from './errors.ts';
 import type { LiveConnections } from './live/connections.ts';
@@ -22,7 +22,7 @@ export class Jobs {
     return this.#requests.json('POST', '/api/v1/jobs', job);
   }
 
-  /** The last hundred, newest first. */
+  /** Returns the 100 newest jobs, newest first. */
   list(): Promise<Job[]> {
     return this.#requests.json('GET', '/api/v1/jobs');
   }
@@ -31,12 +31,11 @@ export class Jobs {
     return this.#requests.json('GET', `/api/v1/jobs/${encodeURIComponent(id)}`);
   }
 
-  /** What is under way is finished, nothing more is begun. A job that is over stays as it is. */
+  /** Finishes the items in progress and starts no others. A finished job stays as it is. */
   cancel(id: string): Promise<Job> {
     return this.#requests.json('DELETE', `/api/v1/jobs/${encodeURIComponent(id)}`);
   }
 
-  /** The job's row, as it changes: `done` and `failed` of `total`. */
   follow(id: string): LiveQuery<Job> {
     return new LiveQuery<Job>(this.#connection, {
       query: `jobs?id=eq.${encodeURIComponent(id)}`,
@@ -48,10 +47,10 @@ export class Jobs {
   }
 
   /**
-   * Resolves with the job once it has succeeded, failed or was cancelled.
+   * Resolves with the job once it has succeeded, failed or been cancelled.
    *
-   * @param onProgress called with each state of it
-   * @throws TidemarkError where it is not there, or not visible
+   * @param onProgress called with each version of the job's row
+   * @throws TidemarkError CLIENT_JOB_NOT_FOUND for an unknown or invisible job
    */
   async finished(id: string, onProgress: (job: Job) => void = () => {}): Promise<Job> {
     const live = this.follow(id);
@@ -73,7 +72,7 @@ export class Jobs {
 const jobGone = (id: string) =>
   new TidemarkError({
     code: 'CLIENT_JOB_NOT_FOUND',
-    message: `there is no job ${id} that you may see`,
-    hint: 'Jobs are visible to who started them; use their token.',
+    message: `there is no visible job ${id}`,
+    hint: 'A job is visible to the user who started it; use that user’s token.',
     status: 404,
   });

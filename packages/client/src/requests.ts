@@ -1,4 +1,4 @@
-/** Calls of the API beside the tables: JSON in, JSON out, a problem thrown. */
+/** Requests to the endpoints other than tables: JSON in, JSON out, problems thrown as TidemarkError. */
 import { problemOf, TidemarkError } from './errors.ts';
 import type { Session } from './session.ts';
 
@@ -11,14 +11,14 @@ export class Requests {
     this.#session = session;
   }
 
-  /** @throws TidemarkError: the server's problem, or CLIENT_UNREACHABLE */
+  /** @throws TidemarkError the server's problem, or CLIENT_UNREACHABLE */
   async send(method: string, path: string, init: RequestInit = {}): Promise<Response> {
     let response: Response;
     try {
       response = await this.#session.fetch(`${this.#url}${path}`, { ...init, method });
     } catch (cause) {
       if ((cause as Error).name === 'AbortError' || cause instanceof TidemarkError) throw cause;
-      const hint = 'Is the gateway running, and is this its address?';
+      const hint = 'Check that the gateway is running and that this is its address.';
       const message = `${this.#url} cannot be reached`;
       throw new TidemarkError({ code: 'CLIENT_UNREACHABLE', message, hint, retry: true }, { cause });
     }

@@ -1,11 +1,10 @@
 /**
- * What a client carries from call to call: its token, and the tidemark of what it has seen. Every read asks for at least
- * that tidemark, so that it sees the client's own writes and the live changes that it was told of, from whatever replica or
- * cache answers.
+ * The state that a client carries from call to call: its token, and the tidemark of what it has seen. Every read asks for at
+ * least that tidemark, so that it sees the client's own writes and received changes, whichever replica or cache answers.
  */
 import { TidemarkError } from './errors.ts';
 
-/** A JWT, or where to get one: called when there is none yet, before it expires, and when it is refused. */
+/** A JWT, or a function that returns one: called for the first token, before a token expires, and when one is refused. */
 export type TokenSource = string | (() => string | undefined | Promise<string | undefined>);
 
 export interface SessionOptions {
@@ -13,7 +12,7 @@ export interface SessionOptions {
   fetch: typeof fetch;
 }
 
-/** A token is replaced so long before it expires, in seconds: time for a slow request to get there. */
+/** Seconds before its expiry at which a token is replaced: leaves time for a slow request to arrive. */
 const EARLY_S = 30;
 
 export class Session {
@@ -29,12 +28,12 @@ export class Session {
     if (typeof options.token === 'string') this.#token = options.token;
   }
 
-  /** What reads ask for; undefined before the first write or live change. */
+  /** The tidemark that reads ask for; undefined before the first write or live change. */
   get tidemark(): string | undefined {
     return this.#tidemark;
   }
 
-  /** Whether another token can be had than the one that was refused. */
+  /** Whether the token source can return another token than the refused one. */
   get canRenew(): boolean {
     return typeof this.#source === 'function';
   }
@@ -48,7 +47,7 @@ export class Session {
     this.#token = typeof source === 'string' ? source : undefined;
   }
 
-  /** The token to send now; `renew`: not the one that was refused. */
+  /** Returns the token to send. @param renew asks the source for a new token, because the current one was refused */
   async token(renew = false): Promise<string | undefined> {
     if (typeof this.#source !== 'function') return this.#token;
     if (!renew && this.#token !== undefined && !endsSoon(this.#token)) return this.#token;
@@ -62,13 +61,13 @@ export class Session {
     return this.#token;
   }
 
-  /** Tidemarks sort as text, and those of a later epoch sort behind. */
+  /** Tidemarks sort as text; those of a later epoch sort after all others. */
   advance(tidemark: string | null | undefined): void {
     if (!tidemark) return;
     if (this.#tidemark === undefined || tidemark > this.#tidemark) this.#tidemark = tidemark;
   }
 
-  /** `fetch` with the token and the tidemark; once more where a new token, or forgetting an old epoch's tidemark, helps. */
+  /** `fetch` with token and tidemark. Retries once with a new token after 401, and once without the tidemark of a past epoch. */
   readonly fetch: typeof fetch = async (input, init = {}) => {
     const method = (init.method ?? 'GET').toUpperCase();
     const isRead = method === 'GET' || method === 'HEAD';
@@ -95,14 +94,14 @@ export class Session {
   }
 }
 
-/** The database was restored, or its slot lost: what was seen before is no measure any more. */
+/** The database was restored or its replication slot lost, so that earlier tidemarks mean nothing. */
 async function isOfOldEpoch(response: Response): Promise<boolean> {
   if (response.ok || !(response.headers.get('content-type') ?? '').includes('json')) return false;
   const body = (await response.clone().json()) as { code?: unknown } | null;
   return body?.code === 'DB_EPOCH_CHANGED';
 }
 
-/** A stream can be sent only once. */
+/** A stream can be read only once. */
 const isRepeatable = (body: unknown): boolean => !(body instanceof ReadableStream);
 
 function endsSoon(token: string): boolean {
@@ -110,7 +109,7 @@ function endsSoon(token: string): boolean {
   return expires !== undefined && expires - Date.now() / 1_000 < EARLY_S;
 }
 
-/** `exp` of a JWT, seconds since 1970; undefined where it has none. Not verified: the server does that. */
+/** Returns the claim `exp` of a JWT, seconds since 1970, without verifying the token: the server does that. */
 function expiryOf(token: string): number | undefined {
   const [, payload] = token.split('.');
   if (payload === undefined) return undefined;
@@ -119,7 +118,7 @@ function expiryOf(token: string): number | undefined {
     return typeof exp === 'number' ? exp : undefined;
   } catch (cause) {
     throw new TidemarkError(
-      { code: 'CLIENT_TOKEN_INVALID', message: 'the token is no JWT', hint: 'Give the text of a signed JWT.' },
+      { code: 'CLIENT_TOKEN_INVALID', message: 'the token is not a JWT', hint: 'Pass a signed JWT in compact form.' },
       { cause },
     );
   }

@@ -1,4 +1,4 @@
-/** postgrest-js's `from(…)`, whose `select(…)` can also be followed: `.live()`. */
+/** postgrest-js's `from(…)`, whose `select(…)` also has `.live()`. */
 import {
   PostgrestClient,
   type PostgrestClientOptions,
@@ -11,7 +11,7 @@ import { quoteRounded } from './live/exact-numbers.ts';
 import { type LiveOptions, LiveQuery } from './live/live-query.ts';
 import type { Session } from './session.ts';
 
-// biome-ignore lint/suspicious/noExplicitAny: a client without generated types takes any table and gives any row, as postgrest-js does.
+// biome-ignore lint/suspicious/noExplicitAny: a client without generated types accepts any table and returns any row, as postgrest-js does.
 export type AnyDatabase = any;
 
 /** One schema of the generated `Database` type. */
@@ -38,12 +38,12 @@ interface ViewTypes {
   Relationships: RelationshipTypes[];
 }
 
-/** A query that can be followed, filters and all. */
+/** A query whose result, filters included, can be followed. */
 export interface Followable<Row> {
   live(options?: LiveOptions): LiveQuery<Row>;
 }
 
-/** What `from` gives: postgrest-js's builder, with a `select` that can be followed. */
+/** postgrest-js's query builder, with a `select` that can be followed. */
 export type Table<Schema extends SchemaTypes, Relation extends TableTypes | ViewTypes, Name> = {
   select<
     Query extends string = '*',
@@ -68,7 +68,7 @@ interface Builder {
   schema: string | undefined;
 }
 
-/** What is read below the schema's name, once for HTTP and once for following. */
+/** Access to one schema: over HTTP through postgrest-js, and over WebSocket through `live()`. */
 export class SchemaClient<Schema extends SchemaTypes> {
   readonly #http: PostgrestClient<AnyDatabase, PostgrestClientOptions, string, Schema>;
   readonly #connection: LiveConnections;
@@ -79,7 +79,6 @@ export class SchemaClient<Schema extends SchemaTypes> {
     this.#connection = connection;
   }
 
-  /** A table or a view. */
   from<Name extends string & keyof Schema['Tables']>(name: Name): Table<Schema, Schema['Tables'][Name], Name>;
   from<Name extends string & keyof Schema['Views']>(name: Name): Table<Schema, Schema['Views'][Name], Name>;
   from(name: string): unknown {
@@ -96,13 +95,12 @@ export class SchemaClient<Schema extends SchemaTypes> {
     });
   }
 
-  /** Calls a function. */
   get rpc(): PostgrestClient<AnyDatabase, PostgrestClientOptions, string, Schema>['rpc'] {
     return this.#http.rpc.bind(this.#http) as never;
   }
 }
 
-/** Numbers that JavaScript would round come as text, as in live queries. */
+/** Wraps `fetch` so that numbers which JavaScript would round arrive as strings, as in live queries. */
 const exactly =
   (send: typeof fetch): typeof fetch =>
   async (input, init) => {
@@ -110,13 +108,13 @@ const exactly =
     if (response.body === null || !(response.headers.get('content-type') ?? '').includes('json')) return response;
     const { status, statusText } = response;
     const headers = new Headers(response.headers);
-    // Both are of the bytes on the wire.
+    // Both headers describe the bytes on the wire, not the new body.
     headers.delete('content-length');
     headers.delete('content-encoding');
     return new Response(quoteRounded(await response.text()), { status, statusText, headers });
   };
 
-/** The text that would be asked by GET is the one that is followed. */
+/** Follows the path and query that the builder would request with GET. */
 function follow(connection: LiveConnections, { url, schema }: Builder, options: LiveOptions): LiveQuery<never> {
   const path = url.pathname.slice(url.pathname.lastIndexOf('/') + 1);
   return new LiveQuery(connection, {

@@ -1,4 +1,4 @@
-/** A gateway and a realtime service as processes, on a database of their own; and a wire that can be cut. */
+/** A gateway and a realtime service as processes on their own database, and a TCP proxy that tests cut. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -35,18 +35,18 @@ grant select on public.commentary to anon;
 alter publication tidemark add table public.commentary, public.note, public.big, public.loose;`;
 
 export interface Backend {
-  /** Of the gateway, which passes /live on. */
+  /** Address of the gateway, which proxies /live. */
   url: string;
-  /** Of the realtime service itself. */
+  /** Address of the realtime service. */
   liveServiceUrl: string;
   token(sub: string, expiresInS?: number): Promise<string>;
   sql: postgres.Sql;
-  /** Another realtime service, at an address of its own that it tells the others: `ws://…/live`. */
+  /** Starts another realtime service, which announces its own address `ws://…/live`. */
   startLive(): Promise<{ url: string; liveUrl: string; stop(): Promise<void> }>;
   stop(): Promise<void>;
 }
 
-/** With the tables above, or with the blueprint `matches`. */
+/** @param tables the tables above, or the blueprint `matches` */
 export async function startBackend(tables: 'own' | 'matches' = 'own'): Promise<Backend> {
   const stack = await useTestStack();
   const template = `client-${tables}`;
@@ -132,16 +132,16 @@ async function freePort(): Promise<number> {
 
 export interface Wire {
   url: string;
-  /** Sockets that are open. */
+  /** Number of open connections. */
   open(): number;
-  /** Ends all of them, without a word. */
+  /** Destroys all connections. */
   cut(): void;
-  /** Bytes no longer pass, and nobody is told. */
+  /** Stops forwarding bytes and keeps the connections open. */
   freeze(): void;
   stop(): Promise<void>;
 }
 
-/** TCP in front of a server. */
+/** Starts a TCP proxy in front of a server. */
 export async function startWire(target: string): Promise<Wire> {
   const { hostname, port } = new URL(target);
   const pairs = new Set<[Socket, Socket]>();

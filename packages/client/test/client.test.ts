@@ -1,63 +1,14 @@
-/** The client against a gateway and a realtime service, with a wire between that is cut. */
-import { metricsPage } from '@tidemark/local-stack';
+/** Reads, files, jobs, tokens and channels of a client, against a gateway and a realtime service. */
 import t from 'tap';
 import { WebSocket } from 'ws';
-import { createClient, type LiveEvent, type TidemarkClient, TidemarkError } from '../src/index.ts';
-import { LiveSocket } from '../src/live/live-socket.ts';
-import type { WebSocketClass } from '../src/live/web-socket.ts';
-import { Session } from '../src/session.ts';
-import { type Backend, startBackend, startWire, waitFor } from './backend.ts';
-import { manyQueries } from './many-queries.ts';
-
-interface Database {
-  public: {
-    Tables: {
-      commentary: {
-        Row: { id: number; match_id: number; body: string };
-        Insert: { match_id: number; body?: string };
-        Update: { match_id?: number; body?: string };
-        Relationships: [];
-      };
-      note: {
-        Row: { owner: string; body: string };
-        Insert: { body: string };
-        Update: { body?: string };
-        Relationships: [];
-      };
-    };
-    Views: Record<never, never>;
-    Functions: Record<never, never>;
-  };
-}
-
-type Commentary = { id: number; body: string };
+import { createClient, TidemarkError } from '../src/index.ts';
+import { waitFor } from './backend.ts';
+import { type Database, startClients } from './clients.ts';
 
 t.test('client', async (t) => {
-  const backend: Backend = await startBackend();
-  const wire = await startWire(backend.url);
-  t.teardown(async () => {
-    await wire.stop();
-    await backend.stop();
-  });
-  const { sql } = backend;
-  const liveUrl = `${wire.url.replace('http', 'ws')}/live`;
-  let lastMatch = 0;
+  const { backend, wire, liveUrl, open, newMatch, query } = await startClients(t);
 
-  /** A client that is closed with the test. */
-  async function open(t: { teardown(undo: () => void): void }, sub = 'ann') {
-    const client = createClient<Database>(backend.url, { token: await backend.token(sub), liveUrl, WebSocket });
-    t.teardown(() => client.close());
-    return client;
-  }
-  const newMatch = () => {
-    lastMatch += 1;
-    return lastMatch;
-  };
-  const query = (client: TidemarkClient<Database>, match: number) =>
-    client.from('commentary').select('id,body').eq('match_id', match);
-  const bodies = (rows: readonly { body: string }[]) => rows.map((row) => row.body).sort();
-
-  t.test('what was written is read, from whatever replica', async (t) => {
+  t.test('reads its own writes, whichever replica answers', async (t) => {
     const client = await open(t);
     const match = newMatch();
     for (let n = 1; n <= 20; n += 1) {
@@ -73,166 +24,7 @@ t.test('client', async (t) => {
     t.match((await client.from('commentary').insert({ match_id: 'x' as never })).error, { code: '22P02' });
   });
 
-  t.test('a loop over a live query gets the rows, then each change', async (t) => {
-    const client = await open(t);
-    const match = newMatch();
-    // By this client, so that its snapshot is no older.
-    await client.from('commentary').insert({ match_id: match, body: 'first' });
-    const seen: LiveEvent<Commentary>[] = [];
-    const live = query(client, match).live();
-    for await (const event of live) {
-      seen.push(event);
-      if (event.type === 'snapshot') await sql`insert into commentary (match_id, body) values (${match}, 'second')`;
-      if (event.type === 'insert') await sql`update commentary set body = 'third' where id = ${event.row.id}`;
-      if (event.type === 'update') await sql`update commentary set match_id = -1 where id = ${event.row.id}`;
-      if (event.type === 'leave') break;
-    }
-    t.same(
-      seen.map((event) => event.type),
-      ['snapshot', 'insert', 'update', 'leave'],
-    );
-    t.match(seen[0], { rows: [{ body: 'first' }] });
-    t.match(seen[2], { row: { body: 'third' }, position: /\.[0-9A-F]{8}$/ });
-    t.equal(live.status, 'closed', 'the loop has ended it');
-    await waitFor(
-      () => client.status.is === 'idle',
-      () => `the socket to be let go; it is ${client.status.is}`,
-    );
-    await t.rejects(live.ready(), { code: 'CLIENT_CLOSED' });
-  });
-
-  t.test('an array is kept, through a cut wire and what was missed meanwhile', async (t) => {
-    const client = await open(t);
-    const match = newMatch();
-    const statuses: string[] = [];
-    client.onStatus((state) => statuses.push(state.is));
-    const live = query(client, match).live();
-    t.teardown(() => live.close());
-    let calls = 0;
-    live.onChange(() => {
-      calls += 1;
-    });
-    await live.ready();
-    for (let n = 1; n <= 50; n += 1) {
-      await sql`insert into commentary (match_id, body) values (${match}, ${`b${n}`})`;
-      if (n % 10 === 0) wire.cut();
-      if (n === 35) await sql`delete from commentary where match_id = ${match} and body = 'b7'`;
-    }
-    const rows = await sql<{ body: string }[]>`select body from commentary where match_id = ${match}`;
-    await waitFor(
-      () => live.rows.length === 49,
-      () => `49 rows; there are ${live.rows.length}`,
-      20_000,
-    );
-    t.same(bodies(live.rows), bodies(rows));
-    t.ok(calls >= 2);
-    t.ok(statuses.includes('waiting') && statuses.at(-1) === 'open', `went through ${[...new Set(statuses)]}`);
-    const before = live.rows;
-    t.equal(live.rows, before, 'the same array until the next change');
-  });
-
-  t.test('a window keeps its order, through a cut wire too', async (t) => {
-    const client = await open(t);
-    const match = newMatch();
-    await sql`insert into commentary (match_id, body) select ${match}, chr(96 + n) from generate_series(1, 8) as n`;
-    const live = query(client, match).order('body', { ascending: false }).limit(3).live();
-    await live.ready();
-    const shows = async (expected: string) => {
-      const shown = () => live.rows.map(({ body }) => body).join(' ');
-      await waitFor(
-        () => shown() === expected,
-        () => `${expected}; it is ${shown()}`,
-      );
-      t.equal(shown(), expected);
-    };
-    await shows('h g f');
-    await sql`insert into commentary (match_id, body) values (${match}, 'gg')`;
-    await shows('h gg g');
-    await sql`update commentary set body = 'z' where match_id = ${match} and body = 'b'`;
-    await shows('z h gg');
-    await sql`delete from commentary where match_id = ${match} and body = 'h'`;
-    await shows('z gg g');
-    wire.cut();
-    await sql`update commentary set body = 'gz' where match_id = ${match} and body = 'g'`;
-    await shows('z gz gg');
-    live.close();
-  });
-
-  t.test('a connection that is only half open is noticed by its silence', async (t) => {
-    const session = new Session({ token: undefined, fetch });
-    let end: string | undefined;
-    let readyAt: number | undefined;
-    const on = {
-      opened: () => {},
-      ready: () => {
-        readyAt = Date.now();
-      },
-      frame: () => {},
-      lost: (reason: string) => {
-        end = reason;
-      },
-      refused: (error: Error) => {
-        end = error.message;
-      },
-    };
-    const patience = { pingMs: 50, pongMs: 400 };
-    const socket = new LiveSocket(liveUrl, WebSocket as unknown as WebSocketClass, session, on, patience);
-    t.teardown(() => socket.close());
-    await waitFor(
-      () => readyAt !== undefined && Date.now() - readyAt > 600,
-      () => 'pings to be answered',
-    );
-    t.equal(end, undefined, 'answered pings keep it');
-    wire.freeze();
-    await waitFor(
-      () => end !== undefined,
-      () => 'the silence to be noticed',
-    );
-    t.equal(end, 'the server is silent');
-    wire.cut();
-  });
-
-  t.test('those who ask the same share one subscription, and a later one begins with the rows', async (t) => {
-    const client = await open(t);
-    const match = newMatch();
-    await sql`insert into commentary (match_id, body) values (${match}, 'one')`;
-    const first = await query(client, match).live().ready();
-    const second = await query(client, match).live().ready();
-    // The snapshot is a replica's, which may not have the row yet; then it comes as a change.
-    await waitFor(
-      () => first.rows.length === 1,
-      () => 'the row',
-    );
-    t.equal(first.rows, second.rows);
-    const [event] = await take(query(client, match).live(), 1);
-    t.match(event, { type: 'snapshot', rows: [{ body: 'one' }] });
-    first.close();
-    await sql`insert into commentary (match_id, body) values (${match}, 'two')`;
-    await waitFor(
-      () => second.rows.length === 2,
-      () => 'the change to come to the one that is left',
-    );
-    t.same(bodies(second.rows), ['one', 'two']);
-    second.close();
-  });
-
-  t.test('a live change is never ahead of a read that follows it', async (t) => {
-    const client = await open(t);
-    const match = newMatch();
-    const live = query(client, match).live();
-    let count = 0;
-    for await (const event of live) {
-      if (event.type === 'insert') {
-        count += 1;
-        const { data } = await query(client, match);
-        t.ok((data?.length ?? 0) >= count);
-        if (count === 20) break;
-      }
-      await sql`insert into commentary (match_id) values (${match})`;
-    }
-  });
-
-  t.test('another identity sees its own rows, and nothing of the one before is left', async (t) => {
+  t.test('a token of another identity replaces the rows of the previous one', async (t) => {
     const client = await open(t, 'ann');
     await client.from('note').insert({ body: 'of ann' });
     const bob = await open(t, 'bob');
@@ -254,7 +46,7 @@ t.test('client', async (t) => {
     live.close();
   });
 
-  t.test('a token that expires is replaced in place, and a refused one ends in an error', async (t) => {
+  t.test('renews an expiring token in place, and fails with the error of a refused token', async (t) => {
     let given = 0;
     const client = createClient<Database>(backend.url, {
       liveUrl,
@@ -277,7 +69,7 @@ t.test('client', async (t) => {
     t.match((await refused.from('commentary').select()).error, { code: /^AUTH_/ });
   });
 
-  t.test('what cannot be followed is refused with the reason', async (t) => {
+  t.test('rejects an aggregate, an unreachable gateway and an invalid WebSocket class with the reason', async (t) => {
     const client = await open(t);
     const counted = client.from('commentary').select('count()').live() as { ready(): Promise<unknown> };
     await t.rejects(counted.ready(), { code: 'RT_QUERY_UNSUPPORTED', message: /aggregate/ });
@@ -289,7 +81,7 @@ t.test('client', async (t) => {
     );
   });
 
-  t.test('files go up, are listed, come down, and go', async (t) => {
+  t.test('uploads, lists, signs, downloads, replaces and removes a file', async (t) => {
     const client = await open(t, 'ann');
     const stored = await client.files.upload('notes/one.txt', new Blob(['one'], { type: 'text/plain' }), {
       metadata: { of: 'ann' },
@@ -307,7 +99,7 @@ t.test('client', async (t) => {
     await t.rejects(client.files.download('notes/one.txt'), { code: /./, name: 'TidemarkError' });
   });
 
-  t.test('a job is started, followed and cancelled', async (t) => {
+  t.test('starts, follows and cancels a job', async (t) => {
     const client = await open(t, 'ann');
     await client.files.upload('in/one.png', new Blob([PNG]));
     const spec = { input: { prefix: 'in/' }, transform: { greyscale: true } };
@@ -327,7 +119,7 @@ t.test('client', async (t) => {
     await t.rejects(bob.jobs.finished(job.id), { code: 'CLIENT_JOB_NOT_FOUND' });
   });
 
-  t.test('the devices of a user hear and see each other, through a cut wire', async (t) => {
+  t.test('the devices of a user exchange messages and presence, also after a lost connection', async (t) => {
     const phone = (await open(t, 'ann')).channel('user:ann', { state: { device: 'phone' } });
     const laptop = (await open(t, 'ann')).channel('user:ann', { state: { device: 'laptop' } });
     const heard: unknown[] = [];
@@ -378,63 +170,7 @@ t.test('client', async (t) => {
     bob.leave();
   });
 
-  t.test('when its server stops it is served until its time, and goes on at another, with no gap', async (t) => {
-    const [first, second] = await Promise.all([backend.startLive(), backend.startLive()]);
-    t.teardown(() => second.stop());
-    const match = newMatch();
-    const clients = await Promise.all(
-      Array.from({ length: 20 }, async () => {
-        const client = createClient(backend.url, {
-          token: await backend.token('ann'),
-          liveUrl: first.liveUrl,
-          WebSocket,
-        });
-        t.teardown(() => client.close());
-        const states: string[] = [];
-        client.onStatus(({ is }) => states.push(is));
-        const live = client.from('commentary').select('id,body').eq('match_id', match).live();
-        const seen: LiveEvent<Commentary>[] = [];
-        live.onChange((_rows, events) => seen.push(...(events as LiveEvent<Commentary>[])));
-        await live.ready();
-        return { live, states, seen };
-      }),
-    );
-    let written = 0;
-    let writing = true;
-    const writer = (async () => {
-      while (writing) {
-        written += 1;
-        await sql`insert into commentary (match_id, body) values (${match}, ${`b${written}`})`;
-      }
-    })();
-    await waitFor(
-      async () => /tidemark_live_peers\{[^}]*\} 1\n/.test(await metricsPage(first.url)),
-      () => 'the one to hear of the other',
-    );
-    await first.stop();
-    writing = false;
-    await writer;
-    const all = Array.from({ length: written }, (_, n) => `b${n + 1}`);
-    for (const { live, states, seen } of clients) {
-      await waitFor(
-        () => live.rows.length === written,
-        () => `${written} rows; there are ${live.rows.length}, ${states}`,
-      );
-      const inserted = seen.flatMap((event) => (event.type === 'insert' ? [event.row.body] : []));
-      t.same(inserted, all, 'each once, in order');
-      t.same(
-        seen.filter(({ type }) => type !== 'insert').map(({ type }) => type),
-        ['snapshot'],
-        'none began anew',
-      );
-      t.same(states.slice(-4), ['leaving', 'connecting', 'entering', 'open'], 'it moved over at once');
-      live.close();
-    }
-  });
-
-  await manyQueries(t, backend, liveUrl);
-
-  t.test('a closed client leaves no socket', async (t) => {
+  t.test('a closed client leaves no socket open', async (t) => {
     await waitFor(
       () => wire.open() === 0,
       () => `all sockets to close; ${wire.open()} are open`,
@@ -443,15 +179,6 @@ t.test('client', async (t) => {
     t.equal(wire.open(), 0);
   });
 });
-
-async function take<Row>(live: AsyncIterable<LiveEvent<Row>>, count: number): Promise<LiveEvent<Row>[]> {
-  const events: LiveEvent<Row>[] = [];
-  for await (const event of live) {
-    events.push(event);
-    if (events.length === count) break;
-  }
-  return events;
-}
 
 const PNG = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',

@@ -1,4 +1,4 @@
-/** Every state with every event. */
+/** The full transition table of connection-state.ts. */
 import fc from 'fast-check';
 import t from 'tap';
 import { TidemarkError } from '../src/errors.ts';
@@ -33,7 +33,7 @@ const events = {
   close: { type: 'close' },
 } satisfies Record<string, ConnectionEvent>;
 
-/** `-`: the very same state. */
+/** Cells are `state:attempt`; `-` means the same object. */
 const table: Record<keyof typeof states, Record<keyof typeof events, string>> = {
   //          wanted          unwanted   opened        ready      settled        lost           draining       refused         retry           token           close
   idle: row(
@@ -72,7 +72,7 @@ function row(text: string): Record<keyof typeof events, string> {
 
 const show = (state: ConnectionState) => ('attempt' in state ? `${state.is}:${state.attempt}` : state.is);
 
-t.test('every event in every state', async (t) => {
+t.test('every event in every state leads to the state of the table', async (t) => {
   for (const [name, state] of Object.entries(states)) {
     for (const [event, given] of Object.entries(events)) {
       const expected = table[name as keyof typeof states][event as keyof typeof events];
@@ -83,15 +83,15 @@ t.test('every event in every state', async (t) => {
   }
   t.match(next(states.connecting, events.lost), { retryAt: 1_000 + 1_000, reason: 'cut' });
   t.match(next(states.open, events.draining), { retryAt: 1_070 });
-  t.match(next(states.leaving, events.lost), { retryAt: 1_500 }, 'not before its time');
+  t.match(next(states.leaving, events.lost), { retryAt: 1_500 }, 'keeps the assigned time');
   t.same(
     Object.values(states).filter(isUp),
     [states.open, states.lasting, states.leaving],
-    'one that leaves is served until then',
+    'a leaving connection still serves',
   );
 });
 
-t.test('whatever happens, it can be connected again or was closed, and the waits are bounded', async () => {
+t.test('after any events, the connection can open again unless closed, and waits are bounded', async () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom(...Object.values(events)), { maxLength: 60 }), (given) => {
       const end = given.reduce<ConnectionState>(next, states.idle);

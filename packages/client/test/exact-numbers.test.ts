@@ -1,11 +1,10 @@
-/** Numbers that JavaScript would round come as text; all else is read as it was. */
 import fc from 'fast-check';
 import t from 'tap';
 import { parseExactly, quoteRounded } from '../src/live/exact-numbers.ts';
-import { rowName } from '../src/live/row-name.ts';
+import { rowKey } from '../src/live/row-key.ts';
 import { Rows } from '../src/live/rows.ts';
 
-t.test('what would be rounded is text, what would not is a number', async (t) => {
+t.test('a number that JavaScript would round is a string, any other is a number', async (t) => {
   for (const [text, value] of [
     ['9007199254740991', 9007199254740991],
     ['9007199254740992', 9007199254740992],
@@ -30,7 +29,7 @@ t.test('what would be rounded is text, what would not is a number', async (t) =>
   t.throws(() => parseExactly('{"a":12345678901234567'), SyntaxError);
 });
 
-t.test('whatever JSON there is, only long numbers differ from what JSON.parse gives', async () => {
+t.test('for any JSON, only long numbers differ from JSON.parse', async () => {
   const number = fc.oneof(fc.maxSafeInteger(), fc.double({ noNaN: true, noDefaultInfinity: true }));
   const json = fc.jsonValue().map((value) => JSON.stringify(value));
   fc.assert(
@@ -49,7 +48,7 @@ t.test('whatever JSON there is, only long numbers differ from what JSON.parse gi
   fc.assert(fc.property(big, (value) => BigInt(parseExactly(`[${value}]`) as never) === value));
 });
 
-t.test('keys that are equal after rounding are two rows', async (t) => {
+t.test('two keys that a double rounds to the same number are two rows', async (t) => {
   const rows = new Rows(['id']);
   for (const text of ['{"id":9007199254740992,"v":1}', '{"id":9007199254740993,"v":2}'])
     rows.add(parseExactly(text) as never);
@@ -61,13 +60,13 @@ t.test('keys that are equal after rounding are two rows', async (t) => {
   t.same(rows.toArray(), [{ id: 9007199254740992, v: 1 }]);
 });
 
-t.test('a row without a key is named by what it holds, whatever the order of its members', async (t) => {
+t.test('a row without a key is identified by its content, whatever the order of its members', async (t) => {
   t.equal(
-    rowName({ a: 1, b: { x: [1, { y: null, z: 'q' }] } }, []),
-    rowName({ b: { x: [1, { z: 'q', y: null }] }, a: 1 }, []),
+    rowKey({ a: 1, b: { x: [1, { y: null, z: 'q' }] } }, []),
+    rowKey({ b: { x: [1, { z: 'q', y: null }] }, a: 1 }, []),
   );
-  t.not(rowName({ a: [1, 2] }, []), rowName({ a: [2, 1] }, []));
-  t.equal(rowName(JSON.parse('{"__proto__":1,"a":2}'), ['__proto__']), '[1]');
+  t.not(rowKey({ a: [1, 2] }, []), rowKey({ a: [2, 1] }, []));
+  t.equal(rowKey(JSON.parse('{"__proto__":1,"a":2}'), ['__proto__']), '[1]');
   const rows = new Rows();
   rows.add({ a: 1, b: 2 });
   rows.add({ b: 2, a: 1 });

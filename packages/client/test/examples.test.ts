@@ -1,4 +1,4 @@
-/** Every example runs, against the blueprint that `npm start` loads. */
+/** Runs every example against the blueprint that `npm start` loads. */
 import { execFile } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ const OUTPUTS: Record<string, RegExp> = {
   '5-channel.mjs': /the laptop heard \{[^}]*event: 'draft'[\s\S]*present: \[ 'laptop', 'phone' \]/,
 };
 
-t.test('examples', async (t) => {
+t.test('every example prints its output', async (t) => {
   const numbered = (await readdir(folder)).filter((name) => /^\d/.test(name)).sort();
   t.same(numbered, Object.keys(OUTPUTS));
   const backend = await startBackend('matches');

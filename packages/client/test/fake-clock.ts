@@ -1,4 +1,4 @@
-/** A clock that passes when a test says so, and a client on a server within the process. */
+/** A clock that tests advance, and a client of a server within the process. */
 import { mock } from 'node:test';
 import t from 'tap';
 import { createClient, type TidemarkClient } from '../src/index.ts';
@@ -7,14 +7,14 @@ import { FakeLiveServer } from './fake-live-server.ts';
 mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 1_000_000 });
 t.teardown(() => mock.timers.reset());
 
-/** Lets time pass in steps, and what waits for it go on. */
+/** Advances the clock in steps of 1 ms and runs the pending microtasks. */
 export async function pass(ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 1) {
     mock.timers.tick(1);
     for (let n = 0; n < 4; n += 1) await Promise.resolve();
   }
 }
-/** The same for long times, in which little happens. */
+/** Advances the clock in steps of `step` ms. */
 export async function passLong(ms: number, step = 50): Promise<void> {
   for (let passed = 0; passed < ms; passed += step) {
     mock.timers.tick(step);
@@ -28,7 +28,7 @@ export const start = () => {
   return { server, client };
 };
 export const follow = (client: TidemarkClient, n: number) => client.from('t').select().eq('id', n).live();
-/** How a promise ended, once it has. */
+/** Records how a promise settles: `pending`, `done` or the error's code. */
 export const outcome = (promise: Promise<unknown>) => {
   const seen: { is: string } = { is: 'pending' };
   promise.then(

@@ -1,4 +1,4 @@
-/** A server of `tidemark.v1` within the process, as far as subscriptions and channels go, that does what a test tells it to. */
+/** A server of the subscriptions and channels of `tidemark.v1` within the process, whose answers and faults a test chooses. */
 import type { ClientFrame, ServerFrame } from '@tidemark/contracts';
 
 interface Subscription {
@@ -6,18 +6,17 @@ interface Subscription {
   query: string;
 }
 
-/** Answers come in order, each in a turn of its own. */
+/** Answers in order, each in a task of its own. */
 export class FakeLiveServer {
-  /** Sockets that are open. */
   readonly sockets = new Set<FakeSocket>();
   opened = 0;
   frames = 0;
-  /** Frames in the busiest moment of each socket, by second. */
+  /** Most frames that a socket sent within one second. */
   busiest = 0;
   perSocket = 100;
-  /** Frames of a second that are read. */
+  /** Frames that the server reads a second. */
   perSecond = 200;
-  /** How the next subscribes and joins are answered: taken, refused, or not at all. */
+  /** Answers to the next subscribes and joins; later ones are accepted. */
   answers: ('take' | 'refuse' | 'forbid' | 'none')[] = [];
   readonly WebSocket: new (
     url: string,
@@ -97,7 +96,7 @@ export class FakeSocket {
     this.#server.sockets.delete(this);
   }
 
-  /** The network fails, or the server ends it. */
+  /** Closes the socket as a network failure or the server would. */
   cut(code = 1006): void {
     if (!this.#server.sockets.delete(this)) return;
     this.onclose?.({ code, reason: '' });

@@ -1,4 +1,4 @@
-/** Every state with every event, for one that begins with snapshots and one that does not. */
+/** The full transition table of following-state.ts, for queries with and without snapshots. */
 import fc from 'fast-check';
 import t from 'tap';
 import { TidemarkError } from '../src/errors.ts';
@@ -14,7 +14,7 @@ const states = {
   filling: { is: 'filling', attempt: 2 },
   following: { is: 'following', from: 'position', attempt: 2 },
   unplaced: { is: 'following', from: 'snapshot', attempt: 2 },
-  resting: { is: 'resting', from: 'snapshot', attempt: 2, retryAt: 1, reason: 'slow' },
+  waiting: { is: 'waiting', from: 'snapshot', attempt: 2, retryAt: 1, reason: 'slow' },
   failed: { is: 'failed', error: final },
   closed: { is: 'closed' },
 } satisfies Record<string, FollowingState>;
@@ -37,21 +37,21 @@ const events = {
   close: { type: 'close' },
 } satisfies Record<string, FollowingEvent>;
 
-/** state, from and attempt; `-`: the very same; A: how it begins afresh */
+/** Cells are state/from/attempt; `-` means the same object; A stands for the parameter `afresh`. */
 const table: Record<keyof typeof states, string> = {
   //   up            down          subscribed    filled        unplaced      applied       settled       resync        passing       final         retry         forget        stopped       close
   off: 'asking/P/2    off/P/2       -             -             -             -             -             -             -             -             -             off/A/0       failed        closed',
   asking:
-    '-             off/P/2       following/P/2 -             -             -             -             resting/A/3   resting/P/3   failed        -             off/A/0       failed        closed',
+    '-             off/P/2       following/P/2 -             -             -             -             waiting/A/3   waiting/P/3   failed        -             off/A/0       failed        closed',
   first:
-    '-             off/S/2       filling//2    -             -             -             -             resting/A/3   resting/S/3   failed        -             off/A/0       failed        closed',
+    '-             off/S/2       filling//2    -             -             -             -             waiting/A/3   waiting/S/3   failed        -             off/A/0       failed        closed',
   filling:
-    '-             off/A/2       -             following/P/2 following/A/2 -             -             resting/A/3   resting/A/3   failed        -             off/A/0       failed        closed',
+    '-             off/A/2       -             following/P/2 following/A/2 -             -             waiting/A/3   waiting/A/3   failed        -             off/A/0       failed        closed',
   following:
-    '-             off/P/2       -             -             -             following/P/2 following/P/0 resting/A/3   resting/P/3   failed        -             off/A/0       failed        closed',
+    '-             off/P/2       -             -             -             following/P/2 following/P/0 waiting/A/3   waiting/P/3   failed        -             off/A/0       failed        closed',
   unplaced:
-    '-             off/S/2       -             -             -             following/P/2 following/S/0 resting/A/3   resting/S/3   failed        -             off/A/0       failed        closed',
-  resting:
+    '-             off/S/2       -             -             -             following/P/2 following/S/0 waiting/A/3   waiting/S/3   failed        -             off/A/0       failed        closed',
+  waiting:
     '-             off/S/2       -             -             -             -             -             -             -             -             asking/S/2    off/A/0       failed        closed',
   failed:
     '-             -             -             -             -             -             -             -             -             -             -             -             -             closed',
@@ -64,7 +64,7 @@ const show = (state: FollowingState) =>
   'attempt' in state ? `${state.is}/${'from' in state ? letter[state.from] : ''}/${state.attempt}` : state.is;
 
 for (const afresh of ['snapshot', 'now'] as const) {
-  t.test(`every event in every state, beginning with ${afresh}`, async (t) => {
+  t.test(`every event in every state leads to the state of the table, with afresh = ${afresh}`, async (t) => {
     for (const [name, state] of Object.entries(states)) {
       const cells = table[name as keyof typeof states].trim().split(/\s+/);
       for (const [n, [event, given]] of Object.entries(events).entries()) {
@@ -80,14 +80,14 @@ for (const afresh of ['snapshot', 'now'] as const) {
 t.test('the first rest is none, later ones grow, and settling forgets them', async (t) => {
   const rest = (state: FollowingState) => {
     const resting = nextFollowing(state, events.resync, 'snapshot');
-    return resting.is === 'resting' ? resting.retryAt - 1_000 : undefined;
+    return resting.is === 'waiting' ? resting.retryAt - 1_000 : undefined;
   };
   t.equal(rest({ is: 'following', from: 'position', attempt: 0 }), 0);
   t.equal(rest({ is: 'following', from: 'position', attempt: 1 }), 250);
   t.equal(rest({ is: 'following', from: 'position', attempt: 3 }), 1_000);
 });
 
-t.test('whatever happens, a resync or a new identity never goes on from a position', async () => {
+t.test('after a resync or a new identity, the next subscribe never uses a position', async () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom(...Object.values(events)), { maxLength: 60 }), (given) => {
       let state: FollowingState = { is: 'off', from: 'snapshot', attempt: 0 };
@@ -96,7 +96,7 @@ t.test('whatever happens, a resync or a new identity never goes on from a positi
         state = nextFollowing(state, event, 'snapshot');
         const cost = event.type === 'resync' || event.type === 'forget';
         if (cost && state !== before && 'from' in state && state.from === 'position') return false;
-        // A snapshot that was not filled is asked for again.
+        // An incomplete snapshot is requested again.
         if (before.is === 'filling' && state.is === 'off' && state.from !== 'snapshot') return false;
       }
       return true;

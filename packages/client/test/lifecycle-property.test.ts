@@ -1,11 +1,11 @@
-/** Whatever happens to a connection, in any order, every promise settles, and what nobody follows is not subscribed to. */
+/** Random sequences of calls and faults: every promise settles, and the server has no subscription that nothing follows. */
 import fc from 'fast-check';
 import t from 'tap';
 import type { TidemarkClient } from '../src/index.ts';
 import { follow, outcome, pass, passLong, start } from './fake-clock.ts';
 
 t.test(
-  'after anything, in any order, all that is open is what is followed, and all that waited was answered',
+  'after any calls and faults, every promise settles and the server has only the subscriptions in use',
   async () => {
     const act = fc.oneof(
       fc.record({ do: fc.constant('follow' as const), n: fc.nat(5) }),
@@ -50,7 +50,7 @@ t.test(
           }
         }
         server.answers = [];
-        // Longer than the longest wait for an answer, and the longest between two attempts.
+        // This is longer than ANSWER_MS and the longest wait between two attempts.
         await passLong(60_000);
         const wanted = new Set(lives.filter(({ status }) => status === 'live').map((live) => live));
         const unsettled = lives.filter(({ status }) => !['live', 'closed', 'failed'].includes(status));
@@ -70,7 +70,7 @@ t.test(
         const { frames, opened } = server;
         client.close();
         await passLong(60_000);
-        if (server.frames !== frames || server.opened !== opened) throw new Error('it goes on after its end');
+        if (server.frames !== frames || server.opened !== opened) throw new Error('the client sends after close()');
       }),
       { numRuns: 20 },
     );

@@ -1,37 +1,40 @@
-/** Whatever happens to a connection, every promise settles, and what nobody follows is not subscribed to: with a clock of its own. */
+/** Calls and faults in chosen orders, on a fake clock: every promise settles, and the server has only the subscriptions in use. */
 import t from 'tap';
 import { follow, outcome, pass, passLong, start } from './fake-clock.ts';
 
-t.test('90 mounts and unmounts leave one subscription, closed before or after the answer', async (t) => {
-  const { server, client } = start();
-  for (let n = 0; n < 90; n += 1) {
-    const live = follow(client, 1);
-    const seen = outcome(live.ready());
-    await pass(n % 12);
-    live.close();
-    await pass(1);
-    t.ok(['done', 'CLIENT_CLOSED'].includes(seen.is), `mount ${n} ended ${seen.is}`);
-  }
-  const kept = follow(client, 1);
-  const seen = outcome(kept.ready());
-  await pass(40);
-  t.equal(seen.is, 'done');
-  t.equal(server.subscriptions, 1);
-  t.equal(server.opened, 1, 'over one socket');
-  kept.close();
-  await passLong(1_500);
-  t.equal(server.sockets.size, 0);
-  client.close();
-});
+t.test(
+  'after 90 mounts and unmounts one subscription remains, whether they close before or after the answer',
+  async (t) => {
+    const { server, client } = start();
+    for (let n = 0; n < 90; n += 1) {
+      const live = follow(client, 1);
+      const seen = outcome(live.ready());
+      await pass(n % 12);
+      live.close();
+      await pass(1);
+      t.ok(['done', 'CLIENT_CLOSED'].includes(seen.is), `mount ${n} ended ${seen.is}`);
+    }
+    const kept = follow(client, 1);
+    const seen = outcome(kept.ready());
+    await pass(40);
+    t.equal(seen.is, 'done');
+    t.equal(server.subscriptions, 1);
+    t.equal(server.opened, 1, 'over one socket');
+    kept.close();
+    await passLong(1_500);
+    t.equal(server.sockets.size, 0);
+    client.close();
+  },
+);
 
-t.test('what is opened and closed within a tick is never sent, 1,000 times', async (t) => {
+t.test('a query or channel that is opened and closed within a tick is never sent', async (t) => {
   const { server, client } = start();
   const kept = follow(client, 0);
   await Promise.all([kept.ready(), pass(30)]);
   const before = server.frames;
   for (let n = 1; n <= 1_000; n += 1) {
     const live = follow(client, n);
-    const stop = live.onChange(() => t.fail('nothing has come'));
+    const stop = live.onChange(() => t.fail('no change was sent'));
     stop();
     live.close();
     const room = client.channel(`room:${n}`);
@@ -45,38 +48,44 @@ t.test('what is opened and closed within a tick is never sent, 1,000 times', asy
   t.equal(server.sockets.size, 0);
 });
 
-t.test('more queries than a socket takes are followed over several, no faster than the server reads', async (t) => {
-  const { server, client } = start();
-  const all = Array.from({ length: 250 }, (_, n) => follow(client, n));
-  const seen = all.map((live) => outcome(live.ready()));
-  await passLong(3_000);
-  t.same([...new Set(seen.map(({ is }) => is))], ['done']);
-  t.equal(server.sockets.size, 3);
-  t.ok(server.busiest <= 200, `${server.busiest} frames came within a second`);
-  for (const live of all.slice(50)) live.close();
-  await passLong(4_000);
-  t.equal(server.subscriptions, 50);
-  t.equal(server.sockets.size, 1, 'sockets that nothing uses are closed');
-  t.equal(client.status.is, 'open');
-  client.close();
-});
+t.test(
+  'uses several sockets for more queries than one allows, and sends no faster than the server reads',
+  async (t) => {
+    const { server, client } = start();
+    const all = Array.from({ length: 250 }, (_, n) => follow(client, n));
+    const seen = all.map((live) => outcome(live.ready()));
+    await passLong(3_000);
+    t.same([...new Set(seen.map(({ is }) => is))], ['done']);
+    t.equal(server.sockets.size, 3);
+    t.ok(server.busiest <= 200, `${server.busiest} frames came within a second`);
+    for (const live of all.slice(50)) live.close();
+    await passLong(4_000);
+    t.equal(server.subscriptions, 50);
+    t.equal(server.sockets.size, 1, 'unused sockets are closed');
+    t.equal(client.status.is, 'open');
+    client.close();
+  },
+);
 
-t.test('a server that takes fewer, and one that takes no more at all', async (t) => {
-  const { server, client } = start();
-  server.perSocket = 2;
-  const all = Array.from({ length: 17 }, (_, n) => follow(client, n));
-  const seen = all.map((live) => outcome(live.ready()));
-  await passLong(20_000);
-  t.equal(seen.filter(({ is }) => is === 'done').length, 16, 'eight sockets');
-  t.equal(seen.filter(({ is }) => is === 'RT_SOCKET_SUBSCRIPTIONS').length, 1, 'and the code for the one that is left');
-  const left = all.find((live) => live.status === 'waiting');
-  all.find((live) => live.status === 'live')?.close();
-  await passLong(20_000);
-  t.equal(left?.status, 'live', 'it is tried on');
-  client.close();
-});
+t.test(
+  'opens at most eight sockets, rejects what they do not hold with the server’s code, and retries it',
+  async (t) => {
+    const { server, client } = start();
+    server.perSocket = 2;
+    const all = Array.from({ length: 17 }, (_, n) => follow(client, n));
+    const seen = all.map((live) => outcome(live.ready()));
+    await passLong(20_000);
+    t.equal(seen.filter(({ is }) => is === 'done').length, 16, 'eight sockets');
+    t.equal(seen.filter(({ is }) => is === 'RT_SOCKET_SUBSCRIPTIONS').length, 1, 'the last query gets the code');
+    const left = all.find((live) => live.status === 'waiting');
+    all.find((live) => live.status === 'live')?.close();
+    await passLong(20_000);
+    t.equal(left?.status, 'live', 'the waiting query is retried');
+    client.close();
+  },
+);
 
-t.test('the same query in other words goes over another socket', async (t) => {
+t.test('follows a second spelling of the same query over another socket', async (t) => {
   const { server, client } = start();
   const one = follow(client, 1);
   const other = client.from('t').select().eq('id', 1).live({ mode: 'latest' });
@@ -85,7 +94,7 @@ t.test('the same query in other words goes over another socket', async (t) => {
   client.close();
 });
 
-t.test('errors that repeat are asked about less and less often', async (t) => {
+t.test('repeated errors and resyncs are retried at growing intervals', async (t) => {
   const { server, client } = start();
   server.answers = new Array(1_000).fill('refuse');
   const seen = outcome(follow(client, 1).ready());
@@ -104,7 +113,7 @@ t.test('errors that repeat are asked about less and less often', async (t) => {
   client.close();
 });
 
-t.test('a server that takes a connection and ends it at once is not asked ever faster', async (t) => {
+t.test('backs off from a server that ends each connection at once', async (t) => {
   const { server, client } = start();
   const live = follow(client, 1);
   for (let n = 0; n < 1_200; n += 1) {
@@ -116,7 +125,7 @@ t.test('a server that takes a connection and ends it at once is not asked ever f
   client.close();
 });
 
-t.test('a subscribe that is not answered is asked again, and an old answer is no answer', async (t) => {
+t.test('repeats an unanswered subscribe and join', async (t) => {
   const { server, client } = start();
   server.answers = ['none', 'none'];
   const live = follow(client, 1);
@@ -132,7 +141,7 @@ t.test('a subscribe that is not answered is asked again, and an old answer is no
   client.close();
 });
 
-t.test('a channel is left before it was joined, and joined again, in whatever order the answers come', async (t) => {
+t.test('a channel may be left before its join is answered, and joined again', async (t) => {
   const { server, client } = start();
   await Promise.all([follow(client, 9).ready(), pass(30)]);
   for (const wait of [0, 1, 2, 3, 4]) {
@@ -149,7 +158,7 @@ t.test('a channel is left before it was joined, and joined again, in whatever or
     second.leave();
     const anew = outcome(second.join());
     await pass(20);
-    t.equal(anew.is, 'done', 'joined again after it was left');
+    t.equal(anew.is, 'done', 'a left channel can be joined again');
     second.leave();
     await pass(20);
     t.equal(server.members, 0);
@@ -158,11 +167,11 @@ t.test('a channel is left before it was joined, and joined again, in whatever or
   const forbidden = client.channel('room:2', { state: { id: 'q1' } });
   await t.rejects(Promise.all([forbidden.join(), pass(20)]), { code: 'RT_CHANNEL_FORBIDDEN' });
   await Promise.all([forbidden.join(), pass(20)]);
-  t.equal(forbidden.status, 'live', 'it may try again');
+  t.equal(forbidden.status, 'live', 'a forbidden channel may be tried again');
   client.close();
 });
 
-t.test('a closed client refuses what is asked of it, at once', async (t) => {
+t.test('a closed client rejects pending and new calls at once', async (t) => {
   const { client } = start();
   const live = follow(client, 1);
   const room = client.channel('room:1');
@@ -177,7 +186,7 @@ t.test('a closed client refuses what is asked of it, at once', async (t) => {
   await t.rejects(client.channel('room:2').join(), { code: 'CLIENT_CLOSED' });
 });
 
-t.test('a listener that throws keeps nobody else from hearing', async (t) => {
+t.test('a listener that throws does not keep the others from being called', async (t) => {
   const { client } = start();
   const thrown: unknown[] = [];
   const catching = (error: unknown) => thrown.push(error);
@@ -202,7 +211,7 @@ t.test('a listener that throws keeps nobody else from hearing', async (t) => {
   client.close();
 });
 
-t.test('too large a frame is refused where it is made, and the others go on', async (t) => {
+t.test('rejects a frame above the size limit and a flood of messages, and the other queries continue', async (t) => {
   const { client } = start();
   const live = follow(client, 1);
   await Promise.all([live.ready(), pass(30)]);
@@ -221,7 +230,7 @@ t.test('too large a frame is refused where it is made, and the others go on', as
   client.close();
 });
 
-t.test('a server that reads fewer frames than it says is told all of them, only later', async (t) => {
+t.test('slows down for a server that reads fewer frames than it announces, and sends all of them', async (t) => {
   const { server, client } = start();
   server.perSecond = 10;
   const seen = Array.from({ length: 60 }, (_, n) => outcome(follow(client, n).ready()));

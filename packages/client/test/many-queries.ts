@@ -1,4 +1,4 @@
-/** Parts of client.test.ts: many queries, odd ones, and what a real server makes of them. */
+/** Tests of many and of unusual live queries, run by live-queries.test.ts on its backend. */
 import { randomUUID } from 'node:crypto';
 import { LIVE_QUERY_BYTES } from '@tidemark/contracts';
 import { metricsPage } from '@tidemark/local-stack';
@@ -27,14 +27,14 @@ export async function manyQueries(t: Test, backend: Backend, liveUrl: string): P
     );
   };
 
-  await t.test('90 mounts and unmounts leave the subscription of the one that stays', async (t) => {
+  await t.test('after 90 mounts and unmounts, one subscription remains', async (t) => {
     const client = await open(t);
     await subscriptions(0);
     const query = () => client.from('commentary').select('id,body').eq('match_id', 9_001).live();
     for (let n = 0; n < 90; n += 1) {
       const live = query();
       const stop = live.onChange(() => {});
-      // At once, as React mounts in development; and at every moment of a subscription's life.
+      // Closes at once, as React does in development, and in every state of the subscription.
       if (n % 3 > 0) await new Promise((resolve) => setTimeout(resolve, n % 9));
       if (n === 89) await live.ready();
       stop();
@@ -46,7 +46,7 @@ export async function manyQueries(t: Test, backend: Backend, liveUrl: string): P
     await subscriptions(0);
   });
 
-  await t.test('130 queries are followed over two sockets, and each is told its changes', async (t) => {
+  await t.test('130 queries use two sockets, and each receives its changes', async (t) => {
     const client = await open(t);
     const all = Array.from({ length: 130 }, (_, n) =>
       client
@@ -69,7 +69,7 @@ export async function manyQueries(t: Test, backend: Backend, liveUrl: string): P
     t.equal(client.status.is, 'open');
   });
 
-  await t.test('the same query in other words is followed as well', async (t) => {
+  await t.test('two spellings of one query are both followed', async (t) => {
     const client = await open(t);
     const one = await client.from('commentary').select('id,body').eq('match_id', 9_002).gt('id', 0).live().ready();
     const other = await client.from('commentary').select('id,body').gt('id', 0).eq('match_id', 9_002).live().ready();
@@ -81,7 +81,7 @@ export async function manyQueries(t: Test, backend: Backend, liveUrl: string): P
     t.same(one.rows, other.rows);
   });
 
-  await t.test('a refused join is told, whatever its state has inside, and a query goes on', async (t) => {
+  await t.test('a refused join rejects with the server’s code, and live queries continue', async (t) => {
     const client = await open(t);
     const live = await client.from('commentary').select('id,body').eq('match_id', 9_003).live().ready();
     const ids = Array.from({ length: 5 }, (_, n) => `q1.${n}`);
@@ -98,48 +98,51 @@ export async function manyQueries(t: Test, backend: Backend, liveUrl: string): P
     own.leave();
   });
 
-  await t.test('keys and values beyond what JavaScript holds are exact, followed and read', async (t) => {
-    const client = await open(t);
-    await client.from('big').insert([
-      { id: '9007199254740992', amount: '0.1' },
-      { id: '9007199254740993', amount: '0.12345678901234567891' },
-    ]);
-    const live = await client.from('big').select('id,amount').live().ready();
-    await waitFor(
-      () => live.rows.length === 2,
-      () => `both rows: ${JSON.stringify(live.rows)}`,
-    );
-    const rows = [
-      { id: 9007199254740992, amount: 0.1 },
-      { id: '9007199254740993', amount: '0.12345678901234567891' },
-    ];
-    t.same(
-      [...live.rows].sort((a, b) => String(a.id).localeCompare(String(b.id))),
-      rows,
-    );
-    t.same((await client.from('big').select('id,amount').order('id')).data, rows);
-    await sql`insert into big values (9007199254740994, 1)`;
-    await sql`update big set amount = 2 where id = 9007199254740993`;
-    await sql`delete from big where id = 9007199254740992`;
-    const after = [
-      { id: '9007199254740993', amount: 2 },
-      { id: 9007199254740994, amount: 1 },
-    ];
-    await waitFor(
-      () =>
-        JSON.stringify([...live.rows].sort((a, b) => String(a.id).localeCompare(String(b.id)))) ===
-        JSON.stringify(after),
-      () => `${JSON.stringify(after)}; there are ${JSON.stringify(live.rows)}`,
-    );
-    t.equal(live.rows.length, 2);
-    const { data } = await client
-      .from('big')
-      .select()
-      .eq('id', live.rows.find(({ amount }) => amount === 2)?.id as string);
-    t.equal(data?.length, 1, 'its key finds it');
-  });
+  await t.test(
+    'keys and values beyond the precision of a double are exact in snapshots, changes and reads',
+    async (t) => {
+      const client = await open(t);
+      await client.from('big').insert([
+        { id: '9007199254740992', amount: '0.1' },
+        { id: '9007199254740993', amount: '0.12345678901234567891' },
+      ]);
+      const live = await client.from('big').select('id,amount').live().ready();
+      await waitFor(
+        () => live.rows.length === 2,
+        () => `both rows: ${JSON.stringify(live.rows)}`,
+      );
+      const rows = [
+        { id: 9007199254740992, amount: 0.1 },
+        { id: '9007199254740993', amount: '0.12345678901234567891' },
+      ];
+      t.same(
+        [...live.rows].sort((a, b) => String(a.id).localeCompare(String(b.id))),
+        rows,
+      );
+      t.same((await client.from('big').select('id,amount').order('id')).data, rows);
+      await sql`insert into big values (9007199254740994, 1)`;
+      await sql`update big set amount = 2 where id = 9007199254740993`;
+      await sql`delete from big where id = 9007199254740992`;
+      const after = [
+        { id: '9007199254740993', amount: 2 },
+        { id: 9007199254740994, amount: 1 },
+      ];
+      await waitFor(
+        () =>
+          JSON.stringify([...live.rows].sort((a, b) => String(a.id).localeCompare(String(b.id)))) ===
+          JSON.stringify(after),
+        () => `${JSON.stringify(after)}; there are ${JSON.stringify(live.rows)}`,
+      );
+      t.equal(live.rows.length, 2);
+      const { data } = await client
+        .from('big')
+        .select()
+        .eq('id', live.rows.find(({ amount }) => amount === 2)?.id as string);
+      t.equal(data?.length, 1, 'the key finds the row');
+    },
+  );
 
-  await t.test('rows of a table without a key leave, whatever the order of their members', async (t) => {
+  await t.test('a deleted row of a table without a key is removed, whatever the order of its members', async (t) => {
     const client = await open(t);
     await client.from('loose').insert([
       { longer_name: 1, a: 'x' },
@@ -160,7 +163,7 @@ export async function manyQueries(t: Test, backend: Backend, liveUrl: string): P
     t.same(live.rows.map(({ a }) => a).sort(), ['x', 'z']);
   });
 
-  await t.test('a list of 1,000 ids is followed; a longer query than a URL may be is refused', async (t) => {
+  await t.test('follows a list of 1,000 ids, and rejects a query longer than LIVE_QUERY_BYTES', async (t) => {
     const client = await open(t);
     const ids = Array.from({ length: 1_000 }, () => randomUUID());
     const live = await client.from('commentary').select('id,body').eq('match_id', 9_004).in('body', ids).live().ready();

@@ -1,11 +1,9 @@
-/** What a channel is given and gives. */
 import type { ClientFrame } from './frames.ts';
 
-/** What others see of a member. */
 export interface Member {
-  /** Of one socket in this channel. */
+  /** Identifies one socket in this channel. */
   id: string;
-  /** The claim `sub` of its token; null in a channel that anybody may join, such as `public:news`: show a name in `state` there. */
+  /** Claim `sub` of the member's token; null in a channel that anyone may join, such as `public:news`: put a name into `state` there. */
   user: string | null;
   state: Record<string, unknown>;
 }
@@ -13,21 +11,28 @@ export interface Member {
 export interface ChannelMessage<Payload = unknown> {
   event: string;
   payload: Payload;
-  /** The member's id. */
+  /** Id of the member that sent the message. */
   from: string;
 }
 
 export interface ChannelOptions {
-  /** Shown to the others, at most 1 KB. Without: it is not shown that this client is here. */
+  /** Visible to the other members, at most 1 KB. Without a state, this client is not listed as a member. */
   state?: Record<string, unknown>;
 }
 
 export type Listener<Given> = (given: Given) => void;
 
-/** The connection that it is joined over. */
+/** The connection over which the channel is joined. */
 export interface ChannelHost {
   /** @throws CLIENT_FRAME_TOO_LARGE, CLIENT_TOO_FAST */
   send(frame: ClientFrame): void;
-  /** Whether the join was answered yet or not. */
+  /** May be called before the join was answered. */
   leaveChannel(name: string): void;
+}
+
+/** Assigns channels to connections. */
+export interface ChannelRegistry<Channel> {
+  readonly tidemark: string | undefined;
+  enter(channel: Channel): void;
+  exit(channel: Channel): void;
 }

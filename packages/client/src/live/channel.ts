@@ -1,24 +1,29 @@
 /**
- * A channel as the program holds it: messages and presence between its members, at most once, never kept. It is joined again
- * by itself after the connection was lost; what was sent meanwhile is missed.
+ * A channel: messages and presence between its members, delivered at most once and never stored. The channel rejoins after a
+ * lost connection; messages sent in the meantime are lost.
  */
 import { TidemarkError } from '../errors.ts';
-import type { ChannelHost, ChannelMessage, ChannelOptions, Listener, Member } from './channel-types.ts';
-import type { LiveConnections } from './connections.ts';
+import type {
+  ChannelHost,
+  ChannelMessage,
+  ChannelOptions,
+  ChannelRegistry,
+  Listener,
+  Member,
+} from './channel-types.ts';
 import type { LiveStatus } from './event.ts';
 import { type FollowingEvent, type FollowingState, nextFollowing } from './following-state.ts';
 import type { ClientFrame, FrameOf } from './frames.ts';
+import { notify } from './notify.ts';
 import { ANSWER_MS, noAnswer, Refusals } from './refusals.ts';
-import { tell } from './tell.ts';
 
-/** As long as it is not asked for by anybody. */
 const OFF: FollowingState = { is: 'off', from: 'now', attempt: 0 };
 
 export class Channel {
   readonly name: string;
-  /** Undefined while it is not entered, or moved from one to another. */
+  /** Undefined before `join()` and while the channel moves to another connection. */
   host: ChannelHost | undefined;
-  #connection: LiveConnections;
+  #registry: ChannelRegistry<Channel>;
   #shown: Record<string, unknown> | undefined;
   #life: FollowingState = OFF;
   #refusals = new Refusals();
@@ -30,18 +35,18 @@ export class Channel {
   #onStatus = new Set<(status: LiveStatus, error: TidemarkError | undefined) => void>();
   #onError = new Set<Listener<TidemarkError>>();
 
-  constructor(connection: LiveConnections, name: string, options: ChannelOptions) {
-    this.#connection = connection;
+  constructor(registry: ChannelRegistry<Channel>, name: string, options: ChannelOptions) {
+    this.#registry = registry;
     this.name = name;
     this.#shown = options.state;
   }
 
-  /** The id that others see as `from`; undefined while it is not joined. */
+  /** The member id that others see as `from`; undefined while not joined. */
   get id(): string | undefined {
     return this.#own;
   }
 
-  /** Those who show a state, this client among them. */
+  /** Members that show a state, this client included. */
   get members(): readonly Member[] {
     return [...this.#members.values()];
   }
@@ -49,22 +54,21 @@ export class Channel {
   get status(): LiveStatus {
     const { is } = this.#life;
     if (is === 'following') return 'live';
-    if (is === 'resting') return 'waiting';
-    return is === 'failed' || is === 'closed' ? is : 'connecting';
+    return is === 'waiting' || is === 'failed' || is === 'closed' ? is : 'connecting';
   }
 
   get error(): TidemarkError | undefined {
     return this.#life.is === 'failed' ? this.#life.error : undefined;
   }
 
-  /** Resolves once it is joined, again too after it was left. @throws TidemarkError where the policies do not let it */
+  /** Resolves once joined; may be called again after `leave()`. @throws TidemarkError if the policies forbid it */
   async join(): Promise<this> {
     if (this.#life.is === 'closed' || this.#life.is === 'failed') {
-      this.#connection.exit(this);
+      this.#registry.exit(this);
       this.#refusals.forget();
       this.#life = OFF;
     }
-    this.#connection.enter(this);
+    this.#registry.enter(this);
     await new Promise<void>((resolve, reject) => {
       const stop = this.onStatus((status, error) => {
         if (status === 'live') resolve();
@@ -80,11 +84,11 @@ export class Channel {
 
   leave(): void {
     this.#abandon();
-    this.happen({ type: 'close' });
-    this.#connection.exit(this);
+    this.dispatch({ type: 'close' });
+    this.#registry.exit(this);
   }
 
-  /** Of its own accord: the server is told, also before it has answered. */
+  /** Sends a leave, also while the join is unanswered. */
   #abandon(): void {
     if (this.isAsking || this.#life.is === 'following') this.host?.leaveChannel(this.name);
   }
@@ -93,19 +97,19 @@ export class Channel {
     return this.#life.is === 'asking';
   }
 
-  /** To everybody else who is joined now. @throws CLIENT_NOT_JOINED while it is not; refusals come to `onError` */
+  /** Sends to all other members. Refusals by the server go to `onError`. @throws CLIENT_NOT_JOINED */
   send(event: string, payload?: unknown): void {
     if (this.#life.is !== 'following') throw notJoined(this.name);
     this.host?.send({ op: 'send', channel: this.name, event, ...(payload === undefined ? {} : { payload }) });
   }
 
-  /** Shows another state from now on. */
+  /** Replaces the state that the other members see. */
   show(state: Record<string, unknown>): void {
     this.#shown = state;
     if (this.#life.is === 'following') this.host?.send({ op: 'state', channel: this.name, state });
   }
 
-  /** @returns how to stop that */
+  /** @returns a function that removes the listener */
   onMessage(listener: Listener<ChannelMessage>): () => void {
     return add(this.#onMessage, listener);
   }
@@ -123,8 +127,8 @@ export class Channel {
     return add(this.#onStatus, listener);
   }
 
-  /** The connection's side from here on. */
-  happen(event: FollowingEvent): void {
+  /** Called by the connection, as are the methods below. */
+  dispatch(event: FollowingEvent): void {
     const before = this.#life;
     this.#life = nextFollowing(before, event, 'now');
     if (this.#life.is === before.is) return;
@@ -136,16 +140,16 @@ export class Channel {
       if (this.#life !== life) return;
     }
     if (life.is === 'following') this.#refusals.forget();
-    if (life.is === 'resting') {
+    if (life.is === 'waiting') {
       const wait = Math.max(0, life.retryAt - Date.now());
-      this.#timer = setTimeout(() => this.happen({ type: 'retry' }), wait);
+      this.#timer = setTimeout(() => this.dispatch({ type: 'retry' }), wait);
     }
     if (this.#life.is !== 'following') {
       this.#own = undefined;
       this.#members.clear();
     }
-    tell(this.#onStatus, this.status, this.error);
-    if (event.type === 'refused' && this.error) this.#connection.exit(this);
+    notify(this.#onStatus, this.status, this.error);
+    if (event.type === 'refused' && this.error) this.#registry.exit(this);
   }
 
   receive(frame: FrameOf<'joined' | 'left' | 'message' | 'presence'>): void {
@@ -159,7 +163,7 @@ export class Channel {
     if (!this.isAsking) return;
     this.#own = frame.member;
     for (const member of frame.members) this.#members.set(member.id, member);
-    this.happen({ type: 'subscribed' });
+    this.dispatch({ type: 'subscribed' });
     this.#tellMembers();
   }
 
@@ -171,25 +175,25 @@ export class Channel {
   }
 
   #message({ event, payload, from }: FrameOf<'message'>): void {
-    tell(this.#onMessage, { event, payload, from });
+    notify(this.#onMessage, { event, payload, from });
   }
 
-  /** Joining again says whether it still may. */
+  /** Joins again: the answer says whether the policies still allow it. */
   #left(frame: FrameOf<'left'>): void {
     const reason = frame.reason ?? '';
-    this.happen({ type: 'resync', at: Date.now(), reason, jitter: Math.random() });
+    this.dispatch({ type: 'resync', at: Date.now(), reason, jitter: Math.random() });
   }
 
   refused(error: TidemarkError): void {
     if (this.#life.is === 'following') {
-      tell(this.#onError, error);
+      notify(this.#onError, error);
       return;
     }
     this.#refusals.add(error);
-    this.happen({ type: 'refused', at: Date.now(), error, jitter: Math.random() });
+    this.dispatch({ type: 'refused', at: Date.now(), error, jitter: Math.random() });
   }
 
-  /** The server may not have read what was sent last. */
+  /** Repeats the last frames, which the server may not have read. */
   unanswered(error: TidemarkError): void {
     if (this.#life.is === 'following' && this.#shown) this.show(this.#shown);
     if (!this.isAsking) return;
@@ -206,7 +210,7 @@ export class Channel {
   }
 
   #joinFrame(): ClientFrame {
-    const { tidemark } = this.#connection;
+    const { tidemark } = this.#registry;
     return {
       op: 'join',
       channel: this.name,
@@ -216,7 +220,7 @@ export class Channel {
   }
 
   #tellMembers(): void {
-    tell(this.#onMembers, this.members);
+    notify(this.#onMembers, this.members);
   }
 }
 
@@ -229,5 +233,5 @@ const notJoined = (name: string) =>
   new TidemarkError({
     code: 'CLIENT_NOT_JOINED',
     message: `the channel "${name}" is not joined`,
-    hint: 'Await join(), and send while its status is "live".',
+    hint: 'Await join(), and send while the status is "live".',
   });

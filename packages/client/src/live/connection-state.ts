@@ -1,5 +1,5 @@
 /**
- * The life of a client's WebSocket, as a pure state machine.
+ * The states of a client's WebSocket connection, as a pure state machine.
  *
  *   idle ──wanted──► connecting ──opened──► entering ──ready──► open ──draining──► leaving
  *     ▲                 │  ▲  ▲                │                 │                  │ │
@@ -9,9 +9,8 @@
  *     │                 retry ◄──────────── waiting ◄────────┘
  *     └── unwanted (from anywhere)       refused (from anywhere) ──► stopped ──token, wanted──► connecting
  *
- * `leaving`: the server is about to stop, and serves as ever until the time that it gave this client.
- * `refused`: the server says that connecting again does not help before something was changed (close codes 4100 to 4199, a
- * token that it does not take). `closed` is the end.
+ * `leaving`: the server is about to stop, and serves until the time that it assigned to this client.
+ * `refused`: reconnecting fails until something changes (close codes 4100 to 4199, a refused token). `closed` is final.
  */
 import type { TidemarkError } from '../errors.ts';
 import { waitBefore } from './backoff.ts';
@@ -19,9 +18,9 @@ import { waitBefore } from './backoff.ts';
 export type ConnectionState =
   | { is: 'idle' }
   | { is: 'connecting'; attempt: number }
-  /** The socket is open, and the server looks at the token. */
+  /** The socket is open and the server verifies the token. */
   | { is: 'entering'; attempt: number }
-  /** `attempt`: of the connections that soon were lost again; one that lasts is settled, and begins anew with the first. */
+  /** `attempt` goes back to 1 only after the connection has been open for a while, so that short connections back off. */
   | { is: 'open'; attempt: number }
   | { is: 'leaving'; retryAt: number }
   | { is: 'waiting'; attempt: number; retryAt: number; reason: string }
@@ -29,18 +28,15 @@ export type ConnectionState =
   | { is: 'closed' };
 
 export type ConnectionEvent =
-  /** Something is to be followed; nothing is any more. */
   | { type: 'wanted' }
   | { type: 'unwanted' }
   | { type: 'opened' }
   | { type: 'ready' }
-  /** It has been open for a while. */
   | { type: 'settled' }
   | { type: 'lost'; at: number; reason: string; jitter: number }
-  /** The server is about to stop, and says after how long to come back, ms. */
+  /** The server is about to stop; the client reconnects after `afterMs`. */
   | { type: 'draining'; at: number; afterMs: number }
   | { type: 'refused'; error: TidemarkError }
-  /** The wait is over, or somebody does not want to wait; or it is time to leave. */
   | { type: 'retry' }
   | { type: 'token' }
   | { type: 'close' };
@@ -80,5 +76,5 @@ export function next(state: ConnectionState, event: ConnectionEvent): Connection
   }
 }
 
-/** Queries and channels are followed. */
+/** Whether queries and channels are served. */
 export const isUp = ({ is }: ConnectionState): boolean => is === 'open' || is === 'leaving';

@@ -1,23 +1,23 @@
 /**
- * One WebSocket's life for what is followed over it: opened when something is, opened again when it is lost, closed when nothing
- * is any more. connection-state.ts has that life; this file does what a state asks for.
+ * One WebSocket connection and the queries and channels that use it. It opens for the first of them, reopens when it is lost, and
+ * closes after the last. connection-state.ts decides the states; this file performs their effects.
  */
 import type { TidemarkError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { Channel } from './channel.ts';
 import { type ConnectionEvent, type ConnectionState, isUp, next } from './connection-state.ts';
-import { Departures } from './departures.ts';
-import { elsewhere } from './elsewhere.ts';
-import type { FollowedQuery } from './following.ts';
+import type { FollowedQuery } from './followed-query.ts';
 import { asError, type ClientFrame, DEFAULT_LIMITS, type ServerFrame, type SocketLimits } from './frames.ts';
 import { LiveSocket } from './live-socket.ts';
+import { PendingLeaves } from './pending-leaves.ts';
+import { redirectUrl } from './redirect-url.ts';
 import { openingProblem, webSocketClass } from './web-socket.ts';
 
-/** For the socket to open, and for the server to greet it, ms. */
+/** Time limit for the socket to open, and for the server's first frame, ms. */
 const OPEN_MS = 10_000;
-/** Open for so long, it is not taken for one of a series that is soon lost, ms. */
+/** Time after which an open connection counts as stable and its backoff starts again at the first attempt, ms. */
 const SETTLED_MS = 10_000;
-/** A socket that nothing uses any more is kept so long, ms: a page that is left is most times followed by another. */
+/** Time for which an unused socket stays open, ms: after leaving one page, an application usually opens another. */
 const LINGER_MS = 1_000;
 
 export type Followed = FollowedQuery | Channel;
@@ -25,10 +25,10 @@ export type Followed = FollowedQuery | Channel;
 export interface LiveConnectionOptions {
   url: string;
   session: Session;
-  /** The class to use in place of the runtime's. */
+  /** Replaces the runtime's class. */
   WebSocket: unknown;
   onState(): void;
-  /** This socket is too full for it, or follows the same already. @returns whether it went to another one */
+  /** Called when this socket has reached a limit or already follows the same query. @returns whether another socket took it */
   onFull(followed: Followed, error: TidemarkError): boolean;
 }
 
@@ -38,9 +38,9 @@ export class LiveConnection {
   readonly channels = new Map<string, Channel>();
   #options: LiveConnectionOptions;
   #state: ConnectionState = { is: 'idle' };
-  #departures = new Departures();
+  #pendingLeaves = new PendingLeaves();
   #socket: LiveSocket | undefined;
-  /** Where a server that stopped has sent this client, until it is not to be reached there. */
+  /** Address that a stopping server named; used until a connection to it fails. */
   #moved: string | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #lingering: ReturnType<typeof setTimeout> | undefined;
@@ -59,8 +59,8 @@ export class LiveConnection {
     else this.queries.set(followed.id, followed);
     followed.host = this;
     clearTimeout(this.#lingering);
-    this.#happen({ type: 'wanted' });
-    if (isUp(this.#state)) followed.happen({ type: 'up' });
+    this.#dispatch({ type: 'wanted' });
+    if (isUp(this.#state)) followed.dispatch({ type: 'up' });
   }
 
   drop(followed: Followed): void {
@@ -69,7 +69,7 @@ export class LiveConnection {
     followed.host = undefined;
     if (this.queries.size + this.channels.size > 0 || this.#state.is === 'idle') return;
     clearTimeout(this.#lingering);
-    this.#lingering = setTimeout(() => this.#happen({ type: 'unwanted' }), LINGER_MS);
+    this.#lingering = setTimeout(() => this.#dispatch({ type: 'unwanted' }), LINGER_MS);
   }
 
   /** @throws CLIENT_FRAME_TOO_LARGE, CLIENT_TOO_FAST */
@@ -80,50 +80,49 @@ export class LiveConnection {
   unsubscribe(id: string): void {
     const isUnsent = this.#socket?.cancel((frame) => frame.op === 'subscribe' && frame.id === id);
     if (isUnsent) return;
-    this.#departures.unsubscribing(id);
+    this.#pendingLeaves.unsubscribing(id);
     this.send({ op: 'unsubscribe', id });
   }
 
   leaveChannel(name: string): void {
     if (this.#socket?.cancel((frame) => frame.op === 'join' && frame.channel === name)) return;
-    this.#departures.leaving(name);
+    this.#pendingLeaves.leaving(name);
     this.send({ op: 'leave', channel: name });
   }
 
   /**
-   * Another token: sent in place, and the server says whose subscriptions end; a connection that was refused tries again.
-   * Where it cannot be sent, what is kept of a query may be another identity's, and is taken afresh.
+   * Sends the new token over an open connection; the server ends the subscriptions that it no longer allows. Without one, the
+   * rows held may belong to another identity: all queries start again, and a refused connection reconnects.
    */
   tokenChanged(): void {
     if (isUp(this.#state) && !this.#options.session.isAnonymous) {
       void this.#socket?.authenticate();
       return;
     }
-    for (const followed of this.#followed()) followed.happen({ type: 'forget' });
-    this.#lost('the token was taken away');
-    this.#happen({ type: 'token' });
-    this.#happen({ type: 'retry' });
+    for (const followed of this.#followed()) followed.dispatch({ type: 'forget' });
+    this.#lost('the token was removed');
+    this.#dispatch({ type: 'token' });
+    this.#dispatch({ type: 'retry' });
   }
 
-  /** Now, instead of when the wait is over: the page came to the front, the network is back. */
   retry(): void {
-    if (this.#state.is === 'waiting') this.#happen({ type: 'retry' });
+    if (this.#state.is === 'waiting') this.#dispatch({ type: 'retry' });
   }
 
   close(): void {
     clearTimeout(this.#lingering);
-    for (const followed of this.#followed()) followed.happen({ type: 'close' });
+    for (const followed of this.#followed()) followed.dispatch({ type: 'close' });
     this.queries.clear();
     this.channels.clear();
-    this.#happen({ type: 'close' });
+    this.#dispatch({ type: 'close' });
   }
 
-  /** A copy: what is told may end and leave. */
+  /** Returns a copy, because a query or channel may remove itself while it handles an event. */
   #followed(): Followed[] {
     return [...this.queries.values(), ...this.channels.values()];
   }
 
-  #happen(event: ConnectionEvent): void {
+  #dispatch(event: ConnectionEvent): void {
     const before = this.#state;
     this.#state = next(before, event);
     if (this.#state === before) return;
@@ -136,8 +135,8 @@ export class LiveConnection {
   #entered(before: ConnectionState): void {
     const state = this.#state;
     if (state.is === 'open') {
-      this.#timer = setTimeout(() => this.#happen({ type: 'settled' }), SETTLED_MS);
-      for (const followed of this.#followed()) followed.happen({ type: 'up' });
+      this.#timer = setTimeout(() => this.#dispatch({ type: 'settled' }), SETTLED_MS);
+      for (const followed of this.#followed()) followed.dispatch({ type: 'up' });
       return;
     }
     if (state.is === 'leaving') {
@@ -150,59 +149,59 @@ export class LiveConnection {
     } else if (state.is !== 'waiting' || !isUp(before)) this.#moved = undefined;
     this.#socket?.close();
     this.#socket = undefined;
-    this.#departures = new Departures();
-    if (isUp(before)) for (const followed of this.#followed()) followed.happen({ type: 'down' });
+    this.#pendingLeaves = new PendingLeaves();
+    if (isUp(before)) for (const followed of this.#followed()) followed.dispatch({ type: 'down' });
     if (state.is === 'connecting') this.#open();
     if (state.is === 'waiting') this.#retryAt(state.retryAt);
     if (state.is === 'stopped') {
-      for (const followed of this.#followed()) followed.happen({ type: 'stopped', error: state.error });
+      for (const followed of this.#followed()) followed.dispatch({ type: 'stopped', error: state.error });
     }
   }
 
   #retryAt(at: number): void {
-    this.#timer = setTimeout(() => this.#happen({ type: 'retry' }), Math.max(0, at - Date.now()));
+    this.#timer = setTimeout(() => this.#dispatch({ type: 'retry' }), Math.max(0, at - Date.now()));
   }
 
   #open(): void {
     const { url, session, WebSocket } = this.#options;
     try {
       this.#socket = new LiveSocket(this.#moved ?? url, webSocketClass(WebSocket), session, {
-        opened: () => this.#happen({ type: 'opened' }),
+        opened: () => this.#dispatch({ type: 'opened' }),
         ready: (limits) => {
           this.limits = limits;
-          this.#happen({ type: 'ready' });
+          this.#dispatch({ type: 'ready' });
         },
         frame: (frame) => this.#receive(frame),
         lost: (reason) => this.#lost(reason),
-        refused: (error) => this.#happen({ type: 'refused', error }),
+        refused: (error) => this.#dispatch({ type: 'refused', error }),
       });
     } catch (cause) {
       const error = openingProblem(cause);
-      // Not inside of the transition that asked for it.
-      queueMicrotask(() => this.#happen({ type: 'refused', error }));
+      // The transition to `connecting` has to end first.
+      queueMicrotask(() => this.#dispatch({ type: 'refused', error }));
     }
   }
 
   #lost(reason: string): void {
-    this.#happen({ type: 'lost', at: Date.now(), reason, jitter: Math.random() });
+    this.#dispatch({ type: 'lost', at: Date.now(), reason, jitter: Math.random() });
   }
 
   #receive(frame: ServerFrame): void {
     switch (frame.op) {
       case 'subscribed':
-        this.#ofAsk(frame.id)?.subscribed(frame);
+        this.#queryOf(frame.id)?.subscribed(frame);
         return;
       case 'unsubscribed':
-        this.#departures.unsubscribed(frame.id);
+        this.#pendingLeaves.unsubscribed(frame.id);
         return;
       case 'snapshot':
-        this.#ofTopic(frame.topic)?.snapshot(frame);
+        this.#followerOf(frame.topic)?.snapshot(frame);
         return;
       case 'changes':
-        this.#ofTopic(frame.topic)?.changes(frame);
+        this.#followerOf(frame.topic)?.changes(frame);
         return;
       case 'resync':
-        this.#ofTopic(frame.topic)?.resync(frame.reason);
+        this.#followerOf(frame.topic)?.resync(frame.reason);
         return;
       case 'error':
         this.#refused(frame);
@@ -211,41 +210,41 @@ export class LiveConnection {
       case 'left':
       case 'message':
       case 'presence':
-        if (this.#departures.isPresent(frame)) this.channels.get(frame.channel)?.receive(frame);
+        if (this.#pendingLeaves.isPresent(frame)) this.channels.get(frame.channel)?.receive(frame);
         return;
       case 'draining':
-        this.#moved = elsewhere(frame.url, this.#options.url);
-        this.#happen({ type: 'draining', at: Date.now(), afterMs: frame.reconnectInMs });
+        this.#moved = redirectUrl(frame.url, this.#options.url);
+        this.#dispatch({ type: 'draining', at: Date.now(), afterMs: frame.reconnectInMs });
     }
   }
 
   #refused(frame: ServerFrame & { op: 'error' }): void {
     const error = asError(frame);
     if (frame.channel !== undefined) {
-      if (!this.#departures.isPresent(frame)) return;
+      if (!this.#pendingLeaves.isPresent(frame)) return;
       const channel = this.channels.get(frame.channel);
       if (!channel || (channel.isAsking && this.#options.onFull(channel, error))) return;
       channel.refused(error);
     } else if (frame.id !== undefined) {
-      if (frame.frame === 'unsubscribe') this.#departures.unsubscribed(frame.id);
-      const query = this.#ofAsk(frame.id);
+      if (frame.frame === 'unsubscribe') this.#pendingLeaves.unsubscribed(frame.id);
+      const query = this.#queryOf(frame.id);
       if (!query || (query.isAsking(frame.id) && this.#options.onFull(query, error))) return;
       query.refused(error, frame.id);
     } else if (frame.code === 'RT_FRAME_RATE') {
-      // Which frames were not read is not told: all that were not answered may be among them.
+      // The error does not say which frames the server dropped: all unanswered ones are sent again.
       this.#socket?.slowDown();
-      const again = this.#departures.unanswered((name) => this.channels.has(name));
+      const leaves = this.#pendingLeaves.unanswered((name) => this.channels.has(name));
       for (const followed of this.#followed()) followed.unanswered(error);
-      for (const departure of again) this.send(departure);
+      for (const leave of leaves) this.send(leave);
     }
   }
 
-  /** A query's id has the number of the subscribe behind it. */
-  #ofAsk(id: string): FollowedQuery | undefined {
+  /** A subscribe's id is the query's id, a dot and the number of the attempt. */
+  #queryOf(id: string): FollowedQuery | undefined {
     return this.queries.get(id.split('.')[0] as string);
   }
 
-  #ofTopic(topic: number): FollowedQuery | undefined {
+  #followerOf(topic: number): FollowedQuery | undefined {
     for (const query of this.queries.values()) if (query.topic === topic) return query;
     return undefined;
   }

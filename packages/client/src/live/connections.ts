@@ -1,18 +1,18 @@
 /**
- * All that a client follows, over as few sockets as take it: one, until the server's limits of a socket are reached, or it follows
- * the same query in other words.
+ * All queries and channels of a client, over as few sockets as possible: one, until it reaches the server's limits for a socket or
+ * the same query is written in two ways.
  */
 import { TidemarkError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { Channel } from './channel.ts';
 import { type Followed, LiveConnection } from './connection.ts';
 import { type ConnectionState, isUp } from './connection-state.ts';
-import { FollowedQuery } from './following.ts';
-import type { Follower, Following } from './following-types.ts';
+import { FollowedQuery } from './followed-query.ts';
+import type { Follower, Following } from './followed-query-types.ts';
 
-/** Eight hundred queries by the server's default. What is more is refused as the server does. */
+/** 800 queries by the server's default limits; more are refused with the server's error. */
 const MAX_SOCKETS = 8;
-/** The server says by these that another socket may take it. */
+/** Errors of the server that another socket may avoid. */
 const TAKEN_ELSEWHERE: ReadonlySet<string> = new Set([
   'RT_SOCKET_SUBSCRIPTIONS',
   'RT_SOCKET_FILTERS',
@@ -23,16 +23,16 @@ const TAKEN_ELSEWHERE: ReadonlySet<string> = new Set([
 export interface LiveConnectionsOptions {
   url: string;
   session: Session;
-  /** The class to use in place of the runtime's. */
+  /** Replaces the runtime's class. */
   WebSocket: unknown;
   onState(state: ConnectionState): void;
 }
 
 export class LiveConnections {
   #options: LiveConnectionsOptions;
-  /** The first stays, the others go when nothing uses them. */
+  /** The first connection stays; the others are removed when they become idle. */
   #all: [LiveConnection, ...LiveConnection[]];
-  /** By what they ask. */
+  /** Keyed by the JSON of the request. */
   #byText = new Map<string, FollowedQuery>();
   #channels = new Map<string, Channel>();
   #refusedBy = new WeakMap<Followed, Set<LiveConnection>>();
@@ -44,19 +44,18 @@ export class LiveConnections {
     this.#all = [this.#newConnection()];
   }
 
-  /** Of the connection that is furthest from being open, among those in use. */
+  /** State of a used connection that is not open; of any used connection if all are open. */
   get state(): ConnectionState {
     const [first] = this.#all;
     const used = this.#all.filter(({ state }) => state.is !== 'idle');
     return (used.find(({ state }) => !isUp(state)) ?? used[0] ?? first).state;
   }
 
-  /** What the client's reads ask for at least. */
   get tidemark(): string | undefined {
     return this.#options.session.tidemark;
   }
 
-  /** Follows a query for somebody; those who ask the same share it. @throws CLIENT_CLOSED */
+  /** Follows a query; equal requests share one subscription. @throws CLIENT_CLOSED */
   follow(asked: Following, follower: Follower): FollowedQuery {
     this.#checkOpen();
     const text = JSON.stringify(asked);
@@ -66,12 +65,12 @@ export class LiveConnections {
       return known;
     }
     this.#lastId += 1;
-    const query = new FollowedQuery({
+    const query: FollowedQuery = new FollowedQuery({
       id: `q${this.#lastId}`,
       text,
       asked,
       onSeen: (tidemark) => this.#options.session.advance(tidemark),
-      onFailed: (failed) => this.#forget(failed),
+      onFailed: () => this.#forget(query),
     });
     this.#byText.set(text, query);
     query.add(follower);
@@ -85,14 +84,14 @@ export class LiveConnections {
     this.#forget(query);
   }
 
-  /** @throws CLIENT_CHANNEL_OPEN where another one of that name is entered; CLIENT_CLOSED */
+  /** @throws CLIENT_CHANNEL_OPEN if another channel of that name is joined; CLIENT_CLOSED */
   enter(channel: Channel): void {
     this.#checkOpen();
     const known = this.#channels.get(channel.name);
     if (known === channel) return;
     if (known) {
-      const message = `the channel "${channel.name}" is joined already`;
-      throw new TidemarkError({ code: 'CLIENT_CHANNEL_OPEN', message, hint: 'Use that one, or leave it first.' });
+      const message = `the channel "${channel.name}" is already joined`;
+      throw new TidemarkError({ code: 'CLIENT_CHANNEL_OPEN', message, hint: 'Use that channel, or leave it first.' });
     }
     this.#channels.set(channel.name, channel);
     this.#place(channel)?.adopt(channel);
@@ -106,7 +105,6 @@ export class LiveConnections {
     for (const connection of [...this.#all]) connection.tokenChanged();
   }
 
-  /** Now, instead of when the wait is over: the page came to the front, the network is back. */
   retry(): void {
     for (const connection of [...this.#all]) connection.retry();
   }
@@ -120,7 +118,7 @@ export class LiveConnections {
 
   #checkOpen(): void {
     if (!this.#isClosed) return;
-    throw new TidemarkError({ code: 'CLIENT_CLOSED', message: 'the client is closed', hint: 'Make another one.' });
+    throw new TidemarkError({ code: 'CLIENT_CLOSED', message: 'the client is closed', hint: 'Create another client.' });
   }
 
   #newConnection(): LiveConnection {
@@ -150,14 +148,14 @@ export class LiveConnections {
     (followed.host as LiveConnection | undefined)?.drop(followed);
   }
 
-  /** The first with room that has not refused it; undefined where there are sockets enough. */
+  /** Returns the first connection with room that has not refused it; undefined if all MAX_SOCKETS have. */
   #place(followed: Followed): LiveConnection | undefined {
     const refusedBy = this.#refusedBy.get(followed);
     const hasRoom = ({ queries, channels, limits }: LiveConnection) =>
       followed instanceof Channel ? channels.size < limits.channels : queries.size < limits.subscriptions;
     const found = this.#all.find((connection) => !refusedBy?.has(connection) && hasRoom(connection));
     if (found) return found;
-    // The last one is asked all the same, and answers as the server does.
+    // The last connection asks anyway, so that the caller gets the server's error.
     if (this.#all.length >= MAX_SOCKETS) return refusedBy ? undefined : this.#all.at(-1);
     const connection = this.#newConnection();
     this.#all.push(connection);
@@ -169,11 +167,11 @@ export class LiveConnections {
     this.#refusedBy.set(followed, refusedBy.add(from));
     const to = this.#place(followed);
     if (!to) {
-      // There may be room by the time that it is tried again.
+      // There may be room at the next retry.
       this.#refusedBy.delete(followed);
       return false;
     }
-    followed.happen({ type: 'down' });
+    followed.dispatch({ type: 'down' });
     from.drop(followed);
     to.adopt(followed);
     return true;

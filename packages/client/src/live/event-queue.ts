@@ -1,19 +1,19 @@
-/** Between a connection that does not wait and a loop that takes its time: bounded, and honest about what it dropped. */
+/** A bounded queue between the connection and a slow `for await` loop. When it overflows, one event replaces those dropped. */
 
-/** At 1 KB an event, ten megabytes. */
+/** 10 MB at 1 KB an event. */
 const MAX_EVENTS = 10_000;
 
 export class EventQueue<Event> {
-  #instead: () => Event;
+  #replacement: () => Event;
   #events: Event[] = [];
   #isBehind = false;
   #error: Error | undefined;
   #isOver = false;
   #wake: (() => void) | undefined;
 
-  /** @param instead what to read in place of events that were dropped, made when it is read */
-  constructor(instead: () => Event) {
-    this.#instead = instead;
+  /** @param replacement creates the event to read in place of dropped ones, at the time of reading */
+  constructor(replacement: () => Event) {
+    this.#replacement = replacement;
   }
 
   push(events: readonly Event[]): void {
@@ -25,7 +25,7 @@ export class EventQueue<Event> {
     this.#wake?.();
   }
 
-  /** What is in it is read first. */
+  /** Makes `take` throw after the queued events. */
   fail(error: Error): void {
     this.#error = error;
     this.#wake?.();
@@ -40,14 +40,14 @@ export class EventQueue<Event> {
     for (;;) {
       if (this.#isBehind) {
         this.#isBehind = false;
-        yield this.#instead();
+        yield this.#replacement();
         continue;
       }
       const events = this.#events;
       this.#events = [];
       for (let n = 0; n < events.length; n += 1) {
         yield events[n] as Event;
-        // What it was reading is older than what was dropped.
+        // The remaining events are older than the replacement.
         if (this.#isBehind) break;
       }
       if (this.#events.length > 0 || this.#isBehind) continue;

@@ -1,20 +1,20 @@
 /**
- * What a live query tells of. Positions and keys are the server's. `index`, in a window (order and limit): the place of the row
- * once all events of the frame are applied.
+ * An event of a live query. In a window (order and limit), `index` is the place of the row once all events of the frame are
+ * applied.
  */
 export type LiveEvent<Row> =
   /**
-   * All rows of the query: at first, and again after a gap that could not be followed (`reason` says why). Without a `position`
-   * where the server does not know yet from where its changes go on: the next event has one.
+   * All rows of the query: first, and again after changes were missed (`reason` says why). `position` is absent while the server does
+   * not know where the changes continue; the next event has one.
    */
   | { type: 'snapshot'; rows: Row[]; position?: string; reason?: string }
-  /** Only without snapshots: changes were missed. */
+  /** Changes were missed, and snapshots are off. */
   | { type: 'gap'; reason: string }
-  /** A row came: it was inserted, or an update brought it under the filter or into sight. */
+  /** A row was inserted, or an update made it match the filter or visible. */
   | { type: 'insert' | 'enter'; row: Row; index?: number; position: string }
-  /** `old` has the old key where that changed. */
+  /** `old` has the previous key if the key changed. */
   | { type: 'update'; row: Row; old?: Partial<Row>; index?: number; position: string }
-  /** A row went: it was deleted, or an update took it away. `old` has at least its key. */
+  /** A row was deleted, or no longer matches. `old` has at least its key. */
   | { type: 'delete' | 'leave'; old: Partial<Row>; position: string };
 
 export type LiveStatus = 'connecting' | 'filling' | 'live' | 'waiting' | 'failed' | 'closed';

@@ -1,25 +1,25 @@
 /**
- * JSON whose numbers JavaScript would round: 9007199254740993 is read as 9007199254740992, so that two keys become one. Such a
- * number is read as text, digit for digit; every other one stays a number.
+ * JSON parsing that returns a number as a string if JavaScript would round it: 9007199254740993 would become 9007199254740992, and
+ * two keys would become one.
  */
 
-/** Shorter numbers are always exact: a double holds 15 decimal digits. */
+/** A double represents any 15 decimal digits exactly. */
 const EXACT_DIGITS = 15;
-/** Without such a run of digits, with or without a point, there is nothing to be done. */
+/** A text without such a run of digits and points has only exact numbers. */
 const LONG_NUMBER = /[\d.]{16}/;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const MINUS = 0x2d;
 const isDigit = (code: number) => code >= 0x30 && code <= 0x39;
-/** Also of exponents: `e`, `E`, `+`, `-`, `.` */
+/** Digits, `.`, `e`, `E`, `+` and `-`. */
 const isOfNumber = (code: number) =>
   isDigit(code) || code === 0x2e || code === 0x65 || code === 0x45 || code === 0x2b || code === MINUS;
 
 /** @throws SyntaxError */
 export const parseExactly = (text: string): unknown => JSON.parse(quoteRounded(text));
 
-/** Puts the numbers that would be rounded into quotes. */
+/** Puts numbers that would be rounded into quotes. */
 export function quoteRounded(text: string): string {
   if (!LONG_NUMBER.test(text)) return text;
   let result = '';
@@ -48,14 +48,14 @@ function endOfString(text: string, start: number): number {
   return text.length;
 }
 
-/** Whether JavaScript shows the same number as the text does. */
+/** Whether the number prints with the same digits as the text. */
 function isExact(text: string): boolean {
   if (text.length <= EXACT_DIGITS) return true;
   const number = Number(text);
   return Number.isFinite(number) && normal(text) === normal(String(number));
 }
 
-/** Digits without zeros around them, and the power of ten: equal for equal numbers. */
+/** Returns the digits without outer zeros and the power of ten: equal for equal numbers. */
 function normal(text: string): string {
   const sign = text.startsWith('-') ? '-' : '';
   const [mantissa = '', exponent = '0'] = text.slice(sign.length).toLowerCase().split('e');

@@ -1,13 +1,13 @@
 /**
- * The life of one live query, as a pure state machine.
+ * The states of one live query, as a pure state machine.
  *
  *   off ──up──► asking ──subscribed──► filling ──filled──► following
  *    ▲            │  ▲                    │                    │
  *    └── down ────┴──│────────────────────┴────────────────────┤
- *                 retry ◄──────── resting ◄── resync, refused ──┘     (an error that says retry: false ──► failed)
+ *                 retry ◄──────── waiting ◄── resync, refused ──┘     (an error with retry: false ──► failed)
  *
- * `from` says how the next `subscribe` begins: with a snapshot, behind the last position that was applied, or with what
- * comes from now on. A resync always costs the position.
+ * `from` says how the next `subscribe` begins: with a snapshot, after the last applied position, or with new changes only. A
+ * resync discards the position.
  */
 import type { TidemarkError } from '../errors.ts';
 import { waitBefore } from './backoff.ts';
@@ -15,13 +15,12 @@ import { waitBefore } from './backoff.ts';
 export type Beginning = 'snapshot' | 'position' | 'now';
 
 export type FollowingState =
-  /** The socket is not open. */
   | { is: 'off'; from: Beginning; attempt: number }
   | { is: 'asking'; from: Beginning; attempt: number }
-  /** The snapshot comes in. */
+  /** The snapshot is arriving. */
   | { is: 'filling'; attempt: number }
   | { is: 'following'; from: Beginning; attempt: number }
-  | { is: 'resting'; from: Beginning; attempt: number; retryAt: number; reason: string }
+  | { is: 'waiting'; from: Beginning; attempt: number; retryAt: number; reason: string }
   | { is: 'failed'; error: TidemarkError }
   | { is: 'closed' };
 
@@ -29,22 +28,22 @@ export type FollowingEvent =
   | { type: 'up' }
   | { type: 'down' }
   | { type: 'subscribed' }
-  /** The snapshot is here; `placed`: with the position behind it. */
+  /** The snapshot is complete; `placed` says whether it came with a position. */
   | { type: 'filled'; placed: boolean }
-  /** Changes were applied, or a snapshot was given its position: the next beginning is behind them. */
+  /** Changes were applied, or a snapshot received its position: the next subscribe resumes after them. */
   | { type: 'applied' }
-  /** It has followed for a while: what went wrong before is forgotten. */
+  /** The query has been followed for a while: the backoff starts again. */
   | { type: 'settled' }
   | { type: 'resync'; at: number; reason: string; jitter: number }
   | { type: 'refused'; at: number; error: TidemarkError; jitter: number }
   | { type: 'retry' }
-  /** What is held was seen by another identity. */
+  /** The token belongs to another identity now: the rows held are discarded. */
   | { type: 'forget' }
-  /** The connection is refused, and nothing is followed until somebody asks anew. */
+  /** The server refuses the connection. */
   | { type: 'stopped'; error: TidemarkError }
   | { type: 'close' };
 
-/** @param afresh how it begins where no position is known: `now` for one that wants no snapshot */
+/** @param afresh how a subscribe without a position begins: `now` if the query wants no snapshot */
 export function nextFollowing(
   state: FollowingState,
   event: FollowingEvent,
@@ -84,12 +83,12 @@ export function nextFollowing(
     case 'stopped':
       return { is: 'failed', error: event.error };
     case 'retry':
-      return state.is === 'resting' ? { is: 'asking', from: state.from, attempt: state.attempt } : state;
+      return state.is === 'waiting' ? { is: 'asking', from: state.from, attempt: state.attempt } : state;
   }
 }
 
-/** The first time at once: after a gap, rows that are old are shown. */
+/** The first retry is immediate, because the application shows stale rows after a gap. */
 function rest(from: Beginning, attempt: number, at: number, reason: string, jitter: number): FollowingState {
   const wait = attempt === 0 ? 0 : waitBefore(attempt, jitter);
-  return { is: 'resting', from, attempt: attempt + 1, retryAt: at + wait, reason };
+  return { is: 'waiting', from, attempt: attempt + 1, retryAt: at + wait, reason };
 }

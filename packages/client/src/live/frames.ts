@@ -1,4 +1,4 @@
-/** The frames of `tidemark.v1`, as this client sends and reads them: those of `@tidemark/contracts`, as types alone. */
+/** The frames of `tidemark.v1`: the types of `@tidemark/contracts`, without a dependency at run time. */
 import type { ClientFrame, LiveChange, ServerFrame, SocketLimits } from '@tidemark/contracts';
 import { TidemarkError } from '../errors.ts';
 
@@ -7,7 +7,7 @@ export type FrameOf<Op extends ServerFrame['op']> = Extract<ServerFrame, { op: O
 
 export const SUBPROTOCOL = 'tidemark.v1';
 
-/** The server's defaults, for one that does not tell its own. */
+/** The server's defaults, for servers that do not announce their limits. */
 export const DEFAULT_LIMITS: SocketLimits = {
   frameBytes: 64 * 1024,
   framesPerSecond: 200,

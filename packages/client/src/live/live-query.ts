@@ -1,25 +1,25 @@
 /**
- * A live query as the program holds it: an async iterator of events, and an array that is kept.
+ * A live query: an async iterator of events, and an array of rows that stays up to date.
  *
  *   for await (const event of live) …
  *   live.onChange((rows) => …); live.rows; live.close()
  *
- * It begins with its first use, and ends with `close()`, with the loop that iterates, or with an error that says why.
+ * It starts with its first use. It ends with `close()`, with the loop that iterates, or with an error.
  */
 import { TidemarkError } from '../errors.ts';
 import type { LiveConnections } from './connections.ts';
 import type { LiveEvent, LiveStatus } from './event.ts';
 import { EventQueue } from './event-queue.ts';
-import type { FollowedQuery } from './following.ts';
-import type { Follower, Following } from './following-types.ts';
-import { tell } from './tell.ts';
+import type { FollowedQuery } from './followed-query.ts';
+import type { Follower, Following } from './followed-query-types.ts';
+import { notify } from './notify.ts';
 
 export interface LiveOptions {
-  /** `every` change (default), or the `latest` state of each row, at most one frame in an interval. */
+  /** `every` change (default), or the `latest` state of each row, with at most one frame an interval. */
   mode?: 'every' | 'latest';
-  /** Without: only changes from now on, and no `rows`. */
+  /** Default true. False: only new changes, and no `rows`. */
   snapshot?: boolean;
-  /** A position of an earlier event, or a tidemark: the changes behind it, in place of a snapshot. */
+  /** Position of an earlier event, or a tidemark: starts with the changes after it in place of a snapshot. */
   after?: string;
 }
 
@@ -43,7 +43,7 @@ export class LiveQuery<Row> implements AsyncIterable<LiveEvent<Row>> {
     this.#asked = asked;
   }
 
-  /** As the last event left them; the same array until the next change. Empty before the first snapshot. */
+  /** The current rows; the same array until the next change. Empty before the first snapshot. */
   get rows(): readonly Row[] {
     return (this.#query?.rows ?? []) as readonly Row[];
   }
@@ -52,12 +52,12 @@ export class LiveQuery<Row> implements AsyncIterable<LiveEvent<Row>> {
     return this.#status;
   }
 
-  /** Why it has failed. */
+  /** Set while the status is `failed`. */
   get error(): TidemarkError | undefined {
     return this.#query?.error;
   }
 
-  /** Called with all rows after each transaction that changed them. @returns how to stop that */
+  /** Calls the listener with all rows after each transaction that changed them. @returns a function that removes the listener */
   onChange(listener: (rows: readonly Row[], events: readonly LiveEvent<Row>[]) => void): () => void {
     this.#listeners.add(listener);
     if (this.#query) {
@@ -73,9 +73,8 @@ export class LiveQuery<Row> implements AsyncIterable<LiveEvent<Row>> {
   }
 
   /**
-   * Resolves once it is live: with a snapshot, `rows` is complete. While the server cannot be reached it waits; a server that keeps
-   * refusing is tried on, but told of here.
-   * @throws what it fails with, or was refused with five times in a row
+   * Resolves once the query is live: with a snapshot, `rows` is complete. Waits while the server is unreachable.
+   * @throws TidemarkError of the failure, or of the fifth refusal in a row; after refusals the query still retries
    */
   async ready(): Promise<this> {
     this.#start();
@@ -86,7 +85,7 @@ export class LiveQuery<Row> implements AsyncIterable<LiveEvent<Row>> {
         else if (status === 'closed') reject(closedError());
         else if (this.#query?.refusals.tooMany) reject(this.#query.refusals.tooMany);
         else return;
-        // It may be told before it can be stopped.
+        // onStatus calls the listener before it returns `stop`.
         queueMicrotask(() => stop());
       });
     });
@@ -99,7 +98,7 @@ export class LiveQuery<Row> implements AsyncIterable<LiveEvent<Row>> {
     this.#moved('closed');
   }
 
-  /** One that reads too slowly is told of a fresh snapshot in place of what its queue did not hold. */
+  /** A loop that reads too slowly receives a new snapshot in place of the events that its queue dropped. */
   async *[Symbol.asyncIterator](): AsyncGenerator<LiveEvent<Row>, void, undefined> {
     const queue = new EventQueue<LiveEvent<Row>>(() => this.#insteadOfMissed());
     this.#queues.add(queue);
@@ -117,22 +116,22 @@ export class LiveQuery<Row> implements AsyncIterable<LiveEvent<Row>> {
   #start(): void {
     if (this.#status === 'closed') throw closedError();
     if (this.#query) return;
-    // Followers of the same query get what is there during the call.
+    // follow() calls the follower for a query that is already followed.
     this.#query = this.#connection.follow(this.#asked, this.#follower);
   }
 
   #received(events: readonly LiveEvent<Row>[]): void {
     for (const queue of this.#queues) queue.push(events);
-    // During follow(), the query is not known here yet.
+    // During follow(), `#query` is not set yet.
     queueMicrotask(() => {
-      tell(this.#listeners, this.rows, events);
+      notify(this.#listeners, this.rows, events);
     });
   }
 
   #moved(status: LiveStatus): void {
     this.#status = status;
     queueMicrotask(() => {
-      tell(this.#statusListeners, status, this.error);
+      notify(this.#statusListeners, status, this.error);
       if (status === 'failed') for (const queue of this.#queues) queue.fail(this.error as TidemarkError);
       if (status !== 'closed') return;
       for (const queue of this.#queues) queue.end();
@@ -152,4 +151,4 @@ export class LiveQuery<Row> implements AsyncIterable<LiveEvent<Row>> {
 }
 
 const closedError = () =>
-  new TidemarkError({ code: 'CLIENT_CLOSED', message: 'the live query is closed', hint: 'Make another one.' });
+  new TidemarkError({ code: 'CLIENT_CLOSED', message: 'the live query is closed', hint: 'Create another live query.' });

@@ -1,5 +1,5 @@
 /**
- * One opened WebSocket: its greeting, its token, its pings. It reports once that it is ready, and once that it has ended.
+ * One WebSocket: handshake, token and pings. It calls `ready` once, and `lost` or `refused` once.
  */
 import { TidemarkError } from '../errors.ts';
 import type { Session } from '../session.ts';
@@ -16,20 +16,20 @@ import {
 import { Outbox } from './outbox.ts';
 import type { WebSocketClass, WebSocketLike } from './web-socket.ts';
 
-export interface Patience {
+export interface PingTimes {
   /** Silence after which a ping is sent, ms. */
   pingMs: number;
-  /** For the answer to it, ms. */
+  /** Time limit for the answer, ms. */
   pongMs: number;
 }
 
-/** Half of the silence that proxies commonly allow. */
-const PATIENCE: Patience = { pingMs: 25_000, pongMs: 10_000 };
-/** A token is replaced so long before the server would end the connection for it, ms. */
+/** Half of the idle timeout that proxies commonly have. */
+const PING_TIMES: PingTimes = { pingMs: 25_000, pongMs: 10_000 };
+/** Time before its expiry at which a token is replaced, ms; the server closes connections with an expired one. */
 const RENEW_EARLY_MS = 30_000;
-/** setTimeout's limit. */
+/** Longest delay of setTimeout. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-/** "Connect again only after something was changed." */
+/** Close codes after which reconnecting does not help until something changes. */
 const isFinal = (code: number) => code >= 4_100 && code < 4_200;
 const TOKEN_EXPIRED = 4_101;
 
@@ -47,8 +47,8 @@ export class LiveSocket {
   #on: LiveSocketEvents;
   #limits: SocketLimits = DEFAULT_LIMITS;
   #outbox: Outbox | undefined;
-  #patience: Patience;
-  /** The server greets a socket as anonymous first; the answer to the token is its second greeting. */
+  #pingTimes: PingTimes;
+  /** The server greets each socket as anonymous first; its answer to the token is the second greeting. */
   #greetings = 0;
   #isReady = false;
   #ended = false;
@@ -57,35 +57,35 @@ export class LiveSocket {
   #pingTimer: ReturnType<typeof setTimeout>;
   #renewTimer: ReturnType<typeof setTimeout> | undefined;
 
-  /** @throws where the URL is none that a WebSocket can open */
-  constructor(url: string, WebSocket: WebSocketClass, session: Session, on: LiveSocketEvents, patience = PATIENCE) {
+  /** @throws SyntaxError if the URL is not a WebSocket URL */
+  constructor(url: string, WebSocket: WebSocketClass, session: Session, on: LiveSocketEvents, pingTimes = PING_TIMES) {
     this.#ws = new WebSocket(url, [SUBPROTOCOL]);
     this.#session = session;
     this.#on = on;
-    this.#patience = patience;
+    this.#pingTimes = pingTimes;
     this.#ws.onopen = () => {
       if (this.#ended) return;
       this.#on.opened();
       void this.authenticate();
     };
     this.#ws.onmessage = ({ data }) => this.#received(String(data));
-    // What it was is said by the close that follows.
+    // An error event carries no reason; a close event always follows it. `ws` throws without a listener.
     this.#ws.onerror = () => {};
     this.#ws.onclose = ({ code, reason }) => this.#closed(code, reason);
-    this.#pingTimer = setTimeout(() => this.#checkSilence(), patience.pingMs);
+    this.#pingTimer = setTimeout(() => this.#checkSilence(), pingTimes.pingMs);
   }
 
-  /** Once it is ready. @throws CLIENT_FRAME_TOO_LARGE, CLIENT_TOO_FAST */
+  /** May be called after `ready`. @throws CLIENT_FRAME_TOO_LARGE, CLIENT_TOO_FAST */
   send(frame: ClientFrame): void {
     this.#outbox?.push(frame);
   }
 
-  /** @returns whether such a frame had not been sent yet, and never will be */
+  /** Removes matching frames that were not sent yet. @returns whether there were any */
   cancel(fits: (frame: ClientFrame) => boolean): boolean {
     return this.#outbox?.cancel(fits) ?? false;
   }
 
-  /** The server read less than it was sent. */
+  /** Called when the server has dropped frames for their rate. */
   slowDown(): void {
     this.#outbox?.slowDown();
   }
@@ -94,18 +94,17 @@ export class LiveSocket {
     if (!this.#ended) this.#ws.send(text);
   }
 
-  /** Sends the session's token, or a newer one. */
   async authenticate(renew = false): Promise<void> {
     try {
       const token = await this.#session.token(renew);
       if (token !== undefined) this.#write(JSON.stringify({ op: 'auth', token } satisfies ClientFrame));
       else this.#greet();
     } catch (error) {
-      this.#end(() => this.#on.lost(`no token could be had: ${(error as Error).message}`));
+      this.#end(() => this.#on.lost(`the token source failed: ${(error as Error).message}`));
     }
   }
 
-  /** Silent: whoever calls it knows. */
+  /** Closes without calling `lost`. */
   close(): void {
     this.#end(() => {});
   }
@@ -117,7 +116,7 @@ export class LiveSocket {
     try {
       frame = parseExactly(text) as ServerFrame;
     } catch {
-      this.#end(() => this.#on.lost('the server sent a frame that is no JSON'));
+      this.#end(() => this.#on.lost('the server sent a frame that is not JSON'));
       return;
     }
     if (frame.op === 'pong') return;
@@ -128,7 +127,7 @@ export class LiveSocket {
     else this.#on.frame(frame);
   }
 
-  /** Two greetings, or one and no token to send. */
+  /** Counts the server's greetings; without a token to send, authenticate() stands for the second. */
   #greet(expires?: number): void {
     this.#greetings += 1;
     if (this.#greetings < 2) return;
@@ -153,7 +152,7 @@ export class LiveSocket {
       void this.authenticate(true);
       return;
     }
-    // The server is too busy to look at it, or has too many sockets of its bearer.
+    // The server is too busy to verify the token, or the user has too many sockets.
     if (frame.retry) this.#end(() => this.#on.lost(frame.message));
     else this.#end(() => this.#on.refused(asError(frame)));
   }
@@ -161,13 +160,17 @@ export class LiveSocket {
   #closed(code: number, reason: string): void {
     const said = reason === '' ? `closed with ${code}` : `${reason} (${code})`;
     if (isFinal(code) && !(code === TOKEN_EXPIRED && this.#session.canRenew)) {
-      const error = new TidemarkError({ code: `CLOSED_${code}`, message: said, hint: 'See the server’s close codes.' });
+      const error = new TidemarkError({
+        code: `CLOSED_${code}`,
+        message: said,
+        hint: 'Look the close code up in the protocol.',
+      });
       this.#end(() => this.#on.refused(error));
     } else this.#end(() => this.#on.lost(said));
   }
 
   #checkSilence(): void {
-    const { pingMs, pongMs } = this.#patience;
+    const { pingMs, pongMs } = this.#pingTimes;
     const silentMs = Date.now() - this.#heardAt;
     if (silentMs >= pingMs + pongMs) {
       this.#end(() => this.#on.lost('the server is silent'));
@@ -177,7 +180,7 @@ export class LiveSocket {
     this.#pingTimer = setTimeout(() => this.#checkSilence(), silentMs >= pingMs ? pongMs : pingMs - silentMs);
   }
 
-  #end(tell: () => void): void {
+  #end(report: () => void): void {
     if (this.#ended) return;
     this.#ended = true;
     clearTimeout(this.#pingTimer);
@@ -185,7 +188,7 @@ export class LiveSocket {
     this.#outbox?.close();
     this.#ws.onopen = this.#ws.onmessage = this.#ws.onclose = null;
     this.#ws.close(1_000);
-    tell();
+    report();
   }
 }
 

@@ -1,16 +1,16 @@
 /**
- * The frames that wait to be sent on one socket: no more a second than the server reads, and those of one tick together, so that
- * what is opened and closed within a tick is never sent.
+ * The send queue of one socket. It sends no more frames a second than the server reads, and sends the frames of one tick together,
+ * so that a query opened and closed within a tick is never sent.
  */
 import { TidemarkError } from '../errors.ts';
 import type { ClientFrame, SocketLimits } from './frames.ts';
 
 /**
- * A burst, and then as many each second, are at most four fifths of what the server takes within any second: what the network
- * delays comes together.
+ * Burst size and rate, as a part of the server's limit. Burst and rate together stay below four fifths of the limit in any second,
+ * because delayed frames arrive together.
  */
 const PART_OF_LIMIT = 0.4;
-/** Frames that may wait: `send` is refused beyond it, and what else is sent is bounded by what is followed. */
+/** Frames that may wait before `send` is refused. The other frames are bounded by the number of queries and channels. */
 const MAX_WAITING = 1_000;
 const SECOND_MS = 1_000;
 
@@ -41,15 +41,15 @@ export class Outbox {
     const text = JSON.stringify(frame);
     const bytes = new TextEncoder().encode(text).length;
     if (bytes > this.#limits.frameBytes) {
-      const message = `the ${frame.op} frame has ${bytes} bytes; the server takes ${this.#limits.frameBytes}`;
-      const hint = 'Use a shorter query or list, or put what is large into a table.';
+      const message = `the ${frame.op} frame has ${bytes} bytes; the limit is ${this.#limits.frameBytes}`;
+      const hint = 'Use a shorter query or list, or store large values in a table.';
       throw new TidemarkError({ code: 'CLIENT_FRAME_TOO_LARGE', message, hint });
     }
     if (frame.op === 'send' && this.#waiting.length >= MAX_WAITING) {
-      const message = `${MAX_WAITING} frames wait already to be sent: the server takes ${this.#limits.framesPerSecond} a second`;
+      const message = `${MAX_WAITING} frames are waiting to be sent; the server reads ${this.#limits.framesPerSecond} a second`;
       throw new TidemarkError({ code: 'CLIENT_TOO_FAST', message, hint: 'Send less often.', retry: true });
     }
-    // Only the newest state of a channel is of interest.
+    // A newer state of a channel replaces the waiting one.
     if (frame.op === 'state') this.cancel((other) => other.op === 'state' && other.channel === frame.channel);
     this.#waiting.push({ frame, text });
     if (this.#isScheduled || this.#timer !== undefined) return;
@@ -60,7 +60,7 @@ export class Outbox {
     });
   }
 
-  /** @returns whether there was one that had not been sent */
+  /** Removes matching frames that were not sent yet. @returns whether there were any */
   cancel(fits: (frame: ClientFrame) => boolean): boolean {
     const left = this.#waiting.filter(({ frame }) => !fits(frame));
     const isFound = left.length < this.#waiting.length;
@@ -68,11 +68,11 @@ export class Outbox {
     return isFound;
   }
 
-  /** The server said that it was too fast all the same. */
+  /** Halves the rate after the server has reported RT_FRAME_RATE. */
   slowDown(): void {
     this.#perSecond = Math.max(1, this.#perSecond / 2);
     this.#allowed = 0;
-    // Until the second is over, it reads nothing, and says so no more.
+    // The server ignores all frames until the second is over, without another error.
     this.#countedAt = Date.now() + SECOND_MS;
   }
 

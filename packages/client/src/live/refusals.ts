@@ -1,9 +1,9 @@
-/** What a server refuses, or does not answer, while something is asked of it again and again. */
+/** Counts refusals and missing answers of a subscribe or join that is retried. */
 import { TidemarkError } from '../errors.ts';
 
-/** For the server's answer to a subscribe or a join, ms: it may be reading the schema of a busy database. */
+/** Time limit for the answer to a subscribe or join, ms: the server may be reading the schema of a busy database. */
 export const ANSWER_MS = 30_000;
-/** After so many refusals in a row, some four seconds, the server is full and not slow: who waits for it is told. */
+/** Refusals in a row, about 4 s, after which `ready()` and `join()` throw. */
 const MAX_REFUSALS = 5;
 
 export class Refusals {
@@ -20,7 +20,7 @@ export class Refusals {
     this.#last = undefined;
   }
 
-  /** The last of too many in a row. */
+  /** The last error once there were MAX_REFUSALS in a row. */
   get tooMany(): TidemarkError | undefined {
     return this.#count >= MAX_REFUSALS ? this.#last : undefined;
   }
@@ -31,6 +31,6 @@ export const noAnswer = (what: string): TidemarkError =>
   new TidemarkError({
     code: 'CLIENT_NO_ANSWER',
     message: `the server has not answered ${what} for ${ANSWER_MS / 1_000} s`,
-    hint: 'It is tried again; see the server’s log where it goes on.',
+    hint: 'The client retries; if it keeps failing, see the server’s log.',
     retry: true,
   });

@@ -1,6 +1,6 @@
-/** The rows of a query, kept by their key; without a primary key by all they hold, and counted. */
+/** The rows of a query by primary key; equal rows of a table without a key are counted. */
 import type { LiveChange } from './frames.ts';
-import { rowName } from './row-name.ts';
+import { rowKey } from './row-key.ts';
 
 type Row = Record<string, unknown>;
 
@@ -9,12 +9,12 @@ export class Rows {
   #rows = new Map<string, { row: Row; count: number }>();
   #array: Row[] | undefined;
 
-  /** @param key members of a row that are its primary key; empty where the table has none */
+  /** @param key columns of the primary key; empty if the table has none */
   constructor(key: readonly string[] = []) {
     this.#key = key;
   }
 
-  /** In the order of the snapshot, later rows behind, those of a window in its order; a new array only after a change. */
+  /** Returns the rows in the order of the snapshot or window, later rows last; a new array only after a change. */
   toArray(): Row[] {
     this.#array ??= [...this.#rows.values()].flatMap(({ row, count }) => new Array<Row>(count).fill(row));
     return this.#array;
@@ -24,7 +24,7 @@ export class Rows {
     this.#array = undefined;
     const id = this.#id(row);
     const known = this.#rows.get(id);
-    // With a key, a row that comes twice is the same row.
+    // With a key, a row that arrives twice is the same row.
     if (known && this.#key.length === 0) known.count += 1;
     else if (known) known.row = row;
     else this.#rows.set(id, { row, count: 1 });
@@ -38,7 +38,7 @@ export class Rows {
     else this.#rows.delete(id);
   }
 
-  /** The changes of a transaction, or of a window: those say the places of their rows. */
+  /** Applies the changes of a transaction; those of a window carry the places of their rows. */
   apply(changes: readonly LiveChange[]): void {
     if (changes.some(({ index }) => index !== undefined)) this.#place(changes);
     else for (const change of changes) this.#applyOne(change);
@@ -49,7 +49,7 @@ export class Rows {
     if (type !== 'delete' && type !== 'leave') this.add(row as Row);
   }
 
-  /** All of them out first: an index counts without the rows that have not been put yet. */
+  /** Removes all rows first, because an index does not count the rows that are not placed yet. */
   #place(changes: readonly LiveChange[]): void {
     for (const { row, old } of changes) this.#remove((row ?? old) as Row);
     const entries = [...this.#rows];
@@ -60,6 +60,6 @@ export class Rows {
   }
 
   #id(row: Row): string {
-    return rowName(row, this.#key);
+    return rowKey(row, this.#key);
   }
 }

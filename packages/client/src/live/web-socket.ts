@@ -1,4 +1,4 @@
-/** The part of the WHATWG WebSocket that is used: the browser's, Node's (22 and later), or that of `ws`. */
+/** The part of the WHATWG WebSocket interface that the client uses, for the classes of browsers, Node 22 and `ws`. */
 import { TidemarkError } from '../errors.ts';
 
 export interface WebSocketLike {
@@ -12,20 +12,20 @@ export interface WebSocketLike {
 
 export type WebSocketClass = new (url: string, protocols: string[]) => WebSocketLike;
 
-/** @throws TidemarkError CLIENT_NO_WEBSOCKET in a runtime without one */
+/** @throws TidemarkError CLIENT_NO_WEBSOCKET in a runtime without a WebSocket class */
 export function webSocketClass(given: unknown): WebSocketClass {
   const found = given ?? (globalThis as { WebSocket?: unknown }).WebSocket;
   if (typeof found === 'function') return found as WebSocketClass;
   throw new TidemarkError({
     code: 'CLIENT_NO_WEBSOCKET',
     message: 'this runtime has no WebSocket',
-    hint: "Give one: import { WebSocket } from 'ws'; createClient(url, { WebSocket }). Node has its own from version 22 on.",
+    hint: "Pass one: import { WebSocket } from 'ws'; createClient(url, { WebSocket }). Node 22 and later have their own.",
   });
 }
 
-/** Why no WebSocket could even be tried: there is none, or the URL is none. */
+/** Returns the error for a WebSocket that could not be created: no class, or an invalid URL. */
 export function openingProblem(cause: unknown): TidemarkError {
   if (cause instanceof TidemarkError) return cause;
-  const hint = 'Give the gateway’s address, such as http://127.0.0.1:8080.';
+  const hint = 'Pass the gateway’s address, such as http://127.0.0.1:8080.';
   return new TidemarkError({ code: 'CLIENT_URL_INVALID', message: (cause as Error).message, hint }, { cause });
 }

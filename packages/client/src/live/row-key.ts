@@ -1,7 +1,7 @@
-/** What names a row: its key as JSON text, or, without a key, all that it holds, whatever the order of its members. */
 type Row = Record<string, unknown>;
 
-export function rowName(row: Row, key: readonly string[]): string {
+/** Returns the row's primary key as JSON; without a key, the whole row as JSON with sorted members. */
+export function rowKey(row: Row, key: readonly string[]): string {
   return canonical(key.length === 0 ? row : key.map((name) => row[name]));
 }
 

@@ -1,18 +1,17 @@
-/** What a client has ended on one socket, until the server has answered that. */
+/** Unsubscribes and leaves that one socket has sent and the server has not answered. */
 import type { ClientFrame, FrameOf } from './frames.ts';
 
 type OfChannel = FrameOf<'joined' | 'left' | 'message' | 'presence' | 'error'>;
 
-export class Departures {
+export class PendingLeaves {
   #subscriptions = new Set<string>();
-  /** Leaves of each channel without an answer yet. */
+  /** Number of unanswered leaves of each channel. */
   #channels = new Map<string, number>();
 
   unsubscribing(id: string): void {
     this.#subscriptions.add(id);
   }
 
-  /** Also where there was none. */
   unsubscribed(id: string): void {
     this.#subscriptions.delete(id);
   }
@@ -22,8 +21,8 @@ export class Departures {
   }
 
   /**
-   * Whether a frame is of the membership that is there: a channel is named, not numbered, so that what comes before the answer to a
-   * leave is of the one that was left.
+   * Returns whether a frame belongs to the current membership. Frames name a channel and not a membership: those that arrive before
+   * the answer to a leave belong to the membership that was left.
    */
   isPresent(frame: OfChannel): boolean {
     const name = frame.channel as string;
@@ -36,7 +35,7 @@ export class Departures {
     return false;
   }
 
-  /** To be sent again, where the server may not have read them. A channel that was joined again meanwhile sees to itself. */
+  /** Returns the frames to send again. A channel that was joined again sends its own frames. */
   unanswered(isJoined: (name: string) => boolean): ClientFrame[] {
     return [
       ...[...this.#subscriptions].map((id) => ({ op: 'unsubscribe' as const, id })),

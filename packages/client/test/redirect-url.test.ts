@@ -1,8 +1,7 @@
-/** Which addresses a client lets itself be sent to. */
 import t from 'tap';
-import { elsewhere } from '../src/live/elsewhere.ts';
+import { redirectUrl } from '../src/live/redirect-url.ts';
 
-t.test('only such as its token may be shown to', async (t) => {
+t.test('accepts WebSocket URLs, and no unencrypted one in place of an encrypted one', async (t) => {
   const cases: [given: string | undefined, present: string, expected: string | undefined][] = [
     [undefined, 'ws://a/live', undefined],
     ['ws://b/live', 'ws://a/live', 'ws://b/live'],
@@ -15,5 +14,5 @@ t.test('only such as its token may be shown to', async (t) => {
     ['', 'ws://a/live', undefined],
   ];
   for (const [given, present, expected] of cases)
-    t.equal(elsewhere(given, present), expected, `${given} from ${present}`);
+    t.equal(redirectUrl(given, present), expected, `${given} from ${present}`);
 });

@@ -1,11 +1,9 @@
-/** What a query that is followed needs of those around it: who asks it, who is told, and what carries it. */
 import type { LiveEvent, LiveStatus } from './event.ts';
-import type { FollowedQuery } from './following.ts';
 import type { ClientFrame } from './frames.ts';
 
 type Row = Record<string, unknown>;
 
-/** What is followed; equal texts are followed once. */
+/** The request of a live query; equal requests share one subscription. */
 export interface Following {
   query: string;
   profile: string | undefined;
@@ -19,21 +17,20 @@ export interface Follower {
   status(status: LiveStatus): void;
 }
 
-/** The connection that it is followed over. */
+/** The connection over which a query is followed. */
 export interface QueryHost {
   /** @throws CLIENT_FRAME_TOO_LARGE */
   send(frame: ClientFrame): void;
-  /** Ends a subscription that was asked for, whether it is there yet or not. */
+  /** May be called before the subscribe was answered. */
   unsubscribe(id: string): void;
 }
 
 export interface FollowedQueryOptions {
   id: string;
-  /** `asked`, as text. */
+  /** JSON of `asked`. */
   text: string;
   asked: Following;
-  /** What is in the database up to here has been seen. */
+  /** Called with the tidemark of each applied snapshot and change. */
   onSeen(tidemark: string): void;
-  /** The server will not have it. */
-  onFailed(query: FollowedQuery): void;
+  onFailed(): void;
 }

@@ -1,20 +1,20 @@
 /**
- * One query that is followed over the connection, for however many of the program's live queries ask it: their events are
- * the same, and a later one begins with the rows that are here.
+ * One subscription, shared by all live queries with the same request. They receive the same events; one that joins later starts
+ * with the rows held here.
  */
 import type { TidemarkError } from '../errors.ts';
 import type { LiveEvent, LiveStatus } from './event.ts';
+import type { FollowedQueryOptions, Follower, QueryHost } from './followed-query-types.ts';
 import { type Beginning, type FollowingEvent, type FollowingState, nextFollowing } from './following-state.ts';
-import type { FollowedQueryOptions, Follower, QueryHost } from './following-types.ts';
 import type { FrameOf, LiveChange } from './frames.ts';
 import { ANSWER_MS, noAnswer, Refusals } from './refusals.ts';
 import { Rows } from './rows.ts';
 
 type Row = Record<string, unknown>;
 
-/** Having followed for so long, a resync is not taken for part of a series. */
+/** Time after which the backoff of resyncs starts again at the first attempt, ms. */
 const SETTLED_MS = 30_000;
-/** Changes of one transaction that may be kept until its last frame came: the server ends larger ones with a resync. */
+/** Changes of one transaction that wait for its last frame; a larger transaction ends in a resync. */
 const MAX_PARTS = 1_000_000;
 
 export class FollowedQuery {
@@ -22,9 +22,9 @@ export class FollowedQuery {
   readonly text: string;
   readonly followers = new Set<Follower>();
   topic: number | undefined;
-  /** Undefined while it is moved from one to another. */
+  /** Undefined while the query moves to another connection. */
   host: QueryHost | undefined;
-  /** Since it was followed last. */
+  /** Refusals since the last successful subscribe. */
   readonly refusals = new Refusals();
   #asks = 0;
   #options: FollowedQueryOptions;
@@ -60,20 +60,12 @@ export class FollowedQuery {
   }
 
   get status(): LiveStatus {
-    switch (this.#state.is) {
-      case 'off':
-      case 'asking':
-        return 'connecting';
-      case 'following':
-        return 'live';
-      case 'resting':
-        return 'waiting';
-      default:
-        return this.#state.is;
-    }
+    const { is } = this.#state;
+    if (is === 'off' || is === 'asking') return 'connecting';
+    return is === 'following' ? 'live' : is;
   }
 
-  /** One more that wants to know: what is here already, it gets at once. */
+  /** Sends the status and the rows held to the new follower at once. */
   add(follower: Follower): void {
     this.followers.add(follower);
     follower.status(this.status);
@@ -85,15 +77,15 @@ export class FollowedQuery {
     return { type: 'snapshot', rows: [...this.rows], ...position, ...(reason === undefined ? {} : { reason }) };
   }
 
-  happen(event: FollowingEvent): void {
+  dispatch(event: FollowingEvent): void {
     const before = this.#state;
     this.#state = nextFollowing(before, event, this.#afresh);
     if (this.#state === before) return;
     if (this.#state.is !== before.is) this.#entered(before);
-    if (event.type === 'refused' && this.error) this.#options.onFailed(this);
+    if (event.type === 'refused' && this.error) this.#options.onFailed();
   }
 
-  /** Another for each time that it is asked for: an answer to an earlier one is told apart. */
+  /** Each subscribe has its own id, so that answers to earlier ones can be ignored. */
   get #askId(): string {
     return `${this.id}.${this.#asks}`;
   }
@@ -107,11 +99,11 @@ export class FollowedQuery {
       if (this.#state !== state) return;
     }
     if (state.is !== 'filling' && state.is !== 'following') this.topic = undefined;
-    if (state.is === 'resting') {
+    if (state.is === 'waiting') {
       this.#reason = state.reason;
-      // Something was followed without a snapshot: what came since is not known.
+      // Without a snapshot, the changes since then are lost.
       if (before.is === 'following' && this.#afresh === 'now') this.#missed = true;
-      this.#timer = setTimeout(() => this.happen({ type: 'retry' }), Math.max(0, state.retryAt - Date.now()));
+      this.#timer = setTimeout(() => this.dispatch({ type: 'retry' }), Math.max(0, state.retryAt - Date.now()));
     }
     if (state.is === 'off' && before.is === 'following' && state.from === 'now') {
       this.#reason = 'the connection was lost';
@@ -119,7 +111,7 @@ export class FollowedQuery {
     }
     if (state.is === 'following') {
       this.refusals.forget();
-      this.#timer = setTimeout(() => this.happen({ type: 'settled' }), SETTLED_MS);
+      this.#timer = setTimeout(() => this.dispatch({ type: 'settled' }), SETTLED_MS);
       if (this.#missed) this.#tell([{ type: 'gap', reason: this.#reason ?? '' }]);
       this.#missed = false;
     }
@@ -149,11 +141,11 @@ export class FollowedQuery {
     if (frame.id !== this.#askId || this.#state.is !== 'asking') return;
     this.topic = frame.topic;
     this.#filling = new Rows(frame.key);
-    this.happen({ type: 'subscribed' });
+    this.dispatch({ type: 'subscribed' });
   }
 
   snapshot(frame: FrameOf<'snapshot'>): void {
-    // A window that is resumed comes whole as well.
+    // A resumed window arrives as a snapshot while it is followed.
     if (this.#state.is !== 'filling' && this.#state.is !== 'following') return;
     for (const row of frame.rows) this.#filling.add(row);
     if (!frame.done) return;
@@ -162,12 +154,12 @@ export class FollowedQuery {
     this.#parts = [];
     this.#position = frame.position;
     if (frame.tidemark !== undefined) this.#options.onSeen(frame.tidemark);
-    this.happen({ type: 'filled', placed: frame.position !== undefined });
+    this.dispatch({ type: 'filled', placed: frame.position !== undefined });
     this.#tell([this.snapshotEvent(this.#reason)]);
     this.#reason = undefined;
   }
 
-  /** A transaction is applied whole: the rows never show half of one. */
+  /** Applies a transaction only when its last frame has arrived. */
   changes(frame: FrameOf<'changes'>): void {
     if (this.#state.is !== 'following') return;
     const isPart = frame.more === true;
@@ -176,7 +168,7 @@ export class FollowedQuery {
       if (this.#parts.length > MAX_PARTS) {
         this.#parts = [];
         this.#abandon();
-        this.resync('a transaction is too large to be applied whole');
+        this.resync(`a transaction has more than ${MAX_PARTS} changes`);
         return;
       }
       if (isPart) return;
@@ -190,22 +182,21 @@ export class FollowedQuery {
   }
 
   resync(reason: string): void {
-    this.happen({ type: 'resync', at: Date.now(), reason, jitter: Math.random() });
+    this.dispatch({ type: 'resync', at: Date.now(), reason, jitter: Math.random() });
   }
 
-  /** The server's answer to a subscribe, or the end of a subscription, where `id` is the present one's. */
+  /** Handles the server's refusal of a subscribe or end of a subscription; refusals of earlier subscribes are ignored. */
   refused(error: TidemarkError, id = this.#askId): void {
     if (id !== this.#askId) return;
     this.refusals.add(error);
-    this.happen({ type: 'refused', at: Date.now(), error, jitter: Math.random() });
+    this.dispatch({ type: 'refused', at: Date.now(), error, jitter: Math.random() });
   }
 
-  /** Whether this is the answer to the present subscribe: then another socket may take it. */
   isAsking(id: string): boolean {
     return this.#state.is === 'asking' && id === this.#askId;
   }
 
-  /** The server may not have read the subscribe. */
+  /** Subscribes again, because the server may not have read the frame. */
   unanswered(error: TidemarkError): void {
     if (this.#state.is !== 'asking') return;
     this.#abandon();
@@ -214,11 +205,11 @@ export class FollowedQuery {
 
   close(): void {
     this.#abandon();
-    this.happen({ type: 'close' });
+    this.dispatch({ type: 'close' });
     this.followers.clear();
   }
 
-  /** Of its own accord: the server is told, also before it has answered. */
+  /** Sends an unsubscribe, also while the subscribe is unanswered. */
   #abandon(): void {
     const { is } = this.#state;
     if (is === 'asking' || is === 'filling' || is === 'following') this.host?.unsubscribe(this.#askId);
@@ -226,7 +217,7 @@ export class FollowedQuery {
 
   #moveTo(position: string): void {
     this.#position = position;
-    this.happen({ type: 'applied' });
+    this.dispatch({ type: 'applied' });
     this.#options.onSeen(position.split('.')[0] as string);
   }
 
