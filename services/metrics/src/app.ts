@@ -1,9 +1,21 @@
-/** Composes the HTTP side; never listens, never reads the environment. */
-import { type BaseApp, buildBaseApp, operatorCheck, registerCompression } from '@tidemark/service';
+/** The HTTP side of the service: composes the app, never listens, never reads the environment. */
+import {
+  type BaseApp,
+  buildBaseApp,
+  type Descriptors,
+  type Health,
+  type Limiter,
+  type Logger,
+  type Metrics,
+  operatorCheck,
+  registerCompression,
+  type VerifyTokenFrom,
+} from '@tidemark/service';
 import type { FastifyRequest } from 'fastify';
-import type { AppDependencies } from './context.ts';
+import type { RouteContext } from './context.ts';
+import type { ServiceEvent } from './events.ts';
 import { operatorsOnly } from './plugins/operators-only.ts';
-import { consoleRoute } from './routes/console.ts';
+import { consoleFiles } from './routes/console.ts';
 import { healthRoute } from './routes/health.ts';
 import { historyRoute } from './routes/history.ts';
 import { liveRoute } from './routes/live.ts';
@@ -11,42 +23,43 @@ import { liveWhyRoute } from './routes/live-why.ts';
 import { statementsRoute } from './routes/statements.ts';
 import { streamRoute } from './routes/stream.ts';
 
-/** A page of the console asks for some ten things at once. */
-const BURST_S = 10;
+export interface AppDependencies extends RouteContext {
+  readonly logger: Logger;
+  readonly health: Health;
+  readonly metrics: Metrics;
+  readonly limiter: Limiter;
+  readonly verifyToken: VerifyTokenFrom;
+  readonly descriptors: Descriptors;
+  readonly observe: (event: ServiceEvent) => void;
+}
+
+/** Every route below /api/v1/performance, in the order of the README. */
+const PERFORMANCE_ROUTES = [healthRoute, historyRoute, statementsRoute, liveRoute, liveWhyRoute, streamRoute];
 
 export function buildApp(deps: AppDependencies): BaseApp {
-  const { config, limiter, verify } = deps;
+  const { config, limiter, verifyToken } = deps;
   const app = buildBaseApp({
     logger: deps.logger,
     health: deps.health,
     metrics: deps.metrics,
-    isOperator: operatorCheck((token, request: FastifyRequest) => verify(token, limiter.addressOf(request.raw))),
+    isOperator: operatorCheck((token, request: FastifyRequest) => verifyToken(token, limiter.addressOf(request.raw))),
     metricsPage: config,
-    ...(deps.descriptors && { descriptors: deps.descriptors }),
-    ...(deps.observe && { observe: deps.observe }),
-    // The consoles' streams never end by themselves; the broadcaster ends them before the server closes.
+    descriptors: deps.descriptors,
+    observe: deps.observe,
+    // Event streams do not end by themselves; the broadcaster ends them before the server closes.
     server: { forceCloseConnections: 'idle' },
   });
-  const requests = {
-    policy: 'performance',
-    what: 'requests for the performance API',
-    perSecond: config.METRICS_REQUESTS_PER_S,
-    burstSeconds: BURST_S,
-  };
-  app.register(async (plain) => {
-    const scope = plain as unknown as BaseApp;
+  app.register(async (scope: BaseApp) => {
     await registerCompression(scope);
-    consoleRoute(scope);
+    scope.register(consoleFiles);
     scope.register(
-      async (plain) => {
-        const performance = plain as unknown as BaseApp;
-        performance.addHook('onRequest', operatorsOnly(verify, limiter, requests));
-        healthRoute(performance, deps);
-        historyRoute(performance, deps);
-        statementsRoute(performance, deps);
-        streamRoute(performance, deps);
-        liveRoute(performance, deps);
-        liveWhyRoute(performance, deps);
+      async (performance: BaseApp) => {
+        performance.register(operatorsOnly, {
+          verifyToken,
+          limiter,
+          requestsPerSecond: config.METRICS_REQUESTS_PER_S,
+        });
+        for (const route of PERFORMANCE_ROUTES) performance.register(route, deps);
       },
       { prefix: '/api/v1/performance' },
     );

@@ -5,68 +5,69 @@ export const configSchema = Type.Object({
   ...baseConfig,
   ...tokenConfig,
   ...limiterConfig,
-  PORT: Type.Integer({ default: 8083, minimum: 0, maximum: 65_535, description: '0: any free one' }),
+  PORT: Type.Integer({ default: 8083, minimum: 0, maximum: 65_535, description: '0: any free port' }),
   METRICS_EXPECT: Type.String({
     default: 'gateway,realtime,batch',
     pattern: '^(none|(gateway|realtime|batch)(,(gateway|realtime|batch))*)$',
-    description: 'services whose absence is a problem, separated by commas, or none; leave out what you do not run',
+    description: 'services that must report themselves, separated by commas, or none',
   }),
   METRICS_INSTANCES_MAX: Type.Integer({
     default: 256,
     minimum: 1,
-    description: 'instances kept; each costs about 20 KB, and the labels of /metrics grow with them',
+    description: 'instances; each takes about 20 KB, and adds labels to /metrics',
   }),
   METRICS_LOST_AFTER_MS: Type.Integer({
     default: 5_000,
     minimum: 2_000,
-    description: 'ms; telemetry comes each second, so this is several missed in a row',
+    description: 'ms without telemetry, which instances send each second, after which an instance is lost',
   }),
   METRICS_DROP_AFTER_MS: Type.Integer({
     default: 60_000,
     minimum: 5_000,
-    description: 'ms of silence after which a lost instance is no longer shown: long enough for somebody to see it',
+    description: 'ms without telemetry after which a lost instance is no longer shown',
   }),
   METRICS_HISTORY_SECONDS: Type.Integer({
     default: 900,
     minimum: 60,
     maximum: 86_400,
-    description: 's of history at one value a second',
+    description: 's of history, at one value a second',
   }),
   METRICS_HISTORY_MAX_BYTES: Type.Integer({
     default: 16 * 1024 ** 2,
     minimum: 1024 ** 2,
-    description: 'bytes; 16 MiB hold 2,330 series of 900 s, which is about 80 instances',
+    description: 'bytes; 16 MiB are 2,330 series of 900 s, enough for about 80 instances',
   }),
   METRICS_REQUESTS_PER_S: Type.Integer({
     default: 100,
     minimum: 0,
     description:
-      'requests a second for the performance API, 10 s’ worth at once; an answer may have 2 MB, or ask every instance. 0: no limit',
+      'requests a second to the performance API, with bursts of 10 s: a response has up to 2 MB, or takes a request to every instance. 0: no limit',
   }),
   METRICS_STREAM_CLIENTS_MAX: Type.Integer({
     default: 32,
     minimum: 1,
-    description: 'clients of the stream; each gets some 10 KB a second',
+    description: 'clients of the event stream; each gets about 10 KB a second',
   }),
   METRICS_STREAM_STALL_MS: Type.Integer({
     default: 10_000,
     minimum: 200,
-    description: 'ms that a client may leave its last message unread before it is dropped',
+    description: 'ms without reading after which a client of the event stream is disconnected',
   }),
   METRICS_REPLICA_LAG_ALERT_MS: Type.Integer({
     default: 5_000,
     minimum: 100,
-    description: 'ms; reads have long gone to the primary by then, and it feels it',
+    description: 'ms of replica lag that is reported; reads go to the primary long before',
   }),
   METRICS_SLOT_ALERT_BYTES: Type.Integer({
     default: 1024 ** 3,
     minimum: 1024 ** 2,
-    description: 'bytes of WAL that one slot may keep from being removed: beyond, it is on its way to fill the disk',
+    description: 'bytes of WAL retained by one replication slot that are reported, because WAL may fill the disk',
   }),
   METRICS_TRANSACTION_ALERT_MS: Type.Integer({
     default: 60_000,
     minimum: 1_000,
-    description: 'ms; a transaction open for longer holds locks and keeps VACUUM from cleaning up',
+    description:
+      'ms after which an open transaction is reported: it holds locks and prevents VACUUM from removing dead rows',
   }),
 });
 export type Config = Readonly<Static<typeof configSchema>>;

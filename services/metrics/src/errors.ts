@@ -4,12 +4,12 @@ export const errors = defineErrors('METRICS', {
   COLLECTOR_FAILED: row<{ name: string; reason: string }>({
     status: 503,
     message: (p) => `the collector "${p.name}" failed: ${p.reason}`,
-    hint: 'It tries again by itself; the log has the cause.',
+    hint: 'It retries by itself; the log has the cause.',
   }),
   COLLECTOR_TIMEOUT: row<{ name: string; timeoutMs: number }>({
     status: 503,
-    message: (p) => `the collector "${p.name}" had no answer within ${p.timeoutMs} ms`,
-    hint: 'It tries again by itself. Is the server that it asks overloaded, or unreachable?',
+    message: (p) => `the collector "${p.name}" did not finish within ${p.timeoutMs} ms`,
+    hint: 'It retries by itself. Check whether its server is overloaded or unreachable.',
   }),
   STATEMENTS_UNAVAILABLE: row<{ reason: string }>({
     status: 503,
@@ -19,60 +19,60 @@ export const errors = defineErrors('METRICS', {
   }),
   STATEMENTS_NOT_YET: row({
     status: 503,
-    message: 'the statements have not been read yet',
-    hint: 'Try again in a few seconds; the health answer shows the state of the collector "postgres statements".',
+    message: 'pg_stat_statements has not been read since the start',
+    hint: 'Try again in a few seconds; GET /api/v1/performance/health shows the state of the collector "postgres statements".',
     retryAfter: 2,
   }),
   POSTGRES_UNREACHABLE: row<{ reason: string }>({
     status: 503,
     message: (p) => p.reason,
-    hint: 'It is tried again every 2 s. Is Postgres running where DATABASE_URL says, and has the database been migrated?',
+    hint: 'The service retries every 2 s. Check that Postgres is running at DATABASE_URL, and that the database has been migrated.',
     retryAfter: 2,
   }),
   CANNOT_LISTEN: row<{ host: string; port: number; reason: string }>({
     status: 500,
     message: (p) => `cannot listen on ${p.host}:${p.port}: ${p.reason}`,
-    hint: 'Stop what uses the port, or set PORT (and HOST) to another one; PORT=0 takes any free one.',
+    hint: 'Stop the process that uses the port, or set PORT (and HOST); PORT=0 takes any free port.',
   }),
   NATS_UNREACHABLE: row<{ reason: string }>({
     status: 503,
     message: (p) => p.reason,
-    hint: 'It reconnects by itself once nats-server answers at NATS_URL. Is it running?',
+    hint: 'The service reconnects by itself. Check that nats-server is running at NATS_URL.',
   }),
   TOKEN_MISSING: row({
     status: 401,
-    message: 'performance figures need a token',
+    message: 'the performance API needs a token',
     hint: 'Send Authorization: Bearer <token> with the role ops or service_role. `npm start` prints the ops token; it is "ops" in .tidemark/credentials.json.',
   }),
   ROLE_REFUSED: row<{ role: string }>({
     status: 403,
-    message: (p) => `the role "${p.role}" may not see performance figures`,
+    message: (p) => `the role "${p.role}" may not use the performance API`,
     hint: 'Use a token whose role claim is ops or service_role: the one that `npm start` prints, "ops" in .tidemark/credentials.json.',
   }),
   STREAM_FULL: row<{ limit: number }>({
     status: 503,
-    message: (p) => `${p.limit} clients follow the stream already`,
-    hint: 'Close a console that nobody looks at, or raise METRICS_STREAM_CLIENTS_MAX.',
+    message: (p) => `the event stream has ${p.limit} clients, which is its limit`,
+    hint: 'Close an unused console, or raise METRICS_STREAM_CLIENTS_MAX.',
     retryAfter: 10,
   }),
   LIVE_SUB: row<{ sub: string }>({
     status: 400,
-    message: (p) => `"${p.sub}" names no subscription`,
-    hint: 'Names are <instance>/<number of the socket>/<the client’s id>; GET /api/v1/performance/live lists them.',
+    message: (p) => `"${p.sub}" is not the name of a subscription`,
+    hint: 'The form is <instance>/<number of the socket>/<id from the client>; GET /api/v1/performance/live lists the names.',
   }),
   LIVE_INSTANCE: row<{ instance: string }>({
     status: 404,
     message: (p) => `no realtime instance "${p.instance}" answers`,
-    hint: 'Its subscriptions ended with it; their clients have others now, which GET /api/v1/performance/live lists.',
+    hint: 'Its subscriptions ended with it, and their clients have subscribed again; GET /api/v1/performance/live lists the new ones.',
   }),
   LIVE_CURSOR: row<{ after: string }>({
     status: 400,
-    message: (p) => `after="${p.after}" goes on from nowhere`,
-    hint: 'Send back the "next" of the page before, unchanged.',
+    message: (p) => `after="${p.after}" is not a cursor`,
+    hint: 'Send the "next" of the previous page, unchanged.',
   }),
-  SERIES_TOO_MANY: row<{ asked: number; limit: number }>({
+  SERIES_TOO_MANY: row<{ count: number; limit: number }>({
     status: 400,
-    message: (p) => `series matches ${p.asked} series, more than ${p.limit}`,
-    hint: 'Name the ones you need, as in series=http.requests@gateway/*,postgres.active.',
+    message: (p) => `the pattern matches ${p.count} series; the limit is ${p.limit}`,
+    hint: 'Name the series you need, as in series=http.requests@gateway/*,postgres.active.',
   }),
 });

@@ -1,4 +1,4 @@
-/** What happens in this service. The log and the metrics are its readers. */
+/** The events of this service; the log and the metrics read them. */
 import type { SharedEvent } from '@tidemark/service';
 
 type Status = 'ok' | 'degraded' | 'down';

@@ -1,5 +1,5 @@
-/** What the README lists is what there is, in both directions. */
-import { readFileSync } from 'node:fs';
+/** Compares README.md and REFERENCE.md with the code, in both directions. `UPDATE=1` writes their tables. */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createMetrics } from '@tidemark/service';
 import t from 'tap';
 import { configSchema } from '../src/config.ts';
@@ -12,51 +12,57 @@ import { registerMetrics } from '../src/metrics.ts';
 import { registerTelemetryGauges } from '../src/monitor/telemetry-gauges.ts';
 import { createBroadcaster } from '../src/stream/broadcaster.ts';
 
-/** Without the blanks that line the tables up. */
-const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8').replace(/ +/g, ' ');
+type Tap = typeof t;
 
-/** The first column of the table below a heading. */
-function listed(heading: string): string[] {
-  const section = readme.split(`## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
-  return [...section.matchAll(/^\| `([^`]+)`/gm)].map((match) => match[1] as string).sort();
+function checkTable(t: Tap, file: string, heading: string, head: readonly string[], rows: readonly string[][]): void {
+  const url = new URL(`../${file}`, import.meta.url);
+  const text = readFileSync(url, 'utf8');
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |\n`;
+  const wanted = [head, head.map(() => '---'), ...rows].map(line).join('');
+  const table = new RegExp(`(?<=^## ${heading}\\n(?:(?!^## |^\\|).*\\n)*)(?:^\\|.*\\n)+`, 'm');
+  if (process.env.UPDATE)
+    writeFileSync(
+      url,
+      text.replace(table, () => wanted),
+    );
+  else t.equal(table.exec(text)?.[0], wanted, 'UPDATE=1 npx tap test/readme.test.ts writes it');
 }
 
-t.test('environment variables, with their defaults', async (t) => {
-  const own = Object.entries(configSchema.properties).filter(
-    ([name]) => name === 'PORT' || name.startsWith('METRICS_'),
-  );
-  t.same(listed('Environment'), own.map(([name]) => name).sort());
-  for (const [name, { default: value }] of own as [string, { default?: unknown }][]) {
-    t.ok(
-      readme.includes(`| \`${name}\` | ${value} |`.replace(/ +/g, ' ')),
-      `${name} is listed with its default, ${value}`,
-    );
-  }
+t.test('README.md lists every environment variable with its default', async (t) => {
+  const rows = Object.entries(configSchema.properties).map(([name, property]) => {
+    const { default: value, description } = property as { default?: unknown; description?: string };
+    const shown = value === undefined ? 'required' : value === '' ? '–' : `\`${String(value)}\``;
+    return [`\`${name}\``, shown, description ?? '–'];
+  });
+  checkTable(t, 'README.md', 'Environment', ['variable', 'default', 'meaning'], rows);
 });
 
-t.test('error codes', async (t) => {
+t.test('REFERENCE.md lists every series with its unit', async (t) => {
+  const rows = Object.entries(SERIES).map(([name, unit]) => [`\`${name}\``, unit]);
+  checkTable(t, 'REFERENCE.md', 'Series', ['figure', 'unit'], rows);
+});
+
+t.test('REFERENCE.md lists every metric with its help text', async (t) => {
+  const metrics = createMetrics('metrics');
+  const shared = new Set(metrics.registry.getMetricsAsArray().map(({ name }) => name));
+  registerMetrics(metrics, {
+    registry: createRegistry({ limit: 1, lostAfterMs: 1, dropAfterMs: 1 }),
+    history: createHistory({ ticks: 1, maxBytes: 8 }),
+    broadcaster: createBroadcaster({ limit: 1, stallMs: 1, observe: () => {} }),
+  });
+  registerTelemetryGauges(metrics, () => ({}) as HealthAnswer);
+  const own = metrics.registry.getMetricsAsArray().filter(({ name }) => !shared.has(name));
+  const rows = own.map(({ name, help }) => [`\`${name}\``, help]);
+  checkTable(t, 'REFERENCE.md', 'Prometheus', ['metric', 'meaning'], rows);
+});
+
+t.test('REFERENCE.md lists every error code', async (t) => {
+  const text = readFileSync(new URL('../REFERENCE.md', import.meta.url), 'utf8').split('## Errors\n')[1] ?? '';
+  const listed = [...text.matchAll(/^\| `([^`]+)`/gm)].map(([, code]) => code);
   t.same(
-    listed('Errors'),
+    listed.sort(),
     Object.keys(errors)
       .map((name) => `METRICS_${name}`)
       .sort(),
   );
-});
-
-t.test('series', async (t) => {
-  t.same(listed('Series'), Object.keys(SERIES).sort());
-});
-
-t.test('Prometheus metrics', async (t) => {
-  const metrics = createMetrics('metrics');
-  const before = new Set(metrics.registry.getMetricsAsArray().map(({ name }) => name));
-  const observe = () => {};
-  registerMetrics(metrics, {
-    registry: createRegistry({ limit: 1, lostAfterMs: 1, dropAfterMs: 1 }),
-    history: createHistory({ ticks: 1, maxBytes: 8 }),
-    broadcaster: createBroadcaster({ limit: 1, stallMs: 1, observe }),
-  });
-  registerTelemetryGauges(metrics, () => ({}) as HealthAnswer);
-  const names = metrics.registry.getMetricsAsArray().map(({ name }) => name);
-  t.same(listed('Prometheus'), names.filter((name) => !before.has(name)).sort());
 });

@@ -1,13 +1,13 @@
 /**
- * Runs one collection again and again: never two at once, each with a time limit. A failure is kept as `error` until
- * the next success, and the value goes with it: what is shown is either true now or said to be missing.
+ * Repeats one collection: never two at a time, and each with a time limit. A failure clears the value and is kept as `error`
+ * until the next success, so that a value is either current or missing, never stale.
  */
 import { errors } from '../errors.ts';
 import type { MetricsEvent } from '../events.ts';
 
 export interface CollectorDefinition<T> {
   name: string;
-  /** Between the end of one run and the start of the next, ms. */
+  /** ms between the end of one run and the start of the next. */
   intervalMs: number;
   timeoutMs: number;
   collect(): Promise<T>;
@@ -16,7 +16,7 @@ export interface CollectorDefinition<T> {
 export interface CollectorState {
   name: string;
   intervalMs: number;
-  /** Of the last success, ms since 1970. */
+  /** Time of the last success, ms since 1970. */
   collectedAt: number | null;
   tookMs: number | null;
   error: string | null;
@@ -26,14 +26,14 @@ export interface CollectorState {
   failuresTotal: number;
 }
 
-/** A collector with a long interval must not stay failed long after its server has come back. */
-const RETRY_MS = 2_000;
+/** Maximum ms until the next run after a failure, so that collectors with a long interval recover soon after their server. */
+const MAX_RETRY_MS = 2_000;
 
 export interface Collector<T> {
-  /** Undefined before the first success and while it fails. */
+  /** Returns undefined before the first success, and while the collector fails. */
   value(): T | undefined;
   state(): CollectorState;
-  /** Ends when the run that is under way has ended or met its time limit. */
+  /** Resolves when the run under way has ended or reached its time limit. */
   stop(): Promise<void>;
 }
 
@@ -85,7 +85,7 @@ export function startCollector<T>(
         () => {
           running = loop();
         },
-        state.error === null ? intervalMs : Math.min(intervalMs, RETRY_MS),
+        state.error === null ? intervalMs : Math.min(intervalMs, MAX_RETRY_MS),
       );
     });
   }

@@ -1,4 +1,4 @@
-/** Jobs by state, and the progress of those that run. Read as `ops`, whose policy shows every job. */
+/** Counts jobs by state, and reads the progress of active ones, as the role `ops`, whose policy shows every job. */
 import type { Identity } from '@tidemark/db';
 import type { CollectorDefinition } from './collector.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
@@ -8,7 +8,7 @@ export interface ActiveJob {
   kind: string;
   state: string;
   priority: string;
-  /** Items; 0 until planned. */
+  /** Number of items; 0 until the job is planned. */
   total: number;
   done: number;
   failed: number;
@@ -18,9 +18,9 @@ export interface ActiveJob {
 }
 export interface Jobs {
   queued: number;
-  /** Planning ones too. */
+  /** Includes jobs in the state `planning`. */
   running: number;
-  /** Running ones first, at most SHOWN. */
+  /** At most MAX_ACTIVE jobs; running ones come before queued ones. */
   active: ActiveJob[];
 }
 export interface FinishedJobs {
@@ -30,9 +30,9 @@ export interface FinishedJobs {
 
 const INTERVAL_MS = 1_000;
 const TIMEOUT_MS = 3_000;
-/** Counting the finished ones reads the table; an hour's figure does not need each second. */
+/** Counting finished jobs reads the table, and a figure over one hour need not be counted each second. */
 const FINISHED_INTERVAL_MS = 10_000;
-const SHOWN = 20;
+const MAX_ACTIVE = 20;
 const OPS: Identity = { role: 'ops', claims: '{"role":"ops"}' };
 
 const COUNTS = `
@@ -45,7 +45,7 @@ select id::text, kind, state, priority, total, done, failed,
   (extract(epoch from created_at) * 1000)::float8 as "createdAt",
   (extract(epoch from started_at) * 1000)::float8 as "startedAt"
 from tidemark.jobs where state in ('queued', 'planning', 'running')
-order by state = 'queued', created_at limit ${SHOWN}`;
+order by state = 'queued', created_at limit ${MAX_ACTIVE}`;
 
 const FINISHED = `
 select count(*)::int as finished, count(*) filter (where state = 'failed')::int as failed

@@ -1,4 +1,4 @@
-/** The NATS server as this service's connection sees it, and the streams of this Tidemark. */
+/** Reads the state of the NATS server and of the JetStream streams that Tidemark uses. */
 import { type Bus, isMissingStream } from '@tidemark/bus';
 import { errors } from '../errors.ts';
 import type { CollectorDefinition } from './collector.ts';
@@ -7,11 +7,12 @@ export interface Stream {
   name: string;
   messages: number;
   bytes: number;
-  /** -1 when unlimited. */
+  /** -1: unlimited. */
   maxBytes: number;
   consumers: number;
-  /** Not delivered yet, and delivered but not acknowledged: sums over the consumers. */
+  /** Sum of messages not delivered yet, over all consumers. */
   pending: number;
+  /** Sum of messages delivered but not acknowledged, over all consumers. */
   ackPending: number;
 }
 export interface Nats {
@@ -23,7 +24,7 @@ export interface Nats {
 
 const INTERVAL_MS = 1_000;
 const TIMEOUT_MS = 3_000;
-/** One consumer an instance is the rule; a page of the API holds 256. */
+/** Each instance has one consumer; a page of the JetStream API lists 256. */
 const MAX_CONSUMERS = 256;
 
 export function nats(bus: Bus): CollectorDefinition<Nats> {

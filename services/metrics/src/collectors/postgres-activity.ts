@@ -1,4 +1,4 @@
-/** Who is connected to the primary, what they do, and how fast it writes. */
+/** Reads the connections to the primary, its oldest transaction, its worst lock, and its write rates. */
 import { redactStatement } from '@tidemark/db';
 import type { CollectorDefinition } from './collector.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
@@ -6,14 +6,14 @@ import type { PostgresConnection } from './postgres-connection.ts';
 export interface Activity {
   version: string;
   walLsn: string;
-  /** Client connections of the whole server, as `max` is the whole server's. */
+  /** Client connections of the whole server, because max_connections applies to the whole server. */
   connections: { total: number; active: number; idleInTransaction: number; waitingForLock: number; max: number };
-  /** Undefined at the first run, when there is nothing to take a difference with. */
+  /** Undefined in the first run, which has no previous one to compare with. */
   commitsPerSecond: number | undefined;
   walBytesPerSecond: number | undefined;
-  /** The transaction that has been open longest, of any client. */
+  /** The transaction that has been open for longest, in any database. */
   oldestTransaction: OldestTransaction | null;
-  /** The session that most others wait for, when any waits for a lock. */
+  /** The session that blocks most others; null when none waits for a lock. */
   blocker: { pid: number; application: string; state: string; waiting: number } | null;
 }
 export interface OldestTransaction {
@@ -25,7 +25,6 @@ export interface OldestTransaction {
 }
 
 const INTERVAL_MS = 1_000;
-/** Longer than a busy second of the primary, shorter than a reader's patience. */
 const TIMEOUT_MS = 3_000;
 
 const ACTIVITY = `
@@ -65,7 +64,7 @@ export function activity(postgres: PostgresConnection): CollectorDefinition<Acti
       const pool = postgres.admin();
       const [row] = await pool.query(ACTIVITY, [], options);
       const [oldest] = await pool.query<OldestTransaction>(OLDEST, [], options);
-      // pg_blocking_pids takes the lock manager's locks: asked only when somebody waits.
+      // pg_blocking_pids locks the lock manager, so it runs only while a session waits.
       const [blocker] = row?.waiting_for_lock > 0 ? await pool.query(BLOCKER, [], options) : [];
       const now = { at: row?.at as number, commits: row?.commits as number, walBytes: row?.wal_bytes as number };
       const seconds = before && (now.at - before.at) / 1_000;

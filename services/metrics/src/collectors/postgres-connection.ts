@@ -1,6 +1,6 @@
 /**
- * The connection to Postgres, which may come late: this service is what says that Postgres is down, so it starts
- * without it, keeps trying, and the collectors report the reason meanwhile.
+ * Connects to Postgres in the background. This service reports that Postgres is down, so it starts without Postgres and
+ * retries; meanwhile the collectors fail with the reason.
  */
 import type { PoolStats } from '@tidemark/contracts';
 import { type Database, type DatabaseOptions, openDatabase, type Pool } from '@tidemark/db';
@@ -9,13 +9,13 @@ import { errors } from '../errors.ts';
 const RETRY_MS = 2_000;
 
 export interface PostgresConnection {
-  /** The pool for statistics. @throws METRICS_POSTGRES_UNREACHABLE while there is none */
+  /** Returns the pool for statistics. @throws METRICS_POSTGRES_UNREACHABLE before the first connection */
   admin(): Pool;
   poolStats(): PoolStats[];
   close(): Promise<void>;
 }
 
-/** Errors of the configuration are thrown at once; what may pass by itself is tried again. @throws DB_INVALID_URL, DB_POOL_OPTION */
+/** Throws errors of configuration at once, and retries after all others. @throws DB_INVALID_URL, DB_POOL_OPTION */
 export async function connectPostgres(options: DatabaseOptions): Promise<PostgresConnection> {
   let database: Database | undefined;
   let problem: Error | undefined;
@@ -41,7 +41,7 @@ export async function connectPostgres(options: DatabaseOptions): Promise<Postgre
   return {
     admin() {
       if (database) return database.pools.admin;
-      const { message = 'it has not answered yet' } = problem ?? {};
+      const { message = 'Postgres has not answered yet' } = problem ?? {};
       throw errors.POSTGRES_UNREACHABLE({ reason: message }, { cause: problem });
     },
     poolStats: () => database?.poolStats() ?? [],

@@ -1,4 +1,4 @@
-/** The standbys that stream from the primary, and every replication slot with the WAL that it keeps from being removed. */
+/** Reads the standbys that stream from the primary, and the WAL that each replication slot retains. */
 import type { CollectorDefinition } from './collector.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
 import { createLagEstimator } from './replica-lag.ts';
@@ -24,10 +24,10 @@ export interface Replication {
 
 const INTERVAL_MS = 1_000;
 const TIMEOUT_MS = 3_000;
-/** As many standbys and slots as anybody runs on one primary; more would only make the answer long. */
-const LIMIT = 64;
+/** Maximum number of standbys, and of slots, in a response. */
+const MAX_ROWS = 64;
 
-/** Logical walsenders (the relay's) show in pg_stat_replication too; they are no standbys. */
+/** pg_stat_replication also lists logical walsenders, such as that of the relay, which are not standbys. */
 const REPLICAS = `
 select coalesce(nullif(r.application_name, ''), host(r.client_addr), 'pid ' || r.pid) as name, r.state,
   r.replay_lsn::text as replay_lsn,
@@ -37,18 +37,18 @@ select coalesce(nullif(r.application_name, ''), host(r.client_addr), 'pid ' || r
   (extract(epoch from r.replay_lag) * 1000)::float8 as reported_ms
 from pg_stat_replication r
 where not exists (select from pg_replication_slots s where s.active_pid = r.pid and s.slot_type = 'logical')
-order by 1 limit ${LIMIT}`;
+order by 1 limit ${MAX_ROWS}`;
 
 const SLOTS = `
 select slot_name as name, slot_type as kind, active, wal_status,
   greatest(0, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn))::float8 as retained_bytes
 from pg_replication_slots
 where database is null or database = current_database()
-order by 1 limit ${LIMIT}`;
+order by 1 limit ${MAX_ROWS}`;
 
 export function replication(postgres: PostgresConnection): CollectorDefinition<Replication> {
   const options = { holder: { route: 'collector postgres replication' }, timeoutMs: TIMEOUT_MS };
-  const clock = createLagEstimator();
+  const estimator = createLagEstimator();
   return {
     name: 'postgres replication',
     intervalMs: INTERVAL_MS,
@@ -58,7 +58,7 @@ export function replication(postgres: PostgresConnection): CollectorDefinition<R
       const standbys = await pool.query(REPLICAS, [], options);
       const now = Date.now();
       const primary = standbys[0]?.primary_position as number | undefined;
-      if (primary !== undefined) clock.passed(primary, now);
+      if (primary !== undefined) estimator.record(primary, now);
       const slots = await pool.query(SLOTS, [], options);
       return {
         replicas: standbys.map((row) => ({
@@ -66,7 +66,7 @@ export function replication(postgres: PostgresConnection): CollectorDefinition<R
           state: row.state,
           replayLsn: row.replay_lsn,
           lagBytes: row.lag_bytes,
-          lagMs: row.replay_position === null ? null : clock.lagMs(row.replay_position, row.reported_ms, now),
+          lagMs: row.replay_position === null ? null : estimator.lagMs(row.replay_position, row.reported_ms, now),
         })),
         slots: slots.map((row) => ({
           name: row.name,

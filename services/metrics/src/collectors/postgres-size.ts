@@ -1,8 +1,8 @@
-/** The size of the database on disk. Apart, because it looks at every file. */
+/** Reads the size of the database on disk, in a collector of its own because it is slow. */
 import type { CollectorDefinition } from './collector.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
 
-/** A stat() of each relation's files: thousands of them in a large schema. */
+/** pg_database_size calls stat() for every file of the database: thousands in a large schema. */
 const INTERVAL_MS = 30_000;
 const TIMEOUT_MS = 10_000;
 

@@ -1,13 +1,13 @@
-/** The statements that cost most, from pg_stat_statements: normalised text, never a parameter. */
+/** Reads the most expensive statements from pg_stat_statements, with normalised text and without parameters. */
 import type { Pool } from '@tidemark/db';
-import { redactStatement, STATEMENT_MAX_LENGTH } from '@tidemark/db';
+import { identifier, redactStatement, STATEMENT_MAX_LENGTH } from '@tidemark/db';
 import { errors } from '../errors.ts';
 import type { MetricsEvent } from '../events.ts';
 import type { CollectorDefinition } from './collector.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
 
 export interface StatementStats {
-  /** pg_stat_statements.queryid, as text: it is a 64-bit number. */
+  /** pg_stat_statements.queryid as text, because it is a 64-bit integer. */
   id: string;
   text: string;
   role: string;
@@ -16,22 +16,22 @@ export interface StatementStats {
   meanMs: number;
   maxMs: number;
   rows: number;
-  /** Of the execution time of all statements of this database, 0..1. */
+  /** Share of the execution time of all statements in this database, 0..1. */
   share: number;
-  /** Share of the blocks that were found in Postgres's buffers, 0..1; null when it touched none. */
+  /** Share of the blocks found in shared buffers, 0..1; null when the statement read none. */
   bufferHits: number | null;
 }
 export interface Statements {
   statements: StatementStats[];
-  /** Since when it counts, ms since 1970. */
+  /** Time of the last pg_stat_statements_reset, ms since 1970. */
   since: number | null;
 }
 
-/** Reading it takes a lock that every statement's end needs for a moment. */
+/** Reading the view takes a lock that every statement needs briefly when it ends. */
 const INTERVAL_MS = 5_000;
 const TIMEOUT_MS = 5_000;
-/** The most costly by each of three orders are kept, so that the API can sort without asking again. */
-export const TOP = 50;
+/** Number of statements kept for each of the three orders, so that the API can sort them without another query. */
+export const MAX_STATEMENTS = 50;
 
 const INSTALLED = `
 select n.nspname as schema, coalesce((
@@ -62,7 +62,7 @@ export function statements(
   postgres: PostgresConnection,
   observe: (event: MetricsEvent) => void,
 ): CollectorDefinition<Statements> {
-  let told = '';
+  let reported = '';
   const options = { holder: { route: 'collector postgres statements' }, timeoutMs: TIMEOUT_MS };
   return {
     name: 'postgres statements',
@@ -72,9 +72,9 @@ export function statements(
       const pool = postgres.admin();
       const { schema, readers } = await findExtension(pool, options);
       const exposed = readers.length === 0 ? '' : `${schema} ${readers}`;
-      if (exposed !== told && exposed !== '') observe({ type: 'metrics.statements_exposed', schema, readers });
-      told = exposed;
-      const rows = await pool.query(ranked(quoted(schema)), [TOP], options).catch((cause: Error) => {
+      if (exposed !== reported && exposed !== '') observe({ type: 'metrics.statements_exposed', schema, readers });
+      reported = exposed;
+      const rows = await pool.query(ranked(identifier(schema)), [MAX_STATEMENTS], options).catch((cause: Error) => {
         throw errors.STATEMENTS_UNAVAILABLE({ reason: cause.message }, { cause });
       });
       return {
@@ -98,14 +98,13 @@ export function statements(
 
 type Options = Parameters<Pool['query']>[2];
 
-const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
-
 /**
- * Where the extension is, and which API roles may read everybody's statements there. It is never created here: in whose database
- * and in which schema is its owner's to decide.
+ * Returns the schema of the extension, and the API roles that can read the statements of all users in it. The service never
+ * creates the extension: the owner of the database decides about that. @throws METRICS_STATEMENTS_UNAVAILABLE
  */
 async function findExtension(pool: Pool, options: Options): Promise<{ schema: string; readers: string[] }> {
   const [row] = await pool.query<{ schema: string; readers: string[] }>(INSTALLED, [], options);
-  if (row === undefined) throw errors.STATEMENTS_UNAVAILABLE({ reason: 'the extension is not in this database' });
+  if (row === undefined)
+    throw errors.STATEMENTS_UNAVAILABLE({ reason: 'the extension is not installed in this database' });
   return row;
 }

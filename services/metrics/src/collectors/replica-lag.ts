@@ -1,27 +1,27 @@
 /**
- * The age of what a replica has not replayed yet. `pg_stat_replication.replay_lag` alone is not enough: it is measured
- * when the standby replays, so it stands still, or is null, exactly while replay is paused. Here the primary's
- * positions are remembered with their times; the oldest one that the replica has not reached says how long ago it was.
+ * Estimates the age of the WAL that a replica has not replayed yet. `pg_stat_replication.replay_lag` does not suffice: the
+ * standby updates it when it replays, so it is constant or null while replay is paused. The estimator keeps the positions of
+ * the primary with their times; the lag is the age of the oldest position that the replica has not reached.
  */
 
-/** At one sample a second: a quarter of an hour of lag is measured, beyond it "at least that". */
+/** Samples are one second apart, so lags of more than 15 minutes are reported as 15 minutes. */
 const MAX_SAMPLES = 900;
 
 export interface LagEstimator {
-  /** The primary was at `position` (bytes since 0/0) at `at`, ms. */
-  passed(position: number, at: number): void;
-  /** `reportedMs` is Postgres's own figure, used where it is greater. 0 when nothing is missing. */
+  /** Records that the primary was at `position` (bytes since 0/0) at `at` (ms). */
+  record(position: number, at: number): void;
+  /** Returns 0 when nothing is missing, else the greater of the estimate and the `reportedMs` of Postgres. */
   lagMs(replayed: number, reportedMs: number | null, now: number): number;
 }
 
 export function createLagEstimator(): LagEstimator {
-  /** Growing positions, each with the first time it was seen. */
+  /** Ascending positions, each with the time it was first seen. */
   const samples: { position: number; at: number }[] = [];
   return {
-    passed(position, at) {
+    record(position, at) {
       const last = samples.at(-1);
       if (last && position === last.position) return;
-      // A position that goes back is another server (a promoted replica, a restored backup): what was known is void.
+      // A lower position comes from another server (a promoted replica, a restored backup), to which the samples do not apply.
       if (last && position < last.position) samples.length = 0;
       samples.push({ position, at });
       if (samples.length > MAX_SAMPLES) samples.shift();

@@ -1,19 +1,19 @@
-/** `GET /api/v1/performance/health`: the contract's answer, and what the console needs beyond it. */
+/** The response of `GET /api/v1/performance/health`: the contract, and the fields that only the console needs. */
 import { PerformanceHealth } from '@tidemark/contracts';
 import { type Static, Type } from 'typebox';
 
 const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
 
 const Reason = Type.Object({
-  key: Type.String({ description: 'the same for as long as the problem lasts' }),
+  key: Type.String({ description: 'identifies the problem while it lasts' }),
   severity: Type.Union([Type.Literal('degraded'), Type.Literal('down')]),
-  message: Type.String({ description: 'names the culprit' }),
+  message: Type.String({ description: 'names the cause' }),
   hint: Type.String({ description: 'what to do about it' }),
 });
 
 export const HealthAnswer = Type.Object({
   ...PerformanceHealth.properties,
-  reasons: Type.Array(Reason, { description: 'the problems with their remedies; the worst first' }),
+  reasons: Type.Array(Reason, { description: 'the problems with their remedies; down before degraded' }),
   lost: Type.Array(
     Type.Object({
       service: Type.String(),
@@ -22,7 +22,7 @@ export const HealthAnswer = Type.Object({
       lastSeenAt: Type.Integer({ description: 'ms since 1970' }),
       silentMs: Type.Integer(),
     }),
-    { description: 'instances that have fallen silent' },
+    { description: 'instances that have stopped sending telemetry' },
   ),
   activity: nullable(
     Type.Object({
@@ -35,7 +35,7 @@ export const HealthAnswer = Type.Object({
           application: Type.String(),
           state: Type.String(),
           seconds: Type.Number(),
-          statement: Type.String({ description: 'without values' }),
+          statement: Type.String({ description: 'without literals' }),
         }),
       ),
     }),
@@ -52,7 +52,7 @@ export const HealthAnswer = Type.Object({
       createdAt: Type.Number(),
       startedAt: nullable(Type.Number()),
     }),
-    { description: 'running ones first; at most 20' },
+    { description: 'running jobs before queued ones; at most 20' },
   ),
   collectors: Type.Array(
     Type.Object({

@@ -1,30 +1,30 @@
-/** From what is known to the answer of `GET /api/v1/performance/health`. */
+/** Composes the response of `GET /api/v1/performance/health`. */
 import { rounded } from '../history/history.ts';
 import type { HealthAnswer } from './answer.ts';
 import { type Finding, statusOf } from './finding.ts';
 import { instanceRules } from './rules/instances.ts';
 import { storeRules } from './rules/stores.ts';
 import { trafficRules } from './rules/traffic.ts';
-import type { SystemState } from './system.ts';
+import type { SystemState } from './system-state.ts';
 
-/** Every rule, the servers that all depend on first. */
-export function findingsOf(system: SystemState): Finding[] {
-  return [...storeRules(system), ...instanceRules(system), ...trafficRules(system)];
+/** Evaluates every rule. Findings about Postgres and NATS come first, because the others may be their consequences. */
+export function findingsOf(state: SystemState): Finding[] {
+  return [...storeRules(state), ...instanceRules(state), ...trafficRules(state)];
 }
 
 export function composeHealth(
-  system: SystemState,
+  state: SystemState,
   findings: readonly Finding[],
   samples: ReadonlyMap<string, number>,
 ): HealthAnswer {
-  const { activity, jobs, finishedJobs } = system.collected;
+  const { activity, jobs, finishedJobs } = state.collected;
   return {
     status: statusOf(findings),
-    at: system.now,
+    at: state.now,
     problems: findings.map(({ message }) => message),
     reasons: findings.map(({ key, severity, message, hint }) => ({ key, severity, message, hint })),
-    postgres: postgresOf(system, findings),
-    nats: natsOf(system, findings),
+    postgres: postgresOf(state, findings),
+    nats: natsOf(state, findings),
     jobs: {
       queued: jobs?.queued ?? 0,
       running: jobs?.running ?? 0,
@@ -40,22 +40,22 @@ export function composeHealth(
           oldestTransaction: activity.oldestTransaction,
         }
       : null,
-    instances: system.live.map(({ telemetry }) => telemetry),
-    lost: system.lost.map(({ telemetry, receivedAt }) => ({
+    instances: state.live.map(({ telemetry }) => telemetry),
+    lost: state.lost.map(({ telemetry, receivedAt }) => ({
       service: telemetry.service,
       instance: telemetry.instance,
       url: telemetry.url,
       lastSeenAt: receivedAt,
-      silentMs: system.now - receivedAt,
+      silentMs: state.now - receivedAt,
     })),
-    collectors: system.collectors.map((state) => ({ ...state })),
+    collectors: state.collectors.map((state) => ({ ...state })),
     samples: Object.fromEntries([...samples].map(([name, value]) => [name, rounded(value)])),
   };
 }
 
-/** The findings about one part of the system, by the beginning of their key. */
-function about(findings: readonly Finding[], ...beginnings: string[]) {
-  const own = findings.filter(({ key }) => beginnings.some((beginning) => key.startsWith(beginning)));
+/** Returns the status of one part of the system, from the findings whose key starts with one of `prefixes`. */
+function partStatus(findings: readonly Finding[], ...prefixes: string[]) {
+  const own = findings.filter(({ key }) => prefixes.some((prefix) => key.startsWith(prefix)));
   return { status: statusOf(own), problem: own[0]?.message ?? null };
 }
 
@@ -63,7 +63,7 @@ function postgresOf({ collected }: SystemState, findings: readonly Finding[]): H
   const { activity, replication, size } = collected;
   const connections = activity?.connections;
   return {
-    ...about(findings, 'postgres', 'collector postgres', 'replica', 'slot', 'blocker', 'transaction'),
+    ...partStatus(findings, 'postgres', 'collector postgres', 'replica', 'slot', 'blocker', 'transaction'),
     version: activity?.version ?? null,
     walLsn: activity?.walLsn ?? null,
     connections: connections
@@ -82,7 +82,7 @@ function postgresOf({ collected }: SystemState, findings: readonly Finding[]): H
 
 function natsOf({ collected: { nats } }: SystemState, findings: readonly Finding[]): HealthAnswer['nats'] {
   return {
-    ...about(findings, 'nats', 'stream'),
+    ...partStatus(findings, 'nats', 'stream'),
     version: nats?.version ?? null,
     roundTripMs: nats ? rounded(nats.roundTripMs) : null,
     streams: (nats?.streams ?? []).map(({ maxBytes: _limit, ...stream }) => stream),

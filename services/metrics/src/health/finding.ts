@@ -1,29 +1,29 @@
 /**
- * A finding is one thing that is wrong now. Rules say what they find each second; a finding counts once it has lasted
- * `holdMs`, so that a single slow tick does not colour the whole system.
+ * A finding is one problem that a rule reports. The rules run each second; a finding counts once it has lasted for `holdMs`, so
+ * that a single slow second does not change the status of the system.
  */
 export type Severity = 'degraded' | 'down';
 
 export interface Finding {
-  /** Stable while the thing lasts, such as `pool gateway/1/write`. */
+  /** Identifies the problem while it lasts, such as `pool gateway/1/write`. */
   key: string;
   severity: Severity;
-  /** Names the culprit, with its figures. */
+  /** Names the cause, with its figures. */
   message: string;
-  /** The remedy. */
+  /** Says what to do about the problem. */
   hint: string;
-  /** Default 0: counts at once. */
+  /** Default 0: the finding counts at once. */
   holdMs?: number;
 }
 
 export interface Debouncer {
-  /** The findings that count at `now`, the worst first. */
+  /** Returns the findings that count at `now`, `down` before `degraded`. */
   update(findings: readonly Finding[], now: number): Finding[];
 }
 
-/** For what swings from second to second: rates, delays, waiting. */
+/** For rates, delays and queue lengths, which vary from second to second. */
 export const HOLD_MS = 3_000;
-/** More would not be read; the worst come first. */
+/** Bounds the size of the health response. */
 const MAX_FINDINGS = 50;
 
 export function createDebouncer(): Debouncer {

@@ -1,37 +1,35 @@
 /**
- * The last minutes of every series, one value a tick. All series share one clock ring, so that a sample costs 8 bytes.
- * Bounded in bytes: a series beyond the limit is refused and counted; one that has had no value for a whole ring is dropped.
+ * Keeps the last `ticks` values of every series in ring buffers. All series share one ring of times, so a sample costs 8 bytes.
+ * A new series beyond `maxBytes` is refused and counted; a series without a value in the whole ring is dropped.
  */
 export interface HistoryOptions {
-  /** Ticks kept. */
   ticks: number;
-  /** Most bytes of samples. */
   maxBytes: number;
 }
 
 export interface HistoryAnswer {
-  /** Milliseconds since 1970, oldest first. */
+  /** ms since 1970, oldest first. */
   at: number[];
-  /** One value for each of `at`; null where there was none. */
+  /** One value for each time in `at`; null where the series has none. */
   series: Record<string, (number | null)[]>;
-  /** Asked for, and not there (now or not yet). */
+  /** Patterns that match no series. */
   missing: string[];
 }
 
 export interface History {
-  /** Values that are not finite count as none. */
+  /** Appends one value to each series. Values that are not finite are left out. */
   tick(at: number, samples: ReadonlyMap<string, number>): void;
-  /** `patterns`: names, or beginnings of names that end in `*`. Values are rounded to thousandths. */
+  /** Returns the series that match a name or a prefix followed by `*`. Values are rounded to thousandths. */
   read(patterns: readonly string[], seconds: number): HistoryAnswer;
   names(): string[];
-  /** Samples of series for which there was no room. */
+  /** Number of samples refused because of `maxBytes`. */
   refusedTotal(): number;
   bytes(): number;
 }
 
 interface Series {
   readonly values: Float64Array;
-  /** The number of the tick that last had a value. */
+  /** Number of the last tick with a value. */
   lastTick: number;
 }
 

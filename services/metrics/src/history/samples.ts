@@ -1,11 +1,11 @@
 /**
- * Which figures become series, and their names: `<figure>@<label>`, the label being `<service>/<instance>`, and a
- * `/<pool>` or the name of a replica or stream after it where the figure has one. Every name is listed in SERIES.
+ * Turns telemetry and collected statistics into samples. A series is named `<figure>@<label>`. The label is
+ * `<service>/<instance>`, followed by `/<pool>` or `/<replica>` where there are several, or the name of a replica or stream.
  */
 import type { Collected } from '../collectors/collectors.ts';
 import type { Instance } from '../instances/registry.ts';
 
-/** Figure → unit and meaning. What the README and the console show; the test compares it with what is sampled. */
+/** The unit and meaning of each figure, for REFERENCE.md and for `GET history`. */
 export const SERIES = {
   'http.requests': '1/s',
   'http.errors': '1/s; answers with status 5xx',
@@ -18,7 +18,7 @@ export const SERIES = {
   'pool.utilisation': '0..1, busy / max',
   'pool.waiting': 'requests',
   'pool.wait_p99': 'ms',
-  'replica.lag': 'ms, as the gateways measure it',
+  'replica.lag': 'ms, as measured by the gateways',
   'sockets.open': 'sockets',
   'sockets.subscriptions': 'subscriptions',
   'sockets.deliveries': '1/s',
@@ -37,9 +37,9 @@ export const SERIES = {
   'postgres.active': 'connections that run a statement',
   'postgres.commits': '1/s, this database',
   'postgres.wal': 'bytes/s',
-  'postgres.replica_lag': 'ms, as the primary sees it',
+  'postgres.replica_lag': 'ms, as measured on the primary',
   'nats.rtt': 'ms',
-  'nats.messages': 'messages that the stream holds',
+  'nats.messages': 'messages stored in the stream',
   'jobs.queued': 'jobs',
   'jobs.running': 'jobs',
 } as const;
@@ -47,8 +47,8 @@ export type Figure = keyof typeof SERIES;
 
 type Add = (figure: Figure, label: string | undefined, value: number | null | undefined) => void;
 
-/** One value of every series, now. */
-export function takeSamples(live: readonly Instance[], collected: Collected): Map<string, number> {
+/** Returns the current value of every series. */
+export function sampleAll(live: readonly Instance[], collected: Collected): Map<string, number> {
   const samples = new Map<string, number>();
   const add: Add = (figure, label, value) => {
     if (typeof value === 'number' && Number.isFinite(value)) samples.set(label ? `${figure}@${label}` : figure, value);

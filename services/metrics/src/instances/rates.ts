@@ -1,12 +1,10 @@
-/** What changed between two telemetries of one process, per second. Counters only grow, so a difference below zero is a restart. */
 import type { Telemetry } from '@tidemark/contracts';
 
-/** All per second. */
+/** Differences between two telemetries of one process, per second. `refused`, `timeouts` and `leaks` are by pool name. */
 export interface Rates {
   requests?: number;
   errors?: number;
   reads?: { replica: number; primary: number; cache: number };
-  /** By pool name. */
   refused?: Record<string, number>;
   timeouts?: Record<string, number>;
   leaks?: Record<string, number>;
@@ -19,7 +17,7 @@ export interface Rates {
   chunksFailed?: number;
 }
 
-/** Undefined when the two are not of one process, or not in order. */
+/** Returns undefined when the two come from different processes, or are out of order. */
 export function ratesBetween(before: Telemetry, after: Telemetry): Rates | undefined {
   const seconds = (after.at - before.at) / 1_000;
   if (before.pid !== after.pid || before.startedAt !== after.startedAt || seconds <= 0) return undefined;

@@ -1,13 +1,13 @@
 /**
- * The instances that report themselves, newest telemetry of each.
+ * The newest telemetry of each instance that reports itself.
  *
  *   (unknown) ──telemetry──► live ──silent for lostAfterMs──► lost ──silent for dropAfterMs──► (dropped)
  *                             ▲                                │
  *                             └───────────telemetry────────────┘
  *
- * Bounded: when full, the one that has been lost longest makes room. If none is lost, a newcomer of a service with less than a
- * quarter of the places gets one from the service with the most; others are refused and counted. So no service can take the
- * places of another, however many names it reports.
+ * A full registry replaces the instance that has been lost for longest. If none is lost, a service with less than a quarter
+ * of the entries replaces an entry of the service with the most; other telemetry is refused and counted. So no service can
+ * crowd out another by reporting many instance names.
  */
 import { SERVICE_NAMES, type ServiceName, type Telemetry } from '@tidemark/contracts';
 import { type Rates, ratesBetween } from './rates.ts';
@@ -16,27 +16,27 @@ export interface Instance {
   /** `<service>/<instance>`, unique. */
   readonly key: string;
   readonly telemetry: Telemetry;
-  /** Since the telemetry before; undefined after a start, when there is nothing to take a difference with. */
+  /** Rates since the previous telemetry; undefined for the first one of a process. */
   readonly rates: Rates | undefined;
-  /** Our clock, ms: the sender's may be off. */
+  /** ms since 1970 by the clock of this service, because the clock of the sender may be wrong. */
   readonly receivedAt: number;
 }
 
 export interface RegistryOptions {
-  /** Most instances kept. */
+  /** Maximum number of instances. */
   limit: number;
   lostAfterMs: number;
   dropAfterMs: number;
 }
 
 export interface Registry {
-  /** False when refused because the registry is full. */
+  readonly limit: number;
+  /** Returns false when the registry is full. */
   record(telemetry: Telemetry, now: number): boolean;
   live(now: number): Instance[];
   lost(now: number): Instance[];
-  /** Drops what has been silent for too long; returns it. */
+  /** Drops the instances that have been silent for `dropAfterMs`, and returns them. */
   sweep(now: number): Instance[];
-  /** Messages of instances for which there was no room. */
   refusedTotal(): number;
   size(): number;
 }
@@ -56,7 +56,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     return dropOldest(lost.length > 0 ? lost : overShare(all, service));
   }
 
-  /** The instances of the largest service, if it has more than its share and `service` less. */
+  /** Returns the instances of the largest service if it has more than its share and `service` has less. */
   function overShare(all: readonly Instance[], service: ServiceName): Instance[] {
     const ofService = (name: ServiceName) => all.filter(({ telemetry }) => telemetry.service === name);
     if (ofService(service).length >= share) return [];
@@ -72,6 +72,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   }
 
   return {
+    limit: options.limit,
     record(telemetry, now) {
       const key = `${telemetry.service}/${telemetry.instance}`;
       const previous = instances.get(key);

@@ -1,4 +1,4 @@
-/** Asks the realtime instances about their subscriptions, over NATS. */
+/** Asks realtime instances about their subscriptions, by request and reply on NATS. */
 import type { Bus } from '@tidemark/bus';
 import {
   LiveList,
@@ -13,51 +13,56 @@ export type InspectBus = Pick<Bus, 'ask' | 'subjects'>;
 
 export interface ListOptions extends Omit<LiveListRequest, 'after'> {
   instance?: string;
-  /** `next` of the page before. */
+  /** `next` of the previous page. */
   after?: string;
 }
 
 export interface LiveListAnswer {
   instances: (Omit<LiveList, 'page' | 'next'> & { instance: string })[];
-  /** Those that did not answer, with why and what to do: what follows is not all then. */
+  /** Instances that did not answer, each with its error: their subscriptions are missing from the list. */
   silent: { instance: string; code: string; message: string; hint: string | null }[];
   subscriptions: LiveSubscription[];
-  /** For `after`; null at the end. */
+  /** Cursor of the next page; null on the last one. */
   next: string | null;
 }
 
-/** It goes through the subscriptions in memory. */
+/** The instance only walks its subscriptions in memory. */
 const LIST_TIMEOUT_MS = 2_000;
-/** It looks through some 60 MB of changes, and asks Postgres for each policy. */
+/** The instance searches about 60 MB of changes, and asks Postgres about each policy. */
 const WHY_TIMEOUT_MS = 10_000;
 
-/** A page over all instances, by their names, and in each in the order in which the subscriptions began. */
+/** Returns one page of subscriptions, ordered by instance name, then by the start of the subscription. @throws METRICS_LIVE_CURSOR */
 export async function listSubscriptions(
   bus: InspectBus,
   known: readonly string[],
-  { instance, after, ...request }: ListOptions,
+  { instance, after, ...filter }: ListOptions,
 ): Promise<LiveListAnswer> {
-  const from = readCursor(after);
-  const asked = (instance === undefined ? [...known].sort() : [instance]).filter((name) => name >= from.instance);
+  const cursor = parseCursor(after);
+  const names = (instance === undefined ? [...known].sort() : [instance]).filter((name) => name >= cursor.instance);
   const answers = await Promise.all(
-    asked.map(async (name): Promise<Answered> => {
-      const question: LiveListRequest = { ...request, after: name === from.instance ? from.number : 0 };
+    names.map(async (name): Promise<InstanceReply> => {
+      const listRequest: LiveListRequest = { ...filter, after: name === cursor.instance ? cursor.number : 0 };
       const options = { schema: LiveList, timeoutMs: LIST_TIMEOUT_MS };
       try {
-        return { name, list: await bus.ask<LiveList>(bus.subjects.inspect('subscriptions', name), question, options) };
+        return {
+          name,
+          list: await bus.ask<LiveList>(bus.subjects.inspect('subscriptions', name), listRequest, options),
+        };
       } catch (error) {
-        return { name, error: error as Refusal };
+        return { name, error: error as ReplyError };
       }
     }),
   );
-  return merge(answers, request.limit);
+  return merge(answers, filter.limit);
 }
 
-type Answered = { name: string; list: LiveList; error?: never } | { name: string; list?: never; error: Refusal };
-type Refusal = Error & { code?: string; hint?: string | null };
+type InstanceReply =
+  | { name: string; list: LiveList; error?: never }
+  | { name: string; list?: never; error: ReplyError };
+type ReplyError = Error & { code?: string; hint?: string | null };
 
-/** @param answers in the order of their names */
-export function merge(answers: readonly Answered[], limit: number): LiveListAnswer {
+/** Joins the pages of several instances, which must be ordered by name, into one page. */
+export function merge(answers: readonly InstanceReply[], limit: number): LiveListAnswer {
   const answer: LiveListAnswer = { instances: [], silent: [], subscriptions: [], next: null };
   for (const { name, list, error } of answers) {
     if (error) {
@@ -75,22 +80,21 @@ export function merge(answers: readonly Answered[], limit: number): LiveListAnsw
   return answer;
 }
 
-/** @throws METRICS_LIVE_CURSOR */
-function readCursor(after: string | undefined): { instance: string; number: number } {
+function parseCursor(after: string | undefined): { instance: string; number: number } {
   if (after === undefined) return { instance: '', number: 0 };
   const [, instance, number] = /^([^/]+)\/(\d{1,15})$/.exec(after) ?? [];
   if (instance === undefined) throw errors.LIVE_CURSOR({ after });
   return { instance, number: Number(number) };
 }
 
-/** @throws METRICS_LIVE_INSTANCE, BUS_NO_ANSWER, and what the instance refuses with (RT_…, 42501) */
+/** Asks the instance of a subscription why it delivered a change or not. @throws METRICS_LIVE_INSTANCE, BUS_NO_ANSWER, and the errors of realtime */
 export async function explainDelivery(bus: InspectBus, request: LiveWhyRequest): Promise<LiveWhy> {
   const instance = request.sub.slice(0, request.sub.indexOf('/'));
   const options = { schema: LiveWhy, timeoutMs: WHY_TIMEOUT_MS };
   try {
     return await bus.ask<LiveWhy>(bus.subjects.inspect('why', instance), request, options);
   } catch (error) {
-    if ((error as Refusal).code === 'BUS_NOBODY') throw errors.LIVE_INSTANCE({ instance }, { cause: error });
+    if ((error as ReplyError).code === 'BUS_NOBODY') throw errors.LIVE_INSTANCE({ instance }, { cause: error });
     throw error;
   }
 }

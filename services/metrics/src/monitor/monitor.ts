@@ -1,4 +1,4 @@
-/** Once a second: take the samples, judge, and keep the answer that every reader gets. */
+/** Each second: samples every series, evaluates the health rules, and keeps the answer that every reader gets. */
 import type { Telemetry } from '@tidemark/contracts';
 import type { CollectorState } from '../collectors/collector.ts';
 import type { Collected } from '../collectors/collectors.ts';
@@ -6,16 +6,14 @@ import type { MetricsEvent } from '../events.ts';
 import type { HealthAnswer } from '../health/answer.ts';
 import { composeHealth, findingsOf } from '../health/compose.ts';
 import { createDebouncer } from '../health/finding.ts';
-import type { Limits } from '../health/system.ts';
+import type { Limits } from '../health/system-state.ts';
 import type { History } from '../history/history.ts';
-import { takeSamples } from '../history/samples.ts';
+import { sampleAll } from '../history/samples.ts';
 import type { Registry } from '../instances/registry.ts';
 
 export interface MonitorOptions {
   registry: Registry;
   history: History;
-  /** Most instances, for the message when one is refused. */
-  instancesMax: number;
   collectors: { values(): Collected; states(): CollectorState[] };
   limits: Limits;
   observe: (event: MetricsEvent) => void;
@@ -24,19 +22,17 @@ export interface MonitorOptions {
 export interface Monitor {
   record(telemetry: Telemetry, now: number): void;
   tick(now: number): HealthAnswer;
-  /** The answer of the last beat. */
+  /** Returns the answer of the last tick. */
   health(): HealthAnswer;
 }
 
-export function createMonitor(options: MonitorOptions): Monitor {
-  const { registry, history, collectors, limits, observe } = options;
+export function createMonitor({ registry, history, collectors, limits, observe }: MonitorOptions): Monitor {
   const debouncer = createDebouncer();
   let lostKeys = new Set<string>();
   let answer: HealthAnswer | undefined;
 
-  function followLosses(now: number) {
-    const lost = registry.lost(now);
-    for (const { key, receivedAt } of lost) {
+  function reportLosses(now: number) {
+    for (const { key, receivedAt } of registry.lost(now)) {
       if (!lostKeys.has(key)) observe({ type: 'metrics.instance_lost', source: key, silentMs: now - receivedAt });
     }
     for (const { key } of registry.sweep(now)) observe({ type: 'metrics.instance_dropped', source: key });
@@ -48,19 +44,19 @@ export function createMonitor(options: MonitorOptions): Monitor {
       const before = registry.size();
       const source = `${telemetry.service}/${telemetry.instance}`;
       if (!registry.record(telemetry, now)) {
-        observe({ type: 'metrics.instance_refused', source, limit: options.instancesMax });
+        observe({ type: 'metrics.instance_refused', source, limit: registry.limit });
       } else if (registry.size() > before || lostKeys.delete(source)) {
         observe({ type: 'metrics.instance_seen', source });
       }
     },
     tick(now) {
-      followLosses(now);
+      reportLosses(now);
       const collected = collectors.values();
       const live = registry.live(now);
-      const samples = takeSamples(live, collected);
+      const samples = sampleAll(live, collected);
       history.tick(now, samples);
-      const system = { now, live, lost: registry.lost(now), collected, collectors: collectors.states(), limits };
-      const next = composeHealth(system, debouncer.update(findingsOf(system), now), samples);
+      const state = { now, live, lost: registry.lost(now), collected, collectors: collectors.states(), limits };
+      const next = composeHealth(state, debouncer.update(findingsOf(state), now), samples);
       if (answer && answer.status !== next.status) {
         observe({ type: 'metrics.status_changed', from: answer.status, to: next.status, problems: next.problems });
       }

@@ -1,41 +1,58 @@
-/** Who may see the figures: a token whose role is `ops` or `service_role`. */
+/** Admits only requests whose token has the role `ops` or `service_role`, up to a rate for each identity. */
 import {
+  type BaseApp,
   identityKey,
   isOperator,
   type Limiter,
-  type RateOptions,
   tokenOf,
   type VerifiedToken,
   type VerifyTokenFrom,
 } from '@tidemark/service';
 import type { FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
 import { errors } from '../errors.ts';
 
-const verified = new WeakMap<FastifyRequest, { who: VerifiedToken; token: string }>();
-
-/** An onRequest hook. @throws METRICS_TOKEN_MISSING, METRICS_ROLE_REFUSED, AUTH_*, LIMIT_RATE */
-export function operatorsOnly(verify: VerifyTokenFrom, limiter: Limiter, limit: RateOptions) {
-  const rate = limiter.rate(limit);
-  return async (request: FastifyRequest): Promise<void> => {
-    const token = tokenOf(request.headers);
-    if (token === undefined) throw errors.TOKEN_MISSING();
-    const who = await verify(token, limiter.addressOf(request.raw));
-    if (!isOperator(who)) throw errors.ROLE_REFUSED({ role: who.role });
-    const refused = rate.refuses(identityKey(who, limiter.networkOf(request.raw)));
-    if (refused) throw refused;
-    verified.set(request, { who, token });
-  };
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The verified token of the operator; null outside of the performance API. */
+    operator: { token: string; verified: VerifiedToken } | null;
+  }
 }
 
-/** The request's token, for another service to verify again. @throws METRICS_TOKEN_MISSING */
-export function tokenOfOperator(request: FastifyRequest): string {
-  const found = verified.get(request);
-  if (!found) throw errors.TOKEN_MISSING();
-  return found.token;
+export interface OperatorsOnlyOptions {
+  readonly verifyToken: VerifyTokenFrom;
+  readonly limiter: Limiter;
+  readonly requestsPerSecond: number;
 }
 
-/** When the request's token expires, ms since 1970. */
-export function expiryOf(request: FastifyRequest): number | undefined {
-  const seconds = verified.get(request)?.who.expires;
-  return seconds === undefined ? undefined : seconds * 1_000;
+/** A page of the console sends about ten requests at once. */
+const BURST_S = 10;
+
+/** Requests are refused with METRICS_TOKEN_MISSING, METRICS_ROLE_REFUSED, AUTH_* or LIMIT_RATE. */
+export const operatorsOnly = fp(
+  async (app: BaseApp, { verifyToken, limiter, requestsPerSecond }: OperatorsOnlyOptions) => {
+    const rate = limiter.rate({
+      policy: 'performance',
+      what: 'requests for the performance API',
+      perSecond: requestsPerSecond,
+      burstSeconds: BURST_S,
+    });
+    app.decorateRequest('operator', null);
+    app.addHook('onRequest', async (request) => {
+      const token = tokenOf(request.headers);
+      if (token === undefined) throw errors.TOKEN_MISSING();
+      const verified = await verifyToken(token, limiter.addressOf(request.raw));
+      if (!isOperator(verified)) throw errors.ROLE_REFUSED({ role: verified.role });
+      const refusal = rate.refuses(identityKey(verified, limiter.networkOf(request.raw)));
+      if (refusal) throw refusal;
+      request.operator = { token, verified };
+    });
+  },
+  { name: 'operators-only' },
+);
+
+/** The token of the request, which realtime verifies again. @throws METRICS_TOKEN_MISSING */
+export function operatorToken(request: FastifyRequest): string {
+  if (!request.operator) throw errors.TOKEN_MISSING();
+  return request.operator.token;
 }

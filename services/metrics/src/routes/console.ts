@@ -1,13 +1,14 @@
-/** The console's files. They hold no figures, so they need no token; the page asks for one. */
+/** Serves the files of the console. They hold no figures, so they need no token; the page asks the user for one. */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
 import type { BaseApp } from '@tidemark/service';
+import fp from 'fastify-plugin';
 
-/** The same from src/ (tests) and from dist/. */
-const FOLDER = fileURLToPath(new URL('../../dist/console', import.meta.url));
+/** The path is the same from src/ (in tests) and from dist/. */
+const ROOT = fileURLToPath(new URL('../../dist/console', import.meta.url));
 
-/** The page may load from this origin alone, and nobody may frame it: it holds an operator's token. */
+/** The page holds an operator's token: it may load from this origin only, and no other page may frame it. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -19,28 +20,28 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-export function consoleRoute(app: BaseApp, folder = FOLDER): void {
-  app.get('/console', (_request, reply) => reply.redirect('console/', 308));
-  if (!existsSync(folder)) {
-    app.log.error(
-      { folder },
-      'the console is not built, so /console/ is not served: run the build script of @tidemark/metrics',
-    );
-    return;
-  }
-  app.register(fastifyStatic, {
-    root: folder,
-    prefix: '/console/',
-    cacheControl: false,
-    // Without ranges of bytes, the files can be compressed.
-    acceptRanges: false,
-    setHeaders(reply, path) {
-      reply.header('content-security-policy', CONTENT_SECURITY_POLICY);
-      reply.header('x-content-type-options', 'nosniff');
-      reply.header('referrer-policy', 'no-referrer');
-      // Files below assets/ carry a hash of their content in their name.
-      const immutable = path.includes('/assets/');
-      reply.header('cache-control', immutable ? 'public, max-age=31536000, immutable' : 'no-cache');
-    },
-  });
-}
+export const consoleFiles = fp(
+  async (app: BaseApp) => {
+    app.get('/console', (_request, reply) => reply.redirect('console/', 308));
+    if (!existsSync(ROOT)) {
+      app.log.error({ root: ROOT }, '/console/ is not served: run the build script of @tidemark/metrics');
+      return;
+    }
+    app.register(fastifyStatic, {
+      root: ROOT,
+      prefix: '/console/',
+      cacheControl: false,
+      // Answers that accept byte ranges are not compressed.
+      acceptRanges: false,
+      setHeaders(reply, path) {
+        reply.header('content-security-policy', CONTENT_SECURITY_POLICY);
+        reply.header('x-content-type-options', 'nosniff');
+        reply.header('referrer-policy', 'no-referrer');
+        // Names of files in assets/ contain a hash of their content.
+        const immutable = path.includes('/assets/');
+        reply.header('cache-control', immutable ? 'public, max-age=31536000, immutable' : 'no-cache');
+      },
+    });
+  },
+  { name: 'console-files' },
+);

@@ -1,10 +1,14 @@
 import type { BaseApp } from '@tidemark/service';
-import type { AppDependencies } from '../context.ts';
+import fp from 'fastify-plugin';
+import type { RouteContext } from '../context.ts';
 
-/** `GET /api/v1/performance/health`: the whole system, as of the last second. */
-export function healthRoute(app: BaseApp, { monitor }: AppDependencies): void {
-  app.get('/health', async (_request, reply) => {
-    reply.header('cache-control', 'no-store');
-    return monitor.health();
-  });
-}
+/** `GET /api/v1/performance/health`: the state of the whole system, at most one second old. */
+export const healthRoute = fp(
+  async (app: BaseApp, { monitor }: RouteContext) => {
+    app.get('/health', async (_request, reply) => {
+      reply.header('cache-control', 'no-store');
+      return monitor.health();
+    });
+  },
+  { name: 'performance-health', dependencies: ['operators-only'] },
+);

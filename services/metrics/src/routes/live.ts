@@ -1,9 +1,10 @@
 import { LIVE_LIST_LIMIT } from '@tidemark/contracts';
 import type { BaseApp } from '@tidemark/service';
+import fp from 'fastify-plugin';
 import { Type } from 'typebox';
-import type { AppDependencies } from '../context.ts';
+import type { RouteContext } from '../context.ts';
 import { listSubscriptions } from '../live/ask-instances.ts';
-import { tokenOfOperator } from '../plugins/operators-only.ts';
+import { operatorToken } from '../plugins/operators-only.ts';
 
 const Query = Type.Object({
   instance: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
@@ -11,16 +12,19 @@ const Query = Type.Object({
   table: Type.Optional(Type.String({ minLength: 1, maxLength: 63 })),
   role: Type.Optional(Type.String({ minLength: 1, maxLength: 63 })),
   user: Type.Optional(Type.String({ minLength: 1, maxLength: 256, description: 'the claim sub' })),
-  after: Type.Optional(Type.String({ maxLength: 128, description: 'next of the page before' })),
+  after: Type.Optional(Type.String({ maxLength: 128, description: '"next" of the previous page' })),
   limit: Type.Integer({ default: 100, minimum: 1, maximum: LIVE_LIST_LIMIT }),
 });
 
-/** `GET /api/v1/performance/live`: the live subscriptions of all realtime instances, a page at a time. */
-export function liveRoute(app: BaseApp, { monitor, bus }: AppDependencies): void {
-  app.get('/live', { schema: { querystring: Query } }, async (request, reply) => {
-    reply.header('cache-control', 'no-store');
-    const { instances } = monitor.health();
-    const known = instances.filter(({ service }) => service === 'realtime').map(({ instance }) => instance);
-    return listSubscriptions(bus, known, { ...request.query, token: tokenOfOperator(request) });
-  });
-}
+/** `GET /api/v1/performance/live`: the live subscriptions of all realtime instances, one page at a time. */
+export const liveRoute = fp(
+  async (app: BaseApp, { monitor, bus }: RouteContext) => {
+    app.get('/live', { schema: { querystring: Query } }, async (request, reply) => {
+      reply.header('cache-control', 'no-store');
+      const { instances } = monitor.health();
+      const known = instances.filter(({ service }) => service === 'realtime').map(({ instance }) => instance);
+      return listSubscriptions(bus, known, { ...request.query, token: operatorToken(request) });
+    });
+  },
+  { name: 'performance-live', dependencies: ['operators-only'] },
+);

@@ -1,10 +1,11 @@
 import type { BaseApp } from '@tidemark/service';
+import fp from 'fastify-plugin';
 import { Type } from 'typebox';
-import { type StatementStats, TOP } from '../collectors/postgres-statements.ts';
-import type { AppDependencies } from '../context.ts';
+import { MAX_STATEMENTS, type StatementStats } from '../collectors/postgres-statements.ts';
+import type { RouteContext } from '../context.ts';
 import { errors } from '../errors.ts';
 
-const ORDERS = {
+const SORT_KEYS = {
   total: ({ totalMs }: StatementStats) => totalMs,
   calls: ({ calls }: StatementStats) => calls,
   mean: ({ meanMs }: StatementStats) => meanMs,
@@ -12,21 +13,24 @@ const ORDERS = {
 
 const Query = Type.Object({
   order: Type.Enum(['total', 'calls', 'mean'], { default: 'total' }),
-  limit: Type.Integer({ default: 20, minimum: 1, maximum: TOP }),
+  limit: Type.Integer({ default: 20, minimum: 1, maximum: MAX_STATEMENTS }),
 });
 
-/** `GET /api/v1/performance/statements?order=total|calls|mean&limit=`: from pg_stat_statements, text without values. */
-export function statementsRoute(app: BaseApp, { collectors }: AppDependencies): void {
-  app.get('/statements', { schema: { querystring: Query } }, async (request, reply) => {
-    reply.header('cache-control', 'no-store');
-    const { order, limit } = request.query;
-    const found = collectors.values().statements;
-    if (!found) {
-      const { error } = collectors.states().find(({ name }) => name === 'postgres statements') ?? {};
-      throw error ? errors.STATEMENTS_UNAVAILABLE({ reason: error }) : errors.STATEMENTS_NOT_YET();
-    }
-    const by = ORDERS[order];
-    const statements = [...found.statements].sort((a, b) => by(b) - by(a)).slice(0, limit);
-    return { order, since: found.since, statements };
-  });
-}
+/** `GET /api/v1/performance/statements?order=total|calls|mean&limit=`: the most expensive rows of pg_stat_statements. */
+export const statementsRoute = fp(
+  async (app: BaseApp, { collectors }: RouteContext) => {
+    app.get('/statements', { schema: { querystring: Query } }, async (request, reply) => {
+      reply.header('cache-control', 'no-store');
+      const { order, limit } = request.query;
+      const collected = collectors.values().statements;
+      if (!collected) {
+        const { error } = collectors.states().find(({ name }) => name === 'postgres statements') ?? {};
+        throw error ? errors.STATEMENTS_UNAVAILABLE({ reason: error }) : errors.STATEMENTS_NOT_YET();
+      }
+      const key = SORT_KEYS[order];
+      const statements = [...collected.statements].sort((a, b) => key(b) - key(a)).slice(0, limit);
+      return { order, since: collected.since, statements };
+    });
+  },
+  { name: 'performance-statements', dependencies: ['operators-only'] },
+);

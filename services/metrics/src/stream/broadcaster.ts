@@ -1,7 +1,7 @@
 /**
- * Server-Sent Events to the consoles. Encoded once for all of them. A client that has not taken its last message skips
- * the next ones (each is the whole state, so nothing is missed); one that leaves it unread for `stallMs` is dropped. So a
- * client holds at most one message of memory.
+ * Sends Server-Sent Events to all consoles; each event is encoded once. A client that has not read its last event skips the
+ * next ones, which lose nothing because each carries the whole state. A client that reads nothing for `stallMs` is dropped.
+ * So each client holds at most one event in memory.
  */
 import type { ServerResponse } from 'node:http';
 import type { MetricsEvent } from '../events.ts';
@@ -15,11 +15,11 @@ export interface BroadcasterOptions {
 type Reason = Extract<MetricsEvent, { type: 'metrics.stream_closed' }>['reason'];
 
 export interface Broadcaster {
-  /** False when there are `limit` clients already. The response's head must be written. `expires`: ms since 1970. */
-  add(response: ServerResponse, expires: number | undefined, now: number): boolean;
+  /** Returns false when there are `limit` clients. The head of the response must be written. `expires` is in ms since 1970. */
+  add(response: ServerResponse, expires: number | undefined): boolean;
   full(): boolean;
   send(event: string, data: string, now: number): void;
-  /** Ends every stream; clients reconnect, to this instance or the next. */
+  /** Ends every stream; the clients reconnect, to this instance or another. */
   close(): void;
   stats(): { clients: number; skippedTotal: number; droppedTotal: number };
 }
@@ -27,7 +27,7 @@ export interface Broadcaster {
 interface Client {
   response: ServerResponse;
   expires: number | undefined;
-  /** Since when it has had something unread; undefined when it has taken all. */
+  /** Time of the event that the client has not read yet; undefined when it has read all. */
   stalledSince: number | undefined;
 }
 
@@ -40,7 +40,7 @@ export function createBroadcaster(options: BroadcasterOptions): Broadcaster {
     if (!clients.delete(client)) return;
     if (reason === 'slow') {
       droppedTotal++;
-      // end() would wait for a reader that does not read.
+      // end() would wait for the client to read.
       client.response.destroy();
     } else client.response.end();
     options.observe({ type: 'metrics.stream_closed', clients: clients.size, reason });
@@ -56,19 +56,19 @@ export function createBroadcaster(options: BroadcasterOptions): Broadcaster {
         client.stalledSince = undefined;
       });
       response.once('close', () => remove(client, 'left'));
-      // A write to a socket that the client has just closed; 'close' follows.
+      // A write may reach a socket that the client has just closed; 'close' follows.
       response.on('error', () => remove(client, 'left'));
       options.observe({ type: 'metrics.stream_opened', clients: clients.size });
       return true;
     },
     send(event, data, now) {
-      const frame = Buffer.from(frameOf(event, data));
+      const bytes = Buffer.from(formatEvent(event, data));
       for (const client of clients) {
         if (client.expires !== undefined && client.expires <= now) {
-          client.response.write(frameOf('expired', '{}'));
+          client.response.write(formatEvent('expired', '{}'));
           remove(client, 'expired');
         } else if (client.stalledSince === undefined) {
-          if (!client.response.write(frame)) client.stalledSince = now;
+          if (!client.response.write(bytes)) client.stalledSince = now;
         } else if (now - client.stalledSince >= options.stallMs) remove(client, 'slow');
         else skippedTotal++;
       }
@@ -80,5 +80,5 @@ export function createBroadcaster(options: BroadcasterOptions): Broadcaster {
   };
 }
 
-/** One event of the SSE format (WHATWG HTML §9.2); `data` is JSON, so it has no line breaks. */
-export const frameOf = (event: string, data: string) => `event: ${event}\ndata: ${data}\n\n`;
+/** Formats one event of a stream (WHATWG HTML §9.2). `data` is JSON, which contains no line breaks. */
+export const formatEvent = (event: string, data: string) => `event: ${event}\ndata: ${data}\n\n`;

@@ -77,7 +77,7 @@ t.test('asks for the token, and says why one is refused', async () => {
   const page = await openPage('/');
   await page.getByLabel('Token').fill(await metrics.token('authenticated'));
   await page.keyboard.press('Enter');
-  await page.getByRole('alert').getByText('may not see performance figures').waitFor();
+  await page.getByRole('alert').getByText('may not use the performance API').waitFor();
   await page.getByLabel('Token').fill(await metrics.token('ops'));
   await page.keyboard.press('Enter');
   await page.getByRole('status').getByText('All is well').waitFor();

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { createEventParser } from '../../console/src/live/event-stream.ts';
-import { frameOf } from '../../src/stream/broadcaster.ts';
+import { formatEvent } from '../../src/stream/broadcaster.ts';
 
 t.test('what the service writes is read back, in whatever pieces it comes', async () => {
   const event = fc.record({ event: fc.constantFrom('health', 'expired'), data: fc.json() });
   fc.assert(
     fc.property(fc.array(event), fc.integer({ min: 1, max: 9 }), (events, size) => {
-      const text = events.map(({ event, data }) => frameOf(event, data)).join('');
+      const text = events.map(({ event, data }) => formatEvent(event, data)).join('');
       const parse = createEventParser();
       const read = (text.match(new RegExp(`[\\s\\S]{1,${size}}`, 'g')) ?? []).flatMap(parse);
       return JSON.stringify(read) === JSON.stringify(events);

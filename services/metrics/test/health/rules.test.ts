@@ -2,7 +2,7 @@ import type { Telemetry } from '@tidemark/contracts';
 import t from 'tap';
 import { findingsOf } from '../../src/health/compose.ts';
 import { createDebouncer, type Finding, statusOf } from '../../src/health/finding.ts';
-import type { SystemState } from '../../src/health/system.ts';
+import type { SystemState } from '../../src/health/system-state.ts';
 import { ratesBetween } from '../../src/instances/rates.ts';
 import { http, pool, telemetry } from '../telemetry-example.ts';
 
@@ -89,7 +89,7 @@ const TABLE: [what: string, state: Partial<SystemState>, severity: string | unde
     'a slot that keeps WAL',
     { collected: { replication: replication(0, 'reserved', 3e9) } },
     'degraded',
-    'keeps 2.8 GiB',
+    'retains 2.8 GiB',
   ],
   [
     'a pool that is full',
@@ -116,13 +116,13 @@ const TABLE: [what: string, state: Partial<SystemState>, severity: string | unde
       ],
     },
     'degraded',
-    'pool write of gateway-1 turns away 3.0 requests a second',
+    'pool write of gateway-1 refuses 3.0 requests a second',
   ],
   [
     'errors, with the route',
     { live: [instance(telemetry({ at: 3_000, http: http(200, 20) }), telemetry({ http: http(100, 0) }))] },
     'degraded',
-    'gateway-1 answers 20 % of its requests with 5xx (20.0 of 100.0 a second); most, since its start, on GET /slow',
+    'gateway-1 answers 20 % of its requests with 5xx (20.0 of 100.0 a second); the route with the most errors since its start is GET /slow',
   ],
   [
     'a few errors',

@@ -14,7 +14,7 @@ async function useBroadcaster(t: Tap, stallMs: number, expires?: number) {
   const broadcaster = createBroadcaster({ limit: 2, stallMs, observe: (event) => events.push(event) });
   const server = createServer((_request, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
-    if (!broadcaster.add(response, expires, Date.now())) response.end();
+    if (!broadcaster.add(response, expires)) response.end();
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -1,27 +1,27 @@
-/** Requests, the pools that they wait for, the relay, and the workers. */
+/** Rules about requests, connection pools, the relay and batch workers. */
 import { type Finding, HOLD_MS } from '../finding.ts';
-import { bytes, named, type SystemState } from '../system.ts';
+import { bytes, displayName, type SystemState } from '../system-state.ts';
 
-/** Share of answers with status 5xx, with enough requests for a share to mean something. */
-const ERROR_SHARE = 0.05;
+/** Share of responses with status 5xx. Below MIN_ERRORS_PER_SECOND the share is not meaningful. */
+const MAX_ERROR_SHARE = 0.05;
 const MIN_ERRORS_PER_SECOND = 1;
-/** Of the waiting limit: beyond it the next burst is refused. */
-const WAITING_SHARE = 0.5;
+/** Share of the waiting limit above which a burst would be refused. */
+const MAX_WAITING_SHARE = 0.5;
 const SATURATED = 0.95;
-/** WAL that the relay may be behind: more is seconds of changes at any ordinary write rate. */
-const RELAY_LAG_BYTES = 64 * 1024 ** 2;
+/** 64 MiB of WAL are several seconds of changes at common write rates. */
+const MAX_RELAY_LAG_BYTES = 64 * 1024 ** 2;
 
-export function* trafficRules(system: SystemState): Generator<Finding> {
-  yield* errorRules(system);
-  yield* poolRules(system);
-  yield* relayRules(system);
-  for (const { key, telemetry, rates } of system.live) {
+export function* trafficRules(state: SystemState): Generator<Finding> {
+  yield* errorRules(state);
+  yield* poolRules(state);
+  yield* relayRules(state);
+  for (const { key, telemetry, rates } of state.live) {
     if ((rates?.chunksFailed ?? 0) > 0) {
       yield {
         key: `chunks ${key}`,
         severity: 'degraded',
-        message: `chunks of jobs fail on ${named(telemetry)}: ${rates?.chunksFailed?.toFixed(1)} a second`,
-        hint: 'GET /api/v1/jobs/<id> names the items and their errors.',
+        message: `chunks of jobs fail on ${displayName(telemetry)}: ${rates?.chunksFailed?.toFixed(1)} a second`,
+        hint: 'GET /api/v1/jobs/<id> lists the failed items with their errors.',
         holdMs: HOLD_MS,
       };
     }
@@ -31,13 +31,13 @@ export function* trafficRules(system: SystemState): Generator<Finding> {
 function* errorRules({ live }: SystemState): Generator<Finding> {
   for (const { key, telemetry, rates } of live) {
     const { requests = 0, errors = 0 } = rates ?? {};
-    if (errors < MIN_ERRORS_PER_SECOND || errors < requests * ERROR_SHARE) continue;
+    if (errors < MIN_ERRORS_PER_SECOND || errors < requests * MAX_ERROR_SHARE) continue;
     const worst = telemetry.http?.routes.reduce((a, b) => (b.errorsTotal > a.errorsTotal ? b : a));
     yield {
       key: `errors ${key}`,
       severity: 'degraded',
-      message: `${named(telemetry)} answers ${Math.round((100 * errors) / requests)} % of its requests with 5xx (${errors.toFixed(1)} of ${requests.toFixed(1)} a second); most, since its start, on ${worst?.route ?? 'unknown routes'}`,
-      hint: 'Its log has each one with its code and request id.',
+      message: `${displayName(telemetry)} answers ${Math.round((100 * errors) / requests)} % of its requests with 5xx (${errors.toFixed(1)} of ${requests.toFixed(1)} a second); the route with the most errors since its start is ${worst?.route ?? 'unknown routes'}`,
+      hint: 'Its log has each error with its code and request id.',
       holdMs: HOLD_MS,
     };
   }
@@ -45,7 +45,7 @@ function* errorRules({ live }: SystemState): Generator<Finding> {
 
 function* poolRules({ live }: SystemState): Generator<Finding> {
   for (const { telemetry, rates } of live) {
-    const owner = named(telemetry);
+    const owner = displayName(telemetry);
     for (const pool of telemetry.pools ?? []) {
       const what = `pool ${pool.name} of ${owner}`;
       const figures = `${pool.slots.busy} of ${pool.max} busy, ${pool.waiting} waiting (limit ${pool.waitingLimit}), p99 wait ${Math.round(pool.waitP99Ms)} ms`;
@@ -54,18 +54,18 @@ function* poolRules({ live }: SystemState): Generator<Finding> {
         yield {
           key: `${what} refuses`,
           severity: 'degraded',
-          message: `${what} turns away ${refused.toFixed(1)} requests a second: ${figures}`,
-          hint: 'Find what holds its connections in the slowest routes and statements; then raise its size, within max_connections.',
+          message: `${what} refuses ${refused.toFixed(1)} requests a second: ${figures}`,
+          hint: 'Look for what holds its connections in the slowest routes and statements; then raise its size, within max_connections.',
         };
       } else if (
-        pool.waiting > pool.waitingLimit * WAITING_SHARE ||
+        pool.waiting > pool.waitingLimit * MAX_WAITING_SHARE ||
         (pool.utilisation >= SATURATED && pool.waiting > 0)
       ) {
         yield {
           key: `${what} exhausted`,
           severity: 'degraded',
           message: `${what} is exhausted: ${figures}`,
-          hint: 'Find what holds its connections in the slowest routes and statements.',
+          hint: 'Look for what holds its connections in the slowest routes and statements.',
           holdMs: HOLD_MS,
         };
       }
@@ -83,7 +83,7 @@ function* poolRules({ live }: SystemState): Generator<Finding> {
 
 function* relayRules({ live }: SystemState): Generator<Finding> {
   const relays = live.flatMap(({ telemetry }) =>
-    telemetry.relay ? [{ key: named(telemetry), relay: telemetry.relay }] : [],
+    telemetry.relay ? [{ key: displayName(telemetry), relay: telemetry.relay }] : [],
   );
   const active = relays.filter(({ relay }) => relay.role === 'active');
   if (relays.length > 0 && active.length === 0) {
@@ -93,18 +93,18 @@ function* relayRules({ live }: SystemState): Generator<Finding> {
     yield {
       key: 'relay none',
       severity: 'degraded',
-      message: `no relay is active, so live changes stand still: ${why.join(', ')}`,
-      hint: 'A stand-by takes over once the slot is free. The log of realtime says what it waits for.',
+      message: `no relay is active, so no live changes are delivered: ${why.join(', ')}`,
+      hint: 'A standby takes over as soon as the replication slot is free. The log of realtime says what it waits for.',
       holdMs: HOLD_MS,
     };
   }
   for (const { key, relay } of active) {
-    if ((relay.lagBytes ?? 0) > RELAY_LAG_BYTES) {
+    if ((relay.lagBytes ?? 0) > MAX_RELAY_LAG_BYTES) {
       yield {
         key: `relay lag ${key}`,
         severity: 'degraded',
         message: `the relay on ${key} is ${bytes(relay.lagBytes ?? 0)} of WAL behind the primary${relay.lastError ? `: ${relay.lastError}` : ''}`,
-        hint: 'NATS acknowledges too slowly, or one large transaction is on its way; see the NATS streams.',
+        hint: 'NATS acknowledges too slowly, or the relay is publishing a large transaction; check the NATS streams.',
         holdMs: HOLD_MS,
       };
     }

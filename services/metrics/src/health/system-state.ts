@@ -1,17 +1,16 @@
-/** What the rules look at: everything that is known at one moment. */
-
 import type { CollectorState } from '../collectors/collector.ts';
 import type { Collected } from '../collectors/collectors.ts';
 import type { Instance } from '../instances/registry.ts';
 
 export interface Limits {
-  /** Services whose absence is a problem. */
+  /** Names of the services that must report themselves. */
   expected: readonly string[];
   replicaLagMs: number;
   slotBytes: number;
   transactionMs: number;
 }
 
+/** The input of the health rules: everything known at one moment. */
 export interface SystemState {
   now: number;
   live: readonly Instance[];
@@ -23,13 +22,13 @@ export interface SystemState {
 
 export const seconds = (ms: number) => `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`;
 
-/** Bytes for people, in the unit that fits. */
+/** Formats a number of bytes in KiB, MiB or GiB. */
 export function bytes(value: number): string {
   if (value < 1024 ** 2) return `${Math.ceil(value / 1024)} KiB`;
   if (value < 1024 ** 3) return `${(value / 1024 ** 2).toFixed(1)} MiB`;
   return `${(value / 1024 ** 3).toFixed(1)} GiB`;
 }
 
-/** An instance for people: `gateway-1`, or `gateway blue` when its name does not say what it is. */
-export const named = ({ service, instance }: { service: string; instance: string }) =>
+/** Returns `gateway-1`, or `gateway blue` for an instance whose name does not contain its service. */
+export const displayName = ({ service, instance }: { service: string; instance: string }) =>
   instance.startsWith(service) ? instance : `${service} ${instance}`;

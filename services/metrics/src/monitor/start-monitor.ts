@@ -1,0 +1,73 @@
+/** Wires the monitor to its inputs (telemetry on NATS, the collectors) and to the event stream of the consoles. */
+import type { Bus } from '@tidemark/bus';
+import { TELEMETRY_MAX_BYTES, Telemetry, telemetrySenderProblem } from '@tidemark/contracts';
+import { commaSeparated, every } from '@tidemark/service';
+import { type Collectors, startCollectors } from '../collectors/collectors.ts';
+import type { PostgresConnection } from '../collectors/postgres-connection.ts';
+import type { Config } from '../config.ts';
+import type { ServiceEvent } from '../events.ts';
+import { createHistory, type History } from '../history/history.ts';
+import { createRegistry, type Registry } from '../instances/registry.ts';
+import type { Broadcaster } from '../stream/broadcaster.ts';
+import { createMonitor, type Monitor } from './monitor.ts';
+
+export interface MonitorInputs {
+  config: Config;
+  bus: Bus;
+  postgres: PostgresConnection;
+  broadcaster: Broadcaster;
+  observe: (event: ServiceEvent) => void;
+}
+
+export interface RunningMonitor {
+  monitor: Monitor;
+  registry: Registry;
+  history: History;
+  collectors: Collectors;
+  /** Resolves when every collection under way has ended or reached its time limit. */
+  stop(): Promise<void>;
+}
+
+const TICK_MS = 1_000;
+
+export function startMonitor({ config, bus, postgres, broadcaster, observe }: MonitorInputs): RunningMonitor {
+  const registry = createRegistry({
+    limit: config.METRICS_INSTANCES_MAX,
+    lostAfterMs: config.METRICS_LOST_AFTER_MS,
+    dropAfterMs: config.METRICS_DROP_AFTER_MS,
+  });
+  const history = createHistory({ ticks: config.METRICS_HISTORY_SECONDS, maxBytes: config.METRICS_HISTORY_MAX_BYTES });
+  const collectors = startCollectors(postgres, bus, observe);
+  const limits = {
+    expected: config.METRICS_EXPECT === 'none' ? [] : commaSeparated(config.METRICS_EXPECT),
+    replicaLagMs: config.METRICS_REPLICA_LAG_ALERT_MS,
+    slotBytes: config.METRICS_SLOT_ALERT_BYTES,
+    transactionMs: config.METRICS_TRANSACTION_ALERT_MS,
+  };
+  const monitor = createMonitor({ registry, history, collectors, limits, observe });
+  const subscription = bus.subscribe<Telemetry>(
+    bus.subjects.allTelemetry,
+    (telemetry) => monitor.record(telemetry, Date.now()),
+    {
+      schema: Telemetry,
+      maxBytes: TELEMETRY_MAX_BYTES,
+      check: (telemetry: Telemetry, subject) => telemetrySenderProblem(bus.subjects, subject, telemetry),
+    },
+  );
+  const tick = () => {
+    const answer = monitor.tick(Date.now());
+    if (broadcaster.stats().clients > 0) broadcaster.send('health', JSON.stringify(answer), answer.at);
+  };
+  const ticking = every('monitor', TICK_MS, tick, observe);
+  return {
+    monitor,
+    registry,
+    history,
+    collectors,
+    async stop() {
+      ticking.stop();
+      subscription.unsubscribe();
+      await collectors.stop();
+    },
+  };
+}
