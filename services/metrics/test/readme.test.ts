@@ -1,7 +1,7 @@
 /** Compares README.md and REFERENCE.md with the code, in both directions. `UPDATE=1` writes their tables. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createMetrics } from '@tidemark/service';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { configSchema } from '../src/config.ts';
 import { errors } from '../src/errors.ts';
 import type { HealthAnswer } from '../src/health/answer.ts';
@@ -12,9 +12,7 @@ import { registerMetrics } from '../src/metrics.ts';
 import { registerTelemetryGauges } from '../src/monitor/telemetry-gauges.ts';
 import { createBroadcaster } from '../src/stream/broadcaster.ts';
 
-type Tap = typeof t;
-
-function checkTable(t: Tap, file: string, heading: string, head: readonly string[], rows: readonly string[][]): void {
+function checkTable(t: Test, file: string, heading: string, head: readonly string[], rows: readonly string[][]): void {
   const url = new URL(`../${file}`, import.meta.url);
   const text = readFileSync(url, 'utf8');
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |\n`;

@@ -47,8 +47,6 @@ async function openPage(fragment: string, width = 1280): Promise<Page> {
   return page;
 }
 
-type Tap = typeof t;
-
 const figure = (page: Page, panel: string, name: string) =>
   page.locator(`#${panel} .figure`, { has: page.getByText(name, { exact: true }) }).locator('dd');
 
@@ -100,7 +98,7 @@ t.test('a problem is named; a lost connection is said, and the page comes back b
   await metrics.stop();
   await page.getByRole('alert').getByText('The connection to the metrics service is lost').waitFor();
   await page.getByRole('status').getByText('Unknown').waitFor();
-  await useMetrics(t as Tap, servers, { PORT: port });
+  await useMetrics(t, servers, { PORT: port });
   await page.locator('.connection.live').waitFor();
   await page.getByRole('alert').waitFor({ state: 'detached' });
 });

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import type { MetricsEvent } from '../../src/events.ts';
 import { createBroadcaster } from '../../src/stream/broadcaster.ts';
 import { eventually } from '../metrics-fixture.ts';
@@ -9,7 +9,7 @@ import { eventually } from '../metrics-fixture.ts';
 /** More than the kernel takes for a reader that does not read. */
 const LARGE = JSON.stringify('x'.repeat(16 * 1024 ** 2));
 
-async function useBroadcaster(t: Tap, stallMs: number, expires?: number) {
+async function useBroadcaster(t: Test, stallMs: number, expires?: number) {
   const events: MetricsEvent[] = [];
   const broadcaster = createBroadcaster({ limit: 2, stallMs, observe: (event) => events.push(event) });
   const server = createServer((_request, response) => {
@@ -34,10 +34,9 @@ async function useBroadcaster(t: Tap, stallMs: number, expires?: number) {
   };
   return { broadcaster, open, events };
 }
-type Tap = typeof t;
 
 t.test('a client that does not read skips messages, then is dropped; the other gets them all', async (t) => {
-  const { broadcaster, open, events } = await useBroadcaster(t as Tap, 1_000);
+  const { broadcaster, open, events } = await useBroadcaster(t, 1_000);
   const slow = await open();
   slow.pause();
   const quick = await open();
@@ -55,7 +54,7 @@ t.test('a client that does not read skips messages, then is dropped; the other g
 });
 
 t.test('the stream ends with the token', async (t) => {
-  const { broadcaster, open } = await useBroadcaster(t as Tap, 1_000, 5_000);
+  const { broadcaster, open } = await useBroadcaster(t, 1_000, 5_000);
   const socket = await open();
   let text = '';
   socket.on('data', (data: Buffer) => {
@@ -70,7 +69,7 @@ t.test('the stream ends with the token', async (t) => {
 });
 
 t.test('clients that leave are forgotten', async (t) => {
-  const { broadcaster, open } = await useBroadcaster(t as Tap, 1_000);
+  const { broadcaster, open } = await useBroadcaster(t, 1_000);
   (await open()).destroy();
   await eventually(() => broadcaster.stats().clients === 0 || undefined, 'it is forgotten');
 });
