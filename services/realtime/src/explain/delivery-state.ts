@@ -3,7 +3,9 @@ import type { LiveExplained, LiveStep } from '@tidemark/contracts';
 import type { RowImage } from '../changes/row-image.ts';
 import type { LivePlan } from '../query/live-plan.ts';
 import type { RlsGroup } from '../rls/rls-group.ts';
+import type { Place } from '../subscriptions/topics-api.ts';
 import type { Subscription } from '../topics/subscription.ts';
+import type { Topic } from '../topics/topic.ts';
 import { Window } from '../windows/window.ts';
 import type { FoundChange } from './find-changes.ts';
 
@@ -19,12 +21,11 @@ export interface DeliveryState {
   late: Decision | undefined;
 }
 
-export function deliveryState(found: FoundChange, subscription: Subscription, group: RlsGroup): DeliveryState {
-  const { topic } = subscription;
+export function deliveryState(found: FoundChange, subscription: Subscription, { topic, group }: Place): DeliveryState {
   if (topic instanceof Window) return windowState(found, subscription, topic, group);
-  const early = beginning(found, subscription) ?? progress(found, subscription, group);
+  const early = beginning(found, subscription) ?? progress(found, subscription, topic, group);
   if (early.decision) return { steps: early.steps, early: early.decision, lateSteps: [], late: undefined };
-  const late = mode(found, subscription);
+  const late = mode(found, subscription, topic);
   return { steps: early.steps, early: undefined, lateSteps: late.steps, late: late.decision };
 }
 
@@ -45,7 +46,7 @@ function beginning({ envelope, change }: FoundChange, subscription: Subscription
   };
 }
 
-function progress({ envelope }: FoundChange, subscription: Subscription, group: RlsGroup): Told {
+function progress({ envelope }: FoundChange, subscription: Subscription, topic: Topic, group: RlsGroup): Told {
   const { beginning: begun, live, caughtUpTo } = subscription;
   const steps: LiveStep[] = begun
     ? [{ step: 'beginning', passed: true, detail: 'the change came behind what the subscription began with' }]
@@ -57,7 +58,7 @@ function progress({ envelope }: FoundChange, subscription: Subscription, group: 
   if (!begun) return waits('the subscription catches up', 'its snapshot is being read, or waits for its turn');
   if (!live && envelope.sequence > caughtUpTo)
     return waits('the subscription catches up', 'it is being sent what came before');
-  if (live && envelope.sequence > caughtUpTo && envelope.sequence > group.cursor(subscription.topic)) {
+  if (live && envelope.sequence > caughtUpTo && envelope.sequence > group.cursor(topic)) {
     return waits('the policies are being asked', asking(group));
   }
   return { steps: [...steps, { step: 'progress', passed: true, detail: 'it has got that far' }], decision: undefined };
@@ -66,7 +67,7 @@ function progress({ envelope }: FoundChange, subscription: Subscription, group: 
 const asking = (group: RlsGroup): string =>
   group.isRetrying ? 'Postgres could not be asked, and will be again' : 'Postgres is being asked';
 
-function mode({ envelope, change }: FoundChange, { topic, caughtUpTo }: Subscription): Told {
+function mode({ envelope, change }: FoundChange, { caughtUpTo }: Subscription, topic: Topic): Told {
   // What it caught up with by itself went past what its topic keeps back.
   if (envelope.sequence <= caughtUpTo) return { steps: [], decision: undefined };
   if (topic.wasReplaced(change)) {

@@ -4,6 +4,7 @@ import type { Sockets } from '../sockets/sockets.ts';
 import type { EventStreams } from '../sse/event-streams.ts';
 import type { Place, Topics } from '../subscriptions/topics-api.ts';
 import type { Subscription } from '../topics/subscription.ts';
+import type { Topic } from '../topics/topic.ts';
 import { Window } from '../windows/window.ts';
 import { subscriptionName, userOf } from './subscription-name.ts';
 
@@ -53,14 +54,13 @@ function isAsked({ schema, table, role, user }: LiveListRequest, place: Place): 
 function show(
   instance: string,
   subscription: Subscription,
-  { number, role: identity, group }: Place,
+  { number, role: identity, topic, group }: Place,
 ): LiveSubscription {
-  const { topic, sink } = subscription;
   return {
     sub: subscriptionName(instance, subscription),
     number,
     schema: group.facts.schema,
-    query: queryOf(subscription),
+    query: queryOf(topic),
     mode: topic.mode,
     window: topic instanceof Window,
     state: subscription.live ? 'live' : 'catching up',
@@ -69,12 +69,12 @@ function show(
     startedAt: subscription.startedAt,
     changes: subscription.changesTotal,
     subscribers: topic.subscriptions.size,
-    bufferedBytes: sink.bufferedBytes,
+    bufferedBytes: subscription.sink.bufferedBytes,
   };
 }
 
 /** In its canonical form: equal texts are one query. */
-export function queryOf({ topic: { plan } }: Subscription): string {
+export function queryOf({ plan }: Topic): string {
   const table = encodeURIComponent(plan.facts.table);
   return plan.canonical === '' ? table : `${table}?${plan.canonical}`;
 }

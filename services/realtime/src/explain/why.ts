@@ -35,7 +35,7 @@ export async function explainWhy(options: WhyOptions, request: LiveWhyRequest, a
   const placed = options.topics.find(sink, id);
   if (!placed) throw goneError(options.topics, request.sub);
   const [subscription, place] = placed;
-  const { group, role: identity } = place;
+  const { topic, group, role: identity } = place;
   const schema = request.schema ?? group.facts.schema;
   const problem = feed.problem();
   if (problem) throw errors.NOT_FOLLOWING({ reason: problem });
@@ -52,17 +52,17 @@ export async function explainWhy(options: WhyOptions, request: LiveWhyRequest, a
 
   const { visible, policies, view } = await askRights(options, place, found, asker);
   if (subscription.ended) throw goneError(options.topics, request.sub);
-  const { plan } = subscription.topic;
+  const { plan } = topic;
   const passes = await group.passes(
-    subscription.topic,
+    topic,
     found.map(({ change }) => change),
   );
   const context = { plan, judged: { visible, passes }, policies, shows: view.shows };
   return {
     sub: request.sub,
     schema,
-    query: queryOf(subscription),
-    mode: subscription.topic.mode,
+    query: queryOf(topic),
+    mode: topic.mode,
     role: identity.role,
     user: userOf(identity),
     rowSecurity: group.facts.policy !== undefined,
@@ -70,7 +70,7 @@ export async function explainWhy(options: WhyOptions, request: LiveWhyRequest, a
     withheld: view.withheld,
     through: throughOf(feed),
     since: envelopes[0]?.receivedAt ?? null,
-    changes: found.map((one) => explainChange(one, deliveryState(one, subscription, group), context)),
+    changes: found.map((one) => explainChange(one, deliveryState(one, subscription, place), context)),
   };
 }
 

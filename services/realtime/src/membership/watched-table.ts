@@ -4,8 +4,9 @@ import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import type { RowImage } from '../changes/row-image.ts';
 import type { RequiredValue } from '../policies/claim-equality.ts';
 import type { TableRead } from '../policies/tables-read.ts';
-import { ClassIndex } from '../rls/class-index.ts';
+import { EqualityIndex } from '../query/equality-index.ts';
 import type { RlsGroup } from '../rls/rls-group.ts';
+import { requiredTerms } from '../rls/rls-group-key.ts';
 import { type SnapshotVisibility, seenThrough } from '../snapshots/snapshot-visibility.ts';
 import type { Subscription } from '../topics/subscription.ts';
 
@@ -42,7 +43,7 @@ const MAX_MARKS = 1_000;
 
 export class WatchedTable {
   readonly read: TableRead;
-  readonly index = new ClassIndex<Reader>();
+  readonly #index = new EqualityIndex<Reader>();
   readonly readers = new Map<RlsGroup, Reader>();
   due = new Map<Reader, Cause>();
   /** Whose snapshot was still being taken when the others were told. */
@@ -81,14 +82,14 @@ export class WatchedTable {
 
   add(reader: Reader): void {
     this.readers.set(reader.group, reader);
-    this.index.add(reader);
+    this.#index.add(reader, requiredTerms(reader.required));
   }
 
   delete(group: RlsGroup): void {
     const reader = this.readers.get(group);
     if (!reader) return;
     this.readers.delete(group);
-    this.index.delete(reader);
+    this.#index.delete(reader);
     this.due.delete(reader);
     if (this.readers.size === 0) this.idleSince = Date.now();
   }
@@ -109,9 +110,9 @@ export class WatchedTable {
   /** Those to whom a change in it may matter: all, where it cannot be read. */
   concerned(envelope: ChangeEnvelope): ReadonlySet<Reader> {
     try {
-      return this.index.concernedBy(envelope.body().changes.filter((change) => matters(change, this.read.names)));
+      return this.#index.concerned(envelope.body().changes.filter((change) => matters(change, this.read.names)));
     } catch {
-      return this.index.all;
+      return new Set(this.#index.all());
     }
   }
 

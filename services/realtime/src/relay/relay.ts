@@ -2,38 +2,15 @@
  * WAL → JetStream: the I/O around lifecycle.ts. One instance holds the slot; the others try it each second.
  */
 
-import type { Bus } from '@tidemark/bus';
 import { type Lsn, lsnToHex, type RelayStats } from '@tidemark/contracts';
-import type { Database } from '@tidemark/db';
-import type { Tracing } from '@tidemark/service';
 import type { DefinitionStats } from '../definitions/definition-watch.ts';
-import type { RealtimeEvent } from '../events.ts';
 import { FailingTables } from './failing-tables.ts';
 import { type RelayEvent, type RelayState, relayTransition } from './lifecycle.ts';
+import type { RelayOptions } from './relay-options.ts';
 import { openSession, type RelaySession } from './session.ts';
 import { checkReplicationRight, checkWalLevel, dropHeldSlot } from './statements.ts';
 import { createWalBudget, type WalBudget } from './wal-budget.ts';
 import type { RelayMemory } from './wal-reader.ts';
-
-export interface RelayOptions {
-  database: Database;
-  bus: Bus;
-  instance: string;
-  /** The primary. Its user needs REPLICATION. */
-  url: string;
-  slot: string;
-  publication: string;
-  maxTransactionBytes: number;
-  maxInFlight: number;
-  maxInFlightBytes: number;
-  /** Bytes of WAL that the slot may keep. */
-  walBudgetBytes: number;
-  /** Between two looks at the definitions of all published tables, ms. */
-  definitionsCheckMs: number;
-  /** Undefined where no collector is configured. */
-  tracing: Tracing | undefined;
-  observe: (event: RealtimeEvent) => void;
-}
 
 export interface Relay {
   /** What no retry would remedy. @throws RT_WAL_LEVEL, RT_NO_REPLICATION */

@@ -13,7 +13,7 @@ import { definitionMessages } from '../definitions/messages.ts';
 import { errors } from '../errors.ts';
 import { judgeContinuity } from './continuity.ts';
 import { decodePgoutput, type PgMessage } from './pgoutput.ts';
-import type { RelayOptions } from './relay.ts';
+import type { RelayOptions } from './relay-options.ts';
 import type { Replication } from './replication.ts';
 import * as statements from './statements.ts';
 import { takeSlot } from './take-slot.ts';

@@ -2,7 +2,7 @@
 
 import { errors } from '../errors.ts';
 import type { RealtimeEvent } from '../events.ts';
-import type { RelayOptions } from './relay.ts';
+import type { RelayOptions } from './relay-options.ts';
 import { openReplication, type Replication, type ReplicationOptions } from './replication.ts';
 import * as statements from './statements.ts';
 

@@ -6,6 +6,7 @@ import type { Identity } from '@tidemark/db';
 import type { RowImage } from '../changes/row-image.ts';
 import { type RequiredValue, requiredValues } from '../policies/claim-equality.ts';
 import { readClaims, reduceClaims } from '../policies/claim-paths.ts';
+import type { EqualityTerm } from '../query/equality-index.ts';
 import type { TableFacts } from '../tables/table-facts.ts';
 
 export interface RlsGroupKey {
@@ -30,6 +31,15 @@ export function rlsGroupKey(facts: TableFacts, identity: Identity): RlsGroupKey 
 }
 
 /** Whether a row of this image may be seen at all; without a value in the image, it may. */
+/** The required values as terms of an index. A shape has the type in its name, since a column may have two while it is altered. */
+export const requiredTerms = (required: readonly RequiredValue[] | undefined): EqualityTerm[] | undefined =>
+  required?.map(({ column, type, keys, key }) => ({
+    shape: `${column}\0${type}`,
+    columns: [column],
+    keys: [keys],
+    combinations: [key],
+  }));
+
 export function maySee(required: readonly RequiredValue[] | undefined, image: RowImage): boolean {
   if (!required) return true;
   return required.some(({ column, keys, key }) => {

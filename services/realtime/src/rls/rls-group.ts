@@ -3,7 +3,7 @@
  * all of them; changes go to them at once, as long as their filters take no more than a slice of time.
  * With it, those of the identities that the policies cannot tell apart: changes are decided by Postgres in batches, in order.
  * `cursor` says how far those got that wait for a slice or for Postgres. A class may be told of fewer changes than there are
- * (class-index.ts): the others cannot be seen. What waits is in the ring, which is bounded; a class that falls behind it resyncs
+ * (query/equality-index.ts): the others cannot be seen. What waits is in the ring, which is bounded; a class that falls behind it resyncs
  * its subscribers.
  */
 import { type Lsn, TidemarkError } from '@tidemark/contracts';
@@ -14,11 +14,12 @@ import type { RowImage } from '../changes/row-image.ts';
 import { errors } from '../errors.ts';
 import { isLocked, isRefusal } from '../is-refusal.ts';
 import type { Semaphore } from '../limits/semaphore.ts';
+import { EqualityIndex } from '../query/equality-index.ts';
 import type { FilterWork, Passes } from '../query/filter-work.ts';
+import { planEqualities } from '../query/plan-equalities.ts';
 import { STEP_MS } from '../query/row-filter.ts';
 import { type Judged, mayConcern, OPEN, type Visible } from '../query/row-match.ts';
 import { MAX_SLICE_MS } from '../query/time-slices.ts';
-import { TopicIndex } from '../query/topic-index.ts';
 import type { TableFacts } from '../tables/table-facts.ts';
 import { CHANGED, UNREADABLE } from '../topics/resync-reasons.ts';
 import type { Topic } from '../topics/topic.ts';
@@ -72,7 +73,7 @@ export class RlsGroup {
   readonly facts: TableFacts;
   readonly required: RlsGroupKey['required'];
   #options: RlsGroupOptions;
-  #index = new TopicIndex<Topic>();
+  #index = new EqualityIndex<Topic>();
   /** Sequences of the envelopes that are not decided yet, oldest first. All are in the ring, which bounds them. */
   #told: number[] = [];
   /** The last of those that Postgres is being asked about. */
@@ -94,7 +95,7 @@ export class RlsGroup {
 
   add(topic: Topic): void {
     this.topics.add(topic);
-    this.#index.add(topic);
+    this.#index.add(topic, planEqualities(topic.plan));
     if (this.#asked > 0) this.#late.set(topic, this.#asked);
   }
 
@@ -313,9 +314,7 @@ export class RlsGroup {
 
   #found(change: RowChange): Set<Topic> {
     const found = new Set<Topic>();
-    if (change.type === 'truncate') this.#index.collectAll(found);
-    if (change.row) this.#index.collect(change.row, found);
-    if (change.before) this.#index.collect(change.before, found);
+    this.#index.collect(change, found);
     return found;
   }
 

@@ -1,19 +1,17 @@
 /** The classes of rights of this instance, by table: found or made for a subscription, fed with envelopes, forgotten when nobody is left. */
 import type { ChangeEnvelope } from '../changes/envelope.ts';
-import type { Membership } from '../membership/membership.ts';
+import { EqualityIndex } from '../query/equality-index.ts';
 import type { TableFacts } from '../tables/table-facts.ts';
 import { CHANGED, UNREADABLE } from '../topics/resync-reasons.ts';
-import { ClassIndex } from './class-index.ts';
 import type { RlsGroup } from './rls-group.ts';
+import { requiredTerms } from './rls-group-key.ts';
 
 export class RlsGroups {
   #groups = new Map<string, RlsGroup>();
-  #ofTable = new Map<string, ClassIndex<RlsGroup>>();
-  #membership: Membership;
+  #ofTable = new Map<string, EqualityIndex<RlsGroup>>();
   #onUnreadable: (table: string, error: Error) => void;
 
-  constructor(membership: Membership, onUnreadable: (table: string, error: Error) => void) {
-    this.#membership = membership;
+  constructor(onUnreadable: (table: string, error: Error) => void) {
     this.#onUnreadable = onUnreadable;
   }
 
@@ -28,10 +26,10 @@ export class RlsGroups {
     this.#groups.set(groupKey, group);
     let ofTable = this.#ofTable.get(tableKey);
     if (!ofTable) {
-      ofTable = new ClassIndex();
+      ofTable = new EqualityIndex();
       this.#ofTable.set(tableKey, ofTable);
     }
-    ofTable.add(group);
+    ofTable.add(group, requiredTerms(group.required));
     return group;
   }
 
@@ -39,22 +37,22 @@ export class RlsGroups {
     const group = this.#groups.get(groupKey);
     if (!group) return;
     group.close();
-    this.#membership.delete(group);
     this.#groups.delete(groupKey);
     const ofTable = this.#ofTable.get(tableKey);
     ofTable?.delete(group);
-    if (ofTable?.all.size === 0) this.#ofTable.delete(tableKey);
+    if (ofTable?.size === 0) this.#ofTable.delete(tableKey);
   }
 
   receive(envelope: ChangeEnvelope): void {
-    this.#membership.receive(envelope);
     const index = this.#ofTable.get(envelope.table);
     if (!index) return;
-    let concerned: ReadonlySet<RlsGroup>;
+    let concerned: Iterable<RlsGroup>;
     try {
-      concerned = index.concerned(envelope);
+      const { changes, ends } = envelope.body();
+      // Any group may have received an earlier part of a transaction, and then waits for the last one.
+      concerned = ends ? [...index.all()] : index.concerned(changes);
     } catch (error) {
-      for (const group of index.all) this.#unreadable(group, error as Error);
+      for (const group of [...index.all()]) this.#unreadable(group, error as Error);
       return;
     }
     for (const group of concerned) {
@@ -69,7 +67,7 @@ export class RlsGroups {
   /** Ends those of these tables whose facts are of another definition. */
   redefine(tableKeys: readonly string[], isRedefined: (facts: TableFacts) => boolean): void {
     for (const key of tableKeys) {
-      for (const group of [...(this.#ofTable.get(key)?.all ?? [])]) {
+      for (const group of [...(this.#ofTable.get(key)?.all() ?? [])]) {
         if (isRedefined(group.facts)) group.resync(CHANGED);
       }
     }

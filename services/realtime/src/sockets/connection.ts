@@ -2,7 +2,7 @@
  * One WebSocket: frames in, in order, one at a time; frames out as ready-made bytes, with a limit on what waits.
  */
 import type { Socket } from 'node:net';
-import { CLOSE_CODES, type TidemarkError } from '@tidemark/contracts';
+import { CLOSE_CODES, type ClientFrame, type TidemarkError } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
 import { identityKey, networkOf, type SharedLimit, type VerifiedToken } from '@tidemark/service';
 import type { RawData, WebSocket } from 'ws';
@@ -15,8 +15,20 @@ import { errorFrame, type FrameNames, serverFrame } from '../topics/frame.ts';
 import type { Subscription } from '../topics/subscription.ts';
 import type { Admission } from './admission.ts';
 import { namesOf, readClientFrame } from './client-frames.ts';
-import { handleFrame } from './handlers/index.ts';
-import type { Accepted } from './sockets.ts';
+
+/** A WebSocket whose handshake is done. */
+export interface Accepted {
+  ws: WebSocket;
+  raw: Socket;
+  /** Subprotocols that the client offered. */
+  offered: string | undefined;
+  /** The client's address, behind trusted proxies. */
+  address: string;
+  /** A token came with the handshake: its bearer is held to a share once it is verified. */
+  hasToken: boolean;
+  /** @throws AUTH_TOKEN_INVALID */
+  token: () => string | undefined;
+}
 
 export interface ConnectionLimits {
   maxSubscriptions: number;
@@ -36,6 +48,7 @@ export interface ConnectionContext {
   /** Bytes of frames that came and wait for those before them, of all sockets. */
   waitingFrames: SharedLimit;
   observe: (event: RealtimeEvent) => void;
+  handle(connection: Connection, frame: ClientFrame): Promise<void>;
   onFrame(): void;
   onClosed(connection: Connection): void;
 }
@@ -283,7 +296,7 @@ export class Connection implements Joiner {
       waitingFrames.give(holder, text.length);
       if (this.closed) return;
       try {
-        await handleFrame(this, readClientFrame(text));
+        await this.context.handle(this, readClientFrame(text));
       } catch (error) {
         this.sendError(error, namesOf(text));
       }

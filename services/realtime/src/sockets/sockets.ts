@@ -1,31 +1,16 @@
 /** The open connections of this instance: limits, the tick of each second, counts, and the end. */
-import type { Socket } from 'node:net';
 import { CLOSE_CODES, LIVE_SUBPROTOCOL } from '@tidemark/contracts';
 import { every, identityKey, networkOf, SharedLimit } from '@tidemark/service';
-import type { WebSocket } from 'ws';
 import { drainClients } from '../draining/drain-clients.ts';
 import type { RealtimeEvent } from '../events.ts';
-import { Connection, type ConnectionContext } from './connection.ts';
+import { type Accepted, Connection, type ConnectionContext } from './connection.ts';
+import { handleFrame } from './handlers/index.ts';
 
-export interface SocketsOptions extends Omit<ConnectionContext, 'onClosed' | 'onFrame' | 'waitingFrames'> {
+export interface SocketsOptions extends Omit<ConnectionContext, 'handle' | 'onClosed' | 'onFrame' | 'waitingFrames'> {
   /** Bytes of frames that wait for those before them. */
   waitingFrameBytes: number;
   sharePercent: number;
   observe: (event: RealtimeEvent) => void;
-}
-
-/** A WebSocket whose handshake is done. */
-export interface Accepted {
-  ws: WebSocket;
-  raw: Socket;
-  /** Subprotocols that the client offered. */
-  offered: string | undefined;
-  /** The client's address, behind trusted proxies. */
-  address: string;
-  /** A token came with the handshake: its bearer is held to a share once it is verified. */
-  hasToken: boolean;
-  /** @throws AUTH_TOKEN_INVALID */
-  token: () => string | undefined;
 }
 
 export interface Sockets {
@@ -58,6 +43,7 @@ export function createSockets(options: SocketsOptions): Sockets {
   const context: ConnectionContext = {
     ...options,
     waitingFrames,
+    handle: handleFrame,
     onFrame() {
       framesTotal += 1;
     },

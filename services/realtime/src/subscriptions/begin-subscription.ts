@@ -11,6 +11,7 @@ import type { RlsGroup } from '../rls/rls-group.ts';
 import type { Snapshots } from '../snapshots/snapshots.ts';
 import { CHANGED, UNREADABLE } from '../topics/resync-reasons.ts';
 import type { Subscription } from '../topics/subscription.ts';
+import type { Topic } from '../topics/topic.ts';
 import { Window } from '../windows/window.ts';
 import { catchUp } from './catch-up.ts';
 import { sendSnapshot } from './send-snapshot.ts';
@@ -30,6 +31,7 @@ export interface Beginnings {
 export interface BeginningSubscription {
   subscription: Subscription;
   identity: Identity;
+  topic: Topic;
   group: RlsGroup;
   tableKey: string;
   wants: { snapshot: boolean; resumes: boolean };
@@ -55,15 +57,14 @@ export async function beginSubscription(beginning: BeginningSubscription, option
 }
 
 async function begin(
-  { subscription, identity, group, tableKey, wants }: BeginningSubscription,
+  { subscription, identity, topic, group, tableKey, wants }: BeginningSubscription,
   { feed, history, snapshots, sharedSnapshots, membership, onDelivered }: Beginnings,
   progress: { what: 'rows' | 'policies' },
 ): Promise<void> {
   const { schema, table } = group.facts;
-  const { topic } = subscription;
   const { holder } = subscription.sink;
   const from = { sequence: group.cursor(topic), lsn: feed.lsn() };
-  const context = { feed, history, group, schema, table, tableKey, holder, from, onDelivered };
+  const context = { feed, history, topic, group, schema, table, tableKey, holder, from, onDelivered };
   if (group.facts.tablesRead.tables.length > 0) await membership.ready(group);
   if (topic instanceof Window) {
     topic.notBefore(membership.floor(group));
@@ -73,7 +74,7 @@ async function begin(
   if (wants.snapshot) {
     const notBefore = membership.floor(group);
     const kept = sharedSnapshots;
-    const snapshot = await sendSnapshot({ subscription, snapshots, identity, feed, tableKey, notBefore, kept });
+    const snapshot = await sendSnapshot({ subscription, topic, snapshots, identity, feed, tableKey, notBefore, kept });
     progress.what = 'policies';
     await settleSnapshot(subscription, snapshot, context);
   }

@@ -9,6 +9,7 @@ import type { Topic } from '../topics/topic.ts';
 import { Backlog, type BacklogOptions } from './backlog.ts';
 
 export interface CatchUp extends BacklogOptions {
+  topic: Topic;
   group: RlsGroup;
   /** From where on everything is for one that has neither snapshot nor position. */
   from: { sequence: number; lsn: Lsn };
@@ -31,12 +32,11 @@ export async function catchUp(subscription: Subscription, context: CatchUp): Pro
 }
 
 async function catchUpFrom(backlog: Backlog, subscription: Subscription, context: CatchUp): Promise<void> {
-  const { group, onDelivered } = context;
-  const { topic, startedAt } = subscription;
+  const { topic, group, onDelivered } = context;
   while (!subscription.ended) {
     const next = backlog.next(group.cursor(topic));
     if (next?.length === 0) {
-      subscription.goLive();
+      topic.goLive(subscription);
       return;
     }
     const envelopes = next ?? (await backlog.readOlder());
@@ -45,9 +45,9 @@ async function catchUpFrom(backlog: Backlog, subscription: Subscription, context
     const isWanted = () => !subscription.ended;
     await decided(unseen, { topic, group, isWanted }, async (envelope, judged) => {
       await subscription.sink.room();
-      const sent = subscription.offer(envelope, envelope.body().changes, judged, undefined);
+      const sent = topic.offer(subscription, envelope, envelope.body().changes, judged);
       // What came while it waited is as new to it as to those that are live; what it resumes behind is not.
-      if (sent > 0 && next && envelope.receivedAt >= startedAt) onDelivered(envelope, sent);
+      if (sent > 0 && next && envelope.receivedAt >= subscription.startedAt) onDelivered(envelope, sent);
       return !subscription.ended;
     });
     subscription.caughtUpTo = backlog.sequence;

@@ -33,7 +33,7 @@ export async function checkRights(
     if (place.number > last) break;
     const now = versions.get(place.role.role)?.get(place.tableKey);
     if (now !== undefined && now !== place.facts.version) subscription.resync(CHANGED);
-    else if (subscription.topic instanceof Window && mayChangeUntold(place.group.facts)) subscription.topic.touch();
+    else if (place.topic instanceof Window && mayChangeUntold(place.group.facts)) place.topic.touch();
   }
 }
 

@@ -10,9 +10,11 @@ import { WHOLE } from '../snapshots/snapshot-visibility.ts';
 import type { Snapshots } from '../snapshots/snapshots.ts';
 import { snapshotFrame } from '../topics/frame.ts';
 import type { Subscription } from '../topics/subscription.ts';
+import type { Topic } from '../topics/topic.ts';
 
 export interface SendSnapshot {
   subscription: Subscription;
+  topic: Topic;
   snapshots: Snapshots;
   identity: Identity;
   feed: Feed;
@@ -25,8 +27,7 @@ export interface SendSnapshot {
 
 /** @throws RT_SNAPSHOTS_BUSY, Postgres's errors */
 export async function sendSnapshot(context: SendSnapshot): Promise<TakenSnapshot> {
-  const { subscription } = context;
-  const { topic } = subscription;
+  const { subscription, topic } = context;
   const shared = await topic.shared;
   if (shared?.frames && Date.now() - shared.takenAt < SHARED_MAX_AGE_MS) {
     for (const frame of shared.frames) await write(subscription, frame);
@@ -56,9 +57,8 @@ export async function sendSnapshot(context: SendSnapshot): Promise<TakenSnapshot
 }
 
 async function take(context: SendSnapshot): Promise<TakenSnapshot> {
-  const { subscription, snapshots, identity, feed, tableKey, kept } = context;
-  const { topic, sink } = subscription;
-  const { holder } = sink;
+  const { subscription, topic, snapshots, identity, feed, tableKey, kept } = context;
+  const { holder } = subscription.sink;
   let taken: TakenSnapshot | undefined;
   let frames: Buffer[] | undefined = [];
   let bytes = 0;

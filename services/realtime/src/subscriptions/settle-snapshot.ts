@@ -21,8 +21,8 @@ export async function settleSnapshot(
   snapshot: TakenSnapshot,
   context: CatchUp,
 ): Promise<void> {
-  const { feed, group } = context;
-  const { topic, sink } = subscription;
+  const { feed, topic, group } = context;
+  const { sink } = subscription;
   const { visibility, place } = snapshot;
   subscription.beginning = { visibility, sequence: -1 };
   if (place === undefined) {

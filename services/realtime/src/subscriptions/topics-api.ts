@@ -26,7 +26,7 @@ export interface SubscribeRequest {
   /** Called once, when it has ended for whatever reason. */
   onEnd(subscription: Subscription): void;
   /** The socket's own subscription to the same topic, if it has one. */
-  existing(topic: Topic): Subscription | undefined;
+  existing(topicId: number): Subscription | undefined;
 }
 
 export interface TopicsOptions {
@@ -107,6 +107,7 @@ export interface Topics {
 
 export interface Place {
   readonly number: number;
+  readonly topic: Topic;
   readonly group: RlsGroup;
   readonly groupKey: string;
   readonly tableKey: string;

@@ -36,7 +36,7 @@ export function createTopics(options: TopicsOptions): Topics {
   const places = new Map<Subscription, Place>();
   const onFailed = (table: string, error: Error) => observe({ type: 'topic.failed', table, error });
   const membership = new Membership({ database: options.database, feed, ...options.membership, observe });
-  const groups = new RlsGroups(membership, onFailed);
+  const groups = new RlsGroups(onFailed);
   const ended = new EndedLog();
   let lastId = 0;
   let lastNumber = 0;
@@ -143,16 +143,16 @@ export function createTopics(options: TopicsOptions): Topics {
     request: SubscribeRequest,
     release: () => void,
   ): void {
-    const { topic } = subscription;
     release();
     const place = places.get(subscription) as Place;
+    const { topic } = place;
     if (reason !== undefined) {
       resyncsTotal += 1;
       observe({ type: 'topic.resync', table: place.group.facts.table, reason });
     }
     places.delete(subscription);
     ended.add(subscription.sink.name, subscription.id, reason);
-    topic.subscriptions.delete(subscription);
+    topic.remove(subscription);
     request.onEnd(subscription);
     if (topic.subscriptions.size > 0) return;
     topic.close();
@@ -162,6 +162,7 @@ export function createTopics(options: TopicsOptions): Topics {
     place.group.delete(topic);
     if (place.group.topics.size > 0) return;
     groups.delete(place.groupKey, place.tableKey);
+    membership.delete(place.group);
   }
 
   async function subscribe(request: SubscribeRequest): Promise<Subscription> {
@@ -184,7 +185,7 @@ export function createTopics(options: TopicsOptions): Topics {
     const groupKey = `${key}\0${facts.definition}\0${rlsKey.key}\0${plan.filter.kind}`;
     const topicKey = `${groupKey}\0${request.mode}\0${plan.canonical}`;
     let topic = topics.get(topicKey);
-    const existing = topic && request.existing(topic);
+    const existing = topic && request.existing(topic.id);
     if (existing) throw errors.QUERY_IN_USE({ id: existing.id });
     const { holder } = request.sink;
     const charge = budget.admit(request.sink, holder, plan.filter, topic === undefined);
@@ -206,11 +207,11 @@ export function createTopics(options: TopicsOptions): Topics {
       });
       group.add(topic);
     }
-    const subscription = new Subscription(request.id, topic, request.sink, (s, reason) =>
+    const subscription = new Subscription(request.id, topic.id, request.sink, (s, reason) =>
       leave(s, reason, request, charge.leave),
     );
     lastNumber += 1;
-    const place = { number: lastNumber, group, groupKey, tableKey: key, role: identity, facts };
+    const place = { number: lastNumber, topic, group, groupKey, tableKey: key, role: identity, facts };
     places.set(subscription, place);
     topic.subscriptions.add(subscription);
     request.sink.tell(serverFrame({ op: 'subscribed', id: request.id, topic: topic.id, key: [...plan.key] }));
@@ -219,7 +220,7 @@ export function createTopics(options: TopicsOptions): Topics {
     const wants = { snapshot: request.snapshot, resumes: request.after !== undefined };
     const isOutdated = () => areOutdated(identity, facts);
     void beginSubscription(
-      { subscription, identity, group, tableKey: key, wants, isOutdated },
+      { subscription, identity, topic, group, tableKey: key, wants, isOutdated },
       { ...beginnings, onFailed: (error) => onFailed(facts.table, error) },
     );
     return subscription;
@@ -235,7 +236,10 @@ export function createTopics(options: TopicsOptions): Topics {
     subscribe,
     start: () => membership.start(),
     stop: () => membership.stop(),
-    receive: (envelope) => groups.receive(envelope),
+    receive(envelope) {
+      membership.receive(envelope);
+      groups.receive(envelope);
+    },
     resyncAll(reason) {
       for (const subscription of [...places.keys()]) subscription.resync(reason);
       membership.reset();

@@ -8,7 +8,8 @@ import { RoleRights } from '../definitions/role-rights.ts';
 import { errors } from '../errors.ts';
 import { CoalescedLoads } from '../limits/coalesced-loads.ts';
 import { WaitingRoom } from '../limits/waiting-room.ts';
-import { loadTableFacts, type TableFacts } from './table-facts.ts';
+import { loadTableFacts } from './load-table-facts.ts';
+import type { TableFacts } from './table-facts.ts';
 
 export interface FactsCache {
   /** @param holder the key that the asker's share is counted under */

@@ -5,16 +5,7 @@
  */
 import { arrayLiteral, identifier, literal } from '@tidemark/db';
 import type { RowImage } from '../changes/row-image.ts';
-import type { ColumnFacts, TableFacts } from './table-facts.ts';
-
-/** What of the rows is read. */
-export interface ImageReads {
-  /** Names of columns, generated ones included. */
-  columns: readonly string[];
-  /** The row as one value: then all columns are among them. */
-  whole: boolean;
-  tableOid: boolean;
-}
+import type { ColumnFacts, ImageReads, TableFacts } from './table-facts.ts';
 
 type Table = Pick<TableFacts, 'schema' | 'table' | 'oid' | 'columns'>;
 

@@ -1,8 +1,7 @@
 /** Which of a row's values policies and generated columns read, and whether the published rows have them. */
 import { errors } from '../errors.ts';
 import { type ColumnCatalog, rowReads } from './column-catalog.ts';
-import type { ImageReads } from './image-sql.ts';
-import type { ColumnFacts } from './table-facts.ts';
+import type { ColumnFacts, ImageReads } from './table-facts.ts';
 
 /** pg_attribute.attnum of tableoid */
 const TABLE_OID = -6;

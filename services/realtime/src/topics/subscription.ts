@@ -1,134 +1,96 @@
 /**
- * A socket's subscription to a topic. It begins by catching up (snapshot, or position) from the ring, or from JetStream; as
- * soon as it has come to where its topic is, it is live and gets the topic's own frames.
+ * A client's subscription to a topic. It catches up from a snapshot or a position; once it has reached its topic, it is live and
+ * receives the topic's frames.
  *
  *   catching up ──► live ──► ended
  *        └── resync ─────────► ended      the client subscribes again, with a snapshot
  */
 import type { TidemarkError } from '@tidemark/contracts';
-import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
-import type { Judged } from '../query/row-match.ts';
+import type { ChangeEnvelope } from '../changes/envelope.ts';
 import {
   passed,
+  type Seen,
   type SubscriptionVisibility,
   seenThrough,
   type Transaction,
   type Visibility,
 } from '../snapshots/snapshot-visibility.ts';
 import { errorFrame, serverFrame } from './frame.ts';
-import type { EncodedChanges, Topic } from './topic.ts';
 
-/** What a subscription needs of its socket. */
+/** What a subscription needs of its WebSocket or event stream. */
 export interface Sink {
-  /** Unique in this instance: `12` for its twelfth WebSocket, `e12` for its twelfth event stream. */
+  /** Unique in this instance: `12` for the twelfth WebSocket, `e12` for the twelfth event stream. */
   readonly name: string;
-  /** The key that its shares are counted under: its identity, or its address. */
+  /** The identity or address whose share is charged. */
   readonly holder: string;
   readonly closed: boolean;
   readonly bufferedBytes: number;
-  /** One whole frame or several. False where the socket's buffer is over its limit: nothing was taken. */
+  /** Writes one or several whole frames. Returns false, and writes nothing, where the buffer is over its limit. */
   write(frame: Buffer): boolean;
-  /** An answer, or the end of something: taken over the limit too, since whoever reads on must know. Over as much again, it is cut. */
+  /** Writes an answer or an end, also over the buffer's limit; the sink is closed when these exceed the limit once more. */
   tell(frame: Buffer): void;
-  /** Resolves when there is room for more; rejects when there is none for too long. */
+  /** Resolves when half of the buffer is free; rejects when that takes too long. */
   room(): Promise<void>;
 }
 
-/** Up to where a subscription was not to be sent changes: those in its snapshot, before its position, or before it was there. */
+/** The changes that a subscription does not receive: those in its snapshot, before its position, or before it began. */
 export interface Beginning {
   visibility: Visibility;
-  /** The last envelope before it; asked for only where the visibility is open. */
+  /** Sequence of the last envelope before it; used only where the visibility is open. */
   sequence: number;
 }
 
 export class Subscription {
-  /** The client's name for it. */
+  /** Chosen by the client. */
   readonly id: string;
-  readonly topic: Topic;
+  readonly topicId: number;
   readonly sink: Sink;
   live = false;
   ended = false;
   visibility: SubscriptionVisibility = { kind: 'open' };
   readonly startedAt = Date.now();
-  /** Sent, without those of the snapshot. */
+  /** Changes sent, without the rows of the snapshot. */
   changesTotal = 0;
-  /** Kept after the visibility has opened, to explain what was not sent; undefined while the snapshot is read. */
+  /** Kept to explain what was not sent; undefined while the snapshot is read. */
   beginning: Beginning | undefined;
-  /** The last envelope that it has caught up with by itself; what is behind it is its topic's to send once it is live. */
+  /** Sequence of the last envelope that the subscription caught up with by itself; its topic sends later ones. */
   caughtUpTo = -1;
-  /** The client was given part of a transaction, and waits for the frame that ends it. */
-  #inside = false;
+  /** The client holds part of a transaction and waits for the frame that ends it. */
+  isInside = false;
   #onEnd: (subscription: Subscription, reason: string | undefined) => void;
 
-  constructor(id: string, topic: Topic, sink: Sink, onEnd: (s: Subscription, reason: string | undefined) => void) {
+  constructor(id: string, topicId: number, sink: Sink, onEnd: (s: Subscription, reason: string | undefined) => void) {
     this.id = id;
-    this.topic = topic;
+    this.topicId = topicId;
     this.sink = sink;
     this.#onEnd = onEnd;
   }
 
-  /** @returns the changes that were sent */
-  offer(
-    envelope: ChangeEnvelope,
-    changes: readonly RowChange[],
-    judged: Judged,
-    shared: EncodedChanges | undefined,
-  ): number {
-    if (this.ended) return 0;
-    let after = -1;
-    if (this.visibility.kind !== 'open') {
-      const seen = seenThrough(this.visibility, envelope);
-      if (passed(this.visibility, envelope.lsn)) {
-        this.visibility = { kind: 'open' };
-        this.topic.skipping.delete(this);
-      }
-      if (seen === 'all') return 0;
-      if (seen !== 'none') {
-        after = seen;
-        // Resumed inside the transaction: the client may have kept what it got of it.
-        this.#inside ||= after < (envelope.body().changes.at(-1)?.index ?? 0);
-      }
-    }
-    // A part of the transaction was seen before: a frame of its own.
-    let encoded = shared && after < 0 ? shared : this.topic.encode(envelope, changes, judged, after);
-    if (encoded.kind === 'nothing') {
-      if (!this.#inside || !envelope.body().ends) return 0;
-      encoded = this.topic.end(envelope);
-    }
-    if (encoded.kind === 'resync') {
-      this.resync(encoded.reason);
-      return 0;
-    }
-    if (!this.send(encoded.frame, encoded.changes)) return 0;
-    this.#inside = this.topic.mode === 'every' && envelope.body().more;
-    return encoded.changes;
+  /** Returns how much of an envelope the subscription has received before. Its visibility opens once nothing later can be affected. */
+  seen(envelope: ChangeEnvelope): Seen {
+    if (this.visibility.kind === 'open') return 'none';
+    const seen = seenThrough(this.visibility, envelope);
+    if (passed(this.visibility, envelope.lsn)) this.visibility = { kind: 'open' };
+    // A client that resumes inside a transaction may hold the first part of it.
+    if (typeof seen === 'number') this.isInside ||= seen < (envelope.body().changes.at(-1)?.index ?? 0);
+    return seen;
   }
 
-  /** Frames of so many changes. False where they were too much for the connection, which ends it. */
-  send(frames: Buffer, changes: number): boolean {
-    if (this.sink.write(frames)) {
-      this.changesTotal += changes;
-      return true;
+  /**
+   * Writes frames with this many changes. Ends the subscription and returns false where the connection cannot take them.
+   * @param more the transaction of the last change goes on in a later frame
+   */
+  send(frames: Buffer, changes: number, more = this.isInside): boolean {
+    if (!this.sink.write(frames)) {
+      this.resync('the connection is too slow for the changes');
+      return false;
     }
-    this.resync('the connection is too slow for the changes');
-    return false;
-  }
-
-  /** From now on, its topic's frames are for it as well. What the topic keeps back, it has come to by itself. */
-  goLive(): void {
-    this.topic.flush();
-    this.live = true;
-    if (this.visibility.kind !== 'open') this.topic.skipping.add(this);
-  }
-
-  /** Frames of so many changes that waited for each other; `last` is the envelope of the last one. */
-  give(frames: Buffer, changes: number, last: ChangeEnvelope): boolean {
-    if (!this.send(frames, changes)) return false;
-    this.#inside = this.topic.mode === 'every' && last.body().more;
+    this.changesTotal += changes;
+    this.isInside = more;
     return true;
   }
 
-  /** Whether the change came before what it was to be sent; undefined where that is not known yet. */
+  /** Returns whether a change came before the subscription began; undefined while its snapshot is read. */
   beganBehind(envelope: Transaction & { sequence: number }, index: number): boolean | undefined {
     if (!this.beginning) return undefined;
     const { visibility, sequence } = this.beginning;
@@ -138,20 +100,20 @@ export class Subscription {
   }
 
   /**
-   * Ends it: what the client holds may be incomplete from here on.
-   * @param kept what operators are told, where the client's reason may hold values
+   * Ends the subscription and tells the client to take a new snapshot.
+   * @param logged the reason for operators, where the client's reason may hold values
    */
-  resync(reason: string, kept = reason): void {
+  resync(reason: string, logged = reason): void {
     if (this.ended) return;
-    this.sink.tell(serverFrame({ op: 'resync', topic: this.topic.id, reason }));
-    this.#end(kept);
+    this.sink.tell(serverFrame({ op: 'resync', topic: this.topicId, reason }));
+    this.#end(logged);
   }
 
-  /** Ends it with an error of its own. */
+  /** Ends the subscription with an error. */
   fail(error: TidemarkError): void {
     if (this.ended) return;
     this.sink.tell(errorFrame(error, { id: this.id }));
-    // Its words may hold values.
+    // The error's message may hold values.
     this.#end(`the error ${error.code}`);
   }
 
@@ -162,7 +124,6 @@ export class Subscription {
   #end(reason: string | undefined): void {
     this.ended = true;
     this.live = false;
-    this.topic.skipping.delete(this);
     this.#onEnd(this, reason);
   }
 }

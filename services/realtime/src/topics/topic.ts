@@ -1,6 +1,4 @@
-/**
- * A topic: one query under one class of rights. Its subscribers get the same frames, each made once.
- */
+/** A topic: one query under one RLS group. Its subscribers get the same frames, each built once. */
 import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import type { LivePlan } from '../query/live-plan.ts';
 import { byKey, type Judged, matchChange } from '../query/row-match.ts';
@@ -10,10 +8,13 @@ import { FrameBatch } from './frame-batch.ts';
 import type { Subscription } from './subscription.ts';
 import type { WriteRate } from './write-rate.ts';
 
-export interface EncodedChanges {
+interface Frame {
   kind: 'frame';
   frame: Buffer;
+  /** 0 for the end of a transaction whose last part does not concern the topic. */
   changes: number;
+  /** The transaction goes on in a later frame. */
+  more: boolean;
 }
 
 export interface Resync {
@@ -21,33 +22,29 @@ export interface Resync {
   reason: string;
 }
 
-export type Encoded = EncodedChanges | { kind: 'nothing' } | Resync;
-
-const NOTHING: Encoded = { kind: 'nothing' };
-
 export type Mode = 'every' | 'latest';
 
-/** When changes wait for others. */
+/** When changes wait to be sent together. */
 export interface DeliveryPolicy {
   writeRate: WriteRate;
-  /** Under pressure, ms. */
+  /** Delay while the write rate is high, ms. */
   batchMs: number;
   /** Between two frames of a topic in mode `latest`, ms. */
   latestMs: number;
-  /** `schema.table`, whose changes never wait for others. */
+  /** `schema.table`: changes of these tables are never delayed. */
   priority: ReadonlySet<string>;
   onDelivered(envelope: ChangeEnvelope, changes: number): void;
   onConflated(): void;
 }
 
 export class Topic {
-  /** In frames; unique in this instance. */
+  /** Number in frames; unique in this instance. */
   readonly id: number;
   readonly key: string;
   readonly plan: LivePlan;
   readonly mode: Mode;
   readonly subscriptions = new Set<Subscription>();
-  /** Live ones that do not take everything yet (snapshot-visibility.ts). */
+  /** Live subscriptions that have received some of the coming transactions already (snapshot-visibility.ts). */
   readonly skipping = new Set<Subscription>();
   shared: SharedSnapshot | undefined;
   #policy: DeliveryPolicy;
@@ -65,14 +62,7 @@ export class Topic {
     this.#mayWait = !policy.priority.has(`${plan.facts.schema}.${plan.facts.table}`);
   }
 
-  /** The frame for these changes of an envelope, which are all of it that may concern this topic. */
-  encode(envelope: ChangeEnvelope, changes: readonly RowChange[], judged: Judged, after = -1): Encoded {
-    const matched = this.texts(changes, judged, after);
-    if (matched.kind === 'resync') return matched;
-    return matched.texts.length === 0 ? NOTHING : this.#frame(envelope, matched.texts);
-  }
-
-  /** What its subscribers see of these changes, as JSON. */
+  /** Returns the changes as the subscribers see them, as JSON texts. @param after skips the changes up to this index */
   texts(changes: readonly RowChange[], judged: Judged, after = -1): Resync | { kind: 'texts'; texts: string[] } {
     const texts: string[] = [];
     for (const change of changes) {
@@ -84,28 +74,25 @@ export class Topic {
     return { kind: 'texts', texts };
   }
 
-  /** Without changes: what tells a client that holds part of a transaction that this was all. */
-  end(envelope: ChangeEnvelope): EncodedChanges {
-    return this.#frame(envelope, []);
-  }
-
-  #frame(envelope: ChangeEnvelope, texts: readonly string[]): EncodedChanges {
-    const through = envelope.body().changes.at(-1)?.index ?? 0;
-    // In mode latest nobody is told that a transaction is over, be its end kept back or without changes for this topic.
-    const more = this.mode === 'every' && envelope.body().more;
-    const frame = changesFrame(this.id, envelope, through, texts, more);
-    return { kind: 'frame', frame, changes: texts.length };
-  }
-
-  /** To every subscriber that is up to date; the others come to this envelope by themselves. @returns the changes written */
+  /**
+   * Sends the changes of an envelope to every live subscription; the others catch up with it by themselves.
+   * @param changes all changes of the envelope that may concern this topic
+   * @returns the number of changes written
+   */
   deliver(envelope: ChangeEnvelope, changes: readonly RowChange[], judged: Judged): number {
     if (this.skipping.size > 0) this.flush();
-    else if (this.mode === 'latest') return this.#holdLatest(envelope, changes, judged);
-    const encoded = this.encode(envelope, changes, judged);
-    if (encoded.kind === 'nothing' && !envelope.body().ends) return 0;
+    else if (this.mode === 'latest') return this.#conflate(envelope, changes, judged);
+    const encoded = this.#encode(envelope, changes, judged);
+    if (!encoded) return 0;
     const { writeRate, batchMs } = this.#policy;
     const now = Date.now();
-    if (encoded.kind === 'frame' && this.#mayWait && this.skipping.size === 0 && writeRate.isHigh(now)) {
+    if (
+      encoded.kind === 'frame' &&
+      encoded.changes > 0 &&
+      this.#mayWait &&
+      this.skipping.size === 0 &&
+      writeRate.isHigh(now)
+    ) {
       this.#batch.add(encoded.frame, encoded.changes, envelope);
       this.#flushIn(batchMs);
       return 0;
@@ -114,14 +101,47 @@ export class Topic {
     let delivered = 0;
     for (const subscription of this.subscriptions) {
       if (!subscription.live) continue;
-      if (encoded.kind === 'resync') subscription.resync(encoded.reason);
-      else delivered += subscription.offer(envelope, changes, judged, encoded.kind === 'frame' ? encoded : undefined);
+      if (this.skipping.has(subscription)) delivered += this.offer(subscription, envelope, changes, judged, encoded);
+      else delivered += send(subscription, encoded);
     }
     writeRate.wrote(this.subscriptions.size, now);
     return delivered;
   }
 
-  /** What waits goes to those that are live now: before another becomes it, or leaves. */
+  /**
+   * Sends one subscription what it has not seen of an envelope.
+   * @param shared the frame for subscriptions that have seen nothing of the envelope; built here where it is undefined
+   * @returns the number of changes written
+   */
+  offer(
+    subscription: Subscription,
+    envelope: ChangeEnvelope,
+    changes: readonly RowChange[],
+    judged: Judged,
+    shared?: Frame | Resync,
+  ): number {
+    if (subscription.ended) return 0;
+    const seen = subscription.seen(envelope);
+    if (subscription.visibility.kind === 'open') this.skipping.delete(subscription);
+    if (seen === 'all') return 0;
+    if (seen === 'none' && shared) return send(subscription, shared);
+    const own = this.#encode(envelope, changes, judged, seen === 'none' ? -1 : seen);
+    return own ? send(subscription, own) : 0;
+  }
+
+  /** Makes a subscription live: it receives the topic's frames from now on, but not the changes in the batch, which it has caught up with. */
+  goLive(subscription: Subscription): void {
+    this.flush();
+    subscription.live = true;
+    if (subscription.visibility.kind !== 'open') this.skipping.add(subscription);
+  }
+
+  remove(subscription: Subscription): void {
+    this.subscriptions.delete(subscription);
+    this.skipping.delete(subscription);
+  }
+
+  /** Sends the batch to the live subscriptions. Runs before a subscription becomes live. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -129,31 +149,52 @@ export class Topic {
     if (!kept) return;
     const now = Date.now();
     this.#flushedAt = now;
-    const frame = this.mode === 'latest' ? this.#latestFrame(kept.last, kept.latest) : Buffer.concat(kept.frames);
+    const more = this.mode === 'every' && kept.last.body().more;
+    const frame =
+      this.mode === 'latest'
+        ? changesFrame(this.id, kept.last, lastIndex(kept.last), kept.latest, false)
+        : Buffer.concat(kept.frames);
     let receivers = 0;
     for (const subscription of this.subscriptions) {
-      if (subscription.live && subscription.give(frame, kept.changes, kept.last)) receivers += 1;
+      if (subscription.live && subscription.send(frame, kept.changes, more)) receivers += 1;
     }
     this.#policy.writeRate.wrote(receivers, now);
     for (const [envelope, count] of kept.envelopes) this.#policy.onDelivered(envelope, count * receivers);
   }
 
-  /** Whether changes of the envelope wait for others. */
+  /** Returns whether changes of the envelope wait in the batch. */
   holds(envelope: ChangeEnvelope): boolean {
     return this.#batch.holds(envelope);
   }
 
-  /** In mode `latest`: whether a newer change of the key was sent in its place. */
+  /** In mode `latest`: returns whether a newer change of the same key was sent instead. */
   wasReplaced(change: RowChange): boolean {
     return this.#batch.wasReplaced(change);
   }
 
-  /** Nobody is left. */
+  /** Ends the topic after its last subscription. */
   close(): void {
     this.flush();
   }
 
-  #holdLatest(envelope: ChangeEnvelope, changes: readonly RowChange[], judged: Judged): number {
+  /** Returns the frame for these changes; undefined where it would say nothing. */
+  #encode(
+    envelope: ChangeEnvelope,
+    changes: readonly RowChange[],
+    judged: Judged,
+    after = -1,
+  ): Frame | Resync | undefined {
+    const matched = this.texts(changes, judged, after);
+    if (matched.kind === 'resync') return matched;
+    const { texts } = matched;
+    if (texts.length === 0 && !envelope.body().ends) return undefined;
+    // In mode latest a frame may lack changes of its transaction, so a client cannot wait for the end of one.
+    const more = this.mode === 'every' && envelope.body().more;
+    const frame = changesFrame(this.id, envelope, lastIndex(envelope), texts, more);
+    return { kind: 'frame', frame, changes: texts.length, more };
+  }
+
+  #conflate(envelope: ChangeEnvelope, changes: readonly RowChange[], judged: Judged): number {
     for (const change of changes) {
       const match = matchChange(this.plan, change, judged);
       if (match.kind === 'none') continue;
@@ -176,9 +217,16 @@ export class Topic {
     if (this.#batch.isFull) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), ms);
   }
-
-  /** Never part of a transaction: it holds the newest of several. */
-  #latestFrame(envelope: ChangeEnvelope, texts: readonly string[]): Buffer {
-    return changesFrame(this.id, envelope, envelope.body().changes.at(-1)?.index ?? 0, texts, false);
-  }
 }
+
+function send(subscription: Subscription, encoded: Frame | Resync): number {
+  if (encoded.kind === 'resync') {
+    subscription.resync(encoded.reason);
+    return 0;
+  }
+  // Only a client that holds part of the transaction waits for its end.
+  if (encoded.changes === 0 && !subscription.isInside) return 0;
+  return subscription.send(encoded.frame, encoded.changes, encoded.more) ? encoded.changes : 0;
+}
+
+const lastIndex = (envelope: ChangeEnvelope): number => envelope.body().changes.at(-1)?.index ?? 0;

@@ -81,7 +81,7 @@ export class Window extends Topic {
     const end = { tidemark: this.#tidemark, position: this.#position };
     if (wants && !subscription.sink.write(snapshotFrame(this.id, rows, end)))
       return subscription.resync('the connection is too slow for the rows');
-    subscription.goLive();
+    this.goLive(subscription);
   }
 
   override deliver(envelope: ChangeEnvelope, changes: readonly RowChange[], judged: Judged): number {

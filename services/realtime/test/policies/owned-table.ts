@@ -5,7 +5,8 @@ import { useTestStack } from '@tidemark/local-stack';
 import pg from 'pg';
 import { RowImage } from '../../src/changes/row-image.ts';
 import { policyParams, policyStatement } from '../../src/rls/visible-images.ts';
-import { loadTableFacts, type TableFacts } from '../../src/tables/table-facts.ts';
+import { loadTableFacts } from '../../src/tables/load-table-facts.ts';
+import type { TableFacts } from '../../src/tables/table-facts.ts';
 
 const ROLE = 'authenticated';
 export const [ANN, BOB] = ['a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 'b0eebc99-9c0b-4ef8-bb6d-6bb9bd380b22'];

@@ -7,7 +7,7 @@ import t from 'tap';
 import { ChangeEnvelope } from '../../src/changes/envelope.ts';
 import type { RowImage } from '../../src/changes/row-image.ts';
 import { imageParams, imagesFrom } from '../../src/tables/image-sql.ts';
-import { loadTableFacts } from '../../src/tables/table-facts.ts';
+import { loadTableFacts } from '../../src/tables/load-table-facts.ts';
 import { startTestRealtime, waitFor } from '../test-realtime.ts';
 
 /** By pg_type.typname, as text. A type that is not here and is no array fails the test, so that none is forgotten. */

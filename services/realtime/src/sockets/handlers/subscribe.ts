@@ -26,7 +26,7 @@ export async function handleSubscribe(connection: Connection, frame: SubscribeFr
         release();
         if (subscriptions.get(ended.id) === ended) subscriptions.delete(ended.id);
       },
-      existing: (topic) => [...subscriptions.values()].find((other) => other.topic === topic),
+      existing: (topicId) => [...subscriptions.values()].find((other) => other.topicId === topicId),
     });
     // It may have ended already: a position that is too old.
     if (!subscription.ended) subscriptions.set(id, subscription);
