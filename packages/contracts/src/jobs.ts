@@ -26,7 +26,7 @@ export const ImageTransform = Type.Object(
           height: Type.Optional(Type.Integer({ minimum: 1, maximum: 16_384 })),
           fit: Type.Optional(Type.Enum(['cover', 'contain', 'fill', 'inside', 'outside'])),
         },
-        { additionalProperties: false, minProperties: 1 },
+        { additionalProperties: false, anyOf: [{ required: ['width'] }, { required: ['height'] }] },
       ),
     ),
     greyscale: Type.Optional(Type.Boolean()),
@@ -38,24 +38,24 @@ export const ImageTransform = Type.Object(
 );
 export type ImageTransform = Static<typeof ImageTransform>;
 
-/** Inputs are files of `tidemark.files` that the caller may see: by id, or all below a path prefix, of one bucket or of all. */
+/** Files of `tidemark.files` that the caller may see: by id, or all below a path prefix, of one bucket or of all. */
+export const FileInputs = Type.Union([
+  Type.Object(
+    { files: Type.Array(Type.String({ format: 'uuid' }), { minItems: 1, maxItems: 10_000 }) },
+    { additionalProperties: false },
+  ),
+  Type.Object(
+    {
+      prefix: Type.String({ minLength: 1, maxLength: 512 }),
+      bucket: Type.Optional(Type.String({ minLength: 1, maxLength: 1_024 })),
+    },
+    { additionalProperties: false },
+  ),
+]);
+export type FileInputs = Static<typeof FileInputs>;
+
 export const ImageTransformSpec = Type.Object(
-  {
-    input: Type.Union([
-      Type.Object(
-        { files: Type.Array(Type.String({ format: 'uuid' }), { minItems: 1, maxItems: 10_000 }) },
-        { additionalProperties: false },
-      ),
-      Type.Object(
-        {
-          prefix: Type.String({ minLength: 1, maxLength: 512 }),
-          bucket: Type.Optional(Type.String({ minLength: 1, maxLength: 1_024 })),
-        },
-        { additionalProperties: false },
-      ),
-    ]),
-    transform: ImageTransform,
-  },
+  { input: FileInputs, transform: ImageTransform },
   { additionalProperties: false },
 );
 export type ImageTransformSpec = Static<typeof ImageTransformSpec>;

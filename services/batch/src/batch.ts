@@ -7,9 +7,11 @@ import { commaSeparated } from '@tidemark/service';
 import { createChunkLedger } from './chunks/chunk-ledger.ts';
 import type { BatchConfig } from './config.ts';
 import type { BatchEvent } from './events.ts';
-import { type Admission, createAdmission } from './images/admission.ts';
 import { createJobLedger } from './jobs/job-ledger.ts';
 import { createPlanner } from './jobs/planner.ts';
+import type { InstanceLimits } from './kinds/job-kind.ts';
+import { registerKinds } from './kinds/kind-registry.ts';
+import { kindModules, loadKinds } from './kinds/load-kinds.ts';
 import { createChunkQueue } from './queue/chunk-queue.ts';
 import { followJobChanges } from './queue/job-changes.ts';
 import { type ChunkHandler, createChunkHandler } from './runner/chunk-handler.ts';
@@ -18,6 +20,7 @@ import { createInputReader } from './runner/read-inputs.ts';
 import { type Runner, startRunner } from './runner/runner.ts';
 import { type Sweeper, startSweeper } from './sweeper/sweeper.ts';
 import { startTemporarySweep } from './sweeper/temporary-sweep.ts';
+import { type Admission, createAdmission } from './workers/admission.ts';
 import { createThreadPool, type ThreadPool } from './workers/thread-pool.ts';
 
 export interface Batch {
@@ -40,7 +43,7 @@ export interface BatchDeps {
   instance: string;
   database: Database;
   bus: Bus;
-  /** The compiled image-worker.js. */
+  /** The compiled kind-worker.js. */
   workerFile: URL;
   observe: (event: BatchEvent) => void;
 }
@@ -62,33 +65,38 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
   // One chunk more than threads: its transaction overlaps the others' work.
   const slots = threadCount + 1;
   const queue = createChunkQueue(bus, observe);
+  const kinds = await loadKinds(config.BATCH_KINDS);
+  const registered = await registerKinds(pool, kinds, observe);
   await queue.ensure();
+  const store = await openFileStore(storeOptions);
 
+  const limits: InstanceLimits = {
+    inputBytes: config.BATCH_MAX_INPUT_BYTES,
+    pixels: config.BATCH_MAX_PIXELS,
+    itemMs: config.BATCH_ITEM_TIMEOUT_MS,
+  };
+  const storeTimeoutMs = Math.ceil(config.BATCH_ITEM_TIMEOUT_MS * STORE_SHARE);
+  const admission = createAdmission(config.BATCH_DECODED_BYTES);
   const threads = createThreadPool({
     file: deps.workerFile,
-    workerData: {
-      store: storeOptions,
-      storeTimeoutMs: Math.ceil(config.BATCH_ITEM_TIMEOUT_MS * STORE_SHARE),
-      maxInputBytes: config.BATCH_MAX_INPUT_BYTES,
-      maxPixels: config.BATCH_MAX_PIXELS,
-      nativeTimeoutSeconds: Math.ceil(config.BATCH_ITEM_TIMEOUT_MS / 1_000),
-    },
+    workerData: { kinds: kindModules(kinds), store: storeOptions, storeTimeoutMs, limits },
     threads: threadCount,
     waitingLimit: slots,
     recycleAfterTasks: config.BATCH_RECYCLE_ITEMS,
+    admission,
     observe,
   });
-  const admission = createAdmission(config.BATCH_DECODED_BYTES);
   const jobs = createJobLedger(pool, config.BATCH_WINDOW || threadCount * 4, observe);
   const chunks = createChunkLedger({
     ...{ pool, registry, jobs, observe },
     worker: `${deps.instance}/${randomUUID()}`,
+    kinds: [...kinds.keys()],
     leaseMs: config.BATCH_LEASE_MS,
     maxAttempts: config.BATCH_MAX_ATTEMPTS,
     faultDelayMs: FAULT_DELAY_MS,
   });
   const planner = createPlanner({
-    ...{ pool, registry, observe },
+    ...{ pool, kinds, registry, observe },
     ledger: jobs,
     publish: queue.publish,
     threads: threadCount,
@@ -99,10 +107,10 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
   });
   const progress = createProgress(pool, config.BATCH_PROGRESS_MS, observe);
   const handler = createChunkHandler({
-    ...{ threads, admission, chunks, jobs, progress, observe },
+    ...{ kinds, threads, limits, chunks, jobs, progress, observe },
+    main: { store, storeTimeoutMs },
     readInputs: createInputReader(registry, roles),
     publish: queue.publish,
-    itemTimeoutMs: config.BATCH_ITEM_TIMEOUT_MS,
     leaseMs: config.BATCH_LEASE_MS,
   });
   const runner = startRunner({ queue, handle: handler.handle, slots, observe });
@@ -114,12 +122,12 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
   });
   const watching = queue.watch(runner.wake);
   const changes = followJobChanges({ bus, onQueued: sweeper.wake, onCancelled: handler.cancel });
-  const store = await openFileStore(storeOptions);
   const temporary = startTemporarySweep(store, observe);
 
   return {
     ...{ database, bus, runner, sweeper, handler, threads, admission },
     async stopTaking() {
+      registered.stop();
       watching.stop();
       temporary.stop();
       await Promise.all([changes.stop(), runner.stop(), sweeper.stop()]);

@@ -21,6 +21,11 @@ export const batchConfig = Type.Object({
   ...limiterConfig,
   PORT: Type.Integer({ default: 8082, minimum: 0, maximum: 65_535, description: 'port of /livez, /readyz, /metrics' }),
   ...fileStoreConfig,
+  BATCH_KINDS: Type.String({
+    default: '',
+    description:
+      'files with kinds of jobs beside the built-in ones, separated by commas; * in a file name stands for any text',
+  }),
   BATCH_THREADS: Type.Integer({
     default: 0,
     minimum: 0,

@@ -10,10 +10,10 @@ export const errors = defineErrors('BATCH', {
     message: (p) => `no job kind is called "${p.kind}"`,
     hint: (p) => `Use one of: ${p.known.join(', ')}.`,
   }),
-  INVALID_SPEC: row<{ problems: string[] }>({
+  INVALID_SPEC: row<{ kind: string; problems: string[] }>({
     status: 400,
     message: (p) => `the spec is not valid: ${p.problems.join('; ')}`,
-    hint: 'It needs {"input": {"files": [ids]} or {"prefix": "…"}, "transform": {…}}; see CreateJob in the OpenAPI document.',
+    hint: (p) => `tidemark.job_kinds has the JSON schema of the kind "${p.kind}" in spec_schema.`,
   }),
   INPUT_NOT_FOUND: row<{ missing: string[]; total: number }>({
     status: 404,
@@ -26,10 +26,10 @@ export const errors = defineErrors('BATCH', {
     message: (p) => `no file that the job's owner may see has a path that starts with "${p.prefix}"`,
     hint: 'List the files with the same token (GET /api/v1/files?prefix=…), and start a new job with a prefix from there.',
   }),
-  TOO_MANY_ITEMS: row<{ limit: number; prefix: string }>({
+  TOO_MANY_ITEMS: row<{ limit: number }>({
     status: 400,
-    message: (p) => `more than ${p.limit} files have a path that starts with "${p.prefix}"`,
-    hint: 'Start a job for each of several longer prefixes, or raise BATCH_MAX_ITEMS.',
+    message: (p) => `the job has more than ${p.limit} items`,
+    hint: 'Start several jobs, such as one for each of several longer prefixes, or raise BATCH_MAX_ITEMS.',
   }),
   ROLE_REFUSED: row<{ role: string; reason: string }>({
     status: 403,
@@ -89,6 +89,11 @@ export const errors = defineErrors('BATCH', {
     message: (p) => `the bytes of "${p.name}" are gone from the file store`,
     hint: 'Upload the file again. If many are gone: check that TIDEMARK_FILES_DIR, or the bucket and its prefix, are the same for every service.',
   }),
+  NO_FILE: row<{ name: string }>({
+    status: 500,
+    message: (p) => `"${p.name}" has no file to read`,
+    hint: 'The kind of the job reads a file, so its items must say input: "file".',
+  }),
   TRANSFORM_FAILED: row<{ name: string; reason: string }>({
     status: 422,
     message: (p) => `"${p.name}" could not be transformed: ${p.reason}`,
@@ -111,6 +116,11 @@ export const errors = defineErrors('BATCH', {
   }),
 
   // The service itself.
+  INVALID_KIND: row<{ url: string; problem: string }>({
+    status: 500,
+    message: (p) => `${p.url} is no kind of job: ${p.problem}`,
+    hint: 'Mend the file, or take it out of BATCH_KINDS. The README of services/batch says what a kind looks like.',
+  }),
   STORE_SLOW: row<{ ms: number }>({
     status: 503,
     message: (p) => `the file store did not do it within ${Math.round(p.ms)} ms`,

@@ -10,6 +10,7 @@ export type BatchOwnEvent =
   | { type: 'job.plan_failed'; job: string; error: Error }
   | { type: 'job.replanned'; job: string }
   | { type: 'job.cancelled'; job: string; chunks: number }
+  | { type: 'job.waits'; job: string; kind: string }
   | { type: 'chunk.done'; job: string; chunk: number; done: number; failed: number; ms: number }
   | { type: 'chunk.stale'; job: string; chunk: number; attempt: number }
   | { type: 'chunk.discarded'; job: string; chunk: number; attempt: number }
@@ -41,6 +42,7 @@ export const eventLevels: Readonly<Record<BatchEvent['type'], Level | undefined>
   'job.plan_failed': 'warn',
   'job.replanned': 'warn',
   'job.cancelled': 'info',
+  'job.waits': 'warn',
   'chunk.done': 'debug',
   'chunk.stale': 'debug',
   'chunk.discarded': 'info',

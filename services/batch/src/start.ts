@@ -59,7 +59,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     closers.unshift({ name: 'close NATS', timeoutMs: 4_000, run: () => bus.close() });
     const batch = await startBatch({
       ...{ config, threadCount: threads, instance, database, bus, observe },
-      workerFile: new URL('./workers/image-worker.js', import.meta.url),
+      workerFile: new URL('./workers/kind-worker.js', import.meta.url),
     });
     closers.unshift({ name: 'end the threads', timeoutMs: 15_000, run: () => batch.close() });
     const descriptors = openDescriptors({

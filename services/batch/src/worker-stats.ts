@@ -2,7 +2,7 @@
 import type { WorkerStats } from '@tidemark/contracts';
 import { createQuantiles, type Metrics, type Observe } from '@tidemark/service';
 import type { BatchEvent } from './events.ts';
-import type { Admission } from './images/admission.ts';
+import type { Admission } from './workers/admission.ts';
 import type { ThreadPool } from './workers/thread-pool.ts';
 
 export interface WorkerCounts {

@@ -68,8 +68,7 @@ t.test('an input that was hidden or deleted after planning is not read any more'
   );
   const items = [adas[0], bobs[0], '123e4567-e89b-42d3-a456-426614174000'].map((file, index) => ({
     index,
-    file,
-    name: `${index}.png`,
+    input: { file, name: `${index}.png` },
   }));
   await stack.ended(id);
   await stack.query(

@@ -1,5 +1,5 @@
 /** The rows of chunks, as a runner changes them. Every change is fenced by attempt and worker. */
-import type { ImageTransform, Priority, WorkMessage } from '@tidemark/contracts';
+import type { Priority, WorkMessage } from '@tidemark/contracts';
 import type { Pool } from '@tidemark/db';
 import type { FileRegistry, NewFile } from '@tidemark/files';
 import { errors } from '../errors.ts';
@@ -7,35 +7,37 @@ import type { BatchEvent } from '../events.ts';
 import type { JobIdentity } from '../jobs/identity.ts';
 import type { Advance, JobLedger, QueuedChunk } from '../jobs/job-ledger.ts';
 import { jobStatements } from '../jobs/job-statements.ts';
-import type { PlannedItem } from '../jobs/resolve-inputs.ts';
-import type { Item } from '../workers/protocol.ts';
+import type { PlannedItem } from '../jobs/plan-source.ts';
+import type { ReadyItem } from '../workers/protocol.ts';
 import type { ChunkState } from './chunk-state.ts';
 import { chunkStatements } from './chunk-statements.ts';
 
 export interface ClaimedChunk extends WorkMessage {
   items: PlannedItem[];
-  transform: ImageTransform;
+  kind: string;
+  spec: unknown;
   /** Whose rights its inputs are read with. */
   identity: JobIdentity;
 }
 
+/** Beside these, the item's `input`, or its `file` and `name`. */
 export interface ItemError {
   index: number;
-  file: string;
-  name: string;
   code: string;
   message: string;
   hint: string | null;
 }
 
 export interface ChunkResult {
-  outputs: { item: Item; path: string; file: Omit<NewFile, 'path' | 'owner' | 'jobId'> }[];
+  /** Items that succeeded. */
+  done: number;
+  files: { item: ReadyItem; path: string; file: Omit<NewFile, 'path' | 'owner' | 'jobId'> }[];
   errors: ItemError[];
 }
 
 export interface ChunkLedger {
-  /** Undefined when the message is stale: done already, taken by another, cancelled. */
-  claim(message: WorkMessage): Promise<ClaimedChunk | undefined>;
+  /** 'stale': done already, taken by another, cancelled. 'lacking': its kind does not run here. */
+  claim(message: WorkMessage): Promise<ClaimedChunk | 'stale' | 'lacking'>;
   /**
    * Outputs, counts, state, the next chunks of the window, and perhaps the job's end: one transaction, or nothing.
    * Undefined when the chunk is not ours any more; then nothing was written.
@@ -54,6 +56,8 @@ export interface ChunkLedgerOptions {
   jobs: JobLedger;
   /** Names this process in the rows; never used twice. */
   worker: string;
+  /** Names of the kinds that run here. */
+  kinds: readonly string[];
   leaseMs: number;
   maxAttempts: number;
   /** A fault is most often the disk's or the database's: time for it to pass. */
@@ -63,23 +67,27 @@ export interface ChunkLedgerOptions {
 
 export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
   const { pool, registry, jobs, worker, leaseMs, maxAttempts, observe } = options;
+  const kindNames = JSON.stringify(options.kinds);
   return {
     async claim({ job, chunk, attempt }) {
-      const [row] = await pool.query(chunkStatements.claim, [job, chunk, attempt, worker, leaseMs]);
-      if (!row) return undefined;
-      const { items, transform, role, claims } = row;
-      return { job, chunk, attempt, items, transform, identity: { role, claims } };
+      const [row] = await pool.query(chunkStatements.claim, [job, chunk, attempt, worker, leaseMs, kindNames]);
+      if (!row) {
+        const [found] = await pool.query(chunkStatements.isQueued, [job, chunk, attempt]);
+        return found?.queued ? 'lacking' : 'stale';
+      }
+      const { items, kind, spec, role, claims } = row;
+      return { job, chunk, attempt, items, kind, spec, identity: { role, claims } };
     },
 
     async complete({ job, chunk, attempt }, result) {
       const advance = await pool.transaction(async (tx): Promise<Advance | undefined> => {
         const [locked] = await tx.query<{ priority: Priority; owner: string | null }>(jobStatements.lockRunning, [job]);
         if (!locked) return undefined;
-        const counts = [result.outputs.length, result.errors.length, errorsOrNull(result.errors)];
+        const counts = [result.done, result.errors.length, errorsOrNull(result.errors)];
         const ours = await tx.query(chunkStatements.complete, [job, chunk, attempt, worker, ...counts]);
         if (ours.length === 0) return undefined;
         // A job without an owner, such as one of a service token, leaves its outputs to the owners of the inputs.
-        const files = result.outputs.map(({ item, path, file }) => {
+        const files = result.files.map(({ item, path, file }) => {
           return { ...file, path, owner: locked.owner ?? item.owner, jobId: job };
         });
         await registry.insert(tx, files);

@@ -23,15 +23,22 @@ export const chunkStatements = {
     select exists (
       select from tidemark.job_chunks where job_id = $1::uuid and state in ('planned', 'queued', 'running')) as open`,
 
-  /** queued → running. $1: job, $2: chunk, $3: attempt, $4: worker, $5: lease in ms. */
+  /** queued → running. $1: job, $2: chunk, $3: attempt, $4: worker, $5: lease in ms, $6: JSON array of the kinds that run here. */
   claim: `
     update tidemark.job_chunks c
     set state = 'running', worker = $4::text, lease_until = clock_timestamp() + $5::float8 * interval '1 ms'
     from tidemark.jobs j
     where c.job_id = $1::uuid and c.chunk = $2::int and c.attempt = $3::int and c.state = 'queued'
-      and j.id = c.job_id and j.state = 'running'
-    returning c.items, j.spec -> 'transform' as transform, j.role,
+      and j.id = c.job_id and j.state = 'running' and j.kind in (select jsonb_array_elements_text($6::jsonb))
+    returning c.items, j.kind, j.spec, j.role,
       (select claims from tidemark.job_requests r where r.job_id = j.id) as claims`,
+
+  /** Whether only the kind keeps this instance from the chunk. $1: job, $2: chunk, $3: attempt. */
+  isQueued: `
+    select exists (
+      select from tidemark.job_chunks c join tidemark.jobs j on j.id = c.job_id
+      where c.job_id = $1::uuid and c.chunk = $2::int and c.attempt = $3::int and c.state = 'queued' and j.state = 'running'
+    ) as queued`,
 
   /** $1: worker, $2: lease in ms, $3: JSON array of {job, chunk, attempt}. Answers which of them are still its own. */
   renew: `

@@ -2,6 +2,7 @@ import { sniffImage } from '@tidemark/files';
 import sharp, { type Metadata } from 'sharp';
 import { errors } from '../errors.ts';
 import type { ImageFacts } from './image-facts.ts';
+import { structureProblem } from './structure.ts';
 
 /**
  * Reads an image's header; decodes nothing.
@@ -11,12 +12,9 @@ export async function probe(input: Buffer, name: string, maxPixels: number): Pro
   // Only these four decoders are ever reached: others (SVG, PDF, TIFF) follow references or run programs of their own.
   const type = sniffImage(input);
   if (!type) throw errors.NOT_AN_IMAGE({ name });
-  let metadata: Metadata;
-  try {
-    // The check for pixels comes below, with our own error; sharp's would need it decoded to a different one.
-    metadata = await sharp(input, { limitInputPixels: false }).metadata();
-  } catch (cause) {
-    throw errors.IMAGE_UNREADABLE({ name, reason: reasonOf(cause) }, { cause });
+  const metadata = await readHeader(input);
+  if (!metadata) {
+    throw errors.IMAGE_UNREADABLE({ name, reason: structureProblem(type, input) ?? 'its header is damaged' });
   }
   const pages = metadata.pages ?? 1;
   const facts: ImageFacts = {
@@ -34,8 +32,16 @@ export async function probe(input: Buffer, name: string, maxPixels: number): Pro
   return facts;
 }
 
-/** libvips repeats itself over several lines; the first says it. */
-export function reasonOf(cause: unknown): string {
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return (message.split('\n', 1)[0] ?? '').slice(0, 300);
+/**
+ * Returns undefined for a header that libvips cannot read. sharp takes that for a success where libvips left it no words,
+ * which happens when another thread clears their shared buffer (metadata.cc: `baton->err.empty()`). The width is 0 then.
+ */
+async function readHeader(input: Buffer): Promise<Metadata | undefined> {
+  try {
+    // The limit of pixels is probe's own: sharp's error would have to be told from others by its words.
+    const metadata = await sharp(input, { limitInputPixels: false }).metadata();
+    return metadata.width > 0 ? metadata : undefined;
+  } catch {
+    return undefined;
+  }
 }

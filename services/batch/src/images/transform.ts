@@ -2,7 +2,15 @@ import type { ImageTransform } from '@tidemark/contracts';
 import sharp, { type Sharp } from 'sharp';
 import { errors } from '../errors.ts';
 import { decodedPages, type ImageFacts, type OutputFormat, outputFormat } from './image-facts.ts';
-import { reasonOf } from './probe.ts';
+import { structureProblem } from './structure.ts';
+
+export interface TransformTask {
+  input: Buffer;
+  name: string;
+  facts: ImageFacts;
+  transform: ImageTransform;
+  timeoutMs: number;
+}
 
 export interface Transformed {
   bytes: Buffer;
@@ -14,48 +22,68 @@ export interface Transformed {
 
 /** JPEG and WebP where the job does not say: visually clean at about a tenth of the pixels' size. */
 const DEFAULT_QUALITY = 80;
+/** Pixels of a side: what libwebp and libjpeg can encode. */
+const MAX_SIDE: Record<OutputFormat, number> = { webp: 16_383, jpeg: 65_500, png: 2 ** 31 - 1 };
 
 /**
  * One sharp operation: turn upright, resize, greyscale, blur, encode. Metadata (EXIF, GPS) does not survive.
  * @throws BATCH_IMAGE_UNREADABLE when the pixels are damaged, BATCH_TRANSFORM_FAILED when the result cannot be made
  */
-export async function transformImage(
-  input: Buffer,
-  name: string,
-  facts: ImageFacts,
-  transform: ImageTransform,
-  timeoutSeconds: number,
-): Promise<Transformed> {
+export async function transformImage(task: TransformTask): Promise<Transformed> {
+  const { input, facts, transform, timeoutMs } = task;
   const format = outputFormat(facts, transform);
-  const image = sharp(input, { animated: decodedPages(facts, transform) > 1, sequentialRead: true })
-    .timeout({ seconds: timeoutSeconds })
+  const animated = decodedPages(facts, transform) > 1;
+  const image = sharp(input, { animated, sequentialRead: true })
+    // A thread cannot end before its native work does.
+    .timeout({ seconds: Math.ceil(timeoutMs / 1_000) })
     .autoOrient();
   if (transform.resize) image.resize(transform.resize);
   if (transform.greyscale) image.greyscale();
   if (transform.blur) image.blur(transform.blur);
-  const began = performance.now();
+  const startedAt = performance.now();
   try {
     const { data, info } = await encode(image, format, transform.quality).toBuffer({ resolveWithObject: true });
     return { bytes: data, format, width: info.width, height: info.pageHeight ?? info.height };
   } catch (cause) {
-    const reason = reasonOf(cause);
-    // libvips says where it failed only in words: its loaders' names, or what they say of damaged files.
-    const unreadable =
-      /^(Vips(Jpeg|Foreign\w*)|jpegload|pngload|webpload|gifload|Input (buffer|file))|corrupt|premature|truncated|libspng|read error/i;
-    // Its words are one buffer for all threads, so they may be another's: then what is left is to read the pixels alone.
-    // Where the time is over, there is none for that either.
-    const isOver = performance.now() - began >= timeoutSeconds * 1_000;
-    throw unreadable.test(reason) || (!isOver && !(await isReadable(input)))
-      ? errors.IMAGE_UNREADABLE({ name, reason }, { cause })
-      : errors.TRANSFORM_FAILED({ name, reason }, { cause });
+    throw await failureOf(task, { format, animated, isOver: performance.now() - startedAt >= timeoutMs }, cause);
   }
 }
 
-const isReadable = (input: Buffer): Promise<boolean> =>
-  sharp(input, { sequentialRead: true })
+interface Attempt {
+  format: OutputFormat;
+  animated: boolean;
+  isOver: boolean;
+}
+
+/** Decides by decoding the input alone, never by libvips's words, which may belong to another thread's image. */
+async function failureOf(
+  { input, name, facts, transform, timeoutMs }: TransformTask,
+  attempt: Attempt,
+  cause: unknown,
+) {
+  const { format, animated, isOver } = attempt;
+  if (isOver) return errors.ITEM_TIMEOUT({ name, ms: timeoutMs }, { cause });
+  if (!(await isReadable(input, animated))) {
+    const reason = structureProblem(facts.type, input) ?? 'its pixels cannot be decoded';
+    return errors.IMAGE_UNREADABLE({ name, reason }, { cause });
+  }
+  const side = Math.max(transform.resize?.width ?? 0, transform.resize?.height ?? 0, facts.width, facts.height);
+  const reason =
+    side > MAX_SIDE[format]
+      ? `${format} allows ${MAX_SIDE[format]} pixels a side, and the transform has ${side}`
+      : `it cannot be made a ${format} of this size`;
+  return errors.TRANSFORM_FAILED({ name, reason }, { cause });
+}
+
+/**
+ * sharp takes a failed operation for a success where libvips left it no words, which happens when another thread clears
+ * their shared buffer (stats.cc: `baton->err.empty()`). The result has no channels then.
+ */
+const isReadable = (input: Buffer, animated: boolean): Promise<boolean> =>
+  sharp(input, { animated, sequentialRead: true })
     .stats()
     .then(
-      () => true,
+      ({ channels }) => channels.length > 0,
       () => false,
     );
 

@@ -7,7 +7,7 @@ import type { BatchEvent } from '../events.ts';
 import { errorColumn } from './error-column.ts';
 import { nextJobState } from './job-state.ts';
 import { jobStatements } from './job-statements.ts';
-import type { PlannedItem } from './resolve-inputs.ts';
+import type { PlannedItem } from './plan-source.ts';
 
 /** A chunk that was marked queued, and whose message is still to be published. */
 export interface QueuedChunk {

@@ -1,17 +1,37 @@
 /** The statements over tidemark.jobs. Each transition is guarded by the state it leaves (see job-state.ts). */
 
 export const jobStatements = {
-  /** queued → planning. $1: most jobs planned or running. The most urgent, then the oldest; one planner wins. */
+  /**
+   * queued → planning. $1: most jobs planned or running, $2: JSON array of the kinds that run here. The most urgent, then the
+   * oldest; one planner wins. A kind that no instance ever registered is claimed too, for the planner to refuse.
+   */
   claim: `
-    update tidemark.jobs set state = 'planning', started_at = clock_timestamp()
+    update tidemark.jobs set state = 'planning', started_at = clock_timestamp(), waits_for = null
     where state = 'queued'
       and id = (
         select id from tidemark.jobs where state = 'queued'
+          and (kind in (select jsonb_array_elements_text($2::jsonb)) or kind not in (select name from tidemark.job_kinds))
         order by array_position(array['high', 'normal', 'low'], priority), created_at
         limit 1 for update skip locked)
       and (select count(*) from tidemark.jobs where state in ('planning', 'running')) < $1::int
     returning id, kind, spec, role,
       (select claims from tidemark.job_requests r where r.job_id = tidemark.jobs.id) as claims`,
+
+  /**
+   * Says of unfinished jobs that no instance runs their kind, or that one does again. $1: ms without a sign of life of the
+   * kind, $2: limit.
+   */
+  sayKindsAway: `
+    update tidemark.jobs j set waits_for = case when w.is_away then 'an instance that runs the kind ' || j.kind end
+    from (
+      select u.id, k.seen_at < clock_timestamp() - $1::float8 * interval '1 ms' as is_away
+      from tidemark.jobs u join tidemark.job_kinds k on k.name = u.kind
+      where u.state in ('queued', 'running')
+        and (k.seen_at < clock_timestamp() - $1::float8 * interval '1 ms') <> (u.waits_for is not null)
+      order by u.id limit $2::int for update of u skip locked
+    ) as w
+    where j.id = w.id
+    returning j.id, j.kind, w.is_away`,
 
   /** planning → queued, where the planner died. $1: ms, $2: limit. */
   replan: `

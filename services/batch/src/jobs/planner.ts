@@ -3,15 +3,17 @@ import type { Pool, Row } from '@tidemark/db';
 import type { FileRegistry } from '@tidemark/files';
 import { errors, isOwnError } from '../errors.ts';
 import type { BatchEvent } from '../events.ts';
+import type { Kinds } from '../kinds/load-kinds.ts';
 import { errorColumn } from './error-column.ts';
 import { asRoleRefused, identityOf, type JobIdentity } from './identity.ts';
 import type { JobLedger, QueuedChunk } from './job-ledger.ts';
 import { jobStatements } from './job-statements.ts';
-import { readSpec } from './read-spec.ts';
-import { type PlannedItem, resolveInputs } from './resolve-inputs.ts';
+import { type PlannedItem, planSource } from './plan-source.ts';
+import { kindOf } from './read-spec.ts';
 
 export interface PlannerOptions {
   pool: Pool;
+  kinds: Kinds;
   registry: FileRegistry;
   ledger: JobLedger;
   publish: (chunks: readonly QueuedChunk[]) => Promise<void>;
@@ -42,13 +44,15 @@ export function cutChunks(items: readonly PlannedItem[], threads: number, most: 
 }
 
 export function createPlanner(options: PlannerOptions): Planner {
-  const { pool, registry, ledger, publish, observe } = options;
+  const { pool, kinds, registry, ledger, publish, observe } = options;
+  const kindNames = JSON.stringify([...kinds.keys()]);
 
   async function plan(job: ClaimedJob): Promise<void> {
     const startedAt = performance.now();
     const identity = identityOf(job, options.roles);
-    const spec = readSpec(job.kind, job.spec);
-    const items = await resolveInputs(registry, identity, spec.input, options.maxItems).catch((error: unknown) => {
+    const kind = kindOf(kinds, job.kind, job.spec);
+    const context = { spec: job.spec, identity, files: registry };
+    const items = await planSource(kind, context, options.maxItems).catch((error: unknown) => {
       throw asRoleRefused(error, job.role);
     });
     await checkQuota(job.id, items.length);
@@ -70,7 +74,7 @@ export function createPlanner(options: PlannerOptions): Planner {
 
   return {
     async planNext() {
-      const [job] = await pool.query<ClaimedJob>(jobStatements.claim, [options.maxRunningJobs]);
+      const [job] = await pool.query<ClaimedJob>(jobStatements.claim, [options.maxRunningJobs, kindNames]);
       if (!job) return false;
       try {
         await plan(job);

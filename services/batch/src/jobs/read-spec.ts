@@ -1,21 +1,16 @@
-import { ImageTransformSpec, JOB_KINDS } from '@tidemark/contracts';
-import { Compile } from 'typebox/compile';
 import { errors } from '../errors.ts';
+import type { Kinds, LoadedKind } from '../kinds/load-kinds.ts';
 
-const validator = Compile(ImageTransformSpec);
 /** Problems named in an error; a spec of 10,000 wrong ids has as many. */
 const SHOWN_PROBLEMS = 5;
 
-/** @throws BATCH_UNKNOWN_KIND, BATCH_INVALID_SPEC */
-export function readSpec(kind: string, spec: unknown): ImageTransformSpec {
-  if (!(JOB_KINDS as readonly string[]).includes(kind)) throw errors.UNKNOWN_KIND({ kind, known: JOB_KINDS });
-  if (!validator.Check(spec)) {
-    const problems = validator.Errors(spec).slice(0, SHOWN_PROBLEMS);
-    throw errors.INVALID_SPEC({ problems: problems.map((p) => `${p.instancePath || '/'} ${p.message}`) });
+/** Returns the kind of a job whose spec fits it. @throws BATCH_UNKNOWN_KIND, BATCH_INVALID_SPEC */
+export function kindOf(kinds: Kinds, kind: string, spec: unknown): LoadedKind {
+  const found = kinds.get(kind);
+  if (!found) throw errors.UNKNOWN_KIND({ kind, known: [...kinds.keys()] });
+  if (!found.validator.Check(spec)) {
+    const problems = found.validator.Errors(spec).slice(0, SHOWN_PROBLEMS);
+    throw errors.INVALID_SPEC({ kind, problems: problems.map((p) => `${p.instancePath || '/'} ${p.message}`) });
   }
-  const { resize } = spec.transform;
-  if (resize && !resize.width && !resize.height) {
-    throw errors.INVALID_SPEC({ problems: ['/transform/resize needs a width, a height, or both'] });
-  }
-  return spec;
+  return found;
 }

@@ -3,21 +3,16 @@ import { ACK_WAIT_MS, type Delivery } from '@tidemark/bus';
 import type { WorkMessage } from '@tidemark/contracts';
 import { every } from '@tidemark/service';
 import type { ChunkLedger, ClaimedChunk } from '../chunks/chunk-ledger.ts';
-import type { BatchEvent } from '../events.ts';
 import type { JobLedger, QueuedChunk } from '../jobs/job-ledger.ts';
 import type { Progress } from './progress.ts';
-import type { InputReader } from './read-inputs.ts';
-import { ChunkFault, runChunk } from './run-chunk.ts';
-import type { RunItemDeps } from './run-item.ts';
+import { ChunkFault, type RunChunkDeps, runChunk } from './run-chunk.ts';
 
-export interface ChunkHandlerOptions extends RunItemDeps {
-  readInputs: InputReader;
+export interface ChunkHandlerOptions extends RunChunkDeps {
   chunks: ChunkLedger;
   jobs: JobLedger;
   publish: (chunks: readonly QueuedChunk[]) => Promise<void>;
   progress: Progress;
   leaseMs: number;
-  observe: (event: BatchEvent) => void;
 }
 
 export interface ChunkHandler {
@@ -41,6 +36,8 @@ const LOST = 'lost';
 const HAND_BACK = 'hand back';
 /** After a database error at the claim: the message is delivered again, and the claim repeated. */
 const CLAIM_RETRY_MS = 1_000;
+/** An instance that runs the kind takes the message, if there is one. */
+const LACKING_RETRY_MS = 1_000;
 
 export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
   const { chunks, jobs, publish, progress, observe } = options;
@@ -69,7 +66,7 @@ export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
   }
 
   async function handle(message: WorkMessage, delivery: Delivery): Promise<void> {
-    let chunk: ClaimedChunk | undefined;
+    let chunk: ClaimedChunk | 'stale' | 'lacking';
     try {
       chunk = await chunks.claim(message);
     } catch (error) {
@@ -77,7 +74,11 @@ export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
       delivery.nak(CLAIM_RETRY_MS);
       return;
     }
-    if (!chunk) {
+    if (chunk === 'lacking') {
+      delivery.nak(LACKING_RETRY_MS);
+      return;
+    }
+    if (chunk === 'stale') {
       observe({ type: 'chunk.stale', ...message });
       delivery.ack();
       return;
@@ -104,7 +105,8 @@ export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
         observe({ type: 'chunk.discarded', ...id, attempt: chunk.attempt });
         return;
       }
-      const [done, failed] = [result.outputs.length, result.errors.length];
+      const { done } = result;
+      const failed = result.errors.length;
       observe({ type: 'chunk.done', ...id, done, failed, ms: performance.now() - startedAt });
       progress.mark(chunk.job);
       await publish(queued);

@@ -1,13 +1,14 @@
 /**
- * Where the inputs of a chunk are, asked with the job's rights at this moment: between planning and its turn a file may have
+ * Where the files of a chunk are, asked with the job's rights at this moment: between planning and its turn a file may have
  * been deleted, its policies changed or the role dropped.
  */
 import type { FileRegistry } from '@tidemark/files';
 import type { ClaimedChunk } from '../chunks/chunk-ledger.ts';
 import { errors, isOwnError } from '../errors.ts';
 import { asRoleRefused, identityOf } from '../jobs/identity.ts';
-import type { PlannedItem } from '../jobs/resolve-inputs.ts';
-import type { Failure, Item } from '../workers/protocol.ts';
+import type { PlannedItem } from '../jobs/plan-source.ts';
+import type { FileInput, JobKind } from '../kinds/job-kind.ts';
+import type { Failure, ReadyItem } from '../workers/protocol.ts';
 
 export interface RefusedInput {
   item: PlannedItem;
@@ -15,27 +16,31 @@ export interface RefusedInput {
 }
 
 /** In the order of the chunk. Rejects with what Postgres is short of, after which the chunk is tried again. */
-export type InputReader = (chunk: Pick<ClaimedChunk, 'items' | 'identity'>) => Promise<(Item | RefusedInput)[]>;
+export type InputReader = (
+  kind: JobKind,
+  chunk: Pick<ClaimedChunk, 'items' | 'identity'>,
+) => Promise<(ReadyItem | RefusedInput)[]>;
 
-export function isItem(input: Item | RefusedInput): input is Item {
+export function isReady(input: ReadyItem | RefusedInput): input is ReadyItem {
   return !('failure' in input);
 }
 
 export function createInputReader(registry: FileRegistry, roles: readonly string[]): InputReader {
-  return async ({ items, identity }) => {
-    const read = async () => {
-      const rows = await registry.findMany(
-        identityOf(identity, roles),
-        items.map((item) => item.file),
-      );
-      return new Map(rows.map((row) => [row.id, row]));
-    };
+  return async (kind, { items, identity }) => {
     try {
-      const rows = await read();
-      return items.map(({ index, file, name }) => {
+      // The role is checked for every kind: one that may not be taken any more runs nothing.
+      const asked = identityOf(identity, roles);
+      if (kind.item.input === 'value') {
+        return items.map(({ index, input }) => ({ index, input, name: `item ${index}`, key: null, owner: null }));
+      }
+      const ids = items.map(({ input }) => (input as FileInput).file);
+      const rows = new Map((await registry.findMany(asked, ids)).map((row) => [row.id, row]));
+      return items.map((item) => {
+        const { file, name } = item.input as FileInput;
         const row = rows.get(file);
-        if (!row) return { item: { index, file, name }, failure: failureOf(errors.INPUT_HIDDEN({ name })) };
-        return { index, file, name, key: row.storage_key, owner: row.owner };
+        return row
+          ? { ...item, name, key: row.storage_key, owner: row.owner }
+          : { item, failure: failureOf(errors.INPUT_HIDDEN({ name })) };
       });
     } catch (error) {
       const refused = asRoleRefused(error, identity.role);

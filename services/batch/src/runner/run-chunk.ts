@@ -1,10 +1,18 @@
 import type { ChunkResult, ClaimedChunk, ItemError } from '../chunks/chunk-ledger.ts';
 import { cutText } from '../cut-text.ts';
 import type { BatchEvent } from '../events.ts';
-import type { PlannedItem } from '../jobs/resolve-inputs.ts';
-import type { Failure, Item, Output } from '../workers/protocol.ts';
-import { type InputReader, isItem } from './read-inputs.ts';
+import type { PlannedItem } from '../jobs/plan-source.ts';
+import type { FileInput, JobKind } from '../kinds/job-kind.ts';
+import type { Kinds } from '../kinds/load-kinds.ts';
+import type { Failure, ReadyItem, StoredFile } from '../workers/protocol.ts';
+import { type InputReader, isReady } from './read-inputs.ts';
 import { type RunItemDeps, runItem } from './run-item.ts';
+
+export interface RunChunkDeps extends RunItemDeps {
+  kinds: Kinds;
+  readInputs: InputReader;
+  observe: (event: BatchEvent) => void;
+}
 
 /** Why a chunk could not be run, though nothing is wrong with its items: disk, file store, a mistake of ours. */
 export class ChunkFault extends Error {
@@ -24,51 +32,47 @@ const MAX_MESSAGE = 500;
  * Runs a chunk's items one after the other; parallelism is between chunks.
  * Rejects with ChunkFault, or with the signal's reason when the chunk is not ours any more.
  */
-export async function runChunk(
-  deps: RunItemDeps & { readInputs: InputReader; observe: (event: BatchEvent) => void },
-  chunk: ClaimedChunk,
-  signal: AbortSignal,
-): Promise<ChunkResult> {
-  const result: ChunkResult = { outputs: [], errors: [] };
+export async function runChunk(deps: RunChunkDeps, chunk: ClaimedChunk, signal: AbortSignal): Promise<ChunkResult> {
+  const kind = deps.kinds.get(chunk.kind)!;
+  const result: ChunkResult = { done: 0, files: [], errors: [] };
   const fail = (item: PlannedItem, failure: Failure) => {
     deps.observe({ type: 'item.failed', code: failure.code });
-    result.errors.push(toItemError(item, failure));
+    result.errors.push(toItemError(kind, item, failure));
   };
-  for (const input of await deps.readInputs(chunk)) {
+  for (const item of await deps.readInputs(kind, chunk)) {
     signal.throwIfAborted();
-    if (!isItem(input)) {
-      fail(input.item, input.failure);
+    if (!isReady(item)) {
+      fail(item.item, item.failure);
       continue;
     }
-    const item = input;
     const startedAt = performance.now();
-    const outcome = await runItem(deps, item, chunk.transform, signal);
-    if (isFailure(outcome)) {
-      if (outcome.fault) throw new ChunkFault(outcome);
-      fail(item, outcome);
+    const outcome = await runItem(deps, kind, { job: chunk.job, kind: kind.name, spec: chunk.spec, item }, signal);
+    if ('failure' in outcome) {
+      if (outcome.failure.fault) throw new ChunkFault(outcome.failure);
+      fail(item, outcome.failure);
     } else {
       deps.observe({ type: 'item.done', ms: performance.now() - startedAt });
-      result.outputs.push(toOutput(chunk.job, item, outcome));
+      result.done += 1;
+      result.files.push(...outcome.files.map((file, n) => toOutput(chunk.job, item, file, n)));
     }
   }
   signal.throwIfAborted();
   return result;
 }
 
-function isFailure(outcome: Output | Failure): outcome is Failure {
-  return 'code' in outcome;
+function toItemError(kind: JobKind, { index, input }: PlannedItem, { code, message, hint }: Failure): ItemError {
+  const about = kind.item.input === 'file' ? (input as FileInput) : { input };
+  return { ...about, index, code, message: cutText(message, MAX_MESSAGE), hint };
 }
 
-function toItemError({ index, file, name }: PlannedItem, { code, message, hint }: Failure): ItemError {
-  return { index, file, name, code, message: cutText(message, MAX_MESSAGE), hint };
-}
-
-function toOutput(job: string, item: Item, output: Output): ChunkResult['outputs'][number] {
-  const { key, sha256, size, contentType, extension, width, height } = output;
+/** The path of the item's n-th file. */
+function toOutput(job: string, item: ReadyItem, file: StoredFile, n: number): ChunkResult['files'][number] {
+  const { key: storageKey, sha256, size, contentType, extension, metadata } = file;
   const stem = item.name.replace(/\.[^.]{1,8}$/, '') || item.name;
+  const number = n === 0 ? '' : `-${n}`;
   return {
     item,
-    path: `jobs/${job}/${item.index}-${stem}.${extension}`,
-    file: { contentType, size, sha256, storageKey: key, metadata: { width, height, source: item.file } },
+    path: `jobs/${job}/${item.index}-${stem}${number}.${extension}`,
+    file: { contentType, size, sha256, storageKey, metadata },
   };
 }

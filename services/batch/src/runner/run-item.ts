@@ -1,60 +1,60 @@
-/** One item on its way: header, admission, pixels. */
-import type { ImageTransform } from '@tidemark/contracts';
-import { errors } from '../errors.ts';
-import type { Admission } from '../images/admission.ts';
-import { decodedBytes } from '../images/image-facts.ts';
-import type { Failure, Item, Output } from '../workers/protocol.ts';
+/** Runs one item where its kind wants to run. */
+import { errors, isOwnError } from '../errors.ts';
+import type { InstanceLimits, JobKind } from '../kinds/job-kind.ts';
+import type { Failure, Outcome, Task } from '../workers/protocol.ts';
+import { runTask, type TaskEnvironment } from '../workers/run-task.ts';
 import type { ThreadPool } from '../workers/thread-pool.ts';
 
 export interface RunItemDeps {
   threads: ThreadPool;
-  admission: Admission;
-  itemTimeoutMs: number;
+  /** For kinds that run on the main thread. */
+  main: Pick<TaskEnvironment, 'store' | 'storeTimeoutMs'>;
+  limits: InstanceLimits;
 }
 
 /** Never rejects for what is wrong with the item; rejects with the signal's reason, or BATCH_STOPPING. */
-export async function runItem(
-  deps: RunItemDeps,
-  item: Item,
-  transform: ImageTransform,
-  signal: AbortSignal,
-): Promise<Output | Failure> {
+export async function runItem(deps: RunItemDeps, kind: JobKind, task: Task, signal: AbortSignal): Promise<Outcome> {
+  const itemMs = Math.min(kind.limits.itemMs, deps.limits.itemMs);
   try {
-    return await run(deps, item, transform, signal);
+    const outcome = await (kind.runsOn === 'thread'
+      ? deps.threads.run(task, itemMs, signal)
+      : runOnMain(deps, kind, task, itemMs, signal));
+    signal.throwIfAborted();
+    return outcome;
   } catch (error) {
     const failure = itemFailure(error);
-    if (failure && !signal.aborted) return failure;
+    if (failure && !signal.aborted) return { failure };
     throw error;
   }
 }
 
-async function run(
-  { threads, admission, itemTimeoutMs }: RunItemDeps,
-  item: Item,
-  transform: ImageTransform,
+/** Memory is not admitted here: what waits holds little, and the runner bounds how many do. */
+async function runOnMain(
+  { main, limits }: RunItemDeps,
+  kind: JobKind,
+  task: Task,
+  itemMs: number,
   signal: AbortSignal,
-): Promise<Output | Failure> {
-  const probed = await threads.run({ type: 'probe', item }, itemTimeoutMs);
-  if ('failure' in probed) return probed.failure;
-  if (!('facts' in probed)) throw errors.WORKER_CRASHED({ name: item.name });
-  const bytes = decodedBytes(probed.facts, transform);
-  const limit = admission.limitBytes;
-  if (bytes > limit) throw errors.IMAGE_TOO_LARGE({ name: item.name, bytes, limit });
-  const giveBack = await admission.admit(bytes, signal);
-  try {
-    const reply = await threads.run({ type: 'transform', item, transform, facts: probed.facts }, itemTimeoutMs);
-    if ('failure' in reply) return reply.failure;
-    if ('output' in reply) return reply.output;
-    throw errors.WORKER_CRASHED({ name: item.name });
-  } finally {
-    giveBack();
-  }
+) {
+  const timeout = AbortSignal.timeout(itemMs);
+  const stop = AbortSignal.any([signal, timeout]);
+  const admit = async () => {};
+  const running = runTask(kind, task, { ...main, limits: { ...limits, itemMs }, signal: stop, admit });
+  // A kind that ignores its signal is not waited for.
+  const stopped = new Promise<never>((_, reject) => {
+    const onAbort = () =>
+      reject(signal.aborted ? signal.reason : errors.ITEM_TIMEOUT({ name: task.item.name, ms: itemMs }));
+    if (stop.aborted) onAbort();
+    else stop.addEventListener('abort', onAbort, { once: true });
+  });
+  return await Promise.race([running, stopped]);
 }
 
 /** What this file and the threads throw about an item. */
-const ITEM_CODES = new Set(['BATCH_IMAGE_TOO_LARGE', 'BATCH_ITEM_TIMEOUT', 'BATCH_WORKER_CRASHED']);
+const ITEM_CODES = new Set(['BATCH_ITEM_TIMEOUT', 'BATCH_WORKER_CRASHED']);
 
 function itemFailure(error: unknown): Failure | undefined {
-  const { code, message, hint } = error as { code?: string; message: string; hint?: string | null };
-  return code && ITEM_CODES.has(code) ? { code, message, hint: hint ?? null, fault: false } : undefined;
+  if (!isOwnError(error) || !ITEM_CODES.has(error.code)) return undefined;
+  const { code, message, hint } = error;
+  return { code, message, hint, fault: false };
 }

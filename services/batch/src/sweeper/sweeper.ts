@@ -38,6 +38,8 @@ const LIMIT = 200;
 const PLANS = 20;
 /** A planner reads some rows and writes some; one that takes longer has died. */
 const PLANNING_MS = 60_000;
+/** Three signs of life of a kind's instances (see kind-registry.ts). */
+const KIND_AWAY_MS = 30_000;
 /** Clocks of Postgres and NATS may differ, and a publication may be under way. */
 const LOST_MARGIN_MS = 5_000;
 
@@ -69,6 +71,12 @@ export function startSweeper(options: SweeperOptions): Sweeper {
   async function replan(): Promise<void> {
     for (const { id } of await pool.query(jobStatements.replan, [PLANNING_MS, LIMIT])) {
       observe({ type: 'job.replanned', job: id });
+    }
+  }
+
+  async function sayKindsAway(): Promise<void> {
+    for (const { id, kind, is_away } of await pool.query(jobStatements.sayKindsAway, [KIND_AWAY_MS, LIMIT])) {
+      if (is_away) observe({ type: 'job.waits', job: id, kind });
     }
   }
 
@@ -124,6 +132,7 @@ export function startSweeper(options: SweeperOptions): Sweeper {
     await step('advance', advanceIdle);
     await step('republish', republish);
     await step('replan', replan);
+    await step('kinds', sayKindsAway);
     await plan();
   }
 

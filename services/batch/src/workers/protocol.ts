@@ -1,43 +1,59 @@
 /** What the service and its threads say to each other. Everything here crosses by structured clone. */
-import type { ImageTransform } from '@tidemark/contracts';
 import type { FileStoreOptions } from '@tidemark/files';
-import type { ImageFacts } from '../images/image-facts.ts';
+import type { InstanceLimits, Item } from '../kinds/job-kind.ts';
 
-/** An item of a chunk: one input file. */
-export interface Item {
-  /** Position in the job; names the output. */
-  index: number;
-  file: string;
-  /** Where the file store has its bytes. */
-  key: string;
+/** An item that is ready to run: the service has asked, with the job's rights, where its file is. */
+export interface ReadyItem extends Item<unknown> {
+  /** Where the file store has the item's file; null where its input is no file. */
+  key: string | null;
   /** The `sub` of the file's owner, whom the output of a job without an owner belongs to. */
   owner: string | null;
-  /** Last part of the input's path. */
+}
+
+export interface Task {
+  job: string;
+  kind: string;
+  spec: unknown;
+  item: ReadyItem;
+}
+
+/** Where a thread loads a kind from. */
+export interface KindModule {
   name: string;
+  url: string;
 }
 
 export interface WorkerData {
+  kinds: KindModule[];
   store: FileStoreOptions;
-  /** Of the store, for reading an input and for storing a result, each. */
+  /** For reading an input and for storing a result, each. */
   storeTimeoutMs: number;
-  maxInputBytes: number;
-  maxPixels: number;
-  /** sharp stops a decoder after so many seconds: the thread cannot end before its native work does. */
-  nativeTimeoutSeconds: number;
+  limits: InstanceLimits;
 }
 
-export type Task =
-  /** Reads the header only. */
-  { type: 'probe'; item: Item } | { type: 'transform'; item: Item; transform: ImageTransform; facts: ImageFacts };
+export type ToWorker =
+  | { type: 'run'; task: Task }
+  /** The memory that the thread asked for is its own now. */
+  | { type: 'admitted' }
+  /** There will be no memory: the item needs more than there is, or its job was cancelled. */
+  | { type: 'refused'; failure: Failure };
 
-export interface Output {
+export type FromWorker =
+  /** The item needs so many bytes of memory; its time stands still until the answer. */
+  { type: 'admit'; bytes: number } | { type: 'done'; outcome: Outcome };
+
+export interface StoredFile {
   key: string;
   sha256: string;
   size: number;
   contentType: string;
   extension: string;
-  width: number;
-  height: number;
+  metadata: Record<string, unknown>;
+}
+
+export interface Success {
+  files: StoredFile[];
+  value: unknown;
 }
 
 export interface Failure {
@@ -48,4 +64,4 @@ export interface Failure {
   fault: boolean;
 }
 
-export type Reply = { facts: ImageFacts } | { output: Output } | { failure: Failure };
+export type Outcome = Success | { failure: Failure };

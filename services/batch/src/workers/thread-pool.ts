@@ -3,25 +3,31 @@
  * keeps to itself: which thread ran it (to replace that one after so many items), when a terminated thread has really
  * ended (Node waits for its native work; until then its pixels are in memory), and that nothing waits beyond a limit.
  */
+import type { TidemarkError } from '@tidemark/contracts';
 import { errors } from '../errors.ts';
 import type { BatchEvent } from '../events.ts';
-import type { Reply, Task, WorkerData } from './protocol.ts';
+import type { Admission } from './admission.ts';
+import type { Failure, Outcome, Task, WorkerData } from './protocol.ts';
 import { startThread, type Thread } from './thread.ts';
 
 export interface ThreadPoolOptions {
-  /** The compiled `image-worker.js`. */
+  /** The compiled `kind-worker.js`. */
   file: URL;
   workerData: WorkerData;
   threads: number;
   /** Tasks that may wait for a thread; one more is BATCH_QUEUE_FULL. */
   waitingLimit: number;
   recycleAfterTasks: number;
+  admission: Admission;
   observe: (event: BatchEvent) => void;
 }
 
 export interface ThreadPool {
-  /** Rejects with BATCH_ITEM_TIMEOUT or BATCH_WORKER_CRASHED, after the thread has ended (or is stuck). */
-  run(task: Task, deadlineMs: number): Promise<Reply>;
+  /**
+   * Rejects with BATCH_ITEM_TIMEOUT or BATCH_WORKER_CRASHED, after the thread has ended (or is stuck). A task that waits for
+   * memory stops waiting when `signal` is aborted; its outcome is a failure then.
+   */
+  run(task: Task, deadlineMs: number, signal: AbortSignal): Promise<Outcome>;
   busy(): number;
   waiting(): number;
   recycledTotal(): number;
@@ -106,23 +112,28 @@ export function createThreadPool(options: ThreadPoolOptions): ThreadPool {
   for (let i = 0; i < threads; i += 1) add();
 
   return {
-    async run(task, deadlineMs) {
+    async run(task, deadlineMs, signal) {
       const thread = await lease();
-      const { name } = task.item;
-      const outcome = await thread.run(task, deadlineMs);
-      if (outcome.type === 'reply') {
-        if (thread.tasks() < options.recycleAfterTasks || closed) offer(thread);
-        else void retire(thread);
-        return outcome.reply;
+      const memory = createMemory(options.admission, signal);
+      try {
+        const ended = await thread.run(task, deadlineMs, (bytes) => memory.admit(task, bytes));
+        if (ended.type === 'outcome') {
+          if (thread.tasks() < options.recycleAfterTasks || closed) offer(thread);
+          else void retire(thread);
+          return ended.outcome;
+        }
+        if (closed) throw errors.STOPPING();
+        const { name } = task.item;
+        if (ended.type === 'crash') {
+          observe({ type: 'thread.crashed', reason: ended.reason });
+          throw errors.WORKER_CRASHED({ name });
+        }
+        observe({ type: 'thread.timeout', ms: deadlineMs });
+        await retire(thread);
+        throw errors.ITEM_TIMEOUT({ name, ms: deadlineMs });
+      } finally {
+        memory.giveBack();
       }
-      if (closed) throw errors.STOPPING();
-      if (outcome.type === 'crash') {
-        observe({ type: 'thread.crashed', reason: outcome.reason });
-        throw errors.WORKER_CRASHED({ name });
-      }
-      observe({ type: 'thread.timeout', ms: deadlineMs });
-      await retire(thread);
-      throw errors.ITEM_TIMEOUT({ name, ms: deadlineMs });
     },
     busy: () => all.size - idle.length,
     waiting: () => queue.length,
@@ -137,3 +148,24 @@ export function createThreadPool(options: ThreadPoolOptions): ThreadPool {
     },
   };
 }
+
+/** What one task was admitted. It keeps the memory until its thread is done with it, or has ended. */
+function createMemory(admission: Admission, signal: AbortSignal) {
+  let giveBack = () => {};
+  return {
+    /** Returns undefined, or why the task gets no memory. */
+    async admit({ item: { name } }: Task, bytes: number): Promise<Failure | undefined> {
+      const limit = admission.limitBytes;
+      if (bytes > limit) return asFailure(errors.IMAGE_TOO_LARGE({ name, bytes, limit }));
+      try {
+        giveBack = await admission.admit(bytes, signal);
+        return undefined;
+      } catch {
+        return asFailure(errors.STOPPING());
+      }
+    },
+    giveBack: () => giveBack(),
+  };
+}
+
+const asFailure = ({ code, message, hint }: TidemarkError): Failure => ({ code, message, hint, fault: false });

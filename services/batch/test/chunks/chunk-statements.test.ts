@@ -5,6 +5,7 @@ import { openBatchStack } from '../batch-stack.ts';
 import { CHUNK_STATES, CHUNK_TABLE, COLUMNS, type Column, MAX_ATTEMPTS } from './chunk-table.ts';
 
 const WORKER = 'w';
+const KINDS = '["image.transform"]';
 
 /** The statement of each event, with its parameters. */
 function statementOf(column: Column, job: string, attempt: number): [string, unknown[]] {
@@ -13,7 +14,7 @@ function statementOf(column: Column, job: string, attempt: number): [string, unk
     case 'publish':
       return [sql.openWindow, [job, 1]];
     case 'claim':
-      return [sql.claim, [job, 0, given, WORKER, 60_000]];
+      return [sql.claim, [job, 0, given, WORKER, 60_000, KINDS]];
     case 'complete':
       return [sql.complete, [job, 0, given, WORKER, 1, 0, null]];
     case 'hand_back':
@@ -74,5 +75,5 @@ t.test('another worker, an ended job and a live lease change nothing', async (t)
   t.same(await stack.query(sql.cancelEnded, [10]), [], 'its job runs');
   await stack.query("update tidemark.jobs set state = 'cancelled'");
   await chunk('queued', '1 minute');
-  t.same(await stack.query(sql.claim, [job, 0, 1, 'w', 1_000]), [], 'its job is cancelled');
+  t.same(await stack.query(sql.claim, [job, 0, 1, 'w', 1_000, KINDS]), [], 'its job is cancelled');
 });

@@ -44,7 +44,13 @@ t.test('what sharp makes is never larger than was reckoned with', async (t) => {
           .png()
           .toBuffer();
         const probed = await probe(input, 'x', 1e6);
-        const made = await transformImage(input, 'x', probed, { resize: wanted }, 10);
+        const made = await transformImage({
+          input,
+          name: 'x',
+          facts: probed,
+          transform: { resize: wanted },
+          timeoutMs: 10_000,
+        });
         return made.width * made.height <= outputPixels(probed, wanted);
       },
     ),

@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import t from 'tap';
 import { threadCount } from '../../src/config.ts';
 import { cutChunks } from '../../src/jobs/planner.ts';
-import { readSpec } from '../../src/jobs/read-spec.ts';
+import { kindOf } from '../../src/jobs/read-spec.ts';
+import { loadKinds } from '../../src/kinds/load-kinds.ts';
 
-const item = (index: number) => ({ index, file: '', key: '', name: '' });
+const item = (index: number) => ({ index, input: null });
 
 t.test('chunks hold every item once, in order, and never too many', async () => {
   fc.assert(
@@ -40,7 +41,8 @@ t.test('a small job has chunks for every thread, a large one full chunks', async
 t.test('a spec that cannot be used says where and why', async (t) => {
   const transform = { greyscale: true };
   const id = '123e4567-e89b-42d3-a456-426614174000';
-  t.same(readSpec('image.transform', { input: { files: [id] }, transform }), { input: { files: [id] }, transform });
+  const kinds = await loadKinds('');
+  t.equal(kindOf(kinds, 'image.transform', { input: { files: [id] }, transform }).name, 'image.transform');
   const bad: [unknown, RegExp][] = [
     [null, /must be object/],
     [{}, /input/],
@@ -54,9 +56,13 @@ t.test('a spec that cannot be used says where and why', async (t) => {
     [{ input: { prefix: 'a' }, transform, more: 1 }, /more|additional/],
   ];
   for (const [spec, message] of bad) {
-    t.throws(() => readSpec('image.transform', spec), { code: 'BATCH_INVALID_SPEC', message }, JSON.stringify(spec));
+    t.throws(
+      () => kindOf(kinds, 'image.transform', spec),
+      { code: 'BATCH_INVALID_SPEC', message },
+      JSON.stringify(spec),
+    );
   }
-  t.throws(() => readSpec('image.explode', {}), { code: 'BATCH_UNKNOWN_KIND', message: /image\.explode/ });
+  t.throws(() => kindOf(kinds, 'image.explode', {}), { code: 'BATCH_UNKNOWN_KIND', message: /image\.explode/ });
 });
 
 t.test('threads leave one of libuv’s for files', async (t) => {

@@ -1,29 +1,35 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import type { ImageTransform } from '@tidemark/contracts';
 import { createLocalFileStore } from '@tidemark/files';
 import sharp from 'sharp';
 import t, { type Test } from 'tap';
 import type { BatchEvent } from '../../src/events.ts';
-import type { Item, Task } from '../../src/workers/protocol.ts';
+import { createAdmission } from '../../src/workers/admission.ts';
+import type { Task } from '../../src/workers/protocol.ts';
 import { createThreadPool, type ThreadPoolOptions } from '../../src/workers/thread-pool.ts';
 import { until } from '../batch-stack.ts';
+
+const NEVER = new AbortController().signal;
+const KIND = new URL('../../dist/kinds/image-transform.js', import.meta.url).href;
 
 async function openPool(t: Test, options: Partial<ThreadPoolOptions> = {}) {
   const filesDir = await mkdtemp(path.join(os.tmpdir(), 'tidemark-threads-'));
   const events: BatchEvent[] = [];
+  const admission = createAdmission(1e9);
   const pool = createThreadPool({
-    file: new URL('../../dist/workers/image-worker.js', import.meta.url),
+    file: new URL('../../dist/workers/kind-worker.js', import.meta.url),
     workerData: {
+      kinds: [{ name: 'image.transform', url: KIND }],
       store: { dir: filesDir },
       storeTimeoutMs: 30_000,
-      maxInputBytes: 1e8,
-      maxPixels: 1e8,
-      nativeTimeoutSeconds: 1,
+      limits: { inputBytes: 1e8, pixels: 1e8, itemMs: 1_000 },
     },
     threads: 2,
     waitingLimit: 10,
     recycleAfterTasks: 1_000,
+    admission,
     observe: (event) => events.push(event),
     ...options,
   });
@@ -32,11 +38,13 @@ async function openPool(t: Test, options: Partial<ThreadPoolOptions> = {}) {
     await rm(filesDir, { recursive: true });
   });
   const store = createLocalFileStore({ dir: filesDir });
-  const put = async (bytes: Buffer): Promise<Item> => {
+  const put = async (bytes: Buffer, transform: ImageTransform): Promise<Task> => {
     const { key } = await store.put(bytes, { limitBytes: 1e8 });
-    return { index: 0, file: 'f', owner: null, key, name: 'x.png' };
+    const item = { index: 0, input: { file: 'f', name: 'x.png' }, name: 'x.png', key, owner: null };
+    return { job: 'j', kind: 'image.transform', spec: { transform }, item };
   };
-  return { pool, put, events };
+  const run = (task: Task, deadlineMs = 60_000, signal = NEVER) => pool.run(task, deadlineMs, signal);
+  return { pool, put, run, events, admission };
 }
 
 const solid = (edge: number) =>
@@ -44,40 +52,65 @@ const solid = (edge: number) =>
     .png()
     .toBuffer();
 
+const greyscale: ImageTransform = { greyscale: true };
+
 t.test('a thread that overruns is replaced; the others and the next tasks go on', async (t) => {
-  const { pool, put, events } = await openPool(t);
-  const small = await put(await solid(10));
-  const large = await put(await solid(3_000));
-  const reply = await pool.run({ type: 'probe', item: large }, 30_000);
-  if (!('facts' in reply)) throw new TypeError(JSON.stringify(reply));
+  const { pool, put, run, events, admission } = await openPool(t);
+  const small = await put(await solid(10), greyscale);
   // A blur over 9 million pixels takes seconds.
-  const heavy: Task = { type: 'transform', item: large, transform: { blur: 100 }, facts: reply.facts };
-  const slow = t.rejects(pool.run(heavy, 300), { code: 'BATCH_ITEM_TIMEOUT', message: /300 ms/ });
-  t.match(await pool.run({ type: 'probe', item: small }, 30_000), { facts: { width: 10 } });
+  const large = await put(await solid(3_000), { blur: 100 });
+  t.match(await run(small), { files: [{ metadata: { width: 10 } }] }, 'the threads have started');
+  const slow = t.rejects(run(large, 300), { code: 'BATCH_ITEM_TIMEOUT', message: /300 ms/ });
+  t.match(await run(small), { files: [{ metadata: { width: 10 } }] });
   await slow;
+  t.equal(admission.admittedBytes(), 0, 'its memory is free');
   await until('the replacement', 20_000, async () => pool.recycledTotal() === 1 && pool.busy() === 0);
-  const again = await Promise.all([1, 2, 3].map(() => pool.run({ type: 'probe', item: small }, 30_000)));
-  t.equal(again.filter((r) => 'facts' in r).length, 3);
+  const again = await Promise.all([1, 2, 3].map(() => run(small)));
+  t.equal(again.filter((outcome) => 'files' in outcome).length, 3);
   t.match(events, [{ type: 'thread.timeout' }]);
   t.equal(pool.problem(), undefined);
 });
 
 t.test('threads are replaced after their share of tasks, and no task is lost by it', async (t) => {
-  const { pool, put } = await openPool(t, { recycleAfterTasks: 4, waitingLimit: 30 });
-  const item = await put(await solid(10));
-  const replies = await Promise.all(Array.from({ length: 12 }, () => pool.run({ type: 'probe', item }, 60_000)));
-  t.equal(replies.filter((r) => 'facts' in r).length, 12);
+  const { pool, put, run } = await openPool(t, { recycleAfterTasks: 4, waitingLimit: 30 });
+  const task = await put(await solid(10), greyscale);
+  const outcomes = await Promise.all(Array.from({ length: 12 }, () => run(task)));
+  t.equal(outcomes.filter((outcome) => 'files' in outcome).length, 12);
   t.ok(pool.recycledTotal() >= 1, `${pool.recycledTotal()} replaced`);
 });
 
+t.test('a task waits for memory outside its deadline, and stops waiting when its job is cancelled', async (t) => {
+  const { put, run, admission } = await openPool(t);
+  const task = await put(await solid(10), greyscale);
+  t.match(await run(task), { files: [{}] }, 'a thread has started');
+  const giveBack = await admission.admit(1e9, NEVER);
+  const patient = run(task, 1_000);
+  const cancelled = new AbortController();
+  const impatient = run(task, 1_000, cancelled.signal);
+  await until('both to wait', 10_000, async () => admission.waiting() === 2);
+  cancelled.abort('cancelled');
+  t.match(await impatient, { failure: { code: 'BATCH_STOPPING' } });
+  await new Promise((resolve) => setTimeout(resolve, 1_200));
+  giveBack();
+  t.match(await patient, { files: [{ metadata: { width: 10 } }] });
+  t.equal(admission.admittedBytes(), 0);
+});
+
+t.test('a task that needs more memory than there is fails', async (t) => {
+  const { put, run } = await openPool(t, { admission: createAdmission(1_000) });
+  t.match(await run(await put(await solid(100), greyscale)), {
+    failure: { code: 'BATCH_IMAGE_TOO_LARGE', fault: false },
+  });
+});
+
 t.test('what waits is bounded, and closing refuses it', async (t) => {
-  const { pool, put } = await openPool(t, { threads: 1, waitingLimit: 2 });
-  const item = await put(await solid(10));
-  const runs = Array.from({ length: 4 }, () => pool.run({ type: 'probe', item }, 60_000));
+  const { pool, put, run } = await openPool(t, { threads: 1, waitingLimit: 2 });
+  const task = await put(await solid(10), greyscale);
+  const runs = Array.from({ length: 4 }, () => run(task));
   const results = Promise.allSettled(runs);
   await t.rejects(runs[3]!, { code: 'BATCH_QUEUE_FULL' });
   await pool.close();
   const codes = (await results).map((r) => (r.status === 'rejected' ? r.reason.code : 'done'));
   t.same(codes.slice(1), ['BATCH_STOPPING', 'BATCH_STOPPING', 'BATCH_QUEUE_FULL']);
-  await t.rejects(pool.run({ type: 'probe', item }, 1_000), { code: 'BATCH_STOPPING' });
+  await t.rejects(run(task), { code: 'BATCH_STOPPING' });
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { createAdmission } from '../../src/images/admission.ts';
+import { createAdmission } from '../../src/workers/admission.ts';
 
 const never = new AbortController().signal;
 

@@ -1,0 +1,71 @@
+/** What is wrong with an image file by its own structure, without decoding it. */
+import { crc32 } from 'node:zlib';
+import type { ImageType } from '@tidemark/files';
+
+/**
+ * Returns why the file cannot be whole, or undefined where its structure shows nothing wrong. Callers use it to explain
+ * a decoder's failure. libvips's own words are no help: all threads share one buffer for them, so they may belong to
+ * another thread's image.
+ */
+export function structureProblem(type: ImageType, bytes: Buffer): string | undefined {
+  switch (type) {
+    case 'image/png':
+      return pngProblem(bytes);
+    case 'image/jpeg':
+      return jpegProblem(bytes);
+    case 'image/gif':
+      return bytes.includes(GIF_TRAILER, GIF_HEADER_BYTES) ? undefined : 'it ends before its trailer';
+    case 'image/webp':
+      return webpProblem(bytes);
+  }
+}
+
+const GIF_TRAILER = 0x3b;
+const GIF_HEADER_BYTES = 13;
+const PNG_SIGNATURE_BYTES = 8;
+/** Length, type and checksum of a chunk. */
+const PNG_CHUNK_BYTES = 12;
+
+/** https://www.w3.org/TR/png-3/#5Chunk-layout */
+function pngProblem(bytes: Buffer): string | undefined {
+  for (let at = PNG_SIGNATURE_BYTES; at + PNG_CHUNK_BYTES <= bytes.length; ) {
+    const length = bytes.readUInt32BE(at);
+    const type = bytes.toString('latin1', at + 4, at + 8);
+    const end = at + PNG_CHUNK_BYTES + length;
+    if (!/^[A-Za-z]{4}$/.test(type)) return `there is no chunk at byte ${at}`;
+    if (end > bytes.length) return `it ends within the chunk ${type} at byte ${at}`;
+    if (crc32(bytes.subarray(at + 4, end - 4)) !== bytes.readUInt32BE(end - 4)) {
+      return `the checksum of the chunk ${type} at byte ${at} is wrong`;
+    }
+    if (type === 'IEND') return undefined;
+    at = end;
+  }
+  return 'it ends before its last chunk';
+}
+
+const START_OF_SCAN = 0xda;
+const END_OF_IMAGE = Buffer.from([0xff, 0xd9]);
+
+/** ITU T.81, annex B: marker segments up to the first scan, which an end-of-image marker follows. */
+function jpegProblem(bytes: Buffer): string | undefined {
+  for (let at = 2; at + 4 <= bytes.length; ) {
+    if (bytes[at] !== 0xff) return `there is no marker at byte ${at}`;
+    if (bytes[at + 1] === 0xff) {
+      at += 1;
+      continue;
+    }
+    if (bytes[at + 1] === START_OF_SCAN) {
+      return bytes.includes(END_OF_IMAGE, at) ? undefined : 'it ends before its end-of-image marker';
+    }
+    at += 2 + bytes.readUInt16BE(at + 2);
+  }
+  return 'it ends before its first scan';
+}
+
+const RIFF_HEADER_BYTES = 8;
+
+/** https://developers.google.com/speed/webp/docs/riff_container */
+function webpProblem(bytes: Buffer): string | undefined {
+  const wanted = bytes.readUInt32LE(4) + RIFF_HEADER_BYTES;
+  return wanted > bytes.length ? `it has ${bytes.length} of the ${wanted} bytes that its header names` : undefined;
+}

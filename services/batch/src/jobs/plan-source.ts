@@ -1,0 +1,32 @@
+import type { Identity } from '@tidemark/db';
+import type { FileRegistry } from '@tidemark/files';
+import { errors } from '../errors.ts';
+import type { JobKind } from '../kinds/job-kind.ts';
+
+/** As `job_chunks.items` keeps it. Where a file's bytes are is looked up when the item runs, with the rights of that moment. */
+export interface PlannedItem {
+  /** Position in the job. */
+  index: number;
+  /** What the kind's source returned. */
+  input: unknown;
+}
+
+/** Inputs of a page of the source. */
+const PAGE = 1_000;
+
+/** @throws BATCH_TOO_MANY_ITEMS, and what the kind's source throws */
+export async function planSource(
+  kind: JobKind,
+  context: { spec: unknown; identity: Identity; files: FileRegistry },
+  maxItems: number,
+): Promise<PlannedItem[]> {
+  const items: PlannedItem[] = [];
+  let cursor: string | null = null;
+  do {
+    const page = await kind.source(context, cursor, PAGE);
+    for (const input of page.inputs) items.push({ index: items.length, input });
+    if (items.length > maxItems) throw errors.TOO_MANY_ITEMS({ limit: maxItems });
+    cursor = page.cursor;
+  } while (cursor !== null);
+  return items;
+}

@@ -1,0 +1,64 @@
+/** The inputs of kinds whose items are files: a list of ids, or every file below a prefix. */
+import type { FileInputs } from '@tidemark/contracts';
+import type { FileRow } from '@tidemark/files';
+import { cutText } from '../cut-text.ts';
+import { errors } from '../errors.ts';
+import type { FileInput, SourceContext, SourcePage } from './job-kind.ts';
+
+type FilesContext = SourceContext<{ input: FileInputs }>;
+
+/**
+ * Returns a page of the job's files, in the order of its list or of the paths. Row-level security on tidemark.files decides:
+ * a file that is hidden looks like one that does not exist.
+ * @throws BATCH_INPUT_NOT_FOUND, BATCH_NO_INPUT
+ */
+export function fileSource(context: FilesContext, cursor: string | null, limit: number) {
+  const { input } = context.spec;
+  return 'files' in input
+    ? listed(context, input.files, Number(cursor ?? 0), limit)
+    : below(context, input, cursor, limit);
+}
+
+async function listed(
+  { files, identity }: FilesContext,
+  ids: readonly string[],
+  from: number,
+  limit: number,
+): Promise<SourcePage<FileInput>> {
+  const page = ids.slice(from, from + limit).map((id) => id.toLowerCase());
+  // The first page checks the whole list, so that a job with an id that is wrong fails before any work is done.
+  const asked = from === 0 ? ids : page;
+  const rows = new Map((await files.findMany(identity, [...new Set(asked)])).map((row) => [row.id, row]));
+  if (from === 0) {
+    const missing = ids.filter((id) => !rows.has(id.toLowerCase()));
+    if (missing.length > 0) throw errors.INPUT_NOT_FOUND({ missing, total: ids.length });
+  }
+  const end = from + page.length;
+  return {
+    inputs: page.map((file) => ({ file, name: nameOf(rows.get(file)) })),
+    cursor: end < ids.length ? String(end) : null,
+  };
+}
+
+async function below(
+  { files, identity }: FilesContext,
+  { prefix, bucket }: { prefix: string; bucket?: string | undefined },
+  cursor: string | null,
+  limit: number,
+): Promise<SourcePage<FileInput>> {
+  const [after, afterBucket] = cursor === null ? [] : (JSON.parse(cursor) as [string, string]);
+  const rows = await files.list(identity, { prefix, bucket, after, afterBucket, limit });
+  if (cursor === null && rows.length === 0) throw errors.NO_INPUT({ prefix });
+  const last = rows.at(-1);
+  return {
+    inputs: rows.map((row) => ({ file: row.id, name: nameOf(row) })),
+    cursor: last && rows.length === limit ? JSON.stringify([last.path, last.bucket]) : null,
+  };
+}
+
+/** Characters of an input's name in its output's path: the path has room for 1,024. */
+const MAX_NAME = 200;
+
+function nameOf(row: FileRow | undefined): string {
+  return (row && cutText(row.path.slice(row.path.lastIndexOf('/') + 1), MAX_NAME)) || 'file';
+}

@@ -1,0 +1,47 @@
+/** Tells the database which kinds run here: the gateway checks specs by their schemas, and jobs say when no instance is left. */
+import type { Pool } from '@tidemark/db';
+import { every } from '@tidemark/service';
+import type { BatchEvent } from '../events.ts';
+import type { Kinds } from './load-kinds.ts';
+
+export interface KindRegistry {
+  /** No sign of life after this. */
+  stop(): void;
+}
+
+/** Between two signs of life of an instance's kinds. */
+const SEEN_EVERY_MS = 10_000;
+
+const REGISTER = `
+  insert into tidemark.job_kinds (name, version, spec_schema, limits)
+  select name, version, spec_schema, limits
+  from jsonb_to_recordset($1::jsonb) as k (name text, version int, spec_schema jsonb, limits jsonb)
+  order by name
+  on conflict (name) do update set
+    version = excluded.version, spec_schema = excluded.spec_schema, limits = excluded.limits, registered_at = clock_timestamp()
+  where (job_kinds.version, job_kinds.spec_schema, job_kinds.limits) <> (excluded.version, excluded.spec_schema, excluded.limits)
+    and job_kinds.version <= excluded.version`;
+
+/** In the order of names, as registering is, so that two instances cannot wait for each other. */
+const SEEN = `
+  update tidemark.job_kinds set seen_at = clock_timestamp() from (
+    select name from tidemark.job_kinds where name in (select jsonb_array_elements_text($1::jsonb)) order by name for update
+  ) as mine where job_kinds.name = mine.name`;
+
+export async function registerKinds(
+  pool: Pool,
+  kinds: Kinds,
+  observe: (event: BatchEvent) => void,
+): Promise<KindRegistry> {
+  const rows = [...kinds.values()].map(({ name, version, spec, limits }) => ({
+    name,
+    version,
+    spec_schema: spec,
+    limits,
+  }));
+  const names = JSON.stringify([...kinds.keys()]);
+  await pool.query(REGISTER, [JSON.stringify(rows)]);
+  const seen = () => pool.query(SEEN, [names]);
+  await seen();
+  return { stop: every('kinds', SEEN_EVERY_MS, seen, observe).stop };
+}

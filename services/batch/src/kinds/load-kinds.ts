@@ -1,0 +1,82 @@
+/** The kinds of this instance: those that come with it, and a team's own from BATCH_KINDS. */
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { commaSeparated } from '@tidemark/service';
+import { Type } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { errors } from '../errors.ts';
+import type { KindModule } from '../workers/protocol.ts';
+import type { JobKind } from './job-kind.ts';
+
+export interface LoadedKind extends JobKind {
+  /** The module that it came from, for the threads. */
+  url: string;
+  validator: { Check(spec: unknown): boolean; Errors(spec: unknown): { instancePath: string; message: string }[] };
+}
+
+export type Kinds = ReadonlyMap<string, LoadedKind>;
+
+const OWN = ['image-transform', 'noop'];
+
+/** What can be checked of a kind without running it. */
+const shape = Compile(
+  Type.Object({
+    name: Type.String({ pattern: '^[a-z][a-z0-9._-]{0,63}$' }),
+    version: Type.Integer({ minimum: 1 }),
+    spec: Type.Object({}),
+    item: Type.Object({ input: Type.Enum(['file', 'value']), keepsSuccesses: Type.Boolean() }),
+    limits: Type.Object({ itemMs: Type.Integer({ minimum: 1 }) }),
+    runsOn: Type.Enum(['thread', 'main']),
+  }),
+);
+const FUNCTIONS = ['source', 'cost', 'run'] as const;
+
+/**
+ * @param patterns files separated by commas; the last part of a path may have `*` in it
+ * @throws BATCH_INVALID_KIND
+ */
+export async function loadKinds(patterns: string): Promise<Kinds> {
+  const extension = path.extname(import.meta.url);
+  const own = OWN.map((name) => new URL(`./${name}${extension}`, import.meta.url).href);
+  const files = (await Promise.all(commaSeparated(patterns).map(filesOf))).flat();
+  const kinds = new Map<string, LoadedKind>();
+  for (const url of [...own, ...files.map((file) => pathToFileURL(file).href)]) {
+    const kind = await loadKind(url);
+    const twin = kinds.get(kind.name);
+    if (twin) throw errors.INVALID_KIND({ url, problem: `${twin.url} has the name "${kind.name}", too` });
+    kinds.set(kind.name, kind);
+  }
+  return kinds;
+}
+
+export function kindModules(kinds: Kinds): KindModule[] {
+  return [...kinds.values()].map(({ name, url }) => ({ name, url }));
+}
+
+/** @throws BATCH_INVALID_KIND when no file matches */
+async function filesOf(pattern: string): Promise<string[]> {
+  const { dir, base } = path.parse(path.resolve(pattern));
+  const literal = base.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
+  const matching = new RegExp(`^${literal.join('.*')}$`);
+  const names = await readdir(dir).catch(() => []);
+  const found = names.filter((name) => matching.test(name)).sort();
+  if (found.length === 0) throw errors.INVALID_KIND({ url: pattern, problem: 'no file has this name' });
+  return found.map((name) => path.join(dir, name));
+}
+
+async function loadKind(url: string): Promise<LoadedKind> {
+  let kind: JobKind | undefined;
+  try {
+    kind = ((await import(url)) as { default?: JobKind }).default;
+  } catch (cause) {
+    throw errors.INVALID_KIND({ url, problem: (cause as Error).message }, { cause });
+  }
+  if (!kind || !shape.Check(kind)) {
+    const [first] = shape.Errors(kind ?? {});
+    throw errors.INVALID_KIND({ url, problem: `its default export: ${first?.instancePath || '/'} ${first?.message}` });
+  }
+  const missing = FUNCTIONS.find((name) => typeof kind[name] !== 'function');
+  if (missing) throw errors.INVALID_KIND({ url, problem: `its default export has no function ${missing}` });
+  return { ...kind, url, validator: Compile(kind.spec) };
+}

@@ -1,0 +1,52 @@
+/** The entry of a worker thread: one task at a time, one outcome for each. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { TidemarkError } from '@tidemark/contracts';
+import { openFileStore } from '@tidemark/files';
+import sharp from 'sharp';
+import type { JobKind } from '../kinds/job-kind.ts';
+import type { Failure, FromWorker, Outcome, Task, ToWorker, WorkerData } from './protocol.ts';
+import { runTask } from './run-task.ts';
+
+const settings = workerData as WorkerData;
+const store = await openFileStore(settings.store);
+const kinds = new Map<string, JobKind>();
+
+// The threads are the concurrency; each libvips operation uses one, and keeps nothing for a next one like it.
+sharp.concurrency(1);
+sharp.cache(false);
+
+let onAdmission: ((failure?: Failure) => void) | undefined;
+
+parentPort?.on('message', (message: ToWorker) => {
+  if (message.type === 'run') void run(message.task).then((outcome) => send({ type: 'done', outcome }));
+  else onAdmission?.(message.type === 'refused' ? message.failure : undefined);
+});
+
+async function run(task: Task): Promise<Outcome> {
+  const kind = kinds.get(task.kind) ?? (await load(task.kind));
+  const { storeTimeoutMs, limits } = settings;
+  // The service ends the thread of a task that must stop.
+  const { signal } = new AbortController();
+  return runTask(kind, task, { store, storeTimeoutMs, limits, signal, admit });
+}
+
+async function load(name: string): Promise<JobKind> {
+  const { url } = settings.kinds.find((module) => module.name === name)!;
+  const { default: kind } = (await import(url)) as { default: JobKind };
+  kinds.set(name, kind);
+  return kind;
+}
+
+function admit(bytes: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    onAdmission = (failure) => {
+      if (failure) reject(new TidemarkError({ status: 503, details: null, ...failure }));
+      else resolve();
+    };
+    send({ type: 'admit', bytes });
+  });
+}
+
+function send(message: FromWorker): void {
+  parentPort?.postMessage(message);
+}
