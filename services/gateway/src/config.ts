@@ -12,9 +12,9 @@ import {
   tracingConfig,
 } from '@tidemark/service';
 import { type Static, Type } from 'typebox';
-import { filesConfig } from './files/config.ts';
-import { limitsConfig } from './limits/config.ts';
-import { parseRoleTimeouts, roleTimeouts } from './limits/role-timeouts.ts';
+import { limitsConfig } from './http/limits/config.ts';
+import { parseRoleTimeouts, roleTimeouts } from './http/limits/role-timeouts.ts';
+import { filesConfig } from './routes/files/config.ts';
 
 const configSchema = Type.Object({
   ...baseConfig,

@@ -3,280 +3,196 @@
  * on them; GATEWAY codes are our own.
  */
 import { defineErrors, row } from '@tidemark/contracts';
+import { planErrors } from '@tidemark/plan';
 
-export const postgrest = defineErrors('', {
-  PGRST101: row<{ method: string }>({
-    status: 405,
-    message: (p) => `Cannot use the ${p.method} method on RPC`,
-    hint: 'Call functions by POST, or by GET or HEAD where they only read.',
+export const postgrest = {
+  ...planErrors.postgrest,
+  ...defineErrors('', {
+    PGRST101: row<{ method: string }>({
+      status: 405,
+      message: (p) => `Cannot use the ${p.method} method on RPC`,
+      hint: 'Call functions by POST, or by GET or HEAD where they only read.',
+    }),
+    PGRST105: row<{ reason: string }>({
+      status: 405,
+      message: (p) => p.reason,
+      hint: 'PUT names exactly one row: filter every primary key column by eq, and use no limit, offset or other filter.',
+    }),
+    PGRST106: row<{ schema: string; schemas: readonly string[] }>({
+      status: 406,
+      message: (p) => `Invalid schema: ${p.schema.slice(0, 63)}`,
+      hint: (p) => `Only the following schemas are exposed: ${p.schemas.join(', ')}`,
+    }),
+    PGRST111: row({
+      status: 500,
+      message: 'response.headers guc must be a JSON array composed of objects with a single key and a string value',
+      hint: 'Correct the set_config(‘response.headers’, …) of the function or trigger.',
+    }),
+    PGRST112: row({
+      status: 500,
+      message: 'response.status guc must be a valid status code',
+      hint: 'Correct the set_config(‘response.status’, …) of the function or trigger.',
+    }),
+    PGRST115: row({
+      status: 400,
+      message: 'Payload values do not match URL in primary key column(s)',
+      hint: 'Send the same primary key in the body as in the filter.',
+    }),
+    PGRST116: row<{ rows: number }>({
+      status: 406,
+      message: 'Cannot coerce the result to a single JSON object',
+      details: (p) => `The result contains ${p.rows} rows`,
+      hint: 'Filter by a unique column, or ask for application/json.',
+    }),
+    PGRST124: row<{ affected: number; maximum: number }>({
+      status: 400,
+      message: 'Query result exceeds max-affected preference constraint',
+      details: (p) => `The query affects ${p.affected} rows`,
+      hint: (p) => `Filter more narrowly, or raise max-affected above ${p.maximum}. Nothing was changed.`,
+    }),
   }),
-  PGRST102: row<{ reason: string; hint: string }>({
-    status: 400,
-    message: (p) => p.reason,
-    hint: (p) => p.hint,
-  }),
-  PGRST105: row<{ reason: string }>({
-    status: 405,
-    message: (p) => p.reason,
-    hint: 'PUT names exactly one row: filter every primary key column by eq, and use no limit, offset or other filter.',
-  }),
-  PGRST106: row<{ schema: string; schemas: readonly string[] }>({
-    status: 406,
-    message: (p) => `Invalid schema: ${p.schema.slice(0, 63)}`,
-    hint: (p) => `Only the following schemas are exposed: ${p.schemas.join(', ')}`,
-  }),
-  PGRST111: row({
-    status: 500,
-    message: 'response.headers guc must be a JSON array composed of objects with a single key and a string value',
-    hint: 'Correct the set_config(‘response.headers’, …) of the function or trigger.',
-  }),
-  PGRST112: row({
-    status: 500,
-    message: 'response.status guc must be a valid status code',
-    hint: 'Correct the set_config(‘response.status’, …) of the function or trigger.',
-  }),
-  PGRST115: row({
-    status: 400,
-    message: 'Payload values do not match URL in primary key column(s)',
-    hint: 'Send the same primary key in the body as in the filter.',
-  }),
-  PGRST116: row<{ rows: number }>({
-    status: 406,
-    message: 'Cannot coerce the result to a single JSON object',
-    details: (p) => `The result contains ${p.rows} rows`,
-    hint: 'Filter by a unique column, or ask for application/json.',
-  }),
-  PGRST118: row<{ parent: string; child: string }>({
-    status: 400,
-    message: (p) => `A related order on '${p.child}' is not possible`,
-    details: (p) => `'${p.parent}' and '${p.child}' do not form a many-to-one or one-to-one relationship`,
-    hint: 'Order by a column of the table itself, or use a to-one embed.',
-  }),
-  PGRST124: row<{ affected: number; maximum: number }>({
-    status: 400,
-    message: 'Query result exceeds max-affected preference constraint',
-    details: (p) => `The query affects ${p.affected} rows`,
-    hint: (p) => `Filter more narrowly, or raise max-affected above ${p.maximum}. Nothing was changed.`,
-  }),
-  PGRST200: row<{ parent: string; child: string; schema: string; hint?: string; suggestion?: string }>({
-    status: 400,
-    message: (p) => `Could not find a relationship between '${p.parent}' and '${p.child}' in the schema cache`,
-    details: (p) =>
-      `Searched for a foreign key relationship between '${p.parent}' and '${p.child}'${p.hint ? ` using the hint '${p.hint}'` : ''} in the schema '${p.schema}', but no matches were found.`,
-    hint: (p) =>
-      p.suggestion
-        ? `Perhaps you meant '${p.suggestion}' instead of '${p.child}'.`
-        : 'Add a foreign key between them, or name the related table.',
-  }),
-  PGRST201: row<{ parent: string; child: string; choices: readonly string[] }>({
-    status: 300,
-    message: (p) => `Could not embed because more than one relationship was found for '${p.parent}' and '${p.child}'`,
-    details: (p) => p.choices.join('; ') || `Several relationships lead from '${p.parent}' to '${p.child}'`,
-    hint: (p) =>
-      p.choices.length === 0
-        ? `Name the constraint, the column or the table in between: '${p.child}!name'.`
-        : `Try changing '${p.child}' to one of the following: ${p.choices.map((c) => `'${p.child}!${c}'`).join(', ')}.`,
-  }),
-  PGRST202: row<{ schema: string; name: string; args: readonly string[]; suggestion?: string }>({
-    status: 404,
-    message: (p) =>
-      `Could not find the function ${p.schema}.${p.name}${p.args.length ? `(${p.args.join(', ')})` : ' without parameters'} in the schema cache`,
-    details: (p) =>
-      `Searched for the function ${p.schema}.${p.name} ${p.args.length ? `with parameter${p.args.length > 1 ? 's' : ''} ${p.args.join(', ')}` : 'without parameters'}, but no matches were found in the schema cache.`,
-    hint: (p) =>
-      p.suggestion
-        ? `Perhaps you meant to call the function ${p.suggestion}`
-        : 'Check the name and the names of the arguments.',
-  }),
-  PGRST203: row<{ choices: readonly string[] }>({
-    status: 300,
-    message: (p) =>
-      p.choices.length === 0
-        ? 'Could not choose the best candidate function'
-        : `Could not choose the best candidate function between: ${p.choices.join(', ')}`,
-    hint: 'Try renaming the parameters or the function itself in the database so function overloading can be resolved',
-  }),
-  42703: row<{ relation: string; column: string; suggestion?: string }>({
-    status: 400,
-    message: (p) => `column ${p.relation}.${p.column.slice(0, 63)} does not exist`,
-    hint: (p) =>
-      p.suggestion
-        ? `Perhaps you meant to reference the column "${p.relation}.${p.suggestion}".`
-        : 'Check the name; /openapi.json lists the columns that you may use.',
-  }),
-  42704: row<{ type: string }>({
-    status: 400,
-    message: (p) => `values cannot be cast to the type "${p.type.slice(0, 63)}" here`,
-    hint: 'Cast to one of Postgres’s types of values (not reg* types) or to a type of an exposed schema.',
-  }),
-  PGRST204: row<{ column: string; relation: string }>({
-    status: 400,
-    message: (p) => `Could not find the '${p.column.slice(0, 63)}' column of '${p.relation}' in the schema cache`,
-    hint: 'Check the name; a column that was just added is seen within seconds.',
-  }),
-  PGRST205: row<{ schema: string; name: string; suggestion?: string }>({
-    status: 404,
-    message: (p) => `Could not find the table '${p.schema}.${p.name.slice(0, 63)}' in the schema cache`,
-    hint: (p) =>
-      p.suggestion
-        ? `Perhaps you meant the table '${p.schema}.${p.suggestion}'`
-        : 'Check the name and the schema (Accept-Profile).',
-  }),
-});
+};
 
-export const errors = defineErrors('GATEWAY', {
-  UNFILTERED: row<{ method: string; relation: string }>({
-    status: 400,
-    message: (p) => `${p.method} without a filter would change every row of ${p.relation}`,
-    hint: 'Add a filter. If every row is really meant, send the header Tidemark-Unfiltered: allow.',
+export const errors = {
+  ...planErrors.gateway,
+  ...defineErrors('GATEWAY', {
+    UNFILTERED: row<{ method: string; relation: string }>({
+      status: 400,
+      message: (p) => `${p.method} without a filter would change every row of ${p.relation}`,
+      hint: 'Add a filter. If every row is really meant, send the header Tidemark-Unfiltered: allow.',
+    }),
+    EXPORTS_BUSY: row<{ active: number }>({
+      status: 503,
+      message: (p) => `${p.active} exports are under way already`,
+      hint: 'Try again after Retry-After, or read pages: limit, order and after=.',
+      retryAfter: 5,
+    }),
+    INSERTS_SHARE: row<{ waiting: number }>({
+      status: 429,
+      message: (p) => `${p.waiting} of your inserts are waiting already`,
+      hint: 'Nothing was written. Try again after Retry-After, or send several rows in one request.',
+      retryAfter: 1,
+    }),
+    INSERTS_WAITING: row<{ waiting: number }>({
+      status: 503,
+      message: (p) => `${p.waiting} inserts are waiting already`,
+      hint: 'Nothing was written. Try again after Retry-After, or send several rows in one request.',
+      retryAfter: 1,
+    }),
+    IDEMPOTENCY_KEY: row<{ reason: string }>({
+      status: 400,
+      message: (p) => `the Idempotency-Key cannot be used: ${p.reason}`,
+      hint: 'Send one key of 1 to 255 visible ASCII characters, such as a UUID.',
+    }),
+    IDEMPOTENCY_MISMATCH: row<{ key: string }>({
+      status: 422,
+      message: (p) => `the Idempotency-Key "${p.key}" was used for another request`,
+      hint: 'Repeat a request exactly as it was first sent, or send a new key.',
+    }),
+    IDEMPOTENCY_BUSY: row<{ key: string }>({
+      status: 409,
+      message: (p) => `a request with the Idempotency-Key "${p.key}" is being worked on`,
+      hint: 'Try again after Retry-After: then its answer is repeated.',
+      retryAfter: 1,
+    }),
+    IDEMPOTENCY_ANSWER: row<{ bytes: number; maximum: number }>({
+      status: 400,
+      message: (p) => `the answer has ${p.bytes} bytes; ${p.maximum} at the most are kept for an Idempotency-Key`,
+      hint: 'Nothing was changed. Send Prefer: return=minimal, or fewer rows.',
+    }),
+    IDEMPOTENCY_FULL: row<{ keys: number; bytes: number }>({
+      status: 503,
+      message: (p) => `${p.keys} Idempotency-Keys are kept already, with ${p.bytes} bytes of answers`,
+      hint: 'Nothing was changed. Older keys expire; operators may raise IDEMPOTENCY_KEYS_MAX and IDEMPOTENCY_BYTES_MAX, or lower IDEMPOTENCY_TTL_S.',
+      retryAfter: 60,
+    }),
+    IDEMPOTENCY_SHARE: row<{ keys: number; bytes: number }>({
+      status: 429,
+      message: (p) => `${p.keys} of your Idempotency-Keys are kept already, with ${p.bytes} bytes of answers`,
+      hint: 'Nothing was changed. Older keys expire; send Prefer: return=minimal, or no key for writes that may be repeated.',
+      retryAfter: 60,
+    }),
+    IDEMPOTENCY_SUBJECT: row<{ key: string }>({
+      status: 400,
+      message: (p) => `the Idempotency-Key "${p.key}" belongs to nobody: the request has no token with a subject`,
+      hint: 'Nothing was changed. Send a token with a "sub" claim, or leave the header out: then a repeated request writes again.',
+    }),
+    IDEMPOTENCY_FORMER: row<{ key: string }>({
+      status: 409,
+      message: (p) => `the Idempotency-Key "${p.key}" was used before an upgrade that changed whose a key is`,
+      hint: 'Nothing was changed now. Read whether the first request was carried out; if it was not, send it with a new key.',
+    }),
+    PRECONDITION_FAILED: row<{ header: string; current: string }>({
+      status: 412,
+      message: (p) => `${p.header} does not hold: ${p.current}`,
+      hint: 'Nothing was changed. GET the same URL (same filters, select and Accept), merge, and send its ETag.',
+    }),
+    PRECONDITION_METHOD: row<{ header: string; method: string }>({
+      status: 400,
+      message: (p) => `${p.header} cannot be used with ${p.method} here`,
+      hint: 'POST takes If-None-Match: * alone; PATCH, PUT and DELETE take the ETag of a GET of the same URL.',
+    }),
+    PER_ROW_LIMIT: row<{ rows: number; maximum: number }>({
+      status: 400,
+      message: (p) => `${p.rows} rows were sent for results=per-row; ${p.maximum} are the most`,
+      hint: 'Send them in several requests, or all or nothing without results=per-row.',
+    }),
+    PER_ROW_USE: row<{ reason: string }>({
+      status: 400,
+      message: (p) => `results=per-row cannot be used here: ${p.reason}`,
+      hint: 'Use it with POST and Accept: application/json.',
+    }),
+    BODY_LIMIT: row<{ bytes: string; maximum: number }>({
+      status: 413,
+      message: (p) => `the body is longer than ${p.maximum} bytes: ${p.bytes}`,
+      hint: 'Nothing was done. Send it in several requests; operators may raise BODY_LIMIT_BYTES.',
+    }),
+    BODIES_READING: row<{ maximum: number }>({
+      status: 503,
+      message: (p) => `bodies of ${p.maximum} bytes are being received already`,
+      hint: 'Nothing was done. Try again after Retry-After, or send less at a time.',
+      retryAfter: 1,
+    }),
+    BODY_CUT: row<{ bytes: number }>({
+      status: 400,
+      message: (p) => `the connection ended after ${p.bytes} bytes of the body`,
+      hint: 'Nothing was done. Send the request again.',
+    }),
+    TRANSACTION_BODY: row<{ reason: string }>({
+      status: 400,
+      message: (p) => `the list of operations is not understood: ${p.reason}`,
+      hint: 'Send {"operations":[{"method":"POST","path":"/rest/v1/table","body":{…},"prefer":"return=representation"}]}.',
+    }),
+    CACHE_WAIT: row<{ ms: number }>({
+      status: 503,
+      message: (p) => `an equal read has been under way for ${p.ms} ms`,
+      hint: 'Try again after Retry-After. If it stays slow, filter more narrowly or add an index.',
+      retryAfter: 1,
+    }),
+    PLAN_DISABLED: row({
+      status: 406,
+      message: 'execution plans are not shown here',
+      hint: 'Operators may set DB_PLAN_ENABLED=true; a plan tells of the schema and its data.',
+    }),
+    PLAN_ROLE: row<{ role: string }>({
+      status: 403,
+      message: (p) => `execution plans are not shown to the role "${p.role}"`,
+      hint: 'Ask with a token of a role in DB_PLAN_ROLES, such as service_role.',
+    }),
+    PLAN_POLICY: row<{ role: string }>({
+      status: 403,
+      message: (p) => `a plan could tell the role "${p.role}" of rows that are hidden from it`,
+      hint: 'Ask as a role with BYPASSRLS, or run EXPLAIN in psql. To other roles only plans of tables are shown, where no policy applies or the role’s is just true; none of views and functions.',
+    }),
+    ENCODING: row<{ asked: string }>({
+      status: 406,
+      message: (p) => `the answer cannot be sent in a coding of "${p.asked.slice(0, 80)}"`,
+      hint: 'Accept identity, gzip or br (zstd where this server’s Node has it).',
+    }),
+    JOB_NOT_FOUND: row<{ id: string }>({
+      status: 404,
+      message: (p) => `there is no job ${p.id} that you may see`,
+      hint: 'List your jobs at /api/v1/jobs.',
+    }),
   }),
-  EMBED_ROWS: row<{ path: string; rows: number; maximum: number }>({
-    status: 400,
-    message: (p) =>
-      `the limits of the rows down to the embedded "${p.path.slice(0, 200)}" multiply to ${p.rows.toExponential(0)}; ${p.maximum.toExponential(0)} are the most`,
-    hint: 'Give the nested embeds limits (embed.limit=100), filter the table by its primary key, or embed less deeply.',
-  }),
-  EXPORTS_BUSY: row<{ active: number }>({
-    status: 503,
-    message: (p) => `${p.active} exports are under way already`,
-    hint: 'Try again after Retry-After, or read pages: limit, order and after=.',
-    retryAfter: 5,
-  }),
-  CURSOR: row<{ reason: string }>({
-    status: 400,
-    message: (p) => `the cursor in after= is not of this query: ${p.reason}`,
-    hint: 'Follow the Link of the page before as it is, or start anew with an empty after=.',
-  }),
-  KEYSET: row<{ reason: string; hint: string }>({
-    status: 400,
-    message: (p) => `these rows cannot be paged by after=: ${p.reason}`,
-    hint: (p) => p.hint,
-  }),
-  INSERTS_SHARE: row<{ waiting: number }>({
-    status: 429,
-    message: (p) => `${p.waiting} of your inserts are waiting already`,
-    hint: 'Nothing was written. Try again after Retry-After, or send several rows in one request.',
-    retryAfter: 1,
-  }),
-  INSERTS_WAITING: row<{ waiting: number }>({
-    status: 503,
-    message: (p) => `${p.waiting} inserts are waiting already`,
-    hint: 'Nothing was written. Try again after Retry-After, or send several rows in one request.',
-    retryAfter: 1,
-  }),
-  IDEMPOTENCY_KEY: row<{ reason: string }>({
-    status: 400,
-    message: (p) => `the Idempotency-Key cannot be used: ${p.reason}`,
-    hint: 'Send one key of 1 to 255 visible ASCII characters, such as a UUID.',
-  }),
-  IDEMPOTENCY_MISMATCH: row<{ key: string }>({
-    status: 422,
-    message: (p) => `the Idempotency-Key "${p.key}" was used for another request`,
-    hint: 'Repeat a request exactly as it was first sent, or send a new key.',
-  }),
-  IDEMPOTENCY_BUSY: row<{ key: string }>({
-    status: 409,
-    message: (p) => `a request with the Idempotency-Key "${p.key}" is being worked on`,
-    hint: 'Try again after Retry-After: then its answer is repeated.',
-    retryAfter: 1,
-  }),
-  IDEMPOTENCY_ANSWER: row<{ bytes: number; maximum: number }>({
-    status: 400,
-    message: (p) => `the answer has ${p.bytes} bytes; ${p.maximum} at the most are kept for an Idempotency-Key`,
-    hint: 'Nothing was changed. Send Prefer: return=minimal, or fewer rows.',
-  }),
-  IDEMPOTENCY_FULL: row<{ keys: number; bytes: number }>({
-    status: 503,
-    message: (p) => `${p.keys} Idempotency-Keys are kept already, with ${p.bytes} bytes of answers`,
-    hint: 'Nothing was changed. Older keys expire; operators may raise IDEMPOTENCY_KEYS_MAX and IDEMPOTENCY_BYTES_MAX, or lower IDEMPOTENCY_TTL_S.',
-    retryAfter: 60,
-  }),
-  IDEMPOTENCY_SHARE: row<{ keys: number; bytes: number }>({
-    status: 429,
-    message: (p) => `${p.keys} of your Idempotency-Keys are kept already, with ${p.bytes} bytes of answers`,
-    hint: 'Nothing was changed. Older keys expire; send Prefer: return=minimal, or no key for writes that may be repeated.',
-    retryAfter: 60,
-  }),
-  IDEMPOTENCY_SUBJECT: row<{ key: string }>({
-    status: 400,
-    message: (p) => `the Idempotency-Key "${p.key}" belongs to nobody: the request has no token with a subject`,
-    hint: 'Nothing was changed. Send a token with a "sub" claim, or leave the header out: then a repeated request writes again.',
-  }),
-  IDEMPOTENCY_FORMER: row<{ key: string }>({
-    status: 409,
-    message: (p) => `the Idempotency-Key "${p.key}" was used before an upgrade that changed whose a key is`,
-    hint: 'Nothing was changed now. Read whether the first request was carried out; if it was not, send it with a new key.',
-  }),
-  PRECONDITION_FAILED: row<{ header: string; current: string }>({
-    status: 412,
-    message: (p) => `${p.header} does not hold: ${p.current}`,
-    hint: 'Nothing was changed. GET the same URL (same filters, select and Accept), merge, and send its ETag.',
-  }),
-  PRECONDITION_METHOD: row<{ header: string; method: string }>({
-    status: 400,
-    message: (p) => `${p.header} cannot be used with ${p.method} here`,
-    hint: 'POST takes If-None-Match: * alone; PATCH, PUT and DELETE take the ETag of a GET of the same URL.',
-  }),
-  PER_ROW_LIMIT: row<{ rows: number; maximum: number }>({
-    status: 400,
-    message: (p) => `${p.rows} rows were sent for results=per-row; ${p.maximum} are the most`,
-    hint: 'Send them in several requests, or all or nothing without results=per-row.',
-  }),
-  PER_ROW_USE: row<{ reason: string }>({
-    status: 400,
-    message: (p) => `results=per-row cannot be used here: ${p.reason}`,
-    hint: 'Use it with POST and Accept: application/json.',
-  }),
-  BODY_LIMIT: row<{ bytes: string; maximum: number }>({
-    status: 413,
-    message: (p) => `the body is longer than ${p.maximum} bytes: ${p.bytes}`,
-    hint: 'Nothing was done. Send it in several requests; operators may raise BODY_LIMIT_BYTES.',
-  }),
-  BODIES_READING: row<{ maximum: number }>({
-    status: 503,
-    message: (p) => `bodies of ${p.maximum} bytes are being received already`,
-    hint: 'Nothing was done. Try again after Retry-After, or send less at a time.',
-    retryAfter: 1,
-  }),
-  BODY_CUT: row<{ bytes: number }>({
-    status: 400,
-    message: (p) => `the connection ended after ${p.bytes} bytes of the body`,
-    hint: 'Nothing was done. Send the request again.',
-  }),
-  TRANSACTION_BODY: row<{ reason: string }>({
-    status: 400,
-    message: (p) => `the list of operations is not understood: ${p.reason}`,
-    hint: 'Send {"operations":[{"method":"POST","path":"/rest/v1/table","body":{…},"prefer":"return=representation"}]}.',
-  }),
-  CACHE_WAIT: row<{ ms: number }>({
-    status: 503,
-    message: (p) => `an equal read has been under way for ${p.ms} ms`,
-    hint: 'Try again after Retry-After. If it stays slow, filter more narrowly or add an index.',
-    retryAfter: 1,
-  }),
-  PLAN_DISABLED: row({
-    status: 406,
-    message: 'execution plans are not shown here',
-    hint: 'Operators may set DB_PLAN_ENABLED=true; a plan tells of the schema and its data.',
-  }),
-  PLAN_ROLE: row<{ role: string }>({
-    status: 403,
-    message: (p) => `execution plans are not shown to the role "${p.role}"`,
-    hint: 'Ask with a token of a role in DB_PLAN_ROLES, such as service_role.',
-  }),
-  PLAN_POLICY: row<{ role: string }>({
-    status: 403,
-    message: (p) => `a plan could tell the role "${p.role}" of rows that are hidden from it`,
-    hint: 'Ask as a role with BYPASSRLS, or run EXPLAIN in psql. To other roles only plans of tables are shown, where no policy applies or the role’s is just true; none of views and functions.',
-  }),
-  ENCODING: row<{ asked: string }>({
-    status: 406,
-    message: (p) => `the answer cannot be sent in a coding of "${p.asked.slice(0, 80)}"`,
-    hint: 'Accept identity, gzip or br (zstd where this server’s Node has it).',
-  }),
-  JOB_NOT_FOUND: row<{ id: string }>({
-    status: 404,
-    message: (p) => `there is no job ${p.id} that you may see`,
-    hint: 'List your jobs at /api/v1/jobs.',
-  }),
-});
+};

@@ -1,7 +1,9 @@
 /** Opens what the gateway needs, builds the app, listens; and says how to close it all in order. */
+
 import { connectBus } from '@tidemark/bus';
 import { openDatabase } from '@tidemark/db';
 import { createFileRegistry, fileStoreOptions, openFileStore } from '@tidemark/files';
+import { followCatalog, PlanCache } from '@tidemark/plan';
 import {
   busOptions,
   createHealth,
@@ -10,6 +12,7 @@ import {
   createObserve,
   createTokenVerifier,
   databaseOptions,
+  every,
   httpStats,
   instanceName,
   logReader,
@@ -25,16 +28,14 @@ import { buildApp } from './app.ts';
 import { createCache } from './cache/cache.ts';
 import { readStats, registerCacheMetrics, registerSharedMetrics } from './cache/cache-metrics.ts';
 import { openSharedLevel } from './cache/shared/open-shared-level.ts';
-import { followCatalog } from './catalog/follow.ts';
 import { readConfig } from './config.ts';
 import { eventLevels, type GatewayEvent } from './events.ts';
-import { registerExportMetrics } from './exports/export-metrics.ts';
-import { Exporter } from './exports/exporter.ts';
-import { startOrphanSweep } from './files/orphan-sweep.ts';
-import { FRONT_SHARE } from './front/learn.ts';
-import { PlanCache } from './plan/plan-cache.ts';
-import { registerPlanMetrics } from './plan/plan-metrics.ts';
-import { ReadRequests } from './plan/read-requests.ts';
+import { FRONT_SHARE } from './http/fast-path/record.ts';
+import { registerPlanMetrics } from './metrics.ts';
+import { registerExportMetrics } from './reply/export/export-metrics.ts';
+import { Exporter } from './reply/export/exporter.ts';
+import { ReadRequests } from './request/read-requests.ts';
+import { startOrphanSweep } from './routes/files/orphan-sweep.ts';
 
 /** Connections that wait to be accepted. Node's 511 is less than a burst of 1,000 clients; the system may cap it lower. A precaution: no gain was measured. */
 const LISTEN_BACKLOG = 4_096;
@@ -118,7 +119,6 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   const catalog = await followCatalog({
     pool: db.pools.admin,
     schemas: config.schemas,
-    intervalMs: config.CATALOG_INTERVAL_MS,
     onReload: (loaded) => {
       cache?.dropAll();
       db.schemaChanged().catch((error: Error) => observe({ type: 'gateway.catalog_failed', error }));
@@ -128,8 +128,10 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
         relations: config.schemas.reduce((sum, schema) => sum + loaded.relations(schema).length, 0),
       });
     },
-    onError: (error) => observe({ type: 'gateway.catalog_failed', error }),
   });
+  const looks = every('catalog', config.CATALOG_INTERVAL_MS, catalog.refresh, ({ error }) =>
+    observe({ type: 'gateway.catalog_failed', error }),
+  );
   health.add('postgres', () => db.problem());
 
   const files = { store, registry: createFileRegistry(db.pools.write) };
@@ -187,7 +189,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
       { name: 'traces', timeoutMs: 6_000, run: () => tracing?.stop() },
       { name: 'cache', timeoutMs: 3_000, run: () => cache?.stop().then(() => shared?.stop()) },
       { name: 'files', timeoutMs: 5_000, run: () => sweep.stop().then(() => files.store.close()) },
-      { name: 'catalog', timeoutMs: 1_000, run: () => catalog.stop() },
+      { name: 'catalog', timeoutMs: 1_000, run: () => looks.stop() },
       { name: 'bus', timeoutMs: 3_000, run: () => bus.close() },
       { name: 'database', timeoutMs: 6_000, run: () => db.close(5_000) },
     ],

@@ -1,5 +1,5 @@
 import { openDatabase } from '@tidemark/db';
-import { loadCatalog } from '@tidemark/gateway/catalog';
+import { loadCatalog } from '@tidemark/plan';
 import { errors } from '../errors.ts';
 import { renderTypes } from './render.ts';
 import { loadOwnTypes, loadResultColumns } from './type-names.ts';

@@ -1,5 +1,5 @@
 /** The catalog → a `Database` type in the form that postgrest-js, supabase-js and @tidemark/client take. */
-import type { Catalog, Column, Relation, Routine } from '@tidemark/gateway/catalog';
+import type { Catalog, Column, Relation, Routine } from '@tidemark/plan';
 import { type CompositeType, type EnumType, type OwnType, type ResultColumn, resultKey } from './type-names.ts';
 import { type TypeScope, typescriptType, unionOf } from './typescript-type.ts';
 

@@ -1,16 +1,17 @@
 /** The cache as the routes see it: put together from the stream of changes, the schema and the entries. */
+
 import { type Bus, followChanges } from '@tidemark/bus';
 import { parseMessageId, parseTidemark, type Tidemark } from '@tidemark/contracts';
 import type { Database } from '@tidemark/db';
+import type { Catalog, Relation } from '@tidemark/plan';
 import type { Query } from '@tidemark/query';
 import { type Coding, every } from '@tidemark/service';
-import type { Catalog, Relation } from '../catalog/catalog.ts';
 import type { CacheAnswer, CachedAnswer, CacheRequest, CurrentHit, KnownHit } from './cached-answer.ts';
+import { Tide } from './invalidation-clock.ts';
 import { type QueryReads, queryReads } from './query-reads.ts';
 import { type CacheCounts, ReadCache } from './read-cache.ts';
 import { watchSchema } from './schema-watch.ts';
 import type { SharedLevel } from './shared/shared-level.ts';
-import { Tide } from './tide.ts';
 
 export type CacheEvent =
   | { type: 'cache.paused'; reason: string }

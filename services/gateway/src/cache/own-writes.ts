@@ -7,7 +7,7 @@ import { TIDEMARK_HEADER, type Tidemark } from '@tidemark/contracts';
 import type { Row, Statement } from '@tidemark/db';
 import type { BaseApp } from '@tidemark/service';
 import type { onSendHookHandler } from 'fastify';
-import type { RouteContext } from '../routes/context.ts';
+import type { RouteContext } from '../context.ts';
 
 type CacheContext = Pick<RouteContext, 'cache' | 'catalog'>;
 

@@ -1,8 +1,6 @@
 /** Whether the answer of a query may be kept: what it reads, and that it depends on nothing else. */
+import { type Catalog, findRelationship, PLAIN_CAST, type Relation, type RelationRef } from '@tidemark/plan';
 import type { Condition, Field, Filter, Level, Query } from '@tidemark/query';
-import type { Catalog, Relation, RelationRef } from '../catalog/catalog.ts';
-import { findRelationship } from '../plan/find-relationship.ts';
-import { PLAIN_CAST } from '../plan/inert.ts';
 import type { Reads, SchemaFacts } from './schema-facts.ts';
 
 /** Postgres reads these words as dates, by the clock; also inside of ranges and arrays. */

@@ -24,10 +24,10 @@ import type { Coding } from '@tidemark/service';
 import { Audience } from './audience.ts';
 import type { CacheAnswer, CachedAnswer, CacheRequest, CurrentHit, Filled, KnownHit } from './cached-answer.ts';
 import { Entries, type Entry } from './entries.ts';
-import { Flights } from './flights.ts';
+import { later, type Tide } from './invalidation-clock.ts';
 import type { SharedLevel } from './shared/shared-level.ts';
 import type { SharedValue } from './shared/shared-value.ts';
-import { later, type Tide } from './tide.ts';
+import { Flights } from './single-flight.ts';
 
 export interface ReadCacheOptions {
   tide: Tide;

@@ -1,4 +1,5 @@
 /** What the cache must know of the schema. Everything here is readable by every role. */
+import { relationStampsSql } from '@tidemark/plan';
 
 /** Rows of a catalog as one number that differs whenever one of them has been written, added or removed. */
 const rows = (from: string, key: string, where = 'true') =>
@@ -40,15 +41,6 @@ select (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::text as lsn, now.xmax::tex
         else now.xmin end)::text as xmin
   from now`;
 
-/** Versions of the rows that say what a relation is: of its own, and of its rules, which are what a view shows. */
-const stamps = (oids: string) => `(
-  select string_agg(s.stamp, ',' order by s.stamp collate "C") from (
-    select concat(oid, ':', xmin) as stamp from pg_class where oid = any (${oids})
-    union all select concat(ev_class, '/', xmin) from pg_rewrite where ev_class = any (${oids})) s)`;
-
-/** Column of a reading statement: what its own snapshot sees of the relations that it reads. `oids` is a parameter, `$n`. */
-export const guardColumn = (oids: string): string => `${stamps(`${oids}::oid[]`)} as guard`;
-
 /** Functions, relations and operators that a stored expression refers to, Postgres's own included, which pg_depend leaves out. */
 const refs = (tree: string) => `coalesce((select json_agg(distinct m[1] || ' ' || m[2])
   from regexp_matches(${tree}, ':(relid|funcid|opfuncid|aggfnoid|winfnoid) (\\d+)', 'g') m where m[2] <> '0'), '[]')`;
@@ -73,7 +65,7 @@ with trees as (
 )
 select ${SCHEMA} as schema, ${PUBLISHED} as published,
   (select coalesce(json_agg(json_build_object('oid', c.oid::int8, 'schema', n.nspname, 'name', c.relname, 'kind', c.relkind,
-            'rowSecurity', c.relrowsecurity, 'stamps', ${stamps('array[c.oid]')},
+            'rowSecurity', c.relrowsecurity, 'stamps', ${relationStampsSql('array[c.oid]')},
             'published', exists (
               select from pg_publication_tables t join pg_publication p on p.pubname = t.pubname
                where t.pubname = $1 and t.schemaname = n.nspname and t.tablename = c.relname

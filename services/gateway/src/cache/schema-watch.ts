@@ -7,9 +7,9 @@
  */
 import { formatTidemark, type Lsn, parseTidemark } from '@tidemark/contracts';
 import type { Database, Identity } from '@tidemark/db';
+import type { Tide } from './invalidation-clock.ts';
 import { type FactsRow, type SchemaFacts, schemaFacts } from './schema-facts.ts';
 import { FACTS, FINGERPRINT, POSITION } from './schema-statements.ts';
-import type { Tide } from './tide.ts';
 
 export interface SchemaWatchOptions {
   db: Database;

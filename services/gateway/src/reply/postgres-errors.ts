@@ -1,7 +1,8 @@
 /** What Postgres reports, as an answer: its SQLSTATE decides the status, and a function may choose its own with `PTxyz`. */
+
 import { TidemarkError } from '@tidemark/contracts';
 import { errors as dbErrors, PostgresError } from '@tidemark/db';
-import { LONG_ANSWER } from '../plan/body.ts';
+import { LONG_ANSWER } from '@tidemark/plan';
 import { postgresHint } from './postgres-hints.ts';
 
 /** Postgres looks for near names among all columns and tables, whatever the role may use. */

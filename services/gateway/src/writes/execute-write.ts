@@ -1,7 +1,7 @@
 /** Runs a planned write: pipelined in one round trip, or in a transaction that is looked at before its COMMIT. */
 import { formatTidemark, parseLsn, type Tidemark, TRACE_PREFIX } from '@tidemark/contracts';
 import type { Database, Identity, Row, Statement, Transaction, TransactionOptions } from '@tidemark/db';
-import type { Asked } from '../tracing/request-trace.ts';
+import type { Asked } from '../http/tracing/request-trace.ts';
 
 export interface WriteExecution<R> extends Asked {
   statement: Statement;

@@ -2,16 +2,15 @@
  * `Prefer: results=per-row`: each row of a POST in a savepoint of its own. The answer is 207 with
  * `[{"index":0,"status":201,"row":{…}},{"index":1,"status":409,"error":{…problem…}}]`; `row` with return=representation only.
  */
+
 import { toProblem } from '@tidemark/contracts';
 import { errors as dbErrors, type Transaction } from '@tidemark/db';
+import { type Payload, sliceArray, type WriteRow } from '@tidemark/plan';
 import { errors, postgrest } from '../errors.ts';
-import { sliceArray } from '../plan/json-slices.ts';
-import type { Payload } from '../plan/payload.ts';
-import type { WriteRow } from '../plan/write.ts';
+import type { TableWrite } from '../plan/table-write.ts';
 import { translatePostgresError } from '../reply/postgres-errors.ts';
-import type { Answered } from './answered.ts';
-import { isFaultOfRow } from './fault-of-row.ts';
-import type { TableWrite } from './table-write-plan.ts';
+import type { Answered } from '../reply/stored-reply.ts';
+import { isFaultOfRow } from './row-error.ts';
 
 const SAVEPOINT = 'savepoint tidemark_row';
 const RELEASE = 'release savepoint tidemark_row';

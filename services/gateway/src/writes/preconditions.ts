@@ -4,16 +4,15 @@
  * computed in the transaction of the write, on a snapshot (repeatable read): a row that changes between the two makes
  * Postgres refuse the write, which is a failed precondition too. So no row has to be locked, and DELETE needs no right to UPDATE.
  */
+
 import { PostgresError, type Transaction } from '@tidemark/db';
+import { type AnswerRow, type Catalog, planRead } from '@tidemark/plan';
 import type { RowsMedia } from '@tidemark/query';
 import { plainEtag } from '@tidemark/service';
 import type { FastifyRequest } from 'fastify';
-import type { Catalog } from '../catalog/catalog.ts';
 import { errors } from '../errors.ts';
-import type { AnswerRow } from '../plan/answer-row.ts';
-import { planRead } from '../plan/read.ts';
+import type { TableWrite, WriteMethod } from '../plan/table-write.ts';
 import { strongEtag } from '../reply/etag.ts';
-import type { TableWrite, WriteMethod } from './table-write-plan.ts';
 
 export interface Preconditions {
   /** Strong ETags, or `*` for "a row exists". */

@@ -2,15 +2,15 @@
 import type { Tidemark } from '@tidemark/contracts';
 import { type Identity, PostgresError, type Transaction, type TransactionOptions } from '@tidemark/db';
 import type { BaseApp, Metrics } from '@tidemark/service';
+import type { RouteContext } from '../context.ts';
 import { errors } from '../errors.ts';
-import type { RouteContext } from '../routes/context.ts';
-import type { Asked } from '../tracing/request-trace.ts';
-import type { Answered } from './answered.ts';
+import type { Asked } from '../http/tracing/request-trace.ts';
+import type { Answered } from '../reply/stored-reply.ts';
 import { executeTransaction } from './execute-write.ts';
-import { claimKey, type IdempotentRequest, keepAnswer } from './idempotency.ts';
-import { startIdempotencySweeper } from './idempotency-sweeper.ts';
-import { InsertGroups } from './insert-groups.ts';
-import { InsertPlans } from './insert-plans.ts';
+import { InsertGroups } from './group-commit/insert-groups.ts';
+import { InsertPlans } from './group-commit/insert-plans.ts';
+import { claimKey, type IdempotentRequest, keepAnswer } from './idempotency/idempotency.ts';
+import { startIdempotencySweeper } from './idempotency/sweeper.ts';
 
 export interface TransactionalWrite extends Asked {
   identity: Identity;

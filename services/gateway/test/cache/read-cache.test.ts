@@ -1,8 +1,8 @@
 /** The entries themselves: what counts, what is shared, and for how long anybody waits for another. */
 import t from 'tap';
 import type { CachedAnswer, CacheRequest, Filled } from '../../src/cache/cached-answer.ts';
+import { Tide } from '../../src/cache/invalidation-clock.ts';
 import { ReadCache } from '../../src/cache/read-cache.ts';
-import { Tide } from '../../src/cache/tide.ts';
 
 const EPOCH = 'epoch0001';
 const at = (lsn: bigint) => `${EPOCH}-${lsn.toString(16).toUpperCase().padStart(16, '0')}`;

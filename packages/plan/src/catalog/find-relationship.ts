@@ -1,0 +1,64 @@
+/**
+ * Which relationship an embed means, by PostgREST's rules: the name is the related table, a foreign key's constraint or its only
+ * column; the hint is a constraint, a column or a junction table. Zero and several are errors that name the choices.
+ */
+import type { Embed } from '@tidemark/query';
+import { type Catalog, type Relation, type Relationship, refKey } from './catalog.ts';
+import { ambiguousRelationship, unknownRelationship } from './suggestions.ts';
+
+/** @throws PGRST200, PGRST201 */
+export function findRelationship(catalog: Catalog, parent: Relation, embed: Embed): Relationship {
+  // A related table of another schema than the parent's is out of the request's reach, as its profile is the parent's.
+  const all = catalog.relationships(parent).filter((r) => r.to.schema === parent.schema || r.kind === 'computed');
+  const computed = all.find((r) => r.kind === 'computed' && r.function.name === embed.name);
+  if (computed && embed.hint === null) return computed;
+  const found = all.filter((r) => r.kind !== 'computed' && matches(r, embed));
+  if (found.length === 1) return found[0] as Relationship;
+  if (found.length > 1) {
+    throw ambiguousRelationship({ parent: parent.name, child: embed.name }, found, hintFor);
+  }
+  const { name: child, hint } = embed;
+  throw unknownRelationship({ parent: parent.name, child, schema: parent.schema, hint }, all);
+}
+
+function matches(relationship: Relationship, embed: Embed): boolean {
+  const { name, hint } = embed;
+  const toTable = relationship.to.name === name;
+  if (refKey(relationship.from) === refKey(relationship.to)) {
+    // Of a table to itself, one foreign key goes both ways: the table's name means its children, the column its parent.
+    if (relationship.kind !== 'key') return toTable && (hint === null || hintMatches(relationship, hint));
+    if (hint === null) return relationship.referencing ? namesKey(relationship, name) : toTable;
+    return !relationship.referencing && toTable && hintMatches(relationship, hint);
+  }
+  if (hint === null) {
+    return toTable || (relationship.kind === 'key' && relationship.referencing && namesKey(relationship, name));
+  }
+  return toTable && hintMatches(relationship, hint);
+}
+
+/** The constraint, or its only column on the referencing side. */
+function namesKey(relationship: Relationship, name: string): boolean {
+  if (relationship.kind !== 'key') return false;
+  return (
+    relationship.constraint === name || (relationship.columns.length === 1 && relationship.columns[0]?.from === name)
+  );
+}
+
+function hintMatches(relationship: Relationship, hint: string): boolean {
+  if (relationship.kind === 'junction') {
+    return (
+      relationship.junction.name === hint ||
+      relationship.near.constraint === hint ||
+      relationship.far.constraint === hint
+    );
+  }
+  if (relationship.kind === 'computed') return false;
+  if (relationship.constraint === hint) return true;
+  const [only, ...more] = relationship.columns;
+  return more.length === 0 && (only?.from === hint || only?.to === hint);
+}
+
+function hintFor(relationship: Relationship): string {
+  if (relationship.kind === 'junction') return relationship.junction.name;
+  return relationship.kind === 'key' ? relationship.constraint : relationship.function.name;
+}

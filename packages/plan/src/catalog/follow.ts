@@ -1,0 +1,52 @@
+/** A catalog that is read again when the schema has changed, which a fingerprint of Postgres's catalogs shows. */
+import type { Pool } from '@tidemark/db';
+import type { Catalog } from './catalog.ts';
+import { loadCatalog } from './load.ts';
+import { FINGERPRINT } from './statements.ts';
+
+export interface CatalogFollower {
+  current(): Catalog;
+  /**
+   * Looks for a change of the schema, and resolves to whether there was one. Requests use the current catalog until the new one
+   * is complete. A call while another one runs gets its result.
+   */
+  refresh(): Promise<boolean>;
+}
+
+export interface FollowOptions {
+  pool: Pool;
+  schemas: readonly string[];
+  onReload(catalog: Catalog): void;
+}
+
+/** The caller decides when to look: call `refresh` at an interval. */
+export async function followCatalog({ pool, schemas, onReload }: FollowOptions): Promise<CatalogFollower> {
+  // The fingerprint comes first: the next look then notices a change that happens while the catalog is read.
+  let fingerprint = await readFingerprint(pool);
+  let catalog = await loadCatalog(pool, schemas);
+  let running: Promise<boolean> | undefined;
+
+  async function refresh(): Promise<boolean> {
+    const seen = await readFingerprint(pool);
+    if (seen === fingerprint) return false;
+    catalog = await loadCatalog(pool, schemas);
+    fingerprint = seen;
+    onReload(catalog);
+    return true;
+  }
+
+  return {
+    current: () => catalog,
+    refresh() {
+      running ??= refresh().finally(() => {
+        running = undefined;
+      });
+      return running;
+    },
+  };
+}
+
+async function readFingerprint(pool: Pool): Promise<string> {
+  const [row] = await pool.query<{ fingerprint: string }>(FINGERPRINT);
+  return row?.fingerprint ?? '';
+}

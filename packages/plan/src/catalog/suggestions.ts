@@ -1,0 +1,130 @@
+/**
+ * Hints that name something near to what was asked for. They are made when the error is answered, from what the caller's role may
+ * use: a hint must not tell of tables, columns, functions or constraints that the role has no right to.
+ */
+import { TidemarkError } from '@tidemark/contracts';
+import { postgrest } from '../errors.ts';
+import type { Catalog, Relation, Relationship, Routine } from './catalog.ts';
+import { nearest } from './nearest.ts';
+import type { Rights } from './rights.ts';
+
+/** The error with a better hint, for a role with these rights; undefined where there is none. */
+type Suggest = (rights: Rights) => TidemarkError | undefined;
+
+const suggestions = new WeakMap<Error, Suggest>();
+
+function suggesting(error: TidemarkError, suggest: Suggest): TidemarkError {
+  suggestions.set(error, suggest);
+  return error;
+}
+
+/** Undefined where the error has no suggestion. Errors that wrap another one keep their own details. */
+export function suggestionFor(error: unknown): Suggest | undefined {
+  for (let inner = error; inner instanceof Error; inner = inner.cause) {
+    const suggest = suggestions.get(inner);
+    if (suggest === undefined) continue;
+    if (inner === error || !(error instanceof TidemarkError)) return suggest;
+    return (rights) => withHint(error, suggest(rights)?.hint);
+  }
+  return undefined;
+}
+
+function withHint(error: TidemarkError, hint: string | null | undefined): TidemarkError | undefined {
+  if (typeof hint !== 'string') return undefined;
+  const { code, status, message, details, publicMessage, publicDetails } = error;
+  return new TidemarkError({ code, status, message, details, publicMessage, publicDetails, hint }, { cause: error });
+}
+
+const visible = (rights: Rights, { schema, name }: { schema: string; name: string }): boolean =>
+  rights.table(schema, name) !== undefined;
+
+/** Postgres's own error for a column that is not there. */
+export function unknownColumn(relation: Relation | null, alias: string, column: string): TidemarkError {
+  const of = relation?.name ?? alias;
+  return suggesting(postgrest['42703']({ relation: of, column }), (rights) => {
+    const columns = relation && rights.table(relation.schema, relation.name)?.columns;
+    if (!columns) return undefined;
+    const usable = [...columns].filter(([, { select, insert, update }]) => select || insert || update);
+    const suggestion = nearest(
+      column,
+      usable.map(([name]) => name),
+    );
+    return suggestion === undefined ? undefined : postgrest['42703']({ relation: of, column, suggestion });
+  });
+}
+
+export function unknownTable(catalog: Catalog, schema: string, name: string): TidemarkError {
+  return suggesting(postgrest.PGRST205({ schema, name }), (rights) => {
+    const tables = catalog.relations(schema).filter((relation) => visible(rights, relation));
+    const suggestion = nearest(
+      name,
+      tables.map((relation) => relation.name),
+    );
+    return suggestion === undefined ? undefined : postgrest.PGRST205({ schema, name, suggestion });
+  });
+}
+
+export function unknownFunction(catalog: Catalog, schema: string, name: string, args: readonly string[]) {
+  return suggesting(postgrest.PGRST202({ schema, name, args }), (rights) => {
+    const callable = catalog.allRoutines(schema).filter((routine) => mayCall(rights, routine));
+    const near = nearest(
+      name,
+      callable.map((routine) => routine.name),
+    );
+    const found = callable.find((routine) => routine.name === name) ?? callable.find(({ name: of }) => of === near);
+    return found && postgrest.PGRST202({ schema, name, args, suggestion: signature(found) });
+  });
+}
+
+/** Several functions of one name fit. */
+export function ambiguousFunction(fitting: readonly Routine[]): TidemarkError {
+  return suggesting(postgrest.PGRST203({ choices: [] }), (rights) => {
+    const choices = fitting.filter((routine) => mayCall(rights, routine)).map(signature);
+    return choices.length === 0 ? undefined : postgrest.PGRST203({ choices });
+  });
+}
+
+interface Embedding {
+  parent: string;
+  child: string;
+  schema: string;
+  hint: string | null;
+}
+
+export function unknownRelationship({ parent, child, schema, hint }: Embedding, all: readonly Relationship[]) {
+  const params = { parent, child, schema, ...(hint === null ? {} : { hint }) };
+  return suggesting(postgrest.PGRST200(params), (rights) => {
+    const near = all.filter((relationship) => visible(rights, relationship.to));
+    const suggestion = nearest(
+      child,
+      near.map(({ to }) => to.name),
+    );
+    return suggestion === undefined ? undefined : postgrest.PGRST200({ ...params, suggestion });
+  });
+}
+
+/** Several relationships fit. `nameOf`: what a request calls one. */
+export function ambiguousRelationship(
+  { parent, child }: Pick<Embedding, 'parent' | 'child'>,
+  found: readonly Relationship[],
+  nameOf: (relationship: Relationship) => string,
+): TidemarkError {
+  return suggesting(postgrest.PGRST201({ parent, child, choices: [] }), (rights) => {
+    const near = found.filter(
+      (relationship) =>
+        visible(rights, relationship.to) &&
+        (relationship.kind !== 'junction' || visible(rights, relationship.junction)),
+    );
+    return near.length === 0 ? undefined : postgrest.PGRST201({ parent, child, choices: near.map(nameOf) });
+  });
+}
+
+const mayCall = (rights: Rights, { schema, name, args }: Routine): boolean =>
+  rights.mayCall(
+    schema,
+    name,
+    args.map(({ type }) => type),
+  );
+
+const signature = ({ schema, name, args }: Routine) =>
+  `${schema}.${name}(${args.map((argument) => `${argument.name} => ${argument.type}`).join(', ')})`;

@@ -1,0 +1,37 @@
+import { errors, postgrest } from './errors.ts';
+
+export {
+  answersBytes,
+  type CallArguments,
+  chooseRoutine,
+  planCall,
+  planCallExport,
+  returnsScalars,
+  takesBody,
+} from './call/call.ts';
+export type { Argument, Catalog, Column, Relation, RelationRef, Relationship, Routine } from './catalog/catalog.ts';
+export { findRelationship } from './catalog/find-relationship.ts';
+export { type CatalogFollower, followCatalog } from './catalog/follow.ts';
+export { loadCatalog } from './catalog/load.ts';
+export { type ColumnRights, type Rights, readRights } from './catalog/rights.ts';
+export { suggestionFor, unknownTable } from './catalog/suggestions.ts';
+export { type KeysetValues, readCursor, writeCursor } from './keyset/cursor.ts';
+export { type KeysetRow, planKeyset } from './keyset/keyset.ts';
+export { keysetOrder } from './keyset/order.ts';
+export { checkEmbedRows, type EmbedLimits } from './read/embed-limits.ts';
+export { planExport } from './read/export.ts';
+export { mayHideRows } from './read/hidden-rows.ts';
+export { PlanCache } from './read/plan-cache.ts';
+export { answerOf } from './read/primary-key-read.ts';
+export { planEstimate, planRead, type ReadOptions } from './read/read.ts';
+export { PLAIN_CAST } from './read/session-safe.ts';
+export type { AnswerRow } from './sql/answer-row.ts';
+export { LONG_ANSWER } from './sql/body.ts';
+export { relationStampsSql } from './sql/guard-column.ts';
+export { type GroupedRow, planGroupedInsert } from './write/grouped-insert.ts';
+export { sliceArray, sliceObject } from './write/json-slices.ts';
+export { checkStructure, type Payload, payloadOf } from './write/payload.ts';
+export { type InsertOptions, planDelete, planInsert, planUpdate, type WriteRow } from './write/write.ts';
+
+/** By prefix of the code: PostgREST's, and the gateway's. */
+export const planErrors = { postgrest, gateway: errors };

@@ -1,0 +1,55 @@
+/**
+ * The bound on nested embeds: limits multiply along a path of to-many embeds, so that few rows in small tables can become an
+ * answer of any size, built in Postgres's memory.
+ */
+import type { Level } from '@tidemark/query';
+import type { Catalog, Relation } from '../catalog/catalog.ts';
+import { findRelationship } from '../catalog/find-relationship.ts';
+import { errors } from '../errors.ts';
+
+export interface EmbedLimits {
+  /** Rows of a level without a limit of its own. */
+  maxRows: number;
+  /** Rows that the product along a path may reach. */
+  maxEmbedRows: number;
+}
+
+/** `relation`: null where a function returns no rows of one; it can have no embeds then. @throws GATEWAY_EMBED_ROWS, PGRST200, PGRST201 */
+export function checkEmbedRows(catalog: Catalog, relation: Relation | null, root: Level, limits: EmbedLimits): void {
+  if (relation === null || !root.select.some((item) => item.kind === 'embed')) return;
+  const first = findsOneRow(relation, root) ? 1 : rowsOf(root, limits);
+  check(catalog, relation, root, first, limits, []);
+}
+
+function check(
+  catalog: Catalog,
+  relation: Relation,
+  level: Level,
+  rows: number,
+  limits: EmbedLimits,
+  path: readonly string[],
+): void {
+  for (const item of level.select) {
+    if (item.kind !== 'embed') continue;
+    const { to, toOne } = findRelationship(catalog, relation, item);
+    const below = toOne ? rows : rows * rowsOf(item, limits);
+    const here = [...path, item.alias ?? item.name];
+    if (below > limits.maxEmbedRows) {
+      throw errors.EMBED_ROWS({ path: here.join('.'), rows: below, maximum: limits.maxEmbedRows });
+    }
+    const target = catalog.relation(to.schema, to.name);
+    if (target) check(catalog, target, item, below, limits, here);
+  }
+}
+
+const rowsOf = ({ limit }: Level, { maxRows }: EmbedLimits): number => Math.min(limit ?? maxRows, maxRows);
+
+/** A filter names each column of the primary key. */
+function findsOneRow(relation: Relation, { where }: Level): boolean {
+  const fixed = new Set<string>();
+  for (const condition of where) {
+    if (condition.kind !== 'compare' || condition.op !== 'eq' || condition.negate) continue;
+    if (condition.quantifier === null && condition.field.json.length === 0) fixed.add(condition.field.name);
+  }
+  return relation.primaryKey.length > 0 && relation.primaryKey.every((column) => fixed.has(column));
+}

@@ -1,0 +1,43 @@
+/**
+ * Whether row-level security may hide rows of a query from a role. What the planner knows of such rows
+ * (estimates, rows that a filter removed) would tell of those that are hidden.
+ */
+import type { Condition, Level } from '@tidemark/query';
+import type { Catalog, Relation } from '../catalog/catalog.ts';
+import { findRelationship } from '../catalog/find-relationship.ts';
+
+/** True also where a function decides what is read: nothing is known of what it reads. */
+export function mayHideRows(catalog: Catalog, relation: Relation, level: Level, role: string): boolean {
+  return !catalog.bypassing.has(role) && levelMayHide(catalog, relation, level, role);
+}
+
+function levelMayHide(catalog: Catalog, relation: Relation, level: Level, role: string): boolean {
+  if (hides(relation, role)) return true;
+  const computed = (name: string) => !relation.columns.has(name);
+  if (level.where.some((condition) => names(condition).some(computed))) return true;
+  return (
+    level.order.some((term) => term.related === null && computed(term.field.name)) ||
+    level.select.some((item) => {
+      if (item.kind === 'column') return computed(item.field.name);
+      if (item.kind !== 'embed') return false;
+      const relationship = findRelationship(catalog, relation, item);
+      if (relationship.kind === 'computed') return true;
+      const { to } = relationship;
+      const target = catalog.relation(to.schema, to.name);
+      if (target === undefined || levelMayHide(catalog, target, item, role)) return true;
+      if (relationship.kind !== 'junction') return false;
+      // It may be in a schema that is not exposed: then nothing is known of it.
+      const { junction } = relationship;
+      const between = catalog.relation(junction.schema, junction.name);
+      return between === undefined || hides(between, role);
+    })
+  );
+}
+
+const hides = ({ allVisibleTo }: Relation, role: string) => allVisibleTo !== 'everyone' && !allVisibleTo.has(role);
+
+function names(condition: Condition): string[] {
+  if (condition.kind === 'embed-null') return [];
+  if (condition.kind === 'and' || condition.kind === 'or') return condition.conditions.flatMap(names);
+  return [condition.field.name];
+}

@@ -1,0 +1,75 @@
+/** GET and HEAD of a table, as one statement. */
+import type { Statement } from '@tidemark/db';
+import type { Query, RowsMedia } from '@tidemark/query';
+import type { Catalog, Relation } from '../catalog/catalog.ts';
+import { bodySql } from '../sql/body.ts';
+import { planLevel } from '../sql/level.ts';
+import { type LevelSql, type PlanContext, selectSql } from '../sql/level-sql.ts';
+import { pageFirstSql } from '../sql/page-first.ts';
+import { identifier, Params, qualified } from '../sql/params.ts';
+import { rowsApartSql } from './primary-key-read.ts';
+
+export interface ReadOptions {
+  media: RowsMedia;
+  /** Count every matching row in the same statement. */
+  exactCount: boolean;
+  /** Count no further than this. */
+  countLimit?: number | null;
+  maxRows: number | null;
+}
+
+export function planContext(catalog: Catalog, params: Params, maxRows: number | null): PlanContext {
+  let next = 0;
+  return {
+    catalog,
+    params,
+    maxRows,
+    // Identifiers are cut at 63 bytes, so the number must not be what is cut off.
+    alias: (base) => {
+      next += 1;
+      return `${Buffer.from(base).subarray(0, 40).toString().replaceAll('\ufffd', '')}_${next}`;
+    },
+  };
+}
+
+/** `head` and `tail` are the general form, in two parts: between them it may be given more columns. `text` may be another form. */
+export interface ReadPlan extends Statement {
+  readonly head: string;
+  readonly tail: string;
+  readonly params: readonly (string | null)[];
+}
+
+export function planRead(catalog: Catalog, relation: Relation, query: Query, options: ReadOptions): ReadPlan {
+  const params = new Params();
+  const context = planContext(catalog, params, options.maxRows);
+  const source = { alias: relation.name, relation };
+  const level = planLevel(context, query, source);
+  const from = `${qualified(relation)} as ${identifier(relation.name)}`;
+  const total = options.exactCount ? countSql(level, from, options.countLimit) : 'null::int8';
+  const head = `select ${bodySql(options.media)} as body, count("_t") as rows, ${total} as total`;
+  const select = pageFirstSql(catalog, relation, query, level, from) ?? selectSql(level, from);
+  const tail = ` from (${select}) as "_t"`;
+  const apart = rowsApartSql(relation, query, options.media, options.exactCount);
+  return { head, tail, text: `${apart === null ? head : `select ${apart}`}${tail}`, params: params.values };
+}
+
+/** Rows that match, whatever page was asked for. Only joins that filter take part. */
+export function countSql(level: LevelSql, from: string, limit: number | null = null): string {
+  const counted: LevelSql = {
+    ...level,
+    outputs: level.groupBy ? level.outputs : [],
+    joins: level.groupBy ? level.joins : level.joins.filter((join) => join.filters),
+    orderBy: '',
+    limit: limit === null ? '' : ` limit ${limit}`,
+  };
+  return `(select count(*) from (${selectSql(counted, from)}) as "_all")`;
+}
+
+/** For `count=planned` and `estimated`: EXPLAIN of the same rows, whatever page was asked for. */
+export function planEstimate(catalog: Catalog, relation: Relation, query: Query): Statement {
+  const params = new Params();
+  const all: Query = { ...query, order: [], limit: null, offset: 0 };
+  const level = planLevel(planContext(catalog, params, null), all, { alias: relation.name, relation });
+  const from = `${qualified(relation)} as ${identifier(relation.name)}`;
+  return { text: `explain (format json) ${selectSql(level, from)}`, params: params.values, prepare: false };
+}

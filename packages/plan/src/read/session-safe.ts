@@ -1,0 +1,43 @@
+/** Whether a read runs no function of a user's (Statement.inert of @tidemark/db): then it leaves its session as it was. */
+import type { Condition, Level, Query } from '@tidemark/query';
+import type { Catalog, Relation } from '../catalog/catalog.ts';
+import { findRelationship } from '../catalog/find-relationship.ts';
+
+/** Casts that read no clock, no session and no catalog, and are Postgres's own. */
+export const PLAIN_CAST =
+  /^(text|varchar|char|int[248]?|integer|bigint|smallint|numeric|decimal|real|float[48]?|double precision|bool|boolean|jsonb?|uuid)$/i;
+
+/** Of a query that can be planned. */
+export function isInert(catalog: Catalog, relation: Relation, query: Query): boolean {
+  return !catalog.shadowed && levelIsInert(catalog, relation, query);
+}
+
+function levelIsInert(catalog: Catalog, of: Relation, { select, where, order }: Level): boolean {
+  if (!of.inert || !where.every((condition) => conditionIsInert(of, condition))) return false;
+  // Ordering by a column of an embedded table is rare, and not followed.
+  if (!order.every((term) => term.related === null && of.columns.has(term.field.name))) return false;
+  return select.every((item) => {
+    if (item.kind === 'star') return true;
+    if (item.kind === 'count') return castIsPlain(item.cast);
+    if (item.kind === 'column')
+      return of.columns.has(item.field.name) && castIsPlain(item.cast) && castIsPlain(item.aggregateCast);
+    const relationship = findRelationship(catalog, of, item);
+    if (relationship.kind === 'computed') return false;
+    const { to } = relationship;
+    const target = catalog.relation(to.schema, to.name);
+    if (target === undefined || !levelIsInert(catalog, target, item)) return false;
+    if (relationship.kind !== 'junction') return true;
+    // It may be in a schema that is not exposed: then nothing is known of it.
+    const { junction } = relationship;
+    return catalog.relation(junction.schema, junction.name)?.inert === true;
+  });
+}
+
+function conditionIsInert(of: Relation, condition: Condition): boolean {
+  if (condition.kind === 'embed-null') return true;
+  if (condition.kind === 'and' || condition.kind === 'or')
+    return condition.conditions.every((part) => conditionIsInert(of, part));
+  return of.columns.has(condition.field.name);
+}
+
+const castIsPlain = (cast: string | null): boolean => cast === null || PLAIN_CAST.test(cast.trim());

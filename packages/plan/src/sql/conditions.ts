@@ -1,0 +1,30 @@
+/** The conditions of a level as SQL: how @tidemark/query's filters name columns and bind values here. */
+import { arrayLiteral } from '@tidemark/db';
+import { type Condition, type ConditionTarget, conditionSql, type Field } from '@tidemark/query';
+import { fieldSql, type Source } from './fields.ts';
+import type { Params } from './params.ts';
+
+/** How the null test of an embed reads: the planner knows the embed's lateral join. */
+export type EmbedTest = (embed: string) => string;
+
+/** Each condition of `where`; a level's are joined by AND. */
+export function conditionsSql(
+  where: readonly Condition[],
+  source: Source,
+  params: Params,
+  embedIsNull: EmbedTest,
+): string[] {
+  const target: ConditionTarget = {
+    field: (field) => fieldSql(source, field),
+    bind: (value) => params.bind(typeof value === 'string' ? value : arrayLiteral(value)),
+    isText: (field) => isText(source, field),
+    embedIsNull,
+  };
+  return where.map((condition) => conditionSql(condition, target));
+}
+
+function isText(source: Source, { name, json }: Field): boolean {
+  const type =
+    json.length > 0 ? 'text' : (source.relation?.columns.get(name) ?? source.relation?.computed.get(name))?.type;
+  return type !== undefined && /^(text|character|json|jsonb|citext)/.test(type);
+}

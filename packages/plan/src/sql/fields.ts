@@ -1,0 +1,85 @@
+/** Fields (`col->path`), casts and aggregates as SQL. */
+import { type Field, jsonPathSql, type SelectColumn, type SelectCount } from '@tidemark/query';
+import type { Catalog, Relation } from '../catalog/catalog.ts';
+import { unknownColumn } from '../catalog/suggestions.ts';
+import { postgrest } from '../errors.ts';
+import { columnOf, identifier, literal, qualified } from './params.ts';
+
+/** What a level reads from: a relation, or a statement whose columns only Postgres knows. */
+export interface Source {
+  readonly alias: string;
+  readonly relation: Relation | null;
+  /** The names of the columns where no relation is known: the result of a function. */
+  readonly columns?: readonly string[];
+  /** The source has columns beside the relation's own, which `*` must not show. */
+  readonly hasMore?: boolean;
+  /** Where its rows come from. Default: `relation`. `returning`: computed columns are columns by now; `statement`: a row is a record. */
+  readonly rows?: 'relation' | 'returning' | 'statement';
+}
+
+/**
+ * The value of a column or computed column. To Postgres `"alias"."f"` is also the call of any function f that takes a record,
+ * such as json_agg: a name that the catalog does not have must not reach it.
+ *
+ * @throws 42703
+ */
+export function valueSql(source: Source, name: string): string {
+  const { alias, relation, rows = 'relation' } = source;
+  if (relation ? relation.columns.has(name) : source.columns?.includes(name)) return columnOf(alias, name);
+  const computed = relation?.computed.get(name);
+  if (!relation || !computed) throw unknownColumn(relation, alias, name);
+  if (rows === 'returning') return columnOf(alias, name);
+  return `${qualified(computed)}(${rows === 'relation' ? `${identifier(alias)}.*` : typedRowSql(alias, relation)})`;
+}
+
+/** A row as the relation's own type, also where it is read from a statement. */
+export function typedRowSql(alias: string, relation: Relation): string {
+  const columns = [...relation.columns.keys()].map((column) => columnOf(alias, column));
+  return `row(${columns.join(', ')})::${qualified(relation)}`;
+}
+
+const typeOf = ({ relation }: Source, name: string): string | undefined =>
+  (relation?.columns.get(name) ?? relation?.computed.get(name))?.type;
+
+export function fieldSql(source: Source, field: Field): string {
+  return jsonPathSql(valueSql(source, field.name), typeOf(source, field.name), field.json, literal);
+}
+
+/** Name of a select item in the answer: its alias, else the last name in it; for an aggregate, the function. */
+export function outputName(item: SelectColumn | SelectCount): string {
+  if (item.alias) return item.alias;
+  if (item.kind === 'count') return 'count';
+  if (item.aggregate) return item.aggregate;
+  const last = item.field.json.findLast((step) => step.kind === 'key');
+  return last?.kind === 'key' ? last.key : item.field.name;
+}
+
+/** The value before any aggregate: `(field)::cast`. */
+export function plainValueSql(catalog: Catalog, source: Source, item: SelectColumn): string {
+  return castSql(catalog, fieldSql(source, item.field), item.cast);
+}
+
+export function aggregateSql(catalog: Catalog, item: SelectColumn | SelectCount, value: string): string {
+  if (item.kind === 'count') return castSql(catalog, 'count(*)', item.cast);
+  return castSql(catalog, `${item.aggregate}(${value})`, item.aggregateCast);
+}
+
+/** A type's name cannot be a parameter. The parser lets letters, digits, `_`, `$` and blanks through, and each word is quoted unless it is one of SQL's own. */
+function castSql(catalog: Catalog, sql: string, cast: string | null): string {
+  return cast === null ? sql : `cast(${sql} as ${typeName(catalog, cast)})`;
+}
+
+const SQL_TYPE_WORDS = new Set(
+  'bigint bit boolean char character date decimal double float int integer interval json national numeric nchar precision real smallint text time timestamp varchar varying with without zone'.split(
+    ' ',
+  ),
+);
+
+/** @throws 42704 */
+function typeName(catalog: Catalog, cast: string): string {
+  const name = cast.trim();
+  const words = name.split(/ +/);
+  if (words.every((word) => SQL_TYPE_WORDS.has(word.toLowerCase()))) return words.join(' ');
+  if (!catalog.types.has(name)) throw postgrest['42704']({ type: name });
+  return identifier(name);
+}

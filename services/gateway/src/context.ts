@@ -1,0 +1,21 @@
+/** What the routes need; made once by app.ts. */
+
+import type { Database } from '@tidemark/db';
+import type { FileRegistry, FileStore } from '@tidemark/files';
+import type { CatalogFollower, PlanCache } from '@tidemark/plan';
+import type { Cache } from './cache/cache.ts';
+import type { Config } from './config.ts';
+import type { Exporter } from './reply/export/exporter.ts';
+import type { ReadRequests } from './request/read-requests.ts';
+
+export interface RouteContext {
+  readonly config: Config;
+  readonly db: Database;
+  readonly catalog: CatalogFollower;
+  /** Undefined where it is configured off. */
+  readonly cache: Cache | undefined;
+  readonly plans: PlanCache;
+  readonly readRequests: ReadRequests;
+  readonly exporter: Exporter;
+  readonly files: { readonly store: FileStore; readonly registry: FileRegistry };
+}

@@ -1,0 +1,123 @@
+/** Bodies stay text: Postgres reads the JSON, so that no number loses digits on the way. */
+import type { IncomingMessage } from 'node:http';
+import type { BaseApp, Metrics } from '@tidemark/service';
+import type { FastifyRequest, RouteOptions } from 'fastify';
+import { errors } from '../../errors.ts';
+import { linger } from '../lingering-close.ts';
+import { cutOffLater } from './body-deadline.ts';
+
+const TEXT_TYPES = [
+  'application/json',
+  'application/vnd.pgrst.object+json',
+  'application/vnd.pgrst.array+json',
+  'text/csv',
+  'text/plain',
+  'text/xml',
+  'application/x-www-form-urlencoded',
+  'application/octet-stream',
+];
+
+/** Of methods whose bodies fastify always has parsed. */
+const PARSED = new Set(['POST', 'PUT', 'PATCH']);
+
+export interface BodyLimits {
+  /** Bytes of one body. */
+  limit: number;
+  /** Bytes of all bodies that have come in part. */
+  readingLimit: number;
+  /** ms for the whole body. */
+  timeoutMs: number;
+}
+
+interface Reading extends BodyLimits {
+  /** Held at the moment. */
+  bytes: number;
+}
+
+type Done = (error: Error | null, body?: unknown) => void;
+
+/**
+ * In the place of a body that was not taken: `bodyOf` throws its error. fastify's own way to refuse a body closes the
+ * connection at once, and a client that is still sending sees a reset instead of the answer.
+ */
+export class RefusedBody {
+  readonly error: Error;
+
+  constructor(payload: IncomingMessage, error: Error) {
+    this.error = error;
+    linger(payload);
+  }
+}
+
+export function registerBodies(app: BaseApp, metrics: Metrics, limits: BodyLimits): void {
+  const reading: Reading = { ...limits, bytes: 0 };
+  metrics.gauge('tidemark_bodies_reading_bytes', 'bytes of request bodies that have come in part', [], (gauge) =>
+    gauge.set(reading.bytes),
+  );
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(TEXT_TYPES, (request, payload, done: Done) => readText(request, payload, reading, done));
+  // What is read here has its deadline here.
+  app.addHook('onRoute', (route: RouteOptions) => {
+    const methods = [route.method].flat();
+    if (methods.every((method) => PARSED.has(method))) route.config = { ownDeadline: true, ...route.config };
+  });
+}
+
+/**
+ * A body that came with its head, in one packet, is taken as a whole and at once: the events of a stream cost as much as
+ * the rest of reading it.
+ */
+function readText(request: FastifyRequest, payload: IncomingMessage, limits: Reading, done: Done): void {
+  const declared = request.headers['content-length'];
+  if (declared !== undefined && Number(declared) > limits.limit) {
+    const bytes = `Content-Length is ${declared.slice(0, 20)}`;
+    done(null, new RefusedBody(payload, errors.BODY_LIMIT({ bytes, maximum: limits.limit })));
+  } else if (payload.complete) {
+    takeWhole(payload, limits, done);
+  } else {
+    // Once all that has come was parsed, of this request and of the others.
+    setImmediate(() => {
+      if (payload.complete) takeWhole(payload, limits, done);
+      else collect(payload, limits, done);
+    });
+  }
+}
+
+function takeWhole(payload: IncomingMessage, { limit }: Reading, done: Done): void {
+  const bytes: Buffer | null = payload.read();
+  if (bytes === null) done(null, '');
+  else if (bytes.length > limit) done(null, new RefusedBody(payload, tooLong(bytes.length, limit)));
+  else done(null, bytes.toString());
+}
+
+function collect(payload: IncomingMessage, reading: Reading, done: Done): void {
+  const { limit, readingLimit, timeoutMs } = reading;
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  const inTime = cutOffLater(payload, timeoutMs);
+  const end = (body: unknown) => {
+    inTime();
+    reading.bytes -= bytes;
+    payload.off('data', onData).off('end', onEnd).off('close', onClose);
+    done(null, body);
+  };
+  const onData = (chunk: Buffer) => {
+    bytes += chunk.length;
+    reading.bytes += chunk.length;
+    if (bytes > limit) end(new RefusedBody(payload, tooLong(bytes, limit)));
+    else if (reading.bytes > readingLimit)
+      end(new RefusedBody(payload, errors.BODIES_READING({ maximum: readingLimit })));
+    else chunks.push(chunk);
+  };
+  const onEnd = () => end(Buffer.concat(chunks, bytes).toString());
+  // Nobody is there to be answered, but the request has to end. A stream that is cut off emits `error` as well.
+  const onClose = () => end(new RefusedBody(payload, errors.BODY_CUT({ bytes })));
+  payload
+    .on('data', onData)
+    .once('end', onEnd)
+    .once('close', onClose)
+    .on('error', () => undefined);
+}
+
+const tooLong = (bytes: number, maximum: number) =>
+  errors.BODY_LIMIT({ bytes: `${bytes} bytes had come when it was cut off`, maximum });

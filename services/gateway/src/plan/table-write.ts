@@ -1,0 +1,231 @@
+/** A write of a table: from the parts of a request to a statement, and from its row to an answer. */
+
+import type { Statement } from '@tidemark/db';
+import {
+  type Catalog,
+  type InsertOptions,
+  type Payload,
+  payloadOf,
+  planDelete,
+  planInsert,
+  planUpdate,
+  type Relation,
+  sliceArray,
+  sliceObject,
+  type WriteRow,
+} from '@tidemark/plan';
+import { type Preferences, parseQuery, type Query, type RowsMedia, selectMediaType } from '@tidemark/query';
+import { errors, postgrest } from '../errors.ts';
+import { isObject } from '../reply/answer.ts';
+import { type Answered, answerOf } from '../reply/stored-reply.ts';
+import { relationOf } from '../request/parse.ts';
+
+export const WRITE_MEDIA = ['json', 'object', 'array', 'csv', 'ndjson', 'geojson'] as const;
+
+export const WRITE_METHODS = ['POST', 'PATCH', 'PUT', 'DELETE'] as const;
+export type WriteMethod = (typeof WRITE_METHODS)[number];
+
+/** All of a write but its body. */
+export interface WriteHead {
+  method: WriteMethod;
+  schema: string;
+  table: string;
+  /** The query string, without `?`. */
+  search: string;
+  accept: string | undefined;
+  contentType: string;
+  preferences: Preferences;
+  /** The client means every row. */
+  unfiltered: boolean;
+}
+
+/** A write that waits for its body; holds for one catalog. */
+export class WritePlan {
+  readonly catalog: Catalog;
+  readonly head: WriteHead;
+  readonly relation: Relation;
+  readonly query: Query;
+  readonly media: RowsMedia;
+  readonly options: InsertOptions;
+  /** The answer depends on what was written, so it has to be looked at before COMMIT. */
+  readonly mustCheck: boolean;
+  readonly #maximum: number | null;
+  readonly #oneRow: boolean;
+  #plain: Answered | undefined;
+
+  constructor(catalog: Catalog, head: WriteHead) {
+    const { method, preferences } = head;
+    this.catalog = catalog;
+    this.head = head;
+    this.media = selectMediaType(head.accept, WRITE_MEDIA) as RowsMedia;
+    this.relation = relationOf(catalog, head.schema, head.table);
+    this.query = parseQuery(head.search);
+    this.options = {
+      media: this.media,
+      return: preferences.return ?? 'minimal',
+      resolution: method === 'PUT' ? 'merge-duplicates' : preferences.resolution,
+      missingDefault: preferences.missing === 'default',
+    };
+    this.#maximum = preferences.handling === 'strict' ? preferences.maxAffected : null;
+    this.#oneRow = isObject(this.media) && this.options.return === 'representation';
+    this.mustCheck = this.#maximum !== null || this.#oneRow;
+  }
+
+  /** @throws PGRST102 and what else is wrong with the body, UNFILTERED */
+  with(body: string): TableWrite {
+    const { method, contentType, unfiltered } = this.head;
+    const payload = method === 'DELETE' ? null : payloadOf(contentType, body, this.query.columns !== null);
+    if ((method === 'PATCH' || method === 'DELETE') && this.query.where.length === 0 && !unfiltered) {
+      throw errors.UNFILTERED({ method, relation: this.relation.name });
+    }
+    if (method === 'PUT') checkPut(this.relation, this.query, payload as Payload);
+    return new TableWrite(this, body, payload);
+  }
+
+  /** @throws PGRST124, PGRST116: then the write has to be rolled back */
+  check(row: WriteRow): void {
+    const rows = Number(row.rows);
+    if (this.#maximum !== null && rows > this.#maximum) {
+      throw postgrest.PGRST124({ affected: rows, maximum: this.#maximum });
+    }
+    if (this.#oneRow && rows !== 1) throw postgrest.PGRST116({ rows });
+  }
+
+  answer(row: WriteRow): Answered {
+    if (row !== PLAIN_ROW) return answerWrite(this, row);
+    this.#plain ??= answerWrite(this, row);
+    return this.#plain;
+  }
+}
+
+export class TableWrite {
+  readonly plan: WritePlan;
+  readonly body: string;
+  readonly payload: Payload | null;
+
+  constructor(plan: WritePlan, body: string, payload: Payload | null) {
+    this.plan = plan;
+    this.body = body;
+    this.payload = payload;
+  }
+
+  get parts(): WriteHead {
+    return this.plan.head;
+  }
+
+  get relation(): Relation {
+    return this.plan.relation;
+  }
+
+  get query(): Query {
+    return this.plan.query;
+  }
+
+  get media(): RowsMedia {
+    return this.plan.media;
+  }
+
+  get options(): InsertOptions {
+    return this.plan.options;
+  }
+
+  get mustCheck(): boolean {
+    return this.plan.mustCheck;
+  }
+
+  statement(given: Payload = this.payload as Payload): Statement {
+    const { catalog, relation, query, options, head } = this.plan;
+    if (head.method === 'DELETE') return planDelete(catalog, relation, query, options);
+    if (head.method === 'PATCH') return planUpdate(catalog, relation, query, given, options);
+    return planInsert(catalog, relation, query, given, options);
+  }
+
+  check(row: WriteRow): void {
+    this.plan.check(row);
+  }
+
+  answer(row: WriteRow): Answered {
+    return this.plan.answer(row);
+  }
+}
+
+/** Of one inserted row that nothing is shown of: its answer is made once for each plan. */
+export const PLAIN_ROW: WriteRow = Object.freeze({
+  ...{ body: null, rows: '1', total: null, key: null, inserted: null, headers: null, status: null },
+});
+
+function answerWrite({ head, relation, options }: WritePlan, row: WriteRow): Answered {
+  const { method, preferences } = head;
+  const back = options.return;
+  const headers: Record<string, string> = { 'content-range': rangeOf(method, row, preferences) };
+  if (method === 'POST' && back === 'headers-only' && row.key) headers.location = locationOf(relation, row.key);
+  return answerOf({
+    status: statusOf(method, back, row),
+    media: options.media,
+    body: back === 'representation' ? row.body : null,
+    headers,
+    preferences: appliedTo(method, preferences, options.resolution),
+    settings: row,
+  });
+}
+
+/** PUT writes exactly the row that its filters name. */
+function checkPut(relation: Relation, query: Query, payload: Payload): void {
+  if (query.limit !== null || query.offset > 0) {
+    throw postgrest.PGRST105({ reason: 'limit/offset querystring parameters are not allowed for PUT' });
+  }
+  const equals = new Map<string, string>();
+  for (const condition of query.where) {
+    const plain = condition.kind === 'compare' && condition.op === 'eq' && !condition.negate && !condition.quantifier;
+    if (!plain || condition.field.json.length > 0) break;
+    equals.set(condition.field.name, condition.value);
+  }
+  const complete = equals.size === query.where.length && equals.size === relation.primaryKey.length;
+  if (!complete || relation.primaryKey.length === 0 || !relation.primaryKey.every((column) => equals.has(column))) {
+    throw postgrest.PGRST105({ reason: "Filters must include all and only primary key columns with 'eq' operators" });
+  }
+  const [text, ...more] = sliceArray(payload.rows);
+  if (text === undefined || more.length > 0) throw postgrest.PGRST115();
+  const row = sliceObject(text);
+  const isSame = (column: string) => {
+    const value = row.get(column);
+    if (value === undefined) return false;
+    // A long number is compared as it was sent: JavaScript would take 9007199254740993 for 9007199254740992.
+    const isLongNumber = /^-?[\d.]{16}/.test(value);
+    return (isLongNumber ? value : String(JSON.parse(value))) === equals.get(column);
+  };
+  if (!relation.primaryKey.every(isSame)) throw postgrest.PGRST115();
+}
+
+function statusOf(method: WriteMethod, back: string, row: WriteRow): number {
+  if (method === 'POST') return row.inserted !== null && Number(row.inserted) === 0 && Number(row.rows) > 0 ? 200 : 201;
+  if (method === 'PUT' && row.inserted !== null && Number(row.inserted) > 0) return 201;
+  return back === 'representation' ? 200 : 204;
+}
+
+function rangeOf(method: WriteMethod, row: WriteRow, preferences: Preferences): string {
+  const rows = Number(row.rows);
+  const total = preferences.count === 'exact' ? String(rows) : '*';
+  if (method === 'PATCH' && rows > 0) return `0-${rows - 1}/${total}`;
+  return `*/${total}`;
+}
+
+function locationOf(relation: Relation, key: string): string {
+  const values = sliceObject(key);
+  const filters = relation.primaryKey.map((column) => {
+    const value = values.get(column) ?? 'null';
+    const text = value.startsWith('"') ? (JSON.parse(value) as string) : value;
+    return `${encodeURIComponent(column)}=eq.${encodeURIComponent(text)}`;
+  });
+  return `/rest/v1/${encodeURIComponent(relation.name)}?${filters.join('&')}`;
+}
+
+function appliedTo(method: WriteMethod, preferences: Preferences, resolution: Preferences['resolution']): Preferences {
+  return {
+    ...preferences,
+    resolution: method === 'POST' ? resolution : null,
+    missing: method === 'DELETE' ? null : preferences.missing,
+    results: method === 'POST' ? preferences.results : null,
+    params: null,
+  };
+}

@@ -1,0 +1,86 @@
+/**
+ * EXPLAIN of what would have been run, under the caller's identity. With `analyze` it is run and rolled back (sequences it
+ * took from stay ahead). Plans belong to reports, so they run on the analytics pool; an analysed write takes the locks of a
+ * write and runs on the write pool, as the analytics pool is read-only.
+ *
+ * A plan is an oracle: `Rows Removed by Filter`, row estimates, buffers and the conditions of policies tell of rows that the caller
+ * may not see. Postgres shows them to whoever may run EXPLAIN; here a role that they may hide rows from is shown none.
+ */
+
+import type { Database, Identity, Statement } from '@tidemark/db';
+import { type Catalog, findRelationship, mayHideRows, type Relation } from '@tidemark/plan';
+import { contentType, type Level, type PlanMedia } from '@tidemark/query';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { errors } from '../errors.ts';
+import { type Asked, askedBy } from '../http/tracing/request-trace.ts';
+import { varyByIdentity } from './vary.ts';
+
+export interface Explaining {
+  media: PlanMedia;
+  statement: Statement;
+  identity: Identity;
+  asked: Asked;
+  /** The plan could tell the role of rows that it may not see. */
+  tellsOfHidden: boolean;
+  /** The statement would change something. */
+  writes: boolean;
+}
+
+interface PlanRow {
+  /** Text by lines, or the JSON as parsed. */
+  'QUERY PLAN': unknown;
+}
+
+/** A plan also shows what a view reads and by which conditions, which the view is there to hide. */
+export function tellsOfHidden(catalog: Catalog, relation: Relation, query: Level, role: string): boolean {
+  if (catalog.bypassing.has(role)) return false;
+  return mayHideRows(catalog, relation, query, role) || showsView(catalog, relation, query);
+}
+
+function showsView(catalog: Catalog, relation: Relation, level: Level): boolean {
+  if (relation.kind !== 'table' && relation.kind !== 'partitioned table') return true;
+  return level.select.some((item) => {
+    if (item.kind !== 'embed') return false;
+    const { to } = findRelationship(catalog, relation, item);
+    const target = catalog.relation(to.schema, to.name);
+    return target === undefined || showsView(catalog, target, item);
+  });
+}
+
+/** Leaves the transaction with its rows, so that nothing of it stays. */
+class RolledBack extends Error {
+  readonly rows: readonly PlanRow[];
+
+  constructor(rows: readonly PlanRow[]) {
+    super('a plan changes nothing');
+    this.rows = rows;
+  }
+}
+
+export async function sendPlan(db: Database, request: FastifyRequest, reply: FastifyReply, explaining: Explaining) {
+  const { media, identity } = explaining;
+  if (explaining.tellsOfHidden) throw errors.PLAN_POLICY({ role: identity.role });
+  const rows = await explain(db, { ...explaining, asked: askedBy(request, explaining.asked) });
+  const lines = rows.map((row) => row['QUERY PLAN']);
+  varyByIdentity(reply)
+    .type(contentType(media))
+    .header('cache-control', 'no-store')
+    .header('tidemark-source', 'primary');
+  return reply.send(media.format === 'json' ? JSON.stringify(lines[0]) : lines.join('\n'));
+}
+
+async function explain(db: Database, { media, statement, identity, asked, writes }: Explaining) {
+  const pool = writes && media.options.includes('analyze') ? db.pools.write : db.pools.analytics;
+  const text = `explain (${[`format ${media.format}`, ...media.options].join(', ')}) ${statement.text}`;
+  try {
+    return await pool.transaction<readonly PlanRow[]>(
+      async (tx) => {
+        throw new RolledBack(await tx.query<PlanRow>(text, statement.params));
+      },
+      { identity, ...asked },
+    );
+  } catch (error) {
+    if (error instanceof RolledBack) return error.rows;
+    throw error;
+  }
+}

@@ -1,0 +1,55 @@
+/** The parts of a data request that all methods read the same way. */
+
+import { TIDEMARK_HEADER } from '@tidemark/contracts';
+import { type Catalog, type EmbedLimits, type Relation, unknownTable } from '@tidemark/plan';
+import { type Preferences, parsePrefer, parseRange, type Query, type RowRange } from '@tidemark/query';
+import type { FastifyRequest } from 'fastify';
+import type { Config } from '../config.ts';
+import { RefusedBody } from '../http/plugins/bodies.ts';
+
+export function rawSearch(request: FastifyRequest): string {
+  const url = request.raw.url ?? '';
+  const question = url.indexOf('?');
+  return question === -1 ? '' : url.slice(question + 1);
+}
+
+export function preferencesOf(request: FastifyRequest, catalog: Catalog): Preferences {
+  const header = request.headers.prefer;
+  return parsePrefer(header as string | string[] | undefined, { isTimeZone: (name) => catalog.timeZones.has(name) });
+}
+
+/** The `Tidemark` request header, or `?tidemark=`. */
+export function tidemarkOf(request: FastifyRequest, query: Query): string | undefined {
+  const header = request.headers[TIDEMARK_HEADER];
+  return query.tidemark ?? (typeof header === 'string' && header !== '' ? header : undefined);
+}
+
+/** @throws PGRST205, with the nearest name */
+export function relationOf(catalog: Catalog, schema: string, name: string): Relation {
+  const relation = catalog.relation(schema, name);
+  if (relation) return relation;
+  throw unknownTable(catalog, schema, name);
+}
+
+/** The product of limits that EMBED_ROWS_MAX allows. */
+export const embedLimits = ({ DB_MAX_ROWS: maxRows, EMBED_ROWS_MAX: maxEmbedRows }: Config): EmbedLimits => ({
+  maxRows,
+  maxEmbedRows,
+});
+
+export function rangeOf(request: FastifyRequest): RowRange | null {
+  const { range } = request.headers;
+  const unit = request.headers['range-unit'];
+  return parseRange(range, typeof unit === 'string' ? unit : undefined);
+}
+
+/** @throws GATEWAY_BODY_LIMIT, GATEWAY_BODY_CUT */
+export function bodyOf({ body }: FastifyRequest): string {
+  if (typeof body === 'string') return body;
+  if (body instanceof RefusedBody) throw body.error;
+  return '';
+}
+
+export function contentTypeOf(request: FastifyRequest): string {
+  return (request.headers['content-type'] ?? 'application/json').toLowerCase();
+}

@@ -1,0 +1,68 @@
+/**
+ * GET requests as they were understood: the same line and headers need no second parse. Bounded; holds for one catalog.
+ */
+import type { Catalog, Relation } from '@tidemark/plan';
+import { canonical, type Preferences, type Query, type RowsMedia } from '@tidemark/query';
+import { LRUCache } from 'lru-cache';
+import type { QueryReads } from '../cache/query-reads.ts';
+import type { ExportRequest } from './export-request.ts';
+
+export interface ReadRequest {
+  readonly catalog: Catalog;
+  readonly schema: string;
+  readonly media: RowsMedia;
+  /** Those that a read heeds. */
+  readonly preferences: Pick<Preferences, 'count' | 'handling'>;
+  readonly relation: Relation;
+  readonly query: Query;
+  /** Not null: its rows are streamed. */
+  readonly exported: ExportRequest | null;
+  /** Content-Location: the query in one form, its pairs by name. */
+  readonly location: string;
+  /** Of the cache, without the identity. */
+  readonly key: string;
+  /** `key` with a role, for the few roles that ask for it. */
+  readonly keyOfRole: Map<string, string>;
+  /** What it reads, as of a generation of the cache; or why it is not kept. */
+  reads: { of: number; found: { reads: QueryReads; generation: number } | string } | undefined;
+}
+
+/** At some 6 KB each, 12 MB at the most. */
+const MAX_REQUESTS = 2_000;
+/** Longer ones are seldom repeated, and would make the bound a lie. */
+const MAX_KEY_CHARACTERS = 4_096;
+
+export class ReadRequests {
+  readonly #known = new LRUCache<string, ReadRequest>({ max: MAX_REQUESTS });
+
+  get(text: string, catalog: Catalog): ReadRequest | undefined {
+    const found = this.#known.get(text);
+    return found?.catalog === catalog ? found : undefined;
+  }
+
+  add(text: string, request: ReadRequest): void {
+    if (text.length <= MAX_KEY_CHARACTERS) this.#known.set(text, request);
+  }
+}
+
+/** Equal keys mean equal answers to one identity. */
+export function requestKey(
+  catalog: Catalog,
+  schema: string,
+  relation: Relation,
+  query: Query,
+  media: RowsMedia,
+  count: Preferences['count'],
+  /** What the transaction is set to, besides the identity. */
+  settings: unknown,
+): string {
+  const parts = [catalog.version, schema, relation.name, media.kind, media.nullsStripped, count, canonical(query)];
+  return [...parts, JSON.stringify(settings)].join('\0');
+}
+
+/** The same for the same pairs, however they were ordered and escaped. */
+export function locationOf(table: string, search: string): string {
+  const pairs = [...new URLSearchParams(search)].sort(([a], [b]) => (a < b ? -1 : Number(a > b)));
+  const path = `/rest/v1/${encodeURIComponent(table)}`;
+  return pairs.length === 0 ? path : `${path}?${new URLSearchParams(pairs)}`;
+}

@@ -1,0 +1,27 @@
+/** What the routes below /api/v1/files share. */
+
+import { commaSeparated, type Metrics } from '@tidemark/service';
+import type { RouteContext } from '../../context.ts';
+import { createUrlSigner, type UrlSigner } from './signed-url.ts';
+import { createUploadSlots, type UploadSlots } from './upload/upload-slots.ts';
+
+export interface FileContext extends RouteContext {
+  readonly uploads: UploadSlots;
+  readonly signer: UrlSigner;
+}
+
+export function createFileContext(context: RouteContext & { readonly metrics: Metrics }): FileContext {
+  const { config, metrics } = context;
+  return {
+    ...context,
+    uploads: createUploadSlots(
+      {
+        uploads: config.FILES_UPLOADS_MAX,
+        // Half of it is what one identity alone may use, and one file of the largest size must fit in there.
+        bytes: Math.max(config.FILES_UPLOADS_MAX_BYTES, 2 * config.FILES_MAX_BYTES),
+      },
+      metrics,
+    ),
+    signer: createUrlSigner(config.JWT_SECRET, [...commaSeparated(config.JWT_ROLES), config.DB_ANON_ROLE]),
+  };
+}

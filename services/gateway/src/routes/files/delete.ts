@@ -1,0 +1,29 @@
+/** DELETE /api/v1/files/<id or path>: the row, as the caller. The sweep deletes the bytes once no row has them. */
+import { registryStatements } from '@tidemark/files';
+import type { BaseApp } from '@tidemark/service';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { askedBy } from '../../http/tracing/request-trace.ts';
+import { fullIdentity } from '../../request/identity-settings.ts';
+import { bucketOfQuery } from './bucket.ts';
+import type { FileContext } from './context.ts';
+import { fileRequestErrors } from './errors.ts';
+import { isFileId } from './path.ts';
+
+export function registerFileDelete(app: BaseApp, context: FileContext): void {
+  app.delete<{ Params: { '*': string } }>('/api/v1/files/*', (request, reply) =>
+    remove(context, request, reply, request.params['*']),
+  );
+}
+
+async function remove(context: FileContext, request: FastifyRequest, reply: FastifyReply, name: string) {
+  const statement = isFileId(name)
+    ? { text: registryStatements.removeById, params: [name] }
+    : { text: registryStatements.removeByPath, params: [name, bucketOfQuery(request.query) ?? null] };
+  const { results, tidemark } = await context.db.write({
+    identity: fullIdentity(request, 'tidemark'),
+    statements: [statement],
+    ...askedBy(request, { holder: { route: 'DELETE /api/v1/files/*' } }),
+  });
+  if ((results[0]?.count ?? 0) === 0) throw fileRequestErrors.NOT_DELETED({ file: name });
+  return reply.code(204).header('tidemark', tidemark).send();
+}

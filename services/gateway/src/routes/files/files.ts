@@ -1,0 +1,21 @@
+/**
+ * /api/v1/files: bytes in the file store, each with a row in tidemark.files. Grants and policies on that table decide who may
+ * list, download, upload and delete; there is no other permission.
+ */
+import type { BaseApp, Metrics } from '@tidemark/service';
+import type { RouteContext } from '../../context.ts';
+import { createFileContext } from './context.ts';
+import { registerFileDelete } from './delete.ts';
+import { registerFileDownload } from './download/download.ts';
+import { registerFileList } from './list.ts';
+import { registerFileSign } from './sign.ts';
+import { registerFileUpload } from './upload/upload.ts';
+
+export function registerFiles(app: BaseApp, context: RouteContext & { readonly metrics: Metrics }): void {
+  const files = createFileContext(context);
+  registerFileList(app, files);
+  registerFileDownload(app, files);
+  registerFileSign(app, files);
+  registerFileDelete(app, files);
+  registerFileUpload(app, files);
+}

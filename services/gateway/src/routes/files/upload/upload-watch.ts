@@ -1,0 +1,65 @@
+/**
+ * Breaks off an upload that stalls or trickles, from its first byte on: also between the parts of a form, where no file is read.
+ * The bytes are counted at the socket, so that neither a parser nor a pipe is in the way.
+ */
+import type { IncomingMessage } from 'node:http';
+import { fileRequestErrors } from '../errors.ts';
+
+export interface UploadWatch {
+  /** Aborted with GATEWAY_FILE_STALLED or GATEWAY_FILE_SLOW. */
+  readonly signal: AbortSignal;
+  stop(): void;
+}
+
+export interface UploadPace {
+  /** Most time without a byte, ms; also how long an upload may take to get going. */
+  stallMs: number;
+  /** Average since the start, bytes a second; 0: none. */
+  minBytesPerS: number;
+}
+
+/** Looks within one stall time: an upload is broken off at most a quarter later than its limit. */
+const LOOKS = 4;
+
+export function watchUpload(request: IncomingMessage, { stallMs, minBytesPerS }: UploadPace): UploadWatch {
+  const controller = new AbortController();
+  const { socket } = request;
+  const intervalMs = Math.max(10, Math.min(1_000, stallMs / LOOKS));
+  const startedAt = socket.bytesRead;
+  let seen = startedAt;
+  let idleMs = 0;
+  let waitedMs = 0;
+  let lookedAt = performance.now();
+  const look = () => {
+    const now = performance.now();
+    const elapsed = now - lookedAt;
+    lookedAt = now;
+    const isMoving = socket.bytesRead > seen;
+    seen = socket.bytesRead;
+    // Bytes that lie here unread are the store's delay, not the sender's. After the last one nobody waits for the sender.
+    if (request.complete || request.readableLength > 0) {
+      idleMs = 0;
+      return;
+    }
+    idleMs = isMoving ? 0 : idleMs + elapsed;
+    waitedMs += elapsed;
+    const bytes = seen - startedAt;
+    if (idleMs >= stallMs) controller.abort(fileRequestErrors.STALLED({ ms: stallMs }));
+    else if (waitedMs > stallMs && bytes < (minBytesPerS * waitedMs) / 1_000) {
+      const seconds = Math.round(waitedMs / 1_000);
+      controller.abort(fileRequestErrors.SLOW({ bytes, seconds, minimum: minBytesPerS }));
+    }
+  };
+  const timer = setInterval(look, intervalMs);
+  return { signal: controller.signal, stop: () => clearInterval(timer) };
+}
+
+/** `promise`, or the signal's reason as soon as it is aborted; what the promise brings then is left alone. */
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}

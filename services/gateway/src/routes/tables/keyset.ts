@@ -1,0 +1,49 @@
+/** GET /rest/v1/:table?after=…: a page by keyset, with the address of the next. Not cached: each is found by an index. */
+import { type KeysetRow, type KeysetValues, keysetOrder, planKeyset, readCursor, writeCursor } from '@tidemark/plan';
+import { rangeStatus } from '@tidemark/query';
+import type { FastifyRequest } from 'fastify';
+import type { RouteContext } from '../../context.ts';
+import { postgrest } from '../../errors.ts';
+import { askedBy } from '../../http/tracing/request-trace.ts';
+import { isObject, send } from '../../reply/answer.ts';
+import { varyByIdentity } from '../../reply/vary.ts';
+import { rawSearch } from '../../request/parse.ts';
+import type { Reading } from './reading.ts';
+
+/** @throws GATEWAY_KEYSET, GATEWAY_CURSOR */
+export async function readKeysetPage({ db, config }: RouteContext, { request, reply, read, identity, asked }: Reading) {
+  const { catalog, relation, query, media, preferences } = read;
+  const order = keysetOrder(relation, query);
+  const after = readCursor(order, query.after ?? '');
+  const count = preferences.count === 'exact' ? 'exact' : null;
+  const options = { media, exactCount: count !== null, maxRows: config.DB_MAX_ROWS };
+  const result = await db.read<KeysetRow>({
+    identity,
+    statement: planKeyset(catalog, relation, query, order, after, options),
+    ...askedBy(request, { holder: { route: 'GET /rest/v1/:table' } }),
+    ...(asked ? { tidemark: asked } : {}),
+  });
+  const { body, rows: counted, total: all, last } = result.rows[0] as KeysetRow;
+  const rows = Number(counted);
+  const total = all === null ? null : Number(all);
+  if (isObject(media) && rows !== 1) throw postgrest.PGRST116({ rows });
+  if (last !== null) {
+    const cursor = writeCursor(order, JSON.parse(last) as KeysetValues);
+    reply.header('link', `<${nextAddress(request, cursor)}>; rel="next"`);
+  }
+  // Which rows these are of all is what nobody counted.
+  reply.headers({ 'cache-control': 'no-cache', 'content-range': `*/${total ?? '*'}` });
+  varyByIdentity(reply).code(rangeStatus(rows, total));
+  const { tidemark, source } = result;
+  const answer = { media, body, rows, total, tidemark, source, offset: 0 };
+  return send(reply, { ...answer, preferences: { ...preferences, count } });
+}
+
+/** The same address with the other cursor; relative, as a proxy in front may call us by another name. */
+function nextAddress(request: FastifyRequest, cursor: string): string {
+  const path = (request.raw.url ?? '').split('?', 1)[0];
+  const others = rawSearch(request)
+    .split('&')
+    .filter((pair) => !/^after(?:=|$)/.test(pair) && !/^tidemark=/.test(pair));
+  return `${path}?${[...others, `after=${cursor}`].join('&')}`;
+}

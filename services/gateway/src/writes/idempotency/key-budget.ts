@@ -1,0 +1,68 @@
+/** How much is kept for Idempotency-Keys: keys and bytes, over all identities and for each. */
+import { type Refusal, SharedLimit } from '@tidemark/service';
+import { errors } from '../../errors.ts';
+
+/** Bytes of a row and its entries in two indexes, without its texts. */
+export const ROW_BYTES = 300;
+
+export interface IdempotencyLimits {
+  keys: number;
+  bytes: number;
+  /** The percentage of both that one identity may have once over half is taken. */
+  identityPercent: number;
+}
+
+export interface CountedKeys {
+  /** Null: over all identities. */
+  identity: string | null;
+  keys: number;
+  bytes: number;
+}
+
+/** Returns the bytes that one answer takes in the table. */
+export function keptBytes(key: string, headers: string, bodyBytes: number): number {
+  return ROW_BYTES + key.length + headers.length + bodyBytes;
+}
+
+/** As last counted, and what this gateway has kept since; what the others have kept since is seen at the next count. */
+export class IdempotencyRoom {
+  readonly keys: SharedLimit;
+  readonly bytes: SharedLimit;
+
+  constructor(limits: IdempotencyLimits) {
+    this.keys = new SharedLimit(limits.keys, limits.identityPercent);
+    this.bytes = new SharedLimit(limits.bytes, limits.identityPercent);
+  }
+
+  /** Before anything is written. @throws GATEWAY_IDEMPOTENCY_FULL, GATEWAY_IDEMPOTENCY_SHARE */
+  admit(identity: string, bytes = ROW_BYTES): void {
+    this.#refuse(this.keys.refuses(identity, 1) ?? this.bytes.refuses(identity, bytes), identity);
+  }
+
+  /** In the transaction of the write; one that is rolled back is taken out again by the next count. @throws as `admit` */
+  keep(identity: string, bytes: number): void {
+    this.admit(identity, bytes);
+    this.keys.add(identity, 1);
+    this.bytes.add(identity, bytes);
+  }
+
+  counted(rows: readonly CountedKeys[]): void {
+    const all = rows.find(({ identity }) => identity === null);
+    const each = rows.filter((row): row is CountedKeys & { identity: string } => row.identity !== null);
+    this.keys.reset(
+      all?.keys ?? 0,
+      each.map(({ identity, keys }) => [identity, keys]),
+    );
+    this.bytes.reset(
+      all?.bytes ?? 0,
+      each.map(({ identity, bytes }) => [identity, bytes]),
+    );
+  }
+
+  #refuse(refusal: Refusal | undefined, identity: string): void {
+    if (refusal?.where === 'instance') throw errors.IDEMPOTENCY_FULL({ keys: this.keys.used, bytes: this.bytes.used });
+    if (refusal?.where === 'share') {
+      throw errors.IDEMPOTENCY_SHARE({ keys: this.keys.usedBy(identity), bytes: this.bytes.usedBy(identity) });
+    }
+  }
+}

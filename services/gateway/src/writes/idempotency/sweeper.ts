@@ -1,0 +1,59 @@
+/** Keeps tidemark.idempotency_keys small: expired keys are removed in bounded steps, the rest is counted. */
+import type { Database } from '@tidemark/db';
+import { every, type Metrics } from '@tidemark/service';
+import { type CountedKeys, type IdempotencyLimits, IdempotencyRoom, ROW_BYTES } from './key-budget.ts';
+
+const INTERVAL_MS = 60_000;
+/** Rows of one DELETE: a few ms, so that it never holds much at once. */
+const STEP_ROWS = 1_000;
+/** Steps of one round; what is left waits for the next. */
+const MAX_STEPS = 100;
+
+const SWEEP = `delete from tidemark.idempotency_keys where ctid = any (array(
+  select ctid from tidemark.idempotency_keys where expires_at < now() limit ${STEP_ROWS} for update skip locked))`;
+/** Of identities those that hold most are told apart: more than can have over their share. Lengths are known without reading the texts. */
+const COUNT = `with each as (
+    select split_part(scope, ' ', 1) as identity, count(*)::float8 as keys,
+           sum(octet_length(body) + octet_length(headers::text) + octet_length(key) + ${ROW_BYTES})::float8 as bytes
+      from tidemark.idempotency_keys group by 1)
+  select null as identity, coalesce(sum(keys), 0) as keys, coalesce(sum(bytes), 0) as bytes from each
+  union all
+  (select identity, keys, bytes from each order by greatest(keys / $1::float8, bytes / $2::float8) desc limit 1000)`;
+
+export interface IdempotencySweeper {
+  readonly room: IdempotencyRoom;
+  sweep(): Promise<void>;
+  stop(): void;
+}
+
+export function startIdempotencySweeper(options: {
+  db: Database;
+  metrics: Metrics;
+  limits: IdempotencyLimits;
+  onError: (error: Error) => void;
+}): IdempotencySweeper {
+  const { db, metrics, limits, onError } = options;
+  const room = new IdempotencyRoom(limits);
+  metrics.gauge('tidemark_idempotency_keys', 'Idempotency-Keys kept, as last counted and kept since', [], (gauge) =>
+    gauge.set(room.keys.used),
+  );
+  metrics.gauge('tidemark_idempotency_bytes', 'Bytes of the answers kept for them', [], (gauge) =>
+    gauge.set(room.bytes.used),
+  );
+
+  async function sweep(): Promise<void> {
+    for (let step = 0; step < MAX_STEPS; step += 1) {
+      const { count } = await db.pools.admin.query(SWEEP);
+      if (count < STEP_ROWS) break;
+    }
+    room.counted(await db.pools.admin.query<CountedKeys>(COUNT, [limits.keys, limits.bytes]));
+  }
+
+  const report = ({ error }: { error: Error }) => onError(error);
+  const timer = every('idempotency keys', INTERVAL_MS, sweep, report, { keepsAlive: false });
+  return {
+    room,
+    sweep,
+    stop: timer.stop,
+  };
+}

@@ -1,0 +1,24 @@
+import t from 'tap';
+import { identityOf } from '../../../src/http/limits/identity-of.ts';
+import type { Caller } from '../../../src/http/plugins/identity.ts';
+
+const caller = (role: string, claims: Record<string, unknown> | undefined): Caller => {
+  const verified = claims && { role, claims, claimsText: JSON.stringify(claims), expires: undefined };
+  const authenticated = claims !== undefined;
+  return { role, claims: '{}', authenticated, token: authenticated ? 'x' : undefined, verified, reading: new Map() };
+};
+
+t.test('a share is of a subject, and of an address where there is no subject', async (t) => {
+  const of = (role: string, claims: Record<string, unknown> | undefined, ip: string) =>
+    identityOf({ caller: caller(role, claims), ip });
+  t.equal(of('authenticated', { sub: 'ada', jti: '1' }, '203.0.113.7'), of('authenticated', { sub: 'ada' }, '::1'));
+  t.not(of('authenticated', { sub: 'ada' }, '::1'), of('ops', { sub: 'ada' }, '::1'));
+  for (const claims of [undefined, {}, { sub: '' }]) {
+    t.not(
+      of('anon', claims, '203.0.113.7'),
+      of('anon', claims, '203.0.113.8'),
+      'one anonymous client has no other’s share',
+    );
+    t.equal(of('anon', claims, '2001:db8::1'), of('anon', claims, '2001:db8::2'), 'one IPv6 client has many addresses');
+  }
+});

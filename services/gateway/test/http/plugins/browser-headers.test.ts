@@ -1,0 +1,54 @@
+import { fastify } from 'fastify';
+import t from 'tap';
+import type { Config } from '../../../src/config.ts';
+import { createBrowserHeaders } from '../../../src/http/plugins/browser-headers.ts';
+
+async function app(settings: Partial<Config>) {
+  const server = fastify();
+  const headers = createBrowserHeaders({
+    CORS_ORIGINS: '*',
+    CORS_CREDENTIALS: false,
+    HSTS_MAX_AGE_S: 0,
+    ...settings,
+  } as Config);
+  headers.register(server as never);
+  for (const path of ['/rest/v1/x', '/api/v1/files/x', '/console']) server.get(path, async () => 'ok');
+  return {
+    headers,
+    ask: async (url: string, sent: Record<string, string> = {}) =>
+      (await server.inject({ url, headers: sent })).headers,
+  };
+}
+
+t.test('named origins: each its own answer, others none; with credentials if asked for', async (t) => {
+  const { ask, headers } = await app({ CORS_ORIGINS: 'https://a.example, https://b.example', CORS_CREDENTIALS: true });
+  const b = await ask('/rest/v1/x', { origin: 'https://b.example' });
+  t.match(b, {
+    'access-control-allow-origin': 'https://b.example',
+    'access-control-allow-credentials': 'true',
+    vary: 'Origin',
+  });
+  for (const origin of ['https://evil.example', 'https://a.example.evil', 'null', 'https://A.example.']) {
+    const evil = await ask('/rest/v1/x', { origin });
+    t.notOk('access-control-allow-origin' in evil, origin);
+    t.equal(evil.vary, 'Origin');
+  }
+  t.ok(headers.headersFor('https://a.example').includes('https://a.example'));
+  t.notOk(
+    'access-control-allow-origin' in
+      (await (await app({ CORS_ORIGINS: 'none' })).ask('/rest/v1/x', { origin: 'https://a' })),
+  );
+});
+
+t.test('any origin with credentials is refused at the start', async (t) => {
+  await t.rejects(app({ CORS_CREDENTIALS: true }), { code: 'GATEWAY_CORS' });
+});
+
+t.test('HSTS only where it is set; files may be shown elsewhere; the console speaks for itself', async (t) => {
+  const { ask } = await app({ HSTS_MAX_AGE_S: 600 });
+  t.equal((await ask('/rest/v1/x'))['strict-transport-security'], 'max-age=600; includeSubDomains');
+  const file = await ask('/api/v1/files/x');
+  t.equal(file['cross-origin-resource-policy'], 'cross-origin');
+  t.notOk('content-security-policy' in file);
+  t.equal((await ask('/console'))['content-security-policy'], "frame-ancestors 'none'");
+});
