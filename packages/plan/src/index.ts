@@ -22,7 +22,7 @@ export { checkEmbedRows, type EmbedLimits } from './read/embed-limits.ts';
 export { planExport } from './read/export.ts';
 export { mayHideRows } from './read/hidden-rows.ts';
 export { PlanCache } from './read/plan-cache.ts';
-export { answerOf } from './read/primary-key-read.ts';
+export { joinRows } from './read/primary-key-read.ts';
 export { planEstimate, planRead, type ReadOptions } from './read/read.ts';
 export { PLAIN_CAST } from './read/session-safe.ts';
 export type { AnswerRow } from './sql/answer-row.ts';

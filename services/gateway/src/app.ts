@@ -21,9 +21,9 @@ import type { RouteContext } from './context.ts';
 import { errors } from './errors.ts';
 import type { GatewayEvent } from './events.ts';
 import { keptBodies } from './http/compression/kept-bodies.ts';
-import { Front } from './http/fast-path/fast-path.ts';
-import { FRONT_SHARE, installFront } from './http/fast-path/record.ts';
-import { guard } from './http/limits/overload-protection.ts';
+import { FastPath } from './http/fast-path/fast-path.ts';
+import { FAST_PATH_SHARE, installFastPath } from './http/fast-path/record.ts';
+import { protectFromOverload } from './http/limits/overload-protection.ts';
 import { createRateLimit } from './http/limits/rate-limit.ts';
 import { createWorkLimit } from './http/limits/work-limit.ts';
 import { registerAnswers } from './http/plugins/answer-budget.ts';
@@ -96,7 +96,7 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
     closing = true;
     done();
   });
-  const protection = guard(app, { ...deps, limiter, browserHeaders });
+  const protection = protectFromOverload(app, { ...deps, limiter, browserHeaders });
   const rateLimit = createRateLimit({
     limits: config.RATE_LIMITS,
     bind: config.RATE_LIMITS_BIND,
@@ -120,13 +120,13 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
   const steps = [...(rateLimit ? [rateLimit.step] : []), ...traceSteps(traces)];
   const front =
     deps.cache &&
-    new Front({
-      ...{ cache: deps.cache, maxBytes: config.CACHE_BYTES * FRONT_SHARE, steps, closing: () => closing },
+    new FastPath({
+      ...{ cache: deps.cache, maxBytes: config.CACHE_BYTES * FAST_PATH_SHARE, steps, closing: () => closing },
       ...{ catalog: () => deps.catalog.current(), verified: (token) => verifyToken.cached(token) },
       recordGet: answerRecorder(app, 'GET', TABLE_ROUTE),
       recordHead: answerRecorder(app, 'HEAD', TABLE_ROUTE),
     });
-  if (front) installFront(app, front, metrics);
+  if (front) installFastPath(app, front, metrics);
 
   registerBodyDeadline(app, config.REQUEST_TIMEOUT_MS);
   browserHeaders.register(app);

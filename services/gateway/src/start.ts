@@ -30,7 +30,7 @@ import { readStats, registerCacheMetrics, registerSharedMetrics } from './cache/
 import { openSharedLevel } from './cache/shared/open-shared-level.ts';
 import { readConfig } from './config.ts';
 import { eventLevels, type GatewayEvent } from './events.ts';
-import { FRONT_SHARE } from './http/fast-path/record.ts';
+import { FAST_PATH_SHARE } from './http/fast-path/record.ts';
 import { registerPlanMetrics } from './metrics.ts';
 import { registerExportMetrics } from './reply/export/export-metrics.ts';
 import { Exporter } from './reply/export/exporter.ts';
@@ -74,7 +74,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     observe,
   });
   const bus = await connectBus({ ...busOptions(config, 'gateway'), name: instance, observe });
-  const answersBytes = Math.ceil(config.CACHE_BYTES * (1 - FRONT_SHARE));
+  const answersBytes = Math.ceil(config.CACHE_BYTES * (1 - FAST_PATH_SHARE));
   const shared =
     config.CACHE_BYTES === 0
       ? undefined

@@ -41,7 +41,7 @@ export interface Relation {
   /** A policy, default or constraint calls a function, or reads a setting other than the claims: it may depend on the request. */
   readonly readsRequest: boolean;
   /** A table whose columns and policies have types and functions of Postgres's own alone, none that changes the session. */
-  readonly inert: boolean;
+  readonly sessionSafe: boolean;
   readonly insertable: boolean;
   readonly updatable: boolean;
   readonly deletable: boolean;

@@ -97,7 +97,7 @@ interface RelationRow {
   row_security: boolean;
   insert_triggers: boolean;
   reads_request: boolean;
-  inert: boolean;
+  session_safe: boolean;
   comment: string | null;
   insertable: boolean;
   updatable: boolean;
@@ -158,7 +158,7 @@ function toRelation(
     allVisibleTo,
     insertTriggers: row.insert_triggers,
     readsRequest: row.reads_request,
-    inert: row.inert,
+    sessionSafe: row.session_safe,
     insertable: row.insertable,
     updatable: row.updatable,
     deletable: row.deletable,

@@ -21,7 +21,7 @@ select n.nspname as schema, c.relname as name, c.oid::int8::text as oid, c.relki
         and not exists (select from pg_policy p where p.polrelid = c.oid and (
               pg_get_expr(p.polqual, p.polrelid) ~* '\\m(set_config|ts_stat|ts_rewrite|\\w+_to_xml\\w*)\\M'
               or exists (select from pg_depend d where d.classid = 'pg_policy'::regclass and d.objid = p.oid
-                  and not (d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid))))) as inert,
+                  and not (d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid))))) as session_safe,
        obj_description(c.oid, 'pg_class') as comment,
        (c.relkind in ('r','p') or (pg_relation_is_updatable(c.oid, true) & 8) = 8) as insertable,
        (c.relkind in ('r','p') or (pg_relation_is_updatable(c.oid, true) & 4) = 4) as updatable,

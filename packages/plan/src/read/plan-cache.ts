@@ -8,7 +8,7 @@ import { LRUCache } from 'lru-cache';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
 import { guardColumn } from '../sql/guard-column.ts';
 import { planRead, type ReadOptions, type ReadPlan } from './read.ts';
-import { isInert } from './session-safe.ts';
+import { isSessionSafe } from './session-safe.ts';
 import { markedQuery, shapeOf } from './shape.ts';
 
 /** Characters of keys and texts: a plan has about 1,000, so some thousands of shapes. */
@@ -21,7 +21,7 @@ interface CompiledRead {
   readonly guarded: string;
   /** For each parameter its value’s place, or the constant that the planner wrote. */
   readonly places: readonly (number | string | null)[];
-  readonly inert: boolean;
+  readonly sessionSafe: boolean;
 }
 
 interface Bound {
@@ -82,13 +82,19 @@ export class PlanCache {
       // What is bound must be what would have been planned.
       if (compiled?.text !== textOf(direct) || !equal(bind(compiled, shape.values), direct.params)) {
         this.#counts.unfit += 1;
-        return statement(textOf(direct), textOf(direct, true), direct.params, isInert(catalog, relation, query), guard);
+        return statement(
+          textOf(direct),
+          textOf(direct, true),
+          direct.params,
+          isSessionSafe(catalog, relation, query),
+          guard,
+        );
       }
       this.#counts.misses += 1;
       plan = compiled;
       this.#plans.set(key, plan);
     }
-    return statement(plan.text, plan.guarded, bind(plan, shape.values), plan.inert, guard);
+    return statement(plan.text, plan.guarded, bind(plan, shape.values), plan.sessionSafe, guard);
   }
 
   counts(): PlanCounts {
@@ -104,7 +110,7 @@ function compile(catalog: Catalog, relation: Relation, query: Query, options: Re
     text: textOf(plan),
     guarded: textOf(plan, true),
     places: plan.params.map((param) => (param === null ? null : (places.get(param) ?? param))),
-    inert: isInert(catalog, relation, query),
+    sessionSafe: isSessionSafe(catalog, relation, query),
   };
 }
 
@@ -120,11 +126,11 @@ function statement(
   text: string,
   guarded: string,
   params: readonly (string | null)[],
-  inert: boolean,
+  sessionSafe: boolean,
   guard: Iterable<number> | undefined,
 ): Statement {
-  if (!guard) return { text, params, inert };
-  return { text: guarded, params: [...params, arrayLiteral([...guard].map(String))], inert };
+  if (!guard) return { text, params, inert: sessionSafe };
+  return { text: guarded, params: [...params, arrayLiteral([...guard].map(String))], inert: sessionSafe };
 }
 
 const equal = (a: readonly unknown[], b: readonly unknown[]): boolean =>

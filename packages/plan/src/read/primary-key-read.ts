@@ -9,7 +9,12 @@ import type { AnswerRow } from '../sql/answer-row.ts';
 import { rowSql } from '../sql/body.ts';
 
 /** The SELECT list for `"_t"`; null where the general form is to be used. */
-export function rowsApartSql(relation: Relation, query: Query, media: RowsMedia, counts: boolean): string | null {
+export function primaryKeySelectSql(
+  relation: Relation,
+  query: Query,
+  media: RowsMedia,
+  counts: boolean,
+): string | null {
   if (counts || media.kind !== 'json' || relation.primaryKey.length === 0) return null;
   // An aggregate makes a row where there is none, and embeds are set up for longer than what is saved.
   const isPlain = query.select.every(
@@ -27,7 +32,7 @@ export function rowsApartSql(relation: Relation, query: Query, media: RowsMedia,
 }
 
 /** The same text as json_agg makes of the rows. */
-export function answerOf(rows: readonly AnswerRow[]): AnswerRow {
+export function joinRows(rows: readonly AnswerRow[]): AnswerRow {
   const [first] = rows;
   if (first?.rows !== undefined) return first;
   const body = rows.length === 1 ? `[${first?.body}]` : `[${rows.map((row) => row.body).join(', \n ')}]`;

@@ -7,7 +7,7 @@ import { planLevel } from '../sql/level.ts';
 import { type LevelSql, type PlanContext, selectSql } from '../sql/level-sql.ts';
 import { pageFirstSql } from '../sql/page-first.ts';
 import { identifier, Params, qualified } from '../sql/params.ts';
-import { rowsApartSql } from './primary-key-read.ts';
+import { primaryKeySelectSql } from './primary-key-read.ts';
 
 export interface ReadOptions {
   media: RowsMedia;
@@ -49,7 +49,7 @@ export function planRead(catalog: Catalog, relation: Relation, query: Query, opt
   const head = `select ${bodySql(options.media)} as body, count("_t") as rows, ${total} as total`;
   const select = pageFirstSql(catalog, relation, query, level, from) ?? selectSql(level, from);
   const tail = ` from (${select}) as "_t"`;
-  const apart = rowsApartSql(relation, query, options.media, options.exactCount);
+  const apart = primaryKeySelectSql(relation, query, options.media, options.exactCount);
   return { head, tail, text: `${apart === null ? head : `select ${apart}`}${tail}`, params: params.values };
 }
 

@@ -8,12 +8,12 @@ export const PLAIN_CAST =
   /^(text|varchar|char|int[248]?|integer|bigint|smallint|numeric|decimal|real|float[48]?|double precision|bool|boolean|jsonb?|uuid)$/i;
 
 /** Of a query that can be planned. */
-export function isInert(catalog: Catalog, relation: Relation, query: Query): boolean {
-  return !catalog.shadowed && levelIsInert(catalog, relation, query);
+export function isSessionSafe(catalog: Catalog, relation: Relation, query: Query): boolean {
+  return !catalog.shadowed && levelIsSafe(catalog, relation, query);
 }
 
-function levelIsInert(catalog: Catalog, of: Relation, { select, where, order }: Level): boolean {
-  if (!of.inert || !where.every((condition) => conditionIsInert(of, condition))) return false;
+function levelIsSafe(catalog: Catalog, of: Relation, { select, where, order }: Level): boolean {
+  if (!of.sessionSafe || !where.every((condition) => conditionIsSafe(of, condition))) return false;
   // Ordering by a column of an embedded table is rare, and not followed.
   if (!order.every((term) => term.related === null && of.columns.has(term.field.name))) return false;
   return select.every((item) => {
@@ -25,18 +25,18 @@ function levelIsInert(catalog: Catalog, of: Relation, { select, where, order }: 
     if (relationship.kind === 'computed') return false;
     const { to } = relationship;
     const target = catalog.relation(to.schema, to.name);
-    if (target === undefined || !levelIsInert(catalog, target, item)) return false;
+    if (target === undefined || !levelIsSafe(catalog, target, item)) return false;
     if (relationship.kind !== 'junction') return true;
     // It may be in a schema that is not exposed: then nothing is known of it.
     const { junction } = relationship;
-    return catalog.relation(junction.schema, junction.name)?.inert === true;
+    return catalog.relation(junction.schema, junction.name)?.sessionSafe === true;
   });
 }
 
-function conditionIsInert(of: Relation, condition: Condition): boolean {
+function conditionIsSafe(of: Relation, condition: Condition): boolean {
   if (condition.kind === 'embed-null') return true;
   if (condition.kind === 'and' || condition.kind === 'or')
-    return condition.conditions.every((part) => conditionIsInert(of, part));
+    return condition.conditions.every((part) => conditionIsSafe(of, part));
   return of.columns.has(condition.field.name);
 }
 

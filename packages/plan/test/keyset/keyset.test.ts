@@ -10,10 +10,10 @@ import { planKeyset } from '../../src/keyset/keyset.ts';
 import { keysetOrder } from '../../src/keyset/order.ts';
 
 const stack = await useTestStack();
-await stack.template('gateway', async (url) => {
+await stack.template('plan', async (url) => {
   await migrate(url);
 });
-const database = await stack.database({ template: 'gateway' });
+const database = await stack.database({ template: 'plan' });
 await runScript(
   database.primaryUrl,
   `create table public.steps (id int primary key, at timestamptz not null, a int, b text);

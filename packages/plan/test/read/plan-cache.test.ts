@@ -10,10 +10,10 @@ import { PlanCache } from '../../src/read/plan-cache.ts';
 import { planRead } from '../../src/read/read.ts';
 
 const stack = await useTestStack();
-await stack.template('gateway', async (url) => {
+await stack.template('plan', async (url) => {
   await migrate(url);
 });
-const database = await stack.database({ template: 'gateway' });
+const database = await stack.database({ template: 'plan' });
 await runScript(
   database.primaryUrl,
   await readFile(new URL('../../../../services/gateway/test/relations.sql', import.meta.url), 'utf8'),

@@ -4,7 +4,7 @@ import { useTestStack } from '@tidemark/local-stack';
 import { parseQuery } from '@tidemark/query';
 import t from 'tap';
 import { loadCatalog } from '../../src/catalog/load.ts';
-import { isInert } from '../../src/read/session-safe.ts';
+import { isSessionSafe } from '../../src/read/session-safe.ts';
 
 const SCRIPT = `
 create type mood as enum ('sad', 'happy');
@@ -37,22 +37,22 @@ create table public.club_guest (club_id int references club, guest_id int refere
 `;
 
 const stack = await useTestStack();
-await stack.template('gateway', async (url) => {
+await stack.template('plan', async (url) => {
   await migrate(url);
 });
-const database = await stack.database({ template: 'gateway' });
+const database = await stack.database({ template: 'plan' });
 await runScript(database.primaryUrl, SCRIPT);
-const db = await openDatabase({ primaryUrl: database.primaryUrl, applicationName: 'inert test' });
+const db = await openDatabase({ primaryUrl: database.primaryUrl, applicationName: 'session safe test' });
 t.teardown(async () => {
   await db.close();
   await database.drop();
 });
 
-async function inert(...reads: string[]): Promise<Record<string, boolean>> {
+async function sessionSafe(...reads: string[]): Promise<Record<string, boolean>> {
   const catalog = await loadCatalog(db.pools.admin, ['public']);
   const ask = (read: string) => {
     const [table = '', search = ''] = read.split('?');
-    return isInert(catalog, catalog.relation('public', table)!, parseQuery(search));
+    return isSessionSafe(catalog, catalog.relation('public', table)!, parseQuery(search));
   };
   return Object.fromEntries(reads.map((read) => [read, ask(read)]));
 }
@@ -67,14 +67,14 @@ t.test('tables with types, operators and policies of Postgres’s own are', asyn
     'player?select=*,club!inner(name)&club.name=like.a*',
     'club?select=count(),id.sum()&data->>a=eq.1',
   ];
-  t.same(await inert(...reads), all(true, ...reads));
+  t.same(await sessionSafe(...reads), all(true, ...reads));
 });
 
 t.test('what runs a function of a user’s, or one that changes the session, is not', async (t) => {
   const reads = ['fan', 'meddler', 'guest', 'toned', 'shortened', 'made', 'clubs', 'club?select=loud'];
   reads.push('club?loud=eq.A', 'club?order=loud', 'club?select=name::short', 'club?select=id,fan(id)');
   reads.push('club?select=id,guest(id)', 'player?select=id,club(loud)', 'player?select=id,club(id)&order=club(name)');
-  t.same(await inert(...reads), all(false, ...reads));
+  t.same(await sessionSafe(...reads), all(false, ...reads));
 });
 
 for (const [what, make, drop] of [
@@ -90,9 +90,9 @@ for (const [what, make, drop] of [
     );
     await admin.query('create or replace function as_text(int) returns text language sql as $$ select $1::text $$');
     await admin.query(`create ${make}`);
-    t.same(await inert('club'), { club: drop === undefined });
+    t.same(await sessionSafe('club'), { club: drop === undefined });
     if (drop === undefined) return;
     await admin.query(`drop ${drop}`);
-    t.same(await inert('club'), { club: true });
+    t.same(await sessionSafe('club'), { club: true });
   });
 }

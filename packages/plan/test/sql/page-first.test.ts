@@ -1,10 +1,10 @@
 /** Forms of a statement that save Postgres work, and answer the same: the page before its embeds, rows that are rendered apart. */
-import { openDatabase, runScript } from '@tidemark/db';
+import { migrate, openDatabase, runScript } from '@tidemark/db';
 import { useTestStack } from '@tidemark/local-stack';
 import { parseQuery } from '@tidemark/query';
 import t from 'tap';
 import { loadCatalog } from '../../src/catalog/load.ts';
-import { answerOf } from '../../src/read/primary-key-read.ts';
+import { joinRows } from '../../src/read/primary-key-read.ts';
 import { planRead } from '../../src/read/read.ts';
 import type { AnswerRow } from '../../src/sql/answer-row.ts';
 
@@ -19,7 +19,10 @@ create function client_of(projects) returns setof clients rows 1 language sql st
 create function shout(projects) returns text language sql stable as 'select upper($1.name) || ''!''';`;
 
 const stack = await useTestStack();
-const database = await stack.database();
+await stack.template('plan', async (url) => {
+  await migrate(url);
+});
+const database = await stack.database({ template: 'plan' });
 await runScript(database.primaryUrl, SCRIPT);
 const db = await openDatabase({ primaryUrl: database.primaryUrl, applicationName: 'page first test' });
 t.teardown(async () => {
@@ -60,7 +63,7 @@ async function ask(search: string, exactCount = false): Promise<AnswerRow> {
     exactCount,
     maxRows: 1_000,
   });
-  return answerOf(await db.pools.admin.query<AnswerRow & Record<string, unknown>>(text, params));
+  return joinRows(await db.pools.admin.query<AnswerRow & Record<string, unknown>>(text, params));
 }
 const rowsOf = async (search: string) => JSON.parse((await ask(search)).body!) as unknown[];
 
@@ -108,5 +111,5 @@ t.test('a row by its key is rendered without aggregates, and the answer is the s
   const several = 'select (n::text) as a, n as b from generate_series(1, 3) as n';
   const [row] = await db.pools.admin.query(`select json_agg(t)::text as body from (${several}) as t`);
   const rows = await db.pools.admin.query(`select row_to_json(t)::text as body from (${several}) as t`);
-  t.same(answerOf(rows as never), { body: row?.body, rows: '3', total: null });
+  t.same(joinRows(rows as never), { body: row?.body, rows: '3', total: null });
 });

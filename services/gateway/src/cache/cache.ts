@@ -7,7 +7,7 @@ import type { Catalog, Relation } from '@tidemark/plan';
 import type { Query } from '@tidemark/query';
 import { type Coding, every } from '@tidemark/service';
 import type { CacheAnswer, CachedAnswer, CacheRequest, CurrentHit, KnownHit } from './cached-answer.ts';
-import { Tide } from './invalidation-clock.ts';
+import { InvalidationClock } from './invalidation-clock.ts';
 import { type QueryReads, queryReads } from './query-reads.ts';
 import { type CacheCounts, ReadCache } from './read-cache.ts';
 import { watchSchema } from './schema-watch.ts';
@@ -65,20 +65,20 @@ export interface Cache {
 
 export function createCache(options: CacheOptions): Cache {
   const { db, bus, silenceMs, observe } = options;
-  const tide = new Tide();
+  const clock = new InvalidationClock();
   let heardAt = 0;
   let wasPaused: string | undefined = 'starting';
   const onError = (error: Error) => observe({ type: 'cache.failed', error });
   const schema = watchSchema({
     db,
-    tide,
+    clock,
     role: options.role,
     publication: options.publication,
     onLost: () => entries.dropAll(),
     onError,
   });
   const entries = new ReadCache({
-    tide,
+    clock,
     maxBytes: options.maxBytes,
     maxEntryBytes: options.maxEntryBytes,
     maxEntries: options.maxEntries,
@@ -89,11 +89,11 @@ export function createCache(options: CacheOptions): Cache {
   });
 
   function paused(): string | undefined {
-    if (!tide.isFollowing) return 'no heartbeat of the relay has come yet';
+    if (!clock.isFollowing) return 'no heartbeat of the relay has come yet';
     const silentMs = Date.now() - heardAt;
     if (silentMs > silenceMs) return `no heartbeat of the relay for ${silentMs} ms`;
-    if (tide.epoch !== db.epoch()) return 'the relay is of another epoch than the database';
-    if (tide.validTo === undefined)
+    if (clock.epoch !== db.epoch()) return 'the relay is of another epoch than the database';
+    if (clock.validTo === undefined)
       return `the schema is being read${schema.waitsFor() ? `: ${schema.waitsFor()}` : ''}`;
     return undefined;
   }
@@ -110,7 +110,7 @@ export function createCache(options: CacheOptions): Cache {
 
   const feed = followChanges(bus, {
     onEnvelope({ epoch, table, lsn }) {
-      tide.change(epoch, table, lsn);
+      clock.change(epoch, table, lsn);
       entries.dropTable(table, lsn);
     },
     onHeartbeat({ id, epoch, lsn }) {
@@ -120,12 +120,12 @@ export function createCache(options: CacheOptions): Cache {
       look();
       heardAt = Date.now();
       // The last transaction before this heartbeat may be a later one that was only half published.
-      tide.heartbeat(epoch, lsn, place.envelope?.lsn ?? 0n);
+      clock.heartbeat(epoch, lsn, place.envelope?.lsn ?? 0n);
       schema.check();
       look();
     },
     onBreak() {
-      tide.lose();
+      clock.lose();
       entries.dropAll();
       look();
     },
@@ -137,9 +137,9 @@ export function createCache(options: CacheOptions): Cache {
       const facts = schema.facts();
       if (!facts) return 'the schema is being read';
       const reads = queryReads(catalog, facts, relation, query);
-      return typeof reads === 'string' ? reads : { reads, generation: tide.generation };
+      return typeof reads === 'string' ? reads : { reads, generation: clock.generation };
     },
-    generation: () => tide.generation,
+    generation: () => clock.generation,
     hit: (request) => entries.hit(request),
     current: (known, asked) => entries.current(known, asked),
     served() {
@@ -151,7 +151,7 @@ export function createCache(options: CacheOptions): Cache {
       const { epoch, lsn } = parseTidemark(tidemark);
       for (const oid of oids) {
         for (const table of schema.facts()?.readsOf(oid).tables ?? []) {
-          if (epoch === tide.epoch) tide.noteChange(table, lsn);
+          if (epoch === clock.epoch) clock.noteChange(table, lsn);
           entries.dropTable(table, lsn);
         }
       }

@@ -29,7 +29,7 @@ export interface CacheRequest<A extends CachedAnswer> {
   key: string;
   claims: string;
   reads: QueryReads;
-  /** Of the tide, when `reads` was found out. */
+  /** Of the clock, when `reads` was found out. */
   generation: number;
   /** The tidemark that is asked for. */
   asked: Tidemark | undefined;

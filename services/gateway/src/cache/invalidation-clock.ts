@@ -17,7 +17,7 @@ import type { Lsn } from '@tidemark/contracts';
 /** Tables of which the last change is kept; more than that only make the floor rise. */
 export const MAX_TABLES = 10_000;
 
-export class Tide {
+export class InvalidationClock {
   epoch: string | undefined;
   /** Grows whenever everything is to be dropped: what was begun before does not count. */
   generation = 0;

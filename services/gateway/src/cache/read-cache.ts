@@ -16,21 +16,21 @@
  *   9. What comes from the second level counts only by what would let a fill of our own count: 2, 3, 5 and 6 hold for it, whoever
  *      read it (README.md).                                                 shared-level.test: "two gateways share, and are never older"
  *
- * What may be served and kept is decided here: the answers are in entries.ts (8), reads under way in flights.ts (7), the clock in
- * tide.ts, the schema in schema-watch.ts.
+ * What may be served and kept is decided here: the answers are in entries.ts (8), reads under way in single-flight.ts (7), the clock in
+ * invalidation-clock.ts, the schema in schema-watch.ts.
  */
 import { formatTidemark, type Lsn, parseTidemark, type Tidemark } from '@tidemark/contracts';
 import type { Coding } from '@tidemark/service';
 import { Audience } from './audience.ts';
 import type { CacheAnswer, CachedAnswer, CacheRequest, CurrentHit, Filled, KnownHit } from './cached-answer.ts';
 import { Entries, type Entry } from './entries.ts';
-import { later, type Tide } from './invalidation-clock.ts';
+import { type InvalidationClock, later } from './invalidation-clock.ts';
 import type { SharedLevel } from './shared/shared-level.ts';
 import type { SharedValue } from './shared/shared-value.ts';
-import { Flights } from './single-flight.ts';
+import { SingleFlight } from './single-flight.ts';
 
 export interface ReadCacheOptions {
-  tide: Tide;
+  clock: InvalidationClock;
   maxBytes: number;
   maxEntryBytes: number;
   maxEntries: number;
@@ -66,14 +66,14 @@ function reaches(asked: Tidemark | undefined, epoch: string, lsn: Lsn): boolean 
 export class ReadCache {
   readonly #options: ReadCacheOptions;
   readonly #entries: Entries;
-  readonly #flights: Flights;
+  readonly #inFlight: SingleFlight;
   #lastTidemark = { epoch: '', lsn: -1n, text: '' };
   readonly counts = { hits: 0, misses: 0, collapsed: 0, stored: 0, refused: 0, dropped: 0 };
 
   constructor(options: ReadCacheOptions) {
     this.#options = options;
     this.#entries = new Entries(options);
-    this.#flights = new Flights(options.waitMs);
+    this.#inFlight = new SingleFlight(options.waitMs);
   }
 
   /** The answer that is there; undefined where it must be read. */
@@ -104,15 +104,15 @@ export class ReadCache {
     const status = this.#entries.has(key) ? 'fwd=stale' : 'fwd=uri-miss';
 
     const flightKey = asked === undefined ? key : `${key}\0${asked}`;
-    const flight = this.#flights.join<A>(flightKey, request.client);
+    const inFlight = this.#inFlight.join<A>(flightKey, request.client);
     // Without a pause where there is none: nobody else may start in between.
-    const shared = flight && (await flight);
+    const shared = inFlight && (await inFlight);
     if (shared) {
       this.counts.collapsed += 1;
       return { ...shared, status: `${status}; collapsed` };
     }
     this.counts.misses += 1;
-    const filled = await this.#fly(flightKey, request);
+    const filled = await this.#start(flightKey, request);
     const kept = this.#keep(key, request, filled);
     if (filled.source === 'cache') return { ...filled, status: 'hit; detail=shared' };
     if (kept) this.#offer(request, filled);
@@ -126,14 +126,14 @@ export class ReadCache {
 
   /** Drops what was read from the table before `lsn`; what is under way from it is shared no more. */
   dropTable(table: string, lsn: Lsn): void {
-    this.#flights.dropTable(table);
+    this.#inFlight.dropTable(table);
     this.counts.dropped += this.#entries.dropTable(table, lsn);
   }
 
   dropAll(): void {
     this.counts.dropped += this.#entries.size;
     this.#entries.clear();
-    this.#flights.clear();
+    this.#inFlight.clear();
   }
 
   stats(): CacheCounts {
@@ -142,11 +142,11 @@ export class ReadCache {
 
   /** The entry that may be served, and how far it holds. */
   #find(key: string, asked: Tidemark | undefined): { entry: Entry; lsn: Lsn } | undefined {
-    const { tide, paused } = this.#options;
-    const validTo = tide.validTo;
+    const { clock, paused } = this.#options;
+    const validTo = clock.validTo;
     if (validTo === undefined || paused() !== undefined) return undefined;
     const entry = this.#entries.get(key);
-    if (!entry || entry.epoch !== tide.epoch) return undefined;
+    if (!entry || entry.epoch !== clock.epoch) return undefined;
     const lsn = later(entry.proven, validTo);
     return reaches(asked, entry.epoch, lsn) ? { entry, lsn } : undefined;
   }
@@ -160,21 +160,21 @@ export class ReadCache {
     return text;
   }
 
-  #fly<A extends CachedAnswer>(flightKey: string, request: CacheRequest<A>): Promise<Filled<A>> {
+  #start<A extends CachedAnswer>(flightKey: string, request: CacheRequest<A>): Promise<Filled<A>> {
     const { tables, stamps } = request.reads;
     const audience = new Audience();
     audience.add(request.client);
     const filled = this.#fill(request, audience);
     // Under another schema than the facts', it may be this identity's alone.
-    this.#flights.start(flightKey, tables, filled, ({ guard }) => guard === stamps, audience);
+    this.#inFlight.start(flightKey, tables, filled, ({ guard }) => guard === stamps, audience);
     return filled;
   }
 
   #fill<A extends CachedAnswer>(request: CacheRequest<A>, audience: Audience): Promise<Filled<A>> {
-    const { shared, tide } = this.#options;
-    const key = shared && tide.epoch !== undefined ? request.sharedKey?.() : undefined;
+    const { shared, clock } = this.#options;
+    const key = shared && clock.epoch !== undefined ? request.sharedKey?.() : undefined;
     if (!shared || key === undefined) return request.fill(audience);
-    return shared.get(tide.epoch as string, key).then((found) => {
+    return shared.get(clock.epoch as string, key).then((found) => {
       const adopted = found && this.#adopt<A>(request, found);
       if (found) shared.judged(adopted ? 'hits' : 'refused');
       return adopted ?? request.fill(audience);
@@ -183,12 +183,12 @@ export class ReadCache {
 
   /** What another gateway read, where it would count had we read it; and how far it holds by what we know. */
   #adopt<A extends CachedAnswer>(request: CacheRequest<A>, found: SharedValue): Filled<A> | undefined {
-    const { tide, paused } = this.#options;
+    const { clock, paused } = this.#options;
     const { reads, asked, generation } = request;
-    const { validTo } = tide;
-    if (validTo === undefined || paused() !== undefined || generation !== tide.generation) return undefined;
+    const { validTo } = clock;
+    if (validTo === undefined || paused() !== undefined || generation !== clock.generation) return undefined;
     const { epoch, lsn: proven, stamps, answer } = found;
-    if (stamps !== reads.stamps || !tide.admits(epoch, proven, reads.tables)) return undefined;
+    if (stamps !== reads.stamps || !clock.admits(epoch, proven, reads.tables)) return undefined;
     const lsn = later(proven, validTo);
     if (!reaches(asked, epoch, lsn)) return undefined;
     const tidemark = formatTidemark(epoch, lsn);
@@ -197,22 +197,22 @@ export class ReadCache {
 
   /** Of what we keep, with the position up to which we know it to hold. */
   #offer(request: CacheRequest<CachedAnswer>, { answer, proven, guard }: Filled<CachedAnswer>): void {
-    const { shared, tide } = this.#options;
+    const { shared, clock } = this.#options;
     const key = shared && request.sharedKey?.();
-    if (!shared || key === undefined || guard === null || tide.validTo === undefined) return;
+    if (!shared || key === undefined || guard === null || clock.validTo === undefined) return;
     const { epoch, lsn } = parseTidemark(proven);
-    shared.put(key, { answer, epoch, lsn: later(lsn, tide.validTo), stamps: guard });
+    shared.put(key, { answer, epoch, lsn: later(lsn, clock.validTo), stamps: guard });
   }
 
   /** Whether it is kept now. */
   #keep(key: string, request: CacheRequest<CachedAnswer>, filled: Filled<CachedAnswer>): boolean {
-    const { tide } = this.#options;
+    const { clock } = this.#options;
     const { reads } = request;
     const { epoch, lsn } = parseTidemark(filled.proven);
     const before = this.#entries.peek(key);
     const newer = before === undefined || before.epoch !== epoch || before.proven < lsn;
-    const isOfFacts = request.generation === tide.generation && filled.guard === reads.stamps;
-    const counts = isOfFacts && newer && tide.admits(epoch, lsn, reads.tables);
+    const isOfFacts = request.generation === clock.generation && filled.guard === reads.stamps;
+    const counts = isOfFacts && newer && clock.admits(epoch, lsn, reads.tables);
     const kept = counts && this.#entries.set(key, { answer: filled.answer, epoch, proven: lsn, reads });
     if (kept) this.counts.stored += 1;
     else this.counts.refused += 1;

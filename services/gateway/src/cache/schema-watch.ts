@@ -7,13 +7,13 @@
  */
 import { formatTidemark, type Lsn, parseTidemark } from '@tidemark/contracts';
 import type { Database, Identity } from '@tidemark/db';
-import type { Tide } from './invalidation-clock.ts';
+import type { InvalidationClock } from './invalidation-clock.ts';
 import { type FactsRow, type SchemaFacts, schemaFacts } from './schema-facts.ts';
 import { FACTS, FINGERPRINT, POSITION } from './schema-statements.ts';
 
 export interface SchemaWatchOptions {
   db: Database;
-  tide: Tide;
+  clock: InvalidationClock;
   /** Whom the fingerprint is read as. */
   role: string;
   publication: string;
@@ -40,7 +40,7 @@ interface PositionRow {
 }
 
 export function watchSchema(options: SchemaWatchOptions): SchemaWatch {
-  const { db, tide } = options;
+  const { db, clock } = options;
   const identity: Identity = { role: options.role, claims: '{}' };
   const counts = { replica: 0, primary: 0 };
   let facts: SchemaFacts | undefined;
@@ -58,19 +58,19 @@ export function watchSchema(options: SchemaWatchOptions): SchemaWatch {
       const until = read.published === settledPublication ? 0n : BigInt((position as PositionRow).xmax);
       loading = { facts: read, until };
     }
-    const { generation } = tide;
+    const { generation } = clock;
     const [position] = await db.pools.admin.query<PositionRow>(POSITION);
     const { lsn, xmin } = position as PositionRow;
-    if (generation !== tide.generation) loading = undefined;
+    if (generation !== clock.generation) loading = undefined;
     if (!loading || BigInt(xmin) < loading.until) return;
     facts = loading.facts;
     settledPublication = facts.published;
     loading = undefined;
-    tide.loadSchema(BigInt(lsn));
+    clock.loadSchema(BigInt(lsn));
   }
 
   async function confirm(at: Lsn): Promise<void> {
-    const { generation } = tide;
+    const { generation } = clock;
     const { rows, proven, source } = await db.read<{ schema: string; published: string }>({
       identity,
       statement: { text: FINGERPRINT, params: [options.publication] },
@@ -78,18 +78,18 @@ export function watchSchema(options: SchemaWatchOptions): SchemaWatch {
       holder: { route: 'cache' },
     });
     counts[source] += 1;
-    if (generation !== tide.generation) {
+    if (generation !== clock.generation) {
       again = true;
       return;
     }
     const [row] = rows;
-    if (row && row.schema + row.published === facts?.fingerprint) tide.confirmSchema(parseTidemark(proven).lsn);
+    if (row && row.schema + row.published === facts?.fingerprint) clock.confirmSchema(parseTidemark(proven).lsn);
     else lose('the schema has changed');
   }
 
   function lose(reason: string): void {
     loading = undefined;
-    tide.loseSchema();
+    clock.loseSchema();
     options.onLost(reason);
     again = true;
   }
@@ -99,9 +99,9 @@ export function watchSchema(options: SchemaWatchOptions): SchemaWatch {
       again = false;
       try {
         // A stream of another epoch than the database's is not about this database's positions.
-        if (!tide.isFollowing || tide.epoch !== db.epoch()) return;
-        if (!tide.hasSchema) await load();
-        if (tide.hasSchema) await confirm(tide.published);
+        if (!clock.isFollowing || clock.epoch !== db.epoch()) return;
+        if (!clock.hasSchema) await load();
+        if (clock.hasSchema) await confirm(clock.published);
       } catch (error) {
         if (!stopped) options.onError(error as Error);
         return;
@@ -110,7 +110,7 @@ export function watchSchema(options: SchemaWatchOptions): SchemaWatch {
   }
 
   return {
-    facts: () => (tide.hasSchema ? facts : undefined),
+    facts: () => (clock.hasSchema ? facts : undefined),
     waitsFor: () => (loading ? 'transactions that were open when the publication was looked at' : undefined),
     check() {
       if (stopped) return;

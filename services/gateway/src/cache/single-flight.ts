@@ -4,17 +4,17 @@ import { errors } from '../errors.ts';
 import type { Audience } from './audience.ts';
 import type { CachedAnswer, Filled } from './cached-answer.ts';
 
-interface Flight {
+interface InFlight {
   readonly audience: Audience;
   readonly tables: ReadonlySet<string>;
   /** Undefined where the answer is nobody else's. */
   readonly shared: Promise<Filled<CachedAnswer> | undefined>;
 }
 
-export class Flights {
+export class SingleFlight {
   readonly #waitMs: number;
   /** As many as there are statements under way, which the pools bound. */
-  readonly #flights = new Map<string, Flight>();
+  readonly #inFlight = new Map<string, InFlight>();
 
   constructor(waitMs: number) {
     this.#waitMs = waitMs;
@@ -22,11 +22,11 @@ export class Flights {
 
   /** What an equal read brings; undefined where none is under way. @throws what that read throws, GATEWAY_CACHE_WAIT */
   join<A extends CachedAnswer>(key: string, client: Client): Promise<Filled<A> | undefined> | undefined {
-    const flight = this.#flights.get(key);
+    const inFlight = this.#inFlight.get(key);
     // Its statement is being cancelled.
-    if (flight?.audience.isGone) return undefined;
-    flight?.audience.add(client);
-    return flight && (this.#within(flight.shared) as Promise<Filled<A> | undefined>);
+    if (inFlight?.audience.isGone) return undefined;
+    inFlight?.audience.add(client);
+    return inFlight && (this.#within(inFlight.shared) as Promise<Filled<A> | undefined>);
   }
 
   /** Until it lands, equal reads share it, where it turns out to be for all of them. */
@@ -38,21 +38,21 @@ export class Flights {
     audience: Audience,
   ): void {
     const shared = filled.then((result) => (isForAll(result) ? result : undefined));
-    const flight: Flight = { audience, tables, shared };
-    this.#flights.set(key, flight);
+    const inFlight: InFlight = { audience, tables, shared };
+    this.#inFlight.set(key, inFlight);
     const end = () => {
-      if (this.#flights.get(key) === flight) this.#flights.delete(key);
+      if (this.#inFlight.get(key) === inFlight) this.#inFlight.delete(key);
     };
     shared.then(end, end);
   }
 
   /** Who asks from now on asks after a change of the table. */
   dropTable(table: string): void {
-    for (const [key, flight] of this.#flights) if (flight.tables.has(table)) this.#flights.delete(key);
+    for (const [key, inFlight] of this.#inFlight) if (inFlight.tables.has(table)) this.#inFlight.delete(key);
   }
 
   clear(): void {
-    this.#flights.clear();
+    this.#inFlight.clear();
   }
 
   async #within<T>(shared: Promise<T>): Promise<T> {

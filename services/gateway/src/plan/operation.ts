@@ -13,7 +13,7 @@ import {
 } from '@tidemark/plan';
 import { parsePrefer, parseQuery, type RowsMedia } from '@tidemark/query';
 import { errors, postgrest } from '../errors.ts';
-import { type Answered, answerOf } from '../reply/stored-reply.ts';
+import { answerOf, type StoredReply } from '../reply/stored-reply.ts';
 import type { Operation } from '../routes/transaction/operations.ts';
 import { WritePlan } from './table-write.ts';
 
@@ -22,7 +22,7 @@ const JSON_MEDIA: RowsMedia = { kind: 'json', nullsStripped: false };
 export interface PlannedOperation {
   statement: Statement;
   /** @throws what makes the whole transaction roll back */
-  answer(row: WriteRow): Answered;
+  answer(row: WriteRow): StoredReply;
 }
 
 export function planOperation(

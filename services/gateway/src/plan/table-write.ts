@@ -17,7 +17,7 @@ import {
 import { type Preferences, parseQuery, type Query, type RowsMedia, selectMediaType } from '@tidemark/query';
 import { errors, postgrest } from '../errors.ts';
 import { isObject } from '../reply/answer.ts';
-import { type Answered, answerOf } from '../reply/stored-reply.ts';
+import { answerOf, type StoredReply } from '../reply/stored-reply.ts';
 import { relationOf } from '../request/parse.ts';
 
 export const WRITE_MEDIA = ['json', 'object', 'array', 'csv', 'ndjson', 'geojson'] as const;
@@ -51,7 +51,7 @@ export class WritePlan {
   readonly mustCheck: boolean;
   readonly #maximum: number | null;
   readonly #oneRow: boolean;
-  #plain: Answered | undefined;
+  #plain: StoredReply | undefined;
 
   constructor(catalog: Catalog, head: WriteHead) {
     const { method, preferences } = head;
@@ -91,7 +91,7 @@ export class WritePlan {
     if (this.#oneRow && rows !== 1) throw postgrest.PGRST116({ rows });
   }
 
-  answer(row: WriteRow): Answered {
+  answer(row: WriteRow): StoredReply {
     if (row !== PLAIN_ROW) return answerWrite(this, row);
     this.#plain ??= answerWrite(this, row);
     return this.#plain;
@@ -144,7 +144,7 @@ export class TableWrite {
     this.plan.check(row);
   }
 
-  answer(row: WriteRow): Answered {
+  answer(row: WriteRow): StoredReply {
     return this.plan.answer(row);
   }
 }
@@ -154,7 +154,7 @@ export const PLAIN_ROW: WriteRow = Object.freeze({
   ...{ body: null, rows: '1', total: null, key: null, inserted: null, headers: null, status: null },
 });
 
-function answerWrite({ head, relation, options }: WritePlan, row: WriteRow): Answered {
+function answerWrite({ head, relation, options }: WritePlan, row: WriteRow): StoredReply {
   const { method, preferences } = head;
   const back = options.return;
   const headers: Record<string, string> = { 'content-range': rangeOf(method, row, preferences) };

@@ -4,14 +4,14 @@ import { contentType, type MediaType, type Preferences, preferenceApplied } from
 import type { FastifyReply } from 'fastify';
 import { applyResponseSettings } from './answer.ts';
 
-export interface Answered {
+export interface StoredReply {
   status: number;
   /** Lower-case names; without the tidemark, which is known only after the COMMIT. */
   headers: Record<string, string>;
   body: string;
 }
 
-export interface AnswerParts {
+export interface StoredReplyParts {
   status: number;
   media: MediaType;
   body: string | null;
@@ -21,8 +21,8 @@ export interface AnswerParts {
   settings: { headers: string | null; status: string | null };
 }
 
-export function answerOf(parts: AnswerParts): Answered {
-  const answered: Answered = { status: parts.status, headers: { ...parts.headers }, body: parts.body ?? '' };
+export function answerOf(parts: StoredReplyParts): StoredReply {
+  const answered: StoredReply = { status: parts.status, headers: { ...parts.headers }, body: parts.body ?? '' };
   applyResponseSettings(
     {
       header(name, value) {
@@ -41,7 +41,7 @@ export function answerOf(parts: AnswerParts): Answered {
   return answered;
 }
 
-export function sendAnswered(reply: FastifyReply, answered: Answered, tidemark: Tidemark) {
+export function sendStoredReply(reply: FastifyReply, answered: StoredReply, tidemark: Tidemark) {
   reply.header(TIDEMARK_HEADER, tidemark).header('tidemark-source', 'primary');
   return reply.code(answered.status).headers(answered.headers).send(answered.body);
 }

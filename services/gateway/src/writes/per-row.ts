@@ -9,8 +9,8 @@ import { type Payload, sliceArray, type WriteRow } from '@tidemark/plan';
 import { errors, postgrest } from '../errors.ts';
 import type { TableWrite } from '../plan/table-write.ts';
 import { translatePostgresError } from '../reply/postgres-errors.ts';
-import type { Answered } from '../reply/stored-reply.ts';
-import { isFaultOfRow } from './row-error.ts';
+import type { StoredReply } from '../reply/stored-reply.ts';
+import { isRowError } from './row-error.ts';
 
 const SAVEPOINT = 'savepoint tidemark_row';
 const RELEASE = 'release savepoint tidemark_row';
@@ -34,7 +34,7 @@ export async function writePerRow(
   write: TableWrite,
   authenticated: boolean,
   maxBytes: number,
-): Promise<Answered> {
+): Promise<StoredReply> {
   const payload = write.payload as Payload;
   const results: string[] = [];
   let affected = 0;
@@ -52,7 +52,7 @@ export async function writePerRow(
       results.push(`{"index":${index},"status":${status}${row}}`);
     } else {
       const error: unknown = outcome.reason;
-      if (!isFaultOfRow(error)) throw error;
+      if (!isRowError(error)) throw error;
       await tx.query(ROLLBACK);
       const translated = translatePostgresError(error as Error, authenticated);
       if (translated === undefined) throw error;

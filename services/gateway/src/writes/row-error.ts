@@ -6,7 +6,7 @@ import { PostgresError } from '@tidemark/db';
  * statement was written. Not when the server was stopping (57P: a COMMIT may have gone through), short of something (53),
  * broken (58, XX), cut off (08) or too slow (57014).
  */
-export function isFaultOfRow(error: unknown): boolean {
+export function isRowError(error: unknown): boolean {
   if (!(error instanceof PostgresError) || error.code === '57014') return false;
   return !/^(08|53|57P|58|XX)/.test(error.code);
 }

@@ -5,7 +5,7 @@ import type { BaseApp, Metrics } from '@tidemark/service';
 import type { RouteContext } from '../context.ts';
 import { errors } from '../errors.ts';
 import type { Asked } from '../http/tracing/request-trace.ts';
-import type { Answered } from '../reply/stored-reply.ts';
+import type { StoredReply } from '../reply/stored-reply.ts';
 import { executeTransaction } from './execute-write.ts';
 import { InsertGroups } from './group-commit/insert-groups.ts';
 import { InsertPlans } from './group-commit/insert-plans.ts';
@@ -18,14 +18,14 @@ export interface TransactionalWrite extends Asked {
   isolation?: TransactionOptions['isolation'];
   idempotent?: IdempotentRequest | undefined;
   /** Writes and makes the answer; what it throws rolls back. */
-  work(tx: Transaction): Promise<Answered>;
+  work(tx: Transaction): Promise<StoredReply>;
 }
 
 export interface Writer {
   readonly plans: InsertPlans;
   readonly groups: InsertGroups;
   /** One transaction, the kept answer instead of `work` for a repeated Idempotency-Key. */
-  transaction(write: TransactionalWrite): Promise<{ answered: Answered; tidemark: Tidemark }>;
+  transaction(write: TransactionalWrite): Promise<{ answered: StoredReply; tidemark: Tidemark }>;
 }
 
 export function openWriter(app: BaseApp, context: RouteContext & { metrics: Metrics }): Writer {

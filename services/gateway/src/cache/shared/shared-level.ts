@@ -31,7 +31,7 @@ export interface SharedCounts {
 
 /** Commands under way; more are not sent. */
 const MAX_PENDING = 200;
-const RECONNECT_MOST_MS = 2_000;
+const MAX_RECONNECT_MS = 2_000;
 const CONNECT_TIMEOUT_MS = 2_000;
 
 export class SharedLevel {
@@ -139,7 +139,7 @@ function connect(url: string) {
     commandsQueueMaxLength: MAX_PENDING,
     socket: {
       connectTimeout: CONNECT_TIMEOUT_MS,
-      reconnectStrategy: (retries) => Math.min(RECONNECT_MOST_MS, 50 * 2 ** Math.min(retries, 6)),
+      reconnectStrategy: (retries) => Math.min(MAX_RECONNECT_MS, 50 * 2 ** Math.min(retries, 6)),
     },
   }).withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
 }

@@ -1,6 +1,6 @@
 /**
  * Hits of the cache, sent before fastify sees the request. The first hit of a request goes the long way: token, parsing, key,
- * reply, hooks. What it left with is learnt under its raw text (raw-request.ts), and the same text is answered with the
+ * reply, hooks. What it left with is recorded under its raw text (raw-request.ts), and the same text is answered with the
  * same headers from then on, as long as
  *
  *   - the token still holds: the verifier is asked each time, so one that has expired or whose key is gone gets the long way;
@@ -21,8 +21,8 @@ import type { Caller } from '../plugins/identity.ts';
 import { rawRequest } from './raw-request.ts';
 
 /** Something that is to happen with every answer, made once at start; what is switched off is not in the list. */
-export interface FrontStep {
-  /** Names, in lower case, of the headers that differ from answer to answer: they are not learnt. */
+export interface FastPathStep {
+  /** Names, in lower case, of the headers that differ from answer to answer: they are not recorded. */
   readonly drops?: readonly string[];
   /** Asked before a hit is sent, and counts it; false: fastify gets the request. */
   admit?(request: IncomingMessage, caller: Caller): boolean;
@@ -31,7 +31,7 @@ export interface FrontStep {
 }
 
 /** What was sent for a hit. */
-export interface Learnt {
+export interface Recorded {
   readonly status: number;
   /** Name, value, name, value…; the last value is the tidemark, which is put in each time. */
   readonly head: string[];
@@ -47,11 +47,11 @@ export interface Learnt {
   readonly asked: Tidemark | undefined;
 }
 
-export interface FrontOptions {
+export interface FastPathOptions {
   readonly cache: Cache;
-  /** Characters of what is learnt, at two bytes each. */
+  /** Characters of what is recorded, at two bytes each. */
   readonly maxBytes: number;
-  readonly steps: readonly FrontStep[];
+  readonly steps: readonly FastPathStep[];
   catalog(): Catalog;
   /** A token that still holds. */
   verified(token: string): VerifiedToken | undefined;
@@ -66,16 +66,16 @@ const OVERHEAD_BYTES = 400;
 const MAX_TEXT_CHARACTERS = 8_192;
 const IS_TIDEMARK = new RegExp(TIDEMARK_PATTERN);
 
-export class Front {
-  readonly #options: FrontOptions;
-  readonly #learnt: LRUCache<string, Learnt>;
-  readonly #admitting: readonly FrontStep[];
-  readonly #heading: readonly FrontStep[];
-  /** Headers that are not learnt: of the answer, of the connection, and of the steps. */
+export class FastPath {
+  readonly #options: FastPathOptions;
+  readonly #recorded: LRUCache<string, Recorded>;
+  readonly #admitting: readonly FastPathStep[];
+  readonly #heading: readonly FastPathStep[];
+  /** Headers that are not recorded: of the answer, of the connection, and of the steps. */
   readonly #drops: ReadonlySet<string>;
   #hits = 0;
 
-  constructor(options: FrontOptions) {
+  constructor(options: FastPathOptions) {
     this.#options = options;
     this.#admitting = options.steps.filter((step) => step.admit);
     this.#heading = options.steps.filter((step) => step.head);
@@ -85,7 +85,7 @@ export class Front {
       'date',
       ...options.steps.flatMap((step) => step.drops ?? []),
     ]);
-    this.#learnt = new LRUCache({
+    this.#recorded = new LRUCache({
       maxSize: Math.max(1, Math.floor(options.maxBytes)),
       sizeCalculation: ({ head, key, caller }, text) =>
         2 *
@@ -95,22 +95,22 @@ export class Front {
   }
 
   stats(): { hits: number; requests: number; bytes: number } {
-    return { hits: this.#hits, requests: this.#learnt.size, bytes: this.#learnt.calculatedSize };
+    return { hits: this.#hits, requests: this.#recorded.size, bytes: this.#recorded.calculatedSize };
   }
 
   /** @returns whether it was answered */
   answer(request: IncomingMessage, response: ServerResponse): boolean {
     const startedAt = performance.now();
     const text = rawRequest(request);
-    const learnt = text === undefined ? undefined : this.#learnt.get(text);
-    if (learnt === undefined) return false;
+    const recorded = text === undefined ? undefined : this.#recorded.get(text);
+    if (recorded === undefined) return false;
     const { cache, catalog, verified, closing, recordGet, recordHead } = this.#options;
-    const { caller, coding, head, status } = learnt;
-    if (learnt.catalog !== catalog() || closing()) return false;
+    const { caller, coding, head, status } = recorded;
+    if (recorded.catalog !== catalog() || closing()) return false;
     if (caller.token !== undefined && verified(caller.token) !== caller.verified) return false;
-    const asked = learnt.asked ?? request.headers[TIDEMARK_HEADER];
+    const asked = recorded.asked ?? request.headers[TIDEMARK_HEADER];
     if (asked !== undefined && !(typeof asked === 'string' && IS_TIDEMARK.test(asked))) return false;
-    const current = cache.current(learnt, asked);
+    const current = cache.current(recorded, asked);
     if (current === undefined) return false;
     const body = bodyOf(current.answer, coding);
     if (body === undefined) return false;
@@ -129,7 +129,7 @@ export class Front {
   }
 
   /** `headers` as they leave the last hook. */
-  learn(request: IncomingMessage, headers: Record<string, unknown>, learnt: Omit<Learnt, 'head'>): void {
+  learn(request: IncomingMessage, headers: Record<string, unknown>, recorded: Omit<Recorded, 'head'>): void {
     const text = rawRequest(request);
     if (text === undefined || text.length > MAX_TEXT_CHARACTERS) return;
     const head: string[] = [];
@@ -139,7 +139,7 @@ export class Front {
       for (const one of Array.isArray(value) ? value : [value]) head.push(name, String(one));
     }
     head.push(TIDEMARK_HEADER, '');
-    this.#learnt.set(text, { ...learnt, head });
+    this.#recorded.set(text, { ...recorded, head });
   }
 
   #headed(request: IncomingMessage, head: readonly string[]): string[] {
@@ -149,7 +149,7 @@ export class Front {
   }
 }
 
-function bodyOf(answer: CachedAnswer, coding: Learnt['coding']): Buffer | string | undefined {
+function bodyOf(answer: CachedAnswer, coding: Recorded['coding']): Buffer | string | undefined {
   if (coding === 'plain') return answer.body;
   return coding === 'none' ? '' : answer.coded?.get(coding);
 }

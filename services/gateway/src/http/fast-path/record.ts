@@ -5,10 +5,10 @@ import type { Catalog } from '@tidemark/plan';
 import type { BaseApp, Coding, Metrics } from '@tidemark/service';
 import type { onSendHookHandler } from 'fastify';
 import type { CachedAnswer } from '../../cache/cached-answer.ts';
-import type { Front, Learnt } from './fast-path.ts';
+import type { FastPath, Recorded } from './fast-path.ts';
 
-/** Of CACHE_BYTES, for what is learnt: at about 2 KB a request, 4,000 of them with the default. */
-export const FRONT_SHARE = 1 / 8;
+/** Of CACHE_BYTES, for what is recorded: at about 2 KB a request, 4,000 of them with the default. */
+export const FAST_PATH_SHARE = 1 / 8;
 
 /** A hit that is being sent. */
 export interface Hit {
@@ -27,7 +27,7 @@ declare module 'fastify' {
 }
 
 /** A request that it does not know goes on to the listeners that are there. */
-export function installFront(app: BaseApp, front: Front, metrics: Metrics): void {
+export function installFastPath(app: BaseApp, front: FastPath, metrics: Metrics): void {
   const show = (name: string, help: string, key: 'hits' | 'requests' | 'bytes') =>
     metrics.gauge(name, help, [], (gauge) => gauge.set(front.stats()[key]));
   show('tidemark_cache_front_hits_total', 'Reads answered from the cache by their raw text', 'hits');
@@ -43,7 +43,7 @@ export function installFront(app: BaseApp, front: Front, metrics: Metrics): void
 }
 
 /** For the route of reads; a route’s own hooks run after all others, and before fastify’s for HEAD. */
-export function learning(front: Front): onSendHookHandler {
+export function recordReplies(front: FastPath): onSendHookHandler {
   return (request, reply, payload, done) => {
     const { hit } = reply;
     const { statusCode: status } = reply;
@@ -55,8 +55,16 @@ export function learning(front: Front): onSendHookHandler {
           headers['content-length'] = String(Buffer.byteLength(payload));
         }
         const { key, catalog, asked, answer } = hit;
-        const learnt = { status, coding, key, etag: answer.etag, total: answer.total, catalog, caller: request.caller };
-        front.learn(request.raw, headers, { ...learnt, asked });
+        const recorded = {
+          status,
+          coding,
+          key,
+          etag: answer.etag,
+          total: answer.total,
+          catalog,
+          caller: request.caller,
+        };
+        front.learn(request.raw, headers, { ...recorded, asked });
       }
     }
     done();
@@ -64,7 +72,7 @@ export function learning(front: Front): onSendHookHandler {
 }
 
 /** Which of the answer’s bodies is sent; undefined for one that the cache does not hold. */
-function codingOf({ body, coded }: CachedAnswer, payload: unknown, method: string): Learnt['coding'] | undefined {
+function codingOf({ body, coded }: CachedAnswer, payload: unknown, method: string): Recorded['coding'] | undefined {
   if (payload === undefined || payload === null || payload === '') return body === '' ? 'plain' : 'none';
   if (method === 'HEAD' && (typeof payload === 'string' || Buffer.isBuffer(payload))) return 'none';
   if (payload === body) return 'plain';

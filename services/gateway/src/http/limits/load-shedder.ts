@@ -9,7 +9,7 @@ import { type BaseApp, networkOf, SharedLimit, type TrustProxy } from '@tidemark
 import { limitErrors } from './errors.ts';
 import type { Overload, ShedCause } from './overload.ts';
 
-export interface GateOptions {
+export interface LoadShedderOptions {
   overload: Overload;
   connectionsMax: number;
   /** The percentage of connectionsMax that one address may have while more than half of them are open. */
@@ -40,14 +40,14 @@ const MAX_DUMPED_BYTES = 64 * 1024;
 const OVER = Symbol('over CONNECTIONS_MAX');
 type Counted = Socket & { [OVER]?: boolean };
 
-export interface Gate {
+export interface LoadShedder {
   /** Why a WebSocket is not taken on this connection now. */
   refusesUpgrade(socket: Socket): TidemarkError | undefined;
   /** To be called when everything else that listens for requests is in place. */
   install(): void;
 }
 
-export function createGate(app: BaseApp, options: GateOptions): Gate {
+export function createLoadShedder(app: BaseApp, options: LoadShedderOptions): LoadShedder {
   const { overload, connectionsMax, sharePercent, trust, headersFor } = options;
   const { server } = app;
   const connections = new SharedLimit(connectionsMax, sharePercent);

@@ -5,11 +5,11 @@ import type { Database } from '@tidemark/db';
 import { type BaseApp, inFlightOf, type Limiter, type Metrics } from '@tidemark/service';
 import type { Config } from '../../config.ts';
 import type { BrowserHeaders } from '../plugins/browser-headers.ts';
-import { createGate } from './load-shedder.ts';
+import { createLoadShedder } from './load-shedder.ts';
 import { watchOverload } from './overload.ts';
 import { cutOffSlowReaders } from './slow-readers.ts';
 
-export interface GuardDependencies {
+export interface OverloadProtectionDependencies {
   readonly config: Config;
   readonly db: Pick<Database, 'poolStats'>;
   readonly limiter: Limiter;
@@ -17,7 +17,7 @@ export interface GuardDependencies {
   readonly browserHeaders: BrowserHeaders;
 }
 
-export interface Guard {
+export interface OverloadProtection {
   /** The instance is over half of what it refuses at. */
   isOverHalf(): boolean;
   /** The event loop, or a pool of connections, is over half in use. */
@@ -30,7 +30,10 @@ export interface Guard {
   standInFront(): void;
 }
 
-export function guard(app: BaseApp, { config, db, limiter, metrics, browserHeaders }: GuardDependencies): Guard {
+export function protectFromOverload(
+  app: BaseApp,
+  { config, db, limiter, metrics, browserHeaders }: OverloadProtectionDependencies,
+): OverloadProtection {
   const overload = watchOverload({
     loopMs: config.SHED_LOOP_MS,
     requestsMax: config.REQUESTS_MAX,
@@ -45,7 +48,7 @@ export function guard(app: BaseApp, { config, db, limiter, metrics, browserHeade
     maxBytes: config.UNSENT_MAX_BYTES,
     metrics,
   });
-  const gate = createGate(app, {
+  const gate = createLoadShedder(app, {
     overload,
     connectionsMax: config.CONNECTIONS_MAX,
     sharePercent: limiter.sharePercent,

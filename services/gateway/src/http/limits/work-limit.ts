@@ -40,7 +40,7 @@ const FRUITLESS_TIMES = 5;
 /** A refusal to an identity over its share waits for so long. */
 const REFUSAL_MS = 1_000;
 /** Refusals that wait at a time, about 20 KB each; more are sent at once. */
-const WAITING_MOST = 1_000;
+const MAX_WAITING = 1_000;
 
 export interface WorkLimitOptions {
   /** WORK_LIMITS */
@@ -97,7 +97,7 @@ export function createWorkLimit(options: WorkLimitOptions): WorkLimit {
   }
 
   function delay(send: () => void): void {
-    if (waiting >= WAITING_MOST) {
+    if (waiting >= MAX_WAITING) {
       send();
       return;
     }

@@ -1,6 +1,6 @@
 /** Server-Timing and spans of requests. With both switched off there is no hook at all. */
 import type { BaseApp, Tracing } from '@tidemark/service';
-import type { FrontStep } from '../fast-path/fast-path.ts';
+import type { FastPathStep } from '../fast-path/fast-path.ts';
 import { RequestTrace } from './request-trace.ts';
 
 export interface TraceOptions {
@@ -35,8 +35,8 @@ export function registerTraces(app: BaseApp, { tracing, serverTiming }: TraceOpt
 }
 
 /** For hits of the front. Where spans are made, each request goes the long way. */
-export function traceSteps({ tracing, serverTiming }: TraceOptions): readonly FrontStep[] {
-  const steps: FrontStep[] = [];
+export function traceSteps({ tracing, serverTiming }: TraceOptions): readonly FastPathStep[] {
+  const steps: FastPathStep[] = [];
   if (tracing) steps.push({ admit: () => false });
   if (serverTiming) {
     steps.push({

@@ -31,7 +31,7 @@ import { clientOf } from '../../http/plugins/request-client.ts';
 import { type Asked, askedBy } from '../../http/tracing/request-trace.ts';
 import { applyResponseSettings, isObject, send, sendRows } from '../../reply/answer.ts';
 import { sendPlan } from '../../reply/explain.ts';
-import { sendAnswered } from '../../reply/stored-reply.ts';
+import { sendStoredReply } from '../../reply/stored-reply.ts';
 import { type ExportRequest, exportOf } from '../../request/export-request.ts';
 import { fullIdentity } from '../../request/identity-settings.ts';
 import {
@@ -46,7 +46,7 @@ import {
 import { askedPlan } from '../../request/plan-media.ts';
 import { schemaOf } from '../../request/schema.ts';
 import { idempotencyKeyOf } from '../../writes/idempotency/idempotency.ts';
-import { callOnce } from '../../writes/idempotency/idempotent-call.ts';
+import { callIdempotently } from '../../writes/idempotency/idempotent-call.ts';
 import type { Writer } from '../../writes/writer.ts';
 import { READ_MEDIA } from '../tables/read.ts';
 
@@ -115,14 +115,14 @@ async function call(context: CallContext, request: CallRequest, reply: FastifyRe
     if (answersBytes(routine, media)) throw errors.IDEMPOTENCY_KEY({ reason: 'an answer of bytes is not kept' });
     const { accept, prefer } = request.headers;
     let locked: LockedRow | undefined;
-    const { answered, tidemark } = await callOnce(context.writer, {
+    const { answered, tidemark } = await callIdempotently(context.writer, {
       ...{ key, schema, routine, statement, identity, asked, offset: ranged.offset },
       ...{ media: scalarMedia(media, routine), preferences: applied(preferences, reads) },
       content: [rawSearch(request), contentTypeOf(request), bodyOf(request), accept, String(prefer)],
       ...(context.cache ? { seesLocks: (row: LockedRow) => (locked = row) } : {}),
     });
     wroteLocked(context, locked, tidemark);
-    return sendAnswered(reply, answered, tidemark);
+    return sendStoredReply(reply, answered, tidemark);
   }
   const { row, tidemark, source } =
     reads || routine.volatility !== 'volatile'

@@ -1,8 +1,8 @@
 import type { Client } from '@tidemark/db';
 import {
   type AnswerRow,
-  answerOf,
   checkEmbedRows,
+  joinRows,
   mayHideRows,
   planEstimate,
   planExport,
@@ -23,8 +23,8 @@ import type { FastifyReply } from 'fastify';
 import type { CacheAnswer, CachedAnswer, Filled } from '../../cache/cached-answer.ts';
 import { sharedKey as keyOfStatement } from '../../cache/shared/shared-value.ts';
 import type { RouteContext } from '../../context.ts';
-import type { Front } from '../../http/fast-path/fast-path.ts';
-import { learning } from '../../http/fast-path/record.ts';
+import type { FastPath } from '../../http/fast-path/fast-path.ts';
+import { recordReplies } from '../../http/fast-path/record.ts';
 import { holdUntilSent } from '../../http/plugins/answer-budget.ts';
 import { clientOf } from '../../http/plugins/request-client.ts';
 import { askedBy } from '../../http/tracing/request-trace.ts';
@@ -46,8 +46,8 @@ const ASKED = { holder: { route: ROUTE } };
 export const READ_MEDIA = ['json', 'object', 'array', 'csv', 'ndjson', 'geojson'] as const;
 
 /** `front` learns from its hits. */
-export function registerTableRead(app: BaseApp, context: RouteContext, front: Front | undefined): void {
-  const hooks = front ? { onSend: learning(front) } : {};
+export function registerTableRead(app: BaseApp, context: RouteContext, front: FastPath | undefined): void {
+  const hooks = front ? { onSend: recordReplies(front) } : {};
   app.decorateReply('hit', undefined);
   app.decorateReply('kept', undefined);
   app.get<{ Params: { table: string } }>(TABLE_ROUTE, hooks, (request, reply) => readTable(context, request, reply));
@@ -216,7 +216,7 @@ async function fillFrom(
     ...askedBy(reading.request, ASKED, client),
     ...(asked ? { tidemark: asked } : {}),
   });
-  const row: AnswerRow & { guard?: string | null } = answerOf(rows);
+  const row: AnswerRow & { guard?: string | null } = joinRows(rows);
   const text = row.body ?? '';
   holdUntilSent(db, reading.reply, text.length);
   const filled = {

@@ -11,7 +11,7 @@ import { clientOf } from '../../http/plugins/request-client.ts';
 import { askedBy } from '../../http/tracing/request-trace.ts';
 import { type TableWrite, WRITE_MEDIA, WRITE_METHODS, type WriteMethod, WritePlan } from '../../plan/table-write.ts';
 import { sendPlan, tellsOfHidden } from '../../reply/explain.ts';
-import { sendAnswered } from '../../reply/stored-reply.ts';
+import { sendStoredReply } from '../../reply/stored-reply.ts';
 import { fullIdentity } from '../../request/identity-settings.ts';
 import { bodyOf, contentTypeOf, embedLimits, preferencesOf, rawSearch } from '../../request/parse.ts';
 import { askedPlan } from '../../request/plan-media.ts';
@@ -81,7 +81,7 @@ function writeTable(context: WriteContext, method: WriteMethod, request: TableRe
   if (shape === undefined) return execute(context, request, reply, write, schema, undefined, undefined);
   const identity = () => fullIdentity(request, schema);
   writer.groups.submit({
-    lane: plan.lane(shape, request.caller, identity),
+    queue: plan.queueOf(shape, request.caller, identity),
     row: rowOf(write.payload as Payload),
     grouped: shape,
     client: clientOf(request),
@@ -89,7 +89,7 @@ function writeTable(context: WriteContext, method: WriteMethod, request: TableRe
     identity,
     alone: () => write.statement(),
     done: (row, tidemark) => {
-      sendAnswered(reply, write.answer(row), tidemark);
+      sendStoredReply(reply, write.answer(row), tidemark);
     },
     failed: (error) => {
       reply.send(error);
@@ -139,14 +139,14 @@ async function execute(
   const identity = fullIdentity(request, schema);
   if (conditions || key !== undefined || perRow) {
     const { answered, tidemark } = await transact(context, request, write, identity, conditions, key);
-    return sendAnswered(reply, answered, tidemark);
+    return sendStoredReply(reply, answered, tidemark);
   }
   const { row, tidemark } = await executeWrite<WriteRow>(context.db, {
     ...{ statement: write.statement(), identity, rollback: preferences.tx === 'rollback' },
     ...askedBy(request, { holder: { route: `${method} /rest/v1/:table` } }),
     ...(write.mustCheck ? { check: (written: WriteRow) => write.check(written) } : {}),
   });
-  return sendAnswered(reply, write.answer(row), tidemark);
+  return sendStoredReply(reply, write.answer(row), tidemark);
 }
 
 async function transact(

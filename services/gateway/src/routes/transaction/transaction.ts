@@ -10,7 +10,7 @@ import type { RouteContext } from '../../context.ts';
 import { askedBy } from '../../http/tracing/request-trace.ts';
 import { type PlannedOperation, planOperation } from '../../plan/operation.ts';
 import { translatePostgresError } from '../../reply/postgres-errors.ts';
-import { type Answered, sendAnswered } from '../../reply/stored-reply.ts';
+import { type StoredReply, sendStoredReply } from '../../reply/stored-reply.ts';
 import { fullIdentity } from '../../request/identity-settings.ts';
 import { bodyOf, embedLimits, preferencesOf } from '../../request/parse.ts';
 import { schemaOf } from '../../request/schema.ts';
@@ -59,7 +59,7 @@ async function runTransaction(context: TransactionContext, request: FastifyReque
   wroteLocked(context, locked, tidemark);
   for (const { target } of operations) if (target.kind === 'table') wroteTable(context, schema, target.name, tidemark);
   if (preferences.tx) reply.header('preference-applied', `tx=${preferences.tx}`);
-  return sendAnswered(reply, answered, tidemark);
+  return sendStoredReply(reply, answered, tidemark);
 }
 
 /** All in one round trip: what comes after the first that fails is skipped by Postgres. */
@@ -68,7 +68,7 @@ async function runOperations(
   operations: readonly Operation[],
   planned: readonly PlannedOperation[],
   authenticated: boolean,
-): Promise<Answered> {
+): Promise<StoredReply> {
   const sent = planned.map(({ statement }, index) => {
     const { method, target } = operations[index] as Operation;
     const path = `/rest/v1/${target.kind === 'rpc' ? 'rpc/' : ''}${target.name}`;

@@ -1,27 +1,27 @@
 /**
- * Which inserts fly together. Pure: no I/O, no clock.
+ * Decides which inserts are committed together. Pure: no I/O, no clock.
  *
- *            add                        landed, none waiting
- *   (none) ───────► flying ─────────────────────────────────► (none)
- *                    │  ▲ landed: the waiting ones take off, up to the limits
+ *            add                       finished, none waits
+ *   (none) ───────► running ─────────────────────────────────► (none)
+ *                    │  ▲ finished: the waiting ones run, up to the limits
  *            add     ▼  │
- *                  waiting          add over the limit or the owner's share ──► refused
+ *                  waiting         add over the limit or the owner's share ──► refused
  *
- * A lane is a table, an identity and a shape of request. One group of a lane flies at a time, and what arrives meanwhile
- * waits for it: no timer, and an insert that is alone takes off at once.
+ * A queue holds inserts of one table, identity and shape. One group of a queue runs at a time; inserts that arrive meanwhile
+ * form the next group. There is no timer, so an insert that is alone runs at once.
  */
 import { type Refusal, SharedLimit } from '@tidemark/service';
 
 export interface GroupLimits {
   /** Rows of one statement. */
   rows: number;
-  /** Characters of JSON of one statement; a row that is larger flies alone. */
+  /** Characters of JSON of one statement; a larger row forms a group of its own. */
   bytes: number;
-  /** Requests that wait, over all lanes. */
+  /** Requests that wait, over all queues. */
   waiting: number;
-  /** Characters of JSON that wait, over all lanes. */
+  /** Characters of JSON that wait, over all queues. */
   waitingBytes: number;
-  /** Percent of both that may be one owner's, once over half is taken. */
+  /** Percentage of both that one owner may have once over half is used. */
   identityPercent: number;
 }
 
@@ -33,7 +33,7 @@ interface Waiting<M> {
 
 export class GroupCommit<M> {
   readonly #limits: GroupLimits;
-  readonly #lanes = new Map<string, Waiting<M>[]>();
+  readonly #queues = new Map<string, Waiting<M>[]>();
   /** The inserts that wait. */
   readonly rows: SharedLimit;
   readonly bytes: SharedLimit;
@@ -44,20 +44,20 @@ export class GroupCommit<M> {
     this.bytes = new SharedLimit(limits.waitingBytes, limits.identityPercent);
   }
 
-  /** Lanes with a group in flight. */
-  get flying(): number {
-    return this.#lanes.size;
+  /** Number of queues with a running group. */
+  get running(): number {
+    return this.#queues.size;
   }
 
   /**
-   * `fly`: take off now, alone, and call `landed` afterwards. `instance`, `share`: it is not taken, as too many wait, or too many of the
-   * owner, who is asked for where it must wait.
+   * Returns `run` where the insert is to run now, alone; the caller then calls `finished`. Returns `instance` or `share` where
+   * too many inserts wait, over all or of this owner. `ownerOf` is called only for an insert that would wait.
    */
-  add(lane: string, member: M, bytes: number, ownerOf: () => string): 'fly' | 'wait' | Refusal['where'] {
-    const queue = this.#lanes.get(lane);
+  add(key: string, member: M, bytes: number, ownerOf: () => string): 'run' | 'wait' | Refusal['where'] {
+    const queue = this.#queues.get(key);
     if (queue === undefined) {
-      this.#lanes.set(lane, []);
-      return 'fly';
+      this.#queues.set(key, []);
+      return 'run';
     }
     const owner = ownerOf();
     const refusal = this.rows.refuses(owner, 1) ?? this.bytes.refuses(owner, bytes);
@@ -68,12 +68,12 @@ export class GroupCommit<M> {
     return 'wait';
   }
 
-  /** The next group of the lane, never empty; undefined: the lane is closed. */
-  landed(lane: string): M[] | undefined {
-    const queue = this.#lanes.get(lane);
+  /** Returns the next group of the queue, or undefined where none waits; then the queue is closed. */
+  finished(key: string): M[] | undefined {
+    const queue = this.#queues.get(key);
     if (queue === undefined) return undefined;
     if (queue.length === 0) {
-      this.#lanes.delete(lane);
+      this.#queues.delete(key);
       return undefined;
     }
     let bytes = 0;
@@ -89,7 +89,7 @@ export class GroupCommit<M> {
   }
 }
 
-/** A failed group in halves: after log2(rows) steps the row that fails is alone. */
+/** Splits a failed group: after log2(rows) steps the row that fails is alone. */
 export function halves<M>(group: readonly M[]): [M[], M[]] {
   const middle = Math.ceil(group.length / 2);
   return [group.slice(0, middle), group.slice(middle)];

@@ -6,12 +6,12 @@ import type { GroupedRow, WriteRow } from '@tidemark/plan';
 import type { Metrics } from '@tidemark/service';
 import { errors } from '../../errors.ts';
 import { PLAIN_ROW } from '../../plan/table-write.ts';
-import { isFaultOfRow, isLockTimeout } from '../row-error.ts';
+import { isLockTimeout, isRowError } from '../row-error.ts';
 import { GroupCommit, type GroupLimits, halves } from './group-commit.ts';
 
 export interface Insert {
   /** Equal for inserts that may be joined: table, shape and identity. */
-  readonly lane: string;
+  readonly queue: string;
   /** JSON text of the one row, without an array around it. */
   readonly row: string;
   /** Whose share of the waiting it counts for. */
@@ -53,7 +53,7 @@ function clientOfAll(group: readonly Insert[], first: Insert): Client {
 const HOLDER = { route: 'POST /rest/v1/:table' };
 /** Ms that a group waits for a lock: then it is taken apart, so that only the row that has to wait does. */
 const LOCK_TIMEOUT: Statement = { text: "select set_config('lock_timeout', '100ms', true)" };
-/** Failed groups that are taken apart while their lane goes on; one more holds its lane up until it is done. */
+/** Failed groups that are taken apart while their queue goes on; one more holds its queue up until it is done. */
 const ATTRIBUTIONS = 4;
 /** MERGE … RETURNING names the source's columns from here on. Older servers get the rows as statements of one transaction. */
 const MERGE_RETURNING_VERSION = 170_000;
@@ -91,16 +91,16 @@ export class InsertGroups {
    * By callback: a promise for each request and each step of it costs more than the row.
    */
   submit(insert: Insert): void {
-    const decision = this.#groups.add(insert.lane, insert, insert.row.length, () => insert.owner());
-    if (decision === 'fly') void this.#fly(insert.lane, insert);
+    const decision = this.#groups.add(insert.queue, insert, insert.row.length, () => insert.owner());
+    if (decision === 'run') void this.#run(insert.queue, insert);
     else if (decision === 'instance') insert.failed(errors.INSERTS_WAITING({ waiting: this.#groups.rows.used }));
     else if (decision === 'share') {
       insert.failed(errors.INSERTS_SHARE({ waiting: this.#groups.rows.usedBy(insert.owner()) }));
     }
   }
 
-  /** Flies groups of the lane until none waits. Never rejects: what fails goes to the members. */
-  async #fly(lane: string, first: Insert): Promise<void> {
+  /** Flies groups of the queue until none waits. Never rejects: what fails goes to the members. */
+  async #run(queue: string, first: Insert): Promise<void> {
     let group: Insert[] | undefined = [first];
     while (group !== undefined) {
       const awaited = group.filter(isAwaited);
@@ -110,7 +110,7 @@ export class InsertGroups {
         const attribution = this.#attribute(awaited);
         if (this.#attributions > ATTRIBUTIONS) await attribution;
       }
-      group = this.#groups.landed(lane);
+      group = this.#groups.finished(queue);
     }
   }
 
@@ -126,7 +126,7 @@ export class InsertGroups {
       else if (this.#serverVersion >= MERGE_RETURNING_VERSION) await this.#merged(group, first);
       else await this.#pipelined(group, first);
     } catch (error) {
-      if (more.length > 0 ? isFaultOfRow(error) : !mayWait && isLockTimeout(error)) return true;
+      if (more.length > 0 ? isRowError(error) : !mayWait && isLockTimeout(error)) return true;
       for (const insert of group) insert.failed(error);
     }
     return false;

@@ -46,7 +46,7 @@ export class InsertPlan {
   }
 
   /** Equal for inserts that may be joined. `full`: of the request, asked for where it can make a difference. */
-  lane(shape: InsertShape, caller: Pick<Identity, 'role' | 'claims'>, full: () => Identity): string {
+  queueOf(shape: InsertShape, caller: Pick<Identity, 'role' | 'claims'>, full: () => Identity): string {
     const seen = this.#seesRequest ? requestSettings(full()) : '';
     return `${shape.id}\u0000${caller.role}\u0000${caller.claims}\u0000${seen}`;
   }

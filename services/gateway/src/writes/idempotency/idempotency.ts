@@ -9,8 +9,8 @@
 import { createHash } from 'node:crypto';
 import type { Identity, Row, Rows, Transaction } from '@tidemark/db';
 import { errors } from '../../errors.ts';
-import type { Answered } from '../../reply/stored-reply.ts';
-import { type IdempotencyRoom, keptBytes } from './key-budget.ts';
+import type { StoredReply } from '../../reply/stored-reply.ts';
+import { type KeyBudget, keptBytes } from './key-budget.ts';
 import { keyScopeOf } from './key-scope.ts';
 
 export interface IdempotentRequest {
@@ -73,7 +73,7 @@ export async function claimKey(
   tx: Transaction,
   request: IdempotentRequest,
   identity: Identity,
-): Promise<Answered | undefined> {
+): Promise<StoredReply | undefined> {
   const { key, scope, formerScope, fingerprint } = request;
   const [locks, , found] = await inOrder(tx, [
     [LOCK, [`${scope}\n${key}`]],
@@ -95,9 +95,9 @@ export async function keepAnswer(
   tx: Transaction,
   request: IdempotentRequest,
   identity: Identity,
-  answered: Answered,
+  answered: StoredReply,
   limits: { ttlSeconds: number; maxBytes: number },
-  room: IdempotencyRoom,
+  room: KeyBudget,
 ): Promise<void> {
   const { status, headers, body } = answered;
   const bytes = Buffer.byteLength(body);

@@ -8,11 +8,11 @@ import { LOCKED, type LockedRow } from '../../cache/own-writes.ts';
 import { postgrest } from '../../errors.ts';
 import type { Asked } from '../../http/tracing/request-trace.ts';
 import { isObject } from '../../reply/answer.ts';
-import { type Answered, answerOf } from '../../reply/stored-reply.ts';
+import { answerOf, type StoredReply } from '../../reply/stored-reply.ts';
 import type { Writer } from '../writer.ts';
 import { idempotentRequest } from './idempotency.ts';
 
-export interface CallOnce {
+export interface IdempotentCall {
   key: string;
   schema: string;
   routine: Routine;
@@ -30,7 +30,10 @@ export interface CallOnce {
   seesLocks?: (row: LockedRow) => void;
 }
 
-export function callOnce(writer: Writer, call: CallOnce): Promise<{ answered: Answered; tidemark: Tidemark }> {
+export function callIdempotently(
+  writer: Writer,
+  call: IdempotentCall,
+): Promise<{ answered: StoredReply; tidemark: Tidemark }> {
   const { key, schema, routine, statement, identity, asked, preferences, content } = call;
   return writer.transaction({
     ...asked,
@@ -45,7 +48,7 @@ export function callOnce(writer: Writer, call: CallOnce): Promise<{ answered: An
   });
 }
 
-function answerOfCall({ routine, media, offset, preferences }: CallOnce, row: WriteRow): Answered {
+function answerOfCall({ routine, media, offset, preferences }: IdempotentCall, row: WriteRow): StoredReply {
   const rows = Number(row.rows);
   const total = row.total === null ? null : Number(row.total);
   if (isObject(media) && routine.returnsSet && rows !== 1) throw postgrest.PGRST116({ rows });

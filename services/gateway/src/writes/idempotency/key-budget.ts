@@ -25,7 +25,7 @@ export function keptBytes(key: string, headers: string, bodyBytes: number): numb
 }
 
 /** As last counted, and what this gateway has kept since; what the others have kept since is seen at the next count. */
-export class IdempotencyRoom {
+export class KeyBudget {
   readonly keys: SharedLimit;
   readonly bytes: SharedLimit;
 

@@ -1,7 +1,7 @@
 /** Keeps tidemark.idempotency_keys small: expired keys are removed in bounded steps, the rest is counted. */
 import type { Database } from '@tidemark/db';
 import { every, type Metrics } from '@tidemark/service';
-import { type CountedKeys, type IdempotencyLimits, IdempotencyRoom, ROW_BYTES } from './key-budget.ts';
+import { type CountedKeys, type IdempotencyLimits, KeyBudget, ROW_BYTES } from './key-budget.ts';
 
 const INTERVAL_MS = 60_000;
 /** Rows of one DELETE: a few ms, so that it never holds much at once. */
@@ -21,7 +21,7 @@ const COUNT = `with each as (
   (select identity, keys, bytes from each order by greatest(keys / $1::float8, bytes / $2::float8) desc limit 1000)`;
 
 export interface IdempotencySweeper {
-  readonly room: IdempotencyRoom;
+  readonly room: KeyBudget;
   sweep(): Promise<void>;
   stop(): void;
 }
@@ -33,7 +33,7 @@ export function startIdempotencySweeper(options: {
   onError: (error: Error) => void;
 }): IdempotencySweeper {
   const { db, metrics, limits, onError } = options;
-  const room = new IdempotencyRoom(limits);
+  const room = new KeyBudget(limits);
   metrics.gauge('tidemark_idempotency_keys', 'Idempotency-Keys kept, as last counted and kept since', [], (gauge) =>
     gauge.set(room.keys.used),
   );

@@ -2,7 +2,7 @@
 import { createMetrics } from '@tidemark/service';
 import { fastify } from 'fastify';
 import t from 'tap';
-import { createGate } from '../../../src/http/limits/load-shedder.ts';
+import { createLoadShedder } from '../../../src/http/limits/load-shedder.ts';
 import { watchOverload } from '../../../src/http/limits/overload.ts';
 
 const metrics = createMetrics('gateway');
@@ -19,7 +19,7 @@ const overload = watchOverload({
 const app = fastify({ exposeHeadRoutes: true });
 for (const path of ['/livez', '/readyz', '/rest/v1/x']) app.get(path, async () => 'here');
 app.post('/rest/v1/x', async () => 'written');
-createGate(app as never, {
+createLoadShedder(app as never, {
   overload,
   connectionsMax: 100,
   sharePercent: 100,

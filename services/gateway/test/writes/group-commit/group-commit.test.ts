@@ -185,13 +185,13 @@ t.test('the state machine: nothing lost, nothing twice, limits kept', (t) => {
       bytes: fc.integer({ min: 1, max: 40 }),
       owner: fc.constantFrom('ann', 'bob'),
     }),
-    fc.record({ landed: fc.constantFrom('a', 'b', 'c') }),
+    fc.record({ finished: fc.constantFrom('a', 'b', 'c') }),
   );
   fc.assert(
     fc.property(fc.array(event, { maxLength: 200 }), (events) => {
       const limits = { rows: 3, bytes: 50, waiting: 8, waitingBytes: 150, identityPercent: 60 };
       const groups = new GroupCommit<number>(limits);
-      const flying = new Map<string, number[]>();
+      const running = new Map<string, number[]>();
       const waiting = new Map<string, { id: number; bytes: number; owner: string }[]>();
       let id = 0;
       for (const next of events) {
@@ -205,9 +205,9 @@ t.test('the state machine: nothing lost, nothing twice, limits kept', (t) => {
           const ownBytes = own.reduce((sum, one) => sum + one.bytes, next.bytes);
           const overShare = (used: number, mine: number, limit: number) =>
             own.length > 0 && used > limit / 2 && mine > limit * 0.6;
-          if (!flying.has(next.add)) {
-            if (decision !== 'fly') return false;
-            flying.set(next.add, [id]);
+          if (!running.has(next.add)) {
+            if (decision !== 'run') return false;
+            running.set(next.add, [id]);
           } else if (all.length >= limits.waiting || bytes > limits.waitingBytes) {
             if (decision !== 'instance' && decision !== 'share') return false;
           } else if (
@@ -219,23 +219,23 @@ t.test('the state machine: nothing lost, nothing twice, limits kept', (t) => {
             if (decision !== 'wait') return false;
             waiting.set(next.add, [...queue, { id, bytes: next.bytes, owner: next.owner }]);
           }
-        } else if (flying.has(next.landed)) {
-          const group = groups.landed(next.landed);
-          const queue = waiting.get(next.landed) ?? [];
+        } else if (running.has(next.finished)) {
+          const group = groups.finished(next.finished);
+          const queue = waiting.get(next.finished) ?? [];
           if (group === undefined) {
             if (queue.length > 0) return false;
-            flying.delete(next.landed);
+            running.delete(next.finished);
             continue;
           }
           const taken = queue.splice(0, group.length);
           if (group.length === 0 || group.length > limits.rows) return false;
           if (taken.some((one, i) => one.id !== group[i])) return false;
           if (group.length > 1 && taken.reduce((sum, one) => sum + one.bytes, 0) > limits.bytes) return false;
-          flying.set(next.landed, group);
+          running.set(next.finished, group);
         }
       }
       const total = [...waiting.values()].reduce((sum, list) => sum + list.length, 0);
-      return groups.rows.used === total && groups.flying === flying.size;
+      return groups.rows.used === total && groups.running === running.size;
     }),
   );
   fc.assert(

@@ -31,7 +31,7 @@ t.test('without MERGE … RETURNING the rows are statements of one transaction',
     new Promise<{ row: WriteRow; tidemark: string }>((resolve, reject) => {
       groups.submit({
         ...{
-          lane: 'numbers',
+          queue: 'numbers',
           row: `{"id":${id}}`,
           client: STAYS,
           owner: () => 'ada',
