@@ -1,4 +1,4 @@
-/** `Accept` → the form of the answer (RFC 9110, 12.5.1, with PostgREST's vendored types). */
+/** Selects the media type of a response by `Accept` (RFC 9110, 12.5.1, with PostgREST's vendored types). */
 import { postgrest } from './errors.ts';
 import { splitHeader, unquote } from './header.ts';
 
@@ -8,14 +8,14 @@ export type PlanOption = 'analyze' | 'verbose' | 'settings' | 'buffers' | 'wal';
 
 export interface RowsMedia {
   readonly kind: SimpleMedia;
-  /** Only `array` (always) and `object`: keys whose value is null are left out. */
+  /** Omits keys whose value is null; always true for `array`, optional for `object`, false for the others. */
   readonly nullsStripped: boolean;
 }
 
 export interface PlanMedia {
   readonly kind: 'plan';
   readonly format: 'json' | 'text';
-  /** The answer whose execution plan is asked for. */
+  /** The response whose execution plan is requested. */
   readonly for: RowsMedia;
   readonly options: readonly PlanOption[];
 }
@@ -55,7 +55,7 @@ export const MEDIA_KINDS: readonly MediaKind[] = Object.freeze([...(Object.keys(
 const JSON_MEDIA: RowsMedia = Object.freeze({ kind: 'json', nullsStripped: false });
 
 /**
- * The best of `available` for an `Accept` header: the highest q first, then the order of the header. No header is "anything".
+ * Returns the best of `available` for an `Accept` header: by highest q, then by the order of the header. Without a header, JSON.
  *
  * @throws PGRST107 (406) when none is acceptable
  */
@@ -73,7 +73,7 @@ export function selectMediaType(accept: string | undefined, available: readonly 
   throw postgrest.PGRST107({ accept, available: available.map(mimeOfKind) });
 }
 
-/** The `Content-Type` of an answer. */
+/** Returns the `Content-Type` of a response. */
 export function contentType(media: MediaType): string {
   const charset = media.kind === 'octet-stream' ? '' : '; charset=utf-8';
   if (media.kind !== 'plan') return mimeOf(media) + charset;

@@ -1,14 +1,14 @@
 /**
- * The typed form of a PostgREST query string: what `parseQuery` returns, what the gateway compiles to one SQL statement,
- * and what the realtime service matches changes against. Plain, frozen data; every value stays the text that the client
- * sent, to be bound as a parameter and never written into SQL.
+ * The typed form of a PostgREST query string. `parseQuery` returns it, the gateway compiles it to one SQL statement, and the
+ * realtime service matches changes against it. It is plain, frozen data. Every value is the text that the client sent, to be
+ * bound as a parameter and never written into SQL.
  *
  * Glossary
  * - level: one table with its own select list, conditions, order and limit. The query is the root level; every embed is
  *   a level below another. `rel.sub.col=eq.1`, `rel.order=…`, `rel.limit=…` and `rel.or=(…)` are already on their level.
  * - embed: a related table in the select list, `alias:rel!hint!inner(cols)`; spread (`...rel(cols)`) when its columns are
  *   lifted into the parent row.
- * - hint: what picks one of several relationships: a foreign key, a column or a junction table.
+ * - hint: selects one of several relationships: a foreign key, a column or a junction table.
  * - field: a column, optionally with a path into its JSON, `data->a->>0`.
  * - condition: a node of a `where` list, which is one AND: a filter, a group (`and`/`or`), or the null test of an embed.
  * - negate: the `not.` prefix. Under SQL's three-valued logic, NOT of unknown is unknown.
@@ -54,7 +54,7 @@ export interface SelectCount {
   readonly cast: string | null;
 }
 
-/** One table of the query: see the glossary. `where` is one AND. `limit` null means none was asked for. */
+/** One table of the query: see the glossary. `where` is one AND. `limit` is null if the query has none. */
 export interface Level {
   readonly select: readonly SelectNode[];
   readonly where: readonly Condition[];
@@ -65,14 +65,14 @@ export interface Level {
   readonly offset: number;
 }
 
-/** `alias:name!hint!join(select)`, or `...name!hint!join(select)`. An empty `select` only joins, it shows nothing. */
+/** `alias:name!hint!join(select)`, or `...name!hint!join(select)`. An empty `select` joins the table without returning columns. */
 export interface Embed extends Level {
   readonly kind: 'embed';
   readonly name: string;
   /** Always null for a spread. */
   readonly alias: string | null;
   readonly hint: string | null;
-  /** null when not given; the meaning is then `left`. */
+  /** null means `left` by default. */
   readonly join: 'inner' | 'left' | null;
   readonly spread: boolean;
 }
@@ -165,13 +165,13 @@ export interface Query extends Level {
   readonly onConflict: readonly string[] | null;
   /** `after=<cursor>`: an opaque keyset cursor (letters, digits, `-`, `_`, `~`), empty for the first page, or null. */
   readonly after: string | null;
-  /** `tidemark=<t>`: at least this position of the write-ahead log, or null. */
+  /** `tidemark=<t>`: the position of the write-ahead log that the response must include, or null. */
   readonly tidemark: string | null;
   /**
-   * Only for functions. With `argumentNames` given: exactly the pairs that are arguments. Without: every pair that could
-   * be one (also those that are in `where` as filters). Repeated keys are kept, in order (variadic arguments).
+   * Arguments of a function, otherwise empty. With `argumentNames`, exactly the pairs that are arguments. Without it, every pair
+   * that could be one, including those in `where` as filters. Repeated keys keep their order (variadic arguments).
    */
   readonly args: readonly Pair[];
-  /** All pairs as sent, reserved keys included, so that a planner can parse again once it knows the function. */
+  /** All pairs as sent, reserved keys included, so that a planner can parse them again once it knows the function. */
   readonly pairs: readonly Pair[];
 }

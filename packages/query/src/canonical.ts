@@ -1,13 +1,13 @@
-/** One text for all queries that mean the same, as the key of caches and of shared subscriptions. */
+/** A canonical text for equivalent queries: the key of caches and of shared subscriptions. */
 import type { Condition, Embed, Filter, Level, OrderTerm, Query, SelectNode } from './ast.ts';
 import { encodePairs, queryPairs, renderElement } from './render.ts';
 
 /**
- * Equal texts mean equal results (the reverse is not promised). The order of parameters, of conditions in a group, of
- * `in` values and of `columns` does not matter, nor do repetitions, needless groups, quotes and defaults (`asc`,
- * `nullslast`, `offset=0`, `!left`). The order of the select list does: it is the order of the answer's columns.
+ * Queries with equal texts have equal results; equivalent queries may still have different texts. The order of parameters, of
+ * conditions in a group, of `in` values and of `columns` is ignored, as are repetitions, redundant groups, quotes and defaults
+ * (`asc`, `nullslast`, `offset=0`, `!left`). The order of the select list is kept: it is the order of the result's columns.
  *
- * `tidemark` is left out: how fresh an answer has to be does not change what was asked.
+ * `tidemark` is omitted, because it does not change which rows a query selects.
  */
 export function canonical(query: Query): string {
   return encodePairs(
@@ -17,13 +17,13 @@ export function canonical(query: Query): string {
       columns: query.columns && [...query.columns].sort(),
       onConflict: query.onConflict && [...query.onConflict].sort(),
       tidemark: null,
-      // The order of equal keys is kept: it is the order of a variadic argument.
+      // Equal keys keep their order, which is that of a variadic argument.
       args: [...query.args].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)),
     }),
   );
 }
 
-/** The canonical text of a `where` list alone: what a live subscription matches by. */
+/** Returns the canonical text of a `where` list. */
 export function canonicalWhere(where: readonly Condition[]): string {
   return canonicalList('and', where).map(renderElement).join(',');
 }
@@ -49,7 +49,7 @@ function canonicalTerm(term: OrderTerm): OrderTerm {
   return { ...term, direction, nulls: term.nulls ?? (direction === 'asc' ? 'last' : 'first') };
 }
 
-/** Flattened into `kind`, sorted, without repetitions. */
+/** Flattens nested groups of `kind`, sorts the conditions and removes duplicates. */
 function canonicalList(kind: 'and' | 'or', conditions: readonly Condition[]): Condition[] {
   const byText = new Map<string, Condition>();
   const add = (condition: Condition) => {
@@ -89,7 +89,7 @@ function canonicalFilter(filter: Filter): Filter {
   }
 }
 
-/** The SQL pattern of `like` and `ilike`: PostgREST lets `*` stand for `%`, which URLs would need to escape. */
+/** Returns the SQL pattern of `like` and `ilike`: as in PostgREST, `*` stands for `%`, which URLs would need to escape. */
 export function likePattern(value: string): string {
   return value.replaceAll('*', '%');
 }

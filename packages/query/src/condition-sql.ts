@@ -1,23 +1,23 @@
 /**
- * Filters and groups as SQL: the one place where an operator of the grammar becomes an operator of Postgres, so that what a live
- * query reads and what a GET reads are the same rows. Every value is a parameter; the operators come from these tables alone.
+ * Filters and groups as SQL. Live queries and GET requests share this translation, so that both read the same rows. Every value is a
+ * bound parameter; the operators come from the tables of this file.
  */
 import type { CompareFilter, Condition, Field, Filter, FtsFilter, FtsOperator, IsValue } from './ast.ts';
 import { likePattern } from './canonical.ts';
 
-/** The statement that a condition becomes part of. */
+/** The statement that contains the condition. */
 export interface ConditionTarget {
-  /** The field as an expression. */
+  /** Returns the field as an expression. */
   field(field: Field): string;
-  /** Takes the next value, or the elements of an array that is to be one value, and names its place: `$1`. */
+  /** Binds a value, or the elements of an array parameter, and returns its placeholder: `$1`. */
   bind(value: string | readonly string[]): string;
-  /** Whether full text search needs `to_tsvector` of the field: it is text or JSON, and no tsvector. */
+  /** Whether full text search needs `to_tsvector` of the field: true for text and JSON, false for tsvector. */
   isText(field: Field): boolean;
-  /** A condition that holds where the embed of the same level has no row. */
+  /** Returns a condition that is true if the embed of the same level has no row. */
   embedIsNull(embed: string): string;
 }
 
-/** A value with a path into its JSON. `literal` quotes a key, which is no parameter, so that an index on the same expression is used. */
+/** Returns the expression of a JSON path. `literal` quotes the keys: a parameter would prevent the use of an expression index. */
 export function jsonPathSql(
   value: string,
   type: string | undefined,
@@ -25,7 +25,7 @@ export function jsonPathSql(
   literal: (text: string) => string,
 ): string {
   if (steps.length === 0) return value;
-  // Composites and arrays have no arrows; their JSON has.
+  // The arrow operators exist for json and jsonb only.
   const json = type === undefined || type === 'json' || type === 'jsonb' ? value : `to_jsonb(${value})`;
   return `(${json}${steps.map((step) => `${step.arrow}${step.kind === 'index' ? step.index : literal(step.key)}`).join('')})`;
 }
@@ -67,7 +67,7 @@ const TSQUERY: Readonly<Record<FtsOperator, string>> = {
   wfts: 'websearch_to_tsquery',
 };
 
-/** A boolean expression that can stand beside others of an AND or OR as it is. Values are bound in the order of their places. */
+/** Returns a boolean expression that needs no parentheses within AND or OR. Values are bound in the order of their placeholders. */
 export function conditionSql(condition: Condition, target: ConditionTarget): string {
   switch (condition.kind) {
     case 'and':
@@ -104,7 +104,7 @@ function compareSql(filter: CompareFilter, field: string, target: ConditionTarge
   return `(${field} ${OPERATORS[filter.op]} ${filter.quantifier ? `${filter.quantifier}(${bound})` : bound})`;
 }
 
-/** Text is searched as `to_tsvector` of it, as PostgREST does; a tsvector column as it is. */
+/** As in PostgREST, a text field is searched as `to_tsvector(field)` and a tsvector column directly. */
 function ftsSql(filter: FtsFilter, field: string, target: ConditionTarget): string {
   const language = filter.language === null ? '' : `${target.bind(filter.language)}::regconfig, `;
   const vector = target.isText(filter.field) ? `to_tsvector(${language}${field})` : field;

@@ -1,15 +1,15 @@
-/** The errors of this package. PGRST codes and their wording are PostgREST's; QUERY codes are our own. */
+/** The errors of this package. PGRST codes and their messages are PostgREST's; QUERY codes are Tidemark's. */
 import { defineErrors, row } from '@tidemark/contracts';
 import type { Limits } from './limits.ts';
 
-/** Received text is repeated in messages up to this many characters, so that an error stays small. */
+/** Maximum characters of received text in a message. */
 const ECHO_LENGTH = 200;
 
 function echo(text: string): string {
   return text.length <= ECHO_LENGTH ? text : `${text.slice(0, ECHO_LENGTH)}…`;
 }
 
-/** What stops a parser: see `Scanner.fail`. */
+/** A syntax error: see `Scanner.fail`. */
 export interface ParseProblem {
   /** `filter`, `select parameter`, … */
   what: string;
@@ -26,11 +26,11 @@ const REMEDY: Record<keyof Limits, string> = {
   pairs: 'Send fewer parameters, or call a function by POST.',
   conditions: 'Replace many eq filters by one in.(…), or move the condition into a view or a function.',
   logicDepth: 'Flatten the and/or groups, or move the condition into a view or a function.',
-  embedDepth: 'Ask for the deeper tables in a second request, or make a view of them.',
+  embedDepth: 'Request the deeper tables separately, or create a view.',
   selectNodes: 'Select fewer columns, or use *.',
   inValues: 'Split the list over several requests, or call a function by POST with an array.',
   listItems: 'Name fewer columns.',
-  jsonSteps: 'Shorten the JSON path, or make a view or a generated column of it.',
+  jsonSteps: 'Shorten the JSON path, or create a view or a generated column.',
 };
 
 const NAMES: Record<keyof Limits, string> = {
@@ -45,7 +45,7 @@ const NAMES: Record<keyof Limits, string> = {
   jsonSteps: 'arrows in one JSON path',
 };
 
-/** PostgREST's own: https://docs.postgrest.org/en/v13/references/errors.html */
+/** https://docs.postgrest.org/en/v13/references/errors.html */
 export const postgrest = defineErrors('', {
   PGRST100: row<ParseProblem>({
     status: 400,
@@ -57,7 +57,7 @@ export const postgrest = defineErrors('', {
     status: 416,
     message: 'Requested range not satisfiable',
     details: (p) => p.details,
-    hint: 'Give limit, offset or Range as whole numbers of 0 or more, within the rows that there are.',
+    hint: 'Send limit, offset or Range as whole numbers of 0 or more, within the number of rows.',
   }),
   PGRST107: row<{ accept: string; available: readonly string[] }>({
     status: 406,

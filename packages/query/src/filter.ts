@@ -4,9 +4,7 @@ import { errors } from './errors.ts';
 import type { Scanner } from './scanner.ts';
 
 const QUANTIFIABLE: ReadonlySet<string> = new Set(['eq', 'gt', 'gte', 'lt', 'lte', 'like', 'ilike', 'match', 'imatch']);
-const PLAIN: ReadonlySet<string> = new Set([
-  ...['neq', 'isdistinct', 'cs', 'cd', 'ov', 'sl', 'sr', 'nxr', 'nxl', 'adj'],
-]);
+const PLAIN: ReadonlySet<string> = new Set(['neq', 'isdistinct', 'cs', 'cd', 'ov', 'sl', 'sr', 'nxr', 'nxl', 'adj']);
 const FTS: ReadonlySet<string> = new Set(['fts', 'plfts', 'phfts', 'wfts']);
 const IS_VALUES: ReadonlySet<string> = new Set(['null', 'not_null', 'true', 'false', 'unknown']);
 
@@ -17,10 +15,10 @@ export const FILTER_HINT =
 
 const OPERATOR = 'operator (eq, gt, ...)';
 
-/** How far a value reaches: to the end of the parameter, or to the next `,` or `)` of a group. */
+/** Where a value ends: at the end of the parameter, or at the next `,` or `)` of a group. */
 export type ValueScope = 'parameter' | 'group';
 
-/** Parses from the operator on; the scanner then stands behind the value. */
+/** Parses from the operator to the end of the value. */
 export function parseOperation(input: Scanner, field: Field, scope: ValueScope): Filter {
   let start = input.pos;
   let op = input.word();
@@ -75,7 +73,7 @@ function isWordCharacter(character: string): boolean {
   return character === '_' || (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z');
 }
 
-/** `(a,"b,c",d)`. Unquoted elements keep their blanks, as in PostgREST. */
+/** Parses `(a,"b,c",d)`. As in PostgREST, unquoted elements keep their spaces. */
 function parseList(input: Scanner): string[] {
   if (!input.lexeme('(')) input.fail('"("');
   const values: string[] = [];
@@ -100,7 +98,7 @@ function parseValue(input: Scanner, scope: ValueScope): string {
   return quotedElement(input) ?? arrayLiteral(input) ?? untilSeparator(input);
 }
 
-/** A quoted text that ends its element; otherwise null, and the quotes are part of an unquoted one. */
+/** Returns a quoted element. Returns null if text follows the closing quote: the quotes then belong to an unquoted element. */
 function quotedElement(input: Scanner): string | null {
   if (input.peek() !== '"') return null;
   const start = input.pos;
@@ -110,7 +108,7 @@ function quotedElement(input: Scanner): string | null {
   return null;
 }
 
-/** `{1,2}` inside a group, where its commas do not separate. A nested array has to be quoted. */
+/** Parses `{1,2}` inside a group, where its commas do not separate elements. A nested array has to be quoted. */
 function arrayLiteral(input: Scanner): string | null {
   if (input.peek() !== '{') return null;
   const { text, pos } = input;

@@ -1,4 +1,4 @@
-/** Freezes a query with all that it holds: it is shared between requests, subscriptions and caches. */
+/** Freezes a query deeply, because requests, subscriptions and caches share it. */
 import type { Condition, Field, Level, Query } from './ast.ts';
 
 export function freezeQuery(query: Query): Query {

@@ -1,4 +1,4 @@
-/** Lists and parameters of HTTP headers, whose quoted strings may hold the separators (RFC 9110, 5.6). */
+/** Lists and parameters of HTTP headers, whose quoted strings may contain separators (RFC 9110, 5.6). */
 
 export function splitHeader(text: string, separator: ',' | ';'): string[] {
   const parts: string[] = [];

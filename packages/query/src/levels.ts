@@ -1,4 +1,4 @@
-/** Levels while they are being filled, and the way from an embed path (`rel.sub.`) to its level. */
+/** Mutable levels for the parser, and the lookup of a level by its embed path (`rel.sub.`). */
 import type { Condition, Embed, Level, OrderTerm, SelectColumn, SelectCount, SelectStar } from './ast.ts';
 import { errors, postgrest } from './errors.ts';
 import type { Limits } from './limits.ts';
@@ -13,7 +13,7 @@ export interface DraftLevel extends Mutable<Level> {
 export interface DraftEmbed extends DraftLevel, Omit<Embed, keyof Level> {}
 export type DraftNode = SelectStar | SelectColumn | SelectCount | DraftEmbed;
 
-/** Counts what is limited over the whole query, not per parameter. */
+/** Counts the parts that are limited over the whole query. */
 export class Budget {
   readonly limits: Limits;
   #selectNodes = 0;
@@ -36,7 +36,7 @@ export class Budget {
   }
 }
 
-/** The embed of a level that a path segment, or a related order, names: by alias or by name, the first in the list. */
+/** Returns the first embed of a level with this alias or name. */
 export function findEmbed(level: DraftLevel, name: string): DraftEmbed | undefined {
   for (const node of level.select) {
     if (node.kind === 'embed' && (node.alias === name || node.name === name)) return node;

@@ -1,6 +1,6 @@
 /**
- * What one query string may hold. Each limit bounds memory or planning time that a single request, or one subscription
- * kept for hours, can cost. `parseQuery` takes others through its options.
+ * Limits of one query string. Each bounds the memory or planning time of a request, or of a subscription that lasts for hours.
+ * `parseQuery` accepts others through its options.
  */
 export interface Limits {
   /** Characters of the raw query string. */
@@ -24,22 +24,22 @@ export interface Limits {
 }
 
 export const LIMITS: Limits = Object.freeze({
-  // 64 Ki characters: four times the request head that Node accepts by default (16 KiB), as a subscription's frame may be longer.
+  // Four times the request head that Node accepts by default (16 KiB), because the frame of a subscription may be longer.
   queryLength: 65_536,
   // Each pair is at least one condition or one argument; a Postgres function has at most 100 arguments.
   pairs: 1_000,
-  // Postgres plans a few hundred conditions in milliseconds; the time grows faster than their number.
+  // Postgres plans a few hundred conditions in milliseconds; the time grows faster than linearly.
   conditions: 500,
-  // The parsers, the renderer and the compilers recurse: 32 frames are safe on any stack, and nobody writes more by hand.
+  // The parsers, the renderer and the compilers recurse: 32 frames are safe on any stack.
   logicDepth: 32,
-  // Each level is one more lateral join in the statement; planning time multiplies with each.
+  // Each level is a lateral join in the statement, which multiplies the planning time.
   embedDepth: 16,
   // Postgres refuses more than 1,664 columns in one result.
   selectNodes: 1_600,
-  // One array parameter; past this a temporary table or a function is the right tool.
+  // The list is one array parameter; for more values a temporary table or a function is faster.
   inValues: 10_000,
   // Postgres tables have at most 1,600 columns.
   listItems: 1_600,
-  // json_extract_path of more is never meant.
+  // No useful path is longer.
   jsonSteps: 64,
 });

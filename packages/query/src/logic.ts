@@ -11,9 +11,9 @@ const HINT =
 
 const ELEMENT = `${FIELD_NAME}, negation operator (not) or logic operator (and, or)`;
 
-/** `value` is the parenthesised list; `kind` and `negate` come from the parameter's key. */
+/** @param value the parenthesised list; `kind` and `negate` come from the parameter's key */
 export function parseGroup(kind: Group['kind'], negate: boolean, value: string, budget: Budget): Group {
-  // PostgREST parses, and counts columns in, the operator joined to the value: or=() fails at `or(` + `)`, column 4.
+  // PostgREST parses the operator joined to the value and counts columns in both: or=() fails in `or()` at column 4.
   const head = negate ? `not.${kind}` : kind;
   const input = new Scanner(head + value, 'logic tree', HINT, budget.limits, value);
   input.pos = head.length;
@@ -51,7 +51,7 @@ class LogicParser {
     const negate = input.eat('not.');
     const kind = this.#groupHead();
     if (kind) return this.group(kind, negate, depth + 1);
-    // Not a group after all: `not` can only be a column's name here.
+    // This is a filter, so that `not` is the name of a column.
     input.pos = start;
     const field = input.field(ELEMENT);
     if (field.json.length === 0 && !input.quoted && (field.name === 'and' || field.name === 'or')) {
@@ -62,7 +62,7 @@ class LogicParser {
     return parseOperation(input, field, 'group');
   }
 
-  /** `and` or `or` with a parenthesis behind it; otherwise null, the position then means nothing. */
+  /** Returns `and` or `or` if a parenthesis follows; otherwise null, with an undefined position. */
   #groupHead(): Group['kind'] | null {
     const kind = this.#in.word();
     if (kind !== 'and' && kind !== 'or') return null;

@@ -1,4 +1,4 @@
-/** The raw query string → decoded pairs, in order. */
+/** Splits a raw query string into decoded pairs. */
 import type { Pair } from './ast.ts';
 import { errors } from './errors.ts';
 import { LIMITS, type Limits } from './limits.ts';
@@ -6,8 +6,8 @@ import { LIMITS, type Limits } from './limits.ts';
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /**
- * Splits and decodes a raw query string (with or without its `?`). `+` is a space; a `%` that begins no escape stays
- * itself, so that `like.50%` typed by hand works; a key without `=` has the value ''.
+ * Splits and decodes a raw query string (with or without its `?`). `+` is a space. A `%` without two hexadecimal digits stays as it
+ * is, so that a handwritten `like.50%` works. A key without `=` has the value ''.
  *
  * @throws QUERY_TOO_LONG, QUERY_TOO_COMPLEX, QUERY_BAD_TEXT (NUL, or bytes that are not UTF-8)
  */

@@ -1,4 +1,4 @@
-/** The whole query string: sorts the parameters out, parses each, and hangs them on their levels. */
+/** Parses a query string: each parameter by its kind, into its level. */
 import type { Condition, Field, Filter, OrderTerm, Pair, Query } from './ast.ts';
 import { errors, postgrest } from './errors.ts';
 import { FILTER_HINT, parseOperation } from './filter.ts';
@@ -13,11 +13,11 @@ import { Scanner } from './scanner.ts';
 import { parseSelect } from './select.ts';
 
 export interface ParseOptions {
-  /** `function` for `/rpc/…` by GET, where a pair may be an argument. Default `table`. */
+  /** `function` for GET `/rpc/…`, where a pair may be an argument. Default `table`. */
   target?: 'table' | 'function';
   /**
-   * Names of the arguments of the function that was chosen. Without it, every pair that could be an argument is listed in
-   * `args`, and one that is no valid filter is no error.
+   * Argument names of the function. Without them, every pair that could be an argument is listed in `args`, and one that is not a
+   * valid filter is not an error.
    */
   argumentNames?: ReadonlySet<string>;
   /** Default `LIMITS`. */
@@ -27,16 +27,16 @@ export interface ParseOptions {
 type Role = 'select' | 'columns' | 'on_conflict' | 'order' | 'limit' | 'offset' | 'logic' | 'cursor' | 'filter';
 
 const COLUMNS_HINT =
-  'Write column names separated by commas, for example columns=id,name; others than letters, digits, _, $ and - in double quotes.';
+  'Write column names separated by commas, for example columns=id,name. Quote names with characters other than letters, digits, _, $ and -.';
 
 /**
- * Parses a PostgREST query string. Pure; linear in the length of its input, and bounded by `LIMITS`.
+ * Parses a PostgREST query string, in time linear in its length and bounded by `LIMITS`.
  *
- * @param search the raw query string as in the URL, with or without `?` and still percent-encoded, or the pairs of an
- *   earlier query (`query.pairs`), to parse it again as a call of a known function.
- * @throws TidemarkError and nothing else: PGRST100 (malformed), PGRST103 (limit or offset), PGRST108 (path to a table that
- *   is not embedded), PGRST120 (filter on an embed), QUERY_TOO_LONG, QUERY_TOO_COMPLEX, QUERY_DUPLICATE (a parameter that
- *   may come once came twice with two values), QUERY_BAD_TEXT, QUERY_BAD_CURSOR
+ * @param search the percent-encoded query string, with or without `?`; or `query.pairs` of an earlier query, to parse it again as a
+ *   call of a known function
+ * @throws TidemarkError only: PGRST100 (malformed), PGRST103 (limit or offset), PGRST108 (path to a table that is not embedded),
+ *   PGRST120 (filter on an embed), QUERY_TOO_LONG, QUERY_TOO_COMPLEX, QUERY_DUPLICATE (two values of a parameter that may occur
+ *   once), QUERY_BAD_TEXT, QUERY_BAD_CURSOR
  */
 export function parseQuery(search: string | readonly Pair[], options: ParseOptions = {}): Query {
   const limits = options.limits ?? LIMITS;
@@ -67,12 +67,12 @@ class QueryParser {
   }
 
   parse(): Query {
-    // The select list comes first: it makes the levels that the other parameters belong to.
+    // The select list is parsed first, because it creates the levels of the other parameters.
     for (const [key, value] of this.#pairs) {
       if (key === 'select' && this.#first(key, value)) this.#root.select = parseSelect(value, this.#budget);
     }
     for (const pair of this.#pairs) this.#take(pair);
-    // Written out: spreading the level costs more than the rest of the parse.
+    // A spread of the level would cost more than the rest of the parse.
     const { select, where, order, limit, offset } = this.#root;
     return {
       select,
@@ -154,7 +154,7 @@ class QueryParser {
     return levelAt(this.#root, parseEmbedPath(key, this.#limits));
   }
 
-  /** True the first time; false for the same value again. @throws QUERY_DUPLICATE for another value */
+  /** Returns true for the first value, false for the same value again. @throws QUERY_DUPLICATE for another value */
   #first(key: string, value: string): boolean {
     const first = this.#once.get(key);
     if (first === undefined) {
@@ -183,7 +183,7 @@ function roleOf(key: string, value: string): Role {
     case 'columns':
     case 'on_conflict':
       return key;
-    // A table may have columns of these names: neither a cursor nor a tidemark looks like a filter.
+    // A table may have columns of these names. Cursors and tidemarks never have the form of a filter.
     case 'after':
     case 'tidemark':
       return isOperation(value) ? 'filter' : 'cursor';
@@ -192,7 +192,7 @@ function roleOf(key: string, value: string): Role {
   }
 }
 
-/** `op.…`, `not.op.…` or `op(…).…`: what PostgREST's own test for an argument that is a filter looks at. */
+/** Whether a value has the form `op.…`, `not.op.…` or `op(…).…`, by which PostgREST tells filters from arguments. */
 function isOperation(value: string): boolean {
   return /^(?:not\.)?(?:(?:neq|isdistinct|in|is|cs|cd|ov|sl|sr|nxr|nxl|adj)\.|(?:[gl]te?|eq|i?like|i?match)(?:\((?:any|all)\))?\.|(?:pl|ph|w)?fts(?:\([\p{L}\p{M}\p{N}_$ ]+\))?\.)/u.test(
     value,
@@ -204,7 +204,7 @@ function isCursor(value: string): boolean {
 }
 
 function parseCursor(key: string, value: string): string {
-  // An empty `after` asks for the first page.
+  // An empty `after` requests the first page.
   if (!isCursor(value) && !(key === 'after' && value === '')) throw errors.BAD_CURSOR({ key, value });
   return value;
 }
@@ -238,7 +238,7 @@ function parseRowCount(role: 'limit' | 'offset', value: string, limits: Limits):
   return rows;
 }
 
-/** Turns `rel=is.null` into the null test of an embed where `rel` is embedded at this level. */
+/** Replaces `rel=is.null` by the null test of an embed if `rel` is embedded at this level. */
 function withEmbedNulls(level: DraftLevel, condition: Condition): Condition {
   if (condition.kind === 'and' || condition.kind === 'or') {
     return { ...condition, conditions: condition.conditions.map((inner) => withEmbedNulls(level, inner)) };

@@ -6,7 +6,7 @@ import { Scanner } from './scanner.ts';
 
 const LOGIC_HINT = 'Write the key of a group as and, or, not.and, not.or, or with a path before it: rel.not.or=(…).';
 
-/** `rel.sub.col->path` → the path of embeds and the field. */
+/** Parses `rel.sub.col->path` into the path of embeds and the field. */
 export function parseFilterKey(key: string, limits: Limits): { path: string[]; field: Field } {
   const input = new Scanner(key, 'tree path', FILTER_HINT, limits);
   const names = parseNames(input);
@@ -16,7 +16,7 @@ export function parseFilterKey(key: string, limits: Limits): { path: string[]; f
   return { path: names, field };
 }
 
-/** `rel.sub.order` → the path of embeds before the reserved word. */
+/** Returns the path of embeds before a reserved word: `rel.sub` of `rel.sub.order`. */
 export function parseEmbedPath(key: string, limits: Limits): string[] {
   if (!key.includes('.')) return [];
   const input = new Scanner(key, 'tree path', FILTER_HINT, limits);
@@ -25,7 +25,7 @@ export function parseEmbedPath(key: string, limits: Limits): string[] {
   return names.slice(0, -1);
 }
 
-/** `rel.not.or` → path, negation and kind. The `not` may stand anywhere before the operator, as in PostgREST. */
+/** Parses `rel.not.or` into path, negation and kind. As in PostgREST, `not` may stand anywhere before the operator. */
 export function parseLogicKey(key: string, limits: Limits): { path: string[]; negate: boolean; kind: Group['kind'] } {
   if (key === 'and' || key === 'or') return { path: [], negate: false, kind: key };
   const input = new Scanner(key, 'logic path', LOGIC_HINT, limits);

@@ -10,21 +10,21 @@ export interface Preferences {
   readonly handling: 'strict' | 'lenient' | null;
   readonly tx: 'commit' | 'rollback' | null;
   readonly params: 'single-object' | null;
-  /** Tidemark's own: each row of a bulk write succeeds or fails by itself. */
+  /** Tidemark's: each row of a bulk write succeeds or fails by itself. */
   readonly results: 'per-row' | null;
-  /** Tidemark's own: all rows as a stream, whatever the media; with a last line of NDJSON that says how it ended. */
+  /** Tidemark's: all rows as a stream in any media type; `status-line` adds a last line of NDJSON with the outcome. */
   readonly export: 'stream' | 'status-line' | null;
-  /** Tidemark's own: of an export, as in Content-Disposition. */
+  /** Tidemark's: file name of an export, for Content-Disposition. */
   readonly filename: string | null;
-  /** Rows; enforced, and confirmed, under handling=strict only. */
+  /** Rows; enforced and confirmed under handling=strict only. */
   readonly maxAffected: number | null;
   readonly timezone: string | null;
-  /** As sent: unknown names, unknown values, and time zones that `isTimeZone` refused. */
+  /** Preferences as sent, with unknown names, unknown values, or time zones that `isTimeZone` refused. */
   readonly invalid: readonly string[];
 }
 
 export interface PreferOptions {
-  /** Whether a time zone exists. Default: asks the runtime's own list. Postgres's `pg_timezone_names` is the exact one. */
+  /** Whether a time zone exists. Default: the runtime's list, which may differ from Postgres's `pg_timezone_names`. */
   isTimeZone?: (name: string) => boolean;
 }
 
@@ -41,7 +41,7 @@ const CHOICES = {
 } as const;
 type Choice = keyof typeof CHOICES;
 
-/** PostgREST's own order in Preference-Applied. */
+/** PostgREST's order in Preference-Applied. */
 const APPLIED: readonly Choice[] = [
   'resolution',
   'missing',
@@ -53,29 +53,27 @@ const APPLIED: readonly Choice[] = [
   'results',
   'export',
 ];
-/** Visible ASCII without what a quoted text or a path gives a meaning to. */
+/** Printable ASCII without characters that have a meaning in quoted strings or paths. */
 const FILENAME = /^[ !#-.0-:<-[\]-~]{1,200}$/;
 
 const NONE: Preferences = Object.freeze({
-  ...{
-    return: null,
-    count: null,
-    resolution: null,
-    missing: null,
-    handling: null,
-    tx: null,
-    params: null,
-    results: null,
-    export: null,
-    filename: null,
-  },
+  return: null,
+  count: null,
+  resolution: null,
+  missing: null,
+  handling: null,
+  tx: null,
+  params: null,
+  results: null,
+  export: null,
+  filename: null,
   maxAffected: null,
   timezone: null,
   invalid: Object.freeze([]),
 });
 
 /**
- * Parses one or several `Prefer` headers. A preference that is given twice counts the first time (RFC 7240, section 2).
+ * Parses one or several `Prefer` headers. The first of repeated preferences counts (RFC 7240, section 2).
  *
  * @throws PGRST122 when handling=strict and a preference is invalid
  */
@@ -108,7 +106,7 @@ export function parsePrefer(header: string | readonly string[] | undefined, opti
   return Object.freeze(found);
 }
 
-/** The value of `Preference-Applied`, or null when nothing was asked for. Pass only what was in fact applied. */
+/** Returns the value of `Preference-Applied`, or null if there is none. @param preferences only those that were applied */
 export function preferenceApplied(preferences: Partial<Preferences>): string | null {
   const applied: string[] = [];
   for (const name of APPLIED) {
@@ -128,7 +126,7 @@ function runtimeKnowsTimeZone(name: string): boolean {
     new Intl.DateTimeFormat('en', { timeZone: name });
     return true;
   } catch {
-    // The only way to ask: a name that is unknown throws RangeError.
+    // An unknown name throws RangeError; there is no other way to test a name.
     return false;
   }
 }

@@ -1,7 +1,7 @@
-/** `Range: 0-9` with `Range-Unit: items`, and `Content-Range` of an answer. */
+/** `Range: 0-9` with `Range-Unit: items`, and `Content-Range`. */
 import { postgrest } from './errors.ts';
 
-/** Rows from `offset` on; `limit` null means to the end. */
+/** Rows from `offset`; `limit` null means all following rows. */
 export interface RowRange {
   readonly offset: number;
   readonly limit: number | null;
@@ -10,10 +10,10 @@ export interface RowRange {
 const ALL: RowRange = Object.freeze({ offset: 0, limit: null });
 
 /**
- * The rows that the headers ask for; `null` when they ask for none. As in PostgREST, another unit (`bytes`) or another
- * form of `Range` is ignored, as RFC 9110 (14.2) has it.
+ * Returns the requested rows, or null without a range. Another unit (`bytes`) or another form of `Range` is ignored, as in PostgREST
+ * and RFC 9110 (14.2).
  *
- * @throws PGRST103 when the last row is before the first
+ * @throws PGRST103 if the last row is before the first
  */
 export function parseRange(range: string | undefined, unit: string | undefined): RowRange | null {
   if (range === undefined || (unit !== undefined && unit.trim().toLowerCase() !== 'items')) return null;
@@ -30,7 +30,7 @@ export function parseRange(range: string | undefined, unit: string | undefined):
   return { offset: first, limit: last - first + 1 };
 }
 
-/** The rows in both: the header's range, cut by `limit` and `offset` of the query and by the server's own maximum. */
+/** Returns the rows in all ranges: those of the header, of the query's `limit` and `offset`, and of the server's maximum. */
 export function intersectRanges(...ranges: readonly (RowRange | null | undefined)[]): RowRange {
   let { offset, limit } = ALL;
   let end = Number.POSITIVE_INFINITY;
@@ -43,18 +43,18 @@ export function intersectRanges(...ranges: readonly (RowRange | null | undefined
   return { offset, limit };
 }
 
-/** `0-9/100`, with `*` for no rows and for an unknown total. */
+/** Returns `0-9/100`, with `*` for no rows and for an unknown total. */
 export function contentRange(offset: number, rows: number, total: number | null): string {
   const range = rows > 0 && (total === null || total > 0) ? `${offset}-${offset + rows - 1}` : '*';
   return `${range}/${total ?? '*'}`;
 }
 
-/** 206 when the answer holds a part of a known total, else 200. */
+/** Returns 206 for a part of a known total, otherwise 200. */
 export function rangeStatus(rows: number, total: number | null): 200 | 206 {
   return total !== null && rows < total ? 206 : 200;
 }
 
-/** @throws PGRST103 when `offset` lies past a known total; as in PostgREST, an offset at the very end is an empty page. */
+/** @throws PGRST103 if `offset` exceeds a known total; as in PostgREST, an offset equal to the total is an empty page */
 export function assertSatisfiable(offset: number, total: number | null): void {
   if (total !== null && offset > total) {
     throw postgrest.PGRST103({ details: `An offset of ${offset} was requested, but there are only ${total} rows.` });

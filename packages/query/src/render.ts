@@ -1,18 +1,17 @@
-/** The AST → a query string that parses to the same AST. */
+/** Renders a query as a query string that parses to an equal query. */
 import type { Condition, Embed, Field, Filter, Level, OrderTerm, Pair, Query, SelectNode } from './ast.ts';
 
-/** Words that mean something of their own in one place or another of the grammar when they are not quoted. */
-const KEYWORDS: ReadonlySet<string> = new Set([
-  ...['select', 'columns', 'on_conflict', 'order', 'limit', 'offset'],
-  ...['and', 'or', 'not', 'count', 'inner', 'left'],
-]);
+/** Words that the grammar reserves in some places unless they are quoted. */
+const KEYWORDS: ReadonlySet<string> = new Set(
+  'select columns on_conflict order limit offset and or not count inner left'.split(' '),
+);
 const PLAIN_NAME = /^[A-Za-z0-9_$]+$/;
 const PLAIN_JSON_KEY = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const PLAIN_ELEMENT = /^[A-Za-z0-9_.:@+*%/-]+$/;
 
 /**
- * The query string of a query, percent-encoded, without `?`. For every query, `parseQuery(render(query))` has the same
- * levels; with arguments, parse it again with the same `argumentNames`.
+ * Returns the percent-encoded query string, without `?`. `parseQuery(render(query))` has the same levels; a query with arguments
+ * needs the same `argumentNames`.
  */
 export function render(query: Query): string {
   return encodePairs(queryPairs(query));
@@ -22,7 +21,7 @@ export function encodePairs(pairs: readonly Pair[]): string {
   return pairs.map(([key, value]) => `${encode(key)}=${encode(value)}`).join('&');
 }
 
-/** Decoded pairs, in a fixed order: select, then each level from the root down, then the rest. */
+/** Returns decoded pairs in a fixed order: select, then each level from the root down, then the rest. */
 export function queryPairs(query: Query): Pair[] {
   const pairs: Pair[] = [];
   const [only] = query.select;
@@ -46,7 +45,7 @@ function levelPairs(level: Level, path: string, pairs: Pair[]): void {
   }
 }
 
-/** A path finds the first embed with that alias or name: the alias may belong to the name of one before. */
+/** Returns the name that leads to this embed: its alias, unless an earlier embed has that name. */
 function pathName(level: Level, embed: Embed): string {
   if (embed.alias === null) return embed.name;
   const first = level.select.find(
@@ -68,7 +67,7 @@ function conditionPair(condition: Condition, path: string): Pair {
   }
 }
 
-/** A condition as it stands in a query string, not percent-encoded: `col=op.value`, `not.and=(…)`. */
+/** Returns a condition as in a query string, not percent-encoded: `col=op.value`, `not.and=(…)`. */
 export function renderCondition(condition: Condition): string {
   return conditionPair(condition, '').join('=');
 }
@@ -77,7 +76,7 @@ function renderElements(conditions: readonly Condition[]): string {
   return `(${conditions.map(renderElement).join(',')})`;
 }
 
-/** A condition as an element of a group: `col.op.value`, `not.and(…)`. */
+/** Returns a condition as an element of a group: `col.op.value`, `not.and(…)`. */
 export function renderElement(condition: Condition): string {
   const not = condition.negate ? 'not.' : '';
   switch (condition.kind) {

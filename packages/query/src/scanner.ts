@@ -1,6 +1,6 @@
 /**
- * A cursor over one parameter's text, with the tokens that every part of the grammar shares. Each token is read in time
- * linear in its length; nothing here uses a regular expression over more than one character.
+ * A cursor over one parameter's text, with the tokens of the whole grammar. Reading a token takes time linear in its length: no
+ * regular expression is applied to more than one character.
  */
 import type { Field, JsonStep } from './ast.ts';
 import { errors, postgrest } from './errors.ts';
@@ -8,18 +8,18 @@ import type { Limits } from './limits.ts';
 
 export const FIELD_NAME = 'field name (* or [a..z0..9_$])';
 
-/** Shared by all plain columns, which most are: nothing to allocate or to freeze for them. */
+/** Shared by all columns without a path, which saves allocating and freezing an array for each. */
 const NO_STEPS: readonly JsonStep[] = Object.freeze([]);
 
 const MAX_INT4 = 2_147_483_647;
 const UNICODE_NAME_CHARACTER = /^[\p{L}\p{M}\p{N}]$/u;
 
-/** What ends an unquoted key of a JSON path, besides `->`. */
+/** Characters that end an unquoted key of a JSON path, besides `->`. */
 const JSON_KEY_END = '(:.,>)';
 
 export class Scanner {
   pos = 0;
-  /** Whether the last field name was in double quotes, and so cannot be a keyword. */
+  /** Whether the last field name was quoted and so cannot be a keyword. */
   quoted = false;
   readonly text: string;
   readonly #what: string;
@@ -27,7 +27,7 @@ export class Scanner {
   readonly #hint: string;
   readonly limits: Limits;
 
-  /** `what`, `label` and `hint` are the words of a failure: `failed to parse <what> (<label>)`. */
+  /** `what`, `label` and `hint` are parts of the error: `failed to parse <what> (<label>)`. */
   constructor(text: string, what: string, hint: string, limits: Limits, label: string = text) {
     this.text = text;
     this.#what = what;
@@ -36,7 +36,7 @@ export class Scanner {
     this.limits = limits;
   }
 
-  /** @throws PGRST100 at the present position, or at `at`. */
+  /** @throws PGRST100 at the current position, or at `at` */
   fail(expecting: string, at = this.pos, hint = this.#hint): never {
     const before = this.text.slice(0, at);
     const lineStart = before.lastIndexOf('\n') + 1;
@@ -56,7 +56,7 @@ export class Scanner {
     return this.pos >= this.text.length;
   }
 
-  /** The character at the present position, or '' at the end. */
+  /** Returns the character at the current position, or '' at the end. */
   peek(): string {
     return this.text[this.pos] ?? '';
   }
@@ -88,7 +88,7 @@ export class Scanner {
     while (this.peek() === ' ' || this.peek() === '\t') this.pos++;
   }
 
-  /** A token with blanks allowed around it. */
+  /** Moves past `token` and the spaces around it if it is next. */
   lexeme(token: string): boolean {
     const start = this.pos;
     this.space();
@@ -100,7 +100,7 @@ export class Scanner {
     return true;
   }
 
-  /** Lower-case letters: an operator or a keyword; may be empty. */
+  /** Reads lower-case letters: an operator, a keyword or ''. */
   word(): string {
     const start = this.pos;
     while (this.pos < this.text.length) {
@@ -111,7 +111,7 @@ export class Scanner {
     return this.text.slice(start, this.pos);
   }
 
-  /** `"…"` with backslash escapes, or null (and the position kept) when the quotes do not close. */
+  /** Reads `"…"` with backslash escapes. Returns null at the same position if the closing quote is missing. */
   quotedText(): string | null {
     const start = this.pos;
     const { text } = this;
@@ -131,7 +131,7 @@ export class Scanner {
     return null;
   }
 
-  /** Letters, digits, `_`, `$` and inner blanks: a cast, a text search configuration. */
+  /** Reads letters, digits, `_`, `$` and inner spaces: a cast or a text search configuration. */
   identifier(expecting = 'letter or digit'): string {
     const start = this.pos;
     this.#skipNameCharacters();
@@ -140,7 +140,7 @@ export class Scanner {
     return name;
   }
 
-  /** A column, table, alias or hint: quoted, or identifiers joined by single dashes. */
+  /** Reads a column, table, alias or hint: quoted, or identifiers joined by single dashes. */
   fieldName(expecting = FIELD_NAME): string {
     if (this.peek() === '"') {
       const start = this.pos;
@@ -159,7 +159,7 @@ export class Scanner {
     return name;
   }
 
-  /** A column with an optional JSON path; blanks around it are skipped. */
+  /** Reads a column with an optional JSON path, and skips spaces around it. */
   field(expecting = FIELD_NAME): Field {
     this.space();
     const name = this.fieldName(expecting);

@@ -17,10 +17,10 @@ const KEYWORDS = [
   'on_conflict',
 ];
 
-/** Any text that Postgres can store. */
+/** Texts that Postgres can store. */
 export const text = fc.string({ unit: 'binary', maxLength: 12 }).map((value) => value.replaceAll('\0', ''));
 
-/** Columns never begin with the letter of embeds, so that no filter on a column is the null test of an embed. */
+/** Columns never start with the letter of embeds, so that no filter on a column becomes the null test of an embed. */
 const column = fc
   .oneof(fc.constantFrom(...KEYWORDS, 'id', 'a-b', 'x y', 'after', 'tidemark'), text)
   .filter((name) => name !== '' && !name.startsWith('e'));
@@ -127,7 +127,7 @@ function level(depth: number): fc.Arbitrary<Level> {
   });
 }
 
-/** `label` is what paths call it: the alias, or the name where there is none. */
+/** `label` is the segment of paths: the alias, or the name without an alias. */
 function embed(label: string, depth: number): fc.Arbitrary<Embed> {
   return fc
     .record({
@@ -160,5 +160,5 @@ export const query: fc.Arbitrary<Query> = fc
     after: fc.option(fc.constantFrom('abc', 'eyJ_-~9')),
     tidemark: fc.option(fc.constant('e1-00000000016B3748')),
   })
-  // Through JSON: fast-check makes objects without a prototype, which deepEqual tells apart.
+  // fast-check creates objects without a prototype, which deepEqual distinguishes; JSON replaces them.
   .map(({ level: root, ...rest }) => JSON.parse(JSON.stringify({ ...root, ...rest, args: [], pairs: [] })) as Query);

@@ -3,7 +3,7 @@ import { canonical, canonicalWhere, parseQuery } from '../src/index.ts';
 
 const form = (search: string) => canonical(parseQuery(search.replaceAll('"', '%22')));
 
-t.test('equal meaning, equal text', async (t) => {
+t.test('equivalent queries have the same canonical text', async (t) => {
   const classes: string[][] = [
     [
       'a=eq.1&b=eq.2',
@@ -33,7 +33,7 @@ t.test('equal meaning, equal text', async (t) => {
   }
 });
 
-t.test('another meaning, another text', async (t) => {
+t.test('queries with different results have different canonical texts', async (t) => {
   const pairs: [string, string][] = [
     ['a=eq.1', 'a=eq.2'],
     ['a=in.()', 'a=in.("")'],
@@ -50,7 +50,7 @@ t.test('another meaning, another text', async (t) => {
   for (const [a, b] of pairs) t.not(form(a), form(b), `${a} and ${b}`);
 });
 
-t.test('of the conditions alone', async (t) => {
+t.test('canonicalWhere covers the conditions only', async (t) => {
   const where = (search: string) => canonicalWhere(parseQuery(search).where);
   t.equal(where('b=eq.2&a=eq.1&limit=5'), where('and=(a.eq.1,b.eq.2)&order=a'));
   t.equal(where(''), '');

@@ -1,8 +1,8 @@
-/** What each filter is in SQL; that Postgres means the same by it is evaluate/postgres.test.ts. */
+/** The SQL of each filter; evaluate/postgres.test.ts compares its meaning with the evaluator. */
 import t from 'tap';
 import { type ConditionTarget, conditionSql, parseQuery } from '../src/index.ts';
 
-/** `$1`, as a statement has them; an array keeps its elements. */
+/** Returns `$1`, `$2`, …; an array keeps its elements. */
 function sqlOf(query: string): { text: string; values: (string | readonly string[])[] } {
   const values: (string | readonly string[])[] = [];
   const target: ConditionTarget = {
@@ -56,11 +56,11 @@ const CASES: readonly [query: string, text: string, ...values: (string | readonl
   ['select=*,team(*)&team=not.is.null', 'not (team is not distinct from null)'],
 ];
 
-t.test('filters as SQL, with their values in the order of their places', async (t) => {
+t.test('renders filters as SQL, with the values in the order of their placeholders', async (t) => {
   for (const [query, text, ...values] of CASES) t.same(sqlOf(query), { text, values }, query);
 });
 
-t.test('no value becomes part of the text', async (t) => {
+t.test('never writes a value into the SQL text', async (t) => {
   const value = `x'"); drop table a --`;
   for (const op of ['eq', 'like', 'fts', 'cs']) {
     const { text, values } = sqlOf(`a=${op}.${encodeURIComponent(value)}`);

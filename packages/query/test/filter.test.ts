@@ -13,7 +13,7 @@ const one = (search: string) => {
 };
 const enc = encodeURIComponent;
 
-t.test('every operator, plain, negated, and inside a group', async (t) => {
+t.test('parses every operator plain, negated and inside a group', async (t) => {
   const operators = 'eq neq gt gte lt lte like ilike match imatch isdistinct cs cd ov sl sr nxr nxl adj'.split(' ');
   for (const op of operators) {
     t.same(one(`c=${op}.v`), compare(op, 'v'), op);
@@ -35,7 +35,7 @@ t.test('every operator, plain, negated, and inside a group', async (t) => {
   }
 });
 
-t.test('values of a parameter reach to its end', async (t) => {
+t.test('the value of a parameter extends to its end', async (t) => {
   const values = [
     '',
     'a,b',
@@ -59,7 +59,7 @@ t.test('values of a parameter reach to its end', async (t) => {
   t.same(one('c=like.50%zz%2'), compare('like', '50%zz%2'));
 });
 
-t.test('lists', async (t) => {
+t.test('parses in lists with quotes and escapes', async (t) => {
   const table: [list: string, values: string[]][] = [
     ['(1)', ['1']],
     ['(a,b)', ['a', 'b']],
@@ -85,7 +85,7 @@ t.test('lists', async (t) => {
   }
 });
 
-t.test('the left side: JSON paths and quoted names', async (t) => {
+t.test('parses JSON paths and quoted names', async (t) => {
   const table: [key: string, name: string, json: object[]][] = [
     ['data->>a', 'data', [{ arrow: '->>', kind: 'key', key: 'a' }]],
     [
@@ -111,11 +111,11 @@ t.test('the left side: JSON paths and quoted names', async (t) => {
   }
 });
 
-t.test('the same key may come again', async (t) => {
+t.test('accepts several filters on the same column', async (t) => {
   t.same(parseQuery('c=gt.1&c=lt.5').where, [compare('gt', '1'), compare('lt', '5')]);
 });
 
-t.test('what is refused, and where', async (t) => {
+t.test('rejects malformed filters at the right column', async (t) => {
   const operator = 'operator (eq, gt, ...)';
   const bad: [value: string, column: number, details: string][] = [
     ['foo', 1, `unexpected "f" expecting "not" or ${operator}`],

@@ -13,7 +13,7 @@ import {
 } from '../src/index.ts';
 import { refused } from './refused.ts';
 
-t.test('Prefer', async (t) => {
+t.test('parses Prefer', async (t) => {
   t.match(parsePrefer(undefined), { return: null, invalid: [] });
   t.match(
     parsePrefer(
@@ -50,7 +50,7 @@ t.test('Prefer', async (t) => {
   );
 });
 
-t.test('Preference-Applied', async (t) => {
+t.test('renders Preference-Applied', async (t) => {
   const applied = (header: string) => preferenceApplied(parsePrefer(header));
   t.equal(applied(''), null);
   t.equal(
@@ -63,7 +63,7 @@ t.test('Preference-Applied', async (t) => {
   t.equal(preferenceApplied({ return: 'minimal' }), 'return=minimal');
 });
 
-t.test('Range and Content-Range', async (t) => {
+t.test('parses Range and renders Content-Range', async (t) => {
   t.same(parseRange('0-9', 'items'), { offset: 0, limit: 10 });
   t.same(parseRange('5-', undefined), { offset: 5, limit: null });
   t.same(parseRange('items=3-3', undefined), { offset: 3, limit: 1 });
@@ -104,7 +104,7 @@ t.test('Range and Content-Range', async (t) => {
   assertSatisfiable(3, null);
 });
 
-t.test('Accept', async (t) => {
+t.test('selects a media type by Accept', async (t) => {
   const json = { kind: 'json', nullsStripped: false };
   const table: [accept: string | undefined, media: object][] = [
     [undefined, json],

@@ -1,9 +1,9 @@
-/** The client library, unmodified: every query that it builds is read as it was meant. */
+/** The queries that the unmodified postgrest-js builds are parsed as intended. */
 import { PostgrestClient } from '@supabase/postgrest-js';
 import t from 'tap';
 import { type ParseOptions, parsePrefer, parseQuery, selectMediaType } from '../src/index.ts';
 
-/** Runs `build` on a client whose requests end here, and parses what it sent. */
+/** Runs `build` on a client with a fake fetch, and parses the URL that it requested. */
 async function sent(build: (client: PostgrestClient) => PromiseLike<unknown>, options: ParseOptions = {}) {
   const requests: { url: URL; headers: Headers }[] = [];
   const fetch = async (input: string | URL | Request, init?: RequestInit) => {
@@ -19,7 +19,7 @@ async function sent(build: (client: PostgrestClient) => PromiseLike<unknown>, op
   };
 }
 
-t.test('filters', async (t) => {
+t.test('parses the filters of postgrest-js', async (t) => {
   const { query } = await sent((client) =>
     client
       .from('t')
@@ -70,7 +70,7 @@ t.test('filters', async (t) => {
   ]);
 });
 
-t.test('embedding, order and pages', async (t) => {
+t.test('parses the embeds, orders and pages of postgrest-js', async (t) => {
   const { query, prefer, media } = await sent((client) =>
     client
       .from('t')
@@ -112,7 +112,7 @@ t.test('embedding, order and pages', async (t) => {
   t.match(media, { kind: 'json' });
 });
 
-t.test('writes and calls', async (t) => {
+t.test('parses the writes and function calls of postgrest-js', async (t) => {
   const upsert = await sent((client) =>
     client
       .from('t')

@@ -1,4 +1,4 @@
-/** Asserts that something throws a TidemarkError, and gives it back. */
+/** Asserts that a function throws a TidemarkError, and returns the error. */
 import { TidemarkError } from '@tidemark/contracts';
 
 export function refused(action: () => unknown): TidemarkError {

@@ -104,14 +104,14 @@ const table: [select: string, nodes: SelectNode[]][] = [
   ['id,a(x,b(y)),z', [column('id'), embed('a', [column('x'), embed('b', [column('y')])]), column('z')]],
 ];
 
-t.test('every form of select', async (t) => {
+t.test('parses every form of select', async (t) => {
   for (const [select, nodes] of table) {
     t.same(parseQuery(`select=${encodeURIComponent(select)}`).select, nodes, select);
   }
   t.same(parseQuery('').select, [star], 'without select: everything');
 });
 
-t.test('what select refuses, and where', async (t) => {
+t.test('rejects malformed select lists at the right column', async (t) => {
   const bad: [select: string, column: number, details: string][] = [
     ['id,', 4, 'unexpected end of input expecting field name (* or [a..z0..9_$])'],
     [':', 1, 'unexpected ":" expecting field name (* or [a..z0..9_$])'],

@@ -1,4 +1,4 @@
-/** `cs`, `cd` and `ov` on arrays: which elements they have, whatever their order, number and dimensions. */
+/** `cs`, `cd` and `ov` on arrays: comparisons of their sets of elements, without order, repetition and dimensions. */
 import type { Scalar } from './scalar.ts';
 
 export type ContentsOperator = 'cs' | 'cd' | 'ov';
@@ -6,7 +6,7 @@ export type ContentsOperator = 'cs' | 'cd' | 'ov';
 /** Keys of the elements, null for NULL. */
 export type Contents = readonly (string | null)[];
 
-/** Of an array as JSON has it; undefined where an element is no value of the type in a form that is read here. */
+/** Returns the contents of a JSON array; undefined if this package cannot parse an element as a value of the type. */
 export function contentsOf(array: unknown, scalar: Scalar): Contents | undefined {
   if (!Array.isArray(array)) return undefined;
   const keys: (string | null)[] = [];
@@ -18,7 +18,7 @@ export function contentsOf(array: unknown, scalar: Scalar): Contents | undefined
   return keys;
 }
 
-/** A NULL is in no array, so whatever has one is contained in none. */
+/** NULL equals nothing, so that no array contains an array with a NULL. */
 export function contentsTest(op: ContentsOperator, constant: Contents): (value: Contents) => boolean {
   const wanted = new Set(constant);
   wanted.delete(null);

@@ -1,6 +1,6 @@
 /** Postgres's text form of a one-dimensional array: `{a,"b,c",NULL}`. */
 
-/** The elements, null for an unquoted NULL; null when it is not such an array. */
+/** Returns the elements, with null for an unquoted NULL; returns null if the text is not a one-dimensional array. */
 export function parseArrayLiteral(text: string): (string | null)[] | null {
   const body = text.trim();
   if (!body.startsWith('{') || !body.endsWith('}')) return null;
@@ -44,7 +44,7 @@ function readPlain(body: string, from: number): Item | null {
     if (character === '\\') escaped = true;
     value += character === '\\' ? (body[++i] ?? '') : character;
   }
-  // Blanks after an escape may belong to the value: left to Postgres.
+  // Spaces after an escape may belong to the value: only Postgres can decide.
   const trimmed = escaped ? value : value.trimEnd();
   if (trimmed === '' || (escaped && trimmed.trim() !== trimmed)) return null;
   return { value: !escaped && trimmed.toUpperCase() === 'NULL' ? null : trimmed, next: i };

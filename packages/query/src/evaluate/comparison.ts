@@ -1,11 +1,11 @@
-/** A row's value against constants: the comparison operators, and their ANY and ALL forms. */
+/** The comparison operators, and their ANY and ALL forms. */
 import type { CompareFilter } from '../ast.ts';
 import type { Predicate, Row } from './predicate.ts';
 import type { Scalar } from './scalar.ts';
 
 export type Test = (value: unknown, constant: unknown) => boolean;
 
-/** The test of an operator; `isdistinct` needs more than this, as it also decides on nulls. */
+/** Returns the test of an operator for two non-null values. */
 export function comparison(scalar: Scalar, op: CompareFilter['op']): Test {
   const { compare } = scalar;
   switch (op) {
@@ -24,7 +24,7 @@ export function comparison(scalar: Scalar, op: CompareFilter['op']): Test {
   }
 }
 
-/** One constant, or `op ANY/ALL (array)`, where a null element makes an undecided answer unknown. */
+/** Returns the predicate of one constant, or of `op ANY/ALL (array)`, where a null element makes an undecided result unknown. */
 export function quantified(
   filter: CompareFilter,
   constants: readonly unknown[],

@@ -1,6 +1,6 @@
 /**
- * Conditions → one closure over a row, with SQL's three-valued logic. What only Postgres can decide is reported when
- * compiling, never guessed per row.
+ * Compiles conditions to one predicate over a row, with SQL's three-valued logic. A condition that only Postgres can decide is
+ * reported at compile time.
  */
 import type { CompareFilter, Condition, Field, FtsFilter, Group, InFilter, IsFilter } from '../ast.ts';
 import { likePattern } from '../canonical.ts';
@@ -26,11 +26,11 @@ export interface FilterProblem {
     | 'pattern'
     | 'constant';
   readonly column: string;
-  /** What cannot be decided here, for people. */
+  /** Text for the reader of an error. */
   readonly message: string;
 }
 
-/** `test` gives true, false, or null for unknown (a row is matched by true alone). `columns`: what it reads, each once. */
+/** `test` returns true, false, or null for unknown; a row matches only if it returns true. `columns` are the columns that it reads. */
 export type CompiledFilter =
   | {
       readonly supported: true;
@@ -41,16 +41,16 @@ export type CompiledFilter =
   | { readonly supported: false; readonly problems: readonly FilterProblem[] };
 
 export interface CompileOptions {
-  /** The session's time zone, in which Postgres reads a timestamptz without an offset. Only UTC is known here. */
+  /** The session's time zone, in which Postgres reads a timestamptz without an offset. Only UTC is supported. */
   timeZone?: 'UTC';
 }
 
 export type ColumnTypes = Readonly<Record<string, ColumnType>>;
 
 /**
- * Compiles a `where` list (one AND) to a predicate over rows: objects from column to JSON value, or to Postgres's own
- * text. Numbers past 2^53 must come as text. Every column that the filter reads must be there: a row without it throws
- * QUERY_MISSING_COLUMN, a value that is not of its type QUERY_BAD_ROW_VALUE.
+ * Compiles a `where` list (one AND) to a predicate over rows: objects from column to JSON value or Postgres text. Numbers beyond
+ * 2^53 must be text. The predicate throws QUERY_MISSING_COLUMN for a row without a column that the filter reads, and
+ * QUERY_BAD_ROW_VALUE for a value that is not of its type.
  */
 export function compileFilter(
   where: readonly Condition[],
@@ -65,12 +65,12 @@ export function compileFilter(
 
 const TEXT_TYPES: ReadonlySet<string> = new Set(['text', 'varchar', 'bpchar', 'name']);
 const JSON_TYPES: ReadonlySet<string> = new Set(['json', 'jsonb']);
-/** Values of these are gone through whole before they are compared. Other text is compared as far as the constant goes. */
+/** Types whose values are read whole before a comparison. Other text is compared up to the constant's length. */
 const READ_WHOLE: ReadonlySet<string> = new Set(['bpchar', 'numeric']);
 const NEVER: Predicate = () => null;
-/** Parsing JSON to look into it. */
+/** Steps of parsing JSON. */
 const PARSED_CHARACTER_STEPS = 0.5;
-/** Reading an element of an array and looking it up, by its characters. */
+/** Steps of reading and looking up an element of an array. */
 const ELEMENT_CHARACTER_STEPS = 1;
 
 type Filter = CompareFilter | InFilter | IsFilter | FtsFilter;
@@ -157,9 +157,9 @@ class Compiler {
     const scalar = this.#scalar(filter.field.name, type);
     const constants = scalar && this.#constants(filter.field.name, scalar, filter.values);
     if (!scalar || !constants) return NEVER;
-    // A set is asked once; other lists are gone through.
+    // A set needs one lookup, another list one comparison for each constant.
     this.#countReading(filter.field.name, scalar, scalar.identity ? 1 : constants.length);
-    // x = ANY ('{}') is false, also for a null x.
+    // x = ANY ('{}') is false even for a null x.
     if (constants.length === 0) return () => false;
     const read = this.#reader(filter.field, scalar.value, scalar.type);
     if (scalar.identity) {
@@ -239,7 +239,7 @@ class Compiler {
       const folding = ignoreCase && like ? 2 * NATIVE_CHARACTER_STEPS : 0;
       this.cost.addPerCharacter(column, folding + (matcher?.stepsPerCharacter ?? 0));
     }
-    // Patterns see the spaces at the end of a char(n), which comparisons ignore.
+    // Patterns include the trailing spaces of a char(n), which comparisons ignore.
     const read = this.#reader(filter.field, (raw) => (typeof raw === 'string' ? raw : undefined), scalar.type);
     return quantified(filter, matchers, read, (value, matcher) => (matcher as PatternMatcher).test(value as string));
   }
@@ -248,7 +248,7 @@ class Compiler {
     const column = filter.field.name;
     const element = typeof type === 'string' ? undefined : type.element;
     const scalar = element && scalarOf(element, this.#timeZone);
-    // Digits of large numbers are lost where the array is parsed.
+    // Parsing the JSON array loses digits of large numbers.
     if (!scalar || scalar.type === 'numeric' || scalar.type === 'int8')
       return this.#refuse('operator', column, `${op} is decided by Postgres for this type`);
     const texts = this.#array(column, filter.value);
@@ -267,7 +267,7 @@ class Compiler {
     };
   }
 
-  /** Of a path, what it leads to. */
+  /** Returns a reader of the column, or of the text at its JSON path. */
   #reader<T>({ name, json }: Field, value: (raw: unknown) => T | undefined, type?: string): (row: Row) => T | null {
     const read = reader(name, value, type);
     if (json.length === 0) return read;
@@ -316,7 +316,7 @@ class Compiler {
     return constants;
   }
 
-  /** Reads the column once, and compares it with so many constants. */
+  /** Adds the cost of reading the column once and comparing it with `comparisons` constants. */
   #countReading(column: string, scalar: Scalar, comparisons: number): void {
     this.cost.add(readingSteps(scalar.type) + comparisons);
     if (READ_WHOLE.has(scalar.type)) this.cost.addPerCharacter(column, NATIVE_CHARACTER_STEPS);

@@ -1,21 +1,21 @@
 /**
- * What a compiled filter costs, in steps of about 20 ns (one state of a regular expression looking at one character), so that
- * whoever runs filters of strangers on every change can refuse those that are too dear before they run. An upper bound of the
- * work, not a measurement: the same text costs the same on every machine.
+ * The cost of a compiled filter, in steps of about 20 ns (one state of a regular expression matching one character). The realtime
+ * service runs clients' filters on every change and refuses expensive ones beforehand. The cost is an upper bound and the same on
+ * every machine.
  */
 
 export interface FilterCost {
-  /** Steps for a row, however long its values are. */
+  /** Steps for a row, independent of the length of its values. */
   readonly fixed: number;
-  /** By column: steps for each character of its value. Columns whose length does not matter are absent. */
+  /** Steps for each character of a column's value. Columns whose length does not matter are absent. */
   readonly perCharacter: Readonly<Record<string, number>>;
   /** Constants that stay in memory: values of lists, and the characters of all constants in units of 100 bytes. */
   readonly held: number;
 }
 
-/** A simple comparison, with reading its column. */
+/** Steps of a simple comparison, including reading the column. */
 export const COMPARISON_STEPS = 5;
-/** Reading a number with decimals, or a point in time, out of its text. */
+/** Steps of parsing a value from its text. */
 const PARSED_STEPS: Readonly<Record<string, number>> = {
   numeric: 20,
   date: 30,
@@ -24,13 +24,13 @@ const PARSED_STEPS: Readonly<Record<string, number>> = {
   timestamp: 60,
   timestamptz: 60,
 };
-/** Comparing, trimming or copying text natively: about 2 ns a character. */
+/** Steps of comparing, trimming or copying text natively: about 2 ns a character. */
 export const NATIVE_CHARACTER_STEPS = 0.1;
 
-/** Steps to read one value of a type that the evaluator knows. */
+/** Returns the steps of reading one value of a supported type. */
 export const readingSteps = (type: string): number => COMPARISON_STEPS + (PARSED_STEPS[type] ?? 0);
 
-/** Adds up what the filters of one query cost. */
+/** Adds up the costs of the filters of one query. */
 export class CostSum {
   #fixed = 0;
   #held = 0;
@@ -55,7 +55,7 @@ export class CostSum {
   }
 }
 
-/** Steps for a row whose columns are all `length` characters long. */
+/** Returns the steps for a row whose columns are all `length` characters long. */
 export function stepsAt(cost: FilterCost, length: number): number {
   let steps = cost.fixed;
   for (const perCharacter of Object.values(cost.perCharacter)) steps += perCharacter * length;

@@ -1,9 +1,9 @@
-/** Exact numbers: integers, and decimals of any length as Postgres's `numeric` has them. */
+/** Exact numbers: integers, and decimals of any length as in Postgres's `numeric`. */
 
-/** A safe integer as a number, a larger one as a bigint: one form for each value, so that `===` is equality. */
+/** A safe integer is a number, a larger one a bigint: each value has one form, so that `===` is equality. */
 export type Integer = number | bigint;
 
-/** Postgres also reads hexadecimal and underscores from version 16 on; those are left to Postgres. */
+/** Postgres 16 and later also read hexadecimal and underscores; this package leaves those to Postgres. */
 const INTEGER = /^[+-]?[0-9]{1,30}$/;
 
 export function parseInteger(text: string): Integer | null {
@@ -15,8 +15,8 @@ export function parseInteger(text: string): Integer | null {
 }
 
 /**
- * sign × 0.digits × 10^exponent, without leading or trailing zeros in `digits`. The infinities have the exponent
- * Infinity; NaN has the sign 2, as Postgres sorts it after everything and holds it equal to itself.
+ * sign × 0.digits × 10^exponent, without leading or trailing zeros in `digits`. The infinities have the exponent Infinity. NaN has
+ * the sign 2, because Postgres sorts it last and treats it as equal to itself.
  */
 export interface Decimal {
   readonly sign: -1 | 0 | 1 | 2;
@@ -28,7 +28,7 @@ const DECIMAL = /^([+-]?)([0-9]*)(?:\.([0-9]*))?(?:e([+-]?[0-9]{1,6}))?$/i;
 const ZERO: Decimal = { sign: 0, exponent: 0, digits: '' };
 const NAN: Decimal = { sign: 2, exponent: 0, digits: '' };
 
-/** Decimal digits on either side within which every Postgres since 14 reads a numeric without rounding or refusing. */
+/** Digits plus exponent up to which Postgres 14 and later read a numeric without rounding or an error. */
 const MAX_EXPONENT = 10_000;
 
 export function parseDecimal(text: string): Decimal | null {
@@ -68,7 +68,7 @@ export function compareDecimals(a: Decimal, b: Decimal): number {
 
 const FLOAT = /^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]{1,6})?$/i;
 
-/** null when the text is no float, or one that Postgres refuses as too large or too small. */
+/** Returns null for a text that is not a float, or that Postgres refuses as out of range. */
 export function parseFloat8(text: string): number | null {
   const trimmed = trimBlanks(text);
   if (FLOAT.test(trimmed)) {
@@ -82,8 +82,8 @@ export function parseFloat8(text: string): number | null {
 }
 
 /**
- * The nearest float4. null also where rounding the text to a double first, and that to a float, may differ from rounding
- * the text once as Postgres does: a double exactly between two floats, or below the normal floats.
+ * Returns the nearest float4. Also returns null if rounding the text to a double and then to a float may differ from Postgres, which
+ * rounds once: for a double exactly between two floats, and for subnormal floats.
  */
 export function parseFloat4(text: string): number | null {
   const double = parseFloat8(text);
@@ -94,7 +94,7 @@ export function parseFloat4(text: string): number | null {
   return halfway ? null : single;
 }
 
-/** Blanks as Postgres's input functions skip them. */
+/** Removes the white space that Postgres's input functions skip. */
 export function trimBlanks(text: string): string {
   return text.replace(/^[ \t\n\v\f\r]+/, '').replace(/(?<![ \t\n\v\f\r])[ \t\n\v\f\r]+$/, '');
 }

@@ -1,18 +1,17 @@
-/** The columns that a filter pins to constants, so that subscriptions can be found by value instead of tried one by one. */
+/** The columns that a filter compares with constants for equality, so that an index finds subscriptions by the values of a row. */
 import type { Condition } from '../ast.ts';
 import { parseArrayLiteral } from './array-literal.ts';
 import { type ColumnType, scalarOf } from './scalar.ts';
 
 export interface EqualityColumn {
   readonly column: string;
-  /** One of these, as in the query. Compare by `equalityKeys`, as 1, 01 and +1 are the same integer. */
+  /** The constants as written in the query. Compare them by `equalityKeys`: 1, 01 and +1 are the same integer. */
   readonly values: readonly string[];
 }
 
 /**
- * The columns constrained by `eq`, `in` or `eq(any)` at the top level AND (also inside needless `and` groups): a row that
- * matches has one of the values in each. A column that is constrained twice is listed once, with the fewer values. Sorted
- * by column.
+ * Returns the columns constrained by `eq`, `in` or `eq(any)` in the top-level AND (also inside redundant `and` groups), sorted by
+ * column: a matching row has one of the values in each. A column that is constrained twice is listed once, with the shorter list.
  */
 export function equalityKey(where: readonly Condition[]): readonly EqualityColumn[] {
   const found = new Map<string, readonly string[]>();
@@ -45,13 +44,13 @@ function constantsOf(condition: Condition): readonly string[] | null {
 }
 
 export interface EqualityKeys {
-  /** The key of a constant in a filter, or null when it is no constant of the type in a form that is read here. */
+  /** Returns the key of a filter's constant, or null if this package cannot parse it as the type. */
   constant(text: string): string | null;
-  /** The key of a row's value (JSON or text), or null for NULL and for what is no value of the type. */
+  /** Returns the key of a row's value (JSON or text), or null for NULL and for other than a value of the type. */
   value(raw: unknown): string | null;
 }
 
-/** Keys that are equal exactly when Postgres holds the values equal; null for types that only it can compare. */
+/** Returns keys that are equal exactly if the values are equal in Postgres; null for types that only Postgres can compare. */
 export function equalityKeys(type: ColumnType, options: { timeZone?: 'UTC' } = {}): EqualityKeys | null {
   const scalar = scalarOf(type, options.timeZone ?? null);
   if (!scalar) return null;

@@ -1,23 +1,23 @@
-/** Which part of a filter decided about a row: each condition by itself, by the same predicates that the whole has. */
+/** Explains which conditions of a filter accepted or rejected a row, with the predicates of compile.ts. */
 import type { Condition } from '../ast.ts';
 import { renderCondition, renderElement } from '../render.ts';
 import { type ColumnTypes, type CompileOptions, compileFilter } from './compile.ts';
 import type { Row } from './predicate.ts';
 
 export interface FilterPart {
-  /** In the query's own grammar, not percent-encoded: `minute=gte.90`; inside a group, `minute.gte.90`. */
+  /** In the grammar of the query string, not percent-encoded: `minute=gte.90`; inside a group, `minute.gte.90`. */
   readonly expression: string;
-  /** null: unknown, since a NULL was compared. A row passes by true alone. */
+  /** null means unknown, because a NULL was compared. A row passes only if true. */
   readonly passed: boolean | null;
-  /** What a filter reads; undefined for a group. */
+  /** The column that a filter reads; undefined for a group. */
   readonly column: string | undefined;
-  /** Of a group, the members that made it what it is: those that failed of an `and`, all of an `or` that failed. */
+  /** The members that decided a group: the failed ones of a failed `and`, all of a failed `or`. */
   readonly parts: readonly FilterPart[] | undefined;
 }
 
 /**
- * A part for each condition of a `where` list that `compileFilter` supports. The list passes when all of them do.
- * @throws QUERY_MISSING_COLUMN, QUERY_BAD_ROW_VALUE as its predicate does
+ * Returns a part for each condition of a `where` list that `compileFilter` supports. The list passes if all parts do.
+ * @throws QUERY_MISSING_COLUMN, QUERY_BAD_ROW_VALUE
  */
 export function explainFilter(
   where: readonly Condition[],
@@ -34,7 +34,7 @@ export function explainFilter(
       expression: render(condition),
       passed,
       column: isGroup || condition.kind === 'embed-null' ? undefined : condition.field.name,
-      // A false AND is so by its false members, a true one by all, an unknown one by the unknown; an OR likewise.
+      // The members with the group's own result decide it: for a false AND the false ones, for a true AND all.
       parts: isGroup
         ? condition.conditions.map((member) => explain(member, renderElement)).filter((part) => part.passed === own)
         : undefined,

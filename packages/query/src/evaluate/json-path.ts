@@ -1,9 +1,9 @@
-/** `data->a->>key` of a jsonb value that was parsed, where that is what Postgres says; the rest is left to Postgres. */
+/** `data->a->>key` of a parsed jsonb value, as far as the result is sure to equal that of Postgres. */
 import type { JsonStep } from '../ast.ts';
 
 /**
- * The text that the path leads to, null for SQL's NULL. undefined where only Postgres knows: a number's text depends on digits
- * that parsing loses, and an index into a scalar finds the scalar.
+ * Returns the text at the path, or null for SQL's NULL. Returns undefined if only Postgres can decide: parsing loses digits of a
+ * number's text, and an index into a scalar returns the scalar.
  */
 export function textAt(root: unknown, steps: readonly JsonStep[]): string | null | undefined {
   let value = root;

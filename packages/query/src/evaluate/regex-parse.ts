@@ -1,7 +1,7 @@
 /**
- * The part of Postgres's regular expressions (ARE, https://www.postgresql.org/docs/current/functions-matching.html) that
- * has one meaning everywhere: literals, `.`, brackets, groups, `|`, quantifiers, `^`, `$`, and `\d` for ASCII digits.
- * Anything else (back references, look-around, `\w`, character classes, embedded options) is left to Postgres.
+ * Parser of a subset of Postgres's regular expressions (ARE, https://www.postgresql.org/docs/current/functions-matching.html):
+ * literals, `.`, brackets, groups, `|`, quantifiers, `^`, `$`, and `\d` for ASCII digits. Everything else (back references,
+ * look-around, `\w`, character classes, embedded options) is left to Postgres.
  */
 
 export type RegexNode =
@@ -12,16 +12,16 @@ export type RegexNode =
   | { readonly kind: 'either'; readonly branches: readonly RegexNode[] }
   | { readonly kind: 'repeat'; readonly item: RegexNode; readonly min: number; readonly max: number };
 
-/** Code points: closed ranges, or everything but them. */
+/** Closed ranges of code points, or their complement. */
 export interface CharacterSet {
   readonly negated: boolean;
   readonly ranges: readonly (readonly [from: number, to: number])[];
 }
 
-/** All cases of a code point, itself included; null where only Postgres knows. */
+/** Returns all cases of a code point, itself included; null if only Postgres can tell. */
 export type CaseVariants = (codePoint: number) => readonly number[] | null;
 
-/** Groups inside groups: the parser and the builder of the automaton recurse. */
+/** Nesting of groups; bounds the recursion of the parser and of the automaton's builder. */
 const MAX_DEPTH = 32;
 /** Postgres's own limit for a bound (DUPMAX). */
 const MAX_BOUND = 255;
@@ -30,12 +30,12 @@ const ANY: CharacterSet = { negated: true, ranges: [] };
 const DIGITS: CharacterSet = { negated: false, ranges: [[48, 57]] };
 const ESCAPES: Readonly<Record<string, number>> = { n: 10, t: 9, r: 13, f: 12, v: 11 };
 
-/** What stopped the parser; never leaves this folder. */
+/** Thrown for syntax outside the subset, and caught by parseRegex. */
 class NotHandled extends Error {}
 
-/** null: not in the part handled here (or not a regular expression at all). */
+/** Returns null for a pattern outside the subset, or that is not a regular expression. */
 export function parseRegex(pattern: string, variants: CaseVariants | null): RegexNode | null {
-  // `***` and a leading `(?` with letters choose another flavour.
+  // `***` and a leading `(?` with letters select another syntax.
   if (pattern.startsWith('***')) return null;
   try {
     const parser = new RegexParser([...pattern], variants);
@@ -119,7 +119,7 @@ class RegexParser {
   #quantified(item: RegexNode): RegexNode {
     const bounds = this.#bounds();
     if (!bounds) return item;
-    // Greedy or not decides which match is found, not whether there is one.
+    // Greediness decides which match is found, not whether there is one.
     this.#eat('?');
     const again = this.#next;
     const second =
@@ -191,7 +191,7 @@ class RegexParser {
     return variants.map((variant) => [variant, variant] as const);
   }
 
-  /** Ignoring case, a range takes in the cases of each member; past ASCII that is left to Postgres. */
+  /** Without case, a range includes the cases of each member. Ranges beyond ASCII are left to Postgres. */
   #rangeCases(from: number, to: number): (readonly [number, number])[] {
     if (!this.#variants) return [[from, to]];
     if (to > 127) throw new NotHandled();

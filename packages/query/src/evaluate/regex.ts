@@ -1,13 +1,13 @@
 /**
- * Regular expressions that cannot be made to hang: Thompson's construction (https://swtch.com/~rsc/regexp/regexp1.html),
- * all states stepped together, so time is at most states × characters. JavaScript's own engine backtracks, and a
- * subscriber's pattern would run on every change.
+ * Regular expressions with bounded time: Thompson's construction (https://swtch.com/~rsc/regexp/regexp1.html) steps all states
+ * together, so that time is at most states × characters. JavaScript's engine backtracks, and a subscriber's pattern runs on every
+ * change.
  */
 import type { PatternMatcher } from './like.ts';
 import { type CaseVariants, type CharacterSet, parseRegex, type RegexNode } from './regex-parse.ts';
 import { type CollationKind, lowerOf, upperOf } from './text.ts';
 
-/** States of one automaton; `{m,n}` multiplies them. Bounds memory and the time per character. */
+/** States of one automaton, which `{m,n}` multiplies. Bounds memory and the time for a character. */
 const MAX_STATES = 2_000;
 
 type State =
@@ -16,7 +16,7 @@ type State =
   | { kind: 'start' | 'end'; to: number }
   | { kind: 'match' };
 
-/** null: only Postgres can say what the pattern means (see `parseRegex`), or it is too large. */
+/** Returns null for a pattern that `parseRegex` does not support or that needs more than MAX_STATES. */
 export function compileRegex(pattern: string, ignoreCase: boolean, collation: CollationKind): PatternMatcher | null {
   const variants = ignoreCase ? caseVariants(collation) : null;
   if (ignoreCase && !variants) return null;
@@ -25,12 +25,12 @@ export function compileRegex(pattern: string, ignoreCase: boolean, collation: Co
   const states: State[] = [{ kind: 'match' }];
   const start = build(tree, 0, states);
   if (start === null) return null;
-  // In the worst case every state looks at every character, since a match may begin anywhere.
+  // In the worst case every state matches every character, because a match may begin anywhere.
   const stepsPerCharacter = states.reduce((steps, state) => steps + stepsOf(state), 1);
   return { test: (text) => run(states, start, text), stepsPerCharacter };
 }
 
-/** Ranges of a bracket are tried one after another, at some 3 ns each. */
+/** Steps of testing one range of a bracket: about 3 ns. */
 const RANGE_STEPS = 0.15;
 
 function stepsOf(state: State): number {
@@ -47,7 +47,7 @@ function caseVariants(collation: CollationKind): CaseVariants | null {
   };
 }
 
-/** Adds the states of `node`, leading to `next`; the first of them, or null when there are too many. */
+/** Adds the states of `node`, leading to `next`. Returns the first of them, or null if there are too many. */
 function build(node: RegexNode, next: number, states: State[]): number | null {
   switch (node.kind) {
     case 'set':
@@ -104,7 +104,7 @@ function run(states: readonly State[], start: number, text: string): boolean {
     round++;
     const atEnd = i >= text.length;
     const consuming: number[] = [];
-    // The pattern may match from any position on: its start joins the states of every round.
+    // The pattern may match from any position: its start is added to the states of every round.
     current.push(start);
     while (current.length > 0) {
       const id = current.pop()!;

@@ -1,4 +1,4 @@
-/** What each Postgres type needs to be compared outside Postgres: reading constants and row values, order, keys. */
+/** Comparison of Postgres types outside Postgres: parsing of constants and row values, order, and keys. */
 import {
   compareDecimals,
   type Decimal,
@@ -25,28 +25,28 @@ export type ColumnType = string | ColumnTypeDetail;
 
 export interface ColumnTypeDetail {
   readonly type: string;
-  /** The collation's name with `default` resolved to the database's. Without it, order and case are left to Postgres. */
+  /** The collation's name, with `default` replaced by the database's. Without it, order and case are left to Postgres. */
   readonly collation?: string;
-  /** False for a non-deterministic collation, where even equality is left to Postgres. Default true. */
+  /** Default true. Under a non-deterministic collation, equality is left to Postgres too. */
   readonly deterministic?: boolean;
-  /** Of an enum: in their order. */
+  /** Labels of an enum, in their order. */
   readonly labels?: readonly string[];
-  /** Of an array. */
+  /** Element type of an array. */
   readonly element?: ColumnTypeDetail;
 }
 
-/** `T` is one form for each value. `number | bigint` forms mix: JavaScript compares the two exactly. */
+/** `T` has one form for each value. A type may mix number and bigint, which JavaScript compares exactly. */
 export interface Scalar<T = unknown> {
   readonly type: string;
-  /** Reads a filter's constant. null: not a constant of this type in a form that is read here. */
+  /** Parses a filter's constant; null if this package cannot parse it as the type. */
   readonly constant: (text: string) => T | null;
-  /** Reads a row's value that is not null: JSON, or Postgres's text output. undefined: not a value of this type. */
+  /** Parses a row's non-null value from JSON or Postgres's text output; undefined if it is not a value of the type. */
   readonly value: (raw: unknown) => T | undefined;
-  /** Negative, 0 or positive, as Postgres orders the type. */
+  /** Returns a negative number, 0 or a positive number, in Postgres's order of the type. */
   readonly compare: (a: T, b: T) => number;
   /** Whether `===` is equality on `T`. */
   readonly identity: boolean;
-  /** Whether `compare` is only good for equality, because of the collation. */
+  /** Whether `compare` decides equality only, because the collation's order is unknown. */
   readonly equalityOnly: boolean;
   /** Equal values have equal keys. */
   readonly key: (value: T) => string;
@@ -87,7 +87,7 @@ const INTEGER_BOUNDS: Readonly<Record<string, readonly [Integer, Integer]>> = {
   int8: [-(2n ** 63n), 2n ** 63n - 1n],
 };
 
-/** null: the type cannot be compared here. `timeZone` is what a timestamptz without an offset is read in. */
+/** Returns null for a type that only Postgres can compare. @param timeZone zone of a timestamptz constant without an offset */
 export function scalarOf(column: ColumnType, timeZone: 'UTC' | null): Scalar | null {
   const type = typeName(column);
   if (typeof column !== 'string' && column.labels) return enumScalar(type, column.labels) as Scalar;
@@ -137,7 +137,7 @@ function integerScalar(type: string): Scalar<Integer> {
     return value !== null && value >= min && value <= max ? value : null;
   };
   const value = (raw: unknown) => {
-    // A number past 2^53 has lost its last digits before it came here.
+    // A number beyond 2^53 has already lost its last digits.
     if (typeof raw === 'number') return Number.isSafeInteger(raw) ? raw : undefined;
     return typeof raw === 'string' || typeof raw === 'bigint' ? (read(String(raw)) ?? undefined) : undefined;
   };
@@ -166,7 +166,7 @@ function floatScalar(
     const read = typeof raw === 'number' ? raw : typeof raw === 'string' ? parseFloat8(raw) : null;
     return read === null ? undefined : round(read);
   };
-  // Postgres holds NaN equal to itself and greater than all others.
+  // In Postgres, NaN equals itself and is greater than all other values.
   const compare = (a: number, b: number) =>
     a < b ? -1 : a > b ? 1 : Number(Number.isNaN(a)) - Number(Number.isNaN(b));
   return { type, constant, value, compare, identity: false, equalityOnly: false, key: (read) => String(read + 0) };
@@ -194,7 +194,7 @@ const booleanScalar: Scalar<boolean> = {
 
 const UUID = /^(?:[0-9a-f]{4}-?){7}[0-9a-f]{4}$/;
 
-/** Hyphens may stand after any group of four digits, braces around all of it. */
+/** Hyphens may follow any group of four digits; braces may surround the whole. */
 function parseUuid(text: string): string | null {
   const lower = text.toLowerCase();
   const bare = lower.startsWith('{') && lower.endsWith('}') ? lower.slice(1, -1) : lower;
@@ -221,7 +221,7 @@ function timestampScalar(type: string, constantZone: ZoneRule, valueZone: ZoneRu
   return { ...values, constant: (text) => parseTimestamp(text, constantZone) };
 }
 
-/** Equal where both the instant and the zone are. */
+/** Two values are equal if both the instant and the zone are equal. */
 const timeTzScalar: Scalar<TimeTz> = {
   type: 'timetz',
   constant: parseTimeTz,
@@ -232,7 +232,7 @@ const timeTzScalar: Scalar<TimeTz> = {
   key: ({ micros, zone }) => `${micros}:${zone}`,
 };
 
-/** Values are places in the order of the labels. What is no label is no value, as Postgres holds it too. */
+/** Values are the indexes of the labels. As in Postgres, other texts are not values. */
 function enumScalar(type: string, labels: readonly string[]): Scalar<number> {
   const places = new Map(labels.map((label, place) => [label, place]));
   return {
@@ -246,7 +246,7 @@ function enumScalar(type: string, labels: readonly string[]): Scalar<number> {
   };
 }
 
-/** `name` is cut at 63 bytes by Postgres; longer constants are left to it. */
+/** Postgres truncates `name` to 63 bytes; longer constants are left to Postgres. */
 const NAME_BYTES = 63;
 
 function textScalar(type: string, column: ColumnType): Scalar<string> | null {
@@ -266,13 +266,13 @@ function textScalar(type: string, column: ColumnType): Scalar<string> | null {
   };
 }
 
-/** `name` has the collation C of its own. */
+/** Type `name` always has the collation C. */
 export function collationOf(column: ColumnType): CollationKind {
   const name = typeof column === 'string' ? undefined : column.collation;
   return collationKind(name ?? (typeName(column) === 'name' ? 'C' : undefined));
 }
 
-/** `char(n)` ignores spaces at the end. */
+/** Comparisons of `char(n)` ignore trailing spaces. */
 function trimSpaces(text: string): string {
   let end = text.length;
   while (end > 0 && text.charCodeAt(end - 1) === 32) end--;

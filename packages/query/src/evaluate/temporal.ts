@@ -1,8 +1,8 @@
-/** Dates and instants in ISO form, as `to_jsonb` and DateStyle ISO write them. */
+/** Dates and timestamps in ISO form, as `to_jsonb` and DateStyle ISO write them. */
 
 /** Days since 1970-01-01, or ±Infinity. */
 export type Days = number;
-/** Microseconds since 1970-01-01T00:00:00Z (or of the local clock for `timestamp`); a bigint past 2^53; or ±Infinity. */
+/** Microseconds since 1970-01-01T00:00:00Z (for `timestamp`, without a zone); a bigint beyond 2^53; or ±Infinity. */
 export type Micros = number | bigint;
 
 const DATE = /^(\d{4,7})-(\d{2})-(\d{2})( BC)?$/;
@@ -11,7 +11,7 @@ const TIMESTAMP =
 
 const DAYS_IN_MONTH = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 const MICROS_PER_DAY = 86_400_000_000;
-/** Postgres's own bounds: 4714-11-24 BC, and the ends of its calendars. */
+/** Postgres's bounds: 4714-11-24 BC, and the last day of date and timestamp. */
 const FIRST_DAY = daysFromCivil(-4713, 11, 24);
 const LAST_DATE = daysFromCivil(5_874_897, 12, 31);
 const LAST_TIMESTAMP_DAY = daysFromCivil(294_276, 12, 31);
@@ -26,20 +26,20 @@ export function parseDate(text: string): Days | null {
 
 const TIME = /^(\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?(?:([+-])(\d{2})(?::?(\d{2})(?::?(\d{2}))?)?)?$/;
 
-/** Microseconds since midnight; 24:00:00 is the last of them. */
+/** Returns microseconds since midnight, up to 24:00:00. */
 export function parseTime(text: string): number | null {
   const match = TIME.exec(text.trim());
   return match && match[5] === undefined ? timeMicros(match) : null;
 }
 
 export interface TimeTz {
-  /** As in UTC, which may be below 0 or above a day. */
+  /** Microseconds since midnight UTC; may be below 0 or above a day. */
   readonly micros: number;
   /** Seconds east of Greenwich. */
   readonly zone: number;
 }
 
-/** With its zone: without one it would be the session's. */
+/** Requires a zone: without one, Postgres uses the session's. */
 export function parseTimeTz(text: string): TimeTz | null {
   const match = TIME.exec(text.trim());
   if (!match || match[5] === undefined) return null;
@@ -48,7 +48,7 @@ export function parseTimeTz(text: string): TimeTz | null {
   return zone === null || micros === null ? null : { micros: micros - zone * 1_000_000, zone };
 }
 
-/** By the instant, then from east to west. */
+/** Orders by instant, then by zone from east to west. */
 export function compareTimeTz(a: TimeTz, b: TimeTz): number {
   return a.micros === b.micros ? b.zone - a.zone : a.micros - b.micros;
 }
@@ -59,7 +59,7 @@ function timeMicros(match: RegExpExecArray): number | null {
   return minute > 59 || second > 59 || micros > MICROS_PER_DAY ? null : micros;
 }
 
-/** How to read a timestamp: its zone may be required, absent-as-UTC, or ignored (as Postgres does for `timestamp`). */
+/** Treatment of a timestamp's zone: required, UTC if absent, or ignored (as Postgres does for `timestamp`). */
 export type ZoneRule = 'required' | 'utc' | 'ignored';
 
 export function parseTimestamp(text: string, zone: ZoneRule): Micros | null {
@@ -94,7 +94,7 @@ function parseInfinity(text: string): number | null {
   return text === '-infinity' ? Number.NEGATIVE_INFINITY : null;
 }
 
-/** Seconds east of Greenwich; Postgres takes offsets of less than 16 hours. */
+/** Returns seconds east of Greenwich. Postgres accepts offsets of less than 16 hours. */
 function zoneOffset(sign: string, hours: string, minutes = '0', seconds = '0'): number | null {
   const [h, m, s] = [Number(hours), Number(minutes), Number(seconds)];
   if (h > 15 || m > 59 || s > 59) return null;

@@ -1,4 +1,4 @@
-/** What a filter costs: dear ones are told from cheap ones before they run, and no filter takes longer than its steps allow. */
+/** The cost of filters: expensive ones are detected at compile time, and no filter takes longer than its steps allow. */
 import fc from 'fast-check';
 import t from 'tap';
 import { lowerFold, lowerOf } from '../../src/evaluate/text.ts';
@@ -16,10 +16,10 @@ const compile = (search: string) => {
   if (!compiled.supported) throw new TypeError(JSON.stringify(compiled.problems));
   return compiled;
 };
-/** For a row with texts of 1,000 characters. */
+/** Steps for a row with texts of 1,000 characters. */
 const steps = (search: string) => stepsAt(compile(search).cost, 1_000);
 
-t.test('what people write is cheap, and what is made to be slow is dear', async (t) => {
+t.test('common filters are cheap, and filters built to be slow are expensive', async (t) => {
   for (const search of [
     'id=eq.7',
     'minute=gt.5&minute=lt.9',
@@ -40,7 +40,7 @@ t.test('what people write is cheap, and what is made to be slow is dear', async 
   t.ok(compile(`id=in.(${Array.from({ length: 5_000 }, (_, n) => n).join(',')})`).cost.held > 5_000);
 });
 
-t.test('time stays within the steps', async (t) => {
+t.test('matching takes no longer than the steps allow', async (t) => {
   const hostile = [
     'body=match.(a|a)*b',
     'body=match..{0,20}.{0,20}Z',
@@ -52,7 +52,7 @@ t.test('time stays within the steps', async (t) => {
   ];
   for (const search of hostile) {
     const { test, cost } = compile(search);
-    // Enough of them to take longer than the clock's coarseness, at 10 times what a step takes here.
+    // The number of rows makes the time measurable; the bound is 10 times that of a step.
     const length = Math.max(1_000, Math.round(200_000 / Math.max(...Object.values(cost.perCharacter))));
     const row = { body: 'a'.repeat(length) };
     let best = Number.POSITIVE_INFINITY;
@@ -69,7 +69,7 @@ t.test('time stays within the steps', async (t) => {
   }
 });
 
-t.test('a text is folded as its characters are, whatever stands beside them', async () => {
+t.test('a text folds to the same as its characters one by one', async () => {
   const fold = lowerFold('c-utf8');
   const character = fc.oneof(
     fc.constantFrom('Σ', 'σ', 'ς', 'İ', 'I', 'ı', 'A', 'ẞ', '\u0307', '.', ' ', '\u00ad', '𐐀'),

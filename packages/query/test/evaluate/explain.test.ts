@@ -12,13 +12,13 @@ import {
 
 const TYPES: ColumnTypes = { n: 'int4', m: 'int4', word: { type: 'text', collation: 'C' }, flag: 'bool' };
 const explain = (search: string, row: Row) => explainFilter(parseQuery(search).where, TYPES, row);
-/** Expressions with what became of them, members of groups behind them. */
+/** Renders expressions with their results, followed by the members of groups. */
 const told = (parts: readonly FilterPart[] | undefined): unknown[] =>
   (parts ?? []).map(({ expression, passed, parts: members }) =>
     members === undefined ? [expression, passed] : [expression, passed, told(members)],
   );
 
-t.test('each condition is told by itself, a group by the members that decided', async (t) => {
+t.test('explains each condition, and a group by the members that decided it', async (t) => {
   const row = { n: 5, m: null, word: 'ab', flag: true };
   t.same(told(explain('n=gte.5&m=eq.1&word=like.b*', row)), [
     ['n=gte.5', true],
@@ -72,7 +72,7 @@ const condition = fc.letrec<{ condition: unknown }>((tie) => ({
 })).condition as fc.Arbitrary<Condition>;
 const value = fc.constantFrom(0, 1, 2, null);
 
-t.test('it never says another thing than the predicate', async () => {
+t.test('always agrees with the compiled predicate', async () => {
   const property = fc.property(fc.array(condition, { maxLength: 4 }), value, value, (where, n, m) => {
     const row = { n, m };
     const compiled = compileFilter(where, TYPES);

@@ -1,4 +1,4 @@
-/** Elements of arrays and texts in JSON, against Postgres itself: the answer is its own, or it is left to it for that row. */
+/** Array elements and texts in JSON, compared with Postgres: the results are equal, or the row is left to Postgres. */
 import { useTestStack } from '@tidemark/local-stack';
 import fc from 'fast-check';
 import postgres from 'postgres';
@@ -61,7 +61,7 @@ const json = fc.oneof(
       fc
         .uniqueArray(fc.tuple(fc.constantFrom(...KEYS), tie('value')), { maxLength: 3, selector: ([key]) => key })
         .map((members) => ({
-          // Object.fromEntries makes an own member of __proto__ too.
+          // Object.fromEntries creates an own property for __proto__ too.
           ...Object.fromEntries(members.filter(([key]) => key !== '__proto__')),
           ...(members.some(([key]) => key === '__proto__') ? JSON.parse('{"__proto__":"own"}') : {}),
         })),
@@ -114,7 +114,7 @@ const toSql = (one: Condition): string =>
     embedIsNull: () => 'null',
   });
 
-t.test('agrees with Postgres, or leaves the row to it', async (t) => {
+t.test('array elements and JSON texts agree with Postgres, or are left to Postgres', async (t) => {
   const stack = await useTestStack();
   const database = await stack.database();
   const sql = postgres(database.primaryUrl, { max: 1, onnotice: () => {} });

@@ -1,4 +1,4 @@
-/** The evaluator against Postgres itself: random values and filters of each type must agree on true, false and null. */
+/** Compares the evaluator with Postgres: random values and filters of each type must agree on true, false and null. */
 
 import { useTestStack } from '@tidemark/local-stack';
 import fc from 'fast-check';
@@ -15,7 +15,7 @@ const quote = (value: string) => `'${value.replaceAll("'", "''")}'`;
 const array = (values: readonly string[]) =>
   `{${values.map((value) => `"${value.replace(/["\\]/g, '\\$&')}"`).join(',')}}`;
 
-/** Of conditions without text search and embeds. */
+/** Arbitrary conditions without text search and embeds. */
 const toSql = (condition: Condition): string =>
   conditionSql(condition, {
     field: ({ name }) => name,
@@ -78,7 +78,7 @@ const condition: fc.Arbitrary<Condition> = fc.oneof(
   },
 );
 
-t.test('agrees with Postgres', async (t) => {
+t.test('filters of all types agree with Postgres on true, false and null', async (t) => {
   const stack = await useTestStack();
   const database = await stack.database();
   const sql = postgres(database.primaryUrl, { max: 1, onnotice: () => {}, connection: { TimeZone: 'UTC' } });
@@ -106,7 +106,7 @@ t.test('agrees with Postgres', async (t) => {
       `insert into samples values (${id}, ${values.map((value) => (value === null ? 'null' : quote(value))).join(', ')})`,
     );
   }
-  // Both forms of a row: Postgres's own text, and JSON with the exact numbers as text, as JSON.parse would round them.
+  // Rows come in both forms: Postgres's text, and JSON with exact numbers as text, which JSON.parse would round.
   const asText = await sql.unsafe(
     `select ${COLUMNS.map(({ name }) => `${name}::text`).join(', ')} from samples order by id`,
   );
@@ -114,7 +114,7 @@ t.test('agrees with Postgres', async (t) => {
   const asJson = (
     await sql.unsafe(`select (to_jsonb(samples) || jsonb_build_object(${exact}))::text as row from samples order by id`)
   ).map(({ row: json }) => JSON.parse(json as string) as Record<string, unknown>);
-  // `char(n)::text` loses the spaces at the end, which LIKE sees; pgoutput and to_jsonb keep them.
+  // `char(n)::text` removes trailing spaces, which LIKE matches; pgoutput and to_jsonb keep them.
   for (const [i, values] of asText.entries()) values.bc = asJson[i]!.bc;
 
   const refused = new Map<string, number>();
@@ -146,7 +146,7 @@ t.test('agrees with Postgres', async (t) => {
   t.comment(`${compared} comparisons; refused: ${JSON.stringify([...refused])}`);
 });
 
-t.test('keys are equal where Postgres says so', async (t) => {
+t.test('keys are equal exactly if Postgres finds the values equal', async (t) => {
   const stack = await useTestStack();
   const database = await stack.database();
   const sql = postgres(database.primaryUrl, { max: 1, connection: { TimeZone: 'UTC' } });

@@ -1,4 +1,4 @@
-/** A column of each type that the evaluator knows, with values, patterns and expressions that are hard to get right. */
+/** A column of each supported type, with difficult values, patterns and expressions. */
 import fc from 'fast-check';
 import type { ColumnType } from '../../src/index.ts';
 
@@ -60,7 +60,7 @@ const date = fc
   .date({ min: new Date('0001-01-01T00:00:00Z'), max: new Date('9999-12-31T00:00:00Z'), noInvalidDate: true })
   .map((value) => value.toISOString());
 
-/** Not in the order of their text. */
+/** The order of the labels differs from that of their texts. */
 const LABELS = ['so so', 'glad', '', 'NULL', 'a,b'];
 export const TYPES_DDL = `create type mood as enum (${LABELS.map((label) => `'${label}'`).join(', ')}); create domain few as int check (value < 100);`;
 
