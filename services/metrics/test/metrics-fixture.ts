@@ -1,4 +1,4 @@
-/** The service, started in this process on real Postgres and NATS, and real instances that report to it. */
+/** Starts the service in this process on real Postgres and NATS, and instances that send it telemetry. */
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { type Bus, connectBus } from '@tidemark/bus';
@@ -33,7 +33,7 @@ export interface MetricsFixture {
   stop(): Promise<void>;
 }
 
-/** What an administrator does for `GET statements`. */
+/** Installs pg_stat_statements, as an administrator does. */
 export async function enableStatements(primaryUrl: string): Promise<void> {
   const file = new URL('../../../infra/postgres/statements.sql', import.meta.url);
   await runScript(primaryUrl, await readFile(file, 'utf8'));
@@ -107,7 +107,7 @@ export async function useMetrics(t: Test, servers: Servers, env: Record<string, 
   };
 }
 
-/** Asks until there is a value. @throws after 15 s, naming what was waited for */
+/** Repeats `ask` until it returns a value. @throws after 15 s, with `what` */
 export async function eventually<T>(
   ask: () => Promise<T | undefined> | T | undefined,
   what: string | (() => string),

@@ -1,4 +1,4 @@
-/** A valid telemetry, for the pure parts. */
+/** Valid telemetry for unit tests. */
 import type { Telemetry } from '@tidemark/contracts';
 
 export function telemetry(changes: Partial<Telemetry> = {}): Telemetry {

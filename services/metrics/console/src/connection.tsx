@@ -1,9 +1,9 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { ConnectionState } from './live/connection-state.ts';
-import { clock } from './quantities.tsx';
+import { formatTime } from './quantities.tsx';
 
-/** Renders again each second while `on`, for what counts time. */
-export function useSeconds(on: boolean): number {
+/** Returns the current time in ms, and renders again twice a second while `on`. */
+export function useCurrentTime(on: boolean): number {
   const [now, setNow] = useState(Date.now);
   useEffect(() => {
     if (!on) return;
@@ -14,14 +14,14 @@ export function useSeconds(on: boolean): number {
   return now;
 }
 
-/** Whether the figures are live, and from when they are. */
+/** Shows the state of the connection, and the time of the figures. */
 export function Connection({ state, at }: { state: ConnectionState; at: number | null }) {
   if (state.is === 'asking') return <p class="connection" />;
   const word = { connecting: 'Connecting', live: 'Live', waiting: 'Disconnected' }[state.is];
   return (
     <p class={`connection ${state.is}`}>
       <i aria-hidden="true" /> {word}
-      {at !== null && <time dateTime={new Date(at).toISOString()}>{clock(at)}</time>}
+      {at !== null && <time dateTime={new Date(at).toISOString()}>{formatTime(at)}</time>}
     </p>
   );
 }

@@ -1,12 +1,12 @@
-/** The page: asks for the token, follows the stream, and lays the panels out. */
+/** The page: asks for the token, follows the event stream, and shows the panels. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { HealthAnswer } from '../../src/health/answer.ts';
 import { Connection } from './connection.tsx';
 import { Headline } from './headline.tsx';
 import type { ConnectionState } from './live/connection-state.ts';
 import { createFollower, type Follower } from './live/follow.ts';
-import { createRecent } from './live/recent.ts';
-import { takeToken } from './live/token.ts';
+import { createSeriesWindow } from './live/series-window.ts';
+import { loadToken } from './live/token.ts';
 import { PANELS } from './panels/panels.ts';
 import { Status } from './status.tsx';
 import { TokenForm } from './token-form.tsx';
@@ -16,7 +16,7 @@ const WORDS = { ok: 'All is well', degraded: 'Degraded', down: 'Down' } as const
 export function Console() {
   const [state, setState] = useState<ConnectionState>({ is: 'asking', refusal: null });
   const [health, setHealth] = useState<HealthAnswer | null>(null);
-  const recent = useMemo(createRecent, []);
+  const recent = useMemo(createSeriesWindow, []);
   const follower = useRef<Follower | null>(null);
 
   useEffect(() => {
@@ -30,7 +30,7 @@ export function Console() {
     });
     follower.current = created;
     const fromAddress = () => {
-      const token = takeToken();
+      const token = loadToken();
       if (token && token !== created.token()) created.use(token);
     };
     fromAddress();
@@ -73,7 +73,7 @@ export function Console() {
             </div>
           )}
           <footer>
-            One message a second; the curves show the last five minutes.
+            Updated each second; the charts show the last five minutes.
             <button type="button" onClick={() => follower.current?.forget()}>
               Forget the token
             </button>

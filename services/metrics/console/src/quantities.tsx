@@ -1,4 +1,4 @@
-/** Numbers with their units, as short as can be read at a glance, and always of the same width class (tabular figures). */
+/** Formats numbers with their units, in few digits. */
 const grouped = (value: number, digits: number) =>
   value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
@@ -32,15 +32,15 @@ function duration(ms: number): Measure {
   return [grouped(ms, ms === 0 || ms >= 100 ? 0 : ms >= 10 ? 1 : 2), 'ms'];
 }
 
-/** Value and unit apart. Percent takes 0..1. */
-export function measure(value: number | null | undefined, unit: Unit): Measure {
+/** Returns the number and its unit separately. Percentages are 0..1. */
+export function scale(value: number | null | undefined, unit: Unit): Measure {
   if (value === null || value === undefined || !Number.isFinite(value)) return NONE;
   switch (unit) {
     case 'count':
       return count(value, true);
     case 'perSecond': {
-      const [text, scale] = count(value);
-      return [text, `${scale}/s`];
+      const [text, prefix] = count(value);
+      return [text, `${prefix}/s`];
     }
     case 'ms':
       return duration(value);
@@ -49,20 +49,20 @@ export function measure(value: number | null | undefined, unit: Unit): Measure {
     case 'bytes':
       return bytes(value);
     case 'bytesPerSecond': {
-      const [text, scale] = bytes(value);
-      return [text, `${scale}/s`];
+      const [text, prefix] = bytes(value);
+      return [text, `${prefix}/s`];
     }
     case 'percent':
       return [grouped(value * 100, value > 0 && value < 0.095 ? 1 : 0), '%'];
   }
 }
 
-export const say = (value: number | null | undefined, unit: Unit) =>
-  measure(value, unit).filter(Boolean).join('\u202f');
+export const format = (value: number | null | undefined, unit: Unit) =>
+  scale(value, unit).filter(Boolean).join('\u202f');
 
-/** A number with its unit set smaller. */
+/** A number with its unit in a smaller font. */
 export function Quantity({ value, unit }: { value: number | null | undefined; unit: Unit }) {
-  const [text, suffix] = measure(value, unit);
+  const [text, suffix] = scale(value, unit);
   return (
     <span class="quantity">
       {text}
@@ -71,4 +71,4 @@ export function Quantity({ value, unit }: { value: number | null | undefined; un
   );
 }
 
-export const clock = (ms: number) => new Date(ms).toLocaleTimeString('en-GB');
+export const formatTime = (ms: number) => new Date(ms).toLocaleTimeString('en-GB');

@@ -1,16 +1,16 @@
 import type { HealthAnswer } from '../../src/health/answer.ts';
-import { useSeconds } from './connection.tsx';
+import { useCurrentTime } from './connection.tsx';
 import type { ConnectionState } from './live/connection-state.ts';
-import { clock } from './quantities.tsx';
+import { formatTime } from './quantities.tsx';
 
-/** First of all: is the page itself current, and what is wrong, with its remedy. */
+/** Shows whether the page is current, and the problems with their remedies. */
 export function Status(props: { state: ConnectionState; health: HealthAnswer | null; retry: () => void }) {
   const { state, health } = props;
   return (
     <section class="status" aria-label="Status">
       <Lost state={state} at={health?.at ?? null} retry={props.retry} />
       {!health && state.is !== 'waiting' && <p class="calm">Connecting to the metrics service …</p>}
-      {health && health.reasons.length === 0 && <p class="calm">{wellText(health)}</p>}
+      {health && health.reasons.length === 0 && <p class="calm">{okText(health)}</p>}
       {health && health.reasons.length > 0 && (
         <ul class="reasons">
           {health.reasons.map(({ key, severity, message, hint }) => (
@@ -30,14 +30,14 @@ export function Status(props: { state: ConnectionState; health: HealthAnswer | n
 
 function Lost({ state, at, retry }: { state: ConnectionState; at: number | null; retry: () => void }) {
   const lost = state.is === 'waiting' || (state.is === 'connecting' && state.lostSince !== null);
-  const now = useSeconds(lost);
+  const now = useCurrentTime(lost);
   if (!lost || state.lostSince === null) return null;
   const seconds = (ms: number) => `${Math.max(0, Math.round(ms / 1_000))} s`;
   return (
     <div class="lost" role="alert">
       <p>
         <strong>The connection to the metrics service is lost</strong>
-        {state.reason && `: ${state.reason}`}.{at !== null && ` The figures below are from ${clock(at)}.`}
+        {state.reason && `: ${state.reason}`}.{at !== null && ` The figures below are from ${formatTime(at)}.`}
       </p>
       <p class="hint">
         <span aria-hidden="true">
@@ -54,7 +54,7 @@ function Lost({ state, at, retry }: { state: ConnectionState; at: number | null;
   );
 }
 
-function wellText({ instances }: HealthAnswer): string {
+function okText({ instances }: HealthAnswer): string {
   const services = new Set(instances.map(({ service }) => service)).size;
   return `${instances.length} ${instances.length === 1 ? 'instance' : 'instances'} of ${services} ${services === 1 ? 'service' : 'services'} report; nothing is over its limit.`;
 }

@@ -11,10 +11,10 @@ export function TokenForm({ refusal, use }: { refusal: Refusal | null; use: (tok
           if (token.trim()) use(token.trim());
         }}
       >
-        <h2>Who is looking?</h2>
+        <h2>Token required</h2>
         <p>
-          The figures are for operators. Paste a token whose role is <code>ops</code>: <code>npm start</code> prints
-          one, and it is <code>"ops"</code> in <code>.tidemark/credentials.json</code>.
+          The console is for operators. Paste a token with the role <code>ops</code>: <code>npm start</code> prints one,
+          and it is <code>"ops"</code> in <code>.tidemark/credentials.json</code>.
         </p>
         {refusal && (
           <div class="lost" role="alert">
@@ -35,7 +35,7 @@ export function TokenForm({ refusal, use }: { refusal: Refusal | null; use: (tok
           onInput={(event) => setToken(event.currentTarget.value)}
         />
         <button type="submit">Show the figures</button>
-        <p class="hint">It stays in this tab: closing the tab forgets it.</p>
+        <p class="hint">The token is kept until you close this tab.</p>
       </form>
     </main>
   );

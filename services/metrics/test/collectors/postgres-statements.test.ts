@@ -1,4 +1,4 @@
-/** pg_stat_statements shows the texts of everybody's statements: the service creates it nowhere, and says who may read it. */
+/** pg_stat_statements shows the statements of all users, so the service never creates it, and reports who can read it. */
 import { migrate, openDatabase } from '@tidemark/db';
 import { useTestStack } from '@tidemark/local-stack';
 import t from 'tap';
@@ -21,12 +21,12 @@ const collector = statements({ admin: () => admin, poolStats: () => [], close: a
 );
 const asAnon = (text: string) => db.read({ identity: { role: 'anon', claims: '{}' }, statement: { text } });
 
-t.test('creates no extension, and says how to', async (t) => {
+t.test('does not create the extension, and says how to create it', async (t) => {
   await t.rejects(collector.collect(), { code: 'METRICS_STATEMENTS_UNAVAILABLE', hint: /tidemark statements enable/ });
   t.same(await admin.query("select from pg_extension where extname = 'pg_stat_statements'"), []);
 });
 
-t.test('warns once where API roles may read it, as in an exposed schema', async (t) => {
+t.test('warns once when API roles can read the extension in an exposed schema', async (t) => {
   await admin.query('create extension pg_stat_statements schema public');
   await collector.collect();
   await collector.collect();
@@ -34,7 +34,7 @@ t.test('warns once where API roles may read it, as in an exposed schema', async 
   t.ok((await asAnon('select query from public.pg_stat_statements limit 1')).rows.length, 'so they can');
 });
 
-t.test('statements.sql moves it to a schema that API roles can neither enter nor read', async (t) => {
+t.test('statements.sql moves the extension to a schema that API roles cannot read', async (t) => {
   events.length = 0;
   await enableStatements(primaryUrl);
   await enableStatements(primaryUrl);

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { createLagEstimator } from '../../src/collectors/replica-lag.ts';
 
-t.test('the age of the first position that the replica has not reached', async (t) => {
+t.test('returns the age of the first position that the replica has not reached', async (t) => {
   const estimator = createLagEstimator();
   estimator.record(100, 1_000);
   estimator.record(200, 2_000);
@@ -14,7 +14,7 @@ t.test('the age of the first position that the replica has not reached', async (
   t.equal(estimator.lagMs(300, 1_500, 5_000), 0, 'its figure outlives the lag');
 });
 
-t.test('a position that goes back is another server', async (t) => {
+t.test('discards its samples when the position of the primary decreases', async (t) => {
   const estimator = createLagEstimator();
   estimator.record(1_000, 1_000);
   estimator.record(500, 2_000);

@@ -2,8 +2,8 @@ import t from 'tap';
 import {
   type ConnectionEvent,
   type ConnectionState,
-  next,
-  waitBefore,
+  nextState,
+  retryDelay,
 } from '../../console/src/live/connection-state.ts';
 
 const STATES = {
@@ -28,7 +28,7 @@ const fresh: ConnectionState = { is: 'connecting', attempt: 1, lostSince: null, 
 const refused: ConnectionState = { is: 'asking', refusal: { message: 'no', hint: null } };
 const live: ConnectionState = { is: 'live', lastAt: 100 };
 
-/** Does not compile when a cell is missing. */
+/** The type requires a cell for each state and event. */
 const TABLE: Table = {
   asking: { token: fresh, forget: STATES.asking, message: 'same', failed: 'same', refused, retry: 'same' },
   connecting: {
@@ -61,16 +61,16 @@ for (const state of Object.values(STATES)) {
   for (const event of Object.values(EVENTS)) {
     t.test(`${state.is} on ${event.type}`, async (t) => {
       const expected = TABLE[state.is][event.type];
-      if (expected === 'same') t.equal(next(state, event), state);
-      else t.same(next(state, event), expected);
+      if (expected === 'same') t.equal(nextState(state, event), state);
+      else t.same(nextState(state, event), expected);
     });
   }
 }
 
-t.test('the wait doubles up to ten seconds, less up to half by chance', async (t) => {
+t.test('the delay doubles up to ten seconds, minus up to 50 % jitter', async (t) => {
   t.same(
-    [1, 2, 3, 9, 99].map((attempt) => waitBefore(attempt, 0)),
+    [1, 2, 3, 9, 99].map((attempt) => retryDelay(attempt, 0)),
     [500, 1_000, 2_000, 10_000, 10_000],
   );
-  t.equal(waitBefore(9, 1), 5_000);
+  t.equal(retryDelay(9, 1), 5_000);
 });

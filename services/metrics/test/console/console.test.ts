@@ -1,4 +1,4 @@
-/** The page in a real browser, on real figures. It is the built one: `pnpm build` first. */
+/** Tests the built console in a real browser, with real figures. */
 import { existsSync } from 'node:fs';
 import { migrate } from '@tidemark/db';
 import { useTestStack } from '@tidemark/local-stack';
@@ -31,7 +31,7 @@ await metrics.until(({ status }) => status === 'ok', 'all is well');
 const browser = await launchChromium();
 t.teardown(() => browser.close());
 
-/** What no page may do: throw, break its own policy, or ask another host. */
+/** Errors, violations of the Content-Security-Policy, and requests to other hosts. */
 const complaints: string[] = [];
 
 async function openPage(fragment: string, width = 1280): Promise<Page> {
@@ -50,7 +50,7 @@ async function openPage(fragment: string, width = 1280): Promise<Page> {
 const figure = (page: Page, panel: string, name: string) =>
   page.locator(`#${panel} .figure`, { has: page.getByText(name, { exact: true }) }).locator('dd');
 
-t.test('with the token of the address: live figures, and the token is gone from the address', async (t) => {
+t.test('shows live figures with the token of the address, and removes the token from the address', async (t) => {
   const page = await openPage(`/#token=${await metrics.token('ops')}`);
   await page.getByRole('status').getByText('All is well').waitFor();
   t.equal(page.url(), `${metrics.url}/console/`);
@@ -71,7 +71,7 @@ t.test('with the token of the address: live figures, and the token is gone from 
   t.equal(await page.evaluate('sessionStorage.length'), 0);
 });
 
-t.test('asks for the token, and says why one is refused', async () => {
+t.test('asks for the token, and shows why one is refused', async () => {
   const page = await openPage('/');
   await page.getByLabel('Token').fill(await metrics.token('authenticated'));
   await page.keyboard.press('Enter');
@@ -81,13 +81,13 @@ t.test('asks for the token, and says why one is refused', async () => {
   await page.getByRole('status').getByText('All is well').waitFor();
 });
 
-t.test('400 pixels wide: nothing is cut off', async (t) => {
+t.test('fits into 400 pixels', async (t) => {
   const page = await openPage(`/#token=${await metrics.token('ops')}`, 400);
   await page.locator('#instances').waitFor();
   t.equal(await page.evaluate('document.documentElement.scrollWidth'), 400);
 });
 
-t.test('a problem is named; a lost connection is said, and the page comes back by itself', async (t) => {
+t.test('shows problems and a lost connection, and reconnects by itself', async (t) => {
   const page = await openPage(`/#token=${await metrics.token('ops')}`);
   await page.getByRole('status').getByText('All is well').waitFor();
   gateway.stop();
@@ -103,6 +103,6 @@ t.test('a problem is named; a lost connection is said, and the page comes back b
   await page.getByRole('alert').waitFor({ state: 'detached' });
 });
 
-t.test('no error, no other host', async (t) => {
+t.test('causes no errors and no requests to other hosts', async (t) => {
   t.same(complaints, []);
 });

@@ -3,7 +3,7 @@ import t from 'tap';
 import { createEventParser } from '../../console/src/live/event-stream.ts';
 import { formatEvent } from '../../src/stream/broadcaster.ts';
 
-t.test('what the service writes is read back, in whatever pieces it comes', async () => {
+t.test('parses what the service formats, in pieces of any size', async () => {
   const event = fc.record({ event: fc.constantFrom('health', 'expired'), data: fc.json() });
   fc.assert(
     fc.property(fc.array(event), fc.integer({ min: 1, max: 9 }), (events, size) => {
@@ -15,7 +15,7 @@ t.test('what the service writes is read back, in whatever pieces it comes', asyn
   );
 });
 
-t.test('an event without an end is refused', async (t) => {
+t.test('rejects an event above the size limit', async (t) => {
   const parse = createEventParser();
   t.throws(() => parse('x'.repeat(9 * 1024 ** 2)), RangeError);
 });

@@ -155,20 +155,23 @@ for (const [what, state, severity, names] of TABLE) {
   });
 }
 
-t.test('Postgres down is said once, not by each of its collectors', async (t) => {
+t.test('reports Postgres down once, not for each of its collectors', async (t) => {
   const collectors = ['postgres activity', 'postgres size', 'jobs'].map((name) => collector(name, 'refused'));
   t.equal(findingsOf(system({ collectors })).length, 1);
 });
 
-t.test('a finding counts when it has lasted, and starts anew after a pause; the worst comes first', async (t) => {
-  const debouncer = createDebouncer();
-  const slow: Finding = { key: 'slow', severity: 'degraded', message: '', hint: '', holdMs: 3_000 };
-  const down: Finding = { key: 'down', severity: 'down', message: '', hint: '' };
-  const keys = (findings: Finding[]) => findings.map(({ key }) => key);
-  t.same(keys(debouncer.update([slow], 0)), []);
-  t.same(keys(debouncer.update([slow], 2_999)), []);
-  t.same(keys(debouncer.update([slow, down], 3_000)), ['down', 'slow']);
-  t.same(keys(debouncer.update([], 4_000)), []);
-  t.same(keys(debouncer.update([slow], 5_000)), []);
-  t.same([statusOf([]), statusOf([slow]), statusOf([slow, down])], ['ok', 'degraded', 'down']);
-});
+t.test(
+  'counts a finding after its hold time, restarts that time after a gap, and sorts down before degraded',
+  async (t) => {
+    const debouncer = createDebouncer();
+    const slow: Finding = { key: 'slow', severity: 'degraded', message: '', hint: '', holdMs: 3_000 };
+    const down: Finding = { key: 'down', severity: 'down', message: '', hint: '' };
+    const keys = (findings: Finding[]) => findings.map(({ key }) => key);
+    t.same(keys(debouncer.update([slow], 0)), []);
+    t.same(keys(debouncer.update([slow], 2_999)), []);
+    t.same(keys(debouncer.update([slow, down], 3_000)), ['down', 'slow']);
+    t.same(keys(debouncer.update([], 4_000)), []);
+    t.same(keys(debouncer.update([slow], 5_000)), []);
+    t.same([statusOf([]), statusOf([slow]), statusOf([slow, down])], ['ok', 'degraded', 'down']);
+  },
+);

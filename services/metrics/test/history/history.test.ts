@@ -4,7 +4,7 @@ import { createHistory } from '../../src/history/history.ts';
 
 const samples = (entries: Record<string, number>) => new Map(Object.entries(entries));
 
-t.test('keeps the last ticks, with null where there was no value', async (t) => {
+t.test('keeps the last ticks, with null for missing values', async (t) => {
   const history = createHistory({ ticks: 3, maxBytes: 1_000 });
   history.tick(1_000, samples({ a: 1 }));
   history.tick(2_000, samples({ b: 2.00049 }));
@@ -19,7 +19,7 @@ t.test('keeps the last ticks, with null where there was no value', async (t) => 
   t.same(history.read(['a'], 2).at, [3_000, 4_000]);
 });
 
-t.test('a series without a value for a whole ring is dropped; one beyond the bytes is refused', async (t) => {
+t.test('drops a series without a value in the whole ring, and refuses one beyond maxBytes', async (t) => {
   const history = createHistory({ ticks: 2, maxBytes: 2 * 2 * 8 });
   history.tick(1_000, samples({ a: 1, b: 1, c: 1 }));
   t.same(history.names(), ['a', 'b']);
@@ -30,7 +30,7 @@ t.test('a series without a value for a whole ring is dropped; one beyond the byt
   t.equal(history.bytes(), 3 * 2 * 8);
 });
 
-t.test('equals a plain list of the ticks', async () => {
+t.test('returns the same values as a plain list of the ticks', async () => {
   const name = fc.constantFrom('a', 'b', 'c');
   const tick = fc.dictionary(name, fc.integer({ min: 0, max: 9 }));
   fc.assert(

@@ -5,7 +5,7 @@ import { http, telemetry } from '../telemetry-example.ts';
 const create = (limit = 2) => createRegistry({ limit, lostAfterMs: 5_000, dropAfterMs: 60_000 });
 const keys = (instances: { key: string }[]) => instances.map(({ key }) => key);
 
-t.test('an instance is live, then lost, then dropped, and live again when it speaks', async (t) => {
+t.test('an instance becomes lost, then dropped, and live again with new telemetry', async (t) => {
   const registry = create();
   registry.record(telemetry(), 0);
   t.same([keys(registry.live(4_999)), keys(registry.lost(4_999))], [['gateway/gateway-1'], []]);
@@ -17,17 +17,20 @@ t.test('an instance is live, then lost, then dropped, and live again when it spe
   t.equal(registry.size(), 0);
 });
 
-t.test('full: the one lost longest makes room; without a lost one the newcomer is refused and counted', async (t) => {
-  const registry = create();
-  registry.record(telemetry({ instance: 'a' }), 0);
-  registry.record(telemetry({ instance: 'b' }), 1_000);
-  t.notOk(registry.record(telemetry({ instance: 'c' }), 2_000));
-  t.equal(registry.refusedTotal(), 1);
-  t.ok(registry.record(telemetry({ instance: 'c' }), 7_000));
-  t.same([keys(registry.live(7_000)), keys(registry.lost(7_000))], [['gateway/c'], ['gateway/b']]);
-});
+t.test(
+  'a full registry replaces the instance lost for longest; without a lost one it refuses and counts',
+  async (t) => {
+    const registry = create();
+    registry.record(telemetry({ instance: 'a' }), 0);
+    registry.record(telemetry({ instance: 'b' }), 1_000);
+    t.notOk(registry.record(telemetry({ instance: 'c' }), 2_000));
+    t.equal(registry.refusedTotal(), 1);
+    t.ok(registry.record(telemetry({ instance: 'c' }), 7_000));
+    t.same([keys(registry.live(7_000)), keys(registry.lost(7_000))], [['gateway/c'], ['gateway/b']]);
+  },
+);
 
-t.test('a service that reports many names takes no place of another', async (t) => {
+t.test('a service that reports many names cannot replace the entries of another', async (t) => {
   const registry = create(8);
   for (let n = 0; n < 100; n += 1) registry.record(telemetry({ instance: `g${n}` }), n);
   t.equal(registry.live(100).length, 8);
@@ -46,7 +49,7 @@ t.test('a service that reports many names takes no place of another', async (t) 
   t.equal(registry.size(), 8);
 });
 
-t.test('rates are differences by the clock of the sender', async (t) => {
+t.test('computes rates by the clock of the sender', async (t) => {
   const registry = create();
   registry.record(telemetry({ at: 10_000, http: http(100, 1) }), 0);
   t.equal(registry.live(0)[0]?.rates, undefined);

@@ -1,4 +1,4 @@
-/** `/live` and `/live/why` over instances that answer on NATS, as realtime's do. */
+/** `/live` and `/live/why` with instances that answer on NATS as realtime does. */
 import {
   LiveListRequest,
   type LiveSubscription,
@@ -19,7 +19,7 @@ const subscription = (instance: string, number: number): LiveSubscription => ({
 });
 const counts = { sockets: 1, eventStreams: 0, subscriptions: 3, topics: 1 };
 
-t.test('pages go over all instances, and each subscription is on one of them', async (t) => {
+t.test('pages cover all instances, and contain each subscription once', async (t) => {
   const all = new Map([
     ['a', [1, 4, 7]],
     ['b', [2]],
@@ -44,7 +44,7 @@ t.test('pages go over all instances, and each subscription is on one of them', a
   }
 });
 
-t.test('instances are asked over NATS', async (t) => {
+t.test('asks the instances over NATS', async (t) => {
   const stack = await useTestStack();
   await stack.template('metrics', async (url) => void (await migrate(url)));
   const database = await stack.database({ template: 'metrics' });
@@ -88,7 +88,7 @@ t.test('instances are asked over NATS', async (t) => {
     return { status: answer.status, body: (await answer.json()) as LiveListAnswer & LiveWhy };
   };
 
-  t.test('a page, and who does not answer', async (t) => {
+  t.test('returns a page, and lists the instances that do not answer', async (t) => {
     const first = await get('live?limit=2');
     t.match(first.body, {
       instances: [{ instance: 'rt-1', ...counts }],
@@ -104,7 +104,7 @@ t.test('instances are asked over NATS', async (t) => {
     t.equal((await get('live', 'authenticated')).status, 403);
   });
 
-  t.test('the instance gets the token of the operator who asks; refusals come as they are', async (t) => {
+  t.test('passes the token of the operator to the instance, and its errors back', async (t) => {
     const query = 'live/why?sub=rt-1/1/s&table=notes&key=1';
     t.same((await get(query)).body, why);
     t.equal((await get(query, 'service_role')).status, 200);

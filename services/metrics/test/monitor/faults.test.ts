@@ -1,4 +1,4 @@
-/** What the answer says while a part of the system is away; on servers of its own, since it stops them. */
+/** The health response while a part of the system is down. The test stops servers, so it has its own. */
 import { migrate } from '@tidemark/db';
 import { startTemporaryStack } from '@tidemark/local-stack';
 import t from 'tap';
@@ -17,7 +17,7 @@ const metrics = await useMetrics(
   { METRICS_REPLICA_LAG_ALERT_MS: '1500', METRICS_EXPECT: 'none' },
 );
 
-t.test('replica lag appears while replay is paused, and goes with it', async (t) => {
+t.test('reports replica lag while replay is paused, and recovers', async (t) => {
   await metrics.until(({ postgres }) => postgres.replication.length === 1, 'the replica is seen');
   await replica.pauseReplay();
   await primary.query('create table written (i int)');
@@ -36,7 +36,7 @@ t.test('replica lag appears while replay is paused, and goes with it', async (t)
   t.ok((after.postgres.replication[0]?.lagMs ?? 9e9) < 1_500);
 });
 
-t.test('Postgres down: said once, with the remedy, and the figures are missing rather than old', async (t) => {
+t.test('reports Postgres down once, without stale figures, and recovers', async (t) => {
   await primary.stop('immediate');
   const down = await metrics.until(({ status }) => status === 'down', 'it is down');
   t.equal(down.problems.filter((problem) => /Postgres/.test(problem)).length, 1);
@@ -75,7 +75,7 @@ t.test('Postgres down: said once, with the remedy, and the figures are missing r
   await lateSays('ok');
 });
 
-t.test('NATS down: said, and over when it is back', async (t) => {
+t.test('reports NATS down, and recovers', async (t) => {
   await nats.stop();
   const down = await metrics.until(({ status }) => status === 'down', 'it is down');
   t.match(down.nats, { status: 'down', problem: /NATS does not answer/ });
@@ -85,7 +85,7 @@ t.test('NATS down: said, and over when it is back', async (t) => {
   await metrics.until(({ status }) => status === 'ok', 'it is back');
 });
 
-t.test('a port in use, a wrong setting: said with the remedy', async (t) => {
+t.test('refuses to start on a used port or with an invalid setting, with a hint', async (t) => {
   const env = { DATABASE_URL: primary.url, NATS_URL: nats.url, JWT_SECRET: SECRET, LOG_LEVEL: 'silent' };
   const { port } = new URL(metrics.url);
   await t.rejects(start({ ...env, PORT: port }), {

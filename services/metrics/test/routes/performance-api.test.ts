@@ -25,7 +25,7 @@ const metrics = await useMetrics(
 await metrics.bus.ensureChangesStream();
 await metrics.bus.ensureWorkStream();
 
-t.test('the console, the performance API and /metrics are compressed; event streams are not', async (t) => {
+t.test('compresses the console, the performance API and /metrics, but not event streams', async (t) => {
   const ops = { authorization: `Bearer ${await metrics.token('ops')}` };
   const script = /assets\/[\w.-]+\.js/.exec(await (await fetch(`${metrics.url}/console/`)).text())?.[0];
   for (const path of [`/console/${script}`, '/api/v1/performance/history', '/metrics']) {
@@ -44,64 +44,58 @@ t.test('the console, the performance API and /metrics are compressed; event stre
   ending.abort();
 });
 
-t.test(
-  'telemetry published on NATS is in the answer, with rates, and a silent instance is shown as lost',
-  async (t) => {
-    const app = buildBaseApp({
-      logger: createLogger({ service: 'gateway', instance: 'g', level: 'silent' }),
-      health: createHealth(),
-      metrics: createMetrics('gateway'),
-    });
-    app.get('/thing/:id', async () => ({ ok: true }));
-    t.teardown(() => app.close());
-    const gateway = metrics.instance('gateway', 'gateway-t', () => ({ http: httpStats(app) }));
-    for (let i = 0; i < 20; i++) await app.inject(`/thing/${i}`);
+t.test('reports telemetry from NATS with rates, and a silent instance as lost', async (t) => {
+  const app = buildBaseApp({
+    logger: createLogger({ service: 'gateway', instance: 'g', level: 'silent' }),
+    health: createHealth(),
+    metrics: createMetrics('gateway'),
+  });
+  app.get('/thing/:id', async () => ({ ok: true }));
+  t.teardown(() => app.close());
+  const gateway = metrics.instance('gateway', 'gateway-t', () => ({ http: httpStats(app) }));
+  for (let i = 0; i < 20; i++) await app.inject(`/thing/${i}`);
 
-    const answer = await metrics.until(
-      ({ instances }) => instances.some(({ instance, http }) => instance === 'gateway-t' && http?.requestsTotal === 20),
-      'the gateway’s requests are in the answer',
-    );
-    t.ok(Check(PerformanceHealth, answer), 'fits the contract');
-    t.ok(Check(HealthAnswer, answer), 'fits its own schema');
-    const shown = answer.instances.find(({ instance }) => instance === 'gateway-t');
-    t.match(shown, { service: 'gateway', pid: process.pid, ready: true });
-    t.same(
-      shown?.http?.routes.map(({ route, requestsTotal }) => [route, requestsTotal]),
-      [['GET /thing/:id', 20]],
-    );
-    t.ok(
-      answer.instances.some(({ service }) => service === 'metrics'),
-      'the service reports itself too',
-    );
+  const answer = await metrics.until(
+    ({ instances }) => instances.some(({ instance, http }) => instance === 'gateway-t' && http?.requestsTotal === 20),
+    'the gateway’s requests are in the answer',
+  );
+  t.ok(Check(PerformanceHealth, answer), 'fits the contract');
+  t.ok(Check(HealthAnswer, answer), 'fits its own schema');
+  const shown = answer.instances.find(({ instance }) => instance === 'gateway-t');
+  t.match(shown, { service: 'gateway', pid: process.pid, ready: true });
+  t.same(
+    shown?.http?.routes.map(({ route, requestsTotal }) => [route, requestsTotal]),
+    [['GET /thing/:id', 20]],
+  );
+  t.ok(
+    answer.instances.some(({ service }) => service === 'metrics'),
+    'the service reports itself too',
+  );
 
-    await metrics.until(({ samples }) => samples['http.requests@gateway/gateway-t'] !== undefined, 'there is a rate');
-    const history = (await (
-      await metrics.get('history?series=process.rss@gateway/*,http.requests@*&seconds=60')
-    ).json()) as {
-      at: number[];
-      series: Record<string, (number | null)[]>;
-    };
-    t.equal(history.series['process.rss@gateway/gateway-t']?.length, history.at.length);
-    t.ok(history.series['process.rss@gateway/gateway-t']?.some((value) => value !== null && value > 1e7));
+  await metrics.until(({ samples }) => samples['http.requests@gateway/gateway-t'] !== undefined, 'there is a rate');
+  const history = (await (
+    await metrics.get('history?series=process.rss@gateway/*,http.requests@*&seconds=60')
+  ).json()) as {
+    at: number[];
+    series: Record<string, (number | null)[]>;
+  };
+  t.equal(history.series['process.rss@gateway/gateway-t']?.length, history.at.length);
+  t.ok(history.series['process.rss@gateway/gateway-t']?.some((value) => value !== null && value > 1e7));
 
-    gateway.stop();
-    const after = await metrics.until(
-      ({ lost }) => lost.some(({ instance }) => instance === 'gateway-t'),
-      'it is lost',
-    );
-    t.notOk(after.instances.some(({ instance }) => instance === 'gateway-t'));
-    t.equal(after.status === 'ok', false);
-    t.ok(
-      after.reasons.some(({ message }) => /^gateway-t .*has been silent for/.test(message)),
-      'the reason names it',
-    );
-    const page = await metricsPage(metrics.url);
-    t.match(page, /tidemark_instance_up\{source="gateway\/gateway-t".*\} 0/);
-    t.match(page, /tidemark_status\{.*\} [12]/);
-  },
-);
+  gateway.stop();
+  const after = await metrics.until(({ lost }) => lost.some(({ instance }) => instance === 'gateway-t'), 'it is lost');
+  t.notOk(after.instances.some(({ instance }) => instance === 'gateway-t'));
+  t.equal(after.status === 'ok', false);
+  t.ok(
+    after.reasons.some(({ message }) => /^gateway-t .*has been silent for/.test(message)),
+    'the reason names it',
+  );
+  const page = await metricsPage(metrics.url);
+  t.match(page, /tidemark_instance_up\{source="gateway\/gateway-t".*\} 0/);
+  t.match(page, /tidemark_status\{.*\} [12]/);
+});
 
-t.test('telemetry that is invalid, or comes under the name of another instance, is dropped', async (t) => {
+t.test('drops telemetry that is invalid or has the name of another instance', async (t) => {
   metrics.bus.publish(metrics.bus.subjects.telemetry('batch', 'b-1'), { service: 'batch', instance: 'b-1' });
   const real = await new Promise<Telemetry>((resolve) => {
     const own = metrics.bus.subjects.telemetry('metrics', 'metrics-t');
@@ -123,7 +117,7 @@ t.test('telemetry that is invalid, or comes under the name of another instance, 
   t.notOk((await metrics.health()).instances.some(({ service }) => service === 'batch'));
 });
 
-t.test('the figures of Postgres are true', async (t) => {
+t.test('reports the same figures as Postgres', async (t) => {
   const before = Date.now();
   const [truth] = await sql<{ version: string; max: number; lsn: string; size: number; slots: string[] }[]>`
     select current_setting('server_version') as version, current_setting('max_connections')::int as max,
@@ -134,7 +128,7 @@ t.test('the figures of Postgres are true', async (t) => {
   t.equal(postgres.status, 'ok', String(postgres.problem));
   t.match(postgres, { version: truth.version, problem: null });
   t.equal(postgres.connections?.max, truth.max);
-  // Other tests' connections come and go: the two counts agree as soon as nothing moved between them.
+  // Connections of other tests change the count, so the test waits until both counts agree.
   await eventually(async () => {
     const [now] = await sql`select count(*)::int as total from pg_stat_activity where backend_type = 'client backend'`;
     return (await metrics.health()).postgres.connections?.total === now?.total || undefined;
@@ -146,7 +140,7 @@ t.test('the figures of Postgres are true', async (t) => {
   for (const { name } of postgres.slots) t.ok(truth.slots.includes(name), name);
 });
 
-t.test('an idle transaction is counted, and jobs are, with their progress', async (t) => {
+t.test('counts idle transactions, and jobs with their progress', async (t) => {
   const other = await sql.reserve();
   await other`begin`;
   await other`insert into tidemark.jobs (role, kind, spec, state, total, done, started_at)
@@ -160,7 +154,7 @@ t.test('an idle transaction is counted, and jobs are, with their progress', asyn
   t.match(activeJobs, [{ state: 'running', total: 40, done: 10 }, { state: 'queued' }]);
 });
 
-t.test('statements: ordered, and without values', async (t) => {
+t.test('lists statements in the requested order, without literals', async (t) => {
   await enableStatements(database.primaryUrl);
   await sql`create table counted (i int, word text)`;
   for (let i = 0; i < 30; i++) await sql.unsafe(`select word from counted where word = 'geheim${i}'`);
@@ -180,7 +174,7 @@ t.test('statements: ordered, and without values', async (t) => {
   t.equal((await metrics.get('statements?order=beauty')).status, 400);
 });
 
-t.test('NATS: version, round trip and streams', async (t) => {
+t.test('reports the version, round trip time and streams of NATS', async (t) => {
   await metrics.bus.store(metrics.bus.subjects.work('normal'), 'x');
   const work = metrics.bus.subjects.streams.work;
   const { nats } = await metrics.until(
@@ -191,7 +185,7 @@ t.test('NATS: version, round trip and streams', async (t) => {
   t.ok((nats.roundTripMs ?? 0) > 0);
 });
 
-t.test('only operators may see: 401 and 403 as problem+json, with the remedy', async (t) => {
+t.test('refuses other roles with 401 and 403 as problem+json with a hint', async (t) => {
   const status = async (path: string, headers: Record<string, string>) => {
     const answer = await fetch(`${metrics.url}/api/v1/performance/${path}`, { headers });
     if (answer.status >= 400) {
@@ -212,7 +206,7 @@ t.test('only operators may see: 401 and 403 as problem+json, with the remedy', a
   }
 });
 
-t.test('the stream sends the answer each second, to so many clients, until the token expires', async (t) => {
+t.test('streams the health each second, to a limited number of clients, until the token expires', async (t) => {
   const stop = new AbortController();
   const open = async (claims: Record<string, unknown> = {}) =>
     fetch(`${metrics.url}/api/v1/performance/stream`, {
@@ -239,7 +233,7 @@ t.test('the stream sends the answer each second, to so many clients, until the t
   stop.abort();
 });
 
-t.test('every figure that is sampled is listed', async (t) => {
+t.test('lists every sampled figure', async (t) => {
   const { names, figures } = (await (await metrics.get('history')).json()) as {
     names: string[];
     figures: Record<string, string>;

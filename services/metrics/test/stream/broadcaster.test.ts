@@ -6,7 +6,7 @@ import type { MetricsEvent } from '../../src/events.ts';
 import { createBroadcaster } from '../../src/stream/broadcaster.ts';
 import { eventually } from '../metrics-fixture.ts';
 
-/** More than the kernel takes for a reader that does not read. */
+/** Exceeds the buffers of the kernel. */
 const LARGE = JSON.stringify('x'.repeat(16 * 1024 ** 2));
 
 async function useBroadcaster(t: Test, stallMs: number, expires?: number) {
@@ -35,7 +35,7 @@ async function useBroadcaster(t: Test, stallMs: number, expires?: number) {
   return { broadcaster, open, events };
 }
 
-t.test('a client that does not read skips messages, then is dropped; the other gets them all', async (t) => {
+t.test('a client that does not read skips events, then is dropped; another client gets all events', async (t) => {
   const { broadcaster, open, events } = await useBroadcaster(t, 1_000);
   const slow = await open();
   slow.pause();
@@ -53,7 +53,7 @@ t.test('a client that does not read skips messages, then is dropped; the other g
   t.match(events.at(-1), { type: 'metrics.stream_closed', reason: 'slow', clients: 1 });
 });
 
-t.test('the stream ends with the token', async (t) => {
+t.test('ends the stream when the token expires', async (t) => {
   const { broadcaster, open } = await useBroadcaster(t, 1_000, 5_000);
   const socket = await open();
   let text = '';
@@ -68,7 +68,7 @@ t.test('the stream ends with the token', async (t) => {
   t.equal(broadcaster.stats().clients, 0);
 });
 
-t.test('clients that leave are forgotten', async (t) => {
+t.test('removes clients that disconnect', async (t) => {
   const { broadcaster, open } = await useBroadcaster(t, 1_000);
   (await open()).destroy();
   await eventually(() => broadcaster.stats().clients === 0 || undefined, 'it is forgotten');

@@ -1,23 +1,23 @@
-/** Calls to the performance API. The page is at <base>/console/, the API beside it. */
 import type { Refusal } from './connection-state.ts';
 
+/** The page is at <base>/console/, the API at <base>/api/. */
 const BASE = new URL('../api/v1/performance/', document.baseURI);
 
-/** The service said no, and why. */
-export class Refused extends Error {
+/** An error response of the performance API. */
+export class ApiError extends Error {
   readonly refusal: Refusal;
-  /** The token is at fault, so that trying again with it is useless. */
-  readonly token: boolean;
+  /** True when the token was refused, so that a retry with it cannot succeed. */
+  readonly tokenRefused: boolean;
 
-  constructor(refusal: Refusal, token: boolean) {
+  constructor(refusal: Refusal, tokenRefused: boolean) {
     super(refusal.message);
     this.refusal = refusal;
-    this.token = token;
+    this.tokenRefused = tokenRefused;
   }
 }
 
-/** @throws Refused for an answer that is not 2xx, TypeError when there is none */
-export async function ask(path: string, token: string, signal: AbortSignal): Promise<Response> {
+/** @throws ApiError for a response that is not 2xx, TypeError when there is no response */
+export async function request(path: string, token: string, signal: AbortSignal): Promise<Response> {
   const response = await fetch(new URL(path, BASE), {
     headers: { authorization: `Bearer ${token}` },
     cache: 'no-store',
@@ -29,5 +29,5 @@ export async function ask(path: string, token: string, signal: AbortSignal): Pro
     message: problem.message ?? `the metrics service answered ${response.status} ${response.statusText}`,
     hint: problem.hint ?? null,
   };
-  throw new Refused(refusal, response.status === 401 || response.status === 403);
+  throw new ApiError(refusal, response.status === 401 || response.status === 403);
 }

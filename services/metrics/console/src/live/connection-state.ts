@@ -6,7 +6,7 @@
  *     │                   │ └──────────────────│─┴───────── (message) ──────┘
  *     └──── refused ──────┴────────────────────┘          failed: waiting again, longer
  *
- * `refused` (401, 403, an expired token) comes back to asking, with the reason. Everything else is tried again for ever.
+ * `refused` (401, 403, an expired token) returns to asking, with the reason. All other failures are retried without end.
  */
 export interface Refusal {
   message: string;
@@ -27,18 +27,18 @@ export type ConnectionEvent =
   | { type: 'refused'; refusal: Refusal }
   | { type: 'retry' };
 
-/** A message comes each second; after five missed ones the connection counts as dead, though no end of it was seen. */
+/** The service sends a message each second; after five missing ones the connection counts as lost. */
 export const SILENCE_MS = 5_000;
 const MIN_WAIT_MS = 500;
 const MAX_WAIT_MS = 10_000;
 
-/** Doubles up to the longest, less up to half of it by chance, so that many consoles do not come back in one instant. */
-export function waitBefore(attempt: number, jitter: number): number {
+/** Exponential backoff with up to 50 % jitter, so that many consoles do not reconnect at once. */
+export function retryDelay(attempt: number, jitter: number): number {
   const wait = Math.min(MAX_WAIT_MS, MIN_WAIT_MS * 2 ** Math.min(attempt - 1, 10));
   return Math.round(wait * (1 - jitter / 2));
 }
 
-export function next(state: ConnectionState, event: ConnectionEvent): ConnectionState {
+export function nextState(state: ConnectionState, event: ConnectionEvent): ConnectionState {
   switch (event.type) {
     case 'token':
       return { is: 'connecting', attempt: 1, lostSince: null, reason: null };
@@ -55,7 +55,7 @@ export function next(state: ConnectionState, event: ConnectionEvent): Connection
         is: 'waiting',
         attempt,
         lostSince: (state.is === 'live' ? state.lastAt : state.lostSince) ?? event.at,
-        retryAt: event.at + waitBefore(attempt, event.jitter),
+        retryAt: event.at + retryDelay(attempt, event.jitter),
         reason: event.reason,
       };
     }

@@ -1,13 +1,13 @@
-/** The SSE format (WHATWG HTML §9.2), as much of it as the service sends. EventSource cannot send headers, so fetch reads it. */
+/** Parses the part of the SSE format (WHATWG HTML §9.2) that the service sends. EventSource cannot send an Authorization header. */
 export interface StreamEvent {
   event: string;
   data: string;
 }
 
-/** A message is some 20 KB; a stream that never ends one is not ours. */
+/** An event is about 20 KB; the limit bounds memory if an event never ends. */
 const MAX_CHARACTERS = 8 * 1024 ** 2;
 
-/** Feeds on text in any pieces; gives the events that are whole. @throws RangeError when an event does not end */
+/** Returns a parser that takes pieces of text and returns the events that are complete. @throws RangeError for an event above the limit */
 export function createEventParser(): (piece: string) => StreamEvent[] {
   let rest = '';
   return (piece) => {

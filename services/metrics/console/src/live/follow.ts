@@ -1,11 +1,11 @@
-/** Follows the stream of health answers for as long as there is a token; see connection-state.ts for the life of it. */
+/** Follows the event stream while there is a token. connection-state.ts decides when it connects. */
 import type { HealthAnswer } from '../../../src/health/answer.ts';
 import type { HistoryAnswer } from '../../../src/history/history.ts';
-import { ask, Refused } from './api.ts';
-import { type ConnectionEvent, type ConnectionState, next, SILENCE_MS } from './connection-state.ts';
+import { ApiError, request } from './api.ts';
+import { type ConnectionEvent, type ConnectionState, nextState, SILENCE_MS } from './connection-state.ts';
 import { createEventParser } from './event-stream.ts';
-import { RECENT_SECONDS } from './recent.ts';
-import { forgetToken, keepToken } from './token.ts';
+import { WINDOW_S } from './series-window.ts';
+import { deleteToken, saveToken } from './token.ts';
 
 export interface Listener {
   state(state: ConnectionState): void;
@@ -16,13 +16,13 @@ export interface Listener {
 export interface Follower {
   use(token: string): void;
   forget(): void;
-  /** Now, instead of when the wait is over. */
+  /** Reconnects now instead of after the delay. */
   retry(): void;
   token(): string | null;
 }
 
-/** The series that the page draws: all of them, in one request of about a hundred short numbers each. */
-const HISTORY = `history?seconds=${RECENT_SECONDS}&series=http.*,pool.utilisation@*,postgres.*,nats.messages@*,relay.*,sockets.*,workers.*,process.rss@*,process.loop_p99@*,reads.*`;
+/** One request for all series that the charts show. */
+const HISTORY = `history?seconds=${WINDOW_S}&series=http.*,pool.utilisation@*,postgres.*,nats.messages@*,relay.*,sockets.*,workers.*,process.rss@*,process.loop_p99@*,reads.*`;
 
 export function createFollower(listener: Listener): Follower {
   let state: ConnectionState = { is: 'asking', refusal: null };
@@ -30,24 +30,24 @@ export function createFollower(listener: Listener): Follower {
   let attempt: AbortController | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  function happen(event: ConnectionEvent): void {
+  function dispatch(event: ConnectionEvent): void {
     const before = state;
-    state = next(state, event);
+    state = nextState(state, event);
     if (state === before) return;
     clearTimeout(timer);
-    if (state.is === 'waiting') timer = setTimeout(() => happen({ type: 'retry' }), state.retryAt - Date.now());
+    if (state.is === 'waiting') timer = setTimeout(() => dispatch({ type: 'retry' }), state.retryAt - Date.now());
     if (state.is === 'live' || state.is === 'connecting') timer = setTimeout(silent, SILENCE_MS);
     if (state.is !== 'live') attempt?.abort();
     if (state.is === 'asking') {
       token = null;
-      forgetToken();
+      deleteToken();
     }
     listener.state(state);
     if (state.is === 'connecting') void connect();
   }
 
   const silent = () => fail(`no answer for ${SILENCE_MS / 1_000} s`);
-  const fail = (reason: string) => happen({ type: 'failed', at: Date.now(), reason, jitter: Math.random() });
+  const fail = (reason: string) => dispatch({ type: 'failed', at: Date.now(), reason, jitter: Math.random() });
 
   async function connect(): Promise<void> {
     const own = new AbortController();
@@ -57,15 +57,15 @@ export function createFollower(listener: Listener): Follower {
       if (!own.signal.aborted) fail('the service ended the stream');
     } catch (error) {
       if (own.signal.aborted) return;
-      if (error instanceof Refused && error.token) happen({ type: 'refused', refusal: error.refusal });
-      else fail(error instanceof Refused ? error.message : 'the metrics service cannot be reached');
+      if (error instanceof ApiError && error.tokenRefused) dispatch({ type: 'refused', refusal: error.refusal });
+      else fail(error instanceof ApiError ? error.message : 'the metrics service cannot be reached');
     }
   }
 
   async function follow(current: string, signal: AbortSignal): Promise<void> {
-    const history = await ask(HISTORY, current, signal);
+    const history = await request(HISTORY, current, signal);
     listener.history((await history.json()) as HistoryAnswer);
-    const response = await ask('stream', current, signal);
+    const response = await request('stream', current, signal);
     const reader = (response.body as ReadableStream<Uint8Array>).getReader();
     const decoder = new TextDecoder();
     const parse = createEventParser();
@@ -74,11 +74,11 @@ export function createFollower(listener: Listener): Follower {
       if (done || signal.aborted) return;
       for (const { event, data } of parse(decoder.decode(value, { stream: true }))) {
         if (event === 'expired') {
-          throw new Refused({ message: 'the token has expired', hint: 'Enter a new one.' }, true);
+          throw new ApiError({ message: 'the token has expired', hint: 'Enter a new one.' }, true);
         }
         if (event !== 'health') continue;
         listener.health(JSON.parse(data) as HealthAnswer);
-        happen({ type: 'message', at: Date.now() });
+        dispatch({ type: 'message', at: Date.now() });
       }
     }
   }
@@ -86,12 +86,12 @@ export function createFollower(listener: Listener): Follower {
   return {
     use(given) {
       token = given;
-      keepToken(given);
+      saveToken(given);
       attempt?.abort();
-      happen({ type: 'token' });
+      dispatch({ type: 'token' });
     },
-    forget: () => happen({ type: 'forget' }),
-    retry: () => happen({ type: 'retry' }),
+    forget: () => dispatch({ type: 'forget' }),
+    retry: () => dispatch({ type: 'retry' }),
     token: () => token,
   };
 }

@@ -1,32 +1,32 @@
-/** The operator's token: from `#token=…` (which is then taken out of the address bar), kept for this tab alone. */
+/** Takes the operator's token from `#token=…`, removes it from the address, and keeps it for this tab only. */
 const KEY = 'tidemark.ops-token';
 
-export function takeToken(): string | null {
+export function loadToken(): string | null {
   const given = new URLSearchParams(location.hash.slice(1)).get('token');
   if (given) {
-    keepToken(given);
+    saveToken(given);
     history.replaceState(null, '', location.pathname + location.search);
     return given;
   }
   try {
     return sessionStorage.getItem(KEY);
   } catch {
-    return null; // Storage is switched off in this browser: the token is asked for at each visit.
+    return null; // This browser has no storage, so the page asks for the token at each visit.
   }
 }
 
-export function keepToken(token: string): void {
+export function saveToken(token: string): void {
   try {
     sessionStorage.setItem(KEY, token);
   } catch {
-    // As above.
+    // This browser has no storage.
   }
 }
 
-export function forgetToken(): void {
+export function deleteToken(): void {
   try {
     sessionStorage.removeItem(KEY);
   } catch {
-    // As above.
+    // This browser has no storage.
   }
 }

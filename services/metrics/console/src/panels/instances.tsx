@@ -1,13 +1,13 @@
 import { Empty, Panel } from '../parts/panel.tsx';
 import { type Column, Table } from '../parts/table.tsx';
-import { Quantity, say } from '../quantities.tsx';
+import { format, Quantity } from '../quantities.tsx';
 import { type Instance, keyOf, type View } from '../view.ts';
 
 type Lost = View['health']['lost'][number];
 type Row = { key: string; service: string; instance: string; url: string; live?: Instance; lost?: Lost };
 
 const COLUMNS: Column<Row>[] = [
-  { head: 'Instance', names: true, cell: (row) => row.instance },
+  { head: 'Instance', rowHeader: true, cell: (row) => row.instance },
   { head: 'Service', cell: (row) => row.service },
   { head: 'State', cell: stateOf },
   { head: 'Address', grow: true, cell: (row) => <span class="code">{row.url.replace(/^https?:\/\//, '')}</span> },
@@ -28,7 +28,7 @@ const COLUMNS: Column<Row>[] = [
 ];
 
 function stateOf({ live, lost }: Row) {
-  if (lost) return `lost, silent for ${say(lost.silentMs, 'ms')}`;
+  if (lost) return `lost, silent for ${format(lost.silentMs, 'ms')}`;
   return live?.ready ? 'ready' : `not ready: ${live?.problems.join('; ')}`;
 }
 

@@ -1,6 +1,6 @@
 import { Figure, Figures, Meter } from '../parts/figures.tsx';
 import { Empty, Panel } from '../parts/panel.tsx';
-import { say } from '../quantities.tsx';
+import { format } from '../quantities.tsx';
 import type { View } from '../view.ts';
 
 type Job = View['health']['activeJobs'][number];
@@ -48,7 +48,7 @@ function JobProgress({ job, now }: { job: Job; now: number }) {
         </span>
         <span class="unit">
           {job.state}
-          {job.priority !== 'normal' && `, ${job.priority} priority`} · {say(Math.max(0, since), 'ms')}
+          {job.priority !== 'normal' && `, ${job.priority} priority`} · {format(Math.max(0, since), 'ms')}
         </span>
         <span class="job-count">
           {job.total > 0 ? `${ended.toLocaleString('en')} / ${job.total.toLocaleString('en')}` : 'not planned yet'}

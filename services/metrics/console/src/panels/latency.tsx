@@ -1,10 +1,10 @@
 import { Chart, type Line } from '../parts/chart.tsx';
 import { Figure, Figures } from '../parts/figures.tsx';
 import { Empty, Panel } from '../parts/panel.tsx';
-import { greatest, linesOf, ofService, type View } from '../view.ts';
+import { instancesOf, linesOf, maxOf, type View } from '../view.ts';
 
 export function Latency({ view }: { view: View }) {
-  const gateways = ofService(view, 'gateway');
+  const gateways = instancesOf(view, 'gateway');
   const p99 = linesOf(view, 'http.p99', 'gateway/');
   const p50 = linesOf(view, 'http.p50', 'gateway/');
   const lines = p99.flatMap((line, colour): Line[] => {
@@ -15,11 +15,11 @@ export function Latency({ view }: { view: View }) {
     ];
   });
   const of = (read: (http: NonNullable<(typeof gateways)[number]['http']>) => number) =>
-    greatest(gateways.map(({ http }) => http && read(http)));
+    maxOf(gateways.map(({ http }) => http && read(http)));
   return (
     <Panel id="latency" title="Latency" note="over the last minute; the slowest gateway">
       {lines.length === 0 ? (
-        <Empty>There is nothing to time until a gateway answers requests.</Empty>
+        <Empty>No gateway has answered requests yet.</Empty>
       ) : (
         <>
           <Figures>

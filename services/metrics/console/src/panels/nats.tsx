@@ -1,13 +1,13 @@
 import { Chart } from '../parts/chart.tsx';
 import { Empty, Panel } from '../parts/panel.tsx';
 import { type Column, Table } from '../parts/table.tsx';
-import { Quantity, say } from '../quantities.tsx';
+import { format, Quantity } from '../quantities.tsx';
 import { linesOf, type View } from '../view.ts';
 
 type Stream = View['health']['nats']['streams'][number];
 
 const COLUMNS: Column<Stream>[] = [
-  { head: 'Stream', names: true, grow: true, cell: (row) => row.name },
+  { head: 'Stream', rowHeader: true, grow: true, cell: (row) => row.name },
   { head: 'Messages', number: true, cell: (row) => <Quantity value={row.messages} unit="count" /> },
   { head: 'Size', number: true, cell: (row) => <Quantity value={row.bytes} unit="bytes" /> },
   { head: 'Readers', number: true, cell: (row) => <Quantity value={row.consumers} unit="count" /> },
@@ -17,7 +17,7 @@ const COLUMNS: Column<Stream>[] = [
 
 export function Nats({ view }: { view: View }) {
   const { nats } = view.health;
-  const note = nats.version ? `${nats.version} · round trip ${say(nats.roundTripMs, 'ms')}` : undefined;
+  const note = nats.version ? `${nats.version} · round trip ${format(nats.roundTripMs, 'ms')}` : undefined;
   return (
     <Panel id="nats" title="NATS streams" note={note}>
       {nats.streams.length === 0 ? (

@@ -3,22 +3,23 @@ import { Meter } from '../parts/figures.tsx';
 import { Empty, Panel } from '../parts/panel.tsx';
 import { type Column, Table } from '../parts/table.tsx';
 import { Quantity } from '../quantities.tsx';
-import { type Instance, keyOf, linesOf, short, type View } from '../view.ts';
+import { type Instance, keyOf, linesOf, shortLabel, type View } from '../view.ts';
 
 type Pool = NonNullable<Instance['pools']>[number] & { owner: string };
 
-const SHOWN = 12;
+const MAX_ROWS = 12;
+const MAX_LINES = 4;
 const toneOf = (pool: Pool) =>
   pool.waiting > 0 && pool.utilisation >= 0.95 ? 'bad' : pool.waiting > 0 ? 'warn' : undefined;
 
 const COLUMNS: Column<Pool>[] = [
   {
     head: 'Pool',
-    names: true,
+    rowHeader: true,
     grow: true,
     cell: (pool) => (
       <span title={`${pool.name} of ${pool.owner}`}>
-        {pool.name} <span class="unit">{short(pool.owner)}</span>
+        {pool.name} <span class="unit">{shortLabel(pool.owner)}</span>
       </span>
     ),
   },
@@ -43,19 +44,19 @@ const COLUMNS: Column<Pool>[] = [
   },
 ];
 
-/** The fullest first, and after them those that have been used. Idle pools say nothing. */
+/** Lists the pools that have been used, those with waiting requests first. */
 export function Pools({ view }: { view: View }) {
   const all = view.health.instances.flatMap((instance) =>
     (instance.pools ?? []).map((pool) => ({ ...pool, owner: keyOf(instance) })),
   );
   const rows = all
     .filter(({ acquiredTotal, waiting }) => acquiredTotal > 0 || waiting > 0)
-    .sort((a, b) => b.waiting - a.waiting || order(a).localeCompare(order(b)))
-    .slice(0, SHOWN);
+    .sort((a, b) => b.waiting - a.waiting || poolKey(a).localeCompare(poolKey(b)))
+    .slice(0, MAX_ROWS);
   const busiest = linesOf(view, 'pool.utilisation')
-    .filter(({ label }) => rows.some((pool) => label === short(`${pool.owner}/${pool.name}`)))
+    .filter(({ label }) => rows.some((pool) => label === shortLabel(`${pool.owner}/${pool.name}`)))
     .sort((a, b) => peak(b.values) - peak(a.values))
-    .slice(0, 4)
+    .slice(0, MAX_LINES)
     .sort((a, b) => a.label.localeCompare(b.label));
   return (
     <Panel
@@ -67,7 +68,7 @@ export function Pools({ view }: { view: View }) {
         <Empty>No pool has been used yet: no service holds connections to Postgres.</Empty>
       ) : (
         <>
-          <Table caption="Connection pools" columns={COLUMNS} rows={rows} keyOf={order} toneOf={toneOf} />
+          <Table caption="Connection pools" columns={COLUMNS} rows={rows} keyOf={poolKey} toneOf={toneOf} />
           <Chart title="Utilisation, the busiest" times={view.recent.times()} lines={busiest} unit="percent" />
         </>
       )}
@@ -75,5 +76,5 @@ export function Pools({ view }: { view: View }) {
   );
 }
 
-const order = (pool: Pool) => `${pool.owner}/${pool.name}`;
+const poolKey = (pool: Pool) => `${pool.owner}/${pool.name}`;
 const peak = (values: readonly (number | null)[]) => Math.max(0, ...values.map((value) => value ?? 0));

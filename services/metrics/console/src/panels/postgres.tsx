@@ -4,8 +4,8 @@ import { Empty, Panel } from '../parts/panel.tsx';
 import { Quantity } from '../quantities.tsx';
 import { linesOf, type View } from '../view.ts';
 
-/** A transaction younger than this is nobody's business. */
-const OLD_SECONDS = 5;
+/** Age in seconds from which the oldest transaction is shown. */
+const MIN_AGE_S = 5;
 
 export function Postgres({ view }: { view: View }) {
   const { postgres, activity } = view.health;
@@ -47,7 +47,7 @@ export function Postgres({ view }: { view: View }) {
           </Figures>
           <Meter share={connections.total / connections.max} label="Share of max_connections" />
           <Chart title="Commits" times={view.recent.times()} lines={lines.slice(0, 1)} unit="perSecond" />
-          {oldest && oldest.seconds > OLD_SECONDS && (
+          {oldest && oldest.seconds > MIN_AGE_S && (
             <p class="aside">
               Oldest transaction: <Quantity value={oldest.seconds} unit="seconds" />, {oldest.application || 'no name'}{' '}
               (pid {oldest.pid}, {oldest.state}) <code>{oldest.statement}</code>

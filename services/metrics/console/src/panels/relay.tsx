@@ -3,19 +3,19 @@ import { Figure, Figures } from '../parts/figures.tsx';
 import { Empty, Panel } from '../parts/panel.tsx';
 import { type Column, Table } from '../parts/table.tsx';
 import { Quantity } from '../quantities.tsx';
-import { type Instance, keyOf, linesOf, ofService, short, total, type View } from '../view.ts';
+import { type Instance, instancesOf, keyOf, linesOf, shortLabel, sumOf, type View } from '../view.ts';
 
 type Relay = NonNullable<Instance['relay']> & { owner: string };
 
 const COLUMNS: Column<Relay>[] = [
-  { head: 'Instance', names: true, grow: true, cell: (row) => short(row.owner) },
+  { head: 'Instance', rowHeader: true, grow: true, cell: (row) => shortLabel(row.owner) },
   { head: 'Role', cell: (row) => row.role },
   { head: 'Confirmed', cell: (row) => <span class="code">{row.confirmedLsn ?? '–'}</span> },
   { head: 'Changes', number: true, cell: (row) => <Quantity value={row.changesTotal} unit="count" /> },
 ];
 
 export function Relay({ view }: { view: View }) {
-  const rows = ofService(view, 'realtime').flatMap((instance) =>
+  const rows = instancesOf(view, 'realtime').flatMap((instance) =>
     instance.relay ? [{ ...instance.relay, owner: keyOf(instance) }] : [],
   );
   const active = rows.find(({ role }) => role === 'active');
@@ -31,7 +31,7 @@ export function Relay({ view }: { view: View }) {
         <>
           <Figures>
             <Figure name="Lag" value={active?.lagBytes} unit="bytes" />
-            <Figure name="Changes" value={total(view, 'relay.changes')} unit="perSecond" />
+            <Figure name="Changes" value={sumOf(view, 'relay.changes')} unit="perSecond" />
             <Figure name="In flight" value={active?.inFlight} unit="count" />
           </Figures>
           <Chart
@@ -49,7 +49,7 @@ export function Relay({ view }: { view: View }) {
           />
           {failure && (
             <p class="aside">
-              Last error of {short(failure.owner)}: {failure.lastError}
+              Last error of {shortLabel(failure.owner)}: {failure.lastError}
             </p>
           )}
         </>

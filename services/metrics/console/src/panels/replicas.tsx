@@ -8,21 +8,21 @@ type Replica = View['health']['postgres']['replication'][number] & { refusedBy: 
 type Slot = View['health']['postgres']['slots'][number];
 
 const REPLICA: Column<Replica>[] = [
-  { head: 'Replica', names: true, grow: true, cell: (row) => row.name },
+  { head: 'Replica', rowHeader: true, grow: true, cell: (row) => row.name },
   { head: 'State', cell: (row) => (row.refusedBy.length ? 'no reads' : row.state) },
   { head: 'Lag', number: true, cell: (row) => <Quantity value={row.lagMs} unit="ms" /> },
   { head: 'Behind', number: true, cell: (row) => <Quantity value={row.lagBytes} unit="bytes" /> },
 ];
 
 const SLOT: Column<Slot>[] = [
-  { head: 'Slot', names: true, grow: true, cell: (row) => row.name },
+  { head: 'Slot', rowHeader: true, grow: true, cell: (row) => row.name },
   { head: 'Kind', cell: (row) => row.kind },
   { head: 'In use', cell: (row) => (row.active ? 'yes' : 'no') },
   { head: 'WAL kept', number: true, cell: (row) => <Quantity value={row.retainedBytes} unit="bytes" /> },
 ];
 
-/** Lag that the design calls healthy. */
-const HEALTHY_MS = 1_000;
+/** Lag under which the gateways use a replica again by default (DB_LAG_HEALTHY_MS). */
+const MAX_HEALTHY_LAG_MS = 1_000;
 
 export function Replicas({ view }: { view: View }) {
   const { replication, slots } = view.health.postgres;
@@ -47,7 +47,7 @@ export function Replicas({ view }: { view: View }) {
             columns={REPLICA}
             rows={rows}
             keyOf={(row) => row.name}
-            toneOf={(row) => ((row.lagMs ?? 0) > HEALTHY_MS || row.refusedBy.length ? 'warn' : undefined)}
+            toneOf={(row) => ((row.lagMs ?? 0) > MAX_HEALTHY_LAG_MS || row.refusedBy.length ? 'warn' : undefined)}
           />
           <Chart
             title="Replica lag"

@@ -1,12 +1,12 @@
 import { Chart } from '../parts/chart.tsx';
 import { Figure, Figures } from '../parts/figures.tsx';
 import { Empty, Panel } from '../parts/panel.tsx';
-import { linesOf, ofService, total, type View } from '../view.ts';
+import { instancesOf, linesOf, sumOf, type View } from '../view.ts';
 
 export function Requests({ view }: { view: View }) {
-  const gateways = ofService(view, 'gateway');
+  const gateways = instancesOf(view, 'gateway');
   const lines = linesOf(view, 'http.requests', 'gateway/');
-  const errors = total(view, 'http.errors', 'gateway/');
+  const errors = sumOf(view, 'http.errors', 'gateway/');
   return (
     <Panel id="requests" title="Requests">
       {gateways.length === 0 && lines.length === 0 ? (
@@ -17,12 +17,12 @@ export function Requests({ view }: { view: View }) {
       ) : (
         <>
           <Figures>
-            <Figure name="All" value={total(view, 'http.requests', 'gateway/')} unit="perSecond" />
+            <Figure name="All" value={sumOf(view, 'http.requests', 'gateway/')} unit="perSecond" />
             <Figure name="Errors" value={errors} unit="perSecond" tone={errors ? 'bad' : undefined} />
-            <Figure name="In flight" value={total(view, 'http.in_flight', 'gateway/')} unit="count" />
-            <Figure name="From cache" value={total(view, 'reads.cache')} unit="perSecond" />
-            <Figure name="From replicas" value={total(view, 'reads.replica')} unit="perSecond" />
-            <Figure name="From primary" value={total(view, 'reads.primary')} unit="perSecond" />
+            <Figure name="In flight" value={sumOf(view, 'http.in_flight', 'gateway/')} unit="count" />
+            <Figure name="From cache" value={sumOf(view, 'reads.cache')} unit="perSecond" />
+            <Figure name="From replicas" value={sumOf(view, 'reads.replica')} unit="perSecond" />
+            <Figure name="From primary" value={sumOf(view, 'reads.primary')} unit="perSecond" />
           </Figures>
           <Chart title="Requests by gateway" times={view.recent.times()} lines={lines} unit="perSecond" />
         </>

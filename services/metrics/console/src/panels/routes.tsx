@@ -1,7 +1,7 @@
 import { Empty, Panel } from '../parts/panel.tsx';
 import { type Column, Table } from '../parts/table.tsx';
 import { Quantity } from '../quantities.tsx';
-import { ofService, type View } from '../view.ts';
+import { instancesOf, type View } from '../view.ts';
 
 interface Route {
   route: string;
@@ -11,12 +11,12 @@ interface Route {
   p99Ms: number;
 }
 
-const SHOWN = 8;
+const MAX_ROWS = 8;
 
 const COLUMNS: Column<Route>[] = [
   {
     head: 'Route',
-    names: true,
+    rowHeader: true,
     grow: true,
     cell: (row) => <span title={row.route}>{row.route}</span>,
   },
@@ -26,8 +26,8 @@ const COLUMNS: Column<Route>[] = [
   { head: 'p99', number: true, cell: (row) => <Quantity value={row.p99Ms} unit="ms" /> },
 ];
 
-/** A route's figures over all gateways: sums, and the latency of the slowest. Percentiles cannot be added. */
-function merged(routes: readonly Route[]): Route[] {
+/** Merges the figures of a route over all gateways: sums of counts, and the highest percentiles, because percentiles do not add. */
+function mergeRoutes(routes: readonly Route[]): Route[] {
   const byRoute = new Map<string, Route>();
   for (const one of routes) {
     const known = byRoute.get(one.route);
@@ -43,10 +43,10 @@ function merged(routes: readonly Route[]): Route[] {
 }
 
 export function Routes({ view }: { view: View }) {
-  const rows = merged(ofService(view, 'gateway').flatMap(({ http }) => http?.routes ?? []))
+  const rows = mergeRoutes(instancesOf(view, 'gateway').flatMap(({ http }) => http?.routes ?? []))
     .filter(({ requestsTotal }) => requestsTotal > 0)
     .sort((a, b) => b.p99Ms - a.p99Ms)
-    .slice(0, SHOWN);
+    .slice(0, MAX_ROWS);
   return (
     <Panel id="routes" title="Slowest routes" note="last minute; calls since the start">
       {rows.length === 0 ? (

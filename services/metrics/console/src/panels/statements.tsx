@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { StatementStats } from '../../../src/collectors/postgres-statements.ts';
-import { ask, Refused } from '../live/api.ts';
+import { ApiError, request } from '../live/api.ts';
 import { Empty, Panel } from '../parts/panel.tsx';
 import { type Column, Table } from '../parts/table.tsx';
 import { Quantity } from '../quantities.tsx';
@@ -13,14 +13,14 @@ const ORDERS = [
 ] as const;
 type Order = (typeof ORDERS)[number][0];
 
-const SHOWN = 12;
-/** As often as the service reads them. */
+const MAX_ROWS = 12;
+/** The interval of the collector. */
 const REFRESH_MS = 5_000;
 
 const COLUMNS: Column<StatementStats>[] = [
   {
     head: 'Statement',
-    names: true,
+    rowHeader: true,
     grow: true,
     cell: (row) => (
       <details>
@@ -49,13 +49,13 @@ export function Statements({ view: { token } }: { view: View }) {
     const stop = new AbortController();
     const refresh = async () => {
       try {
-        const response = await ask(`statements?order=${order}&limit=${SHOWN}`, token, stop.signal);
+        const response = await request(`statements?order=${order}&limit=${MAX_ROWS}`, token, stop.signal);
         const { statements } = (await response.json()) as { statements: StatementStats[] };
         setFound({ statements, problem: null });
       } catch (error) {
         if (stop.signal.aborted) return;
-        const problem = error instanceof Refused ? [error.refusal.message, error.refusal.hint].join('. ') : null;
-        // Without an answer at all the page says already that the connection is lost; what was there stays.
+        const problem = error instanceof ApiError ? [error.refusal.message, error.refusal.hint].join('. ') : null;
+        // Without a response the page already says that the connection is lost; the last statements stay.
         setFound((before) => ({ statements: problem ? [] : (before?.statements ?? []), problem }));
       }
     };

@@ -1,23 +1,23 @@
-/** A uPlot curve of the last minutes, with a legend that tells the newest value, or the one under the pointer (on all charts at once). */
+/** A uPlot chart of the last minutes. Its legend has the newest values, or those under the pointer, which all charts share. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
-import { RECENT_SECONDS, type Values } from '../live/recent.ts';
-import { measure, say, type Unit } from '../quantities.tsx';
+import { type Values, WINDOW_S } from '../live/series-window.ts';
+import { format, scale, type Unit } from '../quantities.tsx';
 import { onSchemeChange, palette, SERIES_COLOURS } from './palette.ts';
 
 export interface Line {
   label: string;
   values: Values;
-  /** Index into the palette; by default the line's own. */
+  /** Index into the palette; default: the index of the line. */
   colour?: number;
   dashed?: boolean;
 }
 
-/** More lines than this cannot be told apart. */
+/** More lines cannot be distinguished. */
 const MAX_LINES = SERIES_COLOURS * 2;
 const MIN_HEIGHT_PX = 100;
-/** A value this many samples old still counts as the newest: telemetry and our clock do not beat together. */
-const FRESH_SAMPLES = 3;
+/** The newest value may be this many samples old, because telemetry does not arrive in step with the samples. */
+const MAX_AGE_SAMPLES = 3;
 
 export function Chart(props: { title: string; times: number[]; lines: readonly Line[]; unit: Unit }) {
   const { title, times, unit } = props;
@@ -30,7 +30,7 @@ export function Chart(props: { title: string; times: number[]; lines: readonly L
 
   useEffect(() => onSchemeChange(() => setScheme((n) => n + 1)), []);
 
-  // `shape` is all of the lines but their values, which the effect below sets.
+  // `shape` has everything but the values of the lines, which the next effect sets.
   useEffect(() => {
     const target = box.current as HTMLDivElement;
     const created = new uPlot(options(sizeOf(target), lines, unit, setPointed), dataOf(times, lines), target);
@@ -50,10 +50,10 @@ export function Chart(props: { title: string; times: number[]; lines: readonly L
 
   const legend = lines.map((line, index) => {
     const value = pointed === null ? newest(line.values) : line.values[pointed];
-    return { line, text: say(value, unit), colour: colourOf(line, index) };
+    return { line, text: format(value, unit), colour: colourOf(line, index) };
   });
   return (
-    <figure class="chart" aria-label={`${title}, last ${RECENT_SECONDS / 60} minutes`}>
+    <figure class="chart" aria-label={`${title}, last ${WINDOW_S / 60} minutes`}>
       <div class="plot" aria-hidden="true">
         <div ref={box} />
       </div>
@@ -79,7 +79,7 @@ const dataOf = (times: number[], lines: readonly Line[]): uPlot.AlignedData =>
   [times, ...lines.map(({ values }) => values)] as uPlot.AlignedData;
 
 function newest(values: Values): number | null {
-  for (let back = 1; back <= FRESH_SAMPLES; back++) {
+  for (let back = 1; back <= MAX_AGE_SAMPLES; back++) {
     const value = values.at(-back);
     if (value !== null && value !== undefined) return value;
   }
@@ -116,7 +116,7 @@ function options(
         space: 30,
         ...(unit === 'bytes' ? { incrs: POWERS_OF_TWO } : {}),
         values: (_plot, splits) =>
-          splits.map((split) => (split === 0 ? '0' : measure(split, unit).filter(Boolean).join(' '))),
+          splits.map((split) => (split === 0 ? '0' : scale(split, unit).filter(Boolean).join(' '))),
       },
     ],
     series: [
@@ -133,12 +133,12 @@ function options(
   };
 }
 
-/** So that the marks of a byte axis are round numbers of KiB, MiB and GiB. */
+/** These steps make the ticks of a byte axis round numbers of KiB, MiB and GiB. */
 const POWERS_OF_TWO = Array.from({ length: 48 }, (_, exponent) => 2 ** exponent);
 
 function spanOf(times: number[]): [number, number] {
   const end = times.at(-1) ?? Date.now() / 1_000;
-  return [end - RECENT_SECONDS, end];
+  return [end - WINDOW_S, end];
 }
 
 const hourAndMinute = (seconds: number) =>

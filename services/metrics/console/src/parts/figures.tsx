@@ -1,7 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { Quantity, type Unit } from '../quantities.tsx';
 
-/** A row of key figures. */
 export const Figures = ({ children }: { children: ComponentChildren }) => <dl class="figures">{children}</dl>;
 
 export function Figure(props: {
@@ -22,7 +21,7 @@ export function Figure(props: {
   );
 }
 
-/** A share of a whole, 0..1. */
+/** A bar; `share` is 0..1. */
 export function Meter({
   share,
   label,
@@ -34,7 +33,7 @@ export function Meter({
 }) {
   const percent = Math.max(0, Math.min(100, share * 100));
   return (
-    // biome-ignore lint/a11y/useSemanticElements: browsers do not agree on how a <meter> is styled.
+    // biome-ignore lint/a11y/useSemanticElements: browsers style <meter> differently.
     <div
       class={tone ? `meter ${tone}` : 'meter'}
       role="meter"

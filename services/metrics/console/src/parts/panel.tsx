@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
 
-/** One subject of the page. `note` is said beside the title, in few words. */
+/** A titled section of the page; `note` is a short text beside the title. */
 export function Panel(props: {
   id: string;
   title: string;
@@ -20,5 +20,5 @@ export function Panel(props: {
   );
 }
 
-/** What to do when there is nothing to show. */
+/** The text of a panel without data; it says what to do. */
 export const Empty = ({ children }: { children: ComponentChildren }) => <p class="empty">{children}</p>;

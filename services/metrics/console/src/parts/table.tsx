@@ -2,11 +2,11 @@ import type { ComponentChildren } from 'preact';
 
 export interface Column<T> {
   head: string;
-  /** Numbers are set flush right. */
+  /** Aligns the cells to the right. */
   number?: boolean;
-  /** The cell that names the row. */
-  names?: boolean;
-  /** Takes what room is left, and is cut with an ellipsis. */
+  /** The cell is the header of its row. */
+  rowHeader?: boolean;
+  /** The column takes the remaining width; longer text is cut with an ellipsis. */
   grow?: boolean;
   cell(row: T): ComponentChildren;
 }
@@ -20,8 +20,7 @@ export function Table<T>(props: {
 }) {
   const kind = ({ number, grow }: Column<T>) => [number && 'number', grow && 'grow'].filter(Boolean).join(' ');
   return (
-    // A table that is wider than the screen scrolls by itself; it must be reachable by keyboard for that.
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: the scrolling region is what takes the focus.
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a wide table scrolls by itself, and needs the focus to scroll by keyboard.
     <section class="scroll" tabIndex={0} aria-label={props.caption}>
       <table>
         <caption>{props.caption}</caption>
@@ -38,7 +37,7 @@ export function Table<T>(props: {
           {props.rows.map((row) => (
             <tr key={props.keyOf(row)} class={props.toneOf?.(row)}>
               {props.columns.map((column) =>
-                column.names ? (
+                column.rowHeader ? (
                   <th key={column.head} scope="row" class={kind(column)}>
                     {column.cell(row)}
                   </th>

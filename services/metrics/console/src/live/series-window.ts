@@ -1,25 +1,25 @@
-/** The last five minutes of every series: loaded from the history, then fed by each message. */
+/** Keeps the last five minutes of every series: loaded from the history, then extended by each message. */
 import type { HistoryAnswer } from '../../../src/history/history.ts';
 
-export const RECENT_SECONDS = 300;
+export const WINDOW_S = 300;
 
 export type Values = (number | null)[];
 
-export interface Recent {
+export interface SeriesWindow {
   /** Seconds since 1970, oldest first. */
   times(): number[];
   load(answer: HistoryAnswer): void;
   push(atMs: number, samples: Record<string, number | null>): void;
-  /** The series of a figure, with their labels; '' is the label of one that has none. */
+  /** Returns the series of a figure with their labels; '' for a series without label. */
   of(figure: string): { label: string; values: Values }[];
 }
 
-export function createRecent(): Recent {
+export function createSeriesWindow(): SeriesWindow {
   let times: number[] = [];
   let series = new Map<string, Values>();
 
   function cut(): void {
-    const oldest = (times.at(-1) ?? 0) - RECENT_SECONDS;
+    const oldest = (times.at(-1) ?? 0) - WINDOW_S;
     const drop = times.findIndex((time) => time >= oldest);
     if (drop <= 0) return;
     times = times.slice(drop);
@@ -40,7 +40,7 @@ export function createRecent(): Recent {
     push(atMs, samples) {
       const at = atMs / 1_000;
       const last = times.at(-1);
-      // The first message after the history repeats its last moment.
+      // The first message repeats the last time of the history.
       if (last !== undefined && at <= last) return;
       const before = times.length;
       times = [...times, at];
