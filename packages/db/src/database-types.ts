@@ -4,7 +4,17 @@ import type { AnswersInFlight } from './connection/answer-budget.ts';
 import type { DbEvent } from './events.ts';
 import type { PoolOptions } from './pool/options.ts';
 import type { Streams } from './stream/types.ts';
-import type { Identity, Pool, QueryOptions, RecordedStatement, Row, Rows, Statement } from './types.ts';
+import type {
+  Identity,
+  Pool,
+  QueryOptions,
+  RecordedStatement,
+  Row,
+  Rows,
+  Statement,
+  Transaction,
+  TransactionOptions,
+} from './types.ts';
 
 export interface ReadRequest extends QueryOptions {
   identity: Identity;
@@ -46,6 +56,17 @@ export interface WriteResult {
   tidemark: Tidemark;
 }
 
+export interface WriteTransactionOptions extends TransactionOptions {
+  /** End with ROLLBACK although nothing failed, and return the value all the same. */
+  rollback?: boolean;
+}
+
+export interface TransactionResult<T> {
+  value: T;
+  /** The end of this transaction in the WAL, or a little past it. */
+  tidemark: Tidemark;
+}
+
 export interface Database {
   readonly pools: {
     readonly write: Pool;
@@ -55,6 +76,11 @@ export interface Database {
   };
   read<R extends Row = Row>(request: ReadRequest): Promise<ReadResult<R>>;
   write(request: WriteRequest): Promise<WriteResult>;
+  /** As `transaction` of the `write` pool, with the position of its COMMIT, which is read in the same round trip. */
+  transaction<T>(
+    work: (tx: Transaction) => Promise<T>,
+    options?: WriteTransactionOptions,
+  ): Promise<TransactionResult<T>>;
   /**
    * The pool of a replica that has replayed `tidemark`, for a transaction that must see it; undefined: only the primary surely has. Waits
    * for a replica as `read` does, and throws as it does.

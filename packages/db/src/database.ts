@@ -198,6 +198,7 @@ function assemble(parts: Parts): Database {
     pools: { write, analytics, admin, reads },
     read: (request) => router.read(request),
     write: (request) => router.write(request),
+    transaction: (work, options) => router.transaction(work, options),
     replicaAt: (tidemark) => router.replicaAt(tidemark),
     streams,
     answers,

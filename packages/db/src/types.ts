@@ -8,7 +8,7 @@
  *   identity  the Postgres role and the JWT claims that a statement runs under
  *   router    chooses the server of a read: a replica that has replayed far enough, else the primary
  */
-import type { PoolStats } from '@tidemark/contracts';
+import type { Lsn, PoolStats } from '@tidemark/contracts';
 
 /** Sent as text: objects as JSON, arrays as Postgres array literals, bytes as hex. */
 export type Param = string | number | boolean | bigint | null | undefined | Uint8Array | Date | Param[] | object;
@@ -88,6 +88,17 @@ export interface TransactionOptions extends QueryOptions {
 /** The use of one open transaction. Statements sent in one tick are pipelined, in order. */
 export interface Transaction {
   query<R extends Row = Row>(text: string, params?: readonly Param[]): Promise<Rows<R>>;
+  /** The snapshot of this very statement, and a position read after it was taken. Pipelined like `query`. */
+  snapshot(): Promise<ServerSnapshot>;
+}
+
+export interface ServerSnapshot {
+  /** The server is a replica. */
+  isStandby: boolean;
+  /** The insert position of the primary, or the replay position of a replica. */
+  lsn: Lsn;
+  /** As Postgres writes it: `xmin:xmax:xid,…`. A replica lists no running transactions. */
+  text: string;
 }
 
 export interface Pool {

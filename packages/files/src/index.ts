@@ -18,3 +18,4 @@ export type { S3FileStoreOptions } from './s3-store.ts';
 export { type ImageType, SNIFF_BYTES, sniffImage } from './sniff.ts';
 export { agreedType, isInlineSafe, type SniffedType, sniffType, TYPE_BYTES } from './sniff-type.ts';
 export * from './types.ts';
+export { type UploadOutcome, uploadFiles } from './upload-rows.ts';

@@ -1,22 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Identity, Pool, Transaction } from '@tidemark/db';
-import type { FileFacts, FileRow, NewFile, UploadedFile, UploadOptions } from './file-rows.ts';
+import type { FileFacts, FileRow, NewFile } from './file-rows.ts';
 import { type ListOptions, listStatement, registryStatements as sql } from './registry-statements.ts';
 import { pathTaken, toContents, toFile, toInsert } from './rows.ts';
-import { uploadFiles } from './upload-rows.ts';
 
 export interface FileRegistry {
   /** Inserts rows as the service itself, all or none, in the caller's transaction. Throws FILES_PATH_TAKEN. */
   insert(tx: Transaction, files: readonly NewFile[]): Promise<FileRow[]>;
-  /**
-   * Inserts rows under an identity, all or none: its grants and the policies on tidemark.files decide. The bytes' key, size,
-   * hash and type are the service's word. Throws FILES_PATH_TAKEN, and what Postgres refuses it with (42501).
-   */
-  upload(
-    identity: Identity,
-    files: readonly UploadedFile[],
-    options?: UploadOptions,
-  ): Promise<{ files: FileFacts[]; replaced: number }>;
   /** Undefined when there is none, or none that this identity may see. */
   find(identity: Identity, id: string): Promise<FileRow | undefined>;
   /** Without a bucket: in the identity's own. */
@@ -57,7 +47,6 @@ export function createFileRegistry(pool: Pool): FileRegistry {
         throw pathTaken(error, files) ?? error;
       }
     },
-    upload: (identity, files, options = {}) => uploadFiles(pool, identity, files, options),
     find: async (identity, id) => (await read(identity, sql.find, [JSON.stringify([id])]))[0],
     findByPath: async (identity, path, bucket) => (await read(identity, sql.findByPath, [path, bucket ?? null]))[0],
     findMany: (identity, ids) => read(identity, sql.find, [JSON.stringify(ids)]),

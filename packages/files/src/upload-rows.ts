@@ -3,31 +3,28 @@
  * rows as the caller. The role never changes back, so nothing after it has more rights than the caller.
  */
 import { randomUUID } from 'node:crypto';
-import { type Identity, identityStatement, type Pool, type Transaction } from '@tidemark/db';
+import type { Tidemark } from '@tidemark/contracts';
+import { type Database, type Identity, identityStatement, type Transaction } from '@tidemark/db';
 import type { FileFacts, UploadedFile, UploadOptions } from './file-rows.ts';
 import { registryStatements as sql } from './registry-statements.ts';
 import { pathTaken, toContents, toFile } from './rows.ts';
 
-/** Thrown inside of the transaction to undo it although nothing failed. */
-class Undo extends Error {
-  readonly outcome: UploadOutcome;
-
-  constructor(outcome: UploadOutcome) {
-    super('rolled back as asked');
-    this.outcome = outcome;
-  }
-}
-
-interface UploadOutcome {
+export interface UploadOutcome {
   files: FileFacts[];
+  /** Rows that were deleted because they had one of the paths. */
   replaced: number;
+  tidemark: Tidemark;
 }
 
+/**
+ * Inserts rows under an identity, all or none: its grants and the policies on tidemark.files decide. The bytes' key, size,
+ * hash and type are the service's word. Throws FILES_PATH_TAKEN, and what Postgres refuses it with (42501).
+ */
 export async function uploadFiles(
-  pool: Pool,
+  database: Pick<Database, 'transaction'>,
   identity: Identity,
   files: readonly UploadedFile[],
-  options: UploadOptions,
+  options: UploadOptions = {},
 ): Promise<UploadOutcome> {
   const named = files.map((file) => ({ id: randomUUID() as string, ...file }));
   const { owner, bucket = null, visibility = null } = options;
@@ -47,19 +44,20 @@ export async function uploadFiles(
       : tx.query(sql.removeFor, [paths, bucket, owner]);
   };
   try {
-    return await pool.transaction(async (tx) => {
-      const [, , removed, inserted] = await Promise.all([
-        tx.query(sql.contents, [JSON.stringify(named.map(toContents))]),
-        tx.query(caller.text, caller.params),
-        options.replace ? remove(tx) : undefined,
-        tx.query(owner === undefined ? sql.insertOwn : sql.insertFor, [JSON.stringify(rows)]),
-      ]);
-      const outcome = { files: inserted.map(toFile), replaced: removed?.count ?? 0 };
-      if (options.dryRun) throw new Undo(outcome);
-      return outcome;
-    });
+    const { value, tidemark } = await database.transaction(
+      async (tx) => {
+        const [, , removed, inserted] = await Promise.all([
+          tx.query(sql.contents, [JSON.stringify(named.map(toContents))]),
+          tx.query(caller.text, caller.params),
+          options.replace ? remove(tx) : undefined,
+          tx.query(owner === undefined ? sql.insertOwn : sql.insertFor, [JSON.stringify(rows)]),
+        ]);
+        return { files: inserted.map(toFile), replaced: removed?.count ?? 0 };
+      },
+      { rollback: options.dryRun === true },
+    );
+    return { ...value, tidemark };
   } catch (error) {
-    if (error instanceof Undo) return error.outcome;
     throw pathTaken(error, files) ?? error;
   }
 }

@@ -4,6 +4,7 @@ import { useTestStack } from '@tidemark/local-stack';
 import t from 'tap';
 import type { NewFile } from '../src/file-rows.ts';
 import { createFileRegistry, type FileRegistry } from '../src/registry.ts';
+import { uploadFiles } from '../src/upload-rows.ts';
 
 const stack = await useTestStack();
 await stack.template('files', async (url) => {
@@ -123,7 +124,7 @@ t.test(
     const upload = (path: string) => ({
       ...{ path, contentType: 'text/plain', size: 3, sha256: 'abc', storageKey: `up ${path}` },
     });
-    const { files, replaced } = await registry.upload(as('ada'), [upload('up/1'), upload('up/2')]);
+    const { files, replaced } = await uploadFiles(database, as('ada'), [upload('up/1'), upload('up/2')]);
     t.equal(replaced, 0);
     t.match(files, [
       { path: 'up/1', owner: 'ada', size: 3, sha256: 'abc', content_type: 'text/plain' },
@@ -133,27 +134,33 @@ t.test(
     t.equal((await registry.find(as('ada'), files[0]!.id))?.storage_key, 'up up/1');
     t.equal((await registry.findByPath(as('bob'), 'up/1')) === undefined, true);
     t.equal((await registry.findByPath(service, 'up/1', '~ada'))?.id, files[0]!.id);
-    await t.rejects(registry.upload(as('ada'), [upload('up/1')]), { code: 'FILES_PATH_TAKEN' });
-    const bobs = await registry.upload(as('bob'), [upload('up/1')], { replace: true });
+    await t.rejects(uploadFiles(database, as('ada'), [upload('up/1')]), { code: 'FILES_PATH_TAKEN' });
+    const bobs = await uploadFiles(database, as('bob'), [upload('up/1')], { replace: true });
     t.match(bobs, { replaced: 0, files: [{ bucket: '~bob', path: 'up/1', owner: 'bob' }] }, 'another bucket');
-    await t.rejects(registry.upload(as('bob'), [upload('up/3')], { owner: 'ada' }), { code: '42501' });
-    await t.rejects(registry.upload(as('bob'), [upload('up/3')], { owner: null }), { code: '42501' });
-    await t.rejects(registry.upload(as('bob'), [upload('jobs/3')]), { code: '42501' });
-    await t.rejects(registry.upload({ role: 'anon', claims: '{}' }, [upload('up/3')]), { code: '42501' });
-    t.match((await registry.upload(service, [upload('up/all')], { owner: null })).files[0], {
+    await t.rejects(uploadFiles(database, as('bob'), [upload('up/3')], { owner: 'ada' }), { code: '42501' });
+    await t.rejects(uploadFiles(database, as('bob'), [upload('up/3')], { owner: null }), { code: '42501' });
+    await t.rejects(uploadFiles(database, as('bob'), [upload('jobs/3')]), { code: '42501' });
+    await t.rejects(uploadFiles(database, { role: 'anon', claims: '{}' }, [upload('up/3')]), { code: '42501' });
+    t.match((await uploadFiles(database, service, [upload('up/all')], { owner: null })).files[0], {
       owner: null,
       bucket: 'service',
       visibility: 'private',
     });
     for (const target of [{ bucket: '~ada' }, { bucket: 'shared' }, { visibility: 'public' as const }]) {
-      await t.rejects(registry.upload(as('bob'), [upload('up/3')], target), { code: '42501' }, JSON.stringify(target));
+      await t.rejects(
+        uploadFiles(database, as('bob'), [upload('up/3')], target),
+        { code: '42501' },
+        JSON.stringify(target),
+      );
     }
-    await t.rejects(registry.upload(service, [upload('up/3')], { bucket: '~ada', owner: 'bob' }), { code: '23514' });
-    const again = await registry.upload(as('ada'), [upload('up/1')], { replace: true });
+    await t.rejects(uploadFiles(database, service, [upload('up/3')], { bucket: '~ada', owner: 'bob' }), {
+      code: '23514',
+    });
+    const again = await uploadFiles(database, as('ada'), [upload('up/1')], { replace: true });
     t.equal(again.replaced, 1);
     t.not(again.files[0]!.id, files[0]!.id);
     t.equal(await registry.find(as('ada'), files[0]!.id), undefined);
-    const dry = await registry.upload(as('ada'), [upload('up/dry')], { dryRun: true });
+    const dry = await uploadFiles(database, as('ada'), [upload('up/dry')], { dryRun: true });
     t.equal(await registry.find(as('ada'), dry.files[0]!.id), undefined);
     t.same(await registry.referenced(['up up/dry', 'up up/1']), new Set(['up up/1']));
   },
@@ -161,7 +168,9 @@ t.test(
 
 t.test('a client cannot make a row by itself, nor see where bytes are', async (t) => {
   const [own] = (
-    await registry.upload(as('ada'), [{ path: 'forge/1', contentType: 't', size: 1, sha256: 's', storageKey: 'k' }])
+    await uploadFiles(database, as('ada'), [
+      { path: 'forge/1', contentType: 't', size: 1, sha256: 's', storageKey: 'k' },
+    ])
   ).files;
   const try_ = (text: string, params: string[] = []) =>
     pool.transaction((tx) => tx.query(text, params), { identity: as('bob') });

@@ -81,8 +81,9 @@ export class ConnectionPool implements Pool, LeaseSource {
     return runQuery<R>(this, { text, ...(params !== undefined && { params }) }, options);
   }
 
-  transaction<T>(work: (tx: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
-    return runTransaction(this, work, options);
+  async transaction<T>(work: (tx: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
+    const { value } = await runTransaction(this, work, options);
+    return value;
   }
 
   /** Rejects with DB_POOL_FULL, DB_ACQUIRE_TIMEOUT, DB_POOL_CLOSED, or the server's refusal of every connection. */

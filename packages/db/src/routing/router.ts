@@ -12,14 +12,23 @@
  */
 import { formatLsn, formatTidemark, type Lsn, parseTidemark, type Tidemark, TidemarkError } from '@tidemark/contracts';
 import { PostgresError } from '../connection/postgres-error.ts';
-import type { ReadRequest, ReadResult, WriteRequest, WriteResult } from '../database-types.ts';
+import type {
+  ReadRequest,
+  ReadResult,
+  TransactionResult,
+  WriteRequest,
+  WriteResult,
+  WriteTransactionOptions,
+} from '../database-types.ts';
 import { errors } from '../errors.ts';
 import type { ConnectionPool } from '../pool/pool.ts';
 import { encodeStatement } from '../sql/param.ts';
+import { COMMITTED_SQL } from '../sql/wal.ts';
 import { recordTogether } from '../statements/recording.ts';
 import { runIdentityRead } from '../transactions/identity-read.ts';
 import { type IdentityTransaction, runIdentityTransaction } from '../transactions/identity-transaction.ts';
-import type { Row, Rows } from '../types.ts';
+import { runTransaction } from '../transactions/transaction.ts';
+import type { QueryOptions, Row, Rows, Transaction } from '../types.ts';
 import type { PrimaryWatcher } from './primary-watcher.ts';
 import type { ReplicaWatcher } from './replica-watcher.ts';
 
@@ -80,7 +89,7 @@ export class Router {
   }
 
   async write(request: WriteRequest): Promise<WriteResult> {
-    const { write, primary } = this.#init;
+    const { write } = this.#init;
     const statements = request.statements.map(encodeStatement);
     // Before it is sent: what is written in the history of this epoch must not be handed out as part of a later one.
     const epoch = this.#epoch();
@@ -100,13 +109,30 @@ export class Router {
       throw request.rollback ? error : asWrite(error);
     });
     record(outcome.waitMs, outcome.results);
-    // The connection died between the COMMIT's confirmation and the position: any later one will do, of the same server.
-    const position = outcome.after ?? (await write.query(POSITION.text, [], request))[0];
+    return { results: outcome.results, tidemark: await this.#written(epoch, moves, outcome.after, request) };
+  }
+
+  async transaction<T>(
+    work: (tx: Transaction) => Promise<T>,
+    { rollback = false, ...options }: WriteTransactionOptions = {},
+  ): Promise<TransactionResult<T>> {
+    const { write } = this.#init;
+    const epoch = this.#epoch();
+    const { moves } = write;
+    const { value, after } = await runTransaction(write, work, options, { rollback, after: POSITION });
+    return { value, tidemark: await this.#written(epoch, moves, after, options) };
+  }
+
+  /** The tidemark of a write, from the position that was read behind its COMMIT. `epoch` and `moves` are from before it was sent. */
+  async #written(epoch: string, moves: number, after: Row | undefined, options: QueryOptions): Promise<Tidemark> {
+    const { write, primary } = this.#init;
+    // The connection died between the COMMIT's confirmation and the position: any later position of the same server will do.
+    const position = after ?? (await write.query(POSITION.text, [], options))[0];
     const moved = write.moves !== moves;
-    if (moved && outcome.after === undefined) throw errors.PRIMARY_CHANGED({ pool: write.name });
+    if (moved && after === undefined) throw errors.PRIMARY_CHANGED({ pool: write.name });
     const lsn = BigInt(position!.lsn);
     if (!moved) primary.noteWrite(lsn);
-    return { results: outcome.results, tidemark: formatTidemark(epoch, lsn) };
+    return formatTidemark(epoch, lsn);
   }
 
   /** The position that is asked for. Throws DB_EPOCH_CHANGED and DB_TIDEMARK_AHEAD, after a second look at the primary. */
@@ -223,14 +249,7 @@ const hasRoom = (pool: ConnectionPool, part: number): boolean => !pool.isClosed 
 
 const readLoad = (replica: Replica) => replica.pool.load;
 
-/**
- * Behind the COMMIT: with synchronous_commit on, the flushed position is at or past the end of our commit record. With it
- * off nothing may be flushed yet, and the inserted position is. As a number, which takes no parsing.
- */
-const POSITION = encodeStatement({
-  text: `select ((case when current_setting('synchronous_commit') = 'off' then pg_current_wal_insert_lsn()
-                       else pg_current_wal_flush_lsn() end) - '0/0'::pg_lsn)::text as lsn`,
-});
+const POSITION = encodeStatement({ text: `select ${COMMITTED_SQL} as lsn` });
 
 /** A read that lost its connection is repeated once: nothing was changed. */
 async function once<T>(read: () => Promise<T>): Promise<T> {

@@ -1,4 +1,5 @@
 /** Statements on an exclusive connection: one alone, or several between BEGIN and COMMIT with the caller's code between them. */
+import { parseLsn } from '@tidemark/contracts';
 import { answerKey } from '../connection/answer-budget.ts';
 import { StatementWatch } from '../connection/cancel-when-gone.ts';
 import type { PooledConnection } from '../connection/connection.ts';
@@ -9,6 +10,7 @@ import type { LeaseSource } from '../pool/lease-source.ts';
 import { leaseTrace } from '../pool/lease-trace.ts';
 import { settleAll } from '../settle-all.ts';
 import { type EncodedStatement, encodeStatement } from '../sql/param.ts';
+import { SERVER_LSN_SQL, SNAPSHOT_SQL } from '../sql/wal.ts';
 import { recorded } from '../statements/recording.ts';
 import type { Param, QueryOptions, Row, Rows, Statement, Transaction, TransactionOptions } from '../types.ts';
 import { identityStatement } from './identity-statement.ts';
@@ -40,11 +42,25 @@ export async function runQuery<R extends Row>(
   }
 }
 
+export interface TransactionEnd {
+  /** End with ROLLBACK although nothing failed. */
+  rollback?: boolean;
+  /** Sent behind the COMMIT or ROLLBACK, outside of the transaction. */
+  after?: EncodedStatement;
+}
+
+export interface TransactionOutcome<T> {
+  value: T;
+  /** Undefined when there was none, or it failed though the end of the transaction was confirmed. */
+  after: Row | undefined;
+}
+
 export async function runTransaction<T>(
   pool: LeaseSource,
   work: (tx: Transaction) => Promise<T>,
   options: TransactionOptions,
-): Promise<T> {
+  end: TransactionEnd = {},
+): Promise<TransactionOutcome<T>> {
   const trace = pool.options.leakThresholdMs > 0 ? leaseTrace() : undefined;
   const began = performance.now();
   const lease = await pool.acquire(options.identity === undefined ? 'own' : 'none', options);
@@ -59,7 +75,7 @@ export async function runTransaction<T>(
     course.watch = new StatementWatch(lease.connection, { client, withinMs, mayCancel: () => !course.isEnding });
   }
   try {
-    return await between(pool, lease, work, options, course);
+    return await between(pool, lease, work, options, end, course);
   } catch (error) {
     if (client?.isGone && !course.committing) throw errors.CLIENT_GONE(undefined, { cause: error });
     if (course.watch?.isOverdue && !course.committing) {
@@ -89,8 +105,9 @@ async function between<T>(
   lease: Lease,
   work: (tx: Transaction) => Promise<T>,
   options: TransactionOptions,
+  { rollback, after }: TransactionEnd,
   course: Course,
-): Promise<T> {
+): Promise<TransactionOutcome<T>> {
   const { connection } = lease;
   const { timeoutMs } = course;
   const { identity, client } = options;
@@ -116,12 +133,17 @@ async function between<T>(
         throw error;
       }
     },
+    async snapshot() {
+      const [row] = await tx.query<SnapshotRow>(SNAPSHOT);
+      const { standby, lsn, snapshot } = row as SnapshotRow;
+      return { isStandby: standby, lsn: parseLsn(lsn), text: snapshot };
+    },
   };
-  let result: T;
+  let value: T;
   try {
     // Awaited: a statement must not run outside of the transaction because BEGIN failed.
     await settleAll(opening);
-    result = await work(tx);
+    value = await work(tx);
     checkAwaited(course, options);
   } catch (error) {
     isOver = true;
@@ -131,10 +153,16 @@ async function between<T>(
   }
   isOver = true;
   course.isEnding = true;
-  course.committing = true;
-  const committed = await connection.send(COMMIT, timeoutMs);
-  if (commandOf(committed) !== 'COMMIT') throw errors.TRANSACTION_ABORTED({ pool: pool.name }, { cause: firstError });
-  return result;
+  course.committing = rollback !== true;
+  const [ended, behind] = await Promise.allSettled([
+    connection.send(rollback ? ROLLBACK : COMMIT, timeoutMs),
+    after && connection.send(after, timeoutMs),
+  ]);
+  if (ended.status === 'rejected') throw ended.reason;
+  if (!rollback && commandOf(ended.value) !== 'COMMIT') {
+    throw errors.TRANSACTION_ABORTED({ pool: pool.name }, { cause: firstError });
+  }
+  return { value, after: behind.status === 'fulfilled' ? behind.value?.[0] : undefined };
 }
 
 /** Throws when the client has gone, or the time for all statements is over: nothing more is run, and what was is rolled back. */
@@ -177,6 +205,13 @@ const ISOLATION = {
   serializable: 'serializable',
 } as const;
 
+interface SnapshotRow {
+  standby: boolean;
+  lsn: string;
+  snapshot: string;
+}
+
+const SNAPSHOT = `select pg_is_in_recovery() as standby, ${SNAPSHOT_SQL} as snapshot, ${SERVER_LSN_SQL} as lsn`;
 const SET_TIMEOUT = "select set_config('statement_timeout', $1, false)";
 export const COMMIT: EncodedStatement = encodeStatement({ text: 'commit' });
 export const ROLLBACK: EncodedStatement = encodeStatement({ text: 'rollback' });

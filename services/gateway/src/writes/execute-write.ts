@@ -1,6 +1,14 @@
 /** Runs a planned write: pipelined in one round trip, or in a transaction that is looked at before its COMMIT. */
-import { formatTidemark, parseLsn, type Tidemark, TRACE_PREFIX } from '@tidemark/contracts';
-import type { Database, Identity, Row, Statement, Transaction, TransactionOptions } from '@tidemark/db';
+import { type Tidemark, TRACE_PREFIX } from '@tidemark/contracts';
+import type {
+  Database,
+  Identity,
+  Row,
+  Statement,
+  Transaction,
+  TransactionResult,
+  WriteTransactionOptions,
+} from '@tidemark/db';
 import type { Asked } from '../http/tracing/request-trace.ts';
 
 export interface WriteExecution<R> extends Asked {
@@ -9,16 +17,6 @@ export interface WriteExecution<R> extends Asked {
   rollback: boolean;
   /** Sees the row before COMMIT; what it throws rolls back. */
   check?: (row: R) => void;
-}
-
-/** Thrown inside a transaction to undo it although nothing failed. */
-class Undo<T> extends Error {
-  readonly value: T;
-
-  constructor(value: T) {
-    super('rolled back as asked');
-    this.value = value;
-  }
 }
 
 export async function executeWrite<R extends Row>(
@@ -43,36 +41,19 @@ export async function executeWrite<R extends Row>(
   return { row: value, tidemark };
 }
 
-/** What `work` throws rolls back; so does `rollback`, with the value all the same. */
-export async function executeTransaction<T>(
+/** An error of `work` rolls back; so does `rollback`, which returns the value all the same. */
+export function executeTransaction<T>(
   db: Database,
-  options: TransactionOptions & { rollback: boolean; announce?: string },
+  options: WriteTransactionOptions & { announce?: string },
   work: (tx: Transaction) => Promise<T>,
-): Promise<{ value: T; tidemark: Tidemark }> {
-  const { rollback, announce, ...transaction } = options;
-  try {
-    const value = await db.pools.write.transaction(async (tx) => {
-      if (announce !== undefined) await tx.query(ANNOUNCE, [TRACE_PREFIX, announce]);
-      const done = await work(tx);
-      if (rollback) throw new Undo(done);
-      return done;
-    }, transaction);
-    return { value, tidemark: await currentTidemark(db) };
-  } catch (error) {
-    if (!(error instanceof Undo)) throw error;
-    return { value: error.value as T, tidemark: await currentTidemark(db) };
-  }
+): Promise<TransactionResult<T>> {
+  const { announce, ...transaction } = options;
+  return db.transaction(async (tx) => {
+    if (announce !== undefined) await tx.query(ANNOUNCE, [TRACE_PREFIX, announce]);
+    return await work(tx);
+  }, transaction);
 }
 
 /** Into the WAL, with the transaction's changes: the relay gives it on with them. First, since of a large transaction they may leave before its end. */
 const ANNOUNCE = 'select pg_logical_emit_message(true, $1, $2)';
 const announcement = (trace: string): Statement => ({ text: ANNOUNCE, params: [TRACE_PREFIX, trace] });
-
-/** With synchronous_commit off nothing may be flushed yet; the inserted position is past the commit in any case. */
-const POSITION = `select (case when current_setting('synchronous_commit') = 'off' then pg_current_wal_insert_lsn()
-  else pg_current_wal_flush_lsn() end)::text as lsn`;
-
-async function currentTidemark(db: Database): Promise<Tidemark> {
-  const [row] = await db.pools.write.query<{ lsn: string }>(POSITION);
-  return formatTidemark(db.epoch(), parseLsn(row?.lsn as string));
-}

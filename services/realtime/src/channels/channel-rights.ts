@@ -2,7 +2,7 @@
  * Who may join a channel (SELECT) and send to it (INSERT): the policies of tidemark.channels, evaluated under the socket's
  * role and claims over the row that the channel would be. Nothing is written, and no row needs to be there.
  */
-import { formatTidemark, laterTidemark, parseLsn, type Tidemark } from '@tidemark/contracts';
+import { formatTidemark, laterTidemark, type Tidemark } from '@tidemark/contracts';
 import { type Database, type Identity, identifier } from '@tidemark/db';
 import { isRefusal } from '../is-refusal.ts';
 import { CoalescedLoads } from '../limits/coalesced-loads.ts';
@@ -31,8 +31,6 @@ select has_table_privilege('tidemark.channels', 'select') as may_select, has_tab
        select from unnest(p.polroles) as r (oid) where pg_has_role(current_user, r.oid, 'usage')))) as policies`;
 /** Policies print with the schemas of what they name then, so their text means the same in every session. */
 const NO_SEARCH_PATH = `select set_config('search_path', '', true)`;
-/** A server that has got so far knows what the policies name. */
-const POSITION = 'select pg_current_wal_insert_lsn()::text as lsn';
 /** Roles in use; a changed policy counts after at most MAX_AGE_MS, and where it allows what was refused, at once. */
 const MAX_ROLES = 200;
 const MAX_AGE_MS = 2_000;
@@ -113,11 +111,12 @@ export function createChannelRights(database: Database): RightsOfChannels {
 async function load(database: Database, role: string): Promise<Question> {
   const askedAt = performance.now();
   const epoch = database.epoch();
-  const [, [row], [position]] = await database.pools.write.transaction(
-    (tx) => Promise.all([tx.query(NO_SEARCH_PATH), tx.query<FactsRow>(FACTS), tx.query<{ lsn: string }>(POSITION)]),
+  const [, [row], { lsn }] = await database.pools.write.transaction(
+    (tx) => Promise.all([tx.query(NO_SEARCH_PATH), tx.query<FactsRow>(FACTS), tx.snapshot()]),
     { identity: { role, claims: '{}' }, readOnly: true },
   );
-  const tidemark = formatTidemark(epoch, parseLsn(position?.lsn ?? ''));
+  // A server that has got so far knows what the policies name.
+  const tidemark = formatTidemark(epoch, lsn);
   const { may_select, may_insert, security, policies } = row as FactsRow;
   const of = (command: string) =>
     (policies ?? []).filter((policy) => policy.command === command || policy.command === '*');

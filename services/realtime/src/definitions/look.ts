@@ -1,6 +1,6 @@
 /** One look at the definitions of all published tables, or of one: a single statement, so that all of it is of one snapshot. */
 import { type Lsn, parseLsn, ROLES_DEFINITION } from '@tidemark/contracts';
-import type { Pool } from '@tidemark/db';
+import { INSERTED_SQL, type Pool, SNAPSHOT_SQL } from '@tidemark/db';
 import { parseXidSnapshot, type XidSnapshot } from '../snapshots/snapshot-visibility.ts';
 import { definitionsSql, ROLES_VERSION_SQL } from './definition-sql.ts';
 
@@ -33,8 +33,8 @@ interface LookRow {
 }
 
 const about = (version: string) =>
-  `select '' as schema, '${ROLES_DEFINITION}' as "table", ${version} as version, pg_current_snapshot()::text as snapshot,
-  pg_current_wal_insert_lsn()::text as since union all select schema, "table", version, null, null from`;
+  `select '' as schema, '${ROLES_DEFINITION}' as "table", ${version} as version, ${SNAPSHOT_SQL} as snapshot,
+  ${INSERTED_SQL} as since union all select schema, "table", version, null, null from`;
 const ALL = `${about(ROLES_VERSION_SQL)} (${definitionsSql({ publication: '$1' })}) d`;
 const ONE = `${about("''")} (${definitionsSql({ publication: '$1', only: { schema: '$2', table: '$3' } })}) d`;
 
@@ -63,7 +63,7 @@ export async function lookAtDefinitions(pool: Pool, publication: string, only?: 
 
 /** What is visible now; far cheaper than a look. */
 export async function currentSnapshot(pool: Pool): Promise<string> {
-  const [row] = await pool.query<{ snapshot: string }>('select pg_current_snapshot()::text as snapshot', [], {
+  const [row] = await pool.query<{ snapshot: string }>(`select ${SNAPSHOT_SQL} as snapshot`, [], {
     timeoutMs: TIMEOUT_MS,
   });
   return String(row?.snapshot);

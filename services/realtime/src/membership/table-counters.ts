@@ -1,8 +1,8 @@
 /** One look at the primary: what Postgres's statistics say of the tables that policies read, and which transactions are visible. */
-import { parseLsn } from '@tidemark/contracts';
 import { type Database, identifier } from '@tidemark/db';
 import type { TableRead } from '../policies/tables-read.ts';
-import { parseXidSnapshot, type SnapshotVisibility } from '../snapshots/snapshot-visibility.ts';
+import { primaryVisibility } from '../snapshots/snapshot-place.ts';
+import type { SnapshotVisibility } from '../snapshots/snapshot-visibility.ts';
 import type { Counters, WatchedTable } from './watched-table.ts';
 
 export interface Look {
@@ -15,14 +15,14 @@ export interface Look {
 /** @throws Postgres's errors, and DB_ errors where the primary does not answer */
 export async function lookAtTables(database: Database, tables: readonly WatchedTable[]): Promise<Look> {
   const oids = [...new Set(tables.flatMap(({ read }) => read.counted.map(({ oid }) => oid)))];
-  const [counted, [place]] = await database.pools.write.transaction(
-    (tx) => Promise.all([tx.query<Counter>(COUNTERS, [JSON.stringify(oids)]), tx.query<Place>(PLACE)]),
+  // Behind the statistics, so that the position is no older than what they count.
+  const [counted, place] = await database.pools.write.transaction(
+    (tx) => Promise.all([tx.query<Counter>(COUNTERS, [JSON.stringify(oids)]), tx.snapshot()]),
     { readOnly: true },
   );
-  const { lsn, snapshot } = place as Place;
   const found = new Map(counted.map((counter) => [counter.oid, counter]));
   return {
-    visibility: { kind: 'primary', snapshot: parseXidSnapshot(snapshot), after: 0n, until: parseLsn(lsn) },
+    visibility: primaryVisibility(place),
     counters({ read }) {
       const all = read.counted.map(({ oid }) => found.get(String(oid)));
       return { updates: all.map((one) => one?.updates).join(), others: all.map((one) => one?.others).join() };
@@ -36,17 +36,10 @@ interface Counter {
   others: string;
 }
 
-interface Place {
-  lsn: string;
-  snapshot: string;
-}
-
 /** A truncated or rewritten table has another file. */
 const COUNTERS = `select o.oid::text as oid, pg_stat_get_tuples_updated(o.oid)::text as updates,
   concat_ws(' ', pg_stat_get_tuples_inserted(o.oid), pg_stat_get_tuples_deleted(o.oid), pg_relation_filenode(o.oid)) as others
 from (select value::oid as oid from json_array_elements_text($1::json)) as o`;
-/** Behind it, so that the position is no older than what the statistics tell of. */
-const PLACE = 'select pg_current_wal_insert_lsn()::text as lsn, pg_current_snapshot()::text as snapshot';
 
 /** A larger table is not worth it: its readers are told. */
 const DIGEST_TIMEOUT_MS = 1_000;
@@ -59,11 +52,11 @@ export async function digestOf(database: Database, { schema, table, names }: Tab
   const columns = names.map(identifier).join(', ');
   const sql = `select count(*) || ' ' || coalesce(sum(hashtextextended(row(${columns})::text, 0)), 0) as digest
     from ${identifier(schema)}.${identifier(table)}`;
-  const [, [found], [place]] = await database.pools.write.transaction(
-    (tx) => Promise.all([tx.query(ALL_ROWS), tx.query<{ digest: string }>(sql), tx.query<Place>(PLACE)]),
+  const [, [found], { lsn }] = await database.pools.write.transaction(
+    (tx) => Promise.all([tx.query(ALL_ROWS), tx.query<{ digest: string }>(sql), tx.snapshot()]),
     { readOnly: true, timeoutMs: DIGEST_TIMEOUT_MS },
   );
-  return { digest: (found as { digest: string }).digest, lsn: parseLsn((place as Place).lsn) };
+  return { digest: (found as { digest: string }).digest, lsn };
 }
 
 /** An error in place of an answer that lacks what a policy hides. */

@@ -1,7 +1,15 @@
 /** From what a snapshot sees, which goes by transactions, to a place in the WAL. */
 import type { Lsn } from '@tidemark/contracts';
+import type { ServerSnapshot } from '@tidemark/db';
 import type { Feed } from '../changes/feed.ts';
-import { type SnapshotVisibility, seenThrough, type Visibility } from './snapshot-visibility.ts';
+import { errors } from '../errors.ts';
+import { parseXidSnapshot, type SnapshotVisibility, seenThrough, type Visibility } from './snapshot-visibility.ts';
+
+/** @throws RT_NOT_FOLLOWING on a standby, whose snapshots list no running transactions */
+export function primaryVisibility({ isStandby, lsn, text }: ServerSnapshot): SnapshotVisibility {
+  if (isStandby) throw errors.NOT_FOLLOWING({ reason: 'the server that should be the primary is a standby' });
+  return { kind: 'primary', snapshot: parseXidSnapshot(text), after: 0n, until: lsn };
+}
 
 /**
  * The snapshot holds everything up to here: of the transactions that this instance knows, it may lack some, which then were

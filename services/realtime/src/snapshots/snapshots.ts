@@ -7,7 +7,6 @@ import {
   formatTidemark,
   type Lsn,
   laterTidemark,
-  parseLsn,
   parseTidemark,
   type Tidemark,
   TidemarkError,
@@ -18,6 +17,7 @@ import { WaitingRoom } from '../limits/waiting-room.ts';
 import type { LivePlan } from '../query/live-plan.ts';
 import { snapshotSql } from '../query/select-sql.ts';
 import { fetchPage } from './snapshot-page.ts';
+import { primaryVisibility } from './snapshot-place.ts';
 import { parseXidSnapshot, type SnapshotVisibility } from './snapshot-visibility.ts';
 
 export interface SnapshotOptions {
@@ -89,19 +89,21 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
       // In one tick, hence without a pause between them; the cursor's snapshot is taken when it is declared.
       const [, before, , after] = await Promise.all([
         tx.query(UTC),
-        tx.query<Place>(STANDBY_PLACE),
+        tx.snapshot(),
         tx.query(`declare ${name} no scroll cursor for ${sql.text}`, sql.params),
-        tx.query<Place>(STANDBY_PLACE),
+        tx.snapshot(),
       ]);
-      const lower = placeOf(before[0]);
-      // The address may lead to another server than the one that was looked at.
-      if (lower.lsn < parseTidemark(from).lsn) return false;
-      const upper = placeOf(after[0]);
+      // The address may lead to another server than the one that was polled, or the replica was promoted.
+      if (!before.isStandby || !after.isStandby || before.lsn < parseTidemark(from).lsn) return false;
       const visibility: SnapshotVisibility = {
         kind: 'standby',
-        snapshot: { xmin: lower.snapshot.xmin, xmax: upper.snapshot.xmax, running: new Set() },
-        after: lower.lsn,
-        until: upper.lsn,
+        snapshot: {
+          xmin: parseXidSnapshot(before.text).xmin,
+          xmax: parseXidSnapshot(after.text).xmax,
+          running: new Set(),
+        },
+        after: before.lsn,
+        until: after.lsn,
       };
       if (!(await options.isUndecided(plan, visibility))) {
         reader.onVisibility(visibility);
@@ -119,13 +121,12 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
     reader: SnapshotReader,
   ): Promise<void> {
     // REPEATABLE READ: all of them, and the cursor, see by the same snapshot. The position is read after it was taken.
-    const [, places] = await Promise.all([
+    const [, taken] = await Promise.all([
       tx.query(UTC),
-      tx.query<Place>(PRIMARY_PLACE),
+      tx.snapshot(),
       tx.query(`declare tidemark_1 no scroll cursor for ${sql.text}`, sql.params),
     ]);
-    const { lsn, snapshot } = placeOf(places[0]);
-    reader.onVisibility({ kind: 'primary', snapshot, after: 0n, until: lsn });
+    reader.onVisibility(primaryVisibility(taken));
     await pages(tx, 'tidemark_1', reader);
   }
 
@@ -152,20 +153,8 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
 /** At 1 KB a row, more than a page has. */
 const PAGE_BYTES = 1_048_576;
 
-interface Place {
-  lsn: string;
-  snapshot: string;
-}
-
 /** Filters are compiled for it, and to_jsonb prints timestamptz in it. */
 const UTC = `select set_config('timezone', 'UTC', true)`;
-const STANDBY_PLACE = 'select pg_last_wal_replay_lsn()::text as lsn, pg_current_snapshot()::text as snapshot';
-const PRIMARY_PLACE = 'select pg_current_wal_insert_lsn()::text as lsn, pg_current_snapshot()::text as snapshot';
-
-function placeOf(row: Place | undefined) {
-  const { lsn, snapshot } = row as Place;
-  return { lsn: parseLsn(lsn), snapshot: parseXidSnapshot(snapshot) };
-}
 
 /** @throws RT_NOT_FOLLOWING between two epochs */
 async function replicaAt(database: Database, tidemark: Tidemark): Promise<Pool | undefined> {

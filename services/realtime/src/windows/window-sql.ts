@@ -1,5 +1,5 @@
 /** The rows of a window as SQL, with what places the answer among the changes. */
-import { identifier } from '@tidemark/db';
+import { identifier, SERVER_LSN_SQL, SNAPSHOT_SQL } from '@tidemark/db';
 import type { OrderTerm } from '@tidemark/query';
 import type { LivePlan, WindowPlan } from '../query/live-plan.ts';
 import { type SnapshotSql, selectList, whereSql } from '../query/select-sql.ts';
@@ -24,8 +24,7 @@ export function windowSql(plan: LivePlan, window: WindowPlan, maxBytes: number):
   const where = whereSql(plan, params);
   const limits = `limit ${window.limit} offset ${window.offset}`;
   return {
-    text: `select pg_is_in_recovery() as standby, pg_current_snapshot()::text as snapshot,
-  (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end)::text as upper,
+    text: `select pg_is_in_recovery() as standby, ${SNAPSHOT_SQL} as snapshot, ${SERVER_LSN_SQL} as upper,
   (select case when octet_length(rows) <= ${maxBytes} then rows end from (select array_to_json(array(
     select json_build_array(jsonb_build_array(${keyList})::text, to_jsonb(tidemark_row)::text)
     from (select ${selectList(plan)} from ${identifier(schema)}.${identifier(table)} as tidemark_table

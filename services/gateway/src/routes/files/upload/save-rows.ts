@@ -1,6 +1,6 @@
 /** The rows of an upload, inserted as the caller. */
-import { formatTidemark, parseLsn, type Tidemark, TidemarkError } from '@tidemark/contracts';
-import type { FileFacts, UploadedFile, UploadOptions } from '@tidemark/files';
+import { TidemarkError } from '@tidemark/contracts';
+import { type UploadedFile, type UploadOptions, type UploadOutcome, uploadFiles } from '@tidemark/files';
 import type { FastifyRequest } from 'fastify';
 import { wroteTable } from '../../../cache/own-writes.ts';
 import { fullIdentity } from '../../../request/identity-settings.ts';
@@ -12,14 +12,10 @@ export async function saveRows(
   request: FastifyRequest,
   files: readonly UploadedFile[],
   options: UploadOptions,
-): Promise<{ files: FileFacts[]; replaced: number; tidemark: Tidemark }> {
-  const { db } = context;
+): Promise<UploadOutcome> {
   const saved = await asCaller(context, request, files, options);
-  // After the COMMIT, so at or past it.
-  const [row] = await db.pools.write.query<{ lsn: string }>('select pg_current_wal_flush_lsn()::text as lsn');
-  const tidemark = formatTidemark(db.epoch(), parseLsn(row?.lsn as string));
-  wroteTable(context, 'tidemark', 'files', tidemark);
-  return { ...saved, tidemark };
+  wroteTable(context, 'tidemark', 'files', saved.tidemark);
+  return saved;
 }
 
 /** Whether the caller may, before a byte is stored: a row as it would be, as far as it is known, rolled back. */
@@ -41,7 +37,7 @@ async function asCaller(
   options: UploadOptions,
 ) {
   try {
-    return await context.files.registry.upload(fullIdentity(request, 'tidemark'), files, options);
+    return await uploadFiles(context.db, fullIdentity(request, 'tidemark'), files, options);
   } catch (error) {
     const isTaken = error instanceof TidemarkError && error.code === 'FILES_PATH_TAKEN';
     if (isTaken && request.headers['if-none-match'] === '*') {
