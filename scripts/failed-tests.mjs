@@ -1,24 +1,24 @@
-/** What failed in a run of `turbo run test`, gathered while its output goes by, to be told at the end of that output. */
+/** Collects the failures of `turbo run test` from its output, so that they can be printed at the end. */
 import { Parser } from 'tap-parser';
 
-/** Failures that are told in full: more of them mostly have one cause, and the output above has them all. */
-const MOST_FAILURES = 50;
-/** Lines of a failure's diagnostic block, from its begin (what was expected, what came) and its end (where): 40. */
+/** Number of failures printed in full. More failures mostly have one cause, and the output above contains all of them. */
+const MAX_FAILURES = 50;
+/** Lines of a diagnostic block: the first ones show the expected and the actual value, the last ones the place. */
 const FIRST_LINES = 28;
 const LAST_LINES = 12;
-/** Characters of a line: a value in one line may be a whole answer. */
-const MOST_CHARACTERS = 300;
+/** Characters of a line; one line may contain a whole response. */
+const MAX_CHARACTERS = 300;
 
 export class FailedTests {
-  /** One for each package, as the lines of packages that run at the same time are mixed. */
+  /** One parser for each package, because turbo mixes the lines of packages that run at the same time. */
   #parsers = new Map();
-  #told = [];
-  #untold = 0;
-  /** Files of each package in which something failed. */
+  #printed = [];
+  #omitted = 0;
+  /** The failed test files of each package. */
   #files = new Map();
 
-  /** Takes a line of turbo's output, without colours: `<package>:test: <TAP>`. Others are passed over. */
-  hear(line) {
+  /** Reads a line of turbo's output without colours, `<package>:test: <TAP>`; ignores other lines. */
+  readLine(line) {
     const [, name, tap] = /^(\S+):test: ?(.*)$/.exec(line) ?? [];
     if (name === undefined) return;
     if (!this.#parsers.has(name)) this.#parsers.set(name, this.#parser(name));
@@ -34,10 +34,10 @@ export class FailedTests {
         follow(child, [...path, child.name]);
       });
       parser.on('assert', ({ ok, todo, skip, name, diag }) => {
-        // The test around one that failed has failed as well, which is told; one that was cut off fails by itself.
-        const isTold = before !== undefined && failures > before;
+        // The parent of a failed test also fails, and is not printed; a test that was cut off fails by itself.
+        const isParent = before !== undefined && failures > before;
         before = undefined;
-        if (ok || todo || skip || isTold) return;
+        if (ok || todo || skip || isParent) return;
         failures += 1;
         const all = [...path, name];
         this.#files.set(all[0], (this.#files.get(all[0]) ?? new Set()).add(all[1]));
@@ -49,27 +49,27 @@ export class FailedTests {
     return parser;
   }
 
-  /** `path`: package, file, test, …, assertion. */
+  /** `path` is package, file, test, …, assertion. */
   #add(path, diag) {
-    if (this.#told.length === MOST_FAILURES) this.#untold += 1;
-    else this.#told.push([`not ok - ${path.join(' > ')}`, ...block(diag)].map(cut).join('\n'));
+    if (this.#printed.length === MAX_FAILURES) this.#omitted += 1;
+    else this.#printed.push([`not ok - ${path.join(' > ')}`, ...block(diag)].map(cut).join('\n'));
   }
 
-  /** `[package, file]` of what failed. */
+  /** Returns `[package, file]` for each failed file. */
   files() {
     for (const parser of this.#parsers.values()) parser.end();
     return [...this.#files].flatMap(([name, files]) => [...files].map((file) => [name, file]));
   }
 
-  /** What failed, as text for people; empty when nothing did. */
-  told() {
+  /** Returns the failures as text; empty when there are none. */
+  summary() {
     for (const parser of this.#parsers.values()) parser.end();
-    const rest = this.#untold > 0 ? [`and ${this.#untold} more: search for "not ok" above`] : [];
-    return [...this.#told, ...rest].join('\n\n');
+    const rest = this.#omitted > 0 ? [`and ${this.#omitted} more: search for "not ok" above`] : [];
+    return [...this.#printed, ...rest].join('\n\n');
   }
 }
 
-/** The diagnostic block as TAP has it, which is YAML. */
+/** Returns the diagnostic block as lines of YAML, as in TAP. */
 function block(diag) {
   if (!diag) return [];
   const [, ...lines] = Parser.stringify([['assert', { name: '', diag }]])
@@ -80,4 +80,4 @@ function block(diag) {
   return [...lines.slice(0, FIRST_LINES), `  … (${more} lines, which are above)`, ...lines.slice(-LAST_LINES)];
 }
 
-const cut = (line) => (line.length > MOST_CHARACTERS ? `${line.slice(0, MOST_CHARACTERS)}…` : line);
+const cut = (line) => (line.length > MAX_CHARACTERS ? `${line.slice(0, MAX_CHARACTERS)}…` : line);

@@ -1,4 +1,4 @@
-/** From a fresh clone to a built tree: pnpm through npx, then turbo. Does nothing where nothing has changed. */
+/** Installs and builds a fresh clone: pnpm through npx, then turbo. Does nothing when nothing has changed. */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -6,8 +6,8 @@ import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const LEAST_NODE = [20, 19];
-/** turbo calls pnpm by name, which is among our own packages. */
+const MIN_NODE = [20, 19];
+/** turbo calls pnpm by name, so node_modules/.bin must be in PATH. */
 export const toolsEnv = () => ({
   ...process.env,
   PATH: `${join(root, 'node_modules', '.bin')}${delimiter}${process.env.PATH}`,
@@ -42,13 +42,13 @@ export async function prepare(say) {
 
 function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
-  const [leastMajor, leastMinor] = LEAST_NODE;
-  if (major > leastMajor || (major === leastMajor && minor >= leastMinor)) return;
-  process.stderr.write(`Node ${process.versions.node} is too old: Tidemark needs ${LEAST_NODE.join('.')} or later.\n`);
+  const [minMajor, minMinor] = MIN_NODE;
+  if (major > minMajor || (major === minMajor && minor >= minMinor)) return;
+  process.stderr.write(`Node ${process.versions.node} is too old: Tidemark needs ${MIN_NODE.join('.')} or later.\n`);
   process.exit(1);
 }
 
-/** What an installation depends on: the lockfile, the workspace and every package.json, on this Node and system. */
+/** Returns a hash of the inputs of an installation: the lockfile, the workspace, every package.json, Node and the platform. */
 function installFingerprint() {
   const hash = createHash('sha256').update(`${process.version} ${process.platform} ${process.arch}`);
   const files = ['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml'];

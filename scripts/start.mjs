@@ -10,7 +10,7 @@ try {
   process.exit(1);
 }
 
-// npm runs this below a shell that does not pass signals on: when the shell is gone, stop as for a signal.
+// npm runs this script in a shell that does not forward signals, so the script stops when the shell has ended.
 const parent = process.ppid;
 setInterval(() => {
   if (process.ppid !== parent) process.kill(process.pid, 'SIGTERM');

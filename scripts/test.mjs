@@ -1,6 +1,6 @@
 /**
- * `npm test`: prepares the tree, starts one stack for all test files, runs every package's tests, tells what failed, counts.
- * A file that failed is run once more, alone: what passes then depends on what else runs, and is counted as flaky.
+ * `npm test`: prepares the tree, starts one stack for all test files, runs the tests of every package, prints the failures and counts.
+ * A file that fails is run once more, alone. If it passes then, it depends on what runs beside it, and counts as flaky.
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -30,20 +30,20 @@ let stopping = false;
 const stop = async (code) => {
   if (stopping) return;
   stopping = true;
-  // Those that still run would fail one by one without the stack.
+  // Tests that still run would fail one by one without the stack.
   if (child?.exitCode === null && child.kill('SIGTERM')) await once(child, 'close');
   await stack.stop();
   process.exit(code);
 };
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void stop(130));
 
-// Known to the tree only since it was prepared.
+// This module needs tap-parser, which prepare() has just installed.
 const { FailedTests } = await import('./failed-tests.mjs');
 const failures = new FailedTests();
 const totals = { passed: 0, failed: 0 };
-/** As turbo names them at its end. */
+/** Names of the packages that turbo reports as failed. */
 const failedPackages = new Set();
-// Two packages at a time: a test mostly waits, for a server to start or for a condition; no test asserts a time.
+// Two packages run at a time, because tests mostly wait for servers or conditions, and no test asserts a duration.
 const args = [
   'run',
   'test',
@@ -64,12 +64,12 @@ child.stdout.on('data', (chunk) => {
   process.stdout.write(chunk);
   const lines = (rest + chunk).split('\n');
   rest = lines.pop();
-  for (const line of lines) hear(line);
+  for (const line of lines) readLine(line);
 });
 
-function hear(coloured) {
+function readLine(coloured) {
   const line = stripVTControlCharacters(coloured);
-  failures.hear(line);
+  failures.readLine(line);
   count(line);
   const [, names] = /^\s*Failed:\s+(\S.*)$/.exec(line) ?? [];
   for (const [, name] of (names ?? '').matchAll(/([^\s,]+)#test/g)) failedPackages.add(name);
@@ -77,22 +77,22 @@ function hear(coloured) {
 
 /** tap ends each package's run with `# { total: 12, pass: 11, fail: 1 }`. */
 function count(line) {
-  // A package's own files give such a line each, indented; the run's has no indentation after turbo's prefix.
+  // Each test file also has such a line, but indented.
   const summary = /^(?:\S+:test: )?# \{ total: \d+, (.*) \}\s*$/.exec(line);
   if (!summary) return;
   totals.passed += Number(/pass: (\d+)/.exec(summary[1])?.[1] ?? 0);
   totals.failed += Number(/fail: (\d+)/.exec(summary[1])?.[1] ?? 0);
 }
 
-/** More files than this have a cause in common, and are not run again. */
-const MAX_AGAIN = 10;
+/** More failed files have a common cause, and are not run again. */
+const MAX_RETRIED_FILES = 10;
 
-/** Runs each file that failed once more, alone. @returns the files that passed, and how many assertions failed in the others */
+/** Runs each failed file once more, alone. @returns the files that passed, and the number of assertions that failed in the others */
 function runAgain(files) {
   const flaky = [];
   let failed = 0;
   for (const [name, file] of files) {
-    say(`\nonce more, alone: ${name} ${file}`);
+    say(`\nretrying alone: ${name} ${file}`);
     const cwd = join(root, packageFolders().get(name));
     const { status, stdout } = spawnSync(join(cwd, 'node_modules', '.bin', 'tap'), ['--reporter=tap', file], {
       cwd,
@@ -121,14 +121,14 @@ function packageFolders() {
 
 child.once('close', async (code) => {
   if (stopping) return;
-  hear(rest);
+  readLine(rest);
   const files = failures.files();
-  const told = failures.told();
-  if (told) say(`\nWhat failed:\n\n${told}`);
+  const summary = failures.summary();
+  if (summary) say(`\nFailures:\n\n${summary}`);
   let failed = code === 0 ? totals.failed : Math.max(1, totals.failed);
-  // A package that failed and named no file was cut off, or never ran.
+  // A failed package without failed files was cut off, or never ran.
   const isKnown = files.length > 0 && [...failedPackages].every((name) => files.some(([other]) => other === name));
-  if (failed > 0 && isKnown && files.length <= MAX_AGAIN) {
+  if (failed > 0 && isKnown && files.length <= MAX_RETRIED_FILES) {
     const again = runAgain(files);
     failed = again.failed;
     say(`\n${again.flaky.map((file) => `flaky: ${file}\n`).join('')}${again.flaky.length} flaky`);

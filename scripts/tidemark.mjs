@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** `npx tidemark <command>`, below the clone: builds the tree where that has not been done, then runs the command on the clone's home. */
+/** `npx tidemark <command>` in a clone: builds the tree if necessary, then runs the command with the home of the clone. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { prepare, root } from './prepare.mjs';
@@ -7,7 +7,7 @@ import { prepare, root } from './prepare.mjs';
 const main = join(root, 'packages/cli/dist/main.js');
 
 try {
-  // Progress goes to standard error: what commands print may be redirected into a file.
+  // Progress goes to standard error, because the output of a command may be redirected into a file.
   if (!existsSync(main)) await prepare((line) => process.stderr.write(`${line}\n`));
 } catch (error) {
   process.stderr.write(`${error.message}\n`);

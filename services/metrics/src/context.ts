@@ -5,7 +5,7 @@ import type { InspectBus } from './live/ask-instances.ts';
 import type { Monitor } from './monitor/monitor.ts';
 import type { Broadcaster } from './stream/broadcaster.ts';
 
-/** What every route of the performance API may use. */
+/** Dependencies of the routes of the performance API. */
 export interface RouteContext {
   readonly config: Config;
   readonly monitor: Monitor;
