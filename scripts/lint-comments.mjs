@@ -87,6 +87,7 @@ function commentsOf(fileName, source) {
       continue;
     }
     const text = raw.replace(/^\/\/+\s?/, '');
+    if (DIRECTIVE.test(text)) continue;
     const isAlone = source.slice(source.lastIndexOf('\n', pos) + 1, pos).trim() === '';
     const before = comments.at(-1);
     if (isAlone && before?.last === line - 1) {
