@@ -56,9 +56,25 @@ export class LiveClient {
     const isAnswer = (frame: Frame) => (frame.op === 'subscribed' || frame.op === 'error') && frame.id === id;
     const answer = await this.frame(isAnswer, from);
     if (answer.op === 'error') throw Object.assign(new Error(answer.message), { frame: answer });
-    if (more.snapshot)
-      await this.frame((frame) => frame.op === 'snapshot' && frame.topic === answer.topic && frame.done, from);
+    if (more.snapshot) {
+      const { topic } = answer;
+      const isEnd = (frame: Frame) =>
+        frame.topic === topic && ((frame.op === 'snapshot' && frame.done) || frame.op === 'resync');
+      const end = await this.frame(isEnd, from);
+      if (end.op === 'resync') throw Object.assign(new Error(end.reason), { frame: end });
+    }
     return answer.topic;
+  }
+
+  /** Subscribes again where a resync comes before the end of the snapshot. */
+  async subscribeAnew(id: string, query: string, more: Record<string, unknown> = {}): Promise<number> {
+    for (;;) {
+      try {
+        return await this.subscribe(id, query, more);
+      } catch (error) {
+        if ((error as { frame?: Frame }).frame?.op !== 'resync') throw error;
+      }
+    }
   }
 
   /** The error that a subscription is refused with. */

@@ -29,7 +29,11 @@ export function snapshotSql(plan: LivePlan, maxRowBytes: number): SnapshotSql {
 export const selectList = (plan: LivePlan): string =>
   plan.select.map(({ column, as }) => `${identifier(column)} as ${identifier(as)}`).join(', ');
 
-/** Values are pushed to `params`. @param where conditions of the plan */
+/**
+ * Values are pushed to `params`. Postgres gives a prepared statement's parameters the types that the columns had then, for good; the
+ * definition's version in the text makes it another statement for other columns.
+ * @param where conditions of the plan
+ */
 export function whereSql(plan: LivePlan, params: string[], where = plan.where): string {
   const target: ConditionTarget = {
     field: ({ name, json }) => jsonPathSql(identifier(name), plan.types[name]?.type, json, literal),
@@ -41,5 +45,6 @@ export function whereSql(plan: LivePlan, params: string[], where = plan.where): 
     // A live query has no embeds.
     embedIsNull: () => 'false',
   };
-  return where.map((condition) => conditionSql(condition, target)).join(' and ') || 'true';
+  if (where.length === 0) return 'true';
+  return `${where.map((condition) => conditionSql(condition, target)).join(' and ')} /* ${plan.facts.definition} */`;
 }

@@ -37,8 +37,8 @@ const CONCURRENCY = 4;
 const MAX_WAITING = 1_000;
 /** Definitions that change while they are read are read again so often. */
 const ATTEMPTS = 5;
-/** Catalog functions raise it where a table, be it another one, is dropped while they look at it. */
-const DROPPED_MEANWHILE = 'XX000';
+/** Catalog functions raise XX000 where a table, be it another one, is dropped while they look at it. */
+const CHANGED_MEANWHILE = new Set(['XX000', 'RT_TABLE_CHANGING']);
 
 export interface FactsCacheOptions {
   database: Database;
@@ -63,7 +63,7 @@ export function createFactsCache({ database, publication, announced, sharePercen
       generations.set(facts, now);
       return facts;
     } catch (error) {
-      if ((error as { code?: string }).code !== DROPPED_MEANWHILE || attempt === ATTEMPTS) throw error;
+      if (!CHANGED_MEANWHILE.has((error as { code?: string }).code ?? '') || attempt === ATTEMPTS) throw error;
       return load({ role, claims: '{}' }, schema, table, attempt + 1);
     }
   }
@@ -117,7 +117,7 @@ export function createFactsCache({ database, publication, announced, sharePercen
         return (await loads.since(moment, name, () => load(identity, schema, table))).version;
       } catch (error) {
         const { code } = error as { code?: string };
-        const isRefusal = code !== undefined && (code === '42501' || code.startsWith('RT_'));
+        const isRefusal = code === '42501' || (code?.startsWith('RT_') && code !== 'RT_TABLE_CHANGING');
         return isRefusal ? code : undefined;
       }
     },

@@ -56,6 +56,8 @@ interface FactsRow {
 
 const IS_KEY = `case when c.relreplident = 'i' then i.indisreplident else i.indisprimary end`;
 
+const DEFINITION = `(select d.version from (${definitionsSql({ publication: '$3', only: { schema: '$1', table: '$2' } })}) as d)`;
+
 const FACTS = `
 select has_schema_privilege(n.oid, 'usage') as may_schema,
   has_any_column_privilege(c.oid, 'select') as may_table,
@@ -84,12 +86,18 @@ select has_schema_privilege(n.oid, 'usage') as may_schema,
        select from unnest(p.polroles) as r (oid) where pg_has_role(current_user, r.oid, 'usage')))) as policies,
   ${POLICY_CATALOG} as catalog, ${tablesReadCatalog('$3')} as tables_read,
   ${UNFOLLOWABLE} as unfollowable,
-  (select d.version from (${definitionsSql({ publication: '$3', only: { schema: '$1', table: '$2' } })}) as d) as definition
+  ${DEFINITION} as definition
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = $1 and c.relname = $2`;
 
 /**
- * @throws RT_TABLE_UNKNOWN, RT_TABLE_NOT_LIVE, RT_QUERY_UNSUPPORTED, RT_POLICY_READS_MORE, those of unfollowable.ts, and 42501 where the role may not
+ * Catalog functions (pg_get_expr, has_any_column_privilege, pg_partition_tree) see what has been committed since the snapshot of their
+ * statement, and give NULL for what has been dropped. So facts count only if the definition was the same before and after.
+ */
+const DEFINITION_AGAIN = `select ${DEFINITION} as definition`;
+
+/**
+ * @throws RT_TABLE_CHANGING where the definition has changed meanwhile, RT_TABLE_UNKNOWN, RT_TABLE_NOT_LIVE, RT_QUERY_UNSUPPORTED, RT_POLICY_READS_MORE, those of unfollowable.ts, and 42501 where the role may not
  * read the table
  */
 export async function loadTableFacts(
@@ -101,7 +109,7 @@ export async function loadTableFacts(
   roleRights = new RoleRights(),
 ): Promise<TableFacts> {
   const { write } = database.pools;
-  const [[last], known, [before, [row], after]] = await Promise.all([
+  const [[last], known, [before, [row], after, [again]]] = await Promise.all([
     write.query<{ epoch: string }>(LAST_EPOCH),
     knownDefinition(write, schema, table),
     write.transaction(
@@ -110,6 +118,7 @@ export async function loadTableFacts(
           tx.query<{ lsn: string }>(BEFORE),
           tx.query<FactsRow>(FACTS, [schema, table, publication]),
           tx.query<After>(AFTER),
+          tx.query<{ definition: string | null }>(DEFINITION_AGAIN, [schema, table, publication]),
         ]),
       { identity, readOnly: true, isolation: 'read committed' },
     ),
@@ -117,6 +126,7 @@ export async function loadTableFacts(
   const { lsn, roles, own_roles: ownRoles } = after[0] as After;
   const epoch = last?.epoch ?? '';
   if (!row) throw errors.TABLE_UNKNOWN({ schema, table });
+  if (row.definition !== again?.definition) throw errors.TABLE_CHANGING({ table });
   if (!row.may_schema || !row.may_table) throw postgresErrors['42501']({ schema, table, role: identity.role });
   if (row.kind !== 'r' && row.kind !== 'p')
     throw errors.QUERY_UNSUPPORTED({ what: `${schema}.${table} is no table: it` });

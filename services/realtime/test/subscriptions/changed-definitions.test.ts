@@ -28,7 +28,7 @@ t.test('changed definitions', async (t) => {
   }
   async function follow(query: string, more: Record<string, unknown> = { snapshot: true }): Promise<[number, string]> {
     number += 1;
-    return [await client.subscribe(`s${number}`, query, more), `s${number}`];
+    return [await client.subscribeAnew(`s${number}`, query, more), `s${number}`];
   }
   const resyncOf = (topic: number) => client.frame((frame) => frame.op === 'resync' && frame.topic === topic);
   const isResynced = (topic: number) => client.frames.some((frame) => frame.op === 'resync' && frame.topic === topic);

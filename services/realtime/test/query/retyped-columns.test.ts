@@ -1,0 +1,60 @@
+/** A filter's values mean what they mean for the column's type of today, whatever was asked before. */
+import t from 'tap';
+import { LiveClient } from '../live-client.ts';
+import { startTestRealtime, token, waitFor } from '../test-realtime.ts';
+
+const SETUP = `
+create type public.mood as enum ('sad', 'ok');
+create table public.visits (id int primary key, at timestamp, code text, n int, mood public.mood);
+alter table public.visits replica identity full;
+grant select on public.visits to authenticated;
+insert into public.visits values (1, '2026-01-01', 'a', 5, 'ok');
+alter publication tidemark add table public.visits;`;
+
+/** What changes the type, the filter, and what it finds then. */
+const RETYPES: readonly [change: string, before: string, after: string][] = [
+  [
+    `alter table visits alter at type timestamptz using at at time zone 'UTC'`,
+    'at=eq.2026-01-01T00:00:00',
+    'at=eq.2026-01-01T01:00:00%2B01:00',
+  ],
+  [`alter table visits alter code type char(3)`, 'code=eq.a', 'code=eq.a%20'],
+  [`alter table visits alter n type bigint using 5000000000`, 'n=eq.5', 'n=eq.5000000000'],
+  [
+    `alter table visits drop mood; drop type mood; create type mood as enum ('sad', 'ok'); alter table visits add mood mood default 'ok'`,
+    'mood=eq.ok',
+    'mood=eq.ok',
+  ],
+];
+
+t.test('after a column is retyped, snapshots, changes and windows are those of its new type', async (t) => {
+  const service = await startTestRealtime(SETUP, { DEFINITIONS_CHECK_MS: '100' });
+  t.teardown(() => service.stop());
+  const client = await new LiveClient(service.url, { token: await token({ role: 'authenticated' }) }).open();
+  t.teardown(() => client.close());
+  let number = 0;
+  const rowsOf = async (query: string) => {
+    number += 1;
+    const topic = await client.subscribeAnew(`s${number}`, query, { snapshot: true });
+    client.send({ op: 'unsubscribe', id: `s${number}` });
+    return client.frames.flatMap((frame) => (frame.op === 'snapshot' && frame.topic === topic ? frame.rows : []))
+      .length;
+  };
+  for (const [change, before, after] of RETYPES) {
+    const queries = (filter: string) => [`visits?select=id&${filter}`, `visits?select=id&${filter}&order=id&limit=5`];
+    // Often enough to be prepared on each connection.
+    for (let n = 0; n < 15; n += 1) for (const query of queries(before)) await rowsOf(query);
+    await service.results(`${change}; select 1`);
+    for (const query of queries(after)) {
+      await waitFor(async () => (await rowsOf(query)) === 1, query);
+      const found = [];
+      for (let n = 0; n < 10; n += 1) found.push(await rowsOf(query));
+      t.same([...new Set(found)], [1], query);
+    }
+    const live = await client.subscribeAnew(`live${number}`, `visits?select=id&${after}`, { snapshot: true });
+    const id = 100 + number;
+    await service.sql(`insert into visits select ${id}, at, code, n, mood from visits where id = 1`);
+    await waitFor(() => client.changes(live).some(({ row }) => row?.id === id), `the change under ${after}`);
+    await service.sql(`delete from visits where id = ${id}`);
+  }
+});
