@@ -1,33 +1,18 @@
 /**
- * Core NATS request and reply, JSON. A refusal travels as its problem, with the code and the remedy that it has there, and is
- * thrown here as the same error.
+ * Core NATS request and reply in JSON. An error that the answering side throws is sent as its fields, and `ask` throws the same
+ * error with the same code and hint.
  */
-
 import { type ErrorFields, TidemarkError } from '@tidemark/contracts';
 import { type NatsConnection, RequestError, TimeoutError } from 'nats';
-import type { TSchema } from 'typebox';
-import type { Subscription } from './bus.ts';
+import type { AnswerOptions, AskOptions, Subscription } from './bus.ts';
 import { permissionError, violationIn } from './connection-problems.ts';
 import { errors } from './errors.ts';
 import type { BusEvent } from './events.ts';
-import { misfitOf } from './misfit.ts';
-
-export interface AskOptions {
-  /** Answers that do not fit are an error. */
-  schema: TSchema;
-  timeoutMs: number;
-}
-
-export interface AnswerOptions {
-  /** Questions that do not fit are refused. */
-  schema: TSchema;
-  /** Questions that are worked on at a time; more are refused with BUS_BUSY. */
-  concurrency: number;
-}
+import { mismatchOf } from './mismatch.ts';
 
 type Reply = { answer: unknown } | { problem: ErrorFields };
 
-/** @throws BUS_NOBODY, BUS_NO_ANSWER, BUS_PERMISSION_DENIED, BUS_INVALID_ANSWER, and what the other side threw */
+/** @throws BUS_NOBODY, BUS_NO_ANSWER, BUS_PERMISSION_DENIED, BUS_INVALID_ANSWER, and the answering side's own error */
 export async function ask<A>(nc: NatsConnection, subject: string, question: unknown, options: AskOptions): Promise<A> {
   const { timeoutMs, schema } = options;
   let reply: Reply;
@@ -41,7 +26,7 @@ export async function ask<A>(nc: NatsConnection, subject: string, question: unkn
     throw errors.ASK_FAILED({ subject, reason: (cause as Error).message }, { cause });
   }
   if ('problem' in reply) throw new TidemarkError(reply.problem);
-  const problem = misfitOf(schema)(reply.answer);
+  const problem = mismatchOf(schema)(reply.answer);
   if (problem !== undefined) throw errors.INVALID_ANSWER({ subject, problem });
   return reply.answer as A;
 }
@@ -53,13 +38,13 @@ export function answer<Q, A>(
   options: AnswerOptions & { observe: (event: BusEvent) => void },
 ): Subscription {
   const { concurrency, observe } = options;
-  const misfit = misfitOf(options.schema);
+  const mismatch = mismatchOf(options.schema);
   let running = 0;
 
   async function replyTo(text: string): Promise<Reply> {
     if (running >= concurrency) throw errors.BUSY({ subject, limit: concurrency });
     const question: unknown = JSON.parse(text);
-    const problem = misfit(question);
+    const problem = mismatch(question);
     if (problem !== undefined) throw errors.INVALID_QUESTION({ subject, problem });
     running += 1;
     try {
@@ -71,8 +56,8 @@ export function answer<Q, A>(
 
   return nc.subscribe(subject, {
     callback: (error, message) => {
-      // A denied subscription is reported with the connection's other problems.
       if (error) {
+        // ConnectionProblems reports a denied subscription.
         if (!violationIn(error)) observe({ type: 'bus.error', error });
         return;
       }
@@ -81,12 +66,10 @@ export function answer<Q, A>(
         .then(send)
         .catch((error: Error) => {
           if (!(error instanceof TidemarkError)) observe({ type: 'bus.error', error });
-          // Also where the answer was larger than NATS takes.
-          send({
-            problem: fieldsOf(
-              error instanceof TidemarkError ? error : errors.NOT_ANSWERED({ subject, reason: error.message }),
-            ),
-          });
+          // `send` itself throws where the answer is larger than NATS accepts.
+          const known =
+            error instanceof TidemarkError ? error : errors.NOT_ANSWERED({ subject, reason: error.message });
+          send({ problem: fieldsOf(known) });
         })
         .catch((error: Error) => observe({ type: 'bus.error', error }));
     },
@@ -94,5 +77,5 @@ export function answer<Q, A>(
 }
 
 function fieldsOf({ code, status, message, details, hint, retryAfter }: TidemarkError): ErrorFields {
-  return { code, status, message, details, hint, ...(retryAfter === undefined ? {} : { retryAfter }) };
+  return { code, status, message, details, hint, ...(retryAfter !== undefined && { retryAfter }) };
 }

@@ -1,16 +1,16 @@
-/** A message of the stream of changes, placed by its headers: nobody has to parse the body to skip it. */
+/** A message of the stream of changes. Its headers say its place, so that a reader skips a message without parsing the body. */
 import type { JsMsg } from '@nats-io/jetstream';
 import { type Lsn, readChangeHeaders, tableKeyOfSubject } from '@tidemark/contracts';
 
 export interface ChangeMessage {
   /** Sequence in the stream. */
   readonly sequence: number;
-  /** Of the form in contracts' message-id.ts; empty where the publisher gave none. */
+  /** See contracts/message-id.ts; empty where the publisher set none. */
   readonly id: string;
   readonly epoch: string;
   readonly lsn: Lsn;
   readonly xid: number;
-  /** `tableKey(schema, table)` of an envelope. */
+  /** `tableKey(schema, table)` of the envelope. */
   readonly table: string;
   /** ms since 1970. */
   readonly receivedAt: number;

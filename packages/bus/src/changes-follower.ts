@@ -3,36 +3,37 @@
  *
  *   connecting ──consumer──► following ──stalled; consumer or stream gone──► connecting, behind the last message
  *
- * The reader gets each message once, in the stream's order, and is told of a break before the first message behind it.
+ * The reader receives each message once, in the stream's order, and a break before the first message that follows it.
  */
 import { type ConsumerMessages, DeliverPolicy, type JsMsg, type OrderedConsumerOptions } from '@nats-io/jetstream';
 import type { Bus } from './bus.ts';
 import { type ChangeMessage, changeMessage } from './change-message.ts';
+import { clientOf } from './client.ts';
 import { errors } from './errors.ts';
 import { isMissingConsumer, isMissingStream } from './streams.ts';
 
 /**
- * Called synchronously, never awaited: a message then costs no turn through promises. What one of them throws is reported as
- * `changes.failed` and is a break, since the change was not taken in.
+ * The callbacks are synchronous, since a promise for each message would slow the reader down. An exception of a callback is
+ * reported as `changes.failed` and counts as a break, because the reader lost that change.
  */
 export interface ChangeReader {
   onEnvelope(message: ChangeMessage): void;
-  /** Everything up to the message's position has come. */
+  /** Everything up to the message's position has arrived. */
   onHeartbeat?(message: ChangeMessage): void;
-  /** As a heartbeat, with DefinitionsChanged as its JSON text. */
+  /** Like a heartbeat, with DefinitionsChanged as its JSON text. */
   onDefinitions?(message: ChangeMessage): void;
-  /** Changes may have been missed: the stream has a gap, was replaced, or belongs to another epoch. */
+  /** The reader may have missed changes: the stream has a gap, was replaced, or belongs to another epoch. */
   onBreak?(reason: string): void;
 }
 
 export interface FollowOptions {
-  /** Sequence of the last message that the reader has. */
+  /** Sequence of the last message that the reader knows. */
   after?: number;
-  /** Without `after`: begin with the messages of the last so many ms. Absent: with the next message. */
+  /** Without `after`: start with the messages of the last `lookbackMs`. Absent: start with the next message. */
   lookbackMs?: number;
   /**
-   * Follow this subject alone. Sequences then are not consecutive and heartbeats do not come, so that neither gaps nor the
-   * relay's silence are noticed.
+   * Follow this subject alone. Its sequences are not consecutive and it has no heartbeats, so the follower notices neither gaps
+   * nor a silent relay.
    */
   subject?: string;
 }
@@ -42,20 +43,21 @@ export interface ChangesFollower {
   epoch(): string | undefined;
   /** Sequence of the last message; 0 before the first. */
   sequence(): number;
-  /** Undefined while messages come, else why not. */
+  /** Undefined while messages arrive, else the reason why none do. */
   problem(): string | undefined;
-  /** No callback is called after this. Resolves once the server has forgotten the consumer, or at once where it is out of reach. */
+  /** No callback runs after this. Resolves once the server has deleted the consumer, or at once without a connection. */
   stop(): Promise<void>;
 }
 
-/** Six of the relay's heartbeats. A consumer that is silent for so long is replaced: its server may have forgotten it. */
+/** Six heartbeats of the relay. After this silence the consumer is replaced, since its server may have lost it. */
 const STALL_MS = 3_000;
 const RETRY_MS = 500;
-/** Messages asked for ahead: at 1 KB each, half a megabyte in the client's buffer. */
+/** Messages requested ahead: at 1 KB each, half a megabyte in the client's buffer. */
 const PULL_MESSAGES = 500;
 
 export function followChanges(bus: Bus, reader: ChangeReader, options: FollowOptions = {}): ChangesFollower {
-  const { observe, subjects } = bus;
+  const { subjects } = bus;
+  const { js, jsm, observe } = clientOf(bus);
   const stream = subjects.streams.changes;
   let sequence = options.after ?? 0;
   let epoch: string | undefined;
@@ -90,9 +92,9 @@ export function followChanges(bus: Bus, reader: ChangeReader, options: FollowOpt
     }
   }
 
-  /** A stream that ends before the last message is not the one that was followed. */
+  /** A stream that ends before the last message is a new stream under the same name. */
   async function checkStream(): Promise<void> {
-    const { state } = await bus.jsm.streams.info(stream);
+    const { state } = await jsm.streams.info(stream);
     if (stopping || state.last_seq >= sequence) return;
     observe({ type: 'changes.gap', expected: sequence + 1, got: state.last_seq });
     sequence = 0;
@@ -103,7 +105,7 @@ export function followChanges(bus: Bus, reader: ChangeReader, options: FollowOpt
 
   async function consume(): Promise<void> {
     await checkStream();
-    const consumer = await bus.js.consumers.get(stream, {
+    const consumer = await js.consumers.get(stream, {
       ...startAt(sequence, options),
       ...(options.subject !== undefined && { filter_subjects: options.subject }),
     });
@@ -113,7 +115,7 @@ export function followChanges(bus: Bus, reader: ChangeReader, options: FollowOpt
       const current = await consumer.consume({
         max_messages: PULL_MESSAGES,
         callback: take,
-        // A consumer or stream that is gone ends this one: the next begins by looking whether the stream was replaced.
+        // A deleted consumer or stream ends this loop; the next one checks whether the stream was replaced.
         abort_on_missing_resource: true,
       });
       messages = current;
@@ -124,7 +126,7 @@ export function followChanges(bus: Bus, reader: ChangeReader, options: FollowOpt
     } finally {
       clearInterval(watch);
       messages = undefined;
-      // Otherwise the server keeps the consumer for five minutes. It does just that where it is out of reach.
+      // Without a connection the server deletes the consumer by itself after five minutes.
       if (bus.connected()) await consumer.delete().catch(report);
     }
   }
@@ -132,13 +134,13 @@ export function followChanges(bus: Bus, reader: ChangeReader, options: FollowOpt
   function stopStalled(current: ConsumerMessages): NodeJS.Timeout {
     const startedAt = Date.now();
     return setInterval(() => {
-      // Without a connection there is nothing to replace yet.
+      // Without a connection the consumer cannot be replaced yet.
       if (Date.now() - Math.max(heardAt, startedAt) <= STALL_MS || !bus.connected()) return;
       current.stop(errors.CONSUMER_STALLED({ ms: STALL_MS }));
     }, STALL_MS / 6);
   }
 
-  /** Reports a failure once until messages come again. A stream that the relay has not made yet, and a consumer that is gone, are none. */
+  /** Reports a failure once until messages arrive again. A stream not created yet and a deleted consumer are no failures. */
   function report(error: Error): void {
     if (stopping || isMissingStream(error) || isMissingConsumer(error) || error.message === reported) return;
     reported = error.message;
@@ -164,15 +166,15 @@ export function followChanges(bus: Bus, reader: ChangeReader, options: FollowOpt
     epoch: () => epoch,
     sequence: () => sequence,
     problem() {
-      if (heardAt === 0) return 'no heartbeat of the relay has come yet';
+      if (heardAt === 0) return 'no heartbeat of the relay has arrived yet';
       const silentMs = Date.now() - heardAt;
-      return silentMs > STALL_MS ? `nothing has come from the relay for ${silentMs} ms` : undefined;
+      return silentMs > STALL_MS ? `nothing has arrived from the relay for ${silentMs} ms` : undefined;
     },
     async stop() {
       stopping = true;
       wake?.();
       messages?.stop();
-      // Without a connection, a request that is under way only ends with the time that it has.
+      // Without a connection, a request in flight ends only with its time limit.
       if (bus.connected()) await following;
     },
   };

@@ -1,42 +1,43 @@
-/** The stored stream of changes: its ends, the place of a message, and what was published about a subject since. */
+/** Reads the stored stream of changes: its range, the place of a message, and the messages of a subject. */
 import { DeliverPolicy } from '@nats-io/jetstream';
 import { CHANGE_HEADERS, type MessagePlace, parseMessageId } from '@tidemark/contracts';
 import type { Bus } from './bus.ts';
 import { type ChangeMessage, changeMessage } from './change-message.ts';
+import { clientOf } from './client.ts';
 import { errors } from './errors.ts';
 
 const READ_MESSAGES = 200;
 
 export interface ReadChangesOptions {
   subject: string;
-  /** The first sequence that is looked at. */
+  /** The first sequence to read. */
   from: number;
-  /** Most time to wait for the next messages, ms. */
+  /** Time limit of the wait for the next messages, ms. */
   timeoutMs: number;
 }
 
-/** Sequences of the first and the last message; of an empty stream, `first` is above `last`. */
+/** Returns the sequences of the first and the last message. In an empty stream `first` is above `last`. */
 export async function changesRange(bus: Bus): Promise<{ first: number; last: number }> {
-  const { state } = await bus.jsm.streams.info(bus.subjects.streams.changes);
+  const { state } = await clientOf(bus).jsm.streams.info(bus.subjects.streams.changes);
   return { first: state.messages === 0 ? state.last_seq + 1 : state.first_seq, last: state.last_seq };
 }
 
-/** Undefined where the message is gone, or is not the relay's. */
+/** Returns undefined where the message was deleted or does not come from the relay. */
 export async function placeOfChange(bus: Bus, sequence: number): Promise<MessagePlace | undefined> {
-  const message = await bus.jsm.streams.getMessage(bus.subjects.streams.changes, { seq: sequence });
+  const message = await clientOf(bus).jsm.streams.getMessage(bus.subjects.streams.changes, { seq: sequence });
   return message ? parseMessageId(message.header.get(CHANGE_HEADERS.id)) : undefined;
 }
 
-/** The last message of the stream, and the last sequence it gave out. */
+/** Returns the place of the last message and the last sequence of the stream. */
 export async function readChangesTail(bus: Bus): Promise<{ tail: MessagePlace | undefined; lastSequence: number }> {
   const { first, last } = await changesRange(bus);
   return { tail: first > last ? undefined : await placeOfChange(bus, last), lastSequence: last };
 }
 
-/** Yields what is in the stream now, and ends. @throws BUS_NO_ANSWER */
+/** Yields the messages that the stream holds now, and ends. @throws BUS_NO_ANSWER */
 export async function* readChanges(bus: Bus, options: ReadChangesOptions): AsyncGenerator<ChangeMessage, void> {
   const { subject, from, timeoutMs } = options;
-  const consumer = await bus.js.consumers.get(bus.subjects.streams.changes, {
+  const consumer = await clientOf(bus).js.consumers.get(bus.subjects.streams.changes, {
     filter_subjects: subject,
     deliver_policy: DeliverPolicy.StartSequence,
     opt_start_seq: from,
@@ -55,7 +56,7 @@ export async function* readChanges(bus: Bus, options: ReadChangesOptions): Async
       if (isSilent) throw errors.NO_ANSWER({ subject, ms: timeoutMs });
     }
   } finally {
-    // It ends by itself when the server cannot be reached.
-    await consumer.delete().catch(() => false);
+    // A failure is harmless: `inactive_threshold` makes the server delete the consumer.
+    await consumer.delete().catch((error: Error) => clientOf(bus).observe({ type: 'bus.error', error }));
   }
 }

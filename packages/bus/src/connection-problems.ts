@@ -1,19 +1,18 @@
 /**
- * What is wrong with a connection that was made once: lost, refused (its credentials no longer hold), or not allowed something.
+ * The problems of an established connection: lost, refused (the credentials are no longer valid), or denied a subject.
  *
  *   connected ──disconnect──► lost ──authorization error──► refused
  *       ▲                       │                              │
- *       └──────reconnect────────┴──────────────────────────────┘      denied subjects are remembered beside it
+ *       └──────reconnect────────┴──────────────────────────────┘      denied subjects are kept beside the state
  */
-
 import type { TidemarkError } from '@tidemark/contracts';
 import { AuthorizationError, PermissionViolationError, UserAuthenticationExpiredError } from 'nats';
 import { errors } from './errors.ts';
 import type { BusEvent } from './events.ts';
 
-/** A denied publish counts as a problem, and is not reported again, for so long. */
+/** How long a denied publish counts as a problem and is not reported again. */
 const DENIED_MS = 60_000;
-/** Denied subjects that are remembered; one is enough to be not ready. */
+/** Denied subjects kept; one is enough to make the service not ready. */
 const MAX_DENIED = 32;
 
 interface Denied {
@@ -39,7 +38,7 @@ export class ConnectionProblems {
     return this.#connected;
   }
 
-  /** The server refuses the credentials: trying again each quarter of a second would only fill its log. */
+  /** Whether the server refuses the credentials; frequent attempts would only fill its log. */
   get refused(): boolean {
     return this.#refused !== undefined;
   }
@@ -50,7 +49,7 @@ export class ConnectionProblems {
   }
 
   disconnected(): void {
-    // The client says it again for each attempt that fails.
+    // The client repeats this status for each failed attempt.
     if (!this.#connected) return;
     this.#connected = false;
     this.#observe({ type: 'bus.disconnected', server: this.#server });
@@ -69,11 +68,11 @@ export class ConnectionProblems {
     else this.#observe({ type: 'bus.error', error });
   }
 
-  /** In words; undefined while everything works. */
+  /** Returns the problem as text; undefined while there is none. */
   describe(now = Date.now()): string | undefined {
     if (!this.#connected) return this.lost().message;
     for (const { error, subscribe, lastAt } of this.#denied.values()) {
-      // The server forgets a denied subscription: nothing comes on it until the service starts again.
+      // The server drops a denied subscription: it receives nothing until the service starts again.
       if (subscribe || now - lastAt < DENIED_MS) return error.message;
     }
     return undefined;
@@ -99,7 +98,7 @@ export class ConnectionProblems {
   }
 }
 
-/** The credentials are wrong or have expired; a server that was only too slow to check them is not that. */
+/** Whether the credentials are wrong or have expired. An authorization timeout of a slow server is not a refusal. */
 export function isRefusal(error: unknown): boolean {
   if (error instanceof UserAuthenticationExpiredError) return true;
   return error instanceof AuthorizationError && !/timeout/i.test(error.message);
@@ -110,7 +109,7 @@ export function permissionError(cause: PermissionViolationError): TidemarkError 
   return errors.PERMISSION_DENIED({ operation, subject: cause.subject || 'a subject' }, { cause });
 }
 
-/** The violation in an error of the client, which wraps it where it ended a request. */
+/** Returns the permission violation in an error of the client, which wraps it where a request failed. */
 export function violationIn(error: unknown): PermissionViolationError | undefined {
   if (error instanceof PermissionViolationError) return error;
   const { cause } = error as { cause?: unknown };

@@ -1,4 +1,4 @@
-/** How a service proves to NATS who it is: exactly one way, or none. Two ways that are set at once are refused, not ranked. */
+/** The credentials of a service for NATS: one kind, or none. Two kinds at once are refused, because a ranking would hide a mistake. */
 import { readFileSync } from 'node:fs';
 import {
   type Authenticator,
@@ -14,13 +14,13 @@ export interface CredentialOptions {
   user?: string;
   password?: string;
   token?: string;
-  /** File with a user's JWT and seed, as `nsc` writes it. */
+  /** A file with a user's JWT and seed, as `nsc` writes it. */
   credsFile?: string;
-  /** File with a user's nkey seed (`SU…`). */
+  /** A file with a user's nkey seed (`SU…`). */
   nkeySeedFile?: string;
 }
 
-/** @throws BUS_INVALID_OPTIONS, without a secret in it */
+/** @throws BUS_INVALID_OPTIONS; its text contains no secret */
 export function authenticator(options: CredentialOptions, servers: Servers): Authenticator | undefined {
   const { user, password, token, credsFile, nkeySeedFile } = options;
   const ways = [
@@ -57,8 +57,8 @@ function incomplete(present: string, missing: string) {
 }
 
 /**
- * The file is read at each connection, so that credentials may be renewed without a restart. Where it can no longer be used, the
- * last good ones are: an exception of an authenticator would close the connection for good.
+ * Reads the file at each connection, so that credentials can be renewed without a restart. If the file becomes unusable, the last
+ * valid content is used: an exception in an authenticator would close the connection permanently.
  */
 function fromFile(setting: string, path: string, make: (content: () => Uint8Array) => Authenticator): Authenticator {
   let content = readSecret(setting, path);
@@ -67,8 +67,8 @@ function fromFile(setting: string, path: string, make: (content: () => Uint8Arra
     answer('nonce');
   } catch {
     throw errors.INVALID_OPTIONS({
-      problem: `${setting}=${path} does not hold what it should`,
-      remedy: 'Make the file anew (nsc generate creds, or nk -gen user), readable by this user.',
+      problem: `${setting}=${path} is not a valid credentials file`,
+      remedy: 'Create the file again (nsc generate creds, or nk -gen user), readable by this user.',
     });
   }
   return (nonce) => {
@@ -83,7 +83,7 @@ function fromFile(setting: string, path: string, make: (content: () => Uint8Arra
   };
 }
 
-/** Nkey seeds are used without the line's end. */
+/** The trailing line break is not part of an nkey seed. */
 function readSecret(setting: string, path: string): Uint8Array {
   try {
     const text = readFileSync(path, 'utf8');

@@ -1,6 +1,6 @@
 /**
- * A message taken from a JetStream pull consumer, and its answers. The client exports no way to make its own message
- * type from one that was pulled without waiting, so the four answers are sent as the protocol has them:
+ * A message from a JetStream pull consumer, with its four replies. The client cannot build its own message type from a message
+ * that was pulled with no_wait, so the replies are sent as the protocol defines them:
  * https://docs.nats.io/reference/reference-protocols/nats_api_reference#acking-messages
  */
 import type { Msg, NatsConnection } from 'nats';
@@ -8,20 +8,20 @@ import type { Msg, NatsConnection } from 'nats';
 export interface Delivery {
   readonly subject: string;
   readonly data: Uint8Array;
-  /** Done: the message is deleted. */
+  /** The work is done: the server deletes the message. */
   ack(): void;
-  /** Not done: delivered again, to anyone, after a while. */
+  /** The work is not done: the server delivers the message again after `delayMs`, to any worker. */
   nak(delayMs: number): void;
-  /** Still at it: the time until it is delivered again starts anew. */
+  /** The work continues: the server restarts the time until redelivery. */
   working(): void;
-  /** Never to be delivered again. */
+  /** The server never delivers the message again. */
   term(): void;
 }
 
 export function createDelivery(nc: NatsConnection, message: Msg): Delivery {
   const { reply = '', subject, data } = message;
   const answer = (text: string) => {
-    // A closed connection cannot be answered on; the message is delivered again, and its row decides.
+    // On a closed connection the reply is lost: the message is delivered again, and its row decides what happens.
     if (!nc.isClosed()) nc.publish(reply, text);
   };
   return {

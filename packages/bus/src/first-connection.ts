@@ -1,4 +1,4 @@
-/** The first connection of a process: waited for while nobody answers, given up at once where waiting cannot help. */
+/** The first connection of a process. Retries while no server answers; fails at once where waiting cannot help. */
 import { type Authenticator, connect, type NatsConnection, type NodeConnectionOptions } from 'nats';
 import { isRefusal } from './connection-problems.ts';
 import { errors } from './errors.ts';
@@ -15,7 +15,7 @@ export interface FirstConnectionOptions {
   reconnectDelayMs: () => number;
 }
 
-/** A dead server is noticed within 3 × 5 s; NATS's own default is two minutes twice. */
+/** A dead server is detected within 3 × 5 s; NATS's default is two pings of two minutes. */
 const PING_INTERVAL_MS = 5_000;
 const MAX_PINGS_OUT = 3;
 const ATTEMPT_TIMEOUT_MS = 5_000;
@@ -36,7 +36,7 @@ export async function firstConnection(options: FirstConnectionOptions): Promise<
         ...(inboxPrefix && { inboxPrefix }),
         maxReconnectAttempts: -1,
         reconnectDelayHandler: options.reconnectDelayMs,
-        // Otherwise two refusals in a row would end a connection for good, though the server's users may be mended.
+        // Otherwise two refusals in a row would close the connection permanently, though the server's users can be corrected.
         ignoreAuthErrorAbort: true,
         pingInterval: PING_INTERVAL_MS,
         maxPingOut: MAX_PINGS_OUT,
@@ -54,7 +54,7 @@ export async function firstConnection(options: FirstConnectionOptions): Promise<
   }
 }
 
-/** OpenSSL's names for certificates that do not hold, Node's and OpenSSL's errors, and a server without TLS. */
+/** Recognises OpenSSL's names of invalid certificates, TLS errors of Node and OpenSSL, and a server without TLS. */
 function isTlsFailure(error: unknown): boolean {
   const { code = '', message = '' } = error as { code?: unknown; message?: string };
   return (

@@ -1,12 +1,13 @@
-export type { AnswerOptions, AskOptions } from './ask.ts';
-export { type Bus, type BusOptions, connectBus, type SubscribeOptions, type Subscription } from './bus.ts';
+export type { AnswerOptions, AskOptions, Bus, SubscribeOptions, Subscription } from './bus.ts';
 export type { ChangeMessage } from './change-message.ts';
 export { type ChangeReader, type ChangesFollower, type FollowOptions, followChanges } from './changes-follower.ts';
 export { ChangesPublisher, type Publication } from './changes-publisher.ts';
 export { changesRange, placeOfChange, readChanges, readChangesTail } from './changes-stream.ts';
+export { type BusOptions, connectBus } from './connect.ts';
 export type { Delivery } from './delivery.ts';
 export { errors as busErrors } from './errors.ts';
 export type { BusEvent } from './events.ts';
+export { inspectNats, type NatsState, type StreamState } from './inspect.ts';
 export { parseServers, type Servers } from './servers.ts';
-export { type ChangesLimits, isMissingStream, type WorkLimits } from './streams.ts';
+export type { ChangesLimits, WorkLimits } from './streams.ts';
 export { ACK_WAIT_MS, createWorkQueue, type WorkQueue } from './work-queue.ts';

@@ -1,18 +1,18 @@
 /**
- * NATS_URL, taken apart: the client library ignores the user and password of a URL, and its scheme.
+ * Parses NATS_URL. The client library ignores a URL's user, password and scheme, so they are passed as options.
  *
  *   nats://host:4222   tls://host:4222   nats://user:password@host   nats://token@host   host:4222   several, with commas
  *
- * User, password and token are percent-encoded, so that they may hold any character.
+ * User, password and token are percent-encoded, so that they can contain any character.
  */
 import { errors } from './errors.ts';
 
 export interface Servers {
-  /** `host:port` each: safe to show. */
+  /** `host:port` without credentials, so safe to log. */
   readonly addresses: readonly string[];
-  /** A URL says `tls://`. */
+  /** Whether the URLs say `tls://`. */
   readonly tls: boolean;
-  /** From the URLs; undefined where none has any. */
+  /** Undefined where no URL contains any. */
   readonly credentials: UrlCredentials | undefined;
 }
 
@@ -22,7 +22,7 @@ const SCHEMES = new Set(['nats', 'tls']);
 const URL_PARTS = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(?:(.*)@)?([^@/?#]+)\/?$/i;
 const ADDRESS = /^(?:\[[0-9a-f:.]+\]|[^\s:[\]]+)(?::\d{1,5})?$/i;
 
-/** @throws BUS_INVALID_OPTIONS, without a user, password or token in it */
+/** @throws BUS_INVALID_OPTIONS; its text contains no user, password or token */
 export function parseServers(text: string): Servers {
   const parsed = text.split(',').map((url) => parseServer(url.trim()));
   const [first] = parsed as [ReturnType<typeof parseServer>];
@@ -54,7 +54,7 @@ function parseServer(url: string) {
   return { address, tls: scheme.toLowerCase() === 'tls', credentials: userinfo ? parseUserinfo(userinfo) : undefined };
 }
 
-/** A name alone is a token, as in NATS's own tools. */
+/** A name without a password is a token, as in NATS's own tools. */
 function parseUserinfo(userinfo: string): UrlCredentials {
   const colon = userinfo.indexOf(':');
   try {
@@ -71,7 +71,7 @@ function parseUserinfo(userinfo: string): UrlCredentials {
   }
 }
 
-/** Whatever stands before an @ may be a password. */
+/** Hides the text before an @, which may be a password. */
 const shown = (url: string) => url.replace(/^.*@/s, '***@').slice(0, 100);
 
 const invalid = (problem: string, remedy: string) => errors.INVALID_OPTIONS({ problem, remedy });

@@ -1,4 +1,4 @@
-/** TLS to NATS: on where a URL says tls:// or a certificate is configured, and then never without it. */
+/** TLS to NATS. A tls:// URL or a configured certificate makes TLS mandatory. */
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { checkServerIdentity, createSecureContext, type PeerCertificate } from 'node:tls';
@@ -7,14 +7,14 @@ import { errors } from './errors.ts';
 import type { Servers } from './servers.ts';
 
 export interface TlsFiles {
-  /** PEM of the authorities that the server's certificate is checked with; absent: those that Node trusts. */
+  /** PEM of the authorities that verify the server's certificate. Absent: those that Node trusts. */
   tlsCaFile?: string;
-  /** PEM of this client's certificate, with its key. */
+  /** PEM of this client's certificate; needs the key as well. */
   tlsCertFile?: string;
   tlsKeyFile?: string;
 }
 
-/** Undefined: the server decides; where it offers TLS, it is used. @throws BUS_INVALID_OPTIONS */
+/** Returns undefined where TLS is optional: it is used if the server offers it. @throws BUS_INVALID_OPTIONS */
 export function tlsOptions(files: TlsFiles, servers: Servers): TlsOptions | undefined {
   const { tlsCaFile, tlsCertFile, tlsKeyFile } = files;
   if (Boolean(tlsCertFile) !== Boolean(tlsKeyFile)) {
@@ -35,18 +35,18 @@ export function tlsOptions(files: TlsFiles, servers: Servers): TlsOptions | unde
     throw errors.INVALID_OPTIONS(
       {
         problem: `the files of NATS_TLS_* cannot be used: ${(cause as Error).message}`,
-        remedy: 'They are PEM; the key must belong to the certificate.',
+        remedy: 'Use PEM files; the key must belong to the certificate.',
       },
       { cause },
     );
   }
-  // The client hands these on to node:tls, though its types do not list the check of the name.
+  // The client passes these to node:tls, though its types do not declare checkServerIdentity.
   return { ...pem, checkServerIdentity: identityCheck(servers) } as TlsOptions;
 }
 
 /**
- * For a server named by its IP address, the client library hands node:tls a socket without a name, which it then takes for
- * `localhost`: the certificate is to be that of one of the configured addresses instead.
+ * For a server configured by its IP address, the client library gives node:tls no host name, and node:tls checks the certificate
+ * for `localhost`. This check accepts a certificate for one of the configured addresses instead.
  */
 function identityCheck({ addresses }: Servers) {
   const hosts = addresses.map((address) => address.replace(/:\d+$/, '').replace(/^\[|\]$/g, ''));
@@ -73,10 +73,10 @@ function read(setting: string, path: string): string {
       { cause },
     );
   }
-  // OpenSSL ignores what is not PEM in a file of authorities: then no server could be proven, without a reason given.
+  // OpenSSL silently ignores a file of authorities without PEM; every connection would then fail without a clear reason.
   if (text.includes('-----BEGIN ')) return text;
   throw errors.INVALID_OPTIONS({
-    problem: `${setting}=${path} holds no PEM`,
-    remedy: 'Convert it (openssl x509 -inform der).',
+    problem: `${setting}=${path} contains no PEM`,
+    remedy: 'Convert the file (openssl x509 -inform der).',
   });
 }

@@ -3,10 +3,11 @@ import { TidemarkError } from '@tidemark/contracts';
 import { startTemporaryStack, useTestStack } from '@tidemark/local-stack';
 import t from 'tap';
 import { Type } from 'typebox';
+import { clientOf } from '../src/client.ts';
 import { type BusEvent, connectBus } from '../src/index.ts';
 import { until } from './until.ts';
 
-t.test('what is published arrives, checked; what does not fit is reported and dropped', async (t) => {
+t.test('delivers messages that match the schema, and reports and drops the others', async (t) => {
   const stack = await useTestStack();
   const events: BusEvent[] = [];
   const bus = await connectBus({
@@ -23,7 +24,7 @@ t.test('what is published arrives, checked; what does not fit is reported and dr
   const subject = bus.subjects.alerts('info');
   bus.publish(subject, { n: 1 });
   bus.publish(subject, { n: 'two' });
-  bus.nc.publish(subject, 'no json');
+  clientOf(bus).nc.publish(subject, 'no json');
   bus.publish(subject, { n: 3 });
   await until(() => seen.length === 2);
   t.same(seen, [{ n: 1 }, { n: 3 }]);
@@ -33,7 +34,7 @@ t.test('what is published arrives, checked; what does not fit is reported and dr
   );
 });
 
-t.test('questions are answered, and what the handler throws is thrown where it was asked', async (t) => {
+t.test('ask() returns the answer, or throws the error of the answering handler', async (t) => {
   const stack = await useTestStack();
   const prefix = stack.natsPrefix();
   const events: BusEvent[] = [];
@@ -64,44 +65,43 @@ t.test('questions are answered, and what the handler throws is thrown where it w
     },
     { schema: Type.Object({ n: Type.Integer() }), concurrency: 1 },
   );
-  await answering.nc.flush();
+  await answering.flush();
   t.equal(await ask({ n: 1 }), 2);
   await t.rejects(ask({ n: 2 }), { code: 'RT_X', status: 404, message: 'no two', hint: 'one', retryAfter: 3 });
   await t.rejects(ask({ n: 3 }), { code: 'BUS_NOT_ANSWERED', message: /broken/ });
   await t.rejects(ask({ n: 4 }), { code: 'BUS_NOT_ANSWERED', hint: /limit/ });
   await t.rejects(ask({ n: 5 }), { code: 'BUS_INVALID_ANSWER' });
   await t.rejects(ask({ n: 'x' }), { code: 'BUS_INVALID_QUESTION', message: /\/n must be integer/ });
-  t.equal(events.filter(({ type }) => type === 'bus.error').length, 2, 'what was not foreseen is told');
+  t.equal(events.filter(({ type }) => type === 'bus.error').length, 2, 'unexpected errors are reported');
   const waiting = ask({ n: 0 });
   await t.rejects(ask({ n: 1 }), { code: 'BUS_BUSY' });
   await t.rejects(ask({ n: 1 }), { code: 'BUS_BUSY' });
   release();
   t.equal(await waiting, 1);
   const silent = asking.subjects.inspect('why', 'silent');
-  answering.nc.subscribe(silent);
-  await answering.nc.flush();
+  clientOf(answering).nc.subscribe(silent);
+  await answering.flush();
   await t.rejects(asking.ask(silent, 1, { schema: Type.Integer(), timeoutMs: 50 }), { code: 'BUS_NO_ANSWER' });
 });
 
-t.test('several starters provision the streams at once, again and with other limits', async (t) => {
+t.test('several processes create the streams at the same time, and update their limits later', async (t) => {
   const stack = await useTestStack();
   const prefix = stack.natsPrefix();
   const buses = await Promise.all([1, 2, 3].map((i) => connectBus({ url: stack.natsUrl, name: `s${i}`, prefix })));
+  const [first] = buses as [(typeof buses)[number]];
   t.teardown(async () => {
-    await Promise.all(
-      Object.values(buses[0]?.subjects.streams ?? {}).map((name) => buses[0]?.jsm.streams.delete(name)),
-    );
+    const { streams } = clientOf(first).jsm;
+    await Promise.all(Object.values(first.subjects.streams).map((name) => streams.delete(name)));
     await Promise.all(buses.map((bus) => bus.close()));
   });
-  const [first] = buses as [(typeof buses)[number]];
   await Promise.all(buses.map((bus) => Promise.all([bus.ensureChangesStream(), bus.ensureWorkStream()])));
   await first.ensureChangesStream({ maxBytes: 1024 ** 2 });
-  const { config } = await first.jsm.streams.info(first.subjects.streams.changes);
+  const { config } = await clientOf(first).jsm.streams.info(first.subjects.streams.changes);
   t.equal(config.max_bytes, 1024 ** 2);
   t.same(config.subjects, [`${prefix}.changes.>`]);
 });
 
-t.test('a server that is killed and comes back', { timeout: 60_000 }, async (t) => {
+t.test('reconnects to a server that was killed and started again', { timeout: 60_000 }, async (t) => {
   const stack = await startTemporaryStack({ postgres: false });
   t.teardown(() => stack.stop());
   const bus = await connectBus({ url: stack.nats.url, name: 'test' });
@@ -115,7 +115,7 @@ t.test('a server that is killed and comes back', { timeout: 60_000 }, async (t) 
   t.equal(bus.problem(), undefined);
 });
 
-t.test('nobody there: an error that names the address and the remedy', async (t) => {
+t.test('connectBus() without a server throws an error with the address and a hint', async (t) => {
   const port = await new Promise<number>((resolve) => {
     const server = createServer().listen(0, '127.0.0.1', () => {
       const { port: free } = server.address() as { port: number };

@@ -1,7 +1,9 @@
-/** The stream of changes as a reader gets it, whatever happens to the consumer and to the stream. */
+/** What a reader of the stream of changes receives when the consumer or the stream is lost. */
+
 import { CHANGE_HEADERS, envelopeId, heartbeatId, lsnToHex, tableKey } from '@tidemark/contracts';
 import { useTestStack } from '@tidemark/local-stack';
 import t, { type Test } from 'tap';
+import { clientOf } from '../src/client.ts';
 import { type BusEvent, connectBus, type FollowOptions, followChanges } from '../src/index.ts';
 import { until } from './until.ts';
 
@@ -13,11 +15,13 @@ async function openStream(t: Test) {
   const stream = bus.subjects.streams.changes;
   await bus.ensureChangesStream();
   t.teardown(async () => {
-    await bus.jsm.streams.delete(stream).catch(() => false);
+    await clientOf(bus)
+      .jsm.streams.delete(stream)
+      .catch(() => false);
     await bus.close();
   });
   const seen: string[] = [];
-  const consumers = async () => (await bus.jsm.streams.info(stream)).state.consumer_count;
+  const consumers = async () => (await clientOf(bus).jsm.streams.info(stream)).state.consumer_count;
 
   async function publish(subject: string, id: string, epoch: string, lsn: bigint): Promise<void> {
     const { id: idHeader, epoch: epochHeader, lsn: lsnHeader } = CHANGE_HEADERS;
@@ -53,7 +57,7 @@ async function openStream(t: Test) {
   };
 }
 
-t.test('a reader begins behind a sequence, some time back, or with the next message', async (t) => {
+t.test('followChanges() starts after a sequence, some time back, or with the next message', async (t) => {
   const { bus, change, heartbeat, definitions, follow, seen, consumers } = await openStream(t);
   await change(10n);
   await heartbeat(20n);
@@ -80,10 +84,10 @@ t.test('a reader begins behind a sequence, some time back, or with the next mess
   t.ok(bus.connected());
 });
 
-t.test('a message that is missing, and another epoch, are breaks before the message behind them', async (t) => {
+t.test('reports a missing message and a new epoch as breaks before the message that follows', async (t) => {
   const { bus, stream, events, change, follow, seen } = await openStream(t);
   for (const lsn of [1n, 2n, 3n]) await change(lsn);
-  await bus.jsm.streams.deleteMessage(stream, 2);
+  await clientOf(bus).jsm.streams.deleteMessage(stream, 2);
   follow({ lookbackMs: 60_000 });
   await until(() => seen.length === 3);
   await change(4n, { epoch: 'e2' });
@@ -99,7 +103,7 @@ t.test('a message that is missing, and another epoch, are breaks before the mess
   );
 });
 
-t.test('one subject alone is followed without the breaks of the others', async (t) => {
+t.test('follows a single subject without breaks caused by messages of other subjects', async (t) => {
   const { bus, change, heartbeat, follow, seen } = await openStream(t);
   follow({ lookbackMs: 60_000, subject: bus.subjects.changes('public', 'one') });
   await change(1n, { table: 'one' });
@@ -110,21 +114,21 @@ t.test('one subject alone is followed without the breaks of the others', async (
   t.same(seen, ['1 one 1', '4 one 3']);
 });
 
-t.test('a stream that was replaced is a break, and is followed from its begin', async (t) => {
+t.test('reports a replaced stream as a break and follows it from its start', async (t) => {
   const { bus, stream, change, follow, seen } = await openStream(t);
   follow({ lookbackMs: 60_000 });
   for (const lsn of [1n, 2n]) await change(lsn);
   await until(() => seen.length === 2);
-  await bus.jsm.streams.delete(stream);
+  await clientOf(bus).jsm.streams.delete(stream);
   await bus.ensureChangesStream();
   await change(3n, { epoch: 'e2' });
   await until(() => seen.length === 4);
   t.same(seen.slice(2), ['the stream of changes was replaced', '1 plain 3']);
 });
 
-t.test('a stream that is not there yet is waited for without a failure', async (t) => {
+t.test('waits for a stream that does not exist yet without reporting a failure', async (t) => {
   const { bus, stream, events, change, follow, seen } = await openStream(t);
-  await bus.jsm.streams.delete(stream);
+  await clientOf(bus).jsm.streams.delete(stream);
   follow({ lookbackMs: 60_000 });
   // The first look is answered before the stream is made: the connection keeps the order.
   await bus.ensureChangesStream();
@@ -136,24 +140,25 @@ t.test('a stream that is not there yet is waited for without a failure', async (
   );
 });
 
-t.test('a consumer that the server forgot, or that is silent, is replaced without a break', async (t) => {
+t.test('replaces a deleted or silent consumer without a break', async (t) => {
   const { bus, stream, events, change, follow, seen } = await openStream(t);
   const follower = follow({ lookbackMs: 60_000 });
   await change(1n);
   await until(() => seen.length === 1);
-  for await (const { name } of bus.jsm.consumers.list(stream)) await bus.jsm.consumers.delete(stream, name);
+  const { consumers } = clientOf(bus).jsm;
+  for await (const { name } of consumers.list(stream)) await consumers.delete(stream, name);
   await change(2n);
   await until(() => seen.length === 2);
-  const stalls = () => events.filter((e) => e.type === 'changes.failed' && /^nothing came/.test(e.error.message));
+  const stalls = () => events.filter((e) => e.type === 'changes.failed' && /^no message arrived/.test(e.error.message));
   await until(() => stalls().length === 1);
-  t.match(follower.problem(), /nothing has come from the relay/);
+  t.match(follower.problem(), /nothing has arrived from the relay/);
   await change(3n);
   await until(() => seen.length === 3);
   t.same(seen, ['1 plain 1', '2 plain 2', '3 plain 3']);
   t.equal(follower.problem(), undefined);
 });
 
-t.test('a change on which the reader throws is reported and a break, and the next one comes', async (t) => {
+t.test('reports an exception of the reader as a break and continues with the next change', async (t) => {
   const { events, change, follow, seen } = await openStream(t);
   follow({ lookbackMs: 60_000 }, (lsn) => {
     if (lsn === 1n) throw new TypeError('not this one');
@@ -168,7 +173,7 @@ t.test('a change on which the reader throws is reported and a break, and the nex
   );
 });
 
-t.test('stopped while it connects, it leaves no consumer and calls nobody', async (t) => {
+t.test('leaves no consumer and calls no callback when stopped while connecting', async (t) => {
   const { change, follow, seen, consumers } = await openStream(t);
   await change(1n);
   await follow({ lookbackMs: 60_000 }).stop();

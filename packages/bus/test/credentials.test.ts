@@ -40,7 +40,7 @@ const textOf = (error: unknown): string => {
   return [JSON.stringify(error), message, stack, cause ? textOf(cause) : ''].join('\n');
 };
 
-t.test('NATS_URL: schemes, users, tokens and lists, percent-decoded', async (t) => {
+t.test('parseServers() reads schemes, users, tokens and lists, and decodes percent-encoding', async (t) => {
   t.same(parseServers('nats://a:1,b:2'), { addresses: ['a:1', 'b:2'], tls: false, credentials: undefined });
   t.same(parseServers('127.0.0.1:4222').addresses, ['127.0.0.1:4222']);
   t.same(parseServers('tls://[::1]:4222'), { addresses: ['[::1]:4222'], tls: true, credentials: undefined });
@@ -67,7 +67,7 @@ t.test('NATS_URL: schemes, users, tokens and lists, percent-decoded', async (t) 
   }
 });
 
-t.test('two ways to say who one is are refused, and so is half of one', async (t) => {
+t.test('refuses two kinds of credentials, and incomplete ones', async (t) => {
   const url = 'nats://127.0.0.1:1';
   const cases: [Omit<BusOptions, 'name'>, RegExp][] = [
     [{ url: 'nats://u:secret@127.0.0.1:1', user: 'u', password: 'secret' }, /the user in NATS_URL; NATS_USER/],
@@ -88,7 +88,7 @@ t.test('two ways to say who one is are refused, and so is half of one', async (t
   }
 });
 
-t.test('a user and password, from settings and from the URL; wrong ones are told apart from no server', async (t) => {
+t.test('accepts a user and password from settings or the URL, and distinguishes wrong ones from a missing server', async (t) => {
   const nats = await startNats(t);
   const { password } = new URL(nats.url);
   t.equal(await attempt({ url: nats.url }), undefined);
@@ -107,7 +107,7 @@ t.test('a user and password, from settings and from the URL; wrong ones are told
   t.ok(Date.now() - begun < 30_000, 'at once, not when the time is over');
 });
 
-t.test('a password of any characters, a token, and an nkey', async (t) => {
+t.test('accepts a password with special characters, a token, and an nkey', async (t) => {
   const user = nkeys.createUser();
   const seedFile = join(folder, 'user.nk');
   writeFileSync(seedFile, `${Buffer.from(user.getSeed()).toString()}\n`, { mode: 0o600 });
@@ -166,7 +166,7 @@ t.test(
   },
 );
 
-t.test('TLS: the server is proven, the client shows its certificate, and nothing is sent without', async (t) => {
+t.test('with TLS, verifies the server, presents the client certificate, and sends nothing unencrypted', async (t) => {
   const ours = certificates('ours', 'IP:127.0.0.1');
   const other = certificates('other', 'DNS:elsewhere.example');
   const nats = await startNats(t, {
@@ -193,7 +193,7 @@ t.test('TLS: the server is proven, the client shows its certificate, and nothing
   });
 });
 
-t.test('credentials that no longer hold: told once, in readiness, and mended without a restart', async (t) => {
+t.test('reports credentials that became invalid once, is not ready, and recovers without a restart', async (t) => {
   const server = await startNats(t);
   const events: BusEvent[] = [];
   const { port } = new URL(server.url);
@@ -212,7 +212,7 @@ t.test('credentials that no longer hold: told once, in readiness, and mended wit
   t.equal(events.filter(({ type }) => type === 'bus.error').length, 0);
 });
 
-t.test('what a user may not do is an error with a code, an event, and a problem of readiness', async (t) => {
+t.test('reports a denied subject as an error with a code, as an event, and in problem()', async (t) => {
   const nats = await startNats(t);
   const events: BusEvent[] = [];
   const options = { name: 'test', observe: (event: BusEvent) => events.push(event) };
@@ -245,7 +245,7 @@ t.test('what a user may not do is an error with a code, an event, and a problem 
   t.equal(events.filter(({ type }) => type === 'bus.error').length, 0);
 });
 
-t.test('the service that writes a stream brings its limits up to date', async (t) => {
+t.test('the service that writes a stream updates its limits', async (t) => {
   const nats = await startNats(t);
   const connectAs = async (service: 'batch' | 'realtime') => {
     const bus = await connectBus({ name: service, url: nats.urlOf(service), inboxPrefix: inboxPrefix(service) });

@@ -2,9 +2,11 @@
  * The four real services under the NATS users that `npm start` gives them: all of their traffic is allowed, and what is another
  * service's is not.
  */
+
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Bus, type BusEvent, connectBus } from '@tidemark/bus';
+import { clientOf } from '@tidemark/bus/client';
 import { inboxPrefix, LiveList, SERVICE_NAMES, type ServiceName, subjects } from '@tidemark/contracts';
 import t from 'tap';
 import { Type } from 'typebox';
@@ -129,9 +131,9 @@ t.test('each service may do what it does, and no more', { timeout: 180_000 }, as
           denied.add(event.error.message.replace(/.* to (publish on|subscribe to) /, ''));
       });
       const { publish, subscribe } = forbidden[service];
-      for (const subject of publish) bus.nc.publish(subject, '{}');
-      for (const subject of subscribe) bus.nc.subscribe(subject, { callback: () => {} });
-      await bus.nc.flush();
+      for (const subject of publish) clientOf(bus).nc.publish(subject, '{}');
+      for (const subject of subscribe) clientOf(bus).nc.subscribe(subject, { callback: () => {} });
+      await bus.flush();
       const expected = [...publish, ...subscribe].sort();
       await eventually(() => (denied.size === expected.length ? true : undefined), 10).catch(() => {});
       t.same([...denied].sort(), expected, service);

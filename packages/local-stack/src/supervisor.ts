@@ -8,6 +8,7 @@
  */
 import { statfsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import pTimeout from 'p-timeout';
 import { saysDiskFull } from './postgres-log.ts';
 import type { ServerProcess, UnexpectedExit } from './server-process.ts';
 
@@ -60,7 +61,7 @@ export class Supervisor {
   /** No server is started after this. A start under way gets a moment to come so far that it can be stopped. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await Promise.race([Promise.all(this.#running), sleep(STOP_WAIT_MS, undefined, { ref: false })]);
+    await pTimeout(Promise.all(this.#running), { milliseconds: STOP_WAIT_MS, message: false });
   }
 
   async #restart(node: Supervised, exit: UnexpectedExit, start: () => Promise<void>): Promise<void> {

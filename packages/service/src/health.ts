@@ -1,23 +1,23 @@
-/**
- * Readiness: every check says undefined, or in a sentence why this instance should get no work.
- */
+import pTimeout from 'p-timeout';
+
+/** A check returns undefined, or a sentence saying why this instance should receive no requests. */
 export type Check = () => string | undefined | Promise<string | undefined>;
 
 export interface Health {
   add(name: string, check: Check): void;
-  /** What is not as it should be, but no reason to get no work: shown by /readyz, which stays 200. */
+  /** Adds a check whose problem /readyz shows as a warning with status 200. */
   warn(name: string, check: Check): void;
-  /** `<name>: <why>` for each check that `warn` has added and that says something. */
+  /** Returns `<name>: <reason>` for each warning. */
   warnings(): Promise<string[]>;
-  /** `<name>: <why>` for each check that fails; a check that throws or takes over a second fails. */
+  /** Returns `<name>: <reason>` for each failing check. A check that throws or exceeds its time limit fails. */
   problems(): Promise<string[]>;
-  /** The same without the reasons, which name addresses and users: what a stranger may see. */
+  /** Removes the reasons, which contain addresses and users, for callers without operator rights. */
   namesOnly(lines: readonly string[]): string[];
-  /** From now on not ready, for the reason given: the first step of a shutdown. */
+  /** Makes the service not ready for the given reason: the first step of a shutdown. */
   drain(reason: string): void;
 }
 
-/** A probe's own time limit is commonly one second. */
+/** The time limit of a probe is commonly one second. */
 const CHECK_TIMEOUT_MS = 900;
 
 export function createHealth(): Health {
@@ -52,15 +52,12 @@ const SEPARATOR = ': ';
 const prefix = (name: string, problem: string | undefined) => (problem ? `${name}${SEPARATOR}${problem}` : undefined);
 
 async function run(check: Check): Promise<string | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<string>((resolve) => {
-    timer = setTimeout(resolve, CHECK_TIMEOUT_MS, `no answer within ${CHECK_TIMEOUT_MS} ms`);
-  });
   try {
-    return await Promise.race([(async () => check())(), late]);
+    return await pTimeout(Promise.resolve(check()), {
+      milliseconds: CHECK_TIMEOUT_MS,
+      fallback: () => `no answer within ${CHECK_TIMEOUT_MS} ms`,
+    });
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,9 +1,10 @@
 /**
- * The life of a service's process: start, say where it listens, and on a signal (or when its parent has died) stop
- * in named phases, each with its own time limit.
+ * The life cycle of a service's process: it starts, reports its URL, and on a signal (or when its parent has ended) stops in named
+ * phases, each with its own time limit.
  */
 import { setFlagsFromString } from 'node:v8';
 import { TidemarkError } from '@tidemark/contracts';
+import pTimeout from 'p-timeout';
 import { isExhausted } from './exhausted.ts';
 import { restrictProcess } from './process-user.ts';
 import { redact } from './redact.ts';
@@ -16,7 +17,7 @@ export interface Phase {
 
 export interface RunningService {
   url: string;
-  /** In order. A phase that fails or overruns is reported, and the next one runs all the same. */
+  /** Run in order. A phase that fails or exceeds its time limit is reported, and the next one runs. */
   phases: readonly Phase[];
 }
 
@@ -25,19 +26,19 @@ export interface ServiceDefinition {
   start(env: NodeJS.ProcessEnv): Promise<RunningService>;
 }
 
-/** What a service tells the parent that forked it, and what it takes from it. */
+/** The messages between a service and the process that forked it. */
 export type ParentMessage = { type: 'stop' };
 export type ChildMessage = { type: 'ready'; url: string } | { type: 'failed'; message: string };
 
-/** Exit code of a service that was configured wrongly or cannot reach what it needs. */
+/** Exit code after invalid configuration, or when Postgres or NATS cannot be reached. */
 const EXIT_FAILED_TO_START = 1;
 const EXIT_UNCLEAN_STOP = 2;
 const EXIT_CRASHED = 70;
 
 /**
- * V8 may decide, from what survived a busy moment, to make some objects old from the start. Such objects of requests long
- * answered then keep younger ones alive until the next major collection: in every second process under load, half of what was
- * allocated survived each minor collection, which took four times as long (measured on reads; packages/bench, `read`).
+ * Allocation-site pretenuring may place short-lived objects of requests in the old generation, where they keep young objects alive
+ * until the next major collection. In every second process under load, half of the allocated bytes then survived each minor
+ * collection, which took four times as long (packages/bench, `read`).
  */
 setFlagsFromString('--no-allocation-site-pretenuring');
 
@@ -48,7 +49,7 @@ export async function runService(definition: ServiceDefinition): Promise<void> {
 
   async function stop(reason: string): Promise<void> {
     if (!running) {
-      // Still starting: nothing has been accepted yet, so nothing needs an orderly end.
+      // While starting, no request has been accepted yet, so no phase has to run.
       process.exit(0);
     }
     stopping ??= (async () => {
@@ -64,9 +65,7 @@ export async function runService(definition: ServiceDefinition): Promise<void> {
     if (message?.type === 'stop') void stop('asked by its parent');
   });
   process.on('disconnect', () => void stop('its parent is gone'));
-  // A standard output or error that takes nothing (a full disk, a closed pipe) must not end the process.
-  process.stdout.on('error', () => {});
-  process.stderr.on('error', () => {});
+  ignoreOutputErrors();
   process.on('uncaughtException', (error) => crash(name, error));
   process.on('unhandledRejection', (error) => crash(name, error));
 
@@ -84,31 +83,35 @@ export async function runService(definition: ServiceDefinition): Promise<void> {
   }
 }
 
-/** @returns whether every phase ended within its limit and without an error */
+/** Keeps the process alive when its output cannot be written (a full disk, a closed pipe): there is no other place to report it. */
+function ignoreOutputErrors(): void {
+  const ignore = () => undefined;
+  process.stdout.on('error', ignore);
+  process.stderr.on('error', ignore);
+}
+
+/** Returns whether every phase ended within its time limit and without an error. */
 export async function runPhases(phases: readonly Phase[], onProblem: (problem: string) => void): Promise<boolean> {
   let clean = true;
   for (const phase of phases) {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<'late'>((resolve) => {
-      timer = setTimeout(resolve, phase.timeoutMs, 'late');
-    });
+    const { name, timeoutMs } = phase;
+    const run = async () => {
+      await phase.run();
+      return 'ended';
+    };
     try {
-      const ended = await Promise.race([(async () => phase.run())(), late]);
-      if (ended === 'late') {
-        clean = false;
-        onProblem(`phase "${phase.name}" took longer than ${phase.timeoutMs} ms`);
-      }
+      const outcome = await pTimeout(run(), { milliseconds: timeoutMs, fallback: () => 'late' });
+      if (outcome === 'ended') continue;
+      onProblem(`phase "${name}" took longer than ${timeoutMs} ms`);
     } catch (error) {
-      clean = false;
-      onProblem(`phase "${phase.name}" failed: ${explain(error)}`);
-    } finally {
-      clearTimeout(timer);
+      onProblem(`phase "${name}" failed: ${explain(error)}`);
     }
+    clean = false;
   }
   return clean;
 }
 
-/** An error with its remedy, for people at a terminal. */
+/** Returns an error with its hint as text for a terminal. */
 export function explain(error: unknown): string {
   if (error instanceof TidemarkError) {
     return [`${error.code}: ${error.message}`, error.details, error.hint && `→ ${error.hint}`]
@@ -122,19 +125,19 @@ function report(name: string, message: string): void {
   process.stderr.write(redact(`${name}: ${message}\n`));
 }
 
-/** At most one report in this time, ms: a used-up resource fails everywhere at once. */
+/** At most one report in this time, ms: an exhausted resource makes many calls fail at once. */
 const EXHAUSTED_REPORT_MS = 10_000;
 let exhaustedReportedAt = Number.NEGATIVE_INFINITY;
 
 /**
- * The state of a process after an unforeseen error is unknown: it ends, and whoever runs it starts a new one. A call that
- * failed for want of descriptors or disk space is no such error: the process goes on, as a new one would meet the same want.
+ * After an unexpected error the state of the process is unknown, so it exits and its supervisor starts a new one. Exhausted
+ * descriptors or disk space are the exception: the process continues, since a new one would meet the same shortage.
  */
 function crash(name: string, error: unknown): void {
   if (isExhausted(error)) {
     if (performance.now() - exhaustedReportedAt < EXHAUSTED_REPORT_MS) return;
     exhaustedReportedAt = performance.now();
-    report(name, `goes on without what it could not do: ${explain(error)}`);
+    report(name, `continues after a resource shortage: ${explain(error)}`);
     return;
   }
   report(name, `crashed: ${explain(error)}`);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { connectBus } from '@tidemark/bus';
+import { clientOf } from '@tidemark/bus/client';
 import { useTestStack } from '@tidemark/local-stack';
 import sharp from 'sharp';
 import t, { type Test } from 'tap';
@@ -90,7 +91,7 @@ t.test('messages that are lost with the whole stream are found missing and publi
   t.teardown(() => bus.close());
   const id = await stack.insertJob(spec('in/'));
   await someDone(stack, id, 1);
-  await bus.jsm.streams.delete(bus.subjects.streams.work);
+  await clientOf(bus).jsm.streams.delete(bus.subjects.streams.work);
   t.match(await stack.ended(id, 60_000), { state: 'succeeded', done: 25 });
   await everyOutputOnce(t, stack, id, sources);
   t.match(batch.log(), /chunk\.republished/);

@@ -1,5 +1,7 @@
 /** Jobs beside each other: permissions, fairness, priority, cancellation, immediacy. */
+
 import { connectBus } from '@tidemark/bus';
+import { clientOf } from '@tidemark/bus/client';
 import { useTestStack } from '@tidemark/local-stack';
 import t from 'tap';
 import { openBatchStack, until } from './batch-stack.ts';
@@ -83,7 +85,7 @@ t.test('with sweeps a minute apart, what the WAL says starts and stops jobs at o
   // The relay makes the stream, here later than batch has started.
   await bus.ensureChangesStream();
   await until('batch to follow the changes', 10_000, async () => {
-    const { state } = await bus.jsm.streams.info(bus.subjects.streams.changes);
+    const { state } = await clientOf(bus).jsm.streams.info(bus.subjects.streams.changes);
     return state.consumer_count > 0;
   });
   // What the relay publishes for such a change; the relay itself belongs to realtime.

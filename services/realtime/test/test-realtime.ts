@@ -1,5 +1,7 @@
 /** A running service on a database and a NATS prefix of its own, and a client to try it with. */
+
 import { createHash } from 'node:crypto';
+import { clientOf } from '@tidemark/bus/client';
 import { migrate } from '@tidemark/db';
 import { METRICS_ENV, type TestDatabase, useTestStack } from '@tidemark/local-stack';
 import { runPhases } from '@tidemark/service';
@@ -120,8 +122,12 @@ export async function startTestRealtime(
       await database.drop();
       const { connectBus } = await import('@tidemark/bus');
       const bus = await connectBus({ url: stack.natsUrl, name: 'clean-up', prefix });
-      await bus.jsm.streams.delete(bus.subjects.streams.changes).catch(() => false);
-      await bus.jsm.streams.delete(bus.subjects.streams.work).catch(() => false);
+      await clientOf(bus)
+        .jsm.streams.delete(bus.subjects.streams.changes)
+        .catch(() => false);
+      await clientOf(bus)
+        .jsm.streams.delete(bus.subjects.streams.work)
+        .catch(() => false);
       await bus.close();
     },
   };

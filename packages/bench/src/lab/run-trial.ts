@@ -2,6 +2,7 @@
 import { migrate } from '@tidemark/db';
 import { type TestDatabase, type TestStack, useTestStack } from '@tidemark/local-stack';
 import { explain } from '@tidemark/service';
+import pTimeout from 'p-timeout';
 import { errors } from '../errors.ts';
 import type { Finding, Trial } from './trial.ts';
 
@@ -62,14 +63,6 @@ async function openDatabase(cleanup: (undo: () => Promise<void>) => void): Promi
   return database;
 }
 
-async function within<T>(ms: number, what: string, work: () => Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(errors.TRIAL_OVERRAN({ what, seconds: ms / 1_000 })), ms);
-  });
-  try {
-    return await Promise.race([work(), late]);
-  } finally {
-    clearTimeout(timer);
-  }
+function within<T>(ms: number, what: string, work: () => Promise<T>): Promise<T> {
+  return pTimeout(work(), { milliseconds: ms, message: errors.TRIAL_OVERRAN({ what, seconds: ms / 1_000 }) });
 }

@@ -1,21 +1,14 @@
 /** Waits for conditions. */
+import pTimeout from 'p-timeout';
 import { errors } from '../errors.ts';
 
 /** For a statement: one that the driver has lost along with its connection is answered by nobody. */
 const STATEMENT_MS = 10_000;
 
 /** The statement's answer, or an error when there is none for too long; it is not cancelled. @throws BENCH_TRIAL_OVERRAN */
-export async function answered<T>(statement: PromiseLike<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const error = errors.TRIAL_OVERRAN({ what: 'a statement', seconds: STATEMENT_MS / 1_000 });
-    timer = setTimeout(reject, STATEMENT_MS, error);
-  });
-  try {
-    return await Promise.race([statement, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+export function answered<T>(statement: PromiseLike<T>): Promise<T> {
+  const message = errors.TRIAL_OVERRAN({ what: 'a statement', seconds: STATEMENT_MS / 1_000 });
+  return pTimeout(Promise.resolve(statement), { milliseconds: STATEMENT_MS, message });
 }
 
 export const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));

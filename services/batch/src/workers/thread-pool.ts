@@ -4,6 +4,7 @@
  * ended (Node waits for its native work; until then its pixels are in memory), and that nothing waits beyond a limit.
  */
 import type { TidemarkError } from '@tidemark/contracts';
+import pTimeout from 'p-timeout';
 import { errors } from '../errors.ts';
 import type { BatchEvent } from '../events.ts';
 import type { Admission } from './admission.ts';
@@ -94,19 +95,17 @@ export function createThreadPool(options: ThreadPoolOptions): ThreadPool {
   }
 
   async function retire(thread: Thread): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<'late'>((resolve) => {
-      timer = setTimeout(resolve, STUCK_MS, 'late');
-    });
     const ended = thread.end();
-    if ((await Promise.race([ended, late])) === 'late' && !closed) {
-      stuck += 1;
-      observe({ type: 'thread.stuck', stuck });
-      void ended.then(() => {
-        stuck -= 1;
-      });
-    }
-    clearTimeout(timer);
+    const isStuck = await pTimeout(
+      ended.then(() => false),
+      { milliseconds: STUCK_MS, fallback: () => true },
+    );
+    if (!isStuck || closed) return;
+    stuck += 1;
+    observe({ type: 'thread.stuck', stuck });
+    void ended.then(() => {
+      stuck -= 1;
+    });
   }
 
   for (let i = 0; i < threads; i += 1) add();

@@ -1,8 +1,10 @@
 /** A relay of the gateway's database: the realtime service as a process of its own, which can be stopped and cut off. */
+
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { connectBus } from '@tidemark/bus';
+import { clientOf } from '@tidemark/bus/client';
 import { metricsPage, useTestStack } from '@tidemark/local-stack';
 import type { Test } from 'tap';
 import { type GatewayFixture, SECRET, useGateway } from '../gateway-fixture.ts';
@@ -70,8 +72,12 @@ export async function useCachedGateway(
   t.teardown(async () => {
     await stopRelay();
     const bus = await connectBus({ url: stack.natsUrl, name: 'clean-up', prefix });
-    await bus.jsm.streams.delete(bus.subjects.streams.changes).catch(() => false);
-    await bus.jsm.streams.delete(bus.subjects.streams.work).catch(() => false);
+    await clientOf(bus)
+      .jsm.streams.delete(bus.subjects.streams.changes)
+      .catch(() => false);
+    await clientOf(bus)
+      .jsm.streams.delete(bus.subjects.streams.work)
+      .catch(() => false);
     await bus.close();
   });
   await startRelay();

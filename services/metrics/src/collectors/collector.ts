@@ -2,6 +2,7 @@
  * Repeats one collection: never two at a time, and each with a time limit. A failure clears the value and is kept as `error`
  * until the next success, so that a value is either current or missing, never stale.
  */
+import pTimeout from 'p-timeout';
 import { errors } from '../errors.ts';
 import type { MetricsEvent } from '../events.ts';
 
@@ -59,9 +60,10 @@ export function startCollector<T>(
 
   async function run(): Promise<void> {
     const startedAt = Date.now();
+    const late = errors.COLLECTOR_TIMEOUT({ name, timeoutMs });
     state.runsTotal++;
     try {
-      value = await withLimit(definition.collect(), name, timeoutMs);
+      value = await pTimeout(definition.collect(), { milliseconds: timeoutMs, message: late });
       state.collectedAt = Date.now();
       state.tookMs = state.collectedAt - startedAt;
       if (state.error !== null) observe({ type: 'metrics.collector_recovered', collector: name });
@@ -99,16 +101,4 @@ export function startCollector<T>(
       await running;
     },
   };
-}
-
-async function withLimit<T>(work: Promise<T>, name: string, timeoutMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(errors.COLLECTOR_TIMEOUT({ name, timeoutMs })), timeoutMs);
-  });
-  try {
-    return await Promise.race([work, limit]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

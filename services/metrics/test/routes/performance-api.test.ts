@@ -107,7 +107,7 @@ t.test('drops telemetry that is invalid or has the name of another instance', as
   metrics.bus.publish(metrics.bus.subjects.telemetry('batch', 'b-1'), { ...real, service: 'batch', instance: 'b-2' });
   const large = { ...real, service: 'batch', instance: 'b-3', problems: ['x'.repeat(TELEMETRY_MAX_BYTES)] };
   metrics.bus.publish(metrics.bus.subjects.telemetry('batch', 'b-3'), large);
-  await metrics.bus.nc.flush();
+  await metrics.bus.flush();
   const seen = await eventually(async () => {
     const page = await metricsPage(metrics.url);
     const counted = page.match(/tidemark_events_total\{type="bus.invalid_payload".*\} (\d+)/)?.[1];

@@ -1,4 +1,5 @@
 /** Channels over two instances: who may, what arrives, who is present, and what is left afterwards. */
+import { clientOf } from '@tidemark/bus/client';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
 import { MATCHES, startTestRealtime, token, waitFor } from '../test-realtime.ts';
@@ -185,7 +186,7 @@ t.test('channels', async (t) => {
     await join(ann, 'public:dying', {});
     await waitFor(() => present(watcher, 'public:dying').length === 1, 'ann');
     // It says nothing more to the others, and does not say that it goes.
-    await third.realtime.bus.nc.close();
+    await clientOf(third.realtime.bus).nc.close();
     await waitFor(() => present(watcher, 'public:dying').length === 0, 'ann to be forgotten', 5_000);
     await ann.close();
     await third.stop().catch(() => {});

@@ -1,5 +1,7 @@
 /** Tables that change while they are followed: each envelope is right for the table as it was when the row was written. */
+
 import { connectBus } from '@tidemark/bus';
+import { clientOf } from '@tidemark/bus/client';
 import type { Envelope } from '@tidemark/contracts';
 import { useTestStack } from '@tidemark/local-stack';
 import pg from 'pg';
@@ -24,12 +26,12 @@ t.test('tables that change', async (t) => {
   const bus = await connectBus({ url: stack.natsUrl, name: 'changing', prefix: service.prefix });
   t.teardown(() => bus.close());
   const envelopes: Envelope[] = [];
-  bus.nc.subscribe(bus.subjects.allChanges, {
+  clientOf(bus).nc.subscribe(bus.subjects.allChanges, {
     callback: (_error, message) => {
       if (!message.subject.includes('changes.@')) envelopes.push(message.json<Envelope>());
     },
   });
-  await bus.nc.flush();
+  await bus.flush();
   const changes = (table: string) =>
     envelopes.filter((envelope) => envelope.table === table).flatMap((envelope) => envelope.changes);
   /** What came of these statements to a table; each runs by itself, or as one transaction where it has several. */

@@ -1,6 +1,8 @@
 /** A service with a few tables, and what its relay publishes: changed definitions and envelopes, in their order. */
+
 import { readFile } from 'node:fs/promises';
 import { connectBus } from '@tidemark/bus';
+import { clientOf } from '@tidemark/bus/client';
 import type { Change, DefinitionsChanged, Envelope } from '@tidemark/contracts';
 import { useTestStack } from '@tidemark/local-stack';
 import type { Test } from 'tap';
@@ -43,14 +45,14 @@ export async function startRelay(t: Test, env: NodeJS.ProcessEnv) {
   const bus = await connectBus({ url: stack.natsUrl, name: 'definitions', prefix: service.prefix });
   t.teardown(() => bus.close());
   const seen: Seen[] = [];
-  bus.nc.subscribe(bus.subjects.allChanges, {
+  clientOf(bus).nc.subscribe(bus.subjects.allChanges, {
     callback: (_error, message) => {
       if (message.subject === bus.subjects.definitions) {
         seen.push(...message.json<DefinitionsChanged>().tables.map((entry) => ({ entry })));
       } else if (message.subject !== bus.subjects.heartbeat) seen.push({ envelope: message.json<Envelope>() });
     },
   });
-  await bus.nc.flush();
+  await bus.flush();
   const relay = {
     service,
     bus,

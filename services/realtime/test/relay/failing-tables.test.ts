@@ -41,7 +41,7 @@ t.test('tables that fail', async (t) => {
   t.teardown(() => bus.close());
   const alerts: Alert[] = [];
   bus.subscribe<Alert>(bus.subjects.alerts('warning'), (alert) => alerts.push(alert), { schema: Alert });
-  await bus.nc.flush();
+  await bus.flush();
   const warnings = () => service.realtime.health.warnings();
   const others = await new LiveClient(service.url).open();
   await others.subscribe('s', 'others');

@@ -1,6 +1,7 @@
 /** What is killed in between loses nothing, repeats nothing, and keeps the order; a broken history is told. */
 
 import { type Bus, connectBus, readChanges } from '@tidemark/bus';
+import { clientOf } from '@tidemark/bus/client';
 import { CHANGE_HEADERS, type Envelope, parseMessageId } from '@tidemark/contracts';
 import { useTestStack } from '@tidemark/local-stack';
 import t from 'tap';
@@ -164,12 +165,12 @@ t.test('the position of a transaction is the end of its commit', async (t) => {
   t.teardown(() => service.stop());
   const bus = await busOf(service);
   const headers: string[] = [];
-  bus.nc.subscribe(bus.subjects.changes('public', 'commentary'), {
+  clientOf(bus).nc.subscribe(bus.subjects.changes('public', 'commentary'), {
     callback: (_error, message) => {
       headers.push(message.headers?.get(CHANGE_HEADERS.lsn) ?? '');
     },
   });
-  await bus.nc.flush();
+  await bus.flush();
   const ends: string[] = [];
   for (let n = 0; n < 5; n += 1) {
     await service.sql('insert into commentary (match_id) values (1)');
@@ -221,7 +222,7 @@ t.test('a lost slot, and a lost stream, mint an epoch and resync everybody', asy
 
   const bus = await busOf(service);
   const from = client.frames.length;
-  await bus.jsm.streams.delete(bus.subjects.streams.changes);
+  await clientOf(bus).jsm.streams.delete(bus.subjects.streams.changes);
   await client.frame((frame) => frame.op === 'resync', from);
   // Readers see that the stream was replaced before the relay has written down why.
   await waitFor(async () => /stream/.test((await epochs()).at(-1)?.reason ?? ''), 'the new epoch');

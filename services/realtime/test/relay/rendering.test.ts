@@ -1,6 +1,7 @@
 /** The relay's JSON of a row, against Postgres's own to_jsonb of the same row. */
 
 import { connectBus } from '@tidemark/bus';
+import { clientOf } from '@tidemark/bus/client';
 import type { Envelope } from '@tidemark/contracts';
 import { useTestStack } from '@tidemark/local-stack';
 import t from 'tap';
@@ -96,7 +97,7 @@ t.test('rows of every common type are as to_jsonb prints them', async (t) => {
   const bus = await connectBus({ url: stack.natsUrl, name: 'rendering', prefix: service.prefix });
   t.teardown(() => bus.close());
   const rows = new Map<string, string>();
-  const subscription = bus.nc.subscribe(bus.subjects.allChanges, {
+  const subscription = clientOf(bus).nc.subscribe(bus.subjects.allChanges, {
     callback: (_error, message) => {
       if (message.subject.includes('changes.@')) return;
       const top = members(message.string()) as Map<keyof Envelope, string>;
@@ -109,7 +110,7 @@ t.test('rows of every common type are as to_jsonb prints them', async (t) => {
       }
     },
   });
-  await bus.nc.flush();
+  await bus.flush();
 
   for (const [n, [type, expressions]] of VALUES.entries()) {
     const values = expressions.map((expression, id) => `(${id}, ${expression}::${type})`);

@@ -31,7 +31,7 @@ t.test('the slot', async (t) => {
   t.teardown(() => bus.close());
   const alerts: Alert[] = [];
   bus.subscribe<Alert>(bus.subjects.alerts('critical'), (alert) => alerts.push(alert), { schema: Alert });
-  await bus.nc.flush();
+  await bus.flush();
   const slots = () =>
     service.sql(`select slot_name, failover from pg_replication_slots where database = current_database()`);
   t.match(await slots(), [{ failover: true }], 'a standby may keep a copy of it');

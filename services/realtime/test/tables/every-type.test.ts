@@ -1,5 +1,7 @@
 /** Whatever the type of a column: the value that the policies are asked about is the one that is in the row. */
+
 import { connectBus } from '@tidemark/bus';
+import { clientOf } from '@tidemark/bus/client';
 import { parseLsn } from '@tidemark/contracts';
 import { openDatabase } from '@tidemark/db';
 import { useTestStack } from '@tidemark/local-stack';
@@ -228,7 +230,7 @@ t.test('a row is made again out of its change exactly', async (t) => {
     alter publication tidemark add table public.everything;`);
 
   const changes: RowImage[] = [];
-  const subscription = bus.nc.subscribe(bus.subjects.changes('public', 'everything'), {
+  const subscription = clientOf(bus).nc.subscribe(bus.subjects.changes('public', 'everything'), {
     callback: (_error, message) => {
       const [at, bytes] = [
         { sequence: 1, epoch: '', lsn: parseLsn('0/0'), xid: 1, table: '', receivedAt: 0 },
@@ -239,7 +241,7 @@ t.test('a row is made again out of its change exactly', async (t) => {
       }
     },
   });
-  await bus.nc.flush();
+  await bus.flush();
   const rows = Math.max(...columns.map(({ values }) => values.length)) + 1;
   for (let id = 0; id < rows; id += 1) {
     await service.sql(
