@@ -88,7 +88,7 @@ t.test('refuses two kinds of credentials, and incomplete ones', async (t) => {
   }
 });
 
-t.test('accepts a user and password from settings or the URL, and distinguishes wrong ones from a missing server', async (t) => {
+t.test('accepts a user and password from settings or the URL; wrong ones are BUS_UNAUTHORIZED', async (t) => {
   const nats = await startNats(t);
   const { password } = new URL(nats.url);
   t.equal(await attempt({ url: nats.url }), undefined);
