@@ -10,11 +10,12 @@ export {
   takesBody,
 } from './call/call.ts';
 export type { Argument, Catalog, Column, Relation, RelationRef, Relationship, Routine } from './catalog/catalog.ts';
+export { findRelation } from './catalog/find-relation.ts';
 export { findRelationship } from './catalog/find-relationship.ts';
 export { type CatalogFollower, followCatalog } from './catalog/follow.ts';
 export { loadCatalog } from './catalog/load.ts';
 export { type ColumnRights, type Rights, readRights } from './catalog/rights.ts';
-export { suggestionFor, unknownTable } from './catalog/suggestions.ts';
+export { suggestionFor } from './catalog/suggestions.ts';
 export { type KeysetValues, readCursor, writeCursor } from './keyset/cursor.ts';
 export { type KeysetRow, planKeyset } from './keyset/keyset.ts';
 export { keysetOrder } from './keyset/order.ts';

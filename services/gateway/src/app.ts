@@ -16,7 +16,6 @@ import {
   type Tracing,
 } from '@tidemark/service';
 import type { FastifyRequest } from 'fastify';
-import { registerOwnWrites } from './cache/own-writes.ts';
 import type { RouteContext } from './context.ts';
 import { errors } from './errors.ts';
 import type { GatewayEvent } from './events.ts';
@@ -43,7 +42,6 @@ import { registerRpc } from './routes/rpc/call.ts';
 import { registerTableRead, TABLE_ROUTE } from './routes/tables/read.ts';
 import { registerTableWrites } from './routes/tables/write.ts';
 import { registerTransaction } from './routes/transaction/transaction.ts';
-import { openWriter } from './writes/writer.ts';
 
 export interface AppDependencies extends RouteContext {
   readonly logger: Logger;
@@ -168,12 +166,10 @@ export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
     registerSuggestions(scope, deps);
     rateLimit?.register(scope);
     work.register(scope);
-    const writer = openWriter(scope, deps);
-    registerRpc(scope, { ...deps, writer });
-    registerOwnWrites(scope, deps);
+    registerRpc(scope, deps);
     registerTableRead(scope, deps, front);
-    registerTableWrites(scope, { ...deps, writer });
-    registerTransaction(scope, { ...deps, writer });
+    registerTableWrites(scope, deps);
+    registerTransaction(scope, deps);
     registerJobs(scope, deps);
     registerFiles(scope, deps);
     registerOpenApi(scope, deps);

@@ -1,5 +1,4 @@
-/** What the routes need; made once by app.ts. */
-
+/** The dependencies of the routes, made once by start.ts. */
 import type { Database } from '@tidemark/db';
 import type { FileRegistry, FileStore } from '@tidemark/files';
 import type { CatalogFollower, PlanCache } from '@tidemark/plan';
@@ -7,15 +6,17 @@ import type { Cache } from './cache/cache.ts';
 import type { Config } from './config.ts';
 import type { Exporter } from './reply/export/exporter.ts';
 import type { ReadRequests } from './request/read-requests.ts';
+import type { Writer } from './writes/writer.ts';
 
 export interface RouteContext {
   readonly config: Config;
   readonly db: Database;
   readonly catalog: CatalogFollower;
-  /** Undefined where it is configured off. */
+  /** Undefined where CACHE_BYTES is 0. */
   readonly cache: Cache | undefined;
   readonly plans: PlanCache;
   readonly readRequests: ReadRequests;
+  readonly writer: Writer;
   readonly exporter: Exporter;
   readonly files: { readonly store: FileStore; readonly registry: FileRegistry };
 }

@@ -7,7 +7,8 @@ export type GatewayEvent =
   | { type: 'gateway.catalog_reloaded'; version: number; relations: number }
   | { type: 'gateway.catalog_failed'; error: Error }
   | { type: 'gateway.files_swept'; temporary: number; orphans: number }
-  | { type: 'gateway.files_sweep_failed'; error: Error };
+  | { type: 'gateway.files_sweep_failed'; error: Error }
+  | { type: 'gateway.keys_sweep_failed'; error: Error };
 
 export const eventLevels: Readonly<Record<GatewayEvent['type'], Level | undefined>> = {
   ...sharedEventLevels,
@@ -19,4 +20,5 @@ export const eventLevels: Readonly<Record<GatewayEvent['type'], Level | undefine
   'gateway.catalog_failed': 'warn',
   'gateway.files_swept': 'info',
   'gateway.files_sweep_failed': 'warn',
+  'gateway.keys_sweep_failed': 'warn',
 };

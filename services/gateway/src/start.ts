@@ -36,6 +36,7 @@ import { registerExportMetrics } from './reply/export/export-metrics.ts';
 import { Exporter } from './reply/export/exporter.ts';
 import { ReadRequests } from './request/read-requests.ts';
 import { startOrphanSweep } from './routes/files/orphan-sweep.ts';
+import { Writer } from './writes/writer.ts';
 
 /** Connections that wait to be accepted. Node's 511 is less than a burst of 1,000 clients; the system may cap it lower. A precaution: no gain was measured. */
 const LISTEN_BACKLOG = 4_096;
@@ -145,12 +146,21 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   health.add('tokens', () => verifyToken.problem());
   health.warn('tokens', () => verifyToken.warning());
   registerTokenMetrics(metrics, verifyToken);
+  const writer = new Writer({
+    config,
+    db,
+    cache,
+    metrics,
+    onSweepFailed: (error) => observe({ type: 'gateway.keys_sweep_failed', error }),
+  });
+  await writer.prepare();
   const app = await buildApp({
     config,
     db,
     catalog,
     cache,
     plans,
+    writer,
     exporter,
     readRequests: new ReadRequests(),
     files,
@@ -190,6 +200,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
       { name: 'cache', timeoutMs: 3_000, run: () => cache?.stop().then(() => shared?.stop()) },
       { name: 'files', timeoutMs: 5_000, run: () => sweep.stop().then(() => files.store.close()) },
       { name: 'catalog', timeoutMs: 1_000, run: () => looks.stop() },
+      { name: 'writes', timeoutMs: 1_000, run: () => writer.stop() },
       { name: 'bus', timeoutMs: 3_000, run: () => bus.close() },
       { name: 'database', timeoutMs: 6_000, run: () => db.close(5_000) },
     ],

@@ -1,8 +1,10 @@
-/** A write of a table: from the parts of a request to a statement, and from its row to an answer. */
-
+/** A write of a table: from the parts of a request to a statement, and from its row to a reply. */
 import type { Statement } from '@tidemark/db';
 import {
   type Catalog,
+  checkEmbedRows,
+  type EmbedLimits,
+  findRelation,
   type InsertOptions,
   type Payload,
   payloadOf,
@@ -16,11 +18,9 @@ import {
 } from '@tidemark/plan';
 import { type Preferences, parseQuery, type Query, type RowsMedia, selectMediaType } from '@tidemark/query';
 import { errors, postgrest } from '../errors.ts';
-import { isObject } from '../reply/answer.ts';
-import { answerOf, type StoredReply } from '../reply/stored-reply.ts';
-import { relationOf } from '../request/parse.ts';
-
-export const WRITE_MEDIA = ['json', 'object', 'array', 'csv', 'ndjson', 'geojson'] as const;
+import { isObject, type StoredReply, storedReply } from '../reply/stored-reply.ts';
+import { ROWS_MEDIA } from '../request/media.ts';
+import type { PlannedWrite } from './planned-write.ts';
 
 export const WRITE_METHODS = ['POST', 'PATCH', 'PUT', 'DELETE'] as const;
 export type WriteMethod = (typeof WRITE_METHODS)[number];
@@ -35,11 +35,11 @@ export interface WriteHead {
   accept: string | undefined;
   contentType: string;
   preferences: Preferences;
-  /** The client means every row. */
+  /** The client states that it means every row. */
   unfiltered: boolean;
 }
 
-/** A write that waits for its body; holds for one catalog. */
+/** A write without its body. It holds for one catalog. */
 export class WritePlan {
   readonly catalog: Catalog;
   readonly head: WriteHead;
@@ -47,18 +47,20 @@ export class WritePlan {
   readonly query: Query;
   readonly media: RowsMedia;
   readonly options: InsertOptions;
-  /** The answer depends on what was written, so it has to be looked at before COMMIT. */
   readonly mustCheck: boolean;
+  /** The relation's oid. */
+  readonly writes: readonly number[];
   readonly #maximum: number | null;
   readonly #oneRow: boolean;
-  #plain: StoredReply | undefined;
+  #plainReply: StoredReply | undefined;
 
-  constructor(catalog: Catalog, head: WriteHead) {
+  /** @throws PGRST205, GATEWAY_EMBED_ROWS, and the errors of @tidemark/query */
+  constructor(catalog: Catalog, head: WriteHead, limits: EmbedLimits) {
     const { method, preferences } = head;
     this.catalog = catalog;
     this.head = head;
-    this.media = selectMediaType(head.accept, WRITE_MEDIA) as RowsMedia;
-    this.relation = relationOf(catalog, head.schema, head.table);
+    this.media = selectMediaType(head.accept, ROWS_MEDIA) as RowsMedia;
+    this.relation = findRelation(catalog, head.schema, head.table);
     this.query = parseQuery(head.search);
     this.options = {
       media: this.media,
@@ -66,12 +68,14 @@ export class WritePlan {
       resolution: method === 'PUT' ? 'merge-duplicates' : preferences.resolution,
       missingDefault: preferences.missing === 'default',
     };
+    this.writes = [this.relation.oid];
     this.#maximum = preferences.handling === 'strict' ? preferences.maxAffected : null;
     this.#oneRow = isObject(this.media) && this.options.return === 'representation';
     this.mustCheck = this.#maximum !== null || this.#oneRow;
+    checkEmbedRows(catalog, this.relation, this.query, limits);
   }
 
-  /** @throws PGRST102 and what else is wrong with the body, UNFILTERED */
+  /** @throws PGRST102, PGRST105, PGRST115, GATEWAY_UNFILTERED */
   with(body: string): TableWrite {
     const { method, contentType, unfiltered } = this.head;
     const payload = method === 'DELETE' ? null : payloadOf(contentType, body, this.query.columns !== null);
@@ -82,7 +86,6 @@ export class WritePlan {
     return new TableWrite(this, body, payload);
   }
 
-  /** @throws PGRST124, PGRST116: then the write has to be rolled back */
   check(row: WriteRow): void {
     const rows = Number(row.rows);
     if (this.#maximum !== null && rows > this.#maximum) {
@@ -91,16 +94,17 @@ export class WritePlan {
     if (this.#oneRow && rows !== 1) throw postgrest.PGRST116({ rows });
   }
 
-  answer(row: WriteRow): StoredReply {
-    if (row !== PLAIN_ROW) return answerWrite(this, row);
-    this.#plain ??= answerWrite(this, row);
-    return this.#plain;
+  reply(row: WriteRow): StoredReply {
+    if (row !== PLAIN_ROW) return replyTo(this, row);
+    this.#plainReply ??= replyTo(this, row);
+    return this.#plainReply;
   }
 }
 
-export class TableWrite {
+export class TableWrite implements PlannedWrite {
   readonly plan: WritePlan;
   readonly body: string;
+  /** Null for DELETE. */
   readonly payload: Payload | null;
 
   constructor(plan: WritePlan, body: string, payload: Payload | null) {
@@ -109,28 +113,12 @@ export class TableWrite {
     this.payload = payload;
   }
 
-  get parts(): WriteHead {
-    return this.plan.head;
-  }
-
-  get relation(): Relation {
-    return this.plan.relation;
-  }
-
-  get query(): Query {
-    return this.plan.query;
-  }
-
-  get media(): RowsMedia {
-    return this.plan.media;
-  }
-
-  get options(): InsertOptions {
-    return this.plan.options;
-  }
-
   get mustCheck(): boolean {
     return this.plan.mustCheck;
+  }
+
+  get writes(): readonly number[] {
+    return this.plan.writes;
   }
 
   statement(given: Payload = this.payload as Payload): Statement {
@@ -144,27 +132,40 @@ export class TableWrite {
     this.plan.check(row);
   }
 
-  answer(row: WriteRow): StoredReply {
-    return this.plan.answer(row);
+  reply(row: WriteRow): StoredReply {
+    return this.plan.reply(row);
   }
 }
 
-/** Of one inserted row that nothing is shown of: its answer is made once for each plan. */
+/** The row of an insert of one row that returns nothing. Its reply is made once for each plan. */
 export const PLAIN_ROW: WriteRow = Object.freeze({
-  ...{ body: null, rows: '1', total: null, key: null, inserted: null, headers: null, status: null },
+  body: null,
+  rows: '1',
+  total: null,
+  key: null,
+  inserted: null,
+  headers: null,
+  status: null,
 });
 
-function answerWrite({ head, relation, options }: WritePlan, row: WriteRow): StoredReply {
+function replyTo({ head, relation, options }: WritePlan, row: WriteRow): StoredReply {
   const { method, preferences } = head;
-  const back = options.return;
   const headers: Record<string, string> = { 'content-range': rangeOf(method, row, preferences) };
-  if (method === 'POST' && back === 'headers-only' && row.key) headers.location = locationOf(relation, row.key);
-  return answerOf({
-    status: statusOf(method, back, row),
+  if (method === 'POST' && options.return === 'headers-only' && row.key) {
+    headers.location = locationOf(relation, row.key);
+  }
+  return storedReply({
+    status: statusOf(method, options.return, row),
     media: options.media,
-    body: back === 'representation' ? row.body : null,
+    body: options.return === 'representation' ? row.body : null,
     headers,
-    preferences: appliedTo(method, preferences, options.resolution),
+    preferences: {
+      ...preferences,
+      resolution: method === 'POST' ? options.resolution : null,
+      missing: method === 'DELETE' ? null : preferences.missing,
+      results: method === 'POST' ? preferences.results : null,
+      params: null,
+    },
     settings: row,
   });
 }
@@ -197,17 +198,17 @@ function checkPut(relation: Relation, query: Query, payload: Payload): void {
   if (!relation.primaryKey.every(isSame)) throw postgrest.PGRST115();
 }
 
-function statusOf(method: WriteMethod, back: string, row: WriteRow): number {
-  if (method === 'POST') return row.inserted !== null && Number(row.inserted) === 0 && Number(row.rows) > 0 ? 200 : 201;
-  if (method === 'PUT' && row.inserted !== null && Number(row.inserted) > 0) return 201;
+function statusOf(method: WriteMethod, back: InsertOptions['return'], row: WriteRow): number {
+  const inserted = row.inserted === null ? null : Number(row.inserted);
+  if (method === 'POST') return inserted === 0 && Number(row.rows) > 0 ? 200 : 201;
+  if (method === 'PUT' && inserted !== null && inserted > 0) return 201;
   return back === 'representation' ? 200 : 204;
 }
 
 function rangeOf(method: WriteMethod, row: WriteRow, preferences: Preferences): string {
   const rows = Number(row.rows);
   const total = preferences.count === 'exact' ? String(rows) : '*';
-  if (method === 'PATCH' && rows > 0) return `0-${rows - 1}/${total}`;
-  return `*/${total}`;
+  return method === 'PATCH' && rows > 0 ? `0-${rows - 1}/${total}` : `*/${total}`;
 }
 
 function locationOf(relation: Relation, key: string): string {
@@ -218,14 +219,4 @@ function locationOf(relation: Relation, key: string): string {
     return `${encodeURIComponent(column)}=eq.${encodeURIComponent(text)}`;
   });
   return `/rest/v1/${encodeURIComponent(relation.name)}?${filters.join('&')}`;
-}
-
-function appliedTo(method: WriteMethod, preferences: Preferences, resolution: Preferences['resolution']): Preferences {
-  return {
-    ...preferences,
-    resolution: method === 'POST' ? resolution : null,
-    missing: method === 'DELETE' ? null : preferences.missing,
-    results: method === 'POST' ? preferences.results : null,
-    params: null,
-  };
 }

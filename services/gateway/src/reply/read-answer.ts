@@ -15,7 +15,7 @@ import { matchedEtag } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { CachedAnswer } from '../cache/cached-answer.ts';
 import { postgrest } from '../errors.ts';
-import { isObject } from './answer.ts';
+import { isObject } from './stored-reply.ts';
 
 export interface ReadAnswer {
   media: RowsMedia;

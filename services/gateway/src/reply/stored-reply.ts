@@ -1,12 +1,12 @@
-/** An answer before it is sent: it can be kept for an Idempotency-Key, or become one result of many. */
+/** A reply as data: it can be kept for an Idempotency-Key, become one result of a transaction, or be sent. */
 import { TIDEMARK_HEADER, type Tidemark } from '@tidemark/contracts';
 import { contentType, type MediaType, type Preferences, preferenceApplied } from '@tidemark/query';
 import type { FastifyReply } from 'fastify';
-import { applyResponseSettings } from './answer.ts';
+import { postgrest } from '../errors.ts';
 
 export interface StoredReply {
   status: number;
-  /** Lower-case names; without the tidemark, which is known only after the COMMIT. */
+  /** By lower-case name. The tidemark is not among them: it is known only after COMMIT. */
   headers: Record<string, string>;
   body: string;
 }
@@ -16,32 +16,59 @@ export interface StoredReplyParts {
   media: MediaType;
   body: string | null;
   headers: Record<string, string>;
+  /** The preferences that took effect. */
   preferences: Partial<Preferences>;
-  /** `response.headers` and `response.status`, where a trigger or function set them. */
-  settings: { headers: string | null; status: string | null };
+  /** `response.headers` and `response.status`, which a function or trigger may have set. */
+  settings?: { headers: string | null; status: string | null };
 }
 
-export function answerOf(parts: StoredReplyParts): StoredReply {
-  const answered: StoredReply = { status: parts.status, headers: { ...parts.headers }, body: parts.body ?? '' };
-  applyResponseSettings(
-    {
-      header(name, value) {
-        answered.headers[name.toLowerCase()] = value;
-      },
-      code(status) {
-        answered.status = status;
-      },
-    },
-    parts.settings.headers,
-    parts.settings.status,
-  );
-  const applied = preferenceApplied(parts.preferences);
-  if (applied) answered.headers['preference-applied'] = applied;
-  answered.headers['content-type'] ??= contentType(parts.media);
-  return answered;
+/** @throws PGRST111, PGRST112 */
+export function storedReply({ status, media, body, headers, preferences, settings }: StoredReplyParts): StoredReply {
+  const applied = preferenceApplied(preferences);
+  const reply: StoredReply = {
+    status: settings?.status ? statusOf(settings.status) : status,
+    headers: settings?.headers ? { ...headers, ...headersOf(settings.headers) } : { ...headers },
+    body: body ?? '',
+  };
+  if (applied) reply.headers['preference-applied'] = applied;
+  reply.headers['content-type'] ??= contentType(media);
+  return reply;
 }
 
-export function sendStoredReply(reply: FastifyReply, answered: StoredReply, tidemark: Tidemark) {
-  reply.header(TIDEMARK_HEADER, tidemark).header('tidemark-source', 'primary');
-  return reply.code(answered.status).headers(answered.headers).send(answered.body);
+export function sendStoredReply(
+  reply: FastifyReply,
+  { status, headers, body }: { status: number; headers: Record<string, string>; body: string | Buffer },
+  tidemark: Tidemark,
+  source = 'primary',
+) {
+  reply.header(TIDEMARK_HEADER, tidemark).header('tidemark-source', source);
+  return reply.code(status).headers(headers).send(body);
+}
+
+/** Whether the client asks for one object, so that any other number of rows is an error. */
+export function isObject(media: MediaType): boolean {
+  return media.kind === 'object' || (media.kind === 'plan' && media.for.kind === 'object');
+}
+
+function statusOf(text: string): number {
+  if (!/^[1-5]\d\d$/.test(text)) throw postgrest.PGRST112();
+  return Number(text);
+}
+
+function headersOf(text: string): Record<string, string> {
+  let list: unknown;
+  try {
+    list = JSON.parse(text);
+  } catch (cause) {
+    throw postgrest.PGRST111(undefined, { cause });
+  }
+  if (!Array.isArray(list)) throw postgrest.PGRST111();
+  const headers: Record<string, string> = {};
+  for (const item of list as Record<string, unknown>[]) {
+    for (const [name, value] of Object.entries(item ?? {})) {
+      if (typeof value !== 'string' || /[^\t\x20-\x7e\x80-\xff]/.test(value)) throw postgrest.PGRST111();
+      headers[name.toLowerCase()] = value;
+    }
+  }
+  return headers;
 }

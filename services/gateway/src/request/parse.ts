@@ -1,7 +1,7 @@
 /** The parts of a data request that all methods read the same way. */
 
 import { TIDEMARK_HEADER } from '@tidemark/contracts';
-import { type Catalog, type EmbedLimits, type Relation, unknownTable } from '@tidemark/plan';
+import type { Catalog, EmbedLimits } from '@tidemark/plan';
 import { type Preferences, parsePrefer, parseRange, type Query, type RowRange } from '@tidemark/query';
 import type { FastifyRequest } from 'fastify';
 import type { Config } from '../config.ts';
@@ -22,13 +22,6 @@ export function preferencesOf(request: FastifyRequest, catalog: Catalog): Prefer
 export function tidemarkOf(request: FastifyRequest, query: Query): string | undefined {
   const header = request.headers[TIDEMARK_HEADER];
   return query.tidemark ?? (typeof header === 'string' && header !== '' ? header : undefined);
-}
-
-/** @throws PGRST205, with the nearest name */
-export function relationOf(catalog: Catalog, schema: string, name: string): Relation {
-  const relation = catalog.relation(schema, name);
-  if (relation) return relation;
-  throw unknownTable(catalog, schema, name);
 }
 
 /** The product of limits that EMBED_ROWS_MAX allows. */

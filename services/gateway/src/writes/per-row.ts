@@ -1,8 +1,7 @@
 /**
- * `Prefer: results=per-row`: each row of a POST in a savepoint of its own. The answer is 207 with
+ * `Prefer: results=per-row`: each row of a POST in a savepoint of its own. The reply is 207 with
  * `[{"index":0,"status":201,"row":{…}},{"index":1,"status":409,"error":{…problem…}}]`; `row` with return=representation only.
  */
-
 import { toProblem } from '@tidemark/contracts';
 import { errors as dbErrors, type Transaction } from '@tidemark/db';
 import { type Payload, sliceArray, type WriteRow } from '@tidemark/plan';
@@ -17,17 +16,17 @@ const RELEASE = 'release savepoint tidemark_row';
 const ROLLBACK = 'rollback to savepoint tidemark_row';
 
 /** @throws GATEWAY_PER_ROW_USE, GATEWAY_PER_ROW_LIMIT */
-export function refusePerRow(write: TableWrite, maximum: number): void {
-  const { parts, media, payload } = write;
-  if (parts.method !== 'POST') throw errors.PER_ROW_USE({ reason: `the method is ${parts.method}` });
-  if (media.kind !== 'json') throw errors.PER_ROW_USE({ reason: `the answer would be of the kind ${media.kind}` });
+export function checkPerRow({ plan, payload }: TableWrite, maximum: number): void {
+  const { method } = plan.head;
+  if (method !== 'POST') throw errors.PER_ROW_USE({ reason: `the method is ${method}` });
+  if (plan.media.kind !== 'json') throw errors.PER_ROW_USE({ reason: `the media type is ${plan.media.kind}` });
   const rows = payload?.count ?? 0;
   if (rows > maximum) throw errors.PER_ROW_LIMIT({ rows, maximum });
 }
 
 /**
- * Rows in the order they were sent, one round trip each. What is not a row's own fault (a lost connection, a time limit)
- * ends the whole request, and nothing is written.
+ * Writes the rows in the order they were sent, one round trip each. An error that is not a row's own (a lost connection, a time
+ * limit) ends the whole request, and nothing is written.
  */
 export async function writePerRow(
   tx: Transaction,
@@ -36,6 +35,7 @@ export async function writePerRow(
   maxBytes: number,
 ): Promise<StoredReply> {
   const payload = write.payload as Payload;
+  const { options, head } = write.plan;
   const results: string[] = [];
   let affected = 0;
   let bytes = 0;
@@ -47,8 +47,8 @@ export async function writePerRow(
     if (outcome.status === 'fulfilled') {
       last = outcome.value[0] as WriteRow;
       affected += Number(last.rows);
-      const { status, body } = write.answer({ ...last, headers: null, status: null });
-      const row = write.options.return === 'representation' ? `,"row":${sliceArray(body)[0] ?? 'null'}` : '';
+      const { status, body } = write.reply({ ...last, headers: null, status: null });
+      const row = options.return === 'representation' ? `,"row":${sliceArray(body)[0] ?? 'null'}` : '';
       results.push(`{"index":${index},"status":${status}${row}}`);
     } else {
       const error: unknown = outcome.reason;
@@ -63,12 +63,12 @@ export async function writePerRow(
     if (bytes > maxBytes) throw dbErrors.ANSWER_BYTES({ bytes, maximum: maxBytes });
     await tx.query(RELEASE);
   }
-  const { handling, maxAffected } = write.parts.preferences;
+  const { handling, maxAffected } = head.preferences;
   if (handling === 'strict' && maxAffected !== null && affected > maxAffected) {
     throw postgrest.PGRST124({ affected, maximum: maxAffected });
   }
   const whole = { ...EMPTY, ...last, rows: String(affected) };
-  return { ...write.answer(whole), status: 207, body: `[${results.join(',')}]` };
+  return { ...write.reply(whole), status: 207, body: `[${results.join(',')}]` };
 }
 
 const EMPTY: WriteRow = { body: null, rows: '0', total: null, key: null, inserted: null, headers: null, status: null };

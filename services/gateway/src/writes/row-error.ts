@@ -1,10 +1,9 @@
-/** Whose fault a failed statement is. */
 import { PostgresError } from '@tidemark/db';
 
 /**
- * Whether the rows of the statement are at fault, so that others may do better: Postgres reported it, so nothing of the
- * statement was written. Not when the server was stopping (57P: a COMMIT may have gone through), short of something (53),
- * broken (58, XX), cut off (08) or too slow (57014).
+ * Whether a statement failed because of its rows, so that other rows may succeed: Postgres reported an error, so nothing of the
+ * statement was written. False where the server was stopping (57P: a COMMIT may have gone through), out of resources (53),
+ * broken (58, XX), disconnected (08) or too slow (57014).
  */
 export function isRowError(error: unknown): boolean {
   if (!(error instanceof PostgresError) || error.code === '57014') return false;

@@ -1,80 +1,161 @@
-/** What the routes that write share: groups of inserts, Idempotency-Keys, and transactions that are answered before COMMIT. */
-import type { Tidemark } from '@tidemark/contracts';
-import { type Identity, PostgresError, type Transaction, type TransactionOptions } from '@tidemark/db';
-import type { BaseApp, Metrics } from '@tidemark/service';
-import type { RouteContext } from '../context.ts';
+/**
+ * Runs planned writes. One path for writes of tables, functions and transactions:
+ *
+ *   parse → plan ─┬─ grouped      an insert that may be committed together with others (group-commit/)
+ *                 ├─ plain        one round trip: BEGIN, the statement, COMMIT
+ *                 └─ transaction  what is checked before COMMIT, has preconditions or several statements, or an
+ *                                 Idempotency-Key, whose kept reply is sent in place of a second write
+ *
+ * Each drops the cached answers that it made stale, and returns a reply with the position of its COMMIT.
+ */
+import { type Tidemark, TRACE_PREFIX } from '@tidemark/contracts';
+import { type Database, type Identity, PostgresError, type Statement, type Transaction } from '@tidemark/db';
+import type { WriteRow } from '@tidemark/plan';
+import type { Metrics } from '@tidemark/service';
+import type { Cache } from '../cache/cache.ts';
+import { LOCKED, type LockedRow } from '../cache/own-writes.ts';
+import type { Config } from '../config.ts';
 import { errors } from '../errors.ts';
 import type { Asked } from '../http/tracing/request-trace.ts';
+import type { PlannedWrite, WrittenRelations } from '../plan/planned-write.ts';
 import type { StoredReply } from '../reply/stored-reply.ts';
-import { executeTransaction } from './execute-write.ts';
 import { InsertGroups } from './group-commit/insert-groups.ts';
 import { InsertPlans } from './group-commit/insert-plans.ts';
-import { claimKey, type IdempotentRequest, keepAnswer } from './idempotency/idempotency.ts';
-import { startIdempotencySweeper } from './idempotency/sweeper.ts';
+import { claimKey, type IdempotentRequest, keepReply } from './idempotency/idempotency.ts';
+import { type IdempotencySweeper, startIdempotencySweeper } from './idempotency/sweeper.ts';
 
-export interface TransactionalWrite extends Asked {
+export interface WriteOptions extends Asked {
   identity: Identity;
+  /** `Prefer: tx=rollback`: run, reply, then roll back. */
   rollback: boolean;
-  isolation?: TransactionOptions['isolation'];
-  idempotent?: IdempotentRequest | undefined;
-  /** Writes and makes the answer; what it throws rolls back. */
-  work(tx: Transaction): Promise<StoredReply>;
+  idempotent: IdempotentRequest | undefined;
 }
 
-export interface Writer {
-  readonly plans: InsertPlans;
+export interface Written {
+  reply: StoredReply;
+  tidemark: Tidemark;
+}
+
+export interface WriterDependencies {
+  readonly config: Config;
+  readonly db: Database;
+  readonly cache: Cache | undefined;
+  readonly metrics: Metrics;
+  readonly onSweepFailed: (error: Error) => void;
+}
+
+/** Into the WAL, with the transaction's changes, for the relay to pass on. Comes first: a large transaction's changes may be streamed before its end. */
+const ANNOUNCE = 'select pg_logical_emit_message(true, $1, $2)';
+
+export class Writer {
+  readonly plans = new InsertPlans();
   readonly groups: InsertGroups;
-  /** One transaction, the kept answer instead of `work` for a repeated Idempotency-Key. */
-  transaction(write: TransactionalWrite): Promise<{ answered: StoredReply; tidemark: Tidemark }>;
+  readonly #db: Database;
+  readonly #cache: Cache | undefined;
+  readonly #sweeper: IdempotencySweeper;
+  readonly #keyLimits: { ttlSeconds: number; maxBytes: number };
+
+  constructor({ config, db, cache, metrics, onSweepFailed }: WriterDependencies) {
+    this.#db = db;
+    this.#cache = cache;
+    const limits = {
+      rows: config.INSERT_GROUP_ROWS,
+      bytes: config.INSERT_GROUP_BYTES,
+      waiting: config.INSERT_GROUPS_WAITING,
+      waitingBytes: config.INSERT_GROUPS_WAITING_BYTES,
+      identityPercent: config.INSERT_GROUPS_IDENTITY_PERCENT,
+    };
+    this.groups = new InsertGroups(db, metrics, limits, (table, tidemark) => this.#drop([table], tidemark));
+    this.#keyLimits = { ttlSeconds: config.IDEMPOTENCY_TTL_S, maxBytes: config.IDEMPOTENCY_ANSWER_BYTES };
+    this.#sweeper = startIdempotencySweeper({
+      db,
+      metrics,
+      limits: {
+        keys: config.IDEMPOTENCY_KEYS_MAX,
+        bytes: config.IDEMPOTENCY_BYTES_MAX,
+        identityPercent: config.IDEMPOTENCY_IDENTITY_PERCENT,
+      },
+      onError: onSweepFailed,
+    });
+  }
+
+  prepare(): Promise<void> {
+    return this.groups.prepare();
+  }
+
+  stop(): void {
+    this.#sweeper.stop();
+  }
+
+  write(write: PlannedWrite, options: WriteOptions): Promise<Written> {
+    if (options.idempotent === undefined && !write.mustCheck) return this.#plain(write, options);
+    return this.transaction(options, write.writes, (tx) => runPlanned(tx, write));
+  }
+
+  async #plain(write: PlannedWrite, { announce, idempotent: _none, ...options }: WriteOptions): Promise<Written> {
+    const statements: Statement[] = [write.statement()];
+    if (announce !== undefined) statements.unshift({ text: ANNOUNCE, params: [TRACE_PREFIX, announce] });
+    const seesLocks = this.#cache !== undefined && write.writes === 'locked';
+    const { results, tidemark } = await this.#db.write({
+      ...options,
+      statements: seesLocks ? [...statements, LOCKED] : statements,
+    });
+    const row = results[statements.length - 1]?.[0] as WriteRow;
+    const locked = results[statements.length]?.[0] as LockedRow | undefined;
+    this.#drop(locked?.oids ?? write.writes, tidemark);
+    return { reply: write.reply(row), tidemark };
+  }
+
+  /** `work` writes and makes the reply; an error of it rolls back. @throws also what an Idempotency-Key is refused for */
+  async transaction(
+    { announce, idempotent, ...options }: WriteOptions & { isolation?: 'repeatable read' },
+    writes: WrittenRelations,
+    work: (tx: Transaction) => Promise<StoredReply>,
+  ): Promise<Written> {
+    let written = writes;
+    const write = async (tx: Transaction) => {
+      const reply = await work(tx);
+      if (writes === 'locked' && this.#cache) written = ((await tx.query<LockedRow>(LOCKED.text))[0] as LockedRow).oids;
+      return reply;
+    };
+    try {
+      const { value, tidemark } = await this.#db.transaction(async (tx) => {
+        if (announce !== undefined) await tx.query(ANNOUNCE, [TRACE_PREFIX, announce]);
+        return idempotent === undefined ? write(tx) : this.#once(tx, idempotent, options.identity, write);
+      }, options);
+      this.#drop(written, tidemark);
+      return { reply: value, tidemark };
+    } catch (error) {
+      // The snapshot may be older than the lock on the key: a reply kept meanwhile then shows as a conflict.
+      const raced = idempotent !== undefined && error instanceof PostgresError && error.code === '40001';
+      throw raced ? errors.IDEMPOTENCY_BUSY({ key: idempotent.key }, { cause: error }) : error;
+    }
+  }
+
+  #drop(written: WrittenRelations, tidemark: Tidemark): void {
+    if (written !== 'locked') this.#cache?.wrote(written, tidemark);
+  }
+
+  async #once(
+    tx: Transaction,
+    request: IdempotentRequest,
+    identity: Identity,
+    write: (tx: Transaction) => Promise<StoredReply>,
+  ): Promise<StoredReply> {
+    const { budget } = this.#sweeper;
+    const kept = await claimKey(tx, request, identity);
+    if (kept !== undefined) return kept;
+    budget.admit(request.identity);
+    const reply = await write(tx);
+    await keepReply(tx, request, identity, reply, this.#keyLimits, budget);
+    return reply;
+  }
 }
 
-export function openWriter(app: BaseApp, context: RouteContext & { metrics: Metrics }): Writer {
-  const { config, db, metrics } = context;
-  const groups = new InsertGroups(db, metrics, {
-    rows: config.INSERT_GROUP_ROWS,
-    bytes: config.INSERT_GROUP_BYTES,
-    waiting: config.INSERT_GROUPS_WAITING,
-    waitingBytes: config.INSERT_GROUPS_WAITING_BYTES,
-    identityPercent: config.INSERT_GROUPS_IDENTITY_PERCENT,
-  });
-  const sweeper = startIdempotencySweeper({
-    db,
-    metrics,
-    limits: {
-      keys: config.IDEMPOTENCY_KEYS_MAX,
-      bytes: config.IDEMPOTENCY_BYTES_MAX,
-      identityPercent: config.IDEMPOTENCY_IDENTITY_PERCENT,
-    },
-    onError: (error) =>
-      app.log.warn({ err: error }, 'expired Idempotency-Keys could not be removed; the next round tries again'),
-  });
-  app.addHook('onReady', () => groups.prepare());
-  app.addHook('onClose', async () => sweeper.stop());
-  const limits = { ttlSeconds: config.IDEMPOTENCY_TTL_S, maxBytes: config.IDEMPOTENCY_ANSWER_BYTES };
-
-  return {
-    plans: new InsertPlans(),
-    groups,
-    async transaction({ isolation, idempotent, work, ...asked }) {
-      const { identity } = asked;
-      const once = async (tx: Transaction) => {
-        if (idempotent === undefined) return work(tx);
-        const kept = await claimKey(tx, idempotent, identity);
-        if (kept !== undefined) return kept;
-        sweeper.room.admit(idempotent.identity);
-        const answered = await work(tx);
-        await keepAnswer(tx, idempotent, identity, answered, limits, sweeper.room);
-        return answered;
-      };
-      const options = { ...asked, ...(isolation === undefined ? {} : { isolation }) };
-      try {
-        const { value, tidemark } = await executeTransaction(db, options, once);
-        return { answered: value, tidemark };
-      } catch (error) {
-        // On a snapshot that is older than the lock, an answer kept meanwhile shows as a conflict.
-        const raced = idempotent !== undefined && error instanceof PostgresError && error.code === '40001';
-        throw raced ? errors.IDEMPOTENCY_BUSY({ key: idempotent.key }, { cause: error }) : error;
-      }
-    },
-  };
+/** One write inside a transaction. */
+export async function runPlanned(tx: Transaction, write: PlannedWrite): Promise<StoredReply> {
+  const { text, params } = write.statement();
+  const [row] = await tx.query<WriteRow>(text, params);
+  write.check(row as WriteRow);
+  return write.reply(row as WriteRow);
 }

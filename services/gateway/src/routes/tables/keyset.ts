@@ -5,7 +5,7 @@ import type { FastifyRequest } from 'fastify';
 import type { RouteContext } from '../../context.ts';
 import { postgrest } from '../../errors.ts';
 import { askedBy } from '../../http/tracing/request-trace.ts';
-import { isObject, send } from '../../reply/answer.ts';
+import { isObject, sendStoredReply, storedReply } from '../../reply/stored-reply.ts';
 import { varyByIdentity } from '../../reply/vary.ts';
 import { rawSearch } from '../../request/parse.ts';
 import type { Reading } from './reading.ts';
@@ -31,12 +31,16 @@ export async function readKeysetPage({ db, config }: RouteContext, { request, re
     const cursor = writeCursor(order, JSON.parse(last) as KeysetValues);
     reply.header('link', `<${nextAddress(request, cursor)}>; rel="next"`);
   }
-  // Which rows these are of all is what nobody counted.
-  reply.headers({ 'cache-control': 'no-cache', 'content-range': `*/${total ?? '*'}` });
-  varyByIdentity(reply).code(rangeStatus(rows, total));
-  const { tidemark, source } = result;
-  const answer = { media, body, rows, total, tidemark, source, offset: 0 };
-  return send(reply, { ...answer, preferences: { ...preferences, count } });
+  varyByIdentity(reply);
+  const stored = storedReply({
+    status: rangeStatus(rows, total),
+    media,
+    body,
+    // The position of the page among all rows is not known.
+    headers: { 'cache-control': 'no-cache', 'content-range': `*/${total ?? '*'}` },
+    preferences: { ...preferences, count },
+  });
+  return sendStoredReply(reply, stored, result.tidemark, result.source);
 }
 
 /** The same address with the other cursor; relative, as a proxy in front may call us by another name. */

@@ -2,6 +2,7 @@ import type { Client } from '@tidemark/db';
 import {
   type AnswerRow,
   checkEmbedRows,
+  findRelation,
   joinRows,
   mayHideRows,
   planEstimate,
@@ -33,7 +34,8 @@ import { sendPlan, tellsOfHidden } from '../../reply/explain.ts';
 import { sendRead } from '../../reply/read-answer.ts';
 import { exportOf } from '../../request/export-request.ts';
 import { readIdentity } from '../../request/identity-settings.ts';
-import { embedLimits, preferencesOf, rangeOf, rawSearch, relationOf, tidemarkOf } from '../../request/parse.ts';
+import { ROWS_MEDIA } from '../../request/media.ts';
+import { embedLimits, preferencesOf, rangeOf, rawSearch, tidemarkOf } from '../../request/parse.ts';
 import { askedPlan } from '../../request/plan-media.ts';
 import { locationOf, type ReadRequest, requestKey } from '../../request/read-requests.ts';
 import { schemaOf } from '../../request/schema.ts';
@@ -43,7 +45,6 @@ import type { Reading, TableRequest } from './reading.ts';
 export const TABLE_ROUTE = '/rest/v1/:table';
 const ROUTE = `GET ${TABLE_ROUTE}`;
 const ASKED = { holder: { route: ROUTE } };
-export const READ_MEDIA = ['json', 'object', 'array', 'csv', 'ndjson', 'geojson'] as const;
 
 /** `front` learns from its hits. */
 export function registerTableRead(app: BaseApp, context: RouteContext, front: FastPath | undefined): void {
@@ -54,7 +55,7 @@ export function registerTableRead(app: BaseApp, context: RouteContext, front: Fa
 }
 
 function readTable(context: RouteContext, request: TableRequest, reply: FastifyReply) {
-  const plan = askedPlan(request.headers.accept, READ_MEDIA, context.config, request.caller.role);
+  const plan = askedPlan(request.headers.accept, ROWS_MEDIA, context.config, request.caller.role);
   const read = understand(context, request, reply, plan);
   const identity = readIdentity(request, read.schema);
   if (plan) {
@@ -154,9 +155,9 @@ function understand(
   const text = `${schema}\0${request.raw.url}\0${accept}\0${prefer}\0${range}\0${unit}`;
   const known = readRequests.get(text, catalog);
   if (known) return known;
-  const media = plan?.for ?? (selectMediaType(accept, READ_MEDIA) as RowsMedia);
+  const media = plan?.for ?? (selectMediaType(accept, ROWS_MEDIA) as RowsMedia);
   const preferences = preferencesOf(request, catalog);
-  const relation = relationOf(catalog, schema, request.params.table);
+  const relation = findRelation(catalog, schema, request.params.table);
   const parsed = parseQuery(rawSearch(request));
   const page = intersectRanges({ offset: parsed.offset, limit: parsed.limit }, rangeOf(request));
   const query: Query = { ...parsed, ...page };

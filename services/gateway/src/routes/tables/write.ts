@@ -1,7 +1,5 @@
 /** POST, PATCH, PUT and DELETE /rest/v1/:table */
-
-import type { Identity } from '@tidemark/db';
-import { type Catalog, checkEmbedRows, type Payload, type WriteRow } from '@tidemark/plan';
+import type { Catalog, Payload } from '@tidemark/plan';
 import { contentType } from '@tidemark/query';
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -9,32 +7,31 @@ import type { RouteContext } from '../../context.ts';
 import { identityOf } from '../../http/limits/identity-of.ts';
 import { clientOf } from '../../http/plugins/request-client.ts';
 import { askedBy } from '../../http/tracing/request-trace.ts';
-import { type TableWrite, WRITE_MEDIA, WRITE_METHODS, type WriteMethod, WritePlan } from '../../plan/table-write.ts';
+import { type TableWrite, WRITE_METHODS, type WriteMethod, WritePlan } from '../../plan/table-write.ts';
 import { sendPlan, tellsOfHidden } from '../../reply/explain.ts';
 import { sendStoredReply } from '../../reply/stored-reply.ts';
 import { fullIdentity } from '../../request/identity-settings.ts';
+import { ROWS_MEDIA } from '../../request/media.ts';
 import { bodyOf, contentTypeOf, embedLimits, preferencesOf, rawSearch } from '../../request/parse.ts';
 import { askedPlan } from '../../request/plan-media.ts';
 import { schemaOf } from '../../request/schema.ts';
-import { executeWrite } from '../../writes/execute-write.ts';
 import { rowOf } from '../../writes/group-commit/insert-plans.ts';
 import { idempotencyKeyOf, idempotentRequest } from '../../writes/idempotency/idempotency.ts';
-import { refusePerRow, writePerRow } from '../../writes/per-row.ts';
+import { checkPerRow, writePerRow } from '../../writes/per-row.ts';
 import {
   asPreconditionFailure,
   checkPreconditions,
   type Preconditions,
   preconditionsOf,
 } from '../../writes/preconditions.ts';
-import type { Writer } from '../../writes/writer.ts';
+import { runPlanned, type Written } from '../../writes/writer.ts';
 
 /** A client that means every row says so with this header. */
 const UNFILTERED_HEADER = 'tidemark-unfiltered';
 
 type TableRequest = FastifyRequest<{ Params: { table: string } }>;
-type WriteContext = RouteContext & { writer: Writer };
 
-export function registerTableWrites(app: BaseApp, context: WriteContext): void {
+export function registerTableWrites(app: BaseApp, context: RouteContext): void {
   for (const method of WRITE_METHODS) {
     app.route<{ Params: { table: string } }>({
       method,
@@ -44,44 +41,42 @@ export function registerTableWrites(app: BaseApp, context: WriteContext): void {
   }
 }
 
-/** An insert that may be joined is answered by callback; anything else by the promise. */
-function writeTable(context: WriteContext, method: WriteMethod, request: TableRequest, reply: FastifyReply) {
+/** The reply to an insert that may be joined comes by callback, any other by the promise. */
+function writeTable(context: RouteContext, method: WriteMethod, request: TableRequest, reply: FastifyReply) {
   const { config, writer } = context;
   const catalog = context.catalog.current();
   const schema = schemaOf(request, reply, config.schemas);
-  const media = askedPlan(request.headers.accept, WRITE_MEDIA, config, request.caller.role);
+  const media = askedPlan(request.headers.accept, ROWS_MEDIA, config, request.caller.role);
   if (media) {
-    const write = planOf(context, catalog, method, request, schema, undefined, contentType(media.for)).with(
-      bodyOf(request),
-    );
-    const asked = { holder: { route: `${method} /rest/v1/:table` } };
-    const explaining = {
+    const plan = planOf(context, catalog, method, request, schema, undefined, contentType(media.for));
+    return sendPlan(context.db, request, reply, {
       media,
-      statement: write.statement(),
+      statement: plan.with(bodyOf(request)).statement(),
       identity: fullIdentity(request, schema),
-      asked,
+      asked: { holder: { route: `${method} /rest/v1/:table` } },
       writes: true,
-      tellsOfHidden: tellsOfHidden(catalog, write.relation, write.query, request.caller.role),
-    };
-    return sendPlan(context.db, request, reply, explaining);
+      tellsOfHidden: tellsOfHidden(catalog, plan.relation, plan.query, request.caller.role),
+    });
   }
   const conditions = preconditionsOf(request, method);
   const key = idempotencyKeyOf(request.headers['idempotency-key']);
+  const send = ({ reply: stored, tidemark }: Written) => sendStoredReply(reply, stored, tidemark);
   if (method !== 'POST' || conditions || key !== undefined) {
     const write = planOf(context, catalog, method, request, schema, conditions).with(bodyOf(request));
-    return execute(context, request, reply, write, schema, conditions, key);
+    return execute(context, request, write, conditions, key).then(send);
   }
   const plan = writer.plans.of(catalog, kindOf(request, schema), () =>
     planOf(context, catalog, method, request, schema),
   );
   const write = plan.write.with(bodyOf(request));
-  // A group has no trace of its own: what is traced flies alone.
+  // A group has no trace of its own, so that a traced request runs alone.
   const joins = config.INSERT_GROUP_ROWS > 1 && request.trace?.sampled !== true;
   const shape = joins ? writer.plans.shape(plan, write) : undefined;
-  if (shape === undefined) return execute(context, request, reply, write, schema, undefined, undefined);
+  if (shape === undefined) return execute(context, request, write, undefined, undefined).then(send);
   const identity = () => fullIdentity(request, schema);
   writer.groups.submit({
     queue: plan.queueOf(shape, request.caller, identity),
+    table: write.plan.relation.oid,
     row: rowOf(write.payload as Payload),
     grouped: shape,
     client: clientOf(request),
@@ -89,7 +84,7 @@ function writeTable(context: WriteContext, method: WriteMethod, request: TableRe
     identity,
     alone: () => write.statement(),
     done: (row, tidemark) => {
-      sendStoredReply(reply, write.answer(row), tidemark);
+      sendStoredReply(reply, write.reply(row), tidemark);
     },
     failed: (error) => {
       reply.send(error);
@@ -112,71 +107,47 @@ function planOf(
   conditions?: Preconditions,
   accept: string | undefined = request.headers.accept,
 ): WritePlan {
-  const asked = preferencesOf(request, catalog);
-  const plan = new WritePlan(catalog, {
-    ...{ method, schema, table: request.params.table, search: rawSearch(request), accept },
+  const preferences = preferencesOf(request, catalog);
+  const head = {
+    method,
+    schema,
+    table: request.params.table,
+    search: rawSearch(request),
+    accept,
     contentType: contentTypeOf(request),
-    // With If-None-Match: * a row that exists is a failed precondition, and not one to merge into.
-    preferences: conditions && method === 'POST' ? { ...asked, resolution: null } : asked,
+    // With If-None-Match: * an existing row is a failed precondition, and not one to merge into.
+    preferences: conditions && method === 'POST' ? { ...preferences, resolution: null } : preferences,
     unfiltered: request.headers[UNFILTERED_HEADER] === 'allow',
-  });
-  checkEmbedRows(catalog, plan.relation, plan.query, embedLimits(config));
-  return plan;
+  };
+  return new WritePlan(catalog, head, embedLimits(config));
 }
 
 async function execute(
-  context: WriteContext,
+  { config, writer }: RouteContext,
   request: TableRequest,
-  reply: FastifyReply,
   write: TableWrite,
-  schema: string,
   conditions: Preconditions | undefined,
   key: string | undefined,
-) {
-  const { method, preferences } = write.parts;
+): Promise<Written> {
+  const { method, schema, table, search, contentType: type, preferences } = write.plan.head;
   const perRow = preferences.results === 'per-row';
-  if (perRow) refusePerRow(write, context.config.PER_ROW_MAX_ROWS);
+  if (perRow) checkPerRow(write, config.PER_ROW_MAX_ROWS);
   const identity = fullIdentity(request, schema);
-  if (conditions || key !== undefined || perRow) {
-    const { answered, tidemark } = await transact(context, request, write, identity, conditions, key);
-    return sendStoredReply(reply, answered, tidemark);
-  }
-  const { row, tidemark } = await executeWrite<WriteRow>(context.db, {
-    ...{ statement: write.statement(), identity, rollback: preferences.tx === 'rollback' },
-    ...askedBy(request, { holder: { route: `${method} /rest/v1/:table` } }),
-    ...(write.mustCheck ? { check: (written: WriteRow) => write.check(written) } : {}),
-  });
-  return sendStoredReply(reply, write.answer(row), tidemark);
-}
-
-async function transact(
-  { config, writer }: WriteContext,
-  request: TableRequest,
-  write: TableWrite,
-  identity: Identity,
-  conditions: Preconditions | undefined,
-  key: string | undefined,
-) {
-  const { body, plan } = write;
-  const { method, schema, table, search, contentType, preferences } = write.parts;
   const { accept, prefer, 'if-match': match, 'if-none-match': none } = request.headers;
-  const content = [method, schema, table, search, contentType, body, accept, String(prefer), match, none];
-  const route = `${method} /rest/v1/${schema}.${table}`;
+  const content = [method, schema, table, search, type, write.body, accept, String(prefer), match, none];
+  const options = {
+    ...askedBy(request, { holder: { route: `${method} /rest/v1/:table` } }),
+    identity,
+    rollback: preferences.tx === 'rollback',
+    idempotent: idempotentRequest(key, identity, `${method} /rest/v1/${schema}.${table}`, content),
+  };
+  if (!conditions && !perRow) return writer.write(write, options);
+  const isolation = conditions ? ({ isolation: 'repeatable read' } as const) : {};
   try {
-    return await writer.transaction({
-      ...{ identity, rollback: preferences.tx === 'rollback' },
-      ...askedBy(request, { holder: { route: `${method} /rest/v1/:table` } }),
-      ...(conditions ? { isolation: 'repeatable read' } : {}),
-      idempotent: key === undefined ? undefined : idempotentRequest(key, identity, route, content),
-      async work(tx) {
-        if (conditions) await checkPreconditions(tx, plan.catalog, write, conditions, config.DB_MAX_ROWS);
-        if (preferences.results === 'per-row')
-          return writePerRow(tx, write, request.caller.authenticated, config.ANSWER_MAX_BYTES);
-        const { text, params } = write.statement();
-        const [row] = await tx.query<WriteRow>(text, params);
-        write.check(row as WriteRow);
-        return write.answer(row as WriteRow);
-      },
+    return await writer.transaction({ ...options, ...isolation }, write.writes, async (tx) => {
+      if (conditions) await checkPreconditions(tx, write, conditions, config.DB_MAX_ROWS);
+      if (!perRow) return runPlanned(tx, write);
+      return writePerRow(tx, write, request.caller.authenticated, config.ANSWER_MAX_BYTES);
     });
   } catch (error) {
     throw conditions ? asPreconditionFailure(error, conditions) : error;

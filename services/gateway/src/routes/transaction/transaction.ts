@@ -1,36 +1,37 @@
 /** POST /api/v1/transaction: writes of tables and calls of functions, all or nothing, as the caller. */
-
 import { TidemarkError } from '@tidemark/contracts';
-import type { Transaction } from '@tidemark/db';
+import type { Statement, Transaction } from '@tidemark/db';
 import type { WriteRow } from '@tidemark/plan';
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { LOCKED, type LockedRow, wroteLocked, wroteTable } from '../../cache/own-writes.ts';
 import type { RouteContext } from '../../context.ts';
 import { askedBy } from '../../http/tracing/request-trace.ts';
-import { type PlannedOperation, planOperation } from '../../plan/operation.ts';
+import type { PlannedWrite } from '../../plan/planned-write.ts';
 import { translatePostgresError } from '../../reply/postgres-errors.ts';
 import { type StoredReply, sendStoredReply } from '../../reply/stored-reply.ts';
 import { fullIdentity } from '../../request/identity-settings.ts';
 import { bodyOf, embedLimits, preferencesOf } from '../../request/parse.ts';
 import { schemaOf } from '../../request/schema.ts';
 import { idempotencyKeyOf, idempotentRequest } from '../../writes/idempotency/idempotency.ts';
-import type { Writer } from '../../writes/writer.ts';
 import { type Operation, readOperations } from './operations.ts';
+import { planOperation } from './plan-operation.ts';
 
 const ROUTE = 'POST /api/v1/transaction';
 const ASKED = { holder: { route: ROUTE } };
-/** What a policy or function may look at, set before each operation; and what the one before it may have left behind. */
+/** Before each operation: what a policy or function may read of the request, and an end to what the operation before it has set. */
 const SETTINGS = `select set_config('request.method', $1, true), set_config('request.path', $2, true),
   set_config('response.headers', '', true), set_config('response.status', '', true)`;
 
-type TransactionContext = RouteContext & { writer: Writer };
+interface PlannedOperation {
+  readonly write: PlannedWrite;
+  readonly statement: Statement;
+}
 
-export function registerTransaction(app: BaseApp, context: TransactionContext): void {
+export function registerTransaction(app: BaseApp, context: RouteContext): void {
   app.post('/api/v1/transaction', (request, reply) => runTransaction(context, request, reply));
 }
 
-async function runTransaction(context: TransactionContext, request: FastifyRequest, reply: FastifyReply) {
+async function runTransaction(context: RouteContext, request: FastifyRequest, reply: FastifyReply) {
   const { config, writer } = context;
   const catalog = context.catalog.current();
   const schema = schemaOf(request, reply, config.schemas);
@@ -38,31 +39,32 @@ async function runTransaction(context: TransactionContext, request: FastifyReque
   const operations = readOperations(text, config.TRANSACTION_MAX_OPERATIONS);
   const { authenticated } = request.caller;
   const planned = operations.map((operation, index) =>
-    named(operation, index, authenticated, () => planOperation(catalog, operation, schema, embedLimits(config))),
+    named(operation, index, authenticated, () => {
+      const write = planOperation(catalog, operation, schema, embedLimits(config));
+      return { write, statement: write.statement() };
+    }),
   );
   const identity = fullIdentity(request, schema);
-  const preferences = preferencesOf(request, catalog);
+  const { tx: end } = preferencesOf(request, catalog);
   const key = idempotencyKeyOf(request.headers['idempotency-key']);
-  const content = [schema, text, preferences.tx ?? ''];
-  const calls = operations.some(({ target }) => target.kind === 'rpc');
-  let locked: LockedRow | undefined;
-  const { answered, tidemark } = await writer.transaction({
-    ...{ identity, rollback: preferences.tx === 'rollback' },
+  const options = {
     ...askedBy(request, ASKED),
-    idempotent: key === undefined ? undefined : idempotentRequest(key, identity, `${ROUTE} ${schema}`, content),
-    async work(tx) {
-      const done = await runOperations(tx, operations, planned, authenticated);
-      if (context.cache && calls) [locked] = await tx.query<LockedRow>(LOCKED.text);
-      return done;
-    },
-  });
-  wroteLocked(context, locked, tidemark);
-  for (const { target } of operations) if (target.kind === 'table') wroteTable(context, schema, target.name, tidemark);
-  if (preferences.tx) reply.header('preference-applied', `tx=${preferences.tx}`);
-  return sendStoredReply(reply, answered, tidemark);
+    identity,
+    rollback: end === 'rollback',
+    idempotent: idempotentRequest(key, identity, `${ROUTE} ${schema}`, [schema, text, end ?? '']),
+  };
+  // The locks of a function's tables include those of the operations beside it.
+  const writes = planned.some(({ write }) => write.writes === 'locked')
+    ? 'locked'
+    : planned.flatMap(({ write }) => write.writes as readonly number[]);
+  const written = await writer.transaction(options, writes, (tx) =>
+    runOperations(tx, operations, planned, authenticated),
+  );
+  if (end) reply.header('preference-applied', `tx=${end}`);
+  return sendStoredReply(reply, written.reply, written.tidemark);
 }
 
-/** All in one round trip: what comes after the first that fails is skipped by Postgres. */
+/** Runs all operations in one round trip: Postgres skips what comes after the first that fails. */
 async function runOperations(
   tx: Transaction,
   operations: readonly Operation[],
@@ -72,14 +74,16 @@ async function runOperations(
   const sent = planned.map(({ statement }, index) => {
     const { method, target } = operations[index] as Operation;
     const path = `/rest/v1/${target.kind === 'rpc' ? 'rpc/' : ''}${target.name}`;
-    const before = tx.query(SETTINGS, [method, path]);
-    return Promise.all([before, tx.query<WriteRow>(statement.text, statement.params)]);
+    return Promise.all([tx.query(SETTINGS, [method, path]), tx.query<WriteRow>(statement.text, statement.params)]);
   });
   const outcomes = await Promise.allSettled(sent);
   const results = outcomes.map((outcome, index) =>
     named(operations[index] as Operation, index, authenticated, () => {
       if (outcome.status === 'rejected') throw outcome.reason;
-      const { status, headers, body } = (planned[index] as PlannedOperation).answer(outcome.value[1][0] as WriteRow);
+      const { write } = planned[index] as PlannedOperation;
+      const row = outcome.value[1][0] as WriteRow;
+      write.check(row);
+      const { status, headers, body } = write.reply(row);
       const location = headers.location === undefined ? '' : `,"location":${JSON.stringify(headers.location)}`;
       return `{"status":${status}${location},"body":${body === '' ? 'null' : body}}`;
     }),
@@ -88,7 +92,7 @@ async function runOperations(
   return { status: 200, headers, body: `{"results":[${results.join(',')}]}` };
 }
 
-/** An error of one operation says which. */
+/** Adds to an error which operation it is of. */
 function named<T>(operation: Operation, index: number, authenticated: boolean, work: () => T): T {
   try {
     return work();
@@ -97,12 +101,16 @@ function named<T>(operation: Operation, index: number, authenticated: boolean, w
     if (!(known instanceof TidemarkError)) throw error;
     const { code, status, message, details, hint, retryAfter, publicMessage, publicDetails } = known;
     const at = `operations[${index}] (${operation.method} ${operation.target.name.slice(0, 63)})`;
+    const behind = (text: string | null) => (text === null ? at : `${at}: ${text}`);
     throw new TidemarkError(
       {
-        ...{ code, status, message, hint },
-        details: details === null ? at : `${at}: ${details}`,
+        code,
+        status,
+        message,
+        hint,
+        details: behind(details),
         publicMessage,
-        publicDetails: publicDetails === null ? at : `${at}: ${publicDetails}`,
+        publicDetails: behind(publicDetails),
         ...(retryAfter === undefined ? {} : { retryAfter }),
       },
       { cause: error },

@@ -1,5 +1,4 @@
-/** Flies the groups of group-commit.ts: one transaction a group, one answer a member. */
-
+/** Runs the groups of group-commit.ts: one transaction for each group, one reply for each member. */
 import type { Tidemark } from '@tidemark/contracts';
 import { type Client, type Database, errors as dbErrors, type Identity, type Row, type Statement } from '@tidemark/db';
 import type { GroupedRow, WriteRow } from '@tidemark/plan';
@@ -12,73 +11,65 @@ import { GroupCommit, type GroupLimits, halves } from './group-commit.ts';
 export interface Insert {
   /** Equal for inserts that may be joined: table, shape and identity. */
   readonly queue: string;
+  /** The table's oid. */
+  readonly table: number;
   /** JSON text of the one row, without an array around it. */
   readonly row: string;
-  /** Whose share of the waiting it counts for. */
+  /** The identity whose share of the waiting inserts it counts for. */
   owner(): string;
-  /** Alone, the insert is cancelled when it goes; in a group it is not, as the others are there. */
+  /** Alone, the insert is cancelled when its client goes. In a group it is not, since the other members wait for it. */
   readonly client: Client;
-  /** Of the request. Asked of the first of a group, whose settings are those of the group. */
+  /** A group runs with the identity and settings of its first member. */
   identity(): Identity;
   /** The insert as a statement of its own. */
   alone(): Statement;
   /** The statement of the whole group; `$1` is for the rows. */
   readonly grouped: { readonly text: string; readonly params: readonly (string | null)[] };
-  /** Called once, when the row is durable. Must not throw. */
+  /** Called when the row is durable. Exactly one of `done` and `failed` is called, once; neither may throw. */
   done(row: WriteRow, tidemark: Tidemark): void;
-  /** Called once, otherwise. Must not throw. */
   failed(error: unknown): void;
 }
 
-/** False when its client went while it waited for the group before it: nothing is written then. */
-function isAwaited(insert: Insert): boolean {
-  if (!insert.client.isGone) return true;
-  insert.failed(dbErrors.CLIENT_GONE());
-  return false;
-}
-
-/** A group has the share of its first member, each member the part of the cost that its row is of the bytes; that one of them goes ends nothing. */
-function clientOfAll(group: readonly Insert[], first: Insert): Client {
-  return {
-    key: first.client.key,
-    isGone: false,
-    onGone: () => () => undefined,
-    spent(ms, isFruitless) {
-      const bytes = group.reduce((sum, { row }) => sum + row.length, 0);
-      for (const { client, row } of group) client.spent?.((ms * row.length) / bytes, isFruitless);
-    },
-  };
-}
-
 const HOLDER = { route: 'POST /rest/v1/:table' };
-/** Ms that a group waits for a lock: then it is taken apart, so that only the row that has to wait does. */
+/** A group that waits 100 ms for a lock is split, so that only the row that has to wait does. */
 const LOCK_TIMEOUT: Statement = { text: "select set_config('lock_timeout', '100ms', true)" };
-/** Failed groups that are taken apart while their queue goes on; one more holds its queue up until it is done. */
-const ATTRIBUTIONS = 4;
-/** MERGE … RETURNING names the source's columns from here on. Older servers get the rows as statements of one transaction. */
+/** Failed groups that are split while their queue goes on; one more holds up its queue until it is done. */
+const MAX_SPLITS = 4;
+/** Postgres 17: MERGE … RETURNING may name the source's columns. Older servers get the rows as statements of one transaction. */
 const MERGE_RETURNING_VERSION = 170_000;
 
 export class InsertGroups {
   readonly #db: Database;
   readonly #groups: GroupCommit<Insert>;
+  readonly #committed: (table: number, tidemark: Tidemark) => void;
   readonly #grouped: { inc(by?: number): void };
   readonly #rows: { inc(by?: number): void };
   readonly #failed: { inc(by?: number): void };
-  #attributions = 0;
+  #splits = 0;
   #serverVersion = 0;
 
-  constructor(db: Database, metrics: Metrics, limits: GroupLimits) {
+  /** `committed` is called after each COMMIT, before the members' `done`. */
+  constructor(
+    db: Database,
+    metrics: Metrics,
+    limits: GroupLimits,
+    committed: (table: number, tidemark: Tidemark) => void,
+  ) {
     this.#db = db;
     this.#groups = new GroupCommit(limits);
-    metrics.gauge('tidemark_insert_groups_waiting_rows', 'inserts that wait for the group before them', [], (gauge) =>
+    this.#committed = committed;
+    metrics.gauge('tidemark_insert_groups_waiting_rows', 'Inserts that wait for the group before them', [], (gauge) =>
       gauge.set(this.#groups.rows.used),
     );
-    metrics.gauge('tidemark_insert_groups_waiting_bytes', 'characters of JSON of these', [], (gauge) =>
+    metrics.gauge('tidemark_insert_groups_waiting_bytes', 'Characters of JSON of waiting inserts', [], (gauge) =>
       gauge.set(this.#groups.bytes.used),
     );
-    this.#grouped = metrics.counter('tidemark_insert_groups_total', 'groups of inserts that were committed together');
-    this.#rows = metrics.counter('tidemark_insert_groups_rows_total', 'rows of these groups');
-    this.#failed = metrics.counter('tidemark_insert_groups_failed_total', 'groups that were taken apart for a row');
+    this.#grouped = metrics.counter('tidemark_insert_groups_total', 'Groups of inserts that were committed together');
+    this.#rows = metrics.counter('tidemark_insert_groups_rows_total', 'Rows of committed groups');
+    this.#failed = metrics.counter(
+      'tidemark_insert_groups_failed_total',
+      'Groups that were split because a row failed',
+    );
   }
 
   async prepare(): Promise<void> {
@@ -87,8 +78,8 @@ export class InsertGroups {
   }
 
   /**
-   * Fails with GATEWAY_INSERTS_WAITING when too many wait, GATEWAY_INSERTS_SHARE when too many of its owner do; what Postgres says of this row; DB_CONNECTION_LOST: outcome unknown.
-   * By callback: a promise for each request and each step of it costs more than the row.
+   * Replies by callback: a promise for each request and each step costs more than the row. Fails with GATEWAY_INSERTS_WAITING,
+   * GATEWAY_INSERTS_SHARE, the error of Postgres for this row, or DB_CONNECTION_LOST (outcome unknown).
    */
   submit(insert: Insert): void {
     const decision = this.#groups.add(insert.queue, insert, insert.row.length, () => insert.owner());
@@ -99,34 +90,34 @@ export class InsertGroups {
     }
   }
 
-  /** Flies groups of the queue until none waits. Never rejects: what fails goes to the members. */
+  /** Runs groups of the queue until none waits. Never rejects: the members get the errors. */
   async #run(queue: string, first: Insert): Promise<void> {
     let group: Insert[] | undefined = [first];
     while (group !== undefined) {
-      const awaited = group.filter(isAwaited);
-      const failed = await this.#commit(awaited, false);
+      const present = group.filter(hasClient);
+      const failed = await this.#commit(present, false);
       if (failed) {
         this.#failed.inc();
-        const attribution = this.#attribute(awaited);
-        if (this.#attributions > ATTRIBUTIONS) await attribution;
+        const split = this.#split(present);
+        if (this.#splits > MAX_SPLITS) await split;
       }
       group = this.#groups.finished(queue);
     }
   }
 
   /**
-   * True when nothing was written and a row is at fault, or has to wait for a lock: then no member has its answer yet.
-   * `mayWait`: this is the last try of a row that is alone.
+   * Returns true where nothing was written because of a row or of a lock; then no member has its reply yet.
+   * `isLast`: the insert is alone and may wait for a lock.
    */
-  async #commit(group: readonly Insert[], mayWait: boolean): Promise<boolean> {
+  async #commit(group: readonly Insert[], isLast: boolean): Promise<boolean> {
     const [first, ...more] = group;
     if (!first) return false;
     try {
-      if (more.length === 0) await this.#alone(first, mayWait);
+      if (more.length === 0) await this.#alone(first, isLast);
       else if (this.#serverVersion >= MERGE_RETURNING_VERSION) await this.#merged(group, first);
       else await this.#pipelined(group, first);
     } catch (error) {
-      if (more.length > 0 ? isRowError(error) : !mayWait && isLockTimeout(error)) return true;
+      if (more.length > 0 ? isRowError(error) : !isLast && isLockTimeout(error)) return true;
       for (const insert of group) insert.failed(error);
     }
     return false;
@@ -140,6 +131,7 @@ export class InsertGroups {
       client: insert.client,
       holder: HOLDER,
     });
+    this.#committed(insert.table, tidemark);
     insert.done(results.at(-1)?.[0] as WriteRow, tidemark);
   }
 
@@ -150,12 +142,11 @@ export class InsertGroups {
     rows += ']';
     const { results, tidemark } = await this.#db.write({
       identity: first.identity(),
-      client: clientOfAll(group, first),
+      client: clientOf(group, first),
       statements: [LOCK_TIMEOUT, { text, params: [rows, ...params.slice(1)] }],
       holder: HOLDER,
     });
-    this.#grouped.inc();
-    this.#rows.inc(group.length);
+    this.#count(group, first, tidemark);
     const returned = results[1] as Row[];
     if (returned.length === 0) {
       for (const insert of group) insert.done(PLAIN_ROW, tidemark);
@@ -175,16 +166,21 @@ export class InsertGroups {
       statements: [LOCK_TIMEOUT, ...group.map((insert) => insert.alone())],
       holder: HOLDER,
     });
-    this.#grouped.inc();
-    this.#rows.inc(group.length);
+    this.#count(group, first, tidemark);
     group.forEach((insert, index) => {
       insert.done(results[index + 1]?.[0] as WriteRow, tidemark);
     });
   }
 
-  /** Nothing of the failed group was written. Halves of it are tried; a row that is left alone gets its own answer. */
-  async #attribute(failed: Insert[]): Promise<void> {
-    this.#attributions += 1;
+  #count(group: readonly Insert[], first: Insert, tidemark: Tidemark): void {
+    this.#grouped.inc();
+    this.#rows.inc(group.length);
+    this.#committed(first.table, tidemark);
+  }
+
+  /** Runs halves of a failed group, of which nothing was written, until the rows that fail are alone. */
+  async #split(failed: Insert[]): Promise<void> {
+    this.#splits += 1;
     try {
       const alone: Insert[] = [];
       const groups: Insert[][] = [failed];
@@ -194,14 +190,34 @@ export class InsertGroups {
           else if (await this.#commit(half, false)) groups.push(half);
         }
       }
-      // Two at a time: one that waits for a lock does not hold up the rest, and the pool keeps its slots for others.
+      // Two at a time: a row that waits for a lock does not hold up the rest, and the pool keeps connections for others.
       const next = async () => {
         for (let insert = alone.shift(); insert !== undefined; insert = alone.shift())
           await this.#commit([insert], true);
       };
       await Promise.all([next(), next()]);
     } finally {
-      this.#attributions -= 1;
+      this.#splits -= 1;
     }
   }
+}
+
+/** Returns false, and fails the insert, where its client went while it waited: then nothing of it is written. */
+function hasClient(insert: Insert): boolean {
+  if (!insert.client.isGone) return true;
+  insert.failed(dbErrors.CLIENT_GONE());
+  return false;
+}
+
+/** A group counts for the share of its first member; its cost is divided among the members by bytes. No member's leaving ends it. */
+function clientOf(group: readonly Insert[], first: Insert): Client {
+  return {
+    key: first.client.key,
+    isGone: false,
+    onGone: () => () => undefined,
+    spent(ms, isFruitless) {
+      const bytes = group.reduce((sum, { row }) => sum + row.length, 0);
+      for (const { client, row } of group) client.spent?.((ms * row.length) / bytes, isFruitless);
+    },
+  };
 }

@@ -1,8 +1,7 @@
 /**
- * POSTs by what comes before their bodies (URL, schema, media types, Prefer): planned once for each kind of request, not
- * for each request. And which of them may be joined, with which others.
+ * Plans of POSTs by what comes before their bodies (URL, schema, media types, Prefer): each kind of request is planned once. Also
+ * decides which inserts may be joined with which others.
  */
-
 import type { Identity } from '@tidemark/db';
 import { type Catalog, type Payload, planGroupedInsert } from '@tidemark/plan';
 import { LRUCache } from 'lru-cache';
@@ -10,17 +9,17 @@ import type { TableWrite, WritePlan } from '../../plan/table-write.ts';
 
 /** Kinds of requests that are kept: some KB each, a parsed query and a statement of about 1 KB. */
 const MAX_PLANS = 1_000;
-/** A kind with a longer key is planned anew each time: a URL may have 64 KB. */
+/** Characters of a key. A kind with a longer key is planned each time: a URL may have 64 KB. */
 const MAX_KEY = 4_096;
 /** Shapes of inserts whose statement is kept: a text of about 1 KB each. */
 const MAX_SHAPES = 1_000;
 
-/** Headers that differ from request to request of the same client; a joined insert may see those of another one. */
+/** Headers that differ between requests of the same client. A joined insert may see those of another request. */
 const PER_REQUEST = new Set(['content-length', 'traceparent', 'tracestate', 'x-request-id', 'date', 'idempotency-key']);
 
 /** Inserts of one statement: the same plan, and the same keys in the same order. */
 export interface InsertShape {
-  /** No other shape of this process has it. */
+  /** Unique in this process. */
   readonly id: number;
   readonly text: string;
   readonly params: readonly (string | null)[];
@@ -35,7 +34,7 @@ const nextId = () => {
 export class InsertPlan {
   readonly id: number = nextId();
   readonly write: WritePlan;
-  /** False for what must stay alone, see `joins`. */
+  /** False where the insert must stay alone, see `joins`. */
   readonly joins: boolean;
   readonly #seesRequest: boolean;
 
@@ -45,7 +44,7 @@ export class InsertPlan {
     this.#seesRequest = seesRequest(write);
   }
 
-  /** Equal for inserts that may be joined. `full`: of the request, asked for where it can make a difference. */
+  /** Equal for inserts that may be joined. `full` is called only where the settings of the request can make a difference. */
   queueOf(shape: InsertShape, caller: Pick<Identity, 'role' | 'claims'>, full: () => Identity): string {
     const seen = this.#seesRequest ? requestSettings(full()) : '';
     return `${shape.id}\u0000${caller.role}\u0000${caller.claims}\u0000${seen}`;
@@ -57,7 +56,7 @@ export class InsertPlans {
   readonly #shapes = new LRUCache<string, InsertShape>({ max: MAX_SHAPES });
   #catalog: Catalog | undefined;
 
-  /** `make`: for a kind of request that was not seen before, or not with this catalog. */
+  /** `make` is called for a kind of request that is not known with this catalog. */
   of(catalog: Catalog, key: string, make: () => WritePlan): InsertPlan {
     if (catalog !== this.#catalog) {
       this.#plans.clear();
@@ -71,7 +70,7 @@ export class InsertPlans {
     return plan;
   }
 
-  /** Undefined for an insert that must stay alone. */
+  /** Returns undefined for an insert that must stay alone. */
   shape(plan: InsertPlan, { payload }: TableWrite): InsertShape | undefined {
     if (!plan.joins || payload?.count !== 1 || payload.keys.length === 0) return undefined;
     const key = `${plan.id} ${payload.keys.join('\u0000')}`;
@@ -85,15 +84,15 @@ export class InsertPlans {
   }
 }
 
-/** The text of the only row. */
+/** JSON text of the only row. */
 export function rowOf(payload: Payload): string {
   if (payload.row !== undefined) return payload.row;
   return payload.rows.slice(payload.rows.indexOf('[') + 1, payload.rows.lastIndexOf(']'));
 }
 
 /**
- * Not an upsert, a rollback, a check before COMMIT, rows that are answered one by one, views and foreign tables, and tables
- * with triggers or rules for INSERT (a trigger may count statements, or set response headers).
+ * Returns false for an upsert, a rollback, a check before COMMIT, rows with a reply each, views and foreign tables, and tables with
+ * triggers or rules for INSERT (a trigger may count statements, or set response headers).
  */
 function joins({ head, relation, query, options, mustCheck }: WritePlan): boolean {
   if (head.preferences.tx === 'rollback' || head.preferences.results !== null) return false;

@@ -1,4 +1,4 @@
-/** How much is kept for Idempotency-Keys: keys and bytes, over all identities and for each. */
+/** The limits on what is kept for Idempotency-Keys: keys and bytes, over all identities and for each. */
 import { type Refusal, SharedLimit } from '@tidemark/service';
 import { errors } from '../../errors.ts';
 
@@ -8,23 +8,23 @@ export const ROW_BYTES = 300;
 export interface IdempotencyLimits {
   keys: number;
   bytes: number;
-  /** The percentage of both that one identity may have once over half is taken. */
+  /** Percentage of both that one identity may have once over half is used. */
   identityPercent: number;
 }
 
 export interface CountedKeys {
-  /** Null: over all identities. */
+  /** Null for the sum over all identities. */
   identity: string | null;
   keys: number;
   bytes: number;
 }
 
-/** Returns the bytes that one answer takes in the table. */
+/** Returns the bytes that one reply takes in the table. */
 export function keptBytes(key: string, headers: string, bodyBytes: number): number {
   return ROW_BYTES + key.length + headers.length + bodyBytes;
 }
 
-/** As last counted, and what this gateway has kept since; what the others have kept since is seen at the next count. */
+/** The last count, and what this gateway has kept since. What other gateways have kept since is seen at the next count. */
 export class KeyBudget {
   readonly keys: SharedLimit;
   readonly bytes: SharedLimit;
@@ -34,12 +34,12 @@ export class KeyBudget {
     this.bytes = new SharedLimit(limits.bytes, limits.identityPercent);
   }
 
-  /** Before anything is written. @throws GATEWAY_IDEMPOTENCY_FULL, GATEWAY_IDEMPOTENCY_SHARE */
+  /** Call before anything is written. @throws GATEWAY_IDEMPOTENCY_FULL, GATEWAY_IDEMPOTENCY_SHARE */
   admit(identity: string, bytes = ROW_BYTES): void {
     this.#refuse(this.keys.refuses(identity, 1) ?? this.bytes.refuses(identity, bytes), identity);
   }
 
-  /** In the transaction of the write; one that is rolled back is taken out again by the next count. @throws as `admit` */
+  /** Call in the transaction of the write. The next count corrects for one that is rolled back. @throws as `admit` */
   keep(identity: string, bytes: number): void {
     this.admit(identity, bytes);
     this.keys.add(identity, 1);

@@ -1,15 +1,15 @@
-/** Whose a key is: everybody for whom the same claims are verified. */
+/** The scope of an Idempotency-Key: all requests whose token has the same lasting claims. */
 import { createHash } from 'node:crypto';
 import type { Identity } from '@tidemark/db';
 import { errors } from '../../errors.ts';
 
-/** They differ between two tokens of one session; policies that look at them would have to expect that. */
-const OF_THE_TOKEN = new Set(['exp', 'iat', 'nbf', 'jti']);
+/** Claims that differ between two tokens of one session. A policy that reads them must expect that. */
+const TOKEN_CLAIMS = new Set(['exp', 'iat', 'nbf', 'jti']);
 
 export interface KeyScope {
-  /** The caller, as a hash: claims have no limit of length, and the table's keys do. */
+  /** A hash of the caller: claims have no limit of length, and the table's keys do. */
   readonly identity: string;
-  /** The caller as versions before this one derived it, from role and subject alone. */
+  /** The identity as earlier versions derived it, from role and subject alone. */
   readonly formerIdentity: string;
 }
 
@@ -17,16 +17,16 @@ export interface KeyScope {
 export function keyScopeOf(identity: Identity, key: string): KeyScope {
   const claims = JSON.parse(identity.claims) as Record<string, unknown>;
   const { sub } = claims;
-  // Everybody without a subject would share the keys, and get the answers to each other's writes.
+  // Callers without a subject would share the keys, and get the replies to each other's writes.
   if (typeof sub !== 'string' || sub === '') throw errors.IDEMPOTENCY_SUBJECT({ key });
-  const lasting = Object.entries(claims).filter(([name]) => !OF_THE_TOKEN.has(name));
+  const lasting = Object.entries(claims).filter(([name]) => !TOKEN_CLAIMS.has(name));
   return {
     identity: hash(canonicalJson({ role: identity.role, claims: Object.fromEntries(lasting) })),
     formerIdentity: hash(JSON.stringify([identity.role, sub])),
   };
 }
 
-/** The same text for the same value, in whatever order its keys were written. */
+/** The same text for the same value, whatever the order of its keys. */
 function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);

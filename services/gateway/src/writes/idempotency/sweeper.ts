@@ -1,17 +1,17 @@
-/** Keeps tidemark.idempotency_keys small: expired keys are removed in bounded steps, the rest is counted. */
+/** Keeps tidemark.idempotency_keys small: removes expired keys in bounded steps, then counts the rest. */
 import type { Database } from '@tidemark/db';
 import { every, type Metrics } from '@tidemark/service';
 import { type CountedKeys, type IdempotencyLimits, KeyBudget, ROW_BYTES } from './key-budget.ts';
 
 const INTERVAL_MS = 60_000;
-/** Rows of one DELETE: a few ms, so that it never holds much at once. */
+/** Rows of one DELETE, which takes a few ms and so holds few locks at a time. */
 const STEP_ROWS = 1_000;
-/** Steps of one round; what is left waits for the next. */
+/** Steps of one round; the next round removes what is left. */
 const MAX_STEPS = 100;
 
 const SWEEP = `delete from tidemark.idempotency_keys where ctid = any (array(
   select ctid from tidemark.idempotency_keys where expires_at < now() limit ${STEP_ROWS} for update skip locked))`;
-/** Of identities those that hold most are told apart: more than can have over their share. Lengths are known without reading the texts. */
+/** The 1,000 identities with most keys or bytes are counted apart: more than can be over their share. Lengths are known without reading the texts. */
 const COUNT = `with each as (
     select split_part(scope, ' ', 1) as identity, count(*)::float8 as keys,
            sum(octet_length(body) + octet_length(headers::text) + octet_length(key) + ${ROW_BYTES})::float8 as bytes
@@ -21,7 +21,7 @@ const COUNT = `with each as (
   (select identity, keys, bytes from each order by greatest(keys / $1::float8, bytes / $2::float8) desc limit 1000)`;
 
 export interface IdempotencySweeper {
-  readonly room: KeyBudget;
+  readonly budget: KeyBudget;
   sweep(): Promise<void>;
   stop(): void;
 }
@@ -33,12 +33,12 @@ export function startIdempotencySweeper(options: {
   onError: (error: Error) => void;
 }): IdempotencySweeper {
   const { db, metrics, limits, onError } = options;
-  const room = new KeyBudget(limits);
+  const budget = new KeyBudget(limits);
   metrics.gauge('tidemark_idempotency_keys', 'Idempotency-Keys kept, as last counted and kept since', [], (gauge) =>
-    gauge.set(room.keys.used),
+    gauge.set(budget.keys.used),
   );
-  metrics.gauge('tidemark_idempotency_bytes', 'Bytes of the answers kept for them', [], (gauge) =>
-    gauge.set(room.bytes.used),
+  metrics.gauge('tidemark_idempotency_bytes', 'Bytes of the replies kept for Idempotency-Keys', [], (gauge) =>
+    gauge.set(budget.bytes.used),
   );
 
   async function sweep(): Promise<void> {
@@ -46,14 +46,9 @@ export function startIdempotencySweeper(options: {
       const { count } = await db.pools.admin.query(SWEEP);
       if (count < STEP_ROWS) break;
     }
-    room.counted(await db.pools.admin.query<CountedKeys>(COUNT, [limits.keys, limits.bytes]));
+    budget.counted(await db.pools.admin.query<CountedKeys>(COUNT, [limits.keys, limits.bytes]));
   }
 
-  const report = ({ error }: { error: Error }) => onError(error);
-  const timer = every('idempotency keys', INTERVAL_MS, sweep, report, { keepsAlive: false });
-  return {
-    room,
-    sweep,
-    stop: timer.stop,
-  };
+  const timer = every('idempotency keys', INTERVAL_MS, sweep, ({ error }) => onError(error), { keepsAlive: false });
+  return { budget, sweep, stop: timer.stop };
 }

@@ -20,23 +20,20 @@ t.test('without MERGE … RETURNING the rows are statements of one transaction',
   t.teardown(() => db.close());
   const metrics = createMetrics('test');
   // Not prepared: it does not know the server's version, as if that were an older one.
-  const groups = new InsertGroups(db, metrics, {
-    rows: 50,
-    bytes: 10_000,
-    waiting: 1_000,
-    waitingBytes: 1_000_000,
-    identityPercent: 100,
+  const limits = { rows: 50, bytes: 10_000, waiting: 1_000, waitingBytes: 1_000_000, identityPercent: 100 };
+  let committed = 0;
+  const groups = new InsertGroups(db, metrics, limits, () => {
+    committed += 1;
   });
   const submit = (id: number) =>
     new Promise<{ row: WriteRow; tidemark: string }>((resolve, reject) => {
       groups.submit({
-        ...{
-          queue: 'numbers',
-          row: `{"id":${id}}`,
-          client: STAYS,
-          owner: () => 'ada',
-          identity: () => ({ role: 'authenticated', claims: '{}' }),
-        },
+        queue: 'numbers',
+        table: 1,
+        row: `{"id":${id}}`,
+        client: STAYS,
+        owner: () => 'ada',
+        identity: () => ({ role: 'authenticated', claims: '{}' }),
         alone: () => ({
           text: `with "_written" as (insert into numbers (id) values ($1) returning id) select id::text as body, 1 as rows from "_written"`,
           params: [id],
@@ -53,6 +50,7 @@ t.test('without MERGE … RETURNING the rows are statements of one transaction',
   }
   const joined = await metrics.registry.getSingleMetricAsString('tidemark_insert_groups_rows_total');
   t.ok(Number(/ (\d+)$/m.exec(joined)?.[1]) > 50, joined);
+  t.ok(committed > 1 && committed < 99, `${committed} commits`);
   t.equal((await sql`select 1 from numbers`).length, 99);
 });
 
@@ -85,22 +83,22 @@ t.test('expired keys are removed in steps, and a full table takes no more', asyn
     onError: (error) => t.fail(error.message),
   });
   t.teardown(() => sweeper.stop());
-  t.doesNotThrow(() => sweeper.room.admit('s'), 'nothing was counted yet');
+  t.doesNotThrow(() => sweeper.budget.admit('s'), 'nothing was counted yet');
   await sweeper.sweep();
   t.equal((await sql`select 1 from tidemark.idempotency_keys`).length, 10);
-  t.throws(() => sweeper.room.admit('else'), { code: 'GATEWAY_IDEMPOTENCY_FULL', status: 503 });
+  t.throws(() => sweeper.budget.admit('else'), { code: 'GATEWAY_IDEMPOTENCY_FULL', status: 503 });
   await sql`delete from tidemark.idempotency_keys`;
   await sweeper.sweep();
-  t.doesNotThrow(() => sweeper.room.admit('else'));
+  t.doesNotThrow(() => sweeper.budget.admit('else'));
 
   // Over half of the room is taken: who has most of it waits, and the others go on.
   await sql`insert into tidemark.idempotency_keys
     select case when g <= 4 then 'ada' else 'bob' || g end || ' route', g::text, 'f', 201, '{}', repeat('x', 1000), now() + interval '1 h' from generate_series(1, 6) g`;
   await sweeper.sweep();
-  t.throws(() => sweeper.room.admit('ada'), { code: 'GATEWAY_IDEMPOTENCY_SHARE', status: 429 });
-  t.doesNotThrow(() => sweeper.room.admit('bob5'));
-  t.ok(sweeper.room.bytes.used > 6 * 1_000 && sweeper.room.bytes.usedBy('ada') > 4 * 1_000, 'bytes are counted');
-  t.throws(() => sweeper.room.admit('cyd', 900_000_000), { code: 'GATEWAY_IDEMPOTENCY_FULL' });
-  for (let n = 0; n < 3; n++) sweeper.room.keep('cyd', 10);
-  t.throws(() => sweeper.room.keep('cyd', 10), { code: 'GATEWAY_IDEMPOTENCY_SHARE' }, 'what was kept since counts');
+  t.throws(() => sweeper.budget.admit('ada'), { code: 'GATEWAY_IDEMPOTENCY_SHARE', status: 429 });
+  t.doesNotThrow(() => sweeper.budget.admit('bob5'));
+  t.ok(sweeper.budget.bytes.used > 6 * 1_000 && sweeper.budget.bytes.usedBy('ada') > 4 * 1_000, 'bytes are counted');
+  t.throws(() => sweeper.budget.admit('cyd', 900_000_000), { code: 'GATEWAY_IDEMPOTENCY_FULL' });
+  for (let n = 0; n < 3; n++) sweeper.budget.keep('cyd', 10);
+  t.throws(() => sweeper.budget.keep('cyd', 10), { code: 'GATEWAY_IDEMPOTENCY_SHARE' }, 'what was kept since counts');
 });

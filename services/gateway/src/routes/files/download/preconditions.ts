@@ -1,4 +1,5 @@
-/** Conditional requests for something that has a strong ETag and a time of change, RFC 9110 §13. */
+/** Conditional requests for a file, which has a strong ETag and a time of change (RFC 9110 §13). */
+import { matchesStrongly, matchesWeakly, parseEtags } from '../../../request/etags.ts';
 
 export interface Validators {
   /** With its quotes. */
@@ -9,38 +10,32 @@ export interface Validators {
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
-/** In the order of RFC 9110 §13.2.2. `failed` names the header. */
+/** Evaluates the headers in the order of RFC 9110 §13.2.2. */
 export function checkPreconditions(
   headers: Headers,
   { etag, modified }: Validators,
 ): { outcome: 'go' } | { outcome: 'not modified' } | { outcome: 'failed'; header: string } {
   const ifMatch = text(headers['if-match']);
   if (ifMatch !== undefined) {
-    if (!hasTag(ifMatch, etag, false)) return { outcome: 'failed', header: 'If-Match' };
+    if (!matchesStrongly(parseEtags(ifMatch), [etag])) return { outcome: 'failed', header: 'If-Match' };
   } else {
     const unmodified = date(text(headers['if-unmodified-since']));
     if (unmodified !== undefined && modified > unmodified) return { outcome: 'failed', header: 'If-Unmodified-Since' };
   }
   const ifNoneMatch = text(headers['if-none-match']);
-  if (ifNoneMatch !== undefined) return { outcome: hasTag(ifNoneMatch, etag, true) ? 'not modified' : 'go' };
+  if (ifNoneMatch !== undefined) {
+    return { outcome: matchesWeakly(parseEtags(ifNoneMatch), [etag]) ? 'not modified' : 'go' };
+  }
   const since = date(text(headers['if-modified-since']));
   return { outcome: since !== undefined && modified <= since ? 'not modified' : 'go' };
 }
 
-/** Whether a Range header counts: without If-Range, or where it names exactly what there is. */
+/** Whether a Range header counts: there is no If-Range, or it names exactly this representation. */
 export function ifRangeHolds(header: string | undefined, { etag, modified }: Validators): boolean {
   if (header === undefined) return true;
   const value = header.trim();
-  // Weak tags never match here, and a time only exactly.
+  // A weak tag never matches here, and a date only where it is equal.
   return value.startsWith('"') ? value === etag : !value.startsWith('W/') && date(value) === modified;
-}
-
-function hasTag(list: string, etag: string, weakly: boolean): boolean {
-  if (list.trim() === '*') return true;
-  return list.split(',').some((tag) => {
-    const given = tag.trim();
-    return (weakly ? given.replace(/^W\//, '') : given) === etag;
-  });
 }
 
 function date(value: string | undefined): number | undefined {

@@ -1,0 +1,85 @@
+/** A call of a function: from the parts of a request to a statement, and from its row to a reply. */
+import type { Statement } from '@tidemark/db';
+import {
+  answersBytes,
+  type CallArguments,
+  type Catalog,
+  checkEmbedRows,
+  type EmbedLimits,
+  planCall,
+  planCallExport,
+  type Routine,
+  returnsScalars,
+  type WriteRow,
+} from '@tidemark/plan';
+import { contentRange, type Preferences, type Query, type RowsMedia, rangeStatus } from '@tidemark/query';
+import { errors, postgrest } from '../errors.ts';
+import { isObject, type StoredReply, storedReply } from '../reply/stored-reply.ts';
+import type { PlannedWrite } from './planned-write.ts';
+
+export interface CallParts {
+  readonly routine: Routine;
+  readonly query: Query;
+  readonly args: CallArguments;
+  readonly media: RowsMedia;
+  readonly exactCount: boolean;
+  /** The preferences that take effect. */
+  readonly preferences: Partial<Preferences>;
+  readonly limits: EmbedLimits;
+}
+
+export class FunctionCall implements PlannedWrite {
+  readonly writes = 'locked';
+  readonly mustCheck: boolean;
+  /** The reply's body is base64 of the bytes to send. */
+  readonly returnsBytes: boolean;
+  readonly #catalog: Catalog;
+  readonly #parts: CallParts;
+  /** Of the reply: a scalar has no array around it, so that a request for one object gets it as it is. */
+  readonly #media: RowsMedia;
+
+  /** @throws GATEWAY_EMBED_ROWS, GATEWAY_KEYSET */
+  constructor(catalog: Catalog, parts: CallParts) {
+    const { routine, query, media, limits } = parts;
+    const { resultRelation: of } = routine;
+    checkEmbedRows(catalog, of ? (catalog.relation(of.schema, of.name) ?? null) : null, query, limits);
+    if (query.after !== null) {
+      throw errors.KEYSET({ reason: 'the rows of a function have no key', hint: 'Page by limit and offset.' });
+    }
+    this.#catalog = catalog;
+    this.#parts = parts;
+    this.#media = returnsScalars(routine) && media.kind === 'array' ? { kind: 'json', nullsStripped: false } : media;
+    this.mustCheck = isObject(this.#media) && routine.returnsSet;
+    this.returnsBytes = answersBytes(routine, media);
+  }
+
+  statement(): Statement {
+    const { routine, query, args, media, exactCount, limits } = this.#parts;
+    return planCall(this.#catalog, routine, query, args, { media, exactCount, maxRows: limits.maxRows });
+  }
+
+  /** The rows of the result, to be streamed. */
+  exportStatement(): Statement {
+    const { routine, query, args } = this.#parts;
+    return planCallExport(this.#catalog, routine, query, args);
+  }
+
+  check(row: WriteRow): void {
+    if (this.mustCheck && row.rows !== '1') throw postgrest.PGRST116({ rows: Number(row.rows) });
+  }
+
+  reply(row: WriteRow): StoredReply {
+    const { routine, query, preferences } = this.#parts;
+    const rows = Number(row.rows);
+    const total = row.total === null ? null : Number(row.total);
+    const status = routine.returnsSet ? rangeStatus(rows, total) : 200;
+    return storedReply({
+      status: routine.returnsVoid ? 204 : status,
+      media: this.#media,
+      body: routine.returnsVoid ? null : row.body,
+      headers: routine.returnsSet ? { 'content-range': contentRange(query.offset, rows, total) } : {},
+      preferences,
+      settings: row,
+    });
+  }
+}
