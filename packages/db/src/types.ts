@@ -20,10 +20,10 @@ export interface Statement {
   /** Default true. False for texts that will not be seen again. */
   prepare?: boolean;
   /**
-   * Default false. True where it runs no function but Postgres's own and none of those that change the session, so that what runs
-   * behind it in its transaction finds everything as it was: then it may share a transaction with others on a pipeline.
+   * Default false. True where the statement leaves its session as it was: it runs only built-in functions, and none of those that change
+   * the session. It may then share a transaction with others on a pipeline.
    */
-  inert?: boolean;
+  sessionSafe?: boolean;
 }
 
 /** int2/int4/oid/float as number, bool as boolean, json as parsed, everything else (int8, numeric, dates, arrays) as text. */

@@ -15,10 +15,10 @@
  *           │ gone │ ◄────────────┴────────────────────┘
  *           └──────┘
  */
-export const SLOT_STATES = ['connecting', 'idle', 'busy', 'draining', 'closing', 'gone'] as const;
-export const SLOT_EVENTS = ['connected', 'acquire', 'release', 'retire', 'lost'] as const;
-export type ConnectionState = (typeof SLOT_STATES)[number];
-export type ConnectionEvent = (typeof SLOT_EVENTS)[number];
+export const CONNECTION_STATES = ['connecting', 'idle', 'busy', 'draining', 'closing', 'gone'] as const;
+export const CONNECTION_EVENTS = ['connected', 'acquire', 'release', 'retire', 'lost'] as const;
+export type ConnectionState = (typeof CONNECTION_STATES)[number];
+export type ConnectionEvent = (typeof CONNECTION_EVENTS)[number];
 
 /** Null: the event cannot happen in this state, and seeing it is a defect of the pool. */
 const TRANSITIONS: { readonly [S in ConnectionState]: { readonly [E in ConnectionEvent]: ConnectionState | null } } = {

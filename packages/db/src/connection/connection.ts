@@ -171,14 +171,14 @@ export class PooledConnection {
     if (pending === undefined || this.#socket === undefined) return undefined;
     return {
       socket: this.#socket,
-      giveBack: () => this.#pending.delete(pending),
+      giveBack: () => this.#pending.remove(pending),
       answered: () => {
         pending.sentAt = performance.now();
       },
     };
   }
 
-  /** For a pipeline (pipeline/wire.ts): its socket; undefined when there is none yet. */
+  /** The socket, for a pipeline; undefined when it is not connected yet. */
   get socket(): net.Socket | undefined {
     return this.#socket;
   }
@@ -195,7 +195,7 @@ export class PooledConnection {
 
   /** It was answered. False: it was rejected before, with its connection. */
   remove(pending: Pending): boolean {
-    return this.#pending.delete(pending);
+    return this.#pending.remove(pending);
   }
 
   /** Of the statement that has waited longest. */
@@ -275,7 +275,7 @@ export class PooledConnection {
 
   #settle(pending: Pending, text: string, rows: Rows | undefined, error: unknown): void {
     // Answered or discarded before: the driver's late word about a dead connection changes nothing.
-    if (!this.#pending.delete(pending)) return;
+    if (!this.#pending.remove(pending)) return;
     if (this.#pending.size === 0) this.answers.end(this.answer);
     if (rows !== undefined) {
       rows.count ??= rows.length;

@@ -40,7 +40,7 @@ export class PendingQueries {
   }
 
   /** False when it was answered or taken before. almost always the first: the reads of a pipeline are some dozens at the most. */
-  delete(pending: Pending): boolean {
+  remove(pending: Pending): boolean {
     const at = this.#pending.indexOf(pending);
     if (at < 0) return false;
     if (at === 0) this.#pending.shift();

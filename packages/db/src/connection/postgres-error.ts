@@ -76,7 +76,7 @@ export function fromDriver(error: unknown): PostgresError | undefined {
 }
 
 /**
- * The body of an ErrorResponse that the driver did not see (stream/, pipeline/wire.ts): pairs of a letter and a text, each ended by a zero
+ * The body of an ErrorResponse that the driver did not see (stream/, pipeline/reader.ts): pairs of a letter and a text, each ended by a zero
  * byte. `phase` is that of a prepared statement.
  */
 export function fromErrorResponse(body: Buffer, phase: Pick<DriverError, 'reused' | 'bound'> = {}): PostgresError {

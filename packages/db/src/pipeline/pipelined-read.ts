@@ -1,10 +1,10 @@
-/** One read on its way over a pipeline: what is sent, what has come back, and who waits for it. */
+/** One read on a pipeline: what is sent for it, and what has come back so far. */
 import { type AnswerBudget, type AnswerBytes, answerKey } from '../connection/answer-budget.ts';
 import type { Pending } from '../connection/pending-queries.ts';
 import type { PostgresError } from '../connection/postgres-error.ts';
 import type { Client, Holder, Identity, Row, Rows } from '../types.ts';
 
-/** A prepared statement of one connection. `absent`: not there, or its creation is not confirmed. */
+/** A prepared statement of one connection. `absent`: not prepared. `parsing`: sent, and not confirmed yet. */
 export interface Prepared {
   name: string;
   state: 'absent' | 'parsing' | 'ready';
@@ -16,72 +16,73 @@ export interface Column {
   parse: ((text: string) => unknown) | undefined;
 }
 
-export interface Ticket {
+export interface PipelineRequest {
   identity: Identity;
   text: string;
   params: readonly (string | null)[];
-  /** Also the xmin of a snapshot that is not newer than that of the statement. */
+  /** Return also the xmin of a snapshot that is not newer than that of the statement. */
   wantsXmin: boolean;
-  /** It may share a transaction with others that are (Statement in types.ts). */
-  inert: boolean;
+  /** The read may share a transaction with others (Statement in types.ts). */
+  sessionSafe: boolean;
   client: Client | undefined;
 }
 
 export class PipelinedRead implements Pending, AnswerBytes {
-  readonly ticket: Ticket;
+  readonly request: PipelineRequest;
   readonly holder: Holder | undefined;
-  readonly onArrival: (read: PipelinedRead) => void;
   sentAt = 0;
   deadline = 0;
-  /** When the read before it was answered, or it was sent. */
+  /** When the server began to work on it: when it was sent, or when the read before it was answered. */
   startedAt = 0;
   rows: Rows = newRows();
   xmin = '';
   error: Error | undefined;
-  /** What Postgres said, until its ReadyForQuery comes. */
+  /** The ErrorResponse, until ReadyForQuery ends the transaction. */
   refused: PostgresError | undefined;
-  /** Of two: the identity's statement, then its own. One from the start where the read before it has the same identity. */
+  /** Statements answered, of two: the identity's and its own. Begins at 1 where the read before it has the same identity. */
   completed = 0;
-  /** The Sync behind it ends its transaction; without, the next read is in the same one. */
+  /** A Sync follows it and ends its transaction; else the next read is in the same transaction. */
   isLast = true;
-  /** Of the identity's statement and of its own, when they are prepared on the way. */
+  /** The identity's statement, where this read prepares it. */
   setter: Prepared | undefined;
+  /** The named statement that this read uses or prepares. */
   prepared: Prepared | undefined;
-  /** `prepared` was there before this read. */
+  /** `prepared` existed before this read. */
   reused = false;
-  /** Postgres has taken the parameters of the statement that it runs. */
+  /** BindComplete has come for the statement that Postgres is running. */
   bound = false;
   columns: readonly Column[] = NO_COLUMNS;
   bytes = 0;
   taken = 0;
   readonly #answers: AnswerBudget;
+  readonly #onDone: (read: PipelinedRead) => void;
 
   constructor(
-    ticket: Ticket,
+    request: PipelineRequest,
     holder: Holder | undefined,
     answers: AnswerBudget,
-    onArrival: (read: PipelinedRead) => void,
+    onDone: (read: PipelinedRead) => void,
   ) {
     this.#answers = answers;
-    this.ticket = ticket;
+    this.request = request;
     this.holder = holder;
-    this.onArrival = onArrival;
+    this.#onDone = onDone;
   }
 
   get key(): string {
-    return answerKey(this.ticket.identity, this.ticket.client);
+    return answerKey(this.request.identity, this.request.client);
   }
 
-  /** Called once: by the wire, or by the connection when it is lost. */
+  /** Called once: by the reader, or by the connection when it is lost. */
   done(_rows: Rows | undefined, error: Error | undefined): void {
     this.error = error;
     this.#answers.end(this);
-    this.onArrival(this);
+    this.#onDone(this);
   }
 }
 
-/** A read before it failed in the same transaction, or had an answer for which the connection was given up: it is sent again. */
-export const SKIPPED = new Error('Skipped, because a statement before it on its connection failed');
+/** The read got no answer because an earlier read of its transaction failed, or its connection was given up: send it again. */
+export const SKIPPED = new Error('skipped, because an earlier statement on its connection failed');
 
 const NO_COLUMNS: readonly Column[] = [];
 

@@ -13,7 +13,7 @@ import { RecentTexts } from '../connection/recent-texts.ts';
 import type { ConnectionTarget } from '../connection/url.ts';
 import { errors } from '../errors.ts';
 import type { DbEvent } from '../events.ts';
-import { Pipelines, pipelinesOf } from '../pipeline/pipeline.ts';
+import { Pipelines, pipelinesOf } from '../pipeline/pipelines.ts';
 import { StatementStatsRegistry } from '../statements/registry.ts';
 import { runQuery, runTransaction } from '../transactions/transaction.ts';
 import type { Client, Param, Pool, QueryOptions, Row, Rows, Transaction, TransactionOptions } from '../types.ts';

@@ -13,7 +13,7 @@ export interface EncodedStatement {
   text: string;
   params: (string | null)[];
   prepare: boolean;
-  inert?: boolean;
+  sessionSafe?: boolean;
 }
 
 export function encodeStatement(statement: Statement): EncodedStatement {
@@ -24,7 +24,12 @@ export function encodeStatement(statement: Statement): EncodedStatement {
   if (params !== undefined && params.length > MAX_PARAMS) {
     throw errors.INVALID_PARAMETER({ value: `list of ${params.length}`, reason: `${MAX_PARAMS} is the most` });
   }
-  return { text, params: encodeParams(params), prepare: statement.prepare !== false, inert: statement.inert === true };
+  return {
+    text,
+    params: encodeParams(params),
+    prepare: statement.prepare !== false,
+    sessionSafe: statement.sessionSafe === true,
+  };
 }
 
 export function encodeParam(value: Param): string | null {

@@ -26,13 +26,13 @@ export function runIdentityRead(
   const { identity } = transaction;
   const timeoutMs = pool.statementLimit(identity.role, options.timeoutMs);
   return new Promise((resolve, reject) => {
-    const flush = (inert: boolean) => {
+    const send = (sessionSafe: boolean) => {
       const { text, params } = statement;
-      const ticket = { identity, text, params, wantsXmin, inert, client: options.client };
-      if (pool.pipelines.send(ticket, options.holder, timeoutMs, onArrival)) return;
+      const request = { identity, text, params, wantsXmin, sessionSafe, client: options.client };
+      if (pool.pipelines.send(request, options.holder, timeoutMs, onDone)) return;
       readAlone(pool, transaction, options, wantsXmin).then(resolve, reject);
     };
-    const onArrival = (read: PipelinedRead) => {
+    const onDone = (read: PipelinedRead) => {
       const { error } = read;
       if (error === undefined) {
         const now = performance.now();
@@ -43,7 +43,7 @@ export function runIdentityRead(
         return;
       }
       if (error === SKIPPED) {
-        flush(false);
+        send(false);
         return;
       }
       if (isCutOff(error)) stats.cutOff(performance.now());
@@ -52,10 +52,10 @@ export function runIdentityRead(
         reject(error);
         return;
       }
-      // Both were rolled back, and reads: again, as a whole, where nobody is held up.
+      // The transaction was rolled back: once more, where the statement holds up no other.
       readAlone(pool, transaction, options, wantsXmin).then(resolve, reject);
     };
-    flush(statement.inert === true && stats.sharesTransaction);
+    send(statement.sessionSafe === true && stats.sharesTransaction);
   });
 }
 

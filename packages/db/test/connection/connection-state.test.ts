@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import t from 'tap';
 import {
+  CONNECTION_EVENTS,
+  CONNECTION_STATES,
   type ConnectionEvent,
   type ConnectionState,
   nextConnectionState,
-  SLOT_EVENTS,
-  SLOT_STATES,
 } from '../../src/connection/connection-state.ts';
 
 /** The whole table once more, by hand: a missing cell does not compile. */
@@ -19,15 +19,15 @@ const EXPECTED: Record<ConnectionState, Record<ConnectionEvent, ConnectionState 
 };
 
 t.test('every state takes every event as the table says', async (t) => {
-  for (const state of SLOT_STATES) {
-    for (const event of SLOT_EVENTS)
+  for (const state of CONNECTION_STATES) {
+    for (const event of CONNECTION_EVENTS)
       t.equal(nextConnectionState(state, event), EXPECTED[state][event], `${state}: ${event}`);
   }
 });
 
 t.test('over any sequence: gone stays gone, a lost slot is gone, and only an idle one is acquired', async () => {
   fc.assert(
-    fc.property(fc.array(fc.constantFrom(...SLOT_EVENTS), { maxLength: 40 }), (events) => {
+    fc.property(fc.array(fc.constantFrom(...CONNECTION_EVENTS), { maxLength: 40 }), (events) => {
       let state: ConnectionState = 'connecting';
       for (const event of events) {
         const next = nextConnectionState(state, event);

@@ -33,7 +33,7 @@ t.test('thousands of reads at once, failures among them: none sees the claims of
   const read = (n: number) => {
     const fails = n % 7 === 0;
     const meddles = n % 5 === 0 ? ', meddle($1::int)::text as meddled' : '';
-    const statement = { text: `${MAYBE}${meddles}`, params: [n, fails ? 0 : 1], inert: meddles === '' };
+    const statement = { text: `${MAYBE}${meddles}`, params: [n, fails ? 0 : 1], sessionSafe: meddles === '' };
     // Every other one has the identity of the one before it.
     const sub = `u${n - (n % 2)}`;
     return db.read({ identity: { ...as(sub), settings }, statement }).then(
@@ -50,12 +50,12 @@ t.test('thousands of reads at once, failures among them: none sees the claims of
   t.ok(statements.of(`${MAYBE}, meddle($1::int)::text as meddled`).pipelined.count > 0, 'so did those that meddle');
 });
 
-t.test('inert reads that leave together share a transaction, and no others do', async (t) => {
+t.test('session-safe reads that leave together share a transaction, and no others do', async (t) => {
   const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 4 } } });
   const text = `${MAYBE}, concat(pg_backend_pid(), ' ', now()) as began`;
-  const readAs = (identity: Identity, inert: boolean, divisor = 1) =>
-    db.read({ identity, statement: { text, params: [1, divisor], inert } }).then(({ rows }) => rows[0]!);
-  const read = (sub: string, inert: boolean) => readAs(as(sub), inert);
+  const readAs = (identity: Identity, sessionSafe: boolean, divisor = 1) =>
+    db.read({ identity, statement: { text, params: [1, divisor], sessionSafe } }).then(({ rows }) => rows[0]!);
+  const read = (sub: string, sessionSafe: boolean) => readAs(as(sub), sessionSafe);
   const began = (rows: Row[]) => new Set(rows.map((row) => row.began)).size;
   const subs = ['a', 'a', 'b', 'b', 'a', 'c', 'c', 'c'];
   // On a busy machine it takes a while until the statement counts as brief.
@@ -71,7 +71,7 @@ t.test('inert reads that leave together share a transaction, and no others do', 
   const many = await Promise.all(Array.from({ length: 60 }, () => read('a', true)));
   t.ok(began(many) >= 60 / 8, 'no more than eight share one');
   const mixed = await Promise.all(subs.map((sub, i) => read(sub, i !== 3)));
-  t.equal(mixed.filter((row) => row.began === mixed[3]!.began).length, 1, 'one that is not inert shares none');
+  t.equal(mixed.filter((row) => row.began === mixed[3]!.began).length, 1, 'one that is not session-safe shares none');
   const other = { ...as('a'), settings: { 'app.other': 'x' } };
   const apart = await Promise.all([as('a'), other, as('a'), other].map((identity) => readAs(identity, true)));
   t.not(apart[0]!.began, apart[1]!.began, 'nor those with other settings');

@@ -129,8 +129,8 @@ function statement(
   sessionSafe: boolean,
   guard: Iterable<number> | undefined,
 ): Statement {
-  if (!guard) return { text, params, inert: sessionSafe };
-  return { text: guarded, params: [...params, arrayLiteral([...guard].map(String))], inert: sessionSafe };
+  if (!guard) return { text, params, sessionSafe };
+  return { text: guarded, params: [...params, arrayLiteral([...guard].map(String))], sessionSafe };
 }
 
 const equal = (a: readonly unknown[], b: readonly unknown[]): boolean =>

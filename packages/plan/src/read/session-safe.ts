@@ -1,4 +1,4 @@
-/** Whether a read runs no function of a user's (Statement.inert of @tidemark/db): then it leaves its session as it was. */
+/** Whether a read runs no function of a user's (Statement.sessionSafe of @tidemark/db): then it leaves its session as it was. */
 import type { Condition, Level, Query } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
 import { findRelationship } from '../catalog/find-relationship.ts';

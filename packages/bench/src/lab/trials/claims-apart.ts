@@ -46,7 +46,7 @@ export const claimsApart: Trial = {
       try {
         const { rows } = await db.read({
           identity,
-          statement: { text, params: [n, fails ? 0 : 1], inert: text === MAYBE },
+          statement: { text, params: [n, fails ? 0 : 1], sessionSafe: text === MAYBE },
         });
         const [row] = rows;
         const isOwn = row?.role === role && row.sub === sub && row.n === n && row.readonly === 'on';
