@@ -12,6 +12,7 @@ export { runScript } from './setup/run-script.ts';
 export { arrayLiteral, identifier, literal, searchPath } from './sql/quote.ts';
 export { redactStatement, STATEMENT_MAX_LENGTH } from './sql/redact.ts';
 export { INSERTED_SQL, SERVER_LSN_SQL, SNAPSHOT_SQL } from './sql/wal.ts';
+export { SlidingSketch } from './statements/sketch.ts';
 export type { CopyFormat, CopyShape } from './stream/copy-statement.ts';
 export type * from './stream/types.ts';
 export { identityStatement } from './transactions/identity-statement.ts';

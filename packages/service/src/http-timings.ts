@@ -3,12 +3,12 @@
  * Streams (Server-Sent Events) are counted apart: how long somebody listens is no latency.
  */
 import type { HttpStats } from '@tidemark/contracts';
+import { SlidingSketch } from '@tidemark/db';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { BaseApp } from './base-app-type.ts';
 import { type Connections, trackConnections } from './connections.ts';
 import { Histogram, showHistograms } from './histogram.ts';
 import type { Metrics } from './metrics.ts';
-import { createQuantiles, type Quantiles } from './quantiles.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -28,14 +28,14 @@ interface RouteTiming {
   requestsTotal: number;
   errorsTotal: number;
   streamsTotal: number;
-  readonly quantiles: Quantiles;
+  readonly latencies: SlidingSketch;
   /** By the first digit of the status. */
   readonly classes: (Histogram | undefined)[];
 }
 
 interface Timings {
   readonly connections: Connections;
-  readonly all: Quantiles;
+  readonly all: SlidingSketch;
   readonly routes: Map<string, RouteTiming>;
 }
 
@@ -53,7 +53,7 @@ type OnResponse = (request: FastifyRequest, reply: FastifyReply, done: () => voi
 
 export function createHttpTimings(app: BaseApp, metrics: Metrics): Connections {
   const connections = trackConnections(app);
-  const timings: Timings = { connections, all: createQuantiles(), routes: new Map() };
+  const timings: Timings = { connections, all: new SlidingSketch(), routes: new Map() };
   timingsOf.set(app.server, timings);
   metrics.gauge('tidemark_http_in_flight', 'Requests being answered, without event streams', [], (gauge) =>
     gauge.set(connections.inFlight()),
@@ -137,15 +137,17 @@ export function httpStats(app: BaseApp | FastifyInstance): HttpStats {
     errorsTotal: sum(({ errorsTotal }) => errorsTotal),
     ...percentiles(timings.all),
     inFlight: timings.connections.inFlight(),
-    routes: routes.slice(0, MAX_ROUTES).map(({ method, url, requestsTotal, errorsTotal, quantiles }) => ({
+    routes: routes.slice(0, MAX_ROUTES).map(({ method, url, requestsTotal, errorsTotal, latencies }) => ({
       ...{ route: `${method} ${url}`, requestsTotal, errorsTotal },
-      ...percentiles(quantiles),
+      ...percentiles(latencies),
     })),
   };
 }
 
-const percentiles = (quantiles: Quantiles) => ({
-  ...{ p50Ms: quantiles.p(0.5), p95Ms: quantiles.p(0.95), p99Ms: quantiles.p(0.99) },
+const percentiles = (latencies: SlidingSketch) => ({
+  p50Ms: latencies.quantile(0.5),
+  p95Ms: latencies.quantile(0.95),
+  p99Ms: latencies.quantile(0.99),
 });
 
 function isEventStream(reply: FastifyReply): boolean {
@@ -160,7 +162,7 @@ function timingOf({ routes }: Timings, method: string, url: string): RouteTiming
   if (known) return known;
   if (routes.size >= MAX_ROUTES - 1 && url !== OTHER) return timingOf({ routes } as Timings, '*', OTHER);
   const timing: RouteTiming = {
-    ...{ method, url, requestsTotal: 0, errorsTotal: 0, streamsTotal: 0, quantiles: createQuantiles() },
+    ...{ method, url, requestsTotal: 0, errorsTotal: 0, streamsTotal: 0, latencies: new SlidingSketch() },
     classes: [],
   };
   routes.set(key, timing);
@@ -175,7 +177,7 @@ function recorderOf(timings: Timings, method: string, url: string): RecordAnswer
     timing.requestsTotal += 1;
     if (status >= 500) timing.errorsTotal += 1;
     timings.all.record(ms);
-    timing.quantiles.record(ms);
+    timing.latencies.record(ms);
     const digit = status < 600 ? (status / 100) | 0 : 5;
     let seconds = timing.classes[digit];
     if (seconds === undefined) {

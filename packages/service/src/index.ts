@@ -39,7 +39,6 @@ export { clientAddress, type TrustProxy, trustedProxies } from './limits/trusted
 export { createLogger, type Level, type Logger, type LoggerOptions } from './logger.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export { createObserve, logReader, type Observe } from './observe.ts';
-export { createQuantiles, type Quantiles } from './quantiles.ts';
 export { redact } from './redact.ts';
 export {
   type ChildMessage,

@@ -1,6 +1,7 @@
 /** Counts events for telemetry and for Prometheus. */
 import type { WorkerStats } from '@tidemark/contracts';
-import { createQuantiles, type Metrics, type Observe } from '@tidemark/service';
+import { SlidingSketch } from '@tidemark/db';
+import type { Metrics, Observe } from '@tidemark/service';
 import type { BatchEvent } from './events.ts';
 import type { Admission } from './workers/admission.ts';
 import type { ThreadPool } from './workers/thread-pool.ts';
@@ -12,7 +13,7 @@ export interface WorkerCounts {
 
 export function createWorkerCounts(metrics: Metrics): WorkerCounts {
   const counts = { chunksDone: 0, chunksFailed: 0, chunksRetried: 0, itemsDone: 0, itemsFailed: 0 };
-  const itemMs = createQuantiles();
+  const itemMs = new SlidingSketch();
   const seconds = metrics.histogram('tidemark_batch_item_seconds', 'Time of an item, waiting for memory included');
   const failures = metrics.counter('tidemark_batch_item_failures_total', 'Items that failed, by error', ['code']);
 
@@ -50,8 +51,8 @@ export function createWorkerCounts(metrics: Metrics): WorkerCounts {
       chunksRetriedTotal: counts.chunksRetried,
       itemsDoneTotal: counts.itemsDone,
       itemsFailedTotal: counts.itemsFailed,
-      itemP50Ms: itemMs.p(0.5),
-      itemP99Ms: itemMs.p(0.99),
+      itemP50Ms: itemMs.quantile(0.5),
+      itemP99Ms: itemMs.quantile(0.99),
       recycledTotal: threads.recycledTotal(),
     }),
   };

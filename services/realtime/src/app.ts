@@ -1,14 +1,13 @@
 /** Composes the service; never listens, never reads the environment. */
 import type { Bus } from '@tidemark/bus';
 import { type SocketStats, tableKey } from '@tidemark/contracts';
-import type { Database } from '@tidemark/db';
+import { type Database, SlidingSketch } from '@tidemark/db';
 import {
   type BaseApp,
   buildBaseApp,
   commaSeparated,
   createHealth,
   createLimiter,
-  createQuantiles,
   createTokenVerifier,
   type Health,
   httpStats,
@@ -101,7 +100,7 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
     observe,
     server: { http: { maxHeaderSize: HEADER_BYTES } } as object,
   });
-  const latency = createQuantiles();
+  const latency = new SlidingSketch();
   const seconds = metrics.histogram('tidemark_delivery_seconds', 'From commit to the socket');
   let deliveredTotal = 0;
 
@@ -270,8 +269,8 @@ export function buildApp(config: Config, deps: AppDeps): RealtimeApp {
       bufferedBytes,
       conflatedTotal: counts.conflatedTotal,
       resyncsTotal: counts.resyncsTotal,
-      deliveryP50Ms: latency.p(0.5),
-      deliveryP99Ms: latency.p(0.99),
+      deliveryP50Ms: latency.quantile(0.5),
+      deliveryP99Ms: latency.quantile(0.99),
       ...(config.LIVE_URL === '' ? {} : { liveUrl: config.LIVE_URL }),
     };
   }

@@ -1,20 +1,25 @@
 /**
- * Percentiles over the last half to whole minute, in bounded memory: two DDSketches (Masson et al., "DDSketch: a fast and
- * fully-mergeable quantile sketch with relative-error guarantees", VLDB 2019) that take turns.
+ * Percentiles over the last 30 to 60 seconds with 2 % relative error, in bounded memory: two DDSketches (Masson, Rim, Lee: "DDSketch: a
+ * fast and fully-mergeable quantile sketch with relative-error guarantees", VLDB 2019), of which the older is dropped every 30 seconds.
  */
 import { DDSketch } from '@datadog/sketches-js';
 
-const TURN_MS = 30_000;
+const HALF_WINDOW_MS = 30_000;
 const RELATIVE_ACCURACY = 0.02;
 
 export class SlidingSketch {
   #current = newSketch();
   #previous = newSketch();
-  #turnsAt = performance.now() + TURN_MS;
+  #turnsAt: number;
 
-  record(ms: number, now: number = performance.now()): void {
+  /** Times are those of performance.now(). */
+  constructor(now: number = performance.now()) {
+    this.#turnsAt = now + HALF_WINDOW_MS;
+  }
+
+  record(value: number, now: number = performance.now()): void {
     this.#turn(now);
-    this.#current.accept(ms);
+    this.#current.accept(value);
   }
 
   get count(): number {
@@ -25,19 +30,13 @@ export class SlidingSketch {
     return this.count === 0 ? 0 : (this.#current.sum + this.#previous.sum) / this.count;
   }
 
-  /** Milliseconds; 0 when nothing was recorded. */
-  quantile(q: number): number {
-    this.#turn(performance.now());
-    if (this.count === 0) return 0;
-    const merged = newSketch();
-    merged.merge(this.#previous);
-    merged.merge(this.#current);
-    return Math.max(0, merged.getValueAtQuantile(q));
+  /** 0 when nothing was recorded. */
+  quantile(q: number, now?: number): number {
+    return mergedQuantiles([this], [q], now)[0] as number;
   }
 
-  /** Adds what this has to `into`. */
-  mergeInto(into: DDSketch): void {
-    this.#turn(performance.now());
+  mergeInto(into: DDSketch, now: number = performance.now()): void {
+    this.#turn(now);
     into.merge(this.#previous);
     into.merge(this.#current);
   }
@@ -49,20 +48,22 @@ export class SlidingSketch {
 
   #turn(now: number): void {
     if (now < this.#turnsAt) return;
-    // After a longer silence the older half is out of date as well.
-    this.#previous = now < this.#turnsAt + TURN_MS ? this.#current : newSketch();
+    // After a longer pause the newer half is out of date as well.
+    this.#previous = now < this.#turnsAt + HALF_WINDOW_MS ? this.#current : newSketch();
     this.#current = newSketch();
-    this.#turnsAt = now + TURN_MS;
+    this.#turnsAt = now + HALF_WINDOW_MS;
   }
 }
 
-/** Over all of them together; 0 when nothing was recorded. */
-export function mergedQuantiles(sketches: readonly SlidingSketch[], quantiles: readonly number[]): number[] {
+/** Quantiles over all sketches together; 0 when nothing was recorded. */
+export function mergedQuantiles(
+  sketches: readonly SlidingSketch[],
+  quantiles: readonly number[],
+  now?: number,
+): number[] {
   const merged = newSketch();
-  for (const sketch of sketches) sketch.mergeInto(merged);
+  for (const sketch of sketches) sketch.mergeInto(merged, now);
   return quantiles.map((q) => (merged.count === 0 ? 0 : Math.max(0, merged.getValueAtQuantile(q))));
 }
 
-function newSketch(): DDSketch {
-  return new DDSketch({ relativeAccuracy: RELATIVE_ACCURACY });
-}
+const newSketch = () => new DDSketch({ relativeAccuracy: RELATIVE_ACCURACY });
