@@ -34,6 +34,8 @@ export interface UploadedFile {
 }
 
 export interface NewFile extends UploadedFile {
+  /** Absent: a new one. */
+  id?: string;
   /** The `sub` of who may see it; null for the service alone. */
   owner: string | null;
   /** Absent: the owner's own. */

@@ -84,6 +84,7 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     waitingLimit: slots,
     recycleAfterTasks: config.BATCH_RECYCLE_ITEMS,
     admission,
+    maxChildBytes: config.BATCH_CHILD_BYTES,
     observe,
   });
   const jobs = createJobLedger(pool, config.BATCH_WINDOW || threadCount * 4, observe);
@@ -107,18 +108,19 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
   });
   const progress = createProgress(pool, config.BATCH_PROGRESS_MS, observe);
   const handler = createChunkHandler({
-    ...{ kinds, threads, limits, chunks, jobs, progress, observe },
+    ...{ kinds, threads, limits, chunks, progress, observe },
     main: { store, storeTimeoutMs },
     readInputs: createInputReader(registry, roles),
     publish: queue.publish,
     leaseMs: config.BATCH_LEASE_MS,
+    maxAttempts: config.BATCH_MAX_ATTEMPTS,
+    faultDelayMs: FAULT_DELAY_MS,
   });
   const runner = startRunner({ queue, handle: handler.handle, slots, observe });
   const sweeper = startSweeper({
-    ...{ pool, planner, jobs, queue, observe },
+    ...{ pool, planner, jobs, chunks, queue, observe },
     onCancelled: handler.cancel,
     intervalMs: config.BATCH_SWEEP_MS,
-    maxAttempts: config.BATCH_MAX_ATTEMPTS,
   });
   const watching = queue.watch(runner.wake);
   const changes = followJobChanges({ bus, onQueued: sweeper.wake, onCancelled: handler.cancel });

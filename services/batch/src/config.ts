@@ -95,7 +95,13 @@ export const batchConfig = Type.Object({
     default: 3,
     minimum: 1,
     maximum: 100,
-    description: 'attempts of a chunk whose runner dies; then its items count as failed',
+    description: 'attempts of an item whose failure may pass, and processes that may end while they run it alone',
+  }),
+  BATCH_CHILD_BYTES: Type.Integer({
+    default: 1024 ** 3,
+    minimum: 64 * 1024 ** 2,
+    description:
+      'bytes of memory of the child process that runs a suspect: an item whose process died. It is killed above',
   }),
   BATCH_SWEEP_MS: Type.Integer({
     default: 1_000,

@@ -2,6 +2,6 @@
 export function cutText(text: string, max: number): string {
   return text
     .slice(0, max)
-    .replace(/[\ud800-\udbff]$/, '')
+    .replace(/\p{Surrogate}/gu, '')
     .replaceAll('\0', '');
 }

@@ -31,6 +31,11 @@ export const errors = defineErrors('BATCH', {
     message: (p) => `the job has more than ${p.limit} items`,
     hint: 'Start several jobs, such as one for each of several longer prefixes, or raise BATCH_MAX_ITEMS.',
   }),
+  INVALID_INPUT: row<{ problem: string }>({
+    status: 422,
+    message: (p) => `the kind's source made an input that cannot be stored: ${p.problem}`,
+    hint: 'Mend the kind: an input is JSON that Postgres can store.',
+  }),
   ROLE_REFUSED: row<{ role: string; reason: string }>({
     status: 403,
     message: (p) => `the job may not run as the role "${p.role}": ${p.reason}`,
@@ -109,10 +114,20 @@ export const errors = defineErrors('BATCH', {
     message: (p) => `the thread that worked on "${p.name}" ended`,
     hint: 'Most often the image needs more memory than a thread may have. Send a smaller one.',
   }),
-  CHUNK_GAVE_UP: row<{ attempts: number }>({
+  UNEXPECTED: row<{ name: string }>({
     status: 500,
-    message: (p) => `given up after ${p.attempts} attempts: each time its worker died or could not store its results`,
-    hint: 'See the batch service’s log for these attempts; when the cause is mended, start a new job.',
+    message: (p) => `"${p.name}" failed with an error that its kind does not foresee`,
+    hint: 'The batch service’s log has the error and its stack, under the id of the job.',
+  }),
+  INVALID_RESULT: row<{ name: string; problem: string }>({
+    status: 422,
+    message: (p) => `the result of "${p.name}" cannot be stored: ${p.problem}`,
+    hint: 'Mend the kind: a value is JSON of at most 64 KB that Postgres can store. What is larger belongs in a file.',
+  }),
+  ITEM_LOST: row<{ losses: number; how: string }>({
+    status: 500,
+    message: (p) => `the process that ran the item ended ${p.losses} times: ${p.how}`,
+    hint: 'The item, or what it makes native code do, ends the process. See the log of batch at these times.',
   }),
 
   // The service itself.

@@ -15,12 +15,14 @@ export type BatchOwnEvent =
   | { type: 'chunk.stale'; job: string; chunk: number; attempt: number }
   | { type: 'chunk.discarded'; job: string; chunk: number; attempt: number }
   | { type: 'chunk.fault'; job: string; chunk: number; attempt: number; error: Error }
-  | { type: 'chunk.failed'; job: string; chunk: number; attempt: number }
-  | { type: 'chunk.lost'; job: string; chunk: number; attempt: number }
+  | { type: 'chunk.failed'; job: string; chunk: number; attempt: number; losses: number }
+  | { type: 'chunk.lost'; job: string; chunk: number; attempt: number; losses: number }
+  | { type: 'chunk.postponed'; job: string; items: number; reason: string }
   | { type: 'chunk.republished'; job: string; chunk: number; attempt: number }
   | { type: 'chunk.handed_back'; job: string; chunk: number }
   | { type: 'item.done'; ms: number }
-  | { type: 'item.failed'; code: string }
+  | { type: 'item.failed'; job: string; index: number; code: string; detail?: string }
+  | { type: 'item.retried'; job: string; index: number; code: string; detail?: string }
   | { type: 'thread.timeout'; ms: number }
   | { type: 'thread.crashed'; reason: string }
   | { type: 'thread.stuck'; stuck: number }
@@ -49,10 +51,12 @@ export const eventLevels: Readonly<Record<BatchEvent['type'], Level | undefined>
   'chunk.fault': 'warn',
   'chunk.failed': 'error',
   'chunk.lost': 'warn',
+  'chunk.postponed': 'warn',
   'chunk.republished': 'info',
   'chunk.handed_back': 'info',
   'item.done': undefined,
   'item.failed': 'debug',
+  'item.retried': 'info',
   'thread.timeout': 'warn',
   'thread.crashed': 'warn',
   'thread.stuck': 'error',

@@ -28,6 +28,7 @@ export function createWorkerCounts(metrics: Metrics): WorkerCounts {
           break;
         case 'chunk.lost':
         case 'chunk.fault':
+        case 'chunk.postponed':
           counts.chunksRetried += 1;
           break;
         case 'item.done':

@@ -69,6 +69,7 @@ t.test('an input that was hidden or deleted after planning is not read any more'
   const items = [adas[0], bobs[0], '123e4567-e89b-42d3-a456-426614174000'].map((file, index) => ({
     index,
     input: { file, name: `${index}.png` },
+    attempts: 0,
   }));
   await stack.ended(id);
   await stack.query(

@@ -1,50 +1,43 @@
 /** The rows of chunks, as a runner changes them. Every change is fenced by attempt and worker. */
 import type { Priority, WorkMessage } from '@tidemark/contracts';
-import type { Pool } from '@tidemark/db';
-import type { FileRegistry, NewFile } from '@tidemark/files';
+import type { Pool, Row, Transaction } from '@tidemark/db';
+import type { FileRegistry } from '@tidemark/files';
 import { errors } from '../errors.ts';
 import type { BatchEvent } from '../events.ts';
+import type { ChunkResult } from '../items/chunk-result.ts';
+import { itemStatements } from '../items/item-statements.ts';
 import type { JobIdentity } from '../jobs/identity.ts';
 import type { Advance, JobLedger, QueuedChunk } from '../jobs/job-ledger.ts';
 import { jobStatements } from '../jobs/job-statements.ts';
 import type { PlannedItem } from '../jobs/plan-source.ts';
-import type { ReadyItem } from '../workers/protocol.ts';
 import type { ChunkState } from './chunk-state.ts';
 import { chunkStatements } from './chunk-statements.ts';
 
 export interface ClaimedChunk extends WorkMessage {
   items: PlannedItem[];
+  /** Processes that ended while they ran these items. */
+  losses: number;
   kind: string;
   spec: unknown;
   /** Whose rights its inputs are read with. */
   identity: JobIdentity;
 }
 
-/** Beside these, the item's `input`, or its `file` and `name`. */
-export interface ItemError {
-  index: number;
-  code: string;
-  message: string;
-  hint: string | null;
-}
-
-export interface ChunkResult {
-  /** Items that succeeded. */
-  done: number;
-  files: { item: ReadyItem; path: string; file: Omit<NewFile, 'path' | 'owner' | 'jobId'> }[];
-  errors: ItemError[];
-}
-
 export interface ChunkLedger {
   /** 'stale': done already, taken by another, cancelled. 'lacking': its kind does not run here. */
   claim(message: WorkMessage): Promise<ClaimedChunk | 'stale' | 'lacking'>;
   /**
-   * Outputs, counts, state, the next chunks of the window, and perhaps the job's end: one transaction, or nothing.
+   * Files, items, counts, state, the next chunks of the window, and perhaps the job's end: one transaction, or nothing.
    * Undefined when the chunk is not ours any more; then nothing was written.
    */
   complete(chunk: WorkMessage, result: ChunkResult): Promise<QueuedChunk[] | undefined>;
-  /** Tried again later, or failed after the last attempt; what became of it. */
-  fault(chunk: ClaimedChunk): Promise<ChunkState | undefined>;
+  /** The chunk runs again after a while. */
+  fault(chunk: WorkMessage): Promise<void>;
+  /**
+   * Splits a chunk whose items must not run together again, or counts a loss of its only item, which fails at the last one.
+   * Without `isOurs` its lease must be over.
+   */
+  lose(chunk: WorkMessage, isOurs: boolean): Promise<QueuedChunk[]>;
   handBack(chunk: WorkMessage): Promise<boolean>;
   /** Renews the leases, and says which chunks are still ours. */
   renew(chunks: readonly WorkMessage[]): Promise<WorkMessage[]>;
@@ -65,9 +58,52 @@ export interface ChunkLedgerOptions {
   observe: (event: BatchEvent) => void;
 }
 
+interface LostChunk {
+  state: ChunkState;
+  attempt: number;
+  losses: number;
+  items: PlannedItem[];
+}
+
 export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
   const { pool, registry, jobs, worker, leaseMs, maxAttempts, observe } = options;
   const kindNames = JSON.stringify(options.kinds);
+
+  /** Runs `change` under the lock of a running job, and then advances the job. Undefined where there was nothing to change. */
+  async function changeLocked(
+    job: string,
+    change: (tx: Transaction, owner: string | null) => Promise<WorkMessage[] | undefined>,
+  ): Promise<QueuedChunk[] | undefined> {
+    const advance = await pool.transaction(async (tx): Promise<Advance | undefined> => {
+      const [locked] = await tx.query<{ priority: Priority; owner: string | null }>(jobStatements.lockRunning, [job]);
+      if (!locked) return undefined;
+      const queued = await change(tx, locked.owner);
+      if (!queued) return undefined;
+      const advanced = await jobs.advanceLocked(tx, job, locked.priority);
+      const own = queued.map((chunk) => ({ ...chunk, priority: locked.priority }));
+      return { ...advanced, queued: [...own, ...advanced.queued] };
+    });
+    if (advance?.finished) observe(advance.finished);
+    return advance?.queued;
+  }
+
+  /** Writes what a loss makes of the chunk's items. */
+  async function afterLoss(tx: Transaction, { job, chunk }: WorkMessage, lost: LostChunk): Promise<void> {
+    const { state, losses, items } = lost;
+    if (state === 'split') {
+      const middle = Math.ceil(items.length / 2);
+      const halves = [items.slice(0, middle), items.slice(middle)].map((half) => ({ items: half, losses }));
+      await tx.query(chunkStatements.insert, [job, JSON.stringify(halves)]);
+    } else if (state === 'failed') {
+      const { code, message, hint } = errors.ITEM_LOST({ losses, how: `chunk ${chunk} was never completed` });
+      const rows = items.map(({ index, input, attempts }) => ({
+        ...{ index, input, attempts, state, code },
+        error: { message, hint },
+      }));
+      await tx.query(itemStatements.write, [job, JSON.stringify(rows)]);
+    }
+  }
+
   return {
     async claim({ job, chunk, attempt }) {
       const [row] = await pool.query(chunkStatements.claim, [job, chunk, attempt, worker, leaseMs, kindNames]);
@@ -75,34 +111,42 @@ export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
         const [found] = await pool.query(chunkStatements.isQueued, [job, chunk, attempt]);
         return found?.queued ? 'lacking' : 'stale';
       }
-      const { items, kind, spec, role, claims } = row;
-      return { job, chunk, attempt, items, kind, spec, identity: { role, claims } };
+      const { items, losses, kind, spec, role, claims } = row;
+      return { job, chunk, attempt, items, losses, kind, spec, identity: { role, claims } };
     },
 
-    async complete({ job, chunk, attempt }, result) {
-      const advance = await pool.transaction(async (tx): Promise<Advance | undefined> => {
-        const [locked] = await tx.query<{ priority: Priority; owner: string | null }>(jobStatements.lockRunning, [job]);
-        if (!locked) return undefined;
-        const counts = [result.done, result.errors.length, errorsOrNull(result.errors)];
-        const ours = await tx.query(chunkStatements.complete, [job, chunk, attempt, worker, ...counts]);
+    complete: ({ job, chunk, attempt }, { done, failed, files, rows, retries }) =>
+      changeLocked(job, async (tx, owner) => {
+        const ours = await tx.query(chunkStatements.complete, [job, chunk, attempt, worker, done, failed]);
         if (ours.length === 0) return undefined;
         // A job without an owner, such as one of a service token, leaves its outputs to the owners of the inputs.
-        const files = result.files.map(({ item, path, file }) => {
-          return { ...file, path, owner: locked.owner ?? item.owner, jobId: job };
-        });
-        await registry.insert(tx, files);
-        return jobs.advanceLocked(tx, job, locked.priority);
-      });
-      if (advance?.finished) observe(advance.finished);
-      return advance?.queued;
-    },
+        const owned = files.map(({ item, ...file }) => ({ ...file, owner: owner ?? item.owner, jobId: job }));
+        await registry.insert(tx, owned);
+        if (rows.length > 0) await tx.query(itemStatements.write, [job, JSON.stringify(rows)]);
+        if (retries.length > 0) {
+          const chunks = retries.map(({ items, delayMs }) => ({ items, delay_ms: delayMs }));
+          await tx.query(chunkStatements.insert, [job, JSON.stringify(chunks)]);
+        }
+        return [];
+      }),
 
     async fault({ job, chunk, attempt }) {
-      const [row] = await pool.query<{ state: ChunkState }>(chunkStatements.fault, [
-        ...[job, chunk, attempt, worker],
-        ...[maxAttempts, gaveUp(maxAttempts), options.faultDelayMs],
-      ]);
-      return row?.state;
+      await pool.query(chunkStatements.fault, [job, chunk, attempt, worker, options.faultDelayMs]);
+    },
+
+    async lose(message, isOurs) {
+      const { job, chunk, attempt } = message;
+      let lost: LostChunk | undefined;
+      const queued = await changeLocked(job, async (tx) => {
+        const params = [job, chunk, attempt, isOurs ? worker : null, maxAttempts];
+        [lost] = await tx.query<LostChunk & Row>(chunkStatements.lose, params);
+        if (!lost) return undefined;
+        await afterLoss(tx, message, lost);
+        return lost.state === 'queued' ? [{ job, chunk, attempt: lost.attempt }] : [];
+      });
+      if (lost)
+        observe({ type: lost.state === 'failed' ? 'chunk.failed' : 'chunk.lost', ...message, losses: lost.losses });
+      return queued ?? [];
     },
 
     async handBack({ job, chunk, attempt }) {
@@ -113,14 +157,4 @@ export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
       return pool.query<WorkMessage>(chunkStatements.renew, [worker, leaseMs, JSON.stringify(chunks)]);
     },
   };
-}
-
-function errorsOrNull(list: ItemError[]): string | null {
-  return list.length > 0 ? JSON.stringify(list) : null;
-}
-
-/** One error that stands for all items of a chunk that was given up, as `job_chunks.errors` holds them. */
-export function gaveUp(attempts: number): string {
-  const { code, message, hint } = errors.CHUNK_GAVE_UP({ attempts });
-  return JSON.stringify([{ code, message, hint }]);
 }

@@ -1,20 +1,26 @@
 /**
- * The life of a chunk (tidemark.job_chunks: state, attempt). The statements of `chunk-statements.ts` make exactly
+ * The life of a chunk (tidemark.job_chunks: state, attempt, losses). The statements of `chunk-statements.ts` make exactly
  * these transitions. `attempt` fences: a runner whose attempt is not the row's can change nothing.
  *
  *             publish            claim             complete
  *   planned ──────────► queued ─────────► running ──────────► done
- *      │      (attempt 1) │  ◄──────────     │
- *      │                  │   hand_back      │ lost, fault: queued with attempt + 1,
- *      │                  │                  │ and failed after the last attempt
- *      └──────────────────┴── cancel ────────┴──────────────► cancelled
+ *      │      (attempt + 1) │ ◄──────────   │ │ │
+ *      │ ◄──────────────────│── fault ──────┘ │ └── lost, several items ──► split (each half is a new chunk)
+ *      │                    │ ◄───────────────┘
+ *      │                    │   lost, one item: queued with attempt + 1, and failed after the last loss
+ *      └────────────────────┴── cancel (also from running) ───────────────► cancelled
+ *
+ * hand_back is the second arrow from running to queued: it keeps the attempt.
  */
-export type ChunkState = 'planned' | 'queued' | 'running' | 'done' | 'failed' | 'cancelled';
+export type ChunkState = 'planned' | 'queued' | 'running' | 'done' | 'split' | 'failed' | 'cancelled';
 
 export interface Chunk {
   state: ChunkState;
   /** 0 until it is published for the first time. */
   attempt: number;
+  /** How many processes ended while they ran it or the chunk that it is a half of. */
+  losses: number;
+  items: number;
 }
 
 export type ChunkEvent =
@@ -24,38 +30,40 @@ export type ChunkEvent =
   | { type: 'claim'; attempt: number }
   /** The runner of this attempt has every item's result. */
   | { type: 'complete'; attempt: number }
-  /** The runner of this attempt is shutting down: no fault of the chunk, so no attempt is used up. */
+  /** The runner of this attempt is shutting down. */
   | { type: 'hand_back'; attempt: number }
-  /** The runner of this attempt could not store or write its results. */
+  /** The runner of this attempt could not reach the database: the chunk runs again later. */
   | { type: 'fault'; attempt: number }
-  /** The lease is over. */
+  /** The lease is over, or the results of its items together cannot be stored. */
   | { type: 'lost' }
   /** The job has ended. */
   | { type: 'cancel' };
 
-/** The chunk after the event, or undefined when the event is refused (stale, or of another state). */
-export function nextChunk(chunk: Chunk, event: ChunkEvent, maxAttempts: number): Chunk | undefined {
+/** Returns the chunk after the event, or undefined when the event is refused (stale, or of another state). */
+export function nextChunk(chunk: Chunk, event: ChunkEvent, maxLosses: number): Chunk | undefined {
   const { state, attempt } = chunk;
+  const isHeld = state === 'running' && 'attempt' in event && event.attempt === attempt;
   switch (event.type) {
     case 'publish':
-      return state === 'planned' ? { state: 'queued', attempt: attempt + 1 } : undefined;
+      return state === 'planned' ? { ...chunk, state: 'queued', attempt: attempt + 1 } : undefined;
     case 'claim':
-      return state === 'queued' && event.attempt === attempt ? { state: 'running', attempt } : undefined;
+      return state === 'queued' && event.attempt === attempt ? { ...chunk, state: 'running' } : undefined;
     case 'complete':
-      return state === 'running' && event.attempt === attempt ? { state: 'done', attempt } : undefined;
+      return isHeld ? { ...chunk, state: 'done' } : undefined;
     case 'hand_back':
-      return state === 'running' && event.attempt === attempt ? { state: 'queued', attempt } : undefined;
+      return isHeld ? { ...chunk, state: 'queued' } : undefined;
     case 'fault':
-      return state === 'running' && event.attempt === attempt ? again(attempt, maxAttempts) : undefined;
+      return isHeld ? { ...chunk, state: 'planned' } : undefined;
     case 'lost':
-      return state === 'running' ? again(attempt, maxAttempts) : undefined;
+      return state === 'running' ? afterLoss(chunk, maxLosses) : undefined;
     case 'cancel':
-      return state === 'planned' || state === 'queued' || state === 'running'
-        ? { state: 'cancelled', attempt }
-        : undefined;
+      return ['planned', 'queued', 'running'].includes(state) ? { ...chunk, state: 'cancelled' } : undefined;
   }
 }
 
-function again(attempt: number, maxAttempts: number): Chunk {
-  return attempt < maxAttempts ? { state: 'queued', attempt: attempt + 1 } : { state: 'failed', attempt };
+function afterLoss(chunk: Chunk, maxLosses: number): Chunk {
+  const losses = chunk.losses + 1;
+  if (chunk.items > 1) return { ...chunk, state: 'split', losses };
+  if (losses < maxLosses) return { ...chunk, state: 'queued', attempt: chunk.attempt + 1, losses };
+  return { ...chunk, state: 'failed', losses };
 }

@@ -1,16 +1,20 @@
 /** The statements over tidemark.job_chunks. Each transition is guarded by state and attempt (see chunk-state.ts). */
 
 export const chunkStatements = {
-  /** $1: job, $2: JSON array of arrays of items. */
+  /** Adds chunks behind those that the job has. $1: job (locked), $2: JSON array of {items, delay_ms, losses}. */
   insert: `
-    insert into tidemark.job_chunks (job_id, chunk, items)
-    select $1::uuid, ordinality - 1, value from jsonb_array_elements($2::jsonb) with ordinality`,
+    insert into tidemark.job_chunks (job_id, chunk, items, not_before, losses)
+    select $1::uuid,
+      coalesce((select max(chunk) from tidemark.job_chunks where job_id = $1::uuid), -1) + ordinality,
+      c -> 'items', clock_timestamp() + (c ->> 'delay_ms')::float8 * interval '1 ms', coalesce((c ->> 'losses')::int, 0)
+    from jsonb_array_elements($2::jsonb) with ordinality as e (c, ordinality)`,
 
   /** planned → queued, up to the window. $1: job (locked), $2: window. */
   openWindow: `
     update tidemark.job_chunks c set state = 'queued', attempt = attempt + 1, queued_at = clock_timestamp()
     from (
       select chunk from tidemark.job_chunks where job_id = $1::uuid and state = 'planned'
+        and (not_before is null or not_before <= clock_timestamp())
       order by chunk
       limit greatest(0, $2::int - (
         select count(*)::int from tidemark.job_chunks where job_id = $1::uuid and state in ('queued', 'running')))
@@ -30,7 +34,7 @@ export const chunkStatements = {
     from tidemark.jobs j
     where c.job_id = $1::uuid and c.chunk = $2::int and c.attempt = $3::int and c.state = 'queued'
       and j.id = c.job_id and j.state = 'running' and j.kind in (select jsonb_array_elements_text($6::jsonb))
-    returning c.items, j.kind, j.spec, j.role,
+    returning c.items, c.losses, j.kind, j.spec, j.role,
       (select claims from tidemark.job_requests r where r.job_id = j.id) as claims`,
 
   /** Whether only the kind keeps this instance from the chunk. $1: job, $2: chunk, $3: attempt. */
@@ -48,11 +52,10 @@ export const chunkStatements = {
       and c.worker = $1::text and c.state = 'running'
     returning c.job_id as job, c.chunk, c.attempt`,
 
-  /** running → done. $1: job, $2: chunk, $3: attempt, $4: worker, $5: done, $6: failed, $7: errors. */
+  /** running → done. $1: job, $2: chunk, $3: attempt, $4: worker, $5: done, $6: failed. */
   complete: `
     update tidemark.job_chunks
-    set state = 'done', done = $5::int, failed = $6::int, errors = $7::jsonb, lease_until = null,
-      finished_at = clock_timestamp()
+    set state = 'done', done = $5::int, failed = $6::int, lease_until = null, finished_at = clock_timestamp()
     where job_id = $1::uuid and chunk = $2::int and attempt = $3::int and worker = $4::text and state = 'running'
     returning chunk`,
 
@@ -62,42 +65,39 @@ export const chunkStatements = {
     where job_id = $1::uuid and chunk = $2::int and attempt = $3::int and worker = $4::text and state = 'running'
     returning chunk`,
 
-  /**
-   * running → queued with the next attempt, or failed after the last. $1: job, $2: chunk, $3: attempt, $4: worker,
-   * $5: most attempts, $6: errors of all its items, $7: ms until it is published again (by the sweeper).
-   */
+  /** running → planned. $1: job, $2: chunk, $3: attempt, $4: worker, $5: ms until it may run again. */
   fault: `
     update tidemark.job_chunks
-    set state = case when attempt < $5::int then 'queued' else 'failed' end,
-      attempt = case when attempt < $5::int then attempt + 1 else attempt end,
-      failed = case when attempt < $5::int then 0 else jsonb_array_length(items) end,
-      errors = case when attempt < $5::int then null else $6::jsonb end,
-      finished_at = case when attempt < $5::int then null else clock_timestamp() end,
-      queued_at = clock_timestamp() + $7::float8 * interval '1 ms',
-      worker = null, lease_until = null
+    set state = 'planned', worker = null, lease_until = null,
+      not_before = clock_timestamp() + $5::float8 * interval '1 ms'
     where job_id = $1::uuid and chunk = $2::int and attempt = $3::int and worker = $4::text and state = 'running'
-    returning state, attempt`,
+    returning chunk`,
 
-  /** The same for chunks whose lease is over. $1: most attempts, $2: errors, $3: limit. */
-  takeBack: `
+  /** Chunks whose lease is over. $1: limit. */
+  lost: `
+    select job_id as job, chunk, attempt from tidemark.job_chunks
+    where state = 'running' and lease_until < clock_timestamp() order by lease_until limit $1::int`,
+
+  /**
+   * running → split, queued or failed. $1: job (locked), $2: chunk, $3: attempt, $4: worker that gives it up, or null where
+   * its lease must be over, $5: most losses of a single item.
+   */
+  lose: `
     update tidemark.job_chunks
-    set state = case when attempt < $1::int then 'queued' else 'failed' end,
-      attempt = case when attempt < $1::int then attempt + 1 else attempt end,
-      failed = case when attempt < $1::int then 0 else jsonb_array_length(items) end,
-      errors = case when attempt < $1::int then null else $2::jsonb end,
-      finished_at = case when attempt < $1::int then null else clock_timestamp() end,
-      queued_at = clock_timestamp(), worker = null, lease_until = null
-    where state = 'running' and lease_until < clock_timestamp() and (job_id, chunk) in (
-      select job_id, chunk from tidemark.job_chunks
-      where state = 'running' and lease_until < clock_timestamp()
-      order by lease_until limit $3::int for update skip locked)
-    returning job_id, chunk, attempt, state, (select priority from tidemark.jobs where id = job_id) as priority`,
+    set losses = losses + 1, worker = null, lease_until = null, queued_at = clock_timestamp(),
+      state = case when jsonb_array_length(items) > 1 then 'split' when losses + 1 < $5::int then 'queued' else 'failed' end,
+      attempt = case when jsonb_array_length(items) <= 1 and losses + 1 < $5::int then attempt + 1 else attempt end,
+      failed = case when jsonb_array_length(items) <= 1 and losses + 1 >= $5::int then jsonb_array_length(items) else 0 end,
+      finished_at = case when jsonb_array_length(items) > 1 or losses + 1 >= $5::int then clock_timestamp() end
+    where job_id = $1::uuid and chunk = $2::int and attempt = $3::int and state = 'running'
+      and (worker = $4::text or ($4::text is null and lease_until < clock_timestamp()))
+    returning state, attempt, losses, items`,
 
   /**
    * Queued chunks whose message is not on the queue any more: they were queued before the oldest message that is.
    * $1: priority, $2: time of the oldest message, or now, less a margin, $3: limit.
    */
-  lost: `
+  republish: `
     update tidemark.job_chunks c set queued_at = clock_timestamp()
     from tidemark.jobs j
     where j.id = c.job_id and c.state = 'queued' and (c.job_id, c.chunk) in (

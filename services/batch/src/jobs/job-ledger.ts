@@ -4,6 +4,7 @@ import type { Pool, Transaction } from '@tidemark/db';
 import { chunkStatements } from '../chunks/chunk-statements.ts';
 import { errors } from '../errors.ts';
 import type { BatchEvent } from '../events.ts';
+import { itemStatements } from '../items/item-statements.ts';
 import { errorColumn } from './error-column.ts';
 import { nextJobState } from './job-state.ts';
 import { jobStatements } from './job-statements.ts';
@@ -47,13 +48,17 @@ export function createJobLedger(pool: Pool, window: number, observe: (event: Bat
   }
 
   async function finish(tx: Transaction, job: string): Promise<BatchEvent | undefined> {
-    const [sums] = await tx.query(jobStatements.sums, [job, SHOWN_ERRORS]);
-    if (!sums) return undefined;
-    const { done, failed } = sums as { done: number; failed: number };
+    const [sums] = await tx.query<{ done: number; failed: number }>(jobStatements.sums, [job]);
+    const { done = 0, failed = 0 } = sums ?? {};
     const state = nextJobState('running', { type: 'finished', done });
-    const error = failed > 0 ? errorColumn(errors.ITEMS_FAILED({ failed, total: done + failed }), sums.errors) : null;
+    const error = failed > 0 ? await failuresOf(tx, job, { failed, total: done + failed }) : null;
     const ended = await tx.query(jobStatements.finish, [job, state, done, failed, error]);
     return ended.length > 0 && state ? { type: 'job.finished', job, state, done, failed } : undefined;
+  }
+
+  async function failuresOf(tx: Transaction, job: string, counts: { failed: number; total: number }): Promise<string> {
+    const [first] = await tx.query(itemStatements.firstFailures, [job, SHOWN_ERRORS]);
+    return errorColumn(errors.ITEMS_FAILED(counts), first?.failures);
   }
 
   async function advance(job: string): Promise<QueuedChunk[]> {
@@ -70,7 +75,7 @@ export function createJobLedger(pool: Pool, window: number, observe: (event: Bat
     const written = await pool.transaction(async (tx) => {
       const planned = await tx.query(jobStatements.planned, [job, items]);
       if (planned.length === 0) return false;
-      await tx.query(chunkStatements.insert, [job, JSON.stringify(chunks)]);
+      await tx.query(chunkStatements.insert, [job, JSON.stringify(chunks.map((items) => ({ items })))]);
       return true;
     });
     return written ? advance(job) : undefined;

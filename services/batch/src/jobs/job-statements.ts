@@ -70,10 +70,7 @@ export const jobStatements = {
 
   /** What its chunks say, once none is open. $1: job. */
   sums: `
-    select coalesce(sum(done), 0)::int as done, coalesce(sum(failed), 0)::int as failed,
-      (select coalesce(jsonb_agg(e), '[]') from (
-        select jsonb_array_elements(errors) as e from tidemark.job_chunks
-        where job_id = $1::uuid and errors is not null order by chunk limit $2::int) as first) as errors
+    select coalesce(sum(done), 0)::int as done, coalesce(sum(failed), 0)::int as failed
     from tidemark.job_chunks where job_id = $1::uuid`,
 
   /** running → succeeded or failed. $1: job, $2: state, $3: done, $4: failed, $5: error. */
@@ -93,10 +90,19 @@ export const jobStatements = {
       where job_id in (select value::uuid from jsonb_array_elements_text($1::jsonb)) group by job_id) as s
     where j.id = s.job_id and j.state = 'running' and s.done + s.failed > j.done + j.failed`,
 
-  /** Running jobs with nothing on the queue: their window was never opened, or their end never written. $1: limit. */
-  idle: `
-    select id from tidemark.jobs j
-    where state = 'running' and not exists (
-      select from tidemark.job_chunks c where c.job_id = j.id and c.state in ('queued', 'running'))
-    limit $1::int`,
+  /**
+   * Running jobs with nothing on the queue and something to decide (their window was never opened, or their end never
+   * written), and those whose retries are due. $1: limit.
+   */
+  toAdvance: `
+    (select id from tidemark.jobs j
+    where state = 'running'
+      and not exists (
+        select from tidemark.job_chunks c where c.job_id = j.id and c.state in ('queued', 'running'))
+      and not exists (
+        select from tidemark.job_chunks c where c.job_id = j.id and c.state = 'planned' and c.not_before > clock_timestamp())
+    limit $1::int)
+    union
+    (select job_id from tidemark.job_chunks where state = 'planned' and not_before <= clock_timestamp()
+    order by not_before limit $1::int)`,
 } as const;

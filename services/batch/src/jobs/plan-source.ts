@@ -1,6 +1,7 @@
 import type { Identity } from '@tidemark/db';
 import type { FileRegistry } from '@tidemark/files';
 import { errors } from '../errors.ts';
+import { toStorable } from '../items/storable.ts';
 import type { JobKind } from '../kinds/job-kind.ts';
 
 /** As `job_chunks.items` keeps it. Where a file's bytes are is looked up when the item runs, with the rights of that moment. */
@@ -9,12 +10,14 @@ export interface PlannedItem {
   index: number;
   /** What the kind's source returned. */
   input: unknown;
+  /** How often it ran and failed. */
+  attempts: number;
 }
 
 /** Inputs of a page of the source. */
 const PAGE = 1_000;
 
-/** @throws BATCH_TOO_MANY_ITEMS, and what the kind's source throws */
+/** @throws BATCH_TOO_MANY_ITEMS, BATCH_INVALID_INPUT, and what the kind's source throws */
 export async function planSource(
   kind: JobKind,
   context: { spec: unknown; identity: Identity; files: FileRegistry },
@@ -24,9 +27,16 @@ export async function planSource(
   let cursor: string | null = null;
   do {
     const page = await kind.source(context, cursor, PAGE);
-    for (const input of page.inputs) items.push({ index: items.length, input });
+    for (const input of page.inputs) items.push({ index: items.length, input: storable(input), attempts: 0 });
     if (items.length > maxItems) throw errors.TOO_MANY_ITEMS({ limit: maxItems });
     cursor = page.cursor;
   } while (cursor !== null);
   return items;
+}
+
+/** @throws BATCH_INVALID_INPUT */
+function storable(input: unknown): unknown {
+  const checked = toStorable(input);
+  if ('problem' in checked) throw errors.INVALID_INPUT({ problem: checked.problem });
+  return input;
 }

@@ -80,12 +80,13 @@ export interface InstanceLimits {
   itemMs: number;
 }
 
+/** `value` is JSON of at most 64 KB. `retryAfter`, in seconds, asks for another attempt after that time. */
 export type ItemResult = { files?: OutputFile[]; value?: unknown } | { failure: ItemFailure; retryAfter?: number };
 
 export interface OutputFile {
   bytes: Buffer;
   contentType: string;
-  /** Without the dot. */
+  /** Without the dot: letters and digits, at most 16. */
   extension: string;
   metadata?: Record<string, unknown>;
 }
@@ -94,6 +95,8 @@ export interface ItemFailure {
   code: string;
   message: string;
   hint?: string | null;
+  /** Whether the cause may pass, so that the item is tried again within BATCH_MAX_ATTEMPTS. */
+  retry?: boolean;
 }
 
 export interface FinishedJob<Spec> {

@@ -1,15 +1,14 @@
 /** A message's chunk from its claim to its completion, with the leases of all that run here. */
 import { ACK_WAIT_MS, type Delivery } from '@tidemark/bus';
-import type { WorkMessage } from '@tidemark/contracts';
+import { TidemarkError, type WorkMessage } from '@tidemark/contracts';
 import { every } from '@tidemark/service';
 import type { ChunkLedger, ClaimedChunk } from '../chunks/chunk-ledger.ts';
-import type { JobLedger, QueuedChunk } from '../jobs/job-ledger.ts';
+import type { QueuedChunk } from '../jobs/job-ledger.ts';
 import type { Progress } from './progress.ts';
-import { ChunkFault, type RunChunkDeps, runChunk } from './run-chunk.ts';
+import { type RunChunkDeps, runChunk } from './run-chunk.ts';
 
 export interface ChunkHandlerOptions extends RunChunkDeps {
   chunks: ChunkLedger;
-  jobs: JobLedger;
   publish: (chunks: readonly QueuedChunk[]) => Promise<void>;
   progress: Progress;
   leaseMs: number;
@@ -40,7 +39,7 @@ const CLAIM_RETRY_MS = 1_000;
 const LACKING_RETRY_MS = 1_000;
 
 export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
-  const { chunks, jobs, publish, progress, observe } = options;
+  const { chunks, publish, progress, observe } = options;
   // At most the runner's slots.
   const running = new Set<RunningChunk>();
   let renewing = false;
@@ -105,8 +104,7 @@ export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
         observe({ type: 'chunk.discarded', ...id, attempt: chunk.attempt });
         return;
       }
-      const { done } = result;
-      const failed = result.errors.length;
+      const { done, failed } = result;
       observe({ type: 'chunk.done', ...id, done, failed, ms: performance.now() - startedAt });
       progress.mark(chunk.job);
       await publish(queued);
@@ -131,16 +129,16 @@ export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
     } else delivery.ack();
   }
 
-  /** When even this cannot be written, the lease ends and the sweeper takes the chunk back. */
+  /**
+   * Errors that pass are waited for. Any other comes from what the items made together: the chunk is split, to find the one.
+   * When even this cannot be written, the lease ends and the sweeper takes the chunk back.
+   */
   async function fault(chunk: ClaimedChunk, delivery: Delivery, error: Error): Promise<void> {
     const { job, attempt } = chunk;
-    const id = { job, chunk: chunk.chunk, attempt };
-    observe({ type: 'chunk.fault', ...id, error: error instanceof ChunkFault ? error : asError(error) });
-    const state = await chunks.fault(chunk);
+    observe({ type: 'chunk.fault', job, chunk: chunk.chunk, attempt, error });
+    if (isPassing(error)) await chunks.fault(chunk);
+    else await publish(await chunks.lose(chunk, true));
     delivery.ack();
-    if (state !== 'failed') return;
-    observe({ type: 'chunk.failed', ...id });
-    await publish(await jobs.advance(job));
   }
 
   return {
@@ -162,8 +160,5 @@ function keyOf({ job, chunk, attempt }: WorkMessage): string {
   return `${job}/${chunk}/${attempt}`;
 }
 
-function asError(thrown: unknown): Error {
-  return thrown instanceof Error
-    ? thrown
-    : new ChunkFault({ code: 'BATCH_UNEXPECTED', message: String(thrown), hint: null, fault: true });
-}
+/** The database or its connection is short of something. */
+const isPassing = (error: unknown) => error instanceof TidemarkError && error.status >= 500;

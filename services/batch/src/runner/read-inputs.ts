@@ -51,5 +51,5 @@ export function createInputReader(registry: FileRegistry, roles: readonly string
 }
 
 function failureOf({ code, message, hint }: { code: string; message: string; hint: string | null }): Failure {
-  return { code, message, hint, fault: false };
+  return { code, message, hint, next: 'fail' };
 }

@@ -2,9 +2,9 @@
  * Every second: finds what a message should have told and did not. Correctness rests on this alone; messages only
  * make it fast. Each step looks at a limited number of rows, and the rest waits for the next sweep.
  */
-import { PRIORITIES } from '@tidemark/contracts';
-import type { Pool } from '@tidemark/db';
-import { gaveUp } from '../chunks/chunk-ledger.ts';
+import { PRIORITIES, type WorkMessage } from '@tidemark/contracts';
+import type { Pool, Row } from '@tidemark/db';
+import type { ChunkLedger } from '../chunks/chunk-ledger.ts';
 import { chunkStatements } from '../chunks/chunk-statements.ts';
 import type { BatchEvent } from '../events.ts';
 import type { JobLedger, QueuedChunk } from '../jobs/job-ledger.ts';
@@ -16,10 +16,10 @@ export interface SweeperOptions {
   pool: Pool;
   planner: Planner;
   jobs: JobLedger;
+  chunks: ChunkLedger;
   queue: ChunkQueue;
   onCancelled: (job: string) => void;
   intervalMs: number;
-  maxAttempts: number;
   observe: (event: BatchEvent) => void;
 }
 
@@ -44,7 +44,7 @@ const KIND_AWAY_MS = 30_000;
 const LOST_MARGIN_MS = 5_000;
 
 export function startSweeper(options: SweeperOptions): Sweeper {
-  const { pool, planner, jobs, queue, observe } = options;
+  const { pool, planner, jobs, chunks, queue, observe } = options;
   const problems = new Map<string, string>();
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
@@ -81,21 +81,16 @@ export function startSweeper(options: SweeperOptions): Sweeper {
   }
 
   async function cancel(): Promise<void> {
-    for (const { job_id, chunks } of await pool.query(chunkStatements.cancelEnded, [LIMIT])) {
+    for (const { job_id, chunks: count } of await pool.query(chunkStatements.cancelEnded, [LIMIT])) {
       options.onCancelled(job_id);
-      observe({ type: 'job.cancelled', job: job_id, chunks });
+      observe({ type: 'job.cancelled', job: job_id, chunks: count });
     }
   }
 
   async function takeBack(): Promise<void> {
-    const { maxAttempts } = options;
-    const rows = await pool.query(chunkStatements.takeBack, [maxAttempts, gaveUp(maxAttempts), LIMIT]);
-    const queued: QueuedChunk[] = [];
-    for (const { job_id: job, chunk, attempt, state, priority } of rows) {
-      observe({ type: state === 'failed' ? 'chunk.failed' : 'chunk.lost', job, chunk, attempt });
-      if (state === 'queued') queued.push({ job, chunk, attempt, priority });
+    for (const message of await pool.query<WorkMessage & Row>(chunkStatements.lost, [LIMIT])) {
+      await queue.publish(await chunks.lose(message, false));
     }
-    await queue.publish(queued);
   }
 
   async function republish(): Promise<void> {
@@ -103,15 +98,16 @@ export function startSweeper(options: SweeperOptions): Sweeper {
       // The queue is first in, first out: what was queued before its oldest message is not on it any more.
       const oldest = (await queue.oldest(priority))?.getTime() ?? Number.POSITIVE_INFINITY;
       const before = new Date(Math.min(oldest, Date.now()) - LOST_MARGIN_MS);
-      const rows = await pool.query(chunkStatements.lost, [priority, before, LIMIT]);
+      const rows = await pool.query(chunkStatements.republish, [priority, before, LIMIT]);
       const queued = rows.map(({ job_id: job, chunk, attempt }): QueuedChunk => ({ job, chunk, attempt, priority }));
       for (const { job, chunk, attempt } of queued) observe({ type: 'chunk.republished', job, chunk, attempt });
       await queue.publish(queued);
     }
   }
 
-  async function advanceIdle(): Promise<void> {
-    for (const { id } of await pool.query(jobStatements.idle, [LIMIT])) await queue.publish(await jobs.advance(id));
+  async function advance(): Promise<void> {
+    for (const { id } of await pool.query(jobStatements.toAdvance, [LIMIT]))
+      await queue.publish(await jobs.advance(id));
   }
 
   /** A step that fails does not keep the others from running. */
@@ -129,7 +125,7 @@ export function startSweeper(options: SweeperOptions): Sweeper {
   async function sweep(): Promise<void> {
     await step('cancel', cancel);
     await step('take back', takeBack);
-    await step('advance', advanceIdle);
+    await step('advance', advance);
     await step('republish', republish);
     await step('replan', replan);
     await step('kinds', sayKindsAway);

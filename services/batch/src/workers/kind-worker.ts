@@ -1,4 +1,5 @@
-/** The entry of a worker thread: one task at a time, one outcome for each. */
+/** The entry of a worker thread, or of a child process: one task at a time, one outcome for each. */
+import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 import { TidemarkError } from '@tidemark/contracts';
 import { openFileStore } from '@tidemark/files';
@@ -7,7 +8,16 @@ import type { JobKind } from '../kinds/job-kind.ts';
 import type { Failure, FromWorker, Outcome, Task, ToWorker, WorkerData } from './protocol.ts';
 import { runTask } from './run-task.ts';
 
-const settings = workerData as WorkerData;
+const port = parentPort ?? process;
+/** Messages that came before there was something to take them. */
+const early: unknown[] = [];
+let take = (message: unknown) => {
+  early.push(message);
+};
+port.on('message', (message) => take(message));
+const settings = parentPort ? (workerData as WorkerData) : await firstMessage();
+if (!parentPort) process.once('disconnect', () => process.exit());
+
 const store = await openFileStore(settings.store);
 const kinds = new Map<string, JobKind>();
 
@@ -17,10 +27,18 @@ sharp.cache(false);
 
 let onAdmission: ((failure?: Failure) => void) | undefined;
 
-parentPort?.on('message', (message: ToWorker) => {
+function onMessage(message: ToWorker): void {
   if (message.type === 'run') void run(message.task).then((outcome) => send({ type: 'done', outcome }));
   else onAdmission?.(message.type === 'refused' ? message.failure : undefined);
-});
+}
+take = (message) => onMessage(message as ToWorker);
+for (const message of early.splice(0)) take(message);
+
+/** A child process gets its settings as its first message. */
+async function firstMessage(): Promise<WorkerData> {
+  if (early.length === 0) await once(process, 'message');
+  return early.shift() as WorkerData;
+}
 
 async function run(task: Task): Promise<Outcome> {
   const kind = kinds.get(task.kind) ?? (await load(task.kind));
@@ -48,5 +66,6 @@ function admit(bytes: number): Promise<void> {
 }
 
 function send(message: FromWorker): void {
-  parentPort?.postMessage(message);
+  if (parentPort) parentPort.postMessage(message);
+  else process.send?.(message);
 }

@@ -53,15 +53,20 @@ export interface StoredFile {
 
 export interface Success {
   files: StoredFile[];
-  value: unknown;
+  /** JSON text that Postgres can store. */
+  value: string;
 }
 
 export interface Failure {
   code: string;
   message: string;
   hint: string | null;
-  /** The surroundings failed (disk, store), not the item: the chunk is tried again. */
-  fault: boolean;
+  /** 'postpone': the surroundings failed (disk, store), so the item runs again and loses no attempt. */
+  next: 'fail' | 'retry' | 'postpone';
+  /** What the kind asks for in place of the usual delay. */
+  retryAfterMs?: number;
+  /** For the log alone: stacks name hosts and folders. */
+  detail?: string;
 }
 
 export type Outcome = Success | { failure: Failure };

@@ -2,7 +2,8 @@
 import { TidemarkError } from '@tidemark/contracts';
 import type { FileStore } from '@tidemark/files';
 import { errors } from '../errors.ts';
-import type { InstanceLimits, ItemContext, JobKind, OutputFile } from '../kinds/job-kind.ts';
+import { toStorable } from '../items/storable.ts';
+import type { InstanceLimits, ItemContext, ItemFailure, JobKind, OutputFile } from '../kinds/job-kind.ts';
 import type { Failure, Outcome, StoredFile, Task } from './protocol.ts';
 
 export interface TaskEnvironment {
@@ -27,13 +28,27 @@ export async function runTask(kind: JobKind, task: Task, environment: TaskEnviro
     const context: ItemContext<unknown> = { job, spec, read, signal, limits };
     await environment.admit(await kind.cost(item, context));
     const result = await kind.run(item, context);
-    if ('failure' in result) return { failure: { hint: null, ...result.failure, fault: false } };
+    if ('failure' in result) return { failure: failureOfKind(result) };
+    const value = storable(item.name, result.value);
     const files: StoredFile[] = [];
-    for (const file of result.files ?? []) files.push(await storeOutput(file, environment));
-    return { files, value: result.value ?? null };
+    for (const file of result.files ?? []) files.push(await storeOutput(item.name, file, environment));
+    return { files, value };
   } catch (error) {
     return { failure: failureOf(error, item.name) };
   }
+}
+
+function failureOfKind({ failure, retryAfter }: { failure: ItemFailure; retryAfter?: number }): Failure {
+  const { code, message, hint = null, retry = retryAfter !== undefined } = failure;
+  const later = retryAfter === undefined ? {} : { retryAfterMs: retryAfter * 1_000 };
+  return { code, message, hint, next: retry ? 'retry' : 'fail', ...later };
+}
+
+/** @throws BATCH_INVALID_RESULT */
+function storable(name: string, value: unknown): string {
+  const checked = toStorable(value);
+  if ('problem' in checked) throw errors.INVALID_RESULT({ name, problem: checked.problem });
+  return checked.json;
 }
 
 async function readInput({ item: { key, name } }: Task, environment: TaskEnvironment): Promise<Buffer> {
@@ -49,13 +64,19 @@ async function readInput({ item: { key, name } }: Task, environment: TaskEnviron
   }
 }
 
-async function storeOutput(file: OutputFile, environment: TaskEnvironment): Promise<StoredFile> {
+/** @throws BATCH_INVALID_RESULT */
+async function storeOutput(name: string, file: OutputFile, environment: TaskEnvironment): Promise<StoredFile> {
   const { bytes, contentType, extension, metadata = {} } = file;
+  if (!/^[A-Za-z0-9]{1,16}$/.test(extension)) throw errors.INVALID_RESULT({ name, problem: 'the extension of a file' });
+  if (!CONTENT_TYPE.test(contentType)) throw errors.INVALID_RESULT({ name, problem: 'the content type of a file' });
+  storable(name, metadata);
   // The admitted bytes bound the result.
   const limitBytes = Number.POSITIVE_INFINITY;
   const stored = await inTime(environment, (signal) => environment.store.put(bytes, { limitBytes, signal }));
   return { ...stored, contentType, extension, metadata };
 }
+
+const CONTENT_TYPE = /^[\w.+-]{1,100}\/[\w.+-]{1,100}(; ?[\w.+-]+=[\w.+-]+)?$/;
 
 async function inTime<T>({ storeTimeoutMs }: TaskEnvironment, use: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const signal = AbortSignal.timeout(storeTimeoutMs);
@@ -69,10 +90,11 @@ async function inTime<T>({ storeTimeoutMs }: TaskEnvironment, use: (signal: Abor
 
 function failureOf(error: unknown, name: string): Failure {
   if (error instanceof TidemarkError) {
-    const fault = !error.code.startsWith('BATCH_') || error.code === 'BATCH_STORE_SLOW';
-    return { code: error.code, message: error.message, hint: error.hint, fault };
+    const isOurs = error.code.startsWith('BATCH_') && error.code !== 'BATCH_STORE_SLOW';
+    return { code: error.code, message: error.message, hint: error.hint, next: isOurs ? 'fail' : 'postpone' };
   }
-  // It was not foreseen, so it may not be the item's fault: the chunk is tried again, and given up after the last attempt.
-  const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return { code: 'BATCH_UNEXPECTED', message: `"${name}": ${reason}`, hint: null, fault: true };
+  // It was not foreseen, so it may pass.
+  const { code, message, hint } = errors.UNEXPECTED({ name });
+  const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { code, message, hint, next: 'retry', detail };
 }

@@ -8,8 +8,10 @@ import pTimeout from 'p-timeout';
 import { errors } from '../errors.ts';
 import type { BatchEvent } from '../events.ts';
 import type { Admission } from './admission.ts';
+import { startChildProcess } from './child-process.ts';
 import type { Failure, Outcome, Task, WorkerData } from './protocol.ts';
-import { startThread, type Thread } from './thread.ts';
+import type { Thread } from './thread.ts';
+import { startWorkerThread } from './worker-thread.ts';
 
 export interface ThreadPoolOptions {
   /** The compiled `kind-worker.js`. */
@@ -20,6 +22,8 @@ export interface ThreadPoolOptions {
   waitingLimit: number;
   recycleAfterTasks: number;
   admission: Admission;
+  /** Bytes of resident memory of a child process. */
+  maxChildBytes: number;
   observe: (event: BatchEvent) => void;
 }
 
@@ -29,6 +33,8 @@ export interface ThreadPool {
    * memory stops waiting when `signal` is aborted; its outcome is a failure then.
    */
   run(task: Task, deadlineMs: number, signal: AbortSignal): Promise<Outcome>;
+  /** The same in a child process of the task's own. Rejects with BATCH_ITEM_LOST when the child dies. */
+  runIsolated(task: Task, deadlineMs: number, signal: AbortSignal): Promise<Outcome>;
   busy(): number;
   waiting(): number;
   recycledTotal(): number;
@@ -40,12 +46,15 @@ export interface ThreadPool {
 
 /** sharp's own timeout ends native work at about the deadline; a decoder that ignores it is waited for no longer. */
 const STUCK_MS = 10_000;
+/** A child process loads Node and sharp before its task's time begins. */
+const CHILD_START_MS = 5_000;
 /** A thread that dies at its start (a broken installation) must not be replaced in a tight loop. */
 const RESTART_DELAY_MS = 1_000;
 
 export function createThreadPool(options: ThreadPoolOptions): ThreadPool {
   const { observe, threads, waitingLimit } = options;
   const all = new Set<Thread>();
+  const children = new Set<Thread>();
   const idle: Thread[] = [];
   const queue: { resolve: (thread: Thread) => void; reject: (error: Error) => void }[] = [];
   const restarts = new Set<NodeJS.Timeout>();
@@ -55,7 +64,7 @@ export function createThreadPool(options: ThreadPoolOptions): ThreadPool {
 
   function add(): void {
     if (closed) return;
-    const thread = startThread(options.file, options.workerData);
+    const thread = startWorkerThread(options.file, options.workerData);
     all.add(thread);
     void thread.ended.then(() => onEnded(thread));
     offer(thread);
@@ -134,6 +143,22 @@ export function createThreadPool(options: ThreadPoolOptions): ThreadPool {
         memory.giveBack();
       }
     },
+    async runIsolated(task, deadlineMs, signal) {
+      const child = startChildProcess(options.file, options.workerData, options.maxChildBytes);
+      const memory = createMemory(options.admission, signal);
+      children.add(child);
+      try {
+        const ended = await child.run(task, deadlineMs + CHILD_START_MS, (bytes) => memory.admit(task, bytes));
+        if (ended.type === 'outcome') return ended.outcome;
+        if (closed) throw errors.STOPPING();
+        if (ended.type === 'crash') throw errors.ITEM_LOST({ losses: 2, how: ended.reason });
+        throw errors.ITEM_TIMEOUT({ name: task.item.name, ms: deadlineMs });
+      } finally {
+        await child.end();
+        children.delete(child);
+        memory.giveBack();
+      }
+    },
     busy: () => all.size - idle.length,
     waiting: () => queue.length,
     recycledTotal: () => recycled,
@@ -143,7 +168,7 @@ export function createThreadPool(options: ThreadPoolOptions): ThreadPool {
       closed = true;
       for (const timer of restarts) clearTimeout(timer);
       for (const { reject } of queue.splice(0)) reject(errors.STOPPING());
-      await Promise.all([...all].map((thread) => thread.end()));
+      await Promise.all([...all, ...children].map((thread) => thread.end()));
     },
   };
 }
@@ -167,4 +192,4 @@ function createMemory(admission: Admission, signal: AbortSignal) {
   };
 }
 
-const asFailure = ({ code, message, hint }: TidemarkError): Failure => ({ code, message, hint, fault: false });
+const asFailure = ({ code, message, hint }: TidemarkError): Failure => ({ code, message, hint, next: 'fail' });

@@ -1,5 +1,5 @@
-import { Worker } from 'node:worker_threads';
-import type { Failure, FromWorker, Outcome, Task, ToWorker, WorkerData } from './protocol.ts';
+/** Runs tasks on a thread or a child process, one at a time, each within its deadline. */
+import type { Failure, FromWorker, Outcome, Task, ToWorker } from './protocol.ts';
 
 /** How a task ended: its outcome, its deadline, or the death of its thread. */
 export type Ended = { type: 'outcome'; outcome: Outcome } | { type: 'timeout' } | { type: 'crash'; reason: string };
@@ -16,33 +16,28 @@ export interface Thread {
   readonly ended: Promise<void>;
 }
 
-/** The JavaScript heap of a thread, MB; pixels are native memory, which admission bounds. */
-const MAX_OLD_GENERATION_MB = 128;
+/** The way to a worker thread or a child process. */
+export interface Port {
+  send(message: ToWorker): void;
+  onMessage(listener: (message: FromWorker) => void): void;
+  /** Called once, with why it ended. */
+  onExit(listener: (reason: string) => void): void;
+  end(): void;
+}
 
-export function startThread(file: URL, workerData: WorkerData): Thread {
-  const worker = new Worker(file, {
-    workerData,
-    resourceLimits: { maxOldGenerationSizeMb: MAX_OLD_GENERATION_MB },
-    // Loaders and inspectors of the process are not for its threads: each would cost seconds at their start.
-    execArgv: [],
-  });
+export function createThread(port: Port): Thread {
   let onMessage: ((message: FromWorker) => void) | undefined;
   let onCrash: ((reason: string) => void) | undefined;
   let crash: string | undefined;
   let tasks = 0;
   const ended = new Promise<void>((resolve) => {
-    worker.once('exit', (code) => {
-      crash ??= `exit code ${code}`;
-      onCrash?.(crash);
+    port.onExit((reason) => {
+      crash = reason;
+      onCrash?.(reason);
       resolve();
     });
   });
-  worker.on('message', (message: FromWorker) => onMessage?.(message));
-  // Always followed by 'exit'.
-  worker.on('error', (error) => {
-    crash = error.message;
-  });
-  const send = (message: ToWorker) => worker.postMessage(message);
+  port.onMessage((message) => onMessage?.(message));
 
   return {
     run: (task, deadlineMs, admit) =>
@@ -78,15 +73,16 @@ export function startThread(file: URL, workerData: WorkerData): Thread {
           void admit(message.bytes).then((failure) => {
             if (isSettled) return;
             startTimer();
-            send(failure ? { type: 'refused', failure } : { type: 'admitted' });
+            port.send(failure ? { type: 'refused', failure } : { type: 'admitted' });
           });
         };
         startTimer();
-        send({ type: 'run', task });
+        port.send({ type: 'run', task });
       }),
     tasks: () => tasks,
     async end() {
-      await worker.terminate();
+      port.end();
+      await ended;
     },
     ended,
   };

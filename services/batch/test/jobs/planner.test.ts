@@ -5,7 +5,7 @@ import { cutChunks } from '../../src/jobs/planner.ts';
 import { kindOf } from '../../src/jobs/read-spec.ts';
 import { loadKinds } from '../../src/kinds/load-kinds.ts';
 
-const item = (index: number) => ({ index, input: null });
+const item = (index: number) => ({ index, input: null, attempts: 0 });
 
 t.test('chunks hold every item once, in order, and never too many', async () => {
   fc.assert(

@@ -41,7 +41,7 @@ t.test('an instance takes no job and no chunk of a kind that it lacks', async (t
   await stack.query(`update tidemark.jobs set state = 'running', total = 1 where id = $1`, [planned]);
   await stack.query(`insert into tidemark.job_chunks (job_id, chunk, items) values ($1, 0, $2)`, [
     planned,
-    JSON.stringify([{ index: 0, input: { file: files[0], name: 'a.txt' } }]),
+    JSON.stringify([{ index: 0, input: { file: files[0], name: 'a.txt' }, attempts: 0 }]),
   ]);
   await until('its message', 10_000, async () => {
     const [chunk] = await stack.query('select state from tidemark.job_chunks where job_id = $1', [planned]);

@@ -1,0 +1,110 @@
+/** What came of a chunk's items: rows of tidemark.job_items, and what is to run again. */
+import { randomUUID } from 'node:crypto';
+import type { NewFile } from '@tidemark/files';
+import { cutText } from '../cut-text.ts';
+import type { PlannedItem } from '../jobs/plan-source.ts';
+import type { Failure, ReadyItem, StoredFile, Success } from '../workers/protocol.ts';
+import { retryDelayMs } from './retry-delay.ts';
+
+export interface ItemRow {
+  index: number;
+  state: 'succeeded' | 'failed' | 'waiting';
+  attempts: number;
+  input: unknown;
+  /** JSON text. */
+  value: string | null;
+  /** Ids in tidemark.files. */
+  files: string[];
+  code: string | null;
+  error: { message: string; hint: string | null } | null;
+  duration_ms: number | null;
+}
+
+export interface ResultFile extends Omit<NewFile, 'owner' | 'jobId'> {
+  id: string;
+  item: ReadyItem;
+}
+
+/** Items that become a chunk of their own. */
+export interface Retry {
+  items: PlannedItem[];
+  delayMs: number;
+}
+
+export interface ChunkResult {
+  done: number;
+  failed: number;
+  rows: ItemRow[];
+  files: ResultFile[];
+  retries: Retry[];
+}
+
+export interface ResultBuilder {
+  succeed(item: PlannedItem, ready: ReadyItem, success: Success, durationMs: number): void;
+  /** Returns whether the failure is final. */
+  fail(item: PlannedItem, failure: Failure, durationMs: number | null): boolean;
+  /** The surroundings failed: these items run again, and none of them loses an attempt. */
+  postpone(items: PlannedItem[], delayMs: number): void;
+  readonly result: ChunkResult;
+}
+
+/** Characters of an error's message that are kept. */
+const MAX_MESSAGE = 500;
+const MAX_CODE = 64;
+
+export function createResult(job: string, keepsSuccesses: boolean, maxAttempts: number): ResultBuilder {
+  const result: ChunkResult = { done: 0, failed: 0, rows: [], files: [], retries: [] };
+  /** Items with the same number of attempts and the same wish run again together. */
+  const groups = new Map<string, Retry>();
+
+  function retry(item: PlannedItem, attempts: number, retryAfterMs: number | undefined): void {
+    const key = `${attempts} ${retryAfterMs}`;
+    let group = groups.get(key);
+    if (!group) {
+      group = { items: [], delayMs: retryDelayMs(attempts, retryAfterMs) };
+      groups.set(key, group);
+      result.retries.push(group);
+    }
+    group.items.push({ ...item, attempts });
+  }
+
+  return {
+    result,
+    succeed(item, ready, success, duration_ms) {
+      result.done += 1;
+      const files = success.files.map((file, n) => toFile(job, ready, file, n));
+      result.files.push(...files);
+      const attempts = item.attempts + 1;
+      // An item that was tried before has a row already, which must not stay as it is.
+      if (!keepsSuccesses && item.attempts === 0) return;
+      const ids = files.map(({ id }) => id);
+      const { index, input } = item;
+      const shared = { index, attempts, input, duration_ms };
+      result.rows.push({ ...shared, state: 'succeeded', value: success.value, files: ids, code: null, error: null });
+    },
+    fail(item, failure, duration_ms) {
+      const attempts = item.attempts + 1;
+      const isFinal = failure.next !== 'retry' || attempts >= maxAttempts;
+      if (isFinal) result.failed += 1;
+      else retry(item, attempts, failure.retryAfterMs);
+      const { index, input } = item;
+      const error = { message: cutText(failure.message, MAX_MESSAGE), hint: failure.hint };
+      const code = cutText(failure.code, MAX_CODE);
+      const state = isFinal ? 'failed' : 'waiting';
+      result.rows.push({ index, state, attempts, input, value: null, files: [], code, error, duration_ms });
+      return isFinal;
+    },
+    postpone(items, delayMs) {
+      result.retries.push({ items, delayMs });
+    },
+  };
+}
+
+/** The item's n-th file. */
+function toFile(job: string, item: ReadyItem, file: StoredFile, n: number): ResultFile {
+  const { key: storageKey, sha256, size, contentType, extension, metadata } = file;
+  const stem = item.name.replace(/\.[^.]{1,8}$/, '') || item.name;
+  const number = n === 0 ? '' : `-${n}`;
+  const path = `jobs/${job}/${item.index}-${stem}${number}.${extension}`;
+  return { id: randomUUID(), item, path, contentType, size, sha256, storageKey, metadata };
+}

@@ -1,0 +1,43 @@
+/** What Postgres can store as jsonb. One value that it refuses would fail the transaction of a whole chunk. */
+
+/** Bytes of an item's value, as JSON. */
+export const MAX_VALUE_BYTES = 64 * 1024;
+/** Levels of arrays and objects; Postgres's parser has a limit of its own, which depends on its stack. */
+const MAX_DEPTH = 100;
+
+/** Returns the JSON text of a value, or why it has none that Postgres can store. */
+export function toStorable(value: unknown, maxBytes = MAX_VALUE_BYTES): { json: string } | { problem: string } {
+  try {
+    const json = JSON.stringify(value ?? null, refuseLossy) ?? 'null';
+    const bytes = Buffer.byteLength(json);
+    if (bytes > maxBytes) return { problem: `it has ${bytes} bytes as JSON, ${maxBytes} are allowed` };
+    const problem = problemOf(JSON.parse(json), 0);
+    return problem ? { problem } : { json };
+  } catch (error) {
+    return { problem: (error as Error).message };
+  }
+}
+
+/** Throws for what JSON.stringify would turn into null or leave out. */
+function refuseLossy(key: string, value: unknown): unknown {
+  if (typeof value === 'number' && !Number.isFinite(value)) throw new TypeError(`"${key}" is ${value}`);
+  if (typeof value === 'function' || typeof value === 'symbol') throw new TypeError(`"${key}" is a ${typeof value}`);
+  return value;
+}
+
+function problemOf(value: unknown, depth: number): string | undefined {
+  if (depth > MAX_DEPTH) return `it has more than ${MAX_DEPTH} levels`;
+  if (typeof value === 'string') return problemOfText(value);
+  if (value === null || typeof value !== 'object') return undefined;
+  for (const [key, part] of Object.entries(value)) {
+    const problem = problemOfText(key) ?? problemOf(part, depth + 1);
+    if (problem) return problem;
+  }
+  return undefined;
+}
+
+function problemOfText(text: string): string | undefined {
+  if (text.includes('\0')) return 'a text has the character U+0000';
+  // With the flag u, only a surrogate without its other half is one.
+  return /\p{Surrogate}/u.test(text) ? 'a text has half a surrogate pair' : undefined;
+}
