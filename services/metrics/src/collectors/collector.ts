@@ -5,6 +5,7 @@
 import pTimeout from 'p-timeout';
 import { errors } from '../errors.ts';
 import type { MetricsEvent } from '../events.ts';
+import type { HealthAnswer } from '../health/answer.ts';
 
 export interface CollectorDefinition<T> {
   name: string;
@@ -14,18 +15,7 @@ export interface CollectorDefinition<T> {
   collect(): Promise<T>;
 }
 
-export interface CollectorState {
-  name: string;
-  intervalMs: number;
-  /** Time of the last success, ms since 1970. */
-  collectedAt: number | null;
-  tookMs: number | null;
-  error: string | null;
-  hint: string | null;
-  failingSince: number | null;
-  runsTotal: number;
-  failuresTotal: number;
-}
+export type CollectorState = HealthAnswer['collectors'][number];
 
 /** Maximum ms until the next run after a failure, so that collectors with a long interval recover soon after their server. */
 const MAX_RETRY_MS = 2_000;

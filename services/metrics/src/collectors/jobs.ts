@@ -1,27 +1,15 @@
 /** Counts jobs by state, and reads the progress of active ones, as the role `ops`, whose policy shows every job. */
 import type { Identity } from '@tidemark/db';
+import type { HealthAnswer } from '../health/answer.ts';
 import type { CollectorDefinition } from './collector.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
 
-export interface ActiveJob {
-  id: string;
-  kind: string;
-  state: string;
-  priority: string;
-  /** Number of items; 0 until the job is planned. */
-  total: number;
-  done: number;
-  failed: number;
-  /** ms since 1970. */
-  createdAt: number;
-  startedAt: number | null;
-}
 export interface Jobs {
   queued: number;
   /** Includes jobs in the state `planning`. */
   running: number;
   /** At most MAX_ACTIVE jobs; running ones come before queued ones. */
-  active: ActiveJob[];
+  active: HealthAnswer['activeJobs'];
 }
 export interface FinishedJobs {
   finishedLastHour: number;
@@ -59,7 +47,10 @@ export function jobs(postgres: PostgresConnection): CollectorDefinition<Jobs> {
     collect: async () =>
       postgres.admin().transaction(
         async (tx) => {
-          const [[counts], active] = await Promise.all([tx.query(COUNTS), tx.query<ActiveJob>(ACTIVE)]);
+          const [[counts], active] = await Promise.all([
+            tx.query(COUNTS),
+            tx.query<HealthAnswer['activeJobs'][number]>(ACTIVE),
+          ]);
           return { queued: counts?.queued, running: counts?.running, active: [...active] };
         },
         { identity: OPS, readOnly: true, holder: { route: 'collector jobs' }, timeoutMs: TIMEOUT_MS },

@@ -1,5 +1,6 @@
 /** Reads the connections to the primary, its oldest transaction, its worst lock, and its write rates. */
 import { redactStatement } from '@tidemark/db';
+import type { HealthAnswer } from '../health/answer.ts';
 import type { CollectorDefinition } from './collector.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
 
@@ -14,30 +15,27 @@ export interface Activity {
   /** The transaction that has been open for longest, in any database. */
   oldestTransaction: OldestTransaction | null;
   /** The session that blocks most others; null when none waits for a lock. */
-  blocker: { pid: number; application: string; state: string; waiting: number } | null;
+  blocker: Blocker | null;
 }
-export interface OldestTransaction {
-  pid: number;
-  application: string;
-  state: string;
-  seconds: number;
-  statement: string;
-}
+type Blocker = { pid: number; application: string; state: string; waiting: number };
+type Totals = { at: number; commits: number; walBytes: number };
+type ActivityRow = Pick<Activity, 'version' | 'walLsn'> & Activity['connections'] & Totals;
+type OldestTransaction = NonNullable<NonNullable<HealthAnswer['activity']>['oldestTransaction']>;
 
 const INTERVAL_MS = 1_000;
 const TIMEOUT_MS = 3_000;
 
 const ACTIVITY = `
 select current_setting('server_version') as version,
-  pg_current_wal_lsn()::text as wal_lsn,
-  (pg_current_wal_lsn() - '0/0'::pg_lsn)::float8 as wal_bytes,
+  pg_current_wal_lsn()::text as "walLsn",
+  (pg_current_wal_lsn() - '0/0'::pg_lsn)::float8 as "walBytes",
   (extract(epoch from clock_timestamp()) * 1000)::float8 as at,
   current_setting('max_connections')::int as max,
   (select xact_commit::float8 from pg_stat_database where datname = current_database()) as commits,
   count(*)::int as total,
   count(*) filter (where state = 'active')::int as active,
-  count(*) filter (where state like 'idle in transaction%')::int as idle_in_transaction,
-  count(*) filter (where wait_event_type = 'Lock')::int as waiting_for_lock
+  count(*) filter (where state like 'idle in transaction%')::int as "idleInTransaction",
+  count(*) filter (where wait_event_type = 'Lock')::int as "waitingForLock"
 from pg_stat_activity where backend_type = 'client backend'`;
 
 const OLDEST = `
@@ -54,7 +52,7 @@ from waits join pg_stat_activity a on a.pid = waits.blocker
 group by 1, 2, 3 order by waiting desc limit 1`;
 
 export function activity(postgres: PostgresConnection): CollectorDefinition<Activity> {
-  let before: { at: number; commits: number; walBytes: number } | undefined;
+  let before: Totals | undefined;
   const options = { holder: { route: 'collector postgres activity' }, timeoutMs: TIMEOUT_MS };
   return {
     name: 'postgres activity',
@@ -62,31 +60,25 @@ export function activity(postgres: PostgresConnection): CollectorDefinition<Acti
     timeoutMs: TIMEOUT_MS,
     async collect() {
       const pool = postgres.admin();
-      const [row] = await pool.query(ACTIVITY, [], options);
+      const [row] = await pool.query<ActivityRow>(ACTIVITY, [], options);
       const [oldest] = await pool.query<OldestTransaction>(OLDEST, [], options);
+      const { version, walLsn, at, commits, walBytes, ...connections } = row as ActivityRow;
       // pg_blocking_pids locks the lock manager, so it runs only while a session waits.
-      const [blocker] = row?.waiting_for_lock > 0 ? await pool.query(BLOCKER, [], options) : [];
-      const now = { at: row?.at as number, commits: row?.commits as number, walBytes: row?.wal_bytes as number };
-      const seconds = before && (now.at - before.at) / 1_000;
-      const perSecond = (key: 'commits' | 'walBytes') =>
-        before && seconds ? Math.max(0, now[key] - before[key]) / seconds : undefined;
-      const commitsPerSecond = perSecond('commits');
-      const walBytesPerSecond = perSecond('walBytes');
-      before = now;
+      const [blocker] = connections.waitingForLock > 0 ? await pool.query<Blocker>(BLOCKER, [], options) : [];
+      const seconds = before && (at - before.at) / 1_000;
+      const perSecond = (now: number, then: number | undefined) =>
+        then !== undefined && seconds ? Math.max(0, now - then) / seconds : undefined;
+      const commitsPerSecond = perSecond(commits, before?.commits);
+      const walBytesPerSecond = perSecond(walBytes, before?.walBytes);
+      before = { at, commits, walBytes };
       return {
-        version: row?.version,
-        walLsn: row?.wal_lsn,
-        connections: {
-          total: row?.total,
-          active: row?.active,
-          idleInTransaction: row?.idle_in_transaction,
-          waitingForLock: row?.waiting_for_lock,
-          max: row?.max,
-        },
+        version,
+        walLsn,
+        connections,
         commitsPerSecond,
         walBytesPerSecond,
         oldestTransaction: oldest ? { ...oldest, statement: redactStatement(oldest.statement) } : null,
-        blocker: (blocker as Activity['blocker'] | undefined) ?? null,
+        blocker: blocker ?? null,
       };
     },
   };

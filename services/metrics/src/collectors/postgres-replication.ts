@@ -1,25 +1,12 @@
 /** Reads the standbys that stream from the primary, and the WAL that each replication slot retains. */
+import type { PerformanceHealth } from '@tidemark/contracts';
 import type { CollectorDefinition } from './collector.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
 import { createLagEstimator } from './replica-lag.ts';
 
-export interface Replica {
-  name: string;
-  state: string;
-  replayLsn: string | null;
-  lagBytes: number | null;
-  lagMs: number | null;
-}
-export interface Slot {
-  name: string;
-  kind: string;
-  active: boolean;
-  retainedBytes: number | null;
-  walStatus: string | null;
-}
 export interface Replication {
-  replicas: Replica[];
-  slots: Slot[];
+  replicas: PerformanceHealth['postgres']['replication'];
+  slots: PerformanceHealth['postgres']['slots'];
 }
 
 const INTERVAL_MS = 1_000;
@@ -40,8 +27,8 @@ where not exists (select from pg_replication_slots s where s.active_pid = r.pid 
 order by 1 limit ${MAX_ROWS}`;
 
 const SLOTS = `
-select slot_name as name, slot_type as kind, active, wal_status,
-  greatest(0, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn))::float8 as retained_bytes
+select slot_name as name, slot_type as kind, active, wal_status as "walStatus",
+  greatest(0, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn))::float8 as "retainedBytes"
 from pg_replication_slots
 where database is null or database = current_database()
 order by 1 limit ${MAX_ROWS}`;
@@ -59,7 +46,7 @@ export function replication(postgres: PostgresConnection): CollectorDefinition<R
       const now = Date.now();
       const primary = standbys[0]?.primary_position as number | undefined;
       if (primary !== undefined) estimator.record(primary, now);
-      const slots = await pool.query(SLOTS, [], options);
+      const slots = await pool.query<Replication['slots'][number]>(SLOTS, [], options);
       return {
         replicas: standbys.map((row) => ({
           name: row.name,
@@ -68,13 +55,7 @@ export function replication(postgres: PostgresConnection): CollectorDefinition<R
           lagBytes: row.lag_bytes,
           lagMs: row.replay_position === null ? null : estimator.lagMs(row.replay_position, row.reported_ms, now),
         })),
-        slots: slots.map((row) => ({
-          name: row.name,
-          kind: row.kind,
-          active: row.active,
-          retainedBytes: row.retained_bytes,
-          walStatus: row.wal_status,
-        })),
+        slots: [...slots],
       };
     },
   };

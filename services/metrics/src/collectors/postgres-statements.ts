@@ -53,7 +53,9 @@ with figures as (
   from ${schema}.pg_stat_statements
   where dbid = (select oid from pg_database where datname = current_database()) and queryid is not null
 )
-select id, pg_get_userbyid(userid) as role, text, calls, total_ms, mean_ms, max_ms, rows, hit, read, all_ms,
+select id, pg_get_userbyid(userid) as role, text, calls, rows,
+  total_ms as "totalMs", mean_ms as "meanMs", max_ms as "maxMs",
+  case when all_ms > 0 then total_ms / all_ms else 0 end as share, hit / nullif(hit + read, 0) as "bufferHits",
   (select extract(epoch from stats_reset) * 1000 from ${schema}.pg_stat_statements_info)::float8 as since
 from figures where by_total <= $1::int or by_calls <= $1::int or by_mean <= $1::int
 order by total_ms desc`;
@@ -74,23 +76,14 @@ export function statements(
       const exposed = readers.length === 0 ? '' : `${schema} ${readers}`;
       if (exposed !== reported && exposed !== '') observe({ type: 'metrics.statements_exposed', schema, readers });
       reported = exposed;
-      const rows = await pool.query(ranked(identifier(schema)), [MAX_STATEMENTS], options).catch((cause: Error) => {
-        throw errors.STATEMENTS_UNAVAILABLE({ reason: cause.message }, { cause });
-      });
+      const rows = await pool
+        .query<StatementStats & Pick<Statements, 'since'>>(ranked(identifier(schema)), [MAX_STATEMENTS], options)
+        .catch((cause: Error) => {
+          throw errors.STATEMENTS_UNAVAILABLE({ reason: cause.message }, { cause });
+        });
       return {
-        since: (rows[0]?.since as number | undefined) ?? null,
-        statements: rows.map((row) => ({
-          id: row.id,
-          text: redactStatement(row.text),
-          role: row.role,
-          calls: row.calls,
-          totalMs: row.total_ms,
-          meanMs: row.mean_ms,
-          maxMs: row.max_ms,
-          rows: row.rows,
-          share: row.all_ms > 0 ? row.total_ms / row.all_ms : 0,
-          bufferHits: row.hit + row.read > 0 ? row.hit / (row.hit + row.read) : null,
-        })),
+        since: rows[0]?.since ?? null,
+        statements: rows.map(({ since: _reset, ...row }) => ({ ...row, text: redactStatement(row.text) })),
       };
     },
   };
