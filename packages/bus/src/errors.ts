@@ -57,7 +57,7 @@ export const errors = defineErrors('BUS', {
     hint: 'The service reconnects once nats-server answers. Check that it is running.',
     retryAfter: 1,
   }),
-  // Request and reply
+  // Errors of request and reply.
   NOBODY: row<{ subject: string }>({
     status: 503,
     message: (p) => `no instance answers on ${p.subject}`,

@@ -1,4 +1,4 @@
-/** What the NATS server and the streams of this Tidemark look like from this connection. */
+/** Reads the state of the NATS server and of the streams that Tidemark uses. */
 import type { StreamInfo } from '@nats-io/jetstream';
 import type { Bus } from './bus.ts';
 import { clientOf } from './client.ts';

@@ -1,4 +1,4 @@
-/** What a reader of the stream of changes receives when the consumer or the stream is lost. */
+/** Tests of a follower whose consumer or stream is lost. */
 
 import { CHANGE_HEADERS, envelopeId, heartbeatId, lsnToHex, tableKey } from '@tidemark/contracts';
 import { useTestStack } from '@tidemark/local-stack';

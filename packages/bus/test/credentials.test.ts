@@ -138,7 +138,7 @@ t.test(
       const { port } = server.address() as { port: number };
       const info = { server_id: 'X', version: '2.9.10', proto: 1, host: '127.0.0.1', port, max_payload: 1, nonce };
       socket.write(`INFO ${JSON.stringify(info)}\r\n`);
-      socket.on('error', () => {}); // the client hangs up first
+      socket.on('error', () => {}); // The client hangs up first.
       socket.once('data', (chunk) => {
         sent.push(JSON.parse(String(chunk).split('\r\n')[0]?.replace('CONNECT ', '') ?? ''));
         socket.end("-ERR 'Authorization Violation'\r\n");

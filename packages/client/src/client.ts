@@ -28,10 +28,10 @@ type SchemaOf<Database, Name extends keyof Schemas<Database>> = Schemas<Database
 type DefaultSchema<Database> = 'public' extends keyof Schemas<Database> ? 'public' : keyof Schemas<Database>;
 
 /**
- * A client for a gateway. It reads its own writes: each read asks for at least the tidemark of the client's last write and
- * of the last live change that it received.
+ * A client for a gateway. It reads its own writes: each read asks for at least the tidemark of the client's last write and of the
+ * last live change that it received.
  *
- * @typeParam Database - the type that `tidemark types` generates from the database
+ * @typeParam Database - the type that `tidemark types` generates from the database.
  * @example
  * const tidemark = createClient<Database>('http://127.0.0.1:8080', { token });
  * const { data } = await tidemark.from('commentary').select('id,body').eq('match_id', 42);

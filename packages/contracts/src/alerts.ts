@@ -1,4 +1,4 @@
-/** What is published on `alerts.<severity>`: something that a person should know of, once it begins and while it lasts. */
+/** An alert on `alerts.<severity>`: published when a problem begins, and repeated while it lasts. */
 import { type Static, Type } from 'typebox';
 
 export const Alert = Type.Object({

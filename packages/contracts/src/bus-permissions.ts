@@ -1,9 +1,9 @@
 /**
- * Which service may publish and subscribe which NATS subjects: the one declaration from which the local server's users, the
- * production file (infra/nats) and the tests are made. A subject that is not listed for a service is refused by the server.
+ * Declares which NATS subjects each service may publish and subscribe to. The users of the local server, the production file
+ * (infra/nats) and the tests are generated from it. The server refuses every subject that is not listed for a service.
  *
- * JetStream's API is subjects too (`$JS.API.…`), and so are the replies to requests: each service has an inbox prefix of its
- * own, so that none can read what another was answered.
+ * The JetStream API also uses subjects (`$JS.API.…`), as do the replies to requests: each service has an inbox prefix of its own,
+ * so that no service can read the replies to another.
  */
 import { PRIORITIES, type ServiceName, type Subjects, subjects as subjectsFor, workConsumer } from './subjects.ts';
 

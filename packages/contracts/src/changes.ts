@@ -1,6 +1,6 @@
 /**
- * What the relay publishes on `changes.<schema>.<table>`: an envelope holds (part of) one transaction's
- * changes of one table, in commit order. The body is JSON text.
+ * The envelopes that the relay publishes on `changes.<schema>.<table>`. An envelope holds the changes of one transaction to one
+ * table, or a part of them, in commit order. The body is JSON text.
  */
 import { type Static, Type } from 'typebox';
 import { type Lsn, lsnFromHex } from './tidemark.ts';
@@ -36,8 +36,8 @@ export const MAX_CHANGES_PER_ENVELOPE = 500;
 export const MAX_ENVELOPE_BYTES = 512 * 1024;
 
 /**
- * Of a logical message inside a transaction (`pg_logical_emit_message(true, …)`) whose content is a W3C traceparent: the
- * transaction's envelopes carry it on.
+ * The prefix of a logical message in a transaction (`pg_logical_emit_message(true, …)`) that contains a W3C traceparent. The
+ * envelopes of the transaction carry the traceparent on.
  */
 export const TRACE_PREFIX = 'tidemark.trace';
 
@@ -62,7 +62,7 @@ export const Change = Type.Object({
 });
 export type Change = Static<typeof Change>;
 
-/** Of envelopes whose changes have `texts`. Those of earlier versions have no form, and do not determine their values. */
+/** The version of envelopes whose changes have `texts`. Earlier envelopes have no version, and do not determine the values. */
 export const ENVELOPE_FORM = 2;
 
 export const Envelope = Type.Object({
@@ -76,7 +76,7 @@ export const Envelope = Type.Object({
   table: Type.String(),
   /** Columns of the replica identity's index, else of the primary key, in their order; empty where there is none. */
   key: Type.Array(Type.String()),
-  /** Which of the table's envelopes in this transaction it is, from 0; absent where it is the only one. */
+  /** The number of the envelope among those of its table and transaction, from 0; absent when it is the only one. */
   part: Type.Optional(Type.Integer({ minimum: 0 })),
   /** Whether more of the table's changes in this transaction follow; absent where this is the only envelope. */
   more: Type.Optional(Type.Boolean()),

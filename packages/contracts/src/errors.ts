@@ -28,7 +28,7 @@ export interface ErrorFields {
   hint?: string | null;
   /** Seconds after which trying again makes sense; sent as Retry-After. */
   retryAfter?: number;
-  /** What clients are told in place of `message` and `details` where those hold addresses or other names of the operator's. */
+  /** The text that clients get instead of `message` and `details` when those contain addresses or other names of the operator. */
   publicMessage?: string;
   publicDetails?: string | null;
 }

@@ -1,6 +1,6 @@
 /**
- * What the metrics service asks each realtime instance for: which subscriptions there are (`inspect.subscriptions.<instance>`),
- * and what became of the changes of a row on the way to one of them (`inspect.why.<instance>`). Core NATS, request and reply.
+ * Questions of the metrics service to each realtime instance, by request and reply on core NATS: the list of subscriptions
+ * (`inspect.subscriptions.<instance>`), and the way of a row's changes to one of them (`inspect.why.<instance>`).
  */
 import { type Static, type TSchema, Type } from 'typebox';
 
@@ -37,7 +37,7 @@ export const LiveListRequest = Type.Object({
 });
 export type LiveListRequest = Static<typeof LiveListRequest>;
 
-/** A subscription. Of the claims, `sub` alone is shown; the token never. */
+/** A subscription. It shows the claim `sub` and no other, and never the token. */
 export const LiveSubscription = Type.Object({
   sub: SubscriptionName,
   number: Type.Integer({ description: 'in the order in which they began, on its instance' }),
@@ -100,7 +100,7 @@ export const LiveStep = Type.Union([
   Type.Object({ step: Type.Literal('beginning'), passed: Type.Boolean(), detail }),
   /** Whether the subscription has got as far as the change. */
   Type.Object({ step: Type.Literal('progress'), passed: Type.Boolean(), detail }),
-  /** What the change carries, where it is less than it takes to decide. */
+  /** Says what the change lacks, when that is needed for the decision. */
   Type.Object({ step: Type.Literal('image'), passed: Type.Boolean(), detail }),
   Type.Object({
     step: Type.Literal('filter'),
@@ -131,7 +131,7 @@ export const LiveStep = Type.Union([
 ]);
 export type LiveStep = Static<typeof LiveStep>;
 
-/** Of a window (order and limit), where the row is now is told, and not what this change did. */
+/** A window (order and limit) reports the current place of the row, not the effect of this change. */
 export const LIVE_OUTCOMES = [
   'sent as insert',
   'sent as update',
@@ -145,7 +145,7 @@ export const LIVE_OUTCOMES = [
   'not in the window now',
 ] as const;
 
-/** Which step decided, where the change was not simply sent. */
+/** The step that decided, when the change was not simply sent. */
 export const LIVE_BECAUSE = [
   'before the subscription began',
   'the subscription catches up',

@@ -16,7 +16,7 @@ export type JobKind = (typeof JOB_KINDS)[number];
 
 const priority = Type.Enum(PRIORITIES, { default: 'normal' });
 
-/** What an `image.transform` does to each input; steps are applied in this order. */
+/** The steps that an `image.transform` applies to each input, in this order. */
 export const ImageTransform = Type.Object(
   {
     resize: Type.Optional(

@@ -90,7 +90,7 @@ export const LiveChange = Type.Object({
 });
 export type LiveChange = Static<typeof LiveChange>;
 
-/** What a client may do on one socket: told with `ready`, so that it need not find out by refusals. */
+/** The limits of a socket. The server sends them with `ready`, so that a client need not discover them by refusals. */
 export const SocketLimits = Type.Object({
   frameBytes: Type.Integer({ description: 'of a client’s frame; a larger one ends the socket' }),
   framesPerSecond: Type.Integer({ description: 'more are not read' }),

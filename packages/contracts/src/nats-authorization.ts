@@ -5,7 +5,7 @@ export interface NatsUser {
   readonly name: string;
   /** As the file has it: a quoted text, or `$NAME` for a variable of the file. */
   readonly password: string;
-  /** Absent: all subjects. For administrators and tests. */
+  /** Absent for administrators and tests, who may use all subjects. */
   readonly permissions?: BusPermissions;
 }
 

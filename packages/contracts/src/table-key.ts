@@ -8,7 +8,7 @@ export const tableKey = (schema: string, table: string): string => `${schema}\0$
 const MAX_SUBJECTS = 10_000;
 const keysOfSubjects = new Map<string, string>();
 
-/** `…changes.<schema>.<table>` → table key */
+/** Returns the table key of a subject `…changes.<schema>.<table>`. */
 export function tableKeyOfSubject(subject: string): string {
   const known = keysOfSubjects.get(subject);
   if (known !== undefined) return known;

@@ -1,6 +1,6 @@
 /**
- * What every instance publishes on `telemetry.<service>.<instance>` each second. Counters only grow for the life
- * of the process; readers take differences. Sections are present where the service has them.
+ * The telemetry that every instance publishes on `telemetry.<service>.<instance>` each second. Counters grow for the life of the
+ * process, and readers compute differences. A section is present when the service has it.
  */
 import { type Static, Type } from 'typebox';
 import type { Subjects } from './subjects.ts';
@@ -83,7 +83,7 @@ export type ReadStats = Static<typeof ReadStats>;
 
 /** One statement as a service ran it, over its pools: counters since the start, percentiles over the last minute. */
 export const StatementFigures = Type.Object({
-  /** Of the text: the same in every instance. */
+  /** A hash of the text, which is the same in every instance. */
   id: Type.String(),
   /** Without constants, at most 500 characters. */
   text: Type.String(),
@@ -92,13 +92,13 @@ export const StatementFigures = Type.Object({
   slowTotal: count,
   rowsTotal: count,
   bytesTotal: count,
-  /** Of execution. */
+  /** Execution time. */
   totalMs: ms,
   /** For a connection, or for those before it on an express lane. */
   waitP50Ms: ms,
   waitP95Ms: ms,
   waitP99Ms: ms,
-  /** Of execution. */
+  /** Percentiles of the execution time. */
   p50Ms: ms,
   p95Ms: ms,
   p99Ms: ms,
@@ -159,7 +159,7 @@ export const ProcessStats = Type.Object({
   heapUsedBytes: bytes,
   heapTotalBytes: bytes,
   externalBytes: bytes,
-  /** Of one core, over the last second. */
+  /** Percent of one core, over the last second. */
   cpuPercent: Type.Number({ minimum: 0 }),
   eventLoopDelayP99Ms: ms,
   uptimeSeconds: Type.Number({ minimum: 0 }),
@@ -204,7 +204,7 @@ export function telemetrySenderProblem(
   return `it says that it comes from ${service}/${instance}`;
 }
 
-/** What a service adds to what every service has. */
+/** The sections that depend on the service. */
 export type TelemetrySections = Pick<
   Telemetry,
   'http' | 'reads' | 'pools' | 'replicas' | 'statements' | 'sockets' | 'relay' | 'workers'

@@ -23,7 +23,7 @@ export interface FileRow extends FileFacts {
   storage_key: string;
 }
 
-/** What an upload is before it has an owner: that is decided by who inserts it. */
+/** An upload before its row is inserted; the role that inserts the row becomes its owner. */
 export interface UploadedFile {
   path: string;
   contentType: string;

@@ -1,7 +1,7 @@
 /**
- * The file store's folder is for the user of the services alone: row-level security ends where somebody can read the disk.
- * What the store makes is private from the start. A folder that was there before is touched only where nothing but the store's own
- * files is in it: TIDEMARK_FILES_DIR may name a folder that others use, too, such as /tmp.
+ * Makes the folder of the file store private to the user of the services, because row-level security does not protect the disk.
+ * Everything that the store makes is private from the start. An existing folder is changed only if it contains nothing but files
+ * of the store, because TIDEMARK_FILES_DIR may name a shared folder such as /tmp.
  */
 import { chmod, mkdir, opendir, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';

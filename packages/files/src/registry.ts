@@ -15,7 +15,7 @@ export interface FileRegistry {
   findMany(identity: Identity, ids: readonly string[]): Promise<FileRow[]>;
   /** Files below a prefix that this identity may see, by path in byte order. */
   list(identity: Identity, options: ListOptions): Promise<FileRow[]>;
-  /** For `FileStore.sweepOrphans`. */
+  /** Returns the keys that a row refers to; `FileStore.sweepOrphans` deletes the others. */
   referenced(keys: readonly string[]): Promise<Set<string>>;
 }
 

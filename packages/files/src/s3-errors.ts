@@ -1,4 +1,4 @@
-/** What the S3 client throws, as this package's errors; the one file that reads its names. */
+/** Translates the errors of the S3 client; no other file reads their names. */
 import { TidemarkError } from '@tidemark/contracts';
 import { fileErrors } from './errors.ts';
 

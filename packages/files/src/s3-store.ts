@@ -18,7 +18,7 @@ import type { ByteRange, FileStore, OpenFile, PutOptions, StoredFile } from './t
 export interface S3FileStoreOptions {
   bucket: string;
   region: string;
-  /** Of a server that speaks S3; absent: Amazon's. */
+  /** The address of a server that speaks S3; default: Amazon's. */
   endpoint?: string;
   /** Absent: the SDK's own chain (environment, profile, instance role). */
   credentials?: { accessKeyId: string; secretAccessKey: string };

@@ -1,4 +1,7 @@
-/** What an upload's first bytes announce, against what its sender says it is. https://mimesniff.spec.whatwg.org/#matching-a-mime-type-pattern */
+/**
+ * Compares the type that the first bytes of an upload show with the type that the client declares.
+ * https://mimesniff.spec.whatwg.org/#matching-a-mime-type-pattern
+ */
 import { fileErrors } from './errors.ts';
 import { type ImageType, sniffImage } from './sniff.ts';
 

@@ -31,7 +31,7 @@ export interface ByteRange {
 
 export interface OpenFile {
   stream: Readable;
-  /** Of the whole file, whatever the range. */
+  /** The size of the whole file, whatever range is read. */
   size: number;
 }
 

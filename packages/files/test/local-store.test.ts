@@ -167,7 +167,7 @@ t.test('old orphans are swept; referenced, young and renewed content stays', asy
   const asked: string[] = [];
   const deleted = await store.sweepOrphans(60_000, async (keys) => {
     asked.push(...keys);
-    await put('renewed', false); // stored again between the question and the deletion
+    await put('renewed', false); // The file is stored again between the query and the deletion.
     return new Set([referenced]);
   });
   t.equal(deleted, 1);

@@ -1,4 +1,4 @@
-/** A folder for what can be made again: copies of the programs, a fresh cluster for tests. */
+/** Finds a folder for data that can be made again: copies of programs, and a fresh cluster for tests. */
 import { execFile } from 'node:child_process';
 import { existsSync, lstatSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
@@ -9,13 +9,13 @@ import { errors } from './errors.ts';
 import { canEnter, type User } from './unprivileged-user.ts';
 
 /**
- * The first of these that we alone can write and `user` can enter: /var/cache/tidemark (root), ~/.cache/tidemark,
- * then a folder among the temporary files, where a cleaner may take pieces away.
+ * Returns the first of these that only we can write and `user` can enter: /var/cache/tidemark (root), ~/.cache/tidemark, or a
+ * folder among the temporary files, where a cleaner may remove parts.
  */
 export async function cacheFolder(user: User | undefined): Promise<string> {
   const tried: string[] = [];
   const own = `tidemark-${process.getuid?.() ?? 0}`;
-  const homeCache = () => join(homedir(), '.cache', 'tidemark'); // throws for a user id without an account
+  const homeCache = () => join(homedir(), '.cache', 'tidemark'); // homedir() throws for a user id without an account.
   for (const place of [
     user ? () => '/var/cache/tidemark' : homeCache,
     () => join(tmpdir(), own),
@@ -24,7 +24,7 @@ export async function cacheFolder(user: User | undefined): Promise<string> {
     let folder = 'the home folder';
     try {
       folder = place();
-      // Whatever the umask is: the server's user reads programs from it.
+      // The umask must not matter, because the server's user reads programs from the folder.
       if ((await mkdir(folder, { recursive: true, mode: 0o755 })) !== undefined) await chmod(folder, 0o755);
       if (isOursAlone(folder) && canEnter(user, folder)) return folder;
       tried.push(`${folder} (not ours alone, or out of reach)`);
@@ -36,7 +36,7 @@ export async function cacheFolder(user: User | undefined): Promise<string> {
   throw errors.FOLDER_UNREACHABLE({ folder: 'every cache folder', user: user?.name ?? 'you', reason });
 }
 
-/** A folder that we made and nobody else can change: anything else under that name may be someone's trap. */
+/** Returns false for a folder that another user made or can change, which may be an attack. */
 export function isOursAlone(folder: string): boolean {
   if (!existsSync(folder)) return false;
   const stat = lstatSync(folder);
@@ -44,8 +44,8 @@ export function isOursAlone(folder: string): boolean {
 }
 
 /**
- * Has `make` fill a folder, then gives it the name `target`. Renaming is atomic: of several starters one wins, and the
- * others use what it made. What is there and not `usable` is moved out of the way.
+ * Calls `make` to fill a folder, then renames it to `target`. Renaming is atomic: one of several processes wins, and the others
+ * use its folder. An existing folder that is not `usable` is moved away.
  */
 export async function makeCached(
   target: string,

@@ -138,12 +138,12 @@ function run(
     child.stderr.on('data', gather);
     child.once('error', (cause) => reject(folderError(basename(command), folder, cause)));
     child.once('close', (code) => resolve({ code, output }));
-    child.stdin.on('error', () => {}); // EPIPE when it ended early: its exit code tells
+    child.stdin.on('error', () => {}); // EPIPE when the process ended early; its exit code tells why.
     child.stdin.end(input);
   });
 }
 
-/** What a copy of a data folder leaves out (continuous archiving, "Making a base backup", in Postgres's manual). */
+/** Folders that a copy of a data folder leaves empty ("Making a Base Backup" in the manual of Postgres). */
 const EMPTIED = ['pg_dynshmem', 'pg_notify', 'pg_replslot', 'pg_serial', 'pg_snapshots', 'pg_stat_tmp', 'pg_subtrans'];
 const LEFT_OUT =
   /^(postmaster\.(pid|opts)|pg_internal\.init.*|pgsql_tmp.*|backup_label.*|tablespace_map.*|standby\.signal)$/;
@@ -207,7 +207,7 @@ async function unlessGone<T>(operation: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** Lets `fill` work in a folder beside `folder`, and renames it when that succeeded. What lay there before is gone then. */
+/** Calls `fill` with a folder beside `folder`, and renames it to `folder` when that succeeds. The previous content is removed. */
 async function inPlace(folder: string, user: User | undefined, fill: (fresh: string) => Promise<void>): Promise<void> {
   const fresh = join(dirname(folder), `${basename(folder)}.new`);
   try {

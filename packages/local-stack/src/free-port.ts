@@ -53,7 +53,7 @@ function holderFromLsof(port: number): number | undefined {
     const output = execFileSync('lsof', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
     return Number(/^p(\d+)/m.exec(output)?.[1]) || undefined;
   } catch {
-    return undefined; // lsof exits with 1 when it may not see the holder
+    return undefined; // lsof exits with 1 when it may not see the process.
   }
 }
 
@@ -76,7 +76,7 @@ function readTable(path: string): string[] {
   try {
     return readFileSync(path, 'latin1').split('\n');
   } catch {
-    return []; // no IPv6, or no /proc in this sandbox
+    return []; // There is no IPv6, or no /proc in this sandbox.
   }
 }
 
@@ -86,10 +86,10 @@ function openFiles(pid: number): string[] {
       try {
         return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
       } catch {
-        return []; // closed while we were looking
+        return []; // The descriptor has been closed meanwhile.
       }
     });
   } catch {
-    return []; // ended, or another user's
+    return []; // The process has ended, or belongs to another user.
   }
 }

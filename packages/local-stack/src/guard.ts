@@ -45,10 +45,10 @@ export interface GuardedCommand {
   /** Working folder of the server; must be one that `user` can enter. */
   cwd: string;
   user: User | undefined;
-  /** Where stdout and stderr go. */
+  /** The descriptor for stdout and stderr. */
   logFd: number;
   env: Record<string, string>;
-  /** What the guard sends when this process is gone. */
+  /** The signal that the guard sends when this process has ended. */
   soft: 'INT' | 'TERM';
   hard: 'QUIT' | 'KILL';
   graceSeconds: number;
@@ -117,7 +117,7 @@ export async function spawnGuarded(options: GuardedCommand): Promise<GuardedProc
   const failed = new Promise<never>((_, reject) => guard.once('error', reject));
   if (guard.pid === undefined) return failed;
   const pid = await readPid(guard.stdio[3] as Readable);
-  guard.stdin?.on('error', () => {}); // EPIPE of a guard that ended: `exited` tells
+  guard.stdin?.on('error', () => {}); // EPIPE when the guard has ended, which `exited` reports.
   guard.unref();
   (guard.stdin as unknown as { unref?: () => void } | null)?.unref?.();
   return new GuardedProcess(pid, guard, exited);

@@ -64,7 +64,7 @@ async function chooseData(home: string, user: User | undefined, onProgress: (lin
   return data;
 }
 
-/** Who deletes `.tidemark/` wants to start afresh; what was there is kept once, as it may have been a mistake. */
+/** A user who deletes `.tidemark/` wants to start afresh. The previous data is kept once, in case that was a mistake. */
 async function keepPrevious(data: string, onProgress: (line: string) => void): Promise<void> {
   if (!existsSync(data)) return;
   const previous = `${data}.previous`;
@@ -78,7 +78,7 @@ function makeFolder(folder: string, mode: number): void {
     const target = resolve(folder);
     const first = mkdirSync(target, { recursive: true, mode });
     if (first === undefined) return;
-    // Whatever the umask is: a parent that was made on the way must let the server's user pass, too.
+    // The umask must not matter, because the server's user must be able to pass through new parents.
     chmodSync(target, mode);
     for (let made = target; made !== first; ) {
       made = dirname(made);
@@ -126,9 +126,9 @@ export async function adoptFolder(
 }
 
 export interface Passwords {
-  /** Of the superuser `postgres`. */
+  /** Password of the superuser `postgres`. */
   superuser: string;
-  /** Of the role that the replica connects as. */
+  /** Password of the role that the replica connects as. */
   replicator: string;
 }
 

@@ -74,6 +74,6 @@ function parse(text: string): Owner | undefined {
   try {
     return JSON.parse(text) as Owner;
   } catch {
-    return undefined; // cut short by a full disk: nobody holds it
+    return undefined; // A full disk has cut the file short, so no process holds the lock.
   }
 }

@@ -52,7 +52,7 @@ function onPath(folders: string[]): string | undefined {
       accessSync(candidate, constants.X_OK);
       return realpathSync(candidate);
     } catch {
-      // not in this folder
+      // The program is not in this folder.
     }
   }
   return undefined;

@@ -5,7 +5,7 @@ import type { User } from './unprivileged-user.ts';
 
 export type Settings = Record<string, string | number>;
 
-/** What both nodes need; a standby must not have lower limits than its primary. */
+/** Settings of both nodes; a standby must not have lower limits than its primary. */
 export const BASE_SETTINGS: Settings = {
   listen_addresses: '127.0.0.1',
   // No socket file: nothing left behind in /tmp, no path that is too long.
@@ -51,9 +51,9 @@ export interface NodeConfig {
   port: number;
   durable: boolean;
   user: User | undefined;
-  /** Of the caller; they win over ours. */
+  /** Settings of the caller, which override ours. */
   settings: Settings;
-  /** Of the node's part (primary_conninfo and the like). */
+  /** Settings of the role of the node, such as primary_conninfo. */
   part: Settings;
 }
 

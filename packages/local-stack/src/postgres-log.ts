@@ -7,7 +7,7 @@ export interface FailedStart {
   folder: string;
   log: string;
   port: number;
-  /** Who has the port, asked only when the log says that it is taken. */
+  /** Returns the process that has the port; called only when the log says that the port is in use. */
   holder: () => string;
 }
 
@@ -52,7 +52,7 @@ export function isStillHeld(log: string): boolean {
   return /pre-existing shared memory block|lock file "postmaster\.pid" already exists/i.test(log);
 }
 
-/** What a standby's log says when no waiting will let it follow. */
+/** Log lines of a standby that can never follow its primary again. */
 const CANNOT_FOLLOW = new RegExp(
   [
     'requested WAL segment \\S+ has already been removed',

@@ -17,7 +17,7 @@ export interface PostgresOptions extends ServerOptions {
   user: User | undefined;
   durable: boolean;
   settings: Settings;
-  /** Of the superuser `postgres`. */
+  /** Password of the superuser `postgres`. */
   password: string;
   onProgress: (line: string) => void;
 }

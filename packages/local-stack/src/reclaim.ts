@@ -36,7 +36,7 @@ function mainOf(folder: string, executable: string, left: number[]): number {
     const pid = Number(readFileSync(join(folder, 'postmaster.pid'), 'latin1').split('\n')[0]);
     return left.includes(pid) ? pid : first;
   } catch {
-    return first; // no lock file: only orphaned backends are left
+    return first; // Without a lock file there are only orphaned backends.
   }
 }
 

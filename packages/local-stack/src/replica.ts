@@ -17,7 +17,7 @@ const FOLLOW_SECONDS = 15;
 
 export interface ReplicaOptions extends PostgresOptions {
   primary: PostgresNode;
-  /** Of the role tidemark_replicator. */
+  /** Password of the role tidemark_replicator. */
   replicatorPassword: string;
   /** The physical slot on the primary that keeps WAL for this replica. */
   slot: string;
@@ -104,7 +104,7 @@ export class ReplicaNode extends PostgresNode {
       stuck.cancel();
       if (first !== undefined) {
         await this.stop('immediate');
-        await ready.catch(() => {}); // ended by us, the reason is known
+        await ready.catch(() => {}); // We have ended it, so the reason is known.
         return first;
       }
       return await this.#waitForStream();

@@ -1,4 +1,4 @@
-/** What is running on this machine: whose child it is, which folder it works in, when it began. */
+/** Reads the processes of this machine: parent, working folder and start time. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -121,7 +121,7 @@ function statOf(place: number | string): { state: string; parent: number; starte
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     return { state: fields[0] ?? '', parent: Number(fields[1]), started: fields[19] ?? '' };
   } catch {
-    return undefined; // it ended while we were looking
+    return undefined; // The process has ended meanwhile.
   }
 }
 
@@ -129,7 +129,7 @@ function argumentsOf(pid: number): string[] {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
   } catch {
-    return []; // it ended while we were looking
+    return []; // The process has ended meanwhile.
   }
 }
 
@@ -137,7 +137,7 @@ function readLink(path: string): string | undefined {
   try {
     return readlinkSync(path);
   } catch {
-    return undefined; // ended, or hidden from us
+    return undefined; // The process has ended, or is hidden from us.
   }
 }
 

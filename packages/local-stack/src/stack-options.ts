@@ -1,4 +1,4 @@
-/** What a stack is asked to be, what it is, and what the parts of its start share. */
+/** The options of a stack, the stack itself, and the state that the parts of its start share. */
 import type { HomeFolder } from './home-folder.ts';
 import type { NatsLimits, NatsNode } from './nats-node.ts';
 import type { Settings } from './postgres-config.ts';
@@ -49,7 +49,7 @@ export interface Stack {
   stop(): Promise<void>;
 }
 
-/** What the parts of the start share. Nodes are put in before they start, so that a failure can stop them. */
+/** State that the parts of the start share. A node is put in before it starts, so that a failure can stop it. */
 export interface Parts {
   options: StackOptions;
   folder: HomeFolder;

@@ -66,7 +66,7 @@ function startSweeper(path: string): ChildProcess {
     detached: true,
     stdio: [...stdio],
   });
-  sweeper.stdin?.on('error', () => {}); // it was killed: the next run removes the folder
+  sweeper.stdin?.on('error', () => {}); // EPIPE when the sweeper was killed; the next run removes the folder.
   sweeper.unref();
   (sweeper.stdin as unknown as { unref?: () => void } | null)?.unref?.();
   return sweeper;

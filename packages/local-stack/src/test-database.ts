@@ -15,7 +15,7 @@ export function templateName(key: string): string {
   return `tpl_${createHash('sha256').update(key).digest('hex').slice(0, 16)}`;
 }
 
-/** What `database()` copies when no template is asked for. */
+/** The template of `database()` without options. */
 const EMPTY = templateName('empty');
 
 export async function createDatabase(
@@ -25,7 +25,7 @@ export async function createDatabase(
 ): Promise<void> {
   if (template === EMPTY) await prepareTemplateOnce(urls.primaryUrl, EMPTY, async () => {});
   const there = await withClient(urls.replicaUrl, async (replica) => {
-    const connected = replica`select 1`; // while the primary copies
+    const connected = replica`select 1`; // The replica connects while the primary copies.
     const lsn = await withClient(urls.primaryUrl, async (sql) => {
       // Copying files beats logging pages as soon as several are made at once (72 against 166 ms for four).
       await sql.unsafe(`create database ${name} template ${template} strategy file_copy`);
@@ -87,7 +87,7 @@ async function endSessions(sql: postgres.Sql, name: string): Promise<void> {
 export async function dropDatabase(primaryUrl: string, name: string): Promise<void> {
   await withClient(primaryUrl, async (sql) => {
     if (!(await exists(sql, name))) return;
-    // Whoever reconnects in a loop (a relay, a pool) would come back between the statements.
+    // Clients that reconnect in a loop (a relay, a pool) would connect again between the statements.
     await sql.unsafe(`alter database ${name} allow_connections false`);
     const slots = await sql`select slot_name from pg_replication_slots where database = ${name}`;
     for (const { slot_name: slot } of slots) {

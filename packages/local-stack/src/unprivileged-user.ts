@@ -28,7 +28,7 @@ export function lookUpUser(name: string): User | undefined {
   try {
     return { name, uid: id('-u'), gid: id('-g') };
   } catch {
-    return undefined; // `id` exits with 1 for a user that does not exist
+    return undefined; // `id` exits with 1 for a user that does not exist.
   }
 }
 
@@ -39,7 +39,7 @@ export function serverUserName(): string {
   try {
     return userInfo().username;
   } catch {
-    return String(process.getuid?.()); // a user id without an account, as some container platforms give
+    return String(process.getuid?.()); // Some container platforms use a user id without an account.
   }
 }
 

@@ -7,7 +7,7 @@ const ENTRY = new URL('../dist/index.js', import.meta.url).href;
 
 export interface Other {
   child: ChildProcess;
-  /** What the script has given to `say`. */
+  /** The values that the script passes to `say`. */
   said: Promise<Record<string, unknown>>;
   exited: Promise<number | null>;
 }
@@ -36,7 +36,7 @@ export function processesUnder(folder: string): number[] {
       try {
         return Number.isInteger(pid) && readlinkSync(`/proc/${pid}/cwd`).startsWith(folder);
       } catch {
-        return false; // it ended while we were looking
+        return false; // The process has ended meanwhile.
       }
     });
 }

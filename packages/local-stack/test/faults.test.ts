@@ -39,7 +39,7 @@ t.test('the primary: killed with its backends, and started again', async (t) => 
 });
 
 t.test('a crash that nobody asked for is reported, and start() works after it', async (t) => {
-  process.kill(primary.pid!, 'SIGKILL'); // the postmaster alone: its backends are orphans for a moment
+  process.kill(primary.pid!, 'SIGKILL'); // This ends the postmaster only; its backends are orphans for a moment.
   t.ok(await waitUntil(() => exits.length === 1, 10_000));
   t.match(exits[0], { what: 'Postgres primary', code: 137 });
   t.equal(primary.state, 'stopped');

@@ -6,7 +6,7 @@ import { BASE_SETTINGS, HBA } from '../src/postgres-config.ts';
 const read = (name: string) => readFileSync(new URL(`../../../infra/postgres/${name}`, import.meta.url), 'utf8');
 const lines = (text: string) => text.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('#'));
 
-/** What depends on the one machine that everything runs on here. */
+/** Settings that depend on running everything on one machine. */
 const LOCAL_ONLY = [
   'listen_addresses',
   'unix_socket_directories',

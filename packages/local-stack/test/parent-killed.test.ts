@@ -49,7 +49,7 @@ t.test('servers whose guards were killed too are found and reclaimed', LINUX, as
   const servers = Object.values(await other.said) as number[];
   const guards = processesUnder(home.path).filter((pid) => !/postgres|nats-server/.test(nameOf(pid)));
   t.equal(guards.length, 6, 'a guard and its watch for each server');
-  other.child.kill('SIGSTOP'); // or it would notice that its guards are gone, and end the servers itself
+  other.child.kill('SIGSTOP'); // A running process would notice that its guards have ended, and stop the servers itself.
   for (const pid of guards) process.kill(pid, 'SIGKILL');
   other.child.kill('SIGKILL');
   await other.exited;

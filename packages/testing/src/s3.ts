@@ -5,7 +5,7 @@ import path from 'node:path';
 import S3rver from 's3rver';
 
 export interface TestS3 {
-  /** For `openFileStore`. */
+  /** Options for `openFileStore`. */
   readonly options: {
     readonly bucket: string;
     readonly region: string;

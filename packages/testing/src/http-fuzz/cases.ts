@@ -11,7 +11,7 @@ export interface Case {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
-  /** Who asks: with a good token, without any, or with one that was tampered with. */
+  /** The caller: with a valid token, without one, or with one that was tampered with. */
   readonly as: 'ada' | 'anon' | 'forged';
   /** For `forged`: where it was changed, and to what. */
   readonly tamper: readonly [number, string];

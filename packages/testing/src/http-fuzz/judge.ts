@@ -1,4 +1,4 @@
-/** What an answer must be, whatever was asked. */
+/** Judges a response by rules that hold for every request. */
 import type { Case } from './cases.ts';
 import { SECRET } from './schema.ts';
 

@@ -1,4 +1,4 @@
-/** What is to be fuzzed, and what must not be found. */
+/** The database to be fuzzed, with rows that must never be found. */
 
 /** In every row and object that the callers may not see; never in a request. */
 export const SECRET = 'XyzzySecret';
