@@ -1,4 +1,4 @@
-/** The whole: pools, watchers and the router over one primary and its replicas. */
+/** Opens a database: the pools, watchers and router over one primary and its replicas. */
 import { type Lsn, TidemarkError } from '@tidemark/contracts';
 import { AnswerBudget } from './connection/answer-budget.ts';
 import type { Rest } from './connection/connection.ts';
@@ -28,14 +28,14 @@ import { RoleTimeouts } from './transactions/role-timeouts.ts';
 const DEFAULT_HEALTHY_LAG_MS = 1_000;
 const DEFAULT_UNHEALTHY_LAG_MS = 5_000;
 const DEFAULT_TIDEMARK_WAIT_MS = 100;
-/** Longer than a poll that waits for an answer (1,000 ms): one slow answer is no failure. */
+/** Longer than a poll's time limit of 1,000 ms: one slow answer is no failure. */
 const DEFAULT_FAILOVER_AFTER_MS = 2_000;
 const DEFAULT_SLOW_MS = 1_000;
 const OPEN_TIMEOUT_MS = 5_000;
 
 /**
- * Connects to the primary, reads the epoch and polls the replicas once (one that cannot be reached is only left out). When a
- * replica has been promoted, it is taken for the primary by the rules of promotion.ts.
+ * Connects to the primary, reads the epoch and polls the replicas once; a replica that cannot be reached is left out. A replica that has
+ * been promoted becomes the primary by the rules of promotion.ts.
  *
  * Throws DB_INVALID_URL, DB_POOL_OPTION, DB_CONNECT_FAILED or Postgres's refusal, DB_NOT_MIGRATED, DB_ROLE_MISSING.
  */
@@ -90,7 +90,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   try {
     await Promise.all([primary.refresh(), ...watchers.map((watcher) => watcher.poll())]);
     sized.release();
-    // A poll has a second, in which a busy machine may not even have signed in.
+    // A poll ends after a second, in which a busy machine may not even have signed in.
     const patience = performance.now() + OPEN_TIMEOUT_MS;
     while (isLate(primary.error) && performance.now() < patience) await primary.refresh();
     await failover.settle();
@@ -125,9 +125,9 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
           kinds[kind].statementTimeoutMs,
           kinds[kind].idleInTransactionTimeoutMs,
         ),
-        // As a start-up setting it is also what RESET ROLE goes back to.
+        // As a start-up setting this is also the role that RESET ROLE returns to.
         ...(rest === 'none' && { role: NONE }),
-        // For statements that refuse a long answer themselves, before their transaction is committed.
+        // Statements read this setting to refuse a long answer themselves, before their transaction is committed.
         'tidemark.answer_max_bytes': String(answers.maxBytes),
         ...more,
       },
@@ -234,7 +234,7 @@ function unreachable(server: Server, primary: PrimaryWatcher): Error {
 
 const READ_ONLY = { default_transaction_read_only: 'on' };
 const NONE = 'tidemark_none';
-// Postgres 16 tells membership from the right to SET ROLE.
+// Postgres 16 separates membership from the right to SET ROLE.
 const MAY_REST = encodeStatement({
   text: `select session_user as "user", to_regclass('tidemark.epochs') is not null as migrated,
                 coalesce((select pg_has_role(session_user, oid,

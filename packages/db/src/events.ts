@@ -1,4 +1,4 @@
-/** What this package reports to `observe`: the log and the metrics of a service read these. */
+/** The events that this package reports to `observe`, read by a service's log and metrics. */
 import type { Holder, RecordedStatement } from './types.ts';
 
 export type DbEvent =
@@ -9,14 +9,17 @@ export type DbEvent =
   | { type: 'db.acquire_timeout'; pool: string; waitedMs: number }
   | { type: 'db.leak'; pool: string; heldMs: number; holder: Holder; stack: string | undefined }
   | { type: 'db.statement_overrun'; pool: string; ms: number; holder: Holder }
-  /** At most 10 a second are told; the counters have all. */
+  /** At most 10 a second are reported; the counters have all. */
   | ({ type: 'db.slow_statement' } & RecordedStatement)
   | { type: 'db.replica_unhealthy'; replica: string; reason: string }
   | { type: 'db.replica_healthy'; replica: string }
   | { type: 'db.epoch_changed'; from: string; to: string }
-  /** Writes go to another server; `epoch` is the one that was minted for it. */
+  /** Writes go to another server; `epoch` was minted for it. */
   | { type: 'db.primary_moved'; from: string; to: string; timeline: number; epoch: string }
-  /** The pools of this instance are smaller than their defaults, so that all instances fit. `free` is what nobody had at its start. */
+  /**
+   * The pools of this instance are smaller than their defaults, so that all instances fit. `free` counts the unused connections at its
+   * start.
+   */
   | {
       type: 'db.pools_shrunk';
       server: string;
@@ -25,8 +28,8 @@ export type DbEvent =
       pools: Readonly<Record<string, number>>;
     }
   /**
-   * The pools of all `instances` (services and their instances), with the `others` that are connected, may ask for more than
-   * the server allows. Nothing has failed yet; `error` has the remedy.
+   * The pools of all instances and the `others` that are connected may ask for more connections than the server allows. Nothing has
+   * failed yet; `error` has the remedy.
    */
   | {
       type: 'db.too_few_connections';
@@ -37,11 +40,11 @@ export type DbEvent =
       others: number;
       error: Error;
     }
-  /** The schema `tidemark` was changed by hand; at most 20 lines of each kind. `error` has the remedy. */
+  /** The schema `tidemark` was changed by hand; at most 20 lines of each kind are listed. `error` has the remedy. */
   | { type: 'db.schema_drifted'; server: string; missing: string[]; unexpected: string[]; error: Error }
-  /** What `alter role … set statement_timeout` says is not known anew; what was known stays in force. */
+  /** The statement_timeout of roles could not be read; the values read before stay in force. */
   | { type: 'db.role_settings_failed'; error: Error }
   | { type: 'db.schema_unchecked'; server: string; error: Error }
-  /** A replica is a primary of its own, and writes do not follow it. */
+  /** A replica has become a primary, and writes do not follow it. */
   | { type: 'db.promotion_ignored'; reason: string }
   | { type: 'db.promotion_failed'; to: string; error: Error };

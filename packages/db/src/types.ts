@@ -1,23 +1,23 @@
 /**
- * The words of this package.
+ * The terms of this package.
  *
- *   connection      one `postgres({ max: 1 })` client, with a generation; discarded the moment its socket closes
- *   lease     the exclusive use of a connection, until released or until its connection dies
- *   pool      the connections for one purpose on one server: `write`, `read:<replica>`, `analytics`, `analytics:<replica>`, `admin`
- *   holder    who holds a lease: route, statement, since when
- *   identity  the Postgres role and the JWT claims that a statement runs under
- *   router    chooses the server of a read: a replica that has replayed far enough, else the primary
+ *   connection   one `postgres({ max: 1 })` client, discarded the moment its socket closes
+ *   lease        the exclusive use of a connection, until it is released or its connection is lost
+ *   pool         the connections for one purpose on one server: `write`, `read:<replica>`, `analytics`, `analytics:<replica>`, `admin`
+ *   holder       the route or job that uses a lease
+ *   identity     the Postgres role and the JWT claims that a statement runs under
+ *   tidemark     `<epoch>-<LSN>`, the position in the write-ahead log that an answer reflects
  */
 import type { Lsn, PoolStats } from '@tidemark/contracts';
 
-/** Sent as text: objects as JSON, arrays as Postgres array literals, bytes as hex. */
+/** A parameter is sent as text: objects as JSON, arrays as Postgres array literals, bytes as hex. */
 export type Param = string | number | boolean | bigint | null | undefined | Uint8Array | Date | Param[] | object;
 
 export interface Statement {
-  /** SQL with `$1`…; prepared on the connection once it repeats (recent-texts.ts), unless `prepare` is false. */
+  /** SQL with `$1`…; prepared once it repeats, unless `prepare` is false. */
   text: string;
   params?: readonly Param[];
-  /** Default true. False for texts that will not be seen again. */
+  /** Default true. Use false for texts that do not repeat. */
   prepare?: boolean;
   /**
    * Default false. True where the statement leaves its session as it was: it runs only built-in functions, and none of those that change
@@ -37,7 +37,7 @@ export interface Rows<R extends Row = Row> extends Array<R> {
 /** A Postgres role and the claims that policies see as `current_setting('request.jwt.claims', true)`. */
 export interface Identity {
   role: string;
-  /** JSON text. */
+  /** The claims as JSON text. */
   claims: string;
   /** More settings for the transaction, such as `request.headers`. */
   settings?: Readonly<Record<string, string>>;
@@ -47,35 +47,40 @@ export interface Holder {
   /** The route template or job that asked, such as `GET /rest/v1/:table`. */
   route?: string;
   trace?: string;
-  /** The start of its text, without parameters; of a stream. */
+  /** The start of a stream's text, without parameters. */
   statement?: string;
 }
 
 /** A client that waits for an answer and may leave before it is there. */
 export interface Client {
   readonly isGone: boolean;
-  /** Whose share of the connections and of the answers it counts for, the same at each call. Default: that of its role and claims, which all the anonymous have in common. */
+  /**
+   * Connections and answers count for the share of this key. Default: the role and claims, which all anonymous clients have in common.
+   */
   readonly key?: string | undefined;
-  /** Told before a statement is run for it: ms that its connection is expected to be held. */
+  /** Called before a statement runs: expected time in ms that it uses its connection. */
   expects?(ms: number): void;
-  /** Told when it has run: ms that it held its connection. `isFruitless`: it was cut off, or its answer refused, or nobody waits for it. */
+  /**
+   * Called after a statement: time in ms that it used its connection. `isFruitless`: it was cancelled, its answer was refused, or the
+   * client is gone.
+   */
   spent?(ms: number, isFruitless: boolean): void;
-  /** Calls back once, when it goes. Call what this returns to be no longer told. */
+  /** Calls `listener` once, when the client goes. The returned function removes it. */
   onGone(listener: () => void): () => void;
 }
 
 export interface QueryOptions {
   holder?: Holder;
-  /** When it goes, waiting for a connection ends with DB_CLIENT_GONE, and what runs for it alone is cancelled, a COMMIT excepted. */
+  /** When the client goes, waiting for a connection ends with DB_CLIENT_GONE, and its statement is cancelled, except a COMMIT. */
   client?: Client;
-  /** Most time to wait for a connection, ms; default the pool's `acquireTimeoutMs`. */
+  /** Longest wait for a connection in ms; default the pool's `acquireTimeoutMs`. */
   acquireTimeoutMs?: number;
   /**
-   * Most time for the statement, ms; the connection is discarded after it. Default the pool's `statementTimeoutMs`, and under an
-   * identity what `statementTimeouts` says of its role. A role's own statement_timeout in Postgres holds in any case, where it is lower.
+   * Time limit of the statement in ms; its connection is discarded after it. Default: the pool's `statementTimeoutMs`, or under an
+   * identity the limit of its role. A lower statement_timeout of the role in Postgres holds in any case.
    */
   timeoutMs?: number;
-  /** Told once the statement, or the transaction, has been answered: by which pool, after how long a wait, in what time. */
+  /** Called when the statement or transaction is answered, with the pool's name, the wait and the time. */
   timing?: (pool: string, waitMs: number, ms: number) => void;
 }
 
@@ -85,29 +90,28 @@ export interface TransactionOptions extends QueryOptions {
   isolation?: 'read committed' | 'repeatable read' | 'serializable';
 }
 
-/** The use of one open transaction. Statements sent in one tick are pipelined, in order. */
+/** One open transaction. Statements sent in one tick are pipelined, in order. */
 export interface Transaction {
   query<R extends Row = Row>(text: string, params?: readonly Param[]): Promise<Rows<R>>;
-  /** The snapshot of this very statement, and a position read after it was taken. Pipelined like `query`. */
+  /** The snapshot of this statement, and a position read after the snapshot was taken. Pipelined like `query`. */
   snapshot(): Promise<ServerSnapshot>;
 }
 
 export interface ServerSnapshot {
-  /** The server is a replica. */
   isStandby: boolean;
   /** The insert position of the primary, or the replay position of a replica. */
   lsn: Lsn;
-  /** As Postgres writes it: `xmin:xmax:xid,…`. A replica lists no running transactions. */
+  /** The format of Postgres: `xmin:xmax:xid,…`. A replica lists no running transactions. */
   text: string;
 }
 
 export interface Pool {
   readonly name: string;
-  /** One statement in a transaction of its own, as the pool's own user. */
+  /** Runs one statement in a transaction of its own, as the pool's own user. */
   query<R extends Row = Row>(text: string, params?: readonly Param[], options?: QueryOptions): Promise<Rows<R>>;
   /**
-   * Runs `work` between BEGIN and COMMIT on one connection; ROLLBACK when it throws.
-   * Rejects with DB_CONNECTION_LOST when the connection dies; then the outcome of a COMMIT already sent is unknown.
+   * Runs `work` between BEGIN and COMMIT on one connection; an error of it leads to ROLLBACK.
+   * Rejects with DB_CONNECTION_LOST when the connection is lost; the outcome of a COMMIT already sent is then unknown.
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>;
   stats(): PoolStats;
@@ -115,13 +119,13 @@ export interface Pool {
   close(deadlineMs?: number): Promise<void>;
 }
 
-/** One run of a statement. No parameter and no constant of it is in here. */
+/** One run of a statement, without its parameters and constants. */
 export interface RecordedStatement {
-  /** Ms since 1970, when it ended. */
+  /** End of the run, in ms since 1970. */
   at: number;
   pool: string;
   text: string;
-  /** For a connection, or for those before it on a pipeline. */
+  /** Wait for a connection, or for earlier reads of a pipeline. */
   waitMs: number;
   ms: number;
   rows: number;

@@ -1,19 +1,18 @@
 /**
- * The bytes of answers that this process holds while it reads them from Postgres and sends them on. An answer may have `maxBytes`,
- * all of them together `totalBytes`. One client may hold a quarter of the total, which binds only while more than half of it is
- * in use, so that one client alone is not held back on a server that has nothing else to do. A client that holds no other answer is
- * never refused for its share. (The same rules as those of SharedLimit in packages/service, which this package cannot use.)
+ * Limits the bytes of answers that this process reads from Postgres and sends on: `maxBytes` for one answer, `totalBytes` for all
+ * together. One client may hold a quarter of the total; this applies only while more than half of the total is in use, and never to its
+ * only answer.
  *
- * Postgres sends a row as one message whose length comes first, so an answer is refused before its bytes are held.
+ * Postgres sends the length of a row first, so an answer is refused before its bytes are in memory.
  */
 import { errors } from '../errors.ts';
 import type { Client, Identity } from '../types.ts';
 
 const DEFAULT_ANSWER_MAX_BYTES = 64 * 1024 ** 2;
 const DEFAULT_ANSWERS_TOTAL_BYTES = 256 * 1024 ** 2;
-/** Smaller answers are not counted: as many as there are connections, they take a few MB, and counting them would cost time. */
+/** Smaller answers are not counted: together they take a few MB, and counting them would cost time. */
 export const UNCOUNTED_BYTES = 64 * 1024;
-/** Part of the total that one client may hold, and part in use from which that binds. */
+/** The share of the total for one client, and the part in use from which it applies. */
 const CLIENT_SHARE = 0.25;
 const SHARE_BINDS_AT = 0.5;
 
@@ -30,7 +29,7 @@ export class AnswerBudget {
     this.totalBytes = totalBytes;
   }
 
-  /** Why an answer of more than UNCOUNTED_BYTES cannot be read on. */
+  /** The error for an answer of more than UNCOUNTED_BYTES that is over a limit; undefined while it may go on. */
   refusal(answer: AnswerBytes): Error | undefined {
     if (answer.bytes > this.maxBytes) {
       this.#tooLarge++;
@@ -42,7 +41,7 @@ export class AnswerBudget {
     return refusal;
   }
 
-  /** The answer was handed over, or is lost. */
+  /** To be called when the answer was handed over or is lost. */
   end(answer: AnswerBytes): void {
     if (answer.taken > 0) this.#give(answer.taken, answer.key);
     answer.bytes = 0;
@@ -74,7 +73,6 @@ export class AnswerBudget {
     else this.#byClient.delete(key);
   }
 
-  /** An answer that was read and is being sent: counted, as its bytes are there already, until the returned function is called. */
   hold(bytes: number, keyOf: () => string): (() => void) | undefined {
     if (bytes < UNCOUNTED_BYTES) return undefined;
     const key = keyOf();
@@ -93,33 +91,29 @@ export class AnswerBudget {
   }
 }
 
-/** Whose share an answer counts for: the client's where it says so, else that of all with the same role and claims. */
+/** The client's own key, else the role and claims. */
 export const answerKey = ({ role, claims }: Identity, client?: Client): string => client?.key ?? `${role}\0${claims}`;
 
-/** The bytes of one answer, or of all that a connection was asked for at once. */
+/** The bytes of one answer, or of all answers that a connection owes. */
 export interface AnswerBytes {
-  /** Read, or announced by the header of a message. */
+  /** Bytes read, or announced by the header of a message. */
   bytes: number;
-  /** The part of these bytes that was taken from the budget. */
+  /** The part of `bytes` that was taken from the budget. */
   taken: number;
-  /** As `answerKey` gives it; undefined for the service's own statements, which are counted and never refused. */
+  /** The result of `answerKey`; undefined for the service's own statements, which are counted and never refused. */
   readonly key: string | undefined;
 }
 
-/** Answers that are being read from Postgres and sent on. */
 export interface AnswersInFlight {
-  /** Counts an answer that was read until it has been sent: the returned function says so. Undefined: it is too small to be counted. `keyOf`: its client's `key`. */
+  /** Counts an answer that was read until the returned function is called. Undefined when the answer is too small to be counted. */
   hold(bytes: number, keyOf: () => string): (() => void) | undefined;
   stats(): AnswerStats;
 }
 
 export interface AnswerStats {
-  /** Held at the moment; answers under 64 KiB are not counted. */
+  /** Bytes held now; answers under 64 KiB are not counted. */
   bytes: number;
-  /** The most that may be held. */
   totalBytes: number;
-  /** Refused with DB_ANSWER_BYTES. */
   tooLargeTotal: number;
-  /** Refused with DB_ANSWERS_FULL. */
   refusedTotal: number;
 }

@@ -1,4 +1,4 @@
-/** The CancelRequest of the protocol: a connection of its own, which says which backend is to stop and is closed by the server. */
+/** Sends the protocol's CancelRequest for a backend, on a connection of its own that the server closes. */
 import { once } from 'node:events';
 import type { PooledConnection } from './connection.ts';
 import { connectSocket } from './socket.ts';

@@ -1,22 +1,21 @@
-/** Ends what runs on a lease when nobody waits for it any more, or when its time is over. */
+/** Cancels the statement of a lease when its client is gone or its time is over. */
 import { errors } from '../errors.ts';
 import type { Client } from '../types.ts';
 import { cancelBackend } from './cancel-backend.ts';
 import type { PooledConnection } from './connection.ts';
 
-/** A cancel request is a connection of its own: a statement that ends by itself within this time does not cost one. */
+/** A cancel request takes a connection of its own: a statement that ends by itself within this time does not cost one. */
 const GRACE_MS = 20;
 
 export interface Watched {
   client: Client | undefined;
-  /** Most time for all statements together; 0: no limit. */
+  /** Time limit of all statements together; 0 is none. */
   withinMs: number;
-  /** False while only a COMMIT is unanswered: what it does is done, and its outcome must become known. */
+  /** False while only a COMMIT is unanswered, since its outcome must become known. */
   mayCancel(): boolean;
 }
 
 export class StatementWatch {
-  /** The time for all statements is over. */
   isOverdue = false;
   readonly #connection: PooledConnection;
   readonly #watched: Watched;
@@ -40,8 +39,8 @@ export class StatementWatch {
   }
 
   /**
-   * To be called before the connection is released. Undefined: it may be at once. Else it may when this has settled: until the server has
-   * closed the connection of a cancel request, that could still hit the next statement, which is somebody else's.
+   * To be called before the connection is released. A returned promise must settle first: until the server has closed the connection of a
+   * cancel request, the request could still hit the next statement.
    */
   end(): Promise<void> | undefined {
     this.#forget?.();
@@ -54,7 +53,8 @@ export class StatementWatch {
     const connection = this.#connection;
     if (this.#cancelling !== undefined || connection.pendingCount === 0 || !this.#watched.mayCancel()) return;
     if (connection.secret === 0) {
-      // It cannot be cancelled, as behind a proxy that hides its backends. Postgres notices the lost connection within 2 s.
+      // Without a secret no cancel request is possible, as behind a proxy that hides its backends. Postgres notices the lost connection
+      // within 2 s.
       connection.discard(errors.CLIENT_GONE(), true);
       return;
     }

@@ -20,14 +20,14 @@ export const CONNECTION_EVENTS = ['connected', 'acquire', 'release', 'retire', '
 export type ConnectionState = (typeof CONNECTION_STATES)[number];
 export type ConnectionEvent = (typeof CONNECTION_EVENTS)[number];
 
-/** Null: the event cannot happen in this state, and seeing it is a defect of the pool. */
+/** Null marks an event that cannot happen in this state: a defect of the pool. */
 const TRANSITIONS: { readonly [S in ConnectionState]: { readonly [E in ConnectionEvent]: ConnectionState | null } } = {
   connecting: { connected: 'idle', acquire: null, release: null, retire: 'gone', lost: 'gone' },
   idle: { connected: null, acquire: 'busy', release: null, retire: 'closing', lost: 'gone' },
   busy: { connected: null, acquire: null, release: 'idle', retire: 'draining', lost: 'gone' },
   draining: { connected: null, acquire: null, release: 'closing', retire: 'draining', lost: 'gone' },
   closing: { connected: null, acquire: null, release: null, retire: 'closing', lost: 'gone' },
-  // A connection can die while its holder still works, and be told of late: gone takes everything but a new use.
+  // A connection can die while its holder still works: in this state every event but a new use is expected.
   gone: { connected: 'gone', acquire: null, release: 'gone', retire: 'gone', lost: 'gone' },
 };
 

@@ -1,8 +1,8 @@
 /**
  * One connection: a `postgres({ max: 1 })` client that is thrown away the moment its socket closes.
  *
- * Every statement gets a promise of ours, since a backend that dies can leave the driver's unsettled. Statements that are
- * sent in one tick stay contiguous on the wire and are answered in order.
+ * Every statement has a callback of ours, since a backend that dies can leave the driver's promise unsettled. Statements that are sent in
+ * one tick stay contiguous on the wire and are answered in order.
  */
 import type net from 'node:net';
 import postgres from 'postgres';
@@ -24,32 +24,33 @@ import type { ConnectionTarget } from './url.ts';
 
 const TERMINATE = Buffer.from([0x58, 0, 0, 0, 4]);
 
-/** The role that a session rests in between transactions: its own user, or `tidemark_none`, which may do nothing. */
+/** The role of a session between transactions: its own user, or `tidemark_none`, which has no rights. */
 export type Rest = 'own' | 'none';
 
 export interface ConnectionOptions {
   pool: string;
   target: ConnectionTarget;
-  /** Start-up settings of the session. */
   settings: Readonly<Record<string, string>>;
   rest: Rest;
   statementTimeoutMs: number;
   connectTimeoutMs: number;
-  /** Bytes that prepared statements may take in the backend; default: no limit, for connections that send only our own texts. */
+  /** Limit for prepared statements in the backend's memory; default none, for connections that send only our own texts. */
   preparedBytes?: number;
-  /** Shared by the connections of a pool: only texts that repeat are prepared. Default: all are. */
+  /** Shared by the connections of a pool, so that only texts that repeat are prepared. Default: all are. */
   recent?: RecentTexts;
-  /** Default: one of its own. */
   answers?: AnswerBudget;
-  /** Called once, when the connection is no more; `pending` statements were rejected with it. No error: it was closed. */
+  /**
+   * Called once, when the connection is lost or closed; `pending` statements were rejected with it. `error` is undefined after a wanted
+   * close.
+   */
   onGone: (connection: PooledConnection, pending: number, error: Error | undefined) => void;
 }
 
-/** A connection's socket in use by someone else than the driver. */
+/** The socket while something other than the driver reads it. */
 export interface LentSocket {
   socket: net.Socket;
   giveBack: () => void;
-  /** The server is not stalled. */
+  /** Restarts the time limit of the pending entry. */
   answered: () => void;
 }
 
@@ -58,16 +59,16 @@ let generations = 0;
 export class PooledConnection {
   readonly generation: number = ++generations;
   readonly openedAt: number = performance.now();
-  /** Of this session, as last set. */
+  /** The role and statement_timeout that the session has now. */
   rest: Rest;
   statementTimeoutMs: number;
   idleSince: number = performance.now();
   retireAt: number = Number.POSITIVE_INFINITY;
   pid = 0;
-  /** For a cancel request; 0 when unknown. */
+  /** The key of a cancel request; 0 when unknown. */
   secret = 0;
   readonly answers: AnswerBudget;
-  /** The bytes of the answers since the connection last had nothing to answer. */
+  /** The bytes of the answers since no statement was pending. */
   readonly answer: AnswerBytes & { key: string | undefined } = { bytes: 0, taken: 0, key: undefined };
   #state: ConnectionState = 'connecting';
   readonly #options: ConnectionOptions;
@@ -75,7 +76,7 @@ export class PooledConnection {
   readonly #pending = new PendingQueries();
   readonly prepared: PreparedBudget;
   readonly #texts: PreparedTexts;
-  /** How often the schema has changed, for what keeps prepared statements of its own on this connection. */
+  /** Count of schema changes, for pipelines, which prepare statements themselves. */
   schemaChanges = 0;
   readonly #abort = new AbortController();
   #socket: net.Socket | undefined;
@@ -105,12 +106,12 @@ export class PooledConnection {
     return this.#pending.size;
   }
 
-  /** False when it is due to be replaced: too old, or no room for more prepared statements. */
+  /** False when it is due to be replaced: too old, or its budget for prepared statements is full. */
   get isFresh(): boolean {
     return !this.prepared.isFull && performance.now() < this.retireAt;
   }
 
-  /** Rejects with DB_CONNECT_FAILED, or the server's own refusal (a PostgresError); the connection is gone then. */
+  /** Rejects with DB_CONNECT_FAILED, or the server's own refusal (a PostgresError); the connection is then gone. */
   async open(): Promise<void> {
     const { connectTimeoutMs, target } = this.#options;
     const timer = setTimeout(() => {
@@ -129,7 +130,7 @@ export class PooledConnection {
     }
   }
 
-  /** False when the connection is gone. Throws on a transition that the state machine does not have: a defect of the pool. */
+  /** Returns false when the connection is gone. Throws on a transition that the state machine does not have. */
   move(event: ConnectionEvent): boolean {
     const next = nextConnectionState(this.#state, event);
     if (next === null) throw new TypeError(`connection ${this.generation}: ${event} while ${this.#state}`);
@@ -146,7 +147,7 @@ export class PooledConnection {
     });
   }
 
-  /** Sent in this very tick; `done` is called once, at the latest when the connection is discarded. */
+  /** Sends in this very tick; `done` is called once, at the latest when the connection is discarded. */
   submit(statement: EncodedStatement, timeoutMs: number, done: Done): void {
     const pending = this.#register(timeoutMs, done);
     if (pending === undefined) return;
@@ -157,7 +158,7 @@ export class PooledConnection {
     );
   }
 
-  /** Several statements in one text, by the simple protocol: migrations. */
+  /** Runs several statements in one text, by the simple protocol. */
   script(text: string): Promise<void> {
     return new Promise((resolve, reject) => {
       const pending = this.#register(0, (rows, error) => (rows === undefined ? reject(error!) : resolve()));
@@ -165,7 +166,10 @@ export class PooledConnection {
     });
   }
 
-  /** The socket, for a protocol that the driver does not speak (stream/): nothing else may be pending. `done` hears of its loss. */
+  /**
+   * Lends the socket for a protocol that the driver does not speak (stream/); nothing else may be pending. `done` is called when the
+   * connection is lost.
+   */
   lend(timeoutMs: number, done: Done): LentSocket | undefined {
     const pending = this.#register(timeoutMs, done);
     if (pending === undefined || this.#socket === undefined) return undefined;
@@ -178,12 +182,12 @@ export class PooledConnection {
     };
   }
 
-  /** The socket, for a pipeline; undefined when it is not connected yet. */
+  /** The socket, for a pipeline; undefined until it is connected. */
   get socket(): net.Socket | undefined {
     return this.#socket;
   }
 
-  /** A statement that the pipeline sends itself. False: it was told that the connection is gone. */
+  /** Adds a statement that a pipeline sends itself. Returns false when the connection is gone, after `pending.done`. */
   add(pending: Pending, timeoutMs: number): boolean {
     if (this.#state === 'gone' || this.#state === 'closing') {
       pending.done(undefined, this.#lostError('it was closed before', NOT_SENT));
@@ -193,29 +197,27 @@ export class PooledConnection {
     return true;
   }
 
-  /** It was answered. False: it was rejected before, with its connection. */
+  /** To be called with the answer. Returns false when the statement was rejected before, with its connection. */
   remove(pending: Pending): boolean {
     return this.#pending.remove(pending);
   }
 
-  /** Of the statement that has waited longest. */
   get oldest(): Pending | undefined {
     return this.#pending.oldest;
   }
 
-  /** True when the oldest statement should have been answered by now. */
   isOverdue(now: number): boolean {
     const { oldest } = this;
     return oldest !== undefined && oldest.deadline < now;
   }
 
-  /** How long the oldest statement has waited for its answer; 0 when none does. */
+  /** Waiting time of the oldest unanswered statement; 0 when none is pending. */
   stalledMs(now: number): number {
     const { oldest } = this;
     return oldest === undefined ? 0 : now - oldest.sentAt;
   }
 
-  /** Ends the connection at once; what is pending is rejected with `error`. `isWanted`: that is no fault to be reported. */
+  /** Ends the connection at once and rejects what is pending with `error`. `isWanted`: report no fault. */
   discard(error: Error, isWanted = false): void {
     if (this.#state === 'gone') return;
     const wasClosing = isWanted || this.#state === 'closing';
@@ -228,7 +230,7 @@ export class PooledConnection {
     this.#options.onGone(this, pending.length, wasClosing ? undefined : error);
   }
 
-  /** When idle, says goodbye to the server, which frees the backend without a line in its log. When busy, on release. */
+  /** An idle connection sends Terminate, so that the backend ends without a line in the server's log; a busy one does so on release. */
   close(): void {
     if (this.#state === 'connecting') {
       this.discard(this.#lostError('the pool closed it', NOT_SENT));
@@ -239,7 +241,7 @@ export class PooledConnection {
     this.#sayGoodbye();
   }
 
-  /** The holder is done. True when the connection can be used again. */
+  /** Returns true when the connection can be used again. */
   release(): boolean {
     this.move('release');
     this.idleSince = performance.now();
@@ -247,7 +249,7 @@ export class PooledConnection {
     return this.#state === 'idle';
   }
 
-  /** Each statement is prepared anew when it is run next. */
+  /** Each statement is prepared anew at its next run. */
   forgetStatements(): void {
     this.#texts.forgetAll();
     this.schemaChanges++;
@@ -257,7 +259,7 @@ export class PooledConnection {
     if (this.#state === 'closing') this.#socket?.end(TERMINATE);
   }
 
-  /** The driver writes every kilobyte: held back until the end of this turn, many requests on a pipeline are one system call. */
+  /** The driver writes in pieces of a kilobyte: corked until the end of this turn, many requests are one system call. */
   #cork(): void {
     if (this.#isCorked || this.#socket === undefined) return;
     this.#isCorked = true;
@@ -274,7 +276,7 @@ export class PooledConnection {
   }
 
   #settle(pending: Pending, text: string, rows: Rows | undefined, error: unknown): void {
-    // Answered or discarded before: the driver's late word about a dead connection changes nothing.
+    // The statement was answered or discarded before; the driver reports a dead connection late.
     if (!this.#pending.remove(pending)) return;
     if (this.#pending.size === 0) this.answers.end(this.answer);
     if (rows !== undefined) {
@@ -294,7 +296,7 @@ export class PooledConnection {
     this.discard(lost);
   }
 
-  /** The driver asks for another socket when one ends during start-up, forever: it gets one, once. */
+  /** When a socket ends during start-up, the driver asks for another one for ever: it gets only the first. */
   async #connect(): Promise<net.Socket> {
     if (this.#connecting || this.#state === 'gone') throw this.#lostError('it ended during start-up', NOT_SENT);
     this.#connecting = true;
@@ -309,12 +311,12 @@ export class PooledConnection {
     }
     this.#socket = socket;
     const meter = new AnswerMeter(this.answers, this.answer);
-    // Ahead of the driver's listener, which would hold the bytes.
+    // This listener comes before the driver's, which would buffer the bytes.
     socket.on('data', (chunk: Buffer) => {
       const refusal = meter.refusal(chunk);
       if (refusal !== undefined) this.discard(refusal, true);
     });
-    // Before the driver's own listener, so that nothing is sent on a socket that has closed.
+    // This listener comes before the driver's, so that nothing is sent on a socket that has closed.
     socket.once('close', () => this.discard(this.#lostError('the server closed it', SENT)));
     return socket;
   }
@@ -327,7 +329,7 @@ export class PooledConnection {
   }
 }
 
-/** Keeps the order of day and month in which dates are read. */
+/** Setting the style here keeps the order of day and month that the database sets for reading dates. */
 const BEGIN_SESSION = encodeStatement({
   text: "select pg_backend_pid() as pid, set_config('datestyle', 'ISO', false)",
 });

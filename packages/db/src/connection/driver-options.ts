@@ -1,15 +1,15 @@
-/** How a connection sets the driver up. */
+/** The options of the driver for one connection. */
 import type net from 'node:net';
 import type postgres from 'postgres';
 import type { ConnectionTarget } from './url.ts';
 
 /**
- * How values read as text, whatever the database or the role sets. The style of dates is set once the session is there (connection.ts): a
- * start-up setting of it would also undo the order of day and month that the database sets for what clients write.
+ * The text format of values, whatever the database or the role sets. DateStyle is set later, by the first statement (connection.ts): as a
+ * start-up setting it would override the order of day and month that the database sets for reading dates.
  */
 const VALUE_TEXTS = { intervalstyle: 'postgres', bytea_output: 'hex', extra_float_digits: '1' };
 
-/** Far above what a pool lets through: at its limit the driver would wait for every answer before it sends more. */
+/** Far above what a pool sends: at this count the driver stops sending until everything is answered. */
 const MAX_PIPELINE = 1_000_000;
 
 export function driverOptions(
@@ -24,7 +24,7 @@ export function driverOptions(
     password: target.password,
     database: target.database,
     max: 1,
-    // Ours: TLS is done before the driver sees the socket, and time limits are kept by the pool.
+    // TLS is done before the driver sees the socket, and the pool keeps all time limits.
     ssl: false,
     connect_timeout: 0,
     idle_timeout: 0,
@@ -41,7 +41,7 @@ export function driverOptions(
   } as unknown as postgres.Options<Record<string, postgres.PostgresType>>;
 }
 
-/** How a value of this type is read; undefined: it stays text. */
+/** The parser for values of this type; undefined where they stay text. */
 export function parserOf(type: number): ((text: string) => unknown) | undefined {
   return PARSERS.get(type);
 }
@@ -49,7 +49,7 @@ export function parserOf(type: number): ((text: string) => unknown) | undefined 
 /** Parameters stay as `encodeParam` made them, whatever type Postgres infers. */
 const serialize = (x: string) => x;
 const TEXT = { to: 25, from: [25, 17, 1082, 1114, 1184], serialize, parse: (x: string) => x };
-/** int2, int4, oid, float4, float8: what a double holds exactly. */
+/** int2, int4, oid, float4 and float8 fit a double exactly. */
 const NUMBER = { to: 0, from: [21, 23, 26, 700, 701], serialize, parse: (x: string) => Number(x) };
 const BOOLEAN = { to: 16, from: [16], serialize, parse: (x: string) => x === 't' };
 const JSON_TEXT = { to: 114, from: [114, 3802], serialize, parse: (x: string) => JSON.parse(x) };

@@ -1,7 +1,7 @@
 /**
- * Sends a statement through postgres 3.4.9 without its promise: handed over in this tick, which keeps statements contiguous
- * by construction, and answered by callback. The driver's own way takes three promises and two microtasks a statement;
- * at four statements a request that was a third of the time. These are internals (its query.js): the version is pinned.
+ * Sends a statement through postgres 3.4.9 without its promise: in this tick, so that statements stay contiguous, and with a callback for
+ * the answer. The driver's own way takes three promises and two microtasks a statement, which was a third of the time of a request with
+ * four statements. These are internals (its query.js), so the version is pinned.
  */
 import type postgres from 'postgres';
 import type { EncodedStatement } from '../sql/param.ts';
@@ -15,7 +15,7 @@ interface DriverQuery {
   reject: (error: unknown) => void;
 }
 
-/** Exactly one of the two is defined. Must not throw: it is called from inside of the driver. */
+/** Exactly one argument is defined. Must not throw: the driver calls it. */
 export type Answer = (rows: Rows | undefined, error: unknown) => void;
 
 export function sendStatement(
@@ -24,12 +24,11 @@ export function sendStatement(
   preparation: Preparation,
   answer: Answer,
 ): void {
-  // `anew` is of our patch.
+  // Our patch adds `anew`.
   const options = { prepare: preparation !== 'alone', anew: preparation === 'anew', simple: false };
   hand(sql.unsafe(text, params as never[], options as postgres.UnsafeQueryOptions), answer);
 }
 
-/** Several statements in one text, by the simple protocol. */
 export function sendScript(sql: postgres.Sql, text: string, answer: Answer): void {
   hand(sql.unsafe(text), answer);
 }

@@ -19,7 +19,7 @@
  */
 const BASE_BYTES = 16 * 1024;
 const CHARACTER_BYTES = 170;
-/** One statement may take this part of the limit; a longer one is planned anew each time, and would push out all others. */
+/** A statement may take this part of the limit; a longer one would push out all others, and is planned anew at each run. */
 const MAX_STATEMENT_SHARE = 1 / 4;
 const MEASURE_SHARE = 1 / 16;
 
@@ -30,25 +30,24 @@ export function preparedCost(text: string): number {
 
 export class PreparedBudget {
   readonly limit: number;
-  /** What the backend is taken to hold: the last measure, and the estimates of what came since. */
+  /** Estimated bytes in the backend: the last measurement, and the estimates of what was prepared since. */
   bytes = 0;
-  /** Something that ought to be prepared had no room: the connection is replaced when it is free. */
+  /** A statement had no room: the connection is replaced once it is free. */
   isFull = false;
   #unmeasured = 0;
   #measures: boolean;
 
-  /** `measures`: whether `measured` is ever called, for connections that are not of a pool. */
+  /** `measures`: whether `measured` is ever called; false for connections outside a pool. */
   constructor(limit: number, measures = true) {
     this.limit = limit;
     this.#measures = measures;
   }
 
-  /** Whether so much has been prepared since the last measure that the estimate is no longer good enough. */
+  /** Whether the statements prepared since the last measurement make the estimate too uncertain. */
   get wantsMeasure(): boolean {
     return this.#measures && this.#unmeasured > this.limit * MEASURE_SHARE;
   }
 
-  /** False for a statement that is too large to be prepared on any connection. */
   accepts(cost: number): boolean {
     return cost <= this.limit * MAX_STATEMENT_SHARE;
   }
@@ -62,12 +61,11 @@ export class PreparedBudget {
     this.#unmeasured += cost;
   }
 
-  /** A statement was closed. */
   remove(cost: number): void {
     this.bytes = Math.max(0, this.bytes - cost);
   }
 
-  /** The backend's own figure; undefined: it may not be read, and estimates have to do. */
+  /** Takes the backend's own figure; undefined when it may not be read, so that estimates have to do. */
   measured(bytes: number | undefined): void {
     this.#unmeasured = 0;
     if (bytes === undefined) this.#measures = false;

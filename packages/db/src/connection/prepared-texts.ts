@@ -1,6 +1,6 @@
 /**
- * Which texts the driver has prepared on one connection, and how it is to run the next one. A prepared statement keeps the types that its
- * parameters had when it was parsed; Postgres does not infer them again when the schema changes.
+ * Tracks the texts that the driver has prepared on one connection, and decides how the next one runs. A prepared statement keeps the
+ * types that its parameters had when it was parsed; Postgres does not infer them again when the schema changes.
  */
 import { type PreparedBudget, preparedCost } from './prepared-budget.ts';
 import type { RecentTexts } from './recent-texts.ts';
@@ -37,7 +37,6 @@ export class PreparedTexts {
     return 'prepared';
   }
 
-  /** The schema has changed since the text was prepared. */
   forget(text: string): void {
     if (this.#current.delete(text)) this.#stale.add(text);
   }

@@ -1,4 +1,4 @@
-/** A connection of its own for polls: opened on demand, thrown away when an answer is late. Never in the way of a pool. */
+/** A connection for polls, opened on demand and discarded when an answer is late, so that polls never wait for a pool. */
 
 import { errors } from '../errors.ts';
 import { settleAll } from '../settle-all.ts';
@@ -28,7 +28,7 @@ export class Probe {
     return answers.map((rows) => rows[0] ?? {});
   }
 
-  /** Several statements in one text, by the simple protocol. When one fails, the connection goes with what it had begun. */
+  /** Runs several statements in one text, by the simple protocol. An error ends the connection, and with it an open transaction. */
   run(text: string, timeoutMs: number): Promise<void> {
     return this.#within(timeoutMs, async (connection) => {
       try {
@@ -40,7 +40,6 @@ export class Probe {
     });
   }
 
-  /** Asks another server from now on. */
   moveTo(target: ConnectionTarget): void {
     this.#target = target;
     this.#connection?.discard(

@@ -1,9 +1,9 @@
 /**
- * Tells whether a statement's text was sent before, not long ago: only what repeats is worth its place in a backend's memory.
+ * Tells whether a statement's text was sent before, not long ago: only texts that repeat are prepared.
  *
- * A table of fixed size (32 KB a pool) with a fingerprint of 32 bits in each place. A new text takes the place of an older one, so
- * that the table remembers about as many distinct texts as it has places. Two texts with one fingerprint are taken for one: the
- * second is then prepared at its first run, within the same budget.
+ * A table of fixed size (32 KB a pool) holds a 32-bit fingerprint in each place. A new text replaces an older one, so the table remembers
+ * about as many texts as it has places. Two texts with one fingerprint count as one: the second is prepared at its first run, within the
+ * same budget.
  */
 const PLACES = 8_192;
 /** FNV-1a, 32 bits. */
@@ -13,7 +13,7 @@ const PRIME = 0x01000193;
 export class RecentTexts {
   readonly #fingerprints = new Uint32Array(PLACES);
 
-  /** Remembers the text. True when it was remembered already. */
+  /** Remembers the text. Returns true when it was remembered before. */
   repeats(text: string): boolean {
     const fingerprint = fingerprintOf(text);
     const place = fingerprint % PLACES;

@@ -1,9 +1,9 @@
-/** Start-up settings that every session of this package has. */
+/** Start-up settings of every session of this package. */
 
-/** A backend whose client is gone ends its statement after at most this. */
+/** A backend whose client is gone ends its statement after at most this time. */
 const CONNECTION_CHECK_MS = 2_000;
 
-/** 0: no limit. */
+/** The limits are in ms; 0 is none. */
 export function sessionSettings(
   applicationName: string,
   statementTimeoutMs: number,

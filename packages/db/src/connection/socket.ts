@@ -1,6 +1,6 @@
 /**
- * The socket of a connection. We bring our own, since postgres's own leaves Nagle's algorithm on (a pipelined COMMIT waits for
- * the peer's delayed acknowledgement, 40 ms) and cannot be destroyed at once (a paused server never answers a FIN).
+ * Opens the socket of a connection. The driver's own socket leaves Nagle's algorithm on (a pipelined COMMIT waits 40 ms for the peer's
+ * delayed acknowledgement) and cannot be destroyed at once (a paused server never answers a FIN).
  */
 import { readFile } from 'node:fs/promises';
 import net from 'node:net';
@@ -8,22 +8,22 @@ import tls from 'node:tls';
 import { errors } from '../errors.ts';
 import type { ConnectionTarget } from './url.ts';
 
-/** How long an idle connection may be cut off before the kernel starts to ask. */
+/** TCP keep-alive: idle time before the first probe. */
 const KEEP_ALIVE_DELAY_MS = 10_000;
-/** Above this the driver stops writing until everything sent is answered, which would stall a pipeline: keep it far away. */
+/** At this size the driver stops writing until everything sent is answered, which would stall a pipeline. */
 const WRITE_HIGH_WATER_BYTES = 1_048_576;
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 const SSL_ACCEPTED = 0x53;
 
-/** Resolves once the connection (and TLS) stands; `signal` destroys it, also afterwards. */
+/** Resolves when the connection and TLS stand. `signal` destroys the socket, also afterwards. */
 export async function connectSocket(target: ConnectionTarget, signal: AbortSignal): Promise<net.Socket> {
-  // The types of net leave the stream options out; node hands them on to Duplex.
+  // The types of net leave the stream options out; node passes them on to Duplex.
   const options: net.SocketConstructorOpts & { writableHighWaterMark: number } = {
     writableHighWaterMark: WRITE_HIGH_WATER_BYTES,
   };
   const socket = new net.Socket(options);
-  // Not as an option of the socket: its AbortError would reach the TLS socket around it, from which the driver has removed
-  // every listener by then.
+  // Not as an option of the socket: its AbortError would reach the TLS socket around it, which has no listener by then, as the driver
+  // removes them.
   if (signal.aborted) socket.destroy();
   else signal.addEventListener('abort', () => socket.destroy(), { once: true });
   const failure = new Promise<never>((_, reject) => {
@@ -32,7 +32,7 @@ export async function connectSocket(target: ConnectionTarget, signal: AbortSigna
       reject(errors.CONNECT_FAILED({ server: target.label, reason: 'the connection was closed' })),
     );
   });
-  // The race below may be over by the time that it rejects.
+  // The race below may be over when this rejects.
   failure.catch(() => undefined);
   const connected = new Promise<void>((resolve) => socket.once('connect', resolve));
   if (target.socketPath !== undefined) socket.connect(target.socketPath);
@@ -44,12 +44,12 @@ export async function connectSocket(target: ConnectionTarget, signal: AbortSigna
   return await Promise.race([secure(socket, target), failure]);
 }
 
-/** The SSLRequest of the protocol: one byte back, `S` or `N`, before TLS starts. */
+/** The protocol's SSLRequest: the server answers one byte, `S` or `N`, before TLS starts. */
 async function secure(socket: net.Socket, target: ConnectionTarget): Promise<net.Socket> {
   const answer = new Promise<Buffer>((resolve) => socket.once('data', resolve));
   socket.write(SSL_REQUEST);
   const byte = await answer;
-  // More than one byte would be plain text that a man in the middle slipped in before TLS (CVE-2021-23222).
+  // More than one byte would be plain text injected before TLS (CVE-2021-23222).
   if (byte.length !== 1) throw errors.CONNECT_FAILED({ server: target.label, reason: 'unexpected bytes before TLS' });
   if (byte[0] !== SSL_ACCEPTED) {
     if (target.ssl === 'prefer') return pausedUntilRead(socket);
@@ -63,7 +63,7 @@ async function secure(socket: net.Socket, target: ConnectionTarget): Promise<net
   });
 }
 
-/** `once('data')` left the socket flowing: what comes next would be lost without a reader. */
+/** `once('data')` leaves the socket flowing, and bytes without a reader are lost. */
 function pausedUntilRead(socket: net.Socket): net.Socket {
   return socket.pause();
 }
@@ -72,7 +72,7 @@ async function tlsOptions(socket: net.Socket, target: ConnectionTarget): Promise
   const verified = target.ssl === 'verify-ca' || target.ssl === 'verify-full';
   return {
     socket,
-    // What the certificate is compared with where there is no server name, for an address: without it, that is "localhost".
+    // Node compares the certificate with this name where there is no server name; without it, with "localhost".
     host: target.host,
     rejectUnauthorized: verified || target.sslRootCert !== undefined,
     ...(net.isIP(target.host) === 0 && { servername: target.host }),

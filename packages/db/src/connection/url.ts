@@ -1,24 +1,24 @@
-/** Where a connection goes, out of a postgres:// URL. */
+/** Parses a postgres:// URL. */
 import { userInfo } from 'node:os';
 import { errors } from '../errors.ts';
 
-/** libpq's words: docs "SSL Mode Descriptions". `verify-ca` checks the chain, `verify-full` the host name too. */
+/** The names of libpq: its documentation, "SSL Mode Descriptions". `verify-ca` checks the chain, `verify-full` the host name too. */
 export type SslMode = 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-full';
 
 export interface ConnectionTarget {
   host: string;
   port: number;
-  /** Path of a unix socket, when the host is a folder. */
+  /** The path of a unix socket, when the host is a folder. */
   socketPath: string | undefined;
   user: string;
   password: string;
   database: string;
   ssl: SslMode;
-  /** File with the authority to trust; the system's when undefined. */
+  /** A file with the trusted authorities; undefined for those of the system. */
   sslRootCert: string | undefined;
-  /** Start-up settings that the URL carries, such as `options` or `search_path`. */
+  /** Other parameters of the URL are start-up settings, such as `options` or `search_path`. */
   settings: Readonly<Record<string, string>>;
-  /** For messages: no password in it. */
+  /** Names the server in messages, without the password. */
   label: string;
 }
 
@@ -33,7 +33,7 @@ const SSL_MODES: Record<string, SslMode> = {
   'verify-full': 'verify-full',
 };
 
-/** What libpq and other drivers take in a URL, and is not a setting of the server. */
+/** URL parameters of libpq and other drivers that are no settings of the server. */
 const CLIENT_PARAMETERS = new Set(
   (
     'host port user password dbname sslmode ssl sslrootcert connect_timeout keepalives target_session_attrs ' +
@@ -83,7 +83,7 @@ export function parseConnectionUrl(text: string): ConnectionTarget {
     user,
     password: decoded(url.password, 'password') || query.get('password') || '',
     database,
-    // Nobody listens in on a unix socket or on the loopback: TLS there has to be asked for.
+    // A unix socket or the loopback cannot be tapped: TLS is used there only when it is asked for.
     ssl: isFolder || (sslText === null && isLoopback(host)) ? 'disable' : rootCert === 'system' ? 'verify-full' : ssl,
     sslRootCert: rootCert === null || rootCert === 'system' ? undefined : rootCert,
     settings: Object.fromEntries([...query].filter(([name]) => !CLIENT_PARAMETERS.has(name))),

@@ -1,14 +1,14 @@
-/** The messages of Postgres's extended query protocol that a pipeline sends, put together in one buffer a turn. */
+/** Encodes the messages of Postgres's extended query protocol that a pipeline sends, in one buffer a turn. */
 const FIRST_BYTES = 16 * 1024;
-/** Past this a buffer is not kept: one long parameter does not stay in memory. */
-const KEPT_BYTES = 256 * 1024;
+/** A larger buffer is not kept, so that one long parameter does not stay in memory. */
+const MAX_KEPT_BYTES = 256 * 1024;
 const PARSE = 0x50;
 const BIND = 0x42;
 const CLOSE = 0x43;
 const DESCRIBE = 0x44;
 const STATEMENT = 0x53;
 const NULL = 0xffff_ffff;
-/** Of the unnamed portal, all rows. */
+/** Runs the unnamed portal and fetches all rows. */
 const EXECUTE = Buffer.from([0x45, 0, 0, 0, 9, 0, 0, 0, 0, 0]);
 const SYNC = Buffer.from([0x53, 0, 0, 0, 4]);
 
@@ -21,11 +21,11 @@ export class PipelineMessages {
     return this.#at === this.#from;
   }
 
-  /** What was put together since the last time. */
+  /** Returns what was written since the last call. */
   take(): Buffer {
     const taken = this.#bytes.subarray(this.#from, this.#at);
     this.#from = this.#at;
-    // A socket may still hold what was taken: the room behind it is used, then another buffer.
+    // The socket may still hold what was taken: the room behind it is used, then another buffer.
     if (this.#bytes.length - this.#at < FIRST_BYTES / 4) {
       this.#bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
       this.#from = 0;
@@ -34,7 +34,7 @@ export class PipelineMessages {
     return taken;
   }
 
-  /** Types are left to Postgres. */
+  /** Postgres infers the types of the parameters. */
   parse(name: string, text: string): void {
     const start = this.#begin(PARSE, 3 * (name.length + text.length) + 8);
     this.#text(name);
@@ -60,9 +60,9 @@ export class PipelineMessages {
 
   /** Binds to the unnamed portal and executes it. Parameters and results are text. */
   execute(name: string, params: readonly (string | null)[]): void {
-    let most = 3 * name.length + 32 + 4 * params.length;
-    for (let i = 0; i < params.length; i++) most += 3 * (params[i]?.length ?? 0);
-    const start = this.#begin(BIND, most);
+    let maxBytes = 3 * name.length + 32 + 4 * params.length;
+    for (let i = 0; i < params.length; i++) maxBytes += 3 * (params[i]?.length ?? 0);
+    const start = this.#begin(BIND, maxBytes);
     const bytes = this.#bytes;
     bytes[this.#at++] = 0;
     this.#text(name);
@@ -86,10 +86,10 @@ export class PipelineMessages {
     this.#copy(SYNC);
   }
 
-  /** `most`: bytes of what follows the type and the length, at the most. */
-  #begin(type: number, most: number): number {
-    // Room for EXECUTE and SYNC behind it.
-    const needed = most + 32;
+  /** `maxBytes` is an upper bound of the body. */
+  #begin(type: number, maxBytes: number): number {
+    // Leaves room for EXECUTE and SYNC behind it.
+    const needed = maxBytes + 32;
     if (this.#bytes.length - this.#at < needed) this.#grow(needed);
     const start = this.#at;
     this.#bytes[start] = type;
@@ -117,7 +117,7 @@ export class PipelineMessages {
   #grow(needed: number): void {
     const held = this.#bytes.subarray(this.#from, this.#at);
     const size = Math.max(FIRST_BYTES, 2 * (held.length + needed));
-    const bytes = Buffer.allocUnsafeSlow(size > KEPT_BYTES ? held.length + needed : size);
+    const bytes = Buffer.allocUnsafeSlow(size > MAX_KEPT_BYTES ? held.length + needed : size);
     held.copy(bytes);
     this.#bytes = bytes;
     this.#from = 0;

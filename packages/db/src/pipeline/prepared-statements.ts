@@ -1,6 +1,6 @@
 /**
- * The prepared statements of one pipeline, by role and text: a plan under row-level security is made for one role. They stay within the
- * budget of their connection: the one that was used longest ago is closed for a new one.
+ * The prepared statements of one pipeline, by role and text, since a plan under row-level security holds for one role. They stay within
+ * the budget of their connection: the least recently used one is closed for a new one.
  */
 
 import { type PreparedBudget, preparedCost } from '../connection/prepared-budget.ts';
@@ -59,7 +59,9 @@ export class PipelineStatements {
     return prepared;
   }
 
-  /** Its plan is stale: it is prepared anew, under another name. Those behind it meet the same error and forget it as well. */
+  /**
+   * The plan is stale: the statement is prepared again under another name. Reads already sent meet the same error and forget it as well.
+   */
   forget(role: string, text: string, prepared: Prepared): void {
     const ofRole = this.#byRole.get(role);
     const kept = ofRole?.get(text);
@@ -67,7 +69,7 @@ export class PipelineStatements {
     this.#drop(ofRole, text, kept);
   }
 
-  /** The schema has changed: each is prepared anew, under another name. */
+  /** The schema has changed: each statement is prepared again under another name. */
   forgetAll(): void {
     for (const ofRole of this.#byRole.values()) for (const [text, kept] of [...ofRole]) this.#drop(ofRole, text, kept);
   }
@@ -76,7 +78,7 @@ export class PipelineStatements {
     return this.#toClose.length > 0;
   }
 
-  /** The name of a statement to be closed before anything else is sent. */
+  /** The next statement to be closed before anything else is sent. */
   nextToClose(): string | undefined {
     return this.#toClose.pop();
   }
@@ -86,14 +88,14 @@ export class PipelineStatements {
     if (!budget.accepts(cost)) return false;
     while (!budget.hasRoom(cost)) {
       if (this.#evict()) continue;
-      // The rest of the budget is the driver's, which closes nothing.
+      // The driver has the rest of the budget, and closes nothing.
       budget.isFull = true;
       return false;
     }
     return true;
   }
 
-  /** Some hundred statements are looked at, and only when a new one is prepared. False when there is none to close. */
+  /** Compares some hundred statements, and only when a new one is prepared. Returns false when there is none to close. */
   #evict(): boolean {
     let oldest: { ofRole: Map<string, Kept>; text: string; kept: Kept } | undefined;
     for (const ofRole of this.#byRole.values()) {
@@ -112,7 +114,7 @@ export class PipelineStatements {
   #drop(ofRole: Map<string, Kept>, text: string, kept: Kept): void {
     ofRole.delete(text);
     this.#budget.remove(kept.cost);
-    // Closing one that is not there is no error.
+    // Closing a statement that does not exist is no error.
     this.#toClose.push(kept.name);
   }
 }

@@ -1,4 +1,4 @@
-/** Who gets a connection of a pool, and when: the connections that are idle, those that are handed out, and the requests that wait for one. */
+/** Decides which request gets a connection of a pool, and when: holds the idle connections and the waiting requests. */
 
 import type { PooledConnection, Rest } from '../connection/connection.ts';
 import { ConnectionShares } from './connection-shares.ts';
@@ -6,7 +6,7 @@ import { PoolLimit } from './limit.ts';
 import type { PoolOptions } from './options.ts';
 import { type Wait, WaitingQueue } from './waiting-queue.ts';
 
-/** In use at least, whatever is measured: two pipelines, and two statements beside them. */
+/** The limit never falls below this: two pipelines, and two statements beside them. */
 const FLOOR = 4;
 
 export class Admission {
@@ -30,18 +30,17 @@ export class Admission {
     return this.#waiting.size;
   }
 
-  /** For the gauge. */
   get limit(): number {
     return this.#limit.limit;
   }
 
-  /** Connections that may be open: the reserve among them only while someone waits who may take it. */
+  /** Connections that may be open. The reserve counts only while a request waits that may take it. */
   get mayBeOpen(): number {
     const { allowed } = this.#limit;
     return this.#waiting.some((key) => this.#shares.isBelowShare(key)) ? this.#shares.most(allowed) : allowed;
   }
 
-  /** A connection that is idle, where the identity may have it: those who wait may have none of them. */
+  /** Returns an idle connection, if the identity may have one. None is idle while a request that may have it waits. */
   take(rest: Rest, key: string | undefined): PooledConnection | undefined {
     if (!this.#mayTake(key)) return undefined;
     const index = this.idle.findLastIndex((connection) => connection.rest === rest);
@@ -50,7 +49,7 @@ export class Admission {
     return connection;
   }
 
-  /** @param isAway without any connection the server is away, and not too slow: then each waits for as long as it may */
+  /** @param isAway no connection is open, so the server is away and not overloaded: requests then wait up to their timeout */
   refuses(key: string | undefined, isAway: boolean): boolean {
     return this.#waiting.isFullFor(key) || (!isAway && this.#waiting.refuses(key));
   }
@@ -61,19 +60,19 @@ export class Admission {
     return connection;
   }
 
-  /** A connection is free to be used. */
+  /** A connection has become free. */
   offer(connection: PooledConnection): void {
     this.idle.push(connection);
     this.#serve();
   }
 
-  /** The connection of the identity is no longer in use, and may be idle, closing or gone. */
+  /** The identity no longer uses a connection, which may be idle, closing or gone. */
   left(key: string | undefined): void {
     this.#shares.give(key);
     this.#serve();
   }
 
-  /** A lease ended in the ordinary way. */
+  /** A lease ended without an error. */
   ended(heldMs: number): void {
     this.#limit.ended(heldMs);
   }
@@ -87,7 +86,7 @@ export class Admission {
     this.#waiting.rejectAll(error);
   }
 
-  /** @param uncounted leases that the limit leaves out */
+  /** @param uncounted leases that the limit does not count */
   sweep(now: number, uncounted: number): void {
     if (this.#limit.sweep(now, uncounted)) this.#serve();
   }
@@ -101,7 +100,7 @@ export class Admission {
     connection.move('acquire');
   }
 
-  /** Hands idle connections to those in line who may have one. To be called whenever one more of them may. */
+  /** Hands idle connections to waiting requests that may have one. To be called whenever that becomes true of a request. */
   #serve(): void {
     while (this.idle.length > 0) {
       const waiter = this.#waiting.next(this.#connections);

@@ -1,33 +1,31 @@
 /**
- * Which identity holds how many connections of a pool, and which may have one more.
+ * Counts the connections of a pool by identity, and decides which identity may have one more.
  *
- *   holds less than its share   may have any connection that is free
+ *   holds less than its share   may have any free connection
  *   holds its share or more     may have one while all such identities together leave the reserve alone
  *
- * So one identity alone may use the pool but for the reserve, and a newcomer gets a connection without waiting for the statements of
- * somebody else, however long these are, as long as fewer newcomers than the reserve are being served. Where the pool has
- * found that the server can do less than its size, the reserve comes on top of that, as far as such identities fill it.
- * The service's own statements have no key, and no reserve is kept from them.
+ * One identity alone may use the pool except the reserve. A new identity gets a connection without waiting for the statements of
+ * others, while fewer new identities than the reserve are being served. Where the measured limit of the pool is below its size, the
+ * reserve comes on top of the limit, as far as large identities fill it. The service's own statements have no key and no reserve.
  */
 
-/** Part of the pool that is the share of one identity. */
+/** The share of one identity, as a part of the pool. */
 const SHARE = 0.05;
-/** Part of the pool that is the reserve: what an identity that is alone has to do without. */
+/** The reserve, as a part of the pool: an identity that is alone cannot use it. */
 const RESERVE = 0.1;
-/** A smaller pool has none: one connection of three would be too much. */
+/** A smaller pool has no reserve: one connection of three would be too much. */
 const RESERVE_FROM = 4;
 
 export class ConnectionShares {
-  /** Connections. */
   readonly share: number;
   readonly reserve: number;
   readonly #max: number;
-  /** More than 0 each. */
+  /** Connections by identity, each above 0. */
   readonly #held = new Map<string, number>();
   #taken = 0;
-  /** Connections of the service itself. */
+  /** Connections used by the service itself. */
   #own = 0;
-  /** All connections of the identities that hold more than their share. */
+  /** Connections of all identities that hold more than their share. */
   #large = 0;
 
   constructor(max: number) {
@@ -36,7 +34,7 @@ export class ConnectionShares {
     this.reserve = max < RESERVE_FROM ? 0 : Math.max(1, Math.floor(max * RESERVE));
   }
 
-  /** Connections handed out. */
+  /** Connections in use. */
   get taken(): number {
     return this.#taken;
   }
@@ -49,7 +47,7 @@ export class ConnectionShares {
     return key !== undefined && this.held(key) < this.share;
   }
 
-  /** Connections that may be in use, where the pool has measured that `allowed` may be. */
+  /** Connections that may be in use, where the measured limit is `allowed`. */
   most(allowed: number): number {
     return Math.min(this.#max, allowed + Math.min(this.reserve, this.#large));
   }

@@ -1,7 +1,7 @@
 import type { PoolStats } from '@tidemark/contracts';
 import type { PooledConnection } from '../connection/connection.ts';
 
-/** A pipeline without pending reads holds its connection, which is idle all the same. */
+/** Counts connections by state; that of a pipeline without pending reads counts as idle. */
 export function connectionsByState(all: Iterable<PooledConnection>, idlePipelines: number): PoolStats['slots'] {
   const connections = { connecting: 0, idle: idlePipelines, busy: -idlePipelines, closing: 0 };
   for (const { state } of all) {

@@ -1,10 +1,10 @@
-/** Opens the connections of a pool, and holds back after a failure: a server that is down is asked by one connection at a time. */
+/** Opens the connections of a pool. After a failure it waits, and tries one connection at a time. */
 
 import { type ConnectionOptions, PooledConnection } from '../connection/connection.ts';
 import type { DbEvent } from '../events.ts';
 import type { PoolMeter } from './meter.ts';
 
-/** After a failed connect: 50, 100, 200 … 2,000 ms until the next, each shortened at random by up to a half. */
+/** Waits 50, 100, 200 … 2,000 ms after failed connects, each shortened at random by up to a half. */
 const BACKOFF_FIRST_MS = 50;
 const MAX_BACKOFF_MS = 2_000;
 /** Connections that were opened together are not replaced together. */
@@ -17,14 +17,14 @@ export interface ConnectorInit {
   observe: (event: DbEvent) => void;
   onOpen: (connection: PooledConnection) => void;
   onFailed: (error: Error) => void;
-  /** The time of holding back is over. */
+  /** Called when the wait after a failure is over. */
   onRetry: () => void;
 }
 
 export class Connector {
-  /** Under way. */
+  /** Connections being opened. */
   connecting = 0;
-  /** Undefined once a connect has succeeded. */
+  /** The last failure; undefined once a connect has succeeded. */
   error: Error | undefined;
   readonly #init: ConnectorInit;
   #failures = 0;

@@ -1,4 +1,4 @@
-/** What a pool looks after from time to time: answers that are overdue, leases that are held for long, connections that nobody needs. */
+/** Ends what is overdue in a pool: unanswered statements, long leases, and connections that are no longer needed. */
 
 import type { PooledConnection } from '../connection/connection.ts';
 import { errors } from '../errors.ts';
@@ -8,7 +8,7 @@ import { LONG_HELD_MS } from './limit.ts';
 import type { PoolMeter } from './meter.ts';
 import type { PoolOptions } from './options.ts';
 
-/** How long a server may take to answer a goodbye. */
+/** A server has this time to close a connection after Terminate. */
 const MAX_CLOSING_MS = 2_000;
 
 interface Owner {
@@ -35,14 +35,14 @@ export function endUnanswered(
 function overrun(pool: Owner, connection: PooledConnection, leases: Iterable<Lease>, now: number): void {
   let lease: Lease | undefined;
   for (const candidate of leases) if (candidate.connection === connection) lease = candidate;
-  // On a pipeline it is the read, and not who opened the pipeline.
+  // On a pipeline the holder is that of the read, and not that of the lease.
   const { holder, sentAt } = connection.oldest ?? {};
   const ms = now - (holder === undefined ? (lease?.since ?? connection.idleSince) : sentAt!);
   pool.observe({ type: 'db.statement_overrun', pool: pool.name, ms, holder: holder ?? lease?.holder ?? {} });
   connection.discard(errors.STATEMENT_OVERRUN({ pool: pool.name, ms }));
 }
 
-/** Reports leaks. @returns how many leases the pool's limit leaves out */
+/** Reports leaks. @returns the count of leases that the pool's limit leaves out */
 export function checkLeases(pool: Owner, leases: Iterable<Lease>, now: number): number {
   let uncounted = 0;
   for (const lease of leases) {
@@ -52,7 +52,7 @@ export function checkLeases(pool: Owner, leases: Iterable<Lease>, now: number): 
   return uncounted;
 }
 
-/** `idle` has the longest idle in front; `open` counts all connections of the pool. */
+/** `idle` is sorted by idle time, the longest first; `open` counts all connections of the pool. */
 export function closeSpare(idle: PooledConnection[], open: number, options: PoolOptions, now: number): void {
   let left = open;
   for (let connection = idle[0]; connection !== undefined; connection = idle[0]) {

@@ -10,15 +10,14 @@ export interface PoolInit {
   name: string;
   target: ConnectionTarget;
   options: PoolOptions;
-  /** Start-up settings of every session. */
   settings: Readonly<Record<string, string>>;
   /** `none`: sessions rest as `tidemark_none` between transactions. `own`: they stay the user that logged in. */
   rest: Rest;
-  /** Limits by role, for statements under an identity. */
+  /** Time limits by role, for statements under an identity. */
   timeouts?: RoleTimeouts;
   observe: (event: DbEvent) => void;
-  /** Shared by the pools of a database; default one that finds nothing slow. */
+  /** Shared by the pools of a database; by default nothing counts as slow. */
   log?: StatementLog;
-  /** Shared by the pools of a database; default one of its own. */
+  /** Shared by the pools of a database; by default the pool has its own. */
   answers?: AnswerBudget;
 }

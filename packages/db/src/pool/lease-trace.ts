@@ -1,7 +1,7 @@
-/** Where a lease was asked for, for the report of a leak. Made before the wait for a connection, while the caller is on the stack. */
+/** Captures the caller's stack for the report of a leak, before the wait for a connection would lose it. */
 const FRAMES = 8;
 
-/** About 7 µs: the frames are noted, and turned into text only when a leak is reported. */
+/** Costs about 7 µs: the frames are formatted only when a leak is reported. */
 export function leaseTrace(): Error {
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = FRAMES;

@@ -1,4 +1,4 @@
-/** The exclusive use of a connection, and the watch over how long it is held. */
+/** The exclusive use of a connection, with the check for leaks. */
 
 import type { PooledConnection } from '../connection/connection.ts';
 import { errors } from '../errors.ts';
@@ -11,17 +11,17 @@ import type { PoolOptions } from './options.ts';
 export class Lease {
   readonly connection: PooledConnection;
   readonly holder: Holder;
-  /** By performance.now(). */
+  /** Start of the lease, by performance.now(). */
   readonly since: number;
-  /** For whom it is held; undefined: for the service itself. */
+  /** Undefined for the service itself. */
   readonly client: Client | undefined;
-  /** Where it was asked for (lease-trace.ts); undefined for what cannot leak. */
+  /** Stack of the caller (lease-trace.ts); undefined where no leak is possible. */
   trace: Error | undefined;
-  /** The last one that was sent on it in a transaction: where a leak stands. */
+  /** The last statement of the transaction, for the report of a leak. */
   statement: string | undefined;
-  /** Held by a pipeline: busy when it has pending reads, and never a leak. */
+  /** A pipeline holds it: busy while it has pending reads, and never a leak. */
   shared = false;
-  /** What ran on it was cut off, or its answer refused. */
+  /** The statement was cancelled, or its answer refused. */
   isFruitless = false;
   #isReported = false;
 
@@ -32,7 +32,7 @@ export class Lease {
     this.client = client;
   }
 
-  /** Reports a lease that is held for too long, once; takes it back when the pool is told to. */
+  /** Reports a leak once, and takes the lease back where the pool's options say so. */
   check(pool: string, options: PoolOptions, meter: PoolMeter, observe: (event: DbEvent) => void, now: number): void {
     if (this.shared) return;
     const { leakThresholdMs, leakReclaimMs } = options;

@@ -1,10 +1,7 @@
-/** How many connections of a pool may be in use at a time: feeds pool/vegas-limit.ts with what it measures. */
+/** The number of connections of a pool that may be in use: feeds vegas-limit.ts with measurements. */
 import { initialLimit, type LimitBounds, type LimitState, MIN_COMPLETED, nextLimit } from './vegas-limit.ts';
 
-/**
- * A lease held for longer is left out of the limit: it waits for a lock or for its own program, and others must not wait for it.
- * All together they still are at most `max`.
- */
+/** Longer leases are not counted in the limit: they wait for a lock or for their own program. All together are still at most `max`. */
 export const LONG_HELD_MS = 1_000;
 
 export class PoolLimit {
@@ -18,7 +15,7 @@ export class PoolLimit {
   #heldMs = 0;
   #saturated = false;
 
-  /** `floor` is what the pool always may use. */
+  /** `floor` is the lowest limit. */
   constructor(floor: number, max: number, isAutomatic: boolean) {
     this.#bounds = { floor: Math.min(floor, max), max };
     this.#isAutomatic = isAutomatic;
@@ -26,23 +23,23 @@ export class PoolLimit {
     this.allowed = max;
   }
 
-  /** Without the leases that do not count: for the gauge. */
+  /** The limit without the uncounted leases. */
   get limit(): number {
     return Math.floor(this.#state.limit);
   }
 
-  /** A lease ended in the ordinary way. */
+  /** A lease ended without an error. */
   ended(heldMs: number): void {
     this.#completed++;
     this.#heldMs += heldMs;
   }
 
-  /** Someone waits, and a connection would be there. */
+  /** A request waits although a connection could be opened or is idle. */
   held(): void {
     this.#saturated = true;
   }
 
-  /** `uncounted`: leases that are held for long, and those of pipelines. True when more may be handed out than before. */
+  /** `uncounted`: long leases, and those of pipelines. Returns true when more connections may be used than before. */
   sweep(now: number, uncounted: number): boolean {
     if (!this.#isAutomatic) return false;
     if (this.#completed >= MIN_COMPLETED) {

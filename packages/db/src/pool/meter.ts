@@ -1,8 +1,8 @@
-/** What a pool counts and times. */
+/** The counters and timings of a pool. */
 import type { PoolStats } from '@tidemark/contracts';
 import { SlidingSketch } from '../statements/sketch.ts';
 
-/** Samples of the busy time, one a sweep: enough for a second at the sweep's interval. */
+/** One sample of the busy time a sweep: enough for a second. */
 const SAMPLES = 5;
 
 type MeterStats = Omit<
@@ -17,13 +17,13 @@ export class PoolMeter {
   connectErrorsTotal = 0;
   discardedTotal = 0;
   leaksTotal = 0;
-  /** Connections replaced because their prepared statements had filled their budget. */
+  /** Connections replaced because their budget for prepared statements was full. */
   replacedTotal = 0;
   /** Prepared statements that a pipeline closed to make room. */
   evictedTotal = 0;
   readonly waits = new SlidingSketch();
   #busy = 0;
-  /** Connection-milliseconds of work since the start. */
+  /** Busy time since the start, in connection-milliseconds. */
   #busyArea = 0;
   #changedAt = performance.now();
   readonly #samples: { at: number; area: number }[] = [];
@@ -40,7 +40,7 @@ export class PoolMeter {
     if (this.#samples.length > SAMPLES) this.#samples.shift();
   }
 
-  /** Connections busy on average over the last second. */
+  /** Mean number of busy connections over the last second. */
   meanBusy(): number {
     const now = performance.now();
     this.#advance(now);

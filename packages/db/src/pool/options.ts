@@ -1,58 +1,58 @@
-/** The limits of a pool, with their defaults and reasons. */
+/** The options of a pool, with their defaults and reasons. */
 import { errors } from '../errors.ts';
 
 export interface PoolOptions {
   min: number;
   max: number;
-  /** Connections in use are kept to what the server can use, from measured times (pool/vegas-limit.ts); else up to `max`. */
+  /** Limit the connections in use to the server's measured capacity (vegas-limit.ts); else to `max`. */
   autosize: boolean;
-  /** Most requests waiting for a connection; one more is refused at once with DB_POOL_FULL. */
+  /** Requests that may wait for a connection; one more is refused at once with DB_POOL_FULL. */
   waitingLimit: number;
-  /** Newcomers are refused with DB_POOL_FULL so that nobody waits for much longer than this (pool/pie-controller.ts). 0, the default: off. */
+  /** New requests are refused with DB_POOL_FULL so that none waits much longer than this (pie-controller.ts). Default 0: off. */
   queueTargetMs: number;
   acquireTimeoutMs: number;
   connectTimeoutMs: number;
   statementTimeoutMs: number;
-  /** Postgres ends a session whose transaction waits for us for longer. 0: never. */
+  /** Postgres ends a session whose open transaction is idle for longer. 0: never. */
   idleInTransactionTimeoutMs: number;
   idleTimeoutMs: number;
-  /** A connection is replaced after this long, ± 10 %. */
+  /** A connection is replaced after this time, ± 10 %. */
   lifetimeMs: number;
-  /** A lease held longer is reported as a leak. 0: none is. */
+  /** A longer lease is reported as a leak. 0: none is. */
   leakThresholdMs: number;
-  /** A lease held longer is taken back: its connection is discarded. 0, the default: none is. */
+  /** A longer lease is taken back: its connection is discarded. Default 0: none is. */
   leakReclaimMs: number;
-  /** A connection that was idle for longer is asked before it is used. */
+  /** A connection that was idle for longer is pinged before it is used. */
   validateAfterIdleMs: number;
-  /** Bytes that prepared statements may take in the backend of a connection (prepared-budget.ts). */
+  /** Limit for prepared statements in the memory of a backend (prepared-budget.ts). */
   preparedBytes: number;
 }
 
 export type PoolKind = 'write' | 'read' | 'analytics' | 'admin';
 
 /**
- * Postgres's default max_connections is 100, of which 3 are reserved: one instance of each service, with the relay's and
- * the watchers' connections, fits on a primary when its pools are no larger than these.
+ * Postgres's default max_connections is 100, of which 3 are reserved: one instance of each service, with the relay's and the watchers'
+ * connections, fits on a primary when its pools are no larger than these.
  */
 const SHARED: Omit<PoolOptions, 'max' | 'min' | 'autosize'> = {
   // Ten requests for each connection of the write pool: at 5 ms a statement the last of them waits 50 ms.
   waitingLimit: 200,
-  // For who answers people; batches and followers would rather wait.
+  // Services that answer people set a target; batches and followers rather wait.
   queueTargetMs: 0,
-  // Clients give up after some seconds; an answer later than this helps nobody. Outlasts a primary's restart.
+  // Clients give up after some seconds, so a later answer is useless. Longer than a primary's restart.
   acquireTimeoutMs: 5_000,
   connectTimeoutMs: 5_000,
   statementTimeoutMs: 15_000,
-  // Its snapshot keeps vacuum back. A live snapshot that a slow client takes waits for half a minute at most.
+  // An idle transaction's snapshot holds vacuum back. The snapshot of a slow live client is idle for half a minute at most.
   idleInTransactionTimeoutMs: 300_000,
   idleTimeoutMs: 60_000,
-  // A backend's memory only grows (plans, catalog caches): replaced twice an hour.
+  // A backend's memory only grows (plans, catalog caches): it is replaced twice an hour.
   lifetimeMs: 1_800_000,
   leakThresholdMs: 30_000,
   leakReclaimMs: 0,
-  // Sockets that ended are noticed at once; this is for those that a firewall forgot.
+  // A closed socket is noticed at once; this finds connections that a firewall has dropped.
   validateAfterIdleMs: 10_000,
-  // Some 300 statements of an ordinary length; 20 connections take 320 MB of the server at the most.
+  // About 300 statements of ordinary length; 20 connections take at most 320 MB of the server.
   preparedBytes: 16 * 1024 ** 2,
 };
 
@@ -69,7 +69,7 @@ export const DEFAULTS: Readonly<Record<PoolKind, PoolOptions>> = {
     statementTimeoutMs: 300_000,
     leakThresholdMs: 600_000,
   },
-  // Its users must not wait for each other.
+  // The users of this pool must not wait for each other.
   admin: { ...SHARED, min: 1, max: 5, autosize: false, waitingLimit: 50, statementTimeoutMs: 60_000 },
 };
 
@@ -82,7 +82,7 @@ export function poolOptions(kind: PoolKind, given: Partial<PoolOptions> | undefi
   for (const [name, value] of Object.entries(given ?? {})) {
     if (value !== undefined) Object.assign(options, { [name]: value });
   }
-  // A small max alone is enough to ask for a small pool.
+  // A small max alone asks for a small pool.
   if (given?.min === undefined) options.min = Math.min(options.min, options.max);
   const check = (option: keyof PoolOptions, ok: boolean, rule: string) => {
     if (!ok) throw errors.POOL_OPTION({ pool: kind, option, value: options[option], rule });

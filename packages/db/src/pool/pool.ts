@@ -1,6 +1,6 @@
 /**
- * The connections for one purpose on one server. Leases are exclusive and die with their connection; requests wait in line (admission.ts),
- * each with a deadline; past the waiting limit they are refused at once.
+ * The connections for one purpose on one server. Leases are exclusive and end with their connection; requests wait (admission.ts) up to
+ * their timeout, and are refused at once beyond the waiting limit.
  */
 import type { PoolStats } from '@tidemark/contracts';
 import { AnswerBudget } from '../connection/answer-budget.ts';
@@ -27,7 +27,7 @@ import type { LeaseSource } from './lease-source.ts';
 import { PoolMeter } from './meter.ts';
 import type { PoolOptions } from './options.ts';
 
-/** Coarse on purpose: one timer a pool instead of one a statement. */
+/** One timer a pool instead of one a statement. */
 const SWEEP_MS = 250;
 const SENT = 'statements may have been sent and were not answered; whether a COMMIT among them happened is unknown';
 
@@ -40,7 +40,7 @@ export class ConnectionPool implements Pool, LeaseSource {
   readonly observe: (event: DbEvent) => void;
   readonly answers: AnswerBudget;
   isClosed = false;
-  /** How often it was sent to another server. */
+  /** Count of moves to another server. */
   moves = 0;
   #init: PoolInit;
   readonly #connections = new Set<PooledConnection>();
@@ -67,12 +67,12 @@ export class ConnectionPool implements Pool, LeaseSource {
     this.#grow();
   }
 
-  /** Requests under way and waiting. */
+  /** Requests running and waiting. */
   get load(): number {
     return this.#leases.size + this.#admission.waiting + this.pipelines.pending;
   }
 
-  /** Why no connection can be had; undefined while there is one. */
+  /** The reason why no connection can be opened; undefined while one is open. */
   get problem(): string | undefined {
     return this.#connections.size > this.#connector.connecting ? undefined : this.#connector.error?.message;
   }
@@ -86,7 +86,6 @@ export class ConnectionPool implements Pool, LeaseSource {
     return value;
   }
 
-  /** Rejects with DB_POOL_FULL, DB_ACQUIRE_TIMEOUT, DB_POOL_CLOSED, or the server's refusal of every connection. */
   async acquire(rest: Rest, options: QueryOptions): Promise<Lease> {
     const began = performance.now();
     const timeoutMs = options.acquireTimeoutMs ?? this.options.acquireTimeoutMs;
@@ -99,7 +98,7 @@ export class ConnectionPool implements Pool, LeaseSource {
         const ready = makeReady(connection, rest, this.options.validateAfterIdleMs);
         if (ready !== undefined) await ready;
       } catch (error) {
-        // A connection that had died unseen costs another try within the same deadline, not the request.
+        // A connection that has died unnoticed costs another try within the same timeout, not the request.
         connection.discard(error as Error);
         this.#admission.left(key);
         continue;
@@ -129,29 +128,26 @@ export class ConnectionPool implements Pool, LeaseSource {
     else this.#free(connection);
   }
 
-  /** Releases the lease once no cancel request can reach it any more. */
   releaseAfter(watch: StatementWatch | undefined, lease: Lease): void {
     const cancelled = watch?.end();
     if (cancelled === undefined) this.release(lease);
     else void cancelled.then(() => this.release(lease));
   }
 
-  /** Most time for a statement, ms, under the role if it has one; 0 is none. */
   statementLimit(role: string | undefined, asked: number | undefined): number {
     const limitMs = asked ?? this.options.statementTimeoutMs;
     const { timeouts } = this.#init;
     return role === undefined || timeouts === undefined ? limitMs : timeouts.least(role, limitMs, asked);
   }
 
-  /** Hands a lease to a pipeline, which tells the meter itself when it is busy. */
   share(lease: Lease): void {
     lease.shared = true;
     this.meter.addBusy(-1);
   }
 
   /**
-   * The server is known not to answer: gives up the statements that have waited for longer than `ms`, and everyone in line,
-   * so that they can be served elsewhere now instead of at their deadlines.
+   * The server does not answer: rejects the statements that have waited for longer than `ms` and all waiting requests, so that they can
+   * be served elsewhere now instead of at their deadlines.
    */
   giveUp(ms: number, reason: string): void {
     const lost = () => errors.CONNECTION_LOST({ pool: this.name, reason, sent: SENT });
@@ -160,7 +156,7 @@ export class ConnectionPool implements Pool, LeaseSource {
     this.#admission.rejectAll(lost);
   }
 
-  /** Connects to another server from now on. Every connection to this one is ended first: nothing more reaches it. */
+  /** Connects to another server from now on, after ending every connection to this one. */
   moveTo(target: ConnectionTarget): void {
     this.moves++;
     this.#connector.stop();
@@ -171,7 +167,7 @@ export class ConnectionPool implements Pool, LeaseSource {
     for (const connection of [...this.#connections]) connection.discard(lost());
   }
 
-  /** The schema of its server has changed: each connection prepares its statements anew. */
+  /** The schema has changed: each connection prepares its statements anew. */
   forgetStatements(): void {
     for (const connection of this.#connections) connection.forgetStatements();
   }
@@ -246,23 +242,22 @@ export class ConnectionPool implements Pool, LeaseSource {
     return connection;
   }
 
-  /** It stays busy meanwhile, and nobody's. */
+  /** The connection stays busy meanwhile. */
   #measure(connection: PooledConnection): void {
     measurePrepared(connection).then(
       () => this.#free(connection),
-      // The connection was discarded, and the pool told of it.
+      // The connection was discarded, and the pool was told.
       () => undefined,
     );
   }
 
-  /** Nobody has it any more: for the next one, unless it is worn out. */
   #free(connection: PooledConnection): void {
     if (connection.prepared.isFull) this.meter.replacedTotal++;
     if (this.isClosed || !connection.isFresh) connection.close();
     if (connection.release()) this.#admission.offer(connection);
   }
 
-  /** Opens what the waiting need, and the minimum. */
+  /** Opens the connections that waiting requests need, and the minimum. */
   #grow(): void {
     const { min, max } = this.options;
     const lacking = Math.max(this.#admission.waiting, min - (this.#connections.size - this.#connector.connecting));
@@ -309,7 +304,7 @@ export class ConnectionPool implements Pool, LeaseSource {
       if (this.#connections.size === 0) this.#emptied?.();
       return;
     }
-    // A connection that never opened is counted as a failed connect.
+    // A connection that never opened counts as a failed connect.
     if (error !== undefined && connection.pid !== 0) {
       this.meter.discardedTotal++;
       this.observe({ type: 'db.connection_lost', pool: this.name, pending, error });

@@ -1,11 +1,11 @@
 /**
- * How many statements a pool lets the server work on at a time, between a floor and `max`, from what it measures.
+ * Computes from measurements how many statements of a pool the server should run at a time, between a floor and `max`.
  *
- * TCP Vegas (Brakmo, O'Malley, Peterson: "TCP Vegas: New Techniques for Congestion Detection and Avoidance", SIGCOMM 1994), as
- * Netflix's concurrency-limits applies it to requests (its VegasLimit): by Little's law, of `n` statements under way
- * n × (1 − baseline / mean) wait inside the server, where `baseline` is the time that one takes when nobody is in its way.
- * Fewer than α of them: one more may come. More than β: fewer. The baseline is measured as BBR does it (Cardwell et al., "BBR:
- * Congestion-Based Congestion Control", ACM Queue 2016, ProbeRTT): from time to time at half the limit, for one window.
+ * TCP Vegas (Brakmo, O'Malley, Peterson: "TCP Vegas: New Techniques for Congestion Detection and Avoidance", SIGCOMM 1994), as Netflix's
+ * concurrency-limits applies it to requests (its VegasLimit): by Little's law, of `n` running statements n × (1 − baseline / mean) wait
+ * inside the server, where `baseline` is the time of a statement without contention. Below α the limit grows, above β it falls. The
+ * baseline is measured as BBR does it (Cardwell et al., "BBR: Congestion-Based Congestion Control", ACM Queue 2016, ProbeRTT): from time
+ * to time at half the limit, for one window.
  *
  *                 enough saturated time
  *      ┌─────────┐ ──────────────────────► ┌─────────┐  the limit is halved for one window
@@ -13,32 +13,32 @@
  *      └─────────┘ ◄────────────────────── └─────────┘
  *                 the window is full: its mean is the baseline
  *
- * A mix of slower statements looks like a queue. Two things undo that: cuts that leave the mean where it was show that there
- * was no queue, and then the mean is the baseline; and every probe measures it afresh.
+ * Slower statements look like a queue. Two things correct that: when cuts leave the mean as it was, there was no queue, and the mean is
+ * the baseline; and every probe measures the baseline again.
  */
 
-/** What was measured since the last step. Times in ms. */
+/** Measurements since the last step. Times are in ms. */
 export interface LimitWindow {
   /** By a monotonic clock. */
   at: number;
   elapsedMs: number;
-  /** Statements (leases) that ended, and the sum of how long they were held. */
+  /** Leases that ended, and the sum of their durations. */
   completed: number;
   heldMs: number;
-  /** Someone had to wait because of the limit. */
+  /** A request had to wait because of the limit. */
   saturated: boolean;
 }
 
 export interface LimitState {
-  /** Not a whole number: small steps add up. */
+  /** A fraction, so that small steps add up. */
   limit: number;
   /** Undefined until something was measured. */
   baselineMs: number | undefined;
-  /** When the next probe is due; undefined until the pool is saturated. */
+  /** Time of the next probe; undefined until the pool is saturated. */
   probeAt: number | undefined;
-  /** The limit to go back to. */
+  /** The limit before the probe, to be restored. */
   probing: number | undefined;
-  /** Before the first of the cuts that have not been judged yet. */
+  /** The limit and mean before the first cut that has not been judged yet. */
   cutFrom: { limit: number; meanMs: number } | undefined;
 }
 
@@ -47,27 +47,27 @@ export interface LimitBounds {
   max: number;
 }
 
-/** Below it a mean says little. At 250 ms a window, pools under 40 statements a second join windows until they have them. */
+/** Fewer samples make the mean unreliable. At 250 ms a window, pools under 40 statements a second join windows until they have enough. */
 export const MIN_COMPLETED = 10;
-/** The first probe, and those after one that led to a cut: a limit that is far too high is found in a few seconds. */
+/** The first probe, and those after one that led to a cut, come early: a limit that is far too high is found in a few seconds. */
 const PROBE_SOON_MS = 1_000;
-/** One window of 250 ms in ten seconds at half the limit: where all of it is needed, that costs 1.25 %. */
+/** One window of 250 ms in ten seconds at half the limit costs 1.25 % where all of the limit is needed. */
 const PROBE_MS = 10_000;
-/** One bad window must not take away what took seconds to find. */
+/** Bounds the damage of one bad window. */
 const MAX_CUT = 0.2;
 const GROWTH = 0.1;
-/** Means differ by that much for no reason. */
+/** Means differ by this much without a reason. */
 const TOLERANCE = 1.1;
-/** Cuts are judged together when they come to this: less would not stand out from the noise. */
+/** Cuts are judged together when they come to this part: less would not stand out from the noise. */
 const JUDGED_CUT = 0.4;
-/** Of the newest mean under light load, which is a baseline of its own. */
+/** Weight of the newest mean under light load, which is a baseline by itself. */
 const LIGHT_WEIGHT = 0.2;
 
 export function initialLimit(max: number): LimitState {
   return { limit: max, baselineMs: undefined, probeAt: undefined, probing: undefined, cutFrom: undefined };
 }
 
-/** The windows that this is given must have at least MIN_COMPLETED statements. */
+/** `window` must have at least MIN_COMPLETED statements. */
 export function nextLimit(state: LimitState, window: LimitWindow, bounds: LimitBounds): LimitState {
   const meanMs = window.heldMs / window.completed;
   if (state.probing !== undefined) return afterProbe(state, state.probing, meanMs, window.at, bounds);
@@ -87,27 +87,27 @@ export function queued(limit: number, baselineMs: number, meanMs: number): numbe
 }
 
 /**
- * α and β grow with the limit as Netflix's do, with 2 and 4 in place of 3 and 6: a baseline that is measured at half the limit
- * shows half of a queue that is longer than that. Some queue there must be, to keep the server busy while answers travel.
+ * α and β grow with the limit as Netflix's do, with 2 and 4 in place of 3 and 6: a baseline that is measured at half the limit shows half
+ * of a longer queue. Some queue is needed to keep the server busy while answers travel.
  */
-const least = (limit: number) => Math.max(1, 2 * Math.log10(limit));
-const most = (limit: number) => Math.max(2, 4 * Math.log10(limit));
+const alpha = (limit: number) => Math.max(1, 2 * Math.log10(limit));
+const beta = (limit: number) => Math.max(2, 4 * Math.log10(limit));
 
 function adjusted(state: LimitState, meanMs: number, bounds: LimitBounds): LimitState {
   const { limit } = state;
   const queue = queued(limit, state.baselineMs ?? meanMs, meanMs);
-  if (queue < least(limit)) {
+  if (queue < alpha(limit)) {
     return { ...state, cutFrom: undefined, limit: Math.min(bounds.max, limit + 1 + GROWTH * limit) };
   }
-  if (queue <= most(limit)) return { ...state, cutFrom: undefined };
-  const target = limit - (queue - most(limit));
+  if (queue <= beta(limit)) return { ...state, cutFrom: undefined };
+  const target = limit - (queue - beta(limit));
   const cut = Math.max(bounds.floor, target, limit * (1 - MAX_CUT));
   return { ...state, limit: cut, cutFrom: state.cutFrom ?? { limit, meanMs } };
 }
 
 function baselineOf({ baselineMs, cutFrom, limit }: LimitState, meanMs: number): number {
   if (cutFrom !== undefined && limit <= cutFrom.limit * (1 - JUDGED_CUT)) {
-    // Had all of it been a queue, the mean would have fallen as much as the limit.
+    // If all of it had been a queue, the mean would have fallen as much as the limit.
     const expected = cutFrom.meanMs * (limit / cutFrom.limit);
     if (meanMs > (cutFrom.meanMs + expected) / 2) return meanMs;
   }

@@ -1,19 +1,19 @@
 /**
- * Requests that wait for a connection, each with a deadline, all of them with a limit.
+ * Requests that wait for a connection, each with a timeout, within one limit.
  *
- * Fair among identities: a connection goes to the identity that holds the fewest, among equals to the one whose first request came first,
- * and within an identity to the request that came first. One connection in eight goes to the oldest request of all that may have it, so
- * that whoever holds a connection for long does not wait for as long as others come: the n-th in the order of arrival is served
- * after at most 8 n connections. Half of the places are for all; beyond it an identity may have its share of them.
+ * A free connection goes to the identity that holds the fewest, then to the one whose first request is oldest, and within an identity to
+ * its oldest request. One connection in eight goes to the oldest request of all that may have it, so that an identity with long leases
+ * is not starved: the n-th request in the order of arrival is served after at most 8 n connections. Half of the places are open to all;
+ * beyond that an identity may have its share of them.
  */
 
 import type { PooledConnection } from '../connection/connection.ts';
 import type { Client } from '../types.ts';
 import { PieController, ServiceRate } from './pie-controller.ts';
 
-/** One connection in so many goes by age alone. */
+/** One connection in this many goes to the oldest request. */
 const BY_AGE_EVERY = 8;
-/** Part of the places that one identity may have while over half of them are taken. */
+/** Part of the places for one identity while over half of them are taken. */
 const SHARE = 0.05;
 
 interface Waiter {
@@ -26,7 +26,7 @@ interface Waiter {
 }
 
 export interface Wait {
-  /** Whose connection it will be; undefined: the service's own. */
+  /** The identity's key; undefined for the service itself. */
   key: string | undefined;
   ms: number;
   timedOut: () => Error;
@@ -42,14 +42,14 @@ export interface Connections {
 export class WaitingQueue {
   readonly limit: number;
   readonly #share: number;
-  /** By identity, each in the order of arrival: a set lets one leave from the middle at no cost. None is empty. */
+  /** Waiting requests by identity, in the order of arrival; no set is empty. A set removes from the middle at no cost. */
   readonly #lines = new Map<string | undefined, Set<Waiter>>();
   readonly #rate = new ServiceRate();
   readonly #control: PieController | undefined;
   #size = 0;
   #served = 0;
 
-  /** `targetMs`: the wait that newcomers are refused for; 0: none are. */
+  /** `targetMs`: the delay to keep by refusing new requests; 0 refuses none. */
   constructor(limit: number, targetMs = 0) {
     this.limit = limit;
     this.#share = Math.max(1, Math.floor(limit * SHARE));
@@ -60,35 +60,33 @@ export class WaitingQueue {
     return this.#size;
   }
 
-  /** Whether the identity can have no place. */
   isFullFor(key: string | undefined): boolean {
     if (this.#size >= this.limit) return true;
     if (key === undefined || this.#size < this.limit / 2) return false;
     return (this.#lines.get(key)?.size ?? 0) >= this.#share;
   }
 
-  /** Whether a newcomer is to be refused, so that those who wait are served in time. */
+  /** Whether a new request must be refused, so that waiting ones are served in time. */
   refuses(key: string | undefined): boolean {
     if (this.#control === undefined) return false;
     const now = performance.now();
     const oldest = this.#oldest(() => true);
     const oldestMs = oldest === undefined ? 0 : now - oldest.since;
     this.#control.update(this.#rate.delayMs(this.#size, oldestMs), now);
-    // A few who wait for slow statements are no overload (RFC 8033 §4.1 lets short queues pass, too).
+    // A few requests that wait for slow statements are no overload (RFC 8033 §4.1 lets short queues pass, too).
     if (this.#size < this.limit / 4) return false;
-    // Who has nothing in line waits for one request of each identity before it, and not for all that one of them has sent.
+    // An identity without waiting requests waits for one request of each other identity, and not for all of them.
     const isNew = !this.#lines.has(key);
     if (isNew && this.#rate.delayMs(this.#lines.size, 0) < this.#control.targetMs / 2) return false;
     return this.#control.refuses();
   }
 
-  /** Whether someone waits for whom this is true. */
   some(isMeant: (key: string | undefined) => boolean): boolean {
     for (const key of this.#lines.keys()) if (isMeant(key)) return true;
     return false;
   }
 
-  /** Resolves with a connection given by `serve`; rejects with `timedOut()` after `ms`, and with `gone()` when the client goes. */
+  /** Resolves with the connection given by `next`; rejects with `timedOut()` after `ms`, and with `gone()` when the client goes. */
   wait({ key, ms, timedOut, client, gone }: Wait): Promise<PooledConnection> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
@@ -107,7 +105,7 @@ export class WaitingQueue {
     });
   }
 
-  /** Takes who is next from the line, if one of them may have a connection. To be given one at once. */
+  /** Removes and returns the request to be served next, if one may have a connection. The caller must resolve it at once. */
   next(
     connections: Connections,
   ): { key: string | undefined; resolve: (connection: PooledConnection) => void } | undefined {

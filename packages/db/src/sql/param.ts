@@ -1,6 +1,6 @@
 /**
- * The only encoder of parameters. Everything is sent as text and Postgres infers the type, because the driver's own
- * serializers guess from the type it was told and mangle text (JSON encoded twice, 'true' to 'f', dates shifted).
+ * Encodes all parameters as text and leaves the types to Postgres. The driver's own serializers guess from the type that they were told,
+ * and mangle text: JSON is encoded twice, 'true' becomes 'f', dates shift.
  */
 import { errors } from '../errors.ts';
 import type { Param, Statement } from '../types.ts';
@@ -8,7 +8,7 @@ import type { Param, Statement } from '../types.ts';
 /** The protocol counts parameters in 16 bits. */
 const MAX_PARAMS = 65_534;
 
-/** A statement that can be sent without failing on our side: half a transaction is never written because of a bad value. */
+/** A statement that cannot fail on our side any more, so that no half of a transaction is sent because of a bad value. */
 export interface EncodedStatement {
   text: string;
   params: (string | null)[];
@@ -18,7 +18,7 @@ export interface EncodedStatement {
 
 export function encodeStatement(statement: Statement): EncodedStatement {
   const { text, params } = statement;
-  // The protocol ends the text at a zero byte; what follows would be read as its next fields.
+  // The protocol ends the text at a zero byte and would read the rest as its next fields.
   if (text.includes('\0'))
     throw errors.INVALID_PARAMETER({ value: JSON.stringify(text), reason: 'it has a zero byte' });
   if (params !== undefined && params.length > MAX_PARAMS) {
@@ -76,7 +76,7 @@ function isoDate(date: Date): string {
   return year >= 1 ? `${year}${rest}` : `${String(1 - year).padStart(4, '0')}${rest} BC`;
 }
 
-/** A Postgres array literal: nested arrays nested, everything else quoted, so that `null` and 'NULL' differ. */
+/** A Postgres array literal. Every value is quoted, so that `null` and 'NULL' differ. */
 export function encodeArray(values: readonly Param[]): string {
   let literal = '{';
   for (let i = 0; i < values.length; i++) {

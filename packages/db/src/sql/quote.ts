@@ -1,9 +1,9 @@
-/** Quoting for the places of a statement that cannot be parameters. */
+/** Quotes names and texts in those places of a statement that cannot be parameters. */
 import { errors } from '../errors.ts';
 import type { Param } from '../types.ts';
 import { encodeArray } from './param.ts';
 
-/** Postgres truncates longer names silently (NAMEDATALEN 64), so two long ones could become one. */
+/** Postgres silently truncates longer names (NAMEDATALEN is 64), so two long names could become one. */
 const MAX_NAME_BYTES = 63;
 
 /** `na"me` → `"na""me"`. Throws DB_INVALID_IDENTIFIER for an empty name, one over 63 bytes or one with a zero byte. */
@@ -14,7 +14,7 @@ export function identifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-/** A text literal that reads the same whatever standard_conforming_strings is. Throws DB_INVALID_PARAMETER on a zero byte. */
+/** A text literal that does not depend on standard_conforming_strings. Throws DB_INVALID_PARAMETER on a zero byte. */
 export function literal(text: string): string {
   if (text.includes('\0'))
     throw errors.INVALID_PARAMETER({ value: JSON.stringify(text), reason: 'it has a zero byte' });
@@ -22,12 +22,14 @@ export function literal(text: string): string {
   return text.includes('\\') ? ` E${quoted.replaceAll('\\', '\\\\')}` : quoted;
 }
 
-/** `['a', null, 'b"c']` → `{"a",NULL,"b\"c"}`: the text of a Postgres array, to be sent as one parameter. */
+/** `['a', null, 'b"c']` → `{"a",NULL,"b\"c"}`, to be sent as one parameter. */
 export function arrayLiteral(values: readonly Param[]): string {
   return encodeArray(values);
 }
 
-/** What unqualified names mean in requests for a schema: as with PostgREST, `public` comes last, where extensions and shared types usually live. */
+/**
+ * The search_path of requests for a schema. As in PostgREST, `public` comes last, since extensions and shared types usually are there.
+ */
 export function searchPath(schema: string): string {
   return schema === 'public' ? '"public"' : `${identifier(schema)}, "public"`;
 }

@@ -1,13 +1,13 @@
 /**
- * Statement text without values. pg_stat_statements replaces the constants of queries by `$1`, but not those of every
+ * Removes the values from a statement's text. pg_stat_statements replaces the constants of queries by `$1`, but not those of every
  * utility statement (`alter role … password '…'`), and keeps comments, in which applications put identifiers of users.
  */
 
-/** Longer texts are cut: the beginning tells which statement it is. */
+/** Longer texts are cut: their beginning tells which statement it is. */
 export const STATEMENT_MAX_LENGTH = 2_000;
 
 /**
- * In this order: comments; dollar-quoted bodies; quoted identifiers (kept); strings, with their prefix; `$1` and words, which may
+ * Alternatives in order: comments; dollar-quoted bodies; quoted identifiers (kept); strings with their prefix; `$1` and words, which may
  * hold digits (kept); numbers. An unclosed quote or comment, as cutting the text leaves it, runs to the end.
  */
 const TOKENS =

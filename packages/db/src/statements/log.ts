@@ -1,16 +1,16 @@
-/** The statements that ran last, and those that were slow, in rings of fixed size: an entry is overwritten in place. */
+/** The latest and the slow statements of a database, in rings of fixed size whose entries are overwritten in place. */
 
 import type { DbEvent } from '../events.ts';
 import { redactStatement, STATEMENT_MAX_LENGTH } from '../sql/redact.ts';
 import type { Holder, RecordedStatement } from '../types.ts';
 
-/** At 10,000 a second it shows the last 20 ms; what lasts is in the statistics. */
+/** At 10,000 statements a second the list shows the last 20 ms. */
 const HISTORY = 200;
-/** A database that is slow as a whole must not fill the log as well: the ring and the counters have all of them. */
+/** A database that is slow as a whole must not flood the log; the ring and the counters have all statements. */
 const EVENTS_PER_SECOND = 10;
 
 interface Entry {
-  /** By performance.now(); 0: never used. */
+  /** End of the run, by performance.now(); 0 for an entry that was never used. */
   at: number;
   pool: string;
   text: string;
@@ -29,7 +29,7 @@ class Ring {
     this.#entries = Array.from({ length: size }, newEntry);
   }
 
-  /** The entry to write into: the oldest. */
+  /** Returns the oldest entry, to be overwritten. */
   next(): Entry {
     const entry = this.#entries[this.#next]!;
     this.#next = (this.#next + 1) % this.#entries.length;
@@ -44,12 +44,25 @@ class Ring {
 }
 
 const newEntry = (): Entry => ({
-  ...{ at: 0, pool: '', text: '', waitMs: 0, ms: 0, rows: 0, holder: undefined, failed: false },
+  at: 0,
+  pool: '',
+  text: '',
+  waitMs: 0,
+  ms: 0,
+  rows: 0,
+  holder: undefined,
+  failed: false,
 });
 
 function shown({ at, pool, text, waitMs, ms, rows, holder, failed }: Entry): RecordedStatement {
   return {
-    ...{ at: Math.round(performance.timeOrigin + at), pool, text: redactStatement(text), waitMs, ms, rows, failed },
+    at: Math.round(performance.timeOrigin + at),
+    pool,
+    text: redactStatement(text),
+    waitMs,
+    ms,
+    rows,
+    failed,
     ...(holder?.route !== undefined && { route: holder.route }),
     ...(holder?.trace !== undefined && { trace: holder.trace }),
   };
@@ -64,7 +77,7 @@ export class StatementLog {
   #second = 0;
   #events = 0;
 
-  /** `slowMs`: of execution, without the wait for a connection; 0: none is slow. */
+  /** `slowMs`: execution time without the wait for a connection; 0: none is slow. */
   constructor(slowMs: number, observe: (event: DbEvent) => void, history = HISTORY) {
     this.slowMs = slowMs;
     this.#recent = new Ring(history);
@@ -108,7 +121,7 @@ export class StatementLog {
   }
 }
 
-/** The first characters, as a text of their own: a slice would keep all of the original in memory. */
+/** The first characters as a text of their own: a slice would keep all of the original in memory. */
 export function copyOf(text: string, characters: number): string {
   return Buffer.from(text.slice(0, characters)).toString();
 }

@@ -1,9 +1,9 @@
-/** Where statements are timed that are not pipelined: one alone, or several that were sent together. */
+/** Times statements outside of pipelines. */
 
 import type { Holder, Row, Rows } from '../types.ts';
 import type { StatementStatsRegistry } from './registry.ts';
 
-/** Runs one statement on a connection that is held, and records it. */
+/** Runs one statement on a leased connection, and records it. */
 export async function recorded<R extends Row>(
   registry: StatementStatsRegistry,
   text: string,
@@ -24,8 +24,8 @@ export async function recorded<R extends Row>(
 }
 
 /**
- * Statements of one transaction that were sent at once and answered at once: each is given the same share of its time, but for
- * settings, which take none. The wait for the connection is the first one's.
+ * Records the statements of a transaction that were sent and answered together. Each has an equal share of the time, except settings,
+ * which take none. The first has the wait for the connection.
  */
 export function recordTogether(
   registry: StatementStatsRegistry,

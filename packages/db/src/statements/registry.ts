@@ -1,26 +1,25 @@
-/** The statistics of one pool's statements, by text. Bounded in bytes: the least recently run are forgotten. */
+/** The statistics of one pool's statements, by text. They are bounded in bytes: the least recently run are dropped. */
 import { copyOf, StatementLog } from './log.ts';
 import { StatementStats, type StatsContext } from './stats.ts';
 
-/** Some 800 statements of an ordinary length. */
+/** About 800 statements of ordinary length. */
 const MAX_BYTES = 16 * 1024 ** 2;
-/** Six sketches. After 400 runs half of them were filled, and the heap had grown by 13 KB a statement. */
+/** Six sketches: after 400 runs half of them were filled, and the heap had grown by 13 KB a statement. */
 const STATISTICS_BYTES = 20 * 1024;
-/** Longer texts that begin alike share their statistics, and are not pipelined. */
+/** Longer texts with the same beginning share their statistics, and are not pipelined. */
 const MAX_TEXT = 16_384;
 
 export class StatementStatsRegistry implements StatsContext {
   readonly pool: string;
   readonly log: StatementLog;
-  /** Off: nothing is recorded, and pipelines keep the verdicts that they have. To measure what recording costs. */
+  /** When false, nothing is recorded, and pipelining verdicts stay as they are: to measure what recording costs. */
   isOn = true;
-  /** Forgotten, since all together were more than MAX_BYTES. */
+  /** Statements dropped because of MAX_BYTES. */
   evictedTotal = 0;
-  /** Bytes of the texts and statistics that are held. */
   bytes = 0;
   readonly #byText = new Map<string, StatementStats>();
 
-  /** Without a log of the database's own, nothing is slow. */
+  /** Without a log, nothing is slow. */
   constructor(pool: string, log: StatementLog = new StatementLog(0, () => undefined)) {
     this.pool = pool;
     this.log = log;
@@ -43,7 +42,7 @@ export class StatementStatsRegistry implements StatsContext {
       this.bytes += costOf(text);
       while (this.bytes > MAX_BYTES) this.#forgetOldest();
     } else {
-      // To the end: a map keeps the order of insertion, so the first one is the least recently run.
+      // Moves it to the end: a map keeps the order of insertion, so the first entry is the least recently run.
       this.#byText.delete(text);
     }
     this.#byText.set(text, stats);
@@ -57,5 +56,5 @@ export class StatementStatsRegistry implements StatsContext {
   }
 }
 
-/** Two bytes a character at the most. */
+/** A character takes at most two bytes. */
 const costOf = (text: string): number => STATISTICS_BYTES + 2 * text.length;

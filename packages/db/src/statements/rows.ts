@@ -1,4 +1,4 @@
-/** Statistics of statements as they are shown: merged over pools, the texts without constants. */
+/** Statistics of statements as dashboards show them: merged over pools, texts without constants. */
 import { createHash } from 'node:crypto';
 import type { StatementFigures } from '@tidemark/contracts';
 import { redactStatement } from '../sql/redact.ts';
@@ -7,11 +7,11 @@ import { mergedQuantiles } from './sketch.ts';
 import type { StatementStats } from './stats.ts';
 
 const QUANTILES = [0.5, 0.95, 0.99];
-/** Of a text in telemetry, which is sent each second. */
+/** Length of a text in telemetry, which is sent each second. */
 const MAX_TEXT = 500;
 
-/** Those that took most time, at most `most`, in that order. Costs about 0.1 ms each: for dashboards, not for requests. */
-export function statementFigures(registries: readonly StatementStatsRegistry[], most: number): StatementFigures[] {
+/** The statements that took most time, at most `max`, in that order. Costs about 0.1 ms each: for dashboards, not for requests. */
+export function statementFigures(registries: readonly StatementStatsRegistry[], max: number): StatementFigures[] {
   const byText = new Map<string, StatementStats[]>();
   for (const registry of registries) {
     for (const stats of registry.all()) {
@@ -26,7 +26,7 @@ export function statementFigures(registries: readonly StatementStatsRegistry[], 
     .map((all) => ({ all, totalMs: sum(all, (stats) => stats.totalMs) }))
     .filter(({ all }) => sum(all, ({ callsTotal }) => callsTotal) > 0)
     .sort((a, b) => b.totalMs - a.totalMs)
-    .slice(0, most)
+    .slice(0, max)
     .map(({ all, totalMs }) => {
       const waits = mergedQuantiles(
         all.map((stats) => stats.waits),
@@ -44,16 +44,20 @@ export function statementFigures(registries: readonly StatementStatsRegistry[], 
         rowsTotal: sum(all, (stats) => stats.rowsTotal),
         bytesTotal: sum(all, (stats) => stats.bytesTotal),
         totalMs,
-        ...{ waitP50Ms: waits[0]!, waitP95Ms: waits[1]!, waitP99Ms: waits[2]! },
-        ...{ p50Ms: runs[0]!, p95Ms: runs[1]!, p99Ms: runs[2]! },
+        waitP50Ms: waits[0]!,
+        waitP95Ms: waits[1]!,
+        waitP99Ms: waits[2]!,
+        p50Ms: runs[0]!,
+        p95Ms: runs[1]!,
+        p99Ms: runs[2]!,
       };
     });
 }
 
-/** A text that is not among the first any more is dropped with the rest when the map is full. */
+/** Cleared when full, so that texts which are no longer shown do not stay. */
 const names = new Map<string, { id: string; text: string }>();
 const MAX_NAMES = 500;
-/** Longer texts are named anew each time: 500 of these take 4 MB. */
+/** Longer texts are named anew each time: 500 of this length take 4 MB. */
 const MAX_NAMED = 4_096;
 
 function named(text: string): { id: string; text: string } {

@@ -1,26 +1,26 @@
-/**
- * What is known about each statement: how often it ran, what it brought, how long it takes, alone on a connection and on an
- * pipeline, and whether it may be pipelined.
- */
+/** The statistics of one statement: counts, times alone on a connection and on a pipeline, and whether it may be pipelined. */
 
 import type { Holder, Row, Rows } from '../types.ts';
 import type { StatementLog } from './log.ts';
 import { SlidingSketch } from './sketch.ts';
 
-/** Before this many runs nothing is concluded from them. */
+/** Fewer runs allow no verdict. */
 const MIN_SAMPLES = 20;
-/** What is pipelined holds up those behind it for about this long. */
+/** A pipelined statement delays those behind it by about this long. */
 const SHORT_MS = 5;
-/** What shares a transaction holds up those before it as well: all are answered at its end. */
+/** A statement in a shared transaction delays those before it as well, since all are answered at its end. */
 const BRIEF_MS = 1;
-/** Worth a trial on a pipeline: alone it was measured with the load of all the others. */
+/** Worth a trial on a pipeline: the time alone was measured under the load of all other statements. */
 const TRIAL_MS = 25;
-/** Of the times alone: on a busy server even the lower quartile says more about the others. A wrong trial costs a cut off read. */
+/**
+ * The quantile of times alone for TRIAL_MS: on a busy server even the lower quartile says more about the other statements. A wrong trial
+ * costs a cancelled read.
+ */
 const TRIAL_QUANTILE = 0.05;
 const UNKNOWN_MS = 10;
-/** A verdict is renewed after this many runs: percentiles cost more than what they decide about. */
+/** A verdict holds for this many runs, since percentiles cost more than a single decision is worth. */
 const VERDICT_EVERY = 64;
-/** Doubled with each fault, halved with each good verdict: a stall of the machine costs seconds, a slow statement minutes. */
+/** Doubled with each fault and halved with each good verdict: a stall of the machine costs seconds, a slow statement minutes. */
 const PENALTY_FIRST_MS = 2_000;
 const MAX_PENALTY_MS = 600_000;
 const READS_PER_CUT_OFF = 1_000;
@@ -39,14 +39,14 @@ export class StatementStats {
   errorsTotal = 0;
   slowTotal = 0;
   rowsTotal = 0;
-  /** Characters of text that came: of every row of short results, from the first row of long ones. */
+  /** Characters of results: counted in all rows of short results, estimated from the first row of long ones. */
   bytesTotal = 0;
-  /** Of execution. */
+  /** Execution time. */
   totalMs = 0;
   readonly waits = new SlidingSketch();
-  /** On an exclusive connection. Under load this includes the time that the server's other statements take from it. */
+  /** Times on an exclusive connection. Under load they include what the server's other statements take. */
   readonly alone = new SlidingSketch();
-  /** On a pipeline, from the answer before it: at most one or two are under way there, so this is nearer to its own time. */
+  /** Times on a pipeline, from the answer before: at most two statements run there, so they are nearer to its own time. */
   readonly pipelined = new SlidingSketch();
   readonly #context: StatsContext;
   readonly #mayBePipelined: boolean;
@@ -64,12 +64,12 @@ export class StatementStats {
     this.#context = context;
   }
 
-  /** Of all runs, failed ones too; before the first, as much as a statement that is neither short nor long. */
+  /** Mean over all runs, failed ones included; before the first run, a value between short and long. */
   get meanMs(): number {
     return this.callsTotal === 0 ? UNKNOWN_MS : this.totalMs / this.callsTotal;
   }
 
-  /** O(1), and nothing is allocated: it runs once for each statement. */
+  /** O(1) without allocation, since it runs for each statement. */
   record(
     where: 'alone' | 'pipelined',
     waitMs: number,
@@ -91,7 +91,7 @@ export class StatementStats {
   }
 
   recordError(waitMs = 0, ms = 0, holder?: Holder): void {
-    // Those behind it would be sent twice each time: until the next verdict it shares no more.
+    // The reads behind a failed one are sent twice, so it shares no transaction until the next verdict.
     this.#shares = false;
     if (!this.#context.isOn) return;
     this.callsTotal++;
@@ -107,9 +107,9 @@ export class StatementStats {
   }
 
   /**
-   * On a pipeline answers arrive in bursts, so a single time there says little, but their mean is what a read really takes:
-   * a statement is pipelined while that is short. As long as it is not known, while its best times alone are: a busy server
-   * slows everything down, and the upper percentiles then say more about the load than about the statement.
+   * On a pipeline answers arrive in bursts, so a single time there says little, but their mean is the true time of a read: a statement is
+   * pipelined while that is short. Until it is known, the best times alone decide: a busy server slows everything down, and the upper
+   * percentiles then say more about the load than about the statement.
    */
   isPipelined(now: number): boolean {
     if (!this.#mayBePipelined || now < this.#penaltyUntil) return false;
@@ -128,17 +128,17 @@ export class StatementStats {
     return this.#isPipelined;
   }
 
-  /** Of a pipelined one: whether it is so short that it may share a transaction with others. */
+  /** Whether a pipelined statement is short enough to share a transaction. */
   get sharesTransaction(): boolean {
     return this.#shares;
   }
 
-  /** It took too long on a pipeline. One in a thousand reads is put down to the machine. */
+  /** It exceeded the time limit of the pipeline. One in a thousand reads is attributed to the machine. */
   cutOff(now: number): void {
     if (++this.#cutOffs * READS_PER_CUT_OFF > this.#pipelinedTotal) this.#penalise(now);
   }
 
-  /** None of that for a while, the next time for twice as long. */
+  /** Not pipelined for a while, the next time for twice as long. */
   #penalise(now: number): void {
     this.#isPipelined = false;
     this.#shares = false;
@@ -151,7 +151,7 @@ export class StatementStats {
   }
 }
 
-/** Rows whose text is counted one by one; the gateway's statements have one, with all of the answer in it. */
+/** Rows whose text is counted one by one; the gateway's statements have one row with the whole answer. */
 const COUNTED_ROWS = 4;
 
 function sizeOf(rows: Rows): number {
@@ -167,7 +167,7 @@ function charactersOf(row: Row): number {
   let size = 0;
   for (const name in row) {
     const value: unknown = row[name];
-    // A number or boolean of some characters; null has none; parsed JSON is not measured again.
+    // A number or boolean counts a few characters, null none; parsed JSON is not measured again.
     if (typeof value === 'string') size += value.length;
     else if (value !== null) size += 4;
   }

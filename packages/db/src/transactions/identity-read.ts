@@ -1,4 +1,4 @@
-/** One read under an identity: on a pipeline when its statement is known to be short, else on an exclusive connection. */
+/** Runs one read under an identity: on a pipeline when its statement is known to be short, else on an exclusive connection. */
 
 import { isStalePlan, PostgresError } from '../connection/postgres-error.ts';
 import { type PipelinedRead, SKIPPED } from '../pipeline/pipelined-read.ts';
@@ -9,7 +9,7 @@ import { type IdentityTransaction, runIdentityTransaction } from './identity-tra
 
 export interface IdentityRead {
   rows: Rows;
-  /** Of a snapshot that is not newer than the statement's; empty unless `wantsXmin`. */
+  /** The xmin of a snapshot that is not newer than the statement's; empty unless `wantsXmin`. */
   xmin: string;
 }
 
@@ -79,7 +79,7 @@ async function readAlone(
   }
 }
 
-/** query_canceled: by the pipeline's statement_timeout. */
+/** 57014 query_canceled, by the pipeline's statement_timeout. */
 function isCutOff(error: unknown): boolean {
   return error instanceof PostgresError && error.code === '57014';
 }

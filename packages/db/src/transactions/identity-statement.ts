@@ -1,17 +1,19 @@
-/** The statement that puts a transaction under an identity, for as long as the transaction lasts. */
+/** Builds the statement that sets an identity for the rest of the transaction. */
 import { errors } from '../errors.ts';
 import { type EncodedStatement, encodeStatement } from '../sql/param.ts';
 import type { Identity } from '../types.ts';
 
-/** A column: a statement's snapshot in the default isolation is taken after this one's, so this xmin is a lower bound of its own. */
+/**
+ * An additional column: in the default isolation the next statement takes its snapshot later, so this xmin is a lower bound of its own.
+ */
 export const XMIN = ', pg_snapshot_xmin(pg_current_snapshot())::text as xmin';
 
-/** Postgres's own settings that a request may choose: how names and times read, not what may be done. */
+/** Postgres's own settings that an identity may set: they change how names and times read, and no rights. */
 const PLAIN_SETTINGS = new Set(['search_path', 'TimeZone']);
 
 /**
- * One text for each number of extra settings, so that it is prepared once a connection. `extra` is more columns of it, `timeoutMs`
- * the statement_timeout of the transaction, where it is not that of the session.
+ * The text depends only on the number of settings, so that it is prepared once a connection. `extra` adds columns; `timeoutMs` sets the
+ * statement_timeout of the transaction, where it differs from that of the session.
  * Throws DB_ROLE_REFUSED and DB_SETTING_REFUSED.
  */
 export function identityStatement(identity: Identity, extra = '', timeoutMs?: number): EncodedStatement {
@@ -27,8 +29,8 @@ export function identityStatement(identity: Identity, extra = '', timeoutMs?: nu
 }
 
 /**
- * The same for the transaction of a pipeline, which has no BEGIN READ ONLY: it says so itself. Once a statement has run, Postgres lets
- * nobody take that back. The settings are a condition that is false, so that no row is made; `wantsXmin`: that is true, with one.
+ * The same for a pipeline, which has no BEGIN READ ONLY and sets transaction_read_only itself; Postgres lets no later statement take that
+ * back. The settings form a condition that is false, so that no row is returned; with `wantsXmin` it is true, with one row.
  */
 export function pipelineIdentity(identity: Identity, wantsXmin: boolean): { text: string; params: string[] } {
   const params = identityParams(identity);
@@ -41,7 +43,7 @@ export function pipelineIdentity(identity: Identity, wantsXmin: boolean): { text
   return { text, params };
 }
 
-/** By number of parameters, which is bounded by the settings that this system gives. */
+/** Texts by number of parameters, which is bounded by the settings that this system gives. */
 const TEXTS: string[] = [];
 const XMIN_TEXTS: string[] = [];
 
@@ -56,12 +58,12 @@ function pipelineText(params: number, wantsXmin: boolean): string {
 
 /** Claims, role, then name and value of each setting. */
 function identityParams({ claims, role, settings }: Identity): string[] {
-  // To Postgres, the role "none" is the user that logged in, who may do everything.
+  // For Postgres, the role "none" is the user that logged in, who has all rights.
   if (role === 'none' || role === '') throw errors.ROLE_REFUSED({ role });
   const params = [claims, role];
   if (settings === undefined) return params;
   for (const name in settings) {
-    // Without a dot it is one of Postgres's own, such as `role` once more.
+    // A name without a dot is one of Postgres's own settings, such as `role`.
     if (!name.includes('.') && !PLAIN_SETTINGS.has(name)) throw errors.SETTING_REFUSED({ name });
     params.push(name, settings[name] as string);
   }

@@ -1,7 +1,7 @@
 /**
- * `BEGIN; role and claims; statements; COMMIT` in one go. What is sent in one tick stays contiguous on the wire, so it is
- * one round trip, and requests that share a connection never see each other's identity. When a statement fails, Postgres
- * skips those after it and turns the COMMIT into a ROLLBACK by itself.
+ * Sends `BEGIN; role and claims; statements; COMMIT` at once. Statements sent in one tick stay contiguous on the wire, so this takes one
+ * round trip, and requests that share a connection never see each other's identity. When a statement fails, Postgres skips those after it
+ * and turns the COMMIT into a ROLLBACK.
  */
 import { answerKey } from '../connection/answer-budget.ts';
 import { StatementWatch } from '../connection/cancel-when-gone.ts';
@@ -19,9 +19,8 @@ export interface IdentityTransaction {
   identity: Identity;
   statements: readonly EncodedStatement[];
   readOnly: boolean;
-  /** End with ROLLBACK instead of COMMIT. */
   rollback?: boolean;
-  /** More columns of the first statement, such as `, pg_snapshot_xmin(…) as xmin`. */
+  /** Additional columns of the first statement, such as `, pg_snapshot_xmin(…) as xmin`. */
   extra?: string;
   /** Sent behind the COMMIT, outside of the transaction. */
   after?: EncodedStatement;
@@ -29,15 +28,15 @@ export interface IdentityTransaction {
 
 export interface IdentityOutcome {
   results: Rows[];
-  /** The row of the first statement, with the extra columns. */
+  /** The row of the first statement, with the additional columns. */
   first: Row;
-  /** Undefined when there was none, or it failed though the COMMIT was confirmed. */
+  /** Undefined when there was none, or when it failed behind a confirmed COMMIT. */
   after: Row | undefined;
-  /** For a connection. */
+  /** Wait for a connection. */
   waitMs: number;
 }
 
-/** On an exclusive connection. Throws the error of the first statement that failed; nothing was written then. */
+/** Uses an exclusive connection. Throws the error of the first statement that failed; nothing was then written. */
 export async function runIdentityTransaction(
   pool: ConnectionPool,
   transaction: IdentityTransaction,
@@ -47,7 +46,7 @@ export async function runIdentityTransaction(
     return await runOnce(pool, transaction, options);
   } catch (error) {
     if (!isStalePlan(error)) throw error;
-    // The failure rolled everything back: once more, as a whole, without statements that other connections have prepared.
+    // The failure rolled everything back: once more as a whole, without statements that other connections have prepared.
     const statements = transaction.statements.map((statement) => ({ ...statement, prepare: false }));
     return await runOnce(pool, { ...transaction, statements }, options);
   }
@@ -72,7 +71,7 @@ async function runOnce(
     options.timing?.(pool.name, waitMs, performance.now() - lease.since);
     return { ...outcome, waitMs };
   } catch (error) {
-    // A function has deallocated what was prepared here, the COMMIT perhaps: nothing on this session can be relied on.
+    // A function has deallocated what was prepared here, perhaps COMMIT too: nothing on this session can be relied on.
     if (isStalePlan(error) && (error as PostgresError).code === NO_SUCH_STATEMENT)
       lease.connection.discard(error as Error, true);
     lease.isFruitless = isCutOff(error);
@@ -82,7 +81,7 @@ async function runOnce(
   }
 }
 
-/** The client is told in advance what is known of the statements, so that it cannot send many that take long before one has ended. */
+/** Tells the client the expected time first, so that it cannot send many long statements before one has ended. */
 async function acquireFor(
   pool: ConnectionPool,
   { statements }: IdentityTransaction,
@@ -98,14 +97,14 @@ async function acquireFor(
   }
 }
 
-/** It was computed for nothing: 57014, by a limit of time or cancelled; or the answer was too large. */
+/** The work was in vain: 57014 by a time limit or a cancel request, or the answer was too large. */
 const isCutOff = (error: unknown): boolean => CUT_OFF_CODES.has((error as Partial<PostgresError>).code ?? '');
 const CUT_OFF_CODES = new Set(['57014', 'DB_ANSWER_BYTES', 'DB_ANSWERS_FULL', 'DB_STATEMENT_OVERRUN']);
 
-/** invalid_sql_statement_name */
+/** 26000 invalid_sql_statement_name. */
 const NO_SUCH_STATEMENT = '26000';
 
-/** Settles when everything that was sent has been answered. Nothing is sent when a part of it is invalid. */
+/** Settles when all statements are answered. Sends nothing when one of them is invalid. */
 function sendIdentityTransaction(
   connection: PooledConnection,
   transaction: IdentityTransaction,
@@ -114,7 +113,7 @@ function sendIdentityTransaction(
 ): Promise<IdentityOutcome> {
   const { statements, rollback, after } = transaction;
   const localTimeout = timeoutMs === connection.statementTimeoutMs ? undefined : timeoutMs;
-  // Everything that can fail on our side has to fail before the first byte is sent.
+  // Everything that can fail on our side must fail before the first byte is sent.
   const parts = [
     transaction.readOnly ? BEGIN_READ_ONLY : BEGIN,
     identityStatement(transaction.identity, transaction.extra, localTimeout),
@@ -139,13 +138,13 @@ function sendIdentityTransaction(
       connection.submit(part, timeoutMs, (result, error) => {
         if (result === undefined) failure ??= error;
         else rows[index] = result;
-        // What is left unanswered is the end of the transaction.
+        // Only the end of the transaction is unanswered now.
         if (index === parts.length - 2) progress.isEnding = true;
         answered();
       });
     });
     if (after === undefined) return;
-    // Its failure leaves `after` undefined: the transaction was committed all the same.
+    // When it fails, `after` is undefined: the transaction was committed all the same.
     connection.submit(after, timeoutMs, (result) => {
       behind = result?.[0];
       answered();

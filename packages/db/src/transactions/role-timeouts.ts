@@ -1,14 +1,14 @@
 /**
- * How long a statement of a role may run: the least of the pool's limit, the limit that the service sets for the role, and the role's
- * own, `alter role … set statement_timeout = …`. Postgres applies the last one at login alone, and requests come by SET ROLE.
+ * Time limits of statements by role: the lowest of the pool's limit, the service's limit for the role, and the role's own, `alter role …
+ * set statement_timeout = …`. Postgres applies the last one only at login, and requests use SET ROLE.
  */
 import type { DbEvent } from '../events.ts';
 import type { Pool } from '../types.ts';
 
-/** A changed setting of a role holds after at most this. */
+/** A changed setting of a role applies after at most this time. */
 const REFRESH_MS = 10_000;
 const TIMEOUT_MS = 5_000;
-/** A role's setting for this database goes before that for all databases. */
+/** A role's setting for this database comes before that for all databases. */
 const SETTINGS = `select r.rolname as role, substr(setting, length('statement_timeout=') + 1) as timeout
   from pg_db_role_setting s join pg_roles r on r.oid = s.setrole cross join unnest(s.setconfig) setting
  where setting like 'statement_timeout=%' and s.setdatabase in (0, (select oid from pg_database where datname = current_database()))
@@ -27,18 +27,18 @@ export class RoleTimeouts {
   #own: ReadonlyMap<string, number> = new Map();
   #timer: NodeJS.Timeout | undefined;
 
-  /** ms by role; `*`: any other role. A role that is in neither has the pool's limit. */
+  /** Limits in ms by role; `*` is any other role. A role without an entry has the pool's limit. */
   constructor(configured: ReadonlyMap<string, number>) {
     this.#configured = configured;
   }
 
-  /** `limitMs`: of the pool, 0 is none. `asked`: a limit of the caller's for this role, in place of the configured one. */
+  /** `limitMs` is the pool's limit; 0 is none. `asked` replaces the configured limit of the role. */
   least(role: string, limitMs: number, asked: number | undefined): number {
     const configured = asked ?? this.#configured.get(role) ?? this.#configured.get('*');
     return lower(lower(configured ?? limitMs, asked === undefined ? limitMs : 0), this.#own.get(role) ?? 0);
   }
 
-  /** Reads the roles' own settings now and from time to time. */
+  /** Reads the roles' own settings now and periodically. */
   async start(pool: Pool, observe: (event: DbEvent) => void): Promise<void> {
     const refresh = () =>
       this.#refresh(pool).catch((error: Error) => observe({ type: 'db.role_settings_failed', error }));
@@ -69,7 +69,7 @@ function lower(a: number, b: number): number {
   return Math.min(a, b);
 }
 
-/** As Postgres reads it: a number, in ms where it has no unit. */
+/** Reads the format of Postgres: a number with an optional unit, by default ms. */
 export function readTimeout(text: string): number | undefined {
   const match = /^\s*'?\s*(\d+(?:\.\d+)?)\s*(us|ms|s|min|h|d)?\s*'?\s*$/.exec(text);
   if (match === null) return undefined;

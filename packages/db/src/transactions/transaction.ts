@@ -1,4 +1,4 @@
-/** Statements on an exclusive connection: one alone, or several between BEGIN and COMMIT with the caller's code between them. */
+/** Runs statements on an exclusive connection: one alone, or several between BEGIN and COMMIT with the caller's code between them. */
 import { parseLsn } from '@tidemark/contracts';
 import { answerKey } from '../connection/answer-budget.ts';
 import { StatementWatch } from '../connection/cancel-when-gone.ts';
@@ -33,7 +33,7 @@ export async function runQuery<R extends Row>(
       const send = () => lease.connection.send<R>(encoded, timeoutMs);
       return await recorded(pool.statements, statement.text, lease.since - began, options.holder, send);
     } catch (error) {
-      // A single statement that failed was rolled back, so running it again is safe; its stale plan is forgotten.
+      // A single statement that failed was rolled back, so running it again is safe; its stale plan is dropped.
       if (isStalePlan(error)) return await lease.connection.send<R>(encoded, timeoutMs);
       throw error;
     }
@@ -51,7 +51,7 @@ export interface TransactionEnd {
 
 export interface TransactionOutcome<T> {
   value: T;
-  /** Undefined when there was none, or it failed though the end of the transaction was confirmed. */
+  /** Undefined when there was none, or when it failed behind a confirmed end of the transaction. */
   after: Row | undefined;
 }
 
@@ -68,7 +68,7 @@ export async function runTransaction<T>(
   const { identity, client } = options;
   const timeoutMs = pool.statementLimit(identity?.role, options.timeoutMs);
   const course: Course = { timeoutMs, isEnding: false, committing: false, watch: undefined };
-  // A client's statements have their limit together as well: a hundred of them would hold their locks a hundred times as long.
+  // All statements of a client together have the limit as well: a hundred of them would hold their locks a hundred times as long.
   const hasTotal = identity !== undefined && options.timeoutMs === undefined && timeoutMs > 0;
   const withinMs = hasTotal ? timeoutMs + TOTAL_GRACE_MS : 0;
   if (client !== undefined || withinMs > 0) {
@@ -88,14 +88,13 @@ export async function runTransaction<T>(
   }
 }
 
-/** Behind the limit of one statement, so that one which overruns it alone gets the error of Postgres. */
+/** Longer than the limit of one statement, so that a single overrun gets the error of Postgres. */
 const TOTAL_GRACE_MS = 100;
 
 interface Course {
   readonly timeoutMs: number;
-  /** COMMIT or ROLLBACK has been sent. */
   isEnding: boolean;
-  /** COMMIT has been sent: its own failure must be told as it is. */
+  /** COMMIT was sent: its own failure must be reported as it is. */
   committing: boolean;
   watch: StatementWatch | undefined;
 }
@@ -111,7 +110,6 @@ async function between<T>(
   const { connection } = lease;
   const { timeoutMs } = course;
   const { identity, client } = options;
-  // Fails on our side before the first byte is sent.
   const localTimeout = connection.statementTimeoutMs === timeoutMs ? undefined : timeoutMs;
   const setting = identity && identityStatement(identity, '', localTimeout);
   connection.answer.key = identity && answerKey(identity, client);
@@ -141,7 +139,7 @@ async function between<T>(
   };
   let value: T;
   try {
-    // Awaited: a statement must not run outside of the transaction because BEGIN failed.
+    // Awaited, since no statement may run outside of the transaction when BEGIN failed.
     await settleAll(opening);
     value = await work(tx);
     checkAwaited(course, options);
@@ -165,19 +163,19 @@ async function between<T>(
   return { value, after: behind.status === 'fulfilled' ? behind.value?.[0] : undefined };
 }
 
-/** Throws when the client has gone, or the time for all statements is over: nothing more is run, and what was is rolled back. */
+/** Throws when the client is gone or the time for all statements is over; the transaction is then rolled back. */
 function checkAwaited({ timeoutMs, watch }: Course, { client }: TransactionOptions): void {
   if (client?.isGone) throw errors.CLIENT_GONE();
   if (watch?.isOverdue) throw errors.TRANSACTION_TIMEOUT({ ms: timeoutMs });
 }
 
-/** Sets the session's statement_timeout where it differs; what is sent next comes after it on the wire. */
+/** Sets the session's statement_timeout where it differs; it precedes the next statement on the wire. */
 function useTimeout(connection: PooledConnection, timeoutMs: number): void {
-  // Without it the session's limit is unknown: the connection is discarded, and what is sent on it is told so.
+  // When it fails, the limit of the session is unknown: the connection is discarded, and the next statement with it.
   if (connection.statementTimeoutMs !== timeoutMs) setTimeoutOf(connection, timeoutMs).catch(() => undefined);
 }
 
-/** The same, answered. Rejects when it failed; the connection is discarded then. */
+/** Awaits the answer. Rejects when it failed; the connection is then discarded. */
 export async function setTimeoutOf(connection: PooledConnection, timeoutMs: number): Promise<void> {
   connection.statementTimeoutMs = timeoutMs;
   try {
@@ -188,7 +186,7 @@ export async function setTimeoutOf(connection: PooledConnection, timeoutMs: numb
   }
 }
 
-/** The command tag: postgres keeps it on its Result. */
+/** The command tag, which postgres keeps on its Result. */
 export function commandOf(rows: Rows): string | null {
   return (rows as Rows & { command: string | null }).command;
 }
@@ -198,7 +196,7 @@ function beginStatement(options: TransactionOptions): EncodedStatement {
   return { text: `begin${isolation}${options.readOnly ? ' read only' : ''}`, params: [], prepare: true };
 }
 
-/** Looked up instead of copied: a value from elsewhere cannot become SQL. */
+/** Looked up instead of copied, so that no other value can become SQL. */
 const ISOLATION = {
   'read committed': 'read committed',
   'repeatable read': 'repeatable read',
