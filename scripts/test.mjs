@@ -21,9 +21,8 @@ try {
   process.exit(1);
 }
 
-const { describeForTests, startTemporaryStack } = await import(
-  new URL('../packages/local-stack/dist/index.js', import.meta.url).href
-);
+const { startTemporaryStack } = await import(new URL('../packages/local-stack/dist/index.js', import.meta.url).href);
+const { describeForTests } = await import(new URL('../packages/testing/dist/index.js', import.meta.url).href);
 const stack = await startTemporaryStack({ onProgress: say });
 let child;
 let stopping = false;

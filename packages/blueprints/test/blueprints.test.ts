@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { migrate, openDatabase } from '@tidemark/db';
 import { createLocalFileStore } from '@tidemark/files';
-import { useTestStack } from '@tidemark/local-stack';
+import { useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { BLUEPRINTS, loadBlueprint, loadDemoImages } from '../src/index.ts';
 

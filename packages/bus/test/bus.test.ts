@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { TidemarkError } from '@tidemark/contracts';
-import { startTemporaryStack, useTestStack } from '@tidemark/local-stack';
+import { startTemporaryStack } from '@tidemark/local-stack';
+import { useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { Type } from 'typebox';
 import { clientOf } from '../src/client.ts';

@@ -1,7 +1,7 @@
 /** Tests of a follower whose consumer or stream is lost. */
 
 import { CHANGE_HEADERS, envelopeId, heartbeatId, lsnToHex, tableKey } from '@tidemark/contracts';
-import { useTestStack } from '@tidemark/local-stack';
+import { useTestStack } from '@tidemark/testing';
 import t, { type Test } from 'tap';
 import { clientOf } from '../src/client.ts';
 import { type BusEvent, connectBus, type FollowOptions, followChanges } from '../src/index.ts';

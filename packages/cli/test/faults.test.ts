@@ -2,7 +2,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { startTemporaryStack, useTestStack } from '@tidemark/local-stack';
+import { startTemporaryStack } from '@tidemark/local-stack';
+import { useTestStack } from '@tidemark/testing';
 import { jwtVerify } from 'jose';
 import postgres from 'postgres';
 import t, { type Test } from 'tap';

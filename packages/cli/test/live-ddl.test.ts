@@ -1,6 +1,7 @@
 /** The event triggers of `tidemark live`: installed where the login may, gone with `live disable --all`. */
 import { migrate } from '@tidemark/db';
-import { useTestStack, withClient } from '@tidemark/local-stack';
+import { withClient } from '@tidemark/local-stack';
+import { useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { disableAllLive, enableLive } from '../src/live/live.ts';
 

@@ -1,6 +1,6 @@
 /** `tidemark live enable` leaves the application's writes working, or the table as it was. */
 import { migrate } from '@tidemark/db';
-import { useTestStack } from '@tidemark/local-stack';
+import { useTestStack } from '@tidemark/testing';
 import postgres from 'postgres';
 import t from 'tap';
 import { run } from '../src/commands.ts';

@@ -4,7 +4,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { migrate, runScript } from '@tidemark/db';
-import { useTestStack } from '@tidemark/local-stack';
+import { useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { run } from '../src/commands.ts';
 

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadBlueprint } from '@tidemark/blueprints';
 import { migrate, runScript } from '@tidemark/db';
-import { METRICS_ENV, useTestStack } from '@tidemark/local-stack';
+import { METRICS_ENV, useTestStack } from '@tidemark/testing';
 import { SignJWT } from 'jose';
 import postgres from 'postgres';
 

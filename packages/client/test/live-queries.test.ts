@@ -1,5 +1,5 @@
 /** Live queries of a client, against a gateway and a realtime service, with a TCP proxy between them that tests cut. */
-import { metricsPage } from '@tidemark/local-stack';
+import { metricsPage } from '@tidemark/testing';
 import t from 'tap';
 import { WebSocket } from 'ws';
 import { createClient, type LiveEvent } from '../src/index.ts';

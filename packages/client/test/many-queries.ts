@@ -1,7 +1,7 @@
 /** Tests of many and of unusual live queries, run by live-queries.test.ts on its backend. */
 import { randomUUID } from 'node:crypto';
 import { LIVE_QUERY_BYTES } from '@tidemark/contracts';
-import { metricsPage } from '@tidemark/local-stack';
+import { metricsPage } from '@tidemark/testing';
 import type { Test } from 'tap';
 import { WebSocket } from 'ws';
 import { createClient } from '../src/index.ts';

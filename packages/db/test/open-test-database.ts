@@ -1,7 +1,8 @@
 /** A database of the test's own with the schema, one table under row-level security, and what the pools reported. */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { startTemporaryStack, useTestStack } from '@tidemark/local-stack';
+import { startTemporaryStack } from '@tidemark/local-stack';
+import { useTestStack } from '@tidemark/testing';
 import type { Test } from 'tap';
 import { openDatabase } from '../src/database.ts';
 import type { Database, DatabaseOptions } from '../src/database-types.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Identity, migrate, openDatabase } from '@tidemark/db';
-import { useTestStack } from '@tidemark/local-stack';
+import { useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import type { NewFile } from '../src/file-rows.ts';
 import { createFileRegistry, type FileRegistry } from '../src/registry.ts';

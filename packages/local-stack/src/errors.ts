@@ -103,11 +103,6 @@ export const errors = defineErrors('STACK', {
     details: (p) => p.log || 'no output',
     hint: 'If the machine is only slow, start again. Otherwise the log in the details says what it waits for.',
   }),
-  BAD_TEST_STACK: row<{ value: string; reason: string }>({
-    status: 400,
-    message: (p) => `TIDEMARK_TEST_STACK is ${p.value}, which is not a description of a stack: ${p.reason}`,
-    hint: 'Set it to what describeForTests(stack) returns (or a file with that in it), or unset it.',
-  }),
   TABLESPACES: row<{ folder: string }>({
     status: 501,
     message: (p) =>

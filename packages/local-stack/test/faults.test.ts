@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import { withClient } from '../src/postgres-node.ts';
 import type { UnexpectedExit } from '../src/server-process.ts';
-import { startTemporaryStack } from '../src/test-stack.ts';
+import { startTemporaryStack } from '../src/temporary-stack.ts';
 import { waitUntil } from '../src/wait-until.ts';
 import { processesUnder } from './another-process.ts';
 

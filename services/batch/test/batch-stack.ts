@@ -15,7 +15,7 @@ import {
   openFileStore,
   type Visibility,
 } from '@tidemark/files';
-import { METRICS_ENV, useTestStack } from '@tidemark/local-stack';
+import { METRICS_ENV, useTestStack } from '@tidemark/testing';
 import type { TestS3 } from '@tidemark/testing/s3';
 import type { Test } from 'tap';
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { connectBus } from '@tidemark/bus';
 import { clientOf } from '@tidemark/bus/client';
-import { useTestStack } from '@tidemark/local-stack';
+import { useTestStack } from '@tidemark/testing';
 import sharp from 'sharp';
 import t, { type Test } from 'tap';
 import { type BatchStack, openBatchStack, until } from './batch-stack.ts';

@@ -2,7 +2,7 @@
 
 import { connectBus } from '@tidemark/bus';
 import { clientOf } from '@tidemark/bus/client';
-import { useTestStack } from '@tidemark/local-stack';
+import { useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { openBatchStack, until } from './batch-stack.ts';
 

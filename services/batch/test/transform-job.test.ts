@@ -1,5 +1,5 @@
 import type { FileRow } from '@tidemark/files';
-import { metricsPage } from '@tidemark/local-stack';
+import { metricsPage } from '@tidemark/testing';
 import sharp from 'sharp';
 import t from 'tap';
 import { type BatchStack, openBatchStack, SERVICE, until } from './batch-stack.ts';

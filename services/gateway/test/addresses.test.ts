@@ -1,7 +1,8 @@
 /** Answers tell clients nothing of where Postgres is. */
 import { migrate } from '@tidemark/db';
-import { startTemporaryStack, useTestStack } from '@tidemark/local-stack';
+import { startTemporaryStack } from '@tidemark/local-stack';
 import { runPhases } from '@tidemark/service';
+import { useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { start } from '../src/start.ts';
 import { SECRET } from './gateway-fixture.ts';

@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto';
 import { clientOf } from '@tidemark/bus/client';
 import { migrate } from '@tidemark/db';
-import { METRICS_ENV, type TestDatabase, useTestStack } from '@tidemark/local-stack';
 import { runPhases } from '@tidemark/service';
+import { METRICS_ENV, type TestDatabase, useTestStack } from '@tidemark/testing';
 import { SignJWT } from 'jose';
 import pg from 'pg';
 import type { RealtimeApp } from '../src/app.ts';

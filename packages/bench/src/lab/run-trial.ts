@@ -1,7 +1,7 @@
 /** Runs one trial: its context, its time limit, its cleanup. */
 import { migrate } from '@tidemark/db';
-import { type TestDatabase, type TestStack, useTestStack } from '@tidemark/local-stack';
 import { explain } from '@tidemark/service';
+import { type TestDatabase, type TestStack, useTestStack } from '@tidemark/testing';
 import pTimeout from 'p-timeout';
 import { errors } from '../errors.ts';
 import type { Finding, Trial } from './trial.ts';

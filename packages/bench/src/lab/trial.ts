@@ -1,5 +1,5 @@
 /** A trial breaks something on purpose and says what it found. Glossary of the fault lab. */
-import type { TestDatabase, TestStack } from '@tidemark/local-stack';
+import type { TestDatabase, TestStack } from '@tidemark/testing';
 
 export interface Trial {
   /** As on the command line; the file in `trials/` has the same name. */

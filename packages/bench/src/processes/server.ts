@@ -1,8 +1,8 @@
 /** A forked process of the benchmark: a server, the gateway, the relay or the load. */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { METRICS_ENV } from '@tidemark/local-stack';
 import type { ChildMessage } from '@tidemark/service';
+import { METRICS_ENV } from '@tidemark/testing';
 import { errors } from '../errors.ts';
 import { type Usage, usageOf } from './usage.ts';
 

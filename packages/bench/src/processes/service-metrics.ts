@@ -1,5 +1,5 @@
 /** What a service says of itself at /metrics. */
-import { metricsPage } from '@tidemark/local-stack';
+import { metricsPage } from '@tidemark/testing';
 import { errors } from '../errors.ts';
 
 /**

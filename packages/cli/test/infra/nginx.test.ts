@@ -6,7 +6,7 @@ import { get, type IncomingMessage } from 'node:http';
 import { arch } from 'node:os';
 import { join } from 'node:path';
 import { LIVE_SUBPROTOCOL } from '@tidemark/contracts';
-import { unpackDebian } from '@tidemark/local-stack';
+import { unpackDebian } from '@tidemark/testing/debian';
 import t, { type Test } from 'tap';
 import WebSocket from 'ws';
 import { eventually, freePorts, launch, temporaryHome } from '../tidemark-up.ts';

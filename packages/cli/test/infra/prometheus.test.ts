@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { unpackDebian } from '@tidemark/local-stack';
+import { unpackDebian } from '@tidemark/testing/debian';
 import t from 'tap';
 import { root, temporaryHome } from '../tidemark-up.ts';
 import { infra, readInfra } from './files.ts';

@@ -1,4 +1,5 @@
-import { startTemporaryStack, useTestStack, withClient } from '@tidemark/local-stack';
+import { startTemporaryStack, withClient } from '@tidemark/local-stack';
+import { useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { checkServer } from '../../src/setup/check-server.ts';
 

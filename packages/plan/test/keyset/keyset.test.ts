@@ -1,7 +1,7 @@
 /** What a page by key costs: a range of an index, wherever it begins. */
 import { migrate, openDatabase, runScript } from '@tidemark/db';
-import { useTestStack } from '@tidemark/local-stack';
 import { parseQuery } from '@tidemark/query';
+import { useTestStack } from '@tidemark/testing';
 import fc from 'fast-check';
 import t from 'tap';
 import { loadCatalog } from '../../src/catalog/load.ts';

@@ -1,8 +1,8 @@
 /** A compiled plan is what the planner would have made: for every query, whatever was compiled before it. */
 import { readFile } from 'node:fs/promises';
 import { migrate, openDatabase, runScript } from '@tidemark/db';
-import { useTestStack } from '@tidemark/local-stack';
 import { parseQuery, type RowsMedia } from '@tidemark/query';
+import { useTestStack } from '@tidemark/testing';
 import fc from 'fast-check';
 import t from 'tap';
 import { loadCatalog } from '../../src/catalog/load.ts';

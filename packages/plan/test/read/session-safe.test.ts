@@ -1,7 +1,7 @@
 /** Which reads may share a transaction with others: none that runs what a user has written. */
 import { migrate, openDatabase, runScript } from '@tidemark/db';
-import { useTestStack } from '@tidemark/local-stack';
 import { parseQuery } from '@tidemark/query';
+import { useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { loadCatalog } from '../../src/catalog/load.ts';
 import { isSessionSafe } from '../../src/read/session-safe.ts';

@@ -1,7 +1,7 @@
 /** Forms of a statement that save Postgres work, and answer the same: the page before its embeds, rows that are rendered apart. */
 import { migrate, openDatabase, runScript } from '@tidemark/db';
-import { useTestStack } from '@tidemark/local-stack';
 import { parseQuery } from '@tidemark/query';
+import { useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { loadCatalog } from '../../src/catalog/load.ts';
 import { joinRows } from '../../src/read/primary-key-read.ts';

@@ -1,5 +1,5 @@
 /** Array elements and texts in JSON, compared with Postgres: the results are equal, or the row is left to Postgres. */
-import { useTestStack } from '@tidemark/local-stack';
+import { useTestStack } from '@tidemark/testing';
 import fc from 'fast-check';
 import postgres from 'postgres';
 import t from 'tap';

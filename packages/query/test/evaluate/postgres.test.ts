@@ -1,6 +1,6 @@
 /** Compares the evaluator with Postgres: random values and filters of each type must agree on true, false and null. */
 
-import { useTestStack } from '@tidemark/local-stack';
+import { useTestStack } from '@tidemark/testing';
 import fc from 'fast-check';
 import postgres from 'postgres';
 import t from 'tap';

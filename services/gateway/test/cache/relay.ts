@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { connectBus } from '@tidemark/bus';
 import { clientOf } from '@tidemark/bus/client';
-import { metricsPage, useTestStack } from '@tidemark/local-stack';
+import { metricsPage, useTestStack } from '@tidemark/testing';
 import type { Test } from 'tap';
 import { type GatewayFixture, SECRET, useGateway } from '../gateway-fixture.ts';
 

@@ -1,6 +1,6 @@
 /** pg_stat_statements shows the statements of all users, so the service never creates it, and reports who can read it. */
 import { migrate, openDatabase } from '@tidemark/db';
-import { useTestStack } from '@tidemark/local-stack';
+import { useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { statements } from '../../src/collectors/postgres-statements.ts';
 import type { MetricsEvent } from '../../src/events.ts';

@@ -1,8 +1,8 @@
 /** Tests the built console in a real browser, with real figures. */
 import { existsSync } from 'node:fs';
 import { migrate } from '@tidemark/db';
-import { useTestStack } from '@tidemark/local-stack';
 import { buildBaseApp, createHealth, createLogger, createMetrics, httpStats } from '@tidemark/service';
+import { useTestStack } from '@tidemark/testing';
 import { launchChromium } from '@tidemark/testing/browser';
 import type { Page } from 'playwright-core';
 import t from 'tap';

@@ -7,7 +7,7 @@ import {
   TidemarkError,
 } from '@tidemark/contracts';
 import { migrate } from '@tidemark/db';
-import { useTestStack } from '@tidemark/local-stack';
+import { useTestStack } from '@tidemark/testing';
 import { decodeJwt } from 'jose';
 import t from 'tap';
 import { type LiveListAnswer, merge } from '../../src/live/ask-instances.ts';

@@ -1,7 +1,7 @@
 import { PerformanceHealth, TELEMETRY_MAX_BYTES, type Telemetry } from '@tidemark/contracts';
 import { migrate } from '@tidemark/db';
-import { metricsPage, useTestStack } from '@tidemark/local-stack';
 import { buildBaseApp, createHealth, createLogger, createMetrics, httpStats } from '@tidemark/service';
+import { metricsPage, useTestStack } from '@tidemark/testing';
 import postgres from 'postgres';
 import t from 'tap';
 import { Check } from 'typebox/value';

@@ -3,8 +3,7 @@
  * start again and refresh their tokens. Whatever happens in between, at the end each client's rows equal the database's. The
  * whole of it, with 200 clients, is `live-checker` in the fault lab (packages/bench).
  */
-import pg from 'pg';
-import t from 'tap';
+
 import {
   as,
   changeThings,
@@ -17,7 +16,9 @@ import {
   rowsText,
   TABLES,
   thingsTables,
-} from '../../src/checker/index.ts';
+} from '@tidemark/testing/live-checker';
+import pg from 'pg';
+import t from 'tap';
 import { startTestRealtime, type TestRealtime, token, waitFor } from '../test-realtime.ts';
 
 const RUN_MS = 4_000;

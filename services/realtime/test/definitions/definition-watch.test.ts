@@ -1,6 +1,6 @@
 /** When the watch lets a transaction's envelopes leave. */
 import { migrate, openDatabase } from '@tidemark/db';
-import { useTestStack } from '@tidemark/local-stack';
+import { useTestStack } from '@tidemark/testing';
 import pg from 'pg';
 import t from 'tap';
 import { type DefinitionStats, DefinitionWatch } from '../../src/definitions/definition-watch.ts';

@@ -1,5 +1,5 @@
 /** What is published of a table, asked without a lock, is what pg_publication_tables says. */
-import { useTestStack } from '@tidemark/local-stack';
+import { useTestStack } from '@tidemark/testing';
 import pg from 'pg';
 import t from 'tap';
 import { publishedSql } from '../../src/definitions/publication-sql.ts';

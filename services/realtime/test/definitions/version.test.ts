@@ -1,5 +1,5 @@
 /** What changes the version of a definition, and what does not. */
-import { useTestStack } from '@tidemark/local-stack';
+import { useTestStack } from '@tidemark/testing';
 import pg from 'pg';
 import t from 'tap';
 import { definitionsSql, ROLES_VERSION_SQL } from '../../src/definitions/definition-sql.ts';

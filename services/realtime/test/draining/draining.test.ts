@@ -1,7 +1,7 @@
 /** An instance that stops lets its clients go over time: they are told when and where, and served until then. */
 
 import type { LiveChange } from '@tidemark/contracts';
-import { metricsPage } from '@tidemark/local-stack';
+import { metricsPage } from '@tidemark/testing';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
 import { type Event, openStream } from '../open-stream.ts';

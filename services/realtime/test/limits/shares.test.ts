@@ -1,5 +1,5 @@
 /** What clients make this instance keep is limited in bytes or number, and no identity gets all of it. */
-import { metricsPage } from '@tidemark/local-stack';
+import { metricsPage } from '@tidemark/testing';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
 import { startTestRealtime, token, waitFor } from '../test-realtime.ts';

@@ -1,5 +1,5 @@
 /** Policies that read other tables: rows enter and leave when those change, without a change of their own. */
-import { metricsPage } from '@tidemark/local-stack';
+import { metricsPage } from '@tidemark/testing';
 import t from 'tap';
 import { type HeldQuery, holdQuery } from '../held-query.ts';
 import { LiveClient } from '../live-client.ts';

@@ -1,7 +1,7 @@
 /** A table with policies on a real Postgres, asked as an identity would ask it, and as the topics see it. */
 import { createHash } from 'node:crypto';
 import { type Identity, migrate, openDatabase } from '@tidemark/db';
-import { useTestStack } from '@tidemark/local-stack';
+import { useTestStack } from '@tidemark/testing';
 import pg from 'pg';
 import { RowImage } from '../../src/changes/row-image.ts';
 import { policyParams, policyStatement } from '../../src/rls/visible-images.ts';

@@ -1,6 +1,6 @@
 /** Filters on every kind of type: what a subscriber holds after changes is what the same query reads. */
 import type { LiveChange } from '@tidemark/contracts';
-import { metricsPage } from '@tidemark/local-stack';
+import { metricsPage } from '@tidemark/testing';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
 import { startTestRealtime, waitFor } from '../test-realtime.ts';

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { connectBus } from '@tidemark/bus';
 import { clientOf } from '@tidemark/bus/client';
 import type { Change, DefinitionsChanged, Envelope } from '@tidemark/contracts';
-import { useTestStack } from '@tidemark/local-stack';
+import { useTestStack } from '@tidemark/testing';
 import type { Test } from 'tap';
 import { startTestRealtime, waitFor } from '../test-realtime.ts';
 

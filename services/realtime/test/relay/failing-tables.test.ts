@@ -1,7 +1,7 @@
 /** What fails for one table stops that table alone: its subscribers resync, operators are told, and the other tables go on. */
 import { connectBus } from '@tidemark/bus';
 import { Alert } from '@tidemark/contracts';
-import { metricsPage, useTestStack } from '@tidemark/local-stack';
+import { metricsPage, useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
 import { startTestRealtime, waitFor } from '../test-realtime.ts';

@@ -3,7 +3,7 @@
 import { type Bus, connectBus, readChanges } from '@tidemark/bus';
 import { clientOf } from '@tidemark/bus/client';
 import { CHANGE_HEADERS, type Envelope, parseMessageId } from '@tidemark/contracts';
-import { useTestStack } from '@tidemark/local-stack';
+import { useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
 import { startTestRealtime, type TestRealtime, waitFor } from '../test-realtime.ts';

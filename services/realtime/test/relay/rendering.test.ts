@@ -3,7 +3,7 @@
 import { connectBus } from '@tidemark/bus';
 import { clientOf } from '@tidemark/bus/client';
 import type { Envelope } from '@tidemark/contracts';
-import { useTestStack } from '@tidemark/local-stack';
+import { useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { elements, members } from '../../src/changes/json-scan.ts';
 import { startTestRealtime, waitFor } from '../test-realtime.ts';

@@ -1,7 +1,7 @@
 /** A slot that keeps too much WAL is told of, then dropped; everyone starts afresh behind a new epoch. */
 import { connectBus } from '@tidemark/bus';
 import { Alert } from '@tidemark/contracts';
-import { useTestStack } from '@tidemark/local-stack';
+import { useTestStack } from '@tidemark/testing';
 import pg from 'pg';
 import t from 'tap';
 import { judgeBudget } from '../../src/relay/wal-budget.ts';

@@ -2,7 +2,7 @@
 
 import { connectBus } from '@tidemark/bus';
 import { CHANGE_HEADERS, envelopeId, lsnToHex, parseLsn, parsePosition } from '@tidemark/contracts';
-import { useTestStack } from '@tidemark/local-stack';
+import { useTestStack } from '@tidemark/testing';
 import pg from 'pg';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';

@@ -1,7 +1,7 @@
 /** What a policy hides is never sent: not as a row, not as an old row, not as a key. */
 
 import { formatTidemark, parseLsn, parsePosition } from '@tidemark/contracts';
-import { metricsPage } from '@tidemark/local-stack';
+import { metricsPage } from '@tidemark/testing';
 import pg from 'pg';
 import t from 'tap';
 import { policySql } from '../../src/tables/table-facts.ts';

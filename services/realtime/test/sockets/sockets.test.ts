@@ -1,7 +1,7 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connectBus } from '@tidemark/bus';
 import { Telemetry, type Telemetry as TelemetryMessage } from '@tidemark/contracts';
-import { metricsPage, useTestStack } from '@tidemark/local-stack';
+import { metricsPage, useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
 import { startTestRealtime, token, waitFor } from '../test-realtime.ts';

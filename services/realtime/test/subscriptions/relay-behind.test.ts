@@ -1,7 +1,8 @@
 /** What is subscribed to while a snapshot and the changes are not at the same place, on stacks of these tests' own. */
 import { migrate } from '@tidemark/db';
-import { METRICS_ENV, metricsPage, startTemporaryStack } from '@tidemark/local-stack';
+import { startTemporaryStack } from '@tidemark/local-stack';
 import { runPhases } from '@tidemark/service';
+import { METRICS_ENV, metricsPage } from '@tidemark/testing';
 import t, { type Test } from 'tap';
 import { startRealtime } from '../../src/start.ts';
 import { LiveClient } from '../live-client.ts';

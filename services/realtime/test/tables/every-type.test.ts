@@ -4,7 +4,7 @@ import { connectBus } from '@tidemark/bus';
 import { clientOf } from '@tidemark/bus/client';
 import { parseLsn } from '@tidemark/contracts';
 import { openDatabase } from '@tidemark/db';
-import { useTestStack } from '@tidemark/local-stack';
+import { useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { ChangeEnvelope } from '../../src/changes/envelope.ts';
 import type { RowImage } from '../../src/changes/row-image.ts';

@@ -1,4 +1,4 @@
-import { random } from '@tidemark/realtime/checker';
+import { random } from '@tidemark/testing/live-checker';
 
 /** Seeded draws: the same ones in the same order for the same seed. */
 export interface Dice {

@@ -1,5 +1,5 @@
 /** Model clients of the trial's guises, with what is to be judged of what they were sent. */
-import { ModelClient, type Row, rowsText, type Sent } from '@tidemark/realtime/checker';
+import { ModelClient, type Row, rowsText, type Sent } from '@tidemark/testing/live-checker';
 import { SignJWT } from 'jose';
 import type { Guise } from './guises.ts';
 import { type Answer, isRefusal, Sight } from './sight.ts';

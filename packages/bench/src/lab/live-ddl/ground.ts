@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { migrate } from '@tidemark/db';
-import { type Stack, TestStack } from '@tidemark/local-stack';
+import type { Stack } from '@tidemark/local-stack';
+import { TestStack } from '@tidemark/testing';
 import postgres from 'postgres';
 import { until } from '../../measuring/waiting.ts';
 import { type Instance, liveInstance } from '../live-faults/instance.ts';

@@ -2,7 +2,7 @@
  * What a client was allowed at which time: by the rows of each seal that are always there, asked under its role and claims behind each
  * change of schema or rights. A row that was sent is a leak if no state of the rights that may count for it shows its seal.
  */
-import type { Sent } from '@tidemark/realtime/checker';
+import type { Sent } from '@tidemark/testing/live-checker';
 
 /** What `probe.ask` says of a query. */
 export interface Answer {

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { migrate } from '@tidemark/db';
 import { type Stack, startTemporaryStack } from '@tidemark/local-stack';
-import { as, type ModelClient, type Row, rowsText } from '@tidemark/realtime/checker';
+import { as, type ModelClient, type Row, rowsText } from '@tidemark/testing/live-checker';
 import postgres from 'postgres';
 import { answered, pause, until } from '../../measuring/waiting.ts';
 import { atLeast, atMost, equal, type Finding, type TrialContext } from '../trial.ts';

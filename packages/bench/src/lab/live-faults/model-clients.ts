@@ -1,5 +1,13 @@
 /** The clients of a liveFaultTrial: of every kind, over all instances, and some whose rows have a sum that no part of a transaction keeps. */
-import { claimsOf, type Guise, ModelClient, population, type Row, random, type User } from '@tidemark/realtime/checker';
+import {
+  claimsOf,
+  type Guise,
+  ModelClient,
+  population,
+  type Row,
+  random,
+  type User,
+} from '@tidemark/testing/live-checker';
 import { SignJWT } from 'jose';
 import { OWNED_SUM, OWNERS, SUM } from './writers.ts';
 

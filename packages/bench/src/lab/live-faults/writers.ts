@@ -1,5 +1,5 @@
 /** What the writers of a liveFaultTrial do to the database, and when they wait. */
-import { changeThings, random, TABLES, thingsTables, USERS, type User } from '@tidemark/realtime/checker';
+import { changeThings, random, TABLES, thingsTables, USERS, type User } from '@tidemark/testing/live-checker';
 import postgres from 'postgres';
 import { answered, pause } from '../../measuring/waiting.ts';
 

@@ -1,5 +1,5 @@
 /** Nothing is broken but connections: clients of every kind connect, drop, resume, start afresh and refresh their tokens. */
-import { random } from '@tidemark/realtime/checker';
+import { random } from '@tidemark/testing/live-checker';
 import { pause } from '../../measuring/waiting.ts';
 import { liveFaultTrial } from '../live-faults/live-faults.ts';
 import type { Trial } from '../trial.ts';

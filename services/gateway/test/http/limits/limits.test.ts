@@ -1,7 +1,7 @@
 /** What clients meet at a gateway's limits: rates, sizes, slowness, browsers. */
 
 import { connect, type Socket } from 'node:net';
-import { metricsPage } from '@tidemark/local-stack';
+import { metricsPage } from '@tidemark/testing';
 import t from 'tap';
 import { useGateway } from '../../gateway-fixture.ts';
 

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { METRICS_ENV, metricsPage, useTestStack } from '@tidemark/local-stack';
+import { METRICS_ENV, metricsPage, useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { WebSocket } from 'ws';
 import { SECRET, useGateway } from '../../gateway-fixture.ts';

@@ -1,7 +1,7 @@
 /** Concurrent inserts are joined, and nobody can tell but by the clock. */
 
 import { readFile } from 'node:fs/promises';
-import { metricsPage } from '@tidemark/local-stack';
+import { metricsPage } from '@tidemark/testing';
 import fc from 'fast-check';
 import t from 'tap';
 import { GroupCommit, halves } from '../../../src/writes/group-commit/group-commit.ts';

@@ -1,9 +1,9 @@
 /** Joined inserts below the HTTP layer: older servers, column rights, and the keeping of Idempotency-Keys. */
 
 import { openDatabase } from '@tidemark/db';
-import { metricsPage } from '@tidemark/local-stack';
 import type { WriteRow } from '@tidemark/plan';
 import { createMetrics } from '@tidemark/service';
+import { metricsPage } from '@tidemark/testing';
 import t from 'tap';
 import { InsertGroups } from '../../../src/writes/group-commit/insert-groups.ts';
 import { startIdempotencySweeper } from '../../../src/writes/idempotency/sweeper.ts';

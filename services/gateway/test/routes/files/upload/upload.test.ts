@@ -3,7 +3,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { Readable } from 'node:stream';
-import { metricsPage } from '@tidemark/local-stack';
+import { metricsPage } from '@tidemark/testing';
 import t from 'tap';
 import { ada, bob, type Claims, code, LIMIT, PNG, type Shown, service, useFiles } from '../files-fixture.ts';
 

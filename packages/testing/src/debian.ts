@@ -1,16 +1,16 @@
-/** Programs of Debian packages for tests, unpacked into a folder of their own: nothing is installed, and no server is started. */
+/** Unpacks programs of Debian packages for tests into a folder, without installing them or starting their services. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { cacheFolder, makeCached } from './cache-folder.ts';
+import { cacheFolder, makeCached } from '@tidemark/local-stack';
 
 const run = promisify(execFile);
 
 /**
- * Unpacks the packages, without what they depend on, and returns the folder that stands for `/`. Kept for the next test.
- * @throws with apt-get's own message where there is no apt-get or no such package
+ * Unpacks the packages without their dependencies, and returns the folder that takes the place of `/`. It is kept for later tests.
+ * @throws apt-get's own error where there is no apt-get or no such package
  */
 export async function unpackDebian(packages: readonly string[]): Promise<string> {
   const parent = join(await cacheFolder(undefined), 'debian');
@@ -28,12 +28,12 @@ export async function unpackDebian(packages: readonly string[]): Promise<string>
 }
 
 async function download(packages: readonly string[], cwd: string): Promise<void> {
-  // Started by root, apt-get would otherwise write as a user that may not enter the folder.
+  // As root, apt-get would otherwise download as the user _apt, which cannot enter the folder.
   const fetchAll = () => run('apt-get', ['-o', 'APT::Sandbox::User=root', 'download', ...packages], { cwd });
   try {
     await fetchAll();
   } catch {
-    // A fresh container has no package lists; what is wrong otherwise is thrown by the second attempt.
+    // A new container has no package lists. The second attempt throws any other error again.
     await run('apt-get', ['update']);
     await fetchAll();
   }

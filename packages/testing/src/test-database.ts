@@ -1,21 +1,20 @@
-/** Statements around test databases: made from a template, seen on the replica, dropped with all that hangs on them. */
+/** Creates test databases from a template, waits for them on the replica, and drops them with their slots and sessions. */
 import { createHash } from 'node:crypto';
+import { endWalSender, replayed, withClient } from '@tidemark/local-stack';
 import type postgres from 'postgres';
 import { errors } from './errors.ts';
-import { withClient } from './postgres-node.ts';
-import { endWalSender, replayed } from './replica.ts';
 
-/** Seconds that one process waits while another builds the same template. */
+/** Seconds that a process waits while another builds the same template. */
 const BUILD_SECONDS = 120;
-/** Seconds for a new database to appear on the replica; it takes about 30 ms. */
+/** Seconds until a new database must be on the replica; it takes about 30 ms. */
 const REPLAY_SECONDS = 30;
 
-/** The database that holds the template of `key`. */
+/** Returns the name of the database that holds the template of `key`. */
 export function templateName(key: string): string {
   return `tpl_${createHash('sha256').update(key).digest('hex').slice(0, 16)}`;
 }
 
-/** The template of `database()` without options. */
+/** The template of an empty database. */
 const EMPTY = templateName('empty');
 
 export async function createDatabase(
@@ -24,8 +23,8 @@ export async function createDatabase(
   template: string = EMPTY,
 ): Promise<void> {
   if (template === EMPTY) await prepareTemplateOnce(urls.primaryUrl, EMPTY, async () => {});
-  const there = await withClient(urls.replicaUrl, async (replica) => {
-    const connected = replica`select 1`; // The replica connects while the primary copies.
+  const isReplayed = await withClient(urls.replicaUrl, async (replica) => {
+    const connected = replica`select 1`; // The connection opens while the primary copies.
     const lsn = await withClient(urls.primaryUrl, async (sql) => {
       // Copying files beats logging pages as soon as several are made at once (72 against 166 ms for four).
       await sql.unsafe(`create database ${name} template ${template} strategy file_copy`);
@@ -35,25 +34,25 @@ export async function createDatabase(
     await connected;
     return replayed(replica, lsn, REPLAY_SECONDS * 1000);
   });
-  if (!there) throw errors.TIMED_OUT({ what: `database ${name} on the replica`, seconds: REPLAY_SECONDS, log: '' });
+  if (!isReplayed) throw errors.REPLICA_BEHIND({ database: name, seconds: REPLAY_SECONDS });
 }
 
-/** Templates that this process has seen whole; at most one for each key that its tests use. */
-const seen = new Set<string>();
+/** Complete templates known to this process, at most one for each key that its tests use. */
+const complete = new Set<string>();
 
-/** `prepareTemplate`, without asking the server twice. */
+/** Runs `prepareTemplate` once for each template in this process. */
 export async function prepareTemplateOnce(
   primaryUrl: string,
   name: string,
   build: (name: string) => Promise<void>,
 ): Promise<void> {
   const key = `${primaryUrl} ${name}`;
-  if (seen.has(key)) return;
+  if (complete.has(key)) return;
   await prepareTemplate(primaryUrl, name, build);
-  seen.add(key);
+  complete.add(key);
 }
 
-/** Builds under a name of its own and renames at the end: a template is either whole or absent. */
+/** Builds under another name and renames at the end, so that a template is either complete or absent. */
 async function prepareTemplate(
   primaryUrl: string,
   name: string,
@@ -68,7 +67,7 @@ async function prepareTemplate(
     await sql.unsafe(`drop database if exists ${building} with (force)`);
     await sql.unsafe(`create database ${building} template template0 strategy file_copy`);
     await build(building);
-    // No more connections: one of them, or autovacuum's, would keep others from copying it.
+    // A connection, also one of autovacuum, would prevent copying the template.
     await sql.unsafe(`alter database ${building} allow_connections false`);
     await endSessions(sql, building);
     await sql.unsafe(`alter database ${building} rename to ${name}`);
@@ -83,16 +82,16 @@ async function endSessions(sql: postgres.Sql, name: string): Promise<void> {
   await sql`select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = ${name}`;
 }
 
-/** Slots first: a database with one cannot be dropped, and a slot would keep WAL for ever. */
+/** Drops the slots first: a database with a slot cannot be dropped, and a slot retains WAL. */
 export async function dropDatabase(primaryUrl: string, name: string): Promise<void> {
   await withClient(primaryUrl, async (sql) => {
     if (!(await exists(sql, name))) return;
-    // Clients that reconnect in a loop (a relay, a pool) would connect again between the statements.
+    // A relay or pool that reconnects in a loop would otherwise connect again between the statements.
     await sql.unsafe(`alter database ${name} allow_connections false`);
     const slots = await sql`select slot_name from pg_replication_slots where database = ${name}`;
     for (const { slot_name: slot } of slots) {
       await endWalSender(sql, String(slot));
-      // A temporary slot went with its session, hence the second look.
+      // A temporary slot ends with its session, so the statement checks that the slot still exists.
       await sql`select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = ${slot}`;
     }
     await sql.unsafe(`drop database if exists ${name} with (force)`);

@@ -1,28 +1,25 @@
 /**
- * The stack that tests share. `npm test` starts one and names it in TIDEMARK_TEST_STACK; a test file that runs alone
- * starts its own, which ends with the process. Each test file has a database and a NATS subject prefix of its own.
+ * The stack that tests share. `npm test` starts one and describes it in TIDEMARK_TEST_STACK; a test file that runs alone starts
+ * its own, which ends with the process. Each test file has its own database and NATS subject prefix.
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { type Stack, startTemporaryStack } from '@tidemark/local-stack';
 import { errors } from './errors.ts';
-import type { NatsLimits } from './nats-node.ts';
-import { startStack } from './stack.ts';
-import type { Stack, StackOptions } from './stack-options.ts';
-import { temporaryHome } from './temporary-home.ts';
 import { createDatabase, dropDatabase, prepareTemplateOnce, templateName } from './test-database.ts';
 
-/** The environment variable: JSON, or the path of a file with it. */
+/** The environment variable holds JSON, or the path of a JSON file. */
 const TEST_STACK_VARIABLE = 'TIDEMARK_TEST_STACK';
 
 export interface TestStackUrls {
   primaryUrl: string;
   replicaUrl: string;
-  /** The address with the user that may do everything, and its password. */
+  /** The address with the admin user and its password. */
   natsUrl: string;
 }
 
 export interface DatabaseOptions {
-  /** Key of a template that `template()` has built; without it the database is empty. */
+  /** The key of a template that `template()` has built. Absent: the database is empty. */
   template?: string;
 }
 
@@ -30,11 +27,11 @@ export interface TestDatabase {
   name: string;
   primaryUrl: string;
   replicaUrl: string;
-  /** Ends its connections on both servers, drops its replication slots, then the database. May be called again. */
+  /** Ends the database's sessions, drops its replication slots, then the database. Later calls do nothing. */
   drop(): Promise<void>;
 }
 
-/** The text for TIDEMARK_TEST_STACK that lets other processes' `useTestStack()` share `stack`. */
+/** Returns the text for TIDEMARK_TEST_STACK with which `useTestStack()` of other processes shares `stack`. */
 export function describeForTests(stack: Stack): string {
   const urls: TestStackUrls = {
     primaryUrl: stack.primary.url,
@@ -55,7 +52,7 @@ export class TestStack implements TestStackUrls {
     this.natsUrl = urls.natsUrl;
   }
 
-  /** A database of one's own, there on primary and replica alike when this resolves (about 50 ms). */
+  /** Creates a database that exists on primary and replica when this resolves (about 50 ms). */
   async database(options: DatabaseOptions = {}): Promise<TestDatabase> {
     const name = `t_${randomBytes(6).toString('hex')}`;
     await createDatabase(this, name, options.template === undefined ? undefined : templateName(options.template));
@@ -72,14 +69,14 @@ export class TestStack implements TestStackUrls {
   }
 
   /**
-   * Builds a template once per `key`, over all processes that share the stack: `build` gets the URL of an empty
-   * database. Use a key that changes with the content (a hash of the migrations). Then `database({ template: key })`.
+   * Builds a template for `database({ template: key })`, once for each `key` over all processes that share the stack. `build`
+   * receives the URL of an empty database. Use a key that changes with the content, for example a hash of the migrations.
    */
   async template(key: string, build: (url: string) => Promise<void>): Promise<void> {
     await prepareTemplateOnce(this.primaryUrl, templateName(key), (name) => build(inDatabase(this.primaryUrl, name)));
   }
 
-  /** A NATS subject and stream prefix that no other test has: `t` and 8 letters or digits. */
+  /** Returns a unique prefix for NATS subjects and streams: `t` and 8 letters or digits. */
   natsPrefix(): string {
     return `t${randomBytes(8).readBigUInt64BE().toString(36).padStart(8, '0').slice(-8)}`;
   }
@@ -93,7 +90,7 @@ function inDatabase(url: string, name: string): string {
 
 let shared: Promise<TestStack> | undefined;
 
-/** The stack of this run: the one that TIDEMARK_TEST_STACK names, else a new one for this process. */
+/** Returns the stack that TIDEMARK_TEST_STACK describes, else a new one for this process. */
 export function useTestStack(): Promise<TestStack> {
   shared ??= process.env[TEST_STACK_VARIABLE] ? fromEnvironment(process.env[TEST_STACK_VARIABLE]) : ownStack();
   return shared;
@@ -112,36 +109,8 @@ async function fromEnvironment(value: string): Promise<TestStack> {
 }
 
 /**
- * JetStream sets a stream's max_bytes aside in full when it is made, however little it holds, and each test file makes
- * streams of its own: hundreds of GB are set aside, and a few MB used.
- */
-const TEST_NATS_LIMITS: Partial<NatsLimits> = { maxFile: 4 * 1024 ** 4 };
-
-/**
- * A private stack for tests that break things: without durability, in a temporary home that `stop()` removes. It starts
- * in about half a second. With `durable: true` it lies on the disk, as what is flushed to memory is not durable.
- */
-export async function startTemporaryStack(options: Omit<StackOptions, 'home'> = {}): Promise<Stack> {
-  const home = temporaryHome({ onDisk: options.durable === true });
-  try {
-    const stack = await startStack({
-      durable: false,
-      ...options,
-      natsLimits: { ...TEST_NATS_LIMITS, ...options.natsLimits },
-      home: home.path,
-    });
-    const stop = stack.stop;
-    stack.stop = () => stop().finally(home.remove);
-    return stack;
-  } catch (error) {
-    home.remove();
-    throw error;
-  }
-}
-
-/**
- * Ends when the event loop has nothing left to do (`beforeExit`). A process that ends earlier, by process.exit or a
- * signal, leaves the servers to their guards and the folder to its sweeper.
+ * Starts a stack that stops when the event loop is empty (`beforeExit`). After process.exit or a signal, the guards of
+ * local-stack stop the servers and its sweeper removes the folder.
  */
 async function ownStack(): Promise<TestStack> {
   const stack = await startTemporaryStack();

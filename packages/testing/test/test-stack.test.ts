@@ -1,8 +1,9 @@
+import { execFile } from 'node:child_process';
+import { setTimeout } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { startTemporaryStack, withClient } from '@tidemark/local-stack';
 import t from 'tap';
-import { withClient } from '../src/postgres-node.ts';
-import { startTemporaryStack, TestStack, useTestStack } from '../src/test-stack.ts';
-import { waitUntil } from '../src/wait-until.ts';
-import { processesUnder, runElsewhere } from './another-process.ts';
+import { describeForTests, TestStack, useTestStack } from '../src/index.ts';
 
 const stack = await useTestStack();
 
@@ -11,7 +12,7 @@ async function timed<T>(work: () => Promise<T>): Promise<[T, number]> {
   return [await work(), Math.round(performance.now() - begun)];
 }
 
-t.test('each database is new, and there on the replica when it is given out', async (t) => {
+t.test('database() returns a new database that is already on the replica', async (t) => {
   const [first] = await timed(() => stack.database());
   const times: number[] = [];
   for (let i = 0; i < 5; i += 1) {
@@ -33,7 +34,7 @@ t.test('each database is new, and there on the replica when it is given out', as
   );
 });
 
-t.test('a template is built once per key, however many ask at once', async (t) => {
+t.test('template() builds a template once for each key, also under concurrent calls', async (t) => {
   const key = `once ${Math.random()}`;
   let built = 0;
   const build = async (url: string) => {
@@ -51,7 +52,7 @@ t.test('a template is built once per key, however many ask at once', async (t) =
   }
 });
 
-t.test('a build that fails is tried again by the next', async (t) => {
+t.test('template() builds again after a failed build', async (t) => {
   const key = `fails ${Math.random()}`;
   await t.rejects(
     stack.template(key, (url) => withClient(url, (sql) => sql`select 1/0`).then(() => {})),
@@ -61,21 +62,21 @@ t.test('a build that fails is tried again by the next', async (t) => {
   await (await stack.database({ template: key })).drop();
 });
 
-t.test('drop() ends sessions and removes replication slots, in use or not', async (t) => {
+t.test('drop() ends sessions and removes replication slots, active or not', async (t) => {
   const database = await stack.database();
   const name = database.name;
   await withClient(database.primaryUrl, async (sql) => {
     await sql`select pg_create_logical_replication_slot(${`idle_${name}`}, 'pgoutput')`;
     await sql`select pg_create_logical_replication_slot(${`busy_${name}`}, 'test_decoding')`;
     await sql`create table t (i int)`;
-    // Keeps the slot in use: decoding waits for WAL that has not been written yet.
+    // The decoding waits for WAL that does not exist yet, which keeps the slot active.
     const busy = sql`select pg_logical_slot_get_changes(${`busy_${name}`}, 'F/FFFFFFFF', null)`.catch((error) => error);
     const slotIsBusy = () =>
       withClient(stack.primaryUrl, async (admin) => {
         const rows = await admin`select from pg_stat_activity where datname = ${name} and query like '%get_changes%'`;
         return rows.length > 0;
       });
-    t.ok(await waitUntil(slotIsBusy, 5_000));
+    while (!(await slotIsBusy())) await setTimeout(10);
     await database.drop();
     await busy;
   });
@@ -85,50 +86,46 @@ t.test('drop() ends sessions and removes replication slots, in use or not', asyn
   });
 });
 
-t.test('subject prefixes are subjects, and differ', async (t) => {
+t.test('natsPrefix() returns unique prefixes that are valid subjects', async (t) => {
   const prefixes = new Set(Array.from({ length: 1000 }, () => stack.natsPrefix()));
   t.equal(prefixes.size, 1000);
   for (const prefix of prefixes) if (!/^t[a-z0-9]{8}$/.test(prefix)) t.fail(prefix);
 });
 
-t.test('a process without TIDEMARK_TEST_STACK has a stack of its own, which ends with it', async (t) => {
-  const other = runElsewhere(`
-    const s = await stack.useTestStack();
-    const d = await s.database();
-    const again = await stack.useTestStack();
-    say({ same: s === again, url: s.primaryUrl, folder: '' });`);
-  const said = await other.said;
-  t.equal(said.same, true);
-  t.equal(await other.exited, 0, 'the process ends by itself');
+/** Runs a module body in another process without tap's loaders and returns its standard output. */
+async function runElsewhere(body: string, testStack = ''): Promise<string> {
+  const entry = JSON.stringify(new URL('../dist/index.js', import.meta.url).href);
+  const module = `const { useTestStack } = await import(${entry});\n${body}`;
+  const env = { ...process.env, NODE_OPTIONS: '', TIDEMARK_TEST_STACK: testStack };
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', module], { env });
+  return stdout.trim();
+}
+
+t.test('a process without TIDEMARK_TEST_STACK starts its own stack, which ends with the process', async (t) => {
+  const url = await runElsewhere(`
+    const stack = await useTestStack();
+    await stack.database();
+    console.log(stack === (await useTestStack()) ? stack.primaryUrl : 'a second stack');`);
   await t.rejects(
-    withClient(String(said.url), (sql) => sql`select 1`),
+    withClient(url, (sql) => sql`select 1`),
     { code: 'ECONNREFUSED' },
   );
 });
 
-t.test('a process that TIDEMARK_TEST_STACK is given to shares the stack', async (t) => {
-  const urls = {
-    primaryUrl: stack.primaryUrl,
-    replicaUrl: stack.replicaUrl,
-    natsUrl: stack.natsUrl,
-  };
-  const script = 'const s = await stack.useTestStack(); say({ url: s.primaryUrl });';
-  const other = runElsewhere(script, { TIDEMARK_TEST_STACK: JSON.stringify(urls) });
-  t.same(await other.said, { url: stack.primaryUrl });
-  t.equal(await other.exited, 0);
-  const refused = runElsewhere(
-    'await stack.useTestStack().catch((error) => say({ code: error.code, message: error.message }));',
-    { TIDEMARK_TEST_STACK: '{"primaryUrl":"x"}' },
+t.test('a process with TIDEMARK_TEST_STACK shares that stack', async (t) => {
+  const { primaryUrl, replicaUrl, natsUrl } = stack;
+  const script = 'console.log((await useTestStack()).primaryUrl);';
+  t.equal(await runElsewhere(script, JSON.stringify({ primaryUrl, replicaUrl, natsUrl })), primaryUrl);
+  const refusal = await runElsewhere(
+    'await useTestStack().catch(({ code, message }) => console.log(code, message));',
+    '{"primaryUrl":"x"}',
   );
-  t.match(await refused.said, { code: 'STACK_BAD_TEST_STACK', message: /a URL is missing/ });
+  t.match(refusal, /TESTING_BAD_TEST_STACK .*a URL is missing/);
 });
 
-t.test('describeForTests of a private stack makes a TestStack', async (t) => {
-  const { describeForTests } = await import('../src/test-stack.ts');
+t.test('describeForTests() describes a private stack for a TestStack', async (t) => {
   const own = await startTemporaryStack();
   t.teardown(() => own.stop());
   const shared = new TestStack(JSON.parse(describeForTests(own)));
   await (await shared.database()).drop();
-  await own.stop();
-  t.same(processesUnder(own.dataFolder), []);
 });

@@ -1,0 +1,14 @@
+import { defineErrors, row } from '@tidemark/contracts';
+
+export const errors = defineErrors('TESTING', {
+  BAD_TEST_STACK: row<{ value: string; reason: string }>({
+    status: 400,
+    message: (p) => `TIDEMARK_TEST_STACK is ${p.value}, which does not describe a stack: ${p.reason}`,
+    hint: 'Set it to the text that describeForTests(stack) returns, or to the path of a file with it, or unset it.',
+  }),
+  REPLICA_BEHIND: row<{ database: string; seconds: number }>({
+    status: 504,
+    message: (p) => `the database ${p.database} did not appear on the replica within ${p.seconds} s`,
+    hint: 'Run the test again if the machine was slow; otherwise the log of the replica has the cause.',
+  }),
+});
