@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
+import { arch } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { cacheFolder, makeCached } from '@tidemark/local-stack';
@@ -25,6 +26,16 @@ export async function unpackDebian(packages: readonly string[]): Promise<string>
     }
   });
   return folder;
+}
+
+/** Returns the path of a program in unpacked packages, and an environment in which it finds their libraries. */
+export async function debianProgram(
+  packages: readonly string[],
+  program: string,
+): Promise<{ path: string; env: NodeJS.ProcessEnv }> {
+  const folder = await unpackDebian(packages);
+  const libraries = join(folder, 'usr/lib', arch() === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu');
+  return { path: join(folder, program), env: { ...process.env, LD_LIBRARY_PATH: libraries } };
 }
 
 async function download(packages: readonly string[], cwd: string): Promise<void> {

@@ -3,10 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
-import { arch } from 'node:os';
 import { join } from 'node:path';
 import { LIVE_SUBPROTOCOL } from '@tidemark/contracts';
-import { unpackDebian } from '@tidemark/testing/debian';
+import { debianProgram } from '@tidemark/testing/debian';
 import t, { type Test } from 'tap';
 import WebSocket from 'ws';
 import { eventually, freePorts, launch, temporaryHome } from '../tidemark-up.ts';
@@ -16,7 +15,8 @@ const PACKAGES = ['nginx', 'nginx-common', 'libnginx-mod-http-brotli-filter', 'l
 
 /** The configuration as it is, with this machine's addresses and paths. */
 async function startNginx(t: Test, tidemarkPort: number): Promise<number> {
-  const debian = await unpackDebian(PACKAGES);
+  const { path, env } = await debianProgram(PACKAGES, 'usr/sbin/nginx');
+  const debian = path.replace(/\/usr\/sbin\/nginx$/, '');
   const work = await temporaryHome(t);
   await chmod(work, 0o777);
   const port = await freePorts(1);
@@ -34,15 +34,10 @@ async function startNginx(t: Test, tidemarkPort: number): Promise<number> {
     .replace('listen 8080', `listen 127.0.0.1:${port}`);
   const file = join(work, 'nginx.conf');
   await writeFile(file, text);
-  const library = join(debian, 'usr/lib', arch() === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu');
-  const nginx: ChildProcess = spawn(
-    join(debian, 'usr/sbin/nginx'),
-    ['-c', file, '-p', work, '-e', 'stderr', '-g', 'daemon off;'],
-    {
-      env: { ...process.env, LD_LIBRARY_PATH: library },
-      stdio: ['ignore', 'ignore', 'inherit'],
-    },
-  );
+  const nginx: ChildProcess = spawn(path, ['-c', file, '-p', work, '-e', 'stderr', '-g', 'daemon off;'], {
+    env,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   t.teardown(async () => {
     if (nginx.exitCode !== null) return;
     const ended = once(nginx, 'exit');

@@ -1,8 +1,9 @@
-/** A redis-server of the test's own: Debian's, installed where it is missing; such a test is never skipped. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+/** Starts a redis-server for one test: the installed one, else Debian's in a folder of its own. The test is never skipped. */
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
+import { debianProgram } from '@tidemark/testing/debian';
 import type { Test } from 'tap';
 import { until } from '../relay.ts';
 
@@ -12,23 +13,24 @@ const PATHS = [
   '/usr/bin/valkey-server',
   '/opt/homebrew/bin/redis-server',
 ];
-const INSTALL = 'apt-get update && apt-get install -y --no-install-recommends redis-server';
-
-const found = () => PATHS.find((path) => existsSync(path));
+/** The packages of redis-server and of its libraries that a small image may lack. */
+const PACKAGES = ['redis-server', 'redis-tools', 'libjemalloc2', 'liblzf1', 'libatomic1'];
 
 export async function useRedis(t: Test): Promise<{ url: string; process: ChildProcess }> {
-  if (!found() && process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-    execFileSync('/bin/sh', ['-c', INSTALL], { stdio: 'ignore', env });
-  }
-  const path = found();
-  if (!path)
-    throw new Error(`this test needs redis-server, and none is at ${PATHS.join(', ')}. Run: sudo sh -c '${INSTALL}'`);
+  const installed = PATHS.find((path) => existsSync(path));
+  const program = installed
+    ? { path: installed, env: process.env }
+    : await debianProgram(PACKAGES, 'usr/bin/redis-server');
   const port = await freePort();
-  const server = spawn(path, ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], {
-    stdio: 'ignore',
-    cwd: '/tmp',
-  });
+  const server = spawn(
+    program.path,
+    ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'],
+    {
+      stdio: 'ignore',
+      cwd: '/tmp',
+      env: program.env,
+    },
+  );
   t.teardown(async () => {
     if (server.exitCode !== null || server.signalCode !== null) return;
     server.kill('SIGCONT');
