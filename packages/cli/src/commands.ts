@@ -1,4 +1,4 @@
-/** The commands of `tidemark`, a line each; main.ts runs one. */
+/** The commands of `tidemark`; main.ts runs one of them. */
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadBlueprint } from '@tidemark/blueprints';
@@ -93,7 +93,7 @@ async function runUp(io: Io, args: readonly string[]): Promise<number> {
   const failure = new Promise<Error>((resolve) => {
     fail = resolve;
   });
-  // From the first moment on, so that Ctrl-C during the start also stops in order.
+  // The listener is added first, so that Ctrl-C during the start also stops in order.
   const signalled = io.untilSignal();
   const events = {
     progress: (line: string) => io.print(`${seconds()}  ${line}`),
@@ -177,9 +177,9 @@ function parse(args: readonly string[], options: Record<string, { type: 'string'
   }
 }
 
-/** The database of the environment, else the one that runs in TIDEMARK_HOME. @throws CLI_USAGE where there is neither */
+/** Returns the database of the environment, else the one that runs in TIDEMARK_HOME. @throws CLI_USAGE when there is neither */
 async function databaseUrl(io: Io): Promise<string> {
-  // What these commands do takes the role that owns the schema, where it is not the services' own.
+  // These commands need the role that owns the schema.
   const url = io.env.DATABASE_OWNER_URL || io.env.DATABASE_URL;
   if (url) return url;
   const home = homeFolder(io);

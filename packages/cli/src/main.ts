@@ -3,7 +3,7 @@
 import { explain, isExhausted } from '@tidemark/service';
 import { run } from './commands.ts';
 
-// What this command writes (tokens, passwords, logs) is for its user alone.
+// Only the user of this command may read what it writes (tokens, passwords, logs).
 process.umask(0o077);
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -23,12 +23,12 @@ function untilSignal(): Promise<string> {
   });
 }
 
-// A terminal that is gone, or a full disk behind standard output, must not end what runs.
+// A closed terminal, or a full disk behind standard output, must not end the servers.
 process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
 process.on('uncaughtException', (error) => {
   process.stderr.write(`\n${explain(error)}\n`);
-  // Descriptors and disk space come back; after any other error the state of this process is unknown.
+  // Shortages of descriptors and disk space end; after any other error the state of this process is unknown.
   if (!isExhausted(error)) process.exit(70);
 });
 

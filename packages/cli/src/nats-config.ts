@@ -1,4 +1,4 @@
-/** A configuration file for a nats-server of one's own, with a user for each service: infra/nats/nats-server.conf. */
+/** Writes a configuration file for your own nats-server, with a user for each service: infra/nats/nats-server.conf. */
 import { busPermissions, natsAuthorization, SERVICE_NAMES } from '@tidemark/contracts';
 
 /** @param prefix NATS_PREFIX of the services */

@@ -4,7 +4,7 @@ import { errors, jwtVerify, SignJWT } from 'jose';
 export interface TokenOptions {
   role: string;
   sub?: string;
-  /** Seconds until it expires; absent: never, for a local stack's own tokens. */
+  /** Seconds until the token expires; absent: never, for the tokens of a local stack. */
   expiresIn?: number;
   claims?: Readonly<Record<string, unknown>>;
 }
@@ -18,7 +18,7 @@ export async function signToken(secret: string, options: TokenOptions): Promise<
   return jwt.sign(new TextEncoder().encode(secret));
 }
 
-/** Whatever else is wrong with the token. */
+/** Checks the signature only, not the claims. */
 export async function isSignedWith(secret: string, token: string): Promise<boolean> {
   return jwtVerify(token, new TextEncoder().encode(secret), { algorithms: ['HS256'] }).then(
     () => true,

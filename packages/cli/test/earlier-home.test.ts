@@ -86,7 +86,7 @@ async function makeEarlierHome(home: string): Promise<void> {
   for (const folder of ['.', 'files', 'files/00', 'logs', 'log']) await chmod(join(home, folder), 0o755);
 }
 
-/** What others than the owner have rights to: path and mode, below Postgres's and NATS's own folders only those themselves. */
+/** Returns path and mode of everything that other users have rights to; in the folders of Postgres and NATS only the folders themselves. */
 async function laxIn(home: string, folder = '.'): Promise<string[]> {
   const mode = async (path: string) => (await stat(join(home, path))).mode & 0o777;
   const found: string[] = [];

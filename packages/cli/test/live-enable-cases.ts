@@ -8,7 +8,7 @@ export const VIRTUAL = 'create table t (id int primary key, a int, v int generat
 const FOREIGN = 'create extension file_fdw; create server f foreign data wrapper file_fdw;';
 const OWN_SECURITY = 'alter table t enable row level security;';
 
-/** What there is; the arguments; where it is refused, what the reason and the remedy are. */
+/** The set-up, the arguments, and for a refusal its reason and remedy. */
 export const CASES: [name: string, setup: string, args: string, refusal?: RegExp, hint?: RegExp][] = [
   ['a plain table', PLAIN, 't'],
   ['a plain table by its key', PLAIN, 't --key-only'],

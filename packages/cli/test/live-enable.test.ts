@@ -80,7 +80,7 @@ t.test('live enable', async (t) => {
         }
         t.match(await tidemark('live', 'enable', ...args.split(' ')), /is live|was live already/);
         t.same(await refused(), []);
-        // What is published wholesale is not taken out alone; and an identity that ended a refusal is kept.
+        // A table of a whole schema cannot be removed alone, and an identity that ended a refusal stays.
         if (/all tables|a schema|refused writes before/.test(name)) return;
         t.match(await tidemark('live', 'disable', 't'), /no longer live/);
         t.equal(await state(), before);
@@ -100,7 +100,7 @@ t.test('live enable', async (t) => {
     );
     t.equal(await state(), untouched);
     await tidemark('live', 'enable', 't');
-    // What it was is remembered through a second and a third one.
+    // A second and a third enable keep the recorded identity.
     await tidemark('live', 'enable', 't', '--key-only');
     await tidemark('live', 'enable', 't');
     const before = await state();

@@ -162,13 +162,13 @@ t.test('each service may do what it does, and no more', { timeout: 180_000 }, as
   }
 });
 
-/** What an event stream has sent so far. */
+/** Collects the text of an event stream. */
 function collect(response: Response): { text(): string } {
   let text = '';
   const decoder = new TextDecoder();
   (async () => {
     for await (const chunk of response.body as AsyncIterable<Uint8Array>)
       text += decoder.decode(chunk, { stream: true });
-  })().catch(() => {}); // aborted at the end of the test
+  })().catch(() => {}); // The request is aborted at the end of the test.
   return { text: () => text };
 }

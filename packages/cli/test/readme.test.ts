@@ -1,4 +1,4 @@
-/** What the README says to type does what the README says, from `npm start` to Ctrl-C. */
+/** Runs the commands of the README, from `npm start` to Ctrl-C, and checks that they do what it says. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

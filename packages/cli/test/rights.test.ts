@@ -123,7 +123,7 @@ t.test('a login for each service: everything that they do as themselves, each ri
     with gone as (delete from tidemark.table_definitions where version = '')
     insert into tidemark.table_definitions values ('', 'a', '1', '0/1')
     on conflict (schema_name, table_name) do update set version = excluded.version`);
-  /** What takes the right away, what gives it back, who needs it for what, and how that fails. */
+  /** A statement that revokes the right, one that grants it, the reason for it, a call that needs it, and its error without it. */
   const rights: [string, string, string, (url: string) => Promise<unknown>, Failure][] = [
     ...(['anon', 'authenticated', 'service_role', 'ops'] as const).flatMap((role) =>
       (['gateway', 'realtime', 'batch'] as const).map((service): (typeof rights)[number] => [

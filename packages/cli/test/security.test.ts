@@ -1,4 +1,4 @@
-/** What SECURITY.md names is in the tree. */
+/** Checks that the tests and trials that SECURITY.md names exist. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';

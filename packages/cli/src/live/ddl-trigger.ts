@@ -1,10 +1,10 @@
-/** The event triggers that announce changes of tables and policies in the WAL (infra/postgres/ddl.sql), where this login may have them. */
+/** Installs the event triggers that announce changes of tables and policies in the WAL (infra/postgres/ddl.sql), if this login may. */
 import { type Pool, runScript } from '@tidemark/db';
 import { infraScript } from '../infra.ts';
 
 const INSUFFICIENT_PRIVILEGE = '42501';
 
-/** What there is to say about it; nothing where it is there already. */
+/** Returns lines about the result; none when the triggers exist already. */
 export async function installDdlTrigger(pool: Pool, url: string): Promise<string[]> {
   if (await hasDdlTrigger(pool)) return [];
   try {

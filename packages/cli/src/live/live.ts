@@ -1,4 +1,4 @@
-/** `tidemark live`: which tables can be followed. Each answer is lines for people. */
+/** `tidemark live`: enables, disables and lists the tables that clients can follow. Each command prints lines. */
 import { identifier, openDatabase, type Pool } from '@tidemark/db';
 import { errors } from '../errors.ts';
 import { installDdlTrigger, removeDdlTrigger } from './ddl-trigger.ts';
@@ -26,9 +26,9 @@ import {
 
 export interface LiveOptions {
   url: string;
-  /** RELAY_PUBLICATION of the services. */
+  /** The value of RELAY_PUBLICATION of the services. */
   publication: string;
-  /** Shows the statements, tries them and takes them back. */
+  /** Prints the statements, runs them, and rolls them back. */
   dryRun?: boolean;
   print(line: string): void;
 }
@@ -36,8 +36,8 @@ export interface LiveOptions {
 const labelOf = ({ schema, table }: LiveTable) => `${schema}.${table}`;
 
 /**
- * In one transaction, so that a table that cannot be live stays as it was.
- * @param name `table` or `schema.table`; letters as they are in Postgres
+ * Enables a table in one transaction, so that a table that cannot be live does not change.
+ * @param name `table` or `schema.table`, with upper and lower case as in Postgres
  */
 export async function enableLive(options: LiveOptions, name: string, keyOnly: boolean): Promise<void> {
   await withPool(options.url, async (pool) => {
@@ -49,7 +49,7 @@ export async function enableLive(options: LiveOptions, name: string, keyOnly: bo
     const statements = await enabling(pool, table, relations, publication, keyOnly);
     await changing(pool, relations, dryRun, async (tx) => {
       for (const statement of statements) await tx.query(statement);
-      // Of one that was live before this was remembered, it is not known.
+      // The earlier identity of a table that was live before is unknown.
       if (!table.published || relations.some(({ was }) => was !== null)) {
         for (const relation of relations) await remember(tx, relation, keyOnly);
       }
@@ -70,7 +70,7 @@ export async function enableLive(options: LiveOptions, name: string, keyOnly: bo
   });
 }
 
-/** The identity comes first: a published table without one refuses updates. */
+/** Returns the statements. The identity comes first, because a published table without one refuses updates. */
 async function enabling(
   db: Db,
   table: LiveTable,
@@ -87,14 +87,14 @@ async function enabling(
   return [...(create === undefined ? [] : [create]), ...identities, ...(table.published ? [] : [add])];
 }
 
-/** Gives the table back the identity that it had, as far as its writes go on with it. */
+/** Removes a table from the publication, and restores its earlier replica identity if its writes still work with it. */
 export async function disableLive(options: LiveOptions, name: string): Promise<void> {
   await withPool(options.url, async (pool) => {
     await disableOne(pool, options, await requireTable(pool, options.publication, name));
   });
 }
 
-/** Every table of the publication. */
+/** Removes every table from the publication. */
 export async function disableAllLive(options: LiveOptions): Promise<void> {
   await withPool(options.url, async (pool) => {
     const tables = await publishedTables(pool, options.publication);
@@ -153,7 +153,7 @@ async function disableOne(pool: Pool, { publication, print, dryRun }: LiveOption
   for (const line of said) print(`  ${line}`);
 }
 
-/** Of a table that became live before identities were remembered: whole old rows are Tidemark's, unless somebody else publishes it. */
+/** Returns how to restore a table without a recorded identity. Tidemark has set FULL, unless another publication needs it. */
 function unremembered(relation: Relation, table: LiveTable): ReturnType<typeof restoring> {
   if (relation.was !== null || relation.identity !== 'f') return undefined;
   if (table.otherPublications.length === 0) return { statement: setIdentity(relation, 'default') };
@@ -164,7 +164,7 @@ function unremembered(relation: Relation, table: LiveTable): ReturnType<typeof r
 
 class DryRun extends Error {}
 
-/** One transaction that waits for no lock for long, and leaves nothing behind in a dry run. */
+/** Runs `work` in one transaction with a short lock timeout, and rolls it back in a dry run. */
 async function changing(
   pool: Pool,
   relations: readonly Relation[],

@@ -1,17 +1,17 @@
-/** Changing a table that an application uses: a lock that is waited for keeps everybody else waiting behind it. */
+/** Changes a table that an application uses. A statement that waits for a lock makes all later statements wait behind it. */
 import type { Pool } from '@tidemark/db';
 import { errors } from '../errors.ts';
 import type { Relation } from './relations.ts';
 import type { Db } from './statements.ts';
 
-/** The longest that the application's statements wait behind ours, ms. */
+/** Maximum ms that statements of the application wait behind ours. */
 const LOCK_MS = 1_000;
 const ATTEMPTS = 3;
-/** Between them, for what has queued up meanwhile, ms. */
+/** Pause between attempts in ms, in which waiting statements run. */
 const PAUSE_MS = 500;
 const LOCK_NOT_AVAILABLE = '55P03';
 
-/** @throws CLI_LOCKED, which names who holds the lock */
+/** @throws CLI_LOCKED, which names the holder of the lock */
 export async function withinLockTimeout(
   pool: Pool,
   relations: readonly Relation[],

@@ -1,4 +1,4 @@
-/** Why a table cannot be live, and what to do about it: known before anything is changed, or when Postgres refused the trial. */
+/** Explains why a table cannot be live and what to do, before anything is changed or after Postgres refused the trial. */
 import { identifier } from '@tidemark/db';
 import { errors } from '../errors.ts';
 import type { Relation } from './relations.ts';
@@ -11,7 +11,7 @@ export interface Obstacle {
 
 const WHOLE_OLD_ROWS = 'with whole old rows, Postgres would refuse every UPDATE and DELETE';
 
-/** Known from the catalog alone. */
+/** Returns the obstacle that the catalog shows. */
 export function obstacleOf(
   table: LiveTable,
   relations: readonly Relation[],
@@ -82,7 +82,7 @@ interface Causes extends Record<string, unknown> {
   withoutGenerated: string[];
 }
 
-/** Publications of updates or deletes that the table, one of its partitions or one of their parents is in. */
+/** Lists publications of updates or deletes that contain the table, one of its partitions, or a parent of one. */
 const CAUSES = `
 with tree as (
   select $1::regclass::oid as oid union select relid from pg_partition_tree($1::regclass)
@@ -107,8 +107,8 @@ select
   to_json(array(select distinct pubname::text from publications where lacks and not lists order by 1)) as "withoutGenerated"`;
 
 /**
- * Why Postgres refuses writes with the identity that the table was to have. Asked within the transaction that tried it.
- * @param refusal what Postgres said
+ * Explains why Postgres refuses writes with the new identity, within the transaction that tried it.
+ * @param refusal the error of Postgres
  */
 export async function refusalOf(db: Db, table: LiveTable, keyOnly: boolean, refusal: Error): Promise<Error> {
   const label = `${table.schema}.${table.table}`;

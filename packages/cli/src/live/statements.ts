@@ -1,15 +1,15 @@
 /** The SQL of `tidemark live`. */
 import { identifier, type Pool } from '@tidemark/db';
 
-/** A pool, or a transaction of one. */
+/** A pool, or one of its transactions. */
 export type Db = Pick<Pool, 'query'>;
 
 export interface LiveTable {
   schema: string;
   table: string;
-  /** `r` an ordinary table, `p` a partitioned one, else nothing that can be live. */
+  /** `r` ordinary table, `p` partitioned table; other kinds cannot be live. */
   kind: string;
-  /** `u` unlogged, `t` temporary: not in the WAL. */
+  /** `u` unlogged, `t` temporary: changes are not in the WAL. */
   persistence: string;
   /** `d`efault, `n`othing, `f`ull, `i`ndex. */
   identity: string;
@@ -17,20 +17,20 @@ export interface LiveTable {
   security: boolean;
   /** The policies that decide on SELECT. */
   policies: { name: string; using: string | null }[];
-  /** Of Tidemark's API roles, those that may select. */
+  /** The API roles with the right to select. */
   readers: string[];
   published: boolean;
-  /** Through FOR ALL TABLES, or its schema: it cannot be taken out alone. */
+  /** Published by FOR ALL TABLES or with its schema, so that it cannot be removed alone. */
   wholesale: boolean;
   otherPublications: string[];
-  /** It has children or parents by inheritance, partitions aside. */
+  /** The table has parents or children by inheritance other than partitions. */
   inherits: boolean;
-  /** The partitioned table that it belongs to and that is published itself. */
+  /** The published partitioned table that the table belongs to. */
   parentPublished: string | null;
   isSystem: boolean;
-  /** Its primary key is checked at the end of a transaction, and identifies no rows for Postgres. */
+  /** Postgres checks a deferrable primary key at the end of a transaction, and does not identify rows by it. */
   isKeyDeferrable: boolean;
-  /** What the publication publishes, such as `insert, update, delete, truncate`; null where there is none. */
+  /** The operations of the publication, such as `insert, update, delete, truncate`; null when it does not exist. */
   operations: string | null;
   /** Average bytes of a row, from ANALYZE; null before the first one. */
   rowBytes: number | null;
@@ -86,7 +86,10 @@ function read(row: Record<string, unknown>): LiveTable {
   return { ...table, otherPublications: others, rowBytes: bytes } as unknown as LiveTable;
 }
 
-/** Undefined where there is one. With stored generated columns where Postgres can publish them; the relay, which owns no publication, cannot add that. */
+/**
+ * Returns undefined when the publication exists. It includes stored generated columns if Postgres can publish them; the relay
+ * does not own the publication, and cannot add them later.
+ */
 export async function creatingPublication(db: Db, publication: string): Promise<string | undefined> {
   const [row] = await db.query<{ there: boolean; version: number }>(
     `select exists (select from pg_publication where pubname = $1) as there, current_setting('server_version_num')::int as version`,
@@ -102,7 +105,7 @@ const GENERATED_COLUMNS = 180_000;
 export const qualified = (table: { schema: string; table: string }) =>
   `${identifier(table.schema)}.${identifier(table.table)}`;
 
-/** Rejects where the policy cannot be evaluated over rows that are not in the table, as live changes are. */
+/** Rejects when the policy cannot be evaluated for rows that are not in the table, as for live changes. */
 export async function tryPolicy(db: Db, table: LiveTable, using: string): Promise<void> {
   const name = qualified(table);
   await db.query(

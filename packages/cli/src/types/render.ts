@@ -1,4 +1,4 @@
-/** The catalog → a `Database` type in the form that postgrest-js, supabase-js and @tidemark/client take. */
+/** Renders the catalog as a `Database` type for postgrest-js, supabase-js and @tidemark/client. */
 import type { Catalog, Column, Relation, Routine } from '@tidemark/plan';
 import { type CompositeType, type EnumType, type OwnType, type ResultColumn, resultKey } from './type-names.ts';
 import { type TypeScope, typescriptType, unionOf } from './typescript-type.ts';

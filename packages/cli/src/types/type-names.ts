@@ -1,4 +1,4 @@
-/** The types of Postgres that a schema brings along: enums, composite types, rows and domains, by the name that format_type prints. */
+/** Loads the types that a schema defines (enums, composite types, rows and domains), by the name that format_type prints. */
 import type { Pool } from '@tidemark/db';
 import { arrayLiteral } from '@tidemark/db';
 
@@ -22,7 +22,7 @@ export type OwnType =
   | { kind: 'row'; schema: string; name: string }
   | { kind: 'domain'; base: string };
 
-/** What a function gives beside what the catalog knows: the types of its result's columns. */
+/** A column of a function's result, whose type the catalog does not know. */
 export interface ResultColumn {
   name: string;
   type: string;
@@ -69,7 +69,7 @@ function toOwnType({ kind, relation, schema, name, base, values, attributes }: T
   return { kind: 'composite', schema, name, attributes: attributes ?? [] };
 }
 
-/** By schema, name and the columns' names, which is how the catalog tells overloads with a table as their result apart. */
+/** Returns the columns by schema, function name and column names, by which the catalog distinguishes overloads. */
 export async function loadResultColumns(pool: Pool, schemas: readonly string[]): Promise<Map<string, ResultColumn[]>> {
   const rows = await pool.query<{ schema: string; name: string; columns: ResultColumn[] | null }>(RESULT_COLUMNS, [
     arrayLiteral([...schemas]),

@@ -1,4 +1,4 @@
-/** A type of Postgres → the TypeScript type of what the API's JSON has for it. */
+/** Translates a Postgres type to the TypeScript type of its JSON. */
 import type { OwnType } from './type-names.ts';
 
 const NUMBERS = new Set(['smallint', 'integer', 'bigint', 'real', 'double precision', 'numeric', 'oid']);
@@ -7,12 +7,12 @@ const TEXTS = new Set(
     ',',
   ),
 );
-/** A domain over a domain over …: Postgres allows any depth, nobody uses this much. */
+/** Postgres allows domains over domains of any depth; real schemas stay far below this. */
 const MAX_DEPTH = 16;
 
 export interface TypeScope {
   own: ReadonlyMap<string, OwnType>;
-  /** Schemas that are rendered: a type of another one is written out. */
+  /** The rendered schemas; types of other schemas are written out. */
   schemas: readonly string[];
 }
 

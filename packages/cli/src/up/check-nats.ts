@@ -1,4 +1,4 @@
-/** Your own NATS answers, takes the credentials and has JetStream, or the error says what to do. */
+/** Checks that your own NATS answers, accepts the credentials, and has JetStream. */
 import { connectBus } from '@tidemark/bus';
 import { type BusConfig, busOptions } from '@tidemark/service';
 

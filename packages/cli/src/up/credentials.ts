@@ -1,4 +1,4 @@
-/** The secret that signs tokens, and a token for each role, kept in the home folder and readable by its owner alone. */
+/** Keeps the secret that signs tokens, and a token for each role, in the home folder, readable only by its owner. */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { errors } from '../errors.ts';
@@ -18,8 +18,8 @@ const SECRET_FILE = 'jwt-secret';
 const SECRET_BYTES = 32;
 
 /**
- * Makes them at the first start, and keeps them: tokens that were handed out go on working. With a secret of your own
- * (JWT_SECRET), the tokens are signed with that one.
+ * Makes the credentials at the first start and keeps them, so that issued tokens stay valid. With your own secret (JWT_SECRET)
+ * the tokens are signed with it.
  */
 export async function loadCredentials(
   home: string,

@@ -11,7 +11,7 @@ import { infraScript } from '../infra.ts';
 import { scramVerifier } from './scram.ts';
 import { readOrMake } from './secret-file.ts';
 
-/** Owns the schema, migrates it, and is who a person with psql logs in as. */
+/** The role that owns and migrates the schema, and that people use with psql. */
 const OWNER = 'tidemark';
 const SERVICE_LOGINS: Readonly<Record<ServiceName, string>> = {
   gateway: 'tidemark_gateway',
@@ -28,8 +28,8 @@ export interface LocalRoles {
 }
 
 /**
- * Makes the logins and gives them their passwords, which `home` keeps. A database of an earlier release, in which the
- * superuser owned everything, is handed over to the owner.
+ * Makes the logins and sets their passwords, which `home` keeps. In a database of an earlier release, in which the superuser
+ * owned everything, the owner becomes this role.
  *
  * @param superuserUrl of the primary
  */

@@ -1,4 +1,4 @@
-/** Says before anything starts which port is taken, and by whom where the system tells. */
+/** Reports before the start which port is in use, and by which process if the system tells. */
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:net';
 import { promisify } from 'node:util';
@@ -7,7 +7,7 @@ import { errors } from '../errors.ts';
 
 const ORDER: readonly ServiceName[] = ['gateway', 'realtime', 'batch', 'metrics'];
 
-/** `PORT` is the gateway's, the others follow. */
+/** `PORT` is the port of the gateway; the other services use the next ones. */
 export function portOf(service: ServiceName, base: number): number {
   return base + ORDER.indexOf(service);
 }
@@ -33,7 +33,7 @@ function isFree(host: string, port: number): Promise<boolean> {
   });
 }
 
-/** `name (pid 123)`, from ss or lsof; undefined where neither is there or may tell. */
+/** Returns `name (pid 123)` from ss or lsof; undefined when neither is installed or may tell. */
 async function holderOf(port: number): Promise<string | undefined> {
   const run = promisify(execFile);
   const ss = await run('ss', ['-ltnp', `sport = :${port}`]).catch(() => undefined);

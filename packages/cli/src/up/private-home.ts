@@ -7,16 +7,16 @@ import { join } from 'node:path';
 import { SECRET_MODE } from './secret-file.ts';
 
 const PRIVATE_FOLDER = 0o700;
-/** A root's servers run as another user, who must pass through the home to the data, and can list nothing. */
+/** Servers started by root run as another user, who must pass through the home to the data, and need not list it. */
 const PASSABLE_FOLDER = 0o711;
 const OWN_FILE =
   /^(credentials\.json|jwt-secret|postgres-passwords\.json|postgres-roles\.json|data-folder\.txt|stack\.lock)(\.\w+)*$/;
 const OWN_FOLDER = /^(files|log|logs|nats|primary|replica(\.promoted-.*)?)$/;
-/** Folders whose files are tightened as well: the services' logs and the servers'. Data folders are their servers' to keep. */
+/** Folders whose files become private, too: the logs of services and servers. Data folders belong to their servers. */
 const LOG_FOLDERS = ['logs', 'log'];
 const OWN_LOG = /\.log(\.1)?$/;
 
-/** Makes the home and its folder of logs, and takes everybody else's rights from what is there of an earlier start. */
+/** Makes the home and its log folder, and removes the rights of other users from existing files. */
 export async function preparePrivateHome(home: string): Promise<void> {
   await mkdir(home, { recursive: true, mode: PRIVATE_FOLDER });
   const entries = await readdir(home, { withFileTypes: true });
@@ -40,7 +40,7 @@ async function tightenFile(path: string): Promise<void> {
   try {
     await chmod(path, SECRET_MODE);
   } catch (error) {
-    // Another starter's lock file may go away meanwhile.
+    // The lock file of another process may disappear meanwhile.
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
 }

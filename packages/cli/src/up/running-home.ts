@@ -1,12 +1,12 @@
-/** What `up` says of itself to the other commands, in its home: so `npx tidemark live enable …` finds the database that runs. */
+/** The file in the home with which `up` tells other commands its database, so that `npx tidemark live enable …` finds it. */
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeWhole } from './secret-file.ts';
 
 export interface RunningHome {
-  /** The process of `up`. */
+  /** The process id of `up`. */
   readonly pid: number;
-  /** The primary, as the role that owns the schema. Its password makes the file a secret. */
+  /** The URL of the primary as the role that owns the schema. It contains a password, so the file is secret. */
   readonly databaseUrl: string;
 }
 
@@ -17,7 +17,7 @@ export const writeRunningHome = (home: string, running: RunningHome): Promise<vo
 
 export const forgetRunningHome = (home: string): Promise<void> => rm(path(home), { force: true });
 
-/** Undefined where nothing runs in that home, also after an `up` that was killed and could not forget itself. */
+/** Returns undefined when nothing runs in that home, even if an `up` that was killed left its file. */
 export async function readRunningHome(home: string): Promise<RunningHome | undefined> {
   let running: RunningHome;
   try {

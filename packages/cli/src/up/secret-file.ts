@@ -1,9 +1,9 @@
-/** Files with secrets: readable by their owner alone, and never half written. */
+/** Reads and writes files with secrets: only their owner can read them, and they are never half written. */
 import { chmod, readFile, rename, writeFile } from 'node:fs/promises';
 
 export const SECRET_MODE = 0o600;
 
-/** The file's text, which `make` gives when there is no file yet. */
+/** Returns the text of the file; when there is no file, writes the text that `make` returns. */
 export async function readOrMake(path: string, make: () => Promise<string>): Promise<string> {
   try {
     const text = await readFile(path, 'utf8');
@@ -17,10 +17,10 @@ export async function readOrMake(path: string, make: () => Promise<string>): Pro
   return text;
 }
 
-/** Renamed into place, so that a crash leaves no half file behind. */
+/** Writes a new file and renames it, so that a crash leaves no half file. */
 export async function writeWhole(path: string, text: string): Promise<void> {
   await writeFile(`${path}.new`, text, { mode: SECRET_MODE });
-  // A leftover of an earlier crash keeps the mode that it had.
+  // A file that an earlier crash left keeps its mode.
   await chmod(`${path}.new`, SECRET_MODE);
   await rename(`${path}.new`, path);
 }

@@ -16,11 +16,11 @@ export interface ServiceProcessOptions {
   instance: string;
   env: NodeJS.ProcessEnv;
   logFile: string;
-  /** Undefined: the user of this process. */
+  /** Undefined for the user of this process. */
   user: User | undefined;
-  /** Lines for people. */
+  /** Prints a line. */
   report: (line: string) => void;
-  /** It ends again and again. */
+  /** Called when the service has ended MAX_RESTARTS times. */
   onGivenUp: (error: Error) => void;
 }
 
@@ -29,19 +29,19 @@ export interface ServiceProcess {
   readonly instance: string;
   url(): string;
   pid(): number | undefined;
-  /** Resolves once it has ended. SIGKILL after the limit. */
+  /** Resolves when the service has ended, by SIGKILL after the time limit. */
   stop(): Promise<void>;
 }
 
-/** Longer than all the phases of a service together, with a DRAIN_MS of half a minute. */
+/** Exceeds the sum of all shutdown phases of a service with a DRAIN_MS of 30 s. */
 const STOP_TIMEOUT_MS = 60_000;
 const START_TIMEOUT_MS = 60_000;
-/** So many ends within a minute are no accident any more. */
+/** Ends within one minute after which the service is not started again. */
 const MAX_RESTARTS = 5;
 const RESTART_WINDOW_MS = 60_000;
 const RESTART_PAUSE_MS = 500;
 
-/** @throws CLI_SERVICE_FAILED with what it said */
+/** @throws CLI_SERVICE_FAILED with the last lines of the service */
 export async function startService(options: ServiceProcessOptions): Promise<ServiceProcess> {
   const { service, instance, report } = options;
   // The service writes to the file itself, so a full disk costs lines and never this process.
@@ -72,12 +72,12 @@ export async function startService(options: ServiceProcessOptions): Promise<Serv
 
   async function restart(): Promise<void> {
     try {
-      // On the port that it had: others know it by that.
+      // The port stays the same, because other processes know it.
       current = await launch(options, { ...options.env, PORT: new URL(current.url).port }, log);
       if (stopping) await end(current.child);
       else watch();
     } catch (error) {
-      // What it needs may be restarting as well: a full disk ends several at once.
+      // Its servers may be restarting, too, because a full disk ends several processes at once.
       restartLater(explain(error));
     }
   }
@@ -106,7 +106,7 @@ async function launch(
   const child = fork(fileURLToPath(import.meta.resolve(`@tidemark/${service}/main`)), {
     env,
     ...(user === undefined ? {} : { ...asUser(user), cwd: folderWithin(user) }),
-    // A process group of its own: Ctrl-C reaches this process alone, which then stops the services in order.
+    // In a process group of its own the service does not get Ctrl-C; this process stops the services in order.
     detached: true,
     stdio: ['ignore', log.fd, log.fd, 'ipc'],
     execArgv: ['--enable-source-maps'],
@@ -135,7 +135,7 @@ async function launch(
   return { child, url };
 }
 
-/** A process whose working folder is out of its reach cannot even ask where it is. */
+/** A process that cannot enter its working folder cannot even read its path. */
 const folderWithin = (user: User) => (canEnter(user, process.cwd()) ? process.cwd() : '/');
 
 async function end(child: ChildProcess): Promise<void> {

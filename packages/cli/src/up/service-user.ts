@@ -1,4 +1,4 @@
-/** The user that the services run as when `tidemark up` was started as root: one that can do nothing else on this machine. */
+/** Chooses the user of the services when root has started `tidemark up`: one without other rights on this machine. */
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { belongsToStore, preparePrivateFolder } from '@tidemark/files';
@@ -9,19 +9,19 @@ import { errors } from '../errors.ts';
 const FIRST_FREE_PORT = 1024;
 
 export interface ServiceUserOptions {
-  /** RUN_AS_USER: a name, `root`, or empty for the first of `tidemark` and `nobody` that there is. */
+  /** The value of RUN_AS_USER: a name, `root`, or empty for the first of `tidemark` and `nobody` that exists. */
   wanted: string;
   port: number;
   /** The main files of the services. */
   entries: readonly string[];
-  /** The folder of the file store; undefined where a bucket has the bytes. */
+  /** The folder of the file store; undefined when files are in a bucket. */
   filesFolder: string | undefined;
-  /** This process has written files. */
+  /** True when this process has written files. */
   hasWritten: boolean;
   report(line: string): void;
 }
 
-/** Undefined: the services keep the user of this process, which `report` hears of when that is root and nobody asked for it. */
+/** Returns undefined when the services keep the user of this process; `report` gets a line if that is root without RUN_AS_USER=root. */
 export async function serviceUser(options: ServiceUserOptions): Promise<User | undefined> {
   const { wanted, filesFolder, report } = options;
   if (process.getuid?.() !== 0 || wanted === 'root') return undefined;
@@ -39,7 +39,7 @@ export async function serviceUser(options: ServiceUserOptions): Promise<User | u
   return user;
 }
 
-/** Why `user` cannot run the services; undefined when it can. */
+/** Returns why `user` cannot run the services; undefined when it can. */
 async function findObstacle(user: User, options: ServiceUserOptions): Promise<string | undefined> {
   const { port, entries, filesFolder } = options;
   if (port < FIRST_FREE_PORT)
@@ -55,7 +55,7 @@ async function findObstacle(user: User, options: ServiceUserOptions): Promise<st
   return canEnter(user, parent) ? undefined : `the user ${user.name} cannot enter ${parent}, where the files are`;
 }
 
-/** What each service is started from, and one of the libraries, whose folder may have other rights. */
+/** Returns the entry file of each service, and of one library, whose folder may have other rights. */
 export const serviceEntries = (services: readonly string[]): string[] =>
   [...services.map((service) => `@tidemark/${service}/main`), '@tidemark/db'].map((name) =>
     fileURLToPath(import.meta.resolve(name)),

@@ -1,4 +1,4 @@
-/** What `tidemark up` is asked to do: flags, and the environment. */
+/** Reads the settings of `tidemark up` from its flags and the environment. */
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { ServiceName } from '@tidemark/contracts';
@@ -8,7 +8,7 @@ import { Type } from 'typebox';
 import { errors } from '../errors.ts';
 
 const SERVICES: readonly ServiceName[] = ['gateway', 'realtime', 'batch', 'metrics'];
-/** More instances of one service on one machine than this are a typing error. */
+/** A higher number of instances on one machine is a typing error. */
 const MAX_SCALE = 16;
 
 const environment = Type.Object({
@@ -50,7 +50,7 @@ export interface UpSettings {
   readonly host: string;
   readonly home: string;
   readonly databaseUrl: string | null;
-  /** The address for the role that owns the schema. The services do not get it. */
+  /** The URL of the role that owns the schema. The services do not get it. */
   readonly ownerUrl: string | null;
   readonly replicaUrls: readonly string[];
   /** Your own NATS, with its credentials; null: a local one, with a user for each service. */
@@ -58,12 +58,12 @@ export interface UpSettings {
   readonly natsPrefix: string;
   /** A folder below `home`, unless another or a bucket is named. */
   readonly files: FileStoreConfig;
-  /** What signs tokens; absent: a secret that is made and kept in `home`. */
+  /** The secret that signs tokens; undefined: one is made and kept in `home`. */
   readonly secret: string | undefined;
-  /** The services have it too: each of their settings can be given to this command. */
+  /** The services get it, too, so that each of their settings can be given to this command. */
   readonly env: Readonly<NodeJS.ProcessEnv>;
   readonly logLevel: string;
-  /** The user that the services run as when the command is started as root; empty: one is chosen. */
+  /** The user of the services when root starts the command; empty: one is chosen. */
   readonly runAsUser: string;
   readonly demo: boolean;
   readonly scale: Readonly<Record<ServiceName, number>>;
@@ -96,12 +96,12 @@ export function readSettings(args: readonly string[], env: NodeJS.ProcessEnv, cw
   });
 }
 
-/** Settings that say how to reach a NATS server of one's own; the local one has its own users. */
+/** Settings for reaching your own NATS server; the local one has its own users. */
 const OWN_NATS = (Object.keys(busConfig) as (keyof BusConfig)[]).filter((name) =>
   /USER|PASSWORD|TOKEN|_FILE|INBOX/.test(name),
 );
 
-/** @throws CLI_USAGE where credentials are set, and no server */
+/** @throws CLI_USAGE when there are credentials but no server */
 function ownNats(config: BusConfig): BusConfig | null {
   if (config.NATS_URL) return config;
   const set = OWN_NATS.filter((name) => config[name] !== '');
@@ -137,7 +137,7 @@ function readScale(entries: readonly string[]): Record<ServiceName, number> {
   return scale;
 }
 
-/** DB_PLAN_ENABLED of the gateway: as it is set, else on for the local database alone, whose data is the demo's. */
+/** Returns DB_PLAN_ENABLED of the gateway if it is set; otherwise plans are enabled for the local demo database only. */
 export function plansEnabled({ env, databaseUrl }: Pick<UpSettings, 'env' | 'databaseUrl'>): string {
   return env.DB_PLAN_ENABLED || String(!databaseUrl);
 }

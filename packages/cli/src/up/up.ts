@@ -1,4 +1,4 @@
-/** `tidemark up`: Postgres, NATS and the four services, migrated and with demo data; until a signal, then stopped in order. */
+/** `tidemark up`: starts and migrates Postgres, NATS and the four services with demo data, and stops them in order on a signal. */
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { loadBlueprint, loadDemoImages } from '@tidemark/blueprints';
@@ -28,11 +28,11 @@ export interface Up {
 
 export interface UpEvents {
   progress(line: string): void;
-  /** Something that it cannot do without is gone: the caller should stop it. */
+  /** Called when a required process has ended for good; the caller should stop the rest. */
   failed(error: Error): void;
 }
 
-/** Whoever takes in work ends first. */
+/** Services that take in work stop first. */
 const STOP_ORDER: readonly ServiceName[] = ['gateway', 'realtime', 'batch', 'metrics'];
 
 export async function up(settings: UpSettings, events: UpEvents): Promise<Up> {
@@ -84,7 +84,7 @@ async function startAll(
     LOG_LEVEL: settings.logLevel,
     JWT_SECRET: secret,
     ...asEnvironment(settings.files),
-    // The owner's password is not for the services; what there is to say about root has been said here.
+    // The services must not have the password of the owner.
     DATABASE_OWNER_URL: '',
     RUN_AS_USER: user === undefined ? 'root' : '',
   };
@@ -112,7 +112,7 @@ async function startAll(
   };
   const instances = (service: ServiceName, env: NodeJS.ProcessEnv = {}) =>
     Array.from({ length: settings.scale[service] }, (_, index) => launch(service, index, env));
-  // The gateway, which tells them who calls, is on this machine.
+  // The gateway runs on this machine, and its header names the client.
   const behindGateway = { TRUST_PROXY: isIP(urlHost(host)) === 0 ? 'loopback' : `loopback,${urlHost(host)}` };
   const behind = await settleAll([
     ...instances('realtime', behindGateway),
@@ -129,19 +129,19 @@ async function startAll(
 }
 
 interface Addresses {
-  /** As the role that owns the schema: for migrations, and for people. */
+  /** The URL of the role that owns the schema, for migrations and people. */
   owner: string;
-  /** As the owner, too. */
+  /** The URLs of the replicas as the owner. */
   replicas: readonly string[];
-  /** The addresses with the login of a service. */
+  /** Returns the addresses with the login of a service. */
   databaseOf(service: ServiceName): { DATABASE_URL: string; DATABASE_REPLICA_URLS: string };
-  /** With the service's own user and password where the server is the local one. */
+  /** Returns the address, with the user and password of the service if the server is local. */
   nats: (service: ServiceName) => string;
-  /** Without user and password. */
+  /** The address without user and password. */
   natsShown: string;
 }
 
-/** Your own Postgres and NATS where they are named, else local ones. */
+/** Connects to your own Postgres and NATS if they are set, else starts local ones. */
 async function data(settings: UpSettings, events: UpEvents, running: { stack?: Stack }): Promise<Addresses> {
   const { databaseUrl, nats } = settings;
   if (databaseUrl) {
@@ -174,7 +174,7 @@ async function data(settings: UpSettings, events: UpEvents, running: { stack?: S
   };
 }
 
-/** The addresses of a NATS_URL, without its user and password. */
+/** Returns the addresses of a NATS_URL without user and password. */
 function shownServers(url: string): string {
   const { addresses, tls } = parseServers(url);
   return addresses.map((address) => `${tls ? 'tls' : 'nats'}://${address}`).join(',');
@@ -201,7 +201,7 @@ async function databases(
   };
 }
 
-/** @returns whether it has written files */
+/** @returns true when it has written files */
 async function loadDemo(primaryUrl: string, files: FileStoreConfig, events: UpEvents): Promise<boolean> {
   if (await loadBlueprint(primaryUrl, 'matches')) events.progress('loaded the matches blueprint with demo data');
   const db = await openDatabase({ primaryUrl, applicationName: 'tidemark up' });
@@ -216,7 +216,7 @@ async function loadDemo(primaryUrl: string, files: FileStoreConfig, events: UpEv
   }
 }
 
-/** Waits for all of them, also when one fails, so that none starts behind the back of a stop. */
+/** Waits for all promises, even when one fails, so that no service starts during a stop. */
 async function settleAll<T>(promises: readonly Promise<T>[]): Promise<T[]> {
   const settled = await Promise.allSettled(promises);
   const failed = settled.find((result) => result.status === 'rejected');
