@@ -1,5 +1,5 @@
 /** Compares ARCHITECTURE.md with the tree. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { root } from './tidemark-up.ts';
@@ -40,27 +40,37 @@ t.test('enters each file of a data path once', async (t) => {
   }
 });
 
-t.test('lists the imports between packages as their package.json do', async (t) => {
-  const rows = [...section('What may import what').matchAll(/^\| (?!package|---)(.+) \| (.+) \|$/gm)];
-  const listed = rows.flatMap(([, names = '', imports = '']) =>
-    names.split(', ').map((name): [string, string] => [name, imports === 'none' ? '' : imports]),
-  );
-  const actual = (['packages', 'services'] as const).flatMap((parent) =>
-    folders(parent)
-      .filter((name) => name !== 'cli' && name !== 'bench')
-      .map((name): [string, string] => {
-        const { dependencies = {} } = JSON.parse(readFileSync(join(root, parent, name, 'package.json'), 'utf8'));
-        const own = Object.keys(dependencies).filter((dependency) => dependency.startsWith('@tidemark/'));
-        return [
-          name,
-          own
-            .map((dependency) => dependency.replace('@tidemark/', ''))
-            .sort()
-            .join(', '),
-        ];
-      }),
-  );
-  t.same(Object.fromEntries(listed), Object.fromEntries(actual));
+/** Groups packages with the same imports, those with the fewest first. */
+function importRows(): string[] {
+  const groups = new Map<string, string[]>();
+  for (const parent of ['packages', 'services'] as const) {
+    for (const name of folders(parent)) {
+      if (name === 'cli' || name === 'bench') continue;
+      const { dependencies = {} } = JSON.parse(readFileSync(join(root, parent, name, 'package.json'), 'utf8'));
+      const own = Object.keys(dependencies).filter((dependency) => dependency.startsWith('@tidemark/'));
+      const imports =
+        own
+          .map((dependency) => dependency.replace('@tidemark/', ''))
+          .sort()
+          .join(', ') || 'none';
+      groups.set(imports, [...(groups.get(imports) ?? []), name]);
+    }
+  }
+  const size = (imports: string) => (imports === 'none' ? 0 : imports.split(', ').length);
+  const sorted = [...groups].sort(([a], [b]) => size(a) - size(b) || (a < b ? -1 : 1));
+  return sorted.map(([imports, names]) => `| ${names.join(', ')} | ${imports} |`);
+}
+
+t.test('lists the imports between packages as their package.json do; UPDATE=1 writes them', async (t) => {
+  const head = '| package | imports |\n| --- | --- |\n';
+  const [before, after = ''] = text.split(head);
+  const rows = /^(\|.*\n)*/.exec(after)?.[0] ?? '';
+  const wanted = importRows()
+    .map((row) => `${row}\n`)
+    .join('');
+  if (process.env.UPDATE)
+    writeFileSync(join(root, 'ARCHITECTURE.md'), before + head + wanted + after.slice(rows.length));
+  else t.equal(rows, wanted);
 });
 
 t.test('the documents at the root are short', async (t) => {
