@@ -22,7 +22,7 @@ export async function loadBlueprint(url: string, name: string, options: LoadOpti
     files.map((file) => readFile(new URL(`../${name}/${file}`, import.meta.url), 'utf8')),
   );
   try {
-    // The row comes first: a second starter waits for the first one's transaction, and then finds the name taken.
+    // The row comes first, so that a second process waits for this transaction, and then finds the name in use.
     await runScript(url, [`insert into tidemark.blueprints (name) values (${literal(name)});`, ...texts].join('\n'));
     return true;
   } catch (cause) {

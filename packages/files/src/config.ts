@@ -1,9 +1,9 @@
-/** Settings of the services that read or write files: where the bytes are. */
+/** Settings of the services that read or write files: a folder or a bucket. */
 import { type Static, Type } from 'typebox';
 import { fileErrors } from './errors.ts';
 import type { FileStoreOptions } from './open-store.ts';
 
-/** Spread it into the service's own schema. Every service must have the same. */
+/** Services spread these into their own schema, and must all have the same values. */
 export const fileStoreConfig = {
   TIDEMARK_FILES_DIR: Type.String({
     default: '',
@@ -27,7 +27,7 @@ export const fileStoreConfig = {
 export type FileStoreConfig = { readonly [K in keyof typeof fileStoreConfig]: Static<(typeof fileStoreConfig)[K]> };
 
 /**
- * The bucket where one is named, else the folder. Plain data: it may go to a worker thread.
+ * Returns the bucket if one is named, else the folder, as plain data that may be sent to a worker thread.
  * @throws FILES_NO_STORE when neither is set
  */
 export function fileStoreOptions(config: FileStoreConfig): FileStoreOptions {

@@ -26,7 +26,7 @@ export const fileErrors = defineErrors('FILES', {
     message: (p) => `the file is larger than the limit of ${p.limitBytes} bytes`,
     hint: 'Send a smaller file, or raise the limit in the configuration of the service that takes it.',
   }),
-  // Where files are kept is for the log alone, in the error's cause.
+  // Only the cause, which is logged, contains the place of the files.
   DISK_FULL: row<{ code: string }>({
     status: 507,
     message: (p) => `the file could not be stored: ${p.code}`,

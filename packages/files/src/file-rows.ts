@@ -1,9 +1,9 @@
-/** Rows of tidemark.files, as they are made and as they are shown. */
+/** Rows of tidemark.files, as they are inserted and as clients get them. */
 
-/** `public`: everybody may see it. `private`: its owner, the service, and whom policies let. */
+/** `public`: every role may read the file. `private`: its owner, the service, and roles that a policy admits. */
 export type Visibility = 'private' | 'public';
 
-/** A row of tidemark.files, as clients see it. */
+/** A row of tidemark.files, as clients get it. */
 export interface FileFacts {
   id: string;
   bucket: string;
@@ -18,7 +18,7 @@ export interface FileFacts {
   created_at: string;
 }
 
-/** With the key of its bytes, which no client sees. */
+/** Includes the key of the content, which clients never get. */
 export interface FileRow extends FileFacts {
   storage_key: string;
 }
@@ -34,29 +34,29 @@ export interface UploadedFile {
 }
 
 export interface NewFile extends UploadedFile {
-  /** Absent: a new one. */
+  /** Default: a new id. */
   id?: string;
-  /** The `sub` of who may see it; null for the service alone. */
+  /** The `sub` of the owner; null: only the service may read the file. */
   owner: string | null;
-  /** Absent: the owner's own. */
+  /** Default: the bucket of the owner. */
   bucket?: string | undefined;
-  /** Absent: private. */
+  /** Default: private. */
   visibility?: Visibility | undefined;
   jobId?: string | null;
 }
 
 export interface UploadTarget {
-  /** Absent: the `sub` of the identity. */
+  /** Default: the `sub` of the identity. */
   owner?: string | null | undefined;
-  /** Absent: the owner's own. */
+  /** Default: the bucket of the owner. */
   bucket?: string | undefined;
-  /** Absent: private. */
+  /** Default: private. */
   visibility?: Visibility | undefined;
 }
 
 export interface UploadOptions extends UploadTarget {
-  /** Rows that have one of the paths, and that the identity may delete, are deleted first. */
+  /** Deletes existing rows with one of the paths first, if the identity may delete them. */
   replace?: boolean;
-  /** Find out whether it would be allowed, and roll back. */
+  /** Checks whether the insert is allowed, and rolls back. */
   dryRun?: boolean;
 }

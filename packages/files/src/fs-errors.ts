@@ -5,7 +5,7 @@ export function isCode(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }
 
-/** True when there was a file to delete. */
+/** Returns true when there was a file to delete. */
 export async function unlinkIfThere(name: string): Promise<boolean> {
   try {
     await unlink(name);
@@ -16,7 +16,7 @@ export async function unlinkIfThere(name: string): Promise<boolean> {
   }
 }
 
-/** Names the remedy for what the file system said; leaves the errors of callers and of this package as they are. */
+/** Translates errors of the file system to errors with a remedy; returns errors of callers and of this package unchanged. */
 export function asStoreError(dir: string, error: unknown): unknown {
   if (isCode(error, 'ENOSPC', 'EDQUOT')) {
     return fileErrors.DISK_FULL({ code: codeOf(error) }, below(dir, error));

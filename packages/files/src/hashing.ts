@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Transform } from 'node:stream';
 import { fileErrors } from './errors.ts';
 
-/** A stream that passes bytes on, hashed and counted; fails with FILES_TOO_LARGE at the byte after the limit. */
+/** Returns a stream that passes bytes on, and hashes and counts them. It fails with FILES_TOO_LARGE at the first byte above the limit. */
 export function createHashing(limitBytes: number): {
   stream: Transform;
   result(): { size: number; sha256: string };

@@ -11,11 +11,11 @@ import type { ByteRange, FileStore, OpenFile, PutOptions, StoredFile } from './t
 import { writeHashed } from './write-hashed.ts';
 
 export interface LocalFileStoreOptions {
-  /** Made when it is missing. Processes may share it; it must be one file system. */
+  /** The folder is made when it is missing. Processes may share it. It must be on one file system. */
   dir: string;
 }
 
-/** Uploads in progress: beside the content, so that the rename never crosses a file system. */
+/** Uploads in progress are beside the content, so that a rename never crosses a file system. */
 const TEMPORARY = 'tmp';
 
 /**
@@ -93,16 +93,16 @@ async function readWhole(handle: FileHandle, signal: AbortSignal | undefined): P
   try {
     return await handle.readFile({ signal });
   } catch (error) {
-    // Node's own error would only say that it was aborted.
+    // The error of Node would only say that the operation was aborted.
     signal?.throwIfAborted();
     throw error;
   }
 }
 
-/** True when the content is there already; its new time keeps it from a sweep of orphans until its row is written. */
+/** Returns true when the content exists already. Its new time protects it from the sweep of orphans until its row is written. */
 async function touch(name: string, size: number): Promise<boolean> {
   try {
-    // A size that differs means a damaged disk or a foreign file: written anew by the rename.
+    // A different size means a damaged disk or a foreign file, which the rename replaces.
     if ((await stat(name)).size !== size) return false;
     const now = new Date();
     await utimes(name, now, now);
@@ -116,7 +116,7 @@ async function touch(name: string, size: number): Promise<boolean> {
 async function moveInto(from: string, to: string): Promise<void> {
   await mkdir(path.dirname(to), { recursive: true, mode: FOLDER_MODE });
   await rename(from, to);
-  // Without it a power cut could lose the name of bytes that a committed row points at.
+  // Without the sync, a power failure could lose the name of a file whose row is committed.
   const folder = await open(path.dirname(to));
   try {
     await folder.sync();

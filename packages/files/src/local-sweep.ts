@@ -38,9 +38,8 @@ export async function sweepOrphans(
 }
 
 /**
- * An equal content may be stored between the question and the deletion. `put` renews the file's time, so: take the
- * file away by a rename, look at its time once more, and put it back when it was renewed. A `put` that comes after
- * the rename finds nothing and writes its own.
+ * An equal content may be stored between the query and the deletion. `put` renews the time of the file, so this renames the file,
+ * checks its time again, and puts it back when it was renewed. A `put` after the rename finds no file and writes its own.
  */
 async function deleteOld(dir: string, temporary: string, key: string, olderThanMs: number): Promise<boolean> {
   const file = path.join(dir, key);
@@ -77,7 +76,7 @@ async function* names(folder: string): AsyncGenerator<string> {
   }
 }
 
-/** Infinity when it is gone: never old. */
+/** Returns Infinity for a file that no longer exists, so that it never counts as old. */
 async function modifiedMs(file: string): Promise<number> {
   try {
     return (await stat(file)).mtimeMs;

@@ -1,4 +1,4 @@
-/** A folder or a bucket, whichever is described. */
+/** Opens the store that the options describe: a folder or a bucket. */
 import { createLocalFileStore, type LocalFileStoreOptions } from './local-store.ts';
 import { preparePrivateFolder } from './private-folder.ts';
 import type { S3FileStoreOptions } from './s3-store.ts';
@@ -11,7 +11,7 @@ export async function openFileStore(options: FileStoreOptions): Promise<FileStor
     await preparePrivateFolder(options.dir);
     return createLocalFileStore(options);
   }
-  // The AWS client is loaded by those alone that have a bucket.
+  // Only processes with a bucket load the AWS client.
   const { createS3FileStore } = await import('./s3-store.ts');
   return createS3FileStore(options);
 }

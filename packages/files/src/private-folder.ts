@@ -9,13 +9,13 @@ import { asStoreError, isCode } from './fs-errors.ts';
 
 export const FOLDER_MODE = 0o700;
 export const FILE_MODE = 0o600;
-/** Rights of the group and of everybody else. */
+/** Permission bits of the group and of all others. */
 const OTHERS = 0o077;
 const STICKY = 0o1000;
-/** The first level of the store's layout: two digits of a hash, and the uploads in progress. */
+/** The first level of the store: folders named by two digits of a hash, and the uploads in progress. */
 const OWN_ENTRY = /^([0-9a-f]{2}|tmp)$/;
 
-/** Makes the folder, or takes others' rights from what an earlier release made. The folder comes last: it marks the end. */
+/** Makes the folder, or makes a folder of an earlier release private. The folder itself comes last, as a mark that all is done. */
 export async function preparePrivateFolder(dir: string): Promise<void> {
   try {
     if ((await mkdir(dir, { recursive: true, mode: FOLDER_MODE })) !== undefined) return await chmod(dir, FOLDER_MODE);
@@ -29,7 +29,7 @@ export async function preparePrivateFolder(dir: string): Promise<void> {
   }
 }
 
-/** Whether nothing but a file store's own files is in the folder. */
+/** Returns true when the folder contains nothing but files of the store. */
 export async function belongsToStore(dir: string): Promise<boolean> {
   if (((await stat(dir)).mode & STICKY) !== 0) return false;
   const entries = await readdir(dir, { withFileTypes: true });
@@ -42,7 +42,7 @@ async function tighten(dir: string): Promise<void> {
     if (entry.isDirectory()) await tighten(name);
     else if (!entry.isFile()) continue;
     await chmod(name, entry.isDirectory() ? FOLDER_MODE : FILE_MODE).catch((error: unknown) => {
-      // A temporary file of another process got its final name, or was deleted.
+      // A temporary file of another process has been renamed or deleted.
       if (!isCode(error, 'ENOENT')) throw error;
     });
   }

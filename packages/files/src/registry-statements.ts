@@ -1,8 +1,8 @@
-/** The statements over tidemark.files and tidemark.file_contents. Lists travel as one JSON parameter. */
+/** The statements on tidemark.files and tidemark.file_contents. A list is one JSON parameter. */
 const COLUMNS = 'id, bucket, path, content_type, size, sha256, metadata, owner, visibility, job_id, created_at';
 
 export const registryStatements = {
-  // As the service: no role has a right to this table. The trigger on files takes size, hash and type from here.
+  // Only the service has rights on this table. The trigger on files takes size, hash and type from it.
   contents: `
     insert into tidemark.file_contents (id, storage_key, content_type, size, sha256)
     select id, storage_key, content_type, size, sha256
@@ -13,7 +13,7 @@ export const registryStatements = {
     from jsonb_to_recordset($1::jsonb)
       as f (id uuid, bucket text, path text, metadata jsonb, owner text, visibility text, job_id uuid)
     returning ${COLUMNS}`,
-  // Under the caller's identity: granted columns only. Without a bucket, the trigger takes the owner's own.
+  // Runs as the caller, with granted columns only. Without a bucket, the trigger sets the bucket of the owner.
   insertOwn: `
     insert into tidemark.files (id, bucket, path, metadata, visibility)
     select id, bucket, path, metadata, coalesce(visibility, 'private')
@@ -28,7 +28,7 @@ export const registryStatements = {
   find: `
     select ${COLUMNS} from tidemark.files
     where id in (select value::uuid from jsonb_array_elements_text($1::jsonb))`,
-  // $2: the bucket; null: the identity's own.
+  // $2 is the bucket; null: the bucket of the identity.
   findByPath: `select ${COLUMNS} from tidemark.files where bucket = coalesce($2::text, tidemark.own_bucket()) and path = $1`,
   removeByPath: `delete from tidemark.files where bucket = coalesce($2::text, tidemark.own_bucket()) and path = $1`,
   removeById: 'delete from tidemark.files where id = $1::uuid',
@@ -50,7 +50,7 @@ export const registryStatements = {
       and path ~>=~ $2::text and (path ~>~ $2::text or bucket ~>~ $4::text)
     order by path using ~<~, bucket using ~<~
     limit $3::int`,
-  // $4: the bucket.
+  // $4 is the bucket.
   listBucket: `
     select ${COLUMNS} from tidemark.files
     where bucket = $4::text and path ~>=~ $1::text and path ~<~ ($1::text || U&'\\+10FFFF')
@@ -62,22 +62,22 @@ export const registryStatements = {
     where storage_key in (select value from jsonb_array_elements_text($1::jsonb))`,
 } as const;
 
-/** Sorts behind every name of a bucket: a page that begins after a path alone leaves out that path in all of them. */
+/** Sorts behind every bucket name: a page that begins after a path skips that path in all buckets. */
 const AFTER_ALL_BUCKETS = '\u{10FFFF}';
 
 export interface ListOptions {
   prefix: string;
   /** Files of this bucket only. */
   bucket?: string | undefined;
-  /** The path of the last row of the page before. */
+  /** The path of the last row of the previous page. */
   after?: string | undefined;
-  /** The bucket of that row; needed where several buckets are listed. */
+  /** The bucket of that row; required when several buckets are listed. */
   afterBucket?: string | undefined;
   /** Rows of a page. */
   limit: number;
 }
 
-/** A page of files in the order of paths, then of buckets. */
+/** Returns the statement for a page of files, ordered by path, then by bucket. */
 export function listStatement({ prefix, bucket, after = '', afterBucket, limit }: ListOptions) {
   return bucket === undefined
     ? { text: registryStatements.list, params: [prefix, after, limit, afterBucket ?? AFTER_ALL_BUCKETS] }

@@ -5,23 +5,23 @@ import { type ListOptions, listStatement, registryStatements as sql } from './re
 import { pathTaken, toContents, toFile, toInsert } from './rows.ts';
 
 export interface FileRegistry {
-  /** Inserts rows as the service itself, all or none, in the caller's transaction. Throws FILES_PATH_TAKEN. */
+  /** Inserts rows as the service, all or none, in the transaction of the caller. @throws FILES_PATH_TAKEN */
   insert(tx: Transaction, files: readonly NewFile[]): Promise<FileRow[]>;
-  /** Undefined when there is none, or none that this identity may see. */
+  /** Returns undefined when the file does not exist, or the identity may not read it. */
   find(identity: Identity, id: string): Promise<FileRow | undefined>;
-  /** Without a bucket: in the identity's own. */
+  /** Default bucket: that of the identity. */
   findByPath(identity: Identity, path: string, bucket?: string): Promise<FileRow | undefined>;
-  /** Those of `ids` that this identity may see, in no order. */
+  /** Returns the files that the identity may read, in no order. */
   findMany(identity: Identity, ids: readonly string[]): Promise<FileRow[]>;
-  /** Files below a prefix that this identity may see, by path in byte order. */
+  /** Returns the files below a prefix that the identity may read, by path in byte order. */
   list(identity: Identity, options: ListOptions): Promise<FileRow[]>;
   /** Returns the keys that a row refers to; `FileStore.sweepOrphans` deletes the others. */
   referenced(keys: readonly string[]): Promise<Set<string>>;
 }
 
-/** Row-level security on tidemark.files decides every read under an identity; `pool` is the primary's or a replica's. */
+/** Row-level security on tidemark.files decides every read; `pool` is of the primary or a replica. */
 export function createFileRegistry(pool: Pool): FileRegistry {
-  /** The keys are read by the service, after the identity has said which rows there are for it. */
+  /** The service reads the keys of the rows that the identity may read. */
   const read = (identity: Identity, text: string, params: readonly (string | number | null)[]): Promise<FileRow[]> =>
     pool.transaction(
       async (tx) => {
@@ -36,7 +36,7 @@ export function createFileRegistry(pool: Pool): FileRegistry {
       if (files.length === 0) return [];
       const named = files.map((file) => ({ id: randomUUID() as string, ...file }));
       try {
-        // In one tick, so in one round trip.
+        // Both statements are sent in one round trip.
         const [, rows] = await Promise.all([
           tx.query(sql.contents, [JSON.stringify(named.map(toContents))]),
           tx.query(sql.insert, [JSON.stringify(named.map(toInsert))]),
@@ -67,7 +67,7 @@ async function withKeys(tx: Transaction, files: readonly FileFacts[]): Promise<F
     tx.query<{ id: string; storage_key: string }>(sql.keys, [JSON.stringify(files.map((file) => file.id))]),
   ]);
   const keys = new Map(rows.map((row) => [row.id, row.storage_key]));
-  // A file that was deleted between the two statements is gone.
+  // A file may be deleted between the two statements.
   return files.flatMap((file) => {
     const key = keys.get(file.id);
     return key === undefined ? [] : [{ ...file, storage_key: key }];

@@ -1,4 +1,4 @@
-/** Files as the statements take them and give them. */
+/** Converts files to parameters of statements, and rows to files. */
 import type { TidemarkError } from '@tidemark/contracts';
 import type { Row } from '@tidemark/db';
 import { fileErrors } from './errors.ts';
@@ -27,17 +27,17 @@ export function toInsert(file: NewFile & { id: string }): Record<string, unknown
 }
 
 export function toFile(row: Row): FileFacts {
-  // int8 comes as text; a file's size is far below 2^53.
+  // int8 arrives as text; the size of a file is far below 2^53.
   return { ...(row as FileFacts), size: Number(row.size) };
 }
 
-/** FILES_PATH_TAKEN for a violation of the unique path of a bucket; undefined for any other error. */
+/** Returns FILES_PATH_TAKEN for a violation of the unique path of a bucket; undefined for any other error. */
 export function pathTaken(error: unknown, files: readonly { path: string }[]): TidemarkError | undefined {
   if (!(error instanceof Error && 'code' in error && error.code === '23505')) return undefined;
   return fileErrors.PATH_TAKEN({ path: takenPath(error, files) }, { cause: error });
 }
 
-/** Postgres says which path in its details, `Key (bucket, path)=(…, …) already exists.`; with one file there is no doubt. */
+/** Postgres names the path in the details, `Key (bucket, path)=(…, …) already exists.`; with one file there is only one. */
 function takenPath(error: unknown, files: readonly { path: string }[]): string {
   if (files.length === 1) return files[0]?.path ?? '';
   const { details, detail } = error as { details?: string | null; detail?: string };

@@ -20,24 +20,24 @@ export interface S3FileStoreOptions {
   region: string;
   /** The address of a server that speaks S3; default: Amazon's. */
   endpoint?: string;
-  /** Absent: the SDK's own chain (environment, profile, instance role). */
+  /** Default: the chain of the SDK (environment, profile, instance role). */
   credentials?: { accessKeyId: string; secretAccessKey: string };
-  /** In front of every key, such as `tidemark/`. */
+  /** Prefix of every key, for example `tidemark/`. */
   prefix?: string;
-  /** `endpoint/bucket/key` instead of `bucket.endpoint/key`: what most servers but Amazon's want. */
+  /** Uses `endpoint/bucket/key` instead of `bucket.endpoint/key`, which most servers other than Amazon's need. */
   forcePathStyle?: boolean;
-  /** ms that a connection to it may be silent, before and within an answer; default 20,000. The SDK then tries twice more. */
+  /** ms that a connection may be silent, before and during a response; default 20,000. The SDK then retries twice. */
   silenceMs?: number;
 }
 
-/** S3's least. An upload holds at most PARTS_AT_ONCE + 1 of them in memory. */
+/** The minimum of S3. An upload keeps at most PARTS_AT_ONCE + 1 parts in memory. */
 const PART_BYTES = 5 * 1024 * 1024;
 const PARTS_AT_ONCE = 2;
 const CONNECT_MS = 5_000;
 const SILENCE_MS = 20_000;
-/** Each download holds one for as long as its client reads. */
+/** Each download needs a connection for as long as its client reads. */
 const MAX_SOCKETS = 250;
-/** For deleting what an upload has left: a server that does not answer holds nobody up. The sweep of orphans finds it later. */
+/** Time limit in ms for deleting the rest of a failed upload; what remains is deleted by the sweep of orphans. */
 const CLEAN_UP_MS = 5_000;
 const KEY = /^[0-9a-f]{2}\/[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
@@ -66,7 +66,7 @@ export function createS3FileStore(options: S3FileStoreOptions): FileStore {
       queueSize: PARTS_AT_ONCE,
       leavePartsOnError: false,
     });
-    // The reason of a failure on our side: the SDK reports what came of it.
+    // The SDK reports only the consequence of a failure on our side.
     let failure: Error | undefined;
     const fail = (error: Error) => {
       failure ??= error;
@@ -174,7 +174,7 @@ function clientConfig(options: S3FileStoreOptions): S3ClientConfig {
     ...(endpoint ? { endpoint } : {}),
     ...(credentials ? { credentials } : {}),
     ...(forcePathStyle === undefined ? {} : { forcePathStyle }),
-    // The checksum trailers that newer SDKs add by themselves are refused by many servers that speak S3.
+    // Many S3 servers refuse the checksum trailers that newer SDKs add by default.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
   };

@@ -1,4 +1,4 @@
-/** s3rver, which speaks S3 and keeps its objects in a folder. */
+/** Starts s3rver, an S3 server that keeps its objects in a folder. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -14,13 +14,13 @@ export interface TestS3 {
     readonly prefix: string;
     readonly forcePathStyle: boolean;
   };
-  /** The same, for a service. */
+  /** The same options as the environment of a service. */
   readonly env: Readonly<Record<string, string>>;
-  /** Ends it and deletes what it kept. */
+  /** Stops the server and deletes its objects. */
   stop(): Promise<void>;
 }
 
-/** The only account that s3rver knows, as key and as secret. */
+/** The only account of s3rver, used as key and as secret. */
 const ACCOUNT = 'S3RVER';
 
 export async function startTestS3(): Promise<TestS3> {

@@ -1,4 +1,4 @@
-/** s3rver brings no types. */
+/** s3rver has no types. */
 declare module 's3rver' {
   export default class S3rver {
     constructor(options: {

@@ -3,7 +3,7 @@ import { createRandom, type Random } from './random.ts';
 import { scene } from './scene.ts';
 
 export interface DemoImage {
-  /** Such as `scene-0007.webp`. */
+  /** For example `scene-0007.webp`. */
   name: string;
   contentType: 'image/jpeg' | 'image/png' | 'image/webp';
   width: number;
@@ -17,7 +17,7 @@ export interface GenerateImagesOptions {
   seed: number;
 }
 
-/** Images in work at a time: two threads of libuv's four, so that a loader's disk and DNS work goes on beside. */
+/** Images made at a time. They use two of libuv's four threads, so that disk and DNS requests of the caller go on. */
 const IN_WORK = 2;
 /** Width and height; the sizes keep files below 40 KB in every format. */
 const SIZES = [
@@ -42,7 +42,7 @@ export async function* generateImages({ count, seed }: GenerateImagesOptions): A
     }
     for (let image = inWork.shift(); image; image = inWork.shift()) yield await image;
   } finally {
-    // The reader stopped early, or one failed: nothing may run on behind its back.
+    // When the reader stops early or an image fails, no work may go on in the background.
     await Promise.allSettled(inWork);
   }
 }
@@ -52,7 +52,7 @@ async function generateImage(seed: number, index: number): Promise<DemoImage> {
   const [width, height] = SIZES[index % SIZES.length] ?? SIZES[0];
   const format = FORMATS[index % FORMATS.length] ?? 'jpeg';
   const drawn = sharp(Buffer.from(scene(random, width, height))).removeAlpha();
-  // PNG keeps every grain, so a grained one would be ten times the size.
+  // PNG stores the grain without loss, which would make the file ten times as large.
   const image = format === 'png' ? drawn : await withGrain(drawn, random);
   const bytes = await encode(image, format);
   return {

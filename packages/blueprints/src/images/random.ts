@@ -1,12 +1,12 @@
 export interface Random {
-  /** 0 ≤ x < 1. */
+  /** Returns a number in 0 ≤ x < 1. */
   next(): number;
-  /** Both ends included. */
+  /** Returns an integer between both ends, which are included. */
   integer(from: number, to: number): number;
   pick<T>(from: readonly [T, ...T[]]): T;
 }
 
-/** Mulberry32: small, fast, the same on every machine. Not for secrets. */
+/** Mulberry32: small, fast, and the same on every machine. It is not fit for secrets. */
 export function createRandom(seed: number): Random {
   let state = seed >>> 0;
   const next = () => {

@@ -1,4 +1,4 @@
-/** The rows that a client holds, and whether what it is told fits them. Pure. */
+/** The rows that a client holds; checks that each change fits them. */
 import type { LiveChange } from '@tidemark/contracts';
 
 export type Row = Record<string, unknown>;
@@ -9,9 +9,9 @@ export interface HeldOptions {
 }
 
 export class HeldRows {
-  /** By key; of a window, in its order. */
+  /** Rows by key; those of a window in its order. */
   readonly byKey = new Map<string, Row>();
-  /** What tells rows apart, as `subscribed` says it. */
+  /** The key columns from `subscribed`. */
   key: readonly string[] = ['id'];
   #options: HeldOptions;
 
@@ -28,9 +28,9 @@ export class HeldRows {
   }
 
   /**
-   * One transaction, whole.
-   * @param mayRepeat what came before may come once more (PROTOCOL.md, F4)
-   * @returns what does not fit: a repetition, a gap, an older state
+   * Applies one whole transaction.
+   * @param mayRepeat allows changes to arrive once more (PROTOCOL.md, F4)
+   * @returns the changes that do not fit: a repetition, a gap, an older state
    */
   apply(changes: readonly LiveChange[], mayRepeat: boolean): string[] {
     if (this.#options.window) return this.#window(changes);
@@ -43,7 +43,7 @@ export class HeldRows {
     });
   }
 
-  /** Each change of a row that is held is the next one of it. */
+  /** Checks that a change of a held row is the next version of it. */
   #every({ type, row, old }: LiveChange, mayRepeat: boolean): string | undefined {
     const held = this.byKey.get(this.#keyOf(old ?? row));
     const shouldHold = type === 'update' || type === 'leave' || type === 'delete';
@@ -57,14 +57,14 @@ export class HeldRows {
     return isNext || (mayRepeat && isRepeated) ? undefined : `version ${held.version} of ${held.born} is held`;
   }
 
-  /** A row, as long as it is the same one, never becomes older. */
+  /** Checks that a row never becomes older while it exists. */
   #back({ row }: LiveChange, mayRepeat = false): string | undefined {
     const held = row && this.byKey.get(this.#keyOf(row));
     if (mayRepeat || !held || held.born !== row.born) return undefined;
     return Number(row.version) < Number(held.version) ? `version ${held.version} is held` : undefined;
   }
 
-  /** W3: all rows of the changes are dropped, and those with an index are put there, ascending. */
+  /** Applies W3: removes all rows of the changes, then inserts those with an index, in ascending order. */
   #window(changes: readonly LiveChange[]): string[] {
     const problems: string[] = [];
     for (const change of changes) {
@@ -87,7 +87,7 @@ export class HeldRows {
   }
 }
 
-/** The order of members says nothing, at any depth. */
+/** Sorts the members of objects at every depth, because their order has no meaning. */
 function sorted<T>(value: T): T {
   if (Array.isArray(value)) return value.map(sorted) as T;
   if (typeof value !== 'object' || value === null) return value;
@@ -95,7 +95,7 @@ function sorted<T>(value: T): T {
   return Object.fromEntries(members.map(([name, member]) => [name, sorted(member)])) as T;
 }
 
-/** The same text for the same rows, whatever the order of their columns and, unless it counts, of the rows; `id` is a number. */
+/** Returns the same text for the same rows, whatever the order of their columns and, unless `inOrder`, of the rows; `id` is a number. */
 export function rowsText(rows: Iterable<Row>, inOrder = false): string {
   const all = [...rows].map((row) => sorted(row));
   const text = (row: Row) => JSON.stringify(row);

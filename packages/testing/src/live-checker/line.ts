@@ -1,11 +1,11 @@
-/** How a model client is connected: a WebSocket, or an event stream (SSE), which is one subscription by itself. */
+/** The connection of a model client: a WebSocket, or an event stream (SSE), which is one subscription. */
 import { get } from 'node:http';
 import { LIVE_SUBPROTOCOL, type ServerFrame } from '@tidemark/contracts';
 import { WebSocket } from 'ws';
 
 export interface Line {
   send(frame: object): void;
-  /** `onEnd` follows. */
+  /** Closes the connection; `onEnd` follows. */
   cut(): void;
 }
 
@@ -20,7 +20,7 @@ export interface StreamOrder {
   readonly after: string | undefined;
 }
 
-/** A connection that takes longer is given up, ms. */
+/** Time limit for connecting, ms. */
 const CONNECT_MS = 5_000;
 
 const bearer = (token: string | undefined) => (token === undefined ? {} : { authorization: `Bearer ${token}` });
@@ -29,7 +29,7 @@ const bearer = (token: string | undefined) => (token === undefined ? {} : { auth
 export function openSocket(url: string, token: string | undefined, { onFrame, onEnd }: LineEvents): Line {
   const ws = new WebSocket(`${url}/live`, LIVE_SUBPROTOCOL, { handshakeTimeout: CONNECT_MS, headers: bearer(token) });
   ws.on('message', (data) => onFrame(JSON.parse(String(data)) as ServerFrame));
-  // The close that follows tells.
+  // The close event follows.
   ws.on('error', () => {});
   ws.on('close', onEnd);
   return {
@@ -40,7 +40,7 @@ export function openSocket(url: string, token: string | undefined, { onFrame, on
   };
 }
 
-/** A refusal, which comes as a status with a problem document, is told as the frame that a socket would get. */
+/** Reports a refusal, which is a status with a problem document, as the frame that a socket would get. */
 export function openEvents(
   url: string,
   token: string | undefined,
@@ -68,7 +68,7 @@ export function openEvents(
     response.on('close', onEnd);
   });
   request.on('timeout', () => request.destroy());
-  // Before an answer, its end is that of the request.
+  // Before a response, the end of the request is reported.
   request.on('error', () => {});
   request.on('close', () => {
     if (!isAnswered) onEnd();

@@ -14,39 +14,39 @@ import { HeldRows, type Row, rowsText } from './held-rows.ts';
 import { type Line, openEvents, openSocket } from './line.ts';
 
 export interface ModelClientOptions {
-  /** `ws://…` of an instance; asked before each connection. */
+  /** Returns `ws://…` of an instance, before each connection. */
   url(): string;
-  /** With `id` among its columns, which is the key. */
+  /** The columns include `id`, which is the key. */
   query: string;
   mode?: 'every' | 'latest';
-  /** The query is a window: its rows have an order. */
+  /** The query is a window, whose rows have an order. */
   window?: boolean;
   transport?: 'socket' | 'events';
-  /** Another one at each call, of the same bearer. */
+  /** Returns a new token of the same user at each call. */
   token?(): Promise<string>;
-  /** Whether a row, as it was sent, may be seen. */
+  /** Returns whether the client may see a row that was sent. */
   mayShow?(row: Row, sent: Sent): boolean;
-  /** A refusal that is not to be retried; the client holds nothing from then on, and tries again after `refusedMs`. */
+  /** Called for a refusal that must not be retried. The client then drops its rows, and tries again after `refusedMs`. */
   onRefused?(code: string, message: string, askedAt: number): void;
   refusedMs?: number;
-  /** After a snapshot, too, a change may come again: it was taken from a replica that the relay lags behind (PROTOCOL.md, F4). */
+  /** Allows a change to arrive again after a snapshot, which may come from a replica ahead of the relay (PROTOCOL.md, F4). */
   mayRepeat?: boolean;
-  /** Called after each transaction that was applied whole, and after each snapshot. */
+  /** Called after each whole transaction and each snapshot. */
   onWhole?(rows: ReadonlyMap<unknown, Row>): void;
 }
 
 export interface Sent {
-  /** When the subscription was asked for, as `performance.now()`. */
+  /** Time of the subscribe frame, from `performance.now()`. */
   readonly askedAt: number;
-  /** The row as it was before a change. */
+  /** The row is the one before a change. */
   readonly isOld: boolean;
 }
 
-/** Between attempts to connect or to subscribe, ms. */
+/** ms between attempts to connect or to subscribe. */
 const RETRY_MS = 50;
-/** One that says nothing for so long, be it its answer to a subscription, is left for another, ms. */
+/** ms without a frame, including the answer to a subscription, after which the client connects to another instance. */
 const SILENCE_MS = 5_000;
-/** What is noted of each kind; more would say nothing new. */
+/** Maximum number of notes of each kind. */
 const MAX_NOTES = 100;
 
 const epochOf = (position: string) => position.split('-')[0];
@@ -59,24 +59,24 @@ export class ModelClient {
   refreshes = 0;
   readonly resyncs: string[] = [];
   readonly refusals: string[] = [];
-  /** Changes that do not fit what is held: a repetition, a gap, another epoch. */
+  /** Changes that do not fit the held rows: a repetition, a gap, another epoch. */
   readonly surprises: string[] = [];
-  /** Rows that were sent and may not be seen. */
+  /** Rows that the client got and may not see. */
   readonly leaks: string[] = [];
   #options: ModelClientOptions;
   #held: HeldRows;
   #line: Line | undefined;
-  /** Behind the last whole transaction; undefined without a snapshot to go on from. */
+  /** The position behind the last whole transaction; undefined before the first snapshot. */
   #position: string | undefined;
   #subscription = 0;
   #topic: number | undefined;
   #askedAt = 0;
-  /** From a lost connection to the next one. */
+  /** ms from a lost connection to the next one. */
   #againMs = RETRY_MS;
-  /** How the subscription began. */
+  /** The way in which the subscription began. */
   #from = '';
   #inSnapshot = false;
-  /** Of a transaction that goes on. */
+  /** Changes of a transaction that is not complete. */
   #kept: LiveChange[] = [];
   #timer: NodeJS.Timeout | undefined;
   #stopped = true;
@@ -91,12 +91,12 @@ export class ModelClient {
     return this.#held.byKey;
   }
 
-  /** As `rowsText` of the same rows in the database. */
+  /** Returns the held rows as `rowsText` returns those of the database. */
   text(): string {
     return rowsText(this.rows.values(), this.#options.window);
   }
 
-  /** What it does now, for people. */
+  /** Returns the state as text. */
   get state(): string {
     const waits = this.#topic === undefined ? 'asks' : this.#inSnapshot ? 'reads a snapshot' : 'follows';
     const ms = Math.round(performance.now() - this.#askedAt);
@@ -114,13 +114,13 @@ export class ModelClient {
     this.#line?.cut();
   }
 
-  /** Loses the connection, and with `forget` what it knew. */
+  /** Closes the connection, and with `forget` drops the rows and the position. */
   drop(forget: boolean): void {
     if (forget) this.#position = undefined;
     this.#line?.cut();
   }
 
-  /** Another token of the same bearer: in place, or, on an event stream, with another connection. */
+  /** Sends a new token of the same user; an event stream connects again. */
   async refresh(): Promise<void> {
     const { token, transport } = this.#options;
     if (!token) return;
@@ -140,7 +140,7 @@ export class ModelClient {
       onFrame: (frame: ServerFrame) => {
         if (!isCurrent()) return;
         if (frame.op !== 'ready') this.#receive(frame);
-        // Later ones answer a refreshed token.
+        // A later `ready` answers a refreshed token.
         else if (!isWelcome) {
           isWelcome = true;
           this.#subscribe();
@@ -168,7 +168,7 @@ export class ModelClient {
     this.#later(() => this.#line?.cut(), SILENCE_MS);
   }
 
-  /** @returns the position to resume after; undefined: with a snapshot */
+  /** @returns the position to resume after; undefined when the client needs a snapshot */
   #begin(): string | undefined {
     this.#kept = [];
     this.#topic = undefined;
@@ -216,7 +216,7 @@ export class ModelClient {
   }
 
   #refused({ code, message, retry, id }: ServerFrame & { op: 'error' }): void {
-    // The token's end ends the connection, and the next one has another.
+    // An expired token ends the connection; the next one has a new token.
     if (!this.#isOurs(id) || code === 'RT_TOKEN_EXPIRED') return;
     this.refusals.push(`${code}${retry ? '' : ' (not to be retried)'}`);
     this.#topic = undefined;
@@ -246,7 +246,7 @@ export class ModelClient {
   #changes(changes: readonly LiveChange[], more: boolean, position: string | undefined): void {
     for (const { row, old } of changes) {
       if (row) this.#look(row, false);
-      // More than a key.
+      // The old row has more columns than the key.
       if (old && Object.keys(old).length > this.#held.key.length) this.#look(old, true);
     }
     this.#kept.push(...changes);

@@ -1,24 +1,24 @@
-/** Who follows: clients of every kind, drawn at random, each with the SELECT that says what it has to have in the end. */
+/** Draws clients of every kind at random, each with the SELECT of the rows that it must hold at the end. */
 import { COLUMNS, claimsOf, TABLES, USERS, type User } from './tables.ts';
 import { VOID } from './workload.ts';
 
 export interface Guise {
-  /** For people. */
+  /** The name in reports. */
   readonly name: string;
   readonly query: string;
   readonly mode: 'every' | 'latest';
-  /** Its rows have an order. */
+  /** The rows have an order. */
   readonly window: boolean;
   readonly transport: 'socket' | 'events';
-  /** Undefined: without a token. */
+  /** Undefined for a client without a token. */
   readonly user: User | undefined;
-  /** Rows as jsonb, to be run `as` this user. */
+  /** Returns the rows as jsonb; must be run `as` this user. */
   readonly select: string;
-  /** Whether the rights allow that this row was ever sent to it. */
+  /** Returns whether the rights allowed sending this row to the client at any time. */
   mayShow(row: Readonly<Record<string, unknown>>): boolean;
 }
 
-/** Live queries of a table, with the same in SQL. */
+/** Live queries of a table, each with the equivalent SQL. */
 export const FILTERS: readonly (readonly [query: string, where: string])[] = [
   ['', 'true'],
   ['grp=eq.1', 'grp = 1'],
@@ -30,19 +30,19 @@ export const FILTERS: readonly (readonly [query: string, where: string])[] = [
   ['grp=not.eq.1&n=lt.80', 'not grp = 1 and n < 80'],
 ];
 
-/** Rows that are equal in the order follow their key. */
+/** Rows with equal values in the order are ordered by their key. */
 const WINDOWS: readonly (readonly [query: string, sql: string])[] = [
   ['order=n.desc&limit=10', 'order by n desc, id limit 10'],
   ['order=word.asc.nullsfirst,n&limit=5&offset=3', 'order by word nulls first, n, id limit 5 offset 3'],
 ];
 
-/** Of every ten: windows, in mode latest, over Server-Sent Events. */
+/** Shares of windows, of clients in mode latest, and of event streams. */
 const SHARE = { windows: 0.2, latest: 0.3, events: 0.25 };
 
 export function population(count: number, next: () => number): Guise[] {
   const any = <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)] as T;
   return Array.from({ length: count }, (_, n): Guise => {
-    // Each table and each filter have their turn, however few they are.
+    // Every table and every filter is used, even with few clients.
     const table = TABLES[n % TABLES.length] as (typeof TABLES)[number];
     const [filter, where] = FILTERS[n % FILTERS.length] as (typeof FILTERS)[number];
     const user = table.users || next() < 0.5 ? any(USERS) : undefined;
@@ -59,7 +59,7 @@ export function population(count: number, next: () => number): Guise[] {
   });
 }
 
-/** A statement as this user runs it: under the role and the claims, so that Postgres's own policies decide. */
+/** Returns a statement under the role and claims of this user, so that the policies of Postgres decide. */
 export function as(user: User | undefined, select: string): string {
   if (!user) return `begin read only; set local role anon; ${select}; commit`;
   const claims = JSON.stringify(claimsOf(user));

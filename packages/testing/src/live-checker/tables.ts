@@ -1,28 +1,28 @@
-/** The tables that the checker's clients follow: one for each way in which Postgres decides who sees what. */
+/** The tables of the checker: one for each way in which Postgres decides about rows. */
 
 export interface User {
   readonly sub: string;
-  /** Values of `grp` that this user may see, where policies tell users apart. */
+  /** Values of `grp` that the policies let this user see. */
   readonly groups: readonly number[];
 }
 
 export interface CheckedTable {
   readonly name: string;
-  /** Its rights. */
+  /** Statements that set the rights of the table. */
   readonly sql: string;
-  /** Only users may read it. */
+  /** Only authenticated users may read the table. */
   readonly users: boolean;
-  /** What the rights come to, by what each row says of itself. */
+  /** Returns the result of the rights for a row, computed from its columns. */
   mayShow(row: Readonly<Record<string, unknown>>, user: User | undefined): boolean;
 }
 
-/** A user for each set of groups but the empty one. */
+/** One user for each set of groups except the empty one. */
 export const USERS: readonly User[] = Array.from({ length: 15 }, (_, n) => ({
   sub: `user ${n}`,
   groups: [0, 1, 2, 3].filter((grp) => ((n + 1) >> grp) & 1),
 }));
 
-/** As Postgres's policies and the tokens have it. */
+/** Returns the claims as in the policies and tokens. */
 export const claimsOf = ({ sub, groups }: User) => ({ role: 'authenticated', sub, groups: groups.join() });
 
 const rows = USERS.flatMap(({ sub, groups }) => groups.map((grp) => `('${sub}', ${grp})`));

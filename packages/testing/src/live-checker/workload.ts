@@ -1,7 +1,7 @@
-/** Random changes to small tables, so that they meet: what the tests and the fault lab have writers do. */
+/** Makes random changes to small tables, so that transactions conflict; for the tests and the fault lab. */
 import { MEMBERS, TABLES } from './tables.ts';
 
-/** A seeded generator (mulberry32), so that a failure can be tried again. */
+/** A seeded generator (mulberry32), so that a failure can be reproduced. */
 export function random(seed: number): () => number {
   let state = seed;
   return () => {
@@ -12,14 +12,14 @@ export function random(seed: number): () => number {
   };
 }
 
-/** Keys from 0; an update of the key moves a row up by as many. */
+/** Keys start at 0; an update of a key adds this number. */
 const KEYS = 60;
-/** What a transaction that rolls back writes: nobody may ever see it. */
+/** The text of rows in a transaction that rolls back; no client may ever get it. */
 export const VOID = 'void';
 
 /**
- * `things` and the tables under each kind of right (tables.ts). `born` is another at each insert, and `version` grows by one with
- * each update: who follows a row can tell a change that was missed, repeated or out of order.
+ * Returns the SQL of `things` and of the tables with each kind of right (tables.ts). `born` changes with each insert, and
+ * `version` grows by one with each update, so that a client detects a change that is missed, repeated or out of order.
  */
 export function thingsTables(identity: 'full' | 'default'): string {
   const table = ({ name, sql }: (typeof TABLES)[number]) => `
@@ -31,7 +31,7 @@ alter publication tidemark add table public.${name};`;
   return `create sequence public.births; ${MEMBERS} ${TABLES.map(table).join('\n')}`;
 }
 
-/** One transaction, as SQL: inserts, updates across the filters, changed keys, deletes; some roll back. */
+/** Returns one transaction as SQL: inserts, updates across the filters, changed keys, deletes; some roll back. */
 export function changeThings(next: () => number, tables: readonly string[] = ['things']): string {
   const int = (max: number) => Math.floor(next() * max);
   const isVoid = next() < 0.15;
