@@ -1,13 +1,15 @@
-/** An alert on `alerts.<severity>`: published when a problem begins, and repeated while it lasts. */
+/**
+ * Schema of the messages on `alerts.<severity>`: a problem that needs a person, published when it begins, while it lasts,
+ * and when it ends.
+ */
 import { type Static, Type } from 'typebox';
 
 export const Alert = Type.Object({
-  /** The same for the same trouble, whoever tells of it. */
+  /** Identifies the problem; the same for every instance that reports it. */
   key: Type.String({ maxLength: 200 }),
   message: Type.String(),
-  /** The remedy. */
   hint: Type.String(),
-  /** When it is over, it is told once more, so. */
+  /** True in the last message, when the problem has ended. */
   resolved: Type.Boolean(),
   service: Type.String(),
   instance: Type.String(),

@@ -1,9 +1,9 @@
 /**
- * Declares which NATS subjects each service may publish and subscribe to. The users of the local server, the production file
- * (infra/nats) and the tests are generated from it. The server refuses every subject that is not listed for a service.
+ * Declares which service may publish and subscribe which NATS subjects. The local server's users, the production file
+ * (infra/nats) and the tests are generated from it. The server denies a service every other subject.
  *
- * The JetStream API also uses subjects (`$JS.API.…`), as do the replies to requests: each service has an inbox prefix of its own,
- * so that no service can read the replies to another.
+ * JetStream's API (`$JS.API.…`) and the replies to requests are subjects too: each service has its own inbox prefix, so
+ * that no service can read another's replies.
  */
 import { PRIORITIES, type ServiceName, type Subjects, subjects as subjectsFor, workConsumer } from './subjects.ts';
 
@@ -15,12 +15,12 @@ export interface BusPermissions {
 export const SERVICE_NAMES: readonly ServiceName[] = ['gateway', 'realtime', 'batch', 'metrics'];
 
 /**
- * The prefix of a service's reply subjects. It lies below NATS's own `_INBOX.`, so that a user who may subscribe `_INBOX.>`, as
- * most servers allow, needs no setting for it.
+ * Returns the prefix of a service's reply subjects. It begins with NATS's own `_INBOX.`, so a user with permission for
+ * `_INBOX.>`, as on most servers, needs no further setting.
  */
 export const inboxPrefix = (service: ServiceName): string => `_INBOX.${service}`;
 
-/** @param prefix NATS_PREFIX: in front of every subject and stream */
+/** @param prefix NATS_PREFIX, the prefix of every subject and stream */
 export function busPermissions(prefix = ''): Readonly<Record<ServiceName, BusPermissions>> {
   const subjects = subjectsFor(prefix);
   return {
@@ -34,8 +34,8 @@ export function busPermissions(prefix = ''): Readonly<Record<ServiceName, BusPer
         subjects.allChannels,
         subjects.allAlerts,
         subjects.allTelemetryOf('realtime'),
-        // Answers to inspections. `allow_responses` would do as well, but then the server remembers the reply subject of every
-        // message that JetStream delivers: 20,000 a second.
+        // Replies to inspections. `allow_responses` would work too, but the server would keep the reply subject of every
+        // message that JetStream delivers, 20,000 a second.
         allReplies('metrics'),
         ...provision(subjects.streams.changes),
         `$JS.API.STREAM.MSG.GET.${subjects.streams.changes}`,
@@ -76,16 +76,16 @@ export function busPermissions(prefix = ''): Readonly<Record<ServiceName, BusPer
 const allReplies = (service: ServiceName) => `${inboxPrefix(service)}.>`;
 
 /**
- * Creating a stream, and bringing its limits up to date; the client reads a stream before it updates it. Deleting and purging are
- * for administrators.
+ * Allows creating and updating a stream; the client reads a stream before it updates it. Only administrators delete and
+ * purge.
  */
 function provision(stream: string): string[] {
   return ['$JS.API.INFO', ...['CREATE', 'INFO', 'UPDATE'].map((verb) => `$JS.API.STREAM.${verb}.${stream}`)];
 }
 
 /**
- * Ephemeral pull consumers of the stream of changes. The server compares the subject in the request with the consumer's filter,
- * so a service that is given one table's subject can read no other.
+ * Allows ephemeral pull consumers of the stream of changes. The server compares the subject in the request with the
+ * consumer's filter, so a service with permission for one table's subject can read no other.
  */
 function readChanges({ streams }: Subjects, only?: string): string[] {
   const stream = streams.changes;
@@ -99,7 +99,10 @@ function readChanges({ streams }: Subjects, only?: string): string[] {
   ];
 }
 
-/** The durable consumers of the work queue, one for each priority: creating, pulling, acknowledging, and looking at the oldest message. */
+/**
+ * Allows the durable consumers of the work queue, one for each priority: create, pull, acknowledge, and read the oldest
+ * message.
+ */
 function consumeWork({ streams, work }: Subjects): string[] {
   const stream = streams.work;
   return [

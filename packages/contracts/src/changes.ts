@@ -1,13 +1,13 @@
 /**
- * The envelopes that the relay publishes on `changes.<schema>.<table>`. An envelope holds the changes of one transaction to one
- * table, or a part of them, in commit order. The body is JSON text.
+ * Schema of the messages on `changes.<schema>.<table>`: an envelope holds the changes of one table by one transaction, or a
+ * part of them, in commit order. The body is JSON text.
  */
 import { type Static, Type } from 'typebox';
 import { type Lsn, lsnFromHex } from './tidemark.ts';
 
 /** Headers of a change message, so that a reader can skip one without parsing its body. */
 export const CHANGE_HEADERS = {
-  /** JetStream's own; message-id.ts has its form. */
+  /** JetStream's message id; see message-id.ts. */
   id: 'Nats-Msg-Id',
   epoch: 'Tidemark-Epoch',
   /** 16 hexadecimal digits: the end of the commit record. */
@@ -16,9 +16,7 @@ export const CHANGE_HEADERS = {
   xid: 'Tidemark-Xid',
 } as const;
 
-/**
- * Reads the headers of a change message in one pass. A header that is absent is an empty text, position 0 or NaN.
- */
+/** Reads the headers of a change message in one pass. A missing header becomes an empty text, LSN 0 or NaN. */
 export function readChangeHeaders(headers: Iterable<readonly [string, readonly string[]]> | undefined) {
   const found = { id: '', epoch: '', lsn: 0n as Lsn, xid: Number.NaN };
   for (const [name, [value = '']] of headers ?? []) {
@@ -30,14 +28,14 @@ export function readChangeHeaders(headers: Iterable<readonly [string, readonly s
   return found;
 }
 
-/** At most so many changes in an envelope: a reader's memory for one message stays near 1 MB at 2 KB a row. */
+/** Maximum number of changes in an envelope: at 2 KB a row, a message takes about 1 MB of a reader's memory. */
 export const MAX_CHANGES_PER_ENVELOPE = 500;
-/** At most so many bytes in an envelope, unless a single row is larger: half of NATS's default max_payload (1 MB). */
+/** Maximum size of an envelope, unless a single row is larger: half of NATS's default max_payload (1 MB). */
 export const MAX_ENVELOPE_BYTES = 512 * 1024;
 
 /**
- * The prefix of a logical message in a transaction (`pg_logical_emit_message(true, …)`) that contains a W3C traceparent. The
- * envelopes of the transaction carry the traceparent on.
+ * Prefix of the logical message in a transaction (`pg_logical_emit_message(true, …)`) whose content is a W3C traceparent;
+ * the transaction's envelopes carry it.
  */
 export const TRACE_PREFIX = 'tidemark.trace';
 
@@ -45,24 +43,33 @@ const Row = Type.Record(Type.String(), Type.Unknown());
 
 export const Change = Type.Object({
   type: Type.Union([Type.Literal('insert'), Type.Literal('update'), Type.Literal('delete'), Type.Literal('truncate')]),
-  /** Index inside the transaction, over all its tables. */
+  /** The index in the transaction, counted over all its tables. */
   index: Type.Integer({ minimum: 0 }),
   /** The row after the change, as Postgres's to_jsonb renders it. Absent for delete and truncate. */
   row: Type.Optional(Row),
-  /** The row before it: whole under REPLICA IDENTITY FULL, otherwise the key, otherwise absent. */
+  /** The row before the change: complete under REPLICA IDENTITY FULL, otherwise the key, otherwise absent. */
   old: Type.Optional(Row),
-  /** Postgres's own text of those values of `row` that their JSON does not determine: arrays, a JSON null, … Absent where there are none. */
+  /**
+   * Postgres's text of those values of `row` that their JSON does not determine, such as arrays and a JSON null. Absent if
+   * there are none.
+   */
   texts: Type.Optional(Type.Record(Type.String(), Type.String())),
-  /** The same of `old`. */
+  /** The same for `old`. */
   oldTexts: Type.Optional(Type.Record(Type.String(), Type.String())),
-  /** Columns that `row` lacks: TOASTed values that did not change and were not in the WAL. Absent where there are none. */
+  /** Columns missing in `row`: TOASTed values that did not change and are not in the WAL. Absent if there are none. */
   unchanged: Type.Optional(Type.Array(Type.String())),
-  /** Columns that `row` and `old` lack since the change would have been too large for a message, or the values could not be rendered. Absent where there are none. */
+  /**
+   * Columns missing in `row` and `old` because the change was too large for a message or a value could not be rendered.
+   * Absent if there are none.
+   */
   cut: Type.Optional(Type.Array(Type.String())),
 });
 export type Change = Static<typeof Change>;
 
-/** The version of envelopes whose changes have `texts`. Earlier envelopes have no version, and do not determine the values. */
+/**
+ * Format of envelopes whose changes have `texts`. Envelopes of earlier versions have no `form` and do not determine their
+ * values.
+ */
 export const ENVELOPE_FORM = 2;
 
 export const Envelope = Type.Object({
@@ -74,19 +81,19 @@ export const Envelope = Type.Object({
   committedAt: Type.Integer({ description: 'milliseconds since 1970, from the commit record' }),
   schema: Type.String(),
   table: Type.String(),
-  /** Columns of the replica identity's index, else of the primary key, in their order; empty where there is none. */
+  /** Columns of the replica identity's index, else of the primary key, in order; empty if the table has neither. */
   key: Type.Array(Type.String()),
-  /** The number of the envelope among those of its table and transaction, from 0; absent when it is the only one. */
+  /** The number of this envelope among the table's envelopes in the transaction, from 0; absent if it is the only one. */
   part: Type.Optional(Type.Integer({ minimum: 0 })),
-  /** Whether more of the table's changes in this transaction follow; absent where this is the only envelope. */
+  /** Whether further changes of the table in this transaction follow; absent if this is the only envelope. */
   more: Type.Optional(Type.Boolean()),
   changes: Type.Array(Change, { maxItems: MAX_CHANGES_PER_ENVELOPE }),
-  /** Set on the last envelope of the transaction, whatever its table. */
+  /** Set on the last envelope of the transaction, over all its tables. */
   last: Type.Boolean(),
 });
 export type Envelope = Static<typeof Envelope>;
 
-/** On `changes.@heartbeat`: everything up to `lsn` has been published before this message. */
+/** Schema of `changes.@heartbeat`: everything up to `lsn` was published before this message. */
 export const Heartbeat = Type.Object({
   epoch: Type.String(),
   lsn: Type.String(),
@@ -96,9 +103,9 @@ export const Heartbeat = Type.Object({
 export type Heartbeat = Static<typeof Heartbeat>;
 
 /**
- * On `changes.@definitions`: what decides who sees which rows of these tables, and what values they have, is not what it was. It
- * comes before the envelopes of the transaction that changed it wherever Postgres announces that (PROTOCOL.md, R12), and may come
- * again; a reader that knows the versions already has nothing to do.
+ * Schema of `changes.@definitions`: the policies, rights or column types of these tables changed. It precedes the envelopes
+ * of the transaction that changed them wherever Postgres announces the change (PROTOCOL.md, R12). It may be repeated; a
+ * reader that knows the versions ignores it.
  */
 export const DefinitionsChanged = Type.Object({
   epoch: Type.String(),
@@ -116,7 +123,7 @@ export const DefinitionsChanged = Type.Object({
 });
 export type DefinitionsChanged = Static<typeof DefinitionsChanged>;
 
-/** The name, in the empty schema, under which the version of the roles goes. */
+/** The table name, in the empty schema, of the version of the roles. */
 export const ROLES_DEFINITION = '@roles';
 
 /**

@@ -1,12 +1,13 @@
 /**
- * Channels: ephemeral messages and presence between sockets, on whatever instance they are. At most once, not kept.
+ * Channels: ephemeral messages and presence between sockets on any instance. Delivery is at most once, and nothing is
+ * stored.
  *
- * `join`, `leave`, `send` and `state` are frames of a client (`/live`); `joined`, `left`, `message` and `presence` the
- * server's; ChannelBroadcast is what instances tell each other on `channels.<name>` (core NATS).
+ * `join`, `leave`, `send` and `state` are frames of a client (`/live`); `joined`, `left`, `message` and `presence` are
+ * frames of the server. Instances send ChannelBroadcast to each other on `channels.<name>` (core NATS).
  */
 import { type Static, Type } from 'typebox';
 
-/** `room:42`: a kind, which policies go by, and a key. */
+/** `room:42`: a kind, which policies check, and a key. */
 export const CHANNEL_PATTERN = '^[a-z][a-z0-9_-]{0,31}:[^\\s\\u0000-\\u001f]{1,128}$';
 
 export const ChannelName = Type.String({ pattern: CHANNEL_PATTERN, description: '<kind>:<key>, such as room:42' });
@@ -18,7 +19,7 @@ export const JoinFrame = Type.Object(
     channel: ChannelName,
     state: Type.Optional(State),
     tidemark: Type.Optional(
-      Type.String({ maxLength: 64, description: 'the policies see at least what it stands for' }),
+      Type.String({ maxLength: 64, description: 'the policies are evaluated on data at least as new as this' }),
     ),
   },
   { additionalProperties: false },
@@ -44,11 +45,11 @@ export type JoinFrame = Static<typeof JoinFrame>;
 export type SendFrame = Static<typeof SendFrame>;
 export type StateFrame = Static<typeof StateFrame>;
 
-/** One who joined with a state. */
+/** A socket that joined with a state. */
 export const Member = Type.Object({
-  id: Type.String({ description: 'of this socket in this channel' }),
+  id: Type.String({ description: 'identifies this socket in this channel' }),
   user: Type.Union([Type.String(), Type.Null()], {
-    description: 'the claim sub; null where there is none, and in every channel that the anonymous role may join',
+    description: 'the claim sub; null if there is none, and in every channel that the anonymous role may join',
   }),
   state: State,
 });
@@ -57,13 +58,13 @@ export type Member = Static<typeof Member>;
 export const JoinedFrame = Type.Object({
   op: Type.Literal('joined'),
   channel: ChannelName,
-  member: Type.String({ description: 'the socket’s own id, also the "from" of what it sends' }),
+  member: Type.String({ description: 'the socket’s own id, and the "from" of its messages' }),
   members: Type.Array(Member),
 });
 export const LeftFrame = Type.Object({
   op: Type.Literal('left'),
   channel: ChannelName,
-  reason: Type.Optional(Type.String({ description: 'where the client did not ask for it' })),
+  reason: Type.Optional(Type.String({ description: 'present if the client did not ask to leave' })),
 });
 export const MessageFrame = Type.Object({
   op: Type.Literal('message'),
@@ -75,7 +76,7 @@ export const MessageFrame = Type.Object({
 export const PresenceFrame = Type.Object({
   op: Type.Literal('presence'),
   channel: ChannelName,
-  joined: Type.Array(Member, { description: 'new, or with another state' }),
+  joined: Type.Array(Member, { description: 'new members, and members with a new state' }),
   left: Type.Array(Type.String()),
 });
 
@@ -91,7 +92,7 @@ export const ChannelBroadcast = Type.Union([
   }),
   /** A new instance asks the others for their members. */
   Type.Object({ kind: Type.Literal('who'), instance: Instance }),
-  /** All members of an instance: in answer, and as its heartbeat. None: it has left. */
+  /** All members of an instance: a reply to `who`, and its heartbeat. An empty list means that it has left. */
   Type.Object({ kind: Type.Literal('here'), instance: Instance, members: Type.Array(Member) }),
   Type.Object({
     kind: Type.Literal('change'),

@@ -1,6 +1,6 @@
 /**
- * The error shape of the whole system: RFC 9457 problem details that also carry PostgREST's
- * `code`, `message`, `details` and `hint`. Callers branch on `code`; `hint` is the remedy.
+ * The error shape of all services: RFC 9457 problem details with PostgREST's `code`, `message`, `details` and `hint`.
+ * Callers branch on `code`; `hint` says what to do.
  */
 import { type Static, Type } from 'typebox';
 
@@ -9,7 +9,9 @@ export const Problem = Type.Object(
     type: Type.String({ description: 'URI reference that names the problem type' }),
     title: Type.String(),
     status: Type.Integer({ description: 'HTTP status' }),
-    code: Type.String({ description: 'stable, for callers to branch on: ours, PostgREST’s or a SQLSTATE' }),
+    code: Type.String({
+      description: 'stable, for callers to branch on: a code of Tidemark or PostgREST, or a SQLSTATE',
+    }),
     message: Type.String(),
     details: Type.Union([Type.String(), Type.Null()]),
     hint: Type.Union([Type.String(), Type.Null()], { description: 'what to do about it' }),
@@ -26,9 +28,9 @@ export interface ErrorFields {
   message: string;
   details?: string | null;
   hint?: string | null;
-  /** Seconds after which trying again makes sense; sent as Retry-After. */
+  /** Seconds until a retry makes sense; sent as Retry-After. */
   retryAfter?: number;
-  /** The text that clients get instead of `message` and `details` when those contain addresses or other names of the operator. */
+  /** The text for clients instead of `message` and `details` if those contain addresses or names of the operator. */
   publicMessage?: string;
   publicDetails?: string | null;
 }
@@ -55,7 +57,10 @@ export class TidemarkError extends Error {
   }
 }
 
-/** The problem+json body of an error, for clients: logs have the rest. `type` is a URN, since the documentation's address is the operator's. */
+/**
+ * Returns the problem+json body of an error for clients; logs contain more. `type` is a URN, since the documentation's
+ * address is the operator's.
+ */
 export function toProblem(error: TidemarkError): Problem {
   return {
     type: `urn:tidemark:error:${error.code}`,
@@ -95,7 +100,7 @@ const STATUS_TITLES: Record<number, string> = {
 
 type Text<P> = string | ((params: P) => string);
 
-/** One row of a table of errors. `P` is what the texts need to name the received value and the remedy. */
+/** One row of a table of errors. `P` are the parameters of its texts. */
 export interface ErrorRow<P> {
   status: number;
   message: Text<P>;
@@ -114,14 +119,14 @@ type Thrower<R> =
     ? (params?: undefined, options?: ErrorOptions) => TidemarkError
     : (params: ParamsOf<R>, options?: ErrorOptions) => TidemarkError;
 
-/** Gives a row its parameters: `row<{ pool: string }>({ status: 503, message: (p) => `… ${p.pool}` })`. */
+/** Declares the parameters of a row: `row<{ pool: string }>({ status: 503, message: (p) => `… ${p.pool}` })`. */
 export function row<P = unknown>(definition: ErrorRow<P>): ErrorRow<P> {
   return definition;
 }
 
 /**
- * A table of errors as constructors: `const errors = defineErrors('DB', { QUEUE_FULL: row<{…}>({…}) })`,
- * then `throw errors.QUEUE_FULL({ pool }, { cause })`, whose code is `DB_QUEUE_FULL`.
+ * Turns a table of errors into constructors: `const errors = defineErrors('DB', { QUEUE_FULL: row<{…}>({…}) })`, then
+ * `throw errors.QUEUE_FULL({ pool }, { cause })` throws an error with the code `DB_QUEUE_FULL`.
  */
 export function defineErrors<T extends Table>(prefix: string, table: T): { readonly [K in keyof T]: Thrower<T[K]> } {
   const constructors: Record<string, (params: unknown, options?: ErrorOptions) => TidemarkError> = {};

@@ -1,12 +1,13 @@
 /**
- * Questions of the metrics service to each realtime instance, by request and reply on core NATS: the list of subscriptions
- * (`inspect.subscriptions.<instance>`), and the way of a row's changes to one of them (`inspect.why.<instance>`).
+ * Requests of the metrics service to each realtime instance (core NATS request and reply): the list of subscriptions
+ * (`inspect.subscriptions.<instance>`), and what happened to the changes of a row on the way to one of them
+ * (`inspect.why.<instance>`).
  */
 import { type Static, type TSchema, Type } from 'typebox';
 
 const OrNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
-/** `realtime-1/12/s1`: instance, number of its WebSocket (`e12`: of its event stream), the client's id. */
+/** `realtime-1/12/s1`: the instance, the number of its WebSocket (`e12` for an event stream), and the client's id. */
 export const SUBSCRIPTION_NAME_PATTERN = '^[^/]{1,64}/e?[0-9]{1,15}/[\\s\\S]{1,64}$';
 const SubscriptionName = Type.String({
   pattern: SUBSCRIPTION_NAME_PATTERN,
@@ -16,12 +17,12 @@ const Schema = Type.String({ minLength: 1, maxLength: 63 });
 const Table = Type.String({ minLength: 1, maxLength: 63 });
 
 /**
- * A request without one is refused, as is one that the instance itself cannot verify (signature, expiry, role): whoever can publish
- * on NATS is not thereby an operator.
+ * A request without a token is refused, and so is one that the instance cannot verify itself (signature, expiry, role):
+ * permission to publish on NATS does not make an operator.
  */
 const OperatorToken = Type.Optional(
-  // Characters: the longest token that is verified at all.
-  Type.String({ maxLength: 16_384, description: 'the JWT of the operator who asks' }),
+  // Characters; longer tokens are never verified.
+  Type.String({ maxLength: 16_384, description: 'the JWT of the operator who sent the request' }),
 );
 
 export const LIVE_LIST_LIMIT = 500;
@@ -32,15 +33,15 @@ export const LiveListRequest = Type.Object({
   table: Type.Optional(Table),
   role: Type.Optional(Type.String({ maxLength: 63 })),
   user: Type.Optional(Type.String({ maxLength: 256, description: 'the claim sub' })),
-  after: Type.Integer({ minimum: 0, description: 'the number in order of the last one that is known already' }),
+  after: Type.Integer({ minimum: 0, description: 'the number of the last subscription of the previous page' }),
   limit: Type.Integer({ minimum: 1, maximum: LIVE_LIST_LIMIT }),
 });
 export type LiveListRequest = Static<typeof LiveListRequest>;
 
-/** A subscription. It shows the claim `sub` and no other, and never the token. */
+/** A subscription. It shows only the claim `sub`, and never the token. */
 export const LiveSubscription = Type.Object({
   sub: SubscriptionName,
-  number: Type.Integer({ description: 'in the order in which they began, on its instance' }),
+  number: Type.Integer({ description: 'numbered on its instance in the order of subscribing' }),
   schema: Type.String(),
   query: Type.String({ description: 'in its canonical form' }),
   mode: Type.Enum(['every', 'latest']),
@@ -49,9 +50,9 @@ export const LiveSubscription = Type.Object({
   role: Type.String(),
   user: OrNull(Type.String({ description: 'the claim sub' })),
   startedAt: Type.Integer({ description: 'milliseconds since 1970' }),
-  changes: Type.Integer({ description: 'sent since then, without the snapshot' }),
-  subscribers: Type.Integer({ description: 'of its topic, on its instance: they get the same frames' }),
-  bufferedBytes: Type.Integer({ description: 'that wait for its socket' }),
+  changes: Type.Integer({ description: 'changes sent since startedAt, without the snapshot' }),
+  subscribers: Type.Integer({ description: 'subscribers of its topic on its instance; they receive the same frames' }),
+  bufferedBytes: Type.Integer({ description: 'bytes that wait for its socket' }),
 });
 export type LiveSubscription = Static<typeof LiveSubscription>;
 
@@ -61,7 +62,7 @@ export const LiveList = Type.Object({
   subscriptions: Type.Integer(),
   topics: Type.Integer(),
   page: Type.Array(LiveSubscription),
-  next: OrNull(Type.Integer({ description: 'what `after` goes on from; null at the end' })),
+  next: OrNull(Type.Integer({ description: 'the value of `after` for the next page; null on the last one' })),
 });
 export type LiveList = Static<typeof LiveList>;
 
@@ -81,35 +82,37 @@ export const LiveWhyRequest = Type.Object({
 });
 export type LiveWhyRequest = Static<typeof LiveWhyRequest>;
 
-/** The row after the change, or what was known of it before. */
+/** The row after the change, or the known values before it. */
 const Image = Type.Enum(['new', 'old']);
-const Passed = Type.Union([Type.Boolean(), Type.Null()], { description: 'null: unknown, which is as good as false' });
+const Passed = Type.Union([Type.Boolean(), Type.Null()], { description: 'null: unknown, which counts as false' });
 
 export const LiveFilterPart = Type.Object({
   expression: Type.String(),
   passed: Passed,
-  value: Type.Optional(Type.String({ description: 'JSON; only where the asker may see it' })),
-  depth: Type.Integer({ description: '1: a member of the condition itself; 2: of the group before it, and so on' }),
+  value: Type.Optional(Type.String({ description: 'JSON; only if the caller may see it' })),
+  depth: Type.Integer({
+    description: '1: a member of the condition itself; 2: a member of the preceding group, and so on',
+  }),
 });
 export type LiveFilterPart = Static<typeof LiveFilterPart>;
 
-const detail = Type.String({ description: 'for people' });
+const detail = Type.String({ description: 'an explanation for people' });
 
 export const LiveStep = Type.Union([
-  /** Whether the change came behind what the subscription began with. */
+  /** Whether the change follows the snapshot of the subscription. */
   Type.Object({ step: Type.Literal('beginning'), passed: Type.Boolean(), detail }),
-  /** Whether the subscription has got as far as the change. */
+  /** Whether the subscription has reached the change. */
   Type.Object({ step: Type.Literal('progress'), passed: Type.Boolean(), detail }),
-  /** Says what the change lacks, when that is needed for the decision. */
+  /** The columns that the change carries, if they do not suffice to decide. */
   Type.Object({ step: Type.Literal('image'), passed: Type.Boolean(), detail }),
   Type.Object({
     step: Type.Literal('filter'),
     row: Image,
     expression: Type.String(),
     passed: Passed,
-    value: Type.Optional(Type.String({ description: 'JSON; only where the asker may see it' })),
+    value: Type.Optional(Type.String({ description: 'JSON; only if the caller may see it' })),
     parts: Type.Optional(
-      Type.Array(LiveFilterPart, { description: 'of a group, the members that made it what it is, in reading order' }),
+      Type.Array(LiveFilterPart, { description: 'the members of a group that decided its value, in reading order' }),
     ),
   }),
   Type.Object({
@@ -120,18 +123,19 @@ export const LiveStep = Type.Union([
     expression: Type.String(),
     passed: Passed,
     readsMore: Type.Boolean({
-      description: 'than the row: claims, functions, other tables; it was asked now, not when the change was delivered',
+      description:
+        'other inputs than the row: claims, functions, other tables; evaluated now, not when the change was delivered',
     }),
     detail: Type.Optional(detail),
   }),
-  /** All of the policies together, as the delivery asks them. */
+  /** The result of all policies together, as the delivery evaluates them. */
   Type.Object({ step: Type.Literal('policies'), row: Image, passed: Type.Boolean(), detail: Type.Optional(detail) }),
   Type.Object({ step: Type.Literal('window'), passed: Type.Boolean(), expression: Type.String(), detail }),
   Type.Object({ step: Type.Literal('mode'), passed: Type.Boolean(), detail }),
 ]);
 export type LiveStep = Static<typeof LiveStep>;
 
-/** A window (order and limit) reports the current place of the row, not the effect of this change. */
+/** For a window (order and limit): the place of the row now, rather than the effect of this change. */
 export const LIVE_OUTCOMES = [
   'sent as insert',
   'sent as update',
@@ -145,7 +149,7 @@ export const LIVE_OUTCOMES = [
   'not in the window now',
 ] as const;
 
-/** The step that decided, when the change was not simply sent. */
+/** The step that decided, unless the change was simply sent. */
 export const LIVE_BECAUSE = [
   'before the subscription began',
   'the subscription catches up',
@@ -176,8 +180,10 @@ export const LiveWhy = Type.Object({
   role: Type.String(),
   user: OrNull(Type.String()),
   rowSecurity: Type.Boolean({ description: 'whether policies decide for this role' }),
-  rightsChanged: Type.Boolean({ description: 'table, policies or rights have changed: a resync is about to end it' }),
-  withheld: OrNull(Type.String({ description: 'why values are not shown to who asks; null where all are' })),
+  rightsChanged: Type.Boolean({
+    description: 'table, policies or rights have changed, and a resync is about to end the subscription',
+  }),
+  withheld: OrNull(Type.String({ description: 'why values are not shown to the caller; null if all are shown' })),
   through: OrNull(Type.String({ description: 'the instance has seen every change up to this tidemark' })),
   since: OrNull(Type.Integer({ description: 'arrival of the oldest change of the table in memory, ms since 1970' })),
   /** Newest first. */

@@ -1,8 +1,9 @@
 /**
- * Jobs are rows of `tidemark.jobs`; the planner cuts one into chunks (`tidemark.job_chunks`), and each chunk is one message on `work.<priority>`.
+ * Jobs are rows of `tidemark.jobs`. The planner divides a job into chunks (`tidemark.job_chunks`); each chunk is one
+ * message on `work.<priority>`.
  *
- *   job    queued → planning → running → succeeded | failed | cancelled
- *   chunk  planned → queued → running → done | failed | cancelled
+ *    job    queued → planning → running → succeeded | failed | cancelled
+ *    chunk  planned → queued → running → done | failed | cancelled
  */
 import { type Static, Type } from 'typebox';
 import { PRIORITIES } from './subjects.ts';
@@ -16,7 +17,7 @@ export type JobKind = (typeof JOB_KINDS)[number];
 
 const priority = Type.Enum(PRIORITIES, { default: 'normal' });
 
-/** The steps that an `image.transform` applies to each input, in this order. */
+/** The steps that `image.transform` applies to each input, in this order. */
 export const ImageTransform = Type.Object(
   {
     resize: Type.Optional(
@@ -70,7 +71,7 @@ export const CreateJob = Type.Object(
 );
 export type CreateJob = Static<typeof CreateJob>;
 
-/** A row of `tidemark.jobs`, as the API and the live changes show it. */
+/** A row of `tidemark.jobs`, as the API and the live changes return it. */
 export const Job = Type.Object({
   id: Type.String({ format: 'uuid' }),
   kind: Type.String(),
@@ -87,7 +88,7 @@ export const Job = Type.Object({
 });
 export type Job = Static<typeof Job>;
 
-/** The message on `work.<priority>`. It only points at the chunk's row, which is the truth. */
+/** The message on `work.<priority>`. It only refers to the chunk's row, which holds the state. */
 export const WorkMessage = Type.Object({
   job: Type.String({ format: 'uuid' }),
   chunk: Type.Integer({ minimum: 0 }),

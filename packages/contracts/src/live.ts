@@ -17,8 +17,9 @@ import { POSITION_PATTERN, TIDEMARK_PATTERN } from './tidemark.ts';
 export const LIVE_SUBPROTOCOL = 'tidemark.v1';
 
 /**
- * Bytes of a live query's text: what the gateway takes of a URL by default, so that what can be read can be followed. A frame may
- * be larger (MAX_FRAME_BYTES), so that a query over this limit is refused with its reason, and the socket lives.
+ * Maximum size of a live query's text: the gateway's default limit of a URL, so that every readable query can be
+ * subscribed. A frame may be larger (MAX_FRAME_BYTES), so that a longer query is refused with a reason and the socket stays
+ * open.
  */
 export const LIVE_QUERY_BYTES = 60 * 1024;
 
@@ -35,7 +36,7 @@ export const SubscribeFrame = Type.Object(
     id: Id,
     query: Type.String({
       minLength: 1,
-      description: `what you would GET below /rest/v1/, at most ${LIVE_QUERY_BYTES} bytes`,
+      description: `the path and query of a GET below /rest/v1/, at most ${LIVE_QUERY_BYTES} bytes`,
     }),
     profile: Type.Optional(Type.String({ maxLength: 63, description: 'schema, like Accept-Profile; default public' })),
     snapshot: Type.Optional(Type.Boolean({ default: false })),
@@ -52,7 +53,7 @@ export const UnsubscribeFrame = Type.Object(
   { additionalProperties: false },
 );
 
-/** Browsers do not show a page the WebSocket's own pings: this is how one notices a connection that is only half open. */
+/** Browsers do not expose the WebSocket's own pings to a page; with these frames it detects a half-open connection. */
 export const PingFrame = Type.Object({ op: Type.Literal('ping') }, { additionalProperties: false });
 
 export const ClientFrame = Type.Union([
@@ -90,10 +91,10 @@ export const LiveChange = Type.Object({
 });
 export type LiveChange = Static<typeof LiveChange>;
 
-/** The limits of a socket. The server sends them with `ready`, so that a client need not discover them by refusals. */
+/** The limits of one socket, sent with `ready`, so that a client need not learn them from refusals. */
 export const SocketLimits = Type.Object({
-  frameBytes: Type.Integer({ description: 'of a client’s frame; a larger one ends the socket' }),
-  framesPerSecond: Type.Integer({ description: 'more are not read' }),
+  frameBytes: Type.Integer({ description: 'bytes of a client’s frame; a larger one closes the socket' }),
+  framesPerSecond: Type.Integer({ description: 'the server reads no more than this' }),
   subscriptions: Type.Integer(),
   channels: Type.Integer(),
 });
@@ -113,7 +114,7 @@ export const ServerFrame = Type.Union([
     topic: Type.Integer(),
     key: Type.Array(Type.String(), {
       description:
-        'the columns that name a row (see PROTOCOL.md), as its members are called; empty where the table has none',
+        'the columns that identify a row (see PROTOCOL.md), under their names in the rows; empty if the table has none',
     }),
   }),
   Type.Object({ op: Type.Literal('unsubscribed'), id: Id }),
@@ -122,10 +123,10 @@ export const ServerFrame = Type.Union([
     topic: Type.Integer(),
     rows: Type.Array(Row),
     done: Type.Boolean(),
-    tidemark: Type.Optional(Type.String({ description: 'with the last frame: no row is newer' })),
+    tidemark: Type.Optional(Type.String({ description: 'in the last frame: no row is newer than this' })),
     position: Type.Optional(
       Type.String({
-        description: 'with the last frame, where it is known yet; else a frame of changes, maybe without any, tells it',
+        description: 'in the last frame if it is known; otherwise a later frame of changes, possibly empty, has it',
       }),
     ),
   }),
@@ -133,12 +134,12 @@ export const ServerFrame = Type.Union([
     op: Type.Literal('changes'),
     topic: Type.Integer(),
     position: Type.Optional(
-      Type.String({ description: 'absent only in parts (`more`) that belong to the snapshot before them' }),
+      Type.String({ description: 'absent only in parts (`more`) that belong to the preceding snapshot' }),
     ),
     more: Type.Optional(
       Type.Boolean({
         description:
-          'the transaction goes on: who shows it whole keeps these changes until a frame of the topic without it',
+          'the transaction continues: a client that shows whole transactions keeps these changes until a frame of the topic without `more`',
       }),
     ),
     changes: Type.Array(LiveChange),
@@ -148,7 +149,7 @@ export const ServerFrame = Type.Union([
     op: Type.Literal('error'),
     id: Type.Optional(Id),
     channel: Type.Optional(Type.String()),
-    frame: Type.Optional(Type.String({ description: 'the op of the frame that is refused, where there was one' })),
+    frame: Type.Optional(Type.String({ description: 'the op of the refused frame, if there was one' })),
     code: Type.String(),
     message: Type.String(),
     hint: Type.Optional(Type.String()),
@@ -162,16 +163,14 @@ export const ServerFrame = Type.Union([
     op: Type.Literal('draining'),
     reconnectInMs: Type.Integer({
       minimum: 0,
-      description: 'until then the socket goes on as ever; then come back, before the server closes it',
+      description: 'the socket works until this time; then reconnect, before the server closes it',
     }),
-    url: Type.Optional(
-      Type.String({ description: 'where to come back; without it, to the address that this socket was opened at' }),
-    ),
+    url: Type.Optional(Type.String({ description: 'the address to reconnect to; absent: the address of this socket' })),
   }),
 ]);
 export type ServerFrame = Static<typeof ServerFrame>;
 
-/** WebSocket close codes. 4000–4099: connect again; 4100–4199: do not, before something was changed. */
+/** WebSocket close codes. 4000–4099: reconnect; 4100–4199: reconnect only after the cause was corrected. */
 export const CLOSE_CODES = {
   GOING_AWAY: 1001,
   MESSAGE_TOO_LARGE: 1009,

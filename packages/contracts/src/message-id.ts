@@ -1,14 +1,14 @@
 /**
  * The ids of messages in the stream of changes (Nats-Msg-Id):
  *
- *   envelope   <epoch>-<lsn>-<ordinal>
- *   heartbeat  <epoch>-<lsn>-h<sequence>[-<lsn>-<ordinal>]   the last envelope before it
+ *    envelope   <epoch>-<lsn>-<ordinal>
+ *    heartbeat  <epoch>-<lsn>-h<sequence>[-<lsn>-<ordinal>]   with the last envelope before it
  *
- * so that one message alone tells where in the stream it is, also in the middle of a transaction.
+ * A single message therefore says its place in the stream, also inside a transaction.
  */
 import { type Lsn, lsnFromHex, lsnToHex } from './tidemark.ts';
 
-/** An envelope's place: the end of its transaction, and its number in it. */
+/** The place of an envelope: the end of its transaction, and its number in the transaction. */
 export interface EnvelopePlace {
   lsn: Lsn;
   ordinal: number;
@@ -17,9 +17,9 @@ export interface EnvelopePlace {
 export interface MessagePlace {
   epoch: string;
   lsn: Lsn;
-  /** This envelope, or the last one before this heartbeat, where there was one. */
+  /** This envelope, or the last one before this heartbeat, if there was one. */
   envelope: EnvelopePlace | undefined;
-  /** Then everything up to `lsn` is in the stream; otherwise the transaction that ends there may go on. */
+  /** True: everything up to `lsn` is in the stream. False: the transaction that ends there may continue. */
   heartbeat: boolean;
 }
 
@@ -34,7 +34,7 @@ export function heartbeatId(epoch: string, lsn: string, sequence: number, last: 
 
 const MESSAGE_ID = /^([0-9a-z]+)-([0-9A-F]{16})-(?:(\d+)|h\d+(?:-([0-9A-F]{16})-(\d+))?)$/;
 
-/** Returns undefined for an id that the relay did not make. */
+/** Returns undefined for an id that does not come from the relay. */
 export function parseMessageId(id: string): MessagePlace | undefined {
   const [, epoch, hex, number, envelopeLsn, envelopeNumber] = MESSAGE_ID.exec(id) ?? [];
   if (epoch === undefined || hex === undefined) return undefined;
@@ -45,7 +45,7 @@ export function parseMessageId(id: string): MessagePlace | undefined {
   return { epoch, lsn, envelope, heartbeat: true };
 }
 
-/** The furthest transaction of which something comes before this message, or is in it. */
+/** Returns the latest transaction that this message, or an earlier one, contains a part of. */
 export function furthest(place: MessagePlace): Lsn {
   const { lsn, envelope } = place;
   return envelope && envelope.lsn > lsn ? envelope.lsn : lsn;

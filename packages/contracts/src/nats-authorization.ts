@@ -1,18 +1,21 @@
-/** The `authorization` block of a nats-server configuration file. */
+/** Generates the `authorization` block of a nats-server configuration file. */
 import type { BusPermissions } from './bus-permissions.ts';
 
 export interface NatsUser {
   readonly name: string;
-  /** As the file has it: a quoted text, or `$NAME` for a variable of the file. */
+  /** The text in the file: a quoted string, or `$NAME` for a variable of the file. */
   readonly password: string;
-  /** Absent for administrators and tests, who may use all subjects. */
+  /** Absent: all subjects, for administrators and tests. */
   readonly permissions?: BusPermissions;
 }
 
-/** A text as nats-server reads it. JSON's escapes are a subset of the format's for the characters that subjects and our passwords hold. */
+/**
+ * Returns a string as nats-server reads it. JSON's escapes are a subset of the format's for the characters that subjects
+ * and the passwords contain.
+ */
 export const natsText = (value: string): string => JSON.stringify(value);
 
-/** No `no_auth_user`: a client without credentials is refused. */
+/** Without `no_auth_user`, the server refuses a client without credentials. */
 export function natsAuthorization(users: readonly NatsUser[]): string {
   return `authorization {\n  users: [\n${users.map(userBlock).join('')}  ]\n}\n`;
 }

@@ -1,4 +1,4 @@
-/** `GET /api/v1/performance/health`: the whole system in one answer. */
+/** Schema of `GET /api/v1/performance/health`: the state of all services in one response. */
 import { type Static, Type } from 'typebox';
 import { Telemetry } from './telemetry.ts';
 
@@ -68,7 +68,7 @@ export const PerformanceHealth = Type.Object({
     finishedLastHour: Type.Integer(),
     failedLastHour: Type.Integer(),
   }),
-  /** The newest telemetry of each live instance. */
+  /** The latest telemetry of each live instance. */
   instances: Type.Array(Telemetry),
 });
 export type PerformanceHealth = Static<typeof PerformanceHealth>;

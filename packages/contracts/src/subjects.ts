@@ -1,45 +1,49 @@
 /**
- * Every NATS subject, stream and header, declared once. A prefix (tests, or several Tidemarks on one NATS) goes in front of all of them.
+ * Every NATS subject and stream name. A prefix (for tests, or for several Tidemarks on one NATS server) precedes all of
+ * them.
  */
 export const PRIORITIES = ['high', 'normal', 'low'] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
 export type ServiceName = 'gateway' | 'realtime' | 'batch' | 'metrics';
 export type Severity = 'info' | 'warning' | 'critical';
-/** LiveListRequest → LiveList; LiveWhyRequest → LiveWhy. */
+/** `subscriptions`: LiveListRequest → LiveList; `why`: LiveWhyRequest → LiveWhy. */
 export type Inspection = 'subscriptions' | 'why';
 
 export interface Subjects {
-  /** `changes.<schema>.<table>`: JetStream, an envelope per transaction and table. */
+  /** `changes.<schema>.<table>`: JetStream, an envelope for each transaction and table. */
   changes(schema: string, table: string): string;
   readonly allChanges: string;
-  /** `changes.@heartbeat`: what tells a reader of changes that the relay is alive, and where it is. In the same stream. */
+  /** `changes.@heartbeat`: the relay's heartbeat with its position, in the same stream. */
   readonly heartbeat: string;
-  /** `changes.@definitions`: which tables' definitions changed (DefinitionsChanged). In the same stream. */
+  /** `changes.@definitions`: DefinitionsChanged, in the same stream. */
   readonly definitions: string;
-  /** `work.<priority>`: JetStream work queue, one message a chunk. */
+  /** `work.<priority>`: JetStream work queue, one message for each chunk. */
   work(priority: Priority): string;
   readonly allWork: string;
-  /** `telemetry.<service>.<instance>`: core NATS, each second. */
+  /** `telemetry.<service>.<instance>`: core NATS, every second. */
   telemetry(service: ServiceName, instance: string): string;
   allTelemetryOf(service: ServiceName): string;
   readonly allTelemetry: string;
-  /** `channels.<name>`: core NATS, between the instances whose sockets are in a channel. */
+  /** `channels.<name>`: core NATS, between the instances whose sockets joined a channel. */
   channel(name: string): string;
-  /** `inspect.<what>.<instance>`: core NATS, request and reply: what operators ask a realtime instance. */
+  /** `inspect.<what>.<instance>`: core NATS request and reply, from operators to a realtime instance. */
   inspect(what: Inspection, instance: string): string;
   alerts(severity: Severity): string;
   readonly allAlerts: string;
-  /** `channels.*` and `inspect.*.*`: what a subscription or a permission for all of them names. */
+  /** `channels.*` and `inspect.*.*`, for subscriptions and permissions. */
   readonly allChannels: string;
   readonly allInspections: string;
   readonly streams: { readonly changes: string; readonly work: string };
 }
 
-/** Name of the JetStream consumer that hands out the chunks of a priority; all batch instances share it. */
+/** Name of the JetStream consumer for the chunks of a priority; all batch instances share it. */
 export const workConsumer = (priority: Priority): string => `batch-${priority}`;
 
-/** Subject tokens may hold neither dots, blanks nor wildcards; table names may. The escape is reversible and leaves ordinary names alone. */
+/**
+ * Escapes a name for use in a subject, whose tokens cannot contain dots, blanks or wildcards. The escape is reversible and
+ * keeps ordinary names.
+ */
 export function subjectToken(name: string): string {
   return encodeURIComponent(name).replace(/[.*!'()~]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 }

@@ -1,14 +1,14 @@
-/** The text that names a table in maps and messages. */
+/** Keys that identify a table in maps and messages. */
 import { fromSubjectToken } from './subjects.ts';
 
-/** Joins schema and table with a zero character, which no name in Postgres holds. */
+/** Joins schema and table with a zero character, which no name in Postgres contains. */
 export const tableKey = (schema: string, table: string): string => `${schema}\0${table}`;
 
-/** More tables than a publication has. The map is emptied when it is full. */
+/** The map is emptied when it is full; no publication has so many tables. */
 const MAX_SUBJECTS = 10_000;
 const keysOfSubjects = new Map<string, string>();
 
-/** Returns the table key of a subject `…changes.<schema>.<table>`. */
+/** Returns the table key of the subject `…changes.<schema>.<table>`. */
 export function tableKeyOfSubject(subject: string): string {
   const known = keysOfSubjects.get(subject);
   if (known !== undefined) return known;

@@ -1,6 +1,6 @@
 /**
- * The telemetry that every instance publishes on `telemetry.<service>.<instance>` each second. Counters grow for the life of the
- * process, and readers compute differences. A section is present when the service has it.
+ * Schema of the telemetry that every instance publishes on `telemetry.<service>.<instance>` each second. Counters grow for
+ * the life of the process; readers compute differences. A section is present if the service has it.
  */
 import { type Static, Type } from 'typebox';
 import type { Subjects } from './subjects.ts';
@@ -10,7 +10,7 @@ const ms = Type.Number({ minimum: 0 });
 const bytes = Type.Number({ minimum: 0 });
 
 export const TELEMETRY_INTERVAL_MS = 1_000;
-/** A message has some 20 KB; who keeps the newest of each instance keeps no more than this of each. */
+/** A message takes about 20 KB; readers keep at most this much for each instance. */
 export const TELEMETRY_MAX_BYTES = 128 * 1_024;
 
 export const PoolStats = Type.Object({
@@ -18,11 +18,11 @@ export const PoolStats = Type.Object({
   name: Type.String(),
   min: count,
   max: count,
-  /** Slots that may be in use at present, by what the server can use: between min and max. */
+  /** Connections that may be in use now, as many as the server can use efficiently: between min and max. */
   limit: Type.Optional(count),
   /** Slots by state. */
   slots: Type.Object({ connecting: count, idle: count, busy: count, closing: count }),
-  /** 0..1: busy / max, over the last second. */
+  /** busy / max over the last second, from 0 to 1. */
   utilisation: Type.Number({ minimum: 0 }),
   waiting: count,
   waitingLimit: count,
@@ -32,11 +32,11 @@ export const PoolStats = Type.Object({
   connectErrorsTotal: count,
   discardedTotal: count,
   leaksTotal: count,
-  /** Memory that prepared statements take in the backends of the pool's connections. */
+  /** Memory of prepared statements in the backends of the pool's connections. */
   preparedBytes: Type.Optional(bytes),
-  /** Bytes of texts and statistics that the service holds for the pool's statements. */
+  /** Memory of the service for texts and statistics of the pool's statements. */
   statisticsBytes: Type.Optional(bytes),
-  /** Connections replaced because their prepared statements had filled their budget. */
+  /** Connections replaced because their prepared statements reached the memory limit. */
   replacedTotal: Type.Optional(count),
   /** Prepared statements closed to make room for others. */
   evictedTotal: Type.Optional(count),
@@ -60,7 +60,7 @@ export const HttpStats = Type.Object({
   requestsTotal: count,
   inFlight: count,
   errorsTotal: count,
-  /** Over the last minute. */
+  /** Percentiles over the last minute. */
   p50Ms: ms,
   p95Ms: ms,
   p99Ms: ms,
@@ -72,7 +72,7 @@ export const HttpStats = Type.Object({
 export type HttpStats = Static<typeof HttpStats>;
 
 export const ReadStats = Type.Object({
-  /** Data reads by where they were answered. */
+  /** Data reads by the place that answered them. */
   replicaTotal: count,
   primaryTotal: count,
   cacheTotal: count,
@@ -81,24 +81,24 @@ export const ReadStats = Type.Object({
 });
 export type ReadStats = Static<typeof ReadStats>;
 
-/** One statement as a service ran it, over its pools: counters since the start, percentiles over the last minute. */
+/** One statement over all pools of a service: counters since the start, percentiles over the last minute. */
 export const StatementFigures = Type.Object({
-  /** A hash of the text, which is the same in every instance. */
+  /** Hash of the text: the same in every instance. */
   id: Type.String(),
-  /** Without constants, at most 500 characters. */
+  /** The text without constants, at most 500 characters. */
   text: Type.String(),
   callsTotal: count,
   errorsTotal: count,
   slowTotal: count,
   rowsTotal: count,
   bytesTotal: count,
-  /** Execution time. */
+  /** Sum of execution times. */
   totalMs: ms,
-  /** For a connection, or for those before it on an express lane. */
+  /** Wait for a connection, or for earlier statements in a pipeline. */
   waitP50Ms: ms,
   waitP95Ms: ms,
   waitP99Ms: ms,
-  /** Percentiles of the execution time. */
+  /** Execution time. */
   p50Ms: ms,
   p95Ms: ms,
   p99Ms: ms,
@@ -119,7 +119,7 @@ export const SocketStats = Type.Object({
   deliveryP50Ms: ms,
   deliveryP99Ms: ms,
   liveUrl: Type.Optional(
-    Type.String({ maxLength: 512, description: 'where clients reach /live of this very instance, if they do' }),
+    Type.String({ maxLength: 512, description: 'the address at which clients reach /live of this instance' }),
   ),
 });
 export type SocketStats = Static<typeof SocketStats>;
@@ -140,7 +140,7 @@ export type RelayStats = Static<typeof RelayStats>;
 export const WorkerStats = Type.Object({
   threads: count,
   busy: count,
-  /** Decoded bytes admitted now, and the most that may be. */
+  /** Decoded bytes admitted now, and their limit. */
   admittedBytes: bytes,
   admissionLimitBytes: bytes,
   chunksDoneTotal: count,
@@ -159,7 +159,7 @@ export const ProcessStats = Type.Object({
   heapUsedBytes: bytes,
   heapTotalBytes: bytes,
   externalBytes: bytes,
-  /** Percent of one core, over the last second. */
+  /** CPU over the last second, in percent of one core. */
   cpuPercent: Type.Number({ minimum: 0 }),
   eventLoopDelayP99Ms: ms,
   uptimeSeconds: Type.Number({ minimum: 0 }),
@@ -172,18 +172,18 @@ export const Telemetry = Type.Object({
   service: ServiceNameSchema,
   instance: Type.String({ maxLength: 64 }),
   pid: Type.Integer(),
-  url: Type.String({ description: 'where this instance listens' }),
+  url: Type.String({ description: 'the address at which this instance listens' }),
   startedAt: Type.Integer(),
   at: Type.Integer(),
   ready: Type.Boolean(),
-  /** Why not ready; empty when it is. */
+  /** Why the instance is not ready; empty when it is. */
   problems: Type.Array(Type.String(), { maxItems: 20 }),
   process: ProcessStats,
   http: Type.Optional(HttpStats),
   reads: Type.Optional(ReadStats),
   pools: Type.Optional(Type.Array(PoolStats, { maxItems: 32 })),
   replicas: Type.Optional(Type.Array(ReplicaStats, { maxItems: 16 })),
-  /** Those that took most time. */
+  /** The statements that took the most time. */
   statements: Type.Optional(Type.Array(StatementFigures, { maxItems: 20 })),
   sockets: Type.Optional(SocketStats),
   relay: Type.Optional(RelayStats),
@@ -192,8 +192,8 @@ export const Telemetry = Type.Object({
 export type Telemetry = Static<typeof Telemetry>;
 
 /**
- * Why telemetry is not from whom it says; undefined where it is. NATS lets a service publish under its own name alone, so the
- * subject is what tells the sender.
+ * Returns why telemetry does not come from the instance that it names; undefined if it does. NATS lets a service publish
+ * under its own name only, so the subject identifies the sender.
  */
 export function telemetrySenderProblem(
   subjects: Subjects,
@@ -204,7 +204,7 @@ export function telemetrySenderProblem(
   return `it says that it comes from ${service}/${instance}`;
 }
 
-/** The sections that depend on the service. */
+/** The sections that a service adds to those of every service. */
 export type TelemetrySections = Pick<
   Telemetry,
   'http' | 'reads' | 'pools' | 'replicas' | 'statements' | 'sockets' | 'relay' | 'workers'

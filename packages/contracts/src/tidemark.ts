@@ -1,12 +1,12 @@
 /**
- * The clock: positions in Postgres's write-ahead log (WAL).
+ * Positions in Postgres's write-ahead log (WAL).
  *
- *   LSN       bigint; Postgres prints it `16/B374D848`
- *   tidemark  `<epoch>-<16 hex digits of LSN>`; of one epoch, they sort as text
- *   position  `<tidemark>.<8 hex digits>`: a change inside a transaction; sorts as text as well
+ *    LSN       bigint; Postgres prints it as `16/B374D848`
+ *    tidemark  `<epoch>-<16 hex digits of the LSN>`; tidemarks of one epoch sort as text
+ *    position  `<tidemark>.<8 hex digits>`: a change inside a transaction; sorts as text as well
  *
- * The LSN of a transaction is always the END of its commit record, so that
- * "replayed up to tidemark" and "includes the transaction" are the same thing.
+ * The LSN of a transaction is always the END of its commit record, so that "replayed up to the tidemark" means "includes
+ * the transaction".
  */
 import { defineErrors, row } from './errors.ts';
 
@@ -64,14 +64,14 @@ export function parseTidemark(text: string): { epoch: string; lsn: Lsn } {
   return { epoch: text.slice(0, dash), lsn: BigInt(`0x${text.slice(dash + 1)}`) };
 }
 
-/** Epochs sort as text, and so do the tidemarks of one. */
+/** Returns the later of two tidemarks: epochs sort as text, and so do the tidemarks of one epoch. */
 export const laterTidemark = (a: Tidemark, b: Tidemark): Tidemark => (a > b ? a : b);
 
 export function formatPosition(epoch: string, lsn: Lsn, index: number): Position {
   return `${formatTidemark(epoch, lsn)}.${(index >>> 0).toString(16).toUpperCase().padStart(8, '0')}`;
 }
 
-/** Takes a position, or a bare tidemark, which means "after everything in that transaction". */
+/** Parses a position, or a bare tidemark, which means "after everything in that transaction". */
 export function parsePosition(text: string): { epoch: string; lsn: Lsn; index: number } {
   if (tidemarkRegExp.test(text)) return { ...parseTidemark(text), index: 0xffff_ffff };
   if (!positionRegExp.test(text)) throw clockErrors.INVALID_POSITION({ value: text });
@@ -79,7 +79,7 @@ export function parsePosition(text: string): { epoch: string; lsn: Lsn; index: n
   return { ...parseTidemark(text.slice(0, dot)), index: Number.parseInt(text.slice(dot + 1), 16) };
 }
 
-/** 16 upper-case hexadecimal digits. */
+/** Returns 16 upper-case hexadecimal digits. */
 export function lsnToHex(lsn: Lsn): string {
   if (lsn < 0n || lsn > MAX_LSN) throw clockErrors.INVALID_LSN({ value: String(lsn) });
   return lsn.toString(16).toUpperCase().padStart(16, '0');
@@ -89,7 +89,7 @@ export function lsnFromHex(hex: string): Lsn {
   return BigInt(`0x${hex}`);
 }
 
-/** A new epoch: milliseconds since 1970 in base 36, so that epochs sort by the time they were minted. */
+/** Returns a new epoch: milliseconds since 1970 in base 36, so that epochs sort by time. */
 export function mintEpoch(now: number = Date.now()): string {
   return now.toString(36).padStart(9, '0');
 }

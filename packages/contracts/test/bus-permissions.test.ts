@@ -17,7 +17,7 @@ function matches(pattern: string, subject: string): boolean {
 const allowed = (operation: 'publish' | 'subscribe', subject: string, prefix = '') =>
   SERVICE_NAMES.filter((name) => busPermissions(prefix)[name][operation].some((pattern) => matches(pattern, subject)));
 
-t.test('each subject has the writers and readers that it needs, and no other', async (t) => {
+t.test('each subject has exactly the writers and readers that it needs', async (t) => {
   const s = subjects();
   const { changes, work } = s.streams;
   const expected: [subject: string, publishers: string[], subscribers: string[]][] = [
@@ -61,7 +61,7 @@ t.test('each subject has the writers and readers that it needs, and no other', a
   }
 });
 
-t.test('replies are read by the service that asked, alone', async (t) => {
+t.test('only the requesting service can read its replies', async (t) => {
   for (const service of SERVICE_NAMES) {
     t.same(allowed('subscribe', `${inboxPrefix(service)}.x.1`), [service]);
   }
@@ -69,7 +69,7 @@ t.test('replies are read by the service that asked, alone', async (t) => {
   t.same(allowed('publish', `${inboxPrefix('batch')}.x.1`), [], 'JetStream alone answers the others');
 });
 
-t.test('with a prefix, no subject without it is allowed but JetStream’s and the replies', async (t) => {
+t.test('with a prefix, the only subjects without it are JetStream’s API and the replies', async (t) => {
   for (const { publish, subscribe } of Object.values(busPermissions('shop'))) {
     for (const pattern of [...publish, ...subscribe]) {
       t.match(pattern, /^(shop\.|\$JS\.API\.INFO$|\$JS\.(API\.[A-Z.]+|ACK)\.shop_(CHANGES|WORK)\b|_INBOX\.)/);

@@ -11,7 +11,7 @@ const errors = defineErrors('TEST', {
   PLAIN: row({ status: 418, message: 'short' }),
 });
 
-t.test('an error has a code with its prefix, the received values, the remedy, and its cause', async (t) => {
+t.test('an error has a code with its prefix, the received values, a hint, and its cause', async (t) => {
   const cause = new TypeError('below');
   const error = errors.FULL({ pool: 'read', waiting: 3 }, { cause });
   t.ok(error instanceof TidemarkError);
@@ -25,7 +25,7 @@ t.test('an error has a code with its prefix, the received values, the remedy, an
   t.equal(error.cause, cause);
 });
 
-t.test('as problem+json it carries RFC 9457 and PostgREST fields', async (t) => {
+t.test('toProblem() returns the fields of RFC 9457 and of PostgREST', async (t) => {
   t.same(toProblem(errors.PLAIN()), {
     type: 'urn:tidemark:error:TEST_PLAIN',
     title: 'Error',

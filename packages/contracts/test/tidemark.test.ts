@@ -16,7 +16,7 @@ import {
 const lsn = fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn });
 const index = fc.integer({ min: 0, max: 0xffff_ffff });
 
-t.test('positions in the log read back as they were written', async (t) => {
+t.test('parses positions back to the values they were formatted from', async (t) => {
   fc.assert(
     fc.property(lsn, index, (value, i) => {
       const epoch = mintEpoch();
@@ -31,7 +31,7 @@ t.test('positions in the log read back as they were written', async (t) => {
   t.equal(formatLsn(0x16_b374_d848n), '16/B374D848');
 });
 
-t.test('of one epoch they sort as text; a later epoch sorts after an earlier one', async (t) => {
+t.test('positions of one epoch sort as text, and a later epoch sorts after an earlier one', async (t) => {
   fc.assert(
     fc.property(lsn, lsn, index, index, (a, b, i, j) => {
       const byText = formatPosition('0abcdefgh', a, i) < formatPosition('0abcdefgh', b, j);
@@ -45,7 +45,7 @@ t.test('a bare tidemark is the position after its whole transaction', async (t) 
   t.same(parsePosition('0abcdefgh-0000000000000010'), { epoch: '0abcdefgh', lsn: 16n, index: 0xffff_ffff });
 });
 
-t.test('anything else is refused with the remedy', async (t) => {
+t.test('refuses malformed positions with a hint', async (t) => {
   fc.assert(
     fc.property(fc.string(), (text) => {
       try {
@@ -63,7 +63,7 @@ t.test('anything else is refused with the remedy', async (t) => {
   t.throws(() => parsePosition('x'), { code: 'TM_INVALID_POSITION' });
 });
 
-t.test('any name is one NATS token, and comes back', async (t) => {
+t.test('subjectToken() makes one NATS token of any name, reversibly', async (t) => {
   fc.assert(
     fc.property(fc.string({ minLength: 1, unit: 'grapheme' }), (name) => {
       const token = subjectToken(name);
