@@ -1,7 +1,7 @@
 /** Steps that change who may see what, and what is published. */
 import type { Dice } from './dice.ts';
 import { fixedColumns, grant, MEMBER, publish, ROLES, type Table, USERS, unpublish, witnesses } from './schema.ts';
-import { type DrawStep, one } from './steps.ts';
+import { type DrawStep, one } from './step.ts';
 
 /** Conditions that a policy may ask of a row. All of them follow from the seal. */
 function condition(dice: Dice, { name, derived, generated }: Table): string {

@@ -11,7 +11,7 @@ import {
   witnesses,
   writtenColumns,
 } from './schema.ts';
-import { type DrawStep, one, type Step } from './steps.ts';
+import { type DrawStep, one, type Step } from './step.ts';
 
 const NAMES = ['n', 'note', 'a', 'b', 'c', '__proto__'];
 const NEW_KINDS = Object.keys(KINDS) as Kind[];

@@ -1,21 +1,9 @@
 /** What the driver of the trial does between the changes of rows: a step is one or more transactions. */
-import type { Dice } from './dice.ts';
 import { rightSteps } from './right-steps.ts';
 import { changeRows, type Writes } from './rows.ts';
-import type { Schema, Table } from './schema.ts';
 import { shapeSteps } from './shape-steps.ts';
+import type { DrawStep, Step } from './step.ts';
 import { typeSteps } from './type-steps.ts';
-
-export interface Step {
-  readonly transactions: readonly string[];
-  /** What it changes is announced by no change of a table's definition, so a documented time may pass. */
-  readonly late?: boolean;
-}
-
-/** Statements of one transaction, several transactions, or undefined where the step cannot be done now. It changes the schema's model. */
-export type DrawStep = (dice: Dice, schema: Schema, table: Table) => Step | undefined;
-
-export const one = (...statements: string[]): Step => ({ transactions: [statements.join('; ')] });
 
 const STEPS: readonly (readonly [name: string, step: DrawStep])[] = [
   ...Object.entries(shapeSteps),

@@ -1,6 +1,6 @@
 /** Steps that change the types of columns elsewhere than at the table. */
 import { type Schema, shows } from './schema.ts';
-import { type DrawStep, one } from './steps.ts';
+import { type DrawStep, one } from './step.ts';
 
 /** A name that nothing has had. */
 function fresh(schema: Schema): string {

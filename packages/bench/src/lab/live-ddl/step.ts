@@ -1,0 +1,16 @@
+import type { Dice } from './dice.ts';
+import type { Schema, Table } from './schema.ts';
+
+export interface Step {
+  readonly transactions: readonly string[];
+  /** No change of a table's definition announces this step, so it may take effect after a documented time. */
+  readonly late?: boolean;
+}
+
+/**
+ * Returns the statements of one or several transactions, or undefined where the step is not possible now. It updates the model of
+ * the schema.
+ */
+export type DrawStep = (dice: Dice, schema: Schema, table: Table) => Step | undefined;
+
+export const one = (...statements: string[]): Step => ({ transactions: [statements.join('; ')] });
