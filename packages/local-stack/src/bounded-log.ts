@@ -1,14 +1,14 @@
 /**
- * The log file of a server, with a bound. The server itself holds the file open for appending, so that it never waits
- * for this process; when the file has grown past the bound, it is copied to `<name>.1` and cut to nothing.
+ * The log file of a server, with a size limit. The server has the file open for appending, so that it never waits for this
+ * process. A file above the limit is copied to `<name>.1` and truncated.
  */
 import { chmodSync, closeSync, copyFileSync, fstatSync, ftruncateSync, openSync, readSync, rmSync } from 'node:fs';
 
-/** Bytes after which a log is turned over: with its predecessor, at most about twice this on the disk. */
+/** Bytes after which a log is rotated; with its predecessor it takes at most about twice this. */
 const LIMIT_BYTES = 16 * 1024 * 1024;
-/** Milliseconds between two looks; at 100 MB/s of log the file is at most 500 MB too long for a moment. */
+/** ms between checks; at 100 MB/s of log the file exceeds its limit by at most 500 MB. */
 const LOOK_EVERY_MS = 5_000;
-/** Bytes of the end of a log that an error carries. */
+/** Bytes of the end of a log in an error. */
 const TAIL_BYTES = 4_096;
 
 export class BoundedLog {
@@ -23,17 +23,17 @@ export class BoundedLog {
     this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS).unref();
   }
 
-  /** The descriptor for a child's stdout and stderr. */
+  /** Returns the descriptor for the stdout and stderr of a child. */
   get fd(): number {
     return this.#fd;
   }
 
-  /** Remembers the present end: `sinceMark` gives what came after it. */
+  /** Remembers the current end for `sinceMark`. */
   mark(): void {
     this.#mark = fstatSync(this.#fd).size;
   }
 
-  /** The last lines (at most 4 KB) written since `mark`. */
+  /** Returns the last lines (at most 4 KB) since `mark`. */
   sinceMark(): string {
     const end = fstatSync(this.#fd).size;
     const start = Math.max(end < this.#mark ? 0 : this.#mark, end - TAIL_BYTES);
@@ -42,12 +42,12 @@ export class BoundedLog {
     return buffer.toString('utf8', 0, read).trim();
   }
 
-  /** A log that cannot be turned over now is turned over at a later look. */
+  /** A log that cannot be rotated now is rotated at a later check. */
   #look(): void {
     try {
       this.turnOver();
     } catch {
-      // The server goes on writing to it all the same.
+      // The server writes to the file all the same.
     }
   }
 
@@ -57,7 +57,7 @@ export class BoundedLog {
       copyFileSync(this.path, `${this.path}.1`);
       chmodSync(`${this.path}.1`, 0o600);
     } catch {
-      // On a full disk the older lines are given up: cutting the file makes space, keeping it would take more.
+      // On a full disk the older lines are dropped, because truncating frees space, and copying would need more.
       rmSync(`${this.path}.1`, { force: true });
     }
     ftruncateSync(this.#fd);

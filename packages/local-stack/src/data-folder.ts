@@ -1,4 +1,4 @@
-/** Data folders of Postgres: made, checked, copied. A folder appears under its name only when it is whole. */
+/** Makes, checks and copies data folders of Postgres. A folder gets its name only when it is complete. */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { type Dirent, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
@@ -14,10 +14,10 @@ import { asUser, type User } from './unprivileged-user.ts';
 /** Size of global/pg_control, fixed since Postgres 8 (PG_CONTROL_FILE_SIZE in catalog/pg_control.h). */
 const CONTROL_BYTES = 8192;
 
-/** Without pg_xact a standby starts, and takes every transaction for aborted; the others fail late and unclearly. */
+/** Without pg_xact a standby starts, but treats every transaction as aborted; without the others it fails late and unclearly. */
 const ESSENTIAL = ['base', 'global', 'pg_wal', 'pg_xact', 'pg_multixact'];
 
-/** Whether there is anything at all: an absent or empty folder may be filled. */
+/** Returns whether the folder is absent or empty. */
 export function isEmpty(folder: string): boolean {
   try {
     return !existsSync(folder) || readdirSync(folder).length === 0;
@@ -26,7 +26,7 @@ export function isEmpty(folder: string): boolean {
   }
 }
 
-/** @throws STACK_DATA_DAMAGED, STACK_DATA_OTHER_VERSION, STACK_PERMISSION_DENIED; checksums are Postgres's to check */
+/** Leaves the checksums to Postgres. @throws STACK_DATA_DAMAGED, STACK_DATA_OTHER_VERSION, STACK_PERMISSION_DENIED */
 export function checkDataFolder(folder: string, binaries: PostgresBinaries): void {
   const reason = (text: string) => errors.DATA_DAMAGED({ folder, reason: text });
   const versionFile = join(folder, 'PG_VERSION');
@@ -47,7 +47,7 @@ export function checkDataFolder(folder: string, binaries: PostgresBinaries): voi
   }
 }
 
-/** The identifier that a primary shares with its replicas and nobody else: the first 8 bytes of pg_control. */
+/** Returns the identifier that a primary shares only with its replicas: the first 8 bytes of pg_control. */
 export function systemIdentifier(folder: string): string {
   return readFileSync(join(folder, 'global', 'pg_control'))
     .subarray(0, 8)
@@ -71,8 +71,8 @@ export async function initialise(
 }
 
 /**
- * The same, from a cluster without passwords that the first call of a machine's user leaves in the cache folder: 0.2 s
- * instead of 1.2. For tests only, as all clusters made so have one system identifier.
+ * Copies a cluster without passwords that the first call of a user has left in the cache folder: 0.2 s instead of 1.2. Use it for
+ * tests only, because all these clusters have the same system identifier.
  */
 export async function initialiseFast(
   folder: string,
@@ -90,7 +90,7 @@ export async function initialiseFast(
   });
 }
 
-/** Character classes for full-text search; macOS has no C.UTF-8, but the same under another name. */
+/** Character classes for full-text search; macOS has no C.UTF-8, but an equal one under another name. */
 const CTYPE = process.platform === 'darwin' ? 'UTF-8' : 'C.UTF-8';
 
 const INITDB = [
@@ -102,12 +102,12 @@ const INITDB = [
   `--lc-ctype=${CTYPE}`,
   '--lc-messages=C',
   '--text-search-config=english',
-  // The passwords are set before the first start, and pg_hba.conf is ours: `trust` here never takes effect.
+  // The passwords are set before the first start, and we write pg_hba.conf, so `trust` never takes effect.
   '--auth=trust',
   '--no-instructions',
 ];
 
-/** Runs statements (one a line) on a stopped cluster, without network or password: `postgres --single`. */
+/** Runs statements (one a line) on a stopped cluster by `postgres --single`, without network or password. */
 export async function runSingleUser(
   folder: string,
   binaries: PostgresBinaries,
@@ -150,13 +150,13 @@ const LEFT_OUT =
 
 export interface CopyOptions {
   user: User | undefined;
-  /** Only when the source is stopped: a running one's WAL comes by streaming. */
+  /** True only for a stopped source; the WAL of a running one arrives by streaming. */
   withWal: boolean;
-  /** Whether a crash of the machine just after must leave the copy whole. */
+  /** Makes the copy survive a crash of the machine right after it. */
   durable: boolean;
 }
 
-/** Copies a data folder, running or not; `finish` completes the copy before it gets its name. */
+/** Copies a data folder of a running or stopped server. `finish` completes the copy before it gets its name. */
 export async function copyDataFolder(
   from: string,
   to: string,
@@ -171,7 +171,7 @@ export async function copyDataFolder(
   });
 }
 
-/** Entries of a folder that are copied at the same time; the thread pool of Node works on four. */
+/** Entries of a folder copied at the same time; the thread pool of Node handles four. */
 const AT_ONCE = 16;
 
 async function copyContents(from: string, to: string, user: User | undefined, emptied: Set<string>): Promise<void> {
@@ -189,7 +189,7 @@ async function copyContents(from: string, to: string, user: User | undefined, em
 
 const NONE = new Set<string>();
 
-/** A running Postgres drops files and folders while they are being copied; its WAL says so, and replay follows. */
+/** A running Postgres removes files while they are copied; replay of its WAL accounts for that. */
 async function copyIfThere(from: string, to: string): Promise<boolean> {
   return (await unlessGone(copyFile(from, to).then(() => true))) ?? false;
 }

@@ -1,4 +1,4 @@
-/** nats-server: the one on PATH, else the distribution's package when we may install it, else what to type. */
+/** Finds nats-server: in PATH, else by installing the package of the distribution if allowed; else the error names the command. */
 import { spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -9,16 +9,16 @@ export interface NatsBinary {
   path: string;
   /** For example `2.9.10`. */
   version: string;
-  /** The user to run it as: the unprivileged one if that can run it, else the current one. */
+  /** The user that runs the server: the unprivileged one if it can, else the current one. */
   user: User | undefined;
 }
 
-/** Seconds for an installation, after which apt-get is ended. */
+/** Time limit of an installation, after which apt-get is stopped. */
 const INSTALL_SECONDS = 300;
-/** Debian installs servers here, and ordinary users do not have it on PATH. */
+/** Debian installs servers in folders that are not in the PATH of ordinary users. */
 const EXTRA_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/usr/local/bin', '/opt/homebrew/bin'];
 
-/** Whether the server knows `sync_interval: always` (new in 2.10). */
+/** Returns true when the server has `sync_interval: always` (2.10 and later). */
 export function canSyncAlways(version: string): boolean {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   return major > 2 || (major === 2 && minor >= 10);
@@ -72,7 +72,7 @@ function versionOf(path: string, user: User | undefined): string | undefined {
   return /v?(\d+\.\d+\.\d+)/.exec(stdout ?? '')?.[1];
 }
 
-/** The command that installs nats-server on this system, and whether we may run it ourselves (as root). */
+/** Returns the command that installs nats-server on this system, and whether this process may run it (as root). */
 export function installCommand(
   platform: string = process.platform,
   has: (program: string) => boolean = isInstalled,
@@ -83,7 +83,7 @@ export function installCommand(
   if (has('pacman')) return { text: 'sudo pacman -S nats-server', automatic: false };
   if (has('zypper')) return { text: 'sudo zypper install nats-server', automatic: false };
   if (has('nix-env')) return { text: 'nix-env -iA nixpkgs.nats-server', automatic: false };
-  // Fedora and its relatives have no package: Go builds it, or the releases page has an rpm.
+  // Fedora and its relatives have no package: use Go, or an rpm of the releases page.
   return { text: 'go install github.com/nats-io/nats-server/v2@v2.11.0', automatic: false };
 }
 
@@ -97,7 +97,7 @@ async function aptInstall(command: string, onProgress: (line: string) => void): 
   const install = ['install', '-y', '--no-install-recommends', 'nats-server'];
   const first = await apt(install, onProgress);
   if (first.code === 0) return;
-  // A fresh container has no package lists at all.
+  // A fresh container has no package lists.
   const update = await apt(['update'], onProgress);
   const second = update.code === 0 ? await apt(install, onProgress) : update;
   if (second.code === 0) return;
@@ -107,7 +107,7 @@ async function aptInstall(command: string, onProgress: (line: string) => void): 
 function apt(args: string[], onProgress: (line: string) => void): Promise<{ code: number | null; last: string }> {
   return new Promise((resolve) => {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' };
-    // A lock held by another apt-get is waited for rather than failed on.
+    // apt-get waits for the lock of another apt-get instead of failing.
     const options = ['-q', '-o', 'DPkg::Lock::Timeout=60'];
     const child = spawn('apt-get', [...options, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     const timer = setTimeout(() => child.kill('SIGTERM'), INSTALL_SECONDS * 1000);

@@ -12,9 +12,9 @@ import { reclaimFolder } from './reclaim.ts';
 import { type ServerOptions, ServerProcess, type StopStep } from './server-process.ts';
 
 export interface NatsLimits {
-  /** Bytes of all memory streams together. */
+  /** Limit of all memory streams together, in bytes. */
   maxMemory: number;
-  /** Bytes of all file streams together. */
+  /** Limit of all file streams together, in bytes. */
   maxFile: number;
 }
 
@@ -23,7 +23,7 @@ export const NATS_LIMITS: NatsLimits = { maxMemory: 256 * 1024 * 1024, maxFile: 
 export interface NatsOptions extends ServerOptions {
   binary: NatsBinary;
   passwords: NatsPasswords;
-  /** NATS_PREFIX of the services: their users' permissions name the subjects with it. */
+  /** NATS_PREFIX of the services, which the permissions of their users contain. */
   prefix: string;
   /** Lines for the configuration file, such as a `tls` block. */
   settings: string;
@@ -34,9 +34,9 @@ export interface NatsOptions extends ServerOptions {
 
 export type NatsStopMode = 'fast' | 'immediate';
 
-/** TERM lets it write its streams' state; a server that does not answer it in time is killed. */
+/** SIGTERM lets the server write the state of its streams; after the time limit it is killed. */
 const STEPS: Record<NatsStopMode, StopStep[]> = { fast: [{ signal: 'SIGTERM', seconds: 8 }], immediate: [] };
-/** Milliseconds for a connection to be greeted, and for JetStream to answer, when somebody asks whether the server works. */
+/** Time limits in ms for the greeting of a connection, and for a response of JetStream. */
 const GREETING_MS = 1_000;
 const ANSWER_MS = 1_000;
 
@@ -52,22 +52,22 @@ export class NatsNode extends ServerProcess {
     this.#options = options;
   }
 
-  /** `nats://127.0.0.1:<port>`: without a user, for people to read. */
+  /** Returns `nats://127.0.0.1:<port>` without a user, for output. */
   get address(): string {
     return `nats://127.0.0.1:${this.port}`;
   }
 
-  /** `nats://admin:<password>@127.0.0.1:<port>`: the user that may do everything, for administrators and tests. */
+  /** Returns `nats://admin:<password>@127.0.0.1:<port>` with all rights, for administrators and tests. */
   get url(): string {
     return this.urlOf('admin');
   }
 
-  /** The URL with the user and password of a service, which may do what that service does and no more. */
+  /** Returns the URL with the user and password of a service, which has only the rights of that service. */
   urlOf(user: ServiceName | 'admin'): string {
     return `nats://${user}:${this.#options.passwords[user]}@127.0.0.1:${this.port}`;
   }
 
-  /** One request as the administrator, for example `$JS.API.INFO`: for tests and the lab. */
+  /** Sends one request as the administrator, for example to `$JS.API.INFO`. */
   request<T>(subject: string, payload?: string): Promise<T> {
     return natsRequest<T>(this.url, subject, payload);
   }
@@ -80,7 +80,7 @@ export class NatsNode extends ServerProcess {
     await assertPortFree(this.port, what);
     const config = join(this.dataDir, 'nats.conf');
     await writeFile(config, this.#config(), { mode: 0o600 });
-    // The mode above is for a new file alone.
+    // The mode of writeFile applies to new files only.
     await chmod(config, 0o600);
     if (user) await chown(config, user.uid, user.gid);
     return {
@@ -98,7 +98,7 @@ export class NatsNode extends ServerProcess {
 
   #config(): string {
     const { durable, binary, limits, passwords, prefix, settings } = this.#options;
-    // By default JetStream fsyncs every two minutes: a crash of the machine would lose what it has acknowledged.
+    // By default JetStream syncs every two minutes, so a crash of the machine would lose acknowledged messages.
     const sync = durable && canSyncAlways(binary.version) ? '\n  sync_interval: always' : '';
     return `# Written by @tidemark/local-stack before each start.
 server_name: tidemark-local
@@ -111,7 +111,7 @@ ${natsAuthorization(natsUsers(passwords, prefix))}jetstream {
 ${settings}`;
   }
 
-  /** It listens once JetStream has recovered its streams, and greets with `INFO`. A paused one takes connections, and is silent. */
+  /** The server listens once JetStream has recovered its streams, and greets with `INFO`. A paused server accepts connections but does not greet. */
   protected isReady(): Promise<boolean> {
     return new Promise((resolve) => {
       const socket = createConnection({ host: '127.0.0.1', port: this.port, timeout: GREETING_MS });
@@ -121,7 +121,7 @@ ${settings}`;
       };
       socket.once('data', (greeting) => end(greeting.toString('latin1').startsWith('INFO ')));
       socket.once('timeout', () => end(false));
-      // It is not listening yet: the caller has the deadline.
+      // The server does not listen yet; the caller has the time limit.
       socket.once('error', () => end(false));
       socket.once('close', () => end(false));
     });
@@ -142,7 +142,7 @@ ${settings}`;
     );
   }
 
-  /** `fast` (the default) lets it finish writing; `immediate` is SIGKILL. */
+  /** `fast` (the default) lets the server finish writing; `immediate` is SIGKILL. */
   async stop(mode: NatsStopMode = 'fast'): Promise<void> {
     await this.stopWith(STEPS[mode]);
   }

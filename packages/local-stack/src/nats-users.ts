@@ -1,4 +1,4 @@
-/** The users of the local nats-server and their passwords, which stay in the home folder. */
+/** Keeps the users of the local nats-server and their passwords in the home folder. */
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,12 +8,12 @@ import { folderError } from './home-folder.ts';
 
 const NATS_PASSWORDS_FILE = 'nats-passwords.json';
 
-/** `admin` may do everything in the account: for people with the `nats` command, and for tests. */
+/** `admin` has all rights in the account: for the `nats` command, and for tests. */
 const NAMES = [...SERVICE_NAMES, 'admin'] as const;
 
 export type NatsPasswords = Readonly<Record<ServiceName | 'admin', string>>;
 
-/** Reads or makes `nats-passwords.json` (mode 600). The server learns them at each start, from its configuration file. */
+/** Reads or makes `nats-passwords.json` (mode 600). The server reads the passwords from its configuration file at each start. */
 export function readNatsPasswords(home: string): NatsPasswords {
   const file = join(home, NATS_PASSWORDS_FILE);
   try {

@@ -16,17 +16,17 @@ import { asUser, canEnter, canRead, type User } from './unprivileged-user.ts';
 export interface PostgresBinaries {
   postgres: string;
   initdb: string;
-  /** As `postgres --version` gives it, for example `18.4`. */
+  /** From `postgres --version`, for example `18.4`. */
   version: string;
-  /** The part of the version that data folders depend on, for example `18`. */
+  /** The part of the version that a data folder depends on, for example `18`. */
   major: string;
 }
 
 const PLATFORMS = ['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64'];
-/** A file that is needed late (when a database is made): unreadable, it would fail in the middle of initdb. */
+/** An unreadable file of this kind would fail only in the middle of initdb. */
 const SAMPLE_SHARE = 'share/postgresql/postgres.bki';
 
-/** Finds programs that `user` (or the current one) can run. `onProgress` hears of a copy, which takes a second. */
+/** Finds programs that `user` (or the current user) can run. `onProgress` reports a copy, which takes a second. */
 export async function findPostgres(
   user: User | undefined,
   onProgress: (line: string) => void,
@@ -109,7 +109,7 @@ async function copyOf(
   return join(target, 'native');
 }
 
-/** Plain files and folders only, readable by all whatever the umask of the installation was. */
+/** Copies files and folders only, readable by all users whatever umask the installation had. */
 async function copyTree(from: string, to: string): Promise<void> {
   await mkdir(to);
   await chmod(to, 0o755);

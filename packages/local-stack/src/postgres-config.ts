@@ -1,4 +1,4 @@
-/** The settings that a node starts with. Written anew before each start: our file, not the user's (ALTER SYSTEM stays). */
+/** The configuration of a node, written before each start. Settings of ALTER SYSTEM stay. */
 import { chmod, chown, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { User } from './unprivileged-user.ts';
@@ -8,7 +8,7 @@ export type Settings = Record<string, string | number>;
 /** Settings of both nodes; a standby must not have lower limits than its primary. */
 export const BASE_SETTINGS: Settings = {
   listen_addresses: '127.0.0.1',
-  // No socket file: nothing left behind in /tmp, no path that is too long.
+  // Without a socket file nothing is left in /tmp, and no path is too long.
   unix_socket_directories: '',
   wal_level: 'logical',
   shared_preload_libraries: 'pg_stat_statements',
@@ -17,11 +17,11 @@ export const BASE_SETTINGS: Settings = {
   max_wal_senders: 20,
   max_replication_slots: 20,
   hot_standby_feedback: 'on',
-  // A replica that stays away for longer is rebuilt; the disk is not filled for it.
+  // A replica that is away for longer is rebuilt, so that its WAL does not fill the disk.
   max_slot_wal_keep_size: '2GB',
-  // A replica is back within a moment of its primary; the default of 5 s is made for networks.
+  // A local replica reconnects at once; the default of 5 s is for networks.
   wal_retrieve_retry_interval: '200ms',
-  // The passwords are 192 random bits: iterations add no safety, only 4 ms to each connection.
+  // The passwords are 192 random bits: more iterations would add no security, but 4 ms to each connection.
   scram_iterations: 1,
   password_encryption: 'scram-sha-256',
   timezone: 'UTC',
@@ -29,18 +29,18 @@ export const BASE_SETTINGS: Settings = {
   log_line_prefix: '%m [%p] %q%u@%d ',
 };
 
-/** Without durability: a crash of the machine may lose everything, a crash of Postgres still loses nothing. */
+/** Settings without durability: a crash of the machine may lose everything, a crash of Postgres loses nothing. */
 const FAST: Settings = {
   fsync: 'off',
   checkpoint_timeout: '1h',
-  // The data lies in memory: WAL is bounded to 0.5 GB, and to 1 GB when a slot stands still.
+  // The data is in memory, so WAL is limited to 0.5 GB, and to 1 GB with an inactive slot.
   max_wal_size: '512MB',
   max_slot_wal_keep_size: '1GB',
-  // In the data folder, so that a server that is killed for good leaves nothing in /dev/shm.
+  // Shared memory in the data folder leaves nothing in /dev/shm when the server is killed.
   dynamic_shared_memory_type: 'mmap',
 };
 
-/** Connections from this machine only, each with a password. Physical replication is for the replica's login alone. */
+/** Only this machine may connect, with a password. Only the login of the replica may use physical replication. */
 export const HBA = `# type  database     user                 address       method
 host    all          all                  127.0.0.1/32  scram-sha-256
 host    replication  tidemark_replicator  127.0.0.1/32  scram-sha-256
@@ -71,7 +71,7 @@ export async function writeConfig(config: NodeConfig): Promise<void> {
   await writeOwned(join(config.dataDir, 'pg_hba.conf'), HBA, config.user);
 }
 
-/** Writes a file of the data folder: readable by the server alone, as it may hold a password. */
+/** Writes a file of the data folder that only the server can read, because it may contain a password. */
 export async function writeOwned(path: string, text: string, user: User | undefined): Promise<void> {
   await writeFile(path, text, { mode: 0o600 });
   await chmod(path, 0o600);

@@ -1,4 +1,4 @@
-/** The only file that reads Postgres's and NATS's texts: what a log of a failed start means. */
+/** Explains the log of a failed start. No other file reads texts of Postgres or NATS. */
 import { errors } from './errors.ts';
 import { serverUserName } from './unprivileged-user.ts';
 
@@ -11,7 +11,7 @@ export interface FailedStart {
   holder: () => string;
 }
 
-/** The error for a server that ended while it was starting. */
+/** Returns the error for a server that ended during its start. */
 export function startError(failed: FailedStart): Error {
   const { what, folder, log, port } = failed;
   if (/address already in use/i.test(log)) return errors.PORT_IN_USE({ what, port, holder: failed.holder() });
@@ -42,12 +42,12 @@ const DAMAGE = new RegExp(
   'i',
 );
 
-/** The log of a server on a full disk often lacks this line, as the log has no space either. */
+/** A full disk often prevents this line, because the log has no space either. */
 export function saysDiskFull(log: string): boolean {
   return /No space left on device|Disk quota exceeded/i.test(log);
 }
 
-/** Orphaned backends of a postmaster that was killed still hold its memory; they end by themselves in a moment. */
+/** Backends of a killed postmaster still have its memory; they end by themselves in a moment. */
 export function isStillHeld(log: string): boolean {
   return /pre-existing shared memory block|lock file "postmaster\.pid" already exists/i.test(log);
 }

@@ -1,16 +1,16 @@
-/** Ends what an earlier run left in a data folder. Only processes that are proven to work there are touched. */
+/** Stops processes that an earlier run left in a data folder, if they are proven to work there. */
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { errors } from './errors.ts';
 import { commandLine, isAlive, processesIn, signalAll } from './running-processes.ts';
 import { waitUntil } from './wait-until.ts';
 
-/** Milliseconds for each step: ask, insist, kill. */
+/** ms for each step: ask, insist, kill. */
 const STEPS_MS = [10_000, 5_000, 5_000];
 
 /**
- * Ends the processes of `executable` whose working folder is `folder`.
- * @throws STACK_DATA_IN_USE when they are another user's, or will not end
+ * Stops the processes of `executable` whose working folder is `folder`.
+ * @throws STACK_DATA_IN_USE when they belong to another user, or do not end
  */
 export async function reclaimFolder(
   folder: string,
@@ -23,12 +23,12 @@ export async function reclaimFolder(
     onProgress(`stopping ${executable} (process ${main}) that an earlier run left in ${folder}`);
     await end(folder, main, left, executable === 'postgres' ? ['SIGINT', 'SIGQUIT'] : ['SIGTERM', 'SIGTERM']);
   }
-  // No process works here, so the file is stale even when its number belongs to someone else by now (containers
-  // start counting at 1 again): Postgres would take that stranger for its own.
+  // No process works here, so the file is stale, even if another process has that number now (containers start counting at 1
+  // again): Postgres would take that process for its own.
   if (executable === 'postgres') rmSync(join(folder, 'postmaster.pid'), { force: true });
 }
 
-/** The postmaster, named on the first line of its lock file; without one, orphans end one by one. */
+/** Returns the postmaster from the first line of its lock file; without a lock file, orphans end one by one. */
 function mainOf(folder: string, executable: string, left: number[]): number {
   const first = left[0] ?? 0;
   if (executable !== 'postgres') return first;

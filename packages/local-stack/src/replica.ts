@@ -1,4 +1,4 @@
-/** The streaming replica: made by a cold copy, rebuilt by a backup of the running primary when it cannot follow. */
+/** The streaming replica: made by a cold copy, and rebuilt by a backup of the running primary when it cannot follow. */
 import { existsSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,14 +12,14 @@ import { PostgresNode, type PostgresOptions, withClient } from './postgres-node.
 import { waitUntil } from './wait-until.ts';
 
 export const REPLICATOR = 'tidemark_replicator';
-/** Seconds for the stream to begin after the replica accepts connections; a reconnect takes 0.2 s. */
+/** Seconds until the stream must begin after the replica accepts connections; a reconnect takes 0.2 s. */
 const FOLLOW_SECONDS = 15;
 
 export interface ReplicaOptions extends PostgresOptions {
   primary: PostgresNode;
   /** Password of the role tidemark_replicator. */
   replicatorPassword: string;
-  /** The physical slot on the primary that keeps WAL for this replica. */
+  /** The physical slot on the primary that retains WAL for this replica. */
   slot: string;
 }
 
@@ -42,8 +42,8 @@ export class ReplicaNode extends PostgresNode {
   }
 
   /**
-   * The password is in a file of its own: members of pg_monitor, such as the metrics service's login, read primary_conninfo,
-   * and who may replicate may copy the whole cluster.
+   * Puts the password into a file of its own, because members of pg_monitor, such as the login of the metrics service, can read
+   * primary_conninfo, and a login for replication can copy the whole cluster.
    */
   protected override async prepare(): Promise<GuardedCommand> {
     const command = await super.prepare();
@@ -52,7 +52,7 @@ export class ReplicaNode extends PostgresNode {
     return command;
   }
 
-  /** Copies the primary's folder, which must be stopped, unless this replica's own will do. */
+  /** Copies the folder of the stopped primary, unless the folder of the replica can be used. */
   async copyCold(): Promise<void> {
     const { primary, user, durable } = this.#replica;
     const reason = this.#unusable();
@@ -75,7 +75,7 @@ export class ReplicaNode extends PostgresNode {
     }
   }
 
-  /** A promoted replica may hold writes that exist nowhere else: it is moved aside, never removed. */
+  /** A promoted replica may contain writes that exist nowhere else, so its folder is moved, never removed. */
   async #keepPromoted(): Promise<void> {
     if (isEmpty(this.dataDir) || existsSync(join(this.dataDir, 'standby.signal'))) return;
     const aside = `${this.dataDir}.promoted-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`;
@@ -87,7 +87,7 @@ export class ReplicaNode extends PostgresNode {
     await writeOwned(join(folder, 'standby.signal'), '', this.#replica.user);
   }
 
-  /** Starts and waits until the stream runs; a replica that cannot follow is rebuilt, once. The primary must run. */
+  /** Starts and waits until the stream runs. A replica that cannot follow is rebuilt once. The primary must run. */
   async startFollowing(): Promise<void> {
     const reason = await this.#tryFollow();
     if (!reason) return;
@@ -115,7 +115,7 @@ export class ReplicaNode extends PostgresNode {
     }
   }
 
-  /** While it starts it cannot be asked, only its log says that no waiting will help. */
+  /** Watches the log, because a starting replica accepts no queries. */
   #watchForReasons(): { reason: Promise<string>; cancel: () => void } {
     let cancelled = false;
     const reason = waitUntil(() => cancelled || cannotFollow(this.log.sinceMark()), 600_000);
@@ -187,7 +187,7 @@ export class ReplicaNode extends PostgresNode {
       throw errors.TIMED_OUT({ what: 'streaming to the rebuilt replica', seconds: FOLLOW_SECONDS, log: reason });
   }
 
-  /** Replay stands still, reads go on with old data: a replica that lags. Resolves when it does. */
+  /** Pauses replay: the replica then answers with old data. Resolves when replay is paused. */
   async pauseReplay(): Promise<void> {
     await this.query('select pg_wal_replay_pause()');
     const paused = await withClient(this.url, (sql) =>
@@ -200,12 +200,12 @@ export class ReplicaNode extends PostgresNode {
     await this.query('select pg_wal_replay_resume()');
   }
 
-  /** Makes it a primary of its own. The next start of the stack keeps its folder aside and makes a new replica. */
+  /** Promotes the replica. The next start of the stack moves its folder away and makes a new replica. */
   async promote(): Promise<void> {
     await this.query('select pg_promote(true, 60)');
   }
 
-  /** Waits until everything that the primary has written up to now can be read here. */
+  /** Waits until the replica has replayed everything that the primary has written so far. */
   async caughtUp(limitSeconds = 30): Promise<void> {
     const [row] = await this.#replica.primary.query<{ lsn: string }>('select pg_current_wal_lsn()::text as lsn');
     const done = await withClient(this.url, (sql) => replayed(sql, row?.lsn ?? '0/0', limitSeconds * 1000));
@@ -214,7 +214,7 @@ export class ReplicaNode extends PostgresNode {
   }
 }
 
-/** A value of a connection string, in which quotes and backslashes are escaped. */
+/** Escapes quotes and backslashes of a value in a connection string. */
 const quoted = (value: string) => `'${value.replaceAll(/[\\']/g, '\\$&')}'`;
 
 const ABSENT = 'there is none yet';
@@ -229,7 +229,7 @@ export async function replayed(sql: postgres.Sql, lsn: string, limitMs: number):
   return done === true;
 }
 
-/** A slot cannot be dropped while it is in use; its user is ended, and the slot is free a moment later. */
+/** Ends the user of a slot, which cannot be dropped while it is in use; the slot is free a moment later. */
 export async function endWalSender(sql: postgres.Sql, slot: string): Promise<void> {
   const free = await waitUntil(async () => {
     const [row] = await sql`select pg_terminate_backend(active_pid) as sent

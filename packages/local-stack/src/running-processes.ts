@@ -10,7 +10,7 @@ interface Entry {
   parent: number;
 }
 
-/** Whether a process exists (a zombie does not count: it holds nothing any more). */
+/** Returns whether a process exists; a zombie does not count. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -20,7 +20,7 @@ export function isAlive(pid: number): boolean {
   return !LINUX || statOf(pid)?.state !== 'Z';
 }
 
-/** Whether a process stands still (SIGSTOP): each of its threads, which stop one by one. */
+/** Returns whether all threads of a process are stopped (SIGSTOP); they stop one by one. */
 export function isStopped(pid: number): boolean {
   if (!LINUX) return run('ps', ['-p', String(pid), '-o', 'state=']).startsWith('T');
   try {
@@ -31,7 +31,7 @@ export function isStopped(pid: number): boolean {
   }
 }
 
-/** `pid` and all of its descendants, parents first. */
+/** Returns `pid` and all its descendants, parents first. */
 export function processTree(pid: number): number[] {
   const all = listAll();
   const tree = [pid];
@@ -52,13 +52,13 @@ export function signalAll(pids: number[], signal: NodeJS.Signals): void {
   }
 }
 
-/** Something that differs between two processes that had the same id; undefined when there is no such process. */
+/** Returns a value that differs between two processes with the same id; undefined when there is no such process. */
 export function startTime(pid: number): string | undefined {
   if (LINUX) return statOf(pid)?.started;
   return run('ps', ['-p', String(pid), '-o', 'lstart=']).trim() || undefined;
 }
 
-/** The command line of a process for people to read, or an empty text. */
+/** Returns the command line of a process, or an empty text. */
 export function commandLine(pid: number): string {
   if (!LINUX) return run('ps', ['-p', String(pid), '-o', 'command=']).trim();
   return argumentsOf(pid).join(' ').trim();
@@ -82,7 +82,7 @@ export function processesIn(folder: string, name: string): number[] {
 }
 
 function executableName(pid: number): string {
-  // The kernel appends " (deleted)" when the binaries were installed anew under a running server.
+  // The kernel appends " (deleted)" when the programs were installed again under a running server.
   return basename(readLink(`/proc/${pid}/exe`) ?? '').replace(/ \(deleted\)$/, '');
 }
 
@@ -145,7 +145,7 @@ function run(command: string, args: string[]): string {
   try {
     return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
   } catch (error) {
-    // ps and lsof exit with 1 when nothing matched; what they did print still counts.
+    // ps and lsof exit with 1 when nothing matched; their output is valid all the same.
     return String((error as { stdout?: unknown }).stdout ?? '');
   }
 }

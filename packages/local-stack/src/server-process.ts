@@ -22,7 +22,7 @@ export interface StopStep {
 export interface UnexpectedExit {
   /** For example `Postgres primary`. */
   what: string;
-  /** As a shell gives it: 128 + signal number after a signal. */
+  /** The exit code as in a shell: 128 + signal number after a signal. */
   code: number;
   /** The last lines of its log. */
   log: string;
@@ -30,20 +30,20 @@ export interface UnexpectedExit {
 
 export interface ServerOptions {
   what: string;
-  /** Absent or 0: a free one, chosen anew if somebody is quicker to take it. */
+  /** Absent or 0: a free port, and another one if a process takes it first. */
   port: number | undefined;
   dataDir: string;
   log: BoundedLog;
-  /** Seconds for becoming ready; recovery after a crash is part of it. */
+  /** Time limit of a start in seconds, including recovery after a crash. */
   startSeconds: number;
   onExit: (exit: UnexpectedExit) => void;
 }
 
-/** Seconds that an earlier run's memory or lock may take to go away. */
+/** Seconds until the memory or the lock of an earlier run must be free. */
 const HELD_SECONDS = 15;
-/** For a paused server's threads to stand still, ms. */
+/** ms until all threads of a paused server must have stopped. */
 const STILL_MS = 5_000;
-/** Free ports tried when others are quicker to take them. */
+/** Free ports to try when other processes take them first. */
 const PORT_ATTEMPTS = 5;
 
 export abstract class ServerProcess {
@@ -70,27 +70,27 @@ export abstract class ServerProcess {
     return this.#state;
   }
 
-  /** Its port on 127.0.0.1: known from the first start on, and kept over later ones. */
+  /** Returns the port on 127.0.0.1, which is known from the first start on, and stays the same. */
   get port(): number {
     return this.#port;
   }
 
-  /** Process id of the server itself (the postmaster), undefined while it is stopped. */
+  /** Returns the process id of the server (the postmaster); undefined while it is stopped. */
   get pid(): number | undefined {
     return this.#process?.running ? this.#process.pid : undefined;
   }
 
-  /** The file that its output goes to. */
+  /** Returns the log file. */
   get logFile(): string {
     return this.log.path;
   }
 
-  /** Makes everything ready for a start: leftovers reclaimed, port checked, configuration written. */
+  /** Prepares a start: stops processes of an earlier run, checks the port, writes the configuration. */
   protected abstract prepare(): Promise<GuardedCommand>;
-  /** Whether the process `pid` accepts connections now. */
+  /** Returns whether the process `pid` accepts connections. */
   protected abstract isReady(pid: number): boolean | Promise<boolean>;
 
-  /** Starts it, on the same port as before, and resolves when it accepts connections. */
+  /** Starts the server on the same port as before. Resolves when it accepts connections. */
   async start(): Promise<void> {
     if (this.#state !== 'stopped') throw errors.ALREADY_RUNNING({ what: this.what, pid: this.pid ?? 0 });
     this.#state = 'starting';
@@ -122,7 +122,7 @@ export abstract class ServerProcess {
     this.#port = this.#wantedPort ?? (await freePort());
   }
 
-  /** Resolves to false when an earlier run still holds what it needs and another attempt makes sense. */
+  /** Resolves to false when an earlier run still has memory or a lock, and a retry makes sense. */
   async #attempt(mayRetry: boolean): Promise<boolean> {
     const command = await this.prepare();
     this.log.mark();
@@ -147,13 +147,13 @@ export abstract class ServerProcess {
     this.#onExit({ what: this.what, code, log: this.log.sinceMark() });
   }
 
-  /** Stops it step by step; a step that does not end it in time is followed by the next, and the last by SIGKILL. */
+  /** Stops the server step by step; after the time limit of a step the next one follows, and SIGKILL after the last. */
   protected async stopWith(steps: StopStep[]): Promise<void> {
     if (this.#state === 'paused') this.resume();
     await this.#end(steps, 0);
   }
 
-  /** SIGKILL to the whole process tree: what a crash of it looks like. */
+  /** Sends SIGKILL to the whole process tree, like a crash. */
   async kill(): Promise<void> {
     await this.#end([], 0);
   }
@@ -170,30 +170,30 @@ export abstract class ServerProcess {
     }
     const tree = processTree(process.pid);
     signalAll(tree, 'SIGKILL');
-    // Backends hold the shared memory until they are gone; a start before that would be refused.
+    // Backends keep the shared memory until they have ended, and a start before that is refused.
     const gone = await waitUntil(() => !process.running && !tree.some(isAlive), 10_000);
     if (!gone) throw errors.TIMED_OUT({ what: `the end of ${this.what}`, seconds: 10, log: this.log.sinceMark() });
   }
 
-  /** SIGSTOP to the whole process tree: sockets stay open, nothing answers. */
+  /** Sends SIGSTOP to the whole process tree: sockets stay open, and nothing answers. */
   async pause(): Promise<void> {
     if (this.#state !== 'running') throw errors.NOT_RUNNING({ what: this.what, action: 'be paused' });
     this.#state = 'paused';
     this.#process?.signalTree('SIGSTOP');
-    // On a busy machine its threads go on for a moment.
+    // On a busy machine threads go on for a moment.
     const tree = processTree(this.#process?.pid ?? 0);
     const still = await waitUntil(() => tree.every((pid) => !isAlive(pid) || isStopped(pid)), STILL_MS);
     if (!still) throw errors.TIMED_OUT({ what: `${this.what} to stand still`, seconds: STILL_MS / 1_000, log: '' });
   }
 
-  /** SIGCONT to the whole process tree. */
+  /** Sends SIGCONT to the whole process tree. */
   resume(): void {
     if (this.#state !== 'paused') throw errors.NOT_RUNNING({ what: this.what, action: 'be resumed' });
     this.#process?.signalTree('SIGCONT');
     this.#state = 'running';
   }
 
-  /** Closes the log file. Call after the last stop; the server cannot be started again. */
+  /** Closes the log file. Call it after the last stop; the server cannot be started again. */
   dispose(): void {
     this.log.close();
   }

@@ -8,11 +8,11 @@ import type { UnexpectedExit } from './server-process.ts';
 import type { User } from './unprivileged-user.ts';
 
 export interface StackOptions {
-  /** Folder for data, passwords and logs (TIDEMARK_HOME). Made when absent; one stack at a time. */
+  /** The folder for data, passwords and logs (TIDEMARK_HOME). It is made when absent, and one stack at a time uses it. */
   home: string;
-  /** Fixed ports; 0 or absent takes a free one, anew at each start of the stack. */
+  /** Fixed ports; 0 or absent: a free port at each start of the stack. */
   ports?: { primary?: number; replica?: number; nats?: number };
-  /** False trades safety against a crash of the machine for speed, for tests. Default true. */
+  /** False, for tests: faster, but a crash of the machine may lose data. Default true. */
   durable?: boolean;
   /** Whether to run Postgres; default true. */
   postgres?: boolean;
@@ -21,19 +21,19 @@ export interface StackOptions {
   /** Whether to run nats-server; default true. */
   nats?: boolean;
   natsLimits?: Partial<NatsLimits>;
-  /** NATS_PREFIX of the services that will use it; default none. */
+  /** NATS_PREFIX of the services; default none. */
   natsPrefix?: string;
   /** Lines for the end of nats.conf, for example a `tls` block. */
   natsSettings?: string;
-  /** Settings of both Postgres nodes that win over ours, for example `{ max_slot_wal_keep_size: '64MB' }`. */
+  /** Settings of both Postgres nodes that override ours, for example `{ max_slot_wal_keep_size: '64MB' }`. */
   postgresSettings?: Settings;
-  /** Seconds for a server to become ready, recovery included. Default 120. */
+  /** Time limit of a server's start in seconds, including recovery. Default 120. */
   startSeconds?: number;
-  /** Lines for people about what takes time. */
+  /** Gets lines about steps that take time. */
   onProgress?: (line: string) => void;
-  /** A server ended that was not asked to; with `restart`, one that could not be started again. */
+  /** Called when a server has ended unexpectedly; with `restart`, when it could not be started again. */
   onExit?: (exit: UnexpectedExit) => void;
-  /** Starts servers again that end by themselves, and NATS when its JetStream has given up. Default false. */
+  /** Restarts servers that end unexpectedly, and NATS when its JetStream has stopped working. Default false. */
   restart?: boolean;
 }
 
@@ -43,9 +43,9 @@ export interface Stack {
   readonly replicas: readonly ReplicaNode[];
   /** @throws STACK_NOT_RUNNING when started with `nats: false` */
   readonly nats: NatsNode;
-  /** Where the data is: the home folder, or what `data-folder.txt` in it says. */
+  /** The folder of the data: the home folder, or the one in its `data-folder.txt`. */
   readonly dataFolder: string;
-  /** Stops NATS, replica, primary, each with its own time limit (at most 8, 16 and 16 s). May be called again. */
+  /** Stops NATS, replica and primary, each with its own time limit (at most 8, 16 and 16 s). Later calls do nothing. */
   stop(): Promise<void>;
 }
 

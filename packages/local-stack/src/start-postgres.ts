@@ -8,10 +8,10 @@ import { reclaimFolder } from './reclaim.ts';
 import { REPLICATOR, ReplicaNode } from './replica.ts';
 import type { Parts } from './stack-options.ts';
 
-/** The slot that keeps WAL for the replica, and the name it goes by in pg_stat_replication. */
+/** The slot that retains WAL for the replica, and its name in pg_stat_replication. */
 const REPLICA_SLOT = 'tidemark_replica';
 
-/** Starts the primary with its data in `<data>/primary`, then the replica with its own in `<data>/replica`. */
+/** Starts the primary in `<data>/primary`, then the replica in `<data>/replica`. */
 export async function startPostgres(parts: Parts): Promise<void> {
   const { options, folder, user, progress } = parts;
   const binaries = await findPostgres(user, progress);
@@ -48,7 +48,7 @@ export async function startPostgres(parts: Parts): Promise<void> {
   await parts.replica?.startFollowing();
 }
 
-/** Makes the primary's data folder, or checks the one that is there. `unknown` are passwords it does not have yet. */
+/** Makes the data folder of the primary, or checks the existing one. `unknown` are passwords that the server does not have yet. */
 async function prepareData(
   parts: Parts,
   dataDir: string,
@@ -72,7 +72,7 @@ async function prepareData(
   await runSingleUser(dataDir, binaries, user, passwordStatements(unknown));
 }
 
-/** One statement a line, as single-user mode wants them. Both passwords are hexadecimal, so quoting is safe. */
+/** Returns one statement a line, as single-user mode needs them. Both passwords are hexadecimal, so they need no escaping. */
 function passwordStatements(passwords: Passwords): string[] {
   const create = `create role ${REPLICATOR} login replication`;
   return [

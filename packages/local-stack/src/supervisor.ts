@@ -12,7 +12,7 @@ import pTimeout from 'p-timeout';
 import { saysDiskFull } from './postgres-log.ts';
 import type { ServerProcess, UnexpectedExit } from './server-process.ts';
 
-/** Without two WAL segments of 16 MB Postgres does not start, or ends at once. */
+/** Postgres does not start, or ends at once, without space for two WAL segments of 16 MB. */
 export const LEAST_FREE_BYTES = 48 * 1024 ** 2;
 const LOOK_EVERY_MS = 1_000;
 const FIRST_PAUSE_MS = 500;
@@ -22,9 +22,9 @@ const FAILURES_MS = 60_000;
 
 export interface SupervisorOptions {
   report: (line: string) => void;
-  /** It ended again and again, or does not start. */
+  /** Called for a server that does not start, or ended too often. */
   onGivenUp: (exit: UnexpectedExit) => void;
-  /** Bytes free where `folder` is; a test sets its own. */
+  /** Returns the free bytes of the disk of `folder`; tests set their own. */
   freeBytes?: (folder: string) => number;
 }
 
@@ -42,12 +42,12 @@ export class Supervisor {
     this.#freeBytes = options.freeBytes ?? freeBytesOf;
   }
 
-  /** To be called when a server has ended. `start` resolves when it runs. */
+  /** Restarts a server that has ended. `start` resolves when it runs. */
   restart(node: Supervised, exit: UnexpectedExit, start: () => Promise<void>): void {
     if (this.#stopping.signal.aborted) return;
     const work: Promise<void> = this.#restart(node, exit, start)
       .catch((error: Error) => {
-        // Only the end of the pauses: the stack is being stopped.
+        // An abort only means that the stack is being stopped.
         if (!this.#stopping.signal.aborted) this.#options.onGivenUp({ ...exit, log: error.message });
       })
       .finally(() => this.#running.delete(work));
@@ -58,7 +58,7 @@ export class Supervisor {
     return this.#freeBytes(node.dataDir) >= LEAST_FREE_BYTES;
   }
 
-  /** No server is started after this. A start under way gets a moment to come so far that it can be stopped. */
+  /** Prevents further restarts. A restart under way gets a moment to reach a state in which it can be stopped. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     await pTimeout(Promise.all(this.#running), { milliseconds: STOP_WAIT_MS, message: false });
@@ -105,7 +105,7 @@ export class Supervisor {
   }
 }
 
-/** Space for ordinary users; unlimited where the system does not tell. */
+/** Returns the space for ordinary users; Infinity when the system does not tell. */
 function freeBytesOf(folder: string): number {
   try {
     const { bavail, bsize } = statfsSync(folder);

@@ -12,10 +12,10 @@ import { canEnter, unprivilegedUser } from './unprivileged-user.ts';
 
 const PREFIX = 'tidemark-tests-';
 const MEMORY_FOLDER = '/dev/shm';
-/** Bytes that must be free in memory: a stack takes 100 MB, 15 MB a database, and its WAL up to 2 GB. */
+/** Bytes that must be free in memory: 100 MB for a stack, 15 MB for each database, and up to 2 GB of WAL. */
 const ROOM_BYTES = 4 * 1024 ** 3;
 
-/** Waits for the closing of its input, gives the servers a moment to end, and removes the folder. */
+/** Waits until its input is closed, gives the servers a moment to end, and removes the folder. */
 const SWEEPER = `
 read -r _
 [ -e "$1" ] || exit 0
@@ -25,7 +25,7 @@ while [ -e "$1" ] && [ "$n" -gt 0 ]; do sleep 1; rm -rf "$1"; n=$((n - 1)); done
 
 export interface TemporaryHome {
   path: string;
-  /** Removes the folder. Call when the servers have ended. */
+  /** Removes the folder. Call it when the servers have ended. */
   remove(): void;
 }
 
@@ -77,7 +77,7 @@ function removeIfOurs(folder: string): void {
     rmSync(folder, { recursive: true, force: true });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    // Another user's, or another process is removing it as well: none of our business.
+    // The folder belongs to another user, or another process is removing it.
     if (code !== 'EACCES' && code !== 'EPERM' && code !== 'ENOTEMPTY' && code !== 'ENOENT') throw error;
   }
 }

@@ -1,4 +1,4 @@
-/** Postgres refuses to run as root. This finds the user it runs as instead, and what that user can reach. */
+/** Finds the user that Postgres runs as instead of root, and the folders that this user can enter. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { userInfo } from 'node:os';
 import { errors } from './errors.ts';
@@ -9,12 +9,12 @@ export interface User {
   gid: number;
 }
 
-/** In order of preference: a user of its own, else the one that every Unix has. */
+/** In order of preference: a user of its own, else one that every Unix has. */
 const CANDIDATES = ['tidemark', 'nobody'];
 
 let found: User | undefined;
 
-/** The user to run servers as, or undefined when the current one will do (it is not root). */
+/** Returns the user for the servers; undefined when the current user is not root. */
 export function unprivilegedUser(): User | undefined {
   if (process.getuid?.() !== 0) return undefined;
   found ??= CANDIDATES.map(lookUpUser).find((user) => user !== undefined && user.uid !== 0);
@@ -22,7 +22,7 @@ export function unprivilegedUser(): User | undefined {
   return found;
 }
 
-/** The user of that name; undefined when there is none. */
+/** Returns undefined when there is no user of that name. */
 export function lookUpUser(name: string): User | undefined {
   const id = (flag: string) => Number(execFileSync('id', [flag, '--', name], { stdio: ['ignore', 'pipe', 'ignore'] }));
   try {
@@ -32,7 +32,7 @@ export function lookUpUser(name: string): User | undefined {
   }
 }
 
-/** The name of the user that servers run as, for messages. */
+/** Returns the name of the servers' user, for messages. */
 export function serverUserName(): string {
   const user = unprivilegedUser();
   if (user) return user.name;
@@ -43,17 +43,17 @@ export function serverUserName(): string {
   }
 }
 
-/** The spawn options that make a child this user's; the working folder must be one that the user can enter. */
+/** Returns the spawn options for a child of this user, which must be able to enter the working folder. */
 export function asUser(user: User | undefined): { uid?: number; gid?: number } {
   return user ? { uid: user.uid, gid: user.gid } : {};
 }
 
-/** Whether `user` can enter `folder`. Asked of the kernel, as that user, so that ACLs and mounts count too. */
+/** Returns whether `user` can enter `folder`. A process of that user tries, so that ACLs and mounts count, too. */
 export function canEnter(user: User | undefined, folder: string): boolean {
   return shellTest(user, 'cd -- "$1"', folder);
 }
 
-/** Whether `user` can read `file`. */
+/** Returns whether `user` can read `file`. */
 export function canRead(user: User | undefined, file: string): boolean {
   return shellTest(user, 'test -r "$1"', file);
 }

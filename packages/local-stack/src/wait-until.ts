@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** How often a condition is looked at, in milliseconds: the least delay that costs no visible CPU. */
+/** ms between checks of a condition: short, and without visible CPU use. */
 const INTERVAL_MS = 10;
 
 /**
