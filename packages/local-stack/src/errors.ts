@@ -1,4 +1,4 @@
-/** Everything that can go wrong while real servers are started here: the value, the cause, the remedy. */
+/** Errors of starting real servers, with value, cause and remedy. */
 import { defineErrors, row } from '@tidemark/contracts';
 
 interface Failure {

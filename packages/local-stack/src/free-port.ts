@@ -1,16 +1,16 @@
-/** Ports on 127.0.0.1: a free one, or a clear error about who holds the wanted one. */
+/** Finds free ports on 127.0.0.1, and names the process that uses a port. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { errors } from './errors.ts';
 import { commandLine } from './running-processes.ts';
 
-/** Ports given out by this process and perhaps not yet listened on, so that no two servers get the same one. */
+/** Ports that this process has given out and that may not be in use yet, so that no two servers get the same one. */
 const given = new Set<number>();
-/** More than any process needs at a time; past it the oldest are forgotten. */
+/** Exceeds the number of ports that a process needs; the oldest are forgotten. */
 const GIVEN_LIMIT = 512;
 
-/** A port that nobody listens on, chosen by the kernel. */
+/** Returns a free port, chosen by the kernel. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = await tryListen(0);
@@ -22,7 +22,7 @@ export async function freePort(): Promise<number> {
   }
 }
 
-/** Throws STACK_PORT_IN_USE, with the holder if it can be known, unless `port` can be listened on. */
+/** Throws STACK_PORT_IN_USE, with the process if it is known, unless `port` is free. */
 export async function assertPortFree(port: number, what: string): Promise<void> {
   const result = await tryListen(port);
   if (typeof result === 'number') return;
@@ -41,7 +41,7 @@ function tryListen(port: number): Promise<number | NodeJS.ErrnoException> {
   });
 }
 
-/** `process 123 (node server.js)`, or an empty text where the system does not say (other users' processes). */
+/** Returns `process 123 (node server.js)`, or an empty text when the system does not tell (processes of other users). */
 export function portHolder(port: number): string {
   const pid = process.platform === 'linux' ? holderFromProc(port) : holderFromLsof(port);
   return pid ? `process ${pid} (${commandLine(pid).slice(0, 120) || 'unknown'})` : '';

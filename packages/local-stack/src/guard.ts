@@ -42,7 +42,7 @@ exit $code
 export interface GuardedCommand {
   command: string;
   args: string[];
-  /** Working folder of the server; must be one that `user` can enter. */
+  /** The working folder of the server, which `user` must be able to enter. */
   cwd: string;
   user: User | undefined;
   /** The descriptor for stdout and stderr. */
@@ -55,7 +55,7 @@ export interface GuardedCommand {
 }
 
 export interface Exit {
-  /** Exit code as a shell reports it: 128 + signal number after a signal. */
+  /** The exit code as in a shell: 128 + signal number after a signal. */
   code: number;
 }
 
@@ -70,7 +70,7 @@ export class GuardedProcess {
     this.#guard = guard;
     this.exited = exited.then((exit) => {
       this.#exit = exit;
-      // Someone killed the guard: without it the server would outlive us unnoticed.
+      // Without its guard, which was killed, the server would outlive this process.
       if (isAlive(pid) && exit.code !== 0 && this.#guard.signalCode) signalAll(processTree(pid), 'SIGKILL');
       return exit;
     });
@@ -84,14 +84,14 @@ export class GuardedProcess {
     if (this.running) signalAll([this.pid], signal);
   }
 
-  /** The server first: once it has the signal, the list of its children is complete. */
+  /** The server gets the signal first; then the list of its children is complete. */
   signalTree(signal: NodeJS.Signals): void {
     if (!this.running) return;
     signalAll([this.pid], signal);
     signalAll(processTree(this.pid), signal);
   }
 
-  /** Waits for the end. Returns false when `limitMs` was not enough. */
+  /** Waits for the end. Returns false after `limitMs`. */
   async ended(limitMs: number): Promise<boolean> {
     return (await waitUntil(() => !this.running, limitMs)) === true;
   }

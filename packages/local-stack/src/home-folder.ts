@@ -14,9 +14,9 @@ import { errors } from './errors.ts';
 import { canEnter, serverUserName, type User } from './unprivileged-user.ts';
 
 export interface HomeFolder {
-  /** Absolute, links resolved. */
+  /** An absolute path without symbolic links. */
   home: string;
-  /** Holds primary/, replica/, nats/ and log/. */
+  /** Contains primary/, replica/, nats/ and log/. */
   data: string;
 }
 
@@ -35,7 +35,7 @@ export async function openHome(
   makeFolder(data, user ? 0o711 : 0o700);
   // The servers get their log files as open descriptors.
   makeFolder(join(data, 'log'), 0o700);
-  // Processes are found by their working folder, which the system gives without links (macOS: /var is one).
+  // Processes are found by their working folder, whose path the system gives without links (macOS: /var is one).
   return { home, data: realpathSync(data) };
 }
 
@@ -48,7 +48,7 @@ async function chooseData(home: string, user: User | undefined, onProgress: (lin
     throw errors.DATA_DAMAGED({ folder: home, reason: `${pointer} names '${recorded}', not a folder in ${FAR_DATA}` });
   }
   if (canEnter(user, home)) return home;
-  // The home is ours to open; its parents are not. Passing through (x) is not reading: secrets in it are mode 600.
+  // Only the home is changed, not its parents. The x bit allows passing through, not reading; secrets have mode 600.
   await chmod(home, statSync(home).mode | 0o011);
   if (canEnter(user, home)) return home;
 
@@ -89,7 +89,7 @@ function makeFolder(folder: string, mode: number): void {
   }
 }
 
-/** The error for a file operation that the system refused. */
+/** Returns the error for a file operation that the system refused. */
 export function folderError(what: string, folder: string, cause: unknown): Error {
   if (cause instanceof TidemarkError) return cause;
   const { code, message } = cause as NodeJS.ErrnoException;
@@ -101,7 +101,7 @@ export function folderError(what: string, folder: string, cause: unknown): Error
   return errors.START_FAILED({ what, folder, log: message }, { cause });
 }
 
-/** Makes a folder that belongs to the user the server runs as, with mode 700 as Postgres demands. */
+/** Makes a folder of the servers' user, with mode 700 as Postgres requires. */
 export async function makeServerFolder(folder: string, user: User | undefined): Promise<void> {
   makeFolder(folder, 0o700);
   await chmod(folder, 0o700);
@@ -109,14 +109,14 @@ export async function makeServerFolder(folder: string, user: User | undefined): 
 }
 
 /**
- * Gives a data folder to the user that the server runs as, if it belongs to another: it was made before by an ordinary
- * user, or put back from a backup by root. Only root can, and only root needs to.
+ * Gives a data folder to the servers' user if it belongs to another: it was made by an ordinary user, or restored by root. Only
+ * root can do that, and only root needs it.
  */
 export async function adoptFolder(
   folder: string,
   user: User | undefined,
   onProgress: (line: string) => void,
-  /** Others may have written into a folder that is the user's already. */
+  /** Other users may have written into a folder that belongs to the servers' user already. */
   { always = false }: { always?: boolean } = {},
 ): Promise<void> {
   if (!user || (!always && statSync(folder).uid === user.uid)) return;
@@ -132,7 +132,7 @@ export interface Passwords {
   replicator: string;
 }
 
-/** Reads or makes `postgres-passwords.json` (mode 600). `fresh` says that the server does not know them yet. */
+/** Reads or makes `postgres-passwords.json` (mode 600). `fresh` means that the server does not have them yet. */
 export function readPasswords(home: string): { passwords: Passwords; fresh: boolean } {
   const file = join(home, 'postgres-passwords.json');
   try {

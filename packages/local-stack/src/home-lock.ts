@@ -1,4 +1,4 @@
-/** One stack per home folder: a lock file that names its owner, and that a dead owner does not keep. */
+/** Allows one stack for each home folder, by a lock file that names its owner and does not outlive it. */
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errors } from './errors.ts';
@@ -7,7 +7,7 @@ import { commandLine, isAlive, startTime } from './running-processes.ts';
 
 interface Owner {
   pid: number;
-  /** Tells the owner from a later process with the same id (after a reboot, in a container). */
+  /** Distinguishes the owner from a later process with the same id (after a reboot, in a container). */
   started: string;
 }
 
@@ -36,7 +36,7 @@ export function lockHome(home: string): HomeLock {
   };
 }
 
-/** A hard link appears at once with its content, and fails when the name is taken. */
+/** A hard link appears with its content, and fails when the name exists. */
 function tryLink(from: string, to: string): boolean {
   try {
     linkSync(from, to);
@@ -54,7 +54,7 @@ function clearStale(home: string, path: string): void {
   if (owner && isAlive(owner.pid) && startTime(owner.pid) === owner.started) {
     throw errors.DATA_IN_USE({ folder: home, pid: owner.pid, command: commandLine(owner.pid) });
   }
-  // Two starters may both see the stale lock: moved aside first, so that the slower one notices if it moved a new one.
+  // Two processes may both see the stale lock. Each moves it first, so that the slower one notices when it moved a new one.
   const aside = `${path}.stale.${process.pid}`;
   renameSync(path, aside);
   if (read(aside) !== text) tryLink(aside, path);

@@ -1,18 +1,18 @@
-/** Keeps the servers of a stack running: which of them ended, how each is started again, and whether JetStream still works. */
+/** Keeps the servers of a stack running: restarts those that end, and NATS when JetStream has stopped working. */
 import type { Parts } from './stack-options.ts';
 import { Supervisor } from './supervisor.ts';
 import { waitUntil } from './wait-until.ts';
 
 export interface Keeper {
-  /** From now on, restarts NATS when its JetStream has given up. */
+  /** Starts watching NATS, and restarts it when its JetStream has stopped working. */
   watchNats(): void;
   stop(): Promise<void>;
 }
 
 const LOOK_EVERY_MS = 1_000;
-/** So many looks in a row without JetStream are not a busy moment. */
+/** Checks in a row without JetStream after which it is not just busy. */
 const UNSERVED_LOOKS = 3;
-/** The replica is started when its primary runs; it may wait for space for any time, so this is asked again. */
+/** A replica starts only while its primary runs, which may wait for disk space for any time, so the wait is repeated. */
 const PRIMARY_WAIT_MS = 60_000;
 
 /** Sets `parts.onExit`. */
@@ -43,7 +43,7 @@ export function keepRunning(parts: Parts): Keeper {
     if (unserved < UNSERVED_LOOKS || !supervisor.hasSpace(nats) || nats.state !== 'running' || stopped) return;
     unserved = 0;
     parts.progress('NATS has given up JetStream, as it does on a full disk; there is space again: restarting it');
-    // It no longer hears a polite signal; what it has acknowledged is in its files.
+    // NATS no longer handles SIGTERM in this state; acknowledged messages are in its files.
     await nats.stop('immediate');
     supervisor.restart(nats, { what: nats.what, code: 0, log: '' }, () => nats.start());
   }
