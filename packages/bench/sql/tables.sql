@@ -1,4 +1,4 @@
--- What the scenarios read and write. Numbers of rows: all of it stays in Postgres's buffers.
+-- Tables of the HTTP scenarios, small enough to stay in Postgres's buffers.
 create table public.items (
   id int primary key,
   name text not null,
@@ -38,7 +38,8 @@ insert into public.posts select n, n % 100 + 1, 'post ' || n from generate_serie
 insert into public.comments select n, n % 2000 + 1, 'comment ' || n from generate_series(1, 10000) n;
 grant select on public.authors, public.posts, public.comments to anon, authenticated;
 
-alter publication tidemark add table public.items;
+-- The cache serves only tables whose changes are published.
+alter publication tidemark add table public.items, public.authors, public.posts, public.comments;
 
--- Not when autovacuum gets to it, in the middle of a round.
+-- Otherwise autovacuum would analyze the tables in the middle of a round.
 analyze public.items, public.notes, public.authors, public.posts, public.comments;

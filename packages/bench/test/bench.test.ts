@@ -31,7 +31,7 @@ t.test('every scenario runs quickly, without an error, and gives finite ratios',
     t.equal(ratios.length, contenders.length - 1);
     for (const { to, ...ratio } of ratios) {
       t.ok(Number.isFinite(ratio.median) && ratio.median > 0, `${scenario}: the ratio to ${to} is a number`);
-      t.ok(ratio.least <= ratio.median && ratio.median <= ratio.most, `${scenario}: it lies among those of the rounds`);
+      t.ok(ratio.min <= ratio.median && ratio.median <= ratio.max, `${scenario}: it lies among those of the rounds`);
     }
   }
 });

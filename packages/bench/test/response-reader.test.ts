@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { type ReadResponse, ResponseReader } from '../src/http/load/response-reader.ts';
+import { type ReceivedResponse, ResponseReader } from '../src/http/load/response-reader.ts';
 
 /** The bytes of an answer, in pieces. */
-function readAll(bytes: Buffer, cuts: readonly number[], includes: string): ReadResponse | undefined {
+function readAll(bytes: Buffer, cuts: readonly number[], includes: string): ReceivedResponse | undefined {
   const reader = new ResponseReader();
   reader.expect(Buffer.from(includes), true);
   const places = [...new Set([0, ...cuts.map((cut) => cut % bytes.length), bytes.length])].sort((a, b) => a - b);
-  let answer: ReadResponse | undefined;
+  let answer: ReceivedResponse | undefined;
   for (let n = 1; n < places.length; n++) answer = reader.read(bytes.subarray(places[n - 1], places[n])) ?? answer;
   return answer;
 }

@@ -1,4 +1,4 @@
-/** A hand-written export: pg and pg-copy-streams, piped into the response. */
+/** An export as commonly written: pg and pg-copy-streams, piped into the response. */
 import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
 import { to } from 'pg-copy-streams';

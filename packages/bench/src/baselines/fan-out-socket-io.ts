@@ -1,4 +1,4 @@
-/** The same with Socket.IO, over WebSocket alone: `io.emit` of the same value. */
+/** The fan-out baseline of Socket.IO over WebSocket only: `io.emit` of the parsed payload. */
 import { Server } from 'socket.io';
 import { serveFanOut } from './serve-fan-out.ts';
 

@@ -1,4 +1,4 @@
-/** What a team writes first: a `ws` server that sends a change to every client in a loop. */
+/** The fan-out baseline of `ws`: a loop that sends each change to every client. */
 import { type WebSocket, WebSocketServer } from 'ws';
 import { serveFanOut } from './serve-fan-out.ts';
 

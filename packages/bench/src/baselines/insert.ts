@@ -1,4 +1,4 @@
-/** A hand-written insert: one statement for each request. */
+/** An insert as commonly written: one statement for each request. */
 import { serve } from './serve.ts';
 
 await serve('insert', (app, sql) => {

@@ -1,4 +1,4 @@
-/** PostGraphile 4 as the owner of the tables, who may see all: without a transaction around a read, which is its fastest way. */
+/** PostGraphile 4 as the owner of the tables, which sees all rows: without a transaction around a read, its fastest mode. */
 import { servePostgraphile } from './serve-postgraphile.ts';
 
 await servePostgraphile('postgraphile-no-role', {});

@@ -1,4 +1,4 @@
-/** PostGraphile 4, where Postgres decides who sees what: each read under a role, in a transaction of its own, as the gateway's. */
+/** PostGraphile 4 with a role: each read runs in its own transaction under the role, as the gateway's. */
 import { servePostgraphile } from './serve-postgraphile.ts';
 
 await servePostgraphile('postgraphile', { pgDefaultRole: 'anon' });

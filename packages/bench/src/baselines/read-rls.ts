@@ -1,6 +1,6 @@
 /**
- * A hand-written read by primary key under row-level security: role and claims are set in a transaction. Verified tokens
- * are remembered, as the gateway does, so that what is compared is the transaction and not the signature.
+ * A read by primary key under row-level security as commonly written: a transaction sets role and claims. Like the gateway, it caches verified
+ * tokens, so that the comparison is of the transaction and not of the signature check.
  */
 import { type JWTPayload, jwtVerify } from 'jose';
 import { serve } from './serve.ts';

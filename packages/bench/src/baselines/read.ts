@@ -1,4 +1,4 @@
-/** A hand-written read by primary key. */
+/** A read by primary key as commonly written. */
 import { serve } from './serve.ts';
 
 await serve('read', (app, sql) => {

@@ -1,6 +1,6 @@
 /**
- * The frame of a contender in fan-out: `POST /?times=` sends the body so often to every client, a turn of the loop each. With
- * `&perSecond=`, each time to one client alone, the next one's turn, at that rate.
+ * The common part of the fan-out baselines: `POST /?times=` sends the body to every client that many times, with a turn of the event loop
+ * between. With `&perSecond=`, it sends each to one client in turn, at that rate.
  */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
@@ -28,21 +28,21 @@ export function serveFanOut(
         const startedAt = performance.now();
         for (let time = 0; time < times; time++) {
           if (perSecond > 0) {
-            contender.sendTo?.(time, payload);
+            baseline.sendTo?.(time, payload);
             const early = startedAt + ((time + 1) / perSecond) * 1_000 - performance.now();
             if (early >= 1) await sleep(early);
           } else {
-            contender.send(payload);
+            baseline.send(payload);
             await turn();
           }
         }
         response.end();
       });
-      const contender = attach(server);
+      const baseline = attach(server);
       server.listen(0, '127.0.0.1');
       await once(server, 'listening');
       const close = async () => {
-        contender.close();
+        baseline.close();
         server.closeAllConnections();
         server.close();
       };

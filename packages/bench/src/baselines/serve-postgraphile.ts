@@ -1,4 +1,4 @@
-/** PostGraphile 4 as its guide for production has it, on the same number of connections. */
+/** PostGraphile 4 with the settings of its production guide, on the same number of connections. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { runService } from '@tidemark/service';

@@ -1,4 +1,4 @@
-/** The frame of a hand-written server: fastify, a pool on `postgres` where it needs one, and an orderly end. */
+/** The common part of the baselines on fastify: a pool of `postgres`, and a graceful shutdown. */
 import { type RunningService, runService } from '@tidemark/service';
 import { type FastifyInstance, fastify } from 'fastify';
 import postgres from 'postgres';

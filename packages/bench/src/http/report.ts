@@ -1,23 +1,12 @@
-/** Results as lines for people. */
+/** Formats results as a table. */
 import type { ScenarioResult } from './run-scenario.ts';
 
-const COLUMNS = [
-  '',
-  'req/s',
-  'p50 ms',
-  'p99 ms',
-  'µs cpu/req',
-  'busy',
-  'rss MB',
-  'errors',
-  'ratio (least–most)',
-  'target',
-];
+const COLUMNS = ',req/s,p50 ms,p99 ms,µs cpu/req,busy,rss MB,errors,ratio (min–max),target'.split(',');
 const known = (value: number | null, digits: number) => (value === null ? '?' : value.toFixed(digits));
 
-export function report(result: ScenarioResult): string {
-  const rows = result.contenders.map((contender) => {
-    const ratio = result.ratios.find(({ to }) => to === contender.name);
+export function report({ title, connections, contenders, ratios, problem }: ScenarioResult): string {
+  const rows = contenders.map((contender) => {
+    const ratio = ratios.find(({ to }) => to === contender.name);
     return [
       contender.name,
       contender.perSecond.toFixed(0),
@@ -27,17 +16,15 @@ export function report(result: ScenarioResult): string {
       contender.busy === null ? '?' : `${(contender.busy * 100).toFixed(0)} %`,
       known(contender.rssBytes === null ? null : contender.rssBytes / 1024 ** 2, 0),
       String(contender.errors),
-      ratio ? `${ratio.median.toFixed(2)} (${ratio.least.toFixed(2)}–${ratio.most.toFixed(2)})` : '',
+      ratio ? `${ratio.median.toFixed(2)} (${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)})` : '',
       ratio?.target == null ? '' : `${ratio.target} ${ratio.median >= ratio.target ? 'reached' : 'missed'}`,
     ];
   });
-  const lines = table([COLUMNS, ...rows]);
-  const wrong = result.contenders.filter(({ errors }) => errors > 0);
   return [
-    `${result.title} · ${result.connections} connections`,
-    ...lines,
-    ...wrong.map(({ name, firstError }) => `! ${name}: ${firstError}`),
-    ...(result.problem === null ? [] : [`! ${result.problem}`]),
+    `${title} · ${connections} connections`,
+    ...table([COLUMNS, ...rows]),
+    ...contenders.filter(({ errors }) => errors > 0).map(({ name, firstError }) => `! ${name}: ${firstError}`),
+    ...(problem === null ? [] : [`! ${problem}`]),
     '',
   ].join('\n');
 }

@@ -1,6 +1,4 @@
-/**
- * A scenario starts servers that answer the same question. The first one is ours; ratios are ours over each other one.
- */
+/** A scenario compares the gateway with servers that answer the same requests. */
 import type { ServerProcess } from '../processes/server.ts';
 import type { Fixture } from './fixture.ts';
 import type { LoadRequest } from './load/messages.ts';
@@ -8,14 +6,17 @@ import type { LoadRequest } from './load/messages.ts';
 export interface Contender {
   readonly server: ServerProcess;
   readonly requests: readonly LoadRequest[];
-  /** What must reach: ours over this one. Null: nothing is asked for. */
+}
+
+export interface Baseline extends Contender {
+  /** Minimum ratio of the gateway's requests a second over this one's; null for a comparison without a target. */
   readonly target: number | null;
 }
 
-export interface Started {
-  readonly ours: Contender;
-  readonly others: readonly Contender[];
-  /** Looks at the traces of the whole run. `completed`: right answers of all contenders. @returns what is wrong */
+export interface StartedScenario {
+  readonly gateway: Contender;
+  readonly baselines: readonly Baseline[];
+  /** Checks the effects of the whole run. @param completed correct responses of all contenders. @returns the problem, if any */
   check?(completed: number): Promise<string | undefined>;
 }
 
@@ -23,13 +24,23 @@ export interface Scenario {
   readonly name: string;
   readonly title: string;
   readonly connections: number;
-  /** On a stack that keeps what it commits: fsync on, on the disk. Default: in memory, without. */
-  readonly durable?: true;
-  start(fixture: Fixture): Promise<Started>;
+  /** Runs on a stack with fsync, on disk. Default: in memory, without fsync. */
+  readonly durable?: boolean;
+  start(fixture: Fixture): Promise<StartedScenario>;
 }
 
-/** `count` different numbers between 1 and `of`, the same in each run and without a pattern that a cache line likes. */
+/** Returns `count` different numbers between 1 and `of`, the same in each run and not in order. */
 export function spread(count: number, of: number): number[] {
-  // 7919 is prime: multiples of it meet every remainder before one comes again.
+  // 7919 is prime: its multiples take every remainder before one repeats.
   return Array.from({ length: count }, (_, index) => ((index * 7_919) % of) + 1);
 }
+
+/** A POST that must be answered with a status and a body that includes a text. */
+export const postJson = (path: string, body: object, status: number, includes: string): LoadRequest => ({
+  method: 'POST',
+  path,
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(body),
+  status,
+  includes,
+});

@@ -1,7 +1,6 @@
-/** `main.js lab [trial…] [--seed <n>]`: trials one after another, a finding a line. */
+/** `main.js lab [trial…] [--seed <n>]`: runs trials one after another and prints a line for each finding. */
 import { errors } from '../errors.ts';
 import { runTrial, type TrialResult } from './run-trial.ts';
-import type { Trial } from './trial.ts';
 import { trials } from './trials/all.ts';
 
 /** @throws BENCH_UNKNOWN_TRIAL */
@@ -11,8 +10,10 @@ export async function runLab(
   seed?: number,
   all = trials,
 ): Promise<TrialResult[]> {
+  const known = all.map(({ name }) => name);
+  for (const name of names) if (!known.includes(name)) throw errors.UNKNOWN_TRIAL({ name, known });
   const results: TrialResult[] = [];
-  for (const trial of chosen(names, all)) {
+  for (const trial of names.length === 0 ? all : all.filter(({ name }) => names.includes(name))) {
     console.log(`${trial.name} · ${trial.claim}`);
     const result = await runTrial(trial, quick, console.log, seed);
     for (const { ok, what, expected, got } of result.findings) {
@@ -22,10 +23,4 @@ export async function runLab(
     results.push(result);
   }
   return results;
-}
-
-function chosen(names: readonly string[], all: readonly Trial[]): readonly Trial[] {
-  const known = all.map(({ name }) => name);
-  for (const name of names) if (!known.includes(name)) throw errors.UNKNOWN_TRIAL({ name, known });
-  return names.length === 0 ? all : all.filter(({ name }) => names.includes(name));
 }

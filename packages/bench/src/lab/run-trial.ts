@@ -1,17 +1,17 @@
-/** Runs one trial: its context, its time limit, its cleanup. */
-import { migrate } from '@tidemark/db';
+/** Runs one trial with its context, its time limit and its cleanup. */
+import { migrate, runScript } from '@tidemark/db';
+import { startTemporaryStack } from '@tidemark/local-stack';
 import { explain } from '@tidemark/service';
-import { type TestDatabase, type TestStack, useTestStack } from '@tidemark/testing';
-import pTimeout from 'p-timeout';
-import { errors } from '../errors.ts';
-import type { Finding, Trial } from './trial.ts';
+import { useTestStack } from '@tidemark/testing';
+import { withDeadline } from '../measuring/waiting.ts';
+import type { Finding, Trial, TrialContext } from './trial.ts';
 
-/** A trial that hangs is a finding; the longest soak takes a third of this. */
+/** The longest trial takes a third of this. */
 const LIMIT_MS = 900_000;
-/** Quick trials are to take 6 s; the rest is for a machine on which many other tests run. */
+/** A quick trial takes some seconds; the rest is for a machine that runs other tests. */
 const QUICK_LIMIT_MS = 120_000;
 const CLEANUP_LIMIT_MS = 30_000;
-/** The migrated template is built once by each run of the lab: a key of its own never meets another version's. */
+/** Each run of the lab builds its own migrated template, which never meets that of another version. */
 const TEMPLATE = `lab-${process.pid}-${Date.now()}`;
 
 export interface TrialResult {
@@ -21,7 +21,7 @@ export interface TrialResult {
   readonly findings: readonly Finding[];
 }
 
-/** What a trial throws is a finding, too. */
+/** An error of the trial, or of its cleanup, becomes a finding. */
 export async function runTrial(
   trial: Trial,
   quick: boolean,
@@ -29,40 +29,60 @@ export async function runTrial(
   seed?: number,
 ): Promise<TrialResult> {
   const startedAt = performance.now();
-  // Who names a seed looks for something.
+  // A run with a seed looks for a fault, and may take longer.
   const limitMs = quick && seed === undefined ? QUICK_LIMIT_MS : (trial.limitMs ?? LIMIT_MS);
   const undos: (() => Promise<void>)[] = [];
-  const cleanup = (undo: () => Promise<void>) => void undos.push(undo);
+  const context = contextOf(quick, seed, undos, (line) => print(`${trial.name}: ${line}`));
   const findings: Finding[] = [];
   try {
-    const context = {
-      ...{ quick, seed, cleanup, stack: useTestStack, database: () => openDatabase(cleanup) },
-      log: (line: string) => print(`${trial.name}: ${line}`),
-    };
-    findings.push(...(await within(limitMs, 'the trial', () => trial.run(context))));
+    findings.push(...(await withDeadline(limitMs, 'the trial', trial.run(context))));
   } catch (error) {
     findings.push({ what: 'the trial runs to its end', expected: 'no error', got: explain(error), ok: false });
   }
   for (const undo of undos.reverse()) {
     try {
-      await within(CLEANUP_LIMIT_MS, 'the cleanup', undo);
+      await withDeadline(CLEANUP_LIMIT_MS, 'the cleanup', undo());
     } catch (error) {
-      findings.push({ what: 'nothing is left behind', expected: 'no error', got: explain(error), ok: false });
+      findings.push({ what: 'the cleanup', expected: 'no error', got: explain(error), ok: false });
     }
   }
-  if (findings.length === 0)
-    findings.push({ what: 'something was looked at', expected: 'a finding', got: '', ok: false });
+  if (findings.length === 0) {
+    findings.push({ what: 'the trial checks something', expected: 'a finding', got: '', ok: false });
+  }
   return { trial: trial.name, claim: trial.claim, seconds: (performance.now() - startedAt) / 1_000, findings };
 }
 
-async function openDatabase(cleanup: (undo: () => Promise<void>) => void): Promise<TestDatabase> {
-  const stack: TestStack = await useTestStack();
-  await stack.template(TEMPLATE, async (url) => void (await migrate(url)));
-  const database = await stack.database({ template: TEMPLATE });
-  cleanup(() => database.drop());
-  return database;
-}
-
-function within<T>(ms: number, what: string, work: () => Promise<T>): Promise<T> {
-  return pTimeout(work(), { milliseconds: ms, message: errors.TRIAL_OVERRAN({ what, seconds: ms / 1_000 }) });
+function contextOf(
+  quick: boolean,
+  seed: number | undefined,
+  undos: (() => Promise<void>)[],
+  log: (line: string) => void,
+): TrialContext {
+  const stopAtEnd: TrialContext['stopAtEnd'] = (resource) => {
+    undos.push(() => resource.stop());
+    return resource;
+  };
+  return {
+    quick,
+    mode: quick ? 'quick' : 'full',
+    seed,
+    log,
+    cleanup: (undo) => void undos.push(undo),
+    stopAtEnd,
+    async ownStack(options, sql) {
+      const stack = stopAtEnd(await startTemporaryStack(options));
+      await migrate(stack.primary.url);
+      if (sql !== undefined) await runScript(stack.primary.url, sql);
+      await stack.replicas[0]?.caughtUp();
+      return stack;
+    },
+    async database(sql) {
+      const stack = await useTestStack();
+      await stack.template(TEMPLATE, async (url) => void (await migrate(url)));
+      const { primaryUrl, replicaUrl, drop } = await stack.database({ template: TEMPLATE });
+      undos.push(drop);
+      if (sql !== undefined) await runScript(primaryUrl, sql);
+      return { primaryUrl, replicaUrl, natsUrl: stack.natsUrl };
+    },
+  };
 }

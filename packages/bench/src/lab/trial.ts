@@ -1,50 +1,60 @@
-/** A trial breaks something on purpose and says what it found. Glossary of the fault lab. */
-import type { TestDatabase, TestStack } from '@tidemark/testing';
+/** A trial breaks something on purpose and reports its findings. */
+import type { Stack, StackOptions } from '@tidemark/local-stack';
+import type { Servers } from '../processes/services.ts';
 
 export interface Trial {
-  /** As on the command line; the file in `trials/` has the same name. */
+  /** Name on the command line; the file in `trials/` has the same name. */
   readonly name: string;
-  /** One sentence, true when all findings are ok. */
+  /** One sentence, true if all findings are ok. */
   readonly claim: string;
-  /** Of a full run, where the lab's own limit is too short. */
+  /** Time limit of a full run, if the lab's limit is too short. */
   readonly limitMs?: number;
   run(context: TrialContext): Promise<Finding[]>;
 }
 
+export type Mode = 'quick' | 'full';
+
 export interface TrialContext {
-  /** At most 6 s: shows that the trial works and the claim holds in the small. */
+  /** A quick run takes a few seconds, beside other tests; only a full run measures speed. */
   readonly quick: boolean;
-  /** What a trial of random steps is to begin from; its own ones where it is absent. */
+  readonly mode: Mode;
+  /** Seed of random steps; undefined for the trial's own. */
   readonly seed: number | undefined;
-  /** A line of progress, shown with the trial's name. */
+  /** Prints a line with the trial's name. */
   log(line: string): void;
-  /** Run at the end, last one first, whatever happened. One that fails is a finding that is not ok. */
+  /** Registers an undo function. They run at the end in reverse order, whatever happens; an error is a finding. */
   cleanup(undo: () => Promise<void>): void;
-  /** The stack that trials share. Whoever stops, pauses or floods a server starts its own (`startTemporaryStack`). */
-  stack(): Promise<TestStack>;
-  /** A database of one's own on it, migrated, on primary and replica alike; dropped at the end. */
-  database(): Promise<TestDatabase>;
+  /** Stops the resource at the end of the trial. @returns the resource */
+  stopAtEnd<Resource extends { stop(): Promise<void> }>(resource: Resource): Resource;
+  /** Starts a stack for this trial, migrated. A trial that stops, pauses or floods a server needs its own. @param sql run after the migrations */
+  ownStack(options?: Omit<StackOptions, 'home'>, sql?: string): Promise<Stack>;
+  /** Creates a migrated database on the stack that trials share. @param sql run after the migrations */
+  database(sql?: string): Promise<Servers & { readonly replicaUrl: string }>;
 }
 
 export interface Finding {
   readonly what: string;
-  /** What the claim asks for, such as `0` or `< 3,000 ms`. */
+  /** Such as `0` or `≤ 3000 ms`. */
   readonly expected: string;
   readonly got: string;
   readonly ok: boolean;
 }
 
-/** A count or measure against its bound; `unit` is shown behind both. */
-export function atMost(what: string, most: number, got: number, unit = ''): Finding {
-  return { what, expected: `≤ ${most}${unit}`, got: `${rounded(got)}${unit}`, ok: got <= most };
+export function atMost(what: string, max: number, got: number, unit = ''): Finding {
+  return { what, expected: `≤ ${max}${unit}`, got: `${rounded(got)}${unit}`, ok: got <= max };
 }
 
-export function atLeast(what: string, least: number, got: number, unit = ''): Finding {
-  return { what, expected: `≥ ${least}${unit}`, got: `${rounded(got)}${unit}`, ok: got >= least };
+export function atLeast(what: string, min: number, got: number, unit = ''): Finding {
+  return { what, expected: `≥ ${min}${unit}`, got: `${rounded(got)}${unit}`, ok: got >= min };
 }
 
 export function equal(what: string, expected: number | string | boolean, got: number | string | boolean): Finding {
   return { what, expected: String(expected), got: String(got), ok: expected === got };
+}
+
+/** No such thing may occur. @param example the first occurrence, shown with the count */
+export function none(what: string, count: number, example: string | null = ''): Finding {
+  return { what, expected: '0', got: `${count} ${example ?? ''}`.trim(), ok: count === 0 };
 }
 
 const rounded = (value: number) => (Number.isInteger(value) ? String(value) : value.toFixed(2));

@@ -2,32 +2,21 @@
 import { errors } from '../errors.ts';
 import { runLab } from '../lab/run-lab.ts';
 import type { TrialResult } from '../lab/run-trial.ts';
+import type { Trial } from '../lab/trial.ts';
 import { openLiveFixture } from './fixture.ts';
-import type { LiveScenario } from './scenario.ts';
 import { fanOut, fanOutBatched } from './scenarios/fan-out.ts';
 import { socketMemory } from './scenarios/socket-memory.ts';
 import { liveKeys, liveLatency, liveOwnRows, liveRls } from './scenarios/subscribers.ts';
 
-const liveScenarios: readonly LiveScenario[] = [
-  fanOut,
-  fanOutBatched,
-  liveLatency,
-  liveRls,
-  liveKeys,
-  liveOwnRows,
-  socketMemory,
-];
+const scenarios = [fanOut, fanOutBatched, liveLatency, liveRls, liveKeys, liveOwnRows, socketMemory];
 
 /** @throws BENCH_UNKNOWN_SCENARIO */
 export async function runLive(names: readonly string[], quick: boolean): Promise<TrialResult[]> {
-  const known = liveScenarios.map(({ name }) => name);
+  const known = scenarios.map(({ name }) => name);
   for (const name of names) if (!known.includes(name)) throw errors.UNKNOWN_SCENARIO({ name, known });
   const fixture = await openLiveFixture();
   try {
-    const trials = liveScenarios.map((one) => ({
-      ...one,
-      run: (context: Parameters<LiveScenario['run']>[1]) => one.run(fixture, context),
-    }));
+    const trials = scenarios.map((one): Trial => ({ ...one, run: (context) => one.run(fixture, context) }));
     return await runLab(names, quick, undefined, trials);
   } finally {
     await fixture.stop();

@@ -1,30 +1,46 @@
-/** Waits for conditions. */
+/** Waits for times and conditions, and limits how long a promise may take. */
 import pTimeout from 'p-timeout';
 import { errors } from '../errors.ts';
 
-/** For a statement: one that the driver has lost along with its connection is answered by nobody. */
+/** Time limit of a statement: the driver never settles a statement that it has lost with its connection. */
 const STATEMENT_MS = 10_000;
-
-/** The statement's answer, or an error when there is none for too long; it is not cancelled. @throws BENCH_TRIAL_OVERRAN */
-export function answered<T>(statement: PromiseLike<T>): Promise<T> {
-  const message = errors.TRIAL_OVERRAN({ what: 'a statement', seconds: STATEMENT_MS / 1_000 });
-  return pTimeout(Promise.resolve(statement), { milliseconds: STATEMENT_MS, message });
-}
+const POLL_MS = 25;
 
 export const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-/** @param what is waited for, or what says so once it has not come. @throws where it did not come true in time */
+/** Does not cancel the work. @throws BENCH_TRIAL_OVERRAN */
+export const withDeadline = <T>(ms: number, what: string, work: PromiseLike<T>): Promise<T> =>
+  pTimeout(Promise.resolve(work), {
+    milliseconds: ms,
+    message: errors.TRIAL_OVERRAN({ what, seconds: ms / 1_000 }),
+  });
+
+/** Returns the result of a statement. @throws BENCH_TRIAL_OVERRAN after 10 s */
+export const answered = <T>(statement: PromiseLike<T>): Promise<T> =>
+  withDeadline(STATEMENT_MS, 'a statement', statement);
+
+/**
+ * Polls a condition. An error of the condition counts as false, because trials stop the servers that conditions ask.
+ * @param what the condition in words, or a function that adds the last state
+ * @throws BENCH_NOT_WITHIN with the last error of the condition as its cause
+ */
 export async function until(
   what: string | (() => string),
   isTrue: () => boolean | Promise<boolean>,
-  ms = 120_000,
+  ms = 90_000,
 ): Promise<void> {
   const deadline = Date.now() + ms;
-  while (!(await Promise.resolve(isTrue()).catch(() => false))) {
+  for (;;) {
+    let cause: unknown;
+    try {
+      if (await isTrue()) return;
+    } catch (error) {
+      cause = error;
+    }
     if (Date.now() > deadline) {
       const told = typeof what === 'string' ? what : what();
-      throw errors.TRIAL_OVERRAN({ what: `the wait for ${told}`, seconds: ms / 1_000 });
+      throw errors.NOT_WITHIN({ what: told, seconds: ms / 1_000 }, { cause });
     }
-    await pause(25);
+    await pause(POLL_MS);
   }
 }

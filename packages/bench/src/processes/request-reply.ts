@@ -1,26 +1,28 @@
-/** One order to a process that plays clients, and its answer. */
+/** Sends a message to a child process and waits for its reply; one request at a time. */
 import type { ChildProcess } from 'node:child_process';
 import { errors } from '../errors.ts';
 
-const ANSWER_MS = 60_000;
-
-/** @throws BENCH_LOAD_ENDED where it ended, or said nothing within a minute */
-export async function ask<A extends { type: string }>(child: ChildProcess, order: object): Promise<A> {
-  const answer = await new Promise<A | { type: 'failed'; message: string }>((resolve) => {
-    const settle = (message: A | { type: 'failed'; message: string }) => {
+/** @throws BENCH_LOAD_ENDED if the process ends, reports a failure, or sends nothing within `timeoutMs` */
+export async function request<Reply>(child: ChildProcess, message: object, timeoutMs = 90_000): Promise<Reply> {
+  const reply = await new Promise<Reply | Failure>((resolve) => {
+    const settle = (result: unknown) => {
       clearTimeout(timer);
-      child.off('exit', gone).off('message', answered);
-      resolve(message);
+      child.off('exit', exited).off('message', settle);
+      resolve(result as Reply);
     };
-    const fail = (message: string) => settle({ type: 'failed', message });
-    const gone = (code: number | null) => fail(`it ended with ${code}`);
-    const answered = (message: unknown) => settle(message as A);
-    const timer = setTimeout(() => fail('no answer'), ANSWER_MS);
-    child.on('exit', gone).on('message', answered);
-    child.send(order, (error) => error && fail(error.message));
+    const fail = (reason: string) => settle({ type: 'failed', message: reason } satisfies Failure);
+    const exited = (code: number | null) => fail(`it ended with ${code}`);
+    const timer = setTimeout(() => fail(`no reply within ${timeoutMs / 1_000} s`), timeoutMs);
+    child.on('exit', exited).on('message', settle);
+    child.send(message, (error) => error && fail(error.message));
   });
-  if (isFailed(answer)) throw errors.LOAD_ENDED({ reason: answer.message });
-  return answer as A;
+  if (isFailure(reply)) throw errors.LOAD_ENDED({ reason: reply.message });
+  return reply;
 }
 
-const isFailed = (answer: { type: string }): answer is { type: 'failed'; message: string } => answer.type === 'failed';
+interface Failure {
+  readonly type: 'failed';
+  readonly message: string;
+}
+
+const isFailure = (reply: unknown): reply is Failure => (reply as { type?: string }).type === 'failed';

@@ -1,4 +1,4 @@
-/** A forked process of the benchmark: a server, the gateway, the relay or the load. */
+/** Child processes of the benchmark: servers under test, baselines and load. */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { ChildMessage } from '@tidemark/service';
@@ -7,27 +7,32 @@ import { errors } from '../errors.ts';
 import { type Usage, usageOf } from './usage.ts';
 
 const START_MS = 30_000;
-/** The services' own phases take at most this long; then the process is killed. */
+/** Longer than the shutdown phases of the services; then the process is killed. */
 const STOP_MS = 15_000;
+
+export type Env = Readonly<Record<string, string>>;
+
+export interface ProcessOptions {
+  readonly env?: Env;
+  /** Options of Node. */
+  readonly execArgv?: readonly string[];
+  /** Limit of open files (ulimit -n); default: the caller's. */
+  readonly descriptors?: number;
+}
 
 export interface ServerProcess {
   readonly name: string;
   readonly url: string;
   readonly pid: number;
   usage(): Usage;
-  /** Resolves when it has ended. */
-  kill(signal: 'SIGKILL'): Promise<void>;
+  /** Sends SIGKILL and resolves when the process has ended. */
+  kill(): Promise<void>;
   stop(): Promise<void>;
 }
 
-export function forkModule(
-  path: string,
-  env: Readonly<Record<string, string>>,
-  execArgv: readonly string[] = [],
-  descriptors?: number,
-): ChildProcess {
+export function forkModule(path: string, { env, execArgv = [], descriptors }: ProcessOptions = {}): ChildProcess {
   const options = {
-    // Nothing of the caller's environment but what finds programs: all servers run under the same settings, and as the caller.
+    // The caller's environment is not passed on, so that all servers run under the same settings.
     env: { PATH: process.env.PATH ?? '', NODE_ENV: 'production', RUN_AS_USER: 'root', ...METRICS_ENV, ...env },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'] as ('ignore' | 'inherit' | 'ipc')[],
   };
@@ -36,15 +41,9 @@ export function forkModule(
   return spawn('/bin/sh', ['-c', script, process.execPath, ...execArgv, path], options);
 }
 
-/** Forks a server and waits until it listens. @param descriptors its limit of open files (ulimit -n) @throws BENCH_NOT_STARTED, with the process ended */
-export async function startServer(
-  name: string,
-  path: string,
-  env: Readonly<Record<string, string>>,
-  execArgv: readonly string[] = [],
-  descriptors?: number,
-): Promise<ServerProcess> {
-  const child = forkModule(path, env, execArgv, descriptors);
+/** Forks a server and waits until it listens. @throws BENCH_NOT_STARTED after it has ended the process */
+export async function startServer(name: string, path: string, options?: ProcessOptions): Promise<ServerProcess> {
+  const child = forkModule(path, options);
   let timer: NodeJS.Timeout | undefined;
   const ready = await new Promise<ChildMessage>((resolve) => {
     timer = setTimeout(resolve, START_MS, { type: 'failed', message: `not ready within ${START_MS / 1000} s` });
@@ -59,22 +58,28 @@ export async function startServer(
   }
   const pid = child.pid as number;
   return {
-    ...{ name, pid, url: ready.url, usage: () => usageOf(pid), stop: () => stopChild(child) },
-    async kill(signal) {
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const gone = once(child, 'exit');
-      child.kill(signal);
-      await gone;
-    },
+    name,
+    pid,
+    url: ready.url,
+    usage: () => usageOf(pid),
+    kill: () => end(child, () => child.kill('SIGKILL')),
+    stop: () => stopChild(child),
   };
 }
 
-/** Asks by closing the channel (every process here ends with its parent), kills after STOP_MS. */
+/** Closes the IPC channel, at which every process of the benchmark ends; kills the process after STOP_MS. */
 export async function stopChild(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
-  const gone = once(child, 'exit');
-  if (child.connected) child.disconnect();
+  if (child.pid === undefined) return;
   const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
-  await gone;
+  await end(child, () => {
+    if (child.connected) child.disconnect();
+  });
   clearTimeout(timer);
+}
+
+async function end(child: ChildProcess, ask: () => unknown): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  ask();
+  await gone;
 }

@@ -1,19 +1,19 @@
-/** What a service says of itself at /metrics. */
+/** Readings of a service's /metrics page. */
 import { metricsPage } from '@tidemark/testing';
 import { errors } from '../errors.ts';
 
 /**
- * A gauge or counter; those of several labels are summed. @param labels such as `type="topic.resync"`
- * @throws BENCH_WRONG_ANSWER where the page has no such metric, which is not the same as none of these labels
+ * Returns a gauge or counter, summed over its labels. @param labels such as `type="topic.resync"`
+ * @throws BENCH_WRONG_ANSWER if the page has no such metric; no match of the labels is 0
  */
 export type ReadMetric = (name: string, labels?: string) => number;
 
-/** One reading of the page: its readMetrics belong together. */
+/** Reads the page once: its metrics belong together. */
 export async function readMetrics(url: string): Promise<ReadMetric> {
   const page = await metricsPage(url);
   return (name, labels = '') => {
     if (!page.includes(`# TYPE ${name} `)) {
-      throw errors.WRONG_ANSWER({ what: `/metrics, asked for ${name},`, status: 200, text: page });
+      throw errors.WRONG_ANSWER({ what: `/metrics, read for ${name},`, status: 200, text: page });
     }
     let sum = 0;
     for (const [, given = '', value] of page.matchAll(new RegExp(`^${name}(?:\\{(.*)\\})? (\\S+)`, 'gm'))) {
@@ -22,3 +22,6 @@ export async function readMetrics(url: string): Promise<ReadMetric> {
     return sum;
   };
 }
+
+export const readMetric = async (url: string, name: string, labels?: string): Promise<number> =>
+  (await readMetrics(url))(name, labels);

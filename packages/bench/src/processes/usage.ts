@@ -1,20 +1,20 @@
-/** Memory and processor time of another process, from Linux's /proc; elsewhere they are not known. */
+/** Memory and processor time of another process, from Linux's /proc; null on other systems. */
 import { readFileSync } from 'node:fs';
 
 export interface Usage {
   /** Resident bytes. */
   readonly rssBytes: number | null;
-  /** Processor time since its start, user and system. */
+  /** User and system time since the start of the process. */
   readonly cpuMs: number | null;
 }
 
-/** USER_HZ, which is 100 on every architecture that Node runs on (proc(5)). */
+/** USER_HZ is 100 on every architecture that Node supports (proc(5)). */
 const MS_PER_TICK = 10;
 
 export function usageOf(pid: number): Usage {
   if (process.platform !== 'linux') return { rssBytes: null, cpuMs: null };
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  // The name in parentheses may have spaces: fields are counted from behind it, where `state` is the third of all.
+  // The name in parentheses may contain spaces. The first field after it, `state`, is the third of all.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const resident = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'));
   return {

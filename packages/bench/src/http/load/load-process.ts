@@ -1,18 +1,15 @@
-/**
- * Process entry: makes load over HTTP, one order at a time, until its parent disconnects. In a process of its own, so that
- * neither the servers nor the measuring share its event loop.
- */
+/** The load process: sends HTTP requests, one order at a time. A process of its own shares its event loop with nothing. Ends with its parent. */
 
 import { LoadSocket, type Prepared, prepare } from './load-socket.ts';
 import type { LoadOrder, LoadRequest, LoadResult } from './messages.ts';
-import type { ReadResponse } from './response-reader.ts';
+import type { ReceivedResponse } from './response-reader.ts';
 
-/** An answer that takes longer is an error; also bounds an order whose server hangs. */
-const ANSWER_MS = 10_000;
+/** A slower response is an error. Bounds an order whose server hangs. */
+const RESPONSE_MS = 10_000;
 
-/** By address. */
+/** Sockets by the server's URL. */
 const sockets = new Map<string, LoadSocket[]>();
-/** Rivals of one scenario. */
+/** More than the servers of one scenario. */
 const MAX_ADDRESSES = 8;
 
 function socketsFor(url: string, connections: number): LoadSocket[] {
@@ -28,11 +25,11 @@ function socketsFor(url: string, connections: number): LoadSocket[] {
   return opened;
 }
 
-function isRight({ status, bytes, includes }: ReadResponse, expected: LoadRequest): boolean {
+function isExpected({ status, bytes, includes }: ReceivedResponse, expected: LoadRequest): boolean {
   return status === expected.status && (expected.bytes === undefined ? includes : bytes === expected.bytes);
 }
 
-async function carryOut(order: LoadOrder): Promise<LoadResult> {
+async function runOrder(order: LoadOrder): Promise<LoadResult> {
   const { maxRequests } = order;
   const requests = order.requests.map((request) => prepare(request, new URL(order.url).host));
   const all = socketsFor(order.url, order.connections);
@@ -48,8 +45,8 @@ async function carryOut(order: LoadOrder): Promise<LoadResult> {
 
   return new Promise((resolve) => {
     const late = setTimeout(() => {
-      for (const socket of all) socket.giveUp(`no answer within ${ANSWER_MS / 1_000} s`);
-    }, order.durationMs + ANSWER_MS);
+      for (const socket of all) socket.giveUp(`no response within ${RESPONSE_MS / 1_000} s`);
+    }, order.durationMs + RESPONSE_MS);
 
     function finish(): void {
       clearTimeout(late);
@@ -68,16 +65,16 @@ async function carryOut(order: LoadOrder): Promise<LoadResult> {
       const prepared = requests[sent % requests.length] as Prepared;
       sent++;
       const sentAt = performance.now();
-      socket.send(prepared, (answer) => {
-        if (answer instanceof Error) {
-          fail(prepared, answer.message);
-          // In another turn: a server that is gone refuses at once, and the loop would never leave this stack.
+      socket.send(prepared, (response) => {
+        if (response instanceof Error) {
+          fail(prepared, response.message);
+          // A stopped server refuses connections at once: the next attempt needs a new turn of the event loop.
           setImmediate(() => reopen(socket));
           return;
         }
-        if (isRight(answer, prepared.request)) latencies[completed++] = performance.now() - sentAt;
-        else fail(prepared, `${answer.status}, ${answer.bytes} bytes ${answer.text}`);
-        if (answer.closes) reopen(socket);
+        if (isExpected(response, prepared.request)) latencies[completed++] = performance.now() - sentAt;
+        else fail(prepared, `${response.status}, ${response.bytes} bytes ${response.text}`);
+        if (response.closes) reopen(socket);
         else next(socket);
       });
     }
@@ -104,11 +101,16 @@ async function carryOut(order: LoadOrder): Promise<LoadResult> {
 }
 
 const failure = (error: Error): LoadResult => ({
-  ...{ completed: 0, errors: 1, firstError: error.message, elapsedMs: 1, p50Ms: 0, p99Ms: 0 },
+  completed: 0,
+  errors: 1,
+  firstError: error.message,
+  elapsedMs: 1,
+  p50Ms: 0,
+  p99Ms: 0,
 });
 
 process.on('message', (order: LoadOrder) => {
-  void carryOut(order)
+  void runOrder(order)
     .catch(failure)
     .then((result) => process.send?.(result));
 });

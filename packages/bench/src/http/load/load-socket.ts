@@ -1,16 +1,15 @@
 /**
- * An HTTP/1.1 client that does as little as can be: one request in flight, what is sent is made once, of the answer only its
- * status, its length and a text in it are looked at. It shares the processors with what is measured: a client that costs half of
- * a server's request (undici: 42 µs of 130) takes most from the fastest server.
+ * An HTTP/1.1 client with minimal work: one request in flight, prepared bytes, and checks of the status, the length and a text only. It
+ * shares the processors with the servers, and a client that costs half of a request (undici: 42 µs of 130) slows the fastest one most.
  */
 import { connect, type Socket } from 'node:net';
 import { errors } from '../../errors.ts';
 import type { LoadRequest } from './messages.ts';
-import { type ReadResponse, ResponseReader } from './response-reader.ts';
+import { type ReceivedResponse, ResponseReader } from './response-reader.ts';
 
-/** Node's servers end a connection that was idle for 5 s; one that is about to be ended is not used. */
-const IDLE_MOST_MS = 4_000;
-/** Data is handled before the next read: one buffer for all sockets of the process. */
+/** Below the 5 s after which Node's servers close idle connections. */
+const MAX_IDLE_MS = 4_000;
+/** Data is processed before the next read, so that all sockets of the process share one buffer. */
 const shared = Buffer.allocUnsafeSlow(256 * 1024);
 
 export interface Prepared {
@@ -19,7 +18,7 @@ export interface Prepared {
   readonly request: LoadRequest;
 }
 
-/** The bytes that are sent each time. */
+/** Serializes a request. */
 export function prepare(request: LoadRequest, host: string): Prepared {
   const { method, path, headers = {}, body } = request;
   const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
@@ -32,16 +31,16 @@ export class LoadSocket {
   #port: number;
   #socket: Socket | undefined;
   #reader = new ResponseReader();
-  #done: ((answer: ReadResponse | Error) => void) | undefined;
+  #done: ((response: ReceivedResponse | Error) => void) | undefined;
   #usedAt = 0;
 
   constructor(port: number) {
     this.#port = port;
   }
 
-  /** Before the clock runs. @throws what connecting throws */
+  /** Connects if necessary, before the measurement starts. */
   async ready(): Promise<void> {
-    if (this.#socket && !this.#socket.destroyed && performance.now() - this.#usedAt < IDLE_MOST_MS) return;
+    if (this.#socket && !this.#socket.destroyed && performance.now() - this.#usedAt < MAX_IDLE_MS) return;
     this.close();
     const socket = connect({
       port: this.#port,
@@ -59,7 +58,7 @@ export class LoadSocket {
     this.#reader = new ResponseReader();
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve).once('error', reject);
-      // Given up while it connects: then there is no error.
+      // A socket that is destroyed while it connects emits no error.
       socket.once('close', () => reject(errors.NO_ANSWER({ reason: 'the connection has ended' })));
     });
     socket.on('error', (error) => this.#end(error));
@@ -67,8 +66,8 @@ export class LoadSocket {
     this.#usedAt = performance.now();
   }
 
-  /** `done` is called once. */
-  send({ bytes, includes, request }: Prepared, done: (answer: ReadResponse | Error) => void): void {
+  /** Calls `done` once. */
+  send({ bytes, includes, request }: Prepared, done: (response: ReceivedResponse | Error) => void): void {
     this.#done = done;
     this.#reader.expect(includes, request.bytes === undefined);
     if (this.#socket && !this.#socket.destroyed) this.#socket.write(bytes);
@@ -80,7 +79,7 @@ export class LoadSocket {
     this.#socket = undefined;
   }
 
-  /** It is not waited for any longer. */
+  /** Closes the connection, and ends the request with an error. */
   giveUp(reason: string): void {
     this.close();
     this.#end(errors.NO_ANSWER({ reason }));
@@ -88,23 +87,23 @@ export class LoadSocket {
 
   #received(socket: Socket, data: Buffer): void {
     if (socket !== this.#socket) return;
-    let answer: ReadResponse | undefined;
+    let response: ReceivedResponse | undefined;
     try {
-      answer = this.#reader.read(data);
+      response = this.#reader.read(data);
     } catch (error) {
       this.close();
       this.#end(error as Error);
       return;
     }
-    if (!answer) return;
+    if (!response) return;
     this.#usedAt = performance.now();
-    if (answer.closes) this.close();
-    this.#end(answer);
+    if (response.closes) this.close();
+    this.#end(response);
   }
 
-  #end(answer: ReadResponse | Error): void {
+  #end(response: ReceivedResponse | Error): void {
     const done = this.#done;
     this.#done = undefined;
-    done?.(answer);
+    done?.(response);
   }
 }

@@ -1,15 +1,15 @@
-/** Reads one HTTP/1.1 answer after another (RFC 9112): by length, or in chunks. Pure; nothing of a body is kept but what is asked for. */
+/** Parser of HTTP/1.1 responses (RFC 9112), by length or in chunks. It keeps nothing of a body but what the checks need. */
 import { errors } from '../../errors.ts';
 
-export interface ReadResponse {
+export interface ReceivedResponse {
   readonly status: number;
-  /** Of the body. */
+  /** Length of the body. */
   readonly bytes: number;
-  /** It has the text that was expected; where none was, it is empty. */
+  /** The body includes the expected text, or is empty if none is expected. */
   readonly includes: boolean;
-  /** Its beginning, as it came, for people: only of answers that are not as expected. */
+  /** Start of a body without the expected text, for error messages. */
   readonly text: string;
-  /** The server ends the connection behind it. */
+  /** The server closes the connection after this response. */
   readonly closes: boolean;
 }
 
@@ -21,17 +21,17 @@ const LENGTH = /\r\ncontent-length: *(\d+)/i;
 const CHUNKED = /\r\ntransfer-encoding: *chunked/i;
 const CLOSES = /\r\nconnection: *close/i;
 const TEXT_BYTES = 300;
-/** A head, or the line with a chunk's size, that is longer is none. */
-const LINE_MOST_BYTES = 64 * 1024;
+/** Longer heads and chunk-size lines are errors. */
+const MAX_LINE_BYTES = 64 * 1024;
 const NOTHING = Buffer.alloc(0);
 
 export class ResponseReader {
   #part: Part = 'head';
   #includes: Buffer = NOTHING;
-  #looks = true;
-  /** Bytes that are missing of the body, or of the chunk. */
+  #checksBody = true;
+  /** Missing bytes of the body or chunk. */
   #left = 0;
-  /** What came of a line, or of a text that is looked for: the next piece goes behind it. */
+  /** Received part of a line, or of the expected text, that the next piece continues. */
   #rest: Buffer = NOTHING;
   #status = 0;
   #bytes = 0;
@@ -39,10 +39,9 @@ export class ResponseReader {
   #text = '';
   #closes = false;
 
-  /** @param looks whether the body is looked at */
-  expect(includes: Buffer, looks: boolean): void {
+  expect(includes: Buffer, checksBody: boolean): void {
     this.#includes = includes;
-    this.#looks = looks;
+    this.#checksBody = checksBody;
     this.#part = 'head';
     this.#rest = NOTHING;
     this.#bytes = 0;
@@ -50,17 +49,17 @@ export class ResponseReader {
     this.#text = '';
   }
 
-  /** @returns the answer, when this was the end of it. @throws BENCH_NO_ANSWER where it is none */
-  read(data: Buffer): ReadResponse | undefined {
+  /** @returns the response if it is complete. @throws BENCH_NO_ANSWER for other data than HTTP */
+  read(data: Buffer): ReceivedResponse | undefined {
     let at = 0;
-    while (at < data.length || this.#isWhole()) {
+    while (at < data.length || this.#isComplete()) {
       if (this.#part === 'body' || this.#part === 'chunk') {
         const end = Math.min(data.length, at + this.#left);
         this.#body(data.subarray(at, end));
         this.#left -= end - at;
         at = end;
         if (this.#left > 0) return undefined;
-        if (this.#part === 'body') return this.#answer();
+        if (this.#part === 'body') return this.#response();
         this.#part = 'chunk end';
       } else {
         const mark = this.#part === 'head' ? HEAD_END : LINE_END;
@@ -70,11 +69,12 @@ export class ResponseReader {
         if (this.#part === 'head') this.#head(line.text);
         else if (this.#part === 'chunk end') this.#part = 'chunk size';
         else if (this.#part === 'trailer') {
-          if (line.text === '') return this.#answer();
+          if (line.text === '') return this.#response();
         } else {
           this.#left = Number.parseInt(line.text, 16);
-          if (Number.isNaN(this.#left))
-            throw errors.NO_ANSWER({ reason: `not the size of a chunk: ${line.text.slice(0, 40)}` });
+          if (Number.isNaN(this.#left)) {
+            throw errors.NO_ANSWER({ reason: `invalid size of a chunk: ${line.text.slice(0, 40)}` });
+          }
           this.#part = this.#left === 0 ? 'trailer' : 'chunk';
         }
       }
@@ -82,18 +82,17 @@ export class ResponseReader {
     return undefined;
   }
 
-  /** An empty body is whole without another byte. */
-  #isWhole(): boolean {
+  /** An empty body is complete without further data. */
+  #isComplete(): boolean {
     return this.#part === 'body' && this.#left === 0;
   }
 
-  /** What is before `mark`, and how much of `data` it took, the mark included. */
+  /** Returns the text before `mark`, and how many bytes of `data` both use. */
   #line(data: Buffer, mark: Buffer): { text: string; used: number } | undefined {
     const all = this.#rest.length === 0 ? data : Buffer.concat([this.#rest, data]);
     const end = all.indexOf(mark);
     if (end < 0) {
-      if (all.length > LINE_MOST_BYTES)
-        throw errors.NO_ANSWER({ reason: `not HTTP: ${all.toString('latin1', 0, 40)}` });
+      if (all.length > MAX_LINE_BYTES) throw errors.NO_ANSWER({ reason: `not HTTP: ${all.toString('latin1', 0, 40)}` });
       this.#rest = Buffer.from(all);
       return undefined;
     }
@@ -111,24 +110,24 @@ export class ResponseReader {
       this.#part = 'chunk size';
       return;
     } else if (this.#status === 204 || this.#status === 304) this.#left = 0;
-    else throw errors.NO_ANSWER({ reason: 'an answer without its length' });
+    else throw errors.NO_ANSWER({ reason: 'a response without its length' });
     this.#part = 'body';
   }
 
   #body(piece: Buffer): void {
     this.#bytes += piece.length;
-    if (!this.#looks || piece.length === 0) return;
+    if (!this.#checksBody || piece.length === 0) return;
     if (this.#includes.length > 0 && !this.#found) {
       const all = this.#rest.length === 0 ? piece : Buffer.concat([this.#rest, piece]);
       this.#found = all.includes(this.#includes);
-      // The text may lie over the border of two pieces. Of a chunked body, the line behind begins afresh.
+      // The text may continue in the next piece, but not in another chunk.
       const isCut = !this.#found && piece.length < this.#left;
       this.#rest = isCut ? Buffer.from(all.subarray(Math.max(0, all.length - this.#includes.length + 1))) : NOTHING;
     }
     if (!this.#found && this.#text.length < TEXT_BYTES) this.#text += piece.toString('latin1', 0, TEXT_BYTES);
   }
 
-  #answer(): ReadResponse {
+  #response(): ReceivedResponse {
     return {
       status: this.#status,
       bytes: this.#bytes,

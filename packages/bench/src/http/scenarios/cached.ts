@@ -1,18 +1,17 @@
-/** One row by primary key out of the gateway's cache, which the relay keeps right. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { errors } from '../../errors.ts';
+/** One row by primary key from the gateway's cache, which the relay invalidates. */
+import { until } from '../../measuring/waiting.ts';
 import { readMetrics } from '../../processes/service-metrics.ts';
+import type { LoadRequest } from '../load/messages.ts';
 import type { Scenario } from '../scenario.ts';
 import { itemRequests } from './read.ts';
 
-const WAIT_MS = 20_000;
-const LOOK_MS = 50;
-/** Of the gateway's answers. */
-const MOST_MISSES = 0.1;
-/** Of each address before: the first one to ask misses, and so do those who ask while it is filled. */
+const FILL_MS = 20_000;
+/** Share of the gateway's responses. */
+const MAX_MISSES = 0.1;
+/** Misses of each path before it is cached: those of concurrent requests. */
 const FIRST_MISSES = 4;
 
-/** Few: a run of any length has filled the cache before it counts. */
+/** The requests are few, so that a run of any length fills the cache. */
 const requests = itemRequests.slice(0, 50);
 
 export const cached: Scenario = {
@@ -25,35 +24,40 @@ export const cached: Scenario = {
       fixture.baseline('constant'),
       fixture.realtime(),
     ]);
-    await servesFromCache(`${gateway.url}${requests[0]!.path}`);
+    await untilCached(gateway.url, requests.slice(0, 1));
     return {
-      ours: { server: gateway, requests, target: null },
-      others: [
+      gateway: { server: gateway, requests },
+      baselines: [
         {
           server: constant,
           requests: [{ method: 'GET', path: '/items', status: 200, includes: '"item 17"' }],
           target: 0.85,
         },
       ],
-      async check() {
-        const figure = await readMetrics(gateway.url);
-        const hits = figure('tidemark_cache_hits_total');
-        const misses = figure('tidemark_cache_misses_total');
-        const most = FIRST_MISSES * requests.length + MOST_MISSES * (hits + misses);
-        return misses <= most ? undefined : `${misses} of ${hits + misses} answers did not come from the cache`;
-      },
+      check: () => mostlyHits(gateway.url, requests.length),
     };
   },
 };
 
-async function servesFromCache(url: string): Promise<void> {
-  const deadline = Date.now() + WAIT_MS;
-  for (;;) {
-    const answer = await fetch(url);
-    await answer.arrayBuffer();
-    const status = answer.headers.get('cache-status') ?? 'none';
-    if (status.includes('hit')) return;
-    if (Date.now() > deadline) throw errors.CACHE_SILENT({ seconds: WAIT_MS / 1000, status });
-    await sleep(LOOK_MS);
+/** Resolves when each of the requests is answered from the cache. */
+export async function untilCached(url: string, requests: readonly LoadRequest[]): Promise<void> {
+  for (const { path, headers = {} } of requests) {
+    let status = 'none';
+    const isCached = async () => {
+      const response = await fetch(`${url}${path}`, { headers });
+      await response.arrayBuffer();
+      status = response.headers.get('cache-status') ?? 'none';
+      return status.includes('hit');
+    };
+    await until(() => `a response from the cache (its status is "${status}")`, isCached, FILL_MS);
   }
+}
+
+/** @returns the problem if too many responses did not come from the cache */
+export async function mostlyHits(url: string, paths: number): Promise<string | undefined> {
+  const read = await readMetrics(url);
+  const hits = read('tidemark_cache_hits_total');
+  const misses = read('tidemark_cache_misses_total');
+  const max = FIRST_MISSES * paths + MAX_MISSES * (hits + misses);
+  return misses <= max ? undefined : `${misses} of ${hits + misses} responses did not come from the cache`;
 }

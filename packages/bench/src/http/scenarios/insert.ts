@@ -1,21 +1,12 @@
 /**
- * One row a request from many clients at once. Every acknowledged row must be there in the end. The question is asked of a
- * durable database, where each commit has to reach the disk; the same without fsync is shown beside it, and nothing is asked of it.
+ * One row a request from many clients. Every acknowledged row must exist in the end. The target is for a durable database, where each commit
+ * reaches the disk; the comparison without fsync has none.
  */
-import postgres from 'postgres';
-import type { LoadRequest } from '../load/messages.ts';
-import type { Scenario } from '../scenario.ts';
+import { withClient } from '@tidemark/local-stack';
+import { postJson, type Scenario } from '../scenario.ts';
 
-function requests(path: string): LoadRequest[] {
-  return Array.from({ length: 100 }, (_, sensor) => ({
-    method: 'POST',
-    path,
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ sensor, value: sensor / 8 }),
-    status: 201,
-    includes: '',
-  }));
-}
+const requests = (path: string) =>
+  Array.from({ length: 100 }, (_, sensor) => postJson(path, { sensor, value: sensor / 8 }, 201, ''));
 
 function insert(connections: number, durable: boolean): Scenario {
   const clients = `${connections.toLocaleString('en')} concurrent clients`;
@@ -23,16 +14,18 @@ function insert(connections: number, durable: boolean): Scenario {
     name: `insert-${connections}${durable ? '' : '-no-fsync'}`,
     title: `single-row inserts, ${clients}, ${durable ? 'durable commits' : 'without fsync'}`,
     connections,
-    ...(durable ? { durable } : {}),
+    durable,
     async start(fixture) {
       const [gateway, route] = await Promise.all([fixture.gateway(), fixture.baseline('insert')]);
       const before = await rows(fixture.databaseUrl);
       return {
-        ours: { server: gateway, requests: requests('/rest/v1/readings'), target: null },
-        others: [{ server: route, requests: requests('/readings'), target: durable ? 2 : null }],
+        gateway: { server: gateway, requests: requests('/rest/v1/readings') },
+        baselines: [{ server: route, requests: requests('/readings'), target: durable ? 2 : null }],
         async check(completed) {
           const added = (await rows(fixture.databaseUrl)) - before;
-          return added === completed ? undefined : `${completed} inserts were acknowledged, ${added} rows are there`;
+          return added === completed
+            ? undefined
+            : `${completed} inserts were acknowledged, and ${added} rows were added`;
         },
       };
     },
@@ -40,13 +33,8 @@ function insert(connections: number, durable: boolean): Scenario {
 }
 
 async function rows(url: string): Promise<number> {
-  const sql = postgres(url, { max: 1 });
-  try {
-    const [row] = await sql`select count(*)::int as rows from readings`;
-    return Number(row?.rows);
-  } finally {
-    await sql.end({ timeout: 1 });
-  }
+  const [row] = await withClient(url, (sql) => sql`select count(*)::int as rows from readings`);
+  return Number(row?.rows);
 }
 
 export const insert100 = insert(100, true);

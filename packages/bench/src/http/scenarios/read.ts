@@ -1,13 +1,13 @@
-/** One row by primary key, as anon, from Postgres each time. */
+/** One row by primary key as anon, from Postgres each time. */
 import type { LoadRequest } from '../load/messages.ts';
-import { type Scenario, spread } from '../scenario.ts';
+import { postJson, type Scenario, spread } from '../scenario.ts';
 
 const QUERY = 'query ($id: Int!) { itemById(id: $id) { id name price stock createdAt } }';
 const ids = spread(1_000, 10_000);
+const get = (path: (id: number) => string): LoadRequest[] =>
+  ids.map((id) => ({ method: 'GET', path: path(id), status: 200, includes: `"item ${id}"` }));
 
-export const itemRequests: readonly LoadRequest[] = ids.map((id) => ({
-  ...{ method: 'GET', path: `/rest/v1/items?id=eq.${id}`, status: 200, includes: `"item ${id}"` },
-}));
+export const itemRequests: readonly LoadRequest[] = get((id) => `/rest/v1/items?id=eq.${id}`);
 
 export const read: Scenario = {
   name: 'read',
@@ -20,24 +20,13 @@ export const read: Scenario = {
       fixture.baseline('postgraphile'),
       fixture.baseline('postgraphile-no-role'),
     ]);
-    const graph: readonly LoadRequest[] = ids.map((id) => ({
-      method: 'POST',
-      path: '/graphql',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ query: QUERY, variables: { id } }),
-      status: 200,
-      includes: `"item ${id}"`,
-    }));
+    const graphQl = ids.map((id) => postJson('/graphql', { query: QUERY, variables: { id } }, 200, `"item ${id}"`));
     return {
-      ours: { server: gateway, requests: itemRequests, target: null },
-      others: [
-        {
-          server: route,
-          requests: ids.map((id) => ({ method: 'GET', path: `/items/${id}`, status: 200, includes: `"item ${id}"` })),
-          target: 1,
-        },
-        { server: postgraphile, requests: graph, target: 3 },
-        { server: noRole, requests: graph, target: 3 },
+      gateway: { server: gateway, requests: itemRequests },
+      baselines: [
+        { server: route, requests: get((id) => `/items/${id}`), target: 1 },
+        { server: postgraphile, requests: graphQl, target: 3 },
+        { server: noRole, requests: graphQl, target: 3 },
       ],
     };
   },

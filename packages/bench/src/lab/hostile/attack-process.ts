@@ -1,15 +1,11 @@
-/**
- * Process entry: thirty attackers, until they are told that it is over. In a process of their own, as in the world: what they cost
- * themselves must not stand between the users and the readMetrics that are taken of them.
- */
+/** The process of the attackers, whose own cost must not slow down the users. Ends with its parent. */
 import { setMaxListeners } from 'node:events';
 import { attackers } from './all.ts';
 import { type Attacker, attack } from './attacker.ts';
 import { type Outcomes, sumOf } from './outcomes.ts';
 
-/** Messages of the parent: the gateway to attack, then the end of the trial. */
-export type AttackOrder = { readonly url: string; readonly count: number } | 'over';
-/** Reports to the parent; the last one is final. */
+/** Messages of the parent: the gateway to attack, then the end of the attack. */
+export type AttackOrder = { readonly url: string; readonly count: number } | 'end';
 export interface AttackReport {
   readonly outcomes: Outcomes;
   readonly isFinal: boolean;
@@ -17,10 +13,10 @@ export interface AttackReport {
 
 const REPORT_MS = 250;
 const over = new AbortController();
-// Each open connection of an attacker listens.
+// Each open connection of an attacker has a listener.
 setMaxListeners(0, over.signal);
 
-function start({ url, count }: Exclude<AttackOrder, 'over'>): void {
+function start({ url, count }: Exclude<AttackOrder, 'end'>): void {
   const target = { url, port: Number(new URL(url).port), over: over.signal };
   const attacks = Array.from({ length: count }, (_, n) => {
     const attacker = attackers[n % attackers.length] as Attacker;
@@ -34,5 +30,5 @@ function start({ url, count }: Exclude<AttackOrder, 'over'>): void {
   });
 }
 
-process.on('message', (order: AttackOrder) => (order === 'over' ? over.abort() : start(order)));
+process.on('message', (order: AttackOrder) => (order === 'end' ? over.abort() : start(order)));
 process.once('disconnect', () => process.exit());

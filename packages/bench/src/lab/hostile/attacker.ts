@@ -1,92 +1,92 @@
-/** An attacker of the trial `hostile`: a stranger without a token who sends requests that cost the sender little and the server much. */
+/** An attacker without a token, whose requests cost the sender little and the server much. */
 import { connect, type Socket } from 'node:net';
 import { Agent, type Dispatcher, errors, request } from 'undici';
 import { pause } from '../../measuring/waiting.ts';
 
 export interface Target {
-  /** The gateway. */
+  /** Address of the gateway. */
   readonly url: string;
   readonly port: number;
+  /** Aborted at the end of the attack. */
   readonly over: AbortSignal;
 }
 
 export interface Outcome {
-  /** Tries that were refused, cut off or answered with an error. */
+  /** Attempts that were refused, disconnected or answered with an error. */
   refused: number;
   served: number;
-  /** Tries that nobody answered in time. */
+  /** Attempts without a response in time. */
   unanswered: number;
-  /** Bytes of the largest answer. */
+  /** Bytes of the largest response. */
   largestBytes: number;
 }
 
 export interface Attacker {
-  /** As its file. */
   readonly name: string;
-  /** Whether it has to be refused; otherwise it may be served, at a bounded cost. */
+  /** Whether the server has to refuse it; otherwise it may serve it at a bounded cost. */
   readonly isRefused: boolean;
-  /** Makes one attempt. It is called again until the attack is over. */
+  /** Makes one attempt; called repeatedly until the end of the attack. */
   attempt(target: Target, outcome: Outcome): Promise<void>;
 }
 
-/** Longer than any deadline of the services for a request that asks for little. */
-export const ANSWER_MS = 10_000;
-/** Between two tries of one attacker. */
+/** Longer than any time limit of the services for a small request. */
+export const RESPONSE_MS = 10_000;
+/** Pause between two attempts of one attacker. */
 const PAUSE_MS = 5;
 
-/** Attacks until it is over. @returns what has come of it so far, and the end of it */
+/** Attacks until the end. @returns the outcome, which changes until `ended` resolves */
 export function attack(attacker: Attacker, target: Target): { outcome: Outcome; ended: Promise<void> } {
   const outcome: Outcome = { refused: 0, served: 0, unanswered: 0, largestBytes: 0 };
-  return { outcome, ended: repeat(attacker, target, outcome) };
+  const run = async () => {
+    while (!target.over.aborted) {
+      await attacker.attempt(target, outcome).catch((error: unknown) => count(outcome, failureOf(error), target));
+      await pause(PAUSE_MS);
+    }
+  };
+  return { outcome, ended: run() };
 }
 
-async function repeat(attacker: Attacker, target: Target, outcome: Outcome): Promise<void> {
-  while (!target.over.aborted) {
-    await attacker.attempt(target, outcome).catch((error: unknown) => count(outcome, failureOf(error), target));
-    await pause(PAUSE_MS);
-  }
-}
-
-/** A connection that is refused or reset is a refusal; one that stays open without an answer is none. */
+/** A refused or reset connection is a refusal; one that stays open without a response is unanswered. */
 function failureOf(error: unknown): 'refused' | 'unanswered' {
   const isTimeout = error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError;
   return isTimeout ? 'unanswered' : 'refused';
 }
 
-/** An attempt that is cut short by the end of the attack is not counted. */
+/** Does not count an attempt that the end of the attack interrupts. */
 export function count(outcome: Outcome, what: 'refused' | 'served' | 'unanswered', target: Target): void {
   if (!target.over.aborted) outcome[what] += 1;
 }
 
-const agent = new Agent({ connections: 64, headersTimeout: ANSWER_MS, bodyTimeout: ANSWER_MS });
+const agent = new Agent({ connections: 64, headersTimeout: RESPONSE_MS, bodyTimeout: RESPONSE_MS });
 
-/** Sends a request and reads its answer to the end, without keeping it. */
+/** Sends a request, and reads and discards its response. */
 export async function send(
   target: Target,
   outcome: Outcome,
   path: string,
   options: Omit<Dispatcher.RequestOptions, 'path' | 'method' | 'origin'> & { method?: Dispatcher.HttpMethod } = {},
-): Promise<number> {
-  const answer = await request(`${target.url}${path}`, { ...options, dispatcher: agent, signal: target.over });
+): Promise<void> {
+  const response = await request(`${target.url}${path}`, { ...options, dispatcher: agent, signal: target.over });
   let bytes = 0;
-  for await (const chunk of answer.body) bytes += (chunk as Buffer).length;
+  for await (const chunk of response.body) bytes += (chunk as Buffer).length;
   outcome.largestBytes = Math.max(outcome.largestBytes, bytes);
-  count(outcome, answer.statusCode >= 400 ? 'refused' : 'served', target);
-  return answer.statusCode;
+  count(outcome, response.statusCode >= 400 ? 'refused' : 'served', target);
 }
 
-/** A bare connection that ends with the attack. */
-export function openSocket(target: Target): Socket {
+/** Opens a connection that ends with the attack, and sends text. */
+export function openSocket(target: Target, text: string): Socket {
   const socket = connect({ host: '127.0.0.1', port: target.port });
+  // A reset is an outcome, which `within` and `destroyed` show.
   socket.on('error', () => undefined);
   const end = () => socket.destroy();
   target.over.addEventListener('abort', end, { once: true });
   socket.once('close', () => target.over.removeEventListener('abort', end));
+  socket.write(text);
   return socket;
 }
 
-/** Resolves with whether `event` came within the time. */
-export function within(socket: Socket, event: 'data' | 'close', ms: number): Promise<boolean> {
+/** Resolves with whether the event came within the time. */
+export function within(socket: Socket, event: 'data' | 'close' | 'drain', ms: number): Promise<boolean> {
   return new Promise((resolve) => {
     const done = (came: boolean) => {
       clearTimeout(timer);

@@ -1,46 +1,32 @@
-/** The memory of what is attacked: the gateway, realtime, and the Postgres backends that the services' statements run in. */
+/** Memory of the gateway, of realtime, and of the Postgres backends of the services. */
 import { readFileSync } from 'node:fs';
 import { withClient } from '@tidemark/local-stack';
 import type { Sql } from 'postgres';
+import { repeat } from '../../measuring/loops.ts';
 import { pause, until } from '../../measuring/waiting.ts';
 import type { FourServices } from '../setup/four-services.ts';
-
-export interface MemoryPeaks {
-  gateway: number;
-  realtime: number;
-  /** The largest of the backends, shared memory not counted. */
-  backend: number;
-}
 
 const SAMPLE_MS = 100;
 const FREED_WITHIN_MS = 20_000;
 const MB = 1024 ** 2;
 
-/** Samples until it is stopped. @returns the peaks so far, in MB; 0 where the system does not tell (only Linux does) */
+/** Samples until it is stopped. Peaks are in MB, that of backends without shared memory; all are 0 on systems other than Linux. */
 export function watchMemory(services: FourServices, primaryUrl: string) {
-  const peaks: MemoryPeaks = { gateway: 0, realtime: 0, backend: 0 };
-  let isStopped = false;
-  const ended = withClient(primaryUrl, async (sql) => {
-    while (!isStopped) {
-      for (const name of ['gateway', 'realtime'] as const) {
-        peaks[name] = Math.max(peaks[name], (services[name].usage().rssBytes ?? 0) / MB);
-      }
-      peaks.backend = Math.max(peaks.backend, await largestBackend(sql));
-      await pause(SAMPLE_MS);
+  const peaks = { gateway: 0, realtime: 0, backend: 0 };
+  const loop = repeat(async () => {
+    for (const name of ['gateway', 'realtime'] as const) {
+      peaks[name] = Math.max(peaks[name], (services[name].usage().rssBytes ?? 0) / MB);
     }
+    peaks.backend = Math.max(peaks.backend, await withClient(primaryUrl, largestBackend));
+    await pause(SAMPLE_MS);
   });
-  // An error is told by `stop`; until then it must not end the process as an unhandled rejection.
-  ended.catch(() => undefined);
-  return {
-    peaks,
-    stop(): Promise<void> {
-      isStopped = true;
-      return ended;
-    },
-  };
+  return { peaks, stop: loop.stop };
 }
 
-/** Returns the private memory of the largest backend, in MB, once it is at most `expected` or the time is over. Memory of an answer that is still being built does not count. */
+/**
+ * Returns the private memory of the largest backend, in MB, once it is at most `expected`, or after 20 s: backends free the memory of a
+ * running statement later.
+ */
 export async function keptByBackends(primaryUrl: string, expected: number): Promise<number> {
   return withClient(primaryUrl, async (sql) => {
     let largest = 0;
@@ -48,7 +34,8 @@ export async function keptByBackends(primaryUrl: string, expected: number): Prom
       largest = await largestBackend(sql);
       return largest <= expected;
     };
-    await until('backends to free what they do not keep', isFreed, FREED_WITHIN_MS).catch(() => undefined);
+    // The caller compares the result with its bound.
+    await until('backends to free memory', isFreed, FREED_WITHIN_MS).catch(() => undefined);
     return largest;
   });
 }
@@ -60,7 +47,7 @@ async function largestBackend(sql: Sql): Promise<number> {
   return Math.max(0, ...backends.map(({ pid }) => privateBytesOf(pid) / MB));
 }
 
-/** @returns 0 for a process that has just ended, and where there is no /proc */
+/** @returns 0 for a process that has just ended, and without /proc */
 function privateBytesOf(pid: number): number {
   try {
     const anonymous = /^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'));

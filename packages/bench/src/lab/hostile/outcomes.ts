@@ -6,13 +6,12 @@ export type Outcomes = Readonly<Record<string, Outcome>>;
 export function sumOf(attacks: readonly { readonly name: string; readonly outcome: Outcome }[]): Outcomes {
   const sums: Record<string, Outcome> = {};
   for (const { name, outcome } of attacks) {
+    sums[name] ??= { refused: 0, served: 0, unanswered: 0, largestBytes: 0 };
     const sum = sums[name];
-    sums[name] = {
-      refused: (sum?.refused ?? 0) + outcome.refused,
-      served: (sum?.served ?? 0) + outcome.served,
-      unanswered: (sum?.unanswered ?? 0) + outcome.unanswered,
-      largestBytes: Math.max(sum?.largestBytes ?? 0, outcome.largestBytes),
-    };
+    sum.refused += outcome.refused;
+    sum.served += outcome.served;
+    sum.unanswered += outcome.unanswered;
+    sum.largestBytes = Math.max(sum.largestBytes, outcome.largestBytes);
   }
   return sums;
 }

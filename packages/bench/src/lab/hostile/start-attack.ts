@@ -1,4 +1,4 @@
-/** The process of the attackers, as the trial sees it. */
+/** Starts the process of the attackers. */
 import { join } from 'node:path';
 import { errors } from '../../errors.ts';
 import { forkModule, stopChild } from '../../processes/server.ts';
@@ -6,18 +6,18 @@ import { usageOf } from '../../processes/usage.ts';
 import type { AttackOrder, AttackReport } from './attack-process.ts';
 import type { Outcomes } from './outcomes.ts';
 
-export interface AttackProcess {
-  /** As of a moment ago. */
+export interface Attack {
+  /** Returns the last report. */
   outcomes(): Outcomes;
-  /** Processor time that the attackers have taken themselves; null where the system does not tell. */
+  /** Processor time of the attackers themselves; null if unknown. */
   cpuMs(): number | null;
-  /** Tells them that it is over. @returns what has come of it @throws BENCH_LOAD_ENDED */
+  /** Ends the attack. @returns the final outcomes @throws BENCH_LOAD_ENDED */
   end(): Promise<Outcomes>;
   stop(): Promise<void>;
 }
 
-export function startAttack(url: string, count: number): AttackProcess {
-  const child = forkModule(join(import.meta.dirname, 'attack-process.js'), {});
+export function startAttack(url: string, count: number): Attack {
+  const child = forkModule(join(import.meta.dirname, 'attack-process.js'));
   let outcomes: Outcomes = {};
   child.on('message', (report: AttackReport) => {
     outcomes = report.outcomes;
@@ -31,7 +31,7 @@ export function startAttack(url: string, count: number): AttackProcess {
       new Promise((resolve, reject) => {
         child.on('message', ({ outcomes: all, isFinal }: AttackReport) => isFinal && resolve(all));
         child.once('exit', (code) => reject(errors.LOAD_ENDED({ reason: `it ended with code ${code}` })));
-        send('over');
+        send('end');
       }),
     stop: () => stopChild(child),
   };

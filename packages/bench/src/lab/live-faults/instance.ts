@@ -1,12 +1,12 @@
-/** A realtime instance of a trial: a process of its own that can be killed and started again. */
-import { fileURLToPath } from 'node:url';
+/** A realtime instance of a trial, which can be killed and started again. */
 import { until } from '../../measuring/waiting.ts';
-import { type ServerProcess, startServer } from '../../processes/server.ts';
+import type { Env, ServerProcess } from '../../processes/server.ts';
+import { startService } from '../../processes/services.ts';
 
 export interface Instance {
-  /** As in pg_stat_replication: `tidemark relay <name>`. */
+  /** Name in pg_stat_replication: `tidemark relay <name>`. */
   readonly name: string;
-  /** `ws://…`; where nothing listens before the first start. */
+  /** `ws://…`; before the first start, an address at which nothing listens. */
   url(): string;
   pid(): number;
   kill(): Promise<void>;
@@ -14,26 +14,27 @@ export interface Instance {
   start(): Promise<void>;
 }
 
-export function liveInstance(name: string, env: Readonly<Record<string, string>>): Instance {
+/** @param env has DATABASE_URL and NATS_URL */
+export function liveInstance(name: string, env: Env): Instance {
   let server: ServerProcess | undefined;
-  const path = fileURLToPath(import.meta.resolve('@tidemark/realtime/main'));
   let url = 'ws://127.0.0.1:1';
-  // What is broken on purpose is in every log; LAB_LOG=warn shows it.
-  const settings = { PORT: '0', LOG_LEVEL: process.env.LAB_LOG ?? 'silent', INSTANCE: name, ...env };
+  const servers = { primaryUrl: env.DATABASE_URL ?? '', natsUrl: env.NATS_URL ?? '' };
+  // Every instance logs the faults that the trial causes; LAB_LOG=warn shows them.
+  const options = { env: { LOG_LEVEL: process.env.LAB_LOG ?? 'silent', INSTANCE: name, ...env } };
   return {
     name,
     url: () => url,
     pid: () => server?.pid ?? 0,
     async start() {
-      // On a busy machine the first statement may overrun its limit; what supervises it would start it again, too.
+      // On a busy machine the first statement may time out; a supervisor would start the instance again.
       await until(`realtime ${name} to start`, async () => {
-        server = await startServer(`realtime ${name}`, path, settings);
+        server = await startService('realtime', servers, options, `realtime ${name}`);
+        url = server.url.replace('http', 'ws');
         return true;
       });
-      url = (server as ServerProcess).url.replace('http', 'ws');
     },
     async kill() {
-      await server?.kill('SIGKILL');
+      await server?.kill();
     },
     async stop() {
       await server?.stop();

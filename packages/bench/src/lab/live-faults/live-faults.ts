@@ -1,156 +1,150 @@
 /**
- * The frame of the trials of live queries: a stack and two realtime instances of their own, writers, and clients that follow what
- * they write by the protocol alone, while something is broken. At the end every client has to have what the database has.
+ * The setup of trials of live queries: an own stack, two realtime instances, writers, and model clients that follow what is written while
+ * something is broken. In the end every client must hold what the database holds.
  */
-import { randomBytes } from 'node:crypto';
-import { migrate } from '@tidemark/db';
-import { type Stack, startTemporaryStack } from '@tidemark/local-stack';
+import type { Stack } from '@tidemark/local-stack';
 import { as, type ModelClient, type Row, rowsText } from '@tidemark/testing/live-checker';
 import postgres from 'postgres';
 import { answered, pause, until } from '../../measuring/waiting.ts';
-import { atLeast, atMost, equal, type Finding, type TrialContext } from '../trial.ts';
+import { SECRET } from '../../processes/services.ts';
+import { atLeast, equal, type Finding, type Mode, none, type Trial, type TrialContext } from '../trial.ts';
 import { type Instance, liveInstance } from './instance.ts';
 import { type Follower, follow } from './model-clients.ts';
 import { type Load, SETUP, watchBacklog, write } from './writers.ts';
 
-/** Of every kind, over both instances. */
+/** Clients of the mixed population, over both instances. */
 const CLIENTS = { quick: 30, full: 200 };
 const WRITERS = { quick: 4, full: 8 };
-/** Each writer's pace: together at most 2,000 transactions a second; quick ones, beside other tests, 400. */
+/** Interval of each writer: at most 2,000 transactions a second together, 400 in quick runs beside other tests. */
 const WRITER_MS = { quick: 10, full: 4 };
-/** Over which an instance that stops lets its clients go; in full as by default. */
+/** Time over which a stopping instance disconnects its clients; the default in full runs. */
 const DRAIN_MS = { quick: 300, full: 3_000 };
-const SECRET = randomBytes(24).toString('hex');
-/** All clients are where the database is within this time after the last write. */
+/** Time after the last write within which all clients must equal the database. */
 const CATCH_UP_MS = { quick: 30_000, full: 120_000 };
 
 export interface LiveFaults {
   readonly stack: Stack;
   readonly instances: readonly Instance[];
-  /** The one whose relay has the slot, once there is one. */
+  /** Returns the instance whose relay has the replication slot, once there is one. */
   active(): Promise<Instance>;
-  /** Resolves once the relay has confirmed what is in the WAL by now. */
+  /** Resolves once the relay has confirmed the present end of the WAL. */
   relayed(): Promise<void>;
-  /** Bytes of WAL that the relay has not confirmed. */
+  /** Returns the bytes of WAL that the relay has not confirmed. */
   backlog(): Promise<number>;
+  /** Returns the reasons of all epochs. */
   epochs(): Promise<string[]>;
 }
 
-export interface LiveFaultOptions {
+export interface LiveFaultOptions extends Pick<Trial, 'name' | 'claim'> {
   postgresSettings?: Record<string, string>;
-  /** What is broken, while writers write and clients follow. */
-  faults(liveFaultTrial: LiveFaults, clients: readonly ModelClient[]): Promise<Finding[]>;
-  clients?: number;
+  /** Breaks something while writers write and clients follow. @returns additional findings */
+  faults(context: TrialContext, running: LiveFaults, clients: readonly ModelClient[]): Promise<Finding[]>;
+  clients?: Readonly<Record<Mode, number>>;
   writers?: number;
-  /** Of each writer, ms from one transaction to the next. */
   writerMs?: number;
-  /** Epochs that the faults have to bring about; 0: no resync at all. */
-  epochs: number;
+  /** Epochs that the faults must cause. Default 0: no client may be told to resync. */
+  epochs?: number;
 }
 
-export async function liveFaultTrial(context: TrialContext, options: LiveFaultOptions): Promise<Finding[]> {
-  const kind = context.quick ? 'quick' : 'full';
-  const { postgresSettings = {}, clients: count = CLIENTS[kind], writers: many = WRITERS[kind] } = options;
-  const { writerMs = WRITER_MS[kind] } = options;
-  const stack = await startTemporaryStack({ replica: false, postgresSettings });
-  context.cleanup(() => stack.stop());
-  const url = stack.primary.url;
-  await migrate(url);
-  await stack.primary.query(SETUP);
+export const liveFaultTrial = (options: LiveFaultOptions): Trial => ({
+  name: options.name,
+  claim: options.claim,
+  run: (context) => run(context, options),
+});
+
+async function run(context: TrialContext, options: LiveFaultOptions): Promise<Finding[]> {
+  const { mode } = context;
+  const { postgresSettings = {}, writerMs = WRITER_MS[mode], clients: count = CLIENTS, epochs = 0 } = options;
+  const stack = await context.ownStack({ replica: false, postgresSettings }, SETUP);
+  const { url } = stack.primary;
   const env = {
-    DRAIN_MS: String(DRAIN_MS[kind]),
+    DRAIN_MS: String(DRAIN_MS[mode]),
     DATABASE_URL: url,
     NATS_URL: stack.nats.url,
     JWT_SECRET: SECRET,
   };
   const instances = [liveInstance('a', env), liveInstance('b', env)];
-  context.cleanup(async () => void (await Promise.allSettled(instances.map((one) => one.stop()))));
-  await Promise.all(instances.map((one) => one.start()));
+  for (const instance of instances) context.stopAtEnd(instance);
+  await Promise.all(instances.map((instance) => instance.start()));
   const running = runningOf(stack, instances);
   await running.active();
 
-  const torn = { times: 0, last: '' };
-  const followers = follow(
-    instances.map(({ url }) => url),
-    count,
-    SECRET,
-    torn,
-  );
+  const partial = { count: 0, last: '' };
+  const urls = instances.map((instance) => instance.url);
+  const followers = follow(urls, count[mode], partial);
   const clients = followers.map(({ client }) => client);
   context.cleanup(async () => {
     for (const client of clients) client.stop();
   });
   for (const client of clients) client.start();
   await until('every client to have a snapshot', () => clients.every((client) => client.snapshots > 0));
-  const before = await running.epochs();
-  const begun = new Map(clients.map((client) => [client, client.snapshots]));
+  const epochsBefore = (await running.epochs()).length;
+  const snapshotsBefore = new Map(clients.map((client) => [client, client.snapshots]));
 
   const load: Load = { writing: true, waiting: false, written: 0 };
   const watching = watchBacklog(running.backlog, load);
   const startedAt = performance.now();
-  const writers = Array.from({ length: many }, (_, n) => write(url, n, writerMs, load));
+  const writers = Array.from({ length: options.writers ?? WRITERS[mode] }, (_, n) => write(url, n, writerMs, load));
   let found: Finding[] = [];
   try {
-    found = await options.faults(running, clients);
+    found = await options.faults(context, running, clients);
   } finally {
     load.writing = false;
     await Promise.all([...writers, watching]);
   }
   const rate = (load.written / (performance.now() - startedAt)) * 1_000;
-  const behind = await catchUp(stack, followers, CATCH_UP_MS[kind]);
+  const behind = await catchUp(stack, followers, CATCH_UP_MS[mode]);
 
-  const epochs = (await running.epochs()).length - before.length;
-  const total = (count: (client: ModelClient) => number) => clients.reduce((sum, one) => sum + count(one), 0);
+  const sum = (count: (client: ModelClient) => number) => clients.reduce((total, one) => total + count(one), 0);
   const resyncs = clients.flatMap((client) => client.resyncs);
   const surprises = clients.flatMap((client) => client.surprises);
-  const isAfresh = (client: ModelClient) => client.snapshots > (begun.get(client) ?? 0);
   const leaks = clients.flatMap((client) => client.leaks);
+  const hasRestarted = (client: ModelClient) => client.snapshots > (snapshotsBefore.get(client) ?? 0);
   context.log(
-    `${load.written} transactions (${rate.toFixed(0)}/s), ${total((one) => one.connections)} connections, ` +
-      `${total((one) => one.resumes)} resumes, ${total((one) => one.refreshes)} refreshes, ${total((one) => one.snapshots)} snapshots, ${resyncs.length} resyncs` +
-      `${resyncs.length > 0 ? ` (${[...new Set(resyncs)].join('; ')})` : ''}`,
+    `${load.written} transactions (${rate.toFixed(0)}/s), ${sum((one) => one.connections)} connections, ` +
+      `${sum((one) => one.resumes)} resumes, ${sum((one) => one.refreshes)} token refreshes, ` +
+      `${sum((one) => one.snapshots)} snapshots, ${resyncs.length} resyncs: ${[...new Set(resyncs)].join('; ')}`,
   );
   for (const line of [...leaks, ...surprises, ...behind].slice(0, 5)) context.log(line.slice(0, 500));
   return [
     ...found,
     atLeast('transactions written meanwhile', 50, load.written),
-    equal(`clients of ${clients.length} that differ from the database in the end`, 0, behind.length),
-    equal('changes that came twice, or not at all', 0, surprises.length),
-    equal('rows that were sent and must not be seen', 0, leaks.length),
-    { ...equal('transactions that were seen in part', 0, torn.times), got: `${torn.times} ${torn.last}` },
-    options.epochs === 0
-      ? equal('clients that were told to start afresh', 0, resyncs.filter((reason) => !isBacklog(reason)).length)
-      : atLeast('clients that started afresh', clients.length, clients.filter(isAfresh).length),
-    equal('epochs that were minted', options.epochs, epochs),
-    atMost(
-      'refusals not to be retried',
-      0,
-      total((one) => one.refusals.filter((text) => text.includes('not')).length),
+    none(`clients (of ${clients.length}) that differ from the database in the end`, behind.length),
+    none('changes that came twice, or not at all', surprises.length),
+    none('rows that a client received without the right to see them', leaks.length),
+    none('transactions of which a client saw a part', partial.count, partial.last),
+    epochs === 0
+      ? none('unexpected resyncs', resyncs.filter((reason) => !isBacklog(reason)).length)
+      : atLeast('clients that received a new snapshot', clients.length, clients.filter(hasRestarted).length),
+    equal('new epochs', epochs, (await running.epochs()).length - epochsBefore),
+    none(
+      'refusals without retry',
+      sum((one) => one.refusals.filter((text) => text.includes('not')).length),
     ),
   ];
 }
 
-/** A client that resumes far behind, or on an instance that has just started, may be told to start afresh: no gap either. */
+/** A client that resumes far behind, or on an instance that has just started, may be told to resync without a fault. */
 const isBacklog = (reason: string) =>
   /just begun|too much|too old|faster than|too slow|decided in time|window could not be read/.test(reason);
 
-/** @returns what is wrong with each client that did not get there in time */
+/** @returns the difference of each client that does not equal the database in time */
 async function catchUp(stack: Stack, followers: readonly Follower[], ms: number): Promise<string[]> {
   const sql = postgres(stack.primary.url, { max: 1, onnotice: () => {} });
   const deadline = Date.now() + ms;
   const behind: string[] = [];
   try {
     for (const { guise, client } of followers) {
-      // SELECTs under its role and claims: the policies decide what it has to have.
-      const results = await sql.unsafe(as(guise.user, guise.select)).simple();
-      const rows = (results as unknown as { row: Row }[][]).flat().filter(({ row }) => row !== undefined);
-      const wanted = rowsText(
+      // The SELECT runs under the client's role and claims, so that the policies decide what it must hold.
+      const results: unknown = await sql.unsafe(as(guise.user, guise.select)).simple();
+      const rows = (results as { row: Row }[][]).flat().filter(({ row }) => row !== undefined);
+      const expected = rowsText(
         rows.map(({ row }) => row),
         guise.window,
       );
-      while (client.text() !== wanted && Date.now() < deadline) await pause(200);
-      if (client.text() !== wanted) {
-        behind.push(`${guise.name} has ${client.text().slice(0, 200)}… and not ${wanted.slice(0, 200)}…`);
+      while (client.text() !== expected && Date.now() < deadline) await pause(200);
+      if (client.text() !== expected) {
+        behind.push(`${guise.name} has ${client.text().slice(0, 200)}… instead of ${expected.slice(0, 200)}…`);
       }
     }
   } finally {
@@ -178,11 +172,11 @@ function runningOf(stack: Stack, instances: readonly Instance[]): LiveFaults {
     async relayed() {
       let lsn: string | undefined;
       await until('the position of the WAL', async () => {
-        const [at] = await query<{ lsn: string }>('select pg_current_wal_insert_lsn()::text as lsn');
-        lsn = at?.lsn;
+        const [row] = await query<{ lsn: string }>('select pg_current_wal_insert_lsn()::text as lsn');
+        lsn = row?.lsn;
         return lsn !== undefined;
       });
-      await until('the relay to be there', async () => {
+      await until(`the relay to confirm ${lsn}`, async () => {
         const [row] = await query<{ there: boolean }>(
           `select confirmed_flush_lsn >= '${lsn}'::pg_lsn as there from pg_replication_slots where slot_type = 'logical'`,
         );

@@ -1,4 +1,4 @@
-/** The clients of a liveFaultTrial: of every kind, over all instances, and some whose rows have a sum that no part of a transaction keeps. */
+/** The clients of a live fault trial: a mixed population over all instances, and clients of tables whose sum every transaction keeps. */
 import {
   claimsOf,
   type Guise,
@@ -9,6 +9,7 @@ import {
   type User,
 } from '@tidemark/testing/live-checker';
 import { SignJWT } from 'jose';
+import { SECRET } from '../../processes/services.ts';
 import { OWNED_SUM, OWNERS, SUM } from './writers.ts';
 
 export interface Follower {
@@ -16,54 +17,63 @@ export interface Follower {
   readonly client: ModelClient;
 }
 
-export interface Torn {
-  times: number;
+/** Transactions of which a client saw a part. */
+export interface PartialTransactions {
+  count: number;
   last: string;
 }
 
-/** Long enough for a busy machine, short enough that some expire. */
+/** Long enough for a busy machine, short enough that some tokens expire. */
 const TOKEN_S = 30;
-/** The same clients each time: what differs is when they come to what. */
+/** The population is the same in every run. */
 const SEED = 7;
 
-/** @param urls each connection of a client is to another one than the one before */
-export function follow(urls: readonly (() => string)[], count: number, secret: string, torn: Torn): Follower[] {
-  const key = new TextEncoder().encode(secret);
+/** @param urls each client connects to the next of them each time */
+export function follow(urls: readonly (() => string)[], count: number, partial: PartialTransactions): Follower[] {
+  const key = new TextEncoder().encode(SECRET);
   let issued = 0;
   const token = (user: User) => {
     issued += 1;
     const jwt = new SignJWT(claimsOf(user)).setProtectedHeader({ alg: 'HS256' }).setJti(String(issued));
     return jwt.setExpirationTime(`${TOKEN_S} s`).sign(key);
   };
-  const guises = [...population(count, random(SEED)), accounts(undefined, 'socket'), ...owned()];
+  const owned = OWNERS.map((user, n) => accounts(user, n === 0 ? 'events' : 'socket'));
+  const guises = [...population(count, random(SEED)), accounts(undefined, 'socket'), ...owned];
   return guises.map((guise, n) => {
     const { query, mode, window, transport, user, mayShow } = guise;
     let at = n;
     const client = new ModelClient({
-      ...{ query, mode, window, transport, mayShow },
+      query,
+      mode,
+      window,
+      transport,
+      mayShow,
       url: () => (urls[at++ % urls.length] as () => string)(),
       ...(user ? { token: () => token(user) } : {}),
-      ...(query.includes('accounts') ? { onWhole: (rows) => sum(rows, user ? OWNED_SUM : SUM, torn) } : {}),
+      ...(query.includes('accounts') ? { onWhole: (rows) => checkSum(rows, user ? OWNED_SUM : SUM, partial) } : {}),
     });
     return { guise, client };
   });
 }
 
-const owned = () => OWNERS.map((user, n) => accounts(user, n === 0 ? 'events' : 'socket'));
-
 function accounts(user: User | undefined, transport: Guise['transport']): Guise {
   const table = user ? 'owned_accounts' : 'accounts';
   return {
-    ...{ name: `${table} ${user?.sub ?? 'anon'}`, query: `${table}?`, mode: 'every', window: false, transport, user },
+    name: `${table} ${user?.sub ?? 'anon'}`,
+    query: `${table}?`,
+    mode: 'every',
+    window: false,
+    transport,
+    user,
     select: `select to_jsonb(t) as row from ${table} t`,
     mayShow: (row) => row.owner === user?.sub,
   };
 }
 
-function sum(rows: ReadonlyMap<unknown, Row>, wanted: number, torn: Torn): void {
-  let is = 0;
-  for (const { balance } of rows.values()) is += Number(balance);
-  if (is === wanted) return;
-  torn.times += 1;
-  torn.last = `(a sum of ${is} where ${wanted} is)`;
+function checkSum(rows: ReadonlyMap<unknown, Row>, expected: number, partial: PartialTransactions): void {
+  let sum = 0;
+  for (const { balance } of rows.values()) sum += Number(balance);
+  if (sum === expected) return;
+  partial.count += 1;
+  partial.last = `(a sum of ${sum} instead of ${expected})`;
 }

@@ -1,12 +1,12 @@
-/** What the writers of a liveFaultTrial do to the database, and when they wait. */
+/** The writers of a live fault trial. */
 import { changeThings, random, TABLES, thingsTables, USERS, type User } from '@tidemark/testing/live-checker';
 import postgres from 'postgres';
 import { answered, pause } from '../../measuring/waiting.ts';
 
-/** More than fit in two frames, so that a transaction over all of them comes in three; even, so that their sum stays. */
+/** A transaction over all accounts needs three frames. The number is even, so that transfers between halves keep the sum. */
 const ACCOUNTS = 1_200;
 export const SUM = ACCOUNTS * 100;
-/** Those who have the accounts; each sees its own alone, and what goes from one to another stays with the owner. */
+/** Each owner sees only its own accounts; transfers stay with one owner. */
 export const OWNERS: readonly User[] = USERS.slice(0, 4);
 export const OWNED_SUM = SUM / OWNERS.length;
 const owner = `'user ' || id % ${OWNERS.length}`;
@@ -23,30 +23,27 @@ create policy own on public.owned_accounts for select to authenticated using (ow
 grant select on public.owned_accounts to authenticated;
 alter publication tidemark add table public.accounts, public.owned_accounts;`;
 const THINGS = TABLES.map(({ name }) => name);
-/**
- * So much WAL that the relay has not confirmed makes the writers wait: on a machine that is busy with other things the trial is
- * about what is right, not about what is quick.
- */
-const BACKLOG_BYTES = 32 * 1024 ** 2;
-const BACKLOG_LOOK_MS = 250;
+/** Unconfirmed WAL above which the writers wait, so that a slow machine does not turn the trial into one of speed. */
+const MAX_BACKLOG_BYTES = 32 * 1024 ** 2;
+const BACKLOG_POLL_MS = 250;
 
 export interface Load {
   writing: boolean;
-  /** The relay has enough to do. */
+  /** The relay's backlog is at its maximum. */
   waiting: boolean;
   written: number;
 }
 
-/** Ends with `load.writing`. @param backlog bytes of WAL that the relay has not confirmed */
+/** Sets `load.waiting` until `load.writing` is false. @param backlog WAL that the relay has not confirmed, bytes */
 export async function watchBacklog(backlog: () => Promise<number>, load: Load): Promise<void> {
   while (load.writing) {
-    await pause(BACKLOG_LOOK_MS);
-    // While the primary is away nobody writes anyway.
-    load.waiting = (await backlog().catch(() => 0)) > BACKLOG_BYTES;
+    await pause(BACKLOG_POLL_MS);
+    // While the primary is down, nobody writes.
+    load.waiting = (await backlog().catch(() => 0)) > MAX_BACKLOG_BYTES;
   }
 }
 
-/** Transactions of all kinds, one in `paceMs` at the most, through whatever happens to the server. */
+/** Commits transactions of all kinds, at most one in `paceMs`, until `load.writing` is false. Continues after lost connections. */
 export async function write(url: string, n: number, paceMs: number, load: Load): Promise<void> {
   const connection = { deadlock_timeout: 10 };
   const connect = () =>
@@ -55,7 +52,7 @@ export async function write(url: string, n: number, paceMs: number, load: Load):
   const next = random(n + 1);
   while (load.writing) {
     if (load.waiting) {
-      await pause(BACKLOG_LOOK_MS);
+      await pause(BACKLOG_POLL_MS);
       continue;
     }
     const due = performance.now() + paceMs;
@@ -64,7 +61,7 @@ export async function write(url: string, n: number, paceMs: number, load: Load):
       await answered(sql.unsafe(text).simple());
       load.written += 1;
     } catch {
-      // A deadlock, or the server is away: what counts is what was committed.
+      // A deadlock or a stopped server: clients are compared with what was committed.
       try {
         await answered(sql.unsafe('rollback'));
       } catch {
@@ -73,19 +70,18 @@ export async function write(url: string, n: number, paceMs: number, load: Load):
         await pause(50);
       }
     }
-    const early = due - performance.now();
-    if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
+    await pause(Math.max(0, due - performance.now()));
   }
+  // The server may be down.
   await sql.end({ timeout: 2 }).catch(() => {});
 }
 
-/** From one account to another of the same owner; now and then half of all to the other half. The sums of the balances stay. */
+/** Transfers from one account to another of the same owner, or rarely from half of all accounts to the other half. */
 function transfer(next: () => number): string {
-  const account = () => 1 + Math.floor(next() * ACCOUNTS);
   const table = next() < 0.5 ? 'accounts' : 'owned_accounts';
   const step = OWNERS.length;
   if (next() < 0.003) return `update ${table} set balance = balance + (id / ${step} % 2) * 2 - 1`;
-  const from = account();
+  const from = 1 + Math.floor(next() * ACCOUNTS);
   const to = ((from + step - 1) % ACCOUNTS) + 1;
   return `update ${table} set balance = balance + case id when ${from} then -1 else 1 end where id in (${from}, ${to})`;
 }

@@ -1,83 +1,63 @@
-/** Load that does not wait for answers: so many requests a second are sent, whatever becomes of those before. */
+/** Load at a fixed rate that does not wait for responses. */
 import { Agent } from 'undici';
+import { closedLoop, openLoop } from '../../measuring/loops.ts';
 
-export interface OfferedAnswer {
-  /** 0: none came. */
+export interface OpenLoopResponse {
+  /** 0 if none came. */
   readonly status: number;
   readonly retryAfter: boolean;
-  /** From when it was due, so that a client that falls behind hides nothing. */
+  /** Since the request was due, so that a slow client hides nothing. */
   readonly ms: number;
-  /** Since the load began. */
+  /** Since the start of the load. */
   readonly at: number;
 }
 
-export interface OfferedLoad {
+export interface OpenLoopLoad {
   readonly url: string;
   readonly perSecond: number;
   readonly ms: number;
 }
 
-/** Sockets: as many as requests may be on their way; more wait here, which their times include. */
+/** Maximum requests in flight; more wait here, which their times include. */
 const CONNECTIONS = 3_000;
-const TICK_MS = 5;
-const HANGS_MS = 15_000;
+const RESPONSE_MS = 15_000;
 
-export async function offer({ url, perSecond, ms }: OfferedLoad): Promise<OfferedAnswer[]> {
-  const agent = new Agent({ connections: CONNECTIONS, pipelining: 1, headersTimeout: HANGS_MS, bodyTimeout: HANGS_MS });
-  const { origin, pathname, search } = new URL(url);
-  const answers: OfferedAnswer[] = [];
-  const began = performance.now();
-  let sent = 0;
-  let settled: (() => void) | undefined;
-
-  function send(due: number): void {
-    const done = (status: number, retryAfter: boolean) => {
-      const now = performance.now();
-      answers.push({ status, retryAfter, ms: now - due, at: now - began });
-      if (answers.length === sent) settled?.();
-    };
-    agent
-      .request({ origin, path: pathname + search, method: 'GET' })
-      .then(({ statusCode, headers, body }) =>
-        body.dump().then(() => done(statusCode, headers['retry-after'] !== undefined)),
-      )
-      .catch(() => done(0, false));
-  }
-  await new Promise<void>((resolve) => {
-    const timer = setInterval(() => {
-      const elapsed = Math.min(ms, performance.now() - began);
-      for (; sent < (elapsed / 1_000) * perSecond; sent += 1) send(began + (sent / perSecond) * 1_000);
-      if (elapsed >= ms) {
-        clearInterval(timer);
-        resolve();
-      }
-    }, TICK_MS);
+export async function offerLoad({ url, perSecond, ms }: OpenLoopLoad): Promise<OpenLoopResponse[]> {
+  const agent = new Agent({
+    connections: CONNECTIONS,
+    pipelining: 1,
+    headersTimeout: RESPONSE_MS,
+    bodyTimeout: RESPONSE_MS,
   });
-  if (answers.length < sent) {
-    await new Promise<void>((resolve) => {
-      settled = resolve;
-    });
-  }
+  const responses: Promise<OpenLoopResponse>[] = [];
+  const startedAt = performance.now();
+  await openLoop(perSecond, ms, (_, dueAt) => {
+    const settled = (status: number, retryAfter: boolean): OpenLoopResponse => {
+      const now = performance.now();
+      return { status, retryAfter, ms: now - dueAt, at: now - startedAt };
+    };
+    const response = get(agent, url).then(
+      ({ statusCode, headers }) => settled(statusCode, headers['retry-after'] !== undefined),
+      () => settled(0, false),
+    );
+    responses.push(response);
+  });
+  const settled = await Promise.all(responses);
   await agent.destroy();
-  return answers;
+  return settled;
 }
 
-/** Answers a second when each client waits for its answer before it asks again: what the server can do. */
+/** Returns the successful responses a second of clients that wait for each response: the capacity of the server. */
 export async function capacity(url: string, clients: number, ms: number): Promise<number> {
   const agent = new Agent({ connections: clients, pipelining: 1 });
-  const { origin, pathname, search } = new URL(url);
-  const until = performance.now() + ms;
-  const began = performance.now();
-  let answered = 0;
-  const client = async () => {
-    while (performance.now() < until) {
-      const { statusCode, body } = await agent.request({ origin, path: pathname + search, method: 'GET' });
-      await body.dump();
-      if (statusCode === 200) answered += 1;
-    }
-  };
-  await Promise.all(Array.from({ length: clients }, client));
-  const elapsed = performance.now() - began;
+  const { perSecond } = await closedLoop(clients, ms, async () => (await get(agent, url)).statusCode === 200);
   await agent.destroy();
-  return (answered / elapsed) * 1_000;
+  return perSecond;
+}
+
+async function get(agent: Agent, url: string) {
+  const { origin, pathname, search } = new URL(url);
+  const response = await agent.request({ origin, path: pathname + search, method: 'GET' });
+  await response.body.dump();
+  return response;
 }

@@ -1,22 +1,22 @@
 /**
- * The frame of the cache's trials: a stack with a replica whose replay is paused at random, a relay, two gateways with caches, and
- * a book. Each row carries the number of its last write; the book has, for each write, a position at or past its commit, and
- * each row that was read with the tidemark of its answer. No answer may miss a write at or before its tidemark.
+ * The setup of the cache trials: a stack with a replica whose replay pauses at random, a relay, and two gateways with caches. Each row
+ * holds the number of its last write. A history has, for each write, a position at or after its commit, and for each row read the
+ * tidemark of its response. No response may miss a write at or before its tidemark.
  */
 import { randomBytes } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
-import { migrate, runScript } from '@tidemark/db';
-import { type Stack, startTemporaryStack } from '@tidemark/local-stack';
+import type { Stack } from '@tidemark/local-stack';
 import postgres from 'postgres';
 import { Agent, request } from 'undici';
 import { errors } from '../../errors.ts';
-import { type ServerProcess, startServer } from '../../processes/server.ts';
-import { readMetrics } from '../../processes/service-metrics.ts';
-import { until } from '../load/recorded-load.ts';
+import { type Loop, repeat } from '../../measuring/loops.ts';
+import { pause, until } from '../../measuring/waiting.ts';
+import type { ServerProcess } from '../../processes/server.ts';
+import { readMetric } from '../../processes/service-metrics.ts';
+import { startService } from '../../processes/services.ts';
 import type { TrialContext } from '../trial.ts';
-import { SECRET, startGateway } from './gateway.ts';
+import { startGateway } from './gateway.ts';
 
-/** Rows of `counters` and `parts`, and tables `own_1`… of one row. */
+/** Rows of `counters` and `parts`, and number of tables `own_1`… of one row. */
 export const PLACES = 8;
 const SETUP = `
 create table counters (id int primary key, version int not null default 0);
@@ -34,31 +34,29 @@ do $$ begin
     execute format('alter publication tidemark add table own_%s', i);
   end loop;
 end $$;`;
-/** Below the default, so that a trial waits less: the relay's heartbeat comes each 500 ms. */
+/** Below the default, so that trials wait less; the relay's heartbeat interval is 500 ms. */
 const SILENCE_MS = 1_000;
-const ANSWER_MS = 15_000;
+const RESPONSE_MS = 15_000;
 
 export const random = (below: number) => Math.floor(Math.random() * below);
-export const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 export interface CachedGateways {
   readonly stack: Stack;
-  readonly urls: readonly string[];
-  readonly book: Book;
-  /** A connection that goes behind the gateways' backs. */
+  readonly history: History;
+  /** A direct connection to the primary, for writes that the gateways do not see. */
   readonly owner: postgres.Sql;
-  /** Reads rows (of a table, or with their parts) and notes them. @throws for another answer than 200 */
+  /** Reads rows (of a table, or with their parts) and records them. @throws BENCH_WRONG_ANSWER */
   read(path: string, tidemark?: string): Promise<Read>;
-  /** Writes through a gateway and notes it: to `own_<place>`. */
+  /** Writes to `own_<place>` through a gateway and records it. @returns the tidemark */
   write(place: number, version: number): Promise<string>;
   relay(): ServerProcess;
   startRelay(): Promise<void>;
-  /** Figures of the caches, summed. */
-  figure(name: string): Promise<number>;
-  /** Until both serve from their caches. */
+  /** Returns a metric of both caches, summed. */
+  cacheMetric(name: string): Promise<number>;
+  /** Resolves when both gateways serve from their caches. */
   serving(): Promise<void>;
-  /** Pauses replay at random, until it is told to stop. */
-  disturb(pausedMs: number, movingMs: number): () => Promise<void>;
+  /** Pauses and resumes replay for random times up to these. */
+  disturbReplay(maxPausedMs: number, maxRunningMs: number): Loop;
 }
 
 export interface Read {
@@ -73,29 +71,30 @@ interface Row {
   parts?: Row[];
 }
 
-class Book {
+class History {
   readonly #writes = new Map<string, { version: number; lsn: bigint }[]>();
   #reads: { place: string; version: number; lsn: bigint; what: string }[] = [];
+  /** Number of responses by source: cache, replica or primary. */
   readonly sources = new Map<string, number>();
 
-  wrote(place: string, version: number, lsn: bigint): void {
+  addWrite(place: string, version: number, lsn: bigint): void {
     const list = this.#writes.get(place) ?? [];
     this.#writes.set(place, list);
     list.push({ version, lsn });
   }
 
-  read(place: string, version: number, lsn: bigint, what: string): void {
+  addRead(place: string, version: number, lsn: bigint, what: string): void {
     this.#reads.push({ place, version, lsn, what });
   }
 
-  /** Reads that miss what their tidemark covers; what was looked at is forgotten. At rest only: a write may be noted after it was read. */
+  /** Returns the reads that miss a write, and forgets all reads. Call it at rest: a write may be recorded after it was read. */
   violations(): string[] {
     const reads = this.#reads;
     this.#reads = [];
     return reads.flatMap(({ place, version, lsn, what }) => {
       const covered = (this.#writes.get(place) ?? []).filter((write) => write.lsn <= lsn);
-      const owed = covered.reduce((most, write) => Math.max(most, write.version), 0);
-      return version < owed ? [`${what}: ${place} at ${version}, and ${owed} was there`] : [];
+      const newest = covered.reduce((max, write) => Math.max(max, write.version), 0);
+      return version < newest ? [`${what}: ${place} at ${version} instead of ${newest}`] : [];
     });
   }
 }
@@ -103,98 +102,85 @@ class Book {
 const lsnOf = (tidemark: string) => BigInt(`0x${tidemark.split('-')[1]}`);
 
 export async function cachedGateways(context: TrialContext): Promise<CachedGateways> {
-  const stack = await startTemporaryStack();
-  context.cleanup(() => stack.stop());
+  const stack = await context.ownStack({}, SETUP);
   const replica = stack.replicas[0]!;
-  await migrate(stack.primary.url);
-  await runScript(stack.primary.url, SETUP);
-  await replica.caughtUp();
-  const prefix = `lab${randomBytes(4).toString('hex')}`;
-  const place = { primaryUrl: stack.primary.url, replicaUrl: replica.url, natsUrl: stack.nats.url };
-  const env = { NATS_PREFIX: prefix, CACHE_SILENCE_MS: String(SILENCE_MS), SHED_LOOP_MS: '0', SHED_QUEUE_MS: '0' };
+  const servers = { primaryUrl: stack.primary.url, natsUrl: stack.nats.url };
+  const NATS_PREFIX = `lab${randomBytes(4).toString('hex')}`;
+  const env = { NATS_PREFIX, CACHE_SILENCE_MS: String(SILENCE_MS), SHED_LOOP_MS: '0', SHED_QUEUE_MS: '0' };
   let relay: ServerProcess | undefined;
-
-  async function startRelay(): Promise<void> {
-    relay = await startServer('realtime', fileURLToPath(import.meta.resolve('@tidemark/realtime/main')), {
-      ...{ PORT: '0', LOG_LEVEL: process.env.LAB_LOG ?? 'silent', JWT_SECRET: SECRET, NATS_PREFIX: prefix },
-      ...{ DATABASE_URL: stack.primary.url, NATS_URL: stack.nats.url },
-    });
-  }
+  const startRelay = async () => {
+    relay = await startService('realtime', servers, { env: { NATS_PREFIX } });
+  };
   context.cleanup(async () => relay?.stop());
-  const [first, second] = await Promise.all([
-    startGateway(context, place, env),
-    startGateway(context, place, env),
-    startRelay(),
-  ]);
+  const startOne = () => startGateway(context, { ...servers, replicaUrl: replica.url }, env);
+  const [first, second] = await Promise.all([startOne(), startOne(), startRelay()]);
   const urls = [first.url, second.url];
   const owner = postgres(stack.primary.url, { max: 4, onnotice: () => {} });
   context.cleanup(() => owner.end({ timeout: 1 }));
-  const agent = new Agent({ headersTimeout: ANSWER_MS, bodyTimeout: ANSWER_MS });
-  context.cleanup(() => agent.close());
-  const book = new Book();
+  const dispatcher = new Agent({ headersTimeout: RESPONSE_MS, bodyTimeout: RESPONSE_MS });
+  context.cleanup(() => dispatcher.close());
+  const history = new History();
 
   async function read(path: string, tidemark?: string, url = urls[random(2)]): Promise<Read> {
     const headers = tidemark ? { tidemark } : {};
-    const answer = await request(`${url}/rest/v1/${path}`, { dispatcher: agent, headers });
-    const text = await answer.body.text();
-    const given = answer.headers as Record<string, string>;
-    if (answer.statusCode !== 200) throw errors.WRONG_ANSWER({ what: path, status: answer.statusCode, text });
-    const at = given.tidemark as string;
-    const source = given['tidemark-source'] as string;
-    book.sources.set(source, (book.sources.get(source) ?? 0) + 1);
-    const what = `${path} (${source}, ${given['cache-status']})`;
+    const response = await request(`${url}/rest/v1/${path}`, { dispatcher, headers });
+    const text = await response.body.text();
+    const received = response.headers as Record<string, string>;
+    if (response.statusCode !== 200) throw errors.WRONG_ANSWER({ what: path, status: response.statusCode, text });
+    const at = received.tidemark as string;
+    const source = received['tidemark-source'] as string;
+    history.sources.set(source, (history.sources.get(source) ?? 0) + 1);
+    const what = `${path} (${source}, ${received['cache-status']})`;
     if (tidemark && at < tidemark) throw errors.WRONG_ANSWER({ what, status: 200, text: `${at} for ${tidemark}` });
     const table = /^own_\d+/.exec(path)?.[0] ?? 'counters';
     const rows = JSON.parse(text) as Row[];
     for (const row of rows) {
-      book.read(`${table}/${row.id}`, row.version, lsnOf(at), what);
-      for (const part of row.parts ?? []) book.read(`parts/${part.id}`, part.version, lsnOf(at), what);
+      history.addRead(`${table}/${row.id}`, row.version, lsnOf(at), what);
+      for (const part of row.parts ?? []) history.addRead(`parts/${part.id}`, part.version, lsnOf(at), what);
     }
     return { version: rows[0]?.version ?? -1, tidemark: at, source };
   }
 
   return {
-    ...{ stack, urls, book, owner, read, startRelay },
+    stack,
+    history,
+    owner,
+    read,
+    startRelay,
     relay: () => relay as ServerProcess,
-    async write(own, version) {
-      const answer = await request(`${urls[random(2)]}/rest/v1/own_${own}?id=eq.1`, {
-        ...{ dispatcher: agent, method: 'PATCH', headers: { 'content-type': 'application/json' } },
+    async write(place, version) {
+      const response = await request(`${urls[random(2)]}/rest/v1/own_${place}?id=eq.1`, {
+        dispatcher,
+        method: 'PATCH',
+        headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ version }),
       });
-      const text = await answer.body.text();
-      if (answer.statusCode !== 204) throw errors.WRONG_ANSWER({ what: 'PATCH', status: answer.statusCode, text });
-      const tidemark = answer.headers.tidemark as string;
-      book.wrote(`own_${own}/1`, version, lsnOf(tidemark));
+      const text = await response.body.text();
+      if (response.statusCode !== 204) {
+        throw errors.WRONG_ANSWER({ what: 'PATCH', status: response.statusCode, text });
+      }
+      const tidemark = response.headers.tidemark as string;
+      history.addWrite(`own_${place}/1`, version, lsnOf(tidemark));
       return tidemark;
     },
-    async figure(name) {
-      const pages = await Promise.all(urls.map(readMetrics));
-      return pages.reduce((sum, figure) => sum + figure(`tidemark_cache_${name}`), 0);
+    async cacheMetric(name) {
+      const values = await Promise.all(urls.map((url) => readMetric(url, `tidemark_cache_${name}`)));
+      return values.reduce((sum, value) => sum + value, 0);
     },
     async serving() {
       for (const url of urls) {
         await until(
-          'answers from the cache',
+          'responses from the cache',
           async () => (await read('counters', undefined, url)).source === 'cache',
-          30_000,
         );
       }
     },
-    disturb(pausedMs, movingMs) {
-      let going = true;
-      const loop = (async () => {
-        while (going) {
-          await replica.query('select pg_wal_replay_pause()');
-          await pause(random(pausedMs));
-          await replica.query('select pg_wal_replay_resume()');
-          await pause(random(movingMs));
-        }
-      })();
-      const stop = async () => {
-        going = false;
-        await loop;
-      };
-      return stop;
-    },
+    disturbReplay: (maxPausedMs, maxRunningMs) =>
+      repeat(async () => {
+        await replica.query('select pg_wal_replay_pause()');
+        await pause(random(maxPausedMs));
+        await replica.query('select pg_wal_replay_resume()');
+        await pause(random(maxRunningMs));
+      }),
   };
 }

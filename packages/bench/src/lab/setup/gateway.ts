@@ -1,52 +1,21 @@
-/** A gateway in a process of its own, for trials: what it does not catch ends that process, and is seen. */
+/** A gateway for trials, in a process of its own: an uncaught error ends that process and becomes a finding. */
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { type ServerProcess, startServer } from '../../processes/server.ts';
+import type { Env, ServerProcess } from '../../processes/server.ts';
+import { type Servers, startService } from '../../processes/services.ts';
 import { equal, type Finding, type TrialContext } from '../trial.ts';
+import { probe } from './four-services.ts';
 
-export const SECRET = 'a secret of thirty-two characters';
-
-export interface GatewayPlace {
-  primaryUrl: string;
-  replicaUrl?: string | undefined;
-  natsUrl: string;
+/** Starts a gateway without rate and work limits, because all load comes from one address. */
+export async function startGateway(context: TrialContext, servers: Servers, env: Env = {}): Promise<ServerProcess> {
+  const id = randomBytes(4).toString('hex');
+  const filesDir = join(tmpdir(), `tidemark-lab-${id}`);
+  context.cleanup(() => rm(filesDir, { recursive: true, force: true }));
+  const settings = { NATS_PREFIX: `lab${id}`, TIDEMARK_FILES_DIR: filesDir, RATE_LIMITS: 'off', WORK_LIMITS: 'off' };
+  return context.stopAtEnd(await startService('gateway', servers, { env: { ...settings, ...env } }));
 }
 
-export async function startGateway(
-  context: Pick<TrialContext, 'cleanup'>,
-  place: GatewayPlace,
-  env: Readonly<Record<string, string>> = {},
-): Promise<ServerProcess> {
-  const filesDir = join(tmpdir(), `tidemark-lab-${randomBytes(4).toString('hex')}`);
-  const gateway = await startServer('gateway', fileURLToPath(import.meta.resolve('@tidemark/gateway/main')), {
-    PORT: '0',
-    LOG_LEVEL: 'fatal',
-    DATABASE_URL: place.primaryUrl,
-    DATABASE_REPLICA_URLS: place.replicaUrl ?? '',
-    NATS_URL: place.natsUrl,
-    NATS_PREFIX: `lab${randomBytes(4).toString('hex')}`,
-    JWT_SECRET: SECRET,
-    TIDEMARK_FILES_DIR: filesDir,
-    // All load comes from one address.
-    RATE_LIMITS: 'off',
-    WORK_LIMITS: 'off',
-    ...env,
-  });
-  context.cleanup(async () => {
-    await gateway.stop();
-    await rm(filesDir, { recursive: true, force: true });
-  });
-  return gateway;
-}
-
-/** An uncaught error would have ended it. */
-export async function stillRuns(gateway: ServerProcess): Promise<Finding> {
-  const status = await fetch(`${gateway.url}/livez`).then(
-    (answer) => answer.status,
-    (error: Error) => error.message,
-  );
-  return equal("the gateway's process runs on: no uncaught error", 200, status);
-}
+export const stillRuns = async (gateway: ServerProcess): Promise<Finding> =>
+  equal('the gateway still runs and answers its probe', 200, await probe(gateway.url));

@@ -1,5 +1,2 @@
-/**
- * Loaded in front of a service (`--expose-gc --import`): at SIGUSR2 it collects its garbage, so that what is measured after it
- * is what it keeps.
- */
+/** Preloaded into a service (`--expose-gc --import`): SIGUSR2 collects garbage, so that a later measurement shows live memory only. */
 process.on('SIGUSR2', () => globalThis.gc?.());

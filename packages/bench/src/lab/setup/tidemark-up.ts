@@ -1,13 +1,13 @@
-/** `tidemark up` as a process of its own, with its home where a trial wants it. */
-import { type ChildProcess, spawn } from 'node:child_process';
+/** `tidemark up` as a process, with a home of the trial's choice. */
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { until } from '../../measuring/waiting.ts';
+import { SERVICE_NAMES, type ServiceName } from '../../processes/services.ts';
 import type { TrialContext } from '../trial.ts';
-import { SERVICE_NAMES, type ServiceName } from './four-services.ts';
 
 export interface TidemarkUp {
   readonly url: string;
@@ -15,7 +15,7 @@ export interface TidemarkUp {
   /** Tokens by role: anon, user, service, ops. */
   readonly tokens: Readonly<Record<string, string>>;
   urlOf(service: ServiceName): string;
-  /** The text that the command has printed so far. */
+  /** Returns what the command has printed so far. */
   output(): string;
   running(): boolean;
 }
@@ -30,14 +30,21 @@ export async function startTidemarkUp(context: TrialContext, home: string): Prom
   const child = spawn(process.execPath, [main, 'up', '--no-demo'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
-    stream?.on('data', (chunk: Buffer) => {
+    stream.on('data', (chunk: Buffer) => {
       output += chunk;
     });
   }
-  context.cleanup(() => stop(child));
   const running = () => child.exitCode === null && child.signalCode === null;
+  context.cleanup(async () => {
+    if (!running()) return;
+    const gone = once(child, 'exit');
+    child.kill('SIGINT');
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+    await gone;
+    clearTimeout(timer);
+  });
   await until(
-    () => `ready: ${output}`,
+    () => `tidemark up to be ready: ${output}`,
     () => /^ready /m.test(output) || !running(),
     START_MS,
   );
@@ -47,22 +54,14 @@ export async function startTidemarkUp(context: TrialContext, home: string): Prom
   return { url: urlOf('gateway'), primaryUrl, tokens, urlOf, output: () => output, running };
 }
 
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'exit');
-  child.kill('SIGINT');
-  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
-  await gone;
-  clearTimeout(timer);
-}
+/** Below the range of ports for outgoing connections. */
+const MIN_PORT = 20_000;
+const MAX_PORT = 32_000;
 
-/** Below the range from which the system takes ports for outgoing connections. */
-const LOWEST = 20_000;
-const HIGHEST = 32_000;
-
+/** Returns the first of `count` free ports in a row. */
 async function freePorts(count: number): Promise<number> {
   for (;;) {
-    const first = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST));
+    const first = MIN_PORT + Math.floor(Math.random() * (MAX_PORT - MIN_PORT));
     const free = await Promise.all(Array.from({ length: count }, (_, n) => isFree(first + n)));
     if (free.every(Boolean)) return first;
   }

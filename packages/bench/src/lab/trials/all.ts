@@ -1,4 +1,4 @@
-/** Every trial of the fault lab; new ones are added here. */
+/** All trials of the fault lab, in the order in which they run. */
 import type { Trial } from '../trial.ts';
 import { abortedExports } from './aborted-exports.ts';
 import { acknowledgedInserts } from './acknowledged-inserts.ts';

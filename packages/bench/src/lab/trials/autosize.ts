@@ -1,9 +1,9 @@
 /**
- * 64 clients and statements that are nothing but processor time: beyond a few at a time, more only get in each other's way. A pool
- * that sizes itself has to find that out, and lose nothing by it. Pools of fixed sizes are measured in turn with it.
+ * 64 clients run statements that only use processor time, so that more than a few connections slow each other down. A pool that sizes itself
+ * has to find that number. Pools of fixed sizes are measured in turn with it.
  */
-import { type Database, migrate, openDatabase } from '@tidemark/db';
-import { startTemporaryStack } from '@tidemark/local-stack';
+import { type Database, openDatabase } from '@tidemark/db';
+import { closedLoop } from '../../measuring/loops.ts';
 import { median } from '../../measuring/statistics.ts';
 import { atLeast, atMost, type Trial } from '../trial.ts';
 
@@ -16,66 +16,50 @@ const PACE = {
   quick: { settleMs: 1_500, roundMs: 150, rounds: 2 },
   full: { settleMs: 12_000, roundMs: 1_000, rounds: 7 },
 };
-/** It takes some seconds to settle, and rounds of 150 ms on a busy machine differ by a quarter. */
+/** A quick run is too short to settle, and its rounds differ by a quarter on a busy machine. */
 const SHARE_OF_BEST = { quick: 0.6, full: 0.95 };
 
 export const autosize: Trial = {
   name: 'autosize',
-  claim: 'more load does not mean more concurrency than is of use: as many answers with a fraction of the slots',
-  async run({ quick, log, cleanup }) {
-    const pace = quick ? PACE.quick : PACE.full;
-    const stack = await startTemporaryStack({ nats: false, replica: false });
-    cleanup(() => stack.stop());
+  claim:
+    'a pool that sizes itself completes as many statements as the best fixed size, with a fraction of the connections',
+  async run(context) {
+    const { settleMs, roundMs, rounds } = PACE[context.mode];
+    const stack = await context.ownStack({ nats: false, replica: false });
     const open = async (max: number, autosize: boolean) => {
-      const options = { min: Math.min(max, 2), max, autosize };
       const db = await openDatabase({
-        ...{ primaryUrl: stack.primary.url, applicationName: `lab ${max}`, pools: { write: options } },
+        primaryUrl: stack.primary.url,
+        applicationName: `lab ${max}`,
+        pools: { write: { min: Math.min(max, 2), max, autosize } },
       });
-      cleanup(() => db.close(1_000));
+      context.cleanup(() => db.close(1_000));
       return db;
     };
-    await migrate(stack.primary.url);
     const automatic = await open(MAX, true);
-    await load(automatic, pace.settleMs);
-    const settled = limitOf(automatic);
-    log(`settled at ${settled} of ${MAX} slots`);
+    await perSecond(automatic, settleMs);
+    context.log(`settled at ${limitOf(automatic)} of ${MAX} connections`);
     const fixed = await Promise.all(FIXED.map((max) => open(max, false)));
-    for (const db of fixed) await load(db, pace.roundMs / 2);
+    for (const db of fixed) await perSecond(db, roundMs / 2);
     const ratios: number[][] = FIXED.map(() => []);
     const limits: number[] = [];
-    for (let round = 0; round < pace.rounds; round++) {
+    for (let round = 0; round < rounds; round++) {
       const theirs: number[] = [];
-      for (const db of fixed) theirs.push(await load(db, pace.roundMs));
-      const ours = await load(automatic, pace.roundMs);
+      for (const db of fixed) theirs.push(await perSecond(db, roundMs));
+      const ours = await perSecond(automatic, roundMs);
       for (const [at, rate] of theirs.entries()) ratios[at]!.push(ours / rate);
       limits.push(limitOf(automatic));
-      log(
-        `${ours.toFixed(0)}/s with ${limits.at(-1)} slots; fixed ${theirs.map((n, i) => `${FIXED[i]}: ${n.toFixed(0)}`).join(', ')}`,
-      );
+      const others = theirs.map((rate, at) => `${FIXED[at]}: ${rate.toFixed(0)}`).join(', ');
+      context.log(`${ours.toFixed(0)}/s with ${limits.at(-1)} connections; fixed ${others}`);
     }
+    const worstRatio = Math.min(...ratios.map(median));
     return [
-      atLeast(
-        'answers, as a share of the best fixed size (medians)',
-        quick ? SHARE_OF_BEST.quick : SHARE_OF_BEST.full,
-        Math.min(...ratios.map(median)),
-      ),
-      atMost('slots in use, most', quick ? MAX : MAX / 2, Math.max(...limits)),
+      atLeast('statements, as a share of the best fixed size', SHARE_OF_BEST[context.mode], worstRatio),
+      atMost('connections in use', context.quick ? MAX : MAX / 2, Math.max(...limits)),
     ];
   },
 };
 
 const limitOf = (db: Database) => db.pools.write.stats().limit ?? 0;
 
-/** Answers a second. */
-async function load(db: Database, ms: number): Promise<number> {
-  const began = performance.now();
-  let answered = 0;
-  const client = async () => {
-    while (performance.now() - began < ms) {
-      await db.pools.write.query(STATEMENT);
-      answered++;
-    }
-  };
-  await Promise.all(Array.from({ length: CLIENTS }, client));
-  return (answered / (performance.now() - began)) * 1_000;
-}
+const perSecond = async (db: Database, ms: number) =>
+  (await closedLoop(CLIENTS, ms, () => db.pools.write.query(STATEMENT))).perSecond;

@@ -1,14 +1,14 @@
 /**
- * Many identities share the connections of a pool, and most of them an express lane. Some statements fail, some call a function
- * that changes the session's own role, claims and settings, and connections are ended in between: who reads is always who asked.
+ * Many identities share the connections of a pool, most of them in pipelines. Some statements fail, some call a function that changes the
+ * session's role, claims and settings, and connections are terminated in between.
  */
 import { openDatabase } from '@tidemark/db';
-import { atLeast, equal, type Finding, type Trial } from '../trial.ts';
+import { atLeast, equal, type Finding, none, type Trial } from '../trial.ts';
 
 const READS = { quick: 800, full: 30_000 };
 const CLIENTS = 200;
-/** Of reads, between two ends of all backends. */
-const ENDED_EVERY = 5_000;
+/** Reads between two terminations of all backends. */
+const TERMINATED_EVERY = 5_000;
 
 const MEDDLE = `create function public.meddle() returns void language plpgsql as $$
   begin
@@ -17,37 +17,37 @@ const MEDDLE = `create function public.meddle() returns void language plpgsql as
   end $$`;
 const WHO = `select current_user::text as role, current_setting('request.jwt.claims')::jsonb ->> 'sub' as sub, $1::int as n,
   current_setting('transaction_read_only') as readonly`;
-/** Fails where the second parameter is 0. */
+/** Fails if the second parameter is 0. */
 const MAYBE = `${WHO}, 1 / $2::int as whole`;
 const MEDDLING = `${MAYBE}, public.meddle()::text as meddled`;
-/** Of a read that lost its connection twice, once more than is tried. */
+/** Codes of a read that lost its connection in every attempt. */
 const LOST = new Set(['DB_CONNECTION_LOST', '57P01']);
+const TERMINATE =
+  "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'lab/write'";
 
 export const claimsApart: Trial = {
   name: 'claims-apart',
-  claim: 'claims never mix: every read runs under the role and the claims of who asked, and cannot write',
-  async run({ quick, log, cleanup, database }): Promise<Finding[]> {
-    const { primaryUrl } = await database();
-    // Nobody is refused or sent away: what is looked for is mixing.
+  claim: 'identities never mix: every read runs under the role and claims of its caller, and cannot write',
+  async run(context): Promise<Finding[]> {
+    const { primaryUrl } = await context.database();
+    // The limits are high enough that no read is refused.
     const write = { max: 10, waitingLimit: 2 * CLIENTS, acquireTimeoutMs: 60_000 };
     const db = await openDatabase({ primaryUrl, applicationName: 'lab', pools: { write } });
-    cleanup(() => db.close());
+    context.cleanup(() => db.close());
     await db.pools.admin.query(MEDDLE);
-    const reads = quick ? READS.quick : READS.full;
+    const reads = READS[context.mode];
     const count = { own: 0, failed: 0, lost: 0, mixed: 0, other: 0 };
 
     async function read(n: number): Promise<void> {
       const role = n % 2 === 0 ? 'authenticated' : 'anon';
       const fails = n % 7 === 0;
       const text = n % 5 === 0 ? MEDDLING : MAYBE;
-      // Some have the identity of the one before them: such reads may share it in one transaction.
+      // Some reads have the identity of an earlier one, with which they may share a transaction.
       const sub = `user-${n % 3 === 0 ? n - 2 : n}`;
       const identity = { role, claims: JSON.stringify({ sub }), settings: { search_path: 'public' } };
       try {
-        const { rows } = await db.read({
-          identity,
-          statement: { text, params: [n, fails ? 0 : 1], sessionSafe: text === MAYBE },
-        });
+        const statement = { text, params: [n, fails ? 0 : 1], sessionSafe: text === MAYBE };
+        const { rows } = await db.read({ identity, statement });
         const [row] = rows;
         const isOwn = row?.role === role && row.sub === sub && row.n === n && row.readonly === 'on';
         count[isOwn && !fails ? 'own' : 'mixed']++;
@@ -61,19 +61,15 @@ export const claimsApart: Trial = {
     const client = async () => {
       while (next < reads) {
         const n = ++next;
-        if (n % ENDED_EVERY === 0) {
-          await db.pools.admin.query(
-            "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'lab/write'",
-          );
-        }
+        if (n % TERMINATED_EVERY === 0) await db.pools.admin.query(TERMINATE);
         await read(n);
       }
     };
     await Promise.all(Array.from({ length: CLIENTS }, client));
-    log(`${count.own} own, ${count.failed} failed as they were to, ${count.lost} lost their connection twice`);
+    context.log(`${count.own} own rows, ${count.failed} expected failures, ${count.lost} lost connections`);
     return [
-      equal('reads that saw something of another', 0, count.mixed),
-      equal('errors that nothing explains', 0, count.other),
+      none('reads that saw another identity', count.mixed),
+      none('unexpected errors', count.other),
       equal('reads that were answered', reads, count.own + count.failed + count.lost),
       atLeast('reads of their own rows', Math.floor(reads * 0.8), count.own),
     ];

@@ -1,29 +1,22 @@
-/** The process that runs the relay is killed, again and again; the other one takes over, and the killed one stands by. */
-
+/** The process with the active relay is killed repeatedly; the other one takes over. */
 import { pause } from '../../measuring/waiting.ts';
 import { liveFaultTrial } from '../live-faults/live-faults.ts';
-import type { Trial } from '../trial.ts';
 
 const KILLS = { quick: 2, full: 20 };
-/** Long enough to publish a while, too short for things to settle. */
-const BETWEEN_MS = { quick: 200, full: 1_000 };
+/** Long enough for the relay to publish, too short to settle. */
+const INTERVAL_MS = { quick: 200, full: 1_000 };
 
-export const relayKilled: Trial = {
+export const relayKilled = liveFaultTrial({
   name: 'relay-killed',
-  claim: 'a relay that is killed loses nothing, repeats nothing and tears nothing',
-  run: (context) =>
-    liveFaultTrial(context, {
-      epochs: 0,
-      async faults(running) {
-        const kind = context.quick ? 'quick' : 'full';
-        for (let kill = 0; kill < KILLS[kind]; kill += 1) {
-          await pause(BETWEEN_MS[kind]);
-          const active = await running.active();
-          await active.kill();
-          await running.active();
-          await active.start();
-        }
-        return [];
-      },
-    }),
-};
+  claim: 'a killed relay loses no change, repeats none, and splits no transaction',
+  async faults(context, running) {
+    for (let kill = 0; kill < KILLS[context.mode]; kill += 1) {
+      await pause(INTERVAL_MS[context.mode]);
+      const active = await running.active();
+      await active.kill();
+      await running.active();
+      await active.start();
+    }
+    return [];
+  },
+});

@@ -1,6 +1,6 @@
-/** Clients of a live contender, spread over processes: one alone would be the bottleneck. */
+/** Clients that count the changes they receive, spread over two processes so that they are not the bottleneck. */
 import { join } from 'node:path';
-import { ask } from '../../processes/request-reply.ts';
+import { request } from '../../processes/request-reply.ts';
 import { forkModule, stopChild } from '../../processes/server.ts';
 import type { Counted, CountingOrder, CountingReply, SocketOrder } from './counting-messages.ts';
 import type { Dialect } from './raw-socket.ts';
@@ -8,29 +8,30 @@ import type { Dialect } from './raw-socket.ts';
 const PROCESSES = 2;
 
 export interface CountingClients {
-  /** Counts while `work` runs and until each socket has had `each` changes, or `ms` are over. */
+  /** Counts from the start of `work` until each socket has received `each` changes, or for `ms`. */
   count(each: number, ms: number, work: () => Promise<unknown>): Promise<Counted>;
   stop(): Promise<void>;
 }
 
-/** Resolves when every socket is open and subscribed. @throws BENCH_LOAD_ENDED, with the processes ended */
+/** Resolves when every socket is open and subscribed. @throws BENCH_LOAD_ENDED after it has ended the processes */
 export async function openClients(
   url: string,
   dialect: Dialect,
   sockets: readonly SocketOrder[],
 ): Promise<CountingClients> {
   const children = Array.from({ length: PROCESSES }, () =>
-    forkModule(join(import.meta.dirname, 'counting-process.js'), {}),
+    forkModule(join(import.meta.dirname, 'counting-process.js')),
   );
+  const ask = (order: (part: number) => CountingOrder) =>
+    Promise.all(children.map((child, part) => request<CountingReply>(child, order(part))));
   const stop = async () => void (await Promise.all(children.map(stopChild)));
-  const port = Number(new URL(url).port);
-  const part = (index: number) => sockets.filter((_, n) => n % PROCESSES === index);
   try {
-    await Promise.all(
-      children.map((child, index) =>
-        ask(child, { op: 'open', dialect, port, sockets: part(index) } satisfies CountingOrder),
-      ),
-    );
+    await ask((part) => ({
+      op: 'open',
+      dialect,
+      url,
+      sockets: sockets.filter((_, n) => n % PROCESSES === part),
+    }));
   } catch (error) {
     await stop();
     throw error;
@@ -38,27 +39,21 @@ export async function openClients(
   return {
     stop,
     async count(each, ms, work) {
-      const answers = children.map((child) =>
-        ask<CountingReply>(child, { op: 'count', each, ms } satisfies CountingOrder),
-      );
-      const [counted] = await Promise.all([Promise.all(answers), work()]);
-      return counted.map((one) => (one as CountingReply & { type: 'counted' }).counted).reduce(joined);
+      const [replies] = await Promise.all([ask(() => ({ op: 'count', each, ms })), work()]);
+      return replies.map((reply) => (reply as CountingReply & { type: 'counted' }).counted).reduce(merge);
     },
   };
 }
 
-function joined(a: Counted, b: Counted): Counted {
-  return {
-    ...a,
-    sockets: a.sockets + b.sockets,
-    changes: a.changes + b.changes,
-    least: Math.min(a.least, b.least),
-    most: Math.max(a.most, b.most),
-    firstAt: Math.min(a.firstAt, b.firstAt),
-    lastAt: Math.max(a.lastAt, b.lastAt),
-    latenciesMs: [...a.latenciesMs, ...b.latenciesMs],
-    disorder: a.disorder + b.disorder,
-    others: a.others + b.others,
-    firstOther: a.firstOther ?? b.firstOther,
-  };
-}
+const merge = (a: Counted, b: Counted): Counted => ({
+  sockets: a.sockets + b.sockets,
+  changes: a.changes + b.changes,
+  fewest: Math.min(a.fewest, b.fewest),
+  most: Math.max(a.most, b.most),
+  lastAt: Math.max(a.lastAt, b.lastAt),
+  latenciesMs: [...a.latenciesMs, ...b.latenciesMs],
+  disorder: a.disorder + b.disorder,
+  others: a.others + b.others,
+  firstOther: a.firstOther ?? b.firstOther,
+  payload: a.payload,
+});

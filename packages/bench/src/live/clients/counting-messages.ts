@@ -1,4 +1,4 @@
-/** What is asked of a clients's processes, and what they answer. */
+/** Messages between counting clients and their processes. */
 import type { Dialect } from './raw-socket.ts';
 
 export interface SocketOrder {
@@ -8,26 +8,25 @@ export interface SocketOrder {
 }
 
 export type CountingOrder =
-  | { op: 'open'; dialect: Dialect; port: number; sockets: readonly SocketOrder[] }
-  /** Counts from zero; answers when each socket has had `each` changes, or at `ms`. */
+  | { op: 'open'; dialect: Dialect; url: string; sockets: readonly SocketOrder[] }
+  /** Counts from zero; the reply comes when each socket has received `each` changes, or after `ms`. */
   | { op: 'count'; each: number; ms: number };
 
 export interface Counted {
   readonly sockets: number;
   readonly changes: number;
   /** Changes of the socket with the fewest, and of the one with the most. */
-  readonly least: number;
+  readonly fewest: number;
   readonly most: number;
-  /** ms since 1970, with fractions. */
-  readonly firstAt: number;
+  /** Time of the last change, ms since 1970 with fractions. */
   readonly lastAt: number;
-  /** From `at` in the row, which the database's clock set, to here; one change in SAMPLE_EVERY. */
+  /** Sampled times from `at` in the row, which the database's clock sets, to the client. */
   readonly latenciesMs: readonly number[];
-  /** Of the sockets that are read whole: changes out of order. */
+  /** Changes out of order, of the sockets whose frames are parsed. */
   readonly disorder: number;
   readonly others: number;
   readonly firstOther: string | null;
-  /** The last change, as it came. */
+  /** The last change as received. */
   readonly payload: string;
 }
 

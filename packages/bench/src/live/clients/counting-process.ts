@@ -1,36 +1,30 @@
-/** One process of a clients: opens sockets and counts what they are sent. Ends with its parent. */
-import type { Socket } from 'node:net';
+/** A process of counting clients: opens sockets and counts the received changes. Ends with its parent. */
 import type { Counted, CountingOrder, CountingReply } from './counting-messages.ts';
 import { openRawSocket } from './raw-socket.ts';
 
+/** One change in this many is sampled. */
 const SAMPLE_EVERY = 13;
 const MAX_SAMPLES = 20_000;
 const MAX_TEXT = 300;
-/** Handshakes at a time: more than a listen queue takes would be refused. */
+/** Concurrent handshakes: a listen queue refuses more. */
 const OPENING = 100;
 const OPEN_MS = 20_000;
+/** Duplicate changes, if any, arrive within this time after the expected ones. */
+const DUPLICATES_MS = 50;
 const AT = /"at":\s?(\d+(?:\.\d+)?)/;
 const N = /"n":\s?(\d+)/;
 
-let sockets: Socket[] = [];
 let counts = new Uint32Array(0);
 let running = fresh();
-let wanted = Number.POSITIVE_INFINITY;
+let lastN = -1;
+let others = 0;
+let firstOther: string | null = null;
+let expected = Number.POSITIVE_INFINITY;
 let finish: (() => void) | undefined;
 
 function fresh() {
   const latenciesMs: number[] = [];
-  return {
-    changes: 0,
-    firstAt: 0,
-    lastAt: 0,
-    disorder: 0,
-    others: 0,
-    firstOther: null as string | null,
-    latenciesMs,
-    payload: '',
-    n: -1,
-  };
+  return { changes: 0, lastAt: 0, disorder: 0, latenciesMs, payload: '' };
 }
 
 const now = () => performance.timeOrigin + performance.now();
@@ -38,89 +32,81 @@ const now = () => performance.timeOrigin + performance.now();
 function change(index: number, payload: Buffer): void {
   counts[index] = (counts[index] as number) + 1;
   running.changes += 1;
-  if (running.changes === 1) running.firstAt = now();
   if (index === 0) {
     running.payload = payload.toString();
     const n = Number(N.exec(running.payload)?.[1] ?? -1);
-    if (n <= running.n) running.disorder += 1;
-    running.n = n;
+    if (n <= lastN) running.disorder += 1;
+    lastN = n;
   }
   if (running.changes % SAMPLE_EVERY === 0 && running.latenciesMs.length < MAX_SAMPLES) {
     const at = AT.exec(payload.toString('latin1'))?.[1];
     if (at !== undefined) running.latenciesMs.push(now() - Number(at));
   }
-  if (running.changes === wanted) {
+  if (running.changes === expected) {
     running.lastAt = now();
-    // What is too much comes right behind, if at all.
-    setTimeout(() => finish?.(), 50);
+    setTimeout(() => finish?.(), DUPLICATES_MS);
   }
 }
 
 function other(text: string): void {
-  running.others += 1;
-  running.firstOther ??= text.slice(0, MAX_TEXT);
+  others += 1;
+  firstOther ??= text.slice(0, MAX_TEXT);
 }
 
-async function open(order: CountingOrder & { op: 'open' }): Promise<void> {
-  counts = new Uint32Array(order.sockets.length);
+async function open({ dialect, url, sockets }: CountingOrder & { op: 'open' }): Promise<void> {
+  counts = new Uint32Array(sockets.length);
   let ready = 0;
-  let resolve = () => {};
-  const all = new Promise<void>((done) => {
-    resolve = done;
+  const waiting: (() => void)[] = [];
+  let opened = () => {};
+  const allOpen = new Promise<void>((resolve) => {
+    opened = resolve;
   });
-  const opening: (() => void)[] = [];
-  for (const [index, { path, token, hello }] of order.sockets.entries()) {
-    if (index - ready >= OPENING) await new Promise<void>((go) => opening.push(go));
-    const { dialect, port } = order;
-    sockets.push(
-      openRawSocket({
-        ...{ dialect, port, path, token, hello, onOther: other },
-        onReady() {
-          ready += 1;
-          opening.shift()?.();
-          if (ready === order.sockets.length) resolve();
-        },
-        onChange: (payload) => change(index, payload),
-      }),
-    );
+  for (const [index, order] of sockets.entries()) {
+    if (index - ready >= OPENING) await new Promise<void>((go) => waiting.push(go));
+    openRawSocket({
+      ...order,
+      dialect,
+      url,
+      onOther: other,
+      onReady() {
+        ready += 1;
+        waiting.shift()?.();
+        if (ready === sockets.length) opened();
+      },
+      onChange: (payload) => change(index, payload),
+    });
   }
-  await all;
+  await allOpen;
 }
 
-function count(order: CountingOrder & { op: 'count' }): Promise<Counted> {
-  const others = running.others;
-  running = { ...fresh(), others, firstOther: running.firstOther };
+function count({ each, ms }: CountingOrder & { op: 'count' }): Promise<Counted> {
+  running = fresh();
+  lastN = -1;
   counts.fill(0);
-  wanted = order.each * counts.length;
+  expected = each * counts.length;
   return new Promise((resolve) => {
-    const timer = setTimeout(() => finish?.(), order.ms);
+    const timer = setTimeout(() => finish?.(), ms);
     finish = () => {
       clearTimeout(timer);
       finish = undefined;
-      const { n: _, ...rest } = running;
-      const [least, most] = [
-        counts.reduce((a, b) => Math.min(a, b), 2 ** 32),
-        counts.reduce((a, b) => Math.max(a, b), 0),
-      ];
-      resolve({ ...rest, sockets: counts.length, least, most, lastAt: rest.lastAt || now() });
+      const fewest = counts.reduce((a, b) => Math.min(a, b), 2 ** 32);
+      const most = counts.reduce((a, b) => Math.max(a, b), 0);
+      const lastAt = running.lastAt || now();
+      resolve({ ...running, sockets: counts.length, fewest, most, lastAt, others, firstOther });
     };
   });
 }
 
-const answer = (message: CountingReply) => process.send?.(message);
+const reply = (message: CountingReply) => process.send?.(message);
 
 process.on('message', (order: CountingOrder) => {
-  if (order.op === 'count') void count(order).then((counted) => answer({ type: 'counted', counted }));
+  if (order.op === 'count') void count(order).then((counted) => reply({ type: 'counted', counted }));
   else {
-    const late = setTimeout(() => answer({ type: 'failed', message: `not all open: ${running.firstOther}` }), OPEN_MS);
+    const late = setTimeout(() => reply({ type: 'failed', message: `not all are open: ${firstOther}` }), OPEN_MS);
     void open(order).then(() => {
       clearTimeout(late);
-      answer({ type: 'open' });
+      reply({ type: 'open' });
     });
   }
 });
-process.on('disconnect', () => {
-  for (const socket of sockets) socket.destroy();
-  sockets = [];
-  process.exit(0);
-});
+process.on('disconnect', () => process.exit(0));

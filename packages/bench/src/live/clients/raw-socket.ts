@@ -1,6 +1,6 @@
 /**
- * A WebSocket client that does as little as can be: it counts frames and reads a few. One of a thousand in a process must cost
- * less than the server's write to it, or the load is what is measured. All contenders are read by it.
+ * A WebSocket client with minimal work: it counts frames and parses a few. A process runs a thousand of them, and reading a frame must cost
+ * less than the server's write; otherwise the clients are what is measured. It reads all servers that are compared.
  */
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
@@ -8,20 +8,25 @@ import { connect, type Socket } from 'node:net';
 export type Dialect = 'tidemark' | 'ws' | 'socket.io';
 
 export interface RawSocketOptions {
-  dialect: Dialect;
-  port: number;
-  path: string;
-  token: string | undefined;
-  /** Sent once it is open. */
-  hello: string | undefined;
+  /** Address of the server. */
+  url: string;
+  /** Default `tidemark`. */
+  dialect?: Dialect;
+  /** Default `/live`. */
+  path?: string;
+  token?: string | undefined;
+  /** Text frame to send when the socket is open. */
+  hello?: string | undefined;
   onReady(): void;
   /** `payload` is valid during the call. */
-  onChange(payload: Buffer): void;
-  /** Neither a change nor what belongs to opening: an error, a resync, an end. */
-  onOther(text: string): void;
+  onChange?(payload: Buffer): void;
+  /** Called with frames other than changes and the handshake, with errors, and with the end of the connection. */
+  onOther?(text: string): void;
 }
 
-/** Data is handled before the next read: one buffer for all sockets of the process. */
+export const CONNECTION_ENDED = 'the connection has ended';
+
+/** Data is processed before the next read, so that all sockets of the process share one buffer. */
 const shared = Buffer.allocUnsafeSlow(256 * 1024);
 const C = 'c'.charCodeAt(0);
 const S = 's'.charCodeAt(0);
@@ -29,30 +34,32 @@ const U = 'u'.charCodeAt(0);
 const BRACE = '{'.charCodeAt(0);
 const TWO = '2'.charCodeAt(0);
 const FOUR = '4'.charCodeAt(0);
-/** `{"op":"` */
+/** Length of `{"op":"`. */
 const OP = 7;
 const TEXT = 1;
 const PING = 9;
-/** RFC 6455 §5.5.3: final, opcode 10, masked with zeros; the pings that are answered have no payload. */
+/** RFC 6455 §5.5.3: final, opcode 10, masked with zeros, for pings without a payload. */
 const PONG = Buffer.from([0x8a, 0x80, 0, 0, 0, 0]);
 
 export function openRawSocket(options: RawSocketOptions): Socket {
-  const { dialect } = options;
+  const { url, dialect = 'tidemark', path = '/live', token, hello, onReady } = options;
+  const onChange = options.onChange ?? (() => undefined);
+  const onOther = options.onOther ?? (() => undefined);
   let rest: Buffer | undefined;
   let upgraded = false;
   const socket = connect({
-    port: options.port,
+    port: Number(new URL(url).port),
     host: '127.0.0.1',
     onread: { buffer: shared, callback: (size, buffer) => received((buffer as Buffer).subarray(0, size)) },
   });
   socket.setNoDelay(true);
-  socket.on('error', (error) => options.onOther(error.message));
-  socket.on('close', () => options.onOther('the connection has ended'));
+  socket.on('error', (error) => onOther(error.message));
+  socket.on('close', () => onOther(CONNECTION_ENDED));
   socket.write(
-    `GET ${options.path} HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+    `GET ${path} HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
       `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\n` +
       `${dialect === 'tidemark' ? 'Sec-WebSocket-Protocol: tidemark.v1\r\n' : ''}` +
-      `${options.token === undefined ? '' : `Authorization: Bearer ${options.token}\r\n`}\r\n`,
+      `${token === undefined ? '' : `Authorization: Bearer ${token}\r\n`}\r\n`,
   );
 
   function received(read: Buffer): boolean {
@@ -62,10 +69,10 @@ export function openRawSocket(options: RawSocketOptions): Socket {
       const end = data.indexOf('\r\n\r\n');
       if (end >= 0) {
         upgraded = true;
-        if (!data.toString('latin1', 0, 12).endsWith('101')) options.onOther(data.toString('latin1', 0, 200));
+        if (!data.toString('latin1', 0, 12).endsWith('101')) onOther(data.toString('latin1', 0, 200));
         data = data.subarray(end + 4);
-        if (options.hello !== undefined) socket.write(maskedFrame(options.hello));
-        if (dialect === 'ws') options.onReady();
+        if (hello !== undefined) socket.write(maskedFrame(hello));
+        if (dialect === 'ws') onReady();
       }
     }
     const at = upgraded ? frames(data) : 0;
@@ -73,7 +80,7 @@ export function openRawSocket(options: RawSocketOptions): Socket {
     return true;
   }
 
-  /** @returns where the first frame that is not whole begins */
+  /** @returns the start of the first incomplete frame */
   function frames(data: Buffer): number {
     let at = 0;
     while (at + 2 <= data.length) {
@@ -101,23 +108,23 @@ export function openRawSocket(options: RawSocketOptions): Socket {
   function frame(payload: Buffer): void {
     const isIo = dialect === 'socket.io';
     if (isIo ? payload[0] === FOUR && payload[1] === TWO : payload[0] === BRACE && payload[OP] === C) {
-      options.onChange(payload);
+      onChange(payload);
       return;
     }
-    // Engine.IO opens with 0{…}, asks with 2 (once in 25 s), and says 40 when the namespace is joined.
+    // Engine.IO opens with 0{…}, pings with 2 (every 25 s), and confirms the namespace with 40.
     if (isIo) {
       const text = payload.toString();
       if (text.startsWith('0')) socket.write(maskedFrame('40'));
-      else if (text.startsWith('40')) options.onReady();
+      else if (text.startsWith('40')) onReady();
       else if (text === '2') socket.write(maskedFrame('3'));
-      else options.onOther(text);
-    } else if (payload[OP] === S && payload[OP + 1] === U) options.onReady();
-    else if (!payload.toString('latin1', OP, OP + 5).startsWith('ready')) options.onOther(payload.toString());
+      else onOther(text);
+    } else if (payload[OP] === S && payload[OP + 1] === U) onReady();
+    else if (!payload.toString('latin1', OP, OP + 5).startsWith('ready')) onOther(payload.toString());
   }
   return socket;
 }
 
-/** RFC 6455 §5.3: a client masks; with zeros the bytes stay as they are. */
+/** RFC 6455 §5.3: clients mask frames; a mask of zeros keeps the bytes. */
 function maskedFrame(text: string): Buffer {
   const body = Buffer.from(text);
   const long = body.length > 125;

@@ -1,6 +1,8 @@
-/** Clients that come back when they are cut off, spread over processes: one alone would be the bottleneck. */
+/** Clients that reconnect and resume when they are cut off, spread over two processes so that they are not the bottleneck. */
 import { join } from 'node:path';
-import { ask } from '../../processes/request-reply.ts';
+import { equal, type Finding, none } from '../../lab/trial.ts';
+import { until } from '../../measuring/waiting.ts';
+import { request } from '../../processes/request-reply.ts';
 import { forkModule, stopChild } from '../../processes/server.ts';
 import type {
   ResumingClient,
@@ -11,72 +13,100 @@ import type {
 } from './resuming-messages.ts';
 
 const PROCESSES = 2;
+const WAIT_MS = 60_000;
 
 export interface ResumingClients {
-  /** Resolves when all follow, or after `ms`: the counts say how many do. */
-  connect(url: string, followers: readonly ResumingClient[], withinMs: number, ms: number): Promise<ResumingCounts>;
-  /** Who is cut off comes back to these, in turn. */
+  /** Resolves when all clients follow, or after `ms`: the counts say how many do. */
+  connect(url: string, clients: readonly ResumingClient[], withinMs: number, ms: number): Promise<ResumingCounts>;
+  /** Makes clients that are cut off reconnect to these servers, in turn. */
   move(urls: readonly string[]): Promise<ResumingCounts>;
-  /** So many of the first that were connected stop reading, or read on. */
+  /** Makes the first `count` clients stop reading, or read again. */
   stall(count: number, stalled: boolean): Promise<ResumingCounts>;
-  /** Latencies are those from here on, of all but the first `besides`. */
+  /** Starts recording latencies, of all clients but the first `besides`. */
   measure(besides: number): Promise<ResumingCounts>;
   count(): Promise<ResumingCounts>;
   samples(): Promise<ResumingSamples>;
+  /** Resolves with the first counts that meet a condition. @throws BENCH_NOT_WITHIN */
+  until(what: string, isMet: (counts: ResumingCounts) => boolean): Promise<ResumingCounts>;
+  /** Resolves when every client that has received a change has the newest one of its key. @throws BENCH_NOT_WITHIN */
+  untilNewest(newest: ReadonlyMap<number, number>): Promise<void>;
+  /** No client has missed a change, received one twice, or received anything else. */
+  unbroken(counts: ResumingCounts): Finding[];
   stop(): Promise<void>;
 }
 
-type CountsAnswer = ResumingReply & { type: 'counts' };
-type SamplesAnswer = ResumingReply & { type: 'samples' };
-
-/** Of the first `count` followers, those that a part has. */
+/** Returns how many of the first `count` clients a process has. */
 const share = (count: number, part: number) => Math.ceil((count - part) / PROCESSES);
-const portOf = (url: string) => Number(new URL(url).port);
 
 export function startResumingClients(): ResumingClients {
-  const path = join(import.meta.dirname, 'resuming-process.js');
-  const children = Array.from({ length: PROCESSES }, () => forkModule(path, {}));
-  const each = <A extends ResumingReply>(order: (part: number) => ResumingOrder) =>
-    Promise.all(children.map((child, part) => ask<A>(child, order(part))));
-  const all = async (order: (part: number) => ResumingOrder) =>
-    (await each<CountsAnswer>(order)).map(({ counts }) => counts).reduce(sum);
+  const children = Array.from({ length: PROCESSES }, () =>
+    forkModule(join(import.meta.dirname, 'resuming-process.js')),
+  );
+  const ask = (order: (part: number) => ResumingOrder) =>
+    Promise.all(children.map((child, part) => request<ResumingReply>(child, order(part))));
+  const counts = async (order: (part: number) => ResumingOrder) =>
+    (await ask(order)).map((reply) => (reply as ResumingReply & { type: 'counts' }).counts).reduce(add);
+  const count = () => counts(() => ({ op: 'count' }));
+  const samples = async () => {
+    const replies = await ask(() => ({ op: 'samples' }));
+    return replies.map((reply) => (reply as ResumingReply & { type: 'samples' }).samples).reduce(concat);
+  };
   return {
-    connect: (url, followers, withinMs, ms) =>
-      all((part) => ({
-        ...{ op: 'connect', ports: [portOf(url)], withinMs, ms },
-        followers: followers.filter((_, index) => index % PROCESSES === part),
+    connect: (url, clients, withinMs, ms) =>
+      counts((part) => ({
+        op: 'connect',
+        url,
+        withinMs,
+        ms,
+        clients: clients.filter((_, index) => index % PROCESSES === part),
       })),
-    move: (urls) => all(() => ({ op: 'move', ports: urls.map(portOf) })),
-    stall: (count, stalled) => all((part) => ({ op: 'stall', count: share(count, part), stalled })),
-    measure: (besides) => all((part) => ({ op: 'measure', besides: share(besides, part) })),
-    count: () => all(() => ({ op: 'count' })),
-    samples: async () =>
-      (await each<SamplesAnswer>(() => ({ op: 'samples' }))).map(({ samples }) => samples).reduce(joined),
+    move: (urls) => counts(() => ({ op: 'move', urls })),
+    stall: (count, stalled) => counts((part) => ({ op: 'stall', count: share(count, part), stalled })),
+    measure: (besides) => counts((part) => ({ op: 'measure', besides: share(besides, part) })),
+    count,
+    samples,
+    async until(what, isMet) {
+      let last = await count();
+      const isReached = async () => {
+        last = await count();
+        return isMet(last);
+      };
+      await until(() => `${what} (${JSON.stringify(last)})`, isReached, WAIT_MS);
+      return last;
+    },
+    async untilNewest(newest) {
+      let behind: ResumingSamples['newest'] = [];
+      const isReached = async () => {
+        behind = (await samples()).newest.filter(([key, n]) => n !== newest.get(key));
+        return behind.length === 0;
+      };
+      await until(() => `the last changes (not ${JSON.stringify(behind.slice(0, 5))})`, isReached, WAIT_MS);
+    },
+    unbroken: ({ gaps, repeats, others, firstOther }) => [
+      equal('changes that were missed', 0, gaps),
+      equal('changes that came twice', 0, repeats),
+      none('other frames', others, firstOther),
+    ],
     stop: async () => void (await Promise.all(children.map(stopChild))),
   };
 }
 
-function sum(a: ResumingCounts, b: ResumingCounts): ResumingCounts {
-  return {
-    followers: a.followers + b.followers,
-    following: a.following + b.following,
-    placed: a.placed + b.placed,
-    cut: a.cut + b.cut,
-    resumed: a.resumed + b.resumed,
-    afresh: a.afresh + b.afresh,
-    afreshFor: a.afreshFor ?? b.afreshFor,
-    gaps: a.gaps + b.gaps,
-    repeats: a.repeats + b.repeats,
-    others: a.others + b.others,
-    firstOther: a.firstOther ?? b.firstOther,
-  };
-}
+const add = (a: ResumingCounts, b: ResumingCounts): ResumingCounts => ({
+  following: a.following + b.following,
+  placed: a.placed + b.placed,
+  cut: a.cut + b.cut,
+  resumed: a.resumed + b.resumed,
+  resynced: a.resynced + b.resynced,
+  lastResync: a.lastResync ?? b.lastResync,
+  gaps: a.gaps + b.gaps,
+  repeats: a.repeats + b.repeats,
+  others: a.others + b.others,
+  firstOther: a.firstOther ?? b.firstOther,
+});
 
-function joined(a: ResumingSamples, b: ResumingSamples): ResumingSamples {
-  return {
-    connectedMs: [...a.connectedMs, ...b.connectedMs],
-    resumedMs: [...a.resumedMs, ...b.resumedMs],
-    latenciesMs: [...a.latenciesMs, ...b.latenciesMs],
-    newest: [...a.newest, ...b.newest],
-  };
-}
+const concat = (a: ResumingSamples, b: ResumingSamples): ResumingSamples => ({
+  connectedMs: [...a.connectedMs, ...b.connectedMs],
+  resumedMs: [...a.resumedMs, ...b.resumedMs],
+  latenciesMs: [...a.latenciesMs, ...b.latenciesMs],
+  newest: [...a.newest, ...b.newest],
+});

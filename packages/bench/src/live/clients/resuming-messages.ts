@@ -1,52 +1,50 @@
-/** What is asked of the processes of followers, and what they answer. */
+/** Messages between resuming clients and their processes. */
 
 export interface ResumingClient {
-  /** Of table `ticks`: the value of `k` that is followed. */
+  /** Value of `ticks.k` that the client follows. */
   readonly key: number;
-  /** From one change of the key to the next, `n` grows by this: anything else is a gap, or a repetition. */
+  /** Difference of `n` between two changes of the key; another difference is a gap or a repetition. */
   readonly step: number;
 }
 
 export type ResumingOrder =
-  /** Connects these, evenly over `withinMs`, to the first of the ports; answers when all follow, or at `ms`. */
-  | { op: 'connect'; ports: readonly number[]; followers: readonly ResumingClient[]; withinMs: number; ms: number }
-  /** Who is cut off comes back to these, in turn. */
-  | { op: 'move'; ports: readonly number[] }
-  /** The first `count` stop reading, or read on. */
+  /** Connects these clients to the first URL, evenly over `withinMs`; the reply comes when all follow, or after `ms`. */
+  | { op: 'connect'; url: string; clients: readonly ResumingClient[]; withinMs: number; ms: number }
+  /** Clients that are cut off reconnect to these, in turn. */
+  | { op: 'move'; urls: readonly string[] }
+  /** The first `count` clients stop reading, or read again. */
   | { op: 'stall'; count: number; stalled: boolean }
-  /** Latencies from here on, of those that are not the first `besides`. */
+  /** Starts recording latencies, of all clients but the first `besides`. */
   | { op: 'measure'; besides: number }
   | { op: 'count' }
   | { op: 'samples' };
 
 export interface ResumingCounts {
-  readonly followers: number;
-  /** That follow now. */
+  /** Clients that follow now. */
   readonly following: number;
-  /** That have had a change, and so have a position to resume from. */
+  /** Clients that have received a change, and so have a position to resume from. */
   readonly placed: number;
   readonly cut: number;
-  /** After a cut. */
+  /** Clients that followed again after they were cut off. */
   readonly resumed: number;
-  /** Were told to start afresh. */
-  readonly afresh: number;
-  /** The last reason that was given for it. */
-  readonly afreshFor: string | null;
+  readonly resynced: number;
+  readonly lastResync: string | null;
   readonly gaps: number;
   readonly repeats: number;
-  /** Neither a change nor what belongs to following; the first of them. */
+  /** Frames other than changes and answers to the subscribe, and the first of them. */
   readonly others: number;
   readonly firstOther: string | null;
 }
 
-/** To make and to send it costs what a thousand changes cost: not while something is measured. */
+/** Sending the samples costs as much as a thousand changes, which would disturb a measurement. */
 export interface ResumingSamples {
-  /** From the first attempt to connect until it followed, and from a cut until it followed again. */
+  /** Times from the first attempt to connect until the client followed. */
   readonly connectedMs: readonly number[];
+  /** Times from a cut until the client followed again. */
   readonly resumedMs: readonly number[];
-  /** From `at` in the row, which the database's clock set, to here. */
+  /** Times from `at` in the row, which the database's clock sets, to the client. */
   readonly latenciesMs: readonly number[];
-  /** Key and newest `n` of each follower that has had a change since it began. */
+  /** Key and newest `n` of each client that has received a change. */
   readonly newest: readonly (readonly [key: number, n: number])[];
 }
 

@@ -1,9 +1,10 @@
 /**
- * One process of followers: each follows one key with as little work as can be, and, when it is cut off, comes back as the SDK
- * does and resumes behind the last change that it had. Ends with its parent.
+ * A process of resuming clients: each follows one key with minimal work. A client that is cut off reconnects as the SDK does and resumes
+ * after its last change. Ends with its parent.
  */
 import type { Socket } from 'node:net';
-import { openRawSocket } from './raw-socket.ts';
+import { pause } from '../../measuring/waiting.ts';
+import { CONNECTION_ENDED, openRawSocket } from './raw-socket.ts';
 import type {
   ResumingClient,
   ResumingCounts,
@@ -12,21 +13,21 @@ import type {
   ResumingSamples,
 } from './resuming-messages.ts';
 
-/** As the SDK's (packages/client, backoff.ts). */
+/** The waits of packages/client (backoff.ts). */
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 15_000;
 const MAX_SAMPLES = 50_000;
 const MAX_TEXT = 300;
 const TICK_MS = 5;
-/** Without changes between reports, an answer is looked for so often. */
-const LOOK_MS = 20;
+const POLL_MS = 20;
 const AT = /"at":\s?(\d+(?:\.\d+)?)/;
 const N = /"n":\s?(\d+)/;
-/** In the first bytes of a frame. */
 const POSITION = /"position":"([^"]+)"/;
-const HEAD_BYTES = 120;
+/** Bytes of a frame that contain the position, and those that contain `n` and `at`. */
+const POSITION_BYTES = 120;
+const ROW_BYTES = 420;
 
-interface Follower {
+interface Client {
   readonly order: ResumingClient;
   readonly index: number;
   socket: Socket | undefined;
@@ -35,157 +36,152 @@ interface Follower {
   position: string | undefined;
   n: number | undefined;
   stalled: boolean;
-  /** When it began to connect, or was cut off. */
+  /** Time of the first attempt to connect, or of the cut. */
   since: number;
   wasCut: boolean;
 }
 
-const followers: Follower[] = [];
-let ports: readonly number[] = [];
+const clients: Client[] = [];
+let urls: readonly string[] = [];
 let turn = 0;
 let besides = 0;
 const connectedMs: number[] = [];
 const resumedMs: number[] = [];
 let latenciesMs: number[] = [];
-const counts = { cut: 0, resumed: 0, afresh: 0, gaps: 0, repeats: 0, others: 0 };
+const counts = { cut: 0, resumed: 0, resynced: 0, gaps: 0, repeats: 0, others: 0 };
 let firstOther: string | null = null;
-let afreshFor: string | null = null;
+let lastResync: string | null = null;
 
 const now = () => performance.timeOrigin + performance.now();
 
-function other(text: string): void {
-  counts.others += 1;
-  firstOther ??= text.slice(0, MAX_TEXT);
-}
-
-function hello({ order: { key }, position }: Follower): string {
-  const from = position === undefined ? { snapshot: false } : { after: position };
-  return JSON.stringify({ op: 'subscribe', id: 's', query: `ticks?k=eq.${key}`, ...from });
-}
-
-function connect(follower: Follower): void {
-  follower.attempt += 1;
-  const port = ports[turn++ % ports.length] as number;
-  // Its own words about its end are what close tells.
-  const isEnd = (text: string) => text === 'the connection has ended' || /ECONN|EPIPE/.test(text);
+function connect(client: Client): void {
+  client.attempt += 1;
+  const { key } = client.order;
+  const from = client.position === undefined ? { snapshot: false } : { after: client.position };
   const socket = openRawSocket({
-    ...{ dialect: 'tidemark', port, path: '/live', token: undefined, hello: hello(follower) },
-    onReady: () => ready(follower),
-    onChange: (payload) => change(follower, payload),
+    url: urls[turn++ % urls.length] as string,
+    hello: JSON.stringify({ op: 'subscribe', id: 's', query: `ticks?k=eq.${key}`, ...from }),
+    onReady: () => ready(client),
+    onChange: (payload) => change(client, payload),
     onOther(text) {
-      if (text.startsWith('{"op":"resync"')) afresh(follower, text);
-      else if (!isEnd(text)) other(text);
+      if (text.startsWith('{"op":"resync"')) resync(client, text);
+      // The close event handles the end of the connection.
+      else if (text !== CONNECTION_ENDED && !/ECONN|EPIPE/.test(text)) {
+        counts.others += 1;
+        firstOther ??= text.slice(0, MAX_TEXT);
+      }
     },
   });
-  follower.socket = socket;
-  socket.on('close', () => lost(follower));
+  client.socket = socket;
+  socket.on('close', () => lost(client));
 }
 
-function ready(follower: Follower): void {
-  follower.isFollowing = true;
-  follower.attempt = 0;
-  if (follower.wasCut) counts.resumed += 1;
-  (follower.wasCut ? resumedMs : connectedMs).push(now() - follower.since);
-  follower.wasCut = false;
+function ready(client: Client): void {
+  client.isFollowing = true;
+  client.attempt = 0;
+  if (client.wasCut) counts.resumed += 1;
+  (client.wasCut ? resumedMs : connectedMs).push(now() - client.since);
+  client.wasCut = false;
 }
 
-function lost(follower: Follower): void {
-  if (follower.isFollowing) {
+function lost(client: Client): void {
+  if (client.isFollowing) {
     counts.cut += 1;
-    follower.isFollowing = false;
-    follower.wasCut = true;
-    follower.stalled = false;
-    follower.since = now();
+    client.isFollowing = false;
+    client.wasCut = true;
+    client.stalled = false;
+    client.since = now();
   }
-  const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(follower.attempt, 10));
-  setTimeout(() => connect(follower), wait * (1 - Math.random() / 2));
+  const wait = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(client.attempt, 10));
+  setTimeout(() => connect(client), wait * (1 - Math.random() / 2));
 }
 
-/** On another connection, so that nothing of the old subscription is taken for the new one's. */
-function afresh(follower: Follower, text: string): void {
-  counts.afresh += 1;
-  afreshFor = text.slice(0, MAX_TEXT);
-  follower.isFollowing = false;
-  follower.position = undefined;
-  follower.n = undefined;
-  follower.since = now();
-  follower.wasCut = true;
-  follower.socket?.destroy();
+/** Starts again on another connection, so that no frame of the old subscription counts for the new one. */
+function resync(client: Client, text: string): void {
+  counts.resynced += 1;
+  lastResync = text.slice(0, MAX_TEXT);
+  client.isFollowing = false;
+  client.position = undefined;
+  client.n = undefined;
+  client.since = now();
+  client.wasCut = true;
+  client.socket?.destroy();
 }
 
-function change(follower: Follower, payload: Buffer): void {
-  follower.position = POSITION.exec(payload.toString('latin1', 0, HEAD_BYTES))?.[1];
-  // What matters of a long row is at its beginning.
-  const text = payload.toString('latin1', 0, HEAD_BYTES + 300);
+function change(client: Client, payload: Buffer): void {
+  client.position = POSITION.exec(payload.toString('latin1', 0, POSITION_BYTES))?.[1];
+  const text = payload.toString('latin1', 0, ROW_BYTES);
   const n = Number(N.exec(text)?.[1]);
-  if (follower.n !== undefined && n !== follower.n + follower.order.step) {
-    if (n > follower.n) counts.gaps += 1;
+  if (client.n !== undefined && n !== client.n + client.order.step) {
+    if (n > client.n) counts.gaps += 1;
     else counts.repeats += 1;
   }
-  follower.n = n;
-  if (follower.index >= besides && latenciesMs.length < MAX_SAMPLES) {
+  client.n = n;
+  if (client.index >= besides && latenciesMs.length < MAX_SAMPLES) {
     latenciesMs.push(now() - Number(AT.exec(text)?.[1]));
   }
 }
 
 async function open(order: ResumingOrder & { op: 'connect' }): Promise<void> {
-  ports = order.ports;
+  urls = [order.url];
   const startedAt = now();
-  for (let sent = 0; sent < order.followers.length; ) {
-    const due = Math.min(1, (now() - startedAt) / Math.max(order.withinMs, 1)) * order.followers.length;
+  for (let sent = 0; sent < order.clients.length; await pause(TICK_MS)) {
+    const due = Math.min(1, (now() - startedAt) / Math.max(order.withinMs, 1)) * order.clients.length;
     for (; sent < due; sent += 1) {
-      const follower: Follower = {
-        ...{ order: order.followers[sent] as ResumingClient, index: followers.length, socket: undefined },
-        ...{ isFollowing: false, attempt: 0, position: undefined, n: undefined, stalled: false },
-        ...{ since: now(), wasCut: false },
+      const client: Client = {
+        order: order.clients[sent] as ResumingClient,
+        index: clients.length,
+        socket: undefined,
+        isFollowing: false,
+        attempt: 0,
+        position: undefined,
+        n: undefined,
+        stalled: false,
+        since: now(),
+        wasCut: false,
       };
-      followers.push(follower);
-      connect(follower);
+      clients.push(client);
+      connect(client);
     }
-    await new Promise((resolve) => setTimeout(resolve, TICK_MS));
   }
   const deadline = startedAt + order.ms;
-  while (now() < deadline && !followers.every((one) => one.isFollowing)) {
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-  }
+  while (now() < deadline && !clients.every((client) => client.isFollowing)) await pause(POLL_MS);
 }
 
-function counted(): ResumingCounts {
-  return {
-    ...counts,
-    followers: followers.length,
-    following: followers.filter((one) => one.isFollowing).length,
-    placed: followers.filter((one) => one.position !== undefined).length,
-    ...{ firstOther, afreshFor },
-  };
-}
+const count = (): ResumingCounts => ({
+  ...counts,
+  following: clients.filter((client) => client.isFollowing).length,
+  placed: clients.filter((client) => client.position !== undefined).length,
+  firstOther,
+  lastResync,
+});
 
-function samples(): ResumingSamples {
-  return {
-    ...{ connectedMs, resumedMs, latenciesMs },
-    newest: followers.flatMap(({ order: { key }, n }) => (n === undefined ? [] : [[key, n] as const])),
-  };
-}
+const samples = (): ResumingSamples => ({
+  connectedMs,
+  resumedMs,
+  latenciesMs,
+  newest: clients.flatMap(({ order: { key }, n }) => (n === undefined ? [] : [[key, n] as const])),
+});
 
 function stall({ count, stalled }: ResumingOrder & { op: 'stall' }): void {
-  for (const follower of followers.slice(0, count)) {
-    if (follower.stalled === stalled) continue;
-    follower.stalled = stalled;
-    if (stalled) follower.socket?.pause();
-    else follower.socket?.resume();
+  for (const client of clients.slice(0, count)) {
+    if (client.stalled === stalled) continue;
+    client.stalled = stalled;
+    if (stalled) client.socket?.pause();
+    else client.socket?.resume();
   }
 }
 
 process.on('message', async (order: ResumingOrder) => {
   if (order.op === 'connect') await open(order);
-  else if (order.op === 'move') ports = order.ports;
+  else if (order.op === 'move') urls = order.urls;
   else if (order.op === 'stall') stall(order);
   else if (order.op === 'measure') {
     besides = order.besides;
     latenciesMs = [];
   }
-  const answer: ResumingReply =
-    order.op === 'samples' ? { type: 'samples', samples: samples() } : { type: 'counts', counts: counted() };
-  process.send?.(answer);
+  const reply: ResumingReply =
+    order.op === 'samples' ? { type: 'samples', samples: samples() } : { type: 'counts', counts: count() };
+  process.send?.(reply);
 });
 process.on('disconnect', () => process.exit(0));

@@ -1,89 +1,86 @@
-/** One change to 1,000 sockets: an instance, a plain `ws` loop and Socket.IO, in turn, each read by the same clients. */
-
+/** One change to 1,000 sockets: a realtime instance, a plain `ws` loop and Socket.IO in turn, read by the same clients. */
 import { atLeast } from '../../lab/trial.ts';
 import { median } from '../../measuring/statistics.ts';
-import type { ServerProcess } from '../../processes/server.ts';
+import type { Env, ServerProcess } from '../../processes/server.ts';
 import { openClients } from '../clients/counting-clients.ts';
 import type { Counted } from '../clients/counting-messages.ts';
-import { WAIT_MS } from '../pace.ts';
-import { complete, type LiveScenario } from '../scenario.ts';
+import { complete, DELIVERY_MS, type LiveScenario, subscribe } from '../scenario.ts';
 
 const SOCKETS = { quick: 100, full: 1_000 };
 const ROUNDS = { quick: 1, full: 3 };
-/** No pressure is ever so high: every change leaves alone. */
-const ALONE = { LIVE_BATCH_ABOVE: '1000000000' };
+/** No rate of changes exceeds this, so that every change is sent alone. */
+const NO_BATCHES = { LIVE_BATCH_ABOVE: '1000000000' };
 
 interface Round extends Counted {
   cpuMs: number;
-  /** When the writing, or the server's loop, was asked for. */
+  /** Start of the writes, or of the request to the baseline. */
   startedAt: number;
 }
 
-export const fanOut = scenario('fan-out', 'a change to 1,000 sockets: deliveries/s', ALONE, 1, 1.4);
-export const fanOutBatched = scenario('fan-out-batched', 'changes delivered/s under load, in batches', {}, 3, null);
+export const fanOut = scenario('fan-out', 'a change to 1,000 sockets: deliveries/s', NO_BATCHES, 150, 1, 1.4);
+export const fanOutBatched = scenario('fan-out-batched', 'deliveries/s under load, in batches', {}, 300, 3, 0);
 
+/** @param overLoop, overSocketIo minimum ratios of deliveries a second over the baselines */
 function scenario(
   name: string,
   claim: string,
-  env: Readonly<Record<string, string>>,
-  toLoop: number,
-  toSocketIo: number | null,
+  env: Env,
+  changes: number,
+  overLoop: number,
+  overSocketIo: number,
 ): LiveScenario {
-  const changes = { quick: 50, full: toSocketIo === null ? 300 : 150 };
   return {
     name,
     claim,
-    async run(fixture, { quick, cleanup, log }) {
-      const kind = quick ? 'quick' : 'full';
-      const count = changes[kind];
-      const [ours, loop, io] = await Promise.all([
-        fixture.instance(env),
+    async run(fixture, context) {
+      const { quick, mode } = context;
+      const count = quick ? 50 : changes;
+      const servers = await Promise.all([
+        fixture.instance({ env }),
         fixture.baseline('fan-out-ws'),
         fixture.baseline('fan-out-socket-io'),
       ]);
-      const all = <T>(value: T) => Array.from({ length: SOCKETS[kind] }, () => value);
-      const hello = JSON.stringify({ op: 'subscribe', id: 's', query: 'ticks', snapshot: false });
-      const clientSets = await Promise.all([
-        openClients(ours.url, 'tidemark', all({ path: '/live', hello })),
+      for (const server of servers) context.stopAtEnd(server);
+      const [ours, loop, io] = servers;
+      const all = <T>(value: T) => Array.from({ length: SOCKETS[mode] }, () => value);
+      const clients = await Promise.all([
+        openClients(ours.url, 'tidemark', all({ path: '/live', hello: subscribe('ticks') })),
         openClients(loop.url, 'ws', all({ path: '/' })),
         openClients(io.url, 'socket.io', all({ path: '/socket.io/?EIO=4&transport=websocket' })),
       ]);
-      cleanup(async () => void (await Promise.all([...clientSets, ours, loop, io].map((one) => one.stop()))));
+      for (const one of clients) context.stopAtEnd(one);
       let payload = '';
       const send = ({ url }: ServerProcess) => fetch(`${url}/?times=${count}`, { method: 'POST', body: payload });
       const works = [() => fixture.write('ticks', count, 100), () => send(loop), () => send(io)];
-      const servers = [ours, loop, io];
-      const rounds: Round[][] = [[], [], []];
-      // The first round of each warms it, and gives the servers the payload.
-      for (let round = -1; round < ROUNDS[kind]; round++) {
-        for (const [index, clients] of clientSets.entries()) {
-          const before = servers[index]?.usage().cpuMs ?? 0;
+      const rounds: [Round[], Round[], Round[]] = [[], [], []];
+      // The first round warms all servers, and gives the baselines their payload.
+      for (let round = -1; round < ROUNDS[mode]; round++) {
+        for (const [index, server] of servers.entries()) {
+          const before = server.usage().cpuMs ?? 0;
           const startedAt = performance.timeOrigin + performance.now();
-          const counted = await clients.count(count, WAIT_MS, works[index] as () => Promise<unknown>);
-          const cpuMs = (servers[index]?.usage().cpuMs ?? 0) - before;
-          // Where nothing came, which is a finding, the servers go on with what came before.
+          const counted = await clients[index]!.count(count, DELIVERY_MS, works[index]!);
+          const cpuMs = (server.usage().cpuMs ?? 0) - before;
+          // If nothing was received, which is a finding, the baselines keep the earlier payload.
           if (index === 0 && counted.payload !== '') payload = counted.payload;
-          if (round >= 0) rounds[index]?.push({ ...counted, cpuMs, startedAt });
+          if (round >= 0) rounds[index]!.push({ ...counted, cpuMs, startedAt });
         }
       }
-      const [mine, theirs, ios] = rounds as [Round[], Round[], Round[]];
+      const nameOf = (index: number) => servers[index]!.name;
       for (const [index, played] of rounds.entries()) {
-        const cpu = median(played.map((round) => (round.cpuMs / round.changes) * 1_000));
-        log(
-          `${servers[index]?.name}: ${median(played.map(rate)).toFixed(0)}/s, ${cpu.toFixed(1)} µs of its processor each`,
+        const micros = median(played.map(({ cpuMs, changes }) => (cpuMs / changes) * 1_000));
+        context.log(
+          `${nameOf(index)}: ${median(played.map(rate)).toFixed(0)}/s, ${micros.toFixed(1)} µs of processor each`,
         );
       }
-      const ratio = (others: Round[]) => median(mine.map((round, n) => rate(round) / rate(others[n] as Round)));
-      // A quick run shows that it works.
-      const least = (target: number | null) => (quick ? 0 : (target ?? 0));
+      const ratio = (others: Round[]) => median(rounds[0].map((round, n) => rate(round) / rate(others[n]!)));
       return [
-        ...rounds.flatMap((played, index) => played.flatMap((one) => complete(servers[index]?.name ?? '', count, one))),
-        atLeast('times the plain loop', least(toLoop), ratio(theirs)),
-        atLeast('times Socket.IO', least(toSocketIo), ratio(ios)),
+        ...rounds.flatMap((played, index) => played.flatMap((one) => complete(nameOf(index), count, one))),
+        atLeast('times the plain loop', quick ? 0 : overLoop, ratio(rounds[1])),
+        atLeast('times Socket.IO', quick ? 0 : overSocketIo, ratio(rounds[2])),
       ];
     },
   };
 }
 
-/** Deliveries a second. From the asking on: ours has the commits and the relay in it, and what waited to be sent together. */
+/** Returns deliveries a second since the start, which includes the commits, the relay and the waits of batches. */
 const rate = (round: Round) => (round.changes / (round.lastAt - round.startedAt)) * 1_000;
