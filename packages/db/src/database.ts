@@ -75,7 +75,13 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   });
   const failoverAfterMs = options.failoverAfterMs ?? DEFAULT_FAILOVER_AFTER_MS;
   const failover = new Failover({
-    ...{ primary, server, replicas: replicaServers, watchers, settings, failoverAfterMs, observe },
+    primary,
+    server,
+    replicas: replicaServers,
+    watchers,
+    settings,
+    failoverAfterMs,
+    observe,
     onMove(to, from, index) {
       for (const pool of [pools.write, pools.analytics, pools.admin]) pool?.moveTo(to.target);
       pools.replicas[index]?.pool.moveTo(from.target);

@@ -66,8 +66,15 @@ export function agreedType(declared: string | undefined, head: Uint8Array): stri
 }
 
 const INLINE = new Set<string>([
-  ...['image/png', 'image/jpeg', 'image/webp', 'image/gif', 'image/avif', 'image/bmp'],
-  ...['text/plain', 'application/pdf', 'application/json'],
+  'image/png',
+  'image/jpeg',
+  'image/webp',
+  'image/gif',
+  'image/avif',
+  'image/bmp',
+  'text/plain',
+  'application/pdf',
+  'application/json',
 ]);
 
 /** Whether a browser may show it in place: types that cannot run script. HTML, SVG, XML and whatever is not known are downloads. */

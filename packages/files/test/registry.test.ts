@@ -24,7 +24,12 @@ const as = (sub: string): Identity => ({ role: 'authenticated', claims: JSON.str
 const service: Identity = { role: 'service_role', claims: '{}' };
 const everybody = { bucket: 'shared', visibility: 'public' } as const;
 const file = (path: string, owner: string | null = null): NewFile => ({
-  ...{ path, owner, contentType: 'image/png', size: 5_000_000_000, sha256: 'ab', storageKey: `key of ${path}` },
+  path,
+  owner,
+  contentType: 'image/png',
+  size: 5_000_000_000,
+  sha256: 'ab',
+  storageKey: `key of ${path}`,
 });
 
 t.test('what is inserted is found, as it was', async (t) => {
@@ -122,7 +127,11 @@ t.test(
   'an upload runs under the identity: its rights, its owner, and the service\u2019s word for the bytes',
   async (t) => {
     const upload = (path: string) => ({
-      ...{ path, contentType: 'text/plain', size: 3, sha256: 'abc', storageKey: `up ${path}` },
+      path,
+      contentType: 'text/plain',
+      size: 3,
+      sha256: 'abc',
+      storageKey: `up ${path}`,
     });
     const { files, replaced } = await uploadFiles(database, as('ada'), [upload('up/1'), upload('up/2')]);
     t.equal(replaced, 0);

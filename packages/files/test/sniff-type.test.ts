@@ -19,8 +19,17 @@ t.test('signatures', async (t) => {
   t.same(
     Object.values(heads).map((head) => sniffType(head)),
     [
-      ...['image/png', 'image/jpeg', 'image/gif', 'image/avif', 'image/heic', 'image/bmp', 'image/tiff'],
-      ...['application/pdf', undefined, undefined, undefined],
+      'image/png',
+      'image/jpeg',
+      'image/gif',
+      'image/avif',
+      'image/heic',
+      'image/bmp',
+      'image/tiff',
+      'application/pdf',
+      undefined,
+      undefined,
+      undefined,
     ],
   );
 });

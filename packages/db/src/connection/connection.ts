@@ -14,15 +14,13 @@ import { AnswerMeter } from './answer-meter.ts';
 import { type ConnectionEvent, type ConnectionState, nextConnectionState } from './connection-state.ts';
 import { driverOptions } from './driver-options.ts';
 import { secretOf, sendScript, sendStatement } from './driver-query.ts';
+import { DriverSocket } from './driver-socket.ts';
 import { type Done, type Pending, PendingQueries } from './pending-queries.ts';
 import { fromDriver } from './postgres-error.ts';
 import { PreparedBudget } from './prepared-budget.ts';
 import { PreparedTexts } from './prepared-texts.ts';
 import type { RecentTexts } from './recent-texts.ts';
-import { connectSocket } from './socket.ts';
 import type { ConnectionTarget } from './url.ts';
-
-const TERMINATE = Buffer.from([0x58, 0, 0, 0, 4]);
 
 /** The role of a session between transactions: its own user, or `tidemark_none`, which has no rights. */
 export type Rest = 'own' | 'none';
@@ -78,10 +76,7 @@ export class PooledConnection {
   readonly #texts: PreparedTexts;
   /** Count of schema changes, for pipelines, which prepare statements themselves. */
   schemaChanges = 0;
-  readonly #abort = new AbortController();
-  #socket: net.Socket | undefined;
-  #connecting = false;
-  #isCorked = false;
+  readonly #socket = new DriverSocket();
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -152,7 +147,7 @@ export class PooledConnection {
     const pending = this.#register(timeoutMs, done);
     if (pending === undefined) return;
     const preparation = statement.prepare ? this.#texts.use(statement.text) : 'alone';
-    this.#cork();
+    this.#socket.cork();
     sendStatement(this.#sql, statement, preparation, (rows, error) =>
       this.#settle(pending, statement.text, rows, error),
     );
@@ -172,9 +167,10 @@ export class PooledConnection {
    */
   lend(timeoutMs: number, done: Done): LentSocket | undefined {
     const pending = this.#register(timeoutMs, done);
-    if (pending === undefined || this.#socket === undefined) return undefined;
+    const { socket } = this.#socket;
+    if (pending === undefined || socket === undefined) return undefined;
     return {
-      socket: this.#socket,
+      socket,
       giveBack: () => this.#pending.remove(pending),
       answered: () => {
         pending.sentAt = performance.now();
@@ -184,7 +180,7 @@ export class PooledConnection {
 
   /** The socket, for a pipeline; undefined until it is connected. */
   get socket(): net.Socket | undefined {
-    return this.#socket;
+    return this.#socket.socket;
   }
 
   /** Adds a statement that a pipeline sends itself. Returns false when the connection is gone, after `pending.done`. */
@@ -224,8 +220,7 @@ export class PooledConnection {
     this.move('lost');
     const pending = this.#pending.takeAll();
     this.answers.end(this.answer);
-    this.#abort.abort();
-    this.#socket?.destroy();
+    this.#socket.destroy();
     for (const entry of pending) entry.done(undefined, error);
     this.#options.onGone(this, pending.length, wasClosing ? undefined : error);
   }
@@ -238,14 +233,14 @@ export class PooledConnection {
     }
     if (this.#state === 'closing') return;
     this.move('retire');
-    this.#sayGoodbye();
+    if (this.#state === 'closing') this.#socket.sendTerminate();
   }
 
   /** Returns true when the connection can be used again. */
   release(): boolean {
     this.move('release');
     this.idleSince = performance.now();
-    this.#sayGoodbye();
+    if (this.#state === 'closing') this.#socket.sendTerminate();
     return this.#state === 'idle';
   }
 
@@ -253,21 +248,6 @@ export class PooledConnection {
   forgetStatements(): void {
     this.#texts.forgetAll();
     this.schemaChanges++;
-  }
-
-  #sayGoodbye(): void {
-    if (this.#state === 'closing') this.#socket?.end(TERMINATE);
-  }
-
-  /** The driver writes in pieces of a kilobyte: corked until the end of this turn, many requests are one system call. */
-  #cork(): void {
-    if (this.#isCorked || this.#socket === undefined) return;
-    this.#isCorked = true;
-    this.#socket.cork();
-    setImmediate(() => {
-      this.#isCorked = false;
-      this.#socket?.uncork();
-    });
   }
 
   #register(timeoutMs: number, done: Done): Pending | undefined {
@@ -296,29 +276,21 @@ export class PooledConnection {
     this.discard(lost);
   }
 
-  /** When a socket ends during start-up, the driver asks for another one for ever: it gets only the first. */
   async #connect(): Promise<net.Socket> {
-    if (this.#connecting || this.#state === 'gone') throw this.#lostError('it ended during start-up', NOT_SENT);
-    this.#connecting = true;
+    if (this.#socket.isRequested || this.#state === 'gone') throw this.#lostError('it ended during start-up', NOT_SENT);
     const { target } = this.#options;
-    let socket: net.Socket;
+    const meter = new AnswerMeter(this.answers, this.answer);
+    const onData = (chunk: Buffer) => {
+      const refusal = meter.refusal(chunk);
+      if (refusal !== undefined) this.discard(refusal, true);
+    };
     try {
-      socket = await connectSocket(target, this.#abort.signal);
+      return await this.#socket.open(target, onData, () => this.discard(this.#lostError('the server closed it', SENT)));
     } catch (cause) {
       const failed = errors.CONNECT_FAILED({ server: target.label, reason: (cause as Error).message }, { cause });
       this.discard(failed);
       throw failed;
     }
-    this.#socket = socket;
-    const meter = new AnswerMeter(this.answers, this.answer);
-    // This listener comes before the driver's, which would buffer the bytes.
-    socket.on('data', (chunk: Buffer) => {
-      const refusal = meter.refusal(chunk);
-      if (refusal !== undefined) this.discard(refusal, true);
-    });
-    // This listener comes before the driver's, so that nothing is sent on a socket that has closed.
-    socket.once('close', () => this.discard(this.#lostError('the server closed it', SENT)));
-    return socket;
   }
 
   #lostError(reason: string, sent: string, cause?: unknown): Error {

@@ -9,13 +9,13 @@ export class PostgresError extends TidemarkError {
   readonly column: string | undefined;
   readonly constraint: string | undefined;
   readonly dataType: string | undefined;
-  /** Where in PL/pgSQL it happened. */
+  /** The call stack in PL/pgSQL. */
   readonly where: string | undefined;
   /** 1-based index of a character in the statement. */
   readonly position: number | undefined;
-  /** The statement was prepared for another schema, or may have been. It is prepared anew when it is run next. */
+  /** The statement may have been prepared for another schema. It is prepared anew at its next run. */
   readonly stalePlan: boolean;
-  /** A function raised it by RAISE: its code tells of the function, and not of the server. */
+  /** A function raised the error by RAISE, so its code says nothing about the server. */
   readonly raised: boolean;
 
   constructor(source: DriverError) {
@@ -27,7 +27,7 @@ export class PostgresError extends TidemarkError {
         details: source.detail ?? null,
         hint: source.hint ?? null,
         ...(isOverload(source.code) && { retryAfter: 1 }),
-        // It names users, databases and hosts.
+        // The text names users, databases and hosts.
         ...(isFatal(source) && { publicMessage: 'Postgres refused or ended the connection', publicDetails: null }),
       },
       { cause: source },
@@ -46,7 +46,7 @@ export class PostgresError extends TidemarkError {
   }
 }
 
-/** What postgres 3.4.9 makes of an ErrorResponse (its connection.js, `errorFields`), and two members of our patch. */
+/** The ErrorResponse as postgres 3.4.9 reads it (its connection.js, `errorFields`), with two members of our patch. */
 interface DriverError extends Error {
   code: string;
   severity?: string;
@@ -101,9 +101,9 @@ function isStale({ reused, bound, code, routine }: DriverError): boolean {
   return bound !== true && (STALE_CODES.has(code) || STALE_CLASSES.has(code.slice(0, 2)));
 }
 
-/** feature_not_supported ("cached plan must not change result type"), invalid_sql_statement_name (it was deallocated) */
+/** feature_not_supported ("cached plan must not change result type") and invalid_sql_statement_name (it was deallocated). */
 const STALE_CODES = new Set(['0A000', '26000']);
-/** data exceptions, constraints of domains, errors of parse analysis */
+/** Data exceptions, constraints of domains, errors of parse analysis. */
 const STALE_CLASSES = new Set(['22', '23', '42']);
 
 /** Postgres's documentation, "Error and Notice Message Fields", under the driver's names. */

@@ -1,4 +1,4 @@
-/** Follows a promoted replica: asks promotion.ts after each poll that finds one, and moves everything over at once. */
+/** Follows a promoted replica: after each poll that finds one, promotion.ts decides, and all connections move at once. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Probe } from '../connection/probe.ts';
 import type { ConnectionTarget } from '../connection/url.ts';
@@ -10,14 +10,14 @@ import { encodeStatement } from '../sql/param.ts';
 import { LAST_EPOCH, mintScript } from './epoch.ts';
 import { judgePromotion } from './promotion.ts';
 
-/** For the insert of the epoch on a server that has just been promoted. */
+/** Time limit for inserting the epoch on a server that has just been promoted. */
 const MINT_TIMEOUT_MS = 5_000;
-/** After `failoverAfterMs`, for the last polls. */
+/** Time for the last polls, after `failoverAfterMs`. */
 const SETTLE_MS = 1_000;
 const SETTLE_POLL_MS = 50;
 const EPOCH = encodeStatement({ text: `select epoch from (${LAST_EPOCH}) as e` });
 
-/** A server that was configured, with the URL that it was given as. */
+/** A configured server, with its URL as given. */
 export interface Server {
   url: string;
   target: ConnectionTarget;
@@ -25,14 +25,14 @@ export interface Server {
 
 export interface FailoverInit {
   primary: PrimaryWatcher;
-  /** In force at the moment; `replicas` belong to `watchers`, one each. */
+  /** The server in force at the start; `replicas` belong to `watchers`, one each. */
   server: Server;
   replicas: Server[];
   watchers: ReplicaWatcher[];
   settings: Readonly<Record<string, string>>;
   failoverAfterMs: number;
   observe: (event: DbEvent) => void;
-  /** The pools' part: `from` takes the place of the replica `index`. */
+  /** Moves the pools; `from` takes the place of the replica `index`. */
   onMove(to: Server, from: Server, index: number): void;
 }
 
@@ -40,7 +40,7 @@ export class Failover {
   readonly #init: FailoverInit;
   #server: Server;
   readonly #replicas: Server[];
-  /** Told once, until it changes. */
+  /** The last reported reason, so that each is reported once. */
   #reason: string | undefined;
   #moving: Promise<void> | undefined;
   #stopped = false;
@@ -51,7 +51,7 @@ export class Failover {
     this.#replicas = [...init.replicas];
   }
 
-  /** Of the server that is written to. */
+  /** The server that takes writes. */
   get server(): Server {
     return this.#server;
   }
@@ -60,7 +60,7 @@ export class Failover {
     return this.#replicas;
   }
 
-  /** At the start, with a primary that does not answer and a replica that is none: waits until it may be followed. */
+  /** At the start, waits until a promoted replica may be followed, where the primary does not answer. */
   async settle(): Promise<void> {
     const { primary, watchers, failoverAfterMs } = this.#init;
     const deadline = performance.now() + failoverAfterMs + SETTLE_MS;
@@ -71,7 +71,7 @@ export class Failover {
     }
   }
 
-  /** Called after a poll that found a replica to be a primary. Resolves when nothing is under way. */
+  /** To be called after a poll that found a promoted replica. Resolves when no move is under way. */
   async consider(): Promise<void> {
     if (this.#moving !== undefined || this.#stopped) return await this.#moving;
     const { primary, watchers, observe, failoverAfterMs } = this.#init;
@@ -85,7 +85,7 @@ export class Failover {
     }
     const to = this.#replicas[judgement.index]!;
     this.#moving = this.#move(judgement.index, judgement.mint, promoted[judgement.index]!.timeline)
-      // The next poll tries again: it may have gone as well, or the insert came too early.
+      // The next poll tries again: the server may be gone as well, or the insert came too early.
       .catch((error: Error) => observe({ type: 'db.promotion_failed', to: to.target.label, error }))
       .finally(() => {
         this.#moving = undefined;
@@ -104,7 +104,7 @@ export class Failover {
     const from = this.#server;
     const epoch = await this.#epochOf(to, mint, timeline, watchers[index]!.promoted?.epoch);
     if (this.#stopped) return;
-    // From here on in one go: nothing is sent to either server in between.
+    // The rest runs without a pause, so that nothing is sent to either server in between.
     this.#server = to;
     this.#replicas[index] = from;
     onMove(to, from, index);
@@ -115,7 +115,7 @@ export class Failover {
     await primary.refresh();
   }
 
-  /** The epoch that is in force on `to`, minted now if nobody has been quicker. */
+  /** The epoch in force on `to`, minted now if no other instance has. */
   async #epochOf(to: Server, mint: boolean, timeline: number, last: string | undefined): Promise<string> {
     const probe = new Probe('failover', to.target, this.#init.settings);
     try {

@@ -1,16 +1,16 @@
 /**
- * Which server is written to, when a replica turns out to be a primary. Pure.
+ * Decides which server takes writes when a replica turns out to be a primary. Pure.
  *
  *   writes go to the primary ── it is gone, and one replica was promoted ──► a new epoch is minted there, then writes go there
- *                            └─ a replica carries an epoch of its own timeline (someone has moved there already) ──► the same,
- *                               at once, however well the old primary does: that epoch is the fence that all instances see
+ *                            └─ a replica has an epoch of its own timeline (an instance has moved there) ──► writes go there at once,
+ *                               even if the old primary answers: that epoch is the fence that all instances see
  *
- * Never to two: an instance writes to one server, all of its connections to the other are closed before, and a server of an
- * older timeline is not gone back to. What the old primary had acknowledged and not sent to the replica is lost with it
- * (asynchronous replication); tidemarks of its epoch are refused, so nobody reads as if it were there.
+ * An instance writes to one server: all connections to the other are closed first, and it never returns to a server of an older timeline.
+ * Writes that the old primary acknowledged and did not send to the replica are lost (asynchronous replication); tidemarks of its epoch
+ * are refused, so no read claims to include them.
  */
 
-/** What a replica says of itself when it is not a standby. */
+/** The state of a replica that is a primary now. */
 export interface PromotedServer {
   /** Grows with each promotion. */
   timeline: number;
@@ -21,9 +21,9 @@ export interface PromotedServer {
 }
 
 export interface PresentPrimary {
-  /** How long it has not answered as a primary, ms; undefined while it does. */
+  /** Time in ms since it stopped answering as a primary; undefined while it answers. */
   goneMs: number | undefined;
-  /** These three are undefined when it was never reached. */
+  /** The next three are undefined when the server was never reached. */
   timeline: number | undefined;
   systemIdentifier: string | undefined;
   epoch: string | undefined;
@@ -31,10 +31,10 @@ export interface PresentPrimary {
 
 export type Judgement =
   | { kind: 'stay'; reason: string }
-  /** `mint`: nobody has moved there before, and its epoch is still the old one. */
+  /** `mint`: its epoch is still the old one, so a new one must be minted. */
   | { kind: 'follow'; index: number; mint: boolean };
 
-/** `promoted` has the replicas in their order; undefined for those that are standbys or do not answer. */
+/** `promoted` is in the order of the replicas; undefined for standbys and for those that do not answer. */
 export function judgePromotion(
   primary: PresentPrimary,
   promoted: readonly (PromotedServer | undefined)[],

@@ -34,13 +34,13 @@ const BIND_COMPLETE = 0x32;
 const ROW_DESCRIPTION = 0x54;
 const NO_DATA = 0x6e;
 const ERROR_RESPONSE = 0x45;
-/** CloseComplete, NoticeResponse, ParameterStatus, ParameterDescription, NotificationResponse */
+/** CloseComplete, NoticeResponse, ParameterStatus, ParameterDescription and NotificationResponse. */
 const IGNORED = new Set([0x33, 0x4e, 0x53, 0x74, 0x41]);
 
 export class PipelineReader {
   /** When the last transaction was answered, by performance.now(). */
   answeredAt = 0;
-  /** What was prepared on the connection cannot be relied on: no more reads, then it is closed. */
+  /** A function has deallocated the prepared statements: the pipeline takes no more reads, and its connection is closed. */
   isBroken = false;
   readonly #connection: Pick<PooledConnection, 'answers' | 'remove' | 'discard'>;
   readonly #statements: Pick<PipelineStatements, 'forget'>;

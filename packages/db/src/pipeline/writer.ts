@@ -1,5 +1,5 @@
 /**
- * Writes the reads of a pipeline. Each of them is
+ * Writes the reads of a pipeline. Each read is sent as follows.
  *
  *   Bind, Execute   role, claims and settings, and `transaction_read_only`, each local to the transaction
  *   Bind, Execute   the statement

@@ -1,5 +1,5 @@
 import type { AnswerBudget } from '../connection/answer-budget.ts';
-import type { Rest } from '../connection/connection.ts';
+import type { ConnectionOptions, Rest } from '../connection/connection.ts';
 import type { ConnectionTarget } from '../connection/url.ts';
 import type { DbEvent } from '../events.ts';
 import type { StatementLog } from '../statements/log.ts';
@@ -20,4 +20,15 @@ export interface PoolInit {
   log?: StatementLog;
   /** Shared by the pools of a database; by default the pool has its own. */
   answers?: AnswerBudget;
+}
+
+export function connectionOptions({
+  name: pool,
+  target,
+  settings,
+  rest,
+  options,
+}: PoolInit): Omit<ConnectionOptions, 'onGone'> {
+  const { statementTimeoutMs, connectTimeoutMs, preparedBytes } = options;
+  return { pool, target, settings, rest, statementTimeoutMs, connectTimeoutMs, preparedBytes };
 }

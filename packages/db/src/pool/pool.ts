@@ -18,10 +18,10 @@ import { StatementStatsRegistry } from '../statements/registry.ts';
 import { runQuery, runTransaction } from '../transactions/transaction.ts';
 import type { Client, Param, Pool, QueryOptions, Row, Rows, Transaction, TransactionOptions } from '../types.ts';
 import { Admission } from './admission.ts';
-import { connectionsByState } from './connections-by-state.ts';
+import { connectionStats } from './connection-stats.ts';
 import { Connector } from './connector.ts';
 import { checkLeases, closeSpare, endUnanswered } from './deadlines.ts';
-import type { PoolInit } from './init.ts';
+import { connectionOptions, type PoolInit } from './init.ts';
 import { Lease } from './lease.ts';
 import type { LeaseSource } from './lease-source.ts';
 import { PoolMeter } from './meter.ts';
@@ -173,22 +173,17 @@ export class ConnectionPool implements Pool, LeaseSource {
   }
 
   stats(): PoolStats {
-    const { min, max, waitingLimit } = this.options;
-    const connections = connectionsByState(this.#connections, this.pipelines.idleConnections);
     const { waiting, limit } = this.#admission;
-    let preparedBytes = 0;
-    for (const { prepared } of this.#connections) preparedBytes += prepared.bytes;
     return {
+      ...connectionStats(this.#connections, this.pipelines.idleConnections),
       name: this.name,
-      min,
-      max,
+      min: this.options.min,
+      max: this.options.max,
       limit,
-      slots: connections,
       waiting,
-      waitingLimit,
-      preparedBytes,
+      waitingLimit: this.options.waitingLimit,
       statisticsBytes: this.statements.bytes,
-      ...this.meter.stats(max),
+      ...this.meter.stats(this.options.max),
     };
   }
 
@@ -267,23 +262,14 @@ export class ConnectionPool implements Pool, LeaseSource {
   }
 
   #newConnector(): Connector {
-    const { lifetimeMs, statementTimeoutMs, connectTimeoutMs, preparedBytes } = this.options;
-    const { target, settings, rest, name: pool } = this.#init;
-    const onGone = this.#onGone.bind(this);
     return new Connector({
       connection: {
-        pool,
-        target,
-        settings,
-        rest,
-        statementTimeoutMs,
-        connectTimeoutMs,
-        preparedBytes,
+        ...connectionOptions(this.#init),
         answers: this.answers,
-        onGone,
         recent: this.#recent,
+        onGone: this.#onGone.bind(this),
       },
-      lifetimeMs,
+      lifetimeMs: this.options.lifetimeMs,
       meter: this.meter,
       observe: this.observe,
       onOpen: (connection) => {

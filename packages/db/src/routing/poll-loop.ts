@@ -1,11 +1,11 @@
-/** Runs a poll again and again, one at a time: at its interval, or sooner when asked. */
+/** Runs a poll periodically, one at a time, and sooner when asked. */
 export class PollLoop {
   readonly #poll: () => Promise<void>;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #stopped = false;
 
-  /** `poll` must not reject. `intervalMs` is asked for after each poll. */
+  /** `poll` must not reject. `intervalMs` is called after each poll. */
   constructor(poll: () => Promise<void>, intervalMs: () => number) {
     this.#poll = async () => {
       try {
@@ -20,7 +20,7 @@ export class PollLoop {
     };
   }
 
-  /** The poll that is under way, else a new one. */
+  /** Returns the running poll, else starts one. */
   now(): Promise<void> {
     if (this.#running === undefined) {
       clearTimeout(this.#timer);
@@ -29,7 +29,7 @@ export class PollLoop {
     return this.#running;
   }
 
-  /** A poll that starts after this call: one under way may have asked the server before it. */
+  /** Waits for a poll that starts after this call: a running one may have asked the server before it. */
   async fresh(): Promise<void> {
     if (this.#running !== undefined) await this.#running;
     await this.now();

@@ -1,4 +1,4 @@
-/** What is known about the primary: its WAL position, its epoch, whether it answers, and the snapshotLsn of its reads. */
+/** Polls the primary for its WAL position and epoch, and for the samples that prove the position of its reads. */
 import { type Lsn, parseLsn } from '@tidemark/contracts';
 import { PostgresError } from '../connection/postgres-error.ts';
 import type { Probe } from '../connection/probe.ts';
@@ -15,8 +15,8 @@ const POLL_TIMEOUT_MS = 1_000;
 
 const FLUSHED = encodeStatement({ text: 'select pg_current_wal_flush_lsn()::text as flushed' });
 /**
- * The xid assigned next is read without assigning one: age() counts from it (GetStableLatestTransactionId), and a snapshot's
- * xmax gives the upper 32 bits. In a statement of its own, so that it is read after the position.
+ * The next xid, without assigning one: age() counts from it (GetStableLatestTransactionId), and a snapshot's xmax gives the upper 32
+ * bits. A statement of its own, so that the xid is read after the position.
  */
 const NEXT_XID = encodeStatement({
   text: `select pg_snapshot_xmax(s)::text as xmax, age(pg_snapshot_xmax(s)::xid) as beyond,
@@ -31,11 +31,11 @@ export class PrimaryWatcher {
   flushed: Lsn = 0n;
   /** At or past `flushed`: no tidemark can be beyond it. */
   inserted: Lsn = 0n;
-  /** Undefined until it was read once. */
+  /** Undefined until the first successful poll. */
   epoch: string | undefined;
-  /** Why the last poll failed. */
+  /** The failure of the last poll. */
   error: Error | undefined;
-  /** Of the server, as last polled: see promotion.ts. */
+  /** As last polled: see promotion.ts. */
   timeline: number | undefined;
   systemIdentifier: string | undefined;
   #moves = 0;
@@ -53,28 +53,27 @@ export class PrimaryWatcher {
     );
   }
 
-  /** A poll that starts now. Never rejects: see `error`. */
+  /** Waits for a poll that starts now. Never rejects: see `error`. */
   refresh(): Promise<void> {
     return this.#loop.fresh();
   }
 
-  /** The schema is not there. */
   get isUnmigrated(): boolean {
     if (this.error instanceof PostgresError) return this.error.code === '42P01' || this.error.code === '3F000';
     return this.error === undefined && this.epoch === undefined;
   }
 
-  /** A write has just told of this position. */
+  /** A write has returned this position. */
   noteWrite(lsn: Lsn): void {
     if (lsn > this.inserted) this.inserted = lsn;
   }
 
-  /** How long it has not answered as a primary; undefined while it does. */
+  /** Time since the server stopped answering as a primary; undefined while it answers. */
   get goneMs(): number | undefined {
     return this.#failingSince === undefined ? undefined : performance.now() - this.#failingSince;
   }
 
-  /** Another server is the primary from now on, under this epoch. What was known holds no more. */
+  /** Follows another server under a new epoch. What was known no longer applies. */
   moveTo(target: ConnectionTarget, timeline: number, epoch: string): void {
     this.#moves++;
     this.#probe.moveTo(target);
@@ -96,7 +95,7 @@ export class PrimaryWatcher {
     try {
       let [position, xid] = await this.#probe.ask([FLUSHED, NEXT_XID], POLL_TIMEOUT_MS);
       if (await this.#mintIfMoved(xid!)) [position, xid] = await this.#probe.ask([FLUSHED, NEXT_XID], POLL_TIMEOUT_MS);
-      // The answer of a server that is the primary no more.
+      // The answer is from the previous primary.
       if (moves !== this.#moves) return;
       this.error = undefined;
       this.#failingSince = undefined;
@@ -115,8 +114,8 @@ export class PrimaryWatcher {
   }
 
   /**
-   * The same address leads to a server with another history: a failover behind a virtual address, a restored backup. The relay
-   * would notice, too, but need not run.
+   * The address may lead to a server with another history: a failover behind a virtual address, a restored backup. The relay would notice
+   * it, too, but need not run.
    */
   async #mintIfMoved({ epoch, timeline, system, epoch_timeline, epoch_system }: Row): Promise<boolean> {
     if (epoch === null || (timeline === epoch_timeline && system === epoch_system)) return false;

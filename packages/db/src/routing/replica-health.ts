@@ -1,5 +1,5 @@
 /**
- * Whether reads may go to a replica, from what its polls say.
+ * Decides from its polls whether reads may use a replica.
  *
  *                    poll fine, twice (the first time: once)
  *      ┌──────────┐ ──────────────────────────────────────────► ┌─────────┐
@@ -7,7 +7,7 @@
  *      └──────────┘ ◄────────────────────────────────────────── └─────────┘
  *                    poll failed · lag over the limit · promoted
  *
- * To get out, the lag must pass `unhealthyLagMs`; to get back in, it must be under `healthyLagMs`: no flapping between.
+ * A replica is ejected above `unhealthyLagMs` and used again below `healthyLagMs`, so that it does not flap.
  */
 export interface ReplicaLimits {
   healthyLagMs: number;
@@ -18,9 +18,8 @@ export interface ReplicaHealth {
   healthy: boolean;
   /** Fine polls in a row, while ejected. */
   finePolls: number;
-  /** Fine polls that are needed to get in. */
+  /** Fine polls that are needed to become healthy. */
   needed: number;
-  /** Null when healthy. */
   reason: string | null;
 }
 

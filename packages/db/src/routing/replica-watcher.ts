@@ -1,4 +1,4 @@
-/** What is known about a replica: how far it has replayed, how far behind that is, and whether reads may go to it. */
+/** Polls a replica for its replay position, and decides whether reads may use it. */
 import { formatLsn, type Lsn, parseLsn, type ReplicaStats } from '@tidemark/contracts';
 import type { Probe } from '../connection/probe.ts';
 import type { ConnectionTarget } from '../connection/url.ts';
@@ -19,12 +19,12 @@ import {
 const POLL_MS = 250;
 /** While a read waits for a tidemark. */
 const FAST_POLL_MS = 5;
-/** A paused or cut-off replica is out of use after this. */
+/** A paused or unreachable replica is ejected after this time. */
 const POLL_TIMEOUT_MS = 1_000;
-/** Reads that wait for one replica; more than these go to the primary at once. */
+/** Reads that may wait for one replica; further ones go to the primary at once. */
 const MAX_WAITERS = 1_000;
 
-/** The epoch tells which history it follows: one that has stayed behind at a promotion lacks the present one. */
+/** The epoch tells the history that a replica follows: one that missed a promotion lacks the present epoch. */
 const POSITION = encodeStatement({
   text: `select pg_last_wal_replay_lsn()::text as replayed, pg_is_in_recovery() as standby,
                 (select epoch from (${LAST_EPOCH}) as e) as epoch`,
@@ -40,11 +40,11 @@ interface Waiter {
 }
 
 export interface ReplicaWatcherEvents {
-  /** What has waited on it for longer than this will not be answered either. */
+  /** Statements that have waited on the replica for longer than this will not be answered either. */
   unreachable(stalledMs: number, reason: string): void;
-  /** After each poll that finds how far it has got. */
+  /** Called after each poll of a standby, with its replay position. */
   moved(replayed: Lsn): void;
-  /** After each poll that finds no standby. */
+  /** Called after each poll that finds a primary. */
   promoted(): void;
 }
 
@@ -52,12 +52,12 @@ export class ReplicaWatcher {
   readonly name: string;
   /** As last polled: every statement that starts from now on sees at least this. */
   replayed: Lsn = 0n;
-  /** What it says of itself when it is not a standby. */
+  /** Set while the server is a primary. */
   promoted: PromotedServer | undefined;
   #health: ReplicaHealth = UNPOLLED;
   #checkedAt = Date.now();
   #moves = 0;
-  /** Where it stood when a read waited for it in vain: until it moves on, nobody waits for it again. */
+  /** Its position when a read waited for it in vain: until it moves on, no read waits for it again. */
   #stuckAt: Lsn = -1n;
   readonly #waiters = new Set<Waiter>();
   readonly #probe: Probe;
@@ -91,7 +91,7 @@ export class ReplicaWatcher {
     return this.#health.healthy;
   }
 
-  /** Worth waiting for. */
+  /** Whether waiting for it is worthwhile. */
   get isMoving(): boolean {
     return this.#health.healthy && this.replayed > this.#stuckAt && this.#waiters.size < MAX_WAITERS;
   }
@@ -113,7 +113,7 @@ export class ReplicaWatcher {
     return this.#loop.now();
   }
 
-  /** True once it has replayed up to `lsn`; false after `ms`, or when it falls out of use meanwhile. */
+  /** Resolves to true once it has replayed `lsn`; to false after `ms`, or when it is ejected meanwhile. */
   reaches(lsn: Lsn, ms: number): Promise<boolean> {
     if (this.replayed >= lsn) return Promise.resolve(true);
     return new Promise((resolve) => {
@@ -132,7 +132,7 @@ export class ReplicaWatcher {
     });
   }
 
-  /** A read on it has lost its connection: polled at once instead of at the next interval. */
+  /** A read on it has lost its connection: polls it at once instead of at the next interval. */
   suspect(): void {
     void this.#loop.now();
   }
@@ -152,7 +152,7 @@ export class ReplicaWatcher {
     };
   }
 
-  /** Another server is watched under this name from now on, or the same one is to prove itself again. */
+  /** Watches another server under this name; the same server must become healthy again. */
   moveTo(target: ConnectionTarget): void {
     this.#moves++;
     this.#probe.moveTo(target);
@@ -173,7 +173,7 @@ export class ReplicaWatcher {
     try {
       const [answer] = await this.#probe.ask([POSITION], POLL_TIMEOUT_MS);
       const promoted = answer!.standby === true ? undefined : (await this.#probe.ask([PROMOTED], POLL_TIMEOUT_MS))[0];
-      // The answer of a server that is not watched any more.
+      // The answer is from the previous server.
       if (moves !== this.#moves) return;
       if (promoted !== undefined) {
         this.promoted = promoted as unknown as PromotedServer;
@@ -183,7 +183,7 @@ export class ReplicaWatcher {
       }
       this.promoted = undefined;
       const { epoch } = this.#primary;
-      // Epochs sort as text. One that is ahead is no fault: the primary's next poll brings it.
+      // Epochs sort as text. A later epoch is no fault: the primary's next poll brings it.
       if (epoch !== undefined && (answer!.epoch ?? '') < epoch) {
         this.#note({ type: 'failed', reason: `it has not replayed the epoch "${epoch}" yet` });
         return;
@@ -197,7 +197,7 @@ export class ReplicaWatcher {
       this.promoted = undefined;
       const reason = (error as Error).message;
       this.#note({ type: 'failed', reason });
-      // What waits on it for as long as this poll did will not be answered either.
+      // Statements that have waited as long as this poll will not be answered either.
       this.#on.unreachable(POLL_TIMEOUT_MS / 2, reason);
     }
   }

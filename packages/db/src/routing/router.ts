@@ -1,14 +1,14 @@
 /**
- * Where a read is answered, and what its answer reflects.
+ * Routes reads and writes, and derives the position that an answer reflects.
  *
  *   no tidemark      the least busy healthy replica, else the primary
- *   tidemark T       a replica that has replayed T · else a short wait for the one that is nearest · else the primary
+ *   tidemark T       a replica that has replayed T · else a short wait for the nearest one · else the primary
  *
- * Within a server a read takes the `read` pool; where that is full, a connection of `analytics` that nobody uses; then one of the
- * primary's `write` pool, as long as writers have half of it to themselves. It never waits in a line that is not its own.
+ * On a server a read takes the `read` pool; where that is full, an unused connection of `analytics`; then one of the primary's `write`
+ * pool, while writers have half of it to themselves. It never waits for the connections of another purpose.
  *
- * A replica's answer reflects its replay position as polled before the statement (its snapshot can only be later). The
- * primary's reflects what the snapshotLsn proves for its snapshot.
+ * A replica's answer reflects its replay position as polled before the statement (its snapshot can only be later). The primary's
+ * reflects what snapshot-lsn.ts proves for its snapshot.
  */
 import { formatLsn, formatTidemark, type Lsn, parseTidemark, type Tidemark, TidemarkError } from '@tidemark/contracts';
 import { PostgresError } from '../connection/postgres-error.ts';
@@ -34,7 +34,7 @@ import type { ReplicaWatcher } from './replica-watcher.ts';
 
 export interface Replica {
   pool: ConnectionPool;
-  /** For streams, and for reads that `pool` has no room for. */
+  /** Serves streams, and reads that find `pool` full. */
   analytics: ConnectionPool;
   watcher: ReplicaWatcher;
 }
@@ -62,7 +62,7 @@ export class Router {
       try {
         return await this.#readReplica<R>(replica, request, asked);
       } catch (error) {
-        // Nothing was changed by a read: once more, where it cannot fail for the same reason.
+        // A read changes nothing: it is repeated where it cannot fail for the same reason.
         if (isReplicasFault(error)) replica.watcher.suspect();
         else if (!isFull(error)) throw error;
         else {
@@ -75,14 +75,13 @@ export class Router {
     return await this.#readPrimary<R>(request, asked);
   }
 
-  /** The replica for a stream that asks for `tidemark`, undefined: the primary; and what it asked for. Throws as `read` does. */
+  /** The position asked for, and the replica for a stream; undefined: the primary. Throws as `read` does. */
   async streamFrom(tidemark: Tidemark | undefined): Promise<{ asked: Lsn; replica: Replica | undefined }> {
     const asked = tidemark === undefined ? 0n : await this.#checkTidemark(tidemark);
     const load = (replica: Replica) => replica.analytics.load;
     return { asked, replica: this.#choose(asked, load) ?? (asked > 0n ? await this.#waitFor(asked) : undefined) };
   }
 
-  /** Throws as `read` does. */
   async replicaAt(tidemark: Tidemark): Promise<ConnectionPool | undefined> {
     const asked = await this.#checkTidemark(tidemark);
     return (this.#choose(asked) ?? (await this.#waitFor(asked)))?.pool;
@@ -91,7 +90,7 @@ export class Router {
   async write(request: WriteRequest): Promise<WriteResult> {
     const { write } = this.#init;
     const statements = request.statements.map(encodeStatement);
-    // Before it is sent: what is written in the history of this epoch must not be handed out as part of a later one.
+    // Read before anything is sent: a write in the history of this epoch must not get a tidemark of a later one.
     const epoch = this.#epoch();
     const { moves } = write;
     const began = performance.now();
@@ -135,7 +134,7 @@ export class Router {
     return formatTidemark(epoch, lsn);
   }
 
-  /** The position that is asked for. Throws DB_EPOCH_CHANGED and DB_TIDEMARK_AHEAD, after a second look at the primary. */
+  /** The position of a tidemark. Throws DB_EPOCH_CHANGED and DB_TIDEMARK_AHEAD, after asking the primary once more. */
   async #checkTidemark(tidemark: Tidemark): Promise<Lsn> {
     const { primary, replicas } = this.#init;
     const { epoch, lsn } = parseTidemark(tidemark);
@@ -144,7 +143,7 @@ export class Router {
     await primary.refresh();
     if (isKnown()) return lsn;
     if (epoch !== primary.epoch) throw errors.EPOCH_CHANGED({ asked: epoch, current: this.#epoch() });
-    // While the primary is away, it cannot be asked: a replica may have got there.
+    // While the primary is away it cannot be asked, but a replica may have replayed the position.
     if (primary.error !== undefined || replicas.some(({ watcher }) => watcher.replayed >= lsn)) return lsn;
     throw errors.TIDEMARK_AHEAD({ asked: formatLsn(lsn), current: formatLsn(primary.inserted) });
   }
@@ -169,7 +168,7 @@ export class Router {
     return (await nearest.watcher.reaches(asked, this.#init.tidemarkWaitMs)) ? nearest : undefined;
   }
 
-  /** Undefined where its pool for analytics has no room, or no longer once this read gets there. */
+  /** Undefined where the analytics pool has no room. */
   async #readAnalytics<R extends Row>(
     replica: Replica,
     request: ReadRequest,
@@ -207,7 +206,7 @@ export class Router {
     const epoch = this.#epoch();
     const { rows, xmin } = await once(() => runIdentityRead(write, transaction, request, true));
     this.stats.primaryTotal++;
-    // Positions of another epoch, or of a server that was lost and not seen again, say nothing about what this snapshot saw.
+    // Positions of another epoch, or of a server that was lost and not seen again, say nothing about this snapshot.
     const known = epoch === this.#epoch() && primary.error === undefined;
     const proven = known ? primary.snapshotLsn.provenBy(BigInt(xmin)) : 0n;
     return this.#result<R>(epoch, rows, proven, asked, 'primary', write.name);
@@ -226,7 +225,7 @@ export class Router {
     return { rows: rows as Rows<R>, tidemark, proven: text, source, server };
   }
 
-  /** Between two polls the answers of a server have one position. */
+  /** Between two polls, all answers of a server have the same position, so the last text is kept. */
   #format(epoch: string, lsn: Lsn): Tidemark {
     const last = this.#formatted;
     if (last.lsn === lsn && last.epoch === epoch) return last.text;
@@ -240,23 +239,23 @@ export class Router {
   }
 }
 
-/** Of the write pool, what reads leave to writers. */
+/** Part of the write pool that reads leave to writers. */
 const WRITERS_SHARE = 0.5;
 const FULL_CODES = new Set(['DB_POOL_FULL', 'DB_ACQUIRE_TIMEOUT']);
 const isFull = (error: unknown): boolean => error instanceof TidemarkError && FULL_CODES.has(error.code);
-/** Whether less than this part of it is in use or waited for. */
+/** Whether less than this part of the pool is in use or waited for. */
 const hasRoom = (pool: ConnectionPool, part: number): boolean => !pool.isClosed && pool.load < pool.options.max * part;
 
 const readLoad = (replica: Replica) => replica.pool.load;
 
 const POSITION = encodeStatement({ text: `select ${COMMITTED_SQL} as lsn` });
 
-/** A read that lost its connection is repeated once: nothing was changed. */
+/** A read that lost its connection is repeated once. */
 async function once<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
-    // 57P01: its backend was ended, which is the same with a word of goodbye.
+    // 57P01 admin_shutdown: treat it as a lost connection.
     const raised = error instanceof PostgresError && error.raised;
     if (!raised && error instanceof TidemarkError && (error.code === 'DB_CONNECTION_LOST' || error.code === '57P01')) {
       return await read();
@@ -265,7 +264,7 @@ async function once<T>(read: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The COMMIT was sent with the statements: it may have happened before the connection was given up. */
+/** The COMMIT was sent with the statements, so it may have happened before the connection was given up. */
 function asWrite(error: unknown): unknown {
   if (!(error instanceof TidemarkError) || !ANSWER_CODES.has(error.code)) return error;
   return errors.ANSWER_BYTES_WRITE({ reason: error.message }, { cause: error });
@@ -273,7 +272,7 @@ function asWrite(error: unknown): unknown {
 
 const ANSWER_CODES = new Set(['DB_ANSWER_BYTES', 'DB_ANSWERS_FULL']);
 
-/** True for what another server may do better: a lost or missing connection, a conflict with replay, a restart. */
+/** Returns true for an error that another server may not have: a lost or missing connection, a conflict with replay, a restart. */
 export function isReplicasFault(error: unknown): boolean {
   if (error instanceof PostgresError) return !error.raised && RECOVERY_CODES.has(error.code);
   return error instanceof TidemarkError && CONNECTION_CODES.has(error.code);

@@ -1,14 +1,14 @@
-/** After a change of the schema, statements are prepared anew: on the primary at once, on a replica once it has replayed the change. */
+/** After a change of the schema, prepares statements anew: on the primary at once, on a replica once it has replayed the change. */
 import { type Lsn, parseLsn } from '@tidemark/contracts';
 import type { ConnectionPool } from '../pool/pool.ts';
+import { INSERTED_SQL } from '../sql/wal.ts';
 
-/** At or past the end of every transaction that was visible when the change was noticed. */
-const POSITION = 'select pg_current_wal_insert_lsn()::text as lsn';
+const POSITION = `select ${INSERTED_SQL} as lsn`;
 
 export class SchemaChanges {
   readonly #primary: readonly ConnectionPool[];
   readonly #replicas: readonly (readonly ConnectionPool[])[];
-  /** Where the last change is, by the number of the replica that has not replayed it yet. */
+  /** Positions of the last change, by the index of the replica that has not replayed it yet. */
   readonly #unreplayed = new Map<number, Lsn>();
 
   constructor(primary: readonly ConnectionPool[], replicas: readonly (readonly ConnectionPool[])[]) {

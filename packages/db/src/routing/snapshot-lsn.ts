@@ -1,16 +1,14 @@
 /**
- * What a read on the primary reflects. A commit record can be flushed while its transaction is not visible yet, so "the
- * WAL position when I read" would overstate.
+ * Proves up to which position a read on the primary includes every transaction. The WAL position at the time of the read would overstate:
+ * a commit record can be flushed while its transaction is not visible yet.
  *
- * A sample is taken in two statements: first the flushed position L, then N, the xid that will be assigned next. Whatever
- * has its commit record at or before L got its xid before N. So a read whose snapshot has xmin >= N (everything below N has
- * ended) sees every transaction up to L. A transaction that stays open and writes holds xmin, and with it the position
- * that can be proven, back: understated, never overstated.
+ * A sample is taken in two statements: first the flushed position L, then N, the xid that will be assigned next. A transaction with its
+ * commit record at or before L got its xid before N. So a read whose snapshot has xmin >= N (all below N have ended) sees every
+ * transaction up to L. An open transaction that writes holds xmin back, and the proven position with it: understated, never overstated.
  */
 import type { Lsn } from '@tidemark/contracts';
 
 export interface SnapshotLsnSample {
-  /** When it was taken, by performance.now(). */
   at: number;
   lsn: Lsn;
   nextXid: bigint;
@@ -20,7 +18,7 @@ export interface SnapshotLsnSample {
 const MAX_SAMPLES = 512;
 
 export class SnapshotLsnTracker {
-  /** In the order of time, and of both fields. */
+  /** Sorted by time, and by both fields. */
   #samples: SnapshotLsnSample[] = [];
 
   get latest(): SnapshotLsnSample | undefined {
@@ -33,9 +31,9 @@ export class SnapshotLsnTracker {
 
   add(sample: SnapshotLsnSample): void {
     const last = this.#samples.at(-1);
-    // Behind the last one: another timeline, or a server restored to an earlier point. What was known does not hold there.
+    // A lower position: another timeline, or a server restored to an earlier point, for which the samples do not hold.
     if (last !== undefined && (sample.lsn < last.lsn || sample.nextXid < last.nextXid)) this.#samples = [];
-    // The same position was known with less to wait for.
+    // An earlier sample proves the same position for older snapshots as well.
     else if (last !== undefined && sample.lsn === last.lsn) return;
     this.#samples.push(sample);
     if (this.#samples.length > MAX_SAMPLES) this.#thin();
@@ -47,7 +45,7 @@ export class SnapshotLsnTracker {
     return this.#samples[index]?.lsn ?? 0n;
   }
 
-  /** When the primary was first seen past this position; undefined when it was not. */
+  /** The time when the primary was first seen past this position; undefined when it was not. */
   passedAt(lsn: Lsn): number | undefined {
     return this.#samples.find((sample) => sample.lsn > lsn)?.at;
   }
@@ -56,7 +54,7 @@ export class SnapshotLsnTracker {
     this.#samples = [];
   }
 
-  /** Drops every second one of the older half: the newest, which are asked for, stay whole. */
+  /** Drops every second sample of the older half; the newest, which are used most, stay. */
   #thin(): void {
     const half = Math.floor(this.#samples.length / 2);
     this.#samples = this.#samples.filter((_, index) => index >= half || index % 2 === 0);

@@ -1,4 +1,4 @@
-/** Whether a server of the user's own can carry Tidemark, before anything is started on it. */
+/** Checks whether a user's own server meets Tidemark's requirements, before anything is started on it. */
 
 import { Probe } from '../connection/probe.ts';
 import { parseConnectionUrl } from '../connection/url.ts';
@@ -16,12 +16,12 @@ export interface CheckOptions {
   connections?: number;
   /** False for a replica, which needs neither logical decoding nor REPLICATION. Default true. */
   primary?: boolean;
-  /** False for a role that only migrates: it needs no REPLICATION. Default true. */
+  /** False for a role that only migrates, which needs no REPLICATION. Default true. */
   replicates?: boolean;
 }
 
 export interface ServerReport {
-  /** Such as `18.4`. */
+  /** The version number, such as `18.4`. */
   version: string;
   user: string;
   database: string;
@@ -40,7 +40,7 @@ const FACTS = encodeStatement({
 });
 
 /**
- * Throws what is missing, the first of: DB_INVALID_URL, DB_CONNECT_FAILED, DB_SERVER_TOO_OLD, DB_IS_STANDBY, DB_WAL_LEVEL,
+ * Throws the first unmet requirement: DB_INVALID_URL, DB_CONNECT_FAILED, DB_SERVER_TOO_OLD, DB_IS_STANDBY, DB_WAL_LEVEL,
  * DB_NO_REPLICATION, DB_TOO_FEW_CONNECTIONS. Each names the value and the remedy. Changes nothing.
  */
 export async function checkServer(url: string, options: CheckOptions = {}): Promise<ServerReport> {
@@ -69,7 +69,7 @@ export async function checkServer(url: string, options: CheckOptions = {}): Prom
   }
 }
 
-/** What one instance with the default pools may open on the primary. */
+/** Connections that one instance with the default pools may open on the primary. */
 export function poolConnections(): number {
   return DEFAULTS.write.max + DEFAULTS.analytics.max + DEFAULTS.admin.max;
 }

@@ -1,6 +1,6 @@
 /**
- * Whether a server has room for the pools of everyone who uses it. Each instance's watcher says in its application_name how many
- * connections its pools may open there, so the sum over all instances of all services can be read from pg_stat_activity.
+ * Checks whether a server has room for the pools of all instances of all services. Each instance's watcher has the size of its pools in
+ * its application_name, so the sum can be read from pg_stat_activity.
  */
 
 import type { Probe } from '../connection/probe.ts';
@@ -10,12 +10,12 @@ import { encodeStatement } from '../sql/param.ts';
 
 const TIMEOUT_MS = 2_000;
 
-/** Such as `tidemark gateway-1/26/watcher`. The instance's other connections begin with the same. */
+/** Such as `tidemark gateway-1/26/watcher`; the names of the instance's other connections begin with the same text. */
 export function watcherName(applicationName: string, most: number): string {
   return `${applicationName}/${most}/watcher`;
 }
 
-/** The server cuts names at 63 bytes: of an instance with a longer one, only what is open counts. */
+/** The server cuts names at 63 bytes: of an instance with a longer name, only open connections count. */
 const ROOM = encodeStatement({
   text: `with names as (
            select application_name as name from pg_stat_activity where backend_type = 'client backend'
@@ -32,22 +32,22 @@ const ROOM = encodeStatement({
 });
 
 export interface Room {
-  /** Connections that the server lets ordinary users open, all together. */
+  /** Connections that ordinary users may open, all together. */
   available: number;
-  /** Most connections of the pools of all instances, this one included where its watcher is connected. */
+  /** Sum of the pool sizes of all instances, including this one where its watcher is connected. */
   promised: number;
   instances: number;
-  /** Open connections of everybody else. */
+  /** Open connections of other users. */
   others: number;
 }
 
-/** @throws what the server or the connection to it says */
+/** @throws the errors of the server and of the connection */
 export async function readRoom(probe: Probe): Promise<Room> {
   const [row] = await probe.ask([ROOM], TIMEOUT_MS);
   return row as unknown as Room;
 }
 
-/** Reports `db.too_few_connections` when they would not fit; a server that cannot be asked is not the matter here. */
+/** Reports `db.too_few_connections` when the pools do not fit. Does nothing when the server cannot be asked. */
 export async function checkRoom(server: string, probe: Probe, observe: (event: DbEvent) => void): Promise<void> {
   // A failure to read it is no reason to warn; the pools report an unreachable server.
   const room = await readRoom(probe).catch(() => undefined);

@@ -1,7 +1,6 @@
 /**
- * How large the pools of an instance may be where nobody has said so: the defaults, shrunk to what the server has left for all
- * instances together. An instance takes at most half of what is free when it starts, so that late starters find room as well,
- * and never less than a minimum, with which it can work. Pure.
+ * Computes the pool sizes of an instance: the defaults, shrunk to what the server has left for all instances together. An instance takes
+ * at most half of the free connections when it starts, so that later ones find room as well, and at least a minimum. Pure.
  */
 import type { PoolKind } from '../pool/options.ts';
 
@@ -11,8 +10,8 @@ const MINIMUM: Readonly<Record<PoolKind, number>> = { write: 2, read: 2, analyti
 
 /**
  * @param wanted sizes of the pools on one server
- * @param fixed those of them that are not to be shrunk
- * @param free connections of the server that nobody has or may open; undefined where that is not known
+ * @param fixed pools that are not to be shrunk
+ * @param free connections of the server that no other instance has or may open; undefined where that is not known
  */
 export function fitPools(wanted: PoolSizes, fixed: ReadonlySet<PoolKind>, free: number | undefined): PoolSizes {
   if (free === undefined) return wanted;

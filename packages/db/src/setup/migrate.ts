@@ -1,6 +1,6 @@
 /**
- * Forward-only migrations. One starter at a time works, under an advisory lock; the others wait, find nothing to do, and
- * go on. Each file is applied in a transaction together with its row in `tidemark.migrations`.
+ * Applies forward-only migrations. One process works at a time, under an advisory lock; the others wait and then find nothing to do. Each
+ * file is applied in a transaction together with its row in `tidemark.migrations`.
  */
 import { mintEpoch } from '@tidemark/contracts';
 import { PooledConnection } from '../connection/connection.ts';
@@ -13,12 +13,12 @@ import { encodeStatement } from '../sql/param.ts';
 import type { Param, Row, Rows } from '../types.ts';
 import { type Migration, readMigrations } from './migrations.ts';
 
-/** Any number that nobody else locks: 'tidemark' read as digits of base 36, cut to 53 bits. */
+/** A number that no other program locks: 'tidemark' read as digits of base 36, cut to 53 bits. */
 const LOCK_KEY = '2310466279114';
 /** The holder of the lock may be building an index on a large table. */
 const LOCK_TIMEOUT_MS = 600_000;
 const CONNECT_TIMEOUT_MS = 10_000;
-/** Roles belong to the server: databases of one server that migrate at once can collide on them, and settle it by trying again. */
+/** Roles belong to the server: databases of one server that migrate at the same time can conflict on them, and then try again. */
 const TRIES = 5;
 const COLLISIONS = new Set(['XX000', '23505', '42710', '40001', '40P01']);
 
@@ -29,7 +29,7 @@ export interface MigrateOptions {
 }
 
 /**
- * Brings the database to this release's schema and mints the first epoch. `applied`: the files that this call applied.
+ * Brings the database to this release's schema and mints the first epoch. `applied` lists the files that this call applied.
  *
  * Throws DB_MIGRATION_CHANGED, DB_SCHEMA_NEWER, DB_MIGRATION_FAILED (rolled back as a whole), DB_CONNECT_FAILED.
  */
@@ -65,12 +65,12 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
     await mintFirstEpoch(connection);
     return { applied };
   } finally {
-    // The lock goes with the session.
+    // The lock ends with the session.
     connection.close();
   }
 }
 
-/** Checks what was applied before against the files. */
+/** Compares the applied migrations with the files; returns those to be applied. */
 async function pending(connection: PooledConnection, migrations: readonly Migration[]): Promise<Migration[]> {
   await query(connection, 'create schema if not exists tidemark');
   await query(

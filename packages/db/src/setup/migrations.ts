@@ -1,9 +1,9 @@
-/** The migrations of this release, as they lie on disk. */
+/** Reads the migrations of this release from disk. */
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { errors } from '../errors.ts';
 
-/** Beside src/ and dist/ alike. */
+/** The same place beside src/ and dist/. */
 const FOLDER = new URL('../../migrations/', import.meta.url);
 const NAME = /^\d{4}_[a-z0-9_]+\.sql$/;
 
@@ -15,7 +15,7 @@ export interface Migration {
   checksum: string;
 }
 
-/** Throws DB_MIGRATION_NAME for a file that is named otherwise, or a number that is used twice. */
+/** Throws DB_MIGRATION_NAME for a file with another kind of name, or a number that is used twice. */
 export async function readMigrations(folder: URL = FOLDER): Promise<Migration[]> {
   const names = (await readdir(folder)).sort();
   const migrations: Migration[] = [];

@@ -1,4 +1,4 @@
-/** A file of statements as one transaction, by the simple protocol: blueprints and the user's own SQL files. */
+/** Runs a file of statements as one transaction, by the simple protocol: blueprints and the user's own SQL files. */
 
 import { PooledConnection } from '../connection/connection.ts';
 import { parseConnectionUrl } from '../connection/url.ts';
@@ -26,7 +26,7 @@ export async function runScript(url: string, text: string): Promise<void> {
   try {
     await connection.script(`begin;\n${text}\n;commit;`);
   } finally {
-    // An error leaves the transaction aborted; it ends with the connection.
+    // After an error the aborted transaction ends with the connection.
     connection.close();
   }
 }

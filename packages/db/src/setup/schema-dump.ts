@@ -1,6 +1,6 @@
 /**
- * What the schema `tidemark` looks like, as lines of text: kept in schema.txt, compared by a test after all migrations, and at
- * start-up with the database at hand. A hand-made change of it breaks what the services rely on, often much later.
+ * Writes the schema `tidemark` as lines of text. They are kept in schema.txt and compared by a test after all migrations, and with the
+ * database at start-up: a change by hand breaks what the services rely on, often much later.
  */
 import { readFile } from 'node:fs/promises';
 import type { Probe } from '../connection/probe.ts';
@@ -15,8 +15,8 @@ const TIMEOUT_MS = 5_000;
 const SHOWN = 20;
 
 /**
- * From the catalogs rather than by pg_dump, which need not be there and differs between versions. Owners, comments and the
- * publication (which users add to) are left out; so is NOT NULL as a constraint, which only Postgres 18 has. One row.
+ * Reads the catalogs rather than pg_dump, which need not be installed and differs between versions. Owners, comments and the publication
+ * (which users add to) are left out; so is NOT NULL as a constraint, which only Postgres 18 has. One row.
  */
 export const SCHEMA_LINES = encodeStatement({
   text: `with rel as (
@@ -73,9 +73,9 @@ from lines`,
 });
 
 export interface SchemaDifference {
-  /** In this release's schema, and not in the database. */
+  /** Lines of this release's schema that the database lacks. */
   missing: string[];
-  /** In the database alone. */
+  /** Lines of the database that this release's schema lacks. */
   unexpected: string[];
 }
 
@@ -89,8 +89,8 @@ export function compareSchema(kept: string, found: string): SchemaDifference {
 }
 
 /**
- * Reports `db.schema_drifted`, or `db.schema_unchecked` when it could not look; never rejects. A database of another release is
- * the migrations' matter, and is not compared.
+ * Reports `db.schema_drifted`, or `db.schema_unchecked` when the catalogs could not be read; never rejects. A database of another release
+ * is not compared.
  */
 export async function checkSchemaDrift(server: string, probe: Probe, observe: (event: DbEvent) => void): Promise<void> {
   try {
@@ -108,7 +108,9 @@ async function compare(server: string, probe: Probe, observe: (event: DbEvent) =
   if (missing.length === 0 && unexpected.length === 0) return;
   const error = errors.SCHEMA_DRIFTED({ server, missing: missing.length, unexpected: unexpected.length });
   observe({
-    ...{ type: 'db.schema_drifted', server, error },
+    type: 'db.schema_drifted',
+    server,
+    error,
     missing: missing.slice(0, SHOWN),
     unexpected: unexpected.slice(0, SHOWN),
   });

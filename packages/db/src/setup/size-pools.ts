@@ -1,4 +1,4 @@
-/** Asks the servers how many connections are free, and sizes the pools of this instance by it (fit-sizes.ts). */
+/** Sizes the pools of this instance by the connections that are free on the servers (fit-sizes.ts). */
 
 import { Probe } from '../connection/probe.ts';
 import type { ConnectionTarget } from '../connection/url.ts';
@@ -12,16 +12,16 @@ import { fitPools, type PoolSizes } from './fit-sizes.ts';
 
 export interface SizedPools {
   options: Readonly<Record<PoolKind, PoolOptions>>;
-  /** Lets the next instance look. Called once this instance's watchers are connected, whose names say what it takes. */
+  /** Lets the next instance go on. To be called once this instance's watchers are connected, whose names tell its size. */
   release(): void;
 }
 
 const PRIMARY = ['write', 'analytics', 'admin'] as const;
 const REPLICA = ['read', 'analytics'] as const;
 const KINDS: readonly PoolKind[] = ['write', 'read', 'analytics', 'admin'];
-/** Instances that start together look one after the other; after this time, one goes on without having waited. */
+/** Instances that start together take turns; after this time, an instance goes on without its turn. */
 const LOCK_TIMEOUT_MS = 2_000;
-/** Of pg_advisory_lock: the letters "tide". */
+/** The key of pg_advisory_lock: the letters "tide". */
 const LOCK = 0x74696465;
 const TAKE_LOCK = encodeStatement({ text: `select pg_advisory_lock(${LOCK})` });
 
@@ -38,7 +38,7 @@ export async function sizePools(
   >;
   const fixed = new Set(KINDS.filter((kind) => options.pools?.[kind]?.max !== undefined));
   const probe = new Probe('open', servers.primary, settings);
-  // A lock that is not had in time costs exactness, not the start.
+  // Without the lock the sizes are less exact; the start goes on.
   await probe.ask([TAKE_LOCK], LOCK_TIMEOUT_MS).catch(() => undefined);
   const rooms = await Promise.all([roomOf(probe), ...servers.replicas.map((target) => roomOfServer(target, settings))]);
   const sizes: Partial<Record<PoolKind, number>> = {};

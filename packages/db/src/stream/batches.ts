@@ -1,4 +1,4 @@
-/** Rows a batch at a time, by a cursor of the server. */
+/** Streams rows in batches, by a cursor of the server. */
 import { errors } from '../errors.ts';
 import { encodeStatement } from '../sql/param.ts';
 import { ROLLBACK } from '../transactions/transaction.ts';
@@ -33,7 +33,7 @@ export async function* rowsInBatches<R extends Row>(
   });
   const { cursor, from, first } = await startStream(routing, request, async (stream, source) => {
     const opened = new Cursor(stream, meter, request);
-    // Also the first rows: until they came, a replica's fault is healed by asking the primary.
+    // The first rows belong to the start as well: until they come, a fault of the replica leads to the primary.
     await opened.send(declare);
     return { cursor: opened, from: source as StreamSource, first: await opened.send(fetch) };
   });
@@ -50,7 +50,7 @@ export async function* rowsInBatches<R extends Row>(
   }
 }
 
-/** The statements of a cursor, and that its transaction ends once. */
+/** Runs the statements of a cursor, and ends its transaction once. */
 class Cursor {
   rows = 0;
   readonly #stream: OpenStream;

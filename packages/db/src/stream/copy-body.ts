@@ -1,9 +1,9 @@
 /**
- * The Readable of a COPY. The connection's socket is read here while it runs, instead of by the driver: the same connection, limits
- * and lease as for any statement. (`pg` with pg-copy-streams does the same to its own connection; it would be a second driver,
- * whose connections the pool would have to count, time and close in another way.)
+ * The Readable of a COPY. While it runs, the connection's socket is read here instead of by the driver: the same connection, limits and
+ * lease as for any statement. (`pg` with pg-copy-streams does the same to its own connection; it would be a second driver, whose
+ * connections the pool would have to count, time and close in another way.)
  *
- * When its buffer is full the socket is paused, then Postgres: what is held is the buffer and what the kernel holds.
+ * When its buffer is full the socket is paused, then Postgres: memory holds the buffer and what the kernel holds.
  */
 import { addAbortSignal, Readable } from 'node:stream';
 import type { LentSocket } from '../connection/connection.ts';
@@ -30,7 +30,7 @@ export class CopyReadable extends Readable implements CopyBody {
   readonly #header: 0 | 1;
   #lent: LentSocket | undefined;
   #driverListeners: ((chunk: Buffer) => void)[] = [];
-  /** What Postgres reported; the reason behind a connection that it then closes. */
+  /** The error that Postgres reported; it may close the connection after it. */
   #failure: Error | undefined;
   #isOver = false;
   #stallTimer: NodeJS.Timeout | undefined;
@@ -38,7 +38,7 @@ export class CopyReadable extends Readable implements CopyBody {
 
   constructor(stream: OpenStream, request: CopyRequest, from: StreamSource, meter: StreamMeter) {
     super({ highWaterMark: BUFFER_BYTES });
-    // Whoever reads hears of an error by the stream's own ways; nobody reading yet must not end the process.
+    // A reader has its own listener; without a reader, an error must not end the process.
     this.on('error', () => undefined);
     this.#stream = stream;
     this.#request = request;
@@ -127,7 +127,7 @@ export class CopyReadable extends Readable implements CopyBody {
     else if (type === 'Z') this.#end(undefined);
   }
 
-  /** ReadyForQuery, or the connection is lost. */
+  /** ReadyForQuery has come, or the connection is lost. */
   #end(lost: Error | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;

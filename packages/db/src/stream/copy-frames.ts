@@ -1,23 +1,23 @@
 /**
- * Takes what Postgres sends during COPY TO STDOUT apart. Each row comes as a message of its own (`d`, length, bytes): the
- * rows are moved together inside of the buffer that came from the network, so that one buffer is one chunk. A chunk for each
- * row, as pg-copy-streams gives, takes a Buffer and a turn through two streams a row.
+ * Decodes what Postgres sends during COPY TO STDOUT. Each row comes as a message of its own (`d`, length, bytes): the rows are moved
+ * together inside the network's buffer, so that one buffer is one chunk. A chunk for each row, as in pg-copy-streams, takes a Buffer and
+ * a turn through two streams a row.
  *
  * Source: Postgres's documentation, "Message Formats" and "COPY Operations".
  */
 import { errors } from '../errors.ts';
 
-/** What stands around and between the rows; Postgres ends each row with a newline. */
+/** The text around and between the rows; Postgres ends each row with a newline. */
 export interface Framing {
   open: string;
-  /** One byte or none: it takes the place of a message's header. */
+  /** At most one byte, since it replaces the header of a message. */
   between: string;
   close: string;
-  /** Leaves the newline at the end of each row out. */
+  /** Leave out the newline at the end of each row. */
   dropNewline: boolean;
 }
 
-/** What is not a row: an error, the end. */
+/** A message other than a row: an error, or the end. */
 export interface Message {
   type: string;
   body: Buffer;
@@ -25,20 +25,20 @@ export interface Message {
 
 const COPY_DATA = 0x64;
 const HEADER_BYTES = 5;
-/** An error with the longest of details; more is not a server that speaks this protocol. */
+/** Enough for an error with long details; a longer message is not of this protocol. */
 const MAX_MESSAGE_BYTES = 1024 ** 2;
-/** Below this a loop is quicker than the call of copyWithin. */
+/** For fewer bytes, a loop is faster than copyWithin. */
 const MAX_LOOP_BYTES = 24;
 
 export class CopyFrames {
-  /** Begun so far. */
+  /** Rows begun so far. */
   rows = 0;
   readonly messages: Message[] = [];
   readonly #between: number;
   readonly #dropNewline: boolean;
   readonly #header = Buffer.alloc(HEADER_BYTES);
   #headerBytes = 0;
-  /** Of the message under way that are still to come. */
+  /** Bytes of the current message that are still to come. */
   #left = 0;
   #isRow = false;
   #parts: Buffer[] = [];
@@ -48,12 +48,12 @@ export class CopyFrames {
     this.#dropNewline = dropNewline;
   }
 
-  /** The last row has not come in full. */
+  /** The last row is incomplete. */
   get isMidRow(): boolean {
     return this.#isRow && this.#left > 0;
   }
 
-  /** Overwrites `chunk`; gives the part of it that now holds the rows' bytes. Other messages are added to `messages`. */
+  /** Overwrites `chunk`, and returns its part that now holds the bytes of rows. Other messages are added to `messages`. */
   take(chunk: Buffer): Buffer {
     let read = 0;
     let written = 0;
@@ -69,7 +69,7 @@ export class CopyFrames {
           this.#headerBytes = 0;
           this.#begin(this.#header[0] as number, this.#header.readUInt32BE(1));
         }
-        // At least the last byte of the header was in this chunk: there is room for one.
+        // At least the last byte of the header was in this chunk, so there is room for one byte.
         if (this.#isRow && this.#between !== -1 && this.rows > 1) chunk[written++] = this.#between;
       }
       const taken = Math.min(this.#left, end - read);

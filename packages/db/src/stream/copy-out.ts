@@ -1,4 +1,4 @@
-/** A SELECT as a stream of bytes, by COPY. */
+/** Streams a SELECT as bytes, by COPY. */
 import { TidemarkError } from '@tidemark/contracts';
 import { CopyReadable } from './copy-body.ts';
 import { copyStatement } from './copy-statement.ts';
@@ -7,7 +7,7 @@ import { type StreamRouting, startStream } from './stream-routing.ts';
 import type { CopyRequest, CopyResult } from './types.ts';
 
 export async function copyOut(routing: StreamRouting, meter: StreamMeter, request: CopyRequest): Promise<CopyResult> {
-  // What can fail on our side fails before a connection is taken.
+  // Everything that can fail on our side must fail before a connection is taken.
   const text = copyStatement(request.statement, request);
   return await startStream(routing, request, async (stream, from) => {
     const began = performance.now();
@@ -16,7 +16,7 @@ export async function copyOut(routing: StreamRouting, meter: StreamMeter, reques
     const body = new CopyReadable(stream, request, from, meter);
     body.once('close', () => {
       const now = performance.now();
-      // Its reader's going away is no fault of the statement.
+      // A reader that leaves is no error of the statement.
       const failed = body.errored instanceof TidemarkError && !READERS_DOING.has(body.errored.code);
       if (failed) stats.recordError(0, now - began, request.holder);
       else stats.record('alone', 0, now - began, body.rows, now, request.holder);

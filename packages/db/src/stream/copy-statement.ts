@@ -1,17 +1,17 @@
-/** The COPY of a SELECT, for each form of the answer. */
+/** Writes the COPY of a SELECT for each format. */
 import type { Statement } from '../types.ts';
 import type { Framing } from './copy-frames.ts';
 import { inlineParams } from './inline-params.ts';
 
 const COPY_FORMATS = ['csv', 'ndjson', 'json'] as const;
-/** `csv`: a header, then Postgres's text of each value, quoted where RFC 4180 asks for it; no newline after the last row. */
+/** `csv`: a header, then Postgres's text of each value, quoted as in RFC 4180; no newline after the last row. */
 export type CopyFormat = (typeof COPY_FORMATS)[number];
 
 export interface CopyShape {
   format: CopyFormat;
   /** JSON without the keys whose value is null. */
   nullsStripped?: boolean;
-  /** JSON of the first column's values instead of objects: what a function of scalars gives. */
+  /** JSON of the first column's values instead of objects, for functions that return scalars. */
   values?: boolean;
 }
 
@@ -22,12 +22,12 @@ export const FRAMINGS: Readonly<Record<CopyFormat, Framing>> = {
 };
 
 /**
- * JSON travels as the one column of a CSV whose quote and delimiter are U+0001 and U+0002: JSON text holds neither (control
- * characters are escaped in strings), so that nothing is ever quoted or escaped. COPY's text form would double backslashes.
+ * JSON travels as the only column of a CSV whose quote and delimiter are U+0001 and U+0002. JSON text contains neither (it escapes
+ * control characters in strings), so nothing is ever quoted or escaped. COPY's text format would double backslashes.
  */
 const VERBATIM = `(format csv, quote e'\\x01', delimiter e'\\x02')`;
 
-/** A `json` value keeps the line breaks that it was written with; outside of strings, where alone they can be, a blank does the same. */
+/** A `json` value keeps its line breaks. They occur only outside of strings, where a blank has the same meaning. */
 const ONE_LINE = `e'\\n\\r', '  '`;
 
 export function copyStatement(statement: Statement, shape: CopyShape): string {

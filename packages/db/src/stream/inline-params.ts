@@ -1,6 +1,6 @@
 /**
- * Writes a statement's parameters into its text as literals: COPY takes none. A literal without a type is to Postgres what a
- * parameter without one is: its type comes from its place.
+ * Writes a statement's parameters into its text as literals, since COPY takes none. Postgres infers the type of an untyped literal from
+ * its place, as it does for a parameter.
  */
 import { errors } from '../errors.ts';
 import { encodeStatement } from '../sql/param.ts';
@@ -8,8 +8,8 @@ import { literal } from '../sql/quote.ts';
 import type { Statement } from '../types.ts';
 
 /**
- * What `$1` is no parameter in, as Postgres's scanner (scan.l) has it: strings with and without escapes, quoted names,
- * dollar quotes, comments (nested), and names, which may hold a `$`. One of these, or a parameter.
+ * Tokens in which `$1` is no parameter, as in Postgres's scanner (scan.l): strings with and without escapes, quoted names, dollar quotes,
+ * comments (nested), and names, which may contain a `$`; or a parameter.
  */
 const TOKEN =
   /[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$([A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*)?\$|--[^\r\n]*|\/\*|\$(\d+)|[A-Za-z_\u0080-\uffff][A-Za-z0-9_$\u0080-\uffff]*|\d+/g;
@@ -31,7 +31,7 @@ export function inlineParams(statement: Statement): string {
         throw errors.INVALID_PARAMETER({ value: token, reason: `the statement has ${params.length}` });
       }
       const value = params[index] as string | null;
-      // The blanks keep it apart from a name or number beside it.
+      // The blanks separate the value from a name or number beside it.
       written += `${text.slice(from, match.index)} ${value === null ? 'null' : literal(value)} `;
       from = TOKEN.lastIndex;
     } else if (token === '/*') TOKEN.lastIndex = endOfComment(text, TOKEN.lastIndex);

@@ -1,4 +1,4 @@
-/** Pages by key: each one a short read of its own, found by an index however far back it lies. */
+/** Reads pages by key: each page is a short read of its own, which an index finds at any depth. */
 
 import type { ReadRequest, ReadResult } from '../database-types.ts';
 import { errors } from '../errors.ts';
@@ -44,7 +44,7 @@ export async function* keysetPages<R extends Row>(
   }
 }
 
-/** @throws DB_STREAM_REQUEST: after a null nothing is greater, and the rest would be left out in silence */
+/** @throws DB_STREAM_REQUEST for a null: no value is greater, and the other rows would be left out silently */
 function keyValue(row: Row, column: string): Param {
   const value: unknown = row[column];
   if (value === null || value === undefined) {

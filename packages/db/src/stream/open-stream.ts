@@ -1,4 +1,4 @@
-/** The transaction of a stream: read-only, under its identity, on an exclusive connection of an analytics pool. */
+/** Opens the transaction of a stream: read-only, under its identity, on an exclusive connection of an analytics pool. */
 
 import { cancelBackend } from '../connection/cancel-backend.ts';
 import { errors } from '../errors.ts';
@@ -12,20 +12,20 @@ import { COMMIT, ROLLBACK } from '../transactions/transaction.ts';
 import type { Row, Rows } from '../types.ts';
 import type { StreamRequest } from './types.ts';
 
-/** How long the server may take for the end of a transaction. */
+/** Time limit for the end of a transaction. */
 const END_TIMEOUT_MS = 5_000;
 const BEGIN = encodeStatement({ text: 'begin read only' });
 
 export interface OpenStream {
   readonly pool: ConnectionPool;
   readonly lease: Lease;
-  /** The row of the identity's statement, with the extra columns. */
+  /** The row of the identity's statement, with the additional columns. */
   readonly first: Row;
-  /** For the whole stream. */
+  /** Time limit of the whole stream. */
   readonly timeoutMs: number;
 }
 
-/** @throws what acquiring and BEGIN do, and DB_STREAM_ABORTED */
+/** @throws the errors of acquiring and of BEGIN, and DB_STREAM_ABORTED */
 export async function openStream(pool: ConnectionPool, request: StreamRequest, extra: string): Promise<OpenStream> {
   const timeoutMs = pool.statementLimit(request.identity.role, request.timeoutMs);
   if (!Number.isInteger(timeoutMs) || timeoutMs < 0) throw errors.STREAM_REQUEST({ reason: `timeoutMs ${timeoutMs}` });
@@ -40,7 +40,7 @@ export async function openStream(pool: ConnectionPool, request: StreamRequest, e
     const [, rows] = await settleAll<Rows | undefined>([
       connection.send(BEGIN, timeoutMs),
       connection.send(identity, timeoutMs),
-      // By the simple protocol, which is answered at ReadyForQuery: the driver is done with the socket then.
+      // The simple protocol is answered at ReadyForQuery, so the driver is then done with the socket.
       connection.script(`set local statement_timeout = ${timeoutMs}`).then(() => undefined),
     ]);
     return { pool, lease, first: rows?.[0] ?? {}, timeoutMs };
@@ -50,10 +50,10 @@ export async function openStream(pool: ConnectionPool, request: StreamRequest, e
   }
 }
 
-/** Text of a statement in a leak's report: without its parameters. */
+/** Length of a statement's text in the report of a leak. */
 const SHOWN_CHARACTERS = 200;
 
-/** COMMIT or ROLLBACK, and the connection back to its pool. Nothing was written: how it goes changes nothing for the reader. */
+/** Ends the transaction and releases the connection. Nothing was written, so a failure of the end changes nothing for the reader. */
 export function endStream({ pool, lease }: Pick<OpenStream, 'pool' | 'lease'>, end = COMMIT): void {
   lease.connection.submit(end, END_TIMEOUT_MS, (_rows, error) => {
     if (error !== undefined) lease.connection.discard(error);
@@ -61,14 +61,14 @@ export function endStream({ pool, lease }: Pick<OpenStream, 'pool' | 'lease'>, e
   });
 }
 
-/** In the middle of a statement: its backend is told to stop, and the connection is thrown away. */
+/** Ends a stream within its statement: cancels the backend and discards the connection. */
 export function abandonStream(
   { pool, lease }: OpenStream,
   reason: Error,
   onCancelFailed: (error: Error) => void,
 ): void {
   const { connection } = lease;
-  // Told first: a backend that computes would notice the lost connection only after a while.
+  // The cancel request comes first: a computing backend notices a lost connection only after a while.
   if (connection.state !== 'gone') cancelBackend(connection).catch(onCancelFailed);
   connection.discard(reason, true);
   pool.release(lease);

@@ -1,4 +1,3 @@
-/** What streams count. */
 import type { StreamStats } from './types.ts';
 
 export class StreamMeter {
@@ -18,7 +17,7 @@ export class StreamMeter {
     this.#stats.startedTotal += 1;
   }
 
-  /** Each that started ends once. */
+  /** To be called once for each started stream. */
   ended(how: 'completedTotal' | 'abortedTotal' | 'failedTotal', rows: number, bytes: number): void {
     this.#stats.active -= 1;
     this.#stats[how] += 1;

@@ -1,6 +1,6 @@
 /**
- * Where a stream comes from: `analytics` of a replica, else `analytics` of the primary. Never the `write` pool: a few exports
- * would hold up every write for minutes.
+ * Chooses the server of a stream: `analytics` of a replica, else `analytics` of the primary. Never the `write` pool, where a few exports
+ * would delay every write for minutes.
  */
 import { formatTidemark, type Lsn } from '@tidemark/contracts';
 import type { ConnectionPool } from '../pool/pool.ts';
@@ -12,14 +12,14 @@ import type { StreamRequest, StreamSource } from './types.ts';
 
 export interface StreamRouting {
   router: Router;
-  /** Of the primary. */
+  /** The pool of the primary. */
   analytics: ConnectionPool;
   primary: PrimaryWatcher;
 }
 
 /**
- * Opens a transaction and lets `begin` start on it; once more on the primary when a replica was at fault before anything came.
- * `begin` ends the transaction when it fails.
+ * Opens a transaction and runs `begin` on it; once more on the primary when a replica failed before the first rows. `begin` ends the
+ * transaction when it fails.
  */
 export async function startStream<T>(
   { router, analytics, primary }: StreamRouting,
@@ -38,7 +38,7 @@ export async function startStream<T>(
   };
   if (replica !== undefined) {
     try {
-      // Taken before the statement is sent: its snapshot cannot be older.
+      // Read before the statement is sent: its snapshot cannot be older.
       const { replayed } = replica.watcher;
       const stream = await openStream(replica.analytics, request, '');
       return await begin(stream, from(replayed, 'replica', replica.analytics.name));

@@ -1,4 +1,4 @@
-/** Streaming, as a database offers it. */
+/** The streams of a database. */
 import type { Row } from '../types.ts';
 import { rowsInBatches } from './batches.ts';
 import { copyOut } from './copy-out.ts';

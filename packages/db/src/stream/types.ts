@@ -1,8 +1,8 @@
 /**
- * What streaming is asked for, and gives.
+ * The requests and results of streams.
  *
  *   stream   the rows of one SELECT, under an identity, in a read-only transaction on a connection of an `analytics` pool
- *   reader   who takes them: when it pauses, so does Postgres
+ *   reader   the consumer of a stream: when it pauses, so does Postgres
  */
 import type { Readable } from 'node:stream';
 import type { Tidemark } from '@tidemark/contracts';
@@ -13,14 +13,14 @@ export interface StreamRequest extends QueryOptions {
   identity: Identity;
   /** A SELECT (also WITH, VALUES or TABLE) without a semicolon. */
   statement: Statement;
-  /** Stream from a server that reflects at least this. */
+  /** The server must reflect at least this position. */
   tidemark?: Tidemark;
   /** Ends the stream with DB_STREAM_ABORTED; its connection is free within a second. */
   signal?: AbortSignal;
-  /** `timeoutMs` is for the whole stream, the reader's pauses included; default the pool's `statementTimeoutMs`. */
+  /** `timeoutMs` limits the whole stream, with the reader's pauses; default the pool's `statementTimeoutMs`. */
 }
 
-/** Where a stream comes from and what it reflects: as of `ReadResult`. Known before its first byte. */
+/** The server of a stream and the position that it reflects, as in `ReadResult`. Known before its first byte. */
 export interface StreamSource {
   tidemark: Tidemark;
   proven: Tidemark;
@@ -30,25 +30,24 @@ export interface StreamSource {
 }
 
 export interface CopyRequest extends StreamRequest, CopyShape {
-  /** Most time, ms, that the reader may leave what came unread: then the stream ends with DB_STREAM_STALLED. 0: no limit. */
+  /** Longest time in ms without a read: then the stream ends with DB_STREAM_STALLED. 0: no limit. */
   stallMs?: number;
   /**
-   * The last line, made of how it ended; undefined: none. With one, an error after the first byte ends the stream by that line
-   * instead of an 'error'.
+   * Returns a last line that tells how the stream ended; undefined: none. With a line, an error after the first byte does not become an
+   * 'error' event.
    */
   lastLine?: (rows: number, error: Error | undefined, from: StreamSource) => string | undefined;
 }
 
-/** The bytes of an answer. An error after the first of them is an 'error' of the stream, before 'end'. */
+/** The bytes of an answer. An error after the first byte is an 'error' event, before 'end'. */
 export interface CopyBody extends Readable {
-  /** So far; without a CSV's header. */
+  /** Rows so far, without a CSV's header. */
   readonly rows: number;
-  /** So far. */
   readonly bytes: number;
 }
 
 export interface CopyResult extends StreamSource {
-  /** Destroy it, or read it to its end: it holds a connection until then. */
+  /** Destroy it or read it to its end: it holds a connection until then. */
   body: CopyBody;
 }
 
@@ -62,11 +61,11 @@ export interface Batch<R extends Row = Row> extends StreamSource {
 }
 
 export interface PagesRequest extends Omit<StreamRequest, 'signal'> {
-  /** Columns of the statement that order its rows and together are unique, never null: what an index has. */
+  /** Columns that order the rows of the statement, together unique and never null. They should have an index. */
   key: readonly [string, ...string[]];
   /** Rows in a page; default 1,000. */
   size?: number;
-  /** The key of the last row that is known already. */
+  /** The key of the last known row. */
   after?: readonly Param[];
 }
 
@@ -77,26 +76,29 @@ export interface Page<R extends Row = Row> extends StreamSource {
 }
 
 export interface StreamStats {
-  /** Holding a connection now. */
+  /** Streams that hold a connection now. */
   active: number;
   startedTotal: number;
   completedTotal: number;
-  /** By their reader, or as it stalled. */
+  /** Ended by their reader, or stalled. */
   abortedTotal: number;
-  /** By Postgres or the connection. */
+  /** Failed by Postgres or the connection. */
   failedTotal: number;
   bytesTotal: number;
   rowsTotal: number;
-  /** Cancel requests that did not reach the server, which then notices the lost connection by itself, within 2 s. */
+  /** Cancel requests that did not reach the server, which then notices the lost connection by itself within 2 s. */
   cancelErrorsTotal: number;
 }
 
 export interface Streams {
-  /** Rows as CSV, NDJSON or JSON by COPY; resolves with the first bytes, so that what fails before them rejects. */
+  /** Streams rows as CSV, NDJSON or JSON by COPY. Resolves with the first bytes: an earlier failure rejects. */
   copyOut(request: CopyRequest): Promise<CopyResult>;
-  /** Rows by a cursor; the first batch comes also when there are none, empty. Leave it by `break`, or read it to its end: it holds a connection from the first `next()` on. */
+  /**
+   * Streams rows by a cursor. The first batch is yielded even when it is empty. Leave the loop by `break` or read it to its end: it holds
+   * a connection from the first `next()` on.
+   */
   rowsInBatches<R extends Row = Row>(request: BatchRequest): AsyncGenerator<Batch<R>, void, undefined>;
-  /** `step` over all rows, of which a batch at a time is held. */
+  /** Calls `step` for all rows, holding one batch at a time. */
   fold<A, R extends Row = Row>(
     request: BatchRequest,
     initial: A,

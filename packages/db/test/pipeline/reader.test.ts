@@ -36,7 +36,11 @@ function open(answers?: AnswerBudget) {
   const done: PipelinedRead[] = [];
   const expect = (settings: Partial<PipelinedRead> = {}, text = 'select') => {
     const request = {
-      ...{ identity: { role: 'r', claims: '{}' }, text, params: [], wantsXmin: false, sessionSafe: true },
+      identity: { role: 'r', claims: '{}' },
+      text,
+      params: [],
+      wantsXmin: false,
+      sessionSafe: true,
       client: undefined,
     };
     const read = new PipelinedRead(request, undefined, connection.answers, (settled) => done.push(settled));
@@ -69,8 +73,13 @@ const ORDERS: [name: string, reads: Partial<PipelinedRead>[], messages: Buffer[]
     [{}],
     [
       ...setterParsed,
-      ...[parseComplete, backend.parameterDescription, backend.rowDescription({ b: INT4 }), bindComplete],
-      ...[dataRow('7'), commandComplete(), readyForQuery],
+      parseComplete,
+      backend.parameterDescription,
+      backend.rowDescription({ b: INT4 }),
+      bindComplete,
+      dataRow('7'),
+      commandComplete(),
+      readyForQuery,
     ],
     [{ rows: [{ b: 7 }], xmin: '' }],
   ],

@@ -48,8 +48,14 @@ function open() {
 }
 
 const FIRST = [
-  ...['Parse s1: identity', "Bind s1('ada', 'r')", 'Execute'],
-  ...['Parse s2: select 1', 'Describe s2', 'Bind s2()', 'Execute', 'Sync'],
+  'Parse s1: identity',
+  "Bind s1('ada', 'r')",
+  'Execute',
+  'Parse s2: select 1',
+  'Describe s2',
+  'Bind s2()',
+  'Execute',
+  'Sync',
 ];
 const PREPARED = ["Bind s1('ada', 'r')", 'Execute', 'Bind s2()', 'Execute'];
 

@@ -5,7 +5,11 @@ import { initialLimit, type LimitState, type LimitWindow, nextLimit, queued } fr
 const BOUNDS = { floor: 4, max: 50 };
 const WINDOW_MS = 250;
 const window = (over: Partial<LimitWindow> = {}): LimitWindow => ({
-  ...{ at: 0, elapsedMs: WINDOW_MS, completed: 100, heldMs: 1_000, saturated: true },
+  at: 0,
+  elapsedMs: WINDOW_MS,
+  completed: 100,
+  heldMs: 1_000,
+  saturated: true,
   ...over,
 });
 const state = (over: Partial<LimitState> = {}): LimitState => ({

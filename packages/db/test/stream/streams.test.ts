@@ -203,7 +203,10 @@ t.test('streams', async (t) => {
 
   await t.test('streams count as leases: a limit, a line, and the report of a leak with its statement', async (t) => {
     const { db: small, events } = await openAgain(t, url, {
-      ...{ max: 1, waitingLimit: 1, acquireTimeoutMs: 200, leakThresholdMs: 100 },
+      max: 1,
+      waitingLimit: 1,
+      acquireTimeoutMs: 200,
+      leakThresholdMs: 100,
     });
     const start = () =>
       small.streams.copyOut({
@@ -267,8 +270,11 @@ t.test('streams', async (t) => {
     await idle();
     const seen: string[] = [];
     const pages = db.streams.keysetPages<{ id: string; body: string }>({
-      ...{ identity: as('a'), statement: { text: 'select * from notes where body <> $1', params: ['😀'] } },
-      ...{ key: ['id'], size: 4, tidemark: now },
+      identity: as('a'),
+      statement: { text: 'select * from notes where body <> $1', params: ['😀'] },
+      key: ['id'],
+      size: 4,
+      tidemark: now,
     });
     for await (const page of pages) seen.push(...page.rows.map((row) => row.body));
     t.same(
