@@ -83,8 +83,7 @@ export class PooledConnection {
     this.answers = options.answers ?? new AnswerBudget();
     this.rest = options.rest;
     this.statementTimeoutMs = options.statementTimeoutMs;
-    const { preparedBytes } = options;
-    this.prepared = new PreparedBudget(preparedBytes ?? Number.POSITIVE_INFINITY, preparedBytes !== undefined);
+    this.prepared = new PreparedBudget(options.preparedBytes);
     this.#texts = new PreparedTexts(this.prepared, options.recent);
     this.#sql = postgres(driverOptions(options.target, options.settings, () => this.#connect()));
   }
@@ -202,15 +201,9 @@ export class PooledConnection {
     return this.#pending.oldest;
   }
 
-  isOverdue(now: number): boolean {
-    const { oldest } = this;
-    return oldest !== undefined && oldest.deadline < now;
-  }
-
   /** Waiting time of the oldest unanswered statement; 0 when none is pending. */
   stalledMs(now: number): number {
-    const { oldest } = this;
-    return oldest === undefined ? 0 : now - oldest.sentAt;
+    return this.oldest === undefined ? 0 : now - this.oldest.sentAt;
   }
 
   /** Ends the connection at once and rejects what is pending with `error`. `isWanted`: report no fault. */
@@ -233,7 +226,7 @@ export class PooledConnection {
     }
     if (this.#state === 'closing') return;
     this.move('retire');
-    if (this.#state === 'closing') this.#socket.sendTerminate();
+    if (this.state === 'closing') this.#socket.sendTerminate();
   }
 
   /** Returns true when the connection can be used again. */
@@ -294,10 +287,7 @@ export class PooledConnection {
   }
 
   #lostError(reason: string, sent: string, cause?: unknown): Error {
-    return errors.CONNECTION_LOST(
-      { pool: this.#options.pool, reason, sent },
-      cause === undefined ? undefined : { cause },
-    );
+    return errors.CONNECTION_LOST({ pool: this.#options.pool, reason, sent }, { cause });
   }
 }
 

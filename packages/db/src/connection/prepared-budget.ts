@@ -37,10 +37,10 @@ export class PreparedBudget {
   #unmeasured = 0;
   #measures: boolean;
 
-  /** `measures`: whether `measured` is ever called; false for connections outside a pool. */
-  constructor(limit: number, measures = true) {
-    this.limit = limit;
-    this.#measures = measures;
+  /** Without a limit, `measured` is never called. */
+  constructor(limit?: number) {
+    this.limit = limit ?? Number.POSITIVE_INFINITY;
+    this.#measures = limit !== undefined;
   }
 
   /** Whether the statements prepared since the last measurement make the estimate too uncertain. */

@@ -25,7 +25,7 @@ export function endUnanswered(
   now: number,
 ): void {
   for (const connection of [...connections]) {
-    if (connection.isOverdue(now)) overrun(pool, connection, leases, now);
+    if ((connection.oldest?.deadline ?? now) < now) overrun(pool, connection, leases, now);
     else if (connection.state === 'closing' && now - connection.idleSince > MAX_CLOSING_MS) {
       connection.discard(errors.CONNECT_FAILED({ server: pool.name, reason: 'no answer to the goodbye' }));
     }

@@ -16,7 +16,7 @@ import type { DbEvent } from '../events.ts';
 import { Pipelines, pipelinesOf } from '../pipeline/pipelines.ts';
 import { StatementStatsRegistry } from '../statements/registry.ts';
 import { runQuery, runTransaction } from '../transactions/transaction.ts';
-import type { Client, Param, Pool, QueryOptions, Row, Rows, Transaction, TransactionOptions } from '../types.ts';
+import type { Param, Pool, QueryOptions, Row, Rows, Transaction, TransactionOptions } from '../types.ts';
 import { Admission } from './admission.ts';
 import { connectionStats } from './connection-stats.ts';
 import { Connector } from './connector.ts';
@@ -62,8 +62,7 @@ export class ConnectionPool implements Pool, LeaseSource {
     this.pipelines = new Pipelines(this, init.rest === 'none' ? pipelinesOf(init.options.max) : 0);
     this.#admission = new Admission(init.options);
     this.#connector = this.#newConnector();
-    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
-    this.#sweeper.unref();
+    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS).unref();
     this.#grow();
   }
 
@@ -88,12 +87,11 @@ export class ConnectionPool implements Pool, LeaseSource {
 
   async acquire(rest: Rest, options: QueryOptions): Promise<Lease> {
     const began = performance.now();
-    const timeoutMs = options.acquireTimeoutMs ?? this.options.acquireTimeoutMs;
     const key = options.client?.key;
     for (;;) {
       if (options.client?.isGone) throw errors.CLIENT_GONE();
       if (this.isClosed) throw errors.POOL_CLOSED({ pool: this.name });
-      const connection = this.#admission.take(rest, key) ?? (await this.#wait(began, timeoutMs, key, options.client));
+      const connection = this.#admission.take(rest, key) ?? (await this.#wait(began, options));
       try {
         const ready = makeReady(connection, rest, this.options.validateAfterIdleMs);
         if (ready !== undefined) await ready;
@@ -124,8 +122,13 @@ export class ConnectionPool implements Pool, LeaseSource {
     }
     this.#admission.left(lease.client?.key);
     if (connection.state === 'gone') return;
-    if (!this.isClosed && connection.isFresh && connection.prepared.wantsMeasure) this.#measure(connection);
-    else this.#free(connection);
+    if (!this.isClosed && connection.isFresh && connection.prepared.wantsMeasure) {
+      // It stays busy meanwhile. A rejection means that it was discarded, and the pool told.
+      measurePrepared(connection).then(
+        () => this.#free(connection),
+        () => undefined,
+      );
+    } else this.#free(connection);
   }
 
   releaseAfter(watch: StatementWatch | undefined, lease: Lease): void {
@@ -150,10 +153,10 @@ export class ConnectionPool implements Pool, LeaseSource {
    * be served elsewhere now instead of at their deadlines.
    */
   giveUp(ms: number, reason: string): void {
-    const lost = () => errors.CONNECTION_LOST({ pool: this.name, reason, sent: SENT });
     const now = performance.now();
-    for (const connection of [...this.#connections]) if (connection.stalledMs(now) > ms) connection.discard(lost());
-    this.#admission.rejectAll(lost);
+    const stalled = [...this.#connections].filter((connection) => connection.stalledMs(now) > ms);
+    for (const connection of stalled) connection.discard(this.#lost(reason));
+    this.#admission.rejectAll(() => this.#lost(reason));
   }
 
   /** Connects to another server from now on, after ending every connection to this one. */
@@ -162,14 +165,17 @@ export class ConnectionPool implements Pool, LeaseSource {
     this.#connector.stop();
     this.#init = { ...this.#init, target };
     this.#connector = this.#newConnector();
-    const reason = `its server is not the one to use any more, ${target.label} is`;
-    const lost = () => errors.CONNECTION_LOST({ pool: this.name, reason, sent: SENT });
-    for (const connection of [...this.#connections]) connection.discard(lost());
+    const lost = this.#lost(`the pool has moved to ${target.label}`);
+    for (const connection of [...this.#connections]) connection.discard(lost);
   }
 
   /** The schema has changed: each connection prepares its statements anew. */
   forgetStatements(): void {
     for (const connection of this.#connections) connection.forgetStatements();
+  }
+
+  #lost(reason: string): Error {
+    return errors.CONNECTION_LOST({ pool: this.name, reason, sent: SENT });
   }
 
   stats(): PoolStats {
@@ -210,13 +216,9 @@ export class ConnectionPool implements Pool, LeaseSource {
     clearTimeout(timer);
   }
 
-  #wait(
-    began: number,
-    timeoutMs: number,
-    key: string | undefined,
-    client: Client | undefined,
-  ): Promise<PooledConnection> {
+  #wait(began: number, { client, acquireTimeoutMs }: QueryOptions): Promise<PooledConnection> {
     const { name, options } = this;
+    const key = client?.key;
     if (this.#admission.refuses(key, this.#connections.size <= this.#connector.connecting)) {
       const { waiting } = this.#admission;
       this.meter.refusedTotal++;
@@ -231,19 +233,10 @@ export class ConnectionPool implements Pool, LeaseSource {
       const cause = this.#connector.error;
       return errors.ACQUIRE_TIMEOUT({ pool: name, waitedMs, problem: cause?.message }, { cause });
     };
-    const ms = Math.max(1, began + timeoutMs - performance.now());
+    const ms = Math.max(1, began + (acquireTimeoutMs ?? options.acquireTimeoutMs) - performance.now());
     const connection = this.#admission.wait({ key, ms, timedOut, client, gone: () => errors.CLIENT_GONE() });
     this.#grow();
     return connection;
-  }
-
-  /** The connection stays busy meanwhile. */
-  #measure(connection: PooledConnection): void {
-    measurePrepared(connection).then(
-      () => this.#free(connection),
-      // The connection was discarded, and the pool was told.
-      () => undefined,
-    );
   }
 
   #free(connection: PooledConnection): void {
@@ -262,13 +255,9 @@ export class ConnectionPool implements Pool, LeaseSource {
   }
 
   #newConnector(): Connector {
+    const onGone = this.#onGone.bind(this);
     return new Connector({
-      connection: {
-        ...connectionOptions(this.#init),
-        answers: this.answers,
-        recent: this.#recent,
-        onGone: this.#onGone.bind(this),
-      },
+      connection: { ...connectionOptions(this.#init), answers: this.answers, recent: this.#recent, onGone },
       lifetimeMs: this.options.lifetimeMs,
       meter: this.meter,
       observe: this.observe,
@@ -302,8 +291,7 @@ export class ConnectionPool implements Pool, LeaseSource {
     const now = performance.now();
     this.meter.sample();
     endUnanswered(this, this.#connections, this.#leases, now);
-    const uncounted = checkLeases(this, this.#leases, now);
-    this.#admission.sweep(now, uncounted);
+    this.#admission.sweep(now, checkLeases(this, this.#leases, now));
     this.pipelines.sweep(now);
     closeSpare(this.#admission.idle, this.#connections.size, this.options, now);
     this.#grow();
