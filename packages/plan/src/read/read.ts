@@ -1,4 +1,4 @@
-/** Plans GET and HEAD of a table as one statement. */
+/** GET and HEAD of a table, as one statement. */
 import type { Statement } from '@tidemark/db';
 import type { Query, RowsMedia } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
@@ -11,9 +11,9 @@ import { primaryKeySelectSql } from './primary-key-read.ts';
 
 export interface ReadOptions {
   media: RowsMedia;
-  /** Counts every matching row in the same statement. */
+  /** Count every matching row in the same statement. */
   exactCount: boolean;
-  /** Stops counting at this number. */
+  /** Count no further than this. */
   countLimit?: number | null;
   maxRows: number | null;
 }
@@ -24,7 +24,7 @@ export function planContext(catalog: Catalog, params: Params, maxRows: number | 
     catalog,
     params,
     maxRows,
-    // Postgres cuts identifiers at 63 bytes, and must not cut off the number.
+    // Identifiers are cut at 63 bytes, so the number must not be what is cut off.
     alias: (base) => {
       next += 1;
       return `${Buffer.from(base).subarray(0, 40).toString().replaceAll('\ufffd', '')}_${next}`;
@@ -32,7 +32,7 @@ export function planContext(catalog: Catalog, params: Params, maxRows: number | 
   };
 }
 
-/** `head` and `tail` are the general form in two parts, between which columns can be added. `text` may have another form. */
+/** `head` and `tail` are the general form, in two parts: between them it may be given more columns. `text` may be another form. */
 export interface ReadPlan extends Statement {
   readonly head: string;
   readonly tail: string;
@@ -53,7 +53,7 @@ export function planRead(catalog: Catalog, relation: Relation, query: Query, opt
   return { head, tail, text: `${apart === null ? head : `select ${apart}`}${tail}`, params: params.values };
 }
 
-/** Counts all matching rows, independent of the page. Only joins that filter are included. */
+/** Rows that match, whatever page was asked for. Only joins that filter take part. */
 export function countSql(level: LevelSql, from: string, limit: number | null = null): string {
   const counted: LevelSql = {
     ...level,
@@ -65,7 +65,7 @@ export function countSql(level: LevelSql, from: string, limit: number | null = n
   return `(select count(*) from (${selectSql(counted, from)}) as "_all")`;
 }
 
-/** EXPLAIN of all matching rows, for `count=planned` and `count=estimated`. */
+/** For `count=planned` and `estimated`: EXPLAIN of the same rows, whatever page was asked for. */
 export function planEstimate(catalog: Catalog, relation: Relation, query: Query): Statement {
   const params = new Params();
   const all: Query = { ...query, order: [], limit: null, offset: 0 };

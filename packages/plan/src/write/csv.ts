@@ -7,7 +7,7 @@ interface Field {
 }
 
 /**
- * Yields line by line, so that the caller can stop early.
+ * Line by line, so that who has seen enough can stop.
  *
  * @throws PGRST102
  */

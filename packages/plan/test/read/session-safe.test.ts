@@ -1,4 +1,4 @@
-/** Tests which reads may share a transaction: those that run no user's function. */
+/** Which reads may share a transaction with others: none that runs what a user has written. */
 import { migrate, openDatabase, runScript } from '@tidemark/db';
 import { parseQuery } from '@tidemark/query';
 import { useTestStack } from '@tidemark/testing';

@@ -44,7 +44,6 @@ export function startChildProcess(file: URL, workerData: WorkerData, maxBytes: n
 
 /** 0 where there is no such process, or no /proc. */
 async function residentBytes(pid: number | undefined): Promise<number> {
-  // The process may have ended, and other systems have no /proc.
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1_024;
 }

@@ -22,10 +22,17 @@ export interface DefinitionsQuery {
   publication: string;
   /** SQL of the schema and the name of one table; without it, all tables that are published. */
   only?: { schema: string; table: string };
+  /** A condition over `s`, a row of pg_namespace, and `c`, one of pg_class, in place of `only`. */
+  among?: string;
 }
 
+/** OFFSET keeps Postgres, whose estimates of recursive queries are far too high, from going through all of pg_depend for each table. */
+const DEPENDS = `cross join lateral (select d.refclassid, d.refobjid from pg_catalog.pg_depend d
+    where d.classid = by.catalog and d.objid = by.oid offset 0) d`;
+
 /** A query without parentheses: schema, table, version; it can be a subquery of another. No row: the table is not there, or not published. */
-export function definitionsSql({ publication, only }: DefinitionsQuery): string {
+export function definitionsSql({ publication, only, among }: DefinitionsQuery): string {
+  const asked = only ? `s.nspname = ${only.schema} and c.relname = ${only.table}` : among;
   return `
 with recursive publication as materialized (
   select p.oid, p.xmin, p.pubviaroot as via_root, p.puballtables as all_tables
@@ -54,7 +61,7 @@ published (root, schema, name, entries) as materialized (
   select c.oid, s.nspname, c.relname, string_agg(e.entry, ',' order by e.entry)
   from (select relid, entry, false as is_below from named union all select relid, entry, true from below) e
   join pg_catalog.pg_class c on c.oid = e.relid join pg_catalog.pg_namespace s on s.oid = c.relnamespace
-  ${only ? `where s.nspname = ${only.schema} and c.relname = ${only.table}` : ''}
+  ${asked === undefined ? '' : `where ${asked}`}
   group by c.oid, s.nspname, c.relname, c.relkind
   having case when (select via_root from publication) then not bool_or(e.is_below) else c.relkind = 'r' end
 ),
@@ -68,8 +75,7 @@ reached (root, relid) as (
     union all
     select 'pg_catalog.pg_rewrite'::pg_catalog.regclass, w.oid from pg_catalog.pg_rewrite w where w.ev_class = r.relid
   ) by
-  join pg_catalog.pg_depend d on d.classid = by.catalog and d.objid = by.oid
-    and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.refobjid >= ${FIRST_OWN_OID}
+  ${DEPENDS} where d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.refobjid >= ${FIRST_OWN_OID}
 ),
 relations (relid) as materialized (select distinct relid from reached),
 -- Partitions and inheritance children, with the row of pg_inherits: one that was detached and attached again has another.
@@ -132,9 +138,8 @@ facts (relid, fact) as materialized (
     from relations r join pg_catalog.pg_attribute a on a.attrelid = r.relid and a.attgenerated = 'v'
     join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
   ) as by (relid, oid, catalog)
-  join pg_catalog.pg_depend d on d.classid = by.catalog and d.objid = by.oid
-    and d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
-  join pg_catalog.pg_proc f on f.oid = d.refobjid
+  ${DEPENDS}
+  join pg_catalog.pg_proc f on d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass and f.oid = d.refobjid
   union all
   select t.relid, fact from types t join (
     select y.oid, row('type', y.oid, y.xmin)::text from distinct_types d join pg_catalog.pg_type y on y.oid = d.type

@@ -1,5 +1,6 @@
 /** Ends the subscriptions whose rights rest on facts that have changed. */
-
+import { tableKey } from '@tidemark/contracts';
+import type { TableName } from '../definitions/look.ts';
 import type { FactsCache } from '../tables/facts-cache.ts';
 import type { TableFacts } from '../tables/table-facts.ts';
 import { CHANGED } from '../topics/resync-reasons.ts';
@@ -8,7 +9,8 @@ import { Window } from '../windows/window.ts';
 import type { Place } from './topics-api.ts';
 
 /**
- * Asks once for each role and table, one after another: rights are looked at all the time, and must not crowd out other questions.
+ * One look at all tables that are followed. Then facts are read once for each role and table of which the look tells something new, one
+ * after another: rights are looked at all the time, and must not crowd out other questions.
  * @param last number of the newest place: those that come meanwhile may rest on newer facts than what is asked here
  */
 export async function checkRights(
@@ -16,18 +18,20 @@ export async function checkRights(
   last: number,
   facts: FactsCache,
 ): Promise<void> {
+  if (placed.size === 0) return;
+  const seen = await facts.look(...followed(placed));
   // Rights go by the role, and not by the claims.
   const versions = new Map<string, Map<string, string | undefined>>();
-  for (const { number, role, tableKey, group } of placed.values()) {
+  for (const { number, role, tableKey: key, group } of placed.values()) {
     if (number > last) break;
     let ofRole = versions.get(role.role);
     if (ofRole === undefined) {
       ofRole = new Map();
       versions.set(role.role, ofRole);
     }
-    if (ofRole.has(tableKey)) continue;
+    if (ofRole.has(key)) continue;
     const { schema, table } = group.facts;
-    ofRole.set(tableKey, await facts.version(role, schema, table));
+    ofRole.set(key, await facts.version(role, schema, table, seen?.of({ schema, table })));
   }
   for (const [subscription, place] of placed) {
     if (place.number > last) break;
@@ -35,6 +39,21 @@ export async function checkRights(
     if (now !== undefined && now !== place.facts.version) subscription.resync(CHANGED);
     else if (place.topic instanceof Window && mayChangeUntold(place.group.facts)) place.topic.touch();
   }
+}
+
+function followed(placed: ReadonlyMap<Subscription, Place>): [TableName[], number[]] {
+  const tables = new Map<string, TableName>();
+  const read = new Set<number>();
+  const groups = new Set<Place['group']>();
+  for (const { group } of placed.values()) {
+    if (groups.has(group)) continue;
+    groups.add(group);
+    const { schema, table, tablesRead } = group.facts;
+    tables.set(tableKey(schema, table), { schema, table });
+    for (const { published, counted } of tablesRead.tables)
+      for (const { oid } of [...published, ...counted]) read.add(oid);
+  }
+  return [[...tables.values()], [...read]];
 }
 
 /** The policies read what no published change tells of, or tells late. */

@@ -2,7 +2,6 @@
  * The topics of this instance: found or made for a subscription, fed by the feed, forgotten when nobody is left.
  */
 import { tableKey } from '@tidemark/contracts';
-import type { Identity } from '@tidemark/db';
 import { SharedLimit } from '@tidemark/service';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
 import { errors } from '../errors.ts';
@@ -15,7 +14,6 @@ import type { FilterKind } from '../query/row-filter.ts';
 import { RlsGroup } from '../rls/rls-group.ts';
 import { type RlsGroupKey, rlsGroupKey } from '../rls/rls-group-key.ts';
 import { RlsGroups } from '../rls/rls-groups.ts';
-import type { TableFacts } from '../tables/table-facts.ts';
 import { serverFrame } from '../topics/frame.ts';
 import { Subscription } from '../topics/subscription.ts';
 import { type DeliveryPolicy, type Mode, Topic } from '../topics/topic.ts';
@@ -106,7 +104,7 @@ export function createTopics(options: TopicsOptions): Topics {
       },
       onDelivered,
       onFailed: (error) => onFailed(plan.facts.table, error),
-      isOutdated: () => areOutdated({ role: plan.role, claims: '{}' }, plan.facts),
+      isOutdated: () => options.facts.hasChanged(plan.facts, { role: plan.role, claims: '{}' }),
     });
     membership.add(made, rlsKey);
     return made;
@@ -218,18 +216,12 @@ export function createTopics(options: TopicsOptions): Topics {
     if (resume?.kind === 'refused') subscription.resync(resume.reason);
     else if (resume) subscription.visibility = resume;
     const wants = { snapshot: request.snapshot, resumes: request.after !== undefined };
-    const isOutdated = () => areOutdated(identity, facts);
+    const isOutdated = () => options.facts.hasChanged(facts, identity);
     void beginSubscription(
       { subscription, identity, topic, group, tableKey: key, wants, isOutdated },
       { ...beginnings, onFailed: (error) => onFailed(facts.table, error) },
     );
     return subscription;
-  }
-
-  /** Whether what the role may follow is another thing now. A database that cannot say so has not changed. */
-  async function areOutdated(identity: Identity, { schema, table, version }: TableFacts): Promise<boolean> {
-    const now = await options.facts.version(identity, schema, table);
-    return now !== undefined && now !== version;
   }
 
   return {

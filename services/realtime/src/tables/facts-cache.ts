@@ -4,6 +4,8 @@
  */
 import type { Database, Identity } from '@tidemark/db';
 import type { AnnouncedDefinitions } from '../definitions/announced-definitions.ts';
+import type { TableName } from '../definitions/look.ts';
+import { lookAtRights, type RightsLook } from '../definitions/rights-look.ts';
 import { RoleRights } from '../definitions/role-rights.ts';
 import { errors } from '../errors.ts';
 import { CoalescedLoads } from '../limits/coalesced-loads.ts';
@@ -16,8 +18,15 @@ export interface FactsCache {
   get(identity: Identity, schema: string, table: string, holder: string): Promise<TableFacts>;
   /** Read at or after this moment (performance.now()). A refusal from older facts is not the last word. */
   since(moment: number, identity: Identity, schema: string, table: string, holder: string): Promise<TableFacts>;
-  /** As it is now; a refusal counts as a version of its own. Undefined where the database cannot say. Leaves the cache fresh. */
-  version(identity: Identity, schema: string, table: string): Promise<string | undefined>;
+  /** Undefined where the database does not answer. @param read numbers of the tables that policies read */
+  look(tables: readonly TableName[], read: readonly number[]): Promise<RightsLook | undefined>;
+  /**
+   * As it is now; a refusal counts as a version of its own. Undefined where the database cannot say. Leaves the cache fresh.
+   * @param seen of a look at the table that came before: where an earlier look saw the same, the version is the one of then
+   */
+  version(identity: Identity, schema: string, table: string, seen?: string): Promise<string | undefined>;
+  /** Whether they are no longer so, or were not so meanwhile. A database that cannot say so has not changed. */
+  hasChanged(facts: TableFacts, identity: Identity): Promise<boolean>;
   /** They may say otherwise than what was announced. To be asked where they are used, behind whatever was waited for. */
   isOld(facts: TableFacts): boolean;
   /** Of another definition than the one that was announced of their table. */
@@ -51,12 +60,14 @@ export function createFactsCache({ database, publication, announced, sharePercen
   const loads = new CoalescedLoads<TableFacts>({ maxAgeMs: MAX_AGE_MS, pauseMs: PAUSE_MS, maxNames: MAX_NAMES });
   const room = new WaitingRoom({ concurrency: CONCURRENCY, maxWaiting: MAX_WAITING, sharePercent });
   const roleRights = new RoleRights();
+  /** The version of facts that were read behind a look, and what it saw. */
+  const looked = new Map<string, { seen: string; version: string }>();
   let generation = 0;
   const generations = new WeakMap<TableFacts, number>();
   const nameOf = ({ role }: Identity, schema: string, table: string) => JSON.stringify([role, schema, table]);
 
   /** Rights go by the role alone; claims matter when the policies run. */
-  async function load({ role }: Identity, schema: string, table: string, attempt = 1): Promise<TableFacts> {
+  async function loadAnew({ role }: Identity, schema: string, table: string, attempt = 1): Promise<TableFacts> {
     const now = generation;
     try {
       const facts = await loadTableFacts(database, { role, claims: '{}' }, publication, schema, table, roleRights);
@@ -64,7 +75,7 @@ export function createFactsCache({ database, publication, announced, sharePercen
       return facts;
     } catch (error) {
       if (!CHANGED_MEANWHILE.has((error as { code?: string }).code ?? '') || attempt === ATTEMPTS) throw error;
-      return load({ role, claims: '{}' }, schema, table, attempt + 1);
+      return loadAnew({ role, claims: '{}' }, schema, table, attempt + 1);
     }
   }
 
@@ -73,7 +84,7 @@ export function createFactsCache({ database, publication, announced, sharePercen
     return async () => {
       const refusal = room.refuses(holder);
       if (refusal) throw errors.FACTS_BUSY({ limit: refusal.limit, where: refusal.where });
-      return room.run(holder, () => load(identity, schema, table));
+      return room.run(holder, () => loadAnew(identity, schema, table));
     };
   }
 
@@ -104,22 +115,42 @@ export function createFactsCache({ database, publication, announced, sharePercen
       generation += 1;
       announced.clear();
       roleRights.clear();
+      looked.clear();
     },
     async get(identity, schema, table, holder) {
       const began = performance.now();
       const facts = await loads.get(nameOf(identity, schema, table), loadFor(holder, identity, schema, table));
       return isOld(facts) ? since(began, identity, schema, table, holder) : facts;
     },
-    async version(identity, schema, table) {
-      try {
-        const moment = performance.now();
-        const name = nameOf(identity, schema, table);
-        return (await loads.since(moment, name, () => load(identity, schema, table))).version;
-      } catch (error) {
-        const { code } = error as { code?: string };
-        const isRefusal = code === '42501' || (code?.startsWith('RT_') && code !== 'RT_TABLE_CHANGING');
-        return isRefusal ? code : undefined;
+    async hasChanged({ schema, table, version, trace }, identity) {
+      const moment = performance.now();
+      const load = () => loadAnew(identity, schema, table);
+      return loads.since(moment, nameOf(identity, schema, table), load).then(
+        (now) => now.version !== version || now.trace !== trace,
+        (error) => refusalOf(error) !== undefined,
+      );
+    },
+    look: (tables, read) => lookAtRights(database.pools.write, publication, tables, read).catch(() => undefined),
+    async version(identity, schema, table, seen) {
+      const name = nameOf(identity, schema, table);
+      const known = looked.get(name);
+      if (known && known.seen === seen) return known.version;
+      looked.delete(name);
+      const moment = performance.now();
+      const version = await loads
+        .since(moment, name, () => loadAnew(identity, schema, table))
+        .then((facts) => facts.version, refusalOf);
+      if (seen !== undefined && version !== undefined) {
+        if (looked.size >= MAX_NAMES) looked.delete(looked.keys().next().value as string);
+        looked.set(name, { seen, version });
       }
+      return version;
     },
   };
+}
+
+/** Undefined where the database could not say. */
+function refusalOf(error: { code?: string }): string | undefined {
+  const { code } = error;
+  return code === '42501' || (code?.startsWith('RT_') && code !== 'RT_TABLE_CHANGING') ? code : undefined;
 }

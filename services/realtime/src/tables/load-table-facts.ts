@@ -52,6 +52,7 @@ interface FactsRow {
   tables_read: TablesReadCatalog | null;
   unfollowable: Unfollowable;
   definition: string | null;
+  trace: string;
 }
 
 const IS_KEY = `case when c.relreplident = 'i' then i.indisreplident else i.indisprimary end`;
@@ -86,7 +87,9 @@ select has_schema_privilege(n.oid, 'usage') as may_schema,
        select from unnest(p.polroles) as r (oid) where pg_has_role(current_user, r.oid, 'usage')))) as policies,
   ${POLICY_CATALOG} as catalog, ${tablesReadCatalog('$3')} as tables_read,
   ${UNFOLLOWABLE} as unfollowable,
-  ${DEFINITION} as definition
+  ${DEFINITION} as definition,
+  concat_ws(' ', c.xmin, n.xmin, (
+    select sum(hashtextextended(row(m.roleid, m.member, m.xmin)::text, 0)) from pg_auth_members m)) as trace
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = $1 and c.relname = $2`;
 
@@ -171,7 +174,8 @@ export async function loadTableFacts(
     readFrom: parseLsn(before[0]?.lsn ?? ''),
     tidemark: formatTidemark(epoch, parseLsn(lsn)),
     since: sinceOf(known.table, definition, rights),
-    version: hash(row),
+    version: hash({ ...row, trace: undefined }),
+    trace: row.trace,
   };
 }
 

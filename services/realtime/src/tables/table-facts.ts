@@ -64,6 +64,8 @@ export interface TableFacts extends Dated {
   policies: readonly PolicyFacts[];
   /** Changes when anything above does that decides what this role may follow. */
   version: string;
+  /** Changes with each change of rights, also one that leaves everything as it was before another. */
+  trace: string;
 }
 
 /** Permissive policies are joined by OR, restrictive ones by AND; without a permissive one nothing is visible. */

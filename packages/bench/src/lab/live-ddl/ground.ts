@@ -28,6 +28,10 @@ export interface Ground {
   pauseReplica(isPaused: boolean): Promise<void>;
   /** The instance that has the slot ends, by a signal or in order, and starts again. */
   restartRelay(dice: Dice): Promise<void>;
+  /** All instances are killed. @returns starts them again */
+  killAll(): Promise<() => Promise<void>>;
+  /** The primary stops, by a signal or in order, and starts again. */
+  restartPrimary(dice: Dice): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -78,6 +82,16 @@ export async function openGround(stack: Stack, announced: boolean): Promise<Grou
       });
       await (dice.chance(0.5) ? active?.kill() : active?.stop());
       await active?.start();
+    },
+    async killAll() {
+      await Promise.all(instances.map((one) => one.kill()));
+      return async () => {
+        await Promise.all(instances.map((one) => one.start()));
+      };
+    },
+    async restartPrimary(dice) {
+      await stack.primary.stop(dice.chance(0.5) ? 'immediate' : 'fast');
+      await stack.primary.start();
     },
     async close() {
       await Promise.allSettled(instances.map((one) => one.stop()));

@@ -1,13 +1,24 @@
 /** Steps that change who may see what, and what is published. */
 import type { Dice } from './dice.ts';
-import { fixedColumns, grant, MEMBER, publish, ROLES, type Table, USERS, unpublish, witnesses } from './schema.ts';
+import {
+  fixedColumns,
+  grant,
+  MEMBER,
+  publish,
+  ROLES,
+  SEALS,
+  type Table,
+  USERS,
+  unpublish,
+  witnesses,
+} from './schema.ts';
 import { type DrawStep, one } from './step.ts';
 
 /** Conditions that a policy may ask of a row. All of them follow from the seal. */
 function condition(dice: Dice, { name, derived, generated }: Table): string {
   const some = Array.from({ length: 1 + dice.int(4) }, () => dice.int(8)).join();
   const able = [
-    ...['true', `seal in (${some})`, `seal <> ${dice.int(8)}`, 'public.shows(seal)'],
+    ...['true', `seal in (${some})`, `seal <> ${dice.int(8)}`, 'public.shows(seal)', 'public.deeper(seal)'],
     ...[`seal::text = any (string_to_array(public.claim('seals'), ','))`, MEMBER(name)],
     `(current_user <> 'checker_one' or seal < 4)`,
     ...(generated.has('internal') ? ['internal is not true', 'internal is not true', 'internal'] : []),
@@ -84,8 +95,11 @@ const publication: DrawStep = (dice, _, table) => {
 };
 
 /** An owner's own rows are not secured, unless that is forced. */
-const changeOwner: DrawStep = (dice, _, table) => {
-  table.owner = table.owner ? undefined : dice.of(ROLES.slice(1));
+const changeOwner: DrawStep = (dice, { shutOut }, table) => {
+  // An owner needs the schema for the foreign keys of its tables.
+  const able = ROLES.slice(1).filter((role) => !shutOut.has(role));
+  if (able.length === 0) return undefined;
+  table.owner = table.owner ? undefined : dice.of(able);
   return one(`alter table ${table.name} owner to ${table.owner ?? 'current_user'}`);
 };
 
@@ -96,6 +110,13 @@ const dropGroup: DrawStep = (dice, schema, table) => {
   const drop = `delete from groups where seal = ${seal}`;
   const back = `insert into groups values (${seal}); ${witnesses(table, schema, [seal])}`;
   return dice.chance(0.5) ? one(drop, back) : { transactions: [drop, back] };
+};
+
+/** Empties what refers to the groups, too. */
+const truncateGroups: DrawStep = (_, schema, table) => {
+  if (!table.grouped) return undefined;
+  const back = `insert into groups values ${SEALS.map((seal) => `(${seal})`).join()}`;
+  return one('truncate groups cascade', back, witnesses(table, schema));
 };
 
 const listColumns: DrawStep = (_, __, table) => {
@@ -116,7 +137,19 @@ const changeMembership: DrawStep = (dice, { groups }) => {
   const role = dice.of(ROLES.slice(1));
   const isIn = groups.delete(role);
   if (!isIn) groups.add(role);
-  return { ...one(isIn ? `revoke checker_group from ${role}` : `grant checker_group to ${role}`), late: true };
+  const inherit = dice.chance(0.7);
+  return {
+    ...one(isIn ? `revoke checker_group from ${role}` : `grant checker_group to ${role} with inherit ${inherit}`),
+    late: true,
+  };
+};
+
+const changeSchemaUsage: DrawStep = (dice, { shutOut, tables }) => {
+  const role = dice.of(ROLES);
+  if (shutOut.delete(role)) return { ...one(`grant usage on schema public to ${role}`), late: true };
+  if (tables.some(({ owner }) => owner === role)) return undefined;
+  shutOut.add(role);
+  return { ...one(`revoke usage on schema public from ${role}`), late: true };
 };
 
 const changeBypass: DrawStep = (dice) => {
@@ -146,8 +179,10 @@ export const rightSteps = {
   listColumns,
   publishPart,
   changeMembership,
+  changeSchemaUsage,
   changeBypass,
   changeMembers,
   changeOwner,
   dropGroup,
+  truncateGroups,
 };

@@ -19,6 +19,14 @@ export function changeRows(writes: Writes, table: Table): string {
   return Array.from({ length: 1 + dice.int(3) }, () => statement(writes, table)).join('; ');
 }
 
+/** By COPY, which writes several rows as one record of the WAL. */
+function copy(writes: Writes, { name }: Table): string {
+  const { dice, stamp } = writes;
+  const ids = [...new Set(Array.from({ length: 3 }, () => dice.int(KEYS)))];
+  const lines = ids.map((id) => [id, dice.int(4), dice.int(8), stamp()].join(','));
+  return `delete from ${name} where id in (${ids.join()}); copy ${name} (id, grp, seal, ver) from program 'printf "${lines.join('\\\\n')}\\\\n"' (format csv)`;
+}
+
 /** Statements of the second writer, which work whatever columns there are. */
 export function changeFixed(writes: Writes, table: Table): string {
   const { dice, stamp } = writes;
@@ -45,7 +53,7 @@ function insert(writes: Writes, table: Table, id: number, isNew = false): string
 
 function statement(writes: Writes, table: Table): string {
   const { dice, schema, stamp } = writes;
-  const { name, extras } = table;
+  const { name, extras, identity, derived } = table;
   const id = dice.int(KEYS);
   if (table.appended) return insert(writes, table, dice.int(10 * KEYS), true);
   const clear = (n: number) => `delete from ${name} where id = ${n}`;
@@ -56,6 +64,8 @@ function statement(writes: Writes, table: Table): string {
     const [column, of] = dice.of([...extras]);
     return `update ${name} set ${column} = ${KINDS[of].value(dice, schema)}, ver = ${stamp()} where id % 4 = ${id % 4} and id < 900`;
   }
+  if (kind === 14 && !table.parts && identity !== 'index' && Object.keys(derived).length === 0)
+    return copy(writes, table);
   if (kind < 15) return clear(id);
   if (kind === 15) return `${clear(id)}; ${insert(writes, table, id)}; ${clear(id)}`;
   return moveKeys(writes, table, id);

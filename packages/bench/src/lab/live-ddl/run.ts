@@ -40,7 +40,7 @@ const PATIENCE_MS = 1_500;
 const SNAPSHOT_MS = 2_000;
 const LOGGED = 20;
 const WRITER_MS = 5;
-const CHANCE = { away: 0.3, back: 0.25, pause: 0.1, restart: 0.03 };
+const CHANCE = { away: 0.3, back: 0.25, pause: 0.1, restart: 0.03, killAll: 0.02, primary: 0.02 };
 
 export async function runSeed(stack: Stack, options: RunOptions): Promise<RunResult> {
   const ground = await openGround(stack, options.announced);
@@ -96,8 +96,9 @@ class Run {
     let writing = this.#write(seed + 1);
     for (this.#step = 1; this.#step <= steps; this.#step += 1) {
       if (this.#options.keep?.has(this.#step) !== false) {
-        await this.#servers();
+        const startAgain = await this.#servers();
         await this.#change();
+        await startAgain();
       }
       if (this.#step % compareEach === 0 || this.#step === steps) {
         this.#isWriting = false;
@@ -164,8 +165,8 @@ class Run {
     this.#log.push({ step: this.#step, table, name, text });
   }
 
-  /** Clients leave and come back, the replica stands still, the relay ends. */
-  async #servers(): Promise<void> {
+  /** Clients leave and come back, the replica stands still, servers end. @returns starts what is to start behind the next change */
+  async #servers(): Promise<() => Promise<void>> {
     const draw = dice(this.#options.seed * 20_000 + this.#step);
     for (const follower of this.#followers) {
       if (follower.isAway && draw.chance(CHANCE.back)) this.#back(follower);
@@ -183,6 +184,13 @@ class Run {
       this.#note('', 'restartRelay');
       await this.#ground.restartRelay(draw);
     }
+    if (draw.chance(CHANCE.primary)) {
+      this.#note('', 'restartPrimary');
+      await this.#ground.restartPrimary(draw);
+    }
+    if (!draw.chance(CHANCE.killAll)) return async () => undefined;
+    this.#note('', 'killAll');
+    return this.#ground.killAll();
   }
 
   #back(follower: Follower): void {

@@ -41,8 +41,12 @@ export interface Schema extends Types {
   readonly labels: string[];
   /** Seals that the function public.shows lets through. */
   shown: number[];
+  /** Seals that public.deep lets through, which public.deeper calls by its name. */
+  deep: number[];
   /** Roles that are in checker_group. */
   readonly groups: Set<string>;
+  /** Roles that may not use the schema public. */
+  readonly shutOut: Set<string>;
   /** Names that were made up. */
   names: number;
 }
@@ -104,7 +108,9 @@ export function firstSchema(): Schema {
     fields: 2,
     scores: 100,
     shown: [0, 1, 2, 3],
+    deep: [2, 3, 4, 5],
     groups: new Set(),
+    shutOut: new Set(),
     names: 0,
     labels: SEALS.map((seal) => `seal ${seal}`),
     tables: [
@@ -214,6 +220,12 @@ export const publish = (table: Table) =>
   `alter publication tidemark add table ${alone(table)} ${table.listed ? `(${table.listed.join()})` : ''}`;
 
 export const unpublish = (table: Table) => `alter publication tidemark drop table ${alone(table)}`;
+
+/** No catalog tells that one function calls the other. */
+export const deep = (schema: Schema) => `create or replace function public.deep(seal int) returns boolean
+  language plpgsql stable as $$ begin return seal = any ('{${schema.deep.join()}}'::int[]); end $$`;
+export const DEEPER = `create function public.deeper(seal int) returns boolean
+  language plpgsql stable as $$ begin return public.deep(seal); end $$`;
 
 export const shows = ({ shown }: Schema) => `create or replace function public.shows(seal int) returns boolean
   language sql stable as $$ select seal = any ('{${shown.join()}}'::int[]) $$`;

@@ -1,5 +1,5 @@
 /** The database of a seed at its start. */
-import { createTable, ROLES, type Schema, SEALS, shows, USERS } from './schema.ts';
+import { createTable, DEEPER, deep, ROLES, type Schema, SEALS, shows, USERS } from './schema.ts';
 
 const members = Object.entries(USERS).flatMap(([name, { seals }]) => seals.map((seal) => `('${name}', ${seal})`));
 
@@ -17,6 +17,10 @@ export function setupSql(schema: Schema): string {
 create function public.claim(name text) returns text language sql stable as
   $$ select nullif(current_setting('request.jwt.claims', true), '')::json ->> name $$;
 ${shows(schema)};
+${deep(schema)};
+${DEEPER};
+revoke usage on schema public from public;
+grant usage on schema public to ${ROLES.join()};
 create type public.mood as enum (${schema.moods.map((mood) => `'${mood}'`).join()});
 create type public.label as enum (${schema.labels.map((label) => `'${label}'`).join()});
 create type public.pair as (a int, b text);

@@ -14,7 +14,7 @@ const STEPS: readonly (readonly [name: string, step: DrawStep])[] = [
 /** Steps that concern all tables, whichever one was drawn. */
 const OF_ALL = new Set([
   ...Object.keys(typeSteps),
-  ...['publishPart', 'changeMembership', 'changeBypass', 'changeMembers', 'swapTables'],
+  ...['publishPart', 'changeMembership', 'changeSchemaUsage', 'changeBypass', 'changeMembers', 'swapTables'],
 ]);
 /** Of the steps that change one transaction, so many have changes of rows in it. */
 const WITH_ROWS = 0.3;

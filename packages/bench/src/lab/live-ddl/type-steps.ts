@@ -1,5 +1,5 @@
 /** Steps that change the types of columns elsewhere than at the table. */
-import { type Schema, shows } from './schema.ts';
+import { deep, type Schema, shows } from './schema.ts';
 import { type DrawStep, one } from './step.ts';
 
 /** A name that nothing has had. */
@@ -51,4 +51,18 @@ const changeFunction: DrawStep = (dice, schema) => {
   return { ...one(shows(schema)), late: true };
 };
 
-export const typeSteps = { addLabel, renameLabel, addAttribute, renameAttribute, constrain, changeFunction };
+/** The body of a function that a function in a policy calls. */
+const changeDeepFunction: DrawStep = (dice, schema) => {
+  schema.deep = [0, 1, 2, 3, 4, 5, 6, 7].filter(() => dice.chance(0.5));
+  return { ...one(deep(schema)), late: true };
+};
+
+export const typeSteps = {
+  addLabel,
+  renameLabel,
+  addAttribute,
+  renameAttribute,
+  constrain,
+  changeFunction,
+  changeDeepFunction,
+};
