@@ -25,7 +25,7 @@ export interface AppDeps {
   observe: (event: BatchEvent) => void;
 }
 
-/** Health and metrics only: jobs come as rows, not over HTTP. */
+/** Serves health and metrics only, because jobs are rows, not requests. */
 export function buildApp({ config, logger, health, metrics, batch, descriptors, observe }: AppDeps): BaseApp {
   health.add('database', () => batch.database.problem());
   health.add('nats', () => batch.bus.problem());
@@ -55,7 +55,7 @@ export function buildApp({ config, logger, health, metrics, batch, descriptors, 
   });
 }
 
-/** Undefined where no keys are set: this service verifies tokens for /metrics and /readyz alone, and runs without them. */
+/** Returns undefined without keys: the service verifies tokens for /metrics and /readyz only, and runs without them. */
 function operators(config: BatchConfig, metrics: Metrics): ((request: FastifyRequest) => Promise<boolean>) | undefined {
   if (!config.JWT_SECRET && !config.JWT_JWKS && !config.JWT_JWKS_URL) return undefined;
   const limiter = createLimiter(config, metrics);

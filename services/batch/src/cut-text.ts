@@ -1,4 +1,4 @@
-/** At most `max` UTF-16 units, never half a character, and no zero: Postgres's jsonb refuses both. */
+/** Cuts a text at `max` UTF-16 units, never within a character, and removes zeros, which jsonb refuses. */
 export function cutText(text: string, max: number): string {
   return text
     .slice(0, max)

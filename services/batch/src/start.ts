@@ -24,11 +24,11 @@ import { batchConfig, threadCount } from './config.ts';
 import { type BatchEvent, eventLevels } from './events.ts';
 import { createWorkerCounts } from './worker-stats.ts';
 
-/** Connections for the results of chunks beside those that the threads' chunks use: planner, sweeper, leases, progress. */
+/** Connections for planner, sweeper, leases and progress, beside those for the results of the threads' chunks. */
 const SPARE_CONNECTIONS = 4;
-/** A thread's own event loop, and the files that it reads and writes. */
+/** File descriptors of a thread: its event loop, and the files that it reads and writes. */
 const DESCRIPTORS_PER_THREAD = 16;
-/** Connections of those who look at its health and its metrics. */
+/** File descriptors for requests of health and metrics. */
 const PROBES = 64;
 
 export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
@@ -45,7 +45,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   const database = await openDatabase({
     ...options,
     applicationName: `tidemark ${instance}`,
-    // As many as it uses, unless it is told otherwise.
+    // The default is the number of connections that the service uses.
     pools: { ...options.pools, write: { max: threads + 1 + SPARE_CONNECTIONS, ...options.pools.write } },
     observe,
   });

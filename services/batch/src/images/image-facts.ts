@@ -1,46 +1,46 @@
-/** What an image's header says, before any pixel of it is decoded. */
+/** The header of an image, read before any pixel is decoded. */
 import type { ImageTransform } from '@tidemark/contracts';
 import type { ImageType } from '@tidemark/files';
 
 export interface ImageFacts {
   type: ImageType;
   width: number;
-  /** Of one page. */
+  /** Height of one page. */
   height: number;
   /** Frames of an animation; 1 otherwise. */
   pages: number;
   channels: number;
-  /** Bytes of a channel of a pixel: 2 in 16-bit PNG. */
+  /** Bytes per channel of a pixel: 2 in 16-bit PNG. */
   depth: 1 | 2;
   progressive: boolean;
-  /** Of the file. */
+  /** Size of the file. */
   bytes: number;
 }
 
 export type OutputFormat = 'jpeg' | 'png' | 'webp';
 
-/** The format asked for, else the input's own; a GIF becomes WebP, which keeps its animation. */
+/** Returns the requested format, else that of the input; a GIF becomes WebP, which keeps its animation. */
 export function outputFormat(facts: ImageFacts, transform: ImageTransform): OutputFormat {
   if (transform.format) return transform.format;
   if (facts.type === 'image/jpeg') return 'jpeg';
   return facts.type === 'image/png' ? 'png' : 'webp';
 }
 
-/** Pages that are decoded: all of them where the output can hold an animation, else the first. */
+/** Returns the number of pages to decode: all of them when the output can be an animation, else one. */
 export function decodedPages(facts: ImageFacts, transform: ImageTransform): number {
   return outputFormat(facts, transform) === 'webp' ? facts.pages : 1;
 }
 
 /**
- * The most bytes that the transform holds decoded: input and output together. Streaming decoders need less; those
- * that keep the whole image (WebP, progressive JPEG, interlaced PNG) need this.
+ * Returns the maximum of decoded bytes, input and output together. Streaming decoders need less; those that keep the whole image
+ * (WebP, progressive JPEG, interlaced PNG) need this.
  */
 export function decodedBytes(facts: ImageFacts, transform: ImageTransform): number {
   const pages = decodedPages(facts, transform);
-  // libwebp and libnsgif decode to RGBA, whatever the file holds.
+  // libwebp and libnsgif always decode to RGBA.
   const channels = facts.type === 'image/webp' || facts.type === 'image/gif' ? 4 : facts.channels;
   const pixel = channels * facts.depth;
-  // libjpeg keeps a progressive image's coefficients (16 bits each) beside its pixels.
+  // libjpeg keeps the coefficients of a progressive image (16 bits each) beside its pixels.
   const coefficients = facts.progressive && facts.type === 'image/jpeg' ? 2 : 0;
   return (
     facts.bytes +
@@ -49,7 +49,7 @@ export function decodedBytes(facts: ImageFacts, transform: ImageTransform): numb
   );
 }
 
-/** Pixels of a page of the result; at least what sharp makes of it, whichever way the image is turned before. */
+/** Returns an upper bound for the pixels of a page of the result, whatever the orientation of the image. */
 export function outputPixels(
   { width, height }: Pick<ImageFacts, 'width' | 'height'>,
   resize: ImageTransform['resize'],
@@ -57,7 +57,7 @@ export function outputPixels(
   if (!resize?.width && !resize?.height) return width * height;
   const { width: w, height: h, fit } = resize;
   if (w && h && fit !== 'outside') return w * h;
-  // An orientation tag may swap the sides: the larger result counts.
+  // An orientation tag may swap the sides, so the larger result counts.
   const ratio = Math.max(width / height, height / width);
   if (w && h) return Math.ceil(Math.max(w, h * ratio)) * Math.ceil(Math.max(h, w * ratio));
   const edge = w ?? h ?? 1;

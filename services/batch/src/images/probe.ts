@@ -5,11 +5,11 @@ import type { ImageFacts } from './image-facts.ts';
 import { structureProblem } from './structure.ts';
 
 /**
- * Reads an image's header; decodes nothing.
+ * Reads the header of an image, and decodes nothing.
  * @throws BATCH_NOT_AN_IMAGE, BATCH_IMAGE_UNREADABLE, BATCH_TOO_MANY_PIXELS
  */
 export async function probe(input: Buffer, name: string, maxPixels: number): Promise<ImageFacts> {
-  // Only these four decoders are ever reached: others (SVG, PDF, TIFF) follow references or run programs of their own.
+  // Only these four decoders are used: others (SVG, PDF, TIFF) follow references or run programs.
   const type = sniffImage(input);
   if (!type) throw errors.NOT_AN_IMAGE({ name });
   const metadata = await readHeader(input);

@@ -1,11 +1,10 @@
-/** What is wrong with an image file by its own structure, without decoding it. */
+/** Finds damage in the structure of an image file, without decoding it. */
 import { crc32 } from 'node:zlib';
 import type { ImageType } from '@tidemark/files';
 
 /**
- * Returns why the file cannot be whole, or undefined where its structure shows nothing wrong. Callers use it to explain
- * a decoder's failure. libvips's own words are no help: all threads share one buffer for them, so they may belong to
- * another thread's image.
+ * Returns why the file cannot be whole, or undefined when its structure is intact. Callers explain the failure of a decoder with
+ * it, because messages of libvips may belong to another thread's image: all threads share one buffer for them.
  */
 export function structureProblem(type: ImageType, bytes: Buffer): string | undefined {
   switch (type) {
@@ -23,7 +22,7 @@ export function structureProblem(type: ImageType, bytes: Buffer): string | undef
 const GIF_TRAILER = 0x3b;
 const GIF_HEADER_BYTES = 13;
 const PNG_SIGNATURE_BYTES = 8;
-/** Length, type and checksum of a chunk. */
+/** Bytes of a chunk's length, type and checksum. */
 const PNG_CHUNK_BYTES = 12;
 
 /** https://www.w3.org/TR/png-3/#5Chunk-layout */
@@ -46,7 +45,7 @@ function pngProblem(bytes: Buffer): string | undefined {
 const START_OF_SCAN = 0xda;
 const END_OF_IMAGE = Buffer.from([0xff, 0xd9]);
 
-/** ITU T.81, annex B: marker segments up to the first scan, which an end-of-image marker follows. */
+/** Reads marker segments (ITU T.81, annex B) up to the first scan, which an end-of-image marker follows. */
 function jpegProblem(bytes: Buffer): string | undefined {
   for (let at = 2; at + 4 <= bytes.length; ) {
     if (bytes[at] !== 0xff) return `there is no marker at byte ${at}`;

@@ -16,17 +16,17 @@ export interface Transformed {
   bytes: Buffer;
   format: OutputFormat;
   width: number;
-  /** Of one page. */
+  /** Height of one page. */
   height: number;
 }
 
-/** JPEG and WebP where the job does not say: visually clean at about a tenth of the pixels' size. */
+/** Quality of JPEG and WebP by default: no visible artefacts, at about a tenth of the size of the pixels. */
 const DEFAULT_QUALITY = 80;
-/** Pixels of a side: what libwebp and libjpeg can encode. */
+/** Maximum pixels of a side in each encoder. */
 const MAX_SIDE: Record<OutputFormat, number> = { webp: 16_383, jpeg: 65_500, png: 2 ** 31 - 1 };
 
 /**
- * One sharp operation: turn upright, resize, greyscale, blur, encode. Metadata (EXIF, GPS) does not survive.
+ * Runs one sharp operation: rotate, resize, greyscale, blur, encode. Metadata (EXIF, GPS) is removed.
  * @throws BATCH_IMAGE_UNREADABLE when the pixels are damaged, BATCH_TRANSFORM_FAILED when the result cannot be made
  */
 export async function transformImage(task: TransformTask): Promise<Transformed> {
@@ -34,7 +34,7 @@ export async function transformImage(task: TransformTask): Promise<Transformed> 
   const format = outputFormat(facts, transform);
   const animated = decodedPages(facts, transform) > 1;
   const image = sharp(input, { animated, sequentialRead: true })
-    // A thread cannot end before its native work does.
+    // A thread cannot end before its native operation does.
     .timeout({ seconds: Math.ceil(timeoutMs / 1_000) })
     .autoOrient();
   if (transform.resize) image.resize(transform.resize);
@@ -55,7 +55,7 @@ interface Attempt {
   isOver: boolean;
 }
 
-/** Decides by decoding the input alone, never by libvips's words, which may belong to another thread's image. */
+/** Decodes the input again to find the cause, because messages of libvips may belong to another thread's image. */
 async function failureOf(
   { input, name, facts, transform, timeoutMs }: TransformTask,
   attempt: Attempt,
@@ -88,8 +88,8 @@ const isReadable = (input: Buffer, animated: boolean): Promise<boolean> =>
     );
 
 function encode(image: Sharp, format: OutputFormat, quality = DEFAULT_QUALITY): Sharp {
-  // JPEG has no transparency: what was transparent becomes white, as on a page, and not black.
+  // JPEG has no transparency; transparent pixels become white instead of black.
   if (format === 'jpeg') return image.flatten({ background: 'white' }).jpeg({ quality });
-  // PNG is lossless here; sharp's quality for it would mean fewer colours.
+  // PNG is lossless here; the quality option of sharp would reduce the colours.
   return format === 'png' ? image.png() : image.webp({ quality });
 }

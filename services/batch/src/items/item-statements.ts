@@ -1,4 +1,4 @@
-/** The statements over tidemark.job_items. */
+/** Statements on tidemark.job_items. */
 
 export const itemStatements = {
   /** $1: job, $2: JSON array of rows (see ItemRow); a row of an earlier attempt is replaced. */

@@ -1,8 +1,8 @@
-/** When an item that failed is tried again. */
+/** Computes when a failed item is tried again. */
 
 const BASE_MS = 1_000;
 const MAX_MS = 60_000;
-/** What another service asks for by Retry-After is granted up to here. */
+/** Maximum delay that another service may request by Retry-After. */
 const MAX_ASKED_MS = 15 * 60_000;
 
 /**

@@ -1,11 +1,11 @@
-/** What Postgres can store as jsonb. One value that it refuses would fail the transaction of a whole chunk. */
+/** Checks values that Postgres must store as jsonb. One value that it refuses would fail the transaction of a whole chunk. */
 
-/** Bytes of an item's value, as JSON. */
+/** Maximum bytes of an item's value as JSON. */
 export const MAX_VALUE_BYTES = 64 * 1024;
-/** Levels of arrays and objects; Postgres's parser has a limit of its own, which depends on its stack. */
+/** Maximum depth of arrays and objects; the limit of Postgres's parser depends on its stack. */
 const MAX_DEPTH = 100;
 
-/** Returns the JSON text of a value, or why it has none that Postgres can store. */
+/** Returns the JSON text of a value, or why Postgres cannot store it. */
 export function toStorable(value: unknown, maxBytes = MAX_VALUE_BYTES): { json: string } | { problem: string } {
   try {
     const json = JSON.stringify(value ?? null, refuseLossy) ?? 'null';
@@ -18,7 +18,7 @@ export function toStorable(value: unknown, maxBytes = MAX_VALUE_BYTES): { json: 
   }
 }
 
-/** Throws for what JSON.stringify would turn into null or leave out. */
+/** Throws for values that JSON.stringify would turn into null or omit. */
 function refuseLossy(key: string, value: unknown): unknown {
   if (typeof value === 'number' && !Number.isFinite(value)) throw new TypeError(`"${key}" is ${value}`);
   if (typeof value === 'function' || typeof value === 'symbol') throw new TypeError(`"${key}" is a ${typeof value}`);
@@ -38,6 +38,6 @@ function problemOf(value: unknown, depth: number): string | undefined {
 
 function problemOfText(text: string): string | undefined {
   if (text.includes('\0')) return 'a text has the character U+0000';
-  // With the flag u, only a surrogate without its other half is one.
+  // With the flag u, only an unpaired surrogate matches.
   return /\p{Surrogate}/u.test(text) ? 'a text has half a surrogate pair' : undefined;
 }

@@ -1,7 +1,7 @@
 import { errors } from '../errors.ts';
 import type { Kinds, LoadedKind } from '../kinds/load-kinds.ts';
 
-/** Problems named in an error; a spec of 10,000 wrong ids has as many. */
+/** Maximum number of problems in an error; a spec may have 10,000 wrong ids. */
 const SHOWN_PROBLEMS = 5;
 
 /** Returns the kind of a job whose spec fits it. @throws BATCH_UNKNOWN_KIND, BATCH_INVALID_SPEC */

@@ -6,7 +6,7 @@ import { transformImage } from '../images/transform.ts';
 import { fileSource } from './file-source.ts';
 import { defineKind, type FileInput, type Item, type ItemContext } from './job-kind.ts';
 
-/** The header of each input that is in work, so that it is read once. */
+/** The header of each input under way, so that it is read once. */
 const factsOf = new WeakMap<Buffer, ImageFacts>();
 
 export default defineKind({

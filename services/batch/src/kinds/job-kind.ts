@@ -1,33 +1,33 @@
 /**
- * A kind of job is one file whose default export is a `JobKind`: what its spec looks like, where its items come from and how
- * one item is run. BATCH_KINDS names the files of a team's own kinds; `examples/word-count.js` is one.
+ * A kind of job is one file whose default export is a `JobKind`: the form of its spec, the source of its items, and the function
+ * that runs one item. BATCH_KINDS names the files of your own kinds; `examples/word-count.js` is one.
  */
 import type { Identity, Transaction } from '@tidemark/db';
 import type { FileRegistry } from '@tidemark/files';
 import type { Static, TSchema } from 'typebox';
 
 export interface JobKind<Spec extends TSchema = TSchema, Input = unknown> {
-  /** What `jobs.kind` says: lower case letters, digits, dots, hyphens and underscores, at most 64 characters. */
+  /** The value of `jobs.kind`: lower case letters, digits, dots, hyphens and underscores, at most 64 characters. */
   name: string;
-  /** Raise it with each change of `spec`: of two instances, the one with the higher version registers its schema. */
+  /** Increase it with each change of `spec`: of two instances, the one with the higher version registers its schema. */
   version: number;
-  /** A TypeBox or plain JSON schema. The gateway checks a spec before the job starts, the planner again. */
+  /** A TypeBox or plain JSON schema. The gateway checks a spec before the job starts, and the planner checks it again. */
   spec: Spec;
   item: {
     /** 'file': an item's input is `{ file, name }`, a file that the job may read. 'value': any JSON. */
     input: 'file' | 'value';
-    /** Whether an item that succeeds keeps its row in tidemark.job_items. One that fails always does. */
+    /** Keeps the rows of successful items in tidemark.job_items. Failed items always keep theirs. */
     keepsSuccesses: boolean;
   };
   limits: {
-    /** Time for one item in ms; the instance's BATCH_ITEM_TIMEOUT_MS where it is shorter. */
+    /** Time limit of one item in ms; BATCH_ITEM_TIMEOUT_MS of the instance if it is shorter. */
     itemMs: number;
   };
-  /** 'thread' for what computes; 'main' for what waits, such as calls of other services. */
+  /** 'thread' for computation; 'main' for waiting, such as calls of other services. */
   runsOn: 'thread' | 'main';
-  /** The next inputs after the cursor, at most `limit`. The first cursor is null; a page without one is the last. */
+  /** Returns the next inputs after the cursor, at most `limit`. The first cursor is null; a page without a cursor is the last. */
   source(context: SourceContext<Static<Spec>>, cursor: string | null, limit: number): Promise<SourcePage<Input>>;
-  /** Bytes of memory that `run` takes. The item waits until they fit BATCH_DECODED_BYTES. */
+  /** Returns the bytes of memory that `run` needs. The item waits until they fit into BATCH_DECODED_BYTES. */
   cost(item: Item<Input>, context: ItemContext<Static<Spec>>): Promise<number> | number;
   run(item: Item<Input>, context: ItemContext<Static<Spec>>): Promise<ItemResult> | ItemResult;
   /** Runs once, in the transaction that ends the job, unless the job is cancelled. */
@@ -36,7 +36,7 @@ export interface JobKind<Spec extends TSchema = TSchema, Input = unknown> {
 
 export interface SourceContext<Spec> {
   spec: Spec;
-  /** Whose rights the inputs are read with: those of the identity that inserted the job. */
+  /** The identity that inserted the job; inputs are read with its rights. */
   identity: Identity;
   files: FileRegistry;
 }
@@ -47,46 +47,46 @@ export interface SourcePage<Input> {
 }
 
 export interface FileInput {
-  /** Id in tidemark.files. */
+  /** The id in tidemark.files. */
   file: string;
-  /** Last part of the file's path. */
+  /** The last part of the file's path. */
   name: string;
 }
 
 export interface Item<Input> {
-  /** Position in the job. */
+  /** The position in the job. */
   index: number;
   input: Input;
-  /** What messages call the item: the file's name, or "item <index>". */
+  /** The name of the item in messages: that of the file, or "item <index>". */
   name: string;
 }
 
 export interface ItemContext<Spec> {
   job: string;
   spec: Spec;
-  /** The bytes of the item's file. They are read from the store once, however often this is called. */
+  /** Returns the bytes of the item's file, which are read from the store once. */
   read(): Promise<Buffer>;
-  /** Aborted when the item's time is over or the job was cancelled. */
+  /** Aborted when the time of the item is over or the job was cancelled. */
   signal: AbortSignal;
   limits: InstanceLimits;
 }
 
-/** What this instance allows, whatever the kind. */
+/** Limits of this instance for all kinds. */
 export interface InstanceLimits {
   inputBytes: number;
-  /** width × height × pages of an image. */
+  /** Maximum width × height × pages of an image. */
   pixels: number;
-  /** Time for one item. */
+  /** Time limit of one item, ms. */
   itemMs: number;
 }
 
-/** `value` is JSON of at most 64 KB. `retryAfter`, in seconds, asks for another attempt after that time. */
+/** `value` is JSON of at most 64 KB. `retryAfter`, in seconds, delays the next attempt. */
 export type ItemResult = { files?: OutputFile[]; value?: unknown } | { failure: ItemFailure; retryAfter?: number };
 
 export interface OutputFile {
   bytes: Buffer;
   contentType: string;
-  /** Without the dot: letters and digits, at most 16. */
+  /** The extension without the dot: letters and digits, at most 16. */
   extension: string;
   metadata?: Record<string, unknown>;
 }
@@ -95,7 +95,7 @@ export interface ItemFailure {
   code: string;
   message: string;
   hint?: string | null;
-  /** Whether the cause may pass, so that the item is tried again within BATCH_MAX_ATTEMPTS. */
+  /** True when the cause may be temporary, so that the item is tried again within BATCH_MAX_ATTEMPTS. */
   retry?: boolean;
 }
 
@@ -106,7 +106,7 @@ export interface FinishedJob<Spec> {
   failed: number;
 }
 
-/** Returns the kind as it is; TypeScript takes the types of `run` and `source` from `spec`. */
+/** Returns the kind unchanged; TypeScript infers the types of `run` and `source` from `spec`. */
 export function defineKind<Spec extends TSchema, Input>(kind: JobKind<Spec, Input>): JobKind<Spec, Input> {
   return kind;
 }

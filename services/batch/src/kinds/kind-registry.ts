@@ -1,15 +1,18 @@
-/** Tells the database which kinds run here: the gateway checks specs by their schemas, and jobs say when no instance is left. */
+/**
+ * Registers the kinds of this instance in the database: the gateway checks specs by their schemas, and jobs report when no
+ * instance runs their kind.
+ */
 import type { Pool } from '@tidemark/db';
 import { every } from '@tidemark/service';
 import type { BatchEvent } from '../events.ts';
 import type { Kinds } from './load-kinds.ts';
 
 export interface KindRegistry {
-  /** No sign of life after this. */
+  /** Stops the heartbeat. */
   stop(): void;
 }
 
-/** Between two signs of life of an instance's kinds. */
+/** ms between heartbeats of an instance's kinds. */
 const SEEN_EVERY_MS = 10_000;
 
 const REGISTER = `
@@ -22,7 +25,7 @@ const REGISTER = `
   where (job_kinds.version, job_kinds.spec_schema, job_kinds.limits) <> (excluded.version, excluded.spec_schema, excluded.limits)
     and job_kinds.version <= excluded.version`;
 
-/** In the order of names, as registering is, so that two instances cannot wait for each other. */
+/** Updates rows in the order of names, as registering does, so that two instances cannot deadlock. */
 const SEEN = `
   update tidemark.job_kinds set seen_at = clock_timestamp() from (
     select name from tidemark.job_kinds where name in (select jsonb_array_elements_text($1::jsonb)) order by name for update

@@ -1,4 +1,4 @@
-/** The kinds of this instance: those that come with it, and a team's own from BATCH_KINDS. */
+/** Loads the built-in kinds, and your own from BATCH_KINDS. */
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -10,7 +10,7 @@ import type { KindModule } from '../workers/protocol.ts';
 import type { JobKind } from './job-kind.ts';
 
 export interface LoadedKind extends JobKind {
-  /** The module that it came from, for the threads. */
+  /** The module of the kind, for the threads. */
   url: string;
   validator: { Check(spec: unknown): boolean; Errors(spec: unknown): { instancePath: string; message: string }[] };
 }
@@ -19,7 +19,7 @@ export type Kinds = ReadonlyMap<string, LoadedKind>;
 
 const OWN = ['image-transform', 'noop'];
 
-/** What can be checked of a kind without running it. */
+/** The properties of a kind that can be checked without running it. */
 const shape = Compile(
   Type.Object({
     name: Type.String({ pattern: '^[a-z][a-z0-9._-]{0,63}$' }),

@@ -1,13 +1,10 @@
-/** The queue of work with chunks in it: a message only points at the chunk's row. */
+/** The work queue of chunks; a message only refers to the row of its chunk. */
 import { type Bus, createWorkQueue, type WorkQueue } from '@tidemark/bus';
 import type { BatchEvent } from '../events.ts';
 import type { QueuedChunk } from '../jobs/job-ledger.ts';
 
 export interface ChunkQueue extends Omit<WorkQueue, 'publish'> {
-  /**
-   * One message for each chunk. Never throws: a chunk whose message did not get through is found by the sweeper,
-   * which publishes it again.
-   */
+  /** Publishes one message for each chunk. It never throws: the sweeper finds a chunk whose message was lost, and publishes it again. */
   publish(chunks: readonly QueuedChunk[]): Promise<void>;
 }
 

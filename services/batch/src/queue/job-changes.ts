@@ -1,13 +1,13 @@
 /**
- * What the WAL says about tidemark.jobs, for immediacy only: whoever inserts or cancels a job is heard at once. What
- * is missed here (relay down, messages gone) the sweeper finds within a second.
+ * Follows the changes of tidemark.jobs, so that inserted and cancelled jobs take effect at once. The sweeper finds changes that
+ * were missed here (relay down, messages gone) within a second.
  */
 import { type Bus, type ChangesFollower, followChanges } from '@tidemark/bus';
 import type { Envelope } from '@tidemark/contracts';
 
 export interface JobChangesOptions {
   bus: Bus;
-  /** Some job is queued. */
+  /** Called when a job is queued. */
   onQueued: () => void;
   onCancelled: (job: string) => void;
 }

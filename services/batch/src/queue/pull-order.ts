@@ -1,6 +1,6 @@
 /**
- * Which priorities to ask, and in which order, for the n-th chunk: high before normal before low, but every fourth
- * time normal first and every sixteenth low first, so that an endless supply of urgent work starves nothing.
+ * Returns the order of priorities for the n-th chunk: high before normal before low, but normal first every fourth time and low
+ * first every sixteenth time, so that urgent work starves nothing.
  */
 import type { Priority } from '@tidemark/contracts';
 

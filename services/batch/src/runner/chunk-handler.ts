@@ -1,4 +1,4 @@
-/** A message's chunk from its claim to its completion, with the leases of all that run here. */
+/** Handles a message's chunk from its claim to its completion, and renews the leases of all chunks that run here. */
 import { ACK_WAIT_MS, type Delivery } from '@tidemark/bus';
 import { TidemarkError, type WorkMessage } from '@tidemark/contracts';
 import { every } from '@tidemark/service';
@@ -16,11 +16,11 @@ export interface ChunkHandlerOptions extends RunChunkDeps {
 
 export interface ChunkHandler {
   handle(message: WorkMessage, delivery: Delivery): Promise<void>;
-  /** The job was cancelled: its chunks here stop after their current item, and their results are discarded. */
+  /** Stops the chunks of a cancelled job after their current item, and discards their results. */
   cancel(job: string): void;
-  /** The deadline of the shutdown has passed: chunks here stop and go back to the queue. */
+  /** Stops all chunks after the deadline of the shutdown, and hands them back to the queue. */
   handBackAll(): void;
-  /** Ends the heartbeat. */
+  /** Stops the heartbeat. */
   stop(): void;
 }
 
@@ -30,17 +30,17 @@ interface RunningChunk {
   controller: AbortController;
 }
 
-/** Why a running chunk was stopped. */
+/** Reasons to stop a running chunk. */
 const LOST = 'lost';
 const HAND_BACK = 'hand back';
-/** After a database error at the claim: the message is delivered again, and the claim repeated. */
+/** ms until a message is delivered again after a database error at the claim. */
 const CLAIM_RETRY_MS = 1_000;
-/** An instance that runs the kind takes the message, if there is one. */
+/** ms until a message is delivered again to an instance that runs its kind. */
 const LACKING_RETRY_MS = 1_000;
 
 export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
   const { chunks, publish, progress, observe } = options;
-  // At most the runner's slots.
+  // The runner bounds the number of chunks.
   const running = new Set<RunningChunk>();
   let renewing = false;
   let handingBack = false;
@@ -57,7 +57,8 @@ export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
       const held = new Set(ours.map(keyOf));
       for (const { chunk, controller } of asked) if (!held.has(keyOf(chunk))) controller.abort(LOST);
     } catch (error) {
-      // The lease lasts for two more beats; past it another runner may take the chunk, and ours is refused at its end.
+      // The lease lasts for two more heartbeats; after it another runner may claim the chunk, and the result of this one is
+      // refused.
       observe({ type: 'runner.failed', error: error as Error });
     } finally {
       renewing = false;
@@ -84,7 +85,7 @@ export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
     }
     const entry = { chunk, delivery, controller: new AbortController() };
     running.add(entry);
-    // Claimed while the shutdown's deadline passed.
+    // The deadline of the shutdown has passed during the claim.
     if (handingBack) entry.controller.abort(HAND_BACK);
     try {
       await run(entry);
@@ -121,7 +122,7 @@ export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
   }
 
   async function handBack(chunk: ClaimedChunk, delivery: Delivery): Promise<void> {
-    // The row first: a message that arrives before it is refused as stale.
+    // The row comes first: a message that arrives before it is refused as stale.
     const back = await chunks.handBack(chunk);
     if (back) {
       observe({ type: 'chunk.handed_back', job: chunk.job, chunk: chunk.chunk });
@@ -130,8 +131,8 @@ export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
   }
 
   /**
-   * Errors that pass are waited for. Any other comes from what the items made together: the chunk is split, to find the one.
-   * When even this cannot be written, the lease ends and the sweeper takes the chunk back.
+   * Waits after temporary errors. Any other error comes from the results of the items, so the chunk is split to find the item.
+   * When even this cannot be written, the lease ends, and the sweeper takes the chunk back.
    */
   async function fault(chunk: ClaimedChunk, delivery: Delivery, error: Error): Promise<void> {
     const { job, attempt } = chunk;
@@ -160,5 +161,5 @@ function keyOf({ job, chunk, attempt }: WorkMessage): string {
   return `${job}/${chunk}/${attempt}`;
 }
 
-/** The database or its connection is short of something. */
+/** True for a shortage of the database or its connection. */
 const isPassing = (error: unknown) => error instanceof TidemarkError && error.status >= 500;

@@ -1,19 +1,19 @@
 /**
- * Counts on the rows of running jobs. Each update is a change for every subscriber, so they are joined: at most one
- * statement each interval, for all jobs of this instance. A job's last counts are written with its end, not here.
+ * Writes the counts of running jobs to their rows. Each update is a change for every subscriber, so they are joined: at most one
+ * statement per interval for all jobs of this instance. The last counts of a job are written with its end.
  */
 import type { Pool } from '@tidemark/db';
 import type { BatchEvent } from '../events.ts';
 import { jobStatements } from '../jobs/job-statements.ts';
 
 export interface Progress {
-  /** Some chunk of the job is done. */
+  /** Called when a chunk of the job is done. */
   mark(job: string): void;
   stop(): Promise<void>;
 }
 
 export function createProgress(pool: Pool, intervalMs: number, observe: (event: BatchEvent) => void): Progress {
-  // At most the running jobs.
+  // The number of running jobs bounds this set.
   const dirty = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
   let writing: Promise<void> = Promise.resolve();
@@ -27,7 +27,7 @@ export function createProgress(pool: Pool, intervalMs: number, observe: (event: 
     try {
       await pool.query(jobStatements.progress, [jobs]);
     } catch (error) {
-      // The next chunk marks the job again, and its end has the exact counts.
+      // The next chunk marks the job again, and the end of the job has the exact counts.
       observe({ type: 'progress.failed', error: error as Error });
     }
   }

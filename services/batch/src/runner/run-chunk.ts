@@ -10,21 +10,21 @@ export interface RunChunkDeps extends RunItemDeps {
   kinds: Kinds;
   readInputs: InputReader;
   maxAttempts: number;
-  /** Time for a full disk or a silent file store to come back. */
+  /** ms for a full disk or an unavailable file store to recover. */
   faultDelayMs: number;
   observe: (event: BatchEvent) => void;
 }
 
 /**
- * Runs a chunk's items one after the other; parallelism is between chunks. Where the surroundings of an item fail, the items
- * that are left run again later. Rejects with the signal's reason when the chunk is not ours any more.
+ * Runs the items of a chunk one after the other; parallelism is between chunks. When the environment of an item fails, the
+ * remaining items run again later. Rejects with the reason of the signal when the chunk is no longer ours.
  */
 export async function runChunk(deps: RunChunkDeps, chunk: ClaimedChunk, signal: AbortSignal): Promise<ChunkResult> {
   const { job, spec, items } = chunk;
   const { observe, faultDelayMs } = deps;
   const kind = deps.kinds.get(chunk.kind)!;
   const results = createResult(job, kind.item.keepsSuccesses, deps.maxAttempts);
-  // The only item of a chunk whose process died is the suspect.
+  // The only item of a chunk whose process ended may have caused that.
   const isolated = chunk.losses > 0 && items.length === 1;
   for (const [n, input] of (await deps.readInputs(kind, chunk)).entries()) {
     signal.throwIfAborted();

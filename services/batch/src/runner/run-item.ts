@@ -1,4 +1,4 @@
-/** Runs one item where its kind wants to run. */
+/** Runs one item on a thread, on the main thread or in a child process. */
 import { once } from 'node:events';
 import { errors, isOwnError } from '../errors.ts';
 import type { InstanceLimits, JobKind } from '../kinds/job-kind.ts';
@@ -8,18 +8,18 @@ import type { ThreadPool } from '../workers/thread-pool.ts';
 
 export interface RunItemDeps {
   threads: ThreadPool;
-  /** For kinds that run on the main thread. */
+  /** The environment of kinds that run on the main thread. */
   main: Pick<TaskEnvironment, 'store' | 'storeTimeoutMs'>;
   limits: InstanceLimits;
 }
 
 export interface ItemRun {
   signal: AbortSignal;
-  /** In a child process, since the item may end the process that runs it. */
+  /** Runs in a child process, because the item may end its process. */
   isolated: boolean;
 }
 
-/** Never rejects for what is wrong with the item; rejects with the signal's reason, or BATCH_STOPPING. */
+/** Problems of the item are its outcome. Rejects only with the reason of the signal, or BATCH_STOPPING. */
 export async function runItem(
   deps: RunItemDeps,
   kind: JobKind,
@@ -40,14 +40,14 @@ export async function runItem(
   }
 }
 
-/** Memory is not admitted here: what waits holds little, and the runner bounds how many do. */
+/** Memory needs no admission here: waiting items need little, and the runner bounds their number. */
 function runOnMain({ main, limits }: RunItemDeps, kind: JobKind): ThreadPool['run'] {
   return async (task, itemMs, signal) => {
     signal.throwIfAborted();
     const stop = AbortSignal.any([signal, AbortSignal.timeout(itemMs)]);
     const admit = async () => {};
     const running = runTask(kind, task, { ...main, limits: { ...limits, itemMs }, signal: stop, admit });
-    // A kind that ignores its signal is not waited for.
+    // A kind that ignores its signal does not delay this.
     const stopped = once(stop, 'abort').then(() => {
       throw signal.aborted ? signal.reason : errors.ITEM_TIMEOUT({ name: task.item.name, ms: itemMs });
     });
@@ -55,7 +55,7 @@ function runOnMain({ main, limits }: RunItemDeps, kind: JobKind): ThreadPool['ru
   };
 }
 
-/** What this file and the threads throw about an item. */
+/** Codes of errors that this file and the threads throw about an item. */
 const ITEM_CODES = new Set(['BATCH_ITEM_TIMEOUT', 'BATCH_WORKER_CRASHED', 'BATCH_ITEM_LOST']);
 
 function itemFailure(error: unknown): Failure | undefined {

@@ -1,7 +1,4 @@
-/**
- * Takes messages off the queue, as many as there are threads (and one, whose transaction overlaps the others' work),
- * and runs their chunks.
- */
+/** Pulls messages from the queue, as many as there are threads (and one more, whose transaction overlaps the others' work), and runs their chunks. */
 import type { Delivery } from '@tidemark/bus';
 import { type Priority, WorkMessage } from '@tidemark/contracts';
 import { Compile } from 'typebox/compile';
@@ -11,28 +8,28 @@ import { pullOrder } from '../queue/pull-order.ts';
 
 export interface RunnerOptions {
   queue: ChunkQueue;
-  /** Runs the chunk that a message points at, and answers the message. Never rejects. */
+  /** Runs the chunk of a message, and acknowledges the message. Never rejects. */
   handle: (message: WorkMessage, delivery: Delivery) => Promise<void>;
-  /** Chunks in flight at a time. */
+  /** Maximum number of chunks in flight. */
   slots: number;
   observe: (event: BatchEvent) => void;
 }
 
 export interface Runner {
-  /** There is work on the queue: look now. */
+  /** Checks the queue at once. */
   wake(): void;
   inFlight(): number;
-  /** Undefined, or why nothing can be pulled. */
+  /** Returns why nothing can be pulled; undefined when all is well. */
   problem(): string | undefined;
-  /** Pulls no more. Resolves when the loop has ended; chunks in flight may still run. */
+  /** Stops pulling. Resolves when the loop has ended; chunks in flight may still run. */
   stop(): Promise<void>;
   /** Resolves when no chunk is in flight. */
   idle(): Promise<void>;
 }
 
-/** How often to look when nothing wakes: covers a lost wake-up. */
+/** ms between checks without a wake-up, in case one is lost. */
 const LOOK_MS = 1_000;
-/** After a failed pull (NATS away, its data gone), before the consumers are made sure of and asked again. */
+/** ms after a failed pull (NATS down, its data lost) until the consumers are created and asked again. */
 const RETRY_MS = 500;
 
 const validator = Compile(WorkMessage);
@@ -51,7 +48,7 @@ export function startRunner(options: RunnerOptions): Runner {
     wakeUp?.();
   };
 
-  /** Until woken, or for `ms`. A wake-up between two sleeps counts for the next. */
+  /** Waits for a wake-up or for `ms`. A wake-up between two calls ends the next one. */
   async function sleep(ms: number): Promise<void> {
     if (!woken && !stopped) {
       await new Promise<void>((resolve) => {
@@ -94,7 +91,7 @@ export function startRunner(options: RunnerOptions): Runner {
     try {
       message = JSON.parse(new TextDecoder().decode(delivery.data));
     } catch {
-      // Refused below.
+      // The message is refused below.
     }
     if (validator.Check(message)) return message;
     delivery.term();

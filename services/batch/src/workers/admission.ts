@@ -1,11 +1,8 @@
-/**
- * Decoded bytes that may be in memory at a time, over all threads. An item asks before its pixels are decoded, so
- * what the native code allocates stays below the limit, whatever arrives.
- */
+/** Limits the decoded bytes in memory over all threads. An item asks before its pixels are decoded, so native allocations stay below the limit. */
 export interface Admission {
   /**
-   * Waits in order of arrival until `bytes` fit, and returns what gives them back (once; later calls do nothing).
-   * `bytes` is at most the limit; the caller refuses larger ones. Rejects with the signal's reason.
+   * Waits in order of arrival until `bytes` fit, and returns a function that releases them (later calls do nothing). `bytes` is
+   * at most the limit; the caller refuses more. Rejects with the reason of the signal.
    */
   admit(bytes: number, signal: AbortSignal): Promise<() => void>;
   admittedBytes(): number;
@@ -18,7 +15,7 @@ interface Waiter {
   enter: () => void;
 }
 
-/** No limit on the waiters of its own: they are the chunks in flight, which the runner bounds. */
+/** The number of waiters needs no limit here, because the runner bounds the chunks in flight. */
 export function createAdmission(limitBytes: number): Admission {
   let admitted = 0;
   const queue: Waiter[] = [];
@@ -33,7 +30,7 @@ export function createAdmission(limitBytes: number): Admission {
     };
   }
 
-  /** Strictly in order: a large image is never starved by small ones behind it. */
+  /** Admits strictly in order, so that small images never starve a large one. */
   function letIn(): void {
     for (let first = queue[0]; first && admitted + first.bytes <= limitBytes; first = queue[0]) {
       queue.shift();

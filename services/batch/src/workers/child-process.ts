@@ -1,14 +1,14 @@
-/** A child process in the place of a thread, for an item that may end the process that runs it. */
+/** Runs an item that may end its process in a child process instead of a thread. */
 import { fork } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { FromWorker, WorkerData } from './protocol.ts';
 import { createThread, type Thread } from './thread.ts';
 
-/** How often the child's memory is read. */
+/** ms between checks of the child's memory. */
 const LOOK_MS = 100;
 
-/** @param maxBytes of resident memory; a child that takes more is killed */
+/** @param maxBytes of resident memory; a child that uses more is killed */
 export function startChildProcess(file: URL, workerData: WorkerData, maxBytes: number): Thread {
   const child = fork(fileURLToPath(file), { serialization: 'advanced', execArgv: [] });
   let peakBytes = 0;
@@ -33,7 +33,7 @@ export function startChildProcess(file: URL, workerData: WorkerData, maxBytes: n
         listener(`${how}, with ${Math.round(peakBytes / 1024 ** 2)} MB of memory`);
       };
       child.once('exit', (code, signal) => onEnd(signal ?? `exit code ${code}`));
-      // It could not be started.
+      // The child process could not be started.
       child.once('error', (error) => onEnd(error.message));
     },
     end: () => {
@@ -42,7 +42,7 @@ export function startChildProcess(file: URL, workerData: WorkerData, maxBytes: n
   });
 }
 
-/** 0 where there is no such process, or no /proc. */
+/** Returns 0 without such a process, or without /proc. */
 async function residentBytes(pid: number | undefined): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1_024;

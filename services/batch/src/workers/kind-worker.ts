@@ -1,4 +1,4 @@
-/** The entry of a worker thread, or of a child process: one task at a time, one outcome for each. */
+/** The entry of a worker thread or child process: it runs one task at a time, and sends one outcome for each. */
 import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 import { TidemarkError } from '@tidemark/contracts';
@@ -9,7 +9,7 @@ import type { Failure, FromWorker, Outcome, Task, ToWorker, WorkerData } from '.
 import { runTask } from './run-task.ts';
 
 const port = parentPort ?? process;
-/** Messages that came before there was something to take them. */
+/** Messages that arrive before the listener is added. */
 const early: unknown[] = [];
 let take = (message: unknown) => {
   early.push(message);
@@ -21,7 +21,7 @@ if (!parentPort) process.once('disconnect', () => process.exit());
 const store = await openFileStore(settings.store);
 const kinds = new Map<string, JobKind>();
 
-// The threads are the concurrency; each libvips operation uses one, and keeps nothing for a next one like it.
+// The threads provide the concurrency; each libvips operation uses one thread, and caches nothing.
 sharp.concurrency(1);
 sharp.cache(false);
 
@@ -34,7 +34,7 @@ function onMessage(message: ToWorker): void {
 take = (message) => onMessage(message as ToWorker);
 for (const message of early.splice(0)) take(message);
 
-/** A child process gets its settings as its first message. */
+/** Returns the settings of a child process, which are its first message. */
 async function firstMessage(): Promise<WorkerData> {
   if (early.length === 0) await once(process, 'message');
   return early.shift() as WorkerData;
@@ -43,7 +43,7 @@ async function firstMessage(): Promise<WorkerData> {
 async function run(task: Task): Promise<Outcome> {
   const kind = kinds.get(task.kind) ?? (await load(task.kind));
   const { storeTimeoutMs, limits } = settings;
-  // The service ends the thread of a task that must stop.
+  // The signal is never aborted, because the service ends the thread of a task that must stop.
   const { signal } = new AbortController();
   return runTask(kind, task, { store, storeTimeoutMs, limits, signal, admit });
 }

@@ -1,12 +1,12 @@
-/** What the service and its threads say to each other. Everything here crosses by structured clone. */
+/** Messages between the service and its threads, which travel by structured clone. */
 import type { FileStoreOptions } from '@tidemark/files';
 import type { InstanceLimits, Item } from '../kinds/job-kind.ts';
 
-/** An item that is ready to run: the service has asked, with the job's rights, where its file is. */
+/** An item that is ready to run: the service has found its file with the rights of the job. */
 export interface ReadyItem extends Item<unknown> {
-  /** Where the file store has the item's file; null where its input is no file. */
+  /** The key of the item's file in the store; null when the input is not a file. */
   key: string | null;
-  /** The `sub` of the file's owner, whom the output of a job without an owner belongs to. */
+  /** The `sub` of the file's owner, who owns the output of a job without an owner. */
   owner: string | null;
 }
 
@@ -17,7 +17,7 @@ export interface Task {
   item: ReadyItem;
 }
 
-/** Where a thread loads a kind from. */
+/** The module from which a thread loads a kind. */
 export interface KindModule {
   name: string;
   url: string;
@@ -26,20 +26,20 @@ export interface KindModule {
 export interface WorkerData {
   kinds: KindModule[];
   store: FileStoreOptions;
-  /** For reading an input and for storing a result, each. */
+  /** Time limit in ms for reading an input, and for storing a result. */
   storeTimeoutMs: number;
   limits: InstanceLimits;
 }
 
 export type ToWorker =
   | { type: 'run'; task: Task }
-  /** The memory that the thread asked for is its own now. */
+  /** The requested memory is available. */
   | { type: 'admitted' }
-  /** There will be no memory: the item needs more than there is, or its job was cancelled. */
+  /** The memory will not become available: the item needs more than the limit, or its job was cancelled. */
   | { type: 'refused'; failure: Failure };
 
 export type FromWorker =
-  /** The item needs so many bytes of memory; its time stands still until the answer. */
+  /** The item needs this many bytes of memory; its time limit is suspended until the reply. */
   { type: 'admit'; bytes: number } | { type: 'done'; outcome: Outcome };
 
 export interface StoredFile {
@@ -61,11 +61,11 @@ export interface Failure {
   code: string;
   message: string;
   hint: string | null;
-  /** 'postpone': the surroundings failed (disk, store), so the item runs again and loses no attempt. */
+  /** 'postpone': the environment failed (disk, store), so the item runs again without losing an attempt. */
   next: 'fail' | 'retry' | 'postpone';
-  /** What the kind asks for in place of the usual delay. */
+  /** The delay that the kind requests instead of the default. */
   retryAfterMs?: number;
-  /** For the log alone: stacks name hosts and folders. */
+  /** Only for the log, because stacks contain hosts and folders. */
   detail?: string;
 }
 

@@ -1,4 +1,4 @@
-/** Runs one item of a job: on a thread for kinds that compute, on the main thread for those that wait. */
+/** Runs one item of a job: on a thread for kinds that compute, on the main thread for kinds that wait. */
 import { TidemarkError } from '@tidemark/contracts';
 import type { FileStore } from '@tidemark/files';
 import { errors } from '../errors.ts';
@@ -11,11 +11,11 @@ export interface TaskEnvironment {
   storeTimeoutMs: number;
   limits: InstanceLimits;
   signal: AbortSignal;
-  /** Resolves when the item may use so many bytes. Rejects when it may not. */
+  /** Resolves when the item may use this many bytes; rejects when it may not. */
   admit: (bytes: number) => Promise<void>;
 }
 
-/** Never rejects: what goes wrong is the outcome. */
+/** Never rejects: a failure is an outcome. */
 export async function runTask(kind: JobKind, task: Task, environment: TaskEnvironment): Promise<Outcome> {
   const { job, spec, item } = task;
   const { limits, signal } = environment;
@@ -70,7 +70,7 @@ async function storeOutput(name: string, file: OutputFile, environment: TaskEnvi
   if (!/^[A-Za-z0-9]{1,16}$/.test(extension)) throw errors.INVALID_RESULT({ name, problem: 'the extension of a file' });
   if (!CONTENT_TYPE.test(contentType)) throw errors.INVALID_RESULT({ name, problem: 'the content type of a file' });
   storable(name, metadata);
-  // The admitted bytes bound the result.
+  // The admitted bytes bound the size of the result.
   const limitBytes = Number.POSITIVE_INFINITY;
   const stored = await inTime(environment, (signal) => environment.store.put(bytes, { limitBytes, signal }));
   return { ...stored, contentType, extension, metadata };
@@ -93,7 +93,7 @@ function failureOf(error: unknown, name: string): Failure {
     const isOurs = error.code.startsWith('BATCH_') && error.code !== 'BATCH_STORE_SLOW';
     return { code: error.code, message: error.message, hint: error.hint, next: isOurs ? 'fail' : 'postpone' };
   }
-  // It was not foreseen, so it may pass.
+  // An unexpected error may be temporary.
   const { code, message, hint } = errors.UNEXPECTED({ name });
   const detail = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { code, message, hint, next: 'retry', detail };

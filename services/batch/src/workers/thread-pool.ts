@@ -18,11 +18,11 @@ export interface ThreadPoolOptions {
   file: URL;
   workerData: WorkerData;
   threads: number;
-  /** Tasks that may wait for a thread; one more is BATCH_QUEUE_FULL. */
+  /** Tasks that may wait for a thread; further ones are refused with BATCH_QUEUE_FULL. */
   waitingLimit: number;
   recycleAfterTasks: number;
   admission: Admission;
-  /** Bytes of resident memory of a child process. */
+  /** Maximum resident memory of a child process. */
   maxChildBytes: number;
   observe: (event: BatchEvent) => void;
 }
@@ -33,22 +33,22 @@ export interface ThreadPool {
    * memory stops waiting when `signal` is aborted; its outcome is a failure then.
    */
   run(task: Task, deadlineMs: number, signal: AbortSignal): Promise<Outcome>;
-  /** The same in a child process of the task's own. Rejects with BATCH_ITEM_LOST when the child dies. */
+  /** Runs the task in its own child process. Rejects with BATCH_ITEM_LOST when the child ends. */
   runIsolated(task: Task, deadlineMs: number, signal: AbortSignal): Promise<Outcome>;
   busy(): number;
   waiting(): number;
   recycledTotal(): number;
-  /** Undefined, or why there are too few threads. */
+  /** Returns why there are too few threads; undefined when all is well. */
   problem(): string | undefined;
-  /** Ends every thread; what still runs or waits rejects. */
+  /** Ends every thread; running and waiting tasks reject. */
   close(): Promise<void>;
 }
 
-/** sharp's own timeout ends native work at about the deadline; a decoder that ignores it is waited for no longer. */
+/** ms after the deadline, at which sharp ends native work; then a decoder that ignores the timeout is abandoned. */
 const STUCK_MS = 10_000;
-/** A child process loads Node and sharp before its task's time begins. */
+/** ms for a child process to load Node and sharp before the time of its task starts. */
 const CHILD_START_MS = 5_000;
-/** A thread that dies at its start (a broken installation) must not be replaced in a tight loop. */
+/** ms before a thread that ended at its start (a broken installation) is replaced. */
 const RESTART_DELAY_MS = 1_000;
 
 export function createThreadPool(options: ThreadPoolOptions): ThreadPool {
@@ -70,7 +70,7 @@ export function createThreadPool(options: ThreadPoolOptions): ThreadPool {
     offer(thread);
   }
 
-  /** Whatever ended it, one takes its place. */
+  /** Starts a new thread, whatever ended the old one. */
   function onEnded(thread: Thread): void {
     all.delete(thread);
     const at = idle.indexOf(thread);
@@ -173,11 +173,11 @@ export function createThreadPool(options: ThreadPoolOptions): ThreadPool {
   };
 }
 
-/** What one task was admitted. It keeps the memory until its thread is done with it, or has ended. */
+/** The admitted memory of one task, kept until its thread has finished or ended. */
 function createMemory(admission: Admission, signal: AbortSignal) {
   let giveBack = () => {};
   return {
-    /** Returns undefined, or why the task gets no memory. */
+    /** Returns why the task gets no memory; undefined when it gets it. */
     async admit({ item: { name } }: Task, bytes: number): Promise<Failure | undefined> {
       const limit = admission.limitBytes;
       if (bytes > limit) return asFailure(errors.IMAGE_TOO_LARGE({ name, bytes, limit }));

@@ -1,26 +1,26 @@
 /** Runs tasks on a thread or a child process, one at a time, each within its deadline. */
 import type { Failure, FromWorker, Outcome, Task, ToWorker } from './protocol.ts';
 
-/** How a task ended: its outcome, its deadline, or the death of its thread. */
+/** The end of a task: its outcome, its deadline, or the end of its thread. */
 export type Ended = { type: 'outcome'; outcome: Outcome } | { type: 'timeout' } | { type: 'crash'; reason: string };
 
 export interface Thread {
   /**
-   * Runs one task at a time. After anything but an outcome the thread is at its end. `admit` answers the task's request for
-   * memory with undefined, or with why it gets none; the deadline stands still meanwhile.
+   * Runs one task at a time. After any end other than an outcome the thread must be replaced. `admit` answers the request for
+   * memory with undefined or the reason of a refusal; the deadline is suspended meanwhile.
    */
   run(task: Task, deadlineMs: number, admit: (bytes: number) => Promise<Failure | undefined>): Promise<Ended>;
   tasks(): number;
-  /** Resolves when the thread has ended, native work included; its memory is free then. */
+  /** Resolves when the thread has ended, including native work; then its memory is free. */
   end(): Promise<void>;
   readonly ended: Promise<void>;
 }
 
-/** The way to a worker thread or a child process. */
+/** The connection to a worker thread or a child process. */
 export interface Port {
   send(message: ToWorker): void;
   onMessage(listener: (message: FromWorker) => void): void;
-  /** Called once, with why it ended. */
+  /** Called once with the reason of the end. */
   onExit(listener: (reason: string) => void): void;
   end(): void;
 }

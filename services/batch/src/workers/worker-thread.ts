@@ -2,18 +2,18 @@ import { Worker } from 'node:worker_threads';
 import type { WorkerData } from './protocol.ts';
 import { createThread, type Thread } from './thread.ts';
 
-/** The JavaScript heap of a thread, MB; pixels are native memory, which admission bounds. */
+/** The JavaScript heap of a thread in MB; admission bounds native memory, which has the pixels. */
 const MAX_OLD_GENERATION_MB = 128;
 
 export function startWorkerThread(file: URL, workerData: WorkerData): Thread {
   const worker = new Worker(file, {
     workerData,
     resourceLimits: { maxOldGenerationSizeMb: MAX_OLD_GENERATION_MB },
-    // Loaders and inspectors of the process are not for its threads: each would cost seconds at their start.
+    // Loaders and inspectors of the process would add seconds to the start of each thread.
     execArgv: [],
   });
   let problem: string | undefined;
-  // 'exit' follows.
+  // The event 'exit' follows.
   worker.on('error', (error) => {
     problem = error.message;
   });
