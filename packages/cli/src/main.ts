@@ -25,6 +25,7 @@ function untilSignal(): Promise<string> {
 
 // A closed terminal, or a full disk behind standard output, must not end the servers.
 process.stdout.on('error', () => {});
+// There is no other place to report that the output is closed.
 process.stderr.on('error', () => {});
 process.on('uncaughtException', (error) => {
   process.stderr.write(`\n${explain(error)}\n`);

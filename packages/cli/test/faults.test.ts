@@ -169,6 +169,7 @@ t.test('more instances of a service, with settings of your own', { timeout: 180_
 
   await t.test('one that dies is started again, at the address that it had', async (t) => {
     const address = addressOf('batch-2');
+    // A refused connection means that the service is not ready yet.
     const isReady = async () => ((await fetch(`${address}/readyz`).catch(() => undefined))?.ok ? true : undefined);
     t.ok(await isReady());
     process.kill(await pidOf(up.home, 'batch-2'), 'SIGKILL');

@@ -112,6 +112,7 @@ export async function processesOf(home: string): Promise<string[]> {
   const found: string[] = [];
   for (const entry of await readdir('/proc')) {
     if (!/^\d+$/.test(entry) || Number(entry) === process.pid) continue;
+    // A process may end while it is read.
     const read = (name: string) => readFile(`/proc/${entry}/${name}`, 'utf8').catch(() => '');
     const [command, environment] = await Promise.all([read('cmdline'), read('environ')]);
     const isOurs =
@@ -125,6 +126,7 @@ export async function processesOf(home: string): Promise<string[]> {
 export async function pidOf(home: string, instance: string): Promise<number> {
   for (const line of await processesOf(home)) {
     const pid = line.slice(0, line.indexOf(' '));
+    // A process may end while it is read.
     const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '');
     if (environment.split('\0').includes(`INSTANCE=${instance}`)) return Number(pid);
   }

@@ -151,6 +151,7 @@ export async function startWire(target: string): Promise<Wire> {
     pairs.add(pair);
     near.pipe(far).pipe(near);
     for (const [one, other] of [pair, [far, near]] as const) {
+      // The proxy cuts connections on purpose; `close` follows.
       one.on('error', () => {});
       one.on('close', () => {
         other.destroy();

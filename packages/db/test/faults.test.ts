@@ -17,6 +17,7 @@ async function terminateAll(db: Database): Promise<void> {
       `select pg_terminate_backend(pid) from pg_stat_activity
        where datname = current_database() and pid <> pg_backend_pid() and application_name not like '%/watcher'`,
     )
+    // An earlier call may have ended the connection of this one.
     .catch(() => undefined);
 }
 

@@ -86,6 +86,7 @@ export function createS3FileStore(options: S3FileStoreOptions): FileStore {
       hashing.stream.destroy();
       if (failure) {
         const abortSignal = AbortSignal.timeout(CLEAN_UP_MS);
+        // The caller receives `failure`; deleting the object is a best effort, since it has no row and is never read.
         await client.send(new DeleteObjectCommand(at(key)), { abortSignal }).catch(() => undefined);
         throw failure;
       }

@@ -41,6 +41,7 @@ async function ask(socket: Socket, path: string): Promise<string> {
 async function open(t: Test, port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1');
   t.teardown(() => socket.destroy());
+  // The server resets this connection on purpose.
   socket.on('error', () => undefined);
   await once(socket, 'connect');
   return socket;

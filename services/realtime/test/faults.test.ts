@@ -79,6 +79,7 @@ t.test('NATS and the primary are killed while rows are written', async (t) => {
       try {
         if (!sql) {
           sql = new pg.Client({ connectionString: primary.url });
+          // The server is stopped under this connection.
           sql.on('error', () => {});
           await sql.connect();
         }

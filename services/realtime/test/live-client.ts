@@ -21,6 +21,7 @@ export class LiveClient {
       const isPlace = frame.op === 'changes' && frame.changes.length === 0 && frame.position?.endsWith('.FFFFFFFF');
       (isPlace ? this.places : this.frames).push(frame);
     });
+    // `close` follows, and the test reads its code.
     this.ws.on('error', () => {});
     this.ws.on('close', (code, reason) => {
       this.closed = { code, reason: String(reason) };

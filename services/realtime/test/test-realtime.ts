@@ -57,6 +57,7 @@ export async function startTestRealtime(
   const database = await stack.database({ template: key });
   const prefix = stack.natsPrefix();
   const pool = new pg.Pool({ connectionString: database.primaryUrl, max: 16 });
+  // Tests stop the server under idle connections; statements report their own errors.
   pool.on('error', () => {});
   for (const [name, value] of Object.entries(databaseSettings)) {
     await pool.query(`alter database ${database.name} set ${name} = ${value}`);
@@ -122,12 +123,15 @@ export async function startTestRealtime(
       await database.drop();
       const { connectBus } = await import('@tidemark/bus');
       const bus = await connectBus({ url: stack.natsUrl, name: 'clean-up', prefix });
-      await clientOf(bus)
-        .jsm.streams.delete(bus.subjects.streams.changes)
-        .catch(() => false);
-      await clientOf(bus)
-        .jsm.streams.delete(bus.subjects.streams.work)
-        .catch(() => false);
+      const streams = Object.values(bus.subjects.streams);
+      // A stream that the test never created cannot be deleted.
+      await Promise.all(
+        streams.map((name) =>
+          clientOf(bus)
+            .jsm.streams.delete(name)
+            .catch(() => false),
+        ),
+      );
       await bus.close();
     },
   };

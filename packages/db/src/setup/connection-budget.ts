@@ -49,6 +49,7 @@ export async function readRoom(probe: Probe): Promise<Room> {
 
 /** Reports `db.too_few_connections` when the pools do not fit. Does nothing when the server cannot be asked. */
 export async function checkRoom(server: string, probe: Probe, observe: (event: DbEvent) => void): Promise<void> {
+  // A failure to read it is no reason to warn; the pools report an unreachable server.
   const room = await readRoom(probe).catch(() => undefined);
   if (room === undefined) return;
   const { available, promised, instances, others } = room;

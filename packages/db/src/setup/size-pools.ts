@@ -63,6 +63,7 @@ export async function sizePools(
   return { options: Object.fromEntries(sized) as SizedPools['options'], release: () => probe.close() };
 }
 
+// A failure leaves the sizes as configured; the pools report an unreachable server.
 const roomOf = (probe: Probe): Promise<Room | undefined> => readRoom(probe).catch(() => undefined);
 
 async function roomOfServer(target: ConnectionTarget, settings: Readonly<Record<string, string>>) {

@@ -177,6 +177,7 @@ t.test(
   async (t) => {
     const pool = new Admission(poolOptions('analytics', { max: 1, waitingLimit: 40 }));
     const never = () => new Error('the test ended first');
+    // Waits that are still open reject when the test ends.
     const wait = (key: string) => void pool.wait({ key, ms: 30_000, timedOut: never }).catch(() => undefined);
     let places = 0;
     while (!pool.refuses('flood', false)) {

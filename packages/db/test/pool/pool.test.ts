@@ -49,6 +49,7 @@ t.test('a transaction is undone when its work throws, and cannot hide a failed s
   await t.rejects(
     write.transaction(async (tx) => {
       await tx.query(insert);
+      // The error is expected: it aborts the transaction.
       await tx.query('select 1/0').catch(() => undefined);
     }),
     { code: 'DB_TRANSACTION_ABORTED', cause: { code: '22012' } },

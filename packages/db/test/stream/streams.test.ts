@@ -170,6 +170,7 @@ t.test('streams', async (t) => {
     await freed('aborted by its signal');
     const sleeping = new AbortController();
     const waiting = start({ signal: sleeping.signal }, 'select pg_sleep(30)');
+    // The assertion below awaits this promise; until then its rejection must not end the process.
     waiting.catch(() => undefined);
     await until('it computes', async () => {
       const [row] = await admin.query(
@@ -216,6 +217,7 @@ t.test('streams', async (t) => {
       });
     const first = await start();
     const second = start();
+    // The assertion below awaits this promise; until then its rejection must not end the process.
     second.catch(() => undefined);
     await tick();
     await until('one waits', () => small.pools.analytics.stats().waiting === 1);

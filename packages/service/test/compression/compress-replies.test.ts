@@ -178,6 +178,7 @@ t.test('a client that goes away ends the source of its stream, and nothing stays
     source.write(line);
     const answer = await opening;
     t.equal(counts.pending, 1);
+    // An error of the source also means that it is closed.
     const closed = once(source, 'close').catch((error) => t.match(error, { code: 'ERR_STREAM_PREMATURE_CLOSE' }));
     answer.destroy();
     await closed;

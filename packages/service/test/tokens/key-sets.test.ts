@@ -80,6 +80,7 @@ t.test(
     const old = await sign(a);
     await verify(old);
     idp.keys = [b];
+    // The token is refused until the new key set is fetched.
     await until(async () => (await verify(await sign(b)).catch(() => undefined))?.role === 'authenticated');
     t.equal(verify.cached(old), undefined);
     await t.rejects(verify(old), { code: 'AUTH_TOKEN_INVALID', message: /no key/ });

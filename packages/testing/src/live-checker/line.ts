@@ -64,6 +64,7 @@ export function openEvents(
     response.on('end', () => {
       if (isProblem) refused(response.statusCode ?? 0);
     });
+    // `close` follows and calls `onEnd`.
     response.on('error', () => {});
     response.on('close', onEnd);
   });

@@ -44,6 +44,7 @@ export function startChildProcess(file: URL, workerData: WorkerData, maxBytes: n
 
 /** Returns 0 without such a process, or without /proc. */
 async function residentBytes(pid: number | undefined): Promise<number> {
+  // The process may have ended, and other systems have no /proc.
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1_024;
 }

@@ -12,6 +12,7 @@ export function linger(request: IncomingMessage): void {
   const timer = setTimeout(() => request.destroy(), LINGER_MS);
   const over = () => clearTimeout(timer);
   request.once('close', over).once('end', over);
+  // A client that cuts the connection needs no answer; `close` follows and clears the timer.
   request.on('error', () => undefined);
   request.unpipe();
   // The listeners of whoever read before are gone only after this tick, and resume() does nothing until then.

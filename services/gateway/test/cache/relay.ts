@@ -72,12 +72,15 @@ export async function useCachedGateway(
   t.teardown(async () => {
     await stopRelay();
     const bus = await connectBus({ url: stack.natsUrl, name: 'clean-up', prefix });
-    await clientOf(bus)
-      .jsm.streams.delete(bus.subjects.streams.changes)
-      .catch(() => false);
-    await clientOf(bus)
-      .jsm.streams.delete(bus.subjects.streams.work)
-      .catch(() => false);
+    const streams = Object.values(bus.subjects.streams);
+    // A stream that the test never created cannot be deleted.
+    await Promise.all(
+      streams.map((name) =>
+        clientOf(bus)
+          .jsm.streams.delete(name)
+          .catch(() => false),
+      ),
+    );
     await bus.close();
   });
   await startRelay();

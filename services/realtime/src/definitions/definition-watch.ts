@@ -157,6 +157,7 @@ export class DefinitionWatch {
       if (!this.#stopped) this.#take(whatChanged(this.#known, look, only));
       return look;
     });
+    // The caller receives the failure; the next turn starts in any case.
     this.#turn = turn.catch(() => undefined);
     return turn;
   }

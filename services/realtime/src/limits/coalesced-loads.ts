@@ -50,6 +50,7 @@ export class CoalescedLoads<T> {
   }
 
   async #loadBehind(before: Load<T>, name: string, load: () => Promise<T>): Promise<T> {
+    // The callers of that load receive its failure; this load starts in any case.
     await before.value.catch(() => undefined);
     const ms = before.beganAt + this.#options.pauseMs - performance.now();
     if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));

@@ -4,6 +4,7 @@ export function sharedRuns(work: () => Promise<void>): () => Promise<void> {
   let next: Promise<void> | undefined;
   return () => {
     next ??= running
+      // The callers of that run receive its failure; the next run starts in any case.
       .catch(() => undefined)
       .then(() => {
         next = undefined;

@@ -35,6 +35,7 @@ export async function sendSnapshot(context: SendSnapshot): Promise<TakenSnapshot
   }
   // Whoever else waited for it may have begun another meanwhile; two at a time do no harm.
   const taking = take(context);
+  // `await taking` below throws the failure to the caller.
   const kept = taking.catch(() => undefined);
   topic.shared = kept;
   const forget = () => {

@@ -189,6 +189,7 @@ t.test('channels', async (t) => {
     await clientOf(third.realtime.bus).nc.close();
     await waitFor(() => present(watcher, 'public:dying').length === 0, 'ann to be forgotten', 5_000);
     await ann.close();
+    // Its NATS connection is closed already.
     await third.stop().catch(() => {});
   });
 

@@ -332,6 +332,7 @@ t.test('inspecting an instance', async (t) => {
     await waitFor(async () => (await counted()).join() === '1,1,1', 'the changes to be counted');
     t.equal((await why(`${INSTANCE}/e1/events`, '5,c', { table: 'pairs' })).changes[0]?.outcome, 'sent as insert');
     abort.abort();
+    // The stream may have ended already.
     await stream.body?.cancel().catch(() => undefined);
     await Promise.all([red.client.close(), anonymous.client.close()]);
   });

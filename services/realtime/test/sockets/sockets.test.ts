@@ -167,6 +167,7 @@ t.test('sockets', async (t) => {
     raw.write(
       `GET /live HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}\r\n\r\n`,
     );
+    // `close` follows, and the test waits for it.
     raw.on('error', () => {});
     let closed = false;
     raw.on('close', () => {

@@ -199,6 +199,7 @@ function passRefusalOn(answer: IncomingMessage, client: Socket): void {
     if (bytes > MAX_REFUSAL_BYTES) answer.destroy();
     else client.write(chunk);
   });
+  // `close` follows and ends the client's connection.
   answer.on('error', () => {});
   answer.on('close', () => {
     client.end();

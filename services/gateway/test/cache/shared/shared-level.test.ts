@@ -28,6 +28,7 @@ const urls = [gateway.url, await gateway.another()];
 for (const url of urls) await gateway.serving(url);
 const [first, second] = urls as [string, string];
 const client = createClient({ url: redis.url }).withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer });
+// The test stops the server; the client reconnects.
 client.on('error', () => undefined);
 await client.connect();
 t.teardown(() => client.destroy());

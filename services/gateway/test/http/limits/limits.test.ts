@@ -26,6 +26,7 @@ function open(url = gateway.url): { socket: Socket; closed: Promise<string> } {
   socket.on('data', (chunk) => {
     text += chunk;
   });
+  // The server resets this connection on purpose.
   socket.on('error', () => {});
   return { socket, closed: new Promise((resolve) => socket.once('close', () => resolve(text))) };
 }

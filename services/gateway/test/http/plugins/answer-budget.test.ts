@@ -169,6 +169,7 @@ t.test('clients that leave answers lying cannot fill the memory, nor lock others
     new Promise<string>((resolve) => {
       const socket = connect({ host: hostname, port: Number(port) });
       sockets.push(socket);
+      // The server resets this connection on purpose.
       socket.on('error', () => undefined);
       // The head tells the status; nothing more is read.
       socket.once('data', (chunk) => {

@@ -125,6 +125,7 @@ t.test('a body in pieces arrives whole, and one that breaks off leaves nothing',
   t.equal(row?.body, 'Gezeitenmarke – ünïcödé 🌊');
 
   const broken = send(1_000);
+  // The test destroys this request itself.
   broken.on('error', () => undefined);
   broken.write('{"id":4');
   for (let i = 0; i < 500 && (await reading()) === 0; i += 1);

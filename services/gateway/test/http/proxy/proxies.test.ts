@@ -71,6 +71,7 @@ function handshake(
   socket.on('data', (chunk) => {
     text += chunk;
   });
+  // The proxy cuts connections on purpose.
   socket.on('error', () => {});
   socket.write(`GET ${path} HTTP/1.1\r\n${HANDSHAKE}${more}\r\n`, 'latin1');
   return { socket, text: () => text, closed: new Promise((resolve) => socket.once('close', () => resolve(text))) };
@@ -289,6 +290,7 @@ t.test('with realtime itself: tokens in headers, its close codes and its limit o
 
   const before = process.memoryUsage().rss;
   const huge = bearer.ws;
+  // The gateway cuts this connection on purpose.
   huge.on('error', () => {});
   huge.send(Buffer.alloc(100 * 1024 ** 2));
   t.equal(await close(huge), 1009);

@@ -38,9 +38,11 @@ const parseCsv = (text: string) => {
 const raw = async (path: string, headers: Record<string, string>) => {
   const authorization = `Bearer ${await token({ role: 'service_role' })}`;
   const asked = httpRequest(`${url}${path}`, { headers: { authorization, ...headers } });
+  // The test aborts the request itself.
   asked.on('error', () => undefined);
   asked.end();
   const [response] = (await once(asked, 'response')) as [IncomingMessage];
+  // The test aborts the request itself.
   response.on('error', () => undefined);
   return { asked, response };
 };

@@ -24,6 +24,7 @@ export async function request(path: string, token: string, signal: AbortSignal):
     signal,
   });
   if (response.ok) return response;
+  // A reply without JSON comes from a proxy; the status is reported below.
   const problem = (await response.json().catch(() => ({}))) as { message?: string; hint?: string | null };
   const refusal = {
     message: problem.message ?? `the metrics service answered ${response.status} ${response.statusText}`,

@@ -235,6 +235,7 @@ t.test('a trickle is broken off as a stall is', async (t) => {
     socket.setEncoding('utf8').on('data', (data) => {
       answer += data;
     });
+    // The server resets this connection on purpose.
     socket.on('error', () => undefined);
     socket.write(
       `${[`${line} HTTP/1.1`, 'host: x', `authorization: Bearer ${token}`, 'content-length: 100000', ...more].join('\r\n')}\r\n\r\n${body}`,
