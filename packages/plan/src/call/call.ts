@@ -1,4 +1,4 @@
-/** Calls of functions: which one of a name is meant, and the statement. */
+/** Calls of functions: chooses among the functions of one name, and plans the statement. */
 import type { Statement } from '@tidemark/db';
 import type { Pair, Query, RowsMedia } from '@tidemark/query';
 import type { Argument, Catalog, Relation, Routine } from '../catalog/catalog.ts';
@@ -10,13 +10,13 @@ import { planLevel } from '../sql/level.ts';
 import { selectSql } from '../sql/level-sql.ts';
 import { identifier, Params, qualified } from '../sql/params.ts';
 
-/** What a call carries: named values as text (GET), a JSON object (POST), or a body as the only argument. */
+/** The arguments of a call: named values as text (GET), a JSON object (POST), or a body as the only argument. */
 export type CallArguments =
   | { readonly kind: 'pairs'; readonly pairs: readonly Pair[] }
   | { readonly kind: 'json'; readonly text: string; readonly keys: readonly string[] }
   | { readonly kind: 'body'; readonly text: string };
 
-/** @throws PGRST202 where none fits, PGRST203 where several do */
+/** @throws PGRST202 when no function fits, PGRST203 when several do */
 export function chooseRoutine(
   catalog: Catalog,
   schema: string,
@@ -106,7 +106,7 @@ export function planCall(
   };
 }
 
-/** The rows of a call, to be streamed; of a function of scalars, its values. */
+/** Plans the rows of a call for streaming; for a function of scalars, its values. */
 export function planCallExport(catalog: Catalog, routine: Routine, query: Query, args: CallArguments): Statement {
   const params = new Params();
   const { call, from } = callSql(routine, args, params);
@@ -129,7 +129,7 @@ const sourceOf = ({ name, resultColumns }: Routine, relation: Relation | null): 
   columns: resultColumns ?? [],
 });
 
-/** Whether the body is base64 of what is to be sent. */
+/** Returns whether the body is the base64 form of the bytes to send. */
 export const answersBytes = (routine: Routine, media: RowsMedia): boolean =>
   media.kind === 'octet-stream' && routine.returnType === 'bytea' && returnsScalars(routine);
 

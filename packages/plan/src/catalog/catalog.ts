@@ -1,20 +1,20 @@
 /**
- * What Postgres has, as far as the API needs to know it: read once, replaced as a whole when the schema changes.
+ * The part of Postgres's catalog that the API uses. It is read once, and replaced as a whole when the schema changes.
  *
  *   relation      a table, view, materialized view, foreign or partitioned table of an exposed schema
- *   relationship  how to get from one relation to another: a foreign key (either way), a junction table, or a function
+ *   relationship  a way from one relation to another: a foreign key (either way), a junction table, or a function
  *   routine       a function of an exposed schema, by name and arguments
  */
 
 export interface Column {
   readonly name: string;
-  /** As format_type prints it, ready to be written into SQL: `integer`, `character varying(80)`, `public.mood[]`. */
+  /** The type as format_type prints it, valid in SQL: `integer`, `character varying(80)`, `public.mood[]`. */
   readonly type: string;
   readonly nullable: boolean;
   readonly hasDefault: boolean;
-  /** The default as SQL, of this table’s owner, not of a client; null where there is none. */
+  /** The default of the table's owner as SQL; null when there is none. */
   readonly defaultSql: string | null;
-  /** GENERATED ALWAYS (stored, virtual or identity): cannot be written. */
+  /** True for GENERATED ALWAYS (stored, virtual or identity): the column cannot be written. */
   readonly generated: boolean;
   readonly comment: string | null;
   readonly enumValues: readonly string[] | null;
@@ -28,19 +28,19 @@ export interface Relation {
   readonly oid: number;
   readonly kind: RelationKind;
   readonly columns: ReadonlyMap<string, Column>;
-  /** Of a view: of the table below it, where the view shows all of its columns. */
+  /** The primary key. A view has the key of the table that it reads, if it shows all columns of the key. */
   readonly primaryKey: readonly string[];
   readonly rowSecurity: boolean;
   /**
-   * Roles from which no row of it, or of what its view reads, is hidden by row-level security: those for which a policy is just
-   * `true`. No role where its view calls a function of a user's, since nothing is known of what that reads.
+   * Roles from which row-level security hides no row of the relation or of those that its view reads: a policy of theirs is
+   * `true`. The set is empty if the view calls a user's function, which may read anything.
    */
   readonly allVisibleTo: 'everyone' | ReadonlySet<string>;
-  /** Triggers or rules of its own that run for an INSERT, here or on a partition. */
+  /** The relation or a partition has triggers or rules for INSERT. */
   readonly insertTriggers: boolean;
-  /** A policy, default or constraint calls a function, or reads a setting other than the claims: it may depend on the request. */
+  /** A policy, default or constraint calls a function or reads a setting other than the claims, so it may depend on the request. */
   readonly readsRequest: boolean;
-  /** A table whose columns and policies have types and functions of Postgres's own alone, none that changes the session. */
+  /** True for a table whose columns and policies use only built-in types and functions, none of which changes the session. */
   readonly sessionSafe: boolean;
   readonly insertable: boolean;
   readonly updatable: boolean;
@@ -68,7 +68,7 @@ export interface RelationRef {
 interface RelationshipBase {
   readonly from: RelationRef;
   readonly to: RelationRef;
-  /** At most one related row. */
+  /** There is at most one related row. */
   readonly toOne: boolean;
 }
 
@@ -77,7 +77,7 @@ export interface KeyRelationship extends RelationshipBase {
   readonly kind: 'key';
   readonly constraint: string;
   readonly columns: readonly ColumnPair[];
-  /** True where `from` is the referencing side. */
+  /** True when `from` is the referencing side. */
   readonly referencing: boolean;
 }
 
@@ -108,35 +108,35 @@ export interface Routine {
   readonly schema: string;
   readonly name: string;
   readonly args: readonly Argument[];
-  /** Type of the result as SQL; of a composite or table, its name. */
+  /** The type of the result as SQL; for a composite type or table, its name. */
   readonly returnType: string;
   readonly returnsSet: boolean;
   readonly returnsVoid: boolean;
   /** Columns of the result: RETURNS TABLE, OUT arguments, a composite type or a relation. Null for a scalar. */
   readonly resultColumns: readonly string[] | null;
-  /** The relation whose rows it returns, for embedding. */
+  /** The relation of the returned rows, for embedding. */
   readonly resultRelation: RelationRef | null;
   readonly volatility: 'immutable' | 'stable' | 'volatile';
   readonly comment: string | null;
 }
 
 export interface Catalog {
-  /** Grows with each load. */
+  /** Increases with each load. */
   readonly version: number;
   readonly loadedAt: number;
   readonly schemas: readonly string[];
-  /** A function, operator or cast of a user's may be taken where one of Postgres's is meant. */
+  /** A user's function, operator or cast may be chosen instead of a built-in one. */
   readonly shadowed: boolean;
   relation(schema: string, name: string): Relation | undefined;
   relations(schema: string): readonly Relation[];
-  /** All from `from`, in a stable order. */
+  /** Returns all relationships from `from`, in a stable order. */
   relationships(from: RelationRef): readonly Relationship[];
   routines(schema: string, name: string): readonly Routine[];
   allRoutines(schema: string): readonly Routine[];
   roles: ReadonlySet<string>;
   /** Roles that no policy applies to: superusers and those with BYPASSRLS. */
   bypassing: ReadonlySet<string>;
-  /** Types that a request may cast to: Postgres's own types of values and those of the exposed schemas. */
+  /** Types that a request may cast to: built-in types of values, and the types of the exposed schemas. */
   types: ReadonlySet<string>;
   timeZones: ReadonlySet<string>;
 }

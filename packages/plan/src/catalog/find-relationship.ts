@@ -1,6 +1,7 @@
 /**
- * Which relationship an embed means, by PostgREST's rules: the name is the related table, a foreign key's constraint or its only
- * column; the hint is a constraint, a column or a junction table. Zero and several are errors that name the choices.
+ * Finds the relationship of an embed by PostgREST's rules: the name is the related table, the constraint of a foreign key, or its
+ * only column; the hint is a constraint, a column or a junction table. No match and several matches are errors that name the
+ * choices.
  */
 import type { Embed } from '@tidemark/query';
 import { type Catalog, type Relation, type Relationship, refKey } from './catalog.ts';
@@ -8,7 +9,7 @@ import { ambiguousRelationship, unknownRelationship } from './suggestions.ts';
 
 /** @throws PGRST200, PGRST201 */
 export function findRelationship(catalog: Catalog, parent: Relation, embed: Embed): Relationship {
-  // A related table of another schema than the parent's is out of the request's reach, as its profile is the parent's.
+  // The profile of a request selects one schema, so related tables of other schemas are not available.
   const all = catalog.relationships(parent).filter((r) => r.to.schema === parent.schema || r.kind === 'computed');
   const computed = all.find((r) => r.kind === 'computed' && r.function.name === embed.name);
   if (computed && embed.hint === null) return computed;
@@ -25,7 +26,7 @@ function matches(relationship: Relationship, embed: Embed): boolean {
   const { name, hint } = embed;
   const toTable = relationship.to.name === name;
   if (refKey(relationship.from) === refKey(relationship.to)) {
-    // Of a table to itself, one foreign key goes both ways: the table's name means its children, the column its parent.
+    // A foreign key of a table to itself has two directions: the table's name selects the children, the column the parent.
     if (relationship.kind !== 'key') return toTable && (hint === null || hintMatches(relationship, hint));
     if (hint === null) return relationship.referencing ? namesKey(relationship, name) : toTable;
     return !relationship.referencing && toTable && hintMatches(relationship, hint);
@@ -36,7 +37,7 @@ function matches(relationship: Relationship, embed: Embed): boolean {
   return toTable && hintMatches(relationship, hint);
 }
 
-/** The constraint, or its only column on the referencing side. */
+/** Compares `name` with the constraint, and with its only column on the referencing side. */
 function namesKey(relationship: Relationship, name: string): boolean {
   if (relationship.kind !== 'key') return false;
   return (

@@ -1,4 +1,4 @@
-/** A catalog that is read again when the schema has changed, which a fingerprint of Postgres's catalogs shows. */
+/** Keeps a catalog current: reads it again when a fingerprint of Postgres's catalogs shows a change. */
 import type { Pool } from '@tidemark/db';
 import type { Catalog } from './catalog.ts';
 import { loadCatalog } from './load.ts';

@@ -64,7 +64,7 @@ export async function loadCatalog(pool: Pool, schemas: readonly string[]): Promi
     push(routines, refKey(routine), routine);
     routinesBySchema.get(routine.schema)?.push(routine);
     if (row.takes_row_of && routine.resultRelation) {
-      // ROWS 1 on a set-returning function is how its author says "to one".
+      // ROWS 1 on a set-returning function declares that it returns at most one row.
       const toOne = !routine.returnsSet || Number(row.rows_estimate) === 1;
       rowFunctions.push({ function: routine, from: row.takes_row_of, to: routine.resultRelation, toOne });
     }
@@ -106,14 +106,14 @@ interface RelationRow {
   primary_key: string[];
 }
 
-/** One relation that a relation reads, of which a policy or a function may hide rows. */
+/** One relation that a relation reads, and that has rows which a policy or a function may hide. */
 interface HidingRow {
   oid: string;
-  /** Roles for which a policy is `true`; `public`: all. */
+  /** Roles with a policy that is `true`; `public` stands for all roles. */
   open: string[];
 }
 
-/** Keyed by oid. A role sees all rows of a relation where it sees all of everything that it reads. */
+/** Returns the roles that see all rows of a relation, by its oid: those that see all rows of everything that it reads. */
 function visibleTo(rows: readonly HidingRow[]): Map<string, ReadonlySet<string>> {
   const visible = new Map<string, ReadonlySet<string>>();
   for (const { oid, open } of rows) {
@@ -126,7 +126,7 @@ function visibleTo(rows: readonly HidingRow[]): Map<string, ReadonlySet<string>>
 
 const NO_COLUMNS: ReadonlyMap<string, ComputedColumn> = new Map();
 
-/** Keyed by relation. A function of the relation's own schema wins over one of the same name in another. */
+/** Returns the computed columns of each relation. A function in the schema of the relation wins over one in another schema. */
 function computedColumns(routines: readonly RoutineRow[]): Map<string, Map<string, ComputedColumn>> {
   const computed = new Map<string, Map<string, ComputedColumn>>();
   for (const { schema, name, takes_row_of: of, returns_set: isSet, return_type: type } of routines) {
@@ -167,7 +167,7 @@ function toRelation(
   });
 }
 
-/** The key of the first table of which the view shows the whole primary key. */
+/** Returns the key of the first table whose whole primary key the view shows. */
 function viewPrimaryKey(
   view: RelationRow,
   viewColumns: readonly ViewColumnRow[],

@@ -1,6 +1,6 @@
-/** "Perhaps you meant": the candidate within a third of the name's length in edits (Levenshtein), or undefined. */
+/** Returns the candidate with the fewest edits (Levenshtein), at most a third of the name's length; else undefined. */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
-  // A long name is no typing error of one of ours, and would make the comparison slow.
+  // A long name is not a typing error, and would make the comparison slow.
   if (name.length > 63) return undefined;
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1;

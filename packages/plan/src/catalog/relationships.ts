@@ -38,14 +38,14 @@ export interface RowFunction {
   toOne: boolean;
 }
 
-/** A foreign key between two relations as they are named to clients: tables, or views that show the key's columns. */
+/** A foreign key between two relations that clients can name: tables, or views that show the columns of the key. */
 interface Key {
   constraint: string;
   from: RelationRef;
   to: RelationRef;
   columns: readonly ColumnPair[];
   unique: boolean;
-  /** Whether all of its columns are in the referencing table's primary key. */
+  /** All columns of the key belong to the primary key of the referencing table. */
   inPrimaryKey: boolean;
 }
 
@@ -79,7 +79,7 @@ function bothWays(key: Key): [KeyRelationship, KeyRelationship] {
   ];
 }
 
-/** Every ordered pair of keys of one table that are both part of its primary key. */
+/** Returns every ordered pair of foreign keys of one table whose columns belong to its primary key. */
 function junctions(keys: readonly Key[]): JunctionRelationship[] {
   const byTable = new Map<string, Key[]>();
   for (const key of keys) {
@@ -113,7 +113,7 @@ function junctions(keys: readonly Key[]): JunctionRelationship[] {
 
 type ViewColumns = Map<string, { view: RelationRef; columns: Map<string, string> }[]>;
 
-/** For each table: the views that show columns of it, with table column → view column. */
+/** Returns, for each table, the views that show its columns, with the map from table column to view column. */
 function groupViewColumns(rows: readonly ViewColumnRow[]): ViewColumns {
   const byTable: ViewColumns = new Map();
   for (const row of rows) {
@@ -130,7 +130,7 @@ function groupViewColumns(rows: readonly ViewColumnRow[]): ViewColumns {
   return byTable;
 }
 
-/** The key itself, and the key as seen through each view that shows all the columns of one of its ends. */
+/** Returns the key itself, and the key through each view that shows all columns of one of its ends. */
 function keysOf(row: ForeignKeyRow, views: ViewColumns): Key[] {
   const table: RelationRef = { schema: row.from_schema, name: row.from_name };
   const target: RelationRef = { schema: row.to_schema, name: row.to_name };

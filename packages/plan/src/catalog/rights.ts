@@ -1,4 +1,4 @@
-/** What a role may do with which tables, columns and functions of the exposed schemas: GRANTs, as Postgres itself answers. */
+/** Reads the rights of a role on the tables, columns and functions of the exposed schemas, as Postgres itself evaluates GRANTs. */
 import { arrayLiteral, type Pool } from '@tidemark/db';
 
 export interface ColumnRights {
@@ -8,12 +8,12 @@ export interface ColumnRights {
 }
 
 export interface Rights {
-  /** Undefined where the role may do nothing with it. */
+  /** Returns undefined when the role has no right to the table. */
   table(
     schema: string,
     name: string,
   ): { readonly columns: ReadonlyMap<string, ColumnRights>; delete: boolean } | undefined;
-  /** `args`: the types of its arguments, as the catalog has them. False for computed columns of a table without any right. */
+  /** `args` are the argument types as in the catalog. Returns false for computed columns of a table without any right. */
   mayCall(schema: string, name: string, args: readonly string[]): boolean;
 }
 
@@ -29,8 +29,8 @@ select n.nspname as schema, c.relname as name, has_table_privilege(c.oid, 'delet
    and (has_any_column_privilege(c.oid, 'select, insert, update') or has_table_privilege(c.oid, 'delete'))`;
 
 /**
- * Without the computed columns of tables that the role has no right to: everybody may call those by default, and their arguments
- * would tell the tables' names.
+ * Omits computed columns of tables that the role has no right to: every role may call those by default, and their arguments would
+ * reveal the names of the tables.
  */
 const FUNCTIONS = `
 select n.nspname as schema, p.proname as name,
@@ -51,7 +51,7 @@ interface TableRow {
   columns: Record<string, ColumnRights> | null;
 }
 
-/** From the primary: a replica may not have replayed the GRANT yet that made the catalog change. */
+/** Reads from the primary, because a replica may not have replayed the GRANT that changed the catalog. */
 export async function readRights(pool: Pool, role: string, schemas: readonly string[]): Promise<Rights> {
   const exposed = [arrayLiteral([...schemas])];
   const [tables, functions] = await pool.transaction(

@@ -1,4 +1,4 @@
-/** The introspection of Postgres's catalogs; each gives rows that `load.ts` turns into the catalog. $1 is the list of exposed schemas. */
+/** Queries on Postgres's catalogs, whose rows `load.ts` turns into the catalog. $1 is the list of exposed schemas. */
 
 export const RELATIONS = `
 select n.nspname as schema, c.relname as name, c.oid::int8::text as oid, c.relkind as kind, c.relrowsecurity as row_security,
@@ -51,7 +51,7 @@ select n.nspname as schema, c.relname as name, c.oid::int8::text as oid, c.relki
    and n.nspname = any ($1)
  order by n.nspname, c.relname`;
 
-/** 16384 is the first oid that is not Postgres's own. What is written in C is an extension's. */
+/** Oids below 16384 are built-in. Functions in C belong to extensions. */
 const WRITTEN = `p.prolang not in (select oid from pg_language where lanname in ('internal','c'))`;
 export const SHADOWED = `
 select exists (select from pg_proc p join pg_proc own on own.proname = p.proname and own.oid < 16384 where p.oid >= 16384 and ${WRITTEN})
@@ -60,7 +60,7 @@ select exists (select from pg_proc p join pg_proc own on own.proname = p.proname
     or exists (select from pg_cast k join pg_proc p on p.oid = k.castfunc
                 where k.oid >= 16384 and k.castsource < 16384 and k.casttarget < 16384 and ${WRITTEN}) as shadowed`;
 
-/** Foreign keys between any tables; partitions' copies are left out. */
+/** Foreign keys between any tables, without the copies of partitions. */
 export const FOREIGN_KEYS = `
 select k.conname as constraint, fn.nspname as from_schema, f.relname as from_name, tn.nspname as to_schema, t.relname as to_name,
        (select json_agg(json_build_object('from', fa.attname, 'to', ta.attname) order by u.ord)
@@ -81,8 +81,8 @@ select k.conname as constraint, fn.nspname as from_schema, f.relname as from_nam
  order by k.conname, fn.nspname, f.relname`;
 
 /**
- * Which columns of views show which columns of tables: taken from the view's rewritten target list (resorigtbl and
- * resorigcol of pg_node_tree), as PostgREST does, so that a foreign key can be followed through a view.
+ * Maps columns of views to columns of tables, by the view's rewritten target list (resorigtbl and resorigcol of pg_node_tree), as
+ * PostgREST does, so that a foreign key can be followed through a view.
  */
 export const VIEW_COLUMNS = `
 with recursive views as (
@@ -162,8 +162,8 @@ select n.nspname as schema, p.proname as name, p.provolatile as volatility, p.pr
 export const ROLES = `select rolname as name, rolsuper or rolbypassrls as bypasses from pg_roles`;
 
 /**
- * What relations read, through views too, of which rows may be hidden from a role; and the roles from which none are. A restrictive
- * policy may hide rows whatever the others say.
+ * Lists the relations with hidden rows that a relation reads, also through views, and the roles that see all of them. A
+ * restrictive policy may hide rows whatever the other policies allow.
  */
 export const HIDING = `
 with recursive reached as (
@@ -186,8 +186,8 @@ select r.root::int8::text as oid,
                 where w.ev_class = r.oid and d.refclassid = 'pg_proc'::regclass and d.refobjid >= 16384)`;
 
 /**
- * Names of types that a request may cast to. The reg* types are left out, since a cast to regclass turns a number into a name of
- * the database; so are the row types of tables, since a cast to one tells whether there is such a table.
+ * Names of types that a request may cast to. They exclude the reg* types, because a cast to regclass turns a number into a name,
+ * and the row types of tables, because a cast to one reveals that the table exists.
  */
 export const CAST_TYPES = `
 select t.typname as name
@@ -200,7 +200,10 @@ select t.typname as name
 
 export const TIME_ZONES = `select name from pg_timezone_names`;
 
-/** A number that differs whenever what the catalog shows may have changed: the transaction ids of the newest catalog rows. Objects below 16384 (FirstNormalObjectId) are Postgres's own and are passed over, which is most of the work. */
+/**
+ * A number that changes whenever the catalog may have changed: the transaction ids of the newest catalog rows. It skips built-in
+ * objects (below FirstNormalObjectId, 16384), which would be most of the work.
+ */
 export const FINGERPRINT = `
 select md5(concat_ws(',',
   (select max(xmin::text::int8) from pg_class where oid >= 16384), (select count(*) from pg_class where oid >= 16384),

@@ -1,6 +1,6 @@
 /**
- * Hints that name something near to what was asked for. They are made when the error is answered, from what the caller's role may
- * use: a hint must not tell of tables, columns, functions or constraints that the role has no right to.
+ * Hints that suggest a similar name. They are computed when the error is sent, from the rights of the caller's role: a hint must
+ * not reveal tables, columns, functions or constraints that the role has no right to.
  */
 import { TidemarkError } from '@tidemark/contracts';
 import { postgrest } from '../errors.ts';
@@ -8,7 +8,7 @@ import type { Catalog, Relation, Relationship, Routine } from './catalog.ts';
 import { nearest } from './nearest.ts';
 import type { Rights } from './rights.ts';
 
-/** The error with a better hint, for a role with these rights; undefined where there is none. */
+/** Returns the error with a better hint for a role with these rights; undefined when there is none. */
 type Suggest = (rights: Rights) => TidemarkError | undefined;
 
 const suggestions = new WeakMap<Error, Suggest>();
@@ -18,7 +18,7 @@ function suggesting(error: TidemarkError, suggest: Suggest): TidemarkError {
   return error;
 }
 
-/** Undefined where the error has no suggestion. Errors that wrap another one keep their own details. */
+/** Returns undefined when the error has no suggestion. Errors that wrap another one keep their details. */
 export function suggestionFor(error: unknown): Suggest | undefined {
   for (let inner = error; inner instanceof Error; inner = inner.cause) {
     const suggest = suggestions.get(inner);
@@ -38,7 +38,7 @@ function withHint(error: TidemarkError, hint: string | null | undefined): Tidema
 const visible = (rights: Rights, { schema, name }: { schema: string; name: string }): boolean =>
   rights.table(schema, name) !== undefined;
 
-/** Postgres's own error for a column that is not there. */
+/** Returns Postgres's error for a column that does not exist. */
 export function unknownColumn(relation: Relation | null, alias: string, column: string): TidemarkError {
   const of = relation?.name ?? alias;
   return suggesting(postgrest['42703']({ relation: of, column }), (rights) => {
@@ -76,7 +76,7 @@ export function unknownFunction(catalog: Catalog, schema: string, name: string, 
   });
 }
 
-/** Several functions of one name fit. */
+/** Returns the error for several functions that fit. */
 export function ambiguousFunction(fitting: readonly Routine[]): TidemarkError {
   return suggesting(postgrest.PGRST203({ choices: [] }), (rights) => {
     const choices = fitting.filter((routine) => mayCall(rights, routine)).map(signature);
@@ -103,7 +103,7 @@ export function unknownRelationship({ parent, child, schema, hint }: Embedding, 
   });
 }
 
-/** Several relationships fit. `nameOf`: what a request calls one. */
+/** Returns the error for several relationships that fit. `nameOf` returns the name of one in a request. */
 export function ambiguousRelationship(
   { parent, child }: Pick<Embedding, 'parent' | 'child'>,
   found: readonly Relationship[],

@@ -1,8 +1,8 @@
-/** A cursor: the place of a row in an order. Opaque to clients; no secret, and nothing is taken from it but values to compare with. */
+/** A cursor: the place of a row in an order. It is opaque to clients but no secret: the gateway only reads values to compare with. */
 import { errors } from '../errors.ts';
 import type { KeysetOrder } from './order.ts';
 
-/** As the grammar has it: longer ones could not be sent back. */
+/** The limit of the grammar; a longer cursor could not be sent back. */
 const MAX_CHARACTERS = 4_096;
 
 export type KeysetValues = readonly (string | null)[];
@@ -17,7 +17,7 @@ export function writeCursor({ shape }: KeysetOrder, values: KeysetValues): strin
   });
 }
 
-/** Null: from the start. @throws GATEWAY_CURSOR */
+/** Returns null for the start. @throws GATEWAY_CURSOR */
 export function readCursor({ shape, terms }: KeysetOrder, cursor: string): KeysetValues | null {
   if (cursor === '') return null;
   let content: unknown;

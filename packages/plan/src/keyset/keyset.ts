@@ -19,7 +19,7 @@ import type { KeysetValues } from './cursor.ts';
 import type { KeysetOrder, KeysetTerm } from './order.ts';
 
 export interface KeysetRow extends AnswerRow {
-  /** The last row's values, as JSON; null when there is no next page. */
+  /** The values of the last row as JSON; null when there is no next page. */
   last: string | null;
 }
 
@@ -34,7 +34,7 @@ export function planKeyset(
   const params = new Params();
   const rows = Math.min(query.limit ?? options.maxRows, options.maxRows);
   const wanted: Query = { ...query, order: by.order, limit: rows + 1 };
-  // The columns by name, as the answer must not show those of the key.
+  // The select list names each column, because the response must not contain those of the key.
   const source: Source = { alias: relation.name, relation, hasMore: true };
   const level = planLevel(planContext(catalog, params, Math.max(options.maxRows, rows + 1)), wanted, source);
   const from = `${qualified(relation)} as ${identifier(relation.name)}`;
@@ -57,7 +57,7 @@ export function planKeyset(
   };
 }
 
-/** True for the rows that come after `values`. */
+/** Returns a condition that is true for the rows after `values`. */
 function afterSql(source: Source, terms: readonly KeysetTerm[], values: KeysetValues, params: Params): string {
   const columns = terms.map(({ field }) => fieldSql(source, field));
   const bound = values.map((value) => (value === null ? null : params.bind(value)));
@@ -66,7 +66,7 @@ function afterSql(source: Source, terms: readonly KeysetTerm[], values: KeysetVa
     const sign = terms[0]?.descending ? '<' : '>';
     const row = (parts: readonly (string | null)[]) => (parts.length === 1 ? parts[0] : `(${parts.join(', ')})`);
     const beyond = `${row(columns)} ${sign} ${row(bound)}`;
-    // A null compares with nothing: right where nulls came before, to be added where they come after.
+    // Comparisons with null are null: nulls that come before are excluded, and nulls that come after must be added.
     const nulls = terms.flatMap((term, i) => {
       if (!term.nullable || term.nullsFirst) return [];
       const same = columns.slice(0, i).map((column, j) => `${column} = ${bound[j]}`);
@@ -82,7 +82,7 @@ function afterSql(source: Source, terms: readonly KeysetTerm[], values: KeysetVa
     const same = value === null ? `${column} is null` : `${column} = ${value}`;
     return rest === '' ? beyond : `(${beyond} or (${same} and ${rest}))`;
   }, '');
-  // Follows from the rest; said apart, it is a range of an index on the first column.
+  // This condition follows from the others, but lets Postgres use a range of an index on the first column.
   return bounds ? `(${columns[0]} ${first.descending ? '<=' : '>='} ${bound[0]} and ${wide})` : wide;
 }
 

@@ -1,7 +1,7 @@
 /**
- * The order that keyset paging goes by: the request's own, then the primary key, so that no two rows are equal in it.
+ * The order of keyset paging: that of the request, then the primary key, so that no two rows are equal.
  *
- * What it needs is known of columns alone: a type that compares, and whether there can be nulls.
+ * Only columns can be used, because the type must be comparable, and it must be known whether there are nulls.
  */
 import type { Field, Level, OrderTerm } from '@tidemark/query';
 import type { Relation } from '../catalog/catalog.ts';
@@ -11,16 +11,16 @@ export interface KeysetTerm {
   readonly field: Field;
   readonly descending: boolean;
   readonly nullable: boolean;
-  /** Nulls are met before the other values. */
+  /** Nulls come before other values. */
   readonly nullsFirst: boolean;
 }
 
 export interface KeysetOrder {
-  /** Up to where the key is complete: what comes after it orders nothing. */
+  /** The terms up to the one that completes the key; later ones have no effect. */
   readonly terms: readonly KeysetTerm[];
-  /** The same as terms of a query: what ORDER BY is made of. */
+  /** The same terms for ORDER BY. */
   readonly order: readonly OrderTerm[];
-  /** As text: a cursor holds for one. */
+  /** The order as text: a cursor is valid for one shape. */
   readonly shape: string;
 }
 
@@ -61,14 +61,14 @@ export function keysetOrder(relation: Relation, query: Level): KeysetOrder {
     refuseUnfit(relation, term);
     add(term);
   }
-  // In the direction of the last term: one direction throughout is what an index serves by one range.
+  // The key columns have the direction of the last term, because an index serves one direction by one range.
   const direction = order.at(-1)?.direction ?? null;
   for (const name of key)
     if (missing.has(name)) add({ field: { name, json: [] }, related: null, direction, nulls: null });
   return { terms, order, shape: terms.map(termText).join(',') };
 }
 
-/** Also in a spread: what is lifted out of it is aggregated over the rows of the parent. */
+/** Includes aggregates in a spread, which are computed over the rows of the parent. */
 function aggregates({ select }: Level): boolean {
   return select.some((item) => {
     if (item.kind === 'count') return true;

@@ -1,4 +1,4 @@
-/** The rows of a read, without a limit but the request's own: Postgres renders them as they stream. */
+/** Plans the rows of a read with no limit but that of the request; Postgres renders them as they stream. */
 import type { Statement } from '@tidemark/db';
 import type { Query } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
@@ -12,7 +12,7 @@ export function planExport(catalog: Catalog, relation: Relation, query: Query): 
   const params = new Params();
   const level = planLevel(planContext(catalog, params, null), query, { alias: relation.name, relation });
   const from = `${qualified(relation)} as ${identifier(relation.name)}`;
-  // A page taken first is sorted again: not for all rows.
+  // The form that takes the page first sorts twice, which is too slow for all rows.
   const paged = query.limit !== null || query.offset > 0;
   const first = paged ? pageFirstSql(catalog, relation, query, level, from) : null;
   return { text: first ?? selectSql(level, from), params: params.values };

@@ -1,12 +1,12 @@
 /**
- * Whether row-level security may hide rows of a query from a role. What the planner knows of such rows
- * (estimates, rows that a filter removed) would tell of those that are hidden.
+ * Determines whether row-level security may hide rows of a query from a role. The planner's numbers (estimates, rows that a
+ * filter removed) would reveal hidden rows.
  */
 import type { Condition, Level } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
 import { findRelationship } from '../catalog/find-relationship.ts';
 
-/** True also where a function decides what is read: nothing is known of what it reads. */
+/** Returns true also when a function provides the rows, because it may read anything. */
 export function mayHideRows(catalog: Catalog, relation: Relation, level: Level, role: string): boolean {
   return !catalog.bypassing.has(role) && levelMayHide(catalog, relation, level, role);
 }
@@ -26,7 +26,7 @@ function levelMayHide(catalog: Catalog, relation: Relation, level: Level, role: 
       const target = catalog.relation(to.schema, to.name);
       if (target === undefined || levelMayHide(catalog, target, item, role)) return true;
       if (relationship.kind !== 'junction') return false;
-      // It may be in a schema that is not exposed: then nothing is known of it.
+      // A junction table in a schema that is not exposed is not in the catalog.
       const { junction } = relationship;
       const between = catalog.relation(junction.schema, junction.name);
       return between === undefined || hides(between, role);

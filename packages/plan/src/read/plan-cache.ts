@@ -1,6 +1,6 @@
 /**
- * Compiled reads, one for each shape of a request: a query whose shape was seen before is not planned again, its values are put
- * in their places. Bounded; a plan holds for one catalog.
+ * Caches compiled reads, one for each shape of a request: a query of a known shape is not planned again, but gets its values
+ * bound. The cache is bounded; a plan is valid for one catalog.
  */
 import { arrayLiteral, type Statement } from '@tidemark/db';
 import type { Query } from '@tidemark/query';
@@ -11,15 +11,15 @@ import { planRead, type ReadOptions, type ReadPlan } from './read.ts';
 import { isSessionSafe } from './session-safe.ts';
 import { markedQuery, shapeOf } from './shape.ts';
 
-/** Characters of keys and texts: a plan has about 1,000, so some thousands of shapes. */
+/** Characters of keys and texts. A plan has about 1,000, so the cache has space for some thousands of shapes. */
 const MAX_CHARACTERS = 8 * 1024 ** 2;
-/** A plan of more than this is made anew each time. */
+/** A longer plan is not cached. */
 const MAX_PLAN_CHARACTERS = 256 * 1024;
 
 interface CompiledRead {
   readonly text: string;
   readonly guarded: string;
-  /** For each parameter its value’s place, or the constant that the planner wrote. */
+  /** For each parameter, the index of its value, or the constant of the planner. */
   readonly places: readonly (number | string | null)[];
   readonly sessionSafe: boolean;
 }
@@ -36,7 +36,7 @@ export interface PlanCounts {
   plans: number;
   hits: number;
   misses: number;
-  /** Shapes whose plan depends on more than the shape: planned each time. */
+  /** Shapes whose plan depends on more than the shape, and is made each time. */
   unfit: number;
 }
 
@@ -46,11 +46,11 @@ export class PlanCache {
     maxEntrySize: MAX_PLAN_CHARACTERS,
     sizeCalculation: (plan, key) => plan.text.length + plan.guarded.length + key.length + 8 * plan.places.length + 1,
   });
-  /** The last one of each query that is kept elsewhere: its shape is not looked up again. */
+  /** The last statement of each query object that is cached elsewhere, so that its shape is not looked up again. */
   readonly #bound = new WeakMap<Query, Bound>();
   readonly #counts = { hits: 0, misses: 0, unfit: 0 };
 
-  /** `guard`: oids of the relations whose state the statement is to show in a column of that name. */
+  /** `guard` has the oids of the relations whose versions the statement must return in a column of that name. */
   read(catalog: Catalog, relation: Relation, query: Query, options: ReadOptions, guard?: Iterable<number>): Statement {
     const bound = this.#bound.get(query);
     if (bound && bound.catalog === catalog && bound.relation === relation && bound.guard === guard) {
@@ -79,7 +79,7 @@ export class PlanCache {
     else {
       const direct = planRead(catalog, relation, query, options);
       const compiled = query.after === null ? compile(catalog, relation, query, options) : undefined;
-      // What is bound must be what would have been planned.
+      // A bound plan must equal the one that would have been planned.
       if (compiled?.text !== textOf(direct) || !equal(bind(compiled, shape.values), direct.params)) {
         this.#counts.unfit += 1;
         return statement(

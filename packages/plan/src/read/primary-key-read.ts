@@ -8,7 +8,7 @@ import type { Relation } from '../catalog/catalog.ts';
 import type { AnswerRow } from '../sql/answer-row.ts';
 import { rowSql } from '../sql/body.ts';
 
-/** The SELECT list for `"_t"`; null where the general form is to be used. */
+/** Returns the SELECT list for `"_t"`; null when the general form must be used. */
 export function primaryKeySelectSql(
   relation: Relation,
   query: Query,
@@ -16,7 +16,7 @@ export function primaryKeySelectSql(
   counts: boolean,
 ): string | null {
   if (counts || media.kind !== 'json' || relation.primaryKey.length === 0) return null;
-  // An aggregate makes a row where there is none, and embeds are set up for longer than what is saved.
+  // An aggregate returns a row where there is none, and embeds cost more than this form saves.
   const isPlain = query.select.every(
     (item) => item.kind === 'star' || (item.kind === 'column' && item.aggregate === null),
   );
@@ -31,7 +31,7 @@ export function primaryKeySelectSql(
   return `${media.nullsStripped ? rowSql(media) : 'row_to_json("_t")'}::text as body`;
 }
 
-/** The same text as json_agg makes of the rows. */
+/** Returns the same text as json_agg. */
 export function joinRows(rows: readonly AnswerRow[]): AnswerRow {
   const [first] = rows;
   if (first?.rows !== undefined) return first;

@@ -1,4 +1,4 @@
-/** GET and HEAD of a table, as one statement. */
+/** Plans GET and HEAD of a table as one statement. */
 import type { Statement } from '@tidemark/db';
 import type { Query, RowsMedia } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
@@ -11,9 +11,9 @@ import { primaryKeySelectSql } from './primary-key-read.ts';
 
 export interface ReadOptions {
   media: RowsMedia;
-  /** Count every matching row in the same statement. */
+  /** Counts every matching row in the same statement. */
   exactCount: boolean;
-  /** Count no further than this. */
+  /** Stops counting at this number. */
   countLimit?: number | null;
   maxRows: number | null;
 }
@@ -24,7 +24,7 @@ export function planContext(catalog: Catalog, params: Params, maxRows: number | 
     catalog,
     params,
     maxRows,
-    // Identifiers are cut at 63 bytes, so the number must not be what is cut off.
+    // Postgres cuts identifiers at 63 bytes, and must not cut off the number.
     alias: (base) => {
       next += 1;
       return `${Buffer.from(base).subarray(0, 40).toString().replaceAll('\ufffd', '')}_${next}`;
@@ -32,7 +32,7 @@ export function planContext(catalog: Catalog, params: Params, maxRows: number | 
   };
 }
 
-/** `head` and `tail` are the general form, in two parts: between them it may be given more columns. `text` may be another form. */
+/** `head` and `tail` are the general form in two parts, between which columns can be added. `text` may have another form. */
 export interface ReadPlan extends Statement {
   readonly head: string;
   readonly tail: string;
@@ -53,7 +53,7 @@ export function planRead(catalog: Catalog, relation: Relation, query: Query, opt
   return { head, tail, text: `${apart === null ? head : `select ${apart}`}${tail}`, params: params.values };
 }
 
-/** Rows that match, whatever page was asked for. Only joins that filter take part. */
+/** Counts all matching rows, independent of the page. Only joins that filter are included. */
 export function countSql(level: LevelSql, from: string, limit: number | null = null): string {
   const counted: LevelSql = {
     ...level,
@@ -65,7 +65,7 @@ export function countSql(level: LevelSql, from: string, limit: number | null = n
   return `(select count(*) from (${selectSql(counted, from)}) as "_all")`;
 }
 
-/** For `count=planned` and `estimated`: EXPLAIN of the same rows, whatever page was asked for. */
+/** EXPLAIN of all matching rows, for `count=planned` and `count=estimated`. */
 export function planEstimate(catalog: Catalog, relation: Relation, query: Query): Statement {
   const params = new Params();
   const all: Query = { ...query, order: [], limit: null, offset: 0 };

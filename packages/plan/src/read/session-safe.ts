@@ -1,20 +1,20 @@
-/** Whether a read runs no function of a user's (Statement.sessionSafe of @tidemark/db): then it leaves its session as it was. */
+/** Determines whether a read runs no user's function (Statement.sessionSafe of @tidemark/db), so that it cannot change its session. */
 import type { Condition, Level, Query } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
 import { findRelationship } from '../catalog/find-relationship.ts';
 
-/** Casts that read no clock, no session and no catalog, and are Postgres's own. */
+/** Built-in casts that read neither the clock nor the session nor the catalog. */
 export const PLAIN_CAST =
   /^(text|varchar|char|int[248]?|integer|bigint|smallint|numeric|decimal|real|float[48]?|double precision|bool|boolean|jsonb?|uuid)$/i;
 
-/** Of a query that can be planned. */
+/** The query must be one that can be planned. */
 export function isSessionSafe(catalog: Catalog, relation: Relation, query: Query): boolean {
   return !catalog.shadowed && levelIsSafe(catalog, relation, query);
 }
 
 function levelIsSafe(catalog: Catalog, of: Relation, { select, where, order }: Level): boolean {
   if (!of.sessionSafe || !where.every((condition) => conditionIsSafe(of, condition))) return false;
-  // Ordering by a column of an embedded table is rare, and not followed.
+  // Ordering by a column of an embedded table is rare, and not analysed.
   if (!order.every((term) => term.related === null && of.columns.has(term.field.name))) return false;
   return select.every((item) => {
     if (item.kind === 'star') return true;
@@ -27,7 +27,7 @@ function levelIsSafe(catalog: Catalog, of: Relation, { select, where, order }: L
     const target = catalog.relation(to.schema, to.name);
     if (target === undefined || !levelIsSafe(catalog, target, item)) return false;
     if (relationship.kind !== 'junction') return true;
-    // It may be in a schema that is not exposed: then nothing is known of it.
+    // A junction table in a schema that is not exposed is not in the catalog.
     const { junction } = relationship;
     return catalog.relation(junction.schema, junction.name)?.sessionSafe === true;
   });

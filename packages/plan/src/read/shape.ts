@@ -1,6 +1,6 @@
 /**
- * A query without its values: two queries of one shape are planned to the same SQL, and differ in their parameters alone. The
- * values come as the planner would bind them.
+ * The shape of a query is the query without its values: two queries of one shape have the same SQL, and differ only in their
+ * parameters. The values have the form in which the planner binds them.
  */
 import { arrayLiteral } from '@tidemark/db';
 import { type Condition, type Field, type Level, likePattern, type Query, type SelectNode } from '@tidemark/query';
@@ -15,7 +15,7 @@ export function shapeOf(query: Level, maxRows: number | null): Shape {
   return { text: levelText(query, maxRows, values), values };
 }
 
-/** Names are led by their length, so that no name can be mistaken for two. */
+/** A name starts with its length, so that two names cannot be confused with one. */
 const name = (text: string | null): string => (text === null ? '-' : `${text.length}:${text}`);
 
 function levelText(level: Level, maxRows: number | null, values: string[]): string {
@@ -87,7 +87,7 @@ function conditionText(condition: Condition, values: string[]): string {
   }
 }
 
-/** The same query with a mark for each value, and what the planner makes of the marks, in the order of `values`. */
+/** Returns the same query with a mark for each value, and the form of each mark in the plan, in the order of `values`. */
 export function markedQuery(query: Query): { query: Query; marks: string[] } {
   const marks: string[] = [];
   const text = () => {
@@ -121,7 +121,7 @@ export function markedQuery(query: Query): { query: Query; marks: string[] } {
   function level<L extends Level>(node: L): L {
     const select = node.select.map((item) => (item.kind === 'embed' ? level(item) : item));
     const where = node.where.map(condition);
-    // Numbers that no request can hold: less than any limit, and past Postgres's own.
+    // No request can contain these numbers: they are below any limit, and beyond the range of Postgres.
     const limit = node.limit === null ? null : number(-1 - marks.length);
     const offset = node.offset > 0 ? number(9_000_000_000_000_000 + marks.length) : 0;
     return { ...node, select, where, limit, offset };

@@ -1,8 +1,8 @@
 /** Columns of the one row that every planned statement returns. */
 export interface AnswerRow {
   body: string | null;
-  /** int8 as text: the rows in the body. */
+  /** int8 as text: the number of rows in the body. */
   rows: string;
-  /** int8 as text: all rows that match; null where it was not asked for. */
+  /** int8 as text: the number of all matching rows; null when it was not requested. */
   total: string | null;
 }

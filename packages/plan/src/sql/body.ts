@@ -1,7 +1,7 @@
-/** How Postgres renders the rows of a statement: one text per answer, so that the gateway never parses a row. */
+/** SQL with which Postgres renders the rows of a statement as one text, so that the gateway never parses a row. */
 import type { RowsMedia } from '@tidemark/query';
 
-/** `"_t"` is the statement's rows. A null body means that the answer has none. */
+/** `"_t"` has the rows of the statement. A null body means that the response has none. */
 export function bodySql(media: RowsMedia): string {
   switch (media.kind) {
     case 'object':
@@ -17,7 +17,7 @@ export function bodySql(media: RowsMedia): string {
   }
 }
 
-/** What every connection of the gateway is told at its start (@tidemark/db, database.ts). */
+/** Every connection of the gateway sets this at its start (@tidemark/db, database.ts). */
 const MAX_BYTES = `current_setting('tidemark.answer_max_bytes', true)::int8`;
 
 /**
@@ -45,10 +45,10 @@ const csvSql = `coalesce(
   || e'\\n'
   || string_agg(replace(substring("_t"::text, 2, length("_t"::text) - 2), e'\\\\\\\\', e'\\\\'), e'\\n'), '')`;
 
-/** The same of a function that returns no row but a value. `"_t"."value"`. */
+/** The same for a function that returns a value instead of rows, in `"_t"."value"`. */
 export function scalarBodySql(media: RowsMedia, isSet: boolean, isBytes: boolean): string {
   const value = '"_t"."value"';
-  // Bytes travel as text here; the route gives them back as they are.
+  // Bytes are sent as text; the route decodes them.
   if (isBytes) return `encode(string_agg(${value}, ''), 'base64')`;
   if (media.kind === 'text' || media.kind === 'octet-stream') return `string_agg(${value}::text, '')`;
   if (media.kind === 'csv') return `string_agg(${value}::text, e'\\n')`;

@@ -1,13 +1,13 @@
-/** The conditions of a level as SQL: how @tidemark/query's filters name columns and bind values here. */
+/** The conditions of a level as SQL: names columns and binds values for the filters of @tidemark/query. */
 import { arrayLiteral } from '@tidemark/db';
 import { type Condition, type ConditionTarget, conditionSql, type Field } from '@tidemark/query';
 import { fieldSql, type Source } from './fields.ts';
 import type { Params } from './params.ts';
 
-/** How the null test of an embed reads: the planner knows the embed's lateral join. */
+/** Returns the null test of an embed; the planner knows its lateral join. */
 export type EmbedTest = (embed: string) => string;
 
-/** Each condition of `where`; a level's are joined by AND. */
+/** Returns each condition of `where`, which the caller joins by AND. */
 export function conditionsSql(
   where: readonly Condition[],
   source: Source,

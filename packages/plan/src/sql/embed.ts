@@ -66,7 +66,7 @@ export function planEmbed(
   };
 }
 
-/** A column of the related row, for `order=rel(col)`. */
+/** Returns a column of the related row, for `order=rel(col)`. */
 export function relatedValueSql(
   context: PlanContext,
   relationship: Relationship,
@@ -104,7 +104,7 @@ function related(context: PlanContext, relationship: Relationship, parent: Sourc
   }
 }
 
-/** `"a"."x" = "b"."y" and …` of a relationship. */
+/** Returns `"a"."x" = "b"."y" and …` for a relationship. */
 function joinSql(
   left: string,
   right: string,
@@ -113,7 +113,7 @@ function joinSql(
   return columns.map((pair) => `${columnOf(left, pair.from)} = ${columnOf(right, pair.to)}`).join(' and ');
 }
 
-/** The parent's row as its own type, also where it is read from the RETURNING of a write. */
+/** Returns the row of the parent in its own type, even when it comes from the RETURNING of a write. */
 function parentRow(parent: Source): string {
   const { relation, alias } = parent;
   return relation ? typedRowSql(alias, relation) : identifier(alias);
@@ -137,7 +137,7 @@ function expandedNames(outputs: readonly Output[], relation: Relation): string[]
   return outputs.flatMap((output) => (output.name === '*' ? [...relation.columns.keys()] : [output.name]));
 }
 
-/** Aggregates in a spread of a to-one embed are the parent's: the join shows the values, and the parent aggregates them. */
+/** Aggregates in a spread of a to-one embed belong to the parent: the join returns the values, and the parent aggregates them. */
 function hoistAggregates({ catalog }: PlanContext, embed: Embed, child: Source, lateral: string) {
   const values: Output[] = [];
   const outputs: Output[] = [];

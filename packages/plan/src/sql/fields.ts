@@ -5,21 +5,21 @@ import { unknownColumn } from '../catalog/suggestions.ts';
 import { postgrest } from '../errors.ts';
 import { columnOf, identifier, literal, qualified } from './params.ts';
 
-/** What a level reads from: a relation, or a statement whose columns only Postgres knows. */
+/** The source of a level's rows: a relation, or a statement whose columns only Postgres knows. */
 export interface Source {
   readonly alias: string;
   readonly relation: Relation | null;
-  /** The names of the columns where no relation is known: the result of a function. */
+  /** The column names of a source without a relation, such as the result of a function. */
   readonly columns?: readonly string[];
   /** The source has columns beside the relation's own, which `*` must not show. */
   readonly hasMore?: boolean;
-  /** Where its rows come from. Default: `relation`. `returning`: computed columns are columns by now; `statement`: a row is a record. */
+  /** The origin of the rows; default `relation`. In `returning`, computed columns are columns already; in `statement`, a row is a record. */
   readonly rows?: 'relation' | 'returning' | 'statement';
 }
 
 /**
- * The value of a column or computed column. To Postgres `"alias"."f"` is also the call of any function f that takes a record,
- * such as json_agg: a name that the catalog does not have must not reach it.
+ * Returns the value of a column or computed column. In Postgres `"alias"."f"` may also call any function f that takes a record,
+ * such as json_agg, so a name that is not in the catalog must not be used.
  *
  * @throws 42703
  */
@@ -32,7 +32,7 @@ export function valueSql(source: Source, name: string): string {
   return `${qualified(computed)}(${rows === 'relation' ? `${identifier(alias)}.*` : typedRowSql(alias, relation)})`;
 }
 
-/** A row as the relation's own type, also where it is read from a statement. */
+/** Returns a row in the type of the relation, even when it comes from a statement. */
 export function typedRowSql(alias: string, relation: Relation): string {
   const columns = [...relation.columns.keys()].map((column) => columnOf(alias, column));
   return `row(${columns.join(', ')})::${qualified(relation)}`;
@@ -45,7 +45,7 @@ export function fieldSql(source: Source, field: Field): string {
   return jsonPathSql(valueSql(source, field.name), typeOf(source, field.name), field.json, literal);
 }
 
-/** Name of a select item in the answer: its alias, else the last name in it; for an aggregate, the function. */
+/** Returns the name of a select item in the response: its alias, else the last name in it; for an aggregate, the function. */
 export function outputName(item: SelectColumn | SelectCount): string {
   if (item.alias) return item.alias;
   if (item.kind === 'count') return 'count';
@@ -54,7 +54,7 @@ export function outputName(item: SelectColumn | SelectCount): string {
   return last?.kind === 'key' ? last.key : item.field.name;
 }
 
-/** The value before any aggregate: `(field)::cast`. */
+/** Returns the value before any aggregate: `(field)::cast`. */
 export function plainValueSql(catalog: Catalog, source: Source, item: SelectColumn): string {
   return castSql(catalog, fieldSql(source, item.field), item.cast);
 }
@@ -64,7 +64,10 @@ export function aggregateSql(catalog: Catalog, item: SelectColumn | SelectCount,
   return castSql(catalog, `${item.aggregate}(${value})`, item.aggregateCast);
 }
 
-/** A type's name cannot be a parameter. The parser lets letters, digits, `_`, `$` and blanks through, and each word is quoted unless it is one of SQL's own. */
+/**
+ * The name of a type cannot be a parameter. The parser admits letters, digits, `_`, `$` and spaces, and each word that is not a
+ * keyword is quoted.
+ */
 function castSql(catalog: Catalog, sql: string, cast: string | null): string {
   return cast === null ? sql : `cast(${sql} as ${typeName(catalog, cast)})`;
 }

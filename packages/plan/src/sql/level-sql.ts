@@ -1,13 +1,13 @@
-/** The parts of a SELECT that one level of a query becomes, and how they are put together. */
+/** The parts of a SELECT for one level of a query, and the functions that join them. */
 import type { Catalog, Relationship } from '../catalog/catalog.ts';
 import { identifier, type Params } from './params.ts';
 
 export interface PlanContext {
   readonly catalog: Catalog;
   readonly params: Params;
-  /** At most so many rows of the root and of each to-many embed; null for no limit. */
+  /** Maximum number of rows of the root and of each to-many embed; null: unlimited. */
   readonly maxRows: number | null;
-  /** A name that no other level of the statement has. */
+  /** Returns a name that no other level of the statement has. */
   alias(base: string): string;
 }
 
@@ -29,15 +29,15 @@ export interface LevelSql {
 
 /** An embed as a join of its parent’s SELECT. */
 export interface EmbedJoin {
-  /** Alias or name: what paths and null tests call it. */
+  /** Alias or name, as used in paths and null tests. */
   readonly name: string;
   readonly relationship: Relationship;
   readonly sql: string;
-  /** What it adds to the parent's SELECT list. */
+  /** The columns that the embed adds to the SELECT list of its parent. */
   readonly outputs: readonly Output[];
-  /** A condition that holds where there is no related row. */
+  /** A condition that is true when there is no related row. */
   readonly isNull: string;
-  /** Whether it decides which rows of the parent there are: by being inner, or because its null test is a condition. */
+  /** True when the embed selects rows of the parent: it is inner, or its null test is a condition. */
   readonly filters: boolean;
 }
 
@@ -48,7 +48,7 @@ export function outputsSql(outputs: readonly Output[]): string {
     .join(', ');
 }
 
-/** The whole SELECT of a level that reads `from`. */
+/** Returns the whole SELECT of a level that reads `from`. */
 export function selectSql(level: LevelSql, from: string, extraWhere: readonly string[] = []): string {
   const conditions = [...extraWhere, ...level.where];
   const where = conditions.length > 0 ? ` where ${conditions.join(' and ')}` : '';

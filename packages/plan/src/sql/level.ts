@@ -54,7 +54,7 @@ export function planLevel(context: PlanContext, level: Level, source: Source): L
   };
 }
 
-/** Whether an item, or a column lifted out of a spread, is an aggregate. */
+/** Returns whether an item, or a column of a spread, is an aggregate. */
 function aggregates(item: Level['select'][number]): boolean {
   if (item.kind === 'count') return true;
   if (item.kind === 'column') return item.aggregate !== null;
@@ -72,7 +72,7 @@ function starOutputs(source: Source, expanded: boolean): Output[] {
   }));
 }
 
-/** By position: the same expression with other parameters would not be recognised as the same. */
+/** Groups by position, because Postgres does not recognise the same expression with other parameters. */
 function groupBySql(outputs: readonly Output[]): string {
   const positions = outputs.flatMap((output, i) => (output.aggregated ? [] : [i + 1]));
   return positions.length > 0 ? ` group by ${positions.join(', ')}` : '';

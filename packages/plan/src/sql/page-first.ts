@@ -1,6 +1,6 @@
 /**
- * Takes the page before its embeds are computed. A LIMIT above lateral joins makes Postgres compute the embeds of every row
- * that OFFSET skips; below them, only those of the page.
+ * Selects the page before computing its embeds. With a LIMIT above lateral joins Postgres computes the embeds of every row that
+ * OFFSET skips; below them, only those of the page.
  */
 import type { Level } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
@@ -8,7 +8,7 @@ import { findRelationship } from '../catalog/find-relationship.ts';
 import { type LevelSql, outputsSql } from './level-sql.ts';
 import { columnOf, identifier } from './params.ts';
 
-/** The SELECT of the root level; null where an embed takes part in which rows there are, or needs more than plain columns. */
+/** Returns the SELECT of the root level; null when an embed filters rows, or needs more than plain columns. */
 export function pageFirstSql(
   catalog: Catalog,
   relation: Relation,
@@ -24,11 +24,11 @@ export function pageFirstSql(
   const where = level.where.length > 0 ? ` where ${level.where.join(' and ')}` : '';
   const page = `select ${list} from ${from}${where}${level.orderBy}${level.limit}`;
   const joins = level.joins.map((join) => ` ${join.sql}`).join('');
-  // Ordered again: what a join keeps of its input's order is Postgres's to decide. A page is cheap to sort.
+  // The rows are sorted again, because a join need not keep the order of its input. A page is small.
   return `select ${outputsSql(level.outputs)} from (${page}) as ${alias}${joins}${level.orderBy}`;
 }
 
-/** Those that the answer, its order and its joins need, so that a right to some columns goes on being enough. */
+/** Returns the columns that the response, its order and its joins need, so that a right to those columns suffices. */
 function plainColumns(catalog: Catalog, relation: Relation, query: Level): ReadonlySet<string> | 'all' | null {
   const needed = new Set<string>();
   let all = false;
@@ -41,13 +41,13 @@ function plainColumns(catalog: Catalog, relation: Relation, query: Level): Reado
     else if (item.kind === 'column') needed.add(item.field.name);
     else if (item.kind === 'embed') {
       const relationship = findRelationship(catalog, relation, item);
-      // A function of the row needs the row as its own type.
+      // A function on the row needs the row in its own type.
       if (relationship.kind === 'computed') return null;
       const pairs = relationship.kind === 'key' ? relationship.columns : relationship.near.columns;
       for (const pair of pairs) needed.add(pair.from);
     }
   }
-  // A computed column is no column of a subselect.
+  // A computed column is not a column of a subselect.
   for (const column of needed) if (!relation.columns.has(column)) return null;
   return all ? 'all' : needed;
 }

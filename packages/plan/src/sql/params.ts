@@ -1,11 +1,11 @@
-/** A statement being written: text and the values that go with it, never mixed. */
+/** A statement under construction, with the text and the values always separate. */
 import { identifier, literal } from '@tidemark/db';
 import type { RelationRef } from '../catalog/catalog.ts';
 
 export class Params {
   readonly values: (string | null)[] = [];
 
-  /** `$n` for a value that the client sent. */
+  /** Returns `$n` for a value of the client. */
   bind(value: string | null): string {
     this.values.push(value);
     return `$${this.values.length}`;

@@ -7,7 +7,7 @@ interface Field {
 }
 
 /**
- * Line by line, so that who has seen enough can stop.
+ * Yields line by line, so that the caller can stop early.
  *
  * @throws PGRST102
  */

@@ -12,18 +12,18 @@ import { selectSql } from '../sql/level-sql.ts';
 import { columnOf, identifier, Params, qualified } from '../sql/params.ts';
 import { columnDefinitions, recordsetSql, returningSql, type WriteOptions, writtenColumns } from './write.ts';
 
-/** The bodies are one answer of Postgres: each may have its part. One that is longer is asked for again, alone. */
+/** The bodies are one result of Postgres, and each may have its share. A longer one is read again alone. */
 const ALL_BODIES = '(select count(*) from "_written")';
 
 export interface GroupShape {
   relation: Relation;
   query: Query;
-  /** Keys of the payload, where the query names no columns. */
+  /** Keys of the payload, when the query names no columns. */
   keys: readonly string[];
   options: WriteOptions & { missingDefault: boolean };
 }
 
-/** A row of the statement, where anything is returned: at most one for each request. */
+/** A row of the result, if the requests want any: at most one for each request. */
 export interface GroupedRow {
   /** int8 as text: 1 for the first request of the group. */
   n: string;
@@ -40,7 +40,7 @@ export function planGroupedInsert(catalog: Catalog, shape: GroupShape): { text: 
   const alias = identifier(relation.name);
   const names = columns.map(identifier);
   if (options.return === 'minimal') {
-    // Nothing comes back, so nothing has to be told apart: the plain statement costs Postgres a tenth less.
+    // Without a result the rows need no ordinal, and the plain statement costs Postgres a tenth less.
     const columnsSql = names.join(', ');
     const from = `${recordsetSql(relation, columns, rows, options.missingDefault)} as "_body"(${columnDefinitions(relation, columns)})`;
     return {

@@ -1,14 +1,14 @@
 /**
- * Cuts JSON text into its parts without reading them, so that a number keeps every digit on its way to Postgres.
- * The text must have been accepted by JSON.parse before: nothing is checked here.
+ * Cuts JSON text into its parts without parsing numbers, so that each keeps all its digits. JSON.parse must have accepted the
+ * text before, because nothing is checked here.
  */
 
-/** The texts of an array's elements, in order. */
+/** Returns the texts of an array's elements, in order. */
 export function sliceArray(text: string): string[] {
   return cut(text, text.indexOf('[') + 1);
 }
 
-/** The texts of an object's values by key; of a key that is given twice the last counts, as in JSON.parse. */
+/** Returns the texts of an object's values by key; the last of duplicate keys counts, as in JSON.parse. */
 export function sliceObject(text: string): Map<string, string> {
   const members = new Map<string, string>();
   for (const member of cut(text, text.indexOf('{') + 1)) {
@@ -19,7 +19,7 @@ export function sliceObject(text: string): Map<string, string> {
   return members;
 }
 
-/** The parts between commas from `at` on, up to the bracket that closes the whole. */
+/** Returns the parts between commas, from `at` to the bracket that closes the whole. */
 function cut(text: string, at: number): string[] {
   const parts: string[] = [];
   let depth = 0;
@@ -43,7 +43,7 @@ function cut(text: string, at: number): string[] {
   return parts;
 }
 
-/** The index behind the closing quote of the string that begins at `at`. */
+/** Returns the index after the closing quote of the string that begins at `at`. */
 function stringEnd(text: string, at: number): number {
   for (let i = at + 1; i < text.length; i += 1) {
     const code = text.charCodeAt(i);

@@ -1,24 +1,24 @@
-/** The body of a write, checked and turned into JSON text for Postgres to read; numbers are never parsed here, so none loses digits. */
+/** Checks the body of a write, and turns it into JSON text for Postgres. Numbers are not parsed, so they keep all digits. */
 import { postgrest } from '../errors.ts';
 import { parseCsv } from './csv.ts';
 
 export interface Payload {
-  /** JSON text: an array of objects. */
+  /** JSON text of an array of objects. */
   readonly rows: string;
-  /** Keys of the first object (all must have the same, unless `columns` names them). */
+  /** Keys of the first object; all objects must have the same keys, unless `columns` names them. */
   readonly keys: readonly string[];
   readonly count: number;
-  /** The client sent one object and not an array. */
+  /** The client sent one object instead of an array. */
   readonly single: boolean;
-  /** JSON text of the only object, where the body was one object and no array. */
+  /** JSON text of the only object, if the body was one object instead of an array. */
   readonly row?: string;
 }
 
-/** Columns of a Postgres table, 1,600 at most: more keys cannot be columns. */
+/** Postgres tables have at most 1,600 columns, so more keys cannot be columns. */
 const MAX_KEYS = 1_600;
-/** Bodies nest this deep at the most: Postgres's own JSON parser stops at its stack limit, some thousands deep. */
+/** Maximum depth of a body; Postgres's JSON parser reaches its stack limit at some thousands. */
 const MAX_DEPTH = 200;
-/** Objects and arrays of one body, and lines of CSV: some 30 MB when parsed. Rows of 35 characters fill 10 MB with as many. */
+/** Maximum number of objects and arrays in a body, and of lines of CSV: about 30 MB when parsed. 10 MB of rows with 35 characters have as many. */
 const MAX_OBJECTS = 300_000;
 
 const JSON_HINT = 'Send one JSON object, or an array of objects.';
@@ -33,7 +33,7 @@ export function payloadOf(contentType: string, body: string, columnsNamed: boole
 function parseJson(body: string, columnsNamed: boolean): Payload {
   const text = body.trim();
   if (text === '') throw postgrest.PGRST102({ reason: 'Empty or invalid json', hint: JSON_HINT });
-  // Shorter than it takes to open and close so many.
+  // A shorter text cannot exceed the depth.
   if (text.length > 2 * MAX_DEPTH) checkStructure(text);
   let parsed: unknown;
   try {
@@ -71,7 +71,7 @@ function* csvObjects(body: string): Generator<Record<string, string | null>> {
 }
 
 function formObject(body: string): Record<string, string> {
-  // Counted first: a form of ten million characters may have five million pairs.
+  // Pairs are counted first, because a form of ten million characters may have five million.
   if (body.split('&', MAX_KEYS + 1).length > MAX_KEYS) throw tooManyKeys(`more than ${MAX_KEYS}`);
   return Object.fromEntries(new URLSearchParams(body));
 }
@@ -104,8 +104,8 @@ function checkUniform(objects: readonly object[], keys: readonly string[]): void
 }
 
 /**
- * Refused before it is parsed: Postgres recurses, and each object takes memory many times its text (`{},` ten million
- * characters long is 200 MB of objects).
+ * Checks the structure before parsing: Postgres recurses, and each object takes many times the memory of its text (ten million
+ * characters of `{},` are 200 MB of objects).
  *
  * @throws PGRST102
  */

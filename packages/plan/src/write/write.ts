@@ -1,4 +1,4 @@
-/** INSERT, UPDATE and DELETE of a table, each as one statement that also reads the representation. */
+/** Plans INSERT, UPDATE and DELETE of a table, each as one statement that also returns the representation. */
 import type { Statement } from '@tidemark/db';
 import type { Level, Query, RowsMedia } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
@@ -14,11 +14,11 @@ import { selectSql } from '../sql/level-sql.ts';
 import { columnOf, identifier, Params, qualified } from '../sql/params.ts';
 import type { Payload } from './payload.ts';
 
-/** Columns of the one row that a planned write returns. `rows` counts what was written. */
+/** Columns of the one row that a planned write returns. `rows` is the number of written rows. */
 export interface WriteRow extends AnswerRow {
-  /** JSON text of the primary key of the written row, for Location. */
+  /** JSON text of the written row's primary key, for Location. */
   key: string | null;
-  /** Rows that were new; null where that cannot be told. */
+  /** Number of inserted rows; null when it is unknown. */
   inserted: string | null;
   headers: string | null;
   status: string | null;
@@ -26,7 +26,7 @@ export interface WriteRow extends AnswerRow {
 
 export interface WriteOptions {
   media: RowsMedia;
-  /** What is read back: nothing, the key for Location, or the rows. */
+  /** The result: nothing, the key for Location, or the rows. */
   return: 'minimal' | 'headers-only' | 'representation';
 }
 
@@ -73,7 +73,7 @@ export function planUpdate(
   const columns = writtenColumns(relation, query.columns ?? payload.keys);
   const alias = identifier(relation.name);
   if (columns.length === 0) {
-    // Nothing to set: an update that changes nothing, of no row.
+    // Without columns to set, the statement updates no row.
     return answer(
       catalog,
       relation,
@@ -114,7 +114,7 @@ export function columnDefinitions(relation: Relation, columns: readonly string[]
   return columns.map((column) => `${identifier(column)} ${relation.columns.get(column)?.type}`).join(', ');
 }
 
-/** With `missing=default`, each object is laid over the columns' defaults before it is read. */
+/** With `missing=default`, each object is merged over the defaults of the columns before it is read. */
 export function recordsetSql(
   relation: Relation,
   columns: readonly string[],
@@ -145,7 +145,7 @@ function conflictSql(relation: Relation, query: Query, columns: readonly string[
 
 function whereSql(relation: Relation, query: Query, params: Params): string {
   const source = { alias: relation.name, relation };
-  // Filters on embeds shape the representation; what is written is decided by the table's own.
+  // Filters on embeds shape the representation; only filters of the table itself select the rows to write.
   const own = query.where.filter((condition) => condition.kind !== 'embed-null');
   const conditions = conditionsSql(own, source, params, () => 'false');
   return conditions.length > 0 ? ` where ${conditions.join(' and ')}` : '';
@@ -184,7 +184,7 @@ function answer(
   };
 }
 
-/** Only what the representation needs, since RETURNING asks for the right to SELECT each column. @throws 42703 */
+/** Returns only the columns of the representation, because RETURNING needs the right to SELECT each column. @throws 42703 */
 export function returningSql(catalog: Catalog, relation: Relation, level: Level): string[] {
   const needed = new Set<string>();
   const all = () => {

@@ -1,4 +1,4 @@
-/** What a page by key costs: a range of an index, wherever it begins. */
+/** Tests the cost of a page by key: one range of an index, wherever the page begins. */
 import { migrate, openDatabase, runScript } from '@tidemark/db';
 import { parseQuery } from '@tidemark/query';
 import { useTestStack } from '@tidemark/testing';

@@ -1,4 +1,4 @@
-/** Which reads may share a transaction with others: none that runs what a user has written. */
+/** Tests which reads may share a transaction: those that run no user's function. */
 import { migrate, openDatabase, runScript } from '@tidemark/db';
 import { parseQuery } from '@tidemark/query';
 import { useTestStack } from '@tidemark/testing';

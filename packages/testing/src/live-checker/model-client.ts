@@ -1,7 +1,7 @@
 /**
- * What a subscriber must be able to do with nothing but the protocol: keep the rows of a query, resume where it was, start
- * afresh when it is told to, and never show half a transaction. It notes whatever does not fit. Used by the tests and by the
- * fault lab.
+ * A subscriber that uses only the protocol: it keeps the rows of a query, resumes from its position, takes a new snapshot when
+ * the server asks for one, and never shows half a transaction. It records every message that does not fit. The tests and the
+ * fault lab use it.
  *
  *   connecting ──ready──► subscribing ──subscribed──► following ──► (connection lost) ──► connecting
  *                              ▲                          │
