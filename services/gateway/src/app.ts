@@ -1,180 +1,117 @@
-/** The gateway as an app: composes, never listens, never reads the environment. */
+/** The HTTP side of the gateway: composes the app, never listens, never reads the environment. */
 import {
-  answerRecorder,
   type BaseApp,
   buildBaseApp,
-  CompressionCounts,
   createLimiter,
   type Descriptors,
   type Health,
   type Logger,
   type Metrics,
   operatorCheck,
-  registerCompression,
-  registerCompressionMetrics,
   type TokenVerifier,
   type Tracing,
 } from '@tidemark/service';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyHttpOptions, FastifyRequest, RawServerDefault } from 'fastify';
 import type { RouteContext } from './context.ts';
-import { errors } from './errors.ts';
 import type { GatewayEvent } from './events.ts';
-import { keptBodies } from './http/compression/kept-bodies.ts';
-import { FastPath } from './http/fast-path/fast-path.ts';
-import { FAST_PATH_SHARE, installFastPath } from './http/fast-path/record.ts';
-import { protectFromOverload } from './http/limits/overload-protection.ts';
-import { createRateLimit } from './http/limits/rate-limit.ts';
-import { createWorkLimit } from './http/limits/work-limit.ts';
-import { registerAnswers } from './http/plugins/answer-budget.ts';
-import { registerBodies } from './http/plugins/bodies.ts';
-import { registerBodyDeadline } from './http/plugins/body-deadline.ts';
-import { createBrowserHeaders } from './http/plugins/browser-headers.ts';
-import { registerIdentity } from './http/plugins/identity.ts';
-import { registerSuggestions } from './http/plugins/suggest.ts';
-import { registerProxies } from './http/proxy/proxies.ts';
-import { registerTraces, traceSteps } from './http/tracing/trace-requests.ts';
+import { compression } from './http/compression.ts';
+import { createFastPath } from './http/fast-path/record.ts';
+import { createProtection } from './http/limits/protection.ts';
+import { answerBudget } from './http/plugins/answer-budget.ts';
+import { bodies } from './http/plugins/bodies.ts';
+import { bodyDeadline } from './http/plugins/body-deadline.ts';
+import { browserHeaders, createBrowserHeaders } from './http/plugins/browser-headers.ts';
+import { identity } from './http/plugins/identity.ts';
+import { suggestions } from './http/plugins/suggestions.ts';
+import { proxies } from './http/proxy/proxies.ts';
+import { type FirstHandler, serverFactory } from './http/server-factory.ts';
+import { requestTraces, traceSteps } from './http/tracing/trace-requests.ts';
 import { translatePostgresError } from './reply/postgres-errors.ts';
-import { registerFiles } from './routes/files/files.ts';
-import { registerJobs } from './routes/jobs/jobs.ts';
-import { registerDocs } from './routes/openapi/docs.ts';
-import { registerOpenApi } from './routes/openapi/openapi.ts';
-import { registerRpc } from './routes/rpc/call.ts';
-import { registerTableRead, TABLE_ROUTE } from './routes/tables/read.ts';
-import { registerTableWrites } from './routes/tables/write.ts';
-import { registerTransaction } from './routes/transaction/transaction.ts';
+import { fileRoutes } from './routes/files/files.ts';
+import { jobRoutes } from './routes/jobs/jobs.ts';
+import { docsRoutes } from './routes/openapi/docs.ts';
+import { openapiRoute } from './routes/openapi/openapi.ts';
+import { rpcRoute } from './routes/rpc/call.ts';
+import { tableReadRoute } from './routes/tables/read.ts';
+import { tableWriteRoutes } from './routes/tables/write.ts';
+import { transactionRoute } from './routes/transaction/transaction.ts';
 
 export interface AppDependencies extends RouteContext {
   readonly logger: Logger;
   readonly health: Health;
   readonly metrics: Metrics;
   readonly verifyToken: TokenVerifier;
-  /** The budget that clients’ connections, proxied requests and downloads are held to. */
+  /** The budget of clients’ connections, proxied requests and downloads. */
   readonly descriptors: Descriptors;
   readonly observe: (event: GatewayEvent) => void;
   /** Undefined where no collector is configured. */
   readonly tracing: Tracing | undefined;
 }
 
-export async function buildApp(deps: AppDependencies): Promise<BaseApp> {
-  const { config, logger, health, metrics, verifyToken } = deps;
-  const browserHeaders = createBrowserHeaders(config);
+const ROUTES = [rpcRoute, tableWriteRoutes, transactionRoute, jobRoutes, fileRoutes, openapiRoute, docsRoutes];
+
+export function buildApp(deps: AppDependencies): BaseApp {
+  const { config, metrics, verifyToken } = deps;
   const limiter = createLimiter(config, metrics);
+  const { addressOf } = limiter;
   const verifyTokenFrom = limiter.limitBadTokens(verifyToken);
+  const first: FirstHandler[] = [];
+  const server: FastifyHttpOptions<RawServerDefault> = {
+    serverFactory: serverFactory(first, {
+      keepAliveMs: config.KEEP_ALIVE_MS,
+      requestMs: Math.max(config.REQUEST_TIMEOUT_MS, config.FILES_UPLOAD_TIMEOUT_MS),
+    }),
+    bodyLimit: config.BODY_LIMIT_BYTES,
+    // With a function that trusts nobody, fastify would still believe X-Forwarded-Host.
+    trustProxy: config.TRUST_PROXY === '' ? false : limiter.trust,
+    forceCloseConnections: 'idle',
+    exposeHeadRoutes: true,
+    routerOptions: { maxParamLength: 256 },
+    http: {
+      maxHeaderSize: config.HEADER_LIMIT_BYTES,
+      headersTimeout: config.HEADERS_TIMEOUT_MS,
+      // Node looks for late requests at this interval; its default of 30 s would make any shorter limit one of 30 s.
+      connectionsCheckingInterval: Math.min(2_000, config.HEADERS_TIMEOUT_MS / 4),
+    },
+  };
   const app = buildBaseApp({
-    logger,
-    health,
-    metrics,
+    ...deps,
     metricsPage: config,
-    isOperator: operatorCheck((token, request: FastifyRequest) =>
-      verifyTokenFrom(token, limiter.addressOf(request.raw)),
-    ),
-    descriptors: deps.descriptors,
-    observe: deps.observe,
+    isOperator: operatorCheck((token, request: FastifyRequest) => verifyTokenFrom(token, addressOf(request.raw))),
     translateError: (error, request) => translatePostgresError(error, request.caller?.authenticated ?? false),
-    server: {
-      bodyLimit: config.BODY_LIMIT_BYTES,
-      keepAliveTimeout: config.KEEP_ALIVE_MS,
-      // With a function that trusts nobody, fastify would still believe X-Forwarded-Host.
-      trustProxy: config.TRUST_PROXY === '' ? false : limiter.trust,
-      requestTimeout: Math.max(config.REQUEST_TIMEOUT_MS, config.FILES_UPLOAD_TIMEOUT_MS),
-      forceCloseConnections: 'idle',
-      exposeHeadRoutes: true,
-      routerOptions: { maxParamLength: 256 },
-      http: {
-        maxHeaderSize: config.HEADER_LIMIT_BYTES,
-        headersTimeout: config.HEADERS_TIMEOUT_MS,
-        // How often Node looks for who is late; its 30 s would make any shorter limit one of 30 s.
-        connectionsCheckingInterval: Math.min(2_000, config.HEADERS_TIMEOUT_MS / 4),
-      },
-    } as never,
+    server,
   });
 
-  let closing = false;
-  app.addHook('preClose', (done) => {
-    closing = true;
-    done();
-  });
-  const protection = protectFromOverload(app, { ...deps, limiter, browserHeaders });
-  const rateLimit = createRateLimit({
-    limits: config.RATE_LIMITS,
-    bind: config.RATE_LIMITS_BIND,
-    identities: config.RATE_LIMIT_IDENTITIES,
-    isBusy: protection.isOverHalf,
-    limiter,
-    metrics,
-  });
-  const work = createWorkLimit({
-    limits: config.WORK_LIMITS,
-    identities: config.RATE_LIMIT_IDENTITIES,
-    anonRole: config.DB_ANON_ROLE,
-    isBusy: protection.isHalfUsed,
-    limiter,
-    verified: (token) => verifyToken.cached(token),
-    metrics,
-  });
-  work.watchAnswers(app);
-  // What every answer has, once more for the hits that never come to fastify.
+  const headers = createBrowserHeaders(config);
+  const protection = createProtection(app, { ...deps, limiter, browserHeaders: headers });
+  const { rateLimit, work } = protection;
   const traces = { tracing: deps.tracing, serverTiming: config.SERVER_TIMING };
   const steps = [...(rateLimit ? [rateLimit.step] : []), ...traceSteps(traces)];
-  const front =
-    deps.cache &&
-    new FastPath({
-      ...{ cache: deps.cache, maxBytes: config.CACHE_BYTES * FAST_PATH_SHARE, steps, closing: () => closing },
-      ...{ catalog: () => deps.catalog.current(), verified: (token) => verifyToken.cached(token) },
-      recordGet: answerRecorder(app, 'GET', TABLE_ROUTE),
-      recordHead: answerRecorder(app, 'HEAD', TABLE_ROUTE),
-    });
-  if (front) installFastPath(app, front, metrics);
+  const fastPath = createFastPath(app, deps, steps);
+  first.push(protection.shed);
+  if (fastPath) first.push(fastPath.handle);
 
-  registerBodyDeadline(app, config.REQUEST_TIMEOUT_MS);
-  browserHeaders.register(app);
-  // What is behind the proxies verifies tokens itself, so they live in a scope without our parsers and identity.
-  await app.register(async (scope) => {
-    await registerProxies(scope as unknown as BaseApp, {
-      config,
-      limiter,
-      metrics,
-      descriptors: deps.descriptors,
-      refuses: protection.refusesUpgrade,
-      watch: protection.watch,
-      work: work.sockets,
-    });
-  });
-  await app.register(async (plain) => {
-    const scope = plain as unknown as BaseApp;
-    const counts = new CompressionCounts();
-    registerCompressionMetrics(metrics, counts);
-    await registerCompression(scope, {
-      minBytes: config.COMPRESSION_MIN_BYTES,
-      gzipLevel: config.COMPRESSION_LEVEL,
-      counts,
-      unacceptable: (asked) => errors.ENCODING({ asked }),
-      keptBodies: deps.cache && keptBodies(deps.cache),
-    });
-    registerAnswers(scope, deps);
-    registerBodies(scope, metrics, {
-      ...{ limit: config.BODY_LIMIT_BYTES, readingLimit: config.BODIES_READING_BYTES },
+  app.register(work.answers);
+  app.register(bodyDeadline, { timeoutMs: config.REQUEST_TIMEOUT_MS });
+  app.register(browserHeaders, headers);
+  // The services behind the proxies verify tokens themselves, so the proxies have a scope without our parsers and identity.
+  app.register(proxies, { ...deps, limiter, protection });
+  app.register(async (scope: BaseApp) => {
+    scope.register(compression, deps);
+    scope.register(bodies, {
+      limit: config.BODY_LIMIT_BYTES,
+      readingLimit: config.BODIES_READING_BYTES,
       timeoutMs: config.REQUEST_TIMEOUT_MS,
+      metrics,
     });
-    registerTraces(scope, traces);
-    registerIdentity(scope, {
-      verifyToken,
-      verifyTokenFrom,
-      addressOf: limiter.addressOf,
-      anonRole: config.DB_ANON_ROLE,
-    });
-    registerSuggestions(scope, deps);
-    rateLimit?.register(scope);
-    work.register(scope);
-    registerRpc(scope, deps);
-    registerTableRead(scope, deps, front);
-    registerTableWrites(scope, deps);
-    registerTransaction(scope, deps);
-    registerJobs(scope, deps);
-    registerFiles(scope, deps);
-    registerOpenApi(scope, deps);
-    registerDocs(scope);
+    scope.register(requestTraces, traces);
+    scope.register(identity, { verifyToken, verifyTokenFrom, addressOf, anonRole: config.DB_ANON_ROLE });
+    scope.register(answerBudget, deps);
+    scope.register(suggestions, deps);
+    if (rateLimit) scope.register(rateLimit.plugin);
+    scope.register(work.plugin);
+    scope.register(tableReadRoute, { ...deps, fastPath });
+    for (const route of ROUTES) scope.register(route, deps);
   });
-  protection.standInFront();
   return app;
 }

@@ -154,7 +154,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     onSweepFailed: (error) => observe({ type: 'gateway.keys_sweep_failed', error }),
   });
   await writer.prepare();
-  const app = await buildApp({
+  const app = buildApp({
     config,
     db,
     catalog,

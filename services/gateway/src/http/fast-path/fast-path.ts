@@ -1,15 +1,14 @@
 /**
- * Hits of the cache, sent before fastify sees the request. The first hit of a request goes the long way: token, parsing, key,
- * reply, hooks. What it left with is recorded under its raw text (raw-request.ts), and the same text is answered with the
- * same headers from then on, as long as
+ * Hits of the cache, answered before fastify sees the request. The first hit of a request takes the ordinary path: token, parsing,
+ * key, reply, hooks. Its reply's headers are recorded under the raw text of the request (raw-request.ts), and the same text is
+ * answered with the same headers from then on, as long as
  *
- *   - the token still holds: the verifier is asked each time, so one that has expired or whose key is gone gets the long way;
- *   - the catalog is the one by which it was understood;
- *   - the cache may serve, and holds the same answer (`ReadCache.current`), not older than the Tidemark that is asked for.
+ *   - the token still holds: the verifier is asked each time, so an expired token or a removed key takes the ordinary path;
+ *   - the catalog is the one by which the request was parsed;
+ *   - the cache may serve, and holds the same answer (`ReadCache.current`), not older than the requested tidemark.
  *
- * The front holds no body: what the cache drops is gone from here, too. Its own bytes are counted and bounded.
+ * No body is held here: an answer that the cache drops is gone here, too. The bytes of the records are bounded.
  */
-
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TIDEMARK_HEADER, TIDEMARK_PATTERN, type Tidemark } from '@tidemark/contracts';
 import type { Catalog } from '@tidemark/plan';
@@ -18,60 +17,61 @@ import { LRUCache } from 'lru-cache';
 import type { Cache } from '../../cache/cache.ts';
 import type { CachedAnswer } from '../../cache/cached-answer.ts';
 import type { Caller } from '../plugins/identity.ts';
+import type { FirstHandler } from '../server-factory.ts';
 import { rawRequest } from './raw-request.ts';
 
-/** Something that is to happen with every answer, made once at start; what is switched off is not in the list. */
+/** A part of each answer that is made once at start. Parts that are switched off are not in the list. */
 export interface FastPathStep {
-  /** Names, in lower case, of the headers that differ from answer to answer: they are not recorded. */
+  /** Names, in lower case, of the headers that differ from answer to answer. They are not recorded. */
   readonly drops?: readonly string[];
-  /** Asked before a hit is sent, and counts it; false: fastify gets the request. */
+  /** Called before a hit is sent, and counts it. False passes the request to fastify. */
   admit?(request: IncomingMessage, caller: Caller): boolean;
   /** Adds headers: name, value, name, value… */
   readonly head?: ((request: IncomingMessage, headers: string[]) => void) | undefined;
 }
 
 /** What was sent for a hit. */
-export interface Recorded {
+export interface RecordedReply {
   readonly status: number;
-  /** Name, value, name, value…; the last value is the tidemark, which is put in each time. */
+  /** Name, value, name, value…; the last value is the tidemark, which is set for each answer. */
   readonly head: string[];
-  /** Of the body that is sent; `none` for HEAD and 304. */
+  /** The coding of the body that is sent; `none` for HEAD and 304. */
   readonly coding: Coding | 'plain' | 'none';
-  /** Of the cache. */
+  /** The key of the cache's entry. */
   readonly key: string;
   readonly etag: string;
   readonly total: number | null;
   readonly catalog: Catalog;
   readonly caller: Caller;
-  /** Of `?tidemark=`, which comes before the header. */
+  /** The value of `?tidemark=`, which has precedence over the header. */
   readonly asked: Tidemark | undefined;
 }
 
 export interface FastPathOptions {
   readonly cache: Cache;
-  /** Characters of what is recorded, at two bytes each. */
+  /** Characters of the records, at two bytes each. */
   readonly maxBytes: number;
   readonly steps: readonly FastPathStep[];
   catalog(): Catalog;
-  /** A token that still holds. */
+  /** Returns a token that still holds. */
   verified(token: string): VerifiedToken | undefined;
-  /** The server is being closed: its connections end, which is for fastify to say. */
+  /** Whether the server is being closed: fastify then ends the connections. */
   closing(): boolean;
   readonly recordGet: RecordAnswer;
   readonly recordHead: RecordAnswer;
 }
 
 const OVERHEAD_BYTES = 400;
-/** Longer ones are seldom repeated. */
+/** Characters of a request's text. Longer requests are seldom repeated. */
 const MAX_TEXT_CHARACTERS = 8_192;
 const IS_TIDEMARK = new RegExp(TIDEMARK_PATTERN);
 
 export class FastPath {
   readonly #options: FastPathOptions;
-  readonly #recorded: LRUCache<string, Recorded>;
+  readonly #records: LRUCache<string, RecordedReply>;
   readonly #admitting: readonly FastPathStep[];
   readonly #heading: readonly FastPathStep[];
-  /** Headers that are not recorded: of the answer, of the connection, and of the steps. */
+  /** Headers that are not recorded: those of the answer, of the connection, and of the steps. */
   readonly #drops: ReadonlySet<string>;
   #hits = 0;
 
@@ -79,67 +79,61 @@ export class FastPath {
     this.#options = options;
     this.#admitting = options.steps.filter((step) => step.admit);
     this.#heading = options.steps.filter((step) => step.head);
-    this.#drops = new Set([
-      TIDEMARK_HEADER,
-      'connection',
-      'date',
-      ...options.steps.flatMap((step) => step.drops ?? []),
-    ]);
-    this.#recorded = new LRUCache({
+    const drops = options.steps.flatMap((step) => step.drops ?? []);
+    this.#drops = new Set([TIDEMARK_HEADER, 'connection', 'date', ...drops]);
+    this.#records = new LRUCache({
       maxSize: Math.max(1, Math.floor(options.maxBytes)),
-      sizeCalculation: ({ head, key, caller }, text) =>
-        2 *
-          (text.length + key.length + (caller.token?.length ?? 0) + head.reduce((sum, part) => sum + part.length, 0)) +
-        OVERHEAD_BYTES,
+      sizeCalculation: ({ head, key, caller }, text) => {
+        const characters = head.reduce((sum, part) => sum + part.length, text.length + key.length);
+        return 2 * (characters + (caller.token?.length ?? 0)) + OVERHEAD_BYTES;
+      },
     });
   }
 
   stats(): { hits: number; requests: number; bytes: number } {
-    return { hits: this.#hits, requests: this.#recorded.size, bytes: this.#recorded.calculatedSize };
+    return { hits: this.#hits, requests: this.#records.size, bytes: this.#records.calculatedSize };
   }
 
-  /** @returns whether it was answered */
-  answer(request: IncomingMessage, response: ServerResponse): boolean {
+  readonly handle: FirstHandler = (request: IncomingMessage, response: ServerResponse) => {
     const startedAt = performance.now();
     const text = rawRequest(request);
-    const recorded = text === undefined ? undefined : this.#recorded.get(text);
-    if (recorded === undefined) return false;
+    const record = text === undefined ? undefined : this.#records.get(text);
+    if (record === undefined) return false;
     const { cache, catalog, verified, closing, recordGet, recordHead } = this.#options;
-    const { caller, coding, head, status } = recorded;
-    if (recorded.catalog !== catalog() || closing()) return false;
+    const { caller, coding, head, status } = record;
+    if (record.catalog !== catalog() || closing()) return false;
     if (caller.token !== undefined && verified(caller.token) !== caller.verified) return false;
-    const asked = recorded.asked ?? request.headers[TIDEMARK_HEADER];
+    const asked = record.asked ?? request.headers[TIDEMARK_HEADER];
     if (asked !== undefined && !(typeof asked === 'string' && IS_TIDEMARK.test(asked))) return false;
-    const current = cache.current(recorded, asked);
+    const current = cache.current(record, asked);
     if (current === undefined) return false;
     const body = bodyOf(current.answer, coding);
     if (body === undefined) return false;
     for (const step of this.#admitting) if (!step.admit?.(request, caller)) return false;
     cache.served();
     this.#hits += 1;
-    // Not shared by two at a time: writeHead reads it before it returns.
+    // The list is shared by all hits of the record: writeHead reads it before it returns.
     head[head.length - 1] = current.tidemark;
     response.writeHead(status, this.#heading.length === 0 ? head : this.#headed(request, head));
     if (body === '') response.end();
     else response.end(body);
-    const record = request.method === 'GET' ? recordGet : recordHead;
-    if (response.socket?.writableLength === 0) record(status, performance.now() - startedAt);
-    else response.once('finish', () => record(status, performance.now() - startedAt));
+    const count = request.method === 'GET' ? recordGet : recordHead;
+    if (response.socket?.writableLength === 0) count(status, performance.now() - startedAt);
+    else response.once('finish', () => count(status, performance.now() - startedAt));
     return true;
-  }
+  };
 
-  /** `headers` as they leave the last hook. */
-  learn(request: IncomingMessage, headers: Record<string, unknown>, recorded: Omit<Recorded, 'head'>): void {
+  /** `headers`: as they leave the last hook. */
+  record(request: IncomingMessage, headers: Record<string, unknown>, reply: Omit<RecordedReply, 'head'>): void {
     const text = rawRequest(request);
     if (text === undefined || text.length > MAX_TEXT_CHARACTERS) return;
     const head: string[] = [];
     for (const [name, value] of Object.entries(headers)) {
       if (this.#drops.has(name) || value === undefined) continue;
-      // A list is more than one line of the same name.
       for (const one of Array.isArray(value) ? value : [value]) head.push(name, String(one));
     }
     head.push(TIDEMARK_HEADER, '');
-    this.#recorded.set(text, { ...recorded, head });
+    this.#records.set(text, { ...reply, head });
   }
 
   #headed(request: IncomingMessage, head: readonly string[]): string[] {
@@ -149,7 +143,7 @@ export class FastPath {
   }
 }
 
-function bodyOf(answer: CachedAnswer, coding: Recorded['coding']): Buffer | string | undefined {
+function bodyOf(answer: CachedAnswer, coding: RecordedReply['coding']): Buffer | string | undefined {
   if (coding === 'plain') return answer.body;
   return coding === 'none' ? '' : answer.coded?.get(coding);
 }

@@ -1,12 +1,13 @@
-/** What of a raw request decides its answer, as one text. */
+/** The parts of a raw request that decide its answer, as one text. */
 import type { IncomingMessage } from 'node:http';
 
-/** Where the front answers: reads of tables. */
+/** The route of the requests that the fast path answers: reads of tables. */
+export const TABLE_ROUTE = '/rest/v1/:table';
 const TABLES = '/rest/v1/';
 
 /**
- * Headers that decide the answer to a read. One that is missing here would be answered with what another request was; Tidemark
- * is not among them, as it is looked at on each hit.
+ * Headers that decide the answer to a read. A header that is missing here would let one request be answered with the reply to
+ * another. `Tidemark` is not among them, as it is compared at each hit.
  */
 const DECIDES = [
   'accept',
@@ -21,13 +22,13 @@ const DECIDES = [
   'range-unit',
 ] as const;
 
-/** Undefined for what the front leaves to fastify: writes, other routes, and a GET that brings a body. */
+/** Undefined for requests that fastify answers: writes, other routes, and a GET with a body. */
 export function rawRequest(request: IncomingMessage): string | undefined {
   const { method, headers } = request;
   const url = request.url ?? '';
   if ((method !== 'GET' && method !== 'HEAD') || !url.startsWith(TABLES)) return undefined;
   if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) return undefined;
-  // Neither a URL nor a header can hold a zero character, and none of them starts with a digit alone.
+  // Neither a URL nor a header can hold a zero character, so that it separates the parts.
   let text = method === 'GET' ? url : `HEAD ${url}`;
   for (let index = 0; index < DECIDES.length; index += 1) {
     const value = headers[DECIDES[index] as string];

@@ -1,21 +1,21 @@
-/** Puts the front before the server, and lets it learn from what fastify answers. */
-
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+/** Creates the fast path, and records for it what fastify answers. */
 import type { Catalog } from '@tidemark/plan';
-import type { BaseApp, Coding, Metrics } from '@tidemark/service';
+import { answerRecorder, type BaseApp, type Coding, type Metrics, type TokenVerifier } from '@tidemark/service';
 import type { onSendHookHandler } from 'fastify';
+import type { Cache } from '../../cache/cache.ts';
 import type { CachedAnswer } from '../../cache/cached-answer.ts';
-import type { FastPath, Recorded } from './fast-path.ts';
+import { FastPath, type FastPathStep, type RecordedReply } from './fast-path.ts';
+import { TABLE_ROUTE } from './raw-request.ts';
 
-/** Of CACHE_BYTES, for what is recorded: at about 2 KB a request, 4,000 of them with the default. */
+/** The share of CACHE_BYTES for records: at about 2 KB a request, 4,000 of them with the default. */
 export const FAST_PATH_SHARE = 1 / 8;
 
-/** A hit that is being sent. */
+/** A hit of the cache that is being sent. */
 export interface Hit {
   readonly answer: CachedAnswer;
   readonly key: string;
   readonly catalog: Catalog;
-  /** Of `?tidemark=`. */
+  /** The value of `?tidemark=`. */
   readonly asked: string | undefined;
 }
 
@@ -26,27 +26,48 @@ declare module 'fastify' {
   }
 }
 
-/** A request that it does not know goes on to the listeners that are there. */
-export function installFastPath(app: BaseApp, front: FastPath, metrics: Metrics): void {
-  const show = (name: string, help: string, key: 'hits' | 'requests' | 'bytes') =>
-    metrics.gauge(name, help, [], (gauge) => gauge.set(front.stats()[key]));
-  show('tidemark_cache_front_hits_total', 'Reads answered from the cache by their raw text', 'hits');
-  show('tidemark_cache_front_bytes', 'Bytes of what is known of requests answered from the cache', 'bytes');
-  show('tidemark_cache_front_requests', 'Requests whose answer is known by their raw text', 'requests');
-  const { server } = app;
-  const answers = server.listeners('request') as RequestListener[];
-  server.removeAllListeners('request');
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    if (front.answer(request, response)) return;
-    for (const answer of answers) answer(request, response);
-  });
+export interface FastPathDependencies {
+  readonly config: { readonly CACHE_BYTES: number };
+  readonly cache: Cache | undefined;
+  readonly catalog: { current(): Catalog };
+  readonly verifyToken: Pick<TokenVerifier, 'cached'>;
+  readonly metrics: Metrics;
 }
 
-/** For the route of reads; a route’s own hooks run after all others, and before fastify’s for HEAD. */
-export function recordReplies(front: FastPath): onSendHookHandler {
+/** Undefined where there is no cache. */
+export function createFastPath(
+  app: BaseApp,
+  { config, cache, catalog, verifyToken, metrics }: FastPathDependencies,
+  steps: readonly FastPathStep[],
+): FastPath | undefined {
+  if (!cache) return undefined;
+  let closing = false;
+  app.addHook('preClose', (done) => {
+    closing = true;
+    done();
+  });
+  const fastPath = new FastPath({
+    cache,
+    maxBytes: config.CACHE_BYTES * FAST_PATH_SHARE,
+    steps,
+    closing: () => closing,
+    catalog: () => catalog.current(),
+    verified: (token) => verifyToken.cached(token),
+    recordGet: answerRecorder(app, 'GET', TABLE_ROUTE),
+    recordHead: answerRecorder(app, 'HEAD', TABLE_ROUTE),
+  });
+  const show = (name: string, help: string, key: 'hits' | 'requests' | 'bytes') =>
+    metrics.gauge(name, help, [], (gauge) => gauge.set(fastPath.stats()[key]));
+  show('tidemark_cache_front_hits_total', 'Reads answered before fastify, by the raw text of the request', 'hits');
+  show('tidemark_cache_front_bytes', 'Bytes of the headers recorded for the fast path', 'bytes');
+  show('tidemark_cache_front_requests', 'Requests that the fast path can answer', 'requests');
+  return fastPath;
+}
+
+/** For the route of reads: a route’s own hooks run after all others, and before fastify’s for HEAD. */
+export function recordReplies(fastPath: FastPath): onSendHookHandler {
   return (request, reply, payload, done) => {
-    const { hit } = reply;
-    const { statusCode: status } = reply;
+    const { hit, statusCode: status } = reply;
     if (hit !== undefined && (status === 200 || status === 206 || status === 304)) {
       const coding = codingOf(hit.answer, payload, request.method);
       const headers = reply.getHeaders();
@@ -55,24 +76,29 @@ export function recordReplies(front: FastPath): onSendHookHandler {
           headers['content-length'] = String(Buffer.byteLength(payload));
         }
         const { key, catalog, asked, answer } = hit;
-        const recorded = {
+        const { etag, total } = answer;
+        fastPath.record(request.raw, headers, {
           status,
           coding,
           key,
-          etag: answer.etag,
-          total: answer.total,
+          etag,
+          total,
           catalog,
           caller: request.caller,
-        };
-        front.learn(request.raw, headers, { ...recorded, asked });
+          asked,
+        });
       }
     }
     done();
   };
 }
 
-/** Which of the answer’s bodies is sent; undefined for one that the cache does not hold. */
-function codingOf({ body, coded }: CachedAnswer, payload: unknown, method: string): Recorded['coding'] | undefined {
+/** Returns which of the answer’s bodies is sent, or undefined for one that the cache does not hold. */
+function codingOf(
+  { body, coded }: CachedAnswer,
+  payload: unknown,
+  method: string,
+): RecordedReply['coding'] | undefined {
   if (payload === undefined || payload === null || payload === '') return body === '' ? 'plain' : 'none';
   if (method === 'HEAD' && (typeof payload === 'string' || Buffer.isBuffer(payload))) return 'none';
   if (payload === body) return 'plain';

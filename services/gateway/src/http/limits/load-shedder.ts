@@ -1,51 +1,52 @@
 /**
- * The gate stands before everything else that answers requests (the front, fastify): an overloaded gateway must refuse at a
- * small part of what answering costs, or refusing becomes the load. Probes and /metrics always pass.
+ * Answers requests with 503 while the gateway is overloaded, before everything else that answers: refusing must cost a small part of
+ * answering, or refusals become the load. Probes and /metrics always pass.
  */
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { PROBLEM_CONTENT_TYPE, type TidemarkError, toProblem } from '@tidemark/contracts';
 import { type BaseApp, networkOf, SharedLimit, type TrustProxy } from '@tidemark/service';
+import type { FirstHandler } from '../server-factory.ts';
 import { limitErrors } from './errors.ts';
 import type { Overload, ShedCause } from './overload.ts';
 
 export interface LoadShedderOptions {
   overload: Overload;
   connectionsMax: number;
-  /** The percentage of connectionsMax that one address may have while more than half of them are open. */
+  /** Percentage of connectionsMax that one address may have while more than half are open. */
   sharePercent: number;
-  /** A proxy's connections are those of many clients: they are held to no share. */
+  /** The connections of a trusted proxy are those of many clients, so they have no share. */
   trust: TrustProxy;
-  /** Counts a connection that was refused for its address's share. */
+  /** Counts a connection that is refused for its address's share. */
   refused: (policy: string) => void;
   /** Headers of every answer to this origin: name, value… */
   headersFor: (origin: string | undefined) => readonly string[];
 }
 
+export interface LoadShedder {
+  /** Answers a request that is shed. */
+  readonly handle: FirstHandler;
+  /** Returns the error where a WebSocket cannot be opened on this connection now. */
+  refusesUpgrade(socket: Socket): TidemarkError | undefined;
+}
+
 const ALWAYS = new Set(['/livez', '/readyz', '/metrics']);
 const CAUSES: Readonly<Record<ShedCause, string>> = {
-  event_loop: 'its event loop is late',
-  requests: 'REQUESTS_MAX are being answered',
-  connections: 'CONNECTIONS_MAX are open, or your address has its share of them',
+  event_loop: 'the event loop is late (SHED_LOOP_MS)',
+  requests: 'REQUESTS_MAX requests are being answered',
+  connections: 'CONNECTIONS_MAX connections are open, or your address has its share of them',
 };
-/** Past CONNECTIONS_MAX so many are still taken, to be told so, and for probes. */
+/** Connections accepted beyond CONNECTIONS_MAX, so that they get a 503, and for probes. */
 const RESERVE = 64;
-/** A connection past its address's share has so long to ask and to be told so. */
+/** ms in which a connection over its address's share must send its request and get the refusal. */
 const REFUSED_MS = 1_000;
-/** Idle connections give way to new ones, looked for once in this time. */
+/** ms between two rounds of closing idle connections in favour of new ones. */
 const MAKE_ROOM_MS = 1_000;
-/** A body that was not read is thrown away up to this size; with a larger one the connection is closed. */
-const MAX_DUMPED_BYTES = 64 * 1024;
+/** Bytes of an unread body that Node discards; with a larger body the connection is closed. */
+const MAX_DISCARDED_BYTES = 64 * 1024;
 
 const OVER = Symbol('over CONNECTIONS_MAX');
 type Counted = Socket & { [OVER]?: boolean };
-
-export interface LoadShedder {
-  /** Why a WebSocket is not taken on this connection now. */
-  refusesUpgrade(socket: Socket): TidemarkError | undefined;
-  /** To be called when everything else that listens for requests is in place. */
-  install(): void;
-}
 
 export function createLoadShedder(app: BaseApp, options: LoadShedderOptions): LoadShedder {
   const { overload, connectionsMax, sharePercent, trust, headersFor } = options;
@@ -62,7 +63,7 @@ export function createLoadShedder(app: BaseApp, options: LoadShedderOptions): Lo
     const network = networkOf(address);
     if (connections.take(network) !== undefined) {
       options.refused('connections');
-      // It may say nothing: then it must not take a place until HEADERS_TIMEOUT_MS is over.
+      // A silent connection must not hold its place until HEADERS_TIMEOUT_MS.
       const timer = setTimeout(() => socket.destroy(), REFUSED_MS);
       socket.once('close', () => clearTimeout(timer));
       return true;
@@ -91,25 +92,22 @@ export function createLoadShedder(app: BaseApp, options: LoadShedderOptions): Lo
   });
   const isOver = (socket: Counted) => over > 0 && socket[OVER] === true;
   return {
+    handle(request, response) {
+      const cause = isOver(request.socket) ? 'connections' : overload.refuses();
+      if (cause === undefined) return false;
+      if (ALWAYS.has(request.url ?? '')) {
+        if (cause === 'connections') response.setHeader('connection', 'close');
+        return false;
+      }
+      overload.count(cause);
+      refuse(request, response, cause, headersFor(request.headers.origin));
+      return true;
+    },
     refusesUpgrade(socket) {
       const cause = isOver(socket) ? 'connections' : overload.refuses();
       if (cause === undefined) return undefined;
       overload.count(cause);
       return limitErrors.OVERLOADED({ cause: CAUSES[cause] });
-    },
-    install() {
-      const answers = server.listeners('request') as RequestListener[];
-      server.removeAllListeners('request');
-      server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-        const cause = isOver(request.socket) ? 'connections' : overload.refuses();
-        if (cause === undefined || ALWAYS.has(request.url ?? '')) {
-          if (cause === 'connections') response.setHeader('connection', 'close');
-          for (const answer of answers) answer(request, response);
-          return;
-        }
-        overload.count(cause);
-        refuse(request, response, cause, headersFor(request.headers.origin));
-      });
     },
   };
 }
@@ -128,13 +126,10 @@ function refuse(
   headers: readonly string[],
 ): void {
   const body = bodies[cause];
-  const close = cause === 'connections' || bodyBytes(request) > MAX_DUMPED_BYTES;
-  response.writeHead(503, [
-    ...headers,
-    ...['content-type', PROBLEM_CONTENT_TYPE, 'retry-after', '1', 'cache-control', 'no-store'],
-    ...['content-length', String(Buffer.byteLength(body))],
-    ...(close ? ['connection', 'close'] : []),
-  ]);
+  const list = [...headers, 'content-type', PROBLEM_CONTENT_TYPE, 'retry-after', '1', 'cache-control', 'no-store'];
+  list.push('content-length', String(Buffer.byteLength(body)));
+  if (cause === 'connections' || bodyBytes(request) > MAX_DISCARDED_BYTES) list.push('connection', 'close');
+  response.writeHead(503, list);
   response.end(request.method === 'HEAD' ? undefined : body);
 }
 

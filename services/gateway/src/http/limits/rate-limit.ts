@@ -1,6 +1,6 @@
 /**
- * Rate limits of identities: a hook, and a step of the front for hits of the cache. With RATE_LIMITS=off neither exists. Where they
- * bind only while the gateway is busy, nothing is counted meanwhile: a request then costs one look at a flag.
+ * Rate limits of identities: a plugin, and a step of the fast path for hits of the cache. With RATE_LIMITS=off neither exists. Where
+ * they bind only while the gateway is busy, nothing is counted meanwhile: a request then costs one look at a flag.
  */
 import type { IncomingMessage } from 'node:http';
 import {
@@ -14,6 +14,8 @@ import {
   type Taken,
 } from '@tidemark/service';
 import type { FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import type { FastPathStep } from '../fast-path/fast-path.ts';
 import type { Caller } from '../plugins/identity.ts';
 import { limitErrors } from './errors.ts';
 
@@ -23,21 +25,16 @@ export interface RateLimitOptions {
   identities: number;
   /** RATE_LIMITS_BIND */
   bind: 'busy' | 'always';
-  /** The gateway is over half of what it refuses requests at. */
+  /** Whether the gateway is over half of what it refuses requests at. */
   isBusy: () => boolean;
   limiter: Limiter;
   metrics: Metrics;
 }
 
 export interface RateLimit {
-  /** For the scope whose requests have a caller; after identity. */
-  register(app: BaseApp): void;
-  /** Of front/front.ts. */
-  readonly step: {
-    readonly drops: readonly string[];
-    admit(request: IncomingMessage, caller: Caller): boolean;
-    readonly head: ((request: IncomingMessage, headers: string[]) => void) | undefined;
-  };
+  /** Counts and refuses requests for each identity, in the scope where it is registered. */
+  readonly plugin: (app: BaseApp) => Promise<void>;
+  readonly step: FastPathStep;
 }
 
 /** Undefined where nothing is limited. @throws LIMIT_RATE_LIMITS */
@@ -50,33 +47,35 @@ export function createRateLimit(options: RateLimitOptions): RateLimit | undefine
   metrics.gauge('tidemark_rate_limit_identities', 'Identities whose requests are counted', [], (gauge) =>
     gauge.set(rates.size),
   );
-  metrics.gauge('tidemark_rate_limit_forgotten', 'Identities that gave way to others before their time', [], (gauge) =>
+  metrics.gauge('tidemark_rate_limit_forgotten', 'Identities evicted before their window ended', [], (gauge) =>
     gauge.set(rates.forgottenTotal),
   );
   const policyOf = (caller: Caller) => policies.get(caller.role) ?? policies.get('*');
   const take = (caller: Caller, request: IncomingMessage, policy: Policy) =>
     rates.take(identityKey(caller.verified, limiter.networkOf(request)), policy, performance.now());
-  // The front asks for a request's headers right after it was admitted.
+  // The fast path asks for a request's headers right after it was admitted.
   let last: { policy: Policy; taken: Taken } | undefined;
 
+  async function plugin(app: BaseApp): Promise<void> {
+    app.addHook('onRequest', (request: FastifyRequest, reply, done) => {
+      if (!isQuota && !isBusy()) return done();
+      const { caller } = request;
+      const policy = policyOf(caller);
+      if (policy === undefined) return done();
+      const taken = take(caller, request.raw, policy);
+      if (isQuota || !taken.allowed) {
+        reply.header('ratelimit-policy', policy.header).header('ratelimit', rateLimitHeader(policy, taken));
+      }
+      if (taken.allowed) return done();
+      limiter.refused(policy.name);
+      const { name, limit, windowMs } = policy;
+      const retryAfter = Math.max(1, Math.ceil(taken.waitMs / 1_000));
+      done(limitErrors.RATE_LIMITED({ policy: name, limit, seconds: windowMs / 1_000, retryAfter }));
+    });
+  }
+
   return {
-    register(app) {
-      app.addHook('onRequest', (request: FastifyRequest, reply, done) => {
-        if (!isQuota && !isBusy()) return done();
-        const { caller } = request;
-        const policy = policyOf(caller);
-        if (policy === undefined) return done();
-        const taken = take(caller, request.raw, policy);
-        if (isQuota || !taken.allowed) {
-          reply.header('ratelimit-policy', policy.header).header('ratelimit', rateLimitHeader(policy, taken));
-        }
-        if (taken.allowed) return done();
-        limiter.refused(policy.name);
-        const { name, limit, windowMs } = policy;
-        const retryAfter = Math.max(1, Math.ceil(taken.waitMs / 1_000));
-        done(limitErrors.RATE_LIMITED({ policy: name, limit, seconds: windowMs / 1_000, retryAfter }));
-      });
-    },
+    plugin: fp(plugin, { name: 'rate-limit', dependencies: ['identity'] }),
     step: {
       drops: ['ratelimit', 'ratelimit-policy'],
       admit(request, caller) {
@@ -89,16 +88,12 @@ export function createRateLimit(options: RateLimitOptions): RateLimit | undefine
         if (isQuota) last = { policy, taken };
         return true;
       },
-      // A step with headers costs each hit a copy of them, so there is none where nothing is told.
+      // A step with headers costs each hit a copy of them, so there is none where no header is sent.
       head: isQuota
         ? (_request, headers) => {
-            if (last)
-              headers.push(
-                'ratelimit-policy',
-                last.policy.header,
-                'ratelimit',
-                rateLimitHeader(last.policy, last.taken),
-              );
+            if (!last) return;
+            headers.push('ratelimit-policy', last.policy.header);
+            headers.push('ratelimit', rateLimitHeader(last.policy, last.taken));
           }
         : undefined,
     },

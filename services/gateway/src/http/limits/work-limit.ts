@@ -1,8 +1,8 @@
 /**
- * A limit on what the requests of an identity cost, and not on how many they are: ms of Postgres, and of the gateway for what it reads
- * and sends. It binds, and is counted, only while the gateway or a pool of its is over half in use. Then an identity over its share
- * is refused before anything is done for it, and what it is refused is sent a moment later: whoever asks again at once, whatever the
- * answer says, would otherwise make a load of refusals.
+ * Limits what the requests of an identity cost, rather than their number: ms of Postgres, and of the gateway for what it reads and
+ * sends. It binds, and is counted, only while the gateway or one of its pools is over half in use. Then the requests of an identity
+ * over its share are refused before anything is done for them, and the refusal is sent a moment later: a client that repeats its
+ * request at once would otherwise make a load of refusals.
  */
 import type { IncomingMessage } from 'node:http';
 import type { TidemarkError } from '@tidemark/contracts';
@@ -18,6 +18,7 @@ import {
   type VerifiedToken,
 } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
 import { limitErrors } from './errors.ts';
 import { identityOf } from './identity-of.ts';
 
@@ -27,19 +28,19 @@ declare module 'fastify' {
   }
 }
 
-/** A request that is refused at once takes about so much of the event loop. */
+/** ms of the event loop that a request costs which is refused at once. */
 const REQUEST_MS = 0.2;
-/** JSON that the gateway parses, or hashes and sends, in about a millisecond. */
+/** Bytes of JSON that the gateway parses, or hashes and sends, in about a millisecond. */
 const BYTES_PER_MS = 100_000;
-/** A WebSocket that is opened and closed takes about so much of the gateway and of realtime. */
+/** ms of the gateway and of realtime that opening and closing a WebSocket costs. */
 const SOCKET_MS = 10;
-/** One that was open for longer than this was there for something, and costs nothing here: many may come back at once after a restart. */
+/** A WebSocket that was open for longer costs nothing here: many clients may come back at once after a restart. */
 const SHORT_LIVED_MS = 5_000;
-/** What came to nothing (cut off at its limit, or its client has gone) counts so many times: nobody else may be kept waiting for it again and again. */
-const FRUITLESS_TIMES = 5;
-/** A refusal to an identity over its share waits for so long. */
+/** The factor for fruitless work (cut off at its limit, or its client has gone): it must not keep others waiting again and again. */
+const FRUITLESS_FACTOR = 5;
+/** ms by which a refusal to an identity over its share is delayed. */
 const REFUSAL_MS = 1_000;
-/** Refusals that wait at a time, about 20 KB each; more are sent at once. */
+/** Delayed refusals, about 20 KB each; more are sent at once. */
 const MAX_WAITING = 1_000;
 
 export interface WorkLimitOptions {
@@ -54,7 +55,7 @@ export interface WorkLimitOptions {
   readonly metrics: Metrics;
 }
 
-/** WebSockets that are passed on, which have no caller. */
+/** The limit for proxied WebSockets, which have no caller. */
 export interface SocketWork {
   refuses(request: IncomingMessage): TidemarkError | undefined;
   /** Calls back when a refusal may be sent. */
@@ -64,13 +65,13 @@ export interface SocketWork {
 
 export interface WorkLimit {
   readonly sockets: SocketWork;
-  /** Whether work is counted at the moment: asked first, as it costs less than to know the identity. */
+  /** Whether work is counted at the moment. Cheaper than finding out the identity, so it is asked first. */
   isBusy(): boolean;
   charge(identity: string, ms: number, isFruitless?: boolean): void;
-  /** Counts answers, and sends what is refused to who is over its share a moment later; for all routes. */
-  watchAnswers(app: BaseApp): void;
-  /** Refuses requests of who is over its share; for the scope whose requests have a caller, after identity. */
-  register(app: BaseApp): void;
+  /** Decorates the app with `work`, counts the bytes of answers, and delays refusals to identities over their share. */
+  readonly answers: (app: BaseApp) => Promise<void>;
+  /** Refuses requests of identities over their share, in the scope where it is registered. */
+  readonly plugin: (app: BaseApp) => Promise<void>;
 }
 
 /** @throws LIMIT_RATE_LIMITS */
@@ -88,7 +89,7 @@ export function createWorkLimit(options: WorkLimitOptions): WorkLimit {
     return work.waitMs(identity, (policy.limit / policy.windowMs) * 1_000, performance.now());
   }
 
-  /** Requests that are refused before their token was looked at have no caller. */
+  /** A request that is refused before its token is verified has no caller. */
   const waitOf = (request: FastifyRequest) => waitMs(identityOf(request), request.caller?.role);
 
   function refusal(ms: number): TidemarkError {
@@ -109,7 +110,7 @@ export function createWorkLimit(options: WorkLimitOptions): WorkLimit {
   }
 
   function charge(identity: string, ms: number, isFruitless = false): void {
-    work.add(identity, isFruitless ? ms * FRUITLESS_TIMES : ms, performance.now());
+    work.add(identity, isFruitless ? ms * FRUITLESS_FACTOR : ms, performance.now());
   }
 
   function callerOf(request: IncomingMessage): { identity: string; role: string | undefined } {
@@ -118,13 +119,14 @@ export function createWorkLimit(options: WorkLimitOptions): WorkLimit {
       const token = tokenOf(request.headers as { authorization?: string; apikey?: string });
       known = token === undefined ? undefined : options.verified(token);
     } catch {
-      // What is behind the proxy says what is wrong with it.
+      // A malformed token counts for its address; the service behind the proxy reports what is wrong with it.
     }
     return { identity: identityKey(known, options.limiter.networkOf(request)), role: known?.role };
   }
 
   const isCounted = () => policies.size > 0 && isBusy();
-  return {
+
+  const limit: WorkLimit = {
     isBusy: isCounted,
     charge,
     sockets: {
@@ -140,29 +142,36 @@ export function createWorkLimit(options: WorkLimitOptions): WorkLimit {
         charge(callerOf(request).identity, SOCKET_MS + bytes / BYTES_PER_MS);
       },
     },
-    watchAnswers(app) {
-      app.decorate('work', this);
-      if (policies.size === 0) return;
-      app.addHook('onSend', (request: FastifyRequest, reply: FastifyReply, payload, done) => {
-        if (!isCounted()) return done();
-        if (typeof payload === 'string' || Buffer.isBuffer(payload)) {
-          charge(identityOf(request), payload.length / BYTES_PER_MS);
-        }
-        if (reply.statusCode < 400 || waitOf(request) === 0) done();
-        else delay(done);
-      });
-    },
-    register(app) {
-      if (policies.size === 0) return;
-      app.addHook('onRequest', (request: FastifyRequest, _reply, done) => {
-        if (!isCounted()) return done();
-        const ms = waitOf(request);
-        const identity = identityOf(request);
-        charge(identity, REQUEST_MS);
-        if (ms > 0) return done(refusal(ms));
-        charge(identity, Number(request.headers['content-length'] ?? 0) / BYTES_PER_MS);
-        done();
-      });
-    },
+    answers: fp(
+      async (app: BaseApp) => {
+        app.decorate('work', limit);
+        if (policies.size === 0) return;
+        app.addHook('onSend', (request: FastifyRequest, reply: FastifyReply, payload, done) => {
+          if (!isCounted()) return done();
+          if (typeof payload === 'string' || Buffer.isBuffer(payload)) {
+            charge(identityOf(request), payload.length / BYTES_PER_MS);
+          }
+          if (reply.statusCode < 400 || waitOf(request) === 0) done();
+          else delay(done);
+        });
+      },
+      { name: 'work-answers' },
+    ),
+    plugin: fp(
+      async (app: BaseApp) => {
+        if (policies.size === 0) return;
+        app.addHook('onRequest', (request: FastifyRequest, _reply, done) => {
+          if (!isCounted()) return done();
+          const ms = waitOf(request);
+          const identity = identityOf(request);
+          charge(identity, REQUEST_MS);
+          if (ms > 0) return done(refusal(ms));
+          charge(identity, Number(request.headers['content-length'] ?? 0) / BYTES_PER_MS);
+          done();
+        });
+      },
+      { name: 'work-limit', dependencies: ['identity', 'work-answers'] },
+    ),
   };
+  return limit;
 }

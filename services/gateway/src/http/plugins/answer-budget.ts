@@ -1,32 +1,30 @@
-/** Counts the bytes of answers from Postgres until they have been sent (AnswerBudget of @tidemark/db), and shows them. */
+/** Counts the bytes of answers from Postgres until they have been sent (`answers` of @tidemark/db), and shows them as metrics. */
 import type { Database } from '@tidemark/db';
 import type { BaseApp, Metrics } from '@tidemark/service';
 import type { FastifyReply } from 'fastify';
+import fp from 'fastify-plugin';
 import { identityOf } from '../limits/identity-of.ts';
 
-export function registerAnswers(scope: BaseApp, { db, metrics }: { readonly db: Database; readonly metrics: Metrics }) {
-  const show = (name: string, help: string, value: () => number) =>
-    metrics.gauge(name, help, [], (gauge) => gauge.set(value()));
-  show('tidemark_answers_bytes', 'Bytes of answers that are being read from Postgres or sent', () => {
-    return db.answers.stats().bytes;
-  });
-  show('tidemark_answers_too_large_total', 'Answers refused because they are over ANSWER_MAX_BYTES', () => {
-    return db.answers.stats().tooLargeTotal;
-  });
-  show('tidemark_answers_refused_total', 'Answers refused because ANSWERS_TOTAL_BYTES were being read and sent', () => {
-    return db.answers.stats().refusedTotal;
-  });
-  scope.addHook('onSend', (_request, reply, payload, done) => {
-    // An answer that the cache may hold is shared by many: it is counted where it is read.
-    if (reply.kept === undefined && (typeof payload === 'string' || Buffer.isBuffer(payload)))
-      holdUntilSent(db, reply, payload.length);
-    done();
-  });
-}
+export const answerBudget = fp(
+  async (app: BaseApp, { db, metrics }: { readonly db: Database; readonly metrics: Metrics }) => {
+    const show = (name: string, help: string, key: 'bytes' | 'tooLargeTotal' | 'refusedTotal') =>
+      metrics.gauge(name, help, [], (gauge) => gauge.set(db.answers.stats()[key]));
+    show('tidemark_answers_bytes', 'Bytes of answers that are being read from Postgres or sent', 'bytes');
+    show('tidemark_answers_too_large_total', 'Answers refused because of ANSWER_MAX_BYTES', 'tooLargeTotal');
+    show('tidemark_answers_refused_total', 'Answers refused because of ANSWERS_TOTAL_BYTES', 'refusedTotal');
+    app.addHook('onSend', (_request, reply, payload, done) => {
+      // An answer that the cache may hold is shared by many requests: it is counted where it is read.
+      if (reply.kept === undefined && (typeof payload === 'string' || Buffer.isBuffer(payload)))
+        holdUntilSent(db, reply, payload.length);
+      done();
+    });
+  },
+  { name: 'answer-budget', dependencies: ['identity'] },
+);
 
-/** Characters will do for bytes. */
+/** Characters are counted as bytes. */
 export function holdUntilSent(db: Database, reply: FastifyReply, bytes: number): void {
-  // A client that has left: nothing is sent, and nothing would tell when it ends.
+  // Where the client has left, nothing is sent, and no event would end the hold.
   if (reply.raw.destroyed) return;
   const release = db.answers.hold(bytes, () => identityOf(reply.request));
   if (release !== undefined) reply.raw.once('close', release);

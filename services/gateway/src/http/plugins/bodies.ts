@@ -1,9 +1,10 @@
-/** Bodies stay text: Postgres reads the JSON, so that no number loses digits on the way. */
+/** Reads request bodies as text: Postgres parses the JSON, so that no number loses digits on the way. */
 import type { IncomingMessage } from 'node:http';
 import type { BaseApp, Metrics } from '@tidemark/service';
 import type { FastifyRequest, RouteOptions } from 'fastify';
+import fp from 'fastify-plugin';
 import { errors } from '../../errors.ts';
-import { linger } from '../lingering-close.ts';
+import { discardBody } from '../discard-body.ts';
 import { cutOffLater } from './body-deadline.ts';
 
 const TEXT_TYPES = [
@@ -17,16 +18,17 @@ const TEXT_TYPES = [
   'application/octet-stream',
 ];
 
-/** Of methods whose bodies fastify always has parsed. */
+/** Methods for which fastify always calls a body parser. */
 const PARSED = new Set(['POST', 'PUT', 'PATCH']);
 
 export interface BodyLimits {
   /** Bytes of one body. */
-  limit: number;
-  /** Bytes of all bodies that have come in part. */
-  readingLimit: number;
+  readonly limit: number;
+  /** Bytes of all bodies that have arrived in part. */
+  readonly readingLimit: number;
   /** ms for the whole body. */
-  timeoutMs: number;
+  readonly timeoutMs: number;
+  readonly metrics: Metrics;
 }
 
 interface Reading extends BodyLimits {
@@ -37,53 +39,53 @@ interface Reading extends BodyLimits {
 type Done = (error: Error | null, body?: unknown) => void;
 
 /**
- * In the place of a body that was not taken: `bodyOf` throws its error. fastify's own way to refuse a body closes the
- * connection at once, and a client that is still sending sees a reset instead of the answer.
+ * Takes the place of a body that was refused; `bodyOf` throws its error. Fastify itself would close the connection at once, and a
+ * client that is still sending would see a reset in place of the answer.
  */
 export class RefusedBody {
   readonly error: Error;
 
   constructor(payload: IncomingMessage, error: Error) {
     this.error = error;
-    linger(payload);
+    discardBody(payload);
   }
 }
 
-export function registerBodies(app: BaseApp, metrics: Metrics, limits: BodyLimits): void {
-  const reading: Reading = { ...limits, bytes: 0 };
-  metrics.gauge('tidemark_bodies_reading_bytes', 'bytes of request bodies that have come in part', [], (gauge) =>
-    gauge.set(reading.bytes),
-  );
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser(TEXT_TYPES, (request, payload, done: Done) => readText(request, payload, reading, done));
-  // What is read here has its deadline here.
-  app.addHook('onRoute', (route: RouteOptions) => {
-    const methods = [route.method].flat();
-    if (methods.every((method) => PARSED.has(method))) route.config = { ownDeadline: true, ...route.config };
-  });
-}
+export const bodies = fp(
+  async (app: BaseApp, limits: BodyLimits) => {
+    const reading: Reading = { ...limits, bytes: 0 };
+    limits.metrics.gauge('tidemark_bodies_reading_bytes', 'Bytes of request bodies received in part', [], (gauge) =>
+      gauge.set(reading.bytes),
+    );
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser(TEXT_TYPES, (request, payload, done: Done) => readText(request, payload, reading, done));
+    // The parser has its own deadline.
+    app.addHook('onRoute', (route: RouteOptions) => {
+      const methods = [route.method].flat();
+      if (methods.every((method) => PARSED.has(method))) route.config = { ownDeadline: true, ...route.config };
+    });
+  },
+  { name: 'bodies', dependencies: ['body-deadline'] },
+);
 
-/**
- * A body that came with its head, in one packet, is taken as a whole and at once: the events of a stream cost as much as
- * the rest of reading it.
- */
+/** A body that arrived in one packet with its head is read at once: stream events cost as much as the rest of reading it. */
 function readText(request: FastifyRequest, payload: IncomingMessage, limits: Reading, done: Done): void {
   const declared = request.headers['content-length'];
   if (declared !== undefined && Number(declared) > limits.limit) {
     const bytes = `Content-Length is ${declared.slice(0, 20)}`;
     done(null, new RefusedBody(payload, errors.BODY_LIMIT({ bytes, maximum: limits.limit })));
   } else if (payload.complete) {
-    takeWhole(payload, limits, done);
+    readWhole(payload, limits, done);
   } else {
-    // Once all that has come was parsed, of this request and of the others.
+    // By then Node has parsed all that has arrived, of this request and of the others.
     setImmediate(() => {
-      if (payload.complete) takeWhole(payload, limits, done);
+      if (payload.complete) readWhole(payload, limits, done);
       else collect(payload, limits, done);
     });
   }
 }
 
-function takeWhole(payload: IncomingMessage, { limit }: Reading, done: Done): void {
+function readWhole(payload: IncomingMessage, { limit }: Reading, done: Done): void {
   const bytes: Buffer | null = payload.read();
   if (bytes === null) done(null, '');
   else if (bytes.length > limit) done(null, new RefusedBody(payload, tooLong(bytes.length, limit)));
@@ -94,9 +96,9 @@ function collect(payload: IncomingMessage, reading: Reading, done: Done): void {
   const { limit, readingLimit, timeoutMs } = reading;
   const chunks: Buffer[] = [];
   let bytes = 0;
-  const inTime = cutOffLater(payload, timeoutMs);
+  const clearDeadline = cutOffLater(payload, timeoutMs);
   const end = (body: unknown) => {
-    inTime();
+    clearDeadline();
     reading.bytes -= bytes;
     payload.off('data', onData).off('end', onEnd).off('close', onClose);
     done(null, body);
@@ -110,7 +112,7 @@ function collect(payload: IncomingMessage, reading: Reading, done: Done): void {
     else chunks.push(chunk);
   };
   const onEnd = () => end(Buffer.concat(chunks, bytes).toString());
-  // Nobody is there to be answered, but the request has to end. A stream that is cut off emits `error` as well.
+  // The client has left, but the request has to end. A stream that is cut off emits `error` as well.
   const onClose = () => end(new RefusedBody(payload, errors.BODY_CUT({ bytes })));
   payload
     .on('data', onData)
@@ -120,4 +122,4 @@ function collect(payload: IncomingMessage, reading: Reading, done: Done): void {
 }
 
 const tooLong = (bytes: number, maximum: number) =>
-  errors.BODY_LIMIT({ bytes: `${bytes} bytes had come when it was cut off`, maximum });
+  errors.BODY_LIMIT({ bytes: `${bytes} bytes had arrived when it was cut off`, maximum });

@@ -1,42 +1,45 @@
 /**
- * A request's body must have come within REQUEST_TIMEOUT_MS, but an upload may take longer: Node's own limit holds for the whole
- * server, so it is set to the longest, and the shorter one is kept here. An upload that brings nothing is cut off by
- * FILES_STALL_TIMEOUT_MS.
+ * The deadline of request bodies: REQUEST_TIMEOUT_MS, except for uploads. Node's own limit holds for the whole server, so it is set to
+ * the longest, and the shorter one is kept here. FILES_STALL_TIMEOUT_MS cuts off an upload that brings nothing.
  */
 import type { IncomingMessage } from 'node:http';
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** The body may take as long as FILES_UPLOAD_TIMEOUT_MS. */
     longBody?: boolean;
-    /** The body is timed by who reads it. */
+    /** The code that reads the body has a deadline of its own. */
     ownDeadline?: boolean;
   }
 }
 
-/** As Node itself answers a request that did not come in time. */
+/** Node's own answer to a request that does not arrive in time. */
 const TIMED_OUT = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
 
-export function registerBodyDeadline(app: BaseApp, timeoutMs: number): void {
-  app.addHook('onRequest', (request, _reply, done) => {
-    if (!hasNoBody(request)) {
-      const { longBody, ownDeadline } = request.routeOptions.config;
-      if (!longBody && !ownDeadline && !request.raw.complete) cutOffLater(request.raw, timeoutMs);
-    }
-    done();
-  });
-}
+export const bodyDeadline = fp(
+  async (app: BaseApp, { timeoutMs }: { readonly timeoutMs: number }) => {
+    app.addHook('onRequest', (request, _reply, done) => {
+      if (!hasNoBody(request)) {
+        const { longBody, ownDeadline } = request.routeOptions.config;
+        if (!longBody && !ownDeadline && !request.raw.complete) cutOffLater(request.raw, timeoutMs);
+      }
+      done();
+    });
+  },
+  { name: 'body-deadline' },
+);
 
-/** Call what it returns once the body is there, unless the stream ends by itself. */
+/** Returns a function that ends the deadline. The end of the stream ends it as well. */
 export function cutOffLater(raw: IncomingMessage, timeoutMs: number): () => void {
   const timer = setTimeout(() => {
     if (!raw.complete) raw.socket.end(TIMED_OUT, () => raw.socket.destroy());
   }, timeoutMs);
-  const over = () => clearTimeout(timer);
-  raw.once('end', over).once('close', over);
-  return over;
+  const clear = () => clearTimeout(timer);
+  raw.once('end', clear).once('close', clear);
+  return clear;
 }
 
 const hasNoBody = ({ headers }: FastifyRequest) =>

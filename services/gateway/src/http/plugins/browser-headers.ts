@@ -1,122 +1,143 @@
 /**
- * What browsers are told with each answer: who may read it (CORS, Fetch standard §3.2), and that it is data, never a page. Made
- * at start; the front learns them with an answer, so that a hit of the cache pays nothing for them.
+ * Headers that tell browsers who may read an answer (CORS, by @fastify/cors), and that it is data, never a page. The fast path
+ * records them with an answer; the load shedder gets the same ones from `headersFor`.
  */
+import cors, { type FastifyCorsOptions } from '@fastify/cors';
 import { TIDEMARK_HEADER } from '@tidemark/contracts';
 import { type BaseApp, commaSeparated } from '@tidemark/service';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
 import type { Config } from '../../config.ts';
 import { limitErrors } from '../limits/errors.ts';
 
+type BrowserConfig = Pick<Config, 'CORS_ORIGINS' | 'CORS_CREDENTIALS' | 'HSTS_MAX_AGE_S'>;
+type Headers = Readonly<Record<string, string>>;
+
 export interface BrowserHeaders {
-  register(app: BaseApp): void;
-  /** For answers without fastify: name, value, name, value… */
+  /** Undefined where no origin is allowed. */
+  readonly cors: FastifyCorsOptions | undefined;
+  /** The headers of an answer of this URL, without CORS. */
+  security(url: string): Record<string, string>;
+  /** All headers of an answer of the API, for answers without fastify: name, value, name, value… */
   headersFor(origin: string | undefined): readonly string[];
 }
-
-type Headers = Readonly<Record<string, string>>;
 
 const METRICS = '/metrics';
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 const EXPOSED = [
-  ...[
-    TIDEMARK_HEADER,
-    'tidemark-source',
-    'cache-status',
-    'content-disposition',
-    'content-range',
-    'content-location',
-    'content-profile',
-    'etag',
-  ],
-  ...['idempotency-replayed', 'link', 'location', 'preference-applied', 'ratelimit', 'ratelimit-policy', 'retry-after'],
-  ...['server-timing', 'traceresponse'],
+  TIDEMARK_HEADER,
+  'tidemark-source',
+  'cache-status',
+  'content-disposition',
+  'content-range',
+  'content-location',
+  'content-profile',
+  'etag',
+  'idempotency-replayed',
+  'link',
+  'location',
+  'preference-applied',
+  'ratelimit',
+  'ratelimit-policy',
+  'retry-after',
+  'server-timing',
+  'traceresponse',
 ].join(', ');
+const CORS_HEADERS = [
+  'access-control-allow-origin',
+  'access-control-allow-credentials',
+  'access-control-expose-headers',
+] as const;
 /** A day; browsers cap it at two hours or a day. */
-const PREFLIGHT_MAX_AGE_S = '86400';
-/** Names of headers, as a preflight asks for them. */
-const HEADER_NAMES = /^[\w!#$%&'*+.^`|~ ,-]{1,1000}$/;
+const PREFLIGHT_MAX_AGE_S = 86_400;
 
-/** An answer is shown to nobody as a page, and framed by nobody. */
+/** No browser shows an answer as a page, and no page frames it. */
 const API: Headers = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'cross-origin-resource-policy': 'same-origin',
 };
-/** Files are shown by pages of other origins (img, video); what may run in them is the download's own to say. */
+/** Pages of other origins show files (img, video). The download route sets what may run in them. */
 const FILES: Headers = { 'cross-origin-resource-policy': 'cross-origin' };
-/** The console says for itself what it needs. */
+/** The console sets the rest of its policy itself. */
 const CONSOLE: Headers = {
   'content-security-policy': "frame-ancestors 'none'",
   'cross-origin-resource-policy': 'same-origin',
 };
 
 /** @throws GATEWAY_CORS */
-export function createBrowserHeaders(config: Config): BrowserHeaders {
-  const { CORS_ORIGINS, CORS_CREDENTIALS: credentials, HSTS_MAX_AGE_S: maxAge } = config;
-  if (credentials && CORS_ORIGINS === '*') {
+export function createBrowserHeaders({
+  CORS_ORIGINS,
+  CORS_CREDENTIALS,
+  HSTS_MAX_AGE_S,
+}: BrowserConfig): BrowserHeaders {
+  if (CORS_CREDENTIALS && CORS_ORIGINS === '*') {
     throw limitErrors.CORS({
       problem: 'CORS_CREDENTIALS is on while CORS_ORIGINS is *: any page could act for its visitor',
     });
   }
-  const origins = CORS_ORIGINS === '*' || CORS_ORIGINS === 'none' ? [] : commaSeparated(CORS_ORIGINS);
+  // Browsers send scheme and host in lower case.
+  const origin = CORS_ORIGINS === '*' ? CORS_ORIGINS : commaSeparated(CORS_ORIGINS.toLowerCase());
+  const options: FastifyCorsOptions | undefined =
+    CORS_ORIGINS === 'none'
+      ? undefined
+      : {
+          origin,
+          methods: METHODS,
+          exposedHeaders: EXPOSED,
+          credentials: CORS_CREDENTIALS,
+          maxAge: PREFLIGHT_MAX_AGE_S,
+          strictPreflight: false,
+        };
   const always: Headers = {
     'x-content-type-options': 'nosniff',
     'referrer-policy': 'no-referrer',
-    ...(maxAge > 0 ? { 'strict-transport-security': `max-age=${maxAge}; includeSubDomains` } : {}),
-    ...(origins.length > 0 ? { vary: 'Origin' } : {}),
+    ...(HSTS_MAX_AGE_S > 0 ? { 'strict-transport-security': `max-age=${HSTS_MAX_AGE_S}; includeSubDomains` } : {}),
   };
-  const corsOf = (origin: string): Headers => ({
-    'access-control-allow-origin': origin,
-    'access-control-expose-headers': EXPOSED,
-    ...(credentials ? { 'access-control-allow-credentials': 'true' } : {}),
-  });
-  const everybody = CORS_ORIGINS === '*' ? corsOf('*') : {};
-  const named = new Map(origins.map((origin) => [origin.toLowerCase(), corsOf(origin)]));
-  const cors = (origin: string | undefined): Headers =>
-    origin === undefined || named.size === 0 ? everybody : (named.get(origin.toLowerCase()) ?? everybody);
-
-  const sets = { api: { ...always, ...API }, files: { ...always, ...FILES }, console: { ...always, ...CONSOLE } };
-  const kindOf = (url: string): keyof typeof sets => {
-    if (url.startsWith('/api/v1/files')) return 'files';
-    return url.startsWith('/console') ? 'console' : 'api';
-  };
-  // One object for each kind and origin: nothing is put together for a request.
-  const ready = new Map<Headers, Record<keyof typeof sets, Record<string, string>>>();
-  for (const one of [everybody, ...named.values()]) {
-    ready.set(one, {
-      ...{ api: { ...sets.api, ...one }, files: { ...sets.files, ...one } },
-      console: { ...sets.console, ...one },
-    });
-  }
-  const headersOf = (url: string, origin: string | undefined) =>
-    (ready.get(cors(origin)) as Record<keyof typeof sets, Record<string, string>>)[kindOf(url)];
+  const api = { ...always, ...API };
+  const files = { ...always, ...FILES };
+  const console = { ...always, ...CONSOLE };
+  const isAllowed = (asked: string | undefined) => origin === '*' || (asked !== undefined && origin.includes(asked));
 
   return {
-    headersFor: (origin) => Object.entries(headersOf('/', origin)).flat(),
-    register(app) {
-      app.addHook('onRequest', (request: FastifyRequest, reply: FastifyReply, done) => {
-        const url = request.raw.url ?? '/';
-        const { origin } = request.headers;
-        // The figures are read by scrapers, never by a page: no origin is told that it may.
-        const isMetrics = request.routeOptions.url === METRICS || url.split('?', 1)[0] === METRICS;
-        reply.headers(isMetrics ? sets.api : headersOf(url, origin));
-        if (request.method !== 'OPTIONS' || request.headers['access-control-request-method'] === undefined)
-          return done();
-        preflight(request, reply, named.size > 0);
-      });
-      app.options('/*', (_request, reply) => reply.header('allow', `${METHODS}, OPTIONS`).code(204).send());
+    cors: options,
+    security(url) {
+      if (url.startsWith('/api/v1/files')) return files;
+      return url.startsWith('/console') ? console : api;
+    },
+    headersFor(asked) {
+      const headers = Object.entries(api).flat();
+      if (!options) return headers;
+      if (origin !== '*') headers.push('vary', 'Origin');
+      if (isAllowed(asked)) headers.push(CORS_HEADERS[0], origin === '*' ? '*' : (asked as string));
+      if (CORS_CREDENTIALS) headers.push(CORS_HEADERS[1], 'true');
+      headers.push(CORS_HEADERS[2], EXPOSED);
+      return headers;
     },
   };
 }
 
-/** Without `access-control-allow-origin`, which the hook has set or not, a browser takes it for a no. */
-function preflight(request: FastifyRequest, reply: FastifyReply, byOrigin: boolean): void {
-  const asked = request.headers['access-control-request-headers'];
-  const names = typeof asked === 'string' && HEADER_NAMES.test(asked) ? asked : '';
-  reply
-    .header('access-control-allow-methods', METHODS)
-    .header('access-control-max-age', PREFLIGHT_MAX_AGE_S)
-    .header('vary', `${byOrigin ? 'Origin, ' : ''}Access-Control-Request-Headers`);
-  if (names) reply.header('access-control-allow-headers', names);
-  reply.code(204).send();
-}
+export const browserHeaders = fp(
+  async (app: BaseApp, { cors: options, security }: BrowserHeaders) => {
+    app.addHook('onRequest', (request, reply, done) => {
+      reply.headers(security(request.raw.url ?? '/'));
+      if (request.method !== 'OPTIONS') return done();
+      reply.header('allow', `${METHODS}, OPTIONS`);
+      if (options !== undefined && !isMetrics(request)) return done();
+      reply.code(204).send();
+    });
+    if (options === undefined) {
+      app.options('*', (_request, reply) => reply.code(204).send());
+      return;
+    }
+    await app.register(cors, options);
+    // Scrapers read the figures, and no page may.
+    app.addHook('onRequest', (request, reply, done) => {
+      if (isMetrics(request)) for (const name of CORS_HEADERS) reply.removeHeader(name);
+      done();
+    });
+  },
+  { name: 'browser-headers' },
+);
+
+const isMetrics = ({ routeOptions, url }: FastifyRequest) =>
+  routeOptions.url === METRICS || url.split('?', 1)[0] === METRICS;

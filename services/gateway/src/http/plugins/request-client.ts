@@ -1,4 +1,4 @@
-/** Whether the client of a request is still there, for packages/db: what runs for nobody is cancelled. What its statements cost is counted. */
+/** The client of a request for @tidemark/db: statements are cancelled when it goes, and their cost is counted for it. */
 import type { Socket } from 'node:net';
 import type { Client } from '@tidemark/db';
 import type { FastifyRequest } from 'fastify';
@@ -16,7 +16,7 @@ class RequestClient implements Client {
   readonly #request: FastifyRequest;
   readonly #socket: Socket;
   #key: string | undefined;
-  /** Charged in advance. */
+  /** ms charged in advance. */
   #expectedMs = 0;
 
   constructor(request: FastifyRequest) {
@@ -24,7 +24,7 @@ class RequestClient implements Client {
     this.#socket = request.raw.socket;
   }
 
-  /** Kept, as a socket that has gone has no address. */
+  /** Kept, as a closed socket has no address. */
   get key(): string {
     this.#key ??= identityOf(this.#request);
     return this.#key;
@@ -51,13 +51,13 @@ class RequestClient implements Client {
   }
 
   onGone(listener: () => void): () => void {
-    const listeners = waiting.get(this.#socket) ?? watch(this.#socket);
+    const listeners = waiting.get(this.#socket) ?? listenersOf(this.#socket);
     listeners.add(listener);
     return () => listeners.delete(listener);
   }
 }
 
-function watch(socket: Socket): Set<() => void> {
+function listenersOf(socket: Socket): Set<() => void> {
   const listeners = new Set<() => void>();
   waiting.set(socket, listeners);
   socket.once('close', () => {

@@ -1,4 +1,4 @@
-/** Of one request while it is answered: where its time goes, and its place in a trace. Made only where one of the two is asked for. */
+/** The times of one request and its place in a trace. Created only where tracing or SERVER_TIMING is on. */
 import type { Client, Holder, QueryOptions } from '@tidemark/db';
 import { formatTraceparent, parseTraceparent, type Span, type TraceContext, type Tracing } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -10,17 +10,17 @@ declare module 'fastify' {
   }
 }
 
-/** What a statement is sent with: options of packages/db. */
+/** Options of @tidemark/db that a statement of a request is sent with. */
 export interface Asked {
   readonly holder: Holder;
   readonly timing?: NonNullable<QueryOptions['timing']>;
-  /** A trace that the statement's changes are to carry on: `traceparent`. */
+  /** The `traceparent` that the statement's changes carry on. */
   readonly announce?: string;
-  /** Whose going away cancels the statement. Absent: it is not one client's alone. */
+  /** The client whose leaving cancels the statement. Absent where several clients wait for it. */
   readonly client?: Client;
 }
 
-/** For each statement that a request sends. `client`: in place of the request's own. */
+/** Call it for each statement that a request sends. `client`: in place of the request's own. */
 export function askedBy(request: FastifyRequest, { holder }: Asked, client: Client = clientOf(request)): Asked {
   if (request.trace !== undefined) return { ...request.trace.statement({ holder }), client };
   const trace = continued(request);
@@ -35,7 +35,7 @@ export class RequestTrace {
   readonly #tracing: Tracing | undefined;
   readonly #parent: TraceContext | undefined;
   readonly #span: Span | undefined;
-  /** Statements without an answer; as many as the request sends at a time. */
+  /** Spans of unanswered statements. */
   readonly #open = new Set<Span>();
   #authMs = 0;
   #planFrom = 0;
@@ -44,14 +44,15 @@ export class RequestTrace {
   #dbMs: number | undefined;
 
   constructor(request: FastifyRequest, tracing: Tracing | undefined) {
+    const route = request.routeOptions.url ?? '(none)';
     this.#tracing = tracing;
     this.#parent = continued(request);
-    this.#span = tracing?.start(`${request.method} ${request.routeOptions.url ?? '(none)'}`, {
+    this.#span = tracing?.start(`${request.method} ${route}`, {
       kind: 'server',
       parent: this.#parent,
       attributes: {
         'http.request.method': request.method,
-        'http.route': request.routeOptions.url ?? '(none)',
+        'http.route': route,
         'url.path': request.url.split('?', 1)[0] ?? '/',
       },
     });
@@ -62,12 +63,12 @@ export class RequestTrace {
     return this.#span?.context.sampled === true;
   }
 
-  /** The token has been looked at. */
+  /** Call it when the token is verified. */
   authenticated(): void {
     this.#authMs = performance.now() - this.#startedAt;
   }
 
-  /** The body is there. */
+  /** Call it when the body has arrived. */
   received(): void {
     this.#planFrom = performance.now();
   }
@@ -93,7 +94,7 @@ export class RequestTrace {
     };
   }
 
-  /** Of `Server-Timing`: ms each. `wait`: for a connection; what did not happen is left out. */
+  /** The value of `Server-Timing`, in ms. `wait`: for a connection. Steps that did not happen are left out. */
   serverTiming(): string {
     let text = `auth;dur=${ms(this.#authMs)}`;
     if (this.#planMs !== undefined) text += `, plan;dur=${ms(this.#planMs)}`;
@@ -104,14 +105,14 @@ export class RequestTrace {
 
   end(reply: FastifyReply): void {
     const { statusCode } = reply;
-    for (const span of this.#open) span.end(undefined, 'it was not answered');
-    const failed = !reply.raw.writableFinished
-      ? 'the client went away'
-      : statusCode >= 500
-        ? String(statusCode)
-        : undefined;
-    this.#span?.end({ 'http.response.status_code': statusCode }, failed);
+    for (const span of this.#open) span.end(undefined, 'not answered');
+    this.#span?.end({ 'http.response.status_code': statusCode }, failureOf(reply));
   }
+}
+
+function failureOf({ raw, statusCode }: FastifyReply): string | undefined {
+  if (!raw.writableFinished) return 'the client went away';
+  return statusCode >= 500 ? String(statusCode) : undefined;
 }
 
 const ms = (value: number): string => value.toFixed(2);

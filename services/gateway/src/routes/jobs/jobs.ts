@@ -3,6 +3,7 @@ import { CreateJob, type Job, TidemarkError } from '@tidemark/contracts';
 import type { Rows, Statement } from '@tidemark/db';
 import { authErrors, type BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { wroteTable } from '../../cache/own-writes.ts';
@@ -25,16 +26,19 @@ interface JsonRow {
 
 const asJson = (from: string) => `select row_to_json("_j") as job from (${from}) as "_j"`;
 
-export function registerJobs(app: BaseApp, context: RouteContext): void {
-  app.post('/api/v1/jobs', (request, reply) => startJob(context, request, reply));
-  app.get('/api/v1/jobs', (request, reply) => listJobs(context, request, reply));
-  app.get<{ Params: { id: string } }>('/api/v1/jobs/:id', { schema: { params: JobId } }, (request, reply) =>
-    showJob(context, request, reply, request.params.id),
-  );
-  app.delete<{ Params: { id: string } }>('/api/v1/jobs/:id', { schema: { params: JobId } }, (request, reply) =>
-    cancelJob(context, request, reply, request.params.id),
-  );
-}
+export const jobRoutes = fp(
+  async (app: BaseApp, context: RouteContext) => {
+    app.post('/api/v1/jobs', (request, reply) => startJob(context, request, reply));
+    app.get('/api/v1/jobs', (request, reply) => listJobs(context, request, reply));
+    app.get<{ Params: { id: string } }>('/api/v1/jobs/:id', { schema: { params: JobId } }, (request, reply) =>
+      showJob(context, request, reply, request.params.id),
+    );
+    app.delete<{ Params: { id: string } }>('/api/v1/jobs/:id', { schema: { params: JobId } }, (request, reply) =>
+      cancelJob(context, request, reply, request.params.id),
+    );
+  },
+  { name: 'job-routes', dependencies: ['bodies', 'identity'] },
+);
 
 async function startJob(context: RouteContext, request: FastifyRequest, reply: FastifyReply) {
   requireToken(request);

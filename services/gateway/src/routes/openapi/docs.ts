@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply } from 'fastify';
+import fp from 'fastify-plugin';
 import { DOCS_CSS, DOCS_HTML, DOCS_JS } from './docs-page.ts';
 
 const CSP = [
@@ -19,22 +20,25 @@ const ASSETS = {
 /** An hour: they change with a release. */
 const ASSET_CACHE = 'public, max-age=3600';
 
-export function registerDocs(app: BaseApp): void {
-  const guarded = (reply: FastifyReply) =>
-    reply
-      .header('content-security-policy', CSP)
-      .header('x-content-type-options', 'nosniff')
-      .header('referrer-policy', 'no-referrer');
-  app.get('/docs', (_request, reply) =>
-    guarded(reply).header('cache-control', 'no-cache').type('text/html; charset=utf-8').send(DOCS_HTML),
-  );
-  app.get('/docs/', (_request, reply) => reply.redirect('/docs', 308));
-  app.get('/docs/page.css', (_request, reply) => guarded(reply).type('text/css; charset=utf-8').send(DOCS_CSS));
-  app.get('/docs/page.js', (_request, reply) => guarded(reply).type('text/javascript; charset=utf-8').send(DOCS_JS));
-  for (const [name, type] of Object.entries(ASSETS)) {
-    const file = fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`));
-    app.get(`/docs/${name}`, (_request, reply) =>
-      guarded(reply).header('cache-control', ASSET_CACHE).type(type).send(createReadStream(file)),
+export const docsRoutes = fp(
+  async (app: BaseApp) => {
+    const guarded = (reply: FastifyReply) =>
+      reply
+        .header('content-security-policy', CSP)
+        .header('x-content-type-options', 'nosniff')
+        .header('referrer-policy', 'no-referrer');
+    app.get('/docs', (_request, reply) =>
+      guarded(reply).header('cache-control', 'no-cache').type('text/html; charset=utf-8').send(DOCS_HTML),
     );
-  }
-}
+    app.get('/docs/', (_request, reply) => reply.redirect('/docs', 308));
+    app.get('/docs/page.css', (_request, reply) => guarded(reply).type('text/css; charset=utf-8').send(DOCS_CSS));
+    app.get('/docs/page.js', (_request, reply) => guarded(reply).type('text/javascript; charset=utf-8').send(DOCS_JS));
+    for (const [name, type] of Object.entries(ASSETS)) {
+      const file = fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`));
+      app.get(`/docs/${name}`, (_request, reply) =>
+        guarded(reply).header('cache-control', ASSET_CACHE).type(type).send(createReadStream(file)),
+      );
+    }
+  },
+  { name: 'docs-routes' },
+);

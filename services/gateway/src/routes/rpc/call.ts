@@ -5,6 +5,7 @@ import { returnsScalars } from '@tidemark/plan';
 import { intersectRanges, type Preferences, type Query, type RowsMedia, selectMediaType } from '@tidemark/query';
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
 import type { RouteContext } from '../../context.ts';
 import { errors, postgrest } from '../../errors.ts';
 import { clientOf } from '../../http/plugins/request-client.ts';
@@ -31,13 +32,16 @@ import { idempotencyKeyOf, idempotentRequest } from '../../writes/idempotency/id
 
 type CallRequest = FastifyRequest<{ Params: { function: string } }>;
 
-export function registerRpc(app: BaseApp, context: RouteContext): void {
-  app.route<{ Params: { function: string } }>({
-    method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
-    url: '/rest/v1/rpc/:function',
-    handler: (request, reply) => callFunction(context, request, reply),
-  });
-}
+export const rpcRoute = fp(
+  async (app: BaseApp, context: RouteContext) => {
+    app.route<{ Params: { function: string } }>({
+      method: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
+      url: '/rest/v1/rpc/:function',
+      handler: (request, reply) => callFunction(context, request, reply),
+    });
+  },
+  { name: 'rpc-route', dependencies: ['bodies', 'identity'] },
+);
 
 async function callFunction(context: RouteContext, request: CallRequest, reply: FastifyReply) {
   const { config, db, writer } = context;

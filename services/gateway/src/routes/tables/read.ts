@@ -21,10 +21,12 @@ import {
 } from '@tidemark/query';
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply } from 'fastify';
+import fp from 'fastify-plugin';
 import type { CacheAnswer, CachedAnswer, Filled } from '../../cache/cached-answer.ts';
 import { sharedKey as keyOfStatement } from '../../cache/shared/shared-value.ts';
 import type { RouteContext } from '../../context.ts';
 import type { FastPath } from '../../http/fast-path/fast-path.ts';
+import { TABLE_ROUTE } from '../../http/fast-path/raw-request.ts';
 import { recordReplies } from '../../http/fast-path/record.ts';
 import { holdUntilSent } from '../../http/plugins/answer-budget.ts';
 import { clientOf } from '../../http/plugins/request-client.ts';
@@ -42,17 +44,20 @@ import { schemaOf } from '../../request/schema.ts';
 import { readKeysetPage } from './keyset.ts';
 import type { Reading, TableRequest } from './reading.ts';
 
-export const TABLE_ROUTE = '/rest/v1/:table';
 const ROUTE = `GET ${TABLE_ROUTE}`;
 const ASKED = { holder: { route: ROUTE } };
 
-/** `front` learns from its hits. */
-export function registerTableRead(app: BaseApp, context: RouteContext, front: FastPath | undefined): void {
-  const hooks = front ? { onSend: recordReplies(front) } : {};
-  app.decorateReply('hit', undefined);
-  app.decorateReply('kept', undefined);
-  app.get<{ Params: { table: string } }>(TABLE_ROUTE, hooks, (request, reply) => readTable(context, request, reply));
-}
+/** The fast path records the hits that are sent here. */
+export const tableReadRoute = fp(
+  async (app: BaseApp, { fastPath, ...context }: RouteContext & { readonly fastPath: FastPath | undefined }) => {
+    app.decorateReply('hit', undefined);
+    const options = fastPath ? { onSend: recordReplies(fastPath) } : {};
+    app.get<{ Params: { table: string } }>(TABLE_ROUTE, options, (request, reply) =>
+      readTable(context, request, reply),
+    );
+  },
+  { name: 'table-read-route', dependencies: ['compression', 'identity'] },
+);
 
 function readTable(context: RouteContext, request: TableRequest, reply: FastifyReply) {
   const plan = askedPlan(request.headers.accept, ROWS_MEDIA, context.config, request.caller.role);

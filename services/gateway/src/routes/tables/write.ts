@@ -3,6 +3,7 @@ import type { Catalog, Payload } from '@tidemark/plan';
 import { contentType } from '@tidemark/query';
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
 import type { RouteContext } from '../../context.ts';
 import { identityOf } from '../../http/limits/identity-of.ts';
 import { clientOf } from '../../http/plugins/request-client.ts';
@@ -31,15 +32,18 @@ const UNFILTERED_HEADER = 'tidemark-unfiltered';
 
 type TableRequest = FastifyRequest<{ Params: { table: string } }>;
 
-export function registerTableWrites(app: BaseApp, context: RouteContext): void {
-  for (const method of WRITE_METHODS) {
-    app.route<{ Params: { table: string } }>({
-      method,
-      url: '/rest/v1/:table',
-      handler: (request, reply) => writeTable(context, method, request, reply),
-    });
-  }
-}
+export const tableWriteRoutes = fp(
+  async (app: BaseApp, context: RouteContext) => {
+    for (const method of WRITE_METHODS) {
+      app.route<{ Params: { table: string } }>({
+        method,
+        url: '/rest/v1/:table',
+        handler: (request, reply) => writeTable(context, method, request, reply),
+      });
+    }
+  },
+  { name: 'table-write-routes', dependencies: ['bodies', 'identity'] },
+);
 
 /** The reply to an insert that may be joined comes by callback, any other by the promise. */
 function writeTable(context: RouteContext, method: WriteMethod, request: TableRequest, reply: FastifyReply) {

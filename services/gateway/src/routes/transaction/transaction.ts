@@ -4,6 +4,7 @@ import type { Statement, Transaction } from '@tidemark/db';
 import type { WriteRow } from '@tidemark/plan';
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
 import type { RouteContext } from '../../context.ts';
 import { askedBy } from '../../http/tracing/request-trace.ts';
 import type { PlannedWrite } from '../../plan/planned-write.ts';
@@ -27,9 +28,12 @@ interface PlannedOperation {
   readonly statement: Statement;
 }
 
-export function registerTransaction(app: BaseApp, context: RouteContext): void {
-  app.post('/api/v1/transaction', (request, reply) => runTransaction(context, request, reply));
-}
+export const transactionRoute = fp(
+  async (app: BaseApp, context: RouteContext) => {
+    app.post('/api/v1/transaction', (request, reply) => runTransaction(context, request, reply));
+  },
+  { name: 'transaction-route', dependencies: ['bodies', 'identity'] },
+);
 
 async function runTransaction(context: RouteContext, request: FastifyRequest, reply: FastifyReply) {
   const { config, writer } = context;

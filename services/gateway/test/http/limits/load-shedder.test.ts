@@ -4,6 +4,7 @@ import { fastify } from 'fastify';
 import t from 'tap';
 import { createLoadShedder } from '../../../src/http/limits/load-shedder.ts';
 import { watchOverload } from '../../../src/http/limits/overload.ts';
+import { type FirstHandler, serverFactory } from '../../../src/http/server-factory.ts';
 
 const metrics = createMetrics('gateway');
 let inFlight = 0;
@@ -16,17 +17,20 @@ const overload = watchOverload({
   inFlight: () => inFlight,
   queues: () => [queue],
 });
-const app = fastify({ exposeHeadRoutes: true });
+const first: FirstHandler[] = [];
+const timeouts = { keepAliveMs: 5_000, requestMs: 30_000 };
+const app = fastify({ exposeHeadRoutes: true, serverFactory: serverFactory(first, timeouts) });
 for (const path of ['/livez', '/readyz', '/rest/v1/x']) app.get(path, async () => 'here');
 app.post('/rest/v1/x', async () => 'written');
-createLoadShedder(app as never, {
+const shedder = createLoadShedder(app as never, {
   overload,
   connectionsMax: 100,
   sharePercent: 100,
   trust: () => false,
   refused: () => {},
   headersFor: (origin) => (origin ? ['x-for', origin] : []),
-}).install();
+});
+first.push(shedder.handle);
 const url = await app.listen({ port: 0 });
 t.teardown(async () => {
   overload.stop();

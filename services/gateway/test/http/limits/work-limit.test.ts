@@ -1,7 +1,8 @@
 /** Identities are held to their share of work while the gateway is half used; without Postgres. */
 import type { AddressInfo } from 'node:net';
 import { createMetrics } from '@tidemark/service';
-import { fastify } from 'fastify';
+import { type FastifyInstance, fastify } from 'fastify';
+import fp from 'fastify-plugin';
 import t from 'tap';
 import { createWorkLimit } from '../../../src/http/limits/work-limit.ts';
 
@@ -20,14 +21,20 @@ async function start(t: { teardown(end: () => unknown): void }, limits = 'anon=1
     verified: () => undefined,
     metrics: createMetrics('gateway'),
   });
-  app.decorateRequest('caller');
-  work.watchAnswers(app as never);
-  app.addHook('onRequest', (request, _reply, done) => {
-    const { sub, role = 'anon' } = request.headers as { sub?: string; role?: string };
-    request.caller = { role, verified: sub === undefined ? undefined : { role, claims: { sub } } } as never;
-    done();
-  });
-  work.register(app as never);
+  const identity = fp(
+    async (scope: FastifyInstance) => {
+      scope.decorateRequest('caller');
+      scope.addHook('onRequest', (request, _reply, done) => {
+        const { sub, role = 'anon' } = request.headers as { sub?: string; role?: string };
+        request.caller = { role, verified: sub === undefined ? undefined : { role, claims: { sub } } } as never;
+        done();
+      });
+    },
+    { name: 'identity' },
+  );
+  app.register(work.answers as never);
+  app.register(identity);
+  app.register(work.plugin as never);
   app.post('/bytes', async () => 'x');
   app.get('/answer', async (request) => 'x'.repeat(Number((request.query as { bytes: string }).bytes)));
   app.get('/bad', async (_request, reply) => reply.code(400).send('bad'));

@@ -1,7 +1,7 @@
 import { fastify } from 'fastify';
 import t from 'tap';
 import type { Config } from '../../../src/config.ts';
-import { createBrowserHeaders } from '../../../src/http/plugins/browser-headers.ts';
+import { browserHeaders, createBrowserHeaders } from '../../../src/http/plugins/browser-headers.ts';
 
 async function app(settings: Partial<Config>) {
   const server = fastify();
@@ -11,7 +11,7 @@ async function app(settings: Partial<Config>) {
     HSTS_MAX_AGE_S: 0,
     ...settings,
   } as Config);
-  headers.register(server as never);
+  server.register(browserHeaders, headers);
   for (const path of ['/rest/v1/x', '/api/v1/files/x', '/console']) server.get(path, async () => 'ok');
   return {
     headers,

@@ -15,7 +15,7 @@ export interface ReceiveOptions {
   onBytes(bytes: number): void;
 }
 
-/** The source is not destroyed when this throws, so that the answer still reaches the sender: see lingering.ts. */
+/** The source is not destroyed when this throws, so that the answer still reaches the sender: see discard-body.ts. */
 export async function receive(
   store: FileStore,
   source: Readable,

@@ -8,8 +8,8 @@ import multipart from '@fastify/multipart';
 import { fileErrors, type UploadedFile, type UploadOptions } from '@tidemark/files';
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { discardBody } from '../../../http/discard-body.ts';
 import { identityOf } from '../../../http/limits/identity-of.ts';
-import { linger } from '../../../http/lingering-close.ts';
 import type { FileContext } from '../context.ts';
 import { fileRequestErrors } from '../errors.ts';
 import { checkPath } from '../path.ts';
@@ -56,7 +56,7 @@ async function upload(context: FileContext, request: UploadRequest, reply: Fasti
   try {
     return await take(context, request, reply, watch.signal, takeSlot);
   } catch (error) {
-    linger(request.raw);
+    discardBody(request.raw);
     throw error;
   } finally {
     watch.stop();
