@@ -18,8 +18,8 @@ export const errors = defineErrors('DB', {
   }),
   CLIENT_GONE: row({
     status: 499,
-    message: 'the client went away before its answer was there',
-    hint: 'Nothing more is done for it. What was not committed was rolled back.',
+    message: 'the client closed its connection before the answer',
+    hint: 'Its statement was cancelled, and uncommitted changes were rolled back.',
   }),
   TRANSACTION_TIMEOUT: row<{ ms: number }>({
     status: 504,
@@ -60,7 +60,7 @@ export const errors = defineErrors('DB', {
   }),
   ANSWER_BYTES: row<{ bytes: number; maximum: number }>({
     status: 400,
-    message: (p) => `the answer would have ${p.bytes} bytes or more; ${p.maximum} are the most`,
+    message: (p) => `the answer has at least ${p.bytes} bytes; the limit is ${p.maximum}`,
     hint: 'Ask for less: fewer columns or embedded rows, limit, or pages with after=. Accept: text/csv and application/x-ndjson stream rows without this limit.',
   }),
   ANSWER_BYTES_WRITE: row<{ reason: string }>({
@@ -71,30 +71,32 @@ export const errors = defineErrors('DB', {
   ANSWERS_FULL: row<{ bytes: number; maximum: number; share: boolean }>({
     status: 503,
     message: (p) =>
-      `answers of ${p.bytes} bytes are being read and sent; ${p.share ? 'this identity has its share of' : 'the most are'} ${p.maximum}`,
+      p.share
+        ? `this identity has its share of the ${p.maximum} bytes for answers`
+        : `answers of ${p.bytes} bytes are being read and sent; the limit is ${p.maximum}`,
     hint: 'Try again after Retry-After, or ask for less: fewer rows or columns, or pages with after=.',
     retryAfter: 1,
   }),
   LANE_PROTOCOL: row<{ type: string }>({
     status: 503,
-    message: (p) => `a message of type "${p.type}" came where a read's answer was expected`,
-    hint: 'Something between here and Postgres does not speak its protocol, version 3, or the statement is no read.',
+    message: (p) => `unexpected message of type "${p.type}" in the answer of a read`,
+    hint: 'The statement must be a read, and a proxy before Postgres must speak version 3 of its protocol.',
     retryAfter: 1,
   }),
   STREAM_PROTOCOL: row<{ type: number; length: number }>({
     status: 500,
-    message: (p) => `a message of type ${p.type} and ${p.length} bytes came in the middle of COPY`,
-    hint: 'Something between here and Postgres does not speak its protocol, version 3. Connect to the server itself.',
+    message: (p) => `unexpected message of type ${p.type} and ${p.length} bytes during COPY`,
+    hint: 'A proxy before Postgres must speak version 3 of its protocol. Connect to the server itself.',
   }),
   STREAM_STALLED: row<{ ms: number }>({
     status: 503,
-    message: (p) => `nobody has read from a stream for ${p.ms} ms; its connection was freed`,
-    hint: 'Read on, or ask for less: a filter, fewer columns, or pages by keyset.',
+    message: (p) => `the stream was not read for ${p.ms} ms; its connection was freed`,
+    hint: 'Read continuously, or ask for less: a filter, fewer columns, or pages by keyset.',
   }),
   STREAM_ABORTED: row({
     status: 499,
     message: 'the stream was aborted by its reader',
-    hint: 'Its connection is free again. Ask anew where that was not meant.',
+    hint: 'Its connection is free again. Send the request again if that was not intended.',
   }),
   STREAM_REQUEST: row<{ reason: string }>({
     status: 400,
@@ -160,8 +162,8 @@ export const errors = defineErrors('DB', {
   SCHEMA_DRIFTED: row<{ server: string; missing: number; unexpected: number }>({
     status: 500,
     message: (p) =>
-      `the schema "tidemark" on ${p.server} is not as the migrations made it: ${p.missing} things are missing, ${p.unexpected} are not ours`,
-    hint: 'Undo the changes that are listed, by hand: what is missing in the words of packages/db/schema.txt. Put what is yours into a schema of your own.',
+      `the schema "tidemark" on ${p.server} differs from the migrations: ${p.missing} objects are missing, ${p.unexpected} are unexpected`,
+    hint: 'Undo the listed changes by hand; packages/db/schema.txt has the missing definitions. Put your own objects into another schema.',
   }),
   MIGRATION_FAILED: row<{ name: string; reason: string }>({
     status: 500,
@@ -199,7 +201,7 @@ export const errors = defineErrors('DB', {
   SETTING_REFUSED: row<{ name: string }>({
     status: 500,
     message: (p) => `"${p.name.slice(0, 80)}" cannot be a setting of an identity`,
-    hint: "Only search_path, TimeZone and settings with a prefix of one's own may be given, such as request.headers.",
+    hint: 'Use search_path, TimeZone or a setting with a prefix, such as request.headers.',
   }),
   WAL_LEVEL: row<{ server: string; value: string }>({
     status: 500,

@@ -12,7 +12,7 @@ const config: FileStoreConfig = {
   FILES_S3_PATH_STYLE: true,
 };
 
-t.test('a folder, or a bucket, which needs no folder; one of them', async (t) => {
+t.test('takes a folder or a bucket, and requires one of them', async (t) => {
   t.same(fileStoreOptions({ ...config, TIDEMARK_FILES_DIR: '/files' }), { dir: '/files' });
   t.match(fileStoreOptions({ ...config, FILES_S3_BUCKET: 'images' }), { bucket: 'images', region: 'us-east-1' });
   t.throws(() => fileStoreOptions(config), { code: 'FILES_NO_STORE', hint: /TIDEMARK_FILES_DIR.*FILES_S3_BUCKET/ });

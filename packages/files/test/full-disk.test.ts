@@ -25,7 +25,7 @@ t.teardown(async () => {
   await rmdir(dir);
 });
 
-t.test('a full disk is a clear error, and what did fit is freed', { skip: reason ?? false }, async (t) => {
+t.test('reports a full disk, and frees what was written', { skip: reason ?? false }, async (t) => {
   const store = createLocalFileStore({ dir });
   const kept = await store.put(randomBytes(50_000), { limitBytes: 1e6 });
   await t.rejects(store.put(randomBytes(500_000), { limitBytes: 1e6 }), {

@@ -18,7 +18,7 @@ async function freshStore(t: Test) {
 }
 
 t.test(
-  'files and folders are for their owner alone, whatever the umask; older ones are tightened when the store opens',
+  'files and folders are private whatever the umask, and older ones become private when the store opens',
   async (t) => {
     const before = process.umask(0);
     t.teardown(() => process.umask(before));
@@ -44,7 +44,7 @@ t.test(
   },
 );
 
-t.test('a folder that holds other things too keeps the rights that it has', async (t) => {
+t.test('keeps the rights of a folder that contains other files', async (t) => {
   const { dir } = await freshStore(t);
   await chmod(dir, 0o755);
   await mkdir(path.join(dir, '00'), { mode: 0o755 });
@@ -56,7 +56,7 @@ t.test('a folder that holds other things too keeps the rights that it has', asyn
   t.same([await mode(key), await mode(path.dirname(key))], ['600', '700'], 'its own files are private all the same');
 });
 
-t.test('what is put can be opened, whole and in ranges', async (t) => {
+t.test('opens stored content whole and in ranges', async (t) => {
   const { store } = await freshStore(t);
   const bytes = randomBytes(200_000);
   const stored = await store.put(Readable.from([bytes.subarray(0, 70_000), bytes.subarray(70_000)]), LIMIT);
@@ -80,7 +80,7 @@ t.test('what is put can be opened, whole and in ranges', async (t) => {
   await t.rejects(store.read(stored.key, 199_999), { code: 'FILES_TOO_LARGE' });
 });
 
-t.test('any content in any pieces comes back the same', async (t) => {
+t.test('returns any content in any pieces unchanged', async (t) => {
   const { store } = await freshStore(t);
   await fc.assert(
     fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 50 }), { maxLength: 5 }), async (pieces) => {
@@ -91,7 +91,7 @@ t.test('any content in any pieces comes back the same', async (t) => {
   );
 });
 
-t.test('equal content is kept once, also when it arrives many times at once', async (t) => {
+t.test('stores equal content once, also when it arrives many times at once', async (t) => {
   const { store, temporary } = await freshStore(t);
   const bytes = randomBytes(10_000);
   const all = await Promise.all(Array.from({ length: 20 }, () => store.put(bytes, LIMIT)));
@@ -103,7 +103,7 @@ t.test('equal content is kept once, also when it arrives many times at once', as
   await t.rejects(store.open(all[0]!.key), { code: 'FILES_NOT_FOUND' });
 });
 
-t.test('an upload that is too large, fails or is aborted leaves nothing', async (t) => {
+t.test('leaves nothing of an upload that is too large, fails or is aborted', async (t) => {
   const { store, temporary } = await freshStore(t);
   await t.rejects(store.put(randomBytes(1001), { limitBytes: 1000 }), { code: 'FILES_TOO_LARGE' });
   async function* broken() {
@@ -140,7 +140,7 @@ t.test('a key cannot leave the folder', async (t) => {
   await t.rejects(store.open(`aa/aa/${sha}`), { code: 'FILES_NOT_FOUND' });
 });
 
-t.test('old temporary files are swept, young ones stay', async (t) => {
+t.test('sweeps old temporary files and keeps recent ones', async (t) => {
   const { store, dir, temporary } = await freshStore(t);
   t.equal(await store.sweepTemporary(0), 0, 'no folder yet');
   await mkdir(path.join(dir, 'tmp'));
@@ -152,7 +152,7 @@ t.test('old temporary files are swept, young ones stay', async (t) => {
   t.same(await temporary(), ['young']);
 });
 
-t.test('old orphans are swept; referenced, young and renewed content stays', async (t) => {
+t.test('sweeps old orphans and keeps referenced, recent and renewed content', async (t) => {
   const { store, dir } = await freshStore(t);
   const put = async (text: string, old: boolean) => {
     const { key } = await store.put(Buffer.from(text), LIMIT);
@@ -177,7 +177,7 @@ t.test('old orphans are swept; referenced, young and renewed content stays', asy
   t.same(await readdir(path.join(dir, 'tmp')), []);
 });
 
-t.test('a folder that cannot be used says so', async (t) => {
+t.test('reports a folder that cannot be used', async (t) => {
   const { dir } = await freshStore(t);
   await writeFile(path.join(dir, 'file'), 'x');
   const store = createLocalFileStore({ dir: path.join(dir, 'file') });

@@ -32,7 +32,7 @@ const file = (path: string, owner: string | null = null): NewFile => ({
   storageKey: `key of ${path}`,
 });
 
-t.test('what is inserted is found, as it was', async (t) => {
+t.test('finds inserted rows unchanged', async (t) => {
   const jobId = randomUUID();
   const [row] = await insert({ ...file('one/é "quoted"', 'ada'), jobId, metadata: { width: 3 } });
   t.match(row, { path: 'one/é "quoted"', size: 5_000_000_000, owner: 'ada', job_id: jobId, metadata: { width: 3 } });
@@ -41,7 +41,7 @@ t.test('what is inserted is found, as it was', async (t) => {
   t.same(await insert(), []);
 });
 
-t.test('policies decide what an identity sees', async (t) => {
+t.test('shows an identity the rows that policies allow', async (t) => {
   const rows = await insert(file('own/a', 'ada'), file('own/b', 'bob'), file('own/none', null), {
     ...file('own/all', null),
     ...everybody,
@@ -60,7 +60,7 @@ t.test('policies decide what an identity sees', async (t) => {
   );
 });
 
-t.test('a prefix is taken literally, and its pages are complete and in order', async (t) => {
+t.test('lists a literal prefix in complete, ordered pages', async (t) => {
   const names = ['p/', 'p/%', 'p/_x', 'p/A', 'p/a', 'p/a/1', 'p/aé', 'p/\\', 'p/😀', 'p/z'];
   await insert(...names.map((name) => file(name)), file('pa'), file('P/a'), file('p'));
   const all: string[] = [];
@@ -83,7 +83,7 @@ t.test('a prefix is taken literally, and its pages are complete and in order', a
   );
 });
 
-t.test('the list of a prefix uses the index, also under a policy', async (t) => {
+t.test('the list of a prefix uses the index under a policy as well', async (t) => {
   await pool.query(
     `with c as (
        insert into tidemark.file_contents (id, content_type, size, sha256, storage_key)
@@ -105,7 +105,7 @@ t.test('the list of a prefix uses the index, also under a policy', async (t) => 
   t.match(plan.map((row) => row['QUERY PLAN']).join('\n'), /Index Scan using files_path_prefix/);
 });
 
-t.test('a path that is taken is an error that names it, and nothing is inserted', async (t) => {
+t.test('refuses a taken path by name and inserts nothing', async (t) => {
   await insert(file('taken/1'));
   await t.rejects(insert(file('taken/0'), file('taken/1')), {
     code: 'FILES_PATH_TAKEN',
@@ -118,64 +118,61 @@ t.test('a path that is taken is an error that names it, and nothing is inserted'
   );
 });
 
-t.test('the keys that rows point at are told from the others', async (t) => {
+t.test('returns the keys that rows refer to', async (t) => {
   await insert(file('kept/1'));
   t.same(await registry.referenced(['key of kept/1', 'key of nothing']), new Set(['key of kept/1']));
 });
 
-t.test(
-  'an upload runs under the identity: its rights, its owner, and the service\u2019s word for the bytes',
-  async (t) => {
-    const upload = (path: string) => ({
-      path,
-      contentType: 'text/plain',
-      size: 3,
-      sha256: 'abc',
-      storageKey: `up ${path}`,
-    });
-    const { files, replaced } = await uploadFiles(database, as('ada'), [upload('up/1'), upload('up/2')]);
-    t.equal(replaced, 0);
-    t.match(files, [
-      { path: 'up/1', owner: 'ada', size: 3, sha256: 'abc', content_type: 'text/plain' },
-      { path: 'up/2' },
-    ]);
-    t.notOk('storage_key' in files[0]!);
-    t.equal((await registry.find(as('ada'), files[0]!.id))?.storage_key, 'up up/1');
-    t.equal((await registry.findByPath(as('bob'), 'up/1')) === undefined, true);
-    t.equal((await registry.findByPath(service, 'up/1', '~ada'))?.id, files[0]!.id);
-    await t.rejects(uploadFiles(database, as('ada'), [upload('up/1')]), { code: 'FILES_PATH_TAKEN' });
-    const bobs = await uploadFiles(database, as('bob'), [upload('up/1')], { replace: true });
-    t.match(bobs, { replaced: 0, files: [{ bucket: '~bob', path: 'up/1', owner: 'bob' }] }, 'another bucket');
-    await t.rejects(uploadFiles(database, as('bob'), [upload('up/3')], { owner: 'ada' }), { code: '42501' });
-    await t.rejects(uploadFiles(database, as('bob'), [upload('up/3')], { owner: null }), { code: '42501' });
-    await t.rejects(uploadFiles(database, as('bob'), [upload('jobs/3')]), { code: '42501' });
-    await t.rejects(uploadFiles(database, { role: 'anon', claims: '{}' }, [upload('up/3')]), { code: '42501' });
-    t.match((await uploadFiles(database, service, [upload('up/all')], { owner: null })).files[0], {
-      owner: null,
-      bucket: 'service',
-      visibility: 'private',
-    });
-    for (const target of [{ bucket: '~ada' }, { bucket: 'shared' }, { visibility: 'public' as const }]) {
-      await t.rejects(
-        uploadFiles(database, as('bob'), [upload('up/3')], target),
-        { code: '42501' },
-        JSON.stringify(target),
-      );
-    }
-    await t.rejects(uploadFiles(database, service, [upload('up/3')], { bucket: '~ada', owner: 'bob' }), {
-      code: '23514',
-    });
-    const again = await uploadFiles(database, as('ada'), [upload('up/1')], { replace: true });
-    t.equal(again.replaced, 1);
-    t.not(again.files[0]!.id, files[0]!.id);
-    t.equal(await registry.find(as('ada'), files[0]!.id), undefined);
-    const dry = await uploadFiles(database, as('ada'), [upload('up/dry')], { dryRun: true });
-    t.equal(await registry.find(as('ada'), dry.files[0]!.id), undefined);
-    t.same(await registry.referenced(['up up/dry', 'up up/1']), new Set(['up up/1']));
-  },
-);
+t.test('an upload has the rights and owner of the identity, and the hash and size of the service', async (t) => {
+  const upload = (path: string) => ({
+    path,
+    contentType: 'text/plain',
+    size: 3,
+    sha256: 'abc',
+    storageKey: `up ${path}`,
+  });
+  const { files, replaced } = await uploadFiles(database, as('ada'), [upload('up/1'), upload('up/2')]);
+  t.equal(replaced, 0);
+  t.match(files, [
+    { path: 'up/1', owner: 'ada', size: 3, sha256: 'abc', content_type: 'text/plain' },
+    { path: 'up/2' },
+  ]);
+  t.notOk('storage_key' in files[0]!);
+  t.equal((await registry.find(as('ada'), files[0]!.id))?.storage_key, 'up up/1');
+  t.equal((await registry.findByPath(as('bob'), 'up/1')) === undefined, true);
+  t.equal((await registry.findByPath(service, 'up/1', '~ada'))?.id, files[0]!.id);
+  await t.rejects(uploadFiles(database, as('ada'), [upload('up/1')]), { code: 'FILES_PATH_TAKEN' });
+  const bobs = await uploadFiles(database, as('bob'), [upload('up/1')], { replace: true });
+  t.match(bobs, { replaced: 0, files: [{ bucket: '~bob', path: 'up/1', owner: 'bob' }] }, 'another bucket');
+  await t.rejects(uploadFiles(database, as('bob'), [upload('up/3')], { owner: 'ada' }), { code: '42501' });
+  await t.rejects(uploadFiles(database, as('bob'), [upload('up/3')], { owner: null }), { code: '42501' });
+  await t.rejects(uploadFiles(database, as('bob'), [upload('jobs/3')]), { code: '42501' });
+  await t.rejects(uploadFiles(database, { role: 'anon', claims: '{}' }, [upload('up/3')]), { code: '42501' });
+  t.match((await uploadFiles(database, service, [upload('up/all')], { owner: null })).files[0], {
+    owner: null,
+    bucket: 'service',
+    visibility: 'private',
+  });
+  for (const target of [{ bucket: '~ada' }, { bucket: 'shared' }, { visibility: 'public' as const }]) {
+    await t.rejects(
+      uploadFiles(database, as('bob'), [upload('up/3')], target),
+      { code: '42501' },
+      JSON.stringify(target),
+    );
+  }
+  await t.rejects(uploadFiles(database, service, [upload('up/3')], { bucket: '~ada', owner: 'bob' }), {
+    code: '23514',
+  });
+  const again = await uploadFiles(database, as('ada'), [upload('up/1')], { replace: true });
+  t.equal(again.replaced, 1);
+  t.not(again.files[0]!.id, files[0]!.id);
+  t.equal(await registry.find(as('ada'), files[0]!.id), undefined);
+  const dry = await uploadFiles(database, as('ada'), [upload('up/dry')], { dryRun: true });
+  t.equal(await registry.find(as('ada'), dry.files[0]!.id), undefined);
+  t.same(await registry.referenced(['up up/dry', 'up up/1']), new Set(['up up/1']));
+});
 
-t.test('a client cannot make a row by itself, nor see where bytes are', async (t) => {
+t.test('a client can neither insert rows itself nor see storage keys', async (t) => {
   const [own] = (
     await uploadFiles(database, as('ada'), [
       { path: 'forge/1', contentType: 't', size: 1, sha256: 's', storageKey: 'k' },

@@ -43,7 +43,7 @@ for (const size of [0, 1, 200_000, 5 * 1024 ** 2, 12_000_000]) {
   });
 }
 
-t.test('what is too large, broken off or fails midway leaves nothing', async (t) => {
+t.test('leaves nothing of an upload that is too large, aborted or fails', async (t) => {
   const bytes = randomBytes(12_000_000);
   await t.rejects(store.put(bytes, { limitBytes: bytes.length - 1 }), { code: 'FILES_TOO_LARGE' });
   const abort = new AbortController();
@@ -62,7 +62,7 @@ t.test('what is too large, broken off or fails midway leaves nothing', async (t)
   t.equal(await store.sweepOrphans(-60_000, async () => new Set()), 0, 'no object is left');
 });
 
-t.test('orphans are swept, the referenced and the foreign stay', async (t) => {
+t.test('sweeps orphans, and keeps referenced and foreign objects', async (t) => {
   const [kept, orphan] = await Promise.all([store.put(randomBytes(10), LIMIT), store.put(randomBytes(10), LIMIT)]);
   const foreign = createS3FileStore({ ...settings, prefix: 'other/' });
   t.teardown(() => foreign.close());
@@ -74,7 +74,7 @@ t.test('orphans are swept, the referenced and the foreign stay', async (t) => {
   t.ok(await foreign.stat(other.key));
 });
 
-t.test('a bucket that is missing, and a key that is none', async (t) => {
+t.test('reports a missing bucket and an invalid key', async (t) => {
   const nowhere = createS3FileStore({ ...settings, bucket: 'nowhere' });
   t.teardown(() => nowhere.close());
   await t.rejects(nowhere.put(randomBytes(10), LIMIT), {
@@ -90,7 +90,7 @@ function* pieces(bytes: Buffer) {
   for (let at = 0; at < bytes.length; at += 70_000) yield bytes.subarray(at, at + 70_000);
 }
 
-t.test('a server that takes connections and says nothing is given up', async (t) => {
+t.test('gives up a server that accepts connections and does not answer', async (t) => {
   const sockets = new Set<Socket>();
   const silent = createServer((socket) => sockets.add(socket));
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));

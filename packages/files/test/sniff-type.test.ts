@@ -15,7 +15,7 @@ const heads = {
   empty: Buffer.alloc(0),
 };
 
-t.test('signatures', async (t) => {
+t.test('recognises types by their signatures', async (t) => {
   t.same(
     Object.values(heads).map((head) => sniffType(head)),
     [
@@ -34,7 +34,7 @@ t.test('signatures', async (t) => {
   );
 });
 
-t.test('what the sender says and what the bytes say', async (t) => {
+t.test('compares the declared type with the bytes', async (t) => {
   for (const [declared, head, type] of [
     [undefined, heads.png, 'image/png'],
     ['', heads.text, 'application/octet-stream'],
@@ -62,7 +62,7 @@ t.test('what the sender says and what the bytes say', async (t) => {
   }
 });
 
-t.test('what may be shown in place', async (t) => {
+t.test('allows inline display only for types without script', async (t) => {
   for (const type of ['image/png', 'IMAGE/PNG', 'text/plain; charset=utf-8', 'video/mp4'])
     t.ok(isInlineSafe(type), type);
   for (const type of [

@@ -4,7 +4,7 @@ import { SNIFF_BYTES, sniffImage } from '../src/sniff.ts';
 
 const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex');
 
-t.test('the first bytes decide', async (t) => {
+t.test('recognises images by their first bytes', async (t) => {
   const table: [string, Uint8Array, string | undefined][] = [
     ['png', hex('89504e470d0a1a0a 0000000d'), 'image/png'],
     ['jpeg with JFIF', hex('ffd8ffe0 00104a464946'), 'image/jpeg'],
@@ -21,7 +21,7 @@ t.test('the first bytes decide', async (t) => {
   for (const [name, bytes, type] of table) t.equal(sniffImage(bytes), type, name);
 });
 
-t.test('only the first bytes count, at any offset of the underlying memory', async () => {
+t.test('looks only at the first bytes, at any offset of the underlying memory', async () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 12, maxLength: 40 }), fc.nat(16), (bytes, offset) => {
       const memory = new Uint8Array(offset + bytes.length);

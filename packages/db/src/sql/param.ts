@@ -22,7 +22,7 @@ export function encodeStatement(statement: Statement): EncodedStatement {
   if (text.includes('\0'))
     throw errors.INVALID_PARAMETER({ value: JSON.stringify(text), reason: 'it has a zero byte' });
   if (params !== undefined && params.length > MAX_PARAMS) {
-    throw errors.INVALID_PARAMETER({ value: `list of ${params.length}`, reason: `${MAX_PARAMS} is the most` });
+    throw errors.INVALID_PARAMETER({ value: `list of ${params.length}`, reason: `at most ${MAX_PARAMS} are possible` });
   }
   return {
     text,
@@ -53,7 +53,7 @@ function encodeObject(value: object): string {
   }
   if (value instanceof Date) {
     if (Number.isNaN(value.getTime())) {
-      throw errors.INVALID_PARAMETER({ value: 'Invalid Date', reason: 'it is no point in time' });
+      throw errors.INVALID_PARAMETER({ value: 'Invalid Date', reason: 'it is not a valid date' });
     }
     return isoDate(value);
   }

@@ -24,7 +24,7 @@ async function growth(work: () => Promise<unknown>): Promise<number> {
   return (Math.max(most, process.memoryUsage.rss()) - before) / MB;
 }
 
-t.test('an answer over the limit is refused before it is held, whatever way it takes', async (t) => {
+t.test('refuses an answer over the limit before it is in memory, on every kind of connection', async (t) => {
   const { db } = await openTestDatabase(t, { answerMaxBytes: 3 * MB });
   const refused = { code: 'DB_ANSWER_BYTES', status: 400, hint: /after=.*text\/csv.*ndjson/ };
   const identity = as('a');
@@ -48,14 +48,14 @@ t.test('an answer over the limit is refused before it is held, whatever way it t
   await t.rejects(
     write,
     { code: 'DB_ANSWER_BYTES_WRITE', message: /unknown/ },
-    'a write says that it may have happened',
+    'the error of a write says that it may have happened',
   );
   t.equal((await read(db, 2 * MB)).rows[0]!.body.length, 2 * MB, 'one under the limit is answered');
   await until('nothing is counted any more', () => db.answers.stats().bytes === 0);
   t.match(db.answers.stats(), { tooLargeTotal: 8, refusedTotal: 0 });
 });
 
-t.test('on a shared connection the others are answered all the same', async (t) => {
+t.test('answers the other reads of a pipeline when one answer is refused', async (t) => {
   const { db } = await openTestDatabase(t, { replica: false, answerMaxBytes: MB, pools: { write: { max: 4 } } });
   const { statements } = db.pools.write as ConnectionPool;
   await until('reads of this text share a connection', async () => {
@@ -79,7 +79,7 @@ t.test('on a shared connection the others are answered all the same', async (t) 
   t.equal(db.answers.stats().bytes, 0);
 });
 
-t.test('a statement that is itself at fault is not repeated on the primary', async (t) => {
+t.test('does not repeat a failing statement on the primary', async (t) => {
   const { db } = await openTestDatabase(t, { answerMaxBytes: MB });
   await until('the replica answers', async () => (await read(db, 1)).source === 'replica');
   const before = db.pools.write.stats().acquiredTotal;
@@ -92,7 +92,7 @@ t.test('a statement that is itself at fault is not repeated on the primary', asy
   t.equal((await read(db, 1)).source, 'replica', 'and the replica is not suspected');
 });
 
-t.test('answers that are read at once have a total, and an identity a share of it while it is short', async (t) => {
+t.test('limits all answers together, and an identity to its share while the total is scarce', async (t) => {
   const { db } = await openTestDatabase(t, { replica: false, answerMaxBytes: 8 * MB, answersTotalBytes: 16 * MB });
   const releases = [1, 2].map(() => db.answers.hold(5 * MB, () => answerKey(as('a'))));
   await t.rejects(read(db, MB, 'a'), { code: 'DB_ANSWERS_FULL', status: 503, retryAfter: 1, message: /share/ });
@@ -102,15 +102,11 @@ t.test('answers that are read at once have a total, and an identity a share of i
   const many = { ...as('c'), claims: '{"jti":"of another token"}' };
   const client = { key: answerKey(as('a')), isGone: false, onGone: () => () => undefined };
   const asked = db.read({ identity: many, client, statement: { text: LONG, params: [MB, 'a'] } });
-  await t.rejects(
-    asked,
-    { code: 'DB_ANSWERS_FULL', message: /share/ },
-    'whatever the claims, a client is what it says',
-  );
+  await t.rejects(asked, { code: 'DB_ANSWERS_FULL', message: /share/ }, 'the key of a client goes before its claims');
   t.equal(
     (await read(db, 5 * MB, 'd')).rows.length,
     1,
-    'who holds nothing gets one answer, though it is over the share',
+    'an identity without answers gets one, though it is over the share',
   );
   for (const release of releases) release!();
   releases[0]!();
@@ -119,7 +115,7 @@ t.test('answers that are read at once have a total, and an identity a share of i
   t.equal(db.answers.stats().refusedTotal, 3);
 });
 
-t.test('however the bytes are cut, the meter counts messages as they are', (t) => {
+t.test('counts messages independently of how the bytes are split', (t) => {
   const message = fc.record({ type: fc.constantFrom('D', 'C', 'Z', 'N'), body: fc.uint8Array({ maxLength: 40_000 }) });
   fc.assert(
     fc.property(fc.array(message, { maxLength: 12 }), fc.array(fc.nat(5_000), { maxLength: 40 }), (messages, cuts) => {

@@ -18,14 +18,14 @@ const EXPECTED: Record<ConnectionState, Record<ConnectionEvent, ConnectionState 
   gone: { connected: 'gone', acquire: null, release: 'gone', retire: 'gone', lost: 'gone' },
 };
 
-t.test('every state takes every event as the table says', async (t) => {
+t.test('every state handles every event as the table says', async (t) => {
   for (const state of CONNECTION_STATES) {
     for (const event of CONNECTION_EVENTS)
       t.equal(nextConnectionState(state, event), EXPECTED[state][event], `${state}: ${event}`);
   }
 });
 
-t.test('over any sequence: gone stays gone, a lost slot is gone, and only an idle one is acquired', async () => {
+t.test('over any sequence, gone is final, a lost connection is gone, and only an idle one is acquired', async () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom(...CONNECTION_EVENTS), { maxLength: 40 }), (events) => {
       let state: ConnectionState = 'connecting';

@@ -15,7 +15,7 @@ const MEMORY = `select pg_backend_pid() as pid, coalesce(sum(total_bytes) filter
 const hostile = (attempt: number, embeds: number) =>
   `select ${Array.from({ length: embeds }, (_, n) => `(select count(*) from notes a${attempt}_${n} where a${attempt}_${n}.owner = $1) as c${attempt}_${n}`).join(', ')}`;
 
-t.test('texts that come once are not prepared, whatever their number', async (t) => {
+t.test('does not prepare texts that occur once, whatever their number', async (t) => {
   const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 1, preparedBytes: 4 * MIB } } });
   const memory = async () => (await db.pools.write.query(MEMORY))[0] as { pid: number; bytes: number };
   const residentBytes = async (pid: number) =>
@@ -33,7 +33,7 @@ t.test('texts that come once are not prepared, whatever their number', async (t)
   t.ok(grown < 24 * MIB, `its process grew by ${grown} bytes`);
 });
 
-t.test('texts that repeat are prepared within the budget; a full connection is replaced', async (t) => {
+t.test('prepares repeated texts within the budget, and replaces a full connection', async (t) => {
   const preparedBytes = 4 * MIB;
   const { db, events } = await openTestDatabase(t, { replica: false, pools: { write: { max: 1, preparedBytes } } });
   const backends = new Set<number>();
@@ -56,7 +56,7 @@ t.test('texts that repeat are prepared within the budget; a full connection is r
   t.ok(held! > 0 && held! <= preparedBytes, `the gauge says ${held}`);
   t.notOk(
     events.some(({ type }) => type === 'db.connection_lost'),
-    'a replacement is no fault',
+    'a replacement is not reported as a fault',
   );
   const huge = { text: hostile(1_000, 150), params: ['a'] };
   for (let run = 0; run < 3; run++) await db.read({ identity: as('a'), statement: huge });
@@ -64,7 +64,7 @@ t.test('texts that repeat are prepared within the budget; a full connection is r
   t.ok(row!.bytes < preparedBytes, 'one that would take most of the budget is never prepared');
 });
 
-t.test('what a view costs is not in its text: the backend is asked', async (t) => {
+t.test('asks the backend for the memory of views, which their text does not show', async (t) => {
   const preparedBytes = 4 * MIB;
   const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 1, preparedBytes } } });
   let most = 0;
@@ -81,7 +81,7 @@ t.test('what a view costs is not in its text: the backend is asked', async (t) =
   t.ok(db.pools.write.stats().replacedTotal! > 0);
 });
 
-t.test('a transaction and a window prepare within the budget, too', async (t) => {
+t.test('transactions and pipelines prepare within the budget, too', async (t) => {
   const preparedBytes = 2 * MIB;
   const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 1, preparedBytes } } });
   const bytes = await db.pools.write.transaction(
@@ -102,7 +102,7 @@ t.test('a transaction and a window prepare within the budget, too', async (t) =>
   }
 });
 
-t.test('a pipeline closes what was used longest ago', async (t) => {
+t.test('a pipeline closes the least recently used statement', async (t) => {
   const preparedBytes = MIB;
   const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 4, preparedBytes } } });
   const { admin, write } = db.pools;
@@ -135,7 +135,7 @@ t.test('a pipeline closes what was used longest ago', async (t) => {
   t.ok(pipelined.bytes < 3 * preparedBytes, `${pipelined.bytes} bytes`);
 });
 
-t.test('a budget never goes over its limit, and a pipeline closes each statement that it has given up, once', (t) => {
+t.test('the budget never exceeds its limit, and a pipeline closes each dropped statement once', (t) => {
   const run = fc.record({ role: fc.constantFrom('anon', 'authenticated'), text: fc.integer({ min: 0, max: 40 }) });
   const holds = fc.property(fc.array(run, { maxLength: 200 }), (runs) => {
     const budget = new PreparedBudget(MIB);
@@ -158,7 +158,7 @@ t.test('a budget never goes over its limit, and a pipeline closes each statement
   t.end();
 });
 
-t.test('a text is known again among some thousand others', (t) => {
+t.test('recognises a text among some thousand others', (t) => {
   const recent = new RecentTexts();
   t.equal(recent.repeats('select 1'), false);
   t.equal(recent.repeats('select 1'), true);

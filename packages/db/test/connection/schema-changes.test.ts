@@ -81,7 +81,7 @@ const SILENT: Readonly<Record<string, Case>> = {
   'numeric to real': retyped('numeric', '0.1', 'real', '0.1'),
 };
 
-t.test('statements that were prepared before answer as those that are parsed anew', async (t) => {
+t.test('a prepared statement answers like a new one after a change of the schema', async (t) => {
   const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 4 } } });
   const { admin, write } = db.pools;
   const script = async (text: string) => {
@@ -116,7 +116,7 @@ t.test('statements that were prepared before answer as those that are parsed ane
   }
 });
 
-t.test('on a replica, statements are prepared anew once it has replayed the change', async (t) => {
+t.test('a replica prepares statements anew once it has replayed the change', async (t) => {
   const { db } = await openTestDatabase(t, { pools: { read: { max: 4 } } });
   const { admin } = db.pools;
   await admin.query('create table x (id int, at timestamp)');
@@ -134,7 +134,7 @@ t.test('on a replica, statements are prepared anew once it has replayed the chan
   await until('the replica compares moments', async () => (await read('2026-01-01 01:00+01')) === 'replica 1');
 });
 
-t.test('a value that is refused for itself is told as such', async (t) => {
+t.test('reports an invalid value as such', async (t) => {
   const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 4 } } });
   const read = (id: string) =>
     db.read({ identity: as('a'), statement: { text: 'select * from notes where id = $1', params: [id] } });

@@ -26,7 +26,7 @@ async function certificate(folder: string, name: string) {
   return { ca, cert, key };
 }
 
-t.test('TLS as the URL asks for it: encrypted, and the server proven', async (t) => {
+t.test('uses TLS as the URL asks for it, and verifies the server', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'tidemark-tls-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   const [ours, other] = await Promise.all([certificate(folder, 'ours'), certificate(folder, 'other')]);
@@ -82,6 +82,6 @@ t.test('TLS as the URL asks for it: encrypted, and the server proven', async (t)
   t.same(
     sessions.filter(({ ssl, version }) => !ssl || !version.startsWith('TLSv1.')),
     [],
-    'every one of them over TLS',
+    'every connection uses TLS',
   );
 });

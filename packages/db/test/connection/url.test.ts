@@ -1,7 +1,7 @@
 import t from 'tap';
 import { parseConnectionUrl } from '../../src/connection/url.ts';
 
-t.test('the parts of a URL are found where libpq finds them', async (t) => {
+t.test('reads the parts of a URL as libpq does', async (t) => {
   t.match(parseConnectionUrl('postgres://u%40x:p%2F@db.example:6000/shop?sslmode=require&search_path=a'), {
     host: 'db.example',
     port: 6000,
@@ -18,7 +18,7 @@ t.test('the parts of a URL are found where libpq finds them', async (t) => {
   t.equal(parseConnectionUrl('postgres://u@[::1]:5432/d').host, '::1');
 });
 
-t.test('a bad URL is named with its fault and without its password', async (t) => {
+t.test('names the fault of an invalid URL without its password', async (t) => {
   for (const url of [
     'db.example',
     'http://u:geheim@db/d',

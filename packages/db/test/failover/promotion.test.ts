@@ -10,7 +10,7 @@ const FOLLOWED: PromotedServer = { ...NEW, epoch: 'bbbbbbbbb', epochTimeline: 2 
 const stay = (reason: RegExp) => ({ kind: 'stay', reason });
 const follow = (index: number, mint: boolean) => ({ kind: 'follow', index, mint });
 
-t.test('which primary is followed', async (t) => {
+t.test('follows a promoted replica only when it is the one new primary', async (t) => {
   const cases: [what: string, PresentPrimary, (PromotedServer | undefined)[], object][] = [
     ['nothing promoted', GONE, [undefined], stay(/no replica/)],
     ['the primary is gone', GONE, [undefined, NEW], follow(1, true)],
@@ -43,7 +43,7 @@ t.test('which primary is followed', async (t) => {
 const insert = (body: string) => ({ text: "insert into notes (owner, body) values ('a', $1)", params: [body] });
 const bodies = { text: 'select body from notes order by body' };
 
-t.test('writes follow a promoted replica once the primary is gone, and never go back to it', async (t) => {
+t.test('moves writes to a promoted replica once the primary is gone, and never back', async (t) => {
   const { db, stack, url, replicaUrl, events } = await openOwnDatabase(t, { failoverAfterMs: 300 });
   const replica = stack.replicas[0]!;
   const write = (body: string) => db.write({ identity: as('a'), statements: [insert(body)] });
@@ -109,7 +109,7 @@ t.test('writes follow a promoted replica once the primary is gone, and never go 
   const [there] = await stack.primary.query<{ n: number }>("select count(*)::int as n from notes where body ~ '^[45]'");
   t.equal(there!.n, 0, 'nothing more was written to the old one');
 
-  // Whoever starts now, with the old addresses and the old primary running, goes where the others are.
+  // An instance that starts now with the old addresses follows the others, though the old primary runs.
   const late = await openDatabase({ primaryUrl: url, replicaUrls: [replicaUrl], applicationName: 'late' });
   t.teardown(() => late.close());
   t.equal(late.primaryUrl(), replicaUrl);
@@ -118,7 +118,7 @@ t.test('writes follow a promoted replica once the primary is gone, and never go 
   t.same(
     acknowledged.filter((body) => !kept.includes(body)),
     [],
-    'every write that was acknowledged there is there',
+    'every acknowledged write is there',
   );
   t.ok(kept.includes('5: still here'));
 });

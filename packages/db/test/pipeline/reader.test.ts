@@ -171,7 +171,7 @@ const ORDERS: [name: string, reads: Partial<PipelinedRead>[], messages: Buffer[]
   ],
 ];
 
-t.test('reads settle with what the messages say, in every order that Postgres has', async (t) => {
+t.test('settles reads by their messages, in every order that Postgres sends', async (t) => {
   for (const [name, reads, messages, expected] of ORDERS) {
     const { reader, expect, done } = open();
     const sent = reads.map((settings) => expect(settings));
@@ -181,7 +181,7 @@ t.test('reads settle with what the messages say, in every order that Postgres ha
   }
 });
 
-t.test('it makes no difference how the network splits the bytes', async (t) => {
+t.test('gives the same results however the network splits the bytes', async (t) => {
   const order = fc.constantFrom(...ORDERS.slice(0, -3));
   const property = fc.property(
     fc.array(order, { minLength: 1, maxLength: 6 }),
@@ -218,7 +218,7 @@ t.test('more transactions than the list keeps are settled in order', async (t) =
   t.equal(sent[200]!.error, undefined);
 });
 
-t.test('what is prepared becomes ready, and absent again when preparing it failed', async (t) => {
+t.test('a prepared statement becomes ready, and absent again when preparing failed', async (t) => {
   const prepared = (): Prepared => ({ name: 'p', state: 'parsing', columns: [] });
   const [set, statement] = [prepared(), prepared()];
   const { reader, expect } = open();

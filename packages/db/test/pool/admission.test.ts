@@ -106,7 +106,7 @@ const step = fc.oneof(
 );
 
 t.test(
-  'whatever comes: no connection is idle while somebody waits who may have it, and no identity takes the reserve',
+  'leaves no connection idle while a request that may have it waits, and no identity takes the reserve',
   async () => {
     const property = fc.asyncProperty(
       fc.integer({ min: 1, max: 45 }),
@@ -132,7 +132,7 @@ t.test(
   },
 );
 
-t.test('a connection goes to the identity that holds the fewest, within one to the first that came', async (t) => {
+t.test('gives a connection to the identity that holds the fewest, and within it to the oldest request', async (t) => {
   const pool = new Model(10);
   for (let n = 0; n < 20; n++) pool.ask('flood');
   t.equal(pool.of('flood'), 9, 'alone it has all but the reserve');
@@ -147,7 +147,7 @@ t.test('a connection goes to the identity that holds the fewest, within one to t
   t.equal(await pool.end(), true, 'and everyone is served');
 });
 
-t.test('whoever holds a connection for long is served as well, however many others come', async () => {
+t.test('serves an identity with long leases, however many others come', async () => {
   const property = fc.asyncProperty(
     fc.integer({ min: 4, max: 30 }),
     fc.integer({ min: 1, max: 5 }),
@@ -172,31 +172,28 @@ t.test('whoever holds a connection for long is served as well, however many othe
   await fc.assert(property, { numRuns: 50 });
 });
 
-t.test(
-  'the places in line are shared: one identity fills half of them, and who comes then still gets one',
-  async (t) => {
-    const pool = new Admission(poolOptions('analytics', { max: 1, waitingLimit: 40 }));
-    const never = () => new Error('the test ended first');
-    // Waits that are still open reject when the test ends.
-    const wait = (key: string) => void pool.wait({ key, ms: 30_000, timedOut: never }).catch(() => undefined);
-    let places = 0;
-    while (!pool.refuses('flood', false)) {
-      wait('flood');
-      places += 1;
-    }
-    t.equal(places, 20);
-    for (const key of ['a', 'a', 'b']) {
-      t.equal(pool.refuses(key, false), false, `${key} gets a place`);
-      wait(key);
-    }
-    t.equal(pool.refuses('a', false), true, 'two are the share of each');
-    for (let n = 0; n < 17; n++) wait(`other ${n}`);
-    t.equal(pool.refuses('one more', false), true, 'all are taken');
-    pool.rejectAll(never);
-  },
-);
+t.test('one identity may take half of the waiting places, and others still get one', async (t) => {
+  const pool = new Admission(poolOptions('analytics', { max: 1, waitingLimit: 40 }));
+  const never = () => new Error('the test ended first');
+  // Waits that are still open reject when the test ends.
+  const wait = (key: string) => void pool.wait({ key, ms: 30_000, timedOut: never }).catch(() => undefined);
+  let places = 0;
+  while (!pool.refuses('flood', false)) {
+    wait('flood');
+    places += 1;
+  }
+  t.equal(places, 20);
+  for (const key of ['a', 'a', 'b']) {
+    t.equal(pool.refuses(key, false), false, `${key} gets a place`);
+    wait(key);
+  }
+  t.equal(pool.refuses('a', false), true, 'two are the share of each');
+  for (let n = 0; n < 17; n++) wait(`other ${n}`);
+  t.equal(pool.refuses('one more', false), true, 'all are taken');
+  pool.rejectAll(never);
+});
 
-t.test('a queue that is too slow refuses those who made it long, and not who has nothing in it', async (t) => {
+t.test('a slow queue refuses the identities that made it long, and not new ones', async (t) => {
   const pool = new Admission(poolOptions('analytics', { max: 4, waitingLimit: 400, queueTargetMs: 100 }));
   const connections = Array.from({ length: 4 }, newConnection);
   for (const connection of connections) pool.offer(connection);

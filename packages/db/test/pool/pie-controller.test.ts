@@ -37,7 +37,7 @@ function simulate(targetMs: number, perSecond: number, load: number, ms: number,
   return outcome;
 }
 
-t.test('whatever the load: the delay settles around the target, and the server is never idle for it', async (t) => {
+t.test('under any overload the delay settles around the target, and the server is never idle', async (t) => {
   let seed = 1;
   const random = () => {
     seed = (seed * 16_807) % 2_147_483_647;
@@ -57,11 +57,11 @@ t.test('whatever the load: the delay settles around the target, and the server i
   }
 });
 
-t.test('below capacity nobody is refused', async (t) => {
+t.test('refuses no request below capacity', async (t) => {
   for (const load of [0.2, 0.9, 0.99]) t.equal(simulate(250, 1_000, load, 5_000, Math.random).refused, 0);
 });
 
-t.test('a burst passes, and an end of the load ends the refusals', async (t) => {
+t.test('admits a burst, and stops refusing when the load ends', async (t) => {
   const control = new PieController(250, 0);
   control.update(120, 20);
   t.equal(control.refuses(0), false, 'below half of the target');
@@ -71,7 +71,7 @@ t.test('a burst passes, and an end of the load ends the refusals', async (t) => 
   t.equal(control.refuses(0), false);
 });
 
-t.test('the probability stays in bounds', async () => {
+t.test('keeps the probability in its bounds', async () => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(fc.double({ min: 0, max: 1e6, noNaN: true }), fc.integer({ min: 0, max: 5_000 }))),

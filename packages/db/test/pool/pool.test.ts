@@ -5,7 +5,7 @@ import { as, openTestDatabase, until } from '../open-test-database.ts';
 
 const SLEEP = 'select pg_sleep($1::float8)';
 
-t.test('no more connections than max; past the waiting limit refused at once; too long a wait ends', async (t) => {
+t.test('opens at most max connections, refuses requests beyond the waiting limit, and ends long waits', async (t) => {
   const { db, events } = await openTestDatabase(t, { replica: false, pools: { write: { max: 2, waitingLimit: 3 } } });
   const { write } = db.pools;
   const busy = [write.query(SLEEP, [2]), write.query(SLEEP, [2])];
@@ -27,14 +27,14 @@ t.test('no more connections than max; past the waiting limit refused at once; to
   );
 });
 
-t.test('those who wait are served in the order of their arrival', async (t) => {
+t.test('serves waiting requests in the order of arrival', async (t) => {
   const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 1 } } });
   const order: number[] = [];
   await Promise.all([1, 2, 3, 4, 5].map((n) => db.pools.write.query('select 1').then(() => order.push(n))));
   t.same(order, [1, 2, 3, 4, 5]);
 });
 
-t.test('a transaction is undone when its work throws, and cannot hide a failed statement', async (t) => {
+t.test('rolls back a transaction whose work throws or hides a failed statement', async (t) => {
   const { db } = await openTestDatabase(t, { replica: false });
   const { write } = db.pools;
   const insert = "insert into notes (owner, body) values ('a', 'x')";
@@ -71,7 +71,7 @@ t.test('a transaction is undone when its work throws, and cannot hide a failed s
   t.equal(rows.length, 0, 'an identity holds in it');
 });
 
-t.test('a leak is reported once with its route, age and place, and taken back when asked to', async (t) => {
+t.test('reports a leak once with route, age and stack, and takes the lease back on request', async (t) => {
   const { db, events } = await openTestDatabase(t, {
     replica: false,
     pools: { write: { max: 2, leakThresholdMs: 100, leakReclaimMs: 600 } },
@@ -93,7 +93,7 @@ t.test('a leak is reported once with its route, age and place, and taken back wh
   t.equal(db.pools.write.stats().leaksTotal, 1);
 });
 
-t.test("a statement's own limit is kept by the server, and the next one has the pool's again", async (t) => {
+t.test("the server enforces a statement's own limit, and the next one has the pool's again", async (t) => {
   const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 1, statementTimeoutMs: 5_000 } } });
   const { write } = db.pools;
   await t.rejects(write.query(SLEEP, [3], { timeoutMs: 50 }), { code: '57014', status: 504 });
@@ -103,7 +103,7 @@ t.test("a statement's own limit is kept by the server, and the next one has the 
   });
 });
 
-t.test('connections come and go with the load: idle ones close down to min, worn ones are replaced', async (t) => {
+t.test('closes idle connections down to min, and replaces old ones', async (t) => {
   const { db } = await openTestDatabase(t, {
     replica: false,
     pools: { write: { min: 1, max: 6, idleTimeoutMs: 100 }, admin: { max: 2, lifetimeMs: 300 } },
@@ -121,7 +121,7 @@ t.test('connections come and go with the load: idle ones close down to min, worn
   t.ok(prepared[0]!.n < 50, `a fresh connection has ${prepared[0]!.n}`);
 });
 
-t.test('close waits for what is under way, up to its deadline', async (t) => {
+t.test('close() waits for running statements up to its deadline', async (t) => {
   const { db } = await openTestDatabase(t, { replica: false });
   const done = db.pools.write.query(SLEEP, [0.2]);
   const lost = t.rejects(db.pools.analytics.query(SLEEP, [30]), { code: 'DB_POOL_CLOSED' });
@@ -134,7 +134,7 @@ t.test('close waits for what is under way, up to its deadline', async (t) => {
   await t.rejects(db.pools.write.query('select 1'), { code: 'DB_POOL_CLOSED' });
 });
 
-t.test('impossible limits are refused by name', async (t) => {
+t.test('refuses an invalid option by name', async (t) => {
   const bad = { min: 5, max: 2 };
   await t.rejects(openTestDatabase(t, { replica: false, pools: { read: bad } }), {
     code: 'DB_POOL_OPTION',
@@ -142,7 +142,7 @@ t.test('impossible limits are refused by name', async (t) => {
   });
 });
 
-t.test('pools of all instances that would not fit on the server are reported, with the numbers', async (t) => {
+t.test('reports pools of all instances that do not fit on the server, with the numbers', async (t) => {
   const { url, events } = await openTestDatabase(t, { replica: false });
   const notFitting = (all: DbEvent[]) => all.filter((event) => event.type === 'db.too_few_connections');
   t.same(notFitting(events), []);

@@ -19,7 +19,7 @@ const state = (over: Partial<LimitState> = {}): LimitState => ({
   ...over,
 });
 
-t.test('one step at a time', async (t) => {
+t.test('computes each step of the limit', async (t) => {
   const cases: [what: string, LimitState, LimitWindow, Partial<LimitState>][] = [
     ['no queue: one more, and a tenth', state({ limit: 20 }), window(), { limit: 23 }],
     ['never over max', state({ limit: 49 }), window(), { limit: 50 }],
@@ -93,7 +93,7 @@ const server = fc.record({
   serviceMs: fc.double({ min: 0.5, max: 50, noNaN: true }),
 });
 
-t.test('whatever the server: all it can do, not much more under way, and it stays there', async (t) => {
+t.test('reaches the throughput of any server with a short queue, and stays there', async (t) => {
   fc.assert(
     fc.property(server, fc.integer({ min: 1, max: 1e9 }), (server, seed) => {
       const settled = run(server, 60, initialLimit(BOUNDS.max), 0, noiseOf(seed));
@@ -108,7 +108,7 @@ t.test('whatever the server: all it can do, not much more under way, and it stay
   t.pass();
 });
 
-t.test('it recovers when the statements or the server become others', async (t) => {
+t.test('adapts when the statements or the server change', async (t) => {
   fc.assert(
     fc.property(server, server, fc.integer({ min: 1, max: 1e9 }), (first, second, seed) => {
       const before = run(first, 100, initialLimit(BOUNDS.max), 0, noiseOf(seed));
@@ -122,7 +122,7 @@ t.test('it recovers when the statements or the server become others', async (t) 
   t.pass();
 });
 
-t.test('always between its bounds, whatever it is told', async (t) => {
+t.test('stays between its bounds for any measurement', async (t) => {
   const any = fc.record({
     at: fc.integer({ min: 0, max: 1e6 }),
     elapsedMs: fc.integer({ min: 1, max: 1e5 }),

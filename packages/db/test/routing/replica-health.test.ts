@@ -12,18 +12,18 @@ const run = (...polls: ReplicaPoll[]) => {
   });
 };
 
-t.test('in with the first fine poll, out with a failed one, back in after two', async (t) => {
+t.test('becomes healthy with the first fine poll, is ejected by a failed one, and needs two to return', async (t) => {
   t.same(run(FINE, FAILED, FINE, FINE), [true, false, false, true]);
   t.same(run(FAILED, FINE, FAILED, FINE, FINE), [false, false, false, false, true]);
 });
 
-t.test('between the two limits of lag, it stays what it was', async (t) => {
+t.test('keeps its state between the two lag limits', async (t) => {
   const lag = (lagMs: number): ReplicaPoll => ({ type: 'position', lagMs });
   t.same(run(FINE, lag(4_000), lag(5_001), lag(4_000), lag(900), lag(900)), [true, true, false, false, false, true]);
   t.same(run(lag(4_000), FINE, FINE), [false, false, true]);
 });
 
-t.test('a promoted replica is out', async (t) => {
+t.test('ejects a promoted replica', async (t) => {
   const health = nextReplicaHealth(
     nextReplicaHealth(UNPOLLED, FINE, LIMITS),
     { type: 'promoted', timeline: 2 },

@@ -9,7 +9,7 @@ const insert = (owner: string, body = 'x') => ({
 });
 const byId = (id: unknown) => ({ text: 'select id, owner from notes where id = $1', params: [id as string] });
 
-t.test('a read with the tidemark of a write includes it, from the replica', async (t) => {
+t.test('a replica answers a read with the tidemark of a write, including the write', async (t) => {
   const { db } = await openTestDatabase(t);
   let fromReplica = 0;
   for (let i = 0; i < 50; i++) {
@@ -24,7 +24,7 @@ t.test('a read with the tidemark of a write includes it, from the replica', asyn
   t.match(db.replicaStats()[0], { name: 'replica1', healthy: true });
 });
 
-t.test('while replay is paused, the primary answers; then the replica again', async (t) => {
+t.test('the primary answers while replay is paused, then the replica again', async (t) => {
   const { db, stack } = await openOwnDatabase(t, { tidemarkWaitMs: 200 });
   const replica = stack.replicas[0]!;
   await replica.pauseReplay();
@@ -47,42 +47,39 @@ t.test('while replay is paused, the primary answers; then the replica again', as
   );
 });
 
-t.test(
-  'a full read pool spills over to analytics, then to the half of the write pool that writers can spare',
-  async (t) => {
-    const one = { max: 1, min: 1, waitingLimit: 0 };
-    const { db, url, replicaUrl } = await openTestDatabase(t, {
-      pools: { read: one, analytics: one, write: { max: 4, min: 4 } },
-    });
-    await until('all connections', () => db.poolStats().every(({ slots, min }) => slots.idle >= min));
-    // A read waits for this lock, on whichever server it is, until all of them are under way.
-    const holders = [url, replicaUrl].map((at) => postgres(at, { max: 1 }));
-    t.teardown(() => Promise.all(holders.map((holder) => holder.end({ timeout: 1 }))));
-    for (const holder of holders) await holder`select pg_advisory_lock(1)`;
-    const hold = { text: 'select pg_advisory_xact_lock_shared(1)::text', params: [] };
-    const read = () => db.read({ identity: as('a'), statement: hold });
-    const held: ReturnType<typeof read>[] = [];
-    const underWay = async () => {
-      const counts = await Promise.all(
-        holders.map(
-          (holder) => holder`select from pg_locks where locktype = 'advisory' and objid = 1 and not granted
+t.test('reads use analytics and then half of the write pool when their pool is full', async (t) => {
+  const one = { max: 1, min: 1, waitingLimit: 0 };
+  const { db, url, replicaUrl } = await openTestDatabase(t, {
+    pools: { read: one, analytics: one, write: { max: 4, min: 4 } },
+  });
+  await until('all connections', () => db.poolStats().every(({ slots, min }) => slots.idle >= min));
+  // A read waits for this lock, on whichever server it is, until all of them are under way.
+  const holders = [url, replicaUrl].map((at) => postgres(at, { max: 1 }));
+  t.teardown(() => Promise.all(holders.map((holder) => holder.end({ timeout: 1 }))));
+  for (const holder of holders) await holder`select pg_advisory_lock(1)`;
+  const hold = { text: 'select pg_advisory_xact_lock_shared(1)::text', params: [] };
+  const read = () => db.read({ identity: as('a'), statement: hold });
+  const held: ReturnType<typeof read>[] = [];
+  const underWay = async () => {
+    const counts = await Promise.all(
+      holders.map(
+        (holder) => holder`select from pg_locks where locktype = 'advisory' and objid = 1 and not granted
                              and database = (select oid from pg_database where datname = current_database())`,
-        ),
-      );
-      return counts.reduce((sum, rows) => sum + rows.length, 0);
-    };
-    for (let n = 0; n < 4; n++) {
-      held.push(read());
-      await until('it to be under way', async () => (await underWay()) > n);
-    }
-    await t.rejects(read(), { code: 'DB_POOL_FULL', status: 503 });
-    for (const holder of holders) await holder`select pg_advisory_unlock(1)`;
-    const servers = (await Promise.all(held)).map(({ server }) => server);
-    t.same(servers, ['read:replica1', 'analytics:replica1', 'write', 'write']);
-  },
-);
+      ),
+    );
+    return counts.reduce((sum, rows) => sum + rows.length, 0);
+  };
+  for (let n = 0; n < 4; n++) {
+    held.push(read());
+    await until('it to be under way', async () => (await underWay()) > n);
+  }
+  await t.rejects(read(), { code: 'DB_POOL_FULL', status: 503 });
+  for (const holder of holders) await holder`select pg_advisory_unlock(1)`;
+  const servers = (await Promise.all(held)).map(({ server }) => server);
+  t.same(servers, ['read:replica1', 'analytics:replica1', 'write', 'write']);
+});
 
-t.test('a tidemark of another epoch, or from the future, is refused', async (t) => {
+t.test('refuses a tidemark of another epoch or ahead of the database', async (t) => {
   const { db } = await openTestDatabase(t);
   const read = (tidemark: string) => db.read({ identity: as('a'), statement: byId(1), tidemark });
   const { tidemark } = await db.write({ identity: as('a'), statements: [insert('a')] });
@@ -97,7 +94,7 @@ t.test('a tidemark of another epoch, or from the future, is refused', async (t) 
   await t.rejects(read(tidemark), { code: 'DB_EPOCH_CHANGED' });
 });
 
-t.test('under concurrent writers, no answer proves more than it shows: primary and replica', async (t) => {
+t.test('under concurrent writers, no answer claims a position beyond its rows, on primary and replica', async (t) => {
   const { db } = await openTestDatabase(t);
   const { db: alone } = await openTestDatabase(t, { replica: false });
   for (const side of [db, alone]) {
@@ -137,7 +134,7 @@ t.test('under concurrent writers, no answer proves more than it shows: primary a
   }
 });
 
-t.test('an open writing transaction holds back what can be proven, and nothing else', async (t) => {
+t.test('an open writing transaction holds back the proven position only', async (t) => {
   const { db } = await openTestDatabase(t, { replica: false });
   const before = await db.read({ identity: as('a'), statement: byId(1) });
   await db.pools.write.transaction(async (tx) => {

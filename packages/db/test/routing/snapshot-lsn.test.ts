@@ -12,7 +12,7 @@ interface Tx {
   visible: boolean;
 }
 
-t.test('what a snapshot is said to prove, it sees: in any interleaving', async () => {
+t.test('a snapshot sees everything up to its proven position, in any interleaving', async () => {
   const step = fc.oneof(
     fc.constant({ type: 'begin' as const }),
     fc.record({ type: fc.constant('commit' as const), pick: fc.nat() }),
@@ -54,7 +54,7 @@ t.test('what a snapshot is said to prove, it sees: in any interleaving', async (
   );
 });
 
-t.test('it forgets in a bounded way, and what it forgets only understates', async (t) => {
+t.test('keeps a bounded number of samples, and dropping them only understates', async (t) => {
   const snapshotLsn = new SnapshotLsnTracker();
   for (let i = 1n; i <= 10_000n; i++) snapshotLsn.add({ at: Number(i), lsn: i, nextXid: i });
   t.ok(snapshotLsn.size <= 512);
@@ -63,7 +63,7 @@ t.test('it forgets in a bounded way, and what it forgets only understates', asyn
   t.equal(snapshotLsn.provenBy(0n), 0n);
 });
 
-t.test('a position that goes back starts it afresh', async (t) => {
+t.test('starts again when the position goes back', async (t) => {
   const snapshotLsn = new SnapshotLsnTracker();
   snapshotLsn.add({ at: 1, lsn: 100n, nextXid: 10n });
   snapshotLsn.add({ at: 2, lsn: 50n, nextXid: 9n });

@@ -3,7 +3,7 @@ import { useTestStack } from '@tidemark/testing';
 import t from 'tap';
 import { checkServer } from '../../src/setup/check-server.ts';
 
-t.test('a server that will do is described; one that will not is refused with what is missing', async (t) => {
+t.test('describes a suitable server, and refuses another with what is missing', async (t) => {
   const { primaryUrl, replicaUrl } = await useTestStack();
   t.match(await checkServer(primaryUrl), { version: /^1[4-9]/, user: 'postgres', maxConnections: Number });
   t.match(await checkServer(replicaUrl, { primary: false }), { user: 'postgres' });
@@ -22,7 +22,7 @@ t.test('a server that will do is described; one that will not is refused with wh
   await t.rejects(checkServer('postgres://u@127.0.0.1:1/d'), { code: 'DB_CONNECT_FAILED', message: /ECONNREFUSED/ });
 });
 
-t.test('wal_level and REPLICATION are looked at', async (t) => {
+t.test('checks wal_level and REPLICATION', async (t) => {
   const stack = await startTemporaryStack({ nats: false, replica: false, postgresSettings: { wal_level: 'replica' } });
   t.teardown(() => stack.stop());
   await t.rejects(checkServer(stack.primary.url), { code: 'DB_WAL_LEVEL', message: /"replica"/, hint: /alter system/ });

@@ -26,29 +26,26 @@ t.test('takes at most half of what is free, no less than a minimum, and never mo
   t.same(fitPools(WANTED, new Set(['write']), 20), { write: 20, analytics: 1, admin: 1 }, 'what was set stays');
 });
 
-t.test(
-  'ten instances that start together may open no more than the server allows, and say what they shrank',
-  async (t) => {
-    const stack = await startTemporaryStack({ nats: false, replica: false });
-    t.teardown(() => stack.stop());
-    const { url } = stack.primary;
-    await migrate(url);
-    const events: DbEvent[] = [];
-    const observe = (event: DbEvent) => void events.push(event);
-    const open = (n: number): Promise<Database> =>
-      openDatabase({ primaryUrl: url, applicationName: `instance ${n}`, observe });
-    const all = await Promise.all(Array.from({ length: 8 }, (_, n) => open(n)));
-    t.teardown(() => Promise.all(all.map((database) => database.close())));
+t.test('ten instances that start together fit on the server, and report the shrunk pools', async (t) => {
+  const stack = await startTemporaryStack({ nats: false, replica: false });
+  t.teardown(() => stack.stop());
+  const { url } = stack.primary;
+  await migrate(url);
+  const events: DbEvent[] = [];
+  const observe = (event: DbEvent) => void events.push(event);
+  const open = (n: number): Promise<Database> =>
+    openDatabase({ primaryUrl: url, applicationName: `instance ${n}`, observe });
+  const all = await Promise.all(Array.from({ length: 8 }, (_, n) => open(n)));
+  t.teardown(() => Promise.all(all.map((database) => database.close())));
 
-    const [first] = all as [Database];
-    const [row] = await first.pools.admin.query<{ available: number }>(
-      `select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int as available`,
-    );
-    const sizes = all.map((database) => sum(database.poolStats().map(({ max }) => max)) + 1);
-    t.ok(sum(sizes) <= (row?.available as number), `${sum(sizes)} of ${row?.available}`);
-    for (const size of sizes) t.ok(size >= 5);
-    const shrunk = events.filter(({ type }) => type === 'db.pools_shrunk');
-    t.ok(shrunk.length > 0 && shrunk.length < 8, `${shrunk.length} shrank`);
-    t.notOk(events.some(({ type }) => type === 'db.too_few_connections'));
-  },
-);
+  const [first] = all as [Database];
+  const [row] = await first.pools.admin.query<{ available: number }>(
+    `select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int as available`,
+  );
+  const sizes = all.map((database) => sum(database.poolStats().map(({ max }) => max)) + 1);
+  t.ok(sum(sizes) <= (row?.available as number), `${sum(sizes)} of ${row?.available}`);
+  for (const size of sizes) t.ok(size >= 5);
+  const shrunk = events.filter(({ type }) => type === 'db.pools_shrunk');
+  t.ok(shrunk.length > 0 && shrunk.length < 8, `${shrunk.length} shrank`);
+  t.notOk(events.some(({ type }) => type === 'db.too_few_connections'));
+});

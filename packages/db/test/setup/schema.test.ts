@@ -7,7 +7,7 @@ import { openTestDatabase } from '../open-test-database.ts';
 
 const KEPT = new URL('../../schema.txt', import.meta.url);
 
-t.test('schema.txt is what the migrations make; who changes that by hand is told', async (t) => {
+t.test('schema.txt matches the migrations, and a change by hand is reported', async (t) => {
   const { db, url, events } = await openTestDatabase(t, { replica: false });
   const { admin } = db.pools;
   const found = `${(await admin.query(SCHEMA_LINES.text))[0]!.lines}\n`;
@@ -15,7 +15,7 @@ t.test('schema.txt is what the migrations make; who changes that by hand is told
   t.same(
     compareSchema(await readFile(KEPT, 'utf8'), found),
     { missing: [], unexpected: [] },
-    'after a new migration: UPDATE_SCHEMA=1 npx tap test/schema.test.ts, and commit schema.txt',
+    'after a new migration: UPDATE_SCHEMA=1 npx tap test/setup/schema.test.ts, and commit schema.txt',
   );
   const drift = (all: DbEvent[]) => all.filter(({ type }) => type === 'db.schema_drifted');
   t.same(drift(events), []);

@@ -3,7 +3,7 @@ import t from 'tap';
 import { encodeParam, encodeStatement } from '../../src/sql/param.ts';
 import { arrayLiteral, identifier, literal } from '../../src/sql/quote.ts';
 
-t.test('each kind of parameter becomes the text that Postgres reads', async (t) => {
+t.test('encodes each kind of parameter as text that Postgres reads', async (t) => {
   t.equal(encodeParam(null), null);
   t.equal(encodeParam(undefined), null);
   t.equal(encodeParam('true'), 'true');
@@ -19,7 +19,7 @@ t.test('each kind of parameter becomes the text that Postgres reads', async (t) 
   t.throws(() => encodeParam(new Date(Number.NaN)), { code: 'DB_INVALID_PARAMETER' });
 });
 
-t.test('what could break the protocol is refused before it is sent', async (t) => {
+t.test('refuses parameters and texts that would break the protocol', async (t) => {
   t.throws(() => encodeStatement({ text: 'select 1\0; drop' }), { code: 'DB_INVALID_PARAMETER' });
   t.throws(() => encodeStatement({ text: 'x', params: new Array(65_535).fill(1) }), { code: 'DB_INVALID_PARAMETER' });
   const cycle: Record<string, unknown> = {};
@@ -27,7 +27,7 @@ t.test('what could break the protocol is refused before it is sent', async (t) =
   t.throws(() => encodeStatement({ text: 'x', params: [cycle] }), { code: 'DB_INVALID_PARAMETER' });
 });
 
-t.test('names and literals are quoted whole', async (t) => {
+t.test('quotes names and literals', async (t) => {
   t.equal(identifier('a"b'), '"a""b"');
   t.equal(literal("a'b"), "'a''b'");
   t.equal(literal("a\\'b"), " E'a\\\\''b'");

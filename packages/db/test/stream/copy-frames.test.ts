@@ -3,7 +3,7 @@ import t from 'tap';
 import { CopyFrames } from '../../src/stream/copy-frames.ts';
 import { FRAMINGS } from '../../src/stream/copy-statement.ts';
 
-/** What Postgres sends, cut anywhere. */
+/** The messages of a COPY with these rows. */
 function framed(rows: readonly string[]): Buffer {
   const message = (type: string, body: string) => {
     const head = Buffer.from(`${type}\0\0\0\0`);
@@ -14,7 +14,7 @@ function framed(rows: readonly string[]): Buffer {
   return Buffer.concat([...parts, message('C', `COPY ${rows.length}\0`), message('Z', 'I')]);
 }
 
-t.test('rows come out whole, wherever the network cuts them', (t) => {
+t.test('returns whole rows, wherever the network splits them', (t) => {
   const row = fc.string({ unit: 'grapheme', maxLength: 60 });
   t.doesNotThrow(() =>
     fc.assert(

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { inlineParams } from '../../src/stream/inline-params.ts';
 
-t.test('parameters become literals, and nothing else does', async (t) => {
+t.test('replaces parameters by literals, and nothing else', async (t) => {
   const params = ["o'clock", 'back\\slash', null, 5];
   const cases: [string, string][] = [
     ['select $1', "select  'o''clock' "],

@@ -23,7 +23,7 @@ const text = async (body: AsyncIterable<Buffer>) => {
   return Buffer.concat(chunks).toString();
 };
 
-t.test('streams', async (t) => {
+t.test('streams rows', async (t) => {
   const { db, url } = await openTestDatabase(t, { pools: { analytics: { max: 3, waitingLimit: 1 } } });
   const { admin } = db.pools;
   await admin.query('grant select on notes to service_role');
@@ -62,7 +62,7 @@ t.test('streams', async (t) => {
   });
   const idle = () => until('no connection is busy', () => db.poolStats().every(({ slots }) => slots.busy === 0));
 
-  await t.test('as NDJSON, JSON and CSV, under the policy, from the replica, nothing mangled', async (t) => {
+  await t.test('streams NDJSON, JSON and CSV from a replica under the policy, unaltered', async (t) => {
     const rows = nasty.map((body) => ({ body, doc: { x: 1 }, nothing: null }));
     const lines = await db.streams.copyOut({ ...notes(), format: 'ndjson' });
     t.equal(lines.source, 'replica');
@@ -104,7 +104,7 @@ t.test('streams', async (t) => {
     await idle();
   });
 
-  await t.test('a connection that carried a stream is used again, for statements too', async (t) => {
+  await t.test('a connection is used again after a stream', async (t) => {
     const before = db.poolStats().find(({ name }) => name === 'analytics:replica1')!;
     for (let i = 0; i < 20; i++) await text((await db.streams.copyOut({ ...notes(), format: 'csv' })).body);
     await idle();
@@ -116,7 +116,7 @@ t.test('streams', async (t) => {
   });
 
   await t.test(
-    'what fails before the first byte rejects; what fails later breaks the stream; either frees the connection',
+    'rejects before the first byte, breaks the stream later, and frees the connection in both cases',
     async (t) => {
       const failing = (text: string): CopyRequest => ({ identity: SERVICE, statement: { text }, format: 'ndjson' });
       await t.rejects(db.streams.copyOut(failing('select nothing from nowhere')), { code: '42P01' });
@@ -143,7 +143,7 @@ t.test('streams', async (t) => {
     },
   );
 
-  await t.test('an aborted, destroyed or stalled stream frees its backend within a second', async (t) => {
+  await t.test('frees the backend of an aborted, destroyed or stalled stream within a second', async (t) => {
     const endless = "select repeat('x', 500) as x from generate_series(1, 10000) a, generate_series(1, 10000) b";
     const active = async () =>
       Number(
@@ -201,7 +201,7 @@ t.test('streams', async (t) => {
     t.match(stats, { active: 0, startedTotal: 7, abortedTotal: 6, failedTotal: 1, cancelErrorsTotal: 0 });
   });
 
-  await t.test('streams count as leases: a limit, a line, and the report of a leak with its statement', async (t) => {
+  await t.test('streams are leases, with a limit, a queue and a leak report', async (t) => {
     const { db: small, events } = await openAgain(t, url, {
       max: 1,
       waitingLimit: 1,
@@ -238,7 +238,7 @@ t.test('streams', async (t) => {
     await t.rejects(text(last.body), { code: 'DB_POOL_CLOSED' });
   });
 
-  await t.test('batches, fold and pages see every row once', async (t) => {
+  await t.test('batches, fold and pages return every row once', async (t) => {
     const numbers = {
       identity: SERVICE,
       statement: { text: 'select g as n from generate_series(1, $1::int) g', params: [2_500] },

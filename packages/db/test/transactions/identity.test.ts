@@ -23,7 +23,7 @@ const MEDDLE = `create function meddle(n int) returns void language plpgsql as $
     end;
   end $$`;
 
-t.test('thousands of reads at once, failures among them: none sees the claims of another', async (t) => {
+t.test('no read of thousands at once sees the claims of another, even with failures among them', async (t) => {
   // Nobody is refused, however slow the machine is: only what is mixed counts.
   const pools = { write: { max: 8, waitingLimit: 10_000, acquireTimeoutMs: 60_000 } };
   const { db } = await openTestDatabase(t, { replica: false, pools });
@@ -50,7 +50,7 @@ t.test('thousands of reads at once, failures among them: none sees the claims of
   t.ok(statements.of(`${MAYBE}, meddle($1::int)::text as meddled`).pipelined.count > 0, 'so did those that meddle');
 });
 
-t.test('session-safe reads that leave together share a transaction, and no others do', async (t) => {
+t.test('only session-safe reads of the same turn share a transaction', async (t) => {
   const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 4 } } });
   const text = `${MAYBE}, concat(pg_backend_pid(), ' ', now()) as began`;
   const readAs = (identity: Identity, sessionSafe: boolean, divisor = 1) =>
@@ -87,7 +87,7 @@ t.test('session-safe reads that leave together share a transaction, and no other
   });
 });
 
-t.test('on a pipeline a read cannot write, whatever a read before it has set', async (t) => {
+t.test('a read on a pipeline cannot write, whatever an earlier read has set', async (t) => {
   const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 8 } } });
   await db.pools.admin.query(MEDDLE);
   const text = 'select public.meddle(0)::text, public.write_if($1::bool)::text as wrote';
@@ -100,62 +100,56 @@ t.test('on a pipeline a read cannot write, whatever a read before it has set', a
   t.equal((await db.pools.admin.query('select count(*)::int as n from notes'))[0]!.n, 0);
 });
 
-t.test(
-  'what a pipeline is asked comes back as from a connection of its own: types, nulls, long and cut answers, errors',
-  async (t) => {
-    const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 8 } } });
-    const text = `select $1::int as n, $2::text as text, null as nothing, true as yes, '{"a":[1]}'::jsonb as doc, 9007199254740993 as big,
+t.test('a pipeline returns the same types, nulls, long answers and errors as an exclusive connection', async (t) => {
+  const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 8 } } });
+  const text = `select $1::int as n, $2::text as text, null as nothing, true as yes, '{"a":[1]}'::jsonb as doc, 9007199254740993 as big,
                        repeat('ä€😀', $1::int) as long, array[1, 2] as list, 1.50::numeric as num from generate_series(1, $3)`;
-    const statement = (n: number, rows: number) => ({ text, params: [n, 'ß\'"\\', rows] });
-    const read = (n: number, rows: number) => db.read({ identity: as('a'), statement: statement(n, rows) });
-    const alone = await read(3, 2);
-    const { pipelined } = (db.pools.write as ConnectionPool).statements.of(text);
-    await until('it reads', async () => (await read(3, 2)).rows.length === 2 && pipelined.count > 0);
-    const sizes = [0, 1, 3, 100_000, 5];
-    const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => read(sizes[i % 5]!, i % 4)));
-    answers.forEach(({ rows }, i) => {
-      const n = sizes[i % 5]!;
-      const row = { ...alone.rows[0], n, long: 'ä€😀'.repeat(n) };
-      t.ok(rows.length === i % 4 && rows.count === i % 4 && rows.every((one) => same(one, row)), `answer ${i}`);
-    });
-    t.ok(pipelined.count > 20);
-    await t.rejects(db.read({ identity: as('a'), statement: { text, params: ['x', '', 1] } }), { code: '22P02' });
-    await t.rejects(db.read({ identity: { role: 'nobody', claims: '{}' }, statement: statement(1, 1) }), {
-      code: '22023',
-    });
-    await t.rejects(db.read({ identity: { role: 'none', claims: '{}' }, statement: statement(1, 1) }), {
-      code: 'DB_ROLE_REFUSED',
-    });
-    t.match((await read(3, 1)).rows[0], alone.rows[0] as object);
-  },
-);
+  const statement = (n: number, rows: number) => ({ text, params: [n, 'ß\'"\\', rows] });
+  const read = (n: number, rows: number) => db.read({ identity: as('a'), statement: statement(n, rows) });
+  const alone = await read(3, 2);
+  const { pipelined } = (db.pools.write as ConnectionPool).statements.of(text);
+  await until('it reads', async () => (await read(3, 2)).rows.length === 2 && pipelined.count > 0);
+  const sizes = [0, 1, 3, 100_000, 5];
+  const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => read(sizes[i % 5]!, i % 4)));
+  answers.forEach(({ rows }, i) => {
+    const n = sizes[i % 5]!;
+    const row = { ...alone.rows[0], n, long: 'ä€😀'.repeat(n) };
+    t.ok(rows.length === i % 4 && rows.count === i % 4 && rows.every((one) => same(one, row)), `answer ${i}`);
+  });
+  t.ok(pipelined.count > 20);
+  await t.rejects(db.read({ identity: as('a'), statement: { text, params: ['x', '', 1] } }), { code: '22P02' });
+  await t.rejects(db.read({ identity: { role: 'nobody', claims: '{}' }, statement: statement(1, 1) }), {
+    code: '22023',
+  });
+  await t.rejects(db.read({ identity: { role: 'none', claims: '{}' }, statement: statement(1, 1) }), {
+    code: 'DB_ROLE_REFUSED',
+  });
+  t.match((await read(3, 1)).rows[0], alone.rows[0] as object);
+});
 
 const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
 
-t.test(
-  'on a pipeline a function deallocates what was prepared: every other read is answered, and the pipeline goes on',
-  async (t) => {
-    const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 8 } } });
-    await db.pools.admin.query(`create function forget_if(forgets boolean) returns void language plpgsql as $$
+t.test('answers all other reads when a function deallocates the prepared statements of a pipeline', async (t) => {
+  const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 8 } } });
+  await db.pools.admin.query(`create function forget_if(forgets boolean) returns void language plpgsql as $$
     begin if forgets then execute 'deallocate all'; end if; end $$`);
-    const text = `${WHO}, forget_if($2::bool)::text as forgot`;
-    const { pipelined } = (db.pools.write as ConnectionPool).statements.of(text);
-    const read = (n: number, forgets: boolean) =>
-      db.read({ identity: as(`u${n}`), statement: { text, params: [n, forgets] } });
-    const reads = async () => {
-      const rode = pipelined.count;
-      await until('it reads', async () => (await read(1, false)).rows.length === 1 && pipelined.count > rode);
-    };
+  const text = `${WHO}, forget_if($2::bool)::text as forgot`;
+  const { pipelined } = (db.pools.write as ConnectionPool).statements.of(text);
+  const read = (n: number, forgets: boolean) =>
+    db.read({ identity: as(`u${n}`), statement: { text, params: [n, forgets] } });
+  const reads = async () => {
+    const rode = pipelined.count;
+    await until('it reads', async () => (await read(1, false)).rows.length === 1 && pipelined.count > rode);
+  };
+  await reads();
+  for (let round = 0; round < 5; round++) {
+    const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => read(n, n === 7)));
+    t.ok(answers.every(({ rows: [row] }, n) => row!.sub === `u${n}` && row!.n === n));
     await reads();
-    for (let round = 0; round < 5; round++) {
-      const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => read(n, n === 7)));
-      t.ok(answers.every(({ rows: [row] }, n) => row!.sub === `u${n}` && row!.n === n));
-      await reads();
-    }
-  },
-);
+  }
+});
 
-t.test('a server that stands still under a pipeline: the overrun names who rode, and not the pipeline', async (t) => {
+t.test('the overrun of a stopped server names the holder of the read, not the pipeline', async (t) => {
   const { db, events } = await openTestDatabase(t, { replica: false, pools: { write: { max: 8 } } });
   const holder = { route: 'GET /here' };
   const read = () => db.read({ identity: as('a'), statement: { text: WHO, params: [1] }, holder, timeoutMs: 100 });
@@ -177,7 +171,7 @@ t.test('a server that stands still under a pipeline: the overrun names who rode,
   t.equal((await read()).rows.length, 1);
 });
 
-t.test('a write is all or nothing, throws its first error, and rolls back when asked to', async (t) => {
+t.test('a write is atomic, throws its first error, and rolls back on request', async (t) => {
   const { db } = await openTestDatabase(t, { replica: false });
   const insert = { text: 'insert into notes (owner, body) values ($1, $2) returning id', params: ['a', 'x'] };
   const count = async () => (await db.pools.admin.query('select count(*)::int as n from notes'))[0]!.n;
@@ -196,7 +190,7 @@ t.test('a write is all or nothing, throws its first error, and rolls back when a
   await t.rejects(db.read({ identity, statement: insert }), { code: '25006' }, 'a read cannot write');
 });
 
-t.test('an identity cannot become the user that logged in', async (t) => {
+t.test('refuses an identity that would be the user who logged in', async (t) => {
   const { db } = await openTestDatabase(t, { replica: false });
   const statement = { text: 'select 1' };
   await t.rejects(db.read({ identity: { role: 'none', claims: '{}' }, statement }), { code: 'DB_ROLE_REFUSED' });
@@ -205,7 +199,7 @@ t.test('an identity cannot become the user that logged in', async (t) => {
   await t.rejects(db.read({ identity: { role: 'nobody', claims: '{}' }, statement }), { code: '22023' });
 });
 
-t.test('between transactions the session is a role that may do nothing', async (t) => {
+t.test('a session has no rights between transactions', async (t) => {
   const { url } = await openTestDatabase(t, { replica: false });
   const settings = { role: 'tidemark_none' };
   const options = poolOptions('write', { max: 1 });

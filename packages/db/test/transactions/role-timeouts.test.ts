@@ -2,7 +2,7 @@ import t from 'tap';
 import { RoleTimeouts, readTimeout } from '../../src/transactions/role-timeouts.ts';
 import { as, openTestDatabase, until } from '../open-test-database.ts';
 
-t.test('a statement runs no longer than its role may, alone, in a transaction and as a stream', async (t) => {
+t.test('enforces the time limit of a role for a statement, a transaction and a stream', async (t) => {
   const statementTimeouts = new Map([['authenticated', 100]]);
   const { db } = await openTestDatabase(t, { statementTimeouts, pools: { write: { max: 2 } } });
   const identity = as('a');
@@ -27,7 +27,7 @@ t.test('a statement runs no longer than its role may, alone, in a transaction an
   t.equal(row!.limit, '15s', 'the limit ended with its transaction');
 });
 
-t.test('a refused identity leaves no transaction open', async (t) => {
+t.test('leaves no transaction open after a refused identity', async (t) => {
   const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 1 } } });
   await t.rejects(
     db.pools.write.transaction(async () => undefined, { identity: { role: 'none', claims: '{}' } }),
@@ -39,7 +39,7 @@ t.test('a refused identity leaves no transaction open', async (t) => {
   t.equal(open.length, 0);
 });
 
-t.test('a client that is gone gets no connection, and leaves the line for one', async (t) => {
+t.test('a client that is gone gets no connection, and no longer waits for one', async (t) => {
   const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 1 } } });
   const listeners = new Set<() => void>();
   const client = {
@@ -64,7 +64,7 @@ t.test('a client that is gone gets no connection, and leaves the line for one', 
   });
 });
 
-t.test('cancelled statements never take another one along', async (t) => {
+t.test('a cancel request never hits another statement', async (t) => {
   const { db } = await openTestDatabase(t, { replica: false, pools: { write: { max: 2 } } });
   const others = { failed: 0, answered: 0 };
   let isOver = false;
@@ -101,7 +101,7 @@ t.test('cancelled statements never take another one along', async (t) => {
   t.ok(others.answered > 0);
 });
 
-t.test('the least of the limits holds; 0 is none; times are read as Postgres writes them', (t) => {
+t.test('the lowest limit applies, 0 is none, and times are read in the format of Postgres', (t) => {
   const timeouts = new RoleTimeouts(
     new Map([
       ['anon', 3_000],
