@@ -1,4 +1,4 @@
-/** What happens in this service. The log and the metrics read it. */
+/** The events of this service, which the log and the metrics read. */
 import { type SharedEvent, sharedEventLevels } from '@tidemark/service';
 
 export type RelayRole = 'active' | 'standby' | 'stopped';
@@ -15,7 +15,7 @@ export type RealtimeEvent =
   | { type: 'relay.table_works'; table: string }
   | { type: 'relay.row_too_large'; xid: number; rows: number }
   | { type: 'relay.transaction_measured'; xid: number; bytes: number }
-  /** Of all changed definitions, at most ten by name. */
+  /** `names` holds at most ten of the changed definitions. */
   | { type: 'definitions.changed'; count: number; names: string[] }
   | { type: 'definitions.failed'; error: Error }
   | { type: 'definitions.unseen'; xid: number; ms: number }

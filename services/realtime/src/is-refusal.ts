@@ -1,7 +1,7 @@
-/** Somebody holds a lock for longer than a session of ours waits (session-settings.ts). */
+/** 55P03 lock_not_available: a lock was held longer than our sessions wait (session-settings.ts). */
 export const isLocked = (error: unknown): boolean => (error as { code?: unknown }).code === '55P03';
 
-/** Whether Postgres refused the question itself: an SQLSTATE other than those of a lost, full or starting server, of a timeout or a lock. */
+/** Returns whether Postgres refused the statement itself. SQLSTATEs of a lost, full or starting server, a timeout or a lock do not count. */
 export function isRefusal(error: unknown): boolean {
   const code = (error as { code?: unknown }).code;
   return (

@@ -1,5 +1,5 @@
 /** The process: nothing else in this service touches process.*. */
 import { runService } from '@tidemark/service';
-import { startRealtime } from './start.ts';
+import { start } from './start.ts';
 
-await runService({ name: 'realtime', start: startRealtime });
+await runService({ name: 'realtime', start });

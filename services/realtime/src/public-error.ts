@@ -1,14 +1,13 @@
 /**
- * What a client is told of an error that came from Postgres, NATS or the code. Postgres's words may hold values of rows that the
- * client may not see (`invalid input syntax for type integer: "…"` out of a policy) or names of tables that it may not see; a lost
- * connection's hold addresses. The log has all of them.
+ * Turns any error into one that a client may see. Postgres's messages may hold values of hidden rows (`invalid input syntax for type
+ * integer: "…"` from a policy) or names of hidden tables; those of a lost connection hold addresses. Only the log has them.
  */
 import { TidemarkError } from '@tidemark/contracts';
 import { PostgresError } from '@tidemark/db';
 import { errors } from './errors.ts';
 import { isLocked, isRefusal } from './is-refusal.ts';
 
-/** @param failed the table whose rows were read, or whose policies were asked; undefined elsewhere */
+/** @param failed the table whose rows or policies were being read, if any */
 export function publicError(error: Error, failed?: { table: string; what: 'rows' | 'policies' }): TidemarkError {
   if (error instanceof PostgresError) {
     if (isLocked(error)) return errors.TABLE_LOCKED(undefined, { cause: error });
@@ -17,7 +16,7 @@ export function publicError(error: Error, failed?: { table: string; what: 'rows'
       const told = failed.what === 'rows' ? errors.ROWS_FAILED : errors.POLICY_FAILED;
       return told({ table: failed.table, reason }, { cause: error });
     }
-    return withMessage(error, `Postgres refused the question (${reason})`);
+    return withMessage(error, `Postgres refused the statement (${reason})`);
   }
   if (error instanceof TidemarkError && /^(DB|BUS)_/.test(error.code)) {
     return withMessage(error, `the ${error.code.startsWith('DB_') ? 'database' : 'message broker'} did not answer`);
@@ -26,10 +25,10 @@ export function publicError(error: Error, failed?: { table: string; what: 'rows'
   return errors.INTERNAL(undefined, { cause: error });
 }
 
-/** Code and status stay, so that a client still knows whether to try again. */
+/** Keeps code and status, which tell a client whether to try again. */
 function withMessage(error: TidemarkError, message: string): TidemarkError {
   const { code, status, retryAfter } = error;
-  const hint = 'Try again; the log of the service has the reason.';
+  const hint = 'Try again. The log of the service has the reason.';
   return new TidemarkError(
     { code, status, message, hint, ...(retryAfter === undefined ? {} : { retryAfter }) },
     { cause: error },

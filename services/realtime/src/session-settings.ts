@@ -1,8 +1,8 @@
 /**
- * What the sessions of this service start with, whatever the database or the role sets: filters are compiled for UTC and ISO dates, types
- * and functions print with their schemas, arrays and names are read and written in one way, and each statement has a snapshot of its own.
- * Questions of the catalog and of policies take a few ms, and compiling them would take longer. Who waits for a lock (an ALTER TABLE
- * in an open transaction) keeps a connection and a turn from the tables that are not locked, so none waits for long.
+ * Settings of this service's sessions. They override those of the database and the role: filters are compiled for UTC and ISO dates,
+ * types and functions must print with their schemas, and each statement must have its own snapshot. JIT compilation would take longer
+ * than the statements. A statement that waits for a lock (of an ALTER TABLE in an open transaction) keeps a connection from other
+ * tables, so none waits longer than 250 ms.
  */
 import { type Identity, searchPath } from '@tidemark/db';
 
@@ -17,7 +17,7 @@ export const SESSION_SETTINGS = {
   lock_timeout: '250ms',
 };
 
-/** Functions that policies call find what they find in a request for the schema. */
+/** Gives the functions that policies call the same search path as a request for the schema. */
 export const inSchema = (identity: Identity, schema: string): Identity => ({
   ...identity,
   settings: { ...identity.settings, search_path: searchPath(schema) },

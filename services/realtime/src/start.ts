@@ -1,68 +1,119 @@
-/** From an environment to a listening service: what main.ts runs, and what tests run in their own process. */
-import { connectBus } from '@tidemark/bus';
-import { openDatabase } from '@tidemark/db';
+/** Starts the service: connects, composes the app, listens, and returns the phases that stop it. */
+import type { Bus } from '@tidemark/bus';
 import {
-  busOptions,
+  type BaseApp,
+  createHealth,
+  createLimiter,
   createLogger,
   createMetrics,
   createObserve,
+  createTokenVerifier,
   databaseAliases,
-  databaseOptions,
+  type Health,
+  httpStats,
   instanceName,
   loadConfig,
   logReader,
+  openDescriptors,
   openTracing,
   type RunningService,
+  registerTokenMetrics,
   sharedEventCounter,
+  startTelemetry,
+  tokenOptions,
 } from '@tidemark/service';
-import { buildApp, type RealtimeApp } from './app.ts';
+import { buildApp } from './app.ts';
 import { configSchema } from './config.ts';
+import { connect } from './connect.ts';
+import { DRAIN_EXTRA_MS } from './draining/drain-clients.ts';
 import { type RealtimeEvent, realtimeEventLevels } from './events.ts';
-import { SESSION_SETTINGS } from './session-settings.ts';
+import { createLive, type Live } from './live.ts';
+import { registerGauges } from './metrics.ts';
+import { createAdmission } from './sockets/admission.ts';
 
 /**
- * Connections that wait to be accepted; the system may cap it lower. When an instance is gone, its clients come to the others
- * within a quarter of a second: those for whom Node's 511 had no room were let in after 7 or 15 s, when TCP tries again.
+ * Connections that wait to be accepted; the system may cap it lower. When an instance stops, its clients reconnect to the others
+ * within a quarter of a second. With Node's default of 511, some of them waited 7 or 15 s for TCP's next attempt.
  */
 const LISTEN_BACKLOG = 4_096;
 
-export async function startRealtime(env: NodeJS.ProcessEnv): Promise<RunningService & { realtime: RealtimeApp }> {
+export interface RunningRealtime extends RunningService {
+  readonly realtime: Live & { app: BaseApp; bus: Bus; health: Health };
+}
+
+export async function start(env: NodeJS.ProcessEnv): Promise<RunningRealtime> {
   const config = loadConfig(configSchema, env, databaseAliases);
   const instance = instanceName('realtime', config.INSTANCE);
   const logger = createLogger({ service: 'realtime', instance, level: config.LOG_LEVEL });
   const metrics = createMetrics('realtime');
   const observe = createObserve<RealtimeEvent>([logReader(logger, realtimeEventLevels), sharedEventCounter(metrics)]);
-  const [opened, connected] = await Promise.allSettled([
-    openDatabase({
-      ...databaseOptions(config),
-      applicationName: `tidemark ${instance}`,
-      settings: SESSION_SETTINGS,
-      observe,
-    }),
-    connectBus({ ...busOptions(config, 'realtime'), name: instance, observe }),
-  ]);
-  if (opened.status === 'rejected' || connected.status === 'rejected') {
-    if (opened.status === 'fulfilled') await opened.value.close();
-    if (connected.status === 'fulfilled') await connected.value.close();
-    throw (opened as PromiseRejectedResult).reason ?? (connected as PromiseRejectedResult).reason;
-  }
+  const health = createHealth();
+  const { database, bus } = await connect(config, instance, observe);
   const tracing = await openTracing({
+    service: 'realtime',
+    instance,
+    metrics,
     endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
     headers: config.OTEL_EXPORTER_OTLP_HEADERS,
     sampleRatio: config.OTEL_TRACES_SAMPLER_ARG,
-    ...{ service: 'realtime', instance, metrics },
     onError: (error) => observe({ type: 'tracing.failed', error }),
   });
-  const database = opened.value;
-  const bus = connected.value;
-  const realtime = buildApp(config, { database, bus, logger, metrics, instance, tracing, observe });
+  const descriptors = openDescriptors({
+    // The connections to Postgres and the replication connection of the relay.
+    own: database.poolStats().reduce((sum, pool) => sum + pool.max, 0) + 1,
+    wanted: config.MAX_SOCKETS + config.MAX_EVENT_STREAMS,
+    metrics,
+    observe,
+  });
+  const verifyToken = createTokenVerifier({ ...tokenOptions(config), observe });
+  const admission = createAdmission(config, createLimiter(config, metrics), verifyToken);
+  const live = createLive({ config, database, bus, metrics, instance, admission, verifyToken, tracing, observe });
+  const { relay, sockets, streams } = live;
+  registerTokenMetrics(metrics, verifyToken);
+  registerGauges(metrics, live);
+  health.add('database', () => database.problem());
+  health.add('nats', () => bus.problem());
+  health.add('changes', () => live.feed.problem());
+  health.add('tokens', () => verifyToken.problem());
+  health.warn('tokens', () => verifyToken.warning());
+  health.warn('relay', () => relay?.budget.warning());
+  health.warn('relay tables', () => relay?.failing.warning());
+  const app = buildApp({ config, logger, health, metrics, admission, sockets, streams, descriptors, observe });
+
   try {
-    await realtime.relay?.check();
-    const url = await realtime.app.listen({ host: config.HOST, port: config.PORT, backlog: LISTEN_BACKLOG });
-    await realtime.start(url);
-    return { url, phases: realtime.stopPhases(), realtime };
+    await relay?.check();
+    const url = await app.listen({ host: config.HOST, port: config.PORT, backlog: LISTEN_BACKLOG });
+    await live.start();
+    const sections = () => ({
+      http: httpStats(app),
+      pools: database.poolStats(),
+      replicas: database.replicaStats(),
+      sockets: live.socketStats(),
+      ...(relay ? { relay: relay.stats() } : {}),
+    });
+    const telemetry = startTelemetry({ bus, service: 'realtime', instance, url, health, sections, observe });
+    const finishRequests = async () => {
+      await live.drainClients();
+      await app.close();
+    };
+    const disconnect = async () => {
+      await tracing?.stop();
+      await bus.close();
+      await database.close(2_000);
+    };
+    return {
+      url,
+      realtime: { ...live, app, bus, health },
+      phases: [
+        { name: 'refuse new work', timeoutMs: 100, run: () => health.drain('stopping') },
+        { name: 'finish requests', timeoutMs: config.DRAIN_MS + DRAIN_EXTRA_MS + 5_000, run: finishRequests },
+        { name: 'stop telemetry', timeoutMs: 100, run: () => telemetry.stop() },
+        { name: 'stop background work', timeoutMs: 7_000, run: live.stop },
+        { name: 'disconnect', timeoutMs: 12_000, run: disconnect },
+      ],
+    };
   } catch (error) {
-    await Promise.allSettled([realtime.app.close(), bus.close(), database.close()]);
+    await Promise.allSettled([app.close(), bus.close(), database.close()]);
     throw error;
   }
 }

@@ -7,7 +7,7 @@ import { startStack } from '@tidemark/local-stack';
 import { runPhases } from '@tidemark/service';
 import pg from 'pg';
 import t from 'tap';
-import { startRealtime } from '../src/start.ts';
+import { start } from '../src/start.ts';
 import { LiveClient } from './live-client.ts';
 import { MATCHES, SECRET, waitFor } from './test-realtime.ts';
 
@@ -21,7 +21,7 @@ t.test('NATS and the primary are killed while rows are written', async (t) => {
   const { primary, nats } = stack;
   await migrate(primary.url);
   await primary.query(MATCHES);
-  const running = await startRealtime({
+  const running = await start({
     PORT: '0',
     LOG_LEVEL: process.env.TEST_LOG ?? 'silent',
     DATABASE_URL: primary.url,

@@ -3,7 +3,7 @@ import { migrate } from '@tidemark/db';
 import { startTemporaryStack } from '@tidemark/local-stack';
 import { runPhases } from '@tidemark/service';
 import t from 'tap';
-import { startRealtime } from '../src/start.ts';
+import { start } from '../src/start.ts';
 import { LiveClient } from './live-client.ts';
 import { openStream } from './open-stream.ts';
 import { MATCHES, SECRET, waitFor } from './test-realtime.ts';
@@ -20,7 +20,7 @@ t.test('windows and queries go on at a promoted replica', async (t) => {
   await migrate(primary.url);
   await primary.query(MATCHES);
   await replica.caughtUp();
-  const running = await startRealtime({
+  const running = await start({
     PORT: '0',
     LOG_LEVEL: process.env.TEST_LOG ?? 'silent',
     DATABASE_URL: primary.url,

@@ -7,8 +7,7 @@ import { runPhases } from '@tidemark/service';
 import { METRICS_ENV, type TestDatabase, useTestStack } from '@tidemark/testing';
 import { SignJWT } from 'jose';
 import pg from 'pg';
-import type { RealtimeApp } from '../src/app.ts';
-import { startRealtime } from '../src/start.ts';
+import { type RunningRealtime, start } from '../src/start.ts';
 
 export const SECRET = 'a secret for tests that is long enough';
 
@@ -16,7 +15,8 @@ export interface TestRealtime {
   url: string;
   database: TestDatabase;
   prefix: string;
-  realtime: RealtimeApp;
+  realtime: RunningRealtime['realtime'];
+  phases: RunningRealtime['phases'];
   /** SQL on the primary, as its owner. */
   sql<R extends pg.QueryResultRow = pg.QueryResultRow>(text: string, params?: unknown[]): Promise<R[]>;
   /** Several statements in one text, as its owner: the rows of each. */
@@ -24,7 +24,9 @@ export interface TestRealtime {
   /** Resolves once the replica has what was written. */
   replayed(): Promise<void>;
   /** Another instance on the same database and NATS. */
-  another(env?: NodeJS.ProcessEnv): Promise<{ url: string; realtime: RealtimeApp; stop(): Promise<void> }>;
+  another(
+    env?: NodeJS.ProcessEnv,
+  ): Promise<{ url: string; realtime: RunningRealtime['realtime']; stop(): Promise<void> }>;
   stop(): Promise<void>;
 }
 
@@ -75,8 +77,8 @@ export async function startTestRealtime(
     RELAY_SLOT: `tidemark_${database.name}`,
     ...env,
   };
-  const start = async (more: NodeJS.ProcessEnv = {}) => {
-    const running = await startRealtime({ ...base, ...more });
+  const startInstance = async (more: NodeJS.ProcessEnv = {}) => {
+    const running = await start({ ...base, ...more });
     await waitFor(
       async () => (await running.realtime.health.problems()).length === 0,
       'the service to be ready',
@@ -85,6 +87,7 @@ export async function startTestRealtime(
     return {
       url: running.url.replace('http', 'ws'),
       realtime: running.realtime,
+      phases: running.phases,
       stop: async () => {
         const problems: string[] = [];
         await runPhases(running.phases, (problem) => problems.push(problem));
@@ -92,12 +95,13 @@ export async function startTestRealtime(
       },
     };
   };
-  const first = await start();
+  const first = await startInstance();
   return {
     url: first.url,
     database,
     prefix,
     realtime: first.realtime,
+    phases: first.phases,
     sql: async (text, params) => (await pool.query(text, params)).rows,
     async results(text) {
       const results = (await pool.query(text)) as unknown as pg.QueryResult[];
@@ -116,7 +120,7 @@ export async function startTestRealtime(
         await replica.end();
       }
     },
-    another: start,
+    another: startInstance,
     async stop() {
       await first.stop();
       await pool.end();

@@ -1,4 +1,4 @@
-/** An envelope as it comes from JetStream: placed by its headers; its body is read only when somebody follows the table. */
+/** An envelope from JetStream. Its headers give its place; its body is parsed only if a subscription follows the table. */
 import { type Change, ENVELOPE_FORM, type Envelope, type Lsn } from '@tidemark/contracts';
 import { eachElement, eachMember, skipValue } from './json-scan.ts';
 import { RowImage } from './row-image.ts';
@@ -9,11 +9,10 @@ export interface RowChange {
   /** Absent for delete and truncate. */
   row: RowImage | undefined;
   /**
-   * What is known of the row before: all of it under REPLICA IDENTITY FULL, else its key. Columns that are not known are
-   * absent. Undefined for insert and truncate.
+   * The old row: whole under REPLICA IDENTITY FULL, else its key. Undefined for insert and truncate.
    */
   before: RowImage | undefined;
-  /** Columns were left out of the images, since the change was too large for a message. */
+  /** The images lack columns, since the change was too large for a message. */
   isCut: boolean;
 }
 
@@ -21,7 +20,7 @@ export interface EnvelopeBody {
   committedAt: number;
   /** More changes of the table in this transaction follow in another envelope. */
   more: boolean;
-  /** The transaction's changes of the table came in several envelopes, and this is the last. */
+  /** The envelope is the last of several for its transaction and table. */
   ends: boolean;
   /** A W3C traceparent, where the transaction was traced. */
   trace: string | undefined;
@@ -37,7 +36,7 @@ export class ChangeEnvelope {
   readonly xid: number;
   /** `tableKey(schema, table)` */
   readonly table: string;
-  /** When this instance got it, ms since 1970. */
+  /** Time of arrival in this instance, ms since 1970. */
   readonly receivedAt: number;
   readonly bytes: Uint8Array;
   #body: EnvelopeBody | undefined;
@@ -52,14 +51,13 @@ export class ChangeEnvelope {
     this.bytes = fields.bytes;
   }
 
-  /** Parsed once, and kept as long as the envelope. @throws SyntaxError */
+  /** Returns the body, which is parsed once. @throws SyntaxError */
   body(): EnvelopeBody {
     this.#body ??= readBody(Buffer.from(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length).toString());
     return this.#body;
   }
 }
 
-/** Gone through once; a row is not looked into until a filter does. */
 function readBody(text: string): EnvelopeBody {
   const top = new Map<string, string>();
   const found: Map<string, string>[] = [];
@@ -96,7 +94,7 @@ function readChange(found: ReadonlyMap<string, string>, key: readonly string[], 
   const texts = (name: keyof Change) => (isExact ? (found.get(name) ?? '{}') : undefined);
   const row = rowText === undefined ? undefined : new RowImage(rowText, texts('texts'));
   const old = oldText === undefined ? undefined : new RowImage(oldText, texts('oldTexts'));
-  // An update without an old row has not changed the key.
+  // An update without an old row did not change the key.
   const before = type === 'update' && row && !old ? new RowImage(row.project(key), texts('texts')) : old;
   return { type, index: Number(found.get('index')), row, before, isCut: found.has('cut') };
 }

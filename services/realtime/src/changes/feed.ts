@@ -1,6 +1,4 @@
-/**
- * JetStream → this instance: ONE consumer of the whole stream. Keeps the ring, and tells the topics of each envelope and of breaks.
- */
+/** Follows the change stream with one consumer for the whole instance: fills the ring and passes envelopes on to the topics. */
 import { type Bus, type ChangeMessage, type ChangeReader, type ChangesFollower, followChanges } from '@tidemark/bus';
 import { type DefinitionsChanged, furthest, type Lsn, parseMessageId } from '@tidemark/contracts';
 import { ChangeEnvelope } from './envelope.ts';
@@ -15,9 +13,9 @@ export interface FeedOptions {
 
 export interface FeedReaders {
   onEnvelope(envelope: ChangeEnvelope): void;
-  /** Envelopes may have been missed: whoever follows anything must start afresh. */
+  /** Envelopes may have been missed: every subscription must resync. */
   onBreak(reason: string): void;
-  /** Before the envelopes of the transaction that changed them, wherever Postgres announces that; maybe again. */
+  /** Called before the envelopes of the transaction that changed the definitions, where Postgres announces it; maybe repeatedly. */
   onDefinitions?(changed: DefinitionsChanged): void;
 }
 
@@ -28,11 +26,11 @@ export interface Feed {
   epoch(): string | undefined;
   /** Sequence of the last message seen. */
   sequence(): number;
-  /** Everything published up to here has been seen. */
+  /** Position up to which everything published has been received. */
   lsn(): Lsn;
-  /** Resolves true once everything up to `lsn` has been seen; false after `timeoutMs`. */
+  /** Resolves true once everything up to `lsn` has been received; false after `timeoutMs`. */
   reached(lsn: Lsn, timeoutMs: number): Promise<boolean>;
-  /** Undefined while messages come, else why not. */
+  /** Returns why messages do not arrive; undefined while they do. */
   problem(): string | undefined;
 }
 
@@ -41,16 +39,16 @@ export function createFeed(options: FeedOptions): Feed {
   const ring = new Ring(options.ring);
   let follower: ChangesFollower | undefined;
   let lsn: Lsn = 0n;
-  /** Whether the ring reaches from some message on without a gap. */
+  /** Whether the ring has a floor from which it is without gaps. */
   let isPlaced = false;
   const waiting = new Set<{ lsn: Lsn; done: (reached: boolean) => void }>();
-  /** None of them waits for less. */
+  /** The lowest position that is waited for. */
   let due: Lsn | undefined;
 
   function placeAt({ sequence, id, lsn: at }: ChangeMessage): void {
     if (isPlaced) return;
     isPlaced = true;
-    // Of the transaction that this message belongs to, earlier parts may be missing.
+    // Earlier parts of this message's transaction may be missing.
     const place = parseMessageId(id);
     ring.reset(sequence, place ? furthest(place) : at);
   }
@@ -80,7 +78,7 @@ export function createFeed(options: FeedOptions): Feed {
           const envelope = new ChangeEnvelope(message);
           ring.push(envelope);
           readers.onEnvelope(envelope);
-          // A transaction may have more envelopes, so only what ends before it is certain.
+          // The transaction may have more envelopes, so only earlier ones are complete.
           settle(message.lsn - 1n);
         },
         onHeartbeat,

@@ -1,6 +1,4 @@
-/**
- * Envelopes that the ring no longer has, out of JetStream: for subscribers that resume from an older position.
- */
+/** Reads envelopes that the ring no longer holds from JetStream, for subscribers that resume from an older position. */
 import { type Bus, changesRange, placeOfChange, readChanges } from '@tidemark/bus';
 import { furthest, type Lsn } from '@tidemark/contracts';
 import { SharedLimit } from '@tidemark/service';
@@ -11,40 +9,40 @@ export interface HistoryRequest {
   schema: string;
   table: string;
   epoch: string;
-  /** Envelopes whose transaction ends at or behind this. */
+  /** Lowest position of the envelopes. */
   from: Lsn;
-  /** Up to this sequence. */
+  /** Highest sequence of the envelopes. */
   to: number;
-  /** The key that the reader's shares are counted under. */
+  /** The identity or address whose share is charged. */
   holder: string;
 }
 
-/** `release`: once the envelopes are no longer held. */
+/** The caller calls `release` when it no longer needs the envelopes. */
 export type HistoryResult =
   | { kind: 'found'; envelopes: ChangeEnvelope[]; release(): void }
   | { kind: 'gone'; reason: string };
 
 export interface History {
-  /** Gone: the stream no longer reaches back so far, or there is more than is worth sending. */
+  /** Returns `gone` where the stream does not reach back so far, or a limit is exceeded. */
   read(request: HistoryRequest): Promise<HistoryResult>;
   waiting(): number;
-  /** Bytes that are held by those who were given them. */
+  /** Bytes of envelopes that are not released yet. */
   heldBytes(): number;
 }
 
 export interface HistoryOptions {
   bus: Bus;
-  /** More than this is cheaper to read anew from the table. */
+  /** Limit for one read. A snapshot is cheaper than more changes. */
   maxBytes: number;
-  /** Reads at a time, and reads that wait for their turn. */
+  /** Reads at a time. */
   concurrency: number;
   maxWaiting: number;
-  /** Bytes that all readers may hold, while they are being read and until they were sent on. */
+  /** Limit of the bytes of all reads that are not released yet. */
   totalBytes: number;
   sharePercent: number;
 }
 
-/** JetStream hands out memory's speed; a minute would mean that it is gone. */
+/** Time without a message after which a read fails. */
 const IDLE_TIMEOUT_MS = 5_000;
 
 const gone = (reason: string): HistoryResult => ({ kind: 'gone', reason });
@@ -60,15 +58,15 @@ export function createHistory(options: HistoryOptions): History {
   }
 
   /**
-   * The first sequence from which everything at or behind `from` follows, by halving: within an epoch, envelopes are in the
-   * order of their positions; a heartbeat in the middle of a large transaction names that one.
+   * Finds by binary search a sequence after which everything from `from` on follows. Within an epoch, envelopes are in the order of
+   * their positions.
    */
   async function locate(request: HistoryRequest): Promise<number | undefined> {
     const range = await changesRange(bus);
     let low = range.first;
     let high = Math.min(request.to, range.last) + 1;
     const first = await place(low);
-    // What the stream begins with must lie before: otherwise something in between may have been removed.
+    // If the stream does not begin before `from`, changes in between may have been removed.
     if (!first || first.epoch > request.epoch) return undefined;
     if (first.epoch === request.epoch && first.lsn >= request.from) return undefined;
     while (high - low > 1) {
@@ -84,7 +82,7 @@ export function createHistory(options: HistoryOptions): History {
 
   async function read(request: HistoryRequest): Promise<HistoryResult> {
     const start = await locate(request);
-    if (start === undefined) return gone('the position is too old: the changes since then are no longer kept');
+    if (start === undefined) return gone('the position is too old: the changes since then are no longer stored');
     const found: ChangeEnvelope[] = [];
     let bytes = 0;
     let isGiven = false;
@@ -99,7 +97,7 @@ export function createHistory(options: HistoryOptions): History {
         if (message.epoch !== request.epoch || message.lsn < request.from) continue;
         const size = message.bytes.length;
         if (bytes + size > options.maxBytes) return gone('too much has changed since the position');
-        if (held.take(request.holder, size)) return gone('too much is being read of older changes');
+        if (held.take(request.holder, size)) return gone('too much of the older changes is being read');
         bytes += size;
         found.push(new ChangeEnvelope(message));
       }

@@ -1,15 +1,15 @@
 /**
- * Finds the parts of a JSON text without parsing them, so that a number keeps its digits and a row can be passed on as it
- * came. For JSON that is known to be well-formed: the relay's, and Postgres's.
+ * Finds the parts of a JSON text without parsing them, so that numbers keep their digits and rows can be passed on unchanged. The
+ * text must be well-formed, as that of the relay and of Postgres is.
  */
 
-/** The index behind the value that starts at `at`. */
+/** Returns the index after the value that starts at `at`. */
 export function skipValue(text: string, at: number): number {
   const char = text.charCodeAt(at);
   if (char === 0x22) return skipString(text, at);
   if (char !== 0x7b && char !== 0x5b) {
     let end = at;
-    // Up to , ] } or a blank.
+    // A scalar ends at , ] } or a blank.
     for (; end < text.length; end += 1) {
       const c = text.charCodeAt(end);
       if (c === 0x2c || c === 0x5d || c === 0x7d || c <= 0x20) break;
@@ -46,12 +46,12 @@ function skipBlanks(text: string, at: number): number {
   return next;
 }
 
-/** Names hardly ever have anything escaped, and to parse each was a quarter of what a change costs. */
+/** Parses a name only where it has escapes: to parse each one took a quarter of the time of a change. */
 const nameOf = (inner: string): string => (inner.includes('\\') ? (JSON.parse(`"${inner}"`) as string) : inner);
 
 /**
- * Goes through the members of the object at `at`. `take` is told where a value starts, and says where it ends.
- * @returns the index behind the object. @throws SyntaxError
+ * Visits the members of the object at `start`. `take` receives the index of a value and returns the index after it.
+ * @returns the index after the object @throws SyntaxError
  */
 export function eachMember(text: string, start: number, take: (name: string, at: number) => number): number {
   let at = skipBlanks(text, start);
@@ -67,7 +67,7 @@ export function eachMember(text: string, start: number, take: (name: string, at:
   return at + 1;
 }
 
-/** The same for the elements of an array. */
+/** Visits the elements of the array at `start`, like eachMember. */
 export function eachElement(text: string, start: number, take: (at: number) => number): number {
   let at = skipBlanks(text, start);
   if (text.charCodeAt(at) !== 0x5b) throw new SyntaxError('not a JSON array');
@@ -80,7 +80,7 @@ export function eachElement(text: string, start: number, take: (at: number) => n
   return at + 1;
 }
 
-/** The members of an object: name → the text of its value. */
+/** Returns the texts of an object's values by their names. */
 export function members(text: string): Map<string, string> {
   const found = new Map<string, string>();
   eachMember(text, 0, (name, at) => {
@@ -91,7 +91,7 @@ export function members(text: string): Map<string, string> {
   return found;
 }
 
-/** The texts of an array's elements. */
+/** Returns the texts of an array's elements. */
 export function elements(text: string): string[] {
   const found: string[] = [];
   eachElement(text, 0, (at) => {

@@ -1,7 +1,4 @@
-/**
- * The envelopes of the last while, in memory: what a snapshot or a resuming subscriber catches up from. Bounded in bytes
- * and in age; the oldest go first.
- */
+/** A ring buffer of recent envelopes, from which subscriptions catch up. Limited in bytes and in age; the oldest are dropped first. */
 import type { Lsn } from '@tidemark/contracts';
 import type { ChangeEnvelope } from './envelope.ts';
 
@@ -10,12 +7,11 @@ export interface RingLimits {
   maxAgeMs: number;
 }
 
-/** A body that was read costs more than its bytes: strings, images, maps. */
+/** Bytes charged for an envelope's parsed body (strings, images, maps) beside its own. */
 const ENVELOPE_OVERHEAD_BYTES = 512;
-/** Emptied places at the front are given back when there are so many, so that this costs little per envelope. */
+/** Free places at the front after which the array is compacted. */
 const COMPACT_AT = 1_024;
 
-/** First in, first out, by table. */
 class Queue {
   #items: ChangeEnvelope[] = [];
   #head = 0;
@@ -43,17 +39,17 @@ class Queue {
     return item;
   }
 
-  /** Those with a sequence above `after`. */
+  /** Returns the envelopes with a sequence above `after`. */
   since(after: number): ChangeEnvelope[] {
     return this.#items.slice(this.#place(after));
   }
 
-  /** The one with the lowest sequence above `after`. */
+  /** Returns the envelope with the lowest sequence above `after`. */
   next(after: number): ChangeEnvelope | undefined {
     return this.#items[this.#place(after)];
   }
 
-  /** Of the first with a sequence above `after`, found by halving. */
+  /** Finds the index of the first envelope with a sequence above `after` by binary search. */
   #place(after: number): number {
     let low = this.#head;
     let high = this.#items.length;
@@ -85,12 +81,12 @@ export class Ring {
     return this.#all.length;
   }
 
-  /** Every envelope with a higher sequence is here, and every transaction that ends above `lsn` is here whole. */
+  /** The ring holds every envelope with a higher sequence, and the whole of every transaction that ends above `lsn`. */
   get floor(): { sequence: number; lsn: Lsn } | undefined {
     return this.#floor;
   }
 
-  /** Starts afresh behind this message. */
+  /** Empties the ring and starts after this message. */
   reset(sequence: number, lsn: Lsn): void {
     this.#all = new Queue();
     this.#byTable.clear();
@@ -115,7 +111,7 @@ export class Ring {
     this.evict();
   }
 
-  /** Drops what is too old or too much. */
+  /** Drops the oldest envelopes that exceed the limits. */
   evict(now: number = Date.now()): void {
     for (;;) {
       const first = this.#all.first;
@@ -131,13 +127,13 @@ export class Ring {
     }
   }
 
-  /** The envelopes of a table behind a sequence; undefined where some of them are gone. */
+  /** Returns the envelopes of a table after a sequence; undefined where some were dropped. */
   since(table: string, sequence: number): ChangeEnvelope[] | undefined {
     if (!this.#floor || sequence < this.#floor.sequence) return undefined;
     return this.#byTable.get(table)?.since(sequence) ?? [];
   }
 
-  /** The envelope of a table with this sequence; undefined where it is gone. */
+  /** Returns the envelope of a table with this sequence; undefined where it was dropped. */
   at(table: string, sequence: number): ChangeEnvelope | undefined {
     const found = this.#byTable.get(table)?.next(sequence - 1);
     return found?.sequence === sequence ? found : undefined;

@@ -1,10 +1,10 @@
-/** A row as the relay wrote it: the JSON text of each column, parsed only where a filter looks. */
+/** A row as the relay wrote it. The JSON text of a column is parsed only when a filter reads it. */
 import { members } from './json-scan.ts';
 
-/** A JSON number of up to so many characters is a double without loss; a longer one is handed on as text. */
+/** Characters up to which a JSON number is a double without loss; a longer number is passed on as text. */
 const EXACT_NUMBER_LENGTH = 15;
 
-/** An object that inherits nothing, so that a column may be called __proto__ or constructor; V8 keeps it as fast as any other. */
+/** Makes objects without a prototype, since a column may be called __proto__. A constructor makes them as fast as any others in V8. */
 const Values = function Values() {} as unknown as new () => object;
 Values.prototype = Object.create(null);
 
@@ -12,23 +12,23 @@ export class RowImage {
   readonly text: string;
   #columns: Map<string, string> | undefined;
   readonly #values = new Values() as Record<string, unknown>;
-  /** JSON; undefined in envelopes of earlier versions. */
+  /** JSON of the texts; undefined in envelopes of earlier versions. */
   #textsJson: string | undefined;
   #texts: Record<string, string> | undefined;
 
-  /** @param texts the JSON of an object: Postgres's own text of those columns whose JSON does not determine it */
+  /** @param texts JSON of an object: Postgres's text of the columns whose JSON does not determine it */
   constructor(text: string, texts: string | undefined) {
     this.text = text;
     this.#textsJson = texts;
   }
 
-  /** The JSON text of a column; undefined where the image lacks it. */
+  /** Returns the JSON text of a column; undefined where the image lacks it. */
   column(name: string): string | undefined {
     this.#columns ??= members(this.text);
     return this.#columns.get(name);
   }
 
-  /** The columns as filters take them; those that the image lacks are absent. */
+  /** Returns the columns' values for filters, without those that the image lacks. */
   values(names: readonly string[]): Record<string, unknown> {
     for (const name of names) {
       if (Object.hasOwn(this.#values, name)) continue;
@@ -38,12 +38,12 @@ export class RowImage {
     return this.#values;
   }
 
-  /** Whether Postgres's own text of each of these columns is known. */
+  /** Returns whether Postgres's text of each of these columns is known. */
   hasTexts(names: readonly string[]): boolean {
     return this.#textsJson !== undefined && this.has(names);
   }
 
-  /** A column as Postgres prints it, null for NULL. Only where `hasTexts` says so. */
+  /** Returns a column as Postgres prints it, null for NULL. Requires `hasTexts`. */
   postgresText(name: string): string | null {
     this.#texts ??= this.#textsJson === undefined || this.#textsJson === '{}' ? NO_TEXTS : textsOf(this.#textsJson);
     const own = this.#texts[name];
@@ -54,7 +54,7 @@ export class RowImage {
     return json === 'null' ? null : json;
   }
 
-  /** The JSON text of an object of these columns, as far as they are known. */
+  /** Returns the JSON text of an object of those of the columns that the image has. */
   project(names: readonly string[]): string {
     const parts = names.flatMap((name) => {
       const text = this.column(name);
@@ -71,7 +71,7 @@ export class RowImage {
 
 const NO_TEXTS: Record<string, string> = Object.create(null);
 
-/** Without a prototype: a column may be called `constructor`. */
+/** Parses into an object without a prototype, since a column may be called `constructor`. */
 const textsOf = (json: string): Record<string, string> => Object.assign(Object.create(null), JSON.parse(json));
 
 function filterValue(text: string): unknown {

@@ -1,6 +1,6 @@
 /**
- * Who may join a channel (SELECT) and send to it (INSERT): the policies of tidemark.channels, evaluated under the socket's
- * role and claims over the row that the channel would be. Nothing is written, and no row needs to be there.
+ * Decides who may join a channel (SELECT) and send to it (INSERT), by the policies of tidemark.channels. They are evaluated under the
+ * socket's role and claims, over the row that the channel would have. No row is stored.
  */
 import { formatTidemark, laterTidemark, type Tidemark } from '@tidemark/contracts';
 import { type Database, type Identity, identifier } from '@tidemark/db';
@@ -29,25 +29,25 @@ select has_table_privilege('tidemark.channels', 'select') as may_select, has_tab
    from pg_policy p where p.polrelid = 'tidemark.channels'::regclass and p.polcmd in ('r', 'a', '*')
      and (0 = any (p.polroles) or exists (
        select from unnest(p.polroles) as r (oid) where pg_has_role(current_user, r.oid, 'usage')))) as policies`;
-/** Policies print with the schemas of what they name then, so their text means the same in every session. */
+/** With an empty search path, policies print with schemas, so that their text means the same in every session. */
 const NO_SEARCH_PATH = `select set_config('search_path', '', true)`;
-/** Roles in use; a changed policy counts after at most MAX_AGE_MS, and where it allows what was refused, at once. */
+/** Roles whose policies are cached for MAX_AGE_MS. Before a refusal, they are read again. */
 const MAX_ROLES = 200;
 const MAX_AGE_MS = 2_000;
 const PAUSE_MS = 100;
 
-/** The policies of a role as a question over images of channels. */
+/** The policies of a role as a statement over channels. */
 interface Question {
   text: string;
   tidemark: Tidemark;
-  /** By performance.now(); it was read after it. */
+  /** Time before the policies were read, by performance.now(). */
   askedAt: number;
 }
 
 export interface RightsOfChannels {
-  /** In the order of the names. @throws DB_ errors, and Postgres's where a policy fails */
+  /** Returns the rights in the order of the names. @throws DB_ errors, and PostgresError where a policy fails */
   of(identity: Identity, names: readonly string[], tidemark?: string): Promise<ChannelRights[]>;
-  /** Of one who asks to be let in: policies that were read before are not the last word in a refusal. Throws as `of` does. */
+  /** Returns the rights for a join. Before a refusal, the policies are read again. Throws like `of`. */
   toJoin(identity: Identity, name: string, tidemark?: string): Promise<ChannelRights>;
 }
 
@@ -68,7 +68,7 @@ export function createChannelRights(database: Database): RightsOfChannels {
     return rows;
   }
 
-  /** With policies that were read before, and once more with others where those were read in another epoch. */
+  /** Asks with cached policies, and with new ones where these are of another epoch. */
   async function askKnown(identity: Identity, names: readonly string[], tidemark?: string) {
     const { role } = identity;
     const known = await questions.get(role, () => load(database, role));
@@ -79,7 +79,7 @@ export function createChannelRights(database: Database): RightsOfChannels {
         const now = await questions.since(performance.now(), role, () => load(database, role));
         return { known: now, rights: await ask(identity, names, now, tidemark) };
       }
-      // They may name what was dropped or renamed since.
+      // The policies may name something that was dropped or renamed since.
       if (!isRefusal(error)) throw error;
       return { known, error };
     }
@@ -115,7 +115,7 @@ async function load(database: Database, role: string): Promise<Question> {
     (tx) => Promise.all([tx.query(NO_SEARCH_PATH), tx.query<FactsRow>(FACTS), tx.snapshot()]),
     { identity: { role, claims: '{}' }, readOnly: true },
   );
-  // A server that has got so far knows what the policies name.
+  // A server that has replayed this position has everything that the policies name.
   const tidemark = formatTidemark(epoch, lsn);
   const { may_select, may_insert, security, policies } = row as FactsRow;
   const of = (command: string) =>
@@ -124,7 +124,7 @@ async function load(database: Database, role: string): Promise<Question> {
   const send = security
     ? policySql(of('a').map((policy) => ({ ...policy, using: policy.check ?? policy.using })))
     : 'true';
-  // The alias is the table's name: a policy with a subquery refers to its columns by it.
+  // The alias is the name of the table, by which policies with a subquery refer to its columns.
   const text = `select coalesce(${may_select ? join : 'false'}, false) as join, coalesce(${may_insert ? send : 'false'}, false) as send
 from jsonb_array_elements($1::jsonb) with ordinality as "tidemark images" ("tidemark image", "tidemark ord")
 cross join lateral jsonb_populate_record(null::tidemark.channels, "tidemark image") as ${identifier('channels')}

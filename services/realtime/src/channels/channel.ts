@@ -1,6 +1,6 @@
 /**
- * One channel as this instance has it: its own members, and what comes from the other instances. Frames are made once and
- * written to every socket. A socket that does not take a frame has missed it: nothing here is kept or sent again.
+ * A channel in this instance: its own members, and the messages of other instances. Each frame is built once and written to every
+ * socket. A frame that a socket cannot take is lost; nothing is stored or repeated.
  */
 
 import type { Bus, Subscription } from '@tidemark/bus';
@@ -10,16 +10,16 @@ import { serverFrame } from '../topics/frame.ts';
 import type { Sink } from '../topics/subscription.ts';
 import { Presence, type PresenceChange } from './presence.ts';
 
-/** Changes of presence that come within so long are one frame, ms: a thousand who join are not a thousand frames to each. */
+/** Time within which changes of presence are sent as one frame, ms. */
 const PRESENCE_FRAME_MS = 100;
 
 export interface ChannelOptions {
   name: string;
   instance: string;
   bus: Bus;
-  /** The key of whoever opened it. */
+  /** The identity or address that opened the channel. */
   holder: string;
-  /** Frames that a socket did not take. */
+  /** Called for each frame that a socket could not take. */
   onDropped(): void;
 }
 
@@ -28,16 +28,16 @@ export class Channel {
   readonly holder: string;
   readonly sinks = new Map<string, Sink>();
   readonly presence = new Presence();
-  /** Whether the anonymous role may join: then nobody is told the claim `sub` of another. */
+  /** Whether the anonymous role may join. Then the claim `sub` of members is hidden. */
   isPublic = false;
-  /** Resolves once NATS has the subscription: what others send from then on arrives here. */
+  /** Resolves once NATS has the subscription, so that later messages arrive. */
   readonly opened: Promise<void>;
   #options: ChannelOptions;
   #subscription: Subscription;
   #changed = new Map<string, Member | null>();
   #timer: NodeJS.Timeout | undefined;
   #second = 0;
-  /** Messages of this second. */
+  /** Counts the messages of this second. */
   #sent: SharedLimit | undefined;
 
   constructor(options: ChannelOptions) {
@@ -52,7 +52,7 @@ export class Channel {
     this.opened = bus.flush();
   }
 
-  /** Counts a message, unless this instance's members, or this one beyond its share, have sent enough within this second. */
+  /** Counts a message, or returns the limit that it would exceed within this second. */
   refuses(limit: { perSecond: number; sharePercent: number }, holder: string, now: number): Refusal | undefined {
     const second = Math.floor(now / 1_000);
     if (second !== this.#second || !this.#sent) {
@@ -67,14 +67,13 @@ export class Channel {
     this.#deliver(from, event, payload);
   }
 
-  /** A member that others see, new or with another state. */
+  /** Shows a member, new or with another state. */
   put(member: Member): void {
     const shown = this.isPublic ? { ...member, user: null } : member;
     this.presence.put(shown);
     this.#tell({ joined: [shown], left: [] });
   }
 
-  /** @param isPublic whether the anonymous role may join, as Postgres says now */
   setPublic(isPublic: boolean): void {
     const becamePublic = isPublic && !this.isPublic;
     this.isPublic = isPublic;
@@ -87,7 +86,7 @@ export class Channel {
     if (this.presence.remove(id)) this.#tell({ joined: [], left: [id] });
   }
 
-  /** Says who is here, and forgets whom nobody has heard of since. */
+  /** Announces the members of this instance, and removes those of instances that were silent since this time. */
   heartbeat(since: number): void {
     if (this.presence.localCount > 0) this.#sayWhoIsHere();
     this.#show(this.presence.expire(since));
@@ -121,7 +120,7 @@ export class Channel {
     this.#show(change);
   }
 
-  /** The newest of each member, in the next frame. */
+  /** Collects the newest state of each member for the next frame. */
   #show(change: PresenceChange | undefined): void {
     if (!change) return;
     for (const id of change.left) this.#changed.set(id, null);
@@ -145,7 +144,7 @@ export class Channel {
 
   #broadcast(said: ChannelBroadcast): void {
     const { bus } = this.#options;
-    // While NATS is away, the heartbeat after it tells the others.
+    // While NATS is away, nothing is sent; a later heartbeat informs the others.
     if (bus.connected()) bus.publish(bus.subjects.channel(this.name), said);
   }
 }

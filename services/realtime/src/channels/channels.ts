@@ -1,4 +1,4 @@
-/** The channels of this instance: joined and left by sockets, checked anew, told to the other instances. */
+/** The channels of this instance: joins and leaves of sockets, checks of their rights, and heartbeats to the other instances. */
 import { randomBytes } from 'node:crypto';
 import type { Bus } from '@tidemark/bus';
 import type { Database, Identity } from '@tidemark/db';
@@ -19,7 +19,7 @@ export interface ChannelsOptions {
   maxChannels: number;
   maxPerSocket: number;
   maxPresent: number;
-  /** Bytes of the states that this instance's members show. */
+  /** Limit of the bytes of the states of this instance's members. */
   stateBytes: number;
   sharePercent: number;
   messagesPerSecond: number;
@@ -34,14 +34,14 @@ export interface Membership {
   readonly channel: Channel;
   readonly identity: Identity;
   readonly sink: Sink;
-  /** The key that its state is counted under. */
+  /** The identity or address whose share is charged for the state. */
   readonly holder: string;
   stateBytes: number;
   rights: ChannelRights;
   onEnd(): void;
 }
 
-/** What a connection is to channels. */
+/** A socket that can join channels. */
 export interface Joiner extends Sink {
   readonly identity: Identity;
   readonly channels: Map<string, Membership>;
@@ -53,7 +53,7 @@ export interface Channels {
   join(joiner: Joiner, name: string, state: Record<string, unknown> | undefined, tidemark?: string): Promise<void>;
   send(joiner: Joiner, name: string, event: string, payload: unknown): void;
   setState(joiner: Joiner, name: string, state: Record<string, unknown>): void;
-  /** @param reason where the client did not ask for it */
+  /** @param reason given where the client did not ask to leave */
   leave(joiner: Joiner, name: string, reason?: string): void;
   leaveAll(joiner: Joiner, reason?: string): void;
   counts(): {
@@ -67,20 +67,20 @@ export interface Channels {
   stop(): Promise<void>;
 }
 
-/** Bytes that a member takes beside its state. */
+/** Bytes charged for a member beside its state. */
 const MEMBER_BYTES = 200;
-/** Bytes of a member's state: five hundred of them are one message of half a megabyte, and NATS takes one. */
+/** Bytes of a member's state: five hundred of them make a message of half a megabyte, and NATS accepts one. */
 const MAX_STATE_BYTES = 1_024;
-/** Without NATS's address, which is no business of a client's. */
+/** The message for clients leaves out NATS's address. */
 const NATS_AWAY = 'the message broker cannot be reached';
-/** Names in one question to Postgres. */
+/** Channels in one statement that checks rights. */
 const RIGHTS_BATCH = 500;
 
 export function createChannels(options: ChannelsOptions): Channels {
   const { bus, instance, anonymous, observe } = options;
   const rights = createChannelRights(options.database);
   const channels = new Map<string, Channel>();
-  /** A channel counts for whoever opened it, as long as it is there. */
+  /** Charges a channel to the holder that opened it. */
   const places = new SharedLimit(options.maxChannels, options.sharePercent);
   const states = new SharedLimit(options.stateBytes, options.sharePercent);
   const memberships = new Set<Membership>();
@@ -150,7 +150,7 @@ export function createChannels(options: ChannelsOptions): Channels {
     channel.put({ id, user: typeof sub === 'string' ? sub : null, state });
   }
 
-  /** A question for each identity and batch of names; a database that is away leaves things as they are. */
+  /** Checks the rights with a statement for each identity and batch of names. Errors of the database change nothing. */
   async function check(): Promise<void> {
     const byIdentity = new Map<string, Membership[]>();
     for (const membership of memberships) {
@@ -170,7 +170,7 @@ export function createChannels(options: ChannelsOptions): Channels {
     }
   }
 
-  /** A channel that anybody may join from now on no longer tells who its members are. */
+  /** Hides the users in channels that anybody may join now. */
   async function checkPublic(batch: readonly Channel[]): Promise<void> {
     const names = batch.map(({ name }) => name);
     try {
@@ -221,7 +221,7 @@ export function createChannels(options: ChannelsOptions): Channels {
       }
       if (bus.problem()) throw errors.NOT_FOLLOWING({ reason: NATS_AWAY });
       const { identity } = joiner;
-      // Asked at each join, so that a channel is never taken for a private one by what it was before.
+      // Every join checks this, so that a channel that became public is not treated as private.
       const [granted, [everybody]] = await Promise.all([
         rights.toJoin(identity, name, tidemark),
         rights.of(anonymous, [name], tidemark),
@@ -250,7 +250,7 @@ export function createChannels(options: ChannelsOptions): Channels {
       try {
         await channel.opened;
       } catch (cause) {
-        // Refused as a whole: the client may join again.
+        // The join fails as a whole, and the client may repeat it.
         end(membership);
         throw errors.NOT_FOLLOWING({ reason: NATS_AWAY }, { cause });
       }

@@ -1,6 +1,6 @@
 /**
- * Who is in a channel, on this instance and on the others. The others are known by what they say, and forgotten when they
- * have said nothing for two heartbeats. Pure but for its own maps: time is given.
+ * The members of a channel, on this instance and on others. Members of an instance that is silent for two heartbeats are removed. The
+ * time is a parameter.
  */
 import type { ChannelBroadcast, Member } from '@tidemark/contracts';
 
@@ -23,7 +23,7 @@ export class Presence {
     return count;
   }
 
-  /** Whether it is a member of this instance's. */
+  /** Returns whether it is a member of this instance. */
   has(id: string): boolean {
     return this.#local.has(id);
   }
@@ -42,12 +42,12 @@ export class Presence {
     this.#local.set(member.id, member);
   }
 
-  /** @returns whether it was there */
+  /** @returns whether it was a member */
   remove(id: string): boolean {
     return this.#local.delete(id);
   }
 
-  /** What another instance said; undefined where it changes nothing that anybody sees. */
+  /** Applies a message of another instance. Returns the visible changes; undefined without any. */
   hear(said: Extract<ChannelBroadcast, { kind: 'here' | 'change' }>, now: number): PresenceChange | undefined {
     const before = this.#remote.get(said.instance)?.members ?? new Map<string, Member>();
     const after = said.kind === 'here' ? new Map<string, Member>() : new Map(before);
@@ -58,7 +58,7 @@ export class Presence {
     return difference(before, after);
   }
 
-  /** Those of instances that were last heard before `since`. */
+  /** Removes the members of instances that were last heard before `since`. */
   expire(since: number): PresenceChange | undefined {
     const left: string[] = [];
     for (const [instance, { heardAt, members }] of this.#remote) {

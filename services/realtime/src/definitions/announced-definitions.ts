@@ -1,15 +1,16 @@
-/** What the relay has told of definitions: facts that were read before, and say otherwise, are old. */
+/** The definitions that the relay has announced. Facts that were read earlier and differ are outdated. */
 import { type DefinitionsChanged, type Lsn, lsnFromHex, ROLES_DEFINITION, tableKey } from '@tidemark/contracts';
 
-/** What can be old. */
+/** Facts that can be outdated. */
 export interface Dated {
   schema: string;
   table: string;
-  /** The versions of the table's definition and of the roles. */
+  /** Version of the table's definition. */
   definition: string;
+  /** Version of the roles. */
   roles: string;
   epoch: string;
-  /** Nothing in it was read before the WAL had come so far. */
+  /** Position of the WAL before the facts were read. */
   readFrom: Lsn;
 }
 
@@ -20,13 +21,13 @@ interface Announced {
 }
 
 const ROLES = tableKey('', ROLES_DEFINITION);
-/** More tables than a publication has; the one that changed longest ago goes first. */
+/** Tables remembered; the one that changed longest ago is dropped first. */
 const MAX_TABLES = 20_000;
 
 export class AnnouncedDefinitions {
   #last = new Map<string, Announced>();
 
-  /** @returns the keys of the tables that it tells of, and whether it tells of the roles */
+  /** @returns the keys of the changed tables, and whether the roles changed */
   note({ epoch, tables }: DefinitionsChanged): { keys: string[]; roles: boolean } {
     const keys: string[] = [];
     let roles = false;
@@ -41,7 +42,7 @@ export class AnnouncedDefinitions {
     return { keys, roles };
   }
 
-  /** The table's definition may be another one than they say. */
+  /** Returns whether the table may have another definition. */
   isTableOld(facts: Dated): boolean {
     return differs(this.#last.get(tableKey(facts.schema, facts.table)), facts.definition, facts);
   }
@@ -50,13 +51,13 @@ export class AnnouncedDefinitions {
     return differs(this.#last.get(ROLES), facts.roles, facts);
   }
 
-  /** Positions of another epoch say nothing, and its relay tells what it finds anew. */
+  /** Forgets everything, since positions of another epoch are not comparable. The relay announces again what it finds. */
   clear(): void {
     this.#last.clear();
   }
 }
 
-/** What was read from a position behind `since` saw more than the look that was announced. */
+/** Facts that were read after `since` are newer than the announcement. */
 function differs(last: Announced | undefined, version: string, { epoch, readFrom }: Dated): boolean {
   return last !== undefined && last.version !== version && !(last.epoch === epoch && readFrom > last.since);
 }

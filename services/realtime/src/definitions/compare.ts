@@ -1,10 +1,10 @@
-/** What a look found that was not known. Pure. */
+/** Compares definitions with those that are known. Pure. */
 import { type Definition, definitionKey, type KnownDefinition } from './known-definitions.ts';
 import type { Look, TableName } from './look.ts';
 
 /**
- * A version that is known with a position past this look's is of another server, and counts as unknown.
- * @param only the one table that was looked at
+ * Returns the definitions that have changed. A known version with a later position is of another server, and counts as unknown.
+ * @param only the table that was read, if it was a single one
  */
 export function whatChanged(known: ReadonlyMap<string, KnownDefinition>, look: Look, only?: TableName): Definition[] {
   const { since } = look;

@@ -1,14 +1,13 @@
 /**
  * The event trigger that announces changed definitions at their place in the WAL (infra/postgres/ddl.sql). Only a superuser can
- * install it; without it, what no relation message tells is found by the next look.
+ * install it. Without it, the periodic checks find the changes that no relation message announces.
  */
 import type { Pool } from '@tidemark/db';
 
-/** Its name in infra/postgres/ddl.sql. */
 const NAME = 'tidemark_ddl';
 
 export const NO_DDL_TRIGGER =
-  'Changes of tables, types and policies are noticed within DEFINITIONS_CHECK_MS, not at their place in the WAL: for that, a superuser runs infra/postgres/ddl.sql.';
+  'Changes of tables, types and policies are noticed within DEFINITIONS_CHECK_MS, not at their place in the WAL. To change that, run infra/postgres/ddl.sql as a superuser.';
 
 export async function hasDdlTrigger(pool: Pool): Promise<boolean> {
   const [row] = await pool.query<{ there: boolean }>(

@@ -1,36 +1,37 @@
 /**
- * The version of a table's definition: a hash of everything, whatever the role, that decides which rows a reader gets of the
- * table and what their values are. The relay asks for all published tables, the facts for one: the same text, so that equal
- * definitions have equal versions.
+ * SQL for the version of a table's definition: a hash of everything that decides, for any role, which rows a reader gets and what
+ * their values are. The relay asks for all published tables and the facts for one, with the same text, so that equal definitions have
+ * equal versions.
  *
- * A row of a catalog is told by its number and the transaction that wrote it (xmin), which stays when the row is frozen: that
- * is cheap, and complete where the row says nothing that changes for other reasons. The rows of pg_class do change for others
- * (TRUNCATE, indexes), so their columns are named. What was changed and changed back between two looks differs, too: rows may have
- * come under another table's name meanwhile. The file of a plain table is not in it: TRUNCATE is announced in the WAL, what
- * rewrites values changes pg_attribute or pg_attrdef too, and VACUUM FULL and CLUSTER change no value. The files of partitions
- * are in it, as nothing announces the TRUNCATE of one.
+ * A catalog row is identified by its oid and its xmin, which stays when the row is frozen. That is cheap, and complete for rows that
+ * change for no other reason. Rows of pg_class do (TRUNCATE, indexes), so their columns are listed. A definition that was changed and
+ * changed back has another version, since rows may have been written in between. The file of a plain table is not part of it: the WAL
+ * announces TRUNCATE, rewrites of values change pg_attribute or pg_attrdef, and VACUUM FULL and CLUSTER change no value. The files of
+ * partitions are part of it, since nothing announces the TRUNCATE of a partition.
  *
- * The text reads catalogs alone and calls nothing that locks a relation (pg_get_expr, pg_get_publication_tables): it neither
- * waits for a running ALTER TABLE nor sees anything but its own snapshot.
+ * The statement reads only catalogs, and calls no function that locks a relation (pg_get_expr, pg_get_publication_tables). So it does
+ * not wait for a running ALTER TABLE, and sees only its own snapshot.
  */
 
-/** Numbers below are the same objects in every database of a release. */
+/** Lowest oid of objects that are not built in. */
 const FIRST_OWN_OID = 16_384;
 
 export interface DefinitionsQuery {
-  /** SQL of the publication's name, such as `$1`. */
+  /** SQL expression of the publication's name, such as `$1`. */
   publication: string;
-  /** SQL of the schema and the name of one table; without it, all tables that are published. */
+  /** SQL expressions of the schema and name of one table; all published tables without it. */
   only?: { schema: string; table: string };
   /** A condition over `s`, a row of pg_namespace, and `c`, one of pg_class, in place of `only`. */
   among?: string;
 }
 
-/** OFFSET keeps Postgres, whose estimates of recursive queries are far too high, from going through all of pg_depend for each table. */
+/**
+ * OFFSET keeps Postgres from scanning all of pg_depend for each table: its estimates of recursive queries are far too high.
+ */
 const DEPENDS = `cross join lateral (select d.refclassid, d.refobjid from pg_catalog.pg_depend d
     where d.classid = by.catalog and d.objid = by.oid offset 0) d`;
 
-/** A query without parentheses: schema, table, version; it can be a subquery of another. No row: the table is not there, or not published. */
+/** Returns a SELECT of schema, table and version. It has no row for a table that does not exist or is not published. */
 export function definitionsSql({ publication, only, among }: DefinitionsQuery): string {
   const asked = only ? `s.nspname = ${only.schema} and c.relname = ${only.table}` : among;
   return `
@@ -49,7 +50,7 @@ named (relid, entry) as materialized (
   select c.oid, 'all' from publication p
   join pg_catalog.pg_class c on p.all_tables and c.relkind in ('r', 'p') and c.relpersistence = 'p' and c.oid >= ${FIRST_OWN_OID}
 ),
--- Partitions of what is named; they are published as their root, or as themselves.
+-- Partitions of the named tables; they are published as their root, or as themselves.
 below (relid, entry) as (
   select i.inhrelid, n.entry from named n
   join pg_catalog.pg_inherits i on i.inhparent = n.relid join pg_catalog.pg_class c on c.oid = i.inhrelid and c.relispartition
@@ -65,7 +66,7 @@ published (root, schema, name, entries) as materialized (
   group by c.oid, s.nspname, c.relname, c.relkind
   having case when (select via_root from publication) then not bool_or(e.is_below) else c.relkind = 'r' end
 ),
--- The table, and what its policies read: other tables with policies of their own, and views.
+-- The table, and the tables and views that its policies read, directly or through others.
 reached (root, relid) as (
   select root, root from published
   union
@@ -78,7 +79,7 @@ reached (root, relid) as (
   ${DEPENDS} where d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.refobjid >= ${FIRST_OWN_OID}
 ),
 relations (relid) as materialized (select distinct relid from reached),
--- Partitions and inheritance children, with the row of pg_inherits: one that was detached and attached again has another.
+-- Partitions and inheritance children, with their row of pg_inherits, which is new after a detach and attach.
 children (root, relid, link) as (
   select p.root, i.inhrelid, row(i.inhparent, i.inhrelid, i.xmin)::text
   from published p join pg_catalog.pg_inherits i on i.inhparent = p.root
@@ -106,7 +107,7 @@ facts (relid, fact) as materialized (
     case when c.relkind = 'v' then c.reloptions end)::text
   from relations r join pg_catalog.pg_class c on c.oid = r.relid
   union all
-  -- Its name: the type of its rows is written anew with each change of it, and for nothing else that happens often.
+  -- The name: the row of the table's type is rewritten when it changes, and seldom for anything else.
   select y.typrelid, row('name', y.xmin)::text from relations r join pg_catalog.pg_type y on y.typrelid = r.relid
   union all
   select a.attrelid, row('column', a.attnum, a.xmin)::text
@@ -176,8 +177,8 @@ join root_facts f on f.root = p.root left join child_facts k on k.root = p.root`
 }
 
 /**
- * One version for the roles that the service's login may SET ROLE to, whoever the current role is: what they are called, whether they
- * bypass row-level security, and whose members they are. A superuser may SET ROLE to all. A scalar subquery.
+ * A scalar subquery for the version of all roles that the service's login may SET ROLE to: their names, whether they bypass row-level
+ * security, and their memberships. It does not depend on the current role.
  */
 export const ROLES_VERSION_SQL = `(
 with recursive role (oid) as (

@@ -1,11 +1,11 @@
 /**
- * Notices changed definitions during one session of the relay, and has them published:
+ * Finds changed definitions during one session of the relay, and publishes them:
  *
- *   start()    all tables, once the slot is ours
- *   by time    all tables, every `checkMs`
- *   before()   as soon as a transaction says that it may have changed something, before its envelopes leave
+ *   start()    checks all tables, once the session holds the slot
+ *   by time    checks all tables, every `checkMs`
+ *   before()   checks when a transaction may have changed a definition, before its envelopes are published
  *
- * One look at a time. What a look finds is published at once, and written to the table once JetStream has it.
+ * One check runs at a time. Changes are published at once, and written to tidemark.table_definitions once JetStream has them.
  */
 import type { Pool } from '@tidemark/db';
 import type { RealtimeEvent } from '../events.ts';
@@ -21,11 +21,11 @@ import {
 } from './known-definitions.ts';
 import { currentSnapshot, type Look, lookAtDefinitions, type TableName } from './look.ts';
 
-/** What outlives a session. */
+/** Counters over all sessions. */
 export interface DefinitionStats {
   looksTotal: number;
   failedTotal: number;
-  /** Definitions that were not what was known, those of a first look included. */
+  /** Changed definitions, including all of a first check. */
   changesTotal: number;
   lastLookMs: number;
 }
@@ -36,41 +36,41 @@ export interface DefinitionWatchOptions {
   checkMs: number;
   stats: DefinitionStats;
   observe: (event: RealtimeEvent) => void;
-  /** Calls back once JetStream has them. */
+  /** Calls `onStored` once JetStream has the messages. */
   publish(changed: readonly Definition[], onStored: () => void): void;
-  /** At most this long a transaction waits to be visible, and for looks that fail. */
+  /** Limit of the time that a transaction waits to be visible, and for checks that fail. */
   maxWaitMs?: number;
 }
 
-/** Looks by time take at most a twentieth of the time, whatever the number of tables. */
+/** Interval of the periodic checks as a multiple of their duration, so that they take at most a twentieth of the time. */
 const SHARE = 20;
-/** Where looks fail because they take too long. */
+/** Limit of that interval, where checks fail because they take too long. */
 const MAX_CHECK_MS = 60_000;
-/** A failure that goes on is reported once in this time. */
+/** Interval of the reports of a lasting failure. */
 const REPORT_AGAIN_MS = 60_000;
 /**
- * A commit whose standby does not answer stays invisible, while the walsender has it already. After this its envelopes leave all the
- * same: a socket that is paused for 20 s is given up by the server (replication.ts).
+ * Limit of the wait for a commit to become visible. A commit stays invisible while its synchronous standby does not answer, although
+ * the walsender sends it. The server gives up a socket that is paused for 20 s (replication.ts).
  */
 const MAX_WAIT_MS = 10_000;
 /**
- * Where a table may have changed, and nothing says that it has: what is not visible to anybody yet is in force for nobody either, and
- * the looks by time find it as soon as it is.
+ * Limit of that wait for a transaction that may have changed a table. A definition that is not visible is not in force yet, and the
+ * periodic checks find it once it is.
  */
 const MAX_TABLE_WAIT_MS = 1_000;
-/** In a line of the log. */
-const NAMED = 10;
+/** Definitions named in one log line. */
+const MAX_NAMES = 10;
 const FIRST_PAUSE_MS = 2;
 const MAX_PAUSE_MS = 100;
 
 export class DefinitionWatch {
   #options: DefinitionWatchOptions;
   #known = new Map<string, KnownDefinition>();
-  /** The last look at everything. */
+  /** The last check of all tables. */
   #last: Look | undefined;
-  /** The transaction for which one table was looked at; for its next table, all are. */
+  /** The transaction for which a single table was checked; for its next table, all are. */
   #partial: number | undefined;
-  /** In JetStream, and not in the table yet. */
+  /** Definitions that are in JetStream, but not in tidemark.table_definitions yet. */
   #unwritten = new Map<string, Definition>();
   #writing = false;
   #turn: Promise<unknown> = Promise.resolve();
@@ -83,7 +83,7 @@ export class DefinitionWatch {
     this.#options = options;
   }
 
-  /** A failure is reported, and the looks by time go on. */
+  /** Runs the first check. A failure is reported, and the periodic checks go on. */
   async start(): Promise<void> {
     const { admin, stats, observe } = this.#options;
     const isFirstSession = stats.looksTotal === 0;
@@ -105,9 +105,9 @@ export class DefinitionWatch {
   }
 
   /**
-   * Resolves once a look has seen this transaction; undefined where one has already, as for all of a backlog.
+   * Resolves once a check has seen this transaction. Returns undefined where one has already, as for a backlog.
    * @param xid 32-bit
-   * @param table that alone may have changed; without it, anything
+   * @param table the only table that may have changed; anything may have without it
    */
   before(xid: number, table?: TableName): Promise<void> | undefined {
     if (this.#last && visible(this.#last.snapshot, xid)) return undefined;
@@ -142,7 +142,7 @@ export class DefinitionWatch {
     }
   }
 
-  /** One at a time. Not taken where the one before it has seen `xid`. */
+  /** Runs a check after the running one, unless that has seen `xid`. */
   #look(only?: TableName, xid?: number): Promise<Look | undefined> {
     const turn = this.#turn.then(async () => {
       if (this.#stopped) return undefined;
@@ -171,7 +171,9 @@ export class DefinitionWatch {
       if (isKnown(definition)) this.#known.set(key, definition);
       else this.#known.delete(key);
     }
-    const names = changed.slice(0, NAMED).map(({ schema, table }) => (schema === '' ? table : `${schema}.${table}`));
+    const names = changed
+      .slice(0, MAX_NAMES)
+      .map(({ schema, table }) => (schema === '' ? table : `${schema}.${table}`));
     observe({ type: 'definitions.changed', count: changed.length, names });
     publish(changed, () => {
       for (const definition of changed) this.#unwritten.set(definitionKey(definition), definition);
@@ -179,7 +181,7 @@ export class DefinitionWatch {
     });
   }
 
-  /** What cannot be written is written with the next look by time, or found and published again by the next session. */
+  /** Writes published definitions. Those that cannot be written are retried by the next check, or published again by the next session. */
   async #write(): Promise<void> {
     if (this.#writing || this.#unwritten.size === 0) return;
     this.#writing = true;
@@ -213,7 +215,7 @@ export class DefinitionWatch {
     );
   }
 
-  /** Whatever changes a catalog is a transaction with a number: without a new one, there is nothing to look for. */
+  /** Skips the check where the snapshot is the same, since every change of a catalog has a transaction id. */
   async #lookByTime(): Promise<void> {
     await this.#write();
     const snapshot = await currentSnapshot(this.#options.admin);

@@ -1,6 +1,6 @@
 /**
- * tidemark.table_definitions: the versions that the relay has published. Only the relay writes it, and a version only after
- * JetStream has it: whatever a session did not come to publish differs from the table still, and the next one publishes it.
+ * tidemark.table_definitions: the versions that the relay has published. Only the relay writes it, after JetStream has the message, so
+ * that the next session publishes what a failed session did not.
  */
 import { formatLsn, type Lsn, parseLsn, ROLES_DEFINITION } from '@tidemark/contracts';
 import { arrayLiteral, type Pool } from '@tidemark/db';
@@ -9,9 +9,9 @@ export interface Definition {
   /** Empty, with the table ROLES_DEFINITION, for the roles. */
   schema: string;
   table: string;
-  /** Null where the table was dropped, or is no longer published. */
+  /** Null for a table that was dropped or is no longer published. */
   version: string | null;
-  /** At or past every change of the definition. */
+  /** A position at or after the last change of the definition. */
   since: Lsn;
 }
 
@@ -19,7 +19,7 @@ export type KnownDefinition = Definition & { version: string };
 
 export const definitionKey = ({ schema, table }: Pick<Definition, 'schema' | 'table'>): string => `${schema}\0${table}`;
 
-/** Of one table and of the roles; undefined where the relay has not published any. Asked as the service itself. */
+/** Returns the definitions of one table and of the roles; undefined for those that the relay has not published. */
 export async function knownDefinition(
   pool: Pick<Pool, 'query'>,
   schema: string,
@@ -40,7 +40,7 @@ export async function allKnownDefinitions(pool: Pick<Pool, 'query'>): Promise<Kn
   return (await pool.query<KnownRow>(KNOWN)).map(read);
 }
 
-/** What an earlier relay writes late changes nothing, unless it is a position that this server has not come to: then it is of another. */
+/** Writes definitions that are newer than those stored. A stored position that this server has not reached is of another server. */
 export async function writeDefinitions(pool: Pick<Pool, 'query'>, definitions: readonly Definition[]): Promise<void> {
   await pool.query(WRITE, [
     arrayLiteral(definitions.map(({ schema }) => schema)),

@@ -1,4 +1,4 @@
-/** One look at the definitions of all published tables, or of one: a single statement, so that all of it is of one snapshot. */
+/** Reads the definitions of all published tables, or of one, in a single statement and so in one snapshot. */
 import { type Lsn, parseLsn, ROLES_DEFINITION } from '@tidemark/contracts';
 import { INSERTED_SQL, type Pool, SNAPSHOT_SQL } from '@tidemark/db';
 import { parseXidSnapshot, type XidSnapshot } from '../snapshots/snapshot-visibility.ts';
@@ -6,11 +6,11 @@ import { definitionsSql, ROLES_VERSION_SQL } from './definition-sql.ts';
 
 export interface Look {
   snapshot: XidSnapshot;
-  /** As Postgres writes it: equal texts see the same. */
+  /** Snapshots with equal texts see the same. */
   snapshotText: string;
-  /** Read behind the snapshot: at or past every change that it sees. */
+  /** Position read after the snapshot: at or after every change that it sees. */
   since: Lsn;
-  /** The roles are among them where all tables were looked at. */
+  /** Includes the roles where all tables were read. */
   versions: readonly { schema: string; table: string; version: string }[];
 }
 
@@ -19,9 +19,9 @@ export interface TableName {
   table: string;
 }
 
-/** A tenth of it is much for a thousand tables; a catalog that somebody has locked must not hold the relay up. */
+/** A thousand tables take less than a tenth of it. A locked catalog must not stop the relay. */
 const TIMEOUT_MS = 5_000;
-/** The estimates of recursive queries are far too high, and compiling this one would take longer than running it. */
+/** Estimates of recursive queries are far too high, and JIT compilation would take longer than the statement. */
 const NO_JIT = `select set_config('jit', 'off', true)`;
 
 interface LookRow {
@@ -61,7 +61,7 @@ export async function lookAtDefinitions(pool: Pool, publication: string, only?: 
   };
 }
 
-/** What is visible now; far cheaper than a look. */
+/** Returns the current snapshot, which is far cheaper than reading the definitions. */
 export async function currentSnapshot(pool: Pool): Promise<string> {
   const [row] = await pool.query<{ snapshot: string }>(`select ${SNAPSHOT_SQL} as snapshot`, [], {
     timeoutMs: TIMEOUT_MS,

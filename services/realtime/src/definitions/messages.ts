@@ -1,4 +1,4 @@
-/** The messages on `changes.@definitions` that tell of changed definitions. Pure. */
+/** Builds the messages on `changes.@definitions` that announce changed definitions. Pure. */
 import { type DefinitionsChanged, type Lsn, lsnToHex, MAX_ENVELOPE_BYTES } from '@tidemark/contracts';
 import type { Definition } from './known-definitions.ts';
 
@@ -9,7 +9,7 @@ export interface ChangedDefinitions {
   changed: readonly Definition[];
 }
 
-/** As many as MAX_ENVELOPE_BYTES makes them: a schema may have many thousand tables. */
+/** Splits the definitions over messages of at most MAX_ENVELOPE_BYTES: a schema may have many thousand tables. */
 export function definitionMessages({ epoch, lsn, at, changed }: ChangedDefinitions): Buffer[] {
   const message = (tables: DefinitionsChanged['tables']) =>
     Buffer.from(JSON.stringify({ epoch, lsn: lsnToHex(lsn), at, tables } satisfies DefinitionsChanged));

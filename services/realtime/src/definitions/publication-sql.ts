@@ -1,12 +1,12 @@
 /**
- * Whether a publication publishes a table, and what of it: what pg_publication_tables says. That view opens every table of the
- * publication, so that one ALTER TABLE in an open transaction would keep all who ask for any table waiting. This text locks no table.
+ * SQL for what a publication publishes of a table, as pg_publication_tables has it. That view opens every table of the publication, and
+ * so waits for any ALTER TABLE in an open transaction. This statement locks no table.
  */
 
-/** Numbers below are the same objects in every database of a release, and are never published. */
+/** Lowest oid of objects that are not built in; built-in objects are never published. */
 const FIRST_OWN_OID = 16_384;
 
-/** What `publishedSql` gives. */
+/** The result of `publishedSql`. */
 export interface Published {
   columns: string[];
   filtered: boolean;
@@ -20,14 +20,15 @@ const isAncestorNamed = (table: string): string => `exists (
     select from pg_catalog.pg_partition_ancestors(${table}.oid) as up (relid) join pg_catalog.pg_class anc on anc.oid = up.relid
     where up.relid <> ${table}.oid and ${isNamed('anc')})`;
 
-/** Columns and a row filter are given to a table by its own entry, which counts for nothing beside one of its schema or of all tables. */
+/** Columns and a row filter are those of the table's own entry, which has no effect beside an entry of its schema or of all tables. */
 const ownEntry = (table: string): string => `left join pg_catalog.pg_publication_rel own on own.prpubid = p.oid
     and own.prrelid = ${table}.oid and not p.puballtables and not exists (
       select from pg_catalog.pg_publication_namespace e where e.pnpubid = p.oid and e.pnnspid = ${table}.relnamespace)`;
 
 /**
- * A scalar: JSON with the names of the published `columns` and whether rows are `filtered`; null where the table is not published as itself.
- * @param publication SQL of its name, such as `$1`
+ * Returns a scalar subquery: JSON with the names of the published `columns` and whether rows are `filtered`; NULL where the table is
+ * not published under its own name.
+ * @param publication SQL expression of the publication's name, such as `$1`
  * @param table alias of a row of pg_class
  */
 export const publishedSql = (publication: string, table: string): string => `(

@@ -1,10 +1,10 @@
 /**
- * Since when a role has been a member of what it is a member of now. The relay tells since when all roles are as they are; where it was
- * another role that changed, what was known of this one before still holds.
+ * Remembers since when a role has had its memberships. The relay announces changes of any role; where it was another role that changed,
+ * the earlier position of this one still holds.
  */
 import type { Lsn } from '@tidemark/contracts';
 
-/** SQL: one version for the current role and all that it is a member of. */
+/** SQL for a version of the current role and its memberships. */
 export const OWN_ROLES_VERSION_SQL = `(
 with recursive role (oid) as (
   select r.oid from pg_catalog.pg_roles r where r.rolname = current_user
@@ -16,13 +16,13 @@ select pg_catalog.md5((select pg_catalog.string_agg(row(r.oid, r.rolname, r.rols
   || coalesce((select pg_catalog.string_agg(row(m.roleid, m.member, to_jsonb(m) ->> 'inherit_option')::text, '' order by m.roleid, m.member, m.grantor)
     from role join pg_catalog.pg_auth_members m on m.member = role.oid), '')))`;
 
-/** Roles that subscribers have; the one that was asked for longest ago goes first. */
+/** Roles remembered; the one that was asked for longest ago is dropped first. */
 const MAX_ROLES = 1_000;
 
 export class RoleRights {
   #known = new Map<string, { version: string; since: Lsn }>();
 
-  /** @param since of all roles, where the relay has seen them as they are */
+  /** @param since position since which no role has changed; undefined where it is not known */
   since(role: string, version: string, since: Lsn | undefined): Lsn | undefined {
     const known = this.#known.get(role);
     const now = known?.version === version ? known.since : since;

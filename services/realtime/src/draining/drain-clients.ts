@@ -1,31 +1,31 @@
 /**
- * Lets the clients of an instance that stops go, spread over time.
+ * Disconnects the clients of an instance that stops, spread over time.
  *
- *   each is told its time ──► it leaves by itself ────────────────────────────────► gone
- *                       └───► LEAVE_MS after its time it is closed ──► gone, or cut off CLOSE_MS after the last of them
+ *   each receives its time ──► it leaves by itself ────────────────────────────────► gone
+ *                        └───► LEAVE_MS after its time it is closed ──► gone, or cut off CLOSE_MS after the last close
  *
- * Whoever has not left yet is served as ever.
+ * A client that has not left yet is still served.
  */
 import { releaseTimes } from './release-times.ts';
 
 export interface DrainingClient {
   isGone(): boolean;
-  /** It should be gone in `ms`. */
+  /** Asks the client to leave in `ms`. */
   tell(ms: number): void;
-  /** Its time has come. */
+  /** Closes the connection. */
   close(): void;
-  /** It did not take the close in. */
+  /** Destroys the connection of a client that does not read the close. */
   cut(): void;
 }
 
-/** For a client that was told its time to leave by itself: the way of the frame, and a timer in a busy page, ms. */
+/** Time for a client to leave by itself, ms: the latency of the frame, and a late timer in a busy page. */
 const LEAVE_MS = 500;
-/** For the answers to the last closes, ms. */
+/** Time for the answers to the last closes, ms. */
 const CLOSE_MS = 1_500;
-/** What all of it takes at most beyond the time that clients are spread over, ms. */
+/** Limit of the time beyond that over which the clients are spread, ms. */
 export const DRAIN_EXTRA_MS = LEAVE_MS + CLOSE_MS;
-/** Between two looks at who is due, ms; small beside LEAVE_MS. */
-const LOOK_MS = 25;
+/** Interval of the checks for clients that are due, ms; small beside LEAVE_MS. */
+const CHECK_MS = 25;
 
 export async function drainClients(clients: readonly DrainingClient[], overMs: number): Promise<void> {
   const times = releaseTimes(clients.length, overMs);
@@ -44,7 +44,7 @@ export async function drainClients(clients: readonly DrainingClient[], overMs: n
       if (elapsedMs < last + DRAIN_EXTRA_MS && clients.some((client) => !client.isGone())) return;
       clearInterval(timer);
       resolve();
-    }, LOOK_MS);
+    }, CHECK_MS);
   });
   for (const client of clients) if (!client.isGone()) client.cut();
 }

@@ -1,40 +1,40 @@
-/** Where clients reach the other instances that are ready, as their telemetry says it. */
+/** The addresses of the other instances that are ready, from their telemetry. */
 import type { Bus } from '@tidemark/bus';
 import { TELEMETRY_INTERVAL_MS, TELEMETRY_MAX_BYTES, Telemetry, telemetrySenderProblem } from '@tidemark/contracts';
 import { Type } from 'typebox';
 
 export interface Peers {
-  /** They take turns; undefined where none is known. */
+  /** Returns the addresses in turn; undefined without any. */
   next(): string | undefined;
   count(): number;
   stop(): void;
 }
 
-/** One that has said nothing for so long may be gone. */
+/** Time after which a silent instance counts as gone. */
 const HEARD_MS = 3 * TELEMETRY_INTERVAL_MS;
-/** More instances than anybody runs; the names of further ones are not kept. */
+/** Instances remembered; further ones are ignored. */
 const MAX_PEERS = 1_000;
 
-const Word = Type.Pick(Telemetry, ['instance', 'ready', 'sockets']);
-type Word = Pick<Telemetry, 'instance' | 'ready' | 'sockets'>;
+const Report = Type.Pick(Telemetry, ['instance', 'ready', 'sockets']);
+type Report = Pick<Telemetry, 'instance' | 'ready' | 'sockets'>;
 
-/** @param instance this one's own name */
+/** @param instance the name of this instance, which is ignored */
 export function followPeers(bus: Bus, instance: string): Peers {
   const peers = new Map<string, { url: string; heardAt: number }>();
   let turn = 0;
-  const subscription = bus.subscribe<Word>(
+  const subscription = bus.subscribe<Report>(
     bus.subjects.allTelemetryOf('realtime'),
-    (word) => {
-      const url = word.sockets?.liveUrl;
-      if (word.instance === instance) return;
-      if (!word.ready || url === undefined) peers.delete(word.instance);
-      else if (peers.has(word.instance) || peers.size < MAX_PEERS)
-        peers.set(word.instance, { url, heardAt: Date.now() });
+    (report) => {
+      const url = report.sockets?.liveUrl;
+      if (report.instance === instance) return;
+      if (!report.ready || url === undefined) peers.delete(report.instance);
+      else if (peers.has(report.instance) || peers.size < MAX_PEERS)
+        peers.set(report.instance, { url, heardAt: Date.now() });
     },
     {
-      schema: Word,
+      schema: Report,
       maxBytes: TELEMETRY_MAX_BYTES,
-      check: ({ instance }: Word, subject) =>
+      check: ({ instance }: Report, subject) =>
         telemetrySenderProblem(bus.subjects, subject, { service: 'realtime', instance }),
     },
   );

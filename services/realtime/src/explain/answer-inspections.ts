@@ -1,4 +1,4 @@
-/** Answers what operators ask this instance, through the metrics service, on `inspect.…`. */
+/** Answers the operators' requests on `inspect.…`, which the metrics service forwards. */
 import type { Bus } from '@tidemark/bus';
 import { LiveListRequest, LiveWhyRequest } from '@tidemark/contracts';
 import { isOperator, type VerifiedToken, type VerifyToken } from '@tidemark/service';
@@ -11,10 +11,10 @@ export interface InspectionsOptions extends WhyOptions, ListOptions {
   verifyToken: VerifyToken;
 }
 
-/** Each looks through the subscriptions, or the ring, and may ask Postgres: operators must not slow the delivery down. */
+/** Requests at a time. Each scans the subscriptions or the ring and may query Postgres, which must not slow the delivery. */
 const CONCURRENCY = 2;
 
-/** @returns what ends it */
+/** @returns a function that stops answering */
 export function answerInspections(options: InspectionsOptions): () => void {
   const { bus, instance } = options;
   const answers = [
@@ -41,8 +41,8 @@ export function answerInspections(options: InspectionsOptions): () => void {
 }
 
 /**
- * The metrics service has verified the token already; here it is done again with this service's own keys, because a message on
- * NATS proves nothing about who asks.
+ * Verifies the token with this service's own keys, although the metrics service has done so: a message on NATS does not prove who sent
+ * the request.
  * @throws RT_OPERATOR_TOKEN_MISSING, RT_OPERATOR_REFUSED, AUTH_*
  */
 async function verifyOperator(verify: VerifyToken, token: string | undefined): Promise<VerifiedToken> {

@@ -1,4 +1,4 @@
-/** Each policy of a table by itself, over row images, by the same statement that decides about all of them together. */
+/** Evaluates each policy of a table separately over row images, by the statement that evaluates all of them together. */
 import type { Database, Identity } from '@tidemark/db';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
 import type { RowImage } from '../changes/row-image.ts';
@@ -8,19 +8,17 @@ import { type PolicyFacts, policySql, type TableFacts } from '../tables/table-fa
 
 export interface AskedPolicy {
   policy: PolicyFacts;
-  /** As it was asked. */
   expression: string;
   answer(image: RowImage): PolicyAnswer;
 }
 
 export interface PolicyAnswer {
-  /** Null where it was not asked, or failed. */
+  /** Null where it was not evaluated, or failed. */
   passed: boolean | null;
-  /** Why it was not, or how it failed. */
   problem?: string;
 }
 
-/** Each is a question to Postgres; a table seldom has five. */
+/** Policies evaluated, with one statement each; a table seldom has five. */
 const MAX_POLICIES = 20;
 
 /** @throws DB_ errors where no server answers */
@@ -33,10 +31,10 @@ export async function askPolicies(
 ): Promise<AskedPolicy[]> {
   const asked: AskedPolicy[] = [];
   for (const [index, policy] of facts.policies.entries()) {
-    // As a permissive one and alone, so that it is just its own expression.
+    // A single permissive policy gives just its own expression.
     const expression = policySql([{ ...policy, permissive: true }]);
     if (index >= MAX_POLICIES) {
-      const problem = `only ${MAX_POLICIES} policies are asked apart`;
+      const problem = `only ${MAX_POLICIES} policies are evaluated separately`;
       asked.push({ policy, expression, answer: () => ({ passed: null, problem }) });
       continue;
     }
@@ -59,9 +57,9 @@ export async function askPolicies(
   return asked;
 }
 
-/** Postgres's words may hold values, of this row or of others. */
+/** Leaves out Postgres's message, which may hold values of rows. */
 function failed(code: string | undefined): PolicyAnswer {
   if (code === undefined)
-    return { passed: null, problem: 'it was not asked, since the change does not carry what it reads' };
+    return { passed: null, problem: 'it was not evaluated, since the change does not carry what it reads' };
   return { passed: null, problem: `it failed with SQLSTATE ${code}: try it in psql under this role and these claims` };
 }

@@ -1,6 +1,6 @@
 /**
- * Which of a row's values are told to who asks: those that Postgres shows it, under its own role and claims, by the same statement
- * that decides for subscribers. Operators have no rights on rows but those that they were given.
+ * Decides which values of a row an operator may see: those that Postgres shows under the operator's role and claims, by the statement
+ * that decides for subscribers. Operators have no other rights on rows.
  */
 import { TidemarkError } from '@tidemark/contracts';
 import type { Database, Identity } from '@tidemark/db';
@@ -12,12 +12,12 @@ import { inSchema } from '../session-settings.ts';
 import type { FactsCache } from '../tables/facts-cache.ts';
 import type { TableFacts } from '../tables/table-facts.ts';
 
-/** The key that questions of operators are counted under. */
+/** The holder that is charged for requests of operators. */
 export const OPERATORS = 'operators';
 
 export interface AskerView {
   shows(image: RowImage, column: string): boolean;
-  /** Why values are not shown, and what would show them; null where all are. */
+  /** Why values are hidden, and what would show them; null where all are shown. */
   withheld: string | null;
 }
 
@@ -39,14 +39,14 @@ export async function askerView(
     };
   } catch (error) {
     if (!isRefusal(error)) throw error;
-    // Of Postgres's own errors nothing but the code: its words may hold values.
+    // Postgres's message may hold values, so only the code is shown.
     const { code, message, hint } = error as TidemarkError;
     const reason = error instanceof TidemarkError ? `${message}: ${hint}` : `Postgres refused (SQLSTATE ${code})`;
     return { shows: () => false, withheld: `values are not shown to ${asker.role}: ${reason}` };
   }
 }
 
-/** Policies are asked about whole rows alone: in others, what is missing would be NULL to them. */
+/** Evaluates the policies over whole rows only: a missing column would be NULL. */
 async function seenImages(
   database: Database,
   asker: Identity,

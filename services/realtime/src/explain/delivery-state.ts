@@ -1,4 +1,4 @@
-/** Where a subscription and its topic are with one change: what decides before the row is looked at, and after. */
+/** The state of a subscription and its topic for one change: decisions before and after the row itself is considered. */
 import type { LiveExplained, LiveStep } from '@tidemark/contracts';
 import type { RowImage } from '../changes/row-image.ts';
 import type { LivePlan } from '../query/live-plan.ts';
@@ -13,11 +13,11 @@ type Decision = Pick<LiveExplained, 'outcome' | 'because'>;
 
 export interface DeliveryState {
   steps: LiveStep[];
-  /** Decides, whatever the row is like. */
+  /** A decision that does not depend on the row. */
   early: Decision | undefined;
-  /** For a change that passes filter and policies. */
+  /** Steps for a change that passes filter and policies. */
   lateSteps: LiveStep[];
-  /** Decides then, in place of its being sent. */
+  /** A decision for a change that passes, other than that it was sent. */
   late: Decision | undefined;
 }
 
@@ -68,7 +68,7 @@ const asking = (group: RlsGroup): string =>
   group.isRetrying ? 'Postgres could not be asked, and will be again' : 'Postgres is being asked';
 
 function mode({ envelope, change }: FoundChange, { caughtUpTo }: Subscription, topic: Topic): Told {
-  // What it caught up with by itself went past what its topic keeps back.
+  // Changes that a subscription catches up with do not wait in the topic's batch.
   if (envelope.sequence <= caughtUpTo) return { steps: [], decision: undefined };
   if (topic.wasReplaced(change)) {
     const detail = 'mode latest: a newer change of the row was sent in its place, within LIVE_LATEST_MS';
@@ -86,7 +86,7 @@ function mode({ envelope, change }: FoundChange, { caughtUpTo }: Subscription, t
   };
 }
 
-/** A window is a state, read again after changes: it is told whether the row is in it now, not what this change did. */
+/** Explains whether the row is in a window now. A window is read again after changes, so no single change has an effect of its own. */
 function windowState(
   { envelope, change }: FoundChange,
   subscription: Subscription,
@@ -126,7 +126,7 @@ function windowState(
   };
 }
 
-/** As Postgres prints jsonb_build_array of the key. */
+/** Returns the key as Postgres prints jsonb_build_array. */
 function arrayText({ facts }: LivePlan, image: RowImage): string | undefined {
   const parts = facts.key.map((name) => image.column(name));
   return parts.includes(undefined) ? undefined : `[${parts.join(', ')}]`;

@@ -1,6 +1,6 @@
 /**
- * What became of one change on its way to one subscription, with the steps that decided it, in their order. The outcome is that
- * of the code that delivers (matchChange); the steps say why. Pure.
+ * Explains what a subscription received of one change, with the steps that decided it, in order. The outcome is that of the code that
+ * delivers (matchChange). Pure.
  *
  *   beginning ─► progress ─► image ─► filter ─► policies ─► window | mode ─► sent
  */
@@ -17,18 +17,17 @@ import type { FoundChange } from './find-changes.ts';
 
 export interface ExplainContext {
   plan: LivePlan;
-  /** As the delivery has it. */
   judged: Judged;
   policies: readonly AskedPolicy[];
-  /** Whether a value of the row is told to who asks. */
+  /** Returns whether the operator may see a value. */
   shows: AskerView['shows'];
 }
 
 type Because = NonNullable<LiveExplained['because']>;
 type Decision = { outcome: LiveExplained['outcome']; because: Because | null };
 
-/** Characters of a value or an expression that are shown: enough to recognise it, and a page of them stays small. */
-const SHOWN = 500;
+/** Characters shown of a value or an expression, so that a page of them stays small. */
+const MAX_SHOWN = 500;
 
 export function explainChange(found: FoundChange, state: DeliveryState, context: ExplainContext): LiveExplained {
   const { envelope, change } = found;
@@ -114,10 +113,10 @@ function imageSteps(
   return [...steps, { step: 'policies', row, passed: visible(image) === true, ...detail }];
 }
 
-/** Steps that an operator's question may take for one row: 2 ms. Each part of the filter is evaluated by itself, some more than once. */
+/** Limit of the steps for one row: 2 ms. Each part of the filter is evaluated separately, some more than once. */
 const MAX_EXPLAINED_STEPS = 100_000;
 
-/** The parts of the filter; the filter as a whole where Postgres decides, or its parts would take too long on this row. */
+/** Returns the parts of the filter; the whole filter where Postgres evaluates it, or its parts would take too long for this row. */
 function explained(plan: LivePlan, image: RowImage, judged: Judged): FilterPart[] {
   if (plan.filter.kind !== 'asked' && plan.filter.stepsFor(image) <= MAX_EXPLAINED_STEPS)
     return explainFilter(plan.where, plan.types, image.values(plan.filter.columns), { timeZone: 'UTC' });
@@ -126,5 +125,5 @@ function explained(plan: LivePlan, image: RowImage, judged: Judged): FilterPart[
 }
 
 function cut(text: string): string {
-  return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
+  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
 }

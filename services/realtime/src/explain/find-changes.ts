@@ -1,4 +1,4 @@
-/** The newest changes of one row that the ring still has. */
+/** Finds the newest changes of one row that the ring holds. */
 import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import type { RowImage } from '../changes/row-image.ts';
 
@@ -9,15 +9,15 @@ export interface FoundChange {
 
 export interface RowKey {
   columns: readonly string[];
-  /** As they stand in the rows' JSON, without the quotes of strings. */
+  /** The texts in the rows' JSON, without the quotes of strings. */
   values: readonly string[];
 }
 
-/** Envelopes looked through, and bytes of them read, before others get a turn: some milliseconds. */
+/** Envelopes scanned, and bytes parsed, before the event loop gets a turn: some milliseconds. */
 const TURN_ENVELOPES = 5_000;
 const TURN_BYTES = 512 * 1_024;
 
-/** Newest first. A truncate is a change of every row. @param envelopes in their order */
+/** Returns the changes, newest first. A truncate is a change of every row. @param envelopes oldest first */
 export async function findChanges(
   envelopes: readonly ChangeEnvelope[],
   key: RowKey,
@@ -41,7 +41,7 @@ export async function findChanges(
   return found;
 }
 
-/** Cheaper than reading its body. */
+/** Searches the bytes for the key, which is cheaper than parsing the body. */
 function mayHold({ bytes }: ChangeEnvelope, texts: readonly string[]): boolean {
   const raw = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   return texts.every((text) => raw.includes(text)) || raw.includes('"truncate"');

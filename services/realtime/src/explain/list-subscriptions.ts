@@ -1,4 +1,4 @@
-/** A page of the subscriptions of this instance, in the order in which they began. */
+/** Lists the subscriptions of this instance in pages, in the order in which they began. */
 import type { LiveList, LiveListRequest, LiveSubscription } from '@tidemark/contracts';
 import type { Sockets } from '../sockets/sockets.ts';
 import type { EventStreams } from '../sse/event-streams.ts';
@@ -15,7 +15,7 @@ export interface ListOptions {
   streams: EventStreams;
 }
 
-/** Half of what NATS takes in a message by default; a page with long queries ends earlier. */
+/** Limit of a page with long queries: half of NATS's default limit for a message. */
 const PAGE_BYTES = 512 * 1_024;
 
 export function listSubscriptions(
@@ -73,7 +73,7 @@ function show(
   };
 }
 
-/** In its canonical form: equal texts are one query. */
+/** Returns the query in its canonical form: equal texts are one query. */
 export function queryOf({ plan }: Topic): string {
   const table = encodeURIComponent(plan.facts.table);
   return plan.canonical === '' ? table : `${table}?${plan.canonical}`;

@@ -1,4 +1,4 @@
-/** `<instance>/<socket>/<id>`: how operators name a subscription; unique over all instances, for as long as they run. */
+/** The name of a subscription for operators, `<instance>/<socket>/<id>`, unique over all running instances. */
 import type { Identity } from '@tidemark/db';
 import type { Subscription } from '../topics/subscription.ts';
 
@@ -6,13 +6,13 @@ export function subscriptionName(instance: string, { sink, id }: Subscription): 
   return `${instance}/${sink.name}/${id}`;
 }
 
-/** The client's id may hold slashes. */
+/** Splits a name, whose id may hold slashes. */
 export function readSubscriptionName(name: string): { sink: string; id: string } {
   const [, sink = '', ...id] = name.split('/');
   return { sink, id: id.join('/') };
 }
 
-/** Of the claims, all that operators are shown. */
+/** Returns the claim `sub`, the only one that operators may see. */
 export function userOf(identity: Identity): string | null {
   const { sub } = JSON.parse(identity.claims) as { sub?: unknown };
   return typeof sub === 'string' ? sub : null;

@@ -1,4 +1,4 @@
-/** Why the changes of a row did, or did not, reach a subscription: from the ring, by the code that delivers. */
+/** Explains why the changes of a row did or did not reach a subscription, from the ring and by the code that delivers. */
 import { formatTidemark, type LiveWhy, type LiveWhyRequest, TidemarkError, tableKey } from '@tidemark/contracts';
 import type { Database, Identity } from '@tidemark/db';
 import { parseQuery } from '@tidemark/query';
@@ -25,7 +25,7 @@ export interface WhyOptions {
 }
 
 /**
- * Policies are asked now. What they read besides the row may have been otherwise when the change was delivered.
+ * Evaluates the policies now. Other tables that they read may have changed since the delivery.
  * @throws RT_SUB_UNKNOWN, RT_SUB_ENDED, RT_SUB_OTHER_TABLE, RT_KEY_…, RT_NOT_FOLLOWING, RT_POLICY_FAILED, and why a table cannot be
  * followed by the subscription's role: RT_TABLE_UNKNOWN, RT_TABLE_NOT_LIVE, 42501
  */
@@ -78,7 +78,7 @@ function goneError(topics: Topics, name: string): TidemarkError {
   const { sink, id } = readSubscriptionName(name);
   const ended = topics.ended(sink, id);
   if (!ended) return errors.SUB_UNKNOWN({ sub: name });
-  const reason = ended.reason ?? 'its client ended it, or disconnected';
+  const reason = ended.reason ?? 'the client unsubscribed or disconnected';
   return errors.SUB_ENDED({ sub: name, at: new Date(ended.at).toISOString(), reason });
 }
 
@@ -97,7 +97,7 @@ function readKey(text: string, { key, table }: TableFacts): readonly string[] {
   throw invalid();
 }
 
-/** All policies together by the class's own question, each by itself, and what who asks may see. */
+/** Evaluates the policies, all together and each separately, and finds what the operator may see. */
 async function askRights(
   { database, facts }: WhyOptions,
   { group, role }: Place,
@@ -119,7 +119,7 @@ async function askRights(
     return { visible, policies, view: await askerView({ database, facts }, asker, group.facts, images, last) };
   } catch (error) {
     if (!isRefusal(error)) throw error;
-    // Its words may hold values.
+    // Postgres's message may hold values.
     const reason = `SQLSTATE ${(error as { code?: string }).code}`;
     throw errors.POLICY_FAILED({ table: group.facts.table, reason }, { cause: error });
   }
@@ -129,7 +129,7 @@ function notChanged(feed: Feed, request: LiveWhyRequest, envelopes: readonly Cha
   const oldest = envelopes[0]?.receivedAt;
   const since =
     oldest === undefined
-      ? 'which has no change of the table at all'
+      ? 'which has no change of the table'
       : `which has the table’s changes since ${new Date(oldest).toISOString()}`;
   return errors.KEY_NOT_CHANGED({ key: request.key.slice(0, 100), table, since, through: throughOf(feed) ?? 'none' });
 }

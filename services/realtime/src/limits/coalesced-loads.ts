@@ -1,17 +1,17 @@
 /**
- * What is asked of the database again and again, kept for a moment by its name. At most one load of a name runs at a time, and one begins
- * at least `pauseMs` behind the one before: whoever needs what was read after a certain moment waits for the next one, together with
- * all others who do. So neither many askers nor refusals, which are not kept, make more than a few loads a second of a name.
+ * Caches loads by name, and runs at most one load of a name at a time, `pauseMs` after the last one began. Callers that need a value
+ * read after a certain moment share the next load. So neither many callers nor failures, which are not cached, cause more than a few
+ * loads of a name per second.
  */
 export interface CoalescedLoadsOptions {
   maxAgeMs: number;
   pauseMs: number;
-  /** Names that are kept; the oldest goes first. */
+  /** Names cached; the oldest is dropped first. */
   maxNames: number;
 }
 
 interface Load<T> {
-  /** By performance.now() */
+  /** Time by performance.now(). */
   beganAt: number;
   value: Promise<T>;
 }
@@ -19,7 +19,7 @@ interface Load<T> {
 export class CoalescedLoads<T> {
   readonly #options: CoalescedLoadsOptions;
   #loads = new Map<string, Load<T>>();
-  /** Apart, so that names that nobody may load do not displace those that are in use. */
+  /** Kept separately, so that names that fail do not displace those in use. */
   #failed = new Map<string, Load<T>>();
   #next = new Map<string, Promise<T>>();
 
@@ -27,14 +27,14 @@ export class CoalescedLoads<T> {
     this.#options = options;
   }
 
-  /** One of at most `maxAgeMs`, else a new one. */
+  /** Returns a load of at most `maxAgeMs`, else a new one. */
   get(name: string, load: () => Promise<T>): Promise<T> {
     const known = this.#loads.get(name);
     if (known && performance.now() - known.beganAt < this.#options.maxAgeMs) return known.value;
     return this.since(performance.now(), name, load);
   }
 
-  /** One that began at or after this moment (performance.now()). */
+  /** Returns a load that began at or after this moment (performance.now()). */
   since(moment: number, name: string, load: () => Promise<T>): Promise<T> {
     const known = this.#loads.get(name);
     if (known && known.beganAt >= moment) return known.value;
@@ -54,7 +54,7 @@ export class CoalescedLoads<T> {
     await before.value.catch(() => undefined);
     const ms = before.beganAt + this.#options.pauseMs - performance.now();
     if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
-    // From here on, whoever asks comes behind the beginning of this load.
+    // Later callers may need values that are read after this load began.
     this.#next.delete(name);
     return this.#load(name, load);
   }

@@ -1,18 +1,18 @@
 /**
- * So many at a time; the others wait, those of each holder in their order, and the holders in turn: whoever asks for thousands keeps
- * another waiting for one of them. A quarter of the places is kept free of whoever has all the others. Who uses it limits how many
- * may wait.
+ * A semaphore that is fair between holders: work waits in the order of its holder, and holders take turns, so that a holder with
+ * thousands of waiting calls delays another by one of them. A single holder gets at most three quarters of the places. Callers limit
+ * how many may wait.
  */
 export class Semaphore {
-  readonly #most: number;
+  readonly #maxRunning: number;
   #running = 0;
   #waiting = 0;
   #runningOf = new Map<string, number>();
-  /** In the order in which the holders are served next. */
+  /** In the order in which the holders are served. */
   #queues = new Map<string, (() => void)[]>();
 
-  constructor(most: number) {
-    this.#most = most;
+  constructor(maxRunning: number) {
+    this.#maxRunning = maxRunning;
   }
 
   get running(): number {
@@ -23,12 +23,12 @@ export class Semaphore {
     return this.#waiting;
   }
 
-  /** Whether `run` would wait. */
+  /** Returns whether `run` would wait. */
   isFull(holder = ''): boolean {
     return this.#queues.has(holder) || !this.#mayRun(holder);
   }
 
-  /** @param holder whom the place is for; without one, the places are nobody's in particular */
+  /** @param holder whose share of the places counts; without one, all places may be used */
   async run<T>(work: () => Promise<T>, holder = ''): Promise<T> {
     if (this.isFull(holder)) await this.#wait(holder);
     else this.#start(holder);
@@ -40,10 +40,10 @@ export class Semaphore {
   }
 
   #mayRun(holder: string): boolean {
-    if (this.#running >= this.#most) return false;
+    if (this.#running >= this.#maxRunning) return false;
     if (holder === '') return true;
-    const kept = Math.max(1, Math.floor(this.#most / 4));
-    return (this.#runningOf.get(holder) ?? 0) < Math.max(1, this.#most - kept);
+    const kept = Math.max(1, Math.floor(this.#maxRunning / 4));
+    return (this.#runningOf.get(holder) ?? 0) < Math.max(1, this.#maxRunning - kept);
   }
 
   #start(holder: string): void {
@@ -68,7 +68,7 @@ export class Semaphore {
     while (this.#handOn());
   }
 
-  /** To the next holder that may run; the place is taken at once, so that nobody comes in between. */
+  /** Gives a place to the next holder that may run, at once, so that no new call takes it. */
   #handOn(): boolean {
     for (const [holder, queue] of this.#queues) {
       if (!this.#mayRun(holder)) continue;

@@ -1,5 +1,4 @@
-/** Work that is done so many at a time and may wait for its turn, in a limited number, of which each identity has a share. */
-
+/** A semaphore with a limited number of waiting calls, of which each identity has a share. */
 import { type Refusal, SharedLimit } from '@tidemark/service';
 import { Semaphore } from './semaphore.ts';
 
@@ -26,7 +25,7 @@ export class WaitingRoom {
     return this.#semaphore.waiting;
   }
 
-  /** Why one more of this identity may not even wait; to be asked right before `run`. */
+  /** Returns the limit that forbids one more waiting call of this holder. Call it right before `run`. */
   refuses(holder: string): Refusal | undefined {
     return this.#semaphore.isFull(holder) ? this.#places.refuses(holder, 1) : undefined;
   }

@@ -1,13 +1,13 @@
 /**
- * Policies that read other tables: when those change, rows enter and leave a subscriber's view without a change of their own. Who may
- * be concerned is told to begin afresh, with a resync; a window is read again.
+ * Follows the tables that policies read besides the row. When they change, rows enter and leave a subscriber's view without a
+ * change of their own: the subscribers concerned are resynced, and windows are read again.
  *
- * A published table's changes come through the feed, and concern the classes of rights whose claims its rows are pinned to. Of
- * any other, Postgres's statistics say that something has changed, which concerns all who read it.
+ * The changes of a published table come through the feed, and concern the RLS groups whose claims equal the values of its rows. For
+ * any other table, Postgres's statistics tell that something has changed, which concerns all groups whose policies read it.
  *
- * Nobody is told of a table twice within `intervalMs`, and no more are told than `resyncsPerS`: that bounds what a table that is
- * written all the time costs. What is told waits until the change is visible on the primary, and whoever begins afresh reads it
- * there, or from a replica that has replayed it (`floor`).
+ * A table causes at most one resync of a subscription per `intervalMs`, and all tables together at most `resyncsPerS`, which bounds
+ * the cost of tables that are written all the time. A resync waits until the change is visible on the primary. The new snapshot is
+ * read there, or from a replica that has replayed the change (`floor`).
  */
 import type { Lsn } from '@tidemark/contracts';
 import type { Database } from '@tidemark/db';
@@ -31,21 +31,21 @@ import { WatchedTables } from './watched-tables.ts';
 export interface MembershipOptions {
   database: Database;
   feed: Feed;
-  /** Between two times that the readers of a table are told, and between two looks at the statistics, ms. */
+  /** Time between two resyncs for one table, and between two reads of the statistics, ms. */
   intervalMs: number;
   resyncsPerS: number;
   observe: (event: RealtimeEvent) => void;
 }
 
-/** A table that nobody reads any more is watched for so long, for clients that were cut off and resume, ms. */
+/** Time for which an unused table is watched, for clients that reconnect and resume, ms. */
 const KEEP_MS = 120_000;
-/** Until a commit that is in the WAL is visible, where it is not at once, ms. */
+/** Time between two looks whether a commit in the WAL has become visible, ms. */
 const SETTLE_MS = 20;
-/** Between a change and the moment at which who was connected has been told of it, at most, ms. */
+/** Time after which connected clients have received the resync for a change, ms. */
 const TOLD_MS = 60_000;
-/** How many times what a digest took is between two of them. */
+/** Pause between two digests of a table, as a multiple of the time that the last one took. */
 const DIGEST_SHARE = 20;
-const REASON = 'what the row-level security of the table reads has changed';
+const REASON = 'a table that the row-level security reads has changed';
 
 export class Membership {
   #options: MembershipOptions;
@@ -53,7 +53,7 @@ export class Membership {
   #tablesOf = new Map<RlsGroup, WatchedTable[]>();
   #watch: { stop(): void } | undefined;
   #look = sharedRuns(() => this.#lookNow());
-  /** Of all tables: each resync is a snapshot. */
+  /** Limit over all tables, since each resync takes a snapshot. */
   #resyncRate: RateLimit;
   #stopped = false;
   looksTotal = 0;
@@ -82,7 +82,7 @@ export class Membership {
     return { tables: this.#tables.all.size, waiting, looksTotal: this.looksTotal, resyncsTotal: this.resyncsTotal };
   }
 
-  /** From here on, changes of what its policies read are told to the class. */
+  /** Starts watching the tables that the group's policies read. */
   add(group: RlsGroup, { identity }: RlsGroupKey): void {
     const claims = identity && readClaims(identity.claims);
     const tables = group.facts.tablesRead.tables.map((read) => {
@@ -101,7 +101,7 @@ export class Membership {
     this.#tablesOf.delete(group);
   }
 
-  /** Everybody begins afresh: positions of before may be of another history. */
+  /** Forgets everything, when all subscriptions are resynced: earlier positions may be of another history. */
   reset(): void {
     for (const table of this.#tables.all) this.#tables.forget(table);
   }
@@ -110,22 +110,22 @@ export class Membership {
     for (const table of this.#tables.named(envelope.table)) if (table.receive(envelope)) this.#tellSoon(table);
   }
 
-  /** Who is of the class has to read at this position or behind it. */
+  /** Returns the position from which on the group's subscribers must read. */
   floor(group: RlsGroup): Lsn {
     let floor = 0n;
     for (const table of this.#tablesOf.get(group) ?? []) if (table.floor > floor) floor = table.floor;
     return floor;
   }
 
-  /** Resolves once what has come of these tables is in every read from `floor` on. @throws where the primary does not answer */
+  /** Resolves once every read from `floor` on reflects the changes received so far. @throws DB_ errors where the primary does not answer */
   async ready(group: RlsGroup): Promise<void> {
     const through = this.#options.feed.sequence();
     for (const table of this.#tablesOf.get(group) ?? []) await this.#settled(table, through);
   }
 
   /**
-   * Whether the tables may have changed for the class behind a position, so that it cannot be resumed from there. A change before
-   * it counts too, where it was so shortly before that the client may have been cut off before it was told.
+   * Returns whether the tables may have changed for the group after a position, so that it cannot be resumed. A change within TOLD_MS
+   * before the position counts, too: the client may have been cut off before the resync.
    */
   hasChangedSince(group: RlsGroup, { lsn, index }: { lsn: Lsn; index: number }, followed: string): boolean {
     const tables = this.#tablesOf.get(group) ?? [];
@@ -134,7 +134,7 @@ export class Membership {
     if (tables.length === 0) return false;
     if (!floor || floor.lsn > lsn) return true;
     const since = (key: string) => ring.since(key, floor.sequence) ?? [];
-    // A position behind a snapshot is one where everything was as it should be.
+    // At the position of a snapshot, the client held the right rows.
     const cameAt = since(followed).findLast((envelope) => envelope.lsn <= lsn)?.receivedAt ?? 0;
     const toldBefore = index === WHOLE ? Number.POSITIVE_INFINITY : cameAt - TOLD_MS;
     return tables.some((table) =>
@@ -173,12 +173,12 @@ export class Membership {
     this.#tellSoon(table);
   }
 
-  /** Most updates of a table that is not published are of columns that no policy reads: when somebody was seen last. */
+  /** Compares digests, since most updates of unpublished tables are of columns that no policy reads, such as the time of the last login. */
   async #compare(table: WatchedTable): Promise<void> {
     const startedAt = Date.now();
     table.hasUpdates = false;
     table.digestAt = Number.POSITIVE_INFINITY;
-    // Where it fails, nobody knows: the readers are told.
+    // Without a digest, the table counts as changed.
     const none = { digest: undefined, lsn: 0n };
     const { digest, lsn } = await digestOf(this.#options.database, table.read).catch(() => none);
     const now = Date.now();
@@ -208,7 +208,6 @@ export class Membership {
     const { feed, intervalMs, observe } = this.#options;
     table.isTelling = true;
     try {
-      // Others that come until then are told with these.
       await this.#settled(table, feed.sequence());
       const { due, later } = table;
       table.due = new Map();
@@ -243,7 +242,7 @@ export class Membership {
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Began with what has changed, or behind it. */
+/** Returns whether the subscription began after the changes. */
 function hasSeen(subscription: Subscription, { marks, at }: Cause): boolean {
   if (at !== undefined && subscription.startedAt <= at) return false;
   return marks.every((mark) => subscription.beganBehind(mark, WHOLE) === true);

@@ -1,7 +1,7 @@
-/** What was not used of the last while may be used at once, ms. */
+/** Time whose unused turns may be used at once, ms. */
 const BURST_MS = 200;
 
-/** So many a second: whoever comes too early waits. */
+/** Spaces turns evenly: at most `perSecond` of them. */
 export class RateLimit {
   readonly #gapMs: number;
   #next = 0;

@@ -1,4 +1,4 @@
-/** Runs `work` one after another: whoever calls gets a run that begins after the call, together with all who call meanwhile. */
+/** Returns a function that runs `work` once for all calls since the last run began. Runs follow one after another. */
 export function sharedRuns(work: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> = Promise.resolve();
   let next: Promise<void> | undefined;

@@ -1,4 +1,4 @@
-/** One look at the primary: what Postgres's statistics say of the tables that policies read, and which transactions are visible. */
+/** Reads from the primary which of the tables that policies read have changed, by Postgres's statistics and by digests of their rows. */
 import { type Database, identifier } from '@tidemark/db';
 import type { TableRead } from '../policies/tables-read.ts';
 import { primaryVisibility } from '../snapshots/snapshot-place.ts';
@@ -6,16 +6,16 @@ import type { SnapshotVisibility } from '../snapshots/snapshot-visibility.ts';
 import type { Counters, WatchedTable } from './watched-table.ts';
 
 export interface Look {
-  /** What is visible behind the statistics, as of a snapshot. */
+  /** The transactions visible after the statistics were read. */
   visibility: SnapshotVisibility;
-  /** Other texts where the statistics have moved. */
+  /** Returns texts that differ once the statistics have moved. */
   counters(table: WatchedTable): Counters;
 }
 
 /** @throws Postgres's errors, and DB_ errors where the primary does not answer */
 export async function lookAtTables(database: Database, tables: readonly WatchedTable[]): Promise<Look> {
   const oids = [...new Set(tables.flatMap(({ read }) => read.counted.map(({ oid }) => oid)))];
-  // Behind the statistics, so that the position is no older than what they count.
+  // The snapshot is read after the statistics, so that it is no older than what they count.
   const [counted, place] = await database.pools.write.transaction(
     (tx) => Promise.all([tx.query<Counter>(COUNTERS, [JSON.stringify(oids)]), tx.snapshot()]),
     { readOnly: true },
@@ -36,17 +36,17 @@ interface Counter {
   others: string;
 }
 
-/** A truncated or rewritten table has another file. */
+/** The file number tells of a truncated or rewritten table. */
 const COUNTERS = `select o.oid::text as oid, pg_stat_get_tuples_updated(o.oid)::text as updates,
   concat_ws(' ', pg_stat_get_tuples_inserted(o.oid), pg_stat_get_tuples_deleted(o.oid), pg_relation_filenode(o.oid)) as others
 from (select value::oid as oid from json_array_elements_text($1::json)) as o`;
 
-/** A larger table is not worth it: its readers are told. */
+/** Limit for a digest. A table that takes longer counts as changed. */
 const DIGEST_TIMEOUT_MS = 1_000;
 
 /**
- * Of the columns that policies read, in all rows: whether updates have changed any of them. The position is behind it.
- * @throws where that takes too long, or where this service may not read all rows
+ * Returns a digest of the columns that policies read, over all rows, and a position after it.
+ * @throws DB_ errors where it takes too long, and 42501 where this service may not read all rows
  */
 export async function digestOf(database: Database, { schema, table, names }: TableRead) {
   const columns = names.map(identifier).join(', ');
@@ -59,5 +59,5 @@ export async function digestOf(database: Database, { schema, table, names }: Tab
   return { digest: (found as { digest: string }).digest, lsn };
 }
 
-/** An error in place of an answer that lacks what a policy hides. */
+/** Makes a statement fail, instead of leaving out rows, where a policy hides some from this service. */
 const ALL_ROWS = `select set_config('row_security', 'off', true)`;

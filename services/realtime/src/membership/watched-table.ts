@@ -1,4 +1,4 @@
-/** A table that policies of followed tables read: who reads it, what of its changes concerns whom, and how far that is known. */
+/** A table that policies of followed tables read: the RLS groups that it matters to, and the changes that they must still learn of. */
 import type { Lsn } from '@tidemark/contracts';
 import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import type { RowImage } from '../changes/row-image.ts';
@@ -10,35 +10,35 @@ import { requiredTerms } from '../rls/rls-group-key.ts';
 import { type SnapshotVisibility, seenThrough } from '../snapshots/snapshot-visibility.ts';
 import type { Subscription } from '../topics/subscription.ts';
 
-/** A class of rights that the table matters to. */
+/** An RLS group whose policies read the table. */
 export interface Reader {
   group: RlsGroup;
   required: readonly RequiredValue[] | undefined;
 }
 
-/** What Postgres's statistics say has been done to a table, as texts to compare. */
+/** Postgres's statistics of a table, as texts to compare. */
 export interface Counters {
   updates: string;
-  /** Of rows that came or went. */
+  /** Inserts, deletes and the file number. */
   others: string;
 }
 
-/** All that is kept of a change that came. */
+/** The transaction of a change. */
 export interface Mark {
   sequence: number;
   lsn: Lsn;
   xid: number;
 }
 
-/** Why a reader's subscribers may not hold what they would be shown now. */
+/** The changes for which a reader's subscribers must be resynced. */
 export interface Cause {
   /** Transactions that changed the table, oldest first. */
   marks: Mark[];
-  /** The statistics were found to have moved at this time, ms since 1970; undefined where only envelopes are the cause. */
+  /** Time at which the statistics had moved, ms since 1970; undefined where only envelopes are the cause. */
   at: number | undefined;
 }
 
-/** Changes that are remembered for one reader until it is told; past that, whoever began before now is told. */
+/** Changes remembered for one reader; with more, all subscriptions that began before now are resynced. */
 const MAX_MARKS = 1_000;
 
 export class WatchedTable {
@@ -46,29 +46,28 @@ export class WatchedTable {
   readonly #index = new EqualityIndex<Reader>();
   readonly readers = new Map<RlsGroup, Reader>();
   due = new Map<Reader, Cause>();
-  /** Whose snapshot was still being taken when the others were told. */
+  /** Subscriptions whose snapshot was being taken when the others were resynced. */
   later: { subscription: Subscription; cause: Cause }[] = [];
-  /** Came through the feed, and are not known to be visible on the primary yet: a commit is in the WAL before that. */
+  /** Changes that may not be visible on the primary yet: a commit is in the WAL before it is visible. */
   #unsettled: Mark[] = [];
-  /** Whoever reads the table has to read it as it was here, or later. */
+  /** Position from which on readers of the table must read. */
   floor: Lsn = 0n;
-  /** The statistics tell of no change behind this; undefined before they were looked at. */
+  /** Position since which the statistics have not moved; undefined before they were read. */
   unchangedSince: Lsn | undefined;
-  /** When that was found, ms since 1970. */
+  /** Time of that read, ms since 1970. */
   unchangedAt = 0;
   #counters: Counters | undefined;
   #digest: string | undefined;
-  /** Updates were counted that may or may not have changed what is read. */
+  /** Updates were counted, of which only a digest tells whether they matter. */
   hasUpdates = false;
-  /** Before this time, ms since 1970, that is not looked at: it must take no more than a twentieth of the time. */
+  /** Earliest time of the next digest, ms since 1970: digests take at most a twentieth of the time. */
   digestAt = 0;
-  /** Before this time, ms since 1970, nobody is told again. */
+  /** Earliest time of the next resyncs, ms since 1970. */
   restsUntil = 0;
   timer: NodeJS.Timeout | undefined;
   isTelling = false;
-  /** It is followed no longer, and tells nothing. */
   isForgotten = false;
-  /** Since when nobody reads it, ms since 1970. */
+  /** Time at which the last reader left, ms since 1970. */
   idleSince = 0;
 
   constructor(read: TableRead, recent: readonly ChangeEnvelope[]) {
@@ -94,7 +93,7 @@ export class WatchedTable {
     if (this.readers.size === 0) this.idleSince = Date.now();
   }
 
-  /** Whether somebody is due to be told because of it. */
+  /** Records a change. Returns whether it concerns any reader. */
   receive(envelope: ChangeEnvelope): boolean {
     const mark = markOf(envelope);
     this.#unsettled.push(mark);
@@ -107,7 +106,7 @@ export class WatchedTable {
     return concerned.size > 0;
   }
 
-  /** Those to whom a change in it may matter: all, where it cannot be read. */
+  /** Returns the readers that an envelope may concern: all, where it cannot be parsed. */
   concerned(envelope: ChangeEnvelope): ReadonlySet<Reader> {
     try {
       return this.#index.concerned(envelope.body().changes.filter((change) => matters(change, this.read.names)));
@@ -116,7 +115,7 @@ export class WatchedTable {
     }
   }
 
-  /** Every reader is due. */
+  /** Marks every reader to be resynced. */
   markAll(at: number): void {
     for (const reader of this.readers.values()) {
       this.#causeOf(reader).at = at;
@@ -134,11 +133,11 @@ export class WatchedTable {
     return cause;
   }
 
-  /** @returns what the statistics say has been done to the table since they were looked at */
+  /** Compares the statistics with the last ones. */
   looked(counters: Counters, lsn: Lsn): 'nothing' | 'updates' | 'others' {
     const before = this.isCounted ? this.#counters : undefined;
     const hasOthers = before !== undefined && before.others !== counters.others;
-    // Where no column of it is read, only which rows there are can matter.
+    // Where the policies read no column, updates cannot matter.
     const hasUpdates = before !== undefined && before.updates !== counters.updates && this.read.names.length > 0;
     if (hasOthers || hasUpdates || this.unchangedSince === undefined) {
       this.unchangedSince = lsn;
@@ -150,8 +149,8 @@ export class WatchedTable {
   }
 
   /**
-   * Whether it may have changed for the class behind `lsn`, or before that but so late that the class may not have been told.
-   * @param recent all of its changes behind `lsn`, and others
+   * Returns whether the table may have changed for the group after `lsn`, or so late before it that a client may have missed the resync.
+   * @param recent all changes of the table after `lsn`, and maybe others
    */
   mayHaveChanged(
     group: RlsGroup,
@@ -166,28 +165,27 @@ export class WatchedTable {
     return recent.some((envelope) => reader && isBehind(envelope) && this.concerned(envelope).has(reader));
   }
 
-  /** @returns whether the columns that are read are others than at the last time; they are if that is not known */
+  /** Records a digest. Returns whether it differs from the last one, or is not known. */
   digested(digest: string | undefined, lsn: Lsn): boolean {
     const isSame = digest !== undefined && digest === this.#digest;
     this.#digest = digest;
-    // Who comes from now on must not have less than what was digested.
+    // New subscriptions must not read an older state than the digest.
     if (lsn > this.floor) this.floor = lsn;
     return !isSame;
   }
 
-  /** What this snapshot of the primary shows is settled. */
+  /** Removes the changes that this snapshot of the primary shows. */
   settle(visibility: SnapshotVisibility): void {
     const before = this.#unsettled.length;
     this.#unsettled = this.#unsettled.filter((mark) => seenThrough(visibility, mark) !== 'all');
     if (this.#unsettled.length < before && visibility.until > this.floor) this.floor = visibility.until;
   }
 
-  /** Something came that a look at the primary settles. */
   get isUnsettled(): boolean {
     return this.#unsettled.length > 0;
   }
 
-  /** Whether all that came up to this sequence is visible on the primary. */
+  /** Returns whether every change up to this sequence is visible on the primary. */
   isSettled(sequence: number): boolean {
     return this.unchangedSince !== undefined && this.#unsettled.every((mark) => mark.sequence > sequence);
   }
@@ -195,18 +193,18 @@ export class WatchedTable {
 
 const markOf = ({ sequence, lsn, xid }: ChangeEnvelope): Mark => ({ sequence, lsn, xid });
 
-/** A snapshot that is shared with whoever comes may have been taken before the change. */
+/** Drops the shared snapshots, which may have been taken before the change. */
 function forgetShared({ group }: Reader): void {
   for (const topic of group.topics) topic.shared = undefined;
 }
 
-/** An update of columns that no policy reads does not matter, where both values are known. */
+/** Returns false for an update of columns that no policy reads. */
 function matters({ type, row, before }: RowChange, names: readonly string[]): boolean {
   if (type !== 'update' || !row || !before) return true;
   return names.some((name) => row.column(name) === undefined || !isSame(row, before, name));
 }
 
-/** JSON alone does not tell each value from every other. */
+/** Compares Postgres's texts as well, since different values may have equal JSON. */
 function isSame(row: RowImage, before: RowImage, name: string): boolean {
   if (row.column(name) !== before.column(name)) return false;
   const areKnown = row.hasTexts([name]) && before.hasTexts([name]);

@@ -1,4 +1,4 @@
-/** The tables that policies of followed tables read, each once. */
+/** The watched tables of this instance, each once. */
 import type { Feed } from '../changes/feed.ts';
 import type { TableRead } from '../policies/tables-read.ts';
 import { WatchedTable } from './watched-table.ts';
@@ -30,7 +30,7 @@ export class WatchedTables {
     return table;
   }
 
-  /** Those with changes under this name. */
+  /** Returns the watched tables whose changes are published under this key. */
   named(tableKey: string): Iterable<WatchedTable> {
     return this.#byName.get(tableKey) ?? [];
   }

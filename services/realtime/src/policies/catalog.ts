@@ -1,38 +1,38 @@
-/** What the catalog says of the functions and operators in a table's policies, those in the bodies of SQL functions included. */
+/** The functions and operators in a table's policies, including those in the bodies of SQL functions. */
 
 export interface SqlFunction {
   oid: number;
-  /** pg_node_tree, of one that was created with RETURN or BEGIN ATOMIC. */
+  /** pg_node_tree of a function created with RETURN or BEGIN ATOMIC. */
   tree: string | null;
-  /** The text of one that was not; null where names in it could mean something else than Postgres's own. */
+  /** Text of any other function; null where its names may not be those of built-in objects. */
   text: string | null;
   returns: number;
   strict: boolean;
 }
 
 export interface PolicyCatalog {
-  /** Postgres's own and immutable: they read nothing but their arguments. */
+  /** Built-in immutable functions, which read only their arguments. */
   functions: readonly number[];
   operators: readonly number[];
   bodies: readonly SqlFunction[];
-  /** A database or a role comes with settings `request.…`: what a policy reads of them is not known then. */
+  /** A database or a role sets `request.…`, so that what policies read of them is unknown. */
   request_settings: boolean;
 }
 
-/** Oids below are those of initdb (access/transam.h: FirstNormalObjectId). */
+/** Lowest oid of objects that initdb did not create (access/transam.h: FirstNormalObjectId). */
 const FIRST_OWN_OID = 16_384;
 /** pg_language.dat */
 const SQL_LANGUAGE = 14;
 const matches = (field: string) => `regexp_matches(s.tree, ':${field} ([0-9]+)', 'g') as m (part)`;
 
-/** Nobody has given the names that from-sql.ts knows a second meaning. */
+/** SQL that is true where the names in from-sql.ts have no other meaning. */
 const PLAIN_NAMES = `not exists (select from pg_proc f where f.proname = 'current_setting' and f.oid >= ${FIRST_OWN_OID})
   and not exists (select from pg_operator o where o.oid >= ${FIRST_OWN_OID} and (o.oprname in ('->', '->>')
     and o.oprleft in ('json'::regtype, 'jsonb'::regtype) or o.oprname = '=' and o.oprleft = 'text'::regtype))
   and not exists (select from pg_type t where t.oid >= ${FIRST_OWN_OID}
     and t.typname in ('text', 'json', 'jsonb', 'uuid', 'int', 'int4', 'int8', 'integer', 'bigint'))`;
 
-/** SQL for a PolicyCatalog of these trees, a query for one column. A constant's value is printed as bytes, so no text in it looks like a field. */
+/** Returns SQL for a PolicyCatalog of these trees, which a query for one column gives. Values of constants are printed as bytes, so that none looks like a field. */
 export const catalogOf = (trees: string): string => `(with recursive source (oid, tree) as (
     select 0::oid, given.tree from (${trees}) as given (tree)
     union

@@ -1,24 +1,24 @@
 /**
- * Columns that policies pin to a value for an identity: a row that it may see has one of these values in one of these columns.
- * A row that has none need not be asked for. Everything else is left to Postgres.
+ * Finds values that policies require for an identity: each row that it may see has one of them in its column. Postgres need not be asked
+ * about a row that has none.
  */
 import { type ColumnTypeDetail, type EqualityKeys, equalityKeys } from '@tidemark/query';
 import { type Claims, claimAt, claimPath } from './claim-paths.ts';
 import { type Expression, isAlwaysNull, partsOf, TYPES } from './expression.ts';
 
-/** `column = value`, and the value is the same for each row. */
+/** `column = value`, where the value is the same for each row. */
 export interface RequiredEquality {
   /** pg_attribute.attnum */
   column: number;
   value: Expression;
 }
 
-/** Of one identity. */
+/** A value that an identity requires of a column. */
 export interface RequiredValue {
   column: string;
   type: string;
   keys: EqualityKeys;
-  /** What `keys` gives for the values that Postgres holds equal to it. */
+  /** The result of `keys` for all values that Postgres considers equal. */
   key: string;
 }
 
@@ -28,15 +28,15 @@ export interface ComparableColumn {
   type: ColumnTypeDetail;
 }
 
-/** A class is filed under each; past that it is asked of each change. */
+/** Equalities of one policy expression; with more, the group receives every change. */
 const MAX_EQUALITIES = 100;
 const COMPARED: ReadonlySet<string> = new Set([
   ...['boolean', 'smallint', 'integer', 'bigint', 'text', 'character varying', 'uuid'],
 ]);
-/** pg_collation.dat: none, the database's, C. They are deterministic. */
+/** No collation, the database's and C (pg_collation.dat), which are deterministic. */
 const PLAIN_COLLATIONS: ReadonlySet<number> = new Set([0, 100, 950]);
 
-/** At least one of them holds where the expression is true. Undefined where nothing of that kind can be said. */
+/** Returns equalities of which at least one holds where the expression is true; undefined without such a set. */
 export function requiredEqualities(expression: Expression): readonly RequiredEquality[] | undefined {
   switch (expression.kind) {
     case 'constant':
@@ -82,7 +82,7 @@ function equality({ left, right, collation }: Expression & { kind: 'equal' }): R
   return undefined;
 }
 
-/** Of different values the text is different too. */
+/** Returns the column of a text cast whose texts are different for different values. */
 function columnOf(side: Expression) {
   if (side.kind === 'column') return side;
   const isText = side.kind === 'cast' && side.to === TYPES.text && TEXT_IS_THE_VALUE.has(side.from);
@@ -94,17 +94,17 @@ const TEXT_IS_THE_VALUE: ReadonlySet<number> = new Set([TYPES.uuid, TYPES.int2, 
 const readsRow = (expression: Expression): boolean =>
   expression.kind === 'column' || partsOf(expression).some(readsRow);
 
-/** The pins' values under these claims; undefined where one of them is not known here. A value that is NULL is equal to nothing. */
+/** Returns the values of the equalities under these claims; undefined where one is unknown. NULL equals nothing and is left out. */
 export function requiredValues(
   equalities: readonly RequiredEquality[],
   claims: Claims,
   columns: readonly ComparableColumn[],
 ): RequiredValue[] | undefined {
   const values: RequiredValue[] = [];
-  for (const pin of equalities) {
-    const column = columns.find(({ number }) => number === pin.column);
+  for (const equality of equalities) {
+    const column = columns.find(({ number }) => number === equality.column);
     const keys = column && COMPARED.has(column.type.type) ? equalityKeys(column.type, { timeZone: 'UTC' }) : null;
-    const text = textOf(pin.value, claims);
+    const text = textOf(equality.value, claims);
     if (text === null) continue;
     const key = text === undefined ? null : (keys?.constant(text) ?? null);
     if (!column || !keys || key === null) return undefined;
@@ -113,7 +113,7 @@ export function requiredValues(
   return values;
 }
 
-/** As Postgres would print it; null for NULL, undefined where only Postgres knows, or refuses. */
+/** Returns the value as Postgres prints it, null for NULL; undefined where only Postgres can compute it. */
 function textOf(expression: Expression, claims: Claims): string | null | undefined {
   switch (expression.kind) {
     case 'constant':
@@ -144,7 +144,7 @@ function memberText(expression: Expression & { kind: 'member' }, claims: Claims)
   const value = claimAt(claims, path);
   if (value === undefined || value === null) return null;
   if (typeof value === 'string') return value;
-  // json keeps a number as it was written, jsonb does not; of a whole one both say the same.
+  // json keeps a number as written, and jsonb does not; whole numbers are the same in both.
   return typeof value === 'boolean' || Number.isSafeInteger(value) ? String(value) : undefined;
 }
 
@@ -158,7 +158,7 @@ const CAST_TYPES: ReadonlyMap<number, string> = new Map([
   ] as const),
 ]);
 
-/** Through the type and out of it again, so that equal values have one text. */
+/** Converts a text to the type and back, so that equal values have equal texts. */
 function castText(value: string | null | undefined, from: number, to: number): string | null | undefined {
   if (value === null || value === undefined) return value;
   if (to === TYPES.text || to === TYPES.varchar) return from === TYPES.json || from === TYPES.jsonb ? undefined : value;

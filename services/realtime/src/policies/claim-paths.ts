@@ -1,15 +1,15 @@
 /**
- * What policies read of the claims: paths into their JSON. Identities of a role whose claims are the same there share a class,
- * which asks under nothing but those claims, so what the analysis does not see cannot make a difference between them.
+ * The paths into the claims' JSON that policies read. Identities of a role whose claims are equal there share an RLS group. The policies
+ * run under just these claims, so that a path that the analysis misses cannot make a difference.
  */
 import { CLAIMS_SETTING, type Expression, isAlwaysNull, partsOf, TYPES } from './expression.ts';
 
 export type ClaimPath = readonly string[];
 
-/** `whole` where the policies may read anything of an identity. */
+/** `whole` where the policies may read all claims. */
 export type ClaimPaths = readonly ClaimPath[] | 'whole';
 
-/** Policies read one or two; more are not worth a class of their own kind. */
+/** Paths of one table; policies read one or two. With more, all claims count. */
 const MAX_PATHS = 16;
 
 export function claimPaths(expression: Expression): ClaimPaths {
@@ -29,7 +29,7 @@ function collect(expression: Expression, paths: Map<string, ClaimPath>): boolean
   return partsOf(expression).every((part) => collect(part, paths));
 }
 
-/** Where in the claims the expression is found, by members alone; empty for all of them. */
+/** Returns the path of the expression in the claims; empty for all of them. */
 export function claimPath(expression: Expression): ClaimPath | undefined {
   if (expression.kind === 'member') {
     const path = documentPath(expression.of);
@@ -38,7 +38,6 @@ export function claimPath(expression: Expression): ClaimPath | undefined {
   return documentPath(expression);
 }
 
-/** Of one that is JSON still. */
 function documentPath(expression: Expression): ClaimPath | undefined {
   switch (expression.kind) {
     case 'member':
@@ -49,7 +48,7 @@ function documentPath(expression: Expression): ClaimPath | undefined {
       return expression.from === TYPES.text ? undefined : documentPath(expression.of);
     case 'coalesce': {
       const first = expression.parts.find((part) => !isAlwaysNull(part));
-      // The claims are never NULL.
+      // The setting of the claims is never NULL.
       return first && documentPath(first)?.length === 0 ? [] : undefined;
     }
     default:
@@ -57,7 +56,7 @@ function documentPath(expression: Expression): ClaimPath | undefined {
   }
 }
 
-/** They are an object's text, hence neither NULL nor empty. */
+/** The setting holds the text of an object, and so is neither NULL nor empty. */
 function isClaimsText(expression: Expression): boolean {
   switch (expression.kind) {
     case 'setting':
@@ -76,8 +75,8 @@ function isClaimsText(expression: Expression): boolean {
 export type Claims = Readonly<Record<string, unknown>>;
 
 /**
- * Undefined where the text is not as JSON.stringify writes it, so that something that Postgres reads of it could be lost here,
- * or where Postgres may refuse it (an escaped character that it cannot store).
+ * Parses claims. Returns undefined where the text differs from that of JSON.stringify, so that Postgres may read something else, or
+ * where Postgres may refuse it (an escaped character that it cannot store).
  */
 export function readClaims(text: string): Claims | undefined {
   if (text.includes('\\u')) return undefined;
@@ -85,10 +84,10 @@ export function readClaims(text: string): Claims | undefined {
   return isObject(claims) && JSON.stringify(claims) === text ? claims : undefined;
 }
 
-/** The text of the claims at these paths and nothing else. */
+/** Returns the text of the claims at these paths only. */
 export function reduceClaims(whole: Claims, paths: readonly ClaimPath[]): string {
   const reduced = emptyObject();
-  // A path before those below it.
+  // A path sorts before those below it.
   for (const path of [...paths].sort((a, b) => a.length - b.length)) {
     const value = claimAt(whole, path);
     if (value === undefined) continue;
@@ -104,7 +103,7 @@ export function reduceClaims(whole: Claims, paths: readonly ClaimPath[]): string
   return JSON.stringify(reduced);
 }
 
-/** Undefined where there is none, which is NULL to Postgres. */
+/** Returns undefined without a value, which is NULL in Postgres. */
 export function claimAt(claims: unknown, path: ClaimPath): unknown {
   let at = claims;
   for (const key of path) {
@@ -117,14 +116,14 @@ export function claimAt(claims: unknown, path: ClaimPath): unknown {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Without a prototype: a claim may be called `__proto__`. */
+/** Makes an object without a prototype, since a claim may be called `__proto__`. */
 const emptyObject = (): Record<string, unknown> => Object.create(null);
 
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // Postgres will say so, or not read them.
+    // Postgres fails on these claims, or does not read them.
     return undefined;
   }
 }

@@ -1,8 +1,8 @@
-/** The value of a constant, from the bytes that Postgres keeps of it in a node tree. */
+/** Decodes the value of a constant from its bytes in a node tree. */
 import { TYPES } from './expression.ts';
 import { type Node, number } from './node-text.ts';
 
-/** Of text (in ASCII, which is the same in every encoding of a server), bool, uuid, int2 and int4. */
+/** Decodes text (ASCII only, which is the same in every encoding), bool, uuid, int2 and int4. */
 export function constantText(node: Node): string | null | undefined {
   if (node.fields.get('constisnull') === 'true') return null;
   const value = node.fields.get('constvalue');
@@ -24,7 +24,7 @@ export function constantText(node: Node): string | null | undefined {
   }
 }
 
-/** Behind four bytes with the length, which in either order of bytes says it of all of them. */
+/** Text follows four bytes with the length of all, in either byte order. */
 function varlenaText(bytes: readonly number[]): string | undefined {
   const header = new DataView(Uint8Array.from(bytes.slice(0, 4)).buffer);
   if (header.byteLength < 4) return undefined;
@@ -33,7 +33,7 @@ function varlenaText(bytes: readonly number[]): string | undefined {
   return isWhole && text.every((byte) => byte > 0 && byte < 0x80) ? String.fromCharCode(...text) : undefined;
 }
 
-/** Eight bytes: of the half that does not hold the number, each repeats its sign. */
+/** A Datum has eight bytes; the half without the number repeats its sign. */
 function integerText(bytes: readonly number[]): string | undefined {
   if (bytes.length !== 8) return undefined;
   const view = new DataView(Uint8Array.from(bytes).buffer);

@@ -1,7 +1,7 @@
 /**
- * The body of an SQL function that is kept as text, such as Supabase's `auth.uid()`, → what is understood of it. Only the few
- * forms in which people read claims; anything else is unknown. Names mean Postgres's own here: the catalog gives a text only where
- * nobody has made others (catalog.ts).
+ * Parses the body of an SQL function that is stored as text, such as Supabase's `auth.uid()`. Only the common forms of reading claims
+ * are understood; anything else is unknown. Names are those of built-in objects: the catalog returns a text only where that is certain
+ * (catalog.ts).
  *
  *   body    ::=  select value [as name] [;]
  *   value   ::=  cast { (-> | ->>) cast }
@@ -20,14 +20,14 @@ const TYPE_NAMES: Readonly<Record<string, number>> = {
   ...{ text: TYPES.text, json: TYPES.json, jsonb: TYPES.jsonb, uuid: TYPES.uuid, int: TYPES.int4, integer: TYPES.int4 },
   ...{ int4: TYPES.int4, bigint: TYPES.int8, int8: TYPES.int8 },
 };
-/** Conversions that go through the types' text; of others, such as text to varchar, this reader knows nothing. */
+/** Types whose conversions go through their text forms. */
 const isCast = (from: number, to: number): boolean =>
   from === to ||
   from === TYPES.text ||
   (from === TYPES.json && to === TYPES.jsonb) ||
   (to === TYPES.text && from === TYPES.uuid);
 
-/** No backslash and no quote in a text: without them it is the same under every setting. */
+/** Strings without backslashes and quotes, which mean the same under every setting. */
 const TOKEN = /\s*(?:('[^'\\]*')|(->>?|::|[(),;])|([a-zA-Z_][a-zA-Z_0-9.]*))/y;
 const MAX_LENGTH = 2_000;
 const MAX_DEPTH = 20;
@@ -48,7 +48,7 @@ function tokensOf(text: string): string[] | undefined {
     const [, quoted, sign, word] = found;
     tokens.push(quoted ?? sign ?? (word as string).toLowerCase());
   }
-  // 'a' 'b' on two lines is one text to Postgres.
+  // Postgres joins 'a' 'b' on two lines into one string.
   return tokens.some((token, n) => isQuoted(token) && isQuoted(tokens[n + 1])) ? undefined : tokens;
 }
 
@@ -88,7 +88,7 @@ class SqlReader {
       this.#at += 1;
       const isJson = left.type === TYPES.json || left.type === TYPES.jsonb;
       const key = this.#tokens[this.#at++];
-      // `'a'::int` would be a place in an array.
+      // An integer key would be the index of an array.
       if (!isJson || !isQuoted(key) || this.#tokens[this.#at] === '::') return undefined;
       const asText = arrow === '->>';
       const expression: Expression = { kind: 'member', of: left.expression, key: key.slice(1, -1), asText };

@@ -1,7 +1,7 @@
 /**
- * A policy's node tree → what is understood of it. Each kind of node that is known to do nothing but compute from its parts is
- * listed; any other (a subquery over a table, current_user, a domain's checks) and any function that is neither Postgres's own
- * and immutable, nor an SQL function that can be looked into, is unknown.
+ * Parses a policy's node tree. The kinds of nodes that only compute from their parts are listed. Any other node (a subquery over a table,
+ * current_user, the checks of a domain) is unknown, and so is any function that is neither built-in and immutable nor an SQL function
+ * whose body can be parsed.
  */
 import type { PolicyCatalog, SqlFunction } from './catalog.ts';
 import { constantText } from './constant-text.ts';
@@ -9,7 +9,7 @@ import { type Expression, settingOf, TYPES, UNKNOWN } from './expression.ts';
 import { expressionOfSql } from './from-sql.ts';
 import { isNode, type Node, type NodeValue, number, parseNodeText } from './node-text.ts';
 
-/** As pg_node_tree prints them; of two names, the shorter is the one up to Postgres 15. */
+/** Names in pg_node_tree. Where there are two, the shorter one is that of Postgres 15 and earlier. */
 const PLAIN = new Set([
   ...['VAR', 'OPEXPR', 'FUNCEXPR', 'NULLTEST', 'BOOLEANTEST', 'RELABELTYPE', 'DISTINCTEXPR', 'NULLIFEXPR'],
   ...[
@@ -37,7 +37,7 @@ const PLAIN = new Set([
   ],
 ]);
 
-/** pg_proc.dat, pg_operator.dat: like those of types, they never change. */
+/** Oids of built-in functions and operators (pg_proc.dat, pg_operator.dat), which never change. */
 const CURRENT_SETTING = new Set([2_077, 3_294]);
 const MEMBER = new Map([
   [3_962, false],
@@ -47,24 +47,24 @@ const MEMBER = new Map([
 ]);
 /** `=` of bool, of int2, int4 and int8 among each other, of text and uuid. */
 export const EQUAL = new Set([91, 94, 96, 410, 15, 416, 532, 533, 1_862, 1_868, 98, 2_972]);
-/** Their text is read and printed by functions that read nothing else. */
+/** Types whose input and output functions read nothing but the value. */
 const PLAIN_TEXT: ReadonlySet<number> = new Set(Object.values(TYPES));
 const EXPRESSION_SUBLINK = '4';
-/** A subquery, a function: what is in a FROM that names no table. */
+/** Kinds of FROM entries that name no table: subqueries and functions. */
 const TABLELESS = new Set(['1', '3']);
-/** Numbers of the kinds of parameters: of a function, of what a subquery gives. */
+/** Kinds of parameters: of a function, and for the result of a subquery. */
 const PARAM = { argument: '0', sublink: '2' };
 
-/** Functions in functions; a deeper one is not looked into. */
+/** Nesting of functions whose bodies are parsed. */
 const MAX_CALLS = 8;
-/** Of all policies of a table, those of the functions included. */
+/** Nodes of all policies of a table, including the bodies of functions. */
 const MAX_NODES = 20_000;
 
 export interface Scope {
-  /** Queries around; Infinity in a function, where no column is the table's. */
+  /** Number of enclosing queries; Infinity in a function, where no column is that of the table. */
   levels: number;
   calls: number;
-  /** The arguments of the function that is looked into. */
+  /** The arguments of the function whose body is parsed. */
   arguments: { nodes: readonly NodeValue[]; scope: Scope } | undefined;
 }
 
@@ -74,7 +74,7 @@ export function expressionOfTree(tree: string, catalog: PolicyCatalog): Expressi
   return builder.exhausted ? UNKNOWN : expression;
 }
 
-/** One for all trees of a table's policies, since what it may look at is limited for all of them together. */
+/** Parses all trees of a table's policies, which share one limit of nodes. */
 export class Builder {
   #catalog: PolicyCatalog;
   #functions: ReadonlySet<number>;
@@ -140,7 +140,7 @@ export class Builder {
     return Array.isArray(items) ? items.map((item) => this.build(item, scope)) : [];
   }
 
-  /** Decided by all the nodes in it. */
+  /** Returns `built` if all parts are understood, else `unknown`. */
   #children(node: Node, scope: Scope): Expression {
     const parts: Expression[] = [];
     const visit = (value: NodeValue) => {
@@ -207,7 +207,7 @@ export class Builder {
   }
 
   #param(node: Node, scope: Scope): Expression {
-    // What the subquery gives, which is looked at where it stands.
+    // A subquery's result; the subquery itself is parsed where it stands.
     if (node.fields.get('paramkind') === PARAM.sublink) return { kind: 'built', parts: [] };
     const given = scope.arguments;
     if (node.fields.get('paramkind') !== PARAM.argument || !given) return UNKNOWN;
@@ -227,7 +227,7 @@ export class Builder {
     if (!body || scope.calls >= MAX_CALLS) return UNKNOWN;
     const inside: Scope = { levels: Number.POSITIVE_INFINITY, calls: scope.calls + 1, arguments: { nodes, scope } };
     const result = body.tree === null ? expressionOfSql(body, this.#catalog) : this.#treeBody(body, inside);
-    // With a NULL in its arguments it is not called.
+    // A strict function is not called with a NULL argument.
     return body.strict && nodes.length > 0
       ? { kind: 'built', parts: [result, ...this.#all(node, 'args', scope)] }
       : result;
@@ -242,7 +242,7 @@ export class Builder {
   }
 }
 
-/** The expression of `select <expression>`, without anything else in the query. */
+/** Returns the expression of a query that is just `select <expression>`. */
 function onlyValue(query: NodeValue | undefined): NodeValue | undefined {
   if (!isNode(query) || query.tag !== 'QUERY' || number(query, 'commandType') !== 1) return undefined;
   const isNothing = (value: NodeValue) =>

@@ -1,6 +1,6 @@
 /**
- * Reads the text in which Postgres stores parsed expressions (pg_node_tree; src/backend/nodes/outfuncs.c, read.c). It says what
- * a policy does without names that could mean something else. Total: text that is not as expected gives undefined.
+ * Parses the text in which Postgres stores expressions (pg_node_tree; src/backend/nodes/outfuncs.c, read.c). It identifies objects by
+ * oids, not by names. Unexpected text gives undefined.
  *
  *   value  ::=  <>  |  token  |  ( value … )  |  {TAG :field value …}  |  length [ byte … ]
  */
@@ -14,14 +14,14 @@ export interface Bytes {
   readonly bytes: readonly number[];
 }
 
-/** Null is `<>`. Numbers, booleans and names are tokens. */
+/** null is `<>`. Numbers, booleans and names are tokens. */
 export type NodeValue = null | string | Node | Bytes | readonly NodeValue[];
 
-/** A policy has some KB; 1,000 times that is nothing that anybody wrote by hand. */
+/** Characters of a tree; that of a policy has some KB. */
 const MAX_LENGTH = 4_000_000;
-/** Nesting costs stack here; Postgres's parser allows more, people do not. */
+/** Levels of nesting, which use the stack. Postgres's parser allows more. */
 const MAX_DEPTH = 400;
-/** As pg_strtok cuts: brackets stand alone, a backslash takes the meaning from what follows it. */
+/** Tokens as pg_strtok has them: brackets are tokens, and a backslash escapes the next character. */
 const TOKEN = /[ \n\t]*([(){}]|(?:[^ \n\t(){}\\]|\\[\s\S])+)/y;
 
 export function parseNodeText(text: string): NodeValue | undefined {
@@ -34,7 +34,7 @@ export function parseNodeText(text: string): NodeValue | undefined {
 export const isNode = (value: NodeValue | undefined): value is Node =>
   typeof value === 'object' && value !== null && 'tag' in value;
 
-/** A field that is a whole number. */
+/** Returns a field that is a whole number. */
 export function number(node: Node, field: string): number | undefined {
   const value = node.fields.get(field);
   return typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : undefined;
@@ -80,7 +80,7 @@ class Reader {
     if (tag === undefined || !/^[A-Z_0-9]+$/.test(tag)) return undefined;
     const fields = new Map<string, NodeValue>();
     for (;;) {
-      // A name may look like a field, hence by place: a label, then one value.
+      // A name may look like a field, so fields are parsed by place: a label, then one value.
       const label = this.next();
       if (label === '}') return { tag, fields };
       if (label === undefined || !/^:[A-Za-z_0-9]+$/.test(label) || fields.has(label.slice(1))) return undefined;

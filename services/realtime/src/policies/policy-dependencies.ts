@@ -1,4 +1,4 @@
-/** What a table's policies for a role read of the claims, and which columns they pin to them. */
+/** The claims that a table's policies for a role read, and the columns that they compare with claims. */
 import type { PolicyCatalog } from './catalog.ts';
 import { type RequiredEquality, requiredEqualities } from './claim-equality.ts';
 import { type ClaimPaths, claimPaths } from './claim-paths.ts';
@@ -7,17 +7,17 @@ import { expressionOfTree } from './from-tree.ts';
 
 export interface PolicyDependencies {
   claims: ClaimPaths;
-  /** Undefined where a row may be seen whatever is in its columns. */
+  /** Undefined where any row may be visible. */
   equalities: readonly RequiredEquality[] | undefined;
 }
 
 export interface PolicyTree {
   permissive: boolean;
-  /** pg_policy.polqual; null where it has no USING. */
+  /** pg_policy.polqual; null without USING. */
   tree: string | null;
 }
 
-/** Joined as Postgres joins them (policySql). */
+/** Joins the policies as Postgres does (policySql). */
 export function policyDependencies(policies: readonly PolicyTree[], catalog: PolicyCatalog): PolicyDependencies {
   const parts = (permissive: boolean): Expression[] =>
     policies

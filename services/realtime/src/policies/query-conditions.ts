@@ -1,8 +1,8 @@
-/** What a query in a policy demands of the rows of its tables. */
+/** The conditions of a query in a policy on the rows of its tables. */
 import { type Expression, TYPES } from './expression.ts';
 import { isNode, type Node, type NodeValue, number } from './node-text.ts';
 
-/** Conditions that each row of the query's tables must meet to matter: WHERE, and those of inner joins that no outer one is around. */
+/** Returns the conditions that a relevant row must meet: WHERE, and those of inner joins that are not inside an outer join. */
 export function conditionsOf(value: NodeValue | undefined): Node[] {
   if (!isNode(value)) return [];
   if (value.tag === 'JOINEXPR') {
@@ -25,7 +25,7 @@ function conjuncts(value: NodeValue | undefined): Node[] {
 
 const TEXT: ReadonlySet<number> = new Set([TYPES.text, TYPES.varchar]);
 
-/** The column of this entry of the query's own tables, as it is, or as its text. */
+/** Returns the column of this FROM entry, or of its cast to text. */
 export function columnOf(value: NodeValue | undefined, entry: number): Expression | undefined {
   if (!isNode(value)) return undefined;
   if (value.tag === 'VAR') {

@@ -1,8 +1,7 @@
 /**
- * What the catalog says of everything that a table's policies may read: the tables, views and functions that they name, what those
- * name in turn, and the policies of the tables that are read, which apply to the reader too. Trees name relations by oid. In the text
- * of a function each word that is the name of a relation or a function counts, which finds too many and misses none, but for names
- * that are put together while it runs.
+ * Reads from the catalog everything that a table's policies may read: the tables, views and functions that they name, directly or through
+ * others, and the policies of those tables, which apply to the reader, too. Trees name relations by oid. In the text of a function,
+ * each word that is the name of a relation or a function counts. That finds too many, and misses only names that are composed at run time.
  */
 
 import type { ColumnTypeDetail } from '@tidemark/query';
@@ -15,12 +14,12 @@ export type SourceKind = 'p' | 'r' | 'f';
 export interface ReadSource {
   kind: SourceKind;
   oid: number;
-  /** pg_node_tree; null for a function whose body is kept as text, or that is not written in SQL. */
+  /** pg_node_tree; null for a function whose body is stored as text, or that is not written in SQL. */
   tree: string | null;
   text: string | null;
 }
 
-/** From a source to what it names; `c`: from a table to one that inherits from it, or is its partition. */
+/** An edge from a source to what it names. `c` is from a table to its partition or inheritance child. */
 export type ReadEdge = readonly [from: SourceKind | 'c', of: number, to: SourceKind | 'c', oid: number];
 
 export interface ReadColumn {
@@ -35,7 +34,7 @@ export interface ReadRelation {
   name: string;
   /** pg_class.relkind */
   kind: string;
-  /** Every change of its rows is published. */
+  /** Whether every change of its rows is published. */
   published: boolean;
   columns: readonly ReadColumn[] | null;
 }
@@ -44,27 +43,25 @@ export interface TablesReadCatalog {
   sources: readonly ReadSource[];
   edges: readonly ReadEdge[];
   relations: readonly ReadRelation[];
-  /** Of the functions and operators in the trees. */
   functions: PolicyCatalog;
-  /** Something reads what is not known here: another language, dynamic SQL, a foreign table. */
+  /** Whether something reads unknown tables: another language, dynamic SQL, a foreign table. */
   opaque: boolean;
-  /** Something gives another value at another time. */
+  /** Whether something depends on the time. */
   timed: boolean;
 }
 
 const FIRST_OWN_OID = 16_384;
-/** Of each kind; a policy that reaches more is not looked into, and counts as one that reads what is not known. */
+/** Objects of each kind. A policy that reaches more counts as reading unknown tables. */
 const MAX_SOURCES = 500;
 const numbers = (field: string) => `regexp_matches(s.tree, ':${field} ([0-9]+)', 'g') as m (part)`;
-/** Words as Postgres reads them: folded, and as they stand, for those in double quotes. */
+/** Words in lower case, and unchanged for names in double quotes. */
 const WORDS = `select v.word::name from s cross join lateral regexp_matches(s.text, '[[:alpha:]_][[:alnum:]_$]*', 'g') as m (part)
         cross join lateral (values (m.part[1]), (lower(m.part[1]))) as v (word)
       union select m.part[1]::name from s cross join lateral regexp_matches(s.text, '"([^"]+)"', 'g') as m (part)`;
 const TIMED_TEXT = String.raw`\m(now|current_date|current_time|current_timestamp|localtime|localtimestamp|clock_timestamp|statement_timestamp|transaction_timestamp|timeofday|random|nextval)\M`;
-/** now, transaction_timestamp, statement_timestamp (pg_proc.dat), beside those that are volatile. */
+/** now, transaction_timestamp and statement_timestamp (pg_proc.dat). Volatile functions count, too. */
 const TIMED_FUNCTIONS = '1299, 2647, 2648';
 
-/** What a node of the walk is made of. */
 const sourceOf = (kind: string, oid: string) => `(select p.polqual::text as tree, null::text as text from pg_policy p
       where ${kind} = 'p' and p.oid = ${oid}
     union all select w.ev_action::text, null from pg_rewrite w join pg_class v on v.oid = w.ev_class
@@ -72,7 +69,7 @@ const sourceOf = (kind: string, oid: string) => `(select p.polqual::text as tree
     union all select f.prosqlbody::text, case when f.prosqlbody is null and l.lanname in ('sql', 'plpgsql') then f.prosrc end
       from pg_proc f join pg_language l on l.oid = f.prolang where ${kind} = 'f' and f.oid = ${oid})`;
 
-/** SQL for a TablesReadCatalog over pg_class as c, NULL without row-level security, with the publication's name in `publication`. */
+/** Returns SQL for a TablesReadCatalog over pg_class as c; NULL without row-level security. @param publication SQL of its name */
 export const tablesReadCatalog = (
   publication: string,
 ): string => `(case when c.relrowsecurity then (with recursive edge (of_kind, of_oid, kind, oid) as (

@@ -1,6 +1,6 @@
 /**
- * The tables that a table's policies read, and of each, which of its rows can matter to a reader: those that every subquery over it
- * pins to the reader's claims (`where m.user_id = auth.uid()`). Everything that is not understood reads all rows.
+ * Finds the tables that a table's policies read, and the rows that can matter to a reader: those whose columns every subquery compares
+ * with the reader's claims (`where m.user_id = auth.uid()`). For anything that is not understood, all rows matter.
  */
 import { tableKey } from '@tidemark/contracts';
 import { type ComparableColumn, type RequiredEquality, requiredEqualities } from './claim-equality.ts';
@@ -10,7 +10,7 @@ import { isNode, type Node, type NodeValue, number, parseNodeText } from './node
 import { columnOf, conditionsOf } from './query-conditions.ts';
 import type { ReadRelation, ReadSource, TablesReadCatalog } from './tables-read-catalog.ts';
 
-/** A relation with rows of its own: one that is read, a partition of it, or a table that inherits from it. */
+/** A relation with rows of its own: a table that is read, its partition or its inheritance child. */
 export interface ReadTable {
   oid: number;
   /** `tableKey(schema, table)` */
@@ -22,29 +22,29 @@ export interface ReadTable {
 export interface TableRead {
   schema: string;
   table: string;
-  /** Those whose changes are published, under these names. */
+  /** Relations whose changes are published. */
   published: readonly ReadTable[];
-  /** Those whose changes only Postgres's statistics tell. */
+  /** Relations whose changes only Postgres's statistics show. */
   counted: readonly ReadTable[];
   columns: readonly ComparableColumn[];
-  /** A row that matters has one of these values; undefined where any row may matter. */
+  /** A relevant row meets one of these; undefined where any row may matter. */
   equalities: readonly RequiredEquality[] | undefined;
-  /** An update that changes none of these columns does not matter. */
+  /** Only an update of one of these columns matters. */
   names: readonly string[];
 }
 
 export interface TablesRead {
   tables: readonly TableRead[];
-  /** Rows may also enter and leave for reasons that no table tells: the time, another language, SQL that is put together. */
+  /** Visibility may also change without a change of a table: by the time, another language, or dynamic SQL. */
   isOpen: boolean;
 }
 
 export const NO_TABLES_READ: TablesRead = { tables: [], isOpen: false };
 
-/** SQL functions that are looked into with their arguments, of all policies together; past that, without. */
+/** Calls of SQL functions that are parsed with their arguments, in all policies together. */
 const MAX_INLINED = 200;
 const MAX_CALLS = 8;
-/** Have rows of their own: tables, materialized views. */
+/** Kinds of relations with rows of their own: tables, materialized views. */
 const STORED = new Set(['r', 'm']);
 
 export function tablesRead(catalog: TablesReadCatalog): TablesRead {
@@ -83,7 +83,7 @@ function stored(top: ReadRelation, { edges }: TablesReadCatalog, relations: Read
     else if (!isCovered && STORED.has(relation.kind)) counted.push(table);
     for (const [, of, to, child] of edges) {
       const found = to === 'c' && of === oid ? relations.get(child) : undefined;
-      // A partition's changes come under the name of the partitioned table, where that is published.
+      // Where a partitioned table is published, changes of its partitions have its name.
       if (found) add(found, isCovered || (relation.published && relation.kind === 'p'));
     }
   };
@@ -91,7 +91,7 @@ function stored(top: ReadRelation, { edges }: TablesReadCatalog, relations: Read
   return { published, counted };
 }
 
-/** Columns whose number, or name in a text, occurs anywhere: too many do no harm. A whole row (0) is all of them. */
+/** Returns the columns whose number, or name in a text, occurs anywhere. Too many do no harm. A whole row (0) counts as all of them. */
 function columnNames(
   { sources }: TablesReadCatalog,
   numbers: ReadonlySet<number>,
@@ -109,9 +109,9 @@ function columnNames(
 }
 
 class Walk {
-  /** By relation; undefined where any of its rows may matter. */
+  /** Equalities by relation; undefined where any of its rows may matter. */
   readonly equalities = new Map<number, RequiredEquality[] | undefined>();
-  /** Numbers of columns that are read, of whichever table. */
+  /** Numbers of the columns that are read, of any table. */
   readonly columns = new Set<number>();
   #catalog: TablesReadCatalog;
   #builder: Builder;
@@ -125,14 +125,14 @@ class Walk {
     this.#functions = new Map(catalog.sources.filter(({ kind }) => kind === 'f').map((source) => [source.oid, source]));
   }
 
-  /** False where a tree could not be read. */
+  /** False where a tree could not be parsed. */
   all(): boolean {
     const outside: Scope = { levels: Number.POSITIVE_INFINITY, calls: 0, arguments: undefined };
     for (const { kind, tree } of this.#catalog.sources) {
       if (tree === null || kind === 'f') continue;
       const value = parseNodeText(tree);
       if (value === undefined) return false;
-      // In a policy, columns of its own table are those of no query around.
+      // In a policy, columns of its own table belong to no enclosing query.
       this.#visit(value, kind === 'p' ? { ...outside, levels: 0 } : outside);
     }
     for (const source of this.#functions.values()) {
@@ -185,7 +185,7 @@ class Walk {
     this.equalities.set(relation, before && equalities ? [...before, ...equalities] : undefined);
   }
 
-  /** `<column of this entry> = <what the claims or constants give>`, of conditions that all must hold. */
+  /** Finds `<column of this entry> = <value of claims or constants>` among conditions that all must hold. */
   #requiredEqualities(
     conditions: readonly Node[],
     entry: number,
@@ -206,7 +206,7 @@ class Walk {
     return undefined;
   }
 
-  /** Of what a function's text names, directly or through others, any row may matter. */
+  /** Counts all rows of the tables that a function's text names, directly or through others. */
   #readsAll(from: ReadSource): void {
     const seen = new Set<string>();
     const follow = (kind: string, oid: number) => {
@@ -219,10 +219,10 @@ class Walk {
   }
 }
 
-/** A join without a name or merged columns of its own: its list of columns names all, and nothing refers to it. */
+/** A join without an alias or merged columns lists all columns, and nothing refers to it. */
 const isPlainJoin = ({ fields }: Node): boolean => fields.get('alias') === null && fields.get('joinmergedcols') === '0';
 
-/** Made of the claims and constants alone, in ways whose value can be told for an identity. */
+/** Returns whether the expression depends only on claims and constants, in ways that can be evaluated here. */
 function isOfClaims(expression: Expression): boolean {
   const { kind } = expression;
   if (kind === 'setting' || kind === 'constant') return true;

@@ -1,13 +1,13 @@
-/** Which of many rows a refusal of Postgres is for. */
+/** Finds the rows that make a statement fail. */
 import { isRefusal } from '../is-refusal.ts';
 
-/** Of one batch. What is not decided by then stays undecided: of 500 rows, some four that fail are found. */
+/** Statements for one batch; then the rest stays undecided. Of 500 rows, about four that fail are found. */
 const MAX_QUESTIONS = 40;
 
 /**
- * Asks about all items at once; where a value of one makes that fail, by halves, until it is found.
- * @returns those that failed, with the SQLSTATE
- * @throws what `ask` throws where it does not depend on the items
+ * Asks about all items at once; where a value makes that fail, asks about each half until the item is found.
+ * @returns the items that failed or were not decided, with the SQLSTATE
+ * @throws what `ask` throws where the failure does not depend on the items
  */
 export async function bisectFailures<T>(
   items: readonly T[],
@@ -23,7 +23,7 @@ export async function bisectFailures<T>(
     } catch (error) {
       if (!isRefusal(error)) throw error;
       code = (error as { code: string }).code;
-      // Without any row it fails as well where it is not for a value.
+      // A statement that fails without any row does not fail for a value.
       if (questions === 1) await ask([]);
       if (some.length > 1) {
         const middle = some.length >> 1;

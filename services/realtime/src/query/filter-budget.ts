@@ -1,9 +1,8 @@
 /**
- * How much the filters of live queries may cost for each row: per query, per socket, and in all, with a share for each identity
- * once the instance is over half. A topic is charged once, to the identity that made it: whoever joins it costs nothing more. So is
- * a question to Postgres, to the identity whose topic was the first to need it.
+ * Limits the cost of the filters of live queries for each row: per query, per socket and per instance, with a share for each
+ * identity once the instance is over half of its limit. A topic, or a statement that Postgres runs for several topics, is charged
+ * once, to the identity that needed it first.
  */
-
 import { SharedLimit } from '@tidemark/service';
 import { errors } from '../errors.ts';
 
@@ -16,14 +15,13 @@ export interface FilterLimits {
 }
 
 /**
- * A question of its own for each batch of changes: 0.5 ms of Postgres's time. With the defaults, a socket has 12 of them, and an
- * instance 400 different ones.
+ * Steps charged for a filter that Postgres evaluates: one statement of 0.5 ms for each batch of changes. With the defaults, a socket
+ * may have 12 of them, and an instance 400 different ones.
  */
 export const QUESTION_STEPS = 25_000;
 
 export interface FilterCharge {
   steps: number;
-  /** RowFilter's */
   question: string | undefined;
 }
 
@@ -39,8 +37,8 @@ export class FilterBudget {
   }
 
   /**
-   * Charges a subscription to its socket, and a topic that is made for it to the identity.
-   * @returns what gives the socket's part back, and the topic's
+   * Charges a subscription to its socket, and a topic that is created for it to the identity.
+   * @returns functions that give back the steps of the socket (`leave`) and of the topic (`close`)
    * @throws RT_FILTER_COST, RT_SOCKET_FILTERS, RT_FILTER_BUDGET
    */
   admit(socket: object, holder: string, filter: FilterCharge, makesTopic: boolean): { leave(): void; close(): void } {
@@ -50,7 +48,6 @@ export class FilterBudget {
     const ofSocket = (this.#bySocket.get(socket) ?? 0) + steps;
     const limit = this.#limits.socket;
     if (ofSocket > limit) throw errors.SOCKET_FILTERS({ steps: ofSocket, limit });
-    // A question that is asked already costs nothing more.
     const isNew = question !== undefined && !this.#questions.has(question);
     const refusal = makesTopic ? this.instance.take(holder, filter.steps + (isNew ? QUESTION_STEPS : 0)) : undefined;
     if (refusal) throw errors.FILTER_BUDGET({ steps: refusal.wanted, limit: refusal.limit, where: refusal.where });
@@ -70,7 +67,7 @@ export class FilterBudget {
     };
   }
 
-  /** Whether some topic needs the question already. */
+  /** Returns whether Postgres evaluates the question for another topic already. */
   isAsked(question: string | undefined): boolean {
     return question !== undefined && this.#questions.has(question);
   }

@@ -1,7 +1,7 @@
 /**
- * What filters say of row images, without holding the event loop: evaluated in time slices, and by Postgres where only it knows:
- * conditions on types that are not compared here, and values so long that one evaluation alone would take too long. Filters of one
- * table with equal conditions share a question.
+ * Evaluates filters over row images without blocking the event loop: in time slices, or in Postgres for conditions on types that are
+ * not compared here and for values that one evaluation would take too long for. Filters of one table with equal conditions share a
+ * statement.
  */
 import type { Database } from '@tidemark/db';
 import { type Condition, canonicalWhere } from '@tidemark/query';
@@ -17,24 +17,23 @@ import { columnsOf, STEP_MS } from './row-filter.ts';
 import { whereSql } from './select-sql.ts';
 import { MAX_SLICE_MS, TimeSlices } from './time-slices.ts';
 
-/** An evaluation of more steps is Postgres's: it could not be interrupted here. */
+/** Steps of one evaluation, which cannot be interrupted here. Postgres evaluates longer ones. */
 const MAX_STEPS_HERE = MAX_SLICE_MS / STEP_MS;
-/** Bytes of rows in one question to Postgres. */
+/** Bytes of rows in one statement. */
 const MAX_QUESTION_BYTES = 4 * 1024 ** 2;
-/** A filter that takes Postgres longer is too costly for such values. */
 const QUESTION_TIMEOUT_MS = 2_000;
-/** Questions at a time; more of them would keep connections from everything else. */
+/** Statements at a time; more would take the connections from everything else. */
 const QUESTION_CONCURRENCY = 2;
 const QUERY_CANCELED = '57014';
 
 export interface Want {
   plan: LivePlan;
   images: Iterable<RowImage>;
-  /** Whether anybody still wants to know. */
+  /** Returns whether the answer is still needed. */
   isWanted(): boolean;
 }
 
-/** Of those images that have the columns of the filter, and that could be decided. */
+/** Holds the images that have the filter's columns and could be decided. */
 export type Passes = ReadonlyMap<RowImage, boolean>;
 
 interface Question {
@@ -42,7 +41,7 @@ interface Question {
   conditions: readonly Condition[];
   images: Set<RowImage>;
   askers: Answer[];
-  /** Images on which it failed are absent. */
+  /** Lacks the images on which the statement failed. */
   decided: Map<RowImage, boolean>;
 }
 
@@ -55,7 +54,7 @@ interface Answer {
 
 export class FilterWork {
   readonly slices = new TimeSlices();
-  /** Times that Postgres was asked. */
+  /** Statements sent to Postgres. */
   questionsTotal = 0;
   #database: Database;
   #semaphore = new Semaphore(QUESTION_CONCURRENCY);
@@ -64,7 +63,7 @@ export class FilterWork {
     this.#database = database;
   }
 
-  /** For each of them what its filter says, or why that cannot be said: RT_FILTER_TOO_COSTLY, DB_ errors where no server answers. */
+  /** Returns for each of `wants` the filter's results, or the error: RT_FILTER_TOO_COSTLY, or DB_ errors where no server answers. */
   async decide(wants: readonly Want[]): Promise<(Passes | Error)[]> {
     const questions = new Map<string, Question>();
     const answers = wants.map((want): Answer => ({ want, passes: new Map(), left: [], error: undefined }));
@@ -79,7 +78,7 @@ export class FilterWork {
     return answers.map(({ error, passes }) => error ?? passes);
   }
 
-  /** Whether Postgres takes the conditions that it is to decide. @throws RT_QUERY_UNSUPPORTED, DB_ errors where no server answers */
+  /** Resolves if Postgres accepts the conditions that it would evaluate. @throws RT_QUERY_UNSUPPORTED, DB_ errors where no server answers */
   async check(plan: LivePlan): Promise<void> {
     const { asked } = plan.filter;
     if (asked.length === 0) return;
@@ -89,9 +88,9 @@ export class FilterWork {
       if (!isRefusal(cause)) throw cause;
       const { code } = cause as { code: string };
       const reason = code.startsWith('22')
-        ? 'a value in it is none of the type'
+        ? 'a value in it is not valid for the type'
         : code === '42883'
-          ? 'the type has no such operator'
+          ? 'the type does not have the operator'
           : `Postgres refuses it with SQLSTATE ${code}`;
       throw errors.QUERY_UNSUPPORTED(
         { what: `the filter ${canonicalWhere(asked)} (${reason})` },
@@ -149,7 +148,7 @@ export class FilterWork {
     const where = whereSql(plan, params, conditions);
     try {
       const { rows } = await this.#database.read<{ ord: number }>({
-        // The rows are given, so claims decide nothing. Filters are compiled for UTC.
+        // The rows are parameters, so claims do not matter. Filters are compiled for UTC.
         identity: inSchema({ role, claims: '{}', settings: { TimeZone: 'UTC' } }, facts.schema),
         statement: { text: `${imagesFrom(facts, reads)} where ${where}`, params },
         tidemark: facts.tidemark,
@@ -171,7 +170,7 @@ function leave(
   conditions: readonly Condition[],
 ): void {
   const { plan } = answer.want;
-  // Of an envelope of an earlier version: nobody knows its values, and it stays undecided.
+  // An envelope of an earlier version lacks the texts of values, so its rows stay undecided.
   if (!image.hasTexts(plan.filter.columns)) return;
   const key = `${plan.role}\0${canonicalWhere(conditions)}`;
   let question = questions.get(key);

@@ -1,7 +1,4 @@
-/**
- * A subscription's query string → what is needed to match changes and to read the snapshot. Refuses, with the reason, what
- * cannot be followed change by change.
- */
+/** Plans a live query: what is needed to match changes and to read the snapshot. Refuses queries that cannot be followed. */
 import { LIVE_QUERY_BYTES, tableKey } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
 import {
@@ -21,11 +18,11 @@ import { columnsOf, type RowFilter } from './row-filter.ts';
 
 export interface SelectedColumn {
   column: string;
-  /** The member's name in rows. */
+  /** The name in the client's rows. */
   as: string;
 }
 
-/** The first rows in an order: `order=minute.desc&limit=20`. */
+/** A window: `order=minute.desc&limit=20`. */
 export interface WindowPlan {
   order: readonly OrderTerm[];
   limit: number;
@@ -34,20 +31,20 @@ export interface WindowPlan {
 
 export interface LivePlan {
   facts: TableFacts;
-  /** Equal texts mean equal results. */
+  /** Queries with equal texts have equal results. */
   canonical: string;
   select: readonly SelectedColumn[];
-  /** The key of the table, as the members of a row are called. */
+  /** The columns of the table's key, by their names in the client's rows. */
   key: readonly string[];
   where: readonly Condition[];
   filter: RowFilter;
-  /** Whose rights it was planned with. */
+  /** The role whose rights the query was planned with. */
   role: string;
-  /** Columns of select and filter: what a change must carry. */
+  /** The columns of select and filter, which a change must carry. */
   columns: readonly string[];
   equality: readonly EqualityColumn[];
   types: Readonly<Record<string, ColumnTypeDetail>>;
-  /** Undefined where all rows are followed. */
+  /** Undefined where the query follows all rows. */
   window: WindowPlan | undefined;
 }
 
@@ -64,19 +61,19 @@ export function parseLiveQuery(text: string): LiveQuery {
   const path = mark < 0 ? text : text.slice(0, mark);
   const table = decode(path.replace(/^\/+/, ''));
   if (table === '' || table.includes('/'))
-    throw errors.QUERY_UNSUPPORTED({ what: `"${path.slice(0, 100)}" is no table: it` });
+    throw errors.QUERY_UNSUPPORTED({ what: `"${path.slice(0, 100)}", which is not the name of a table,` });
   const query = parseQuery(mark < 0 ? '' : text.slice(mark + 1));
   if (query.after !== null) throw errors.QUERY_UNSUPPORTED({ what: 'a page (after=)' });
   if (query.columns || query.onConflict)
-    throw errors.QUERY_UNSUPPORTED({ what: 'what belongs to writes (columns, on_conflict)' });
+    throw errors.QUERY_UNSUPPORTED({ what: 'a parameter for writes (columns, on_conflict)' });
   return { table, query };
 }
 
 /**
- * @param windowRows most rows of a window, those that its offset skips included
+ * @param maxWindowRows limit of the rows of a window, including those that its offset skips
  * @throws RT_COLUMN_UNKNOWN, RT_KEY_NOT_SELECTED, RT_OLD_ROWS_NEEDED, RT_QUERY_UNSUPPORTED, RT_WINDOW_…, 42501
  */
-export function planLiveQuery(query: Query, facts: TableFacts, identity: Identity, windowRows: number): LivePlan {
+export function planLiveQuery(query: Query, facts: TableFacts, identity: Identity, maxWindowRows: number): LivePlan {
   const byName = new Map(facts.columns.map((column) => [column.name, column]));
   const column = (name: string) => checkColumn(byName.get(name), name, facts, identity);
   const select = query.select.flatMap((node): SelectedColumn[] => {
@@ -99,7 +96,7 @@ export function planLiveQuery(query: Query, facts: TableFacts, identity: Identit
   const types = Object.fromEntries(facts.columns.map(({ name, type }) => [name, type]));
   for (const name of columnsOf(query.where)) column(name);
   const filter = planFilter(tableKey(facts.schema, facts.table), query.where, types);
-  const window = planWindow(query, facts, windowRows);
+  const window = planWindow(query, facts, maxWindowRows);
   for (const { field } of window?.order ?? []) column(field.name);
   return {
     facts,
@@ -116,14 +113,18 @@ export function planLiveQuery(query: Query, facts: TableFacts, identity: Identit
   };
 }
 
-function planWindow({ order, limit, offset }: Query, { table, key }: TableFacts, most: number): WindowPlan | undefined {
+function planWindow(
+  { order, limit, offset }: Query,
+  { table, key }: TableFacts,
+  maxRows: number,
+): WindowPlan | undefined {
   if (limit === null) {
-    if (order.length > 0) throw errors.WINDOW_NEEDS_LIMIT({ what: 'order', limit: most });
-    if (offset > 0) throw errors.WINDOW_NEEDS_LIMIT({ what: 'offset', limit: most });
+    if (order.length > 0) throw errors.WINDOW_NEEDS_LIMIT({ what: 'order', limit: maxRows });
+    if (offset > 0) throw errors.WINDOW_NEEDS_LIMIT({ what: 'offset', limit: maxRows });
     return undefined;
   }
   if (key.length === 0) throw errors.WINDOW_NEEDS_KEY({ table });
-  if (limit + offset > most) throw errors.WINDOW_TOO_LARGE({ rows: limit + offset, limit: most });
+  if (limit + offset > maxRows) throw errors.WINDOW_TOO_LARGE({ rows: limit + offset, limit: maxRows });
   for (const { field, related } of order) {
     if (related !== null) throw errors.QUERY_UNSUPPORTED({ what: `order by the embedded table "${related}"` });
     if (field.json.length > 0) throw errors.QUERY_UNSUPPORTED({ what: `order by a path into "${field.name}"` });
@@ -147,6 +148,6 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    throw errors.QUERY_UNSUPPORTED({ what: `"${text.slice(0, 100)}" is not percent-encoded text: it` });
+    throw errors.QUERY_UNSUPPORTED({ what: `"${text.slice(0, 100)}", which is not percent-encoded text,` });
   }
 }

@@ -1,12 +1,12 @@
 /**
- * Which conditions of a query are decided here, and which Postgres is asked about. Refuses what neither may decide: expressions of
- * strangers that Postgres would take too long for, and times that depend on when they are read.
+ * Decides which conditions of a query are evaluated here and which in Postgres. Refuses those that neither may evaluate: regular
+ * expressions that could take Postgres too long, and times that depend on when they are read.
  */
 import { type ColumnTypes, type Condition, canonicalWhere, compileFilter, type FilterProblem } from '@tidemark/query';
 import { errors } from '../errors.ts';
 import { columnsOf, RowFilter } from './row-filter.ts';
 
-/** For any other reason Postgres would refuse it too, or take too long. */
+/** Reasons for which Postgres can evaluate a condition. For any other one, Postgres would refuse it or take too long. */
 const ASKABLE: ReadonlySet<FilterProblem['reason']> = new Set([
   'type',
   'operator',
@@ -14,11 +14,11 @@ const ASKABLE: ReadonlySet<FilterProblem['reason']> = new Set([
   'collation',
   'constant',
 ]);
-/** Postgres reads them as times that are others tomorrow. */
+/** Words that Postgres reads as a time relative to the moment. */
 const RELATIVE_TIME = /\b(now|today|tomorrow|yesterday)\b/i;
 const TIME_TYPE = /date|time|^ts/;
 
-/** @param table tells tables apart. @throws RT_QUERY_UNSUPPORTED */
+/** @param table `tableKey(schema, table)` @throws RT_QUERY_UNSUPPORTED */
 export function planFilter(
   table: string,
   where: readonly Condition[],
@@ -39,8 +39,8 @@ export function planFilter(
   }
   const compiled = compileFilter(local, types, { timeZone: 'UTC' });
   if (!compiled.supported)
-    throw unsupported(local.map((condition) => columnsOf([condition])).join(), 'it is not understood');
-  // A number in JSON is left to Postgres, row by row.
+    throw unsupported(local.map((condition) => columnsOf([condition])).join(), 'it cannot be compiled');
+  // Postgres evaluates numbers inside JSON, row by row.
   const mayBeAsked = [...asked, ...local.filter(readsPath)];
   return new RowFilter({
     local: compiled,
@@ -58,11 +58,11 @@ function refuseUnaskable(condition: Condition, types: Record<string, { type: str
   if (condition.kind === 'embed-null' || condition.kind === 'is' || condition.kind === 'fts') return;
   const { name, json } = condition.field;
   if (condition.kind === 'compare' && (condition.op === 'match' || condition.op === 'imatch'))
-    throw unsupported(name, 'a regular expression on this type or collation is read by Postgres only');
+    throw unsupported(name, 'regular expressions on this type or collation are not supported');
   const values = condition.kind === 'in' ? condition.values : [condition.value];
   const isTime = json.length === 0 && TIME_TYPE.test(types[name]?.type ?? '');
   if (isTime && values.some((value) => RELATIVE_TIME.test(value)))
-    throw unsupported(name, 'a time that depends on when it is read');
+    throw unsupported(name, 'the time depends on when it is read');
 }
 
 function readsPath(condition: Condition): boolean {

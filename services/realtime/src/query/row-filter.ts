@@ -1,35 +1,35 @@
-/** A query's filter as it runs on row images, and what that costs. */
+/** A query's filter over row images, and its cost. */
 import { TidemarkError } from '@tidemark/contracts';
 import { type Condition, type FilterCost, type Predicate, stepsAt } from '@tidemark/query';
 import type { RowChange } from '../changes/envelope.ts';
 import type { RowImage } from '../changes/row-image.ts';
 
-/** One step of a filter takes about this long (packages/query, evaluate/cost.ts). */
+/** Time of one step of a filter (packages/query, evaluate/cost.ts). */
 export const STEP_MS = 20e-6;
-/** Length of values that a filter's cost is reckoned with when it is admitted: a longer one is reckoned with when it comes. */
+/** Characters of a value that the admission of a filter assumes. */
 const ADMITTED_LENGTH = 1_000;
-/** A constant in memory, with its place in an index, weighs as much as so many steps. */
+/** Steps charged for a constant in memory, with its place in an index. */
 const HELD_STEPS = 5;
-/** Finding the topic, and making nothing of the change. */
+/** Steps to find the topic and match the change. */
 const MATCHING_STEPS = 10;
-/** Up to here a filter is no more work than the delivery itself: 20 µs. */
+/** Steps up to which a filter is no more work than the delivery itself: 20 µs. */
 const CHEAP_STEPS = 1_000;
 
-/** `cheap` ones run at once, `costly` ones in slices of time; of what is `asked`, Postgres decides. */
+/** `cheap` filters run at once, `costly` ones in time slices, and Postgres evaluates those that are `asked`. */
 export type FilterKind = 'cheap' | 'costly' | 'asked';
 
 export interface FilterParts {
-  /** What is decided here. Rows for which it is false are not asked about. */
+  /** The conditions that are evaluated here. Postgres is not asked about rows for which they are false. */
   local: { test: Predicate; cost: FilterCost };
-  /** What Postgres decides, of rows that `local` lets pass. */
+  /** The conditions that Postgres evaluates, for rows that `local` lets pass. */
   asked: readonly Condition[];
-  /** Columns that either reads. */
+  /** The columns of all conditions. */
   columns: readonly string[];
-  /** What Postgres may be asked, equal for filters that share the question; undefined where it only is about values that are too long. */
+  /** Key of the statement, equal for filters that share it; undefined where Postgres is needed only for long values. */
   question: string | undefined;
 }
 
-/** The columns that conditions on the table itself read, each once. */
+/** Returns the columns of the table that the conditions read, each once. */
 export function columnsOf(where: readonly Condition[]): string[] {
   const columns = where.flatMap((condition): string[] => {
     if (condition.kind === 'and' || condition.kind === 'or') return columnsOf(condition.conditions);
@@ -42,7 +42,7 @@ export class RowFilter {
   readonly asked: readonly Condition[];
   readonly columns: readonly string[];
   readonly question: string | undefined;
-  /** The steps that the filter counts as in the budgets, without those of its question. */
+  /** Steps charged to the budgets, without those of the statement. */
   readonly steps: number;
   readonly kind: FilterKind;
   #test: Predicate;
@@ -61,7 +61,7 @@ export class RowFilter {
     this.#perCharacter = Object.entries(local.cost.perCharacter);
   }
 
-  /** Steps for this image, whose values may be long. */
+  /** Returns the steps for this image, whose values may be long. */
   stepsFor(image: RowImage): number {
     let steps = this.#fixed;
     for (const [column, perCharacter] of this.#perCharacter) {
@@ -70,18 +70,17 @@ export class RowFilter {
     return steps;
   }
 
-  /** Steps for the images of a change. */
   stepsForChange({ row, before }: RowChange): number {
     return MATCHING_STEPS + (row ? this.stepsFor(row) : 0) + (before ? this.stepsFor(before) : 0);
   }
 
-  /** Undefined: not known here, since the image lacks a column of the filter, or Postgres has to be asked. */
+  /** Returns undefined where the image lacks a column of the filter, or Postgres must evaluate it. */
   passes(image: RowImage): boolean | undefined {
     const passed = this.passesLocal(image);
     return passed && this.asked.length > 0 ? undefined : passed;
   }
 
-  /** Undefined as well for a value that only Postgres reads, such as a number of more than 10,000 digits. */
+  /** Returns undefined also for a value that only Postgres reads, such as a number of more than 10,000 digits. */
   passesLocal(image: RowImage): boolean | undefined {
     if (!image.has(this.columns)) return undefined;
     try {

@@ -1,13 +1,13 @@
 /**
- * One change of a row, as a plan's subscribers see it: nothing, a change of what they hold, or a resync where that cannot be
- * told from what the WAL carries. Pure.
+ * Turns one change of a row into what a plan's subscribers see: nothing, a change of their rows, or a resync where the WAL does not
+ * carry enough to decide. Pure.
  *
  *               after: matches   after: does not
  *   before yes  update           leave | delete
  *   before no   insert | enter   (nothing)
  *   unknown     update           leave | delete, with the key alone
  *
- * "Matches" is the filter and, under row-level security, the policy as well.
+ * A row matches if the filter and, under row-level security, the policies let it pass.
  */
 import type { LiveChange } from '@tidemark/contracts';
 import type { RowChange } from '../changes/envelope.ts';
@@ -15,19 +15,18 @@ import type { RowImage } from '../changes/row-image.ts';
 import type { LivePlan } from './live-plan.ts';
 
 /**
- * Whether an image passes the policies, undefined where it lacks what they read. Undefined itself where the table has none for
- * this role.
+ * Returns whether the policies show an image; undefined where it lacks what they read. Undefined itself without row-level security.
  */
 export type Visible = ((image: RowImage) => boolean | undefined) | undefined;
 
-/** What was decided about images before they are matched. */
+/** Decisions about images that are made before they are matched. */
 export interface Judged {
   readonly visible: Visible;
-  /** By the topic's filter (filter-work.ts); images that are absent are tested when they are matched. */
+  /** Results of the topic's filter (filter-work.ts). Images that are absent are tested when they are matched. */
   readonly passes?: ReadonlyMap<RowImage, boolean> | undefined;
 }
 
-/** Nobody needs to be asked, and nothing is known yet. */
+/** No row-level security, and no results of filters yet. */
 export const OPEN: Judged = { visible: undefined };
 
 export type Match =
@@ -35,7 +34,7 @@ export type Match =
   | { kind: 'change'; type: LiveChange['type']; text: string }
   | { kind: 'resync'; reason: string };
 
-const CUT = 'a row was too large to be sent whole, or a value in it could not be read';
+const CUT = 'a row was too large to be sent whole, or one of its values could not be read';
 
 const NONE: Match = { kind: 'none' };
 
@@ -46,12 +45,12 @@ export function matchChange(plan: LivePlan, change: RowChange, judged: Judged): 
     return resync('the filter of the query could not be decided for a row');
   const after = row === undefined ? false : matches(plan, row, judged);
   const was = before === undefined ? false : matches(plan, before, judged);
-  // Under row-level security, what is not known could tell of a row that is hidden.
+  // Under row-level security, a change that cannot be decided could reveal a hidden row.
   if (judged.visible && (after === undefined || was === undefined)) {
     const isWhole = [row, before].every((image) => image?.hasTexts(plan.facts.policyColumns) !== false);
     if (isWhole) return resync('the row-level security of the table could not be decided for a row');
     return resync(
-      change.isCut ? CUT : `a change did not carry its whole row: has ${plan.facts.table} still replica identity full?`,
+      change.isCut ? CUT : `a change did not carry its whole row; ${plan.facts.table} needs replica identity full`,
     );
   }
   if (row && after !== false && !row.has(plan.columns)) {
@@ -59,10 +58,10 @@ export function matchChange(plan: LivePlan, change: RowChange, judged: Judged): 
     const lacking = plan.columns.find((name) => row.column(name) === undefined);
     return resync(`the column "${lacking}" did not change and was not sent; replica identity full would send it`);
   }
-  // What the subscriber is to drop must be named: by its key, or without one by all that it holds of it.
+  // A row that the subscriber drops must be named: by its key, or without a key by all selected columns.
   if (before && was !== false && !isNamed(plan, before)) {
     return resync(
-      change.isCut ? CUT : `a change did not name its row: has ${plan.facts.table} another replica identity?`,
+      change.isCut ? CUT : `a change did not name its row; ${plan.facts.table} may have another replica identity now`,
     );
   }
 
@@ -75,7 +74,7 @@ export function matchChange(plan: LivePlan, change: RowChange, judged: Judged): 
   return was === false ? NONE : changed('leave', undefined, oldRow(plan, before));
 }
 
-/** Postgres failed on a value, or could not be asked about it. */
+/** Returns whether Postgres failed to evaluate the filter for this image. */
 const isUndecided = (plan: LivePlan, image: RowImage | undefined, judged: Judged): boolean =>
   image !== undefined && passesFilter(plan, image, judged) === undefined && image.has(plan.filter.columns);
 
@@ -86,12 +85,12 @@ function matches(plan: LivePlan, image: RowImage, judged: Judged): boolean | und
   return isVisible === true ? passed : isVisible;
 }
 
-/** Undefined: not known, since the image lacks a column of the filter, or Postgres did not decide it. */
+/** Returns undefined where the image lacks a column of the filter, or Postgres did not evaluate it. */
 export function passesFilter(plan: LivePlan, image: RowImage, { passes }: Judged): boolean | undefined {
   return passes?.get(image) ?? plan.filter.passes(image);
 }
 
-/** Whether the filter lets one of the images pass, as far as is known. */
+/** Returns whether the filter may let one of the images pass. */
 export function mayConcern(plan: LivePlan, { type, row, before }: RowChange, judged: Judged): boolean {
   if (type === 'truncate') return true;
   const may = (image: RowImage | undefined) => image !== undefined && passesFilter(plan, image, judged) !== false;
@@ -101,11 +100,10 @@ export function mayConcern(plan: LivePlan, { type, row, before }: RowChange, jud
 interface KeyedChange {
   key: string;
   text: string;
-  /** What it came of. */
   change: RowChange;
 }
 
-/** A matched change as changes of one key each: one that moves a row to another key drops the old one and puts the new one. */
+/** Splits a matched change into changes of one key each. A change of the key becomes a delete of the old one and an update of the new. */
 export function byKey(
   plan: LivePlan,
   change: RowChange,
@@ -127,13 +125,13 @@ export function byKey(
   });
 }
 
-/** Of the key, as the WAL has it; equal texts are equal keys. Undefined where the image lacks a column of it. */
+/** Returns a text that is equal for equal keys; undefined where the image lacks a column of the key. */
 function keyText(plan: LivePlan, image: RowImage): string | undefined {
   const parts = plan.facts.key.map((name) => image.column(name));
   return parts.includes(undefined) ? undefined : parts.join();
 }
 
-/** A key has no NULL: such a one is that of another index, as partitions may have. */
+/** Returns whether the image has the whole key. A key with NULL is that of another index, as partitions may have. */
 function isNamed(plan: LivePlan, image: RowImage): boolean {
   const { key } = plan.facts;
   if (key.length === 0) return plan.select.every(({ column }) => image.column(column) !== undefined);
@@ -152,7 +150,7 @@ function rowText(plan: LivePlan, image: RowImage | undefined): string | undefine
 
 const oldRow = rowText;
 
-/** The old key where it changed; the whole old row where there is no key to go by. */
+/** Returns the old key where it changed; without a key, the whole old row. */
 function oldKey(plan: LivePlan, row: RowImage | undefined, before: RowImage | undefined): string | undefined {
   const { key } = plan.facts;
   if (key.length === 0) return oldRow(plan, before);

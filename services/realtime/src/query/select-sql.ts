@@ -1,6 +1,6 @@
 /**
- * The plan's rows as SQL. Values stay parameters; Postgres renders the rows as JSON, with the same to_jsonb as the relay.
- * The same conditions decide about changes where Postgres is asked, and compileFilter agrees with them where it is not.
+ * SQL for the rows of a plan. Values are parameters, and rows are rendered by to_jsonb, as by the relay. Where Postgres evaluates a
+ * filter over changes, it runs the same conditions.
  */
 import { arrayLiteral, identifier, literal } from '@tidemark/db';
 import { type ConditionTarget, conditionSql, jsonPathSql } from '@tidemark/query';
@@ -11,7 +11,7 @@ export interface SnapshotSql {
   params: string[];
 }
 
-/** One column, `row`: the text of a JSON object; null for one of more than `maxRowBytes`, so that it is not sent at all. */
+/** Returns a SELECT of one column, `row`: the text of a JSON object, or NULL for a row of more than `maxRowBytes`. */
 export function snapshotSql(plan: LivePlan, maxRowBytes: number): SnapshotSql {
   const params: string[] = [];
   const { schema, table } = plan.facts;
@@ -30,9 +30,8 @@ export const selectList = (plan: LivePlan): string =>
   plan.select.map(({ column, as }) => `${identifier(column)} as ${identifier(as)}`).join(', ');
 
 /**
- * Values are pushed to `params`. Postgres gives a prepared statement's parameters the types that the columns had then, for good; the
- * definition's version in the text makes it another statement for other columns.
- * @param where conditions of the plan
+ * Returns the conditions, and adds their values to `params`. Postgres fixes the types of a prepared statement's parameters. The
+ * definition's version in the text makes a new statement for columns with other types.
  */
 export function whereSql(plan: LivePlan, params: string[], where = plan.where): string {
   const target: ConditionTarget = {
@@ -42,7 +41,7 @@ export function whereSql(plan: LivePlan, params: string[], where = plan.where): 
       return `$${params.length}`;
     },
     isText: ({ name, json }) => json.length > 0 || /^(text|character|json)|citext$/.test(plan.types[name]?.type ?? ''),
-    // A live query has no embeds.
+    // A live query has no embedded tables.
     embedIsNull: () => 'false',
   };
   if (where.length === 0) return 'true';

@@ -1,14 +1,14 @@
 /**
- * Work of strangers' making (filters) on the event loop, in slices: after MAX_SLICE_MS the loop serves everybody else, and such
- * work rests for as long, so that it never takes more than half of this instance's time, however much of it waits.
+ * Runs the filters of clients on the event loop in time slices. After MAX_SLICE_MS the loop serves other work, and filters pause for as
+ * long, so that they take at most half of this instance's time.
  *
  *   idle ──take, run──► in a slice ──slice used up──► resting ──as long──► in a slice | idle
  *           └──────────the loop's next turn──► idle
  */
 
-/** A socket waits for no more than this, which nobody notices. */
+/** Delay that a slice causes for other work. */
 export const MAX_SLICE_MS = 4;
-/** A job's turn among others: many short steps, or a single long one. */
+/** Time of one job in a slice, before the next job runs. */
 const TURN_MS = 1;
 
 interface Job {
@@ -18,20 +18,19 @@ interface Job {
 }
 
 export class TimeSlices {
-  /** Time that was spent in `run`, since the start. */
+  /** Time spent in `run` since the start. */
   totalMs = 0;
   #jobs: Job[] = [];
-  /** Of this turn of the loop. */
+  /** Time used in this turn of the event loop. */
   #usedMs = 0;
   #resting = false;
   #resetScheduled = false;
 
-  /** Jobs that are not done yet. */
   get waiting(): number {
     return this.#jobs.length;
   }
 
-  /** Whether work of an estimated length may be done at once, which the slice is then charged with. */
+  /** Charges the slice with an estimated time, and returns true, where the work may be done at once. */
   take(ms: number): boolean {
     if (this.#resting || this.#jobs.length > 0 || this.#usedMs + ms > MAX_SLICE_MS) return false;
     this.#usedMs += ms;
@@ -39,7 +38,7 @@ export class TimeSlices {
     return true;
   }
 
-  /** Steps through `work`, in turn with others'; each of its steps is short. @throws what the work throws */
+  /** Runs the steps of `work`, in turn with other jobs. Each step must be short. @throws errors of the work */
   run(work: Iterator<unknown>): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#jobs.push({ work, resolve, reject });

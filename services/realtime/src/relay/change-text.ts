@@ -1,6 +1,6 @@
 /**
- * A change as the JSON text that goes into an envelope. One that is too large for a message leaves out its largest values, and
- * names their columns: whoever needs one of them resyncs, and nobody else notices.
+ * Renders a change as the JSON text for an envelope. A change that is too large for a message leaves out its largest values and names
+ * their columns. Only subscribers that need one of these resync.
  */
 import { type JsonType, jsonText, losesText } from './json-text.ts';
 import type { PgMessage, Relation, Rendered, Tuple, TupleValue } from './pgoutput.ts';
@@ -13,7 +13,7 @@ export type RowMessage = PgMessage & { tag: 'insert' | 'update' | 'delete' } & {
 
 export const truncateText = (index: number): string => `{"type":"truncate","index":${index}}`;
 
-/** A change of which nothing is known: everyone who follows the table resyncs. */
+/** A change without any values: every subscriber of the table resyncs. */
 export function unknownText({ relation }: RelationPlan, index: number): string {
   const names = JSON.stringify(relation.columns.map(({ name }) => name));
   return `{"type":"update","index":${index},"row":{},"cut":${names}}`;
@@ -33,8 +33,8 @@ export function changeText(plan: RelationPlan, message: RowMessage, index: numbe
 }
 
 /**
- * The same in at most `room` bytes, if that is possible without its key: the largest values are left out, as few as will do. Depends
- * on the change alone, so that a relay that reads it again makes the same text.
+ * Renders a change in at most `room` bytes, if possible, by leaving out as few of the largest values as necessary, but not the key. The
+ * result depends on the change alone, so that a relay that reads it again makes the same text.
  */
 export function cutChangeText(plan: RelationPlan, message: RowMessage, index: number, room: number): string {
   const cut = new Set([...(message.oversize ?? []), ...(message.unreadable ?? [])]);
@@ -43,7 +43,7 @@ export function cutChangeText(plan: RelationPlan, message: RowMessage, index: nu
     .sort((a, b) => b.bytes - a.bytes || a.column - b.column);
   let bytes = sizes.reduce((sum, size) => sum + size.bytes, 0);
   for (const size of sizes) {
-    // The names and brackets around the values count too, so that the text itself decides in the end.
+    // The names and brackets around the values count, too, so the rendered text decides.
     if (bytes <= room) {
       const text = changeText(plan, message, index, cut);
       if (Buffer.byteLength(text) <= room) return text;
@@ -55,7 +55,7 @@ export function cutChangeText(plan: RelationPlan, message: RowMessage, index: nu
   return changeText(plan, message, index, cut);
 }
 
-/** Whether the change may fit, by the length of its values before they are rendered: a text of all of them may be too long for a string. */
+/** Returns whether the change may fit, by the length of its values before rendering: the text of all may be too long for a string. */
 export function mayFit(message: RowMessage, room: number): boolean {
   let length = 0;
   for (const tuple of tuplesOf(message)) for (const value of tuple) length += lengthOf(value);
@@ -66,25 +66,25 @@ export const lengthOf = (value: TupleValue): number =>
   typeof value === 'object' && value !== null ? value.text.length + value.json.length : (value?.length ?? 0);
 
 /**
- * The bytes that a change counts for where envelopes are cut: at least those of its text, but by the WAL alone. Its text may be another
- * one when the transaction is read again: a type was altered, a cast fails now, or works.
+ * Returns the bytes charged for a change where envelopes are cut: at least those of its text, but computed from the WAL alone. The text
+ * may differ when the transaction is read again, as where a type was altered or a cast fails now.
  */
 export function allowanceOf(plan: RelationPlan, message: RowMessage): number {
   const members = plan.memberBytes + plan.members.length * MEMBER_BYTES;
   let bytes = ALLOWED_HEAD_BYTES + members;
   for (const tuple of tuplesOf(message)) {
-    // In the row, and among the texts.
+    // The value is in the row and among the texts.
     bytes += 2 * members;
-    for (const value of tuple) bytes += lengthOf(value) * MOST_BYTES_OF_CHARACTER;
+    for (const value of tuple) bytes += lengthOf(value) * MAX_CHARACTER_BYTES;
   }
   return bytes;
 }
 
 const ALLOWED_HEAD_BYTES = 256;
-/** `null`, and a comma. */
+/** Bytes of `null` and a comma. */
 const MEMBER_BYTES = 8;
-/** `\u0001`, as JSON and as text. */
-const MOST_BYTES_OF_CHARACTER = 12;
+/** Bytes of `\u0001`, as JSON and as text. */
+const MAX_CHARACTER_BYTES = 12;
 
 function tuplesOf(message: RowMessage): Tuple[] {
   const tuples = message.tag === 'insert' ? [message.row] : [message.old ?? message.key];
@@ -110,8 +110,8 @@ function bytesOf(plan: RelationPlan, message: RowMessage, column: number): numbe
 }
 
 /**
- * The new row, with TOASTed values that did not change out of the old one: under REPLICA IDENTITY FULL that has all of them, else
- * those of the key, which Postgres sends along where one is TOASTed.
+ * Returns the new row, with unchanged TOASTed values from the old row. Under REPLICA IDENTITY FULL that has all of them, else those of
+ * the key, which Postgres sends where one is TOASTed.
  */
 export function filled(relation: Relation, { row, old, key }: RowMessage & { tag: 'update' }): Tuple {
   if (!row.includes(undefined)) return row;
@@ -140,7 +140,7 @@ function cutText(relation: Relation, cut: ReadonlySet<number>): string {
   return `,"cut":${JSON.stringify(names)}`;
 }
 
-/** A row, and the texts of those values that it does not determine. */
+/** A row, and the texts of the values that its JSON does not determine. */
 function imageText(plan: RelationPlan, tuple: Tuple, cut: ReadonlySet<number>, row: string, texts: string): string {
   let members = '';
   let lost = '';

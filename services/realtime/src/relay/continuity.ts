@@ -1,9 +1,9 @@
 /**
- * Decides, once the slot is ours, whether what will be published continues what JetStream holds. Pure.
+ * Decides, once the relay holds the slot, whether its messages will continue the stream. Pure.
  *
- * The slot's confirmed position only ever moves to what JetStream acknowledged (PROTOCOL.md, R2), so a stream that
- * ends before it has lost its tail, and a slot that begins after the stream's end has skipped something. Either way a
- * reader who only looked at the stream would miss changes without noticing: a new epoch tells it.
+ * The slot's confirmed position moves only to what JetStream acknowledged (PROTOCOL.md, R2). So a stream that ends before it has lost its
+ * tail, and a slot that begins after the stream's end has skipped changes. In both cases readers of the stream would miss changes without
+ * noticing. A new epoch tells them.
  */
 import type { EnvelopePlace, Lsn, MessagePlace } from '@tidemark/contracts';
 
@@ -11,20 +11,20 @@ export interface ContinuityFacts {
   /** The last row of tidemark.epochs. */
   epoch: { epoch: string; systemIdentifier: string; timeline: number };
   server: { systemIdentifier: string; timeline: number; flushedLsn: Lsn };
-  /** What the slot will send from. */
+  /** Position from which the slot will send. */
   confirmedLsn: Lsn;
-  /** Created by this attempt, since it was absent or lost. */
+  /** The slot was created now, since it was absent or lost. */
   slotCreated: boolean;
-  /** The last message of the stream; undefined where it holds nothing. */
+  /** The last message of the stream; undefined where it is empty. */
   tail: MessagePlace | undefined;
-  /** The sequence of the last message ever stored, also where it has been removed since. */
+  /** Sequence of the last message ever stored, even if it was removed since. */
   lastSequence: number;
 }
 
 export type Continuity =
-  /** Go on under this epoch, leaving out the envelopes up to `after` and all transactions up to `settled`. */
+  /** Continue the epoch, without the envelopes up to `after` and the transactions up to `settled`. */
   | { kind: 'continue'; after: EnvelopePlace | undefined; settled: Lsn }
-  /** Mint an epoch and publish all that the slot sends. */
+  /** Mint an epoch and publish everything that the slot sends. */
   | { kind: 'mint'; reason: string };
 
 export function judgeContinuity(facts: ContinuityFacts): Continuity {
@@ -32,13 +32,13 @@ export function judgeContinuity(facts: ContinuityFacts): Continuity {
   if (epoch.systemIdentifier !== server.systemIdentifier) return mint('the database is on another cluster');
   if (epoch.timeline !== server.timeline) return mint(`the timeline is ${server.timeline}, not ${epoch.timeline}`);
   if (!tail) {
-    // A slot and a stream that are both new have nothing to break.
+    // A new slot and a new stream have no continuity to lose.
     if (slotCreated && lastSequence === 0) return { kind: 'continue', after: undefined, settled: confirmedLsn };
     return mint(slotCreated ? 'the replication slot was lost' : 'the stream is empty');
   }
   if (slotCreated) return mint('the replication slot was lost');
   if (tail.epoch > epoch.epoch) return mint('the database is older than the stream');
-  // Nothing was published under the newer epoch yet: its readers start from here.
+  // Nothing was published under the newer epoch yet, so its readers start here.
   if (tail.epoch < epoch.epoch) return { kind: 'continue', after: undefined, settled: confirmedLsn };
   if (tail.lsn < confirmedLsn) return mint('the end of the stream is lost');
   if (tail.lsn > server.flushedLsn) return mint('the stream is ahead of the database');

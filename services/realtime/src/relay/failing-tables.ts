@@ -1,6 +1,6 @@
 /**
- * Tables with values that the relay cannot render, because of a type or a cast of theirs. Their subscribers resync with each such change,
- * and the others notice nothing; so operators are told: a warning in /readyz, a metric and an alert, until the table has worked again.
+ * Reports tables with values that the relay cannot render, because of a type or a cast: by a warning in /readyz, a metric and an alert,
+ * until a value of the table is rendered again. Subscribers of such a table resync with each such change.
  */
 import type { Bus } from '@tidemark/bus';
 import type { Alert } from '@tidemark/contracts';
@@ -19,17 +19,17 @@ export interface FailingTablesOptions {
 interface Failing {
   /** `schema.table` */
   name: string;
-  /** Postgres's code: its message may hold values, and is in the log alone. */
+  /** Postgres's code. The message may hold values, and is only in the log. */
   code: string;
 }
 
-/** Further ones are logged, and named once there is room. */
+/** Tables reported; further ones are logged, and reported once there is room. */
 const MAX_NAMED = 100;
-/** How often an alert is told again while it lasts: one who began to listen later hears of it. */
+/** Interval at which an alert is repeated while it lasts, for later subscribers. */
 const REPEAT_MS = 30_000;
 
 export class FailingTables {
-  /** Changes that were published without some of their values. */
+  /** Changes published without some of their values. */
   rowsTotal = 0;
   #options: FailingTablesOptions;
   #failing = new Map<number, Failing>();
@@ -69,18 +69,18 @@ export class FailingTables {
     this.#tell(failing, true);
   }
 
-  /** Another instance runs the relay, and tells of its own. */
+  /** Forgets everything, when another instance runs the relay. */
   clear(): void {
     for (const oid of [...this.#failing.keys()]) this.worked(oid);
   }
 
-  /** Undefined while all is well. */
+  /** Returns undefined without a failing table. */
   warning(): string | undefined {
     if (this.#failing.size === 0) return undefined;
     return `${[...this.#failing.values()].map(sentence).join('; ')}. ${HINT}`;
   }
 
-  /** A table that was dropped fails no longer. */
+  /** Removes tables that were dropped. */
   async #repeat(): Promise<void> {
     if (this.#failing.size === 0) return;
     const rows = await this.#options.admin.query<{ oid: number }>(
@@ -97,7 +97,7 @@ export class FailingTables {
   #tell(failing: Failing, resolved: boolean): void {
     const { bus, instance } = this.#options;
     const alert: Alert = {
-      // A name may be longer than a key.
+      // A table's name may be longer than the key of an alert.
       key: `relay table ${failing.name}`.slice(0, 200),
       message: resolved ? `the values of ${failing.name} can be rendered again` : sentence(failing),
       hint: HINT,

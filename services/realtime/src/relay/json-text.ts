@@ -1,12 +1,12 @@
 /**
- * A value's text, as Postgres prints it, to JSON text, as Postgres's to_jsonb prints it. Numbers are never parsed, so
- * none loses digits. The walsender's session has DateStyle ISO, TimeZone UTC, extra_float_digits 1, bytea_output hex
- * and IntervalStyle postgres (see replication.ts): the texts below are those.
+ * Converts a value's text, as Postgres prints it, to the JSON text of to_jsonb. Numbers are never parsed, so none loses digits. The
+ * texts are those of a session with DateStyle ISO, TimeZone UTC, extra_float_digits 1, bytea_output hex and IntervalStyle postgres
+ * (replication.ts).
  */
 import { errors } from '../errors.ts';
 import { type ArrayElement, parseArrayLiteral, parseRowLiteral } from './literals.ts';
 
-/** How to_jsonb treats a type (`json_categorize_type` in Postgres's sources). Domains count as their base type. */
+/** The category of a type in to_jsonb (`json_categorize_type` in Postgres's sources). Domains count as their base type. */
 export type JsonType =
   | { kind: 'text' | 'bool' | 'number' | 'date' | 'timestamp' | 'timestamptz' | 'json' }
   | { kind: 'array'; element: JsonType; delimiter: string }
@@ -36,14 +36,14 @@ export function jsonText(type: JsonType, value: string | null): string {
   }
 }
 
-/** Whether values of the type may have a text that cannot be told from their JSON. */
+/** Returns whether the JSON of a value of this type may not determine its text. */
 export function mayLoseText({ kind }: JsonType): boolean {
   return kind === 'array' || kind === 'row' || kind === 'json' || kind === 'number';
 }
 
 /**
- * Whether this value has. A reader takes a string's characters, `null` for NULL, and anything else as it is written, without the
- * spaces around it. Of arrays and rows JSON has another form, which lacks bounds and what kind of null an element is.
+ * Returns whether the JSON of this value does not determine its text. A reader takes the characters of a string, `null` as NULL, and
+ * anything else as it is written. The JSON of arrays and rows lacks bounds and the kind of null of an element.
  */
 export function losesText(type: JsonType, value: string, json: string): boolean {
   switch (type.kind) {
@@ -59,7 +59,7 @@ export function losesText(type: JsonType, value: string, json: string): boolean 
   }
 }
 
-/** jsonb keeps numbers as numeric: no exponent, no minus on zero, and NaN and the infinities become strings. */
+/** jsonb stores numbers as numeric: no exponent, no minus on zero. NaN and the infinities become strings. */
 function numberText(value: string): string {
   const last = value.charCodeAt(value.length - 1);
   if (last < 48 || last > 57) return JSON.stringify(value); // NaN, Infinity, -Infinity
@@ -68,7 +68,7 @@ function numberText(value: string): string {
   return exponentAt < 0 ? value : expand(value.slice(0, exponentAt), Number(value.slice(exponentAt + 1)));
 }
 
-/** `1.5`, -7 → `0.00000015` */
+/** Applies an exponent: `1.5`, -7 → `0.00000015`. */
 function expand(mantissa: string, exponent: number): string {
   const sign = mantissa.startsWith('-') ? '-' : '';
   const [whole = '', fraction = ''] = mantissa.slice(sign.length).split('.');
@@ -79,7 +79,7 @@ function expand(mantissa: string, exponent: number): string {
   return `${sign}${digits.slice(0, point)}.${digits.slice(point)}`;
 }
 
-/** `2026-11-21 08:00:00.5+00` → `2026-11-21T08:00:00.5+00:00`; to_jsonb prints the minutes of the offset. */
+/** Converts `2026-11-21 08:00:00.5+00` to `2026-11-21T08:00:00.5+00:00`: to_jsonb prints the minutes of the offset. */
 function timestampText(value: string): string {
   const space = value.indexOf(' ');
   if (space < 0) return value; // infinity, -infinity
@@ -97,7 +97,7 @@ function arrayText(type: JsonType & { kind: 'array' }, elements: readonly ArrayE
 
 function rowText(type: JsonType & { kind: 'row' }, value: string): string {
   const values = parseRowLiteral(value);
-  // Written before an attribute was dropped: nothing tells which. One that was added since is null, as in Postgres.
+  // A row written before an attribute was dropped does not tell which. An attribute that was added since is null, as in Postgres.
   if (values.length > Math.max(1, type.fields.length)) throw errors.LITERAL_UNREADABLE({ kind: 'row', text: value });
   const members = type.fields.map(
     (field, index) => `${JSON.stringify(field.name)}:${jsonText(field.type, values[index] ?? null)}`,

@@ -1,5 +1,5 @@
 /**
- * The life of a relay. Pure: (state, event) → state; relay.ts acts on what it returns.
+ * The lifecycle of a relay. Pure: (state, event) → state; relay.ts acts on the result.
  *
  *            start          opened                    failed
  *   stopped ───────► opening ──────► active ────────────────────────┐
@@ -9,10 +9,10 @@
  *      │             standby                    opening ◄────┘  │
  *      └──── ended ── stopping ◄── stop (from any of them) ◄─────┘
  *
- *   opening   looking for the slot, taking it, and deciding on the epoch
- *   active    this instance holds the slot and publishes
+ *   opening   takes the slot and decides on the epoch
+ *   active    holds the slot and publishes
  *   standby   another instance holds it
- *   waiting   after a failure; longer each time, up to a limit
+ *   waiting   pauses after a failure, longer each time, up to a limit
  */
 export type RelayState =
   | { name: 'stopped' }
@@ -24,23 +24,23 @@ export type RelayState =
 
 export type RelayEvent =
   | { type: 'start' }
-  /** The slot is ours and the epoch is settled. */
+  /** This instance holds the slot, and the epoch is decided. */
   | { type: 'opened' }
   /** Another process holds the slot (SQLSTATE 55006). */
   | { type: 'taken' }
-  /** JetStream acknowledged something: the trouble, if there was any, is over. */
+  /** JetStream acknowledged a message, so earlier failures are over. */
   | { type: 'progressed' }
   | { type: 'failed' }
-  /** Read the WAL again from the confirmed position, on purpose. */
+  /** Reads the WAL again from the confirmed position, without a failure. */
   | { type: 'reread' }
   /** The delay of `standby` or `waiting` is over. */
   | { type: 'due' }
   | { type: 'stop' }
   | { type: 'ended' };
 
-/** A stand-by takes over within about a second of the slot being free. */
+/** Interval at which a standby tries to take the slot. */
 export const STANDBY_RETRY_MS = 1_000;
-/** Doubling from 100 ms: quick after a restart of the primary, and no more than an attempt in 5 s in a long outage. */
+/** The pause doubles from 100 ms, for a restart of the primary, up to 5 s, for a long outage. */
 const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 5_000;
 

@@ -1,5 +1,5 @@
 /**
- * Postgres's text forms of arrays and rows, taken apart. Pure.
+ * Parses Postgres's text forms of arrays and rows. Pure.
  * Source: PostgreSQL documentation, "Array Input and Output Syntax" and "Composite Type Input and Output Syntax".
  */
 import { errors } from '../errors.ts';
@@ -7,8 +7,8 @@ import { errors } from '../errors.ts';
 export type ArrayElement = string | null | ArrayElement[];
 
 /**
- * `{1,2,NULL}`, `{{a,b},{c,"d e"}}`, `[0:1]={a,b}` → nested lists of texts. Bounds are dropped, as in JSON.
- * @param delimiter of the element type: `,` for all of Postgres's own but box, which has `;`
+ * Parses `{1,2,NULL}`, `{{a,b},{c,"d e"}}` or `[0:1]={a,b}` into nested lists of texts. Bounds are dropped, as in JSON.
+ * @param delimiter that of the element type: `;` for box, `,` for all other built-in types
  */
 export function parseArrayLiteral(text: string, delimiter = ','): ArrayElement[] {
   let at = text.startsWith('[') ? text.indexOf('=') + 1 : 0;
@@ -69,7 +69,7 @@ export function parseArrayLiteral(text: string, delimiter = ','): ArrayElement[]
   return list();
 }
 
-/** `(1,"a ""b""",)` → texts; an empty field is null. */
+/** Parses `(1,"a ""b""",)` into texts; an empty field is null. */
 export function parseRowLiteral(text: string): (string | null)[] {
   if (!text.startsWith('(') || !text.endsWith(')')) throw errors.LITERAL_UNREADABLE({ kind: 'row', text });
   const fields: (string | null)[] = [];

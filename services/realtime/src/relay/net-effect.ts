@@ -1,33 +1,33 @@
 /**
- * What a transaction has changed in the end, in tables whose key is deferrable: uniqueness holds at the commit alone, so between two
- * changes two rows may have one key (`set pos = pos + 1`), and who applies them one after the other drops the wrong one.
+ * Computes the net effect of a transaction on tables whose key is deferrable. Their keys are unique only at the commit: between two changes
+ * two rows may have one key (`set pos = pos + 1`), and a client that applies the changes in order would drop the wrong row.
  *
- * For each key the versions that were put and those that were dropped cancel out: one that is left of the put ones is the row
- * with that key, one that is left of the dropped ones was it before. That takes whole old rows, which such tables have: their key
- * cannot be the replica identity, so without REPLICA IDENTITY FULL Postgres refuses their updates and deletes.
+ * For each key, versions that were added and removed cancel out. An added version that is left is the new row, and a removed one is the
+ * old row. That takes whole old rows, which such tables have: their key cannot be the replica identity, and without REPLICA IDENTITY FULL
+ * Postgres refuses their updates and deletes.
  *
- * Depends on the WAL alone, so that a relay that reads the transaction again makes the same envelopes. Pure.
+ * The result depends on the WAL alone, so that a relay that reads the transaction again makes the same envelopes. Pure.
  */
 import { filled, lengthOf, type RowMessage } from './change-text.ts';
 import type { RelationColumn, Tuple } from './pgoutput.ts';
 import type { RelationPlan } from './type-catalog.ts';
 
-/** Most characters of the versions that are kept for a transaction. A table that would need more is given up: its readers resync. */
+/** Characters of the versions kept for a transaction. The subscribers of a table that needs more resync. */
 const MAX_KEPT = 32 * 1_024 ** 2;
-/** What a version costs besides its characters. */
+/** Characters charged for a version beside its own. */
 const VERSION_OVERHEAD = 200;
 
 interface Version {
   tuple: Tuple;
-  /** 1: it was put, and is there. -1: it was there before, and was dropped. */
+  /** 1 for a version that was added, -1 for one that was removed. */
   balance: number;
 }
 
 interface TableNet {
   plan: RelationPlan;
-  /** The key's places in a tuple. */
+  /** Indexes of the key's columns in a tuple. */
   places: readonly number[];
-  /** By the text of the key. Versions that have cancelled out are not kept. */
+  /** Versions by the text of their key, without those that cancelled out. */
   versions: Map<string, Version[]>;
   kept: number;
   isLost: boolean;
@@ -35,7 +35,7 @@ interface TableNet {
 
 export interface NetChanges {
   plan: RelationPlan;
-  /** At most one for each key, those that drop one first; undefined where that cannot be told. */
+  /** Returns at most one change for each key, deletes first; undefined where the effect is unknown. */
   messages: readonly RowMessage[] | undefined;
 }
 
@@ -55,7 +55,7 @@ export class NetEffect {
   add(plan: RelationPlan, message: RowMessage): void {
     const table = this.#table(plan);
     if (table.isLost) return;
-    // A value that was not decoded, or an old row of which only a key came: versions cannot be told apart.
+    // Versions cannot be compared without a value that was not decoded, or with an old row that is only a key.
     if (message.oversize || (message.tag !== 'insert' && !message.old)) {
       this.#lose(table);
       return;
@@ -66,14 +66,14 @@ export class NetEffect {
     if (this.#kept > this.#maxKept) this.#lose(table);
   }
 
-  /** The table was truncated: what came before no longer counts. */
+  /** Forgets earlier changes, since the table was truncated. */
   forget(oid: number): void {
     const table = this.#tables.get(oid);
     if (table) this.#release(table);
     this.#tables.delete(oid);
   }
 
-  /** In the order in which the tables were changed first. */
+  /** The tables in the order of their first changes. */
   take(): NetChanges[] {
     const taken = [...this.#tables.values()].map((table) => ({ plan: table.plan, messages: messagesOf(table) }));
     this.#tables.clear();
@@ -85,7 +85,7 @@ export class NetEffect {
     const { oid, columns } = plan.relation;
     const known = this.#tables.get(oid);
     if (known) {
-      // Altered inside the transaction: the versions before and after have different columns.
+      // The table was altered inside the transaction, so that versions have different columns.
       if (known.plan !== plan && !areSame(known.plan, plan)) this.#lose(known);
       known.plan = plan;
       return known;
@@ -141,7 +141,7 @@ function messagesOf({ plan, versions, isLost }: TableNet): RowMessage[] | undefi
   for (const found of versions.values()) {
     const put = found.filter(({ balance }) => balance > 0);
     const dropped = found.filter(({ balance }) => balance < 0);
-    // Two rows with one key at the commit, or before the transaction, would be a mistake of ours.
+    // Two rows with one key at the commit, or before the transaction, would be a bug.
     if (put.length > 1 || dropped.length > 1 || found.some(({ balance }) => Math.abs(balance) > 1)) return undefined;
     const row = put[0]?.tuple;
     const old = dropped[0]?.tuple;
@@ -149,7 +149,7 @@ function messagesOf({ plan, versions, isLost }: TableNet): RowMessage[] | undefi
     else if (row) puts.push({ tag: 'insert', oid, row });
     else if (old) drops.push({ tag: 'delete', oid, old, key: undefined });
   }
-  // Two texts may be one key to Postgres (1.0 and 1.00): whoever takes them for one applies the drop first.
+  // Two texts may be one key for Postgres (1.0 and 1.00), so deletes come first.
   return [...drops, ...puts];
 }
 

@@ -1,11 +1,10 @@
 /**
- * Postgres's logical replication messages (plugin `pgoutput`, protocol version 1), from bytes to values.
- * Pure: no I/O, no catalog. Source: PostgreSQL documentation, "Logical Replication Message Formats".
+ * Decodes Postgres's logical replication messages (plugin `pgoutput`, protocol version 1). Pure. Source: PostgreSQL documentation, "Logical Replication Message Formats".
  */
 import type { Lsn } from '@tidemark/contracts';
 import { errors } from '../errors.ts';
 
-/** A value that Postgres was asked to render. */
+/** A value that Postgres has rendered. */
 export interface Rendered {
   text: string;
   json: string;
@@ -16,7 +15,7 @@ export type TupleValue = string | Rendered | null | undefined;
 export type Tuple = readonly TupleValue[];
 
 export interface RelationColumn {
-  /** Part of the replica identity. Under REPLICA IDENTITY FULL every column is. */
+  /** Whether the column is part of the replica identity. Under REPLICA IDENTITY FULL every column is. */
   identity: boolean;
   name: string;
   typeOid: number;
@@ -40,7 +39,7 @@ export type PgMessage =
   | { tag: 'relation'; relation: Relation }
   | { tag: 'type'; oid: number; schema: string; name: string }
   | ({ tag: 'insert'; oid: number; row: Tuple } & Oversize)
-  /** `key` where only the replica identity came (it changed), `old` where the whole row did (REPLICA IDENTITY FULL). */
+  /** `key` where only the changed replica identity was sent, `old` for the whole row (REPLICA IDENTITY FULL). */
   | ({ tag: 'update'; oid: number; key: Tuple | undefined; old: Tuple | undefined; row: Tuple } & Oversize)
   | ({ tag: 'delete'; oid: number; key: Tuple | undefined; old: Tuple | undefined } & Oversize)
   | { tag: 'truncate'; oids: readonly number[]; cascade: boolean; restartIdentity: boolean }
@@ -48,21 +47,21 @@ export type PgMessage =
   | { tag: 'origin'; lsn: Lsn; name: string };
 
 interface Oversize {
-  /** Columns with a value of more than MAX_VALUE_BYTES, which was not decoded: undefined in its tuple. */
+  /** Columns with a value of more than MAX_VALUE_BYTES, which is undefined in its tuple. */
   oversize?: ReadonlySet<number>;
 }
 
-/** Longer values never fit a message, and several of them would not fit a string (512 MB). */
+/** Bytes of a value. A longer one does not fit a message, and several would exceed the limit of a string (512 MB). */
 const MAX_VALUE_BYTES = 16 * 1_024 ** 2;
 
-/** Milliseconds between 1970 and 2000, where Postgres's clock starts. */
+/** Milliseconds from 1970 to 2000, the start of Postgres's clock. */
 const POSTGRES_EPOCH_MS = 946_684_800_000;
 
-/** Walks a message; every read past its end is an error of the sender's. */
+/** Reads a message. A read past its end throws. */
 class Cursor {
   readonly bytes: Buffer;
   at = 0;
-  /** Columns whose values were passed over. */
+  /** Columns whose values were skipped. */
   oversize: Set<number> | undefined;
 
   constructor(bytes: Buffer) {
@@ -103,9 +102,9 @@ class Cursor {
     return value;
   }
 
-  /** Milliseconds since 1970. */
+  /** Reads a timestamp as milliseconds since 1970. */
   timestamp(): number {
-    // As a number: microseconds stay exact until the year 2255.
+    // A number holds microseconds exactly until the year 2255.
     const micros = this.bytes.readInt32BE(this.at) * 4_294_967_296 + this.bytes.readUInt32BE(this.at + 4);
     this.at += 8;
     return Math.floor(micros / 1_000) + POSTGRES_EPOCH_MS;

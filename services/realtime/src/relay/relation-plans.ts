@@ -1,4 +1,4 @@
-/** How the rows of each relation become JSON: planned at its Relation message, and again where its definition changed without one. */
+/** Plans how the rows of each relation become JSON: at its Relation message, and again where its definition changed without one. */
 import { definitionKey } from '../definitions/known-definitions.ts';
 import type { TableName } from '../definitions/look.ts';
 import type { Relation } from './pgoutput.ts';
@@ -8,19 +8,19 @@ import type { ValueRenderer } from './value-renderer.ts';
 export class RelationPlans {
   #renderer: ValueRenderer;
   #plans = new Map<number, RelationPlan>();
-  /** A type may have been altered since. */
+  /** Marks a plan as outdated: a type may have been altered. */
   #outdated = new Set<number>();
 
   constructor(renderer: ValueRenderer) {
     this.#renderer = renderer;
   }
 
-  /** Postgres sends every relation before its first row. */
+  /** Returns the plan; Postgres sends every relation before its first row. */
   get(oid: number): RelationPlan {
     return this.#plans.get(oid) as RelationPlan;
   }
 
-  /** Undefined while its plan holds; otherwise it is planned again, by the same message. */
+  /** Returns the relation to plan again; undefined while its plan is valid. */
   refresh(oid: number): Promise<void> | undefined {
     return this.#outdated.has(oid) ? this.plan(this.get(oid).relation) : undefined;
   }

@@ -7,16 +7,16 @@ export interface RelayOptions {
   database: Database;
   bus: Bus;
   instance: string;
-  /** The primary. Its user needs REPLICATION. */
+  /** Address of the primary, with a user that has REPLICATION. */
   url: string;
   slot: string;
   publication: string;
   maxTransactionBytes: number;
   maxInFlight: number;
   maxInFlightBytes: number;
-  /** Bytes of WAL that the slot may keep. */
+  /** Limit of the WAL that the slot keeps, bytes. */
   walBudgetBytes: number;
-  /** Between two looks at the definitions of all published tables, ms. */
+  /** Interval of the checks of all definitions, ms. */
   definitionsCheckMs: number;
   /** Undefined where no collector is configured. */
   tracing: Tracing | undefined;

@@ -1,7 +1,4 @@
-/**
- * WAL → JetStream: the I/O around lifecycle.ts. One instance holds the slot; the others try it each second.
- */
-
+/** The relay from the WAL to JetStream: the I/O around lifecycle.ts. One instance holds the slot; the others try to take it each second. */
 import { type Lsn, lsnToHex, type RelayStats } from '@tidemark/contracts';
 import type { DefinitionStats } from '../definitions/definition-watch.ts';
 import { FailingTables } from './failing-tables.ts';
@@ -13,7 +10,7 @@ import { createWalBudget, type WalBudget } from './wal-budget.ts';
 import type { RelayMemory } from './wal-reader.ts';
 
 export interface Relay {
-  /** What no retry would remedy. @throws RT_WAL_LEVEL, RT_NO_REPLICATION */
+  /** Checks what no retry would remedy. @throws RT_WAL_LEVEL, RT_NO_REPLICATION */
   check(): Promise<void>;
   start(): void;
   /** Waits for JetStream's outstanding acknowledgements and reports them to Postgres, up to `deadlineMs`. */
@@ -45,8 +42,8 @@ export function createRelay(options: RelayOptions): Relay {
   let lastError: string | null = null;
   let confirmedLsn: Lsn | null = null;
   let epoch: string | null = null;
-  /** Why the slot is to be dropped before it is taken again. */
-  let condemned: string | undefined;
+  /** Reason for which the slot is dropped before it is taken again. */
+  let dropReason: string | undefined;
 
   const budget = createWalBudget({
     admin: database.pools.admin,
@@ -57,7 +54,7 @@ export function createRelay(options: RelayOptions): Relay {
     observe,
     holds: () => state.name === 'active',
     release(reason) {
-      condemned = reason;
+      dropReason = reason;
       handle({ type: 'reread' });
     },
   });
@@ -80,11 +77,11 @@ export function createRelay(options: RelayOptions): Relay {
   }
 
   async function open(): Promise<void> {
-    // The one before must have let go of the slot and of its place in the stream.
+    // The last session must have freed the slot and its place in the stream.
     await session?.close(0);
     session = undefined;
     try {
-      if (condemned !== undefined) await dropCondemned(condemned);
+      if (dropReason !== undefined) await dropSlot(dropReason);
       const opened = await openSession(options, memory, {
         onProgress(lsn) {
           confirmedLsn = lsn;
@@ -101,7 +98,7 @@ export function createRelay(options: RelayOptions): Relay {
       }
       session = opened;
       epoch = opened.epoch;
-      // Stopped meanwhile: stop() closes the session once this has ended.
+      // If the relay was stopped meanwhile, stop() closes the session after this function.
       if (state.name !== 'opening') return;
       handle({ type: 'opened' });
       opened.begin();
@@ -110,11 +107,11 @@ export function createRelay(options: RelayOptions): Relay {
     }
   }
 
-  async function dropCondemned(reason: string): Promise<void> {
+  async function dropSlot(reason: string): Promise<void> {
     await dropHeldSlot(database.pools.admin, options.slot);
     observe({ type: 'relay.slot_dropped', slot: options.slot, reason });
     memory.dropped = reason;
-    condemned = undefined;
+    dropReason = undefined;
   }
 
   return {

@@ -77,11 +77,13 @@ export class ValueRenderer {
   }
 
   async #attempt<T>({ oid }: Relation, question: () => Promise<T>): Promise<Answer<T>> {
-    const began = Date.now();
+    let tookMs = 0;
     for (let attempt = 1; ; attempt += 1) {
+      const began = Date.now();
       try {
         return { value: await question() };
       } catch (error) {
+        tookMs += Date.now() - began;
         // A row type that is being altered: waiting again would keep every other table waiting.
         if (!isRefusal(error) && !isLocked(error)) {
           // Throws where the database is away, and with it the question's failure says nothing of the table.
@@ -91,8 +93,7 @@ export class ValueRenderer {
             continue;
           }
         }
-        const took = Date.now() - began;
-        if (took > LONG_MS) this.#resting.set(oid, Date.now() + took * REST);
+        if (tookMs > LONG_MS) this.#resting.set(oid, Date.now() + tookMs * REST);
         return { error: error as Error };
       }
     }

@@ -1,7 +1,4 @@
-/**
- * The rights that subscribers of a table share, from the role and from what the policies read of the claims: identities that
- * they cannot tell apart are one class.
- */
+/** Maps an identity to its RLS group: identities that the policies of a table cannot tell apart are in one group. */
 import type { Identity } from '@tidemark/db';
 import type { RowImage } from '../changes/row-image.ts';
 import { type RequiredValue, requiredValues } from '../policies/claim-equality.ts';
@@ -10,11 +7,11 @@ import type { EqualityTerm } from '../query/equality-index.ts';
 import type { TableFacts } from '../tables/table-facts.ts';
 
 export interface RlsGroupKey {
-  /** Equal for identities that see the same rows of the table. */
+  /** Equal for identities whose role and claims are equal to the policies. */
   key: string;
-  /** Undefined without row-level security. Its claims are those that the policies read, and no others, wherever that is known. */
+  /** Undefined without row-level security. Holds only the claims that the policies read, where these are known. */
   identity: Identity | undefined;
-  /** What it may see has one of these values; undefined where it may see any row. */
+  /** Each visible row has one of these values; undefined where any row may be visible. */
   required: readonly RequiredValue[] | undefined;
 }
 
@@ -30,7 +27,7 @@ export function rlsGroupKey(facts: TableFacts, identity: Identity): RlsGroupKey 
   };
 }
 
-/** Whether a row of this image may be seen at all; without a value in the image, it may. */
+/** Returns whether the policies may show this row. A column that the image lacks may have any value. */
 /** The required values as terms of an index. A shape has the type in its name, since a column may have two while it is altered. */
 export const requiredTerms = (required: readonly RequiredValue[] | undefined): EqualityTerm[] | undefined =>
   required?.map(({ column, type, keys, key }) => ({

@@ -1,6 +1,6 @@
 /**
- * Row-level security on changes: the policies' own expressions over the row images, once for each class of rights and
- * batch, under its role and claims. Right for old and deleted rows too, which no longer are in the table.
+ * Evaluates row-level security over row images: the policies' own expressions, under the role and claims of an RLS group. This also
+ * works for old and deleted rows, which are no longer in the table.
  */
 import { formatTidemark, laterTidemark } from '@tidemark/contracts';
 import type { Database, Identity } from '@tidemark/db';
@@ -10,10 +10,10 @@ import { bisectFailures } from '../query/bisect-failures.ts';
 import { imageParams, imagesFrom } from '../tables/image-sql.ts';
 import type { TableFacts } from '../tables/table-facts.ts';
 
-/** What the policies say of images. Of one that is in neither set: that it is hidden. */
+/** Images in neither set are hidden. */
 export interface Seen {
   visible: ReadonlySet<RowImage>;
-  /** The policies failed on them, with this SQLSTATE, or the images lack what they read. */
+  /** The SQLSTATE with which the policies failed; undefined where the image lacks what they read. */
   undecided: ReadonlyMap<RowImage, string | undefined>;
 }
 
@@ -24,10 +24,9 @@ export const policyParams = (facts: TableFacts, images: readonly RowImage[]): st
   imageParams(facts, facts.policyReads, images);
 
 /**
- * Which of the images the identity may see. On a server that has got at least as far as `envelope`, so that a policy that
- * reads other tables sees what the transaction saw committed before it, and as far as the facts, so that it knows what they name. Where a value of a row makes the policies fail, the row is
- * found by halves, and the others are decided.
- * @throws Postgres's errors (PostgresError) where a policy fails whatever the row, DB_ errors where no server answers
+ * Returns which of the images the identity may see. The server must have replayed `envelope`, for policies that read other tables, and
+ * the facts, for the names in the policies. A row that makes the policies fail is isolated, and the others are decided.
+ * @throws PostgresError where a policy fails without any row, DB_ errors where no server answers
  */
 export async function visibleImages(
   database: Database,

@@ -5,6 +5,7 @@
  */
 import { LIVE_SUBPROTOCOL } from '@tidemark/contracts';
 import { answerOnSocket, type BaseApp, networkOf, takeUpgrades, tokenOf } from '@tidemark/service';
+import fp from 'fastify-plugin';
 import { Type } from 'typebox';
 import { WebSocketServer } from 'ws';
 import type { Admission } from '../sockets/admission.ts';
@@ -28,7 +29,7 @@ export interface LiveRouteOptions {
   maxPayload: number;
 }
 
-export function liveRoutes(app: BaseApp, { sockets, streams, admission, maxPayload }: LiveRouteOptions): void {
+async function live(app: BaseApp, { sockets, streams, admission, maxPayload }: LiveRouteOptions): Promise<void> {
   const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -57,3 +58,5 @@ export function liveRoutes(app: BaseApp, { sockets, streams, admission, maxPaylo
     handler: (request, reply) => streams.accept(request, reply),
   });
 }
+
+export const liveRoutes = fp(live, { name: 'live-routes' });

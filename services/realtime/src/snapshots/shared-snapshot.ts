@@ -1,7 +1,4 @@
-/**
- * A small snapshot serves all who subscribe to the same topic within a second: whoever comes while it is being taken waits
- * for it. Its visibility makes it exact for each of them, whenever they follow on from it.
- */
+/** A small snapshot that serves all subscriptions to a topic within a second. Its visibility makes it exact for each of them. */
 import type { Lsn } from '@tidemark/contracts';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
 import type { SnapshotVisibility } from './snapshot-visibility.ts';
@@ -9,20 +6,19 @@ import type { SnapshotVisibility } from './snapshot-visibility.ts';
 export interface TakenSnapshot {
   visibility: SnapshotVisibility;
   takenAt: number;
-  /** The pages' frames; undefined where they were too large to keep. */
+  /** Frames of the pages; undefined where they were too large to keep. */
   frames: Buffer[] | undefined;
-  /** Forgets the frames, and gives back their bytes to whoever it was taken for. */
+  /** Drops the frames and gives back their bytes. */
   release(): void;
-  /** The client was told that it resumes behind this; undefined: it was told nothing yet (settle-snapshot.ts). */
+  /** Position that the client received with the snapshot; undefined where it receives it later (settle-snapshot.ts). */
   place: Lsn | undefined;
-  /** Asked once for all who share it, where they were told nothing. */
+  /** The envelopes that the snapshot lacks, read once for all subscriptions that share it. */
   lacking: Promise<ChangeEnvelope[] | { reason: string }> | undefined;
 }
 
-/** Undefined where it failed: then everybody takes one of their own. */
+/** Resolves to undefined where the snapshot failed. */
 export type SharedSnapshot = Promise<TakenSnapshot | undefined>;
 
-/** A second of a thousand reconnecting clients is one query instead of a thousand. */
 export const SHARED_MAX_AGE_MS = 1_000;
-/** What one topic may hold of rows, for that second. */
+/** Limit of the frames of one shared snapshot. */
 export const SHARED_MAX_BYTES = 1_048_576;

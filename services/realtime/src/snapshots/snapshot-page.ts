@@ -1,16 +1,15 @@
 /**
- * The next rows of a snapshot's cursor, as many as make a page of bytes. Postgres counts the bytes: FETCH takes a number of rows, and how
- * large the next ones are is not known before they have been sent. In a block of code, since a function would need a schema that every
- * role may use; what it has found comes in settings of the transaction.
+ * Fetches the next rows of a snapshot's cursor up to a limit of bytes. FETCH counts rows, so a DO block counts the bytes in Postgres,
+ * and returns the page in settings of the transaction. A function would need a schema that every role may use.
  */
 import type { Transaction } from '@tidemark/db';
 import { errors } from '../errors.ts';
 
 export interface PageLimits {
   rows: number;
-  /** A page has at most one row more than these. */
+  /** A page exceeds these by at most one row. */
   bytes: number;
-  /** Bytes of a row as JSON; of a larger one the cursor gives null. */
+  /** Bytes of a row as JSON. The cursor returns NULL for a larger row. */
   rowBytes: number;
 }
 
@@ -26,12 +25,12 @@ interface PageAnswer {
   end: string;
 }
 
-/** @param cursor a name of ours, without quotes. @throws RT_ROW_TOO_LARGE */
+/** @param cursor a name that needs no quotes @throws RT_ROW_TOO_LARGE */
 export async function fetchPage(tx: Transaction, cursor: string, limits: PageLimits): Promise<SnapshotPage> {
   const [, [answer]] = await Promise.all([tx.query(pageBlock(cursor, limits)), tx.query<PageAnswer>(PAGE)]);
   const { rows, count, end } = answer as PageAnswer;
   if (end === 'too large') throw errors.ROW_TOO_LARGE({ limit: limits.rowBytes });
-  // JSON has no line break in it as to_jsonb prints it.
+  // to_jsonb prints no line breaks.
   return { rows: count === '0' ? [] : rows.split('\n'), done: end === 'done' };
 }
 

@@ -1,4 +1,4 @@
-/** From what a snapshot sees, which goes by transactions, to a place in the WAL. */
+/** Finds the place in the WAL that corresponds to a snapshot, which sees transactions by their xids. */
 import type { Lsn } from '@tidemark/contracts';
 import type { ServerSnapshot } from '@tidemark/db';
 import type { Feed } from '../changes/feed.ts';
@@ -12,9 +12,9 @@ export function primaryVisibility({ isStandby, lsn, text }: ServerSnapshot): Sna
 }
 
 /**
- * The snapshot holds everything up to here: of the transactions that this instance knows, it may lack some, which then were
- * committing while it was taken (a commit is in the WAL before it is visible).
- * @param from up to `lsn` is asked; what came up to `sequence` is known to be in it
+ * Returns the position up to which the snapshot holds every transaction. It may lack later ones that are in the WAL already, since a
+ * commit is written before it is visible.
+ * @param from `lsn` is the upper limit; the snapshot is known to hold everything up to `sequence`
  */
 export function seenUpTo(
   feed: Feed,
@@ -30,8 +30,8 @@ export function seenUpTo(
 }
 
 /**
- * The snapshot holds everything up to here, and nothing that ends above. Undefined where that is not known yet (the feed has
- * not got so far, or the ring has moved on), or where there is no such place: it has one transaction, and lacks an earlier one.
+ * Returns the position up to which the snapshot holds everything, and after which nothing. Undefined where it is not known (the feed
+ * is behind, or the ring has moved on), and where there is none: the snapshot holds a transaction and lacks an earlier one.
  */
 export function exactPlace(feed: Feed, key: string, visibility: SnapshotVisibility): Lsn | undefined {
   const { floor } = feed.ring;

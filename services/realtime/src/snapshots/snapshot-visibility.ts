@@ -1,10 +1,10 @@
 /**
- * Which transactions a subscriber still has to be given, after a snapshot or a position. Pure.
+ * Decides which transactions a subscriber has seen in a snapshot or before a position. Pure.
  *
- * A snapshot sees a transaction by its xid, not by its place in the WAL: on the primary a commit is in the WAL before it
- * becomes visible. So from the primary, the snapshot's own list of running transactions decides, for everything recent.
- * A snapshot of a standby has no such list (Postgres leaves it empty there), but a standby shows transactions in the order
- * of the WAL: what ends up to the replay position read BEFORE is seen, what began after is not.
+ * A snapshot sees a transaction by its xid, not by its place in the WAL: on the primary, a commit is in the WAL before it becomes
+ * visible. So for a snapshot of the primary, its list of running transactions decides. Postgres leaves that list empty on a standby,
+ * but a standby shows transactions in the order of the WAL: a snapshot has seen the transactions that end up to the replay position
+ * read BEFORE it, and none that began after it.
  */
 import type { Lsn } from '@tidemark/contracts';
 
@@ -16,23 +16,23 @@ export interface XidSnapshot {
 }
 
 export type Visibility =
-  /** Everything that comes. */
+  /** Nothing was seen. */
   | { kind: 'open' }
-  /** A resumed position: what is behind it, from inside its transaction. */
+  /** A resumed position, which may be inside a transaction. */
   | { kind: 'position'; lsn: Lsn; index: number }
-  /** Taken on the primary; nothing that ends above `until` is in it, and everything that ends up to `after` is. */
+  /** A snapshot of the primary: it holds every transaction that ends up to `after`, and none that ends above `until`. */
   | { kind: 'primary'; snapshot: XidSnapshot; after: Lsn; until: Lsn }
   /**
-   * Taken on a standby between the replay positions `after` and `until`. `snapshot` has the xmin of before and the xmax of
-   * after. A transaction that ends between and that neither decides may be in it or not: it is given (its changes carry
-   * whole rows, so the end is the same), and `undecided` tells it.
+   * A snapshot of a standby between the replay positions `after` and `until`. `snapshot` has the xmin read before it and the xmax
+   * read after it. A transaction that neither decides counts as not seen: its changes carry whole rows, so that receiving them
+   * twice ends in the same state. `undecided` recognises it.
    */
   | { kind: 'standby'; snapshot: XidSnapshot; after: Lsn; until: Lsn };
 
 export type SnapshotVisibility = Visibility & { kind: 'standby' | 'primary' };
 export type SubscriptionVisibility = Visibility & { kind: 'open' | 'position' };
 
-/** As the index of a position: everything in its transaction. */
+/** The index of a position after its whole transaction. */
 export const WHOLE = 0xffff_ffff;
 
 export interface Transaction {
@@ -41,7 +41,7 @@ export interface Transaction {
   xid: number;
 }
 
-/** A number: the index of the last change of the transaction that was seen. */
+/** A number is the index of the transaction's last change that was seen. */
 export type Seen = 'all' | 'none' | number;
 
 export function seenThrough(visibility: Visibility, transaction: Transaction): Seen {
@@ -60,7 +60,7 @@ export function seenThrough(visibility: Visibility, transaction: Transaction): S
   }
 }
 
-/** Whether the snapshot of a standby may or may not hold this transaction. */
+/** Returns whether it is unknown if a standby's snapshot holds this transaction. */
 export function undecided(visibility: Visibility, transaction: Transaction): boolean {
   if (visibility.kind !== 'standby') return false;
   if (transaction.lsn <= visibility.after || transaction.lsn > visibility.until) return false;
@@ -68,7 +68,7 @@ export function undecided(visibility: Visibility, transaction: Transaction): boo
   return xid >= visibility.snapshot.xmin && xid < visibility.snapshot.xmax;
 }
 
-/** No transaction that ends above `lsn` is held back, so the visibility may be forgotten. */
+/** Returns whether every transaction that ends above `lsn` is unseen, so that the visibility need not be kept. */
 export function passed(visibility: SubscriptionVisibility, lsn: Lsn): boolean {
   return visibility.kind === 'open' || lsn > visibility.lsn;
 }
@@ -82,7 +82,7 @@ export function visible(snapshot: XidSnapshot, xid: number): boolean {
 const EPOCH = 1n << 32n;
 const HALF = 1n << 31n;
 
-/** The 64-bit transaction id with these low 32 bits that is nearest to `near`: running ones are never 2^31 apart. */
+/** Returns the 64-bit transaction id with these low 32 bits that is nearest to `near`. Running ones are less than 2^31 apart. */
 export function widen(xid: number, near: bigint): bigint {
   let full = (near & ~(EPOCH - 1n)) | BigInt(xid >>> 0);
   if (full - near > HALF) full -= EPOCH;
@@ -90,7 +90,7 @@ export function widen(xid: number, near: bigint): bigint {
   return full;
 }
 
-/** `753:756:753,754` → @throws SyntaxError where it is none */
+/** Parses pg_current_snapshot(), as `753:756:753,754`. @throws SyntaxError */
 export function parseXidSnapshot(text: string): XidSnapshot {
   const [xmin = '', xmax = '', running = ''] = text.split(':');
   return {

@@ -1,7 +1,7 @@
 /**
- * Takes a snapshot of a plan's rows, with the visibility that says which changes it does not hold (snapshot-visibility.ts). From a replica that has got as far
- * as the plan's facts where there is one, else from the primary: one that is behind would give rows under policies and columns that are
- * no longer in force. Rows are fetched in pages, so that memory does not grow with the table.
+ * Takes snapshots of a plan's rows, with the visibility that tells which changes they lack (snapshot-visibility.ts). Reads from a
+ * replica that has replayed the plan's facts, else from the primary: a replica that is behind would apply former policies. Rows are
+ * fetched in pages, so that memory does not grow with the table.
  */
 import {
   formatTidemark,
@@ -29,16 +29,16 @@ export interface SnapshotOptions {
   concurrency: number;
   maxWaiting: number;
   sharePercent: number;
-  /** Whether a transaction on the plan's table may or may not be in the rows, once the feed has got that far. */
+  /** Returns whether it is unknown if a snapshot holds some transaction on the plan's table. */
   isUndecided(plan: LivePlan, visibility: SnapshotVisibility): Promise<boolean>;
 }
 
 export interface SnapshotReader {
-  /** It must not be taken of a server that has not got so far. */
+  /** Position that the server must have replayed. */
   notBefore: Lsn;
-  /** Before the first page: what the changes then have to pass. Of the primary, without knowing `after`. */
+  /** Called before the first page. On the primary, `after` is not known. */
   onVisibility(visibility: SnapshotVisibility): void;
-  /** JSON texts of rows. Awaited, which is the backpressure. */
+  /** Receives JSON texts of rows. The next page is fetched when it resolves. */
   onPage(rows: string[], done: boolean): Promise<void>;
 }
 
@@ -49,7 +49,7 @@ export interface Snapshots {
   waiting(): number;
 }
 
-/** On a replica that is written to without pause, one attempt in two or three finds a moment between two commits. */
+/** Under constant writes, one attempt in two or three falls between two commits. */
 const STANDBY_ATTEMPTS = 5;
 
 export function createSnapshots(options: SnapshotOptions): Snapshots {
@@ -76,7 +76,7 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
     });
   }
 
-  /** False where no attempt could be placed exactly between the changes. */
+  /** Returns false where no attempt could be placed exactly between two changes. */
   async function fromStandby(
     tx: Transaction,
     plan: LivePlan,
@@ -86,7 +86,7 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
   ): Promise<boolean> {
     for (let attempt = 1; attempt <= STANDBY_ATTEMPTS; attempt += 1) {
       const name = `tidemark_${attempt}`;
-      // In one tick, hence without a pause between them; the cursor's snapshot is taken when it is declared.
+      // The statements are sent in one tick, without a pause. The cursor's snapshot is taken when it is declared.
       const [, before, , after] = await Promise.all([
         tx.query(UTC),
         tx.snapshot(),
@@ -120,7 +120,7 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
     sql: { text: string; params: string[] },
     reader: SnapshotReader,
   ): Promise<void> {
-    // REPEATABLE READ: all of them, and the cursor, see by the same snapshot. The position is read after it was taken.
+    // In REPEATABLE READ, all statements share one snapshot. The position is read after it was taken.
     const [, taken] = await Promise.all([
       tx.query(UTC),
       tx.snapshot(),
@@ -150,10 +150,10 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
   };
 }
 
-/** At 1 KB a row, more than a page has. */
+/** A page of 500 rows has more bytes only above 2 KB a row. */
 const PAGE_BYTES = 1_048_576;
 
-/** Filters are compiled for it, and to_jsonb prints timestamptz in it. */
+/** Filters are compiled for UTC, and to_jsonb prints timestamptz in the session's time zone. */
 const UTC = `select set_config('timezone', 'UTC', true)`;
 
 /** @throws RT_NOT_FOLLOWING between two epochs */
@@ -162,6 +162,6 @@ async function replicaAt(database: Database, tidemark: Tidemark): Promise<Pool |
     return await database.replicaAt(tidemark);
   } catch (cause) {
     if (!(cause instanceof TidemarkError) || cause.code !== 'DB_EPOCH_CHANGED') throw cause;
-    throw errors.NOT_FOLLOWING({ reason: 'the changes of the new epoch have not come yet' }, { cause });
+    throw errors.NOT_FOLLOWING({ reason: 'the changes of the new epoch have not arrived yet' }, { cause });
   }
 }

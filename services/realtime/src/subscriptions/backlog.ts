@@ -1,4 +1,4 @@
-/** A place in the envelopes of a table, and how to get on from there: from the ring, or where that has moved on, out of JetStream. */
+/** Reads the envelopes of a table from a place on: from the ring, or from JetStream where the ring no longer holds them. */
 import type { Lsn } from '@tidemark/contracts';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
 import type { Feed } from '../changes/feed.ts';
@@ -10,13 +10,13 @@ export interface BacklogOptions {
   schema: string;
   table: string;
   tableKey: string;
-  /** The key that the reader's shares are counted under. */
+  /** The identity or address whose share is charged. */
   holder: string;
 }
 
-/** Envelopes that are looked at in one go. */
+/** Envelopes returned at a time. */
 const BATCH = 500;
-/** The ring may move on while JetStream is read; a subscriber that does not catch up in so many rounds never will. */
+/** Reads from JetStream. The ring may move on during each; a subscriber that needs more of them never catches up. */
 const MAX_ROUNDS = 10;
 const JUST_BEGUN = { reason: 'this instance has just begun to follow the changes' };
 
@@ -27,14 +27,14 @@ export class Backlog {
   #rounds = 0;
   #release: (() => void) | undefined;
 
-  /** @param at `sequence`: the last envelope before it; -1 where only the position is known */
+  /** @param at `sequence` of the last envelope before the place; -1 where only the position is known */
   constructor(options: BacklogOptions, at: { sequence: number; lsn: Lsn }) {
     this.#options = options;
     this.#sequence = at.sequence;
     this.#lsn = at.lsn;
   }
 
-  /** @param whole all of the transaction that ends at `lsn` is before it; else some of it may be behind */
+  /** @param whole whether the place is after the whole transaction that ends at `lsn`, or may be inside it */
   static behind(options: BacklogOptions, lsn: Lsn, whole: boolean): Backlog {
     const { floor } = options.feed.ring;
     const isCovered = floor && (floor.lsn < lsn || (floor.lsn === lsn && whole));
@@ -45,7 +45,7 @@ export class Backlog {
     return this.#sequence;
   }
 
-  /** The next few, up to this sequence; none: it is there. Undefined where the ring has moved on. */
+  /** Returns the next envelopes up to this sequence, none at its end; undefined where the ring no longer holds them. */
   next(upTo: number): ChangeEnvelope[] | undefined {
     const { feed, tableKey } = this.#options;
     const waiting = this.#sequence < 0 ? undefined : feed.ring.since(tableKey, this.#sequence);
@@ -58,18 +58,18 @@ export class Backlog {
     return next;
   }
 
-  /** What `readOlder` gave is no longer held. */
+  /** Frees what `readOlder` returned. */
   release(): void {
     this.#release?.();
     this.#release = undefined;
   }
 
-  /** What the ring no longer has, to be released once it is sent on. */
+  /** Reads from JetStream what the ring no longer holds. The caller releases it once it is sent. */
   async readOlder(): Promise<ChangeEnvelope[] | { reason: string }> {
     const { feed, history, schema, table, holder } = this.#options;
     this.release();
     this.#rounds += 1;
-    if (this.#rounds > MAX_ROUNDS) return { reason: 'the changes came faster than they could be caught up with' };
+    if (this.#rounds > MAX_ROUNDS) return { reason: 'the changes came faster than the subscription could catch up' };
     const epoch = feed.epoch();
     const { floor } = feed.ring;
     if (epoch === undefined || !floor) return JUST_BEGUN;

@@ -1,4 +1,4 @@
-/** What a subscription gets before it is live: its snapshot, or what is behind its position. */
+/** Brings a new subscription to its topic: by a snapshot, or by the changes after its position. */
 import type { Identity } from '@tidemark/db';
 import type { SharedLimit } from '@tidemark/service';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
@@ -21,7 +21,7 @@ export interface Beginnings {
   feed: Feed;
   history: History;
   snapshots: Snapshots;
-  /** Bytes of snapshots that are kept to be shared. */
+  /** Limit of the bytes of shared snapshots. */
   sharedSnapshots: SharedLimit;
   membership: Membership;
   onDelivered(envelope: ChangeEnvelope, changes: number): void;
@@ -35,11 +35,11 @@ export interface BeginningSubscription {
   group: RlsGroup;
   tableKey: string;
   wants: { snapshot: boolean; resumes: boolean };
-  /** Whether what it was planned with is no longer so. */
+  /** Returns whether the facts that it was planned with have changed. */
   isOutdated(): Promise<boolean>;
 }
 
-/** Ends with it live, or ended. */
+/** Resolves when the subscription is live or has ended. */
 export async function beginSubscription(beginning: BeginningSubscription, options: Beginnings): Promise<void> {
   const { subscription } = beginning;
   const progress = { what: 'rows' as 'rows' | 'policies' };
@@ -50,7 +50,7 @@ export async function beginSubscription(beginning: BeginningSubscription, option
     if (subscription.ended || subscription.sink.closed) return subscription.end();
     options.onFailed(error);
     if (error instanceof SyntaxError) return subscription.resync(UNREADABLE);
-    // Postgres has refused what was right when it was planned, such as a column that was renamed since.
+    // Postgres refuses a query that was valid when it was planned where a column has been renamed since.
     if (isRefusal(error) && (await beginning.isOutdated())) return subscription.resync(CHANGED);
     subscription.fail(publicError(error, { table: beginning.group.facts.table, what: progress.what }));
   }
@@ -83,7 +83,7 @@ async function begin(
   if (!wants.snapshot && visibility.kind === 'position') {
     subscription.beginning = { visibility, sequence: -1 };
     if (membership.hasChangedSince(group, visibility, tableKey))
-      return subscription.resync('what the row-level security of the table reads may have changed since');
+      return subscription.resync('the tables that the row-level security reads may have changed since the position');
   }
   if (!subscription.ended) await catchUp(subscription, context);
 }

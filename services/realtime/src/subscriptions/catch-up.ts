@@ -1,4 +1,4 @@
-/** Brings a subscription from where it begins to where its topic is. */
+/** Brings a subscription from its beginning to the place of its topic. */
 import type { Lsn } from '@tidemark/contracts';
 import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import { type Judged, mayConcern } from '../query/row-match.ts';
@@ -11,12 +11,12 @@ import { Backlog, type BacklogOptions } from './backlog.ts';
 export interface CatchUp extends BacklogOptions {
   topic: Topic;
   group: RlsGroup;
-  /** From where on everything is for one that has neither snapshot nor position. */
+  /** Where a subscription begins that asked for neither a snapshot nor a position. */
   from: { sequence: number; lsn: Lsn };
   onDelivered(envelope: ChangeEnvelope, changes: number): void;
 }
 
-/** Ends with the subscription live, or ended by a resync. @throws what a policy or the database throws */
+/** Resolves when the subscription is live or was resynced. @throws errors of policies and of the database */
 export async function catchUp(subscription: Subscription, context: CatchUp): Promise<void> {
   const { visibility } = subscription;
   const backlog =
@@ -46,7 +46,7 @@ async function catchUpFrom(backlog: Backlog, subscription: Subscription, context
     await decided(unseen, { topic, group, isWanted }, async (envelope, judged) => {
       await subscription.sink.room();
       const sent = topic.offer(subscription, envelope, envelope.body().changes, judged);
-      // What came while it waited is as new to it as to those that are live; what it resumes behind is not.
+      // Changes that arrived before the subscription began would distort the delivery times.
       if (sent > 0 && next && envelope.receivedAt >= subscription.startedAt) onDelivered(envelope, sent);
       return !subscription.ended;
     });
@@ -55,9 +55,9 @@ async function catchUpFrom(backlog: Backlog, subscription: Subscription, context
 }
 
 /**
- * Tells of each envelope, in order, which of its rows the topic's filter lets pass, and what the class may see of those; until it
- * is told to stop. Filters run and policies are asked for as many at once as in a class.
- * @throws RT_FILTER_TOO_COSTLY, and what a policy or the database throws
+ * Calls `give` for each envelope, in order, with what the topic's filter and the group's policies say of its rows, until `give`
+ * returns false. Filters and policies are evaluated in batches of MAX_BATCH_IMAGES.
+ * @throws RT_FILTER_TOO_COSTLY, errors of policies and of the database
  */
 export async function decided(
   envelopes: readonly ChangeEnvelope[],

@@ -1,4 +1,4 @@
-/** Ends the subscriptions whose rights rest on facts that have changed. */
+/** Resyncs the subscriptions whose table, policies or rights have changed. */
 import { tableKey } from '@tidemark/contracts';
 import type { TableName } from '../definitions/look.ts';
 import type { FactsCache } from '../tables/facts-cache.ts';
@@ -9,9 +9,9 @@ import { Window } from '../windows/window.ts';
 import type { Place } from './topics-api.ts';
 
 /**
- * One look at all tables that are followed. Then facts are read once for each role and table of which the look tells something new, one
- * after another: rights are looked at all the time, and must not crowd out other questions.
- * @param last number of the newest place: those that come meanwhile may rest on newer facts than what is asked here
+ * Reads the definitions of all followed tables in one statement. Then loads the facts once for each role and table that has changed, one
+ * after another, so that the checks do not crowd out other statements.
+ * @param last number of the newest subscription to check: later ones may have been planned with newer facts
  */
 export async function checkRights(
   placed: ReadonlyMap<Subscription, Place>,
@@ -20,7 +20,7 @@ export async function checkRights(
 ): Promise<void> {
   if (placed.size === 0) return;
   const seen = await facts.look(...followed(placed));
-  // Rights go by the role, and not by the claims.
+  // Rights depend on the role, not on the claims.
   const versions = new Map<string, Map<string, string | undefined>>();
   for (const { number, role, tableKey: key, group } of placed.values()) {
     if (number > last) break;
@@ -56,6 +56,6 @@ function followed(placed: ReadonlyMap<Subscription, Place>): [TableName[], numbe
   return [[...tables.values()], [...read]];
 }
 
-/** The policies read what no published change tells of, or tells late. */
+/** Returns whether the policies read tables whose changes are not published. */
 const mayChangeUntold = ({ policy, tablesRead }: TableFacts): boolean =>
   policy !== undefined && (tablesRead.isOpen || tablesRead.tables.some(({ counted }) => counted.length > 0));

@@ -1,13 +1,13 @@
-/** How the last subscriptions of this instance ended, so that who asks about one learns it. */
+/** Remembers how the last subscriptions of this instance ended, for the operators' explanations. */
 export interface Ended {
   /** ms since 1970 */
   at: number;
-  /** Undefined where the client ended it, or closed its socket. */
+  /** Undefined where the client unsubscribed or closed its socket. */
   reason: string | undefined;
 }
 
-/** At some 150 bytes each; the oldest goes first. */
-const KEPT = 1_000;
+/** Entries of about 150 bytes; the oldest is dropped first. */
+const MAX_ENTRIES = 1_000;
 
 export class EndedLog {
   #entries = new Map<string, Ended>();
@@ -15,7 +15,7 @@ export class EndedLog {
   add(sink: string, id: string, reason: string | undefined): void {
     const name = `${sink}/${id}`;
     this.#entries.delete(name);
-    if (this.#entries.size >= KEPT) this.#entries.delete(this.#entries.keys().next().value as string);
+    if (this.#entries.size >= MAX_ENTRIES) this.#entries.delete(this.#entries.keys().next().value as string);
     this.#entries.set(name, { at: Date.now(), reason });
   }
 

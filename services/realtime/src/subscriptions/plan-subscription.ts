@@ -1,7 +1,4 @@
-/**
- * From a request to what is needed to follow it. Facts that are a moment old are good enough to follow a query with, and never good
- * enough to refuse one: then they are read again.
- */
+/** Plans a subscription from a request. Cached facts are good enough to accept a query; before one is refused, they are read again. */
 import { parsePosition, TidemarkError, tableKey } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
 import type { Feed } from '../changes/feed.ts';
@@ -17,9 +14,9 @@ export interface PlanningOptions {
   feed: Feed;
   facts: FactsCache;
   schemas: readonly string[];
-  /** Most rows of a window. */
+  /** Limit of the rows of a window. */
   windowRows: number;
-  /** Whether Postgres takes the conditions that it is to decide. @throws RT_QUERY_UNSUPPORTED */
+  /** Resolves if Postgres accepts the conditions that it would evaluate. @throws RT_QUERY_UNSUPPORTED */
   check(plan: LivePlan): Promise<void>;
 }
 
@@ -28,11 +25,11 @@ export interface PlannedSubscription {
   tableKey: string;
   plan: LivePlan;
   facts: TableFacts;
-  /** Where it resumes, or why it cannot; undefined where it does not ask to. */
+  /** Where the subscription resumes, or why it cannot; undefined for a new one. */
   resume: SubscriptionVisibility | { kind: 'refused'; reason: string } | undefined;
 }
 
-/** @throws why it cannot be followed */
+/** @throws RT_ and PGRST errors that say why the query cannot be followed */
 export async function planSubscription(
   request: SubscribeRequest,
   { feed, facts, schemas, windowRows, check }: PlanningOptions,
@@ -63,28 +60,28 @@ export async function planSubscription(
     planned = await planAnew();
   }
   if (planned.facts.epoch !== feed.epoch()) {
-    throw errors.NOT_FOLLOWING({ reason: 'the changes of the new epoch have not come yet' });
+    throw errors.NOT_FOLLOWING({ reason: 'the changes of the new epoch have not arrived yet' });
   }
   if (!position || planned.plan.window)
     return { identity, tableKey: tableKey(schema, table), ...planned, resume: undefined };
-  // The relay may not have seen the definition yet when they were read.
+  // The relay may not have recorded the definition when the facts were read.
   if (planned.facts.since === undefined) planned = await planAnew();
   return { identity, tableKey: tableKey(schema, table), ...planned, resume: resumeAt(position, planned.facts, feed) };
 }
 
-/** By other facts. */
+/** Returns whether newer facts might accept the query. */
 function mayBeAllowed(error: unknown): boolean {
   return error instanceof TidemarkError && error.status < 500 && error.status !== 429;
 }
 
-/** Only from a position where the definition was that of today: what it changed without changing rows is in no change. */
+/** Resumes only from a position where today's definition held: a changed definition changes the result without changing rows. */
 function resumeAt(
   { epoch, lsn, index }: ReturnType<typeof parsePosition>,
   { since }: TableFacts,
   feed: Feed,
 ): PlannedSubscription['resume'] {
   const refused = (reason: string) => ({ kind: 'refused', reason }) as const;
-  if (epoch !== feed.epoch()) return refused('the position is of another epoch');
+  if (epoch !== feed.epoch()) return refused('the position belongs to another epoch');
   if (since === undefined) return refused('whether the table has changed since the position is not known yet');
   if (lsn < since) return refused('the table, its policies or the roles have changed since the position');
   return { kind: 'position', lsn, index };

@@ -1,7 +1,7 @@
-/** Looks at the rights of all subscriptions, each so many ms and whenever it is asked to, one look at a time. */
+/** Checks the rights of all subscriptions at an interval and on request, one check at a time. */
 export interface RightsChecks {
   start(): void;
-  /** Now, or once the look that is under way has ended. */
+  /** Starts a check now, or after the running one. */
   soon(): void;
   stop(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** The first part of a subscription: the rows as they are. Their end says from where the changes go on, if that is known yet. */
+/** Sends a subscription the current rows, from a snapshot that it shares with others where there is one. */
 import { formatPosition, formatTidemark, type Lsn } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
 import type { SharedLimit } from '@tidemark/service';
@@ -19,9 +19,9 @@ export interface SendSnapshot {
   identity: Identity;
   feed: Feed;
   tableKey: string;
-  /** What the policies read is as it was here, or later. */
+  /** Position that the snapshot must reflect, for policies that read other tables. */
   notBefore: Lsn;
-  /** Bytes of snapshots that are kept to be shared. */
+  /** Limit of the bytes of shared snapshots. */
   kept: SharedLimit;
 }
 
@@ -33,7 +33,7 @@ export async function sendSnapshot(context: SendSnapshot): Promise<TakenSnapshot
     for (const frame of shared.frames) await write(subscription, frame);
     return shared;
   }
-  // Whoever else waited for it may have begun another meanwhile; two at a time do no harm.
+  // Two subscriptions that waited for a failed snapshot may both take a new one, which does no harm.
   const taking = take(context);
   // `await taking` below throws the failure to the caller.
   const kept = taking.catch(() => undefined);
@@ -104,7 +104,6 @@ const endOf = (epoch: string, { visibility, place }: TakenSnapshot) => ({
 
 async function write(subscription: Subscription, frame: Buffer): Promise<void> {
   await subscription.sink.room();
-  // Ended meanwhile (unsubscribed, closed): nobody waits for the rest.
   if (subscription.ended || !subscription.sink.write(frame))
     throw errors.NOT_FOLLOWING({ reason: 'the socket has closed' });
 }

@@ -1,7 +1,7 @@
 /**
- * Brings a subscription from its snapshot, which sees transactions and not places in the WAL, to one position from which it
- * can be resumed anywhere: once the feed has got to where the WAL was by then, the client is given what the snapshot lacks up
- * to there (transactions that were committing while it was taken; most times, none) and the position, which make one whole.
+ * Brings a subscription from its snapshot to a position in the WAL from which it can resume. Once the feed has reached the end of the
+ * WAL at the snapshot, the client receives the transactions that were committing while the snapshot was taken, mostly none, and then
+ * the position.
  */
 import { formatPosition } from '@tidemark/contracts';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
@@ -12,10 +12,10 @@ import type { Subscription } from '../topics/subscription.ts';
 import { Backlog, type BacklogOptions } from './backlog.ts';
 import { type CatchUp, decided } from './catch-up.ts';
 
-/** Between two looks whether somebody still waits, while the relay works off what came before, ms. */
+/** Time between two checks whether the subscription still waits for the feed, ms. */
 const LOOK_MS = 1_000;
 
-/** Ends with the subscription at a position, or ended. @throws what a policy or the database throws */
+/** Resolves when the subscription is at a position or has ended. @throws errors of policies and of the database */
 export async function settleSnapshot(
   subscription: Subscription,
   snapshot: TakenSnapshot,
@@ -46,7 +46,7 @@ export async function settleSnapshot(
   subscription.visibility = { kind: 'position', lsn: place ?? visibility.until, index: WHOLE };
 }
 
-/** The envelopes up to `visibility.until`, which the feed has reached, that are not in the snapshot. */
+/** Returns the envelopes up to `visibility.until`, which the feed has reached, that the snapshot does not hold. */
 async function lackingOf(
   visibility: SnapshotVisibility,
   context: BacklogOptions,

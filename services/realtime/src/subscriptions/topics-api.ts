@@ -1,4 +1,4 @@
-/** What the topics of an instance are to its other parts. */
+/** The interface of the topics of an instance. */
 import type { Database, Identity } from '@tidemark/db';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
 import type { Feed } from '../changes/feed.ts';
@@ -23,9 +23,9 @@ export interface SubscribeRequest {
   after: string | undefined;
   identity: Identity;
   sink: Sink;
-  /** Called once, when it has ended for whatever reason. */
+  /** Called once, when the subscription has ended. */
   onEnd(subscription: Subscription): void;
-  /** The socket's own subscription to the same topic, if it has one. */
+  /** Returns the socket's subscription to the topic, if it has one. */
   existing(topicId: number): Subscription | undefined;
 }
 
@@ -47,22 +47,21 @@ export interface TopicsOptions {
     /** Bytes of the rows of all windows. */
     totalBytes: number;
   };
-  /** Bytes of snapshots that are kept for a second, to be shared. */
+  /** Limit of the bytes of shared snapshots. */
   sharedSnapshotBytes: number;
-  /** How policies that read other tables are followed (membership.ts). */
+  /** For policies that read other tables (membership.ts). */
   membership: { intervalMs: number; resyncsPerS: number };
-  /** Questions at a time what a class of rights may see. */
+  /** Statements at a time that evaluate policies. */
   rightsConcurrency: number;
   filters: FilterLimits;
   delivery: Omit<DeliveryPolicy, 'onDelivered' | 'onConflated'>;
   observe: (event: RealtimeEvent) => void;
-  /** Changes sent, how long after their commit, and of what. */
+  /** @param ms time since the commit */
   onDelivered(changes: number, ms: number, envelope: ChangeEnvelope): void;
 }
 
 export interface TopicsCounts {
   topics: number;
-  /** Of them. */
   windows: number;
   windowReadsTotal: number;
   windowReadsWaiting: number;
@@ -72,12 +71,11 @@ export interface TopicsCounts {
   classes: number;
   rightsQuestionsTotal: number;
   rightsQuestionsWaiting: number;
-  /** Of tables that policies read: how many are watched, how many classes wait to be told, looks at them, and resyncs. */
   membership: ReturnType<Membership['counts']>;
-  /** Steps for each row that the filters of all topics may take, and what was refused. */
+  /** Steps for each row that the filters of all topics may take. */
   filterSteps: number;
   filterRefusalsTotal: number;
-  /** Time that filters took in slices, and how many jobs wait for one. */
+  /** Time that filters took in slices. */
   filterMsTotal: number;
   filterJobsWaiting: number;
   filterQuestionsTotal: number;
@@ -86,22 +84,22 @@ export interface TopicsCounts {
 }
 
 export interface Topics {
-  /** Resolves when the subscription is in place and `subscribed` was sent; it then catches up by itself. */
+  /** Resolves when `subscribed` was sent; the subscription then catches up by itself. */
   subscribe(request: SubscribeRequest): Promise<Subscription>;
   receive(envelope: ChangeEnvelope): void;
   resyncAll(reason: string): void;
   start(): void;
   stop(): void;
-  /** Ends what rests on facts that have changed. */
+  /** Resyncs the subscriptions whose facts have changed. */
   checkRights(): Promise<void>;
-  /** Ends what rests on another definition of these tables than the one that was announced. */
+  /** Resyncs the subscriptions whose definition of these tables differs from the announced one. */
   redefine(tableKeys: readonly string[]): void;
   counts(): TopicsCounts;
-  /** In the order in which they began, which their numbers tell. */
+  /** Returns all subscriptions in the order of their numbers. */
   placed(): Iterable<readonly [Subscription, Place]>;
-  /** One of a socket, by the client's id. */
+  /** Finds a subscription by its socket and the client's id. */
   find(sink: string, id: string): readonly [Subscription, Place] | undefined;
-  /** How one ended that is no longer there, as long as that is remembered. */
+  /** Returns how a subscription ended, if it is still remembered. */
   ended(sink: string, id: string): Ended | undefined;
 }
 
@@ -112,6 +110,6 @@ export interface Place {
   readonly groupKey: string;
   readonly tableKey: string;
   readonly role: Identity;
-  /** What it was planned with. */
+  /** The facts that the subscription was planned with. */
   readonly facts: TableFacts;
 }

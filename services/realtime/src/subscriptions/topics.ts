@@ -1,6 +1,4 @@
-/**
- * The topics of this instance: found or made for a subscription, fed by the feed, forgotten when nobody is left.
- */
+/** The topics of this instance: created for the first subscription, removed with the last one. */
 import { tableKey } from '@tidemark/contracts';
 import { SharedLimit } from '@tidemark/service';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
@@ -25,7 +23,7 @@ import { EndedLog } from './ended-log.ts';
 import { type PlannedSubscription, planSubscription } from './plan-subscription.ts';
 import type { Place, SubscribeRequest, Topics, TopicsOptions } from './topics-api.ts';
 
-/** A table that changes all the time is given up. */
+/** Attempts to plan a subscription while the definition of its table changes. */
 const PLANNING_ATTEMPTS = 5;
 
 export function createTopics(options: TopicsOptions): Topics {
@@ -46,9 +44,9 @@ export function createTopics(options: TopicsOptions): Topics {
   const sharedSnapshots = new SharedLimit(options.sharedSnapshotBytes, sharePercent);
   let windowReadsTotal = 0;
   let rightsQuestionsTotal = 0;
-  /** At most one for each class, and for each subscription that catches up. */
+  // At most one statement waits for each group and for each subscription that catches up.
   const semaphore = new Semaphore(options.rightsConcurrency);
-  /** Apart, so that cheap filters never wait for costly ones, nor those for Postgres. */
+  /** Separate queues, so that cheap filters do not wait for costly ones, nor these for Postgres. */
   const filters: Record<FilterKind, FilterWork> = {
     cheap: new FilterWork(options.database),
     costly: new FilterWork(options.database),
@@ -57,7 +55,7 @@ export function createTopics(options: TopicsOptions): Topics {
   const sum = (count: (work: FilterWork) => number) =>
     count(filters.cheap) + count(filters.costly) + count(filters.asked);
   const budget = new FilterBudget(options.filters);
-  /** What gives back what the filter of each topic was charged. */
+  /** Functions that give back what each topic was charged. */
   const charged = new Map<Topic, () => void>();
   const reader = createWindowReader({
     database: options.database,
@@ -166,7 +164,7 @@ export function createTopics(options: TopicsOptions): Topics {
   async function subscribe(request: SubscribeRequest): Promise<Subscription> {
     for (let attempt = 1; attempt <= PLANNING_ATTEMPTS; attempt += 1) {
       const planned = await planSubscription(request, planning);
-      // Between this look and its place among those that are told of changed definitions, nothing is waited for.
+      // No await follows until the subscription is in its group, so that it misses no announced definition.
       if (!options.facts.isOld(planned.facts)) return begin(request, planned);
     }
     throw errors.TABLE_CHANGING({ table: request.query.slice(0, 100) });
@@ -179,7 +177,7 @@ export function createTopics(options: TopicsOptions): Topics {
       throw errors.TOO_MANY_SUBSCRIPTIONS({ limit: options.maxSubscriptions, where: 'instance' });
     }
     const rlsKey = rlsGroupKey(facts, identity);
-    // Of one definition, so that nobody joins those who are about to be told of another. Queries with costly filters keep no others waiting.
+    // A group has one definition, so that no subscription joins one that is about to be resynced, and one kind of filter.
     const groupKey = `${key}\0${facts.definition}\0${rlsKey.key}\0${plan.filter.kind}`;
     const topicKey = `${groupKey}\0${request.mode}\0${plan.canonical}`;
     let topic = topics.get(topicKey);

@@ -1,16 +1,15 @@
-/** What is needed of a column to make its values again out of their text: asked of the catalog with the table's other facts. */
+/** What the catalog says of a column that is needed to cast its values from their text. */
 import type { ColumnTypeDetail } from '@tidemark/query';
 import { isNode, type NodeValue, number, parseNodeText } from '../policies/node-text.ts';
 
-/** As the catalog says it. */
 export interface ColumnCatalog {
-  /** The type that its text is cast to, with its schema: of a domain what it is based on, since old rows may violate the domain. */
+  /** The type to cast to, with its schema. For a domain, its base type: old rows may violate the domain. */
   cast: string;
-  /** The type that its text is sent as: the type itself where a cast from text is not the same as its input. */
+  /** The type that the text is sent as: the type itself where a cast from text differs from its input function. */
   carrier: string;
-  /** Where it is not the type's own. */
+  /** Null where it is that of the type. */
   collation: string | null;
-  /** Whether the role may name type and collation. */
+  /** Whether the role may use the schemas of the type and the collation. */
   nameable: boolean;
   generation: { expression: string; tree: string; collation: string | null } | null;
 }
@@ -25,19 +24,19 @@ const baseType = (oid: string, name: string) => `lateral (
     select t.typbasetype, depth + 1 from types join pg_type t on t.oid = types.oid where t.typtype = 'd')
   select t.* from types join pg_type t on t.oid = types.oid order by depth desc limit 1) as ${name}`;
 
-/** SQL for the pg_type row of what pg_attribute `a` is of, domains resolved, as `base`. */
+/** SQL for the pg_type row of pg_attribute `a` as `base`, with domains resolved. */
 export const BASE_TYPE = `cross join ${baseType('a.atttypid', 'base')}`;
 
 const labels = (type: string) =>
   `(select json_agg(l.enumlabel order by l.enumsortorder) from pg_enum l where l.enumtypid = ${type}.oid)`;
 
-/** SQL for members of a ColumnTypeDetail, with BASE_TYPE. The vectors are no arrays by their text. */
+/** SQL for members of a ColumnTypeDetail, with BASE_TYPE. The text of int2vector and oidvector is not that of an array. */
 export const TYPE_DETAIL = `'labels', ${labels('base')},
   'element', (select json_build_object('type', format_type(element.oid, null), 'labels', ${labels('element')})
     from ${baseType('base.typelem', 'element').replace('lateral ', '')}
     where base.typsubscript = 'array_subscript_handler'::regproc and base.typname not in ('int2vector', 'oidvector'))`;
 
-/** What TYPE_DETAIL gives, with the type's name and the column's collation. */
+/** The result of TYPE_DETAIL, with the type's name and the column's collation. */
 export interface TypeCatalog {
   type: string;
   collation: string | null;
@@ -56,7 +55,7 @@ export function typeDetail({ type, collation, deterministic, labels, element }: 
   return { ...detail(type, labels), ...(element ? { element: detail(element.type, element.labels) } : {}) };
 }
 
-/** SQL for a ColumnCatalog of pg_attribute `a` with BASE_TYPE. Types print with their schema where there is no search path. */
+/** SQL for a ColumnCatalog of pg_attribute `a`, with BASE_TYPE. Needs an empty search path, so that types print with their schema. */
 export const COLUMN_CATALOG = `json_build_object(
   'cast', format_type(base.oid, -1),
   'carrier', case when base.typarray <> 0 and exists (select from pg_cast k where k.castsource = 'text'::regtype
@@ -68,18 +67,20 @@ export const COLUMN_CATALOG = `json_build_object(
       'collation', ${collationName('a.attcollation')})
     from pg_attrdef d where d.adrelid = a.attrelid and d.adnum = a.attnum and a.attgenerated <> ''))`;
 
-/** What an expression over a table's columns reads of its row. */
 export interface RowReads {
   /** pg_attribute.attnum; those of system columns are below 0. */
   numbers: ReadonlySet<number>;
-  /** The row as one value. */
+  /** Whether the expression reads the row as one value. */
   whole: boolean;
 }
 
-/** More nodes than any policy of people's making; of a larger one everything counts as read. */
+/** Nodes of an expression. A larger one counts as reading every column. */
 const MAX_NODES = 100_000;
 
-/** @param tree pg_node_tree of an expression whose only table is this one, subqueries aside. Undefined where it is not understood. */
+/**
+ * Returns what an expression reads of its row; undefined where the tree is not understood.
+ * @param tree pg_node_tree of an expression over one table, apart from its subqueries
+ */
 export function rowReads(tree: string): RowReads | undefined {
   const numbers = new Set<number>();
   const parsed = parseNodeText(tree);
@@ -94,7 +95,7 @@ export function rowReads(tree: string): RowReads | undefined {
       for (const item of value as readonly NodeValue[]) visit(item, queries);
       return;
     }
-    // In a subquery the table is as many levels up as there are queries around.
+    // Inside subqueries, varlevelsup counts the levels up to the query of the table.
     if (value.tag === 'VAR' && number(value, 'varlevelsup') === queries) {
       const column = number(value, 'varattno');
       if (column === undefined) understood = false;

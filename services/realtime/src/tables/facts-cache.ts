@@ -1,6 +1,6 @@
 /**
- * Facts by role and table, for a moment: a thousand subscribers in a second are one question. Never older than what was announced of the
- * table's definition or of the roles.
+ * Caches table facts by role and table for MAX_AGE_MS, so that a thousand subscribers in a second load them once. Facts are never
+ * older than the last announced change of the table's definition or of the roles.
  */
 import type { Database, Identity } from '@tidemark/db';
 import type { AnnouncedDefinitions } from '../definitions/announced-definitions.ts';
@@ -14,39 +14,39 @@ import { loadTableFacts } from './load-table-facts.ts';
 import type { TableFacts } from './table-facts.ts';
 
 export interface FactsCache {
-  /** @param holder the key that the asker's share is counted under */
+  /** @param holder the identity or address whose share is charged */
   get(identity: Identity, schema: string, table: string, holder: string): Promise<TableFacts>;
-  /** Read at or after this moment (performance.now()). A refusal from older facts is not the last word. */
+  /** Returns facts read at or after this moment (performance.now()), to confirm a refusal that rests on older ones. */
   since(moment: number, identity: Identity, schema: string, table: string, holder: string): Promise<TableFacts>;
-  /** Undefined where the database does not answer. @param read numbers of the tables that policies read */
+  /** Reads the definitions of tables. Undefined where the database does not answer. @param read oids of the tables that policies read */
   look(tables: readonly TableName[], read: readonly number[]): Promise<RightsLook | undefined>;
   /**
-   * As it is now; a refusal counts as a version of its own. Undefined where the database cannot say. Leaves the cache fresh.
-   * @param seen of a look at the table that came before: where an earlier look saw the same, the version is the one of then
+   * Returns the current version; for a refusal, its code. Undefined where the database does not answer.
+   * @param seen the table's state in an earlier look; the version is not read again where a former look saw the same
    */
   version(identity: Identity, schema: string, table: string, seen?: string): Promise<string | undefined>;
-  /** Whether they are no longer so, or were not so meanwhile. A database that cannot say so has not changed. */
+  /** Returns whether the facts have changed, even if they changed back; false where the database does not answer. */
   hasChanged(facts: TableFacts, identity: Identity): Promise<boolean>;
-  /** They may say otherwise than what was announced. To be asked where they are used, behind whatever was waited for. */
+  /** Returns whether a change was announced after the facts were read. Call it after the last await before they are used. */
   isOld(facts: TableFacts): boolean;
-  /** Of another definition than the one that was announced of their table. */
+  /** Returns whether another definition of the table was announced. */
   isRedefined(facts: TableFacts): boolean;
-  /** What was announced may have been missed. */
+  /** Drops everything, after announcements may have been missed. */
   forget(): void;
 }
 
-/** What is announced by nobody (a table that the relay does not follow) counts for new subscribers after at most this. */
+/** Delay until new subscribers see a change that is not announced, as of a table that the relay does not follow. */
 const MAX_AGE_MS = 2_000;
-/** Refusals are looked at anew, at most so often for each role and table. */
+/** Time between two loads for one role and table. */
 const PAUSE_MS = 100;
-/** Roles and tables in use. */
+/** Pairs of role and table. */
 const MAX_NAMES = 2_000;
-/** Loads at a time, each of which takes some milliseconds of the primary. */
+/** Loads at a time; each takes some milliseconds of the primary. */
 const CONCURRENCY = 4;
 const MAX_WAITING = 1_000;
-/** Definitions that change while they are read are read again so often. */
+/** Loads of facts that change while they are read. */
 const ATTEMPTS = 5;
-/** Catalog functions raise XX000 where a table, be it another one, is dropped while they look at it. */
+/** XX000 internal_error: catalog functions raise it where any table is dropped while they read it. */
 const CHANGED_MEANWHILE = new Set(['XX000', 'RT_TABLE_CHANGING']);
 
 export interface FactsCacheOptions {
@@ -66,7 +66,7 @@ export function createFactsCache({ database, publication, announced, sharePercen
   const generations = new WeakMap<TableFacts, number>();
   const nameOf = ({ role }: Identity, schema: string, table: string) => JSON.stringify([role, schema, table]);
 
-  /** Rights go by the role alone; claims matter when the policies run. */
+  /** Loads without the claims: rights depend on the role alone. */
   async function loadAnew({ role }: Identity, schema: string, table: string, attempt = 1): Promise<TableFacts> {
     const now = generation;
     try {
@@ -79,7 +79,7 @@ export function createFactsCache({ database, publication, announced, sharePercen
     }
   }
 
-  /** Its promise rejects with RT_FACTS_BUSY, for all that wait for it, where the one who began it has too many of them. */
+  /** The load rejects with RT_FACTS_BUSY, for all that share it, where its holder has too many loads waiting. */
   function loadFor(holder: string, identity: Identity, schema: string, table: string): () => Promise<TableFacts> {
     return async () => {
       const refusal = room.refuses(holder);

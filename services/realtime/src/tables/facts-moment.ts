@@ -1,4 +1,4 @@
-/** What tells, of facts that are read in one transaction, from when they are, and since when it has been so. */
+/** Dates the facts that one transaction reads: when they were read, and since when they have held. */
 import type { Lsn } from '@tidemark/contracts';
 import { INSERTED_SQL } from '@tidemark/db';
 import { ROLES_VERSION_SQL } from '../definitions/definition-sql.ts';
@@ -6,13 +6,13 @@ import type { KnownDefinition } from '../definitions/known-definitions.ts';
 import { OWN_ROLES_VERSION_SQL } from '../definitions/role-rights.ts';
 
 /**
- * Names print with their schema then, so a policy's text means the same in every session. The position is read before the snapshot of
- * the facts is taken: in READ COMMITTED each statement has its own.
+ * Runs before the facts are read. With an empty search path, names print with their schema, so that a policy's text means the same in
+ * every session. In READ COMMITTED each statement has its own snapshot, so this position lies before that of the facts.
  */
 export const BEFORE = `select set_config('search_path', '', true), ${INSERTED_SQL} as lsn`;
-/** Epochs sort as text. Asked for, since what is polled of it may be behind the changes. */
+/** Epochs sort as text. The router's polled epoch may be older than the changes. */
 export const LAST_EPOCH = 'select max(epoch collate "C") as epoch from tidemark.epochs';
-/** Whatever the facts have seen was in the WAL before. */
+/** Runs after the facts are read: everything they reflect is in the WAL before this position. */
 export const AFTER = `select ${INSERTED_SQL} as lsn, ${ROLES_VERSION_SQL} as roles,
   ${OWN_ROLES_VERSION_SQL} as own_roles`;
 
@@ -22,7 +22,7 @@ export interface After {
   own_roles: string;
 }
 
-/** Versions that are equal to those that the relay saw have been so since then: two that are equal have nothing between them. */
+/** Returns since when the facts have held: equal versions mean that nothing changed since the relay recorded them. */
 export function sinceOf(
   known: KnownDefinition | undefined,
   definition: string,

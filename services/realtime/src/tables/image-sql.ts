@@ -1,7 +1,7 @@
 /**
- * Row images as rows of their table again: each value read by its type's own input from the text that Postgres printed, so that
- * it is the value that was in the row, and generated columns computed. JSON is not enough: it knows no array bounds, one kind of
- * null, and of some types nothing that could be read.
+ * SQL that turns row images into rows of their table: each value is read by its type's input function from the text that Postgres
+ * printed, and generated columns are computed. JSON is not enough: it has no array bounds, one kind of null, and for some types no
+ * form that can be read.
  */
 import { arrayLiteral, identifier, literal } from '@tidemark/db';
 import type { RowImage } from '../changes/row-image.ts';
@@ -12,9 +12,8 @@ type Table = Pick<TableFacts, 'schema' | 'table' | 'oid' | 'columns'>;
 const ORD = '"tidemark ord"';
 
 /**
- * A SELECT of the images' numbers (`ord`, from 1) up to a WHERE over the columns. Its parameters are those of imageParams. The
- * alias is the table's own name, since a policy with a subquery refers to columns by it; the names around it are ones that no
- * column has.
+ * Returns a SELECT of the images' numbers (`ord`, from 1), to be followed by a WHERE over the columns. Its parameters are those of
+ * imageParams. The alias is the name of the table, by which policies with a subquery refer to its columns.
  */
 export const imagesFrom = (table: Table, reads: ImageReads): string => prepared(table, reads).text;
 
@@ -23,7 +22,7 @@ interface Prepared {
   text: string;
 }
 
-/** The reads of a table's policies live as long as its facts, and are asked about for each batch of changes. */
+/** Caches the statement of a table's policies, which runs for each batch of changes, as long as the table's facts. */
 const known = new WeakMap<ImageReads, Prepared>();
 
 function prepared(table: Table, reads: ImageReads): Prepared {
@@ -68,14 +67,14 @@ cross join lateral unnest(array["tidemark row"]) as ${name}`;
   return `select ${ORD}::int as ord from ${from}`;
 }
 
-/** One array for each column that is given as text. */
+/** Returns one array for each column that is passed as text. */
 export function imageParams(table: Table, reads: ImageReads, images: readonly RowImage[]): string[] {
   const { given } = prepared(table, reads);
   if (given.length === 0) return [arrayLiteral(images.map(() => null))];
   return given.map(({ name }) => arrayLiteral(images.map((image) => image.postgresText(name))));
 }
 
-/** The columns that an image must have for these to be made of it. */
+/** Returns the columns that an image must have to compute these columns. */
 export const givenColumns = (table: Pick<TableFacts, 'columns'>, columns: readonly string[]): string[] =>
   partsOf(table, columns).given.map(({ name }) => name);
 
@@ -92,7 +91,7 @@ function partsOf({ columns }: Pick<TableFacts, 'columns'>, read: readonly string
 const textName = (n: number): string => `"tidemark ${n}"`;
 
 function valueSql(table: Table, { name, sql }: ColumnFacts, text: string): string {
-  // The table's own type says what the role may not name. It checks domains, where the cast does not.
+  // Where the role may not use the type's schema, the table's row type stands in. Unlike the cast, it checks domains.
   if (!sql.nameable) {
     const member = `jsonb_build_object(${literal(name)}, ${text})`;
     return `(jsonb_populate_record(null::${identifier(table.schema)}.${identifier(table.table)}, ${member})).${identifier(name)}`;

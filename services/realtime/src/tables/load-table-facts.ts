@@ -1,6 +1,6 @@
 /**
- * What a role may follow of a table: columns, key, privileges and the policies of row-level security, as Postgres has them
- * at the moment. Asked under the role itself, so that its own functions answer (has_column_privilege, row_security_active).
+ * Loads from the catalog what a role may follow of a table: columns, key, privileges and policies. Runs under the role, so that
+ * Postgres's functions (has_column_privilege, row_security_active) answer for it.
  */
 import { createHash } from 'node:crypto';
 import { formatTidemark, parseLsn } from '@tidemark/contracts';
@@ -44,7 +44,7 @@ interface FactsRow {
       })[]
     | null;
   key: string[] | null;
-  /** Whether the key's uniqueness holds after each row; the relay makes other envelopes where it does not. */
+  /** Whether uniqueness is checked with each row. For a deferrable key, the relay publishes net effects. */
   immediate: boolean | null;
   published: Published | null;
   policies: { name: string; permissive: boolean; using: string | null; tree: string | null }[] | null;
@@ -94,14 +94,14 @@ from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = $1 and c.relname = $2`;
 
 /**
- * Catalog functions (pg_get_expr, has_any_column_privilege, pg_partition_tree) see what has been committed since the snapshot of their
- * statement, and give NULL for what has been dropped. So facts count only if the definition was the same before and after.
+ * Catalog functions (pg_get_expr, has_any_column_privilege, pg_partition_tree) see changes committed after the snapshot of their
+ * statement, and return NULL for what was dropped. So facts are valid only if the definition is the same before and after.
  */
 const DEFINITION_AGAIN = `select ${DEFINITION} as definition`;
 
 /**
- * @throws RT_TABLE_CHANGING where the definition has changed meanwhile, RT_TABLE_UNKNOWN, RT_TABLE_NOT_LIVE, RT_QUERY_UNSUPPORTED, RT_POLICY_READS_MORE, those of unfollowable.ts, and 42501 where the role may not
- * read the table
+ * @throws RT_TABLE_CHANGING where the definition has changed meanwhile, RT_TABLE_UNKNOWN, RT_TABLE_NOT_LIVE, RT_QUERY_UNSUPPORTED,
+ * RT_POLICY_READS_MORE, the errors of unfollowable.ts, and 42501 where the role may not read the table
  */
 export async function loadTableFacts(
   database: Database,
@@ -132,10 +132,10 @@ export async function loadTableFacts(
   if (row.definition !== again?.definition) throw errors.TABLE_CHANGING({ table });
   if (!row.may_schema || !row.may_table) throw postgresErrors['42501']({ schema, table, role: identity.role });
   if (row.kind !== 'r' && row.kind !== 'p')
-    throw errors.QUERY_UNSUPPORTED({ what: `${schema}.${table} is no table: it` });
+    throw errors.QUERY_UNSUPPORTED({ what: `${schema}.${table}, which is not a table,` });
   if (!row.published) throw errors.TABLE_NOT_LIVE({ schema, table });
   if (row.published.filtered) {
-    throw errors.QUERY_UNSUPPORTED({ what: `${schema}.${table} is published with a row filter: it` });
+    throw errors.QUERY_UNSUPPORTED({ what: `${schema}.${table}, which is published with a row filter,` });
   }
   refuseUnfollowable(row.unfollowable, { schema, table, publication });
   const definition = row.definition ?? '';

@@ -1,4 +1,4 @@
-/** Which of a row's values policies and generated columns read, and whether the published rows have them. */
+/** Finds the values that policies and generated columns read of a row, and refuses what published rows do not carry. */
 import { errors } from '../errors.ts';
 import { type ColumnCatalog, rowReads } from './column-catalog.ts';
 import type { ColumnFacts, ImageReads } from './table-facts.ts';
@@ -14,7 +14,7 @@ interface PolicedTable {
   columns: readonly ColumnFacts[];
 }
 
-/** @throws RT_POLICY_READS_MORE where they read what no published row has, and what cannot be computed from one */
+/** @throws RT_POLICY_READS_MORE where the policies read what a published row neither has nor determines */
 export function policyReads(policies: readonly { tree: string | null }[], table: PolicedTable): ImageReads {
   const numbers = new Set<number>();
   let whole = false;
@@ -25,7 +25,7 @@ export function policyReads(policies: readonly { tree: string | null }[], table:
     for (const number of reads?.numbers ?? []) numbers.add(number);
   }
   const system = [...numbers].filter((number) => number < 0);
-  // Changes of partitions are published as the table's own, and do not say which partition they are of.
+  // Changes of partitions are published as those of their table, and do not name the partition.
   const tableOid = system.includes(TABLE_OID);
   const isKnown = !tableOid || (table.kind === 'r' && !whole);
   const columns = table.columns.filter(({ number }) => whole || numbers.has(number));
@@ -39,7 +39,7 @@ export function policyReads(policies: readonly { tree: string | null }[], table:
   return { columns: columns.map((column) => column.name), whole, tableOid };
 }
 
-/** Of a generated column; undefined for any other, and where a published row does not have what its expression reads. */
+/** Returns the columns that a generated column is computed from; undefined where published rows lack one of them. */
 export function sourcesOf(
   { generation }: ColumnCatalog,
   columns: readonly { number: number; name: string }[],

@@ -6,11 +6,11 @@ import type { PolicyDependencies } from '../policies/policy-dependencies.ts';
 import type { TablesRead } from '../policies/tables-read.ts';
 import type { ColumnCatalog } from './column-catalog.ts';
 
-/** What of the rows is read. */
+/** The parts of a row that an expression reads. */
 export interface ImageReads {
   /** Names of columns, generated ones included. */
   columns: readonly string[];
-  /** The row as one value: then all columns are among them. */
+  /** The row is read as one value; `columns` holds all columns then. */
   whole: boolean;
   tableOid: boolean;
 }
@@ -21,10 +21,10 @@ export interface ColumnFacts {
   name: string;
   type: ColumnTypeDetail;
   readable: boolean;
-  /** Its values are in the WAL stream. */
+  /** Whether its values are in the change stream. */
   published: boolean;
   sql: ColumnCatalog;
-  /** Numbers of the published columns that a generated one is computed from; undefined where its value cannot be computed. */
+  /** Numbers of the published columns that a generated column is computed from; undefined where it cannot be computed. */
   sources: readonly number[] | undefined;
 }
 
@@ -33,7 +33,7 @@ export interface PolicyFacts {
   permissive: boolean;
   /** SQL over the table's columns; null is true. */
   using: string | null;
-  /** It reads nothing but the row (policies/policy-dependencies.ts). */
+  /** Whether it reads nothing but the row. */
   rowAlone: boolean;
 }
 
@@ -41,34 +41,33 @@ export interface TableFacts extends Dated {
   schema: string;
   table: string;
   oid: number;
-  /** A server that has got so far has all that they say. */
+  /** A server that has replayed up to here has everything that the facts say. */
   tidemark: Tidemark;
-  /** The definition, and what the role is a member of, have been these at every position from here to `tidemark`. Undefined: that is not known. */
+  /** Position since which the definition and the role's memberships have not changed; undefined where it is not known. */
   since: Lsn | undefined;
   columns: readonly ColumnFacts[];
-  /** What changes name their rows by: the columns of the replica identity's index, else of the primary key; empty without. */
+  /** The columns by which changes name rows: those of the replica identity's index, else of the primary key; may be empty. */
   key: readonly string[];
-  /** Old rows come whole. */
+  /** Whether changes carry whole old rows (replica identity full). */
   oldRows: boolean;
-  /** SQL over the table's columns that is true for the rows that the role may see; undefined where it may see all. */
+  /** SQL over the table's columns that is true for the visible rows; undefined where all rows are visible. */
   policy: string | undefined;
-  /** What the policy reads of an identity's claims, and compares with columns. */
+  /** The claims that the policies read and compare with columns. */
   dependencies: PolicyDependencies;
-  /** The tables that the policies read besides the row. */
+  /** The other tables that the policies read. */
   tablesRead: TablesRead;
-  /** What the policies read of a row. */
   policyReads: ImageReads;
-  /** The columns that this takes: an image without one of them cannot be asked about. */
+  /** The columns that an image must have to evaluate the policies. */
   policyColumns: readonly string[];
-  /** What `policy` is made of, by name. */
+  /** The policies that `policy` joins. */
   policies: readonly PolicyFacts[];
-  /** Changes when anything above does that decides what this role may follow. */
+  /** Hash of everything that decides what the role may follow. */
   version: string;
   /** Changes with each change of rights, also one that leaves everything as it was before another. */
   trace: string;
 }
 
-/** Permissive policies are joined by OR, restrictive ones by AND; without a permissive one nothing is visible. */
+/** Joins permissive policies by OR and restrictive ones by AND. Without a permissive policy, no row is visible. */
 export function policySql(policies: readonly { permissive: boolean; using: string | null }[]): string {
   const text = (policy: { using: string | null }) => `(${policy.using ?? 'true'})`;
   const permissive = policies.filter((policy) => policy.permissive).map(text);

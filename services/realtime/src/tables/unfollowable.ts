@@ -1,12 +1,12 @@
-/** Tables whose changes do not all come, so that nothing of them can be live: as SQL, and as the refusal with its remedy. */
+/** Refuses tables of which some changes are not published, with the remedy. */
 import { errors } from '../errors.ts';
 
 export interface Unfollowable {
-  /** Inheritance children that are no partitions, by name; null where there are none. */
+  /** Names of inheritance children that are not partitions. */
   children: string | null;
-  /** Partitions whose rows are not in the WAL: foreign tables and unlogged ones. */
+  /** Names of partitions whose rows are not in the WAL: foreign and unlogged tables. */
   silent: string | null;
-  /** Kinds of changes that the publication leaves out. */
+  /** Kinds of changes that the publication omits. */
   unpublished: string | null;
 }
 

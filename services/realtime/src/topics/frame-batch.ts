@@ -1,20 +1,20 @@
 /**
- * Changes of a topic that wait a moment for others. Of every change, as whole frames, which then leave in one write; or of
- * the latest alone, as the newest text of each key, which then leave in one frame.
+ * Changes of a topic that wait to be sent together: in mode `every`, whole frames for one write; in mode `latest`, the newest change
+ * of each key for one frame.
  */
 import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 
-export interface Kept {
+export interface TakenBatch {
   frames: readonly Buffer[];
   /** JSON texts of the latest changes, oldest first. */
   latest: readonly string[];
   changes: number;
-  /** What was kept of which transactions, for the figures. */
+  /** Number of changes by envelope, for the delivery times. */
   envelopes: ReadonlyMap<ChangeEnvelope, number>;
   last: ChangeEnvelope;
 }
 
-/** What is more leaves at once. At a kilobyte a change, a write of a quarter of a megabyte. */
+/** Changes after which a batch is sent at once: a write of 250 KB at 1 KB a change. */
 const MAX_CHANGES = 250;
 
 export class FrameBatch {
@@ -34,10 +34,10 @@ export class FrameBatch {
     this.#count(changes, envelope);
   }
 
-  /** @returns whether an older change of the key was dropped for it */
+  /** @returns whether it replaces an older change of the key */
   replace(key: string, text: string, change: RowChange, envelope: ChangeEnvelope): boolean {
     const older = this.#latest.get(key);
-    // Deleted first, so that the order is that of the newest changes.
+    // Deleting the key first orders the batch by the newest changes.
     if (older) {
       this.#latest.delete(key);
       this.#replaced.add(older.change);
@@ -47,21 +47,20 @@ export class FrameBatch {
     return older !== undefined;
   }
 
-  /** Whether something of the envelope waits. */
   holds(envelope: ChangeEnvelope): boolean {
     return this.#envelopes.has(envelope);
   }
 
-  /** Whether it was dropped for a newer change of its key. Known as long as the ring keeps the change. */
+  /** Returns whether a newer change of its key replaced it; known as long as the ring holds the change. */
   wasReplaced(change: RowChange): boolean {
     return this.#replaced.has(change);
   }
 
-  /** Undefined where nothing waits. */
-  take(): Kept | undefined {
+  /** Returns the batch and empties it; undefined where it is empty. */
+  take(): TakenBatch | undefined {
     const last = this.#last;
     if (!last) return undefined;
-    const kept: Kept = {
+    const taken: TakenBatch = {
       frames: this.#frames,
       latest: [...this.#latest.values()].map(({ text }) => text),
       changes: this.#changes,
@@ -73,7 +72,7 @@ export class FrameBatch {
     this.#changes = 0;
     this.#envelopes = new Map();
     this.#last = undefined;
-    return kept;
+    return taken;
   }
 
   #count(changes: number, envelope: ChangeEnvelope): void {

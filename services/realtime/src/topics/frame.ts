@@ -1,7 +1,4 @@
-/**
- * Frames to clients, as the bytes that go on the wire: a WebSocket text frame (RFC 6455 §5.2: final, unmasked), built once
- * and written to every socket of a topic.
- */
+/** Builds frames to clients as the bytes of a final, unmasked WebSocket text frame (RFC 6455 §5.2), to be written to many sockets. */
 import { formatPosition, type ServerFrame, type TidemarkError } from '@tidemark/contracts';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
 
@@ -26,15 +23,14 @@ function textFrame(text: string): Buffer {
 
 export const serverFrame = (frame: ServerFrame): Buffer => textFrame(JSON.stringify(frame));
 
-/** How a snapshot ends. */
 export interface SnapshotEnd {
-  /** No row is newer. */
+  /** No row of the snapshot is newer. */
   tidemark: string;
-  /** Undefined where it is not known yet from where the changes go on: a frame of changes tells it then. */
+  /** Undefined where it is not known yet; a frame of changes states it then. */
   position: string | undefined;
 }
 
-/** @param rows JSON texts; `end`: with the last of them */
+/** @param rows JSON texts @param end given with the last rows */
 export function snapshotFrame(topic: number, rows: readonly string[], end: SnapshotEnd | undefined): Buffer {
   const tidemark = end ? `,"tidemark":"${end.tidemark}"` : '';
   const position = end?.position === undefined ? '' : `,"position":"${end.position}"`;
@@ -43,8 +39,9 @@ export function snapshotFrame(topic: number, rows: readonly string[], end: Snaps
 }
 
 /**
- * @param more the table's changes in this transaction go on in another envelope
- * @param changes JSON texts; `through`: the index in the transaction up to which they are
+ * @param through index in the transaction of the last change
+ * @param changes JSON texts
+ * @param more whether the table's changes in this transaction go on in another envelope
  */
 export function changesFrame(
   topic: number,
@@ -59,25 +56,25 @@ export function changesFrame(
   );
 }
 
-/** Changes that are kept until a frame of the topic has come that says from where to resume. */
+/** A frame of changes without a position. A later frame of the topic states the position. */
 export function partFrame(topic: number, changes: readonly string[]): Buffer {
   return textFrame(`{"op":"changes","topic":${topic},"more":true,"changes":[${changes.join(',')}]}`);
 }
 
-/** @param changes JSON texts; those of a window each with its index */
+/** @param changes JSON texts; in a window, each with its index */
 export function changesUpTo(topic: number, position: string, changes: readonly string[]): Buffer {
   return textFrame(`{"op":"changes","topic":${topic},"position":"${position}","changes":[${changes.join(',')}]}`);
 }
 
-/** What a refusal names, so that the client knows what was refused. */
+/** The frame, subscription or channel that an error is for. */
 export interface FrameNames {
-  /** Its op. */
+  /** The op of the client's frame. */
   frame?: string;
   id?: string;
   channel?: string;
 }
 
-/** `retry`: the same frame may succeed later, unchanged. */
+/** Sets `retry` where the same frame may succeed later. */
 export function errorFrame(error: TidemarkError, names: FrameNames = {}): Buffer {
   const { code, message, hint } = error;
   const retry = error.status === 429 || error.status === 503 || error.status === 504;

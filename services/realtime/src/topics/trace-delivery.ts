@@ -1,4 +1,4 @@
-/** The last span of a trace: from the envelope's arrival here to its frames on the sockets. */
+/** Records the last span of a trace: from the envelope's arrival to the write to the sockets. */
 import { parseTraceparent, type Tracing } from '@tidemark/service';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
 

@@ -1,6 +1,6 @@
 /**
- * Whether this instance writes so many frames that changes had better travel together: the writes of the last tenth of a
- * second against a limit. A write costs the same whether it carries one change or fifty.
+ * Measures the frames that this instance writes, over windows of 100 ms. At a high rate, changes are batched: a write costs about the
+ * same for one change as for fifty.
  */
 const WINDOW_MS = 100;
 
@@ -10,7 +10,7 @@ export class WriteRate {
   #writes = 0;
   #before = 0;
 
-  /** @param writesPerSecond above which it is high */
+  /** @param writesPerSecond rate above which `isHigh` returns true */
   constructor(writesPerSecond: number) {
     this.#limit = (writesPerSecond * WINDOW_MS) / 1_000;
   }

@@ -1,4 +1,4 @@
-/** Reads the rows of a window from a server that has got at least so far, and says how far the answer reaches. */
+/** Reads the rows of a window from a server that has replayed a position, and places the result among the changes. */
 import { formatTidemark, type Lsn, laterTidemark, parseLsn, TidemarkError, tableKey } from '@tidemark/contracts';
 import type { Database, Identity } from '@tidemark/db';
 import type { Feed } from '../changes/feed.ts';
@@ -13,60 +13,59 @@ import { type WindowAnswer, windowSql } from './window-sql.ts';
 export interface WindowRead {
   epoch: string;
   rows: ShownRow[];
-  /** Every change up to here that this instance knows is in the rows. */
+  /** The rows reflect every known change up to here. */
   through: Lsn;
-  /** No change above it is: what is read next must not be older. */
+  /** The rows reflect no change after it. The next read must not be older. */
   upper: Lsn;
 }
 
 export interface ReadFrom {
-  /** The server has got at least so far. */
+  /** Position that the server must have replayed. */
   lsn: Lsn;
-  /** What came up to here was in the rows that were read before. */
+  /** Sequence up to which the previous rows reflect every change. */
   sequence: number;
 }
 
 export interface WindowReader {
   /** @throws RT_NOT_FOLLOWING, Postgres's errors (PostgresError), DB_ errors where no server answers */
   read(plan: LivePlan, identity: Identity, from: ReadFrom): Promise<WindowRead>;
-  /** Reads that wait for a turn. */
   waiting(): number;
 }
 
 export interface WindowReaderOptions {
   database: Database;
   feed: Feed;
-  /** Reads at a time: a change that concerns every window must not fill the pool. */
+  /** Reads at a time, so that a change that concerns every window does not fill the pool. */
   concurrency: number;
   /** Bytes of a window's rows as JSON. */
   maxBytes: number;
 }
 
 export function createWindowReader({ database, feed, concurrency, maxBytes }: WindowReaderOptions): WindowReader {
-  /** At most one for each window, which are limited. */
+  // Each window waits for at most one read, and the number of windows is limited.
   const semaphore = new Semaphore(concurrency);
 
   async function read(plan: LivePlan, identity: Identity, from: ReadFrom): Promise<WindowRead> {
     const epoch = feed.epoch();
-    if (epoch === undefined) throw errors.NOT_FOLLOWING({ reason: 'no change has come yet' });
+    if (epoch === undefined) throw errors.NOT_FOLLOWING({ reason: 'no change has arrived yet' });
     const { rows } = await database
       .read<WindowAnswer & Record<string, unknown>>({
         // Filters are compiled for UTC, and to_jsonb prints timestamptz in it.
         identity: { ...identity, settings: { ...identity.settings, TimeZone: 'UTC' } },
         statement: windowSql(plan, plan.window as WindowPlan, maxBytes),
-        // A server that is behind the facts would show the rows under what was in force before.
+        // A server behind the facts would show the rows under an earlier definition.
         tidemark: laterTidemark(plan.facts.tidemark, formatTidemark(epoch, from.lsn)),
       })
       .catch((cause: Error) => {
-        // The client asked for no tidemark, and need not know of it: this instance is behind for a moment.
+        // The client asked for no tidemark. The error says that this instance is behind for a moment.
         if (!(cause instanceof TidemarkError) || cause.code !== 'DB_EPOCH_CHANGED') throw cause;
-        throw errors.NOT_FOLLOWING({ reason: 'the changes of the new epoch have not come yet' }, { cause });
+        throw errors.NOT_FOLLOWING({ reason: 'the changes of the new epoch have not arrived yet' }, { cause });
       });
     const answer = rows[0] as WindowAnswer;
     if (answer.rows === null) throw errors.WINDOW_BYTES({ limit: maxBytes });
     const upper = parseLsn(answer.upper);
     const shown = (JSON.parse(answer.rows) as [string, string][]).map(([key, text]) => ({ key, text }));
-    // A standby that has replayed a commit shows it; on the primary it is in the WAL before it is visible.
+    // A standby shows every replayed commit. On the primary, a commit is in the WAL before it is visible.
     const key = tableKey(plan.facts.schema, plan.facts.table);
     const visibility = {
       kind: 'primary',

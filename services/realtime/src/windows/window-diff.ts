@@ -1,16 +1,15 @@
 /**
- * What makes one ordered list of rows into another, as changes: first the rows that left, then those that came, changed or
- * moved, each with its index in the new list, ascending. Who drops all of these rows from the old list and then puts each at
- * its index has the new one; rows that only shift are not told. Pure.
+ * Compares two ordered lists of rows. The changes are first the rows that left, then those that entered, changed or moved, each with its
+ * index in the new list, ascending. A client that drops all of these rows and then inserts each at its index has the new list; rows that
+ * only shift are omitted. Pure.
  */
 export interface ShownRow {
-  /** Text of the key. */
   key: string;
   /** JSON. */
   text: string;
 }
 
-/** JSON texts of LiveChange. */
+/** Returns JSON texts of LiveChange. */
 export function windowChanges(before: readonly ShownRow[], after: readonly ShownRow[]): string[] {
   const was = new Map(before.map(({ key, text }, index) => [key, { text, index }]));
   const is = new Set(after.map(({ key }) => key));
@@ -26,9 +25,9 @@ export function windowChanges(before: readonly ShownRow[], after: readonly Shown
   ];
 }
 
-/** Places of a longest rising subsequence (Fredman, 1975: by halving, n log n). Values are distinct. */
+/** Returns the places of a longest rising subsequence of distinct values, in O(n log n) (Fredman, 1975). */
 function longestRising(values: readonly number[]): number[] {
-  /** By length less one: the place of the smallest value that ends a rising sequence of it. */
+  /** At n - 1, the place of the smallest value that ends a rising sequence of length n. */
   const ends: number[] = [];
   const previous: (number | undefined)[] = [];
   const valueAt = (at: number | undefined) => values[at as number] as number;

@@ -1,4 +1,4 @@
-/** The rows of a window as SQL, with what places the answer among the changes. */
+/** SQL for the rows of a window and the position of the answer. */
 import { identifier, SERVER_LSN_SQL, SNAPSHOT_SQL } from '@tidemark/db';
 import type { OrderTerm } from '@tidemark/query';
 import type { LivePlan, WindowPlan } from '../query/live-plan.ts';
@@ -6,15 +6,15 @@ import { type SnapshotSql, selectList, whereSql } from '../query/select-sql.ts';
 
 export interface WindowAnswer {
   standby: boolean;
-  /** Read after the snapshot was taken: nothing that ends above it is in the rows. */
+  /** Position read after the snapshot was taken: the rows hold nothing that ends after it. */
   upper: string;
   /** pg_current_snapshot() */
   snapshot: string;
-  /** JSON: [key, row] texts in their order; null where they are too large. */
+  /** JSON array of [key, row] texts in order; null where it is too large. */
   rows: string | null;
 }
 
-/** One row, a WindowAnswer. The key comes last in the order, so that rows that are equal in it keep their places. */
+/** Returns a statement for one WindowAnswer. The order ends with the key, so that it is total. */
 export function windowSql(plan: LivePlan, window: WindowPlan, maxBytes: number): SnapshotSql {
   const params: string[] = [];
   const { schema, table, key } = plan.facts;
@@ -33,7 +33,7 @@ export function windowSql(plan: LivePlan, window: WindowPlan, maxBytes: number):
   };
 }
 
-/** Qualified: an unqualified name in ORDER BY may be that of an output column. */
+/** Qualifies the name: an unqualified name in ORDER BY may be that of an output column. */
 const columnSql = (name: string): string => `tidemark_table.${identifier(name)}`;
 
 function termSql({ field, direction, nulls }: OrderTerm): string {

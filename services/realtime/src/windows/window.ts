@@ -1,10 +1,9 @@
 /**
- * The topic of a live window: the first rows of a query in an order. Which row comes in when another leaves is nothing that
- * a change tells, and order is Postgres's own (collations, types, policies); so a change that may concern the window makes
- * it be read again, once for all of its subscribers and at most once in an interval, from a server that has the change; the
- * difference to what they hold goes to them as one frame.
+ * The topic of a live window: the first rows of a query in an order. A change does not tell which row enters when another leaves, and
+ * only Postgres knows the order. So after a change that may concern the window, it is read again, once for all subscribers and at most
+ * once per interval, from a server that has the change. Subscribers receive the difference as one frame.
  *
- *   idle ──change──► due ──interval──► reading ──► idle | due (the change was not visible yet, or others came)
+ *   idle ──change──► due ──interval──► reading ──► idle | due (the change was not visible yet, or others arrived)
  */
 import { formatPosition, formatTidemark, type Lsn, TidemarkError } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
@@ -23,22 +22,22 @@ import { type ShownRow, windowChanges } from './window-diff.ts';
 
 export interface WindowOptions {
   reader: WindowReader;
-  /** Every change that the topics have been told of ends up to here. */
+  /** Returns the position up to which the topics have received the changes. */
   lsn(): Lsn;
-  /** Bytes that the windows of this instance may keep, and whom this one counts for. */
+  /** Limit of the bytes of all windows. */
   memory: SharedLimit;
   holder: string;
-  /** Between two reads, ms. */
+  /** Time between two reads, ms. */
   windowMs: number;
   onFailed(error: Error): void;
   onRead(): void;
 }
 
-/** After a failed read. */
+/** Pause after a failed read. */
 const RETRY_MS = 1_000;
-/** Failed reads in a row; then the subscribers are told that what they show may be old. */
+/** Failed reads in a row after which the subscribers are resynced. */
 const MAX_FAILURES = 5;
-/** Reading again would find the same rows. */
+/** Errors that another read would repeat. */
 const TOO_LARGE: ReadonlySet<string> = new Set(['RT_WINDOW_BYTES', 'RT_WINDOWS_FULL']);
 
 export class Window extends Topic {
@@ -49,11 +48,11 @@ export class Window extends Topic {
   #shown: readonly ShownRow[] | undefined;
   #position = '';
   #tidemark = '';
-  /** The newest change that may not be in what is shown. */
+  /** The newest change that the rows may lack. */
   #due: ChangeEnvelope | undefined;
   #again = false;
   #through: Lsn = 0n;
-  /** Of the newest change that is known to be in what is shown. */
+  /** Sequence up to which the rows reflect every change. */
   #sequence = 0;
   #upper: Lsn = 0n;
   #reading: Promise<void> | undefined;
@@ -70,10 +69,10 @@ export class Window extends Topic {
     this.#intervalMs = mode === 'latest' ? Math.max(options.windowMs, policy.latestMs) : options.windowMs;
   }
 
-  /** Ends with the subscription live, its rows sent if it `wants` them. @throws what the first read throws */
+  /** Sends the rows if the subscription `wants` them, and makes it live. @throws errors of the first read */
   async join(subscription: Subscription, identity: Identity, wants: boolean): Promise<void> {
     this.#identities.set(subscription, identity);
-    // Policies may read what has changed since.
+    // The tables that policies read may have changed since the last read.
     if (!this.#shown || this.plan.facts.policy !== undefined) await this.#read();
     await subscription.sink.room();
     if (subscription.ended || !this.#shown) return;
@@ -91,24 +90,24 @@ export class Window extends Topic {
     return 0;
   }
 
-  /** What the policies read may have changed, up to this position. */
+  /** Reads the window again, since the tables that its policies read may have changed up to this position. */
   touch(lsn: Lsn = 0n): void {
     this.notBefore(lsn);
     this.#again = true;
     this.#schedule();
   }
 
-  /** What is read next is read there, or behind it. */
+  /** Sets the position that the next read must reflect. */
   notBefore(lsn: Lsn): void {
     if (lsn > this.#upper) this.#upper = lsn;
   }
 
-  /** Whether the row with this key (JSON text of an array) is among those that its subscribers hold. */
+  /** Returns whether the row with this key (JSON text of an array) is in the window. */
   shows(key: string): boolean {
     return this.#shown?.some((row) => row.key === key) ?? false;
   }
 
-  /** Whether a change may not be in what is shown yet. */
+  /** Whether the rows may lack a change. */
   get isDue(): boolean {
     return this.#due !== undefined || this.#again;
   }
@@ -128,7 +127,7 @@ export class Window extends Topic {
     }, ms);
   }
 
-  /** One at a time, for whoever waits for it. */
+  /** Reads the window, once for all concurrent calls. */
   #read(): Promise<void> {
     this.#reading ??= this.#readOnce().finally(() => {
       this.#reading = undefined;
@@ -143,7 +142,7 @@ export class Window extends Topic {
     const due = this.#due;
     this.#again = false;
     this.#readAt = Date.now();
-    // The first rows hold what came before this topic was there; afterwards it is told of each change.
+    // The first read must reflect what was delivered before this topic existed.
     let lsn = due?.lsn ?? (this.#shown ? this.#upper : this.#options.lsn());
     if (lsn < this.#upper) lsn = this.#upper;
     try {
@@ -191,7 +190,7 @@ export class Window extends Topic {
     if (due && receivers > 0) this.#policy.onDelivered(due, changes.length * receivers);
   }
 
-  /** Any of them: those of a topic see the same rows. */
+  /** Returns the identity of any subscriber: all see the same rows. */
   #asker(): Identity | undefined {
     for (const subscription of this.subscriptions) {
       const identity = this.#identities.get(subscription);
@@ -204,7 +203,7 @@ export class Window extends Topic {
     this.#options.onFailed(error);
     const isTooLarge = error instanceof TidemarkError && TOO_LARGE.has(error.code);
     if (!isTooLarge && !isRefusal(error) && this.#failures < MAX_FAILURES) return;
-    // Postgres's message may hold values of rows that the subscribers may not see.
+    // Postgres's message may hold values of hidden rows.
     const reason = `the window could not be read (${(error as { code?: string }).code ?? error.name})`;
     for (const subscription of [...this.subscriptions]) if (subscription.live) subscription.resync(reason);
   }

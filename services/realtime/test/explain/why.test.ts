@@ -287,7 +287,7 @@ t.test('inspecting an instance', async (t) => {
     await t.rejects(why(`${socket}/k`, 1, { table: 'keyless' }), { code: 'RT_KEY_MISSING' });
     client.send({ op: 'unsubscribe', id: 's' });
     await client.frame((frame) => frame.op === 'unsubscribed');
-    await t.rejects(why(sub, 30), { code: 'RT_SUB_ENDED', message: /its client ended it/ });
+    await t.rejects(why(sub, 30), { code: 'RT_SUB_ENDED', message: /the client unsubscribed/ });
     await client.close();
   });
 

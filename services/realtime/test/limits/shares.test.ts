@@ -74,7 +74,7 @@ t.test('shares', async (t) => {
     const from = client.frames.length;
     await client.subscribe('again', 'items?id=gte.2000', { after });
     t.match(await client.frame(({ op }) => op === 'resync', from), {
-      reason: 'too much is being read of older changes',
+      reason: 'too much of the older changes is being read',
     });
     await client.close();
     await nothingLeft('tidemark_history_bytes', 'tidemark_history_waiting');

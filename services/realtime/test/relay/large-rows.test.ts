@@ -36,7 +36,7 @@ t.test('rows that are too large for a message', async (t) => {
     await service.sql(`insert into papers values (1, 'ann', 'big', repeat('x', 2000000))`);
     t.match(await ann.frame(({ op }) => op === 'resync'), {
       topic: whole,
-      reason: 'a row was too large to be sent whole, or a value in it could not be read',
+      reason: 'a row was too large to be sent whole, or one of its values could not be read',
     });
     await waitFor(() => ann.changes(part).length === 1, 'the row without its large column');
     t.same(ann.changes(part), [{ type: 'insert', row: { id: 1, label: 'big' } }]);

@@ -4,18 +4,18 @@ import { startTemporaryStack } from '@tidemark/local-stack';
 import { runPhases } from '@tidemark/service';
 import { METRICS_ENV, metricsPage } from '@tidemark/testing';
 import t, { type Test } from 'tap';
-import { startRealtime } from '../../src/start.ts';
+import { start } from '../../src/start.ts';
 import { LiveClient } from '../live-client.ts';
 import { MATCHES, SECRET, waitFor } from '../test-realtime.ts';
 
-async function start(t: Test) {
+async function startStack(t: Test) {
   const stack = await startTemporaryStack({ replica: false });
   t.teardown(() => stack.stop());
   const { primary, nats } = stack;
   await migrate(primary.url);
   await primary.query(MATCHES);
   await primary.query('insert into commentary (match_id, minute) values (1, 0), (2, 0)');
-  const running = await startRealtime({
+  const running = await start({
     PORT: '0',
     LOG_LEVEL: process.env.TEST_LOG ?? 'silent',
     DATABASE_URL: primary.url,
@@ -44,7 +44,7 @@ async function placeOf(client: LiveClient, topic: number): Promise<string> {
 }
 
 t.test('a snapshot that is ahead of the changes has a position once they have come to it', async (t) => {
-  const { primary, nats, connect } = await start(t);
+  const { primary, nats, connect } = await startStack(t);
   const [client, other] = [await connect(), await connect()];
   // What the table is like is known before everything stands still.
   await client.subscribe('before', `${QUERY}&minute=lt.0`, { snapshot: true });
@@ -79,7 +79,7 @@ t.test('a snapshot that is ahead of the changes has a position once they have co
 });
 
 t.test('a snapshot that lacks a transaction before one that it has is completed', async (t) => {
-  const { primary, connect } = await start(t);
+  const { primary, connect } = await startStack(t);
   const client = await connect();
   await client.subscribe('all', 'commentary', { snapshot: true });
   // A commit that waits for a standby is in the WAL, and not visible yet.
@@ -116,7 +116,7 @@ t.test('a snapshot that lacks a transaction before one that it has is completed'
 });
 
 t.test('a change that comes while a snapshot waits for its position is observed like any other', async (t) => {
-  const { primary, nats, deliveries, connect } = await start(t);
+  const { primary, nats, deliveries, connect } = await startStack(t);
   const client = await connect();
   await client.subscribe('before', `${QUERY}&minute=lt.0`, { snapshot: true });
   const before = await deliveries();

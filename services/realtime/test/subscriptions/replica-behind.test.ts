@@ -3,7 +3,7 @@ import { migrate } from '@tidemark/db';
 import { startTemporaryStack } from '@tidemark/local-stack';
 import { runPhases } from '@tidemark/service';
 import t, { type Test } from 'tap';
-import { startRealtime } from '../../src/start.ts';
+import { start } from '../../src/start.ts';
 import { LiveClient } from '../live-client.ts';
 import { SECRET, token, waitFor } from '../test-realtime.ts';
 
@@ -35,7 +35,7 @@ t.test('a replica that stands still', async (t) => {
   await migrate(primary.url);
   for (const statement of SETUP.split(';\n')) await primary.query(statement);
   await replica.caughtUp();
-  const running = await startRealtime({
+  const running = await start({
     PORT: '0',
     LOG_LEVEL: process.env.TEST_LOG ?? 'silent',
     DATABASE_URL: primary.url,
