@@ -32,10 +32,6 @@ type DefaultSchema<Database> = 'public' extends keyof Schemas<Database> ? 'publi
  * last live change that it received.
  *
  * @typeParam Database - the type that `tidemark types` generates from the database.
- * @example
- * const tidemark = createClient<Database>('http://127.0.0.1:8080', { token });
- * const { data } = await tidemark.from('commentary').select('id,body').eq('match_id', 42);
- * for await (const event of tidemark.from('commentary').select('id,body').eq('match_id', 42).live()) console.log(event);
  */
 export class TidemarkClient<Database = AnyDatabase> extends SchemaClient<SchemaOf<Database, DefaultSchema<Database>>> {
   readonly jobs: Jobs;
