@@ -8,7 +8,6 @@ import { startTemporaryStack } from '@tidemark/local-stack';
 import { type Env, type ServerProcess, startServer } from '../processes/server.ts';
 import { SECRET, startService } from '../processes/services.ts';
 
-/** Connections of a baseline to Postgres. */
 const POOL = 10;
 /** The gateway has the same number to each of primary and replica. All load comes from one address, which the limits would restrict. */
 const GATEWAY_ENV = {
@@ -40,7 +39,6 @@ export interface Fixture {
   baseline(name: BaselineName): Promise<ServerProcess>;
   /** Ends all processes before the next scenario, which shares them in a quick run. */
   clear(): Promise<void>;
-  /** Ends all processes and the stack. */
   stop(): Promise<void>;
 }
 

@@ -1,4 +1,3 @@
-/** Formats results as a table. */
 import type { ScenarioResult } from './run-scenario.ts';
 
 const COLUMNS = ',req/s,p50 ms,p99 ms,µs cpu/req,busy,rss MB,errors,ratio (min–max),target'.split(',');

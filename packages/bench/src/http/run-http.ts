@@ -1,4 +1,3 @@
-/** Runs HTTP scenarios one after another and prints a table for each. */
 import { errors } from '../errors.ts';
 import { type Fixture, openFixture } from './fixture.ts';
 import { startLoad } from './load/load.ts';

@@ -24,7 +24,6 @@ const MAX_REQUESTS = 250_000;
 
 export interface ContenderResult {
   readonly name: string;
-  /** Correct responses in all rounds. */
   readonly requests: number;
   /** Wrong responses, including those of the warm-up. */
   readonly errors: number;
@@ -56,7 +55,6 @@ export interface ScenarioResult {
   readonly connections: number;
   readonly contenders: readonly ContenderResult[];
   readonly ratios: readonly Ratio[];
-  /** Result of the check of the whole run. */
   readonly problem: string | null;
 }
 

@@ -33,7 +33,6 @@ export interface LiveFixture {
   write(table: Table, count: number, keys: number): Promise<void>;
   /** The same at a steady rate. */
   writeAt(perSecond: number, table: Table, count: number, keys: number): Promise<void>;
-  /** Runs SQL on the primary as its owner. */
   query(text: string): Promise<unknown>;
   /** Returns the newest `n` of each key of `ticks`. */
   newest(): Promise<ReadonlyMap<number, number>>;

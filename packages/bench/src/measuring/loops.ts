@@ -1,5 +1,3 @@
-/** Loops that trials run beside or as their load. */
-
 export interface Loop {
   /** Ends after the current step. @throws the error of a step, which has ended the loop */
   stop(): Promise<void>;

@@ -14,7 +14,6 @@ export type Env = Readonly<Record<string, string>>;
 
 export interface ProcessOptions {
   readonly env?: Env;
-  /** Options of Node. */
   readonly execArgv?: readonly string[];
   /** Limit of open files (ulimit -n); default: the caller's. */
   readonly descriptors?: number;

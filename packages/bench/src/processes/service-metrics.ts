@@ -1,4 +1,3 @@
-/** Readings of a service's /metrics page. */
 import { metricsPage } from '@tidemark/testing';
 import { errors } from '../errors.ts';
 

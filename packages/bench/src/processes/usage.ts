@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 
 export interface Usage {
-  /** Resident bytes. */
   readonly rssBytes: number | null;
   /** User and system time since the start of the process. */
   readonly cpuMs: number | null;

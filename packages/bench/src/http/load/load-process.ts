@@ -7,7 +7,6 @@ import type { ReceivedResponse } from './response-reader.ts';
 /** A slower response is an error. Bounds an order whose server hangs. */
 const RESPONSE_MS = 10_000;
 
-/** Sockets by the server's URL. */
 const sockets = new Map<string, LoadSocket[]>();
 /** More than the servers of one scenario. */
 const MAX_ADDRESSES = 8;

@@ -18,7 +18,6 @@ export interface Prepared {
   readonly request: LoadRequest;
 }
 
-/** Serializes a request. */
 export function prepare(request: LoadRequest, host: string): Prepared {
   const { method, path, headers = {}, body } = request;
   const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
@@ -66,7 +65,6 @@ export class LoadSocket {
     this.#usedAt = performance.now();
   }
 
-  /** Calls `done` once. */
   send({ bytes, includes, request }: Prepared, done: (response: ReceivedResponse | Error) => void): void {
     this.#done = done;
     this.#reader.expect(includes, request.bytes === undefined);

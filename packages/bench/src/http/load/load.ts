@@ -1,4 +1,3 @@
-/** The load process. */
 import { join } from 'node:path';
 import { request } from '../../processes/request-reply.ts';
 import { forkModule, stopChild } from '../../processes/server.ts';

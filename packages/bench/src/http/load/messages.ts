@@ -19,16 +19,13 @@ export interface LoadOrder {
   readonly connections: number;
   readonly durationMs: number;
   readonly maxRequests: number;
-  /** Sent in turn, from the start. */
   readonly requests: readonly LoadRequest[];
 }
 
 export interface LoadResult {
   readonly completed: number;
   readonly errors: number;
-  /** The first wrong response in words. */
   readonly firstError: string | null;
-  /** From the first request to the last response. */
   readonly elapsedMs: number;
   readonly p50Ms: number;
   readonly p99Ms: number;

@@ -3,7 +3,6 @@ import { errors } from '../../errors.ts';
 
 export interface ReceivedResponse {
   readonly status: number;
-  /** Length of the body. */
   readonly bytes: number;
   /** The body includes the expected text, or is empty if none is expected. */
   readonly includes: boolean;
@@ -29,7 +28,6 @@ export class ResponseReader {
   #part: Part = 'head';
   #includes: Buffer = NOTHING;
   #checksBody = true;
-  /** Missing bytes of the body or chunk. */
   #left = 0;
   /** Received part of a line, or of the expected text, that the next piece continues. */
   #rest: Buffer = NOTHING;

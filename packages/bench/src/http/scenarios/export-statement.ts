@@ -1,3 +1,2 @@
-/** The COPY of the export's baselines. */
 export const COPY_CSV =
   'copy (select id, sensor, label, value, taken_at from public.measurements) to stdout (format csv, header)';

@@ -1,4 +1,3 @@
-/** All kinds of attackers. */
 import type { Attacker } from './attacker.ts';
 import { requestAttackers } from './request-attackers.ts';
 import { socketAttackers } from './socket-attackers.ts';

@@ -4,7 +4,6 @@ import { Agent, type Dispatcher, errors, request } from 'undici';
 import { pause } from '../../measuring/waiting.ts';
 
 export interface Target {
-  /** Address of the gateway. */
   readonly url: string;
   readonly port: number;
   /** Aborted at the end of the attack. */
@@ -31,7 +30,6 @@ export interface Attacker {
 
 /** Longer than any time limit of the services for a small request. */
 export const RESPONSE_MS = 10_000;
-/** Pause between two attempts of one attacker. */
 const PAUSE_MS = 5;
 
 /** Attacks until the end. @returns the outcome, which changes until `ended` resolves */
@@ -59,7 +57,6 @@ export function count(outcome: Outcome, what: 'refused' | 'served' | 'unanswered
 
 const agent = new Agent({ connections: 64, headersTimeout: RESPONSE_MS, bodyTimeout: RESPONSE_MS });
 
-/** Sends a request, and reads and discards its response. */
 export async function send(
   target: Target,
   outcome: Outcome,

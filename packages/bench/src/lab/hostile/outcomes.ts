@@ -1,4 +1,3 @@
-/** Outcomes of the attacks, by kind of attacker. */
 import type { Outcome } from './attacker.ts';
 
 export type Outcomes = Readonly<Record<string, Outcome>>;

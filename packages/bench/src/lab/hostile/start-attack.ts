@@ -1,4 +1,3 @@
-/** Starts the process of the attackers. */
 import { join } from 'node:path';
 import { errors } from '../../errors.ts';
 import { forkModule, stopChild } from '../../processes/server.ts';
@@ -7,9 +6,7 @@ import type { AttackOrder, AttackReport } from './attack-process.ts';
 import type { Outcomes } from './outcomes.ts';
 
 export interface Attack {
-  /** Returns the last report. */
   outcomes(): Outcomes;
-  /** Processor time of the attackers themselves; null if unknown. */
   cpuMs(): number | null;
   /** Ends the attack. @returns the final outcomes @throws BENCH_LOAD_ENDED */
   end(): Promise<Outcomes>;

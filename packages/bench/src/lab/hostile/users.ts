@@ -18,7 +18,6 @@ export interface Users {
   stop(): Promise<void>;
 }
 
-/** Pause between two requests of a user. */
 const THINK_MS = 20;
 const RESPONSE_MS = 30_000;
 

@@ -29,9 +29,7 @@ export interface LiveFaults {
   active(): Promise<Instance>;
   /** Resolves once the relay has confirmed the present end of the WAL. */
   relayed(): Promise<void>;
-  /** Returns the bytes of WAL that the relay has not confirmed. */
   backlog(): Promise<number>;
-  /** Returns the reasons of all epochs. */
   epochs(): Promise<string[]>;
 }
 

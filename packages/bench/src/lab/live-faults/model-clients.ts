@@ -17,7 +17,6 @@ export interface Follower {
   readonly client: ModelClient;
 }
 
-/** Transactions of which a client saw a part. */
 export interface PartialTransactions {
   count: number;
   last: string;
@@ -25,7 +24,6 @@ export interface PartialTransactions {
 
 /** Long enough for a busy machine, short enough that some tokens expire. */
 const TOKEN_S = 30;
-/** The population is the same in every run. */
 const SEED = 7;
 
 /** @param urls each client connects to the next of them each time */

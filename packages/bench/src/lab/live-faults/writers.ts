@@ -1,4 +1,3 @@
-/** The writers of a live fault trial. */
 import { changeThings, random, TABLES, thingsTables, USERS, type User } from '@tidemark/testing/live-checker';
 import postgres from 'postgres';
 import { answered, pause } from '../../measuring/waiting.ts';
@@ -29,7 +28,6 @@ const BACKLOG_POLL_MS = 250;
 
 export interface Load {
   writing: boolean;
-  /** The relay's backlog is at its maximum. */
   waiting: boolean;
   written: number;
 }

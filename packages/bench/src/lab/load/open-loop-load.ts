@@ -3,7 +3,6 @@ import { Agent } from 'undici';
 import { closedLoop, openLoop } from '../../measuring/loops.ts';
 
 export interface OpenLoopResponse {
-  /** 0 if none came. */
   readonly status: number;
   readonly retryAfter: boolean;
   /** Since the request was due, so that a slow client hides nothing. */

@@ -10,7 +10,6 @@ import { equal, type Finding, none } from '../trial.ts';
 
 /** Longer than any time limit of the gateway. */
 const RESPONSE_MS = 15_000;
-/** Wait of a client after a refusal. */
 const REFUSED_PAUSE_MS = 10;
 /** Bounds the memory of a run: some minutes at thousands of requests a second. */
 const MAX_RESPONSES = 1_000_000;
@@ -27,7 +26,6 @@ export interface Response {
   readonly ms: number;
   /** 0 if the connection broke or no response came. */
   readonly status: number;
-  /** Code of the problem document. */
   readonly code?: string | undefined;
 }
 
@@ -118,7 +116,6 @@ export function startRecordedLoad(
 
 const isSuccess = (status: number) => status === 200 || status === 201;
 
-/** Every acknowledged row is in the database. */
 export async function nothingLost(primaryUrl: string, { acknowledged }: RecordedLoad): Promise<Finding> {
   const rows = await withClient(primaryUrl, (sql) => sql`select id from public.entries where id like 'entry-%'`);
   const stored = new Set(rows.map(({ id }) => String(id)));
@@ -144,7 +141,6 @@ export function statuses({ responses }: RecordedLoad): string {
   return [...counts].map(([status, count]) => `${status} × ${count}`).join(', ');
 }
 
-/** Returns successful responses a second between two times. */
 export function rate({ responses }: RecordedLoad, from: number, to: number): number {
   const successes = responses.filter(({ at, status }) => at >= from && at < to && isSuccess(status));
   return (successes.length / (to - from)) * 1_000;

@@ -53,7 +53,6 @@ export interface CachedGateways {
   startRelay(): Promise<void>;
   /** Returns a metric of both caches, summed. */
   cacheMetric(name: string): Promise<number>;
-  /** Resolves when both gateways serve from their caches. */
   serving(): Promise<void>;
   /** Pauses and resumes replay for random times up to these. */
   disturbReplay(maxPausedMs: number, maxRunningMs: number): Loop;
@@ -74,7 +73,6 @@ interface Row {
 class History {
   readonly #writes = new Map<string, { version: number; lsn: bigint }[]>();
   #reads: { place: string; version: number; lsn: bigint; what: string }[] = [];
-  /** Number of responses by source: cache, replica or primary. */
   readonly sources = new Map<string, number>();
 
   addWrite(place: string, version: number, lsn: bigint): void {

@@ -11,7 +11,6 @@ export interface SmallDisk {
   readonly path: string;
   /** Writes a file until no space is left. */
   fill(): Promise<void>;
-  /** Removes that file. */
   free(): Promise<void>;
 }
 

@@ -10,7 +10,6 @@ import { startGateway, stillRuns } from '../setup/gateway.ts';
 import { atLeast, atMost, type Finding, none, type Trial } from '../trial.ts';
 
 const PACE = { quick: { clients: 200, rounds: 4, calmMs: 150 }, full: { clients: 1_000, rounds: 40, calmMs: 500 } };
-/** Share of the backends that one round terminates. */
 const SHARE = 0.4;
 /** A group, and the group that waits behind it, each wait up to 5 s for a connection. */
 const DEADLINE_MS = 10_000;

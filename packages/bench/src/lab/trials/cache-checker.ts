@@ -9,7 +9,6 @@ import { atLeast, equal, type Finding, none, type Trial } from '../trial.ts';
 
 const CALM_MS = { quick: 1_500, full: 30_000 };
 const ROUNDS = { quick: 1, full: 3 };
-/** Duration of reads while the caches may serve nothing. */
 const FAULT_MS = { quick: 200, full: 3_000 };
 const READERS = 6;
 const WRITERS = 2;

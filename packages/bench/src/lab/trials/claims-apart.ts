@@ -7,7 +7,6 @@ import { atLeast, equal, type Finding, none, type Trial } from '../trial.ts';
 
 const READS = { quick: 800, full: 30_000 };
 const CLIENTS = 200;
-/** Reads between two terminations of all backends. */
 const TERMINATED_EVERY = 5_000;
 
 const MEDDLE = `create function public.meddle() returns void language plpgsql as $$

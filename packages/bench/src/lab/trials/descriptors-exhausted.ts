@@ -12,9 +12,7 @@ import { atLeast, type Finding, none, type Trial } from '../trial.ts';
 const DESCRIPTORS = 512;
 /** WebSockets through the gateway's proxy, each of which needs two descriptors. */
 const SOCKETS = { quick: 450, full: 1_000 };
-/** Plain connections to each service. */
 const CONNECTIONS = { quick: 600, full: 2_000 };
-/** Time without free descriptors, ms. */
 const EXHAUSTED_MS = { quick: 1_500, full: 20_000 };
 const WRITERS = 4;
 const RECOVERY_MS = 30_000;
@@ -78,7 +76,6 @@ export const descriptorsExhausted: Trial = {
   },
 };
 
-/** Opens live queries through the gateway. */
 function openSockets(gateway: ServerProcess, count: number) {
   const open = new Set<Socket>();
   const refusals: string[] = [];

@@ -13,7 +13,6 @@ import { atLeast, equal, type Finding, none, type Trial, type TrialContext } fro
 
 /** Two Postgres nodes with some segments of WAL, and NATS. */
 const DISK_MB = 420;
-/** Time for which the disk is full, ms. */
 const FULL_MS = { quick: 1_000, full: 60_000 };
 const WRITERS = 4;
 /** Postgres recovers, NATS restarts, and the relay resumes. */

@@ -8,7 +8,7 @@ import { liveFaultTrial } from '../live-faults/live-faults.ts';
 import { equal } from '../trial.ts';
 
 const run = promisify(execFile);
-/** Keeps owners and modes: the server runs as another user. */
+/** Keeps owners and modes, because the server runs as another user. */
 const copyFolder = (from: string, to: string) => run('cp', ['-a', from, to]);
 
 export const jetstreamRolledBack = liveFaultTrial({

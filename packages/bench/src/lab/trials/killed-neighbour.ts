@@ -59,7 +59,6 @@ export const killedNeighbour: Trial = {
   },
 };
 
-/** Repeats the test with `POST /api/v1/transaction`. */
 async function throughGateway(context: TrialContext, { primaryUrl, natsUrl }: Servers): Promise<Finding[]> {
   const gateway = await startGateway(context, { primaryUrl, natsUrl });
   const transact = async (round: number, names: readonly string[]) => {

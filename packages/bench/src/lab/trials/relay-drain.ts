@@ -6,7 +6,6 @@ import { atLeast, type Trial } from '../trial.ts';
 const ROWS = { quick: 2_000, full: 100_000 };
 /** A second; quick runs share the machine with other tests. */
 const MIN_RATE = { quick: { rows: 200, transactions: 100 }, full: { rows: 100_000, transactions: 20_000 } };
-/** Rows of one envelope. */
 const ENVELOPE_ROWS = 500;
 const SETUP = `
 create table public.readings (id bigint primary key, device int not null, value bigint not null, note text);

@@ -18,7 +18,6 @@ export interface Counted {
   /** Changes of the socket with the fewest, and of the one with the most. */
   readonly fewest: number;
   readonly most: number;
-  /** Time of the last change, ms since 1970 with fractions. */
   readonly lastAt: number;
   /** Sampled times from `at` in the row, which the database's clock sets, to the client. */
   readonly latenciesMs: readonly number[];
@@ -26,7 +25,6 @@ export interface Counted {
   readonly disorder: number;
   readonly others: number;
   readonly firstOther: string | null;
-  /** The last change as received. */
   readonly payload: string;
 }
 

@@ -2,7 +2,6 @@
 import type { Counted, CountingOrder, CountingReply } from './counting-messages.ts';
 import { openRawSocket } from './raw-socket.ts';
 
-/** One change in this many is sampled. */
 const SAMPLE_EVERY = 13;
 const MAX_SAMPLES = 20_000;
 const MAX_TEXT = 300;

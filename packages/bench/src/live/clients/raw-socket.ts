@@ -8,14 +8,10 @@ import { connect, type Socket } from 'node:net';
 export type Dialect = 'tidemark' | 'ws' | 'socket.io';
 
 export interface RawSocketOptions {
-  /** Address of the server. */
   url: string;
-  /** Default `tidemark`. */
   dialect?: Dialect;
-  /** Default `/live`. */
   path?: string;
   token?: string | undefined;
-  /** Text frame to send when the socket is open. */
   hello?: string | undefined;
   onReady(): void;
   /** `payload` is valid during the call. */

@@ -22,7 +22,6 @@ export interface ResumingClients {
   move(urls: readonly string[]): Promise<ResumingCounts>;
   /** Makes the first `count` clients stop reading, or read again. */
   stall(count: number, stalled: boolean): Promise<ResumingCounts>;
-  /** Starts recording latencies, of all clients but the first `besides`. */
   measure(besides: number): Promise<ResumingCounts>;
   count(): Promise<ResumingCounts>;
   samples(): Promise<ResumingSamples>;

@@ -10,22 +10,17 @@ export interface ResumingClient {
 export type ResumingOrder =
   /** Connects these clients to the first URL, evenly over `withinMs`; the reply comes when all follow, or after `ms`. */
   | { op: 'connect'; url: string; clients: readonly ResumingClient[]; withinMs: number; ms: number }
-  /** Clients that are cut off reconnect to these, in turn. */
   | { op: 'move'; urls: readonly string[] }
-  /** The first `count` clients stop reading, or read again. */
   | { op: 'stall'; count: number; stalled: boolean }
-  /** Starts recording latencies, of all clients but the first `besides`. */
   | { op: 'measure'; besides: number }
   | { op: 'count' }
   | { op: 'samples' };
 
 export interface ResumingCounts {
-  /** Clients that follow now. */
   readonly following: number;
   /** Clients that have received a change, and so have a position to resume from. */
   readonly placed: number;
   readonly cut: number;
-  /** Clients that followed again after they were cut off. */
   readonly resumed: number;
   readonly resynced: number;
   readonly lastResync: string | null;
