@@ -28,13 +28,20 @@ t.test('live enable', async (t) => {
     await run({ ...io, untilSignal: () => new Promise(() => {}) });
     return lines.join('\n');
   };
-  /** Identities of all relations, with their indexes, and what each publication has. */
+  /** Everything that enabling a table may change: identities, publications, event triggers, schemas, functions and rights. */
   const state = async () => {
     const identities = await sql`select relname, relreplident, (select indexrelid::regclass::text from pg_index
       where indrelid = c.oid and indisreplident) as index from pg_class c where relnamespace = 'public'::regnamespace order by 1`;
     const published = await sql`select p.pubname, pr.prrelid::regclass::text, pr.prattrs::text from pg_publication p
       left join pg_publication_rel pr on pr.prpubid = p.oid order by 1, 2`;
-    return JSON.stringify([identities, published]);
+    const [others] = await sql`select
+      (select json_agg(row(evtname, evtevent, evtenabled::text) order by evtname) from pg_event_trigger) as triggers,
+      (select json_agg(nspname order by nspname) from pg_namespace where nspname !~ '^pg_(temp|toast)') as schemas,
+      (select json_agg(oid::regprocedure::text order by 1) from pg_proc where oid >= 16384 and pronamespace <> 'tidemark'::regnamespace) as functions,
+      (select json_agg(row(pubname, puballtables, pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot) order by pubname) from pg_publication) as publications,
+      (select json_agg(row(relname, relacl::text, relowner, relrowsecurity) order by relname) from pg_class where relnamespace = 'public'::regnamespace) as relations,
+      (select count(*) from tidemark.live_identities) as kept`;
+    return JSON.stringify([identities, published, others]);
   };
   /** The relations whose updates or deletes Postgres refuses. */
   const refused = async () => {
@@ -59,7 +66,8 @@ t.test('live enable', async (t) => {
   const clean = async () => {
     await sql.unsafe(`drop schema public cascade; create schema public; grant usage on schema public to public;
       drop publication if exists other; drop publication if exists tidemark; drop extension if exists file_fdw cascade;
-      delete from tidemark.live_identities;
+      drop event trigger if exists tidemark_ddl; drop event trigger if exists tidemark_drop;
+      drop schema if exists tidemark_ddl cascade; delete from tidemark.live_identities;
       create publication tidemark for table tidemark.jobs with (publish_via_partition_root = true, publish_generated_columns = stored)`);
   };
 

@@ -91,10 +91,15 @@ async function enabling(
 export async function disableLive(options: LiveOptions, name: string): Promise<void> {
   await withPool(options.url, async (pool) => {
     await disableOne(pool, options, await requireTable(pool, options.publication, name));
+    if (options.dryRun) return;
+    const left = await publishedTables(pool, options.publication);
+    // What enabling the first table has installed goes with the last one.
+    if (left.every(({ schema }) => schema === 'tidemark'))
+      for (const line of await removeDdlTrigger(pool)) options.print(line);
   });
 }
 
-/** Removes every table from the publication. */
+/** Removes every table from the publication, Tidemark's own ones too. */
 export async function disableAllLive(options: LiveOptions): Promise<void> {
   await withPool(options.url, async (pool) => {
     const tables = await publishedTables(pool, options.publication);
