@@ -30,7 +30,11 @@ async function openStream(t: Test) {
   }
 
   return {
-    ...{ bus, stream, events, seen, consumers },
+    bus,
+    stream,
+    events,
+    seen,
+    consumers,
     change: (lsn: bigint, { epoch = 'e1', table = 'plain' } = {}) =>
       publish(bus.subjects.changes('public', table), envelopeId(epoch, lsnToHex(lsn), 1), epoch, lsn),
     heartbeat: (lsn: bigint) =>

@@ -1,6 +1,4 @@
-/**
- * The Fastify app that every service starts from: health, metrics, errors as problem+json, request timing.
- */
+/** Builds the Fastify app that every service starts from: health, metrics, errors as problem+json, request timing. */
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { PROBLEM_CONTENT_TYPE, TidemarkError, toProblem } from '@tidemark/contracts';
 import {
@@ -31,13 +29,13 @@ export interface BaseAppOptions {
   logger: Logger;
   health: Health;
   metrics: Metrics;
-  /** Who may see why an instance is not ready; absent: nobody, over HTTP. The reasons name hosts, ports and users. */
+  /** Decides who may see the reasons of /readyz, which name hosts, ports and users. Absent: nobody. */
   isOperator?: (request: FastifyRequest) => Promise<boolean>;
-  /** Who else may read /metrics, and how old it may be; default: operators alone, a second. */
+  /** Further readers of /metrics, and the maximum age of the page. Default: operators only, one second. */
   metricsPage?: { readonly METRICS_TOKEN: string; readonly METRICS_CACHE_MS: number };
-  /** Turns what a library throws into one of ours; undefined leaves it to the defaults here. */
+  /** Converts an error of a library to a TidemarkError. Undefined: the defaults of this file apply. */
   translateError?: (error: Error, request: FastifyRequest) => TidemarkError | undefined;
-  /** The budget that connections are held to; absent in tests without sockets. */
+  /** The budget of descriptors for connections; absent in tests without sockets. */
   descriptors?: Descriptors;
   observe?: (event: DescriptorEvent) => void;
   server?: Omit<FastifyServerOptions, 'logger' | 'loggerInstance'>;
@@ -51,9 +49,7 @@ interface HttpOptions {
 
 export function buildBaseApp(options: BaseAppOptions): BaseApp {
   const { logger, health, metrics, isOperator } = options;
-  const refused = metrics.counter('tidemark_http_unparsed_total', 'Requests that never became one, by answer', [
-    'status',
-  ]);
+  const refused = metrics.counter('tidemark_http_unparsed_total', 'Malformed HTTP requests, by status', ['status']);
   const maxHeaderBytes = (options.server as HttpOptions | undefined)?.http?.maxHeaderSize ?? DEFAULT_HEADER_BYTES;
   const answerError = (thrown: FastifyError, request: FastifyRequest, reply: FastifyReply) => {
     const error = asTidemarkError(thrown, request, options);
@@ -67,12 +63,12 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
   };
   const app: BaseApp = fastify({
     loggerInstance: logger as unknown as FastifyBaseLogger,
-    // A log line for each request costs more than the request; failures are logged by the error handler.
+    // A log line for each request costs more than the request; the error handler logs failures.
     logController: new LogController({ disableRequestLogging: true }),
-    // Nor is a logger made for each: what is logged of a request names it.
+    // A child logger for each request would cost too; log lines about a request contain its id.
     childLoggerFactory: (parent) => parent,
     clientErrorHandler: answerClientError(maxHeaderBytes, (status) => refused.inc({ status: String(status) })) as never,
-    // What the router refuses before there is a route: the same answer as from the error handler.
+    // Errors of the router before a route is found get the same response as errors of a handler.
     frameworkErrors: (error, request, reply) => answerError(error, request, reply as unknown as FastifyReply),
     ...(options.server as object),
     http: { ...(options.server as HttpOptions | undefined)?.http, ServerResponse: OneWriteResponse },
@@ -86,7 +82,7 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
   answerUpgrades(app, connections, (socket) => budget?.refuses(socket));
 
   app.get('/livez', { logLevel: 'silent' }, async () => ({ status: 'ok' }));
-  // The checks may take a second each; those who ask meanwhile wait for the same ones.
+  // The checks may take a second; concurrent requests share one run.
   const checked = sharedResult(() => Promise.all([health.problems(), health.warnings()]), 0);
   app.get('/readyz', { logLevel: 'silent' }, async (request, reply) => {
     const [problems, warnings] = await checked();
@@ -100,7 +96,9 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
       ...(warnings.length ? { warnings: shown(warnings) } : {}),
       ...(mayKnow
         ? {}
-        : { hint: 'The reasons are in the health of the performance API, for a token with the role ops.' }),
+        : {
+            hint: 'The reasons are in GET /api/v1/performance/health of the metrics service, for a token with the role ops.',
+          }),
     });
   });
   const { METRICS_TOKEN: token = '', METRICS_CACHE_MS: cacheMs = DEFAULT_METRICS_CACHE_MS } = options.metricsPage ?? {};
@@ -117,9 +115,9 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
   return app;
 }
 
-/** An answer "try again" is not a fault: thousands a second of them must not become the load, or fill the disk. */
+/** "Try again" responses are no failures. There may be thousands a second, which must not fill the log. */
 const UNAVAILABLE_LOG_MS = 1_000;
-/** When a refusal with a code was last logged; as many as there are codes. */
+/** The time of the last log line for each code; bounded by the number of codes. */
 const unavailableLoggedAt = new Map<string, number>();
 
 function logUnavailable(request: FastifyRequest, { code, message, details }: TidemarkError): void {

@@ -1,12 +1,12 @@
 /**
- * Requests that never become one: Node's parser gives up on them, or they do not come in time. Answered as problem+json on
- * the bare socket, which is then closed, as where the next request begins is unknown (RFC 9112 §9.3).
+ * Responses to data that never becomes a request: Node's parser rejects it, or it does not arrive in time. The response is
+ * problem+json on the bare socket, which is then closed, since the start of the next request is unknown (RFC 9112 §9.3).
  */
 import type { Socket } from 'node:net';
 import { PROBLEM_CONTENT_TYPE, type TidemarkError, toProblem } from '@tidemark/contracts';
 import { httpErrors } from './errors.ts';
 
-/** Node's default for `http.createServer`, said aloud. */
+/** Node's default for `http.createServer`. */
 export const DEFAULT_HEADER_BYTES = 16 * 1024;
 
 const REASONS: Readonly<Record<number, string>> = {
@@ -21,7 +21,7 @@ const REASONS: Readonly<Record<number, string>> = {
   504: 'Gateway Timeout',
 };
 
-/** The whole answer as bytes to be: for a socket without a response object. */
+/** Returns a complete response as text, for a socket without a response object. */
 export function rawAnswer(error: TidemarkError): string {
   const body = JSON.stringify(toProblem(error));
   const retry = error.retryAfter === undefined ? '' : `retry-after: ${Math.ceil(error.retryAfter)}\r\n`;
@@ -32,13 +32,13 @@ export function rawAnswer(error: TidemarkError): string {
 }
 
 type ClientError = Error & { code?: string; rawPacket?: Buffer; reason?: string };
-/** Node keeps the response that is being written to a socket here; it has no other way to ask. */
+/** Node keeps the response that is being written to a socket under this key, and has no public API for it. */
 type AnsweringSocket = Socket & { _httpMessage?: { headersSent: boolean } | null };
 
-/** For fastify's `clientErrorHandler`. `maxHeaderSize` in bytes, as the server was made with. */
+/** Handler for fastify's `clientErrorHandler`. @param maxHeaderSize in bytes, as given to the server */
 export function answerClientError(maxHeaderSize: number, onRefused?: (status: number) => void) {
   return (error: ClientError, socket: Socket): void => {
-    // Gone, or half an answer is on the way: anything more would be taken for a part of it.
+    // The socket is closed, or a response is partly written: further bytes would become part of it.
     if (error.code === 'ECONNRESET' || !socket.writable || (socket as AnsweringSocket)._httpMessage?.headersSent) {
       socket.destroy(error);
       return;
@@ -49,12 +49,12 @@ export function answerClientError(maxHeaderSize: number, onRefused?: (status: nu
   };
 }
 
-/** Answers and closes a socket that no response object belongs to. */
+/** Responds on a socket without a response object, and closes it. */
 export function answerOnSocket(socket: Socket, error: TidemarkError): void {
-  // The client may have gone; nothing is left to do for it then.
+  // The client may have disconnected; there is nothing to do then.
   socket.on('error', () => socket.destroy());
   socket.end(rawAnswer(error));
-  // What still comes is thrown away, and a client that goes on sending does not hold the socket open.
+  // Discards further data, and destroys the socket even if the client keeps sending.
   socket.resume();
   socket.once('finish', () => socket.destroy());
 }
@@ -72,7 +72,10 @@ function refusalOf(error: ClientError, bytes: number): TidemarkError {
   }
 }
 
-/** The limit was passed within the request line. A URL that came in several packets is taken for headers: the remedy is the same. */
+/**
+ * Whether the limit was exceeded within the request line. A URL that arrived in several packets counts as headers; the hint
+ * is the same.
+ */
 function isOneLine(packet: Buffer | undefined): boolean {
   return packet !== undefined && !packet.includes(0x0a) && /^[A-Z]{3,7} \S/.test(packet.toString('latin1', 0, 16));
 }

@@ -1,13 +1,10 @@
-/**
- * Configuration comes from the environment alone, is validated once, and is then frozen.
- */
 import envSchema from 'env-schema';
 import { type Static, type TObject, type TProperties, Type } from 'typebox';
 import { busConfig } from './bus-settings.ts';
 import { configErrors } from './errors.ts';
 import { redact } from './redact.ts';
 
-/** What every service has. Spread it into the service's own schema. */
+/** Settings of every service, to spread into the service's own schema. */
 export const baseConfig = {
   HOST: Type.String({ default: '127.0.0.1', description: 'address to listen on' }),
   LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { default: 'info' }),
@@ -39,9 +36,9 @@ export const baseConfig = {
 } satisfies TProperties;
 
 /**
- * Reads `env` by `schema`.
- * @param aliases other names of settings, each with the setting’s own
- * @throws CONFIG_INVALID, which lists every problem at once, each with the variable, the value and what is expected
+ * Reads the configuration from the environment by `schema`, and freezes it.
+ * @param aliases other names of settings, each with the setting's own name
+ * @throws CONFIG_INVALID, which lists every problem with the variable, its value and the expected value
  */
 export function loadConfig<T extends TObject>(
   schema: T,
@@ -60,7 +57,7 @@ export function loadConfig<T extends TObject>(
   }
 }
 
-/** Adds to `known` what aliases say. @returns where two names of one setting say different things */
+/** Copies the values of aliases to `known`. @returns a problem for each setting whose two names have different values */
 function resolveAliases(
   known: Record<string, string>,
   env: Readonly<Record<string, string>>,
@@ -114,10 +111,10 @@ function describe(schema: TObject, name: string): string {
   return description ? ` (${description})` : '';
 }
 
-/** Values appear in messages, secrets do not. */
+/** Messages contain values but no secrets. */
 function shown(name: string, value: string): string {
   if (/SECRET|PASSWORD|TOKEN|KEY|HEADERS/.test(name)) return '***';
-  // All up to the last @ of an address: a password that is not percent-encoded may hold any character, and a name may be a token.
+  // Hides everything up to the last @: an unencoded password may contain any character, and a user name may be a token.
   const hidden = value.replace(
     /[^\s,]*@/g,
     (userinfo) => `${/^[a-z][a-z0-9+.-]*:\/\//i.exec(userinfo)?.[0] ?? ''}***@`,
@@ -125,7 +122,7 @@ function shown(name: string, value: string): string {
   return redact(hidden).slice(0, 200);
 }
 
-/** The parts of a list that is separated by commas, without blanks and empty parts. */
+/** Splits a comma-separated list, without blanks and empty parts. */
 export function commaSeparated(value: string): string[] {
   return value
     .split(',')

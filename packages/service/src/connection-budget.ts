@@ -1,7 +1,7 @@
 /**
- * Holds a server's connections to the budget of descriptors. Each takes one; a route with `config: { descriptors: true }`
- * (a proxied request, a file that is read) takes another while it is answered. A newcomer past the budget is told 503 and
- * closed; probes are answered on it. A few newcomers are held at a time, and a silent one gives way to the next.
+ * Limits a server's connections to the budget of descriptors. A connection takes one; a route with `config: { descriptors:
+ * true }` (a proxied request, a file) takes another while it is answered. A connection past the budget gets 503 and is
+ * closed, but probes are answered on it. A few such connections are open at a time; a silent one is closed for the next.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
@@ -11,11 +11,11 @@ import { type DescriptorEvent, type Descriptors, MAX_NEWCOMERS } from './descrip
 import { httpErrors } from './errors.ts';
 import type { Metrics } from './metrics.ts';
 
-/** Time in which a newcomer past the budget must send its request, ms. */
+/** Time in which a connection past the budget must send its request, ms. */
 const NEWCOMER_MS = 2_000;
-/** Idle connections give way to newcomers, looked for once in this time, ms. */
+/** Interval of closing idle connections in favour of new ones, ms. */
 const MAKE_ROOM_MS = 1_000;
-/** A full budget is reported once in this time, ms. */
+/** Interval between two reports of a full budget, ms. */
 const REPORT_MS = 10_000;
 const PROBES = new Set(['/livez', '/readyz']);
 
@@ -26,14 +26,14 @@ export interface ConnectionBudgetOptions {
 }
 
 export interface ConnectionBudget {
-  /** Why a WebSocket may not stay on this connection; undefined: it may. */
+  /** Returns why a WebSocket may not stay on this connection; undefined if it may. */
   refuses(socket: Socket): TidemarkError | undefined;
 }
 
 export function limitConnections(app: BaseApp, options: ConnectionBudgetOptions): ConnectionBudget {
   const { descriptors, observe } = options;
   const { server } = app;
-  /** Connections past the budget, the oldest first. */
+  /** Connections past the budget, oldest first. */
   const newcomers = new Set<Socket>();
   const refused = options.metrics.counter(
     'tidemark_descriptors_refused_total',
@@ -75,7 +75,7 @@ export function limitConnections(app: BaseApp, options: ConnectionBudgetOptions)
     if (descriptors.take()) socket.once('close', descriptors.release);
     else holdNewcomer(socket);
   });
-  // Without a listener, a failed accept ends the process. The listener stays open and accepts again by itself.
+  // Without this listener a failed accept ends the process. The server accepts again by itself.
   server.on('error', (error: NodeJS.ErrnoException) => {
     if (error.syscall !== 'accept') return;
     makeRoom();

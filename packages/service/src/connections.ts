@@ -1,34 +1,35 @@
 /**
- * The connections of a server: how many requests are being answered, and an end that does not wait for those who say nothing.
+ * The connections of a server: the number of requests in flight, and a close that does not wait for idle clients.
  *
- *   silent ──request──► answering(n) ──answers──► silent
- *      │                     └──event stream──► streaming(n) ──end──► silent
- *      └──WebSocket──► upgraded, until it closes
+ *    silent ──request──► answering(n) ──responses──► silent
+ *       │                     └──event stream──► streaming(n) ──end──► silent
+ *       └──WebSocket──► upgraded, until it closes
  *
- * Event streams and upgraded connections last for hours and cost little: they are no requests in flight, so that
+ * Event streams and upgraded connections last for hours and cost little. They are not requests in flight, so that
  * REQUESTS_MAX does not refuse requests because viewers are connected.
  *
- * Closing ends each connection once it is silent. Node's own `closeIdleConnections` passes over those that never sent
- * anything (it takes them for slow senders), and those whose last answer came after it; a browser keeps both for a minute.
+ * Closing ends each connection as soon as it is silent. Node's `closeIdleConnections` skips connections that never sent
+ * anything (it counts them as slow senders), and those whose last response ended after the call; a browser keeps both for a
+ * minute.
  */
 import type { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import type { BaseApp } from './base-app-type.ts';
 
 export interface Connections {
-  /** A request's head is there. */
+  /** Called when the head of a request has arrived. */
   began(request: IncomingMessage): void;
-  /** Its answer has been handed to the system. */
+  /** Called when the response has been handed to the system. */
   ended(request: IncomingMessage): void;
-  /** The answer that has begun is an event stream. Call it once for a request, before `ended`. */
+  /** Called when the response is an event stream: once for a request, before `ended`. */
   streaming(request: IncomingMessage): void;
-  /** The connection has left HTTP. */
+  /** Called when the connection has left HTTP. */
   upgraded(socket: Socket): void;
   inFlight(): number;
   streams(): number;
   upgradedOpen(): number;
   open(): number;
-  /** Connections are being ended: nothing new is begun on them. */
+  /** Whether connections are being closed: no new work starts on them. */
   closing(): boolean;
 }
 
@@ -36,13 +37,13 @@ const ANSWERING = Symbol('answering');
 const STREAMING = Symbol('streaming');
 
 interface Tracked extends Socket {
-  /** Requests that are being answered, event streams included. */
+  /** Requests being answered, including event streams. */
   [ANSWERING]?: number;
   [STREAMING]?: number;
 }
 
 export function trackConnections(app: BaseApp): Connections {
-  /** As many as the server accepts. */
+  /** Limit of connections of the server. */
   const sockets = new Set<Tracked>();
   let inFlight = 0;
   let streams = 0;
@@ -55,7 +56,7 @@ export function trackConnections(app: BaseApp): Connections {
     sockets.add(socket);
     socket.once('close', () => {
       sockets.delete(socket);
-      // Answers that were cut off.
+      // Responses that were cut off.
       inFlight -= (socket[ANSWERING] ?? 0) - (socket[STREAMING] ?? 0);
       streams -= socket[STREAMING] ?? 0;
       socket[ANSWERING] = 0;
@@ -74,9 +75,9 @@ export function trackConnections(app: BaseApp): Connections {
     began({ socket }) {
       const tracked = socket as Tracked;
       if (tracked[ANSWERING] === undefined) {
-        // An injected request has no connection, so nobody would tell of its abort.
+        // An injected request has no connection, so nothing would report its abort.
         if (!(socket instanceof Socket)) return;
-        // Of the second server that fastify opens where `localhost` has two addresses.
+        // Fastify opens a second server where `localhost` has two addresses.
         track(tracked);
       }
       tracked[ANSWERING] = (tracked[ANSWERING] ?? 0) + 1;
@@ -86,7 +87,7 @@ export function trackConnections(app: BaseApp): Connections {
       const tracked = socket as Tracked;
       if (!tracked[ANSWERING]) return;
       tracked[ANSWERING] -= 1;
-      // A connection answers one request after another, so what ends first is the stream.
+      // A connection answers one request after another, so the stream ends first.
       if (tracked[STREAMING]) {
         tracked[STREAMING] -= 1;
         streams -= 1;

@@ -1,4 +1,4 @@
-/** The settings of the pools, the same in every service that has them, and what they are to `openDatabase`. */
+/** Settings of the database pools, the same in every service, and their conversion to options of `openDatabase`. */
 import type { DatabaseOptions, PoolOptions } from '@tidemark/db';
 import { type Static, type TProperties, Type } from 'typebox';
 import { commaSeparated } from './config.ts';
@@ -69,7 +69,7 @@ export const databaseConfig = {
   }),
 } satisfies TProperties;
 
-/** Other names of settings, as known from other servers. A setting and its alias must not differ. */
+/** Aliases of settings, as other servers name them. A setting and its alias must not differ. */
 export const databaseAliases = {
   DB_READ_REPLICA_POOL_SIZE: 'DB_READ_POOL_MAX',
   DB_WEBAPP_POOL_SIZE: 'DB_WRITE_POOL_MAX',
@@ -82,12 +82,12 @@ export const databaseAliases = {
 
 type Settings = { readonly [K in keyof typeof databaseConfig]: Static<(typeof databaseConfig)[K]> };
 type ReplicaSetting = 'DB_READ_POOL_MAX' | 'DB_READ_POOL_MIN' | 'DB_READ_REPLICA_HOST';
-/** A service that reads from no replica leaves the settings of replicas out. */
+/** The settings of a service that does not read from replicas. */
 type DatabaseConfig = Omit<Settings, ReplicaSetting> &
   Partial<Pick<Settings, ReplicaSetting>> & { readonly DATABASE_URL: string; readonly DATABASE_REPLICA_URLS?: string };
 type PoolKind = keyof NonNullable<DatabaseOptions['pools']>;
 
-/** What the settings say of the database. A service adds its own options, also to the pools. */
+/** Converts the settings to options of `openDatabase`; a service adds its own. */
 export function databaseOptions(config: DatabaseConfig): Pick<
   DatabaseOptions,
   'primaryUrl' | 'slowMs' | 'statementHistory' | 'recordStatements'
@@ -123,7 +123,7 @@ export function databaseOptions(config: DatabaseConfig): Pick<
 function replicaOfHost({ DATABASE_URL, DB_READ_REPLICA_HOST: host = '' }: DatabaseConfig): string[] {
   if (host === '') return [];
   const url = new URL(DATABASE_URL);
-  // `host` leaves the port as it is where it names none.
+  // `host` keeps the port if the value names none.
   url.host = host;
   return [url.href];
 }

@@ -1,7 +1,7 @@
 /**
- * The budget of file descriptors. Clients get what the process's own limit leaves after a reserve for Postgres, NATS, files
- * and probes; a connection past it is answered with 503. Without a budget, the connection that takes the last descriptor
- * breaks everything else that needs one.
+ * The budget of file descriptors. Clients may use the process's limit minus a reserve for Postgres, NATS, files and probes;
+ * a connection past the budget gets 503. Without a budget, the connection that takes the last descriptor breaks everything
+ * else that needs one.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Metrics } from './metrics.ts';
@@ -14,32 +14,32 @@ export type DescriptorEvent =
 export interface Descriptors {
   /** Open files that the system allows this process. */
   readonly limit: number;
-  /** How many of them clients may hold together. */
+  /** The number of them that clients may use together. */
   readonly forClients: number;
   readonly taken: number;
-  /** Takes one for a client. False, with nothing taken, when there is none left. */
+  /** Takes a descriptor for a client. Returns false, without taking one, when none is left. */
   take(): boolean;
   release(): void;
 }
 
 export interface DescriptorOptions {
-  /** Most descriptors that the service itself opens beside its listener: connections to Postgres, uploads, threads. */
+  /** Maximum number of descriptors that the service opens besides its listener: connections to Postgres, uploads, threads. */
   own: number;
-  /** What the settings would let clients hold; a lower limit of the process is reported. */
+  /** The descriptors that the settings would allow clients; a lower limit of the process is reported. */
   wanted: number;
   metrics: Metrics;
   observe: (event: DescriptorEvent) => void;
-  /** The process's own, unless a test sets another. */
+  /** The limit of the process; tests set another. */
   limit?: number;
 }
 
-/** NATS, the event loop, name lookups, loading of modules. */
+/** Reserve for NATS, the event loop, name lookups, and loading modules. */
 const MISCELLANEOUS = 32;
-/** Connections past the budget that are held for a moment, to be told so, and for probes. */
+/** Connections past the budget that are open for a moment, for a 503 or a probe. */
 export const MAX_NEWCOMERS = 32;
-/** With a very low limit the reserve takes at most this share; clients still get something. */
+/** Largest share of the reserve when the limit is very low; clients get the rest. */
 const MAX_RESERVE_SHARE = 0.75;
-/** The limit where the system does not tell it (Windows): no bound of our own. */
+/** The limit where the system does not report one (Windows). */
 const UNKNOWN_LIMIT = 1_000_000;
 
 export function openDescriptors(options: DescriptorOptions): Descriptors {
@@ -51,10 +51,10 @@ export function openDescriptors(options: DescriptorOptions): Descriptors {
   metrics.gauge('tidemark_descriptors_limit', 'Open files that the system allows this process', [], (gauge) =>
     gauge.set(limit),
   );
-  metrics.gauge('tidemark_descriptors_for_clients', 'How many of them clients may hold', [], (gauge) =>
+  metrics.gauge('tidemark_descriptors_for_clients', 'Descriptors that clients may use together', [], (gauge) =>
     gauge.set(forClients),
   );
-  metrics.gauge('tidemark_descriptors_taken', 'How many of them clients hold', [], (gauge) => gauge.set(taken));
+  metrics.gauge('tidemark_descriptors_taken', 'Descriptors that clients use', [], (gauge) => gauge.set(taken));
   if (forClients < wanted) {
     const hint = `Raise ulimit -n (LimitNOFILE, nofile) to ${wanted + wantedReserve}, or lower the settings.`;
     observe({ type: 'descriptors.low', limit, forClients, wanted, hint });
@@ -76,7 +76,7 @@ export function openDescriptors(options: DescriptorOptions): Descriptors {
   };
 }
 
-/** The soft limit, which Node has raised to the hard one at its start. */
+/** The soft limit, which Node raises to the hard limit when it starts. */
 function readLimit(): number {
   try {
     const limits = readFileSync('/proc/self/limits', 'latin1');
@@ -91,7 +91,7 @@ interface ReportedLimits {
   userLimits?: { open_files?: { soft?: number | string } };
 }
 
-/** Without /proc (macOS): Node's own report has it. */
+/** Without /proc (macOS), Node's report contains the limit. */
 function readReportedLimit(): number {
   const report = process.report?.getReport() as unknown as ReportedLimits | undefined;
   const soft = report?.userLimits?.open_files?.soft;

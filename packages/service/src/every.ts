@@ -1,25 +1,31 @@
-/** Repeats a task. A task that throws or rejects is reported, and the next run comes all the same: no timer ends a process. */
+/**
+ * Repeats a task. An exception or rejection of the task is reported and the next run starts in time, so no timer ends the
+ * process.
+ */
 export type TaskFailed = { type: 'task.failed'; task: string; error: Error };
 
 export interface Repeating {
-  /** No run starts after this; one that is under way goes on. */
+  /** Starts no further run; a run in progress continues. */
   stop(): void;
-  /** Runs it at once, unless it is running. */
+  /** Runs the task now, unless it is running. */
   now(): void;
 }
 
 export interface RepeatingOptions {
-  /** False where the timer must not keep the process alive. Default true. */
+  /** False: the timer does not keep the process alive. Default true. */
   keepsAlive?: boolean;
 }
 
-/** The same failure of a task is reported once in this time, ms: a task of each second would fill the log. */
+/**
+ * The same failure of a task is reported at most once in this time, ms, so that a task of every second does not fill the
+ * log.
+ */
 const REPORT_AGAIN_MS = 60_000;
 
 /**
- * Runs `task` each `ms` milliseconds. A promise that it returns is awaited before the next run; runs that fall due meanwhile
- * are skipped, so a slow task cannot pile up.
- * @param name says in the log which task failed
+ * Runs `task` every `ms` milliseconds. A returned promise is awaited; runs that fall due meanwhile are skipped, so a slow
+ * task does not pile up.
+ * @param name the task's name in the log
  */
 export function every(
   name: string,
@@ -41,7 +47,7 @@ export function every(
     try {
       observe({ type: 'task.failed', task: name, error });
     } catch {
-      // Without a reader that works there is nobody left to tell.
+      // The observer itself failed, so there is no place to report it.
     }
   }
 

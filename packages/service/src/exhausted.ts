@@ -1,6 +1,6 @@
-/** Errors that say that a resource of the system is used up: they pass, and the state of the process is sound. */
+/** Recognises errors that mean an exhausted resource of the system. They pass, and the state of the process stays valid. */
 
-/** Descriptors of the process and of the system, space and quota on the disk, buffers of the kernel. */
+/** Descriptors of the process and of the system, disk space and quota, kernel buffers. */
 const CODES = new Set(['EMFILE', 'ENFILE', 'ENOSPC', 'EDQUOT', 'ENOBUFS']);
 
 export function isExhausted(error: unknown): error is NodeJS.ErrnoException {

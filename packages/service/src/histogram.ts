@@ -1,10 +1,10 @@
 /**
- * How often something took how long, in Prometheus's form. Counted into an array of numbers, which becomes Prometheus's lines when
- * the page is read: prom-client's own `observe` costs 0.6 µs, as much as finding a route.
+ * Latency histograms for Prometheus. They count into an array of numbers, which becomes lines when the page is read, because
+ * prom-client's `observe` takes 0.6 µs, as much as finding a route.
  */
-import type { Registry } from 'prom-client';
+import { Histogram as PrometheusHistogram, type Registry } from 'prom-client';
 
-/** Seconds: from a cache hit to a request that ran into its deadline. */
+/** Bounds in seconds, from a cache hit to a request that exceeds its deadline. */
 const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 interface Line {
@@ -14,7 +14,7 @@ interface Line {
 }
 
 export class Histogram {
-  /** Up to each bound of LATENCY_BUCKETS but not the one before, then those over all. */
+  /** Counts up to each bound of LATENCY_BUCKETS and above the previous one; the last counts those above all bounds. */
   readonly #counts = new Float64Array(LATENCY_BUCKETS.length + 1);
   #sum = 0;
 
@@ -25,7 +25,7 @@ export class Histogram {
     this.#sum += seconds;
   }
 
-  /** Cumulative counts, their sum and their number. */
+  /** Returns the cumulative counts, the sum and the number of observations as lines. */
   lines(name: string, labels: Record<string, string>): Line[] {
     const lines: Line[] = [];
     let total = 0;
@@ -40,13 +40,17 @@ export class Histogram {
   }
 }
 
-/** `lines` is asked when the page is read. */
-export function showHistograms(registry: Registry, name: string, help: string, lines: () => Line[]): void {
-  // What the registry needs of a metric.
-  const shown = {
-    name,
-    help,
-    get: async () => ({ name, help, type: 'histogram', values: lines(), aggregator: 'sum' }),
-  };
-  registry.registerMetric(shown as unknown as Parameters<typeof registry.registerMetric>[0]);
+/** Registers a histogram whose lines are computed when the page is read. */
+export class ComputedHistogram extends PrometheusHistogram {
+  readonly #metric: () => object;
+
+  constructor(registry: Registry, name: string, help: string, lines: () => Line[]) {
+    super({ name, help, registers: [registry] });
+    this.#metric = () => ({ name, help, type: 'histogram', values: lines(), aggregator: 'sum' });
+  }
+
+  /** The registry and `get()` read a histogram through this method, which prom-client's types do not declare. */
+  async getForPromString() {
+    return this.#metric();
+  }
 }

@@ -1,25 +1,25 @@
 /**
- * Times each request, for Prometheus and for telemetry, under the route's template (never the URL, which is unbounded).
- * Streams (Server-Sent Events) are counted apart: how long somebody listens is no latency.
+ * Measures each request for Prometheus and for telemetry, under the route's template, since URLs are unbounded. Streams
+ * (Server-Sent Events) are counted separately: their duration is no latency.
  */
 import type { HttpStats } from '@tidemark/contracts';
 import { SlidingSketch } from '@tidemark/db';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { BaseApp } from './base-app-type.ts';
 import { type Connections, trackConnections } from './connections.ts';
-import { Histogram, showHistograms } from './histogram.ts';
+import { ComputedHistogram, Histogram } from './histogram.ts';
 import type { Metrics } from './metrics.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The answer is a stream that goes on until somebody leaves; known without it where the type is text/event-stream. */
+    /** The response is a stream that lasts until the client leaves; implied by the type text/event-stream. */
     endless?: boolean;
-    /** Answering takes a descriptor beside the connection's own (connection-budget.ts). */
+    /** Answering takes a descriptor besides the connection's own (connection-budget.ts). */
     descriptors?: boolean;
   }
 }
 
-/** Counts an answer of one method and route. `ms` from the request's head to the end of the answer. */
+/** Counts a response of one method and route. @param ms from the request's head to the end of the response */
 export type RecordAnswer = (status: number, ms: number) => void;
 
 interface RouteTiming {
@@ -29,7 +29,7 @@ interface RouteTiming {
   errorsTotal: number;
   streamsTotal: number;
   readonly latencies: SlidingSketch;
-  /** By the first digit of the status. */
+  /** Counts by the first digit of the status. */
   readonly classes: (Histogram | undefined)[];
 }
 
@@ -39,9 +39,9 @@ interface Timings {
   readonly routes: Map<string, RouteTiming>;
 }
 
-/** Probes and dashboards are not what users wait for. */
+/** Probes and dashboards are no requests of users. */
 const UNCOUNTED = new Set(['/livez', '/readyz', '/metrics']);
-/** More templates than an app registers; what is over it is counted under one name. */
+/** More templates than an app registers; further ones share one name. */
 const MAX_ROUTES = 50;
 const OTHER = '(other)';
 const UNKNOWN = '(none)';
@@ -61,7 +61,7 @@ export function createHttpTimings(app: BaseApp, metrics: Metrics): Connections {
   metrics.gauge('tidemark_http_streams_open', 'Event streams being sent', [], (gauge) =>
     gauge.set(connections.streams()),
   );
-  metrics.gauge('tidemark_http_upgraded_open', 'Connections that have become WebSockets', [], (gauge) =>
+  metrics.gauge('tidemark_http_upgraded_open', 'Open WebSocket connections', [], (gauge) =>
     gauge.set(connections.upgradedOpen()),
   );
   metrics.gauge('tidemark_http_connections', 'Open connections', [], (gauge) => gauge.set(connections.open()));
@@ -72,7 +72,7 @@ export function createHttpTimings(app: BaseApp, metrics: Metrics): Connections {
     connections.began(request.raw);
     done();
   });
-  // One hook for each route, which knows its counts: looking them up by the template costs more than counting.
+  // Each route has its own hook that knows its counts; looking them up by template costs more than counting.
   const ours = new WeakSet<object>();
   app.addHook('onRoute', (route) => {
     const endless = route.config?.endless === true;
@@ -89,7 +89,7 @@ export function createHttpTimings(app: BaseApp, metrics: Metrics): Connections {
     };
     ours.add(hook);
     if (endless) {
-      // It mostly ends because somebody leaves, and then there is no `onResponse`.
+      // A stream mostly ends because the client leaves, and then there is no `onResponse`.
       const begin: OnResponse = (request, reply, done) => {
         connections.streaming(request.raw);
         reply.raw.once('close', () => countStream(timings, request.method, route.url));
@@ -97,14 +97,14 @@ export function createHttpTimings(app: BaseApp, metrics: Metrics): Connections {
       };
       route.onRequest = [begin, ...[route.onRequest ?? []].flat()] as NonNullable<typeof route.onRequest>;
     }
-    // A HEAD route is made of its GET route, hooks and all.
+    // A HEAD route copies its GET route, including hooks.
     const others = [route.onResponse ?? []].flat().filter((other) => !ours.has(other));
     route.onResponse = [hook, ...others] as NonNullable<typeof route.onResponse>;
   });
   return connections;
 }
 
-/** For a request that no route answers. */
+/** Counts requests that no route answers. */
 export function recordUnrouted(app: BaseApp, request: FastifyRequest, reply: FastifyReply): void {
   const timings = timingsOf.get(app.server);
   if (!timings) return;
@@ -115,18 +115,18 @@ export function recordUnrouted(app: BaseApp, request: FastifyRequest, reply: Fas
   });
 }
 
-/** For answers that are sent without fastify: counted as its own are. */
+/** Counts responses that are sent without fastify like fastify's own. */
 export function answerRecorder(app: BaseApp, method: string, url: string): RecordAnswer {
   const timings = timingsOf.get(app.server);
   return timings ? recorderOf(timings, method, url) : () => {};
 }
 
-/** How many requests are being answered, for who asks with each of them. */
+/** Requests in flight, for callers that need the number with each request. */
 export function inFlightOf(app: BaseApp): () => number {
   return timingsOf.get(app.server)?.connections.inFlight ?? (() => 0);
 }
 
-/** For telemetry. */
+/** Statistics for telemetry. */
 export function httpStats(app: BaseApp | FastifyInstance): HttpStats {
   const timings = timingsOf.get(app.server);
   if (!timings) return { requestsTotal: 0, inFlight: 0, errorsTotal: 0, p50Ms: 0, p95Ms: 0, p99Ms: 0, routes: [] };
@@ -138,7 +138,9 @@ export function httpStats(app: BaseApp | FastifyInstance): HttpStats {
     ...percentiles(timings.all),
     inFlight: timings.connections.inFlight(),
     routes: routes.slice(0, MAX_ROUTES).map(({ method, url, requestsTotal, errorsTotal, latencies }) => ({
-      ...{ route: `${method} ${url}`, requestsTotal, errorsTotal },
+      route: `${method} ${url}`,
+      requestsTotal,
+      errorsTotal,
       ...percentiles(latencies),
     })),
   };
@@ -155,14 +157,19 @@ function isEventStream(reply: FastifyReply): boolean {
   return typeof type === 'string' && type.startsWith(EVENT_STREAM);
 }
 
-/** Where it is counted, made when the first answer comes: an app has more routes than are ever asked for. */
+/** Created with the first response: an app has more routes than are ever used. */
 function timingOf({ routes }: Timings, method: string, url: string): RouteTiming {
   const key = `${method} ${url}`;
   const known = routes.get(key);
   if (known) return known;
   if (routes.size >= MAX_ROUTES - 1 && url !== OTHER) return timingOf({ routes } as Timings, '*', OTHER);
   const timing: RouteTiming = {
-    ...{ method, url, requestsTotal: 0, errorsTotal: 0, streamsTotal: 0, latencies: new SlidingSketch() },
+    method,
+    url,
+    requestsTotal: 0,
+    errorsTotal: 0,
+    streamsTotal: 0,
+    latencies: new SlidingSketch(),
     classes: [],
   };
   routes.set(key, timing);
@@ -202,7 +209,7 @@ function showStreams(metrics: Metrics, routes: ReadonlyMap<string, RouteTiming>)
 
 function showSeconds(metrics: Metrics, routes: ReadonlyMap<string, RouteTiming>): void {
   const name = 'tidemark_http_request_seconds';
-  showHistograms(metrics.registry, name, 'Time from request to answer', () =>
+  new ComputedHistogram(metrics.registry, name, 'Time from request to response', () =>
     [...routes.values()].flatMap(({ method, url, classes }) =>
       classes.flatMap((seconds, digit) => seconds?.lines(name, { method, route: url, status: `${digit}xx` }) ?? []),
     ),

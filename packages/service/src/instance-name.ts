@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 
-/** Keeps `<service>-<host>-<random>` within the 64 characters of INSTANCE. The end of a host's name is what tells hosts apart. */
+/** Keeps `<service>-<host>-<random>` within the 64 characters of INSTANCE. The end of a host's name distinguishes hosts. */
 const MAX_HOST = 45;
 
 /**
- * The name of a started service among all instances, unless it was given one. It does not use the process id, since every
- * process is pid 1 in a container of its own.
+ * Returns the unique name of a started service, unless it was given one. It does not use the process id, since every
+ * process in a container has pid 1.
  */
 export function instanceName(service: string, given: string): string {
   const [host = ''] = hostname().split('.', 1);

@@ -1,23 +1,24 @@
 /**
- * Where log lines go: standard output, a line a write. A line that cannot be written (a full disk, a closed pipe) is dropped
- * and counted. Pino's own destination ends the process at the first error.
+ * The destination of log lines: standard output, one write for each line. A line that cannot be written (a full disk, a
+ * closed pipe) is dropped and counted. Pino's own destination ends the process at the first error.
  */
 import { writeSync } from 'node:fs';
 import type { DestinationStream } from 'pino';
 
 export interface LogDestination extends DestinationStream {
-  /** Lines that were dropped, since the start. */
+  /** Lines dropped since the start. */
   droppedTotal(): number;
 }
 
-/** A pipe whose reader is behind takes nothing for a moment: the line is tried again so often, and so many ms apart. */
+/** Attempts, and ms between them, while a pipe is full because its reader is slow. */
 const PIPE_ATTEMPTS = 20;
 const PIPE_WAIT_MS = 5;
 const PAUSE = new Int32Array(new SharedArrayBuffer(4));
 
 /**
- * @param onAgain called with the number of lines dropped, once a line is written again
- * @param write another function in tests; throws what the system says, and may write a part only
+ * Creates the destination.
+ * @param onAgain called with the number of dropped lines once a line is written again
+ * @param write replaced in tests; throws the system's errors, and may write only a part
  */
 export function openLogDestination(
   fd: number,
@@ -26,10 +27,10 @@ export function openLogDestination(
 ): LogDestination {
   let droppedTotal = 0;
   let dropped = 0;
-  /** Half a line is in the file: the next one begins on a line of its own. */
+  /** A part of a line was written: the next line starts on a new line. */
   let isCut = false;
 
-  /** @throws what the system says */
+  /** @throws the system's errors */
   function writeWhole(bytes: Buffer): void {
     let written = 0;
     for (let attempt = 0; written < bytes.length; ) {

@@ -10,13 +10,13 @@ export interface LoggerOptions {
   service: string;
   instance: string;
   level: string;
-  /** Descriptor that lines go to; default 1, standard output. */
+  /** File descriptor of the output; default 1, standard output. */
   fd?: number;
 }
 
 /**
- * JSON lines on stdout. `redact` goes over each whole line, so that none holds a secret, whatever was logged. Lines that cannot
- * be written are dropped, and the log says how many.
+ * Creates a logger of JSON lines on standard output. `redact` processes each whole line, so that no line contains a secret.
+ * Lines that cannot be written are dropped, and the log reports their number.
  */
 export function createLogger({ service, instance, level, fd = STDOUT }: LoggerOptions): Logger {
   const destination = openLogDestination(fd, (dropped) => {

@@ -1,6 +1,6 @@
 /**
- * `/metrics`, for operators alone: rendering takes some 20 ms of the event loop, and the page names tables, roles and
- * instances. All who ask within METRICS_CACHE_MS get the same page, so that asking often costs nothing.
+ * Serves `/metrics` to operators only: rendering takes about 20 ms of the event loop, and the page names tables, roles and
+ * instances. All requests within METRICS_CACHE_MS get the same page, so that frequent requests cost nothing.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
@@ -11,11 +11,11 @@ import type { Metrics } from './metrics.ts';
 import { sharedResult } from './shared-result.ts';
 
 export interface MetricsPageOptions {
-  /** METRICS_TOKEN; empty: operators alone. */
+  /** METRICS_TOKEN; empty: operators only. */
   readonly token: string;
-  /** METRICS_CACHE_MS */
+  /** METRICS_CACHE_MS. */
   readonly cacheMs: number;
-  /** Undefined where the service verifies no tokens. */
+  /** Undefined in a service that verifies no tokens. */
   readonly isOperator?: ((request: FastifyRequest) => Promise<boolean>) | undefined;
 }
 
@@ -36,7 +36,7 @@ export function metricsRoute(app: BaseApp, metrics: Metrics, options: MetricsPag
   });
 }
 
-/** Compares digests, which have one length, so that the time tells nothing about the secret. An empty secret equals nothing. */
+/** Compares digests of equal length, so that the time reveals nothing about the secret. An empty secret equals nothing. */
 function constantTimeComparison(secret: string): (given: string) => boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   const expected = digest(secret);

@@ -1,8 +1,9 @@
 /**
- * Prometheus metrics of one process, all under `tidemark_`. A registry each, so that tests can hold several services.
+ * Prometheus metrics of one process, all with the prefix `tidemark_`. Each service has its own registry, so that tests can
+ * run several.
  */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
-import { Histogram, showHistograms } from './histogram.ts';
+import { ComputedHistogram, Histogram } from './histogram.ts';
 
 export interface Metrics {
   readonly registry: Registry;
@@ -14,7 +15,7 @@ export interface Metrics {
     labels?: readonly L[],
     collect?: (gauge: Gauge<L>) => void,
   ): Gauge<L>;
-  /** Of seconds, without labels. */
+  /** A histogram of seconds without labels. */
   histogram(name: string, help: string): Histogram;
 }
 
@@ -32,17 +33,15 @@ export function createMetrics(service: string): Metrics {
         help,
         labelNames: labels,
         registers,
-        ...(collect
-          ? {
-              collect() {
-                collect(this);
-              },
-            }
-          : {}),
+        ...(collect && {
+          collect() {
+            collect(this);
+          },
+        }),
       }),
     histogram(name, help) {
       const histogram = new Histogram();
-      showHistograms(registry, name, help, () => histogram.lines(name, {}));
+      new ComputedHistogram(registry, name, help, () => histogram.lines(name, {}));
       return histogram;
     },
   };

@@ -1,6 +1,4 @@
-/**
- * Business code says what happened, `observe({ type: 'db.refused', … })`; the log and the metrics are readers of it.
- */
+/** Business code reports events with `observe({ type: 'db.refused', … })`; the log and the metrics read them. */
 import type { Level } from 'pino';
 import type { Logger } from './logger.ts';
 

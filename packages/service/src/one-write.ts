@@ -1,11 +1,11 @@
 /**
- * Responses whose text leaves with its headers in one plain `write`. Node's `end(text)` puts an empty chunk behind it, for its
- * callback, and so makes it a `writev` of two: a tenth of what a short answer costs (measured: 30 → 26 µs on a bare server).
+ * Sends a text response with its headers in one `write`. Node's `end(text)` appends an empty chunk for its callback, which
+ * makes it a `writev` of two: a tenth of the cost of a short response (30 → 26 µs on a bare server).
  */
 import { type IncomingMessage, ServerResponse } from 'node:http';
 
 export class OneWriteResponse<R extends IncomingMessage = IncomingMessage> extends ServerResponse<R> {
-  /** Node's own, but for a text whose length is in the headers that were made already. */
+  /** Like Node's own, except for a text whose length is in headers that were created already. */
   override end(text?: unknown, encoding?: unknown, done?: unknown): this {
     const { socket } = this;
     const isWhole = typeof text === 'string' && text !== '' && !encoding && this.headersSent && !this.chunkedEncoding;

@@ -1,12 +1,12 @@
-/** What a service does about its own process before anything else: files for itself alone, and no root's rights. */
+/** Restricts the process before anything else: private files, and no root privileges. */
 import { execFileSync } from 'node:child_process';
 
-/** Nobody else reads or enters what a service writes. */
+/** Other users cannot read or enter what a service writes. */
 const PRIVATE = 0o077;
 
 /**
- * Sets the umask and, as root, becomes RUN_AS_USER for good.
- * @returns a warning for people, when it stays root unasked
+ * Sets the umask and, as root, switches to RUN_AS_USER permanently.
+ * @returns a warning if the process remains root without being told to
  * @throws when the user does not exist
  */
 export function restrictProcess(runAsUser: string | undefined): string | undefined {
@@ -26,7 +26,7 @@ function becomeUser(name: string): void {
   } catch (cause) {
     throw new Error(`RUN_AS_USER=${name}: there is no such user (\`id -g ${name}\` fails)`, { cause });
   }
-  // In this order: without root's user id, groups could no longer be changed.
+  // The order matters: without root's user id, the groups can no longer be changed.
   process.setgroups?.([gid]);
   process.setgid?.(gid);
   process.setuid?.(name);

@@ -1,13 +1,13 @@
 /**
- * Responses that wait behind another one of their connection (HTTP pipelining). Node tells none of them when the connection
- * closes: without 'close', what a request holds (a place, bytes, a descriptor) would be held for ever, so that a client could use
- * up every limit by pipelining requests and leaving. Here they get their 'close' like the one that is being sent.
+ * Closes responses that wait behind another response of their connection (HTTP pipelining). Node emits no 'close' for them
+ * when the connection closes, so whatever their requests hold (a place, bytes, a descriptor) would be held forever: a
+ * client could exhaust every limit by pipelining requests and leaving. This file emits 'close' on them.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 export function closeQueuedResponses(server: Server): void {
-  /** One listener on each socket, however many requests are pipelined on it. */
+  /** Adds one listener to each socket, however many requests are pipelined on it. */
   const queued = new WeakMap<Socket, Set<ServerResponse>>();
 
   function follow(socket: Socket): Set<ServerResponse> {
@@ -15,7 +15,7 @@ export function closeQueuedResponses(server: Server): void {
     queued.set(socket, responses);
     socket.once('close', () => {
       for (const response of responses) {
-        // Node itself closes a response whose turn has come.
+        // Node closes a response that is being sent.
         if (response.socket !== null || response.destroyed) continue;
         response.destroyed = true;
         response.emit('close');
@@ -26,7 +26,7 @@ export function closeQueuedResponses(server: Server): void {
   }
 
   server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
-    // A response that need not wait has its socket already, which is nearly all of them. An injected request has none that closes.
+    // Most responses need not wait and have their socket already. An injected request has none that closes.
     if (response.socket !== null || typeof socket?.once !== 'function') return;
     const responses = queued.get(socket) ?? follow(socket);
     responses.add(response);

@@ -1,7 +1,7 @@
 /**
- * Takes secrets out of text that leaves the process in a log, on stderr or in a span: JSON Web Tokens wherever they stand,
- * credentials in headers, query strings, fragments, JSON fields and URLs. Every log line passes through here as a whole, so
- * that no caller can forget it. The text stays valid JSON: neither quotes nor backslashes are taken out.
+ * Removes secrets from text that leaves the process in a log, on stderr or in a span: JSON Web Tokens anywhere, and
+ * credentials in headers, query strings, fragments, JSON fields and URLs. The logger passes each whole line through it, so
+ * that no caller can forget it. JSON stays valid, since quotes and backslashes are kept.
  */
 const HIDDEN = '***';
 
@@ -11,10 +11,10 @@ const SCHEME = /\b(bearer|basic)(\s+|\+|%20)[^\s"'\\,;&]+/gi;
 /** Query strings, fragments, forms and cookies: `apikey=…`, `#token=…`. */
 const PARAMETER =
   /\b((?:apikey|api_key|token|access_token|refresh_token|id_token|jwt|secret|client_secret|password|signature)(?:=|%3D))[^\s"'\\&#;,]+/gi;
-/** JSON fields and printed objects, also inside a JSON string, where each quote has a backslash. */
+/** JSON fields and printed objects, also inside a JSON string, where a backslash precedes each quote. */
 const FIELD =
   /((?:\\*["'])(?:authorization|proxy-authorization|apikey|cookie|set-cookie|token|access_token|refresh_token|password|secret)(?:\\*["'])\s*:\s*(?:\\*["']))[^"'\\]+/gi;
-/** `postgres://user:password@host`; NATS also takes a token as the user. */
+/** `postgres://user:password@host`; in NATS URLs the user may be a token. */
 const URL_PASSWORD = /(\/\/[^\s:@/"'\\]*:)[^\s/"'\\]+(?=@)/g;
 const NATS_TOKEN = /(\bnats:\/\/)[^\s:@/"'\\]+(?=@)/g;
 

@@ -1,6 +1,4 @@
-/**
- * Levels and metrics of the events that every service has, since every service uses the database and the bus.
- */
+/** Log levels and metrics of the events that every service has, from the database and the bus. */
 import type { BusEvent } from '@tidemark/bus';
 import type { DbEvent } from '@tidemark/db';
 import type { Level } from 'pino';
@@ -59,8 +57,8 @@ export const sharedEventLevels: Readonly<Record<SharedEvent['type'], Level | und
   'descriptors.accept_failed': 'error',
 };
 
-/** Counts them all by type; the finer figures are in the pools' own statistics. */
+/** Counts all events by type; the statistics of the pools are more detailed. */
 export function sharedEventCounter(metrics: Metrics): Observe<{ type: string }> {
-  const total = metrics.counter('tidemark_events_total', 'What happened, by type', ['type']);
+  const total = metrics.counter('tidemark_events_total', 'Events, by type', ['type']);
   return (event) => total.inc({ type: event.type });
 }

@@ -1,6 +1,6 @@
 /**
- * Calls `make` at most once at a time and not again within `maxAgeMs`: everybody who asks meanwhile gets the same result.
- * A failure is shared in the same way.
+ * Runs `make` at most once at a time, and again only after `maxAgeMs`: concurrent and later callers share the result or the
+ * failure.
  */
 export function sharedResult<T>(make: () => Promise<T>, maxAgeMs: number): () => Promise<T> {
   let result: Promise<T> | undefined;

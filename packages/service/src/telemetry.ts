@@ -1,6 +1,4 @@
-/**
- * Publishes what this instance counts, each second, on `telemetry.<service>.<instance>`.
- */
+/** Publishes the statistics of this instance on `telemetry.<service>.<instance>` every second. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Bus } from '@tidemark/bus';
 import { type ServiceName, TELEMETRY_INTERVAL_MS, type Telemetry, type TelemetrySections } from '@tidemark/contracts';
@@ -12,7 +10,7 @@ export interface TelemetryOptions {
   bus: Bus;
   service: ServiceName;
   instance: string;
-  /** Where this instance listens. */
+  /** The address at which this instance listens. */
   url: string;
   health: Health;
   sections: () => TelemetrySections;
@@ -30,7 +28,7 @@ export function startTelemetry(options: TelemetryOptions): { stop(): void } {
   let stopped = false;
   let memory = process.memoryUsage();
 
-  /** Node opens a file for it. Without a free descriptor the last figures stand. */
+  /** Node opens a file for it. Without a free descriptor the previous values remain. */
   function measureMemory(): void {
     try {
       memory = process.memoryUsage();

@@ -1,10 +1,10 @@
 /**
- * Requests with an `Upgrade` header. Node detaches its parser from such a connection and leaves it to whoever listens; a
- * request that nobody takes would never be answered and its socket never closed. Each one ends in one of three ways:
+ * Requests with an `Upgrade` header. Node detaches its parser from such a connection and passes it to the listeners;
+ * without a listener the request is never answered and its socket never closed. Each request ends in one of three ways:
  *
- *   GET, websocket, a path that was taken   handed to its owner
- *   websocket, any other path               404, closed
- *   any other protocol (h2c, TLS, …)        declined: answered as plain HTTP/1.1, as RFC 9110 §7.8 has it
+ *    GET, websocket, a registered path   handed to its owner
+ *    websocket, any other path           404, closed
+ *    any other protocol (h2c, TLS, …)    declined: answered as plain HTTP/1.1 (RFC 9110 §7.8)
  */
 import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
@@ -14,19 +14,19 @@ import { answerOnSocket } from './client-errors.ts';
 import type { Connections } from './connections.ts';
 import { httpErrors } from './errors.ts';
 
-/** Owns the socket from here on, its errors included. `head`: what the client has sent behind its request. */
+/** Takes over the socket, including its errors. @param head the bytes that the client sent after its request */
 export type TakeUpgrade = (request: IncomingMessage, socket: Socket, head: Buffer) => void;
 
 const takersOf = new WeakMap<Server, Map<string, TakeUpgrade>>();
-/** Headers that ask for another protocol (RFC 9110 §7.8, RFC 7540 §3.2.1). */
+/** Headers that request another protocol (RFC 9110 §7.8, RFC 7540 §3.2.1). */
 const UPGRADE_HEADERS = new Set(['upgrade', 'http2-settings']);
 
-/** Hands WebSocket handshakes at `path` to `take`. */
+/** Passes WebSocket handshakes at `path` to `take`. */
 export function takeUpgrades(app: BaseApp, path: string, take: TakeUpgrade): void {
   takersOf.get(app.server)?.set(path, take);
 }
 
-/** @param refuses why no WebSocket may stay on a connection, whatever its path */
+/** @param refuses returns why no WebSocket may stay on a connection, whatever its path */
 export function answerUpgrades(
   app: BaseApp,
   connections: Connections,
@@ -35,7 +35,7 @@ export function answerUpgrades(
   const { server } = app;
   const takers = new Map<string, TakeUpgrade>();
   takersOf.set(server, takers);
-  // The first listener is Node's own, which attaches a parser. Emitting the event instead would count the connection a second time.
+  // The first listener is Node's own, which attaches a parser. Emitting the event instead would count the connection twice.
   const [parse] = server.listeners('connection') as ((this: Server, socket: Socket) => void)[];
   server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     if (!asksForWebSocket(request)) {
@@ -59,7 +59,7 @@ function asksForWebSocket({ headers }: IncomingMessage): boolean {
   return protocols.some((protocol) => protocol.trim() === 'websocket');
 }
 
-/** The request's head as it came, without what asks for another protocol: for a parser to read once more. */
+/** Returns the request's head without the headers that request another protocol, for a parser to read again. */
 function withoutUpgrade({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buffer {
   let text = `${method} ${url} HTTP/${httpVersion}\r\n`;
   for (let at = 0; at < rawHeaders.length; at += 2) {

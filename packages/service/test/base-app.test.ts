@@ -45,7 +45,7 @@ async function until(holds: () => boolean): Promise<void> {
   }
 }
 
-t.test('alive, ready, and not ready with the reasons', async (t) => {
+t.test('/livez and /readyz report the state, and why an instance is not ready', async (t) => {
   const { app: server, health } = app();
   t.teardown(() => server.close());
   t.equal((await server.inject('/livez')).statusCode, 200);
@@ -63,7 +63,7 @@ t.test('alive, ready, and not ready with the reasons', async (t) => {
   t.equal((await server.inject('/livez')).statusCode, 200, 'still alive');
 });
 
-t.test('a stranger learns which check fails, an operator also why', async (t) => {
+t.test('/readyz names the failing checks, with reasons for operators only', async (t) => {
   const { app: server, health } = app();
   t.teardown(() => server.close());
   const why = 'connect ECONNREFUSED 10.1.2.3:5432 (user tidemark_gateway, [fd00::1]:5432, db.internal)';
@@ -78,7 +78,7 @@ t.test('a stranger learns which check fails, an operator also why', async (t) =>
   t.same(await health.problems(), [`postgres: ${why}`], 'telemetry, which goes to the metrics service, has it too');
 });
 
-t.test('an operator is who has a valid token with the role ops or service_role', async (t) => {
+t.test('an operator has a valid token with the role ops or service_role', async (t) => {
   const isOperator = operatorCheck(async (token) => {
     if (token === 'expired') throw new Error('expired');
     return { role: token, claims: {}, claimsText: '{}' };
@@ -97,7 +97,7 @@ t.test('an operator is who has a valid token with the role ops or service_role',
   }
 });
 
-t.test('errors are problem+json with a remedy; what is unforeseen shows no detail', async (t) => {
+t.test('errors are problem+json with a hint; unexpected errors reveal no detail', async (t) => {
   const { app: server } = app();
   t.teardown(() => server.close());
   const full = await server.inject('/full');
@@ -110,7 +110,7 @@ t.test('errors are problem+json with a remedy; what is unforeseen shows no detai
   t.match((await server.inject('/nope')).json(), { status: 404, code: 'HTTP_NOT_FOUND' });
 });
 
-t.test('requests are timed by template, never by URL', async (t) => {
+t.test('measures requests by route template instead of URL', async (t) => {
   const { app: server } = app();
   t.teardown(() => server.close());
   for (let i = 0; i < 20; i += 1) await server.inject(`/things/${i}`);
@@ -125,7 +125,7 @@ t.test('requests are timed by template, never by URL', async (t) => {
   );
 });
 
-t.test('closing ends silent connections at once, and waits for answers', async (t) => {
+t.test('close() ends idle connections at once and waits for responses', async (t) => {
   const { app: server } = app();
   let answer: (() => void) | undefined;
   server.get('/slow', () => new Promise((resolve) => (answer = () => resolve({ ok: true }))));
@@ -153,7 +153,7 @@ t.test('closing ends silent connections at once, and waits for answers', async (
   t.equal(httpStats(server).inFlight, 0);
 });
 
-t.test('an answer that is cut off is in flight no more; a stream is no latency', async (t) => {
+t.test('an aborted response is no longer in flight, and a stream counts no latency', async (t) => {
   const { app: server } = app();
   t.teardown(() => server.close());
   server.get('/never', () => new Promise(() => {}));
@@ -188,7 +188,7 @@ t.test('an answer that is cut off is in flight no more; a stream is no latency',
   );
 });
 
-t.test('phases of a stop: in order, each with its limit, the next one whatever happens', async (t) => {
+t.test('runPhases() runs the phases in order, each with a time limit, also after a failure', async (t) => {
   const done: string[] = [];
   const problems: string[] = [];
   const clean = await runPhases(

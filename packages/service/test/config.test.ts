@@ -9,14 +9,14 @@ const schema = Type.Object({
 });
 const good = { DATABASE_URL: 'postgres://u:p@h/db', JWT_SECRET: 'x'.repeat(32) };
 
-t.test('defaults, converted types, frozen', async (t) => {
+t.test('loadConfig() applies defaults, converts types, and freezes the result', async (t) => {
   const config = loadConfig(schema, { ...good, PORT: '9', OTHER: 'ignored', LOG_LEVEL: '' });
   t.match(config, { PORT: 9, HOST: '127.0.0.1', LOG_LEVEL: 'info' });
   t.notOk('OTHER' in config);
   t.ok(Object.isFrozen(config));
 });
 
-t.test('every problem at once, with the value and the meaning, without secrets', async (t) => {
+t.test('CONFIG_INVALID lists every problem with the value and its meaning, but no secret', async (t) => {
   t.throws(() => loadConfig(schema, { JWT_SECRET: 'short', PORT: 'x', LOG_LEVEL: 'loud', NATS_PREFIX: 'a b' }), {
     code: 'CONFIG_INVALID',
     message: /^5 settings are wrong:/,
@@ -33,7 +33,7 @@ t.test('every problem at once, with the value and the meaning, without secrets',
   }
 });
 
-t.test('lists', async (t) => {
+t.test('commaSeparated() splits at commas and drops blanks and empty parts', async (t) => {
   t.same(commaSeparated(' a, b ,,c'), ['a', 'b', 'c']);
   t.same(commaSeparated(''), []);
 });

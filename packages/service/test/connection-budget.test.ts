@@ -55,7 +55,7 @@ async function until(holds: () => boolean): Promise<void> {
   }
 }
 
-t.test('connections past the descriptor budget get 503 and are closed; probes are answered on them', async (t) => {
+t.test('a connection past the descriptor budget gets 503 and is closed; probes are answered', async (t) => {
   const { port, descriptors, events } = await listen(t);
   t.match(events, [{ type: 'descriptors.low', forClients: 8, wanted: 1_000, hint: /Raise ulimit -n/ }]);
   const sockets: Socket[] = [];
@@ -83,21 +83,24 @@ t.test('connections past the descriptor budget get 503 and are closed; probes ar
   t.match(await ask(await open(t, port), '/plain'), /^HTTP\/1\.1 200 /, 'it goes on by itself');
 });
 
-t.test('a request that takes a second descriptor is refused when there is none, and gives it back', async (t) => {
-  const { port, descriptors, finish, isAsked } = await listen(t, 2);
-  const socket = await open(t, port);
-  const first = ask(socket, '/two');
-  await until(() => isAsked() && descriptors.taken === 2);
-  finish();
-  t.match(await first, /^HTTP\/1\.1 200 /);
-  await until(() => descriptors.taken === 1);
-  const other = await open(t, port);
-  await until(() => descriptors.taken === 2);
-  t.match(await ask(other, '/two'), /^HTTP\/1\.1 503 /);
-  socket.destroy();
-  other.destroy();
-  await until(() => descriptors.taken === 0);
-});
+t.test(
+  'a request that needs a second descriptor is refused when none is left, and returns it afterwards',
+  async (t) => {
+    const { port, descriptors, finish, isAsked } = await listen(t, 2);
+    const socket = await open(t, port);
+    const first = ask(socket, '/two');
+    await until(() => isAsked() && descriptors.taken === 2);
+    finish();
+    t.match(await first, /^HTTP\/1\.1 200 /);
+    await until(() => descriptors.taken === 1);
+    const other = await open(t, port);
+    await until(() => descriptors.taken === 2);
+    t.match(await ask(other, '/two'), /^HTTP\/1\.1 503 /);
+    socket.destroy();
+    other.destroy();
+    await until(() => descriptors.taken === 0);
+  },
+);
 
 t.test(
   'what pipelined requests hold is given back when their connection closes, also behind one that is not answered',
@@ -112,7 +115,7 @@ t.test(
   },
 );
 
-t.test('a failed accept is reported, and the listener goes on', async (t) => {
+t.test('a failed accept is reported, and the server accepts again', async (t) => {
   const { app, port, events } = await listen(t);
   const error = Object.assign(new Error('accept EMFILE'), { code: 'EMFILE', syscall: 'accept' });
   t.doesNotThrow(() => app.server.emit('error', error));

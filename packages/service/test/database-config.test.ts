@@ -10,7 +10,7 @@ const read = (env: NodeJS.ProcessEnv) => {
   return databaseOptions(loadConfig(schema, { DATABASE_URL, NATS_URL, ...env }, databaseAliases));
 };
 
-t.test('what is not set leaves the sizes of the pools to the database', async (t) => {
+t.test('without settings, the database chooses the sizes of the pools', async (t) => {
   const { pools, replicaUrls } = read({});
   t.equal(pools.read.max, undefined);
   t.equal(pools.analytics.min, 0);
@@ -31,7 +31,7 @@ t.test('each alias sets its setting', async (t) => {
   t.equal(read({ DB_POOL_MAX: '7' }).pools.write.max, 7);
 });
 
-t.test('two names of one setting may agree, and must not differ', async (t) => {
+t.test('a setting and its alias may be equal but must not differ', async (t) => {
   t.equal(read({ DB_POOL_MAX: '7', DB_WRITE_POOL_MAX: '7' }).pools.write.max, 7);
   t.throws(() => read({ DB_POOL_MAX: '7', DB_WRITE_POOL_MAX: '8' }), {
     code: 'CONFIG_INVALID',
@@ -43,11 +43,11 @@ t.test('two names of one setting may agree, and must not differ', async (t) => {
   });
 });
 
-t.test('an alias is checked as its setting is', async (t) => {
+t.test('the value of an alias is validated like its setting', async (t) => {
   t.throws(() => read({ DB_POOL_MAX: 'many' }), { code: 'CONFIG_INVALID', message: /DB_WRITE_POOL_MAX=many/ });
 });
 
-t.test('a replica is named by its host alone, with all else of the primary', async (t) => {
+t.test('DB_READ_REPLICA_HOST takes user, password and database from DATABASE_URL', async (t) => {
   const on = (host: string) => read({ DB_READ_REPLICA_HOST: host }).replicaUrls;
   t.same(on('replica'), ['postgres://app:p%40ss@replica:6432/shop?sslmode=require']);
   t.same(on('replica:5555'), ['postgres://app:p%40ss@replica:5555/shop?sslmode=require']);

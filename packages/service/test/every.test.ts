@@ -9,7 +9,7 @@ async function until(holds: () => boolean): Promise<void> {
   }
 }
 
-t.test('a task that throws or rejects is reported once for the same reason, and runs on', async (t) => {
+t.test('a failing task is reported once for the same reason, and keeps running', async (t) => {
   const events: TaskFailed[] = [];
   let runs = 0;
   const timer = every(
@@ -32,7 +32,7 @@ t.test('a task that throws or rejects is reported once for the same reason, and 
   t.equal(events.length, 2);
 });
 
-t.test('a slow task is not joined by another run, and an observer that throws ends nothing', async (t) => {
+t.test('a slow task never runs twice at a time, and an exception of the observer stops nothing', async (t) => {
   let running = 0;
   let most = 0;
   let runs = 0;

@@ -5,7 +5,7 @@ import { createLogger } from '../src/index.ts';
 import { openLogDestination } from '../src/log-destination.ts';
 import { runScript } from './run-script.ts';
 
-t.test('a log on a full disk drops lines, and once there is space again says how many', async (t) => {
+t.test('on a full disk the log drops lines, and later reports how many', async (t) => {
   let text = '';
   let space = 0;
   const told: number[] = [];
@@ -34,14 +34,14 @@ t.test('a log on a full disk drops lines, and once there is space again says how
   t.equal(text, '\nthree\nfo\nfive\n', 'a line that was cut does not run into the next');
 });
 
-t.test('a logger on a full disk throws nothing', async (t) => {
+t.test('a logger on a full disk never throws', async (t) => {
   const fd = openSync('/dev/full', 'w');
   t.teardown(() => closeSync(fd));
   const logger = createLogger({ service: 'test', instance: 'i', level: 'info', fd });
   t.doesNotThrow(() => logger.info('nobody reads this'));
 });
 
-t.test('a process whose standard output and error are full goes on through errors of exhaustion', async (t) => {
+t.test('a process with full standard output and error survives errors of exhausted resources', async (t) => {
   const ended = await runScript(
     `import { runService } from './src/index.ts';
      import { openSync } from 'node:fs';

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import t from 'tap';
 import { instanceName } from '../src/instance-name.ts';
 
-t.test('an instance without a name of its own gets one that no other has, with its host in it', async (t) => {
+t.test('an instance without a configured name gets a unique one that contains its host', async (t) => {
   const names = Array.from({ length: 100 }, () => instanceName('gateway', ''));
   t.equal(new Set(names).size, 100);
   const [host = ''] = hostname().split('.', 1);

@@ -20,7 +20,7 @@ function build(options: { token?: string; cacheMs?: number } = {}) {
   return { ask, rendered: () => rendered };
 }
 
-t.test('/metrics is shown to operators and to METRICS_TOKEN, and is 401 for everybody else', async (t) => {
+t.test('/metrics needs an operator’s token or METRICS_TOKEN, and is 401 otherwise', async (t) => {
   const { ask, rendered } = build();
   for (const stranger of [
     undefined,
@@ -43,12 +43,12 @@ t.test('/metrics is shown to operators and to METRICS_TOKEN, and is 401 for ever
   }
 });
 
-t.test('without METRICS_TOKEN, an empty bearer token is not taken for it', async (t) => {
+t.test('without METRICS_TOKEN, an empty bearer token is refused', async (t) => {
   const { ask } = build({ token: '' });
   for (const stranger of ['Bearer ', 'Bearer', 'Bearer undefined']) t.equal((await ask(stranger)).statusCode, 401);
 });
 
-t.test('everybody who asks within METRICS_CACHE_MS gets one rendering', async (t) => {
+t.test('requests within METRICS_CACHE_MS share one rendering', async (t) => {
   const cached = build();
   const pages = await Promise.all(Array.from({ length: 50 }, () => cached.ask('Bearer ops')));
   t.equal(new Set(pages.map(({ body }) => body)).size, 1);

@@ -1,4 +1,4 @@
-/** What a service does about its process first, seen on real processes. */
+/** Tests process-user.ts on real processes. */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -31,11 +31,11 @@ function runProbe(env: Record<string, string>) {
   return { said: stdout ? JSON.parse(stdout) : undefined, stderr, status };
 }
 
-t.test('what a service writes is for its user alone', async (t) => {
+t.test('files of a service are readable by its user only', async (t) => {
   t.match(runProbe({ RUN_AS_USER: 'root' }).said, { file: '600', folder: '700' });
 });
 
-t.test('as root without RUN_AS_USER it warns, with the remedy', { skip: !isRoot && 'needs root' }, async (t) => {
+t.test('root without RUN_AS_USER gets a warning with a hint', { skip: !isRoot && 'needs root' }, async (t) => {
   const { said, stderr } = runProbe({});
   t.equal(said.uid, 0);
   t.match(stderr, /probe: WARNING: it runs as root.*Set RUN_AS_USER/);
@@ -64,6 +64,6 @@ t.test(
   },
 );
 
-t.test('an ordinary user stays who it is', { skip: isRoot && 'needs an ordinary user' }, async (t) => {
+t.test('an ordinary user keeps its identity', { skip: isRoot && 'needs an ordinary user' }, async (t) => {
   t.match(runProbe({}), { said: { uid: process.getuid?.() }, stderr: '' });
 });

@@ -18,7 +18,7 @@ export function openRaw(port: number, request = ''): RawConnection {
   socket.on('data', (chunk) => {
     text += chunk;
   });
-  // What it was is told by the close that follows.
+  // `close` follows, and the test waits for it.
   socket.on('error', () => {});
   if (request) socket.write(request, 'latin1');
   return {

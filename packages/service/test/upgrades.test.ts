@@ -35,7 +35,7 @@ async function connectionsAre(count: number): Promise<void> {
   }
 }
 
-t.test('a request that asks for h2c is answered as plain HTTP, and so is the next one on its connection', async (t) => {
+t.test('a request for h2c is answered as plain HTTP/1.1, and so is the next one on its connection', async (t) => {
   for (const path of ['/things', '/livez', '/nowhere']) {
     const raw = openRaw(port, `GET ${path} HTTP/1.1\r\nHost: x\r\n${H2C}\r\n`);
     await raw.until((text) => text.includes('\r\n\r\n') && text.endsWith('}'));
@@ -47,7 +47,7 @@ t.test('a request that asks for h2c is answered as plain HTTP, and so is the nex
   await connectionsAre(0);
 });
 
-t.test('bodies of such requests are read, whole or in chunks, and what was sent behind them is answered', async (t) => {
+t.test('reads the bodies of declined upgrades, and answers requests that follow them', async (t) => {
   const body = JSON.stringify({ text: 'x'.repeat(100_000) });
   const head = `POST /things HTTP/1.1\r\nHost: x\r\n${H2C}Content-Type: application/json\r\n`;
   for (const request of [
@@ -81,7 +81,7 @@ t.test(
   },
 );
 
-t.test('open WebSockets and event streams are no requests in flight', async (t) => {
+t.test('open WebSockets and event streams do not count as requests in flight', async (t) => {
   const figure = async (name: string) =>
     (await metrics.registry.getSingleMetric(name)?.get())?.values.reduce((sum, { value }) => sum + value, 0);
   const sockets = Array.from({ length: 3 }, () => openRaw(port, `GET /live HTTP/1.1\r\nHost: x\r\n${WEBSOCKET}\r\n`));

@@ -28,19 +28,29 @@ export async function startTestS3(): Promise<TestS3> {
   const prefix = 'tidemark/';
   const directory = await mkdtemp(path.join(os.tmpdir(), 'tidemark-s3-'));
   const server = new S3rver({
-    ...{ port: 0, address: '127.0.0.1', silent: true, directory },
+    port: 0,
+    address: '127.0.0.1',
+    silent: true,
+    directory,
     configureBuckets: [{ name: bucket, configs: [] }],
   });
   const { port } = await server.run();
   const endpoint = `http://127.0.0.1:${port}`;
   return {
     options: {
-      ...{ bucket, endpoint, prefix, region: 'us-east-1', forcePathStyle: true },
+      bucket,
+      endpoint,
+      prefix,
+      region: 'us-east-1',
+      forcePathStyle: true,
       credentials: { accessKeyId: ACCOUNT, secretAccessKey: ACCOUNT },
     },
     env: {
-      ...{ FILES_S3_BUCKET: bucket, FILES_S3_ENDPOINT: endpoint, FILES_S3_PREFIX: prefix },
-      ...{ FILES_S3_ACCESS_KEY_ID: ACCOUNT, FILES_S3_SECRET_ACCESS_KEY: ACCOUNT },
+      FILES_S3_BUCKET: bucket,
+      FILES_S3_ENDPOINT: endpoint,
+      FILES_S3_PREFIX: prefix,
+      FILES_S3_ACCESS_KEY_ID: ACCOUNT,
+      FILES_S3_SECRET_ACCESS_KEY: ACCOUNT,
     },
     async stop() {
       await server.close();

@@ -1,18 +1,18 @@
 /**
- * A strong ETag names bytes, so each coding has its own (RFC 9110, 8.8.3): `"x"` plain, `"x+gzip"` compressed. Our plain ETags
- * are base64url or hexadecimal and never hold a plus sign.
+ * A strong ETag identifies bytes, so each coding has its own (RFC 9110, 8.8.3): `"x"` plain, `"x+gzip"` compressed. Plain
+ * ETags here are base64url or hexadecimal and never contain a plus sign.
  */
 import { accepts, codingOf } from './coding.ts';
 
-/** zstd: earlier versions sent it, and clients may still hold such an ETag. */
+/** Earlier versions sent zstd, so clients may still send such an ETag. */
 const CODED = /\+(zstd|br|gzip)"$/;
 
-/** A weak ETag does not name bytes, so it stays as it is. */
+/** A weak ETag does not identify bytes, so it stays unchanged. */
 export function codedEtag(etag: string, coding: string | undefined): string {
   return coding === undefined || etag.startsWith('W/') ? etag : `${etag.slice(0, -1)}+${coding}"`;
 }
 
-/** The ETag of the same representation before any coding. */
+/** Returns the ETag of the same representation without a coding. */
 export const plainEtag = (etag: string): string => etag.replace(CODED, '"');
 
 interface Asking {
@@ -20,9 +20,9 @@ interface Asking {
 }
 
 /**
- * The tag of If-None-Match that the plain `etag` fulfils, to be repeated in the 304: plain, or of a coding that the client
- * accepts. A cache in between therefore never hands a coding to a client that cannot read it. The comparison is weak, as the
- * header asks: a proxy that compressed the answer may have weakened its ETag.
+ * Returns the tag of If-None-Match that matches the plain `etag`, to repeat in the 304: the plain tag, or that of a coding
+ * that the client accepts. A cache therefore never gives a coding to a client that cannot read it. The comparison is weak,
+ * as the header requires: a proxy that compressed the response may have weakened its ETag.
  */
 export function matchedEtag({ headers }: Asking, etag: string): string | undefined {
   const held = headers['if-none-match'];

@@ -1,7 +1,7 @@
 /**
- * Content-Encoding of every answer that is worth it, by @fastify/compress. Its hook runs before the hooks of the route itself,
- * and this file adds what it leaves out: an ETag for each coding, Vary also on plain answers, lists with a Content-Range, whole
- * bodies with their length, compressed forms that are ready, and a bound on compressions at a time.
+ * Compresses responses with @fastify/compress. Its hook runs before the hooks of the route. This file adds what it lacks:
+ * an ETag for each coding, Vary on plain responses as well, lists with a Content-Range, whole bodies with their length,
+ * stored compressed forms, and a limit of concurrent compressions.
  */
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -14,9 +14,9 @@ import { type Coding, codingOf, ENCODINGS, refusesPlain } from './coding.ts';
 import { isCompressible } from './compressible.ts';
 import { CompressionCounts } from './compression-counts.ts';
 
-/** What a body belongs to that is sent more than once. */
+/** Identifies a body that is sent several times. */
 export interface Kept {
-  /** Compressed forms of the body. */
+  /** Stored compressed forms of the body. */
   readonly coded?: ReadonlyMap<Coding, Buffer>;
 }
 
@@ -26,28 +26,31 @@ export interface KeptBodies<K extends Kept> {
 }
 
 export interface CompressionOptions<K extends Kept = Kept> {
-  /** Bytes below which a body stays plain; default 1,024. */
+  /** Smaller bodies stay plain, bytes; default 1,024. */
   readonly minBytes?: number;
   readonly gzipLevel?: number;
   readonly counts?: CompressionCounts;
-  /** The error for a client that refuses the plain bytes and takes none of our codings; absent: it gets the plain bytes. */
+  /** The error for a client that refuses plain bytes and accepts no coding. Absent: it gets plain bytes. */
   readonly unacceptable?: (asked: string) => Error;
-  /** Where compressed forms of bodies are kept, so that each is made once. */
+  /** Where compressed forms of bodies are stored, so that each is made once. */
   readonly keptBodies?: KeptBodies<K> | undefined;
 }
 
 const DEFAULT_MIN_BYTES = 1_024;
-/** Above 6, time grows faster than bytes shrink: 6 → 9 took 13 → 30 ms for 2 % fewer bytes of JSON rows. */
+/** Above level 6, time grows faster than size shrinks: from 6 to 9, 13 ms became 30 ms for 2 % fewer bytes of JSON rows. */
 export const GZIP_LEVEL = 6;
-/** Bytes up to which a body is compressed at once, under 1 ms of the event loop; larger ones on a thread of Node's pool. */
+/** Bodies up to this size are compressed synchronously, in under 1 ms; larger ones on a thread of Node's pool. */
 const SYNC_BYTES = 16 * 1024;
-/** Streams and larger bodies being compressed. Beyond them answers are sent plain: each holds up to some MB, and four threads serve all. */
+/**
+ * Limit of streams and larger bodies being compressed. Further responses are sent plain: each compression takes up to some
+ * MB, and four threads serve all.
+ */
 const MAX_PENDING = 64;
 
 type Done = (error: Error | null, payload?: unknown) => void;
 type Hook = (request: unknown, reply: FastifyReply, payload: unknown, done: Done) => void;
 
-/** Compresses the answers of the routes that are registered in this scope afterwards. */
+/** Compresses the responses of routes that are registered in this scope afterwards. */
 export async function registerCompression<K extends Kept>(
   app: BaseApp,
   options: CompressionOptions<K> = {},
@@ -59,16 +62,16 @@ export async function registerCompression<K extends Kept>(
     keptBodies,
   } = options;
   if (minBytes === 0) return;
-  /** Kept bodies being compressed: whoever asks for the same meanwhile waits for the first. */
+  /** Stored bodies being compressed: concurrent requests for the same body wait for the first. */
   const inFlight: Record<Coding, WeakMap<K, Promise<Buffer>>> = { br: new WeakMap(), gzip: new WeakMap() };
   await app.register(fastifyCompress, {
     globalDecompression: false,
     encodings: ENCODINGS,
-    // isCompressible decides before; types that it takes and the plugin does not know would otherwise stay plain.
+    // isCompressible decides earlier; types that only it accepts would otherwise stay plain.
     customTypes: () => true,
     threshold: minBytes,
     syncThreshold: SYNC_BYTES,
-    // Each chunk of a stream is passed on at once: a slow stream is not held back until a block is full.
+    // Each chunk of a stream is flushed at once, so that a slow stream is not held back until a block is full.
     zlibOptions: { level: gzipLevel, flush: constants.Z_SYNC_FLUSH },
     brotliOptions: { flush: constants.BROTLI_OPERATION_FLUSH },
   });
@@ -86,7 +89,7 @@ export async function registerCompression<K extends Kept>(
       const coding = codingOf(asked);
       if (coding === undefined) {
         const isRead = request.method === 'GET' || request.method === 'HEAD';
-        // A write reports what it did even to a client that refuses plain bytes.
+        // A write reports its result even to a client that refuses plain bytes.
         const refused = asked !== undefined && isRead && reply.statusCode < 400 && refusesPlain(asked);
         return done(refused ? (options.unacceptable?.(asked) ?? null) : null);
       }
@@ -139,13 +142,13 @@ export async function registerCompression<K extends Kept>(
   }
 }
 
-/** A stream counts as large. Characters instead of bytes are near enough for text. */
+/** A stream counts as large. The number of characters approximates the bytes of text well enough. */
 function isLarge(payload: unknown, minBytes: number): payload is string | Buffer | Readable {
   if (typeof payload === 'string' || Buffer.isBuffer(payload)) return payload.length >= minBytes;
   return payload instanceof Readable;
 }
 
-/** Neither a body that is coded already, nor one whose byte ranges can be asked for, nor against `no-transform`. */
+/** Skips bodies with a coding, bodies whose byte ranges can be requested, and `no-transform`. */
 function mayBeCoded(reply: FastifyReply): boolean {
   const type = reply.getHeader('content-type');
   if (typeof type !== 'string' || !isCompressible(type)) return false;
@@ -160,7 +163,10 @@ function varyByEncoding(reply: FastifyReply): void {
   else if (!/accept-encoding/i.test(String(vary))) reply.header('vary', `${vary}, accept-encoding`);
 }
 
-/** @fastify/compress takes 206 and Content-Range for ranges of bytes; ours are ranges of rows, and any coding of them is whole. */
+/**
+ * @fastify/compress treats 206 and Content-Range as byte ranges; here they are ranges of rows, which can be compressed as a
+ * whole.
+ */
 function hideRange(reply: FastifyReply): () => void {
   const range = reply.getHeader('content-range');
   const { statusCode } = reply;

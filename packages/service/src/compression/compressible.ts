@@ -1,4 +1,4 @@
-/** Content types whose bodies get smaller: text. Event streams are left out: they are never compressed. */
+/** Content types of text, which compress well. Event streams are excluded: they are never compressed. */
 const TEXT =
   /^(?:text\/(?!event-stream)|application\/(?:[\w.+-]+\+)?(?:json|xml|yaml)\b|application\/(?:x-)?(?:ndjson|javascript)\b|application\/vnd\.pgrst\.)/i;
 

@@ -1,12 +1,12 @@
 import type { Metrics } from '../metrics.ts';
 
-/** What an app has compressed. */
+/** Counts of an app's compressions. */
 export class CompressionCounts {
   bodies = 0;
   streams = 0;
   bytesIn = 0;
   bytesOut = 0;
-  /** Answers sent plain because too many were being compressed. */
+  /** Responses sent plain because of too many concurrent compressions. */
   busy = 0;
   pending = 0;
 }
@@ -14,10 +14,10 @@ export class CompressionCounts {
 export function registerCompressionMetrics(metrics: Metrics, counts: CompressionCounts): void {
   const show = (name: string, help: string, key: keyof CompressionCounts) =>
     metrics.gauge(name, help, [], (gauge) => gauge.set(counts[key]));
-  show('tidemark_compressed_bodies_total', 'Answers that were compressed as a whole', 'bodies');
-  show('tidemark_compressed_streams_total', 'Answers that were compressed as they were streamed', 'streams');
-  show('tidemark_compression_in_bytes_total', 'Bytes of whole answers before compression', 'bytesIn');
-  show('tidemark_compression_out_bytes_total', 'Bytes of whole answers after compression', 'bytesOut');
-  show('tidemark_compression_busy_total', 'Answers sent plain because too many were being compressed', 'busy');
-  show('tidemark_compression_pending', 'Answers being compressed', 'pending');
+  show('tidemark_compressed_bodies_total', 'Responses compressed as a whole', 'bodies');
+  show('tidemark_compressed_streams_total', 'Responses compressed while they were streamed', 'streams');
+  show('tidemark_compression_in_bytes_total', 'Bytes of whole responses before compression', 'bytesIn');
+  show('tidemark_compression_out_bytes_total', 'Bytes of whole responses after compression', 'bytesOut');
+  show('tidemark_compression_busy_total', 'Responses sent plain because of too many concurrent compressions', 'busy');
+  show('tidemark_compression_pending', 'Responses being compressed', 'pending');
 }

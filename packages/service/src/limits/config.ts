@@ -1,4 +1,4 @@
-/** Settings of the limiter that stands in front of every service. */
+/** Settings of the rate limiter of every service. */
 import { Type } from 'typebox';
 
 export const limiterConfig = {

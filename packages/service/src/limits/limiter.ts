@@ -1,4 +1,4 @@
-/** The one limiter of a service: who asks (identity or address), what is refused with 429, and the figures of both. */
+/** The rate limiter of a service: it identifies the client (identity or address), refuses with 429, and exports the counts. */
 import type { IncomingMessage } from 'node:http';
 import type { TidemarkError } from '@tidemark/contracts';
 import type { Static } from 'typebox';
@@ -15,7 +15,7 @@ type LimiterConfig = { readonly [K in keyof typeof limiterConfig]: Static<(typeo
 export interface RateOptions {
   /** Label of the counter. */
   readonly policy: string;
-  /** In the message: more than 30000 <what> in 30 s. */
+  /** Used in the message: more than 30000 <what> in 30 s. */
   readonly what: string;
   /** 0: no limit. */
   readonly perSecond: number;
@@ -23,25 +23,25 @@ export interface RateOptions {
 }
 
 export interface LimitedRate {
-  /** Counts one of `identity`; the error where it is one too many. */
+  /** Counts a request of `identity`; returns the error if it exceeds the limit. */
   refuses(identity: string): TidemarkError | undefined;
   giveBack(identity: string): void;
 }
 
-/** Verifies a token of a client at `address`. @throws LIMIT_RATE, and as TokenVerifier does */
+/** Verifies a token of a client at `address`. @throws LIMIT_RATE, and the errors of TokenVerifier */
 export type VerifyTokenFrom = (token: string, address: string) => Promise<VerifiedToken>;
 
 export interface Limiter {
   readonly trust: TrustProxy;
   readonly sharePercent: number;
-  /** The client's address behind trusted proxies. */
+  /** Returns the client's address behind trusted proxies. */
   addressOf(request: IncomingMessage): string;
-  /** The key that an anonymous client counts under: its address, or its /64. */
+  /** Returns the key of an anonymous client: its address, or its /64. */
   networkOf(request: IncomingMessage): string;
   rate(options: RateOptions): LimitedRate;
-  /** Refuses tokens unchecked while their address sends too many invalid ones; tokens that were verified before always pass. */
+  /** Refuses tokens unverified while their address sends too many invalid ones; tokens verified before always pass. */
   limitBadTokens(verify: TokenVerifier): VerifyTokenFrom;
-  /** Counts a refusal of one of the service’s own limits. */
+  /** Counts a refusal by one of the service's own limits. */
   refused(policy: string): void;
 }
 
@@ -50,9 +50,9 @@ const BAD_TOKENS_BURST_S = 10;
 export function createLimiter(config: LimiterConfig, metrics: Metrics): Limiter {
   const trust = trustedProxies(config.TRUST_PROXY);
   const sharePercent = config.IDENTITY_SHARE_PERCENT;
-  const refusals = metrics.counter('tidemark_rate_limited_total', 'What was refused with 429, by policy', ['policy']);
+  const refusals = metrics.counter('tidemark_rate_limited_total', 'Requests refused with 429, by policy', ['policy']);
   const rates: SharedRate[] = [];
-  metrics.gauge('tidemark_rate_shares', 'Identities held to their share of a rate lately', [], (gauge) =>
+  metrics.gauge('tidemark_rate_shares', 'Identities recently limited to their share of a rate', [], (gauge) =>
     gauge.set(rates.reduce((sum, rate) => sum + rate.size, 0)),
   );
   const addressOf = (request: IncomingMessage) => clientAddress(request, trust);
@@ -91,7 +91,7 @@ export function createLimiter(config: LimiterConfig, metrics: Metrics): Limiter 
       return async (token, address) => {
         const known = verify.cached(token);
         if (known) return known;
-        // Each token counts as a bad one until it has proven to be good: as many as are sent at once are not checked first.
+        // Each token counts as invalid until it is verified, so that concurrent invalid tokens are limited as well.
         const network = networkOf(address);
         const refused = bad.refuses(network);
         if (refused) throw refused;
@@ -108,15 +108,15 @@ export function createLimiter(config: LimiterConfig, metrics: Metrics): Limiter 
   };
 }
 
-/** The token was at fault, not the issuer’s keys. */
+/** Whether the token itself is invalid, rather than the issuer's keys unavailable. */
 const isRefusal = (error: unknown): boolean => {
   const status = (error as Partial<TidemarkError>).status ?? 500;
   return status === 401 || status === 403;
 };
 
 /**
- * The key that a client counts under: the subject of its token within its role, else its network. Tokens without a subject (a
- * public key that every page holds) tell nobody apart, so their bearers count as the anonymous do.
+ * Returns the key of a client: the subject of its token within its role, else its network. Tokens without a subject (a
+ * public key in every page) identify nobody, so such clients count as anonymous.
  */
 export function identityKey(
   verified: { readonly role: string; readonly claims: Readonly<Record<string, unknown>> } | undefined,

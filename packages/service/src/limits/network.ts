@@ -1,4 +1,4 @@
-/** The addresses that count as one client: an IPv6 client has a whole /64 to choose from; of IPv4, each address counts. */
+/** Returns the addresses that count as one client: a whole /64 of IPv6, a single address of IPv4. */
 export function networkOf(address: string): string {
   if (!address.includes(':')) return address;
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);

@@ -1,16 +1,16 @@
 /**
- * How many requests each identity has made: GCRA, the Generic Cell Rate Algorithm (ITU-T I.371 Annex A), a token bucket that keeps
- * one number for each identity: when its bucket will be full again.
+ * Limits the requests of each identity by GCRA, the Generic Cell Rate Algorithm (ITU-T I.371 Annex A): a token bucket that
+ * stores one number for each identity, the time when its bucket is full again.
  *
- * @fastify/rate-limit is not used: its window starts afresh all at once (twice the limit passes around the border), its headers are
- * not those of the current draft, and each request costs it a promise.
+ * @fastify/rate-limit is not used: its window restarts at once (twice the limit passes around the boundary), its headers
+ * are not those of the current draft, and each request costs a promise.
  */
 import { limitErrors } from '../errors.ts';
 
 export interface Rate {
-  /** Most at once. */
+  /** Maximum burst. */
   readonly limit: number;
-  /** ms in which as many come back. */
+  /** ms in which that many requests come back. */
   readonly windowMs: number;
 }
 
@@ -20,7 +20,7 @@ export interface Policy extends Rate {
   readonly header: string;
 }
 
-/** The policies of RATE_LIMITS by role; none for `off`. @throws LIMIT_RATE_LIMITS */
+/** Parses RATE_LIMITS into policies by role; empty for `off`. @throws LIMIT_RATE_LIMITS */
 export function parsePolicies(text: string): ReadonlyMap<string, Policy> {
   const policies = new Map<string, Policy>();
   if (text.trim() === 'off') return policies;
@@ -42,15 +42,15 @@ export function parsePolicies(text: string): ReadonlyMap<string, Policy> {
 export interface Taken {
   readonly allowed: boolean;
   readonly remaining: number;
-  /** ms until all of the quota is back. */
+  /** ms until the whole quota is available. */
   readonly resetMs: number;
-  /** ms until the next request passes; 0 where this one did. */
+  /** ms until the next request passes; 0 if this one passed. */
   readonly waitMs: number;
 }
 
 export class Rates {
   readonly #most: number;
-  /** By identity, the silent longest first: when its bucket will be full again, ms. */
+  /** The time when the bucket of each identity is full again, ms; least recently used first. */
   readonly #fullAt = new Map<string, number>();
   forgottenTotal = 0;
 
@@ -62,13 +62,13 @@ export class Rates {
     return this.#fullAt.size;
   }
 
-  /** Counts a request, unless it is one too many. */
+  /** Counts a request, unless it exceeds the limit. */
   take(key: string, { limit, windowMs }: Rate, now: number): Taken {
     const known = this.#fullAt.get(key);
     const interval = windowMs / limit;
     const fullAt = known === undefined || known < now ? now : known;
     const next = fullAt + interval;
-    // A hair's breadth: sums of fractions must not cost the last request.
+    // A small tolerance: rounding of sums must not refuse the last request.
     const allowed = next - now <= windowMs + 1e-6;
     if (known !== undefined) this.#fullAt.delete(key);
     else this.#makeRoom(now);
@@ -82,7 +82,7 @@ export class Rates {
     };
   }
 
-  /** How many of its limit an identity has used up, 0..limit. */
+  /** Returns how much of its limit an identity has used, from 0 to the limit. */
   used(key: string, { limit, windowMs }: Rate, now: number): number {
     return Math.max(0, (this.#fullAt.get(key) ?? now) - now) / (windowMs / limit);
   }
@@ -93,7 +93,10 @@ export class Rates {
     if (fullAt !== undefined) this.#fullAt.set(key, fullAt - windowMs / limit);
   }
 
-  /** Two full buckets go for each that comes, so that those who left do not pile up; when full, the silent longest. */
+  /**
+   * Each new identity removes two full buckets, so that inactive ones do not accumulate; when the map is full, the least
+   * recently used one goes.
+   */
   #makeRoom(now: number): void {
     let looked = 0;
     for (const [key, fullAt] of this.#fullAt) {

@@ -1,19 +1,18 @@
 /**
- * A limit that all identities share, on things held at a time: connections, rows that wait, bytes, steps. While no more than half of
- * the limit is in use, nobody is held to a share. Beyond it, an identity that holds something already gets no more than its share, so
- * that one of them fills half at most and the rest is there for the others. An identity that holds nothing is never refused for its
- * share, however small that is.
+ * A limit that all identities share, on resources held at a time: connections, waiting rows, bytes, steps. While at most
+ * half of the limit is in use, no share applies. Beyond it, an identity that holds something gets no more than its share,
+ * so that one identity fills at most half. An identity that holds nothing is never refused for its share.
  *
  * Amounts are integers, so the sums are exact.
  */
 
-/** Identities told apart by one limit; about 150 bytes each. */
+/** Identities counted separately; about 150 bytes each. */
 const MAX_IDENTITIES = 100_000;
 
 export interface Refusal {
-  /** Which would be exceeded: the limit of the instance, or the identity's share of it. */
+  /** The limit that would be exceeded: the limit of the instance, or the identity's share of it. */
   readonly where: 'instance' | 'share';
-  /** What would then be in use, by all identities or by this one. */
+  /** The amount that would be in use, by all identities or by this one. */
   readonly wanted: number;
   /** The limit, or the share. */
   readonly limit: number;
@@ -25,17 +24,18 @@ export class SharedLimit {
   /** Half of the limit, rounded up: of three places, one identity may have two. */
   readonly #half: number;
   readonly #maxIdentities: number;
-  /** What each identity holds, always more than 0. */
+  /** The amount that each identity holds, always more than 0. */
   readonly #held = new Map<string, number>();
   /**
-   * Held by identities that came when as many as possible were told apart. While there are such, newcomers are counted here as well:
-   * so each identity is either here or in #held with all that it has, and what is given back is subtracted where it was added.
+   * Held by identities that came while the maximum number of identities was counted. While this is not 0, new identities
+   * are counted here as well: each identity is either here or in #held with its whole amount, and amounts are subtracted
+   * where they were added.
    */
   #untold = 0;
   #used = 0;
   #refusedTotal = 0;
 
-  /** `sharePercent`: of the limit, for one identity. Identities beyond `maxIdentities` are counted, and held to no share. */
+  /** @param sharePercent the share of one identity. Identities beyond `maxIdentities` are counted, without a share */
   constructor(limit: number, sharePercent: number, maxIdentities = MAX_IDENTITIES) {
     this.limit = limit;
     this.#half = Math.ceil(limit / 2);
@@ -43,12 +43,12 @@ export class SharedLimit {
     this.#maxIdentities = maxIdentities;
   }
 
-  /** In use, by all identities. */
+  /** The amount in use by all identities. */
   get used(): number {
     return this.#used;
   }
 
-  /** Identities that are told apart at the moment. */
+  /** The number of identities counted separately now. */
   get identities(): number {
     return this.#held.size;
   }
@@ -62,7 +62,7 @@ export class SharedLimit {
     return this.#held.get(identity) ?? 0;
   }
 
-  /** Why `amount` more cannot be taken; undefined where it can. */
+  /** Returns why `amount` more cannot be taken; undefined if it can. */
   refuses(identity: string, amount = 1): Refusal | undefined {
     if (amount === 0) return undefined;
     const used = this.#used + amount;
@@ -81,7 +81,7 @@ export class SharedLimit {
     return refusal;
   }
 
-  /** Counts what is there already, or what `refuses` was asked about. */
+  /** Adds an amount without a check: it exists already, or `refuses` was called for it. */
   add(identity: string, amount = 1): void {
     if (amount === 0) return;
     this.#used += amount;
@@ -91,7 +91,7 @@ export class SharedLimit {
     else this.#untold += amount;
   }
 
-  /** Gives back what was taken or added. More than that is a mistake of the caller, and must not make room that is not there. */
+  /** Gives back an amount that was taken or added. A larger amount is a bug of the caller and must not create room. */
   give(identity: string, amount = 1): void {
     const held = this.#held.get(identity);
     const given = Math.min(amount, held ?? this.#untold);
@@ -101,7 +101,7 @@ export class SharedLimit {
     else this.#held.delete(identity);
   }
 
-  /** Counts what `from` holds for `to` instead, unless that is refused. */
+  /** Moves the amount of `from` to `to`, unless that is refused. */
   move(from: string, to: string, amount = 1): Refusal | undefined {
     this.give(from, amount);
     const refusal = this.take(to, amount);
@@ -109,7 +109,7 @@ export class SharedLimit {
     return refusal;
   }
 
-  /** Starts afresh from what was counted elsewhere. What is in `used` and in no identity's amount stays until the next reset. */
+  /** Resets the counts to those taken elsewhere. An amount in `used` that belongs to no identity stays until the next reset. */
   reset(used: number, amounts: Iterable<readonly [identity: string, amount: number]>): void {
     this.#used = used;
     this.#untold = 0;

@@ -1,13 +1,13 @@
 /**
- * A rate that all identities share. While the instance has used less than half of its limit, nobody is held to a share: ten
- * thousand viewers behind one address get in. Beyond that, each identity has a small share of its own, so that one of them
- * cannot use up what is left for the others.
+ * A rate that all identities share. While the instance has used less than half of its limit, no share applies: ten thousand
+ * viewers behind one address get in. Beyond that, each identity has a small share, so that no identity uses up what is left
+ * for the others.
  */
 import { type Rate, Rates } from './rates.ts';
 
 export interface SharedRateOptions {
   readonly perSecond: number;
-  /** Seconds whose worth may come at once. */
+  /** The burst, in seconds of the rate. */
   readonly burstSeconds: number;
   readonly sharePercent: number;
   /** Identities counted at a time; about 200 bytes each. */
@@ -28,7 +28,7 @@ export class SharedRate {
     this.#identities = new Rates(identities);
   }
 
-  /** Identities that were held to their share lately. */
+  /** Identities recently limited to their share. */
   get size(): number {
     return this.#identities.size;
   }
@@ -37,7 +37,7 @@ export class SharedRate {
     return this.#instance.used('', this.limit, now) >= this.limit.limit / 2;
   }
 
-  /** Counts one of `identity` and returns 0, or the ms after which it may try again. */
+  /** Counts a request of `identity` and returns 0, or the ms after which it may retry. */
   take(identity: string, now: number): number {
     const sharing = this.isOverHalf(now);
     if (sharing) {
@@ -49,7 +49,7 @@ export class SharedRate {
     return allowed ? 0 : waitMs;
   }
 
-  /** Takes back one that `take` has counted, as it turned out to be harmless. */
+  /** Takes back a request that `take` counted, because it was harmless. */
   giveBack(identity: string): void {
     this.#instance.giveBack('', this.limit);
     this.#identities.giveBack(identity, this.share);

@@ -1,15 +1,15 @@
 /**
- * The work that identities have caused lately, in ms of whatever does it: for each a sum that decays, to 1/e within DECAY_MS. An
- * identity that causes `perSecond` ms of work steadily comes to perSecond × DECAY_MS / 1,000.
+ * The work that identities caused recently, in ms: for each a sum that decays to 1/e within DECAY_MS. An identity that
+ * steadily causes `perSecond` ms of work a second reaches perSecond × DECAY_MS / 1,000.
  *
- * An identity is over its share where its sum is over what it may cause, and is a good part of the work of all, and there are others
- * to do work for. So who is alone is held to nothing, and those who suffer from somebody else's work (theirs takes longer then)
- * are not taken for the cause of it.
+ * An identity exceeds its share if its sum exceeds what it may cause, is a large part of all work, and other identities
+ * have work too. A single identity is therefore never limited, and identities that are slowed down by the work of another
+ * one (their work then takes longer) do not count as its cause.
  */
 export const DECAY_MS = 10_000;
-/** Of the work of all: the part from which one identity is held to its share. */
+/** An identity is limited only if it causes at least this part of all work. */
 const GOOD_PART = 0.25;
-/** Work of others that counts as such: one short request in the last DECAY_MS. */
+/** Work of others above which they count: one short request in the last DECAY_MS. */
 const OTHERS_MS = 0.1;
 
 interface Sum {
@@ -19,11 +19,11 @@ interface Sum {
 
 export class SharedWork {
   readonly #most: number;
-  /** The one that was silent longest first. */
+  /** Least recently used first. */
   readonly #sums = new Map<string, Sum>();
   readonly #all: Sum = { ms: 0, at: 0 };
 
-  /** @param most identities told apart; the one that was silent longest starts afresh */
+  /** @param most identities counted separately; the least recently used one starts again at 0 */
   constructor(most: number) {
     this.#most = most;
   }
@@ -32,7 +32,7 @@ export class SharedWork {
     return this.#sums.size;
   }
 
-  /** `ms` below 0 takes back what was added too much. */
+  /** A negative `ms` takes back an amount that was added in excess. */
   add(identity: string, ms: number, now: number): void {
     const known = this.#sums.get(identity);
     const before = known === undefined ? 0 : msAt(known, now);
@@ -52,7 +52,7 @@ export class SharedWork {
     return sum === undefined ? 0 : msAt(sum, now);
   }
 
-  /** ms until the identity is no longer over its share of `perSecond` ms a second; 0 where it is not. */
+  /** Returns the ms until the identity is within its share of `perSecond` ms a second; 0 if it is. */
   waitMs(identity: string, perSecond: number, now: number): number {
     const own = this.of(identity, now);
     const limit = (perSecond * DECAY_MS) / 1_000;

@@ -1,24 +1,24 @@
 /**
- * The client's address behind proxies: X-Forwarded-For is believed as far as TRUST_PROXY reaches, read from the right, where
- * each proxy appends the address that it was called from. What a client writes into the header itself stands further left
- * and is never reached. The same rule as fastify's `request.ip`, which takes this function, for requests without fastify.
+ * The client's address behind proxies. X-Forwarded-For is trusted as far as TRUST_PROXY reaches. It is read from the right,
+ * where each proxy appends the address of its peer, so values written by the client are never reached. This is the rule of
+ * fastify's `request.ip`, which uses this function, for requests without fastify.
  */
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP } from 'node:net';
 
-/** Whether the proxy at `address` is believed; `hop` 0 is the peer of the connection. */
+/** Whether the proxy at `address` is trusted; `hop` 0 is the peer of the connection. */
 export type TrustProxy = (address: string, hop: number) => boolean;
 
-/** The names that fastify and express know. */
+/** The names that fastify and express accept. */
 const NAMED: Readonly<Record<string, readonly string[]>> = {
   loopback: ['127.0.0.0/8', '::1/128'],
   linklocal: ['169.254.0.0/16', 'fe80::/10'],
   uniquelocal: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
 };
-/** A longer header was not written by proxies that were set up by somebody. */
+/** No configured chain of proxies writes a longer header. */
 const MAX_FORWARDED_CHARACTERS = 2_000;
 
-/** @param setting TRUST_PROXY: a number of proxies, or addresses and networks. @throws where one of them is no address */
+/** @param setting TRUST_PROXY: a number of proxies, or addresses and networks. @throws if one of them is no address */
 export function trustedProxies(setting: string): TrustProxy {
   if (setting.trim() === '') return () => false;
   if (/^\s*\d+\s*$/.test(setting)) return (_address, hop) => hop < Number(setting);
@@ -33,7 +33,7 @@ export function trustedProxies(setting: string): TrustProxy {
   return (address) => isIP(address) !== 0 && list.check(address, familyOf(address));
 }
 
-/** The address that `request` came from; empty where its connection has gone. */
+/** Returns the client's address of `request`; empty if its connection is closed. */
 export function clientAddress(request: IncomingMessage, trust: TrustProxy): string {
   let address = plain(request.socket.remoteAddress ?? '');
   const header = request.headers['x-forwarded-for'];
@@ -49,5 +49,5 @@ export function clientAddress(request: IncomingMessage, trust: TrustProxy): stri
 
 const familyOf = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 6 ? 'ipv6' : 'ipv4');
 
-/** An IPv4 client of a socket that listens on IPv6, in its own form. */
+/** Returns the IPv4 form of a client's address on a socket that listens on IPv6. */
 const plain = (address: string): string => (address.startsWith('::ffff:') ? address.slice(7) : address);

@@ -1,20 +1,20 @@
-/** A JSON Web Key Set (RFC 7517), read strictly: public signature keys, a bounded number of them. */
+/** Parses a JSON Web Key Set (RFC 7517) strictly: public signature keys, in a bounded number. */
 import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import { configErrors } from '../errors.ts';
 
 export interface PublicKeySet {
   readonly key: JWTVerifyGetKey;
   readonly size: number;
-  /** The same text for the same keys: tells whether a fetch brought anything new. */
+  /** Equal for equal keys, to detect whether a fetch returned new ones. */
   readonly text: string;
 }
 
-/** Issuers publish two to ten; a token without `kid` is tried with each. */
+/** Issuers publish two to ten keys; a token without `kid` is tried with each. */
 const MAX_KEYS = 100;
 const PUBLIC_TYPES = new Set(['RSA', 'EC', 'OKP']);
 
 /**
- * Keys for encryption are left out, as issuers publish them in the same set.
+ * Skips keys for encryption, which issuers publish in the same set.
  * @throws CONFIG_INVALID: no JSON, no key set, symmetric or private keys, no key for signatures
  */
 export function publicKeySet(json: string, name: string): PublicKeySet {

@@ -1,11 +1,11 @@
 /**
- * A key set that somebody else rotates, at an address. No timer: what asks for keys keeps them fresh.
+ * A key set at an address, which the issuer rotates. There is no timer: requests for keys refresh them.
  *
- *   no keys yet          the token waits for the fetch; while it fails: 503, tried again after the cool-down
- *   keys older than age  used as they are, and fetched again behind the scenes
- *   unknown `kid`        fetched again at once (the issuer has rotated), but once a cool-down: tokens that name keys at random
- *                        must not make us a load on the issuer
- *   a fetch fails        the keys there are stay in use for as long as it takes; health says so
+ *    no keys yet           the token waits for the fetch; if it fails: 503, retried after the cool-down
+ *    keys older than age   used, and fetched again in the background
+ *    unknown `kid`         fetched again at once (the issuer has rotated), at most once per cool-down, so that tokens
+ *                          with made-up key ids do not load the issuer
+ *    a fetch fails         the current keys stay in use; health reports the failure
  */
 import { readFile, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -17,9 +17,9 @@ export interface KeySourceOptions {
   url: string;
   /** ms after which keys are fetched again; default 600,000. */
   jwksMaxAgeMs?: number;
-  /** ms between two fetches, whatever asks for them; default 10,000. */
+  /** Minimum ms between two fetches; default 10,000. */
   jwksCooldownMs?: number;
-  /** ms for one fetch; default 5,000. */
+  /** Time limit of a fetch, ms; default 5,000. */
   jwksTimeoutMs?: number;
   onChanged: () => void;
   observe?: (event: KeyEvent) => void;
@@ -29,7 +29,7 @@ export type KeyEvent =
   | { type: 'auth.keys_changed'; keys: number; from: string }
   | { type: 'auth.keys_failed'; from: string; error: Error };
 
-/** A set of 100 RSA keys with certificates has some 500 KB. */
+/** A set of 100 RSA keys with certificates has about 500 KB. */
 const MAX_BYTES = 1024 ** 2;
 
 export class KeySource {
@@ -78,7 +78,7 @@ export class KeySource {
     }
   }
 
-  /** Fetches where it is time to. */
+  /** Fetches the keys if they are due. */
   keepFresh(): void {
     const maxAgeMs = this.#options.jwksMaxAgeMs ?? 600_000;
     if (!this.#set || this.failing !== undefined || this.ageMs > maxAgeMs) void this.#refreshUnlessCooling();
@@ -89,7 +89,7 @@ export class KeySource {
     return performance.now() - this.#triedAt < cooldownMs ? undefined : this.#refresh();
   }
 
-  /** Never rejects; one at a time. */
+  /** Never rejects; one fetch at a time. */
   #refresh(): Promise<void> {
     this.#fetching ??= this.#fetch().finally(() => {
       this.#fetching = undefined;
@@ -120,7 +120,7 @@ export class KeySource {
   }
 }
 
-/** @throws what the network or the file system says, AUTH_KEYS_ANSWER */
+/** @throws errors of the network or the file system, AUTH_KEYS_ANSWER */
 async function textAt(url: string, timeoutMs: number): Promise<string> {
   if (!/^https?:/i.test(url)) {
     const path = url.startsWith('file:') ? fileURLToPath(url) : url;
@@ -130,7 +130,7 @@ async function textAt(url: string, timeoutMs: number): Promise<string> {
     return readFile(path, 'utf8');
   }
   const response = await fetch(url, {
-    // A key set that moved is configured anew; following would let an open redirect of the issuer name our keys.
+    // A moved key set needs a new setting: following a redirect would let an open redirect of the issuer choose the keys.
     redirect: 'error',
     headers: { accept: 'application/jwk-set+json, application/json' },
     signal: AbortSignal.timeout(timeoutMs),

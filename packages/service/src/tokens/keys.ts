@@ -1,11 +1,11 @@
 /**
- * Which key a token is verified with. Three rules shut out algorithm confusion (RFC 8725 §2.1, §3.1):
+ * Selects the key that verifies a token. Three rules prevent algorithm confusion (RFC 8725 §2.1, §3.1):
  *
- *   1  HS256 goes with JWT_SECRET alone, every other algorithm with the key sets alone; "none" with nothing.
- *   2  A key set holds public keys only: symmetric and private keys in it are refused. Its key must be of the algorithm's type.
- *   3  A secret that is a public key (PEM or JWK), which everybody may know, is refused at the start.
+ *    1  HS256 uses JWT_SECRET only, every other algorithm uses the key sets only, and "none" is refused.
+ *    2  A key set contains public keys only: symmetric and private keys in it are refused. A key must match the algorithm's type.
+ *    3  A secret that is a public key (PEM or JWK), which everybody may know, is refused at the start.
  *
- * A `crit` header is refused (RFC 7515 §4.1.11: none of its extensions is understood here).
+ * A token with a `crit` header is refused, since none of its extensions is supported (RFC 7515 §4.1.11).
  */
 import { decodeProtectedHeader, type JWTPayload, type JWTVerifyGetKey, errors as jose, jwtVerify } from 'jose';
 import { authErrors, configErrors } from '../errors.ts';
@@ -13,23 +13,23 @@ import { publicKeySet } from './key-set.ts';
 import { KeySource, type KeySourceOptions } from './key-source.ts';
 
 export interface KeyOptions extends Omit<KeySourceOptions, 'url' | 'onChanged'> {
-  /** HS256 secret; absent: no HS256 token is accepted. */
+  /** HS256 secret. Absent: no HS256 token is accepted. */
   secret?: string;
   /** A JSON Web Key Set (RFC 7517) as JSON text. */
   jwks?: string;
-  /** Where a JSON Web Key Set is: http(s) or file URL, or a path. */
+  /** The address of a JSON Web Key Set: an http(s) or file URL, or a path. */
   jwksUrl?: string;
-  /** Accepted `aud`, one of which the token must have; absent: not checked. */
+  /** Accepted `aud`, one of which the token must have. Absent: not checked. */
   audience?: string | readonly string[];
-  /** Accepted `iss`; absent: not checked. */
+  /** Accepted `iss`. Absent: not checked. */
   issuer?: string;
-  /** Seconds that the issuer's clock may differ, for `exp` and `nbf`; default 0. */
+  /** Tolerated clock difference for `exp` and `nbf`, seconds; default 0. */
   clockSkewS?: number;
 }
 
 export interface Verified {
   payload: JWTPayload;
-  /** Of the keys that it was verified with. */
+  /** Identifies the keys that verified the token. */
   generation: number;
 }
 
@@ -38,12 +38,12 @@ export interface Keys {
   verify(token: string): Promise<Verified>;
   problem(): string | undefined;
   warning(): string | undefined;
-  /** Changes when the keys do. */
+  /** Changes when the keys change. */
   generation(): number;
   stats(): { keys: number; keysAgeMs: number };
 }
 
-/** Asymmetric signatures that jose and Node know; RS* for issuers that have nothing newer. */
+/** Asymmetric signatures that jose and Node support; RS* is for issuers without newer ones. */
 const ASYMMETRIC = [
   'RS256',
   'RS384',
@@ -124,7 +124,7 @@ export function createKeys(options: KeyOptions & { onChanged: () => void }): Key
   };
 }
 
-/** A token without `kid` may meet several keys: each is tried. */
+/** A token without `kid` may match several keys: each is tried. */
 async function verifyPublic(token: string, key: JWTVerifyGetKey, options: Parameters<typeof jwtVerify>[2]) {
   try {
     return (await jwtVerify(token, key, options)).payload;

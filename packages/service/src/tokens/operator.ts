@@ -1,4 +1,4 @@
-/** Whether a request comes from an operator, for routes that strangers may ask as well. */
+/** Decides whether a request comes from an operator, for routes that other callers may use as well. */
 import { type TokenHeaders, tokenOf, type VerifiedToken } from './verifier.ts';
 
 const OPERATORS = new Set(['ops', 'service_role']);
@@ -6,7 +6,7 @@ const OPERATORS = new Set(['ops', 'service_role']);
 /** Whether a verified token is an operator's. */
 export const isOperator = ({ role }: VerifiedToken): boolean => OPERATORS.has(role);
 
-/** A request without a token, or with one that does not hold, comes from a stranger: it is never refused here. */
+/** Returns false without a valid token; never throws. */
 export function operatorCheck<R extends { headers: TokenHeaders }>(
   verify: (token: string, request: R) => Promise<VerifiedToken>,
 ): (request: R) => Promise<boolean> {
@@ -15,7 +15,7 @@ export function operatorCheck<R extends { headers: TokenHeaders }>(
       const token = tokenOf(request.headers);
       return token !== undefined && isOperator(await verify(token, request));
     } catch {
-      return false; // whatever is wrong with the token: the answer for strangers says so little that it needs none
+      return false; // The reason does not matter: the response for other callers contains no details.
     }
   };
 }

@@ -1,5 +1,6 @@
 /**
- * Tokens: JWTs whose `role` claim is a Postgres role. The algorithm is ours, never the token's (RFC 8725 §3.1): keys.ts.
+ * Verifies JWTs whose `role` claim is a Postgres role. The server chooses the algorithm, never the token (RFC 8725 §3.1);
+ * see keys.ts.
  */
 import { LRUCache } from 'lru-cache';
 import { authErrors } from '../errors.ts';
@@ -8,9 +9,9 @@ import { createKeys, type KeyOptions } from './keys.ts';
 export interface VerifiedToken {
   role: string;
   claims: Readonly<Record<string, unknown>>;
-  /** JSON text of the claims, made once. */
+  /** JSON text of the claims, serialised once. */
   claimsText: string;
-  /** Seconds since 1970, with the allowed skew; absent where the token never expires. */
+  /** Seconds since 1970, with the tolerance; absent for a token without expiry. */
   expires?: number;
 }
 
@@ -18,11 +19,14 @@ export interface VerifiedToken {
 export type VerifyToken = (token: string) => Promise<VerifiedToken>;
 
 export interface TokenVerifier extends VerifyToken {
-  /** A token that was verified before and still holds, without a promise: for paths where each microsecond counts. */
+  /** Returns a token that was verified before and is still valid, synchronously, for hot paths. */
   cached(token: string): VerifiedToken | undefined;
-  /** Why no token can be verified; undefined while some can. Asked regularly (health does), it also keeps the key set fresh. */
+  /**
+   * Returns why no token can be verified; undefined if some can. The health check calls it regularly, which keeps the key
+   * set fresh.
+   */
   problem(): string | undefined;
-  /** What is not as it should be, though tokens are verified: the keys in use are old ones. */
+  /** Returns a warning while tokens are verified with outdated keys. */
   warning(): string | undefined;
   stats(): { cached: number; cachedCharacters: number; keys: number; keysAgeMs: number };
 }
@@ -30,19 +34,19 @@ export interface TokenVerifier extends VerifyToken {
 export interface TokenVerifierOptions extends KeyOptions {
   /** Roles that a token may name; default DEFAULT_ROLES. */
   roles?: readonly string[];
-  /** Role of a token without a `role` claim; absent: it is refused. */
+  /** Role of a token without a `role` claim. Absent: such a token is refused. */
   defaultRole?: string;
 }
 
 export const DEFAULT_ROLES = ['anon', 'authenticated', 'service_role', 'ops'] as const;
-/** Verified tokens kept, the least recently used goes first. */
+/** Verified tokens kept; the least recently used are removed first. */
 const MAX_CACHED = 10_000;
-/** Of them, in characters of tokens and claims: long tokens must not make it 300 MB. */
+/** Limit of their tokens and claims in characters, since long tokens would otherwise take 300 MB. */
 const MAX_CACHED_CHARACTERS = 16 * 1024 ** 2;
-/** Longer ones are refused before any work is done on them. */
+/** Longer tokens are refused before any other work. */
 const MAX_TOKEN_LENGTH = 16_384;
 
-/** @throws CONFIG_INVALID for a secret or a key set that cannot be used */
+/** @throws CONFIG_INVALID for an unusable secret or key set */
 export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
   const roles = new Set(options.roles ?? DEFAULT_ROLES);
   const cache = new LRUCache<string, VerifiedToken>({
@@ -50,7 +54,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
     maxSize: MAX_CACHED_CHARACTERS,
     sizeCalculation: (verified, token) => token.length + verified.claimsText.length,
   });
-  // A key that was taken back takes its tokens with it.
+  // Removing a key invalidates the tokens that it verified.
   const keys = createKeys({ ...options, onChanged: () => cache.clear() });
 
   const cached = (token: string): VerifiedToken | undefined => {
@@ -67,7 +71,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
     }
     const { payload, generation } = await keys.verify(token);
     const verified = asVerified(payload, roles, options);
-    // Verified by keys that were replaced meanwhile: this answer stands, but it is not remembered.
+    // The keys were replaced during the verification: the result is valid, but it is not cached.
     if (generation === keys.generation()) cache.set(token, verified);
     return verified;
   };
@@ -101,7 +105,8 @@ function asVerified(
 }
 
 /**
- * Refuses numbers that JSON.parse may have rounded: policies would take two tenants, 9007199254740993 and 9007199254740992, for one.
+ * Refuses numbers that JSON.parse may have rounded: a policy could not distinguish the tenants 9007199254740993 and
+ * 9007199254740992.
  * @throws AUTH_TOKEN_INVALID
  */
 function exactNumbers(name: string, value: unknown): unknown {
@@ -117,7 +122,7 @@ export interface TokenHeaders {
   apikey?: string | string[] | undefined;
 }
 
-/** The token of a request: `Authorization: Bearer`, else the `apikey` header. */
+/** Returns the token of a request: `Authorization: Bearer`, else the `apikey` header. */
 export function tokenOf(headers: TokenHeaders): string | undefined {
   const { authorization, apikey } = headers;
   if (authorization !== undefined) {

@@ -1,6 +1,6 @@
 import { type TProperties, Type } from 'typebox';
 
-/** Of a service that takes part in traces. Spread it into the service's own schema. Names are OpenTelemetry's. */
+/** Settings of a service that creates spans, to spread into its own schema. The names are OpenTelemetry's. */
 export const tracingConfig = {
   OTEL_EXPORTER_OTLP_ENDPOINT: Type.String({
     default: '',

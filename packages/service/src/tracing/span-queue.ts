@@ -1,6 +1,6 @@
 /**
- * Spans on their way to the collector: at most so many wait, one batch is sent at a time, and what does not fit is dropped and
- * counted. (The SDK's own BatchSpanProcessor is bounded too, but does not say what it dropped.)
+ * Queues spans for the collector: the queue is bounded, one batch is sent at a time, and spans that do not fit are dropped
+ * and counted. (The SDK's BatchSpanProcessor is bounded too, but does not report what it dropped.)
  */
 import type { ReadableSpan, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace-base';
 
@@ -12,9 +12,9 @@ const INTERVAL_MS = 1_000;
 export interface SpanCounts {
   queued: number;
   exportedTotal: number;
-  /** The queue was full. */
+  /** Dropped because the queue was full. */
   droppedTotal: number;
-  /** The collector did not take them. */
+  /** Dropped because the collector refused them or did not answer. */
   failedTotal: number;
 }
 
@@ -47,7 +47,7 @@ export class SpanQueue implements SpanProcessor {
     if (this.#spans.length >= BATCH_SPANS) void this.forceFlush();
   }
 
-  /** Sends what there is, a batch at a time; never rejects. */
+  /** Sends all queued spans, one batch at a time; never rejects. */
   forceFlush(): Promise<void> {
     this.#sending ??= this.#send().finally(() => {
       this.#sending = undefined;
@@ -71,7 +71,7 @@ export class SpanQueue implements SpanProcessor {
       const error = await this.#export(batch);
       if (error === undefined) this.#counts.exportedTotal += batch.length;
       else this.#counts.failedTotal += batch.length;
-      // Said once, until it works again: a collector that is away is away for each batch.
+      // Reported once until the collector works again, since every batch fails meanwhile.
       if (error !== undefined && !this.#failing) this.#onError(error);
       this.#failing = error !== undefined;
       if (this.#failing) return;

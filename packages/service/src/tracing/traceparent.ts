@@ -8,13 +8,13 @@ export interface TraceContext {
   readonly sampled: boolean;
 }
 
-/** Of a later version only the first four fields are read, as the standard has it. */
+/** A later version is read by its first four fields only, as the standard requires. */
 const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 const ZEROS = /^0+$/;
-/** A later version may be longer; more than this is no header of a trace. */
+/** A later version may be longer; a header beyond this is invalid. */
 const MAX_CHARACTERS = 256;
 
-/** Undefined where it is not one, which means: no trace is continued. */
+/** Returns undefined for an invalid header: then no trace is continued. */
 export function parseTraceparent(text: unknown): TraceContext | undefined {
   if (typeof text !== 'string' || text.length > MAX_CHARACTERS) return undefined;
   const match = TRACEPARENT.exec(text);

@@ -1,6 +1,6 @@
 /**
- * Spans by OpenTelemetry, where a collector is configured. Otherwise nothing of it is loaded, and `openTracing` gives
- * undefined, which is what every caller asks for first.
+ * Spans with OpenTelemetry, if a collector is configured. Otherwise OpenTelemetry is not loaded, and `openTracing` returns
+ * undefined.
  */
 import type { Attributes, SpanKind as OtelKind, Tracer } from '@opentelemetry/api';
 import type { Metrics } from '../metrics.ts';
@@ -12,7 +12,7 @@ export type SpanKind = 'server' | 'client' | 'producer' | 'consumer';
 
 export interface SpanOptions {
   kind: SpanKind;
-  /** Undefined: a trace begins here. */
+  /** Undefined: the span starts a trace. */
   parent?: TraceContext | undefined;
   attributes?: Attributes;
   /** Milliseconds since 1970; default now. */
@@ -21,25 +21,25 @@ export interface SpanOptions {
 
 export interface Span {
   readonly context: TraceContext;
-  /** For what comes after it. */
+  /** Identifies this span as the parent of later ones. */
   readonly traceparent: string;
-  /** Once; later calls are ignored. `failed`: why it did not succeed. */
+  /** Ends the span; later calls are ignored. @param failed the reason of a failure */
   end(attributes?: Attributes, failed?: string): void;
 }
 
 export interface Tracing {
   start(name: string, options: SpanOptions): Span;
   counts(): SpanCounts;
-  /** Sends what waits; not longer than the exporter's own limit. */
+  /** Sends the queued spans, within the exporter's time limit. */
   stop(): Promise<void>;
 }
 
 export interface TracingOptions {
   /** OTEL_EXPORTER_OTLP_ENDPOINT; empty: no tracing. */
   endpoint: string;
-  /** OTEL_EXPORTER_OTLP_HEADERS */
+  /** OTEL_EXPORTER_OTLP_HEADERS. */
   headers?: string;
-  /** OTEL_TRACES_SAMPLER_ARG */
+  /** OTEL_TRACES_SAMPLER_ARG. */
   sampleRatio?: number;
   service: string;
   instance: string;
@@ -47,7 +47,7 @@ export interface TracingOptions {
   onError(error: Error): void;
 }
 
-/** A collector that takes longer is away: the batch counts as failed, and the queue goes on. */
+/** Time limit of a batch, ms: a slower collector counts as unreachable, and the queue continues. */
 const EXPORT_TIMEOUT_MS = 5_000;
 const KINDS: Record<SpanKind, OtelKind> = { server: 1, client: 2, producer: 3, consumer: 4 };
 /** SpanStatusCode.ERROR */
@@ -125,7 +125,7 @@ function showCounts(metrics: Metrics, queue: SpanQueue): void {
   const show = (name: string, help: string, key: keyof SpanCounts) =>
     metrics.gauge(name, help, [], (gauge) => gauge.set(queue.counts()[key]));
   show('tidemark_spans_queued', 'Spans that wait for the collector', 'queued');
-  show('tidemark_spans_exported_total', 'Spans that the collector took', 'exportedTotal');
+  show('tidemark_spans_exported_total', 'Spans that the collector accepted', 'exportedTotal');
   show('tidemark_spans_dropped_total', 'Spans that were dropped because the queue was full', 'droppedTotal');
-  show('tidemark_spans_failed_total', 'Spans that the collector did not take', 'failedTotal');
+  show('tidemark_spans_failed_total', 'Spans that the collector refused or did not answer', 'failedTotal');
 }

@@ -7,14 +7,14 @@ const match = (held: string, accepted?: string) =>
     '"x"',
   );
 
-t.test('an ETag names the bytes of one coding', async (t) => {
+t.test('codedEtag() returns a different ETag for each coding', async (t) => {
   t.equal(codedEtag('"x"', 'gzip'), '"x+gzip"');
   t.equal(codedEtag('"x"', undefined), '"x"');
   t.equal(codedEtag('W/"x"', 'gzip'), 'W/"x"');
   t.equal(plainEtag('"x+br"'), '"x"');
 });
 
-t.test('If-None-Match is fulfilled by the plain ETag and by those of codings that the client takes', async (t) => {
+t.test('If-None-Match matches the plain ETag and those of codings that the client accepts', async (t) => {
   t.equal(match('"y", "x+gzip"', 'gzip'), '"x+gzip"');
   t.equal(match('W/"x"', 'gzip'), '"x"');
   t.equal(match('"x+br"', 'gzip'), undefined);

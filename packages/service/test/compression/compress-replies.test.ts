@@ -1,4 +1,4 @@
-/** What is compressed, for which client, and what that does to the other headers. */
+/** Tests which responses are compressed for which clients, and the other headers. */
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -65,7 +65,7 @@ async function open(path: string, coding: string): Promise<IncomingMessage> {
   return (await once(request, 'response'))[0] as IncomingMessage;
 }
 
-t.test('the coding follows the weights of Accept-Encoding', async (t) => {
+t.test('chooses the coding by the weights of Accept-Encoding', async (t) => {
   const table: [accept: string | undefined, coding: string | undefined][] = [
     [undefined, undefined],
     ['', undefined],
@@ -101,7 +101,7 @@ t.test(
   },
 );
 
-t.test('lists, pages, streams, errors and texts that look like zlib data are compressed', async (t) => {
+t.test('compresses lists, pages, streams, errors and texts that look like zlib data', async (t) => {
   for (const path of ['/list', '/page', '/large', '/lines', '/fails', '/hb', '/hb-stream']) {
     const plain = await ask(path);
     for (const coding of ['gzip', 'br'] as const) {
@@ -117,7 +117,7 @@ t.test('lists, pages, streams, errors and texts that look like zlib data are com
   t.equal(large.headers['content-length'], String(large.rawPayload.length), 'a whole body has its length');
 });
 
-t.test('downloads, small, coded and untransformable bodies stay as they are', async (t) => {
+t.test('leaves downloads, small bodies, coded bodies and no-transform unchanged', async (t) => {
   const types = ['application/octet-stream', 'image/svg+xml', 'application/wasm', 'text/event-stream'];
   const typed = types.map((type) => `/typed?type=${encodeURIComponent(type)}`);
   for (const path of ['/small', '/download', '/as-it-is', ...typed]) {
@@ -127,7 +127,7 @@ t.test('downloads, small, coded and untransformable bodies stay as they are', as
   t.equal((await ask('/coded', 'gzip')).headers['content-encoding'], 'zstd');
 });
 
-t.test('each coding has its own strong ETag; weak ones and those of a 304 stay', async (t) => {
+t.test('each coding has its own strong ETag; weak ETags and those of a 304 stay unchanged', async (t) => {
   t.equal((await ask('/list')).headers.etag, '"x"');
   t.equal((await ask('/list', 'gzip')).headers.etag, '"x+gzip"');
   t.equal((await ask('/list', 'br')).headers.etag, '"x+br"');
@@ -148,7 +148,7 @@ t.test('HEAD has the headers of GET', async (t) => {
   }
 });
 
-t.test('a kept body is compressed once, also for many at a time', async (t) => {
+t.test('compresses a stored body once, also for concurrent requests', async (t) => {
   const before = counts.bodies;
   const answers = await Promise.all(Array.from({ length: 8 }, () => ask('/kept', 'br')));
   for (const { rawPayload, headers } of [...answers, await ask('/kept', 'br')]) {
@@ -158,7 +158,7 @@ t.test('a kept body is compressed once, also for many at a time', async (t) => {
   t.equal(counts.bodies - before, 1);
 });
 
-t.test('a slow stream is passed on line by line', async (t) => {
+t.test('flushes a slow stream line by line', async (t) => {
   const answer = open('/slow', 'gzip');
   await once(app.server, 'request');
   source.write(line);
@@ -171,7 +171,7 @@ t.test('a slow stream is passed on line by line', async (t) => {
   await once(lines, 'end');
 });
 
-t.test('a client that goes away ends the source of its stream, and nothing stays pending', async (t) => {
+t.test('a client that disconnects ends the source of its stream', async (t) => {
   for (const coding of ['gzip', 'br']) {
     const opening = open('/slow', coding);
     await once(app.server, 'request');
@@ -187,7 +187,7 @@ t.test('a client that goes away ends the source of its stream, and nothing stays
   }
 });
 
-t.test('the source of a stream is held back while its client does not read', async (t) => {
+t.test('the source of a stream pauses while its client does not read', async (t) => {
   const opening = open('/slow', 'gzip');
   await once(app.server, 'request');
   source.write(line);

@@ -13,7 +13,7 @@ import {
 
 const CONFIG = { TRUST_PROXY: '', IDENTITY_SHARE_PERCENT: 10, RATE_LIMIT_IDENTITIES: 1_000, BAD_TOKENS_PER_S: 10 };
 
-t.test('one identity may use half of a rate; beyond it, its share, and others go on getting theirs', async (t) => {
+t.test('one identity may use half of a rate, and beyond it only its share', async (t) => {
   const rate = new SharedRate({ perSecond: 100, burstSeconds: 10, sharePercent: 10, identities: 1_000 });
   let passed = 0;
   while (rate.take('crowd', 0) === 0) passed += 1;
@@ -25,7 +25,7 @@ t.test('one identity may use half of a rate; beyond it, its share, and others go
   t.equal(rate.take('crowd', 60_000), 0, 'and later it is free again');
 });
 
-t.test('what turns out to be harmless is given back', async (t) => {
+t.test('giveBack() returns a request that was harmless', async (t) => {
   const rate = new SharedRate({ perSecond: 1, burstSeconds: 10, sharePercent: 10, identities: 1_000 });
   for (let n = 0; n < 1_000; n += 1) {
     t.equal(rate.take('a', 0), 0);
@@ -65,7 +65,7 @@ t.test(
   },
 );
 
-t.test('issuer keys that cannot be had are not the address’s fault', async (t) => {
+t.test('unavailable issuer keys do not count against the address', async (t) => {
   const verifier = Object.assign(
     async () => {
       throw authErrors.KEYS_UNAVAILABLE({ reason: 'away' });
@@ -100,7 +100,7 @@ t.test(
   },
 );
 
-t.test('bearers of tokens without a subject, such as a public key, count by their address', async (t) => {
+t.test('clients with tokens without a subject count by their address', async (t) => {
   const claims = { role: 'anon', claims: { iss: 'supabase' } };
   t.equal(identityKey(claims, '203.0.113.7'), identityKey(undefined, '203.0.113.7'));
   t.not(identityKey(claims, '203.0.113.7'), identityKey(claims, '203.0.113.8'));

@@ -5,7 +5,7 @@ import { type Policy, parsePolicies, Rates } from '../../src/limits/rates.ts';
 
 const policy = parsePolicies('anon=10/5s').get('anon') as Policy;
 
-t.test('a full bucket passes at once, then one request each window / limit', async (t) => {
+t.test('a full bucket allows a burst, then one request each window / limit', async (t) => {
   const rates = new Rates(1_000);
   const at = (now: number) => rates.take('a', policy, now);
   for (let i = 9; i >= 0; i -= 1) t.match(at(1_000), { allowed: true, remaining: i });
@@ -16,7 +16,7 @@ t.test('a full bucket passes at once, then one request each window / limit', asy
   t.match(at(60_000), { allowed: true, remaining: 9, resetMs: 500 });
 });
 
-t.test('never more than the limit in any window, plus what comes back within it', async () => {
+t.test('no window allows more than the limit plus its refill', async () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 50 }),
@@ -42,7 +42,7 @@ t.test('never more than the limit in any window, plus what comes back within it'
   );
 });
 
-t.test('the number of identities is bounded; those with a full bucket go first', async (t) => {
+t.test('the number of identities is bounded, and those with a full bucket are removed first', async (t) => {
   const rates = new Rates(1_000);
   for (let i = 0; i < 900; i += 1) rates.take(`old ${i}`, policy, 0);
   for (let i = 0; i < 5_000; i += 1) rates.take(`new ${i}`, policy, 10_000);
@@ -51,7 +51,7 @@ t.test('the number of identities is bounded; those with a full bucket go first',
   t.match(rates.take('new 4999', policy, 10_000), { remaining: 8 }, 'the newest are kept');
 });
 
-t.test('settings', async (t) => {
+t.test('parses RATE_LIMITS, and refuses malformed values with a hint', async (t) => {
   t.equal(parsePolicies('off').size, 0);
   t.same(
     [...parsePolicies(' anon=1/2s, *=30/60s ').values()].map(({ header }) => header),
@@ -62,7 +62,7 @@ t.test('settings', async (t) => {
   }
 });
 
-t.test('an IPv6 client is its /64', async (t) => {
+t.test('an IPv6 client counts by its /64', async (t) => {
   t.equal(networkOf('10.0.0.1'), '10.0.0.1');
   t.equal(networkOf('::ffff:10.0.0.1'), '10.0.0.1');
   t.equal(networkOf('2001:db8:0:1:2:3:4:5'), '2001:db8:0:1::/64');

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { SharedLimit } from '../../src/index.ts';
 
-t.test('one identity fills half of a limit; beyond it, each gets its share', async (t) => {
+t.test('one identity may fill half of a limit, and beyond it only its share', async (t) => {
   const limit = new SharedLimit(100, 10);
   t.equal(limit.take('greedy', 50), undefined, 'up to half, one may have it all');
   t.same(limit.take('greedy', 1), { where: 'share', wanted: 51, limit: 10 });
@@ -14,7 +14,7 @@ t.test('one identity fills half of a limit; beyond it, each gets its share', asy
   t.same([limit.used, limit.usedBy('greedy'), limit.identities], [60, 10, 6]);
 });
 
-t.test('an identity that holds nothing is not refused for its share, however small', async (t) => {
+t.test('an identity that holds nothing is never refused for its share', async (t) => {
   const limit = new SharedLimit(100, 1);
   limit.add('ada', 60);
   t.equal(limit.take('bob', 30), undefined, 'more than its share of 1');
@@ -22,7 +22,7 @@ t.test('an identity that holds nothing is not refused for its share, however sma
   t.equal(limit.take('ada', 0), undefined, 'nothing is never too much');
 });
 
-t.test('ten thousand behind one address get in below half; above, an address holds its share', async (t) => {
+t.test('ten thousand clients behind one address get in below half of the limit', async (t) => {
   const sockets = new SharedLimit(20_000, 5);
   for (let n = 0; n < 10_000; n += 1) {
     if (sockets.take('@office') !== undefined) t.bailout('an office was locked out');
@@ -35,14 +35,14 @@ t.test('ten thousand behind one address get in below half; above, an address hol
   t.equal(sockets.refuses('@attacker'), undefined);
 });
 
-t.test('of three places, one identity may have two', async (t) => {
+t.test('one identity may have two of three places', async (t) => {
   const limit = new SharedLimit(3, 12.5);
   t.same([limit.take('ada'), limit.take('ada')], [undefined, undefined]);
   t.match(limit.take('ada'), { where: 'share', limit: 1 });
   t.equal(limit.take('bob'), undefined);
 });
 
-t.test('what was counted elsewhere replaces the sums', async (t) => {
+t.test('reset() replaces the counts', async (t) => {
   const limit = new SharedLimit(100, 10);
   limit.add('ada', 5);
   limit.reset(70, [['bob', 20]]);
@@ -91,7 +91,7 @@ class Model {
   }
 }
 
-t.test('whatever is taken, moved and given back: exact sums, never over the limit, refusals by the rules', async () => {
+t.test('any sequence of takes, moves and returns keeps exact sums within the limit', async () => {
   const identity = fc.constantFrom('a', 'b', 'c', 'd', 'e');
   const step = fc.record({
     what: fc.constantFrom('take', 'take', 'give', 'move'),
@@ -140,7 +140,7 @@ t.test('whatever is taken, moved and given back: exact sums, never over the limi
   );
 });
 
-t.test('giving back more than was taken makes no room', async (t) => {
+t.test('giving back more than was taken creates no room', async (t) => {
   const limit = new SharedLimit(10, 50);
   limit.take('ada', 3);
   limit.give('bob', 3);

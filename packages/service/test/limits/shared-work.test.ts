@@ -6,7 +6,7 @@ import { DECAY_MS, SharedWork } from '../../src/limits/shared-work.ts';
 /** 1,000 ms of work may have been caused lately. */
 const PER_SECOND = 100;
 
-t.test('who causes most of the work waits until it has decayed to what it may cause; the others do not', async (t) => {
+t.test('the identity that causes most of the work waits until it has decayed; the others do not wait', async (t) => {
   const work = new SharedWork(100);
   work.add('heavy', 5_000, 0);
   for (let user = 0; user < 10; user += 1) work.add(`user ${user}`, 200, 0);
@@ -18,7 +18,7 @@ t.test('who causes most of the work waits until it has decayed to what it may ca
   t.equal(work.waitMs('heavy', PER_SECOND, waitMs + 1), 0, 'as told in Retry-After');
 });
 
-t.test('who is alone is held to nothing', async (t) => {
+t.test('a single identity is never limited', async (t) => {
   const work = new SharedWork(100);
   work.add('alone', 100_000, 0);
   t.equal(work.waitMs('alone', PER_SECOND, 0), 0);
@@ -26,7 +26,7 @@ t.test('who is alone is held to nothing', async (t) => {
   t.ok(work.waitMs('alone', PER_SECOND, 0) > 0);
 });
 
-t.test('those whose work takes long because of somebody else’s are not taken for the cause of it', async (t) => {
+t.test('identities slowed down by another one are not limited', async (t) => {
   const work = new SharedWork(100);
   work.add('heavy', 30_000, 0);
   for (let user = 0; user < 5; user += 1) work.add(`user ${user}`, 2_000, 0);
@@ -34,7 +34,7 @@ t.test('those whose work takes long because of somebody else’s are not taken f
   t.ok(work.waitMs('heavy', PER_SECOND, 0) > 0);
 });
 
-t.test('what was charged too much is taken back', async (t) => {
+t.test('a negative amount takes back excess work', async (t) => {
   const work = new SharedWork(100);
   work.add('another', 10, 0);
   work.add('a', 5_000, 0);
@@ -44,7 +44,7 @@ t.test('what was charged too much is taken back', async (t) => {
   t.equal(work.of('a', 0), 0, 'and never more than that');
 });
 
-t.test('identities are bounded: the one that was silent longest starts afresh', async (t) => {
+t.test('the number of identities is bounded, and the least recently used one is removed', async (t) => {
   const work = new SharedWork(2);
   work.add('a', 10, 0);
   work.add('b', 10, 1);
@@ -55,7 +55,7 @@ t.test('identities are bounded: the one that was silent longest starts afresh', 
   t.ok(work.of('a', 3) > 19);
 });
 
-t.test('whatever is added and when: no sum is below 0, and none above that of all', async () => {
+t.test('no sum is ever negative or above the total', async () => {
   const step = fc.tuple(fc.constantFrom('a', 'b', 'c'), fc.integer({ min: -1_000, max: 5_000 }), fc.nat(3_000));
   const property = fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
     const work = new SharedWork(10);

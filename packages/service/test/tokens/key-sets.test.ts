@@ -56,7 +56,7 @@ async function until(what: () => boolean | Promise<boolean>): Promise<void> {
 
 const old = await sign(a);
 
-t.test('RSA, EC and Ed25519 keys; the secret beside them; fetched once', async (t) => {
+t.test('verifies RSA, EC and Ed25519 keys and the secret, and fetches the set once', async (t) => {
   const idp = await issuer(t, [a, b, c]);
   const verify = createTokenVerifier({ secret, jwksUrl: idp.url });
   const tokens = await Promise.all([a, b, c].map((key) => sign(key)));
@@ -100,7 +100,7 @@ t.test(
   },
 );
 
-t.test('the issuer fails: old keys stay in use, and health says so; without any: 503', async (t) => {
+t.test('while the issuer fails, old keys stay in use with a warning; without keys: 503', async (t) => {
   const idp = await issuer(t, [a]);
   const verify = createTokenVerifier({ jwksUrl: idp.url, jwksCooldownMs: 20, jwksMaxAgeMs: 20, jwksTimeoutMs: 200 });
   const health = createHealth();
@@ -137,7 +137,7 @@ t.test('the issuer fails: old keys stay in use, and health says so; without any:
   t.equal(none.problem(), undefined);
 });
 
-t.test('a file, and inline', async (t) => {
+t.test('reads a key set from a file and from JWT_JWKS', async (t) => {
   const file = join(t.testdir({}), 'keys.json');
   await writeFile(file, JSON.stringify({ keys: [a.jwk] }));
   const inline = JSON.stringify({ keys: [b.jwk, { ...c.jwk, use: 'enc' }] });
@@ -158,7 +158,7 @@ t.test('a file, and inline', async (t) => {
   t.throws(() => createTokenVerifier({}), { code: 'CONFIG_INVALID', message: /JWT_SECRET is not set/ });
 });
 
-t.test('algorithms are not confused', async (t) => {
+t.test('refuses tokens that confuse algorithms', async (t) => {
   const idp = await issuer(t, [a, b, c]);
   const both = createTokenVerifier({ secret, jwksUrl: idp.url });
   const keysOnly = createTokenVerifier({ jwksUrl: idp.url });

@@ -10,7 +10,7 @@ const sign = (claims: Record<string, unknown>, alg = 'HS256', key = secret) =>
     .sign(new TextEncoder().encode(key.padEnd(64, ' ').slice(0, alg === 'HS256' ? key.length : 64)));
 const now = Math.floor(Date.now() / 1_000);
 
-t.test('role and claims of a valid token; the same object the second time', async (t) => {
+t.test('returns role and claims of a valid token, and the same object from the cache', async (t) => {
   const token = await sign({ role: 'authenticated', sub: 'ada', exp: now + 60 });
   const first = await verify(token);
   t.match(first, { role: 'authenticated', expires: now + 60, claims: { sub: 'ada' } });
@@ -21,7 +21,7 @@ t.test('role and claims of a valid token; the same object the second time', asyn
   t.equal((await lenient(await sign({ sub: 'x' }))).role, 'anon', 'JWT_DEFAULT_ROLE');
 });
 
-t.test('refuses claims whose numbers JavaScript rounds, as policies would mix up two identities', async (t) => {
+t.test('refuses claims whose numbers JavaScript would round', async (t) => {
   const signed = (claims: string) =>
     new CompactSign(new TextEncoder().encode(`{"role":"authenticated",${claims}}`))
       .setProtectedHeader({ alg: 'HS256' })
@@ -65,7 +65,7 @@ t.test(
   },
 );
 
-t.test('a cached token still expires', async (t) => {
+t.test('a cached token expires', async (t) => {
   const short = createTokenVerifier({ secret });
   const token = await sign({ role: 'authenticated', exp: now + 2 });
   await short(token);
@@ -84,7 +84,7 @@ t.test('a cached token still expires', async (t) => {
   }
 });
 
-t.test('the clock’s skew stretches exp and nbf, in the cache, too', async (t) => {
+t.test('the tolerated clock difference extends exp and nbf, also in the cache', async (t) => {
   const skewed = createTokenVerifier({ secret, clockSkewS: 60 });
   const late = await sign({ role: 'anon', exp: now - 10 });
   t.match(await skewed(late), { expires: now + 50 });
@@ -93,7 +93,7 @@ t.test('the clock’s skew stretches exp and nbf, in the cache, too', async (t) 
   await t.rejects(skewed(await sign({ role: 'anon', exp: now - 100 })), { code: 'AUTH_TOKEN_EXPIRED' });
 });
 
-t.test('audience and issuer', async (t) => {
+t.test('checks audience and issuer', async (t) => {
   const strict = createTokenVerifier({ secret, audience: ['tidemark', 'other'], issuer: 'https://idp' });
   await strict(await sign({ role: 'anon', aud: ['x', 'tidemark'], iss: 'https://idp' }));
   for (const claims of [
@@ -114,7 +114,7 @@ t.test('the cache is bounded in tokens and in characters', async (t) => {
   t.ok(cachedCharacters <= 16 * 1024 ** 2);
 });
 
-t.test('where the token is', async (t) => {
+t.test('reads the token from Authorization or apikey', async (t) => {
   t.equal(tokenOf({ authorization: 'Bearer abc' }), 'abc');
   t.equal(tokenOf({ apikey: 'k' }), 'k');
   t.equal(tokenOf({ authorization: 'bearer abc', apikey: 'k' }), 'abc');

@@ -6,7 +6,13 @@ import { list, near, text } from './salt.ts';
 const TABLES = [
   ...Array<string>(12).fill('docs'),
   ...Array<string>(4).fill('notes'),
-  ...['docs_view', 'docs_view', 'closed', 'vault.gold', 'gold', 'hits', 'pg_authid'],
+  'docs_view',
+  'docs_view',
+  'closed',
+  'vault.gold',
+  'gold',
+  'hits',
+  'pg_authid',
 ];
 export const table: Arbitrary<string> = near(...TABLES);
 export const routine: Arbitrary<string> = near(

@@ -52,7 +52,12 @@ export function population(count: number, next: () => number): Guise[] {
     const transport = next() < SHARE.events ? 'events' : 'socket';
     const query = `${table.name}?${[`select=${COLUMNS}`, filter, order].filter(Boolean).join('&')}`;
     return {
-      ...{ name: `${n} ${query} ${mode} ${transport} ${user?.sub ?? 'anon'}`, query, mode, window, transport, user },
+      name: `${n} ${query} ${mode} ${transport} ${user?.sub ?? 'anon'}`,
+      query,
+      mode,
+      window,
+      transport,
+      user,
       select: `select to_jsonb(t) as row from (select ${COLUMNS} from ${table.name} where ${where} ${ordered}) t`,
       mayShow: (row) => row.word !== VOID && table.mayShow(row, user),
     };
