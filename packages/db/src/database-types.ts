@@ -42,7 +42,6 @@ export interface ReadResult<R extends Row = Row> {
 
 export interface WriteRequest extends QueryOptions {
   identity: Identity;
-  /** The statements run in order in one transaction. */
   statements: readonly Statement[];
   /** Execute, answer, then roll back (`Prefer: tx=rollback`). */
   rollback?: boolean;
@@ -50,7 +49,6 @@ export interface WriteRequest extends QueryOptions {
 
 export interface WriteResult {
   results: Rows[];
-  /** A position at or shortly past the end of this transaction in the WAL. */
   tidemark: Tidemark;
 }
 
@@ -61,7 +59,6 @@ export interface WriteTransactionOptions extends TransactionOptions {
 
 export interface TransactionResult<T> {
   value: T;
-  /** A position at or shortly past the end of this transaction in the WAL. */
   tidemark: Tidemark;
 }
 
@@ -86,7 +83,6 @@ export interface Database {
   replicaAt(tidemark: Tidemark): Promise<Pool | undefined>;
   /** Streams rows for exports and reports from the `analytics` pools, of a replica where possible. */
   readonly streams: Streams;
-  /** The epoch in force. */
   epoch(): string;
   /** The primary's WAL position, as last polled. */
   primaryLsn(): Lsn;
@@ -98,9 +94,7 @@ export interface Database {
   readStats(): { replicaTotal: number; primaryTotal: number; cacheTotal: number; waitedTotal: number };
   /** The statements that took most time, merged over the pools; at most `most`, default 50. */
   statements(most?: number): StatementFigures[];
-  /** Statements over `slowMs`, the newest first. */
   slow(): RecordedStatement[];
-  /** The last statements, the newest first. */
   recent(): RecordedStatement[];
   /** Switches the recording of statements off and on, to measure its cost. Pipelining verdicts stay as they are. */
   recordStatements(on: boolean): void;
@@ -118,7 +112,6 @@ export interface Database {
 export interface DatabaseOptions {
   primaryUrl: string;
   replicaUrls?: readonly string[];
-  /** Shown in pg_stat_activity. */
   applicationName: string;
   /** Start-up settings of the pools' sessions. They override what the database or the role sets; a transaction may set others. */
   settings?: Readonly<Record<string, string>>;

@@ -14,7 +14,6 @@ export type DbEvent =
   | { type: 'db.replica_unhealthy'; replica: string; reason: string }
   | { type: 'db.replica_healthy'; replica: string }
   | { type: 'db.epoch_changed'; from: string; to: string }
-  /** Writes go to another server; `epoch` was minted for it. */
   | { type: 'db.primary_moved'; from: string; to: string; timeline: number; epoch: string }
   /**
    * The pools of this instance are smaller than their defaults, so that all instances fit. `free` counts the unused connections at its

@@ -37,7 +37,6 @@ export interface Rows<R extends Row = Row> extends Array<R> {
 /** A Postgres role and the claims that policies see as `current_setting('request.jwt.claims', true)`. */
 export interface Identity {
   role: string;
-  /** The claims as JSON text. */
   claims: string;
   /** More settings for the transaction, such as `request.headers`. */
   settings?: Readonly<Record<string, string>>;
@@ -51,7 +50,6 @@ export interface Holder {
   statement?: string;
 }
 
-/** A client that waits for an answer and may leave before it is there. */
 export interface Client {
   readonly isGone: boolean;
   /**
@@ -99,7 +97,6 @@ export interface Transaction {
 
 export interface ServerSnapshot {
   isStandby: boolean;
-  /** The insert position of the primary, or the replay position of a replica. */
   lsn: Lsn;
   /** The format of Postgres: `xmin:xmax:xid,…`. A replica lists no running transactions. */
   text: string;
@@ -107,7 +104,6 @@ export interface ServerSnapshot {
 
 export interface Pool {
   readonly name: string;
-  /** Runs one statement in a transaction of its own, as the pool's own user. */
   query<R extends Row = Row>(text: string, params?: readonly Param[], options?: QueryOptions): Promise<Rows<R>>;
   /**
    * Runs `work` between BEGIN and COMMIT on one connection; an error of it leads to ROLLBACK.
@@ -121,7 +117,6 @@ export interface Pool {
 
 /** One run of a statement, without its parameters and constants. */
 export interface RecordedStatement {
-  /** End of the run, in ms since 1970. */
   at: number;
   pool: string;
   text: string;

@@ -91,10 +91,8 @@ export class AnswerBudget {
   }
 }
 
-/** The client's own key, else the role and claims. */
 export const answerKey = ({ role, claims }: Identity, client?: Client): string => client?.key ?? `${role}\0${claims}`;
 
-/** The bytes of one answer, or of all answers that a connection owes. */
 export interface AnswerBytes {
   /** Bytes read, or announced by the header of a message. */
   bytes: number;

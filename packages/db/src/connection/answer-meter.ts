@@ -12,9 +12,7 @@ const MIN_LENGTH = 4;
 export class AnswerMeter {
   readonly #budget: AnswerBudget;
   readonly #answer: AnswerBytes;
-  /** Bytes of the current message that are still to come. */
   #left = 0;
-  /** The first part of a header that the network has split. */
   #header: Buffer | undefined;
 
   constructor(budget: AnswerBudget, answer: AnswerBytes) {

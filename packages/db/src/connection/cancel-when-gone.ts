@@ -9,7 +9,6 @@ const GRACE_MS = 20;
 
 export interface Watched {
   client: Client | undefined;
-  /** Time limit of all statements together; 0 is none. */
   withinMs: number;
   /** False while only a COMMIT is unanswered, since its outcome must become known. */
   mayCancel(): boolean;

@@ -44,7 +44,6 @@ export interface ConnectionOptions {
   onGone: (connection: PooledConnection, pending: number, error: Error | undefined) => void;
 }
 
-/** The socket while something other than the driver reads it. */
 export interface LentSocket {
   socket: net.Socket;
   giveBack: () => void;
@@ -57,7 +56,6 @@ let generations = 0;
 export class PooledConnection {
   readonly generation: number = ++generations;
   readonly openedAt: number = performance.now();
-  /** The role and statement_timeout that the session has now. */
   rest: Rest;
   statementTimeoutMs: number;
   idleSince: number = performance.now();
@@ -132,7 +130,6 @@ export class PooledConnection {
     return next !== 'gone';
   }
 
-  /** `timeoutMs` is the client's limit; 0 is none. */
   send<R extends Row = Row>(statement: EncodedStatement, timeoutMs: number): Promise<Rows<R>> {
     return new Promise((resolve, reject) => {
       this.submit(statement, timeoutMs, (rows, error) =>
@@ -152,7 +149,6 @@ export class PooledConnection {
     );
   }
 
-  /** Runs several statements in one text, by the simple protocol. */
   script(text: string): Promise<void> {
     return new Promise((resolve, reject) => {
       const pending = this.#register(0, (rows, error) => (rows === undefined ? reject(error!) : resolve()));
@@ -177,7 +173,6 @@ export class PooledConnection {
     };
   }
 
-  /** The socket, for a pipeline; undefined until it is connected. */
   get socket(): net.Socket | undefined {
     return this.#socket.socket;
   }
@@ -237,7 +232,6 @@ export class PooledConnection {
     return this.#state === 'idle';
   }
 
-  /** Each statement is prepared anew at its next run. */
   forgetStatements(): void {
     this.#texts.forgetAll();
     this.schemaChanges++;

@@ -6,7 +6,6 @@ import type { ConnectionTarget } from './url.ts';
 const TERMINATE = Buffer.from([0x58, 0, 0, 0, 4]);
 
 export class DriverSocket {
-  /** Undefined until it is connected. */
   socket: net.Socket | undefined;
   /** When a socket ends during start-up, the driver asks for another one for ever: it gets only the first. */
   isRequested = false;

@@ -24,7 +24,6 @@ export async function measurePrepared(connection: PooledConnection): Promise<voi
     if (connection.rest === 'none') await connection.send(AS_NONE, TIMEOUT_MS);
     connection.prepared.measured(bytes);
   } catch (error) {
-    // The role of the session is no longer known.
     connection.discard(error as Error);
     throw error;
   }

@@ -31,7 +31,6 @@ export class PendingQueries {
     return this.#pending[0];
   }
 
-  /** `timeoutMs` is the limit of the statement; 0 is none. */
   add(pending: Pending, timeoutMs: number): void {
     pending.sentAt = performance.now();
     pending.deadline = timeoutMs > 0 ? pending.sentAt + timeoutMs + STATEMENT_GRACE_MS : Number.POSITIVE_INFINITY;

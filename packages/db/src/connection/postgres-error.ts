@@ -9,7 +9,6 @@ export class PostgresError extends TidemarkError {
   readonly column: string | undefined;
   readonly constraint: string | undefined;
   readonly dataType: string | undefined;
-  /** The call stack in PL/pgSQL. */
   readonly where: string | undefined;
   /** 1-based index of a character in the statement. */
   readonly position: number | undefined;
@@ -60,9 +59,7 @@ interface DriverError extends Error {
   'data type_name'?: string;
   constraint_name?: string;
   routine?: string;
-  /** The statement had been prepared before this run. */
   reused?: boolean;
-  /** BindComplete had come. */
   bound?: boolean;
 }
 

@@ -23,7 +23,6 @@ const CHARACTER_BYTES = 170;
 const MAX_STATEMENT_SHARE = 1 / 4;
 const MEASURE_SHARE = 1 / 16;
 
-/** Bytes that a statement takes in the backend once it is prepared and planned. */
 export function preparedCost(text: string): number {
   return BASE_BYTES + CHARACTER_BYTES * text.length;
 }

@@ -13,7 +13,6 @@ const PRIME = 0x01000193;
 export class RecentTexts {
   readonly #fingerprints = new Uint32Array(PLACES);
 
-  /** Remembers the text. Returns true when it was remembered before. */
   repeats(text: string): boolean {
     const fingerprint = fingerprintOf(text);
     const place = fingerprint % PLACES;

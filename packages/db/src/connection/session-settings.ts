@@ -3,7 +3,6 @@
 /** A backend whose client is gone ends its statement after at most this time. */
 const CONNECTION_CHECK_MS = 2_000;
 
-/** The limits are in ms; 0 is none. */
 export function sessionSettings(
   applicationName: string,
   statementTimeoutMs: number,

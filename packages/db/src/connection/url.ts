@@ -8,7 +8,6 @@ export type SslMode = 'disable' | 'prefer' | 'require' | 'verify-ca' | 'verify-f
 export interface ConnectionTarget {
   host: string;
   port: number;
-  /** The path of a unix socket, when the host is a folder. */
   socketPath: string | undefined;
   user: string;
   password: string;
@@ -18,7 +17,6 @@ export interface ConnectionTarget {
   sslRootCert: string | undefined;
   /** Other parameters of the URL are start-up settings, such as `options` or `search_path`. */
   settings: Readonly<Record<string, string>>;
-  /** Names the server in messages, without the password. */
   label: string;
 }
 

@@ -10,14 +10,12 @@ import { encodeStatement } from '../sql/param.ts';
 import { LAST_EPOCH, mintScript } from './epoch.ts';
 import { judgePromotion } from './promotion.ts';
 
-/** Time limit for inserting the epoch on a server that has just been promoted. */
 const MINT_TIMEOUT_MS = 5_000;
 /** Time for the last polls, after `failoverAfterMs`. */
 const SETTLE_MS = 1_000;
 const SETTLE_POLL_MS = 50;
 const EPOCH = encodeStatement({ text: `select epoch from (${LAST_EPOCH}) as e` });
 
-/** A configured server, with its URL as given. */
 export interface Server {
   url: string;
   target: ConnectionTarget;
@@ -40,7 +38,6 @@ export class Failover {
   readonly #init: FailoverInit;
   #server: Server;
   readonly #replicas: Server[];
-  /** The last reported reason, so that each is reported once. */
   #reason: string | undefined;
   #moving: Promise<void> | undefined;
   #stopped = false;
@@ -51,7 +48,6 @@ export class Failover {
     this.#replicas = [...init.replicas];
   }
 
-  /** The server that takes writes. */
   get server(): Server {
     return this.#server;
   }

@@ -10,7 +10,6 @@
  * are refused, so no read claims to include them.
  */
 
-/** The state of a replica that is a primary now. */
 export interface PromotedServer {
   /** Grows with each promotion. */
   timeline: number;

@@ -21,7 +21,6 @@ export class PipelineMessages {
     return this.#at === this.#from;
   }
 
-  /** Returns what was written since the last call. */
   take(): Buffer {
     const taken = this.#bytes.subarray(this.#from, this.#at);
     this.#from = this.#at;
@@ -34,7 +33,6 @@ export class PipelineMessages {
     return taken;
   }
 
-  /** Postgres infers the types of the parameters. */
   parse(name: string, text: string): void {
     const start = this.#begin(PARSE, 3 * (name.length + text.length) + 8);
     this.#text(name);
@@ -86,9 +84,7 @@ export class PipelineMessages {
     this.#copy(SYNC);
   }
 
-  /** `maxBytes` is an upper bound of the body. */
   #begin(type: number, maxBytes: number): number {
-    // Leaves room for EXECUTE and SYNC behind it.
     const needed = maxBytes + 32;
     if (this.#bytes.length - this.#at < needed) this.#grow(needed);
     const start = this.#at;

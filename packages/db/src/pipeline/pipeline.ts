@@ -20,7 +20,6 @@ export class Pipeline {
   readonly reader: PipelineReader;
   readonly writer: PipelineWriter;
   readonly openedAt: number = performance.now();
-  /** Reads that are sent and not answered. */
   pending = 0;
   readonly #socket: net.Socket;
   readonly #driverListeners: ((chunk: Buffer) => void)[];
@@ -57,7 +56,6 @@ export class Pipeline {
     );
   }
 
-  /** No read is pending: the driver reads the socket again. */
   giveBack(): void {
     this.#socket.off('data', this.reader.onData);
     for (const listener of this.#driverListeners) this.#socket.on('data', listener);

@@ -22,7 +22,6 @@ export interface PipelineRequest {
   params: readonly (string | null)[];
   /** Return also the xmin of a snapshot that is not newer than that of the statement. */
   wantsXmin: boolean;
-  /** The read may share a transaction with others (Statement in types.ts). */
   sessionSafe: boolean;
   client: Client | undefined;
 }
@@ -47,9 +46,7 @@ export class PipelinedRead implements Pending, AnswerBytes {
   setter: Prepared | undefined;
   /** The named statement that this read uses or prepares. */
   prepared: Prepared | undefined;
-  /** `prepared` existed before this read. */
   reused = false;
-  /** BindComplete has come for the statement that Postgres is running. */
   bound = false;
   columns: readonly Column[] = NO_COLUMNS;
   bytes = 0;

@@ -16,7 +16,6 @@ import { PipelinedRead, type PipelineRequest } from './pipelined-read.ts';
 const PIPELINE_TIMEOUT_MS = 100;
 /** At 5 ms each, the last of them waits a third of a second; beyond that an exclusive connection is faster. */
 const MAX_PENDING = 64;
-/** A pipeline without pending reads gives its connection back after this. */
 const IDLE_MS = 5_000;
 
 export class Pipelines {
@@ -36,7 +35,6 @@ export class Pipelines {
     return pending;
   }
 
-  /** Connections that are leased to a pipeline without pending reads. */
   get idleConnections(): number {
     let idle = 0;
     for (const pipeline of this.#pipelines)
@@ -80,7 +78,6 @@ export class Pipelines {
     }
   }
 
-  /** Reads that were sent are still answered. */
   close(): void {
     for (const pipeline of this.#pipelines) if (pipeline.pending === 0) this.#giveBack(pipeline);
   }
@@ -136,7 +133,6 @@ export class Pipelines {
   }
 }
 
-/** Pipelines of a pool with `max` connections; the others serve statements that are not short. */
 export function pipelinesOf(max: number): number {
   if (max >= 8) return 2;
   return max >= 3 ? 1 : 0;

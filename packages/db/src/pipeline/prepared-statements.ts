@@ -18,7 +18,6 @@ export class PipelineStatements {
   readonly #budget: PreparedBudget;
   readonly #meter: PoolMeter;
   readonly #byRole = new Map<string, Map<string, Kept>>();
-  /** The statements that set an identity, one for each number of settings. */
   readonly #setters = new Map<string, Prepared>();
   readonly #toClose: string[] = [];
   #uses = 0;
@@ -28,7 +27,6 @@ export class PipelineStatements {
     this.#meter = meter;
   }
 
-  /** The statement that sets an identity. */
   setter(text: string): Prepared {
     let set = this.#setters.get(text);
     if (set === undefined) {
@@ -78,7 +76,6 @@ export class PipelineStatements {
     return this.#toClose.length > 0;
   }
 
-  /** The next statement to be closed before anything else is sent. */
   nextToClose(): string | undefined {
     return this.#toClose.pop();
   }

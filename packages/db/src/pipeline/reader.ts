@@ -27,7 +27,6 @@ const DATA_ROW = 0x44;
 const COMMAND_COMPLETE = 0x43;
 const EMPTY_QUERY_RESPONSE = 0x49;
 const READY_FOR_QUERY = 0x5a;
-/** In a ReadyForQuery: no transaction is open. */
 const IDLE = 0x49;
 const PARSE_COMPLETE = 0x31;
 const BIND_COMPLETE = 0x32;
@@ -38,7 +37,6 @@ const ERROR_RESPONSE = 0x45;
 const IGNORED = new Set([0x33, 0x4e, 0x53, 0x74, 0x41]);
 
 export class PipelineReader {
-  /** When the last transaction was answered, by performance.now(). */
   answeredAt = 0;
   /** A function has deallocated the prepared statements: the pipeline takes no more reads, and its connection is closed. */
   isBroken = false;
@@ -47,12 +45,10 @@ export class PipelineReader {
   /** Reads in the order in which they were sent; answered ones before `#first` are undefined. */
   #reads: (PipelinedRead | undefined)[] = [];
   #first = 0;
-  /** The read that Postgres is answering, at or behind `#first`. */
   #current = 0;
   /** Parts of a message that has not come in full, and the bytes that it lacks. */
   #parts: Buffer[] = [];
   #missing = 0;
-  /** The bytes of the unfinished message are counted already. */
   #isCounted = false;
 
   constructor(
@@ -63,7 +59,6 @@ export class PipelineReader {
     this.#statements = statements;
   }
 
-  /** To be called in the order in which the reads are sent. */
   expect(read: PipelinedRead): void {
     this.#reads.push(read);
   }
@@ -164,7 +159,6 @@ export class PipelineReader {
     if (next.completed === 1) next.xmin = read.xmin;
   }
 
-  /** Settles all reads up to the last one of the transaction. */
   #endTransaction(): void {
     const from = this.#first;
     while (this.#reads[this.#current]?.isLast === false) this.#current++;

@@ -23,9 +23,7 @@ import type { PipelineReader } from './reader.ts';
 /** Reads in one transaction: as many are sent again when the first one fails. */
 const MAX_SHARING = 8;
 
-/** The transaction that more reads of this turn may join. */
 interface SharedTransaction {
-  /** The identity's statement and parameters of its last read. */
   setter: Prepared;
   params: readonly string[];
   last: PipelinedRead;
@@ -56,7 +54,6 @@ export class PipelineWriter {
     this.#schemaChanges = connection.schemaChanges;
   }
 
-  /** A transaction is about to leave that one more read may share. */
   get hasRoom(): boolean {
     return this.#shared !== undefined && this.#shared.size < MAX_SHARING;
   }
@@ -147,7 +144,6 @@ function mayJoin({ size, setter, params }: SharedTransaction, next: Prepared, ne
   return true;
 }
 
-/** Both lists have the same length. */
 function sameParams(some: readonly string[], others: readonly string[]): boolean {
   for (let i = 0; i < some.length; i++) if (some[i] !== others[i]) return false;
   return true;

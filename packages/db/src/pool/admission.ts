@@ -10,7 +10,6 @@ import { type Wait, WaitingQueue } from './waiting-queue.ts';
 const FLOOR = 4;
 
 export class Admission {
-  /** The last one used is used first, so that the others can idle out. */
   readonly idle: PooledConnection[] = [];
   readonly #waiting: WaitingQueue;
   readonly #limit: PoolLimit;
@@ -60,7 +59,6 @@ export class Admission {
     return connection;
   }
 
-  /** A connection has become free. */
   offer(connection: PooledConnection): void {
     this.idle.push(connection);
     this.#serve();
@@ -72,7 +70,6 @@ export class Admission {
     this.#serve();
   }
 
-  /** A lease ended without an error. */
   ended(heldMs: number): void {
     this.#limit.ended(heldMs);
   }
@@ -86,7 +83,6 @@ export class Admission {
     this.#waiting.rejectAll(error);
   }
 
-  /** @param uncounted leases that the limit does not count */
   sweep(now: number, uncounted: number): void {
     if (this.#limit.sweep(now, uncounted)) this.#serve();
   }

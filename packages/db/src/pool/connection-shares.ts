@@ -9,7 +9,6 @@
  * reserve comes on top of the limit, as far as large identities fill it. The service's own statements have no key and no reserve.
  */
 
-/** The share of one identity, as a part of the pool. */
 const SHARE = 0.05;
 /** The reserve, as a part of the pool: an identity that is alone cannot use it. */
 const RESERVE = 0.1;
@@ -20,10 +19,8 @@ export class ConnectionShares {
   readonly share: number;
   readonly reserve: number;
   readonly #max: number;
-  /** Connections by identity, each above 0. */
   readonly #held = new Map<string, number>();
   #taken = 0;
-  /** Connections used by the service itself. */
   #own = 0;
   /** Connections of all identities that hold more than their share. */
   #large = 0;
@@ -34,7 +31,6 @@ export class ConnectionShares {
     this.reserve = max < RESERVE_FROM ? 0 : Math.max(1, Math.floor(max * RESERVE));
   }
 
-  /** Connections in use. */
   get taken(): number {
     return this.#taken;
   }

@@ -17,12 +17,10 @@ export interface ConnectorInit {
   observe: (event: DbEvent) => void;
   onOpen: (connection: PooledConnection) => void;
   onFailed: (error: Error) => void;
-  /** Called when the wait after a failure is over. */
   onRetry: () => void;
 }
 
 export class Connector {
-  /** Connections being opened. */
   connecting = 0;
   /** The last failure; undefined once a connect has succeeded. */
   error: Error | undefined;

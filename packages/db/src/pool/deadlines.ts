@@ -8,7 +8,6 @@ import { LONG_HELD_MS } from './limit.ts';
 import type { PoolMeter } from './meter.ts';
 import type { PoolOptions } from './options.ts';
 
-/** A server has this time to close a connection after Terminate. */
 const MAX_CLOSING_MS = 2_000;
 
 interface Owner {

@@ -13,7 +13,6 @@ export interface PoolInit {
   settings: Readonly<Record<string, string>>;
   /** `none`: sessions rest as `tidemark_none` between transactions. `own`: they stay the user that logged in. */
   rest: Rest;
-  /** Time limits by role, for statements under an identity. */
   timeouts?: RoleTimeouts;
   observe: (event: DbEvent) => void;
   /** Shared by the pools of a database; by default nothing counts as slow. */

@@ -11,9 +11,7 @@ import type { PoolOptions } from './options.ts';
 export class Lease {
   readonly connection: PooledConnection;
   readonly holder: Holder;
-  /** Start of the lease, by performance.now(). */
   readonly since: number;
-  /** Undefined for the service itself. */
   readonly client: Client | undefined;
   /** Stack of the caller (lease-trace.ts); undefined where no leak is possible. */
   trace: Error | undefined;
@@ -21,7 +19,6 @@ export class Lease {
   statement: string | undefined;
   /** A pipeline holds it: busy while it has pending reads, and never a leak. */
   shared = false;
-  /** The statement was cancelled, or its answer refused. */
   isFruitless = false;
   #isReported = false;
 

@@ -5,7 +5,6 @@ import { initialLimit, type LimitBounds, type LimitState, MIN_COMPLETED, nextLim
 export const LONG_HELD_MS = 1_000;
 
 export class PoolLimit {
-  /** Connections that may be in use. */
   allowed: number;
   readonly #bounds: LimitBounds;
   readonly #isAutomatic: boolean;
@@ -15,7 +14,6 @@ export class PoolLimit {
   #heldMs = 0;
   #saturated = false;
 
-  /** `floor` is the lowest limit. */
   constructor(floor: number, max: number, isAutomatic: boolean) {
     this.#bounds = { floor: Math.min(floor, max), max };
     this.#isAutomatic = isAutomatic;
@@ -23,12 +21,10 @@ export class PoolLimit {
     this.allowed = max;
   }
 
-  /** The limit without the uncounted leases. */
   get limit(): number {
     return Math.floor(this.#state.limit);
   }
 
-  /** A lease ended without an error. */
   ended(heldMs: number): void {
     this.#completed++;
     this.#heldMs += heldMs;

@@ -23,7 +23,6 @@ export class PoolMeter {
   evictedTotal = 0;
   readonly waits = new SlidingSketch();
   #busy = 0;
-  /** Busy time since the start, in connection-milliseconds. */
   #busyArea = 0;
   #changedAt = performance.now();
   readonly #samples: { at: number; area: number }[] = [];
@@ -40,7 +39,6 @@ export class PoolMeter {
     if (this.#samples.length > SAMPLES) this.#samples.shift();
   }
 
-  /** Mean number of busy connections over the last second. */
   meanBusy(): number {
     const now = performance.now();
     this.#advance(now);

@@ -59,7 +59,6 @@ const SHARED: Omit<PoolOptions, 'max' | 'min' | 'autosize'> = {
 export const DEFAULTS: Readonly<Record<PoolKind, PoolOptions>> = {
   write: { ...SHARED, min: 1, max: 20, autosize: true },
   read: { ...SHARED, min: 1, max: 50, autosize: true, waitingLimit: 500 },
-  // Exports and reports may take minutes.
   analytics: {
     ...SHARED,
     min: 0,
@@ -76,7 +75,6 @@ export const DEFAULTS: Readonly<Record<PoolKind, PoolOptions>> = {
 /** Room for the statements that every connection needs: identity, BEGIN, COMMIT, settings. */
 const MIN_PREPARED_BYTES = 1024 ** 2;
 
-/** Throws DB_POOL_OPTION, which names the option, its value and the rule. */
 export function poolOptions(kind: PoolKind, given: Partial<PoolOptions> | undefined): PoolOptions {
   const options: PoolOptions = { ...DEFAULTS[kind] };
   for (const [name, value] of Object.entries(given ?? {})) {

@@ -22,7 +22,6 @@ const MAX_STEPS = 8;
 
 export class PieController {
   readonly targetMs: number;
-  /** Between 0 and 0.98. */
   probability = 0;
   #delayMs = 0;
   #updatedAt: number;
@@ -54,7 +53,6 @@ export class PieController {
 /** RFC 8033 §5.1: a cycle of departures, so that one departure more or less does not change the rate. */
 const CYCLE_MS = 50;
 const CYCLE_DEPARTURES = 8;
-/** Weight of the newest cycle. */
 const WEIGHT = 0.5;
 
 /** Departures from a queue in a millisecond, measured while requests wait (RFC 8033 §5.1). */

@@ -27,7 +27,6 @@ import type { LeaseSource } from './lease-source.ts';
 import { PoolMeter } from './meter.ts';
 import type { PoolOptions } from './options.ts';
 
-/** One timer a pool instead of one a statement. */
 const SWEEP_MS = 250;
 const SENT = 'statements may have been sent and were not answered; whether a COMMIT among them happened is unknown';
 
@@ -40,7 +39,6 @@ export class ConnectionPool implements Pool, LeaseSource {
   readonly observe: (event: DbEvent) => void;
   readonly answers: AnswerBudget;
   isClosed = false;
-  /** Count of moves to another server. */
   moves = 0;
   #init: PoolInit;
   readonly #connections = new Set<PooledConnection>();
@@ -66,7 +64,6 @@ export class ConnectionPool implements Pool, LeaseSource {
     this.#grow();
   }
 
-  /** Requests running and waiting. */
   get load(): number {
     return this.#leases.size + this.#admission.waiting + this.pipelines.pending;
   }
@@ -169,7 +166,6 @@ export class ConnectionPool implements Pool, LeaseSource {
     for (const connection of [...this.#connections]) connection.discard(lost);
   }
 
-  /** The schema has changed: each connection prepares its statements anew. */
   forgetStatements(): void {
     for (const connection of this.#connections) connection.forgetStatements();
   }
@@ -245,7 +241,6 @@ export class ConnectionPool implements Pool, LeaseSource {
     if (connection.release()) this.#admission.offer(connection);
   }
 
-  /** Opens the connections that waiting requests need, and the minimum. */
   #grow(): void {
     const { min, max } = this.options;
     const lacking = Math.max(this.#admission.waiting, min - (this.#connections.size - this.#connector.connecting));

@@ -19,20 +19,16 @@
 
 /** Measurements since the last step. Times are in ms. */
 export interface LimitWindow {
-  /** By a monotonic clock. */
   at: number;
   elapsedMs: number;
   /** Leases that ended, and the sum of their durations. */
   completed: number;
   heldMs: number;
-  /** A request had to wait because of the limit. */
   saturated: boolean;
 }
 
 export interface LimitState {
-  /** A fraction, so that small steps add up. */
   limit: number;
-  /** Undefined until something was measured. */
   baselineMs: number | undefined;
   /** Time of the next probe; undefined until the pool is saturated. */
   probeAt: number | undefined;
@@ -81,7 +77,6 @@ export function nextLimit(state: LimitState, window: LimitWindow, bounds: LimitB
   return adjusted(held, meanMs, bounds);
 }
 
-/** Statements that wait inside the server, by Little's law. */
 export function queued(limit: number, baselineMs: number, meanMs: number): number {
   return limit * (1 - Math.min(1, (TOLERANCE * baselineMs) / meanMs));
 }

@@ -66,7 +66,6 @@ export class WaitingQueue {
     return (this.#lines.get(key)?.size ?? 0) >= this.#share;
   }
 
-  /** Whether a new request must be refused, so that waiting ones are served in time. */
   refuses(key: string | undefined): boolean {
     if (this.#control === undefined) return false;
     const now = performance.now();

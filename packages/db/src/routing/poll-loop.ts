@@ -20,7 +20,6 @@ export class PollLoop {
     };
   }
 
-  /** Returns the running poll, else starts one. */
   now(): Promise<void> {
     if (this.#running === undefined) {
       clearTimeout(this.#timer);

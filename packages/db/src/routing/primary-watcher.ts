@@ -31,9 +31,7 @@ export class PrimaryWatcher {
   flushed: Lsn = 0n;
   /** At or past `flushed`: no tidemark can be beyond it. */
   inserted: Lsn = 0n;
-  /** Undefined until the first successful poll. */
   epoch: string | undefined;
-  /** The failure of the last poll. */
   error: Error | undefined;
   /** As last polled: see promotion.ts. */
   timeline: number | undefined;
@@ -63,7 +61,6 @@ export class PrimaryWatcher {
     return this.error === undefined && this.epoch === undefined;
   }
 
-  /** A write has returned this position. */
   noteWrite(lsn: Lsn): void {
     if (lsn > this.inserted) this.inserted = lsn;
   }
@@ -95,7 +92,6 @@ export class PrimaryWatcher {
     try {
       let [position, xid] = await this.#probe.ask([FLUSHED, NEXT_XID], POLL_TIMEOUT_MS);
       if (await this.#mintIfMoved(xid!)) [position, xid] = await this.#probe.ask([FLUSHED, NEXT_XID], POLL_TIMEOUT_MS);
-      // The answer is from the previous primary.
       if (moves !== this.#moves) return;
       this.error = undefined;
       this.#failingSince = undefined;

@@ -18,7 +18,6 @@ export interface ReplicaHealth {
   healthy: boolean;
   /** Fine polls in a row, while ejected. */
   finePolls: number;
-  /** Fine polls that are needed to become healthy. */
   needed: number;
   reason: string | null;
 }

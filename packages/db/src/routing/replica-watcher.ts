@@ -44,7 +44,6 @@ export interface ReplicaWatcherEvents {
   unreachable(stalledMs: number, reason: string): void;
   /** Called after each poll of a standby, with its replay position. */
   moved(replayed: Lsn): void;
-  /** Called after each poll that finds a primary. */
   promoted(): void;
 }
 
@@ -91,7 +90,6 @@ export class ReplicaWatcher {
     return this.#health.healthy;
   }
 
-  /** Whether waiting for it is worthwhile. */
   get isMoving(): boolean {
     return this.#health.healthy && this.replayed > this.#stuckAt && this.#waiters.size < MAX_WAITERS;
   }
@@ -173,7 +171,6 @@ export class ReplicaWatcher {
     try {
       const [answer] = await this.#probe.ask([POSITION], POLL_TIMEOUT_MS);
       const promoted = answer!.standby === true ? undefined : (await this.#probe.ask([PROMOTED], POLL_TIMEOUT_MS))[0];
-      // The answer is from the previous server.
       if (moves !== this.#moves) return;
       if (promoted !== undefined) {
         this.promoted = promoted as unknown as PromotedServer;

@@ -34,7 +34,6 @@ import type { ReplicaWatcher } from './replica-watcher.ts';
 
 export interface Replica {
   pool: ConnectionPool;
-  /** Serves streams, and reads that find `pool` full. */
   analytics: ConnectionPool;
   watcher: ReplicaWatcher;
 }
@@ -168,7 +167,6 @@ export class Router {
     return (await nearest.watcher.reaches(asked, this.#init.tidemarkWaitMs)) ? nearest : undefined;
   }
 
-  /** Undefined where the analytics pool has no room. */
   async #readAnalytics<R extends Row>(
     replica: Replica,
     request: ReadRequest,
@@ -250,7 +248,6 @@ const readLoad = (replica: Replica) => replica.pool.load;
 
 const POSITION = encodeStatement({ text: `select ${COMMITTED_SQL} as lsn` });
 
-/** A read that lost its connection is repeated once. */
 async function once<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await read();

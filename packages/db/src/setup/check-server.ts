@@ -21,7 +21,6 @@ export interface CheckOptions {
 }
 
 export interface ServerReport {
-  /** The version number, such as `18.4`. */
   version: string;
   user: string;
   database: string;
@@ -69,7 +68,6 @@ export async function checkServer(url: string, options: CheckOptions = {}): Prom
   }
 }
 
-/** Connections that one instance with the default pools may open on the primary. */
 export function poolConnections(): number {
   return DEFAULTS.write.max + DEFAULTS.analytics.max + DEFAULTS.admin.max;
 }

@@ -32,16 +32,13 @@ const ROOM = encodeStatement({
 });
 
 export interface Room {
-  /** Connections that ordinary users may open, all together. */
   available: number;
   /** Sum of the pool sizes of all instances, including this one where its watcher is connected. */
   promised: number;
   instances: number;
-  /** Open connections of other users. */
   others: number;
 }
 
-/** @throws the errors of the server and of the connection */
 export async function readRoom(probe: Probe): Promise<Room> {
   const [row] = await probe.ask([ROOM], TIMEOUT_MS);
   return row as unknown as Room;

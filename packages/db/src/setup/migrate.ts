@@ -24,7 +24,6 @@ const COLLISIONS = new Set(['XX000', '23505', '42710', '40001', '40P01']);
 
 export interface MigrateOptions {
   observe?: (event: DbEvent) => void;
-  /** Default: the folder of this package. */
   folder?: URL;
 }
 

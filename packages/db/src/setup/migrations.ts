@@ -11,7 +11,6 @@ export interface Migration {
   /** File name, such as `0001_tidemark.sql`; they run in the order of their names. */
   name: string;
   sql: string;
-  /** SHA-256 in hexadecimal. */
   checksum: string;
 }
 

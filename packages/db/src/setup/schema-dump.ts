@@ -73,9 +73,7 @@ from lines`,
 });
 
 export interface SchemaDifference {
-  /** Lines of this release's schema that the database lacks. */
   missing: string[];
-  /** Lines of the database that this release's schema lacks. */
   unexpected: string[];
 }
 

@@ -29,14 +29,12 @@ class Ring {
     this.#entries = Array.from({ length: size }, newEntry);
   }
 
-  /** Returns the oldest entry, to be overwritten. */
   next(): Entry {
     const entry = this.#entries[this.#next]!;
     this.#next = (this.#next + 1) % this.#entries.length;
     return entry;
   }
 
-  /** The newest first, without parameters and constants. */
   list(): RecordedStatement[] {
     const newest = [...this.#entries.slice(0, this.#next).reverse(), ...this.#entries.slice(this.#next).reverse()];
     return newest.filter(({ at }) => at > 0).map(shown);

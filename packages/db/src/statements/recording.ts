@@ -3,7 +3,6 @@
 import type { Holder, Row, Rows } from '../types.ts';
 import type { StatementStatsRegistry } from './registry.ts';
 
-/** Runs one statement on a leased connection, and records it. */
 export async function recorded<R extends Row>(
   registry: StatementStatsRegistry,
   text: string,

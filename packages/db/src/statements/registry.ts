@@ -14,12 +14,10 @@ export class StatementStatsRegistry implements StatsContext {
   readonly log: StatementLog;
   /** When false, nothing is recorded, and pipelining verdicts stay as they are: to measure what recording costs. */
   isOn = true;
-  /** Statements dropped because of MAX_BYTES. */
   evictedTotal = 0;
   bytes = 0;
   readonly #byText = new Map<string, StatementStats>();
 
-  /** Without a log, nothing is slow. */
   constructor(pool: string, log: StatementLog = new StatementLog(0, () => undefined)) {
     this.pool = pool;
     this.log = log;
@@ -56,5 +54,4 @@ export class StatementStatsRegistry implements StatsContext {
   }
 }
 
-/** A character takes at most two bytes. */
 const costOf = (text: string): number => STATISTICS_BYTES + 2 * text.length;

@@ -12,7 +12,6 @@ export class SlidingSketch {
   #previous = newSketch();
   #turnsAt: number;
 
-  /** Times are those of performance.now(). */
   constructor(now: number = performance.now()) {
     this.#turnsAt = now + HALF_WINDOW_MS;
   }
@@ -30,7 +29,6 @@ export class SlidingSketch {
     return this.count === 0 ? 0 : (this.#current.sum + this.#previous.sum) / this.count;
   }
 
-  /** 0 when nothing was recorded. */
   quantile(q: number, now?: number): number {
     return mergedQuantiles([this], [q], now)[0] as number;
   }
@@ -55,7 +53,6 @@ export class SlidingSketch {
   }
 }
 
-/** Quantiles over all sketches together; 0 when nothing was recorded. */
 export function mergedQuantiles(
   sketches: readonly SlidingSketch[],
   quantiles: readonly number[],

@@ -29,7 +29,6 @@ const READS_PER_CUT_OFF = 1_000;
 export interface StatsContext {
   readonly pool: string;
   readonly log: StatementLog;
-  /** When false, nothing is recorded, and pipelining verdicts stay as they are. */
   readonly isOn: boolean;
 }
 
@@ -41,7 +40,6 @@ export class StatementStats {
   rowsTotal = 0;
   /** Characters of results: counted in all rows of short results, estimated from the first row of long ones. */
   bytesTotal = 0;
-  /** Execution time. */
   totalMs = 0;
   readonly waits = new SlidingSketch();
   /** Times on an exclusive connection. Under load they include what the server's other statements take. */
@@ -128,7 +126,6 @@ export class StatementStats {
     return this.#isPipelined;
   }
 
-  /** Whether a pipelined statement is short enough to share a transaction. */
   get sharesTransaction(): boolean {
     return this.#shares;
   }
@@ -138,7 +135,6 @@ export class StatementStats {
     if (++this.#cutOffs * READS_PER_CUT_OFF > this.#pipelinedTotal) this.#penalise(now);
   }
 
-  /** Not pipelined for a while, the next time for twice as long. */
   #penalise(now: number): void {
     this.#isPipelined = false;
     this.#shares = false;

@@ -50,7 +50,6 @@ export async function* rowsInBatches<R extends Row>(
   }
 }
 
-/** Runs the statements of a cursor, and ends its transaction once. */
 class Cursor {
   rows = 0;
   readonly #stream: OpenStream;

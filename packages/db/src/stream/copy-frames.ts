@@ -7,13 +7,11 @@
  */
 import { errors } from '../errors.ts';
 
-/** The text around and between the rows; Postgres ends each row with a newline. */
 export interface Framing {
   open: string;
   /** At most one byte, since it replaces the header of a message. */
   between: string;
   close: string;
-  /** Leave out the newline at the end of each row. */
   dropNewline: boolean;
 }
 
@@ -31,14 +29,12 @@ const MAX_MESSAGE_BYTES = 1024 ** 2;
 const MAX_LOOP_BYTES = 24;
 
 export class CopyFrames {
-  /** Rows begun so far. */
   rows = 0;
   readonly messages: Message[] = [];
   readonly #between: number;
   readonly #dropNewline: boolean;
   readonly #header = Buffer.alloc(HEADER_BYTES);
   #headerBytes = 0;
-  /** Bytes of the current message that are still to come. */
   #left = 0;
   #isRow = false;
   #parts: Buffer[] = [];
@@ -48,7 +44,6 @@ export class CopyFrames {
     this.#dropNewline = dropNewline;
   }
 
-  /** The last row is incomplete. */
   get isMidRow(): boolean {
     return this.#isRow && this.#left > 0;
   }

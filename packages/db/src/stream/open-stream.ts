@@ -12,7 +12,6 @@ import { COMMIT, ROLLBACK } from '../transactions/transaction.ts';
 import type { Row, Rows } from '../types.ts';
 import type { StreamRequest } from './types.ts';
 
-/** Time limit for the end of a transaction. */
 const END_TIMEOUT_MS = 5_000;
 const BEGIN = encodeStatement({ text: 'begin read only' });
 
@@ -21,7 +20,6 @@ export interface OpenStream {
   readonly lease: Lease;
   /** The row of the identity's statement, with the additional columns. */
   readonly first: Row;
-  /** Time limit of the whole stream. */
   readonly timeoutMs: number;
 }
 

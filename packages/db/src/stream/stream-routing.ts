@@ -12,7 +12,6 @@ import type { StreamRequest, StreamSource } from './types.ts';
 
 export interface StreamRouting {
   router: Router;
-  /** The pool of the primary. */
   analytics: ConnectionPool;
   primary: PrimaryWatcher;
 }

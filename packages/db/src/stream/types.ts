@@ -13,7 +13,6 @@ export interface StreamRequest extends QueryOptions {
   identity: Identity;
   /** A SELECT (also WITH, VALUES or TABLE) without a semicolon. */
   statement: Statement;
-  /** The server must reflect at least this position. */
   tidemark?: Tidemark;
   /** Ends the stream with DB_STREAM_ABORTED; its connection is free within a second. */
   signal?: AbortSignal;
@@ -25,7 +24,6 @@ export interface StreamSource {
   tidemark: Tidemark;
   proven: Tidemark;
   source: 'replica' | 'primary';
-  /** The pool, such as `analytics:replica1`. */
   server: string;
 }
 
@@ -52,7 +50,6 @@ export interface CopyResult extends StreamSource {
 }
 
 export interface BatchRequest extends StreamRequest {
-  /** Rows in a batch; default 1,000. */
   size?: number;
 }
 
@@ -63,9 +60,7 @@ export interface Batch<R extends Row = Row> extends StreamSource {
 export interface PagesRequest extends Omit<StreamRequest, 'signal'> {
   /** Columns that order the rows of the statement, together unique and never null. They should have an index. */
   key: readonly [string, ...string[]];
-  /** Rows in a page; default 1,000. */
   size?: number;
-  /** The key of the last known row. */
   after?: readonly Param[];
 }
 
@@ -76,7 +71,6 @@ export interface Page<R extends Row = Row> extends StreamSource {
 }
 
 export interface StreamStats {
-  /** Streams that hold a connection now. */
   active: number;
   startedTotal: number;
   completedTotal: number;

@@ -10,7 +10,6 @@ const EVERY_BYTES = 8 * 1024 ** 2;
 
 type Collect = (options: { type: 'minor' }) => void;
 
-/** Bytes of all streams of this process since the last scavenge. */
 let gathered = 0;
 let collect: Collect | undefined;
 

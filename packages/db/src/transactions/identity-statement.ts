@@ -56,7 +56,6 @@ function pipelineText(params: number, wantsXmin: boolean): string {
   return `select where ${all('is null', ' or ')}`;
 }
 
-/** Claims, role, then name and value of each setting. */
 function identityParams({ claims, role, settings }: Identity): string[] {
   // For Postgres, the role "none" is the user that logged in, who has all rights.
   if (role === 'none' || role === '') throw errors.ROLE_REFUSED({ role });

@@ -20,7 +20,6 @@ export interface IdentityTransaction {
   statements: readonly EncodedStatement[];
   readOnly: boolean;
   rollback?: boolean;
-  /** Additional columns of the first statement, such as `, pg_snapshot_xmin(…) as xmin`. */
   extra?: string;
   /** Sent behind the COMMIT, outside of the transaction. */
   after?: EncodedStatement;
@@ -32,7 +31,6 @@ export interface IdentityOutcome {
   first: Row;
   /** Undefined when there was none, or when it failed behind a confirmed COMMIT. */
   after: Row | undefined;
-  /** Wait for a connection. */
   waitMs: number;
 }
 

@@ -38,7 +38,6 @@ export class RoleTimeouts {
     return lower(lower(configured ?? limitMs, asked === undefined ? limitMs : 0), this.#own.get(role) ?? 0);
   }
 
-  /** Reads the roles' own settings now and periodically. */
   async start(pool: Pool, observe: (event: DbEvent) => void): Promise<void> {
     const refresh = () =>
       this.#refresh(pool).catch((error: Error) => observe({ type: 'db.role_settings_failed', error }));
@@ -63,7 +62,6 @@ export class RoleTimeouts {
   }
 }
 
-/** 0 is no limit. */
 function lower(a: number, b: number): number {
   if (a === 0 || b === 0) return a + b;
   return Math.min(a, b);

@@ -43,7 +43,6 @@ export async function runQuery<R extends Row>(
 }
 
 export interface TransactionEnd {
-  /** End with ROLLBACK although nothing failed. */
   rollback?: boolean;
   /** Sent behind the COMMIT or ROLLBACK, outside of the transaction. */
   after?: EncodedStatement;
