@@ -92,8 +92,8 @@ export interface Database {
   replicaStats(): ReplicaStats[];
   /** Counts of reads by the server that answered. */
   readStats(): { replicaTotal: number; primaryTotal: number; cacheTotal: number; waitedTotal: number };
-  /** The statements that took most time, merged over the pools; at most `most`, default 50. */
-  statements(most?: number): StatementFigures[];
+  /** The statements that took most time, merged over the pools; at most `max`, default 50. */
+  statements(max?: number): StatementFigures[];
   slow(): RecordedStatement[];
   recent(): RecordedStatement[];
   /** Switches the recording of statements off and on, to measure its cost. Pipelining verdicts stay as they are. */

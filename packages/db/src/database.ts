@@ -47,7 +47,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   const targets = { primary: server.target, replicas: replicaServers.map(({ target }) => target) };
   const sized = await sizePools(options, targets, settings, observe);
   const kinds = sized.options;
-  const watching = (most: number) => sessionSettings(watcherName(options.applicationName, most + 1), 0);
+  const watching = (max: number) => sessionSettings(watcherName(options.applicationName, max + 1), 0);
   const onPrimary = watching(kinds.write.max + kinds.analytics.max + kinds.admin.max);
   const onReplica = watching(kinds.read.max + kinds.analytics.max);
   const primary = new PrimaryWatcher(new Probe('watcher', server.target, onPrimary), observe);
@@ -214,7 +214,7 @@ function assemble(parts: Parts): Database {
     poolStats: () => pools.map((pool) => pool.stats()),
     replicaStats: () => replicas.map(({ watcher }) => watcher.stats()),
     readStats: () => ({ ...router.stats }),
-    statements: (most = 50) => statementFigures(registries, most),
+    statements: (max = 50) => statementFigures(registries, max),
     slow: () => log.slow(),
     recent: () => log.recent(),
     recordStatements(on) {

@@ -41,7 +41,6 @@ export class AnswerBudget {
     return refusal;
   }
 
-  /** To be called when the answer was handed over or is lost. */
   end(answer: AnswerBytes): void {
     if (answer.taken > 0) this.#give(answer.taken, answer.key);
     answer.bytes = 0;

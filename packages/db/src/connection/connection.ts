@@ -47,7 +47,6 @@ export interface ConnectionOptions {
 export interface LentSocket {
   socket: net.Socket;
   giveBack: () => void;
-  /** Restarts the time limit of the pending entry. */
   answered: () => void;
 }
 
@@ -224,7 +223,6 @@ export class PooledConnection {
     if (this.state === 'closing') this.#socket.sendTerminate();
   }
 
-  /** Returns true when the connection can be used again. */
   release(): boolean {
     this.move('release');
     this.idleSince = performance.now();

@@ -24,7 +24,6 @@ export function sendStatement(
   preparation: Preparation,
   answer: Answer,
 ): void {
-  // Our patch adds `anew`.
   const options = { prepare: preparation !== 'alone', anew: preparation === 'anew', simple: false };
   hand(sql.unsafe(text, params as never[], options as postgres.UnsafeQueryOptions), answer);
 }

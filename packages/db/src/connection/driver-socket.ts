@@ -33,7 +33,6 @@ export class DriverSocket {
     });
   }
 
-  /** The backend then ends without a line in the server's log. */
   sendTerminate(): void {
     this.socket?.end(TERMINATE);
   }

@@ -2,7 +2,6 @@
 import { encodeStatement } from '../sql/param.ts';
 import type { PooledConnection, Rest } from './connection.ts';
 
-/** A healthy server answers in a millisecond. */
 const TIMEOUT_MS = 2_000;
 const PING = encodeStatement({ text: 'select 1' });
 const REST_AS_NONE = encodeStatement({ text: "select set_config('role', 'tidemark_none', false)" });

@@ -4,7 +4,6 @@ import type { Holder, Rows } from '../types.ts';
 /** The server's own statement_timeout answers first; this much later, the server counts as gone. */
 const STATEMENT_GRACE_MS = 1_000;
 
-/** Exactly one argument is defined. */
 export type Done = (rows: Rows | undefined, error: Error | undefined) => void;
 
 export interface Pending {

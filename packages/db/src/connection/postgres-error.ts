@@ -10,7 +10,6 @@ export class PostgresError extends TidemarkError {
   readonly constraint: string | undefined;
   readonly dataType: string | undefined;
   readonly where: string | undefined;
-  /** 1-based index of a character in the statement. */
   readonly position: number | undefined;
   /** The statement may have been prepared for another schema. It is prepared anew at its next run. */
   readonly stalePlan: boolean;
@@ -26,7 +25,6 @@ export class PostgresError extends TidemarkError {
         details: source.detail ?? null,
         hint: source.hint ?? null,
         ...(isOverload(source.code) && { retryAfter: 1 }),
-        // The text names users, databases and hosts.
         ...(isFatal(source) && { publicMessage: 'Postgres refused or ended the connection', publicDetails: null }),
       },
       { cause: source },

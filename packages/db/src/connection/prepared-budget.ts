@@ -31,12 +31,10 @@ export class PreparedBudget {
   readonly limit: number;
   /** Estimated bytes in the backend: the last measurement, and the estimates of what was prepared since. */
   bytes = 0;
-  /** A statement had no room: the connection is replaced once it is free. */
   isFull = false;
   #unmeasured = 0;
   #measures: boolean;
 
-  /** Without a limit, `measured` is never called. */
   constructor(limit?: number) {
     this.limit = limit ?? Number.POSITIVE_INFINITY;
     this.#measures = limit !== undefined;

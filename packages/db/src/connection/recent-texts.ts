@@ -22,7 +22,6 @@ export class RecentTexts {
   }
 }
 
-/** Never 0, which marks a free place. */
 function fingerprintOf(text: string): number {
   let hash = OFFSET;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), PRIME);

@@ -13,7 +13,6 @@ export interface ConnectionTarget {
   password: string;
   database: string;
   ssl: SslMode;
-  /** A file with the trusted authorities; undefined for those of the system. */
   sslRootCert: string | undefined;
   /** Other parameters of the URL are start-up settings, such as `options` or `search_path`. */
   settings: Readonly<Record<string, string>>;

@@ -9,7 +9,6 @@ export const SYSTEM = '(select system_identifier::text from pg_control_system())
 export const LAST_EPOCH = `select epoch, timeline, system_identifier, minted_at from tidemark.epochs
   order by minted_at desc, epoch desc limit 1`;
 
-/** Long enough for another instance's insert. */
 const LOCK_TIMEOUT_MS = 2_000;
 
 /**

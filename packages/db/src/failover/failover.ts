@@ -11,7 +11,6 @@ import { LAST_EPOCH, mintScript } from './epoch.ts';
 import { judgePromotion } from './promotion.ts';
 
 const MINT_TIMEOUT_MS = 5_000;
-/** Time for the last polls, after `failoverAfterMs`. */
 const SETTLE_MS = 1_000;
 const SETTLE_POLL_MS = 50;
 const EPOCH = encodeStatement({ text: `select epoch from (${LAST_EPOCH}) as e` });
@@ -111,7 +110,6 @@ export class Failover {
     await primary.refresh();
   }
 
-  /** The epoch in force on `to`, minted now if no other instance has. */
   async #epochOf(to: Server, mint: boolean, timeline: number, last: string | undefined): Promise<string> {
     const probe = new Probe('failover', to.target, this.#init.settings);
     try {

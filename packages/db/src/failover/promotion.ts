@@ -11,7 +11,6 @@
  */
 
 export interface PromotedServer {
-  /** Grows with each promotion. */
   timeline: number;
   systemIdentifier: string;
   /** The last row of its tidemark.epochs, and the timeline that it was minted on. */

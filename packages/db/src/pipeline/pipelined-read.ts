@@ -20,7 +20,6 @@ export interface PipelineRequest {
   identity: Identity;
   text: string;
   params: readonly (string | null)[];
-  /** Return also the xmin of a snapshot that is not newer than that of the statement. */
   wantsXmin: boolean;
   sessionSafe: boolean;
   client: Client | undefined;
@@ -70,7 +69,6 @@ export class PipelinedRead implements Pending, AnswerBytes {
     return answerKey(this.request.identity, this.request.client);
   }
 
-  /** Called once: by the reader, or by the connection when it is lost. */
   done(_rows: Rows | undefined, error: Error | undefined): void {
     this.error = error;
     this.#answers.end(this);

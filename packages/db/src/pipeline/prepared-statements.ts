@@ -67,7 +67,6 @@ export class PipelineStatements {
     this.#drop(ofRole, text, kept);
   }
 
-  /** The schema has changed: each statement is prepared again under another name. */
   forgetAll(): void {
     for (const ofRole of this.#byRole.values()) for (const [text, kept] of [...ofRole]) this.#drop(ofRole, text, kept);
   }
@@ -111,7 +110,6 @@ export class PipelineStatements {
   #drop(ofRole: Map<string, Kept>, text: string, kept: Kept): void {
     ofRole.delete(text);
     this.#budget.remove(kept.cost);
-    // Closing a statement that does not exist is no error.
     this.#toClose.push(kept.name);
   }
 }

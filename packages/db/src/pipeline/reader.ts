@@ -33,7 +33,6 @@ const BIND_COMPLETE = 0x32;
 const ROW_DESCRIPTION = 0x54;
 const NO_DATA = 0x6e;
 const ERROR_RESPONSE = 0x45;
-/** CloseComplete, NoticeResponse, ParameterStatus, ParameterDescription and NotificationResponse. */
 const IGNORED = new Set([0x33, 0x4e, 0x53, 0x74, 0x41]);
 
 export class PipelineReader {
@@ -42,11 +41,9 @@ export class PipelineReader {
   isBroken = false;
   readonly #connection: Pick<PooledConnection, 'answers' | 'remove' | 'discard'>;
   readonly #statements: Pick<PipelineStatements, 'forget'>;
-  /** Reads in the order in which they were sent; answered ones before `#first` are undefined. */
   #reads: (PipelinedRead | undefined)[] = [];
   #first = 0;
   #current = 0;
-  /** Parts of a message that has not come in full, and the bytes that it lacks. */
   #parts: Buffer[] = [];
   #missing = 0;
   #isCounted = false;

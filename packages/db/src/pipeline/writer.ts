@@ -38,7 +38,6 @@ export class PipelineWriter {
   readonly #messages = new PipelineMessages();
   #shared: SharedTransaction | undefined;
   #isFlushing = false;
-  /** The connection's count of schema changes for which its statements were prepared. */
   #schemaChanges: number;
 
   constructor(

@@ -7,7 +7,7 @@ import type { PoolOptions } from './options.ts';
 import { type Wait, WaitingQueue } from './waiting-queue.ts';
 
 /** The limit never falls below this: two pipelines, and two statements beside them. */
-const FLOOR = 4;
+const MIN_LIMIT = 4;
 
 export class Admission {
   readonly idle: PooledConnection[] = [];
@@ -20,7 +20,7 @@ export class Admission {
   };
 
   constructor({ min, max, autosize, waitingLimit, queueTargetMs }: PoolOptions) {
-    this.#limit = new PoolLimit(Math.max(min, FLOOR), max, autosize);
+    this.#limit = new PoolLimit(Math.max(min, MIN_LIMIT), max, autosize);
     this.#shares = new ConnectionShares(max);
     this.#waiting = new WaitingQueue(waitingLimit, queueTargetMs);
   }
@@ -36,7 +36,7 @@ export class Admission {
   /** Connections that may be open. The reserve counts only while a request waits that may take it. */
   get mayBeOpen(): number {
     const { allowed } = this.#limit;
-    return this.#waiting.some((key) => this.#shares.isBelowShare(key)) ? this.#shares.most(allowed) : allowed;
+    return this.#waiting.some((key) => this.#shares.isBelowShare(key)) ? this.#shares.maxInUse(allowed) : allowed;
   }
 
   /** Returns an idle connection, if the identity may have one. None is idle while a request that may have it waits. */

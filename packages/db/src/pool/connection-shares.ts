@@ -12,7 +12,6 @@
 const SHARE = 0.05;
 /** The reserve, as a part of the pool: an identity that is alone cannot use it. */
 const RESERVE = 0.1;
-/** A smaller pool has no reserve: one connection of three would be too much. */
 const RESERVE_FROM = 4;
 
 export class ConnectionShares {
@@ -22,7 +21,6 @@ export class ConnectionShares {
   readonly #held = new Map<string, number>();
   #taken = 0;
   #own = 0;
-  /** Connections of all identities that hold more than their share. */
   #large = 0;
 
   constructor(max: number) {
@@ -44,12 +42,12 @@ export class ConnectionShares {
   }
 
   /** Connections that may be in use, where the measured limit is `allowed`. */
-  most(allowed: number): number {
+  maxInUse(allowed: number): number {
     return Math.min(this.#max, allowed + Math.min(this.reserve, this.#large));
   }
 
   mayTake(key: string | undefined, allowed: number): boolean {
-    if (this.#taken >= this.most(allowed)) return false;
+    if (this.#taken >= this.maxInUse(allowed)) return false;
     if (key === undefined) return this.#own < allowed;
     const held = this.held(key);
     if (held < this.share) return true;

@@ -5,7 +5,7 @@ import type { DbEvent } from '../events.ts';
 import type { PoolMeter } from './meter.ts';
 
 /** Waits 50, 100, 200 … 2,000 ms after failed connects, each shortened at random by up to a half. */
-const BACKOFF_FIRST_MS = 50;
+const MIN_BACKOFF_MS = 50;
 const MAX_BACKOFF_MS = 2_000;
 /** Connections that were opened together are not replaced together. */
 const LIFETIME_JITTER = 0.1;
@@ -22,7 +22,6 @@ export interface ConnectorInit {
 
 export class Connector {
   connecting = 0;
-  /** The last failure; undefined once a connect has succeeded. */
   error: Error | undefined;
   readonly #init: ConnectorInit;
   #failures = 0;
@@ -34,7 +33,6 @@ export class Connector {
     this.#init = init;
   }
 
-  /** Connections that may be opened now, when `lacking` are wanted. */
   room(lacking: number): number {
     if (this.#stopped || performance.now() < this.#retryAt) return 0;
     return (this.#failures > 0 ? Math.min(1, lacking) : lacking) - this.connecting;
@@ -71,7 +69,7 @@ export class Connector {
     const { meter, observe, connection, onFailed, onRetry } = this.#init;
     meter.connectErrorsTotal++;
     this.error = error;
-    const backoffMs = Math.min(MAX_BACKOFF_MS, BACKOFF_FIRST_MS * 2 ** this.#failures++) * (0.5 + Math.random() / 2);
+    const backoffMs = Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** this.#failures++) * (0.5 + Math.random() / 2);
     this.#retryAt = performance.now() + backoffMs;
     clearTimeout(this.#retryTimer);
     this.#retryTimer = setTimeout(onRetry, backoffMs + 1);

@@ -15,9 +15,7 @@ export interface PoolInit {
   rest: Rest;
   timeouts?: RoleTimeouts;
   observe: (event: DbEvent) => void;
-  /** Shared by the pools of a database; by default nothing counts as slow. */
   log?: StatementLog;
-  /** Shared by the pools of a database; by default the pool has its own. */
   answers?: AnswerBudget;
 }
 

@@ -15,7 +15,6 @@ export class Lease {
   readonly client: Client | undefined;
   /** Stack of the caller (lease-trace.ts); undefined where no leak is possible. */
   trace: Error | undefined;
-  /** The last statement of the transaction, for the report of a leak. */
   statement: string | undefined;
   /** A pipeline holds it: busy while it has pending reads, and never a leak. */
   shared = false;
@@ -29,7 +28,6 @@ export class Lease {
     this.client = client;
   }
 
-  /** Reports a leak once, and takes the lease back where the pool's options say so. */
   check(pool: string, options: PoolOptions, meter: PoolMeter, observe: (event: DbEvent) => void, now: number): void {
     if (this.shared) return;
     const { leakThresholdMs, leakReclaimMs } = options;

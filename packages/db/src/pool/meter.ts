@@ -17,9 +17,7 @@ export class PoolMeter {
   connectErrorsTotal = 0;
   discardedTotal = 0;
   leaksTotal = 0;
-  /** Connections replaced because their budget for prepared statements was full. */
   replacedTotal = 0;
-  /** Prepared statements that a pipeline closed to make room. */
   evictedTotal = 0;
   readonly waits = new SlidingSketch();
   #busy = 0;

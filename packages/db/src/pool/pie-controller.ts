@@ -61,7 +61,6 @@ export class ServiceRate {
   #since = Number.NaN;
   #flushes = 0;
 
-  /** A request left the queue to be served; `left` requests still wait. */
   flushed(left: number, now: number): void {
     if (Number.isNaN(this.#since)) {
       if (left > 0) this.#since = now;

@@ -244,8 +244,8 @@ export class ConnectionPool implements Pool, LeaseSource {
   #grow(): void {
     const { min, max } = this.options;
     const lacking = Math.max(this.#admission.waiting, min - (this.#connections.size - this.#connector.connecting));
-    const most = Math.max(min, Math.min(max, this.#admission.mayBeOpen));
-    const room = Math.min(this.#connector.room(lacking), most - this.#connections.size);
+    const limit = Math.max(min, Math.min(max, this.#admission.mayBeOpen));
+    const room = Math.min(this.#connector.room(lacking), limit - this.#connections.size);
     for (let i = 0; i < room; i++) this.#connections.add(this.#connector.open());
   }
 

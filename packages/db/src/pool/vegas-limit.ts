@@ -21,7 +21,6 @@
 export interface LimitWindow {
   at: number;
   elapsedMs: number;
-  /** Leases that ended, and the sum of their durations. */
   completed: number;
   heldMs: number;
   saturated: boolean;
@@ -32,7 +31,6 @@ export interface LimitState {
   baselineMs: number | undefined;
   /** Time of the next probe; undefined until the pool is saturated. */
   probeAt: number | undefined;
-  /** The limit before the probe, to be restored. */
   probing: number | undefined;
   /** The limit and mean before the first cut that has not been judged yet. */
   cutFrom: { limit: number; meanMs: number } | undefined;
@@ -49,10 +47,8 @@ export const MIN_COMPLETED = 10;
 const PROBE_SOON_MS = 1_000;
 /** One window of 250 ms in ten seconds at half the limit costs 1.25 % where all of the limit is needed. */
 const PROBE_MS = 10_000;
-/** Bounds the damage of one bad window. */
 const MAX_CUT = 0.2;
 const GROWTH = 0.1;
-/** Means differ by this much without a reason. */
 const TOLERANCE = 1.1;
 /** Cuts are judged together when they come to this part: less would not stand out from the noise. */
 const JUDGED_CUT = 0.4;

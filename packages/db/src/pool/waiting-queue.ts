@@ -11,9 +11,7 @@ import type { PooledConnection } from '../connection/connection.ts';
 import type { Client } from '../types.ts';
 import { PieController, ServiceRate } from './pie-controller.ts';
 
-/** One connection in this many goes to the oldest request. */
 const BY_AGE_EVERY = 8;
-/** Part of the places for one identity while over half of them are taken. */
 const SHARE = 0.05;
 
 interface Waiter {
@@ -49,7 +47,6 @@ export class WaitingQueue {
   #size = 0;
   #served = 0;
 
-  /** `targetMs`: the delay to keep by refusing new requests; 0 refuses none. */
   constructor(limit: number, targetMs = 0) {
     this.limit = limit;
     this.#share = Math.max(1, Math.floor(limit * SHARE));

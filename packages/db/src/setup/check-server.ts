@@ -7,7 +7,7 @@ import { DEFAULTS } from '../pool/options.ts';
 import { encodeStatement } from '../sql/param.ts';
 
 const TIMEOUT_MS = 5_000;
-const OLDEST_VERSION = 140_000;
+const MIN_VERSION = 140_000;
 /** Watchers, the relay's replication connection and a psql for the operator. */
 const BESIDES_POOLS = 5;
 
@@ -53,7 +53,7 @@ export async function checkServer(url: string, options: CheckOptions = {}): Prom
       })
     )[0]!;
     const { version, user } = facts;
-    if (facts.number < OLDEST_VERSION) throw errors.SERVER_TOO_OLD({ server, version });
+    if (facts.number < MIN_VERSION) throw errors.SERVER_TOO_OLD({ server, version });
     if (options.primary !== false) {
       if (facts.standby) throw errors.IS_STANDBY({ server });
       if (facts.wal_level !== 'logical') throw errors.WAL_LEVEL({ server, value: facts.wal_level });

@@ -11,8 +11,8 @@ import { encodeStatement } from '../sql/param.ts';
 const TIMEOUT_MS = 2_000;
 
 /** Such as `tidemark gateway-1/26/watcher`; the names of the instance's other connections begin with the same text. */
-export function watcherName(applicationName: string, most: number): string {
-  return `${applicationName}/${most}/watcher`;
+export function watcherName(applicationName: string, max: number): string {
+  return `${applicationName}/${max}/watcher`;
 }
 
 /** The server cuts names at 63 bytes: of an instance with a longer name, only open connections count. */

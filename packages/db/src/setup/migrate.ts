@@ -3,23 +3,22 @@
  * file is applied in a transaction together with its row in `tidemark.migrations`.
  */
 import { mintEpoch } from '@tidemark/contracts';
-import { PooledConnection } from '../connection/connection.ts';
+import type { PooledConnection } from '../connection/connection.ts';
 import { PostgresError } from '../connection/postgres-error.ts';
-import { parseConnectionUrl } from '../connection/url.ts';
 import { errors } from '../errors.ts';
 import type { DbEvent } from '../events.ts';
 import { SYSTEM, TIMELINE } from '../failover/epoch.ts';
 import { encodeStatement } from '../sql/param.ts';
 import type { Param, Row, Rows } from '../types.ts';
 import { type Migration, readMigrations } from './migrations.ts';
+import { openOwnConnection } from './own-connection.ts';
 
 /** A number that no other program locks: 'tidemark' read as digits of base 36, cut to 53 bits. */
 const LOCK_KEY = '2310466279114';
 /** The holder of the lock may be building an index on a large table. */
 const LOCK_TIMEOUT_MS = 600_000;
-const CONNECT_TIMEOUT_MS = 10_000;
 /** Roles belong to the server: databases of one server that migrate at the same time can conflict on them, and then try again. */
-const TRIES = 5;
+const MAX_TRIES = 5;
 const COLLISIONS = new Set(['XX000', '23505', '42710', '40001', '40P01']);
 
 export interface MigrateOptions {
@@ -34,25 +33,12 @@ export interface MigrateOptions {
  */
 export async function migrate(url: string, options: MigrateOptions = {}): Promise<{ applied: string[] }> {
   const migrations = await readMigrations(options.folder);
-  const target = parseConnectionUrl(url);
-  const connection = new PooledConnection({
-    pool: 'migrate',
-    target,
-    settings: { application_name: 'tidemark/migrate', statement_timeout: '0', lock_timeout: String(LOCK_TIMEOUT_MS) },
-    rest: 'own',
-    statementTimeoutMs: 0,
-    connectTimeoutMs: CONNECT_TIMEOUT_MS,
-    onGone: () => undefined,
-  });
   const began = performance.now();
-  try {
-    await connection.open();
-  } catch (cause) {
-    const reason = (cause as Error).message;
-    const failed = errors.CONNECT_FAILED({ server: target.label, reason }, { cause });
-    options.observe?.({ type: 'db.connect_failed', pool: 'migrate', error: failed });
-    throw failed;
-  }
+  const settings = { lock_timeout: String(LOCK_TIMEOUT_MS) };
+  const connection = await openOwnConnection(url, 'migrate', settings).catch((error: Error) => {
+    options.observe?.({ type: 'db.connect_failed', pool: 'migrate', error });
+    throw error;
+  });
   options.observe?.({ type: 'db.connected', pool: 'migrate', ms: performance.now() - began });
   try {
     await query(connection, `select pg_advisory_lock(${LOCK_KEY})`);
@@ -101,7 +87,7 @@ async function apply(connection: PooledConnection, migration: Migration): Promis
       return;
     } catch (cause) {
       if (cause instanceof PostgresError) await query(connection, 'rollback');
-      if (cause instanceof PostgresError && COLLISIONS.has(cause.code) && attempt < TRIES) continue;
+      if (cause instanceof PostgresError && COLLISIONS.has(cause.code) && attempt < MAX_TRIES) continue;
       throw errors.MIGRATION_FAILED({ name: migration.name, reason: (cause as Error).message }, { cause });
     }
   }

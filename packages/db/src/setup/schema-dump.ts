@@ -9,10 +9,10 @@ import type { DbEvent } from '../events.ts';
 import { encodeStatement } from '../sql/param.ts';
 import { readMigrations } from './migrations.ts';
 
-const KEPT = new URL('../../schema.txt', import.meta.url);
+const SCHEMA_FILE = new URL('../../schema.txt', import.meta.url);
 const TIMEOUT_MS = 5_000;
 /** Lines of each kind in a report. */
-const SHOWN = 20;
+const MAX_SHOWN_LINES = 20;
 
 /**
  * Reads the catalogs rather than pg_dump, which need not be installed and differs between versions. Owners, comments and the publication
@@ -102,14 +102,14 @@ async function compare(server: string, probe: Probe, observe: (event: DbEvent) =
   const [row] = await probe.ask([SCHEMA_LINES], TIMEOUT_MS);
   const names = (await readMigrations()).map(({ name }) => name);
   if (row?.migrations !== names.join(' ')) return;
-  const { missing, unexpected } = compareSchema(await readFile(KEPT, 'utf8'), row.lines ?? '');
+  const { missing, unexpected } = compareSchema(await readFile(SCHEMA_FILE, 'utf8'), row.lines ?? '');
   if (missing.length === 0 && unexpected.length === 0) return;
   const error = errors.SCHEMA_DRIFTED({ server, missing: missing.length, unexpected: unexpected.length });
   observe({
     type: 'db.schema_drifted',
     server,
     error,
-    missing: missing.slice(0, SHOWN),
-    unexpected: unexpected.slice(0, SHOWN),
+    missing: missing.slice(0, MAX_SHOWN_LINES),
+    unexpected: unexpected.slice(0, MAX_SHOWN_LINES),
   });
 }

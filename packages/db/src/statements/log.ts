@@ -5,9 +5,9 @@ import { redactStatement, STATEMENT_MAX_LENGTH } from '../sql/redact.ts';
 import type { Holder, RecordedStatement } from '../types.ts';
 
 /** At 10,000 statements a second the list shows the last 20 ms. */
-const HISTORY = 200;
+const DEFAULT_HISTORY = 200;
 /** A database that is slow as a whole must not flood the log; the ring and the counters have all statements. */
-const EVENTS_PER_SECOND = 10;
+const MAX_EVENTS_PER_SECOND = 10;
 
 interface Entry {
   /** End of the run, by performance.now(); 0 for an entry that was never used. */
@@ -76,7 +76,7 @@ export class StatementLog {
   #events = 0;
 
   /** `slowMs`: execution time without the wait for a connection; 0: none is slow. */
-  constructor(slowMs: number, observe: (event: DbEvent) => void, history = HISTORY) {
+  constructor(slowMs: number, observe: (event: DbEvent) => void, history = DEFAULT_HISTORY) {
     this.slowMs = slowMs;
     this.#recent = new Ring(history);
     this.#slow = new Ring(history);
@@ -115,7 +115,7 @@ export class StatementLog {
       this.#second = second;
       this.#events = 0;
     }
-    if (this.#events++ < EVENTS_PER_SECOND) this.#observe({ type: 'db.slow_statement', ...shown(entry) });
+    if (this.#events++ < MAX_EVENTS_PER_SECOND) this.#observe({ type: 'db.slow_statement', ...shown(entry) });
   }
 }
 

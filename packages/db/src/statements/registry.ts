@@ -7,7 +7,7 @@ const MAX_BYTES = 16 * 1024 ** 2;
 /** Six sketches: after 400 runs half of them were filled, and the heap had grown by 13 KB a statement. */
 const STATISTICS_BYTES = 20 * 1024;
 /** Longer texts with the same beginning share their statistics, and are not pipelined. */
-const MAX_TEXT = 16_384;
+const MAX_TEXT_LENGTH = 16_384;
 
 export class StatementStatsRegistry implements StatsContext {
   readonly pool: string;
@@ -32,8 +32,8 @@ export class StatementStatsRegistry implements StatsContext {
   }
 
   of(given: string): StatementStats {
-    const isCut = given.length > MAX_TEXT;
-    const text = isCut ? copyOf(given, MAX_TEXT) : given;
+    const isCut = given.length > MAX_TEXT_LENGTH;
+    const text = isCut ? copyOf(given, MAX_TEXT_LENGTH) : given;
     let stats = this.#byText.get(text);
     if (stats === undefined) {
       stats = new StatementStats(text, this, !isCut);

@@ -8,7 +8,7 @@ import type { StatementStats } from './stats.ts';
 
 const QUANTILES = [0.5, 0.95, 0.99];
 /** Length of a text in telemetry, which is sent each second. */
-const MAX_TEXT = 500;
+const MAX_TEXT_LENGTH = 500;
 
 /** The statements that took most time, at most `max`, in that order. Costs about 0.1 ms each: for dashboards, not for requests. */
 export function statementFigures(registries: readonly StatementStatsRegistry[], max: number): StatementFigures[] {
@@ -58,15 +58,15 @@ export function statementFigures(registries: readonly StatementStatsRegistry[], 
 const names = new Map<string, { id: string; text: string }>();
 const MAX_NAMES = 500;
 /** Longer texts are named anew each time: 500 of this length take 4 MB. */
-const MAX_NAMED = 4_096;
+const MAX_NAMED_LENGTH = 4_096;
 
 function named(text: string): { id: string; text: string } {
   let name = names.get(text);
   if (name === undefined) {
     if (names.size >= MAX_NAMES) names.clear();
     const id = createHash('sha256').update(text).digest('hex').slice(0, 12);
-    name = { id, text: redactStatement(text).slice(0, MAX_TEXT) };
-    if (text.length <= MAX_NAMED) names.set(text, name);
+    name = { id, text: redactStatement(text).slice(0, MAX_TEXT_LENGTH) };
+    if (text.length <= MAX_NAMED_LENGTH) names.set(text, name);
   }
   return name;
 }

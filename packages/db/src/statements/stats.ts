@@ -21,7 +21,7 @@ const UNKNOWN_MS = 10;
 /** A verdict holds for this many runs, since percentiles cost more than a single decision is worth. */
 const VERDICT_EVERY = 64;
 /** Doubled with each fault and halved with each good verdict: a stall of the machine costs seconds, a slow statement minutes. */
-const PENALTY_FIRST_MS = 2_000;
+const MIN_PENALTY_MS = 2_000;
 const MAX_PENALTY_MS = 600_000;
 const READS_PER_CUT_OFF = 1_000;
 
@@ -54,7 +54,7 @@ export class StatementStats {
   #pipelinedTotal = 0;
   #verdictIn = 0;
   #penaltyUntil = 0;
-  #penaltyMs = PENALTY_FIRST_MS;
+  #penaltyMs = MIN_PENALTY_MS;
 
   constructor(text: string, context: StatsContext, mayBePipelined = true) {
     this.text = text;
@@ -117,7 +117,7 @@ export class StatementStats {
       const { mean } = this.pipelined;
       this.#isPipelined = mean <= SHORT_MS;
       this.#shares = mean <= BRIEF_MS;
-      if (this.#isPipelined) this.#penaltyMs = Math.max(PENALTY_FIRST_MS, this.#penaltyMs / 2);
+      if (this.#isPipelined) this.#penaltyMs = Math.max(MIN_PENALTY_MS, this.#penaltyMs / 2);
       else this.#penalise(now);
     } else {
       this.#isPipelined = this.alone.count >= MIN_SAMPLES && this.alone.quantile(TRIAL_QUANTILE) <= TRIAL_MS;
@@ -148,12 +148,12 @@ export class StatementStats {
 }
 
 /** Rows whose text is counted one by one; the gateway's statements have one row with the whole answer. */
-const COUNTED_ROWS = 4;
+const MAX_COUNTED_ROWS = 4;
 
 function sizeOf(rows: Rows): number {
   const { length } = rows;
   if (length === 0) return 0;
-  if (length > COUNTED_ROWS) return charactersOf(rows[0]!) * length;
+  if (length > MAX_COUNTED_ROWS) return charactersOf(rows[0]!) * length;
   let size = 0;
   for (let i = 0; i < length; i++) size += charactersOf(rows[i]!);
   return size;

@@ -29,7 +29,7 @@ export async function openStream(pool: ConnectionPool, request: StreamRequest, e
   if (!Number.isInteger(timeoutMs) || timeoutMs < 0) throw errors.STREAM_REQUEST({ reason: `timeoutMs ${timeoutMs}` });
   const identity = identityStatement(request.identity, extra);
   const trace = pool.options.leakThresholdMs > 0 ? leaseTrace() : undefined;
-  const statement = request.statement.text.slice(0, SHOWN_CHARACTERS);
+  const statement = request.statement.text.slice(0, MAX_SHOWN_CHARACTERS);
   const lease = await pool.acquire('none', { ...request, holder: { ...request.holder, statement } });
   lease.trace = trace;
   const { connection } = lease;
@@ -49,7 +49,7 @@ export async function openStream(pool: ConnectionPool, request: StreamRequest, e
 }
 
 /** Length of a statement's text in the report of a leak. */
-const SHOWN_CHARACTERS = 200;
+const MAX_SHOWN_CHARACTERS = 200;
 
 /** Ends the transaction and releases the connection. Nothing was written, so a failure of the end changes nothing for the reader. */
 export function endStream({ pool, lease }: Pick<OpenStream, 'pool' | 'lease'>, end = COMMIT): void {
