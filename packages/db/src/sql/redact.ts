@@ -4,7 +4,7 @@
  */
 
 /** Longer texts are cut: their beginning tells which statement it is. */
-export const STATEMENT_MAX_LENGTH = 2_000;
+export const MAX_STATEMENT_LENGTH = 2_000;
 
 /**
  * Alternatives in order: comments; dollar-quoted bodies; quoted identifiers (kept); strings with their prefix; `$1` and words, which may
@@ -15,7 +15,7 @@ const TOKENS =
 
 export function redactStatement(text: string): string {
   return text
-    .slice(0, STATEMENT_MAX_LENGTH)
+    .slice(0, MAX_STATEMENT_LENGTH)
     .replace(TOKENS, (token, _tag, quoted: string | undefined, word: string | undefined) => {
       if (quoted !== undefined || word !== undefined) return token;
       if (token.startsWith('--') || token.startsWith('/*')) return ' ';

@@ -1,7 +1,7 @@
 /** The latest and the slow statements of a database, in rings of fixed size whose entries are overwritten in place. */
 
 import type { DbEvent } from '../events.ts';
-import { redactStatement, STATEMENT_MAX_LENGTH } from '../sql/redact.ts';
+import { MAX_STATEMENT_LENGTH, redactStatement } from '../sql/redact.ts';
 import type { Holder, RecordedStatement } from '../types.ts';
 
 /** At 10,000 statements a second the list shows the last 20 ms. */
@@ -137,7 +137,7 @@ function write(
 ): void {
   entry.at = at;
   entry.pool = pool;
-  entry.text = text.length > STATEMENT_MAX_LENGTH ? copyOf(text, STATEMENT_MAX_LENGTH) : text;
+  entry.text = text.length > MAX_STATEMENT_LENGTH ? copyOf(text, MAX_STATEMENT_LENGTH) : text;
   entry.waitMs = waitMs;
   entry.ms = ms;
   entry.rows = rows;

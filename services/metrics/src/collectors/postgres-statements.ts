@@ -1,6 +1,6 @@
 /** Reads the most expensive statements from pg_stat_statements, with normalised text and without parameters. */
 import type { Pool } from '@tidemark/db';
-import { identifier, redactStatement, STATEMENT_MAX_LENGTH } from '@tidemark/db';
+import { identifier, MAX_STATEMENT_LENGTH, redactStatement } from '@tidemark/db';
 import { errors } from '../errors.ts';
 import type { MetricsEvent } from '../events.ts';
 import type { CollectorDefinition } from './collector.ts';
@@ -43,7 +43,7 @@ where e.extname = 'pg_stat_statements'`;
 
 const ranked = (schema: string) => `
 with figures as (
-  select queryid::text as id, userid, left(query, ${STATEMENT_MAX_LENGTH}) as text, calls::float8 as calls,
+  select queryid::text as id, userid, left(query, ${MAX_STATEMENT_LENGTH}) as text, calls::float8 as calls,
     total_exec_time as total_ms, mean_exec_time as mean_ms, max_exec_time as max_ms, rows::float8 as rows,
     shared_blks_hit::float8 as hit, shared_blks_read::float8 as read,
     row_number() over (order by total_exec_time desc) as by_total,
