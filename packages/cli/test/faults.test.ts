@@ -3,20 +3,11 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { startTemporaryStack } from '@tidemark/local-stack';
-import { useTestStack } from '@tidemark/testing';
+import { freePorts, useTestStack } from '@tidemark/testing';
 import { jwtVerify } from 'jose';
 import postgres from 'postgres';
 import t, { type Test } from 'tap';
-import {
-  eventually,
-  freePorts,
-  type Launch,
-  launch,
-  nothingLeft,
-  pidOf,
-  processesOf,
-  temporaryHome,
-} from './tidemark-up.ts';
+import { eventually, type Launch, launch, nothingLeft, pidOf, processesOf, temporaryHome } from './tidemark-up.ts';
 
 async function refused(t: Test, options: Launch, ...patterns: RegExp[]): Promise<string> {
   const up = await launch(t, options);

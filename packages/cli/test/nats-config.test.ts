@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { connectBus } from '@tidemark/bus';
 import { inboxPrefix, SERVICE_NAMES } from '@tidemark/contracts';
+import { freePorts } from '@tidemark/testing';
 import t from 'tap';
 import { natsConfig } from '../src/nats-config.ts';
-import { freePorts, root } from './tidemark-up.ts';
+import { root } from './tidemark-up.ts';
 
 const infra = join(root, 'infra', 'nats');
 const run = promisify(execFile);

@@ -1,10 +1,10 @@
 /** Runs `npm start` or `tidemark up` as its own process, as a person at a terminal would. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePorts } from '@tidemark/testing';
 import type { Test } from 'tap';
 
 export const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -81,30 +81,6 @@ export async function temporaryHome(t: Test): Promise<string> {
   const home = await mkdtemp(join(tmpdir(), 'tidemark-home-'));
   t.teardown(() => rm(home, { recursive: true, force: true }));
   return home;
-}
-
-/** Below the range from which the system takes ports for outgoing connections, which could take one of ours meanwhile. */
-const LOWEST = 20_000;
-const HIGHEST = 32_000;
-
-/** The first of `count` free ports in a row. */
-export async function freePorts(count: number): Promise<number> {
-  for (;;) {
-    const first = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST));
-    const free = await Promise.allSettled(Array.from({ length: count }, (_, i) => listenOnce(first + i)));
-    if (free.every((port) => port.status === 'fulfilled')) return first;
-  }
-}
-
-function listenOnce(port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(port, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : port));
-    });
-  });
 }
 
 /** Command lines of the live processes that belong to a home folder: by argument or by environment. */

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadBlueprint } from '@tidemark/blueprints';
 import { migrate, runScript } from '@tidemark/db';
-import { METRICS_ENV, useTestStack } from '@tidemark/testing';
+import { freePort, METRICS_ENV, useTestStack } from '@tidemark/testing';
 import { SignJWT } from 'jose';
 import postgres from 'postgres';
 
@@ -119,15 +119,6 @@ async function start(name: 'gateway' | 'realtime', env: Record<string, string>) 
       await gone;
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 export interface Wire {

@@ -1,7 +1,8 @@
 /** A backend, a TCP proxy that tests cut, and clients of both that are closed with their test. */
+import type { Test } from 'tap';
 import { WebSocket } from 'ws';
 import { createClient, type TidemarkClient } from '../src/index.ts';
-import { startBackend, startWire } from './backend.ts';
+import { startBackend, startWire, waitFor } from './backend.ts';
 
 export interface Database {
   public: {
@@ -41,6 +42,15 @@ export async function startClients(t: { teardown(undo: () => Promise<void>): voi
       const client = createClient<Database>(backend.url, { token: await backend.token(sub), liveUrl, WebSocket });
       t.teardown(() => client.close());
       return client;
+    },
+    /** The last test of a file: all clients of the tests before it are closed. */
+    async noSockets(t: Test) {
+      await waitFor(
+        () => wire.open() === 0,
+        () => `all sockets to close; ${wire.open()} are open`,
+        8_000,
+      );
+      t.equal(wire.open(), 0);
     },
     /** Each test writes to a match of its own. */
     newMatch() {

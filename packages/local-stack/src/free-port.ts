@@ -22,6 +22,19 @@ export async function freePort(): Promise<number> {
   }
 }
 
+/** Below the range of ports for outgoing connections, which could take a port before it is used. */
+const MIN_PORT = 20_000;
+const MAX_PORT = 32_000;
+
+/** Returns the first of `count` free ports in a row. */
+export async function freePorts(count: number): Promise<number> {
+  for (;;) {
+    const first = MIN_PORT + Math.floor(Math.random() * (MAX_PORT - MIN_PORT));
+    const results = await Promise.all(Array.from({ length: count }, (_, n) => tryListen(first + n)));
+    if (results.every((result) => typeof result === 'number')) return first;
+  }
+}
+
 /** Throws STACK_PORT_IN_USE, with the process if it is known, unless `port` is free. */
 export async function assertPortFree(port: number, what: string): Promise<void> {
   const result = await tryListen(port);

@@ -1,6 +1,7 @@
 export { BoundedLog } from './bounded-log.ts';
 export { cacheFolder, makeCached } from './cache-folder.ts';
 export { errors } from './errors.ts';
+export { freePort, freePorts } from './free-port.ts';
 export { adoptFolder } from './home-folder.ts';
 export { installCommand } from './nats-binary.ts';
 export type { NatsLimits, NatsNode } from './nats-node.ts';

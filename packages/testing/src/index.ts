@@ -1,3 +1,4 @@
+export { freePort, freePorts } from '@tidemark/local-stack';
 export { METRICS_ENV, metricsPage } from './metrics-page.ts';
 export {
   type DatabaseOptions,

@@ -5,10 +5,11 @@ import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { LIVE_SUBPROTOCOL } from '@tidemark/contracts';
+import { freePorts } from '@tidemark/testing';
 import { debianProgram } from '@tidemark/testing/debian';
 import t, { type Test } from 'tap';
 import WebSocket from 'ws';
-import { eventually, freePorts, launch, temporaryHome } from '../tidemark-up.ts';
+import { eventually, launch, temporaryHome } from '../tidemark-up.ts';
 import { readInfra } from './files.ts';
 
 const PACKAGES = ['nginx', 'nginx-common', 'libnginx-mod-http-brotli-filter', 'libbrotli1'];

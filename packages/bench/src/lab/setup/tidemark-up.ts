@@ -2,9 +2,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePorts } from '@tidemark/local-stack';
 import { until } from '../../measuring/waiting.ts';
 import { SERVICE_NAMES, type ServiceName } from '../../processes/services.ts';
 import type { TrialContext } from '../trial.ts';
@@ -52,25 +52,4 @@ export async function startTidemarkUp(context: TrialContext, home: string): Prom
   const tokens = JSON.parse(await readFile(join(home, 'credentials.json'), 'utf8')) as Record<string, string>;
   const urlOf = (service: ServiceName) => `http://127.0.0.1:${port + SERVICE_NAMES.indexOf(service)}`;
   return { url: urlOf('gateway'), primaryUrl, tokens, urlOf, output: () => output, running };
-}
-
-/** Below the range of ports for outgoing connections. */
-const MIN_PORT = 20_000;
-const MAX_PORT = 32_000;
-
-/** Returns the first of `count` free ports in a row. */
-async function freePorts(count: number): Promise<number> {
-  for (;;) {
-    const first = MIN_PORT + Math.floor(Math.random() * (MAX_PORT - MIN_PORT));
-    const free = await Promise.all(Array.from({ length: count }, (_, n) => isFree(first + n)));
-    if (free.every(Boolean)) return first;
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
 }

@@ -2,7 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
+import { freePort } from '@tidemark/testing';
 import { debianProgram } from '@tidemark/testing/debian';
 import type { Test } from 'tap';
 import { until } from '../relay.ts';
@@ -40,15 +41,6 @@ export async function useRedis(t: Test): Promise<{ url: string; process: ChildPr
   });
   await until(() => answers(port), 'redis-server listens');
   return { url: `redis://127.0.0.1:${port}`, process: server };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 function answers(port: number): Promise<boolean> {
