@@ -1,0 +1,56 @@
+import { checkEmbedRows, findRelation } from '@tidemark/plan';
+import {
+  intersectRanges,
+  type PlanMedia,
+  parseQuery,
+  type Query,
+  type RowsMedia,
+  selectMediaType,
+} from '@tidemark/query';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { RouteContext } from '../context.ts';
+import { exportOf } from './export-request.ts';
+import { readIdentity } from './identity-settings.ts';
+import { ROWS_MEDIA } from './media.ts';
+import { embedLimits, preferencesOf, rangeOf, rawSearch } from './parse.ts';
+import { locationOf, type ReadRequest, requestKey } from './read-requests.ts';
+import { schemaOf } from './schema.ts';
+
+/** Parses a read of a table, except for its identity and tidemark. Requests with the same line and headers are parsed once. */
+export function readRequestOf(
+  context: RouteContext,
+  request: FastifyRequest<{ Params: { table: string } }>,
+  reply: FastifyReply,
+  plan: PlanMedia | undefined,
+): ReadRequest {
+  const { config, readRequests } = context;
+  const catalog = context.catalog.current();
+  const schema = schemaOf(request, reply, config.schemas);
+  const { accept, prefer, range, 'range-unit': unit } = request.headers;
+  const text = `${schema}\0${request.raw.url}\0${accept}\0${prefer}\0${range}\0${unit}`;
+  const known = readRequests.get(text, catalog);
+  if (known) return known;
+  const media = plan?.for ?? (selectMediaType(accept, ROWS_MEDIA) as RowsMedia);
+  const preferences = preferencesOf(request, catalog);
+  const relation = findRelation(catalog, schema, request.params.table);
+  const parsed = parseQuery(rawSearch(request));
+  const page = intersectRanges({ offset: parsed.offset, limit: parsed.limit }, rangeOf(request));
+  const query: Query = { ...parsed, ...page };
+  checkEmbedRows(catalog, relation, query, embedLimits(config));
+  const { settings } = readIdentity(request, schema);
+  const read: ReadRequest = {
+    catalog,
+    schema,
+    media,
+    preferences: { count: preferences.count, handling: preferences.handling },
+    relation,
+    query,
+    exported: exportOf(media, preferences, query, config.DB_MAX_ROWS),
+    location: locationOf(relation.name, rawSearch(request)),
+    key: requestKey(catalog, schema, relation, query, media, preferences.count, settings),
+    keyOfRole: new Map(),
+    reads: undefined,
+  };
+  readRequests.add(text, read);
+  return read;
+}
