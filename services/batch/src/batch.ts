@@ -1,4 +1,4 @@
-/** Puts the parts together: database and bus in, planner, runner, threads and sweeper running. */
+/** Composes the engine: starts planner, runner, threads and sweeper on a database and a bus. */
 import { randomUUID } from 'node:crypto';
 import type { Bus } from '@tidemark/bus';
 import type { Database } from '@tidemark/db';
@@ -31,9 +31,9 @@ export interface Batch {
   readonly handler: ChunkHandler;
   readonly threads: ThreadPool;
   readonly admission: Admission;
-  /** Stops planning, pulling and listening; what runs goes on. */
+  /** Stops planning, pulling and listening; running chunks go on. */
   stopTaking(): Promise<void>;
-  /** Ends threads, timers and the writing of progress. */
+  /** Stops threads, timers and the writing of progress. */
   close(): Promise<void>;
 }
 
@@ -49,11 +49,11 @@ export interface BatchDeps {
 }
 
 /**
- * Of the time for an item, for reading and for storing, each: a store that takes longer is at fault, and the chunk is tried again.
- * At the end of the whole, the item is.
+ * Share of an item's time for reading, and for storing. A store that takes longer counts as failed, and the chunk is tried again;
+ * when the whole time is over, the item has failed.
  */
 const STORE_SHARE = 1 / 3;
-/** Time for a full disk or a lost connection to pass, before the sweeper publishes the chunk again. */
+/** ms for a full disk or a lost connection to recover before the sweeper publishes the chunk again. */
 const FAULT_DELAY_MS = 5_000;
 
 export async function startBatch(deps: BatchDeps): Promise<Batch> {

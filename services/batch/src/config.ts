@@ -4,7 +4,7 @@ import { baseConfig, databaseConfig, limiterConfig, tokenConfig } from '@tidemar
 import { type Static, Type } from 'typebox';
 import { errors } from './errors.ts';
 
-// Batch reads from the primary alone: a plan made from a replica could miss the files that were uploaded just before the job.
+// Batch reads only from the primary, because a replica may not have replayed files that were uploaded just before the job.
 const { DATABASE_REPLICA_URLS: _replicas, ...base } = baseConfig;
 const {
   DB_READ_REPLICA_HOST: _host,
@@ -16,7 +16,7 @@ const {
 export const batchConfig = Type.Object({
   ...base,
   ...database,
-  // The roles that a job may run as (JWT_ROLES) are those that the gateway takes from tokens; the keys are for operators' own.
+  // Jobs may run as the roles that the gateway accepts in tokens (JWT_ROLES); the keys verify tokens of operators.
   ...tokenConfig,
   ...limiterConfig,
   PORT: Type.Integer({ default: 8082, minimum: 0, maximum: 65_535, description: 'port of /livez, /readyz, /metrics' }),
@@ -125,11 +125,11 @@ export const batchConfig = Type.Object({
 
 export interface BatchConfig extends Static<typeof batchConfig> {}
 
-/** libuv's own default. */
+/** The default of libuv. */
 const UV_THREADS = 4;
 
 /**
- * How many threads to run. sharp computes on libuv's threads, which file access needs too: one is left for it.
+ * Returns the number of threads. sharp uses libuv's threads, and one of them is left for file access.
  * @throws BATCH_TOO_MANY_THREADS
  */
 export function threadCount(wanted: number, uvThreadpoolSize: string | undefined): number {

@@ -1,4 +1,4 @@
-/** Everything that this service says about itself; the log and the metrics are readers of it. */
+/** The events of this service; the log and the metrics read them. */
 import type { Priority } from '@tidemark/contracts';
 import { type SharedEvent, sharedEventLevels } from '@tidemark/service';
 import type { Level } from 'pino';

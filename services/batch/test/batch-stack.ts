@@ -27,7 +27,7 @@ export const SERVICE: Identity = { role: 'service_role', claims: '{}' };
 export interface BatchProcess {
   child: ChildProcess;
   url: string;
-  /** What it logged. */
+  /** Returns the log of the service. */
   log(): string;
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }

@@ -120,7 +120,7 @@ const TROUBLE = { BATCH_KINDS: fileURLToPath(new URL('./trouble.js', import.meta
 
 t.test('of many items, the one that ends its process fails alone, with the signal', async (t) => {
   const stack = await openBatchStack(t);
-  // Whoever starts batch restarts it; here two instances are enough for the chunk of 4 to become single items.
+  // The supervisor of batch restarts it; here two instances suffice to split the chunk of 4 into single items.
   const id = await stack.insertJob({ items: 24, segfault: 9 }, { kind: 'trouble' });
   const env = { ...TROUBLE, BATCH_CHUNK_ITEMS: '4' };
   let batch = await stack.startBatch(env);

@@ -88,7 +88,7 @@ t.test('with sweeps a minute apart, what the WAL says starts and stops jobs at o
     const { state } = await clientOf(bus).jsm.streams.info(bus.subjects.streams.changes);
     return state.consumer_count > 0;
   });
-  // What the relay publishes for such a change; the relay itself belongs to realtime.
+  // Publishes the message of the relay for such a change, because the relay runs in realtime.
   const announce = async (id: string, type: 'insert' | 'update') => {
     const row = await stack.job(id);
     await bus.store(

@@ -70,7 +70,7 @@ export class PrimaryWatcher {
     return this.#failingSince === undefined ? undefined : performance.now() - this.#failingSince;
   }
 
-  /** Follows another server under a new epoch. What was known no longer applies. */
+  /** Follows another server under a new epoch, and forgets the state of the old one. */
   moveTo(target: ConnectionTarget, timeline: number, epoch: string): void {
     this.#moves++;
     this.#probe.moveTo(target);

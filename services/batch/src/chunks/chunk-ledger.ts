@@ -1,4 +1,4 @@
-/** The rows of chunks, as a runner changes them. Every change is fenced by attempt and worker. */
+/** Changes the rows of chunks for a runner. Attempt and worker fence every change. */
 import type { Priority, WorkMessage } from '@tidemark/contracts';
 import type { Pool, Row, Transaction } from '@tidemark/db';
 import type { FileRegistry } from '@tidemark/files';
@@ -15,23 +15,23 @@ import { chunkStatements } from './chunk-statements.ts';
 
 export interface ClaimedChunk extends WorkMessage {
   items: PlannedItem[];
-  /** Processes that ended while they ran these items. */
+  /** Number of processes that ended while they ran these items. */
   losses: number;
   kind: string;
   spec: unknown;
-  /** Whose rights its inputs are read with. */
+  /** The identity with whose rights the inputs are read. */
   identity: JobIdentity;
 }
 
 export interface ChunkLedger {
-  /** 'stale': done already, taken by another, cancelled. 'lacking': its kind does not run here. */
+  /** 'stale': the chunk is done, claimed by another runner, or cancelled. 'lacking': its kind does not run here. */
   claim(message: WorkMessage): Promise<ClaimedChunk | 'stale' | 'lacking'>;
   /**
-   * Files, items, counts, state, the next chunks of the window, and perhaps the job's end: one transaction, or nothing.
-   * Undefined when the chunk is not ours any more; then nothing was written.
+   * Writes files, items, counts, the state, the next chunks of the window and possibly the end of the job, in one transaction.
+   * Returns undefined when the chunk is no longer ours, without writing anything.
    */
   complete(chunk: WorkMessage, result: ChunkResult): Promise<QueuedChunk[] | undefined>;
-  /** The chunk runs again after a while. */
+  /** Makes the chunk run again after a delay. */
   fault(chunk: WorkMessage): Promise<void>;
   /**
    * Splits a chunk whose items must not run together again, or counts a loss of its only item, which fails at the last one.
@@ -39,7 +39,7 @@ export interface ChunkLedger {
    */
   lose(chunk: WorkMessage, isOurs: boolean): Promise<QueuedChunk[]>;
   handBack(chunk: WorkMessage): Promise<boolean>;
-  /** Renews the leases, and says which chunks are still ours. */
+  /** Renews the leases, and returns the chunks that are still ours. */
   renew(chunks: readonly WorkMessage[]): Promise<WorkMessage[]>;
 }
 
@@ -47,13 +47,13 @@ export interface ChunkLedgerOptions {
   pool: Pool;
   registry: FileRegistry;
   jobs: JobLedger;
-  /** Names this process in the rows; never used twice. */
+  /** A unique name of this process in the rows. */
   worker: string;
   /** Names of the kinds that run here. */
   kinds: readonly string[];
   leaseMs: number;
   maxAttempts: number;
-  /** A fault is most often the disk's or the database's: time for it to pass. */
+  /** ms until a chunk runs again after a fault, which mostly comes from the disk or the database. */
   faultDelayMs: number;
   observe: (event: BatchEvent) => void;
 }
@@ -69,7 +69,7 @@ export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
   const { pool, registry, jobs, worker, leaseMs, maxAttempts, observe } = options;
   const kindNames = JSON.stringify(options.kinds);
 
-  /** Runs `change` under the lock of a running job, and then advances the job. Undefined where there was nothing to change. */
+  /** Runs `change` under the lock of a running job, then advances the job. Returns undefined when there was nothing to change. */
   async function changeLocked(
     job: string,
     change: (tx: Transaction, owner: string | null) => Promise<WorkMessage[] | undefined>,
@@ -87,7 +87,7 @@ export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
     return advance?.queued;
   }
 
-  /** Writes what a loss makes of the chunk's items. */
+  /** Writes the consequences of a loss for the items of the chunk. */
   async function afterLoss(tx: Transaction, { job, chunk }: WorkMessage, lost: LostChunk): Promise<void> {
     const { state, losses, items } = lost;
     if (state === 'split') {
@@ -119,7 +119,7 @@ export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
       changeLocked(job, async (tx, owner) => {
         const ours = await tx.query(chunkStatements.complete, [job, chunk, attempt, worker, done, failed]);
         if (ours.length === 0) return undefined;
-        // A job without an owner, such as one of a service token, leaves its outputs to the owners of the inputs.
+        // The outputs of a job without an owner, such as one of a service token, belong to the owners of the inputs.
         const owned = files.map(({ item, ...file }) => ({ ...file, owner: owner ?? item.owner, jobId: job }));
         await registry.insert(tx, owned);
         if (rows.length > 0) await tx.query(itemStatements.write, [job, JSON.stringify(rows)]);

@@ -16,15 +16,15 @@ export type ChunkState = 'planned' | 'queued' | 'running' | 'done' | 'split' | '
 
 export interface Chunk {
   state: ChunkState;
-  /** 0 until it is published for the first time. */
+  /** 0 until the chunk is published for the first time. */
   attempt: number;
-  /** How many processes ended while they ran it or the chunk that it is a half of. */
+  /** Number of processes that ended while they ran this chunk or the one that it was split from. */
   losses: number;
   items: number;
 }
 
 export type ChunkEvent =
-  /** It enters the job's window. */
+  /** The chunk enters the window of the job. */
   | { type: 'publish' }
   /** A runner takes the message of this attempt. */
   | { type: 'claim'; attempt: number }

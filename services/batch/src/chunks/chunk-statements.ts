@@ -1,7 +1,7 @@
-/** The statements over tidemark.job_chunks. Each transition is guarded by state and attempt (see chunk-state.ts). */
+/** Statements on tidemark.job_chunks. State and attempt guard each transition (see chunk-state.ts). */
 
 export const chunkStatements = {
-  /** Adds chunks behind those that the job has. $1: job (locked), $2: JSON array of {items, delay_ms, losses}. */
+  /** Adds chunks after the existing ones. $1: job (locked), $2: JSON array of {items, delay_ms, losses}. */
   insert: `
     insert into tidemark.job_chunks (job_id, chunk, items, not_before, losses)
     select $1::uuid,
@@ -37,14 +37,14 @@ export const chunkStatements = {
     returning c.items, c.losses, j.kind, j.spec, j.role,
       (select claims from tidemark.job_requests r where r.job_id = j.id) as claims`,
 
-  /** Whether only the kind keeps this instance from the chunk. $1: job, $2: chunk, $3: attempt. */
+  /** Returns a row when only the kind prevents this instance from claiming the chunk. $1: job, $2: chunk, $3: attempt. */
   isQueued: `
     select exists (
       select from tidemark.job_chunks c join tidemark.jobs j on j.id = c.job_id
       where c.job_id = $1::uuid and c.chunk = $2::int and c.attempt = $3::int and c.state = 'queued' and j.state = 'running'
     ) as queued`,
 
-  /** $1: worker, $2: lease in ms, $3: JSON array of {job, chunk, attempt}. Answers which of them are still its own. */
+  /** Renews leases, and returns the chunks that still belong to the worker. $1: worker, $2: lease in ms, $3: JSON array of {job, chunk, attempt}. */
   renew: `
     update tidemark.job_chunks c set lease_until = clock_timestamp() + $2::float8 * interval '1 ms'
     from jsonb_to_recordset($3::jsonb) as held (job uuid, chunk int, attempt int)
@@ -73,14 +73,14 @@ export const chunkStatements = {
     where job_id = $1::uuid and chunk = $2::int and attempt = $3::int and worker = $4::text and state = 'running'
     returning chunk`,
 
-  /** Chunks whose lease is over. $1: limit. */
+  /** Returns chunks with an expired lease. $1: limit. */
   lost: `
     select job_id as job, chunk, attempt from tidemark.job_chunks
     where state = 'running' and lease_until < clock_timestamp() order by lease_until limit $1::int`,
 
   /**
-   * running → split, queued or failed. $1: job (locked), $2: chunk, $3: attempt, $4: worker that gives it up, or null where
-   * its lease must be over, $5: most losses of a single item.
+   * running → split, queued or failed. $1: job (locked), $2: chunk, $3: attempt, $4: worker that gives it up, or null for an
+   * expired lease, $5: maximum losses of a single item.
    */
   lose: `
     update tidemark.job_chunks
@@ -94,7 +94,7 @@ export const chunkStatements = {
     returning state, attempt, losses, items`,
 
   /**
-   * Queued chunks whose message is not on the queue any more: they were queued before the oldest message that is.
+   * Returns queued chunks whose message is no longer on the queue: they were queued before the oldest message.
    * $1: priority, $2: time of the oldest message, or now, less a margin, $3: limit.
    */
   republish: `

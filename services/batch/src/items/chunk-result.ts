@@ -1,4 +1,4 @@
-/** What came of a chunk's items: rows of tidemark.job_items, and what is to run again. */
+/** Collects the results of a chunk's items: rows of tidemark.job_items, and the items that must run again. */
 import { randomUUID } from 'node:crypto';
 import type { NewFile } from '@tidemark/files';
 import { cutText } from '../cut-text.ts';
@@ -43,18 +43,18 @@ export interface ResultBuilder {
   succeed(item: PlannedItem, ready: ReadyItem, success: Success, durationMs: number): void;
   /** Returns whether the failure is final. */
   fail(item: PlannedItem, failure: Failure, durationMs: number | null): boolean;
-  /** The surroundings failed: these items run again, and none of them loses an attempt. */
+  /** The environment failed: these items run again without losing an attempt. */
   postpone(items: PlannedItem[], delayMs: number): void;
   readonly result: ChunkResult;
 }
 
-/** Characters of an error's message that are kept. */
+/** Maximum characters of an error's message. */
 const MAX_MESSAGE = 500;
 const MAX_CODE = 64;
 
 export function createResult(job: string, keepsSuccesses: boolean, maxAttempts: number): ResultBuilder {
   const result: ChunkResult = { done: 0, failed: 0, rows: [], files: [], retries: [] };
-  /** Items with the same number of attempts and the same wish run again together. */
+  /** Items with the same number of attempts and the same delay run again together. */
   const groups = new Map<string, Retry>();
 
   function retry(item: PlannedItem, attempts: number, retryAfterMs: number | undefined): void {
@@ -75,7 +75,7 @@ export function createResult(job: string, keepsSuccesses: boolean, maxAttempts: 
       const files = success.files.map((file, n) => toFile(job, ready, file, n));
       result.files.push(...files);
       const attempts = item.attempts + 1;
-      // An item that was tried before has a row already, which must not stay as it is.
+      // An item that was tried before already has a row, which must be replaced.
       if (!keepsSuccesses && item.attempts === 0) return;
       const ids = files.map(({ id }) => id);
       const { index, input } = item;
@@ -100,7 +100,7 @@ export function createResult(job: string, keepsSuccesses: boolean, maxAttempts: 
   };
 }
 
-/** The item's n-th file. */
+/** Returns the row of the item's n-th file. */
 function toFile(job: string, item: ReadyItem, file: StoredFile, n: number): ResultFile {
   const { key: storageKey, sha256, size, contentType, extension, metadata } = file;
   const stem = item.name.replace(/\.[^.]{1,8}$/, '') || item.name;

@@ -1,4 +1,4 @@
-/** What decides over a job in one transaction: its plan, its window, its end. The caller publishes what is returned. */
+/** Changes a job in one transaction: its plan, its window, its end. The caller publishes the returned chunks. */
 import type { Priority } from '@tidemark/contracts';
 import type { Pool, Transaction } from '@tidemark/db';
 import { chunkStatements } from '../chunks/chunk-statements.ts';
@@ -10,7 +10,7 @@ import { nextJobState } from './job-state.ts';
 import { jobStatements } from './job-statements.ts';
 import type { PlannedItem } from './plan-source.ts';
 
-/** A chunk that was marked queued, and whose message is still to be published. */
+/** A chunk that is marked as queued, and whose message must be published. */
 export interface QueuedChunk {
   job: string;
   chunk: number;
@@ -19,21 +19,21 @@ export interface QueuedChunk {
 }
 
 export interface JobLedger {
-  /** planning → running with its chunks; undefined when the job was cancelled or replanned meanwhile. */
+  /** planning → running with its chunks. Returns undefined when the job was cancelled or replanned meanwhile. */
   plan(job: string, chunks: readonly (readonly PlannedItem[])[]): Promise<QueuedChunk[] | undefined>;
-  /** Opens the job's window as far as it goes, or ends the job when nothing is open. Nothing when it is not running. */
+  /** Opens the window of the job as far as possible, or ends the job when no chunk is open. Does nothing when it is not running. */
   advance(job: string): Promise<QueuedChunk[]>;
-  /** The same inside a transaction that holds the job's lock. */
+  /** Does the same in a transaction that has the lock of the job. */
   advanceLocked(tx: Transaction, job: string, priority: Priority): Promise<Advance>;
 }
 
 export interface Advance {
   queued: QueuedChunk[];
-  /** To be observed after the commit. */
+  /** An event to observe after the commit. */
   finished?: BatchEvent;
 }
 
-/** Item errors shown on the job's row: enough to see what is wrong, small enough to travel with every change of it. */
+/** Number of item errors in the row of a job, which travel with every change of it. */
 const SHOWN_ERRORS = 10;
 
 export function createJobLedger(pool: Pool, window: number, observe: (event: BatchEvent) => void): JobLedger {

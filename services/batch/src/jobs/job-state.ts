@@ -11,20 +11,20 @@
 import type { JobState } from '@tidemark/contracts';
 
 export type JobEvent =
-  /** A planner takes it. */
+  /** A planner claims the job. */
   | { type: 'claim' }
-  /** Its planner has not been heard of for too long. */
+  /** Its planner has sent no heartbeat for too long. */
   | { type: 'plan_lost' }
   /** Its chunks are written. */
   | { type: 'planned' }
-  /** Its spec or its inputs cannot be used. */
+  /** The spec or the inputs of the job are invalid. */
   | { type: 'refused' }
-  /** No chunk is open any more; `done` items succeeded. */
+  /** No chunk is open; `done` items succeeded. */
   | { type: 'finished'; done: number }
-  /** By its owner, through the API or SQL. */
+  /** The owner cancels it, through the API or SQL. */
   | { type: 'cancel' };
 
-/** The state after the event, or undefined when the event means nothing in this state (it is then ignored). */
+/** Returns the state after the event, or undefined for an event to be ignored in this state. */
 export function nextJobState(state: JobState, event: JobEvent): JobState | undefined {
   switch (event.type) {
     case 'claim':
@@ -37,7 +37,7 @@ export function nextJobState(state: JobState, event: JobEvent): JobState | undef
       return state === 'planning' ? 'failed' : undefined;
     case 'finished':
       if (state !== 'running') return undefined;
-      // One usable result makes the job worth having; `failed` says how many items are missing from it.
+      // One usable result makes the job a success; `failed` is the number of items without a result.
       return event.done > 0 ? 'succeeded' : 'failed';
     case 'cancel':
       return state === 'queued' || state === 'planning' || state === 'running' ? 'cancelled' : undefined;

@@ -1,4 +1,4 @@
-/** The statements over tidemark.jobs. Each transition is guarded by the state it leaves (see job-state.ts). */
+/** Statements on tidemark.jobs. The previous state guards each transition (see job-state.ts). */
 
 export const jobStatements = {
   /**
@@ -18,8 +18,8 @@ export const jobStatements = {
       (select claims from tidemark.job_requests r where r.job_id = tidemark.jobs.id) as claims`,
 
   /**
-   * Says of unfinished jobs that no instance runs their kind, or that one does again. $1: ms without a sign of life of the
-   * kind, $2: limit.
+   * Marks unfinished jobs whose kind runs on no instance, and unmarks them when one runs it again. $1: ms without a heartbeat of
+   * the kind, $2: limit.
    */
   sayKindsAway: `
     update tidemark.jobs j set waits_for = case when w.is_away then 'an instance that runs the kind ' || j.kind end
@@ -33,7 +33,7 @@ export const jobStatements = {
     where j.id = w.id
     returning j.id, j.kind, w.is_away`,
 
-  /** planning → queued, where the planner died. $1: ms, $2: limit. */
+  /** planning → queued, when the planner has ended. $1: ms, $2: limit. */
   replan: `
     update tidemark.jobs set state = 'queued', started_at = null
     where state = 'planning' and id in (
@@ -42,7 +42,7 @@ export const jobStatements = {
       limit $2::int for update skip locked)
     returning id`,
 
-  /** How many items of its identity's running jobs are not done, and how many may be; no row where nothing limits them. $1: job. */
+  /** Returns the number of open items in running jobs of the identity, and the limit; no row without a limit. $1: job. */
   itemsQuota: `
     select l.unfinished_items as most,
       (select coalesce(sum(greatest(0, o.total - o.done - o.failed)), 0)::float8 from tidemark.jobs o
@@ -62,13 +62,13 @@ export const jobStatements = {
     where id = $1::uuid and state = 'planning' returning id`,
 
   /**
-   * Serialises what decides over a job: its window, its end, and a cancellation. No key is updated, so that the
-   * foreign keys of its chunks do not wait.
+   * Serialises decisions about a job: its window, its end, and a cancellation. No key is updated, so that the foreign keys of its
+   * chunks do not wait.
    */
   lockRunning: `
     select priority, owner from tidemark.jobs where id = $1::uuid and state = 'running' for no key update`,
 
-  /** What its chunks say, once none is open. $1: job. */
+  /** Returns the sums of a job's chunks when none is open. $1: job. */
   sums: `
     select coalesce(sum(done), 0)::int as done, coalesce(sum(failed), 0)::int as failed
     from tidemark.job_chunks where job_id = $1::uuid`,
@@ -80,8 +80,8 @@ export const jobStatements = {
     where id = $1::uuid and state = 'running' returning id`,
 
   /**
-   * Counts of running jobs, from their chunks. $1: JSON array of jobs. Only ever upwards: an update that waited for
-   * another instance's is judged by what that one wrote.
+   * Updates the counts of running jobs from their chunks. $1: JSON array of jobs. Counts only grow: an update that waited for
+   * another instance's compares with the row that the other wrote.
    */
   progress: `
     update tidemark.jobs j set done = s.done, failed = s.failed
@@ -91,8 +91,8 @@ export const jobStatements = {
     where j.id = s.job_id and j.state = 'running' and s.done + s.failed > j.done + j.failed`,
 
   /**
-   * Running jobs with nothing on the queue and something to decide (their window was never opened, or their end never
-   * written), and those whose retries are due. $1: limit.
+   * Returns running jobs without queued chunks that need a decision (the window was never opened, or the end never written), and
+   * jobs with due retries. $1: limit.
    */
   toAdvance: `
     (select id from tidemark.jobs j

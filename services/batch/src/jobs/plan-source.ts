@@ -4,20 +4,20 @@ import { errors } from '../errors.ts';
 import { toStorable } from '../items/storable.ts';
 import type { JobKind } from '../kinds/job-kind.ts';
 
-/** As `job_chunks.items` keeps it. Where a file's bytes are is looked up when the item runs, with the rights of that moment. */
+/** An item as in `job_chunks.items`. The place of a file's bytes is read when the item runs, with the rights of that moment. */
 export interface PlannedItem {
-  /** Position in the job. */
+  /** The position in the job. */
   index: number;
-  /** What the kind's source returned. */
+  /** An input from the source of the kind. */
   input: unknown;
-  /** How often it ran and failed. */
+  /** Number of failed attempts. */
   attempts: number;
 }
 
-/** Inputs of a page of the source. */
+/** Inputs in a page of the source. */
 const PAGE = 1_000;
 
-/** @throws BATCH_TOO_MANY_ITEMS, BATCH_INVALID_INPUT, and what the kind's source throws */
+/** @throws BATCH_TOO_MANY_ITEMS, BATCH_INVALID_INPUT, and the errors of the source */
 export async function planSource(
   kind: JobKind,
   context: { spec: unknown; identity: Identity; files: FileRegistry },

@@ -22,7 +22,7 @@ export interface PlannerOptions {
   chunkItems: number;
   maxItems: number;
   maxRunningJobs: number;
-  /** Roles that a job may run as (JWT_ROLES). */
+  /** The roles that a job may run as (JWT_ROLES). */
   roles: readonly string[];
 }
 
@@ -33,11 +33,11 @@ interface ClaimedJob extends Row, JobIdentity {
 }
 
 export interface Planner {
-  /** Plans the next job that waits; false when there is none, or no room for one more. */
+  /** Plans the next queued job. Returns false when there is none, or the limit of running jobs is reached. */
   planNext(): Promise<boolean>;
 }
 
-/** Cuts items into chunks: small enough that a small job has some for every thread, `most` at the most. */
+/** Cuts items into chunks of at most `most` items, and so small that each thread gets some of a small job. */
 export function cutChunks(items: readonly PlannedItem[], threads: number, most: number): PlannedItem[][] {
   const size = Math.max(1, Math.min(most, Math.ceil(items.length / (threads * 4))));
   return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
@@ -81,7 +81,7 @@ export function createPlanner(options: PlannerOptions): Planner {
       } catch (error) {
         const problem = asJobError(error);
         if (!problem) {
-          // The database or its connection failed, not the job: it stays in planning until the sweeper replans it.
+          // The database or its connection has failed, not the job, which stays in planning until the sweeper replans it.
           observe({ type: 'job.plan_failed', job: job.id, error: error as Error });
           return false;
         }
@@ -94,9 +94,9 @@ export function createPlanner(options: PlannerOptions): Planner {
 }
 
 /**
- * What the job's row says. Undefined for what the database or its connection is short of, which passes: the job is planned again.
- * An error that was not foreseen would come again, so it ends the job; its text and stack may name hosts, files and statements,
- * which are for the log alone.
+ * Returns the error for the row of the job, or undefined for a temporary shortage of the database or its connection, after which
+ * the job is planned again. An unexpected error would happen again, so it ends the job; its text and stack may contain hosts,
+ * files and statements, and go only to the log.
  */
 function asJobError(error: unknown): TidemarkError | undefined {
   if (isOwnError(error)) return error;

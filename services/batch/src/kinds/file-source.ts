@@ -1,4 +1,4 @@
-/** The inputs of kinds whose items are files: a list of ids, or every file below a prefix. */
+/** The source of kinds whose items are files: a list of ids, or every file below a prefix. */
 import type { FileInputs } from '@tidemark/contracts';
 import type { FileRow } from '@tidemark/files';
 import { cutText } from '../cut-text.ts';
@@ -8,8 +8,8 @@ import type { FileInput, SourceContext, SourcePage } from './job-kind.ts';
 type FilesContext = SourceContext<{ input: FileInputs }>;
 
 /**
- * Returns a page of the job's files, in the order of its list or of the paths. Row-level security on tidemark.files decides:
- * a file that is hidden looks like one that does not exist.
+ * Returns a page of the job's files, in the order of its list or of the paths. By row-level security on tidemark.files, a hidden
+ * file is like one that does not exist.
  * @throws BATCH_INPUT_NOT_FOUND, BATCH_NO_INPUT
  */
 export function fileSource(context: FilesContext, cursor: string | null, limit: number) {
@@ -26,7 +26,7 @@ async function listed(
   limit: number,
 ): Promise<SourcePage<FileInput>> {
   const page = ids.slice(from, from + limit).map((id) => id.toLowerCase());
-  // The first page checks the whole list, so that a job with an id that is wrong fails before any work is done.
+  // The first page checks the whole list, so that a job with a wrong id fails before any work is done.
   const asked = from === 0 ? ids : page;
   const rows = new Map((await files.findMany(identity, [...new Set(asked)])).map((row) => [row.id, row]));
   if (from === 0) {
@@ -56,7 +56,7 @@ async function below(
   };
 }
 
-/** Characters of an input's name in its output's path: the path has room for 1,024. */
+/** Maximum characters of an input's name in the path of its output, which has 1,024. */
 const MAX_NAME = 200;
 
 function nameOf(row: FileRow | undefined): string {

@@ -1,6 +1,6 @@
 /**
- * Where the files of a chunk are, asked with the job's rights at this moment: between planning and its turn a file may have
- * been deleted, its policies changed or the role dropped.
+ * Reads the places of a chunk's files with the rights of the job at this moment: since planning a file may have been deleted, its
+ * policies changed or the role dropped.
  */
 import type { FileRegistry } from '@tidemark/files';
 import type { ClaimedChunk } from '../chunks/chunk-ledger.ts';
@@ -15,7 +15,7 @@ export interface RefusedInput {
   failure: Failure;
 }
 
-/** In the order of the chunk. Rejects with what Postgres is short of, after which the chunk is tried again. */
+/** Returns the items in the order of the chunk. Rejects for a temporary shortage of Postgres, after which the chunk is tried again. */
 export type InputReader = (
   kind: JobKind,
   chunk: Pick<ClaimedChunk, 'items' | 'identity'>,
@@ -28,7 +28,7 @@ export function isReady(input: ReadyItem | RefusedInput): input is ReadyItem {
 export function createInputReader(registry: FileRegistry, roles: readonly string[]): InputReader {
   return async (kind, { items, identity }) => {
     try {
-      // The role is checked for every kind: one that may not be taken any more runs nothing.
+      // The role is checked for every kind, because a role without rights must run nothing.
       const asked = identityOf(identity, roles);
       if (kind.item.input === 'value') {
         return items.map(({ index, input }) => ({ index, input, name: `item ${index}`, key: null, owner: null }));

@@ -1,6 +1,6 @@
 /**
- * Every second: finds what a message should have told and did not. Correctness rests on this alone; messages only
- * make it fast. Each step looks at a limited number of rows, and the rest waits for the next sweep.
+ * Finds each second what a lost message should have started. Correctness depends only on this; messages make it fast. Each step
+ * reads a limited number of rows, and the next sweep the rest.
  */
 import { PRIORITIES, type WorkMessage } from '@tidemark/contracts';
 import type { Pool, Row } from '@tidemark/db';
@@ -24,23 +24,23 @@ export interface SweeperOptions {
 }
 
 export interface Sweeper {
-  /** A job is queued: plan it now. */
+  /** Plans a queued job at once. */
   wake(): void;
-  /** Undefined, or why the last sweeps failed. */
+  /** Returns why the last sweeps failed; undefined when all is well. */
   problem(): string | undefined;
-  /** Ends after the step that runs. */
+  /** Resolves after the current step. */
   stop(): Promise<void>;
 }
 
-/** Rows of a step. */
+/** Maximum rows of a step. */
 const LIMIT = 200;
-/** Jobs planned before the other steps get their turn. */
+/** Jobs planned before the other steps run. */
 const PLANS = 20;
-/** A planner reads some rows and writes some; one that takes longer has died. */
+/** ms after which a planner, which reads and writes only some rows, has ended. */
 const PLANNING_MS = 60_000;
-/** Three signs of life of a kind's instances (see kind-registry.ts). */
+/** Three heartbeats of a kind's instances (see kind-registry.ts). */
 const KIND_AWAY_MS = 30_000;
-/** Clocks of Postgres and NATS may differ, and a publication may be under way. */
+/** ms for different clocks of Postgres and NATS, and for a publication under way. */
 const LOST_MARGIN_MS = 5_000;
 
 export function startSweeper(options: SweeperOptions): Sweeper {
@@ -59,7 +59,7 @@ export function startSweeper(options: SweeperOptions): Sweeper {
     } while (planAgain && !stopped);
   }
 
-  /** One at a time in this process; a call meanwhile makes it look once more. */
+  /** Plans one job at a time in this process; a call meanwhile repeats it. */
   function plan(): Promise<void> {
     planAgain = true;
     planning ??= step('plan', planWaiting).finally(() => {
@@ -95,7 +95,7 @@ export function startSweeper(options: SweeperOptions): Sweeper {
 
   async function republish(): Promise<void> {
     for (const priority of PRIORITIES) {
-      // The queue is first in, first out: what was queued before its oldest message is not on it any more.
+      // The queue is first in, first out: a chunk that was queued before its oldest message is no longer on it.
       const oldest = (await queue.oldest(priority))?.getTime() ?? Number.POSITIVE_INFINITY;
       const before = new Date(Math.min(oldest, Date.now()) - LOST_MARGIN_MS);
       const rows = await pool.query(chunkStatements.republish, [priority, before, LIMIT]);
@@ -110,7 +110,7 @@ export function startSweeper(options: SweeperOptions): Sweeper {
       await queue.publish(await jobs.advance(id));
   }
 
-  /** A step that fails does not keep the others from running. */
+  /** Runs a step; its failure does not prevent the others. */
   async function step(name: string, run: () => Promise<void>): Promise<void> {
     if (stopped) return;
     try {
@@ -134,7 +134,7 @@ export function startSweeper(options: SweeperOptions): Sweeper {
 
   function schedule(): void {
     if (stopped) return;
-    // ± 20 %, so that several instances do not sweep at the same moment for ever.
+    // The jitter of 20 % prevents instances from sweeping in step.
     timer = setTimeout(
       () => {
         sweeping = sweep().finally(schedule);

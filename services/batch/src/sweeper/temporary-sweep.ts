@@ -3,10 +3,10 @@ import { every } from '@tidemark/service';
 import type { BatchEvent } from '../events.ts';
 
 const EVERY_MS = 60 * 60 * 1_000;
-/** Since its last byte was written: far longer than any upload that still lives. */
+/** ms since the last write of a file, far longer than any upload takes. */
 const OLDER_THAN_MS = 24 * 60 * 60 * 1_000;
 
-/** Deletes, now and every hour, what uploads and results that were cut off have left in the file store. */
+/** Deletes now and every hour what interrupted uploads and results have left in the file store. */
 export function startTemporarySweep(store: FileStore, observe: (event: BatchEvent) => void): { stop(): void } {
   const sweep = async () => {
     try {

@@ -33,7 +33,7 @@ type Change = Partial<Chunk> | undefined;
 const nothing = Object.fromEntries(COLUMNS.map((column) => [column, undefined])) as Record<Column, Change>;
 const cancel: Change = { state: 'cancelled' };
 
-/** What the event changes; undefined: it is refused. */
+/** The columns that the event changes; undefined when it is refused. */
 export const CHUNK_TABLE: Record<ChunkState, Record<Column, Change>> = {
   planned: { ...nothing, publish: { state: 'queued', attempt: 3 }, cancel },
   queued: { ...nothing, claim: { state: 'running' }, cancel },

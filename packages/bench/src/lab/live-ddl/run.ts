@@ -36,7 +36,7 @@ export interface RunResult {
 
 /** Beyond what is documented: a busy machine takes up changes later. */
 const PATIENCE_MS = 1_500;
-/** What is announced counts for snapshots within this time: of the relay's look without an event trigger, and for the message. */
+/** Maximum ms until snapshots use an announced change: the relay's check without an event trigger, and the message. */
 const SNAPSHOT_MS = 2_000;
 const LOGGED = 20;
 const WRITER_MS = 5;
@@ -134,7 +134,7 @@ class Run {
     return this.#schema.tables.filter(({ name }) => only.length === 0 || only.includes(name));
   }
 
-  /** Changes rows beside the driver, of columns that stay. What meets a change of the schema is rolled back. */
+  /** Changes rows beside the driver, in columns that stay. A transaction that conflicts with a change of the schema is rolled back. */
   async #write(n: number): Promise<void> {
     this.#isWriting = true;
     const writes = this.#writer(n);
@@ -198,7 +198,7 @@ class Run {
     follower.client.start();
   }
 
-  /** What each client may see from now on. */
+  /** Records the rows that each client may see from now on. */
   async #look(from: number, slackMs: number): Promise<void> {
     for (const person of PEOPLE) {
       const theirs = this.#followers.filter(({ guise }) => guise.person === person);

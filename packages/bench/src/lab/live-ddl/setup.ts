@@ -38,7 +38,7 @@ create schema probe; grant usage on schema probe to public;
 ${PROBE}`;
 }
 
-/** What the role that asks gets for a query, or the SQLSTATE of the refusal, and what a live query of the table rests on. */
+/** Returns the rows of a query for a role, or the SQLSTATE of the refusal, and the facts of a live query of the table. */
 const PROBE = `
 create function probe.ask(tables text[], queries text[]) returns jsonb language plpgsql as $$
 declare answers jsonb := '[]'; n int; answer jsonb; facts jsonb;

@@ -185,7 +185,7 @@ const setIdentity: DrawStep = (_, __, table) => {
   return one(replicaIdentity(table));
 };
 
-/** What inherits from a table is in its SELECTs, and not in its changes. */
+/** SELECTs of a table include the rows of tables that inherit from it; its changes do not. */
 const inherit: DrawStep = (dice, _, table) => {
   const { name } = table;
   if (table.parts || table.appended || table.identity !== 'full') return undefined;

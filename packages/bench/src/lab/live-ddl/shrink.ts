@@ -1,4 +1,4 @@
-/** Which of the steps a fault needs: the same seed again and again with fewer of them. */
+/** Finds the steps that a fault needs, by running the same seed with fewer of them. */
 import type { Stack } from '@tidemark/local-stack';
 import type { Fault } from './fault.ts';
 import { type RunOptions, runSeed } from './run.ts';

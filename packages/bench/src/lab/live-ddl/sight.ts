@@ -1,10 +1,11 @@
 /**
- * What a client was allowed at which time: by the rows of each seal that are always there, asked under its role and claims behind each
- * change of schema or rights. A row that was sent is a leak if no state of the rights that may count for it shows its seal.
+ * Records the rows that a client was allowed to see at each time. After each change of schema or rights it reads the permanent
+ * rows of each seal under the role and claims of the client. A row that was sent is a leak if no state of the rights that may
+ * apply to it shows its seal.
  */
 import type { Sent } from '@tidemark/testing/live-checker';
 
-/** What `probe.ask` says of a query. */
+/** The result of `probe.ask` for a query. */
 export interface Answer {
   readonly rows?: readonly Record<string, unknown>[];
   /** The SQLSTATE of the refusal. */
@@ -50,7 +51,7 @@ export class Sight {
 
   /** The write of the version that a row shows began at `writtenAt`. */
   mayShow(row: Readonly<Record<string, unknown>>, { askedAt, isOld }: Sent, writtenAt: number, at: number): boolean {
-    // What a client held when it left was shown to it then: a row as it was counts from its write on.
+    // An old row was shown to the client earlier, so it counts from the time when it was written.
     const begun = isOld ? 0 : askedAt;
     return this.#states.some(
       ({ seals, from, until, slackMs }) =>

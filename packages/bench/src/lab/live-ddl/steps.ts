@@ -1,4 +1,4 @@
-/** What the driver of the trial does between the changes of rows: a step is one or more transactions. */
+/** The steps of the driver between changes of rows; each is one or more transactions. */
 import { rightSteps } from './right-steps.ts';
 import { changeRows, type Writes } from './rows.ts';
 import { shapeSteps } from './shape-steps.ts';
@@ -16,7 +16,7 @@ const OF_ALL = new Set([
   ...Object.keys(typeSteps),
   ...['publishPart', 'changeMembership', 'changeSchemaUsage', 'changeBypass', 'changeMembers', 'swapTables'],
 ]);
-/** Of the steps that change one transaction, so many have changes of rows in it. */
+/** Share of the steps with one transaction that also change rows in it. */
 const WITH_ROWS = 0.3;
 const TRIES = 50;
 
