@@ -7,6 +7,7 @@ import type { Answer } from './sight.ts';
 
 /** A transaction that met the other writer's locks is tried again, so often. */
 const TRIES = 20;
+const PREPARED = 'live-ddl';
 const COLLISIONS = new Set(['40P01', '55P03', '40001']);
 
 export class Driver {
@@ -17,11 +18,15 @@ export class Driver {
     this.#sql = postgres(url, { max: 1, connection, onnotice: () => {} });
   }
 
-  /** @throws BENCH_STATEMENT_FAILED */
-  async transaction(text: string): Promise<void> {
+  /** @param preparedMs time between the two phases of its commit; undefined: one phase @throws BENCH_STATEMENT_FAILED */
+  async transaction(text: string, preparedMs?: number): Promise<void> {
+    const end = preparedMs === undefined ? 'commit' : `prepare transaction '${PREPARED}'`;
     for (let tries = 1; ; tries += 1) {
       try {
-        await answered(this.#sql.unsafe(`begin; ${text}; commit`).simple());
+        await answered(this.#sql.unsafe(`begin; ${text}; ${end}`).simple());
+        if (preparedMs === undefined) return;
+        await pause(preparedMs);
+        await answered(this.#sql.unsafe(`commit prepared '${PREPARED}'`).simple());
         return;
       } catch (error) {
         await answered(this.#sql.unsafe('rollback').simple());

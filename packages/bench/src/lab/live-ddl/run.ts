@@ -40,7 +40,9 @@ const PATIENCE_MS = 1_500;
 const SNAPSHOT_MS = 2_000;
 const LOGGED = 20;
 const WRITER_MS = 5;
-const CHANCE = { away: 0.3, back: 0.25, pause: 0.1, restart: 0.03, killAll: 0.02, primary: 0.02 };
+const CHANCE = { away: 0.3, back: 0.25, pause: 0.1, restart: 0.03, killAll: 0.02, primary: 0.02, prepared: 0.1 };
+/** The most between the phases of a prepared transaction, whose locks everybody waits for. */
+const PREPARED_MS = 600;
 
 export async function runSeed(stack: Stack, options: RunOptions): Promise<RunResult> {
   const ground = await openGround(stack, options.announced);
@@ -146,6 +148,7 @@ class Run {
 
   async #change(): Promise<void> {
     const writes = this.#writer(this.#options.seed * 10_000 + this.#step);
+    const draw = dice(this.#options.seed * 30_000 + this.#step);
     const count = 1 + writes.dice.int(3);
     for (let n = 0; n < count; n += 1) {
       await this.#driver.transaction(changeRows(writes, writes.dice.of(this.#tables)));
@@ -154,7 +157,7 @@ class Run {
     for (const text of transactions) {
       this.#note(table, name, text);
       const from = performance.now();
-      await this.#driver.transaction(text);
+      await this.#driver.transaction(text, draw.chance(CHANCE.prepared) ? draw.int(PREPARED_MS) : undefined);
       await this.#look(from, late ? RIGHTS_MS + PATIENCE_MS : 0);
       this.#judge();
     }

@@ -20,7 +20,7 @@ export const liveDdl: Trial = {
   limitMs: 3_600_000,
   async run(context) {
     const kind = context.quick ? 'quick' : 'full';
-    const stack = await startTemporaryStack();
+    const stack = await startTemporaryStack({ postgresSettings: { max_prepared_transactions: 4 } });
     context.cleanup(() => stack.stop());
     const seeds = context.seed === undefined ? Array.from({ length: SEEDS[kind] }, (_, n) => n + 1) : [context.seed];
     const only = process.env.LAB_TABLES?.split(',') ?? [];
