@@ -1,11 +1,11 @@
-/** The connections of the trial: statements that change something, and what the clients may see behind them. */
+/** A connection of the trial, for statements that change something and for queries under a caller's rights. */
 import postgres from 'postgres';
 import { errors } from '../../errors.ts';
 import { answered, pause } from '../../measuring/waiting.ts';
-import type { Person } from './guises.ts';
-import type { Answer } from './sight.ts';
+import type { Caller } from './client-specs.ts';
+import type { Answer } from './visibility.ts';
 
-/** A transaction that met the other writer's locks is tried again, so often. */
+/** Attempts of a transaction that collides with the other writer's locks. */
 const TRIES = 20;
 const PREPARED = 'live-ddl';
 const COLLISIONS = new Set(['40P01', '55P03', '40001']);
@@ -18,7 +18,7 @@ export class Driver {
     this.#sql = postgres(url, { max: 1, connection, onnotice: () => {} });
   }
 
-  /** @param preparedMs time between the two phases of its commit; undefined: one phase @throws BENCH_STATEMENT_FAILED */
+  /** @param preparedMs time between the phases of a two-phase commit; default: one phase @throws BENCH_STATEMENT_FAILED */
   async transaction(text: string, preparedMs?: number): Promise<void> {
     const end = preparedMs === undefined ? 'commit' : `prepare transaction '${PREPARED}'`;
     for (let tries = 1; ; tries += 1) {
@@ -44,12 +44,12 @@ export class Driver {
     await answered(this.#sql.unsafe(text)).catch(() => undefined);
   }
 
-  /** Runs the queries of a person in one transaction, under its role and claims. */
-  async ask(person: Person, queries: readonly { table: string; text: string }[]): Promise<Answer[]> {
+  /** Runs queries in one transaction under the caller's role and claims. */
+  async ask(caller: Caller, queries: readonly { table: string; text: string }[]): Promise<Answer[]> {
     if (queries.length === 0) return [];
-    const claims = person.claims.sub === undefined ? '' : JSON.stringify(person.claims);
+    const claims = caller.claims.sub === undefined ? '' : JSON.stringify(caller.claims);
     return this.#sql.begin('read only', async (sql) => {
-      await sql`select set_config('role', ${person.role}, true), set_config('request.jwt.claims', ${claims}, true)`;
+      await sql`select set_config('role', ${caller.role}, true), set_config('request.jwt.claims', ${claims}, true)`;
       const texts = queries.map(({ text }) => text);
       const [row] = await sql`select probe.ask(${queries.map(({ table }) => table)}, ${texts}) as answers`;
       return row?.answers as Answer[];

@@ -1,4 +1,4 @@
-/** Describes, for people, what a client holds, was sent or was told against its rights. */
+/** A difference between a client and SELECT, or a row that a client received without the right to see it. */
 export interface Fault {
   readonly kind: string;
   readonly step: number;
@@ -11,8 +11,8 @@ export interface Fault {
   readonly statements: readonly string[];
 }
 
-/** The first one of each kind, and how many there are. */
-export function kinds(faults: readonly Fault[]): [Fault, number][] {
+/** Returns the first fault of each kind with the number of its kind. */
+export function firstOfEachKind(faults: readonly Fault[]): [Fault, number][] {
   const all = new Map<string, [Fault, number]>();
   for (const fault of faults) {
     const known = all.get(fault.kind);
@@ -22,7 +22,7 @@ export function kinds(faults: readonly Fault[]): [Fault, number][] {
   return [...all.values()];
 }
 
-export const told = (seed: number, { kind, step, client, text, after, statements }: Fault) =>
+export const describeFault = (seed: number, { kind, step, client, text, after, statements }: Fault) =>
   [
     `seed ${seed}, step ${step}: ${kind}`,
     client,

@@ -1,41 +1,38 @@
-/** Model clients of the trial's guises, with what is to be judged of what they were sent. */
+/** Model clients, with the received rows and refusals that are still to be checked. */
 import { ModelClient, type Row, rowsText, type Sent } from '@tidemark/testing/live-checker';
-import { SignJWT } from 'jose';
-import type { Guise } from './guises.ts';
-import { type Answer, isRefusal, Sight } from './sight.ts';
+import { signToken } from '../../processes/services.ts';
+import type { ClientSpec } from './client-specs.ts';
+import { type Answer, isRefusal, Visibility } from './visibility.ts';
 
-/** From a refusal to the next attempt, ms. */
+/** Wait between a refusal and the next attempt, ms. */
 const REFUSED_MS = 300;
-/** Rows of each kind that a difference shows. */
+/** Rows shown in the description of a difference. */
 const SHOWN = 3;
 
 export interface FollowerOptions {
-  readonly secret: string;
   url(): string;
-  /** When the write with this number began. */
+  /** Returns the start time of the write with this number. */
   writtenAt(ver: number): number;
   readonly snapshotMs: number;
 }
 
 export class Follower {
-  readonly guise: Guise;
+  readonly spec: ClientSpec;
   readonly client: ModelClient;
-  readonly sight: Sight;
+  readonly visibility: Visibility;
   isAway = false;
   #options: FollowerOptions;
   #refusal: { code: string; begun: number } | undefined;
-  /** Rows sent since the rights were last asked for; they may rest on newer rights than those known. */
+  /** Rows received since the rights were last queried; newer rights than the known ones may allow them. */
   #sent: { row: Row; sent: Sent; at: number }[] = [];
   #refused: { code: string; message: string; askedAt: number; at: number }[] = [];
 
-  constructor(guise: Guise, options: FollowerOptions) {
-    this.guise = guise;
+  constructor(spec: ClientSpec, options: FollowerOptions) {
+    this.spec = spec;
     this.#options = options;
-    this.sight = new Sight(options.snapshotMs);
-    const { query, mode, window, transport, person } = guise;
-    const key = new TextEncoder().encode(options.secret);
-    const token = () =>
-      new SignJWT({ ...person.claims }).setProtectedHeader({ alg: 'HS256' }).setExpirationTime('1 h').sign(key);
+    this.visibility = new Visibility(options.snapshotMs);
+    const { query, mode, window, transport, caller } = spec;
+    const token = () => signToken({ ...caller.claims });
     this.client = new ModelClient({
       query,
       mode,
@@ -44,7 +41,7 @@ export class Follower {
       mayRepeat: true,
       refusedMs: REFUSED_MS,
       url: () => options.url(),
-      ...(person.claims.sub === undefined ? {} : { token }),
+      ...(caller.claims.sub === undefined ? {} : { token }),
       mayShow: (row, sent) => {
         this.#sent.push({ row, sent, at: performance.now() });
         return true;
@@ -60,46 +57,46 @@ export class Follower {
     return this.client.snapshots + this.client.resumes;
   }
 
-  /** The code of the refusal that it was left with; undefined while it follows. */
+  /** Code of the last refusal; undefined while the client follows. */
   get refusal(): string | undefined {
     return this.#refusal?.begun === this.#begun ? this.#refusal.code : undefined;
   }
 
-  /** Returns the rows that it was sent against its rights, now that the rights of that time are known. */
+  /** Checks the received rows and refusals against the rights, which are now known for their time. @returns the wrong ones */
   judge(): { kind: string; text: string }[] {
     const wrong: { kind: string; text: string }[] = [];
     for (const { row, sent, at } of this.#sent.splice(0)) {
-      if (this.sight.mayShow(row, sent, this.#options.writtenAt(Number(row.ver)), at)) continue;
+      if (this.visibility.mayShow(row, sent, this.#options.writtenAt(Number(row.ver)), at)) continue;
       wrong.push({
-        kind: `a row that it may not see, ${sent.isOld ? 'as it was' : 'sent'}`,
+        kind: `received ${sent.isOld ? 'the old version of a row' : 'a row'} that it may not see`,
         text: JSON.stringify(row),
       });
     }
     for (const { code, message, askedAt, at } of this.#refused.splice(0)) {
-      if (this.sight.mayRefuse(code, this.guise.columns, askedAt, at)) continue;
-      wrong.push({ kind: `a refusal without a reason, ${code}`, text: message });
+      if (this.visibility.mayRefuse(code, this.spec.columns, askedAt, at)) continue;
+      wrong.push({ kind: `refused with ${code} without a reason`, text: message });
     }
     return wrong;
   }
 
-  /** Whether it has what SELECT gives, or is refused for a reason that holds. */
+  /** Whether the client holds the result of SELECT, or is refused for a valid reason. */
   agrees(answer: Answer): boolean {
     const { refusal } = this;
-    if (refusal !== undefined) return this.client.rows.size === 0 && isRefusal(refusal, answer, this.guise.columns);
+    if (refusal !== undefined) return this.client.rows.size === 0 && isRefusal(refusal, answer, this.spec.columns);
     if (answer.error !== undefined) return false;
-    return this.client.text() === rowsText(answer.rows ?? [], this.guise.window);
+    return this.client.text() === rowsText(answer.rows ?? [], this.spec.window);
   }
 
   difference(answer: Answer): { kind: string; text: string } {
     const { refusal } = this;
     if (answer.error !== undefined) {
       return {
-        kind: `not refused, where SELECT is with ${answer.error}`,
-        text: `it holds ${this.client.rows.size} rows, ${answer.message}`,
+        kind: `not refused although SELECT fails with ${answer.error}`,
+        text: `the client holds ${this.client.rows.size} rows; ${answer.message}`,
       };
     }
     if (refusal !== undefined)
-      return { kind: `refused with ${refusal}, where SELECT is not`, text: JSON.stringify({ ...answer, rows: 0 }) };
+      return { kind: `refused with ${refusal} although SELECT succeeds`, text: JSON.stringify({ ...answer, rows: 0 }) };
     const wanted = texts(answer.rows ?? []);
     const held = texts(this.client.rows.values());
     const missing = [...wanted].filter((text) => !held.has(text));
@@ -107,15 +104,15 @@ export class Follower {
     const ids = new Set(missing.map(idOf));
     const isStale = extra.length > 0 && extra.every((text) => ids.has(idOf(text)));
     const kind = isStale
-      ? 'other values'
+      ? 'different values'
       : extra.length > 0
-        ? 'rows too many'
+        ? 'extra rows'
         : missing.length > 0
-          ? 'rows missing'
-          : 'another order';
+          ? 'missing rows'
+          : 'different order';
     return {
       kind,
-      text: `it holds ${held.size} of ${wanted.size} rows; missing: ${missing.slice(0, SHOWN)}; too many: ${extra.slice(0, SHOWN)}`,
+      text: `the client holds ${held.size} of ${wanted.size} rows; missing: ${missing.slice(0, SHOWN)}; extra: ${extra.slice(0, SHOWN)}`,
     };
   }
 }

@@ -1,12 +1,12 @@
-/** One seed: changes of rows, schema, rights and servers in turn; now and then all clients are compared with SELECT. */
+/** Runs one seed: changes of rows, schema, rights and servers in turn, with regular comparisons of all clients with SELECT. */
 import type { Stack } from '@tidemark/local-stack';
 import { pause } from '../../measuring/waiting.ts';
-import { dice } from './dice.ts';
+import { CALLERS, drawClientSpecs } from './client-specs.ts';
 import { Driver } from './driver.ts';
+import { type Environment, openEnvironment, RIGHTS_MS } from './environment.ts';
 import type { Fault } from './fault.ts';
 import { Follower } from './followers.ts';
-import { type Ground, openGround, RIGHTS_MS, SECRET } from './ground.ts';
-import { drawGuises, PEOPLE } from './guises.ts';
+import { seededRandom } from './random.ts';
 import { changeFixed, changeRows, type Writes } from './rows.ts';
 import { firstSchema } from './schema.ts';
 import { drawStep } from './steps.ts';
@@ -15,14 +15,14 @@ export interface RunOptions {
   readonly seed: number;
   readonly steps: number;
   readonly clients: number;
-  /** Steps from one comparison to the next. */
+  /** Steps between two comparisons. */
   readonly compareEach: number;
-  /** From the last write until all clients agree with SELECT, ms. */
+  /** Time limit after the last write for all clients to agree with SELECT, ms. */
   readonly catchUpMs: number;
-  /** Tables that take part; all where it is empty. */
+  /** Tables that take part; empty for all. */
   readonly only: readonly string[];
-  readonly announced: boolean;
-  /** Steps that are done; all where it is absent. */
+  readonly hasEventTrigger: boolean;
+  /** Numbers of the steps to run; default all. */
   readonly keep?: ReadonlySet<number>;
 }
 
@@ -34,32 +34,32 @@ export interface RunResult {
   readonly resumes: number;
 }
 
-/** Beyond what is documented: a busy machine takes up changes later. */
-const PATIENCE_MS = 1_500;
-/** Maximum ms until snapshots use an announced change: the relay's check without an event trigger, and the message. */
+/** Tolerance beyond the documented times, for a busy machine. */
+const TOLERANCE_MS = 1_500;
+/** Time until an announced change takes effect in snapshots: the relay's check without an event trigger, and the message. */
 const SNAPSHOT_MS = 2_000;
 const LOGGED = 20;
 const WRITER_MS = 5;
 const CHANCE = { away: 0.3, back: 0.25, pause: 0.1, restart: 0.03, killAll: 0.02, primary: 0.02, prepared: 0.1 };
-/** The most between the phases of a prepared transaction, whose locks everybody waits for. */
+/** Maximum time between the phases of a prepared transaction, whose locks block all other writers. */
 const PREPARED_MS = 600;
 
 export async function runSeed(stack: Stack, options: RunOptions): Promise<RunResult> {
-  const ground = await openGround(stack, options.announced);
-  const run = new Run(ground, options);
+  const environment = await openEnvironment(stack, options.hasEventTrigger);
+  const run = new Run(environment, options);
   try {
-    return await run.whole();
+    return await run.execute();
   } finally {
     await run.end();
-    await ground.close();
+    await environment.close();
   }
 }
 
 class Run {
-  readonly #ground: Ground;
+  readonly #environment: Environment;
   readonly #options: RunOptions;
   readonly #schema = firstSchema();
-  /** When each write began, by its number; rows that stay are of the write 0. */
+  /** Start time of each write by its number; permanent rows belong to write 0. */
   readonly #writes: number[] = [0];
   readonly #driver: Driver;
   readonly #other: Driver;
@@ -72,17 +72,16 @@ class Run {
   #isWriting = false;
   #isPaused = false;
 
-  constructor(ground: Ground, options: RunOptions) {
-    this.#ground = ground;
+  constructor(environment: Environment, options: RunOptions) {
+    this.#environment = environment;
     this.#options = options;
-    this.#driver = new Driver(ground.url);
-    this.#other = new Driver(ground.url);
-    const guises = drawGuises(dice(options.seed), this.#schema, options.clients, options.only);
-    this.#followers = guises.map((guise, n) => {
+    this.#driver = new Driver(environment.url);
+    this.#other = new Driver(environment.url);
+    const specs = drawClientSpecs(seededRandom(options.seed), this.#schema, options.clients, options.only);
+    this.#followers = specs.map((spec, n) => {
       let at = n;
-      const { instances } = ground;
-      return new Follower(guise, {
-        secret: SECRET,
+      const { instances } = environment;
+      return new Follower(spec, {
         snapshotMs: SNAPSHOT_MS,
         writtenAt: (ver) => this.#writes[ver] ?? 0,
         url: () => instances[at++ % instances.length]!.url(),
@@ -90,7 +89,7 @@ class Run {
     });
   }
 
-  async whole(): Promise<RunResult> {
+  async execute(): Promise<RunResult> {
     const { steps, seed, compareEach } = this.#options;
     await this.#look(performance.now(), 0);
     for (const { client } of this.#followers) client.start();
@@ -128,7 +127,7 @@ class Run {
   }
 
   #writer(n: number): Writes {
-    return { dice: dice(n), schema: this.#schema, stamp: () => this.#writes.push(performance.now()) - 1 };
+    return { random: seededRandom(n), schema: this.#schema, stamp: () => this.#writes.push(performance.now()) - 1 };
   }
 
   get #tables() {
@@ -136,41 +135,41 @@ class Run {
     return this.#schema.tables.filter(({ name }) => only.length === 0 || only.includes(name));
   }
 
-  /** Changes rows beside the driver, in columns that stay. A transaction that conflicts with a change of the schema is rolled back. */
+  /** Changes rows in parallel to the driver. Statements that collide with a change of the schema are rolled back. */
   async #write(n: number): Promise<void> {
     this.#isWriting = true;
     const writes = this.#writer(n);
     while (this.#isWriting) {
-      await this.#other.attempt(changeFixed(writes, writes.dice.of(this.#tables)));
+      await this.#other.attempt(changeFixed(writes, writes.random.of(this.#tables)));
       await pause(WRITER_MS);
     }
   }
 
   async #change(): Promise<void> {
     const writes = this.#writer(this.#options.seed * 10_000 + this.#step);
-    const draw = dice(this.#options.seed * 30_000 + this.#step);
-    const count = 1 + writes.dice.int(3);
+    const draw = seededRandom(this.#options.seed * 30_000 + this.#step);
+    const count = 1 + writes.random.int(3);
     for (let n = 0; n < count; n += 1) {
-      await this.#driver.transaction(changeRows(writes, writes.dice.of(this.#tables)));
+      await this.#driver.transaction(changeRows(writes, writes.random.of(this.#tables)));
     }
     const { name, table, transactions, late } = drawStep(writes, this.#options.only);
     for (const text of transactions) {
       this.#note(table, name, text);
       const from = performance.now();
       await this.#driver.transaction(text, draw.chance(CHANCE.prepared) ? draw.int(PREPARED_MS) : undefined);
-      await this.#look(from, late ? RIGHTS_MS + PATIENCE_MS : 0);
+      await this.#look(from, late ? RIGHTS_MS + TOLERANCE_MS : 0);
       this.#judge();
     }
-    await this.#driver.transaction(changeRows(writes, writes.dice.of(this.#tables)));
+    await this.#driver.transaction(changeRows(writes, writes.random.of(this.#tables)));
   }
 
   #note(table: string, name: string, text = ''): void {
     this.#log.push({ step: this.#step, table, name, text });
   }
 
-  /** Clients leave and come back, the replica stands still, servers end. @returns starts what is to start behind the next change */
+  /** Lets clients leave and return, pauses the replica and stops servers. @returns a function that starts servers after the next change */
   async #servers(): Promise<() => Promise<void>> {
-    const draw = dice(this.#options.seed * 20_000 + this.#step);
+    const draw = seededRandom(this.#options.seed * 20_000 + this.#step);
     for (const follower of this.#followers) {
       if (follower.isAway && draw.chance(CHANCE.back)) this.#back(follower);
       else if (!follower.isAway && draw.chance(CHANCE.away * 0.3)) {
@@ -181,19 +180,19 @@ class Run {
     if (draw.chance(this.#isPaused ? 0.4 : CHANCE.pause)) {
       this.#isPaused = !this.#isPaused;
       this.#note('', this.#isPaused ? 'pauseReplica' : 'resumeReplica');
-      await this.#ground.pauseReplica(this.#isPaused);
+      await this.#environment.pauseReplica(this.#isPaused);
     }
     if (draw.chance(CHANCE.restart)) {
       this.#note('', 'restartRelay');
-      await this.#ground.restartRelay(draw);
+      await this.#environment.restartRelay(draw);
     }
     if (draw.chance(CHANCE.primary)) {
       this.#note('', 'restartPrimary');
-      await this.#ground.restartPrimary(draw);
+      await this.#environment.restartPrimary(draw);
     }
     if (!draw.chance(CHANCE.killAll)) return async () => undefined;
     this.#note('', 'killAll');
-    return this.#ground.killAll();
+    return this.#environment.killAll();
   }
 
   #back(follower: Follower): void {
@@ -201,13 +200,13 @@ class Run {
     follower.client.start();
   }
 
-  /** Records the rows that each client may see from now on. */
+  /** Records what each client may see from now on. */
   async #look(from: number, slackMs: number): Promise<void> {
-    for (const person of PEOPLE) {
-      const theirs = this.#followers.filter(({ guise }) => guise.person === person);
-      const queries = theirs.map(({ guise }) => ({ table: guise.table, text: guise.sight }));
-      const answers = await this.#driver.ask(person, queries);
-      for (const [n, answer] of answers.entries()) theirs[n]!.sight.add(answer, from, slackMs);
+    for (const caller of CALLERS) {
+      const theirs = this.#followers.filter(({ spec }) => spec.caller === caller);
+      const queries = theirs.map(({ spec }) => ({ table: spec.table, text: spec.visibility }));
+      const answers = await this.#driver.ask(caller, queries);
+      for (const [n, answer] of answers.entries()) theirs[n]!.visibility.add(answer, from, slackMs);
     }
   }
 
@@ -217,14 +216,14 @@ class Run {
     }
   }
 
-  /** Nobody writes: each client comes to what SELECT gives, or is refused as it is. */
+  /** While nothing is written, each client must come to the result of SELECT, or be refused as SELECT is. */
   async #compare(): Promise<void> {
     for (const follower of this.#followers) if (follower.isAway) this.#back(follower);
     const answers = new Map<Follower, Awaited<ReturnType<Driver['ask']>>[number]>();
-    for (const person of PEOPLE) {
-      const theirs = this.#followers.filter(({ guise }) => guise.person === person);
-      const queries = theirs.map(({ guise }) => ({ table: guise.table, text: guise.select }));
-      const got = await this.#driver.ask(person, queries);
+    for (const caller of CALLERS) {
+      const theirs = this.#followers.filter(({ spec }) => spec.caller === caller);
+      const queries = theirs.map(({ spec }) => ({ table: spec.table, text: spec.select }));
+      const got = await this.#driver.ask(caller, queries);
       for (const [n, answer] of got.entries()) answers.set(theirs[n]!, answer);
     }
     const deadline = Date.now() + this.#options.catchUpMs;
@@ -233,7 +232,7 @@ class Run {
     for (const follower of behind()) {
       const { kind, text } = follower.difference(answers.get(follower)!);
       this.#fault(follower, kind, text);
-      // The next comparison begins with a snapshot.
+      // The client starts again with a snapshot, so that later comparisons do not repeat the fault.
       follower.client.drop(true);
     }
     this.#judge();
@@ -241,19 +240,17 @@ class Run {
     this.#comparedAt = this.#step;
   }
 
-  #fault({ guise, client }: Follower, kind: string, text: string): void {
+  #fault({ spec, client }: Follower, kind: string, text: string): void {
     const { state } = client;
     const steps = this.#log.filter(
-      ({ step, table }) => step > this.#comparedAt && (table === guise.table || table === ''),
+      ({ step, table }) => step > this.#comparedAt && (table === spec.table || table === ''),
     );
     this.#faults.push({
-      ...{
-        kind,
-        text,
-        step: this.#step,
-        table: guise.table,
-        client: `${guise.name} as ${JSON.stringify(guise.person.claims)}`,
-      },
+      kind,
+      text,
+      step: this.#step,
+      table: spec.table,
+      client: `${spec.name} as ${JSON.stringify(spec.caller.claims)}`,
       after: [...new Set(steps.map(({ name }) => name))].join(', '),
       statements: [
         ...this.#log.slice(-LOGGED).map(({ step, table, name, text }) => `${step} ${table} ${name}: ${text}`),

@@ -1,36 +1,34 @@
 /**
- * The tables of the trial, as the driver of the changes keeps them in mind. Each row says by `seal` (0 to 7) who may see it: whatever the
- * policies are, they decide by it, or by columns that follow from it. Rows from id 900 on, one of each seal, are never changed: by
- * which of them a role sees, the trial knows which rows it may see. `ver` is the number of the write that made the row what it is.
+ * A model of the trial's tables. All policies decide by the column `seal` (0 to 7), or by columns that depend on it. Permanent rows from id
+ * 900 on, one of each seal, show which seals a role may see. `ver` is the number of the write that wrote the row.
  */
 import { KINDS, type Kind, type Types } from './columns.ts';
 
 export interface Table {
   name: string;
   readonly extras: Map<string, Kind>;
-  /** Columns that follow from the seal. */
+  /** Columns that depend on the seal. */
   readonly derived: Readonly<Record<string, { type: string; value(seal: number, schema: Schema): string }>>;
-  /** Columns that Postgres computes, with their expressions. */
+  /** Expressions of generated columns. */
   readonly generated: Map<string, string>;
   readonly key: readonly string[];
   identity: 'full' | 'default' | 'index';
   readonly deferrable: boolean;
-  /** Rows are only inserted: Postgres refuses other changes where an identity of whole rows has virtual columns. */
+  /** Rows are only inserted: Postgres refuses other changes with replica identity full and virtual columns. */
   readonly appended: boolean;
-  /** Values of `grp` that have a partition now; undefined where the table is a plain one. */
+  /** Values of `grp` with a partition; undefined for a table without partitions. */
   readonly parts: Set<number> | undefined;
-  /** By name: what stands between `create policy … on …` and the end. */
+  /** Clauses of the policies by name. */
   readonly policies: Map<string, string>;
   secured: boolean;
   forced: boolean;
   published: boolean;
-  /** Columns that the publication lists; undefined: all. */
+  /** Columns that the publication lists; undefined for all. */
   listed: readonly string[] | undefined;
-  /** The role that owns it; undefined: who made it. */
+  /** The role that owns the table; undefined for its creator. */
   owner: string | undefined;
-  /** Another table inherits from it. */
-  hasHeir: boolean;
-  /** Rows refer to public.groups, and go with theirs. */
+  hasChild: boolean;
+  /** Rows reference public.groups and are deleted with theirs. */
   readonly grouped: boolean;
   readonly grants: Map<string, 'all' | 'fixed' | 'none'>;
 }
@@ -39,27 +37,27 @@ export interface Schema extends Types {
   readonly tables: Table[];
   /** Labels of public.label, one for each seal. */
   readonly labels: string[];
-  /** Seals that the function public.shows lets through. */
+  /** Seals for which the function public.shows returns true. */
   shown: number[];
-  /** Seals that public.deep lets through, which public.deeper calls by its name. */
+  /** Seals for which public.deep returns true; public.deeper calls it by name. */
   deep: number[];
-  /** Roles that are in checker_group. */
+  /** Members of checker_group. */
   readonly groups: Set<string>;
-  /** Roles that may not use the schema public. */
-  readonly shutOut: Set<string>;
-  /** Names that were made up. */
+  /** Roles without usage of the schema public. */
+  readonly withoutUsage: Set<string>;
+  /** Number of generated names. */
   names: number;
 }
 
 export const SEALS = [0, 1, 2, 3, 4, 5, 6, 7];
 export const ROLES = ['anon', 'checker_one', 'checker_two'];
-/** The users who have claims; `seals` is what policies over claims let them see. */
+/** Users with the claims that policies read. */
 export const USERS = {
   u1: { role: 'checker_one', seals: [0, 2, 4] },
   u2: { role: 'checker_one', seals: [1, 3] },
   u3: { role: 'checker_two', seals: [4, 5, 6, 7] },
 };
-/** Columns that stay as they are. */
+/** Permanent columns of all tables. */
 const FIXED = ['id', 'grp', 'seal', 'ver'];
 
 const doc = {
@@ -71,28 +69,24 @@ const label = { type: 'public.label', value: (seal: number, { labels }: Schema) 
 
 function table(name: string, rest: Partial<Table> = {}, policy?: string): Table {
   return {
-    ...{
-      name,
-      derived: {},
-      key: ['id'],
-      identity: 'full',
-      deferrable: false,
-      appended: false,
-      parts: undefined,
-      forced: false,
-    },
-    ...{
-      extras: new Map<string, Kind>([
-        ['n', 'int'],
-        ['note', 'text'],
-      ]),
-      generated: new Map(),
-    },
+    name,
+    derived: {},
+    key: ['id'],
+    identity: 'full',
+    deferrable: false,
+    appended: false,
+    parts: undefined,
+    forced: false,
+    extras: new Map<string, Kind>([
+      ['n', 'int'],
+      ['note', 'text'],
+    ]),
+    generated: new Map(),
     secured: policy !== undefined,
     published: true,
     listed: undefined,
     owner: undefined,
-    hasHeir: false,
+    hasChild: false,
     grouped: false,
     policies: new Map(policy === undefined ? [] : [['first', policy]]),
     grants: new Map(ROLES.map((role) => [role, 'all'])),
@@ -110,7 +104,7 @@ export function firstSchema(): Schema {
     shown: [0, 1, 2, 3],
     deep: [2, 3, 4, 5],
     groups: new Set(),
-    shutOut: new Set(),
+    withoutUsage: new Set(),
     names: 0,
     labels: SEALS.map((seal) => `seal ${seal}`),
     tables: [
@@ -142,7 +136,7 @@ export function firstSchema(): Schema {
 export const MEMBER = (name: string) =>
   `exists (select from public.members m where m.seal = ${name}.seal and m.name = public.claim('sub'))`;
 
-/** Names of the columns that a statement writes. */
+/** Returns the columns that an insert writes. */
 export function writtenColumns(table: Table): string[] {
   const code = table.identity === 'index' ? ['code'] : [];
   return [...FIXED, ...code, ...Object.keys(table.derived), ...table.extras.keys()];
@@ -154,7 +148,7 @@ export const fixedColumns = (table: Table): string[] => [
   ...Object.keys(table.derived),
 ];
 
-/** The values of a row, one for each of `writtenColumns`; without `extra` those of extra columns are null. */
+/** Returns the values of a row in the order of `writtenColumns`; without `extra`, those of extra columns are null. */
 export function rowValues(
   table: Table,
   schema: Schema,
@@ -167,7 +161,7 @@ export function rowValues(
   return `(${[id, grp, seal, ver, ...code, ...derived, ...[...table.extras.values()].map(extra)].join(', ')})`;
 }
 
-/** The table with everything that belongs to it, and the rows that stay. */
+/** Returns the statements that create the table with its policies, grants and permanent rows. */
 export function createTable(table: Table, schema: Schema): string {
   const { name, extras, derived, generated, key, identity, deferrable, parts, grouped, owner } = table;
   const columns = [
@@ -188,13 +182,12 @@ export function createTable(table: Table, schema: Schema): string {
     ...[...table.policies].map(([policy, text]) => `create policy ${policy} on ${name} ${text}`),
     ...(owner === undefined ? [] : [`alter table ${name} owner to ${owner}`]),
     ...[...table.grants].map(([role, what]) => grant(table, role, what)).filter(Boolean),
-    witnesses(table, schema),
+    permanentRows(table, schema),
     ...(table.published ? [publish(table)] : []),
   ].join(';\n');
 }
 
-/** The rows that stay. */
-export function witnesses(table: Table, schema: Schema, seals: readonly number[] = SEALS): string {
+export function permanentRows(table: Table, schema: Schema, seals: readonly number[] = SEALS): string {
   const rows = seals.map((seal) => rowValues(table, schema, { id: 900 + seal, grp: 0, seal, ver: 0 }));
   return `insert into ${table.name} (${writtenColumns(table).join()}) values ${rows.join()}`;
 }
@@ -213,15 +206,14 @@ export function grant(table: Table, role: string, what: 'all' | 'fixed' | 'none'
   return `grant select ${what === 'fixed' ? `(${fixedColumns(table).join()})` : ''} on ${table.name} to ${role}`;
 }
 
-/** Without what inherits from it. */
-const alone = ({ name, parts }: Table) => (parts ? name : `only ${name}`);
+const onlyItself = ({ name, parts }: Table) => (parts ? name : `only ${name}`);
 
 export const publish = (table: Table) =>
-  `alter publication tidemark add table ${alone(table)} ${table.listed ? `(${table.listed.join()})` : ''}`;
+  `alter publication tidemark add table ${onlyItself(table)} ${table.listed ? `(${table.listed.join()})` : ''}`;
 
-export const unpublish = (table: Table) => `alter publication tidemark drop table ${alone(table)}`;
+export const unpublish = (table: Table) => `alter publication tidemark drop table ${onlyItself(table)}`;
 
-/** No catalog tells that one function calls the other. */
+/** No catalog records that one function calls the other. */
 export const deep = (schema: Schema) => `create or replace function public.deep(seal int) returns boolean
   language plpgsql stable as $$ begin return seal = any ('{${schema.deep.join()}}'::int[]); end $$`;
 export const DEEPER = `create function public.deeper(seal int) returns boolean

@@ -1,9 +1,9 @@
-/** Finds the steps that a fault needs, by running the same seed with fewer of them. */
+/** Finds the steps that a fault needs by running its seed with fewer and fewer of them. */
 import type { Stack } from '@tidemark/local-stack';
 import type { Fault } from './fault.ts';
 import { type RunOptions, runSeed } from './run.ts';
 
-/** Each run takes some seconds, and up to `catchUpMs` longer where the fault is there. */
+/** Each run takes some seconds, and up to `catchUpMs` longer with the fault. */
 const MAX_RUNS = 30;
 
 /** @returns a fault of the same kind on the same table, of the shortest run that had one */
@@ -20,7 +20,7 @@ export async function shrink(
     runs += 1;
     const { faults } = await runSeed(stack, { ...options, steps: fault.step, keep: new Set(keep) });
     const again = faults.find(({ kind, table }) => kind === fault.kind && table === fault.table);
-    log(`${keep.length} steps (${keep.join()}): ${again ? 'the fault is there' : 'no such fault'}`);
+    log(`${keep.length} steps (${keep.join()}): ${again ? 'the fault' : 'no such fault'}`);
     if (again) best = again;
     return again !== undefined;
   };

@@ -1,4 +1,4 @@
-import type { Dice } from './dice.ts';
+import type { Random } from './random.ts';
 import type { Schema, Table } from './schema.ts';
 
 export interface Step {
@@ -11,6 +11,6 @@ export interface Step {
  * Returns the statements of one or several transactions, or undefined where the step is not possible now. It updates the model of
  * the schema.
  */
-export type DrawStep = (dice: Dice, schema: Schema, table: Table) => Step | undefined;
+export type DrawStep = (random: Random, schema: Schema, table: Table) => Step | undefined;
 
 export const one = (...statements: string[]): Step => ({ transactions: [statements.join('; ')] });

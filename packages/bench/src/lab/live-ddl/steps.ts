@@ -1,4 +1,4 @@
-/** The steps of the driver between changes of rows; each is one or more transactions. */
+/** All steps. A step is one or more transactions that the driver runs between changes of rows. */
 import { rightSteps } from './right-steps.ts';
 import { changeRows, type Writes } from './rows.ts';
 import { shapeSteps } from './shape-steps.ts';
@@ -11,31 +11,36 @@ const STEPS: readonly (readonly [name: string, step: DrawStep])[] = [
   ...Object.entries(rightSteps),
 ];
 
-/** Steps that concern all tables, whichever one was drawn. */
+/** Steps that affect all tables. */
 const OF_ALL = new Set([
   ...Object.keys(typeSteps),
-  ...['publishPart', 'changeMembership', 'changeSchemaUsage', 'changeBypass', 'changeMembers', 'swapTables'],
+  'publishPart',
+  'changeMembership',
+  'changeSchemaUsage',
+  'changeBypass',
+  'changeMembers',
+  'swapTables',
 ]);
-/** Share of the steps with one transaction that also change rows in it. */
+/** Share of the steps of one transaction that also change rows in it. */
 const WITH_ROWS = 0.3;
 const TRIES = 50;
 
-/** @returns with the name of the table that it concerns; '' for all of them */
+/** Draws a possible step. @returns the step with the name of its table, or '' if it affects all tables */
 export function drawStep(writes: Writes, only: readonly string[] = []): Step & { name: string; table: string } {
-  const { dice, schema } = writes;
+  const { random, schema } = writes;
   const tables = schema.tables.filter(({ name }) => only.length === 0 || only.includes(name));
   for (let tries = 0; tries < TRIES; tries += 1) {
-    const table = dice.of(tables);
-    const [name, draw] = dice.of(STEPS);
-    const before = dice.chance(WITH_ROWS) ? changeRows(writes, table) : '';
-    const step = draw(dice, schema, table);
+    const table = random.of(tables);
+    const [name, draw] = random.of(STEPS);
+    const before = random.chance(WITH_ROWS) ? changeRows(writes, table) : '';
+    const step = draw(random, schema, table);
     if (!step) continue;
-    const after = dice.chance(WITH_ROWS) ? changeRows(writes, table) : '';
+    const after = random.chance(WITH_ROWS) ? changeRows(writes, table) : '';
     const [first, ...rest] = step.transactions;
     // A new label of an enum cannot be used in its transaction.
     const isAlone = name === 'addLabel' || step.late || rest.length > 0;
     const transactions = isAlone ? step.transactions : [[before, first, after].filter(Boolean).join('; ')];
     return { ...step, transactions, name, table: OF_ALL.has(name) ? '' : table.name };
   }
-  throw new RangeError('no step could be drawn');
+  throw new RangeError(`no possible step in ${TRIES} draws`);
 }

@@ -1,26 +1,26 @@
-/** Steps that change the types of columns elsewhere than at the table. */
+/** Steps that change user-defined types, and functions that policies call. */
 import { deep, type Schema, shows } from './schema.ts';
 import { type DrawStep, one } from './step.ts';
 
-/** A name that nothing has had. */
+/** Returns an unused name. */
 function fresh(schema: Schema): string {
   schema.names += 1;
   return `x${schema.names}`;
 }
 
-const addLabel: DrawStep = (dice, schema) => {
+const addLabel: DrawStep = (random, schema) => {
   const { moods } = schema;
   if (moods.length > 8) return undefined;
   const label = `mood ${fresh(schema)}`;
-  const before = dice.of(moods);
+  const before = random.of(moods);
   moods.splice(moods.indexOf(before), 0, label);
   return one(`alter type public.mood add value '${label}' before '${before}'`);
 };
 
-const renameLabel: DrawStep = (dice, schema) => {
+const renameLabel: DrawStep = (random, schema) => {
   const { moods, labels } = schema;
-  const [type, list] = dice.chance(0.5) ? (['mood', moods] as const) : (['label', labels] as const);
-  const from = dice.of(list);
+  const [type, list] = random.chance(0.5) ? (['mood', moods] as const) : (['label', labels] as const);
+  const from = random.of(list);
   const to = `${type} ${fresh(schema)}`;
   list[list.indexOf(from)] = to;
   return one(`alter type public.${type} rename value '${from}' to '${to}'`);
@@ -32,12 +32,12 @@ const addAttribute: DrawStep = (_, schema) => {
   return one(`alter type public.pair add attribute ${fresh(schema)} text cascade`);
 };
 
-const renameAttribute: DrawStep = (dice, schema) =>
+const renameAttribute: DrawStep = (random, schema) =>
   one(`do $$ declare a name; begin
-    select attname into a from pg_attribute where attrelid = 'public.pair'::regclass and attnum = ${1 + dice.int(2)};
+    select attname into a from pg_attribute where attrelid = 'public.pair'::regclass and attnum = ${1 + random.int(2)};
     execute format('alter type public.pair rename attribute %I to ${fresh(schema)} cascade', a); end $$`);
 
-/** Values that the constraint forbids stay where they are. */
+/** The constraint is `not valid`: existing values may violate it. */
 const constrain: DrawStep = (_, schema) => {
   const isConstrained = schema.scores === 50;
   schema.scores = isConstrained ? 100 : 50;
@@ -45,15 +45,15 @@ const constrain: DrawStep = (_, schema) => {
   return one('alter domain public.score add constraint small check (value < 50) not valid');
 };
 
-/** The body of a function that policies may call. */
-const changeFunction: DrawStep = (dice, schema) => {
-  schema.shown = [0, 1, 2, 3, 4, 5, 6, 7].filter(() => dice.chance(0.5));
+/** Changes the body of a function that policies call. */
+const changeFunction: DrawStep = (random, schema) => {
+  schema.shown = [0, 1, 2, 3, 4, 5, 6, 7].filter(() => random.chance(0.5));
   return { ...one(shows(schema)), late: true };
 };
 
-/** The body of a function that a function in a policy calls. */
-const changeDeepFunction: DrawStep = (dice, schema) => {
-  schema.deep = [0, 1, 2, 3, 4, 5, 6, 7].filter(() => dice.chance(0.5));
+/** Changes the body of a function that a function of a policy calls. */
+const changeDeepFunction: DrawStep = (random, schema) => {
+  schema.deep = [0, 1, 2, 3, 4, 5, 6, 7].filter(() => random.chance(0.5));
   return { ...one(deep(schema)), late: true };
 };
 

@@ -1,5 +1,6 @@
 /** A realtime instance of a trial, which can be killed and started again. */
-import { until } from '../../measuring/waiting.ts';
+import type { Stack } from '@tidemark/local-stack';
+import { answered, until } from '../../measuring/waiting.ts';
 import type { Env, ServerProcess } from '../../processes/server.ts';
 import { startService } from '../../processes/services.ts';
 
@@ -40,4 +41,19 @@ export function liveInstance(name: string, env: Env): Instance {
       await server?.stop();
     },
   };
+}
+
+/** Returns the instance whose relay has the replication slot, once there is one. */
+export async function activeInstance({ primary }: Stack, instances: readonly Instance[]): Promise<Instance> {
+  let active: Instance | undefined;
+  await until('an active relay', async () => {
+    const rows = await answered(
+      primary.query<{ name: string }>(
+        `select application_name as name from pg_stat_replication where application_name like 'tidemark relay %'`,
+      ),
+    );
+    active = instances.find(({ name }) => rows.some((row) => row.name === `tidemark relay ${name}`));
+    return active !== undefined;
+  });
+  return active as Instance;
 }

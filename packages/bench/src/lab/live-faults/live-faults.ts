@@ -6,9 +6,8 @@ import type { Stack } from '@tidemark/local-stack';
 import { as, type ModelClient, type Row, rowsText } from '@tidemark/testing/live-checker';
 import postgres from 'postgres';
 import { answered, pause, until } from '../../measuring/waiting.ts';
-import { SECRET } from '../../processes/services.ts';
 import { atLeast, equal, type Finding, type Mode, none, type Trial, type TrialContext } from '../trial.ts';
-import { type Instance, liveInstance } from './instance.ts';
+import { activeInstance, type Instance, liveInstance } from './instance.ts';
 import { type Follower, follow } from './model-clients.ts';
 import { type Load, SETUP, watchBacklog, write } from './writers.ts';
 
@@ -59,7 +58,6 @@ async function run(context: TrialContext, options: LiveFaultOptions): Promise<Fi
     DRAIN_MS: String(DRAIN_MS[mode]),
     DATABASE_URL: url,
     NATS_URL: stack.nats.url,
-    JWT_SECRET: SECRET,
   };
   const instances = [liveInstance('a', env), liveInstance('b', env)];
   for (const instance of instances) context.stopAtEnd(instance);
@@ -156,17 +154,7 @@ function runningOf(stack: Stack, instances: readonly Instance[]): LiveFaults {
   return {
     stack,
     instances,
-    async active() {
-      let found: Instance | undefined;
-      await until('an active relay', async () => {
-        const rows = await query<{ name: string }>(
-          `select application_name as name from pg_stat_replication where application_name like 'tidemark relay %'`,
-        );
-        found = instances.find(({ name }) => rows.some((row) => row.name === `tidemark relay ${name}`));
-        return found !== undefined;
-      });
-      return found as Instance;
-    },
+    active: () => activeInstance(stack, instances),
     async relayed() {
       let lsn: string | undefined;
       await until('the position of the WAL', async () => {

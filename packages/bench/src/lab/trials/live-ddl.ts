@@ -1,38 +1,37 @@
-/** Schema, rights, publication, roles and servers change at random under clients that follow, and that are away meanwhile. */
+/** Schema, rights, publication, roles and servers change at random, while clients follow or are disconnected. */
 import { startTemporaryStack } from '@tidemark/local-stack';
-import { kinds, told } from '../live-ddl/fault.ts';
+import { describeFault, firstOfEachKind } from '../live-ddl/fault.ts';
 import { type RunOptions, runSeed } from '../live-ddl/run.ts';
 import { shrink } from '../live-ddl/shrink.ts';
-import { atLeast, equal, type Finding, type Trial } from '../trial.ts';
+import { atLeast, type Finding, type Mode, none, type Trial } from '../trial.ts';
 
 const SEEDS = { quick: 3, full: 20 };
-const RUN: Record<'quick' | 'full', Pick<RunOptions, 'steps' | 'clients' | 'compareEach' | 'catchUpMs'>> = {
+const RUN: Record<Mode, Pick<RunOptions, 'steps' | 'clients' | 'compareEach' | 'catchUpMs'>> = {
   quick: { steps: 24, clients: 26, compareEach: 8, catchUpMs: 15_000 },
   full: { steps: 80, clients: 52, compareEach: 8, catchUpMs: 20_000 },
 };
-/** Faults that are shown, one of each kind. */
+/** Kinds of faults that are shown, with one example each. */
 const SHOWN = 10;
 
 export const liveDdl: Trial = {
   name: 'live-ddl',
   claim:
-    'whatever changes of schema, rights, publication, roles and servers, each client ends with what SELECT gives under its rights, and saw nothing else',
+    'after any changes of schema, rights, publication, roles and servers, each client holds what SELECT returns under its rights, and saw nothing else',
   limitMs: 3_600_000,
   async run(context) {
-    const kind = context.quick ? 'quick' : 'full';
-    const stack = await startTemporaryStack({ postgresSettings: { max_prepared_transactions: 4 } });
-    context.cleanup(() => stack.stop());
+    const kind = context.mode;
+    const stack = context.stopAtEnd(await startTemporaryStack({ postgresSettings: { max_prepared_transactions: 4 } }));
     const seeds = context.seed === undefined ? Array.from({ length: SEEDS[kind] }, (_, n) => n + 1) : [context.seed];
     const only = process.env.LAB_TABLES?.split(',') ?? [];
     const findings: Finding[] = [];
     for (const seed of seeds) {
       const steps = Number(process.env.LAB_STEPS ?? RUN[kind].steps);
-      const announced = seed % 2 === 1;
-      const options = { ...RUN[kind], steps, seed, only, announced };
+      const hasEventTrigger = seed % 2 === 1;
+      const options = { ...RUN[kind], steps, seed, only, hasEventTrigger };
       const { faults, ...did } = await runSeed(stack, options);
-      context.log(`seed ${seed}, ${announced ? 'with' : 'without'} the event trigger: ${JSON.stringify(did)}`);
-      for (const [fault, times] of kinds(faults).slice(0, SHOWN))
-        context.log(`${told(seed, fault)}\n    ${times} of this kind`);
+      context.log(`seed ${seed}, ${hasEventTrigger ? 'with' : 'without'} the event trigger: ${JSON.stringify(did)}`);
+      for (const [fault, times] of firstOfEachKind(faults).slice(0, SHOWN))
+        context.log(`${describeFault(seed, fault)}\n    ${times} of this kind`);
       if (process.env.LAB_SHRINK && faults[0]) {
         const fault = await shrink(
           stack,
@@ -40,10 +39,10 @@ export const liveDdl: Trial = {
           faults[Number(process.env.LAB_SHRINK) - 1] ?? faults[0],
           context.log,
         );
-        context.log(told(seed, fault));
+        context.log(describeFault(seed, fault));
       }
       findings.push(
-        equal(`seed ${seed}: what clients hold or were sent against their rights`, 0, faults.length),
+        none(`seed ${seed}: faults`, faults.length),
         atLeast(`seed ${seed}: subscriptions that were resumed`, 1, did.resumes),
       );
     }

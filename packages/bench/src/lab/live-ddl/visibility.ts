@@ -1,11 +1,10 @@
 /**
- * Records the rows that a client was allowed to see at each time. After each change of schema or rights it reads the permanent
- * rows of each seal under the role and claims of the client. A row that was sent is a leak if no state of the rights that may
- * apply to it shows its seal.
+ * The history of what a client may see, by the permanent rows of each seal, queried under its role and claims after each change of schema or
+ * rights. A received row is a leak if its seal is visible in no state of the rights that may have been in effect.
  */
 import type { Sent } from '@tidemark/testing/live-checker';
 
-/** The result of `probe.ask` for a query. */
+/** The result of `probe.ask` for one query. */
 export interface Answer {
   readonly rows?: readonly Record<string, unknown>[];
   /** The SQLSTATE of the refusal. */
@@ -16,30 +15,30 @@ export interface Answer {
   readonly published?: readonly string[] | null;
   readonly whole?: boolean;
   readonly columns?: readonly string[];
-  /** Tables inherit from it. */
-  readonly heirs?: boolean;
+  /** Whether tables inherit from it. */
+  readonly children?: boolean;
 }
 
 interface State {
   readonly answer: Answer;
   readonly seals: ReadonlySet<unknown>;
-  /** Before the statement that brought it about was sent. */
+  /** Time before the statement that caused the state. */
   readonly from: number;
-  /** When the statement that ended it had been answered, and what is documented as the time until that counts. */
+  /** Time after the statement that ended the state; `slackMs` later it has taken effect. */
   until: number;
   slackMs: number;
 }
 
-export class Sight {
+export class Visibility {
   readonly #states: State[] = [];
-  /** Until a change that has been announced counts for snapshots. */
+  /** Time until an announced change takes effect in snapshots. */
   readonly #snapshotMs: number;
 
   constructor(snapshotMs: number) {
     this.#snapshotMs = snapshotMs;
   }
 
-  /** @param from when the change began @param slackMs until it counts, as documented */
+  /** @param from start of the change @param slackMs documented time until it takes effect */
   add(answer: Answer, from: number, slackMs: number): void {
     const last = this.#states.at(-1);
     const now = performance.now();
@@ -49,9 +48,9 @@ export class Sight {
     this.#states.push({ answer, seals, from, until: Number.POSITIVE_INFINITY, slackMs: 0 });
   }
 
-  /** The write of the version that a row shows began at `writtenAt`. */
+  /** @param writtenAt start of the write that wrote this version of the row */
   mayShow(row: Readonly<Record<string, unknown>>, { askedAt, isOld }: Sent, writtenAt: number, at: number): boolean {
-    // An old row was shown to the client earlier, so it counts from the time when it was written.
+    // An old version of a row was visible when the client received it first: only the time of its write counts.
     const begun = isOld ? 0 : askedAt;
     return this.#states.some(
       ({ seals, from, until, slackMs }) =>
@@ -62,7 +61,7 @@ export class Sight {
     );
   }
 
-  /** Whether the refusal was right at a moment since the subscription was asked for. @returns what it says otherwise */
+  /** Whether the refusal was correct at some time since the subscribe was sent. */
   mayRefuse(code: string, columns: readonly string[] | undefined, askedAt: number, at: number): boolean {
     return this.#states.some(
       ({ answer, from, until, slackMs }) =>
@@ -74,17 +73,17 @@ export class Sight {
 const SAME: Readonly<Record<string, readonly string[]>> = {
   '42501': ['42501'],
   '42P01': ['42P01', 'RT_TABLE_UNKNOWN', '42501'],
-  // Postgres looks for the column before it looks at the rights.
+  // Postgres checks the column before the rights.
   '42703': ['42703', 'RT_COLUMN_UNKNOWN', '42501'],
 };
 
-/** Whether a live query may be refused with this code where SELECT, the table and its publication say this. */
+/** Whether a live query may be refused with this code, given the result of SELECT, the table and its publication. */
 export function isRefusal(code: string, answer: Answer, columns: readonly string[] | undefined): boolean {
-  const { error, published, whole, security, identity, heirs } = answer;
+  const { error, published, whole, security, identity, children } = answer;
   if (error !== undefined && (SAME[error] ?? [error]).includes(code)) return true;
   if (code === 'RT_TABLE_NOT_LIVE') return published === null;
   if (code === 'RT_PUBLISH_PARTIAL') return whole === false;
-  if (code === 'RT_INHERITED') return heirs === true;
+  if (code === 'RT_INHERITED') return children === true;
   if (code === 'RT_OLD_ROWS_NEEDED') return security === true && identity !== 'f';
   if (code === 'RT_QUERY_UNSUPPORTED') {
     return (columns ?? answer.columns ?? []).some((name) => published?.includes(name) === false);

@@ -1,42 +1,38 @@
-/** A seed runs on a database of its own on the trial's stack, and on two realtime instances with primary and replica. */
-import { randomBytes } from 'node:crypto';
+/** The environment of a seed: its own database on the trial's stack, and two realtime instances with primary and replica. */
 import { readFile } from 'node:fs/promises';
 import { migrate } from '@tidemark/db';
 import type { Stack } from '@tidemark/local-stack';
 import { TestStack } from '@tidemark/testing';
 import postgres from 'postgres';
-import { until } from '../../measuring/waiting.ts';
-import { type Instance, liveInstance } from '../live-faults/instance.ts';
-import type { Dice } from './dice.ts';
+import { activeInstance, type Instance, liveInstance } from '../live-faults/instance.ts';
+import type { Random } from './random.ts';
 import { firstSchema, ROLES } from './schema.ts';
-import { RESET_ROLES, setupSql } from './setup.ts';
+import { RESET_ROLES, setupSql } from './setup-sql.ts';
 
-export const SECRET = randomBytes(24).toString('hex');
-/** Within this time, ms, counts what is announced nowhere; as set for the services. */
+/** RIGHTS_CHECK_MS of the services: time until changes that nothing announces take effect. */
 export const RIGHTS_MS = 500;
-/** The same for rows of other tables that policies read; of ones that are not published, by their statistics, a second later. */
+/** The same for rows of other tables that policies read; those of unpublished tables take a second longer. */
 const MEMBERSHIP_MS = 300;
-/** The relay's looks at definitions, ms. */
+/** DEFINITIONS_CHECK_MS of the relay. */
 const DEFINITIONS_MS = 300;
 const TRIGGER = new URL('../../../../../infra/postgres/ddl.sql', import.meta.url);
 const TEMPLATE = `live-ddl-${process.pid}-${Date.now()}`;
 
-export interface Ground {
+export interface Environment {
   readonly url: string;
   readonly instances: readonly Instance[];
-  /** The replica stands still, or goes on. */
   pauseReplica(isPaused: boolean): Promise<void>;
-  /** The instance that has the slot ends, by a signal or in order, and starts again. */
-  restartRelay(dice: Dice): Promise<void>;
-  /** All instances are killed. @returns starts them again */
+  /** Kills or stops the instance that has the slot, and starts it again. */
+  restartRelay(random: Random): Promise<void>;
+  /** Kills all instances. @returns a function that starts them again */
   killAll(): Promise<() => Promise<void>>;
-  /** The primary stops, by a signal or in order, and starts again. */
-  restartPrimary(dice: Dice): Promise<void>;
+  /** Stops the primary in `immediate` or `fast` mode, and starts it again. */
+  restartPrimary(random: Random): Promise<void>;
   close(): Promise<void>;
 }
 
-/** @param announced whether an event trigger tells the relay of changed definitions */
-export async function openGround(stack: Stack, announced: boolean): Promise<Ground> {
+/** @param hasEventTrigger whether an event trigger tells the relay of changed definitions */
+export async function openEnvironment(stack: Stack, hasEventTrigger: boolean): Promise<Environment> {
   const [replica] = stack.replicas;
   const servers = new TestStack({
     primaryUrl: stack.primary.url,
@@ -49,14 +45,13 @@ export async function openGround(stack: Stack, announced: boolean): Promise<Grou
   });
   const database = await servers.database({ template: TEMPLATE });
   await execute(database.primaryUrl, RESET_ROLES);
-  if (announced) await execute(database.primaryUrl, await readFile(TRIGGER, 'utf8'));
+  if (hasEventTrigger) await execute(database.primaryUrl, await readFile(TRIGGER, 'utf8'));
   const env = {
     DATABASE_URL: database.primaryUrl,
     DATABASE_REPLICA_URLS: database.replicaUrl,
     NATS_URL: stack.nats.url,
     NATS_PREFIX: servers.natsPrefix(),
     RELAY_SLOT: `tidemark_${database.name}`,
-    JWT_SECRET: SECRET,
     JWT_ROLES: ROLES.join(),
     RIGHTS_CHECK_MS: String(RIGHTS_MS),
     LIVE_MEMBERSHIP_MS: String(MEMBERSHIP_MS),
@@ -71,17 +66,10 @@ export async function openGround(stack: Stack, announced: boolean): Promise<Grou
     async pauseReplica(isPaused) {
       await replica!.query(`select pg_wal_replay_${isPaused ? 'pause' : 'resume'}()`);
     },
-    async restartRelay(dice) {
-      let active: Instance | undefined;
-      await until('an active relay', async () => {
-        const rows = await stack.primary.query<{ name: string }>(
-          `select application_name as name from pg_stat_replication where application_name like 'tidemark relay %'`,
-        );
-        active = instances.find(({ name }) => rows.some((row) => row.name === `tidemark relay ${name}`));
-        return active !== undefined;
-      });
-      await (dice.chance(0.5) ? active?.kill() : active?.stop());
-      await active?.start();
+    async restartRelay(random) {
+      const active = await activeInstance(stack, instances);
+      await (random.chance(0.5) ? active.kill() : active.stop());
+      await active.start();
     },
     async killAll() {
       await Promise.all(instances.map((one) => one.kill()));
@@ -89,8 +77,8 @@ export async function openGround(stack: Stack, announced: boolean): Promise<Grou
         await Promise.all(instances.map((one) => one.start()));
       };
     },
-    async restartPrimary(dice) {
-      await stack.primary.stop(dice.chance(0.5) ? 'immediate' : 'fast');
+    async restartPrimary(random) {
+      await stack.primary.stop(random.chance(0.5) ? 'immediate' : 'fast');
       await stack.primary.start();
     },
     async close() {

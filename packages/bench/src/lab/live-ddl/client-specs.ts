@@ -1,30 +1,30 @@
-/** The clients of the trial: each a live query with the same in SQL, and who asks it. */
-import type { Dice } from './dice.ts';
+/** The clients of the trial: each has a live query, the equivalent SELECT, and a caller. */
+import type { Random } from './random.ts';
 import { type Schema, USERS } from './schema.ts';
 
-export interface Person {
+export interface Caller {
   readonly role: string;
-  /** Without `sub`: no token. */
+  /** A caller without `sub` has no token. */
   readonly claims: { readonly role: string; readonly sub?: string; readonly seals?: string };
 }
 
-export interface Guise {
+export interface ClientSpec {
   readonly name: string;
   readonly table: string;
   readonly query: string;
   readonly mode: 'every' | 'latest';
   readonly window: boolean;
   readonly transport: 'socket' | 'events';
-  readonly person: Person;
-  /** The rows that it must hold. */
+  readonly caller: Caller;
+  /** SELECT of the rows that the client must hold. */
   readonly select: string;
-  /** The same with the rows that its filter or its limit leaves out: what it may see at all. */
-  readonly sight: string;
-  /** Columns that it reads; undefined: all. */
+  /** SELECT of the seals that the client may see, without its filter and limit. */
+  readonly visibility: string;
+  /** Columns that the query reads; undefined for all. */
   readonly columns: readonly string[] | undefined;
 }
 
-export const PEOPLE: readonly Person[] = [
+export const CALLERS: readonly Caller[] = [
   { role: 'anon', claims: { role: 'anon' } },
   ...Object.entries(USERS).map(([sub, { role, seals }]) => ({ role, claims: { role, sub, seals: seals.join() } })),
 ];
@@ -40,36 +40,41 @@ const FILTERS: readonly (readonly [query: string, where: string, column?: string
 const ORDER = ['order=seal.desc&limit=10', 'order by seal desc, '] as const;
 const SHARE = { windows: 0.15, latest: 0.25, events: 0.2 };
 
-/** Takes an equal number from each table, as far as its entries go. */
-export function drawGuises(dice: Dice, { tables }: Schema, count: number, only: readonly string[] = []): Guise[] {
+/** Draws the same number of clients for each table. */
+export function drawClientSpecs(
+  random: Random,
+  { tables }: Schema,
+  count: number,
+  only: readonly string[] = [],
+): ClientSpec[] {
   const able = tables.filter(({ name }) => only.length === 0 || only.includes(name));
-  return Array.from({ length: count }, (_, n): Guise => {
+  return Array.from({ length: count }, (_, n): ClientSpec => {
     const table = able[n % able.length]!;
-    const person = dice.of(PEOPLE);
+    const caller = random.of(CALLERS);
     const base = ['id', 'grp', 'seal', 'ver', ...(table.identity === 'index' ? ['code'] : [])];
     const extras = [...table.extras.keys()];
-    const asked = dice.of([undefined, undefined, base, [...base, 'n'], [...base, dice.of(extras)]]);
-    const columns = dice.chance(0.5) && table.name === 'sealed' ? [...base, 'label'] : asked;
-    const alias = columns && columns.length > base.length && dice.chance(0.3) ? columns.at(-1) : undefined;
+    const asked = random.of([undefined, undefined, base, [...base, 'n'], [...base, random.of(extras)]]);
+    const columns = random.chance(0.5) && table.name === 'sealed' ? [...base, 'label'] : asked;
+    const alias = columns && columns.length > base.length && random.chance(0.3) ? columns.at(-1) : undefined;
     const select = (columns ?? ['*']).map((name) => (name === alias ? `shown:${name}` : name)).join();
     const list = (columns ?? ['*']).map((name) => (name === alias ? `${name} as shown` : name)).join();
-    const [filter, where, filtered] = dice.of(FILTERS);
-    const window = dice.chance(SHARE.windows);
-    const mode = dice.chance(SHARE.latest) ? 'latest' : 'every';
-    const transport = dice.chance(SHARE.events) ? 'events' : 'socket';
-    const parts = [select === '*' && dice.chance(0.5) ? '' : `select=${select}`, filter, window ? ORDER[0] : ''];
+    const [filter, where, filtered] = random.of(FILTERS);
+    const window = random.chance(SHARE.windows);
+    const mode = random.chance(SHARE.latest) ? 'latest' : 'every';
+    const transport = random.chance(SHARE.events) ? 'events' : 'socket';
+    const parts = [select === '*' && random.chance(0.5) ? '' : `select=${select}`, filter, window ? ORDER[0] : ''];
     const query = `${table.name}?${parts.filter(Boolean).join('&')}`;
     const order = window ? `${ORDER[1]} ${table.key.join()} limit 10` : '';
     return {
-      name: `${n} ${person.claims.sub ?? 'anon'} ${mode} ${transport} ${query}`,
+      name: `${n} ${caller.claims.sub ?? 'anon'} ${mode} ${transport} ${query}`,
       table: table.name,
       query,
       mode,
       window,
       transport,
-      person,
+      caller,
       select: `select ${list} from ${table.name} where ${where} ${order}`,
-      sight: `select distinct seal from (select ${list} from ${table.name} where ${where} or true) t order by 1`,
+      visibility: `select distinct seal from (select ${list} from ${table.name} where ${where} or true) t order by 1`,
       columns: columns && filtered ? [...columns, filtered] : columns,
     };
   });

@@ -1,9 +1,9 @@
-/** The database of a seed at its start. */
+/** SQL of a seed's database. */
 import { createTable, DEEPER, deep, ROLES, type Schema, SEALS, shows, USERS } from './schema.ts';
 
 const members = Object.entries(USERS).flatMap(([name, { seals }]) => seals.map((seal) => `('${name}', ${seal})`));
 
-/** Roles belong to the server, and are as the run before left them. */
+/** Roles belong to the server, where the previous seed has changed them. */
 export const RESET_ROLES = `do $$ declare r text; begin
   foreach r in array '{checker_one,checker_two,checker_group}'::text[] loop
     if not exists (select from pg_roles where rolname = r) then execute format('create role %I nologin', r); end if;
@@ -38,7 +38,7 @@ create schema probe; grant usage on schema probe to public;
 ${PROBE}`;
 }
 
-/** Returns the rows of a query for a role, or the SQLSTATE of the refusal, and the facts of a live query of the table. */
+/** Returns the rows of each query under the caller's role or the SQLSTATE of its error, and the facts that live queries of the table need. */
 const PROBE = `
 create function probe.ask(tables text[], queries text[]) returns jsonb language plpgsql as $$
 declare answers jsonb := '[]'; n int; answer jsonb; facts jsonb;
@@ -51,7 +51,7 @@ begin
     select jsonb_build_object('security', row_security_active(c.oid), 'identity', c.relreplident,
       'published', (select p.attnames from pg_publication_tables p where p.pubname = 'tidemark' and p.tablename = c.relname and p.schemaname = 'public'),
       'whole', (select pubinsert and pubupdate and pubdelete and pubtruncate from pg_publication where pubname = 'tidemark'),
-      'heirs', exists (select from pg_inherits i where i.inhparent = c.oid and c.relkind = 'r'),
+      'children', exists (select from pg_inherits i where i.inhparent = c.oid and c.relkind = 'r'),
       'columns', (select jsonb_agg(a.attname) from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped))
       into facts from pg_class c where c.relname = tables[n] and c.relnamespace = 'public'::regnamespace;
     answers := answers || jsonb_build_array(answer || coalesce(facts, '{}'));
