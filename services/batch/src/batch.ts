@@ -5,7 +5,7 @@ import type { Database } from '@tidemark/db';
 import { createFileRegistry, fileStoreOptions, openFileStore } from '@tidemark/files';
 import { commaSeparated } from '@tidemark/service';
 import { createChunkLedger } from './chunks/chunk-ledger.ts';
-import type { BatchConfig } from './config.ts';
+import type { Config } from './config.ts';
 import type { BatchEvent } from './events.ts';
 import { createJobLedger } from './jobs/job-ledger.ts';
 import { createPlanner } from './jobs/planner.ts';
@@ -38,7 +38,7 @@ export interface Batch {
 }
 
 export interface BatchDeps {
-  config: BatchConfig;
+  config: Config;
   threadCount: number;
   instance: string;
   database: Database;

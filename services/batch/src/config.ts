@@ -13,7 +13,7 @@ const {
   ...database
 } = databaseConfig;
 
-export const batchConfig = Type.Object({
+export const configSchema = Type.Object({
   ...base,
   ...database,
   // Jobs may run as the roles that the gateway accepts in tokens (JWT_ROLES); the keys verify tokens of operators.
@@ -123,7 +123,7 @@ export const batchConfig = Type.Object({
   }),
 });
 
-export interface BatchConfig extends Static<typeof batchConfig> {}
+export interface Config extends Static<typeof configSchema> {}
 
 /** The default of libuv. */
 const UV_THREADS = 4;

@@ -1,4 +1,5 @@
-import { connectBus } from '@tidemark/bus';
+/** Starts the service: connects, composes the app, listens, and returns the phases that stop it. */
+import { type Bus, connectBus } from '@tidemark/bus';
 import { openDatabase } from '@tidemark/db';
 import {
   busOptions,
@@ -13,15 +14,15 @@ import {
   loadConfig,
   logReader,
   openDescriptors,
-  type Phase,
   type RunningService,
   sharedEventCounter,
   startTelemetry,
 } from '@tidemark/service';
 import { buildApp } from './app.ts';
-import { startBatch } from './batch.ts';
-import { batchConfig, threadCount } from './config.ts';
+import { type Batch, startBatch } from './batch.ts';
+import { configSchema, threadCount } from './config.ts';
 import { type BatchEvent, eventLevels } from './events.ts';
+import { registerMetrics } from './metrics.ts';
 import { createWorkerCounts } from './worker-stats.ts';
 
 /** Connections for planner, sweeper, leases and progress, beside those for the results of the threads' chunks. */
@@ -32,7 +33,7 @@ const DESCRIPTORS_PER_THREAD = 16;
 const PROBES = 64;
 
 export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
-  const config = loadConfig(batchConfig, env, databaseAliases);
+  const config = loadConfig(configSchema, env, databaseAliases);
   const threads = threadCount(config.BATCH_THREADS, env.UV_THREADPOOL_SIZE);
   const instance = instanceName('batch', config.INSTANCE);
   const logger = createLogger({ service: 'batch', instance, level: config.LOG_LEVEL });
@@ -49,66 +50,61 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     pools: { ...options.pools, write: { max: threads + 1 + SPARE_CONNECTIONS, ...options.pools.write } },
     observe,
   });
-  const closers: Phase[] = [];
-  const undo = async () => {
-    for (const { run } of closers) await run();
+  let bus: Bus | undefined;
+  let batch: Batch | undefined;
+  const disconnect = async () => {
+    await bus?.close();
+    await database.close(4_000);
   };
-  closers.unshift({ name: 'close the database', timeoutMs: 5_000, run: () => database.close(4_000) });
   try {
-    const bus = await connectBus({ ...busOptions(config, 'batch'), name: `tidemark ${instance}`, observe });
-    closers.unshift({ name: 'close NATS', timeoutMs: 4_000, run: () => bus.close() });
-    const batch = await startBatch({
-      ...{ config, threadCount: threads, instance, database, bus, observe },
-      workerFile: new URL('./workers/kind-worker.js', import.meta.url),
-    });
-    closers.unshift({ name: 'end the threads', timeoutMs: 15_000, run: () => batch.close() });
+    bus = await connectBus({ ...busOptions(config, 'batch'), name: `tidemark ${instance}`, observe });
+    const workerFile = new URL('./workers/kind-worker.js', import.meta.url);
+    const engine = await startBatch({ config, threadCount: threads, instance, database, bus, observe, workerFile });
+    batch = engine;
+    registerMetrics(metrics, engine);
     const descriptors = openDescriptors({
       own: database.poolStats().reduce((sum, pool) => sum + pool.max, 0) + threads * DESCRIPTORS_PER_THREAD,
       wanted: PROBES,
       metrics,
       observe,
     });
-    const app = buildApp({ config, logger, health, metrics, batch, descriptors, observe });
+    const app = buildApp({ config, logger, health, metrics, descriptors, observe });
+    health.add('database', () => database.problem());
+    health.add('nats', () => bus?.problem());
+    health.add('queue', () => engine.runner.problem());
+    health.add('sweeper', () => engine.sweeper.problem());
+    health.add('threads', () => engine.threads.problem());
     const url = await app.listen({ host: config.HOST, port: config.PORT });
-    const telemetry = startTelemetry({
-      ...{ bus, service: 'batch', instance, url, health },
-      sections: () => ({
-        http: httpStats(app),
-        pools: database.poolStats(),
-        workers: counts.stats(batch.threads, threads, batch.admission),
-      }),
-      observe,
-    });
+    const workers = () => counts.stats(engine.threads, threads, engine.admission);
+    const sections = () => ({ http: httpStats(app), pools: database.poolStats(), workers: workers() });
+    const telemetry = startTelemetry({ bus, service: 'batch', instance, url, health, sections, observe });
+    const refuse = async () => {
+      health.drain('stopping');
+      await engine.stopTaking();
+    };
+    /** Finishes the chunks, or hands them back after BATCH_SHUTDOWN_MS; then closes the app. */
+    const finish = async () => {
+      const deadline = setTimeout(() => {
+        engine.handler.handBackAll();
+        void engine.threads.close();
+      }, config.BATCH_SHUTDOWN_MS);
+      await engine.runner.idle();
+      clearTimeout(deadline);
+      await app.close();
+    };
     return {
       url,
       phases: [
-        { name: 'say so', timeoutMs: 1_000, run: () => health.drain('stopping') },
-        { name: 'take no more work', timeoutMs: 5_000, run: () => batch.stopTaking() },
-        {
-          name: 'finish or hand back chunks',
-          timeoutMs: config.BATCH_SHUTDOWN_MS + 5_000,
-          async run() {
-            const deadline = setTimeout(() => {
-              batch.handler.handBackAll();
-              void batch.threads.close();
-            }, config.BATCH_SHUTDOWN_MS);
-            await batch.runner.idle();
-            clearTimeout(deadline);
-          },
-        },
-        {
-          name: 'stop answering',
-          timeoutMs: 3_000,
-          async run() {
-            telemetry.stop();
-            await app.close();
-          },
-        },
-        ...closers,
+        { name: 'refuse new work', timeoutMs: 5_000, run: refuse },
+        { name: 'finish requests', timeoutMs: config.BATCH_SHUTDOWN_MS + 8_000, run: finish },
+        { name: 'stop telemetry', timeoutMs: 100, run: () => telemetry.stop() },
+        { name: 'stop background work', timeoutMs: 15_000, run: () => engine.close() },
+        { name: 'disconnect', timeoutMs: 9_000, run: disconnect },
       ],
     };
   } catch (error) {
-    await undo();
+    await batch?.close();
+    await disconnect();
     throw error;
   }
 }

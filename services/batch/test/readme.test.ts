@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { databaseConfig } from '@tidemark/service';
 import t from 'tap';
-import { batchConfig } from '../src/config.ts';
+import { configSchema } from '../src/config.ts';
 
 t.test('the README lists every environment variable, with its default and reason, and no other', async (t) => {
   const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
@@ -11,7 +11,7 @@ t.test('the README lists every environment variable, with its default and reason
     text?.trim(),
   ]);
   // The settings of the pools are in the README of packages/service.
-  const own = Object.entries(batchConfig.properties).filter(([name]) => !(name in databaseConfig));
+  const own = Object.entries(configSchema.properties).filter(([name]) => !(name in databaseConfig));
   const expected = own.map(([name, schema]) => {
     const { default: value, description } = schema as { default?: unknown; description?: string };
     return [name, value === undefined ? 'required' : String(value), description ?? ''];
