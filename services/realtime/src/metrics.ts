@@ -1,4 +1,4 @@
-/** Prometheus's view: counters of events, gauges read when asked. */
+/** The Prometheus metrics of this service, read at each scrape. */
 import type { Metrics } from '@tidemark/service';
 import type { Feed } from './changes/feed.ts';
 import type { History } from './changes/history.ts';
@@ -19,7 +19,7 @@ export interface Measured {
   channels: Channels;
   sockets: Sockets;
   streams: EventStreams;
-  /** Undefined where clients do not reach the instances themselves. */
+  /** Undefined where clients cannot reach single instances. */
   peers: Peers | undefined;
 }
 
@@ -29,146 +29,151 @@ export function registerGauges(metrics: Metrics, measured: Measured): void {
     metrics.gauge(name, help, [], (g) => g.set(read()));
   };
   gauge('tidemark_sockets_open', 'Open WebSockets', () => sockets.counts().open);
-  gauge('tidemark_sockets_buffered_bytes', 'Bytes that wait for clients', () => sockets.counts().bufferedBytes);
+  gauge('tidemark_sockets_buffered_bytes', 'Bytes in the buffers of WebSockets', () => sockets.counts().bufferedBytes);
   gauge('tidemark_event_streams_open', 'Open event streams', () => streams.counts().open);
   gauge(
     'tidemark_event_streams_buffered_bytes',
-    'Bytes that wait for their clients',
+    'Bytes in the buffers of event streams',
     () => streams.counts().bufferedBytes,
   );
-  gauge('tidemark_live_peers', 'Other instances that clients can be sent to', () => peers?.count() ?? 0);
+  gauge('tidemark_live_peers', 'Other instances that draining clients are sent to', () => peers?.count() ?? 0);
   gauge('tidemark_subscriptions', 'Subscriptions', () => topics.counts().subscriptions);
-  gauge('tidemark_topics', 'Distinct queries under distinct rights', () => topics.counts().topics);
-  gauge('tidemark_live_windows', 'Topics that are windows (order and limit)', () => topics.counts().windows);
+  gauge('tidemark_topics', 'Topics: distinct queries of distinct RLS groups', () => topics.counts().topics);
+  gauge('tidemark_live_windows', 'Live windows (queries with order and limit)', () => topics.counts().windows);
   gauge('tidemark_live_window_reads', 'Reads of windows since the start', () => topics.counts().windowReadsTotal);
   gauge(
     'tidemark_live_window_reads_waiting',
-    'Reads of windows that wait for a turn',
+    'Reads of windows that wait for a place',
     () => topics.counts().windowReadsWaiting,
   );
-  gauge('tidemark_rights_classes', 'Distinct rights on distinct tables', () => topics.counts().classes);
+  gauge('tidemark_rights_classes', 'RLS groups', () => topics.counts().classes);
   gauge(
     'tidemark_rights_questions_waiting',
-    'Of them, those that wait for a turn',
+    'Policy checks that wait for a place',
     () => topics.counts().rightsQuestionsWaiting,
   );
   gauge(
     'tidemark_rights_questions',
-    'Times that Postgres was asked which rows a class of rights may see, since the start',
+    'Policy checks by Postgres since the start',
     () => topics.counts().rightsQuestionsTotal,
   );
   gauge(
     'tidemark_membership_tables',
-    'Tables that policies of followed tables read, and that are watched',
+    'Watched tables that policies of followed tables read',
     () => topics.counts().membership.tables,
   );
   gauge(
     'tidemark_membership_looks',
-    'Times that Postgres was asked whether such tables have changed, since the start',
+    'Reads of the statistics of watched tables since the start',
     () => topics.counts().membership.looksTotal,
   );
   gauge(
     'tidemark_membership_waiting',
-    'Classes of rights that wait to be told of such a change',
+    'RLS groups that wait for resyncs after a change of a watched table',
     () => topics.counts().membership.waiting,
   );
   gauge(
     'tidemark_membership_resyncs',
-    'Subscriptions that were resynced because of such a change, since the start',
+    'Subscriptions resynced after a change of a watched table, since the start',
     () => topics.counts().membership.resyncsTotal,
   );
   gauge(
     'tidemark_live_filter_steps',
-    'Steps for each row that the filters of all distinct queries may take',
+    'Steps per row that the filters of all topics may take',
     () => topics.counts().filterSteps,
   );
   gauge(
     'tidemark_live_filter_refusals',
-    'Subscriptions refused for the cost of filters since the start',
+    'Subscriptions refused for the cost of their filters since the start',
     () => topics.counts().filterRefusalsTotal,
   );
   gauge(
     'tidemark_live_filter_seconds',
-    'Time that filters took in slices since the start',
+    'Time of filters in slices since the start',
     () => topics.counts().filterMsTotal / 1_000,
   );
-  gauge('tidemark_live_filter_jobs_waiting', 'Filters that wait for a slice', () => topics.counts().filterJobsWaiting);
+  gauge(
+    'tidemark_live_filter_jobs_waiting',
+    'Filters that wait for a time slice',
+    () => topics.counts().filterJobsWaiting,
+  );
   gauge(
     'tidemark_live_filter_questions',
-    'Times that Postgres was asked what filters say, since the start',
+    'Filter evaluations by Postgres since the start',
     () => topics.counts().filterQuestionsTotal,
   );
-  gauge('tidemark_channels', 'Channels that sockets of this instance are in', () => channels.counts().channels);
-  gauge('tidemark_channel_members', 'Places of sockets in channels', () => channels.counts().members);
-  gauge('tidemark_channel_present', 'Members that are shown, on all instances', () => channels.counts().present);
+  gauge('tidemark_channels', 'Channels with sockets of this instance', () => channels.counts().channels);
+  gauge('tidemark_channel_members', 'Memberships of sockets in channels', () => channels.counts().members);
+  gauge('tidemark_channel_present', 'Members with a state, on all instances', () => channels.counts().present);
   gauge(
     'tidemark_channel_messages_sent',
-    'Messages from this instance since its start',
+    'Messages sent by this instance since the start',
     () => channels.counts().messagesTotal,
   );
   gauge(
     'tidemark_channel_frames_dropped',
-    'Frames that slow sockets missed since the start',
+    'Frames dropped for slow sockets since the start',
     () => channels.counts().droppedTotal,
   );
   gauge('tidemark_ring_bytes', 'Bytes of recent changes in memory', () => feed.ring.bytes);
-  gauge('tidemark_history_bytes', 'Bytes read from JetStream that wait to be sent to those who resume', () =>
+  gauge('tidemark_history_bytes', 'Bytes read from JetStream for resuming subscriptions and not sent yet', () =>
     history.heldBytes(),
   );
-  gauge(
-    'tidemark_snapshots_shared_bytes',
-    'Bytes of snapshots that are kept to be shared',
-    () => topics.counts().sharedSnapshotBytes,
-  );
-  gauge('tidemark_live_window_bytes', 'Bytes that the rows of windows keep', () => topics.counts().windowBytes);
-  gauge('tidemark_channel_state_bytes', 'Bytes of the states that members show', () => channels.counts().stateBytes);
+  gauge('tidemark_snapshots_shared_bytes', 'Bytes of shared snapshots', () => topics.counts().sharedSnapshotBytes);
+  gauge('tidemark_live_window_bytes', 'Bytes of the rows of live windows', () => topics.counts().windowBytes);
+  gauge('tidemark_channel_state_bytes', 'Bytes of the states of channel members', () => channels.counts().stateBytes);
   gauge(
     'tidemark_sockets_waiting_frame_bytes',
-    'Bytes of clients’ frames that wait for those before them',
+    'Bytes of client frames that wait for earlier ones',
     () => sockets.counts().waitingFrameBytes,
   );
   gauge('tidemark_snapshots_running', 'Snapshots being taken', () => snapshots.running());
-  gauge('tidemark_snapshots_waiting', 'Snapshots that wait for a turn', () => snapshots.waiting());
-  gauge('tidemark_history_waiting', 'Resuming subscribers that wait to read JetStream', () => history.waiting());
+  gauge('tidemark_snapshots_waiting', 'Snapshots that wait for a place', () => snapshots.waiting());
+  gauge('tidemark_history_waiting', 'Resuming subscriptions that wait to read JetStream', () => history.waiting());
   gauge('tidemark_relay_active', '1 where this instance runs the relay', () =>
     relay?.stats().role === 'active' ? 1 : 0,
   );
   gauge(
     'tidemark_relay_lag_bytes',
-    'WAL between the primary and what JetStream has',
+    'WAL of the primary that JetStream does not have yet',
     () => relay?.stats().lagBytes ?? 0,
   );
-  metrics.gauge('tidemark_relay_failing_table', '1 for each table whose values cannot be rendered', ['table'], (g) => {
-    g.reset();
-    for (const table of relay?.failing.names ?? []) g.set({ table }, 1);
-  });
+  metrics.gauge(
+    'tidemark_relay_failing_table',
+    '1 for each table with values that cannot be rendered',
+    ['table'],
+    (g) => {
+      g.reset();
+      for (const table of relay?.failing.names ?? []) g.set({ table }, 1);
+    },
+  );
   gauge(
     'tidemark_relay_unreadable_rows',
-    'Changes published without values that could not be rendered, since the start',
+    'Changes published without some values since the start',
     () => relay?.failing.rowsTotal ?? 0,
   );
   gauge(
     'tidemark_relay_definition_looks',
-    'Looks at what decides who sees which rows of published tables, since the start',
+    'Checks of the definitions of published tables since the start',
     () => relay?.definitions().looksTotal ?? 0,
   );
   gauge(
     'tidemark_relay_definition_failures',
-    'Of them and of what they found, those that failed or could not be written',
+    'Failed checks and writes of definitions since the start',
     () => relay?.definitions().failedTotal ?? 0,
   );
   gauge(
     'tidemark_relay_definition_changes',
-    'Definitions that were found changed since the start',
+    'Changed definitions since the start',
     () => relay?.definitions().changesTotal ?? 0,
   );
   gauge(
     'tidemark_relay_definition_look_seconds',
-    'Time that the last look at all tables took',
+    'Duration of the last check of all definitions',
     () => (relay?.definitions().lastLookMs ?? 0) / 1_000,
   );
   const use = () => relay?.budget.use();
   gauge('tidemark_relay_slot_retained_bytes', 'WAL that the slot keeps', () => use()?.retainedBytes ?? 0);
-  gauge('tidemark_relay_wal_budget_bytes', 'WAL that it may keep', () => use()?.limitBytes ?? 0);
-  gauge('tidemark_relay_in_flight', 'Messages without JetStream’s acknowledgement', () => relay?.stats().inFlight ?? 0);
+  gauge('tidemark_relay_wal_budget_bytes', 'WAL that the slot may keep', () => use()?.limitBytes ?? 0);
+  gauge('tidemark_relay_in_flight', 'Messages not acknowledged by JetStream yet', () => relay?.stats().inFlight ?? 0);
 }

@@ -1,7 +1,7 @@
 /** Finds the rows that make a statement fail. */
 import { isRefusal } from '../is-refusal.ts';
 
-/** Statements for one batch; then the rest stays undecided. Of 500 rows, about four that fail are found. */
+/** Statements for one batch; then the rest stays undecided. About four failing rows among 500 are found. */
 const MAX_QUESTIONS = 40;
 
 /**

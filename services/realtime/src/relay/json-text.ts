@@ -18,7 +18,7 @@ export function jsonText(type: JsonType, value: string | null): string {
   if (value === null) return 'null';
   switch (type.kind) {
     case 'text':
-    case 'date': // already ISO 8601, `infinity` and ` BC` included
+    case 'date': // Dates are ISO 8601 already, including `infinity` and ` BC`.
       return JSON.stringify(value);
     case 'bool':
       return value === 't' ? 'true' : 'false';
@@ -62,7 +62,7 @@ export function losesText(type: JsonType, value: string, json: string): boolean 
 /** jsonb stores numbers as numeric: no exponent, no minus on zero. NaN and the infinities become strings. */
 function numberText(value: string): string {
   const last = value.charCodeAt(value.length - 1);
-  if (last < 48 || last > 57) return JSON.stringify(value); // NaN, Infinity, -Infinity
+  if (last < 48 || last > 57) return JSON.stringify(value); // NaN, Infinity and -Infinity are strings.
   if (value === '-0') return '0';
   const exponentAt = value.indexOf('e');
   return exponentAt < 0 ? value : expand(value.slice(0, exponentAt), Number(value.slice(exponentAt + 1)));

@@ -1,9 +1,8 @@
 /**
- * The streaming replication connection: CopyBoth over `pg`, with flow control, and positions reported by us alone.
+ * The streaming replication connection: CopyBoth over `pg`, with flow control. Only the caller reports positions.
  *
- * pg-logical-replication was looked at and is not used: it reports the LSN after the one it is given, and Postgres skips
- * on restart what commits before that (the next commit record may begin exactly there: a lost transaction); its keepalive
- * timer reports what was received, not what was stored; and it offers no pausing from outside.
+ * The package pg-logical-replication is not used. It reports the LSN after the given one, and on restart Postgres skips what commits
+ * before it, which may be the next transaction. Its keepalive timer reports what was received, not what was stored. It cannot be paused.
  */
 import { formatLsn, type Lsn } from '@tidemark/contracts';
 import { identifier, literal } from '@tidemark/db';
@@ -16,24 +15,24 @@ export interface ReplicationOptions {
   applicationName: string;
   slot: string;
   publication: string;
-  /** A pgoutput message. The buffer is pg's own: copy what must outlive the call. */
+  /** Receives a pgoutput message. The buffer belongs to pg: copy what must outlive the call. */
   onMessage(bytes: Buffer): void;
-  /** All commits up to `sentLsn` were handed to `onMessage` before. */
+  /** `onMessage` has received all commits up to `sentLsn`. */
   onKeepalive(sentLsn: Lsn): void;
-  /** Once, unless `close()` was called. */
+  /** Called once, unless `close()` was called. */
   onEnd(error: Error): void;
 }
 
 export interface Replication {
-  /** Stops reading from the socket: Postgres then keeps the WAL. At most what has arrived already still comes. */
+  /** Stops reading from the socket, so that Postgres keeps the WAL. Messages that have arrived already are still passed on. */
   pause(): void;
   resume(): void;
-  /** Everything up to here is stored; Postgres may forget it. `ask` wants a keepalive in return. */
+  /** Reports that everything up to here is stored, so that Postgres may drop it. `ask` requests a keepalive. */
   report(lsn: Lsn, ask: boolean): void;
   close(): Promise<void>;
 }
 
-/** The part of pg's connection that it does not declare. */
+/** The part of pg's connection that its types lack. */
 interface CopyConnection {
   on(event: 'copyData', listener: (message: { chunk: Buffer }) => void): void;
   once(event: 'replicationStart', listener: () => void): void;
@@ -42,12 +41,12 @@ interface CopyConnection {
 }
 
 /**
- * A walsender whose client has stopped reading cannot be ended: it waits to tell the client so, and a checkpoint that is to
- * invalidate the slot waits for it. The server's kernel gives the connection up then. We never pause for so long: what is
- * not acknowledged by JetStream in 5 s ends the session.
+ * Time after which the server's kernel drops a connection whose client does not read. Such a walsender cannot be ended, since it waits to
+ * tell the client, and a checkpoint that would invalidate the slot waits for it. The relay never pauses for so long: a message that
+ * JetStream does not acknowledge in 5 s ends the session.
  */
 const SERVER_GIVES_UP_MS = 20_000;
-/** What to_jsonb's rendering needs of the texts that Postgres sends (json-text.ts). */
+/** Settings on which the rendering of texts as JSON depends (json-text.ts). */
 const SESSION = [
   'datestyle=ISO,MDY',
   'search_path=pg_catalog',
@@ -61,7 +60,7 @@ const SESSION = [
 /** Microseconds from 1970 to 2000, in milliseconds. */
 const POSTGRES_EPOCH_MS = 946_684_800_000;
 const CONNECT_TIMEOUT_MS = 10_000;
-/** We ask for a sign of life each half second; ten seconds without one is a dead link. */
+/** Time without a message after which the connection counts as lost. The session requests a keepalive each half second. */
 const SILENCE_MS = 10_000;
 
 /** @throws a pg DatabaseError with code 55006 where another process holds the slot */
@@ -90,7 +89,7 @@ export async function openReplication(options: ReplicationOptions): Promise<Repl
   client.on('error', (cause) => end(errors.REPLICATION_CLOSED({ reason: cause.message }, { cause })));
   client.on('end', () => end(errors.REPLICATION_CLOSED({ reason: 'the server closed it' })));
   const checkSilence = () => {
-    // While paused nothing is read, so nothing can be heard.
+    // A paused connection reads nothing, and so hears nothing.
     if (paused || !started) heardAt = Date.now();
     else if (Date.now() - heardAt > SILENCE_MS) end(errors.REPLICATION_SILENT({ seconds: SILENCE_MS / 1_000 }));
   };
@@ -135,7 +134,7 @@ export async function openReplication(options: ReplicationOptions): Promise<Repl
       if (ended) return;
       ended = true;
       watch.stop();
-      // Without a goodbye: the walsender notices the closed socket and frees the slot.
+      // The walsender notices the closed socket and frees the slot.
       await new Promise<void>((resolve) => {
         client.once('end', () => resolve());
         connection.stream.destroy();
@@ -144,7 +143,7 @@ export async function openReplication(options: ReplicationOptions): Promise<Repl
   };
 }
 
-/** Behind the URL's own options, which pg would take instead of those beside it. */
+/** Appends the settings to the URL's own options, which pg would use instead of a separate setting. */
 function withSession(text: string): string {
   const url = new URL(text);
   const own = SESSION.map((setting) => `-c ${setting}`).join(' ');
@@ -152,20 +151,20 @@ function withSession(text: string): string {
   return url.href;
 }
 
-/** Resolves when the server begins to stream, rejects with its refusal. */
+/** Resolves when the server starts to stream; rejects with its refusal. */
 function start(client: pg.Client, connection: CopyConnection, options: ReplicationOptions): Promise<void> {
-  // The traces of transactions come as messages (wal-reader.ts): without them no trace goes past the statement.
+  // Traces of transactions are sent as logical messages (wal-reader.ts).
   const plugin = `proto_version '1', publication_names ${literal(identifier(options.publication))}, messages 'true'`;
   return new Promise((resolve, reject) => {
     connection.once('replicationStart', resolve);
     client
       .query(`START_REPLICATION SLOT ${identifier(options.slot)} LOGICAL ${formatLsn(0n)} (${plugin})`)
-      // Its end is the end of the stream, which `error` and `end` report too.
+      // The query ends with the stream, which `error` and `end` report, too.
       .then(() => reject(errors.REPLICATION_CLOSED({ reason: 'the stream ended' })), reject);
   });
 }
 
-/** Written, flushed, applied: all three are what JetStream has acknowledged. */
+/** Reports one position as written, flushed and applied: that which JetStream has acknowledged. */
 function statusUpdate(lsn: Lsn, ask: boolean): Buffer {
   const message = Buffer.alloc(34);
   message.writeUInt8(0x72, 0); // r

@@ -1,5 +1,5 @@
 /**
- * One tenure of the slot: from taking it until the first failure. What happens to a WAL message:
+ * A session of the relay: from taking the slot until the first failure. The way of a WAL message:
  *
  *   socket → decode → WalReader: queue → transaction → envelopes → Publisher → JetStream
  *                                                                      │ acknowledged
@@ -22,7 +22,7 @@ import { ValueRenderer } from './value-renderer.ts';
 import { type RelayMemory, WalReader } from './wal-reader.ts';
 
 export interface SessionEvents {
-  /** JetStream holds everything up to `lsn`. */
+  /** Called when JetStream holds everything up to `lsn`. */
   onProgress(lsn: Lsn): void;
   onReread(): void;
   onFailed(error: Error): void;
@@ -32,15 +32,15 @@ export interface RelaySession {
   readonly epoch: string;
   begin(): void;
   inFlight(): number;
-  /** Waits up to `deadlineMs` for acknowledgements, reports the last position, frees the slot. */
+  /** Waits up to `deadlineMs` for acknowledgements, reports the last position and frees the slot. */
   close(deadlineMs: number): Promise<void>;
 }
 
-/** How often readers hear up to where everything is published. Three missed ones are a relay in trouble. */
+/** Interval of heartbeats, which tell readers up to where everything is published. Readers report a problem after three missed ones. */
 const HEARTBEAT_MS = 500;
-/** Without a commit for this long, something of our own goes through the WAL. */
+/** Time without a commit after which the relay writes a message of its own to the WAL. */
 const IDLE_EMIT_MS = 5_000;
-/** Between two reports to Postgres at most; each is a small write of its. */
+/** Interval of the reports to Postgres, each of which is a small write. */
 const REPORT_MS = 100;
 
 export async function openSession(
@@ -56,7 +56,7 @@ export async function openSession(
   });
   if (!taken) return 'taken';
   try {
-    // From here on the slot is ours: nobody else moves it, and nobody else publishes.
+    // Only the holder of the slot moves it and publishes.
     await session.settle(taken.replication, taken.created);
     return session;
   } catch (error) {
@@ -74,23 +74,22 @@ class Session implements RelaySession {
   #publisher: ChangesPublisher | undefined;
   #reader: WalReader | undefined;
   #watch: DefinitionWatch | undefined;
-  /** What came before the session began: at most what one read from the socket brought. */
+  /** Messages received before the session began: at most those of one read from the socket. */
   #early: PgMessage[] = [];
-  /** The last envelope that the stream holds already. */
+  /** The last envelope in the stream when the session began. */
   #after: EnvelopePlace | undefined;
-  /** Transactions up to here are in the stream whole. */
+  /** The stream held all transactions up to here when the session began. */
   #skipTo: Lsn = 0n;
-  /** Everything up to here was handed to the publisher. */
+  /** The publisher has received everything up to here. */
   #settled: Lsn = 0n;
-  /** Everything up to here is in the stream. */
+  /** The stream holds everything up to here. */
   #stored: Lsn = 0n;
   #reported: Lsn = 0n;
   #draining = false;
   #ended = false;
-  /** As takeSlot left it. */
   #paused = true;
   #timers: Repeating[] = [];
-  /** Of the publication's tables. */
+  /** Subjects by table. */
   #subjects = new Map<string, string>();
 
   constructor(options: RelayOptions, memory: RelayMemory, events: SessionEvents) {
@@ -99,11 +98,11 @@ class Session implements RelaySession {
     this.#events = events;
   }
 
-  /** Decides under which epoch to publish, and after what. */
+  /** Decides the epoch and the place from which to publish. */
   async settle(replication: Replication, slotCreated: boolean): Promise<void> {
     this.#replication = replication;
     const { bus, observe, slot } = this.#options;
-    // JetStream's folder may have been replaced while this instance stood by.
+    // JetStream's folder may have been replaced while this instance was a standby.
     await bus.ensureChangesStream();
     const admin = this.#options.database.pools.admin;
     const [slotFacts, server, last, { tail, lastSequence }] = await Promise.all([
@@ -115,7 +114,7 @@ class Session implements RelaySession {
     const confirmedLsn = slotFacts?.confirmedLsn ?? 0n;
     const current = last ?? { epoch: '', systemIdentifier: server.systemIdentifier, timeline: server.timeline };
     const facts = { epoch: current, server, confirmedLsn, slotCreated, tail, lastSequence };
-    const judged = last ? judgeContinuity(facts) : { kind: 'mint' as const, reason: 'there was none' };
+    const judged = last ? judgeContinuity(facts) : { kind: 'mint' as const, reason: 'there was no epoch' };
     if (judged.kind === 'mint') {
       this.epoch = mintEpoch();
       const reason = this.#memory.dropped ?? judged.reason;
@@ -140,7 +139,7 @@ class Session implements RelaySession {
       onRoom: () => this.#reader?.run(),
       onFailed: (reason, cause) => this.fail(errors.PUBLISH_FAILED({ reason }, { cause })),
     });
-    // What was published before a session ended may not have been stored, and what changed meanwhile comes before all envelopes.
+    // Definitions are checked before the first envelope, since they may have changed, and the last session may not have stored its messages.
     this.#watch = this.#watchDefinitions();
     await this.#watch.start();
   }
@@ -194,7 +193,7 @@ class Session implements RelaySession {
     });
     for (const message of this.#early.splice(0)) this.#reader.receive(message);
     this.#heartbeat();
-    // A failure here ends the session, and the relay begins another.
+    // A failure ends the session, and the relay starts another.
     const failed = ({ error }: { error: Error }) => this.fail(error);
     this.#timers.push(every('relay heartbeat', HEARTBEAT_MS, () => this.#heartbeat(), failed));
     this.#timers.push(every('relay report', REPORT_MS, () => this.#report(), failed));
@@ -212,7 +211,7 @@ class Session implements RelaySession {
     else this.#early.push(message);
   }
 
-  /** One that comes before the session begins is not needed: it is asked for again with each heartbeat. */
+  /** Ignores keepalives before the session begins, since each heartbeat requests another. */
   keepalive(lsn: Lsn): void {
     this.#reader?.keepalive(lsn);
   }
@@ -282,14 +281,14 @@ class Session implements RelaySession {
     return subject;
   }
 
-  /** Postgres sends from the confirmed position, and the stream may have got further before the last session ended. */
+  /** Returns whether the stream held the envelope when the session began: it may have been ahead of the confirmed position. */
   #storedBefore({ lsn, ordinal }: EncodedEnvelope): boolean {
     if (lsn <= this.#skipTo) return true;
     const after = this.#after;
     return after !== undefined && (lsn < after.lsn || (lsn === after.lsn && ordinal <= after.ordinal));
   }
 
-  /** Tells readers, through the same stream, up to where everything is in it; and asks Postgres how far it has sent. */
+  /** Publishes the position up to which the stream is complete, and asks Postgres how far it has sent. */
   #heartbeat(): void {
     if (this.#ended || this.#draining) return;
     this.#replication?.report(this.#stored, true);
@@ -299,7 +298,7 @@ class Session implements RelaySession {
     this.#publishAside(this.#options.bus.subjects.heartbeat, Buffer.from(JSON.stringify(body)));
   }
 
-  /** What is of no transaction. In the middle of a large one, it names the end of the one before. */
+  /** Publishes a message that belongs to no transaction, at the position of the last complete one. */
   #publishAside(subject: string, payload: Buffer, onStored?: () => void): void {
     this.#publisher?.publish({
       subject,
@@ -328,7 +327,7 @@ class Session implements RelaySession {
     try {
       await statements.emitHeartbeat(this.#options.database.pools.admin, this.#options.publication);
     } catch (error) {
-      // The primary is away or full: the replication connection notices by itself; this is for the log.
+      // The replication connection notices a primary that is away; this is only for the log.
       this.#options.observe({ type: 'relay.failed', error: error as Error });
     }
   }

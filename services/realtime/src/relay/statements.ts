@@ -1,14 +1,14 @@
-/** The relay's SQL. */
+/** The relay's SQL statements. */
 import { type Lsn, parseLsn } from '@tidemark/contracts';
 import { identifier, type Pool } from '@tidemark/db';
 import { errors } from '../errors.ts';
 
-/** Creating a slot waits for the transactions that are open at that moment. */
+/** Limit for creating a slot, which waits for all open transactions. */
 const CREATE_SLOT_TIMEOUT_MS = 60_000;
 
 export interface SlotFacts {
   confirmedLsn: Lsn;
-  /** `lost`: the WAL that it needs is gone. */
+  /** Whether the WAL that the slot needs is gone. */
   lost: boolean;
 }
 
@@ -21,7 +21,7 @@ export async function findSlot(pool: Pool, slot: string): Promise<SlotFacts | un
   return row && { confirmedLsn: row.confirmed ? parseLsn(row.confirmed) : 0n, lost: row.lost };
 }
 
-/** From Postgres 17 on, a standby whose sync_replication_slots is on keeps a copy of such a slot, for the day it is promoted. */
+/** Creates the slot. From Postgres 17 on, standbys with sync_replication_slots keep a copy of it for a promotion. */
 const FAILOVER_SLOTS = 170_000;
 
 /** @throws 42710 where another relay created it meanwhile */
@@ -34,11 +34,11 @@ export async function createSlot(pool: Pool, slot: string): Promise<void> {
 }
 
 export interface SlotUse {
-  /** Null: the server has removed the WAL already. */
+  /** Null where the server has removed the WAL already. */
   retainedBytes: number | null;
   /** max_slot_wal_keep_size; null where it is unlimited. */
   serverLimitBytes: number | null;
-  /** A process reads from it. */
+  /** Whether a process reads from the slot. */
   active: boolean;
 }
 
@@ -59,7 +59,7 @@ const UNDEFINED_OBJECT = '42704';
 const UNDEFINED_FUNCTION = '42883';
 const INSUFFICIENT_PRIVILEGE = '42501';
 
-/** Also from a process that holds it, which is ended. */
+/** Drops the slot, and ends the process that holds it. */
 export async function dropHeldSlot(pool: Pool, slot: string): Promise<void> {
   await pool.query(
     `select pg_terminate_backend(active_pid, 2000) from pg_replication_slots where slot_name = $1 and active_pid is not null`,
@@ -68,12 +68,12 @@ export async function dropHeldSlot(pool: Pool, slot: string): Promise<void> {
   try {
     await dropSlot(pool, slot);
   } catch (error) {
-    // Another instance was quicker.
+    // Another instance has dropped it.
     if ((error as { code?: string }).code !== UNDEFINED_OBJECT) throw error;
   }
 }
 
-/** Lets slots move their restart_lsn now; Postgres 16 and later, and for whom may. Without it, it happens every 15 s. */
+/** Lets slots move their restart_lsn now, which otherwise happens every 15 s. Needs Postgres 16 and the right to call the function. */
 export async function logSnapshot(pool: Pool): Promise<void> {
   try {
     await pool.query('select pg_log_standby_snapshot()');
@@ -101,7 +101,7 @@ export async function checkReplicationRight(pool: Pool): Promise<void> {
   if (row && !row.may) throw errors.NO_REPLICATION({ user: row.name });
 }
 
-/** With stored generated columns where Postgres can publish them (18 and later); a publication of somebody else's stays as it is. */
+/** Creates the publication where it is missing, with stored generated columns where Postgres can publish them (18 and later). */
 export async function ensurePublication(pool: Pool, publication: string): Promise<void> {
   const [found] = await pool.query<{ generated: string | null; ours: boolean }>(
     `select to_jsonb(p) ->> 'pubgencols' as generated, pg_has_role(p.pubowner, 'usage') as ours
@@ -161,7 +161,7 @@ export async function insertEpoch(pool: Pool, row: EpochRow, reason: string): Pr
   ]);
 }
 
-/** Something of our own in the WAL, so that an idle slot has somewhere to move to. */
+/** Writes a message to the WAL, so that an idle slot can move on. */
 export async function emitHeartbeat(pool: Pool, prefix: string): Promise<void> {
   await pool.query(`select pg_logical_emit_message(false, $1, '')`, [prefix]);
 }

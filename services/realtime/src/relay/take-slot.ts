@@ -1,5 +1,4 @@
-/** Finding, making and taking the slot: who has it is the active relay. */
-
+/** Finds, creates and takes the slot. Its holder is the active relay. */
 import { errors } from '../errors.ts';
 import type { RealtimeEvent } from '../events.ts';
 import type { RelayOptions } from './relay-options.ts';
@@ -10,20 +9,20 @@ const OBJECT_IN_USE = '55006';
 const DUPLICATE_OBJECT = '42710';
 
 export interface TakenSlot {
-  /** Paused. */
+  /** Starts paused. */
   replication: Replication;
-  /** Made now: it was absent or lost. */
+  /** Whether the slot was created now, since it was absent or lost. */
   created: boolean;
 }
 
-/** @returns undefined where another process has it */
+/** @returns undefined where another process holds the slot */
 export async function takeSlot(
   options: RelayOptions,
   handlers: Pick<ReplicationOptions, 'onMessage' | 'onKeepalive' | 'onEnd'>,
 ): Promise<TakenSlot | undefined> {
   const { database, url, slot, publication, instance, observe } = options;
   const admin = database.pools.admin;
-  // Whoever can publish should have it; and a new slot would keep WAL for nothing.
+  // An instance that cannot publish leaves the slot to others, and creates none, which would keep WAL for nothing.
   const away = options.bus.problem();
   if (away !== undefined) throw errors.NATS_AWAY({ reason: away });
   await statements.checkWalLevel(admin);
@@ -48,8 +47,8 @@ async function ensureSlot(options: RelayOptions, observe: (event: RealtimeEvent)
   try {
     await statements.createSlot(admin, options.slot);
   } catch (error) {
-    // Another relay was quicker. Whichever of the two takes it: a new slot begins behind the end of the stream, which is
-    // noticed (continuity.ts).
+    // Another relay has created the slot. The one that takes it notices that the slot begins after the end of the stream
+    // (continuity.ts).
     if ((error as { code?: string }).code === DUPLICATE_OBJECT) return false;
     throw error;
   }

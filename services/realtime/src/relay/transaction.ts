@@ -1,14 +1,13 @@
 /**
- * Gathers the rows of one transaction into envelopes: one for each table, cut at MAX_CHANGES_PER_ENVELOPE and
- * MAX_ENVELOPE_BYTES, in an order that depends on the transaction alone, so that a relay that reads it again makes
- * the same ones. Pure.
+ * Collects the rows of one transaction in envelopes: one for each table, cut at MAX_CHANGES_PER_ENVELOPE and MAX_ENVELOPE_BYTES. The
+ * result depends on the transaction alone, so that a relay that reads it again makes the same envelopes. Pure.
  *
- * An envelope is cut only when another change of its table has come, so that it is known to have `more` behind it, and
- * the table's last one is known to be the last: by that a reader applies the transaction whole.
+ * An envelope is cut only when another change of its table arrives. So it is known whether `more` follow, and readers can apply a
+ * transaction as a whole.
  *
- * An envelope names the END of the commit record, which only the commit message tells. Until then the envelopes wait
- * here, up to a limit in bytes. A larger transaction is MEASURED: its rows are dropped and only its end is noted; read
- * again, its end is known and its envelopes leave as they fill.
+ * An envelope names the END of the commit record, which only the commit message tells. Until then envelopes wait here, up to a limit
+ * in bytes. A larger transaction is MEASURED: its rows are dropped, and only its end is recorded. When it is read again, its end is
+ * known, and its envelopes are published as they fill.
  */
 import { ENVELOPE_FORM, type Lsn, lsnToHex, MAX_CHANGES_PER_ENVELOPE, MAX_ENVELOPE_BYTES } from '@tidemark/contracts';
 import {
@@ -28,7 +27,7 @@ export interface EncodedEnvelope {
   xid: number;
   schema: string;
   table: string;
-  /** Number of the envelope in its transaction, from 0. */
+  /** Number of the envelope in its transaction, counted from 0. */
   ordinal: number;
   changes: number;
   last: boolean;
@@ -39,32 +38,32 @@ type Begin = PgMessage & { tag: 'begin' };
 
 interface Open {
   plan: RelationPlan;
-  /** Envelopes of the table in this transaction before this one. */
+  /** Number of earlier envelopes of the table in this transaction. */
   part: number;
   texts: string[];
   bytes: number;
-  /** What its changes count for where envelopes are cut, which depends on the WAL alone. */
+  /** Bytes charged for the changes, computed from the WAL alone. */
   charge: number;
-  /** Of the last of them. */
+  /** Bytes charged for the last change. */
   lastCharge: number;
 }
 
 export interface TransactionOptions {
   epoch: string;
   begin: Begin;
-  /** The end of the commit record, where it was measured before. */
+  /** The end of the commit record, if the transaction was measured before. */
   endLsn?: Lsn | undefined;
-  /** Most bytes that wait for the commit. */
+  /** Limit of the bytes that wait for the commit. */
   maxBytes: number;
-  /** Most bytes of one message on NATS. A change that is larger leaves its largest values out. */
+  /** Limit of one message on NATS, bytes. A larger change leaves out its largest values. */
   maxPayload: number;
 }
 
-/** Room for the envelope's own fields. */
+/** Bytes for the envelope's own fields. */
 const HEAD_BYTES = 1_024;
 /**
- * Most bytes in envelopes that are not full, of a transaction over many tables; then the largest of them is cut. The same in
- * every relay, as it decides where envelopes end.
+ * Limit of the bytes in open envelopes of a transaction over many tables, at which the largest is cut. It is the same in every relay,
+ * since it decides where envelopes end.
  */
 const MAX_OPEN_BYTES = 64 * 1024 ** 2;
 
@@ -72,14 +71,14 @@ export class TransactionEnvelopes {
   readonly begin: Begin;
   /** Rows that were too large for a message. */
   tooLarge = 0;
-  /** A W3C traceparent, where the transaction is traced. */
+  /** W3C traceparent of a traced transaction. */
   trace: string | undefined;
   #options: TransactionOptions;
   #open = new Map<number, Open>();
-  /** Full, with another one of their table behind them. */
+  /** Full envelopes, after which others of their table follow. */
   #closed: Open[] = [];
   #bytes = 0;
-  /** Of the open ones. */
+  /** Bytes of the open envelopes. */
   #openCharge = 0;
   #index = 0;
   #ordinal = 0;
@@ -99,7 +98,7 @@ export class TransactionEnvelopes {
   }
 
   /**
-   * @param allowance what the change counts for, where Postgres has rendered some of its values since
+   * @param allowance bytes charged for the change, where Postgres has rendered some of its values since
    * @throws RT_LITERAL_UNREADABLE, and nothing was added
    */
   add(
@@ -108,7 +107,7 @@ export class TransactionEnvelopes {
     allowance = plan.isStable ? undefined : allowanceOf(plan, message),
   ): void {
     const index = this.#index;
-    // Before anything is counted: what throws may be tried again with another plan.
+    // Rendering comes first: if it throws, the change may be added again with another plan.
     const text = this.#measuring ? undefined : this.#fitting(plan, message, index, allowance);
     this.#index += 1;
     if (text !== undefined) this.#push(plan, text, index, allowance);
@@ -130,21 +129,21 @@ export class TransactionEnvelopes {
     if (!this.#measuring) this.#push(plan, truncateText(index), index);
   }
 
-  /** Something of the table has changed, and nothing tells what. */
+  /** Adds a change of unknown rows of the table. */
   addUnknown(plan: RelationPlan): void {
     const index = this.#index;
     this.#index += 1;
     if (!this.#measuring) this.#push(plan, unknownText(plan, index), index);
   }
 
-  /** Envelopes that may leave before the commit: none, unless its end is known. */
+  /** Returns envelopes that can be published before the commit: none, unless its end is known. */
   ready(): readonly EncodedEnvelope[] {
     const { endLsn } = this.#options;
     if (this.#closed.length === 0 || endLsn === undefined) return NONE;
     return this.#encodeAll(this.#closed.splice(0), true, endLsn);
   }
 
-  /** The rest, the last one marked so. Empty where the transaction was measured. */
+  /** Returns the remaining envelopes, with the last one marked. Empty for a transaction that is being measured. */
   commit(endLsn: Lsn): readonly EncodedEnvelope[] {
     if (this.#measuring) return NONE;
     const closed = this.#encodeAll(this.#closed.splice(0), true, endLsn);
@@ -155,13 +154,13 @@ export class TransactionEnvelopes {
     const bytes = Buffer.byteLength(text) + 1;
     const charge = allowance ?? bytes;
     if (bytes + HEAD_BYTES > this.#options.maxPayload) {
-      // Its key alone is too large, which no index takes: a table without one. Its readers resync.
+      // Without a key, the row cannot be cut, and the table's subscribers resync.
       this.#push(plan, unknownText(plan, index), index);
       return;
     }
     let open = this.#open.get(plan.relation.oid);
-    // The relation may have changed inside the transaction (ALTER TABLE between two updates). Another plan for the same message
-    // (a type was altered) ends no envelope: another reading of the transaction may not make it.
+    // A relation that changed inside the transaction (ALTER TABLE between two updates) starts a new envelope. Another plan for the
+    // same relation message (a type was altered) does not, since another reading of the transaction may not have it.
     if (open && (open.plan.relation !== plan.relation || isFull(open, charge))) open = this.#cut(open, plan);
     if (!open) {
       open = { plan, part: 0, texts: [], bytes: 0, charge: 0, lastCharge: 0 };
@@ -181,7 +180,7 @@ export class TransactionEnvelopes {
     }
   }
 
-  /** @returns what the table's next changes go to */
+  /** Returns the envelope for the table's next changes. */
   #cut(full: Open, plan: RelationPlan): Open {
     const next = { plan, part: full.part + 1, texts: [], bytes: 0, charge: 0, lastCharge: 0 };
     this.#closed.push(full);
@@ -190,7 +189,7 @@ export class TransactionEnvelopes {
     return next;
   }
 
-  /** All but its last change, which stays to be what comes behind. */
+  /** Closes an envelope without its last change, which begins the next one. */
   #cutLargest(): void {
     let largest: Open | undefined;
     for (const open of this.#open.values()) {

@@ -1,6 +1,4 @@
-/**
- * How the columns of a relation become JSON: asked of Postgres's catalog once for each Relation message.
- */
+/** Plans how the columns of a relation become JSON, from the catalog, once for each Relation message. */
 import type { Pool } from '@tidemark/db';
 import { type JsonType, mayLoseText, TEXT } from './json-text.ts';
 import type { Relation } from './pgoutput.ts';
@@ -9,7 +7,7 @@ const bool: JsonType = { kind: 'bool' };
 const number: JsonType = { kind: 'number' };
 const json: JsonType = { kind: 'json' };
 
-/** Types that to_jsonb treats in a way of their own; their numbers are the same in every Postgres. */
+/** Categories of built-in types, by their oids, which are the same in every Postgres. */
 const BUILT_IN: ReadonlyMap<number, JsonType> = new Map([
   [16, bool],
   [20, number], // int8
@@ -25,7 +23,7 @@ const BUILT_IN: ReadonlyMap<number, JsonType> = new Map([
   [1184, { kind: 'timestamptz' }],
 ]);
 
-/** int2vector and oidvector: arrays by nature, but not by their text. */
+/** int2vector and oidvector are arrays without the text form of arrays. */
 const VECTORS: ReadonlySet<number> = new Set([22, 30]);
 
 interface TypeRow {
@@ -35,11 +33,11 @@ interface TypeRow {
   element: number | null;
   delimiter: string | null;
   fields: { name: string; oid: number }[] | null;
-  /** An extension's cast to json, which to_jsonb uses (hstore, PostGIS). */
+  /** Whether to_jsonb uses a cast to json of the type, as for hstore and PostGIS. */
   casts: boolean;
 }
 
-/** `types` and everything they are made of. */
+/** SQL for `types` and the types that they consist of. */
 const TYPES = `
 with recursive wanted (oid) as (
   select unnest($1::oid[])
@@ -66,8 +64,8 @@ select t.oid, format_type(t.oid, null) as name,
 from wanted join pg_type t using (oid)`;
 
 /**
- * The columns that tell a row from others: those of the index of REPLICA IDENTITY USING INDEX, else of the primary key. The message
- * marks columns too, but under REPLICA IDENTITY FULL all of them, and not in the order of the index.
+ * SQL for the key columns: those of the index of REPLICA IDENTITY USING INDEX, else of the primary key. The Relation message marks
+ * columns, too, but all of them under REPLICA IDENTITY FULL, and not in the order of the index.
  */
 const KEY = `
 select a.attname as name, i.indimmediate as immediate
@@ -77,39 +75,39 @@ where i.indrelid = $1::oid and k.n <= i.indnkeyatts
   and case when $2 = 'i' then i.indisreplident else i.indisprimary end
 order by k.n`;
 
-/** What the transaction needs to write a relation's rows. */
+/** The plan by which a transaction renders a relation's rows. */
 export interface RelationPlan {
   relation: Relation;
-  /** The columns of the replica identity's index, else of the primary key, else empty. */
+  /** Columns of the replica identity's index, else of the primary key; may be empty. */
   key: readonly string[];
-  /** Uniqueness of the key holds at the end of the transaction, not after each row. */
+  /** Whether the key is deferrable, so that it is unique only at the commit. */
   isDeferrable: boolean;
-  /** The envelope's members about the table, as JSON: schema, table, key. */
+  /** JSON text of the envelope's members schema, table and key. */
   about: string;
-  /** `"name":` of each column. */
+  /** The text `"name":` of each column. */
   members: readonly string[];
-  /** Bytes of them. */
+  /** Bytes of the names. */
   memberBytes: number;
   types: readonly JsonType[];
-  /** Of each column, whether the JSON of a value may not determine its text. */
+  /** Whether the JSON of a column's value may not determine its text, by column. */
   inexact: readonly boolean[];
-  /** Columns whose values only Postgres can render. */
+  /** Columns that Postgres renders. */
   asked: readonly AskedColumn[];
-  /** Its values are rendered the same whenever they are read: nobody can alter a built-in type. */
+  /** Whether values are always rendered the same: built-in types cannot be altered. */
   isStable: boolean;
-  /** The catalog could not be asked about the relation: none of its values can be rendered. */
+  /** The catalog could not be read, so that no value can be rendered. */
   isUnknown?: true;
-  /** The same plan, but arrays and rows are rendered by Postgres: for a text that we cannot read. */
+  /** Returns a plan in which Postgres renders arrays and rows, for a text that cannot be parsed here. */
   distrust(): RelationPlan;
 }
 
 export interface AskedColumn {
   index: number;
-  /** As a cast takes it. */
+  /** Name for a cast. */
   type: string;
 }
 
-/** Postgres's FirstNormalObjectId: types of users have numbers from here on. */
+/** Postgres's FirstNormalObjectId, the lowest oid of users' types. */
 const FIRST_OF_USERS = 16_384;
 
 export async function planRelation(pool: Pool, relation: Relation): Promise<RelationPlan> {
@@ -127,12 +125,12 @@ interface Key {
   isDeferrable: boolean;
 }
 
-/** The catalog is newer than the WAL: a key other than the one that the message marks is not the key of these rows. */
+/** Returns the key, if the message marks the same one: the catalog may be newer than the WAL. */
 function keyOf(relation: Relation, found: readonly { name: string; immediate: boolean }[]): Key {
   const isFull = relation.replicaIdentity === 'f';
   const marked = relation.columns.filter((column) => isFull || column.identity).map(({ name }) => name);
   const names = found.map(({ name }) => name);
-  // Without a mark, as where the primary key is deferrable, Postgres refuses updates and deletes.
+  // Without marks, as for a deferrable primary key, Postgres refuses updates and deletes.
   const isAny = isFull || marked.length === 0;
   const published = new Set(isAny ? relation.columns.map(({ name }) => name) : marked);
   const isTheirs = names.every((name) => published.has(name)) && (isAny || names.length === marked.length);
@@ -156,7 +154,7 @@ function plan(relation: Relation, key: Key, known: ReadonlyMap<number, TypeRow>,
   };
 }
 
-/** For a relation that the catalog could not be asked about. */
+/** Returns the plan for a relation whose catalog rows could not be read. */
 export function unknownPlan(relation: Relation): RelationPlan {
   const key = keyOf(relation, []);
   const unknown: RelationPlan = {
@@ -193,7 +191,7 @@ function jsonType(oid: number, known: ReadonlyMap<number, TypeRow>): JsonType {
   const builtIn = BUILT_IN.get(oid);
   if (builtIn) return builtIn;
   const row = known.get(oid);
-  if (!row) return TEXT; // dropped since; its text is all there is
+  if (!row) return TEXT; // The type was dropped since, so only the text is left.
   if (row.base !== null) return jsonType(Number(row.base), known);
   if (row.element !== null) {
     return { kind: 'array', element: jsonType(Number(row.element), known), delimiter: row.delimiter ?? ',' };
@@ -204,7 +202,7 @@ function jsonType(oid: number, known: ReadonlyMap<number, TypeRow>): JsonType {
   return TEXT;
 }
 
-/** A domain by its base type: its constraints need not hold for values that are there (`not valid`), and change nothing in them. */
+/** Resolves a domain to its base type: existing values need not meet its constraints (`not valid`). */
 function castName(oid: number, known: ReadonlyMap<number, TypeRow>): string {
   const row = known.get(oid) as TypeRow;
   if (row.base !== null) return castName(Number(row.base), known);

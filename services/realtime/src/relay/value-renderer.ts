@@ -1,7 +1,7 @@
 /**
- * Values that only Postgres can render. What it refuses because of a table's value, type or cast must not stop the other tables:
- * the change is published without the values (`cut`), so that those who need them resync, and the table is reported. What
- * fails because the database is away is not the table's failure: the session ends, and another one reads the change again.
+ * Renders values that only Postgres can render. A value, type or cast that Postgres refuses must not stop other tables: the change is
+ * published without the values (`cut`), subscribers that need them resync, and the table is reported. While the database is away, the
+ * session ends instead, and the next one reads the change again.
  */
 import { identifier, type Pool } from '@tidemark/db';
 import type { RealtimeEvent } from '../events.ts';
@@ -11,14 +11,14 @@ import type { FailingTables } from './failing-tables.ts';
 import type { Relation, Tuple, TupleValue } from './pgoutput.ts';
 import { planRelation, type RelationPlan, unknownPlan } from './type-catalog.ts';
 
-/** A cast is a function of the user's: what takes longer keeps every other table waiting. */
+/** Limit for a statement. A cast may be a slow function of the user, for which all tables wait. */
 const TIMEOUT_MS = 1_000;
-/** Times that a question is asked that Postgres fails to answer while it answers others. */
+/** Attempts of a statement that fails while others succeed. */
 const ATTEMPTS = 3;
-const BETWEEN_ATTEMPTS_MS = 50;
-/** A failure that took so long is followed by a rest: the table's changes are published without asking. */
+const RETRY_MS = 50;
+/** Duration of a failure after which the table's changes are published without its values for a while. */
 const LONG_MS = 200;
-/** The rest is so many times as long, so that a table that fails slowly takes at most a few percent of the relay's time. */
+/** Length of that while as a multiple of the failure, so that a slow table takes at most a few percent of the relay's time. */
 const REST = 30;
 
 type Answer<T> = { value: T } | { error: Error };
@@ -27,7 +27,7 @@ export class ValueRenderer {
   #admin: Pool;
   #failing: FailingTables;
   #observe: (event: RealtimeEvent) => void;
-  /** Until when a relation is not asked about. */
+  /** Time until which the values of a relation are not rendered. */
   #resting = new Map<number, number>();
   #distrusted = new Set<number>();
 
@@ -45,7 +45,7 @@ export class ValueRenderer {
     return unknownPlan(relation);
   }
 
-  /** The message with the JSON of values that only Postgres can render, or without them. @throws while the database is away */
+  /** Returns the message with the JSON of the values that Postgres renders, or without them. @throws while the database is away */
   async render(plan: RelationPlan, message: RowMessage): Promise<RowMessage> {
     const { relation } = plan;
     if (plan.isUnknown) return { ...message, unreadable: new Set(relation.columns.keys()) };
@@ -60,7 +60,7 @@ export class ValueRenderer {
     return { ...message, unreadable: new Set(plan.asked.map(({ index }) => index)) };
   }
 
-  /** The plan for a message with a text that we cannot read. */
+  /** Returns the plan for a message with a text that cannot be parsed here. */
   distrust(plan: RelationPlan, error: Error): RelationPlan {
     const { oid } = plan.relation;
     if (!this.#distrusted.has(oid)) this.#observe({ type: 'relay.failed', error });
@@ -76,20 +76,20 @@ export class ValueRenderer {
     return false;
   }
 
-  async #attempt<T>({ oid }: Relation, question: () => Promise<T>): Promise<Answer<T>> {
+  async #attempt<T>({ oid }: Relation, statement: () => Promise<T>): Promise<Answer<T>> {
     let tookMs = 0;
     for (let attempt = 1; ; attempt += 1) {
       const began = Date.now();
       try {
-        return { value: await question() };
+        return { value: await statement() };
       } catch (error) {
         tookMs += Date.now() - began;
-        // A row type that is being altered: waiting again would keep every other table waiting.
+        // A locked row type is not retried, since all tables would wait for it.
         if (!isRefusal(error) && !isLocked(error)) {
-          // Throws where the database is away, and with it the question's failure says nothing of the table.
+          // This throws while the database is away. Then the failure is not one of the table.
           await this.#admin.query('select 1');
           if (attempt < ATTEMPTS) {
-            await new Promise((resolve) => setTimeout(resolve, BETWEEN_ATTEMPTS_MS));
+            await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
             continue;
           }
         }
@@ -109,7 +109,7 @@ export class ValueRenderer {
 
   async #ask({ asked }: RelationPlan, tuple: Tuple): Promise<Tuple> {
     if (asked.every(({ index }) => typeof tuple[index] !== 'string')) return tuple;
-    // format_type quotes the name already.
+    // format_type has quoted the name.
     const list = asked.map(({ type }, n) => `to_jsonb($${n + 1}::text::${type})::text as ${identifier(`c${n}`)}`);
     const params = asked.map(({ index }) => textOf(tuple[index]));
     const [row] = await this.#admin.query<Record<string, string | null>>(`select ${list.join(', ')}`, params, {

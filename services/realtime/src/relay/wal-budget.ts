@@ -1,7 +1,7 @@
 /**
- * How much WAL the slot may keep. A slot that nobody reads keeps all of it, until the disk of the user's database is full;
- * so from 80 % of the budget on there is an alert, and at 100 % the slot is dropped: the next session makes another, and an
- * epoch, and everyone resyncs. Every instance watches, as the relay may be what is stuck.
+ * Limits the WAL that the slot keeps. A slot that nobody reads would fill the disk of the user's database. At 80 % of the budget there is
+ * an alert, and at 100 % the slot is dropped; the next session creates another and a new epoch, and all subscribers resync. Every instance
+ * watches the slot, since the relay itself may be stuck.
  *
  *   ok ──► high (80 %) ──► over (100 %) ──► dropped by its holder, or by anyone where nobody holds it;
  *                                           from a holder that does not, it is taken after HOLDER_CHANCES looks
@@ -17,13 +17,12 @@ export type BudgetLevel = 'ok' | 'high' | 'over';
 export interface BudgetUse {
   level: BudgetLevel;
   retainedBytes: number;
-  /** The configured budget, or what the server itself keeps for a slot at most (max_slot_wal_keep_size), if less. */
+  /** The smaller of the configured budget and the server's max_slot_wal_keep_size. */
   limitBytes: number;
 }
 
 const HIGH = 0.8;
 
-/** Pure. */
 export function judgeBudget(slot: statements.SlotUse | undefined, budgetBytes: number): BudgetUse {
   const limitBytes = Math.min(budgetBytes, slot?.serverLimitBytes ?? budgetBytes);
   const retainedBytes = slot?.retainedBytes ?? 0;
@@ -38,9 +37,9 @@ export interface WalBudgetOptions {
   slot: string;
   budgetBytes: number;
   observe: (event: RealtimeEvent) => void;
-  /** Whether this instance's session holds the slot. */
+  /** Returns whether this instance's session holds the slot. */
   holds(): boolean;
-  /** Ends that session and drops the slot. */
+  /** Ends the session and drops the slot. */
   release(reason: string): void;
 }
 
@@ -48,17 +47,17 @@ export interface WalBudget {
   start(): void;
   stop(): Promise<void>;
   use(): BudgetUse | undefined;
-  /** Undefined while all is well. */
+  /** Returns undefined below 80 % of the budget. */
   warning(): string | undefined;
 }
 
-/** A busy primary writes some 100 MB in this time; the budget has to have room for that. */
+/** Interval of the checks. A busy primary writes about 100 MB in it, for which the budget needs room. */
 const LOOK_MS = 1_000;
-/** Looks at a slot over its budget, within which its holder is to drop it by itself. */
+/** Checks over the budget after which another instance drops the slot of its holder. */
 const HOLDER_CHANCES = 5;
-/** How often an alert is told again while it lasts: one who began to listen later hears of it. */
+/** Interval at which an alert is repeated while it lasts, for later subscribers. */
 const REPEAT_MS = 30_000;
-/** Postgres notes how far a slot may let go of the WAL when it logs a snapshot, by itself every 15 s. */
+/** Interval of forced snapshots, which let the slot free WAL; Postgres logs one every 15 s by itself. */
 const NUDGE_MS = 5_000;
 const OVER = 'the slot kept more WAL than its budget';
 
@@ -113,7 +112,7 @@ export function createWalBudget(options: WalBudgetOptions): WalBudget {
   function later(): void {
     if (stopped) return;
     timer = setTimeout(() => {
-      // While the primary is away there is nothing to keep; database.problem() tells.
+      // A primary that is away is reported by database.problem().
       looking = look()
         .catch((error: Error) => observe({ type: 'relay.failed', error }))
         .then(later);

@@ -1,6 +1,6 @@
 /**
- * From the messages of the replication connection to envelopes, in order. Waits where Postgres must be asked (a new
- * relation, a type that only it can render) and where the publisher is full; the socket is paused meanwhile.
+ * Turns the messages of the replication connection into envelopes, in order. It waits for Postgres (a new relation, values that Postgres
+ * renders) and while the publisher is full. Meanwhile the socket is paused.
  */
 import { DDL_PREFIX, type Lsn, TRACE_PREFIX } from '@tidemark/contracts';
 import { formatTraceparent, parseTraceparent, type Span, type Tracing } from '@tidemark/service';
@@ -16,15 +16,15 @@ import { type EncodedEnvelope, TransactionEnvelopes } from './transaction.ts';
 import type { RelationPlan } from './type-catalog.ts';
 import type { ValueRenderer } from './value-renderer.ts';
 
-/** What outlives a session. */
+/** The state that outlives a session. */
 export interface RelayMemory {
   transactionsTotal: number;
   changesTotal: number;
   publishedTotal: number;
-  /** Ends of transactions that were too large to wait for their commit, by the position of their commit record. */
+  /** Ends of measured transactions, by the positions of their commit records. */
   measured: Map<Lsn, Lsn>;
   failing: FailingTables;
-  /** Why the slot was dropped on purpose, until the epoch that comes of it is minted. */
+  /** Reason for which the slot was dropped, until the next epoch is minted. */
   dropped: string | undefined;
   definitions: DefinitionStats;
 }
@@ -37,23 +37,23 @@ export interface WalReaderOptions {
   maxPayload: number;
   tracing: Tracing | undefined;
   observe: (event: RealtimeEvent) => void;
-  /** Whether there is room for more envelopes. */
+  /** Returns whether the publisher has no room. */
   isFull(): boolean;
   pause(): void;
   resume(): void;
-  /** Has definitions looked at that this transaction may have changed: of a table, or all. Undefined where that has been done. */
+  /** Checks the definitions that this transaction may have changed: of a table, or all. Returns undefined where that was done. */
   look(xid: number, table?: TableName): Promise<void> | undefined;
   onEnvelope(envelope: EncodedEnvelope): void;
-  /** All envelopes of transactions that end up to here were handed on. */
+  /** Called when all envelopes of transactions that end up to here were passed on. */
   onSettled(lsn: Lsn): void;
-  /** A transaction was too large to be kept; its end is known now, and the WAL must be read again. */
+  /** Called when a transaction was measured, and the WAL must be read again. */
   onMeasured(): void;
   onFailed(error: Error): void;
 }
 
-/** Decoded messages that wait; pg hands over what one read from the socket brought (64 KB) at a time. */
+/** Decoded messages at which the socket is paused; one read from the socket (64 KB) may add more. */
 const MAX_QUEUED = 2_000;
-/** A transaction that is measured is read again at once; more than a few at a time would be a mistake of ours. */
+/** Measured transactions remembered. Each is read again at once, so more than a few would be a bug. */
 const MAX_MEASURED = 16;
 const UNREADABLE = 'RT_LITERAL_UNREADABLE';
 
@@ -63,12 +63,12 @@ export class WalReader {
   #queue: PgMessage[] = [];
   #plans: RelationPlans;
   #transaction: TransactionEnvelopes | undefined;
-  /** Changes of the transaction to tables with a deferrable key. */
+  /** Changes of tables with a deferrable key. */
   #net = new NetEffect();
-  /** Of the transaction: from its commit to the publisher. */
+  /** The span from the commit to the publisher. */
   #span: Span | undefined;
   #keepaliveLsn: Lsn | undefined;
-  /** Postgres is being asked; the queue waits. */
+  /** The queue waits for Postgres. */
   #asking = false;
   #stopped = false;
 
@@ -84,13 +84,13 @@ export class WalReader {
     this.run();
   }
 
-  /** Everything up to `lsn` has been received; it is settled when the queue has been worked through. */
+  /** Notes that everything up to `lsn` was received. It is settled when the queue is empty. */
   keepalive(lsn: Lsn): void {
     this.#keepaliveLsn = lsn;
     if (!this.#asking) this.#settleKeepalive();
   }
 
-  /** Of these tables the definitions changed. */
+  /** Plans the changed tables again. */
   planAgain(tables: readonly TableName[]): void {
     this.#plans.outdate(tables);
   }
@@ -100,7 +100,7 @@ export class WalReader {
     this.#queue.length = 0;
   }
 
-  /** Works through the queue, in this turn, until Postgres must be asked or there is no room. */
+  /** Processes the queue until it must wait for Postgres or for the publisher. */
   run(): void {
     if (this.#asking || this.#stopped) return;
     const { isFull, pause, resume, onFailed } = this.#options;
@@ -140,14 +140,14 @@ export class WalReader {
     this.#keepaliveLsn = undefined;
   }
 
-  /** A promise only where Postgres must be asked: rows are processed without giving up the turn. */
+  /** Processes a message. Returns a promise only where it waits for Postgres, so that rows are processed in one turn. */
   #process(message: PgMessage): Promise<void> | undefined {
     const { epoch, memory, maxTransactionBytes: maxBytes, maxPayload } = this.#options;
     switch (message.tag) {
       case 'begin': {
         const endLsn = memory.measured.get(message.finalLsn);
         this.#transaction = new TransactionEnvelopes({ epoch, begin: message, endLsn, maxBytes, maxPayload });
-        // Its first envelopes leave before it is known what else it holds.
+        // The first envelopes are published before the rest of the transaction is known.
         return endLsn === undefined ? undefined : this.#look();
       }
       case 'relation':
@@ -189,7 +189,7 @@ export class WalReader {
     return plan.isUnknown || plan.asked.length > 0 ? this.#addAsked(plan, message) : this.#add(plan, message);
   }
 
-  /** Postgres sends a relation before its first row, and again before the next one after anything about it may have changed. */
+  /** Postgres sends a relation before its first row, and again after anything about it may have changed. */
   async #plan(relation: Relation): Promise<void> {
     await this.#look(relation);
     await this.#plans.plan(relation);
@@ -199,7 +199,7 @@ export class WalReader {
     return this.#transaction && this.#options.look(this.#transaction.begin.xid, table);
   }
 
-  /** Of a partitioned table, the files of its partitions have changed, and with them its definition: that comes first. */
+  /** Checks a partitioned table's definition first, since a TRUNCATE changes the files of its partitions. */
   async #truncate(oids: readonly number[]): Promise<void> {
     const plans = oids.map((oid) => this.#plans.get(oid));
     for (const { relation } of plans) await this.#look(relation);
@@ -214,7 +214,7 @@ export class WalReader {
     try {
       transaction.add(plan, message, allowance);
     } catch (error) {
-      // A text that we cannot read must not stop the WAL: Postgres renders it.
+      // Postgres renders a text that cannot be parsed here, so that it does not stop the WAL.
       if ((error as { code?: string }).code !== UNREADABLE) throw error;
       return this.#addAsked(this.#options.renderer.distrust(plan, error as Error), message);
     }
@@ -227,7 +227,7 @@ export class WalReader {
     await this.#add(plan, await this.#options.renderer.render(plan, message), allowance);
   }
 
-  /** The trace of whoever wrote the transaction: its envelopes continue it. */
+  /** Continues the trace of the transaction's writer. */
   #carry(text: string): void {
     const parent = parseTraceparent(text);
     if (!parent || !this.#transaction) return;

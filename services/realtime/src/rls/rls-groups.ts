@@ -1,4 +1,4 @@
-/** The classes of rights of this instance, by table: found or made for a subscription, fed with envelopes, forgotten when nobody is left. */
+/** The RLS groups of this instance, by table: created for the first subscription, removed with the last one. */
 import type { ChangeEnvelope } from '../changes/envelope.ts';
 import { EqualityIndex } from '../query/equality-index.ts';
 import type { TableFacts } from '../tables/table-facts.ts';
@@ -64,7 +64,7 @@ export class RlsGroups {
     }
   }
 
-  /** Ends those of these tables whose facts are of another definition. */
+  /** Resyncs the groups of these tables whose definition has changed. */
   redefine(tableKeys: readonly string[], isRedefined: (facts: TableFacts) => boolean): void {
     for (const key of tableKeys) {
       for (const group of [...(this.#ofTable.get(key)?.all() ?? [])]) {
@@ -73,7 +73,7 @@ export class RlsGroups {
     }
   }
 
-  /** An envelope or a row that cannot be read: whoever follows the table has missed something. */
+  /** Resyncs a group that has missed an envelope or a row that cannot be parsed. */
   #unreadable(group: RlsGroup, error: Error): void {
     this.#onUnreadable(group.facts.table, error);
     group.resync(UNREADABLE);

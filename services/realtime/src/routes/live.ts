@@ -1,7 +1,6 @@
 /**
- * `GET /live`: upgraded to a WebSocket, or, with `?query=…`, an event stream of one live query. A token may come as
- * Authorization, as apikey (header), on a WebSocket in `auth`, or, from a browser that can send none of these, as apikey in
- * the query.
+ * `GET /live`: upgraded to a WebSocket, or with `?query=…` an event stream of one live query. The token is in Authorization, in the header
+ * apikey, in an `auth` frame, or in the query as apikey, for browsers that cannot send headers.
  */
 import { LIVE_SUBPROTOCOL } from '@tidemark/contracts';
 import { answerOnSocket, type BaseApp, networkOf, takeUpgrades, tokenOf } from '@tidemark/service';
@@ -34,7 +33,7 @@ async function live(app: BaseApp, { sockets, streams, admission, maxPayload }: L
     noServer: true,
     clientTracking: false,
     maxPayload,
-    // Costs 300 KB a socket, and a frame could no longer be made once for all.
+    // Compression costs 300 KB per socket, and each frame would be built for each socket.
     perMessageDeflate: false,
     handleProtocols: (protocols) => (protocols.has(LIVE_SUBPROTOCOL) ? LIVE_SUBPROTOCOL : false),
   });

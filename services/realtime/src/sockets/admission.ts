@@ -1,6 +1,6 @@
 /**
- * Who gets in and how often: WebSockets, event streams and subscriptions are limited in rate and in number, with a share for each
- * identity once the instance is over half of a limit. An identity is the subject of a token, else an address (a /64 of IPv6).
+ * Limits the rate and the number of WebSockets, event streams and subscriptions, with a share for each identity once the instance is over
+ * half of a limit. An identity is the subject of a token, else an address (a /64 of IPv6).
  */
 import type { IncomingMessage } from 'node:http';
 import type { TidemarkError } from '@tidemark/contracts';
@@ -8,7 +8,7 @@ import { type Limiter, SharedLimit, type TokenVerifier, type VerifyTokenFrom } f
 import type { Config } from '../config.ts';
 import { errors } from '../errors.ts';
 
-/** Seconds whose worth of openings and subscriptions may come at once: all clients of an instance that has restarted. */
+/** Burst of openings and subscriptions, in seconds of their rate: all clients reconnect after a restart. */
 const BURST_S = 30;
 
 export interface Admission {
@@ -17,14 +17,14 @@ export interface Admission {
   readonly subscriptions: SharedLimit;
   readonly verifyToken: VerifyTokenFrom;
   addressOf(request: IncomingMessage): string;
-  /** The error for one WebSocket or event stream too many in a short time. */
+  /** Returns the error for too many openings in a short time. */
   refusesOpening(network: string): TidemarkError | undefined;
   /**
-   * Counts a subscription of `identity` until what it returns is called.
+   * Counts a subscription of `identity` until the returned function is called.
    * @throws LIMIT_RATE, RT_TOO_MANY_SUBSCRIPTIONS
    */
   subscribing(identity: string): () => void;
-  /** Counts a refusal of a share. */
+  /** Counts a refusal for the metrics. */
   refused(policy: 'sockets' | 'streams' | 'subscriptions'): void;
 }
 

@@ -1,4 +1,4 @@
-/** Text from a client → a frame, or an error that names what was expected. */
+/** Parses the text of a client as a frame. An error names what was expected. */
 import {
   AuthFrame,
   type ClientFrame,
@@ -25,13 +25,13 @@ const VALIDATORS = {
   state: Compile(StateFrame),
 };
 
-/** Longer than a valid one: an answer repeats no long text. */
+/** Characters of an id and of a channel's name up to which an error repeats them. */
 const MAX_ID = 64;
 const MAX_CHANNEL = 192;
 
 const OPS = Object.keys(VALIDATORS).join(', ');
 
-/** Levels of objects and lists in a frame: JSON.stringify, here and at those who are sent it, ends in a full stack at some thousand. */
+/** Levels of nesting in a frame: JSON.stringify exceeds the stack at some thousand, here and at the receivers. */
 const MAX_DEPTH = 100;
 
 /** @throws RT_FRAME_INVALID */
@@ -59,10 +59,10 @@ export function readClientFrame(text: string): ClientFrame {
   throw errors.FRAME_INVALID({ expected: `${op}: ${where}${first?.message ?? 'does not fit its schema'}` });
 }
 
-const OF_CHANNELS: ReadonlySet<string> = new Set(['join', 'leave', 'send', 'state']);
-const OF_QUERIES: ReadonlySet<string> = new Set(['subscribe', 'unsubscribe']);
+const CHANNEL_OPS: ReadonlySet<string> = new Set(['join', 'leave', 'send', 'state']);
+const QUERY_OPS: ReadonlySet<string> = new Set(['subscribe', 'unsubscribe']);
 
-/** Of the frame itself, never of what is inside of a state or a payload; nothing of one that cannot be read. */
+/** Returns the names in the frame itself, not those inside a state or a payload; none of a frame that cannot be parsed. */
 export function namesOf(text: string): FrameNames {
   let value: unknown;
   try {
@@ -73,8 +73,8 @@ export function namesOf(text: string): FrameNames {
   if (typeof value !== 'object' || value === null) return {};
   const { op, id, channel } = value as Record<string, unknown>;
   if (typeof op !== 'string' || !Object.hasOwn(VALIDATORS, op)) return {};
-  if (OF_QUERIES.has(op) && typeof id === 'string' && id.length <= MAX_ID) return { frame: op, id };
-  if (OF_CHANNELS.has(op) && typeof channel === 'string' && channel.length <= MAX_CHANNEL)
+  if (QUERY_OPS.has(op) && typeof id === 'string' && id.length <= MAX_ID) return { frame: op, id };
+  if (CHANNEL_OPS.has(op) && typeof channel === 'string' && channel.length <= MAX_CHANNEL)
     return { frame: op, channel };
   return { frame: op };
 }

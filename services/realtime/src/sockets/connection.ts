@@ -1,6 +1,4 @@
-/**
- * One WebSocket: frames in, in order, one at a time; frames out as ready-made bytes, with a limit on what waits.
- */
+/** A WebSocket connection: handles the client's frames in order, one at a time, and writes prepared frames up to a limit of its buffer. */
 import type { Socket } from 'node:net';
 import { CLOSE_CODES, type ClientFrame, type TidemarkError } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
@@ -24,7 +22,7 @@ export interface Accepted {
   offered: string | undefined;
   /** The client's address, behind trusted proxies. */
   address: string;
-  /** A token came with the handshake: its bearer is held to a share once it is verified. */
+  /** Whether the handshake has a token. Its bearer's share is checked once it is verified. */
   hasToken: boolean;
   /** @throws AUTH_TOKEN_INVALID */
   token: () => string | undefined;
@@ -45,7 +43,7 @@ export interface ConnectionContext {
   admission: Admission;
   anonymous: Identity;
   limits: ConnectionLimits;
-  /** Bytes of frames that came and wait for those before them, of all sockets. */
+  /** Limit of the bytes of frames that wait for earlier ones, of all sockets. */
   waitingFrames: SharedLimit;
   observe: (event: RealtimeEvent) => void;
   handle(connection: Connection, frame: ClientFrame): Promise<void>;
@@ -53,9 +51,9 @@ export interface ConnectionContext {
   onClosed(connection: Connection): void;
 }
 
-/** Frames that came and wait for those before them: a client that sends more without an answer is a mistake or an attack. */
+/** Frames that wait for earlier ones. A client that sends more without an answer is faulty or hostile. */
 const MAX_PENDING_FRAMES = 1_000;
-/** A snapshot's next page waits so long for the client to read what it has. */
+/** Time that the next page of a snapshot waits for the client to read. */
 const ROOM_TIMEOUT_MS = 15_000;
 
 export class Connection implements Joiner {
@@ -64,12 +62,12 @@ export class Connection implements Joiner {
   readonly subscriptions = new Map<string, Subscription>();
   readonly channels = new Map<string, Membership>();
   identity: Identity;
-  /** Seconds since 1970. */
+  /** Expiry of the token, seconds since 1970. */
   expires: number | undefined;
-  /** The identity that this socket, its subscriptions and what they make count for: an address, until a token names a subject. */
+  /** The identity whose shares are charged: an address, until a token names a subject. */
   holder: string;
   readonly #address: string;
-  /** It has been held against a share: what is in is not asked again when its bearer renews the token. */
+  /** The share was checked. It is not checked again when the bearer renews the token. */
   #admitted: boolean;
   #ws: WebSocket;
   #raw: Socket;
@@ -78,9 +76,9 @@ export class Connection implements Joiner {
   #answered = true;
   #pingedAt = Date.now();
   #slowSince: number | undefined;
-  /** Of one that was not closed, since nobody would have taken it in. */
+  /** Code and reason of a connection that was cut, since the client does not read. */
   #cutFor: { code: number; reason: string } | undefined;
-  /** Answers since its buffer went over its limit. */
+  /** Bytes of answers since the buffer exceeded its limit. */
   #toldBytes = 0;
   #second = 0;
   #framesInSecond = 0;
@@ -100,7 +98,7 @@ export class Connection implements Joiner {
     ws.on('pong', () => {
       this.#answered = true;
     });
-    // ws closes by itself after it (an invalid frame, one that is too large).
+    // After an error (an invalid frame, one that is too large), ws closes by itself.
     ws.on('error', () => {});
     ws.on('close', (code, reason) => this.#closed(code, String(reason)));
     this.#inOrder(() => this.#open(token));
@@ -114,7 +112,7 @@ export class Connection implements Joiner {
     return this.#raw.writableLength;
   }
 
-  /** The whole frame, header included: ws itself writes whole frames too, so the two never mix. */
+  /** Writes whole frames with their headers. ws writes whole frames, too, so that they never mix. */
   write(frame: Buffer): boolean {
     if (this.closed) return false;
     if (this.#raw.writableLength > this.context.limits.maxBufferedBytes) {
@@ -182,12 +180,12 @@ export class Connection implements Joiner {
     );
   }
 
-  /** To be gone in `ms`, and to come back at `url`, or where it came. */
+  /** Asks the client to leave in `ms`, and to reconnect at `url`, or at the same address. */
   sendDraining(ms: number, url: string | undefined): void {
     this.tell(serverFrame({ op: 'draining', reconnectInMs: ms, ...(url === undefined ? {} : { url }) }));
   }
 
-  /** A close that the client cannot take in, since it reads nothing, becomes a cut. */
+  /** Closes the connection; cuts it where the client does not read. */
   close(code: number, reason: string): void {
     if (this.bufferedBytes > this.context.limits.maxBufferedBytes / 2) this.#cut(code, reason);
     else this.#ws.close(code, reason);
@@ -197,7 +195,7 @@ export class Connection implements Joiner {
     this.#ws.terminate();
   }
 
-  /** Each second: expiry, half-open connections, readers that stand still. */
+  /** Checks each second for an expired token, a half-open connection and a client that does not read. */
   tick(now: number): void {
     if (this.closed) return;
     const { pingMs, slowMs } = this.context.limits;
@@ -251,7 +249,7 @@ export class Connection implements Joiner {
   async verify(token: string): Promise<VerifiedToken> {
     const { admission } = this.context;
     const verified = await admission.verifyToken(token, this.#address);
-    // It has given its place back, and must not take another one.
+    // A closed socket has given back its place, and must not take another.
     if (this.closed) throw errors.NOT_FOLLOWING({ reason: 'the socket has closed' });
     const key = identityKey(verified, networkOf(this.#address));
     if (this.#admitted && key === this.holder) return verified;

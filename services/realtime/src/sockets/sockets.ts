@@ -1,4 +1,4 @@
-/** The open connections of this instance: limits, the tick of each second, counts, and the end. */
+/** The open connections of this instance: admission, the tick of each second, counts and draining. */
 import { CLOSE_CODES, LIVE_SUBPROTOCOL } from '@tidemark/contracts';
 import { every, identityKey, networkOf, SharedLimit } from '@tidemark/service';
 import { drainClients } from '../draining/drain-clients.ts';
@@ -7,7 +7,7 @@ import { type Accepted, Connection, type ConnectionContext } from './connection.
 import { handleFrame } from './handlers/index.ts';
 
 export interface SocketsOptions extends Omit<ConnectionContext, 'handle' | 'onClosed' | 'onFrame' | 'waitingFrames'> {
-  /** Bytes of frames that wait for those before them. */
+  /** Limit of the bytes of frames that wait for earlier ones. */
   waitingFrameBytes: number;
   sharePercent: number;
   observe: (event: RealtimeEvent) => void;
@@ -23,12 +23,12 @@ export interface Sockets {
     bufferedBytes: number;
     waitingFrameBytes: number;
   };
-  /** Tells each client when to come back, spread over `overMs`, and where; closes those that stay. Takes no new ones. */
+  /** Tells each client when and where to reconnect, spread over `overMs`, and closes those that stay. Refuses new ones. */
   drain(overMs: number, where: () => string | undefined): Promise<void>;
 }
 
 const TICK_MS = 1_000;
-/** A socket that is refused has so long to take the close in. */
+/** Time for a refused socket to close. */
 const REFUSED_MS = 1_000;
 const STOPPING = 'this instance is stopping';
 
@@ -85,7 +85,7 @@ export function createSockets(options: SocketsOptions): Sockets {
         options.observe({ type: 'socket.refused', reason: refused.reason });
         ws.on('error', () => ws.terminate());
         ws.close(refused.code, refused.reason);
-        // It counts nowhere, so it must not stay for as long as its client likes.
+        // No limit counts a refused socket, so it must not stay open.
         const timer = setTimeout(() => ws.terminate(), REFUSED_MS);
         ws.once('close', () => clearTimeout(timer));
         return;

@@ -1,21 +1,21 @@
 /**
- * One answer of Server-Sent Events, which a subscription writes its frames to as it would to a WebSocket: the frame's JSON is
- * the event's data, its op the event's name, its position the event's id, so that `Last-Event-ID` resumes.
+ * A response of Server-Sent Events, to which a subscription writes frames as to a WebSocket. The frame's JSON is the event's data, its op
+ * the event's name, and its position the event's id, so that `Last-Event-ID` resumes.
  */
 import type { ServerResponse } from 'node:http';
 import type { ServerFrame } from '@tidemark/contracts';
 import { errors } from '../errors.ts';
 import type { Sink } from '../topics/subscription.ts';
 
-/** A snapshot's next page waits so long for the client to read what it has. */
+/** Time that the next page of a snapshot waits for the client to read. */
 const ROOM_TIMEOUT_MS = 15_000;
 const HEAD = {
   'content-type': 'text/event-stream',
   'cache-control': 'no-store',
-  // nginx would keep it back otherwise.
+  // The header keeps nginx from buffering the response.
   'x-accel-buffering': 'no',
 };
-/** Where frame.ts puts it: never in a row. */
+/** The position in a frame, at the place where frame.ts writes it. */
 const POSITION_OF = {
   changes: /^\{"op":"changes","topic":\d+,"position":"([0-9a-z]+-[0-9A-F.]+)"/,
   snapshot: /"position":"([0-9a-z]+-[0-9A-F.]+)"\}$/,
@@ -24,8 +24,8 @@ const END = Buffer.from('\n\n');
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 const BLANK = 0x20;
-/** What an EventSource waits before it connects again, ms: with chance in it, since it stays so for the page's life. */
-const RETRY_MS = { least: 500, spread: 1_000 };
+/** Pause of an EventSource before it reconnects, ms. It is random, since it applies for the life of the page. */
+const RETRY_MS = { minimum: 500, spread: 1_000 };
 
 export class EventStream implements Sink {
   readonly name: string;
@@ -49,14 +49,14 @@ export class EventStream implements Sink {
     return this.#response.writableLength;
   }
 
-  /** @param frames WebSocket text frames, as they are made once for all */
+  /** @param frames WebSocket text frames, which are shared with other sinks */
   write(frames: Buffer): boolean {
     if (this.closed || this.bufferedBytes > this.#maxBufferedBytes) return false;
     this.tell(frames);
     return true;
   }
 
-  /** Its owner ends it behind an end, so that this needs no limit of its own. */
+  /** Needs no limit of its own, since the stream ends after its subscription. */
   tell(frames: Buffer): void {
     if (this.closed) return;
     const parts: Buffer[] = [];
@@ -69,18 +69,18 @@ export class EventStream implements Sink {
     this.#send(Buffer.concat(parts));
   }
 
-  /** Keeps proxies from taking the silence for the end. */
+  /** Sends a comment, so that proxies do not close an idle stream. */
   ping(): void {
     if (!this.closed) this.#send(':\n\n');
   }
 
   /**
-   * The stream ends in `ms`; an EventSource connects again by itself, `retry` after the end and with its last id. Others may
-   * do so at their time, at `url` or where they came.
+   * Announces the end of the stream in `ms`. An EventSource reconnects by itself, `retry` after the end and with its last id. Other clients
+   * may reconnect when they like, at `url` or at the same address.
    */
   sendDraining(ms: number, url: string | undefined): void {
     if (this.closed) return;
-    const retryMs = Math.round(RETRY_MS.least + Math.random() * RETRY_MS.spread);
+    const retryMs = Math.round(RETRY_MS.minimum + Math.random() * RETRY_MS.spread);
     const frame = { op: 'draining', reconnectInMs: ms, ...(url === undefined ? {} : { url }) } satisfies ServerFrame;
     this.#send(`event: draining\nretry: ${retryMs}\ndata: ${JSON.stringify(frame)}\n\n`);
   }
@@ -94,7 +94,7 @@ export class EventStream implements Sink {
     if (this.closed) throw errors.NOT_FOLLOWING({ reason: 'the client has gone' });
   }
 
-  /** Since when more than half of what may wait does wait; undefined where it does not. */
+  /** Returns since when more than half of the buffer is in use; undefined where it is not. */
   slowSince(now: number): number | undefined {
     if (this.bufferedBytes <= this.#maxBufferedBytes / 2) this.#slowSince = undefined;
     else this.#slowSince ??= now;
@@ -110,13 +110,13 @@ export class EventStream implements Sink {
   }
 
   #send(text: Buffer | string): void {
-    // With the first event, so that a query that is refused is answered with its status.
+    // The head is sent with the first event, so that a refused query is answered with its status.
     if (!this.#response.headersSent) this.#response.writeHead(200, HEAD);
     this.#response.write(text);
   }
 }
 
-/** RFC 6455 §5.2: a short, a 16-bit or a 64-bit length, unmasked. */
+/** Returns the bounds of an unmasked frame's payload, with a short, a 16-bit or a 64-bit length (RFC 6455 §5.2). */
 function payloadAt(frames: Buffer, at: number): { start: number; end: number } {
   const length = frames[at + 1] as number;
   if (length < 126) return { start: at + 2, end: at + 2 + length };
@@ -125,8 +125,8 @@ function payloadAt(frames: Buffer, at: number): { start: number; end: number } {
 }
 
 /**
- * A value of type json keeps the line breaks between its tokens, and a line of an event ends at any of them. Within a string of
- * JSON they are escaped, so that a blank in their place is the same JSON. The frame itself is shared, and stays as it is.
+ * Replaces line breaks by blanks. A value of type json keeps line breaks between its tokens, and each would end a line of the event. In
+ * JSON strings they are escaped, so the JSON stays the same. The frame is shared, so it is copied.
  */
 function oneLine(json: Buffer): Buffer {
   if (!json.includes(LINE_FEED) && !json.includes(CARRIAGE_RETURN)) return json;
@@ -140,9 +140,9 @@ function oneLine(json: Buffer): Buffer {
 function headOf(json: Buffer): string {
   const start = json.toString('latin1', 0, 200);
   const [, op = 'message'] = /^\{"op":"([a-z]+)"/.exec(start) ?? [];
-  // EventSource's own failures are called error.
+  // EventSource uses the name error for its own failures.
   if (op === 'error') return 'event: problem\ndata: ';
-  // After it, the position is worth nothing: the client begins anew.
+  // A resync clears the id, so that the client starts with a snapshot.
   if (op === 'resync') return 'event: resync\nid:\ndata: ';
   let position: string | undefined;
   if (op === 'changes') [, position] = POSITION_OF.changes.exec(start) ?? [];

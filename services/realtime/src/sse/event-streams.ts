@@ -1,4 +1,4 @@
-/** The open event streams of this instance: `GET /live?query=…` without an upgrade. */
+/** The open event streams of this instance, for `GET /live?query=…` without an upgrade. */
 import { CLOSE_CODES } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
 import { every, identityKey, networkOf, tokenOf } from '@tidemark/service';
@@ -29,7 +29,7 @@ export interface LiveQuerystring {
   profile?: string;
   snapshot?: boolean;
   mode?: Mode;
-  /** In place of Last-Event-ID. */
+  /** Position to resume after, instead of Last-Event-ID. */
   after?: string;
   apikey?: string;
 }
@@ -37,7 +37,7 @@ export interface LiveQuerystring {
 export interface EventStreams {
   accept(request: FastifyRequest<{ Querystring: LiveQuerystring }>, reply: FastifyReply): Promise<FastifyReply>;
   counts(): { open: number; bufferedBytes: number };
-  /** Tells each client when it ends, spread over `overMs`, and where to go on; then ends it. Takes no new ones. */
+  /** Tells each client when its stream ends, spread over `overMs`, and where to reconnect; then ends it. Refuses new ones. */
   drain(overMs: number, where: () => string | undefined): Promise<void>;
 }
 
@@ -49,13 +49,13 @@ interface Open {
 }
 
 const TICK_MS = 1_000;
-/** For one that comes to an instance that stops, ms: by then its balancer knows. */
+/** Pause announced to clients of an instance that stops, ms, until the load balancer has noticed. */
 const TURNED_AWAY_MS = 1_000;
 
 export function createEventStreams(options: EventStreamsOptions): EventStreams {
   const { admission } = options;
   const all = new Set<Open>();
-  /** Once it stops: where else to go. */
+  /** Returns the address of another instance; defined once this one stops. */
   let elsewhere: (() => string | undefined) | undefined;
   let openedTotal = 0;
   const tickAll = () => {
@@ -87,7 +87,7 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
     throw errors.TOO_MANY_STREAMS({ limit: refusal.limit, where: refusal.where });
   }
 
-  /** An EventSource gives up at any status but 200; from a stream that has ended, it comes again with its last id. */
+  /** Answers with a stream that ends at once: an EventSource reconnects after it with its last id, but gives up at any status but 200. */
   function turnAway(reply: FastifyReply, url: string | undefined): FastifyReply {
     const stream = new EventStream('turned away', '', reply.raw, options.maxBufferedBytes);
     stream.sendDraining(TURNED_AWAY_MS, url);
@@ -110,7 +110,7 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
       });
       const verified = token === undefined ? undefined : await admission.verifyToken(token, address);
       const identity = identityKey(verified, network);
-      // Nothing would tell that it ends.
+      // A closed connection emits no further close event.
       if (reply.raw.destroyed) return reply.hijack();
       refuseMore(identity);
       const lastId = request.headers['last-event-id'];
@@ -152,7 +152,7 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
         stream.tell(errorFrame(publicError(error as Error)));
         stream.end();
       }
-      // It is the response's own from here on.
+      // The stream writes the response from here on.
       return reply.hijack();
     },
     counts() {

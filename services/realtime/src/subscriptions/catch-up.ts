@@ -11,7 +11,7 @@ import { Backlog, type BacklogOptions } from './backlog.ts';
 export interface CatchUp extends BacklogOptions {
   topic: Topic;
   group: RlsGroup;
-  /** Where a subscription begins that asked for neither a snapshot nor a position. */
+  /** The beginning of a subscription without a snapshot or a position. */
   from: { sequence: number; lsn: Lsn };
   onDelivered(envelope: ChangeEnvelope, changes: number): void;
 }

@@ -1,6 +1,6 @@
 /** Remembers how the last subscriptions of this instance ended, for the operators' explanations. */
 export interface Ended {
-  /** ms since 1970 */
+  /** Time of the end, ms since 1970. */
   at: number;
   /** Undefined where the client unsubscribed or closed its socket. */
   reason: string | undefined;

@@ -49,7 +49,7 @@ export interface TopicsOptions {
   };
   /** Limit of the bytes of shared snapshots. */
   sharedSnapshotBytes: number;
-  /** For policies that read other tables (membership.ts). */
+  /** Limits for policies that read other tables (membership.ts). */
   membership: { intervalMs: number; resyncsPerS: number };
   /** Statements at a time that evaluate policies. */
   rightsConcurrency: number;

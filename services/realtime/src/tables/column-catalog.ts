@@ -1,4 +1,4 @@
-/** What the catalog says of a column that is needed to cast its values from their text. */
+/** The catalog's description of a column, as needed to cast its values from their text. */
 import type { ColumnTypeDetail } from '@tidemark/query';
 import { isNode, type NodeValue, number, parseNodeText } from '../policies/node-text.ts';
 

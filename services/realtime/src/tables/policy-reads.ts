@@ -3,7 +3,7 @@ import { errors } from '../errors.ts';
 import { type ColumnCatalog, rowReads } from './column-catalog.ts';
 import type { ColumnFacts, ImageReads } from './table-facts.ts';
 
-/** pg_attribute.attnum of tableoid */
+/** The pg_attribute.attnum of tableoid. */
 const TABLE_OID = -6;
 
 interface PolicedTable {

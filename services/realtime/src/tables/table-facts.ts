@@ -1,4 +1,4 @@
-/** What a role may follow of a table. */
+/** The facts of a table for a role, which decide how the role may follow it. */
 import type { Lsn, Tidemark } from '@tidemark/contracts';
 import type { ColumnTypeDetail } from '@tidemark/query';
 import type { Dated } from '../definitions/announced-definitions.ts';

@@ -17,7 +17,7 @@ import {
 } from '../snapshots/snapshot-visibility.ts';
 import { errorFrame, serverFrame } from './frame.ts';
 
-/** What a subscription needs of its WebSocket or event stream. */
+/** The WebSocket or event stream of a subscription. */
 export interface Sink {
   /** Unique in this instance: `12` for the twelfth WebSocket, `e12` for the twelfth event stream. */
   readonly name: string;

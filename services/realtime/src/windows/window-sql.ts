@@ -8,7 +8,7 @@ export interface WindowAnswer {
   standby: boolean;
   /** Position read after the snapshot was taken: the rows hold nothing that ends after it. */
   upper: string;
-  /** pg_current_snapshot() */
+  /** The result of pg_current_snapshot(). */
   snapshot: string;
   /** JSON array of [key, row] texts in order; null where it is too large. */
   rows: string | null;

@@ -1,6 +1,6 @@
 /**
- * `auth`: another token in place. Subscriptions stay where it says the same of its bearer; where it does not, they end with
- * a resync, since what may be seen is another.
+ * Handles `auth`: replaces the token. Subscriptions continue if the role and the claims are the same; otherwise they are resynced, since
+ * other rows may be visible.
  */
 import type { ClientFrame } from '@tidemark/contracts';
 import type { Connection } from '../connection.ts';
@@ -19,7 +19,7 @@ export async function handleAuth(connection: Connection, frame: ClientFrame & { 
   connection.sendReady();
 }
 
-/** The claims without those that differ from one token to the next for the same bearer (RFC 7519 §4.1). */
+/** Returns the claims without those that differ between tokens of the same bearer (RFC 7519 §4.1). */
 function lasting(claims: string): string {
   const { exp: _exp, iat: _iat, nbf: _nbf, jti: _jti, ...rest } = JSON.parse(claims) as Record<string, unknown>;
   return JSON.stringify(Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1)));

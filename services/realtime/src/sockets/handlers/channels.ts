@@ -1,4 +1,4 @@
-/** `join`, `leave`, `send` and `state`: channels between clients. */
+/** Handles `join`, `leave`, `send` and `state`, the frames of channels. */
 import type { ClientFrame } from '@tidemark/contracts';
 import type { Connection } from '../connection.ts';
 

@@ -1,4 +1,4 @@
-/** Which file handles which kind of frame. */
+/** Passes each kind of frame to its handler. */
 import type { ClientFrame } from '@tidemark/contracts';
 import { serverFrame } from '../../topics/frame.ts';
 import type { Connection } from '../connection.ts';

@@ -1,4 +1,4 @@
-/** `subscribe`: follow a query, with a snapshot first, or from a position, or from now on. */
+/** Handles `subscribe`: follows a query from a snapshot, from a position, or from now on. */
 import type { SubscribeFrame } from '@tidemark/contracts';
 import { errors } from '../../errors.ts';
 import type { Connection } from '../connection.ts';
@@ -28,7 +28,7 @@ export async function handleSubscribe(connection: Connection, frame: SubscribeFr
       },
       existing: (topicId) => [...subscriptions.values()].find((other) => other.topicId === topicId),
     });
-    // It may have ended already: a position that is too old.
+    // A subscription at a position that is too old has ended already.
     if (!subscription.ended) subscriptions.set(id, subscription);
   } catch (error) {
     release();

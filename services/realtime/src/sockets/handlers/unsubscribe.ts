@@ -1,4 +1,4 @@
-/** `unsubscribe`: nothing of that subscription is sent after the answer. */
+/** Handles `unsubscribe`: nothing of the subscription is sent after the answer. */
 import type { ClientFrame } from '@tidemark/contracts';
 import { errors } from '../../errors.ts';
 import { serverFrame } from '../../topics/frame.ts';
