@@ -1,14 +1,14 @@
-/** The README lists every environment variable with its default, and no other. `UPDATE=1` writes them. */
+/** Compares REFERENCE.md and PROTOCOL.md with the code. `UPDATE=1` writes the table of the environment. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { databaseConfig } from '@tidemark/service';
 import t from 'tap';
 import { configSchema } from '../src/config.ts';
 
-const file = new URL('../README.md', import.meta.url);
+const file = new URL('../REFERENCE.md', import.meta.url);
 
 const HEAD = ['variable', 'default', 'meaning'];
 
-/** The settings of the pools are in the README of packages/service. */
+/** Leaves out the settings of the pools, which the README of packages/service lists. */
 const own = Object.entries(configSchema.properties).filter(([name]) => !(name in databaseConfig));
 const wanted = own.map(([name, property]) => {
   const { default: value, description } = property as { default?: unknown; description?: string };
@@ -24,7 +24,7 @@ const cells = (line: string) =>
     .slice(1, -1)
     .map((cell) => cell.trim());
 
-/** Columns as wide as their widest cell. */
+/** Returns a table whose columns are as wide as their widest cell. */
 function table(rows: readonly string[][]): string {
   const widths = HEAD.map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length)));
   const line = (row: readonly string[], fill = ' ') =>
@@ -33,7 +33,7 @@ function table(rows: readonly string[][]): string {
   return [line(head), line(['', '', ''], '-'), ...body.map((row) => line(row))].join('');
 }
 
-t.test('README.md lists the environment', async (t) => {
+t.test('REFERENCE.md lists every environment variable with its default', async (t) => {
   const text = readFileSync(file, 'utf8');
   const found = TABLE.exec(text)?.[0] ?? '';
   if (process.env.UPDATE)
@@ -48,7 +48,7 @@ t.test('README.md lists the environment', async (t) => {
   }
 });
 
-t.test('PROTOCOL.md names files that there are', async (t) => {
+t.test('PROTOCOL.md names existing files', async (t) => {
   const text = readFileSync(new URL('../PROTOCOL.md', import.meta.url), 'utf8');
   for (const [, path = ''] of text.matchAll(/`((?:src|test)\/[\w./-]+\.ts)`/g)) {
     t.ok(readFileSync(new URL(`../${path}`, import.meta.url)), path);
