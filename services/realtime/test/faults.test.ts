@@ -11,7 +11,7 @@ import { start } from '../src/start.ts';
 import { LiveClient } from './live-client.ts';
 import { MATCHES, SECRET, waitFor } from './test-realtime.ts';
 
-t.test('NATS and the primary are killed while rows are written', async (t) => {
+t.test('loses nothing when NATS and the primary are killed while rows are written', async (t) => {
   const home = mkdtempSync(join(tmpdir(), 'tidemark-faults-'));
   const stack = await startStack({ home, durable: false });
   t.teardown(async () => {

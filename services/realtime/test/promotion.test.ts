@@ -12,7 +12,7 @@ import { windowRows } from './windows/window-rows.ts';
 const WINDOW = 'commentary?select=id,minute&order=minute.desc&limit=4';
 const WINDOW_SQL = 'select id::int, minute from commentary order by minute desc, id limit 4';
 
-t.test('windows and queries go on at a promoted replica', async (t) => {
+t.test('continues windows and queries at a promoted replica', async (t) => {
   const stack = await startTemporaryStack();
   t.teardown(() => stack.stop());
   const { primary, nats } = stack;

@@ -1,4 +1,4 @@
-/** What the database sets for its sessions changes neither values nor what policies find. */
+/** Tests that settings of the database change neither values nor the results of policies. */
 import t from 'tap';
 import { LiveClient } from './live-client.ts';
 import { startTestRealtime, token } from './test-realtime.ts';
@@ -49,7 +49,7 @@ t.test('settings of the database', async (t) => {
   const columns = 'select=id,day,at,length,bytes,part,moods';
   await service.replayed();
 
-  await t.test('values of snapshots, windows and changes have one form', async (t) => {
+  await t.test('prints values of snapshots, windows and changes in one form', async (t) => {
     const query = `told?${columns}&day=eq.2026-02-01&at=lt.2026-02-01T10:00:01Z`;
     const all = await client.subscribe('all', query, { snapshot: true });
     const window = await client.subscribe('window', `${query}&order=id&limit=9`, { snapshot: true });

@@ -7,7 +7,7 @@ export const channelErrors = defineErrors('RT', {
     status: 403,
     message: (p) => `you may not ${p.right === 'join' ? 'join' : 'send to'} the channel "${p.channel}"`,
     hint: (p) =>
-      `The ${p.command} policies on tidemark.channels decide, by kind and key of the name. The channel user:<sub> belongs to its user, and public:<key> is open to all.`,
+      `Policies on tidemark.channels for ${p.command} decide, by kind and key of the name. The channel user:<sub> belongs to its user, and public:<key> is open to all.`,
   }),
   CHANNEL_JOINED: row<{ channel: string }>({
     status: 409,

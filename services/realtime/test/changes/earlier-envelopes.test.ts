@@ -37,7 +37,7 @@ const read = (form: string) => {
   return { envelope, change, row: change.row };
 };
 
-t.test('a value is the text beside it, where there is one', async (t) => {
+t.test('reads a value from its text, where the envelope has one', async (t) => {
   const { row } = read(`"form":${ENVELOPE_FORM},`);
   t.ok(row.hasTexts(['id', 'data']));
   t.equal(row.postgresText('id'), '1');
@@ -45,7 +45,7 @@ t.test('a value is the text beside it, where there is one', async (t) => {
   t.notOk(row.hasTexts(['missing']));
 });
 
-t.test('a row of an earlier version is undecided under row-level security, which resyncs', async (t) => {
+t.test('resyncs under row-level security for a row of an earlier version', async (t) => {
   const { envelope, change, row } = read('');
   const identity = { role: 'anon', claims: '{}' };
   const seen = await visibleImages(untouched, identity, facts, [row], envelope);

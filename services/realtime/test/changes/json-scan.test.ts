@@ -3,7 +3,7 @@ import t from 'tap';
 import { elements, members } from '../../src/changes/json-scan.ts';
 import { RowImage } from '../../src/changes/row-image.ts';
 
-t.test('the parts of any JSON are its parts, however it is spaced', async () => {
+t.test('finds the parts of any JSON, however it is spaced', async () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.constantFrom('', ' ', '\t'), (object, space) => {
       const found = [...members(JSON.stringify(object, null, space))].map(([name, text]) => [name, JSON.parse(text)]);
@@ -19,7 +19,7 @@ t.test('the parts of any JSON are its parts, however it is spaced', async () => 
   );
 });
 
-t.test('numbers keep their digits', async (t) => {
+t.test('keeps the digits of numbers', async (t) => {
   const row = new RowImage('{"a":9007199254740993,"b":0.1000,"c":"x\\"y","d":[1,{"e":"}"}]}', '{}');
   t.equal(row.column('a'), '9007199254740993');
   t.equal(row.column('b'), '0.1000');

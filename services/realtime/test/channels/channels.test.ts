@@ -54,7 +54,7 @@ t.test('channels', async (t) => {
       .sort();
   }
 
-  t.test('all devices of a user hear each other, on whatever instance, and nobody else', async (t) => {
+  t.test('delivers messages to all devices of a user on all instances, and to nobody else', async (t) => {
     const phone = await open(t, 'ann');
     const laptop = await open(t, 'ann', other.url);
     t.match(await join(phone, 'user:ann'), { op: 'joined', members: [] });
@@ -73,7 +73,7 @@ t.test('channels', async (t) => {
     t.match(await join(await open(t), 'user:ann'), { code: 'RT_CHANNEL_FORBIDDEN' });
   });
 
-  t.test('everybody hears a public channel, and only who has signed in sends', async (t) => {
+  t.test('lets everybody join a public channel, and only signed-in users send', async (t) => {
     const anybody = await open(t);
     const ann = await open(t, 'ann', other.url);
     await join(anybody, 'public:news');
@@ -88,7 +88,7 @@ t.test('channels', async (t) => {
     await anybody.frame((frame) => frame.op === 'message' && frame.event === 'hello');
   });
 
-  t.test('a policy of one’s own decides about rooms, and what it reads counts again soon', async (t) => {
+  t.test('applies a custom policy for rooms, and checks it again soon', async (t) => {
     const ann = await open(t, 'ann');
     t.match(await join(ann, 'room:1'), { code: 'RT_CHANNEL_FORBIDDEN' });
     await service.sql(`insert into room_member values ('1', 'ann'), ('silent', 'ann')`);
@@ -107,7 +107,7 @@ t.test('channels', async (t) => {
     });
   });
 
-  t.test('who is present is told to all, and who is gone leaves', async (t) => {
+  t.test('announces who is present, and who has left', async (t) => {
     const ann = await open(t, 'ann');
     const bob = await open(t, 'bob', other.url);
     const watcher = await open(t);
@@ -138,7 +138,7 @@ t.test('channels', async (t) => {
     await shows(ann, ['null{"cursor":9}']);
   });
 
-  t.test('who a member is, is told only in channels that nobody may join without a token', async (t) => {
+  t.test('shows the user of a member only in channels that need a token', async (t) => {
     const ann = await open(t, 'ann');
     const bob = await open(t, 'bob', other.url);
     const hidden = await open(t, 'bob');
@@ -159,7 +159,7 @@ t.test('channels', async (t) => {
     await service.sql('drop policy lobby_open on tidemark.channels');
   });
 
-  t.test('tidemark.channels stores no row, and its INSERT policies go on deciding who may send', async (t) => {
+  t.test('stores no row in tidemark.channels, while its INSERT policies decide who may send', async (t) => {
     const insert = (role: string) =>
       // One transaction, which the refusal rolls back, the role included.
       service.results(`set role ${role}; select set_config('request.jwt.claims', '{"role":"${role}","sub":"ann"}', true);
@@ -178,7 +178,7 @@ t.test('channels', async (t) => {
     t.match(await anybody.frame((frame) => frame.op === 'error'), { code: 'RT_CHANNEL_FORBIDDEN' });
   });
 
-  t.test('the members of an instance that dies are forgotten within two heartbeats', async (t) => {
+  t.test('removes the members of a dead instance within two heartbeats', async (t) => {
     const watcher = await open(t);
     await join(watcher, 'public:dying');
     const third = await service.another();
@@ -193,7 +193,7 @@ t.test('channels', async (t) => {
     await third.stop().catch(() => {});
   });
 
-  t.test('limits are said, and the socket lives', async (t) => {
+  t.test('reports limits, and keeps the socket open', async (t) => {
     const ann = await open(t, 'ann');
     const bob = await open(t, 'bob');
     await join(ann, 'public:1');
@@ -219,7 +219,7 @@ t.test('channels', async (t) => {
     }
   });
 
-  t.test('another identity leaves the channels of the one before', async (t) => {
+  t.test('leaves the channels of the former identity', async (t) => {
     const ann = await open(t, 'ann');
     await join(ann, 'user:ann', {});
     ann.send({ op: 'auth', token: await token({ role: 'authenticated', sub: 'ann' }, 900) });
@@ -228,7 +228,7 @@ t.test('channels', async (t) => {
     t.match(await ann.frame((frame) => frame.op === 'left'), { channel: 'user:ann', reason: /identity/ });
   });
 
-  t.test('nothing is left of channels whose sockets have gone', async (t) => {
+  t.test('removes channels without sockets', async (t) => {
     const counts = () => service.realtime.channels.counts();
     await waitFor(
       () => counts().members === 0 && counts().channels === 0,

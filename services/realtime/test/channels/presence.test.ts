@@ -5,7 +5,7 @@ import { Presence, type PresenceChange } from '../../src/channels/presence.ts';
 
 const member = (id: string, state = {}): Member => ({ id, user: null, state });
 
-t.test('who is here is what the instances said last', async (t) => {
+t.test('takes the members from the last messages of the instances', async (t) => {
   const presence = new Presence();
   presence.put(member('own'));
   t.same(presence.hear({ kind: 'here', instance: 'b', members: [member('1'), member('2')] }, 10), {
@@ -23,7 +23,7 @@ t.test('who is here is what the instances said last', async (t) => {
   t.same(presence.all(), [member('own')]);
 });
 
-t.test('whatever is heard, who applies the changes has the same members', async () => {
+t.test('sends changes from which any receiver gets the same members', async () => {
   const ids = fc.constantFrom('1', '2', '3', '4');
   const members = fc.uniqueArray(fc.record({ id: ids, user: fc.constant(null), state: fc.record({ n: fc.nat(2) }) }), {
     selector: (one) => one.id,

@@ -1,7 +1,7 @@
 /**
  * Writers change rows at random; clients of every kind (filters, rights, modes, windows, event streams) connect, drop, resume,
- * start again and refresh their tokens. Whatever happens in between, at the end each client's rows equal the database's. The
- * whole of it, with 200 clients, is `live-checker` in the fault lab (packages/bench).
+ * start again and refresh their tokens. In the end, each client's rows must equal those of the database. The same
+ * with 200 clients is `live-checker` in the fault lab (packages/bench).
  */
 
 import {
@@ -43,7 +43,7 @@ async function write(
   return count;
 }
 
-/** What a SELECT gives under the rights of the client. */
+/** Returns the result of a SELECT under the rights of the client. */
 async function stored(service: TestRealtime, { user, select, window }: Guise): Promise<string> {
   const results = (await service.results(as(user, select))) as { row?: Row }[][];
   return rowsText(

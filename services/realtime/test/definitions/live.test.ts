@@ -22,10 +22,10 @@ const NEVER = '3600000';
 
 interface Case {
   what: string;
-  /** Makes the table `thing`. Of `thing`, `spare`, `mood` and `place`, each case has its own. */
+  /** Makes the table `thing`. Each case has its own `thing`, `spare`, `mood` and `place`. */
   before: string;
   change: string;
-  /** Of the id of a row that nobody may ever be shown. */
+  /** Returns the id of a row that no client may ever receive. */
   hidden?: number;
 }
 

@@ -1,4 +1,4 @@
-/** What is published of a table, asked without a lock, is what pg_publication_tables says. */
+/** Compares `publishedSql`, which takes no lock, with pg_publication_tables. */
 import { useTestStack } from '@tidemark/testing';
 import pg from 'pg';
 import t from 'tap';
@@ -35,7 +35,7 @@ const OURS = `select n.nspname as schema, c.relname as name, ${publishedSql('$1'
 const POSTGRES = `select schemaname as schema, tablename as name, json_build_object('filtered', rowfilter is not null, 'columns', to_json(attnames)) as published
   from pg_publication_tables where pubname = $1 and schemaname in ('app', 'All of it')`;
 
-t.test('what is published', async (t) => {
+t.test('tells what is published as pg_publication_tables does', async (t) => {
   const stack = await useTestStack();
   const database = await stack.database();
   const client = new pg.Client(database.primaryUrl);

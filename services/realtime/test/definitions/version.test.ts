@@ -1,4 +1,4 @@
-/** What changes the version of a definition, and what does not. */
+/** Tests which statements change the version of a definition, and which do not. */
 import { useTestStack } from '@tidemark/testing';
 import pg from 'pg';
 import t from 'tap';
@@ -65,7 +65,7 @@ t.test('versions of definitions', async (t) => {
 
   t.same(Object.keys(await all()).sort(), ['item', 'log', 'other'], 'partitions are published as their table');
 
-  await t.test('a table has the same version for all who ask, alone and among others', async (t) => {
+  await t.test('gives a table one version for all roles, alone and among others', async (t) => {
     const owner = await all();
     await client.query(`set role versions_reader; set search_path = ''; set datestyle = 'German'`);
     t.same(await all(), owner);
@@ -227,7 +227,7 @@ t.test('versions of definitions', async (t) => {
     });
   }
 
-  await t.test('roles have a version: attributes and memberships change it, whoever asks', async (t) => {
+  await t.test('changes the version of roles with their attributes and memberships, for all roles', async (t) => {
     const roles = async () => (await client.query(`select ${ROLES_VERSION_SQL} as version`)).rows[0].version;
     const before = await roles();
     await client.query('set role versions_reader');

@@ -32,9 +32,9 @@ function client(leavesAfterMs: number | undefined, isDeaf = false) {
   return { leaver, said };
 }
 
-t.test('nobody is there', async () => drainClients([], OVER_MS));
+t.test('resolves at once without clients', async () => drainClients([], OVER_MS));
 
-t.test('those that leave by themselves are left alone', async (t) => {
+t.test('does not close clients that leave by themselves', async (t) => {
   const clients = Array.from({ length: 60 }, () => client(0));
   await drainClients(
     clients.map(({ leaver }) => leaver),
@@ -46,7 +46,7 @@ t.test('those that leave by themselves are left alone', async (t) => {
   );
 });
 
-t.test('those that stay are closed one after another, each after its time', async (t) => {
+t.test('closes clients that stay one after another, each after its time', async (t) => {
   const clients = Array.from({ length: 60 }, (_, n) => client(n % 2 ? 0 : undefined));
   await drainClients(
     clients.map(({ leaver }) => leaver),
@@ -61,7 +61,7 @@ t.test('those that stay are closed one after another, each after its time', asyn
   t.ok(moments.size > 5, `closed in ${moments.size} moments`);
 });
 
-t.test('those that do not take the close in are cut off, and it ends', async (t) => {
+t.test('cuts off clients that ignore the close', async (t) => {
   const clients = [client(0), client(undefined, true), client(undefined)];
   const startedAt = Date.now();
   await drainClients(

@@ -23,7 +23,7 @@ t.test('draining', async (t) => {
     }, 'it to hear of the first');
   const minutes = (changes: readonly LiveChange[]) => changes.map(({ row }) => row?.minute as number);
 
-  t.test('sockets are closed one after another, served until then, and go on elsewhere with no gap', async (t) => {
+  t.test('closes sockets one after another, serves them until then, and lets them resume without a gap', async (t) => {
     const other = await drainable();
     const clients = await Promise.all(
       Array.from({ length: CLIENTS }, async () => {
@@ -82,7 +82,7 @@ t.test('draining', async (t) => {
     await again.close();
   });
 
-  t.test('who has another instance’s address is sent there, and who leaves in time ends the wait', async (t) => {
+  t.test('names the address of another instance, and stops when all clients have left', async (t) => {
     const other = await drainable({ LIVE_URL: 'wss://other.example/live' });
     const client = await new LiveClient(other.url).open();
     await hasHeard(other);
@@ -93,7 +93,7 @@ t.test('draining', async (t) => {
     await stopping;
   });
 
-  t.test('an event stream is told when to come again, and one that comes to a stopping instance too', async (t) => {
+  t.test('tells event streams when to reconnect, also those that connect while it stops', async (t) => {
     const other = await drainable({ LIVE_URL: 'wss://other.example/live' });
     const http = other.url.replace('ws', 'http');
     const url = (n: number) => `${http}/live?query=commentary%3Fmatch_id%3Deq.${n}&snapshot=false`;
@@ -119,7 +119,7 @@ t.test('draining', async (t) => {
     }
   });
 
-  t.test('the phases of the end fit what is documented', async (t) => {
+  t.test('stops within the documented time', async (t) => {
     const total = service.phases.reduce((sum, { timeoutMs }) => sum + timeoutMs, 0);
     t.ok(total <= 30_000, `${total} ms with the defaults`);
   });

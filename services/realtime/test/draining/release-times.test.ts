@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { releaseTimes } from '../../src/draining/release-times.ts';
 
-t.test('a few leave soon, many over all of the time', async (t) => {
+t.test('releases a few clients soon, and many over the whole time', async (t) => {
   t.same(releaseTimes(0, 3_000), []);
   t.same(releaseTimes(1, 3_000), [0]);
   t.same(releaseTimes(3, 3_000), [0, 10, 20], 'a hundred a second are no load');
@@ -11,7 +11,7 @@ t.test('a few leave soon, many over all of the time', async (t) => {
   t.equal(releaseTimes(20_000, 3_000).at(-1), 2_999);
 });
 
-t.test('in order, within the time, and no moment gets more than its share', async () => {
+t.test('releases clients in order, evenly and within the time', async () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 5_000 }), fc.integer({ min: 0, max: 60_000 }), (count, overMs) => {
       const times = releaseTimes(count, overMs);

@@ -1,4 +1,4 @@
-/** What is explained is what was delivered: over random rows, filters and identities, while subscriptions begin. */
+/** Compares explanations with deliveries, over random rows, filters and identities, while subscriptions begin. */
 import { LIVE_WHY_LIMIT, LiveWhy, type LiveWhyRequest } from '@tidemark/contracts';
 import fc from 'fast-check';
 import t from 'tap';
@@ -153,7 +153,7 @@ t.test('explains for each change what the delivery did with it', { timeout: 180_
     for (const { because } of answers.flat()) if (because !== null) seen.add(because);
     const first = answers[1]?.[0]?.position;
     if (first === undefined) throw new Error('the first change of this run is no longer in the ring');
-    // What was sent before is there once this is answered.
+    // Frames arrive in order, so everything sent before the pong has arrived.
     const from = client.frames.length;
     client.send({ op: 'ping' });
     await client.frame((frame) => frame.op === 'pong', from);

@@ -1,4 +1,4 @@
-/** What operators are told of subscriptions, and of the changes that did or did not reach them. */
+/** Tests the operators' lists of subscriptions and explanations of changes. */
 import { LiveList, type LiveListRequest, LiveWhy, type LiveWhyRequest } from '@tidemark/contracts';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
@@ -62,7 +62,7 @@ t.test('inspecting an instance', async (t) => {
     return answer as LiveWhy;
   };
 
-  t.test('each part of the filter and each policy is told by itself', async (t) => {
+  t.test('explains each part of the filter and each policy separately', async (t) => {
     const { client, socket } = await connect('red');
     await client.subscribe('s/1', 'notes?minute=gte.90&or=(body.eq.a,and(team.eq.red,body.not.is.null))');
     const sub = `${socket}/s/1`;
@@ -112,7 +112,7 @@ t.test('inspecting an instance', async (t) => {
     await client.close();
   });
 
-  t.test('the operator’s token is verified again here, and a request without one is refused', async (t) => {
+  t.test('verifies the operator’s token, and rejects a request without one', async (t) => {
     const requests: ((value: string | undefined) => Promise<unknown>)[] = [
       (value) => list({ token: value }),
       (value) => why(`${INSTANCE}/1/s`, 1, { token: value }),
@@ -131,7 +131,7 @@ t.test('inspecting an instance', async (t) => {
     }
   });
 
-  t.test('values are told as far as Postgres shows the row to who asks', async (t) => {
+  t.test('shows values only where Postgres shows the row to the operator', async (t) => {
     const { client, socket } = await connect('red');
     const sub = `${socket}/s`;
     let id = 100;
@@ -169,7 +169,7 @@ t.test('inspecting an instance', async (t) => {
       `grant select on notes to ops;
       create policy ops on notes for select to ops using (team = current_setting('request.jwt.claims', true)::json ->> 'sub')`,
     );
-    // What is known of a role's rights is kept for two seconds.
+    // The rights of a role are cached for two seconds.
     let red = ops;
     await waitFor(async () => {
       red = await told('ops', { sub: 'red' });
@@ -188,7 +188,7 @@ t.test('inspecting an instance', async (t) => {
     await client.close();
   });
 
-  t.test('what Postgres says of a policy that fails is not told, since it may hold values', async (t) => {
+  t.test('hides Postgres’s message for a failing policy, which may hold values', async (t) => {
     const { client, socket } = await connect();
     await service.sql(`create table faulty (id int primary key, word text); alter table faulty replica identity full;
       alter table faulty enable row level security; grant select on faulty to anon, service_role;
@@ -212,7 +212,7 @@ t.test('inspecting an instance', async (t) => {
     await client.close();
   });
 
-  t.test('what was there before the subscription, and what a newer change was sent in place of', async (t) => {
+  t.test('explains changes before the subscription and changes that a newer one replaced', async (t) => {
     await service.sql(`insert into notes values (10, 'everyone', 1, 'x')`);
     await service.replayed();
     const first = await connect('red');
@@ -231,7 +231,7 @@ t.test('inspecting an instance', async (t) => {
     await Promise.all([first.client.close(), second.client.close()]);
   });
 
-  t.test('a window says whether the row is in it', async (t) => {
+  t.test('tells whether the row is in a window', async (t) => {
     const { client, socket } = await connect('red');
     await service.sql(`insert into notes values (20, 'red', 20, 'w'), (21, 'red', 21, 'w')`);
     await service.replayed();
@@ -247,7 +247,7 @@ t.test('inspecting an instance', async (t) => {
     await client.close();
   });
 
-  t.test('keys of several columns; a truncate is a change of every row', async (t) => {
+  t.test('finds keys of several columns, and counts a truncate as a change of every row', async (t) => {
     const { client, socket } = await connect();
     await client.subscribe('p', 'pairs?n=gt.0');
     const sub = `${socket}/p`;
@@ -268,7 +268,7 @@ t.test('inspecting an instance', async (t) => {
     await client.close();
   });
 
-  t.test('what cannot be told is refused with the remedy', async (t) => {
+  t.test('rejects requests that it cannot answer, with the remedy', async (t) => {
     const { client, socket } = await connect('red');
     await client.subscribe('s', 'notes');
     await client.subscribe('k', 'keyless');
@@ -291,7 +291,7 @@ t.test('inspecting an instance', async (t) => {
     await client.close();
   });
 
-  t.test('subscriptions are listed, in pages, without tokens and claims', async (t) => {
+  t.test('lists subscriptions in pages, without tokens and claims', async (t) => {
     await waitFor(() => service.realtime.socketStats().subscriptions === 0, 'the others to be gone');
     const red = await connect('red');
     const anonymous = await connect();

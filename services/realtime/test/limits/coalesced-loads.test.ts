@@ -23,7 +23,7 @@ function ending() {
   return { load, begun, count: () => count, most: () => most };
 }
 
-t.test('who needs what was read later shares the next load', async (t) => {
+t.test('shares the next load between callers that need a later value', async (t) => {
   const loads = new CoalescedLoads<number>({ maxAgeMs: 60_000, pauseMs: 1, maxNames: 10 });
   const { load, begun, count, most } = ending();
   const first = loads.get('a', load);
@@ -37,7 +37,7 @@ t.test('who needs what was read later shares the next load', async (t) => {
   t.same([count(), most()], [2, 1]);
 });
 
-t.test('a refusal is loaded again for who comes behind it, and only then', async (t) => {
+t.test('repeats a failed load only for later callers', async (t) => {
   const loads = new CoalescedLoads<number>({ maxAgeMs: 60_000, pauseMs: 1, maxNames: 10 });
   const { load, begun, count } = ending();
   const moment = performance.now();
@@ -51,7 +51,7 @@ t.test('a refusal is loaded again for who comes behind it, and only then', async
   t.equal(await again, 2);
 });
 
-t.test('names that fail do not displace those that are in use', async (t) => {
+t.test('does not displace names in use by names that fail', async (t) => {
   const loads = new CoalescedLoads<number>({ maxAgeMs: 60_000, pauseMs: 1, maxNames: 2 });
   let count = 0;
   const load = async () => {

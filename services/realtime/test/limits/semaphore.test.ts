@@ -19,7 +19,7 @@ function works() {
   return { open, started, work, endOne };
 }
 
-t.test('who asks for hundreds leaves a place free, and others come next', async (t) => {
+t.test('keeps a place free from a holder with hundreds of calls, and serves others next', async (t) => {
   const semaphore = new Semaphore(4);
   const { open, started, work, endOne } = works();
   const all = Array.from({ length: 100 }, () => semaphore.run(work('greedy'), 'greedy'));
@@ -35,7 +35,7 @@ t.test('who asks for hundreds leaves a place free, and others come next', async 
   t.same([semaphore.running, semaphore.waiting], [0, 0]);
 });
 
-t.test('whatever is asked, all of it is done, and never too many at a time', async () => {
+t.test('runs every call, and never too many at a time', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.integer({ min: 1, max: 5 }),

@@ -1,4 +1,4 @@
-/** What clients make this instance keep is limited in bytes or number, and no identity gets all of it. */
+/** Tests the limits of everything that clients make an instance keep, with the share of an identity. */
 import { metricsPage } from '@tidemark/testing';
 import t from 'tap';
 import { LiveClient } from '../live-client.ts';
@@ -39,7 +39,7 @@ t.test('shares', async (t) => {
     return client.frame((frame) => frame.op === 'joined' || (frame.op === 'error' && frame.channel === channel), from);
   }
 
-  t.test('a snapshot is refused where one row is too large', async (t) => {
+  t.test('rejects a snapshot with a row that is too large', async (t) => {
     const client = await connect('ann');
     const topic = await client.subscribe('all', 'items?id=lt.1000', { snapshot: true });
     const pages = client.frames.filter((frame) => frame.op === 'snapshot' && frame.topic === topic);
@@ -58,7 +58,7 @@ t.test('shares', async (t) => {
     await nothingLeft('tidemark_snapshots_shared_bytes', 'tidemark_snapshots_waiting');
   });
 
-  t.test('older changes that are read for a resume are limited in bytes', async (t) => {
+  t.test('limits the bytes of older changes that are read for a resume', async (t) => {
     const client = await connect('ann');
     await client.subscribe('s', 'items?id=eq.1', { snapshot: true });
     const positions = () => [...client.frames, ...client.places].map(({ position }) => position).filter(Boolean);
@@ -80,7 +80,7 @@ t.test('shares', async (t) => {
     await nothingLeft('tidemark_history_bytes', 'tidemark_history_waiting');
   });
 
-  t.test('windows are limited in bytes and in number, with a share for each identity', async (t) => {
+  t.test('limits windows in bytes and number, with a share for each identity', async (t) => {
     const ann = await connect('ann');
     const bob = await connect('bob');
     t.match(
@@ -101,7 +101,7 @@ t.test('shares', async (t) => {
     await nothingLeft('tidemark_live_windows', 'tidemark_live_window_bytes');
   });
 
-  t.test('channels and what their members show are shared', async (t) => {
+  t.test('limits channels and the states of their members, with a share for each identity', async (t) => {
     const ann = await connect('ann');
     const bob = await connect('bob');
     t.match(await join(ann, 'public:1'), { op: 'joined' });
@@ -123,7 +123,7 @@ t.test('shares', async (t) => {
     await nothingLeft('tidemark_channel_state_bytes', 'tidemark_channels');
   });
 
-  t.test('frames that wait for those before them are limited in bytes', async (t) => {
+  t.test('limits the bytes of frames that wait for earlier ones', async (t) => {
     const client = await connect('ann');
     const other = await connect('bob');
     const query = `items?body=eq.${'y'.repeat(6_000)}`;

@@ -4,7 +4,7 @@ import { parseNodeText } from '../../src/policies/node-text.ts';
 
 const NODE = `{OPEXPR :opno 98 :opresulttype 16 :args ({VAR :varno 1 :nulls (b)} {CONST :constisnull false :constvalue 5 [ 20 0 0 0 -97 ]}) :name ("=") :alias a\\ b\\{ :resname :opno :list <>}`;
 
-t.test('nodes, lists, names and bytes', async (t) => {
+t.test('parses nodes, lists, names and bytes', async (t) => {
   const node = parseNodeText(NODE) as unknown as { tag: string; fields: Map<string, unknown> };
   t.equal(node.tag, 'OPEXPR');
   t.equal(node.fields.get('opno'), '98');
@@ -17,7 +17,7 @@ t.test('nodes, lists, names and bytes', async (t) => {
   t.same(constant?.fields.get('constvalue'), { bytes: [20, 0, 0, 0, 159] });
 });
 
-t.test('what is no node tree is undefined, and nothing throws', async (t) => {
+t.test('returns undefined for text that is not a node tree', async (t) => {
   for (const text of [
     '',
     '{',

@@ -1,4 +1,4 @@
-/** What is understood of policies, as Postgres stores them; what is not must count as reading anything. */
+/** Tests what is understood of policies, as Postgres stores them. Anything else must count as reading all claims. */
 import t from 'tap';
 import type { ClaimPaths } from '../../src/policies/claim-paths.ts';
 import { rlsGroupKey } from '../../src/rls/rls-group-key.ts';
@@ -54,7 +54,7 @@ const POLICIES: [string, ClaimPaths, string[] | undefined][] = [
   [`tenant = ${C}::json ->> 'app'`, [['app']], undefined],
   [`owner = (${C}::json ->> 'tenant')::uuid`, [['tenant']], undefined],
   [`tenant = ${C}::json ->> 'é'`, 'whole', undefined],
-  // What may read anything.
+  // These policies may read all claims.
   [`tenant = ${C}`, 'whole', undefined],
   [`tenant = nullif(${C}, '{}')::json ->> 'sub'`, 'whole', undefined],
   [`tenant = ${C}::json ->> code`, 'whole', undefined],
@@ -83,7 +83,7 @@ const POLICIES: [string, ClaimPaths, string[] | undefined][] = [
   ],
 ];
 
-t.test('what policies read and pin', async (t) => {
+t.test('finds the claims that policies read and the values that they require', async (t) => {
   const table = await openOwnedTable();
   t.teardown(() => table.stop());
   for (const [using, claims, pins] of POLICIES) {
@@ -94,7 +94,7 @@ t.test('what policies read and pin', async (t) => {
     t.strictSame(values, pins, `${using} requires ${pins}`);
   }
 
-  t.test('several policies are joined', async (t) => {
+  t.test('joins several policies', async (t) => {
     const own = `tenant = ${C}::json ->> 'tenant'`;
     const reach = async (...policies: Parameters<typeof table.facts>) => {
       const facts = await table.facts(...policies);
@@ -108,7 +108,7 @@ t.test('what policies read and pin', async (t) => {
     t.strictSame(await reach(own, 'tenant = auth.hidden()'), ['whole', undefined]);
   });
 
-  t.test('identities are one class where what is read of their claims is the same', async (t) => {
+  t.test('groups identities whose claims are equal where policies read them', async (t) => {
     const key = (facts: Awaited<ReturnType<typeof table.facts>>, claims: unknown) =>
       rlsGroupKey(facts, identityOf(claims)).key;
     const facts = await table.facts(`tenant = auth.jwt() -> 'app' ->> 'tenant'`);
@@ -130,7 +130,7 @@ t.test('what policies read and pin', async (t) => {
     t.equal(rlsGroupKey(proto, identityOf({})).identity?.claims, '{}');
   });
 
-  t.test('a name with a second meaning, or a setting of the database, makes what uses it unknown', async (t) => {
+  t.test('treats ambiguous names and settings of the database as unknown', async (t) => {
     await table.facts('owner = auth.uid()');
     await table.sql(`create function public.current_setting(text, bool) returns text language sql as $$ select 'x' $$`);
     t.equal((await table.facts('owner = auth.uid()')).dependencies.claims, 'whole');

@@ -1,4 +1,4 @@
-/** Which tables a table's policies read, and which of their rows can matter to a reader, as Postgres stores the policies. */
+/** Tests which tables policies read, and which of their rows can matter to a reader, as Postgres stores the policies. */
 import t from 'tap';
 import { requiredValues } from '../../src/policies/claim-equality.ts';
 import { readClaims } from '../../src/policies/claim-paths.ts';
@@ -76,7 +76,7 @@ const POLICIES: [policy: string, reads: string[], isOpen?: boolean][] = [
   [`n in (select team from parted_1)`, ['parted_1 any (team)']],
 ];
 
-t.test('what policies read', async (t) => {
+t.test('finds the tables that policies read', async (t) => {
   const owned = await openOwnedTable();
   t.teardown(() => owned.stop());
   await owned.sql(SETUP);

@@ -137,7 +137,7 @@ t.test('filters that Postgres is asked about', async (t) => {
   const questions = async () =>
     Number(/^tidemark_live_filter_questions(?:_total)?(?:\{[^}]*\})? (\d+)/m.exec(await metricsPage(service.url))?.[1]);
 
-  t.test('what is held after inserts, updates and deletes is what the query reads', async (t) => {
+  t.test('leaves subscribers with the rows of the query after inserts, updates and deletes', async (t) => {
     const client = await connect();
     const topics: number[] = [];
     for (const [n, query] of QUERIES.entries()) {
@@ -191,7 +191,7 @@ t.test('filters that Postgres is asked about', async (t) => {
     await Promise.all([client.close(), fresh.close()]);
   });
 
-  t.test('those with equal conditions are asked once', async (t) => {
+  t.test('evaluates equal conditions once', async (t) => {
     const clients = await Promise.all(Array.from({ length: 4 }, connect));
     for (const [n, client] of clients.entries()) {
       await client.subscribe('s', `things?select=id,mood&few=in.(1,${n + 2})&span=eq.1 day`);
@@ -211,7 +211,7 @@ t.test('filters that Postgres is asked about', async (t) => {
     await Promise.all(clients.map((client) => client.close()));
   });
 
-  t.test('a key is asked about where old rows do not come whole', async (t) => {
+  t.test('evaluates filters on keys without whole old rows', async (t) => {
     const client = await connect();
     await client.subscribe('s', 'keyed?span=eq.1 day', { snapshot: true });
     await service.sql(`insert into keyed values (1, '1 day', 'a'), (2, '2 days', 'b')`);
@@ -222,7 +222,7 @@ t.test('filters that Postgres is asked about', async (t) => {
     await client.close();
   });
 
-  t.test('what Postgres would refuse is refused, with the reason', async (t) => {
+  t.test('rejects filters that Postgres would reject, with the reason', async (t) => {
     const client = await connect();
     const refusals: [string, RegExp][] = [
       ['mood=eq.sad', /a value in it is not valid for the type/],
@@ -243,7 +243,7 @@ t.test('filters that Postgres is asked about', async (t) => {
     await client.close();
   });
 
-  t.test('a row on which a filter fails resyncs its query, and no other', async (t) => {
+  t.test('resyncs only the query whose filter fails on a row', async (t) => {
     const client = await connect();
     const failing = await client.subscribe('s', 'things?select=id&doc->>kind=eq.a');
     const other = await client.subscribe('other', 'things?select=id&span=eq.3 days');

@@ -1,7 +1,7 @@
 import t from 'tap';
 import { FilterBudget, QUESTION_STEPS } from '../../src/query/filter-budget.ts';
 
-t.test('a question is charged once, to whose topic came first, until no topic needs it', async (t) => {
+t.test('charges a statement once, to the first topic, until no topic needs it', async (t) => {
   const budget = new FilterBudget({ query: 100_000, socket: 30_000, instance: 100_000, sharePercent: 50 });
   const ask = (holder: string, question: string | undefined, socket: object = {}) =>
     budget.admit(socket, holder, { steps: 10, question }, true);
@@ -15,7 +15,7 @@ t.test('a question is charged once, to whose topic came first, until no topic ne
   t.equal(budget.instance.used, 0);
   t.notOk(budget.isAsked('a'));
 
-  t.test('a socket and an identity have no more of them than their part', async (t) => {
+  t.test('limits the statements of a socket and of an identity', async (t) => {
     const socket = {};
     const taken = [ask('ann', '1', socket)];
     t.throws(() => ask('ann', '2', socket), { code: 'RT_SOCKET_FILTERS' });
@@ -27,7 +27,7 @@ t.test('a question is charged once, to whose topic came first, until no topic ne
     t.equal(budget.instance.used, 0);
   });
 
-  t.test('a socket gets its part back', async (t) => {
+  t.test('gives back the steps of a socket', async (t) => {
     const socket = {};
     const { leave, close } = ask('ann', '1', socket);
     leave();

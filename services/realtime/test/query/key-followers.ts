@@ -10,7 +10,7 @@ type Row = Record<string, unknown>;
 export class Follower {
   #rows = new Map<string, Row[]>();
   resyncs = 0;
-  /** Of the last frame that had one behind the snapshot. */
+  /** The position of the last frame after the snapshot that had one. */
   position: string | undefined;
   #key: readonly string[] = [];
   #topic = -1;

@@ -77,7 +77,7 @@ t.test('keys that change', async (t) => {
     );
   }
 
-  t.test('a transaction that shifts keys over several frames can be resumed in the middle of it', async (t) => {
+  t.test('resumes inside a transaction that shifts keys over several frames', async (t) => {
     await service.sql(`insert into deferred select g, 0, g from generate_series(1, 1300) g`);
     const whole = await Follower.start(service.url, 'deferred');
     const raw = await new LiveClient(service.url).open();
@@ -120,7 +120,7 @@ t.test('keys that change', async (t) => {
     await Promise.all([whole.close(), raw.close(), middle.close()]);
   });
 
-  t.test('the key that a subscription names is the one that changes carry', async (t) => {
+  t.test('names the key that changes carry', async (t) => {
     const client = await new LiveClient(service.url).open();
     await client.subscribe('s', 'by_index', { snapshot: true });
     t.same(client.frames.find(({ op }) => op === 'subscribed')?.key, ['code']);
@@ -152,7 +152,7 @@ t.test('keys that change', async (t) => {
     await Promise.all([client.close(), window.close()]);
   });
 
-  t.test('a change that names its row by another key, as that of a partition, resyncs', async (t) => {
+  t.test('resyncs for a change that names its row by another key, as that of a partition', async (t) => {
     await service.sql('insert into mixed values (1, 1), (2, 2)');
     const client = await new LiveClient(service.url).open();
     await client.subscribe('s', 'mixed', { snapshot: true });
@@ -162,7 +162,7 @@ t.test('keys that change', async (t) => {
     await client.close();
   });
 
-  t.test('without a replica identity a table takes inserts alone, which its subscribers get', async (t) => {
+  t.test('sends the inserts of a table without a replica identity', async (t) => {
     for (const table of ['nothing', 'refused']) {
       const client = await new LiveClient(service.url).open();
       await client.subscribe('s', table, { snapshot: true });
@@ -174,7 +174,7 @@ t.test('keys that change', async (t) => {
     }
   });
 
-  t.test('a key that is TOASTed and does not change is in the update all the same', async (t) => {
+  t.test('sends an unchanged TOASTed key with an update', async (t) => {
     const key = 'k'.repeat(2_500);
     await service.sql(`insert into wide values ($1, 1, '')`, [key]);
     const client = await new LiveClient(service.url).open();
@@ -184,7 +184,7 @@ t.test('keys that change', async (t) => {
     await client.close();
   });
 
-  t.test('in mode latest, a row that moves to another key is dropped and put in one frame', async (t) => {
+  t.test('sends a changed key as a delete and an update in one frame in mode latest', async (t) => {
     await service.sql('insert into immediate values (1, 1, 1)');
     const client = await new LiveClient(service.url).open();
     await client.subscribe('s', 'immediate', { mode: 'latest', snapshot: true });

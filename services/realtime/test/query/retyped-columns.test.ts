@@ -11,7 +11,7 @@ grant select on public.visits to authenticated;
 insert into public.visits values (1, '2026-01-01', 'a', 5, 'ok');
 alter publication tidemark add table public.visits;`;
 
-/** What changes the type, the filter, and what it finds then. */
+/** The statement that changes the type, the filter, and the rows that it finds then. */
 const RETYPES: readonly [change: string, before: string, after: string][] = [
   [
     `alter table visits alter at type timestamptz using at at time zone 'UTC'`,
@@ -27,7 +27,7 @@ const RETYPES: readonly [change: string, before: string, after: string][] = [
   ],
 ];
 
-t.test('after a column is retyped, snapshots, changes and windows are those of its new type', async (t) => {
+t.test('uses the new type of a retyped column in snapshots, changes and windows', async (t) => {
   const service = await startTestRealtime(SETUP, { DEFINITIONS_CHECK_MS: '100' });
   t.teardown(() => service.stop());
   const client = await new LiveClient(service.url, { token: await token({ role: 'authenticated' }) }).open();

@@ -15,7 +15,7 @@ function* steps(count: number, ms: number, done: () => void): Generator<void> {
   }
 }
 
-t.test('short work is done at once', async (t) => {
+t.test('does short work at once', async (t) => {
   const slices = new TimeSlices();
   let done = 0;
   const running = slices.run(steps(3, 0.01, () => (done += 1)));
@@ -24,7 +24,7 @@ t.test('short work is done at once', async (t) => {
   t.equal(slices.waiting, 0);
 });
 
-t.test('jobs take turns, and timers run between their slices', async (t) => {
+t.test('lets jobs take turns, and timers run between slices', async (t) => {
   const slices = new TimeSlices();
   const order: string[] = [];
   let turns = 0;
@@ -46,7 +46,7 @@ t.test('jobs take turns, and timers run between their slices', async (t) => {
   t.ok(slices.totalMs >= 40);
 });
 
-t.test('what is done at once is charged to the slice of its turn', async (t) => {
+t.test('charges immediate work to the current slice', async (t) => {
   const slices = new TimeSlices();
   t.ok(slices.take(MAX_SLICE_MS * 0.75));
   t.notOk(slices.take(MAX_SLICE_MS * 0.75));
@@ -54,7 +54,7 @@ t.test('what is done at once is charged to the slice of its turn', async (t) => 
   t.ok(slices.take(MAX_SLICE_MS * 0.75), 'another turn of the loop is another slice');
 });
 
-t.test('work that throws ends alone', async (t) => {
+t.test('ends only the work that throws', async (t) => {
   const slices = new TimeSlices();
   function* fails() {
     yield;

@@ -13,7 +13,7 @@ const plan = {
   inexact: [],
 } as unknown as RelationPlan;
 
-t.test('a change that is cut fits, keeps its key, and says what it lacks', async () => {
+t.test('cuts a change to fit, keeps its key, and names the missing columns', async () => {
   const value = fc.oneof(fc.constant(null), fc.string({ maxLength: 400 }));
   const tuple = fc.tuple(fc.string({ minLength: 1, maxLength: 8 }), value, value, value);
   fc.assert(

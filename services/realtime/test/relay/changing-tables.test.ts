@@ -34,7 +34,7 @@ t.test('tables that change', async (t) => {
   await bus.flush();
   const changes = (table: string) =>
     envelopes.filter((envelope) => envelope.table === table).flatMap((envelope) => envelope.changes);
-  /** What came of these statements to a table; each runs by itself, or as one transaction where it has several. */
+  /** Returns the envelopes of these statements on a table. Each runs separately, or as one transaction where it has several. */
   async function changesOf(table: string, count: number, ...statements: string[]) {
     const before = changes(table).length;
     for (const statement of statements) await service.sql(statement);
@@ -47,7 +47,7 @@ t.test('tables that change', async (t) => {
       .map(({ index: _, ...change }) => change);
   }
 
-  await t.test('columns are added, renamed, retyped and dropped between rows', async (t) => {
+  await t.test('follows columns that are added, renamed, retyped and dropped between rows', async (t) => {
     const got = await changesOf(
       'shifting',
       6,
@@ -82,7 +82,7 @@ t.test('tables that change', async (t) => {
     );
   });
 
-  await t.test('an unchanged TOASTed value is there, since the old row has it', async (t) => {
+  await t.test('takes an unchanged TOASTed value from the old row', async (t) => {
     const [, update] = await changesOf(
       'toasted',
       2,
@@ -94,13 +94,13 @@ t.test('tables that change', async (t) => {
     t.equal(update?.unchanged, undefined);
   });
 
-  await t.test('generated columns: stored ones come, virtual ones cannot', async (t) => {
+  await t.test('sends stored generated columns, and no virtual ones', async (t) => {
     t.same(await changesOf('made', 1, 'insert into made (id, n) values (1, 7)'), [
       { type: 'insert', row: { id: 1, n: 7, twice: 14 } },
     ]);
   });
 
-  await t.test('partitions come as their table, also one that was made later, and moves between them', async (t) => {
+  await t.test('sends partitions as their table, including later ones and moves between them', async (t) => {
     const got = await changesOf(
       'measured',
       4,
@@ -121,7 +121,7 @@ t.test('tables that change', async (t) => {
     t.match(await changesOf('measured', 1, 'truncate measured'), [{ type: 'truncate' }]);
   });
 
-  await t.test('tables join and leave the publication', async (t) => {
+  await t.test('follows tables that join and leave the publication', async (t) => {
     const got = await changesOf(
       'joining',
       1,
@@ -136,7 +136,7 @@ t.test('tables that change', async (t) => {
     t.equal(changes('joining').length, 1, 'and nothing of it came later');
   });
 
-  await t.test('the slot of an idle database moves on while another one writes', async (t) => {
+  await t.test('moves the slot of an idle database while another one writes', async (t) => {
     const confirmed = async () => {
       const [row] = await service.sql<{ lag: string; at: string }>(
         `select confirmed_flush_lsn::text as at, pg_current_wal_lsn() - confirmed_flush_lsn as lag

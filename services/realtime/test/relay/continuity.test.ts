@@ -10,7 +10,7 @@ const facts: ContinuityFacts = {
   lastSequence: 10,
 };
 
-t.test('goes on where slot and stream fit', async (t) => {
+t.test('continues the epoch where slot and stream fit', async (t) => {
   t.strictSame(judgeContinuity(facts), { kind: 'continue', after: { lsn: 590n, ordinal: 3 }, settled: 600n });
   const envelope = { lsn: 600n, ordinal: 1 };
   const torn = { ...facts, tail: { epoch: 'mabc00001', lsn: 600n, envelope, heartbeat: false } };
@@ -36,7 +36,7 @@ const broken: [string, Partial<ContinuityFacts>, RegExp][] = [
   ['stream ahead of the database', { server: { ...facts.server, flushedLsn: 599n } }, /ahead/],
 ];
 
-t.test('mints an epoch where they do not', async (t) => {
+t.test('mints an epoch where slot and stream do not fit', async (t) => {
   for (const [name, change, reason] of broken) {
     t.match(judgeContinuity({ ...facts, ...change }), { kind: 'mint', reason }, name);
   }

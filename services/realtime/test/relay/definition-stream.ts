@@ -57,7 +57,7 @@ export async function startRelay(t: Test, env: NodeJS.ProcessEnv) {
     service,
     bus,
     lines: () => linesOf(seen),
-    /** What came of these statements, once `count` messages have. */
+    /** Returns the messages of these statements, once there are `count` of them. */
     async told(count: number, ...statements: string[]): Promise<string[]> {
       const from = seen.length;
       for (const statement of statements) await service.sql(statement);

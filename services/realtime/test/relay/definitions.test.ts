@@ -8,7 +8,7 @@ t.test('without an event trigger and without looks by time', async (t) => {
   const relay = await startRelay(t, NEVER);
   const { told } = relay;
 
-  await t.test('what Postgres tells with the next row comes before all rows of that transaction', async (t) => {
+  await t.test('announces changes that come with the next row before all rows of the transaction', async (t) => {
     const cases: [statements: string[], expected: string[]][] = [
       [
         ['alter table item add c int default 7', 'insert into item (id) values (1)'],
@@ -83,18 +83,18 @@ t.test('without an event trigger and without looks by time', async (t) => {
     }
   });
 
-  await t.test('what is published is written to the table of versions', async () => {
+  await t.test('writes published versions to the table', async () => {
     for (const table of ['item', 'other', 'log']) await relay.written(table);
   });
 
-  await t.test('what changes no definition is told to nobody', async (t) => {
+  await t.test('announces nothing where no definition changes', async (t) => {
     const statements = ['analyze item', 'create index on item (n)', 'vacuum full item', 'truncate item'];
     const expected = ['item: truncate', 'item: insert', 'item: insert'];
     const rows = ['insert into item (id) values (1)', 'insert into item (id) values (2)'];
     t.same(await told(expected.length, ...statements, ...rows), expected);
   });
 
-  await t.test('what changed while there was no relay comes before everything else', async (t) => {
+  await t.test('announces first what changed while there was no relay', async (t) => {
     await relay.service.sql('alter publication tidemark set (publish_via_partition_root = true)');
     const from = relay.lines().length;
     await relay.killWalsender();
@@ -103,7 +103,7 @@ t.test('without an event trigger and without looks by time', async (t) => {
     await relay.written('item');
   });
 
-  await t.test('what was published, but not written when a session ended, is published again', async (t) => {
+  await t.test('publishes again what a session published but did not write', async (t) => {
     const holder = new pg.Client(relay.service.database.primaryUrl);
     await holder.connect();
     await holder.query('begin; lock table tidemark.table_definitions in exclusive mode');
@@ -120,7 +120,7 @@ t.test('without an event trigger and without looks by time', async (t) => {
   });
 });
 
-t.test('by time, what no row tells', async (t) => {
+t.test('announces by time what no row tells', async (t) => {
   const relay = await startRelay(t, OFTEN);
   const cases: [statement: string, ...expected: string[]][] = [
     [`create table log_0 partition of log for values from ('2025-01-01') to ('2026-01-01')`, '@log'],
@@ -155,7 +155,7 @@ t.test('by time, what no row tells', async (t) => {
   );
   for (const table of ['item', 'log', 'spare']) await relay.written(table);
 
-  await t.test('roles have an entry of their own', async () => {
+  await t.test('keeps a version of the roles', async () => {
     const before = relay.published('@roles')?.version;
     await relay.service.sql('create role definitions_group; grant definitions_group to anon');
     t.teardown(() => relay.service.sql('drop role definitions_group'));
@@ -164,7 +164,7 @@ t.test('by time, what no row tells', async (t) => {
   });
 });
 
-t.test('with the event trigger, every change is told at its place', async (t) => {
+t.test('announces every change at its place with the event trigger', async (t) => {
   const relay = await startRelay(t, { ...NEVER, RELAY_TRANSACTION_BYTES: '100000' });
   const { service, told } = relay;
   await service.sql(await ddlScript());
@@ -188,7 +188,7 @@ t.test('with the event trigger, every change is told at its place', async (t) =>
   ];
   for (const [statement, ...expected] of cases) t.same(await told(expected.length, statement), expected, statement);
 
-  await t.test('values of types that are altered while the relay runs are as to_jsonb prints them', async (t) => {
+  await t.test('renders values of altered types as to_jsonb does', async (t) => {
     const rowOf = async (id: number) => {
       const find = () =>
         relay
@@ -213,7 +213,7 @@ t.test('with the event trigger, every change is told at its place', async (t) =>
   });
 
   await t.test(
-    'envelopes of a large transaction, which leave early, come behind what it changes at its end',
+    'publishes the early envelopes of a large transaction after the definitions that it changes at its end',
     async (t) => {
       const lines = await told(
         6,
@@ -226,7 +226,7 @@ t.test('with the event trigger, every change is told at its place', async (t) =>
     },
   );
 
-  await t.test('who may do nothing else may go on to change what is theirs', async () => {
+  await t.test('lets roles without other rights change their own objects', async () => {
     await service.sql('create schema theirs authorization authenticated');
     const client = new pg.Client(service.database.primaryUrl);
     await client.connect();
@@ -236,7 +236,7 @@ t.test('with the event trigger, every change is told at its place', async (t) =>
     await client.end();
   });
 
-  await t.test('what is in the way of the announcement is not in the way of the change', async (t) => {
+  await t.test('does not fail a change whose announcement fails', async (t) => {
     await service.sql(`create or replace function tidemark_ddl.announce() returns event_trigger language plpgsql as $$
       begin perform 1 / 0; exception when others then null; end $$`);
     await service.sql('alter table item add g int');

@@ -59,7 +59,7 @@ const table: Record<Name, { from: RelayState; to: Record<Event, RelayState | '='
   },
 };
 
-t.test('every event in every state', async (t) => {
+t.test('handles every event in every state', async (t) => {
   for (const [name, { from, to }] of Object.entries(table)) {
     for (const [type, expected] of Object.entries(to)) {
       const result = relayTransition(from, { type } as RelayEvent);
@@ -68,7 +68,7 @@ t.test('every event in every state', async (t) => {
   }
 });
 
-t.test('whatever happens, a delay is bounded and stop is final until the next start', async () => {
+t.test('bounds delays, and stays stopped until the next start', async () => {
   const events = fc.array(fc.constantFrom(...(Object.keys(table.active.to) as Event[])), { maxLength: 60 });
   fc.assert(
     fc.property(events, (types) => {

@@ -1,4 +1,4 @@
-/** What a transaction has changed in the end, where two rows may have one key until it commits. */
+/** Tests the net effect of transactions in which two rows may have one key until the commit. */
 import fc from 'fast-check';
 import t from 'tap';
 import type { RowMessage } from '../../src/relay/change-text.ts';
@@ -20,7 +20,7 @@ function netOf(messages: readonly RowMessage[], net = new NetEffect()) {
   return net.take()[0]?.messages;
 }
 
-t.test('whatever a transaction does, who applies its net effect in order holds what it left', async () => {
+t.test('gives a net effect that leads to the rows of any transaction when applied in order', async () => {
   const key = fc.integer({ min: 0, max: 3 }).map(String);
   const step = fc.record({ kind: fc.constantFrom('insert', 'update', 'delete'), at: fc.nat(7), key, n: key });
   fc.assert(
@@ -55,7 +55,7 @@ t.test('whatever a transaction does, who applies its net effect in order holds w
   );
 });
 
-t.test('a table whose changes do not tell, or are too many to keep, is given up', async (t) => {
+t.test('gives up a table with unknown changes, or with too many', async (t) => {
   t.equal(netOf([{ tag: 'delete', oid: 7, old: undefined, key: ['1', null] }]), undefined, 'an old row of a key alone');
   t.equal(netOf([{ ...insert(['1', undefined]), oversize: new Set([1]) }]), undefined, 'a value that was not decoded');
   t.equal(netOf([insert(['1', 'x'.repeat(2_000)])], new NetEffect(1_000)), undefined);
@@ -63,6 +63,6 @@ t.test('a table whose changes do not tell, or are too many to keep, is given up'
   t.same(netOf(many, new NetEffect(1_000)), [], 'what has cancelled out is not kept');
 });
 
-t.test('a row that Postgres takes for the same key under another text is dropped before it is put', async (t) => {
+t.test('sends the delete first where two texts are one key for Postgres', async (t) => {
   t.same(netOf([insert(['1.00', 'b']), remove(['1.0', 'a'])]), [remove(['1.0', 'a']), insert(['1.00', 'b'])]);
 });

@@ -118,11 +118,11 @@ const table: [string, Buffer, PgMessage][] = [
   ['origin', Buffer.concat([tag('O'), i64(9n), str('peer')]), { tag: 'origin', lsn: 9n, name: 'peer' }],
 ];
 
-t.test('every kind of message is decoded', async (t) => {
+t.test('decodes every kind of message', async (t) => {
   for (const [name, bytes, expected] of table) t.strictSame(decodePgoutput(bytes), expected, name);
 });
 
-t.test('a message that is cut off or unknown is refused, never misread', async (t) => {
+t.test('rejects truncated and unknown messages', async (t) => {
   for (const [name, bytes] of table) {
     for (let length = 0; length < bytes.length; length += 1) {
       const cut = bytes.subarray(0, length);
@@ -134,14 +134,14 @@ t.test('a message that is cut off or unknown is refused, never misread', async (
   t.throws(() => decodePgoutput(Buffer.from('Z')), { code: 'RT_WAL_UNREADABLE' });
 });
 
-t.test('what is decoded does not change when pg uses its buffer again', async (t) => {
+t.test('copies what it decodes from pg’s buffer', async (t) => {
   const bytes = Buffer.concat([tag('I'), u32(1), tag('N'), tuple(['text'])]);
   const decoded = decodePgoutput(bytes);
   bytes.fill(0);
   t.match(decoded, { row: ['text'] });
 });
 
-t.test('any tuple comes back as it was', async () => {
+t.test('decodes any tuple as it was', async () => {
   const value = fc.oneof(fc.string({ unit: 'grapheme' }), fc.constant(null), fc.constant(undefined));
   fc.assert(
     fc.property(fc.array(value, { maxLength: 50 }), (values) => {

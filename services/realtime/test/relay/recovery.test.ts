@@ -1,4 +1,4 @@
-/** What is killed in between loses nothing, repeats nothing, and keeps the order; a broken history is told. */
+/** Tests that failures lose nothing, repeat nothing and keep the order, and that a broken history is reported. */
 
 import { type Bus, connectBus, readChanges } from '@tidemark/bus';
 import { clientOf } from '@tidemark/bus/client';
@@ -23,7 +23,7 @@ async function stream(bus: Bus): Promise<{ id: string; envelope: Envelope }[]> {
   return found;
 }
 
-t.test('the walsender is killed again and again while rows are written', async (t) => {
+t.test('loses nothing when the walsender is killed repeatedly while rows are written', async (t) => {
   const service = await startTestRealtime();
   t.teardown(() => service.stop());
   const standby = await service.another();
@@ -77,7 +77,7 @@ t.test('the walsender is killed again and again while rows are written', async (
   await standby.stop();
 });
 
-t.test('a stand-by takes over where the active one stopped', async (t) => {
+t.test('lets a standby take over where the active relay stopped', async (t) => {
   const service = await startTestRealtime();
   t.teardown(() => service.stop());
   const standby = await service.another();
@@ -160,7 +160,7 @@ t.test('large transactions', async (t) => {
   await client.close();
 });
 
-t.test('the position of a transaction is the end of its commit', async (t) => {
+t.test('positions a transaction at the end of its commit', async (t) => {
   const service = await startTestRealtime();
   t.teardown(() => service.stop());
   const bus = await busOf(service);
@@ -191,7 +191,7 @@ t.test('the position of a transaction is the end of its commit', async (t) => {
   await bus.close();
 });
 
-t.test('a lost slot, and a lost stream, mint an epoch and resync everybody', async (t) => {
+t.test('mints an epoch and resyncs all clients after a lost slot or stream', async (t) => {
   const service = await startTestRealtime();
   t.teardown(() => service.stop());
   const epochs = () =>

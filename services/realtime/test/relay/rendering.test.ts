@@ -90,7 +90,7 @@ create cast (public.boxed as text) without function as assignment;
 create cast (public.boxed as json) with function public.boxed_json(public.boxed);
 ${VALUES.map(([type], n) => `create table public.v${n} (id int primary key, v ${type}); alter publication tidemark add table public.v${n};`).join('\n')}`;
 
-t.test('rows of every common type are as to_jsonb prints them', async (t) => {
+t.test('renders rows of every common type as to_jsonb does', async (t) => {
   const service = await startTestRealtime(SETUP);
   t.teardown(() => service.stop());
   const stack = await useTestStack();

@@ -18,7 +18,7 @@ const plan = {
   isStable: false,
 } as unknown as RelationPlan;
 
-t.test('envelopes end at the same changes when values that could be rendered cannot be read again', async () => {
+t.test('ends envelopes at the same changes when values can no longer be rendered', async () => {
   const value = fc.integer({ min: 0, max: 90_000 }).map((length) => 'x'.repeat(length));
   const change = fc.record({ value, fails: fc.boolean(), rendered: fc.double({ min: 0, max: 3, noNaN: true }) });
   fc.assert(
@@ -43,7 +43,7 @@ t.test('envelopes end at the same changes when values that could be rendered can
   );
 });
 
-t.test('a change never has more bytes than it counts for', async () => {
+t.test('charges at least the bytes of a change', async () => {
   const value = fc.oneof(fc.constant(null), fc.string({ unit: 'binary', maxLength: 40 }));
   fc.assert(
     fc.property(fc.tuple(value, value), fc.tuple(value, value), (row, old) => {

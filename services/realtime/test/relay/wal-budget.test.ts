@@ -10,7 +10,7 @@ import { startTestRealtime, waitFor } from '../test-realtime.ts';
 
 const MIB = 1024 ** 2;
 
-t.test('what counts is the smaller of our budget and the server’s', async (t) => {
+t.test('uses the smaller of its own budget and the server’s', async (t) => {
   const level = (retainedBytes: number | null, serverLimitBytes: number | null) =>
     judgeBudget({ retainedBytes, serverLimitBytes, active: true }, 100 * MIB).level;
   t.equal(level(79 * MIB, null), 'ok');

@@ -1,4 +1,4 @@
-/** Whatever the policies: who shares a class, and is asked of fewer rows, sees what Postgres shows to each identity by itself. */
+/** Compares the decisions for groups of identities, over random policies, with those of Postgres for each identity. */
 import type { Identity } from '@tidemark/db';
 import fc from 'fast-check';
 import t from 'tap';
@@ -19,7 +19,7 @@ const identities = fc
     [...all, ...all.map((one) => ({ ...one, exp: 7 })), ...all.map(({ sub: _, ...rest }) => rest)].map(identityOf),
   );
 
-t.test('shared and narrowed decisions are those of Postgres', async (t) => {
+t.test('decides for groups of identities as Postgres does for each', async (t) => {
   const table = await openOwnedTable();
   t.teardown(() => table.stop());
   const { images } = table;
@@ -49,7 +49,7 @@ t.test('shared and narrowed decisions are those of Postgres', async (t) => {
         const theirs = await orError(table.shown(identity));
         compared += 1;
         if (!ours) {
-          // What fails is asked in another order than by a scan of the table; but it fails without a class, too.
+          // A scan of the table may fail on another row first, but it fails, too.
           const byItself = await orError(table.passed(identity, facts, images));
           if (byItself) throw new Error(`${identity.claims}: only the class fails`);
           continue;

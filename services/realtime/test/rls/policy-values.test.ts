@@ -48,7 +48,7 @@ t.test('policies see the values of the row', async (t) => {
   t.teardown(() => service.stop());
   const anon = () => new LiveClient(service.url).open();
 
-  t.test('what they hide is not sent, and what they show is', async (t) => {
+  t.test('sends the rows that the policies show, and no others', async (t) => {
     const client = await anon();
     const topics: number[] = [];
     for (const [table] of ROWS) topics.push(await client.subscribe(table, `${table}?select=id`, { snapshot: true }));
@@ -70,7 +70,7 @@ t.test('policies see the values of the row', async (t) => {
     await client.close();
   });
 
-  t.test('an internal ticket is never seen', async (t) => {
+  t.test('never sends an internal ticket', async (t) => {
     const client = await anon();
     const texts: string[] = [];
     client.ws.on('message', (data) => texts.push(String(data)));
@@ -87,7 +87,7 @@ t.test('policies see the values of the row', async (t) => {
     await client.close();
   });
 
-  t.test('a row that violates a domain of its column is decided like any other', async (t) => {
+  t.test('evaluates a row that violates the domain of its column', async (t) => {
     await service.sql(`alter domain small drop constraint small_check; insert into levels values (30, 50), (31, 1);
       alter domain small add constraint small_check check (value < 10) not valid;`);
     const client = await anon();
@@ -98,7 +98,7 @@ t.test('policies see the values of the row', async (t) => {
     await client.close();
   });
 
-  t.test('a policy that reads what changes do not carry is refused, and its reason names nothing hidden', async (t) => {
+  t.test('rejects a policy that reads what changes do not carry, without naming hidden columns', async (t) => {
     const client = await anon();
     const refusal = await client.refusal('s', 'narrow?select=id');
     t.match(refusal, { code: 'RT_POLICY_READS_MORE', retry: false });

@@ -132,7 +132,7 @@ const usual = fc.record({
   app: fc.record({ tenant: one('a', 'b'), sub: one(ANN, BOB) }),
   flag: fc.boolean(),
 });
-/** Of members that policies read, and of some that none does. */
+/** Claims that policies read, and some that none reads. */
 const unusual = fc.dictionary(one('sub', 'tenant', 'n', 'app', 'teams', 'flag', 'exp', '__proto__'), value, {
   maxKeys: 6,
 });

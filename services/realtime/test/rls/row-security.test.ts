@@ -1,4 +1,4 @@
-/** What a policy hides is never sent: not as a row, not as an old row, not as a key. */
+/** Tests that hidden rows are never sent: not as rows, not as old rows, not as keys. */
 
 import { formatTidemark, parseLsn, parsePosition } from '@tidemark/contracts';
 import { metricsPage } from '@tidemark/testing';
@@ -40,7 +40,7 @@ insert into public.notes values (1, 'red', 'red one', true), (2, 'blue', 'blue o
   (4, 'red', 'hidden', false);
 `;
 
-t.test('policies are joined as Postgres joins them', async (t) => {
+t.test('joins policies as Postgres does', async (t) => {
   t.equal(policySql([]), 'false');
   t.equal(policySql([{ permissive: false, using: 'a' }]), 'false', 'a restrictive policy alone shows nothing');
   const both = [
@@ -63,7 +63,7 @@ t.test('row-level security on changes', async (t) => {
     return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\d+)`, 'm').exec(text)?.[1]);
   };
 
-  t.test('each sees what the policies show, and no trace of the rest', async (t) => {
+  t.test('sends each user the rows that the policies show, and no trace of the rest', async (t) => {
     const ann = await connect('ann');
     const bob = await connect('bob');
     const all: string[] = [];
@@ -96,7 +96,7 @@ t.test('row-level security on changes', async (t) => {
     await Promise.all([ann.close(), bob.close()]);
   });
 
-  t.test('resuming asks the policies too', async (t) => {
+  t.test('evaluates the policies for resumed changes', async (t) => {
     const client = await connect('ann');
     await client.subscribe('s', 'notes?select=id,team', { snapshot: true });
     await service.sql(`insert into notes values (20, 'red', '')`);
@@ -119,7 +119,7 @@ t.test('row-level security on changes', async (t) => {
     }
   });
 
-  t.test('one that resumes while the policies are being asked misses nothing', async (t) => {
+  t.test('misses nothing when a client resumes while the policies are evaluated', async (t) => {
     await service.sql(`create table public.slow (id int primary key, team text); alter table public.slow replica identity full;
       alter table public.slow enable row level security; grant select on public.slow to authenticated;
       create function public.when_free() returns boolean language plpgsql as
@@ -166,7 +166,7 @@ t.test('row-level security on changes', async (t) => {
     await alone.stop();
   });
 
-  t.test('another identity on the socket ends what rested on the first; the same one keeps it', async (t) => {
+  t.test('ends the subscriptions of a socket with another identity, and keeps those of the same one', async (t) => {
     const client = await connect('ann');
     const topic = await client.subscribe('s', 'notes?select=id,team', { snapshot: true });
     client.send({ op: 'auth', token: await token({ role: 'authenticated', sub: 'ann' }, 700) });
@@ -182,7 +182,7 @@ t.test('row-level security on changes', async (t) => {
     await client.close();
   });
 
-  t.test('a role without a policy sees nothing; a table without whole old rows is refused', async (t) => {
+  t.test('shows nothing to a role without a policy, and rejects a table without whole old rows', async (t) => {
     const client = await new LiveClient(service.url).open();
     await client.subscribe('s', 'notes', { snapshot: true });
     await service.sql(`insert into notes values (40, 'everyone', '')`);
@@ -199,7 +199,7 @@ t.test('row-level security on changes', async (t) => {
     await Promise.all([client.close(), ann.close()]);
   });
 
-  t.test('identities that the policy cannot tell apart share its answers', async (t) => {
+  t.test('evaluates a policy once for identities that it cannot tell apart', async (t) => {
     await service.sql(`create table public.plain (id int primary key, shown boolean not null);
       alter table public.plain replica identity full; alter table public.plain enable row level security;
       create policy shown on public.plain for select to authenticated using (shown);
@@ -228,7 +228,7 @@ t.test('row-level security on changes', async (t) => {
     await Promise.all(clients.map((client) => client.close()));
   });
 
-  t.test('users who each see their own rows are asked for by themselves, and nobody else is', async (t) => {
+  t.test('evaluates a change only for the users whose rows it concerns', async (t) => {
     await service.sql(`create table public.todos (id int primary key, owner uuid not null, tenant text, body text);
       alter table public.todos replica identity full; alter table public.todos enable row level security;
       create policy own on public.todos for select to authenticated
@@ -299,7 +299,7 @@ t.test('row-level security on changes', async (t) => {
     await Promise.all([secondDevice, ...clients].map((client) => client.close()));
   });
 
-  t.test('resuming narrows as following does', async (t) => {
+  t.test('evaluates resumed changes only for the users concerned', async (t) => {
     const [sub, other] = ['00000000-0000-4000-8000-000000000001', '00000000-0000-4000-8000-000000000002'];
     const client = await connect(sub);
     await client.subscribe('s', 'todos?select=id');
@@ -319,7 +319,7 @@ t.test('row-level security on changes', async (t) => {
     await again.close();
   });
 
-  t.test('users of one tenant share a check; a policy that changes parts them', async (t) => {
+  t.test('evaluates once for the users of a tenant, until the policy changes', async (t) => {
     await waitFor(() => service.realtime.socketStats().subscriptions === 0, 'the others to be gone');
     await service.sql(`create table public.boards (id int primary key, tenant text);
       alter table public.boards replica identity full; alter table public.boards enable row level security;
@@ -347,7 +347,7 @@ t.test('row-level security on changes', async (t) => {
     await Promise.all(clients.map((client) => client.close()));
   });
 
-  t.test('a changed policy ends what rested on it', async (t) => {
+  t.test('resyncs subscriptions after a changed policy', async (t) => {
     const client = await connect('bob');
     const topic = await client.subscribe('s', 'notes?select=id');
     await service.sql(`alter policy own on notes using (team = 'nobody')`);
@@ -355,7 +355,7 @@ t.test('row-level security on changes', async (t) => {
     await client.close();
   });
 
-  t.test('a row on which a policy fails resyncs whom it may concern, and nobody else misses anything', async (t) => {
+  t.test('resyncs only the subscribers that a failing row may concern', async (t) => {
     const client = await new LiveClient(service.url).open();
     const ann = await connect('ann');
     const concerned = await client.subscribe('f', 'faulty');
@@ -379,7 +379,7 @@ t.test('row-level security on changes', async (t) => {
     await Promise.all([client.close(), ann.close()]);
   });
 
-  t.test('a policy that fails whatever the row takes its own class out of service, and no other', async (t) => {
+  t.test('ends only the group of a policy that fails for any row', async (t) => {
     await service.sql(`create table public.unruly (id int primary key); alter table public.unruly replica identity full;
       alter table public.unruly enable row level security; grant select on public.unruly to anon;
       create schema hidden; create function hidden.yes(int) returns bool language sql as 'select true';

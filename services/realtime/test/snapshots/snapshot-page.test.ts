@@ -5,7 +5,7 @@ import { startTestRealtime, waitFor } from '../test-realtime.ts';
 
 const KILOBYTES = 64;
 
-t.test('pages are bounded in bytes, wherever the large rows come', async (t) => {
+t.test('limits the bytes of pages, wherever large rows are', async (t) => {
   const service = await startTestRealtime(`
     create table public.papers (id int primary key, body text);
     grant select on public.papers to anon;

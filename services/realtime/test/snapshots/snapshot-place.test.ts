@@ -10,7 +10,7 @@ const TABLE = 'public\0things';
 /** The LSN of the nth transaction, whose xid is n. */
 const lsnOf = (n: number) => BigInt(n * 10);
 
-/** What has come of the transactions 1 to `count`, up to `lsn`. */
+/** Returns a feed of the transactions 1 to `count`, up to `lsn`. */
 function feedOf(count: number, lsn: bigint): Feed {
   const ring = new Ring({ maxBytes: 1e9, maxAgeMs: 1e9 });
   ring.reset(0, 0n);
@@ -26,14 +26,14 @@ function visibilityOf(count: number, running: readonly number[], after = 0n): Sn
   return { kind: 'primary', snapshot, after, until: lsnOf(count) + 5n };
 }
 
-t.test('a snapshot has a place where it lacks nothing, or the last ones alone', async (t) => {
+t.test('finds the place of a snapshot that lacks only the last transactions', async (t) => {
   const at = (running: number[]) => exactPlace(feedOf(5, 60n), TABLE, visibilityOf(5, running));
   t.equal(at([]), 55n, 'all are in it');
   t.equal(at([4, 5]), 39n, 'before the first that it lacks');
   t.equal(at([4]), undefined, 'it lacks one, and has a later one');
 });
 
-t.test('it has none yet while the feed is behind it, and none where the ring has moved on', async (t) => {
+t.test('finds no place while the feed is behind or the ring has moved on', async (t) => {
   t.equal(exactPlace(feedOf(5, 54n), TABLE, visibilityOf(5, [])), undefined);
   const feed = feedOf(5, 60n);
   feed.ring.evict(Date.now() + 2e9);
@@ -41,7 +41,7 @@ t.test('it has none yet while the feed is behind it, and none where the ring has
   t.equal(exactPlace(feed, TABLE, visibilityOf(5, [], 50n)), 55n, 'what is gone was known to be in it');
 });
 
-t.test('whatever was running: the place parts what is in the snapshot from what is not', async () => {
+t.test('separates the transactions in the snapshot from the others, for any running ones', async () => {
   const running = fc.uniqueArray(fc.integer({ min: 1, max: 8 }));
   fc.assert(
     fc.property(running, (running) => {

@@ -9,7 +9,7 @@ import {
   widen,
 } from '../../src/snapshots/snapshot-visibility.ts';
 
-t.test('a snapshot of the primary decides by its list of running transactions', async (t) => {
+t.test('decides by the running transactions of a primary’s snapshot', async (t) => {
   const visibility: Visibility = {
     kind: 'primary',
     snapshot: parseXidSnapshot('750:756:753,754'),
@@ -23,7 +23,7 @@ t.test('a snapshot of the primary decides by its list of running transactions', 
   t.equal(seenThrough(visibility, { lsn: 101n, xid: 749 }), 'none');
 });
 
-t.test('a snapshot of a standby decides by the replay positions around it', async (t) => {
+t.test('decides by the replay positions around a standby’s snapshot', async (t) => {
   const visibility: Visibility = { kind: 'standby', snapshot: parseXidSnapshot('750:756:'), after: 100n, until: 120n };
   t.equal(seenThrough(visibility, { lsn: 100n, xid: 753 }), 'all');
   t.equal(seenThrough(visibility, { lsn: 101n, xid: 749 }), 'all', 'ended before, though its place was not yet told');
@@ -33,7 +33,7 @@ t.test('a snapshot of a standby decides by the replay positions around it', asyn
   t.notOk(undecided(visibility, { lsn: 121n, xid: 753 }));
 });
 
-t.test('a position lets through what is behind it, inside its transaction too', async (t) => {
+t.test('passes the changes after a position, also inside its transaction', async (t) => {
   const visibility = { kind: 'position', lsn: 100n, index: 7 } as const;
   t.notOk(passed(visibility, 100n));
   t.ok(passed(visibility, 101n));
@@ -42,7 +42,7 @@ t.test('a position lets through what is behind it, inside its transaction too', 
   t.equal(seenThrough(visibility, { lsn: 101n, xid: 1 }), 'none');
 });
 
-t.test('32-bit transaction ids find their epoch, across the turn too', async (t) => {
+t.test('extends 32-bit transaction ids, also across a wraparound', async (t) => {
   const turn = 5n << 32n;
   t.equal(widen(0xffff_fff0, turn + 10n), turn - 16n);
   t.equal(widen(5, turn - 10n), turn + 5n);

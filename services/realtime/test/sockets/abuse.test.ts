@@ -22,7 +22,7 @@ t.test('abuse', async (t) => {
     await client.frame((frame) => frame.op === 'pong', from);
   };
 
-  t.test('fuzzed frames: each is answered with an error, and the socket follows as before', async (t) => {
+  t.test('answers fuzzed frames with errors, and keeps following', async (t) => {
     const client = await connect();
     await client.subscribe('s', 'commentary?match_id=eq.1');
     const valid = Buffer.from(JSON.stringify({ op: 'subscribe', id: 'x', query: 'commentary?match_id=eq.1' }));
@@ -46,7 +46,7 @@ t.test('abuse', async (t) => {
     await nobody();
   });
 
-  t.test('bytes that are no WebSocket frames end the connection, and it alone', async (t) => {
+  t.test('ends only the connection that sends invalid WebSocket frames', async (t) => {
     const witness = await connect();
     for (let n = 0; n < 30; n += 1) {
       const raw = await RawSocket.open(service.url);
@@ -64,7 +64,7 @@ t.test('abuse', async (t) => {
     await nobody();
   });
 
-  t.test('a message of 100 MB is refused at its head, and one in parts when they are too many', async (t) => {
+  t.test('rejects a message of 100 MB at its header, and one in parts at the limit', async (t) => {
     const witness = await connect();
     const length = 100 * 1024 ** 2;
     const announced = await RawSocket.open(service.url);
@@ -94,7 +94,7 @@ t.test('abuse', async (t) => {
     await nobody();
   });
 
-  t.test('binary frames are refused one by one, however large', async (t) => {
+  t.test('rejects each binary frame', async (t) => {
     const client = await connect();
     for (const size of [0, 1, 60_000]) {
       const from = client.frames.length;
@@ -106,7 +106,7 @@ t.test('abuse', async (t) => {
     await client.close();
   });
 
-  t.test('a subscription bomb ends at the limits of the socket and of the instance', async (t) => {
+  t.test('limits subscriptions per socket and per instance', async (t) => {
     const [first, second] = [await connect(), await connect()] as const;
     const bomb = (client: LiveClient) => {
       for (let n = 0; n < 900; n += 1)
@@ -134,7 +134,7 @@ t.test('abuse', async (t) => {
     await nobody();
   });
 
-  t.test('frames that come faster than they are handled are a limited number', async (t) => {
+  t.test('limits the frames that wait to be handled', async (t) => {
     const raw = await RawSocket.open(service.url);
     raw.tcp.cork();
     // Postgres is asked for its table; the others wait behind it.
@@ -146,7 +146,7 @@ t.test('abuse', async (t) => {
     await nobody();
   });
 
-  t.test('a subprotocol that is not spoken is told so, and not to come back with it', async (t) => {
+  t.test('rejects an unknown subprotocol for good', async (t) => {
     for (const offered of ['graphql-ws', 'tidemark.v2, mqtt']) {
       const raw = await RawSocket.open(service.url, { 'Sec-WebSocket-Protocol': offered });
       t.equal(await raw.closeCode(), 4103, offered);
@@ -155,7 +155,7 @@ t.test('abuse', async (t) => {
     await nobody();
   });
 
-  t.test('a token that expires ends what it was following, and nothing comes after it', async (t) => {
+  t.test('sends nothing after a token has expired', async (t) => {
     const client = await new LiveClient(service.url, { token: await token({ role: 'authenticated' }, 2) }).open();
     await client.subscribe('s', 'commentary?match_id=eq.5', { snapshot: true });
     await service.sql('insert into commentary (match_id, minute) values (5, 1)');

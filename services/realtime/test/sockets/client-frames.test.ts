@@ -1,4 +1,4 @@
-/** Whatever text comes from a client, it is a frame or an error that says what was expected. */
+/** Tests that any text of a client is a frame or an error that says what was expected. */
 import fc from 'fast-check';
 import t from 'tap';
 import { namesOf, readClientFrame } from '../../src/sockets/client-frames.ts';
@@ -19,12 +19,12 @@ function isRead(text: string): boolean {
 
 const value = fc.oneof(fc.jsonValue(), fc.string({ maxLength: 100 }), fc.constantFrom('__proto__', null, -1, 2 ** 53));
 const names = fc.constantFrom('op', 'id', 'query', 'token', 'after', 'snapshot', 'mode', 'channel', '__proto__', 'x');
-/** What looks like a frame. */
+/** Texts that look like frames. */
 const frameLike = fc
   .tuple(fc.constantFrom(...OPS, 'constructor', ''), fc.dictionary(names, value))
   .map(([op, rest]) => JSON.stringify({ ...rest, op }));
 
-t.test('fuzzed text', async () => {
+t.test('answers fuzzed text with a frame or an error', async () => {
   const reads = (text: string) => {
     isRead(text);
   };
@@ -39,7 +39,7 @@ t.test('fuzzed text', async () => {
   );
 });
 
-t.test('deep nesting, long texts and many members end in an error, soon', async (t) => {
+t.test('rejects deep nesting, long texts and many members quickly', async (t) => {
   for (const text of [
     '['.repeat(60_000),
     `{"op":"send","channel":"public:x","event":"e","payload":${'['.repeat(30_000)}${']'.repeat(30_000)}}`,
@@ -55,7 +55,7 @@ t.test('deep nesting, long texts and many members end in an error, soon', async 
   t.ok(isRead('{"op":"ping"}'));
 });
 
-t.test('a refusal names what the frame itself is for, and nothing of what is inside', async (t) => {
+t.test('names only the frame’s own id or channel in an error', async (t) => {
   const names = (frame: unknown) => namesOf(JSON.stringify(frame));
   t.same(names({ op: 'subscribe', id: 'q1', query: '"channel":"room:1"' }), { frame: 'subscribe', id: 'q1' });
   t.same(names({ op: 'join', state: { id: 'q1' }, channel: 'room:1' }), { frame: 'join', channel: 'room:1' });

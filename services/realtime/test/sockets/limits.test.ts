@@ -37,30 +37,27 @@ t.test('limits of identities', async (t) => {
     return client.closed;
   };
 
-  t.test(
-    'an address gets half of all sockets, then its share; other addresses and bearers of tokens get in',
-    async (t) => {
-      for (let n = 0; n < 10; n += 1) await from('203.0.113.7').open();
-      t.match(await refused(from('203.0.113.7')), { code: 1013, reason: /address has its 3 sockets/ });
-      t.match(await refused(from('203.0.113.7')), { code: 1013 }, 'a forged entry on the left changes nothing');
-      await from('2001:db8:0:1::1').open();
-      await from('2001:db8:0:1::2').open();
-      await from('2001:db8:0:1:ffff::3').open();
-      t.match(await refused(from('2001:db8:0:1::4')), { code: 1013 }, 'a /64 is one address');
-      const ada = await token({ role: 'authenticated', sub: 'ada' });
-      for (let n = 0; n < 3; n += 1) await from('203.0.113.7', ada).open();
-      const fourth = from('198.51.100.1', ada);
-      t.match(await refused(fourth), { code: 1013 }, 'a subject has one share, wherever it comes from');
-      t.match(fourth.frames[0], { op: 'error', code: 'RT_TOO_MANY_SOCKETS', retry: true, hint: /Close/ });
-      await from('198.51.100.1', await token({ role: 'authenticated', sub: 'bob' })).open();
-      t.equal(service.realtime.socketStats().open, 17);
-      await closeAll();
-      for (let n = 0; n < 10; n += 1) await from('203.0.113.7').open();
-      await closeAll();
-    },
-  );
+  t.test('limits an address to half of all sockets, then to its share, and admits others', async (t) => {
+    for (let n = 0; n < 10; n += 1) await from('203.0.113.7').open();
+    t.match(await refused(from('203.0.113.7')), { code: 1013, reason: /address has its 3 sockets/ });
+    t.match(await refused(from('203.0.113.7')), { code: 1013 }, 'a forged entry on the left changes nothing');
+    await from('2001:db8:0:1::1').open();
+    await from('2001:db8:0:1::2').open();
+    await from('2001:db8:0:1:ffff::3').open();
+    t.match(await refused(from('2001:db8:0:1::4')), { code: 1013 }, 'a /64 is one address');
+    const ada = await token({ role: 'authenticated', sub: 'ada' });
+    for (let n = 0; n < 3; n += 1) await from('203.0.113.7', ada).open();
+    const fourth = from('198.51.100.1', ada);
+    t.match(await refused(fourth), { code: 1013 }, 'a subject has one share, wherever it comes from');
+    t.match(fourth.frames[0], { op: 'error', code: 'RT_TOO_MANY_SOCKETS', retry: true, hint: /Close/ });
+    await from('198.51.100.1', await token({ role: 'authenticated', sub: 'bob' })).open();
+    t.equal(service.realtime.socketStats().open, 17);
+    await closeAll();
+    for (let n = 0; n < 10; n += 1) await from('203.0.113.7').open();
+    await closeAll();
+  });
 
-  t.test('a token whose bearer is in already may be renewed on a busy instance', async (t) => {
+  t.test('renews the token of an admitted bearer on a busy instance', async (t) => {
     const ada = await token({ role: 'authenticated', sub: 'ada' });
     const first = await from('203.0.113.1', ada).open();
     for (let n = 0; n < 9; n += 1) await from('203.0.113.1', ada).open();
@@ -70,7 +67,7 @@ t.test('limits of identities', async (t) => {
     await closeAll();
   });
 
-  t.test('subscriptions have the same limits, over all sockets of an identity', async (t) => {
+  t.test('limits subscriptions over all sockets of an identity', async (t) => {
     const clients = [await from('203.0.113.7').open(), await from('203.0.113.7').open()] as const;
     for (let n = 0; n < 20; n += 1) await clients[n % 2]!.subscribe(`s${n}`, `commentary?minute=eq.${n}`);
     t.match(await refusal(clients[0]), {
@@ -88,7 +85,7 @@ t.test('limits of identities', async (t) => {
     await closeAll();
   });
 
-  t.test('event streams have them, too', async (t) => {
+  t.test('limits event streams', async (t) => {
     const ask = (address: string) =>
       fetch(`${service.url.replace('ws', 'http')}/live?query=commentary`, { headers: { 'x-forwarded-for': address } });
     const streams = [await ask('203.0.113.7'), await ask('203.0.113.7')];
@@ -104,26 +101,23 @@ t.test('limits of identities', async (t) => {
     for (const stream of [...streams, other]) await stream.body?.cancel();
   });
 
-  t.test(
-    'invalid tokens from one address are no longer checked after a while; good ones from elsewhere are',
-    async (t) => {
-      const codes = new Set<string>();
-      for (let n = 0; n < 20; n += 1) {
-        const client = from('203.0.113.66', `eyJhbGciOiJIUzI1NiJ9.${n}.x`);
-        await refused(client);
-        codes.add(client.frames[0]?.code);
-      }
-      t.same([...codes].sort(), ['AUTH_TOKEN_INVALID', 'LIMIT_RATE']);
-      const last = from('203.0.113.66', 'eyJhbGciOiJIUzI1NiJ9.x.x');
-      t.equal((await refused(last))?.code, 1013, 'which is told apart from a token that was refused');
-      const good = await from('203.0.113.8', await token({ role: 'authenticated', sub: 'eve' })).open();
-      t.match(good.frames[0], { op: 'ready', role: 'authenticated' });
-      await closeAll();
-    },
-  );
+  t.test('stops checking invalid tokens of one address after a while, and checks those of others', async (t) => {
+    const codes = new Set<string>();
+    for (let n = 0; n < 20; n += 1) {
+      const client = from('203.0.113.66', `eyJhbGciOiJIUzI1NiJ9.${n}.x`);
+      await refused(client);
+      codes.add(client.frames[0]?.code);
+    }
+    t.same([...codes].sort(), ['AUTH_TOKEN_INVALID', 'LIMIT_RATE']);
+    const last = from('203.0.113.66', 'eyJhbGciOiJIUzI1NiJ9.x.x');
+    t.equal((await refused(last))?.code, 1013, 'which is told apart from a token that was refused');
+    const good = await from('203.0.113.8', await token({ role: 'authenticated', sub: 'eve' })).open();
+    t.match(good.frames[0], { op: 'ready', role: 'authenticated' });
+    await closeAll();
+  });
 });
 
-t.test('WebSockets and event streams that are opened too fast are refused before their handshake', async (t) => {
+t.test('rejects WebSockets and event streams that are opened too fast before their handshake', async (t) => {
   const service = await startTestRealtime(undefined, {
     OPENS_PER_S: '1',
     IDENTITY_SHARE_PERCENT: '10',
@@ -131,7 +125,7 @@ t.test('WebSockets and event streams that are opened too fast are refused before
   });
   t.teardown(() => service.stop());
   const sockets: RawSocket[] = [];
-  // 30 s' worth at once: half of 30, then a share of 3. What comes back meanwhile is at most one a second.
+  // The burst of 30 s admits half of 30, then a share of 3. At most one per second is refilled meanwhile.
   for (let n = 0; n < 15; n += 1) sockets.push(await RawSocket.open(service.url));
   const answers: number[] = [];
   for (let n = 0; n < 12; n += 1) {

@@ -15,7 +15,7 @@ export class RawSocket {
     tcp.on('data', (data) => {
       this.#received = Buffer.concat([this.#received, data]);
     });
-    // What it was is told by the close that follows.
+    // The close event follows.
     tcp.on('error', () => {});
     tcp.on('close', () => {
       this.isClosed = true;

@@ -21,7 +21,7 @@ t.test('sockets', async (t) => {
   t.teardown(() => service.stop());
   const http = service.url.replace('ws', 'http');
 
-  t.test('a malformed frame is answered with what was expected, and the socket lives', async (t) => {
+  t.test('answers a malformed frame with what was expected, and keeps the socket open', async (t) => {
     const client = await new LiveClient(service.url).open();
     const cases: [unknown, RegExp][] = [
       ['{', /JSON was expected/],
@@ -55,7 +55,7 @@ t.test('sockets', async (t) => {
     t.equal(client.closed?.code, 1009);
   });
 
-  t.test('too many frames in a second are dropped, with one error', async (t) => {
+  t.test('drops too many frames in a second, with one error', async (t) => {
     const client = await new LiveClient(service.url).open();
     for (let n = 0; n < 200; n += 1) client.send({ op: 'unsubscribe', id: 'none' });
     await client.frame((frame) => frame.code === 'RT_FRAME_RATE');
@@ -69,7 +69,7 @@ t.test('sockets', async (t) => {
     await client.close();
   });
 
-  t.test('tokens: header, apikey, auth frame; refused, expired', async (t) => {
+  t.test('accepts tokens in header, apikey and auth frame, and rejects invalid and expired ones', async (t) => {
     const ops = await token({ role: 'ops' });
     for (const options of [{ token: ops }, { headers: { apikey: ops } }]) {
       const client = await new LiveClient(service.url, options).open();
@@ -92,7 +92,7 @@ t.test('sockets', async (t) => {
     t.equal(refused.closed?.code, 4100);
   });
 
-  t.test('a wrong subprotocol, and one socket too many, are told so', async (t) => {
+  t.test('rejects a wrong subprotocol and a socket over the limit with the reason', async (t) => {
     const wrong = new LiveClient(service.url, { protocols: ['graphql-ws', 'tidemark.v1'] });
     await wrong.open();
     t.equal(wrong.ws.protocol, 'tidemark.v1');
@@ -105,7 +105,7 @@ t.test('sockets', async (t) => {
     await Promise.all(clients.map((client) => client.close()));
   });
 
-  t.test('a client that reads nothing is cut off, and the others are not kept waiting', async (t) => {
+  t.test('cuts off a client that does not read, without delaying others', async (t) => {
     const reader = await new LiveClient(service.url).open();
     const stalled = await new LiveClient(service.url).open();
     t.teardown(() => {
@@ -133,7 +133,7 @@ t.test('sockets', async (t) => {
     await reader.close();
   });
 
-  t.test('one that reads on before it is cut off is told that it missed something', async (t) => {
+  t.test('resyncs a slow client that reads again in time', async (t) => {
     const other = await service.another({ SLOW_MS: '60000', PING_MS: '60000' });
     t.teardown(() => other.stop());
     const client = await new LiveClient(other.url).open();
@@ -162,7 +162,7 @@ t.test('sockets', async (t) => {
     await client.close();
   });
 
-  t.test('a half-open connection is cut off', async (t) => {
+  t.test('cuts off a half-open connection', async (t) => {
     const raw = connectTcp(Number(new URL(http).port), '127.0.0.1');
     raw.write(
       `GET /live HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${Buffer.alloc(16).toString('base64')}\r\n\r\n`,
@@ -179,7 +179,7 @@ t.test('sockets', async (t) => {
     t.equal(service.realtime.socketStats().open, 0);
   });
 
-  t.test('health, metrics and counts tell what there is', async (t) => {
+  t.test('reports health, metrics and counts', async (t) => {
     const client = await new LiveClient(service.url).open();
     await client.subscribe('s', 'commentary');
     t.equal((await fetch(`${http}/livez`)).status, 200);
@@ -192,7 +192,7 @@ t.test('sockets', async (t) => {
     await client.close();
   });
 
-  t.test('telemetry says the same, in the form that was agreed on', async (t) => {
+  t.test('reports telemetry in the agreed form', async (t) => {
     const stack = await useTestStack();
     const bus = await connectBus({ url: stack.natsUrl, name: 'test', prefix: service.prefix });
     t.teardown(() => bus.close());

@@ -19,7 +19,7 @@ t.test('event streams', async (t) => {
       () => `${n} ${name}: ${JSON.stringify(events)}`,
     );
 
-  t.test('a snapshot, changes with ids, and what came meanwhile after the last id', async (t) => {
+  t.test('sends a snapshot, changes with ids, and the changes after the last id', async (t) => {
     await service.sql(`insert into commentary (match_id, body) values (1, 'before')`);
     await service.replayed();
     const first = await open(url('commentary?match_id=eq.1&select=id,body'));
@@ -51,7 +51,7 @@ t.test('event streams', async (t) => {
     await waitFor(() => again.text === '' && again.response.ok, 'nothing half');
   });
 
-  t.test('a position that is gone ends with a resync that forgets the id', async (t) => {
+  t.test('ends with a resync without an id for a position that is gone', async (t) => {
     const stream = await open(url('commentary?match_id=eq.2'), {
       'last-event-id': '000000000-0000000000000001.00000001',
     });
@@ -59,7 +59,7 @@ t.test('event streams', async (t) => {
     t.match(stream.events.at(-1), { event: 'resync', id: '', data: { reason: /epoch/ } });
   });
 
-  t.test('what is refused is a status, with the remedy', async (t) => {
+  t.test('rejects with a status and the remedy', async (t) => {
     for (const [given, status, code] of [
       [`${http}/live`, 400, 'RT_STREAM_QUERY'],
       [url('commentary?select=count()'), 400, 'RT_QUERY_UNSUPPORTED'],
@@ -75,7 +75,7 @@ t.test('event streams', async (t) => {
     t.equal(count(), 0);
   });
 
-  t.test('streams are bounded, end with their token, and with the service', async (t) => {
+  t.test('limits streams, and ends them with their token and the service', async (t) => {
     const short = await open(url('commentary', '&snapshot=false'), {
       authorization: `Bearer ${await token({ role: 'authenticated' }, 1)}`,
     });

@@ -26,7 +26,7 @@ t.test('live queries', async (t) => {
   t.teardown(() => service.stop());
   const connect = () => new LiveClient(service.url).open();
 
-  t.test('a row that was inserted with plain SQL reaches a subscriber', async (t) => {
+  t.test('delivers a row that was inserted with plain SQL', async (t) => {
     const client = await connect();
     const topic = await client.subscribe('s1', 'commentary?match_id=eq.42', { snapshot: true });
     const [snapshot] = client.frames.filter((frame) => frame.op === 'snapshot');
@@ -38,7 +38,7 @@ t.test('live queries', async (t) => {
     await client.close();
   });
 
-  t.test('an update moves rows in and out of a filter', async (t) => {
+  t.test('sends enter and leave when an update moves rows in and out of a filter', async (t) => {
     const client = await connect();
     await service.sql(`insert into commentary (match_id, minute) values (7, 1)`);
     await service.replayed();
@@ -63,7 +63,7 @@ t.test('live queries', async (t) => {
     await client.close();
   });
 
-  t.test('without whole old rows, the key alone tells what left', async (t) => {
+  t.test('sends only the key of a row that left, without whole old rows', async (t) => {
     const client = await connect();
     await service.sql(`insert into plain values (1, 1, null), (2, 2, null)`);
     await service.replayed();
@@ -80,7 +80,7 @@ t.test('live queries', async (t) => {
     await client.close();
   });
 
-  t.test('a TOASTed value that was not sent ends in a resync, not in a hole', async (t) => {
+  t.test('resyncs for a TOASTed value that was not sent', async (t) => {
     const client = await connect();
     await service.sql(
       `insert into plain select 10, 3, string_agg(md5(i::text), '') from generate_series(1, 2000) as s (i)`,
@@ -96,7 +96,7 @@ t.test('live queries', async (t) => {
     await client.close();
   });
 
-  t.test('numbers keep their digits, names and values their form', async (t) => {
+  t.test('keeps the digits of numbers and the form of names and values', async (t) => {
     const client = await connect();
     const query = `${encodeURIComponent('odd.name é')}?select=id,x:"a \\"b"&"a \\"b"=gt.12345678901234567890`;
     await client.subscribe('s', query, { snapshot: true });
@@ -109,7 +109,7 @@ t.test('live queries', async (t) => {
     await client.close();
   });
 
-  t.test('a transaction that was rolled back is not seen, savepoints are', async (t) => {
+  t.test('sends committed savepoints, and nothing that was rolled back', async (t) => {
     const client = await connect();
     await client.subscribe('s', 'commentary?match_id=eq.100');
     await service.sql(`begin; insert into commentary (match_id, body) values (100, 'no'); rollback`);
@@ -125,7 +125,7 @@ t.test('live queries', async (t) => {
     await client.close();
   });
 
-  t.test('truncate ends in a resync', async (t) => {
+  t.test('resyncs for a truncate', async (t) => {
     const client = await connect();
     const topic = await client.subscribe('s', 'plain', { snapshot: true });
     await service.sql('truncate plain');
@@ -134,7 +134,7 @@ t.test('live queries', async (t) => {
     await client.close();
   });
 
-  t.test('a subscriber resumes after the last position it had, on another instance too', async (t) => {
+  t.test('resumes after the last position, also on another instance', async (t) => {
     const client = await connect();
     await client.subscribe('s', 'commentary?match_id=eq.200', { snapshot: true });
     await service.sql(`insert into commentary (match_id, minute) values (200, 1)`);
@@ -160,7 +160,7 @@ t.test('live queries', async (t) => {
     await other.stop();
   });
 
-  t.test('a position of another epoch, or one that is too old, is told to resync', async (t) => {
+  t.test('resyncs for a position of another epoch or one that is too old', async (t) => {
     const client = await connect();
     for (const after of ['000000001-0000000000000010', `${epochOf(service)}-0000000000000010.00000000`]) {
       const topic = await client.subscribe('s', 'commentary?match_id=eq.1', { after });
@@ -170,7 +170,7 @@ t.test('live queries', async (t) => {
     await client.close();
   });
 
-  t.test('what cannot be live is refused with the reason, and the socket lives', async (t) => {
+  t.test('rejects queries that cannot be live with the reason, and keeps the socket open', async (t) => {
     const client = await connect();
     const cases: [string, Record<string, unknown>, string, RegExp][] = [
       ['commentary?select=*,matches(*)', {}, 'RT_QUERY_UNSUPPORTED', /embedded table/],
@@ -206,7 +206,7 @@ t.test('live queries', async (t) => {
     await waitFor(() => service.realtime.socketStats().topics === 0, 'the topics to be forgotten');
   });
 
-  t.test('a changed grant ends what rested on it', async (t) => {
+  t.test('resyncs subscriptions after a changed grant', async (t) => {
     const client = await connect();
     const topic = await client.subscribe('s', 'plain', { snapshot: true });
     await service.sql('revoke select on plain from anon');
@@ -222,7 +222,7 @@ t.test('live queries', async (t) => {
     await client.close();
   });
 
-  t.test('who may follow the jobs sees only their own', async (t) => {
+  t.test('shows users only their own jobs', async (t) => {
     const mine = await new LiveClient(service.url, {
       token: await token({ role: 'authenticated', sub: 'ann' }),
     }).open();

@@ -1,4 +1,4 @@
-/** What is subscribed to while a snapshot and the changes are not at the same place, on stacks of these tests' own. */
+/** Tests subscriptions while snapshots and changes are not at the same place, on stacks of their own. */
 import { migrate } from '@tidemark/db';
 import { startTemporaryStack } from '@tidemark/local-stack';
 import { runPhases } from '@tidemark/service';
@@ -43,10 +43,10 @@ async function placeOf(client: LiveClient, topic: number): Promise<string> {
   return find() as string;
 }
 
-t.test('a snapshot that is ahead of the changes has a position once they have come to it', async (t) => {
+t.test('gives a snapshot that is ahead of the changes a position once they have reached it', async (t) => {
   const { primary, nats, connect } = await startStack(t);
   const [client, other] = [await connect(), await connect()];
-  // What the table is like is known before everything stands still.
+  // The facts of the table are loaded before the relay stops.
   await client.subscribe('before', `${QUERY}&minute=lt.0`, { snapshot: true });
   await nats.pause();
   let topic: number;
@@ -78,7 +78,7 @@ t.test('a snapshot that is ahead of the changes has a position once they have co
   await Promise.all([client, other, resumed].map((one) => one.close()));
 });
 
-t.test('a snapshot that lacks a transaction before one that it has is completed', async (t) => {
+t.test('completes a snapshot that lacks a transaction before one that it has', async (t) => {
   const { primary, connect } = await startStack(t);
   const client = await connect();
   await client.subscribe('all', 'commentary', { snapshot: true });
@@ -115,7 +115,7 @@ t.test('a snapshot that lacks a transaction before one that it has is completed'
   await Promise.all([client, other, resumed].map((one) => one.close()));
 });
 
-t.test('a change that comes while a snapshot waits for its position is observed like any other', async (t) => {
+t.test('counts a change that arrives while a snapshot waits for its position', async (t) => {
   const { primary, nats, deliveries, connect } = await startStack(t);
   const client = await connect();
   await client.subscribe('before', `${QUERY}&minute=lt.0`, { snapshot: true });

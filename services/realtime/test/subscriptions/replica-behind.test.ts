@@ -42,7 +42,7 @@ t.test('a replica that stands still', async (t) => {
     DATABASE_REPLICA_URLS: replica.url,
     NATS_URL: nats.url,
     JWT_SECRET: SECRET,
-    // What is announced counts, and not the look at all rights by time.
+    // Only announcements count, since the checks of rights run seldom.
     RIGHTS_CHECK_MS: '600000',
     DEFINITIONS_CHECK_MS: '100',
   });
@@ -54,7 +54,7 @@ t.test('a replica that stands still', async (t) => {
   }).open();
   t.teardown(() => client.close());
 
-  /** What the client is shown first; a resync on the way is no fault, as long as it may come back. */
+  /** Returns the first rows that the client receives. A resync before them is allowed, as long as the client may subscribe again. */
   async function firstRows(id: string, query: string): Promise<Record<string, unknown>[]> {
     const topic = await client.subscribe(id, query, { snapshot: true });
     return client.frames.flatMap((frame) => (frame.op === 'snapshot' && frame.topic === topic ? frame.rows : []));

@@ -1,4 +1,4 @@
-/** Whatever the type of a column: the value that the policies are asked about is the one that is in the row. */
+/** Tests that policies are evaluated over the very value of the row, for every type of column. */
 
 import { connectBus } from '@tidemark/bus';
 import { clientOf } from '@tidemark/bus/client';
@@ -197,7 +197,7 @@ left join column_types e on e.oid = t.typelem and t.typsubscript = 'array_subscr
 where e.oid is not null or t.typelem = 0 or t.typsubscript <> 'array_subscript_handler'::regproc
 order by 1`;
 
-t.test('a row is made again out of its change exactly', async (t) => {
+t.test('restores a row exactly from its change', async (t) => {
   const service = await startTestRealtime(SETUP);
   t.teardown(() => service.stop());
   const stack = await useTestStack();

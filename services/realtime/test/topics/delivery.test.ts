@@ -4,7 +4,7 @@ import { WriteRate } from '../../src/topics/write-rate.ts';
 import { LiveClient } from '../live-client.ts';
 import { startTestRealtime, waitFor } from '../test-realtime.ts';
 
-t.test('writeRate is what the last tenth of a second was', async (t) => {
+t.test('measures the write rate over the last tenth of a second', async (t) => {
   const writeRate = new WriteRate(1_000);
   t.equal(writeRate.isHigh(0), false);
   writeRate.wrote(101, 0);
@@ -24,7 +24,7 @@ t.test('delivery', async (t) => {
   t.teardown(() => service.stop());
   const rows = () => service.sql<{ id: string; body: string }>('select id, body from commentary order by id');
 
-  t.test('in mode latest, each key’s newest state comes, at most once in an interval', async (t) => {
+  t.test('sends each key’s newest state at most once per interval in mode latest', async (t) => {
     await service.sql(`insert into commentary (match_id, body) select 1, 'begin' from generate_series(1, 3)`);
     await service.replayed();
     const client = await new LiveClient(service.url).open();
@@ -65,7 +65,7 @@ t.test('delivery', async (t) => {
     t.ok(service.realtime.socketStats().conflatedTotal > before);
   });
 
-  t.test('one that resumes from a conflated frame misses nothing', async (t) => {
+  t.test('misses nothing after a resume from a conflated frame', async (t) => {
     const client = await new LiveClient(service.url).open();
     t.teardown(() => client.close());
     await client.subscribe('s', 'commentary?match_id=eq.2', { mode: 'latest' });
@@ -84,7 +84,7 @@ t.test('delivery', async (t) => {
     );
   });
 
-  t.test('in mode latest no frame waits for the end of its transaction, also when it is resumed', async (t) => {
+  t.test('sends no incomplete transaction in mode latest, also after a resume', async (t) => {
     const client = await new LiveClient(service.url).open();
     t.teardown(() => client.close());
     await client.subscribe('s', 'commentary?match_id=eq.5', { mode: 'latest' });
@@ -101,7 +101,7 @@ t.test('delivery', async (t) => {
     );
   });
 
-  t.test('under load, changes wait for each other, and arrive whole and in order', async (t) => {
+  t.test('batches changes under load, whole and in order', async (t) => {
     const clients = await Promise.all(Array.from({ length: 20 }, () => new LiveClient(service.url).open()));
     t.teardown(() => Promise.all(clients.map((client) => client.close())));
     for (const client of clients) await client.subscribe('s', 'commentary?match_id=eq.3&select=id,body');

@@ -1,4 +1,4 @@
-/** What is told of a window: whoever applies it as PROTOCOL.md says has the new list. */
+/** Tests that a client that applies the changes of a window as in PROTOCOL.md has the new list. */
 import fc from 'fast-check';
 import t from 'tap';
 import { type ShownRow, windowChanges } from '../../src/windows/window-diff.ts';
@@ -24,7 +24,7 @@ export function applied(list: readonly ShownRow[], changes: readonly Told[]): Sh
 
 const told = (before: ShownRow[], after: ShownRow[]): Told[] => windowChanges(before, after).map((c) => JSON.parse(c));
 
-t.test('only what came, left, changed or moved is told', async (t) => {
+t.test('reports only rows that entered, left, changed or moved', async (t) => {
   const before = rows([
     [1, 0],
     [2, 0],
@@ -60,7 +60,7 @@ t.test('only what came, left, changed or moved is told', async (t) => {
   );
 });
 
-t.test('any list becomes any other', async () => {
+t.test('turns any list into any other', async () => {
   const list = fc
     .uniqueArray(fc.tuple(fc.integer({ min: 0, max: 12 }), fc.integer({ min: 0, max: 2 })), {
       selector: ([id]) => id,

@@ -1,4 +1,4 @@
-/** What a client holds of a window that applies its frames as PROTOCOL.md says (W3). */
+/** The rows of a client that applies the frames of a window as in PROTOCOL.md (W3). */
 import type { LiveChange } from '@tidemark/contracts';
 
 type Row = Record<string, unknown>;

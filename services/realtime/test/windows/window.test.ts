@@ -41,7 +41,7 @@ t.test('windows', async (t) => {
     t.pass('equal to the database');
   };
 
-  t.test('what enters, leaves, moves and is deleted, with ties; one read for all', async (t) => {
+  t.test('reports rows that enter, leave, move and are deleted, with one read for all', async (t) => {
     await service.sql(
       `insert into commentary (match_id, minute, body) select 1, n / 3, 'b' || n from generate_series(1, 30) n`,
     );
@@ -71,7 +71,7 @@ t.test('windows', async (t) => {
     await equal(t, first, topic, sql);
   });
 
-  t.test('random writers: never a step back, and at the end equal to SQL', async (t) => {
+  t.test('never goes back under random writers, and ends equal to SQL', async (t) => {
     await service.sql(`insert into commentary (match_id, minute) select 7, 0 from generate_series(1, 40)`);
     const client = await open(t);
     const windows = [
@@ -123,7 +123,7 @@ t.test('windows', async (t) => {
     await equal(t, resumed, later, sqlOf(0));
   });
 
-  t.test('each identity has its own window, and what its policy reads counts', async (t) => {
+  t.test('keeps a window for each identity, and follows what its policy reads', async (t) => {
     await service.sql(`insert into note select n, case when n % 2 = 0 then 'ann' else 'bob' end, n % 5, 'x'
       from generate_series(1, 20) n`);
     const [ann, bob] = [await open(t, 'ann'), await open(t, 'bob')] as const;
@@ -145,7 +145,7 @@ t.test('windows', async (t) => {
     await equal(t, bob, ids[1], sql('bob'));
   });
 
-  t.test('as an event stream: its rows, what changes of them, and all of them again after the last id', async (t) => {
+  t.test('sends a window as an event stream, and all of it again after the last id', async (t) => {
     await service.sql(`insert into commentary (match_id, minute) select 3, n from generate_series(1, 9) n`);
     const query = encodeURIComponent('commentary?match_id=eq.3&select=id,minute&order=minute.desc&limit=3');
     const url = `${service.url.replace('ws', 'http')}/live?query=${query}`;
@@ -179,7 +179,7 @@ t.test('windows', async (t) => {
     await shows(again);
   });
 
-  t.test('what cannot be a window is refused, with the remedy', async (t) => {
+  t.test('rejects invalid windows with the remedy', async (t) => {
     const client = await open(t);
     for (const [query, code, hint] of [
       ['commentary?order=id', 'RT_WINDOW_NEEDS_LIMIT', /Add limit/],
@@ -194,7 +194,7 @@ t.test('windows', async (t) => {
     t.match(await client.refusal('l', 'keyless', { mode: 'latest' }), { code: 'RT_LATEST_NEEDS_KEY' });
   });
 
-  t.test('an epoch that the changes do not have yet: refused for the moment, and not for good', async (t) => {
+  t.test('rejects a window for the moment while the changes are of an older epoch', async (t) => {
     const client = await open(t);
     await service.sql(`insert into tidemark.epochs (epoch, minted_at, reason, system_identifier, timeline)
       select 'z' || substr(epoch, 2), clock_timestamp(), 'test', system_identifier, timeline
@@ -229,7 +229,7 @@ t.test('windows', async (t) => {
   await waitFor(() => service.realtime.socketStats().subscriptions === 0, 'nobody to be left');
 });
 
-t.test('windows go on when the relay moves, and on another instance when theirs stops', async (t) => {
+t.test('continues windows when the relay moves or the instance stops', async (t) => {
   const service = await startTestRealtime(undefined, { LIVE_WINDOW_MS: '30' });
   t.teardown(() => service.stop());
   const [second, third] = [await service.another(), await service.another()] as const;
