@@ -6,6 +6,7 @@ export { errors } from './errors.ts';
 export type { DbEvent } from './events.ts';
 export type { PoolOptions } from './pool/options.ts';
 export { PieController } from './pool/pie-controller.ts';
+export { settleAll } from './settle-all.ts';
 export { type CheckOptions, checkServer, poolConnections, type ServerReport } from './setup/check-server.ts';
 export { type MigrateOptions, migrate } from './setup/migrate.ts';
 export { runScript } from './setup/run-script.ts';

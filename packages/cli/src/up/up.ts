@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { loadBlueprint, loadDemoImages } from '@tidemark/blueprints';
 import { parseServers } from '@tidemark/bus';
 import type { ServiceName } from '@tidemark/contracts';
-import { checkServer, migrate, openDatabase } from '@tidemark/db';
+import { checkServer, migrate, openDatabase, settleAll } from '@tidemark/db';
 import { type FileStoreConfig, fileStoreOptions, openFileStore } from '@tidemark/files';
 import { type Stack, startStack } from '@tidemark/local-stack';
 import { errors } from '../errors.ts';
@@ -214,14 +214,6 @@ async function loadDemo(primaryUrl: string, files: FileStoreConfig, events: UpEv
     store.close();
     await db.close();
   }
-}
-
-/** Waits for all promises, even when one fails, so that no service starts during a stop. */
-async function settleAll<T>(promises: readonly Promise<T>[]): Promise<T[]> {
-  const settled = await Promise.allSettled(promises);
-  const failed = settled.find((result) => result.status === 'rejected');
-  if (failed) throw failed.reason;
-  return settled.map((result) => (result as PromiseFulfilledResult<T>).value);
 }
 
 async function stopAll(running: { stack?: Stack; services: ServiceProcess[] }, events: UpEvents): Promise<void> {

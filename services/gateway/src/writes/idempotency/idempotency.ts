@@ -7,7 +7,7 @@
  * the verified token (key-scope.ts) and the route. So nobody can ask for another caller's replies.
  */
 import { createHash } from 'node:crypto';
-import type { Identity, Row, Rows, Transaction } from '@tidemark/db';
+import { type Identity, type Row, type Rows, settleAll, type Transaction } from '@tidemark/db';
 import { errors } from '../../errors.ts';
 import type { StoredReply } from '../../reply/stored-reply.ts';
 import { type KeyBudget, keptBytes } from './key-budget.ts';
@@ -113,10 +113,6 @@ export async function keepReply(
 type Part = readonly [text: string, params: Parameters<Transaction['query']>[1]];
 
 /** Runs the statements in one round trip. Throws the first error once all are answered. */
-async function pipelined(tx: Transaction, parts: readonly Part[]): Promise<Rows<Row>[]> {
-  const outcomes = await Promise.allSettled(parts.map(([text, params]) => tx.query(text, params)));
-  return outcomes.map((outcome) => {
-    if (outcome.status === 'rejected') throw outcome.reason;
-    return outcome.value;
-  });
+function pipelined(tx: Transaction, parts: readonly Part[]): Promise<Rows<Row>[]> {
+  return settleAll(parts.map(([text, params]) => tx.query(text, params)));
 }
