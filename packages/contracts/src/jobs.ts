@@ -2,18 +2,18 @@
  * Jobs are rows of `tidemark.jobs`. The planner divides a job into chunks (`tidemark.job_chunks`); each chunk is one
  * message on `work.<priority>`.
  *
- *    job    queued → planning → running → succeeded | failed | cancelled
- *    chunk  planned → queued → running → done | failed | cancelled
+ *    job    queued → planning → running ⇄ paused, then succeeded | partly_failed | failed | cancelled
+ *    chunk  planned → queued → running → done | split | failed | cancelled
  */
 import { type Static, Type } from 'typebox';
 import { PRIORITIES } from './subjects.ts';
 
-export const JOB_STATES = ['queued', 'planning', 'running', 'succeeded', 'failed', 'cancelled'] as const;
+export const JOB_STATES = [
+  ...(['queued', 'planning', 'running', 'paused'] as const),
+  ...(['succeeded', 'partly_failed', 'failed', 'cancelled'] as const),
+] as const;
 export type JobState = (typeof JOB_STATES)[number];
-export const FINAL_JOB_STATES: readonly JobState[] = ['succeeded', 'failed', 'cancelled'];
-
-export const JOB_KINDS = ['image.transform'] as const;
-export type JobKind = (typeof JOB_KINDS)[number];
+export const FINAL_JOB_STATES: readonly JobState[] = ['succeeded', 'partly_failed', 'failed', 'cancelled'];
 
 const priority = Type.Enum(PRIORITIES, { default: 'normal' });
 
@@ -61,11 +61,14 @@ export const ImageTransformSpec = Type.Object(
 );
 export type ImageTransformSpec = Static<typeof ImageTransformSpec>;
 
+/** Which kinds there are, and what their specs look like, is in `tidemark.job_kinds`. */
 export const CreateJob = Type.Object(
   {
-    kind: Type.Enum(JOB_KINDS),
-    spec: ImageTransformSpec,
+    kind: Type.String({ minLength: 1, maxLength: 64 }),
+    spec: Type.Unknown(),
     priority: Type.Optional(priority),
+    run_at: Type.Optional(Type.String({ format: 'date-time', description: 'not before this' })),
+    deadline: Type.Optional(Type.String({ format: 'date-time', description: 'the job ends then with what it has' })),
   },
   { additionalProperties: false },
 );
@@ -81,7 +84,11 @@ export const Job = Type.Object({
   total: Type.Integer({ description: 'items; 0 until planned' }),
   done: Type.Integer(),
   failed: Type.Integer(),
+  planned_all: Type.Boolean({ description: 'whether total counts all items: the source may have more' }),
+  waits_for: Type.Union([Type.String(), Type.Null()], { description: 'what the job waits for, beside a free place' }),
   error: Type.Union([Type.Unknown(), Type.Null()]),
+  run_at: Type.Union([Type.String(), Type.Null()]),
+  deadline: Type.Union([Type.String(), Type.Null()]),
   created_at: Type.String(),
   started_at: Type.Union([Type.String(), Type.Null()]),
   finished_at: Type.Union([Type.String(), Type.Null()]),

@@ -64,6 +64,7 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
   const storeOptions = fileStoreOptions(config);
   // One chunk more than threads: its transaction overlaps the others' work.
   const slots = threadCount + 1;
+  const window = config.BATCH_WINDOW || threadCount * 4;
   const queue = createChunkQueue(bus, observe);
   const kinds = await loadKinds(config.BATCH_KINDS);
   const registered = await registerKinds(pool, kinds, observe);
@@ -87,7 +88,7 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     maxChildBytes: config.BATCH_CHILD_BYTES,
     observe,
   });
-  const jobs = createJobLedger(pool, config.BATCH_WINDOW || threadCount * 4, observe);
+  const jobs = createJobLedger({ pool, kinds, window, observe });
   const chunks = createChunkLedger({
     ...{ pool, registry, jobs, observe },
     worker: `${deps.instance}/${randomUUID()}`,
@@ -95,9 +96,10 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     leaseMs: config.BATCH_LEASE_MS,
     maxAttempts: config.BATCH_MAX_ATTEMPTS,
     faultDelayMs: FAULT_DELAY_MS,
+    onRoom: (job) => sweeper.planPage(job),
   });
   const planner = createPlanner({
-    ...{ pool, kinds, registry, observe },
+    ...{ pool, kinds, registry, window, observe },
     ledger: jobs,
     publish: queue.publish,
     threads: threadCount,

@@ -51,10 +51,10 @@ export const configSchema = Type.Object({
     description: 'jobs planned or running at a time, over all instances; more wait as rows. Bounds the queue',
   }),
   BATCH_MAX_ITEMS: Type.Integer({
-    default: 10_000,
+    default: 1_000_000,
     minimum: 1,
-    maximum: 100_000,
-    description: 'items of a job; the planner holds their ids in memory',
+    maximum: 1_000_000_000,
+    description: 'most items of a job; they are planned in pages, and never all in memory',
   }),
   BATCH_DECODED_BYTES: Type.Integer({
     default: 256 * 1024 ** 2,

@@ -21,11 +21,6 @@ export const errors = defineErrors('BATCH', {
     details: (p) => p.missing.slice(0, 10).join(', '),
     hint: 'List the files with the same token (GET /api/v1/files), and start a new job with ids from there.',
   }),
-  NO_INPUT: row<{ prefix: string }>({
-    status: 404,
-    message: (p) => `no file that the job's owner may see has a path that starts with "${p.prefix}"`,
-    hint: 'List the files with the same token (GET /api/v1/files?prefix=…), and start a new job with a prefix from there.',
-  }),
   TOO_MANY_ITEMS: row<{ limit: number }>({
     status: 400,
     message: (p) => `the job has more than ${p.limit} items`,
@@ -51,6 +46,22 @@ export const errors = defineErrors('BATCH', {
     status: 500,
     message: 'the job could not be planned',
     hint: 'The batch service’s log has the reason, under the id of the job.',
+  }),
+  DEADLINE: row({
+    status: 504,
+    message: 'the deadline of the job passed before all of its items were done',
+    hint: 'Start a new job with what is left, with a later deadline or none.',
+  }),
+  FINISH_FAILED: row({
+    status: 500,
+    message: 'the items are done, but what the kind does at the end of a job failed',
+    hint: 'The batch service’s log has the reason, under the id of the job.',
+  }),
+  /** Never on a row: the other instance goes on with the job. */
+  PAGE_TAKEN: row({
+    status: 503,
+    message: 'another instance has read this page of the job’s source',
+    hint: 'Nothing is lost: that instance has planned the page.',
   }),
   ITEMS_FAILED: row<{ failed: number; total: number }>({
     status: 422,

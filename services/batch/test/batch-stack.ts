@@ -127,7 +127,7 @@ export async function openBatchStack(t: Test, bucket?: TestS3): Promise<BatchSta
     ended: (id, withinMs = 30_000) =>
       until(`the end of job ${id}`, withinMs, async () => {
         const job = await self.job(id);
-        return ['succeeded', 'failed', 'cancelled'].includes(job.state) ? job : undefined;
+        return ['succeeded', 'partly_failed', 'failed', 'cancelled'].includes(job.state) ? job : undefined;
       }),
   };
   return self;

@@ -103,7 +103,7 @@ t.test('messages that are lost with the whole stream are found missing and publi
 t.test('an item that is lost again and again is given up, and the job ends', async (t) => {
   const stack = await openBatchStack(t);
   const id = await stack.insertJob(spec('in/'));
-  await stack.query(`update tidemark.jobs set state = 'running', total = 1 where id = $1`, [id]);
+  await stack.query(`update tidemark.jobs set state = 'running', total = 1, planned_all = true where id = $1`, [id]);
   await stack.query(
     `insert into tidemark.job_chunks (job_id, chunk, state, attempt, losses, items, worker, lease_until)
      values ($1, 0, 'running', 3, 2, '[{"index": 0, "input": {"file": "x", "name": "x"}, "attempts": 0}]', 'dead', now())`,
@@ -138,7 +138,7 @@ t.test('of many items, the one that ends its process fails alone, with the signa
 t.test('a suspect that takes too much memory is killed, and its job says so', async (t) => {
   const stack = await openBatchStack(t);
   const id = await stack.insertJob({ items: 1, allocate: 0 }, { kind: 'trouble' });
-  await stack.query(`update tidemark.jobs set state = 'running', total = 1 where id = $1`, [id]);
+  await stack.query(`update tidemark.jobs set state = 'running', total = 1, planned_all = true where id = $1`, [id]);
   await stack.query(
     `insert into tidemark.job_chunks (job_id, chunk, losses, items)
      values ($1, 0, 1, '[{"index": 0, "input": 0, "attempts": 0}]')`,

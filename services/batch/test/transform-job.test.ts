@@ -109,7 +109,7 @@ t.test('poison files and decompression bombs fail alone, each with its reason', 
   const id = await stack.insertJob({ input: { prefix: 'mixed/' }, transform: { resize: { width: 50 } } });
   const job = await stack.ended(id);
   t.match(job, {
-    state: 'succeeded',
+    state: 'partly_failed',
     total: 28,
     done: 20,
     failed: 8,
@@ -200,13 +200,17 @@ t.test('a job that cannot be planned fails with the remedy', async (t) => {
     t.match(job, { state: 'failed', total: 0, error: { message: String, hint: String } });
     return job.error.code;
   };
-  t.equal(await refused({ input: { prefix: 'nowhere/' }, transform }), 'BATCH_NO_INPUT');
   t.equal(await refused({ input: { prefix: 'many/' }, transform: {} }), 'BATCH_INVALID_SPEC');
   t.equal(await refused({}, 'image.explode'), 'BATCH_UNKNOWN_KIND');
   t.equal(
     await refused({ input: { files: ['123e4567-e89b-42d3-a456-426614174000'] }, transform }),
     'BATCH_INPUT_NOT_FOUND',
   );
+});
+
+t.test('a job without items succeeds', async (t) => {
+  const id = await stack.insertJob({ input: { prefix: 'nowhere/' }, transform: { greyscale: true } });
+  t.match(await stack.ended(id), { state: 'succeeded', total: 0, done: 0, failed: 0, error: null });
 });
 
 t.test('health and metrics answer, and SIGTERM ends it cleanly', async (t) => {

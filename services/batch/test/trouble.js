@@ -14,6 +14,7 @@ export default {
   },
   cost: () => 0,
   async run({ index }, { spec }) {
+    if (spec.ms) await new Promise((resolve) => setTimeout(resolve, spec.ms));
     if (index === spec.segfault) process.kill(process.pid, 'SIGSEGV');
     if (index === spec.allocate) await allocate();
     if (index in (spec.values ?? {})) return { value: VALUES[spec.values[index]] };

@@ -189,6 +189,13 @@ export const errors = {
       message: (p) => `the answer cannot be sent in a coding of "${p.asked.slice(0, 80)}"`,
       hint: 'Accept identity, gzip or br (zstd where this server’s Node has it).',
     }),
+    JOB_INVALID: row<{ pointer: string; problem: string; hint: string }>({
+      status: 422,
+      message: (p) => `the job is not valid: ${p.pointer} ${p.problem}`,
+      // A JSON pointer (RFC 6901) into the body.
+      details: (p) => p.pointer,
+      hint: (p) => p.hint,
+    }),
     JOB_NOT_FOUND: row<{ id: string }>({
       status: 404,
       message: (p) => `there is no job ${p.id} that you may see`,

@@ -1,5 +1,5 @@
-/** Changes the rows of chunks for a runner. Attempt and worker fence every change. */
-import type { Priority, WorkMessage } from '@tidemark/contracts';
+/** The rows of chunks, as a runner changes them. Every change is fenced by attempt and worker. */
+import type { WorkMessage } from '@tidemark/contracts';
 import type { Pool, Row, Transaction } from '@tidemark/db';
 import type { FileRegistry } from '@tidemark/files';
 import { errors } from '../errors.ts';
@@ -7,9 +7,8 @@ import type { BatchEvent } from '../events.ts';
 import type { ChunkResult } from '../items/chunk-result.ts';
 import { itemStatements } from '../items/item-statements.ts';
 import type { JobIdentity } from '../jobs/identity.ts';
-import type { Advance, JobLedger, QueuedChunk } from '../jobs/job-ledger.ts';
-import { jobStatements } from '../jobs/job-statements.ts';
-import type { PlannedItem } from '../jobs/plan-source.ts';
+import type { Advance, JobLedger, LockedJob, QueuedChunk } from '../jobs/job-ledger.ts';
+import type { PlannedItem } from '../jobs/plan-page.ts';
 import type { ChunkState } from './chunk-state.ts';
 import { chunkStatements } from './chunk-statements.ts';
 
@@ -55,6 +54,8 @@ export interface ChunkLedgerOptions {
   maxAttempts: number;
   /** ms until a chunk runs again after a fault, which mostly comes from the disk or the database. */
   faultDelayMs: number;
+  /** A job whose source has more pages has fewer planned chunks now. */
+  onRoom: (job: string) => void;
   observe: (event: BatchEvent) => void;
 }
 
@@ -72,19 +73,21 @@ export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
   /** Runs `change` under the lock of a running job, then advances the job. Returns undefined when there was nothing to change. */
   async function changeLocked(
     job: string,
-    change: (tx: Transaction, owner: string | null) => Promise<WorkMessage[] | undefined>,
+    change: (tx: Transaction, locked: LockedJob) => Promise<WorkMessage[] | undefined>,
   ): Promise<QueuedChunk[] | undefined> {
     const advance = await pool.transaction(async (tx): Promise<Advance | undefined> => {
-      const [locked] = await tx.query<{ priority: Priority; owner: string | null }>(jobStatements.lockRunning, [job]);
+      const locked = await jobs.lock(tx, job);
       if (!locked) return undefined;
-      const queued = await change(tx, locked.owner);
-      if (!queued) return undefined;
-      const advanced = await jobs.advanceLocked(tx, job, locked.priority);
-      const own = queued.map((chunk) => ({ ...chunk, priority: locked.priority }));
-      return { ...advanced, queued: [...own, ...advanced.queued] };
+      const changed = await change(tx, locked);
+      if (!changed) return undefined;
+      const { queued, ...advanced } = await jobs.advanceLocked(tx, locked);
+      const own = changed.map((chunk) => ({ ...chunk, priority: locked.priority }));
+      if (!locked.plannedAll) options.onRoom(job);
+      return { ...advanced, queued: [...own, ...queued] };
     });
-    if (advance?.finished) observe(advance.finished);
-    return advance?.queued;
+    if (!advance) return undefined;
+    if (advance.finished) observe(advance.finished);
+    return advance.toFinish ? [...advance.queued, ...(await jobs.advance(job))] : advance.queued;
   }
 
   /** Writes the consequences of a loss for the items of the chunk. */
@@ -116,7 +119,7 @@ export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
     },
 
     complete: ({ job, chunk, attempt }, { done, failed, files, rows, retries }) =>
-      changeLocked(job, async (tx, owner) => {
+      changeLocked(job, async (tx, { owner }) => {
         const ours = await tx.query(chunkStatements.complete, [job, chunk, attempt, worker, done, failed]);
         if (ours.length === 0) return undefined;
         // The outputs of a job without an owner, such as one of a service token, belong to the owners of the inputs.

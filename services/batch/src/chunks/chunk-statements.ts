@@ -31,11 +31,11 @@ export const chunkStatements = {
   claim: `
     update tidemark.job_chunks c
     set state = 'running', worker = $4::text, lease_until = clock_timestamp() + $5::float8 * interval '1 ms'
-    from tidemark.jobs j
+    from tidemark.jobs j, tidemark.job_requests r
     where c.job_id = $1::uuid and c.chunk = $2::int and c.attempt = $3::int and c.state = 'queued'
       and j.id = c.job_id and j.state = 'running' and j.kind in (select jsonb_array_elements_text($6::jsonb))
-    returning c.items, c.losses, j.kind, j.spec, j.role,
-      (select claims from tidemark.job_requests r where r.job_id = j.id) as claims`,
+      and r.job_id = j.id
+    returning c.items, c.losses, j.kind, r.spec, r.claims, j.role`,
 
   /** Returns a row when only the kind prevents this instance from claiming the chunk. $1: job, $2: chunk, $3: attempt. */
   isQueued: `
@@ -52,10 +52,13 @@ export const chunkStatements = {
       and c.worker = $1::text and c.state = 'running'
     returning c.job_id as job, c.chunk, c.attempt`,
 
-  /** running → done. $1: job, $2: chunk, $3: attempt, $4: worker, $5: done, $6: failed. */
+  /**
+   * running → done. $1: job, $2: chunk, $3: attempt, $4: worker, $5: done, $6: failed. A chunk of items that are retried by
+   * hand has minus their number before: chunks before it have counted them.
+   */
   complete: `
     update tidemark.job_chunks
-    set state = 'done', done = $5::int, failed = $6::int, lease_until = null, finished_at = clock_timestamp()
+    set state = 'done', done = $5::int, failed = failed + $6::int, lease_until = null, finished_at = clock_timestamp()
     where job_id = $1::uuid and chunk = $2::int and attempt = $3::int and worker = $4::text and state = 'running'
     returning chunk`,
 
@@ -87,7 +90,7 @@ export const chunkStatements = {
     set losses = losses + 1, worker = null, lease_until = null, queued_at = clock_timestamp(),
       state = case when jsonb_array_length(items) > 1 then 'split' when losses + 1 < $5::int then 'queued' else 'failed' end,
       attempt = case when jsonb_array_length(items) <= 1 and losses + 1 < $5::int then attempt + 1 else attempt end,
-      failed = case when jsonb_array_length(items) <= 1 and losses + 1 >= $5::int then jsonb_array_length(items) else 0 end,
+      failed = case when jsonb_array_length(items) <= 1 and losses + 1 >= $5::int then failed + 1 else failed end,
       finished_at = case when jsonb_array_length(items) > 1 or losses + 1 >= $5::int then clock_timestamp() end
     where job_id = $1::uuid and chunk = $2::int and attempt = $3::int and state = 'running'
       and (worker = $4::text or ($4::text is null and lease_until < clock_timestamp()))
@@ -119,7 +122,7 @@ export const chunkStatements = {
       from open where open.job_id is not null
     ), ended as (
       select open.job_id from open join tidemark.jobs j on j.id = open.job_id
-      where j.state in ('cancelled', 'failed', 'succeeded') limit $1::int
+      where j.state in ('cancelled', 'failed', 'partly_failed', 'succeeded') limit $1::int
     ), cancelled as (
       update tidemark.job_chunks c set state = 'cancelled', lease_until = null, finished_at = clock_timestamp()
       from ended where c.job_id = ended.job_id and c.state in ('planned', 'queued', 'running')

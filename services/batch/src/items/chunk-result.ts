@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { NewFile } from '@tidemark/files';
 import { cutText } from '../cut-text.ts';
-import type { PlannedItem } from '../jobs/plan-source.ts';
+import type { PlannedItem } from '../jobs/plan-page.ts';
 import type { Failure, ReadyItem, StoredFile, Success } from '../workers/protocol.ts';
 import { retryDelayMs } from './retry-delay.ts';
 

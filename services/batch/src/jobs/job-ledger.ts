@@ -1,14 +1,16 @@
-/** Changes a job in one transaction: its plan, its window, its end. The caller publishes the returned chunks. */
-import type { Priority } from '@tidemark/contracts';
-import type { Pool, Transaction } from '@tidemark/db';
+/** What decides over a job in one transaction: its plan, its window, its end. The caller publishes what is returned. */
+import type { JobState, Priority } from '@tidemark/contracts';
+import type { Pool, Row, Transaction } from '@tidemark/db';
 import { chunkStatements } from '../chunks/chunk-statements.ts';
 import { errors } from '../errors.ts';
 import type { BatchEvent } from '../events.ts';
 import { itemStatements } from '../items/item-statements.ts';
+import type { Kinds } from '../kinds/load-kinds.ts';
 import { errorColumn } from './error-column.ts';
+import { type FinishCall, FinishError, runFinish } from './finish-job.ts';
 import { nextJobState } from './job-state.ts';
 import { jobStatements } from './job-statements.ts';
-import type { PlannedItem } from './plan-source.ts';
+import type { PlannedItem } from './plan-page.ts';
 
 /** A chunk that is marked as queued, and whose message must be published. */
 export interface QueuedChunk {
@@ -18,42 +20,86 @@ export interface QueuedChunk {
   priority: Priority;
 }
 
+export interface PlannedPage {
+  chunks: readonly (readonly PlannedItem[])[];
+  /** Where this page began and where the next one begins; null: at the beginning, and nowhere. */
+  cursor: string | null;
+  nextCursor: string | null;
+}
+
 export interface JobLedger {
-  /** planning → running with its chunks. Returns undefined when the job was cancelled or replanned meanwhile. */
-  plan(job: string, chunks: readonly (readonly PlannedItem[])[]): Promise<QueuedChunk[] | undefined>;
-  /** Opens the window of the job as far as possible, or ends the job when no chunk is open. Does nothing when it is not running. */
+  /** Writes a page of the job's chunks; undefined when the job has ended or another instance has written the page. */
+  plan(job: string, page: PlannedPage): Promise<QueuedChunk[] | undefined>;
+  /** Opens the job's window as far as it goes, or ends the job when nothing is open. Nothing when it is not running. */
   advance(job: string): Promise<QueuedChunk[]>;
-  /** Does the same in a transaction that has the lock of the job. */
-  advanceLocked(tx: Transaction, job: string, priority: Priority): Promise<Advance>;
+  /** Undefined when the job is not running. A paused job is: what runs may complete. */
+  lock(tx: Transaction, job: string): Promise<LockedJob | undefined>;
+  /** `advance` inside the transaction that locked the job. A kind's `finish` is left to `advance`. */
+  advanceLocked(tx: Transaction, locked: LockedJob): Promise<Advance>;
+}
+
+export interface LockedJob extends Row {
+  job: string;
+  state: JobState;
+  priority: Priority;
+  owner: string | null;
+  kind: string;
+  role: string;
+  plannedAll: boolean;
 }
 
 export interface Advance {
   queued: QueuedChunk[];
-  /** An event to observe after the commit. */
+  /** The job is at its end, and its kind has something to do before: call `advance`. */
+  toFinish?: boolean;
+  /** To be observed after the commit. */
   finished?: BatchEvent;
 }
 
-/** Number of item errors in the row of a job, which travel with every change of it. */
+export interface JobLedgerOptions {
+  pool: Pool;
+  kinds: Kinds;
+  /** Chunks of a job on the queue at a time. */
+  window: number;
+  observe: (event: BatchEvent) => void;
+}
+
+/** Item errors shown on the job's row: enough to see what is wrong, small enough to travel with every change of it. */
 const SHOWN_ERRORS = 10;
 
-export function createJobLedger(pool: Pool, window: number, observe: (event: BatchEvent) => void): JobLedger {
-  async function advanceLocked(tx: Transaction, job: string, priority: Priority): Promise<Advance> {
-    const rows = await tx.query(chunkStatements.openWindow, [job, window]);
-    const queued = rows.map(({ chunk, attempt }) => ({ job, chunk, attempt, priority }));
-    if (queued.length > 0) return { queued };
-    const [open] = await tx.query<{ open: boolean }>(chunkStatements.anyOpen, [job]);
-    if (open?.open) return { queued };
-    const finished = await finish(tx, job);
-    return finished ? { queued, finished } : { queued };
+export function createJobLedger({ pool, kinds, window, observe }: JobLedgerOptions): JobLedger {
+  async function lock(tx: Transaction, job: string): Promise<LockedJob | undefined> {
+    const [row] = await tx.query<LockedJob>(jobStatements.lockRunning, [job]);
+    return row && { ...row, job };
   }
 
-  async function finish(tx: Transaction, job: string): Promise<BatchEvent | undefined> {
+  async function openWindow(tx: Transaction, { job, state, priority }: LockedJob): Promise<QueuedChunk[]> {
+    if (state === 'paused') return [];
+    const rows = await tx.query(chunkStatements.openWindow, [job, window]);
+    return rows.map(({ chunk, attempt }) => ({ job, chunk, attempt, priority }));
+  }
+
+  async function advanceLocked(tx: Transaction, locked: LockedJob): Promise<Advance> {
+    const queued = await openWindow(tx, locked);
+    if (queued.length > 0 || !locked.plannedAll) return { queued };
+    const [open] = await tx.query<{ open: boolean }>(chunkStatements.anyOpen, [locked.job]);
+    if (open?.open) return { queued };
+    const kind = kinds.get(locked.kind);
+    // An instance that runs the kind ends its jobs, for it may have something to do then.
+    if (!kind) return { queued };
+    if (kind.finish) return { queued, toFinish: true };
+    return { queued, finished: await end(tx, locked.job) };
+  }
+
+  /** Ends the job. `call` is made before, in the same transaction. */
+  async function end(tx: Transaction, job: string, call?: FinishCall): Promise<BatchEvent> {
     const [sums] = await tx.query<{ done: number; failed: number }>(jobStatements.sums, [job]);
     const { done = 0, failed = 0 } = sums ?? {};
-    const state = nextJobState('running', { type: 'finished', done });
+    await call?.(tx, { done, failed });
+    const state = nextJobState('running', { type: 'finished', done, failed }) as JobState;
     const error = failed > 0 ? await failuresOf(tx, job, { failed, total: done + failed }) : null;
-    const ended = await tx.query(jobStatements.finish, [job, state, done, failed, error]);
-    return ended.length > 0 && state ? { type: 'job.finished', job, state, done, failed } : undefined;
+    await tx.query(jobStatements.finish, [job, state, done, failed, error]);
+    return { type: 'job.finished', job, state, done, failed };
   }
 
   async function failuresOf(tx: Transaction, job: string, counts: { failed: number; total: number }): Promise<string> {
@@ -62,24 +108,43 @@ export function createJobLedger(pool: Pool, window: number, observe: (event: Bat
   }
 
   async function advance(job: string): Promise<QueuedChunk[]> {
-    const { queued, finished } = await pool.transaction(async (tx): Promise<Advance> => {
-      const [locked] = await tx.query<{ priority: Priority }>(jobStatements.lockRunning, [job]);
-      return locked ? advanceLocked(tx, job, locked.priority) : { queued: [] };
-    });
-    if (finished) observe(finished);
-    return queued;
+    try {
+      const { queued, finished } = await advanceOrFinish(job);
+      if (finished) observe(finished);
+      return queued;
+    } catch (error) {
+      if (!(error instanceof FinishError)) throw error;
+      const { code } = errors.FINISH_FAILED();
+      const params = [JSON.stringify([job]), errorColumn(errors.FINISH_FAILED()), '["running", "paused"]'];
+      await pool.query(jobStatements.refuse, params);
+      observe({ type: 'job.refused', job, code, error: error.cause as Error });
+      return [];
+    }
   }
 
-  async function plan(job: string, chunks: readonly (readonly PlannedItem[])[]): Promise<QueuedChunk[] | undefined> {
+  function advanceOrFinish(job: string): Promise<Advance> {
+    return pool.transaction(async (tx): Promise<Advance> => {
+      const locked = await lock(tx, job);
+      if (!locked) return { queued: [] };
+      const advanced = await advanceLocked(tx, locked);
+      if (!advanced.toFinish) return advanced;
+      const kind = kinds.get(locked.kind)!;
+      return { ...advanced, finished: await end(tx, job, (inTx, counts) => runFinish(inTx, kind, locked, counts)) };
+    });
+  }
+
+  async function plan(job: string, { chunks, cursor, nextCursor }: PlannedPage): Promise<QueuedChunk[] | undefined> {
     const items = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-    const written = await pool.transaction(async (tx) => {
-      const planned = await tx.query(jobStatements.planned, [job, items]);
+    const isWritten = await pool.transaction(async (tx) => {
+      const planned = await tx.query(jobStatements.planned, [job, items, nextCursor === null]);
       if (planned.length === 0) return false;
-      await tx.query(chunkStatements.insert, [job, JSON.stringify(chunks.map((items) => ({ items })))]);
+      const kept = await tx.query(jobStatements.keepCursor, [job, nextCursor, cursor]);
+      if (kept.length === 0) throw errors.PAGE_TAKEN();
+      if (items > 0) await tx.query(chunkStatements.insert, [job, JSON.stringify(chunks.map((items) => ({ items })))]);
       return true;
     });
-    return written ? advance(job) : undefined;
+    return isWritten ? advance(job) : undefined;
   }
 
-  return { plan, advance, advanceLocked };
+  return { plan, advance, lock, advanceLocked };
 }

@@ -1,12 +1,17 @@
 /**
- * The life of a job (tidemark.jobs.state). The statements of `job-statements.ts` make exactly these transitions.
+ * The life of a job (tidemark.jobs.state). The statements of `job-statements.ts` and the functions of the database make
+ * exactly these transitions.
  *
- *            claim               planned                finished, something done
- *   queued ─────────► planning ─────────► running ─────────────────────────────► succeeded
- *     │  ◄───────────    │                  │  │
- *     │    plan_lost     │ refused          │  └── finished, nothing done ─────► failed
- *     │                  └────────────────────────────────────────────────────► failed
- *     └────────── cancel (from queued, planning, running) ────────────────────► cancelled
+ *            claim              planned             finished
+ *   queued ────────► planning ────────► running ──────────────► succeeded, partly_failed or failed
+ *     ▲ ▲ └──────┐      │ │ refused       │ ▲ ▲                    │            │
+ *     │ │  pause ▼      │ └───────────────┼─┼─┼──► failed          │            │
+ *     │ └─────── paused ◄────── pause ────┘ │ └─── retry, chunks ──┴────────────┘
+ *     │ resume     └──── resume, chunks ────┘            │
+ *     └───────────── retry, nothing planned ◄────────────┘
+ *
+ * cancel leads from every unfinished state to cancelled, and plan_lost from planning back to queued. A job that is out of
+ * time, or whose source fails later, is refused while it runs.
  */
 import type { JobState } from '@tidemark/contracts';
 
@@ -15,17 +20,23 @@ export type JobEvent =
   | { type: 'claim' }
   /** Its planner has sent no heartbeat for too long. */
   | { type: 'plan_lost' }
-  /** Its chunks are written. */
+  /** The chunks of its source's first page are written. */
   | { type: 'planned' }
-  /** The spec or the inputs of the job are invalid. */
-  | { type: 'refused' }
-  /** No chunk is open; `done` items succeeded. */
-  | { type: 'finished'; done: number }
-  /** The owner cancels it, through the API or SQL. */
+  /** Its spec or its inputs cannot be used, or its time is over. `done` items succeeded before. */
+  | { type: 'refused'; done: number }
+  /** No chunk is open any more. */
+  | { type: 'finished'; done: number; failed: number }
+  | { type: 'pause' }
+  /** `planned`: it has chunks. */
+  | { type: 'resume'; planned: boolean }
+  | { type: 'retry'; planned: boolean }
   | { type: 'cancel' };
 
-/** Returns the state after the event, or undefined for an event to be ignored in this state. */
+const UNFINISHED: readonly JobState[] = ['queued', 'planning', 'running', 'paused'];
+
+/** Returns the state after the event, or undefined when the event means nothing in this state (it is then ignored). */
 export function nextJobState(state: JobState, event: JobEvent): JobState | undefined {
+  const isUnfinished = UNFINISHED.includes(state);
   switch (event.type) {
     case 'claim':
       return state === 'queued' ? 'planning' : undefined;
@@ -34,12 +45,24 @@ export function nextJobState(state: JobState, event: JobEvent): JobState | undef
     case 'planned':
       return state === 'planning' ? 'running' : undefined;
     case 'refused':
-      return state === 'planning' ? 'failed' : undefined;
+      if (!isUnfinished) return undefined;
+      return event.done > 0 ? 'partly_failed' : 'failed';
     case 'finished':
-      if (state !== 'running') return undefined;
-      // One usable result makes the job a success; `failed` is the number of items without a result.
-      return event.done > 0 ? 'succeeded' : 'failed';
+      return state === 'running' || state === 'paused' ? endOf(event) : undefined;
+    case 'pause':
+      return isUnfinished && state !== 'paused' ? 'paused' : undefined;
+    case 'resume':
+      return state === 'paused' ? again(event) : undefined;
+    case 'retry':
+      return state === 'failed' || state === 'partly_failed' ? again(event) : undefined;
     case 'cancel':
-      return state === 'queued' || state === 'planning' || state === 'running' ? 'cancelled' : undefined;
+      return isUnfinished ? 'cancelled' : undefined;
   }
+}
+
+const again = ({ planned }: { planned: boolean }): JobState => (planned ? 'running' : 'queued');
+
+function endOf({ done, failed }: { done: number; failed: number }): JobState {
+  if (failed === 0) return 'succeeded';
+  return done > 0 ? 'partly_failed' : 'failed';
 }

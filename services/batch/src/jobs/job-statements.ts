@@ -1,4 +1,4 @@
-/** Statements on tidemark.jobs. The previous state guards each transition (see job-state.ts). */
+/** The statements over tidemark.jobs and job_requests. Each transition is guarded by the state it leaves (see job-state.ts). */
 
 export const jobStatements = {
   /**
@@ -6,16 +6,33 @@ export const jobStatements = {
    * oldest; one planner wins. A kind that no instance ever registered is claimed too, for the planner to refuse.
    */
   claim: `
-    update tidemark.jobs set state = 'planning', started_at = clock_timestamp(), waits_for = null
-    where state = 'queued'
-      and id = (
-        select id from tidemark.jobs where state = 'queued'
+    update tidemark.jobs j set state = 'planning', started_at = clock_timestamp(), waits_for = null
+    from tidemark.job_requests r
+    where j.state = 'queued' and r.job_id = j.id
+      and j.id = (
+        select id from tidemark.jobs where state = 'queued' and (run_at is null or run_at <= clock_timestamp())
           and (kind in (select jsonb_array_elements_text($2::jsonb)) or kind not in (select name from tidemark.job_kinds))
         order by array_position(array['high', 'normal', 'low'], priority), created_at
         limit 1 for update skip locked)
       and (select count(*) from tidemark.jobs where state in ('planning', 'running')) < $1::int
-    returning id, kind, spec, role,
-      (select claims from tidemark.job_requests r where r.job_id = tidemark.jobs.id) as claims`,
+    returning j.id, j.kind, j.role, j.total, r.spec, r.claims, r.cursor`,
+
+  /**
+   * Takes the reading of the next page of a running job's source. $1: job, or null for any, $2: JSON array of the kinds that
+   * run here, $3: planned chunks from which on no page is needed, $4: ms that the page may take.
+   */
+  claimPage: `
+    update tidemark.job_requests r set page_lease = clock_timestamp() + $4::float8 * interval '1 ms'
+    from tidemark.jobs j
+    where j.id = r.job_id and r.job_id = (
+      select u.id from tidemark.jobs u join tidemark.job_requests q on q.job_id = u.id
+      where u.state = 'running' and not u.planned_all and ($1::uuid is null or u.id = $1::uuid)
+        and u.kind in (select jsonb_array_elements_text($2::jsonb))
+        and (q.page_lease is null or q.page_lease < clock_timestamp())
+        and (select count(*) from tidemark.job_chunks c
+          where c.job_id = u.id and c.state = 'planned' and c.not_before is null) < $3::int
+      limit 1 for update of q skip locked)
+    returning j.id, j.kind, j.role, j.total, r.spec, r.claims, r.cursor`,
 
   /**
    * Marks unfinished jobs whose kind runs on no instance, and unmarks them when one runs it again. $1: ms without a heartbeat of
@@ -46,38 +63,64 @@ export const jobStatements = {
   itemsQuota: `
     select l.unfinished_items as most,
       (select coalesce(sum(greatest(0, o.total - o.done - o.failed)), 0)::float8 from tidemark.jobs o
-       where o.state in ('queued', 'planning', 'running')
+       where o.state in ('queued', 'planning', 'running', 'paused')
          and coalesce(o.owner, '') = coalesce(j.owner, '') and o.role = j.role) as unfinished
     from tidemark.jobs j, lateral (
       select unfinished_items from tidemark.job_limits where role in (j.role, '*') order by role = '*' limit 1) as l
     where j.id = $1::uuid`,
 
-  /** planning → running. $1: job, $2: items. */
-  planned: `
-    update tidemark.jobs set state = 'running', total = $2::int where id = $1::uuid and state = 'planning' returning id`,
+  /** Keeps where the source goes on, unless another has read this page. $1: job, $2: next cursor, $3: cursor of this page. */
+  keepCursor: `
+    update tidemark.job_requests set cursor = $2::text, page_lease = null
+    where job_id = $1::uuid and cursor is not distinct from $3::text returning job_id`,
 
-  /** planning → failed. $1: job, $2: error. */
-  refuse: `
-    update tidemark.jobs set state = 'failed', error = $2::jsonb, finished_at = clock_timestamp()
-    where id = $1::uuid and state = 'planning' returning id`,
+  /** planning → running with the first page, or one page more. $1: job, $2: items, $3: whether the page is the last. */
+  planned: `
+    update tidemark.jobs set total = total + $2::int, planned_all = $3::boolean,
+      state = case state when 'planning' then 'running' else state end
+    where id = $1::uuid and (state = 'planning' or (state in ('running', 'paused') and not planned_all)) returning id`,
 
   /**
-   * Serialises decisions about a job: its window, its end, and a cancellation. No key is updated, so that the foreign keys of its
-   * chunks do not wait.
+   * Ends a job that cannot go on: failed, or partly_failed where some items are done. $1: JSON array of jobs, $2: error,
+   * $3: states that it may have.
+   */
+  refuse: `
+    update tidemark.jobs j set done = s.done, failed = s.failed, error = $2::jsonb, finished_at = clock_timestamp(),
+      state = case when s.done > 0 then 'partly_failed' else 'failed' end
+    from (
+      select e.value::uuid as id, coalesce(sum(c.done), 0)::int as done, coalesce(sum(c.failed), 0)::int as failed
+      from jsonb_array_elements_text($1::jsonb) as e left join tidemark.job_chunks c on c.job_id = e.value::uuid
+      group by e.value
+    ) as s
+    where j.id = s.id and j.state in (select jsonb_array_elements_text($3::jsonb)) returning j.id, j.state, j.done, j.failed`,
+
+  /** Unfinished jobs whose time is over. $1: limit. */
+  overdue: `
+    select id from tidemark.jobs
+    where state in ('queued', 'planning', 'running', 'paused') and deadline < clock_timestamp()
+    order by deadline limit $1::int`,
+
+  /**
+   * Serialises what decides over a job: its window, its end, and a cancellation. No key is updated, so that the
+   * foreign keys of its chunks do not wait. What runs when a job is paused may still complete.
    */
   lockRunning: `
-    select priority, owner from tidemark.jobs where id = $1::uuid and state = 'running' for no key update`,
+    select state, priority, owner, kind, role, planned_all as "plannedAll" from tidemark.jobs
+    where id = $1::uuid and state in ('running', 'paused') for no key update`,
+
+  /** For the kind's finish. $1: job. */
+  request: 'select spec, claims from tidemark.job_requests where job_id = $1::uuid',
 
   /** Returns the sums of a job's chunks when none is open. $1: job. */
   sums: `
     select coalesce(sum(done), 0)::int as done, coalesce(sum(failed), 0)::int as failed
     from tidemark.job_chunks where job_id = $1::uuid`,
 
-  /** running → succeeded or failed. $1: job, $2: state, $3: done, $4: failed, $5: error. */
+  /** running → its end. $1: job, $2: state, $3: done, $4: failed, $5: error. */
   finish: `
     update tidemark.jobs
     set state = $2::text, done = $3::int, failed = $4::int, error = $5::jsonb, finished_at = clock_timestamp()
-    where id = $1::uuid and state = 'running' returning id`,
+    where id = $1::uuid and state in ('running', 'paused') returning id`,
 
   /**
    * Updates the counts of running jobs from their chunks. $1: JSON array of jobs. Counts only grow: an update that waited for
@@ -88,7 +131,7 @@ export const jobStatements = {
     from (
       select job_id, sum(done)::int as done, sum(failed)::int as failed from tidemark.job_chunks
       where job_id in (select value::uuid from jsonb_array_elements_text($1::jsonb)) group by job_id) as s
-    where j.id = s.job_id and j.state = 'running' and s.done + s.failed > j.done + j.failed`,
+    where j.id = s.job_id and j.state in ('running', 'paused') and s.done + s.failed > j.done + j.failed`,
 
   /**
    * Returns running jobs without queued chunks that need a decision (the window was never opened, or the end never written), and

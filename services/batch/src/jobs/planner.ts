@@ -8,7 +8,7 @@ import { errorColumn } from './error-column.ts';
 import { asRoleRefused, identityOf, type JobIdentity } from './identity.ts';
 import type { JobLedger, QueuedChunk } from './job-ledger.ts';
 import { jobStatements } from './job-statements.ts';
-import { type PlannedItem, planSource } from './plan-source.ts';
+import { cutChunks, planPage } from './plan-page.ts';
 import { kindOf } from './read-spec.ts';
 
 export interface PlannerOptions {
@@ -20,6 +20,8 @@ export interface PlannerOptions {
   observe: (event: BatchEvent) => void;
   threads: number;
   chunkItems: number;
+  /** Chunks of a job on the queue at a time: the planner keeps about as many planned behind them. */
+  window: number;
   maxItems: number;
   maxRunningJobs: number;
   /** The roles that a job may run as (JWT_ROLES). */
@@ -30,37 +32,43 @@ interface ClaimedJob extends Row, JobIdentity {
   id: string;
   kind: string;
   spec: unknown;
+  /** Items planned so far. */
+  total: number;
+  cursor: string | null;
 }
 
 export interface Planner {
-  /** Plans the next queued job. Returns false when there is none, or the limit of running jobs is reached. */
+  /** Plans the first page of the next job that waits; false when there is none, or no room for one more. */
   planNext(): Promise<boolean>;
+  /** Plans one page more of a running job, or of any; false when none needs one. */
+  planMore(job?: string): Promise<boolean>;
 }
 
-/** Cuts items into chunks of at most `most` items, and so small that each thread gets some of a small job. */
-export function cutChunks(items: readonly PlannedItem[], threads: number, most: number): PlannedItem[][] {
-  const size = Math.max(1, Math.min(most, Math.ceil(items.length / (threads * 4))));
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
-}
+/** Inputs of a page. */
+const MAX_PAGE = 1_000;
+/** A page reads some rows and writes some; an instance that takes longer has died. */
+const PAGE_MS = 60_000;
 
 export function createPlanner(options: PlannerOptions): Planner {
-  const { pool, kinds, registry, ledger, publish, observe } = options;
+  const { pool, kinds, registry, ledger, publish, observe, chunkItems, window } = options;
   const kindNames = JSON.stringify([...kinds.keys()]);
+  const limit = Math.min(MAX_PAGE, chunkItems * window * 2);
 
   async function plan(job: ClaimedJob): Promise<void> {
     const startedAt = performance.now();
+    const { id, cursor, total, spec } = job;
     const identity = identityOf(job, options.roles);
-    const kind = kindOf(kinds, job.kind, job.spec);
-    const context = { spec: job.spec, identity, files: registry };
-    const items = await planSource(kind, context, options.maxItems).catch((error: unknown) => {
+    const kind = kindOf(kinds, job.kind, spec);
+    const from = { cursor, total, limit, maxItems: options.maxItems };
+    const page = await planPage(kind, { spec, identity, files: registry }, from).catch((error: unknown) => {
       throw asRoleRefused(error, job.role);
     });
-    await checkQuota(job.id, items.length);
-    const chunks = cutChunks(items, options.threads, options.chunkItems);
-    const queued = await ledger.plan(job.id, chunks);
+    await checkQuota(id, page.items.length);
+    const chunks = cutChunks(page, options.threads, chunkItems);
+    const queued = await ledger.plan(id, { chunks, cursor, nextCursor: page.nextCursor });
     if (!queued) return;
     const ms = performance.now() - startedAt;
-    observe({ type: 'job.planned', job: job.id, items: items.length, chunks: chunks.length, ms });
+    observe({ type: 'job.planned', job: id, items: page.items.length, chunks: chunks.length, ms });
     await publish(queued);
   }
 
@@ -72,23 +80,32 @@ export function createPlanner(options: PlannerOptions): Planner {
     }
   }
 
+  /** Plans the claimed job, or ends it where that cannot be done; `states`: those that the job may have meanwhile. */
+  async function planOrRefuse(job: ClaimedJob, states: readonly string[]): Promise<boolean> {
+    try {
+      await plan(job);
+    } catch (error) {
+      const problem = asJobError(error);
+      if (!problem) {
+        // The database or its connection failed, not the job: it is planned again once its planner counts as dead.
+        observe({ type: 'job.plan_failed', job: job.id, error: error as Error });
+        return false;
+      }
+      await pool.query(jobStatements.refuse, [JSON.stringify([job.id]), errorColumn(problem), JSON.stringify(states)]);
+      observe({ type: 'job.refused', job: job.id, code: problem.code, error: error as Error });
+    }
+    return true;
+  }
+
   return {
     async planNext() {
       const [job] = await pool.query<ClaimedJob>(jobStatements.claim, [options.maxRunningJobs, kindNames]);
-      if (!job) return false;
-      try {
-        await plan(job);
-      } catch (error) {
-        const problem = asJobError(error);
-        if (!problem) {
-          // The database or its connection has failed, not the job, which stays in planning until the sweeper replans it.
-          observe({ type: 'job.plan_failed', job: job.id, error: error as Error });
-          return false;
-        }
-        await pool.query(jobStatements.refuse, [job.id, errorColumn(problem)]);
-        observe({ type: 'job.refused', job: job.id, code: problem.code, error: error as Error });
-      }
-      return true;
+      return job ? planOrRefuse(job, ['planning']) : false;
+    },
+    async planMore(id) {
+      const params = [id ?? null, kindNames, window, PAGE_MS];
+      const [job] = await pool.query<ClaimedJob>(jobStatements.claimPage, params);
+      return job ? planOrRefuse(job, ['running', 'paused']) : false;
     },
   };
 }
@@ -99,7 +116,7 @@ export function createPlanner(options: PlannerOptions): Planner {
  * files and statements, and go only to the log.
  */
 function asJobError(error: unknown): TidemarkError | undefined {
-  if (isOwnError(error)) return error;
+  if (isOwnError(error)) return error.code === 'BATCH_PAGE_TAKEN' ? undefined : error;
   if (error instanceof TidemarkError && error.status >= 500) return undefined;
   return errors.PLANNING_FAILED(undefined, { cause: error });
 }

@@ -8,9 +8,9 @@ import type { FileInput, SourceContext, SourcePage } from './job-kind.ts';
 type FilesContext = SourceContext<{ input: FileInputs }>;
 
 /**
- * Returns a page of the job's files, in the order of its list or of the paths. By row-level security on tidemark.files, a hidden
- * file is like one that does not exist.
- * @throws BATCH_INPUT_NOT_FOUND, BATCH_NO_INPUT
+ * Returns a page of the job's files, in the order of its list or of the paths. Row-level security on tidemark.files decides:
+ * a file that is hidden looks like one that does not exist.
+ * @throws BATCH_INPUT_NOT_FOUND
  */
 export function fileSource(context: FilesContext, cursor: string | null, limit: number) {
   const { input } = context.spec;
@@ -48,7 +48,6 @@ async function below(
 ): Promise<SourcePage<FileInput>> {
   const [after, afterBucket] = cursor === null ? [] : (JSON.parse(cursor) as [string, string]);
   const rows = await files.list(identity, { prefix, bucket, after, afterBucket, limit });
-  if (cursor === null && rows.length === 0) throw errors.NO_INPUT({ prefix });
   const last = rows.at(-1);
   return {
     inputs: rows.map((row) => ({ file: row.id, name: nameOf(row) })),

@@ -6,7 +6,7 @@ import type { FileRegistry } from '@tidemark/files';
 import type { ClaimedChunk } from '../chunks/chunk-ledger.ts';
 import { errors, isOwnError } from '../errors.ts';
 import { asRoleRefused, identityOf } from '../jobs/identity.ts';
-import type { PlannedItem } from '../jobs/plan-source.ts';
+import type { PlannedItem } from '../jobs/plan-page.ts';
 import type { FileInput, JobKind } from '../kinds/job-kind.ts';
 import type { Failure, ReadyItem } from '../workers/protocol.ts';
 

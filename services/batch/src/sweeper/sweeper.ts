@@ -6,7 +6,9 @@ import { PRIORITIES, type WorkMessage } from '@tidemark/contracts';
 import type { Pool, Row } from '@tidemark/db';
 import type { ChunkLedger } from '../chunks/chunk-ledger.ts';
 import { chunkStatements } from '../chunks/chunk-statements.ts';
+import { errors } from '../errors.ts';
 import type { BatchEvent } from '../events.ts';
+import { errorColumn } from '../jobs/error-column.ts';
 import type { JobLedger, QueuedChunk } from '../jobs/job-ledger.ts';
 import { jobStatements } from '../jobs/job-statements.ts';
 import type { Planner } from '../jobs/planner.ts';
@@ -26,7 +28,9 @@ export interface SweeperOptions {
 export interface Sweeper {
   /** Plans a queued job at once. */
   wake(): void;
-  /** Returns why the last sweeps failed; undefined when all is well. */
+  /** A running job has room for a page more of its source. */
+  planPage(job: string): void;
+  /** Undefined, or why the last sweeps failed. */
   problem(): string | undefined;
   /** Resolves after the current step. */
   stop(): Promise<void>;
@@ -40,7 +44,8 @@ const PLANS = 20;
 const PLANNING_MS = 60_000;
 /** Three heartbeats of a kind's instances (see kind-registry.ts). */
 const KIND_AWAY_MS = 30_000;
-/** ms for different clocks of Postgres and NATS, and for a publication under way. */
+const UNFINISHED = '["queued", "planning", "running", "paused"]';
+/** Clocks of Postgres and NATS may differ, and a publication may be under way. */
 const LOST_MARGIN_MS = 5_000;
 
 export function startSweeper(options: SweeperOptions): Sweeper {
@@ -51,6 +56,8 @@ export function startSweeper(options: SweeperOptions): Sweeper {
   let sweeping: Promise<void> = Promise.resolve();
   let planning: Promise<void> | undefined;
   let planAgain = false;
+  // At most the running jobs.
+  const paging = new Map<string, Promise<void>>();
 
   async function planWaiting(): Promise<void> {
     do {
@@ -66,6 +73,28 @@ export function startSweeper(options: SweeperOptions): Sweeper {
       planning = undefined;
     });
     return planning;
+  }
+
+  async function planPages(): Promise<void> {
+    for (let i = 0; i < PLANS && !stopped && (await planner.planMore()); i += 1);
+  }
+
+  /** A call while the job's page is read does nothing; the page's own chunks call again. */
+  function planPage(job: string): void {
+    if (paging.has(job)) return;
+    const page = step('page', async () => void (await planner.planMore(job))).finally(() => paging.delete(job));
+    paging.set(job, page);
+  }
+
+  async function endOverdue(): Promise<void> {
+    const jobs = await pool.query<{ id: string }>(jobStatements.overdue, [LIMIT]);
+    if (jobs.length === 0) return;
+    const ids = JSON.stringify(jobs.map(({ id }) => id));
+    const ended = await pool.query(jobStatements.refuse, [ids, errorColumn(errors.DEADLINE()), UNFINISHED]);
+    for (const { id, state, done, failed } of ended) {
+      options.onCancelled(id);
+      observe({ type: 'job.finished', job: id, state, done, failed });
+    }
   }
 
   async function replan(): Promise<void> {
@@ -123,6 +152,7 @@ export function startSweeper(options: SweeperOptions): Sweeper {
   }
 
   async function sweep(): Promise<void> {
+    await step('overdue', endOverdue);
     await step('cancel', cancel);
     await step('take back', takeBack);
     await step('advance', advance);
@@ -130,6 +160,7 @@ export function startSweeper(options: SweeperOptions): Sweeper {
     await step('replan', replan);
     await step('kinds', sayKindsAway);
     await plan();
+    await step('pages', planPages);
   }
 
   function schedule(): void {
@@ -146,11 +177,12 @@ export function startSweeper(options: SweeperOptions): Sweeper {
   sweeping = sweep().finally(schedule);
   return {
     wake: () => void plan(),
+    planPage,
     problem: () => [...problems].map(([name, message]) => `${name}: ${message}`).join('; ') || undefined,
     async stop() {
       stopped = true;
       clearTimeout(timer);
-      await Promise.all([sweeping, planning]);
+      await Promise.all([sweeping, planning, ...paging.values()]);
     },
   };
 }

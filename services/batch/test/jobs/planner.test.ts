@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { threadCount } from '../../src/config.ts';
-import { cutChunks } from '../../src/jobs/planner.ts';
+import { cutChunks } from '../../src/jobs/plan-page.ts';
 import { kindOf } from '../../src/jobs/read-spec.ts';
 import { loadKinds } from '../../src/kinds/load-kinds.ts';
 
@@ -15,7 +15,7 @@ t.test('chunks hold every item once, in order, and never too many', async () => 
       fc.integer({ min: 1, max: 40 }),
       (count, threads, most) => {
         const items = Array.from({ length: count }, (_, i) => item(i));
-        const chunks = cutChunks(items, threads, most);
+        const chunks = cutChunks({ items, nextCursor: null }, threads, most);
         return (
           chunks.flat().every((x, i) => x === items[i]) &&
           chunks.flat().length === count &&
@@ -27,14 +27,13 @@ t.test('chunks hold every item once, in order, and never too many', async () => 
 });
 
 t.test('a small job has chunks for every thread, a large one full chunks', async (t) => {
-  const sizes = (count: number) =>
-    cutChunks(
-      Array.from({ length: count }, (_, i) => item(i)),
-      4,
-      16,
-    ).map((c) => c.length);
+  const sizes = (count: number, nextCursor: string | null = null) => {
+    const items = Array.from({ length: count }, (_, i) => item(i));
+    return cutChunks({ items, nextCursor }, 4, 16).map((chunk) => chunk.length);
+  };
   t.same(sizes(4), [1, 1, 1, 1]);
   t.equal(sizes(40).length, 14);
+  t.same(sizes(20, 'more'), [16, 4], 'more items follow');
   t.same(new Set(sizes(1_600)), new Set([16]));
 });
 

@@ -36,7 +36,7 @@ from tidemark.jobs where state in ('queued', 'planning', 'running')
 order by state = 'queued', created_at limit ${MAX_ACTIVE}`;
 
 const FINISHED = `
-select count(*)::int as finished, count(*) filter (where state = 'failed')::int as failed
+select count(*)::int as finished, count(*) filter (where state in ('failed', 'partly_failed'))::int as failed
 from tidemark.jobs where finished_at > now() - interval '1 hour'`;
 
 export function jobs(postgres: PostgresConnection): CollectorDefinition<Jobs> {

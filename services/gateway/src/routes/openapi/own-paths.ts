@@ -172,8 +172,9 @@ export const ownPaths: Readonly<Record<string, Schema>> = {
     },
     post: {
       ...{ tags: ['jobs'], operationId: 'jobs.start', summary: 'Start a job' },
+      parameters: [parameterRef('IdempotencyKey')],
       requestBody: { required: true, content: jsonContent(schemaRef('CreateJob')) },
-      responses: { '201': answer('Started.', schemaRef('Job')), ...refused },
+      responses: { '202': answer('Accepted.', schemaRef('Job')), ...refused },
     },
   },
   '/api/v1/jobs/{id}': {
@@ -187,6 +188,33 @@ export const ownPaths: Readonly<Record<string, Schema>> = {
       responses: { '200': answer('The job.', schemaRef('Job')), ...refused },
     },
   },
+  ...Object.fromEntries(
+    (['cancel', 'pause', 'resume', 'retry'] as const).map((action) => [
+      `/api/v1/jobs/{id}/${action}`,
+      {
+        parameters: [inPath('id', 'The id of a job.', uuid)],
+        post: {
+          ...{ tags: ['jobs'], operationId: `jobs.${action}Job`, summary: `Calls tidemark.${action}_job` },
+          responses: { '200': answer('The job.', schemaRef('Job')), ...refused },
+        },
+      },
+    ]),
+  ),
+  ...Object.fromEntries(
+    (['items', 'results', 'failures'] as const).map((what) => [
+      `/api/v1/jobs/{id}/${what}`,
+      {
+        parameters: [inPath('id', 'The id of a job.', uuid)],
+        get: {
+          ...{ tags: ['jobs'], operationId: `jobs.${what}`, summary: `The ${what} of a job, by index` },
+          responses: {
+            '200': answer('A page; Link has the next.', { type: 'array', items: { type: 'object' } }),
+            ...refused,
+          },
+        },
+      },
+    ]),
+  ),
   '/api/v1/transaction': {
     post: {
       ...{ tags: ['transactions'], operationId: 'transaction', summary: 'Several writes, all or nothing' },

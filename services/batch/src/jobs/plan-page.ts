@@ -1,0 +1,46 @@
+import { errors } from '../errors.ts';
+import { toStorable } from '../items/storable.ts';
+import type { JobKind, SourceContext } from '../kinds/job-kind.ts';
+
+/** As `job_chunks.items` keeps it. Where a file's bytes are is looked up when the item runs, with the rights of that moment. */
+export interface PlannedItem {
+  /** Position in the job. */
+  index: number;
+  /** What the kind's source returned. */
+  input: unknown;
+  /** How often it ran and failed. */
+  attempts: number;
+}
+
+export interface ItemsPage {
+  items: PlannedItem[];
+  nextCursor: string | null;
+}
+
+/**
+ * Reads a page of the kind's source; its items follow those that the job has.
+ * @throws BATCH_TOO_MANY_ITEMS, BATCH_INVALID_INPUT, and what the source throws
+ */
+export async function planPage(
+  kind: JobKind,
+  context: SourceContext<unknown>,
+  { cursor, total, limit, maxItems }: { cursor: string | null; total: number; limit: number; maxItems: number },
+): Promise<ItemsPage> {
+  const page = await kind.source(context, cursor, limit);
+  if (total + page.inputs.length > maxItems) throw errors.TOO_MANY_ITEMS({ limit: maxItems });
+  const items = page.inputs.map((input, n) => ({ index: total + n, input: storable(input), attempts: 0 }));
+  return { items, nextCursor: page.cursor };
+}
+
+function storable(input: unknown): unknown {
+  const checked = toStorable(input);
+  if ('problem' in checked) throw errors.INVALID_INPUT({ problem: checked.problem });
+  return input;
+}
+
+/** Cuts items into chunks of `most`; a small job into smaller ones, so that every thread has some. */
+export function cutChunks(page: ItemsPage, threads: number, most: number): PlannedItem[][] {
+  const { items, nextCursor } = page;
+  const size = nextCursor === null ? Math.max(1, Math.min(most, Math.ceil(items.length / (threads * 4)))) : most;
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
+}

@@ -1,0 +1,44 @@
+/** POST /api/v1/jobs: starts a job by tidemark.submit_job. */
+import { CreateJob } from '@tidemark/contracts';
+import { authErrors, type BaseApp } from '@tidemark/service';
+import { Compile } from 'typebox/compile';
+import type { RouteContext } from '../../context.ts';
+import { errors, postgrest } from '../../errors.ts';
+import { bodyOf } from '../../request/parse.ts';
+import { changeJob, readRows } from './job-rows.ts';
+import { checkSpec, kindsSql, type RegisteredKind } from './kinds.ts';
+
+const createJob = Compile(CreateJob);
+
+export function registerSubmitJob(app: BaseApp, context: RouteContext): void {
+  app.post('/api/v1/jobs', async (request, reply) => {
+    if (!request.caller.authenticated) throw authErrors.REQUIRED();
+    const body = bodyAsJob(bodyOf(request));
+    const { rows } = await readRows<RegisteredKind>(context, request, { text: kindsSql });
+    checkSpec(rows, body.kind, body.spec);
+    const key = request.headers['idempotency-key'];
+    const { kind, spec, priority = 'normal', run_at = null, deadline = null } = body;
+    const job = await changeJob(context, request, reply, {
+      sql: 'tidemark.submit_job($1, $2, $3, $4, $5, $6)',
+      params: [kind, JSON.stringify(spec), priority, run_at, deadline, typeof key === 'string' ? key : null],
+    });
+    return reply.code(202).header('location', `/api/v1/jobs/${job.id}`).send(job);
+  });
+}
+
+/** @throws PGRST102 for what is no JSON, GATEWAY_JOB_INVALID for what is no job */
+function bodyAsJob(text: string): CreateJob {
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch (cause) {
+    throw postgrest.PGRST102({ reason: 'Empty or invalid json', hint: 'Send the job as a JSON object.' }, { cause });
+  }
+  if (createJob.Check(body)) return body;
+  const [first] = createJob.Errors(body);
+  throw errors.JOB_INVALID({
+    pointer: first?.instancePath || '/',
+    problem: first?.message ?? 'does not fit',
+    hint: 'Send {"kind": "image.transform", "spec": {"input": {"prefix": "…"}, "transform": {…}}, "priority": "normal"}.',
+  });
+}
