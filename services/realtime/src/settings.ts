@@ -15,7 +15,7 @@ import { WriteRate } from './topics/write-rate.ts';
 type Settings<T, Parts extends keyof T> = Omit<T, Parts>;
 
 /** The identity of clients without a token. */
-export const anonymousIdentity = ({ ANON_ROLE: role }: Config) => ({ role, claims: JSON.stringify({ role }) });
+const anonymousIdentity = ({ ANON_ROLE: role }: Config) => ({ role, claims: JSON.stringify({ role }) });
 
 export const relaySettings = (
   config: Config,

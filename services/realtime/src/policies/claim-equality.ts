@@ -31,7 +31,13 @@ export interface ComparableColumn {
 /** Equalities of one policy expression; with more, the group receives every change. */
 const MAX_EQUALITIES = 100;
 const COMPARED: ReadonlySet<string> = new Set([
-  ...['boolean', 'smallint', 'integer', 'bigint', 'text', 'character varying', 'uuid'],
+  'boolean',
+  'smallint',
+  'integer',
+  'bigint',
+  'text',
+  'character varying',
+  'uuid',
 ]);
 /** No collation, the database's and C (pg_collation.dat), which are deterministic. */
 const PLAIN_COLLATIONS: ReadonlySet<number> = new Set([0, 100, 950]);

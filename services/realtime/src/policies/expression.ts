@@ -26,8 +26,20 @@ export const TRUE: Expression = { kind: 'constant', text: 'true' };
 
 /** Oids of built-in types (pg_type.dat), which never change. */
 export const TYPES = {
-  ...{ bool: 16, int8: 20, int2: 21, int4: 23, text: 25, json: 114, varchar: 1_043, numeric: 1_700, uuid: 2_950 },
-  ...{ jsonb: 3_802, int4Array: 1_007, textArray: 1_009, int8Array: 1_016, uuidArray: 2_951 },
+  bool: 16,
+  int8: 20,
+  int2: 21,
+  int4: 23,
+  text: 25,
+  json: 114,
+  varchar: 1_043,
+  numeric: 1_700,
+  uuid: 2_950,
+  jsonb: 3_802,
+  int4Array: 1_007,
+  textArray: 1_009,
+  int8Array: 1_016,
+  uuidArray: 2_951,
 } as const;
 
 /** Names of settings are case-insensitive. */

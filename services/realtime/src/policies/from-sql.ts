@@ -17,8 +17,15 @@ interface Typed {
 }
 
 const TYPE_NAMES: Readonly<Record<string, number>> = {
-  ...{ text: TYPES.text, json: TYPES.json, jsonb: TYPES.jsonb, uuid: TYPES.uuid, int: TYPES.int4, integer: TYPES.int4 },
-  ...{ int4: TYPES.int4, bigint: TYPES.int8, int8: TYPES.int8 },
+  text: TYPES.text,
+  json: TYPES.json,
+  jsonb: TYPES.jsonb,
+  uuid: TYPES.uuid,
+  int: TYPES.int4,
+  integer: TYPES.int4,
+  int4: TYPES.int4,
+  bigint: TYPES.int8,
+  int8: TYPES.int8,
 };
 /** Types whose conversions go through their text forms. */
 const isCast = (from: number, to: number): boolean =>

@@ -11,7 +11,14 @@ import { isNode, type Node, type NodeValue, number, parseNodeText } from './node
 
 /** Names in pg_node_tree. Where there are two, the shorter one is that of Postgres 15 and earlier. */
 const PLAIN = new Set([
-  ...['VAR', 'OPEXPR', 'FUNCEXPR', 'NULLTEST', 'BOOLEANTEST', 'RELABELTYPE', 'DISTINCTEXPR', 'NULLIFEXPR'],
+  'VAR',
+  'OPEXPR',
+  'FUNCEXPR',
+  'NULLTEST',
+  'BOOLEANTEST',
+  'RELABELTYPE',
+  'DISTINCTEXPR',
+  'NULLIFEXPR',
   ...[
     'SCALARARRAYOPEXPR',
     'ARRAY',
@@ -23,7 +30,14 @@ const PLAIN = new Set([
     'CASE',
     'CASEEXPR',
   ],
-  ...['WHEN', 'CASEWHEN', 'CASETESTEXPR', 'COERCEVIAIO', 'ARRAYCOERCEEXPR', 'COLLATEEXPR', 'COLLATE', 'CONST'],
+  'WHEN',
+  'CASEWHEN',
+  'CASETESTEXPR',
+  'COERCEVIAIO',
+  'ARRAYCOERCEEXPR',
+  'COLLATEEXPR',
+  'COLLATE',
+  'CONST',
   ...[
     'SUBLINK',
     'QUERY',
@@ -257,7 +271,14 @@ function onlyValue(query: NodeValue | undefined): NodeValue | undefined {
 }
 
 const UNIMPORTANT = new Set([
-  ...['commandType', 'canSetTag', 'isReturn', 'hasSubLinks', 'targetList', 'stmt_location', 'stmt_len', 'location'],
+  'commandType',
+  'canSetTag',
+  'isReturn',
+  'hasSubLinks',
+  'targetList',
+  'stmt_location',
+  'stmt_len',
+  'location',
 ]);
 
 function column(node: Node, scope: Scope): Expression {
@@ -273,7 +294,14 @@ function column(node: Node, scope: Scope): Expression {
 const isText = (type: number | undefined): boolean => type === TYPES.text || type === TYPES.varchar;
 
 const TYPE_FIELDS = [
-  ...['consttype', 'vartype', 'opresulttype', 'funcresulttype', 'resulttype', 'coalescetype', 'paramtype', 'casetype'],
+  'consttype',
+  'vartype',
+  'opresulttype',
+  'funcresulttype',
+  'resulttype',
+  'coalescetype',
+  'paramtype',
+  'casetype',
 ];
 
 function typeOf(value: NodeValue | undefined): number | undefined {

@@ -13,6 +13,7 @@ import { errorFrame, type FrameNames, serverFrame } from '../topics/frame.ts';
 import type { Subscription } from '../topics/subscription.ts';
 import type { Admission } from './admission.ts';
 import { namesOf, readClientFrame } from './client-frames.ts';
+import { drained } from './drained.ts';
 
 /** A WebSocket whose handshake is done. */
 export interface Accepted {
@@ -139,24 +140,9 @@ export class Connection implements Joiner {
   async room(): Promise<void> {
     if (this.closed) throw errors.NOT_FOLLOWING({ reason: 'the socket has closed' });
     if (this.#raw.writableLength <= this.context.limits.maxBufferedBytes / 2) return;
-    const raw = this.#raw;
-    await new Promise<void>((resolve, reject) => {
-      const done = (error?: Error) => {
-        clearTimeout(timer);
-        raw.off('drain', drained);
-        raw.off('close', closed);
-        if (error) reject(error);
-        else resolve();
-      };
-      const drained = () => done();
-      const closed = () => done(errors.NOT_FOLLOWING({ reason: 'the socket has closed' }));
-      const timer = setTimeout(() => {
-        this.close(CLOSE_CODES.TOO_SLOW, 'nothing was read for too long');
-        closed();
-      }, ROOM_TIMEOUT_MS);
-      raw.once('drain', drained);
-      raw.once('close', closed);
-    });
+    const outcome = await drained(this.#raw, ROOM_TIMEOUT_MS);
+    if (outcome === 'late') this.close(CLOSE_CODES.TOO_SLOW, 'nothing was read for too long');
+    if (outcome !== 'drained') throw errors.NOT_FOLLOWING({ reason: 'the socket has closed' });
   }
 
   sendError(error: unknown, names?: FrameNames): void {

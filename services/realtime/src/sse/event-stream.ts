@@ -5,6 +5,7 @@
 import type { ServerResponse } from 'node:http';
 import type { ServerFrame } from '@tidemark/contracts';
 import { errors } from '../errors.ts';
+import { drained } from '../sockets/drained.ts';
 import type { Sink } from '../topics/subscription.ts';
 
 /** Time that the next page of a snapshot waits for the client to read. */
@@ -148,18 +149,4 @@ function headOf(json: Buffer): string {
   if (op === 'changes') [, position] = POSITION_OF.changes.exec(start) ?? [];
   else if (op === 'snapshot') [, position] = POSITION_OF.snapshot.exec(json.toString('latin1', json.length - 80)) ?? [];
   return `event: ${op}\n${position === undefined ? '' : `id: ${position}\n`}data: `;
-}
-
-async function drained(response: ServerResponse, ms: number): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      response.off('drain', done);
-      response.off('close', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    response.once('drain', done);
-    response.once('close', done);
-  });
 }
