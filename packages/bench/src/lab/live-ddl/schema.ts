@@ -18,6 +18,8 @@ export interface Table {
   readonly appended: boolean;
   /** Values of `grp` with a partition; undefined for a table without partitions. */
   readonly parts: Set<number> | undefined;
+  /** Partitions that were detached, with the columns that the table had then. */
+  readonly detached: Map<number, string>;
   /** Clauses of the policies by name. */
   readonly policies: Map<string, string>;
   secured: boolean;
@@ -87,6 +89,7 @@ function table(name: string, rest: Partial<Table> = {}, policy?: string): Table 
     listed: undefined,
     owner: undefined,
     hasChild: false,
+    detached: new Map(),
     grouped: false,
     policies: new Map(policy === undefined ? [] : [['first', policy]]),
     grants: new Map(ROLES.map((role) => [role, 'all'])),

@@ -107,6 +107,7 @@ const recreate: DrawStep = (random, schema, table) => {
     return `insert into ${name} (${writtenColumns(table).join()}) values ${rowValues(table, schema, row)}`;
   });
   table.hasChild = false;
+  table.detached.clear();
   const drop = `drop table ${name} cascade${key.length > 1 ? partsDropped(table) : ''}`;
   const create = [createTable(table, schema), ...fill];
   return random.chance(0.7) ? one(drop, ...create) : { transactions: [drop, create.join('; ')] };
@@ -145,7 +146,11 @@ const truncate: DrawStep = (_, schema, table) => {
   return one(`truncate ${name}`, permanentRows(table, schema));
 };
 
-const detachPart: DrawStep = (random, _, { name, parts }) => {
+/** Columns of a partition must be those of its table. */
+const columnsOf = ({ extras, generated }: Table) => JSON.stringify([[...extras].sort(), [...generated].sort()]);
+
+const detachPart: DrawStep = (random, _, table) => {
+  const { name, parts } = table;
   const able = [...(parts ?? [])].filter((grp) => grp !== 0);
   if (!parts || able.length === 0) return undefined;
   const part = random.of(able);
@@ -155,15 +160,18 @@ const detachPart: DrawStep = (random, _, { name, parts }) => {
   if (random.chance(0.4))
     return random.chance(0.5) ? one(detach, change, attach) : { transactions: [detach, change, attach] };
   parts.delete(part);
+  table.detached.set(part, columnsOf(table));
   return one(detach);
 };
 
 /** Attaches a detached partition, or a new one of its name. */
-const attachPart: DrawStep = (random, _, { name, parts }) => {
+const attachPart: DrawStep = (random, _, table) => {
+  const { name, parts, detached } = table;
   const part = [1, 2].find((grp) => parts && !parts.has(grp));
   if (part === undefined) return undefined;
   parts?.add(part);
-  if (random.chance(0.3)) return one(`drop table if exists ${name}_${part}`, createPart(name, part));
+  const isNew = random.chance(0.3) || detached.get(part) !== columnsOf(table);
+  if (isNew) return one(`drop table if exists ${name}_${part}`, createPart(name, part));
   return one(`alter table ${name} attach partition ${name}_${part} for values in (${part})`);
 };
 
