@@ -22,22 +22,23 @@ export async function checkRights(
   const seen = await facts.look(...followed(placed));
   // Rights depend on the role, not on the claims.
   const versions = new Map<string, Map<string, string | undefined>>();
-  for (const { number, role, tableKey: key, group } of placed.values()) {
-    if (number > last) break;
+  for (const [subscription, place] of placed) {
+    const { role, tableKey: key, group } = place;
+    if (place.number > last) break;
     let ofRole = versions.get(role.role);
     if (ofRole === undefined) {
       ofRole = new Map();
       versions.set(role.role, ofRole);
     }
-    if (ofRole.has(key)) continue;
-    const { schema, table } = group.facts;
-    ofRole.set(key, await facts.version(role, schema, table, seen?.of({ schema, table })));
-  }
-  for (const [subscription, place] of placed) {
-    if (place.number > last) break;
-    const now = versions.get(place.role.role)?.get(place.tableKey);
+    if (!ofRole.has(key)) {
+      const { schema, table } = group.facts;
+      ofRole.set(key, await facts.version(role, schema, table, seen?.of({ schema, table })));
+      if (subscription.ended) continue;
+    }
+    const now = ofRole.get(key);
+    // At once, since the facts of the other tables may take a while.
     if (now !== undefined && now !== place.facts.version) subscription.resync(CHANGED);
-    else if (place.topic instanceof Window && mayChangeUntold(place.group.facts)) place.topic.touch();
+    else if (place.topic instanceof Window && mayChangeUntold(group.facts)) place.topic.touch();
   }
 }
 
