@@ -61,7 +61,7 @@ export const ImageTransformSpec = Type.Object(
 );
 export type ImageTransformSpec = Static<typeof ImageTransformSpec>;
 
-/** Which kinds there are, and what their specs look like, is in `tidemark.job_kinds`. */
+/** A request for a new job. `tidemark.job_kinds` lists the kinds and the schemas of their specs. */
 export const CreateJob = Type.Object(
   {
     kind: Type.String({ minLength: 1, maxLength: 64 }),

@@ -28,7 +28,7 @@ export async function runFinish(
     await tx.query(TAKE_IDENTITY, [role, JSON.stringify(request?.claims ?? {})]);
     await kind.finish?.(tx, { id: job, spec: request?.spec, ...counts });
   } catch (error) {
-    // What the database is short of passes, and the job is ended later.
+    // A shortage of the database is temporary, so the job is ended later.
     throw error instanceof TidemarkError && error.status >= 500 ? error : new FinishError(error);
   }
   await tx.query(SERVICE_AGAIN);

@@ -1,4 +1,4 @@
-/** What decides over a job in one transaction: its plan, its window, its end. The caller publishes what is returned. */
+/** Changes a job in one transaction: its plan, its window, its end. The caller publishes the returned chunks. */
 import type { JobState, Priority } from '@tidemark/contracts';
 import type { Pool, Row, Transaction } from '@tidemark/db';
 import { chunkStatements } from '../chunks/chunk-statements.ts';

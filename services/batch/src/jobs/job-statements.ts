@@ -101,14 +101,14 @@ export const jobStatements = {
     order by deadline limit $1::int`,
 
   /**
-   * Serialises what decides over a job: its window, its end, and a cancellation. No key is updated, so that the
-   * foreign keys of its chunks do not wait. What runs when a job is paused may still complete.
+   * Serialises decisions about a job: its window, its end, and a cancellation. No key is updated, so that the foreign keys of its
+   * chunks do not wait. Chunks that run when a job is paused may still complete.
    */
   lockRunning: `
     select state, priority, owner, kind, role, planned_all as "plannedAll" from tidemark.jobs
     where id = $1::uuid and state in ('running', 'paused') for no key update`,
 
-  /** For the kind's finish. $1: job. */
+  /** Reads the spec and the claims for `finish` of the kind. $1: job. */
   request: 'select spec, claims from tidemark.job_requests where job_id = $1::uuid',
 
   /** Returns the sums of a job's chunks when none is open. $1: job. */

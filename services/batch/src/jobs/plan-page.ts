@@ -6,7 +6,7 @@ import type { JobKind, SourceContext } from '../kinds/job-kind.ts';
 export interface PlannedItem {
   /** Position in the job. */
   index: number;
-  /** What the kind's source returned. */
+  /** An input from the source of the kind. */
   input: unknown;
   /** How often it ran and failed. */
   attempts: number;

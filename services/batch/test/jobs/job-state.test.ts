@@ -33,7 +33,7 @@ const finished: Cells = {
 };
 const retried: Cells = { retry: 'running', 'retry unplanned': 'queued' };
 
-/** What is not listed is ignored. Does not compile when a state is missing. */
+/** Events that are not listed are ignored. The type requires a row for each state. */
 const TABLE: Record<JobState, Cells> = {
   queued: { ...refused, claim: 'planning', pause: 'paused' },
   planning: { ...refused, plan_lost: 'queued', planned: 'running', pause: 'paused' },
