@@ -60,7 +60,7 @@ export async function openSession(
     await session.settle(taken.replication, taken.created);
     return session;
   } catch (error) {
-    await taken.replication.close();
+    await session.close(0);
     throw error;
   }
 }
@@ -232,8 +232,9 @@ class Session implements RelaySession {
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
       if (!this.#ended) this.#report();
-      this.#end();
     }
+    // A connection that fails while the session is settled ends it before its watch and its publisher exist.
+    this.#end();
     await this.#replication?.close();
   }
 
