@@ -2,13 +2,13 @@ import { errors } from '../errors.ts';
 import { toStorable } from '../items/storable.ts';
 import type { JobKind, SourceContext } from '../kinds/job-kind.ts';
 
-/** As `job_chunks.items` keeps it. Where a file's bytes are is looked up when the item runs, with the rights of that moment. */
+/** An item as in `job_chunks.items`. The place of a file's bytes is read when the item runs, with the rights of that moment. */
 export interface PlannedItem {
   /** Position in the job. */
   index: number;
   /** An input from the source of the kind. */
   input: unknown;
-  /** How often it ran and failed. */
+  /** Number of failed attempts. */
   attempts: number;
 }
 

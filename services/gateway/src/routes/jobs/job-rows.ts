@@ -61,5 +61,5 @@ export async function changeJob(
   return ((results[0] as Rows<{ job: Job }>)[0] as { job: Job }).job;
 }
 
-/** What the functions of the database raise for a job that the caller does not see. */
+/** The functions of the database raise PT404 for a job that the caller does not see. */
 const isMissing = (error: unknown) => error instanceof TidemarkError && error.code === 'PT404';
