@@ -16,7 +16,7 @@ export const postgrest = {
     PGRST105: row<{ reason: string }>({
       status: 405,
       message: (p) => p.reason,
-      hint: 'PUT names exactly one row: filter every primary key column by eq, and use no limit, offset or other filter.',
+      hint: 'PUT writes exactly one row: filter every primary key column by eq, and use no limit, offset or other filter.',
     }),
     PGRST106: row<{ schema: string; schemas: readonly string[] }>({
       status: 406,
@@ -58,12 +58,12 @@ export const errors = {
   ...defineErrors('GATEWAY', {
     UNFILTERED: row<{ method: string; relation: string }>({
       status: 400,
-      message: (p) => `${p.method} without a filter would change every row of ${p.relation}`,
-      hint: 'Add a filter. If every row is really meant, send the header Tidemark-Unfiltered: allow.',
+      message: (p) => `${p.method} without a filter would affect every row of ${p.relation}`,
+      hint: 'Add a filter. To affect every row, send the header Tidemark-Unfiltered: allow.',
     }),
     EXPORTS_BUSY: row<{ active: number }>({
       status: 503,
-      message: (p) => `${p.active} exports are under way already`,
+      message: (p) => `${p.active} exports are running already`,
       hint: 'Try again after Retry-After, or read pages: limit, order and after=.',
       retryAfter: 5,
     }),
@@ -91,13 +91,13 @@ export const errors = {
     }),
     IDEMPOTENCY_BUSY: row<{ key: string }>({
       status: 409,
-      message: (p) => `a request with the Idempotency-Key "${p.key}" is being worked on`,
-      hint: 'Try again after Retry-After: then its answer is repeated.',
+      message: (p) => `a request with the Idempotency-Key "${p.key}" is still running`,
+      hint: 'Try again after Retry-After; then you get its answer.',
       retryAfter: 1,
     }),
     IDEMPOTENCY_ANSWER: row<{ bytes: number; maximum: number }>({
       status: 400,
-      message: (p) => `the answer has ${p.bytes} bytes; ${p.maximum} at the most are kept for an Idempotency-Key`,
+      message: (p) => `the answer has ${p.bytes} bytes; at most ${p.maximum} can be kept for an Idempotency-Key`,
       hint: 'Nothing was changed. Send Prefer: return=minimal, or fewer rows.',
     }),
     IDEMPOTENCY_FULL: row<{ keys: number; bytes: number }>({
@@ -114,28 +114,28 @@ export const errors = {
     }),
     IDEMPOTENCY_SUBJECT: row<{ key: string }>({
       status: 400,
-      message: (p) => `the Idempotency-Key "${p.key}" belongs to nobody: the request has no token with a subject`,
+      message: (p) => `the Idempotency-Key "${p.key}" has no owner: the request has no token with a subject`,
       hint: 'Nothing was changed. Send a token with a "sub" claim, or leave the header out: then a repeated request writes again.',
     }),
     IDEMPOTENCY_FORMER: row<{ key: string }>({
       status: 409,
-      message: (p) => `the Idempotency-Key "${p.key}" was used before an upgrade that changed whose a key is`,
-      hint: 'Nothing was changed now. Read whether the first request was carried out; if it was not, send it with a new key.',
+      message: (p) => `the Idempotency-Key "${p.key}" was used before an upgrade that changed the scope of keys`,
+      hint: 'Nothing was changed now. Check whether the first request was executed; if it was not, send it with a new key.',
     }),
     PRECONDITION_FAILED: row<{ header: string; current: string }>({
       status: 412,
-      message: (p) => `${p.header} does not hold: ${p.current}`,
-      hint: 'Nothing was changed. GET the same URL (same filters, select and Accept), merge, and send its ETag.',
+      message: (p) => `${p.header} does not match: ${p.current}`,
+      hint: 'Nothing was changed. GET the same URL (same filters, select and Accept), merge your change, and send the ETag.',
     }),
     PRECONDITION_METHOD: row<{ header: string; method: string }>({
       status: 400,
       message: (p) => `${p.header} cannot be used with ${p.method} here`,
-      hint: 'POST takes If-None-Match: * alone; PATCH, PUT and DELETE take the ETag of a GET of the same URL.',
+      hint: 'POST accepts only If-None-Match: *. PATCH, PUT and DELETE accept the ETag of a GET of the same URL.',
     }),
     PER_ROW_LIMIT: row<{ rows: number; maximum: number }>({
       status: 400,
-      message: (p) => `${p.rows} rows were sent for results=per-row; ${p.maximum} are the most`,
-      hint: 'Send them in several requests, or all or nothing without results=per-row.',
+      message: (p) => `${p.rows} rows were sent with results=per-row; the maximum is ${p.maximum}`,
+      hint: 'Send them in several requests, or without results=per-row, all or nothing.',
     }),
     PER_ROW_USE: row<{ reason: string }>({
       status: 400,
@@ -149,7 +149,7 @@ export const errors = {
     }),
     BODIES_READING: row<{ maximum: number }>({
       status: 503,
-      message: (p) => `bodies of ${p.maximum} bytes are being received already`,
+      message: (p) => `request bodies of ${p.maximum} bytes are being received already`,
       hint: 'Nothing was done. Try again after Retry-After, or send less at a time.',
       retryAfter: 1,
     }),
@@ -160,33 +160,33 @@ export const errors = {
     }),
     TRANSACTION_BODY: row<{ reason: string }>({
       status: 400,
-      message: (p) => `the list of operations is not understood: ${p.reason}`,
+      message: (p) => `the list of operations is malformed: ${p.reason}`,
       hint: 'Send {"operations":[{"method":"POST","path":"/rest/v1/table","body":{…},"prefer":"return=representation"}]}.',
     }),
     CACHE_WAIT: row<{ ms: number }>({
       status: 503,
-      message: (p) => `an equal read has been under way for ${p.ms} ms`,
+      message: (p) => `an equal read has been running for ${p.ms} ms`,
       hint: 'Try again after Retry-After. If it stays slow, filter more narrowly or add an index.',
       retryAfter: 1,
     }),
     PLAN_DISABLED: row({
       status: 406,
-      message: 'execution plans are not shown here',
-      hint: 'Operators may set DB_PLAN_ENABLED=true; a plan tells of the schema and its data.',
+      message: 'execution plans are disabled',
+      hint: 'Operators may set DB_PLAN_ENABLED=true; a plan reveals parts of the schema and its data.',
     }),
     PLAN_ROLE: row<{ role: string }>({
       status: 403,
       message: (p) => `execution plans are not shown to the role "${p.role}"`,
-      hint: 'Ask with a token of a role in DB_PLAN_ROLES, such as service_role.',
+      hint: 'Use a token of a role in DB_PLAN_ROLES, such as service_role.',
     }),
     PLAN_POLICY: row<{ role: string }>({
       status: 403,
-      message: (p) => `a plan could tell the role "${p.role}" of rows that are hidden from it`,
-      hint: 'Ask as a role with BYPASSRLS, or run EXPLAIN in psql. To other roles only plans of tables are shown, where no policy applies or the role’s is just true; none of views and functions.',
+      message: (p) => `a plan could reveal rows that are hidden from the role "${p.role}"`,
+      hint: 'Use a role with BYPASSRLS, or run EXPLAIN in psql. Other roles see only plans of tables without a policy, or with the policy true, and none of views and functions.',
     }),
     ENCODING: row<{ asked: string }>({
       status: 406,
-      message: (p) => `the answer cannot be sent in a coding of "${p.asked.slice(0, 80)}"`,
+      message: (p) => `no content coding of "${p.asked.slice(0, 80)}" is available`,
       hint: 'Accept identity, gzip or br (zstd where this server’s Node has it).',
     }),
     JOB_INVALID: row<{ pointer: string; problem: string; hint: string }>({
@@ -198,7 +198,7 @@ export const errors = {
     }),
     JOB_NOT_FOUND: row<{ id: string }>({
       status: 404,
-      message: (p) => `there is no job ${p.id} that you may see`,
+      message: (p) => `no job ${p.id} exists that you may see`,
       hint: 'List your jobs at /api/v1/jobs.',
     }),
   }),

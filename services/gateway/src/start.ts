@@ -1,4 +1,4 @@
-/** Opens what the gateway needs, builds the app, listens; and says how to close it all in order. */
+/** Opens the dependencies of the gateway, builds the app and listens. Returns the phases of the shutdown. */
 
 import { connectBus } from '@tidemark/bus';
 import { openDatabase } from '@tidemark/db';
@@ -38,7 +38,7 @@ import { ReadRequests } from './request/read-requests.ts';
 import { startOrphanSweep } from './routes/files/orphan-sweep.ts';
 import { Writer } from './writes/writer.ts';
 
-/** Connections that wait to be accepted. Node's 511 is less than a burst of 1,000 clients; the system may cap it lower. A precaution: no gain was measured. */
+/** Connections that wait to be accepted: Node's 511 is less than a burst of 1,000 clients. The system may have a lower limit. */
 const LISTEN_BACKLOG = 4_096;
 
 export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
@@ -53,7 +53,9 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     endpoint: config.OTEL_EXPORTER_OTLP_ENDPOINT,
     headers: config.OTEL_EXPORTER_OTLP_HEADERS,
     sampleRatio: config.OTEL_TRACES_SAMPLER_ARG,
-    ...{ service: 'gateway', instance, metrics },
+    service: 'gateway',
+    instance,
+    metrics,
     onError: (error) => observe({ type: 'tracing.failed', error }),
   });
 
@@ -86,7 +88,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   const descriptors = openDescriptors({
     // Connections to Postgres, and the files of uploads.
     own: db.poolStats().reduce((sum, pool) => sum + pool.max, 0) + config.FILES_UPLOADS_MAX,
-    // A proxied WebSocket takes two.
+    // A proxied WebSocket takes two descriptors.
     wanted: config.CONNECTIONS_MAX * (config.realtimeUrls.length > 0 ? 2 : 1),
     metrics,
     observe,

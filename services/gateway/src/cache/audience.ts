@@ -1,10 +1,10 @@
-/** The clients that wait for one statement: gone when the last of them is. */
+/** The clients that wait for one statement, as one client: it is gone when all of them are. */
 import type { Client } from '@tidemark/db';
 
 export class Audience implements Client {
   readonly #clients: Client[] = [];
   readonly #listeners = new Set<() => void>();
-  /** What takes back the listeners on the clients, while somebody listens here. */
+  /** Functions that remove the listeners from the clients. */
   #forget: (() => void)[] = [];
 
   add(client: Client): void {

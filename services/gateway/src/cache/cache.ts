@@ -1,4 +1,4 @@
-/** The cache as the routes see it: put together from the stream of changes, the schema and the entries. */
+/** The cache of read answers: connects the stream of changes, the schema and the entries. */
 
 import { type Bus, followChanges } from '@tidemark/bus';
 import { parseMessageId, parseTidemark, type Tidemark } from '@tidemark/contracts';
@@ -29,36 +29,36 @@ export interface CacheOptions {
   silenceMs: number;
   waitMs: number;
   publication: string;
-  /** Whom the schema's fingerprint is read as. */
+  /** The role that reads the schema's fingerprint. */
   role: string;
-  /** The second level, where one is configured. */
+  /** The second level; undefined where CACHE_URL is not set. */
   shared?: SharedLevel | undefined;
   observe(event: CacheEvent): void;
 }
 
 export interface Cache {
-  /** What a query reads, with the generation in which that holds; or why its answer is not kept. */
+  /** Returns what a query reads, with the generation for which that is valid, or the reason why its answer is not cached. */
   readsOf(catalog: Catalog, relation: Relation, query: Query): { reads: QueryReads; generation: number } | string;
-  /** Changes whenever what `readsOf` said may not hold any more. */
+  /** Changes whenever results of `readsOf` may no longer be valid. */
   generation(): number;
-  /** The answer that is there; undefined where it must be read. */
+  /** Returns the cached answer, or undefined where it must be read. */
   hit<A extends CachedAnswer>(request: Omit<CacheRequest<A>, 'fill' | 'client'>): CacheAnswer<A> | undefined;
-  /** A hit that was answered before, if it is one still. @throws TM_INVALID_TIDEMARK */
+  /** Returns the answer of an earlier hit if it may still be served. @throws TM_INVALID_TIDEMARK */
   current(known: KnownHit, asked: Tidemark | undefined): CurrentHit | undefined;
-  /** It was sent. */
+  /** Counts a hit that was sent without `hit`. */
   served(): void;
-  /** Reads it and keeps it, or shares what an equal read is reading. */
+  /** Reads the answer and caches it, or shares the result of an equal read. */
   read<A extends CachedAnswer>(request: CacheRequest<A>): Promise<CacheAnswer<A>>;
-  /** Keeps a compressed form of an answer with it, where the answer itself is kept. */
+  /** Keeps a compressed form with its answer, if that is cached. */
   keepCoded(answer: CachedAnswer, coding: Coding, bytes: Buffer): void;
-  /** A write of this gateway to tables or views, by oid (others are passed over): seen here at once, before the relay tells. */
+  /** Drops the answers that a write of this gateway to tables or views makes stale, before the relay reports it. Unknown oids are ignored. */
   wrote(oids: readonly number[], tidemark: Tidemark): void;
-  /** The catalog was read anew: plans made by the old one are of no use. */
+  /** Call it when the catalog was reloaded: entries of the old catalog are not found any more. */
   dropAll(): void;
-  /** Undefined while it may serve, else why not. */
+  /** Undefined while the cache may serve, else the reason why not. */
   paused(): string | undefined;
   stats(): CacheCounts;
-  /** Its own reads, which are in the database's statistics. */
+  /** The cache's own reads, which the database's statistics include. */
   ownReads(): { replica: number; primary: number };
   stop(): Promise<void>;
 }
@@ -89,16 +89,16 @@ export function createCache(options: CacheOptions): Cache {
   });
 
   function paused(): string | undefined {
-    if (!clock.isFollowing) return 'no heartbeat of the relay has come yet';
+    if (!clock.isFollowing) return 'no heartbeat of the relay has arrived yet';
     const silentMs = Date.now() - heardAt;
     if (silentMs > silenceMs) return `no heartbeat of the relay for ${silentMs} ms`;
-    if (clock.epoch !== db.epoch()) return 'the relay is of another epoch than the database';
+    if (clock.epoch !== db.epoch()) return 'the relay has another epoch than the database';
     if (clock.validTo === undefined)
       return `the schema is being read${schema.waitsFor() ? `: ${schema.waitsFor()}` : ''}`;
     return undefined;
   }
 
-  /** What was kept before a pause is not trusted after it. */
+  /** Entries from before a pause are dropped. */
   function look(): void {
     const reason = paused();
     if (reason !== undefined && wasPaused === undefined) {
@@ -115,11 +115,11 @@ export function createCache(options: CacheOptions): Cache {
     },
     onHeartbeat({ id, epoch, lsn }) {
       const place = parseMessageId(id);
-      if (!place?.heartbeat) throw new Error(`the heartbeat has the id ${id}, which is none of the relay`);
-      // After a silence, whatever was kept goes before anything is served again.
+      if (!place?.heartbeat) throw new Error(`the heartbeat has the id ${id}, which is not an id of the relay`);
+      // After a silence, all entries are dropped before any answer is served again.
       look();
       heardAt = Date.now();
-      // The last transaction before this heartbeat may be a later one that was only half published.
+      // The last transaction before this heartbeat may be later than `lsn`, with more envelopes to come.
       clock.heartbeat(epoch, lsn, place.envelope?.lsn ?? 0n);
       schema.check();
       look();

@@ -1,17 +1,17 @@
-/** What goes into the cache and comes out of it. */
+/** The types of the cache's interface. */
 import type { Tidemark } from '@tidemark/contracts';
 import type { Client } from '@tidemark/db';
 import type { Coding } from '@tidemark/service';
 import type { QueryReads } from './query-reads.ts';
 
-/** What is kept: everything of an answer that does not depend on how fresh it is. */
+/** The part of an answer that does not depend on how fresh it is. */
 export interface CachedAnswer {
-  /** A short one as text: Node then sends it with the headers in one write. */
+  /** A short body is text, which Node sends with the headers in one write. */
   readonly body: Buffer | string;
   readonly rows: number;
   readonly total: number | null;
   readonly etag: string;
-  /** Compressed forms of the body, as they were asked for. */
+  /** The compressed forms of the body that were requested so far. */
   coded?: Map<Coding, Buffer>;
 }
 
@@ -20,38 +20,37 @@ export interface Filled<A extends CachedAnswer> {
   tidemark: Tidemark;
   proven: Tidemark;
   source: 'replica' | 'primary' | 'cache';
-  /** What the statement's own snapshot saw of the relations. */
+  /** Versions of the relations in the snapshot of the statement. */
   guard: string | null;
 }
 
 export interface CacheRequest<A extends CachedAnswer> {
-  /** Of the request, the settings and the role; the identity is added where it matters. */
+  /** A key of the request, the settings and the role. The claims are added where the answer depends on them. */
   key: string;
   claims: string;
   reads: QueryReads;
-  /** Of the clock, when `reads` was found out. */
+  /** The clock's generation for which `reads` was computed. */
   generation: number;
-  /** The tidemark that is asked for. */
+  /** The requested tidemark. */
   asked: Tidemark | undefined;
-  /** The client that asks. */
   client: Client;
-  /** `client`: all who wait for it. */
+  /** Reads the answer. `client` stands for all clients that wait for it. */
   fill(client: Client): Promise<Filled<A>>;
-  /** Its name in the second level; absent where it is not to be there. */
+  /** The key in the second level. Absent where the answer is not stored there. */
   sharedKey?(): string;
 }
 
 export interface CacheAnswer<A extends CachedAnswer> {
   answer: A;
-  /** Of the entry, where it is a hit. */
+  /** The key of the entry, for a hit. */
   key?: string;
   tidemark: Tidemark;
   source: 'replica' | 'primary' | 'cache';
-  /** Of RFC 9211, without the cache's name. */
+  /** The value of Cache-Status (RFC 9211), without the cache's name. */
   status: string;
 }
 
-/** What names an answer that was served. */
+/** Identifies an answer that was served. */
 export interface KnownHit {
   readonly key: string;
   readonly etag: string;

@@ -1,4 +1,4 @@
-/** The answers that are kept, found by their keys and by the tables that they were read from. Bounded in bytes; no I/O, no clock. */
+/** The cached answers, found by their keys and by the tables that they were read from. Bounded in bytes. */
 import type { Lsn } from '@tidemark/contracts';
 import type { Coding } from '@tidemark/service';
 import { LRUCache } from 'lru-cache';
@@ -12,9 +12,9 @@ export interface Entry {
   readonly reads: QueryReads;
 }
 
-/** V8 keeps text in one or two bytes a character: the larger is counted. */
+/** V8 stores text in one or two bytes a character; two are counted. */
 const bytesOf = (body: Buffer | string): number => (typeof body === 'string' ? 2 * body.length : body.length);
-/** Of an entry beside its body: keys, sets and the objects themselves. */
+/** Bytes of an entry beside its body: keys, sets and objects. */
 const OVERHEAD_BYTES = 600;
 
 function sizeOf({ answer }: Entry, key: string): number {
@@ -27,11 +27,11 @@ export interface EntryLimits {
   readonly maxBytes: number;
   readonly maxEntryBytes: number;
   readonly maxEntries: number;
-  /** ms that an entry is kept, whatever happens. */
+  /** Maximum age of an entry in ms. */
   readonly ttlMs: number;
 }
 
-/** With the time when it was kept. lru-cache's own `ttl` doubled the cost of a hit of the cache (packages/bench, `cached`). */
+/** The age is checked here: lru-cache's own `ttl` doubled the cost of a hit (packages/bench, `cached`). */
 type Kept = Entry & { readonly keptAt: number };
 
 export class Entries {
@@ -39,7 +39,7 @@ export class Entries {
   readonly #ttlMs: number;
   readonly #entries: LRUCache<string, Kept>;
   readonly #keysOf = new Map<string, Set<string>>();
-  /** Of answers that are kept. */
+  /** The keys of cached answers. */
   readonly #keyOf = new WeakMap<CachedAnswer, string>();
 
   constructor({ maxBytes, maxEntryBytes, maxEntries, ttlMs }: EntryLimits) {
@@ -66,7 +66,7 @@ export class Entries {
     return this.peek(key) !== undefined;
   }
 
-  /** It is in use: others go before it. */
+  /** Marks the entry as used, so that others are evicted first. */
   get(key: string): Entry | undefined {
     return this.#young(key, this.#entries.get(key));
   }
@@ -81,17 +81,17 @@ export class Entries {
     return undefined;
   }
 
-  /** False where it is larger than an entry may be. */
+  /** Returns false for an entry that is too large. */
   set(key: string, entry: Entry): boolean {
     this.#put(key, { ...entry, keptAt: Date.now() });
     this.#keyOf.set(entry.answer, key);
     const kept = this.#entries.has(key);
-    // What the store refuses is not disposed of.
+    // lru-cache does not call `dispose` for an entry that it refuses.
     if (!kept) this.#forget(entry.reads, key);
     return kept;
   }
 
-  /** Keeps a compressed form with its answer, counted in its bytes; not where the two would be larger than an entry may be. */
+  /** Keeps a compressed form with its answer, and counts its bytes. Ignored where the entry would be too large. */
   keepCoded(answer: CachedAnswer, coding: Coding, bytes: Buffer): void {
     const key = this.#keyOf.get(answer);
     const entry = key === undefined ? undefined : this.#entries.peek(key);
@@ -99,12 +99,11 @@ export class Entries {
     if (sizeOf(entry, key) + bytes.length > this.#maxEntryBytes) return;
     answer.coded ??= new Map();
     answer.coded.set(coding, bytes);
-    // As another object: the size of the same one would not be looked at again.
-    // It is as old as it was.
+    // lru-cache computes the size of a new object only. The age stays the same.
     this.#put(key, { ...entry });
   }
 
-  /** Drops what was read from the table before `lsn`. @returns how many that were */
+  /** Drops the answers that were read from the table before `lsn`, and returns their number. */
   dropTable(table: string, lsn: Lsn): number {
     let dropped = 0;
     for (const key of [...(this.#keysOf.get(table) ?? [])]) {
@@ -120,7 +119,7 @@ export class Entries {
     this.#entries.clear();
   }
 
-  /** What was there under the key is disposed of first, so that its tables have to be noted after it. */
+  /** lru-cache first disposes of the old entry, so the new one's tables are noted afterwards. */
   #put(key: string, entry: Kept): void {
     this.#entries.set(key, entry);
     for (const table of entry.reads.tables) {

@@ -1,25 +1,25 @@
 /**
- * What the cache knows of the clock, without any I/O:
+ * The WAL positions up to which the cache knows the changes and the schema. Pure: no I/O.
  *
- *   epoch        of the stream of changes; another one breaks the history
- *   published H  every change up to H has been heard of
+ *   epoch        the epoch of the stream of changes; another epoch is another history
+ *   published H  every change up to H has been received
  *   known P      the schema is known to have been the same up to P
- *   floor        changes before it may have been missed; only fills from it on count
+ *   floor        changes before it may have been missed; only reads at or after it are kept
  *   changed[t]   the end of the last transaction that changed table t
  *
  *   absent ──heartbeat──► following ──gap, epoch──► absent
  *   unknown ──schema loaded──► known ──schema changed──► unknown
  *
- * An entry that nothing has dropped holds up to `validTo` = min(H, P).
+ * An entry that no change has dropped is valid up to `validTo` = min(H, P).
  */
 import type { Lsn } from '@tidemark/contracts';
 
-/** Tables of which the last change is kept; more than that only make the floor rise. */
+/** Tables whose last change is kept. Beyond them the list is cleared, and the floor rises. */
 export const MAX_TABLES = 10_000;
 
 export class InvalidationClock {
   epoch: string | undefined;
-  /** Grows whenever everything is to be dropped: what was begun before does not count. */
+  /** Increases whenever everything must be dropped: reads that began before are not kept. */
   generation = 0;
   #streamFloor: Lsn | undefined;
   #schemaFloor: Lsn | undefined;
@@ -51,8 +51,8 @@ export class InvalidationClock {
   }
 
   /**
-   * Everything up to `lsn` has been heard of. `before` is the end of the last transaction of which something was published
-   * before this heartbeat, which may be a later one that was only half published.
+   * Every change up to `lsn` has been received. `before` is the end of the last transaction with an envelope before this heartbeat;
+   * it may be later than `lsn`, with more envelopes to come.
    */
   heartbeat(epoch: string, lsn: Lsn, before: Lsn): void {
     if (epoch !== this.epoch) this.#begin(epoch);
@@ -64,12 +64,12 @@ export class InvalidationClock {
   change(epoch: string, table: string, lsn: Lsn): void {
     if (epoch !== this.epoch) this.#begin(epoch);
     this.#furthest = later(this.#furthest, lsn);
-    // A transaction may have more envelopes, so only what ends before it is certain.
+    // The transaction may have more envelopes, so only those that ended before it are complete.
     if (this.isFollowing) this.#published = later(this.#published, lsn - 1n);
     this.noteChange(table, lsn);
   }
 
-  /** From the stream, or from a write of our own, which is known sooner. */
+  /** Notes a change from the stream, or from a write of this gateway, which it knows sooner. */
   noteChange(table: string, lsn: Lsn): void {
     if (!this.#changed.has(table) && this.#changed.size >= MAX_TABLES) {
       for (const changed of this.#changed.values()) this.#furthest = later(this.#furthest, changed);
@@ -80,12 +80,12 @@ export class InvalidationClock {
     this.#settle();
   }
 
-  /** Changes may have been missed. */
+  /** Call it when changes may have been missed. */
   lose(): void {
     this.#begin(undefined);
   }
 
-  /** The schema is not the one that was loaded any more, or may not be. */
+  /** Call it when the schema may have changed since it was loaded. */
   loseSchema(): void {
     this.generation += 1;
     this.#schemaFloor = undefined;
@@ -93,14 +93,14 @@ export class InvalidationClock {
     this.#settle();
   }
 
-  /** A schema was loaded; whatever it shows was committed at or before `floor`. */
+  /** A schema was loaded; all of it was committed at or before `floor`. */
   loadSchema(floor: Lsn): void {
     this.generation += 1;
     this.#schemaFloor = floor;
     this.#settle();
   }
 
-  /** The schema that was loaded was still the same at `lsn`. */
+  /** The loaded schema was still the same at `lsn`. */
   confirmSchema(lsn: Lsn): void {
     if (this.#schemaFloor !== undefined) this.#known = later(this.#known, lsn);
     this.#settle();
@@ -117,7 +117,7 @@ export class InvalidationClock {
     this.generation += 1;
     this.epoch = epoch;
     this.#streamFloor = undefined;
-    // Positions of another epoch may be of another history.
+    // Positions of another epoch belong to another history.
     this.#schemaFloor = undefined;
     this.#known = 0n;
     this.#published = 0n;
@@ -126,7 +126,7 @@ export class InvalidationClock {
     this.#settle();
   }
 
-  /** After whatever moved: it is asked for with each hit, and moves a few times a second. */
+  /** Computed at each move, a few times a second, since each hit reads it. */
   #settle(): void {
     const to = earlier(this.#published, this.#known);
     const isKnown = this.#streamFloor !== undefined && this.#schemaFloor !== undefined;
@@ -134,7 +134,7 @@ export class InvalidationClock {
   }
 }
 
-/** Math.max and Math.min take no bigint. */
+/** Math.max and Math.min do not accept bigint. */
 export function later(a: Lsn, b: Lsn): Lsn {
   if (a > b) return a;
   return b;

@@ -1,20 +1,20 @@
-/** Whether the answer of a query may be kept: what it reads, and that it depends on nothing else. */
+/** Finds out whether the answer of a query may be cached: which tables it reads, and that it depends on nothing else. */
 import { type Catalog, findRelationship, PLAIN_CAST, type Relation, type RelationRef } from '@tidemark/plan';
 import type { Condition, Field, Filter, Level, Query } from '@tidemark/query';
 import type { Reads, SchemaFacts } from './schema-facts.ts';
 
-/** Postgres reads these words as dates, by the clock; also inside of ranges and arrays. */
+/** Postgres reads these words as dates relative to now, also inside of ranges and arrays. */
 const CLOCK_WORD = /now|today|tomorrow|yesterday/i;
-/** Types whose text is not read as a date. */
+/** Types whose text Postgres does not read as a date. */
 const PLAIN_TYPE =
   /^(text|character|"char"|uuid|integer|bigint|smallint|numeric|real|double|boolean|jsonb?|bytea|citext)/;
 
 export interface QueryReads extends Omit<Reads, 'refusal'> {
-  /** Of `oids`, as the statement's own snapshot must show them. */
+  /** The versions of `oids` that the snapshot of the statement must show. */
   readonly stamps: string;
 }
 
-/** The tables, or why it is not kept. */
+/** Returns what the query reads, or the reason why its answer is not cached. */
 export function queryReads(
   catalog: Catalog,
   facts: SchemaFacts,
@@ -27,7 +27,7 @@ export function queryReads(
   let refusal: string | undefined;
 
   function add(ref: RelationRef): void {
-    // The junction of a many-to-many relation may be in a schema that is not exposed; then its oid is not known here.
+    // A junction table in a schema that is not exposed is not in the catalog.
     const found = catalog.relation(ref.schema, ref.name);
     const reads = found && facts.readsOf(found.oid);
     refusal ??= reads ? reads.refusal : `${ref.name} is in no exposed schema`;
@@ -80,7 +80,7 @@ export function queryReads(
       }
     }
     for (const term of node.order) {
-      // By a column of an embed: a function there would be a computed column of a table that was added above.
+      // The embed's table was added above; a name that is no column of it is a computed column.
       const embed = node.select.find((item) => item.kind === 'embed' && (item.alias ?? item.name) === term.related);
       if (term.related === null) field(of, term.field);
       else if (embed?.kind === 'embed') {

@@ -1,23 +1,23 @@
 /**
- * Rendered answers, dropped by the write-ahead log. The invariants, each with the test that holds it (test/cache/, and the entries alone in read-cache.test):
+ * Caches rendered answers, and drops them by the write-ahead log. The invariants, each with its test in test/cache/:
  *
  *   1. An answer reflects every transaction up to its tidemark.             never-older.test: "no read is older than its tidemark"
- *   2. A change of a table, by whoever, drops what was read from it.        never-older.test: "no read is older than its tidemark"
- *   3. A fill counts only if it is proven to include the last change of each of its tables, so a lagging replica puts no
- *      stale row back.                                                      never-older.test: "write, then read, over two gateways"
- *   4. Without the relay's heartbeat for `silenceMs` nothing is served.     cache.test: "without the relay, the cache pauses"
- *   5. Where a policy, or who asks, decides what is shown, nothing is shared
- *      between identities; else between those of one role.                  cache.test: "identities never share what a policy shows"
- *   6. What was read under another schema is not served: an entry holds no
- *      further than the schema is known to have been the same.              cache.test: "a change of the schema drops everything"
- *   7. Concurrent equal reads are one statement; its failure is everyone's; nobody
- *      waits longer than `waitMs` for another's.                            cache.test: "equal reads share one statement"
- *   8. Never more than `maxBytes`.                                          cache.test: "the cache is bounded"
- *   9. What comes from the second level counts only by what would let a fill of our own count: 2, 3, 5 and 6 hold for it, whoever
- *      read it (README.md).                                                 shared-level.test: "two gateways share, and are never older"
+ *   2. A change of a table by any client drops answers that read it.        never-older.test: "no read is older than its tidemark"
+ *   3. An answer is kept only if it is proven to include the last change of each of its tables, so that a lagging replica
+ *      puts no stale row back.                                              never-older.test: "write, then read, over two gateways"
+ *   4. Without the relay's heartbeat for `silenceMs` no answer is served.   cache.test: "without the relay, the cache pauses"
+ *   5. Answers that depend on a policy or the caller are not shared between
+ *      identities; others are shared by all identities of one role.         cache.test: "identities never share what a policy shows"
+ *   6. Answers read under another schema are not served: an entry is valid
+ *      only as far as the schema is known to have been the same.            cache.test: "a change of the schema drops everything"
+ *   7. Concurrent equal reads are one statement, whose failure fails all of them;
+ *      none waits longer than `waitMs` for another.                         cache.test: "equal reads share one statement"
+ *   8. The answers have at most `maxBytes`.                                 cache.test: "the cache is bounded"
+ *   9. An entry of the second level is used only by the rules for a read of this gateway: 2, 3, 5 and 6 hold for it, whichever
+ *      gateway read it (README.md).                                         shared-level.test: "two gateways share, and are never older"
  *
- * What may be served and kept is decided here: the answers are in entries.ts (8), reads under way in single-flight.ts (7), the clock in
- * invalidation-clock.ts, the schema in schema-watch.ts.
+ * This file decides which answers are served and kept. entries.ts holds the answers (8), single-flight.ts the running reads (7),
+ * invalidation-clock.ts the positions, schema-watch.ts the schema.
  */
 import { formatTidemark, type Lsn, parseTidemark, type Tidemark } from '@tidemark/contracts';
 import type { Coding } from '@tidemark/service';
@@ -36,9 +36,9 @@ export interface ReadCacheOptions {
   maxEntries: number;
   ttlMs: number;
   waitMs: number;
-  /** The second level. */
+  /** The second level; undefined where there is none. */
   shared?: SharedLevel | undefined;
-  /** Undefined while the cache may serve, else why not. */
+  /** Undefined while the cache may serve, else the reason why not. */
   paused(): string | undefined;
 }
 
@@ -53,7 +53,7 @@ export interface CacheCounts {
   dropped: number;
 }
 
-/** Where a policy, or who asks, decides what is shown, the claims are part of it. */
+/** The claims are part of the key where the answer depends on a policy or the caller. */
 const entryKey = ({ key, claims, reads }: Omit<CacheRequest<CachedAnswer>, 'fill' | 'client'>): string =>
   reads.personal ? `${key}\0${claims}` : key;
 
@@ -76,7 +76,7 @@ export class ReadCache {
     this.#inFlight = new SingleFlight(options.waitMs);
   }
 
-  /** The answer that is there; undefined where it must be read. */
+  /** Returns the cached answer, or undefined where it must be read. */
   hit<A extends CachedAnswer>(request: Omit<CacheRequest<A>, 'fill' | 'client'>): CacheAnswer<A> | undefined {
     const key = entryKey(request);
     const found = this.#find(key, request.asked);
@@ -87,25 +87,25 @@ export class ReadCache {
     return { answer: entry.answer as A, key, tidemark, source: 'cache', status: 'hit' };
   }
 
-  /** Of a hit that was answered before: the same answer, where it is there and may be served; not counted yet. */
+  /** Returns the answer of an earlier hit if it is the same and may be served. `counts` does not include it yet. */
   current({ key, etag, total }: KnownHit, asked: Tidemark | undefined): CurrentHit | undefined {
     const found = this.#find(key, asked);
-    // Of the ETag the body is certain, and with it the number of rows.
+    // The ETag determines the body, and so the number of rows.
     if (!found || found.entry.answer.etag !== etag || found.entry.answer.total !== total) return undefined;
     return { answer: found.entry.answer, tidemark: this.#tidemark(found.entry.epoch, found.lsn) };
   }
 
-  /** Reads it, or shares what an equal read is reading. @throws what `fill` throws, GATEWAY_CACHE_WAIT, TM_INVALID_TIDEMARK */
+  /** Reads the answer, or shares the result of an equal read. @throws the errors of `fill`, GATEWAY_CACHE_WAIT, TM_INVALID_TIDEMARK */
   async read<A extends CachedAnswer>(request: CacheRequest<A>): Promise<CacheAnswer<A>> {
     const { asked } = request;
-    // It becomes part of a key: only what is a tidemark may.
+    // It becomes part of a key, so it must be a tidemark.
     if (asked !== undefined) parseTidemark(asked);
     const key = entryKey(request);
     const status = this.#entries.has(key) ? 'fwd=stale' : 'fwd=uri-miss';
 
     const flightKey = asked === undefined ? key : `${key}\0${asked}`;
     const inFlight = this.#inFlight.join<A>(flightKey, request.client);
-    // Without a pause where there is none: nobody else may start in between.
+    // No await where no read is running: no other read may start in between.
     const shared = inFlight && (await inFlight);
     if (shared) {
       this.counts.collapsed += 1;
@@ -119,12 +119,12 @@ export class ReadCache {
     return { ...filled, status: kept ? `${status}; stored` : status };
   }
 
-  /** Keeps a compressed form with its answer, counted in its bytes; not where the two would be larger than an entry may be. */
+  /** Keeps a compressed form with its answer, and counts its bytes. Ignored where the entry would be too large. */
   keepCoded(answer: CachedAnswer, coding: Coding, bytes: Buffer): void {
     this.#entries.keepCoded(answer, coding, bytes);
   }
 
-  /** Drops what was read from the table before `lsn`; what is under way from it is shared no more. */
+  /** Drops the answers that were read from the table before `lsn`. Running reads of the table are no longer shared. */
   dropTable(table: string, lsn: Lsn): void {
     this.#inFlight.dropTable(table);
     this.counts.dropped += this.#entries.dropTable(table, lsn);
@@ -140,7 +140,7 @@ export class ReadCache {
     return { ...this.counts, entries: this.#entries.size, bytes: this.#entries.bytes };
   }
 
-  /** The entry that may be served, and how far it holds. */
+  /** Returns the entry that may be served, and the position up to which it is valid. */
   #find(key: string, asked: Tidemark | undefined): { entry: Entry; lsn: Lsn } | undefined {
     const { clock, paused } = this.#options;
     const validTo = clock.validTo;
@@ -151,7 +151,7 @@ export class ReadCache {
     return reaches(asked, entry.epoch, lsn) ? { entry, lsn } : undefined;
   }
 
-  /** Most hits between two heartbeats have the same. */
+  /** Most hits between two heartbeats have the same text. */
   #tidemark(epoch: string, lsn: Lsn): Tidemark {
     const last = this.#lastTidemark;
     if (last.lsn === lsn && last.epoch === epoch) return last.text;
@@ -165,7 +165,7 @@ export class ReadCache {
     const audience = new Audience();
     audience.add(request.client);
     const filled = this.#fill(request, audience);
-    // Under another schema than the facts', it may be this identity's alone.
+    // An answer read under another schema than that of the facts may depend on the identity.
     this.#inFlight.start(flightKey, tables, filled, ({ guard }) => guard === stamps, audience);
     return filled;
   }
@@ -181,7 +181,7 @@ export class ReadCache {
     });
   }
 
-  /** What another gateway read, where it would count had we read it; and how far it holds by what we know. */
+  /** Returns the entry of another gateway if it would be kept as a read of this one, with the position up to which it is valid here. */
   #adopt<A extends CachedAnswer>(request: CacheRequest<A>, found: SharedValue): Filled<A> | undefined {
     const { clock, paused } = this.#options;
     const { reads, asked, generation } = request;
@@ -195,7 +195,7 @@ export class ReadCache {
     return { answer: answer as A, tidemark, proven: formatTidemark(epoch, proven), source: 'cache', guard: stamps };
   }
 
-  /** Of what we keep, with the position up to which we know it to hold. */
+  /** Stores a kept answer in the second level, with the position up to which it is known to be valid. */
   #offer(request: CacheRequest<CachedAnswer>, { answer, proven, guard }: Filled<CachedAnswer>): void {
     const { shared, clock } = this.#options;
     const key = shared && request.sharedKey?.();
@@ -204,7 +204,7 @@ export class ReadCache {
     shared.put(key, { answer, epoch, lsn: later(lsn, clock.validTo), stamps: guard });
   }
 
-  /** Whether it is kept now. */
+  /** Returns whether the answer is kept. */
   #keep(key: string, request: CacheRequest<CachedAnswer>, filled: Filled<CachedAnswer>): boolean {
     const { clock } = this.#options;
     const { reads } = request;
@@ -212,8 +212,8 @@ export class ReadCache {
     const before = this.#entries.peek(key);
     const newer = before === undefined || before.epoch !== epoch || before.proven < lsn;
     const isOfFacts = request.generation === clock.generation && filled.guard === reads.stamps;
-    const counts = isOfFacts && newer && clock.admits(epoch, lsn, reads.tables);
-    const kept = counts && this.#entries.set(key, { answer: filled.answer, epoch, proven: lsn, reads });
+    const mayKeep = isOfFacts && newer && clock.admits(epoch, lsn, reads.tables);
+    const kept = mayKeep && this.#entries.set(key, { answer: filled.answer, epoch, proven: lsn, reads });
     if (kept) this.counts.stored += 1;
     else this.counts.refused += 1;
     return kept;

@@ -1,8 +1,8 @@
 /**
- * Of a relation: the tables whose changes change it, and who may share what it shows.
+ * Finds, for each relation, the tables that it reads, and whether identities may share its rows.
  *
- * Views are followed to their tables; policies, and functions with a body that Postgres has parsed (BEGIN ATOMIC), to whatever
- * they read. What cannot be followed, or depends on more than rows and identity (the time, random numbers), is refused.
+ * Views are followed to their tables; policies, and functions whose body Postgres has parsed (BEGIN ATOMIC), to all that they read.
+ * A relation that cannot be followed, or depends on more than rows and identity (the time, random numbers), is not cached.
  */
 import { tableKey } from '@tidemark/contracts';
 
@@ -28,22 +28,22 @@ interface RelationFacts {
 interface FunctionFacts {
   oid: number;
   name: string;
-  /** Postgres's own. */
+  /** Built into Postgres. */
   own: boolean;
   volatility: 'i' | 's' | 'v';
   aggregate: boolean;
-  /** Its body is an expression tree, and so was followed. */
+  /** The body is an expression tree, which is in `trees`. */
   readable: boolean;
 }
 
 export interface Reads {
   /** Keys of the tables. */
   readonly tables: ReadonlySet<string>;
-  /** Of every relation on the way. */
+  /** Oids of all relations on the way to the tables. */
   readonly oids: ReadonlySet<number>;
-  /** Whether two identities of one role may be shown different rows. */
+  /** Whether two identities of one role may see different rows. */
   readonly personal: boolean;
-  /** Why nothing that reads it may be kept; undefined where it may. */
+  /** The reason why answers that read it are not cached; undefined where they are. */
   readonly refusal: string | undefined;
 }
 
@@ -51,11 +51,11 @@ export interface SchemaFacts {
   readonly fingerprint: string;
   readonly published: string;
   readsOf(oid: number): Reads;
-  /** What the guard column of a statement that reads these must show. */
+  /** The value that the guard column of a statement that reads these relations must have. */
   stampsOf(oids: Iterable<number>): string;
 }
 
-/** Stable functions of Postgres that depend on nothing but their arguments, the identity and settings that are in the key. */
+/** Built-in stable functions that depend only on their arguments, the identity, and settings that are part of the key. */
 const STEADY = new Set(
   `current_setting to_char to_json to_jsonb row_to_json array_to_json json_build_object json_build_array
    jsonb_build_object jsonb_build_array concat concat_ws format array_to_string textanycat anytextcat date_trunc date_part
@@ -79,7 +79,7 @@ export function schemaFacts(row: FactsRow): SchemaFacts {
     if (list) list.push(tree);
     else trees.set(tree.of, [tree]);
   }
-  // One for each relation that is asked for, as many as the catalog has.
+  // As many as the catalog has relations.
   const known = new Map<number, Reads>();
 
   function follow(start: number): Reads {
@@ -96,7 +96,7 @@ export function schemaFacts(row: FactsRow): SchemaFacts {
       if (seen.has(of)) return;
       seen.add(of);
       for (const tree of trees.get(of) ?? []) {
-        if (tree.unfit) refuse(`a ${of.split(' ')[0]} depends on the time or on chance`);
+        if (tree.unfit) refuse(`a ${of.split(' ')[0]} depends on the time or on random numbers`);
         personal ||= tree.personal;
         for (const ref of tree.refs) {
           const [kind, oid] = ref.split(' ');
@@ -111,9 +111,9 @@ export function schemaFacts(row: FactsRow): SchemaFacts {
       oids.add(oid);
       const relation = relations.get(oid);
       if (relation?.kind === 'v') visitTree(`view ${oid}`);
-      else if (!relation) refuse('it reads what is neither a table nor a view of a user');
-      else if (!relation.published) refuse(`${relation.name} is not in the publication, whole`);
-      else if (relation.inherited) refuse(`${relation.name} has children`);
+      else if (!relation) refuse('it reads a relation that is neither a table nor a view of a user');
+      else if (!relation.published) refuse(`${relation.name} is not in the publication with all its rows and columns`);
+      else if (relation.inherited) refuse(`${relation.name} has child tables`);
       else {
         tables.add(tableKey(relation.schema, relation.name));
         if (!relation.rowSecurity) return;
@@ -124,15 +124,15 @@ export function schemaFacts(row: FactsRow): SchemaFacts {
 
     function visitFunction(oid: number): void {
       const fn = functions.get(oid);
-      // The list has all but the immutable ones of Postgres.
+      // Built-in immutable functions are not in the list.
       if (!fn || fn.volatility === 'i') return;
       if (fn.own) {
         if (fn.name === 'current_setting') personal = true;
         const steady = fn.aggregate || STEADY.has(fn.name) || STEADY_COMPARISON.test(fn.name);
         if (!steady || fn.volatility === 'v')
-          refuse(`${fn.name}() is ${fn.volatility === 'v' ? 'volatile' : 'not steady'}`);
+          refuse(`${fn.name}() is ${fn.volatility === 'v' ? 'volatile' : 'not constant within a statement'}`);
       } else if (fn.volatility === 'v' || !fn.readable) {
-        refuse(`what ${fn.name}() reads is not known`);
+        refuse(`the tables that ${fn.name}() reads are not known`);
       } else visitTree(`function ${oid}`);
     }
 

@@ -1,11 +1,11 @@
-/** What the cache must know of the schema. Everything here is readable by every role. */
+/** Queries of the cache on the schema. Every role may run them. */
 import { relationStampsSql } from '@tidemark/plan';
 
-/** Rows of a catalog as one number that differs whenever one of them has been written, added or removed. */
+/** A hash of the rows of a catalog, which changes whenever one of them is written, added or removed. */
 const rows = (from: string, key: string, where = 'true') =>
   `(select sum(hashtextextended(concat_ws(' ', ${key}, x.xmin), 0)) from ${from} x where ${where})`;
 
-/** 16384 is the first oid that is not Postgres's own. Temporary tables come and go without being anybody else's matter. */
+/** 16384 is the first oid that is not built-in. Temporary tables, which no other session sees, are left out. */
 const TEMPORARY = `select oid from pg_namespace where nspname ~ '^pg_(toast_)?temp_'`;
 const RELATIONS = `select oid from pg_class where oid >= 16384 and relpersistence <> 't'`;
 
@@ -28,8 +28,8 @@ const PUBLISHED = `md5(concat_ws(',', ${rows('pg_publication', 'x.oid', 'x.pubna
 export const FINGERPRINT = `select ${SCHEMA} as schema, ${PUBLISHED} as published`;
 
 /**
- * Position of the primary, the next transaction, and the oldest that is open: of this database, where the user may see that,
- * else of the whole cluster.
+ * The position of the primary, the next transaction, and the oldest open one: of this database if the user may see that, else of
+ * the whole cluster.
  */
 export const POSITION = `
 with now as (select pg_snapshot_xmin(pg_current_snapshot())::text::int8 as xmin, pg_snapshot_xmax(pg_current_snapshot())::text::int8 as xmax)
@@ -41,13 +41,13 @@ select (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::text as lsn, now.xmax::tex
         else now.xmin end)::text as xmin
   from now`;
 
-/** Functions, relations and operators that a stored expression refers to, Postgres's own included, which pg_depend leaves out. */
+/** Functions, relations and operators in a stored expression. pg_depend has no built-in ones. */
 const refs = (tree: string) => `coalesce((select json_agg(distinct m[1] || ' ' || m[2])
   from regexp_matches(${tree}, ':(relid|funcid|opfuncid|aggfnoid|winfnoid) (\\d+)', 'g') m where m[2] <> '0'), '[]')`;
 
 /**
- * `unfit`: the time of day, sequences, samples, and text read as a date ('now'). `personal`: who asks. Numbers of
- * SQLVALUEFUNCTION are primnodes.h's SQLValueFunctionOp: up to 8 the time, from 9 the user, the database and the schema.
+ * `unfit`: the expression reads the time, a sequence, a sample, or text as a date ('now'). `personal`: it reads the identity. The
+ * numbers of SQLVALUEFUNCTION are SQLValueFunctionOp of primnodes.h: the time up to 8, from 9 the user, the database and the schema.
  */
 const DATES = '(1082|1083|1114|1184|1266|1115|1182|1183|1185|1270|2205|24|26)';
 const nature = (tree: string) => `
@@ -55,7 +55,7 @@ const nature = (tree: string) => `
     or (${tree} ~ '\\{(COERCEVIAIO|ARRAYCOERCEEXPR)' and ${tree} ~ ':resulttype ${DATES} ') as unfit,
   ${tree} ~ '\\{SQLVALUEFUNCTION ' as personal`;
 
-/** $1: the publication. One row: the fingerprint, and what was there when it was taken. */
+/** $1: the publication. One row: the fingerprint, and the facts at the same moment. */
 export const FACTS = `
 with trees as (
   select 'view ' || ev_class as of, ev_action::text as tree from pg_rewrite

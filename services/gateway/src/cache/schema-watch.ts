@@ -1,9 +1,9 @@
 /**
- * Keeps the facts of the schema, and knows up to which position they held: after each heartbeat the fingerprint is read at
- * that position. A changed one drops everything, and the facts are read anew, on the primary.
+ * Keeps the facts of the schema and the position up to which they are valid: after each heartbeat the fingerprint is read at that
+ * position. A changed fingerprint drops everything, and the facts are read again, on the primary.
  *
- * A table that joins the publication while a transaction that wrote it is open may miss that transaction's changes in the
- * stream. So facts with another publication than before count only once whatever was open then has ended.
+ * For a table that joins the publication while a transaction that wrote it is open, the stream may lack that transaction's
+ * changes. So facts with a changed publication are used only once all transactions that were open then have ended.
  */
 import { formatTidemark, type Lsn, parseTidemark } from '@tidemark/contracts';
 import type { Database, Identity } from '@tidemark/db';
@@ -14,21 +14,21 @@ import { FACTS, FINGERPRINT, POSITION } from './schema-statements.ts';
 export interface SchemaWatchOptions {
   db: Database;
   clock: InvalidationClock;
-  /** Whom the fingerprint is read as. */
+  /** The role that reads the fingerprint. */
   role: string;
   publication: string;
-  /** Everything that is kept rests on facts that may not hold any more. */
+  /** Called when the facts may no longer be valid, on which all entries rest. */
   onLost(reason: string): void;
   onError(error: Error): void;
 }
 
 export interface SchemaWatch {
   facts(): SchemaFacts | undefined;
-  /** What it waits for; undefined where it does not. */
+  /** Returns what it waits for, or undefined. */
   waitsFor(): string | undefined;
-  /** After a heartbeat. One at a time: a call while one runs makes it run once more. */
+  /** Call it after each heartbeat. A call while a check runs makes it run once more. */
   check(): void;
-  /** Own reads by where they were answered, which are in the database's statistics. */
+  /** Its own reads by source; the database's statistics include them. */
   counts(): { replica: number; primary: number };
   stop(): Promise<void>;
 }
@@ -98,7 +98,7 @@ export function watchSchema(options: SchemaWatchOptions): SchemaWatch {
     do {
       again = false;
       try {
-        // A stream of another epoch than the database's is not about this database's positions.
+        // The positions of a stream of another epoch are not those of this database.
         if (!clock.isFollowing || clock.epoch !== db.epoch()) return;
         if (!clock.hasSchema) await load();
         if (clock.hasSchema) await confirm(clock.published);

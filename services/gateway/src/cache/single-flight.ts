@@ -1,4 +1,4 @@
-/** Reads under way, so that equal ones are one statement: who comes second waits for the first, and no longer than `waitMs`. */
+/** Runs equal reads as one statement (single-flight): later ones wait for the first, at most `waitMs`. */
 import type { Client } from '@tidemark/db';
 import { errors } from '../errors.ts';
 import type { Audience } from './audience.ts';
@@ -7,29 +7,29 @@ import type { CachedAnswer, Filled } from './cached-answer.ts';
 interface InFlight {
   readonly audience: Audience;
   readonly tables: ReadonlySet<string>;
-  /** Undefined where the answer is nobody else's. */
+  /** Resolves to undefined where the answer must not be shared. */
   readonly shared: Promise<Filled<CachedAnswer> | undefined>;
 }
 
 export class SingleFlight {
   readonly #waitMs: number;
-  /** As many as there are statements under way, which the pools bound. */
+  /** As many as there are running statements, which the pools bound. */
   readonly #inFlight = new Map<string, InFlight>();
 
   constructor(waitMs: number) {
     this.#waitMs = waitMs;
   }
 
-  /** What an equal read brings; undefined where none is under way. @throws what that read throws, GATEWAY_CACHE_WAIT */
+  /** Returns the result of an equal read, or undefined where none is running. @throws the errors of that read, GATEWAY_CACHE_WAIT */
   join<A extends CachedAnswer>(key: string, client: Client): Promise<Filled<A> | undefined> | undefined {
     const inFlight = this.#inFlight.get(key);
-    // Its statement is being cancelled.
+    // The statement of a read without clients is being cancelled.
     if (inFlight?.audience.isGone) return undefined;
     inFlight?.audience.add(client);
     return inFlight && (this.#within(inFlight.shared) as Promise<Filled<A> | undefined>);
   }
 
-  /** Until it lands, equal reads share it, where it turns out to be for all of them. */
+  /** Equal reads share the result until it is there, if `isForAll` then accepts it. */
   start<A extends CachedAnswer>(
     key: string,
     tables: ReadonlySet<string>,
@@ -46,7 +46,7 @@ export class SingleFlight {
     shared.then(end, end);
   }
 
-  /** Who asks from now on asks after a change of the table. */
+  /** Later reads must see the change of the table, so they no longer share running ones. */
   dropTable(table: string): void {
     for (const [key, inFlight] of this.#inFlight) if (inFlight.tables.has(table)) this.#inFlight.delete(key);
   }

@@ -1,10 +1,9 @@
 /**
- * EXPLAIN of what would have been run, under the caller's identity. With `analyze` it is run and rolled back (sequences it
- * took from stay ahead). Plans belong to reports, so they run on the analytics pool; an analysed write takes the locks of a
- * write and runs on the write pool, as the analytics pool is read-only.
+ * Runs EXPLAIN on a statement under the caller's identity. With `analyze` the statement is run and rolled back (sequences keep their
+ * new values). Plans use the analytics pool; an analysed write uses the write pool, as the analytics pool is read-only.
  *
- * A plan is an oracle: `Rows Removed by Filter`, row estimates, buffers and the conditions of policies tell of rows that the caller
- * may not see. Postgres shows them to whoever may run EXPLAIN; here a role that they may hide rows from is shown none.
+ * `Rows Removed by Filter`, row estimates, buffers and the conditions of policies in a plan reveal rows that the caller may not see.
+ * Postgres shows them to all who may run EXPLAIN; here a role gets no plan where a policy may hide rows from it.
  */
 
 import type { Database, Identity, Statement } from '@tidemark/db';
@@ -20,18 +19,18 @@ export interface Explaining {
   statement: Statement;
   identity: Identity;
   asked: Asked;
-  /** The plan could tell the role of rows that it may not see. */
+  /** The plan could reveal rows that the role may not see. */
   tellsOfHidden: boolean;
-  /** The statement would change something. */
+  /** The statement writes. */
   writes: boolean;
 }
 
 interface PlanRow {
-  /** Text by lines, or the JSON as parsed. */
+  /** A line of text, or the parsed JSON. */
   'QUERY PLAN': unknown;
 }
 
-/** A plan also shows what a view reads and by which conditions, which the view is there to hide. */
+/** A plan also reveals the tables and conditions of a view, which the view hides. */
 export function tellsOfHidden(catalog: Catalog, relation: Relation, query: Level, role: string): boolean {
   if (catalog.bypassing.has(role)) return false;
   return mayHideRows(catalog, relation, query, role) || showsView(catalog, relation, query);
@@ -47,12 +46,12 @@ function showsView(catalog: Catalog, relation: Relation, level: Level): boolean 
   });
 }
 
-/** Leaves the transaction with its rows, so that nothing of it stays. */
+/** Thrown to roll back the transaction, with the rows of the plan. */
 class RolledBack extends Error {
   readonly rows: readonly PlanRow[];
 
   constructor(rows: readonly PlanRow[]) {
-    super('a plan changes nothing');
+    super('the transaction of a plan is rolled back');
     this.rows = rows;
   }
 }

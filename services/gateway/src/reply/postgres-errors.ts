@@ -1,19 +1,19 @@
-/** What Postgres reports, as an answer: its SQLSTATE decides the status, and a function may choose its own with `PTxyz`. */
+/** Translates errors of Postgres: the SQLSTATE decides the status, and a function may choose one with `PTxyz`. */
 
 import { TidemarkError } from '@tidemark/contracts';
 import { errors as dbErrors, PostgresError } from '@tidemark/db';
 import { LONG_ANSWER } from '@tidemark/plan';
 import { postgresHint } from './postgres-hints.ts';
 
-/** Postgres looks for near names among all columns and tables, whatever the role may use. */
+/** Hints of Postgres with similar names, which include columns and tables that the role may not use. */
 const NAMES_NEAR = /^(Perhaps you meant|There (is|are) )/;
 
-/** The cast that fails in boundedBodySql. */
+/** The message of the cast that fails for a body that is too long (@tidemark/plan, sql/body.ts). */
 const LONG = new RegExp(`"${LONG_ANSWER}(\\d+)>(\\d+)"`);
 
-/** disk_full: its message names a file of the server. */
+/** disk_full. Its message names a file of the server, so it is replaced. */
 const DISK_FULL = '53100';
-/** Seconds; space comes back when somebody frees it, not within one. */
+/** Seconds. An operator has to free space. */
 const DISK_FULL_RETRY_AFTER = 10;
 
 const CHOSEN_STATUS = /^PT([2-5]\d\d)$/;
@@ -57,7 +57,7 @@ function diskFull(error: PostgresError, authenticated: boolean): TidemarkError {
   );
 }
 
-/** Without a token, a missing right may be one that a token gives: 401 asks for it. */
+/** Without a token, a missing right is 401, since a token may give it. */
 function statusFor(error: PostgresError, authenticated: boolean): number {
   return error.code === '42501' && !authenticated ? 401 : error.status;
 }

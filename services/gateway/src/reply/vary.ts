@@ -1,7 +1,6 @@
-/** Adds to the Vary header: what the CORS plugin has put there stays. */
 import type { FastifyReply } from 'fastify';
 
-/** The answer depends on who asks. */
+/** Adds the headers of the identity to Vary, which may have values of @fastify/cors. */
 export function varyByIdentity(reply: FastifyReply): FastifyReply {
   const there = reply.getHeader('vary');
   return reply.header('vary', there === undefined ? 'Authorization, apikey' : `${there}, Authorization, apikey`);

@@ -1,10 +1,10 @@
 /**
- * Which answers are streamed. Those of a GET that
+ * Decides which answers are streamed: those of a GET that
  *
- *   ask for it       Prefer: export=stream, or export=status-line, with CSV, NDJSON or JSON
+ *   requests it      Prefer: export=stream, or export=status-line, with CSV, NDJSON or JSON
  *   would be cut     text/csv or NDJSON, without a limit (or with one above DB_MAX_ROWS), a Range or a count
  *
- * The others are pages: held in memory, cached, with Content-Range and an ETag.
+ * Others are pages: held in memory, cached, with Content-Range and an ETag.
  */
 import type { CopyFormat } from '@tidemark/db';
 import type { Preferences, Query, RowsMedia } from '@tidemark/query';
@@ -12,11 +12,11 @@ import type { Preferences, Query, RowsMedia } from '@tidemark/query';
 export interface ExportRequest {
   readonly format: CopyFormat;
   readonly nullsStripped: boolean;
-  /** NDJSON ends with a line that says how it went. */
+  /** NDJSON ends with a line about the outcome. */
   readonly statusLine: boolean;
   readonly filename: string | null;
   readonly media: RowsMedia;
-  /** Those that took effect. */
+  /** The preferences that took effect. */
   readonly preferences: Pick<Preferences, 'export' | 'filename' | 'handling'>;
 }
 
@@ -33,7 +33,11 @@ export function exportOf(
   if (asked === null && !wouldBeCut) return null;
   const statusLine = asked === 'status-line' && format === 'ndjson';
   return {
-    ...{ format, media, statusLine, filename, nullsStripped: media.nullsStripped },
+    format,
+    media,
+    statusLine,
+    filename,
+    nullsStripped: media.nullsStripped,
     preferences: { handling, filename, export: asked === 'status-line' && !statusLine ? null : asked },
   };
 }

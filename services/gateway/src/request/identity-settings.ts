@@ -1,8 +1,8 @@
-/** The settings of a transaction that runs for a request: PostgREST's names, so that its users' policies and functions go on working. */
+/** The settings of a transaction for a request. They have PostgREST's names, so that policies and functions for PostgREST work. */
 import { type Identity, searchPath } from '@tidemark/db';
 import type { FastifyRequest } from 'fastify';
 
-/** For reads of tables: what a policy may look at. Headers are left out, as they would make each request's identity its own. */
+/** The identity for reads of tables. It has no headers, which would make the identity of each request unique. */
 export function readIdentity(request: FastifyRequest, schema: string): Identity {
   const { role, claims, reading } = request.caller;
   const known = reading.get(schema);
@@ -12,7 +12,7 @@ export function readIdentity(request: FastifyRequest, schema: string): Identity 
   return identity;
 }
 
-/** For writes and functions, which also see the request. */
+/** The identity for writes and functions, which also see the request. */
 export function fullIdentity(request: FastifyRequest, schema: string): Identity {
   const { role, claims } = request.caller;
   const { authorization: _authorization, apikey: _apikey, cookie, ...headers } = request.headers;

@@ -1,5 +1,4 @@
-/** The parts of a data request that all methods read the same way. */
-
+/** Parses the parts of a request that all methods share. */
 import { TIDEMARK_HEADER } from '@tidemark/contracts';
 import type { Catalog, EmbedLimits } from '@tidemark/plan';
 import { type Preferences, parsePrefer, parseRange, type Query, type RowRange } from '@tidemark/query';
@@ -18,13 +17,13 @@ export function preferencesOf(request: FastifyRequest, catalog: Catalog): Prefer
   return parsePrefer(header as string | string[] | undefined, { isTimeZone: (name) => catalog.timeZones.has(name) });
 }
 
-/** The `Tidemark` request header, or `?tidemark=`. */
+/** Returns `?tidemark=`, or the `Tidemark` request header. */
 export function tidemarkOf(request: FastifyRequest, query: Query): string | undefined {
   const header = request.headers[TIDEMARK_HEADER];
   return query.tidemark ?? (typeof header === 'string' && header !== '' ? header : undefined);
 }
 
-/** The product of limits that EMBED_ROWS_MAX allows. */
+/** The limits for `checkEmbedRows`. */
 export const embedLimits = ({ DB_MAX_ROWS: maxRows, EMBED_ROWS_MAX: maxEmbedRows }: Config): EmbedLimits => ({
   maxRows,
   maxEmbedRows,

@@ -1,4 +1,4 @@
-/** `Accept: application/vnd.pgrst.plan`: whether the plan of the statement is asked for, in place of its answer. */
+/** Finds out whether a request asks for the execution plan (`Accept: application/vnd.pgrst.plan`) in place of the answer. */
 import { contentType, type MediaKind, type PlanMedia, selectMediaType } from '@tidemark/query';
 import type { Config } from '../config.ts';
 import { errors } from '../errors.ts';
@@ -6,7 +6,7 @@ import { errors } from '../errors.ts';
 const MARK = 'vnd.pgrst.plan';
 
 /**
- * Undefined where something else is asked for, or liked better. `available`: what the answer could be.
+ * Returns undefined where another media type is requested or preferred. `available`: the media types of the answer.
  *
  * @throws GATEWAY_PLAN_DISABLED, GATEWAY_PLAN_ROLE, PGRST107
  */
@@ -19,7 +19,7 @@ export function askedPlan(
   if (accept === undefined || !accept.includes(MARK)) return undefined;
   const media = selectMediaType(accept, [...available, 'plan']);
   if (media.kind !== 'plan') return undefined;
-  // It would be refused with the answer’s own types, which does not say what to do.
+  // Without this check the media type would be refused, with no hint about the setting.
   if (!enabled) throw errors.PLAN_DISABLED();
   if (!planRoles.includes(role)) throw errors.PLAN_ROLE({ role });
   selectMediaType(contentType(media.for), available);

@@ -1,4 +1,4 @@
-/** Which schema a request means: Accept-Profile for reads, Content-Profile for writes, else the first exposed one. */
+/** The schema of a request: Accept-Profile for reads, Content-Profile for writes, else the first exposed one. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { postgrest } from '../errors.ts';
 

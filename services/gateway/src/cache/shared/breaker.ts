@@ -1,19 +1,19 @@
 /**
- * Whether the second level is asked. Pure: the clock comes in.
+ * A circuit breaker for the second level. Pure: the caller passes the time.
  *
- *   closed ──failures in a row──► open ──after a pause, one try──► closed (it worked) · open (it did not)
+ *   closed ──failures in a row──► open ──after a pause, one try──► closed (success) · open (failure)
  */
 
-/** A single late answer is chance. */
+/** Failures in a row that open it: a single late answer is chance. */
 const FAILURES = 5;
-/** A dead server then costs one deadline in a second. */
+/** ms. A dead server then costs one timeout in a second. */
 const PAUSE_MS = 1_000;
 
 export class Breaker {
   #failures = 0;
   #until = 0;
 
-  /** Whether to ask now; while it is open, one caller in each pause may. */
+  /** Whether to send a command now. While it is open, one caller in each pause may try. */
   admits(now: number): boolean {
     if (this.#failures < FAILURES) return true;
     if (now < this.#until) return false;

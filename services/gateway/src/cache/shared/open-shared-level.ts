@@ -1,13 +1,13 @@
-/** The second level of the cache, for those who have one: its client is not loaded by anybody else. */
+/** Opens the second level of the cache. Its client is loaded only where CACHE_URL is set. */
 import type { Pool } from '@tidemark/db';
 import type { Config } from '../../config.ts';
 import type { SharedLevel } from './shared-level.ts';
 
-/** A clone of a database may have its epoch; it has not its system identifier and oid. */
+/** A clone of a database may have the same epoch, but not the same system identifier and oid. */
 const NAMESPACE = `select (select system_identifier from pg_control_system())::text || '.' || oid as name
   from pg_database where datname = current_database()`;
 
-/** Undefined without CACHE_URL. @param pool may ask who the database is */
+/** Undefined without CACHE_URL. `pool` must be allowed to read pg_control_system(). */
 export async function openSharedLevel(
   config: Config,
   pool: Pool,
@@ -17,8 +17,11 @@ export async function openSharedLevel(
   const { SharedLevel } = await import('./shared-level.ts');
   const [database] = await pool.query<{ name: string }>(NAMESPACE);
   return new SharedLevel({
-    ...{ url: config.CACHE_URL, namespace: database?.name as string },
-    ...{ ttlSeconds: config.CACHE_SHARED_TTL_S, timeoutMs: config.CACHE_SHARED_TIMEOUT_MS },
-    ...{ maxBytes: config.CACHE_ENTRY_BYTES, onError },
+    url: config.CACHE_URL,
+    namespace: database?.name as string,
+    ttlSeconds: config.CACHE_SHARED_TTL_S,
+    timeoutMs: config.CACHE_SHARED_TIMEOUT_MS,
+    maxBytes: config.CACHE_ENTRY_BYTES,
+    onError,
   });
 }

@@ -1,7 +1,6 @@
 /**
- * The second level of the cache: Redis or Valkey, shared by gateways. What comes from it is evidence, not truth: read-cache.ts
- * lets it count by the same rules as a fill of its own (cache/README.md has the argument). Slow or dead, it costs a read at most
- * `timeoutMs`, and soon nothing (breaker.ts).
+ * The second level of the cache: Redis or Valkey, shared by gateways. read-cache.ts accepts an entry from it only by the rules for
+ * a read of its own (README.md has the proof). Slow or dead, it costs a read at most `timeoutMs`, and soon nothing (breaker.ts).
  */
 import { createClient, RESP_TYPES } from '@redis/client';
 import { Breaker } from './breaker.ts';
@@ -9,11 +8,11 @@ import { decodeShared, encodeShared, type SharedValue } from './shared-value.ts'
 
 export interface SharedLevelOptions {
   url: string;
-  /** Of the database: entries of another one are not even looked at. */
+  /** A name of the database: entries of other databases have other keys. */
   namespace: string;
   ttlSeconds: number;
   timeoutMs: number;
-  /** Of one value. */
+  /** Bytes of one value; a larger one is not stored. */
   maxBytes: number;
   onError(error: Error): void;
 }
@@ -21,15 +20,15 @@ export interface SharedLevelOptions {
 export interface SharedCounts {
   hits: number;
   misses: number;
-  /** It was there, and could not be proven to be fresh. */
+  /** Entries that were found and could not be proven to be fresh. */
   refused: number;
   stored: number;
-  /** Not asked, or not stored: no connection, the breaker is open, too much under way, or the value is too large. */
+  /** Commands not sent: no connection, the breaker is open, too many are pending, or the value is too large. */
   skipped: number;
   failed: number;
 }
 
-/** Commands under way; more are not sent. */
+/** Pending commands; more are not sent. */
 const MAX_PENDING = 200;
 const MAX_RECONNECT_MS = 2_000;
 const CONNECT_TIMEOUT_MS = 2_000;
@@ -49,11 +48,11 @@ export class SharedLevel {
     this.#client.on('ready', () => {
       this.#isFailing = false;
     });
-    // It goes on trying by itself; what ends it for good is `stop`.
+    // The client reconnects by itself until `stop`.
     this.#client.connect().catch((error: Error) => this.#report(error));
   }
 
-  /** Undefined: not there, or not in time. Never rejects. */
+  /** Resolves to undefined where there is no entry, or none in time. Never rejects. */
   async get(epoch: string, key: string): Promise<SharedValue | undefined> {
     const bytes = await this.#ask(() => this.#client.get(this.#name(epoch, key)));
     if (bytes === undefined) return undefined;
@@ -62,7 +61,7 @@ export class SharedLevel {
     return value;
   }
 
-  /** In the background. */
+  /** Stores the value in the background. */
   put(key: string, value: SharedValue): void {
     const bytes = encodeShared(value);
     if (bytes.length > this.#options.maxBytes) {
@@ -91,7 +90,7 @@ export class SharedLevel {
     return `tidemark:1:${this.#options.namespace}:${epoch}:${key}`;
   }
 
-  /** Undefined where it was not asked, failed, or was late. */
+  /** Resolves to undefined where the command was not sent, failed, or was late. */
   async #ask<T>(send: () => Promise<T>): Promise<T | undefined> {
     if (!this.#client.isReady || this.#pending >= MAX_PENDING || !this.#breaker.admits(Date.now())) {
       this.#counts.skipped += 1;
@@ -111,7 +110,7 @@ export class SharedLevel {
         this.#breaker.worked();
         return answer as T;
       }
-      // Whatever comes of it, nobody waits for it any more.
+      // The result of a late command is not used.
       sent.catch(() => undefined);
     } catch (error) {
       this.#report(error as Error);
@@ -123,7 +122,7 @@ export class SharedLevel {
     return undefined;
   }
 
-  /** Said once, until it is ready again. */
+  /** Reports the first error until the client is ready again. */
   #report(error: Error): void {
     if (!this.#isFailing) this.#options.onError(error);
     this.#isFailing = true;

@@ -1,4 +1,4 @@
-/** An answer with its evidence, as bytes: a line of JSON, then the body. */
+/** An answer with the proof of its freshness, as bytes: a line of JSON, then the body. */
 import { createHash } from 'node:crypto';
 import { type Lsn, lsnFromHex, lsnToHex } from '@tidemark/contracts';
 import type { Identity, Statement } from '@tidemark/db';
@@ -8,13 +8,13 @@ import type { CachedAnswer } from '../cached-answer.ts';
 export interface SharedValue {
   readonly answer: CachedAnswer;
   readonly epoch: string;
-  /** The rows include every transaction up to here. */
+  /** The rows include every transaction up to this position. */
   readonly lsn: Lsn;
-  /** Of the relations, as the statement's own snapshot showed them. */
+  /** Versions of the relations in the snapshot of the statement. */
   readonly stamps: string;
 }
 
-/** Longer bodies are kept as bytes, as those of our own fills. */
+/** Longer bodies are kept as bytes, like those of the gateway's own reads. */
 const TEXT_CHARACTERS = 16 * 1024;
 const EPOCH = /^[0-9a-z]{6,16}$/;
 const LSN = /^[0-9A-F]{16}$/;
@@ -25,7 +25,7 @@ export function encodeShared({ answer, epoch, lsn, stamps }: SharedValue): Buffe
   return Buffer.concat([Buffer.from(`${head}\n`), typeof body === 'string' ? Buffer.from(body) : body]);
 }
 
-/** Undefined for what is not one of ours, whole: the ETag is a hash of the body. */
+/** Returns undefined for bytes that are no complete value: the ETag is a hash of the body. */
 export function decodeShared(bytes: Buffer): SharedValue | undefined {
   const end = bytes.indexOf(10);
   if (end < 0) return undefined;
@@ -33,7 +33,7 @@ export function decodeShared(bytes: Buffer): SharedValue | undefined {
   try {
     head = JSON.parse(bytes.toString('utf8', 0, end));
   } catch {
-    // Somebody else's bytes under our key: as good as none.
+    // Another program has written bytes under this key: the same as no entry.
     return undefined;
   }
   const { epoch, lsn, stamps, rows, total, etag } = head ?? {};
@@ -43,14 +43,14 @@ export function decodeShared(bytes: Buffer): SharedValue | undefined {
   const body = bytes.subarray(end + 1);
   const text = body.toString();
   if (strongEtag(text) !== etag) return undefined;
-  // A copy: the bytes around it are not to be kept alive.
+  // A copy does not keep the received buffer alive.
   const kept = text.length > TEXT_CHARACTERS ? Buffer.from(body) : text;
   return { answer: { body: kept, rows, total: total as number | null, etag }, epoch, lsn: lsnFromHex(lsn), stamps };
 }
 
 /**
- * What decides the answer besides the database's state: the statement itself and whom it runs as. So two gateways whose
- * catalogs or settings differ share what they would both have asked, and nothing else.
+ * Returns a key of all that decides the answer besides the state of the database: the statement and its identity. Two gateways whose
+ * catalogs or settings differ therefore share only the statements that both would send.
  */
 export function sharedKey({ role, claims, settings }: Identity, personal: boolean, statement: Statement): string {
   const parts = [role, settings ?? {}, personal ? claims : null, statement.text, statement.params ?? []];

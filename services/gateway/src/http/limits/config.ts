@@ -1,7 +1,7 @@
-/** Settings of what protects the gateway. */
+/** Settings of the limits that protect the gateway. */
 import { Type } from 'typebox';
 
-/** As parsePolicies reads it. */
+/** The syntax of parsePolicies. */
 const POLICIES = '^\\s*(off|(([A-Za-z_][A-Za-z0-9_]*|\\*)=[1-9][0-9]{0,8}/[1-9][0-9]{0,4}s\\s*(,\\s*(?=\\S)|$))*)\\s*$';
 
 export const limitsConfig = {
@@ -14,27 +14,27 @@ export const limitsConfig = {
   RATE_LIMITS_BIND: Type.Enum(['busy', 'always'], {
     default: 'busy',
     description:
-      'busy: RATE_LIMITS bind while the gateway is over half of what it refuses requests at (SHED_LOOP_MS, the queue for Postgres, REQUESTS_MAX), so that many may share an address; always: as quotas, told in RateLimit headers',
+      'busy: RATE_LIMITS bind while the load is over half of what sheds requests (SHED_LOOP_MS, the queue for Postgres, REQUESTS_MAX), so that many clients may share an address; always: they are quotas, with RateLimit headers',
   }),
   WORK_LIMITS: Type.String({
     default: 'anon=2000/10s,service_role=50000/10s,*=5000/10s',
     pattern: POLICIES,
     description:
-      'ms of work (of Postgres, and of the gateway for what it reads and sends) that the requests of an identity may cause, by role, or off. They bind while the gateway or its pool is over half in use, and others ask as well',
+      'ms of work (of Postgres, and of the gateway for what it reads and sends) that the requests of an identity may cause, by role, or off. They bind while the gateway or a pool is over half in use and other identities send requests as well',
   }),
   SHED_QUEUE_MS: Type.Integer({
     default: 1_000,
     minimum: 0,
     maximum: 60_000,
     description:
-      'ms that requests may come to wait for a connection to Postgres; newcomers get 503 so that it stays there. 0: off',
+      'target for the time in ms that requests wait for a connection to Postgres; new requests get 503 to keep it there. 0: off',
   }),
   SHED_LOOP_MS: Type.Integer({
     default: 500,
     minimum: 0,
     maximum: 60_000,
     description:
-      'ms that the event loop may come to be late; newcomers get 503 so that it stays there. Half of a probe’s 1 s; a burst of 1,000 clients stays below. 0: off',
+      'target for the delay of the event loop in ms; new requests get 503 to keep it there. Half of a probe’s 1 s; a burst of 1,000 clients stays below. 0: off',
   }),
   REQUESTS_MAX: Type.Integer({
     default: 10_000,
@@ -68,17 +68,19 @@ export const limitsConfig = {
   SLOW_READER_MS: Type.Integer({
     default: 30_000,
     minimum: 500,
-    description: 'ms that a client may leave what it is sent; with the time its size takes at SLOW_READER_BYTES_PER_S',
+    description:
+      'ms in which a client must read what it is sent, plus the time for its size at SLOW_READER_BYTES_PER_S',
   }),
   SLOW_READER_BYTES_PER_S: Type.Integer({
     default: 64 * 1024,
     minimum: 1,
-    description: 'bytes a second that a client must take of what it is sent; slower ones are cut off. 0.5 Mbit/s',
+    description: 'bytes a second that a client must read; slower ones are cut off. 0.5 Mbit/s',
   }),
   UNSENT_MAX_BYTES: Type.Integer({
     default: 256 * 1024 ** 2,
     minimum: 1024 ** 2,
-    description: 'bytes of answers held for clients that do not take them; past it those who wait longest are cut off',
+    description:
+      'bytes of answers that clients have not read yet; beyond it, those that have waited longest are cut off',
   }),
   CORS_ORIGINS: Type.String({
     default: '*',

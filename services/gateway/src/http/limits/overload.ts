@@ -1,24 +1,23 @@
 /**
- * Whether the gateway itself has more to do than it can: how late its event loop is decides, by PIE (RFC 8033; PieController of
- * @tidemark/db). What waits for Postgres is shed where it waits, by the same method (SHED_QUEUE_MS): answers from the cache go on
- * meanwhile.
+ * Detects overload of the gateway by the delay of its event loop, with PIE (RFC 8033; PieController of @tidemark/db). The pools shed
+ * requests that wait for Postgres by the same method (SHED_QUEUE_MS), so that hits of the cache go on meanwhile.
  */
 import { PieController } from '@tidemark/db';
 import type { Metrics } from '@tidemark/service';
 
-/** How often the loop's delay is taken. Two steps of the controller; 20 wake-ups a second cost nothing. */
+/** Interval in ms at which the loop's delay is sampled: two steps of the controller. */
 const SAMPLE_MS = 50;
-/** The least of so many in a row counts: a queue that stands, not one pause (CoDel's rule, RFC 8289 §3.2). */
+/** The minimum of so many samples counts, so that one pause does not (CoDel's rule, RFC 8289 §3.2). */
 const SAMPLES = 3;
 
 export type ShedCause = 'event_loop' | 'requests' | 'connections';
 
 export interface Overload {
-  /** Why the next request is not taken; undefined: it is. */
+  /** Returns why the next request is shed, or undefined. */
   refuses(): ShedCause | undefined;
-  /** Over half of what it refuses at: identities are held to their share of requests (RATE_LIMITS). */
+  /** Whether the load is over half of what sheds requests. RATE_LIMITS then bind. */
   isOverHalf(): boolean;
-  /** The event loop, or a pool, is over half in use, or was a moment ago: identities are held to their share of work (WORK_LIMITS). */
+  /** Whether the event loop or a pool is over half in use, or was within the last minute. WORK_LIMITS then bind. */
   isHalfUsed(): boolean;
   count(cause: ShedCause): void;
   stop(): void;
@@ -35,26 +34,26 @@ export interface OverloadOptions {
   metrics: Metrics;
 }
 
-/** Requests that wait for a connection to Postgres. */
+/** A pool with the requests that wait for a connection. */
 interface Queue {
   readonly name: string;
   readonly waiting: number;
   readonly waitingLimit: number;
   readonly acquiredTotal: number;
-  /** Connections that may be in use (`max`: where nothing was measured), and those that are. */
+  /** Connections that may be in use; `max` before the first measurement. */
   readonly limit?: number;
   readonly max: number;
   readonly slots: { readonly busy: number };
 }
 
-/** A pool begins to refuse at a quarter of its limit (WaitingQueue of @tidemark/db); half of that is an eighth. */
+/** Half of the share of its limit at which a pool starts to refuse, a quarter (WaitingQueue of @tidemark/db). */
 const QUEUE_HALF = 1 / 8;
-/** The pools' figures cost some 0.1 ms. */
+/** Interval in ms for the pools' figures, which cost 0.1 ms. */
 const QUEUES_EVERY_MS = 200;
 
-/** One burst of requests is no load. */
+/** Interval in ms over which use is measured: one burst of requests does not count. */
 const USE_EVERY_MS = 500;
-/** The use falls when identities are held to their share. Were they let go then, it would rise again at once. */
+/** ms for which WORK_LIMITS bind after the last use. Use falls because of them, and would rise again at once without them. */
 const USED_FOR_MS = 60_000;
 
 export function watchOverload(options: OverloadOptions): Overload {
@@ -78,20 +77,16 @@ export function watchOverload(options: OverloadOptions): Overload {
   }, SAMPLE_MS);
   timer.unref();
 
-  const shed = metrics.counter('tidemark_shed_total', 'Requests answered with 503 unheard, by cause', ['cause']);
+  const shed = metrics.counter('tidemark_shed_total', 'Requests shed with 503, by cause', ['cause']);
   metrics.gauge(
     'tidemark_shed_probability',
-    'Share of requests that is refused for the event loop’s delay',
+    'Probability with which requests are shed for the delay of the event loop',
     [],
     (gauge) => gauge.set(control?.refuses(0) ? control.probability : 0),
   );
-  metrics.gauge('tidemark_over_half', '1 while identities are held to their share of requests', [], (gauge) =>
-    gauge.set(overHalf ? 1 : 0),
-  );
-  metrics.gauge('tidemark_half_used', '1 while identities are held to their share of work', [], (gauge) =>
-    gauge.set(use.isHalfUsed() ? 1 : 0),
-  );
-  metrics.gauge('tidemark_event_loop_late_seconds', 'How late the event loop was, last time', [], (gauge) =>
+  metrics.gauge('tidemark_over_half', '1 while RATE_LIMITS bind', [], (gauge) => gauge.set(overHalf ? 1 : 0));
+  metrics.gauge('tidemark_half_used', '1 while WORK_LIMITS bind', [], (gauge) => gauge.set(use.isHalfUsed() ? 1 : 0));
+  metrics.gauge('tidemark_event_loop_late_seconds', 'Last measured delay of the event loop', [], (gauge) =>
     gauge.set(delayMs / 1_000),
   );
   return {
@@ -106,7 +101,7 @@ export function watchOverload(options: OverloadOptions): Overload {
   };
 }
 
-/** Whether a newcomer would wait for Postgres half as long as it is refused at: what waits / what was served in a second. */
+/** Whether a new request would wait for Postgres longer than half of SHED_QUEUE_MS: waiting requests by served requests per ms. */
 function watchQueues({ queueMs, queues }: Pick<OverloadOptions, 'queueMs' | 'queues'>) {
   const servedBefore = new Map<string, number>();
   let lookedAt = 0;
@@ -128,7 +123,7 @@ function watchQueues({ queueMs, queues }: Pick<OverloadOptions, 'queueMs' | 'que
   };
 }
 
-/** The share of time in which the event loop was at work, and the share of a pool that is in use. */
+/** Measures the utilization of the event loop and of the pools. */
 function watchUse({ loopMs, queues }: Pick<OverloadOptions, 'loopMs' | 'queues'>) {
   let before = performance.eventLoopUtilization();
   let sampledAt = performance.now();

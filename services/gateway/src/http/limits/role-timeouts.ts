@@ -1,4 +1,4 @@
-/** Settings that give each role a time, such as `anon=5s,authenticated=500ms,*=15s`. */
+/** Settings with a time for each role, such as `anon=5s,authenticated=500ms,*=15s`. */
 import { Type } from 'typebox';
 
 const PATTERN = '^\\s*(([A-Za-z_][A-Za-z0-9_]*|\\*)=[1-9][0-9]{0,6}(ms|s)\\s*(,\\s*(?=\\S)|$))+$';
@@ -7,7 +7,7 @@ export function roleTimeouts(defaultValue: string, description: string) {
   return Type.String({ default: defaultValue, pattern: PATTERN, description });
 }
 
-/** ms by role; of a role that is named twice, the last. */
+/** Returns ms by role. The last value of a repeated role counts. */
 export function parseRoleTimeouts(text: string): ReadonlyMap<string, number> {
   const timeouts = new Map<string, number>();
   for (const part of text.split(',')) {

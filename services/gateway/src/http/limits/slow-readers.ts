@@ -1,11 +1,12 @@
 /**
- * Cuts off clients that ask and then do not take the answer: what they do not take is held in memory, here and in Postgres's
- * cursor. A connection must take what waits for it within SLOW_READER_MS plus its size at SLOW_READER_BYTES_PER_S:
+ * Cuts off clients that do not read their answers, which are held in memory here and in Postgres's cursor. A client must read the
+ * pending bytes of its connection within SLOW_READER_MS plus the time for their size at SLOW_READER_BYTES_PER_S:
  *
- *   nothing waits ──answer──► P bytes wait, until now + ms + P / rate ──P taken──► nothing, or the next P
+ *   nothing pending ──answer──► P bytes, until now + ms + P / rate ──P read──► nothing pending, or the next P
  *                                              └──────────late──────────► destroyed, counted
  *
- * All of them together may leave UNSENT_MAX_BYTES; past it those go that have left theirs longest. A stream (an export) that is taken steadily goes on for as long as it has to. One timer for all connections.
+ * All connections together may have UNSENT_MAX_BYTES pending; beyond it, those that have waited longest are destroyed. A stream (an
+ * export) that is read steadily has no time limit here. One timer serves all connections.
  */
 import type { Socket } from 'node:net';
 import type { BaseApp, Metrics } from '@tidemark/service';
@@ -13,19 +14,19 @@ import type { BaseApp, Metrics } from '@tidemark/service';
 export interface SlowReaderOptions {
   ms: number;
   bytesPerSecond: number;
-  /** Of all connections together. */
+  /** Pending bytes of all connections together. */
   maxBytes: number;
   metrics: Metrics;
 }
 
 export interface SlowReaders {
-  /** Watches a socket that is not one of the server's own: the upstream side of a WebSocket. */
+  /** Watches a socket that is not one of the server's own, such as the upstream side of a WebSocket. */
   watch(socket: Socket): void;
   stop(): void;
 }
 
 interface Debt {
-  /** Of the connection's bytes: taken when this many have gone. */
+  /** The debt is paid when the connection has sent this many bytes in all. */
   mark: number;
   deadline: number;
   since: number;
@@ -35,15 +36,15 @@ export function cutOffSlowReaders(
   app: BaseApp,
   { ms, bytesPerSecond, maxBytes, metrics }: SlowReaderOptions,
 ): SlowReaders {
-  /** As many as CONNECTIONS_MAX allows, and one more for each WebSocket that is passed on. */
+  /** As many as CONNECTIONS_MAX allows, and one more for each proxied WebSocket. */
   const sockets = new Set<Socket>();
   const debts = new WeakMap<Socket, Debt>();
   let waitingBytes = 0;
   const cut = metrics.counter(
     'tidemark_slow_readers_total',
-    'Connections destroyed because the client did not take its answer',
+    'Connections destroyed because the client did not read its answer',
   );
-  metrics.gauge('tidemark_unsent_bytes', 'Bytes of answers that clients have not taken yet', [], (gauge) =>
+  metrics.gauge('tidemark_unsent_bytes', 'Bytes of answers that clients have not read yet', [], (gauge) =>
     gauge.set(waitingBytes),
   );
 

@@ -4,7 +4,7 @@ export const errors = defineErrors('GATEWAY', {
   UPSTREAM_AWAY: row<{ path: string }>({
     status: 503,
     message: (p) => `the service behind ${p.path} cannot be reached`,
-    hint: 'Try again after Retry-After. If it lasts, see that it runs at the address that the gateway is configured with.',
+    hint: 'Try again after Retry-After. If it lasts, check that it runs at the address in the configuration of the gateway.',
     retryAfter: 1,
   }),
   UPGRADE_EARLY_DATA: row({

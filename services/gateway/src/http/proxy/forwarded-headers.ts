@@ -1,6 +1,6 @@
 /**
- * Headers by which proxies tell who called them. The gateway writes X-Forwarded-For itself and passes none of these on: a service
- * behind it believes the gateway (TRUST_PROXY), so a client could otherwise name any address as its own.
+ * Headers in which proxies name their client. The gateway writes X-Forwarded-For itself and passes none of these on: a service behind
+ * it trusts the gateway (TRUST_PROXY), so a client could otherwise claim any address.
  */
 const FORWARDED = new Set([
   'forwarded',

@@ -1,15 +1,15 @@
 /**
- * WebSockets to realtime, as bytes: the gateway passes the handshake on with all its headers, then joins the two sockets and never
- * looks at a frame. Frame limits, close codes, subprotocols and tokens are realtime's, so they cannot differ here.
+ * Proxies WebSockets to realtime as bytes: the gateway passes on the handshake with all its headers, then joins the two sockets, and
+ * never parses a frame. Frame limits, close codes, subprotocols and tokens belong to realtime, so they cannot differ here.
  *
  *   handshake ──► connecting ──101──► joined ──either side ends──► both ended, what waits is sent first
  *                     │  └──other answer──► passed on, closed
  *                     └──no upstream within CONNECT_TIMEOUT_MS──► 503, closed
  *
- * Memory: a client that sends frames before the upstream has accepted is refused, so none are kept. Once joined, a side that does not take its bytes
- * stops the reading from the other one, so at most MAX_WAITING_BYTES wait for each. @fastify/http-proxy, which did this before, parses
- * frames of up to 100 MiB on both sides, keeps what comes before the upstream is connected without a limit, and passes neither
- * backpressure nor `Authorization` on. A joined WebSocket takes two file descriptors.
+ * Memory: a client that sends frames before the upstream has accepted is refused, so none are held. Once joined, a side that does not
+ * read stops the reading from the other one, so about 128 KB wait for each. @fastify/http-proxy parses frames of up to 100 MiB on both
+ * sides, holds frames that arrive before the upstream is connected without a limit, and passes on neither backpressure nor
+ * `Authorization`. A joined WebSocket takes two file descriptors.
  */
 import { type IncomingMessage, STATUS_CODES, request as send } from 'node:http';
 import { request as sendTls } from 'node:https';
@@ -35,20 +35,20 @@ export interface WebSocketProxyOptions {
   readonly rate: LimitedRate;
   readonly limiter: Limiter;
   readonly metrics: Metrics;
-  /** The budget that the connection to the upstream is taken from. */
+  /** The budget for the connection to the upstream. */
   readonly descriptors: Descriptors;
-  /** Why the gateway takes no newcomer on this connection now. */
+  /** Returns the error where a WebSocket cannot be opened on this connection now. */
   refuses(socket: Socket): TidemarkError | undefined;
   readonly work: SocketWork;
-  /** Destroys the socket if what is written to it is not taken in time. */
+  /** Destroys the socket if its peer does not read in time. */
   watch(socket: Socket): void;
 }
 
-/** An instance in the same network answers within milliseconds. */
+/** An instance in the same network answers within some ms. */
 const CONNECT_TIMEOUT_MS = 5_000;
-/** A refusal is a short problem; what is longer is cut. */
+/** Bytes of a refusal, which is a short problem; a longer one is cut off. */
 const MAX_REFUSAL_BYTES = 64 * 1024;
-/** Headers of one connection (RFC 9110 §7.6.1). The proxy writes its own. */
+/** Headers of one connection (RFC 9110 §7.6.1), which a proxy does not pass on. */
 const HOP_BY_HOP = new Set([
   'connection',
   'content-length',
@@ -111,7 +111,7 @@ export function proxyWebSockets(app: BaseApp, options: WebSocketProxyOptions): v
   });
 }
 
-/** Reads, so that a client that leaves is noticed, and refuses what is sent too early instead of keeping it. */
+/** Reads from the client, to notice when it leaves, and to refuse frames that it sends too early. */
 function watchWhileConnecting(client: Socket): () => void {
   const onData = () => {
     client.off('data', onData);
@@ -129,7 +129,7 @@ type Outcome =
   | { readonly kind: 'accepted'; readonly answer: IncomingMessage; readonly socket: Socket; readonly head: Buffer }
   | { readonly kind: 'refused'; readonly answer: IncomingMessage; readonly socket: Socket };
 
-/** Asks one upstream after the other until one answers; undefined where none does. `done` is called once. */
+/** Tries the upstreams in order until one answers. Calls `done` once, with undefined where none answers. */
 function connect(
   request: IncomingMessage,
   headers: readonly string[],
@@ -147,7 +147,7 @@ function connect(
     agent: false,
     timeout: CONNECT_TIMEOUT_MS,
   });
-  // It may have gone before the upstream answers; nobody else would end the request.
+  // Ends the request to the upstream where the client leaves before the answer.
   const gone = () => asked.destroy();
   let settled = false;
   const settle = (outcome: Outcome | undefined) => {
@@ -169,7 +169,7 @@ function connect(
   asked.end();
 }
 
-/** Names and values as the client sent them, `Authorization` and `apikey` among them. */
+/** Returns names and values as the client sent them, including `Authorization` and `apikey`. */
 function headersFor({ rawHeaders }: IncomingMessage, address: string): string[] {
   const headers = ['Connection', 'Upgrade', 'Upgrade', 'websocket', 'X-Forwarded-For', address];
   for (let at = 0; at < rawHeaders.length; at += 2) {
@@ -190,7 +190,7 @@ function headOf({ statusCode = 101, rawHeaders }: IncomingMessage, more = ''): s
   return `${text}${more}\r\n`;
 }
 
-/** The upstream takes no WebSocket: a bad handshake, a limit. Its answer is the client's. */
+/** Passes on the answer of an upstream that refuses the WebSocket, such as for a bad handshake or a limit. */
 function passRefusalOn(answer: IncomingMessage, client: Socket): void {
   client.write(headOf(answer, 'connection: close\r\n'));
   let bytes = 0;
@@ -211,7 +211,7 @@ function join({ client, upstream }: Joined, onEnded: () => void): void {
   client.setNoDelay(true);
   upstream.setNoDelay(true);
   upstream.on('error', () => upstream.destroy());
-  // What was written before the end still goes out; a peer that does not take it is cut off by `watch`.
+  // Bytes written before the end are still sent; `watch` cuts off a peer that does not read them.
   upstream.once('close', () => client.destroySoon());
   client.once('close', () => {
     upstream.destroySoon();
@@ -222,18 +222,23 @@ function join({ client, upstream }: Joined, onEnded: () => void): void {
 }
 
 function showFigures(metrics: Metrics, open: ReadonlySet<Joined>, connecting: () => number): void {
-  metrics.gauge('tidemark_proxied_sockets', 'WebSockets passed on to realtime', ['state'], (gauge) => {
+  metrics.gauge('tidemark_proxied_sockets', 'WebSockets proxied to realtime', ['state'], (gauge) => {
     gauge.set({ state: 'connecting' }, connecting());
     gauge.set({ state: 'open' }, open.size);
   });
-  metrics.gauge('tidemark_proxied_waiting_bytes', 'Bytes of these that a side has not taken yet', ['to'], (gauge) => {
-    let toClients = 0;
-    let toUpstreams = 0;
-    for (const { client, upstream } of open) {
-      toClients += client.writableLength;
-      toUpstreams += upstream.writableLength;
-    }
-    gauge.set({ to: 'client' }, toClients);
-    gauge.set({ to: 'upstream' }, toUpstreams);
-  });
+  metrics.gauge(
+    'tidemark_proxied_waiting_bytes',
+    'Bytes of proxied WebSockets that a side has not read yet',
+    ['to'],
+    (gauge) => {
+      let toClients = 0;
+      let toUpstreams = 0;
+      for (const { client, upstream } of open) {
+        toClients += client.writableLength;
+        toUpstreams += upstream.writableLength;
+      }
+      gauge.set({ to: 'client' }, toClients);
+      gauge.set({ to: 'upstream' }, toUpstreams);
+    },
+  );
 }

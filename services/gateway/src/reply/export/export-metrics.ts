@@ -1,17 +1,12 @@
 import type { Metrics } from '@tidemark/service';
 import type { Exporter } from './exporter.ts';
 
-/** What the page of metrics shows of exports. */
 export function registerExportMetrics(metrics: Metrics, exporter: Exporter, max: number): void {
   const show = (name: string, help: string, value: () => number) =>
     metrics.gauge(name, help, [], (gauge) => gauge.set(value()));
-  show('tidemark_exports_active', 'Exports under way', () => exporter.active);
-  show('tidemark_exports_limit', 'Exports that may be under way at a time', () => max);
-  show(
-    'tidemark_exports_refused_total',
-    'Exports refused because too many were under way',
-    () => exporter.refusedTotal,
-  );
+  show('tidemark_exports_active', 'Running exports', () => exporter.active);
+  show('tidemark_exports_limit', 'Maximum number of running exports', () => max);
+  show('tidemark_exports_refused_total', 'Exports refused because too many were running', () => exporter.refusedTotal);
   metrics.gauge('tidemark_streams_total', 'Streams by how they ended', ['result'], (gauge) => {
     const { completedTotal, abortedTotal, failedTotal } = exporter.stats;
     gauge.set({ result: 'completed' }, completedTotal);

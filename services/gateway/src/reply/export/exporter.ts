@@ -1,4 +1,4 @@
-/** Streams the rows of a statement to the client, so many at a time. */
+/** Streams the rows of a statement to the client. The number of concurrent exports is limited. */
 import { TIDEMARK_HEADER, type Tidemark, TidemarkError } from '@tidemark/contracts';
 import type { Client, Database, Identity, Statement, StreamSource, StreamStats } from '@tidemark/db';
 import { contentType, preferenceApplied } from '@tidemark/query';
@@ -7,11 +7,11 @@ import { errors } from '../../errors.ts';
 import type { ExportRequest } from '../../request/export-request.ts';
 
 export interface ExportLimits {
-  /** At a time. */
+  /** Concurrent exports. */
   max: number;
-  /** ms that a reader may leave what came unread. */
+  /** ms in which the client must read what it is sent. */
   stallMs: number;
-  /** ms for a whole export, by role; `*`: any other. */
+  /** ms for a whole export, by role; `*` is any other role. */
   timeouts: ReadonlyMap<string, number>;
 }
 
@@ -19,16 +19,16 @@ export interface Export {
   request: ExportRequest;
   statement: Statement;
   identity: Identity;
-  /** Of the request. */
+  /** The requested tidemark. */
   tidemark: Tidemark | undefined;
   route: string;
-  /** Waiting for a connection ends when it goes. */
+  /** The export stops waiting for a connection when the client goes. */
   client: Client;
-  /** Values instead of rows: of a function of scalars. */
+  /** The rows are values of a function that returns scalars. */
   values?: boolean;
 }
 
-/** What decides between representations of one URL, for caches on the way. */
+/** Request headers that select the representation, for caches. */
 const VARY = 'Authorization, apikey, Accept, Accept-Profile, Prefer, Range';
 
 export class Exporter {
@@ -46,7 +46,7 @@ export class Exporter {
     return this.#db.streams.stats();
   }
 
-  /** Replies once the first bytes are there: what fails before them is an error like any other. */
+  /** Replies once the first bytes have arrived; an error before them is answered like any other. */
   async send(reply: FastifyReply, { request, statement, identity, tidemark, route, values, client }: Export) {
     const { max, stallMs, timeouts } = this.#limits;
     const timeoutMs = timeouts.get(identity.role) ?? timeouts.get('*');
@@ -60,7 +60,7 @@ export class Exporter {
       if (!isOver) this.active -= 1;
       isOver = true;
     };
-    // Also while nothing has come yet: a client that goes frees the connection.
+    // A client that goes frees the connection, also before the first byte.
     const gone = new AbortController();
     const onClose = () => gone.abort();
     reply.raw.once('close', onClose);
@@ -73,7 +73,9 @@ export class Exporter {
         signal: gone.signal,
         client,
         holder: { route },
-        ...{ format: request.format, nullsStripped: request.nullsStripped, values: values === true },
+        format: request.format,
+        nullsStripped: request.nullsStripped,
+        values: values === true,
         ...(timeoutMs === undefined ? {} : { timeoutMs }),
         ...(tidemark ? { tidemark } : {}),
         ...(request.statusLine ? { lastLine: statusLine } : {}),
@@ -104,7 +106,7 @@ export class Exporter {
   }
 }
 
-/** `@status` is no name of a column that anyone gives: a reader tells the line from a row by it. */
+/** A reader distinguishes the line from a row by `@status`, which is no usual name of a column. */
 function statusLine(rows: number, error: Error | undefined, { tidemark }: StreamSource): string {
   if (error === undefined) return JSON.stringify({ '@status': 'complete', rows, tidemark });
   const { code, hint, publicMessage } =

@@ -29,13 +29,13 @@ export const filesConfig = {
   FILES_STALL_TIMEOUT_MS: Type.Integer({
     default: 15_000,
     minimum: 100,
-    description: 'ms that an upload may bring no byte before it is broken off: a slot is held meanwhile',
+    description: 'ms without a byte after which an upload is broken off: it holds a slot meanwhile',
   }),
   FILES_MIN_BYTES_PER_S: Type.Integer({
     default: 1_024,
     minimum: 0,
     description:
-      'bytes a second that an upload must bring on average, after FILES_STALL_TIMEOUT_MS: a trickle holds a slot. 0: no minimum',
+      'bytes a second that an upload must send on average, after FILES_STALL_TIMEOUT_MS: a slow one holds a slot. 0: no minimum',
   }),
   FILES_UPLOAD_TIMEOUT_MS: Type.Integer({
     default: 3_600_000,
@@ -45,7 +45,7 @@ export const filesConfig = {
   FILES_SIGNED_URL_MAX_S: Type.Integer({
     default: 7 * 86_400,
     minimum: 1,
-    description: 'seconds that a signed URL may work, as long as its signer may see the file',
+    description: 'longest life of a signed URL in seconds; it ends earlier when its signer may no longer see the file',
   }),
   FILES_ORPHAN_AGE_MS: Type.Integer({
     default: 86_400_000,

@@ -1,5 +1,4 @@
-/** What the routes below /api/v1/files share. */
-
+/** The dependencies of the routes below /api/v1/files. */
 import { commaSeparated, type Metrics } from '@tidemark/service';
 import type { RouteContext } from '../../context.ts';
 import { createUrlSigner, type UrlSigner } from './signed-url.ts';
@@ -17,7 +16,7 @@ export function createFileContext(context: RouteContext & { readonly metrics: Me
     uploads: createUploadSlots(
       {
         uploads: config.FILES_UPLOADS_MAX,
-        // Half of it is what one identity alone may use, and one file of the largest size must fit in there.
+        // One identity alone may use half of it, and one file of the largest size must fit into that half.
         bytes: Math.max(config.FILES_UPLOADS_MAX_BYTES, 2 * config.FILES_MAX_BYTES),
       },
       metrics,

@@ -1,4 +1,4 @@
-/** DELETE /api/v1/files/<id or path>: the row, as the caller. The sweep deletes the bytes once no row has them. */
+/** DELETE /api/v1/files/<id or path> deletes the row, as the caller. The orphan sweep deletes the bytes once no row refers to them. */
 import { registryStatements } from '@tidemark/files';
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';

@@ -1,4 +1,4 @@
-/** GET /api/v1/files?bucket=&prefix=&after=&limit= : of one bucket or of all, by path in byte order, a page at a time. */
+/** GET /api/v1/files?bucket=&prefix=&after=&limit= : a page of the files of one bucket or of all, by path in byte order. */
 import { type FileFacts, listStatement } from '@tidemark/files';
 import type { BaseApp } from '@tidemark/service';
 import { Type } from 'typebox';
@@ -44,7 +44,7 @@ export function registerFileList(app: BaseApp, context: FileContext): void {
     });
     const files = rows.map((row) => shownFile(row.file));
     const last = files.at(-1);
-    // A full page may be the last one: the next is empty then.
+    // A full page may be the last one; then the next page is empty.
     if (last && files.length === limit) {
       const next = new URLSearchParams({ after: last.path, limit: String(limit) });
       if (prefix) next.set('prefix', prefix);

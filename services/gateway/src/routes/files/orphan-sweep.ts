@@ -1,4 +1,4 @@
-/** Deletes what crashed uploads and deleted rows have left in the store, now and every hour. */
+/** Deletes files in the store that crashed uploads and deleted rows have left, at the start and every hour. */
 import type { FileRegistry, FileStore } from '@tidemark/files';
 import { every } from '@tidemark/service';
 
@@ -17,12 +17,12 @@ export function startOrphanSweep(options: OrphanSweepOptions): { stop(): Promise
   let running: Promise<void> = Promise.resolve();
   let isSweeping = false;
   let isStopped = false;
-  // Once stopped everything counts as referenced: the rest of the sweep deletes nothing and asks nobody.
+  // Once stopped, every key counts as referenced: the rest of the sweep deletes nothing and runs no query.
   const referenced = (keys: string[]) => (isStopped ? Promise.resolve(new Set(keys)) : registry.referenced(keys));
   const sweep = async () => {
     if (isSweeping) return;
     isSweeping = true;
-    // Apart: a server that cannot list uploads can list objects.
+    // Two attempts: a server that cannot list uploads can still list objects.
     const temporary = await attempt(() => store.sweepTemporary(olderThanMs));
     const orphans = await attempt(() => store.sweepOrphans(olderThanMs, referenced));
     if (temporary + orphans > 0) onSwept({ temporary, orphans });

@@ -1,4 +1,4 @@
-/** Paths of files: names in a registry, never of a file system; what could be taken for more than a name is refused all the same. */
+/** Paths of files. They are names in a registry, never in a file system; names that a file system could misread are refused all the same. */
 import { fileRequestErrors } from './errors.ts';
 
 const MAX_CHARACTERS = 1_024;
@@ -14,7 +14,7 @@ export function checkPath(path: string): string {
   if (path === '') throw refuse('it is empty');
   if ([...path].length > MAX_CHARACTERS) throw refuse(`it is longer than ${MAX_CHARACTERS} characters`);
   if (/\p{Surrogate}/u.test(path)) throw refuse('it is not Unicode');
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the expression finds them.
   if (/[\x00-\x1f\x7f-\x9f\u2028\u2029]/.test(path)) throw refuse('it has a control character');
   if (path.includes('\\')) throw refuse('it has a backslash');
   const names = path.split('/');

@@ -1,8 +1,8 @@
-/** A row of tidemark.files as the API shows it. */
+/** A row of tidemark.files in the form of the API. */
 import type { FileFacts } from '@tidemark/files';
 
 export interface ShownFile extends FileFacts {
-  /** Where to download it. */
+  /** The URL of its download. */
   href: string;
 }
 

@@ -1,4 +1,4 @@
-/** POST /api/v1/files/<id>/sign {"expiresIn": seconds} → a URL that works without a token until then. */
+/** POST /api/v1/files/<id>/sign {"expiresIn": seconds} returns a URL that works without a token until it expires. */
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
@@ -15,7 +15,7 @@ export function registerFileSign(app: BaseApp, context: FileContext): void {
   );
 }
 
-/** Who may see a file may hand it on, as it could hand on the bytes; the URL works only while the signer may see the file. */
+/** A caller who may see a file may share it, as it could share the bytes. The URL works only while the signer may see the file. */
 async function sign(context: FileContext, request: FastifyRequest, reply: FastifyReply, id: string) {
   const seconds = expiresIn(bodyOf(request), context.config.FILES_SIGNED_URL_MAX_S);
   const identity = readIdentity(request, 'tidemark');

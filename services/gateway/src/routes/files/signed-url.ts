@@ -1,40 +1,40 @@
 /**
- * URLs that work without a token until a time. The signature is the signer's role and claims, encrypted and authenticated
- * (AES-256-GCM) together with method, path and time: whoever uses the URL reads the file as its signer would at that moment, so
- * a right that the signer loses ends the URL, and the claims are shown to nobody. The key is derived from the JWT secret.
+ * URLs that work without a token until they expire. The signature is the signer's role and claims, encrypted and authenticated
+ * (AES-256-GCM) together with method, path and expiry. The URL reads the file with the rights that its signer has at that moment, so
+ * it ends when the signer loses the right, and nobody can read the claims. The key is derived from the JWT secret.
  */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 import type { Identity } from '@tidemark/db';
 import { fileRequestErrors } from './errors.ts';
 
-/** Names the use, so that the key encrypts nothing else (RFC 5869 §3.2). */
+/** The purpose of the derived key, so that it encrypts nothing else (RFC 5869 §3.2). */
 const INFO = 'tidemark signed file url, version 2';
 const CIPHER = 'aes-256-gcm';
 const KEY_BYTES = 32;
 /** Random nonces of 12 bytes may be used 2^32 times under one key (NIST SP 800-38D §8.3). */
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
-/** Most characters of a signature: proxies and browsers take URLs of 8 KB. */
+/** Characters of a signature: proxies and browsers accept URLs of 8 KB. */
 const MAX_SIGNATURE = 6_000;
-/** Claims of the token itself, which say nothing about what its holder may see. */
+/** Claims about the token, which do not affect the rights of its holder. */
 const TOKEN_CLAIMS = new Set(['exp', 'iat', 'nbf', 'jti']);
 
 export interface SignedUse {
-  /** Seconds that the URL still works. */
+  /** Seconds until the URL expires. */
   left: number;
   signer: Pick<Identity, 'role' | 'claims'>;
 }
 
 export interface UrlSigner {
-  /** Path and query of a URL for the file that works until `expires`, seconds since 1970. @throws GATEWAY_FILE_URL_TOO_LONG */
+  /** Returns path and query of a URL for the file. `expires`: seconds since 1970. @throws GATEWAY_FILE_URL_TOO_LONG */
   sign(id: string, expires: number, signer: Pick<Identity, 'role' | 'claims'>): string;
   /** @throws GATEWAY_FILE_URL_INVALID, GATEWAY_FILE_URL_EXPIRED */
   check(id: string, expires: string | undefined, signature: string): SignedUse;
 }
 
 /**
- * Without a secret (tokens are verified by a key set alone) nothing is signed, as anybody could derive the key.
- * @param roles those that a token may name now; a URL of another role is refused
+ * Without a secret (tokens are verified by a key set alone) no URL is signed, because anybody could derive the key.
+ * @param roles the roles that a token may have now; a URL of another role is refused
  */
 export function createUrlSigner(secret: string, roles: readonly string[]): UrlSigner {
   if (secret === '') {
@@ -49,7 +49,7 @@ export function createUrlSigner(secret: string, roles: readonly string[]): UrlSi
 
   function decrypt(id: string, expires: string, signature: string): Pick<Identity, 'role' | 'claims'> {
     const bytes = Buffer.from(signature, 'base64url');
-    // One text for each signature: base64url ignores some characters and bits.
+    // base64url ignores some characters and bits: only the canonical text of a signature is accepted.
     if (signature.length > MAX_SIGNATURE || bytes.toString('base64url') !== signature)
       throw fileRequestErrors.URL_INVALID();
     if (bytes.length <= NONCE_BYTES + TAG_BYTES) throw fileRequestErrors.URL_INVALID();

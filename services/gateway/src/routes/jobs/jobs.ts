@@ -1,4 +1,4 @@
-/** /api/v1/jobs: a job is a row of tidemark.jobs, and these are its shorthands. */
+/** /api/v1/jobs: shorthands for rows of tidemark.jobs. */
 import type { BaseApp } from '@tidemark/service';
 import fp from 'fastify-plugin';
 import type { RouteContext } from '../../context.ts';
@@ -8,7 +8,7 @@ import { registerJobItems } from './items.ts';
 import { JobParams, type JobRequest, jobsSql, readJobs } from './job-rows.ts';
 import { registerSubmitJob } from './submit.ts';
 
-/** A page of jobs: enough for a screen. */
+/** Jobs of one list. */
 const LIST_LIMIT = 100;
 const LIST = jobsSql('tidemark.jobs', `order by j.created_at desc limit ${LIST_LIMIT}`);
 const SHOW = jobsSql('tidemark.jobs', 'where j.id = $1');

@@ -1,9 +1,9 @@
 import type { Column } from '@tidemark/plan';
-/** Postgres types as JSON Schema 2020-12, for what Postgres's own JSON functions make of them. */
+/** Postgres types as JSON Schema 2020-12, for the JSON that Postgres's functions render. */
 
 export type Schema = Readonly<Record<string, unknown>>;
 
-/** A map, since a type of the user's may be called constructor. */
+/** A Map, since a user's type may be called `constructor`. */
 const PLAIN: ReadonlyMap<string, Schema> = new Map<string, Schema>(
   Object.entries({
     smallint: { type: 'integer', minimum: -32_768, maximum: 32_767 },
@@ -18,7 +18,7 @@ const PLAIN: ReadonlyMap<string, Schema> = new Map<string, Schema>(
     'timestamp with time zone': { type: 'string', format: 'date-time' },
   }),
 );
-/** JSON as it is. */
+/** Any JSON. */
 const ANY = new Set(['json', 'jsonb', 'record', 'anyelement']);
 const TEXTS = new Set(
   'text,character varying,character,name,citext,bytea,inet,cidr,macaddr,interval,money,xml,tsvector,tsquery,bit,bit varying,point,time without time zone,time with time zone,timestamp without time zone'.split(
@@ -26,7 +26,7 @@ const TEXTS = new Set(
   ),
 );
 
-/** `character varying(80)[]` and the like, as format_type prints them. */
+/** Types as format_type prints them, such as `character varying(80)[]`. */
 export function typeSchema(type: string): Schema {
   if (type.endsWith('[]')) return { type: 'array', items: typeSchema(type.slice(0, -2)) };
   const [, name = type, modifier, rest = ''] = /^([^(]*)(?:\((\d+)(?:,-?\d+)?\))?(.*)$/.exec(type) ?? [];
@@ -35,7 +35,7 @@ export function typeSchema(type: string): Schema {
   if (plain) return plain;
   if (base.startsWith('character') && modifier) return { type: 'string', maxLength: Number(modifier) };
   if (TEXTS.has(base) || /range$/.test(base)) return { type: 'string' };
-  // Composites, domains and what extensions bring: their form is not known here.
+  // The JSON of composite types, domains and types of extensions is not known here.
   return ANY.has(base) ? {} : { description: `of type ${type}` };
 }
 

@@ -1,4 +1,4 @@
-/** The page at /docs: Swagger UI over /openapi.json, from this server alone. A token shows what its role may use. */
+/** The page at /docs: Swagger UI for /openapi.json, loaded from this server only. With a token it shows what the role may use. */
 
 export const DOCS_HTML = `<!doctype html>
 <html lang="en">

@@ -1,4 +1,4 @@
-/** GET /docs: the API in a browser. Nothing is loaded from elsewhere, and the page may not talk to anybody but this server. */
+/** GET /docs: the API in a browser. The page loads only from this server, and may connect only to it. */
 import { createReadStream } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { BaseApp } from '@tidemark/service';
@@ -7,9 +7,16 @@ import fp from 'fastify-plugin';
 import { DOCS_CSS, DOCS_HTML, DOCS_JS } from './docs-page.ts';
 
 const CSP = [
-  ...["default-src 'none'", "script-src 'self'", "connect-src 'self'", "img-src 'self' data:", "font-src 'self' data:"],
+  "default-src 'none'",
+  "script-src 'self'",
+  "connect-src 'self'",
+  "img-src 'self' data:",
+  "font-src 'self' data:",
   // Swagger UI sets style attributes.
-  ...["style-src 'self' 'unsafe-inline'", "base-uri 'none'", "form-action 'self'", "frame-ancestors 'none'"],
+  "style-src 'self' 'unsafe-inline'",
+  "base-uri 'none'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
 ].join('; ');
 
 const ASSETS = {
@@ -17,7 +24,7 @@ const ASSETS = {
   'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
 } as const;
 
-/** An hour: they change with a release. */
+/** An hour. The assets change with a release. */
 const ASSET_CACHE = 'public, max-age=3600';
 
 export const docsRoutes = fp(

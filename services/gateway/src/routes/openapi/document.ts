@@ -20,7 +20,9 @@ export function buildDocument(catalog: Catalog, rights: Rights, role: string): S
     paths: { ...tables.paths, ...describeFunctions(catalog, rights, tables.schemas), ...ownPaths },
     components: {
       schemas: { ...tables.schemas, ...ownSchemas, Problem: problemSchema },
-      ...{ parameters, responses, securitySchemes },
+      parameters,
+      responses,
+      securitySchemes,
     },
   };
 }

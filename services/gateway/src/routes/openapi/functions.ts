@@ -4,7 +4,7 @@ import { type Schema, typeSchema } from './column-schema.ts';
 import { anyOf, jsonContent, parameterRef, refused, schemaRef, tidemarkHeader } from './components.ts';
 import { componentName, profile } from './tables.ts';
 
-/** `known`: the components that there are, for results that are rows of a table. */
+/** `known`: the components of tables, for functions that return rows of a table. */
 export function describeFunctions(catalog: Catalog, rights: Rights, known: Readonly<Record<string, Schema>>) {
   const byName = new Map<string, Routine[]>();
   for (const schema of catalog.schemas) {
@@ -38,11 +38,9 @@ function describeCall(
   const schemas = [...new Set(routines.map((routine) => routine.schema))];
   const valued = routines.filter((routine) => !routine.returnsVoid);
   return {
-    ...{
-      tags: ['functions'],
-      operationId: `${method}.rpc.${componentName(schemas[0] as string, name)}`,
-      summary: `Call ${name}`,
-    },
+    tags: ['functions'],
+    operationId: `${method}.rpc.${componentName(schemas[0] as string, name)}`,
+    summary: `Call ${name}`,
     ...(comments.length > 0 ? { description: comments.join('\n\n') } : {}),
     parameters: [
       ...profile(
@@ -58,7 +56,7 @@ function describeCall(
       ...(valued.length > 0
         ? {
             '200': {
-              description: 'What it returns.',
+              description: 'The result.',
               headers: tidemarkHeader,
               content: jsonContent(anyOf(unique(valued.map((routine) => resultSchema(routine, known))))),
             },
@@ -70,7 +68,7 @@ function describeCall(
   };
 }
 
-/** Of overloads an argument is needed where all of them need it. */
+/** An argument is required where all overloads require it. */
 function queryArguments(routines: readonly Routine[]): Schema[] {
   const taken = new Set(['select']);
   const byName = new Map<string, Argument[]>();
@@ -78,11 +76,9 @@ function queryArguments(routines: readonly Routine[]): Schema[] {
     if (!taken.has(argument.name)) byName.set(argument.name, [...(byName.get(argument.name) ?? []), argument]);
   }
   return [...byName].map(([name, all]) => ({
-    ...{
-      name,
-      in: 'query',
-      required: all.length === routines.length && all.every((one) => !one.hasDefault && !one.variadic),
-    },
+    name,
+    in: 'query',
+    required: all.length === routines.length && all.every((one) => !one.hasDefault && !one.variadic),
     description: `of type ${[...new Set(all.map((one) => one.type))].join(' or ')}`,
     schema: { type: 'string' },
   }));
@@ -90,7 +86,7 @@ function queryArguments(routines: readonly Routine[]): Schema[] {
 
 function bodySchema(routine: Routine): Schema {
   const [only] = routine.args;
-  // One argument without a name takes the body as it is.
+  // A single argument without a name takes the whole body.
   if (routine.args.length === 1 && only && !isNamed(only)) return typeSchema(only.type);
   const required = routine.args.filter((argument) => !argument.hasDefault && !argument.variadic);
   return {

@@ -1,5 +1,4 @@
-/** GET /openapi.json: what the caller's role may use, made anew when the schema or a GRANT has changed. */
-
+/** GET /openapi.json: the API that the caller's role may use. It is built again when the schema or a GRANT changes. */
 import { createHash } from 'node:crypto';
 import { errors as dbErrors } from '@tidemark/db';
 import { readRights } from '@tidemark/plan';
@@ -10,7 +9,7 @@ import type { RouteContext } from '../../context.ts';
 import { varyByIdentity } from '../../reply/vary.ts';
 import { buildDocument } from './document.ts';
 
-/** Documents kept, one for each role; of a schema of 500 tables one is some 2 MB. */
+/** Cached documents, one for each role: about 2 MB for a schema of 500 tables. */
 const MAX_DOCUMENTS = 16;
 
 interface Made {
@@ -34,7 +33,7 @@ export const openapiRoute = fp(
         return { text, etag: `"${createHash('sha256').update(text).digest('base64url')}"` };
       });
       made.set(key, making);
-      // What failed is tried again by the next who asks.
+      // The next request tries again after a failure.
       making.catch(() => made.delete(key));
       return making;
     }

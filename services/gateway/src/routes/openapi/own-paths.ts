@@ -1,4 +1,4 @@
-/** What Tidemark has beside the tables: files, jobs, transactions. */
+/** The paths beside tables and functions: files, jobs, transactions. */
 import { CreateJob } from '@tidemark/contracts';
 import type { Schema } from './column-schema.ts';
 import { jsonContent, parameterRef, refused, schemaRef, tidemarkHeader } from './components.ts';
@@ -26,14 +26,16 @@ const bytes = { '*/*': { schema: {} } };
 const uuid = { type: 'string', format: 'uuid' };
 
 const FILE = inPath('file', 'The id of a file, or its path.');
-const BUCKET = inQuery('bucket', 'Where the path is; default the bucket of the owner’s own files.');
+const BUCKET = inQuery('bucket', 'The bucket of the path; default the bucket of the caller’s own files.');
 const upload = (operationId: string, summary: string) => ({
-  ...{ tags: ['files'], operationId, summary },
+  tags: ['files'],
+  operationId,
+  summary,
   parameters: [
     inPath('file', 'The path: names separated by slashes.'),
     BUCKET,
-    inQuery('owner', 'Whose it is; default the caller’s `sub`. Empty: nobody’s, which only the service sees.'),
-    inQuery('visibility', 'public: everybody may see it.', { enum: ['private', 'public'], default: 'private' }),
+    inQuery('owner', 'The owner; default the caller’s `sub`. Empty: no owner, so that only the service role sees it.'),
+    inQuery('visibility', 'public: everybody may see the file.', { enum: ['private', 'public'], default: 'private' }),
     inQuery('metadata', 'A JSON object for the row.'),
   ],
   requestBody: { required: true, content: bytes },
@@ -44,22 +46,24 @@ const upload = (operationId: string, summary: string) => ({
   },
 });
 const download = (operationId: string, summary: string, body: Schema) => ({
-  ...{ tags: ['files'], operationId, summary },
+  tags: ['files'],
+  operationId,
+  summary,
   parameters: [
     FILE,
     BUCKET,
     {
       name: 'Range',
       in: 'header',
-      description: 'One range of bytes; several are answered with the whole.',
+      description: 'One range of bytes; several ranges select the whole.',
       schema: text,
     },
-    inQuery('expires', 'Of a signed URL.'),
-    inQuery('signature', 'Of a signed URL: then no token is needed.'),
+    inQuery('expires', 'The expiry of a signed URL.'),
+    inQuery('signature', 'The signature of a signed URL, which needs no token.'),
   ],
   responses: {
     '200': { description: 'The bytes.', ...body },
-    ...(operationId === 'files.get' ? { '206': { description: 'The part that was asked for.', ...body } } : {}),
+    ...(operationId === 'files.get' ? { '206': { description: 'The requested part.', ...body } } : {}),
     '304': { description: 'Not changed.' },
     ...refused,
   },
@@ -70,21 +74,18 @@ export const ownSchemas: Readonly<Record<string, Schema>> = {
     type: 'object',
     required: ['id', 'bucket', 'path', 'content_type', 'size', 'sha256', 'metadata', 'owner', 'created_at', 'href'],
     properties: {
-      ...{
-        id: uuid,
-        bucket: text,
-        path: text,
-        content_type: text,
-        size: { type: 'integer', format: 'int64' },
-        sha256: text,
-      },
-      ...{
-        metadata: { type: 'object' },
-        owner: { type: ['string', 'null'] },
-        visibility: { enum: ['private', 'public'] },
-        job_id: { type: ['string', 'null'], format: 'uuid' },
-      },
-      ...{ created_at: { type: 'string', format: 'date-time' }, href: text },
+      id: uuid,
+      bucket: text,
+      path: text,
+      content_type: text,
+      size: { type: 'integer', format: 'int64' },
+      sha256: text,
+      metadata: { type: 'object' },
+      owner: { type: ['string', 'null'] },
+      visibility: { enum: ['private', 'public'] },
+      job_id: { type: ['string', 'null'], format: 'uuid' },
+      created_at: { type: 'string', format: 'date-time' },
+      href: text,
     },
   },
   CreateJob: JSON.parse(JSON.stringify(CreateJob)) as Schema,
@@ -94,7 +95,9 @@ export const ownSchemas: Readonly<Record<string, Schema>> = {
 export const ownPaths: Readonly<Record<string, Schema>> = {
   '/api/v1/files': {
     get: {
-      ...{ tags: ['files'], operationId: 'files.list', summary: 'Files below a prefix, by path' },
+      tags: ['files'],
+      operationId: 'files.list',
+      summary: 'Files below a prefix, by path',
       parameters: [
         inQuery('bucket', 'Files of this bucket; default those of all buckets that the caller may see.'),
         inQuery('prefix', 'What their paths start with.'),
@@ -106,7 +109,9 @@ export const ownPaths: Readonly<Record<string, Schema>> = {
       responses: { '200': answer('The files.', { type: 'array', items: schemaRef('File') }), ...refused },
     },
     post: {
-      ...{ tags: ['files'], operationId: 'files.form', summary: 'Upload the files of a form, all or none' },
+      tags: ['files'],
+      operationId: 'files.form',
+      summary: 'Upload the files of a form, all or none',
       requestBody: {
         required: true,
         content: {
@@ -144,12 +149,15 @@ export const ownPaths: Readonly<Record<string, Schema>> = {
   },
   '/api/v1/files/{id}/sign': {
     post: {
-      ...{ tags: ['files'], operationId: 'files.sign', summary: 'A URL that works without a token for a while' },
+      tags: ['files'],
+      operationId: 'files.sign',
+      summary: 'A URL that works without a token for a while',
       parameters: [inPath('id', 'The id of a file.', uuid)],
       requestBody: {
         required: true,
         content: jsonContent({
-          ...{ type: 'object', required: ['expiresIn'] },
+          type: 'object',
+          required: ['expiresIn'],
           properties: { expiresIn: { type: 'integer', minimum: 1, description: 'seconds' } },
         }),
       },
@@ -157,7 +165,8 @@ export const ownPaths: Readonly<Record<string, Schema>> = {
         '200': {
           description: 'The URL.',
           content: jsonContent({
-            ...{ type: 'object', required: ['url', 'expiresAt'] },
+            type: 'object',
+            required: ['url', 'expiresAt'],
             properties: { url: text, expiresAt: { type: 'string', format: 'date-time' } },
           }),
         },
@@ -167,11 +176,15 @@ export const ownPaths: Readonly<Record<string, Schema>> = {
   },
   '/api/v1/jobs': {
     get: {
-      ...{ tags: ['jobs'], operationId: 'jobs.list', summary: 'Jobs, the newest first' },
+      tags: ['jobs'],
+      operationId: 'jobs.list',
+      summary: 'Jobs, the newest first',
       responses: { '200': answer('The jobs.', { type: 'array', items: schemaRef('Job') }), ...refused },
     },
     post: {
-      ...{ tags: ['jobs'], operationId: 'jobs.start', summary: 'Start a job' },
+      tags: ['jobs'],
+      operationId: 'jobs.start',
+      summary: 'Start a job',
       parameters: [parameterRef('IdempotencyKey')],
       requestBody: { required: true, content: jsonContent(schemaRef('CreateJob')) },
       responses: { '202': answer('Accepted.', schemaRef('Job')), ...refused },
@@ -180,11 +193,15 @@ export const ownPaths: Readonly<Record<string, Schema>> = {
   '/api/v1/jobs/{id}': {
     parameters: [inPath('id', 'The id of a job.', uuid)],
     get: {
-      ...{ tags: ['jobs'], operationId: 'jobs.get', summary: 'A job and its progress' },
+      tags: ['jobs'],
+      operationId: 'jobs.get',
+      summary: 'A job and its progress',
       responses: { '200': answer('The job.', schemaRef('Job')), ...refused },
     },
     delete: {
-      ...{ tags: ['jobs'], operationId: 'jobs.cancel', summary: 'Cancel a job' },
+      tags: ['jobs'],
+      operationId: 'jobs.cancel',
+      summary: 'Cancel a job',
       responses: { '200': answer('The job.', schemaRef('Job')), ...refused },
     },
   },
@@ -217,7 +234,9 @@ export const ownPaths: Readonly<Record<string, Schema>> = {
   ),
   '/api/v1/transaction': {
     post: {
-      ...{ tags: ['transactions'], operationId: 'transaction', summary: 'Several writes, all or nothing' },
+      tags: ['transactions'],
+      operationId: 'transaction',
+      summary: 'Several writes, all or nothing',
       parameters: [parameterRef('IdempotencyKey')],
       requestBody: {
         required: true,

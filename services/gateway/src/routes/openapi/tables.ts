@@ -10,7 +10,7 @@ export interface Part {
 
 interface Table {
   readonly relation: Relation;
-  /** Name of its component. */
+  /** The name of the component. */
   readonly component: string;
   readonly mayDelete: boolean;
   columns(right: keyof ColumnRights): Column[];
@@ -46,7 +46,7 @@ function toTable(relation: Relation, rights: Rights): Table | undefined {
   };
 }
 
-/** Components' names have letters, digits, dots, dashes and underlines; others become their code, so that no two are one. */
+/** Component names have letters, digits, dots, dashes and underscores. Other characters become their code, so that names stay distinct. */
 export function componentName(schema: string, name: string): string {
   return `${schema}.${name}`.replace(/[^A-Za-z0-9._-]/gu, (character) => `-${character.codePointAt(0)?.toString(16)}-`);
 }
@@ -56,7 +56,9 @@ function describeRows(schemas: Record<string, Schema>, { relation, component, co
   const properties = (list: readonly Column[], more: Schema = {}) =>
     Object.fromEntries(list.map((column) => [column.name, columnSchema(column, more)]));
   const object = (list: readonly Column[], required: readonly Column[], more: Schema = {}) => ({
-    ...{ type: 'object', ...described, ...more },
+    type: 'object',
+    ...described,
+    ...more,
     ...(required.length > 0 ? { required: required.map((column) => column.name) } : {}),
     properties: properties(list),
   });
@@ -90,7 +92,8 @@ function describePath(name: string, tables: readonly Table[], exposed: readonly 
     if (allowed.length === 0) return;
     const { parameters: own, responses, ...rest } = operation(allowed) as { parameters: Schema[]; responses: Schema };
     operations[method] = {
-      ...{ tags: [tag], operationId: `${method}.${componentName(allowed[0]!.relation.schema, name)}` },
+      tags: [tag],
+      operationId: `${method}.${componentName(allowed[0]!.relation.schema, name)}`,
       ...rest,
       parameters: [...profile(method, allowed, exposed), ...own],
       responses: { ...responses, ...refused },
@@ -147,18 +150,20 @@ function describePath(name: string, tables: readonly Table[], exposed: readonly 
   return Object.keys(operations).length > 0 ? operations : undefined;
 }
 
-/** Any column can be a filter; one that is called like a parameter of the grammar cannot. */
+/** Any column can be a filter, except one with the name of a parameter of the grammar. */
 function filterParameters(tables: readonly Table[]): Schema[] {
   const columns = new Map(tables.flatMap((table) => table.columns('select').map((column) => [column.name, column])));
   return [...columns.values()]
     .filter((column) => !NAMES_TAKEN.has(column.name))
     .map((column) => ({
-      ...{ name: column.name, in: 'query', schema: { type: 'string' } },
+      name: column.name,
+      in: 'query',
+      schema: { type: 'string' },
       description: `Filter by ${column.type}: \`eq.\`, \`gt.\`, \`in.(…)\`, \`is.null\`, \`not.…\`, and so on.${column.comment ? ` ${column.comment}` : ''}`,
     }));
 }
 
-/** The header that names the schema; needed for those that are not the default. */
+/** The header that selects the schema; required for all but the default schema. */
 export function profile(
   method: string,
   of: readonly { relation: { schema: string } }[],
@@ -169,14 +174,16 @@ export function profile(
   const name = method === 'get' ? 'Accept-Profile' : 'Content-Profile';
   return [
     {
-      ...{ name, in: 'header', required: !schemas.includes(exposed[0] as string) },
+      name,
+      in: 'header',
+      required: !schemas.includes(exposed[0] as string),
       description: 'The schema.',
       schema: { type: 'string', enum: schemas },
     },
   ];
 }
 
-/** Rows have all of their columns unless `select` says otherwise. */
+/** Rows have all of their columns unless `select` names others. */
 function rowsAnswer(description: string, tables: readonly Table[]): Schema {
   const rows = { type: 'array', items: anyOf(tables.map(({ component }) => schemaRef(component))) };
   return {

@@ -1,14 +1,14 @@
-/** The body of POST /api/v1/transaction, checked; the operations' own bodies stay text. */
+/** Parses the body of POST /api/v1/transaction. The bodies of the operations stay text. */
 import { checkStructure, sliceArray, sliceObject } from '@tidemark/plan';
 import { errors } from '../../errors.ts';
 import { WRITE_METHODS, type WriteMethod } from '../../plan/table-write.ts';
 
 export interface Operation {
   method: WriteMethod;
-  /** A table or function below /rest/v1/. */
+  /** The table or function in the path. */
   target: { kind: 'table' | 'rpc'; name: string };
   search: string;
-  /** JSON text; empty when there is none. */
+  /** JSON text; empty where the operation has no body. */
   body: string;
   prefer: string | undefined;
   unfiltered: boolean;
@@ -42,9 +42,10 @@ function readOperation(given: unknown, text: string, at: string): Operation {
   const unknown = Object.keys(operation).find((key) => !KEYS.has(key));
   if (unknown !== undefined) throw refuse(`has the unknown key "${unknown.slice(0, 63)}"`);
   const { method, path, prefer, unfiltered } = operation;
-  if (!WRITE_METHODS.includes(method as WriteMethod)) throw refuse(`has not POST, PATCH, PUT or DELETE as its method`);
+  if (!WRITE_METHODS.includes(method as WriteMethod))
+    throw refuse('has a method other than POST, PATCH, PUT and DELETE');
   if (typeof path !== 'string') throw refuse('has no path');
-  if (prefer !== undefined && typeof prefer !== 'string') throw refuse('has a prefer that is not text');
+  if (prefer !== undefined && typeof prefer !== 'string') throw refuse('has a prefer that is no string');
   if (unfiltered !== undefined && unfiltered !== true) throw refuse('has an unfiltered that is not true');
   const found = /^\/rest\/v1\/(rpc\/)?([^/?#]+)(?:\?([^#]*))?$/.exec(path);
   if (!found)
@@ -65,7 +66,7 @@ function decodeName(encoded: string, refuse: (reason: string) => Error): string 
   try {
     return decodeURIComponent(encoded);
   } catch {
-    // URIError says nothing more than that: the value is what helps.
-    throw refuse(`has a path with the broken escape "${encoded.slice(0, 63)}"`);
+    // URIError has no details, so the value is reported.
+    throw refuse(`has a path with the invalid escape "${encoded.slice(0, 63)}"`);
   }
 }

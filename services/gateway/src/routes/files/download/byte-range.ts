@@ -1,4 +1,4 @@
-/** One range of bytes of a Range header, RFC 9110 §14.1.2. */
+/** A range of bytes from a Range header (RFC 9110 §14.1.2). */
 
 export type RangeAnswer = { kind: 'whole' } | { kind: 'part'; start: number; end: number } | { kind: 'unsatisfiable' };
 
@@ -6,8 +6,8 @@ const WHOLE: RangeAnswer = { kind: 'whole' };
 const SINGLE = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i;
 
 /**
- * What to send of `size` bytes. A header that is not understood, another unit, and several ranges (a server may) are answered
- * with the whole; `start` and `end` are both included and inside the size.
+ * Returns the part of `size` bytes to send. A malformed header, another unit, and several ranges select the whole, which the RFC
+ * allows. `start` and `end` are inclusive and within the size.
  */
 export function chooseRange(header: string | undefined, size: number): RangeAnswer {
   const match = header === undefined ? null : SINGLE.exec(header);
@@ -15,7 +15,7 @@ export function chooseRange(header: string | undefined, size: number): RangeAnsw
   const [, first = '', last = ''] = match;
   if (first === '' && last === '') return WHOLE;
   if (first === '') {
-    // The last so many bytes. Of an empty file, or of none, there is nothing to send.
+    // A suffix range: the last bytes. It is unsatisfiable for an empty file, or for a suffix of 0 bytes.
     const length = Number(last);
     if (length === 0 || size === 0) return { kind: 'unsatisfiable' };
     return { kind: 'part', start: Math.max(0, size - length), end: size - 1 };

@@ -1,4 +1,4 @@
-/** GET and HEAD /api/v1/files/<id or path>, with a token, or with a signature for an id. A path is one of the caller's own bucket, or of `?bucket=`. */
+/** GET and HEAD /api/v1/files/<id or path>, with a token, or for an id with a signature. A path belongs to the caller's bucket, or to `?bucket=`. */
 import type { Identity } from '@tidemark/db';
 import type { FileRow } from '@tidemark/files';
 import { isInlineSafe } from '@tidemark/files';
@@ -13,7 +13,7 @@ import { isFileId } from '../path.ts';
 import { chooseRange } from './byte-range.ts';
 import { checkPreconditions, ifRangeHolds, type Validators } from './preconditions.ts';
 
-/** A year: the longest that caches agree on. */
+/** A year in seconds, the longest time that caches agree on. */
 const FOREVER_S = 31_536_000;
 
 type DownloadRequest = FastifyRequest<{
@@ -76,7 +76,7 @@ async function find(context: FileContext, request: DownloadRequest): Promise<{ f
   if (!isFileId(name)) {
     const file = await registry.findByPath(readIdentity(request, 'tidemark'), name, bucketOfQuery(request.query));
     if (!file) throw fileRequestErrors.NOT_FOUND({ file: name });
-    // A path may get other bytes; then the ETag differs.
+    // The file of a path may be replaced; then its ETag changes.
     return { file, cacheControl: 'private, no-cache' };
   }
   let maxAge = FOREVER_S;
@@ -88,11 +88,11 @@ async function find(context: FileContext, request: DownloadRequest): Promise<{ f
   }
   const file = await registry.find(identity, name);
   if (!file) throw fileRequestErrors.NOT_FOUND({ file: name });
-  // The bytes of an id never change. Who may see them can, hence private.
+  // The bytes of an id never change. The rights to them can, hence `private`.
   return { file, cacheControl: `private, max-age=${maxAge}, immutable` };
 }
 
-/** So that nothing of what somebody uploaded can run as a page of this server. */
+/** Sets headers so that no uploaded file can run as a page of this server. */
 function describe(reply: FastifyReply, file: FileRow): void {
   const isInline = isInlineSafe(file.content_type);
   const name = encodeURIComponent(file.path.split('/').at(-1) as string).replace(/['()*]/g, percent);
@@ -100,11 +100,11 @@ function describe(reply: FastifyReply, file: FileRow): void {
     .type(file.content_type)
     .header('content-disposition', `${isInline ? 'inline' : 'attachment'}; filename*=UTF-8''${name}`)
     .header('x-content-type-options', 'nosniff');
-  // Browsers show PDFs with a page of their own, which a sandbox would break.
+  // Browsers show PDFs in a page of their own, which a sandbox would break.
   if (!file.content_type.startsWith('application/pdf')) {
     reply.header('content-security-policy', "default-src 'none'; sandbox");
   }
 }
 
-/** RFC 8187 leaves out some characters that encodeURIComponent lets through. */
+/** RFC 8187 excludes some characters that encodeURIComponent does not encode. */
 const percent = (character: string) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`;

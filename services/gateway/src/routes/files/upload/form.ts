@@ -1,4 +1,4 @@
-/** The files of a multipart form, each streamed into the store as it arrives; their rows come after the last, all or none. */
+/** Streams the files of a multipart form into the store as they arrive. Their rows are inserted after the last file, all or none. */
 import type { Multipart } from '@fastify/multipart';
 import { TidemarkError } from '@tidemark/contracts';
 import type { UploadedFile, UploadOptions } from '@tidemark/files';
@@ -13,22 +13,22 @@ import type { UploadSlot } from './upload-slots.ts';
 import { unlessAborted } from './upload-watch.ts';
 
 export interface FormOptions {
-  /** From the URL: then the form has one file, and this is its path. */
+  /** The path in the URL; the form then has one file. */
   path: string | undefined;
-  /** From the query; a field of the form counts for the files after it. */
+  /** The fields in the query. A field of the form applies to the files after it. */
   fields: UploadFields;
   replace: boolean;
   limitBytes: number;
   signal: AbortSignal;
-  /** Called before the first byte of a file is read, after it is known that the caller may store it. */
+  /** Called before the first byte of a file is read, once the caller is known to have the right to store it. */
   takeSlot(): UploadSlot;
 }
 
-/** Most fields beside the files, and bytes of each. */
+/** Fields beside the files. */
 const MAX_FIELDS = 8;
 const MAX_FIELD_BYTES = 16 * 1024;
 
-/** A field counts for the files after it, so that a file need not be held until the fields are known. */
+/** A field applies to the files after it, so that no file must be held until the fields are known. */
 export async function receiveForm(
   context: FileContext,
   request: FastifyRequest,
@@ -73,7 +73,7 @@ async function* partsOf(
 ): AsyncGenerator<Multipart> {
   const files = context.config.FILES_PER_FORM;
   const parts = request.parts({
-    // The store refuses the byte after the limit; the parser, which would cut the file off, comes one later.
+    // The store refuses the first byte over the limit; the parser, which would cut off the file silently, has a limit one byte higher.
     limits: {
       files,
       fields: MAX_FIELDS,
@@ -93,10 +93,10 @@ function setField(names: { path?: string; prefix: string }, fields: UploadFields
   if (name === 'path') names.path = value;
   else if (name === 'prefix') names.prefix = value;
   else if (name === 'owner' || name === 'bucket' || name === 'visibility' || name === 'metadata') fields[name] = value;
-  else throw fileRequestErrors.FORM({ reason: `there is no field "${name.slice(0, 50)}"` });
+  else throw fileRequestErrors.FORM({ reason: `the field "${name.slice(0, 50)}" is unknown` });
 }
 
-/** The parser's errors have no class of their own: a status of 4xx, or busboy's plain ones. */
+/** The parser's errors have no class: @fastify/multipart gives them a 4xx status, busboy only a message. */
 function isParserError(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
   const status = (error as { statusCode?: number }).statusCode;

@@ -1,4 +1,4 @@
-/** The bytes of one file, from the network into the store: sniffed at the start, never held whole, nothing kept of a part. */
+/** Streams the bytes of one file from the network into the store. The type is detected from the first bytes; a file that breaks off is not kept. */
 import { Readable } from 'node:stream';
 import { TidemarkError } from '@tidemark/contracts';
 import { agreedType, type FileStore, type StoredFile, TYPE_BYTES } from '@tidemark/files';
@@ -6,16 +6,16 @@ import { fileRequestErrors } from '../errors.ts';
 import { unlessAborted } from './upload-watch.ts';
 
 export interface ReceiveOptions {
-  /** What the sender says it is; undefined: to be found out. */
+  /** The type that the client declares. Undefined: it is detected. */
   declared: string | undefined;
   limitBytes: number;
   /** Aborted when the sender stalls (upload-watch.ts). */
   signal: AbortSignal;
-  /** Called with the length of each chunk; what it throws ends the upload. */
+  /** Called with the length of each chunk. An error that it throws ends the upload. */
   onBytes(bytes: number): void;
 }
 
-/** The source is not destroyed when this throws, so that the answer still reaches the sender: see discard-body.ts. */
+/** The source is not destroyed when this throws, so that the answer still reaches the client (discard-body.ts). */
 export async function receive(
   store: FileStore,
   source: Readable,
@@ -44,7 +44,7 @@ async function* joined(head: readonly Buffer[], rest: AsyncGenerator<Buffer>): A
   yield* rest;
 }
 
-/** The source's chunks; throws the signal's reason, or when the source ends early. */
+/** Yields the source's chunks. Throws the signal's reason, or where the source ends early. */
 async function* read(source: Readable, { signal, onBytes }: ReceiveOptions): AsyncGenerator<Buffer, void, undefined> {
   const chunks = source.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer> & AsyncIterable<Buffer>;
   try {
@@ -58,7 +58,7 @@ async function* read(source: Readable, { signal, onBytes }: ReceiveOptions): Asy
     if (error instanceof TidemarkError) throw error;
     throw fileRequestErrors.ABORTED({ reason: (error as Error).message }, { cause: error });
   } finally {
-    // After a stall it would wait for a chunk that does not come.
+    // After a stall, the iterator would wait for a chunk that does not come.
     if (!signal.aborted) await chunks.return?.();
   }
 }

@@ -1,4 +1,4 @@
-/** The rows of an upload, inserted as the caller. */
+/** Inserts the rows of an upload as the caller. */
 import { TidemarkError } from '@tidemark/contracts';
 import { type UploadedFile, type UploadOptions, type UploadOutcome, uploadFiles } from '@tidemark/files';
 import type { FastifyRequest } from 'fastify';
@@ -18,7 +18,7 @@ export async function saveRows(
   return saved;
 }
 
-/** Whether the caller may, before a byte is stored: a row as it would be, as far as it is known, rolled back. */
+/** Checks the rights of the caller before a byte is stored: inserts the row as far as it is known, and rolls back. */
 export async function tryRows(
   context: FileContext,
   request: FastifyRequest,

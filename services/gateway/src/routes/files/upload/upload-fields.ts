@@ -1,4 +1,4 @@
-/** What an upload says of its file besides the bytes: in the query of a raw upload, in the fields of a form. */
+/** The fields of an upload beside the bytes: in the query of a raw upload, or in a form. */
 import type { UploadTarget, Visibility } from '@tidemark/files';
 import { bucketOf } from '../bucket.ts';
 import { fileRequestErrors } from '../errors.ts';
@@ -11,8 +11,8 @@ export interface UploadFields {
 }
 
 /**
- * Where the file goes, whose it is and who may see it; policies decide whether the caller may. An empty owner: nobody's, which
- * only the service sees.
+ * Returns the file's bucket, owner and visibility; policies decide whether the caller may set them. An empty owner means a file
+ * without owner, which only the service role sees.
  * @throws GATEWAY_FILE_BUCKET, GATEWAY_FILE_FORM
  */
 export function targetOf({ owner, bucket, visibility }: UploadFields): UploadTarget {
@@ -25,12 +25,12 @@ export function targetOf({ owner, bucket, visibility }: UploadFields): UploadTar
 
 function visibilityOf(text: string | undefined): Visibility | undefined {
   if (text === undefined || text === 'private' || text === 'public') return text;
-  throw fileRequestErrors.FORM({ reason: `visibility is "${text.slice(0, 50)}", not private or public` });
+  throw fileRequestErrors.FORM({ reason: `visibility is "${text.slice(0, 50)}"; it must be private or public` });
 }
 
 const MAX_METADATA = 16 * 1024;
 
-/** A JSON object, kept in the row. @throws GATEWAY_FILE_FORM */
+/** Parses the JSON object that is stored in the row. @throws GATEWAY_FILE_FORM */
 export function metadataOf(text: string | undefined): Record<string, unknown> {
   if (text === undefined || text === '') return {};
   if (text.length > MAX_METADATA) {

@@ -1,16 +1,16 @@
-/** How many uploads run at a time, and how many bytes they have stored before a row names them, with a share for each identity. */
+/** Limits the number of concurrent uploads and the bytes that they have stored without a row, with a share for each identity. */
 import { type Metrics, type Refusal, SharedLimit } from '@tidemark/service';
 import { fileRequestErrors } from '../errors.ts';
 
 export interface UploadSlot {
-  /** Counts bytes that have come in. @throws GATEWAY_FILE_UPLOADS_BYTES, GATEWAY_FILE_UPLOADS_SHARE */
+  /** Counts received bytes. @throws GATEWAY_FILE_UPLOADS_BYTES, GATEWAY_FILE_UPLOADS_SHARE */
   add(bytes: number): void;
-  /** Gives slot and bytes back; once. */
+  /** Returns the slot and the bytes. Further calls have no effect. */
   release(): void;
 }
 
 export interface UploadSlots {
-  /** @throws GATEWAY_FILE_UPLOADS_FULL, GATEWAY_FILE_UPLOADS_SHARE, at once */
+  /** @throws GATEWAY_FILE_UPLOADS_FULL, GATEWAY_FILE_UPLOADS_SHARE */
   take(identity: string): UploadSlot;
 }
 
@@ -19,7 +19,7 @@ export interface UploadLimits {
   bytes: number;
 }
 
-/** An eighth of each limit. */
+/** The share of one identity: an eighth of each limit. */
 const SHARE_PERCENT = 12.5;
 
 export function createUploadSlots(limits: UploadLimits, metrics: Metrics): UploadSlots {
@@ -27,11 +27,11 @@ export function createUploadSlots(limits: UploadLimits, metrics: Metrics): Uploa
   const bytes = new SharedLimit(limits.bytes, SHARE_PERCENT);
   const gauge = (name: string, help: string, value: () => number) =>
     metrics.gauge(name, help, [], (g) => g.set(value()));
-  gauge('tidemark_gateway_uploads', 'Uploads under way', () => uploads.used);
-  gauge('tidemark_gateway_uploads_limit', 'Uploads that may be under way', () => uploads.limit);
+  gauge('tidemark_gateway_uploads', 'Running uploads', () => uploads.used);
+  gauge('tidemark_gateway_uploads_limit', 'Maximum number of running uploads', () => uploads.limit);
   gauge('tidemark_gateway_upload_bytes', 'Bytes of unfinished uploads', () => bytes.used);
-  gauge('tidemark_gateway_upload_bytes_limit', 'Bytes that unfinished uploads may have', () => bytes.limit);
-  gauge('tidemark_gateway_upload_identities', 'Identities with an upload under way', () => uploads.identities);
+  gauge('tidemark_gateway_upload_bytes_limit', 'Maximum bytes of unfinished uploads', () => bytes.limit);
+  gauge('tidemark_gateway_upload_identities', 'Identities with a running upload', () => uploads.identities);
   const refused = metrics.counter(
     'tidemark_gateway_uploads_refused_total',
     'Uploads refused, by the limit that was reached',

@@ -1,6 +1,6 @@
 /**
- * Breaks off an upload that stalls or trickles, from its first byte on: also between the parts of a form, where no file is read.
- * The bytes are counted at the socket, so that neither a parser nor a pipe is in the way.
+ * Breaks off an upload that stalls or is too slow, from its first byte on, also between the parts of a form, where no file is read.
+ * The bytes are counted at the socket, independent of parsers and pipes.
  */
 import type { IncomingMessage } from 'node:http';
 import { fileRequestErrors } from '../errors.ts';
@@ -12,19 +12,19 @@ export interface UploadWatch {
 }
 
 export interface UploadPace {
-  /** Most time without a byte, ms; also how long an upload may take to get going. */
+  /** Maximum time without a byte in ms; the average counts only after it. */
   stallMs: number;
-  /** Average since the start, bytes a second; 0: none. */
+  /** Minimum average since the start in bytes a second; 0: none. */
   minBytesPerS: number;
 }
 
-/** Looks within one stall time: an upload is broken off at most a quarter later than its limit. */
-const LOOKS = 4;
+/** Checks within one stall time: an upload is broken off at most a quarter of it late. */
+const CHECKS = 4;
 
 export function watchUpload(request: IncomingMessage, { stallMs, minBytesPerS }: UploadPace): UploadWatch {
   const controller = new AbortController();
   const { socket } = request;
-  const intervalMs = Math.max(10, Math.min(1_000, stallMs / LOOKS));
+  const intervalMs = Math.max(10, Math.min(1_000, stallMs / CHECKS));
   const startedAt = socket.bytesRead;
   let seen = startedAt;
   let idleMs = 0;
@@ -36,7 +36,7 @@ export function watchUpload(request: IncomingMessage, { stallMs, minBytesPerS }:
     lookedAt = now;
     const isMoving = socket.bytesRead > seen;
     seen = socket.bytesRead;
-    // Bytes that lie here unread are the store's delay, not the sender's. After the last one nobody waits for the sender.
+    // While bytes are unread, the store is slow, not the client. After the last byte, nothing waits for the client.
     if (request.complete || request.readableLength > 0) {
       idleMs = 0;
       return;
@@ -54,7 +54,7 @@ export function watchUpload(request: IncomingMessage, { stallMs, minBytesPerS }:
   return { signal: controller.signal, stop: () => clearInterval(timer) };
 }
 
-/** `promise`, or the signal's reason as soon as it is aborted; what the promise brings then is left alone. */
+/** Settles like `promise`, or rejects with the signal's reason as soon as it is aborted. */
 export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason);

@@ -1,7 +1,7 @@
 /**
- * PUT and POST /api/v1/files/<path> with the bytes as the body, or as one file of a form; POST /api/v1/files with a form of
- * several. PUT replaces a file of that path, under a new id; POST does not. `?bucket=`, `?owner=`, `?visibility=` and `?metadata=`
- * go into the row.
+ * PUT and POST /api/v1/files/<path> take the bytes as the body, or as one file of a form; POST /api/v1/files takes a form with several
+ * files. PUT replaces the file of that path, under a new id; POST does not. `?bucket=`, `?owner=`, `?visibility=` and `?metadata=` go
+ * into the row.
  */
 import { Readable } from 'node:stream';
 import multipart from '@fastify/multipart';
@@ -24,7 +24,7 @@ import { watchUpload } from './upload-watch.ts';
 type UploadRequest = FastifyRequest<{ Params: { '*'?: string }; Querystring: UploadFields }>;
 
 export function registerFileUpload(app: BaseApp, context: FileContext): void {
-  // A scope of its own: here a body of any type stays a stream.
+  // In this scope a body of any type stays a stream.
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     await scope.register(multipart, { throwFileSizeLimit: false });
@@ -48,7 +48,7 @@ async function upload(context: FileContext, request: UploadRequest, reply: Fasti
   const { FILES_STALL_TIMEOUT_MS: stallMs, FILES_MIN_BYTES_PER_S: minBytesPerS } = context.config;
   const watch = watchUpload(request.raw, { stallMs, minBytesPerS });
   let slot: UploadSlot | undefined;
-  // Only once it is known that the caller may: others hold none.
+  // Called once the caller is known to have the right: others take no slot.
   const takeSlot = () => {
     slot ??= context.uploads.take(identityOf(request));
     return slot;
@@ -102,7 +102,7 @@ async function take(
   return reply.header('location', shown[0]!.href).send(shown[0]);
 }
 
-/** A parameter that is given twice comes as a list, of which the last counts. */
+/** A repeated parameter is a list, of which the last value counts. */
 function fieldsOf({ query }: UploadRequest): UploadFields {
   const { owner, bucket, visibility, metadata } = query as Record<string, string | string[] | undefined>;
   const last = (value: string | string[] | undefined) => (Array.isArray(value) ? value.at(-1) : value);
@@ -110,15 +110,15 @@ function fieldsOf({ query }: UploadRequest): UploadFields {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }
 
-/** curl says this of any bytes it is not told the type of. */
-const CURLS_DEFAULT = 'application/x-www-form-urlencoded';
+/** curl sends this type unless it is given one. */
+const CURL_DEFAULT = 'application/x-www-form-urlencoded';
 
 function declaredType(request: UploadRequest): string | undefined {
   const type = request.headers['content-type'];
-  return type === CURLS_DEFAULT ? undefined : type;
+  return type === CURL_DEFAULT ? undefined : type;
 }
 
-/** Fastify calls no parser for an empty body without a type. */
+/** Fastify calls no parser for an empty body without a type, so that there is no stream. */
 function bodyStream(request: UploadRequest): Readable {
   return request.body instanceof Readable ? request.body : Readable.from([]);
 }

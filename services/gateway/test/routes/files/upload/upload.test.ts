@@ -258,7 +258,10 @@ t.test('over half of the uploads, one identity has its share, and others get in'
   const refused = await send('slow/3', 'x', 'text/plain');
   t.equal(refused.status, 503);
   t.ok(refused.headers.get('retry-after'));
-  t.match(await refused.json(), { code: 'GATEWAY_FILE_UPLOADS_SHARE', message: /2 with 100 bytes of them are yours/ });
+  t.match(await refused.json(), {
+    code: 'GATEWAY_FILE_UPLOADS_SHARE',
+    message: /2 of them, with 100 bytes, are yours/,
+  });
   slow.push(rawRequest('PUT /api/v1/files/slow/3', await tokenOf(bob), 'x'.repeat(50), 1_000));
   await begun(3);
   const full = await send('slow/4', 'x', 'text/plain', { ...ada, sub: 'cy' });
