@@ -9,8 +9,16 @@ import { isExhausted } from './exhausted.ts';
 import { restrictProcess } from './process-user.ts';
 import { redact } from './redact.ts';
 
+/** The phases of a shutdown, in order. They are the same in every service. */
+export type PhaseName =
+  | 'refuse new work'
+  | 'finish requests'
+  | 'stop telemetry'
+  | 'stop background work'
+  | 'disconnect';
+
 export interface Phase {
-  name: string;
+  name: PhaseName;
   timeoutMs: number;
   run(): Promise<void> | void;
 }

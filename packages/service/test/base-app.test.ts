@@ -193,18 +193,18 @@ t.test('runPhases() runs the phases in order, each with a time limit, also after
   const problems: string[] = [];
   const clean = await runPhases(
     [
-      { name: 'a', timeoutMs: 1_000, run: () => void done.push('a') },
-      { name: 'stuck', timeoutMs: 20, run: () => new Promise<void>(() => {}) },
+      { name: 'refuse new work', timeoutMs: 1_000, run: () => void done.push('a') },
+      { name: 'finish requests', timeoutMs: 20, run: () => new Promise<void>(() => {}) },
       {
-        name: 'broken',
+        name: 'stop telemetry',
         timeoutMs: 1_000,
         run: () => Promise.reject(new TidemarkError({ code: 'E', status: 500, message: 'no' })),
       },
-      { name: 'b', timeoutMs: 1_000, run: async () => void done.push('b') },
+      { name: 'disconnect', timeoutMs: 1_000, run: async () => void done.push('b') },
     ],
     (problem) => problems.push(problem),
   );
   t.same(done, ['a', 'b']);
   t.equal(clean, false);
-  t.match(problems, [/"stuck" took longer than 20 ms/, /"broken" failed: E: no/]);
+  t.match(problems, [/"finish requests" took longer than 20 ms/, /"stop telemetry" failed: E: no/]);
 });

@@ -1,7 +1,7 @@
 /** Opens the dependencies of the gateway, builds the app and listens. Returns the phases of the shutdown. */
 
 import { connectBus } from '@tidemark/bus';
-import { openDatabase } from '@tidemark/db';
+import { openDatabase, settleAll } from '@tidemark/db';
 import { createFileRegistry, fileStoreOptions, openFileStore } from '@tidemark/files';
 import { followCatalog, PlanCache } from '@tidemark/plan';
 import {
@@ -192,19 +192,32 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   });
   logger.info({ url }, 'listening');
 
+  async function stopTelemetry() {
+    telemetry.stop();
+    await tracing?.stop();
+  }
+
+  async function stopBackgroundWork() {
+    await settleAll<unknown>([
+      cache?.stop().then(() => shared?.stop()),
+      sweep.stop().then(() => files.store.close()),
+      looks.stop(),
+      writer.stop(),
+    ]);
+  }
+
+  async function disconnect() {
+    await settleAll([bus.close(), db.close(5_000)]);
+  }
+
   return {
     url,
     phases: [
       { name: 'refuse new work', timeoutMs: 1_000, run: () => health.drain('stopping') },
       { name: 'finish requests', timeoutMs: 10_000, run: () => app.close() },
-      { name: 'telemetry', timeoutMs: 1_000, run: () => telemetry.stop() },
-      { name: 'traces', timeoutMs: 6_000, run: () => tracing?.stop() },
-      { name: 'cache', timeoutMs: 3_000, run: () => cache?.stop().then(() => shared?.stop()) },
-      { name: 'files', timeoutMs: 5_000, run: () => sweep.stop().then(() => files.store.close()) },
-      { name: 'catalog', timeoutMs: 1_000, run: () => looks.stop() },
-      { name: 'writes', timeoutMs: 1_000, run: () => writer.stop() },
-      { name: 'bus', timeoutMs: 3_000, run: () => bus.close() },
-      { name: 'database', timeoutMs: 6_000, run: () => db.close(5_000) },
+      { name: 'stop telemetry', timeoutMs: 6_000, run: stopTelemetry },
+      { name: 'stop background work', timeoutMs: 5_000, run: stopBackgroundWork },
+      { name: 'disconnect', timeoutMs: 6_000, run: disconnect },
     ],
   };
 }

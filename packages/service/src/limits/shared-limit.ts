@@ -10,7 +10,7 @@
 const MAX_IDENTITIES = 100_000;
 
 export interface Refusal {
-  /** The limit that would be exceeded: the limit of the instance, or the identity's share of it. */
+  /** Whether the limit of the instance or the identity’s share of it would be exceeded. */
   readonly where: 'instance' | 'share';
   /** The amount that would be in use, by all identities or by this one. */
   readonly wanted: number;

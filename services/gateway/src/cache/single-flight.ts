@@ -1,5 +1,6 @@
 /** Runs equal reads as one statement (single-flight): later ones wait for the first, at most `waitMs`. */
 import type { Client } from '@tidemark/db';
+import pTimeout from 'p-timeout';
 import { errors } from '../errors.ts';
 import type { Audience } from './audience.ts';
 import type { CachedAnswer, Filled } from './cached-answer.ts';
@@ -55,15 +56,10 @@ export class SingleFlight {
     this.#inFlight.clear();
   }
 
-  async #within<T>(shared: Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(errors.CACHE_WAIT({ ms: this.#waitMs })), this.#waitMs);
-    });
-    try {
-      return await Promise.race([shared, late]);
-    } finally {
-      clearTimeout(timer);
-    }
+  #within<T>(shared: Promise<T>): Promise<T> {
+    const fallback = () => {
+      throw errors.CACHE_WAIT({ ms: this.#waitMs });
+    };
+    return pTimeout(shared, { milliseconds: this.#waitMs, fallback });
   }
 }

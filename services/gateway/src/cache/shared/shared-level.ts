@@ -3,6 +3,7 @@
  * a read of its own (README.md has the proof). Slow or dead, it costs a read at most `timeoutMs`, and soon nothing (breaker.ts).
  */
 import { createClient, RESP_TYPES } from '@redis/client';
+import pTimeout from 'p-timeout';
 import { Breaker } from './breaker.ts';
 import { decodeShared, encodeShared, type SharedValue } from './shared-value.ts';
 
@@ -97,25 +98,17 @@ export class SharedLevel {
       return undefined;
     }
     this.#pending += 1;
-    let timer: NodeJS.Timeout | undefined;
     const sent = send().finally(() => {
       this.#pending -= 1;
     });
-    const late = new Promise<typeof LATE>((resolve) => {
-      timer = setTimeout(resolve, this.#options.timeoutMs, LATE);
-    });
     try {
-      const answer = await Promise.race([sent, late]);
+      const answer = await pTimeout(sent, { milliseconds: this.#options.timeoutMs, fallback: () => LATE });
       if (answer !== LATE) {
         this.#breaker.worked();
         return answer as T;
       }
-      // The result of a late command is not used.
-      sent.catch(() => undefined);
     } catch (error) {
       this.#report(error as Error);
-    } finally {
-      clearTimeout(timer);
     }
     this.#counts.failed += 1;
     this.#breaker.failed(Date.now());
