@@ -18,7 +18,7 @@ export interface GatewayFixture {
   /** The database as its owner, on the primary. */
   sql: postgres.Sql;
   replica: postgres.Sql;
-  /** Where its file store keeps the bytes. */
+  /** The folder of the file store. */
   filesDir: string;
   token(claims: Record<string, unknown>): Promise<string>;
   /** `fetch` below the gateway's address, as `claims` (none: anonymous). */

@@ -1,7 +1,7 @@
 /**
- * A write through this gateway drops the cached answers that it makes stale before its reply is sent, sooner than the relay
- * could tell. For a function, Postgres's locks show which tables it has written. What triggers and foreign keys write in other
- * tables comes with the relay, as every other change does.
+ * Drops the cached answers that a write through this gateway makes stale, before its reply is sent, and so sooner than the relay
+ * could. The locks of Postgres show the tables that a function has written. Writes of triggers and foreign keys to other tables
+ * are dropped when the relay reports them, like all other changes.
  */
 import type { Tidemark } from '@tidemark/contracts';
 import type { Row, Statement } from '@tidemark/db';

@@ -35,7 +35,7 @@ export class FunctionCall implements PlannedWrite {
   readonly returnsBytes: boolean;
   readonly #catalog: Catalog;
   readonly #parts: CallParts;
-  /** Of the reply: a scalar has no array around it, so that a request for one object gets it as it is. */
+  /** The media type of the reply. A scalar has no array around it, so a request for one object gets it unchanged. */
   readonly #media: RowsMedia;
 
   /** @throws GATEWAY_EMBED_ROWS, GATEWAY_KEYSET */

@@ -1,5 +1,5 @@
 /**
- * Decides which answers are streamed: those of a GET that
+ * Decides which answers are streamed: those of a GET that meets one of these.
  *
  *   requests it      Prefer: export=stream, or export=status-line, with CSV, NDJSON or JSON
  *   would be cut     text/csv or NDJSON, without a limit (or with one above DB_MAX_ROWS), a Range or a count

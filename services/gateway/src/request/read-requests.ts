@@ -19,11 +19,11 @@ export interface ReadRequest {
   readonly exported: ExportRequest | null;
   /** Content-Location: the query in one form, its pairs by name. */
   readonly location: string;
-  /** Of the cache, without the identity. */
+  /** The key in the cache, without the identity. */
   readonly key: string;
   /** `key` with a role, for the few roles that ask for it. */
   readonly keyOfRole: Map<string, string>;
-  /** What it reads, as of a generation of the cache; or why it is not kept. */
+  /** The relations that it reads, in a generation of the cache; or why its answer is not cached. */
   reads: { of: number; found: { reads: QueryReads; generation: number } | string } | undefined;
 }
 
@@ -53,7 +53,7 @@ export function requestKey(
   query: Query,
   media: RowsMedia,
   count: Preferences['count'],
-  /** What the transaction is set to, besides the identity. */
+  /** The settings of the transaction, besides the identity. */
   settings: unknown,
 ): string {
   const parts = [catalog.version, schema, relation.name, media.kind, media.nullsStripped, count, canonical(query)];

@@ -1,4 +1,4 @@
-/** What the cache answers, shares, drops and refuses; on a real relay, replica and JetStream. */
+/** Tests what the cache answers, shares, drops and refuses, with a real relay, replica and JetStream. */
 import t from 'tap';
 import { until, useCachedGateway } from './relay.ts';
 
@@ -183,7 +183,7 @@ t.test('a request that was answered before is known by its raw text, and by all 
   await gateway.serving();
   const path = '/rest/v1/items?select=name&id=eq.7';
   const hits = async () => (await gateway.figures()).tidemark_cache_front_hits_total ?? 0;
-  // Of HEAD with 304, fastify says that it has a body of no length.
+  // For HEAD with 304, fastify sends a body without length.
   const comparable = ({ headers, status }: Response) =>
     [...headers]
       .filter(

@@ -81,7 +81,7 @@ t.test('admits what includes every change of its tables, and nothing else', asyn
           const admitted = clock.admits(EPOCH, proven, [table]);
           if (admitted !== (current && proven >= 100n)) return false;
         }
-        // What is served as of `validTo` has heard of every change up to it.
+        // An answer as of `validTo` includes every change up to it.
         if (clock.validTo !== undefined && clock.validTo > now) return false;
       }
       return true;

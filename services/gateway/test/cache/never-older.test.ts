@@ -30,7 +30,7 @@ const gateway = await useCachedGateway(t, {
 const urls = [gateway.url, await gateway.another()];
 for (const url of urls) await gateway.serving(url);
 const owner = postgres(gateway.database.primaryUrl, { max: 4, onnotice: () => {} });
-// Of the cluster: pausing replay of the replica is a superuser's call.
+// A connection to the replica as superuser, who may pause replay.
 const replica = postgres(gateway.database.replicaUrl, { max: 1, onnotice: () => {} });
 t.teardown(async () => {
   await replica`select pg_wal_replay_resume()`;

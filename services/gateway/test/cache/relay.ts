@@ -11,7 +11,7 @@ import { type GatewayFixture, SECRET, useGateway } from '../gateway-fixture.ts';
 
 export interface CachedGateway extends GatewayFixture {
   startRelay(): Promise<void>;
-  /** Of the realtime service that runs the relay. */
+  /** Returns the URL of the realtime service that runs the relay. */
   relayUrl(): string;
   stopRelay(): Promise<void>;
   /** The process goes on, but is given no time: neither changes nor heartbeats, and the slot stays its own. */

@@ -1,4 +1,4 @@
-/** What is compressed, for whom, and what that does to ETags and to the cache. */
+/** Tests which replies are compressed, and the effect on ETags and the cache. */
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';

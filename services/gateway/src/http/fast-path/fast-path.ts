@@ -1,7 +1,7 @@
 /**
  * Hits of the cache, answered before fastify sees the request. The first hit of a request takes the ordinary path: token, parsing,
  * key, reply, hooks. Its reply's headers are recorded under the raw text of the request (raw-request.ts), and the same text is
- * answered with the same headers from then on, as long as
+ * answered with the same headers from then on while these hold:
  *
  *   - the token still holds: the verifier is asked each time, so an expired token or a removed key takes the ordinary path;
  *   - the catalog is the one by which the request was parsed;
@@ -30,7 +30,7 @@ export interface FastPathStep {
   readonly head?: ((request: IncomingMessage, headers: string[]) => void) | undefined;
 }
 
-/** What was sent for a hit. */
+/** The reply that was sent for a hit. */
 export interface RecordedReply {
   readonly status: number;
   /** Name, value, name, value…; the last value is the tidemark, which is set for each answer. */

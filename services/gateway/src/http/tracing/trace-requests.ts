@@ -38,7 +38,7 @@ export const requestTraces = fp(
   { name: 'request-traces' },
 );
 
-/** For hits of the fast path. Where spans are made, every request passes fastify. */
+/** Returns the steps for hits of the fast path. With tracing enabled, every request passes fastify. */
 export function traceSteps({ tracing, serverTiming }: TraceOptions): readonly FastPathStep[] {
   const steps: FastPathStep[] = [];
   if (tracing) steps.push({ admit: () => false });

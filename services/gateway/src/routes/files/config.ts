@@ -1,4 +1,4 @@
-/** Settings of /api/v1/files. Where the bytes are is in @tidemark/files. */
+/** Settings of /api/v1/files. The settings of the store are in @tidemark/files. */
 import { Type } from 'typebox';
 
 export const filesConfig = {

@@ -1,4 +1,4 @@
-/** GET, HEAD and POST /rest/v1/rpc/:function */
+/** GET, HEAD and POST /rest/v1/rpc/:function. */
 
 import type { WriteRow } from '@tidemark/plan';
 import { returnsScalars } from '@tidemark/plan';
@@ -97,7 +97,7 @@ async function callFunction(context: RouteContext, request: CallRequest, reply: 
       identity,
       asked: { holder },
       writes: !isGet && routine.volatility === 'volatile',
-      // What a function reads is not known.
+      // A function may read anything.
       tellsOfHidden: !catalog.bypassing.has(identity.role),
     });
   }

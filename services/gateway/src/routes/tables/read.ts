@@ -1,4 +1,4 @@
-/** GET and HEAD /rest/v1/:table */
+/** GET and HEAD /rest/v1/:table. */
 import { planExport } from '@tidemark/plan';
 import type { BaseApp } from '@tidemark/service';
 import type { FastifyReply } from 'fastify';

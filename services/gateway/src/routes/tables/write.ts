@@ -1,4 +1,4 @@
-/** POST, PATCH, PUT and DELETE /rest/v1/:table */
+/** POST, PATCH, PUT and DELETE /rest/v1/:table. */
 import type { Catalog, Payload } from '@tidemark/plan';
 import { contentType } from '@tidemark/query';
 import type { BaseApp } from '@tidemark/service';

@@ -24,7 +24,7 @@ export function keptBytes(key: string, headers: string, bodyBytes: number): numb
   return ROW_BYTES + key.length + headers.length + bodyBytes;
 }
 
-/** The last count, and what this gateway has kept since. What other gateways have kept since is seen at the next count. */
+/** The last count, plus what this gateway has stored since. The next count includes what other gateways have stored. */
 export class KeyBudget {
   readonly keys: SharedLimit;
   readonly bytes: SharedLimit;

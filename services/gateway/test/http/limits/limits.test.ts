@@ -1,4 +1,4 @@
-/** What clients meet at a gateway's limits: rates, sizes, slowness, browsers. */
+/** Tests the limits of a gateway: rates, sizes, slow clients, browsers. */
 
 import { connect, type Socket } from 'node:net';
 import { metricsPage } from '@tidemark/testing';

@@ -1,4 +1,4 @@
-/** What stands before an app when there is too much to do; without Postgres. */
+/** Tests the load shedder in front of an app, without Postgres. */
 import { createMetrics } from '@tidemark/service';
 import { fastify } from 'fastify';
 import t from 'tap';

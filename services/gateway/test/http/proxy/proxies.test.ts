@@ -1,4 +1,4 @@
-/** What passes through the gateway to realtime and metrics: as bytes, within bounds, with the client's own address and token. */
+/** Tests the proxies to realtime and metrics: bytes, limits, and the address and token of the client. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';

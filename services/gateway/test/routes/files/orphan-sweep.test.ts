@@ -1,4 +1,4 @@
-/** What a crash between bytes and row has left is swept by the next start; what a row points at is not. */
+/** Tests that the next start sweeps files without a row, which a crash has left, and no others. */
 import { mkdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';

@@ -61,7 +61,7 @@ t.test('a name that is no column never calls a function of Postgres', async (t) 
     ];
     for (const [path, init] of requests) {
       const { status, body } = await ask(path, init);
-      // Of an aggregate the grammar knows the name, and keyset paging has an error of its own.
+      // The grammar knows the names of aggregates, and keyset paging has an error of its own.
       const known = ['42703', 'GATEWAY_KEYSET', 'PGRST100'];
       t.ok(status === 400 && known.includes(body.code), `${init?.method ?? 'GET'} ${path}: ${JSON.stringify(body)}`);
     }

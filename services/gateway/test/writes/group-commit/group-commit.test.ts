@@ -60,7 +60,7 @@ t.test('a thousand concurrent inserts: each gets its own row, those that fail fa
   }
   t.equal(twice, 1, 'one row has the tag');
   t.equal(stored.size, 1_000 - 40 - 39, 'no row more');
-  // Which rows meet in a group is up to the moment: bursts behind a locked table, until one that fails was among others.
+  // The rows of a group depend on timing, so bursts behind a locked table repeat until a row that fails was in a group.
   for (let round = 0; round < 50 && (await counter('tidemark_insert_groups_failed_total')) === 0; round += 1) {
     const burst = Array.from({ length: 60 }, (_, i) => ({
       author: 'burst',

@@ -68,7 +68,7 @@ t.test('forms', async (t) => {
   t.equal(broken.status, 400);
   t.match(await broken.json(), { code: /GATEWAY_FILE_(FORM|ABORTED)/ });
   t.equal((await request('/api/v1/files', { method: 'POST', claims: ada, body: '{}' })).status, 400);
-  // What whole files a refused form brought is left to the sweep; no part of one is.
+  // The sweep deletes whole files of a refused form; no part of a file remains.
   t.equal((await readdir(join(filesDir, 'tmp'))).length, 0);
   t.ok((await stored()) >= before);
 });
