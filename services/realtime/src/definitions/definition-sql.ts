@@ -58,12 +58,13 @@ below (relid, entry) as (
   select i.inhrelid, b.entry from below b
   join pg_catalog.pg_inherits i on i.inhparent = b.relid join pg_catalog.pg_class c on c.oid = i.inhrelid and c.relispartition
 ),
-published (root, schema, name, entries) as materialized (
-  select c.oid, s.nspname, c.relname, string_agg(e.entry, ',' order by e.entry)
+-- Without USAGE on the schema, a role reads none of its tables by name.
+published (root, schema, name, rights, entries) as materialized (
+  select c.oid, s.nspname, c.relname, row(s.nspowner, s.nspacl)::text, string_agg(e.entry, ',' order by e.entry)
   from (select relid, entry, false as is_below from named union all select relid, entry, true from below) e
   join pg_catalog.pg_class c on c.oid = e.relid join pg_catalog.pg_namespace s on s.oid = c.relnamespace
   ${asked === undefined ? '' : `where ${asked}`}
-  group by c.oid, s.nspname, c.relname, c.relkind
+  group by c.oid, s.nspname, s.nspowner, s.nspacl, c.relname, c.relkind
   having case when (select via_root from publication) then not bool_or(e.is_below) else c.relkind = 'r' end
 ),
 -- The table, and the tables and views that its policies read, directly or through others.
@@ -171,7 +172,7 @@ child_facts (root, facts) as materialized (
   from children ch join pg_catalog.pg_class c on c.oid = ch.relid group by ch.root
 )
 select p.schema::text as schema, p.name::text as table, pg_catalog.substr(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(row(
-    b.oid, b.xmin, b.via_root, p.root, p.entries, f.facts, k.facts)::text, 'UTF8')), 'hex'), 1, 32) as version
+    b.oid, b.xmin, b.via_root, p.root, p.rights, p.entries, f.facts, k.facts)::text, 'UTF8')), 'hex'), 1, 32) as version
 from publication b cross join published p
 join root_facts f on f.root = p.root left join child_facts k on k.root = p.root`;
 }

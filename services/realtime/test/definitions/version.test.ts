@@ -172,6 +172,7 @@ t.test('versions of definitions', async (t) => {
     ['row-level security for the owner', ['alter table app.item force row level security']],
     ['another owner', ['alter table app.item owner to versions_writer']],
     ['a right to the table', ['grant select on app.item to versions_reader']],
+    ['a right to the schema', ['revoke usage on schema app from versions_reader'], ['item', 'log', 'other']],
     ['a right to a column', ['grant update (n) on app.item to versions_reader']],
     ['another replica identity', ['alter table app.item replica identity full']],
     ['another key', ['alter table app.item drop constraint item_pkey', 'alter table app.item add primary key (id, n)']],
