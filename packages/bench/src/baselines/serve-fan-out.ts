@@ -47,7 +47,7 @@ export function serveFanOut(
         server.close();
       };
       const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-      return { url, phases: [{ name: 'sockets', timeoutMs: 2_000, run: close }] };
+      return { url, phases: [{ name: 'finish requests', timeoutMs: 2_000, run: close }] };
     },
   });
 }

@@ -21,7 +21,7 @@ export const servePostgraphile = (name: string, options: PostGraphileOptions) =>
         url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
         phases: [
           {
-            name: 'http',
+            name: 'finish requests',
             timeoutMs: 2_000,
             run: () =>
               new Promise<void>((resolve) => {
@@ -29,7 +29,7 @@ export const servePostgraphile = (name: string, options: PostGraphileOptions) =>
                 server.closeAllConnections();
               }),
           },
-          { name: 'pool', timeoutMs: 2_000, run: () => handler.release() },
+          { name: 'disconnect', timeoutMs: 2_000, run: () => handler.release() },
         ],
       };
     },

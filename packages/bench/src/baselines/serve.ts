@@ -17,8 +17,8 @@ export function serve(
       return {
         url,
         phases: [
-          { name: 'http', timeoutMs: 2_000, run: () => app.close() },
-          { name: 'pool', timeoutMs: 2_000, run: () => sql.end({ timeout: 1 }) },
+          { name: 'finish requests', timeoutMs: 2_000, run: () => app.close() },
+          { name: 'disconnect', timeoutMs: 2_000, run: () => sql.end({ timeout: 1 }) },
         ],
       };
     },
