@@ -1,13 +1,11 @@
-/** Finds the rows that make a statement fail. */
 import { isRefusal } from '../is-refusal.ts';
 
 /** Statements for one batch; then the rest stays undecided. About four failing rows among 500 are found. */
 const MAX_QUESTIONS = 40;
 
 /**
- * Asks about all items at once; where a value makes that fail, asks about each half until the item is found.
- * @returns the items that failed or were not decided, with the SQLSTATE
- * @throws what `ask` throws where the failure does not depend on the items
+ * Asks about all items at once, then about halves, and returns those that failed or stayed undecided, with the
+ * SQLSTATE.
  */
 export async function bisectFailures<T>(
   items: readonly T[],

@@ -1,18 +1,17 @@
 /**
- * Finds the entries (topics, RLS groups) that a row may concern by values that the entries require of its columns, so that a change
- * is tested against a few entries and not against ten thousand.
+ * Finds the entries (topics, RLS groups) that a row may concern, so that a change is tested against a few and not ten
+ * thousand.
  */
 import type { EqualityKeys } from '@tidemark/query';
 import type { RowChange } from '../changes/envelope.ts';
 import type { RowImage } from '../changes/row-image.ts';
 
-/** Columns with the combinations of values of which a row must have one. An entry with several terms requires any of them. */
+/** A row must have one of the combinations. An entry with several terms requires any of them. */
 export interface EqualityTerm {
   /** Equal for terms over the same columns and types. */
   shape: string;
   columns: readonly string[];
   keys: readonly EqualityKeys[];
-  /** Each made by `combinationKey`. */
   combinations: Iterable<string>;
 }
 
@@ -74,14 +73,12 @@ export class EqualityIndex<T> {
     }
   }
 
-  /** Adds to `found` the entries that the change may concern. */
   collect({ type, row, before }: RowChange, found: Set<T>): void {
     addAll(type === 'truncate' ? this.all() : this.#unindexed, found);
     if (row) this.#collect(row, found);
     if (before) this.#collect(before, found);
   }
 
-  /** Returns the entries that any of the changes may concern. */
   concerned(changes: Iterable<RowChange>): Set<T> {
     const found = new Set<T>();
     for (const change of changes) {
@@ -111,7 +108,6 @@ function addAll<T>(entries: Iterable<T>, found: Set<T>): void {
   for (const entry of entries) found.add(entry);
 }
 
-/** Returns undefined with a NULL, which equals nothing. */
 function keyOf(
   values: Record<string, unknown>,
   columns: readonly string[],
@@ -126,6 +122,6 @@ function keyOf(
   return combinationKey(parts);
 }
 
-/** The key of one value for each column of a term. A single value stands for itself, since all keys of a shape have as many. */
+/** A single value stands for itself, since all keys of a shape have as many. */
 export const combinationKey = (parts: readonly string[]): string =>
   parts.length === 1 ? (parts[0] as string) : JSON.stringify(parts);

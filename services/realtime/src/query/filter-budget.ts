@@ -1,7 +1,6 @@
 /**
- * Limits the cost of the filters of live queries for each row: per query, per socket and per instance, with a share for each
- * identity once the instance is over half of its limit. A topic, or a statement that Postgres runs for several topics, is charged
- * once, to the identity that needed it first.
+ * Limits the cost of live queries' filters for each row. A topic, or a statement for several topics, is charged once,
+ * to the identity that needed it first.
  */
 import { SharedLimit } from '@tidemark/service';
 import { errors } from '../errors.ts';
@@ -14,10 +13,7 @@ export interface FilterLimits {
   sharePercent: number;
 }
 
-/**
- * Steps charged for a filter that Postgres evaluates: one statement of 0.5 ms for each batch of changes. With the defaults, a socket
- * may have 12 of them, and an instance 400 different ones.
- */
+/** One statement of 0.5 ms for each batch of changes. By default, a socket may have 12 of them, and an instance 400. */
 export const QUESTION_STEPS = 25_000;
 
 export interface FilterCharge {
@@ -36,11 +32,7 @@ export class FilterBudget {
     this.instance = new SharedLimit(limits.instance, limits.sharePercent);
   }
 
-  /**
-   * Charges a subscription to its socket, and a topic that is created for it to the identity.
-   * @returns functions that give back the steps of the socket (`leave`) and of the topic (`close`)
-   * @throws RT_FILTER_COST, RT_SOCKET_FILTERS, RT_FILTER_BUDGET
-   */
+  /** Returns functions that give back the steps of the socket (`leave`) and of the topic (`close`). */
   admit(socket: object, holder: string, filter: FilterCharge, makesTopic: boolean): { leave(): void; close(): void } {
     const { question } = filter;
     const steps = filter.steps + (question === undefined ? 0 : QUESTION_STEPS);
@@ -67,7 +59,6 @@ export class FilterBudget {
     };
   }
 
-  /** Returns whether Postgres evaluates the question for another topic already. */
   isAsked(question: string | undefined): boolean {
     return question !== undefined && this.#questions.has(question);
   }

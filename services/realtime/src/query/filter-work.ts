@@ -1,7 +1,6 @@
 /**
- * Evaluates filters over row images without blocking the event loop: in time slices, or in Postgres for conditions on types that are
- * not compared here and for values that one evaluation would take too long for. Filters of one table with equal conditions share a
- * statement.
+ * Evaluates filters without blocking the event loop: in time slices, or in Postgres for types that are not compared
+ * here and values that would take too long. Filters of one table with equal conditions share a statement.
  */
 import type { Database } from '@tidemark/db';
 import { type Condition, canonicalWhere } from '@tidemark/query';
@@ -19,7 +18,6 @@ import { MAX_SLICE_MS, TimeSlices } from './time-slices.ts';
 
 /** Steps of one evaluation, which cannot be interrupted here. Postgres evaluates longer ones. */
 const MAX_STEPS_HERE = MAX_SLICE_MS / STEP_MS;
-/** Bytes of rows in one statement. */
 const MAX_QUESTION_BYTES = 4 * 1024 ** 2;
 const QUESTION_TIMEOUT_MS = 2_000;
 /** Statements at a time; more would take the connections from everything else. */
@@ -29,11 +27,9 @@ const QUERY_CANCELED = '57014';
 export interface Want {
   plan: LivePlan;
   images: Iterable<RowImage>;
-  /** Returns whether the answer is still needed. */
   isWanted(): boolean;
 }
 
-/** Holds the images that have the filter's columns and could be decided. */
 export type Passes = ReadonlyMap<RowImage, boolean>;
 
 interface Question {
@@ -54,7 +50,6 @@ interface Answer {
 
 export class FilterWork {
   readonly slices = new TimeSlices();
-  /** Statements sent to Postgres. */
   questionsTotal = 0;
   #database: Database;
   #semaphore = new Semaphore(QUESTION_CONCURRENCY);
@@ -63,7 +58,7 @@ export class FilterWork {
     this.#database = database;
   }
 
-  /** Returns for each of `wants` the filter's results, or the error: RT_FILTER_TOO_COSTLY, or DB_ errors where no server answers. */
+  /** An error is RT_FILTER_TOO_COSTLY, or a DB_ error where no server answers. */
   async decide(wants: readonly Want[]): Promise<(Passes | Error)[]> {
     const questions = new Map<string, Question>();
     const answers = wants.map((want): Answer => ({ want, passes: new Map(), left: [], error: undefined }));
@@ -78,7 +73,7 @@ export class FilterWork {
     return answers.map(({ error, passes }) => error ?? passes);
   }
 
-  /** Resolves if Postgres accepts the conditions that it would evaluate. @throws RT_QUERY_UNSUPPORTED, DB_ errors where no server answers */
+  /** Resolves if Postgres accepts the conditions that it would evaluate. */
   async check(plan: LivePlan): Promise<void> {
     const { asked } = plan.filter;
     if (asked.length === 0) return;

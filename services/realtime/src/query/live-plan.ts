@@ -1,4 +1,3 @@
-/** Plans a live query: what is needed to match changes and to read the snapshot. Refuses queries that cannot be followed. */
 import { LIVE_QUERY_BYTES, tableKey } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
 import {
@@ -22,7 +21,6 @@ export interface SelectedColumn {
   as: string;
 }
 
-/** A window: `order=minute.desc&limit=20`. */
 export interface WindowPlan {
   order: readonly OrderTerm[];
   limit: number;
@@ -40,11 +38,9 @@ export interface LivePlan {
   filter: RowFilter;
   /** The role whose rights the query was planned with. */
   role: string;
-  /** The columns of select and filter, which a change must carry. */
   columns: readonly string[];
   equality: readonly EqualityColumn[];
   types: Readonly<Record<string, ColumnTypeDetail>>;
-  /** Undefined where the query follows all rows. */
   window: WindowPlan | undefined;
 }
 
@@ -53,7 +49,6 @@ export interface LiveQuery {
   query: Query;
 }
 
-/** `commentary?match_id=eq.42` @throws PGRST100 and others of @tidemark/query, RT_QUERY_UNSUPPORTED, RT_QUERY_TOO_LONG */
 export function parseLiveQuery(text: string): LiveQuery {
   const bytes = Buffer.byteLength(text);
   if (bytes > LIVE_QUERY_BYTES) throw errors.QUERY_TOO_LONG({ bytes, limit: LIVE_QUERY_BYTES });
@@ -69,10 +64,6 @@ export function parseLiveQuery(text: string): LiveQuery {
   return { table, query };
 }
 
-/**
- * @param maxWindowRows limit of the rows of a window, including those that its offset skips
- * @throws RT_COLUMN_UNKNOWN, RT_KEY_NOT_SELECTED, RT_OLD_ROWS_NEEDED, RT_QUERY_UNSUPPORTED, RT_WINDOW_…, 42501
- */
 export function planLiveQuery(query: Query, facts: TableFacts, identity: Identity, maxWindowRows: number): LivePlan {
   const byName = new Map(facts.columns.map((column) => [column.name, column]));
   const column = (name: string) => checkColumn(byName.get(name), name, facts, identity);

@@ -1,12 +1,10 @@
-/** The values that a query's filter requires of columns, for the index of topics. */
 import { type EqualityKeys, equalityKeys } from '@tidemark/query';
 import { combinationKey, type EqualityTerm } from './equality-index.ts';
 import type { LivePlan } from './live-plan.ts';
 
-/** Combinations of the values of several `in` lists under which a topic is filed. */
 const MAX_COMBINATIONS = 1_000;
 
-/** Returns undefined where the filter requires nothing that can be looked up: the topic is tested with every change. */
+/** Undefined means that the topic is tested with every change. */
 export function planEqualities(plan: LivePlan): EqualityTerm[] | undefined {
   const columns: string[] = [];
   const keys: EqualityKeys[] = [];

@@ -1,12 +1,12 @@
 /**
- * Decides which conditions of a query are evaluated here and which in Postgres. Refuses those that neither may evaluate: regular
- * expressions that could take Postgres too long, and times that depend on when they are read.
+ * Refuses conditions that neither side may evaluate: regular expressions that take Postgres too long, and relative
+ * times.
  */
 import { type ColumnTypes, type Condition, canonicalWhere, compileFilter, type FilterProblem } from '@tidemark/query';
 import { errors } from '../errors.ts';
 import { columnsOf, RowFilter } from './row-filter.ts';
 
-/** Reasons for which Postgres can evaluate a condition. For any other one, Postgres would refuse it or take too long. */
+/** For any other reason, Postgres would refuse the condition too, or take too long. */
 const ASKABLE: ReadonlySet<FilterProblem['reason']> = new Set([
   'type',
   'operator',
@@ -14,11 +14,9 @@ const ASKABLE: ReadonlySet<FilterProblem['reason']> = new Set([
   'collation',
   'constant',
 ]);
-/** Words that Postgres reads as a time relative to the moment. */
 const RELATIVE_TIME = /\b(now|today|tomorrow|yesterday)\b/i;
 const TIME_TYPE = /date|time|^ts/;
 
-/** @param table `tableKey(schema, table)` @throws RT_QUERY_UNSUPPORTED */
 export function planFilter(
   table: string,
   where: readonly Condition[],

@@ -1,16 +1,14 @@
-/** A query's filter over row images, and its cost. */
 import { TidemarkError } from '@tidemark/contracts';
 import { type Condition, type FilterCost, type Predicate, stepsAt } from '@tidemark/query';
 import type { RowChange } from '../changes/envelope.ts';
 import type { RowImage } from '../changes/row-image.ts';
 
-/** Time of one step of a filter (packages/query, evaluate/cost.ts). */
+/** The steps are counted in packages/query, evaluate/cost.ts. */
 export const STEP_MS = 20e-6;
 /** Characters of a value that the admission of a filter assumes. */
 const ADMITTED_LENGTH = 1_000;
 /** Steps charged for a constant in memory, with its place in an index. */
 const HELD_STEPS = 5;
-/** Steps to find the topic and match the change. */
 const MATCHING_STEPS = 10;
 /** Steps up to which a filter is no more work than the delivery itself: 20 µs. */
 const CHEAP_STEPS = 1_000;
@@ -21,15 +19,12 @@ export type FilterKind = 'cheap' | 'costly' | 'asked';
 export interface FilterParts {
   /** The conditions that are evaluated here. Postgres is not asked about rows for which they are false. */
   local: { test: Predicate; cost: FilterCost };
-  /** The conditions that Postgres evaluates, for rows that `local` lets pass. */
   asked: readonly Condition[];
-  /** The columns of all conditions. */
   columns: readonly string[];
-  /** Key of the statement, equal for filters that share it; undefined where Postgres is needed only for long values. */
+  /** Filters with equal keys share a statement. Undefined means that Postgres is needed only for long values. */
   question: string | undefined;
 }
 
-/** Returns the columns of the table that the conditions read, each once. */
 export function columnsOf(where: readonly Condition[]): string[] {
   const columns = where.flatMap((condition): string[] => {
     if (condition.kind === 'and' || condition.kind === 'or') return columnsOf(condition.conditions);
@@ -61,7 +56,6 @@ export class RowFilter {
     this.#perCharacter = Object.entries(local.cost.perCharacter);
   }
 
-  /** Returns the steps for this image, whose values may be long. */
   stepsFor(image: RowImage): number {
     let steps = this.#fixed;
     for (const [column, perCharacter] of this.#perCharacter) {
@@ -74,7 +68,6 @@ export class RowFilter {
     return MATCHING_STEPS + (row ? this.stepsFor(row) : 0) + (before ? this.stepsFor(before) : 0);
   }
 
-  /** Returns undefined where the image lacks a column of the filter, or Postgres must evaluate it. */
   passes(image: RowImage): boolean | undefined {
     const passed = this.passesLocal(image);
     return passed && this.asked.length > 0 ? undefined : passed;

@@ -15,18 +15,17 @@ import type { RowImage } from '../changes/row-image.ts';
 import type { LivePlan } from './live-plan.ts';
 
 /**
- * Returns whether the policies show an image; undefined where it lacks what they read. Undefined itself without row-level security.
+ * An undefined result means that the image lacks what the policies read; without row-level security there is no
+ * function.
  */
 export type Visible = ((image: RowImage) => boolean | undefined) | undefined;
 
-/** Decisions about images that are made before they are matched. */
 export interface Judged {
   readonly visible: Visible;
-  /** Results of the topic's filter (filter-work.ts). Images that are absent are tested when they are matched. */
+  /** Images that are absent are tested when they are matched. */
   readonly passes?: ReadonlyMap<RowImage, boolean> | undefined;
 }
 
-/** No row-level security, and no results of filters yet. */
 export const OPEN: Judged = { visible: undefined };
 
 export type Match =
@@ -74,7 +73,6 @@ export function matchChange(plan: LivePlan, change: RowChange, judged: Judged): 
   return was === false ? NONE : changed('leave', undefined, oldRow(plan, before));
 }
 
-/** Returns whether Postgres failed to evaluate the filter for this image. */
 const isUndecided = (plan: LivePlan, image: RowImage | undefined, judged: Judged): boolean =>
   image !== undefined && passesFilter(plan, image, judged) === undefined && image.has(plan.filter.columns);
 
@@ -85,12 +83,10 @@ function matches(plan: LivePlan, image: RowImage, judged: Judged): boolean | und
   return isVisible === true ? passed : isVisible;
 }
 
-/** Returns undefined where the image lacks a column of the filter, or Postgres did not evaluate it. */
 export function passesFilter(plan: LivePlan, image: RowImage, { passes }: Judged): boolean | undefined {
   return passes?.get(image) ?? plan.filter.passes(image);
 }
 
-/** Returns whether the filter may let one of the images pass. */
 export function mayConcern(plan: LivePlan, { type, row, before }: RowChange, judged: Judged): boolean {
   if (type === 'truncate') return true;
   const may = (image: RowImage | undefined) => image !== undefined && passesFilter(plan, image, judged) !== false;
@@ -103,7 +99,7 @@ interface KeyedChange {
   change: RowChange;
 }
 
-/** Splits a matched change into changes of one key each. A change of the key becomes a delete of the old one and an update of the new. */
+/** A change of the key becomes a delete of the old one and an update of the new. */
 export function byKey(
   plan: LivePlan,
   change: RowChange,
@@ -125,7 +121,6 @@ export function byKey(
   });
 }
 
-/** Returns a text that is equal for equal keys; undefined where the image lacks a column of the key. */
 function keyText(plan: LivePlan, image: RowImage): string | undefined {
   const parts = plan.facts.key.map((name) => image.column(name));
   return parts.includes(undefined) ? undefined : parts.join();
@@ -150,7 +145,6 @@ function rowText(plan: LivePlan, image: RowImage | undefined): string | undefine
 
 const oldRow = rowText;
 
-/** Returns the old key where it changed; without a key, the whole old row. */
 function oldKey(plan: LivePlan, row: RowImage | undefined, before: RowImage | undefined): string | undefined {
   const { key } = plan.facts;
   if (key.length === 0) return oldRow(plan, before);

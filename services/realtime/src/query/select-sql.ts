@@ -1,6 +1,5 @@
 /**
- * SQL for the rows of a plan. Values are parameters, and rows are rendered by to_jsonb, as by the relay. Where Postgres evaluates a
- * filter over changes, it runs the same conditions.
+ * Rows are rendered by to_jsonb, as by the relay. Postgres evaluates a filter over changes with the same conditions.
  */
 import { arrayLiteral, identifier, literal } from '@tidemark/db';
 import { type ConditionTarget, conditionSql, jsonPathSql } from '@tidemark/query';
@@ -11,7 +10,7 @@ export interface SnapshotSql {
   params: string[];
 }
 
-/** Returns a SELECT of one column, `row`: the text of a JSON object, or NULL for a row of more than `maxRowBytes`. */
+/** The column `row` is the text of a JSON object, or NULL for a row of more than `maxRowBytes`. */
 export function snapshotSql(plan: LivePlan, maxRowBytes: number): SnapshotSql {
   const params: string[] = [];
   const { schema, table } = plan.facts;
@@ -29,10 +28,7 @@ export function snapshotSql(plan: LivePlan, maxRowBytes: number): SnapshotSql {
 export const selectList = (plan: LivePlan): string =>
   plan.select.map(({ column, as }) => `${identifier(column)} as ${identifier(as)}`).join(', ');
 
-/**
- * Returns the conditions, and adds their values to `params`. Postgres fixes the types of a prepared statement's parameters. The
- * definition's version in the text makes a new statement for columns with other types.
- */
+/** Postgres fixes the types of a prepared statement's parameters, so the definition's version makes a new statement. */
 export function whereSql(plan: LivePlan, params: string[], where = plan.where): string {
   const target: ConditionTarget = {
     field: ({ name, json }) => jsonPathSql(identifier(name), plan.types[name]?.type, json, literal),

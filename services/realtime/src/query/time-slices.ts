@@ -18,7 +18,6 @@ interface Job {
 }
 
 export class TimeSlices {
-  /** Time spent in `run` since the start. */
   totalMs = 0;
   #jobs: Job[] = [];
   /** Time used in this turn of the event loop. */
@@ -30,7 +29,7 @@ export class TimeSlices {
     return this.#jobs.length;
   }
 
-  /** Charges the slice with an estimated time, and returns true, where the work may be done at once. */
+  /** Returns true where the work may be done at once, and charges the slice with it. */
   take(ms: number): boolean {
     if (this.#resting || this.#jobs.length > 0 || this.#usedMs + ms > MAX_SLICE_MS) return false;
     this.#usedMs += ms;
@@ -38,7 +37,7 @@ export class TimeSlices {
     return true;
   }
 
-  /** Runs the steps of `work`, in turn with other jobs. Each step must be short. @throws errors of the work */
+  /** Each step of `work` must be short, since other jobs run only between steps. */
   run(work: Iterator<unknown>): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#jobs.push({ work, resolve, reject });

@@ -1,4 +1,3 @@
-/** The topics of an RLS group: finds those that a change may concern, and delivers to them. */
 import { TidemarkError } from '@tidemark/contracts';
 import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import { errors } from '../errors.ts';
@@ -10,7 +9,6 @@ import { MAX_SLICE_MS } from '../query/time-slices.ts';
 import { CHANGED, UNREADABLE } from '../topics/resync-reasons.ts';
 import type { Topic } from '../topics/topic.ts';
 
-/** Topics with the changes that may concern them. */
 export type Candidates = Map<Topic, RowChange[]>;
 
 export interface GroupTopicsOptions {
@@ -18,7 +16,7 @@ export interface GroupTopicsOptions {
   onFailed(error: Error): void;
 }
 
-/** Pairs of topic and change that are made before the event loop gets a pause; each takes about 50 ns. */
+/** Each pair of topic and change takes about 50 ns, and then the event loop gets a pause. */
 const MAX_PAIRS_AT_ONCE = 20_000;
 
 export class GroupTopics {
@@ -39,17 +37,13 @@ export class GroupTopics {
     if (this.all.delete(topic)) this.#index.delete(topic);
   }
 
-  /** Adds the topics that the change may concern. */
   collect(change: RowChange, candidates: Candidates): void {
     const found = new Set<Topic>();
     this.#index.collect(change, found);
     for (const topic of found) addCandidate(candidates, topic, change);
   }
 
-  /**
-   * Returns the topics that the changes may concern, with the time that their filters are estimated to take.
-   * Undefined where that is more than a slice of time.
-   */
+  /** Returns undefined where the filters are estimated to take more than a slice of time. */
   collectAtOnce(changes: readonly RowChange[]): { candidates: Candidates; ms: number } | undefined {
     if (changes.length * this.#index.unindexed > MAX_PAIRS_AT_ONCE) return undefined;
     const candidates: Candidates = new Map();
@@ -83,7 +77,6 @@ export class GroupTopics {
     if (delivered > 0) this.#options.onDelivered(envelope, delivered);
   }
 
-  /** Ends the subscriptions of one topic, whose filter cannot read a value or is too costly for it. */
   failTopic(topic: Topic, error: Error, isOutdated = false): void {
     this.#options.onFailed(error);
     for (const subscription of [...topic.subscriptions]) {
@@ -97,7 +90,6 @@ export class GroupTopics {
     for (const topic of [...this.all]) for (const subscription of [...topic.subscriptions]) subscription.resync(reason);
   }
 
-  /** Ends all subscriptions, since the policies of the table cannot be evaluated over row images. */
   fail(table: string, cause: Error): void {
     const reason = `SQLSTATE ${(cause as { code?: string }).code}`;
     const error = errors.POLICY_FAILED({ table, reason }, { cause });

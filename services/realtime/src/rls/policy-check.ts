@@ -1,4 +1,3 @@
-/** Asks Postgres which row images the identities of an RLS group may see. */
 import type { Database } from '@tidemark/db';
 import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import type { RowImage } from '../changes/row-image.ts';
@@ -14,13 +13,11 @@ export interface PolicyCheckOptions {
   key: RlsGroupKey;
   /** Shared by all groups: thousands of statements at a time would fill the pool, and all would fail. */
   semaphore: Semaphore;
-  /** Returns the position that the server must have replayed, for policies that read other tables. */
+  /** For policies that read other tables, the server must have replayed this position. */
   floor(): bigint;
-  /** Runs before each statement. */
   onAsked(): void;
 }
 
-/** Returns the changes of an envelope whose images are checked. */
 export type ChangesOf = (envelope: ChangeEnvelope) => Iterable<RowChange>;
 
 const NOTHING_SEEN: Seen = { visible: new Set(), undecided: new Map() };
@@ -32,12 +29,10 @@ export class PolicyCheck {
     this.#options = options;
   }
 
-  /** Whether the group has no row-level security, so that every row is visible. */
   get isOpen(): boolean {
     return this.#options.key.identity === undefined;
   }
 
-  /** Checks the images once the semaphore has a place. */
   async queued(envelopes: readonly ChangeEnvelope[], changesOf: ChangesOf): Promise<Visible> {
     if (this.isOpen) return undefined;
     const images = this.#images(envelopes, changesOf);
@@ -45,13 +40,12 @@ export class PolicyCheck {
     return this.#options.semaphore.run(() => this.#ask(images, envelopes));
   }
 
-  /** Checks the images at once, for a caller that holds a place of the semaphore. */
+  /** The caller must hold a place of the semaphore. */
   async now(envelopes: readonly ChangeEnvelope[], changesOf: ChangesOf): Promise<Visible> {
     if (this.isOpen) return undefined;
     return this.#ask(this.#images(envelopes, changesOf), envelopes);
   }
 
-  /** Returns the images that are visible as far as the required values say. */
   #images(envelopes: readonly ChangeEnvelope[], changesOf: ChangesOf): RowImage[] {
     const { required } = this.#options.key;
     const images: RowImage[] = [];

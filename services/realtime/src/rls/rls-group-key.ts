@@ -7,9 +7,8 @@ import type { EqualityTerm } from '../query/equality-index.ts';
 import type { TableFacts } from '../tables/table-facts.ts';
 
 export interface RlsGroupKey {
-  /** Equal for identities whose role and claims are equal to the policies. */
   key: string;
-  /** Undefined without row-level security. Holds only the claims that the policies read, where these are known. */
+  /** Holds only the claims that the policies read, where these are known. Undefined without row-level security. */
   identity: Identity | undefined;
   /** Each visible row has one of these values; undefined where any row may be visible. */
   required: readonly RequiredValue[] | undefined;
@@ -27,8 +26,8 @@ export function rlsGroupKey(facts: TableFacts, identity: Identity): RlsGroupKey 
   };
 }
 
-/** Returns whether the policies may show this row. A column that the image lacks may have any value. */
-/** The required values as terms of an index. A shape has the type in its name, since a column may have two while it is altered. */
+/** A column that the image lacks may have any value. */
+/** A shape has the type in its name, since a column may have two while it is altered. */
 export const requiredTerms = (required: readonly RequiredValue[] | undefined): EqualityTerm[] | undefined =>
   required?.map(({ column, type, keys, key }) => ({
     shape: `${column}\0${type}`,

@@ -1,10 +1,7 @@
 /**
- * The topics of one table whose subscribers the policies cannot tell apart; topics with costly filters form groups of their own.
- *
- * Without row-level security, an envelope is delivered at once where its filters take no more than a slice of time. Otherwise
- * envelopes queue, and Postgres decides about their rows in batches, in order. The queue holds sequences; the envelopes are in
- * the ring, which is bounded, and a group that falls behind the ring resyncs its subscribers. A group receives only the envelopes
- * that its required values allow to be visible (query/equality-index.ts).
+ * The topics of one table whose subscribers the policies cannot tell apart. Envelopes queue where Postgres decides
+ * about their rows, or where filters take more than a time slice. The queue holds sequences; a group that falls
+ * behind the bounded ring resyncs.
  */
 import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import type { Feed } from '../changes/feed.ts';
@@ -21,9 +18,7 @@ export interface RlsGroupOptions extends PolicyCheckOptions, GroupTopicsOptions 
   /** `tableKey(schema, table)` */
   table: string;
   filters: FilterWork;
-  /** Whether Postgres evaluates filters of the group's topics. */
   isAsked: boolean;
-  /** Returns whether the table, its policies or the rights have changed since the facts were read. */
   isOutdated(): Promise<boolean>;
 }
 
@@ -36,7 +31,6 @@ const OVERRUN = /^(08|53|57|58|40|25)[0-9A-Z]{3}$|^DB_(STATEMENT_OVERRUN|TRANSAC
 const MAX_OVERRUNS = 3;
 /** Time between two attempts while the database does not answer. */
 const RETRY_MS = 200;
-/** Time between two attempts while a table that the policies read is locked. */
 const LOCKED_MS = 1_000;
 
 interface QueuedEnvelope {
@@ -50,15 +44,13 @@ export class RlsGroup {
   #options: RlsGroupOptions;
   #topics: GroupTopics;
   #policies: PolicyCheck;
-  /** Sequences of the undecided envelopes, oldest first. The ring bounds their number. */
   #queue: number[] = [];
-  /** Sequence of the last envelope of the batch that is being decided; 0 without one. */
+  /** The sequence of the last envelope of the running batch, or 0. */
   #deciding = 0;
-  /** Topics added while a batch was being decided. They catch up with the envelopes up to this sequence by themselves. */
+  /** Topics added during a batch catch up by themselves up to this sequence. */
   #late = new Map<Topic, number>();
   #pumping = false;
   #closed = false;
-  /** Statements in a row that were not answered in time. */
   #overruns = 0;
   #isLocked = false;
   #wake: (() => void) | undefined;
@@ -91,7 +83,7 @@ export class RlsGroup {
     this.#wake?.();
   }
 
-  /** Returns the sequence up to which no envelope will be delivered to the topic's live subscriptions any more. */
+  /** Up to this sequence, nothing more will be delivered to the topic's live subscriptions. */
   cursor(topic: Topic): number {
     const [next] = this.#queue;
     if (next === undefined) return this.#options.feed.sequence();
@@ -111,17 +103,14 @@ export class RlsGroup {
     else if (!this.#pumping) void this.#pump();
   }
 
-  /** Whether the last statement failed and will be repeated. */
   get isRetrying(): boolean {
     return this.#wake !== undefined;
   }
 
-  /** Returns which rows of these envelopes the group may see. */
   visible(envelopes: readonly ChangeEnvelope[], changesOf: ChangesOf): Promise<Visible> {
     return this.#policies.queued(envelopes, changesOf);
   }
 
-  /** Returns what a topic's filter says of the rows of changes. @throws RT_FILTER_TOO_COSTLY */
   async passes(topic: Topic, changes: Iterable<RowChange>, isWanted = () => this.topics.has(topic)): Promise<Passes> {
     const [answer] = await this.#options.filters.decide([{ plan: topic.plan, images: imagesOf(changes), isWanted }]);
     if (answer instanceof Error) throw answer;
@@ -132,14 +121,12 @@ export class RlsGroup {
     this.#topics.resync(reason);
   }
 
-  /** Whether the ring no longer holds the next envelope. */
   #isBehind(): boolean {
     const { floor } = this.#options.feed.ring;
     const [next] = this.#queue;
     return next !== undefined && (!floor || next <= floor.sequence);
   }
 
-  /** Resyncs all subscribers and empties the queue. */
   #restart(reason = this.#policies.isOpen ? FILTERS_BEHIND : POLICIES_BEHIND): void {
     this.#queue = [];
     this.resync(reason);
@@ -176,7 +163,7 @@ export class RlsGroup {
   async #handle(error: Error): Promise<void> {
     this.#options.onFailed(error);
     if (isRefusal(error)) {
-      // The policy may name something that was dropped or renamed since: a resync then, and not a failure of the policy.
+      // The policy may name something that was dropped or renamed since: then a resync is right.
       const isOutdated = await this.#options.isOutdated();
       this.#queue = [];
       if (isOutdated) this.resync(CHANGED);
@@ -189,10 +176,7 @@ export class RlsGroup {
     else await this.#pause();
   }
 
-  /**
-   * Returns whether this group's statement fails repeatedly while Postgres answers others, as one that takes too long. Such a group
-   * may not keep its place in the semaphore.
-   */
+  /** A group whose statement fails while Postgres answers others may not keep its place in the semaphore. */
   async #failsAlone(error: unknown): Promise<boolean> {
     const code = String((error as { code?: unknown }).code);
     if (!OVERRUN.test(code)) return false;
@@ -260,7 +244,6 @@ export class RlsGroup {
     }
   }
 
-  /** Removes the candidates that no filter lets pass. Fails the topics whose filter cannot be decided. */
   async #filter(batch: readonly QueuedEnvelope[]): Promise<ReadonlyMap<Topic, Passes>> {
     const byTopic: Candidates = new Map();
     for (const { candidates } of batch) {
@@ -307,7 +290,6 @@ export class RlsGroup {
   }
 }
 
-/** Returns whether no server answers, or the server is about to stop. */
 function isAway(error: Error): boolean {
   const { code } = error as { code?: unknown };
   return typeof code === 'string' && !code.startsWith('RT_') && !isRefusal(error);

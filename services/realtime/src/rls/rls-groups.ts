@@ -1,4 +1,3 @@
-/** The RLS groups of this instance, by table: created for the first subscription, removed with the last one. */
 import type { ChangeEnvelope } from '../changes/envelope.ts';
 import { EqualityIndex } from '../query/equality-index.ts';
 import type { TableFacts } from '../tables/table-facts.ts';
@@ -64,7 +63,6 @@ export class RlsGroups {
     }
   }
 
-  /** Resyncs the groups of these tables whose definition has changed. */
   redefine(tableKeys: readonly string[], isRedefined: (facts: TableFacts) => boolean): void {
     for (const key of tableKeys) {
       for (const group of [...(this.#ofTable.get(key)?.all() ?? [])]) {
@@ -73,7 +71,6 @@ export class RlsGroups {
     }
   }
 
-  /** Resyncs a group that has missed an envelope or a row that cannot be parsed. */
   #unreadable(group: RlsGroup, error: Error): void {
     this.#onUnreadable(group.facts.table, error);
     group.resync(UNREADABLE);

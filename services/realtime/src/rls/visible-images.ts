@@ -1,7 +1,4 @@
-/**
- * Evaluates row-level security over row images: the policies' own expressions, under the role and claims of an RLS group. This also
- * works for old and deleted rows, which are no longer in the table.
- */
+/** Evaluates the policies over row images, which also works for old and deleted rows that the table no longer has. */
 import { formatTidemark, laterTidemark } from '@tidemark/contracts';
 import type { Database, Identity } from '@tidemark/db';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
@@ -24,9 +21,8 @@ export const policyParams = (facts: TableFacts, images: readonly RowImage[]): st
   imageParams(facts, facts.policyReads, images);
 
 /**
- * Returns which of the images the identity may see. The server must have replayed `envelope`, for policies that read other tables, and
- * the facts, for the names in the policies. A row that makes the policies fail is isolated, and the others are decided.
- * @throws PostgresError where a policy fails without any row, DB_ errors where no server answers
+ * The server must have replayed `envelope`, for policies that read other tables, and the facts, for the names in the
+ * policies. A row that makes the policies fail is isolated.
  */
 export async function visibleImages(
   database: Database,

@@ -1,6 +1,6 @@
 /**
- * `GET /live`: upgraded to a WebSocket, or with `?query=…` an event stream of one live query. The token is in Authorization, in the header
- * apikey, in an `auth` frame, or in the query as apikey, for browsers that cannot send headers.
+ * The token is in Authorization, in an `auth` frame, or as apikey in a header or the query: browsers cannot send
+ * headers.
  */
 import { LIVE_SUBPROTOCOL } from '@tidemark/contracts';
 import { answerOnSocket, type BaseApp, networkOf, takeUpgrades, tokenOf } from '@tidemark/service';
@@ -24,7 +24,6 @@ export interface LiveRouteOptions {
   sockets: Sockets;
   streams: EventStreams;
   admission: Admission;
-  /** MAX_FRAME_BYTES */
   maxPayload: number;
 }
 

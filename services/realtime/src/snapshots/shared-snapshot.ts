@@ -1,4 +1,4 @@
-/** A small snapshot that serves all subscriptions to a topic within a second. Its visibility makes it exact for each of them. */
+/** Serves all subscriptions to a topic within a second. Its visibility makes it exact for each of them. */
 import type { Lsn } from '@tidemark/contracts';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
 import type { SnapshotVisibility } from './snapshot-visibility.ts';
@@ -8,11 +8,10 @@ export interface TakenSnapshot {
   takenAt: number;
   /** Frames of the pages; undefined where they were too large to keep. */
   frames: Buffer[] | undefined;
-  /** Drops the frames and gives back their bytes. */
   release(): void;
-  /** Position that the client received with the snapshot; undefined where it receives it later (settle-snapshot.ts). */
+  /** The client received this position with the snapshot; where undefined, it does later (settle-snapshot.ts). */
   place: Lsn | undefined;
-  /** The envelopes that the snapshot lacks, read once for all subscriptions that share it. */
+  /** The envelopes that the snapshot lacks are read once for all subscriptions. */
   lacking: Promise<ChangeEnvelope[] | { reason: string }> | undefined;
 }
 
@@ -20,5 +19,4 @@ export interface TakenSnapshot {
 export type SharedSnapshot = Promise<TakenSnapshot | undefined>;
 
 export const SHARED_MAX_AGE_MS = 1_000;
-/** Limit of the frames of one shared snapshot. */
 export const SHARED_MAX_BYTES = 1_048_576;

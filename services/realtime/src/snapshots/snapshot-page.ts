@@ -1,6 +1,6 @@
 /**
- * Fetches the next rows of a snapshot's cursor up to a limit of bytes. FETCH counts rows, so a DO block counts the bytes in Postgres,
- * and returns the page in settings of the transaction. A function would need a schema that every role may use.
+ * FETCH counts rows, so a DO block counts the bytes and returns the page in settings. A function would need a schema
+ * that every role may use.
  */
 import type { Transaction } from '@tidemark/db';
 import { errors } from '../errors.ts';
@@ -14,7 +14,6 @@ export interface PageLimits {
 }
 
 export interface SnapshotPage {
-  /** JSON texts. */
   rows: string[];
   done: boolean;
 }
@@ -25,7 +24,7 @@ interface PageAnswer {
   end: string;
 }
 
-/** @param cursor a name that needs no quotes @throws RT_ROW_TOO_LARGE */
+/** The cursor's name must need no quotes. */
 export async function fetchPage(tx: Transaction, cursor: string, limits: PageLimits): Promise<SnapshotPage> {
   const [, [answer]] = await Promise.all([tx.query(pageBlock(cursor, limits)), tx.query<PageAnswer>(PAGE)]);
   const { rows, count, end } = answer as PageAnswer;

@@ -1,20 +1,18 @@
-/** Finds the place in the WAL that corresponds to a snapshot, which sees transactions by their xids. */
 import type { Lsn } from '@tidemark/contracts';
 import type { ServerSnapshot } from '@tidemark/db';
 import type { Feed } from '../changes/feed.ts';
 import { errors } from '../errors.ts';
 import { parseXidSnapshot, type SnapshotVisibility, seenThrough, type Visibility } from './snapshot-visibility.ts';
 
-/** @throws RT_NOT_FOLLOWING on a standby, whose snapshots list no running transactions */
+/** Throws on a standby, whose snapshots list no running transactions. */
 export function primaryVisibility({ isStandby, lsn, text }: ServerSnapshot): SnapshotVisibility {
   if (isStandby) throw errors.NOT_FOLLOWING({ reason: 'the server that should be the primary is a standby' });
   return { kind: 'primary', snapshot: parseXidSnapshot(text), after: 0n, until: lsn };
 }
 
 /**
- * Returns the position up to which the snapshot holds every transaction. It may lack later ones that are in the WAL already, since a
- * commit is written before it is visible.
- * @param from `lsn` is the upper limit; the snapshot is known to hold everything up to `sequence`
+ * Up to this position, the snapshot holds every transaction. It may lack later ones, since a commit is written before
+ * it is visible.
  */
 export function seenUpTo(
   feed: Feed,
@@ -30,8 +28,8 @@ export function seenUpTo(
 }
 
 /**
- * Returns the position up to which the snapshot holds everything, and after which nothing. Undefined where it is not known (the feed
- * is behind, or the ring has moved on), and where there is none: the snapshot holds a transaction and lacks an earlier one.
+ * Returns the position that divides what the snapshot holds from what it lacks. Undefined where it is not known (the
+ * feed is behind, or the ring has moved on), and where none exists.
  */
 export function exactPlace(feed: Feed, key: string, visibility: SnapshotVisibility): Lsn | undefined {
   const { floor } = feed.ring;

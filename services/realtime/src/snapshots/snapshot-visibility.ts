@@ -16,23 +16,20 @@ export interface XidSnapshot {
 }
 
 export type Visibility =
-  /** Nothing was seen. */
   | { kind: 'open' }
   /** A resumed position, which may be inside a transaction. */
   | { kind: 'position'; lsn: Lsn; index: number }
-  /** A snapshot of the primary: it holds every transaction that ends up to `after`, and none that ends above `until`. */
+  /** It holds every transaction that ends up to `after`, and none that ends above `until`. */
   | { kind: 'primary'; snapshot: XidSnapshot; after: Lsn; until: Lsn }
   /**
-   * A snapshot of a standby between the replay positions `after` and `until`. `snapshot` has the xmin read before it and the xmax
-   * read after it. A transaction that neither decides counts as not seen: its changes carry whole rows, so that receiving them
-   * twice ends in the same state. `undecided` recognises it.
+   * `snapshot` has the xmin read before it and the xmax read after it. A transaction that neither decides counts as
+   * not seen: receiving its whole rows twice does no harm.
    */
   | { kind: 'standby'; snapshot: XidSnapshot; after: Lsn; until: Lsn };
 
 export type SnapshotVisibility = Visibility & { kind: 'standby' | 'primary' };
 export type SubscriptionVisibility = Visibility & { kind: 'open' | 'position' };
 
-/** The index of a position after its whole transaction. */
 export const WHOLE = 0xffff_ffff;
 
 export interface Transaction {
@@ -60,7 +57,6 @@ export function seenThrough(visibility: Visibility, transaction: Transaction): S
   }
 }
 
-/** Returns whether it is unknown if a standby's snapshot holds this transaction. */
 export function undecided(visibility: Visibility, transaction: Transaction): boolean {
   if (visibility.kind !== 'standby') return false;
   if (transaction.lsn <= visibility.after || transaction.lsn > visibility.until) return false;
@@ -82,7 +78,7 @@ export function visible(snapshot: XidSnapshot, xid: number): boolean {
 const EPOCH = 1n << 32n;
 const HALF = 1n << 31n;
 
-/** Returns the 64-bit transaction id with these low 32 bits that is nearest to `near`. Running ones are less than 2^31 apart. */
+/** Returns the 64-bit id nearest to `near`. Running transactions are less than 2^31 apart. */
 export function widen(xid: number, near: bigint): bigint {
   let full = (near & ~(EPOCH - 1n)) | BigInt(xid >>> 0);
   if (full - near > HALF) full -= EPOCH;
@@ -90,7 +86,6 @@ export function widen(xid: number, near: bigint): bigint {
   return full;
 }
 
-/** Parses pg_current_snapshot(), as `753:756:753,754`. @throws SyntaxError */
 export function parseXidSnapshot(text: string): XidSnapshot {
   const [xmin = '', xmax = '', running = ''] = text.split(':');
   return {

@@ -1,7 +1,6 @@
 /**
- * Takes snapshots of a plan's rows, with the visibility that tells which changes they lack (snapshot-visibility.ts). Reads from a
- * replica that has replayed the plan's facts, else from the primary: a replica that is behind would apply former policies. Rows are
- * fetched in pages, so that memory does not grow with the table.
+ * Reads from a replica that has replayed the plan's facts, since one that is behind would apply former policies; else
+ * from the primary. Pages keep the memory from growing with the table.
  */
 import {
   formatTidemark,
@@ -23,27 +22,23 @@ import { parseXidSnapshot, type SnapshotVisibility } from './snapshot-visibility
 export interface SnapshotOptions {
   database: Database;
   pageRows: number;
-  /** Bytes of a row as JSON. */
   maxRowBytes: number;
   timeoutMs: number;
   concurrency: number;
   maxWaiting: number;
   sharePercent: number;
-  /** Returns whether it is unknown if a snapshot holds some transaction on the plan's table. */
   isUndecided(plan: LivePlan, visibility: SnapshotVisibility): Promise<boolean>;
 }
 
 export interface SnapshotReader {
-  /** Position that the server must have replayed. */
   notBefore: Lsn;
   /** Called before the first page. On the primary, `after` is not known. */
   onVisibility(visibility: SnapshotVisibility): void;
-  /** Receives JSON texts of rows. The next page is fetched when it resolves. */
+  /** The next page is fetched when the promise resolves. */
   onPage(rows: string[], done: boolean): Promise<void>;
 }
 
 export interface Snapshots {
-  /** @throws RT_SNAPSHOTS_BUSY, RT_SNAPSHOT_UNPLACED, RT_ROW_TOO_LARGE, Postgres's errors (PostgresError) */
   take(plan: LivePlan, identity: Identity, holder: string, reader: SnapshotReader): Promise<void>;
   running(): number;
   waiting(): number;
@@ -76,7 +71,6 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
     });
   }
 
-  /** Returns false where no attempt could be placed exactly between two changes. */
   async function fromStandby(
     tx: Transaction,
     plan: LivePlan,
@@ -93,7 +87,7 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
         tx.query(`declare ${name} no scroll cursor for ${sql.text}`, sql.params),
         tx.snapshot(),
       ]);
-      // The address may lead to another server than the one that was polled, or the replica was promoted.
+      // The address may lead to another server than the polled one, or the replica was promoted.
       if (!before.isStandby || !after.isStandby || before.lsn < parseTidemark(from).lsn) return false;
       const visibility: SnapshotVisibility = {
         kind: 'standby',
@@ -150,13 +144,11 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
   };
 }
 
-/** A page of 500 rows has more bytes only above 2 KB a row. */
 const PAGE_BYTES = 1_048_576;
 
 /** Filters are compiled for UTC, and to_jsonb prints timestamptz in the session's time zone. */
 const UTC = `select set_config('timezone', 'UTC', true)`;
 
-/** @throws RT_NOT_FOLLOWING between two epochs */
 async function replicaAt(database: Database, tidemark: Tidemark): Promise<Pool | undefined> {
   try {
     return await database.replicaAt(tidemark);

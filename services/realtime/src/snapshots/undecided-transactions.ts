@@ -6,7 +6,6 @@ import { type SnapshotVisibility, undecided } from './snapshot-visibility.ts';
 /** Wait for the feed to reach a snapshot, ms. After it, a change may be sent although the snapshot holds it; none is lost. */
 const FEED_WAIT_MS = 300;
 
-/** Returns whether a standby's snapshot may or may not hold a transaction on the plan's table, so that it must be taken again. */
 export async function hasUndecided(feed: Feed, plan: LivePlan, visibility: SnapshotVisibility): Promise<boolean> {
   if (visibility.kind !== 'standby' || visibility.after === visibility.until) return false;
   if (visibility.snapshot.xmin >= visibility.snapshot.xmax) return false;

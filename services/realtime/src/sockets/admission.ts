@@ -1,6 +1,6 @@
 /**
- * Limits the rate and the number of WebSockets, event streams and subscriptions, with a share for each identity once the instance is over
- * half of a limit. An identity is the subject of a token, else an address (a /64 of IPv6).
+ * An identity is the subject of a token, else an address (a /64 of IPv6). It gets a share once the instance is over
+ * half of a limit.
  */
 import type { IncomingMessage } from 'node:http';
 import type { TidemarkError } from '@tidemark/contracts';
@@ -17,14 +17,9 @@ export interface Admission {
   readonly subscriptions: SharedLimit;
   readonly verifyToken: VerifyTokenFrom;
   addressOf(request: IncomingMessage): string;
-  /** Returns the error for too many openings in a short time. */
   refusesOpening(network: string): TidemarkError | undefined;
-  /**
-   * Counts a subscription of `identity` until the returned function is called.
-   * @throws LIMIT_RATE, RT_TOO_MANY_SUBSCRIPTIONS
-   */
+  /** The returned function ends the subscription's count. */
   subscribing(identity: string): () => void;
-  /** Counts a refusal for the metrics. */
   refused(policy: 'sockets' | 'streams' | 'subscriptions'): void;
 }
 

@@ -1,4 +1,3 @@
-/** Parses the text of a client as a frame. An error names what was expected. */
 import {
   AuthFrame,
   type ClientFrame,
@@ -34,7 +33,6 @@ const OPS = Object.keys(VALIDATORS).join(', ');
 /** Levels of nesting in a frame: JSON.stringify exceeds the stack at some thousand, here and at the receivers. */
 const MAX_DEPTH = 100;
 
-/** @throws RT_FRAME_INVALID */
 export function readClientFrame(text: string): ClientFrame {
   let value: unknown;
   try {
@@ -62,7 +60,7 @@ export function readClientFrame(text: string): ClientFrame {
 const CHANNEL_OPS: ReadonlySet<string> = new Set(['join', 'leave', 'send', 'state']);
 const QUERY_OPS: ReadonlySet<string> = new Set(['subscribe', 'unsubscribe']);
 
-/** Returns the names in the frame itself, not those inside a state or a payload; none of a frame that cannot be parsed. */
+/** Names inside a state or a payload do not count. A frame that cannot be parsed has none. */
 export function namesOf(text: string): FrameNames {
   let value: unknown;
   try {

@@ -1,4 +1,3 @@
-/** A WebSocket connection: handles the client's frames in order, one at a time, and writes prepared frames up to a limit of its buffer. */
 import type { Socket } from 'node:net';
 import { CLOSE_CODES, type ClientFrame, type TidemarkError } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
@@ -15,17 +14,13 @@ import type { Admission } from './admission.ts';
 import { namesOf, readClientFrame } from './client-frames.ts';
 import { drained } from './drained.ts';
 
-/** A WebSocket whose handshake is done. */
 export interface Accepted {
   ws: WebSocket;
   raw: Socket;
-  /** Subprotocols that the client offered. */
   offered: string | undefined;
-  /** The client's address, behind trusted proxies. */
   address: string;
   /** Whether the handshake has a token. Its bearer's share is checked once it is verified. */
   hasToken: boolean;
-  /** @throws AUTH_TOKEN_INVALID */
   token: () => string | undefined;
 }
 
@@ -44,7 +39,6 @@ export interface ConnectionContext {
   admission: Admission;
   anonymous: Identity;
   limits: ConnectionLimits;
-  /** Limit of the bytes of frames that wait for earlier ones, of all sockets. */
   waitingFrames: SharedLimit;
   observe: (event: RealtimeEvent) => void;
   handle(connection: Connection, frame: ClientFrame): Promise<void>;
@@ -52,7 +46,7 @@ export interface ConnectionContext {
   onClosed(connection: Connection): void;
 }
 
-/** Frames that wait for earlier ones. A client that sends more without an answer is faulty or hostile. */
+/** A client that sends more without an answer is faulty or hostile. */
 const MAX_PENDING_FRAMES = 1_000;
 /** Time that the next page of a snapshot waits for the client to read. */
 const ROOM_TIMEOUT_MS = 15_000;
@@ -63,12 +57,11 @@ export class Connection implements Joiner {
   readonly subscriptions = new Map<string, Subscription>();
   readonly channels = new Map<string, Membership>();
   identity: Identity;
-  /** Expiry of the token, seconds since 1970. */
+  /** Seconds since 1970. */
   expires: number | undefined;
   /** The identity whose shares are charged: an address, until a token names a subject. */
   holder: string;
   readonly #address: string;
-  /** The share was checked. It is not checked again when the bearer renews the token. */
   #admitted: boolean;
   #ws: WebSocket;
   #raw: Socket;
@@ -77,7 +70,6 @@ export class Connection implements Joiner {
   #answered = true;
   #pingedAt = Date.now();
   #slowSince: number | undefined;
-  /** Code and reason of a connection that was cut, since the client does not read. */
   #cutFor: { code: number; reason: string } | undefined;
   /** Bytes of answers since the buffer exceeded its limit. */
   #toldBytes = 0;
@@ -99,7 +91,7 @@ export class Connection implements Joiner {
     ws.on('pong', () => {
       this.#answered = true;
     });
-    // After an error (an invalid frame, one that is too large), ws closes by itself.
+    // After an error, ws closes by itself.
     ws.on('error', () => {});
     ws.on('close', (code, reason) => this.#closed(code, String(reason)));
     this.#inOrder(() => this.#open(token));
@@ -113,7 +105,7 @@ export class Connection implements Joiner {
     return this.#raw.writableLength;
   }
 
-  /** Writes whole frames with their headers. ws writes whole frames, too, so that they never mix. */
+  /** Frames never mix, since ws writes whole ones, too. */
   write(frame: Buffer): boolean {
     if (this.closed) return false;
     if (this.#raw.writableLength > this.context.limits.maxBufferedBytes) {
@@ -166,12 +158,10 @@ export class Connection implements Joiner {
     );
   }
 
-  /** Asks the client to leave in `ms`, and to reconnect at `url`, or at the same address. */
   sendDraining(ms: number, url: string | undefined): void {
     this.tell(serverFrame({ op: 'draining', reconnectInMs: ms, ...(url === undefined ? {} : { url }) }));
   }
 
-  /** Closes the connection; cuts it where the client does not read. */
   close(code: number, reason: string): void {
     if (this.bufferedBytes > this.context.limits.maxBufferedBytes / 2) this.#cut(code, reason);
     else this.#ws.close(code, reason);
@@ -228,10 +218,6 @@ export class Connection implements Joiner {
     }
   }
 
-  /**
-   * Verifies a token and counts this socket for its bearer from now on.
-   * @throws AUTH_*, LIMIT_RATE, RT_TOO_MANY_SOCKETS
-   */
   async verify(token: string): Promise<VerifiedToken> {
     const { admission } = this.context;
     const verified = await admission.verifyToken(token, this.#address);

@@ -1,6 +1,5 @@
 import type { Writable } from 'node:stream';
 
-/** Resolves when the stream's buffer is written, when the stream is closed, or after `ms`. */
 export function drained(stream: Writable, ms: number): Promise<'drained' | 'closed' | 'late'> {
   return new Promise((resolve) => {
     const end = (outcome: 'drained' | 'closed' | 'late') => {

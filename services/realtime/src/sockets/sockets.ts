@@ -1,4 +1,3 @@
-/** The open connections of this instance: admission, the tick of each second, counts and draining. */
 import { CLOSE_CODES, LIVE_SUBPROTOCOL } from '@tidemark/contracts';
 import { every, identityKey, networkOf, SharedLimit } from '@tidemark/service';
 import { drainClients } from '../draining/drain-clients.ts';
@@ -7,7 +6,6 @@ import { type Accepted, Connection, type ConnectionContext } from './connection.
 import { handleFrame } from './handlers/index.ts';
 
 export interface SocketsOptions extends Omit<ConnectionContext, 'handle' | 'onClosed' | 'onFrame' | 'waitingFrames'> {
-  /** Limit of the bytes of frames that wait for earlier ones. */
   waitingFrameBytes: number;
   sharePercent: number;
   observe: (event: RealtimeEvent) => void;
@@ -23,12 +21,11 @@ export interface Sockets {
     bufferedBytes: number;
     waitingFrameBytes: number;
   };
-  /** Tells each client when and where to reconnect, spread over `overMs`, and closes those that stay. Refuses new ones. */
+  /** Clients reconnect spread over `overMs`; then those that stay are closed. */
   drain(overMs: number, where: () => string | undefined): Promise<void>;
 }
 
 const TICK_MS = 1_000;
-/** Time for a refused socket to close. */
 const REFUSED_MS = 1_000;
 const STOPPING = 'this instance is stopping';
 

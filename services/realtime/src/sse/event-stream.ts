@@ -1,6 +1,6 @@
 /**
- * A response of Server-Sent Events, to which a subscription writes frames as to a WebSocket. The frame's JSON is the event's data, its op
- * the event's name, and its position the event's id, so that `Last-Event-ID` resumes.
+ * The frame's JSON is the event's data, its op the event's name, and its position the event's id, so that
+ * `Last-Event-ID` resumes.
  */
 import type { ServerResponse } from 'node:http';
 import type { ServerFrame } from '@tidemark/contracts';
@@ -8,7 +8,6 @@ import { errors } from '../errors.ts';
 import { drained } from '../sockets/drained.ts';
 import type { Sink } from '../topics/subscription.ts';
 
-/** Time that the next page of a snapshot waits for the client to read. */
 const ROOM_TIMEOUT_MS = 15_000;
 const HEAD = {
   'content-type': 'text/event-stream',
@@ -50,14 +49,12 @@ export class EventStream implements Sink {
     return this.#response.writableLength;
   }
 
-  /** @param frames WebSocket text frames, which are shared with other sinks */
   write(frames: Buffer): boolean {
     if (this.closed || this.bufferedBytes > this.#maxBufferedBytes) return false;
     this.tell(frames);
     return true;
   }
 
-  /** Needs no limit of its own, since the stream ends after its subscription. */
   tell(frames: Buffer): void {
     if (this.closed) return;
     const parts: Buffer[] = [];
@@ -70,15 +67,11 @@ export class EventStream implements Sink {
     this.#send(Buffer.concat(parts));
   }
 
-  /** Sends a comment, so that proxies do not close an idle stream. */
   ping(): void {
     if (!this.closed) this.#send(':\n\n');
   }
 
-  /**
-   * Announces the end of the stream in `ms`. An EventSource reconnects by itself, `retry` after the end and with its last id. Other clients
-   * may reconnect when they like, at `url` or at the same address.
-   */
+  /** An EventSource reconnects by itself, `retry` after the end. Other clients may do so when they like, at `url`. */
   sendDraining(ms: number, url: string | undefined): void {
     if (this.closed) return;
     const retryMs = Math.round(RETRY_MS.minimum + Math.random() * RETRY_MS.spread);
@@ -95,7 +88,6 @@ export class EventStream implements Sink {
     if (this.closed) throw errors.NOT_FOLLOWING({ reason: 'the client has gone' });
   }
 
-  /** Returns since when more than half of the buffer is in use; undefined where it is not. */
   slowSince(now: number): number | undefined {
     if (this.bufferedBytes <= this.#maxBufferedBytes / 2) this.#slowSince = undefined;
     else this.#slowSince ??= now;
@@ -126,8 +118,8 @@ function payloadAt(frames: Buffer, at: number): { start: number; end: number } {
 }
 
 /**
- * Replaces line breaks by blanks. A value of type json keeps line breaks between its tokens, and each would end a line of the event. In
- * JSON strings they are escaped, so the JSON stays the same. The frame is shared, so it is copied.
+ * Line breaks between the tokens of a json value would each end a line of the event. The frame is shared, so it is
+ * copied.
  */
 function oneLine(json: Buffer): Buffer {
   if (!json.includes(LINE_FEED) && !json.includes(CARRIAGE_RETURN)) return json;

@@ -1,4 +1,3 @@
-/** The open event streams of this instance, for `GET /live?query=…` without an upgrade. */
 import { CLOSE_CODES } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
 import { every, identityKey, networkOf, tokenOf } from '@tidemark/service';
@@ -37,7 +36,6 @@ export interface LiveQuerystring {
 export interface EventStreams {
   accept(request: FastifyRequest<{ Querystring: LiveQuerystring }>, reply: FastifyReply): Promise<FastifyReply>;
   counts(): { open: number; bufferedBytes: number };
-  /** Tells each client when its stream ends, spread over `overMs`, and where to reconnect; then ends it. Refuses new ones. */
   drain(overMs: number, where: () => string | undefined): Promise<void>;
 }
 
@@ -49,13 +47,12 @@ interface Open {
 }
 
 const TICK_MS = 1_000;
-/** Pause announced to clients of an instance that stops, ms, until the load balancer has noticed. */
+/** Clients of a stopping instance wait until the load balancer has noticed. */
 const TURNED_AWAY_MS = 1_000;
 
 export function createEventStreams(options: EventStreamsOptions): EventStreams {
   const { admission } = options;
   const all = new Set<Open>();
-  /** Returns the address of another instance; defined once this one stops. */
   let elsewhere: (() => string | undefined) | undefined;
   let openedTotal = 0;
   const tickAll = () => {
@@ -79,7 +76,6 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
     }
   }
 
-  /** @throws RT_TOO_MANY_STREAMS */
   function refuseMore(identity: string): void {
     const refusal = admission.streams.refuses(identity);
     if (refusal === undefined) return;
@@ -87,7 +83,7 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
     throw errors.TOO_MANY_STREAMS({ limit: refusal.limit, where: refusal.where });
   }
 
-  /** Answers with a stream that ends at once: an EventSource reconnects after it with its last id, but gives up at any status but 200. */
+  /** An EventSource reconnects after an ended stream, but gives up at any status but 200. */
   function turnAway(reply: FastifyReply, url: string | undefined): FastifyReply {
     const stream = new EventStream('turned away', '', reply.raw, options.maxBufferedBytes);
     stream.sendDraining(TURNED_AWAY_MS, url);
@@ -152,7 +148,6 @@ export function createEventStreams(options: EventStreamsOptions): EventStreams {
         stream.tell(errorFrame(publicError(error as Error)));
         stream.end();
       }
-      // The stream writes the response from here on.
       return reply.hijack();
     },
     counts() {

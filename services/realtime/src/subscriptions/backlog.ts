@@ -1,4 +1,3 @@
-/** Reads the envelopes of a table from a place on: from the ring, or from JetStream where the ring no longer holds them. */
 import type { Lsn } from '@tidemark/contracts';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
 import type { Feed } from '../changes/feed.ts';
@@ -10,13 +9,11 @@ export interface BacklogOptions {
   schema: string;
   table: string;
   tableKey: string;
-  /** The identity or address whose share is charged. */
   holder: string;
 }
 
-/** Envelopes returned at a time. */
 const BATCH = 500;
-/** Reads from JetStream. The ring may move on during each; a subscriber that needs more of them never catches up. */
+/** The ring may move on during each read. A subscriber that needs more of them never catches up. */
 const MAX_ROUNDS = 10;
 const JUST_BEGUN = { reason: 'this instance has just begun to follow the changes' };
 
@@ -34,7 +31,7 @@ export class Backlog {
     this.#lsn = at.lsn;
   }
 
-  /** @param whole whether the place is after the whole transaction that ends at `lsn`, or may be inside it */
+  /** `whole` says that the place is after the whole transaction that ends at `lsn`, and not inside it. */
   static behind(options: BacklogOptions, lsn: Lsn, whole: boolean): Backlog {
     const { floor } = options.feed.ring;
     const isCovered = floor && (floor.lsn < lsn || (floor.lsn === lsn && whole));
@@ -45,7 +42,7 @@ export class Backlog {
     return this.#sequence;
   }
 
-  /** Returns the next envelopes up to this sequence, none at its end; undefined where the ring no longer holds them. */
+  /** Returns none at its end; undefined where the ring no longer holds them. */
   next(upTo: number): ChangeEnvelope[] | undefined {
     const { feed, tableKey } = this.#options;
     const waiting = this.#sequence < 0 ? undefined : feed.ring.since(tableKey, this.#sequence);
@@ -58,13 +55,12 @@ export class Backlog {
     return next;
   }
 
-  /** Frees what `readOlder` returned. */
   release(): void {
     this.#release?.();
     this.#release = undefined;
   }
 
-  /** Reads from JetStream what the ring no longer holds. The caller releases it once it is sent. */
+  /** The caller releases the envelopes once they are sent. */
   async readOlder(): Promise<ChangeEnvelope[] | { reason: string }> {
     const { feed, history, schema, table, holder } = this.#options;
     this.release();

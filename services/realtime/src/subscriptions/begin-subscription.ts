@@ -1,4 +1,3 @@
-/** Brings a new subscription to its topic: by a snapshot, or by the changes after its position. */
 import type { Identity } from '@tidemark/db';
 import type { SharedLimit } from '@tidemark/service';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
@@ -21,7 +20,6 @@ export interface Beginnings {
   feed: Feed;
   history: History;
   snapshots: Snapshots;
-  /** Limit of the bytes of shared snapshots. */
   sharedSnapshots: SharedLimit;
   membership: Membership;
   onDelivered(envelope: ChangeEnvelope, changes: number): void;
@@ -35,7 +33,6 @@ export interface BeginningSubscription {
   group: RlsGroup;
   tableKey: string;
   wants: { snapshot: boolean; resumes: boolean };
-  /** Returns whether the facts that it was planned with have changed. */
   isOutdated(): Promise<boolean>;
 }
 

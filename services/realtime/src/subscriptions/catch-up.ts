@@ -1,4 +1,3 @@
-/** Brings a subscription from its beginning to the place of its topic. */
 import type { Lsn } from '@tidemark/contracts';
 import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import { type Judged, mayConcern } from '../query/row-match.ts';
@@ -16,7 +15,6 @@ export interface CatchUp extends BacklogOptions {
   onDelivered(envelope: ChangeEnvelope, changes: number): void;
 }
 
-/** Resolves when the subscription is live or was resynced. @throws errors of policies and of the database */
 export async function catchUp(subscription: Subscription, context: CatchUp): Promise<void> {
   const { visibility } = subscription;
   const backlog =
@@ -54,11 +52,7 @@ async function catchUpFrom(backlog: Backlog, subscription: Subscription, context
   }
 }
 
-/**
- * Calls `give` for each envelope, in order, with what the topic's filter and the group's policies say of its rows, until `give`
- * returns false. Filters and policies are evaluated in batches of MAX_BATCH_IMAGES.
- * @throws RT_FILTER_TOO_COSTLY, errors of policies and of the database
- */
+/** Filters and policies are evaluated in batches of MAX_BATCH_IMAGES. Stops when `give` returns false. */
 export async function decided(
   envelopes: readonly ChangeEnvelope[],
   { topic, group, isWanted }: { topic: Topic; group: RlsGroup; isWanted(): boolean },

@@ -1,4 +1,3 @@
-/** Resyncs the subscriptions whose table, policies or rights have changed. */
 import { tableKey } from '@tidemark/contracts';
 import type { TableName } from '../definitions/look.ts';
 import type { FactsCache } from '../tables/facts-cache.ts';
@@ -9,9 +8,8 @@ import { Window } from '../windows/window.ts';
 import type { Place } from './topics-api.ts';
 
 /**
- * Reads the definitions of all followed tables in one statement. Then loads the facts once for each role and table that has changed, one
- * after another, so that the checks do not crowd out other statements.
- * @param last number of the newest subscription to check: later ones may have been planned with newer facts
+ * Loads the facts of changed tables one after another, so that the checks do not crowd out other statements.
+ * Subscriptions above `last` may have been planned with newer facts.
  */
 export async function checkRights(
   placed: ReadonlyMap<Subscription, Place>,
@@ -57,6 +55,5 @@ function followed(placed: ReadonlyMap<Subscription, Place>): [TableName[], numbe
   return [[...tables.values()], [...read]];
 }
 
-/** Returns whether the policies read tables whose changes are not published. */
 const mayChangeUntold = ({ policy, tablesRead }: TableFacts): boolean =>
   policy !== undefined && (tablesRead.isOpen || tablesRead.tables.some(({ counted }) => counted.length > 0));

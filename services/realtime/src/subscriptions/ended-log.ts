@@ -1,12 +1,11 @@
 /** Remembers how the last subscriptions of this instance ended, for the operators' explanations. */
 export interface Ended {
-  /** Time of the end, ms since 1970. */
   at: number;
   /** Undefined where the client unsubscribed or closed its socket. */
   reason: string | undefined;
 }
 
-/** Entries of about 150 bytes; the oldest is dropped first. */
+/** An entry has about 150 bytes. The oldest is dropped first. */
 const MAX_ENTRIES = 1_000;
 
 export class EndedLog {

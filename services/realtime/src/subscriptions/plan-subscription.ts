@@ -1,4 +1,4 @@
-/** Plans a subscription from a request. Cached facts are good enough to accept a query; before one is refused, they are read again. */
+/** Cached facts are good enough to accept a query; before one is refused, they are read again. */
 import { parsePosition, TidemarkError, tableKey } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
 import type { Feed } from '../changes/feed.ts';
@@ -14,9 +14,7 @@ export interface PlanningOptions {
   feed: Feed;
   facts: FactsCache;
   schemas: readonly string[];
-  /** Limit of the rows of a window. */
   windowRows: number;
-  /** Resolves if Postgres accepts the conditions that it would evaluate. @throws RT_QUERY_UNSUPPORTED */
   check(plan: LivePlan): Promise<void>;
 }
 
@@ -29,7 +27,6 @@ export interface PlannedSubscription {
   resume: SubscriptionVisibility | { kind: 'refused'; reason: string } | undefined;
 }
 
-/** @throws RT_ and PGRST errors that say why the query cannot be followed */
 export async function planSubscription(
   request: SubscribeRequest,
   { feed, facts, schemas, windowRows, check }: PlanningOptions,
@@ -69,12 +66,11 @@ export async function planSubscription(
   return { identity, tableKey: tableKey(schema, table), ...planned, resume: resumeAt(position, planned.facts, feed) };
 }
 
-/** Returns whether newer facts might accept the query. */
 function mayBeAllowed(error: unknown): boolean {
   return error instanceof TidemarkError && error.status < 500 && error.status !== 429;
 }
 
-/** Resumes only from a position where today's definition held: a changed definition changes the result without changing rows. */
+/** A changed definition changes the result without changing rows, so a position before it cannot be resumed. */
 function resumeAt(
   { epoch, lsn, index }: ReturnType<typeof parsePosition>,
   { since }: TableFacts,

@@ -1,7 +1,6 @@
-/** Checks the rights of all subscriptions at an interval and on request, one check at a time. */
 export interface RightsChecks {
   start(): void;
-  /** Starts a check now, or after the running one. */
+  /** The check starts now, or after the running one. */
   soon(): void;
   stop(): Promise<void>;
 }

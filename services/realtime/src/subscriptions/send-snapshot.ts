@@ -1,4 +1,3 @@
-/** Sends a subscription the current rows, from a snapshot that it shares with others where there is one. */
 import { formatPosition, formatTidemark, type Lsn } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
 import type { SharedLimit } from '@tidemark/service';
@@ -21,11 +20,9 @@ export interface SendSnapshot {
   tableKey: string;
   /** Position that the snapshot must reflect, for policies that read other tables. */
   notBefore: Lsn;
-  /** Limit of the bytes of shared snapshots. */
   kept: SharedLimit;
 }
 
-/** @throws RT_SNAPSHOTS_BUSY, Postgres's errors */
 export async function sendSnapshot(context: SendSnapshot): Promise<TakenSnapshot> {
   const { subscription, topic } = context;
   const shared = await topic.shared;

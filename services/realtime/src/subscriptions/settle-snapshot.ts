@@ -1,7 +1,6 @@
 /**
- * Brings a subscription from its snapshot to a position in the WAL from which it can resume. Once the feed has reached the end of the
- * WAL at the snapshot, the client receives the transactions that were committing while the snapshot was taken, mostly none, and then
- * the position.
+ * Brings a subscription from its snapshot to a position from which it can resume: once the feed has reached the
+ * snapshot's end of the WAL, the client receives the transactions that were committing meanwhile.
  */
 import { formatPosition } from '@tidemark/contracts';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
@@ -12,10 +11,8 @@ import type { Subscription } from '../topics/subscription.ts';
 import { Backlog, type BacklogOptions } from './backlog.ts';
 import { type CatchUp, decided } from './catch-up.ts';
 
-/** Time between two checks whether the subscription still waits for the feed, ms. */
 const LOOK_MS = 1_000;
 
-/** Resolves when the subscription is at a position or has ended. @throws errors of policies and of the database */
 export async function settleSnapshot(
   subscription: Subscription,
   snapshot: TakenSnapshot,
@@ -46,7 +43,6 @@ export async function settleSnapshot(
   subscription.visibility = { kind: 'position', lsn: place ?? visibility.until, index: WHOLE };
 }
 
-/** Returns the envelopes up to `visibility.until`, which the feed has reached, that the snapshot does not hold. */
 async function lackingOf(
   visibility: SnapshotVisibility,
   context: BacklogOptions,

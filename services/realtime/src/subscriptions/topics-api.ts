@@ -1,4 +1,3 @@
-/** The interface of the topics of an instance. */
 import type { Database, Identity } from '@tidemark/db';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
 import type { Feed } from '../changes/feed.ts';
@@ -23,9 +22,7 @@ export interface SubscribeRequest {
   after: string | undefined;
   identity: Identity;
   sink: Sink;
-  /** Called once, when the subscription has ended. */
   onEnd(subscription: Subscription): void;
-  /** Returns the socket's subscription to the topic, if it has one. */
   existing(topicId: number): Subscription | undefined;
 }
 
@@ -42,12 +39,9 @@ export interface TopicsOptions {
     maxWindows: number;
     intervalMs: number;
     concurrency: number;
-    /** Bytes of one window's rows. */
     maxBytes: number;
-    /** Bytes of the rows of all windows. */
     totalBytes: number;
   };
-  /** Limit of the bytes of shared snapshots. */
   sharedSnapshotBytes: number;
   /** Limits for policies that read other tables (membership.ts). */
   membership: { intervalMs: number; resyncsPerS: number };
@@ -56,7 +50,7 @@ export interface TopicsOptions {
   filters: FilterLimits;
   delivery: Omit<DeliveryPolicy, 'onDelivered' | 'onConflated'>;
   observe: (event: RealtimeEvent) => void;
-  /** @param ms time since the commit */
+  /** `ms` is the time since the commit. */
   onDelivered(changes: number, ms: number, envelope: ChangeEnvelope): void;
 }
 
@@ -72,10 +66,8 @@ export interface TopicsCounts {
   rightsQuestionsTotal: number;
   rightsQuestionsWaiting: number;
   membership: ReturnType<Membership['counts']>;
-  /** Steps for each row that the filters of all topics may take. */
   filterSteps: number;
   filterRefusalsTotal: number;
-  /** Time that filters took in slices. */
   filterMsTotal: number;
   filterJobsWaiting: number;
   filterQuestionsTotal: number;
@@ -90,16 +82,12 @@ export interface Topics {
   resyncAll(reason: string): void;
   start(): void;
   stop(): void;
-  /** Resyncs the subscriptions whose facts have changed. */
   checkRights(): Promise<void>;
   /** Resyncs the subscriptions whose definition of these tables differs from the announced one. */
   redefine(tableKeys: readonly string[]): void;
   counts(): TopicsCounts;
-  /** Returns all subscriptions in the order of their numbers. */
   placed(): Iterable<readonly [Subscription, Place]>;
-  /** Finds a subscription by its socket and the client's id. */
   find(sink: string, id: string): readonly [Subscription, Place] | undefined;
-  /** Returns how a subscription ended, if it is still remembered. */
   ended(sink: string, id: string): Ended | undefined;
 }
 
@@ -110,6 +98,5 @@ export interface Place {
   readonly groupKey: string;
   readonly tableKey: string;
   readonly role: Identity;
-  /** The facts that the subscription was planned with. */
   readonly facts: TableFacts;
 }

@@ -1,4 +1,3 @@
-/** The topics of this instance: created for the first subscription, removed with the last one. */
 import { tableKey } from '@tidemark/contracts';
 import { SharedLimit } from '@tidemark/service';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
@@ -23,7 +22,6 @@ import { EndedLog } from './ended-log.ts';
 import { type PlannedSubscription, planSubscription } from './plan-subscription.ts';
 import type { Place, SubscribeRequest, Topics, TopicsOptions } from './topics-api.ts';
 
-/** Attempts to plan a subscription while the definition of its table changes. */
 const PLANNING_ATTEMPTS = 5;
 
 export function createTopics(options: TopicsOptions): Topics {
@@ -55,7 +53,6 @@ export function createTopics(options: TopicsOptions): Topics {
   const sum = (count: (work: FilterWork) => number) =>
     count(filters.cheap) + count(filters.costly) + count(filters.asked);
   const budget = new FilterBudget(options.filters);
-  /** Functions that give back what each topic was charged. */
   const charged = new Map<Topic, () => void>();
   const reader = createWindowReader({
     database: options.database,

@@ -1,4 +1,3 @@
-/** The catalog's description of a column, as needed to cast its values from their text. */
 import type { ColumnTypeDetail } from '@tidemark/query';
 import { isNode, type NodeValue, number, parseNodeText } from '../policies/node-text.ts';
 
@@ -7,9 +6,7 @@ export interface ColumnCatalog {
   cast: string;
   /** The type that the text is sent as: the type itself where a cast from text differs from its input function. */
   carrier: string;
-  /** Null where it is that of the type. */
   collation: string | null;
-  /** Whether the role may use the schemas of the type and the collation. */
   nameable: boolean;
   generation: { expression: string; tree: string; collation: string | null } | null;
 }
@@ -36,7 +33,6 @@ export const TYPE_DETAIL = `'labels', ${labels('base')},
     from ${baseType('base.typelem', 'element').replace('lateral ', '')}
     where base.typsubscript = 'array_subscript_handler'::regproc and base.typname not in ('int2vector', 'oidvector'))`;
 
-/** The result of TYPE_DETAIL, with the type's name and the column's collation. */
 export interface TypeCatalog {
   type: string;
   collation: string | null;
@@ -55,7 +51,7 @@ export function typeDetail({ type, collation, deterministic, labels, element }: 
   return { ...detail(type, labels), ...(element ? { element: detail(element.type, element.labels) } : {}) };
 }
 
-/** SQL for a ColumnCatalog of pg_attribute `a`, with BASE_TYPE. Needs an empty search path, so that types print with their schema. */
+/** Needs BASE_TYPE, and an empty search path, so that types print with their schema. */
 export const COLUMN_CATALOG = `json_build_object(
   'cast', format_type(base.oid, -1),
   'carrier', case when base.typarray <> 0 and exists (select from pg_cast k where k.castsource = 'text'::regtype
@@ -70,7 +66,6 @@ export const COLUMN_CATALOG = `json_build_object(
 export interface RowReads {
   /** pg_attribute.attnum; those of system columns are below 0. */
   numbers: ReadonlySet<number>;
-  /** Whether the expression reads the row as one value. */
   whole: boolean;
 }
 
@@ -78,8 +73,8 @@ export interface RowReads {
 const MAX_NODES = 100_000;
 
 /**
- * Returns what an expression reads of its row; undefined where the tree is not understood.
- * @param tree pg_node_tree of an expression over one table, apart from its subqueries
+ * Returns undefined where the tree is not understood. `tree` is a pg_node_tree over one table, apart from its
+ * subqueries.
  */
 export function rowReads(tree: string): RowReads | undefined {
   const numbers = new Set<number>();

@@ -1,6 +1,6 @@
 /**
- * Caches table facts by role and table for MAX_AGE_MS, so that a thousand subscribers in a second load them once. Facts are never
- * older than the last announced change of the table's definition or of the roles.
+ * Lets a thousand subscribers in a second load the facts once. Facts are never older than the last announced change
+ * of the table's definition or of the roles.
  */
 import type { Database, Identity } from '@tidemark/db';
 import type { AnnouncedDefinitions } from '../definitions/announced-definitions.ts';
@@ -14,37 +14,31 @@ import { loadTableFacts } from './load-table-facts.ts';
 import type { TableFacts } from './table-facts.ts';
 
 export interface FactsCache {
-  /** @param holder the identity or address whose share is charged */
   get(identity: Identity, schema: string, table: string, holder: string): Promise<TableFacts>;
-  /** Returns facts read at or after this moment (performance.now()), to confirm a refusal that rests on older ones. */
+  /** The facts were read at or after this moment (performance.now()), to confirm a refusal that rests on older ones. */
   since(moment: number, identity: Identity, schema: string, table: string, holder: string): Promise<TableFacts>;
-  /** Reads the definitions of tables. Undefined where the database does not answer. @param read oids of the tables that policies read */
+  /** Undefined where the database does not answer. `read` has the oids of the tables that policies read. */
   look(tables: readonly TableName[], read: readonly number[]): Promise<RightsLook | undefined>;
   /**
-   * Returns the current version; for a refusal, its code. Undefined where the database does not answer.
-   * @param seen the table's state in an earlier look; the version is not read again where a former look saw the same
+   * Returns a refusal's code as its version. Undefined where the database does not answer. The version is not read
+   * again where a former look saw the same as `seen`.
    */
   version(identity: Identity, schema: string, table: string, seen?: string): Promise<string | undefined>;
-  /** Returns whether the facts have changed, even if they changed back; false where the database does not answer. */
+  /** Facts that changed back count as changed. Returns false where the database does not answer. */
   hasChanged(facts: TableFacts, identity: Identity): Promise<boolean>;
-  /** Returns whether a change was announced after the facts were read. Call it after the last await before they are used. */
+  /** Call it after the last await before the facts are used. */
   isOld(facts: TableFacts): boolean;
-  /** Returns whether another definition of the table was announced. */
   isRedefined(facts: TableFacts): boolean;
-  /** Drops everything, after announcements may have been missed. */
   forget(): void;
 }
 
 /** Delay until new subscribers see a change that is not announced, as of a table that the relay does not follow. */
 const MAX_AGE_MS = 2_000;
-/** Time between two loads for one role and table. */
 const PAUSE_MS = 100;
-/** Pairs of role and table. */
 const MAX_NAMES = 2_000;
 /** Loads at a time; each takes some milliseconds of the primary. */
 const CONCURRENCY = 4;
 const MAX_WAITING = 1_000;
-/** Loads of facts that change while they are read. */
 const ATTEMPTS = 5;
 /** XX000 internal_error: catalog functions raise it where any table is dropped while they read it. */
 const CHANGED_MEANWHILE = new Set(['XX000', 'RT_TABLE_CHANGING']);
@@ -79,7 +73,7 @@ export function createFactsCache({ database, publication, announced, sharePercen
     }
   }
 
-  /** The load rejects with RT_FACTS_BUSY, for all that share it, where its holder has too many loads waiting. */
+  /** All that share the load get RT_FACTS_BUSY where its holder has too many loads waiting. */
   function loadFor(holder: string, identity: Identity, schema: string, table: string): () => Promise<TableFacts> {
     return async () => {
       const refusal = room.refuses(holder);
@@ -149,7 +143,6 @@ export function createFactsCache({ database, publication, announced, sharePercen
   };
 }
 
-/** Undefined where the database could not say. */
 function refusalOf(error: { code?: string }): string | undefined {
   const { code } = error;
   return code === '42501' || (code?.startsWith('RT_') && code !== 'RT_TABLE_CHANGING') ? code : undefined;

@@ -1,4 +1,3 @@
-/** Dates the facts that one transaction reads: when they were read, and since when they have held. */
 import type { Lsn } from '@tidemark/contracts';
 import { INSERTED_SQL } from '@tidemark/db';
 import { ROLES_VERSION_SQL } from '../definitions/definition-sql.ts';
@@ -6,13 +5,13 @@ import type { KnownDefinition } from '../definitions/known-definitions.ts';
 import { OWN_ROLES_VERSION_SQL } from '../definitions/role-rights.ts';
 
 /**
- * Runs before the facts are read. With an empty search path, names print with their schema, so that a policy's text means the same in
- * every session. In READ COMMITTED each statement has its own snapshot, so this position lies before that of the facts.
+ * With an empty search path, names print with their schema. In READ COMMITTED, this position lies before the facts'
+ * snapshot.
  */
 export const BEFORE = `select set_config('search_path', '', true), ${INSERTED_SQL} as lsn`;
 /** Epochs sort as text. The router's polled epoch may be older than the changes. */
 export const LAST_EPOCH = 'select max(epoch collate "C") as epoch from tidemark.epochs';
-/** Runs after the facts are read: everything they reflect is in the WAL before this position. */
+/** Everything that the facts reflect is in the WAL before this position. */
 export const AFTER = `select ${INSERTED_SQL} as lsn, ${ROLES_VERSION_SQL} as roles,
   ${OWN_ROLES_VERSION_SQL} as own_roles`;
 
@@ -22,7 +21,7 @@ export interface After {
   own_roles: string;
 }
 
-/** Returns since when the facts have held: equal versions mean that nothing changed since the relay recorded them. */
+/** Equal versions mean that nothing changed since the relay recorded them. */
 export function sinceOf(
   known: KnownDefinition | undefined,
   definition: string,

@@ -1,7 +1,6 @@
 /**
- * SQL that turns row images into rows of their table: each value is read by its type's input function from the text that Postgres
- * printed, and generated columns are computed. JSON is not enough: it has no array bounds, one kind of null, and for some types no
- * form that can be read.
+ * Values are read from the text that Postgres printed, by their types' input functions. JSON is not enough: it has no
+ * array bounds, one kind of null, and for some types no form that can be read.
  */
 import { arrayLiteral, identifier, literal } from '@tidemark/db';
 import type { RowImage } from '../changes/row-image.ts';
@@ -12,8 +11,8 @@ type Table = Pick<TableFacts, 'schema' | 'table' | 'oid' | 'columns'>;
 const ORD = '"tidemark ord"';
 
 /**
- * Returns a SELECT of the images' numbers (`ord`, from 1), to be followed by a WHERE over the columns. Its parameters are those of
- * imageParams. The alias is the name of the table, by which policies with a subquery refer to its columns.
+ * A WHERE over the columns follows. The alias is the table's name, by which policies with a subquery refer to its
+ * columns.
  */
 export const imagesFrom = (table: Table, reads: ImageReads): string => prepared(table, reads).text;
 
@@ -22,7 +21,7 @@ interface Prepared {
   text: string;
 }
 
-/** Caches the statement of a table's policies, which runs for each batch of changes, as long as the table's facts. */
+/** The statement of a table's policies runs for each batch of changes. */
 const known = new WeakMap<ImageReads, Prepared>();
 
 function prepared(table: Table, reads: ImageReads): Prepared {
@@ -67,14 +66,12 @@ cross join lateral unnest(array["tidemark row"]) as ${name}`;
   return `select ${ORD}::int as ord from ${from}`;
 }
 
-/** Returns one array for each column that is passed as text. */
 export function imageParams(table: Table, reads: ImageReads, images: readonly RowImage[]): string[] {
   const { given } = prepared(table, reads);
   if (given.length === 0) return [arrayLiteral(images.map(() => null))];
   return given.map(({ name }) => arrayLiteral(images.map((image) => image.postgresText(name))));
 }
 
-/** Returns the columns that an image must have to compute these columns. */
 export const givenColumns = (table: Pick<TableFacts, 'columns'>, columns: readonly string[]): string[] =>
   partsOf(table, columns).given.map(({ name }) => name);
 

@@ -1,7 +1,4 @@
-/**
- * Loads from the catalog what a role may follow of a table: columns, key, privileges and policies. Runs under the role, so that
- * Postgres's functions (has_column_privilege, row_security_active) answer for it.
- */
+/** Runs under the role, so that Postgres's functions (has_column_privilege, row_security_active) answer for it. */
 import { createHash } from 'node:crypto';
 import { formatTidemark, parseLsn } from '@tidemark/contracts';
 import type { Database, Identity } from '@tidemark/db';
@@ -94,15 +91,11 @@ from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = $1 and c.relname = $2`;
 
 /**
- * Catalog functions (pg_get_expr, has_any_column_privilege, pg_partition_tree) see changes committed after the snapshot of their
- * statement, and return NULL for what was dropped. So facts are valid only if the definition is the same before and after.
+ * Catalog functions (pg_get_expr, has_any_column_privilege, pg_partition_tree) see changes after their statement's
+ * snapshot, so facts are valid only if the definition is the same before and after.
  */
 const DEFINITION_AGAIN = `select ${DEFINITION} as definition`;
 
-/**
- * @throws RT_TABLE_CHANGING where the definition has changed meanwhile, RT_TABLE_UNKNOWN, RT_TABLE_NOT_LIVE, RT_QUERY_UNSUPPORTED,
- * RT_POLICY_READS_MORE, the errors of unfollowable.ts, and 42501 where the role may not read the table
- */
 export async function loadTableFacts(
   database: Database,
   identity: Identity,

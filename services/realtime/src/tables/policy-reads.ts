@@ -1,4 +1,3 @@
-/** Finds the values that policies and generated columns read of a row, and refuses what published rows do not carry. */
 import { errors } from '../errors.ts';
 import { type ColumnCatalog, rowReads } from './column-catalog.ts';
 import type { ColumnFacts, ImageReads } from './table-facts.ts';
@@ -9,12 +8,10 @@ const TABLE_OID = -6;
 interface PolicedTable {
   schema: string;
   table: string;
-  /** pg_class.relkind */
   kind: string;
   columns: readonly ColumnFacts[];
 }
 
-/** @throws RT_POLICY_READS_MORE where the policies read what a published row neither has nor determines */
 export function policyReads(policies: readonly { tree: string | null }[], table: PolicedTable): ImageReads {
   const numbers = new Set<number>();
   let whole = false;
@@ -39,7 +36,7 @@ export function policyReads(policies: readonly { tree: string | null }[], table:
   return { columns: columns.map((column) => column.name), whole, tableOid };
 }
 
-/** Returns the columns that a generated column is computed from; undefined where published rows lack one of them. */
+/** Returns undefined where published rows lack one of the columns. */
 export function sourcesOf(
   { generation }: ColumnCatalog,
   columns: readonly { number: number; name: string }[],

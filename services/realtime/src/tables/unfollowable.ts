@@ -1,8 +1,6 @@
-/** Refuses tables of which some changes are not published, with the remedy. */
 import { errors } from '../errors.ts';
 
 export interface Unfollowable {
-  /** Names of inheritance children that are not partitions. */
   children: string | null;
   /** Names of partitions whose rows are not in the WAL: foreign and unlogged tables. */
   silent: string | null;
@@ -21,7 +19,6 @@ export const UNFOLLOWABLE = `(select json_build_object(
       case when not p.pubdelete then 'delete' end, case when not p.pubtruncate then 'truncate' end), '')
     from pg_publication p where p.pubname = $3)))`;
 
-/** @throws RT_INHERITED, RT_SILENT_PARTITIONS, RT_PUBLISH_PARTIAL */
 export function refuseUnfollowable(
   { children, silent, unpublished }: Unfollowable,
   table: { schema: string; table: string; publication: string },

@@ -4,12 +4,10 @@ import type { ChangeEnvelope } from '../changes/envelope.ts';
 import { traceDelivery } from './trace-delivery.ts';
 
 export interface DeliveryStats {
-  /** @param ms between the commit and the write to the sockets */
   record(changes: number, ms: number, envelope: ChangeEnvelope): void;
   counts(): { deliveredTotal: number; deliveryP50Ms: number; deliveryP99Ms: number };
 }
 
-/** Counts and times the changes that were sent, and ends the traces of their transactions. */
 export function createDeliveryStats(metrics: Metrics, tracing: Tracing | undefined): DeliveryStats {
   const latency = new SlidingSketch();
   const seconds = metrics.histogram('tidemark_delivery_seconds', 'Time from the commit to the write to the sockets');

@@ -1,15 +1,10 @@
-/**
- * Changes of a topic that wait to be sent together: in mode `every`, whole frames for one write; in mode `latest`, the newest change
- * of each key for one frame.
- */
+/** Mode `every` collects whole frames for one write, and mode `latest` the newest change of each key for one frame. */
 import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 
 export interface TakenBatch {
   frames: readonly Buffer[];
-  /** JSON texts of the latest changes, oldest first. */
   latest: readonly string[];
   changes: number;
-  /** Number of changes by envelope, for the delivery times. */
   envelopes: ReadonlyMap<ChangeEnvelope, number>;
   last: ChangeEnvelope;
 }
@@ -34,7 +29,6 @@ export class FrameBatch {
     this.#count(changes, envelope);
   }
 
-  /** @returns whether it replaces an older change of the key */
   replace(key: string, text: string, change: RowChange, envelope: ChangeEnvelope): boolean {
     const older = this.#latest.get(key);
     // Deleting the key first orders the batch by the newest changes.
@@ -51,12 +45,11 @@ export class FrameBatch {
     return this.#envelopes.has(envelope);
   }
 
-  /** Returns whether a newer change of its key replaced it; known as long as the ring holds the change. */
+  /** The answer is known as long as the ring holds the change. */
   wasReplaced(change: RowChange): boolean {
     return this.#replaced.has(change);
   }
 
-  /** Returns the batch and empties it; undefined where it is empty. */
   take(): TakenBatch | undefined {
     const last = this.#last;
     if (!last) return undefined;

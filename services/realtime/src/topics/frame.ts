@@ -1,4 +1,4 @@
-/** Builds frames to clients as the bytes of a final, unmasked WebSocket text frame (RFC 6455 §5.2), to be written to many sockets. */
+/** Builds final, unmasked WebSocket text frames (RFC 6455 §5.2), to be written to many sockets. */
 import { formatPosition, type ServerFrame, type TidemarkError } from '@tidemark/contracts';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
 
@@ -30,7 +30,6 @@ export interface SnapshotEnd {
   position: string | undefined;
 }
 
-/** @param rows JSON texts @param end given with the last rows */
 export function snapshotFrame(topic: number, rows: readonly string[], end: SnapshotEnd | undefined): Buffer {
   const tidemark = end ? `,"tidemark":"${end.tidemark}"` : '';
   const position = end?.position === undefined ? '' : `,"position":"${end.position}"`;
@@ -38,11 +37,7 @@ export function snapshotFrame(topic: number, rows: readonly string[], end: Snaps
   return textFrame(`{"op":"snapshot","topic":${topic},"rows":[${rows.join(',')}],${tail}}`);
 }
 
-/**
- * @param through index in the transaction of the last change
- * @param changes JSON texts
- * @param more whether the table's changes in this transaction go on in another envelope
- */
+/** `through` is the last change's index in the transaction. `more` says that another envelope continues it. */
 export function changesFrame(
   topic: number,
   envelope: ChangeEnvelope,
@@ -61,20 +56,16 @@ export function partFrame(topic: number, changes: readonly string[]): Buffer {
   return textFrame(`{"op":"changes","topic":${topic},"more":true,"changes":[${changes.join(',')}]}`);
 }
 
-/** @param changes JSON texts; in a window, each with its index */
 export function changesUpTo(topic: number, position: string, changes: readonly string[]): Buffer {
   return textFrame(`{"op":"changes","topic":${topic},"position":"${position}","changes":[${changes.join(',')}]}`);
 }
 
-/** The frame, subscription or channel that an error is for. */
 export interface FrameNames {
-  /** The op of the client's frame. */
   frame?: string;
   id?: string;
   channel?: string;
 }
 
-/** Sets `retry` where the same frame may succeed later. */
 export function errorFrame(error: TidemarkError, names: FrameNames = {}): Buffer {
   const { code, message, hint } = error;
   const retry = error.status === 429 || error.status === 503 || error.status === 504;

@@ -1,4 +1,2 @@
-/** Resync reasons that several files use. */
-
 export const CHANGED = 'the table, its policies or the rights on it have changed';
 export const UNREADABLE = 'a change could not be read';

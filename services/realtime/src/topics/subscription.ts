@@ -17,7 +17,6 @@ import {
 } from '../snapshots/snapshot-visibility.ts';
 import { errorFrame, serverFrame } from './frame.ts';
 
-/** The WebSocket or event stream of a subscription. */
 export interface Sink {
   /** Unique in this instance: `12` for the twelfth WebSocket, `e12` for the twelfth event stream. */
   readonly name: string;
@@ -25,18 +24,16 @@ export interface Sink {
   readonly holder: string;
   readonly closed: boolean;
   readonly bufferedBytes: number;
-  /** Writes one or several whole frames. Returns false, and writes nothing, where the buffer is over its limit. */
+  /** Returns false, and writes nothing, where the buffer is over its limit. */
   write(frame: Buffer): boolean;
-  /** Writes an answer or an end, also over the buffer's limit; the sink is closed when these exceed the limit once more. */
+  /** Writes also over the buffer's limit; the sink is closed when answers exceed the limit once more. */
   tell(frame: Buffer): void;
-  /** Resolves when half of the buffer is free; rejects when that takes too long. */
   room(): Promise<void>;
 }
 
 /** The changes that a subscription does not receive: those in its snapshot, before its position, or before it began. */
 export interface Beginning {
   visibility: Visibility;
-  /** Sequence of the last envelope before it; used only where the visibility is open. */
   sequence: number;
 }
 
@@ -49,11 +46,10 @@ export class Subscription {
   ended = false;
   visibility: SubscriptionVisibility = { kind: 'open' };
   readonly startedAt = Date.now();
-  /** Changes sent, without the rows of the snapshot. */
   changesTotal = 0;
   /** Kept to explain what was not sent; undefined while the snapshot is read. */
   beginning: Beginning | undefined;
-  /** Sequence of the last envelope that the subscription caught up with by itself; its topic sends later ones. */
+  /** The topic sends the envelopes after this sequence. */
   caughtUpTo = -1;
   /** The client holds part of a transaction and waits for the frame that ends it. */
   isInside = false;
@@ -66,7 +62,7 @@ export class Subscription {
     this.#onEnd = onEnd;
   }
 
-  /** Returns how much of an envelope the subscription has received before. Its visibility opens once nothing later can be affected. */
+  /** The visibility opens once nothing later can be affected. */
   seen(envelope: ChangeEnvelope): Seen {
     if (this.visibility.kind === 'open') return 'none';
     const seen = seenThrough(this.visibility, envelope);
@@ -77,8 +73,7 @@ export class Subscription {
   }
 
   /**
-   * Writes frames with this many changes. Ends the subscription and returns false where the connection cannot take them.
-   * @param more the transaction of the last change goes on in a later frame
+   * Ends the subscription where the connection cannot take the frames. `more`: the last change's transaction goes on.
    */
   send(frames: Buffer, changes: number, more = this.isInside): boolean {
     if (!this.sink.write(frames)) {
@@ -90,7 +85,7 @@ export class Subscription {
     return true;
   }
 
-  /** Returns whether a change came before the subscription began; undefined while its snapshot is read. */
+  /** Undefined while the snapshot is read. */
   beganBehind(envelope: Transaction & { sequence: number }, index: number): boolean | undefined {
     if (!this.beginning) return undefined;
     const { visibility, sequence } = this.beginning;
@@ -99,17 +94,13 @@ export class Subscription {
     return seen === 'all' || (seen !== 'none' && index <= seen);
   }
 
-  /**
-   * Ends the subscription and tells the client to take a new snapshot.
-   * @param logged the reason for operators, where the client's reason may hold values
-   */
+  /** The reason in the log differs where the client's reason may hold values. */
   resync(reason: string, logged = reason): void {
     if (this.ended) return;
     this.sink.tell(serverFrame({ op: 'resync', topic: this.topicId, reason }));
     this.#end(logged);
   }
 
-  /** Ends the subscription with an error. */
   fail(error: TidemarkError): void {
     if (this.ended) return;
     this.sink.tell(errorFrame(error, { id: this.id }));

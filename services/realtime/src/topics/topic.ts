@@ -13,7 +13,6 @@ interface Frame {
   frame: Buffer;
   /** 0 for the end of a transaction whose last part does not concern the topic. */
   changes: number;
-  /** The transaction goes on in a later frame. */
   more: boolean;
 }
 
@@ -24,12 +23,10 @@ export interface Resync {
 
 export type Mode = 'every' | 'latest';
 
-/** When changes wait to be sent together. */
 export interface DeliveryPolicy {
   writeRate: WriteRate;
   /** Delay while the write rate is high, ms. */
   batchMs: number;
-  /** Between two frames of a topic in mode `latest`, ms. */
   latestMs: number;
   /** `schema.table`: changes of these tables are never delayed. */
   priority: ReadonlySet<string>;
@@ -38,7 +35,6 @@ export interface DeliveryPolicy {
 }
 
 export class Topic {
-  /** Number in frames; unique in this instance. */
   readonly id: number;
   readonly key: string;
   readonly plan: LivePlan;
@@ -62,7 +58,6 @@ export class Topic {
     this.#mayWait = !policy.priority.has(`${plan.facts.schema}.${plan.facts.table}`);
   }
 
-  /** Returns the changes as the subscribers see them, as JSON texts. @param after skips the changes up to this index */
   texts(changes: readonly RowChange[], judged: Judged, after = -1): Resync | { kind: 'texts'; texts: string[] } {
     const texts: string[] = [];
     for (const change of changes) {
@@ -74,11 +69,7 @@ export class Topic {
     return { kind: 'texts', texts };
   }
 
-  /**
-   * Sends the changes of an envelope to every live subscription; the others catch up with it by themselves.
-   * @param changes all changes of the envelope that may concern this topic
-   * @returns the number of changes written
-   */
+  /** Skips subscriptions that are not live: they catch up with the envelope by themselves. */
   deliver(envelope: ChangeEnvelope, changes: readonly RowChange[], judged: Judged): number {
     if (this.skipping.size > 0) this.flush();
     else if (this.mode === 'latest') return this.#conflate(envelope, changes, judged);
@@ -108,11 +99,7 @@ export class Topic {
     return delivered;
   }
 
-  /**
-   * Sends one subscription what it has not seen of an envelope.
-   * @param shared the frame for subscriptions that have seen nothing of the envelope; built here where it is undefined
-   * @returns the number of changes written
-   */
+  /** `shared` is the frame for subscriptions that have seen nothing of the envelope. */
   offer(
     subscription: Subscription,
     envelope: ChangeEnvelope,
@@ -129,7 +116,7 @@ export class Topic {
     return own ? send(subscription, own) : 0;
   }
 
-  /** Makes a subscription live: it receives the topic's frames from now on, but not the changes in the batch, which it has caught up with. */
+  /** The subscription has caught up with the changes in the batch, so it must not receive them again. */
   goLive(subscription: Subscription): void {
     this.flush();
     subscription.live = true;
@@ -141,7 +128,6 @@ export class Topic {
     this.skipping.delete(subscription);
   }
 
-  /** Sends the batch to the live subscriptions. Runs before a subscription becomes live. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -162,22 +148,18 @@ export class Topic {
     for (const [envelope, count] of kept.envelopes) this.#policy.onDelivered(envelope, count * receivers);
   }
 
-  /** Returns whether changes of the envelope wait in the batch. */
   holds(envelope: ChangeEnvelope): boolean {
     return this.#batch.holds(envelope);
   }
 
-  /** In mode `latest`: returns whether a newer change of the same key was sent instead. */
   wasReplaced(change: RowChange): boolean {
     return this.#batch.wasReplaced(change);
   }
 
-  /** Ends the topic after its last subscription. */
   close(): void {
     this.flush();
   }
 
-  /** Returns the frame for these changes; undefined where it would say nothing. */
   #encode(
     envelope: ChangeEnvelope,
     changes: readonly RowChange[],
@@ -224,7 +206,6 @@ function send(subscription: Subscription, encoded: Frame | Resync): number {
     subscription.resync(encoded.reason);
     return 0;
   }
-  // Only a client that holds part of the transaction waits for its end.
   if (encoded.changes === 0 && !subscription.isInside) return 0;
   return subscription.send(encoded.frame, encoded.changes, encoded.more) ? encoded.changes : 0;
 }

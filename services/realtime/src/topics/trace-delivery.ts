@@ -1,4 +1,3 @@
-/** Records the last span of a trace: from the envelope's arrival to the write to the sockets. */
 import { parseTraceparent, type Tracing } from '@tidemark/service';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
 

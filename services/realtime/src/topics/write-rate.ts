@@ -1,7 +1,4 @@
-/**
- * Measures the frames that this instance writes, over windows of 100 ms. At a high rate, changes are batched: a write costs about the
- * same for one change as for fifty.
- */
+/** At a high rate, changes are batched: a write costs about the same for one change as for fifty. */
 const WINDOW_MS = 100;
 
 export class WriteRate {
@@ -10,7 +7,6 @@ export class WriteRate {
   #writes = 0;
   #before = 0;
 
-  /** @param writesPerSecond rate above which `isHigh` returns true */
   constructor(writesPerSecond: number) {
     this.#limit = (writesPerSecond * WINDOW_MS) / 1_000;
   }

@@ -1,4 +1,3 @@
-/** Reads the rows of a window from a server that has replayed a position, and places the result among the changes. */
 import { formatTidemark, type Lsn, laterTidemark, parseLsn, TidemarkError, tableKey } from '@tidemark/contracts';
 import type { Database, Identity } from '@tidemark/db';
 import type { Feed } from '../changes/feed.ts';
@@ -15,19 +14,16 @@ export interface WindowRead {
   rows: ShownRow[];
   /** The rows reflect every known change up to here. */
   through: Lsn;
-  /** The rows reflect no change after it. The next read must not be older. */
+  /** The next read must not be older. */
   upper: Lsn;
 }
 
 export interface ReadFrom {
-  /** Position that the server must have replayed. */
   lsn: Lsn;
-  /** Sequence up to which the previous rows reflect every change. */
   sequence: number;
 }
 
 export interface WindowReader {
-  /** @throws RT_NOT_FOLLOWING, Postgres's errors (PostgresError), DB_ errors where no server answers */
   read(plan: LivePlan, identity: Identity, from: ReadFrom): Promise<WindowRead>;
   waiting(): number;
 }
@@ -35,9 +31,8 @@ export interface WindowReader {
 export interface WindowReaderOptions {
   database: Database;
   feed: Feed;
-  /** Reads at a time, so that a change that concerns every window does not fill the pool. */
+  /** A change that concerns every window must not fill the pool. */
   concurrency: number;
-  /** Bytes of a window's rows as JSON. */
   maxBytes: number;
 }
 

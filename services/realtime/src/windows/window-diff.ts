@@ -1,7 +1,6 @@
 /**
- * Compares two ordered lists of rows. The changes are first the rows that left, then those that entered, changed or moved, each with its
- * index in the new list, ascending. A client that drops all of these rows and then inserts each at its index has the new list; rows that
- * only shift are omitted. Pure.
+ * A client that drops all changed rows and inserts each at its index, ascending, has the new list. Rows that only
+ * shift are omitted. Pure.
  */
 export interface ShownRow {
   key: string;
@@ -9,7 +8,6 @@ export interface ShownRow {
   text: string;
 }
 
-/** Returns JSON texts of LiveChange. */
 export function windowChanges(before: readonly ShownRow[], after: readonly ShownRow[]): string[] {
   const was = new Map(before.map(({ key, text }, index) => [key, { text, index }]));
   const is = new Set(after.map(({ key }) => key));

@@ -1,4 +1,3 @@
-/** SQL for the rows of a window and the position of the answer. */
 import { identifier, SERVER_LSN_SQL, SNAPSHOT_SQL } from '@tidemark/db';
 import type { OrderTerm } from '@tidemark/query';
 import type { LivePlan, WindowPlan } from '../query/live-plan.ts';
@@ -8,13 +7,12 @@ export interface WindowAnswer {
   standby: boolean;
   /** Position read after the snapshot was taken: the rows hold nothing that ends after it. */
   upper: string;
-  /** The result of pg_current_snapshot(). */
   snapshot: string;
   /** JSON array of [key, row] texts in order; null where it is too large. */
   rows: string | null;
 }
 
-/** Returns a statement for one WindowAnswer. The order ends with the key, so that it is total. */
+/** The order ends with the key, so that it is total. */
 export function windowSql(plan: LivePlan, window: WindowPlan, maxBytes: number): SnapshotSql {
   const params: string[] = [];
   const { schema, table, key } = plan.facts;
@@ -33,7 +31,7 @@ export function windowSql(plan: LivePlan, window: WindowPlan, maxBytes: number):
   };
 }
 
-/** Qualifies the name: an unqualified name in ORDER BY may be that of an output column. */
+/** An unqualified name in ORDER BY may be that of an output column. */
 const columnSql = (name: string): string => `tidemark_table.${identifier(name)}`;
 
 function termSql({ field, direction, nulls }: OrderTerm): string {

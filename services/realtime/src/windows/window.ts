@@ -22,9 +22,7 @@ import { type ShownRow, windowChanges } from './window-diff.ts';
 
 export interface WindowOptions {
   reader: WindowReader;
-  /** Returns the position up to which the topics have received the changes. */
   lsn(): Lsn;
-  /** Limit of the bytes of all windows. */
   memory: SharedLimit;
   holder: string;
   /** Time between two reads, ms. */
@@ -33,9 +31,7 @@ export interface WindowOptions {
   onRead(): void;
 }
 
-/** Pause after a failed read. */
 const RETRY_MS = 1_000;
-/** Failed reads in a row after which the subscribers are resynced. */
 const MAX_FAILURES = 5;
 /** Errors that another read would repeat. */
 const TOO_LARGE: ReadonlySet<string> = new Set(['RT_WINDOW_BYTES', 'RT_WINDOWS_FULL']);
@@ -48,11 +44,9 @@ export class Window extends Topic {
   #shown: readonly ShownRow[] | undefined;
   #position = '';
   #tidemark = '';
-  /** The newest change that the rows may lack. */
   #due: ChangeEnvelope | undefined;
   #again = false;
   #through: Lsn = 0n;
-  /** Sequence up to which the rows reflect every change. */
   #sequence = 0;
   #upper: Lsn = 0n;
   #reading: Promise<void> | undefined;
@@ -69,7 +63,6 @@ export class Window extends Topic {
     this.#intervalMs = mode === 'latest' ? Math.max(options.windowMs, policy.latestMs) : options.windowMs;
   }
 
-  /** Sends the rows if the subscription `wants` them, and makes it live. @throws errors of the first read */
   async join(subscription: Subscription, identity: Identity, wants: boolean): Promise<void> {
     this.#identities.set(subscription, identity);
     // The tables that policies read may have changed since the last read.
@@ -90,24 +83,21 @@ export class Window extends Topic {
     return 0;
   }
 
-  /** Reads the window again, since the tables that its policies read may have changed up to this position. */
+  /** The tables that the window's policies read may have changed up to this position. */
   touch(lsn: Lsn = 0n): void {
     this.notBefore(lsn);
     this.#again = true;
     this.#schedule();
   }
 
-  /** Sets the position that the next read must reflect. */
   notBefore(lsn: Lsn): void {
     if (lsn > this.#upper) this.#upper = lsn;
   }
 
-  /** Returns whether the row with this key (JSON text of an array) is in the window. */
   shows(key: string): boolean {
     return this.#shown?.some((row) => row.key === key) ?? false;
   }
 
-  /** Whether the rows may lack a change. */
   get isDue(): boolean {
     return this.#due !== undefined || this.#again;
   }
@@ -127,7 +117,6 @@ export class Window extends Topic {
     }, ms);
   }
 
-  /** Reads the window, once for all concurrent calls. */
   #read(): Promise<void> {
     this.#reading ??= this.#readOnce().finally(() => {
       this.#reading = undefined;
@@ -166,7 +155,6 @@ export class Window extends Topic {
     }
   }
 
-  /** @throws RT_WINDOWS_FULL */
   #keep(rows: readonly ShownRow[]): void {
     const { memory, holder } = this.#options;
     const bytes = rows.reduce((sum, { key, text }) => sum + key.length + text.length, 0);
@@ -190,7 +178,7 @@ export class Window extends Topic {
     if (due && receivers > 0) this.#policy.onDelivered(due, changes.length * receivers);
   }
 
-  /** Returns the identity of any subscriber: all see the same rows. */
+  /** Any subscriber will do, since all see the same rows. */
   #asker(): Identity | undefined {
     for (const subscription of this.subscriptions) {
       const identity = this.#identities.get(subscription);

@@ -1,7 +1,4 @@
-/**
- * Handles `auth`: replaces the token. Subscriptions continue if the role and the claims are the same; otherwise they are resynced, since
- * other rows may be visible.
- */
+/** Subscriptions continue if the role and the claims are the same; otherwise other rows may be visible. */
 import type { ClientFrame } from '@tidemark/contracts';
 import type { Connection } from '../connection.ts';
 

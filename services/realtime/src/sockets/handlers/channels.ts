@@ -1,4 +1,3 @@
-/** Handles `join`, `leave`, `send` and `state`, the frames of channels. */
 import type { ClientFrame } from '@tidemark/contracts';
 import type { Connection } from '../connection.ts';
 

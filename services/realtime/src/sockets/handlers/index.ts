@@ -1,4 +1,3 @@
-/** Passes each kind of frame to its handler. */
 import type { ClientFrame } from '@tidemark/contracts';
 import { serverFrame } from '../../topics/frame.ts';
 import type { Connection } from '../connection.ts';

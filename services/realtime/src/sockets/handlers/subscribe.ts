@@ -1,4 +1,3 @@
-/** Handles `subscribe`: follows a query from a snapshot, from a position, or from now on. */
 import type { SubscribeFrame } from '@tidemark/contracts';
 import { errors } from '../../errors.ts';
 import type { Connection } from '../connection.ts';
