@@ -1,4 +1,3 @@
-/** Builds the Fastify app that every service starts from: health, metrics, errors as problem+json, request timing. */
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { PROBLEM_CONTENT_TYPE, TidemarkError, toProblem } from '@tidemark/contracts';
 import {
@@ -31,11 +30,9 @@ export interface BaseAppOptions {
   metrics: Metrics;
   /** Decides who may see the reasons of /readyz, which name hosts, ports and users. Absent: nobody. */
   isOperator?: (request: FastifyRequest) => Promise<boolean>;
-  /** Further readers of /metrics, and the maximum age of the page. Default: operators only, one second. */
+  /** Further readers of /metrics; default: operators only. */
   metricsPage?: { readonly METRICS_TOKEN: string; readonly METRICS_CACHE_MS: number };
-  /** Converts an error of a library to a TidemarkError. Undefined: the defaults of this file apply. */
   translateError?: (error: Error, request: FastifyRequest) => TidemarkError | undefined;
-  /** The budget of descriptors for connections; absent in tests without sockets. */
   descriptors?: Descriptors;
   observe?: (event: DescriptorEvent) => void;
   server?: Omit<FastifyServerOptions, 'logger' | 'loggerInstance'>;
@@ -65,7 +62,7 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
     loggerInstance: logger as unknown as FastifyBaseLogger,
     // A log line for each request costs more than the request; the error handler logs failures.
     logController: new LogController({ disableRequestLogging: true }),
-    // A child logger for each request would cost too; log lines about a request contain its id.
+    // A child logger for each request would cost too.
     childLoggerFactory: (parent) => parent,
     clientErrorHandler: answerClientError(maxHeaderBytes, (status) => refused.inc({ status: String(status) })) as never,
     // Errors of the router before a route is found get the same response as errors of a handler.
@@ -82,7 +79,6 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
   answerUpgrades(app, connections, (socket) => budget?.refuses(socket));
 
   app.get('/livez', { logLevel: 'silent' }, async () => ({ status: 'ok' }));
-  // The checks may take a second; concurrent requests share one run.
   const checked = sharedResult(() => Promise.all([health.problems(), health.warnings()]), 0);
   app.get('/readyz', { logLevel: 'silent' }, async (request, reply) => {
     const [problems, warnings] = await checked();

@@ -1,4 +1,3 @@
-/** Settings of the NATS connection, for every service and `tidemark up`. */
 import type { BusOptions } from '@tidemark/bus';
 import { inboxPrefix, type ServiceName } from '@tidemark/contracts';
 import { type Static, type TProperties, Type } from 'typebox';
@@ -49,7 +48,7 @@ export const busConfig = {
 
 export type BusConfig = { readonly [K in keyof typeof busConfig]: Static<(typeof busConfig)[K]> };
 
-/** @param service whose inbox prefix is used; absent (the command line): NATS's own `_INBOX` */
+/** Without `service` (the command line) the inbox prefix is NATS's own `_INBOX`. */
 export function busOptions(config: BusConfig, service?: ServiceName): Omit<BusOptions, 'name' | 'observe'> {
   return {
     url: config.NATS_URL,

@@ -1,7 +1,4 @@
-/**
- * Responses to data that never becomes a request: Node's parser rejects it, or it does not arrive in time. The response is
- * problem+json on the bare socket, which is then closed, since the start of the next request is unknown (RFC 9112 §9.3).
- */
+/** Responses on the bare socket, which is then closed: the start of the next request is unknown (RFC 9112 §9.3). */
 import type { Socket } from 'node:net';
 import { PROBLEM_CONTENT_TYPE, type TidemarkError, toProblem } from '@tidemark/contracts';
 import { httpErrors } from './errors.ts';
@@ -21,7 +18,6 @@ const REASONS: Readonly<Record<number, string>> = {
   504: 'Gateway Timeout',
 };
 
-/** Returns a complete response as text, for a socket without a response object. */
 export function rawAnswer(error: TidemarkError): string {
   const body = JSON.stringify(toProblem(error));
   const retry = error.retryAfter === undefined ? '' : `retry-after: ${Math.ceil(error.retryAfter)}\r\n`;
@@ -35,7 +31,6 @@ type ClientError = Error & { code?: string; rawPacket?: Buffer; reason?: string 
 /** Node keeps the response that is being written to a socket under this key, and has no public API for it. */
 type AnsweringSocket = Socket & { _httpMessage?: { headersSent: boolean } | null };
 
-/** Handler for fastify's `clientErrorHandler`. @param maxHeaderSize in bytes, as given to the server */
 export function answerClientError(maxHeaderSize: number, onRefused?: (status: number) => void) {
   return (error: ClientError, socket: Socket): void => {
     // The socket is closed, or a response is partly written: further bytes would become part of it.
@@ -49,9 +44,7 @@ export function answerClientError(maxHeaderSize: number, onRefused?: (status: nu
   };
 }
 
-/** Responds on a socket without a response object, and closes it. */
 export function answerOnSocket(socket: Socket, error: TidemarkError): void {
-  // The client may have disconnected; there is nothing to do then.
   socket.on('error', () => socket.destroy());
   socket.end(rawAnswer(error));
   // Discards further data, and destroys the socket even if the client keeps sending.
@@ -72,10 +65,7 @@ function refusalOf(error: ClientError, bytes: number): TidemarkError {
   }
 }
 
-/**
- * Whether the limit was exceeded within the request line. A URL that arrived in several packets counts as headers; the hint
- * is the same.
- */
+/** A URL that arrived in several packets counts as headers; the hint is the same. */
 function isOneLine(packet: Buffer | undefined): boolean {
   return packet !== undefined && !packet.includes(0x0a) && /^[A-Z]{3,7} \S/.test(packet.toString('latin1', 0, 16));
 }

@@ -4,7 +4,6 @@ import { busConfig } from './bus-settings.ts';
 import { configErrors } from './errors.ts';
 import { redact } from './redact.ts';
 
-/** Settings of every service, to spread into the service's own schema. */
 export const baseConfig = {
   HOST: Type.String({ default: '127.0.0.1', description: 'address to listen on' }),
   LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { default: 'info' }),
@@ -35,11 +34,7 @@ export const baseConfig = {
   ...busConfig,
 } satisfies TProperties;
 
-/**
- * Reads the configuration from the environment by `schema`, and freezes it.
- * @param aliases other names of settings, each with the setting's own name
- * @throws CONFIG_INVALID, which lists every problem with the variable, its value and the expected value
- */
+/** CONFIG_INVALID lists every problem. `aliases` are other names of settings, each with the setting's own name. */
 export function loadConfig<T extends TObject>(
   schema: T,
   env: NodeJS.ProcessEnv,
@@ -57,7 +52,6 @@ export function loadConfig<T extends TObject>(
   }
 }
 
-/** Copies the values of aliases to `known`. @returns a problem for each setting whose two names have different values */
 function resolveAliases(
   known: Record<string, string>,
   env: Readonly<Record<string, string>>,
@@ -122,7 +116,6 @@ function shown(name: string, value: string): string {
   return redact(hidden).slice(0, 200);
 }
 
-/** Splits a comma-separated list, without blanks and empty parts. */
 export function commaSeparated(value: string): string[] {
   return value
     .split(',')

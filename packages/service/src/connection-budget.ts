@@ -1,7 +1,7 @@
 /**
- * Limits a server's connections to the budget of descriptors. A connection takes one; a route with `config: { descriptors:
- * true }` (a proxied request, a file) takes another while it is answered. A connection past the budget gets 503 and is
- * closed, but probes are answered on it. A few such connections are open at a time; a silent one is closed for the next.
+ * A connection takes a descriptor; a route with `config: { descriptors: true }` (a proxied request, a file) takes
+ * another while it is answered. A connection past the budget gets 503, but probes are answered on it. A few such
+ * connections are open at a time; a silent one is closed for the next.
  */
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
@@ -13,9 +13,7 @@ import type { Metrics } from './metrics.ts';
 
 /** Time in which a connection past the budget must send its request, ms. */
 const NEWCOMER_MS = 2_000;
-/** Interval of closing idle connections in favour of new ones, ms. */
 const MAKE_ROOM_MS = 1_000;
-/** Interval between two reports of a full budget, ms. */
 const REPORT_MS = 10_000;
 const PROBES = new Set(['/livez', '/readyz']);
 
@@ -26,14 +24,13 @@ export interface ConnectionBudgetOptions {
 }
 
 export interface ConnectionBudget {
-  /** Returns why a WebSocket may not stay on this connection; undefined if it may. */
+  /** A reason why a WebSocket may not stay on this connection. */
   refuses(socket: Socket): TidemarkError | undefined;
 }
 
 export function limitConnections(app: BaseApp, options: ConnectionBudgetOptions): ConnectionBudget {
   const { descriptors, observe } = options;
   const { server } = app;
-  /** Connections past the budget, oldest first. */
   const newcomers = new Set<Socket>();
   const refused = options.metrics.counter(
     'tidemark_descriptors_refused_total',
@@ -75,7 +72,7 @@ export function limitConnections(app: BaseApp, options: ConnectionBudgetOptions)
     if (descriptors.take()) socket.once('close', descriptors.release);
     else holdNewcomer(socket);
   });
-  // Without this listener a failed accept ends the process. The server accepts again by itself.
+  // Without this listener a failed accept ends the process.
   server.on('error', (error: NodeJS.ErrnoException) => {
     if (error.syscall !== 'accept') return;
     makeRoom();

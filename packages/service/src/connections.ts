@@ -17,11 +17,10 @@ import { Socket } from 'node:net';
 import type { BaseApp } from './base-app-type.ts';
 
 export interface Connections {
-  /** Called when the head of a request has arrived. */
   began(request: IncomingMessage): void;
   /** Called when the response has been handed to the system. */
   ended(request: IncomingMessage): void;
-  /** Called when the response is an event stream: once for a request, before `ended`. */
+  /** Called once for a request whose response is an event stream, before `ended`. */
   streaming(request: IncomingMessage): void;
   /** Called when the connection has left HTTP. */
   upgraded(socket: Socket): void;
@@ -29,7 +28,6 @@ export interface Connections {
   streams(): number;
   upgradedOpen(): number;
   open(): number;
-  /** Whether connections are being closed: no new work starts on them. */
   closing(): boolean;
 }
 
@@ -43,7 +41,6 @@ interface Tracked extends Socket {
 }
 
 export function trackConnections(app: BaseApp): Connections {
-  /** Limit of connections of the server. */
   const sockets = new Set<Tracked>();
   let inFlight = 0;
   let streams = 0;
@@ -56,7 +53,6 @@ export function trackConnections(app: BaseApp): Connections {
     sockets.add(socket);
     socket.once('close', () => {
       sockets.delete(socket);
-      // Responses that were cut off.
       inFlight -= (socket[ANSWERING] ?? 0) - (socket[STREAMING] ?? 0);
       streams -= socket[STREAMING] ?? 0;
       socket[ANSWERING] = 0;
@@ -87,7 +83,7 @@ export function trackConnections(app: BaseApp): Connections {
       const tracked = socket as Tracked;
       if (!tracked[ANSWERING]) return;
       tracked[ANSWERING] -= 1;
-      // A connection answers one request after another, so the stream ends first.
+      // The stream ends before the next request of its connection.
       if (tracked[STREAMING]) {
         tracked[STREAMING] -= 1;
         streams -= 1;

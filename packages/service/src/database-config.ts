@@ -1,4 +1,3 @@
-/** Settings of the database pools, the same in every service, and their conversion to options of `openDatabase`. */
 import type { DatabaseOptions, PoolOptions } from '@tidemark/db';
 import { type Static, type TProperties, Type } from 'typebox';
 import { commaSeparated } from './config.ts';
@@ -69,7 +68,7 @@ export const databaseConfig = {
   }),
 } satisfies TProperties;
 
-/** Aliases of settings, as other servers name them. A setting and its alias must not differ. */
+/** These are the names in other servers. */
 export const databaseAliases = {
   DB_READ_REPLICA_POOL_SIZE: 'DB_READ_POOL_MAX',
   DB_WEBAPP_POOL_SIZE: 'DB_WRITE_POOL_MAX',
@@ -82,12 +81,10 @@ export const databaseAliases = {
 
 type Settings = { readonly [K in keyof typeof databaseConfig]: Static<(typeof databaseConfig)[K]> };
 type ReplicaSetting = 'DB_READ_POOL_MAX' | 'DB_READ_POOL_MIN' | 'DB_READ_REPLICA_HOST';
-/** The settings of a service that does not read from replicas. */
 type DatabaseConfig = Omit<Settings, ReplicaSetting> &
   Partial<Pick<Settings, ReplicaSetting>> & { readonly DATABASE_URL: string; readonly DATABASE_REPLICA_URLS?: string };
 type PoolKind = keyof NonNullable<DatabaseOptions['pools']>;
 
-/** Converts the settings to options of `openDatabase`; a service adds its own. */
 export function databaseOptions(config: DatabaseConfig): Pick<
   DatabaseOptions,
   'primaryUrl' | 'slowMs' | 'statementHistory' | 'recordStatements'

@@ -1,8 +1,4 @@
-/**
- * The budget of file descriptors. Clients may use the process's limit minus a reserve for Postgres, NATS, files and probes;
- * a connection past the budget gets 503. Without a budget, the connection that takes the last descriptor breaks everything
- * else that needs one.
- */
+/** Limits the descriptors of clients: the connection that takes the last one breaks everything else that needs one. */
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Metrics } from './metrics.ts';
 
@@ -12,32 +8,27 @@ export type DescriptorEvent =
   | { type: 'descriptors.accept_failed'; error: Error };
 
 export interface Descriptors {
-  /** Open files that the system allows this process. */
   readonly limit: number;
-  /** The number of them that clients may use together. */
   readonly forClients: number;
   readonly taken: number;
-  /** Takes a descriptor for a client. Returns false, without taking one, when none is left. */
+  /** Returns false, without taking one, when none is left for a client. */
   take(): boolean;
   release(): void;
 }
 
 export interface DescriptorOptions {
-  /** Maximum number of descriptors that the service opens besides its listener: connections to Postgres, uploads, threads. */
+  /** The service opens at most so many besides its listener: connections to Postgres, uploads, threads. */
   own: number;
   /** The descriptors that the settings would allow clients; a lower limit of the process is reported. */
   wanted: number;
   metrics: Metrics;
   observe: (event: DescriptorEvent) => void;
-  /** The limit of the process; tests set another. */
   limit?: number;
 }
 
 /** Reserve for NATS, the event loop, name lookups, and loading modules. */
 const MISCELLANEOUS = 32;
-/** Connections past the budget that are open for a moment, for a 503 or a probe. */
 export const MAX_NEWCOMERS = 32;
-/** Largest share of the reserve when the limit is very low; clients get the rest. */
 const MAX_RESERVE_SHARE = 0.75;
 /** The limit where the system does not report one (Windows). */
 const UNKNOWN_LIMIT = 1_000_000;

@@ -1,13 +1,8 @@
-/**
- * Repeats a task. An exception or rejection of the task is reported and the next run starts in time, so no timer ends the
- * process.
- */
+/** A failure is reported and the next run starts in time, so no timer ends the process. */
 export type TaskFailed = { type: 'task.failed'; task: string; error: Error };
 
 export interface Repeating {
-  /** Starts no further run; a run in progress continues. */
   stop(): void;
-  /** Runs the task now, unless it is running. */
   now(): void;
 }
 
@@ -16,17 +11,10 @@ export interface RepeatingOptions {
   keepsAlive?: boolean;
 }
 
-/**
- * The same failure of a task is reported at most once in this time, ms, so that a task of every second does not fill the
- * log.
- */
+/** The same failure is reported at most once in this time, so that a task of every second does not fill the log. */
 const REPORT_AGAIN_MS = 60_000;
 
-/**
- * Runs `task` every `ms` milliseconds. A returned promise is awaited; runs that fall due meanwhile are skipped, so a slow
- * task does not pile up.
- * @param name the task's name in the log
- */
+/** Runs that fall due while a returned promise is pending are skipped, so a slow task does not pile up. */
 export function every(
   name: string,
   ms: number,

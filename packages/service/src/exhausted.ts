@@ -1,6 +1,5 @@
 /** Recognises errors that mean an exhausted resource of the system. They pass, and the state of the process stays valid. */
 
-/** Descriptors of the process and of the system, disk space and quota, kernel buffers. */
 const CODES = new Set(['EMFILE', 'ENFILE', 'ENOSPC', 'EDQUOT', 'ENOBUFS']);
 
 export function isExhausted(error: unknown): error is NodeJS.ErrnoException {

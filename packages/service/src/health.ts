@@ -5,15 +5,12 @@ export type Check = () => string | undefined | Promise<string | undefined>;
 
 export interface Health {
   add(name: string, check: Check): void;
-  /** Adds a check whose problem /readyz shows as a warning with status 200. */
   warn(name: string, check: Check): void;
-  /** Returns `<name>: <reason>` for each warning. */
   warnings(): Promise<string[]>;
-  /** Returns `<name>: <reason>` for each failing check. A check that throws or exceeds its time limit fails. */
+  /** A check that throws or exceeds its time limit fails. */
   problems(): Promise<string[]>;
-  /** Removes the reasons, which contain addresses and users, for callers without operator rights. */
+  /** Removes the reasons, which contain addresses and users. */
   namesOnly(lines: readonly string[]): string[];
-  /** Makes the service not ready for the given reason: the first step of a shutdown. */
   drain(reason: string): void;
 }
 

@@ -1,7 +1,4 @@
-/**
- * Measures each request for Prometheus and for telemetry, under the route's template, since URLs are unbounded. Streams
- * (Server-Sent Events) are counted separately: their duration is no latency.
- */
+/** Requests count under the route's template, since URLs are unbounded; the duration of a stream is no latency. */
 import type { HttpStats } from '@tidemark/contracts';
 import { SlidingSketch } from '@tidemark/db';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -14,12 +11,12 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The response is a stream that lasts until the client leaves; implied by the type text/event-stream. */
     endless?: boolean;
-    /** Answering takes a descriptor besides the connection's own (connection-budget.ts). */
+    /** Answering takes a further descriptor (connection-budget.ts). */
     descriptors?: boolean;
   }
 }
 
-/** Counts a response of one method and route. @param ms from the request's head to the end of the response */
+/** `ms` is the time from the request's head to the end of the response. */
 export type RecordAnswer = (status: number, ms: number) => void;
 
 interface RouteTiming {
@@ -41,7 +38,7 @@ interface Timings {
 
 /** Probes and dashboards are no requests of users. */
 const UNCOUNTED = new Set(['/livez', '/readyz', '/metrics']);
-/** More templates than an app registers; further ones share one name. */
+/** Further templates share one name. */
 const MAX_ROUTES = 50;
 const OTHER = '(other)';
 const UNKNOWN = '(none)';
@@ -72,7 +69,7 @@ export function createHttpTimings(app: BaseApp, metrics: Metrics): Connections {
     connections.began(request.raw);
     done();
   });
-  // Each route has its own hook that knows its counts; looking them up by template costs more than counting.
+  // Looking up the counts by template costs more than counting.
   const ours = new WeakSet<object>();
   app.addHook('onRoute', (route) => {
     const endless = route.config?.endless === true;
@@ -89,7 +86,7 @@ export function createHttpTimings(app: BaseApp, metrics: Metrics): Connections {
     };
     ours.add(hook);
     if (endless) {
-      // A stream mostly ends because the client leaves, and then there is no `onResponse`.
+      // A stream mostly ends because the client leaves, without `onResponse`.
       const begin: OnResponse = (request, reply, done) => {
         connections.streaming(request.raw);
         reply.raw.once('close', () => countStream(timings, request.method, route.url));
@@ -104,7 +101,6 @@ export function createHttpTimings(app: BaseApp, metrics: Metrics): Connections {
   return connections;
 }
 
-/** Counts requests that no route answers. */
 export function recordUnrouted(app: BaseApp, request: FastifyRequest, reply: FastifyReply): void {
   const timings = timingsOf.get(app.server);
   if (!timings) return;
@@ -115,18 +111,15 @@ export function recordUnrouted(app: BaseApp, request: FastifyRequest, reply: Fas
   });
 }
 
-/** Counts responses that are sent without fastify like fastify's own. */
 export function answerRecorder(app: BaseApp, method: string, url: string): RecordAnswer {
   const timings = timingsOf.get(app.server);
   return timings ? recorderOf(timings, method, url) : () => {};
 }
 
-/** Requests in flight, for callers that need the number with each request. */
 export function inFlightOf(app: BaseApp): () => number {
   return timingsOf.get(app.server)?.connections.inFlight ?? (() => 0);
 }
 
-/** Statistics for telemetry. */
 export function httpStats(app: BaseApp | FastifyInstance): HttpStats {
   const timings = timingsOf.get(app.server);
   if (!timings) return { requestsTotal: 0, inFlight: 0, errorsTotal: 0, p50Ms: 0, p95Ms: 0, p99Ms: 0, routes: [] };
@@ -157,7 +150,7 @@ function isEventStream(reply: FastifyReply): boolean {
   return typeof type === 'string' && type.startsWith(EVENT_STREAM);
 }
 
-/** Created with the first response: an app has more routes than are ever used. */
+/** An app has more routes than are ever used. */
 function timingOf({ routes }: Timings, method: string, url: string): RouteTiming {
   const key = `${method} ${url}`;
   const known = routes.get(key);

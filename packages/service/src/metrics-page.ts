@@ -1,7 +1,4 @@
-/**
- * Serves `/metrics` to operators only: rendering takes about 20 ms of the event loop, and the page names tables, roles and
- * instances. All requests within METRICS_CACHE_MS get the same page, so that frequent requests cost nothing.
- */
+/** Operators only: the page names tables and roles, and rendering takes 20 ms, so it is kept for METRICS_CACHE_MS. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import type { BaseApp } from './base-app-type.ts';
@@ -11,9 +8,7 @@ import type { Metrics } from './metrics.ts';
 import { sharedResult } from './shared-result.ts';
 
 export interface MetricsPageOptions {
-  /** METRICS_TOKEN; empty: operators only. */
   readonly token: string;
-  /** METRICS_CACHE_MS. */
   readonly cacheMs: number;
   /** Undefined in a service that verifies no tokens. */
   readonly isOperator?: ((request: FastifyRequest) => Promise<boolean>) | undefined;
@@ -36,7 +31,7 @@ export function metricsRoute(app: BaseApp, metrics: Metrics, options: MetricsPag
   });
 }
 
-/** Compares digests of equal length, so that the time reveals nothing about the secret. An empty secret equals nothing. */
+/** Digests have equal length, so the time reveals nothing. An empty secret equals nothing. */
 function constantTimeComparison(secret: string): (given: string) => boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   const expected = digest(secret);

@@ -1,7 +1,4 @@
-/**
- * Prometheus metrics of one process, all with the prefix `tidemark_`. Each service has its own registry, so that tests can
- * run several.
- */
+/** Each service has its own registry, so that tests can run several. */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { ComputedHistogram, Histogram } from './histogram.ts';
 
@@ -15,7 +12,6 @@ export interface Metrics {
     labels?: readonly L[],
     collect?: (gauge: Gauge<L>) => void,
   ): Gauge<L>;
-  /** A histogram of seconds without labels. */
   histogram(name: string, help: string): Histogram;
 }
 

@@ -10,7 +10,6 @@ export function createObserve<E extends { type: string }>(readers: readonly Obse
   };
 }
 
-/** Logs the events that have a level; the others are only counted. */
 export function logReader<E extends { type: string }>(
   logger: Logger,
   levels: Readonly<Record<E['type'], Level | undefined>>,

@@ -1,14 +1,9 @@
 /** Restricts the process before anything else: private files, and no root privileges. */
 import { execFileSync } from 'node:child_process';
 
-/** Other users cannot read or enter what a service writes. */
 const PRIVATE = 0o077;
 
-/**
- * Sets the umask and, as root, switches to RUN_AS_USER permanently.
- * @returns a warning if the process remains root without being told to
- * @throws when the user does not exist
- */
+/** Switches to RUN_AS_USER permanently. Returns a warning if the process remains root without being told to. */
 export function restrictProcess(runAsUser: string | undefined): string | undefined {
   process.umask(PRIVATE);
   if (process.getuid?.() !== 0 || runAsUser === 'root') return undefined;

@@ -1,13 +1,12 @@
 /**
- * Closes responses that wait behind another response of their connection (HTTP pipelining). Node emits no 'close' for them
- * when the connection closes, so whatever their requests hold (a place, bytes, a descriptor) would be held forever: a
- * client could exhaust every limit by pipelining requests and leaving. This file emits 'close' on them.
+ * Node emits no 'close' for responses that wait behind another one (HTTP pipelining) when the connection closes: a
+ * client could exhaust every limit by pipelining requests and leaving. This file emits it.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 export function closeQueuedResponses(server: Server): void {
-  /** Adds one listener to each socket, however many requests are pipelined on it. */
+  /** One listener for each socket suffices, however many requests are pipelined on it. */
   const queued = new WeakMap<Socket, Set<ServerResponse>>();
 
   function follow(socket: Socket): Set<ServerResponse> {
@@ -26,7 +25,7 @@ export function closeQueuedResponses(server: Server): void {
   }
 
   server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
-    // Most responses need not wait and have their socket already. An injected request has none that closes.
+    // An injected request has no socket that closes.
     if (response.socket !== null || typeof socket?.once !== 'function') return;
     const responses = queued.get(socket) ?? follow(socket);
     responses.add(response);

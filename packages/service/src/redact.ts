@@ -1,7 +1,6 @@
 /**
- * Removes secrets from text that leaves the process in a log, on stderr or in a span: JSON Web Tokens anywhere, and
- * credentials in headers, query strings, fragments, JSON fields and URLs. The logger passes each whole line through it, so
- * that no caller can forget it. JSON stays valid, since quotes and backslashes are kept.
+ * The logger passes each whole line through this, so that no caller can forget it. JSON stays valid, since quotes and
+ * backslashes are kept.
  */
 const HIDDEN = '***';
 

@@ -1,7 +1,3 @@
-/**
- * The life cycle of a service's process: it starts, reports its URL, and on a signal (or when its parent has ended) stops in named
- * phases, each with its own time limit.
- */
 import { setFlagsFromString } from 'node:v8';
 import { TidemarkError } from '@tidemark/contracts';
 import pTimeout from 'p-timeout';
@@ -9,7 +5,6 @@ import { isExhausted } from './exhausted.ts';
 import { restrictProcess } from './process-user.ts';
 import { redact } from './redact.ts';
 
-/** The phases of a shutdown, in order. They are the same in every service. */
 export type PhaseName =
   | 'refuse new work'
   | 'finish requests'
@@ -25,7 +20,7 @@ export interface Phase {
 
 export interface RunningService {
   url: string;
-  /** Run in order. A phase that fails or exceeds its time limit is reported, and the next one runs. */
+  /** A phase that fails or exceeds its time limit is reported, and the next one runs. */
   phases: readonly Phase[];
 }
 
@@ -44,9 +39,8 @@ const EXIT_UNCLEAN_STOP = 2;
 const EXIT_CRASHED = 70;
 
 /**
- * Allocation-site pretenuring may place short-lived objects of requests in the old generation, where they keep young objects alive
- * until the next major collection. In every second process under load, half of the allocated bytes then survived each minor
- * collection, which took four times as long (packages/bench, `read`).
+ * Pretenuring placed short-lived objects in the old generation: in every second process under load, half of the bytes
+ * survived each minor collection, which took four times as long (packages/bench, `read`).
  */
 setFlagsFromString('--no-allocation-site-pretenuring');
 
@@ -57,7 +51,7 @@ export async function runService(definition: ServiceDefinition): Promise<void> {
 
   async function stop(reason: string): Promise<void> {
     if (!running) {
-      // While starting, no request has been accepted yet, so no phase has to run.
+      // No request has been accepted yet.
       process.exit(0);
     }
     stopping ??= (async () => {
@@ -91,14 +85,13 @@ export async function runService(definition: ServiceDefinition): Promise<void> {
   }
 }
 
-/** Keeps the process alive when its output cannot be written (a full disk, a closed pipe): there is no other place to report it. */
+/** Output may fail (a full disk, a closed pipe); there is no other place to report it. */
 function ignoreOutputErrors(): void {
   const ignore = () => undefined;
   process.stdout.on('error', ignore);
   process.stderr.on('error', ignore);
 }
 
-/** Returns whether every phase ended within its time limit and without an error. */
 export async function runPhases(phases: readonly Phase[], onProblem: (problem: string) => void): Promise<boolean> {
   let clean = true;
   for (const phase of phases) {
@@ -119,7 +112,6 @@ export async function runPhases(phases: readonly Phase[], onProblem: (problem: s
   return clean;
 }
 
-/** Returns an error with its hint as text for a terminal. */
 export function explain(error: unknown): string {
   if (error instanceof TidemarkError) {
     return [`${error.code}: ${error.message}`, error.details, error.hint && `→ ${error.hint}`]
@@ -133,14 +125,11 @@ function report(name: string, message: string): void {
   process.stderr.write(redact(`${name}: ${message}\n`));
 }
 
-/** At most one report in this time, ms: an exhausted resource makes many calls fail at once. */
+/** An exhausted resource makes many calls fail at once. */
 const EXHAUSTED_REPORT_MS = 10_000;
 let exhaustedReportedAt = Number.NEGATIVE_INFINITY;
 
-/**
- * After an unexpected error the state of the process is unknown, so it exits and its supervisor starts a new one. Exhausted
- * descriptors or disk space are the exception: the process continues, since a new one would meet the same shortage.
- */
+/** Exits, since the state is unknown; but a new process would meet the same shortage of descriptors or disk space. */
 function crash(name: string, error: unknown): void {
   if (isExhausted(error)) {
     if (performance.now() - exhaustedReportedAt < EXHAUSTED_REPORT_MS) return;

@@ -1,4 +1,3 @@
-/** Log levels and metrics of the events that every service has, from the database and the bus. */
 import type { BusEvent } from '@tidemark/bus';
 import type { DbEvent } from '@tidemark/db';
 import type { Level } from 'pino';
@@ -57,7 +56,6 @@ export const sharedEventLevels: Readonly<Record<SharedEvent['type'], Level | und
   'descriptors.accept_failed': 'error',
 };
 
-/** Counts all events by type; the statistics of the pools are more detailed. */
 export function sharedEventCounter(metrics: Metrics): Observe<{ type: string }> {
   const total = metrics.counter('tidemark_events_total', 'Events, by type', ['type']);
   return (event) => total.inc({ type: event.type });

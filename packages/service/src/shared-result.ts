@@ -1,7 +1,4 @@
-/**
- * Runs `make` at most once at a time, and again only after `maxAgeMs`: concurrent and later callers share the result or the
- * failure.
- */
+/** Concurrent callers, and later ones within `maxAgeMs`, share the result or the failure. */
 export function sharedResult<T>(make: () => Promise<T>, maxAgeMs: number): () => Promise<T> {
   let result: Promise<T> | undefined;
   let making = false;

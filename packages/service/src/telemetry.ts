@@ -1,4 +1,3 @@
-/** Publishes the statistics of this instance on `telemetry.<service>.<instance>` every second. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Bus } from '@tidemark/bus';
 import { type ServiceName, TELEMETRY_INTERVAL_MS, type Telemetry, type TelemetrySections } from '@tidemark/contracts';
@@ -10,7 +9,6 @@ export interface TelemetryOptions {
   bus: Bus;
   service: ServiceName;
   instance: string;
-  /** The address at which this instance listens. */
   url: string;
   health: Health;
   sections: () => TelemetrySections;
@@ -28,7 +26,7 @@ export function startTelemetry(options: TelemetryOptions): { stop(): void } {
   let stopped = false;
   let memory = process.memoryUsage();
 
-  /** Node opens a file for it. Without a free descriptor the previous values remain. */
+  /** Node opens a file for it; without a free descriptor the previous values remain. */
   function measureMemory(): void {
     try {
       memory = process.memoryUsage();

@@ -14,19 +14,17 @@ import { answerOnSocket } from './client-errors.ts';
 import type { Connections } from './connections.ts';
 import { httpErrors } from './errors.ts';
 
-/** Takes over the socket, including its errors. @param head the bytes that the client sent after its request */
+/** The owner handles errors of the socket, too; `head` are the bytes that the client sent after its request. */
 export type TakeUpgrade = (request: IncomingMessage, socket: Socket, head: Buffer) => void;
 
 const takersOf = new WeakMap<Server, Map<string, TakeUpgrade>>();
 /** Headers that request another protocol (RFC 9110 §7.8, RFC 7540 §3.2.1). */
 const UPGRADE_HEADERS = new Set(['upgrade', 'http2-settings']);
 
-/** Passes WebSocket handshakes at `path` to `take`. */
 export function takeUpgrades(app: BaseApp, path: string, take: TakeUpgrade): void {
   takersOf.get(app.server)?.set(path, take);
 }
 
-/** @param refuses returns why no WebSocket may stay on a connection, whatever its path */
 export function answerUpgrades(
   app: BaseApp,
   connections: Connections,
@@ -59,7 +57,7 @@ function asksForWebSocket({ headers }: IncomingMessage): boolean {
   return protocols.some((protocol) => protocol.trim() === 'websocket');
 }
 
-/** Returns the request's head without the headers that request another protocol, for a parser to read again. */
+/** A parser reads the head again, without the headers that request another protocol. */
 function withoutUpgrade({ method, url, httpVersion, rawHeaders }: IncomingMessage): Buffer {
   let text = `${method} ${url} HTTP/${httpVersion}\r\n`;
   for (let at = 0; at < rawHeaders.length; at += 2) {

@@ -1,7 +1,4 @@
-/**
- * A strong ETag identifies bytes, so each coding has its own (RFC 9110, 8.8.3): `"x"` plain, `"x+gzip"` compressed. Plain
- * ETags here are base64url or hexadecimal and never contain a plus sign.
- */
+/** A strong ETag identifies bytes, so each coding has its own (RFC 9110, 8.8.3): `"x"` plain, `"x+gzip"` compressed. */
 import { accepts, codingOf } from './coding.ts';
 
 /** Earlier versions sent zstd, so clients may still send such an ETag. */
@@ -12,7 +9,6 @@ export function codedEtag(etag: string, coding: string | undefined): string {
   return coding === undefined || etag.startsWith('W/') ? etag : `${etag.slice(0, -1)}+${coding}"`;
 }
 
-/** Returns the ETag of the same representation without a coding. */
 export const plainEtag = (etag: string): string => etag.replace(CODED, '"');
 
 interface Asking {
@@ -20,9 +16,8 @@ interface Asking {
 }
 
 /**
- * Returns the tag of If-None-Match that matches the plain `etag`, to repeat in the 304: the plain tag, or that of a coding
- * that the client accepts. A cache therefore never gives a coding to a client that cannot read it. The comparison is weak,
- * as the header requires: a proxy that compressed the response may have weakened its ETag.
+ * Returns the tag to repeat in the 304, never that of a coding which the client cannot read. The comparison is weak,
+ * because a proxy that compressed the response may have weakened its ETag.
  */
 export function matchedEtag({ headers }: Asking, etag: string): string | undefined {
   const held = headers['if-none-match'];

@@ -1,7 +1,6 @@
 /**
- * Compresses responses with @fastify/compress. Its hook runs before the hooks of the route. This file adds what it lacks:
- * an ETag for each coding, Vary on plain responses as well, lists with a Content-Range, whole bodies with their length,
- * stored compressed forms, and a limit of concurrent compressions.
+ * Adds to @fastify/compress: an ETag for each coding, Vary on plain responses, lists with a Content-Range, bodies
+ * with their length, stored compressed forms, and a limit of concurrent compressions.
  */
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -14,9 +13,7 @@ import { type Coding, codingOf, ENCODINGS, refusesPlain } from './coding.ts';
 import { isCompressible } from './compressible.ts';
 import { CompressionCounts } from './compression-counts.ts';
 
-/** Identifies a body that is sent several times. */
 export interface Kept {
-  /** Stored compressed forms of the body. */
   readonly coded?: ReadonlyMap<Coding, Buffer>;
 }
 
@@ -32,7 +29,7 @@ export interface CompressionOptions<K extends Kept = Kept> {
   readonly counts?: CompressionCounts;
   /** The error for a client that refuses plain bytes and accepts no coding. Absent: it gets plain bytes. */
   readonly unacceptable?: (asked: string) => Error;
-  /** Where compressed forms of bodies are stored, so that each is made once. */
+  /** Each compressed form is stored here, so that it is made once. */
   readonly keptBodies?: KeptBodies<K> | undefined;
 }
 
@@ -41,16 +38,12 @@ const DEFAULT_MIN_BYTES = 1_024;
 export const GZIP_LEVEL = 6;
 /** Bodies up to this size are compressed synchronously, in under 1 ms; larger ones on a thread of Node's pool. */
 const SYNC_BYTES = 16 * 1024;
-/**
- * Limit of streams and larger bodies being compressed. Further responses are sent plain: each compression takes up to some
- * MB, and four threads serve all.
- */
+/** Further responses are sent plain: a compression takes up to some MB, and four threads serve all. */
 const MAX_PENDING = 64;
 
 type Done = (error: Error | null, payload?: unknown) => void;
 type Hook = (request: unknown, reply: FastifyReply, payload: unknown, done: Done) => void;
 
-/** Compresses the responses of routes that are registered in this scope afterwards. */
 export async function registerCompression<K extends Kept>(
   app: BaseApp,
   options: CompressionOptions<K> = {},
@@ -62,7 +55,7 @@ export async function registerCompression<K extends Kept>(
     keptBodies,
   } = options;
   if (minBytes === 0) return;
-  /** Stored bodies being compressed: concurrent requests for the same body wait for the first. */
+  /** Concurrent requests for the same body wait for the first. */
   const inFlight: Record<Coding, WeakMap<K, Promise<Buffer>>> = { br: new WeakMap(), gzip: new WeakMap() };
   await app.register(fastifyCompress, {
     globalDecompression: false,
@@ -71,7 +64,7 @@ export async function registerCompression<K extends Kept>(
     customTypes: () => true,
     threshold: minBytes,
     syncThreshold: SYNC_BYTES,
-    // Each chunk of a stream is flushed at once, so that a slow stream is not held back until a block is full.
+    // Each chunk is flushed at once, so that a slow stream is not held back until a block is full.
     zlibOptions: { level: gzipLevel, flush: constants.Z_SYNC_FLUSH },
     brotliOptions: { flush: constants.BROTLI_OPERATION_FLUSH },
   });
@@ -148,7 +141,6 @@ function isLarge(payload: unknown, minBytes: number): payload is string | Buffer
   return payload instanceof Readable;
 }
 
-/** Skips bodies with a coding, bodies whose byte ranges can be requested, and `no-transform`. */
 function mayBeCoded(reply: FastifyReply): boolean {
   const type = reply.getHeader('content-type');
   if (typeof type !== 'string' || !isCompressible(type)) return false;
@@ -163,10 +155,7 @@ function varyByEncoding(reply: FastifyReply): void {
   else if (!/accept-encoding/i.test(String(vary))) reply.header('vary', `${vary}, accept-encoding`);
 }
 
-/**
- * @fastify/compress treats 206 and Content-Range as byte ranges; here they are ranges of rows, which can be compressed as a
- * whole.
- */
+/** @fastify/compress takes 206 and Content-Range for byte ranges; here they are ranges of rows. */
 function hideRange(reply: FastifyReply): () => void {
   const range = reply.getHeader('content-range');
   const { statusCode } = reply;

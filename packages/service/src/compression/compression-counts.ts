@@ -1,6 +1,5 @@
 import type { Metrics } from '../metrics.ts';
 
-/** Counts of an app's compressions. */
 export class CompressionCounts {
   bodies = 0;
   streams = 0;

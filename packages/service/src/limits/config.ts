@@ -1,4 +1,3 @@
-/** Settings of the rate limiter of every service. */
 import { Type } from 'typebox';
 
 export const limiterConfig = {

@@ -1,4 +1,3 @@
-/** The rate limiter of a service: it identifies the client (identity or address), refuses with 429, and exports the counts. */
 import type { IncomingMessage } from 'node:http';
 import type { TidemarkError } from '@tidemark/contracts';
 import type { Static } from 'typebox';
@@ -13,35 +12,29 @@ import { clientAddress, type TrustProxy, trustedProxies } from './trusted-proxie
 type LimiterConfig = { readonly [K in keyof typeof limiterConfig]: Static<(typeof limiterConfig)[K]> };
 
 export interface RateOptions {
-  /** Label of the counter. */
   readonly policy: string;
   /** Used in the message: more than 30000 <what> in 30 s. */
   readonly what: string;
-  /** 0: no limit. */
   readonly perSecond: number;
   readonly burstSeconds: number;
 }
 
 export interface LimitedRate {
-  /** Counts a request of `identity`; returns the error if it exceeds the limit. */
   refuses(identity: string): TidemarkError | undefined;
   giveBack(identity: string): void;
 }
 
-/** Verifies a token of a client at `address`. @throws LIMIT_RATE, and the errors of TokenVerifier */
 export type VerifyTokenFrom = (token: string, address: string) => Promise<VerifiedToken>;
 
 export interface Limiter {
   readonly trust: TrustProxy;
   readonly sharePercent: number;
-  /** Returns the client's address behind trusted proxies. */
   addressOf(request: IncomingMessage): string;
-  /** Returns the key of an anonymous client: its address, or its /64. */
+  /** Returns the address of an anonymous client, or its /64. */
   networkOf(request: IncomingMessage): string;
   rate(options: RateOptions): LimitedRate;
   /** Refuses tokens unverified while their address sends too many invalid ones; tokens verified before always pass. */
   limitBadTokens(verify: TokenVerifier): VerifyTokenFrom;
-  /** Counts a refusal by one of the service's own limits. */
   refused(policy: string): void;
 }
 
@@ -91,7 +84,7 @@ export function createLimiter(config: LimiterConfig, metrics: Metrics): Limiter 
       return async (token, address) => {
         const known = verify.cached(token);
         if (known) return known;
-        // Each token counts as invalid until it is verified, so that concurrent invalid tokens are limited as well.
+        // Each token counts until it is verified, so that concurrent invalid ones are limited as well.
         const network = networkOf(address);
         const refused = bad.refuses(network);
         if (refused) throw refused;
@@ -108,16 +101,13 @@ export function createLimiter(config: LimiterConfig, metrics: Metrics): Limiter 
   };
 }
 
-/** Whether the token itself is invalid, rather than the issuer's keys unavailable. */
+/** False when only the issuer's keys are unavailable. */
 const isRefusal = (error: unknown): boolean => {
   const status = (error as Partial<TidemarkError>).status ?? 500;
   return status === 401 || status === 403;
 };
 
-/**
- * Returns the key of a client: the subject of its token within its role, else its network. Tokens without a subject (a
- * public key in every page) identify nobody, so such clients count as anonymous.
- */
+/** Tokens without a subject (a public key in every page) identify nobody: their clients count as anonymous. */
 export function identityKey(
   verified: { readonly role: string; readonly claims: Readonly<Record<string, unknown>> } | undefined,
   network: string,

@@ -1,4 +1,4 @@
-/** Returns the addresses that count as one client: a whole /64 of IPv6, a single address of IPv4. */
+/** A client may use a whole /64 of IPv6. */
 export function networkOf(address: string): string {
   if (!address.includes(':')) return address;
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);

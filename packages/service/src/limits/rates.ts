@@ -1,16 +1,13 @@
 /**
- * Limits the requests of each identity by GCRA, the Generic Cell Rate Algorithm (ITU-T I.371 Annex A): a token bucket that
- * stores one number for each identity, the time when its bucket is full again.
- *
- * @fastify/rate-limit is not used: its window restarts at once (twice the limit passes around the boundary), its headers
- * are not those of the current draft, and each request costs a promise.
+ * GCRA (ITU-T I.371 Annex A): a token bucket that stores one number for each identity, the time when its bucket is
+ * full. @fastify/rate-limit lets twice the limit pass around the boundary of its windows, sends headers of an old
+ * draft, and costs a promise for each request.
  */
 import { limitErrors } from '../errors.ts';
 
 export interface Rate {
-  /** Maximum burst. */
   readonly limit: number;
-  /** ms in which that many requests come back. */
+  /** The whole limit comes back in this time. */
   readonly windowMs: number;
 }
 
@@ -20,7 +17,6 @@ export interface Policy extends Rate {
   readonly header: string;
 }
 
-/** Parses RATE_LIMITS into policies by role; empty for `off`. @throws LIMIT_RATE_LIMITS */
 export function parsePolicies(text: string): ReadonlyMap<string, Policy> {
   const policies = new Map<string, Policy>();
   if (text.trim() === 'off') return policies;
@@ -42,7 +38,6 @@ export function parsePolicies(text: string): ReadonlyMap<string, Policy> {
 export interface Taken {
   readonly allowed: boolean;
   readonly remaining: number;
-  /** ms until the whole quota is available. */
   readonly resetMs: number;
   /** ms until the next request passes; 0 if this one passed. */
   readonly waitMs: number;
@@ -62,13 +57,12 @@ export class Rates {
     return this.#fullAt.size;
   }
 
-  /** Counts a request, unless it exceeds the limit. */
   take(key: string, { limit, windowMs }: Rate, now: number): Taken {
     const known = this.#fullAt.get(key);
     const interval = windowMs / limit;
     const fullAt = known === undefined || known < now ? now : known;
     const next = fullAt + interval;
-    // A small tolerance: rounding of sums must not refuse the last request.
+    // Rounding of sums must not refuse the last request.
     const allowed = next - now <= windowMs + 1e-6;
     if (known !== undefined) this.#fullAt.delete(key);
     else this.#makeRoom(now);
@@ -82,21 +76,16 @@ export class Rates {
     };
   }
 
-  /** Returns how much of its limit an identity has used, from 0 to the limit. */
   used(key: string, { limit, windowMs }: Rate, now: number): number {
     return Math.max(0, (this.#fullAt.get(key) ?? now) - now) / (windowMs / limit);
   }
 
-  /** Takes back one `take` that was allowed. */
   giveBack(key: string, { limit, windowMs }: Rate): void {
     const fullAt = this.#fullAt.get(key);
     if (fullAt !== undefined) this.#fullAt.set(key, fullAt - windowMs / limit);
   }
 
-  /**
-   * Each new identity removes two full buckets, so that inactive ones do not accumulate; when the map is full, the least
-   * recently used one goes.
-   */
+  /** Removes two full buckets, so that inactive ones do not accumulate, or the least recently used one. */
   #makeRoom(now: number): void {
     let looked = 0;
     for (const [key, fullAt] of this.#fullAt) {

@@ -1,20 +1,15 @@
 /**
- * A limit that all identities share, on resources held at a time: connections, waiting rows, bytes, steps. While at most
- * half of the limit is in use, no share applies. Beyond it, an identity that holds something gets no more than its share,
- * so that one identity fills at most half. An identity that holds nothing is never refused for its share.
- *
- * Amounts are integers, so the sums are exact.
+ * A limit on resources held at a time: connections, rows, bytes. Above half of it, an identity that holds something
+ * gets no more than its share, so that one identity fills at most half. One that holds nothing is never refused for
+ * its share. Amounts are integers, so the sums are exact.
  */
 
 /** Identities counted separately; about 150 bytes each. */
 const MAX_IDENTITIES = 100_000;
 
 export interface Refusal {
-  /** Whether the limit of the instance or the identity’s share of it would be exceeded. */
   readonly where: 'instance' | 'share';
-  /** The amount that would be in use, by all identities or by this one. */
   readonly wanted: number;
-  /** The limit, or the share. */
   readonly limit: number;
 }
 
@@ -27,15 +22,14 @@ export class SharedLimit {
   /** The amount that each identity holds, always more than 0. */
   readonly #held = new Map<string, number>();
   /**
-   * Held by identities that came while the maximum number of identities was counted. While this is not 0, new identities
-   * are counted here as well: each identity is either here or in #held with its whole amount, and amounts are subtracted
-   * where they were added.
+   * Identities that came while #held was full. While this is not 0, new ones are counted here as well, so that an
+   * amount is subtracted where it was added.
    */
   #untold = 0;
   #used = 0;
   #refusedTotal = 0;
 
-  /** @param sharePercent the share of one identity. Identities beyond `maxIdentities` are counted, without a share */
+  /** Identities beyond `maxIdentities` are counted without a share. */
   constructor(limit: number, sharePercent: number, maxIdentities = MAX_IDENTITIES) {
     this.limit = limit;
     this.#half = Math.ceil(limit / 2);
@@ -43,17 +37,14 @@ export class SharedLimit {
     this.#maxIdentities = maxIdentities;
   }
 
-  /** The amount in use by all identities. */
   get used(): number {
     return this.#used;
   }
 
-  /** The number of identities counted separately now. */
   get identities(): number {
     return this.#held.size;
   }
 
-  /** Refusals of `take` and `move`. */
   get refusedTotal(): number {
     return this.#refusedTotal;
   }
@@ -62,7 +53,6 @@ export class SharedLimit {
     return this.#held.get(identity) ?? 0;
   }
 
-  /** Returns why `amount` more cannot be taken; undefined if it can. */
   refuses(identity: string, amount = 1): Refusal | undefined {
     if (amount === 0) return undefined;
     const used = this.#used + amount;
@@ -73,7 +63,6 @@ export class SharedLimit {
     return { where: 'share', wanted: held + amount, limit: this.share };
   }
 
-  /** Takes `amount` more, unless that is refused. */
   take(identity: string, amount = 1): Refusal | undefined {
     const refusal = this.refuses(identity, amount);
     if (refusal === undefined) this.add(identity, amount);
@@ -81,7 +70,7 @@ export class SharedLimit {
     return refusal;
   }
 
-  /** Adds an amount without a check: it exists already, or `refuses` was called for it. */
+  /** Does not check: the amount exists already, or `refuses` was called for it. */
   add(identity: string, amount = 1): void {
     if (amount === 0) return;
     this.#used += amount;
@@ -91,7 +80,7 @@ export class SharedLimit {
     else this.#untold += amount;
   }
 
-  /** Gives back an amount that was taken or added. A larger amount is a bug of the caller and must not create room. */
+  /** A larger amount than was taken is a bug of the caller and must not create room. */
   give(identity: string, amount = 1): void {
     const held = this.#held.get(identity);
     const given = Math.min(amount, held ?? this.#untold);
@@ -101,7 +90,6 @@ export class SharedLimit {
     else this.#held.delete(identity);
   }
 
-  /** Moves the amount of `from` to `to`, unless that is refused. */
   move(from: string, to: string, amount = 1): Refusal | undefined {
     this.give(from, amount);
     const refusal = this.take(to, amount);
@@ -109,7 +97,7 @@ export class SharedLimit {
     return refusal;
   }
 
-  /** Resets the counts to those taken elsewhere. An amount in `used` that belongs to no identity stays until the next reset. */
+  /** An amount in `used` that belongs to no identity stays until the next reset. */
   reset(used: number, amounts: Iterable<readonly [identity: string, amount: number]>): void {
     this.#used = used;
     this.#untold = 0;

@@ -1,7 +1,6 @@
 /**
- * A rate that all identities share. While the instance has used less than half of its limit, no share applies: ten thousand
- * viewers behind one address get in. Beyond that, each identity has a small share, so that no identity uses up what is left
- * for the others.
+ * Below half of the limit no share applies, so that ten thousand viewers behind one address get in. Above it each
+ * identity has a small share, so that none uses up what is left for the others.
  */
 import { type Rate, Rates } from './rates.ts';
 
@@ -28,7 +27,6 @@ export class SharedRate {
     this.#identities = new Rates(identities);
   }
 
-  /** Identities recently limited to their share. */
   get size(): number {
     return this.#identities.size;
   }
@@ -37,7 +35,7 @@ export class SharedRate {
     return this.#instance.used('', this.limit, now) >= this.limit.limit / 2;
   }
 
-  /** Counts a request of `identity` and returns 0, or the ms after which it may retry. */
+  /** Returns 0, or the ms after which the identity may retry. */
   take(identity: string, now: number): number {
     const sharing = this.isOverHalf(now);
     if (sharing) {
@@ -49,7 +47,7 @@ export class SharedRate {
     return allowed ? 0 : waitMs;
   }
 
-  /** Takes back a request that `take` counted, because it was harmless. */
+  /** The request was harmless. */
   giveBack(identity: string): void {
     this.#instance.giveBack('', this.limit);
     this.#identities.giveBack(identity, this.share);

@@ -1,13 +1,9 @@
 /**
- * The work that identities caused recently, in ms: for each a sum that decays to 1/e within DECAY_MS. An identity that
- * steadily causes `perSecond` ms of work a second reaches perSecond × DECAY_MS / 1,000.
- *
- * An identity exceeds its share if its sum exceeds what it may cause, is a large part of all work, and other identities
- * have work too. A single identity is therefore never limited, and identities that are slowed down by the work of another
- * one (their work then takes longer) do not count as its cause.
+ * The sum of an identity's work, in ms, decays to 1/e within DECAY_MS. An identity exceeds its share if its sum
+ * exceeds what it may cause, is a large part of all work, and others have work too. So a single identity is never
+ * limited, and identities slowed down by another one (their work takes longer) do not count as the cause.
  */
 export const DECAY_MS = 10_000;
-/** An identity is limited only if it causes at least this part of all work. */
 const GOOD_PART = 0.25;
 /** Work of others above which they count: one short request in the last DECAY_MS. */
 const OTHERS_MS = 0.1;
@@ -19,11 +15,10 @@ interface Sum {
 
 export class SharedWork {
   readonly #most: number;
-  /** Least recently used first. */
   readonly #sums = new Map<string, Sum>();
   readonly #all: Sum = { ms: 0, at: 0 };
 
-  /** @param most identities counted separately; the least recently used one starts again at 0 */
+  /** The least recently used of `most` identities starts again at 0. */
   constructor(most: number) {
     this.#most = most;
   }
@@ -52,7 +47,6 @@ export class SharedWork {
     return sum === undefined ? 0 : msAt(sum, now);
   }
 
-  /** Returns the ms until the identity is within its share of `perSecond` ms a second; 0 if it is. */
   waitMs(identity: string, perSecond: number, now: number): number {
     const own = this.of(identity, now);
     const limit = (perSecond * DECAY_MS) / 1_000;

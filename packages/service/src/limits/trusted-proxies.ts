@@ -1,12 +1,11 @@
 /**
- * The client's address behind proxies. X-Forwarded-For is trusted as far as TRUST_PROXY reaches. It is read from the right,
- * where each proxy appends the address of its peer, so values written by the client are never reached. This is the rule of
- * fastify's `request.ip`, which uses this function, for requests without fastify.
+ * X-Forwarded-For is read from the right, where each proxy appends the address of its peer, as far as TRUST_PROXY
+ * reaches: values written by the client are never reached. Fastify's `request.ip` uses this function, too.
  */
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP } from 'node:net';
 
-/** Whether the proxy at `address` is trusted; `hop` 0 is the peer of the connection. */
+/** `hop` 0 is the peer of the connection. */
 export type TrustProxy = (address: string, hop: number) => boolean;
 
 /** The names that fastify and express accept. */
@@ -18,7 +17,7 @@ const NAMED: Readonly<Record<string, readonly string[]>> = {
 /** No configured chain of proxies writes a longer header. */
 const MAX_FORWARDED_CHARACTERS = 2_000;
 
-/** @param setting TRUST_PROXY: a number of proxies, or addresses and networks. @throws if one of them is no address */
+/** The setting is a number of proxies, or addresses and networks. */
 export function trustedProxies(setting: string): TrustProxy {
   if (setting.trim() === '') return () => false;
   if (/^\s*\d+\s*$/.test(setting)) return (_address, hop) => hop < Number(setting);
@@ -33,7 +32,7 @@ export function trustedProxies(setting: string): TrustProxy {
   return (address) => isIP(address) !== 0 && list.check(address, familyOf(address));
 }
 
-/** Returns the client's address of `request`; empty if its connection is closed. */
+/** The address is empty if the connection is closed. */
 export function clientAddress(request: IncomingMessage, trust: TrustProxy): string {
   let address = plain(request.socket.remoteAddress ?? '');
   const header = request.headers['x-forwarded-for'];

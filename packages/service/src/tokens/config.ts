@@ -1,9 +1,7 @@
-/** Settings of the services that verify tokens. */
 import { type Static, Type } from 'typebox';
 import { commaSeparated } from '../config.ts';
 import type { TokenVerifierOptions } from './verifier.ts';
 
-/** Spread these into the service's own schema. */
 export const tokenConfig = {
   JWT_SECRET: Type.String({
     default: '',

@@ -1,4 +1,3 @@
-/** Parses a JSON Web Key Set (RFC 7517) strictly: public signature keys, in a bounded number. */
 import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import { configErrors } from '../errors.ts';
 
@@ -13,10 +12,7 @@ export interface PublicKeySet {
 const MAX_KEYS = 100;
 const PUBLIC_TYPES = new Set(['RSA', 'EC', 'OKP']);
 
-/**
- * Skips keys for encryption, which issuers publish in the same set.
- * @throws CONFIG_INVALID: no JSON, no key set, symmetric or private keys, no key for signatures
- */
+/** Skips keys for encryption, which issuers publish in the same set. */
 export function publicKeySet(json: string, name: string): PublicKeySet {
   const refuse = (why: string, cause?: unknown) => configErrors.INVALID({ problems: [`${name} ${why}`] }, { cause });
   let parsed: unknown;

@@ -17,7 +17,6 @@ export interface KeySourceOptions {
   url: string;
   /** ms after which keys are fetched again; default 600,000. */
   jwksMaxAgeMs?: number;
-  /** Minimum ms between two fetches; default 10,000. */
   jwksCooldownMs?: number;
   /** Time limit of a fetch, ms; default 5,000. */
   jwksTimeoutMs?: number;
@@ -34,7 +33,6 @@ const MAX_BYTES = 1024 ** 2;
 
 export class KeySource {
   generation = 0;
-  /** Why the last fetch failed. */
   failing: string | undefined;
   readonly #options: KeySourceOptions;
   #set: PublicKeySet | undefined;
@@ -78,7 +76,6 @@ export class KeySource {
     }
   }
 
-  /** Fetches the keys if they are due. */
   keepFresh(): void {
     const maxAgeMs = this.#options.jwksMaxAgeMs ?? 600_000;
     if (!this.#set || this.failing !== undefined || this.ageMs > maxAgeMs) void this.#refreshUnlessCooling();
@@ -120,7 +117,6 @@ export class KeySource {
   }
 }
 
-/** @throws errors of the network or the file system, AUTH_KEYS_ANSWER */
 async function textAt(url: string, timeoutMs: number): Promise<string> {
   if (!/^https?:/i.test(url)) {
     const path = url.startsWith('file:') ? fileURLToPath(url) : url;
@@ -130,7 +126,7 @@ async function textAt(url: string, timeoutMs: number): Promise<string> {
     return readFile(path, 'utf8');
   }
   const response = await fetch(url, {
-    // A moved key set needs a new setting: following a redirect would let an open redirect of the issuer choose the keys.
+    // An open redirect of the issuer must not choose the keys.
     redirect: 'error',
     headers: { accept: 'application/jwk-set+json, application/json' },
     signal: AbortSignal.timeout(timeoutMs),

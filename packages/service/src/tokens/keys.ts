@@ -13,11 +13,9 @@ import { publicKeySet } from './key-set.ts';
 import { KeySource, type KeySourceOptions } from './key-source.ts';
 
 export interface KeyOptions extends Omit<KeySourceOptions, 'url' | 'onChanged'> {
-  /** HS256 secret. Absent: no HS256 token is accepted. */
   secret?: string;
-  /** A JSON Web Key Set (RFC 7517) as JSON text. */
+  /** JSON text of RFC 7517. */
   jwks?: string;
-  /** The address of a JSON Web Key Set: an http(s) or file URL, or a path. */
   jwksUrl?: string;
   /** Accepted `aud`, one of which the token must have. Absent: not checked. */
   audience?: string | readonly string[];
@@ -29,16 +27,13 @@ export interface KeyOptions extends Omit<KeySourceOptions, 'url' | 'onChanged'> 
 
 export interface Verified {
   payload: JWTPayload;
-  /** Identifies the keys that verified the token. */
   generation: number;
 }
 
 export interface Keys {
-  /** @throws AUTH_TOKEN_INVALID, AUTH_TOKEN_EXPIRED, AUTH_TOKEN_NOT_YET, AUTH_KEYS_UNAVAILABLE */
   verify(token: string): Promise<Verified>;
   problem(): string | undefined;
   warning(): string | undefined;
-  /** Changes when the keys change. */
   generation(): number;
   stats(): { keys: number; keysAgeMs: number };
 }
@@ -124,7 +119,6 @@ export function createKeys(options: KeyOptions & { onChanged: () => void }): Key
   };
 }
 
-/** A token without `kid` may match several keys: each is tried. */
 async function verifyPublic(token: string, key: JWTVerifyGetKey, options: Parameters<typeof jwtVerify>[2]) {
   try {
     return (await jwtVerify(token, key, options)).payload;

@@ -1,4 +1,3 @@
-/** Gauges of the verifier's cache and keys. */
 import type { Metrics } from '../metrics.ts';
 import type { TokenVerifier } from './verifier.ts';
 

@@ -1,9 +1,7 @@
-/** Decides whether a request comes from an operator, for routes that other callers may use as well. */
 import { type TokenHeaders, tokenOf, type VerifiedToken } from './verifier.ts';
 
 const OPERATORS = new Set(['ops', 'service_role']);
 
-/** Whether a verified token is an operator's. */
 export const isOperator = ({ role }: VerifiedToken): boolean => OPERATORS.has(role);
 
 /** Returns false without a valid token; never throws. */

@@ -1,7 +1,4 @@
-/**
- * Verifies JWTs whose `role` claim is a Postgres role. The server chooses the algorithm, never the token (RFC 8725 §3.1);
- * see keys.ts.
- */
+/** The server chooses the algorithm, never the token (RFC 8725 §3.1); see keys.ts. */
 import { LRUCache } from 'lru-cache';
 import { authErrors } from '../errors.ts';
 import { createKeys, type KeyOptions } from './keys.ts';
@@ -9,44 +6,36 @@ import { createKeys, type KeyOptions } from './keys.ts';
 export interface VerifiedToken {
   role: string;
   claims: Readonly<Record<string, unknown>>;
-  /** JSON text of the claims, serialised once. */
   claimsText: string;
   /** Seconds since 1970, with the tolerance; absent for a token without expiry. */
   expires?: number;
 }
 
-/** @throws AUTH_TOKEN_INVALID, AUTH_TOKEN_EXPIRED, AUTH_TOKEN_NOT_YET, AUTH_ROLE_MISSING, AUTH_ROLE_UNKNOWN, AUTH_KEYS_UNAVAILABLE */
 export type VerifyToken = (token: string) => Promise<VerifiedToken>;
 
 export interface TokenVerifier extends VerifyToken {
-  /** Returns a token that was verified before and is still valid, synchronously, for hot paths. */
+  /** Is synchronous, for hot paths. */
   cached(token: string): VerifiedToken | undefined;
-  /**
-   * Returns why no token can be verified; undefined if some can. The health check calls it regularly, which keeps the key
-   * set fresh.
-   */
+  /** The health check calls this regularly, which keeps the key set fresh. */
   problem(): string | undefined;
-  /** Returns a warning while tokens are verified with outdated keys. */
   warning(): string | undefined;
   stats(): { cached: number; cachedCharacters: number; keys: number; keysAgeMs: number };
 }
 
 export interface TokenVerifierOptions extends KeyOptions {
-  /** Roles that a token may name; default DEFAULT_ROLES. */
   roles?: readonly string[];
   /** Role of a token without a `role` claim. Absent: such a token is refused. */
   defaultRole?: string;
 }
 
 export const DEFAULT_ROLES = ['anon', 'authenticated', 'service_role', 'ops'] as const;
-/** Verified tokens kept; the least recently used are removed first. */
+/** The least recently used are removed first. */
 const MAX_CACHED = 10_000;
 /** Limit of their tokens and claims in characters, since long tokens would otherwise take 300 MB. */
 const MAX_CACHED_CHARACTERS = 16 * 1024 ** 2;
 /** Longer tokens are refused before any other work. */
 const MAX_TOKEN_LENGTH = 16_384;
 
-/** @throws CONFIG_INVALID for an unusable secret or key set */
 export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifier {
   const roles = new Set(options.roles ?? DEFAULT_ROLES);
   const cache = new LRUCache<string, VerifiedToken>({
@@ -54,7 +43,6 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
     maxSize: MAX_CACHED_CHARACTERS,
     sizeCalculation: (verified, token) => token.length + verified.claimsText.length,
   });
-  // Removing a key invalidates the tokens that it verified.
   const keys = createKeys({ ...options, onChanged: () => cache.clear() });
 
   const cached = (token: string): VerifiedToken | undefined => {
@@ -104,11 +92,7 @@ function asVerified(
   });
 }
 
-/**
- * Refuses numbers that JSON.parse may have rounded: a policy could not distinguish the tenants 9007199254740993 and
- * 9007199254740992.
- * @throws AUTH_TOKEN_INVALID
- */
+/** JSON.parse may have rounded a number: the tenants 9007199254740993 and 9007199254740992 would be the same. */
 function exactNumbers(name: string, value: unknown): unknown {
   if (typeof value !== 'number' || Number.isSafeInteger(value)) return value;
   if (Number.isFinite(value) && !Number.isInteger(value)) return value;
@@ -122,7 +106,6 @@ export interface TokenHeaders {
   apikey?: string | string[] | undefined;
 }
 
-/** Returns the token of a request: `Authorization: Bearer`, else the `apikey` header. */
 export function tokenOf(headers: TokenHeaders): string | undefined {
   const { authorization, apikey } = headers;
   if (authorization !== undefined) {

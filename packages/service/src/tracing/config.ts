@@ -1,6 +1,6 @@
 import { type TProperties, Type } from 'typebox';
 
-/** Settings of a service that creates spans, to spread into its own schema. The names are OpenTelemetry's. */
+/** The names are OpenTelemetry's. */
 export const tracingConfig = {
   OTEL_EXPORTER_OTLP_ENDPOINT: Type.String({
     default: '',

@@ -1,7 +1,4 @@
-/**
- * Queues spans for the collector: the queue is bounded, one batch is sent at a time, and spans that do not fit are dropped
- * and counted. (The SDK's BatchSpanProcessor is bounded too, but does not report what it dropped.)
- */
+/** The SDK's BatchSpanProcessor is bounded too, but does not report what it dropped. */
 import type { ReadableSpan, SpanExporter, SpanProcessor } from '@opentelemetry/sdk-trace-base';
 
 /** At about 1 KB each, 4 MB. */
@@ -12,9 +9,8 @@ const INTERVAL_MS = 1_000;
 export interface SpanCounts {
   queued: number;
   exportedTotal: number;
-  /** Dropped because the queue was full. */
   droppedTotal: number;
-  /** Dropped because the collector refused them or did not answer. */
+  /** The collector refused them or did not answer. */
   failedTotal: number;
 }
 
@@ -47,7 +43,6 @@ export class SpanQueue implements SpanProcessor {
     if (this.#spans.length >= BATCH_SPANS) void this.forceFlush();
   }
 
-  /** Sends all queued spans, one batch at a time; never rejects. */
   forceFlush(): Promise<void> {
     this.#sending ??= this.#send().finally(() => {
       this.#sending = undefined;
@@ -71,7 +66,7 @@ export class SpanQueue implements SpanProcessor {
       const error = await this.#export(batch);
       if (error === undefined) this.#counts.exportedTotal += batch.length;
       else this.#counts.failedTotal += batch.length;
-      // Reported once until the collector works again, since every batch fails meanwhile.
+      // Every batch fails until the collector works again.
       if (error !== undefined && !this.#failing) this.#onError(error);
       this.#failing = error !== undefined;
       if (this.#failing) return;

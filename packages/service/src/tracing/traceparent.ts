@@ -3,7 +3,6 @@
 export interface TraceContext {
   /** 32 hexadecimal digits in lower case, not all zero. */
   readonly traceId: string;
-  /** 16 hexadecimal digits in lower case, not all zero. */
   readonly spanId: string;
   readonly sampled: boolean;
 }
@@ -14,7 +13,6 @@ const ZEROS = /^0+$/;
 /** A later version may be longer; a header beyond this is invalid. */
 const MAX_CHARACTERS = 256;
 
-/** Returns undefined for an invalid header: then no trace is continued. */
 export function parseTraceparent(text: unknown): TraceContext | undefined {
   if (typeof text !== 'string' || text.length > MAX_CHARACTERS) return undefined;
   const match = TRACEPARENT.exec(text);

@@ -1,7 +1,4 @@
-/**
- * Spans with OpenTelemetry, if a collector is configured. Otherwise OpenTelemetry is not loaded, and `openTracing` returns
- * undefined.
- */
+/** OpenTelemetry is loaded only if a collector is configured. */
 import type { Attributes, SpanKind as OtelKind, Tracer } from '@opentelemetry/api';
 import type { Metrics } from '../metrics.ts';
 import { redact } from '../redact.ts';
@@ -21,25 +18,21 @@ export interface SpanOptions {
 
 export interface Span {
   readonly context: TraceContext;
-  /** Identifies this span as the parent of later ones. */
   readonly traceparent: string;
-  /** Ends the span; later calls are ignored. @param failed the reason of a failure */
+  /** Later calls are ignored; `failed` is the reason of a failure. */
   end(attributes?: Attributes, failed?: string): void;
 }
 
 export interface Tracing {
   start(name: string, options: SpanOptions): Span;
   counts(): SpanCounts;
-  /** Sends the queued spans, within the exporter's time limit. */
   stop(): Promise<void>;
 }
 
 export interface TracingOptions {
   /** OTEL_EXPORTER_OTLP_ENDPOINT; empty: no tracing. */
   endpoint: string;
-  /** OTEL_EXPORTER_OTLP_HEADERS. */
   headers?: string;
-  /** OTEL_TRACES_SAMPLER_ARG. */
   sampleRatio?: number;
   service: string;
   instance: string;
@@ -47,7 +40,7 @@ export interface TracingOptions {
   onError(error: Error): void;
 }
 
-/** Time limit of a batch, ms: a slower collector counts as unreachable, and the queue continues. */
+/** A slower collector counts as unreachable. */
 const EXPORT_TIMEOUT_MS = 5_000;
 const KINDS: Record<SpanKind, OtelKind> = { server: 1, client: 2, producer: 3, consumer: 4 };
 /** SpanStatusCode.ERROR */
