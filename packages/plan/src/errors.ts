@@ -1,4 +1,4 @@
-/** The errors of planning. PGRST codes and their wording are PostgREST's (its "Errors" page), GATEWAY codes are our own. */
+/** PGRST codes and their wording are PostgREST's (its "Errors" page), GATEWAY codes are our own. */
 import { defineErrors, row } from '@tidemark/contracts';
 
 export const postgrest = defineErrors('', {

@@ -34,5 +34,4 @@ export { sliceArray, sliceObject } from './write/json-slices.ts';
 export { checkStructure, type Payload, payloadOf } from './write/payload.ts';
 export { type InsertOptions, planDelete, planInsert, planUpdate, type WriteRow } from './write/write.ts';
 
-/** Errors by the prefix of their code: PostgREST's, and the gateway's. */
 export const planErrors = { postgrest, gateway: errors };

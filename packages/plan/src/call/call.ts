@@ -1,4 +1,3 @@
-/** Calls of functions: chooses among the functions of one name, and plans the statement. */
 import type { Statement } from '@tidemark/db';
 import type { Pair, Query, RowsMedia } from '@tidemark/query';
 import type { Argument, Catalog, Relation, Routine } from '../catalog/catalog.ts';
@@ -16,7 +15,6 @@ export type CallArguments =
   | { readonly kind: 'json'; readonly text: string; readonly keys: readonly string[] }
   | { readonly kind: 'body'; readonly text: string };
 
-/** @throws PGRST202 when no function fits, PGRST203 when several do */
 export function chooseRoutine(
   catalog: Catalog,
   schema: string,
@@ -106,7 +104,6 @@ export function planCall(
   };
 }
 
-/** Plans the rows of a call for streaming; for a function of scalars, its values. */
 export function planCallExport(catalog: Catalog, routine: Routine, query: Query, args: CallArguments): Statement {
   const params = new Params();
   const { call, from } = callSql(routine, args, params);
@@ -129,7 +126,6 @@ const sourceOf = ({ name, resultColumns }: Routine, relation: Relation | null): 
   columns: resultColumns ?? [],
 });
 
-/** Returns whether the body is the base64 form of the bytes to send. */
 export const answersBytes = (routine: Routine, media: RowsMedia): boolean =>
   media.kind === 'octet-stream' && routine.returnType === 'bytea' && returnsScalars(routine);
 

@@ -8,11 +8,10 @@
 
 export interface Column {
   readonly name: string;
-  /** The type as format_type prints it, valid in SQL: `integer`, `character varying(80)`, `public.mood[]`. */
+  /** Valid in SQL, as format_type prints it: `integer`, `character varying(80)`, `public.mood[]`. */
   readonly type: string;
   readonly nullable: boolean;
   readonly hasDefault: boolean;
-  /** The default of the table's owner as SQL; null when there is none. */
   readonly defaultSql: string | null;
   /** True for GENERATED ALWAYS (stored, virtual or identity): the column cannot be written. */
   readonly generated: boolean;
@@ -45,13 +44,12 @@ export interface Relation {
   readonly insertable: boolean;
   readonly updatable: boolean;
   readonly deletable: boolean;
-  /** Computed columns by name: functions of exposed schemas that take a row of this relation and return one value. */
+  /** Functions of exposed schemas that take a row of this relation and return one value. */
   readonly computed: ReadonlyMap<string, ComputedColumn>;
   readonly comment: string | null;
 }
 
 export interface ComputedColumn extends RelationRef {
-  /** The type of the value, as format_type prints it. */
   readonly type: string;
 }
 
@@ -68,7 +66,6 @@ export interface RelationRef {
 interface RelationshipBase {
   readonly from: RelationRef;
   readonly to: RelationRef;
-  /** There is at most one related row. */
   readonly toOne: boolean;
 }
 
@@ -108,20 +105,17 @@ export interface Routine {
   readonly schema: string;
   readonly name: string;
   readonly args: readonly Argument[];
-  /** The type of the result as SQL; for a composite type or table, its name. */
   readonly returnType: string;
   readonly returnsSet: boolean;
   readonly returnsVoid: boolean;
   /** Columns of the result: RETURNS TABLE, OUT arguments, a composite type or a relation. Null for a scalar. */
   readonly resultColumns: readonly string[] | null;
-  /** The relation of the returned rows, for embedding. */
   readonly resultRelation: RelationRef | null;
   readonly volatility: 'immutable' | 'stable' | 'volatile';
   readonly comment: string | null;
 }
 
 export interface Catalog {
-  /** Increases with each load. */
   readonly version: number;
   readonly loadedAt: number;
   readonly schemas: readonly string[];
@@ -129,7 +123,6 @@ export interface Catalog {
   readonly shadowed: boolean;
   relation(schema: string, name: string): Relation | undefined;
   relations(schema: string): readonly Relation[];
-  /** Returns all relationships from `from`, in a stable order. */
   relationships(from: RelationRef): readonly Relationship[];
   routines(schema: string, name: string): readonly Routine[];
   allRoutines(schema: string): readonly Routine[];

@@ -1,7 +1,6 @@
 import type { Catalog, Relation } from './catalog.ts';
 import { unknownTable } from './suggestions.ts';
 
-/** @throws PGRST205, with the nearest name that the caller's role may use */
 export function findRelation(catalog: Catalog, schema: string, name: string): Relation {
   const relation = catalog.relation(schema, name);
   if (!relation) throw unknownTable(catalog, schema, name);

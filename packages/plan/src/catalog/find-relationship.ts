@@ -1,13 +1,11 @@
 /**
- * Finds the relationship of an embed by PostgREST's rules: the name is the related table, the constraint of a foreign key, or its
- * only column; the hint is a constraint, a column or a junction table. No match and several matches are errors that name the
- * choices.
+ * PostgREST's rules: the name is the related table, a foreign key's constraint or its only column; the hint is a
+ * constraint, a column or a junction table.
  */
 import type { Embed } from '@tidemark/query';
 import { type Catalog, type Relation, type Relationship, refKey } from './catalog.ts';
 import { ambiguousRelationship, unknownRelationship } from './suggestions.ts';
 
-/** @throws PGRST200, PGRST201 */
 export function findRelationship(catalog: Catalog, parent: Relation, embed: Embed): Relationship {
   // The profile of a request selects one schema, so related tables of other schemas are not available.
   const all = catalog.relationships(parent).filter((r) => r.to.schema === parent.schema || r.kind === 'computed');
@@ -37,7 +35,6 @@ function matches(relationship: Relationship, embed: Embed): boolean {
   return toTable && hintMatches(relationship, hint);
 }
 
-/** Compares `name` with the constraint, and with its only column on the referencing side. */
 function namesKey(relationship: Relationship, name: string): boolean {
   if (relationship.kind !== 'key') return false;
   return (

@@ -6,10 +6,7 @@ import { FINGERPRINT } from './statements.ts';
 
 export interface CatalogFollower {
   current(): Catalog;
-  /**
-   * Looks for a change of the schema, and resolves to whether there was one. Requests use the current catalog until the new one
-   * is complete. A call while another one runs gets its result.
-   */
+  /** Resolves to whether the schema had changed. Requests use the current catalog until the new one is complete. */
   refresh(): Promise<boolean>;
 }
 
@@ -19,7 +16,6 @@ export interface FollowOptions {
   onReload(catalog: Catalog): void;
 }
 
-/** The caller decides when to look: call `refresh` at an interval. */
 export async function followCatalog({ pool, schemas, onReload }: FollowOptions): Promise<CatalogFollower> {
   // The fingerprint comes first: the next look then notices a change that happens while the catalog is read.
   let fingerprint = await readFingerprint(pool);

@@ -1,4 +1,3 @@
-/** Reads the catalog from Postgres. */
 import { arrayLiteral, type Pool } from '@tidemark/db';
 import {
   type Argument,
@@ -106,7 +105,6 @@ interface RelationRow {
   primary_key: string[];
 }
 
-/** One relation that a relation reads, and that has rows which a policy or a function may hide. */
 interface HidingRow {
   oid: string;
   /** Roles with a policy that is `true`; `public` stands for all roles. */
@@ -126,7 +124,6 @@ function visibleTo(rows: readonly HidingRow[]): Map<string, ReadonlySet<string>>
 
 const NO_COLUMNS: ReadonlyMap<string, ComputedColumn> = new Map();
 
-/** Returns the computed columns of each relation. A function in the schema of the relation wins over one in another schema. */
 function computedColumns(routines: readonly RoutineRow[]): Map<string, Map<string, ComputedColumn>> {
   const computed = new Map<string, Map<string, ComputedColumn>>();
   for (const { schema, name, takes_row_of: of, returns_set: isSet, return_type: type } of routines) {
@@ -167,7 +164,6 @@ function toRelation(
   });
 }
 
-/** Returns the key of the first table whose whole primary key the view shows. */
 function viewPrimaryKey(
   view: RelationRow,
   viewColumns: readonly ViewColumnRow[],

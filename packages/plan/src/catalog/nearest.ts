@@ -1,4 +1,4 @@
-/** Returns the candidate with the fewest edits (Levenshtein), at most a third of the name's length; else undefined. */
+/** Returns the candidate with the fewest edits (Levenshtein), at most a third of the name's length. */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
   // A long name is not a typing error, and would make the comparison slow.
   if (name.length > 63) return undefined;

@@ -1,6 +1,4 @@
-/**
- * Relationships between relations, from foreign keys (also seen through views), junction tables and functions on rows.
- */
+/** Foreign keys are also seen through views. */
 import {
   type ColumnPair,
   type JunctionRelationship,
@@ -45,7 +43,6 @@ interface Key {
   to: RelationRef;
   columns: readonly ColumnPair[];
   unique: boolean;
-  /** All columns of the key belong to the primary key of the referencing table. */
   inPrimaryKey: boolean;
 }
 
@@ -79,7 +76,6 @@ function bothWays(key: Key): [KeyRelationship, KeyRelationship] {
   ];
 }
 
-/** Returns every ordered pair of foreign keys of one table whose columns belong to its primary key. */
 function junctions(keys: readonly Key[]): JunctionRelationship[] {
   const byTable = new Map<string, Key[]>();
   for (const key of keys) {
@@ -113,7 +109,6 @@ function junctions(keys: readonly Key[]): JunctionRelationship[] {
 
 type ViewColumns = Map<string, { view: RelationRef; columns: Map<string, string> }[]>;
 
-/** Returns, for each table, the views that show its columns, with the map from table column to view column. */
 function groupViewColumns(rows: readonly ViewColumnRow[]): ViewColumns {
   const byTable: ViewColumns = new Map();
   for (const row of rows) {

@@ -1,4 +1,3 @@
-/** Reads the rights of a role on the tables, columns and functions of the exposed schemas, as Postgres itself evaluates GRANTs. */
 import { arrayLiteral, type Pool } from '@tidemark/db';
 
 export interface ColumnRights {
@@ -8,7 +7,6 @@ export interface ColumnRights {
 }
 
 export interface Rights {
-  /** Returns undefined when the role has no right to the table. */
   table(
     schema: string,
     name: string,
@@ -29,8 +27,8 @@ select n.nspname as schema, c.relname as name, has_table_privilege(c.oid, 'delet
    and (has_any_column_privilege(c.oid, 'select, insert, update') or has_table_privilege(c.oid, 'delete'))`;
 
 /**
- * Omits computed columns of tables that the role has no right to: every role may call those by default, and their arguments would
- * reveal the names of the tables.
+ * Every role may call computed columns by default, and their arguments would reveal the names of tables without a
+ * right.
  */
 const FUNCTIONS = `
 select n.nspname as schema, p.proname as name,

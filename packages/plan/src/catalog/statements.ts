@@ -1,4 +1,4 @@
-/** Queries on Postgres's catalogs, whose rows `load.ts` turns into the catalog. $1 is the list of exposed schemas. */
+/** Queries on Postgres's catalogs. $1 is the list of exposed schemas. */
 
 export const RELATIONS = `
 select n.nspname as schema, c.relname as name, c.oid::int8::text as oid, c.relkind as kind, c.relrowsecurity as row_security,
@@ -81,8 +81,8 @@ select k.conname as constraint, fn.nspname as from_schema, f.relname as from_nam
  order by k.conname, fn.nspname, f.relname`;
 
 /**
- * Maps columns of views to columns of tables, by the view's rewritten target list (resorigtbl and resorigcol of pg_node_tree), as
- * PostgREST does, so that a foreign key can be followed through a view.
+ * The view's rewritten target list (resorigtbl and resorigcol of pg_node_tree) leads to the columns of tables, as in
+ * PostgREST.
  */
 export const VIEW_COLUMNS = `
 with recursive views as (
@@ -162,8 +162,8 @@ select n.nspname as schema, p.proname as name, p.provolatile as volatility, p.pr
 export const ROLES = `select rolname as name, rolsuper or rolbypassrls as bypasses from pg_roles`;
 
 /**
- * Lists the relations with hidden rows that a relation reads, also through views, and the roles that see all of them. A
- * restrictive policy may hide rows whatever the other policies allow.
+ * Lists the relations with hidden rows that a relation reads, also through views. A restrictive policy may hide rows
+ * whatever the other policies allow.
  */
 export const HIDING = `
 with recursive reached as (
@@ -185,10 +185,7 @@ select r.root::int8::text as oid,
     or exists (select from pg_rewrite w join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = w.oid
                 where w.ev_class = r.oid and d.refclassid = 'pg_proc'::regclass and d.refobjid >= 16384)`;
 
-/**
- * Names of types that a request may cast to. They exclude the reg* types, because a cast to regclass turns a number into a name,
- * and the row types of tables, because a cast to one reveals that the table exists.
- */
+/** A cast to a reg* type turns a number into a name, and one to a table's row type reveals that the table exists. */
 export const CAST_TYPES = `
 select t.typname as name
   from pg_type t join pg_namespace n on n.oid = t.typnamespace
@@ -201,8 +198,8 @@ select t.typname as name
 export const TIME_ZONES = `select name from pg_timezone_names`;
 
 /**
- * A number that changes whenever the catalog may have changed: the transaction ids of the newest catalog rows. It skips built-in
- * objects (below FirstNormalObjectId, 16384), which would be most of the work.
+ * The transaction ids of the newest catalog rows. Built-in objects (below FirstNormalObjectId, 16384) are left out:
+ * they would be most of the work.
  */
 export const FINGERPRINT = `
 select md5(concat_ws(',',

@@ -1,6 +1,6 @@
 /**
- * Hints that suggest a similar name. They are computed when the error is sent, from the rights of the caller's role: a hint must
- * not reveal tables, columns, functions or constraints that the role has no right to.
+ * Hints are computed from the rights of the caller's role, because they must not reveal a name that it has no right
+ * to.
  */
 import { TidemarkError } from '@tidemark/contracts';
 import { postgrest } from '../errors.ts';
@@ -8,7 +8,6 @@ import type { Catalog, Relation, Relationship, Routine } from './catalog.ts';
 import { nearest } from './nearest.ts';
 import type { Rights } from './rights.ts';
 
-/** Returns the error with a better hint for a role with these rights; undefined when there is none. */
 type Suggest = (rights: Rights) => TidemarkError | undefined;
 
 const suggestions = new WeakMap<Error, Suggest>();
@@ -18,7 +17,7 @@ function suggesting(error: TidemarkError, suggest: Suggest): TidemarkError {
   return error;
 }
 
-/** Returns undefined when the error has no suggestion. Errors that wrap another one keep their details. */
+/** Errors that wrap another one keep their details. */
 export function suggestionFor(error: unknown): Suggest | undefined {
   for (let inner = error; inner instanceof Error; inner = inner.cause) {
     const suggest = suggestions.get(inner);
@@ -38,7 +37,6 @@ function withHint(error: TidemarkError, hint: string | null | undefined): Tidema
 const visible = (rights: Rights, { schema, name }: { schema: string; name: string }): boolean =>
   rights.table(schema, name) !== undefined;
 
-/** Returns Postgres's error for a column that does not exist. */
 export function unknownColumn(relation: Relation | null, alias: string, column: string): TidemarkError {
   const of = relation?.name ?? alias;
   return suggesting(postgrest['42703']({ relation: of, column }), (rights) => {
@@ -76,7 +74,6 @@ export function unknownFunction(catalog: Catalog, schema: string, name: string, 
   });
 }
 
-/** Returns the error for several functions that fit. */
 export function ambiguousFunction(fitting: readonly Routine[]): TidemarkError {
   return suggesting(postgrest.PGRST203({ choices: [] }), (rights) => {
     const choices = fitting.filter((routine) => mayCall(rights, routine)).map(signature);
@@ -103,7 +100,6 @@ export function unknownRelationship({ parent, child, schema, hint }: Embedding, 
   });
 }
 
-/** Returns the error for several relationships that fit. `nameOf` returns the name of one in a request. */
 export function ambiguousRelationship(
   { parent, child }: Pick<Embedding, 'parent' | 'child'>,
   found: readonly Relationship[],

@@ -1,4 +1,4 @@
-/** A cursor: the place of a row in an order. It is opaque to clients but no secret: the gateway only reads values to compare with. */
+/** A cursor is opaque to clients but no secret: the gateway only reads values to compare with. */
 import { errors } from '../errors.ts';
 import type { KeysetOrder } from './order.ts';
 
@@ -7,7 +7,6 @@ const MAX_CHARACTERS = 4_096;
 
 export type KeysetValues = readonly (string | null)[];
 
-/** @throws GATEWAY_KEYSET when the values are too long */
 export function writeCursor({ shape }: KeysetOrder, values: KeysetValues): string {
   const cursor = Buffer.from(JSON.stringify([shape, ...values])).toString('base64url');
   if (cursor.length <= MAX_CHARACTERS) return cursor;
@@ -17,7 +16,7 @@ export function writeCursor({ shape }: KeysetOrder, values: KeysetValues): strin
   });
 }
 
-/** Returns null for the start. @throws GATEWAY_CURSOR */
+/** Returns null for the start. */
 export function readCursor({ shape, terms }: KeysetOrder, cursor: string): KeysetValues | null {
   if (cursor === '') return null;
   let content: unknown;

@@ -1,9 +1,6 @@
 /**
- * A page that begins after a row, as one statement: rows greater than the cursor's in the order, one more than asked for, so
- * that it is known whether there is a next page, and the place of the last row shown.
- *
- * However far back it lies, a page is found by one range of an index on the order's columns, where the order has one direction
- * and no null comes after the values. Rows that are inserted or deleted meanwhile move no other row from its page.
+ * The statement reads one row more than asked for, to know whether there is a next page. A page is found by one range
+ * of an index, however far back it lies, if the order has one direction and no null comes after the values.
  */
 import type { Query } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
@@ -57,7 +54,6 @@ export function planKeyset(
   };
 }
 
-/** Returns a condition that is true for the rows after `values`. */
 function afterSql(source: Source, terms: readonly KeysetTerm[], values: KeysetValues, params: Params): string {
   const columns = terms.map(({ field }) => fieldSql(source, field));
   const bound = values.map((value) => (value === null ? null : params.bind(value)));

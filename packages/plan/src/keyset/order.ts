@@ -1,7 +1,6 @@
 /**
- * The order of keyset paging: that of the request, then the primary key, so that no two rows are equal.
- *
- * Only columns can be used, because the type must be comparable, and it must be known whether there are nulls.
+ * The order of the request, then the primary key, so that no two rows are equal. Only columns are allowed, because
+ * the type must be comparable.
  */
 import type { Field, Level, OrderTerm } from '@tidemark/query';
 import type { Relation } from '../catalog/catalog.ts';
@@ -11,14 +10,11 @@ export interface KeysetTerm {
   readonly field: Field;
   readonly descending: boolean;
   readonly nullable: boolean;
-  /** Nulls come before other values. */
   readonly nullsFirst: boolean;
 }
 
 export interface KeysetOrder {
-  /** The terms up to the one that completes the key; later ones have no effect. */
   readonly terms: readonly KeysetTerm[];
-  /** The same terms for ORDER BY. */
   readonly order: readonly OrderTerm[];
   /** The order as text: a cursor is valid for one shape. */
   readonly shape: string;
@@ -26,7 +22,6 @@ export interface KeysetOrder {
 
 const BY_OFFSET = 'Page by limit and offset.';
 
-/** @throws GATEWAY_KEYSET */
 export function keysetOrder(relation: Relation, query: Level): KeysetOrder {
   const key = relation.primaryKey;
   if (key.length === 0) {

@@ -1,6 +1,5 @@
 /**
- * Limits nested embeds: limits multiply along a path of to-many embeds, so that a few rows in small tables could become a
- * response of any size in Postgres's memory.
+ * Limits multiply along a path of to-many embeds, so a few rows in small tables could become a response of any size.
  */
 import type { Level } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
@@ -8,13 +7,12 @@ import { findRelationship } from '../catalog/find-relationship.ts';
 import { errors } from '../errors.ts';
 
 export interface EmbedLimits {
-  /** The number of rows of a level without a limit. */
   maxRows: number;
   /** The maximum product of the numbers of rows along a path. */
   maxEmbedRows: number;
 }
 
-/** `relation` is null for a function that returns no rows of a relation, which cannot have embeds. @throws GATEWAY_EMBED_ROWS, PGRST200, PGRST201 */
+/** A function that returns no rows of a relation (null) cannot have embeds. */
 export function checkEmbedRows(catalog: Catalog, relation: Relation | null, root: Level, limits: EmbedLimits): void {
   if (relation === null || !root.select.some((item) => item.kind === 'embed')) return;
   const first = findsOneRow(relation, root) ? 1 : rowsOf(root, limits);
@@ -44,7 +42,6 @@ function check(
 
 const rowsOf = ({ limit }: Level, { maxRows }: EmbedLimits): number => Math.min(limit ?? maxRows, maxRows);
 
-/** Returns whether a filter names each column of the primary key. */
 function findsOneRow(relation: Relation, { where }: Level): boolean {
   const fixed = new Set<string>();
   for (const condition of where) {

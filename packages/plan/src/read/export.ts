@@ -1,4 +1,3 @@
-/** Plans the rows of a read with no limit but that of the request; Postgres renders them as they stream. */
 import type { Statement } from '@tidemark/db';
 import type { Query } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';

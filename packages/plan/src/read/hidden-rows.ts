@@ -1,7 +1,4 @@
-/**
- * Determines whether row-level security may hide rows of a query from a role. The planner's numbers (estimates, rows that a
- * filter removed) would reveal hidden rows.
- */
+/** The planner's numbers (estimates, rows that a filter removed) would reveal rows that row-level security hides. */
 import type { Condition, Level } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
 import { findRelationship } from '../catalog/find-relationship.ts';

@@ -1,7 +1,4 @@
-/**
- * Caches compiled reads, one for each shape of a request: a query of a known shape is not planned again, but gets its values
- * bound. The cache is bounded; a plan is valid for one catalog.
- */
+/** Caches one compiled read for each shape of a request. A plan is valid for one catalog. */
 import { arrayLiteral, type Statement } from '@tidemark/db';
 import type { Query } from '@tidemark/query';
 import { LRUCache } from 'lru-cache';
@@ -13,7 +10,6 @@ import { markedQuery, shapeOf } from './shape.ts';
 
 /** Characters of keys and texts. A plan has about 1,000, so the cache has space for some thousands of shapes. */
 const MAX_CHARACTERS = 8 * 1024 ** 2;
-/** A longer plan is not cached. */
 const MAX_PLAN_CHARACTERS = 256 * 1024;
 
 interface CompiledRead {

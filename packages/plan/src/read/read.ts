@@ -1,4 +1,3 @@
-/** Plans GET and HEAD of a table as one statement. */
 import type { Statement } from '@tidemark/db';
 import type { Query, RowsMedia } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
@@ -11,9 +10,7 @@ import { primaryKeySelectSql } from './primary-key-read.ts';
 
 export interface ReadOptions {
   media: RowsMedia;
-  /** Counts every matching row in the same statement. */
   exactCount: boolean;
-  /** Stops counting at this number. */
   countLimit?: number | null;
   maxRows: number | null;
 }
@@ -53,7 +50,7 @@ export function planRead(catalog: Catalog, relation: Relation, query: Query, opt
   return { head, tail, text: `${apart === null ? head : `select ${apart}`}${tail}`, params: params.values };
 }
 
-/** Counts all matching rows, independent of the page. Only joins that filter are included. */
+/** Only joins that filter are included. */
 export function countSql(level: LevelSql, from: string, limit: number | null = null): string {
   const counted: LevelSql = {
     ...level,
@@ -65,7 +62,6 @@ export function countSql(level: LevelSql, from: string, limit: number | null = n
   return `(select count(*) from (${selectSql(counted, from)}) as "_all")`;
 }
 
-/** EXPLAIN of all matching rows, for `count=planned` and `count=estimated`. */
 export function planEstimate(catalog: Catalog, relation: Relation, query: Query): Statement {
   const params = new Params();
   const all: Query = { ...query, order: [], limit: null, offset: 0 };

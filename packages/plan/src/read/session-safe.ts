@@ -7,7 +7,6 @@ import { findRelationship } from '../catalog/find-relationship.ts';
 export const PLAIN_CAST =
   /^(text|varchar|char|int[248]?|integer|bigint|smallint|numeric|decimal|real|float[48]?|double precision|bool|boolean|jsonb?|uuid)$/i;
 
-/** The query must be one that can be planned. */
 export function isSessionSafe(catalog: Catalog, relation: Relation, query: Query): boolean {
   return !catalog.shadowed && levelIsSafe(catalog, relation, query);
 }
@@ -27,7 +26,6 @@ function levelIsSafe(catalog: Catalog, of: Relation, { select, where, order }: L
     const target = catalog.relation(to.schema, to.name);
     if (target === undefined || !levelIsSafe(catalog, target, item)) return false;
     if (relationship.kind !== 'junction') return true;
-    // A junction table in a schema that is not exposed is not in the catalog.
     const { junction } = relationship;
     return catalog.relation(junction.schema, junction.name)?.sessionSafe === true;
   });

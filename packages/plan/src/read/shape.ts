@@ -1,7 +1,4 @@
-/**
- * The shape of a query is the query without its values: two queries of one shape have the same SQL, and differ only in their
- * parameters. The values have the form in which the planner binds them.
- */
+/** Two queries of one shape (the query without its values) have the same SQL, and differ only in their parameters. */
 import { arrayLiteral } from '@tidemark/db';
 import { type Condition, type Field, type Level, likePattern, type Query, type SelectNode } from '@tidemark/query';
 
@@ -87,7 +84,6 @@ function conditionText(condition: Condition, values: string[]): string {
   }
 }
 
-/** Returns the same query with a mark for each value, and the form of each mark in the plan, in the order of `values`. */
 export function markedQuery(query: Query): { query: Query; marks: string[] } {
   const marks: string[] = [];
   const text = () => {

@@ -1,8 +1,7 @@
-/** Columns of the one row that every planned statement returns. */
 export interface AnswerRow {
   body: string | null;
-  /** int8 as text: the number of rows in the body. */
+  /** int8 as text. */
   rows: string;
-  /** int8 as text: the number of all matching rows; null when it was not requested. */
+  /** int8 as text; null when it was not requested. */
   total: string | null;
 }

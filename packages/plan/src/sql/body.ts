@@ -1,7 +1,6 @@
-/** SQL with which Postgres renders the rows of a statement as one text, so that the gateway never parses a row. */
+/** Postgres renders the rows as one text, so that the gateway never parses a row. */
 import type { RowsMedia } from '@tidemark/query';
 
-/** `"_t"` has the rows of the statement. A null body means that the response has none. */
 export function bodySql(media: RowsMedia): string {
   switch (media.kind) {
     case 'object':
@@ -21,9 +20,9 @@ export function bodySql(media: RowsMedia): string {
 const MAX_BYTES = `current_setting('tidemark.answer_max_bytes', true)::int8`;
 
 /**
- * The body of `"_a"`. One that is too long fails the statement, so that a write is rolled back: its COMMIT is sent together with
- * it, and would be run before the answer is refused here. A cast that cannot succeed is the way to fail in plain SQL;
- * reply/postgres-errors.ts knows its message. `share`: how many such bodies the answer has.
+ * A body that is too long fails the statement, because a write's COMMIT is sent together with it. Plain SQL fails by
+ * an impossible cast, whose message reply/postgres-errors.ts knows. `share` is the number of such bodies in the
+ * answer.
  */
 export function boundedBodySql(share = '1'): string {
   const bytes = 'octet_length("_a".body)';
@@ -36,8 +35,8 @@ export const LONG_ANSWER = 'tidemark_answer_bytes:';
 export const rowSql = (media: RowsMedia) => (media.nullsStripped ? 'json_strip_nulls(row_to_json("_t"))' : '"_t"');
 
 /**
- * A header, then the rows as Postgres writes a record, without its parentheses: what PostgREST answers. But a record doubles
- * its backslashes, which RFC 4180 has no meaning for: once here, as in an export (COPY).
+ * The rows are written as a record without its parentheses. A record doubles its backslashes, which have no meaning
+ * in RFC 4180.
  */
 const csvSql = `coalesce(
   (select string_agg(case when key ~ '[",\\n\\r]' then '"' || replace(key, '"', '""') || '"' else key end, ',' order by ord)
@@ -45,7 +44,6 @@ const csvSql = `coalesce(
   || e'\\n'
   || string_agg(replace(substring("_t"::text, 2, length("_t"::text) - 2), e'\\\\\\\\', e'\\\\'), e'\\n'), '')`;
 
-/** The same for a function that returns a value instead of rows, in `"_t"."value"`. */
 export function scalarBodySql(media: RowsMedia, isSet: boolean, isBytes: boolean): string {
   const value = '"_t"."value"';
   // Bytes are sent as text; the route decodes them.

@@ -1,13 +1,10 @@
-/** The conditions of a level as SQL: names columns and binds values for the filters of @tidemark/query. */
 import { arrayLiteral } from '@tidemark/db';
 import { type Condition, type ConditionTarget, conditionSql, type Field } from '@tidemark/query';
 import { fieldSql, type Source } from './fields.ts';
 import type { Params } from './params.ts';
 
-/** Returns the null test of an embed; the planner knows its lateral join. */
 export type EmbedTest = (embed: string) => string;
 
-/** Returns each condition of `where`, which the caller joins by AND. */
 export function conditionsSql(
   where: readonly Condition[],
   source: Source,

@@ -1,4 +1,3 @@
-/** An embed as a lateral join of its parent's SELECT. */
 import type { Embed, Field, Level } from '@tidemark/query';
 import { type Relation, type RelationRef, type Relationship, refKey } from '../catalog/catalog.ts';
 import { findRelationship } from '../catalog/find-relationship.ts';
@@ -66,7 +65,6 @@ export function planEmbed(
   };
 }
 
-/** Returns a column of the related row, for `order=rel(col)`. */
 export function relatedValueSql(
   context: PlanContext,
   relationship: Relationship,
@@ -113,7 +111,7 @@ function joinSql(
   return columns.map((pair) => `${columnOf(left, pair.from)} = ${columnOf(right, pair.to)}`).join(' and ');
 }
 
-/** Returns the row of the parent in its own type, even when it comes from the RETURNING of a write. */
+/** The row needs the parent's own type, even when it comes from the RETURNING of a write. */
 function parentRow(parent: Source): string {
   const { relation, alias } = parent;
   return relation ? typedRowSql(alias, relation) : identifier(alias);

@@ -1,4 +1,3 @@
-/** Fields (`col->path`), casts and aggregates as SQL. */
 import { type Field, jsonPathSql, type SelectColumn, type SelectCount } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
 import { unknownColumn } from '../catalog/suggestions.ts';
@@ -9,7 +8,6 @@ import { columnOf, identifier, literal, qualified } from './params.ts';
 export interface Source {
   readonly alias: string;
   readonly relation: Relation | null;
-  /** The column names of a source without a relation, such as the result of a function. */
   readonly columns?: readonly string[];
   /** The source has columns beside the relation's own, which `*` must not show. */
   readonly hasMore?: boolean;
@@ -18,10 +16,8 @@ export interface Source {
 }
 
 /**
- * Returns the value of a column or computed column. In Postgres `"alias"."f"` may also call any function f that takes a record,
- * such as json_agg, so a name that is not in the catalog must not be used.
- *
- * @throws 42703
+ * `"alias"."f"` may also call any function f that takes a record, such as json_agg, so a name that is not in the
+ * catalog must not be used.
  */
 export function valueSql(source: Source, name: string): string {
   const { alias, relation, rows = 'relation' } = source;
@@ -32,7 +28,6 @@ export function valueSql(source: Source, name: string): string {
   return `${qualified(computed)}(${rows === 'relation' ? `${identifier(alias)}.*` : typedRowSql(alias, relation)})`;
 }
 
-/** Returns a row in the type of the relation, even when it comes from a statement. */
 export function typedRowSql(alias: string, relation: Relation): string {
   const columns = [...relation.columns.keys()].map((column) => columnOf(alias, column));
   return `row(${columns.join(', ')})::${qualified(relation)}`;
@@ -54,7 +49,6 @@ export function outputName(item: SelectColumn | SelectCount): string {
   return last?.kind === 'key' ? last.key : item.field.name;
 }
 
-/** Returns the value before any aggregate: `(field)::cast`. */
 export function plainValueSql(catalog: Catalog, source: Source, item: SelectColumn): string {
   return castSql(catalog, fieldSql(source, item.field), item.cast);
 }
@@ -64,10 +58,7 @@ export function aggregateSql(catalog: Catalog, item: SelectColumn | SelectCount,
   return castSql(catalog, `${item.aggregate}(${value})`, item.aggregateCast);
 }
 
-/**
- * The name of a type cannot be a parameter. The parser admits letters, digits, `_`, `$` and spaces, and each word that is not a
- * keyword is quoted.
- */
+/** The parser admits letters, digits, `_`, `$` and spaces, and each word that is not a keyword is quoted. */
 function castSql(catalog: Catalog, sql: string, cast: string | null): string {
   return cast === null ? sql : `cast(${sql} as ${typeName(catalog, cast)})`;
 }
@@ -78,7 +69,6 @@ const SQL_TYPE_WORDS = new Set(
   ),
 );
 
-/** @throws 42704 */
 function typeName(catalog: Catalog, cast: string): string {
   const name = cast.trim();
   const words = name.split(/ +/);

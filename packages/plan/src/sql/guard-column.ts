@@ -6,5 +6,4 @@ export const relationStampsSql = (oids: string): string => `(
     select concat(oid, ':', xmin) as stamp from pg_class where oid = any (${oids})
     union all select concat(ev_class, '/', xmin) from pg_rewrite where ev_class = any (${oids})) s)`;
 
-/** Returns the column for a reading statement; `oids` is a parameter, `$n`. */
 export const guardColumn = (oids: string): string => `${relationStampsSql(`${oids}::oid[]`)} as guard`;

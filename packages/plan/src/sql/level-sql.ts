@@ -1,4 +1,3 @@
-/** The parts of a SELECT for one level of a query, and the functions that join them. */
 import type { Catalog, Relationship } from '../catalog/catalog.ts';
 import { identifier, type Params } from './params.ts';
 
@@ -7,11 +6,9 @@ export interface PlanContext {
   readonly params: Params;
   /** Maximum number of rows of the root and of each to-many embed; null: unlimited. */
   readonly maxRows: number | null;
-  /** Returns a name that no other level of the statement has. */
   alias(base: string): string;
 }
 
-/** An item of a SELECT list. */
 export interface Output {
   readonly name: string;
   readonly sql: string;
@@ -27,7 +24,6 @@ export interface LevelSql {
   readonly limit: string;
 }
 
-/** An embed as a join of its parent’s SELECT. */
 export interface EmbedJoin {
   /** Alias or name, as used in paths and null tests. */
   readonly name: string;
@@ -48,7 +44,6 @@ export function outputsSql(outputs: readonly Output[]): string {
     .join(', ');
 }
 
-/** Returns the whole SELECT of a level that reads `from`. */
 export function selectSql(level: LevelSql, from: string, extraWhere: readonly string[] = []): string {
   const conditions = [...extraWhere, ...level.where];
   const where = conditions.length > 0 ? ` where ${conditions.join(' and ')}` : '';

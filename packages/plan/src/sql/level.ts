@@ -1,7 +1,4 @@
-/**
- * One level of a query (the root, or an embed) as the parts of a SELECT. Embeds become lateral joins, so that the whole
- * query is one statement whatever its depth, and Postgres renders the JSON.
- */
+/** Embeds become lateral joins, so that the whole query is one statement whatever its depth. */
 import type { Embed, Level, OrderTerm } from '@tidemark/query';
 import { postgrest } from '../errors.ts';
 import { conditionsSql } from './conditions.ts';
@@ -54,7 +51,6 @@ export function planLevel(context: PlanContext, level: Level, source: Source): L
   };
 }
 
-/** Returns whether an item, or a column of a spread, is an aggregate. */
 function aggregates(item: Level['select'][number]): boolean {
   if (item.kind === 'count') return true;
   if (item.kind === 'column') return item.aggregate !== null;

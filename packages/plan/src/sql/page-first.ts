@@ -1,6 +1,6 @@
 /**
- * Selects the page before computing its embeds. With a LIMIT above lateral joins Postgres computes the embeds of every row that
- * OFFSET skips; below them, only those of the page.
+ * With a LIMIT above lateral joins Postgres computes the embeds of every row that OFFSET skips; below them, only
+ * those of the page.
  */
 import type { Level } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
@@ -8,7 +8,6 @@ import { findRelationship } from '../catalog/find-relationship.ts';
 import { type LevelSql, outputsSql } from './level-sql.ts';
 import { columnOf, identifier } from './params.ts';
 
-/** Returns the SELECT of the root level; null when an embed filters rows, or needs more than plain columns. */
 export function pageFirstSql(
   catalog: Catalog,
   relation: Relation,

@@ -6,11 +6,7 @@ interface Field {
   quoted: boolean;
 }
 
-/**
- * Yields line by line, so that the caller can stop early.
- *
- * @throws PGRST102
- */
+/** Yields line by line, so that the caller can stop early. */
 export function* parseCsv(text: string, maxColumns: number): Generator<Record<string, string | null>> {
   const lines = csvLines(text, maxColumns);
   const header = lines.next();

@@ -1,7 +1,6 @@
 /**
- * Many single-row inserts of one shape as one statement. MERGE, because its RETURNING may name columns of the source (from
- * Postgres 17 on): each row comes back with the ordinal of the request that sent it, exact by construction. With
- * `on false` nothing is ever matched, so rights, policies and defaults are those of INSERT.
+ * MERGE, because its RETURNING may name columns of the source (from Postgres 17 on): each row returns with its
+ * request's ordinal. With `on false` nothing is matched, so rights, policies and defaults are those of INSERT.
  */
 import type { Query } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
@@ -18,12 +17,10 @@ const ALL_BODIES = '(select count(*) from "_written")';
 export interface GroupShape {
   relation: Relation;
   query: Query;
-  /** Keys of the payload, when the query names no columns. */
   keys: readonly string[];
   options: WriteOptions & { missingDefault: boolean };
 }
 
-/** A row of the result, if the requests want any: at most one for each request. */
 export interface GroupedRow {
   /** int8 as text: 1 for the first request of the group. */
   n: string;

@@ -1,9 +1,8 @@
 /**
- * Cuts JSON text into its parts without parsing numbers, so that each keeps all its digits. JSON.parse must have accepted the
- * text before, because nothing is checked here.
+ * Numbers are not parsed, so each keeps all its digits. JSON.parse must have accepted the text, because nothing is
+ * checked here.
  */
 
-/** Returns the texts of an array's elements, in order. */
 export function sliceArray(text: string): string[] {
   return cut(text, text.indexOf('[') + 1);
 }
@@ -43,7 +42,6 @@ function cut(text: string, at: number): string[] {
   return parts;
 }
 
-/** Returns the index after the closing quote of the string that begins at `at`. */
 function stringEnd(text: string, at: number): number {
   for (let i = at + 1; i < text.length; i += 1) {
     const code = text.charCodeAt(i);

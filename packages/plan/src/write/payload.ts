@@ -1,4 +1,4 @@
-/** Checks the body of a write, and turns it into JSON text for Postgres. Numbers are not parsed, so they keep all digits. */
+/** Numbers are not parsed, so they keep all digits. */
 import { postgrest } from '../errors.ts';
 import { parseCsv } from './csv.ts';
 
@@ -8,7 +8,6 @@ export interface Payload {
   /** Keys of the first object; all objects must have the same keys, unless `columns` names them. */
   readonly keys: readonly string[];
   readonly count: number;
-  /** The client sent one object instead of an array. */
   readonly single: boolean;
   /** JSON text of the only object, if the body was one object instead of an array. */
   readonly row?: string;
@@ -23,7 +22,6 @@ const MAX_OBJECTS = 300_000;
 
 const JSON_HINT = 'Send one JSON object, or an array of objects.';
 
-/** @throws PGRST102 */
 export function payloadOf(contentType: string, body: string, columnsNamed: boolean): Payload {
   if (contentType.startsWith('text/csv')) return fromObjects([...csvObjects(body)], false);
   if (contentType.startsWith('application/x-www-form-urlencoded')) return fromObjects([formObject(body)], true);
@@ -103,12 +101,7 @@ function checkUniform(objects: readonly object[], keys: readonly string[]): void
   }
 }
 
-/**
- * Checks the structure before parsing: Postgres recurses, and each object takes many times the memory of its text (ten million
- * characters of `{},` are 200 MB of objects).
- *
- * @throws PGRST102
- */
+/** The check runs before parsing: Postgres recurses, and ten million characters of `{},` are 200 MB of objects. */
 export function checkStructure(text: string): void {
   let depth = 0;
   let containers = 0;

@@ -1,4 +1,3 @@
-/** Plans INSERT, UPDATE and DELETE of a table, each as one statement that also returns the representation. */
 import type { Statement } from '@tidemark/db';
 import type { Level, Query, RowsMedia } from '@tidemark/query';
 import type { Catalog, Relation } from '../catalog/catalog.ts';
@@ -14,7 +13,6 @@ import { selectSql } from '../sql/level-sql.ts';
 import { columnOf, identifier, Params, qualified } from '../sql/params.ts';
 import type { Payload } from './payload.ts';
 
-/** Columns of the one row that a planned write returns. `rows` is the number of written rows. */
 export interface WriteRow extends AnswerRow {
   /** JSON text of the written row's primary key, for Location. */
   key: string | null;
@@ -26,7 +24,6 @@ export interface WriteRow extends AnswerRow {
 
 export interface WriteOptions {
   media: RowsMedia;
-  /** The result: nothing, the key for Location, or the rows. */
   return: 'minimal' | 'headers-only' | 'representation';
 }
 
@@ -184,7 +181,7 @@ function answer(
   };
 }
 
-/** Returns only the columns of the representation, because RETURNING needs the right to SELECT each column. @throws 42703 */
+/** RETURNING needs the right to SELECT each column, so only those of the representation are named. */
 export function returningSql(catalog: Catalog, relation: Relation, level: Level): string[] {
   const needed = new Set<string>();
   const all = () => {
