@@ -15,7 +15,6 @@ export interface RowsMedia {
 export interface PlanMedia {
   readonly kind: 'plan';
   readonly format: 'json' | 'text';
-  /** The response whose execution plan is requested. */
   readonly for: RowsMedia;
   readonly options: readonly PlanOption[];
 }
@@ -54,11 +53,7 @@ export const MEDIA_KINDS: readonly MediaKind[] = Object.freeze([...(Object.keys(
 
 const JSON_MEDIA: RowsMedia = Object.freeze({ kind: 'json', nullsStripped: false });
 
-/**
- * Returns the best of `available` for an `Accept` header: by highest q, then by the order of the header. Without a header, JSON.
- *
- * @throws PGRST107 (406) when none is acceptable
- */
+/** Returns the best by highest q, then by the order of the header. Without a header, JSON. */
 export function selectMediaType(accept: string | undefined, available: readonly MediaKind[] = MEDIA_KINDS): MediaType {
   if (accept === undefined || accept.trim() === '') return JSON_MEDIA;
   const ranges = splitHeader(accept, ',')
@@ -73,7 +68,6 @@ export function selectMediaType(accept: string | undefined, available: readonly 
   throw postgrest.PGRST107({ accept, available: available.map(mimeOfKind) });
 }
 
-/** Returns the `Content-Type` of a response. */
 export function contentType(media: MediaType): string {
   const charset = media.kind === 'octet-stream' ? '' : '; charset=utf-8';
   if (media.kind !== 'plan') return mimeOf(media) + charset;

@@ -29,7 +29,6 @@ export interface Field {
 
 export type Aggregate = 'sum' | 'avg' | 'count' | 'max' | 'min';
 
-/** `*` */
 export interface SelectStar {
   readonly kind: 'star';
 }
@@ -47,21 +46,18 @@ export interface SelectColumn {
   readonly aggregateCast: string | null;
 }
 
-/** `alias:count()::cast`, the number of rows. */
 export interface SelectCount {
   readonly kind: 'count';
   readonly alias: string | null;
   readonly cast: string | null;
 }
 
-/** One table of the query: see the glossary. `where` is one AND. `limit` is null if the query has none. */
+/** `where` is one AND. `limit` is null if the query has none. */
 export interface Level {
   readonly select: readonly SelectNode[];
   readonly where: readonly Condition[];
   readonly order: readonly OrderTerm[];
-  /** Rows, 0 or more. */
   readonly limit: number | null;
-  /** Rows, 0 or more. */
   readonly offset: number;
 }
 
@@ -79,9 +75,7 @@ export interface Embed extends Level {
 
 export type SelectNode = SelectStar | SelectColumn | SelectCount | Embed;
 
-/** Operators that take `(any)` and `(all)`. */
 export type QuantifiableOperator = 'eq' | 'gt' | 'gte' | 'lt' | 'lte' | 'like' | 'ilike' | 'match' | 'imatch';
-/** Operators on one value without a quantifier. */
 export type PlainOperator = 'neq' | 'isdistinct' | 'cs' | 'cd' | 'ov' | 'sl' | 'sr' | 'nxr' | 'nxl' | 'adj';
 export type CompareOperator = QuantifiableOperator | PlainOperator;
 export type FtsOperator = 'fts' | 'plfts' | 'phfts' | 'wfts';
@@ -107,7 +101,6 @@ export interface InFilter {
   readonly values: readonly string[];
 }
 
-/** `col=is.null` */
 export interface IsFilter {
   readonly kind: 'is';
   readonly field: Field;
@@ -115,7 +108,6 @@ export interface IsFilter {
   readonly value: IsValue;
 }
 
-/** `col=fts(english).value` */
 export interface FtsFilter {
   readonly kind: 'fts';
   readonly field: Field;
@@ -139,7 +131,6 @@ export interface GroupOf<Kind> {
 /** `rel=is.null` (no related row) or, negated, `rel=not.is.null`, where `rel` is an embed of the same level. */
 export interface EmbedNull {
   readonly kind: 'embed-null';
-  /** The embed's alias or, without one, its name. */
   readonly embed: string;
   readonly negate: boolean;
 }
@@ -155,13 +146,10 @@ export interface OrderTerm {
   readonly nulls: 'first' | 'last' | null;
 }
 
-/** One `key=value`, decoded. */
 export type Pair = readonly [key: string, value: string];
 
 export interface Query extends Level {
-  /** `columns=a,b`: the payload's keys to write, or null. */
   readonly columns: readonly string[] | null;
-  /** `on_conflict=a,b`, or null. */
   readonly onConflict: readonly string[] | null;
   /** `after=<cursor>`: an opaque keyset cursor (letters, digits, `-`, `_`, `~`), empty for the first page, or null. */
   readonly after: string | null;
@@ -172,6 +160,6 @@ export interface Query extends Level {
    * that could be one, including those in `where` as filters. Repeated keys keep their order (variadic arguments).
    */
   readonly args: readonly Pair[];
-  /** All pairs as sent, reserved keys included, so that a planner can parse them again once it knows the function. */
+  /** Reserved keys are included, so that a planner can parse the pairs again once it knows the function. */
   readonly pairs: readonly Pair[];
 }

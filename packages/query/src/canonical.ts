@@ -1,13 +1,10 @@
-/** A canonical text for equivalent queries: the key of caches and of shared subscriptions. */
 import type { Condition, Embed, Filter, Level, OrderTerm, Query, SelectNode } from './ast.ts';
 import { encodePairs, queryPairs, renderElement } from './render.ts';
 
 /**
- * Queries with equal texts have equal results; equivalent queries may still have different texts. The order of parameters, of
- * conditions in a group, of `in` values and of `columns` is ignored, as are repetitions, redundant groups, quotes and defaults
- * (`asc`, `nullslast`, `offset=0`, `!left`). The order of the select list is kept: it is the order of the result's columns.
- *
- * `tidemark` is omitted, because it does not change which rows a query selects.
+ * Queries with equal texts have equal results; equivalent queries may still have different texts. The order of the
+ * select list is kept, because it is that of the result's columns. `tidemark` does not change which rows a query
+ * selects.
  */
 export function canonical(query: Query): string {
   return encodePairs(
@@ -23,7 +20,6 @@ export function canonical(query: Query): string {
   );
 }
 
-/** Returns the canonical text of a `where` list. */
 export function canonicalWhere(where: readonly Condition[]): string {
   return canonicalList('and', where).map(renderElement).join(',');
 }
@@ -49,7 +45,6 @@ function canonicalTerm(term: OrderTerm): OrderTerm {
   return { ...term, direction, nulls: term.nulls ?? (direction === 'asc' ? 'last' : 'first') };
 }
 
-/** Flattens nested groups of `kind`, sorts the conditions and removes duplicates. */
 function canonicalList(kind: 'and' | 'or', conditions: readonly Condition[]): Condition[] {
   const byText = new Map<string, Condition>();
   const add = (condition: Condition) => {
@@ -89,7 +84,7 @@ function canonicalFilter(filter: Filter): Filter {
   }
 }
 
-/** Returns the SQL pattern of `like` and `ilike`: as in PostgREST, `*` stands for `%`, which URLs would need to escape. */
+/** As in PostgREST, `*` stands for `%`, which URLs would need to escape. */
 export function likePattern(value: string): string {
   return value.replaceAll('*', '%');
 }

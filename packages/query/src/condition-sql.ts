@@ -1,23 +1,20 @@
 /**
- * Filters and groups as SQL. Live queries and GET requests share this translation, so that both read the same rows. Every value is a
- * bound parameter; the operators come from the tables of this file.
+ * Live queries and GET requests share this translation, so that both read the same rows. Every value is a bound
+ * parameter.
  */
 import type { CompareFilter, Condition, Field, Filter, FtsFilter, FtsOperator, IsValue } from './ast.ts';
 import { likePattern } from './canonical.ts';
 
-/** The statement that contains the condition. */
 export interface ConditionTarget {
-  /** Returns the field as an expression. */
   field(field: Field): string;
   /** Binds a value, or the elements of an array parameter, and returns its placeholder: `$1`. */
   bind(value: string | readonly string[]): string;
   /** Whether full text search needs `to_tsvector` of the field: true for text and JSON, false for tsvector. */
   isText(field: Field): boolean;
-  /** Returns a condition that is true if the embed of the same level has no row. */
   embedIsNull(embed: string): string;
 }
 
-/** Returns the expression of a JSON path. `literal` quotes the keys: a parameter would prevent the use of an expression index. */
+/** `literal` quotes the keys: a parameter would prevent the use of an expression index. */
 export function jsonPathSql(
   value: string,
   type: string | undefined,
@@ -104,7 +101,6 @@ function compareSql(filter: CompareFilter, field: string, target: ConditionTarge
   return `(${field} ${OPERATORS[filter.op]} ${filter.quantifier ? `${filter.quantifier}(${bound})` : bound})`;
 }
 
-/** As in PostgREST, a text field is searched as `to_tsvector(field)` and a tsvector column directly. */
 function ftsSql(filter: FtsFilter, field: string, target: ConditionTarget): string {
   const language = filter.language === null ? '' : `${target.bind(filter.language)}::regconfig, `;
   const vector = target.isText(filter.field) ? `to_tsvector(${language}${field})` : field;

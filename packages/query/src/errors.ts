@@ -9,9 +9,7 @@ function echo(text: string): string {
   return text.length <= ECHO_LENGTH ? text : `${text.slice(0, ECHO_LENGTH)}…`;
 }
 
-/** A syntax error: see `Scanner.fail`. */
 export interface ParseProblem {
-  /** `filter`, `select parameter`, … */
   what: string;
   text: string;
   line: number;

@@ -18,7 +18,6 @@ const OPERATOR = 'operator (eq, gt, ...)';
 /** Where a value ends: at the end of the parameter, or at the next `,` or `)` of a group. */
 export type ValueScope = 'parameter' | 'group';
 
-/** Parses from the operator to the end of the value. */
 export function parseOperation(input: Scanner, field: Field, scope: ValueScope): Filter {
   let start = input.pos;
   let op = input.word();
@@ -73,7 +72,7 @@ function isWordCharacter(character: string): boolean {
   return character === '_' || (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z');
 }
 
-/** Parses `(a,"b,c",d)`. As in PostgREST, unquoted elements keep their spaces. */
+/** As in PostgREST, unquoted elements keep their spaces. */
 function parseList(input: Scanner): string[] {
   if (!input.lexeme('(')) input.fail('"("');
   const values: string[] = [];
@@ -98,7 +97,7 @@ function parseValue(input: Scanner, scope: ValueScope): string {
   return quotedElement(input) ?? arrayLiteral(input) ?? untilSeparator(input);
 }
 
-/** Returns a quoted element. Returns null if text follows the closing quote: the quotes then belong to an unquoted element. */
+/** Returns null if text follows the closing quote: the quotes then belong to an unquoted element. */
 function quotedElement(input: Scanner): string | null {
   if (input.peek() !== '"') return null;
   const start = input.pos;

@@ -1,4 +1,4 @@
-/** Freezes a query deeply, because requests, subscriptions and caches share it. */
+/** Requests, subscriptions and caches share a query. */
 import type { Condition, Field, Level, Query } from './ast.ts';
 
 export function freezeQuery(query: Query): Query {

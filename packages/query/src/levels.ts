@@ -1,4 +1,3 @@
-/** Mutable levels for the parser, and the lookup of a level by its embed path (`rel.sub.`). */
 import type { Condition, Embed, Level, OrderTerm, SelectColumn, SelectCount, SelectStar } from './ast.ts';
 import { errors, postgrest } from './errors.ts';
 import type { Limits } from './limits.ts';
@@ -13,7 +12,6 @@ export interface DraftLevel extends Mutable<Level> {
 export interface DraftEmbed extends DraftLevel, Omit<Embed, keyof Level> {}
 export type DraftNode = SelectStar | SelectColumn | SelectCount | DraftEmbed;
 
-/** Counts the parts that are limited over the whole query. */
 export class Budget {
   readonly limits: Limits;
   #selectNodes = 0;
@@ -36,7 +34,6 @@ export class Budget {
   }
 }
 
-/** Returns the first embed of a level with this alias or name. */
 export function findEmbed(level: DraftLevel, name: string): DraftEmbed | undefined {
   for (const node of level.select) {
     if (node.kind === 'embed' && (node.alias === name || node.name === name)) return node;
@@ -44,7 +41,6 @@ export function findEmbed(level: DraftLevel, name: string): DraftEmbed | undefin
   return undefined;
 }
 
-/** @throws PGRST108 when a segment is not embedded */
 export function levelAt(root: DraftLevel, path: readonly string[]): DraftLevel {
   let level = root;
   for (const name of path) {

@@ -5,21 +5,16 @@
 export interface Limits {
   /** Characters of the raw query string. */
   readonly queryLength: number;
-  /** `key=value` pairs. */
   readonly pairs: number;
   /** Filters and groups together, over all levels. */
   readonly conditions: number;
-  /** Groups inside groups. */
   readonly logicDepth: number;
-  /** Embeds inside embeds. */
   readonly embedDepth: number;
   /** Columns, aggregates and embeds in `select`, over all levels. */
   readonly selectNodes: number;
-  /** Values of one `in.(…)`. */
   readonly inValues: number;
   /** Terms of one `order`, names of `columns` and of `on_conflict`. */
   readonly listItems: number;
-  /** Arrows of one JSON path. */
   readonly jsonSteps: number;
 }
 

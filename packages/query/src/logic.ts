@@ -11,7 +11,6 @@ const HINT =
 
 const ELEMENT = `${FIELD_NAME}, negation operator (not) or logic operator (and, or)`;
 
-/** @param value the parenthesised list; `kind` and `negate` come from the parameter's key */
 export function parseGroup(kind: Group['kind'], negate: boolean, value: string, budget: Budget): Group {
   // PostgREST parses the operator joined to the value and counts columns in both: or=() fails in `or()` at column 4.
   const head = negate ? `not.${kind}` : kind;
@@ -62,7 +61,6 @@ class LogicParser {
     return parseOperation(input, field, 'group');
   }
 
-  /** Returns `and` or `or` if a parenthesis follows; otherwise null, with an undefined position. */
   #groupHead(): Group['kind'] | null {
     const kind = this.#in.word();
     if (kind !== 'and' && kind !== 'or') return null;

@@ -1,16 +1,10 @@
-/** Splits a raw query string into decoded pairs. */
 import type { Pair } from './ast.ts';
 import { errors } from './errors.ts';
 import { LIMITS, type Limits } from './limits.ts';
 
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
-/**
- * Splits and decodes a raw query string (with or without its `?`). `+` is a space. A `%` without two hexadecimal digits stays as it
- * is, so that a handwritten `like.50%` works. A key without `=` has the value ''.
- *
- * @throws QUERY_TOO_LONG, QUERY_TOO_COMPLEX, QUERY_BAD_TEXT (NUL, or bytes that are not UTF-8)
- */
+/** `+` is a space. A `%` without two hexadecimal digits stays as it is, so that a handwritten `like.50%` works. */
 export function readPairs(search: string, limits: Limits = LIMITS): Pair[] {
   if (search.length > limits.queryLength) {
     throw errors.TOO_LONG({ received: search.length, limit: limits.queryLength });

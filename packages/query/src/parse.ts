@@ -1,4 +1,3 @@
-/** Parses a query string: each parameter by its kind, into its level. */
 import type { Condition, Field, Filter, OrderTerm, Pair, Query } from './ast.ts';
 import { errors, postgrest } from './errors.ts';
 import { FILTER_HINT, parseOperation } from './filter.ts';
@@ -13,14 +12,12 @@ import { Scanner } from './scanner.ts';
 import { parseSelect } from './select.ts';
 
 export interface ParseOptions {
-  /** `function` for GET `/rpc/…`, where a pair may be an argument. Default `table`. */
   target?: 'table' | 'function';
   /**
-   * Argument names of the function. Without them, every pair that could be an argument is listed in `args`, and one that is not a
-   * valid filter is not an error.
+   * Without them, every pair that could be an argument is listed in `args`, and one that is not a valid filter is no
+   * error.
    */
   argumentNames?: ReadonlySet<string>;
-  /** Default `LIMITS`. */
   limits?: Limits;
 }
 
@@ -154,7 +151,6 @@ class QueryParser {
     return levelAt(this.#root, parseEmbedPath(key, this.#limits));
   }
 
-  /** Returns true for the first value, false for the same value again. @throws QUERY_DUPLICATE for another value */
   #first(key: string, value: string): boolean {
     const first = this.#once.get(key);
     if (first === undefined) {
@@ -204,7 +200,6 @@ function isCursor(value: string): boolean {
 }
 
 function parseCursor(key: string, value: string): string {
-  // An empty `after` requests the first page.
   if (!isCursor(value) && !(key === 'after' && value === '')) throw errors.BAD_CURSOR({ key, value });
   return value;
 }
@@ -238,7 +233,6 @@ function parseRowCount(role: 'limit' | 'offset', value: string, limits: Limits):
   return rows;
 }
 
-/** Replaces `rel=is.null` by the null test of an embed if `rel` is embedded at this level. */
 function withEmbedNulls(level: DraftLevel, condition: Condition): Condition {
   if (condition.kind === 'and' || condition.kind === 'or') {
     return { ...condition, conditions: condition.conditions.map((inner) => withEmbedNulls(level, inner)) };

@@ -6,7 +6,6 @@ import { Scanner } from './scanner.ts';
 
 const LOGIC_HINT = 'Write the key of a group as and, or, not.and, not.or, or with a path before it: rel.not.or=(…).';
 
-/** Parses `rel.sub.col->path` into the path of embeds and the field. */
 export function parseFilterKey(key: string, limits: Limits): { path: string[]; field: Field } {
   const input = new Scanner(key, 'tree path', FILTER_HINT, limits);
   const names = parseNames(input);
@@ -16,7 +15,6 @@ export function parseFilterKey(key: string, limits: Limits): { path: string[]; f
   return { path: names, field };
 }
 
-/** Returns the path of embeds before a reserved word: `rel.sub` of `rel.sub.order`. */
 export function parseEmbedPath(key: string, limits: Limits): string[] {
   if (!key.includes('.')) return [];
   const input = new Scanner(key, 'tree path', FILTER_HINT, limits);
@@ -25,7 +23,7 @@ export function parseEmbedPath(key: string, limits: Limits): string[] {
   return names.slice(0, -1);
 }
 
-/** Parses `rel.not.or` into path, negation and kind. As in PostgREST, `not` may stand anywhere before the operator. */
+/** As in PostgREST, `not` may stand anywhere before the operator. */
 export function parseLogicKey(key: string, limits: Limits): { path: string[]; negate: boolean; kind: Group['kind'] } {
   if (key === 'and' || key === 'or') return { path: [], negate: false, kind: key };
   const input = new Scanner(key, 'logic path', LOGIC_HINT, limits);

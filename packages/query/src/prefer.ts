@@ -14,7 +14,6 @@ export interface Preferences {
   readonly results: 'per-row' | null;
   /** Tidemark's: all rows as a stream in any media type; `status-line` adds a last line of NDJSON with the outcome. */
   readonly export: 'stream' | 'status-line' | null;
-  /** Tidemark's: file name of an export, for Content-Disposition. */
   readonly filename: string | null;
   /** Rows; enforced and confirmed under handling=strict only. */
   readonly maxAffected: number | null;
@@ -24,7 +23,7 @@ export interface Preferences {
 }
 
 export interface PreferOptions {
-  /** Whether a time zone exists. Default: the runtime's list, which may differ from Postgres's `pg_timezone_names`. */
+  /** The default is the runtime's list, which may differ from Postgres's `pg_timezone_names`. */
   isTimeZone?: (name: string) => boolean;
 }
 
@@ -72,11 +71,7 @@ const NONE: Preferences = Object.freeze({
   invalid: Object.freeze([]),
 });
 
-/**
- * Parses one or several `Prefer` headers. The first of repeated preferences counts (RFC 7240, section 2).
- *
- * @throws PGRST122 when handling=strict and a preference is invalid
- */
+/** The first of repeated preferences counts (RFC 7240, section 2). */
 export function parsePrefer(header: string | readonly string[] | undefined, options: PreferOptions = {}): Preferences {
   if (header === undefined || header.length === 0) return NONE;
   const isTimeZone = options.isTimeZone ?? runtimeKnowsTimeZone;
@@ -106,7 +101,6 @@ export function parsePrefer(header: string | readonly string[] | undefined, opti
   return Object.freeze(found);
 }
 
-/** Returns the value of `Preference-Applied`, or null if there is none. @param preferences only those that were applied */
 export function preferenceApplied(preferences: Partial<Preferences>): string | null {
   const applied: string[] = [];
   for (const name of APPLIED) {

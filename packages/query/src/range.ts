@@ -1,7 +1,6 @@
 /** `Range: 0-9` with `Range-Unit: items`, and `Content-Range`. */
 import { postgrest } from './errors.ts';
 
-/** Rows from `offset`; `limit` null means all following rows. */
 export interface RowRange {
   readonly offset: number;
   readonly limit: number | null;
@@ -9,12 +8,7 @@ export interface RowRange {
 
 const ALL: RowRange = Object.freeze({ offset: 0, limit: null });
 
-/**
- * Returns the requested rows, or null without a range. Another unit (`bytes`) or another form of `Range` is ignored, as in PostgREST
- * and RFC 9110 (14.2).
- *
- * @throws PGRST103 if the last row is before the first
- */
+/** Another unit (`bytes`) or another form of `Range` is ignored, as in PostgREST and RFC 9110 (14.2). */
 export function parseRange(range: string | undefined, unit: string | undefined): RowRange | null {
   if (range === undefined || (unit !== undefined && unit.trim().toLowerCase() !== 'items')) return null;
   const match = /^(?:items=)?([0-9]{1,15})-([0-9]{0,15})$/.exec(range.trim());
@@ -30,7 +24,6 @@ export function parseRange(range: string | undefined, unit: string | undefined):
   return { offset: first, limit: last - first + 1 };
 }
 
-/** Returns the rows in all ranges: those of the header, of the query's `limit` and `offset`, and of the server's maximum. */
 export function intersectRanges(...ranges: readonly (RowRange | null | undefined)[]): RowRange {
   let { offset, limit } = ALL;
   let end = Number.POSITIVE_INFINITY;
@@ -43,18 +36,16 @@ export function intersectRanges(...ranges: readonly (RowRange | null | undefined
   return { offset, limit };
 }
 
-/** Returns `0-9/100`, with `*` for no rows and for an unknown total. */
 export function contentRange(offset: number, rows: number, total: number | null): string {
   const range = rows > 0 && (total === null || total > 0) ? `${offset}-${offset + rows - 1}` : '*';
   return `${range}/${total ?? '*'}`;
 }
 
-/** Returns 206 for a part of a known total, otherwise 200. */
 export function rangeStatus(rows: number, total: number | null): 200 | 206 {
   return total !== null && rows < total ? 206 : 200;
 }
 
-/** @throws PGRST103 if `offset` exceeds a known total; as in PostgREST, an offset equal to the total is an empty page */
+/** As in PostgREST, an offset equal to the total is an empty page. */
 export function assertSatisfiable(offset: number, total: number | null): void {
   if (total !== null && offset > total) {
     throw postgrest.PGRST103({ details: `An offset of ${offset} was requested, but there are only ${total} rows.` });

@@ -1,4 +1,3 @@
-/** Renders a query as a query string that parses to an equal query. */
 import type { Condition, Embed, Field, Filter, Level, OrderTerm, Pair, Query, SelectNode } from './ast.ts';
 
 /** Words that the grammar reserves in some places unless they are quoted. */
@@ -9,10 +8,7 @@ const PLAIN_NAME = /^[A-Za-z0-9_$]+$/;
 const PLAIN_JSON_KEY = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const PLAIN_ELEMENT = /^[A-Za-z0-9_.:@+*%/-]+$/;
 
-/**
- * Returns the percent-encoded query string, without `?`. `parseQuery(render(query))` has the same levels; a query with arguments
- * needs the same `argumentNames`.
- */
+/** `parseQuery(render(query))` has the same levels; a query with arguments needs the same `argumentNames`. */
 export function render(query: Query): string {
   return encodePairs(queryPairs(query));
 }
@@ -21,7 +17,6 @@ export function encodePairs(pairs: readonly Pair[]): string {
   return pairs.map(([key, value]) => `${encode(key)}=${encode(value)}`).join('&');
 }
 
-/** Returns decoded pairs in a fixed order: select, then each level from the root down, then the rest. */
 export function queryPairs(query: Query): Pair[] {
   const pairs: Pair[] = [];
   const [only] = query.select;
@@ -67,7 +62,6 @@ function conditionPair(condition: Condition, path: string): Pair {
   }
 }
 
-/** Returns a condition as in a query string, not percent-encoded: `col=op.value`, `not.and=(…)`. */
 export function renderCondition(condition: Condition): string {
   return conditionPair(condition, '').join('=');
 }
@@ -76,7 +70,6 @@ function renderElements(conditions: readonly Condition[]): string {
   return `(${conditions.map(renderElement).join(',')})`;
 }
 
-/** Returns a condition as an element of a group: `col.op.value`, `not.and(…)`. */
 export function renderElement(condition: Condition): string {
   const not = condition.negate ? 'not.' : '';
   switch (condition.kind) {

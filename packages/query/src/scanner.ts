@@ -1,7 +1,4 @@
-/**
- * A cursor over one parameter's text, with the tokens of the whole grammar. Reading a token takes time linear in its length: no
- * regular expression is applied to more than one character.
- */
+/** Reading a token takes time linear in its length: no regular expression is applied to more than one character. */
 import type { Field, JsonStep } from './ast.ts';
 import { errors, postgrest } from './errors.ts';
 import type { Limits } from './limits.ts';
@@ -36,7 +33,6 @@ export class Scanner {
     this.limits = limits;
   }
 
-  /** @throws PGRST100 at the current position, or at `at` */
   fail(expecting: string, at = this.pos, hint = this.#hint): never {
     const before = this.text.slice(0, at);
     const lineStart = before.lastIndexOf('\n') + 1;
@@ -56,7 +52,6 @@ export class Scanner {
     return this.pos >= this.text.length;
   }
 
-  /** Returns the character at the current position, or '' at the end. */
   peek(): string {
     return this.text[this.pos] ?? '';
   }
@@ -65,7 +60,6 @@ export class Scanner {
     return this.text.startsWith(token, this.pos);
   }
 
-  /** Moves past `token` if it is next. */
   eat(token: string): boolean {
     if (!this.text.startsWith(token, this.pos)) return false;
     this.pos += token.length;
@@ -88,7 +82,6 @@ export class Scanner {
     while (this.peek() === ' ' || this.peek() === '\t') this.pos++;
   }
 
-  /** Moves past `token` and the spaces around it if it is next. */
   lexeme(token: string): boolean {
     const start = this.pos;
     this.space();
@@ -100,7 +93,6 @@ export class Scanner {
     return true;
   }
 
-  /** Reads lower-case letters: an operator, a keyword or ''. */
   word(): string {
     const start = this.pos;
     while (this.pos < this.text.length) {
@@ -111,7 +103,7 @@ export class Scanner {
     return this.text.slice(start, this.pos);
   }
 
-  /** Reads `"…"` with backslash escapes. Returns null at the same position if the closing quote is missing. */
+  /** Returns null at the same position if the closing quote is missing. */
   quotedText(): string | null {
     const start = this.pos;
     const { text } = this;
@@ -159,7 +151,6 @@ export class Scanner {
     return name;
   }
 
-  /** Reads a column with an optional JSON path, and skips spaces around it. */
   field(expecting = FIELD_NAME): Field {
     this.space();
     const name = this.fieldName(expecting);

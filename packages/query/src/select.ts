@@ -1,4 +1,3 @@
-/** `select=`: columns, casts, aggregates, embeds and spreads. */
 import type { Aggregate, Embed, SelectColumn } from './ast.ts';
 import { errors } from './errors.ts';
 import type { Budget, DraftEmbed, DraftNode } from './levels.ts';

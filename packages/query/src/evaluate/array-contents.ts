@@ -3,10 +3,8 @@ import type { Scalar } from './scalar.ts';
 
 export type ContentsOperator = 'cs' | 'cd' | 'ov';
 
-/** Keys of the elements, null for NULL. */
 export type Contents = readonly (string | null)[];
 
-/** Returns the contents of a JSON array; undefined if this package cannot parse an element as a value of the type. */
 export function contentsOf(array: unknown, scalar: Scalar): Contents | undefined {
   if (!Array.isArray(array)) return undefined;
   const keys: (string | null)[] = [];

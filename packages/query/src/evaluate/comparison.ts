@@ -1,11 +1,9 @@
-/** The comparison operators, and their ANY and ALL forms. */
 import type { CompareFilter } from '../ast.ts';
 import type { Predicate, Row } from './predicate.ts';
 import type { Scalar } from './scalar.ts';
 
 export type Test = (value: unknown, constant: unknown) => boolean;
 
-/** Returns the test of an operator for two non-null values. */
 export function comparison(scalar: Scalar, op: CompareFilter['op']): Test {
   const { compare } = scalar;
   switch (op) {
@@ -24,7 +22,7 @@ export function comparison(scalar: Scalar, op: CompareFilter['op']): Test {
   }
 }
 
-/** Returns the predicate of one constant, or of `op ANY/ALL (array)`, where a null element makes an undecided result unknown. */
+/** In `op ANY/ALL (array)` a null element makes an undecided result unknown. */
 export function quantified(
   filter: CompareFilter,
   constants: readonly unknown[],

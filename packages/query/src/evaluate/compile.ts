@@ -1,7 +1,4 @@
-/**
- * Compiles conditions to one predicate over a row, with SQL's three-valued logic. A condition that only Postgres can decide is
- * reported at compile time.
- */
+/** Compiles with SQL's three-valued logic. A condition that only Postgres can decide is reported at compile time. */
 import type { CompareFilter, Condition, Field, FtsFilter, Group, InFilter, IsFilter } from '../ast.ts';
 import { likePattern } from '../canonical.ts';
 import { type ContentsOperator, contentsOf, contentsTest } from './array-contents.ts';
@@ -26,7 +23,6 @@ export interface FilterProblem {
     | 'pattern'
     | 'constant';
   readonly column: string;
-  /** Text for the reader of an error. */
   readonly message: string;
 }
 
@@ -48,9 +44,8 @@ export interface CompileOptions {
 export type ColumnTypes = Readonly<Record<string, ColumnType>>;
 
 /**
- * Compiles a `where` list (one AND) to a predicate over rows: objects from column to JSON value or Postgres text. Numbers beyond
- * 2^53 must be text. The predicate throws QUERY_MISSING_COLUMN for a row without a column that the filter reads, and
- * QUERY_BAD_ROW_VALUE for a value that is not of its type.
+ * A row maps columns to JSON values or Postgres texts. Numbers beyond 2^53 must be text. The predicate throws for a
+ * row without a column that the filter reads, and for a value that is not of its type.
  */
 export function compileFilter(
   where: readonly Condition[],
@@ -68,9 +63,7 @@ const JSON_TYPES: ReadonlySet<string> = new Set(['json', 'jsonb']);
 /** Types whose values are read whole before a comparison. Other text is compared up to the constant's length. */
 const READ_WHOLE: ReadonlySet<string> = new Set(['bpchar', 'numeric']);
 const NEVER: Predicate = () => null;
-/** Steps of parsing JSON. */
 const PARSED_CHARACTER_STEPS = 0.5;
-/** Steps of reading and looking up an element of an array. */
 const ELEMENT_CHARACTER_STEPS = 1;
 
 type Filter = CompareFilter | InFilter | IsFilter | FtsFilter;
@@ -267,7 +260,6 @@ class Compiler {
     };
   }
 
-  /** Returns a reader of the column, or of the text at its JSON path. */
   #reader<T>({ name, json }: Field, value: (raw: unknown) => T | undefined, type?: string): (row: Row) => T | null {
     const read = reader(name, value, type);
     if (json.length === 0) return read;
@@ -316,7 +308,6 @@ class Compiler {
     return constants;
   }
 
-  /** Adds the cost of reading the column once and comparing it with `comparisons` constants. */
   #countReading(column: string, scalar: Scalar, comparisons: number): void {
     this.cost.add(readingSteps(scalar.type) + comparisons);
     if (READ_WHOLE.has(scalar.type)) this.cost.addPerCharacter(column, NATIVE_CHARACTER_STEPS);

@@ -1,11 +1,9 @@
 /**
- * The cost of a compiled filter, in steps of about 20 ns (one state of a regular expression matching one character). The realtime
- * service runs clients' filters on every change and refuses expensive ones beforehand. The cost is an upper bound and the same on
- * every machine.
+ * The cost is an upper bound in steps of about 20 ns, the same on every machine. The realtime service runs clients'
+ * filters on every change, and refuses expensive ones beforehand.
  */
 
 export interface FilterCost {
-  /** Steps for a row, independent of the length of its values. */
   readonly fixed: number;
   /** Steps for each character of a column's value. Columns whose length does not matter are absent. */
   readonly perCharacter: Readonly<Record<string, number>>;
@@ -13,7 +11,6 @@ export interface FilterCost {
   readonly held: number;
 }
 
-/** Steps of a simple comparison, including reading the column. */
 export const COMPARISON_STEPS = 5;
 /** Steps of parsing a value from its text. */
 const PARSED_STEPS: Readonly<Record<string, number>> = {
@@ -27,10 +24,8 @@ const PARSED_STEPS: Readonly<Record<string, number>> = {
 /** Steps of comparing, trimming or copying text natively: about 2 ns a character. */
 export const NATIVE_CHARACTER_STEPS = 0.1;
 
-/** Returns the steps of reading one value of a supported type. */
 export const readingSteps = (type: string): number => COMPARISON_STEPS + (PARSED_STEPS[type] ?? 0);
 
-/** Adds up the costs of the filters of one query. */
 export class CostSum {
   #fixed = 0;
   #held = 0;
@@ -55,7 +50,6 @@ export class CostSum {
   }
 }
 
-/** Returns the steps for a row whose columns are all `length` characters long. */
 export function stepsAt(cost: FilterCost, length: number): number {
   let steps = cost.fixed;
   for (const perCharacter of Object.values(cost.perCharacter)) steps += perCharacter * length;

@@ -1,5 +1,3 @@
-/** Exact numbers: integers, and decimals of any length as in Postgres's `numeric`. */
-
 /** A safe integer is a number, a larger one a bigint: each value has one form, so that `===` is equality. */
 export type Integer = number | bigint;
 
@@ -68,7 +66,6 @@ export function compareDecimals(a: Decimal, b: Decimal): number {
 
 const FLOAT = /^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]{1,6})?$/i;
 
-/** Returns null for a text that is not a float, or that Postgres refuses as out of range. */
 export function parseFloat8(text: string): number | null {
   const trimmed = trimBlanks(text);
   if (FLOAT.test(trimmed)) {

@@ -1,4 +1,4 @@
-/** The columns that a filter compares with constants for equality, so that an index finds subscriptions by the values of a row. */
+/** An index finds subscriptions by the values of a row in these columns. */
 import type { Condition } from '../ast.ts';
 import { parseArrayLiteral } from './array-literal.ts';
 import { type ColumnType, scalarOf } from './scalar.ts';
@@ -10,8 +10,8 @@ export interface EqualityColumn {
 }
 
 /**
- * Returns the columns constrained by `eq`, `in` or `eq(any)` in the top-level AND (also inside redundant `and` groups), sorted by
- * column: a matching row has one of the values in each. A column that is constrained twice is listed once, with the shorter list.
+ * Returns the columns that `eq`, `in` or `eq(any)` constrain in the top-level AND, sorted. A column that is
+ * constrained twice is listed once, with the shorter list.
  */
 export function equalityKey(where: readonly Condition[]): readonly EqualityColumn[] {
   const found = new Map<string, readonly string[]>();
@@ -44,9 +44,7 @@ function constantsOf(condition: Condition): readonly string[] | null {
 }
 
 export interface EqualityKeys {
-  /** Returns the key of a filter's constant, or null if this package cannot parse it as the type. */
   constant(text: string): string | null;
-  /** Returns the key of a row's value (JSON or text), or null for NULL and for other than a value of the type. */
   value(raw: unknown): string | null;
 }
 

@@ -1,4 +1,3 @@
-/** Explains which conditions of a filter accepted or rejected a row, with the predicates of compile.ts. */
 import type { Condition } from '../ast.ts';
 import { renderCondition, renderElement } from '../render.ts';
 import { type ColumnTypes, type CompileOptions, compileFilter } from './compile.ts';
@@ -9,16 +8,11 @@ export interface FilterPart {
   readonly expression: string;
   /** null means unknown, because a NULL was compared. A row passes only if true. */
   readonly passed: boolean | null;
-  /** The column that a filter reads; undefined for a group. */
   readonly column: string | undefined;
   /** The members that decided a group: the failed ones of a failed `and`, all of a failed `or`. */
   readonly parts: readonly FilterPart[] | undefined;
 }
 
-/**
- * Returns a part for each condition of a `where` list that `compileFilter` supports. The list passes if all parts do.
- * @throws QUERY_MISSING_COLUMN, QUERY_BAD_ROW_VALUE
- */
 export function explainFilter(
   where: readonly Condition[],
   types: ColumnTypes,
@@ -34,7 +28,6 @@ export function explainFilter(
       expression: render(condition),
       passed,
       column: isGroup || condition.kind === 'embed-null' ? undefined : condition.field.name,
-      // The members with the group's own result decide it: for a false AND the false ones, for a true AND all.
       parts: isGroup
         ? condition.conditions.map((member) => explain(member, renderElement)).filter((part) => part.passed === own)
         : undefined,

@@ -2,8 +2,7 @@
 import type { JsonStep } from '../ast.ts';
 
 /**
- * Returns the text at the path, or null for SQL's NULL. Returns undefined if only Postgres can decide: parsing loses digits of a
- * number's text, and an index into a scalar returns the scalar.
+ * Returns undefined if only Postgres can decide: parsing loses digits, and an index into a scalar returns the scalar.
  */
 export function textAt(root: unknown, steps: readonly JsonStep[]): string | null | undefined {
   let value = root;

@@ -8,7 +8,6 @@ export type Matcher = (text: string) => boolean;
 
 export interface PatternMatcher {
   readonly test: Matcher;
-  /** Upper bound of the steps (cost.ts) for each character of the text. */
   readonly stepsPerCharacter: number;
 }
 

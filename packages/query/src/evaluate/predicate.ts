@@ -1,4 +1,3 @@
-/** The parts of a compiled filter: reading a column, and three-valued AND, OR and NOT. */
 import { errors } from '../errors.ts';
 
 /** Column → JSON value or Postgres text; null is SQL's NULL. */
@@ -7,7 +6,6 @@ export type Row = Readonly<Record<string, unknown>>;
 /** true, false, or null for unknown. */
 export type Predicate = (row: Row) => boolean | null;
 
-/** Returns a function that reads a column. @throws QUERY_MISSING_COLUMN, QUERY_BAD_ROW_VALUE */
 export function reader<T>(column: string, value: (raw: unknown) => T | undefined, type = 'value') {
   return (row: Row): T | null => {
     const raw = row[column];
@@ -19,7 +17,6 @@ export function reader<T>(column: string, value: (raw: unknown) => T | undefined
   };
 }
 
-/** False if any test is false, otherwise unknown if any is unknown. */
 export function all(tests: readonly Predicate[]): Predicate {
   const [only] = tests;
   if (tests.length === 1 && only) return only;
@@ -34,7 +31,6 @@ export function all(tests: readonly Predicate[]): Predicate {
   };
 }
 
-/** True if any test is true, otherwise unknown if any is unknown. */
 export function any(tests: readonly Predicate[]): Predicate {
   const [only] = tests;
   if (tests.length === 1 && only) return only;

@@ -1,7 +1,7 @@
 /**
- * Parser of a subset of Postgres's regular expressions (ARE, https://www.postgresql.org/docs/current/functions-matching.html):
- * literals, `.`, brackets, groups, `|`, quantifiers, `^`, `$`, and `\d` for ASCII digits. Everything else (back references,
- * look-around, `\w`, character classes, embedded options) is left to Postgres.
+ * Parses a subset of Postgres's regular expressions (ARE,
+ * https://www.postgresql.org/docs/current/functions-matching.html). The rest is left to Postgres: back references,
+ * look-around, `\w`, character classes, embedded options.
  */
 
 export type RegexNode =
@@ -18,7 +18,6 @@ export interface CharacterSet {
   readonly ranges: readonly (readonly [from: number, to: number])[];
 }
 
-/** Returns all cases of a code point, itself included; null if only Postgres can tell. */
 export type CaseVariants = (codePoint: number) => readonly number[] | null;
 
 /** Nesting of groups; bounds the recursion of the parser and of the automaton's builder. */
@@ -30,10 +29,8 @@ const ANY: CharacterSet = { negated: true, ranges: [] };
 const DIGITS: CharacterSet = { negated: false, ranges: [[48, 57]] };
 const ESCAPES: Readonly<Record<string, number>> = { n: 10, t: 9, r: 13, f: 12, v: 11 };
 
-/** Thrown for syntax outside the subset, and caught by parseRegex. */
 class NotHandled extends Error {}
 
-/** Returns null for a pattern outside the subset, or that is not a regular expression. */
 export function parseRegex(pattern: string, variants: CaseVariants | null): RegexNode | null {
   // `***` and a leading `(?` with letters select another syntax.
   if (pattern.startsWith('***')) return null;

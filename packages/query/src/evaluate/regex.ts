@@ -1,7 +1,6 @@
 /**
- * Regular expressions with bounded time: Thompson's construction (https://swtch.com/~rsc/regexp/regexp1.html) steps all states
- * together, so that time is at most states × characters. JavaScript's engine backtracks, and a subscriber's pattern runs on every
- * change.
+ * Thompson's construction (https://swtch.com/~rsc/regexp/regexp1.html) takes at most states × characters.
+ * JavaScript's engine backtracks, and a subscriber's pattern runs on every change.
  */
 import type { PatternMatcher } from './like.ts';
 import { type CaseVariants, type CharacterSet, parseRegex, type RegexNode } from './regex-parse.ts';
@@ -16,7 +15,6 @@ type State =
   | { kind: 'start' | 'end'; to: number }
   | { kind: 'match' };
 
-/** Returns null for a pattern that `parseRegex` does not support or that needs more than MAX_STATES. */
 export function compileRegex(pattern: string, ignoreCase: boolean, collation: CollationKind): PatternMatcher | null {
   const variants = ignoreCase ? caseVariants(collation) : null;
   if (ignoreCase && !variants) return null;
@@ -30,7 +28,6 @@ export function compileRegex(pattern: string, ignoreCase: boolean, collation: Co
   return { test: (text) => run(states, start, text), stepsPerCharacter };
 }
 
-/** Steps of testing one range of a bracket: about 3 ns. */
 const RANGE_STEPS = 0.15;
 
 function stepsOf(state: State): number {
@@ -47,7 +44,6 @@ function caseVariants(collation: CollationKind): CaseVariants | null {
   };
 }
 
-/** Adds the states of `node`, leading to `next`. Returns the first of them, or null if there are too many. */
 function build(node: RegexNode, next: number, states: State[]): number | null {
   switch (node.kind) {
     case 'set':

@@ -1,4 +1,3 @@
-/** Comparison of Postgres types outside Postgres: parsing of constants and row values, order, and keys. */
 import {
   compareDecimals,
   type Decimal,
@@ -20,7 +19,6 @@ import {
 } from './temporal.ts';
 import { type CollationKind, collationKind, compareCodePoints } from './text.ts';
 
-/** A type name as Postgres writes it (`int4`, `timestamp with time zone`, `varchar(20)`), or with its collation. */
 export type ColumnType = string | ColumnTypeDetail;
 
 export interface ColumnTypeDetail {
@@ -29,9 +27,7 @@ export interface ColumnTypeDetail {
   readonly collation?: string;
   /** Default true. Under a non-deterministic collation, equality is left to Postgres too. */
   readonly deterministic?: boolean;
-  /** Labels of an enum, in their order. */
   readonly labels?: readonly string[];
-  /** Element type of an array. */
   readonly element?: ColumnTypeDetail;
 }
 
@@ -42,13 +38,11 @@ export interface Scalar<T = unknown> {
   readonly constant: (text: string) => T | null;
   /** Parses a row's non-null value from JSON or Postgres's text output; undefined if it is not a value of the type. */
   readonly value: (raw: unknown) => T | undefined;
-  /** Returns a negative number, 0 or a positive number, in Postgres's order of the type. */
   readonly compare: (a: T, b: T) => number;
   /** Whether `===` is equality on `T`. */
   readonly identity: boolean;
   /** Whether `compare` decides equality only, because the collation's order is unknown. */
   readonly equalityOnly: boolean;
-  /** Equal values have equal keys. */
   readonly key: (value: T) => string;
 }
 
@@ -221,7 +215,6 @@ function timestampScalar(type: string, constantZone: ZoneRule, valueZone: ZoneRu
   return { ...values, constant: (text) => parseTimestamp(text, constantZone) };
 }
 
-/** Two values are equal if both the instant and the zone are equal. */
 const timeTzScalar: Scalar<TimeTz> = {
   type: 'timetz',
   constant: parseTimeTz,

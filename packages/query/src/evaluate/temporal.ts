@@ -39,7 +39,6 @@ export interface TimeTz {
   readonly zone: number;
 }
 
-/** Requires a zone: without one, Postgres uses the session's. */
 export function parseTimeTz(text: string): TimeTz | null {
   const match = TIME.exec(text.trim());
   if (!match || match[5] === undefined) return null;
