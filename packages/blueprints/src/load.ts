@@ -1,4 +1,3 @@
-/** Loads a blueprint's schema and demo data into a migrated database, once. */
 import { readFile } from 'node:fs/promises';
 import { literal, PostgresError, runScript } from '@tidemark/db';
 import { errors } from './errors.ts';
@@ -7,14 +6,10 @@ export const BLUEPRINTS = ['matches'] as const;
 export type BlueprintName = (typeof BLUEPRINTS)[number];
 
 export interface LoadOptions {
-  /** Load the demo data as well. Default true. */
   demo?: boolean;
 }
 
-/**
- * @returns whether this call loaded it; false where it was there already
- * @throws BLUEPRINT_UNKNOWN, BLUEPRINT_FAILED (rolled back as a whole)
- */
+/** Returns false where it was there already. A failure rolls back the whole. */
 export async function loadBlueprint(url: string, name: string, options: LoadOptions = {}): Promise<boolean> {
   if (!(BLUEPRINTS as readonly string[]).includes(name)) throw errors.UNKNOWN({ name, known: BLUEPRINTS });
   const files = options.demo === false ? ['schema.sql'] : ['schema.sql', 'demo.sql'];

@@ -51,7 +51,7 @@ export async function runService(definition: ServiceDefinition): Promise<void> {
 
   async function stop(reason: string): Promise<void> {
     if (!running) {
-      // No request has been accepted yet.
+      // No request has been accepted yet, so no phase has to run.
       process.exit(0);
     }
     stopping ??= (async () => {
@@ -125,11 +125,11 @@ function report(name: string, message: string): void {
   process.stderr.write(redact(`${name}: ${message}\n`));
 }
 
-/** An exhausted resource makes many calls fail at once. */
+/** An exhausted resource makes many calls fail at once; one report in this time is enough. */
 const EXHAUSTED_REPORT_MS = 10_000;
 let exhaustedReportedAt = Number.NEGATIVE_INFINITY;
 
-/** Exits, since the state is unknown; but a new process would meet the same shortage of descriptors or disk space. */
+/** Exits, since the state is unknown, except in a shortage (descriptors, disk), which a new process would meet as well. */
 function crash(name: string, error: unknown): void {
   if (isExhausted(error)) {
     if (performance.now() - exhaustedReportedAt < EXHAUSTED_REPORT_MS) return;

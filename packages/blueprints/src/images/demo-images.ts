@@ -1,4 +1,3 @@
-/** Loads the demo images as public files of a shared bucket, as input for a job. */
 import type { Database } from '@tidemark/db';
 import { createFileRegistry, type FileStore, type NewFile } from '@tidemark/files';
 import { generateImages } from './generate-images.ts';
@@ -7,10 +6,8 @@ const DEMO_BUCKET = 'demo';
 export const DEMO_IMAGES_PREFIX = 'demo/images/';
 const COUNT = 300;
 const SEED = 1;
-/** Exceeds the size of every generated image. */
 const LIMIT_BYTES = 4 * 1024 ** 2;
 
-/** @returns the number of new images; 0 when they exist already */
 export async function loadDemoImages(db: Database, store: FileStore, count: number = COUNT): Promise<number> {
   const { write } = db.pools;
   const [there] = await write.query('select from tidemark.files where bucket = $1 and starts_with(path, $2) limit 1', [

@@ -3,7 +3,6 @@ import { createRandom, type Random } from './random.ts';
 import { scene } from './scene.ts';
 
 export interface DemoImage {
-  /** For example `scene-0007.webp`. */
   name: string;
   contentType: 'image/jpeg' | 'image/png' | 'image/webp';
   width: number;
@@ -17,7 +16,7 @@ export interface GenerateImagesOptions {
   seed: number;
 }
 
-/** Images made at a time. They use two of libuv's four threads, so that disk and DNS requests of the caller go on. */
+/** They use two of libuv's four threads, so that disk and DNS requests of the caller go on. */
 const IN_WORK = 2;
 /** Width and height; the sizes keep files below 40 KB in every format. */
 const SIZES = [
@@ -29,10 +28,7 @@ const SIZES = [
 ] as const;
 const FORMATS = ['jpeg', 'png', 'webp'] as const;
 
-/**
- * Yields `count` images with real, varied pixels (drawn scenes with film grain) in three formats and five sizes,
- * 7–25 KB each, in order. Holds two at a time; 300 take a few seconds on two cores.
- */
+/** Yields drawn scenes with film grain, 7–25 KB each, in order; 300 take a few seconds on two cores. */
 export async function* generateImages({ count, seed }: GenerateImagesOptions): AsyncGenerator<DemoImage> {
   const inWork: Promise<DemoImage>[] = [];
   try {
@@ -64,7 +60,7 @@ async function generateImage(seed: number, index: number): Promise<DemoImage> {
   };
 }
 
-/** Adds noise to every pixel, as a camera's sensor does; without it an encoder shrinks a drawing to nothing. */
+/** Without noise, as of a camera's sensor, an encoder shrinks a drawing to nothing. */
 async function withGrain(image: Sharp, random: Random): Promise<Sharp> {
   const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
   const grain = Int8Array.from({ length: 4_099 }, () => random.integer(-9, 9));

@@ -1,7 +1,6 @@
 export interface Random {
   /** Returns a number in 0 ≤ x < 1. */
   next(): number;
-  /** Returns an integer between both ends, which are included. */
   integer(from: number, to: number): number;
   pick<T>(from: readonly [T, ...T[]]): T;
 }

@@ -1,6 +1,5 @@
 import type { Random } from './random.ts';
 
-/** Returns an SVG of a landscape: sky gradient, sun, hills and shapes. Every image of a seed differs. */
 export function scene(random: Random, width: number, height: number): string {
   const hue = random.integer(0, 359);
   const colour = (shift: number, lightness: number) =>
