@@ -9,8 +9,8 @@ import { errors } from './errors.ts';
 import { canEnter, type User } from './unprivileged-user.ts';
 
 /**
- * Returns the first of these that only we can write and `user` can enter: /var/cache/tidemark (root), ~/.cache/tidemark, or a
- * folder among the temporary files, where a cleaner may remove parts.
+ * Returns the first of these that only we can write and `user` can enter: /var/cache/tidemark (root),
+ * ~/.cache/tidemark, or a folder among the temporary files, where a cleaner may remove parts.
  */
 export async function cacheFolder(user: User | undefined): Promise<string> {
   const tried: string[] = [];
@@ -44,8 +44,7 @@ export function isOursAlone(folder: string): boolean {
 }
 
 /**
- * Calls `make` to fill a folder, then renames it to `target`. Renaming is atomic: one of several processes wins, and the others
- * use its folder. An existing folder that is not `usable` is moved away.
+ * Renaming is atomic: one of several processes wins, and the others use its folder. An unusable folder is moved away.
  */
 export async function makeCached(
   target: string,
@@ -77,7 +76,7 @@ async function renamed(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** sync(1): a name must not reach the disk before the content does. One call is quicker than a thousand fsyncs. */
+/** A name must not reach the disk before the content does. One sync(1) is quicker than a thousand fsyncs. */
 export async function flushDisk(): Promise<void> {
   await promisify(execFile)('sync');
 }

@@ -17,7 +17,6 @@ const CONTROL_BYTES = 8192;
 /** Without pg_xact a standby starts, but treats every transaction as aborted; without the others it fails late and unclearly. */
 const ESSENTIAL = ['base', 'global', 'pg_wal', 'pg_xact', 'pg_multixact'];
 
-/** Returns whether the folder is absent or empty. */
 export function isEmpty(folder: string): boolean {
   try {
     return !existsSync(folder) || readdirSync(folder).length === 0;
@@ -47,14 +46,13 @@ export function checkDataFolder(folder: string, binaries: PostgresBinaries): voi
   }
 }
 
-/** Returns the identifier that a primary shares only with its replicas: the first 8 bytes of pg_control. */
 export function systemIdentifier(folder: string): string {
   return readFileSync(join(folder, 'global', 'pg_control'))
     .subarray(0, 8)
     .toString('hex');
 }
 
-/** Makes a new cluster in `folder` (about a second): UTF-8, C.UTF-8 order, page checksums; `finish` completes it. */
+/** `finish` completes the cluster before the folder gets its name. */
 export async function initialise(
   folder: string,
   binaries: PostgresBinaries,
@@ -71,8 +69,7 @@ export async function initialise(
 }
 
 /**
- * Copies a cluster without passwords that the first call of a user has left in the cache folder: 0.2 s instead of 1.2. Use it for
- * tests only, because all these clusters have the same system identifier.
+ * Copies a cluster from the cache folder: 0.2 s instead of 1.2. It is for tests only: all have one system identifier.
  */
 export async function initialiseFast(
   folder: string,
@@ -90,7 +87,7 @@ export async function initialiseFast(
   });
 }
 
-/** Character classes for full-text search; macOS has no C.UTF-8, but an equal one under another name. */
+/** The class serves full-text search; macOS has no C.UTF-8, but an equal one under another name. */
 const CTYPE = process.platform === 'darwin' ? 'UTF-8' : 'C.UTF-8';
 
 const INITDB = [
@@ -107,7 +104,7 @@ const INITDB = [
   '--no-instructions',
 ];
 
-/** Runs statements (one a line) on a stopped cluster by `postgres --single`, without network or password. */
+/** Each line is a statement; neither network nor password is needed. */
 export async function runSingleUser(
   folder: string,
   binaries: PostgresBinaries,
@@ -152,11 +149,10 @@ export interface CopyOptions {
   user: User | undefined;
   /** True only for a stopped source; the WAL of a running one arrives by streaming. */
   withWal: boolean;
-  /** Makes the copy survive a crash of the machine right after it. */
   durable: boolean;
 }
 
-/** Copies a data folder of a running or stopped server. `finish` completes the copy before it gets its name. */
+/** The source may be running. `finish` completes the copy before it gets its name. */
 export async function copyDataFolder(
   from: string,
   to: string,
@@ -171,7 +167,7 @@ export async function copyDataFolder(
   });
 }
 
-/** Entries of a folder copied at the same time; the thread pool of Node handles four. */
+/** The thread pool of Node handles four. */
 const AT_ONCE = 16;
 
 async function copyContents(from: string, to: string, user: User | undefined, emptied: Set<string>): Promise<void> {
@@ -189,7 +185,7 @@ async function copyContents(from: string, to: string, user: User | undefined, em
 
 const NONE = new Set<string>();
 
-/** A running Postgres removes files while they are copied; replay of its WAL accounts for that. */
+/** Replay of the WAL accounts for files that a running Postgres removes meanwhile. */
 async function copyIfThere(from: string, to: string): Promise<boolean> {
   return (await unlessGone(copyFile(from, to).then(() => true))) ?? false;
 }

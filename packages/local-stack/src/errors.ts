@@ -1,4 +1,3 @@
-/** Errors of starting real servers, with value, cause and remedy. */
 import { defineErrors, row } from '@tidemark/contracts';
 
 interface Failure {

@@ -1,16 +1,14 @@
-/** Finds free ports on 127.0.0.1, and names the process that uses a port. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { errors } from './errors.ts';
 import { commandLine } from './running-processes.ts';
 
-/** Ports that this process has given out and that may not be in use yet, so that no two servers get the same one. */
+/** These ports may not be in use yet; no two servers must get the same one. */
 const given = new Set<number>();
-/** Exceeds the number of ports that a process needs; the oldest are forgotten. */
+/** The oldest are forgotten. */
 const GIVEN_LIMIT = 512;
 
-/** Returns a free port, chosen by the kernel. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = await tryListen(0);
@@ -26,7 +24,6 @@ export async function freePort(): Promise<number> {
 const MIN_PORT = 20_000;
 const MAX_PORT = 32_000;
 
-/** Returns the first of `count` free ports in a row. */
 export async function freePorts(count: number): Promise<number> {
   for (;;) {
     const first = MIN_PORT + Math.floor(Math.random() * (MAX_PORT - MIN_PORT));
@@ -35,7 +32,6 @@ export async function freePorts(count: number): Promise<number> {
   }
 }
 
-/** Throws STACK_PORT_IN_USE, with the process if it is known, unless `port` is free. */
 export async function assertPortFree(port: number, what: string): Promise<void> {
   const result = await tryListen(port);
   if (typeof result === 'number') return;
@@ -54,7 +50,7 @@ function tryListen(port: number): Promise<number | NodeJS.ErrnoException> {
   });
 }
 
-/** Returns `process 123 (node server.js)`, or an empty text when the system does not tell (processes of other users). */
+/** The text is empty for processes of other users. */
 export function portHolder(port: number): string {
   const pid = process.platform === 'linux' ? holderFromProc(port) : holderFromLsof(port);
   return pid ? `process ${pid} (${commandLine(pid).slice(0, 120) || 'unknown'})` : '';

@@ -1,8 +1,7 @@
 /**
- * Servers that die with us, also after kill -9. Each is the child of a small shell, which holds the reading end of a
- * pipe from this process: when the pipe closes, for whatever reason, the shell stops the server and ends. Being its
- * parent, the shell cannot hit a stranger that got the server's process id. Shell and server are in a session of their
- * own, so a Ctrl-C in the terminal reaches neither: the order in which things stop is ours.
+ * Servers that die with us, also after kill -9: when the pipe from this process closes, the shell that is their
+ * parent stops them. A parent cannot hit a stranger that got the server's process id. They are in a session of their
+ * own, so that Ctrl-C does not decide the order of stopping.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
@@ -45,17 +44,15 @@ export interface GuardedCommand {
   /** The working folder of the server, which `user` must be able to enter. */
   cwd: string;
   user: User | undefined;
-  /** The descriptor for stdout and stderr. */
   logFd: number;
   env: Record<string, string>;
-  /** The signal that the guard sends when this process has ended. */
   soft: 'INT' | 'TERM';
   hard: 'QUIT' | 'KILL';
   graceSeconds: number;
 }
 
 export interface Exit {
-  /** The exit code as in a shell: 128 + signal number after a signal. */
+  /** The code is 128 + signal number after a signal. */
   code: number;
 }
 
@@ -91,16 +88,12 @@ export class GuardedProcess {
     signalAll(processTree(this.pid), signal);
   }
 
-  /** Waits for the end. Returns false after `limitMs`. */
   async ended(limitMs: number): Promise<boolean> {
     return (await waitUntil(() => !this.running, limitMs)) === true;
   }
 }
 
-/**
- * Starts a command under a guard. It keeps neither this process's event loop alive nor itself alive without it.
- * @throws what spawn reports when not even the shell can be started
- */
+/** Rejects when not even the shell can be started. */
 export async function spawnGuarded(options: GuardedCommand): Promise<GuardedProcess> {
   const { soft, graceSeconds, hard } = options;
   const args = ['-c', SCRIPT, 'tidemark-guard', soft, String(graceSeconds), hard, options.command, ...options.args];

@@ -1,7 +1,6 @@
 /**
- * The home folder of a stack (TIDEMARK_HOME, `.tidemark/`) and the place of its data. They are the same, except when we
- * are root and the home lies where the unprivileged user cannot go (/root/x): then the data is in
- * /var/lib/tidemark/<hash of the home's path>, and `data-folder.txt` in the home says so.
+ * The data lies in the home (TIDEMARK_HOME, `.tidemark/`), unless we are root and the unprivileged user cannot go
+ * there (/root/x): then it is in /var/lib/tidemark/<hash of the home's path>, as `data-folder.txt` says.
  */
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
@@ -14,7 +13,6 @@ import { errors } from './errors.ts';
 import { canEnter, serverUserName, type User } from './unprivileged-user.ts';
 
 export interface HomeFolder {
-  /** An absolute path without symbolic links. */
   home: string;
   /** Contains primary/, replica/, nats/ and log/. */
   data: string;
@@ -23,7 +21,6 @@ export interface HomeFolder {
 const FAR_DATA = '/var/lib/tidemark';
 const POINTER = 'data-folder.txt';
 
-/** Makes the folders. @throws STACK_PERMISSION_DENIED, STACK_DISK_FULL, STACK_FOLDER_UNREACHABLE */
 export async function openHome(
   wanted: string,
   user: User | undefined,
@@ -33,7 +30,6 @@ export async function openHome(
   const home = realpathSync(wanted);
   const data = await chooseData(home, user, onProgress);
   makeFolder(data, user ? 0o711 : 0o700);
-  // The servers get their log files as open descriptors.
   makeFolder(join(data, 'log'), 0o700);
   // Processes are found by their working folder, whose path the system gives without links (macOS: /var is one).
   return { home, data: realpathSync(data) };
@@ -89,7 +85,6 @@ function makeFolder(folder: string, mode: number): void {
   }
 }
 
-/** Returns the error for a file operation that the system refused. */
 export function folderError(what: string, folder: string, cause: unknown): Error {
   if (cause instanceof TidemarkError) return cause;
   const { code, message } = cause as NodeJS.ErrnoException;
@@ -101,17 +96,14 @@ export function folderError(what: string, folder: string, cause: unknown): Error
   return errors.START_FAILED({ what, folder, log: message }, { cause });
 }
 
-/** Makes a folder of the servers' user, with mode 700 as Postgres requires. */
+/** Postgres requires mode 700. */
 export async function makeServerFolder(folder: string, user: User | undefined): Promise<void> {
   makeFolder(folder, 0o700);
   await chmod(folder, 0o700);
   if (user) await chown(folder, user.uid, user.gid);
 }
 
-/**
- * Gives a data folder to the servers' user if it belongs to another: it was made by an ordinary user, or restored by root. Only
- * root can do that, and only root needs it.
- */
+/** A folder belongs to another user when an ordinary user made it, or root restored it. */
 export async function adoptFolder(
   folder: string,
   user: User | undefined,
@@ -126,13 +118,11 @@ export async function adoptFolder(
 }
 
 export interface Passwords {
-  /** Password of the superuser `postgres`. */
   superuser: string;
-  /** Password of the role that the replica connects as. */
   replicator: string;
 }
 
-/** Reads or makes `postgres-passwords.json` (mode 600). `fresh` means that the server does not have them yet. */
+/** The mode is 600. `fresh` means that the server does not have the passwords yet. */
 export function readPasswords(home: string): { passwords: Passwords; fresh: boolean } {
   const file = join(home, 'postgres-passwords.json');
   try {

@@ -1,4 +1,3 @@
-/** Allows one stack for each home folder, by a lock file that names its owner and does not outlive it. */
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { errors } from './errors.ts';
@@ -7,7 +6,7 @@ import { commandLine, isAlive, startTime } from './running-processes.ts';
 
 interface Owner {
   pid: number;
-  /** Distinguishes the owner from a later process with the same id (after a reboot, in a container). */
+  /** A later process may have the same id (after a reboot, in a container). */
   started: string;
 }
 
@@ -15,7 +14,6 @@ export interface HomeLock {
   release(): void;
 }
 
-/** Takes `<home>/stack.lock`. @throws STACK_DATA_IN_USE when a living process holds it */
 export function lockHome(home: string): HomeLock {
   const path = join(home, 'stack.lock');
   const mine = `${path}.${process.pid}`;
@@ -54,7 +52,7 @@ function clearStale(home: string, path: string): void {
   if (owner && isAlive(owner.pid) && startTime(owner.pid) === owner.started) {
     throw errors.DATA_IN_USE({ folder: home, pid: owner.pid, command: commandLine(owner.pid) });
   }
-  // Two processes may both see the stale lock. Each moves it first, so that the slower one notices when it moved a new one.
+  // Two processes may see the stale lock. Each moves it first, so that the slower one notices a new one.
   const aside = `${path}.stale.${process.pid}`;
   renameSync(path, aside);
   if (read(aside) !== text) tryLink(aside, path);

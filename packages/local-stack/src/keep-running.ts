@@ -4,7 +4,6 @@ import { Supervisor } from './supervisor.ts';
 import { waitUntil } from './wait-until.ts';
 
 export interface Keeper {
-  /** Starts watching NATS, and restarts it when its JetStream has stopped working. */
   watchNats(): void;
   stop(): Promise<void>;
 }
@@ -12,10 +11,9 @@ export interface Keeper {
 const LOOK_EVERY_MS = 1_000;
 /** Checks in a row without JetStream after which it is not just busy. */
 const UNSERVED_LOOKS = 3;
-/** A replica starts only while its primary runs, which may wait for disk space for any time, so the wait is repeated. */
+/** A replica waits for its primary, which may wait for disk space for any time. */
 const PRIMARY_WAIT_MS = 60_000;
 
-/** Sets `parts.onExit`. */
 export function keepRunning(parts: Parts): Keeper {
   const onGivenUp = parts.onExit;
   const supervisor = new Supervisor({ report: parts.progress, onGivenUp });

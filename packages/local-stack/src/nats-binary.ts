@@ -7,24 +7,21 @@ import { asUser, type User } from './unprivileged-user.ts';
 
 export interface NatsBinary {
   path: string;
-  /** For example `2.9.10`. */
   version: string;
-  /** The user that runs the server: the unprivileged one if it can, else the current one. */
+  /** The unprivileged user, if it can run the server. */
   user: User | undefined;
 }
 
-/** Time limit of an installation, after which apt-get is stopped. */
 const INSTALL_SECONDS = 300;
 /** Debian installs servers in folders that are not in the PATH of ordinary users. */
 const EXTRA_FOLDERS = ['/usr/local/sbin', '/usr/sbin', '/usr/local/bin', '/opt/homebrew/bin'];
 
-/** Returns true when the server has `sync_interval: always` (2.10 and later). */
+/** The setting exists since 2.10. */
 export function canSyncAlways(version: string): boolean {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   return major > 2 || (major === 2 && minor >= 10);
 }
 
-/** @throws STACK_NATS_MISSING with the command for this system, STACK_NATS_TOO_OLD below 2.9 */
 export async function findNats(
   user: User | undefined,
   onProgress: (line: string) => void,
@@ -72,7 +69,6 @@ function versionOf(path: string, user: User | undefined): string | undefined {
   return /v?(\d+\.\d+\.\d+)/.exec(stdout ?? '')?.[1];
 }
 
-/** Returns the command that installs nats-server on this system, and whether this process may run it (as root). */
 export function installCommand(
   platform: string = process.platform,
   has: (program: string) => boolean = isInstalled,
@@ -97,7 +93,6 @@ async function aptInstall(command: string, onProgress: (line: string) => void): 
   const install = ['install', '-y', '--no-install-recommends', 'nats-server'];
   const first = await apt(install, onProgress);
   if (first.code === 0) return;
-  // A fresh container has no package lists.
   const update = await apt(['update'], onProgress);
   const second = update.code === 0 ? await apt(install, onProgress) : update;
   if (second.code === 0) return;
@@ -107,7 +102,6 @@ async function aptInstall(command: string, onProgress: (line: string) => void): 
 function apt(args: string[], onProgress: (line: string) => void): Promise<{ code: number | null; last: string }> {
   return new Promise((resolve) => {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' };
-    // apt-get waits for the lock of another apt-get instead of failing.
     const options = ['-q', '-o', 'DPkg::Lock::Timeout=60'];
     const child = spawn('apt-get', [...options, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     const timer = setTimeout(() => child.kill('SIGTERM'), INSTALL_SECONDS * 1000);

@@ -12,9 +12,7 @@ import { reclaimFolder } from './reclaim.ts';
 import { type ServerOptions, ServerProcess, type StopStep } from './server-process.ts';
 
 export interface NatsLimits {
-  /** Limit of all memory streams together, in bytes. */
   maxMemory: number;
-  /** Limit of all file streams together, in bytes. */
   maxFile: number;
 }
 
@@ -34,16 +32,13 @@ export interface NatsOptions extends ServerOptions {
 
 export type NatsStopMode = 'fast' | 'immediate';
 
-/** SIGTERM lets the server write the state of its streams; after the time limit it is killed. */
+/** SIGTERM lets the server write the state of its streams. */
 const STEPS: Record<NatsStopMode, StopStep[]> = { fast: [{ signal: 'SIGTERM', seconds: 8 }], immediate: [] };
 /** Time limits in ms for the greeting of a connection, and for a response of JetStream. */
 const GREETING_MS = 1_000;
 const ANSWER_MS = 1_000;
 
-/**
- * A nats-server with JetStream on 127.0.0.1, with a user for each service and one for administrators. It has no monitoring
- * port: that one knows no passwords, and would show every connection and subject to whoever is on this machine.
- */
+/** Has no monitoring port: that one knows no passwords, and would show every subject to whoever is on this machine. */
 export class NatsNode extends ServerProcess {
   readonly #options: NatsOptions;
 
@@ -52,22 +47,18 @@ export class NatsNode extends ServerProcess {
     this.#options = options;
   }
 
-  /** Returns `nats://127.0.0.1:<port>` without a user, for output. */
   get address(): string {
     return `nats://127.0.0.1:${this.port}`;
   }
 
-  /** Returns `nats://admin:<password>@127.0.0.1:<port>` with all rights, for administrators and tests. */
   get url(): string {
     return this.urlOf('admin');
   }
 
-  /** Returns the URL with the user and password of a service, which has only the rights of that service. */
   urlOf(user: ServiceName | 'admin'): string {
     return `nats://${user}:${this.#options.passwords[user]}@127.0.0.1:${this.port}`;
   }
 
-  /** Sends one request as the administrator, for example to `$JS.API.INFO`. */
   request<T>(subject: string, payload?: string): Promise<T> {
     return natsRequest<T>(this.url, subject, payload);
   }
@@ -111,7 +102,9 @@ ${natsAuthorization(natsUsers(passwords, prefix))}jetstream {
 ${settings}`;
   }
 
-  /** The server listens once JetStream has recovered its streams, and greets with `INFO`. A paused server accepts connections but does not greet. */
+  /**
+   * The server listens once JetStream has recovered its streams. A paused one accepts connections but does not greet.
+   */
   protected isReady(): Promise<boolean> {
     return new Promise((resolve) => {
       const socket = createConnection({ host: '127.0.0.1', port: this.port, timeout: GREETING_MS });
@@ -128,8 +121,8 @@ ${settings}`;
   }
 
   /**
-   * False when JetStream has given up, as it does at the first write that finds the disk full; only a restart ends that.
-   * nats-server 2.9 then waits for a lock of its own for ever: it still takes connections, but answers no request to JetStream.
+   * JetStream gives up at the first write that finds the disk full. nats-server 2.9 then waits for a lock of its own
+   * for ever: it takes connections, but answers no request to JetStream until a restart.
    */
   async isServing(): Promise<boolean> {
     return (await this.isReady()) && (await this.#answers('$JS.API.INFO'));
@@ -142,7 +135,6 @@ ${settings}`;
     );
   }
 
-  /** `fast` (the default) lets the server finish writing; `immediate` is SIGKILL. */
   async stop(mode: NatsStopMode = 'fast'): Promise<void> {
     await this.stopWith(STEPS[mode]);
   }

@@ -1,10 +1,9 @@
-/** Sends one request to the local NATS server in its text protocol, for tests and to check that JetStream works. */
+/** This needs no client library. */
 import { createConnection } from 'node:net';
 
 const TIMEOUT_MS = 5_000;
 const INBOX = '_INBOX.local-stack';
 
-/** @returns the response as JSON @throws the error of the server or of the network */
 export function natsRequest<T>(url: string, subject: string, payload = '', timeoutMs = TIMEOUT_MS): Promise<T> {
   const { hostname, port, username, password } = new URL(url);
   return new Promise((resolve, reject) => {

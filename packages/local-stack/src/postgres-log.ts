@@ -7,11 +7,10 @@ export interface FailedStart {
   folder: string;
   log: string;
   port: number;
-  /** Returns the process that has the port; called only when the log says that the port is in use. */
+  /** Called only when the log says that the port is in use. */
   holder: () => string;
 }
 
-/** Returns the error for a server that ended during its start. */
 export function startError(failed: FailedStart): Error {
   const { what, folder, log, port } = failed;
   if (/address already in use/i.test(log)) return errors.PORT_IN_USE({ what, port, holder: failed.holder() });
@@ -42,7 +41,7 @@ const DAMAGE = new RegExp(
   'i',
 );
 
-/** A full disk often prevents this line, because the log has no space either. */
+/** The line is often missing, because the log has no space either. */
 export function saysDiskFull(log: string): boolean {
   return /No space left on device|Disk quota exceeded/i.test(log);
 }
@@ -52,7 +51,6 @@ export function isStillHeld(log: string): boolean {
   return /pre-existing shared memory block|lock file "postmaster\.pid" already exists/i.test(log);
 }
 
-/** Log lines of a standby that can never follow its primary again. */
 const CANNOT_FOLLOW = new RegExp(
   [
     'requested WAL segment \\S+ has already been removed',

@@ -17,12 +17,11 @@ export interface PostgresOptions extends ServerOptions {
   user: User | undefined;
   durable: boolean;
   settings: Settings;
-  /** Password of the superuser `postgres`. */
   password: string;
   onProgress: (line: string) => void;
 }
 
-/** The modes of pg_ctl stop, each followed by a harder one, so that a client that does not disconnect cannot block the stop. */
+/** Each mode of pg_ctl is followed by a harder one, so that a client that does not disconnect cannot block the stop. */
 const STEPS: Record<StopMode, StopStep[]> = {
   smart: [
     { signal: 'SIGTERM', seconds: 10 },
@@ -39,7 +38,6 @@ const STEPS: Record<StopMode, StopStep[]> = {
 /** Line of postmaster.pid that holds the state (LOCK_FILE_LINE_PM_STATUS in utils/pidfile.h), from 0. */
 const STATUS_LINE = 7;
 
-/** A Postgres server on 127.0.0.1: a primary, or the replica of the subclass. */
 export class PostgresNode extends ServerProcess {
   protected readonly options: PostgresOptions;
 
@@ -48,17 +46,14 @@ export class PostgresNode extends ServerProcess {
     this.options = options;
   }
 
-  /** `postgres://postgres:<password>@127.0.0.1:<port>/postgres`, as the superuser. */
   get url(): string {
     return this.urlOf('postgres');
   }
 
-  /** Returns the URL of another database of this server. */
   urlOf(database: string): string {
     return `postgres://postgres:${this.options.password}@127.0.0.1:${this.port}/${encodeURIComponent(database)}`;
   }
 
-  /** Returns the settings of the role of this node, at each start. */
   protected partSettings(): Settings {
     return {};
   }
@@ -88,18 +83,16 @@ export class PostgresNode extends ServerProcess {
     return Number(lines[0]) === pid && lines[STATUS_LINE]?.trim() === 'ready';
   }
 
-  /** Stops the server as pg_ctl does. `fast` (the default) ends sessions; `immediate` causes recovery at the next start. */
+  /** `fast` ends sessions; `immediate` causes recovery at the next start. */
   async stop(mode: StopMode = 'fast'): Promise<void> {
     await this.stopWith(STEPS[mode]);
   }
 
-  /** Runs one statement on a new connection. @throws the errors of the `postgres` client */
   async query<T = Record<string, unknown>>(text: string, parameters: (string | number)[] = []): Promise<T[]> {
     return withClient(this.url, async (sql) => [...(await sql.unsafe(text, parameters))] as T[]);
   }
 }
 
-/** Opens a connection for `work`, and always closes it. */
 export async function withClient<T>(url: string, work: (sql: postgres.Sql) => Promise<T>): Promise<T> {
   const sql = postgres(url, { max: 1, connect_timeout: 10, onnotice: () => {}, fetch_types: false, prepare: false });
   try {

@@ -5,13 +5,9 @@ import { errors } from './errors.ts';
 import { commandLine, isAlive, processesIn, signalAll } from './running-processes.ts';
 import { waitUntil } from './wait-until.ts';
 
-/** ms for each step: ask, insist, kill. */
 const STEPS_MS = [10_000, 5_000, 5_000];
 
-/**
- * Stops the processes of `executable` whose working folder is `folder`.
- * @throws STACK_DATA_IN_USE when they belong to another user, or do not end
- */
+/** Throws STACK_DATA_IN_USE when the processes belong to another user, or do not end. */
 export async function reclaimFolder(
   folder: string,
   executable: 'postgres' | 'nats-server',
@@ -23,12 +19,12 @@ export async function reclaimFolder(
     onProgress(`stopping ${executable} (process ${main}) that an earlier run left in ${folder}`);
     await end(folder, main, left, executable === 'postgres' ? ['SIGINT', 'SIGQUIT'] : ['SIGTERM', 'SIGTERM']);
   }
-  // No process works here, so the file is stale, even if another process has that number now (containers start counting at 1
-  // again): Postgres would take that process for its own.
+  // The file is stale, even if another process has that number now (containers count from 1 again): Postgres would
+  // take that process for its own.
   if (executable === 'postgres') rmSync(join(folder, 'postmaster.pid'), { force: true });
 }
 
-/** Returns the postmaster from the first line of its lock file; without a lock file, orphans end one by one. */
+/** Without a lock file, orphans end one by one. */
 function mainOf(folder: string, executable: string, left: number[]): number {
   const first = left[0] ?? 0;
   if (executable !== 'postgres') return first;

@@ -1,4 +1,4 @@
-/** The streaming replica: made by a cold copy, and rebuilt by a backup of the running primary when it cannot follow. */
+/** A cold copy of the primary, rebuilt by a backup of the running primary when it cannot follow. */
 import { existsSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -17,7 +17,6 @@ const FOLLOW_SECONDS = 15;
 
 export interface ReplicaOptions extends PostgresOptions {
   primary: PostgresNode;
-  /** Password of the role tidemark_replicator. */
   replicatorPassword: string;
   /** The physical slot on the primary that retains WAL for this replica. */
   slot: string;
@@ -42,8 +41,8 @@ export class ReplicaNode extends PostgresNode {
   }
 
   /**
-   * Puts the password into a file of its own, because members of pg_monitor, such as the login of the metrics service, can read
-   * primary_conninfo, and a login for replication can copy the whole cluster.
+   * Members of pg_monitor can read primary_conninfo, and a login for replication can copy the whole cluster, so the
+   * password is in a file of its own.
    */
   protected override async prepare(): Promise<GuardedCommand> {
     const command = await super.prepare();
@@ -52,7 +51,6 @@ export class ReplicaNode extends PostgresNode {
     return command;
   }
 
-  /** Copies the folder of the stopped primary, unless the folder of the replica can be used. */
   async copyCold(): Promise<void> {
     const { primary, user, durable } = this.#replica;
     const reason = this.#unusable();
@@ -75,7 +73,7 @@ export class ReplicaNode extends PostgresNode {
     }
   }
 
-  /** A promoted replica may contain writes that exist nowhere else, so its folder is moved, never removed. */
+  /** Such a folder may contain writes that exist nowhere else, so it is never removed. */
   async #keepPromoted(): Promise<void> {
     if (isEmpty(this.dataDir) || existsSync(join(this.dataDir, 'standby.signal'))) return;
     const aside = `${this.dataDir}.promoted-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`;
@@ -87,7 +85,7 @@ export class ReplicaNode extends PostgresNode {
     await writeOwned(join(folder, 'standby.signal'), '', this.#replica.user);
   }
 
-  /** Starts and waits until the stream runs. A replica that cannot follow is rebuilt once. The primary must run. */
+  /** A replica that cannot follow is rebuilt once. The primary must run. */
   async startFollowing(): Promise<void> {
     const reason = await this.#tryFollow();
     if (!reason) return;
@@ -129,8 +127,8 @@ export class ReplicaNode extends PostgresNode {
   }
 
   /**
-   * Asks the primary: a standby calls its receiver "streaming" before it has even connected. The sender is "streaming"
-   * once it has sent everything, and in "catchup" it counts only when it gets on, as WAL that is gone ends it there.
+   * Asks the primary, since a standby calls its receiver "streaming" before it has connected. In "catchup" the sender
+   * counts only when it gets on, as WAL that is gone ends it there.
    */
   async #waitForStream(): Promise<string | undefined> {
     const { primary, slot } = this.#replica;
@@ -163,8 +161,8 @@ export class ReplicaNode extends PostgresNode {
   }
 
   /**
-   * Makes the replica anew from the running primary (a low-level base backup, section "Continuous Archiving" of
-   * Postgres's manual): start, copy, stop on one connection; the label goes into the copy; WAL comes through the slot.
+   * A low-level base backup ("Continuous Archiving" in Postgres's manual): start and stop on one connection; the
+   * label goes into the copy; WAL comes through the slot.
    */
   async rebuild(): Promise<void> {
     const { primary, user, durable } = this.#replica;
@@ -200,12 +198,11 @@ export class ReplicaNode extends PostgresNode {
     await this.query('select pg_wal_replay_resume()');
   }
 
-  /** Promotes the replica. The next start of the stack moves its folder away and makes a new replica. */
+  /** The next start of the stack moves the folder away and makes a new replica. */
   async promote(): Promise<void> {
     await this.query('select pg_promote(true, 60)');
   }
 
-  /** Waits until the replica has replayed everything that the primary has written so far. */
   async caughtUp(limitSeconds = 30): Promise<void> {
     const [row] = await this.#replica.primary.query<{ lsn: string }>('select pg_current_wal_lsn()::text as lsn');
     const done = await withClient(this.url, (sql) => replayed(sql, row?.lsn ?? '0/0', limitSeconds * 1000));
@@ -214,13 +211,11 @@ export class ReplicaNode extends PostgresNode {
   }
 }
 
-/** Escapes quotes and backslashes of a value in a connection string. */
 const quoted = (value: string) => `'${value.replaceAll(/[\\']/g, '\\$&')}'`;
 
 const ABSENT = 'there is none yet';
 const STREAMING = Symbol('streaming');
 
-/** Waits until the standby behind `sql` has replayed `lsn`. */
 export async function replayed(sql: postgres.Sql, lsn: string, limitMs: number): Promise<boolean> {
   const done = await waitUntil(async () => {
     const [row] = await sql`select pg_last_wal_replay_lsn() >= ${lsn}::pg_lsn as done`;
@@ -229,7 +224,7 @@ export async function replayed(sql: postgres.Sql, lsn: string, limitMs: number):
   return done === true;
 }
 
-/** Ends the user of a slot, which cannot be dropped while it is in use; the slot is free a moment later. */
+/** A slot in use cannot be dropped; it is free a moment later. */
 export async function endWalSender(sql: postgres.Sql, slot: string): Promise<void> {
   const free = await waitUntil(async () => {
     const [row] = await sql`select pg_terminate_backend(active_pid) as sent

@@ -1,4 +1,3 @@
-/** Reads the processes of this machine: parent, working folder and start time. */
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
@@ -26,12 +25,10 @@ export function isStopped(pid: number): boolean {
   try {
     return readdirSync(`/proc/${pid}/task`).every((task) => 'Tt'.includes(statOf(`${pid}/task/${task}`)?.state ?? 'T'));
   } catch {
-    // It has ended.
     return false;
   }
 }
 
-/** Returns `pid` and all its descendants, parents first. */
 export function processTree(pid: number): number[] {
   const all = listAll();
   const tree = [pid];
@@ -41,7 +38,6 @@ export function processTree(pid: number): number[] {
   return tree;
 }
 
-/** Sends a signal to each process that still exists. */
 export function signalAll(pids: number[], signal: NodeJS.Signals): void {
   for (const pid of pids) {
     try {
@@ -58,16 +54,15 @@ export function startTime(pid: number): string | undefined {
   return run('ps', ['-p', String(pid), '-o', 'lstart=']).trim() || undefined;
 }
 
-/** Returns the command line of a process, or an empty text. */
 export function commandLine(pid: number): string {
   if (!LINUX) return run('ps', ['-p', String(pid), '-o', 'command=']).trim();
   return argumentsOf(pid).join(' ').trim();
 }
 
 /**
- * The processes of the executable `name` that work in `folder`: Postgres and our NATS both make their data folder the
- * working folder, so this finds leftovers of an earlier run, orphaned backends included, and no one else's. In a
- * container without CAP_SYS_PTRACE the folder of another user's process is hidden; then its arguments decide.
+ * Postgres and our NATS make their data folder the working folder, so this finds leftovers of an earlier run,
+ * orphaned backends included. In a container without CAP_SYS_PTRACE the folder of another user's process is hidden;
+ * then its arguments decide.
  */
 export function processesIn(folder: string, name: string): number[] {
   if (!LINUX) return parseLsof(run('lsof', ['-a', '-c', name, '-d', 'cwd', '-Fpn']), folder);
@@ -114,7 +109,6 @@ function listAll(): Entry[] {
 }
 
 /** Fields of /proc/<pid>/stat (proc(5)); the name in parentheses may hold spaces, so counting starts after it. */
-/** @param place a process, or one of its threads (`<pid>/task/<id>`) */
 function statOf(place: number | string): { state: string; parent: number; started: string } | undefined {
   try {
     const text = readFileSync(`/proc/${place}/stat`, 'latin1');

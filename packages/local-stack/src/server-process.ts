@@ -13,28 +13,24 @@ import { isStillHeld, startError } from './postgres-log.ts';
 import { isAlive, isStopped, processTree, signalAll } from './running-processes.ts';
 import { waitUntil } from './wait-until.ts';
 
-/** One step of stopping: a signal, and how long to wait before the next step. */
 export interface StopStep {
   signal: NodeJS.Signals;
   seconds: number;
 }
 
 export interface UnexpectedExit {
-  /** For example `Postgres primary`. */
   what: string;
-  /** The exit code as in a shell: 128 + signal number after a signal. */
   code: number;
-  /** The last lines of its log. */
   log: string;
 }
 
 export interface ServerOptions {
   what: string;
-  /** Absent or 0: a free port, and another one if a process takes it first. */
+  /** Without one, a free port is used, and another one if a process takes it first. */
   port: number | undefined;
   dataDir: string;
   log: BoundedLog;
-  /** Time limit of a start in seconds, including recovery after a crash. */
+  /** The time limit of a start includes recovery after a crash. */
   startSeconds: number;
   onExit: (exit: UnexpectedExit) => void;
 }
@@ -43,7 +39,6 @@ export interface ServerOptions {
 const HELD_SECONDS = 15;
 /** ms until all threads of a paused server must have stopped. */
 const STILL_MS = 5_000;
-/** Free ports to try when other processes take them first. */
 const PORT_ATTEMPTS = 5;
 
 export abstract class ServerProcess {
@@ -70,27 +65,21 @@ export abstract class ServerProcess {
     return this.#state;
   }
 
-  /** Returns the port on 127.0.0.1, which is known from the first start on, and stays the same. */
   get port(): number {
     return this.#port;
   }
 
-  /** Returns the process id of the server (the postmaster); undefined while it is stopped. */
   get pid(): number | undefined {
     return this.#process?.running ? this.#process.pid : undefined;
   }
 
-  /** Returns the log file. */
   get logFile(): string {
     return this.log.path;
   }
 
-  /** Prepares a start: stops processes of an earlier run, checks the port, writes the configuration. */
   protected abstract prepare(): Promise<GuardedCommand>;
-  /** Returns whether the process `pid` accepts connections. */
   protected abstract isReady(pid: number): boolean | Promise<boolean>;
 
-  /** Starts the server on the same port as before. Resolves when it accepts connections. */
   async start(): Promise<void> {
     if (this.#state !== 'stopped') throw errors.ALREADY_RUNNING({ what: this.what, pid: this.pid ?? 0 });
     this.#state = 'starting';
@@ -122,7 +111,7 @@ export abstract class ServerProcess {
     this.#port = this.#wantedPort ?? (await freePort());
   }
 
-  /** Resolves to false when an earlier run still has memory or a lock, and a retry makes sense. */
+  /** Returns false when an earlier run still has memory or a lock. */
   async #attempt(mayRetry: boolean): Promise<boolean> {
     const command = await this.prepare();
     this.log.mark();
@@ -147,13 +136,13 @@ export abstract class ServerProcess {
     this.#onExit({ what: this.what, code, log: this.log.sinceMark() });
   }
 
-  /** Stops the server step by step; after the time limit of a step the next one follows, and SIGKILL after the last. */
+  /** SIGKILL follows the last step. */
   protected async stopWith(steps: StopStep[]): Promise<void> {
     if (this.#state === 'paused') this.resume();
     await this.#end(steps, 0);
   }
 
-  /** Sends SIGKILL to the whole process tree, like a crash. */
+  /** Ends the whole process tree, like a crash. */
   async kill(): Promise<void> {
     await this.#end([], 0);
   }
@@ -175,7 +164,7 @@ export abstract class ServerProcess {
     if (!gone) throw errors.TIMED_OUT({ what: `the end of ${this.what}`, seconds: 10, log: this.log.sinceMark() });
   }
 
-  /** Sends SIGSTOP to the whole process tree: sockets stay open, and nothing answers. */
+  /** Sockets stay open, and nothing answers. */
   async pause(): Promise<void> {
     if (this.#state !== 'running') throw errors.NOT_RUNNING({ what: this.what, action: 'be paused' });
     this.#state = 'paused';
@@ -186,14 +175,13 @@ export abstract class ServerProcess {
     if (!still) throw errors.TIMED_OUT({ what: `${this.what} to stand still`, seconds: STILL_MS / 1_000, log: '' });
   }
 
-  /** Sends SIGCONT to the whole process tree. */
   resume(): void {
     if (this.#state !== 'paused') throw errors.NOT_RUNNING({ what: this.what, action: 'be resumed' });
     this.#process?.signalTree('SIGCONT');
     this.#state = 'running';
   }
 
-  /** Closes the log file. Call it after the last stop; the server cannot be started again. */
+  /** The server cannot be started again. */
   dispose(): void {
     this.log.close();
   }

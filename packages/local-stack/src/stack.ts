@@ -1,4 +1,3 @@
-/** Starts a Postgres primary, a replica and NATS in a home folder, and stops them in the opposite order. */
 import { errors } from './errors.ts';
 import { openHome } from './home-folder.ts';
 import { type HomeLock, lockHome } from './home-lock.ts';
@@ -8,11 +7,7 @@ import { startNats } from './start-nats.ts';
 import { startPostgres } from './start-postgres.ts';
 import { unprivilegedUser } from './unprivileged-user.ts';
 
-/**
- * Starts the stack, and stops everything again when a part fails. The servers end with this process, however it ends, and do not
- * keep its event loop alive.
- * @throws TidemarkError with a STACK_ code
- */
+/** The servers end with this process, however it ends, and do not keep its event loop alive. */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const user = unprivilegedUser();
   const progress = options.onProgress ?? (() => {});
@@ -20,7 +15,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const lock = lockHome(folder.home);
   const parts: Parts = { options, folder, user, progress, onExit: options.onExit ?? (() => {}) };
   const keeper = options.restart ? keepRunning(parts) : undefined;
-  // NATS does not depend on Postgres; both starts settle before a failure of one stops the other.
+  // Both starts settle before a failure of one stops the other.
   const started = await Promise.allSettled([
     options.nats === false ? undefined : startNats(parts),
     options.postgres === false ? undefined : startPostgres(parts),
@@ -57,7 +52,7 @@ function present<T>(node: T | undefined, what: string): T {
   return node;
 }
 
-/** Stops NATS, replica and primary: readers before writers. A failure to stop one does not prevent stopping the others. */
+/** Readers stop before writers. A failure to stop one does not prevent stopping the others. */
 async function stopAll(parts: Parts, lock: HomeLock): Promise<void> {
   const failures: unknown[] = [];
   for (const node of [parts.nats, parts.replica, parts.primary]) {

@@ -5,7 +5,6 @@ import { NATS_LIMITS, NatsNode } from './nats-node.ts';
 import { readNatsPasswords } from './nats-users.ts';
 import type { Parts } from './stack-options.ts';
 
-/** Starts nats-server with its data in `<data>/nats`. */
 export async function startNats(parts: Parts): Promise<void> {
   const { options, folder, user, progress } = parts;
   const binary = await findNats(user, progress);

@@ -8,10 +8,9 @@ import { reclaimFolder } from './reclaim.ts';
 import { REPLICATOR, ReplicaNode } from './replica.ts';
 import type { Parts } from './stack-options.ts';
 
-/** The slot that retains WAL for the replica, and its name in pg_stat_replication. */
+/** This is also the name in pg_stat_replication. */
 const REPLICA_SLOT = 'tidemark_replica';
 
-/** Starts the primary in `<data>/primary`, then the replica in `<data>/replica`. */
 export async function startPostgres(parts: Parts): Promise<void> {
   const { options, folder, user, progress } = parts;
   const binaries = await findPostgres(user, progress);
@@ -48,7 +47,7 @@ export async function startPostgres(parts: Parts): Promise<void> {
   await parts.replica?.startFollowing();
 }
 
-/** Makes the data folder of the primary, or checks the existing one. `unknown` are passwords that the server does not have yet. */
+/** `unknown` are passwords that the server does not have yet. */
 async function prepareData(
   parts: Parts,
   dataDir: string,
@@ -72,7 +71,7 @@ async function prepareData(
   await runSingleUser(dataDir, binaries, user, passwordStatements(unknown));
 }
 
-/** Returns one statement a line, as single-user mode needs them. Both passwords are hexadecimal, so they need no escaping. */
+/** Single-user mode needs one statement a line. Hexadecimal passwords need no escaping. */
 function passwordStatements(passwords: Passwords): string[] {
   const create = `create role ${REPLICATOR} login replication`;
   return [

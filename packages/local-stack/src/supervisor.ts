@@ -22,9 +22,7 @@ const FAILURES_MS = 60_000;
 
 export interface SupervisorOptions {
   report: (line: string) => void;
-  /** Called for a server that does not start, or ended too often. */
   onGivenUp: (exit: UnexpectedExit) => void;
-  /** Returns the free bytes of the disk of `folder`; tests set their own. */
   freeBytes?: (folder: string) => number;
 }
 
@@ -42,7 +40,6 @@ export class Supervisor {
     this.#freeBytes = options.freeBytes ?? freeBytesOf;
   }
 
-  /** Restarts a server that has ended. `start` resolves when it runs. */
   restart(node: Supervised, exit: UnexpectedExit, start: () => Promise<void>): void {
     if (this.#stopping.signal.aborted) return;
     const work: Promise<void> = this.#restart(node, exit, start)
@@ -105,7 +102,6 @@ export class Supervisor {
   }
 }
 
-/** Returns the space for ordinary users; Infinity when the system does not tell. */
 function freeBytesOf(folder: string): number {
   try {
     const { bavail, bsize } = statfsSync(folder);

@@ -1,7 +1,6 @@
 /**
- * Folders for stacks that nobody keeps. On Linux they lie in memory (/dev/shm) when there is room: tests make and drop
- * thousands of files, and ext4 looks at every recently deleted inode again each time it makes a file (`recently_deleted`
- * in fs/ext4/ialloc.c); a database that takes 60 ms in memory took 1,000 ms on the disk after a few test runs.
+ * On Linux these lie in memory (/dev/shm) when there is room: ext4 looks at every recently deleted inode whenever it
+ * makes a file (`recently_deleted` in fs/ext4/ialloc.c), so a database took 1,000 ms after a few test runs, not 60.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs';
@@ -25,14 +24,10 @@ while [ -e "$1" ] && [ "$n" -gt 0 ]; do sleep 1; rm -rf "$1"; n=$((n - 1)); done
 
 export interface TemporaryHome {
   path: string;
-  /** Removes the folder. Call it when the servers have ended. */
   remove(): void;
 }
 
-/**
- * Makes `tidemark-tests-<pid>-…`. It is removed when this process ends, whatever ends it, or by the next call at the latest.
- * `onDisk`: among the temporary files, wherever those are, even if there is room in memory.
- */
+/** `tidemark-tests-<pid>-…` is removed when this process ends, whatever ends it, or by the next call at the latest. */
 export function temporaryHome({ onDisk = false }: { onDisk?: boolean } = {}): TemporaryHome {
   const parent = chooseParent(onDisk);
   for (const name of readdirSync(parent)) {

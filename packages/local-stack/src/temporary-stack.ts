@@ -3,16 +3,10 @@ import { startStack } from './stack.ts';
 import type { Stack, StackOptions } from './stack-options.ts';
 import { temporaryHome } from './temporary-home.ts';
 
-/**
- * JetStream reserves a stream's max_bytes when it creates the stream, and each test file creates streams of its own: together
- * they reserve hundreds of GB and use a few MB.
- */
+/** JetStream reserves max_bytes when it creates a stream: the test files reserve hundreds of GB and use a few MB. */
 const TEMPORARY_NATS_LIMITS: Partial<NatsLimits> = { maxFile: 4 * 1024 ** 4 };
 
-/**
- * Starts a private stack without durability in a temporary home, which `stop()` removes. It takes about half a second. With
- * `durable: true` the home is on disk, since data flushed to memory is not durable.
- */
+/** It takes half a second. With `durable: true` the home is on disk, since data flushed to memory is not durable. */
 export async function startTemporaryStack(options: Omit<StackOptions, 'home'> = {}): Promise<Stack> {
   const home = temporaryHome({ onDisk: options.durable === true });
   try {

@@ -1,4 +1,3 @@
-/** Finds the user that Postgres runs as instead of root, and the folders that this user can enter. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { userInfo } from 'node:os';
 import { errors } from './errors.ts';
@@ -14,7 +13,6 @@ const CANDIDATES = ['tidemark', 'nobody'];
 
 let found: User | undefined;
 
-/** Returns the user for the servers; undefined when the current user is not root. */
 export function unprivilegedUser(): User | undefined {
   if (process.getuid?.() !== 0) return undefined;
   found ??= CANDIDATES.map(lookUpUser).find((user) => user !== undefined && user.uid !== 0);
@@ -22,7 +20,6 @@ export function unprivilegedUser(): User | undefined {
   return found;
 }
 
-/** Returns undefined when there is no user of that name. */
 export function lookUpUser(name: string): User | undefined {
   const id = (flag: string) => Number(execFileSync('id', [flag, '--', name], { stdio: ['ignore', 'pipe', 'ignore'] }));
   try {
@@ -32,7 +29,6 @@ export function lookUpUser(name: string): User | undefined {
   }
 }
 
-/** Returns the name of the servers' user, for messages. */
 export function serverUserName(): string {
   const user = unprivilegedUser();
   if (user) return user.name;
@@ -43,17 +39,16 @@ export function serverUserName(): string {
   }
 }
 
-/** Returns the spawn options for a child of this user, which must be able to enter the working folder. */
+/** The user must be able to enter the working folder. */
 export function asUser(user: User | undefined): { uid?: number; gid?: number } {
   return user ? { uid: user.uid, gid: user.gid } : {};
 }
 
-/** Returns whether `user` can enter `folder`. A process of that user tries, so that ACLs and mounts count, too. */
+/** A process of that user tries, so that ACLs and mounts count, too. */
 export function canEnter(user: User | undefined, folder: string): boolean {
   return shellTest(user, 'cd -- "$1"', folder);
 }
 
-/** Returns whether `user` can read `file`. */
 export function canRead(user: User | undefined, file: string): boolean {
   return shellTest(user, 'test -r "$1"', file);
 }

@@ -3,10 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** ms between checks of a condition: short, and without visible CPU use. */
 const INTERVAL_MS = 10;
 
-/**
- * Polls `condition` until it gives something other than undefined or false, and returns that.
- * Returns undefined when `limitMs` has passed; what it throws passes through.
- */
+/** Returns undefined when `limitMs` has passed. */
 export async function waitUntil<T>(
   condition: () => T | undefined | false | Promise<T | undefined | false>,
   limitMs: number,
