@@ -1,6 +1,5 @@
 /**
- * Core NATS request and reply in JSON. An error that the answering side throws is sent as its fields, and `ask` throws the same
- * error with the same code and hint.
+ * Core NATS request and reply in JSON. `ask` throws the error that the answering side threw, with its code and hint.
  */
 import { type ErrorFields, TidemarkError } from '@tidemark/contracts';
 import { type NatsConnection, RequestError, TimeoutError } from 'nats';
@@ -12,7 +11,6 @@ import { mismatchOf } from './mismatch.ts';
 
 type Reply = { answer: unknown } | { problem: ErrorFields };
 
-/** @throws BUS_NOBODY, BUS_NO_ANSWER, BUS_PERMISSION_DENIED, BUS_INVALID_ANSWER, and the answering side's own error */
 export async function ask<A>(nc: NatsConnection, subject: string, question: unknown, options: AskOptions): Promise<A> {
   const { timeoutMs, schema } = options;
   let reply: Reply;

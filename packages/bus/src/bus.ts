@@ -8,7 +8,6 @@ export interface Subscription {
 }
 
 export interface SubscribeOptions {
-  /** Messages that do not match are reported and dropped. */
   schema?: TSchema;
   /** Returns what is wrong with a message that matches its schema. Such a message is reported and dropped. */
   check?: (payload: never, subject: string) => string | undefined;
@@ -18,13 +17,11 @@ export interface SubscribeOptions {
 }
 
 export interface AskOptions {
-  /** An answer that does not match is BUS_INVALID_ANSWER. */
   schema: TSchema;
   timeoutMs: number;
 }
 
 export interface AnswerOptions {
-  /** A question that does not match is refused with BUS_INVALID_QUESTION. */
   schema: TSchema;
   /** Questions handled at a time; further ones are refused with BUS_BUSY. */
   concurrency: number;
@@ -41,16 +38,11 @@ export interface Bus {
     handler: (payload: T, subject: string) => void,
     options?: SubscribeOptions,
   ): Subscription;
-  /** Core NATS request and reply. @throws BUS_DISCONNECTED, BUS_NOBODY, BUS_NO_ANSWER, and what the answering handler threw */
   ask<A>(subject: string, question: unknown, options: AskOptions): Promise<A>;
-  /** Answers requests on a subject. A TidemarkError that the handler throws is thrown by the caller's `ask`. */
   answer<Q, A>(subject: string, handler: (question: Q) => Promise<A> | A, options: AnswerOptions): Subscription;
-  /** Creates the stream, or brings its limits up to date. @throws BUS_STREAM_REFUSED */
   ensureChangesStream(limits?: ChangesLimits): Promise<void>;
   ensureWorkStream(limits?: WorkLimits): Promise<void>;
-  /** Resolves once the server has received everything sent before. */
   flush(): Promise<void>;
-  /** Bytes of the largest message that the server accepts. */
   maxPayload(): number;
   connected(): boolean;
   /** Undefined while connected, else what is wrong. */

@@ -3,7 +3,6 @@ import type { JsMsg } from '@nats-io/jetstream';
 import { type Lsn, readChangeHeaders, tableKeyOfSubject } from '@tidemark/contracts';
 
 export interface ChangeMessage {
-  /** Sequence in the stream. */
   readonly sequence: number;
   /** See contracts/message-id.ts; empty where the publisher set none. */
   readonly id: string;

@@ -12,10 +12,7 @@ import { clientOf } from './client.ts';
 import { errors } from './errors.ts';
 import { isMissingConsumer, isMissingStream } from './streams.ts';
 
-/**
- * The callbacks are synchronous, since a promise for each message would slow the reader down. An exception of a callback is
- * reported as `changes.failed` and counts as a break, because the reader lost that change.
- */
+/** A callback is synchronous, for speed; its exception counts as a break, because the reader lost that change. */
 export interface ChangeReader {
   onEnvelope(message: ChangeMessage): void;
   /** Everything up to the message's position has arrived. */
@@ -27,23 +24,16 @@ export interface ChangeReader {
 }
 
 export interface FollowOptions {
-  /** Sequence of the last message that the reader knows. */
   after?: number;
   /** Without `after`: start with the messages of the last `lookbackMs`. Absent: start with the next message. */
   lookbackMs?: number;
-  /**
-   * Follow this subject alone. Its sequences are not consecutive and it has no heartbeats, so the follower notices neither gaps
-   * nor a silent relay.
-   */
+  /** Follow this subject alone. The follower then notices neither gaps nor a silent relay. */
   subject?: string;
 }
 
 export interface ChangesFollower {
-  /** Epoch of the last message; undefined before the first. */
   epoch(): string | undefined;
-  /** Sequence of the last message; 0 before the first. */
   sequence(): number;
-  /** Undefined while messages arrive, else the reason why none do. */
   problem(): string | undefined;
   /** No callback runs after this. Resolves once the server has deleted the consumer, or at once without a connection. */
   stop(): Promise<void>;

@@ -1,15 +1,9 @@
 /**
- * Pipelined publishing into the stream of changes, without gaps.
- *
- * The first message of a publisher names the stream sequence that it must follow (Nats-Expected-Last-Sequence), each later one
- * the id of the message that it must follow (Nats-Expected-Last-Msg-Id). When a message is refused or lost, the server refuses
- * all later ones, so the stream is always a prefix of what was published. Ids name the place in the WAL: a late message of a
- * relay that lost the slot is stored only in its right place. A sequence number would admit it behind the successor's messages
- * (two in flight from the one, one from the other: an envelope is skipped). A publisher ends with its first failure; the relay
- * then reads the stream's tail and makes a new one.
- *
- * Messages published in one turn of the event loop leave together, and only the last of each batch asks for an acknowledgement:
- * when it is stored, all messages before it are.
+ * Pipelined publishing into the stream of changes, without gaps: each message names its predecessor
+ * (Nats-Expected-Last-Sequence, then Nats-Expected-Last-Msg-Id), so when one is refused or lost, the server refuses
+ * all later ones. Ids name the place in the WAL: a late message of a relay that lost the slot is stored only in its
+ * right place, while a sequence number would admit it behind the successor's messages. A publisher ends with its
+ * first failure. Only the last message of a batch asks for an acknowledgement: when it is stored, all before it are.
  */
 import { CHANGE_HEADERS, type EnvelopePlace, envelopeId, heartbeatId, type Lsn, lsnToHex } from '@tidemark/contracts';
 import { headers, type Msg, type Subscription } from 'nats';
@@ -26,19 +20,15 @@ export interface Publication {
   payload: Uint8Array;
   /** Its acknowledgement means that everything up to `lsn` is in the stream. */
   completes: boolean;
-  /** Called with its acknowledgement. */
   onStored?: () => void;
 }
 
 export interface ChangesPublisherOptions {
   bus: Bus;
-  /** The stream's last sequence, and the place of its last envelope. */
   lastSequence: number;
   lastEnvelope: EnvelopePlace | undefined;
-  /** Limits of messages and bytes without acknowledgement. */
   maxInFlight: number;
   maxInFlightBytes: number;
-  /** Everything up to `lsn` is in the stream. */
   onStored(lsn: Lsn): void;
   /** Called when there is room again after `full()`. */
   onRoom(): void;
@@ -48,7 +38,6 @@ export interface ChangesPublisherOptions {
 
 /** The messages that one acknowledgement covers. */
 interface Batch {
-  /** Sequence of its last message. */
   sequence: number;
   messages: number;
   bytes: number;
@@ -71,10 +60,7 @@ export class ChangesPublisher {
   #client: Client;
   #inbox: string;
   #acks: Subscription;
-  /**
-   * `publish` encodes it at once, so one object serves all messages. NATS's own `encode` validates each name and value every time,
-   * which took a tenth of the relay's time; these headers contain only digits, letters and dashes.
-   */
+  /** One object serves all messages: NATS's `encode` validates each value, a tenth of the relay's time. */
   readonly #headers = Object.assign(headers(), {
     text: '',
     encode() {
@@ -86,7 +72,6 @@ export class ChangesPublisher {
   #inFlight: Batch[] = [];
   #messages = 0;
   #bytes = 0;
-  /** Sequence of the last message sent. */
   #sequence: number;
   #lastId: string | undefined;
   #lastEnvelope: EnvelopePlace | undefined;
@@ -126,7 +111,6 @@ export class ChangesPublisher {
     if (this.#pending.push(publication) === 1) queueMicrotask(() => this.#flush());
   }
 
-  /** No callback runs after this. */
   stop(): void {
     this.#done = true;
     clearInterval(this.#watch);

@@ -1,4 +1,3 @@
-/** Reads the stored stream of changes: its range, the place of a message, and the messages of a subject. */
 import { DeliverPolicy } from '@nats-io/jetstream';
 import { CHANGE_HEADERS, type MessagePlace, parseMessageId } from '@tidemark/contracts';
 import type { Bus } from './bus.ts';
@@ -10,9 +9,7 @@ const READ_MESSAGES = 200;
 
 export interface ReadChangesOptions {
   subject: string;
-  /** The first sequence to read. */
   from: number;
-  /** Time limit of the wait for the next messages, ms. */
   timeoutMs: number;
 }
 
@@ -28,13 +25,12 @@ export async function placeOfChange(bus: Bus, sequence: number): Promise<Message
   return message ? parseMessageId(message.header.get(CHANGE_HEADERS.id)) : undefined;
 }
 
-/** Returns the place of the last message and the last sequence of the stream. */
 export async function readChangesTail(bus: Bus): Promise<{ tail: MessagePlace | undefined; lastSequence: number }> {
   const { first, last } = await changesRange(bus);
   return { tail: first > last ? undefined : await placeOfChange(bus, last), lastSequence: last };
 }
 
-/** Yields the messages that the stream holds now, and ends. @throws BUS_NO_ANSWER */
+/** Yields the messages that the stream holds now, and ends. */
 export async function* readChanges(bus: Bus, options: ReadChangesOptions): AsyncGenerator<ChangeMessage, void> {
   const { subject, from, timeoutMs } = options;
   const consumer = await clientOf(bus).js.consumers.get(bus.subjects.streams.changes, {

@@ -8,7 +8,6 @@ export interface Client {
   readonly nc: NatsConnection;
   readonly js: JetStreamClient;
   readonly jsm: JetStreamManager;
-  /** Returns a subject for replies that no other subscriber uses. */
   readonly inbox: () => string;
   readonly observe: (event: BusEvent) => void;
 }

@@ -1,4 +1,3 @@
-/** Opens a `Bus`. */
 import { type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { subjects as subjectsFor } from '@tidemark/contracts';
 import { createInbox, headers, type NatsConnection } from 'nats';
@@ -19,9 +18,7 @@ import { type TlsFiles, tlsOptions } from './tls.ts';
 export interface BusOptions extends CredentialOptions, TlsFiles {
   /** `nats://host:port` or `tls://host:port`, with a user and password or a token; several are separated by commas. */
   url: string;
-  /** The name in NATS's connection list. */
   name: string;
-  /** Prefix of every subject and stream name. */
   prefix?: string;
   /** Prefix of the subjects for replies; default `_INBOX`. A user with permission for its own prefix alone sees no other user's replies. */
   inboxPrefix?: string;
@@ -41,7 +38,6 @@ const RECONNECT_MS = 250;
 /** The same while the server refuses the credentials: an operator has to correct them first. */
 const REFUSED_RECONNECT_MS = 2_000;
 
-/** @throws BUS_INVALID_OPTIONS, BUS_UNREACHABLE, BUS_UNAUTHORIZED, BUS_TLS_FAILED, BUS_NO_JETSTREAM */
 export async function connectBus(options: BusOptions): Promise<Bus> {
   const { observe = () => undefined, streamReplicas: replicas = 0 } = options;
   const subjects = subjectsFor(options.prefix);
@@ -110,7 +106,6 @@ async function openJetStream(nc: NatsConnection, url: string): Promise<JetStream
   }
 }
 
-/** Follows the connection's status until it is closed. */
 async function watch(nc: NatsConnection, state: ConnectionProblems, observe: (event: BusEvent) => void): Promise<void> {
   for await (const status of nc.status()) {
     if (status.type === 'disconnect') state.disconnected();

@@ -43,7 +43,6 @@ export class ConnectionProblems {
     return this.#refused !== undefined;
   }
 
-  /** The error for a call that needs the connection. */
   lost(): TidemarkError {
     return this.#refused ?? errors.DISCONNECTED({ server: this.#server });
   }
@@ -68,7 +67,6 @@ export class ConnectionProblems {
     else this.#observe({ type: 'bus.error', error });
   }
 
-  /** Returns the problem as text; undefined while there is none. */
   describe(now = Date.now()): string | undefined {
     if (!this.#connected) return this.lost().message;
     for (const { error, subscribe, lastAt } of this.#denied.values()) {

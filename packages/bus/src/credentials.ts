@@ -56,10 +56,7 @@ function incomplete(present: string, missing: string) {
   });
 }
 
-/**
- * Reads the file at each connection, so that credentials can be renewed without a restart. If the file becomes unusable, the last
- * valid content is used: an exception in an authenticator would close the connection permanently.
- */
+/** Reads the file anew at each connection. An exception would close it for good, so the last content is kept. */
 function fromFile(setting: string, path: string, make: (content: () => Uint8Array) => Authenticator): Authenticator {
   let content = readSecret(setting, path);
   const answer = make(() => content);

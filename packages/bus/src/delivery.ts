@@ -1,20 +1,17 @@
 /**
- * A message from a JetStream pull consumer, with its four replies. The client cannot build its own message type from a message
- * that was pulled with no_wait, so the replies are sent as the protocol defines them:
- * https://docs.nats.io/reference/reference-protocols/nats_api_reference#acking-messages
+ * The client cannot build its message type from a message pulled with no_wait, so the replies are sent as defined
+ * here: https://docs.nats.io/reference/reference-protocols/nats_api_reference#acking-messages
  */
 import type { Msg, NatsConnection } from 'nats';
 
 export interface Delivery {
   readonly subject: string;
   readonly data: Uint8Array;
-  /** The work is done: the server deletes the message. */
   ack(): void;
   /** The work is not done: the server delivers the message again after `delayMs`, to any worker. */
   nak(delayMs: number): void;
   /** The work continues: the server restarts the time until redelivery. */
   working(): void;
-  /** The server never delivers the message again. */
   term(): void;
 }
 

@@ -57,7 +57,6 @@ export const errors = defineErrors('BUS', {
     hint: 'The service reconnects once nats-server answers. Check that it is running.',
     retryAfter: 1,
   }),
-  // Errors of request and reply.
   NOBODY: row<{ subject: string }>({
     status: 503,
     message: (p) => `no instance answers on ${p.subject}`,

@@ -11,7 +11,6 @@ export interface FirstConnectionOptions {
   tls: NodeConnectionOptions['tls'];
   inboxPrefix: string | undefined;
   timeoutMs: number;
-  /** ms before the next attempt to reconnect. */
   reconnectDelayMs: () => number;
 }
 
@@ -21,7 +20,6 @@ const MAX_PINGS_OUT = 3;
 const ATTEMPT_TIMEOUT_MS = 5_000;
 const PAUSE_MS = 200;
 
-/** @throws BUS_UNREACHABLE, BUS_UNAUTHORIZED, BUS_TLS_FAILED */
 export async function firstConnection(options: FirstConnectionOptions): Promise<NatsConnection> {
   const { addresses, authenticator, inboxPrefix, tls, timeoutMs } = options;
   const servers = addresses.join(',');

@@ -1,4 +1,3 @@
-/** Reads the state of the NATS server and of the streams that Tidemark uses. */
 import type { StreamInfo } from '@nats-io/jetstream';
 import type { Bus } from './bus.ts';
 import { clientOf } from './client.ts';
@@ -11,9 +10,7 @@ export interface StreamState {
   /** -1 when unlimited. */
   maxBytes: number;
   consumers: number;
-  /** Messages not delivered yet, summed over the consumers. */
   pending: number;
-  /** Messages delivered but not acknowledged, summed over the consumers. */
   ackPending: number;
 }
 
@@ -27,7 +24,7 @@ export interface NatsState {
 /** The sums of `StreamState` cover this many consumers. Each instance has one; a page of the API holds 256. */
 const MAX_CONSUMERS = 256;
 
-/** Reads the server's and the streams' state. Streams that do not exist yet are left out. */
+/** Streams that do not exist yet are left out. */
 export async function inspectNats(bus: Bus): Promise<NatsState> {
   const { nc, jsm } = clientOf(bus);
   const startedAt = performance.now();

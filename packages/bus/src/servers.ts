@@ -1,18 +1,13 @@
 /**
- * Parses NATS_URL. The client library ignores a URL's user, password and scheme, so they are passed as options.
- *
- *   nats://host:4222   tls://host:4222   nats://user:password@host   nats://token@host   host:4222   several, with commas
- *
- * User, password and token are percent-encoded, so that they can contain any character.
+ * Parses NATS_URL: `nats://user:password@host:4222` or `tls://token@host`, several with commas, percent-encoded. The
+ * client library ignores a URL's user, password and scheme, so they are passed as options.
  */
 import { errors } from './errors.ts';
 
 export interface Servers {
   /** `host:port` without credentials, so safe to log. */
   readonly addresses: readonly string[];
-  /** Whether the URLs say `tls://`. */
   readonly tls: boolean;
-  /** Undefined where no URL contains any. */
   readonly credentials: UrlCredentials | undefined;
 }
 

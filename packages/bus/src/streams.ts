@@ -1,20 +1,15 @@
-/**
- * The two JetStream streams. Only the service that writes a stream creates and updates it: the relay the stream of changes, the
- * batch service the queue of work.
- */
+/** Only the service that writes a stream creates and updates it: the relay the changes, the batch service the work. */
 import { DiscardPolicy, type JetStreamManager, RetentionPolicy, StorageType } from '@nats-io/jetstream';
 import type { Subjects } from '@tidemark/contracts';
 import { errors } from './errors.ts';
 
 interface Replicated {
-  /** Copies in a cluster. Absent or 0: one copy for a new stream, no change for an existing one. */
   replicas?: number;
 }
 
 export interface ChangesLimits extends Replicated {
   /** Bytes of changes kept for resuming subscribers; the oldest are deleted first. */
   maxBytes?: number;
-  /** Age of changes kept for resuming subscribers, ms. */
   maxAgeMs?: number;
 }
 
@@ -33,15 +28,11 @@ const WORK_MAX_MESSAGE_BYTES = 1_024;
 /** JetStream recognises a message published again after a lost acknowledgement; longer than any reconnect of a planner. */
 const WORK_DUPLICATE_WINDOW_MS = 2 * 60 * 1_000;
 
-/**
- * Each message of the relay names its predecessor, so no duplicate is stored. NATS keeps each id this long all the same: at
- * 20,000 messages a second, two minutes of ids would take half a gigabyte.
- */
+/** NATS keeps each id this long, needlessly here: at 20,000 a second, two minutes would take half a gigabyte. */
 const CHANGES_DUPLICATE_WINDOW_MS = 2_000;
 
 const nanos = (ms: number) => ms * 1_000_000;
 
-/** @throws BUS_STREAM_REFUSED */
 export async function ensureChangesStream(
   jsm: JetStreamManager,
   subjects: Subjects,
@@ -61,7 +52,6 @@ export async function ensureChangesStream(
   });
 }
 
-/** @throws BUS_STREAM_REFUSED */
 export async function ensureWorkStream(jsm: JetStreamManager, subjects: Subjects, limits: WorkLimits): Promise<void> {
   await ensure(jsm, {
     name: subjects.streams.work,

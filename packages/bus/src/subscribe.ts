@@ -1,4 +1,3 @@
-/** Core NATS subscriptions to JSON messages: a message that does not match is reported and dropped. */
 import type { Msg, NatsConnection } from 'nats';
 import type { SubscribeOptions, Subscription } from './bus.ts';
 import { violationIn } from './connection-problems.ts';
@@ -31,7 +30,6 @@ export function subscribe<T>(
     ...(queue && { queue }),
     callback: (error, message) => {
       if (error) {
-        // ConnectionProblems reports a denied subscription.
         if (!violationIn(error)) observe({ type: 'bus.error', error });
         return;
       }

@@ -9,7 +9,6 @@ import type { Servers } from './servers.ts';
 export interface TlsFiles {
   /** PEM of the authorities that verify the server's certificate. Absent: those that Node trusts. */
   tlsCaFile?: string;
-  /** PEM of this client's certificate; needs the key as well. */
   tlsCertFile?: string;
   tlsKeyFile?: string;
 }
@@ -44,10 +43,7 @@ export function tlsOptions(files: TlsFiles, servers: Servers): TlsOptions | unde
   return { ...pem, checkServerIdentity: identityCheck(servers) } as TlsOptions;
 }
 
-/**
- * For a server configured by its IP address, the client library gives node:tls no host name, and node:tls checks the certificate
- * for `localhost`. This check accepts a certificate for one of the configured addresses instead.
- */
+/** For an IP address, the client gives node:tls no host name, and the certificate is checked for `localhost`. */
 function identityCheck({ addresses }: Servers) {
   const hosts = addresses.map((address) => address.replace(/:\d+$/, '').replace(/^\[|\]$/g, ''));
   const numeric = hosts.filter((host) => isIP(host) !== 0);

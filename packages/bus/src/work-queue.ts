@@ -6,11 +6,8 @@ import { clientOf } from './client.ts';
 import { createDelivery, type Delivery } from './delivery.ts';
 
 export interface WorkQueue {
-  /** Creates the stream and its consumers, or brings their settings up to date. */
   ensure(): Promise<void>;
-  /** Resolves once the message is stored. */
   publish(priority: Priority, message: unknown): Promise<void>;
-  /** Returns the next message of a priority, or undefined when there is none now. */
   pull(priority: Priority): Promise<Delivery | undefined>;
   /** Returns when the oldest unacknowledged message of a priority was published; undefined when there is none. */
   oldest(priority: Priority): Promise<Date | undefined>;
