@@ -1,4 +1,3 @@
-/** Settings of the services that read or write files: a folder or a bucket. */
 import { type Static, Type } from 'typebox';
 import { fileErrors } from './errors.ts';
 import type { FileStoreOptions } from './open-store.ts';
@@ -26,10 +25,7 @@ export const fileStoreConfig = {
 
 export type FileStoreConfig = { readonly [K in keyof typeof fileStoreConfig]: Static<(typeof fileStoreConfig)[K]> };
 
-/**
- * Returns the bucket if one is named, else the folder, as plain data that may be sent to a worker thread.
- * @throws FILES_NO_STORE when neither is set
- */
+/** Returns plain data, so that it may be sent to a worker thread. */
 export function fileStoreOptions(config: FileStoreConfig): FileStoreOptions {
   if (config.FILES_S3_BUCKET === '') {
     if (config.TIDEMARK_FILES_DIR === '') throw fileErrors.NO_STORE({});

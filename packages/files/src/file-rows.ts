@@ -1,9 +1,6 @@
-/** Rows of tidemark.files, as they are inserted and as clients get them. */
-
 /** `public`: every role may read the file. `private`: its owner, the service, and roles that a policy admits. */
 export type Visibility = 'private' | 'public';
 
-/** A row of tidemark.files, as clients get it. */
 export interface FileFacts {
   id: string;
   bucket: string;
@@ -34,13 +31,11 @@ export interface UploadedFile {
 }
 
 export interface NewFile extends UploadedFile {
-  /** Default: a new id. */
   id?: string;
   /** The `sub` of the owner; null: only the service may read the file. */
   owner: string | null;
   /** Default: the bucket of the owner. */
   bucket?: string | undefined;
-  /** Default: private. */
   visibility?: Visibility | undefined;
   jobId?: string | null;
 }
@@ -48,9 +43,7 @@ export interface NewFile extends UploadedFile {
 export interface UploadTarget {
   /** Default: the `sub` of the identity. */
   owner?: string | null | undefined;
-  /** Default: the bucket of the owner. */
   bucket?: string | undefined;
-  /** Default: private. */
   visibility?: Visibility | undefined;
 }
 

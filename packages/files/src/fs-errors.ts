@@ -5,7 +5,6 @@ export function isCode(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }
 
-/** Returns true when there was a file to delete. */
 export async function unlinkIfThere(name: string): Promise<boolean> {
   try {
     await unlink(name);

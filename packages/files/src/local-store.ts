@@ -18,10 +18,7 @@ export interface LocalFileStoreOptions {
 /** Uploads in progress are beside the content, so that a rename never crosses a file system. */
 const TEMPORARY = 'tmp';
 
-/**
- * A file store in a local folder. Bytes go to a temporary file, are synced, and get their final name by a rename,
- * so a crash leaves either the whole content or a temporary file that `sweepTemporary` deletes.
- */
+/** Bytes get their final name by a rename after a sync, so a crash leaves the whole content or a temporary file. */
 export function createLocalFileStore(options: LocalFileStoreOptions): FileStore {
   const dir = path.resolve(options.dir);
   const temporary = path.join(dir, TEMPORARY);

@@ -1,4 +1,3 @@
-/** Opens the store that the options describe: a folder or a bucket. */
 import { createLocalFileStore, type LocalFileStoreOptions } from './local-store.ts';
 import { preparePrivateFolder } from './private-folder.ts';
 import type { S3FileStoreOptions } from './s3-store.ts';

@@ -1,7 +1,7 @@
 /**
- * Makes the folder of the file store private to the user of the services, because row-level security does not protect the disk.
- * Everything that the store makes is private from the start. An existing folder is changed only if it contains nothing but files
- * of the store, because TIDEMARK_FILES_DIR may name a shared folder such as /tmp.
+ * Row-level security does not protect the disk, so the folder is private to the user of the services. An existing one
+ * is changed only if it contains nothing but the store's files: TIDEMARK_FILES_DIR may name a shared one such as
+ * /tmp.
  */
 import { chmod, mkdir, opendir, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
@@ -9,7 +9,6 @@ import { asStoreError, isCode } from './fs-errors.ts';
 
 export const FOLDER_MODE = 0o700;
 export const FILE_MODE = 0o600;
-/** Permission bits of the group and of all others. */
 const OTHERS = 0o077;
 const STICKY = 0o1000;
 /** The first level of the store: folders named by two digits of a hash, and the uploads in progress. */
@@ -29,7 +28,6 @@ export async function preparePrivateFolder(dir: string): Promise<void> {
   }
 }
 
-/** Returns true when the folder contains nothing but files of the store. */
 export async function belongsToStore(dir: string): Promise<boolean> {
   if (((await stat(dir)).mode & STICKY) !== 0) return false;
   const entries = await readdir(dir, { withFileTypes: true });

@@ -1,4 +1,3 @@
-/** The statements on tidemark.files and tidemark.file_contents. A list is one JSON parameter. */
 const COLUMNS = 'id, bucket, path, content_type, size, sha256, metadata, owner, visibility, job_id, created_at';
 
 export const registryStatements = {
@@ -50,7 +49,6 @@ export const registryStatements = {
       and path ~>=~ $2::text and (path ~>~ $2::text or bucket ~>~ $4::text)
     order by path using ~<~, bucket using ~<~
     limit $3::int`,
-  // $4 is the bucket.
   listBucket: `
     select ${COLUMNS} from tidemark.files
     where bucket = $4::text and path ~>=~ $1::text and path ~<~ ($1::text || U&'\\+10FFFF')
@@ -67,17 +65,13 @@ const AFTER_ALL_BUCKETS = '\u{10FFFF}';
 
 export interface ListOptions {
   prefix: string;
-  /** Files of this bucket only. */
   bucket?: string | undefined;
-  /** The path of the last row of the previous page. */
   after?: string | undefined;
   /** The bucket of that row; required when several buckets are listed. */
   afterBucket?: string | undefined;
-  /** Rows of a page. */
   limit: number;
 }
 
-/** Returns the statement for a page of files, ordered by path, then by bucket. */
 export function listStatement({ prefix, bucket, after = '', afterBucket, limit }: ListOptions) {
   return bucket === undefined
     ? { text: registryStatements.list, params: [prefix, after, limit, afterBucket ?? AFTER_ALL_BUCKETS] }

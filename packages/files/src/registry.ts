@@ -36,7 +36,6 @@ export function createFileRegistry(pool: Pool): FileRegistry {
       if (files.length === 0) return [];
       const named = files.map((file) => ({ id: randomUUID() as string, ...file }));
       try {
-        // Both statements are sent in one round trip.
         const [, rows] = await Promise.all([
           tx.query(sql.contents, [JSON.stringify(named.map(toContents))]),
           tx.query(sql.insert, [JSON.stringify(named.map(toInsert))]),

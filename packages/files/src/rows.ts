@@ -1,4 +1,3 @@
-/** Converts files to parameters of statements, and rows to files. */
 import type { TidemarkError } from '@tidemark/contracts';
 import type { Row } from '@tidemark/db';
 import { fileErrors } from './errors.ts';
@@ -31,7 +30,6 @@ export function toFile(row: Row): FileFacts {
   return { ...(row as FileFacts), size: Number(row.size) };
 }
 
-/** Returns FILES_PATH_TAKEN for a violation of the unique path of a bucket; undefined for any other error. */
 export function pathTaken(error: unknown, files: readonly { path: string }[]): TidemarkError | undefined {
   if (!(error instanceof Error && 'code' in error && error.code === '23505')) return undefined;
   return fileErrors.PATH_TAKEN({ path: takenPath(error, files) }, { cause: error });

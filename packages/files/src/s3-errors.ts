@@ -16,6 +16,5 @@ export function isMissing(error: unknown): boolean {
 export function asS3Error(bucket: string, error: unknown): unknown {
   if (error instanceof TidemarkError) return error;
   const { name = 'error', message = '' } = error as S3Failure;
-  // Only the cause, which is logged, contains the bucket and the host.
   return fileErrors.S3_FAILED({ name }, { cause: new Error(`bucket ${bucket}: ${name} ${message}`, { cause: error }) });
 }

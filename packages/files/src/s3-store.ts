@@ -22,7 +22,6 @@ export interface S3FileStoreOptions {
   endpoint?: string;
   /** Default: the chain of the SDK (environment, profile, instance role). */
   credentials?: { accessKeyId: string; secretAccessKey: string };
-  /** Prefix of every key, for example `tidemark/`. */
   prefix?: string;
   /** Uses `endpoint/bucket/key` instead of `bucket.endpoint/key`, which most servers other than Amazon's need. */
   forcePathStyle?: boolean;
@@ -42,9 +41,8 @@ const CLEAN_UP_MS = 5_000;
 const KEY = /^[0-9a-f]{2}\/[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 /**
- * A file store in a bucket. An object appears when its upload is completed, so it is whole or not there. Each upload has a key
- * of its own: S3 can neither rename an object once its hash is known, nor delete one unless somebody has just stored it
- * again, so equal contents are kept apart here.
+ * An object appears when its upload is completed, so it is whole or not there. Each upload has a key of its own: S3
+ * can neither rename an object once its hash is known, nor delete one unless somebody has just stored it again.
  */
 export function createS3FileStore(options: S3FileStoreOptions): FileStore {
   const { bucket, prefix = '' } = options;

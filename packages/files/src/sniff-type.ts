@@ -1,13 +1,9 @@
-/**
- * Compares the type that the first bytes of an upload show with the type that the client declares.
- * https://mimesniff.spec.whatwg.org/#matching-a-mime-type-pattern
- */
+/** Compares declared and actual types: https://mimesniff.spec.whatwg.org/#matching-a-mime-type-pattern */
 import { fileErrors } from './errors.ts';
 import { type ImageType, sniffImage } from './sniff.ts';
 
 export type SniffedType = ImageType | 'image/avif' | 'image/heic' | 'image/bmp' | 'image/tiff' | 'application/pdf';
 
-/** How many of a file's first bytes `sniffType` looks at. */
 export const TYPE_BYTES = 16;
 const UNKNOWN_TYPE = 'application/octet-stream';
 
@@ -30,7 +26,6 @@ const ALIASES: Readonly<Record<string, string>> = {
   'image/x-ms-bmp': 'image/bmp',
 };
 
-/** Undefined for anything else. */
 export function sniffType(head: Uint8Array): SniffedType | undefined {
   const image = sniffImage(head);
   if (image) return image;
@@ -45,10 +40,7 @@ export function sniffType(head: Uint8Array): SniffedType | undefined {
   return undefined;
 }
 
-/**
- * The type under which an upload is kept: the declared one, or the sniffed one where nothing is declared.
- * @throws FILES_TYPE_INVALID; FILES_TYPE_MISMATCH where the declared type or the bytes say "image" and the other does not agree
- */
+/** Returns the declared type, or the sniffed one if none is declared; both must agree whether it is an image. */
 export function agreedType(declared: string | undefined, head: Uint8Array): string {
   const sniffed = sniffType(head);
   const given = (declared ?? '').trim();

@@ -1,6 +1,5 @@
 export type ImageType = 'image/png' | 'image/jpeg' | 'image/webp' | 'image/gif';
 
-/** How many of a file's first bytes `sniffImage` looks at. */
 export const SNIFF_BYTES = 12;
 
 const bytes = (...values: number[]) => Buffer.from(values);
@@ -22,7 +21,6 @@ const SIGNATURES: readonly { type: ImageType; parts: readonly { at: number; is: 
   { type: 'image/gif', parts: [{ at: 0, is: Buffer.from('GIF89a') }] },
 ];
 
-/** The image type that a file's first bytes announce, whatever its name says; undefined for anything else. */
 export function sniffImage(head: Uint8Array): ImageType | undefined {
   const buffer = Buffer.from(head.buffer, head.byteOffset, head.byteLength);
   return SIGNATURES.find(({ parts }) =>

@@ -12,7 +12,6 @@ import type { Readable } from 'node:stream';
 export interface PutOptions {
   /** Most bytes taken; one more is FILES_TOO_LARGE and nothing is kept. */
   limitBytes: number;
-  /** Stops the upload; nothing is kept. */
   signal?: AbortSignal;
 }
 
@@ -36,27 +35,18 @@ export interface OpenFile {
 }
 
 export interface FileStore {
-  /**
-   * Stores all of the bytes or none of them: when it resolves they are on disk and will survive a power cut.
-   * Throws FILES_TOO_LARGE, FILES_DISK_FULL, FILES_STORE_FAILED, or the signal's reason.
-   */
+  /** Stores all of the bytes or none: when it resolves, they are on disk and survive a power cut. */
   put(content: Readable | Uint8Array, options: PutOptions): Promise<StoredFile>;
   /** Throws FILES_NOT_FOUND, FILES_INVALID_RANGE. The stream closes its file when it ends or is destroyed. */
   open(key: string, range?: ByteRange): Promise<OpenFile>;
   /** The whole content. Throws FILES_TOO_LARGE before reading when it has more than `limitBytes`, or the signal's reason. */
   read(key: string, limitBytes: number, signal?: AbortSignal): Promise<Buffer>;
-  /** Undefined when there is no such content. */
   stat(key: string): Promise<{ size: number; modifiedAt: Date } | undefined>;
   /** True when there was something to delete. The caller makes sure that no row points at it. */
   delete(key: string): Promise<boolean>;
-  /** Deletes what interrupted uploads left behind and is older; returns how many. */
   sweepTemporary(olderThanMs: number): Promise<number>;
-  /**
-   * Deletes contents older than `olderThanMs` for which `isReferenced` does not return the key; asks for at most
-   * `SWEEP_BATCH` keys at a time. Content that is stored again meanwhile is kept. Returns how many were deleted.
-   */
+  /** Deletes old contents that `isReferenced` does not return. Content that is stored again meanwhile is kept. */
   sweepOrphans(olderThanMs: number, isReferenced: (keys: string[]) => Promise<Set<string>>): Promise<number>;
-  /** Lets go of its connections. */
   close(): void;
 }
 

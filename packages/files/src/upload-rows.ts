@@ -1,7 +1,4 @@
-/**
- * The rows of an upload, in one transaction: the contents as the service, then the role and claims of the caller, then the
- * rows as the caller. The role never changes back, so nothing after it has more rights than the caller.
- */
+/** The service inserts the contents, then the caller the rows. The role never changes back within the transaction. */
 import { randomUUID } from 'node:crypto';
 import type { Tidemark } from '@tidemark/contracts';
 import { type Database, type Identity, identityStatement, type Transaction } from '@tidemark/db';
@@ -11,15 +8,11 @@ import { pathTaken, toContents, toFile } from './rows.ts';
 
 export interface UploadOutcome {
   files: FileFacts[];
-  /** Rows that were deleted because they had one of the paths. */
   replaced: number;
   tidemark: Tidemark;
 }
 
-/**
- * Inserts rows under an identity, all or none: its grants and the policies on tidemark.files decide. The bytes' key, size,
- * hash and type are the service's word. Throws FILES_PATH_TAKEN, and what Postgres refuses it with (42501).
- */
+/** Inserts all or none. The caller's rights and policies decide; key, size, hash and type are the service's word. */
 export async function uploadFiles(
   database: Pick<Database, 'transaction'>,
   identity: Identity,

@@ -7,10 +7,7 @@ import { FILE_MODE } from './private-folder.ts';
 /** Larger buffers are written in slices of this many bytes, so that the hash never blocks the event loop for long. */
 const SLICE_BYTES = 1024 * 1024;
 
-/**
- * Writes the content to a new file, hashing on the way, and syncs it. Holds one chunk of the source at a time.
- * The caller deletes the file when this throws.
- */
+/** It holds one chunk of the source at a time. The caller deletes the file when this throws. */
 export async function writeHashed(
   name: string,
   content: Readable | Uint8Array,
