@@ -1,7 +1,4 @@
-/**
- * Schema of the messages on `alerts.<severity>`: a problem that needs a person, published when it begins, while it lasts,
- * and when it ends.
- */
+/** Messages on `alerts.<severity>`: a problem that needs a person, when it begins, while it lasts and when it ends. */
 import { type Static, Type } from 'typebox';
 
 export const Alert = Type.Object({

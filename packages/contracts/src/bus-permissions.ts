@@ -1,9 +1,7 @@
 /**
- * Declares which service may publish and subscribe which NATS subjects. The local server's users, the production file
- * (infra/nats) and the tests are generated from it. The server denies a service every other subject.
- *
- * JetStream's API (`$JS.API.…`) and the replies to requests are subjects too: each service has its own inbox prefix, so
- * that no service can read another's replies.
+ * Declares which NATS subjects each service may use; the server denies it every other. The local server's users, the
+ * production file (infra/nats) and the tests are generated from it. Each service has its own inbox prefix, so that no
+ * service can read another's replies.
  */
 import { PRIORITIES, type ServiceName, type Subjects, subjects as subjectsFor, workConsumer } from './subjects.ts';
 
@@ -14,13 +12,9 @@ export interface BusPermissions {
 
 export const SERVICE_NAMES: readonly ServiceName[] = ['gateway', 'realtime', 'batch', 'metrics'];
 
-/**
- * Returns the prefix of a service's reply subjects. It begins with NATS's own `_INBOX.`, so a user with permission for
- * `_INBOX.>`, as on most servers, needs no further setting.
- */
+/** It begins with NATS's own `_INBOX.`: a user with permission for `_INBOX.>`, as on most servers, needs no more. */
 export const inboxPrefix = (service: ServiceName): string => `_INBOX.${service}`;
 
-/** @param prefix NATS_PREFIX, the prefix of every subject and stream */
 export function busPermissions(prefix = ''): Readonly<Record<ServiceName, BusPermissions>> {
   const subjects = subjectsFor(prefix);
   return {
@@ -75,18 +69,12 @@ export function busPermissions(prefix = ''): Readonly<Record<ServiceName, BusPer
 
 const allReplies = (service: ServiceName) => `${inboxPrefix(service)}.>`;
 
-/**
- * Allows creating and updating a stream; the client reads a stream before it updates it. Only administrators delete and
- * purge.
- */
+/** The client reads a stream before it updates it. Only administrators delete and purge. */
 function provision(stream: string): string[] {
   return ['$JS.API.INFO', ...['CREATE', 'INFO', 'UPDATE'].map((verb) => `$JS.API.STREAM.${verb}.${stream}`)];
 }
 
-/**
- * Allows ephemeral pull consumers of the stream of changes. The server compares the subject in the request with the
- * consumer's filter, so a service with permission for one table's subject can read no other.
- */
+/** The server compares the request's subject with the consumer's filter: one table's permission admits no other. */
 function readChanges({ streams }: Subjects, only?: string): string[] {
   const stream = streams.changes;
   return [
@@ -99,10 +87,7 @@ function readChanges({ streams }: Subjects, only?: string): string[] {
   ];
 }
 
-/**
- * Allows the durable consumers of the work queue, one for each priority: create, pull, acknowledge, and read the oldest
- * message.
- */
+/** The durable consumers, one for each priority: create, pull, acknowledge, and read the oldest message. */
 function consumeWork({ streams, work }: Subjects): string[] {
   const stream = streams.work;
   return [

@@ -1,7 +1,4 @@
-/**
- * Schema of the messages on `changes.<schema>.<table>`: an envelope holds the changes of one table by one transaction, or a
- * part of them, in commit order. The body is JSON text.
- */
+/** An envelope on `changes.<schema>.<table>` holds a transaction's changes of one table, or a part, in commit order. */
 import { type Static, Type } from 'typebox';
 import { type Lsn, lsnFromHex } from './tidemark.ts';
 
@@ -33,10 +30,7 @@ export const MAX_CHANGES_PER_ENVELOPE = 500;
 /** Maximum size of an envelope, unless a single row is larger: half of NATS's default max_payload (1 MB). */
 export const MAX_ENVELOPE_BYTES = 512 * 1024;
 
-/**
- * Prefix of the logical message in a transaction (`pg_logical_emit_message(true, …)`) whose content is a W3C traceparent;
- * the transaction's envelopes carry it.
- */
+/** Prefix of `pg_logical_emit_message(true, …)` with a W3C traceparent; the transaction's envelopes carry it. */
 export const TRACE_PREFIX = 'tidemark.trace';
 
 const Row = Type.Record(Type.String(), Type.Unknown());
@@ -49,27 +43,18 @@ export const Change = Type.Object({
   row: Type.Optional(Row),
   /** The row before the change: complete under REPLICA IDENTITY FULL, otherwise the key, otherwise absent. */
   old: Type.Optional(Row),
-  /**
-   * Postgres's text of those values of `row` that their JSON does not determine, such as arrays and a JSON null. Absent if
-   * there are none.
-   */
+  /** Postgres's text of the values in `row` that their JSON does not determine, such as arrays and a JSON null. */
   texts: Type.Optional(Type.Record(Type.String(), Type.String())),
   /** The same for `old`. */
   oldTexts: Type.Optional(Type.Record(Type.String(), Type.String())),
   /** Columns missing in `row`: TOASTed values that did not change and are not in the WAL. Absent if there are none. */
   unchanged: Type.Optional(Type.Array(Type.String())),
-  /**
-   * Columns missing in `row` and `old` because the change was too large for a message or a value could not be rendered.
-   * Absent if there are none.
-   */
+  /** Columns missing because the change was too large for a message, or a value could not be rendered. */
   cut: Type.Optional(Type.Array(Type.String())),
 });
 export type Change = Static<typeof Change>;
 
-/**
- * Format of envelopes whose changes have `texts`. Envelopes of earlier versions have no `form` and do not determine their
- * values.
- */
+/** Format of envelopes with `texts`. Earlier envelopes have no `form` and do not determine their values. */
 export const ENVELOPE_FORM = 2;
 
 export const Envelope = Type.Object({
@@ -103,9 +88,8 @@ export const Heartbeat = Type.Object({
 export type Heartbeat = Static<typeof Heartbeat>;
 
 /**
- * Schema of `changes.@definitions`: the policies, rights or column types of these tables changed. It precedes the envelopes
- * of the transaction that changed them wherever Postgres announces the change (PROTOCOL.md, R12). It may be repeated; a
- * reader that knows the versions ignores it.
+ * These tables' policies, rights or column types changed. The message precedes the envelopes of the transaction that
+ * changed them wherever Postgres announces the change (PROTOCOL.md, R12), and may be repeated.
  */
 export const DefinitionsChanged = Type.Object({
   epoch: Type.String(),
@@ -123,11 +107,7 @@ export const DefinitionsChanged = Type.Object({
 });
 export type DefinitionsChanged = Static<typeof DefinitionsChanged>;
 
-/** The table name, in the empty schema, of the version of the roles. */
 export const ROLES_DEFINITION = '@roles';
 
-/**
- * Prefix of the logical message that the event trigger of `tidemark live` emits in a transaction that changes definitions
- * (`pg_logical_emit_message(true, 'tidemark.ddl', '')`).
- */
+/** Prefix of the logical message by which the event trigger of `tidemark live` announces changed definitions. */
 export const DDL_PREFIX = 'tidemark.ddl';

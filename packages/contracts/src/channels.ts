@@ -1,9 +1,7 @@
 /**
- * Channels: ephemeral messages and presence between sockets on any instance. Delivery is at most once, and nothing is
- * stored.
- *
- * `join`, `leave`, `send` and `state` are frames of a client (`/live`); `joined`, `left`, `message` and `presence` are
- * frames of the server. Instances send ChannelBroadcast to each other on `channels.<name>` (core NATS).
+ * Channels: ephemeral messages and presence between sockets on any instance, delivered at most once and never stored.
+ * `join`, `leave`, `send` and `state` are a client's frames, the others the server's. Instances send ChannelBroadcast
+ * to each other on `channels.<name>` (core NATS).
  */
 import { type Static, Type } from 'typebox';
 
@@ -45,7 +43,6 @@ export type JoinFrame = Static<typeof JoinFrame>;
 export type SendFrame = Static<typeof SendFrame>;
 export type StateFrame = Static<typeof StateFrame>;
 
-/** A socket that joined with a state. */
 export const Member = Type.Object({
   id: Type.String({ description: 'identifies this socket in this channel' }),
   user: Type.Union([Type.String(), Type.Null()], {

@@ -1,7 +1,4 @@
-/**
- * The error shape of all services: RFC 9457 problem details with PostgREST's `code`, `message`, `details` and `hint`.
- * Callers branch on `code`; `hint` says what to do.
- */
+/** RFC 9457 problem details with PostgREST's `code`, `message`, `details` and `hint`. Callers branch on `code`. */
 import { type Static, Type } from 'typebox';
 
 export const Problem = Type.Object(
@@ -57,10 +54,7 @@ export class TidemarkError extends Error {
   }
 }
 
-/**
- * Returns the problem+json body of an error for clients; logs contain more. `type` is a URN, since the documentation's
- * address is the operator's.
- */
+/** The body for clients; logs contain more. `type` is a URN, since the documentation's address is the operator's. */
 export function toProblem(error: TidemarkError): Problem {
   return {
     type: `urn:tidemark:error:${error.code}`,

@@ -1,8 +1,4 @@
-/**
- * Requests of the metrics service to each realtime instance (core NATS request and reply): the list of subscriptions
- * (`inspect.subscriptions.<instance>`), and what happened to the changes of a row on the way to one of them
- * (`inspect.why.<instance>`).
- */
+/** Requests of the metrics service to a realtime instance: its subscriptions, and what happened to a row's changes. */
 import { type Static, type TSchema, Type } from 'typebox';
 
 const OrNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
@@ -16,10 +12,7 @@ const SubscriptionName = Type.String({
 const Schema = Type.String({ minLength: 1, maxLength: 63 });
 const Table = Type.String({ minLength: 1, maxLength: 63 });
 
-/**
- * A request without a token is refused, and so is one that the instance cannot verify itself (signature, expiry, role):
- * permission to publish on NATS does not make an operator.
- */
+/** Permission to publish on NATS does not make an operator: the instance verifies the token itself. */
 const OperatorToken = Type.Optional(
   // Characters; longer tokens are never verified.
   Type.String({ maxLength: 16_384, description: 'the JWT of the operator who sent the request' }),

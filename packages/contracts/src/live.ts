@@ -1,6 +1,4 @@
-/**
- * WebSocket `/live`, subprotocol `tidemark.v1`: JSON text frames.
- */
+/** WebSocket `/live`, subprotocol `tidemark.v1`: JSON text frames. */
 import { type Static, Type } from 'typebox';
 import {
   JoinedFrame,
@@ -17,9 +15,8 @@ import { POSITION_PATTERN, TIDEMARK_PATTERN } from './tidemark.ts';
 export const LIVE_SUBPROTOCOL = 'tidemark.v1';
 
 /**
- * Maximum size of a live query's text: the gateway's default limit of a URL, so that every readable query can be
- * subscribed. A frame may be larger (MAX_FRAME_BYTES), so that a longer query is refused with a reason and the socket stays
- * open.
+ * The gateway's default limit of a URL, so that every readable query can be subscribed. A frame may be larger
+ * (MAX_FRAME_BYTES), so that a longer query is refused with a reason and the socket stays open.
  */
 export const LIVE_QUERY_BYTES = 60 * 1024;
 

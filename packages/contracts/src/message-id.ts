@@ -23,7 +23,6 @@ export interface MessagePlace {
   heartbeat: boolean;
 }
 
-/** @param lsn 16 hexadecimal digits: the end of the transaction */
 export function envelopeId(epoch: string, lsn: string, ordinal: number): string {
   return `${epoch}-${lsn}-${ordinal}`;
 }
@@ -34,7 +33,6 @@ export function heartbeatId(epoch: string, lsn: string, sequence: number, last: 
 
 const MESSAGE_ID = /^([0-9a-z]+)-([0-9A-F]{16})-(?:(\d+)|h\d+(?:-([0-9A-F]{16})-(\d+))?)$/;
 
-/** Returns undefined for an id that does not come from the relay. */
 export function parseMessageId(id: string): MessagePlace | undefined {
   const [, epoch, hex, number, envelopeLsn, envelopeNumber] = MESSAGE_ID.exec(id) ?? [];
   if (epoch === undefined || hex === undefined) return undefined;

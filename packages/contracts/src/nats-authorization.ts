@@ -9,10 +9,7 @@ export interface NatsUser {
   readonly permissions?: BusPermissions;
 }
 
-/**
- * Returns a string as nats-server reads it. JSON's escapes are a subset of the format's for the characters that subjects
- * and the passwords contain.
- */
+/** JSON's escapes are a subset of nats-server's for the characters that subjects and the passwords contain. */
 export const natsText = (value: string): string => JSON.stringify(value);
 
 /** Without `no_auth_user`, the server refuses a client without credentials. */

@@ -68,7 +68,6 @@ export const PerformanceHealth = Type.Object({
     finishedLastHour: Type.Integer(),
     failedLastHour: Type.Integer(),
   }),
-  /** The latest telemetry of each live instance. */
   instances: Type.Array(Telemetry),
 });
 export type PerformanceHealth = Static<typeof PerformanceHealth>;

@@ -1,7 +1,4 @@
-/**
- * Every NATS subject and stream name. A prefix (for tests, or for several Tidemarks on one NATS server) precedes all of
- * them.
- */
+/** Every NATS subject and stream name. A prefix (for tests, or several Tidemarks on one server) precedes them all. */
 export const PRIORITIES = ['high', 'normal', 'low'] as const;
 export type Priority = (typeof PRIORITIES)[number];
 
@@ -40,10 +37,7 @@ export interface Subjects {
 /** Name of the JetStream consumer for the chunks of a priority; all batch instances share it. */
 export const workConsumer = (priority: Priority): string => `batch-${priority}`;
 
-/**
- * Escapes a name for use in a subject, whose tokens cannot contain dots, blanks or wildcards. The escape is reversible and
- * keeps ordinary names.
- */
+/** A subject's tokens cannot contain dots, blanks or wildcards. The escape is reversible and keeps ordinary names. */
 export function subjectToken(name: string): string {
   return encodeURIComponent(name).replace(/[.*!'()~]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
 }

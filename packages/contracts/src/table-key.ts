@@ -1,4 +1,3 @@
-/** Keys that identify a table in maps and messages. */
 import { fromSubjectToken } from './subjects.ts';
 
 /** Joins schema and table with a zero character, which no name in Postgres contains. */
@@ -8,7 +7,6 @@ export const tableKey = (schema: string, table: string): string => `${schema}\0$
 const MAX_SUBJECTS = 10_000;
 const keysOfSubjects = new Map<string, string>();
 
-/** Returns the table key of the subject `…changes.<schema>.<table>`. */
 export function tableKeyOfSubject(subject: string): string {
   const known = keysOfSubjects.get(subject);
   if (known !== undefined) return known;

@@ -1,7 +1,4 @@
-/**
- * Schema of the telemetry that every instance publishes on `telemetry.<service>.<instance>` each second. Counters grow for
- * the life of the process; readers compute differences. A section is present if the service has it.
- */
+/** Telemetry of an instance, each second. Counters grow for the life of the process; readers compute differences. */
 import { type Static, Type } from 'typebox';
 import type { Subjects } from './subjects.ts';
 
@@ -92,13 +89,11 @@ export const StatementFigures = Type.Object({
   slowTotal: count,
   rowsTotal: count,
   bytesTotal: count,
-  /** Sum of execution times. */
   totalMs: ms,
   /** Wait for a connection, or for earlier statements in a pipeline. */
   waitP50Ms: ms,
   waitP95Ms: ms,
   waitP99Ms: ms,
-  /** Execution time. */
   p50Ms: ms,
   p95Ms: ms,
   p99Ms: ms,
@@ -183,7 +178,6 @@ export const Telemetry = Type.Object({
   reads: Type.Optional(ReadStats),
   pools: Type.Optional(Type.Array(PoolStats, { maxItems: 32 })),
   replicas: Type.Optional(Type.Array(ReplicaStats, { maxItems: 16 })),
-  /** The statements that took the most time. */
   statements: Type.Optional(Type.Array(StatementFigures, { maxItems: 20 })),
   sockets: Type.Optional(SocketStats),
   relay: Type.Optional(RelayStats),
@@ -191,10 +185,7 @@ export const Telemetry = Type.Object({
 });
 export type Telemetry = Static<typeof Telemetry>;
 
-/**
- * Returns why telemetry does not come from the instance that it names; undefined if it does. NATS lets a service publish
- * under its own name only, so the subject identifies the sender.
- */
+/** Undefined if it comes from the instance that it names. NATS lets a service publish under its own name only. */
 export function telemetrySenderProblem(
   subjects: Subjects,
   subject: string,
@@ -204,7 +195,6 @@ export function telemetrySenderProblem(
   return `it says that it comes from ${service}/${instance}`;
 }
 
-/** The sections that a service adds to those of every service. */
 export type TelemetrySections = Pick<
   Telemetry,
   'http' | 'reads' | 'pools' | 'replicas' | 'statements' | 'sockets' | 'relay' | 'workers'
