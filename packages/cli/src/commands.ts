@@ -1,4 +1,3 @@
-/** The commands of `tidemark`; main.ts runs one of them. */
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadBlueprint } from '@tidemark/blueprints';
@@ -20,7 +19,6 @@ export interface Io {
   env: NodeJS.ProcessEnv;
   cwd: string;
   print(line: string): void;
-  /** Resolves with the name of a signal that asks to stop. */
   untilSignal(): Promise<string>;
 }
 
@@ -40,7 +38,6 @@ const USAGE = `npx tidemark <command>
 
 The database is DATABASE_OWNER_URL, else DATABASE_URL, else the one that runs in TIDEMARK_HOME (.tidemark).`;
 
-/** @returns the exit code */
 export async function run(io: Io): Promise<number> {
   const [command = 'help', ...args] = io.args;
   switch (command) {
@@ -177,7 +174,6 @@ function parse(args: readonly string[], options: Record<string, { type: 'string'
   }
 }
 
-/** Returns the database of the environment, else the one that runs in TIDEMARK_HOME. @throws CLI_USAGE when there is neither */
 async function databaseUrl(io: Io): Promise<string> {
   // These commands need the role that owns the schema.
   const url = io.env.DATABASE_OWNER_URL || io.env.DATABASE_URL;

@@ -1,4 +1,4 @@
-/** Reads the SQL files of infra/postgres, so that these commands run the same statements as an administrator. */
+/** These commands run the same statements as an administrator. */
 import { readFile } from 'node:fs/promises';
 
 export const infraScript = (name: 'ddl.sql' | 'roles.sql' | 'statements.sql' | 'take-over.sql'): Promise<string> =>

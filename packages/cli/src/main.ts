@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-/** Process entry of the `tidemark` command. */
 import { explain, isExhausted } from '@tidemark/service';
 import { run } from './commands.ts';
 
@@ -25,11 +24,10 @@ function untilSignal(): Promise<string> {
 
 // A closed terminal, or a full disk behind standard output, must not end the servers.
 process.stdout.on('error', () => {});
-// There is no other place to report that the output is closed.
 process.stderr.on('error', () => {});
 process.on('uncaughtException', (error) => {
   process.stderr.write(`\n${explain(error)}\n`);
-  // Shortages of descriptors and disk space end; after any other error the state of this process is unknown.
+  // After any other error the state of this process is unknown.
   if (!isExhausted(error)) process.exit(70);
 });
 

@@ -1,7 +1,5 @@
-/** Writes a configuration file for your own nats-server, with a user for each service: infra/nats/nats-server.conf. */
 import { busPermissions, natsAuthorization, SERVICE_NAMES } from '@tidemark/contracts';
 
-/** @param prefix NATS_PREFIX of the services */
 export function natsConfig(prefix: string): string {
   const permissions = busPermissions(prefix);
   const users = [

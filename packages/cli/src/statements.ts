@@ -1,4 +1,4 @@
-/** `tidemark statements enable`: installs pg_stat_statements for the metrics service, in a schema that no other role can read. */
+/** The metrics service reads pg_stat_statements in a schema that no other role can read. */
 import { openDatabase, runScript } from '@tidemark/db';
 import { errors } from './errors.ts';
 import { infraScript } from './infra.ts';
@@ -12,14 +12,12 @@ select (select rolsuper from pg_roles where rolname = current_user) as may, curr
   (select n.nspname from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = '${EXTENSION}') as schema`;
 
 export interface StatementsOptions {
-  /** The URL of a superuser. */
   url: string;
-  /** Allows moving an existing extension to another schema, which others may use. */
+  /** Others may use the extension where it is. */
   move: boolean;
   print(line: string): void;
 }
 
-/** @throws CLI_STATEMENTS when this user, or the settings of this server, do not allow it */
 export async function enableStatements({ url, move, print }: StatementsOptions): Promise<void> {
   const facts = await readFacts(url);
   if (facts.schema !== null && facts.schema !== SCHEMA && !move) {

@@ -1,10 +1,9 @@
-/** Signs a JWT as the services verify it: HS256. */
 import { errors, jwtVerify, SignJWT } from 'jose';
 
 export interface TokenOptions {
   role: string;
   sub?: string;
-  /** Seconds until the token expires; absent: never, for the tokens of a local stack. */
+  /** Absent, for the tokens of a local stack: the token never expires. */
   expiresIn?: number;
   claims?: Readonly<Record<string, unknown>>;
 }

@@ -1,10 +1,9 @@
-/** Installs the event triggers that announce changes of tables and policies in the WAL (infra/postgres/ddl.sql), if this login may. */
+/** The event triggers announce changes of tables and policies in the WAL (infra/postgres/ddl.sql). */
 import { type Pool, runScript } from '@tidemark/db';
 import { infraScript } from '../infra.ts';
 
 const INSUFFICIENT_PRIVILEGE = '42501';
 
-/** Returns lines about the result; none when the triggers exist already. */
 export async function installDdlTrigger(pool: Pool, url: string): Promise<string[]> {
   if (await hasDdlTrigger(pool)) return [];
   try {

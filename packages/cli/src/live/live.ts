@@ -28,17 +28,13 @@ export interface LiveOptions {
   url: string;
   /** The value of RELAY_PUBLICATION of the services. */
   publication: string;
-  /** Prints the statements, runs them, and rolls them back. */
   dryRun?: boolean;
   print(line: string): void;
 }
 
 const labelOf = ({ schema, table }: LiveTable) => `${schema}.${table}`;
 
-/**
- * Enables a table in one transaction, so that a table that cannot be live does not change.
- * @param name `table` or `schema.table`, with upper and lower case as in Postgres
- */
+/** One transaction: a table that cannot be live does not change. Upper and lower case are as in Postgres. */
 export async function enableLive(options: LiveOptions, name: string, keyOnly: boolean): Promise<void> {
   await withPool(options.url, async (pool) => {
     const { publication, print, dryRun } = options;
@@ -70,7 +66,7 @@ export async function enableLive(options: LiveOptions, name: string, keyOnly: bo
   });
 }
 
-/** Returns the statements. The identity comes first, because a published table without one refuses updates. */
+/** The identity comes first, because a published table without one refuses updates. */
 async function enabling(
   db: Db,
   table: LiveTable,
@@ -87,19 +83,17 @@ async function enabling(
   return [...(create === undefined ? [] : [create]), ...identities, ...(table.published ? [] : [add])];
 }
 
-/** Removes a table from the publication, and restores its earlier replica identity if its writes still work with it. */
+/** Restores the earlier replica identity if the table's writes still work with it. */
 export async function disableLive(options: LiveOptions, name: string): Promise<void> {
   await withPool(options.url, async (pool) => {
     await disableOne(pool, options, await requireTable(pool, options.publication, name));
     if (options.dryRun) return;
     const left = await publishedTables(pool, options.publication);
-    // The triggers that enabling the first table installed are dropped with the last table.
     if (left.every(({ schema }) => schema === 'tidemark'))
       for (const line of await removeDdlTrigger(pool)) options.print(line);
   });
 }
 
-/** Removes every table from the publication, Tidemark's own ones too. */
 export async function disableAllLive(options: LiveOptions): Promise<void> {
   await withPool(options.url, async (pool) => {
     const tables = await publishedTables(pool, options.publication);
@@ -158,7 +152,7 @@ async function disableOne(pool: Pool, { publication, print, dryRun }: LiveOption
   for (const line of said) print(`  ${line}`);
 }
 
-/** Returns how to restore a table without a recorded identity. Tidemark has set FULL, unless another publication needs it. */
+/** Tidemark has set FULL, unless another publication needs it. */
 function unremembered(relation: Relation, table: LiveTable): ReturnType<typeof restoring> {
   if (relation.was !== null || relation.identity !== 'f') return undefined;
   if (table.otherPublications.length === 0) return { statement: setIdentity(relation, 'default') };
@@ -169,7 +163,6 @@ function unremembered(relation: Relation, table: LiveTable): ReturnType<typeof r
 
 class DryRun extends Error {}
 
-/** Runs `work` in one transaction with a short lock timeout, and rolls it back in a dry run. */
 async function changing(
   pool: Pool,
   relations: readonly Relation[],

@@ -4,14 +4,13 @@ import { errors } from '../errors.ts';
 import type { Relation } from './relations.ts';
 import type { Db } from './statements.ts';
 
-/** Maximum ms that statements of the application wait behind ours. */
+/** Statements of the application wait behind ours for so long at most. */
 const LOCK_MS = 1_000;
 const ATTEMPTS = 3;
-/** Pause between attempts in ms, in which waiting statements run. */
+/** Waiting statements run meanwhile. */
 const PAUSE_MS = 500;
 const LOCK_NOT_AVAILABLE = '55P03';
 
-/** @throws CLI_LOCKED, which names the holder of the lock */
 export async function withinLockTimeout(
   pool: Pool,
   relations: readonly Relation[],

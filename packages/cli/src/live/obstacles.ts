@@ -1,4 +1,3 @@
-/** Explains why a table cannot be live and what to do, before anything is changed or after Postgres refused the trial. */
 import { identifier } from '@tidemark/db';
 import { errors } from '../errors.ts';
 import type { Relation } from './relations.ts';
@@ -11,7 +10,6 @@ export interface Obstacle {
 
 const WHOLE_OLD_ROWS = 'with whole old rows, Postgres would refuse every UPDATE and DELETE';
 
-/** Returns the obstacle that the catalog shows. */
 export function obstacleOf(
   table: LiveTable,
   relations: readonly Relation[],
@@ -106,10 +104,7 @@ select
   to_json(array(select distinct pubname::text from publications where filters order by 1)) as filtering,
   to_json(array(select distinct pubname::text from publications where lacks and not lists order by 1)) as "withoutGenerated"`;
 
-/**
- * Explains why Postgres refuses writes with the new identity, within the transaction that tried it.
- * @param refusal the error of Postgres
- */
+/** Runs within the transaction that tried the new identity. */
 export async function refusalOf(db: Db, table: LiveTable, keyOnly: boolean, refusal: Error): Promise<Error> {
   const label = `${table.schema}.${table.table}`;
   const [causes] = await db.query<Causes>(CAUSES, [qualified(table)]);

@@ -1,25 +1,21 @@
-/** A table and its partitions, with the replica identity that each has, had before, and is to get. */
 import { identifier } from '@tidemark/db';
 import { errors } from '../errors.ts';
 import { type Db, type LiveTable, qualified } from './statements.ts';
 
 export interface Relation {
   oid: string;
-  /** Quoted as in SQL. */
   name: string;
   /** `r` ordinary table, `p` partitioned table, `f` foreign table. */
   kind: string;
   persistence: string;
   /** `d`efault, `n`othing, `f`ull, `i`ndex. */
   identity: string;
-  /** The index of identity `i`. */
   index: string | null;
   /** The first column, for an UPDATE that changes nothing. */
   column: string | null;
   /** The identity before the table was enabled; null when it was not recorded. */
   was: string | null;
   wasIndex: string | null;
-  /** The identity that enable has set. */
   made: string | null;
 }
 
@@ -34,14 +30,13 @@ from pg_class c left join tidemark.live_identities m on m.relation = c.oid
 where c.oid = $1::regclass or c.oid in (select t.relid from pg_partition_tree($1::regclass) t)
 order by c.oid <> $1::regclass, 2`;
 
-/** Returns the table first, then its partitions. @throws CLI_NOT_MIGRATED */
 export async function relationsOf(db: Db, table: LiveTable): Promise<Relation[]> {
   const [known] = await db.query(`select to_regclass('tidemark.live_identities') is not null as there`);
   if (known?.there !== true) throw errors.NOT_MIGRATED();
   return (await db.query<Relation & Record<string, unknown>>(RELATIONS, [qualified(table)])) as Relation[];
 }
 
-/** Returns the identity to set, or undefined when the present one suffices. A chosen index is a key like any other. */
+/** A chosen index is a key like any other. */
 export function wantedIdentity({ identity }: Relation, keyOnly: boolean): 'full' | 'default' | undefined {
   if (!keyOnly) return identity === 'f' ? undefined : 'full';
   return identity === 'd' || identity === 'i' ? undefined : 'default';
@@ -50,7 +45,7 @@ export function wantedIdentity({ identity }: Relation, keyOnly: boolean): 'full'
 export const setIdentity = ({ name }: Relation, identity: string): string =>
   `alter table ${name} replica identity ${identity}`;
 
-/** Records the identity before the first change only, because a second enable finds the identity that the first one set. */
+/** A second enable would find the identity that the first one set. */
 export async function remember(db: Db, relation: Relation, keyOnly: boolean): Promise<void> {
   const made = keyOnly ? (relation.identity === 'i' ? 'i' : 'd') : 'f';
   await db.query(
@@ -68,7 +63,6 @@ export async function forget(db: Db, relations: readonly Relation[]): Promise<vo
   );
 }
 
-/** Returns the statement that restores the earlier identity, or why the identity stays. */
 export function restoring(relation: Relation): { statement: string } | { stays: string } | undefined {
   const { was, wasIndex, made, identity, name } = relation;
   if (was === null) return undefined;
@@ -80,8 +74,8 @@ export function restoring(relation: Relation): { statement: string } | { stays: 
 }
 
 /**
- * Rejects with 42P10 or 55000 when Postgres would refuse every UPDATE or DELETE of a relation, given its publications and its
- * identity. EXPLAIN checks that like the statement itself, and fires no trigger.
+ * Rejects with 42P10 or 55000 when Postgres would refuse every UPDATE or DELETE. EXPLAIN checks that like the
+ * statement itself, and fires no trigger.
  */
 export async function tryWrites(db: Db, relations: readonly Relation[]): Promise<void> {
   for (const { name, kind, column } of relations) {

@@ -1,7 +1,5 @@
-/** The SQL of `tidemark live`. */
 import { identifier, type Pool } from '@tidemark/db';
 
-/** A pool, or one of its transactions. */
 export type Db = Pick<Pool, 'query'>;
 
 export interface LiveTable {
@@ -15,22 +13,17 @@ export interface LiveTable {
   identity: string;
   key: string[];
   security: boolean;
-  /** The policies that decide on SELECT. */
   policies: { name: string; using: string | null }[];
-  /** The API roles with the right to select. */
   readers: string[];
   published: boolean;
   /** Published by FOR ALL TABLES or with its schema, so that it cannot be removed alone. */
   wholesale: boolean;
   otherPublications: string[];
-  /** The table has parents or children by inheritance other than partitions. */
   inherits: boolean;
-  /** The published partitioned table that the table belongs to. */
   parentPublished: string | null;
   isSystem: boolean;
   /** Postgres checks a deferrable primary key at the end of a transaction, and does not identify rows by it. */
   isKeyDeferrable: boolean;
-  /** The operations of the publication, such as `insert, update, delete, truncate`; null when it does not exist. */
   operations: string | null;
   /** Average bytes of a row, from ANALYZE; null before the first one. */
   rowBytes: number | null;
@@ -86,10 +79,7 @@ function read(row: Record<string, unknown>): LiveTable {
   return { ...table, otherPublications: others, rowBytes: bytes } as unknown as LiveTable;
 }
 
-/**
- * Returns undefined when the publication exists. It includes stored generated columns if Postgres can publish them; the relay
- * does not own the publication, and cannot add them later.
- */
+/** Includes stored generated columns if Postgres can publish them: the relay cannot add them later. */
 export async function creatingPublication(db: Db, publication: string): Promise<string | undefined> {
   const [row] = await db.query<{ there: boolean; version: number }>(
     `select exists (select from pg_publication where pubname = $1) as there, current_setting('server_version_num')::int as version`,

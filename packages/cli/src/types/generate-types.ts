@@ -4,12 +4,7 @@ import { errors } from '../errors.ts';
 import { renderTypes } from './render.ts';
 import { loadOwnTypes, loadResultColumns } from './type-names.ts';
 
-/**
- * Types of all tables, views, functions, enums and composite types of the schemas, as a TypeScript module.
- *
- * @param url of the database; the role needs no more rights than to connect
- * @throws CLI_SCHEMA_UNKNOWN, and what openDatabase throws
- */
+/** The role of `url` needs no more rights than to connect. */
 export async function generateTypes(url: string, schemas: readonly string[]): Promise<string> {
   const database = await openDatabase({
     primaryUrl: url,

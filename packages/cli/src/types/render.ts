@@ -13,7 +13,6 @@ const HEAD = `/** Generated from the database by \`tidemark types\`: generate it
 export type Json = string | number | boolean | null | { [key: string]: Json | undefined } | Json[];
 `;
 
-/** @returns a TypeScript module */
 export function renderTypes({ catalog, own, resultColumns }: RenderInput): string {
   const scope: TypeScope = { own, schemas: catalog.schemas };
   const types = [...own.values()];

@@ -22,7 +22,7 @@ export type OwnType =
   | { kind: 'row'; schema: string; name: string }
   | { kind: 'domain'; base: string };
 
-/** A column of a function's result, whose type the catalog does not know. */
+/** The catalog does not know the types of a function's result. */
 export interface ResultColumn {
   name: string;
   type: string;
@@ -69,7 +69,7 @@ function toOwnType({ kind, relation, schema, name, base, values, attributes }: T
   return { kind: 'composite', schema, name, attributes: attributes ?? [] };
 }
 
-/** Returns the columns by schema, function name and column names, by which the catalog distinguishes overloads. */
+/** The catalog distinguishes overloads by their column names. */
 export async function loadResultColumns(pool: Pool, schemas: readonly string[]): Promise<Map<string, ResultColumn[]>> {
   const rows = await pool.query<{ schema: string; name: string; columns: ResultColumn[] | null }>(RESULT_COLUMNS, [
     arrayLiteral([...schemas]),

@@ -1,4 +1,3 @@
-/** Translates a Postgres type to the TypeScript type of its JSON. */
 import type { OwnType } from './type-names.ts';
 
 const NUMBERS = new Set(['smallint', 'integer', 'bigint', 'real', 'double precision', 'numeric', 'oid']);
@@ -7,16 +6,15 @@ const TEXTS = new Set(
     ',',
   ),
 );
-/** Postgres allows domains over domains of any depth; real schemas stay far below this. */
+/** Postgres allows any depth; real schemas stay far below this. */
 const MAX_DEPTH = 16;
 
 export interface TypeScope {
   own: ReadonlyMap<string, OwnType>;
-  /** The rendered schemas; types of other schemas are written out. */
   schemas: readonly string[];
 }
 
-/** @param printed as format_type prints it: `character varying(80)[]` */
+/** `printed` is as format_type prints it: `character varying(80)[]`. */
 export function typescriptType(printed: string, scope: TypeScope, depth = 0): string {
   if (depth > MAX_DEPTH) return 'unknown';
   if (printed.endsWith('[]')) return arrayOf(typescriptType(printed.slice(0, -2), scope, depth));

@@ -1,4 +1,3 @@
-/** Keeps the secret that signs tokens, and a token for each role, in the home folder, readable only by its owner. */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { errors } from '../errors.ts';
@@ -17,10 +16,7 @@ const SECRET_FILE = 'jwt-secret';
 /** 256 bits, in base64. */
 const SECRET_BYTES = 32;
 
-/**
- * Makes the credentials at the first start and keeps them, so that issued tokens stay valid. With your own secret (JWT_SECRET)
- * the tokens are signed with it.
- */
+/** The credentials are kept, so that issued tokens stay valid. Your own secret (JWT_SECRET) signs them if it is set. */
 export async function loadCredentials(
   home: string,
   ownSecret?: string,

@@ -1,6 +1,6 @@
 /**
- * The logins of `npm start`'s own Postgres: one for each service with that service's rights, one that owns the schema. The files
- * of infra/postgres make them, so that what runs here is what is recommended there. The superuser's URL never leaves this process.
+ * One login for each service, one that owns the schema. The files of infra/postgres make them, so that what runs here
+ * is what is recommended there. The superuser's URL never leaves this process.
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
@@ -11,7 +11,6 @@ import { infraScript } from '../infra.ts';
 import { scramVerifier } from './scram.ts';
 import { readOrMake } from './secret-file.ts';
 
-/** The role that owns and migrates the schema, and that people use with psql. */
 const OWNER = 'tidemark';
 const SERVICE_LOGINS: Readonly<Record<ServiceName, string>> = {
   gateway: 'tidemark_gateway',
@@ -27,12 +26,7 @@ export interface LocalRoles {
   service(service: ServiceName, url: string): string;
 }
 
-/**
- * Makes the logins and sets their passwords, which `home` keeps. In a database of an earlier release, in which the superuser
- * owned everything, the owner becomes this role.
- *
- * @param superuserUrl of the primary
- */
+/** In a database of an earlier release the superuser owned everything; this role becomes the owner. */
 export async function prepareLocalRoles(superuserUrl: string, home: string): Promise<LocalRoles> {
   const passwords = await readPasswords(home);
   const setPasswords = Object.entries(passwords).map(

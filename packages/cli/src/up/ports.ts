@@ -1,4 +1,3 @@
-/** Reports before the start which port is in use, and by which process if the system tells. */
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:net';
 import { promisify } from 'node:util';
@@ -12,7 +11,6 @@ export function portOf(service: ServiceName, base: number): number {
   return base + ORDER.indexOf(service);
 }
 
-/** @throws CLI_PORT_TAKEN */
 export async function checkPorts(host: string, base: number): Promise<void> {
   for (const service of ORDER) {
     const port = portOf(service, base);
@@ -33,10 +31,9 @@ function isFree(host: string, port: number): Promise<boolean> {
   });
 }
 
-/** Returns `name (pid 123)` from ss or lsof; undefined when neither is installed or may tell. */
+/** Returns undefined when neither ss nor lsof is installed or may tell. */
 async function holderOf(port: number): Promise<string | undefined> {
   const run = promisify(execFile);
-  // A missing or forbidden ss or lsof only makes the message less specific.
   const ss = await run('ss', ['-ltnp', `sport = :${port}`]).catch(() => undefined);
   const bySs = ss && /\(\("([^"]+)",pid=(\d+)/.exec(ss.stdout);
   if (bySs) return `${bySs[1]} (pid ${bySs[2]})`;

@@ -1,6 +1,6 @@
 /**
- * The home folder holds tokens, passwords and logs: they are for its owner alone, also where an earlier release was lax. Only
- * files that Tidemark itself makes are touched, as TIDEMARK_HOME may name a folder that has others in it, too.
+ * The home is for its owner alone, also where an earlier release was lax. TIDEMARK_HOME may name a folder that holds
+ * others' files, so only Tidemark's own are touched.
  */
 import { chmod, mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,11 +12,10 @@ const PASSABLE_FOLDER = 0o711;
 const OWN_FILE =
   /^(credentials\.json|jwt-secret|postgres-passwords\.json|postgres-roles\.json|data-folder\.txt|stack\.lock)(\.\w+)*$/;
 const OWN_FOLDER = /^(files|log|logs|nats|primary|replica(\.promoted-.*)?)$/;
-/** Folders whose files become private, too: the logs of services and servers. Data folders belong to their servers. */
+/** Data folders belong to their servers. */
 const LOG_FOLDERS = ['logs', 'log'];
 const OWN_LOG = /\.log(\.1)?$/;
 
-/** Makes the home and its log folder, and removes the rights of other users from existing files. */
 export async function preparePrivateHome(home: string): Promise<void> {
   await mkdir(home, { recursive: true, mode: PRIVATE_FOLDER });
   const entries = await readdir(home, { withFileTypes: true });
@@ -40,7 +39,6 @@ async function tightenFile(path: string): Promise<void> {
   try {
     await chmod(path, SECRET_MODE);
   } catch (error) {
-    // The lock file of another process may disappear meanwhile.
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
 }

@@ -1,12 +1,11 @@
-/** The file in the home with which `up` tells other commands its database, so that `npx tidemark live enable …` finds it. */
+/** This file tells other commands the database of `up`, so that `npx tidemark live enable …` finds it. */
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeWhole } from './secret-file.ts';
 
 export interface RunningHome {
-  /** The process id of `up`. */
   readonly pid: number;
-  /** The URL of the primary as the role that owns the schema. It contains a password, so the file is secret. */
+  /** The URL has the password of the schema's owner, so the file is secret. */
   readonly databaseUrl: string;
 }
 
@@ -17,7 +16,7 @@ export const writeRunningHome = (home: string, running: RunningHome): Promise<vo
 
 export const forgetRunningHome = (home: string): Promise<void> => rm(path(home), { force: true });
 
-/** Returns undefined when nothing runs in that home, even if an `up` that was killed left its file. */
+/** A killed `up` leaves its file, which does not count. */
 export async function readRunningHome(home: string): Promise<RunningHome | undefined> {
   let running: RunningHome;
   try {

@@ -1,7 +1,4 @@
-/**
- * SCRAM-SHA-256 verifiers (RFC 5803), as Postgres keeps them. A password that is sent as its verifier is in no log, no
- * pg_stat_activity and no pg_stat_statements, which keep the texts of statements.
- */
+/** RFC 5803. A password sent as its verifier is in no log, pg_stat_activity or pg_stat_statements. */
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 
 /** The passwords are 192 random bits: iterations add no safety, only time to each connection (postgres-config.ts). */

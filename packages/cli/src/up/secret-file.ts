@@ -1,9 +1,7 @@
-/** Reads and writes files with secrets: only their owner can read them, and they are never half written. */
 import { chmod, readFile, rename, writeFile } from 'node:fs/promises';
 
 export const SECRET_MODE = 0o600;
 
-/** Returns the text of the file; when there is no file, writes the text that `make` returns. */
 export async function readOrMake(path: string, make: () => Promise<string>): Promise<string> {
   try {
     const text = await readFile(path, 'utf8');
@@ -17,7 +15,7 @@ export async function readOrMake(path: string, make: () => Promise<string>): Pro
   return text;
 }
 
-/** Writes a new file and renames it, so that a crash leaves no half file. */
+/** A crash leaves no half file. */
 export async function writeWhole(path: string, text: string): Promise<void> {
   await writeFile(`${path}.new`, text, { mode: SECRET_MODE });
   // A file that an earlier crash left keeps its mode.

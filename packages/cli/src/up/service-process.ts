@@ -16,11 +16,8 @@ export interface ServiceProcessOptions {
   instance: string;
   env: NodeJS.ProcessEnv;
   logFile: string;
-  /** Undefined for the user of this process. */
   user: User | undefined;
-  /** Prints a line. */
   report: (line: string) => void;
-  /** Called when the service has ended MAX_RESTARTS times. */
   onGivenUp: (error: Error) => void;
 }
 
@@ -29,7 +26,6 @@ export interface ServiceProcess {
   readonly instance: string;
   url(): string;
   pid(): number | undefined;
-  /** Resolves when the service has ended, by SIGKILL after the time limit. */
   stop(): Promise<void>;
 }
 
@@ -41,7 +37,6 @@ const MAX_RESTARTS = 5;
 const RESTART_WINDOW_MS = 60_000;
 const RESTART_PAUSE_MS = 500;
 
-/** @throws CLI_SERVICE_FAILED with the last lines of the service */
 export async function startService(options: ServiceProcessOptions): Promise<ServiceProcess> {
   const { service, instance, report } = options;
   // The service writes to the file itself, so a full disk costs lines and never this process.
@@ -77,7 +72,7 @@ export async function startService(options: ServiceProcessOptions): Promise<Serv
       if (stopping) await end(current.child);
       else watch();
     } catch (error) {
-      // Its servers may be restarting, too, because a full disk ends several processes at once.
+      // A full disk ends several processes at once, so its servers may be restarting, too.
       restartLater(explain(error));
     }
   }

@@ -1,4 +1,3 @@
-/** Chooses the user of the services when root has started `tidemark up`: one without other rights on this machine. */
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { belongsToStore, preparePrivateFolder } from '@tidemark/files';
@@ -9,19 +8,17 @@ import { errors } from '../errors.ts';
 const FIRST_FREE_PORT = 1024;
 
 export interface ServiceUserOptions {
-  /** The value of RUN_AS_USER: a name, `root`, or empty for the first of `tidemark` and `nobody` that exists. */
+  /** Empty means the first of `tidemark` and `nobody` that exists. */
   wanted: string;
   port: number;
-  /** The main files of the services. */
   entries: readonly string[];
-  /** The folder of the file store; undefined when files are in a bucket. */
+  /** Undefined when files are in a bucket. */
   filesFolder: string | undefined;
-  /** True when this process has written files. */
   hasWritten: boolean;
   report(line: string): void;
 }
 
-/** Returns undefined when the services keep the user of this process; `report` gets a line if that is root without RUN_AS_USER=root. */
+/** Returns undefined when the services keep the user of this process. */
 export async function serviceUser(options: ServiceUserOptions): Promise<User | undefined> {
   const { wanted, filesFolder, report } = options;
   if (process.getuid?.() !== 0 || wanted === 'root') return undefined;
@@ -39,7 +36,6 @@ export async function serviceUser(options: ServiceUserOptions): Promise<User | u
   return user;
 }
 
-/** Returns why `user` cannot run the services; undefined when it can. */
 async function findObstacle(user: User, options: ServiceUserOptions): Promise<string | undefined> {
   const { port, entries, filesFolder } = options;
   if (port < FIRST_FREE_PORT)
@@ -55,7 +51,7 @@ async function findObstacle(user: User, options: ServiceUserOptions): Promise<st
   return canEnter(user, parent) ? undefined : `the user ${user.name} cannot enter ${parent}, where the files are`;
 }
 
-/** Returns the entry file of each service, and of one library, whose folder may have other rights. */
+/** One library is included, because its folder may have other rights. */
 export const serviceEntries = (services: readonly string[]): string[] =>
   [...services.map((service) => `@tidemark/${service}/main`), '@tidemark/db'].map((name) =>
     fileURLToPath(import.meta.resolve(name)),

@@ -1,4 +1,3 @@
-/** Reads the settings of `tidemark up` from its flags and the environment. */
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { ServiceName } from '@tidemark/contracts';
@@ -50,26 +49,23 @@ export interface UpSettings {
   readonly host: string;
   readonly home: string;
   readonly databaseUrl: string | null;
-  /** The URL of the role that owns the schema. The services do not get it. */
+  /** The services do not get this URL. */
   readonly ownerUrl: string | null;
   readonly replicaUrls: readonly string[];
   /** Your own NATS, with its credentials; null: a local one, with a user for each service. */
   readonly nats: BusConfig | null;
   readonly natsPrefix: string;
-  /** A folder below `home`, unless another or a bucket is named. */
   readonly files: FileStoreConfig;
-  /** The secret that signs tokens; undefined: one is made and kept in `home`. */
+  /** Undefined: a secret is made and kept in `home`. */
   readonly secret: string | undefined;
   /** The services get it, too, so that each of their settings can be given to this command. */
   readonly env: Readonly<NodeJS.ProcessEnv>;
   readonly logLevel: string;
-  /** The user of the services when root starts the command; empty: one is chosen. */
   readonly runAsUser: string;
   readonly demo: boolean;
   readonly scale: Readonly<Record<ServiceName, number>>;
 }
 
-/** @throws CLI_USAGE, CONFIG_INVALID */
 export function readSettings(args: readonly string[], env: NodeJS.ProcessEnv, cwd: string): UpSettings {
   const config = loadConfig(environment, env);
   const { values } = parse(args);
@@ -96,12 +92,10 @@ export function readSettings(args: readonly string[], env: NodeJS.ProcessEnv, cw
   });
 }
 
-/** Settings for reaching your own NATS server; the local one has its own users. */
 const OWN_NATS = (Object.keys(busConfig) as (keyof BusConfig)[]).filter((name) =>
   /USER|PASSWORD|TOKEN|_FILE|INBOX/.test(name),
 );
 
-/** @throws CLI_USAGE when there are credentials but no server */
 function ownNats(config: BusConfig): BusConfig | null {
   if (config.NATS_URL) return config;
   const set = OWN_NATS.filter((name) => config[name] !== '');

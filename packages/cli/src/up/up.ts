@@ -1,4 +1,3 @@
-/** `tidemark up`: starts and migrates Postgres, NATS and the four services with demo data, and stops them in order on a signal. */
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { loadBlueprint, loadDemoImages } from '@tidemark/blueprints';
@@ -20,15 +19,13 @@ import { plansEnabled, type UpSettings } from './settings.ts';
 
 export interface Up {
   readonly url: string;
-  /** Lines to print when all of it is ready. */
   readonly summary: readonly string[];
-  /** In order: gateway, realtime, batch, metrics, NATS, replica, primary. May be called again. */
   stop(): Promise<void>;
 }
 
 export interface UpEvents {
   progress(line: string): void;
-  /** Called when a required process has ended for good; the caller should stop the rest. */
+  /** A required process has ended for good; the caller should stop the rest. */
   failed(error: Error): void;
 }
 
@@ -84,7 +81,6 @@ async function startAll(
     LOG_LEVEL: settings.logLevel,
     JWT_SECRET: secret,
     ...asEnvironment(settings.files),
-    // The services must not have the password of the owner.
     DATABASE_OWNER_URL: '',
     RUN_AS_USER: user === undefined ? 'root' : '',
   };
@@ -129,19 +125,14 @@ async function startAll(
 }
 
 interface Addresses {
-  /** The URL of the role that owns the schema, for migrations and people. */
   owner: string;
-  /** The URLs of the replicas as the owner. */
   replicas: readonly string[];
-  /** Returns the addresses with the login of a service. */
   databaseOf(service: ServiceName): { DATABASE_URL: string; DATABASE_REPLICA_URLS: string };
-  /** Returns the address, with the user and password of the service if the server is local. */
   nats: (service: ServiceName) => string;
   /** The address without user and password. */
   natsShown: string;
 }
 
-/** Connects to your own Postgres and NATS if they are set, else starts local ones. */
 async function data(settings: UpSettings, events: UpEvents, running: { stack?: Stack }): Promise<Addresses> {
   const { databaseUrl, nats } = settings;
   if (databaseUrl) {
@@ -174,7 +165,6 @@ async function data(settings: UpSettings, events: UpEvents, running: { stack?: S
   };
 }
 
-/** Returns the addresses of a NATS_URL without user and password. */
 function shownServers(url: string): string {
   const { addresses, tls } = parseServers(url);
   return addresses.map((address) => `${tls ? 'tls' : 'nats'}://${address}`).join(',');
@@ -201,7 +191,6 @@ async function databases(
   };
 }
 
-/** @returns true when it has written files */
 async function loadDemo(primaryUrl: string, files: FileStoreConfig, events: UpEvents): Promise<boolean> {
   if (await loadBlueprint(primaryUrl, 'matches')) events.progress('loaded the matches blueprint with demo data');
   const db = await openDatabase({ primaryUrl, applicationName: 'tidemark up' });
