@@ -1,4 +1,4 @@
-/** Finds Chromium for a test, or installs it: such a test is never skipped. */
+/** A test with Chromium is never skipped: a missing one is installed. */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
@@ -24,7 +24,6 @@ const ARGS = [
 
 const found = () => PATHS.find((path) => existsSync(path));
 
-/** @throws when there is none and it cannot be installed, with the command to run */
 export async function launchChromium(): Promise<Browser> {
   if (!found() && process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
     execFileSync('/bin/sh', ['-c', INSTALL], {

@@ -1,4 +1,3 @@
-/** Unpacks programs of Debian packages for tests into a folder, without installing them or starting their services. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
@@ -9,10 +8,7 @@ import { cacheFolder, makeCached } from '@tidemark/local-stack';
 
 const run = promisify(execFile);
 
-/**
- * Unpacks the packages without their dependencies, and returns the folder that takes the place of `/`. It is kept for later tests.
- * @throws apt-get's own error where there is no apt-get or no such package
- */
+/** The folder takes the place of `/` and is kept for later tests. Dependencies are not unpacked. */
 export async function unpackDebian(packages: readonly string[]): Promise<string> {
   const parent = join(await cacheFolder(undefined), 'debian');
   await mkdir(parent, { recursive: true, mode: 0o755 });
@@ -28,7 +24,7 @@ export async function unpackDebian(packages: readonly string[]): Promise<string>
   return folder;
 }
 
-/** Returns the path of a program in unpacked packages, and an environment in which it finds their libraries. */
+/** The environment lets the program find the libraries of the packages. */
 export async function debianProgram(
   packages: readonly string[],
   program: string,

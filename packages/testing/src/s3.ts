@@ -5,7 +5,6 @@ import path from 'node:path';
 import S3rver from 's3rver';
 
 export interface TestS3 {
-  /** Options for `openFileStore`. */
   readonly options: {
     readonly bucket: string;
     readonly region: string;
@@ -14,13 +13,10 @@ export interface TestS3 {
     readonly prefix: string;
     readonly forcePathStyle: boolean;
   };
-  /** The same options as the environment of a service. */
   readonly env: Readonly<Record<string, string>>;
-  /** Stops the server and deletes its objects. */
   stop(): Promise<void>;
 }
 
-/** The only account of s3rver, used as key and as secret. */
 const ACCOUNT = 'S3RVER';
 
 export async function startTestS3(): Promise<TestS3> {

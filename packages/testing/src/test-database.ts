@@ -1,4 +1,3 @@
-/** Creates test databases from a template, waits for them on the replica, and drops them with their slots and sessions. */
 import { createHash } from 'node:crypto';
 import { endWalSender, replayed, withClient } from '@tidemark/local-stack';
 import type postgres from 'postgres';
@@ -9,12 +8,10 @@ const BUILD_SECONDS = 120;
 /** Seconds until a new database must be on the replica; it takes about 30 ms. */
 const REPLAY_SECONDS = 30;
 
-/** Returns the name of the database that holds the template of `key`. */
 export function templateName(key: string): string {
   return `tpl_${createHash('sha256').update(key).digest('hex').slice(0, 16)}`;
 }
 
-/** The template of an empty database. */
 const EMPTY = templateName('empty');
 
 export async function createDatabase(
@@ -37,10 +34,8 @@ export async function createDatabase(
   if (!isReplayed) throw errors.REPLICA_BEHIND({ database: name, seconds: REPLAY_SECONDS });
 }
 
-/** Complete templates known to this process, at most one for each key that its tests use. */
 const complete = new Set<string>();
 
-/** Runs `prepareTemplate` once for each template in this process. */
 export async function prepareTemplateOnce(
   primaryUrl: string,
   name: string,
@@ -52,7 +47,7 @@ export async function prepareTemplateOnce(
   complete.add(key);
 }
 
-/** Builds under another name and renames at the end, so that a template is either complete or absent. */
+/** The name is the final one only at the end, so a template is complete or absent. */
 async function prepareTemplate(
   primaryUrl: string,
   name: string,

@@ -1,6 +1,6 @@
 /**
- * The stack that tests share. `npm test` starts one and describes it in TIDEMARK_TEST_STACK; a test file that runs alone starts
- * its own, which ends with the process. Each test file has its own database and NATS subject prefix.
+ * `npm test` starts one stack and describes it in TIDEMARK_TEST_STACK; a file that runs alone starts its own. Each
+ * test file has its own database and NATS subject prefix.
  */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -8,13 +8,11 @@ import { type Stack, startTemporaryStack } from '@tidemark/local-stack';
 import { errors } from './errors.ts';
 import { createDatabase, dropDatabase, prepareTemplateOnce, templateName } from './test-database.ts';
 
-/** The environment variable holds JSON, or the path of a JSON file. */
 const TEST_STACK_VARIABLE = 'TIDEMARK_TEST_STACK';
 
 export interface TestStackUrls {
   primaryUrl: string;
   replicaUrl: string;
-  /** The address with the admin user and its password. */
   natsUrl: string;
 }
 
@@ -27,11 +25,9 @@ export interface TestDatabase {
   name: string;
   primaryUrl: string;
   replicaUrl: string;
-  /** Ends the database's sessions, drops its replication slots, then the database. Later calls do nothing. */
   drop(): Promise<void>;
 }
 
-/** Returns the text for TIDEMARK_TEST_STACK with which `useTestStack()` of other processes shares `stack`. */
 export function describeForTests(stack: Stack): string {
   const urls: TestStackUrls = {
     primaryUrl: stack.primary.url,
@@ -52,7 +48,6 @@ export class TestStack implements TestStackUrls {
     this.natsUrl = urls.natsUrl;
   }
 
-  /** Creates a database that exists on primary and replica when this resolves (about 50 ms). */
   async database(options: DatabaseOptions = {}): Promise<TestDatabase> {
     const name = `t_${randomBytes(6).toString('hex')}`;
     await createDatabase(this, name, options.template === undefined ? undefined : templateName(options.template));
@@ -69,14 +64,13 @@ export class TestStack implements TestStackUrls {
   }
 
   /**
-   * Builds a template for `database({ template: key })`, once for each `key` over all processes that share the stack. `build`
-   * receives the URL of an empty database. Use a key that changes with the content, for example a hash of the migrations.
+   * Built once for each `key` over all processes that share the stack: use a key that changes with the content, for
+   * example a hash of the migrations.
    */
   async template(key: string, build: (url: string) => Promise<void>): Promise<void> {
     await prepareTemplateOnce(this.primaryUrl, templateName(key), (name) => build(inDatabase(this.primaryUrl, name)));
   }
 
-  /** Returns a unique prefix for NATS subjects and streams: `t` and 8 letters or digits. */
   natsPrefix(): string {
     return `t${randomBytes(8).readBigUInt64BE().toString(36).padStart(8, '0').slice(-8)}`;
   }
@@ -90,7 +84,6 @@ function inDatabase(url: string, name: string): string {
 
 let shared: Promise<TestStack> | undefined;
 
-/** Returns the stack that TIDEMARK_TEST_STACK describes, else a new one for this process. */
 export function useTestStack(): Promise<TestStack> {
   shared ??= process.env[TEST_STACK_VARIABLE] ? fromEnvironment(process.env[TEST_STACK_VARIABLE]) : ownStack();
   return shared;
@@ -108,10 +101,7 @@ async function fromEnvironment(value: string): Promise<TestStack> {
   }
 }
 
-/**
- * Starts a stack that stops when the event loop is empty (`beforeExit`). After process.exit or a signal, the guards of
- * local-stack stop the servers and its sweeper removes the folder.
- */
+/** Stops when the event loop is empty; after process.exit or a signal, the guards of local-stack stop the servers. */
 async function ownStack(): Promise<TestStack> {
   const stack = await startTemporaryStack();
   process.once('beforeExit', () => void stack.stop());

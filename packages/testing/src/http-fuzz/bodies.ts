@@ -1,4 +1,3 @@
-/** Bodies: rows, lists of operations, CSV, forms, and what is none of these. */
 import fc, { type Arbitrary } from 'fast-check';
 import { search, table } from './query-strings.ts';
 import { list, near, text } from './salt.ts';

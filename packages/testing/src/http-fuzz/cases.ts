@@ -7,11 +7,9 @@ import { text } from './salt.ts';
 
 export interface Case {
   readonly method: string;
-  /** Path and query, as sent. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
-  /** The caller: with a valid token, without one, or with one that was tampered with. */
   readonly as: 'ada' | 'anon' | 'forged';
   /** For `forged`: where it was changed, and to what. */
   readonly tamper: readonly [number, string];

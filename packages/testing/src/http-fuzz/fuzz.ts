@@ -1,4 +1,3 @@
-/** Sends random requests, judges the answers, and looks at the database at the end. */
 import { Agent, request as httpRequest } from 'node:http';
 import fc from 'fast-check';
 import { type Case, cases } from './cases.ts';
@@ -6,14 +5,11 @@ import { type Answered, judge } from './judge.ts';
 import { REFILL_SQL, VERDICT_SQL } from './schema.ts';
 
 export interface FuzzOptions {
-  /** The gateway's. */
   url: string;
-  /** A token of CALLER. */
   token: string;
   /** As the database's owner. */
   query(text: string): Promise<readonly Record<string, unknown>[]>;
   requests: number;
-  /** The same seed, the same requests. */
   seed: number;
   /** Stops early, ms; default: never. */
   deadlineMs?: number;
@@ -21,9 +17,7 @@ export interface FuzzOptions {
 
 export interface FuzzResult {
   sent: number;
-  /** By status. */
   statuses: Record<number, number>;
-  /** The slowest answer, ms, and its request. */
   slowest: { ms: number; request: string };
   /** The first 20, each with its request. */
   faults: string[];

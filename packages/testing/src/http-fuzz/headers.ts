@@ -1,8 +1,6 @@
-/** Headers that a request is understood by. */
 import fc, { type Arbitrary } from 'fast-check';
 import { list, near, text } from './salt.ts';
 
-/** A header's value may not hold what would end the header. */
 export const inHeader = (raw: string) => raw.replace(/[^\t\x20-\x7e\x80-\xff]/g, '?').trim();
 export const header: Arbitrary<readonly [string, string]> = fc.oneof(
   fc.tuple(

@@ -13,7 +13,6 @@ const OUR_FAULT = /^(42601|42P02|42P18|08P01|XX\d{3}|HTTP_INTERNAL|0A000)$/;
 /** Postgres has the same SQLSTATE for a value that is no text search. */
 const NO_TEXT_SEARCH = /\bts(query|vector): "/;
 
-/** In a sentence, or undefined where all is well. */
 export function judge(one: Case, answer: Answered): string | undefined {
   const { status, headers, body } = answer;
   if (body.includes(SECRET) || JSON.stringify(headers).includes(SECRET)) return 'it holds a secret';

@@ -1,4 +1,3 @@
-/** Query strings in and beside PostgREST's grammar. */
 import fc, { type Arbitrary } from 'fast-check';
 import { list, near, text } from './salt.ts';
 

@@ -78,7 +78,6 @@ export const text: Arbitrary<string> = fc.oneof(
   { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 12 }) },
   { weight: 1, arbitrary: fc.array(fc.constantFrom(...BREAKOUTS), { maxLength: 4 }).map((parts) => parts.join('')) },
 );
-/** Returns mostly `good` values; else salted or arbitrary text. */
 export const near = (...good: string[]): Arbitrary<string> => {
   const one = fc.constantFrom(...good);
   return fc.oneof(

@@ -1,8 +1,5 @@
-/** The database to be fuzzed, with rows that must never be found. */
-
-/** A text in every row and object that the callers may not read; requests never contain it. */
+/** No request contains this text of the rows that the callers may not read. */
 export const SECRET = 'XyzzySecret';
-/** The caller may read its own rows; all others belong to eve. */
 export const CALLER = { role: 'authenticated', sub: 'ada' } as const;
 
 export const FUZZ_SQL = `
@@ -48,7 +45,6 @@ insert into public.docs (id, owner, title, body, n, price, tags, doc, span)
 insert into public.notes (id, doc_id, owner, text) select i, i, 'eve', '${SECRET} note' from generate_series(1001, 1040) i;
 `;
 
-/** Restores the rows that random writes have deleted. */
 export const REFILL_SQL = `
 insert into public.docs (id, owner, title, body, n, price, tags, doc, span, parent)
   select i, 'ada', 'title ' || i, 'body "' || i || '"', i, i * 1.5, array['x', 'y' || i], jsonb_build_object('a', i, 'b', jsonb_build_array(1, i)),
@@ -58,7 +54,7 @@ insert into public.notes (id, doc_id, owner, text)
   on conflict do nothing;
 `;
 
-/** Returns one row, which says whether a hidden row was changed, or a hidden function called. */
+/** One row says whether a hidden row was changed, or a hidden function called. */
 export const VERDICT_SQL = `
 select (select count(*)::int from vault.hits) as hits,
   (select md5(string_agg(d::text, '|' order by id)) from public.docs d where owner = 'eve') as docs,

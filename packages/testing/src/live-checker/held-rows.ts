@@ -1,4 +1,3 @@
-/** The rows that a client holds; checks that each change fits them. */
 import type { LiveChange } from '@tidemark/contracts';
 
 export type Row = Record<string, unknown>;
@@ -9,9 +8,7 @@ export interface HeldOptions {
 }
 
 export class HeldRows {
-  /** Rows by key; those of a window in its order. */
   readonly byKey = new Map<string, Row>();
-  /** The key columns from `subscribed`. */
   key: readonly string[] = ['id'];
   #options: HeldOptions;
 
@@ -27,11 +24,7 @@ export class HeldRows {
     return JSON.stringify(this.key.map((name) => row?.[name]));
   }
 
-  /**
-   * Applies one whole transaction.
-   * @param mayRepeat allows changes to arrive once more (PROTOCOL.md, F4)
-   * @returns the changes that do not fit: a repetition, a gap, an older state
-   */
+  /** `mayRepeat` allows changes to arrive once more (PROTOCOL.md, F4). Returns the changes that do not fit. */
   apply(changes: readonly LiveChange[], mayRepeat: boolean): string[] {
     if (this.#options.window) return this.#window(changes);
     return changes.flatMap((change) => {
@@ -43,7 +36,6 @@ export class HeldRows {
     });
   }
 
-  /** Checks that a change of a held row is the next version of it. */
   #every({ type, row, old }: LiveChange, mayRepeat: boolean): string | undefined {
     const held = this.byKey.get(this.#keyOf(old ?? row));
     const shouldHold = type === 'update' || type === 'leave' || type === 'delete';
@@ -57,14 +49,13 @@ export class HeldRows {
     return isNext || (mayRepeat && isRepeated) ? undefined : `version ${held.version} of ${held.born} is held`;
   }
 
-  /** Checks that a row never becomes older while it exists. */
   #back({ row }: LiveChange, mayRepeat = false): string | undefined {
     const held = row && this.byKey.get(this.#keyOf(row));
     if (mayRepeat || !held || held.born !== row.born) return undefined;
     return Number(row.version) < Number(held.version) ? `version ${held.version} is held` : undefined;
   }
 
-  /** Applies W3: removes all rows of the changes, then inserts those with an index, in ascending order. */
+  /** PROTOCOL.md, W3: all rows of the changes are removed, then those with an index inserted, in ascending order. */
   #window(changes: readonly LiveChange[]): string[] {
     const problems: string[] = [];
     for (const change of changes) {
@@ -87,7 +78,7 @@ export class HeldRows {
   }
 }
 
-/** Sorts the members of objects at every depth, because their order has no meaning. */
+/** The order of members has no meaning. */
 function sorted<T>(value: T): T {
   if (Array.isArray(value)) return value.map(sorted) as T;
   if (typeof value !== 'object' || value === null) return value;
@@ -95,7 +86,7 @@ function sorted<T>(value: T): T {
   return Object.fromEntries(members.map(([name, member]) => [name, sorted(member)])) as T;
 }
 
-/** Returns the same text for the same rows, whatever the order of their columns and, unless `inOrder`, of the rows; `id` is a number. */
+/** Neither the order of columns nor, unless `inOrder`, of rows counts. */
 export function rowsText(rows: Iterable<Row>, inOrder = false): string {
   const all = [...rows].map((row) => sorted(row));
   const text = (row: Row) => JSON.stringify(row);

@@ -1,4 +1,3 @@
-/** The connection of a model client: a WebSocket, or an event stream (SSE), which is one subscription. */
 import { get } from 'node:http';
 import { LIVE_SUBPROTOCOL, type ServerFrame } from '@tidemark/contracts';
 import { WebSocket } from 'ws';
@@ -20,16 +19,13 @@ export interface StreamOrder {
   readonly after: string | undefined;
 }
 
-/** Time limit for connecting, ms. */
 const CONNECT_MS = 5_000;
 
 const bearer = (token: string | undefined) => (token === undefined ? {} : { authorization: `Bearer ${token}` });
 
-/** @param url `ws://…` of an instance */
 export function openSocket(url: string, token: string | undefined, { onFrame, onEnd }: LineEvents): Line {
   const ws = new WebSocket(`${url}/live`, LIVE_SUBPROTOCOL, { handshakeTimeout: CONNECT_MS, headers: bearer(token) });
   ws.on('message', (data) => onFrame(JSON.parse(String(data)) as ServerFrame));
-  // The close event follows.
   ws.on('error', () => {});
   ws.on('close', onEnd);
   return {
@@ -40,7 +36,7 @@ export function openSocket(url: string, token: string | undefined, { onFrame, on
   };
 }
 
-/** Reports a refusal, which is a status with a problem document, as the frame that a socket would get. */
+/** A refusal (a status with a problem document) becomes the frame that a socket would get. */
 export function openEvents(
   url: string,
   token: string | undefined,
@@ -64,12 +60,10 @@ export function openEvents(
     response.on('end', () => {
       if (isProblem) refused(response.statusCode ?? 0);
     });
-    // `close` follows and calls `onEnd`.
     response.on('error', () => {});
     response.on('close', onEnd);
   });
   request.on('timeout', () => request.destroy());
-  // Before a response, the end of the request is reported.
   request.on('error', () => {});
   request.on('close', () => {
     if (!isAnswered) onEnd();

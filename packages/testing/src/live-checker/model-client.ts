@@ -14,7 +14,6 @@ import { HeldRows, type Row, rowsText } from './held-rows.ts';
 import { type Line, openEvents, openSocket } from './line.ts';
 
 export interface ModelClientOptions {
-  /** Returns `ws://…` of an instance, before each connection. */
   url(): string;
   /** The columns include `id`, which is the key. */
   query: string;
@@ -22,9 +21,7 @@ export interface ModelClientOptions {
   /** The query is a window, whose rows have an order. */
   window?: boolean;
   transport?: 'socket' | 'events';
-  /** Returns a new token of the same user at each call. */
   token?(): Promise<string>;
-  /** Returns whether the client may see a row that was sent. */
   mayShow?(row: Row, sent: Sent): boolean;
   /** Called for a refusal that must not be retried. The client then drops its rows, and tries again after `refusedMs`. */
   onRefused?(code: string, message: string, askedAt: number): void;
@@ -36,15 +33,12 @@ export interface ModelClientOptions {
 }
 
 export interface Sent {
-  /** Time of the subscribe frame, from `performance.now()`. */
   readonly askedAt: number;
-  /** The row is the one before a change. */
   readonly isOld: boolean;
 }
 
-/** ms between attempts to connect or to subscribe. */
 const RETRY_MS = 50;
-/** ms without a frame, including the answer to a subscription, after which the client connects to another instance. */
+/** An answer to a subscription counts; then the client connects to another instance. */
 const SILENCE_MS = 5_000;
 /** Maximum number of notes of each kind. */
 const MAX_NOTES = 100;
@@ -59,9 +53,7 @@ export class ModelClient {
   refreshes = 0;
   readonly resyncs: string[] = [];
   readonly refusals: string[] = [];
-  /** Changes that do not fit the held rows: a repetition, a gap, another epoch. */
   readonly surprises: string[] = [];
-  /** Rows that the client got and may not see. */
   readonly leaks: string[] = [];
   #options: ModelClientOptions;
   #held: HeldRows;
@@ -71,12 +63,9 @@ export class ModelClient {
   #subscription = 0;
   #topic: number | undefined;
   #askedAt = 0;
-  /** ms from a lost connection to the next one. */
   #againMs = RETRY_MS;
-  /** The way in which the subscription began. */
   #from = '';
   #inSnapshot = false;
-  /** Changes of a transaction that is not complete. */
   #kept: LiveChange[] = [];
   #timer: NodeJS.Timeout | undefined;
   #stopped = true;
@@ -91,12 +80,10 @@ export class ModelClient {
     return this.#held.byKey;
   }
 
-  /** Returns the held rows as `rowsText` returns those of the database. */
   text(): string {
     return rowsText(this.rows.values(), this.#options.window);
   }
 
-  /** Returns the state as text. */
   get state(): string {
     const waits = this.#topic === undefined ? 'asks' : this.#inSnapshot ? 'reads a snapshot' : 'follows';
     const ms = Math.round(performance.now() - this.#askedAt);
@@ -114,13 +101,11 @@ export class ModelClient {
     this.#line?.cut();
   }
 
-  /** Closes the connection, and with `forget` drops the rows and the position. */
   drop(forget: boolean): void {
     if (forget) this.#position = undefined;
     this.#line?.cut();
   }
 
-  /** Sends a new token of the same user; an event stream connects again. */
   async refresh(): Promise<void> {
     const { token, transport } = this.#options;
     if (!token) return;
@@ -168,7 +153,6 @@ export class ModelClient {
     this.#later(() => this.#line?.cut(), SILENCE_MS);
   }
 
-  /** @returns the position to resume after; undefined when the client needs a snapshot */
   #begin(): string | undefined {
     this.#kept = [];
     this.#topic = undefined;
@@ -216,7 +200,6 @@ export class ModelClient {
   }
 
   #refused({ code, message, retry, id }: ServerFrame & { op: 'error' }): void {
-    // An expired token ends the connection; the next one has a new token.
     if (!this.#isOurs(id) || code === 'RT_TOKEN_EXPIRED') return;
     this.refusals.push(`${code}${retry ? '' : ' (not to be retried)'}`);
     this.#topic = undefined;

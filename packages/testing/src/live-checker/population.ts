@@ -1,20 +1,14 @@
-/** Draws clients of every kind at random, each with the SELECT of the rows that it must hold at the end. */
 import { COLUMNS, claimsOf, TABLES, USERS, type User } from './tables.ts';
 import { VOID } from './workload.ts';
 
 export interface Guise {
-  /** The name in reports. */
   readonly name: string;
   readonly query: string;
   readonly mode: 'every' | 'latest';
-  /** The rows have an order. */
   readonly window: boolean;
   readonly transport: 'socket' | 'events';
-  /** Undefined for a client without a token. */
   readonly user: User | undefined;
-  /** Returns the rows as jsonb; must be run `as` this user. */
   readonly select: string;
-  /** Returns whether the rights allowed sending this row to the client at any time. */
   mayShow(row: Readonly<Record<string, unknown>>): boolean;
 }
 
@@ -64,7 +58,6 @@ export function population(count: number, next: () => number): Guise[] {
   });
 }
 
-/** Returns a statement under the role and claims of this user, so that the policies of Postgres decide. */
 export function as(user: User | undefined, select: string): string {
   if (!user) return `begin read only; set local role anon; ${select}; commit`;
   const claims = JSON.stringify(claimsOf(user));

@@ -1,18 +1,12 @@
-/** The tables of the checker: one for each way in which Postgres decides about rows. */
-
 export interface User {
   readonly sub: string;
-  /** Values of `grp` that the policies let this user see. */
   readonly groups: readonly number[];
 }
 
 export interface CheckedTable {
   readonly name: string;
-  /** Statements that set the rights of the table. */
   readonly sql: string;
-  /** Only authenticated users may read the table. */
   readonly users: boolean;
-  /** Returns the result of the rights for a row, computed from its columns. */
   mayShow(row: Readonly<Record<string, unknown>>, user: User | undefined): boolean;
 }
 
@@ -22,7 +16,6 @@ export const USERS: readonly User[] = Array.from({ length: 15 }, (_, n) => ({
   groups: [0, 1, 2, 3].filter((grp) => ((n + 1) >> grp) & 1),
 }));
 
-/** Returns the claims as in the policies and tokens. */
 export const claimsOf = ({ sub, groups }: User) => ({ role: 'authenticated', sub, groups: groups.join() });
 
 const rows = USERS.flatMap(({ sub, groups }) => groups.map((grp) => `('${sub}', ${grp})`));

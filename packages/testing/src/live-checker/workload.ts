@@ -1,4 +1,3 @@
-/** Makes random changes to small tables, so that transactions conflict; for the tests and the fault lab. */
 import { MEMBERS, TABLES } from './tables.ts';
 
 /** A seeded generator (mulberry32), so that a failure can be reproduced. */
@@ -12,14 +11,13 @@ export function random(seed: number): () => number {
   };
 }
 
-/** Keys start at 0; an update of a key adds this number. */
 const KEYS = 60;
 /** The text of rows in a transaction that rolls back; no client may ever get it. */
 export const VOID = 'void';
 
 /**
- * Returns the SQL of `things` and of the tables with each kind of right (tables.ts). `born` changes with each insert, and
- * `version` grows by one with each update, so that a client detects a change that is missed, repeated or out of order.
+ * Each table has another kind of right (tables.ts). `version` grows by one with each update, so that a client detects
+ * a change that is missed, repeated or out of order.
  */
 export function thingsTables(identity: 'full' | 'default'): string {
   const table = ({ name, sql }: (typeof TABLES)[number]) => `
@@ -31,7 +29,6 @@ alter publication tidemark add table public.${name};`;
   return `create sequence public.births; ${MEMBERS} ${TABLES.map(table).join('\n')}`;
 }
 
-/** Returns one transaction as SQL: inserts, updates across the filters, changed keys, deletes; some roll back. */
 export function changeThings(next: () => number, tables: readonly string[] = ['things']): string {
   const int = (max: number) => Math.floor(next() * max);
   const isVoid = next() < 0.15;
