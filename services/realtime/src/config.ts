@@ -1,4 +1,3 @@
-/** The environment of this service. */
 import { baseConfig, databaseConfig, limiterConfig, opensConfig, tokenConfig, tracingConfig } from '@tidemark/service';
 import { type Static, Type } from 'typebox';
 

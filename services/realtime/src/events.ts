@@ -1,4 +1,3 @@
-/** The events of this service, which the log and the metrics read. */
 import { type SharedEvent, sharedEventLevels } from '@tidemark/service';
 
 export type RelayRole = 'active' | 'standby' | 'stopped';

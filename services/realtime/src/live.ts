@@ -122,14 +122,12 @@ export function createLive({ config, database, bus, metrics, instance, ...deps }
       rightsChecks.start();
       stopInspections = answerInspections({ ...shared, verifyToken, feed, topics, facts, sockets, streams });
     },
-    /** Tells each client when and where to reconnect, and closes those that stay. */
     async drainClients(): Promise<void> {
       const where = () => peers?.next();
       await Promise.all([sockets.drain(config.DRAIN_MS, where), streams.drain(config.DRAIN_MS, where)]);
       peers?.stop();
       await channels.stop();
     },
-    /** Hands the relay over to another instance and stops following the changes. */
     async stop(): Promise<void> {
       await relay?.stop(RELAY_STOP_MS);
       await rightsChecks.stop();

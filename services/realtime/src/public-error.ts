@@ -1,7 +1,4 @@
-/**
- * Turns any error into one that a client may see. Postgres's messages may hold values of hidden rows (`invalid input syntax for type
- * integer: "…"` from a policy) or names of hidden tables; those of a lost connection hold addresses. Only the log has them.
- */
+/** Postgres's messages may hold values of hidden rows, names of hidden tables or addresses: only the log has them. */
 import { TidemarkError } from '@tidemark/contracts';
 import { PostgresError } from '@tidemark/db';
 import { errors } from './errors.ts';

@@ -1,8 +1,7 @@
 /**
- * Settings of this service's sessions. They override those of the database and the role: filters are compiled for UTC and ISO dates,
- * types and functions must print with their schemas, and each statement must have its own snapshot. JIT compilation would take longer
- * than the statements. A statement that waits for a lock (of an ALTER TABLE in an open transaction) keeps a connection from other
- * tables, so none waits longer than 250 ms.
+ * These override the settings of database and role: filters are compiled for UTC and ISO dates, names print with
+ * schemas, and each statement has its own snapshot. JIT would take longer than the statements. A wait for a lock
+ * keeps a connection from other tables, so none is longer than 250 ms.
  */
 import { type Identity, searchPath } from '@tidemark/db';
 

@@ -14,7 +14,6 @@ import { WriteRate } from './topics/write-rate.ts';
 /** The options of a part that come from the environment; the rest are other parts. */
 type Settings<T, Parts extends keyof T> = Omit<T, Parts>;
 
-/** The identity of clients without a token. */
 const anonymousIdentity = ({ ANON_ROLE: role }: Config) => ({ role, claims: JSON.stringify({ role }) });
 
 export const relaySettings = (

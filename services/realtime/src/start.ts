@@ -31,10 +31,7 @@ import { createLive, type Live } from './live.ts';
 import { registerGauges } from './metrics.ts';
 import { createAdmission } from './sockets/admission.ts';
 
-/**
- * Connections that wait to be accepted; the system may cap it lower. When an instance stops, its clients reconnect to the others
- * within a quarter of a second. With Node's default of 511, some of them waited 7 or 15 s for TCP's next attempt.
- */
+/** When an instance stops, its clients come within 250 ms: with Node's default of 511, some waited for 7 or 15 s. */
 const LISTEN_BACKLOG = 4_096;
 
 export interface RunningRealtime extends RunningService {

@@ -8,9 +8,7 @@ export interface RowChange {
   index: number;
   /** Absent for delete and truncate. */
   row: RowImage | undefined;
-  /**
-   * The old row: whole under REPLICA IDENTITY FULL, else its key. Undefined for insert and truncate.
-   */
+  /** The old row: whole under REPLICA IDENTITY FULL, else its key. Undefined for insert and truncate. */
   before: RowImage | undefined;
   /** The images lack columns, since the change was too large for a message. */
   isCut: boolean;
@@ -29,7 +27,6 @@ export interface EnvelopeBody {
 }
 
 export class ChangeEnvelope {
-  /** Sequence in the stream. */
   readonly sequence: number;
   readonly epoch: string;
   readonly lsn: Lsn;
@@ -51,7 +48,6 @@ export class ChangeEnvelope {
     this.bytes = fields.bytes;
   }
 
-  /** Returns the body, which is parsed once. @throws SyntaxError */
   body(): EnvelopeBody {
     this.#body ??= readBody(Buffer.from(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length).toString());
     return this.#body;

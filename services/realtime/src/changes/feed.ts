@@ -24,13 +24,10 @@ export interface Feed {
   start(readers: FeedReaders): void;
   stop(): Promise<void>;
   epoch(): string | undefined;
-  /** Sequence of the last message seen. */
   sequence(): number;
   /** Position up to which everything published has been received. */
   lsn(): Lsn;
-  /** Resolves true once everything up to `lsn` has been received; false after `timeoutMs`. */
   reached(lsn: Lsn, timeoutMs: number): Promise<boolean>;
-  /** Returns why messages do not arrive; undefined while they do. */
   problem(): string | undefined;
 }
 
@@ -42,7 +39,6 @@ export function createFeed(options: FeedOptions): Feed {
   /** Whether the ring has a floor from which it is without gaps. */
   let isPlaced = false;
   const waiting = new Set<{ lsn: Lsn; done: (reached: boolean) => void }>();
-  /** The lowest position that is waited for. */
   let due: Lsn | undefined;
 
   function placeAt({ sequence, id, lsn: at }: ChangeMessage): void {

@@ -9,9 +9,7 @@ export interface HistoryRequest {
   schema: string;
   table: string;
   epoch: string;
-  /** Lowest position of the envelopes. */
   from: Lsn;
-  /** Highest sequence of the envelopes. */
   to: number;
   /** The identity or address whose share is charged. */
   holder: string;
@@ -26,7 +24,6 @@ export interface History {
   /** Returns `gone` where the stream does not reach back so far, or a limit is exceeded. */
   read(request: HistoryRequest): Promise<HistoryResult>;
   waiting(): number;
-  /** Bytes of envelopes that are not released yet. */
   heldBytes(): number;
 }
 
@@ -34,7 +31,6 @@ export interface HistoryOptions {
   bus: Bus;
   /** Limit for one read. A snapshot is cheaper than more changes. */
   maxBytes: number;
-  /** Reads at a time. */
   concurrency: number;
   maxWaiting: number;
   /** Limit of the bytes of all reads that are not released yet. */
@@ -42,7 +38,6 @@ export interface HistoryOptions {
   sharePercent: number;
 }
 
-/** Time without a message after which a read fails. */
 const IDLE_TIMEOUT_MS = 5_000;
 
 const gone = (reason: string): HistoryResult => ({ kind: 'gone', reason });
@@ -57,10 +52,7 @@ export function createHistory(options: HistoryOptions): History {
     return found && { epoch: found.epoch, lsn: furthest(found) };
   }
 
-  /**
-   * Finds by binary search a sequence after which everything from `from` on follows. Within an epoch, envelopes are in the order of
-   * their positions.
-   */
+  /** Finds by binary search where `from` begins: within an epoch, envelopes are in the order of their positions. */
   async function locate(request: HistoryRequest): Promise<number | undefined> {
     const range = await changesRange(bus);
     let low = range.first;

@@ -39,17 +39,14 @@ class Queue {
     return item;
   }
 
-  /** Returns the envelopes with a sequence above `after`. */
   since(after: number): ChangeEnvelope[] {
     return this.#items.slice(this.#place(after));
   }
 
-  /** Returns the envelope with the lowest sequence above `after`. */
   next(after: number): ChangeEnvelope | undefined {
     return this.#items[this.#place(after)];
   }
 
-  /** Finds the index of the first envelope with a sequence above `after` by binary search. */
   #place(after: number): number {
     let low = this.#head;
     let high = this.#items.length;
@@ -86,7 +83,6 @@ export class Ring {
     return this.#floor;
   }
 
-  /** Empties the ring and starts after this message. */
   reset(sequence: number, lsn: Lsn): void {
     this.#all = new Queue();
     this.#byTable.clear();
@@ -111,7 +107,6 @@ export class Ring {
     this.evict();
   }
 
-  /** Drops the oldest envelopes that exceed the limits. */
   evict(now: number = Date.now()): void {
     for (;;) {
       const first = this.#all.first;
@@ -133,7 +128,6 @@ export class Ring {
     return this.#byTable.get(table)?.since(sequence) ?? [];
   }
 
-  /** Returns the envelope of a table with this sequence; undefined where it was dropped. */
   at(table: string, sequence: number): ChangeEnvelope | undefined {
     const found = this.#byTable.get(table)?.next(sequence - 1);
     return found?.sequence === sequence ? found : undefined;

@@ -22,13 +22,11 @@ export class RowImage {
     this.#textsJson = texts;
   }
 
-  /** Returns the JSON text of a column; undefined where the image lacks it. */
   column(name: string): string | undefined {
     this.#columns ??= members(this.text);
     return this.#columns.get(name);
   }
 
-  /** Returns the columns' values for filters, without those that the image lacks. */
   values(names: readonly string[]): Record<string, unknown> {
     for (const name of names) {
       if (Object.hasOwn(this.#values, name)) continue;
@@ -38,7 +36,6 @@ export class RowImage {
     return this.#values;
   }
 
-  /** Returns whether Postgres's text of each of these columns is known. */
   hasTexts(names: readonly string[]): boolean {
     return this.#textsJson !== undefined && this.has(names);
   }
@@ -54,7 +51,6 @@ export class RowImage {
     return json === 'null' ? null : json;
   }
 
-  /** Returns the JSON text of an object of those of the columns that the image has. */
   project(names: readonly string[]): string {
     const parts = names.flatMap((name) => {
       const text = this.column(name);
@@ -71,7 +67,6 @@ export class RowImage {
 
 const NO_TEXTS: Record<string, string> = Object.create(null);
 
-/** Parses into an object without a prototype, since a column may be called `constructor`. */
 const textsOf = (json: string): Record<string, string> => Object.assign(Object.create(null), JSON.parse(json));
 
 function filterValue(text: string): unknown {

@@ -1,7 +1,4 @@
-/**
- * Decides who may join a channel (SELECT) and send to it (INSERT), by the policies of tidemark.channels. They are evaluated under the
- * socket's role and claims, over the row that the channel would have. No row is stored.
- */
+/** Rights by the policies of tidemark.channels: SELECT to join, INSERT to send, over a row that is never stored. */
 import { formatTidemark, laterTidemark, type Tidemark } from '@tidemark/contracts';
 import { type Database, type Identity, identifier } from '@tidemark/db';
 import { isRefusal } from '../is-refusal.ts';
@@ -45,9 +42,7 @@ interface Question {
 }
 
 export interface RightsOfChannels {
-  /** Returns the rights in the order of the names. @throws DB_ errors, and PostgresError where a policy fails */
   of(identity: Identity, names: readonly string[], tidemark?: string): Promise<ChannelRights[]>;
-  /** Returns the rights for a join. Before a refusal, the policies are read again. Throws like `of`. */
   toJoin(identity: Identity, name: string, tidemark?: string): Promise<ChannelRights>;
 }
 
@@ -68,7 +63,6 @@ export function createChannelRights(database: Database): RightsOfChannels {
     return rows;
   }
 
-  /** Asks with cached policies, and with new ones where these are of another epoch. */
   async function askKnown(identity: Identity, names: readonly string[], tidemark?: string) {
     const { role } = identity;
     const known = await questions.get(role, () => load(database, role));

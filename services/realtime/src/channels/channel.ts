@@ -1,7 +1,4 @@
-/**
- * A channel in this instance: its own members, and the messages of other instances. Each frame is built once and written to every
- * socket. A frame that a socket cannot take is lost; nothing is stored or repeated.
- */
+/** Each frame is built once and written to every socket. One that a socket cannot take is lost, not repeated. */
 
 import type { Bus, Subscription } from '@tidemark/bus';
 import { ChannelBroadcast, type Member } from '@tidemark/contracts';
@@ -19,7 +16,6 @@ export interface ChannelOptions {
   bus: Bus;
   /** The identity or address that opened the channel. */
   holder: string;
-  /** Called for each frame that a socket could not take. */
   onDropped(): void;
 }
 
@@ -37,7 +33,6 @@ export class Channel {
   #changed = new Map<string, Member | null>();
   #timer: NodeJS.Timeout | undefined;
   #second = 0;
-  /** Counts the messages of this second. */
   #sent: SharedLimit | undefined;
 
   constructor(options: ChannelOptions) {
@@ -52,7 +47,6 @@ export class Channel {
     this.opened = bus.flush();
   }
 
-  /** Counts a message, or returns the limit that it would exceed within this second. */
   refuses(limit: { perSecond: number; sharePercent: number }, holder: string, now: number): Refusal | undefined {
     const second = Math.floor(now / 1_000);
     if (second !== this.#second || !this.#sent) {
@@ -67,7 +61,6 @@ export class Channel {
     this.#deliver(from, event, payload);
   }
 
-  /** Shows a member, new or with another state. */
   put(member: Member): void {
     const shown = this.isPublic ? { ...member, user: null } : member;
     this.presence.put(shown);

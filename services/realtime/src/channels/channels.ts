@@ -14,7 +14,6 @@ export interface ChannelsOptions {
   database: Database;
   bus: Bus;
   instance: string;
-  /** The identity of clients without a token. */
   anonymous: Identity;
   maxChannels: number;
   maxPerSocket: number;
@@ -28,27 +27,23 @@ export interface ChannelsOptions {
   observe: (event: RealtimeEvent) => void;
 }
 
-/** A socket's place in a channel. */
 export interface Membership {
   readonly id: string;
   readonly channel: Channel;
   readonly identity: Identity;
   readonly sink: Sink;
-  /** The identity or address whose share is charged for the state. */
   readonly holder: string;
   stateBytes: number;
   rights: ChannelRights;
   onEnd(): void;
 }
 
-/** A socket that can join channels. */
 export interface Joiner extends Sink {
   readonly identity: Identity;
   readonly channels: Map<string, Membership>;
 }
 
 export interface Channels {
-  /** MAX_CHANNELS_PER_SOCKET */
   readonly maxPerSocket: number;
   join(joiner: Joiner, name: string, state: Record<string, unknown> | undefined, tidemark?: string): Promise<void>;
   send(joiner: Joiner, name: string, event: string, payload: unknown): void;
@@ -73,7 +68,6 @@ const MEMBER_BYTES = 200;
 const MAX_STATE_BYTES = 1_024;
 /** The message for clients leaves out NATS's address. */
 const NATS_AWAY = 'the message broker cannot be reached';
-/** Channels in one statement that checks rights. */
 const RIGHTS_BATCH = 500;
 
 export function createChannels(options: ChannelsOptions): Channels {
@@ -127,7 +121,6 @@ export function createChannels(options: ChannelsOptions): Channels {
     return membership;
   }
 
-  /** @throws RT_STATE_TOO_LARGE, RT_CHANNEL_FULL */
   function checkState(state: Record<string, unknown>, name: string, id?: string): void {
     if (Buffer.byteLength(JSON.stringify(state)) > MAX_STATE_BYTES) {
       throw errors.STATE_TOO_LARGE({ limit: MAX_STATE_BYTES });
@@ -137,7 +130,6 @@ export function createChannels(options: ChannelsOptions): Channels {
     if (presence.count >= options.maxPresent) throw errors.CHANNEL_FULL({ channel: name, limit: options.maxPresent });
   }
 
-  /** @throws RT_STATES_FULL */
   function present(membership: Membership, state: Record<string, unknown>): void {
     const { channel, id, identity, holder } = membership;
     const bytes = MEMBER_BYTES + Buffer.byteLength(JSON.stringify(state));
@@ -170,7 +162,6 @@ export function createChannels(options: ChannelsOptions): Channels {
     }
   }
 
-  /** Hides the users in channels that anybody may join now. */
   async function checkPublic(batch: readonly Channel[]): Promise<void> {
     const names = batch.map(({ name }) => name);
     try {

@@ -1,7 +1,4 @@
-/**
- * The members of a channel, on this instance and on others. Members of an instance that is silent for two heartbeats are removed. The
- * time is a parameter.
- */
+/** Members on this and other instances. Those of an instance that is silent for two heartbeats are removed. */
 import type { ChannelBroadcast, Member } from '@tidemark/contracts';
 
 export interface PresenceChange {
@@ -42,7 +39,6 @@ export class Presence {
     this.#local.set(member.id, member);
   }
 
-  /** @returns whether it was a member */
   remove(id: string): boolean {
     return this.#local.delete(id);
   }
@@ -58,7 +54,6 @@ export class Presence {
     return difference(before, after);
   }
 
-  /** Removes the members of instances that were last heard before `since`. */
   expire(since: number): PresenceChange | undefined {
     const left: string[] = [];
     for (const [instance, { heardAt, members }] of this.#remote) {

@@ -1,13 +1,10 @@
 /** The definitions that the relay has announced. Facts that were read earlier and differ are outdated. */
 import { type DefinitionsChanged, type Lsn, lsnFromHex, ROLES_DEFINITION, tableKey } from '@tidemark/contracts';
 
-/** Facts that can be outdated. */
 export interface Dated {
   schema: string;
   table: string;
-  /** Version of the table's definition. */
   definition: string;
-  /** Version of the roles. */
   roles: string;
   epoch: string;
   /** Position of the WAL before the facts were read. */
@@ -42,7 +39,6 @@ export class AnnouncedDefinitions {
     return { keys, roles };
   }
 
-  /** Returns whether the table may have another definition. */
   isTableOld(facts: Dated): boolean {
     return differs(this.#last.get(tableKey(facts.schema, facts.table)), facts.definition, facts);
   }

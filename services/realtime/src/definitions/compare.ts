@@ -1,11 +1,7 @@
-/** Compares definitions with those that are known. Pure. */
 import { type Definition, definitionKey, type KnownDefinition } from './known-definitions.ts';
 import type { Look, TableName } from './look.ts';
 
-/**
- * Returns the definitions that have changed. A known version with a later position is of another server, and counts as unknown.
- * @param only the table that was read, if it was a single one
- */
+/** A known version with a later position is of another server, and counts as unknown. */
 export function whatChanged(known: ReadonlyMap<string, KnownDefinition>, look: Look, only?: TableName): Definition[] {
   const { since } = look;
   const changed: Definition[] = [];

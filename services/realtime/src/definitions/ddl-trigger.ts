@@ -1,7 +1,4 @@
-/**
- * The event trigger that announces changed definitions at their place in the WAL (infra/postgres/ddl.sql). Only a superuser can
- * install it. Without it, the periodic checks find the changes that no relation message announces.
- */
+/** Only a superuser can install this trigger (infra/postgres/ddl.sql). Without it, periodic checks find the changes. */
 import type { Pool } from '@tidemark/db';
 
 const NAME = 'tidemark_ddl';

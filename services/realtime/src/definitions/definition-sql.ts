@@ -1,19 +1,12 @@
 /**
- * SQL for the version of a table's definition: a hash of everything that decides, for any role, which rows a reader gets and what
- * their values are. The relay asks for all published tables and the facts for one, with the same text, so that equal definitions have
- * equal versions.
- *
- * A catalog row is identified by its oid and its xmin, which stays when the row is frozen. That is cheap, and complete for rows that
- * change for no other reason. Rows of pg_class do (TRUNCATE, indexes), so their columns are listed. A definition that was changed and
- * changed back has another version, since rows may have been written in between. The file of a plain table is not part of it: the WAL
- * announces TRUNCATE, rewrites of values change pg_attribute or pg_attrdef, and VACUUM FULL and CLUSTER change no value. The files of
- * partitions are part of it, since nothing announces the TRUNCATE of a partition.
- *
- * The statement reads only catalogs, and calls no function that locks a relation (pg_get_expr, pg_get_publication_tables). So it does
- * not wait for a running ALTER TABLE, and sees only its own snapshot.
+ * SQL for the version of a table's definition: a hash of all that decides which rows a reader gets and what their
+ * values are. The relay and the facts use the same text, so that equal definitions have equal versions. A catalog row
+ * counts by its oid and xmin, except for those of pg_class, which change for other reasons, too (TRUNCATE, indexes).
+ * The file of a plain table does not count, since the WAL announces TRUNCATE; the files of partitions do, since
+ * nothing announces theirs. No function here locks a relation (pg_get_expr would), so the statement does not wait for
+ * a running ALTER TABLE.
  */
 
-/** Lowest oid of objects that are not built in. */
 const FIRST_OWN_OID = 16_384;
 
 export interface DefinitionsQuery {
@@ -25,9 +18,7 @@ export interface DefinitionsQuery {
   among?: string;
 }
 
-/**
- * OFFSET keeps Postgres from scanning all of pg_depend for each table: its estimates of recursive queries are far too high.
- */
+/** OFFSET keeps Postgres from scanning pg_depend for each table: it overestimates recursive queries. */
 const DEPENDS = `cross join lateral (select d.refclassid, d.refobjid from pg_catalog.pg_depend d
     where d.classid = by.catalog and d.objid = by.oid offset 0) d`;
 
@@ -177,10 +168,7 @@ from publication b cross join published p
 join root_facts f on f.root = p.root left join child_facts k on k.root = p.root`;
 }
 
-/**
- * A scalar subquery for the version of all roles that the service's login may SET ROLE to: their names, whether they bypass row-level
- * security, and their memberships. It does not depend on the current role.
- */
+/** Version of the roles that the login may SET ROLE to: their names, BYPASSRLS and memberships. */
 export const ROLES_VERSION_SQL = `(
 with recursive role (oid) as (
   select r.oid from pg_catalog.pg_roles r

@@ -1,11 +1,7 @@
 /**
- * Finds changed definitions during one session of the relay, and publishes them:
- *
- *   start()    checks all tables, once the session holds the slot
- *   by time    checks all tables, every `checkMs`
- *   before()   checks when a transaction may have changed a definition, before its envelopes are published
- *
- * One check runs at a time. Changes are published at once, and written to tidemark.table_definitions once JetStream has them.
+ * Finds changed definitions during a session of the relay, one check at a time: of all tables at the start and each
+ * `checkMs`, and before the envelopes of a transaction that may have changed one. Changes are published at once, and
+ * written to tidemark.table_definitions once JetStream has them.
  */
 import type { Pool } from '@tidemark/db';
 import type { RealtimeEvent } from '../events.ts';
@@ -21,7 +17,6 @@ import {
 } from './known-definitions.ts';
 import { currentSnapshot, type Look, lookAtDefinitions, type TableName } from './look.ts';
 
-/** Counters over all sessions. */
 export interface DefinitionStats {
   looksTotal: number;
   failedTotal: number;
@@ -36,9 +31,7 @@ export interface DefinitionWatchOptions {
   checkMs: number;
   stats: DefinitionStats;
   observe: (event: RealtimeEvent) => void;
-  /** Calls `onStored` once JetStream has the messages. */
   publish(changed: readonly Definition[], onStored: () => void): void;
-  /** Limit of the time that a transaction waits to be visible, and for checks that fail. */
   maxWaitMs?: number;
 }
 
@@ -46,19 +39,11 @@ export interface DefinitionWatchOptions {
 const SHARE = 20;
 /** Limit of that interval, where checks fail because they take too long. */
 const MAX_CHECK_MS = 60_000;
-/** Interval of the reports of a lasting failure. */
 const REPORT_AGAIN_MS = 60_000;
-/**
- * Limit of the wait for a commit to become visible. A commit stays invisible while its synchronous standby does not answer, although
- * the walsender sends it. The server gives up a socket that is paused for 20 s (replication.ts).
- */
+/** A commit is invisible while its synchronous standby does not answer. The server drops a socket paused for 20 s. */
 const MAX_WAIT_MS = 10_000;
-/**
- * Limit of that wait for a transaction that may have changed a table. A definition that is not visible is not in force yet, and the
- * periodic checks find it once it is.
- */
+/** An invisible change of a table is not in force yet, and the periodic checks find it once it is. */
 const MAX_TABLE_WAIT_MS = 1_000;
-/** Definitions named in one log line. */
 const MAX_NAMES = 10;
 const FIRST_PAUSE_MS = 2;
 const MAX_PAUSE_MS = 100;
@@ -66,7 +51,6 @@ const MAX_PAUSE_MS = 100;
 export class DefinitionWatch {
   #options: DefinitionWatchOptions;
   #known = new Map<string, KnownDefinition>();
-  /** The last check of all tables. */
   #last: Look | undefined;
   /** The transaction for which a single table was checked; for its next table, all are. */
   #partial: number | undefined;
@@ -83,7 +67,6 @@ export class DefinitionWatch {
     this.#options = options;
   }
 
-  /** Runs the first check. A failure is reported, and the periodic checks go on. */
   async start(): Promise<void> {
     const { admin, stats, observe } = this.#options;
     const isFirstSession = stats.looksTotal === 0;
@@ -104,11 +87,7 @@ export class DefinitionWatch {
     clearTimeout(this.#timer);
   }
 
-  /**
-   * Resolves once a check has seen this transaction. Returns undefined where one has already, as for a backlog.
-   * @param xid 32-bit
-   * @param table the only table that may have changed; anything may have without it
-   */
+  /** Resolves once a check has seen this 32-bit `xid`; undefined where one has. Without `table`, all are checked. */
   before(xid: number, table?: TableName): Promise<void> | undefined {
     if (this.#last && visible(this.#last.snapshot, xid)) return undefined;
     const only = this.#partial === xid ? undefined : table;

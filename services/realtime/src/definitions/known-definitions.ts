@@ -1,7 +1,4 @@
-/**
- * tidemark.table_definitions: the versions that the relay has published. Only the relay writes it, after JetStream has the message, so
- * that the next session publishes what a failed session did not.
- */
+/** The published versions, written after JetStream has the message, so that a failed session loses none. */
 import { formatLsn, type Lsn, parseLsn, ROLES_DEFINITION } from '@tidemark/contracts';
 import { arrayLiteral, type Pool } from '@tidemark/db';
 
@@ -19,7 +16,6 @@ export type KnownDefinition = Definition & { version: string };
 
 export const definitionKey = ({ schema, table }: Pick<Definition, 'schema' | 'table'>): string => `${schema}\0${table}`;
 
-/** Returns the definitions of one table and of the roles; undefined for those that the relay has not published. */
 export async function knownDefinition(
   pool: Pick<Pool, 'query'>,
   schema: string,

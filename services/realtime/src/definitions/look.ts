@@ -61,7 +61,6 @@ export async function lookAtDefinitions(pool: Pool, publication: string, only?: 
   };
 }
 
-/** Returns the current snapshot, which is far cheaper than reading the definitions. */
 export async function currentSnapshot(pool: Pool): Promise<string> {
   const [row] = await pool.query<{ snapshot: string }>(`select ${SNAPSHOT_SQL} as snapshot`, [], {
     timeoutMs: TIMEOUT_MS,

@@ -1,12 +1,8 @@
-/**
- * SQL for what a publication publishes of a table, as pg_publication_tables has it. That view opens every table of the publication, and
- * so waits for any ALTER TABLE in an open transaction. This statement locks no table.
- */
+/** As the view pg_publication_tables, but locks no table: the view waits for any ALTER TABLE in an open transaction. */
 
 /** Lowest oid of objects that are not built in; built-in objects are never published. */
 const FIRST_OWN_OID = 16_384;
 
-/** The result of `publishedSql`. */
 export interface Published {
   columns: string[];
   filtered: boolean;
@@ -25,12 +21,7 @@ const ownEntry = (table: string): string => `left join pg_catalog.pg_publication
     and own.prrelid = ${table}.oid and not p.puballtables and not exists (
       select from pg_catalog.pg_publication_namespace e where e.pnpubid = p.oid and e.pnnspid = ${table}.relnamespace)`;
 
-/**
- * Returns a scalar subquery: JSON with the names of the published `columns` and whether rows are `filtered`; NULL where the table is
- * not published under its own name.
- * @param publication SQL expression of the publication's name, such as `$1`
- * @param table alias of a row of pg_class
- */
+/** A scalar subquery; NULL where `table`, the alias of a pg_class row, is not published under its own name. */
 export const publishedSql = (publication: string, table: string): string => `(
   select json_build_object('filtered', own.prqual is not null, 'columns', (
     select coalesce(json_agg(a.attname order by a.attnum), '[]') from pg_catalog.pg_attribute a

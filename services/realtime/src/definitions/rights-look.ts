@@ -1,7 +1,4 @@
-/**
- * One look at everything that decides what any role may follow of some tables: their definitions, and what no definition has in it.
- * As long as it says the same, facts that were read before need not be read again.
- */
+/** Reads all that decides what roles may follow of some tables. While it says the same, facts are not read again. */
 import type { Pool } from '@tidemark/db';
 import { arrayLiteral } from '@tidemark/db';
 import { definitionsSql, ROLES_VERSION_SQL } from './definition-sql.ts';
@@ -9,7 +6,6 @@ import { definitionKey } from './known-definitions.ts';
 import type { TableName } from './look.ts';
 
 export interface RightsLook {
-  /** Texts that are equal stand for equal facts, under each role. */
   of(table: TableName): string;
 }
 
@@ -22,10 +18,7 @@ const rowsOf = (catalog: string, where = 'true', row = 'x.oid, x.xmin') => `(
   from pg_catalog.${catalog} x where ${where})`;
 const OWN = `x.oid >= ${FIRST_OWN_OID}`;
 
-/**
- * Functions that functions call, what their texts name, and the settings and schemas of roles. Changes of a row of pg_class that are of
- * no importance (statistics, indexes) do not count, nor do temporary tables. $4 has the numbers of the tables that policies read.
- */
+/** Rows that no definition covers ($4: tables that policies read), without statistics, indexes and temporary tables. */
 const OTHERS = `concat_ws(' ', ${[
   ROLES_VERSION_SQL,
   rowsOf('pg_proc', OWN),
@@ -51,10 +44,7 @@ const among = '(s.nspname, c.relname) in (select * from unnest($2::text[], $3::t
 const LOOK = `select '' as schema, '' as "table", ${OTHERS} as version
 union all select d.schema, d.table, d.version from (${definitionsSql({ publication: '$1', among })}) d`;
 
-/**
- * @param read numbers of the tables that policies read
- * @throws Postgres's errors, and DB_ errors where the primary does not answer
- */
+/** `read` has the numbers of the tables that policies read. */
 export async function lookAtRights(
   pool: Pool,
   publication: string,

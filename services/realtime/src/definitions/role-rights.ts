@@ -1,10 +1,6 @@
-/**
- * Remembers since when a role has had its memberships. The relay announces changes of any role; where it was another role that changed,
- * the earlier position of this one still holds.
- */
+/** The relay announces changes of any role; where another role changed, the earlier position of this one holds. */
 import type { Lsn } from '@tidemark/contracts';
 
-/** SQL for a version of the current role and its memberships. */
 export const OWN_ROLES_VERSION_SQL = `(
 with recursive role (oid) as (
   select r.oid from pg_catalog.pg_roles r where r.rolname = current_user
@@ -16,7 +12,6 @@ select pg_catalog.md5((select pg_catalog.string_agg(row(r.oid, r.rolname, r.rols
   || coalesce((select pg_catalog.string_agg(row(m.roleid, m.member, to_jsonb(m) ->> 'inherit_option')::text, '' order by m.roleid, m.member, m.grantor)
     from role join pg_catalog.pg_auth_members m on m.member = role.oid), '')))`;
 
-/** Roles remembered; the one that was asked for longest ago is dropped first. */
 const MAX_ROLES = 1_000;
 
 export class RoleRights {

@@ -10,9 +10,7 @@ import { releaseTimes } from './release-times.ts';
 
 export interface DrainingClient {
   isGone(): boolean;
-  /** Asks the client to leave in `ms`. */
   tell(ms: number): void;
-  /** Closes the connection. */
   close(): void;
   /** Destroys the connection of a client that does not read the close. */
   cut(): void;

@@ -4,15 +4,12 @@ import { TELEMETRY_INTERVAL_MS, TELEMETRY_MAX_BYTES, Telemetry, telemetrySenderP
 import { Type } from 'typebox';
 
 export interface Peers {
-  /** Returns the addresses in turn; undefined without any. */
   next(): string | undefined;
   count(): number;
   stop(): void;
 }
 
-/** Time after which a silent instance counts as gone. */
 const HEARD_MS = 3 * TELEMETRY_INTERVAL_MS;
-/** Instances remembered; further ones are ignored. */
 const MAX_PEERS = 1_000;
 
 const Report = Type.Pick(Telemetry, ['instance', 'ready', 'sockets']);

@@ -1,4 +1,3 @@
-/** Errors of channels. */
 import { defineErrors, row } from '@tidemark/contracts';
 import { whose } from './whose.ts';
 

@@ -1,4 +1,3 @@
-/** Errors of live queries: what cannot be followed, and what exceeds a limit. */
 import { defineErrors, row } from '@tidemark/contracts';
 import { whose } from './whose.ts';
 

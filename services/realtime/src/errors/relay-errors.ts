@@ -1,4 +1,3 @@
-/** Errors of the relay. */
 import { defineErrors, row } from '@tidemark/contracts';
 
 export const relayErrors = defineErrors('RT', {

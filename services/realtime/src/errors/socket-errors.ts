@@ -1,4 +1,3 @@
-/** Errors of sockets, event streams and subscriptions. */
 import { defineErrors, row } from '@tidemark/contracts';
 import { whose } from './whose.ts';
 

@@ -14,7 +14,6 @@ export interface InspectionsOptions extends WhyOptions, ListOptions {
 /** Requests at a time. Each scans the subscriptions or the ring and may query Postgres, which must not slow the delivery. */
 const CONCURRENCY = 2;
 
-/** @returns a function that stops answering */
 export function answerInspections(options: InspectionsOptions): () => void {
   const { bus, instance } = options;
   const answers = [
@@ -40,11 +39,7 @@ export function answerInspections(options: InspectionsOptions): () => void {
   };
 }
 
-/**
- * Verifies the token with this service's own keys, although the metrics service has done so: a message on NATS does not prove who sent
- * the request.
- * @throws RT_OPERATOR_TOKEN_MISSING, RT_OPERATOR_REFUSED, AUTH_*
- */
+/** The token is verified here again: a message on NATS does not prove who sent the request. */
 async function verifyOperator(verify: VerifyToken, token: string | undefined): Promise<VerifiedToken> {
   if (token === undefined) throw errors.OPERATOR_TOKEN_MISSING();
   const operator = await verify(token);

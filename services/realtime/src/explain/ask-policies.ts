@@ -21,7 +21,6 @@ export interface PolicyAnswer {
 /** Policies evaluated, with one statement each; a table seldom has five. */
 const MAX_POLICIES = 20;
 
-/** @throws DB_ errors where no server answers */
 export async function askPolicies(
   database: Database,
   identity: Identity,

@@ -1,7 +1,4 @@
-/**
- * Decides which values of a row an operator may see: those that Postgres shows under the operator's role and claims, by the statement
- * that decides for subscribers. Operators have no other rights on rows.
- */
+/** Operators see the values of a row that Postgres shows under their role and claims; they have no other rights. */
 import { TidemarkError } from '@tidemark/contracts';
 import type { Database, Identity } from '@tidemark/db';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
@@ -12,7 +9,6 @@ import { inSchema } from '../session-settings.ts';
 import type { FactsCache } from '../tables/facts-cache.ts';
 import type { TableFacts } from '../tables/table-facts.ts';
 
-/** The holder that is charged for requests of operators. */
 export const OPERATORS = 'operators';
 
 export interface AskerView {
@@ -21,7 +17,6 @@ export interface AskerView {
   withheld: string | null;
 }
 
-/** @throws DB_ errors where no server answers */
 export async function askerView(
   { database, facts }: { database: Database; facts: FactsCache },
   asker: Identity,

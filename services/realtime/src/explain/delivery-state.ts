@@ -15,7 +15,6 @@ export interface DeliveryState {
   steps: LiveStep[];
   /** A decision that does not depend on the row. */
   early: Decision | undefined;
-  /** Steps for a change that passes filter and policies. */
   lateSteps: LiveStep[];
   /** A decision for a change that passes, other than that it was sent. */
   late: Decision | undefined;

@@ -19,7 +19,6 @@ export interface ExplainContext {
   plan: LivePlan;
   judged: Judged;
   policies: readonly AskedPolicy[];
-  /** Returns whether the operator may see a value. */
   shows: AskerView['shows'];
 }
 

@@ -24,11 +24,7 @@ export interface WhyOptions {
   facts: FactsCache;
 }
 
-/**
- * Evaluates the policies now. Other tables that they read may have changed since the delivery.
- * @throws RT_SUB_UNKNOWN, RT_SUB_ENDED, RT_SUB_OTHER_TABLE, RT_KEY_…, RT_NOT_FOLLOWING, RT_POLICY_FAILED, and why a table cannot be
- * followed by the subscription's role: RT_TABLE_UNKNOWN, RT_TABLE_NOT_LIVE, 42501
- */
+/** Evaluates the policies as of now: tables that they read may have changed since the delivery. */
 export async function explainWhy(options: WhyOptions, request: LiveWhyRequest, asker: Identity): Promise<LiveWhy> {
   const { feed } = options;
   const { sink, id } = readSubscriptionName(request.sub);
@@ -82,7 +78,6 @@ function goneError(topics: Topics, name: string): TidemarkError {
   return errors.SUB_ENDED({ sub: name, at: new Date(ended.at).toISOString(), reason });
 }
 
-/** @throws RT_KEY_MISSING, RT_KEY_INVALID */
 function readKey(text: string, { key, table }: TableFacts): readonly string[] {
   if (key.length === 0) throw errors.KEY_MISSING({ table });
   const invalid = (cause?: Error) =>
@@ -97,7 +92,6 @@ function readKey(text: string, { key, table }: TableFacts): readonly string[] {
   throw invalid();
 }
 
-/** Evaluates the policies, all together and each separately, and finds what the operator may see. */
 async function askRights(
   { database, facts }: WhyOptions,
   { group, role }: Place,
@@ -119,7 +113,6 @@ async function askRights(
     return { visible, policies, view: await askerView({ database, facts }, asker, group.facts, images, last) };
   } catch (error) {
     if (!isRefusal(error)) throw error;
-    // Postgres's message may hold values.
     const reason = `SQLSTATE ${(error as { code?: string }).code}`;
     throw errors.POLICY_FAILED({ table: group.facts.table, reason }, { cause: error });
   }

@@ -1,12 +1,7 @@
-/**
- * Caches loads by name, and runs at most one load of a name at a time, `pauseMs` after the last one began. Callers that need a value
- * read after a certain moment share the next load. So neither many callers nor failures, which are not cached, cause more than a few
- * loads of a name per second.
- */
+/** One load of a name at a time: neither many callers nor failures cause more than a few loads of it per second. */
 export interface CoalescedLoadsOptions {
   maxAgeMs: number;
   pauseMs: number;
-  /** Names cached; the oldest is dropped first. */
   maxNames: number;
 }
 
@@ -27,14 +22,13 @@ export class CoalescedLoads<T> {
     this.#options = options;
   }
 
-  /** Returns a load of at most `maxAgeMs`, else a new one. */
   get(name: string, load: () => Promise<T>): Promise<T> {
     const known = this.#loads.get(name);
     if (known && performance.now() - known.beganAt < this.#options.maxAgeMs) return known.value;
     return this.since(performance.now(), name, load);
   }
 
-  /** Returns a load that began at or after this moment (performance.now()). */
+  /** Callers share the next load that begins at or after this moment (performance.now()). */
   since(moment: number, name: string, load: () => Promise<T>): Promise<T> {
     const known = this.#loads.get(name);
     if (known && known.beganAt >= moment) return known.value;

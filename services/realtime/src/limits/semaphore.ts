@@ -1,8 +1,4 @@
-/**
- * A semaphore that is fair between holders: work waits in the order of its holder, and holders take turns, so that a holder with
- * thousands of waiting calls delays another by one of them. A single holder gets at most three quarters of the places. Callers limit
- * how many may wait.
- */
+/** Holders take turns, so that many calls of one delay another by one. A single holder gets at most 3/4 of the places. */
 export class Semaphore {
   readonly #maxRunning: number;
   #running = 0;
@@ -23,7 +19,6 @@ export class Semaphore {
     return this.#waiting;
   }
 
-  /** Returns whether `run` would wait. */
   isFull(holder = ''): boolean {
     return this.#queues.has(holder) || !this.#mayRun(holder);
   }

@@ -1,13 +1,9 @@
 /**
- * Follows the tables that policies read besides the row. When they change, rows enter and leave a subscriber's view without a
- * change of their own: the subscribers concerned are resynced, and windows are read again.
- *
- * The changes of a published table come through the feed, and concern the RLS groups whose claims equal the values of its rows. For
- * any other table, Postgres's statistics tell that something has changed, which concerns all groups whose policies read it.
- *
- * A table causes at most one resync of a subscription per `intervalMs`, and all tables together at most `resyncsPerS`, which bounds
- * the cost of tables that are written all the time. A resync waits until the change is visible on the primary. The new snapshot is
- * read there, or from a replica that has replayed the change (`floor`).
+ * Follows the tables that policies read besides the row. Their changes let rows enter and leave a subscriber's view,
+ * so subscribers are resynced and windows are read again. Changes of a published table concern the RLS groups whose
+ * claims equal values of its rows; for any other table, Postgres's statistics only tell that something changed.
+ * `intervalMs` and `resyncsPerS` bound the cost of tables that are written all the time. A resync waits until the
+ * change is visible on the primary, and reads there or from a replica that has replayed it (`floor`).
  */
 import type { Lsn } from '@tidemark/contracts';
 import type { Database } from '@tidemark/db';
@@ -82,7 +78,6 @@ export class Membership {
     return { tables: this.#tables.all.size, waiting, looksTotal: this.looksTotal, resyncsTotal: this.resyncsTotal };
   }
 
-  /** Starts watching the tables that the group's policies read. */
   add(group: RlsGroup, { identity }: RlsGroupKey): void {
     const claims = identity && readClaims(identity.claims);
     const tables = group.facts.tablesRead.tables.map((read) => {
@@ -123,10 +118,7 @@ export class Membership {
     for (const table of this.#tablesOf.get(group) ?? []) await this.#settled(table, through);
   }
 
-  /**
-   * Returns whether the tables may have changed for the group after a position, so that it cannot be resumed. A change within TOLD_MS
-   * before the position counts, too: the client may have been cut off before the resync.
-   */
+  /** A change within TOLD_MS before the position counts, too: the client may have been cut off before the resync. */
   hasChangedSince(group: RlsGroup, { lsn, index }: { lsn: Lsn; index: number }, followed: string): boolean {
     const tables = this.#tablesOf.get(group) ?? [];
     const { ring } = this.#options.feed;
@@ -242,7 +234,6 @@ export class Membership {
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Returns whether the subscription began after the changes. */
 function hasSeen(subscription: Subscription, { marks, at }: Cause): boolean {
   if (at !== undefined && subscription.startedAt <= at) return false;
   return marks.every((mark) => subscription.beganBehind(mark, WHOLE) === true);

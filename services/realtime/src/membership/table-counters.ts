@@ -6,13 +6,10 @@ import type { SnapshotVisibility } from '../snapshots/snapshot-visibility.ts';
 import type { Counters, WatchedTable } from './watched-table.ts';
 
 export interface Look {
-  /** The transactions visible after the statistics were read. */
   visibility: SnapshotVisibility;
-  /** Returns texts that differ once the statistics have moved. */
   counters(table: WatchedTable): Counters;
 }
 
-/** @throws Postgres's errors, and DB_ errors where the primary does not answer */
 export async function lookAtTables(database: Database, tables: readonly WatchedTable[]): Promise<Look> {
   const oids = [...new Set(tables.flatMap(({ read }) => read.counted.map(({ oid }) => oid)))];
   // The snapshot is read after the statistics, so that it is no older than what they count.
@@ -44,10 +41,7 @@ from (select value::oid as oid from json_array_elements_text($1::json)) as o`;
 /** Limit for a digest. A table that takes longer counts as changed. */
 const DIGEST_TIMEOUT_MS = 1_000;
 
-/**
- * Returns a digest of the columns that policies read, over all rows, and a position after it.
- * @throws DB_ errors where it takes too long, and 42501 where this service may not read all rows
- */
+/** Digests the columns that policies read. Throws 42501 where this service may not read all rows. */
 export async function digestOf(database: Database, { schema, table, names }: TableRead) {
   const columns = names.map(identifier).join(', ');
   const sql = `select count(*) || ' ' || coalesce(sum(hashtextextended(row(${columns})::text, 0)), 0) as digest

@@ -10,27 +10,23 @@ import { requiredTerms } from '../rls/rls-group-key.ts';
 import { type SnapshotVisibility, seenThrough } from '../snapshots/snapshot-visibility.ts';
 import type { Subscription } from '../topics/subscription.ts';
 
-/** An RLS group whose policies read the table. */
 export interface Reader {
   group: RlsGroup;
   required: readonly RequiredValue[] | undefined;
 }
 
-/** Postgres's statistics of a table, as texts to compare. */
 export interface Counters {
   updates: string;
   /** Inserts, deletes and the file number. */
   others: string;
 }
 
-/** The transaction of a change. */
 export interface Mark {
   sequence: number;
   lsn: Lsn;
   xid: number;
 }
 
-/** The changes for which a reader's subscribers must be resynced. */
 export interface Cause {
   /** Transactions that changed the table, oldest first. */
   marks: Mark[];
@@ -93,7 +89,6 @@ export class WatchedTable {
     if (this.readers.size === 0) this.idleSince = Date.now();
   }
 
-  /** Records a change. Returns whether it concerns any reader. */
   receive(envelope: ChangeEnvelope): boolean {
     const mark = markOf(envelope);
     this.#unsettled.push(mark);
@@ -115,7 +110,6 @@ export class WatchedTable {
     }
   }
 
-  /** Marks every reader to be resynced. */
   markAll(at: number): void {
     for (const reader of this.readers.values()) {
       this.#causeOf(reader).at = at;
@@ -133,7 +127,6 @@ export class WatchedTable {
     return cause;
   }
 
-  /** Compares the statistics with the last ones. */
   looked(counters: Counters, lsn: Lsn): 'nothing' | 'updates' | 'others' {
     const before = this.isCounted ? this.#counters : undefined;
     const hasOthers = before !== undefined && before.others !== counters.others;
@@ -148,10 +141,7 @@ export class WatchedTable {
     return hasOthers ? 'others' : hasUpdates ? 'updates' : 'nothing';
   }
 
-  /**
-   * Returns whether the table may have changed for the group after `lsn`, or so late before it that a client may have missed the resync.
-   * @param recent all changes of the table after `lsn`, and maybe others
-   */
+  /** A change so late before `lsn` that the client may have missed the resync counts, too. */
   mayHaveChanged(
     group: RlsGroup,
     { lsn, toldBefore }: { lsn: Lsn; toldBefore: number },
@@ -165,7 +155,6 @@ export class WatchedTable {
     return recent.some((envelope) => reader && isBehind(envelope) && this.concerned(envelope).has(reader));
   }
 
-  /** Records a digest. Returns whether it differs from the last one, or is not known. */
   digested(digest: string | undefined, lsn: Lsn): boolean {
     const isSame = digest !== undefined && digest === this.#digest;
     this.#digest = digest;
@@ -174,7 +163,6 @@ export class WatchedTable {
     return !isSame;
   }
 
-  /** Removes the changes that this snapshot of the primary shows. */
   settle(visibility: SnapshotVisibility): void {
     const before = this.#unsettled.length;
     this.#unsettled = this.#unsettled.filter((mark) => seenThrough(visibility, mark) !== 'all');
@@ -185,7 +173,6 @@ export class WatchedTable {
     return this.#unsettled.length > 0;
   }
 
-  /** Returns whether every change up to this sequence is visible on the primary. */
   isSettled(sequence: number): boolean {
     return this.unchangedSince !== undefined && this.#unsettled.every((mark) => mark.sequence > sequence);
   }

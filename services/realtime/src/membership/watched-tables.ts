@@ -30,7 +30,6 @@ export class WatchedTables {
     return table;
   }
 
-  /** Returns the watched tables whose changes are published under this key. */
   named(tableKey: string): Iterable<WatchedTable> {
     return this.#byName.get(tableKey) ?? [];
   }

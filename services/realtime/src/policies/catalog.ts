@@ -11,7 +11,6 @@ export interface SqlFunction {
 }
 
 export interface PolicyCatalog {
-  /** Built-in immutable functions, which read only their arguments. */
   functions: readonly number[];
   operators: readonly number[];
   bodies: readonly SqlFunction[];
@@ -53,5 +52,4 @@ export const catalogOf = (trees: string): string => `(with recursive source (oid
     'request_settings', exists (select from pg_db_role_setting d cross join unnest(d.setconfig) as s (setting)
       where s.setting ilike 'request.%')))`;
 
-/** SQL for a PolicyCatalog over pg_class as c. */
 export const POLICY_CATALOG = catalogOf('select p.polqual::text from pg_policy p where p.polrelid = c.oid');

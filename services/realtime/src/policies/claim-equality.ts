@@ -1,7 +1,4 @@
-/**
- * Finds values that policies require for an identity: each row that it may see has one of them in its column. Postgres need not be asked
- * about a row that has none.
- */
+/** Finds values that policies require of a column for an identity, which sees no row without one of them. */
 import { type ColumnTypeDetail, type EqualityKeys, equalityKeys } from '@tidemark/query';
 import { type Claims, claimAt, claimPath } from './claim-paths.ts';
 import { type Expression, isAlwaysNull, partsOf, TYPES } from './expression.ts';
@@ -13,7 +10,6 @@ export interface RequiredEquality {
   value: Expression;
 }
 
-/** A value that an identity requires of a column. */
 export interface RequiredValue {
   column: string;
   type: string;

@@ -1,7 +1,4 @@
-/**
- * The paths into the claims' JSON that policies read. Identities of a role whose claims are equal there share an RLS group. The policies
- * run under just these claims, so that a path that the analysis misses cannot make a difference.
- */
+/** Paths of the claims that policies read. Policies run under just these, so that a missed path makes no difference. */
 import { CLAIMS_SETTING, type Expression, isAlwaysNull, partsOf, TYPES } from './expression.ts';
 
 export type ClaimPath = readonly string[];
@@ -74,17 +71,13 @@ function isClaimsText(expression: Expression): boolean {
 
 export type Claims = Readonly<Record<string, unknown>>;
 
-/**
- * Parses claims. Returns undefined where the text differs from that of JSON.stringify, so that Postgres may read something else, or
- * where Postgres may refuse it (an escaped character that it cannot store).
- */
+/** Undefined where the text is not that of JSON.stringify, or Postgres may refuse it (a character it cannot store). */
 export function readClaims(text: string): Claims | undefined {
   if (text.includes('\\u')) return undefined;
   const claims = parsed(text);
   return isObject(claims) && JSON.stringify(claims) === text ? claims : undefined;
 }
 
-/** Returns the text of the claims at these paths only. */
 export function reduceClaims(whole: Claims, paths: readonly ClaimPath[]): string {
   const reduced = emptyObject();
   // A path sorts before those below it.

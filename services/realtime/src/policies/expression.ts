@@ -1,7 +1,4 @@
-/**
- * A policy's expression, as far as it reads claims and compares columns with them. Any other part is `built` (computed from its parts
- * alone) or `unknown` (may read anything).
- */
+/** Any part beside claims and comparisons is `built` (computed from its parts alone) or `unknown` (may read anything). */
 export type Expression =
   | { kind: 'unknown' }
   | { kind: 'built'; parts: readonly Expression[] }
@@ -45,10 +42,7 @@ export const TYPES = {
 /** Names of settings are case-insensitive. */
 export const CLAIMS_SETTING = 'request.jwt.claims';
 
-/**
- * Returns what reading a setting gives. For an RLS group, of the settings `request.…` only the claims are set, unless the database sets
- * others. Any other setting may differ between sessions.
- */
+/** For an RLS group, only the claims are set of `request.…`, unless the database sets others. Other settings vary. */
 export function settingOf(text: string, { request_settings: areSet }: { request_settings: boolean }): Expression {
   const name = text.toLowerCase();
   const isKnown = name === CLAIMS_SETTING || (name.startsWith('request.') && !areSet);

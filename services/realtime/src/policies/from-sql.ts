@@ -136,7 +136,6 @@ class SqlReader {
     return { expression: { kind: 'nullif', of: first.expression, unless: second.expression }, type: first.type };
   }
 
-  /** `a , b )` */
   #list(): Typed[] | undefined {
     const parts: Typed[] = [];
     do {

@@ -1,8 +1,4 @@
-/**
- * Parses a policy's node tree. The kinds of nodes that only compute from their parts are listed. Any other node (a subquery over a table,
- * current_user, the checks of a domain) is unknown, and so is any function that is neither built-in and immutable nor an SQL function
- * whose body can be parsed.
- */
+/** Nodes that only compute from their parts are listed; any other (a subquery, current_user) is unknown. */
 import type { PolicyCatalog, SqlFunction } from './catalog.ts';
 import { constantText } from './constant-text.ts';
 import { type Expression, settingOf, TYPES, UNKNOWN } from './expression.ts';
@@ -69,7 +65,6 @@ const TABLELESS = new Set(['1', '3']);
 /** Kinds of parameters: of a function, and for the result of a subquery. */
 const PARAM = { argument: '0', sublink: '2' };
 
-/** Nesting of functions whose bodies are parsed. */
 const MAX_CALLS = 8;
 /** Nodes of all policies of a table, including the bodies of functions. */
 const MAX_NODES = 20_000;
@@ -78,7 +73,6 @@ export interface Scope {
   /** Number of enclosing queries; Infinity in a function, where no column is that of the table. */
   levels: number;
   calls: number;
-  /** The arguments of the function whose body is parsed. */
   arguments: { nodes: readonly NodeValue[]; scope: Scope } | undefined;
 }
 
@@ -154,7 +148,6 @@ export class Builder {
     return Array.isArray(items) ? items.map((item) => this.build(item, scope)) : [];
   }
 
-  /** Returns `built` if all parts are understood, else `unknown`. */
   #children(node: Node, scope: Scope): Expression {
     const parts: Expression[] = [];
     const visit = (value: NodeValue) => {
@@ -256,7 +249,6 @@ export class Builder {
   }
 }
 
-/** Returns the expression of a query that is just `select <expression>`. */
 function onlyValue(query: NodeValue | undefined): NodeValue | undefined {
   if (!isNode(query) || query.tag !== 'QUERY' || number(query, 'commandType') !== 1) return undefined;
   const isNothing = (value: NodeValue) =>

@@ -34,7 +34,6 @@ export function parseNodeText(text: string): NodeValue | undefined {
 export const isNode = (value: NodeValue | undefined): value is Node =>
   typeof value === 'object' && value !== null && 'tag' in value;
 
-/** Returns a field that is a whole number. */
 export function number(node: Node, field: string): number | undefined {
   const value = node.fields.get(field);
   return typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : undefined;

@@ -1,4 +1,3 @@
-/** The conditions of a query in a policy on the rows of its tables. */
 import { type Expression, TYPES } from './expression.ts';
 import { isNode, type Node, type NodeValue, number } from './node-text.ts';
 

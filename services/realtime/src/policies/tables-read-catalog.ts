@@ -1,8 +1,4 @@
-/**
- * Reads from the catalog everything that a table's policies may read: the tables, views and functions that they name, directly or through
- * others, and the policies of those tables, which apply to the reader, too. Trees name relations by oid. In the text of a function,
- * each word that is the name of a relation or a function counts. That finds too many, and misses only names that are composed at run time.
- */
+/** Each word of a function's text that names a relation counts; only names composed at run time are missed. */
 
 import type { ColumnTypeDetail } from '@tidemark/query';
 import { publishedSql } from '../definitions/publication-sql.ts';
@@ -46,7 +42,6 @@ export interface TablesReadCatalog {
   functions: PolicyCatalog;
   /** Whether something reads unknown tables: another language, dynamic SQL, a foreign table. */
   opaque: boolean;
-  /** Whether something depends on the time. */
   timed: boolean;
 }
 

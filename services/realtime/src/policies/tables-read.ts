@@ -1,7 +1,4 @@
-/**
- * Finds the tables that a table's policies read, and the rows that can matter to a reader: those whose columns every subquery compares
- * with the reader's claims (`where m.user_id = auth.uid()`). For anything that is not understood, all rows matter.
- */
+/** Finds the tables that policies read, and the rows that can matter: all, where a condition is not understood. */
 import { tableKey } from '@tidemark/contracts';
 import { type ComparableColumn, type RequiredEquality, requiredEqualities } from './claim-equality.ts';
 import { type Expression, partsOf } from './expression.ts';
@@ -10,7 +7,6 @@ import { isNode, type Node, type NodeValue, number, parseNodeText } from './node
 import { columnOf, conditionsOf } from './query-conditions.ts';
 import type { ReadRelation, ReadSource, TablesReadCatalog } from './tables-read-catalog.ts';
 
-/** A relation with rows of its own: a table that is read, its partition or its inheritance child. */
 export interface ReadTable {
   oid: number;
   /** `tableKey(schema, table)` */
@@ -22,7 +18,6 @@ export interface ReadTable {
 export interface TableRead {
   schema: string;
   table: string;
-  /** Relations whose changes are published. */
   published: readonly ReadTable[];
   /** Relations whose changes only Postgres's statistics show. */
   counted: readonly ReadTable[];
@@ -41,7 +36,6 @@ export interface TablesRead {
 
 export const NO_TABLES_READ: TablesRead = { tables: [], isOpen: false };
 
-/** Calls of SQL functions that are parsed with their arguments, in all policies together. */
 const MAX_INLINED = 200;
 const MAX_CALLS = 8;
 /** Kinds of relations with rows of their own: tables, materialized views. */
@@ -109,9 +103,7 @@ function columnNames(
 }
 
 class Walk {
-  /** Equalities by relation; undefined where any of its rows may matter. */
   readonly equalities = new Map<number, RequiredEquality[] | undefined>();
-  /** Numbers of the columns that are read, of any table. */
   readonly columns = new Set<number>();
   #catalog: TablesReadCatalog;
   #builder: Builder;

@@ -1,13 +1,9 @@
-/**
- * Renders a change as the JSON text for an envelope. A change that is too large for a message leaves out its largest values and names
- * their columns. Only subscribers that need one of these resync.
- */
+/** A change that is too large leaves out its largest values; only subscribers that need one of them resync. */
 import { type JsonType, jsonText, losesText } from './json-text.ts';
 import type { PgMessage, Relation, Rendered, Tuple, TupleValue } from './pgoutput.ts';
 import type { RelationPlan } from './type-catalog.ts';
 
 export type RowMessage = PgMessage & { tag: 'insert' | 'update' | 'delete' } & {
-  /** Columns with a value that could not be rendered. */
   unreadable?: ReadonlySet<number>;
 };
 
@@ -21,7 +17,6 @@ export function unknownText({ relation }: RelationPlan, index: number): string {
 
 const NONE: ReadonlySet<number> = new Set();
 
-/** @param cut columns whose values are left out */
 export function changeText(plan: RelationPlan, message: RowMessage, index: number, cut = NONE): string {
   const head = `{"type":"${message.tag}","index":${index}`;
   const end = `${cutText(plan.relation, cut)}}`;
@@ -32,10 +27,7 @@ export function changeText(plan: RelationPlan, message: RowMessage, index: numbe
   return `${head}${imageText(plan, row, cut, 'row', 'texts')}${old}${unchangedText(plan.relation, row, cut)}${end}`;
 }
 
-/**
- * Renders a change in at most `room` bytes, if possible, by leaving out as few of the largest values as necessary, but not the key. The
- * result depends on the change alone, so that a relay that reads it again makes the same text.
- */
+/** The result depends on the change alone, so that a relay that reads it again makes the same text. The key stays. */
 export function cutChangeText(plan: RelationPlan, message: RowMessage, index: number, room: number): string {
   const cut = new Set([...(message.oversize ?? []), ...(message.unreadable ?? [])]);
   const sizes = plan.relation.columns
@@ -65,10 +57,7 @@ export function mayFit(message: RowMessage, room: number): boolean {
 export const lengthOf = (value: TupleValue): number =>
   typeof value === 'object' && value !== null ? value.text.length + value.json.length : (value?.length ?? 0);
 
-/**
- * Returns the bytes charged for a change where envelopes are cut: at least those of its text, but computed from the WAL alone. The text
- * may differ when the transaction is read again, as where a type was altered or a cast fails now.
- */
+/** At least the text's bytes, from the WAL alone: a second rendering may differ (an altered type, a failing cast). */
 export function allowanceOf(plan: RelationPlan, message: RowMessage): number {
   const members = plan.memberBytes + plan.members.length * MEMBER_BYTES;
   let bytes = ALLOWED_HEAD_BYTES + members;
@@ -92,7 +81,6 @@ function tuplesOf(message: RowMessage): Tuple[] {
   return tuples.filter((tuple) => tuple !== undefined);
 }
 
-/** Returns the bytes of a column's values in the change. */
 function bytesOf(plan: RelationPlan, message: RowMessage, column: number): number {
   const type = plan.types[column]!;
   const row = message.tag === 'delete' ? undefined : message.row;
@@ -109,10 +97,7 @@ function bytesOf(plan: RelationPlan, message: RowMessage, column: number): numbe
   return bytes;
 }
 
-/**
- * Returns the new row, with unchanged TOASTed values from the old row. Under REPLICA IDENTITY FULL that has all of them, else those of
- * the key, which Postgres sends where one is TOASTed.
- */
+/** Fills unchanged TOASTed values from the old row: all under REPLICA IDENTITY FULL, else those of the key. */
 export function filled(relation: Relation, { row, old, key }: RowMessage & { tag: 'update' }): Tuple {
   if (!row.includes(undefined)) return row;
   const known = (index: number) => (old ? old[index] : relation.columns[index]?.identity ? key?.[index] : undefined);
@@ -140,7 +125,6 @@ function cutText(relation: Relation, cut: ReadonlySet<number>): string {
   return `,"cut":${JSON.stringify(names)}`;
 }
 
-/** A row, and the texts of the values that its JSON does not determine. */
 function imageText(plan: RelationPlan, tuple: Tuple, cut: ReadonlySet<number>, row: string, texts: string): string {
   let members = '';
   let lost = '';

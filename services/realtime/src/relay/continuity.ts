@@ -1,19 +1,15 @@
 /**
- * Decides, once the relay holds the slot, whether its messages will continue the stream. Pure.
- *
- * The slot's confirmed position moves only to what JetStream acknowledged (PROTOCOL.md, R2). So a stream that ends before it has lost its
- * tail, and a slot that begins after the stream's end has skipped changes. In both cases readers of the stream would miss changes without
- * noticing. A new epoch tells them.
+ * Decides whether the slot continues the stream. Pure. The slot's position moves only to what JetStream acknowledged
+ * (PROTOCOL.md, R2): a stream that ends before it has lost its tail, and a slot that begins after the stream's end
+ * has skipped changes. A new epoch tells readers, which would miss changes without noticing.
  */
 import type { EnvelopePlace, Lsn, MessagePlace } from '@tidemark/contracts';
 
 export interface ContinuityFacts {
-  /** The last row of tidemark.epochs. */
   epoch: { epoch: string; systemIdentifier: string; timeline: number };
   server: { systemIdentifier: string; timeline: number; flushedLsn: Lsn };
   /** Position from which the slot will send. */
   confirmedLsn: Lsn;
-  /** The slot was created now, since it was absent or lost. */
   slotCreated: boolean;
   /** The last message of the stream; undefined where it is empty. */
   tail: MessagePlace | undefined;
@@ -23,9 +19,7 @@ export interface ContinuityFacts {
 
 export type Continuity =
   /** Continue the epoch, without the envelopes up to `after` and the transactions up to `settled`. */
-  | { kind: 'continue'; after: EnvelopePlace | undefined; settled: Lsn }
-  /** Mint an epoch and publish everything that the slot sends. */
-  | { kind: 'mint'; reason: string };
+  { kind: 'continue'; after: EnvelopePlace | undefined; settled: Lsn } | { kind: 'mint'; reason: string };
 
 export function judgeContinuity(facts: ContinuityFacts): Continuity {
   const { epoch, server, confirmedLsn, slotCreated, tail, lastSequence } = facts;

@@ -1,7 +1,4 @@
-/**
- * Reports tables with values that the relay cannot render, because of a type or a cast: by a warning in /readyz, a metric and an alert,
- * until a value of the table is rendered again. Subscribers of such a table resync with each such change.
- */
+/** Reports tables with unrenderable values, whose subscribers resync with each such change, until one renders again. */
 import type { Bus } from '@tidemark/bus';
 import type { Alert } from '@tidemark/contracts';
 import type { Pool } from '@tidemark/db';
@@ -29,7 +26,6 @@ const MAX_NAMED = 100;
 const REPEAT_MS = 30_000;
 
 export class FailingTables {
-  /** Changes published without some of their values. */
   rowsTotal = 0;
   #options: FailingTablesOptions;
   #failing = new Map<number, Failing>();
@@ -74,7 +70,6 @@ export class FailingTables {
     for (const oid of [...this.#failing.keys()]) this.worked(oid);
   }
 
-  /** Returns undefined without a failing table. */
   warning(): string | undefined {
     if (this.#failing.size === 0) return undefined;
     return `${[...this.#failing.values()].map(sentence).join('; ')}. ${HINT}`;

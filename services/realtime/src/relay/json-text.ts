@@ -1,8 +1,4 @@
-/**
- * Converts a value's text, as Postgres prints it, to the JSON text of to_jsonb. Numbers are never parsed, so none loses digits. The
- * texts are those of a session with DateStyle ISO, TimeZone UTC, extra_float_digits 1, bytea_output hex and IntervalStyle postgres
- * (replication.ts).
- */
+/** Makes the JSON of to_jsonb from texts of replication.ts's session. Numbers are not parsed, so none loses digits. */
 import { errors } from '../errors.ts';
 import { type ArrayElement, parseArrayLiteral, parseRowLiteral } from './literals.ts';
 
@@ -36,15 +32,11 @@ export function jsonText(type: JsonType, value: string | null): string {
   }
 }
 
-/** Returns whether the JSON of a value of this type may not determine its text. */
 export function mayLoseText({ kind }: JsonType): boolean {
   return kind === 'array' || kind === 'row' || kind === 'json' || kind === 'number';
 }
 
-/**
- * Returns whether the JSON of this value does not determine its text. A reader takes the characters of a string, `null` as NULL, and
- * anything else as it is written. The JSON of arrays and rows lacks bounds and the kind of null of an element.
- */
+/** A reader takes a string's characters, and null as NULL. Arrays and rows lack their bounds and kinds of null. */
 export function losesText(type: JsonType, value: string, json: string): boolean {
   switch (type.kind) {
     case 'array':

@@ -24,7 +24,6 @@ export type RelayState =
 
 export type RelayEvent =
   | { type: 'start' }
-  /** This instance holds the slot, and the epoch is decided. */
   | { type: 'opened' }
   /** Another process holds the slot (SQLSTATE 55006). */
   | { type: 'taken' }
@@ -33,12 +32,10 @@ export type RelayEvent =
   | { type: 'failed' }
   /** Reads the WAL again from the confirmed position, without a failure. */
   | { type: 'reread' }
-  /** The delay of `standby` or `waiting` is over. */
   | { type: 'due' }
   | { type: 'stop' }
   | { type: 'ended' };
 
-/** Interval at which a standby tries to take the slot. */
 export const STANDBY_RETRY_MS = 1_000;
 /** The pause doubles from 100 ms, for a restart of the primary, up to 5 s, for a long outage. */
 const FIRST_DELAY_MS = 100;

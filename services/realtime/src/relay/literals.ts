@@ -1,15 +1,9 @@
-/**
- * Parses Postgres's text forms of arrays and rows. Pure.
- * Source: PostgreSQL documentation, "Array Input and Output Syntax" and "Composite Type Input and Output Syntax".
- */
+/** Source: PostgreSQL documentation, "Array Input and Output Syntax" and "Composite Type Input and Output Syntax". */
 import { errors } from '../errors.ts';
 
 export type ArrayElement = string | null | ArrayElement[];
 
-/**
- * Parses `{1,2,NULL}`, `{{a,b},{c,"d e"}}` or `[0:1]={a,b}` into nested lists of texts. Bounds are dropped, as in JSON.
- * @param delimiter that of the element type: `;` for box, `,` for all other built-in types
- */
+/** `[0:1]={a,b}` loses its bounds, as in JSON. The delimiter is `;` for box and `,` for all other built-in types. */
 export function parseArrayLiteral(text: string, delimiter = ','): ArrayElement[] {
   let at = text.startsWith('[') ? text.indexOf('=') + 1 : 0;
 

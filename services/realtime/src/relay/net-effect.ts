@@ -1,12 +1,8 @@
 /**
- * Computes the net effect of a transaction on tables whose key is deferrable. Their keys are unique only at the commit: between two changes
- * two rows may have one key (`set pos = pos + 1`), and a client that applies the changes in order would drop the wrong row.
- *
- * For each key, versions that were added and removed cancel out. An added version that is left is the new row, and a removed one is the
- * old row. That takes whole old rows, which such tables have: their key cannot be the replica identity, and without REPLICA IDENTITY FULL
- * Postgres refuses their updates and deletes.
- *
- * The result depends on the WAL alone, so that a relay that reads the transaction again makes the same envelopes. Pure.
+ * The net effect of a transaction on tables whose key is deferrable, and so unique only at the commit: in between two
+ * rows may have one key (`set pos = pos + 1`), and a client that applies the changes in order would drop the wrong
+ * row. For each key, versions that were added and removed cancel out. Old rows are whole, since Postgres refuses
+ * updates of such tables without REPLICA IDENTITY FULL. The result depends on the WAL alone. Pure.
  */
 import { filled, lengthOf, type RowMessage } from './change-text.ts';
 import type { RelationColumn, Tuple } from './pgoutput.ts';
@@ -25,9 +21,7 @@ interface Version {
 
 interface TableNet {
   plan: RelationPlan;
-  /** Indexes of the key's columns in a tuple. */
   places: readonly number[];
-  /** Versions by the text of their key, without those that cancelled out. */
   versions: Map<string, Version[]>;
   kept: number;
   isLost: boolean;
@@ -66,14 +60,12 @@ export class NetEffect {
     if (this.#kept > this.#maxKept) this.#lose(table);
   }
 
-  /** Forgets earlier changes, since the table was truncated. */
   forget(oid: number): void {
     const table = this.#tables.get(oid);
     if (table) this.#release(table);
     this.#tables.delete(oid);
   }
 
-  /** The tables in the order of their first changes. */
   take(): NetChanges[] {
     const taken = [...this.#tables.values()].map((table) => ({ plan: table.plan, messages: messagesOf(table) }));
     this.#tables.clear();

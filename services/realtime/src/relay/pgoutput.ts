@@ -1,10 +1,7 @@
-/**
- * Decodes Postgres's logical replication messages (plugin `pgoutput`, protocol version 1). Pure. Source: PostgreSQL documentation, "Logical Replication Message Formats".
- */
+/** Decodes pgoutput, version 1. Pure. Source: PostgreSQL documentation, "Logical Replication Message Formats". */
 import type { Lsn } from '@tidemark/contracts';
 import { errors } from '../errors.ts';
 
-/** A value that Postgres has rendered. */
 export interface Rendered {
   text: string;
   json: string;
@@ -61,7 +58,6 @@ const POSTGRES_EPOCH_MS = 946_684_800_000;
 class Cursor {
   readonly bytes: Buffer;
   at = 0;
-  /** Columns whose values were skipped. */
   oversize: Set<number> | undefined;
 
   constructor(bytes: Buffer) {
@@ -149,10 +145,7 @@ class Cursor {
   }
 }
 
-/**
- * Decodes one message. The bytes are copied into strings, so the caller may reuse its buffer.
- * @throws RT_WAL_UNREADABLE where the bytes are not protocol version 1
- */
+/** Values are copied into strings, so that the caller may reuse its buffer. */
 export function decodePgoutput(bytes: Buffer): PgMessage {
   const cursor = new Cursor(bytes);
   try {

@@ -20,7 +20,6 @@ export class RelationPlans {
     return this.#plans.get(oid) as RelationPlan;
   }
 
-  /** Returns the relation to plan again; undefined while its plan is valid. */
   refresh(oid: number): Promise<void> | undefined {
     return this.#outdated.has(oid) ? this.plan(this.get(oid).relation) : undefined;
   }

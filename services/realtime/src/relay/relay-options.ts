@@ -16,9 +16,7 @@ export interface RelayOptions {
   maxInFlightBytes: number;
   /** Limit of the WAL that the slot keeps, bytes. */
   walBudgetBytes: number;
-  /** Interval of the checks of all definitions, ms. */
   definitionsCheckMs: number;
-  /** Undefined where no collector is configured. */
   tracing: Tracing | undefined;
   observe: (event: RealtimeEvent) => void;
 }

@@ -42,7 +42,6 @@ export function createRelay(options: RelayOptions): Relay {
   let lastError: string | null = null;
   let confirmedLsn: Lsn | null = null;
   let epoch: string | null = null;
-  /** Reason for which the slot is dropped before it is taken again. */
   let dropReason: string | undefined;
 
   const budget = createWalBudget({

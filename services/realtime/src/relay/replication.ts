@@ -1,8 +1,6 @@
 /**
- * The streaming replication connection: CopyBoth over `pg`, with flow control. Only the caller reports positions.
- *
- * The package pg-logical-replication is not used. It reports the LSN after the given one, and on restart Postgres skips what commits
- * before it, which may be the next transaction. Its keepalive timer reports what was received, not what was stored. It cannot be paused.
+ * CopyBoth over `pg`, with flow control. The package pg-logical-replication confirms a position from which Postgres
+ * may skip a transaction, reports what was received instead of what was stored, and cannot be paused.
  */
 import { formatLsn, type Lsn } from '@tidemark/contracts';
 import { identifier, literal } from '@tidemark/db';
@@ -40,11 +38,7 @@ interface CopyConnection {
   stream: { pause(): void; resume(): void; destroy(): void };
 }
 
-/**
- * Time after which the server's kernel drops a connection whose client does not read. Such a walsender cannot be ended, since it waits to
- * tell the client, and a checkpoint that would invalidate the slot waits for it. The relay never pauses for so long: a message that
- * JetStream does not acknowledge in 5 s ends the session.
- */
+/** A walsender whose client does not read cannot be ended, and blocks checkpoints. The relay pauses for 5 s at most. */
 const SERVER_GIVES_UP_MS = 20_000;
 /** Settings on which the rendering of texts as JSON depends (json-text.ts). */
 const SESSION = [
@@ -57,7 +51,6 @@ const SESSION = [
   'client_encoding=UTF8',
   `tcp_user_timeout=${SERVER_GIVES_UP_MS}`,
 ];
-/** Microseconds from 1970 to 2000, in milliseconds. */
 const POSTGRES_EPOCH_MS = 946_684_800_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** Time without a message after which the connection counts as lost. The session requests a keepalive each half second. */
@@ -151,7 +144,6 @@ function withSession(text: string): string {
   return url.href;
 }
 
-/** Resolves when the server starts to stream; rejects with its refusal. */
 function start(client: pg.Client, connection: CopyConnection, options: ReplicationOptions): Promise<void> {
   // Traces of transactions are sent as logical messages (wal-reader.ts).
   const plugin = `proto_version '1', publication_names ${literal(identifier(options.publication))}, messages 'true'`;

@@ -22,7 +22,6 @@ import { ValueRenderer } from './value-renderer.ts';
 import { type RelayMemory, WalReader } from './wal-reader.ts';
 
 export interface SessionEvents {
-  /** Called when JetStream holds everything up to `lsn`. */
   onProgress(lsn: Lsn): void;
   onReread(): void;
   onFailed(error: Error): void;
@@ -32,7 +31,6 @@ export interface RelaySession {
   readonly epoch: string;
   begin(): void;
   inFlight(): number;
-  /** Waits up to `deadlineMs` for acknowledgements, reports the last position and frees the slot. */
   close(deadlineMs: number): Promise<void>;
 }
 
@@ -89,7 +87,6 @@ class Session implements RelaySession {
   #ended = false;
   #paused = true;
   #timers: Repeating[] = [];
-  /** Subjects by table. */
   #subjects = new Map<string, string>();
 
   constructor(options: RelayOptions, memory: RelayMemory, events: SessionEvents) {
@@ -98,7 +95,6 @@ class Session implements RelaySession {
     this.#events = events;
   }
 
-  /** Decides the epoch and the place from which to publish. */
   async settle(replication: Replication, slotCreated: boolean): Promise<void> {
     this.#replication = replication;
     const { bus, observe, slot } = this.#options;
@@ -193,7 +189,6 @@ class Session implements RelaySession {
     });
     for (const message of this.#early.splice(0)) this.#reader.receive(message);
     this.#heartbeat();
-    // A failure ends the session, and the relay starts another.
     const failed = ({ error }: { error: Error }) => this.fail(error);
     this.#timers.push(every('relay heartbeat', HEARTBEAT_MS, () => this.#heartbeat(), failed));
     this.#timers.push(every('relay report', REPORT_MS, () => this.#report(), failed));
@@ -289,7 +284,6 @@ class Session implements RelaySession {
     return after !== undefined && (lsn < after.lsn || (lsn === after.lsn && ordinal <= after.ordinal));
   }
 
-  /** Publishes the position up to which the stream is complete, and asks Postgres how far it has sent. */
   #heartbeat(): void {
     if (this.#ended || this.#draining) return;
     this.#replication?.report(this.#stored, true);

@@ -1,4 +1,3 @@
-/** The relay's SQL statements. */
 import { type Lsn, parseLsn } from '@tidemark/contracts';
 import { identifier, type Pool } from '@tidemark/db';
 import { errors } from '../errors.ts';
@@ -38,7 +37,6 @@ export interface SlotUse {
   retainedBytes: number | null;
   /** max_slot_wal_keep_size; null where it is unlimited. */
   serverLimitBytes: number | null;
-  /** Whether a process reads from the slot. */
   active: boolean;
 }
 
@@ -87,13 +85,11 @@ export async function dropSlot(pool: Pool, slot: string): Promise<void> {
   await pool.query('select pg_drop_replication_slot($1)', [slot]);
 }
 
-/** @throws RT_WAL_LEVEL */
 export async function checkWalLevel(pool: Pool): Promise<void> {
   const [row] = await pool.query<{ value: string }>(`select current_setting('wal_level') as value`);
   if (row && row.value !== 'logical') throw errors.WAL_LEVEL({ value: row.value });
 }
 
-/** @throws RT_NO_REPLICATION */
 export async function checkReplicationRight(pool: Pool): Promise<void> {
   const [row] = await pool.query<{ name: string; may: boolean }>(
     `select rolname as name, rolreplication or rolsuper as may from pg_roles where rolname = current_user`,

@@ -11,7 +11,6 @@ const DUPLICATE_OBJECT = '42710';
 export interface TakenSlot {
   /** Starts paused. */
   replication: Replication;
-  /** Whether the slot was created now, since it was absent or lost. */
   created: boolean;
 }
 
@@ -47,8 +46,7 @@ async function ensureSlot(options: RelayOptions, observe: (event: RealtimeEvent)
   try {
     await statements.createSlot(admin, options.slot);
   } catch (error) {
-    // Another relay has created the slot. The one that takes it notices that the slot begins after the end of the stream
-    // (continuity.ts).
+    // Another relay has created it; continuity.ts notices that the slot begins after the end of the stream.
     if ((error as { code?: string }).code === DUPLICATE_OBJECT) return false;
     throw error;
   }

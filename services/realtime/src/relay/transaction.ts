@@ -1,13 +1,9 @@
 /**
- * Collects the rows of one transaction in envelopes: one for each table, cut at MAX_CHANGES_PER_ENVELOPE and MAX_ENVELOPE_BYTES. The
- * result depends on the transaction alone, so that a relay that reads it again makes the same envelopes. Pure.
- *
- * An envelope is cut only when another change of its table arrives. So it is known whether `more` follow, and readers can apply a
- * transaction as a whole.
- *
- * An envelope names the END of the commit record, which only the commit message tells. Until then envelopes wait here, up to a limit
- * in bytes. A larger transaction is MEASURED: its rows are dropped, and only its end is recorded. When it is read again, its end is
- * known, and its envelopes are published as they fill.
+ * Collects the rows of a transaction in envelopes. The result depends on the transaction alone, so that a relay that
+ * reads it again makes the same ones. Pure. An envelope is cut only when another change of its table arrives, so that
+ * it is known whether `more` follow. It names the END of the commit record, which only the commit message tells;
+ * until then envelopes wait here, up to a limit. A larger transaction is MEASURED: its rows are dropped, and only its
+ * end is recorded. When it is read again, its envelopes are published as they fill.
  */
 import { ENVELOPE_FORM, type Lsn, lsnToHex, MAX_CHANGES_PER_ENVELOPE, MAX_ENVELOPE_BYTES } from '@tidemark/contracts';
 import {
@@ -44,7 +40,6 @@ interface Open {
   bytes: number;
   /** Bytes charged for the changes, computed from the WAL alone. */
   charge: number;
-  /** Bytes charged for the last change. */
   lastCharge: number;
 }
 
@@ -53,7 +48,6 @@ export interface TransactionOptions {
   begin: Begin;
   /** The end of the commit record, if the transaction was measured before. */
   endLsn?: Lsn | undefined;
-  /** Limit of the bytes that wait for the commit. */
   maxBytes: number;
   /** Limit of one message on NATS, bytes. A larger change leaves out its largest values. */
   maxPayload: number;
@@ -61,24 +55,18 @@ export interface TransactionOptions {
 
 /** Bytes for the envelope's own fields. */
 const HEAD_BYTES = 1_024;
-/**
- * Limit of the bytes in open envelopes of a transaction over many tables, at which the largest is cut. It is the same in every relay,
- * since it decides where envelopes end.
- */
+/** Limit over all tables, at which the largest envelope is cut. Each relay has the same, since it decides the cuts. */
 const MAX_OPEN_BYTES = 64 * 1024 ** 2;
 
 export class TransactionEnvelopes {
   readonly begin: Begin;
-  /** Rows that were too large for a message. */
   tooLarge = 0;
-  /** W3C traceparent of a traced transaction. */
   trace: string | undefined;
   #options: TransactionOptions;
   #open = new Map<number, Open>();
   /** Full envelopes, after which others of their table follow. */
   #closed: Open[] = [];
   #bytes = 0;
-  /** Bytes of the open envelopes. */
   #openCharge = 0;
   #index = 0;
   #ordinal = 0;
@@ -97,10 +85,7 @@ export class TransactionEnvelopes {
     return this.#index;
   }
 
-  /**
-   * @param allowance bytes charged for the change, where Postgres has rendered some of its values since
-   * @throws RT_LITERAL_UNREADABLE, and nothing was added
-   */
+  /** `allowance` is charged where Postgres has rendered values since. On RT_LITERAL_UNREADABLE, nothing was added. */
   add(
     plan: RelationPlan,
     message: RowMessage,
@@ -129,7 +114,6 @@ export class TransactionEnvelopes {
     if (!this.#measuring) this.#push(plan, truncateText(index), index);
   }
 
-  /** Adds a change of unknown rows of the table. */
   addUnknown(plan: RelationPlan): void {
     const index = this.#index;
     this.#index += 1;
@@ -180,7 +164,6 @@ export class TransactionEnvelopes {
     }
   }
 
-  /** Returns the envelope for the table's next changes. */
   #cut(full: Open, plan: RelationPlan): Open {
     const next = { plan, part: full.part + 1, texts: [], bytes: 0, charge: 0, lastCharge: 0 };
     this.#closed.push(full);

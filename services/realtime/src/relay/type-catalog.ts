@@ -37,7 +37,6 @@ interface TypeRow {
   casts: boolean;
 }
 
-/** SQL for `types` and the types that they consist of. */
 const TYPES = `
 with recursive wanted (oid) as (
   select unnest($1::oid[])
@@ -63,10 +62,7 @@ select t.oid, format_type(t.oid, null) as name,
   ) as casts
 from wanted join pg_type t using (oid)`;
 
-/**
- * SQL for the key columns: those of the index of REPLICA IDENTITY USING INDEX, else of the primary key. The Relation message marks
- * columns, too, but all of them under REPLICA IDENTITY FULL, and not in the order of the index.
- */
+/** The catalog tells the key: under REPLICA IDENTITY FULL, the Relation message marks all columns, in table order. */
 const KEY = `
 select a.attname as name, i.indimmediate as immediate
 from pg_index i cross join unnest(i.indkey) with ordinality as k (attnum, n)
@@ -75,7 +71,6 @@ where i.indrelid = $1::oid and k.n <= i.indnkeyatts
   and case when $2 = 'i' then i.indisreplident else i.indisprimary end
 order by k.n`;
 
-/** The plan by which a transaction renders a relation's rows. */
 export interface RelationPlan {
   relation: Relation;
   /** Columns of the replica identity's index, else of the primary key; may be empty. */
@@ -86,12 +81,10 @@ export interface RelationPlan {
   about: string;
   /** The text `"name":` of each column. */
   members: readonly string[];
-  /** Bytes of the names. */
   memberBytes: number;
   types: readonly JsonType[];
   /** Whether the JSON of a column's value may not determine its text, by column. */
   inexact: readonly boolean[];
-  /** Columns that Postgres renders. */
   asked: readonly AskedColumn[];
   /** Whether values are always rendered the same: built-in types cannot be altered. */
   isStable: boolean;
@@ -103,11 +96,9 @@ export interface RelationPlan {
 
 export interface AskedColumn {
   index: number;
-  /** Name for a cast. */
   type: string;
 }
 
-/** Postgres's FirstNormalObjectId, the lowest oid of users' types. */
 const FIRST_OF_USERS = 16_384;
 
 export async function planRelation(pool: Pool, relation: Relation): Promise<RelationPlan> {
@@ -154,7 +145,6 @@ function plan(relation: Relation, key: Key, known: ReadonlyMap<number, TypeRow>,
   };
 }
 
-/** Returns the plan for a relation whose catalog rows could not be read. */
 export function unknownPlan(relation: Relation): RelationPlan {
   const key = keyOf(relation, []);
   const unknown: RelationPlan = {

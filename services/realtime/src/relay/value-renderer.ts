@@ -1,8 +1,4 @@
-/**
- * Renders values that only Postgres can render. A value, type or cast that Postgres refuses must not stop other tables: the change is
- * published without the values (`cut`), subscribers that need them resync, and the table is reported. While the database is away, the
- * session ends instead, and the next one reads the change again.
- */
+/** A value that Postgres refuses is cut, so that other tables go on. While the database is away, the session ends. */
 import { identifier, type Pool } from '@tidemark/db';
 import type { RealtimeEvent } from '../events.ts';
 import { isLocked, isRefusal } from '../is-refusal.ts';
@@ -37,7 +33,6 @@ export class ValueRenderer {
     this.#observe = observe;
   }
 
-  /** @throws while the database is away */
   async plan(relation: Relation): Promise<RelationPlan> {
     const answer = await this.#attempt(relation, () => planRelation(this.#admin, relation));
     if ('value' in answer) return answer.value;
@@ -60,7 +55,6 @@ export class ValueRenderer {
     return { ...message, unreadable: new Set(plan.asked.map(({ index }) => index)) };
   }
 
-  /** Returns the plan for a message with a text that cannot be parsed here. */
   distrust(plan: RelationPlan, error: Error): RelationPlan {
     const { oid } = plan.relation;
     if (!this.#distrusted.has(oid)) this.#observe({ type: 'relay.failed', error });

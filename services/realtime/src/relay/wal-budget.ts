@@ -37,9 +37,7 @@ export interface WalBudgetOptions {
   slot: string;
   budgetBytes: number;
   observe: (event: RealtimeEvent) => void;
-  /** Returns whether this instance's session holds the slot. */
   holds(): boolean;
-  /** Ends the session and drops the slot. */
   release(reason: string): void;
 }
 
@@ -47,7 +45,6 @@ export interface WalBudget {
   start(): void;
   stop(): Promise<void>;
   use(): BudgetUse | undefined;
-  /** Returns undefined below 80 % of the budget. */
   warning(): string | undefined;
 }
 
@@ -55,7 +52,6 @@ export interface WalBudget {
 const LOOK_MS = 1_000;
 /** Checks over the budget after which another instance drops the slot of its holder. */
 const HOLDER_CHANCES = 5;
-/** Interval at which an alert is repeated while it lasts, for later subscribers. */
 const REPEAT_MS = 30_000;
 /** Interval of forced snapshots, which let the slot free WAL; Postgres logs one every 15 s by itself. */
 const NUDGE_MS = 5_000;

@@ -1,7 +1,4 @@
-/**
- * Turns the messages of the replication connection into envelopes, in order. It waits for Postgres (a new relation, values that Postgres
- * renders) and while the publisher is full. Meanwhile the socket is paused.
- */
+/** Makes envelopes of WAL messages in order. It waits for Postgres and for the publisher with the socket paused. */
 import { DDL_PREFIX, type Lsn, TRACE_PREFIX } from '@tidemark/contracts';
 import { formatTraceparent, parseTraceparent, type Span, type Tracing } from '@tidemark/service';
 import type { DefinitionStats } from '../definitions/definition-watch.ts';
@@ -37,7 +34,6 @@ export interface WalReaderOptions {
   maxPayload: number;
   tracing: Tracing | undefined;
   observe: (event: RealtimeEvent) => void;
-  /** Returns whether the publisher has no room. */
   isFull(): boolean;
   pause(): void;
   resume(): void;
@@ -63,12 +59,9 @@ export class WalReader {
   #queue: PgMessage[] = [];
   #plans: RelationPlans;
   #transaction: TransactionEnvelopes | undefined;
-  /** Changes of tables with a deferrable key. */
   #net = new NetEffect();
-  /** The span from the commit to the publisher. */
   #span: Span | undefined;
   #keepaliveLsn: Lsn | undefined;
-  /** The queue waits for Postgres. */
   #asking = false;
   #stopped = false;
 
@@ -90,7 +83,6 @@ export class WalReader {
     if (!this.#asking) this.#settleKeepalive();
   }
 
-  /** Plans the changed tables again. */
   planAgain(tables: readonly TableName[]): void {
     this.#plans.outdate(tables);
   }
@@ -100,7 +92,6 @@ export class WalReader {
     this.#queue.length = 0;
   }
 
-  /** Processes the queue until it must wait for Postgres or for the publisher. */
   run(): void {
     if (this.#asking || this.#stopped) return;
     const { isFull, pause, resume, onFailed } = this.#options;
@@ -227,7 +218,6 @@ export class WalReader {
     await this.#add(plan, await this.#options.renderer.render(plan, message), allowance);
   }
 
-  /** Continues the trace of the transaction's writer. */
   #carry(text: string): void {
     const parent = parseTraceparent(text);
     if (!parent || !this.#transaction) return;
