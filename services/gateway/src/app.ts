@@ -1,4 +1,4 @@
-/** The HTTP side of the gateway: composes the app, never listens, never reads the environment. */
+/** The app composes the HTTP side: it never listens, and never reads the environment. */
 import {
   type BaseApp,
   buildBaseApp,
@@ -41,10 +41,8 @@ export interface AppDependencies extends RouteContext {
   readonly health: Health;
   readonly metrics: Metrics;
   readonly verifyToken: TokenVerifier;
-  /** The budget of clients’ connections, proxied requests and downloads. */
   readonly descriptors: Descriptors;
   readonly observe: (event: GatewayEvent) => void;
-  /** Undefined where no collector is configured. */
   readonly tracing: Tracing | undefined;
 }
 

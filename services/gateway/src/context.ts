@@ -1,4 +1,3 @@
-/** The dependencies of the routes, made once by start.ts. */
 import type { Database } from '@tidemark/db';
 import type { FileRegistry, FileStore } from '@tidemark/files';
 import type { CatalogFollower, PlanCache } from '@tidemark/plan';
@@ -12,7 +11,6 @@ export interface RouteContext {
   readonly config: Config;
   readonly db: Database;
   readonly catalog: CatalogFollower;
-  /** Undefined where CACHE_BYTES is 0. */
   readonly cache: Cache | undefined;
   readonly plans: PlanCache;
   readonly readRequests: ReadRequests;

@@ -1,7 +1,4 @@
-/**
- * The gateway's errors. PGRST codes and their wording are PostgREST's (its "Errors" page), so that its clients can branch
- * on them; GATEWAY codes are our own.
- */
+/** PGRST codes and their wording are PostgREST's (its "Errors" page), so that its clients can branch on them. */
 import { defineErrors, row } from '@tidemark/contracts';
 import { planErrors } from '@tidemark/plan';
 

@@ -1,4 +1,3 @@
-/** Process entry. */
 import { runService } from '@tidemark/service';
 import { start } from './start.ts';
 

@@ -1,5 +1,3 @@
-/** Opens the dependencies of the gateway, builds the app and listens. Returns the phases of the shutdown. */
-
 import { connectBus } from '@tidemark/bus';
 import { openDatabase, settleAll } from '@tidemark/db';
 import { createFileRegistry, fileStoreOptions, openFileStore } from '@tidemark/files';

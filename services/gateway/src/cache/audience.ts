@@ -1,10 +1,9 @@
-/** The clients that wait for one statement, as one client: it is gone when all of them are. */
+/** The clients that wait for one statement are one client, which is gone when all of them are. */
 import type { Client } from '@tidemark/db';
 
 export class Audience implements Client {
   readonly #clients: Client[] = [];
   readonly #listeners = new Set<() => void>();
-  /** Functions that remove the listeners from the clients. */
   #forget: (() => void)[] = [];
 
   add(client: Client): void {

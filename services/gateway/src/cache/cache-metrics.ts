@@ -41,7 +41,6 @@ export function registerSharedMetrics(metrics: Metrics, shared: SharedLevel): vo
   show('tidemark_cache_shared_open', '1 while no commands are sent to the second level', 'open');
 }
 
-/** The statistics of reads, with the cache's hits and without its own reads. */
 export function readStats(db: Database, cache: Cache | undefined): ReadStats {
   const stats = db.readStats();
   if (!cache) return stats;

@@ -1,5 +1,3 @@
-/** The cache of read answers: connects the stream of changes, the schema and the entries. */
-
 import { type Bus, followChanges } from '@tidemark/bus';
 import { parseMessageId, parseTidemark, type Tidemark } from '@tidemark/contracts';
 import type { Database } from '@tidemark/db';
@@ -29,9 +27,7 @@ export interface CacheOptions {
   silenceMs: number;
   waitMs: number;
   publication: string;
-  /** The role that reads the schema's fingerprint. */
   role: string;
-  /** The second level; undefined where CACHE_URL is not set. */
   shared?: SharedLevel | undefined;
   observe(event: CacheEvent): void;
 }
@@ -41,24 +37,21 @@ export interface Cache {
   readsOf(catalog: Catalog, relation: Relation, query: Query): { reads: QueryReads; generation: number } | string;
   /** Changes whenever results of `readsOf` may no longer be valid. */
   generation(): number;
-  /** Returns the cached answer, or undefined where it must be read. */
   hit<A extends CachedAnswer>(request: Omit<CacheRequest<A>, 'fill' | 'client'>): CacheAnswer<A> | undefined;
-  /** Returns the answer of an earlier hit if it may still be served. @throws TM_INVALID_TIDEMARK */
   current(known: KnownHit, asked: Tidemark | undefined): CurrentHit | undefined;
-  /** Counts a hit that was sent without `hit`. */
   served(): void;
-  /** Reads the answer and caches it, or shares the result of an equal read. */
   read<A extends CachedAnswer>(request: CacheRequest<A>): Promise<CacheAnswer<A>>;
-  /** Keeps a compressed form with its answer, if that is cached. */
   keepCoded(answer: CachedAnswer, coding: Coding, bytes: Buffer): void;
-  /** Drops the answers that a write of this gateway to tables or views makes stale, before the relay reports it. Unknown oids are ignored. */
+  /**
+   * Drops the answers that a write of this gateway makes stale, before the relay reports it. Unknown oids are
+   * ignored.
+   */
   wrote(oids: readonly number[], tidemark: Tidemark): void;
   /** Call it when the catalog was reloaded: entries of the old catalog are not found any more. */
   dropAll(): void;
   /** Undefined while the cache may serve, else the reason why not. */
   paused(): string | undefined;
   stats(): CacheCounts;
-  /** The cache's own reads, which the database's statistics include. */
   ownReads(): { replica: number; primary: number };
   stop(): Promise<void>;
 }
@@ -98,7 +91,6 @@ export function createCache(options: CacheOptions): Cache {
     return undefined;
   }
 
-  /** Entries from before a pause are dropped. */
   function look(): void {
     const reason = paused();
     if (reason !== undefined && wasPaused === undefined) {

@@ -1,4 +1,3 @@
-/** The types of the cache's interface. */
 import type { Tidemark } from '@tidemark/contracts';
 import type { Client } from '@tidemark/db';
 import type { Coding } from '@tidemark/service';
@@ -11,7 +10,6 @@ export interface CachedAnswer {
   readonly rows: number;
   readonly total: number | null;
   readonly etag: string;
-  /** The compressed forms of the body that were requested so far. */
   coded?: Map<Coding, Buffer>;
 }
 
@@ -29,20 +27,16 @@ export interface CacheRequest<A extends CachedAnswer> {
   key: string;
   claims: string;
   reads: QueryReads;
-  /** The clock's generation for which `reads` was computed. */
   generation: number;
-  /** The requested tidemark. */
   asked: Tidemark | undefined;
   client: Client;
   /** Reads the answer. `client` stands for all clients that wait for it. */
   fill(client: Client): Promise<Filled<A>>;
-  /** The key in the second level. Absent where the answer is not stored there. */
   sharedKey?(): string;
 }
 
 export interface CacheAnswer<A extends CachedAnswer> {
   answer: A;
-  /** The key of the entry, for a hit. */
   key?: string;
   tidemark: Tidemark;
   source: 'replica' | 'primary' | 'cache';
@@ -50,7 +44,6 @@ export interface CacheAnswer<A extends CachedAnswer> {
   status: string;
 }
 
-/** Identifies an answer that was served. */
 export interface KnownHit {
   readonly key: string;
   readonly etag: string;

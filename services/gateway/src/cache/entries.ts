@@ -1,4 +1,3 @@
-/** The cached answers, found by their keys and by the tables that they were read from. Bounded in bytes. */
 import type { Lsn } from '@tidemark/contracts';
 import type { Coding } from '@tidemark/service';
 import { LRUCache } from 'lru-cache';
@@ -27,7 +26,6 @@ export interface EntryLimits {
   readonly maxBytes: number;
   readonly maxEntryBytes: number;
   readonly maxEntries: number;
-  /** Maximum age of an entry in ms. */
   readonly ttlMs: number;
 }
 
@@ -39,7 +37,6 @@ export class Entries {
   readonly #ttlMs: number;
   readonly #entries: LRUCache<string, Kept>;
   readonly #keysOf = new Map<string, Set<string>>();
-  /** The keys of cached answers. */
   readonly #keyOf = new WeakMap<CachedAnswer, string>();
 
   constructor({ maxBytes, maxEntryBytes, maxEntries, ttlMs }: EntryLimits) {
@@ -66,7 +63,6 @@ export class Entries {
     return this.peek(key) !== undefined;
   }
 
-  /** Marks the entry as used, so that others are evicted first. */
   get(key: string): Entry | undefined {
     return this.#young(key, this.#entries.get(key));
   }
@@ -81,7 +77,6 @@ export class Entries {
     return undefined;
   }
 
-  /** Returns false for an entry that is too large. */
   set(key: string, entry: Entry): boolean {
     this.#put(key, { ...entry, keptAt: Date.now() });
     this.#keyOf.set(entry.answer, key);
@@ -91,7 +86,6 @@ export class Entries {
     return kept;
   }
 
-  /** Keeps a compressed form with its answer, and counts its bytes. Ignored where the entry would be too large. */
   keepCoded(answer: CachedAnswer, coding: Coding, bytes: Buffer): void {
     const key = this.#keyOf.get(answer);
     const entry = key === undefined ? undefined : this.#entries.peek(key);
@@ -103,7 +97,6 @@ export class Entries {
     this.#put(key, { ...entry });
   }
 
-  /** Drops the answers that were read from the table before `lsn`, and returns their number. */
   dropTable(table: string, lsn: Lsn): number {
     let dropped = 0;
     for (const key of [...(this.#keysOf.get(table) ?? [])]) {

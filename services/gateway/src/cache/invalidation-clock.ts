@@ -29,7 +29,6 @@ export class InvalidationClock {
   readonly #changed = new Map<string, Lsn>();
   #validTo: Lsn | undefined;
 
-  /** Undefined while nothing may be served. */
   get validTo(): Lsn | undefined {
     return this.#validTo;
   }
@@ -50,10 +49,7 @@ export class InvalidationClock {
     return later(this.#streamFloor ?? 0n, this.#schemaFloor ?? 0n);
   }
 
-  /**
-   * Every change up to `lsn` has been received. `before` is the end of the last transaction with an envelope before this heartbeat;
-   * it may be later than `lsn`, with more envelopes to come.
-   */
+  /** `before` is the end of the last transaction with an envelope before this heartbeat; it may be later than `lsn`. */
   heartbeat(epoch: string, lsn: Lsn, before: Lsn): void {
     if (epoch !== this.epoch) this.#begin(epoch);
     this.#streamFloor ??= later(later(lsn, before), this.#furthest);
@@ -117,7 +113,6 @@ export class InvalidationClock {
     this.generation += 1;
     this.epoch = epoch;
     this.#streamFloor = undefined;
-    // Positions of another epoch belong to another history.
     this.#schemaFloor = undefined;
     this.#known = 0n;
     this.#published = 0n;

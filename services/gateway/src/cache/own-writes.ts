@@ -1,7 +1,6 @@
 /**
- * Drops the cached answers that a write through this gateway makes stale, before its reply is sent, and so sooner than the relay
- * could. The locks of Postgres show the tables that a function has written. Writes of triggers and foreign keys to other tables
- * are dropped when the relay reports them, like all other changes.
+ * An own write drops stale answers before its reply is sent, sooner than the relay could. The locks of Postgres show
+ * the tables that a function has written. Writes of triggers and foreign keys to other tables are left to the relay.
  */
 import type { Tidemark } from '@tidemark/contracts';
 import type { Row, Statement } from '@tidemark/db';

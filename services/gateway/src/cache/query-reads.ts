@@ -1,4 +1,3 @@
-/** Finds out whether the answer of a query may be cached: which tables it reads, and that it depends on nothing else. */
 import { type Catalog, findRelationship, PLAIN_CAST, type Relation, type RelationRef } from '@tidemark/plan';
 import type { Condition, Field, Filter, Level, Query } from '@tidemark/query';
 import type { Reads, SchemaFacts } from './schema-facts.ts';
@@ -10,11 +9,10 @@ const PLAIN_TYPE =
   /^(text|character|"char"|uuid|integer|bigint|smallint|numeric|real|double|boolean|jsonb?|bytea|citext)/;
 
 export interface QueryReads extends Omit<Reads, 'refusal'> {
-  /** The versions of `oids` that the snapshot of the statement must show. */
   readonly stamps: string;
 }
 
-/** Returns what the query reads, or the reason why its answer is not cached. */
+/** Returns the reason, as text, where the answer is not cached. */
 export function queryReads(
   catalog: Catalog,
   facts: SchemaFacts,
@@ -27,7 +25,6 @@ export function queryReads(
   let refusal: string | undefined;
 
   function add(ref: RelationRef): void {
-    // A junction table in a schema that is not exposed is not in the catalog.
     const found = catalog.relation(ref.schema, ref.name);
     const reads = found && facts.readsOf(found.oid);
     refusal ??= reads ? reads.refusal : `${ref.name} is in no exposed schema`;

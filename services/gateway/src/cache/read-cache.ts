@@ -36,9 +36,7 @@ export interface ReadCacheOptions {
   maxEntries: number;
   ttlMs: number;
   waitMs: number;
-  /** The second level; undefined where there is none. */
   shared?: SharedLevel | undefined;
-  /** Undefined while the cache may serve, else the reason why not. */
   paused(): string | undefined;
 }
 
@@ -76,7 +74,6 @@ export class ReadCache {
     this.#inFlight = new SingleFlight(options.waitMs);
   }
 
-  /** Returns the cached answer, or undefined where it must be read. */
   hit<A extends CachedAnswer>(request: Omit<CacheRequest<A>, 'fill' | 'client'>): CacheAnswer<A> | undefined {
     const key = entryKey(request);
     const found = this.#find(key, request.asked);
@@ -87,7 +84,7 @@ export class ReadCache {
     return { answer: entry.answer as A, key, tidemark, source: 'cache', status: 'hit' };
   }
 
-  /** Returns the answer of an earlier hit if it is the same and may be served. `counts` does not include it yet. */
+  /** `counts` does not include the hit yet. */
   current({ key, etag, total }: KnownHit, asked: Tidemark | undefined): CurrentHit | undefined {
     const found = this.#find(key, asked);
     // The ETag determines the body, and so the number of rows.
@@ -95,7 +92,6 @@ export class ReadCache {
     return { answer: found.entry.answer, tidemark: this.#tidemark(found.entry.epoch, found.lsn) };
   }
 
-  /** Reads the answer, or shares the result of an equal read. @throws the errors of `fill`, GATEWAY_CACHE_WAIT, TM_INVALID_TIDEMARK */
   async read<A extends CachedAnswer>(request: CacheRequest<A>): Promise<CacheAnswer<A>> {
     const { asked } = request;
     // It becomes part of a key, so it must be a tidemark.
@@ -119,12 +115,11 @@ export class ReadCache {
     return { ...filled, status: kept ? `${status}; stored` : status };
   }
 
-  /** Keeps a compressed form with its answer, and counts its bytes. Ignored where the entry would be too large. */
   keepCoded(answer: CachedAnswer, coding: Coding, bytes: Buffer): void {
     this.#entries.keepCoded(answer, coding, bytes);
   }
 
-  /** Drops the answers that were read from the table before `lsn`. Running reads of the table are no longer shared. */
+  /** Running reads of the table are no longer shared. */
   dropTable(table: string, lsn: Lsn): void {
     this.#inFlight.dropTable(table);
     this.counts.dropped += this.#entries.dropTable(table, lsn);
@@ -140,7 +135,6 @@ export class ReadCache {
     return { ...this.counts, entries: this.#entries.size, bytes: this.#entries.bytes };
   }
 
-  /** Returns the entry that may be served, and the position up to which it is valid. */
   #find(key: string, asked: Tidemark | undefined): { entry: Entry; lsn: Lsn } | undefined {
     const { clock, paused } = this.#options;
     const validTo = clock.validTo;
@@ -181,7 +175,7 @@ export class ReadCache {
     });
   }
 
-  /** Returns the entry of another gateway if it would be kept as a read of this one, with the position up to which it is valid here. */
+  /** An entry of another gateway is used if it would be kept as a read of this one. */
   #adopt<A extends CachedAnswer>(request: CacheRequest<A>, found: SharedValue): Filled<A> | undefined {
     const { clock, paused } = this.#options;
     const { reads, asked, generation } = request;
@@ -195,7 +189,6 @@ export class ReadCache {
     return { answer: answer as A, tidemark, proven: formatTidemark(epoch, proven), source: 'cache', guard: stamps };
   }
 
-  /** Stores a kept answer in the second level, with the position up to which it is known to be valid. */
   #offer(request: CacheRequest<CachedAnswer>, { answer, proven, guard }: Filled<CachedAnswer>): void {
     const { shared, clock } = this.#options;
     const key = shared && request.sharedKey?.();
@@ -204,7 +197,6 @@ export class ReadCache {
     shared.put(key, { answer, epoch, lsn: later(lsn, clock.validTo), stamps: guard });
   }
 
-  /** Returns whether the answer is kept. */
   #keep(key: string, request: CacheRequest<CachedAnswer>, filled: Filled<CachedAnswer>): boolean {
     const { clock } = this.#options;
     const { reads } = request;

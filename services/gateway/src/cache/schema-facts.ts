@@ -1,8 +1,7 @@
 /**
- * Finds, for each relation, the tables that it reads, and whether identities may share its rows.
- *
- * Views are followed to their tables; policies, and functions whose body Postgres has parsed (BEGIN ATOMIC), to all that they read.
- * A relation that cannot be followed, or depends on more than rows and identity (the time, random numbers), is not cached.
+ * Views are followed to their tables; policies, and functions whose body Postgres has parsed (BEGIN ATOMIC), to all
+ * that they read. A relation that cannot be followed, or depends on more than rows and identity (the time, random
+ * numbers), is not cached.
  */
 import { tableKey } from '@tidemark/contracts';
 
@@ -28,7 +27,6 @@ interface RelationFacts {
 interface FunctionFacts {
   oid: number;
   name: string;
-  /** Built into Postgres. */
   own: boolean;
   volatility: 'i' | 's' | 'v';
   aggregate: boolean;
@@ -37,13 +35,10 @@ interface FunctionFacts {
 }
 
 export interface Reads {
-  /** Keys of the tables. */
   readonly tables: ReadonlySet<string>;
-  /** Oids of all relations on the way to the tables. */
   readonly oids: ReadonlySet<number>;
   /** Whether two identities of one role may see different rows. */
   readonly personal: boolean;
-  /** The reason why answers that read it are not cached; undefined where they are. */
   readonly refusal: string | undefined;
 }
 

@@ -9,7 +9,6 @@ const rows = (from: string, key: string, where = 'true') =>
 const TEMPORARY = `select oid from pg_namespace where nspname ~ '^pg_(toast_)?temp_'`;
 const RELATIONS = `select oid from pg_class where oid >= 16384 and relpersistence <> 't'`;
 
-/** $1: the publication. */
 const SCHEMA = `md5(concat_ws(',',
   ${rows('pg_class', 'x.oid', `x.oid >= 16384 and x.relpersistence <> 't'`)},
   ${rows('pg_attribute', 'x.attrelid, x.attnum', `x.attrelid >= 16384 and x.attrelid in (${RELATIONS})`)},
@@ -27,10 +26,7 @@ const PUBLISHED = `md5(concat_ws(',', ${rows('pg_publication', 'x.oid', 'x.pubna
 
 export const FINGERPRINT = `select ${SCHEMA} as schema, ${PUBLISHED} as published`;
 
-/**
- * The position of the primary, the next transaction, and the oldest open one: of this database if the user may see that, else of
- * the whole cluster.
- */
+/** The oldest open transaction is that of this database if the user may see it, else of the whole cluster. */
 export const POSITION = `
 with now as (select pg_snapshot_xmin(pg_current_snapshot())::text::int8 as xmin, pg_snapshot_xmax(pg_current_snapshot())::text::int8 as xmax)
 select (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::text as lsn, now.xmax::text as xmax,
@@ -55,7 +51,6 @@ const nature = (tree: string) => `
     or (${tree} ~ '\\{(COERCEVIAIO|ARRAYCOERCEEXPR)' and ${tree} ~ ':resulttype ${DATES} ') as unfit,
   ${tree} ~ '\\{SQLVALUEFUNCTION ' as personal`;
 
-/** $1: the publication. One row: the fingerprint, and the facts at the same moment. */
 export const FACTS = `
 with trees as (
   select 'view ' || ev_class as of, ev_action::text as tree from pg_rewrite

@@ -1,9 +1,7 @@
 /**
- * Keeps the facts of the schema and the position up to which they are valid: after each heartbeat the fingerprint is read at that
- * position. A changed fingerprint drops everything, and the facts are read again, on the primary.
- *
- * For a table that joins the publication while a transaction that wrote it is open, the stream may lack that transaction's
- * changes. So facts with a changed publication are used only once all transactions that were open then have ended.
+ * After each heartbeat the fingerprint is read at that position. A changed one drops everything. A table may join the
+ * publication while a transaction that wrote it is open, whose changes the stream may then lack: such facts are used
+ * only once all transactions that were open then have ended.
  */
 import { formatTidemark, type Lsn, parseTidemark } from '@tidemark/contracts';
 import type { Database, Identity } from '@tidemark/db';
@@ -14,21 +12,17 @@ import { FACTS, FINGERPRINT, POSITION } from './schema-statements.ts';
 export interface SchemaWatchOptions {
   db: Database;
   clock: InvalidationClock;
-  /** The role that reads the fingerprint. */
   role: string;
   publication: string;
-  /** Called when the facts may no longer be valid, on which all entries rest. */
   onLost(reason: string): void;
   onError(error: Error): void;
 }
 
 export interface SchemaWatch {
   facts(): SchemaFacts | undefined;
-  /** Returns what it waits for, or undefined. */
   waitsFor(): string | undefined;
   /** Call it after each heartbeat. A call while a check runs makes it run once more. */
   check(): void;
-  /** Its own reads by source; the database's statistics include them. */
   counts(): { replica: number; primary: number };
   stop(): Promise<void>;
 }

@@ -1,4 +1,3 @@
-/** Runs equal reads as one statement (single-flight): later ones wait for the first, at most `waitMs`. */
 import type { Client } from '@tidemark/db';
 import pTimeout from 'p-timeout';
 import { errors } from '../errors.ts';
@@ -8,7 +7,6 @@ import type { CachedAnswer, Filled } from './cached-answer.ts';
 interface InFlight {
   readonly audience: Audience;
   readonly tables: ReadonlySet<string>;
-  /** Resolves to undefined where the answer must not be shared. */
   readonly shared: Promise<Filled<CachedAnswer> | undefined>;
 }
 
@@ -21,7 +19,6 @@ export class SingleFlight {
     this.#waitMs = waitMs;
   }
 
-  /** Returns the result of an equal read, or undefined where none is running. @throws the errors of that read, GATEWAY_CACHE_WAIT */
   join<A extends CachedAnswer>(key: string, client: Client): Promise<Filled<A> | undefined> | undefined {
     const inFlight = this.#inFlight.get(key);
     // The statement of a read without clients is being cancelled.
@@ -30,7 +27,6 @@ export class SingleFlight {
     return inFlight && (this.#within(inFlight.shared) as Promise<Filled<A> | undefined>);
   }
 
-  /** Equal reads share the result until it is there, if `isForAll` then accepts it. */
   start<A extends CachedAnswer>(
     key: string,
     tables: ReadonlySet<string>,
@@ -47,7 +43,6 @@ export class SingleFlight {
     shared.then(end, end);
   }
 
-  /** Later reads must see the change of the table, so they no longer share running ones. */
   dropTable(table: string): void {
     for (const [key, inFlight] of this.#inFlight) if (inFlight.tables.has(table)) this.#inFlight.delete(key);
   }

@@ -1,4 +1,3 @@
-/** Compresses answers. A cached answer keeps the compressed forms of its body, so that each is made once. */
 import {
   type BaseApp,
   CompressionCounts,

@@ -1,6 +1,6 @@
 /**
- * Reads and discards the rest of a request for a moment, as nginx's lingering_close does. Were the connection closed at once, a client
- * that is still sending would see a reset in place of the answer.
+ * nginx's lingering_close does the same. Were the connection closed at once, a client that is still sending would see
+ * a reset in place of the answer.
  */
 import type { IncomingMessage } from 'node:http';
 

@@ -1,8 +1,6 @@
-/** The HTTP server of the app, with handlers that see each request before fastify does. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { FastifyServerFactory } from 'fastify';
 
-/** Returns true where it has answered the request. */
 export type FirstHandler = (request: IncomingMessage, response: ServerResponse) => boolean;
 
 export interface ServerTimeouts {

@@ -1,4 +1,3 @@
-/** A call of a function: from the parts of a request to a statement, and from its row to a reply. */
 import type { Statement } from '@tidemark/db';
 import {
   answersBytes,
@@ -23,7 +22,6 @@ export interface CallParts {
   readonly args: CallArguments;
   readonly media: RowsMedia;
   readonly exactCount: boolean;
-  /** The preferences that take effect. */
   readonly preferences: Partial<Preferences>;
   readonly limits: EmbedLimits;
 }
@@ -31,14 +29,12 @@ export interface CallParts {
 export class FunctionCall implements PlannedWrite {
   readonly writes = 'locked';
   readonly mustCheck: boolean;
-  /** The reply's body is base64 of the bytes to send. */
   readonly returnsBytes: boolean;
   readonly #catalog: Catalog;
   readonly #parts: CallParts;
   /** The media type of the reply. A scalar has no array around it, so a request for one object gets it unchanged. */
   readonly #media: RowsMedia;
 
-  /** @throws GATEWAY_EMBED_ROWS, GATEWAY_KEYSET */
   constructor(catalog: Catalog, parts: CallParts) {
     const { routine, query, media, limits } = parts;
     const { resultRelation: of } = routine;
@@ -58,7 +54,6 @@ export class FunctionCall implements PlannedWrite {
     return planCall(this.#catalog, routine, query, args, { media, exactCount, maxRows: limits.maxRows });
   }
 
-  /** The rows of the result, to be streamed. */
   exportStatement(): Statement {
     const { routine, query, args } = this.#parts;
     return planCallExport(this.#catalog, routine, query, args);

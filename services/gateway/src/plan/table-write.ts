@@ -1,4 +1,3 @@
-/** A write of a table: from the parts of a request to a statement, and from its row to a reply. */
 import type { Statement } from '@tidemark/db';
 import {
   type Catalog,
@@ -25,12 +24,10 @@ import type { PlannedWrite } from './planned-write.ts';
 export const WRITE_METHODS = ['POST', 'PATCH', 'PUT', 'DELETE'] as const;
 export type WriteMethod = (typeof WRITE_METHODS)[number];
 
-/** All of a write but its body. */
 export interface WriteHead {
   method: WriteMethod;
   schema: string;
   table: string;
-  /** The query string, without `?`. */
   search: string;
   accept: string | undefined;
   contentType: string;
@@ -48,13 +45,11 @@ export class WritePlan {
   readonly media: RowsMedia;
   readonly options: InsertOptions;
   readonly mustCheck: boolean;
-  /** The relation's oid. */
   readonly writes: readonly number[];
   readonly #maximum: number | null;
   readonly #oneRow: boolean;
   #plainReply: StoredReply | undefined;
 
-  /** @throws PGRST205, GATEWAY_EMBED_ROWS, and the errors of @tidemark/query */
   constructor(catalog: Catalog, head: WriteHead, limits: EmbedLimits) {
     const { method, preferences } = head;
     this.catalog = catalog;
@@ -75,7 +70,6 @@ export class WritePlan {
     checkEmbedRows(catalog, this.relation, this.query, limits);
   }
 
-  /** @throws PGRST102, PGRST105, PGRST115, GATEWAY_UNFILTERED */
   with(body: string): TableWrite {
     const { method, contentType, unfiltered } = this.head;
     const payload = method === 'DELETE' ? null : payloadOf(contentType, body, this.query.columns !== null);
@@ -170,7 +164,6 @@ function replyTo({ head, relation, options }: WritePlan, row: WriteRow): StoredR
   });
 }
 
-/** PUT writes exactly the row that its filters name. */
 function checkPut(relation: Relation, query: Query, payload: Payload): void {
   if (query.limit !== null || query.offset > 0) {
     throw postgrest.PGRST105({ reason: 'limit/offset querystring parameters are not allowed for PUT' });

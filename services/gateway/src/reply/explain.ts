@@ -1,9 +1,7 @@
 /**
- * Runs EXPLAIN on a statement under the caller's identity. With `analyze` the statement is run and rolled back (sequences keep their
- * new values). Plans use the analytics pool; an analysed write uses the write pool, as the analytics pool is read-only.
- *
- * `Rows Removed by Filter`, row estimates, buffers and the conditions of policies in a plan reveal rows that the caller may not see.
- * Postgres shows them to all who may run EXPLAIN; here a role gets no plan where a policy may hide rows from it.
+ * With `analyze` the statement is run and rolled back (sequences keep their new values), on the write pool if it
+ * writes, as the analytics pool is read-only. Estimates, `Rows Removed by Filter`, buffers and conditions in a plan
+ * reveal hidden rows, so a role gets no plan where a policy may hide rows from it.
  */
 
 import type { Database, Identity, Statement } from '@tidemark/db';
@@ -19,14 +17,11 @@ export interface Explaining {
   statement: Statement;
   identity: Identity;
   asked: Asked;
-  /** The plan could reveal rows that the role may not see. */
   tellsOfHidden: boolean;
-  /** The statement writes. */
   writes: boolean;
 }
 
 interface PlanRow {
-  /** A line of text, or the parsed JSON. */
   'QUERY PLAN': unknown;
 }
 

@@ -5,7 +5,6 @@ import { errors as dbErrors, PostgresError } from '@tidemark/db';
 import { LONG_ANSWER } from '@tidemark/plan';
 import { postgresHint } from './postgres-hints.ts';
 
-/** Hints of Postgres with similar names, which include columns and tables that the role may not use. */
 const NAMES_NEAR = /^(Perhaps you meant|There (is|are) )/;
 
 /** The message of the cast that fails for a body that is too long (@tidemark/plan, sql/body.ts). */

@@ -11,7 +11,6 @@ import { isObject } from './stored-reply.ts';
 /** Headers that select a representation of one URL. @fastify/compress compares the lower case. */
 const VARY = 'Authorization, apikey, Accept, accept-encoding, Accept-Profile, Prefer, Range';
 
-/** Replies with 200, 206 for a part of a known total, or 304. @throws PGRST103, PGRST116 */
 export function sendRead(
   request: FastifyRequest,
   reply: FastifyReply,

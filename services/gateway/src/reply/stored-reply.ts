@@ -1,4 +1,3 @@
-/** A reply as data: it can be kept for an Idempotency-Key, become one result of a transaction, or be sent. */
 import { TIDEMARK_HEADER, type Tidemark } from '@tidemark/contracts';
 import { contentType, type MediaType, type Preferences, preferenceApplied } from '@tidemark/query';
 import type { FastifyReply } from 'fastify';
@@ -16,13 +15,11 @@ export interface StoredReplyParts {
   media: MediaType;
   body: string | null;
   headers: Record<string, string>;
-  /** The preferences that took effect. */
   preferences: Partial<Preferences>;
   /** `response.headers` and `response.status`, which a function or trigger may have set. */
   settings?: { headers: string | null; status: string | null };
 }
 
-/** @throws PGRST111, PGRST112 */
 export function storedReply({ status, media, body, headers, preferences, settings }: StoredReplyParts): StoredReply {
   const applied = preferenceApplied(preferences);
   const reply: StoredReply = {
@@ -45,7 +42,6 @@ export function sendStoredReply(
   return reply.code(status).headers(headers).send(body);
 }
 
-/** Whether the client asks for one object, so that any other number of rows is an error. */
 export function isObject(media: MediaType): boolean {
   return media.kind === 'object' || (media.kind === 'plan' && media.for.kind === 'object');
 }

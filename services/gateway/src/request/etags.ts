@@ -11,6 +11,5 @@ export function parseEtags(header: string): EtagList {
 export const matchesStrongly = (list: EtagList, etags: readonly string[]): boolean =>
   etags.length > 0 && (list === '*' || list.some((tag) => etags.includes(tag)));
 
-/** The weak comparison of If-None-Match: `W/` does not count. */
 export const matchesWeakly = (list: EtagList, etags: readonly string[]): boolean =>
   etags.length > 0 && (list === '*' || list.some((tag) => etags.includes(tag.replace(/^W\//, ''))));

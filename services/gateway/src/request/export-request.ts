@@ -12,11 +12,9 @@ import type { Preferences, Query, RowsMedia } from '@tidemark/query';
 export interface ExportRequest {
   readonly format: CopyFormat;
   readonly nullsStripped: boolean;
-  /** NDJSON ends with a line about the outcome. */
   readonly statusLine: boolean;
   readonly filename: string | null;
   readonly media: RowsMedia;
-  /** The preferences that took effect. */
   readonly preferences: Pick<Preferences, 'export' | 'filename' | 'handling'>;
 }
 

@@ -1,4 +1,3 @@
-/** Parses a call: the function, its arguments, and the query over its result. */
 import { type CallArguments, type Catalog, chooseRoutine, type Routine, takesBody } from '@tidemark/plan';
 import { parseQuery, type Query } from '@tidemark/query';
 import { postgrest } from '../errors.ts';
@@ -9,7 +8,6 @@ export interface ParsedCall {
   readonly args: CallArguments;
 }
 
-/** Parses a call with its arguments in the query string. @throws PGRST202, PGRST203 */
 export function parseGetCall(catalog: Catalog, schema: string, name: string, search: string): ParsedCall {
   const candidates = catalog.routines(schema, name);
   const names = new Set(candidates.flatMap((routine) => routine.args.map((argument) => argument.name)));
@@ -30,7 +28,6 @@ export interface CallBody {
   readonly body: string;
 }
 
-/** Parses a call with its arguments in the body. @throws PGRST102, PGRST202, PGRST203 */
 export function parseBodyCall(
   catalog: Catalog,
   schema: string,
@@ -50,7 +47,6 @@ export function parseBodyCall(
   return { routine, query, args: { kind: 'json', text: body.trim() === '' ? '{}' : body, keys: keys ?? [] } };
 }
 
-/** Returns the keys of the JSON object, or null where the JSON is no object. */
 function objectKeys(text: string): string[] | null {
   if (text.trim() === '') return [];
   let parsed: unknown;

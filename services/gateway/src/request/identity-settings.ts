@@ -2,7 +2,7 @@
 import { type Identity, searchPath } from '@tidemark/db';
 import type { FastifyRequest } from 'fastify';
 
-/** The identity for reads of tables. It has no headers, which would make the identity of each request unique. */
+/** The identity of reads has no headers, which would make that of each request unique. */
 export function readIdentity(request: FastifyRequest, schema: string): Identity {
   const { role, claims, reading } = request.caller;
   const known = reading.get(schema);
@@ -12,7 +12,6 @@ export function readIdentity(request: FastifyRequest, schema: string): Identity 
   return identity;
 }
 
-/** The identity for writes and functions, which also see the request. */
 export function fullIdentity(request: FastifyRequest, schema: string): Identity {
   const { role, claims } = request.caller;
   const { authorization: _authorization, apikey: _apikey, cookie, ...headers } = request.headers;

@@ -1,4 +1,3 @@
-/** The media types of replies with rows. */
 export const ROWS_MEDIA = ['json', 'object', 'array', 'csv', 'ndjson', 'geojson'] as const;
 /** Also those of a single value. */
 export const VALUE_MEDIA = [...ROWS_MEDIA, 'text', 'octet-stream'] as const;

@@ -1,4 +1,3 @@
-/** Parses the parts of a request that all methods share. */
 import { TIDEMARK_HEADER } from '@tidemark/contracts';
 import type { Catalog, EmbedLimits } from '@tidemark/plan';
 import { type Preferences, parsePrefer, parseRange, type Query, type RowRange } from '@tidemark/query';
@@ -17,13 +16,11 @@ export function preferencesOf(request: FastifyRequest, catalog: Catalog): Prefer
   return parsePrefer(header as string | string[] | undefined, { isTimeZone: (name) => catalog.timeZones.has(name) });
 }
 
-/** Returns `?tidemark=`, or the `Tidemark` request header. */
 export function tidemarkOf(request: FastifyRequest, query: Query): string | undefined {
   const header = request.headers[TIDEMARK_HEADER];
   return query.tidemark ?? (typeof header === 'string' && header !== '' ? header : undefined);
 }
 
-/** The limits for `checkEmbedRows`. */
 export const embedLimits = ({ DB_MAX_ROWS: maxRows, EMBED_ROWS_MAX: maxEmbedRows }: Config): EmbedLimits => ({
   maxRows,
   maxEmbedRows,
@@ -35,7 +32,6 @@ export function rangeOf(request: FastifyRequest): RowRange | null {
   return parseRange(range, typeof unit === 'string' ? unit : undefined);
 }
 
-/** @throws GATEWAY_BODY_LIMIT, GATEWAY_BODY_CUT */
 export function bodyOf({ body }: FastifyRequest): string {
   if (typeof body === 'string') return body;
   if (body instanceof RefusedBody) throw body.error;

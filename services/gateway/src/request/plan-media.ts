@@ -1,15 +1,9 @@
-/** Finds out whether a request asks for the execution plan (`Accept: application/vnd.pgrst.plan`) in place of the answer. */
 import { contentType, type MediaKind, type PlanMedia, selectMediaType } from '@tidemark/query';
 import type { Config } from '../config.ts';
 import { errors } from '../errors.ts';
 
 const MARK = 'vnd.pgrst.plan';
 
-/**
- * Returns undefined where another media type is requested or preferred. `available`: the media types of the answer.
- *
- * @throws GATEWAY_PLAN_DISABLED, GATEWAY_PLAN_ROLE, PGRST107
- */
 export function askedPlan(
   accept: string | undefined,
   available: readonly MediaKind[],

@@ -16,7 +16,7 @@ import { embedLimits, preferencesOf, rangeOf, rawSearch } from './parse.ts';
 import { locationOf, type ReadRequest, requestKey } from './read-requests.ts';
 import { schemaOf } from './schema.ts';
 
-/** Parses a read of a table, except for its identity and tidemark. Requests with the same line and headers are parsed once. */
+/** Requests with the same line and headers are parsed once. */
 export function readRequestOf(
   context: RouteContext,
   request: FastifyRequest<{ Params: { table: string } }>,

@@ -1,6 +1,4 @@
-/**
- * GET requests as they were understood: the same line and headers need no second parse. Bounded; holds for one catalog.
- */
+/** The same line and headers need no second parse. The entries hold for one catalog. */
 import type { Catalog, Relation } from '@tidemark/plan';
 import { canonical, type Preferences, type Query, type RowsMedia } from '@tidemark/query';
 import { LRUCache } from 'lru-cache';
@@ -11,7 +9,6 @@ export interface ReadRequest {
   readonly catalog: Catalog;
   readonly schema: string;
   readonly media: RowsMedia;
-  /** Those that a read heeds. */
   readonly preferences: Pick<Preferences, 'count' | 'handling'>;
   readonly relation: Relation;
   readonly query: Query;
@@ -19,7 +16,6 @@ export interface ReadRequest {
   readonly exported: ExportRequest | null;
   /** Content-Location: the query in one form, its pairs by name. */
   readonly location: string;
-  /** The key in the cache, without the identity. */
   readonly key: string;
   /** `key` with a role, for the few roles that ask for it. */
   readonly keyOfRole: Map<string, string>;
@@ -53,7 +49,6 @@ export function requestKey(
   query: Query,
   media: RowsMedia,
   count: Preferences['count'],
-  /** The settings of the transaction, besides the identity. */
   settings: unknown,
 ): string {
   const parts = [catalog.version, schema, relation.name, media.kind, media.nullsStripped, count, canonical(query)];

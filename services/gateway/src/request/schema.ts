@@ -4,7 +4,6 @@ import { postgrest } from '../errors.ts';
 
 const READS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-/** @throws PGRST106 */
 export function schemaOf(request: FastifyRequest, reply: FastifyReply, schemas: readonly string[]): string {
   const name = READS.has(request.method) ? 'accept-profile' : 'content-profile';
   const given = request.headers[name];

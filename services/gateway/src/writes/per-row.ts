@@ -1,6 +1,6 @@
 /**
- * `Prefer: results=per-row`: each row of a POST in a savepoint of its own. The reply is 207 with
- * `[{"index":0,"status":201,"row":{…}},{"index":1,"status":409,"error":{…problem…}}]`; `row` with return=representation only.
+ * Each row of a POST has a savepoint of its own. The reply is 207 with
+ * `[{"index":0,"status":201,"row":{…}},{"index":1,"status":409,"error":{…problem…}}]`.
  */
 import { toProblem } from '@tidemark/contracts';
 import { errors as dbErrors, type Transaction } from '@tidemark/db';
@@ -15,7 +15,6 @@ const SAVEPOINT = 'savepoint tidemark_row';
 const RELEASE = 'release savepoint tidemark_row';
 const ROLLBACK = 'rollback to savepoint tidemark_row';
 
-/** @throws GATEWAY_PER_ROW_USE, GATEWAY_PER_ROW_LIMIT */
 export function checkPerRow({ plan, payload }: TableWrite, maximum: number): void {
   const { method } = plan.head;
   if (method !== 'POST') throw errors.PER_ROW_USE({ reason: `the method is ${method}` });
@@ -25,8 +24,7 @@ export function checkPerRow({ plan, payload }: TableWrite, maximum: number): voi
 }
 
 /**
- * Writes the rows in the order they were sent, one round trip each. An error that is not a row's own (a lost connection, a time
- * limit) ends the whole request, and nothing is written.
+ * An error that is not a row's own (a lost connection, a time limit) ends the whole request, and nothing is written.
  */
 export async function writePerRow(
   tx: Transaction,

@@ -1,8 +1,7 @@
 /**
- * If-Match and If-None-Match on writes (RFC 9110, 13.1). They are compared with the strong ETag that a GET of the same URL would
- * have now: same filters, select, order and page, in the media type of the request or as plain JSON. It is computed in the
- * transaction of the write, on a snapshot (repeatable read): where a row changes between the two, Postgres refuses the write,
- * which is a failed precondition too. So no row has to be locked, and DELETE needs no right to UPDATE.
+ * If-Match and If-None-Match on writes (RFC 9110, 13.1) are compared with the ETag that a GET of the same URL would
+ * have now, on a snapshot (repeatable read): where a row changes between the two, Postgres refuses the write. So no
+ * row has to be locked, and DELETE needs no right to UPDATE.
  */
 import { PostgresError, type Transaction } from '@tidemark/db';
 import { type AnswerRow, planRead } from '@tidemark/plan';
@@ -19,7 +18,6 @@ export interface Preconditions {
   readonly ifNoneMatch: EtagList | undefined;
 }
 
-/** @throws GATEWAY_PRECONDITION_METHOD */
 export function preconditionsOf({ headers }: FastifyRequest, method: WriteMethod): Preconditions | undefined {
   const { 'if-match': match, 'if-none-match': none } = headers;
   if (match === undefined && none === undefined) return undefined;
@@ -31,7 +29,6 @@ export function preconditionsOf({ headers }: FastifyRequest, method: WriteMethod
   };
 }
 
-/** @throws GATEWAY_PRECONDITION_FAILED */
 export async function checkPreconditions(
   tx: Transaction,
   write: TableWrite,
@@ -48,7 +45,6 @@ export async function checkPreconditions(
   }
 }
 
-/** Translates an error that Postgres reports because the rows changed after they were compared. */
 export function asPreconditionFailure(error: unknown, { ifMatch, ifNoneMatch }: Preconditions): unknown {
   if (!(error instanceof PostgresError)) return error;
   const lost = error.code === '40001' || error.code === '40P01';
@@ -59,7 +55,6 @@ export function asPreconditionFailure(error: unknown, { ifMatch, ifNoneMatch }: 
   return errors.PRECONDITION_FAILED({ header, current }, { cause: error });
 }
 
-/** Returns an empty list where no row matches the filters. */
 async function currentEtags(tx: Transaction, { plan }: TableWrite, maxRows: number): Promise<string[]> {
   const etags = new Set<string>();
   for (const media of [plan.media, JSON_MEDIA, OBJECT_MEDIA]) {

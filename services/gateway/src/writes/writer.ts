@@ -26,7 +26,6 @@ import { type IdempotencySweeper, startIdempotencySweeper } from './idempotency/
 
 export interface WriteOptions extends Asked {
   identity: Identity;
-  /** `Prefer: tx=rollback`: run, reply, then roll back. */
   rollback: boolean;
   idempotent: IdempotentRequest | undefined;
 }
@@ -106,7 +105,6 @@ export class Writer {
     return { reply: write.reply(row), tidemark };
   }
 
-  /** `work` writes and makes the reply; an error of it rolls back. @throws also what an Idempotency-Key is refused for */
   async transaction(
     { announce, idempotent, ...options }: WriteOptions & { isolation?: 'repeatable read' },
     writes: WrittenRelations,
@@ -152,7 +150,6 @@ export class Writer {
   }
 }
 
-/** One write inside a transaction. */
 export async function runPlanned(tx: Transaction, write: PlannedWrite): Promise<StoredReply> {
   const { text, params } = write.statement();
   const [row] = await tx.query<WriteRow>(text, params);

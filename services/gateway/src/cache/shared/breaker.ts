@@ -13,7 +13,6 @@ export class Breaker {
   #failures = 0;
   #until = 0;
 
-  /** Whether to send a command now. While it is open, one caller in each pause may try. */
   admits(now: number): boolean {
     if (this.#failures < FAILURES) return true;
     if (now < this.#until) return false;

@@ -1,4 +1,3 @@
-/** Opens the second level of the cache. Its client is loaded only where CACHE_URL is set. */
 import type { Pool } from '@tidemark/db';
 import type { Config } from '../../config.ts';
 import type { SharedLevel } from './shared-level.ts';
@@ -7,7 +6,7 @@ import type { SharedLevel } from './shared-level.ts';
 const NAMESPACE = `select (select system_identifier from pg_control_system())::text || '.' || oid as name
   from pg_database where datname = current_database()`;
 
-/** Undefined without CACHE_URL. `pool` must be allowed to read pg_control_system(). */
+/** `pool` must be allowed to read pg_control_system(). */
 export async function openSharedLevel(
   config: Config,
   pool: Pool,

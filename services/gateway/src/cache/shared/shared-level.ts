@@ -1,6 +1,6 @@
 /**
- * The second level of the cache: Redis or Valkey, shared by gateways. read-cache.ts accepts an entry from it only by the rules for
- * a read of its own (README.md has the proof). Slow or dead, it costs a read at most `timeoutMs`, and soon nothing (breaker.ts).
+ * read-cache.ts accepts an entry from Redis or Valkey only by the rules for a read of its own (README.md has the
+ * proof). Slow or dead, it costs a read at most `timeoutMs`, and soon nothing (breaker.ts).
  */
 import { createClient, RESP_TYPES } from '@redis/client';
 import pTimeout from 'p-timeout';
@@ -9,11 +9,9 @@ import { decodeShared, encodeShared, type SharedValue } from './shared-value.ts'
 
 export interface SharedLevelOptions {
   url: string;
-  /** A name of the database: entries of other databases have other keys. */
   namespace: string;
   ttlSeconds: number;
   timeoutMs: number;
-  /** Bytes of one value; a larger one is not stored. */
   maxBytes: number;
   onError(error: Error): void;
 }
@@ -53,7 +51,7 @@ export class SharedLevel {
     this.#client.connect().catch((error: Error) => this.#report(error));
   }
 
-  /** Resolves to undefined where there is no entry, or none in time. Never rejects. */
+  /** Never rejects: no entry in time is undefined. */
   async get(epoch: string, key: string): Promise<SharedValue | undefined> {
     const bytes = await this.#ask(() => this.#client.get(this.#name(epoch, key)));
     if (bytes === undefined) return undefined;
@@ -62,7 +60,6 @@ export class SharedLevel {
     return value;
   }
 
-  /** Stores the value in the background. */
   put(key: string, value: SharedValue): void {
     const bytes = encodeShared(value);
     if (bytes.length > this.#options.maxBytes) {
@@ -91,7 +88,6 @@ export class SharedLevel {
     return `tidemark:1:${this.#options.namespace}:${epoch}:${key}`;
   }
 
-  /** Resolves to undefined where the command was not sent, failed, or was late. */
   async #ask<T>(send: () => Promise<T>): Promise<T | undefined> {
     if (!this.#client.isReady || this.#pending >= MAX_PENDING || !this.#breaker.admits(Date.now())) {
       this.#counts.skipped += 1;
@@ -115,7 +111,6 @@ export class SharedLevel {
     return undefined;
   }
 
-  /** Reports the first error until the client is ready again. */
   #report(error: Error): void {
     if (!this.#isFailing) this.#options.onError(error);
     this.#isFailing = true;

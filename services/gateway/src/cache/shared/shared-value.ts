@@ -10,7 +10,6 @@ export interface SharedValue {
   readonly epoch: string;
   /** The rows include every transaction up to this position. */
   readonly lsn: Lsn;
-  /** Versions of the relations in the snapshot of the statement. */
   readonly stamps: string;
 }
 
@@ -33,7 +32,6 @@ export function decodeShared(bytes: Buffer): SharedValue | undefined {
   try {
     head = JSON.parse(bytes.toString('utf8', 0, end));
   } catch {
-    // Another program has written bytes under this key: the same as no entry.
     return undefined;
   }
   const { epoch, lsn, stamps, rows, total, etag } = head ?? {};
@@ -48,10 +46,7 @@ export function decodeShared(bytes: Buffer): SharedValue | undefined {
   return { answer: { body: kept, rows, total: total as number | null, etag }, epoch, lsn: lsnFromHex(lsn), stamps };
 }
 
-/**
- * Returns a key of all that decides the answer besides the state of the database: the statement and its identity. Two gateways whose
- * catalogs or settings differ therefore share only the statements that both would send.
- */
+/** Two gateways whose catalogs or settings differ share only the statements that both would send. */
 export function sharedKey({ role, claims, settings }: Identity, personal: boolean, statement: Statement): string {
   const parts = [role, settings ?? {}, personal ? claims : null, statement.text, statement.params ?? []];
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64url');

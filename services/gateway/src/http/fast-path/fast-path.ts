@@ -20,17 +20,14 @@ import type { Caller } from '../plugins/identity.ts';
 import type { FirstHandler } from '../server-factory.ts';
 import { rawRequest } from './raw-request.ts';
 
-/** A part of each answer that is made once at start. Parts that are switched off are not in the list. */
 export interface FastPathStep {
   /** Names, in lower case, of the headers that differ from answer to answer. They are not recorded. */
   readonly drops?: readonly string[];
-  /** Called before a hit is sent, and counts it. False passes the request to fastify. */
   admit?(request: IncomingMessage, caller: Caller): boolean;
   /** Adds headers: name, value, name, value… */
   readonly head?: ((request: IncomingMessage, headers: string[]) => void) | undefined;
 }
 
-/** The reply that was sent for a hit. */
 export interface RecordedReply {
   readonly status: number;
   /** Name, value, name, value…; the last value is the tidemark, which is set for each answer. */
@@ -43,7 +40,6 @@ export interface RecordedReply {
   readonly total: number | null;
   readonly catalog: Catalog;
   readonly caller: Caller;
-  /** The value of `?tidemark=`, which has precedence over the header. */
   readonly asked: Tidemark | undefined;
 }
 
@@ -53,7 +49,6 @@ export interface FastPathOptions {
   readonly maxBytes: number;
   readonly steps: readonly FastPathStep[];
   catalog(): Catalog;
-  /** Returns a token that still holds. */
   verified(token: string): VerifiedToken | undefined;
   /** Whether the server is being closed: fastify then ends the connections. */
   closing(): boolean;
@@ -71,7 +66,6 @@ export class FastPath {
   readonly #records: LRUCache<string, RecordedReply>;
   readonly #admitting: readonly FastPathStep[];
   readonly #heading: readonly FastPathStep[];
-  /** Headers that are not recorded: those of the answer, of the connection, and of the steps. */
   readonly #drops: ReadonlySet<string>;
   #hits = 0;
 
@@ -123,7 +117,6 @@ export class FastPath {
     return true;
   };
 
-  /** `headers`: as they leave the last hook. */
   record(request: IncomingMessage, headers: Record<string, unknown>, reply: Omit<RecordedReply, 'head'>): void {
     const text = rawRequest(request);
     if (text === undefined || text.length > MAX_TEXT_CHARACTERS) return;

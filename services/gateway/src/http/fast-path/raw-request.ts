@@ -1,13 +1,11 @@
-/** The parts of a raw request that decide its answer, as one text. */
 import type { IncomingMessage } from 'node:http';
 
-/** The route of the requests that the fast path answers: reads of tables. */
 export const TABLE_ROUTE = '/rest/v1/:table';
 const TABLES = '/rest/v1/';
 
 /**
- * Headers that decide the answer to a read. A header that is missing here would let one request be answered with the reply to
- * another. `Tidemark` is not among them, as it is compared at each hit.
+ * A header that is missing here would let one request be answered with the reply to another. `Tidemark` is compared
+ * at each hit.
  */
 const DECIDES = [
   'accept',
@@ -22,7 +20,6 @@ const DECIDES = [
   'range-unit',
 ] as const;
 
-/** Undefined for requests that fastify answers: writes, other routes, and a GET with a body. */
 export function rawRequest(request: IncomingMessage): string | undefined {
   const { method, headers } = request;
   const url = request.url ?? '';

@@ -1,4 +1,3 @@
-/** Creates the fast path, and records for it what fastify answers. */
 import type { Catalog } from '@tidemark/plan';
 import { answerRecorder, type BaseApp, type Coding, type Metrics, type TokenVerifier } from '@tidemark/service';
 import type { onSendHookHandler } from 'fastify';
@@ -10,18 +9,15 @@ import { TABLE_ROUTE } from './raw-request.ts';
 /** The share of CACHE_BYTES for records: at about 2 KB a request, 4,000 of them with the default. */
 export const FAST_PATH_SHARE = 1 / 8;
 
-/** A hit of the cache that is being sent. */
 export interface Hit {
   readonly answer: CachedAnswer;
   readonly key: string;
   readonly catalog: Catalog;
-  /** The value of `?tidemark=`. */
   readonly asked: string | undefined;
 }
 
 declare module 'fastify' {
   interface FastifyReply {
-    /** Undefined where the answer is not from the cache. */
     hit: Hit | undefined;
   }
 }
@@ -34,7 +30,6 @@ export interface FastPathDependencies {
   readonly metrics: Metrics;
 }
 
-/** Undefined where there is no cache. */
 export function createFastPath(
   app: BaseApp,
   { config, cache, catalog, verifyToken, metrics }: FastPathDependencies,
@@ -93,7 +88,6 @@ export function recordReplies(fastPath: FastPath): onSendHookHandler {
   };
 }
 
-/** Returns which of the answer’s bodies is sent, or undefined for one that the cache does not hold. */
 function codingOf(
   { body, coded }: CachedAnswer,
   payload: unknown,

@@ -1,4 +1,3 @@
-/** Settings of the limits that protect the gateway. */
 import { Type } from 'typebox';
 
 /** The syntax of parsePolicies. */

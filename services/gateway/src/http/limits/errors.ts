@@ -1,4 +1,3 @@
-/** The errors of the limits. */
 import { defineErrors, row } from '@tidemark/contracts';
 
 export const limitErrors = defineErrors('GATEWAY', {

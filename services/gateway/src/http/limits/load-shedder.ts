@@ -1,6 +1,6 @@
 /**
- * Answers requests with 503 while the gateway is overloaded, before everything else that answers: refusing must cost a small part of
- * answering, or refusals become the load. Probes and /metrics always pass.
+ * Refusing comes before everything else that answers: it must cost a small part of answering, or refusals become the
+ * load. Probes and /metrics always pass.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -17,16 +17,12 @@ export interface LoadShedderOptions {
   sharePercent: number;
   /** The connections of a trusted proxy are those of many clients, so they have no share. */
   trust: TrustProxy;
-  /** Counts a connection that is refused for its address's share. */
   refused: (policy: string) => void;
-  /** Headers of every answer to this origin: name, value… */
   headersFor: (origin: string | undefined) => readonly string[];
 }
 
 export interface LoadShedder {
-  /** Answers a request that is shed. */
   readonly handle: FirstHandler;
-  /** Returns the error where a WebSocket cannot be opened on this connection now. */
   refusesUpgrade(socket: Socket): TidemarkError | undefined;
 }
 

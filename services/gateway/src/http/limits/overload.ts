@@ -1,6 +1,6 @@
 /**
- * Detects overload of the gateway by the delay of its event loop, with PIE (RFC 8033; PieController of @tidemark/db). The pools shed
- * requests that wait for Postgres by the same method (SHED_QUEUE_MS), so that hits of the cache go on meanwhile.
+ * The delay of the event loop shows overload, by PIE (RFC 8033; PieController of @tidemark/db). The pools shed
+ * requests that wait for Postgres by the same method, so that hits of the cache go on meanwhile.
  */
 import { PieController } from '@tidemark/db';
 import type { Metrics } from '@tidemark/service';
@@ -24,17 +24,14 @@ export interface Overload {
 }
 
 export interface OverloadOptions {
-  /** SHED_LOOP_MS; 0: off. */
   loopMs: number;
   requestsMax: number;
   inFlight: () => number;
-  /** SHED_QUEUE_MS; 0: off. */
   queueMs: number;
   queues: () => readonly Queue[];
   metrics: Metrics;
 }
 
-/** A pool with the requests that wait for a connection. */
 interface Queue {
   readonly name: string;
   readonly waiting: number;
@@ -123,7 +120,6 @@ function watchQueues({ queueMs, queues }: Pick<OverloadOptions, 'queueMs' | 'que
   };
 }
 
-/** Measures the utilization of the event loop and of the pools. */
 function watchUse({ loopMs, queues }: Pick<OverloadOptions, 'loopMs' | 'queues'>) {
   let before = performance.eventLoopUtilization();
   let sampledAt = performance.now();

@@ -1,4 +1,3 @@
-/** Creates what protects an app from overload: the load shedder, the watch for slow readers, and the limits of identities. */
 import type { Socket } from 'node:net';
 import type { TidemarkError } from '@tidemark/contracts';
 import type { Database } from '@tidemark/db';
@@ -23,12 +22,9 @@ export interface ProtectionDependencies {
 
 export interface Protection {
   readonly shed: FirstHandler;
-  /** Undefined where RATE_LIMITS is off. */
   readonly rateLimit: RateLimit | undefined;
   readonly work: WorkLimit;
-  /** Returns the error where a WebSocket cannot be opened on this connection now. */
   refusesUpgrade(socket: Socket): TidemarkError | undefined;
-  /** Destroys a socket that is not the server's own if its peer does not read in time. */
   watch(socket: Socket): void;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Rate limits of identities: a plugin, and a step of the fast path for hits of the cache. With RATE_LIMITS=off neither exists. Where
- * they bind only while the gateway is busy, nothing is counted meanwhile: a request then costs one look at a flag.
+ * Where the limits bind only while the gateway is busy, nothing is counted meanwhile: a request then costs one look
+ * at a flag.
  */
 import type { IncomingMessage } from 'node:http';
 import {
@@ -20,24 +20,19 @@ import type { Caller } from '../plugins/identity.ts';
 import { limitErrors } from './errors.ts';
 
 export interface RateLimitOptions {
-  /** RATE_LIMITS */
   limits: string;
   identities: number;
-  /** RATE_LIMITS_BIND */
   bind: 'busy' | 'always';
-  /** Whether the gateway is over half of what it refuses requests at. */
   isBusy: () => boolean;
   limiter: Limiter;
   metrics: Metrics;
 }
 
 export interface RateLimit {
-  /** Counts and refuses requests for each identity, in the scope where it is registered. */
   readonly plugin: (app: BaseApp) => Promise<void>;
   readonly step: FastPathStep;
 }
 
-/** Undefined where nothing is limited. @throws LIMIT_RATE_LIMITS */
 export function createRateLimit(options: RateLimitOptions): RateLimit | undefined {
   const policies = parsePolicies(options.limits);
   if (policies.size === 0) return undefined;

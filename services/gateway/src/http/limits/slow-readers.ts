@@ -14,13 +14,11 @@ import type { BaseApp, Metrics } from '@tidemark/service';
 export interface SlowReaderOptions {
   ms: number;
   bytesPerSecond: number;
-  /** Pending bytes of all connections together. */
   maxBytes: number;
   metrics: Metrics;
 }
 
 export interface SlowReaders {
-  /** Watches a socket that is not one of the server's own, such as the upstream side of a WebSocket. */
   watch(socket: Socket): void;
   stop(): void;
 }

@@ -1,8 +1,7 @@
 /**
- * Limits what the requests of an identity cost, rather than their number: ms of Postgres, and of the gateway for what it reads and
- * sends. It binds, and is counted, only while the gateway or one of its pools is over half in use. Then the requests of an identity
- * over its share are refused before anything is done for them, and the refusal is sent a moment later: a client that repeats its
- * request at once would otherwise make a load of refusals.
+ * Limits the ms of Postgres and of the gateway that the requests of an identity cost. It binds only while the gateway
+ * or a pool is over half in use. A refusal is sent a moment later, because a client that repeats its request at once
+ * would otherwise make a load of refusals.
  */
 import type { IncomingMessage } from 'node:http';
 import type { TidemarkError } from '@tidemark/contracts';
@@ -44,7 +43,6 @@ const REFUSAL_MS = 1_000;
 const MAX_WAITING = 1_000;
 
 export interface WorkLimitOptions {
-  /** WORK_LIMITS */
   readonly limits: string;
   readonly identities: number;
   readonly anonRole: string;
@@ -55,10 +53,8 @@ export interface WorkLimitOptions {
   readonly metrics: Metrics;
 }
 
-/** The limit for proxied WebSockets, which have no caller. */
 export interface SocketWork {
   refuses(request: IncomingMessage): TidemarkError | undefined;
-  /** Calls back when a refusal may be sent. */
   delay(send: () => void): void;
   closed(request: IncomingMessage, openMs: number, bytes: number): void;
 }
@@ -68,13 +64,10 @@ export interface WorkLimit {
   /** Whether work is counted at the moment. Cheaper than finding out the identity, so it is asked first. */
   isBusy(): boolean;
   charge(identity: string, ms: number, isFruitless?: boolean): void;
-  /** Decorates the app with `work`, counts the bytes of answers, and delays refusals to identities over their share. */
   readonly answers: (app: BaseApp) => Promise<void>;
-  /** Refuses requests of identities over their share, in the scope where it is registered. */
   readonly plugin: (app: BaseApp) => Promise<void>;
 }
 
-/** @throws LIMIT_RATE_LIMITS */
 export function createWorkLimit(options: WorkLimitOptions): WorkLimit {
   const { isBusy, metrics } = options;
   const policies = parsePolicies(options.limits);

@@ -1,4 +1,3 @@
-/** Counts the bytes of answers from Postgres until they have been sent (`answers` of @tidemark/db), and shows them as metrics. */
 import type { Database } from '@tidemark/db';
 import type { BaseApp, Metrics } from '@tidemark/service';
 import type { FastifyReply } from 'fastify';

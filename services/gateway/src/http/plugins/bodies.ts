@@ -26,21 +26,19 @@ export interface BodyLimits {
   readonly limit: number;
   /** Bytes of all bodies that have arrived in part. */
   readonly readingLimit: number;
-  /** ms for the whole body. */
   readonly timeoutMs: number;
   readonly metrics: Metrics;
 }
 
 interface Reading extends BodyLimits {
-  /** Held at the moment. */
   bytes: number;
 }
 
 type Done = (error: Error | null, body?: unknown) => void;
 
 /**
- * Takes the place of a body that was refused; `bodyOf` throws its error. Fastify itself would close the connection at once, and a
- * client that is still sending would see a reset in place of the answer.
+ * Takes the place of a refused body. Fastify would close the connection at once, and a client that is still sending
+ * would see a reset.
  */
 export class RefusedBody {
   readonly error: Error;
@@ -59,7 +57,6 @@ export const bodies = fp(
     );
     app.removeAllContentTypeParsers();
     app.addContentTypeParser(TEXT_TYPES, (request, payload, done: Done) => readText(request, payload, reading, done));
-    // The parser has its own deadline.
     app.addHook('onRoute', (route: RouteOptions) => {
       const methods = [route.method].flat();
       if (methods.every((method) => PARSED.has(method))) route.config = { ownDeadline: true, ...route.config };

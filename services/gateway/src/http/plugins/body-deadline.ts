@@ -1,6 +1,6 @@
 /**
- * The deadline of request bodies: REQUEST_TIMEOUT_MS, except for uploads. Node's own limit holds for the whole server, so it is set to
- * the longest, and the shorter one is kept here. FILES_STALL_TIMEOUT_MS cuts off an upload that brings nothing.
+ * Node's own limit holds for the whole server, so it is set to that of uploads, and the shorter one is kept here.
+ * FILES_STALL_TIMEOUT_MS cuts off an upload that brings nothing.
  */
 import type { IncomingMessage } from 'node:http';
 import type { BaseApp } from '@tidemark/service';
@@ -9,9 +9,7 @@ import fp from 'fastify-plugin';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The body may take as long as FILES_UPLOAD_TIMEOUT_MS. */
     longBody?: boolean;
-    /** The code that reads the body has a deadline of its own. */
     ownDeadline?: boolean;
   }
 }
@@ -32,7 +30,6 @@ export const bodyDeadline = fp(
   { name: 'body-deadline' },
 );
 
-/** Returns a function that ends the deadline. The end of the stream ends it as well. */
 export function cutOffLater(raw: IncomingMessage, timeoutMs: number): () => void {
   const timer = setTimeout(() => {
     if (!raw.complete) raw.socket.end(TIMED_OUT, () => raw.socket.destroy());

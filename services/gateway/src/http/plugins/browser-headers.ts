@@ -1,7 +1,4 @@
-/**
- * Headers that tell browsers who may read an answer (CORS, by @fastify/cors), and that it is data, never a page. The fast path
- * records them with an answer; the load shedder gets the same ones from `headersFor`.
- */
+/** The fast path records these headers with an answer; the load shedder gets the same ones from `headersFor`. */
 import cors, { type FastifyCorsOptions } from '@fastify/cors';
 import { TIDEMARK_HEADER } from '@tidemark/contracts';
 import { type BaseApp, commaSeparated } from '@tidemark/service';
@@ -14,9 +11,7 @@ type BrowserConfig = Pick<Config, 'CORS_ORIGINS' | 'CORS_CREDENTIALS' | 'HSTS_MA
 type Headers = Readonly<Record<string, string>>;
 
 export interface BrowserHeaders {
-  /** Undefined where no origin is allowed. */
   readonly cors: FastifyCorsOptions | undefined;
-  /** The headers of an answer of this URL, without CORS. */
   security(url: string): Record<string, string>;
   /** All headers of an answer of the API, for answers without fastify: name, value, name, value… */
   headersFor(origin: string | undefined): readonly string[];
@@ -64,7 +59,6 @@ const CONSOLE: Headers = {
   'cross-origin-resource-policy': 'same-origin',
 };
 
-/** @throws GATEWAY_CORS */
 export function createBrowserHeaders({
   CORS_ORIGINS,
   CORS_CREDENTIALS,

@@ -1,4 +1,3 @@
-/** The caller of a request: the role and claims of its verified token, or the anonymous role. */
 import type { IncomingMessage } from 'node:http';
 import type { Identity } from '@tidemark/db';
 import { type BaseApp, type TokenVerifier, tokenOf, type VerifiedToken, type VerifyTokenFrom } from '@tidemark/service';
@@ -6,7 +5,6 @@ import fp from 'fastify-plugin';
 
 export interface Caller extends Identity {
   readonly authenticated: boolean;
-  /** Undefined for the anonymous role, as is `verified`. */
   readonly token: string | undefined;
   readonly verified: VerifiedToken | undefined;
   /** The identities of its reads of tables, by schema. */
@@ -15,14 +13,12 @@ export interface Caller extends Identity {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Undefined until the token is verified. */
     caller: Caller;
   }
 }
 
 export interface IdentityOptions {
   readonly verifyToken: Pick<TokenVerifier, 'cached'>;
-  /** Refuses tokens unchecked from an address that sends too many invalid ones. */
   readonly verifyTokenFrom: VerifyTokenFrom;
   addressOf(request: IncomingMessage): string;
   readonly anonRole: string;

@@ -1,4 +1,3 @@
-/** The client of a request for @tidemark/db: statements are cancelled when it goes, and their cost is counted for it. */
 import type { Socket } from 'node:net';
 import type { Client } from '@tidemark/db';
 import type { FastifyRequest } from 'fastify';

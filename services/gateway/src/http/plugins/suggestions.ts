@@ -1,4 +1,3 @@
-/** Adds to errors the hints that name something near, from what the caller's role may use (`suggestionFor` of @tidemark/plan). */
 import type { Database } from '@tidemark/db';
 import { type Catalog, type CatalogFollower, type Rights, readRights, suggestionFor } from '@tidemark/plan';
 import type { BaseApp } from '@tidemark/service';

@@ -1,6 +1,6 @@
 /**
- * Headers in which proxies name their client. The gateway writes X-Forwarded-For itself and passes none of these on: a service behind
- * it trusts the gateway (TRUST_PROXY), so a client could otherwise claim any address.
+ * None of these headers is passed on: a service behind the gateway trusts it (TRUST_PROXY), so a client could claim
+ * any address.
  */
 const FORWARDED = new Set([
   'forwarded',

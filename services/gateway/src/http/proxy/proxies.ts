@@ -38,7 +38,6 @@ export const proxies = fp(
       done(rate.refuses(limiter.networkOf(request.raw)));
     });
 
-    /** Proxies reads only: no upstream takes a body. */
     const proxy = (
       prefix: string,
       upstream: () => string,

@@ -35,12 +35,9 @@ export interface WebSocketProxyOptions {
   readonly rate: LimitedRate;
   readonly limiter: Limiter;
   readonly metrics: Metrics;
-  /** The budget for the connection to the upstream. */
   readonly descriptors: Descriptors;
-  /** Returns the error where a WebSocket cannot be opened on this connection now. */
   refuses(socket: Socket): TidemarkError | undefined;
   readonly work: SocketWork;
-  /** Destroys the socket if its peer does not read in time. */
   watch(socket: Socket): void;
 }
 
@@ -111,7 +108,6 @@ export function proxyWebSockets(app: BaseApp, options: WebSocketProxyOptions): v
   });
 }
 
-/** Reads from the client, to notice when it leaves, and to refuse frames that it sends too early. */
 function watchWhileConnecting(client: Socket): () => void {
   const onData = () => {
     client.off('data', onData);
@@ -129,7 +125,6 @@ type Outcome =
   | { readonly kind: 'accepted'; readonly answer: IncomingMessage; readonly socket: Socket; readonly head: Buffer }
   | { readonly kind: 'refused'; readonly answer: IncomingMessage; readonly socket: Socket };
 
-/** Tries the upstreams in order until one answers. Calls `done` once, with undefined where none answers. */
 function connect(
   request: IncomingMessage,
   headers: readonly string[],
@@ -190,7 +185,6 @@ function headOf({ statusCode = 101, rawHeaders }: IncomingMessage, more = ''): s
   return `${text}${more}\r\n`;
 }
 
-/** Passes on the answer of an upstream that refuses the WebSocket, such as for a bad handshake or a limit. */
 function passRefusalOn(answer: IncomingMessage, client: Socket): void {
   client.write(headOf(answer, 'connection: close\r\n'));
   let bytes = 0;
@@ -199,7 +193,6 @@ function passRefusalOn(answer: IncomingMessage, client: Socket): void {
     if (bytes > MAX_REFUSAL_BYTES) answer.destroy();
     else client.write(chunk);
   });
-  // `close` follows and ends the client's connection.
   answer.on('error', () => {});
   answer.on('close', () => {
     client.end();

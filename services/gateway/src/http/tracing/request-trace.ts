@@ -10,17 +10,14 @@ declare module 'fastify' {
   }
 }
 
-/** Options of @tidemark/db that a statement of a request is sent with. */
 export interface Asked {
   readonly holder: Holder;
   readonly timing?: NonNullable<QueryOptions['timing']>;
   /** The `traceparent` that the statement's changes carry on. */
   readonly announce?: string;
-  /** The client whose leaving cancels the statement. Absent where several clients wait for it. */
   readonly client?: Client;
 }
 
-/** Call it for each statement that a request sends. `client`: in place of the request's own. */
 export function askedBy(request: FastifyRequest, { holder }: Asked, client: Client = clientOf(request)): Asked {
   if (request.trace !== undefined) return { ...request.trace.statement({ holder }), client };
   const trace = continued(request);
@@ -35,7 +32,6 @@ export class RequestTrace {
   readonly #tracing: Tracing | undefined;
   readonly #parent: TraceContext | undefined;
   readonly #span: Span | undefined;
-  /** Spans of unanswered statements. */
   readonly #open = new Set<Span>();
   #authMs = 0;
   #planFrom = 0;
@@ -58,7 +54,6 @@ export class RequestTrace {
     });
   }
 
-  /** Whether its spans are recorded. */
   get sampled(): boolean {
     return this.#span?.context.sampled === true;
   }
@@ -68,7 +63,6 @@ export class RequestTrace {
     this.#authMs = performance.now() - this.#startedAt;
   }
 
-  /** Call it when the body has arrived. */
   received(): void {
     this.#planFrom = performance.now();
   }

@@ -1,4 +1,3 @@
-/** Server-Timing and spans of requests. With both switched off there is no hook at all. */
 import type { BaseApp, Tracing } from '@tidemark/service';
 import fp from 'fastify-plugin';
 import type { FastPathStep } from '../fast-path/fast-path.ts';
@@ -38,7 +37,7 @@ export const requestTraces = fp(
   { name: 'request-traces' },
 );
 
-/** Returns the steps for hits of the fast path. With tracing enabled, every request passes fastify. */
+/** With tracing enabled, every request passes fastify. */
 export function traceSteps({ tracing, serverTiming }: TraceOptions): readonly FastPathStep[] {
   const steps: FastPathStep[] = [];
   if (tracing) steps.push({ admit: () => false });

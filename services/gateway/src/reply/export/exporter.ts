@@ -1,4 +1,3 @@
-/** Streams the rows of a statement to the client. The number of concurrent exports is limited. */
 import { TIDEMARK_HEADER, type Tidemark, TidemarkError } from '@tidemark/contracts';
 import type { Client, Database, Identity, Statement, StreamSource, StreamStats } from '@tidemark/db';
 import { contentType, preferenceApplied } from '@tidemark/query';
@@ -7,7 +6,6 @@ import { errors } from '../../errors.ts';
 import type { ExportRequest } from '../../request/export-request.ts';
 
 export interface ExportLimits {
-  /** Concurrent exports. */
   max: number;
   /** ms in which the client must read what it is sent. */
   stallMs: number;
@@ -19,12 +17,9 @@ export interface Export {
   request: ExportRequest;
   statement: Statement;
   identity: Identity;
-  /** The requested tidemark. */
   tidemark: Tidemark | undefined;
   route: string;
-  /** The export stops waiting for a connection when the client goes. */
   client: Client;
-  /** The rows are values of a function that returns scalars. */
   values?: boolean;
 }
 
@@ -46,7 +41,6 @@ export class Exporter {
     return this.#db.streams.stats();
   }
 
-  /** Replies once the first bytes have arrived; an error before them is answered like any other. */
   async send(reply: FastifyReply, { request, statement, identity, tidemark, route, values, client }: Export) {
     const { max, stallMs, timeouts } = this.#limits;
     const timeoutMs = timeouts.get(identity.role) ?? timeouts.get('*');
@@ -60,7 +54,6 @@ export class Exporter {
       if (!isOver) this.active -= 1;
       isOver = true;
     };
-    // A client that goes frees the connection, also before the first byte.
     const gone = new AbortController();
     const onClose = () => gone.abort();
     reply.raw.once('close', onClose);

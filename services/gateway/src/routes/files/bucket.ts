@@ -4,13 +4,12 @@ import { fileRequestErrors } from './errors.ts';
 /** The bucket of an owner, `~<sub>`, or a shared one. The token bounds the length of the owner. */
 const BUCKET = /^(~[^\p{Cc}\p{Surrogate}]{0,1000}|[a-z0-9][a-z0-9._-]{0,62})$/u;
 
-/** Undefined for the caller's own bucket. @throws GATEWAY_FILE_BUCKET */
+/** Undefined stands for the caller's own bucket. */
 export function bucketOf(text: string | undefined): string | undefined {
   if (text === undefined || BUCKET.test(text)) return text;
   throw fileRequestErrors.BUCKET({ bucket: text });
 }
 
-/** Returns `?bucket=` of a request for a file by its path. */
 export function bucketOfQuery(query: unknown): string | undefined {
   const { bucket } = query as { bucket?: string | string[] };
   return bucketOf(Array.isArray(bucket) ? bucket.join() : bucket);

@@ -1,4 +1,3 @@
-/** Settings of /api/v1/files. The settings of the store are in @tidemark/files. */
 import { Type } from 'typebox';
 
 export const filesConfig = {

@@ -1,4 +1,3 @@
-/** The dependencies of the routes below /api/v1/files. */
 import { commaSeparated, type Metrics } from '@tidemark/service';
 import type { RouteContext } from '../../context.ts';
 import { createUrlSigner, type UrlSigner } from './signed-url.ts';

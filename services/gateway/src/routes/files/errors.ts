@@ -1,4 +1,3 @@
-/** Errors of /api/v1/files; those of the store have the prefix FILES. */
 import { defineErrors, row } from '@tidemark/contracts';
 
 export const fileRequestErrors = defineErrors('GATEWAY_FILE', {

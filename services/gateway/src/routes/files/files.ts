@@ -1,6 +1,6 @@
 /**
- * /api/v1/files: files in the file store, each with a row in tidemark.files. Grants and policies on that table decide who may list,
- * download, upload and delete files; there is no other permission.
+ * Grants and policies on tidemark.files decide who may list, download, upload and delete files; there is no other
+ * permission.
  */
 import type { BaseApp, Metrics } from '@tidemark/service';
 import fp from 'fastify-plugin';

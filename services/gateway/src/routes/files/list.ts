@@ -44,7 +44,6 @@ export function registerFileList(app: BaseApp, context: FileContext): void {
     });
     const files = rows.map((row) => shownFile(row.file));
     const last = files.at(-1);
-    // A full page may be the last one; then the next page is empty.
     if (last && files.length === limit) {
       const next = new URLSearchParams({ after: last.path, limit: String(limit) });
       if (prefix) next.set('prefix', prefix);

@@ -8,7 +8,6 @@ export function isFileId(text: string): boolean {
   return UUID.test(text);
 }
 
-/** @throws GATEWAY_FILE_PATH */
 export function checkPath(path: string): string {
   const refuse = (reason: string) => fileRequestErrors.PATH({ path, reason });
   if (path === '') throw refuse('it is empty');

@@ -1,8 +1,6 @@
-/** A row of tidemark.files in the form of the API. */
 import type { FileFacts } from '@tidemark/files';
 
 export interface ShownFile extends FileFacts {
-  /** The URL of its download. */
   href: string;
 }
 

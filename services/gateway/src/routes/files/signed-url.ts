@@ -1,7 +1,6 @@
 /**
- * URLs that work without a token until they expire. The signature is the signer's role and claims, encrypted and authenticated
- * (AES-256-GCM) together with method, path and expiry. The URL reads the file with the rights that its signer has at that moment, so
- * it ends when the signer loses the right, and nobody can read the claims. The key is derived from the JWT secret.
+ * The signature is the signer's role and claims, encrypted and authenticated (AES-256-GCM) with method, path and
+ * expiry. The URL ends when the signer loses the right to the file, and nobody can read the claims.
  */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 import type { Identity } from '@tidemark/db';
@@ -26,15 +25,14 @@ export interface SignedUse {
 }
 
 export interface UrlSigner {
-  /** Returns path and query of a URL for the file. `expires`: seconds since 1970. @throws GATEWAY_FILE_URL_TOO_LONG */
+  /** `expires` is in seconds since 1970. */
   sign(id: string, expires: number, signer: Pick<Identity, 'role' | 'claims'>): string;
-  /** @throws GATEWAY_FILE_URL_INVALID, GATEWAY_FILE_URL_EXPIRED */
   check(id: string, expires: string | undefined, signature: string): SignedUse;
 }
 
 /**
- * Without a secret (tokens are verified by a key set alone) no URL is signed, because anybody could derive the key.
- * @param roles the roles that a token may have now; a URL of another role is refused
+ * Without a secret (tokens are verified by a key set alone) no URL is signed, because anybody could derive the key. A
+ * URL of a role that is not in `roles` is refused.
  */
 export function createUrlSigner(secret: string, roles: readonly string[]): UrlSigner {
   if (secret === '') {

@@ -17,7 +17,6 @@ interface ItemsRequest extends JobRequest {
   Querystring: { after?: number; limit?: number; code?: string; group?: 'code' };
 }
 
-/** Whether the caller sees the job, and the rows as JSON. $1: job. */
 const answerSql = (rows: string) =>
   `select exists (select from tidemark.jobs where id = $1) as found, (select coalesce(json_agg("_r"), '[]') from (${rows}) as "_r") as rows`;
 

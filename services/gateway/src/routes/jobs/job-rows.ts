@@ -1,4 +1,3 @@
-/** Rows of jobs as the API shows them, and the statements that read and change them under the caller's identity. */
 import { type Job, TidemarkError } from '@tidemark/contracts';
 import type { Rows, Statement } from '@tidemark/db';
 import { authErrors } from '@tidemark/service';
@@ -38,7 +37,6 @@ export function readRows<R extends object>(context: RouteContext, request: Fasti
   });
 }
 
-/** Runs a function that returns the job, and answers with it. */
 export async function changeJob(
   context: RouteContext,
   request: FastifyRequest,

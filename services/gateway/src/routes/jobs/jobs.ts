@@ -8,7 +8,6 @@ import { registerJobItems } from './items.ts';
 import { JobParams, type JobRequest, jobsSql, readJobs } from './job-rows.ts';
 import { registerSubmitJob } from './submit.ts';
 
-/** Jobs of one list. */
 const LIST_LIMIT = 100;
 const LIST = jobsSql('tidemark.jobs', `order by j.created_at desc limit ${LIST_LIMIT}`);
 const SHOW = jobsSql('tidemark.jobs', 'where j.id = $1');

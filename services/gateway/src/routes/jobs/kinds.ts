@@ -6,7 +6,6 @@ import { errors } from '../../errors.ts';
 
 export interface RegisteredKind {
   name: string;
-  /** JSON text. */
   schema: string;
 }
 
@@ -18,7 +17,6 @@ type Validator = ReturnType<typeof Compile>;
 const MAX_VALIDATORS = 200;
 const validators = new LRUCache<string, Validator>({ max: MAX_VALIDATORS });
 
-/** @throws GATEWAY_JOB_INVALID with a JSON pointer into the body */
 export function checkSpec(kinds: readonly RegisteredKind[], kind: string, spec: unknown): void {
   const registered = kinds.find(({ name }) => name === kind);
   if (!registered) {

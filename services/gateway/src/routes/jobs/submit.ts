@@ -29,7 +29,6 @@ export function registerSubmitJob(app: BaseApp, context: RouteContext): void {
   });
 }
 
-/** @throws GATEWAY_JOB_INVALID */
 async function checkKind(context: RouteContext, request: FastifyRequest, { kind, spec }: CreateJob): Promise<void> {
   const statement = { text: kindsSql };
   const { rows } = await readRows<RegisteredKind>(context, request, statement);
@@ -46,7 +45,6 @@ async function checkKind(context: RouteContext, request: FastifyRequest, { kind,
   }
 }
 
-/** @throws PGRST102 for what is no JSON, GATEWAY_JOB_INVALID for what is no job */
 function bodyAsJob(text: string): CreateJob {
   let body: unknown;
   try {

@@ -18,7 +18,6 @@ const PLAIN: ReadonlyMap<string, Schema> = new Map<string, Schema>(
     'timestamp with time zone': { type: 'string', format: 'date-time' },
   }),
 );
-/** Any JSON. */
 const ANY = new Set(['json', 'jsonb', 'record', 'anyelement']);
 const TEXTS = new Set(
   'text,character varying,character,name,citext,bytea,inet,cidr,macaddr,interval,money,xml,tsvector,tsquery,bit,bit varying,point,time without time zone,time with time zone,timestamp without time zone'.split(

@@ -1,4 +1,3 @@
-/** Shared components: the grammar's parameters, the answers of all operations, and the security schemes. */
 import type { Schema } from './column-schema.ts';
 
 const text = { type: 'string' };
@@ -98,7 +97,6 @@ export const refused: Schema = {
 export const parameterRef = (name: string): Schema => ({ $ref: `#/components/parameters/${name}` });
 export const schemaRef = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
 
-/** One schema, or any of several, for tables or functions with the same name. */
 export const anyOf = (schemas: readonly Schema[]): Schema => (schemas.length === 1 ? schemas[0]! : { anyOf: schemas });
 
 export const jsonContent = (schema: Schema): Schema => ({ 'application/json': { schema } });

@@ -1,4 +1,4 @@
-/** The page at /docs: Swagger UI for /openapi.json, loaded from this server only. With a token it shows what the role may use. */
+/** Swagger UI is loaded from this server only. With a token the page shows what the role may use. */
 
 export const DOCS_HTML = `<!doctype html>
 <html lang="en">

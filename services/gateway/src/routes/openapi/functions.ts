@@ -1,10 +1,8 @@
-/** /rest/v1/rpc/<function> for each function that the role may call. */
 import type { Argument, Catalog, Rights, Routine } from '@tidemark/plan';
 import { type Schema, typeSchema } from './column-schema.ts';
 import { anyOf, jsonContent, parameterRef, refused, schemaRef, tidemarkHeader } from './components.ts';
 import { componentName, profile } from './tables.ts';
 
-/** `known`: the components of tables, for functions that return rows of a table. */
 export function describeFunctions(catalog: Catalog, rights: Rights, known: Readonly<Record<string, Schema>>) {
   const byName = new Map<string, Routine[]>();
   for (const schema of catalog.schemas) {

@@ -33,7 +33,6 @@ export const openapiRoute = fp(
         return { text, etag: `"${createHash('sha256').update(text).digest('base64url')}"` };
       });
       made.set(key, making);
-      // The next request tries again after a failure.
       making.catch(() => made.delete(key));
       return making;
     }

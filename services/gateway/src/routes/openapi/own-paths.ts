@@ -1,4 +1,3 @@
-/** The paths beside tables and functions: files, jobs, transactions. */
 import { CreateJob } from '@tidemark/contracts';
 import type { Schema } from './column-schema.ts';
 import { jsonContent, parameterRef, refused, schemaRef, tidemarkHeader } from './components.ts';

@@ -1,4 +1,3 @@
-/** /rest/v1/<table> for each table and view that the role may use. */
 import type { Catalog, Column, ColumnRights, Relation, Rights } from '@tidemark/plan';
 import { columnSchema, type Schema } from './column-schema.ts';
 import { anyOf, jsonContent, parameterRef, parameters, refused, schemaRef, tidemarkHeader } from './components.ts';
@@ -10,7 +9,6 @@ export interface Part {
 
 interface Table {
   readonly relation: Relation;
-  /** The name of the component. */
   readonly component: string;
   readonly mayDelete: boolean;
   columns(right: keyof ColumnRights): Column[];
@@ -46,7 +44,7 @@ function toTable(relation: Relation, rights: Rights): Table | undefined {
   };
 }
 
-/** Component names have letters, digits, dots, dashes and underscores. Other characters become their code, so that names stay distinct. */
+/** Characters that a component's name may not have become their code, so that names stay distinct. */
 export function componentName(schema: string, name: string): string {
   return `${schema}.${name}`.replace(/[^A-Za-z0-9._-]/gu, (character) => `-${character.codePointAt(0)?.toString(16)}-`);
 }
@@ -183,7 +181,6 @@ export function profile(
   ];
 }
 
-/** Rows have all of their columns unless `select` names others. */
 function rowsAnswer(description: string, tables: readonly Table[]): Schema {
   const rows = { type: 'array', items: anyOf(tables.map(({ component }) => schemaRef(component))) };
   return {

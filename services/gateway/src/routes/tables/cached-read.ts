@@ -1,4 +1,3 @@
-/** Rows of a table from the cache, or from the database where the cache has none or may not keep them. */
 import type { Client } from '@tidemark/db';
 import { sharedKey as keyOfStatement } from '../../cache/shared/shared-value.ts';
 import type { RouteContext } from '../../context.ts';
@@ -49,7 +48,6 @@ function keyFor({ key, keyOfRole }: ReadRequest, role: string): string {
   return roleKey;
 }
 
-/** Returns what the query reads, or why its rows are not cached. */
 function readsOf({ cache }: RouteContext, read: ReadRequest) {
   if (!cache) return 'there is no cache';
   const { count } = read.preferences;

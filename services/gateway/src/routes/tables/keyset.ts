@@ -10,7 +10,6 @@ import { varyByIdentity } from '../../reply/vary.ts';
 import { rawSearch } from '../../request/parse.ts';
 import type { Reading } from './reading.ts';
 
-/** @throws GATEWAY_KEYSET, GATEWAY_CURSOR */
 export async function readKeysetPage({ db, config }: RouteContext, { request, reply, read, identity, asked }: Reading) {
   const { catalog, relation, query, media, preferences } = read;
   const order = keysetOrder(relation, query);

@@ -1,4 +1,3 @@
-/** Reads rows and totals of a table from a replica or the primary. */
 import type { Client, Statement } from '@tidemark/db';
 import { type AnswerRow, joinRows, mayHideRows, planEstimate } from '@tidemark/plan';
 import type { Preferences } from '@tidemark/query';
@@ -15,7 +14,6 @@ export const ASKED = { holder: { route: `GET ${TABLE_ROUTE}` } };
 /** Longer bodies are kept as bytes, so that sending them needs no conversion. */
 const MAX_TEXT_CHARACTERS = 16 * 1024;
 
-/** Returns the statement of a read. With `guard` it also returns the versions of these relations. */
 export function readStatement(
   { config, plans }: RouteContext,
   read: ReadRequest,
@@ -57,7 +55,7 @@ export async function readRows(
   return { answer, tidemark, proven, source, guard: row.guard ?? null };
 }
 
-/** Returns `exact` when a policy may hide rows from the role, because an estimate of the planner would reveal them. */
+/** An estimate of the planner would reveal rows that a policy hides. */
 export function countOf(
   { catalog, relation, query, preferences: { count } }: ReadRequest,
   role: string,
@@ -74,7 +72,6 @@ export async function totalOf(context: RouteContext, reading: Reading, counted: 
   return Math.max(counted, await estimate(context, reading));
 }
 
-/** Returns the planner's estimate from EXPLAIN, which reads no rows. */
 async function estimate({ db }: RouteContext, { request, read, identity, asked }: Reading): Promise<number> {
   const { rows } = await db.read<{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }] }>({
     identity,

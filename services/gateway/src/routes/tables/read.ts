@@ -31,7 +31,6 @@ export const tableReadRoute = fp(
   { name: 'table-read-route', dependencies: ['compression', 'identity'] },
 );
 
-/** Replies with a query plan, an export, a page by key, or the rows. */
 function readTable(context: RouteContext, request: TableRequest, reply: FastifyReply) {
   const { config, db, exporter } = context;
   const plan = askedPlan(request.headers.accept, ROWS_MEDIA, config, request.caller.role);

@@ -1,4 +1,3 @@
-/** A read of a table, from the request to the statement. */
 import type { Tidemark } from '@tidemark/contracts';
 import type { Identity } from '@tidemark/db';
 import type { FastifyReply, FastifyRequest } from 'fastify';

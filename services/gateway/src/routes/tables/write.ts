@@ -97,7 +97,6 @@ function writeTable(context: RouteContext, method: WriteMethod, request: TableRe
   return undefined;
 }
 
-/** All that decides how a POST is planned. */
 function kindOf({ headers, raw }: TableRequest, schema: string): string {
   return `${raw.url}\n${schema}\n${headers['content-type']}\n${headers.accept}\n${headers.prefer}`;
 }

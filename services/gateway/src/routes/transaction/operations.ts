@@ -5,7 +5,6 @@ import { WRITE_METHODS, type WriteMethod } from '../../plan/table-write.ts';
 
 export interface Operation {
   method: WriteMethod;
-  /** The table or function in the path. */
   target: { kind: 'table' | 'rpc'; name: string };
   search: string;
   /** JSON text; empty where the operation has no body. */
@@ -16,7 +15,6 @@ export interface Operation {
 
 const KEYS = new Set(['method', 'path', 'body', 'prefer', 'unfiltered']);
 
-/** @throws GATEWAY_TRANSACTION_BODY, which names the operation by its index */
 export function readOperations(text: string, maximum: number): Operation[] {
   let parsed: unknown;
   checkStructure(text);

@@ -1,4 +1,3 @@
-/** An operation of a transaction as a planned write. Its result is JSON. */
 import type { Catalog, EmbedLimits } from '@tidemark/plan';
 import { parsePrefer, type RowsMedia } from '@tidemark/query';
 import { errors } from '../../errors.ts';

@@ -96,7 +96,6 @@ async function runOperations(
   return { status: 200, headers, body: `{"results":[${results.join(',')}]}` };
 }
 
-/** Adds to an error which operation it is of. */
 function named<T>(operation: Operation, index: number, authenticated: boolean, work: () => T): T {
   try {
     return work();

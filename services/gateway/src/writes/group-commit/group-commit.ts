@@ -13,15 +13,12 @@
 import { type Refusal, SharedLimit } from '@tidemark/service';
 
 export interface GroupLimits {
-  /** Rows of one statement. */
   rows: number;
   /** Characters of JSON of one statement; a larger row forms a group of its own. */
   bytes: number;
-  /** Requests that wait, over all queues. */
   waiting: number;
   /** Characters of JSON that wait, over all queues. */
   waitingBytes: number;
-  /** Percentage of both that one owner may have once over half is used. */
   identityPercent: number;
 }
 
@@ -34,7 +31,6 @@ interface Waiting<M> {
 export class GroupCommit<M> {
   readonly #limits: GroupLimits;
   readonly #queues = new Map<string, Waiting<M>[]>();
-  /** The inserts that wait. */
   readonly rows: SharedLimit;
   readonly bytes: SharedLimit;
 
@@ -44,14 +40,13 @@ export class GroupCommit<M> {
     this.bytes = new SharedLimit(limits.waitingBytes, limits.identityPercent);
   }
 
-  /** Number of queues with a running group. */
   get running(): number {
     return this.#queues.size;
   }
 
   /**
-   * Returns `run` where the insert is to run now, alone; the caller then calls `finished`. Returns `instance` or `share` where
-   * too many inserts wait, over all or of this owner. `ownerOf` is called only for an insert that would wait.
+   * Returns `instance` or `share` where too many inserts wait, over all or of this owner. `ownerOf` is called only
+   * for an insert that would wait.
    */
   add(key: string, member: M, bytes: number, ownerOf: () => string): 'run' | 'wait' | Refusal['where'] {
     const queue = this.#queues.get(key);
@@ -68,7 +63,6 @@ export class GroupCommit<M> {
     return 'wait';
   }
 
-  /** Returns the next group of the queue, or undefined where none waits; then the queue is closed. */
   finished(key: string): M[] | undefined {
     const queue = this.#queues.get(key);
     if (queue === undefined) return undefined;

@@ -1,4 +1,3 @@
-/** Runs the groups of group-commit.ts: one transaction for each group, one reply for each member. */
 import type { Tidemark } from '@tidemark/contracts';
 import { type Client, type Database, errors as dbErrors, type Identity, type Row, type Statement } from '@tidemark/db';
 import type { GroupedRow, WriteRow } from '@tidemark/plan';
@@ -11,19 +10,15 @@ import { GroupCommit, type GroupLimits, halves } from './group-commit.ts';
 export interface Insert {
   /** Equal for inserts that may be joined: table, shape and identity. */
   readonly queue: string;
-  /** The table's oid. */
   readonly table: number;
   /** JSON text of the one row, without an array around it. */
   readonly row: string;
-  /** The identity whose share of the waiting inserts it counts for. */
   owner(): string;
   /** Alone, the insert is cancelled when its client goes. In a group it is not, since the other members wait for it. */
   readonly client: Client;
   /** A group runs with the identity and settings of its first member. */
   identity(): Identity;
-  /** The insert as a statement of its own. */
   alone(): Statement;
-  /** The statement of the whole group; `$1` is for the rows. */
   readonly grouped: { readonly text: string; readonly params: readonly (string | null)[] };
   /** Called when the row is durable. Exactly one of `done` and `failed` is called, once; neither may throw. */
   done(row: WriteRow, tidemark: Tidemark): void;
@@ -48,7 +43,6 @@ export class InsertGroups {
   #splits = 0;
   #serverVersion = 0;
 
-  /** `committed` is called after each COMMIT, before the members' `done`. */
   constructor(
     db: Database,
     metrics: Metrics,
@@ -78,8 +72,8 @@ export class InsertGroups {
   }
 
   /**
-   * Replies by callback: a promise for each request and each step costs more than the row. Fails with GATEWAY_INSERTS_WAITING,
-   * GATEWAY_INSERTS_SHARE, the error of Postgres for this row, or DB_CONNECTION_LOST (outcome unknown).
+   * Replies by callback, because a promise for each request and each step costs more than the row. After
+   * DB_CONNECTION_LOST the outcome is unknown.
    */
   submit(insert: Insert): void {
     const decision = this.#groups.add(insert.queue, insert, insert.row.length, () => insert.owner());
@@ -90,7 +84,6 @@ export class InsertGroups {
     }
   }
 
-  /** Runs groups of the queue until none waits. Never rejects: the members get the errors. */
   async #run(queue: string, first: Insert): Promise<void> {
     let group: Insert[] | undefined = [first];
     while (group !== undefined) {
@@ -106,8 +99,8 @@ export class InsertGroups {
   }
 
   /**
-   * Returns true where nothing was written because of a row or of a lock; then no member has its reply yet.
-   * `isLast`: the insert is alone and may wait for a lock.
+   * Returns true where nothing was written because of a row or a lock; then no member has its reply yet. `isLast`
+   * allows waiting for a lock.
    */
   async #commit(group: readonly Insert[], isLast: boolean): Promise<boolean> {
     const [first, ...more] = group;
@@ -178,7 +171,6 @@ export class InsertGroups {
     this.#committed(first.table, tidemark);
   }
 
-  /** Runs halves of a failed group, of which nothing was written, until the rows that fail are alone. */
   async #split(failed: Insert[]): Promise<void> {
     this.#splits += 1;
     try {
@@ -202,7 +194,6 @@ export class InsertGroups {
   }
 }
 
-/** Returns false, and fails the insert, where its client went while it waited: then nothing of it is written. */
 function hasClient(insert: Insert): boolean {
   if (!insert.client.isGone) return true;
   insert.failed(dbErrors.CLIENT_GONE());

@@ -1,7 +1,4 @@
-/**
- * Plans of POSTs by what comes before their bodies (URL, schema, media types, Prefer): each kind of request is planned once. Also
- * decides which inserts may be joined with which others.
- */
+/** Each kind of POST (URL, schema, media types, Prefer) is planned once. */
 import type { Identity } from '@tidemark/db';
 import { type Catalog, type Payload, planGroupedInsert } from '@tidemark/plan';
 import { LRUCache } from 'lru-cache';
@@ -17,9 +14,7 @@ const MAX_SHAPES = 1_000;
 /** Headers that differ between requests of the same client. A joined insert may see those of another request. */
 const PER_REQUEST = new Set(['content-length', 'traceparent', 'tracestate', 'x-request-id', 'date', 'idempotency-key']);
 
-/** Inserts of one statement: the same plan, and the same keys in the same order. */
 export interface InsertShape {
-  /** Unique in this process. */
   readonly id: number;
   readonly text: string;
   readonly params: readonly (string | null)[];
@@ -34,7 +29,6 @@ const nextId = () => {
 export class InsertPlan {
   readonly id: number = nextId();
   readonly write: WritePlan;
-  /** False where the insert must stay alone, see `joins`. */
   readonly joins: boolean;
   readonly #seesRequest: boolean;
 
@@ -56,7 +50,6 @@ export class InsertPlans {
   readonly #shapes = new LRUCache<string, InsertShape>({ max: MAX_SHAPES });
   #catalog: Catalog | undefined;
 
-  /** `make` is called for a kind of request that is not known with this catalog. */
   of(catalog: Catalog, key: string, make: () => WritePlan): InsertPlan {
     if (catalog !== this.#catalog) {
       this.#plans.clear();
@@ -70,7 +63,6 @@ export class InsertPlans {
     return plan;
   }
 
-  /** Returns undefined for an insert that must stay alone. */
   shape(plan: InsertPlan, { payload }: TableWrite): InsertShape | undefined {
     if (!plan.joins || payload?.count !== 1 || payload.keys.length === 0) return undefined;
     const key = `${plan.id} ${payload.keys.join('\u0000')}`;
@@ -84,15 +76,14 @@ export class InsertPlans {
   }
 }
 
-/** JSON text of the only row. */
 export function rowOf(payload: Payload): string {
   if (payload.row !== undefined) return payload.row;
   return payload.rows.slice(payload.rows.indexOf('[') + 1, payload.rows.lastIndexOf(']'));
 }
 
 /**
- * Returns false for an upsert, a rollback, a check before COMMIT, rows with a reply each, views and foreign tables, and tables with
- * triggers or rules for INSERT (a trigger may count statements, or set response headers).
+ * Views, foreign tables, and tables with triggers or rules for INSERT stay alone too: a trigger may count statements,
+ * or set response headers.
  */
 function joins({ head, relation, query, options, mustCheck }: WritePlan): boolean {
   if (head.preferences.tx === 'rollback' || head.preferences.results !== null) return false;

@@ -1,10 +1,8 @@
 /**
- * Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): the reply is kept in the transaction of the write, so that both exist
- * or neither.
- *
- * No API role may touch the table. The gateway switches to its own user for its own statements, and back to the caller's role
- * before anything of the caller runs, deferred triggers at COMMIT included. A key counts within a scope: the lasting claims of
- * the verified token (key-scope.ts) and the route. So nobody can ask for another caller's replies.
+ * Idempotency-Key (draft-ietf-httpapi-idempotency-key-header). The reply is kept in the transaction of the write, so
+ * that both exist or neither. No API role may touch the table: the gateway switches to its own user for its own
+ * statements, and back before anything of the caller runs, deferred triggers at COMMIT included. The scope of a key
+ * (key-scope.ts) keeps callers from each other's replies.
  */
 import { createHash } from 'node:crypto';
 import { type Identity, type Row, type Rows, settleAll, type Transaction } from '@tidemark/db';
@@ -16,10 +14,8 @@ import { keyScopeOf } from './key-scope.ts';
 export interface IdempotentRequest {
   key: string;
   scope: string;
-  /** The scope that earlier versions used. */
   formerScope: string;
   fingerprint: string;
-  /** The caller, whose share of the kept replies it counts for. */
   identity: string;
 }
 
@@ -36,7 +32,7 @@ on conflict (scope, key) do update set fingerprint = excluded.fingerprint, statu
   headers = excluded.headers, body = excluded.body, expires_at = excluded.expires_at
 where k.expires_at <= clock_timestamp()`;
 
-/** The key of a header. The draft makes it a quoted string; most clients send it without quotes. @throws GATEWAY_IDEMPOTENCY_KEY */
+/** The draft makes the key a quoted string; most clients send it without quotes. */
 export function idempotencyKeyOf(header: string | string[] | undefined): string | undefined {
   if (header === undefined) return undefined;
   if (typeof header !== 'string') throw errors.IDEMPOTENCY_KEY({ reason: 'the header was sent several times' });
@@ -46,7 +42,7 @@ export function idempotencyKeyOf(header: string | string[] | undefined): string 
   return key;
 }
 
-/** `content`: everything of the request that its effect and its reply depend on. @throws GATEWAY_IDEMPOTENCY_SUBJECT */
+/** `content` is everything of the request that its effect and its reply depend on. */
 export function idempotentRequest(
   key: string | undefined,
   identity: Identity,
@@ -64,11 +60,7 @@ export function idempotentRequest(
   };
 }
 
-/**
- * Returns the kept reply, or undefined where the request is new; then no other request uses the key until `tx` ends.
- *
- * @throws GATEWAY_IDEMPOTENCY_BUSY, GATEWAY_IDEMPOTENCY_MISMATCH, GATEWAY_IDEMPOTENCY_FORMER
- */
+/** Returns undefined where the request is new; then no other request uses the key until `tx` ends. */
 export async function claimKey(
   tx: Transaction,
   { key, scope, formerScope, fingerprint }: IdempotentRequest,
@@ -89,7 +81,6 @@ export async function claimKey(
   return { status: kept.status, headers: { ...kept.headers, 'idempotency-replayed': 'true' }, body: kept.body };
 }
 
-/** @throws GATEWAY_IDEMPOTENCY_ANSWER, GATEWAY_IDEMPOTENCY_BUSY, GATEWAY_IDEMPOTENCY_FULL, GATEWAY_IDEMPOTENCY_SHARE */
 export async function keepReply(
   tx: Transaction,
   { key, scope, fingerprint, identity: owner }: IdempotentRequest,
@@ -112,7 +103,6 @@ export async function keepReply(
 
 type Part = readonly [text: string, params: Parameters<Transaction['query']>[1]];
 
-/** Runs the statements in one round trip. Throws the first error once all are answered. */
 function pipelined(tx: Transaction, parts: readonly Part[]): Promise<Rows<Row>[]> {
   return settleAll(parts.map(([text, params]) => tx.query(text, params)));
 }

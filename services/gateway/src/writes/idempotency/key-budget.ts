@@ -1,4 +1,3 @@
-/** The limits on what is kept for Idempotency-Keys: keys and bytes, over all identities and for each. */
 import { type Refusal, SharedLimit } from '@tidemark/service';
 import { errors } from '../../errors.ts';
 
@@ -8,18 +7,15 @@ export const ROW_BYTES = 300;
 export interface IdempotencyLimits {
   keys: number;
   bytes: number;
-  /** Percentage of both that one identity may have once over half is used. */
   identityPercent: number;
 }
 
 export interface CountedKeys {
-  /** Null for the sum over all identities. */
   identity: string | null;
   keys: number;
   bytes: number;
 }
 
-/** Returns the bytes that one reply takes in the table. */
 export function keptBytes(key: string, headers: string, bodyBytes: number): number {
   return ROW_BYTES + key.length + headers.length + bodyBytes;
 }
@@ -34,12 +30,11 @@ export class KeyBudget {
     this.bytes = new SharedLimit(limits.bytes, limits.identityPercent);
   }
 
-  /** Call before anything is written. @throws GATEWAY_IDEMPOTENCY_FULL, GATEWAY_IDEMPOTENCY_SHARE */
   admit(identity: string, bytes = ROW_BYTES): void {
     this.#refuse(this.keys.refuses(identity, 1) ?? this.bytes.refuses(identity, bytes), identity);
   }
 
-  /** Call in the transaction of the write. The next count corrects for one that is rolled back. @throws as `admit` */
+  /** The next count corrects for a transaction that is rolled back. */
   keep(identity: string, bytes: number): void {
     this.admit(identity, bytes);
     this.keys.add(identity, 1);

@@ -1,4 +1,3 @@
-/** The scope of an Idempotency-Key: all requests whose token has the same lasting claims. */
 import { createHash } from 'node:crypto';
 import type { Identity } from '@tidemark/db';
 import { errors } from '../../errors.ts';
@@ -9,11 +8,9 @@ const TOKEN_CLAIMS = new Set(['exp', 'iat', 'nbf', 'jti']);
 export interface KeyScope {
   /** A hash of the caller: claims have no limit of length, and the table's keys do. */
   readonly identity: string;
-  /** The identity as earlier versions derived it, from role and subject alone. */
   readonly formerIdentity: string;
 }
 
-/** @throws GATEWAY_IDEMPOTENCY_SUBJECT */
 export function keyScopeOf(identity: Identity, key: string): KeyScope {
   const claims = JSON.parse(identity.claims) as Record<string, unknown>;
   const { sub } = claims;
@@ -26,7 +23,6 @@ export function keyScopeOf(identity: Identity, key: string): KeyScope {
   };
 }
 
-/** The same text for the same value, whatever the order of its keys. */
 function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);

@@ -6,7 +6,6 @@ import { type CountedKeys, type IdempotencyLimits, KeyBudget, ROW_BYTES } from '
 const INTERVAL_MS = 60_000;
 /** Rows of one DELETE, which takes a few ms and so holds few locks at a time. */
 const STEP_ROWS = 1_000;
-/** Steps of one round; the next round removes what is left. */
 const MAX_STEPS = 100;
 
 const SWEEP = `delete from tidemark.idempotency_keys where ctid = any (array(

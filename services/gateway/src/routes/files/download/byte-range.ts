@@ -6,8 +6,8 @@ const WHOLE: RangeAnswer = { kind: 'whole' };
 const SINGLE = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i;
 
 /**
- * Returns the part of `size` bytes to send. A malformed header, another unit, and several ranges select the whole, which the RFC
- * allows. `start` and `end` are inclusive and within the size.
+ * A malformed header, another unit, and several ranges select the whole, which the RFC allows. `start` and `end` are
+ * inclusive.
  */
 export function chooseRange(header: string | undefined, size: number): RangeAnswer {
   const match = header === undefined ? null : SINGLE.exec(header);

@@ -1,8 +1,6 @@
-/** Conditional requests for a file, which has a strong ETag and a time of change (RFC 9110 §13). */
 import { matchesStrongly, matchesWeakly, parseEtags } from '../../../request/etags.ts';
 
 export interface Validators {
-  /** With its quotes. */
   readonly etag: string;
   /** Whole seconds since 1970, as in Last-Modified. */
   readonly modified: number;
@@ -30,7 +28,6 @@ export function checkPreconditions(
   return { outcome: since !== undefined && modified <= since ? 'not modified' : 'go' };
 }
 
-/** Whether a Range header counts: there is no If-Range, or it names exactly this representation. */
 export function ifRangeHolds(header: string | undefined, { etag, modified }: Validators): boolean {
   if (header === undefined) return true;
   const value = header.trim();

@@ -15,7 +15,6 @@ import { unlessAborted } from './upload-watch.ts';
 export interface FormOptions {
   /** The path in the URL; the form then has one file. */
   path: string | undefined;
-  /** The fields in the query. A field of the form applies to the files after it. */
   fields: UploadFields;
   replace: boolean;
   limitBytes: number;
@@ -24,7 +23,6 @@ export interface FormOptions {
   takeSlot(): UploadSlot;
 }
 
-/** Fields beside the files. */
 const MAX_FIELDS = 8;
 const MAX_FIELD_BYTES = 16 * 1024;
 

@@ -6,12 +6,10 @@ import { fileRequestErrors } from '../errors.ts';
 import { unlessAborted } from './upload-watch.ts';
 
 export interface ReceiveOptions {
-  /** The type that the client declares. Undefined: it is detected. */
   declared: string | undefined;
   limitBytes: number;
   /** Aborted when the sender stalls (upload-watch.ts). */
   signal: AbortSignal;
-  /** Called with the length of each chunk. An error that it throws ends the upload. */
   onBytes(bytes: number): void;
 }
 
@@ -44,7 +42,6 @@ async function* joined(head: readonly Buffer[], rest: AsyncGenerator<Buffer>): A
   yield* rest;
 }
 
-/** Yields the source's chunks. Throws the signal's reason, or where the source ends early. */
 async function* read(source: Readable, { signal, onBytes }: ReceiveOptions): AsyncGenerator<Buffer, void, undefined> {
   const chunks = source.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer> & AsyncIterable<Buffer>;
   try {

@@ -1,4 +1,3 @@
-/** Inserts the rows of an upload as the caller. */
 import { TidemarkError } from '@tidemark/contracts';
 import { type UploadedFile, type UploadOptions, type UploadOutcome, uploadFiles } from '@tidemark/files';
 import type { FastifyRequest } from 'fastify';
@@ -18,7 +17,7 @@ export async function saveRows(
   return saved;
 }
 
-/** Checks the rights of the caller before a byte is stored: inserts the row as far as it is known, and rolls back. */
+/** The rights are checked before a byte is stored. */
 export async function tryRows(
   context: FileContext,
   request: FastifyRequest,

@@ -1,4 +1,3 @@
-/** The fields of an upload beside the bytes: in the query of a raw upload, or in a form. */
 import type { UploadTarget, Visibility } from '@tidemark/files';
 import { bucketOf } from '../bucket.ts';
 import { fileRequestErrors } from '../errors.ts';
@@ -11,9 +10,8 @@ export interface UploadFields {
 }
 
 /**
- * Returns the file's bucket, owner and visibility; policies decide whether the caller may set them. An empty owner means a file
- * without owner, which only the service role sees.
- * @throws GATEWAY_FILE_BUCKET, GATEWAY_FILE_FORM
+ * Policies decide whether the caller may set these. An empty owner means a file without owner, which only the service
+ * role sees.
  */
 export function targetOf({ owner, bucket, visibility }: UploadFields): UploadTarget {
   return {
@@ -30,7 +28,6 @@ function visibilityOf(text: string | undefined): Visibility | undefined {
 
 const MAX_METADATA = 16 * 1024;
 
-/** Parses the JSON object that is stored in the row. @throws GATEWAY_FILE_FORM */
 export function metadataOf(text: string | undefined): Record<string, unknown> {
   if (text === undefined || text === '') return {};
   if (text.length > MAX_METADATA) {

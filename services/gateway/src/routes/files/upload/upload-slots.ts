@@ -1,16 +1,12 @@
-/** Limits the number of concurrent uploads and the bytes that they have stored without a row, with a share for each identity. */
 import { type Metrics, type Refusal, SharedLimit } from '@tidemark/service';
 import { fileRequestErrors } from '../errors.ts';
 
 export interface UploadSlot {
-  /** Counts received bytes. @throws GATEWAY_FILE_UPLOADS_BYTES, GATEWAY_FILE_UPLOADS_SHARE */
   add(bytes: number): void;
-  /** Returns the slot and the bytes. Further calls have no effect. */
   release(): void;
 }
 
 export interface UploadSlots {
-  /** @throws GATEWAY_FILE_UPLOADS_FULL, GATEWAY_FILE_UPLOADS_SHARE */
   take(identity: string): UploadSlot;
 }
 

@@ -1,12 +1,11 @@
 /**
- * Breaks off an upload that stalls or is too slow, from its first byte on, also between the parts of a form, where no file is read.
- * The bytes are counted at the socket, independent of parsers and pipes.
+ * The watch also covers the time between the parts of a form, where no file is read. The bytes are counted at the
+ * socket, independent of parsers and pipes.
  */
 import type { IncomingMessage } from 'node:http';
 import { fileRequestErrors } from '../errors.ts';
 
 export interface UploadWatch {
-  /** Aborted with GATEWAY_FILE_STALLED or GATEWAY_FILE_SLOW. */
   readonly signal: AbortSignal;
   stop(): void;
 }
@@ -54,7 +53,6 @@ export function watchUpload(request: IncomingMessage, { stallMs, minBytesPerS }:
   return { signal: controller.signal, stop: () => clearInterval(timer) };
 }
 
-/** Settles like `promise`, or rejects with the signal's reason as soon as it is aborted. */
 export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason);

@@ -1,7 +1,6 @@
 /**
- * PUT and POST /api/v1/files/<path> take the bytes as the body, or as one file of a form; POST /api/v1/files takes a form with several
- * files. PUT replaces the file of that path, under a new id; POST does not. `?bucket=`, `?owner=`, `?visibility=` and `?metadata=` go
- * into the row.
+ * PUT and POST /api/v1/files/<path>, POST /api/v1/files: PUT replaces the file of that path under a new id; POST does
+ * not.
  */
 import { Readable } from 'node:stream';
 import multipart from '@fastify/multipart';
@@ -48,7 +47,6 @@ async function upload(context: FileContext, request: UploadRequest, reply: Fasti
   const { FILES_STALL_TIMEOUT_MS: stallMs, FILES_MIN_BYTES_PER_S: minBytesPerS } = context.config;
   const watch = watchUpload(request.raw, { stallMs, minBytesPerS });
   let slot: UploadSlot | undefined;
-  // Called once the caller is known to have the right: others take no slot.
   const takeSlot = () => {
     slot ??= context.uploads.take(identityOf(request));
     return slot;
