@@ -3,10 +3,7 @@ import { isRefusal } from '../is-refusal.ts';
 /** Statements for one batch; then the rest stays undecided. About four failing rows among 500 are found. */
 const MAX_QUESTIONS = 40;
 
-/**
- * Asks about all items at once, then about halves, and returns those that failed or stayed undecided, with the
- * SQLSTATE.
- */
+/** Asks about all items at once, then about halves. Returns those that failed or stayed undecided. */
 export async function bisectFailures<T>(
   items: readonly T[],
   ask: (some: readonly T[]) => Promise<void>,

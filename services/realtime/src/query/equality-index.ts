@@ -1,7 +1,4 @@
-/**
- * Finds the entries (topics, RLS groups) that a row may concern, so that a change is tested against a few and not ten
- * thousand.
- */
+/** Finds the entries (topics, RLS groups) that a row may concern, so that few of ten thousand are tested. */
 import type { EqualityKeys } from '@tidemark/query';
 import type { RowChange } from '../changes/envelope.ts';
 import type { RowImage } from '../changes/row-image.ts';

@@ -27,9 +27,11 @@ const QUERY_CANCELED = '57014';
 export interface Want {
   plan: LivePlan;
   images: Iterable<RowImage>;
+  /** A filter is skipped once nobody waits for its answer. */
   isWanted(): boolean;
 }
 
+/** Images that lack a column of the filter, or could not be decided, are absent. */
 export type Passes = ReadonlyMap<RowImage, boolean>;
 
 interface Question {

@@ -1,7 +1,4 @@
-/**
- * Refuses conditions that neither side may evaluate: regular expressions that take Postgres too long, and relative
- * times.
- */
+/** Refuses what neither side may evaluate: regular expressions that take too long, and relative times. */
 import { type ColumnTypes, type Condition, canonicalWhere, compileFilter, type FilterProblem } from '@tidemark/query';
 import { errors } from '../errors.ts';
 import { columnsOf, RowFilter } from './row-filter.ts';

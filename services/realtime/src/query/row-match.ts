@@ -14,10 +14,7 @@ import type { RowChange } from '../changes/envelope.ts';
 import type { RowImage } from '../changes/row-image.ts';
 import type { LivePlan } from './live-plan.ts';
 
-/**
- * An undefined result means that the image lacks what the policies read; without row-level security there is no
- * function.
- */
+/** An undefined result means that the image lacks what the policies read. */
 export type Visible = ((image: RowImage) => boolean | undefined) | undefined;
 
 export interface Judged {

@@ -1,7 +1,4 @@
-/**
- * The token is in Authorization, in an `auth` frame, or as apikey in a header or the query: browsers cannot send
- * headers.
- */
+/** The token may also be in the query, as apikey, for browsers that cannot send headers. */
 import { LIVE_SUBPROTOCOL } from '@tidemark/contracts';
 import { answerOnSocket, type BaseApp, networkOf, takeUpgrades, tokenOf } from '@tidemark/service';
 import fp from 'fastify-plugin';

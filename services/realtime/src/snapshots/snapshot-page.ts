@@ -14,6 +14,7 @@ export interface PageLimits {
 }
 
 export interface SnapshotPage {
+  /** JSON texts. */
   rows: string[];
   done: boolean;
 }

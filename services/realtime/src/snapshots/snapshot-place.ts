@@ -10,10 +10,7 @@ export function primaryVisibility({ isStandby, lsn, text }: ServerSnapshot): Sna
   return { kind: 'primary', snapshot: parseXidSnapshot(text), after: 0n, until: lsn };
 }
 
-/**
- * Up to this position, the snapshot holds every transaction. It may lack later ones, since a commit is written before
- * it is visible.
- */
+/** The snapshot may lack later transactions of the WAL, since a commit is written before it is visible. */
 export function seenUpTo(
   feed: Feed,
   key: string,

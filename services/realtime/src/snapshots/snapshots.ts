@@ -144,6 +144,7 @@ export function createSnapshots(options: SnapshotOptions): Snapshots {
   };
 }
 
+/** A page of 500 rows has more bytes only above 2 KB a row. */
 const PAGE_BYTES = 1_048_576;
 
 /** Filters are compiled for UTC, and to_jsonb prints timestamptz in the session's time zone. */

@@ -62,6 +62,7 @@ export class Connection implements Joiner {
   /** The identity whose shares are charged: an address, until a token names a subject. */
   holder: string;
   readonly #address: string;
+  /** The share is not checked again when the bearer renews the token. */
   #admitted: boolean;
   #ws: WebSocket;
   #raw: Socket;

@@ -1,7 +1,4 @@
-/**
- * The frame's JSON is the event's data, its op the event's name, and its position the event's id, so that
- * `Last-Event-ID` resumes.
- */
+/** The event's data is the frame's JSON, its name the op, and its id the position, for `Last-Event-ID`. */
 import type { ServerResponse } from 'node:http';
 import type { ServerFrame } from '@tidemark/contracts';
 import { errors } from '../errors.ts';
@@ -55,6 +52,7 @@ export class EventStream implements Sink {
     return true;
   }
 
+  /** This needs no limit of its own, since the stream ends after its subscription. */
   tell(frames: Buffer): void {
     if (this.closed) return;
     const parts: Buffer[] = [];
@@ -117,10 +115,7 @@ function payloadAt(frames: Buffer, at: number): { start: number; end: number } {
   return { start: at + 10, end: at + 10 + Number(frames.readBigUInt64BE(at + 2)) };
 }
 
-/**
- * Line breaks between the tokens of a json value would each end a line of the event. The frame is shared, so it is
- * copied.
- */
+/** Line breaks between a json value's tokens would end the event's line. The frame is shared, so it is copied. */
 function oneLine(json: Buffer): Buffer {
   if (!json.includes(LINE_FEED) && !json.includes(CARRIAGE_RETURN)) return json;
   const line = Buffer.from(json);

@@ -55,5 +55,6 @@ function followed(placed: ReadonlyMap<Subscription, Place>): [TableName[], numbe
   return [[...tables.values()], [...read]];
 }
 
+/** The policies may read tables whose changes are not published. */
 const mayChangeUntold = ({ policy, tablesRead }: TableFacts): boolean =>
   policy !== undefined && (tablesRead.isOpen || tablesRead.tables.some(({ counted }) => counted.length > 0));

@@ -7,6 +7,7 @@ export interface ColumnCatalog {
   /** The type that the text is sent as: the type itself where a cast from text differs from its input function. */
   carrier: string;
   collation: string | null;
+  /** Whether the role may use the schemas of the type and the collation. */
   nameable: boolean;
   generation: { expression: string; tree: string; collation: string | null } | null;
 }
@@ -72,10 +73,7 @@ export interface RowReads {
 /** Nodes of an expression. A larger one counts as reading every column. */
 const MAX_NODES = 100_000;
 
-/**
- * Returns undefined where the tree is not understood. `tree` is a pg_node_tree over one table, apart from its
- * subqueries.
- */
+/** Returns undefined where the tree (a pg_node_tree over one table, apart from subqueries) is not understood. */
 export function rowReads(tree: string): RowReads | undefined {
   const numbers = new Set<number>();
   const parsed = parseNodeText(tree);

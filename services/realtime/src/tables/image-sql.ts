@@ -10,10 +10,7 @@ type Table = Pick<TableFacts, 'schema' | 'table' | 'oid' | 'columns'>;
 
 const ORD = '"tidemark ord"';
 
-/**
- * A WHERE over the columns follows. The alias is the table's name, by which policies with a subquery refer to its
- * columns.
- */
+/** Policies with a subquery refer to the columns by the alias, which is the name of the table. */
 export const imagesFrom = (table: Table, reads: ImageReads): string => prepared(table, reads).text;
 
 interface Prepared {

@@ -3,6 +3,7 @@ import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 
 export interface TakenBatch {
   frames: readonly Buffer[];
+  /** JSON texts of the latest changes, oldest first. */
   latest: readonly string[];
   changes: number;
   envelopes: ReadonlyMap<ChangeEnvelope, number>;

@@ -58,6 +58,7 @@ export class Topic {
     this.#mayWait = !policy.priority.has(`${plan.facts.schema}.${plan.facts.table}`);
   }
 
+  /** Returns JSON texts. `after` skips the changes up to this index. */
   texts(changes: readonly RowChange[], judged: Judged, after = -1): Resync | { kind: 'texts'; texts: string[] } {
     const texts: string[] = [];
     for (const change of changes) {
@@ -206,6 +207,7 @@ function send(subscription: Subscription, encoded: Frame | Resync): number {
     subscription.resync(encoded.reason);
     return 0;
   }
+  // Only a client that holds part of the transaction waits for its end.
   if (encoded.changes === 0 && !subscription.isInside) return 0;
   return subscription.send(encoded.frame, encoded.changes, encoded.more) ? encoded.changes : 0;
 }

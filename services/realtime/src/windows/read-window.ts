@@ -20,6 +20,7 @@ export interface WindowRead {
 
 export interface ReadFrom {
   lsn: Lsn;
+  /** The previous rows reflect every change up to this sequence. */
   sequence: number;
 }
 

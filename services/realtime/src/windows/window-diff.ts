@@ -8,6 +8,7 @@ export interface ShownRow {
   text: string;
 }
 
+/** Returns JSON texts of LiveChange. */
 export function windowChanges(before: readonly ShownRow[], after: readonly ShownRow[]): string[] {
   const was = new Map(before.map(({ key, text }, index) => [key, { text, index }]));
   const is = new Set(after.map(({ key }) => key));

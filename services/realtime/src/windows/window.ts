@@ -34,6 +34,7 @@ export interface WindowOptions {
 const RETRY_MS = 1_000;
 const MAX_FAILURES = 5;
 /** Errors that another read would repeat. */
+/** Another read would repeat these errors. */
 const TOO_LARGE: ReadonlySet<string> = new Set(['RT_WINDOW_BYTES', 'RT_WINDOWS_FULL']);
 
 export class Window extends Topic {
