@@ -1,4 +1,3 @@
-/** The HTTP side of the service, for health and metrics only, because jobs are rows: composes the app, never listens. */
 import {
   type BaseApp,
   buildBaseApp,
@@ -29,7 +28,7 @@ export function buildApp(deps: AppDependencies): BaseApp {
   return buildBaseApp({ ...deps, metricsPage: deps.config, ...(isOperator ? { isOperator } : {}) });
 }
 
-/** Returns undefined without keys: the service verifies tokens for /metrics and /readyz only, and runs without them. */
+/** The service verifies tokens for /metrics and /readyz only, and runs without keys, too. */
 function operators(config: Config, metrics: Metrics): ((request: FastifyRequest) => Promise<boolean>) | undefined {
   if (!config.JWT_SECRET && !config.JWT_JWKS && !config.JWT_JWKS_URL) return undefined;
   const limiter = createLimiter(config, metrics);

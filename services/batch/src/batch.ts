@@ -1,4 +1,3 @@
-/** Composes the engine: starts planner, runner, threads and sweeper on a database and a bus. */
 import { randomUUID } from 'node:crypto';
 import type { Bus } from '@tidemark/bus';
 import type { Database } from '@tidemark/db';
@@ -31,9 +30,7 @@ export interface Batch {
   readonly handler: ChunkHandler;
   readonly threads: ThreadPool;
   readonly admission: Admission;
-  /** Stops planning, pulling and listening; running chunks go on. */
   stopTaking(): Promise<void>;
-  /** Stops threads, timers and the writing of progress. */
   close(): Promise<void>;
 }
 
@@ -43,15 +40,11 @@ export interface BatchDeps {
   instance: string;
   database: Database;
   bus: Bus;
-  /** The compiled kind-worker.js. */
   workerFile: URL;
   observe: (event: BatchEvent) => void;
 }
 
-/**
- * Share of an item's time for reading, and for storing. A store that takes longer counts as failed, and the chunk is tried again;
- * when the whole time is over, the item has failed.
- */
+/** When a store takes longer, the chunk is tried again; when the whole time is over, the item has failed. */
 const STORE_SHARE = 1 / 3;
 /** ms for a full disk or a lost connection to recover before the sweeper publishes the chunk again. */
 const FAULT_DELAY_MS = 5_000;

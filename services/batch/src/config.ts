@@ -128,10 +128,7 @@ export interface Config extends Static<typeof configSchema> {}
 /** The default of libuv. */
 const UV_THREADS = 4;
 
-/**
- * Returns the number of threads. sharp uses libuv's threads, and one of them is left for file access.
- * @throws BATCH_TOO_MANY_THREADS
- */
+/** sharp uses libuv's threads, and one of them is left for file access. */
 export function threadCount(wanted: number, uvThreadpoolSize: string | undefined): number {
   const libuv = Number(uvThreadpoolSize) > 0 ? Number(uvThreadpoolSize) : UV_THREADS;
   if (wanted === 0) return Math.max(1, Math.min(availableParallelism(), libuv - 1));

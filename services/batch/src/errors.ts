@@ -1,10 +1,8 @@
-/** Errors of jobs, chunks and items, for jobs.error and the log. */
 import { defineErrors, row, TidemarkError } from '@tidemark/contracts';
 
 const megabytes = (bytes: number) => `${Math.ceil(bytes / 1_048_576)} MB`;
 
 export const errors = defineErrors('BATCH', {
-  // Errors of planning; the job fails.
   UNKNOWN_KIND: row<{ kind: string; known: readonly string[] }>({
     status: 400,
     message: (p) => `no job kind is called "${p.kind}"`,
@@ -69,7 +67,6 @@ export const errors = defineErrors('BATCH', {
     hint: 'The first of them are listed under "items", each with its own remedy. Start a new job with those that you mended.',
   }),
 
-  // Errors of one item; the others go on.
   INPUT_HIDDEN: row<{ name: string }>({
     status: 404,
     message: (p) => `"${p.name}" was deleted, or hidden from the job's owner, before its turn came`,
@@ -141,7 +138,6 @@ export const errors = defineErrors('BATCH', {
     hint: 'The item, or what it makes native code do, ends the process. See the log of batch at these times.',
   }),
 
-  // Errors of the service.
   INVALID_KIND: row<{ url: string; problem: string }>({
     status: 500,
     message: (p) => `${p.url} is no kind of job: ${p.problem}`,
@@ -170,7 +166,7 @@ export const errors = defineErrors('BATCH', {
   }),
 });
 
-/** Returns whether users may see the error in the row of a job: its text contains no hosts, folders, statements or stacks. */
+/** Users may see such an error in the row of a job: its text has no hosts, folders, statements or stacks. */
 export function isOwnError(error: unknown): error is TidemarkError {
   return error instanceof TidemarkError && error.code.startsWith('BATCH_');
 }

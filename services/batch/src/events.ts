@@ -1,4 +1,3 @@
-/** The events of this service; the log and the metrics read them. */
 import type { Priority } from '@tidemark/contracts';
 import { type SharedEvent, sharedEventLevels } from '@tidemark/service';
 import type { Level } from 'pino';

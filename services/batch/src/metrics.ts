@@ -1,7 +1,6 @@
 import type { Metrics } from '@tidemark/service';
 import type { Batch } from './batch.ts';
 
-/** Gauges of threads, chunks in flight and admitted memory. */
 export function registerMetrics(metrics: Metrics, { threads, runner, admission }: Batch): void {
   const gauge = (name: string, help: string, value: () => number) =>
     metrics.gauge(name, help, [], (g) => g.set(value()));

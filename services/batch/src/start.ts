@@ -1,4 +1,3 @@
-/** Starts the service: connects, composes the app, listens, and returns the phases that stop it. */
 import { type Bus, connectBus } from '@tidemark/bus';
 import { openDatabase } from '@tidemark/db';
 import {
@@ -27,9 +26,8 @@ import { createWorkerCounts } from './worker-stats.ts';
 
 /** Connections for planner, sweeper, leases and progress, beside those for the results of the threads' chunks. */
 const SPARE_CONNECTIONS = 4;
-/** File descriptors of a thread: its event loop, and the files that it reads and writes. */
+/** A thread has an event loop, and files that it reads and writes. */
 const DESCRIPTORS_PER_THREAD = 16;
-/** File descriptors for requests of health and metrics. */
 const PROBES = 64;
 
 export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
@@ -46,7 +44,6 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   const database = await openDatabase({
     ...options,
     applicationName: `tidemark ${instance}`,
-    // The default is the number of connections that the service uses.
     pools: { ...options.pools, write: { max: threads + 1 + SPARE_CONNECTIONS, ...options.pools.write } },
     observe,
   });
@@ -82,7 +79,6 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
       health.drain('stopping');
       await engine.stopTaking();
     };
-    /** Finishes the chunks, or hands them back after BATCH_SHUTDOWN_MS; then closes the app. */
     const finish = async () => {
       const deadline = setTimeout(() => {
         engine.handler.handBackAll();

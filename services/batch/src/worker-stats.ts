@@ -1,4 +1,3 @@
-/** Counts events for telemetry and for Prometheus. */
 import type { WorkerStats } from '@tidemark/contracts';
 import { SlidingSketch } from '@tidemark/db';
 import type { Metrics, Observe } from '@tidemark/service';

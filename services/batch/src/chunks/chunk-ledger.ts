@@ -1,4 +1,4 @@
-/** The rows of chunks, as a runner changes them. Every change is fenced by attempt and worker. */
+/** Every change is fenced by attempt and worker. */
 import type { WorkMessage } from '@tidemark/contracts';
 import type { Pool, Row, Transaction } from '@tidemark/db';
 import type { FileRegistry } from '@tidemark/files';
@@ -26,15 +26,14 @@ export interface ChunkLedger {
   /** 'stale': the chunk is done, claimed by another runner, or cancelled. 'lacking': its kind does not run here. */
   claim(message: WorkMessage): Promise<ClaimedChunk | 'stale' | 'lacking'>;
   /**
-   * Writes files, items, counts, the state, the next chunks of the window and possibly the end of the job, in one transaction.
-   * Returns undefined when the chunk is no longer ours, without writing anything.
+   * Writes the results, the next chunks of the window and possibly the end of the job, in one transaction. Returns
+   * undefined, and writes nothing, when the chunk is no longer ours.
    */
   complete(chunk: WorkMessage, result: ChunkResult): Promise<QueuedChunk[] | undefined>;
-  /** Makes the chunk run again after a delay. */
   fault(chunk: WorkMessage): Promise<void>;
   /**
-   * Splits a chunk whose items must not run together again, or counts a loss of its only item, which fails at the last one.
-   * Without `isOurs` its lease must be over.
+   * Splits a chunk whose items must not run together again. A single item fails at its last loss. Without `isOurs`
+   * the lease must be over.
    */
   lose(chunk: WorkMessage, isOurs: boolean): Promise<QueuedChunk[]>;
   handBack(chunk: WorkMessage): Promise<boolean>;
@@ -46,13 +45,10 @@ export interface ChunkLedgerOptions {
   pool: Pool;
   registry: FileRegistry;
   jobs: JobLedger;
-  /** A unique name of this process in the rows. */
   worker: string;
-  /** Names of the kinds that run here. */
   kinds: readonly string[];
   leaseMs: number;
   maxAttempts: number;
-  /** ms until a chunk runs again after a fault, which mostly comes from the disk or the database. */
   faultDelayMs: number;
   /** A job whose source has more pages has fewer planned chunks now. */
   onRoom: (job: string) => void;
@@ -70,7 +66,7 @@ export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
   const { pool, registry, jobs, worker, leaseMs, maxAttempts, observe } = options;
   const kindNames = JSON.stringify(options.kinds);
 
-  /** Runs `change` under the lock of a running job, then advances the job. Returns undefined when there was nothing to change. */
+  /** Returns undefined when the job is not running, or there was nothing to change. */
   async function changeLocked(
     job: string,
     change: (tx: Transaction, locked: LockedJob) => Promise<WorkMessage[] | undefined>,
@@ -90,7 +86,6 @@ export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
     return advance.toFinish ? [...advance.queued, ...(await jobs.advance(job))] : advance.queued;
   }
 
-  /** Writes the consequences of a loss for the items of the chunk. */
   async function afterLoss(tx: Transaction, { job, chunk }: WorkMessage, lost: LostChunk): Promise<void> {
     const { state, losses, items } = lost;
     if (state === 'split') {

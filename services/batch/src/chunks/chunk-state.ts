@@ -26,20 +26,15 @@ export interface Chunk {
 export type ChunkEvent =
   /** The chunk enters the window of the job. */
   | { type: 'publish' }
-  /** A runner takes the message of this attempt. */
   | { type: 'claim'; attempt: number }
-  /** The runner of this attempt has every item's result. */
   | { type: 'complete'; attempt: number }
-  /** The runner of this attempt is shutting down. */
   | { type: 'hand_back'; attempt: number }
   /** The runner of this attempt could not reach the database: the chunk runs again later. */
   | { type: 'fault'; attempt: number }
   /** The lease is over, or the results of its items together cannot be stored. */
   | { type: 'lost' }
-  /** The job has ended. */
   | { type: 'cancel' };
 
-/** Returns the chunk after the event, or undefined when the event is refused (stale, or of another state). */
 export function nextChunk(chunk: Chunk, event: ChunkEvent, maxLosses: number): Chunk | undefined {
   const { state, attempt } = chunk;
   const isHeld = state === 'running' && 'attempt' in event && event.attempt === attempt;

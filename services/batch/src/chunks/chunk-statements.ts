@@ -1,5 +1,3 @@
-/** Statements on tidemark.job_chunks. State and attempt guard each transition (see chunk-state.ts). */
-
 export const chunkStatements = {
   /** Adds chunks after the existing ones. $1: job (locked), $2: JSON array of {items, delay_ms, losses}. */
   insert: `
@@ -82,8 +80,8 @@ export const chunkStatements = {
     where state = 'running' and lease_until < clock_timestamp() order by lease_until limit $1::int`,
 
   /**
-   * running → split, queued or failed. $1: job (locked), $2: chunk, $3: attempt, $4: worker that gives it up, or null for an
-   * expired lease, $5: maximum losses of a single item.
+   * running → split, queued or failed. $1: job (locked), $2: chunk, $3: attempt, $4: worker that gives it up, or null
+   * for an expired lease, $5: maximum losses of an item.
    */
   lose: `
     update tidemark.job_chunks
@@ -109,10 +107,7 @@ export const chunkStatements = {
       order by q.queued_at limit $3::int for update of q skip locked)
     returning c.job_id, c.chunk, c.attempt`,
 
-  /**
-   * Cancels the open chunks of jobs that have ended. $1: limit of jobs. The recursive part visits each job with open
-   * chunks once, by the index, instead of each of its chunks.
-   */
+  /** The recursive part visits each job with open chunks once, by the index. $1: limit of jobs. */
   cancelEnded: `
     with recursive open (job_id) as (
       (select job_id from tidemark.job_chunks where state in ('planned', 'queued', 'running') order by job_id limit 1)

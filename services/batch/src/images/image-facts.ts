@@ -1,4 +1,3 @@
-/** The header of an image, read before any pixel is decoded. */
 import type { ImageTransform } from '@tidemark/contracts';
 import type { ImageType } from '@tidemark/files';
 
@@ -13,28 +12,23 @@ export interface ImageFacts {
   /** Bytes per channel of a pixel: 2 in 16-bit PNG. */
   depth: 1 | 2;
   progressive: boolean;
-  /** Size of the file. */
   bytes: number;
 }
 
 export type OutputFormat = 'jpeg' | 'png' | 'webp';
 
-/** Returns the requested format, else that of the input; a GIF becomes WebP, which keeps its animation. */
+/** A GIF becomes WebP by default, which keeps its animation. */
 export function outputFormat(facts: ImageFacts, transform: ImageTransform): OutputFormat {
   if (transform.format) return transform.format;
   if (facts.type === 'image/jpeg') return 'jpeg';
   return facts.type === 'image/png' ? 'png' : 'webp';
 }
 
-/** Returns the number of pages to decode: all of them when the output can be an animation, else one. */
 export function decodedPages(facts: ImageFacts, transform: ImageTransform): number {
   return outputFormat(facts, transform) === 'webp' ? facts.pages : 1;
 }
 
-/**
- * Returns the maximum of decoded bytes, input and output together. Streaming decoders need less; those that keep the whole image
- * (WebP, progressive JPEG, interlaced PNG) need this.
- */
+/** Streaming decoders need less; those that keep the whole image (WebP, progressive JPEG, interlaced PNG) need this. */
 export function decodedBytes(facts: ImageFacts, transform: ImageTransform): number {
   const pages = decodedPages(facts, transform);
   // libwebp and libnsgif always decode to RGBA.
@@ -49,7 +43,7 @@ export function decodedBytes(facts: ImageFacts, transform: ImageTransform): numb
   );
 }
 
-/** Returns an upper bound for the pixels of a page of the result, whatever the orientation of the image. */
+/** The bound holds for any orientation of the image. */
 export function outputPixels(
   { width, height }: Pick<ImageFacts, 'width' | 'height'>,
   resize: ImageTransform['resize'],

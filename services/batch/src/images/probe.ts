@@ -4,10 +4,6 @@ import { errors } from '../errors.ts';
 import type { ImageFacts } from './image-facts.ts';
 import { structureProblem } from './structure.ts';
 
-/**
- * Reads the header of an image, and decodes nothing.
- * @throws BATCH_NOT_AN_IMAGE, BATCH_IMAGE_UNREADABLE, BATCH_TOO_MANY_PIXELS
- */
 export async function probe(input: Buffer, name: string, maxPixels: number): Promise<ImageFacts> {
   // Only these four decoders are used: others (SVG, PDF, TIFF) follow references or run programs.
   const type = sniffImage(input);
@@ -33,8 +29,8 @@ export async function probe(input: Buffer, name: string, maxPixels: number): Pro
 }
 
 /**
- * Returns undefined for a header that libvips cannot read. sharp takes that for a success where libvips left it no words,
- * which happens when another thread clears their shared buffer (metadata.cc: `baton->err.empty()`). The width is 0 then.
+ * sharp takes a failure for a success, with a width of 0, where another thread has cleared the buffer of messages that
+ * libvips shares between threads (metadata.cc: `baton->err.empty()`).
  */
 async function readHeader(input: Buffer): Promise<Metadata | undefined> {
   try {

@@ -1,11 +1,7 @@
-/** Finds damage in the structure of an image file, without decoding it. */
 import { crc32 } from 'node:zlib';
 import type { ImageType } from '@tidemark/files';
 
-/**
- * Returns why the file cannot be whole, or undefined when its structure is intact. Callers explain the failure of a decoder with
- * it, because messages of libvips may belong to another thread's image: all threads share one buffer for them.
- */
+/** Explains a decoder's failure, because messages of libvips may belong to another thread's image. */
 export function structureProblem(type: ImageType, bytes: Buffer): string | undefined {
   switch (type) {
     case 'image/png':
@@ -22,7 +18,7 @@ export function structureProblem(type: ImageType, bytes: Buffer): string | undef
 const GIF_TRAILER = 0x3b;
 const GIF_HEADER_BYTES = 13;
 const PNG_SIGNATURE_BYTES = 8;
-/** Bytes of a chunk's length, type and checksum. */
+/** A chunk has a length, a type and a checksum. */
 const PNG_CHUNK_BYTES = 12;
 
 /** https://www.w3.org/TR/png-3/#5Chunk-layout */

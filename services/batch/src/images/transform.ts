@@ -20,15 +20,12 @@ export interface Transformed {
   height: number;
 }
 
-/** Quality of JPEG and WebP by default: no visible artefacts, at about a tenth of the size of the pixels. */
+/** There are no visible artefacts, at about a tenth of the size of the pixels. */
 const DEFAULT_QUALITY = 80;
 /** Maximum pixels of a side in each encoder. */
 const MAX_SIDE: Record<OutputFormat, number> = { webp: 16_383, jpeg: 65_500, png: 2 ** 31 - 1 };
 
-/**
- * Runs one sharp operation: rotate, resize, greyscale, blur, encode. Metadata (EXIF, GPS) is removed.
- * @throws BATCH_IMAGE_UNREADABLE when the pixels are damaged, BATCH_TRANSFORM_FAILED when the result cannot be made
- */
+/** Metadata (EXIF, GPS) is removed. */
 export async function transformImage(task: TransformTask): Promise<Transformed> {
   const { input, facts, transform, timeoutMs } = task;
   const format = outputFormat(facts, transform);
@@ -55,7 +52,7 @@ interface Attempt {
   isOver: boolean;
 }
 
-/** Decodes the input again to find the cause, because messages of libvips may belong to another thread's image. */
+/** Decodes the input again, because messages of libvips may belong to another thread's image. */
 async function failureOf(
   { input, name, facts, transform, timeoutMs }: TransformTask,
   attempt: Attempt,
@@ -75,10 +72,7 @@ async function failureOf(
   return errors.TRANSFORM_FAILED({ name, reason }, { cause });
 }
 
-/**
- * sharp takes a failed operation for a success where libvips left it no words, which happens when another thread clears
- * their shared buffer (stats.cc: `baton->err.empty()`). The result has no channels then.
- */
+/** A failed operation, which sharp may take for a success (see probe.ts), leaves no channels. */
 const isReadable = (input: Buffer, animated: boolean): Promise<boolean> =>
   sharp(input, { animated, sequentialRead: true })
     .stats()

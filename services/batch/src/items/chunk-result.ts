@@ -1,4 +1,3 @@
-/** Collects the results of a chunk's items: rows of tidemark.job_items, and the items that must run again. */
 import { randomUUID } from 'node:crypto';
 import type { NewFile } from '@tidemark/files';
 import { cutText } from '../cut-text.ts';
@@ -25,7 +24,6 @@ export interface ResultFile extends Omit<NewFile, 'owner' | 'jobId'> {
   item: ReadyItem;
 }
 
-/** Items that become a chunk of their own. */
 export interface Retry {
   items: PlannedItem[];
   delayMs: number;
@@ -41,14 +39,12 @@ export interface ChunkResult {
 
 export interface ResultBuilder {
   succeed(item: PlannedItem, ready: ReadyItem, success: Success, durationMs: number): void;
-  /** Returns whether the failure is final. */
   fail(item: PlannedItem, failure: Failure, durationMs: number | null): boolean;
   /** The environment failed: these items run again without losing an attempt. */
   postpone(items: PlannedItem[], delayMs: number): void;
   readonly result: ChunkResult;
 }
 
-/** Maximum characters of an error's message. */
 const MAX_MESSAGE = 500;
 const MAX_CODE = 64;
 
@@ -100,7 +96,6 @@ export function createResult(job: string, keepsSuccesses: boolean, maxAttempts: 
   };
 }
 
-/** Returns the row of the item's n-th file. */
 function toFile(job: string, item: ReadyItem, file: StoredFile, n: number): ResultFile {
   const { key: storageKey, sha256, size, contentType, extension, metadata } = file;
   const stem = item.name.replace(/\.[^.]{1,8}$/, '') || item.name;

@@ -1,5 +1,3 @@
-/** Statements on tidemark.job_items. */
-
 export const itemStatements = {
   /** $1: job, $2: JSON array of rows (see ItemRow); a row of an earlier attempt is replaced. */
   write: `
@@ -11,7 +9,6 @@ export const itemStatements = {
       state = excluded.state, attempts = excluded.attempts, value = excluded.value, files = excluded.files,
       code = excluded.code, error = excluded.error, duration_ms = excluded.duration_ms, ended_at = clock_timestamp()`,
 
-  /** The first failures, as jobs.error shows them. $1: job, $2: limit. */
   firstFailures: `
     select coalesce(jsonb_agg(
       case when jsonb_typeof(input) = 'object' then input else jsonb_build_object('input', input) end

@@ -1,11 +1,9 @@
-/** Checks values that Postgres must store as jsonb. One value that it refuses would fail the transaction of a whole chunk. */
+/** One value that Postgres refuses as jsonb would fail the transaction of a whole chunk. */
 
-/** Maximum bytes of an item's value as JSON. */
 export const MAX_VALUE_BYTES = 64 * 1024;
-/** Maximum depth of arrays and objects; the limit of Postgres's parser depends on its stack. */
+/** The limit of Postgres's parser depends on its stack. */
 const MAX_DEPTH = 100;
 
-/** Returns the JSON text of a value, or why Postgres cannot store it. */
 export function toStorable(value: unknown, maxBytes = MAX_VALUE_BYTES): { json: string } | { problem: string } {
   try {
     const json = JSON.stringify(value ?? null, refuseLossy) ?? 'null';
@@ -18,7 +16,7 @@ export function toStorable(value: unknown, maxBytes = MAX_VALUE_BYTES): { json: 
   }
 }
 
-/** Throws for values that JSON.stringify would turn into null or omit. */
+/** JSON.stringify would turn these values into null or omit them. */
 function refuseLossy(key: string, value: unknown): unknown {
   if (typeof value === 'number' && !Number.isFinite(value)) throw new TypeError(`"${key}" is ${value}`);
   if (typeof value === 'function' || typeof value === 'symbol') throw new TypeError(`"${key}" is a ${typeof value}`);

@@ -16,7 +16,7 @@ export class FinishError extends Error {
   }
 }
 
-/** Calls the kind's `finish` with the job's rights, in the transaction that ends the job. @throws FinishError */
+/** Runs with the job's rights, in the transaction that ends the job. */
 export async function runFinish(
   tx: Transaction,
   kind: JobKind,

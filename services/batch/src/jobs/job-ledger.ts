@@ -1,4 +1,4 @@
-/** Changes a job in one transaction: its plan, its window, its end. The caller publishes the returned chunks. */
+/** Each change is one transaction. The caller publishes the returned chunks. */
 import type { JobState, Priority } from '@tidemark/contracts';
 import type { Pool, Row, Transaction } from '@tidemark/db';
 import { chunkStatements } from '../chunks/chunk-statements.ts';
@@ -12,7 +12,6 @@ import { nextJobState } from './job-state.ts';
 import { jobStatements } from './job-statements.ts';
 import type { PlannedItem } from './plan-page.ts';
 
-/** A chunk that is marked as queued, and whose message must be published. */
 export interface QueuedChunk {
   job: string;
   chunk: number;
@@ -28,11 +27,11 @@ export interface PlannedPage {
 }
 
 export interface JobLedger {
-  /** Writes a page of the job's chunks; undefined when the job has ended or another instance has written the page. */
+  /** Returns undefined when the job has ended or another instance has written the page. */
   plan(job: string, page: PlannedPage): Promise<QueuedChunk[] | undefined>;
-  /** Opens the job's window as far as it goes, or ends the job when nothing is open. Nothing when it is not running. */
+  /** Ends the job when nothing is open. */
   advance(job: string): Promise<QueuedChunk[]>;
-  /** Undefined when the job is not running. A paused job is: what runs may complete. */
+  /** A paused job counts as running: what runs may complete. */
   lock(tx: Transaction, job: string): Promise<LockedJob | undefined>;
   /** `advance` inside the transaction that locked the job. A kind's `finish` is left to `advance`. */
   advanceLocked(tx: Transaction, locked: LockedJob): Promise<Advance>;
@@ -50,7 +49,7 @@ export interface LockedJob extends Row {
 
 export interface Advance {
   queued: QueuedChunk[];
-  /** The job is at its end, and its kind has something to do before: call `advance`. */
+  /** The kind has something to do before the end: call `advance`. */
   toFinish?: boolean;
   /** To be observed after the commit. */
   finished?: BatchEvent;
@@ -59,7 +58,6 @@ export interface Advance {
 export interface JobLedgerOptions {
   pool: Pool;
   kinds: Kinds;
-  /** Chunks of a job on the queue at a time. */
   window: number;
   observe: (event: BatchEvent) => void;
 }
@@ -91,7 +89,6 @@ export function createJobLedger({ pool, kinds, window, observe }: JobLedgerOptio
     return { queued, finished: await end(tx, locked.job) };
   }
 
-  /** Ends the job. `call` is made before, in the same transaction. */
   async function end(tx: Transaction, job: string, call?: FinishCall): Promise<BatchEvent> {
     const [sums] = await tx.query<{ done: number; failed: number }>(jobStatements.sums, [job]);
     const { done = 0, failed = 0 } = sums ?? {};

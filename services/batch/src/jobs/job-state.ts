@@ -16,15 +16,12 @@
 import type { JobState } from '@tidemark/contracts';
 
 export type JobEvent =
-  /** A planner claims the job. */
   | { type: 'claim' }
   /** Its planner has sent no heartbeat for too long. */
   | { type: 'plan_lost' }
-  /** The chunks of its source's first page are written. */
   | { type: 'planned' }
   /** Its spec or its inputs cannot be used, or its time is over. `done` items succeeded before. */
   | { type: 'refused'; done: number }
-  /** No chunk is open any more. */
   | { type: 'finished'; done: number; failed: number }
   | { type: 'pause' }
   /** `planned`: it has chunks. */
@@ -34,7 +31,6 @@ export type JobEvent =
 
 const UNFINISHED: readonly JobState[] = ['queued', 'planning', 'running', 'paused'];
 
-/** Returns the state after the event, or undefined when the event means nothing in this state (it is then ignored). */
 export function nextJobState(state: JobState, event: JobEvent): JobState | undefined {
   const isUnfinished = UNFINISHED.includes(state);
   switch (event.type) {

@@ -1,9 +1,7 @@
-/** The statements over tidemark.jobs and job_requests. Each transition is guarded by the state it leaves (see job-state.ts). */
-
 export const jobStatements = {
   /**
-   * queued → planning. $1: most jobs planned or running, $2: JSON array of the kinds that run here. The most urgent, then the
-   * oldest; one planner wins. A kind that no instance ever registered is claimed too, for the planner to refuse.
+   * queued → planning. $1: most jobs planned or running, $2: JSON array of the kinds that run here. A kind that no
+   * instance ever registered is claimed too, for the planner to refuse.
    */
   claim: `
     update tidemark.jobs j set state = 'planning', started_at = clock_timestamp(), waits_for = null
@@ -94,16 +92,12 @@ export const jobStatements = {
     ) as s
     where j.id = s.id and j.state in (select jsonb_array_elements_text($3::jsonb)) returning j.id, j.state, j.done, j.failed`,
 
-  /** Unfinished jobs whose time is over. $1: limit. */
   overdue: `
     select id from tidemark.jobs
     where state in ('queued', 'planning', 'running', 'paused') and deadline < clock_timestamp()
     order by deadline limit $1::int`,
 
-  /**
-   * Serialises decisions about a job: its window, its end, and a cancellation. No key is updated, so that the foreign keys of its
-   * chunks do not wait. Chunks that run when a job is paused may still complete.
-   */
+  /** Serialises decisions about a job. No key is updated, so that the foreign keys of its chunks do not wait. */
   lockRunning: `
     select state, priority, owner, kind, role, planned_all as "plannedAll" from tidemark.jobs
     where id = $1::uuid and state in ('running', 'paused') for no key update`,
@@ -122,10 +116,7 @@ export const jobStatements = {
     set state = $2::text, done = $3::int, failed = $4::int, error = $5::jsonb, finished_at = clock_timestamp()
     where id = $1::uuid and state in ('running', 'paused') returning id`,
 
-  /**
-   * Updates the counts of running jobs from their chunks. $1: JSON array of jobs. Counts only grow: an update that waited for
-   * another instance's compares with the row that the other wrote.
-   */
+  /** Counts only grow: an update that waited for another instance's compares with its row. $1: JSON array of jobs. */
   progress: `
     update tidemark.jobs j set done = s.done, failed = s.failed
     from (
@@ -133,10 +124,7 @@ export const jobStatements = {
       where job_id in (select value::uuid from jsonb_array_elements_text($1::jsonb)) group by job_id) as s
     where j.id = s.job_id and j.state in ('running', 'paused') and s.done + s.failed > j.done + j.failed`,
 
-  /**
-   * Returns running jobs without queued chunks that need a decision (the window was never opened, or the end never written), and
-   * jobs with due retries. $1: limit.
-   */
+  /** Such jobs need a decision: they have no queued chunks, or due retries. $1: limit. */
   toAdvance: `
     (select id from tidemark.jobs j
     where state = 'running'

@@ -2,13 +2,10 @@ import { errors } from '../errors.ts';
 import { toStorable } from '../items/storable.ts';
 import type { JobKind, SourceContext } from '../kinds/job-kind.ts';
 
-/** An item as in `job_chunks.items`. The place of a file's bytes is read when the item runs, with the rights of that moment. */
+/** The place of a file's bytes is read when the item runs, with the rights of that moment. */
 export interface PlannedItem {
-  /** Position in the job. */
   index: number;
-  /** An input from the source of the kind. */
   input: unknown;
-  /** Number of failed attempts. */
   attempts: number;
 }
 
@@ -17,10 +14,6 @@ export interface ItemsPage {
   nextCursor: string | null;
 }
 
-/**
- * Reads a page of the kind's source; its items follow those that the job has.
- * @throws BATCH_TOO_MANY_ITEMS, BATCH_INVALID_INPUT, and what the source throws
- */
 export async function planPage(
   kind: JobKind,
   context: SourceContext<unknown>,
@@ -38,7 +31,7 @@ function storable(input: unknown): unknown {
   return input;
 }
 
-/** Cuts items into chunks of `most`; a small job into smaller ones, so that every thread has some. */
+/** A small job has smaller chunks, so that every thread has some. */
 export function cutChunks(page: ItemsPage, threads: number, most: number): PlannedItem[][] {
   const { items, nextCursor } = page;
   const size = nextCursor === null ? Math.max(1, Math.min(most, Math.ceil(items.length / (threads * 4)))) : most;

@@ -20,11 +20,10 @@ export interface PlannerOptions {
   observe: (event: BatchEvent) => void;
   threads: number;
   chunkItems: number;
-  /** Chunks of a job on the queue at a time: the planner keeps about as many planned behind them. */
+  /** The planner keeps about as many chunks planned behind those on the queue. */
   window: number;
   maxItems: number;
   maxRunningJobs: number;
-  /** The roles that a job may run as (JWT_ROLES). */
   roles: readonly string[];
 }
 
@@ -32,19 +31,17 @@ interface ClaimedJob extends Row, JobIdentity {
   id: string;
   kind: string;
   spec: unknown;
-  /** Items planned so far. */
   total: number;
   cursor: string | null;
 }
 
 export interface Planner {
-  /** Plans the first page of the next job that waits; false when there is none, or no room for one more. */
+  /** Returns false when no job waits, or there is no room for one more. */
   planNext(): Promise<boolean>;
-  /** Plans one page more of a running job, or of any; false when none needs one. */
+  /** Returns false when no running job needs a page. */
   planMore(job?: string): Promise<boolean>;
 }
 
-/** Inputs of a page. */
 const MAX_PAGE = 1_000;
 /** A page reads some rows and writes some; an instance that takes longer has died. */
 const PAGE_MS = 60_000;
@@ -72,7 +69,6 @@ export function createPlanner(options: PlannerOptions): Planner {
     await publish(queued);
   }
 
-  /** @throws BATCH_ITEMS_QUOTA */
   async function checkQuota(job: string, items: number): Promise<void> {
     const [quota] = await pool.query<{ most: number; unfinished: number }>(jobStatements.itemsQuota, [job]);
     if (quota && quota.unfinished + items > quota.most) {
@@ -80,7 +76,7 @@ export function createPlanner(options: PlannerOptions): Planner {
     }
   }
 
-  /** Plans the claimed job, or ends it where that cannot be done; `states`: those that the job may have meanwhile. */
+  /** The job may have one of `states` meanwhile. */
   async function planOrRefuse(job: ClaimedJob, states: readonly string[]): Promise<boolean> {
     try {
       await plan(job);
@@ -111,9 +107,8 @@ export function createPlanner(options: PlannerOptions): Planner {
 }
 
 /**
- * Returns the error for the row of the job, or undefined for a temporary shortage of the database or its connection, after which
- * the job is planned again. An unexpected error would happen again, so it ends the job; its text and stack may contain hosts,
- * files and statements, and go only to the log.
+ * Returns undefined for a temporary shortage, after which the job is planned again. The text and stack of an
+ * unexpected error may contain hosts and statements, and go only to the log.
  */
 function asJobError(error: unknown): TidemarkError | undefined {
   if (isOwnError(error)) return error.code === 'BATCH_PAGE_TAKEN' ? undefined : error;

@@ -1,10 +1,9 @@
 import { errors } from '../errors.ts';
 import type { Kinds, LoadedKind } from '../kinds/load-kinds.ts';
 
-/** Maximum number of problems in an error; a spec may have 10,000 wrong ids. */
+/** A spec may have 10,000 wrong ids. */
 const SHOWN_PROBLEMS = 5;
 
-/** Returns the kind of a job whose spec fits it. @throws BATCH_UNKNOWN_KIND, BATCH_INVALID_SPEC */
 export function kindOf(kinds: Kinds, kind: string, spec: unknown): LoadedKind {
   const found = kinds.get(kind);
   if (!found) throw errors.UNKNOWN_KIND({ kind, known: [...kinds.keys()] });

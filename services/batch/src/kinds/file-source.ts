@@ -1,4 +1,3 @@
-/** The source of kinds whose items are files: a list of ids, or every file below a prefix. */
 import type { FileInputs } from '@tidemark/contracts';
 import type { FileRow } from '@tidemark/files';
 import { cutText } from '../cut-text.ts';
@@ -7,11 +6,7 @@ import type { FileInput, SourceContext, SourcePage } from './job-kind.ts';
 
 type FilesContext = SourceContext<{ input: FileInputs }>;
 
-/**
- * Returns a page of the job's files, in the order of its list or of the paths. Row-level security on tidemark.files decides:
- * a file that is hidden looks like one that does not exist.
- * @throws BATCH_INPUT_NOT_FOUND
- */
+/** By row-level security on tidemark.files, a hidden file looks like one that does not exist. */
 export function fileSource(context: FilesContext, cursor: string | null, limit: number) {
   const { input } = context.spec;
   return 'files' in input
@@ -55,7 +50,7 @@ async function below(
   };
 }
 
-/** Maximum characters of an input's name in the path of its output, which has 1,024. */
+/** The path of an output has at most 1,024 characters. */
 const MAX_NAME = 200;
 
 function nameOf(row: FileRow | undefined): string {

@@ -1,4 +1,3 @@
-/** Resizes and converts images, each file to one result. */
 import { ImageTransformSpec } from '@tidemark/contracts';
 import { decodedBytes, type ImageFacts } from '../images/image-facts.ts';
 import { probe } from '../images/probe.ts';
@@ -6,7 +5,6 @@ import { transformImage } from '../images/transform.ts';
 import { fileSource } from './file-source.ts';
 import { defineKind, type FileInput, type Item, type ItemContext } from './job-kind.ts';
 
-/** The header of each input under way, so that it is read once. */
 const factsOf = new WeakMap<Buffer, ImageFacts>();
 
 export default defineKind({

@@ -54,7 +54,6 @@ export interface FileInput {
 }
 
 export interface Item<Input> {
-  /** The position in the job. */
   index: number;
   input: Input;
   /** The name of the item in messages: that of the file, or "item <index>". */
@@ -64,19 +63,17 @@ export interface Item<Input> {
 export interface ItemContext<Spec> {
   job: string;
   spec: Spec;
-  /** Returns the bytes of the item's file, which are read from the store once. */
+  /** The bytes are read from the store once. */
   read(): Promise<Buffer>;
   /** Aborted when the time of the item is over or the job was cancelled. */
   signal: AbortSignal;
   limits: InstanceLimits;
 }
 
-/** Limits of this instance for all kinds. */
 export interface InstanceLimits {
   inputBytes: number;
   /** Maximum width × height × pages of an image. */
   pixels: number;
-  /** Time limit of one item, ms. */
   itemMs: number;
 }
 
@@ -106,7 +103,7 @@ export interface FinishedJob<Spec> {
   failed: number;
 }
 
-/** Returns the kind unchanged; TypeScript infers the types of `run` and `source` from `spec`. */
+/** Lets TypeScript infer the types of `run` and `source` from `spec`. */
 export function defineKind<Spec extends TSchema, Input>(kind: JobKind<Spec, Input>): JobKind<Spec, Input> {
   return kind;
 }

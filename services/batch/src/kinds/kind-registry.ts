@@ -1,18 +1,13 @@
-/**
- * Registers the kinds of this instance in the database: the gateway checks specs by their schemas, and jobs report when no
- * instance runs their kind.
- */
+/** The gateway checks specs by the registered schemas, and jobs report when no instance runs their kind. */
 import type { Pool } from '@tidemark/db';
 import { every } from '@tidemark/service';
 import type { BatchEvent } from '../events.ts';
 import type { Kinds } from './load-kinds.ts';
 
 export interface KindRegistry {
-  /** Stops the heartbeat. */
   stop(): void;
 }
 
-/** ms between heartbeats of an instance's kinds. */
 const SEEN_EVERY_MS = 10_000;
 
 const REGISTER = `

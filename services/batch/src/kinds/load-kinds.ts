@@ -1,4 +1,3 @@
-/** Loads the built-in kinds, and your own from BATCH_KINDS. */
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -10,7 +9,6 @@ import type { KindModule } from '../workers/protocol.ts';
 import type { JobKind } from './job-kind.ts';
 
 export interface LoadedKind extends JobKind {
-  /** The module of the kind, for the threads. */
   url: string;
   validator: { Check(spec: unknown): boolean; Errors(spec: unknown): { instancePath: string; message: string }[] };
 }
@@ -19,7 +17,6 @@ export type Kinds = ReadonlyMap<string, LoadedKind>;
 
 const OWN = ['image-transform', 'noop'];
 
-/** The properties of a kind that can be checked without running it. */
 const shape = Compile(
   Type.Object({
     name: Type.String({ pattern: '^[a-z][a-z0-9._-]{0,63}$' }),
@@ -32,10 +29,7 @@ const shape = Compile(
 );
 const FUNCTIONS = ['source', 'cost', 'run'] as const;
 
-/**
- * @param patterns files separated by commas; the last part of a path may have `*` in it
- * @throws BATCH_INVALID_KIND
- */
+/** `patterns` are separated by commas, and the last part of a path may have `*` in it. */
 export async function loadKinds(patterns: string): Promise<Kinds> {
   const extension = path.extname(import.meta.url);
   const own = OWN.map((name) => new URL(`./${name}${extension}`, import.meta.url).href);
@@ -54,7 +48,6 @@ export function kindModules(kinds: Kinds): KindModule[] {
   return [...kinds.values()].map(({ name, url }) => ({ name, url }));
 }
 
-/** @throws BATCH_INVALID_KIND when no file matches */
 async function filesOf(pattern: string): Promise<string[]> {
   const { dir, base } = path.parse(path.resolve(pattern));
   const literal = base.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));

@@ -1,4 +1,4 @@
-/** Does nothing for a given number of items, to measure the cost of the engine. */
+/** Measures the cost of the engine. */
 import { Type } from 'typebox';
 import { defineKind } from './job-kind.ts';
 

@@ -1,10 +1,9 @@
-/** The work queue of chunks; a message only refers to the row of its chunk. */
 import { type Bus, createWorkQueue, type WorkQueue } from '@tidemark/bus';
 import type { BatchEvent } from '../events.ts';
 import type { QueuedChunk } from '../jobs/job-ledger.ts';
 
 export interface ChunkQueue extends Omit<WorkQueue, 'publish'> {
-  /** Publishes one message for each chunk. It never throws: the sweeper finds a chunk whose message was lost, and publishes it again. */
+  /** Never throws: the sweeper publishes a chunk again whose message was lost. */
   publish(chunks: readonly QueuedChunk[]): Promise<void>;
 }
 

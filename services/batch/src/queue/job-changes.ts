@@ -1,13 +1,9 @@
-/**
- * Follows the changes of tidemark.jobs, so that inserted and cancelled jobs take effect at once. The sweeper finds changes that
- * were missed here (relay down, messages gone) within a second.
- */
+/** Inserted and cancelled jobs take effect at once. The sweeper finds missed changes within a second. */
 import { type Bus, type ChangesFollower, followChanges } from '@tidemark/bus';
 import type { Envelope } from '@tidemark/contracts';
 
 export interface JobChangesOptions {
   bus: Bus;
-  /** Called when a job is queued. */
   onQueued: () => void;
   onCancelled: (job: string) => void;
 }

@@ -1,7 +1,4 @@
-/**
- * Returns the order of priorities for the n-th chunk: high before normal before low, but normal first every fourth time and low
- * first every sixteenth time, so that urgent work starves nothing.
- */
+/** Normal comes first every fourth time and low every sixteenth time, so that urgent work starves nothing. */
 import type { Priority } from '@tidemark/contracts';
 
 const NORMAL_FIRST_EVERY = 4;

@@ -1,4 +1,3 @@
-/** Handles a message's chunk from its claim to its completion, and renews the leases of all chunks that run here. */
 import { ACK_WAIT_MS, type Delivery } from '@tidemark/bus';
 import { TidemarkError, type WorkMessage } from '@tidemark/contracts';
 import { every } from '@tidemark/service';
@@ -16,11 +15,9 @@ export interface ChunkHandlerOptions extends RunChunkDeps {
 
 export interface ChunkHandler {
   handle(message: WorkMessage, delivery: Delivery): Promise<void>;
-  /** Stops the chunks of a cancelled job after their current item, and discards their results. */
   cancel(job: string): void;
   /** Stops all chunks after the deadline of the shutdown, and hands them back to the queue. */
   handBackAll(): void;
-  /** Stops the heartbeat. */
   stop(): void;
 }
 
@@ -30,12 +27,10 @@ interface RunningChunk {
   controller: AbortController;
 }
 
-/** Reasons to stop a running chunk. */
 const LOST = 'lost';
 const HAND_BACK = 'hand back';
-/** ms until a message is delivered again after a database error at the claim. */
 const CLAIM_RETRY_MS = 1_000;
-/** ms until a message is delivered again to an instance that runs its kind. */
+/** Another instance may run the kind of the chunk. */
 const LACKING_RETRY_MS = 1_000;
 
 export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
@@ -131,8 +126,8 @@ export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
   }
 
   /**
-   * Waits after temporary errors. Any other error comes from the results of the items, so the chunk is split to find the item.
-   * When even this cannot be written, the lease ends, and the sweeper takes the chunk back.
+   * Any but a temporary error comes from the results of the items, so the chunk is split to find the item. When that
+   * fails too, the sweeper takes the chunk back after its lease.
    */
   async function fault(chunk: ClaimedChunk, delivery: Delivery, error: Error): Promise<void> {
     const { job, attempt } = chunk;
@@ -161,5 +156,4 @@ function keyOf({ job, chunk, attempt }: WorkMessage): string {
   return `${job}/${chunk}/${attempt}`;
 }
 
-/** True for a shortage of the database or its connection. */
 const isPassing = (error: unknown) => error instanceof TidemarkError && error.status >= 500;

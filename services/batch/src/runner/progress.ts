@@ -1,13 +1,9 @@
-/**
- * Writes the counts of running jobs to their rows. Each update is a change for every subscriber, so they are joined: at most one
- * statement per interval for all jobs of this instance. The last counts of a job are written with its end.
- */
+/** Each update is a change for every subscriber, so they are joined: one statement per interval for all jobs. */
 import type { Pool } from '@tidemark/db';
 import type { BatchEvent } from '../events.ts';
 import { jobStatements } from '../jobs/job-statements.ts';
 
 export interface Progress {
-  /** Called when a chunk of the job is done. */
   mark(job: string): void;
   stop(): Promise<void>;
 }

@@ -1,7 +1,4 @@
-/**
- * Reads the places of a chunk's files with the rights of the job at this moment: since planning a file may have been deleted, its
- * policies changed or the role dropped.
- */
+/** Since planning a file may have been deleted, its policies changed or the role dropped. */
 import type { FileRegistry } from '@tidemark/files';
 import type { ClaimedChunk } from '../chunks/chunk-ledger.ts';
 import { errors, isOwnError } from '../errors.ts';
@@ -15,7 +12,7 @@ export interface RefusedInput {
   failure: Failure;
 }
 
-/** Returns the items in the order of the chunk. Rejects for a temporary shortage of Postgres, after which the chunk is tried again. */
+/** Rejects for a temporary shortage of Postgres, after which the chunk is tried again. */
 export type InputReader = (
   kind: JobKind,
   chunk: Pick<ClaimedChunk, 'items' | 'identity'>,

@@ -10,15 +10,11 @@ export interface RunChunkDeps extends RunItemDeps {
   kinds: Kinds;
   readInputs: InputReader;
   maxAttempts: number;
-  /** ms for a full disk or an unavailable file store to recover. */
   faultDelayMs: number;
   observe: (event: BatchEvent) => void;
 }
 
-/**
- * Runs the items of a chunk one after the other; parallelism is between chunks. When the environment of an item fails, the
- * remaining items run again later. Rejects with the reason of the signal when the chunk is no longer ours.
- */
+/** When the environment of an item fails, the remaining items run again later. */
 export async function runChunk(deps: RunChunkDeps, chunk: ClaimedChunk, signal: AbortSignal): Promise<ChunkResult> {
   const { job, spec, items } = chunk;
   const { observe, faultDelayMs } = deps;

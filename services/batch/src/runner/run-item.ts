@@ -1,4 +1,3 @@
-/** Runs one item on a thread, on the main thread or in a child process. */
 import { once } from 'node:events';
 import { errors, isOwnError } from '../errors.ts';
 import type { InstanceLimits, JobKind } from '../kinds/job-kind.ts';
@@ -8,7 +7,6 @@ import type { ThreadPool } from '../workers/thread-pool.ts';
 
 export interface RunItemDeps {
   threads: ThreadPool;
-  /** The environment of kinds that run on the main thread. */
   main: Pick<TaskEnvironment, 'store' | 'storeTimeoutMs'>;
   limits: InstanceLimits;
 }
@@ -19,7 +17,7 @@ export interface ItemRun {
   isolated: boolean;
 }
 
-/** Problems of the item are its outcome. Rejects only with the reason of the signal, or BATCH_STOPPING. */
+/** Rejects only with the reason of the signal, or BATCH_STOPPING. Problems of the item are its outcome. */
 export async function runItem(
   deps: RunItemDeps,
   kind: JobKind,
@@ -55,7 +53,6 @@ function runOnMain({ main, limits }: RunItemDeps, kind: JobKind): ThreadPool['ru
   };
 }
 
-/** Codes of errors that this file and the threads throw about an item. */
 const ITEM_CODES = new Set(['BATCH_ITEM_TIMEOUT', 'BATCH_WORKER_CRASHED', 'BATCH_ITEM_LOST']);
 
 function itemFailure(error: unknown): Failure | undefined {

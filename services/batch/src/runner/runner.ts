@@ -1,4 +1,4 @@
-/** Pulls messages from the queue, as many as there are threads (and one more, whose transaction overlaps the others' work), and runs their chunks. */
+/** Pulls one message more than there are threads, because its transaction overlaps the others' work. */
 import type { Delivery } from '@tidemark/bus';
 import { type Priority, WorkMessage } from '@tidemark/contracts';
 import { Compile } from 'typebox/compile';
@@ -8,28 +8,23 @@ import { pullOrder } from '../queue/pull-order.ts';
 
 export interface RunnerOptions {
   queue: ChunkQueue;
-  /** Runs the chunk of a message, and acknowledges the message. Never rejects. */
+  /** Never rejects. */
   handle: (message: WorkMessage, delivery: Delivery) => Promise<void>;
-  /** Maximum number of chunks in flight. */
   slots: number;
   observe: (event: BatchEvent) => void;
 }
 
 export interface Runner {
-  /** Checks the queue at once. */
   wake(): void;
   inFlight(): number;
-  /** Returns why nothing can be pulled; undefined when all is well. */
   problem(): string | undefined;
-  /** Stops pulling. Resolves when the loop has ended; chunks in flight may still run. */
+  /** Chunks in flight may still run when this resolves. */
   stop(): Promise<void>;
-  /** Resolves when no chunk is in flight. */
   idle(): Promise<void>;
 }
 
 /** ms between checks without a wake-up, in case one is lost. */
 const LOOK_MS = 1_000;
-/** ms after a failed pull (NATS down, its data lost) until the consumers are created and asked again. */
 const RETRY_MS = 500;
 
 const validator = Compile(WorkMessage);
@@ -48,7 +43,7 @@ export function startRunner(options: RunnerOptions): Runner {
     wakeUp?.();
   };
 
-  /** Waits for a wake-up or for `ms`. A wake-up between two calls ends the next one. */
+  /** A wake-up between two calls ends the next one. */
   async function sleep(ms: number): Promise<void> {
     if (!woken && !stopped) {
       await new Promise<void>((resolve) => {

@@ -1,7 +1,4 @@
-/**
- * Finds each second what a lost message should have started. Correctness depends only on this; messages make it fast. Each step
- * reads a limited number of rows, and the next sweep the rest.
- */
+/** Starts each second what a lost message should have started. Correctness depends only on this. */
 import { PRIORITIES, type WorkMessage } from '@tidemark/contracts';
 import type { Pool, Row } from '@tidemark/db';
 import type { ChunkLedger } from '../chunks/chunk-ledger.ts';
@@ -26,21 +23,15 @@ export interface SweeperOptions {
 }
 
 export interface Sweeper {
-  /** Plans a queued job at once. */
   wake(): void;
-  /** A running job has room for a page more of its source. */
   planPage(job: string): void;
-  /** Undefined, or why the last sweeps failed. */
   problem(): string | undefined;
-  /** Resolves after the current step. */
   stop(): Promise<void>;
 }
 
-/** Maximum rows of a step. */
 const LIMIT = 200;
-/** Jobs planned before the other steps run. */
 const PLANS = 20;
-/** ms after which a planner, which reads and writes only some rows, has ended. */
+/** A planner reads and writes only some rows, so one that takes longer has ended. */
 const PLANNING_MS = 60_000;
 /** Three heartbeats of a kind's instances (see kind-registry.ts). */
 const KIND_AWAY_MS = 30_000;
@@ -66,7 +57,7 @@ export function startSweeper(options: SweeperOptions): Sweeper {
     } while (planAgain && !stopped);
   }
 
-  /** Plans one job at a time in this process; a call meanwhile repeats it. */
+  /** A call meanwhile repeats the planning. */
   function plan(): Promise<void> {
     planAgain = true;
     planning ??= step('plan', planWaiting).finally(() => {
@@ -79,7 +70,7 @@ export function startSweeper(options: SweeperOptions): Sweeper {
     for (let i = 0; i < PLANS && !stopped && (await planner.planMore()); i += 1);
   }
 
-  /** A call while the job's page is read does nothing; the page's own chunks call again. */
+  /** A call while the page is read does nothing, because the page's own chunks call again. */
   function planPage(job: string): void {
     if (paging.has(job)) return;
     const page = step('page', async () => void (await planner.planMore(job))).finally(() => paging.delete(job));
@@ -139,7 +130,6 @@ export function startSweeper(options: SweeperOptions): Sweeper {
       await queue.publish(await jobs.advance(id));
   }
 
-  /** Runs a step; its failure does not prevent the others. */
   async function step(name: string, run: () => Promise<void>): Promise<void> {
     if (stopped) return;
     try {

@@ -6,7 +6,7 @@ const EVERY_MS = 60 * 60 * 1_000;
 /** ms since the last write of a file, far longer than any upload takes. */
 const OLDER_THAN_MS = 24 * 60 * 60 * 1_000;
 
-/** Deletes now and every hour what interrupted uploads and results have left in the file store. */
+/** Interrupted uploads and results leave temporary files in the store. */
 export function startTemporarySweep(store: FileStore, observe: (event: BatchEvent) => void): { stop(): void } {
   const sweep = async () => {
     try {

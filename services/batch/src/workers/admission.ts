@@ -1,9 +1,6 @@
-/** Limits the decoded bytes in memory over all threads. An item asks before its pixels are decoded, so native allocations stay below the limit. */
+/** An item asks before its pixels are decoded, so native allocations stay below the limit. */
 export interface Admission {
-  /**
-   * Waits in order of arrival until `bytes` fit, and returns a function that releases them (later calls do nothing). `bytes` is
-   * at most the limit; the caller refuses more. Rejects with the reason of the signal.
-   */
+  /** Waits in order of arrival. `bytes` is at most the limit; the caller refuses more. Later releases do nothing. */
   admit(bytes: number, signal: AbortSignal): Promise<() => void>;
   admittedBytes(): number;
   waiting(): number;

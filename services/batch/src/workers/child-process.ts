@@ -5,10 +5,9 @@ import { fileURLToPath } from 'node:url';
 import type { FromWorker, WorkerData } from './protocol.ts';
 import { createThread, type Thread } from './thread.ts';
 
-/** ms between checks of the child's memory. */
 const LOOK_MS = 100;
 
-/** @param maxBytes of resident memory; a child that uses more is killed */
+/** A child that uses more than `maxBytes` of resident memory is killed. */
 export function startChildProcess(file: URL, workerData: WorkerData, maxBytes: number): Thread {
   const child = fork(fileURLToPath(file), { serialization: 'advanced', execArgv: [] });
   let peakBytes = 0;
@@ -33,7 +32,6 @@ export function startChildProcess(file: URL, workerData: WorkerData, maxBytes: n
         listener(`${how}, with ${Math.round(peakBytes / 1024 ** 2)} MB of memory`);
       };
       child.once('exit', (code, signal) => onEnd(signal ?? `exit code ${code}`));
-      // The child process could not be started.
       child.once('error', (error) => onEnd(error.message));
     },
     end: () => {
@@ -42,7 +40,6 @@ export function startChildProcess(file: URL, workerData: WorkerData, maxBytes: n
   });
 }
 
-/** Returns 0 without such a process, or without /proc. */
 async function residentBytes(pid: number | undefined): Promise<number> {
   // The process may have ended, and other systems have no /proc.
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');

@@ -1,4 +1,3 @@
-/** The entry of a worker thread or child process: it runs one task at a time, and sends one outcome for each. */
 import { once } from 'node:events';
 import { parentPort, workerData } from 'node:worker_threads';
 import { TidemarkError } from '@tidemark/contracts';
@@ -9,7 +8,6 @@ import type { Failure, FromWorker, Outcome, Task, ToWorker, WorkerData } from '.
 import { runTask } from './run-task.ts';
 
 const port = parentPort ?? process;
-/** Messages that arrive before the listener is added. */
 const early: unknown[] = [];
 let take = (message: unknown) => {
   early.push(message);
@@ -34,7 +32,6 @@ function onMessage(message: ToWorker): void {
 take = (message) => onMessage(message as ToWorker);
 for (const message of early.splice(0)) take(message);
 
-/** Returns the settings of a child process, which are its first message. */
 async function firstMessage(): Promise<WorkerData> {
   if (early.length === 0) await once(process, 'message');
   return early.shift() as WorkerData;

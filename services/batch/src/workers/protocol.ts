@@ -1,10 +1,9 @@
-/** Messages between the service and its threads, which travel by structured clone. */
+/** The messages travel by structured clone. */
 import type { FileStoreOptions } from '@tidemark/files';
 import type { InstanceLimits, Item } from '../kinds/job-kind.ts';
 
 /** An item that is ready to run: the service has found its file with the rights of the job. */
 export interface ReadyItem extends Item<unknown> {
-  /** The key of the item's file in the store; null when the input is not a file. */
   key: string | null;
   /** The `sub` of the file's owner, who owns the output of a job without an owner. */
   owner: string | null;
@@ -17,7 +16,6 @@ export interface Task {
   item: ReadyItem;
 }
 
-/** The module from which a thread loads a kind. */
 export interface KindModule {
   name: string;
   url: string;
@@ -33,7 +31,6 @@ export interface WorkerData {
 
 export type ToWorker =
   | { type: 'run'; task: Task }
-  /** The requested memory is available. */
   | { type: 'admitted' }
   /** The memory will not become available: the item needs more than the limit, or its job was cancelled. */
   | { type: 'refused'; failure: Failure };
@@ -63,7 +60,6 @@ export interface Failure {
   hint: string | null;
   /** 'postpone': the environment failed (disk, store), so the item runs again without losing an attempt. */
   next: 'fail' | 'retry' | 'postpone';
-  /** The delay that the kind requests instead of the default. */
   retryAfterMs?: number;
   /** Only for the log, because stacks contain hosts and folders. */
   detail?: string;

@@ -1,4 +1,3 @@
-/** Runs one item of a job: on a thread for kinds that compute, on the main thread for kinds that wait. */
 import { TidemarkError } from '@tidemark/contracts';
 import type { FileStore } from '@tidemark/files';
 import { errors } from '../errors.ts';
@@ -11,7 +10,6 @@ export interface TaskEnvironment {
   storeTimeoutMs: number;
   limits: InstanceLimits;
   signal: AbortSignal;
-  /** Resolves when the item may use this many bytes; rejects when it may not. */
   admit: (bytes: number) => Promise<void>;
 }
 
@@ -44,7 +42,6 @@ function failureOfKind({ failure, retryAfter }: { failure: ItemFailure; retryAft
   return { code, message, hint, next: retry ? 'retry' : 'fail', ...later };
 }
 
-/** @throws BATCH_INVALID_RESULT */
 function storable(name: string, value: unknown): string {
   const checked = toStorable(value);
   if ('problem' in checked) throw errors.INVALID_RESULT({ name, problem: checked.problem });
@@ -64,7 +61,6 @@ async function readInput({ item: { key, name } }: Task, environment: TaskEnviron
   }
 }
 
-/** @throws BATCH_INVALID_RESULT */
 async function storeOutput(name: string, file: OutputFile, environment: TaskEnvironment): Promise<StoredFile> {
   const { bytes, contentType, extension, metadata = {} } = file;
   if (!/^[A-Za-z0-9]{1,16}$/.test(extension)) throw errors.INVALID_RESULT({ name, problem: 'the extension of a file' });

@@ -1,7 +1,6 @@
 /**
- * Worker threads, each with one task at a time. Not piscina, because a task here must know three things that it
- * keeps to itself: which thread ran it (to replace that one after so many items), when a terminated thread has really
- * ended (Node waits for its native work; until then its pixels are in memory), and that nothing waits beyond a limit.
+ * This is not piscina, because a task must know which thread ran it (to replace it after so many items), when a
+ * terminated thread has really ended (its pixels are in memory until then), and that nothing waits beyond a limit.
  */
 import type { TidemarkError } from '@tidemark/contracts';
 import pTimeout from 'p-timeout';
@@ -14,7 +13,6 @@ import type { Thread } from './thread.ts';
 import { startWorkerThread } from './worker-thread.ts';
 
 export interface ThreadPoolOptions {
-  /** The compiled `kind-worker.js`. */
   file: URL;
   workerData: WorkerData;
   threads: number;
@@ -22,25 +20,18 @@ export interface ThreadPoolOptions {
   waitingLimit: number;
   recycleAfterTasks: number;
   admission: Admission;
-  /** Maximum resident memory of a child process. */
   maxChildBytes: number;
   observe: (event: BatchEvent) => void;
 }
 
 export interface ThreadPool {
-  /**
-   * Rejects with BATCH_ITEM_TIMEOUT or BATCH_WORKER_CRASHED, after the thread has ended (or is stuck). A task that waits for
-   * memory stops waiting when `signal` is aborted; its outcome is a failure then.
-   */
+  /** Rejects after the thread has ended (or is stuck). A task that waits for memory fails when `signal` is aborted. */
   run(task: Task, deadlineMs: number, signal: AbortSignal): Promise<Outcome>;
-  /** Runs the task in its own child process. Rejects with BATCH_ITEM_LOST when the child ends. */
   runIsolated(task: Task, deadlineMs: number, signal: AbortSignal): Promise<Outcome>;
   busy(): number;
   waiting(): number;
   recycledTotal(): number;
-  /** Returns why there are too few threads; undefined when all is well. */
   problem(): string | undefined;
-  /** Ends every thread; running and waiting tasks reject. */
   close(): Promise<void>;
 }
 
@@ -70,7 +61,6 @@ export function createThreadPool(options: ThreadPoolOptions): ThreadPool {
     offer(thread);
   }
 
-  /** Starts a new thread, whatever ended the old one. */
   function onEnded(thread: Thread): void {
     all.delete(thread);
     const at = idle.indexOf(thread);
@@ -173,11 +163,10 @@ export function createThreadPool(options: ThreadPoolOptions): ThreadPool {
   };
 }
 
-/** The admitted memory of one task, kept until its thread has finished or ended. */
+/** The memory is kept until the task's thread has finished or ended. */
 function createMemory(admission: Admission, signal: AbortSignal) {
   let giveBack = () => {};
   return {
-    /** Returns why the task gets no memory; undefined when it gets it. */
     async admit({ item: { name } }: Task, bytes: number): Promise<Failure | undefined> {
       const limit = admission.limitBytes;
       if (bytes > limit) return asFailure(errors.IMAGE_TOO_LARGE({ name, bytes, limit }));

@@ -1,13 +1,10 @@
-/** Runs tasks on a thread or a child process, one at a time, each within its deadline. */
 import type { Failure, FromWorker, Outcome, Task, ToWorker } from './protocol.ts';
 
-/** The end of a task: its outcome, its deadline, or the end of its thread. */
 export type Ended = { type: 'outcome'; outcome: Outcome } | { type: 'timeout' } | { type: 'crash'; reason: string };
 
 export interface Thread {
   /**
-   * Runs one task at a time. After any end other than an outcome the thread must be replaced. `admit` answers the request for
-   * memory with undefined or the reason of a refusal; the deadline is suspended meanwhile.
+   * After any end other than an outcome the thread must be replaced. The deadline is suspended while `admit` decides.
    */
   run(task: Task, deadlineMs: number, admit: (bytes: number) => Promise<Failure | undefined>): Promise<Ended>;
   tasks(): number;
@@ -16,11 +13,9 @@ export interface Thread {
   readonly ended: Promise<void>;
 }
 
-/** The connection to a worker thread or a child process. */
 export interface Port {
   send(message: ToWorker): void;
   onMessage(listener: (message: FromWorker) => void): void;
-  /** Called once with the reason of the end. */
   onExit(listener: (reason: string) => void): void;
   end(): void;
 }
