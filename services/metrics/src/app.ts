@@ -1,4 +1,3 @@
-/** The HTTP side of the service: composes the app, never listens, never reads the environment. */
 import {
   type BaseApp,
   buildBaseApp,
@@ -33,7 +32,6 @@ export interface AppDependencies extends RouteContext {
   readonly observe: (event: ServiceEvent) => void;
 }
 
-/** Every route below /api/v1/performance, in the order of the README. */
 const PERFORMANCE_ROUTES = [healthRoute, historyRoute, statementsRoute, liveRoute, liveWhyRoute, streamRoute];
 
 export function buildApp(deps: AppDependencies): BaseApp {

@@ -5,7 +5,6 @@ import type { InspectBus } from './live/ask-instances.ts';
 import type { Monitor } from './monitor/monitor.ts';
 import type { Broadcaster } from './stream/broadcaster.ts';
 
-/** Dependencies of the routes of the performance API. */
 export interface RouteContext {
   readonly config: Config;
   readonly monitor: Monitor;

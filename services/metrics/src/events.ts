@@ -1,4 +1,3 @@
-/** The events of this service; the log and the metrics read them. */
 import type { SharedEvent } from '@tidemark/service';
 
 type Status = 'ok' | 'degraded' | 'down';

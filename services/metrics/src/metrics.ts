@@ -3,7 +3,6 @@ import type { History } from './history/history.ts';
 import type { Registry } from './instances/registry.ts';
 import type { Broadcaster } from './stream/broadcaster.ts';
 
-/** Gauges of what this service keeps in memory, and counters of what it refuses when a limit is reached. */
 export function registerMetrics(
   metrics: Metrics,
   { registry, history, broadcaster }: { registry: Registry; history: History; broadcaster: Broadcaster },

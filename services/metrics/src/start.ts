@@ -1,4 +1,3 @@
-/** Starts the service: connects, composes the app, listens, and returns the phases that stop it. */
 import { connectBus } from '@tidemark/bus';
 import {
   busOptions,
@@ -30,7 +29,6 @@ import { type RunningMonitor, startMonitor } from './monitor/start-monitor.ts';
 import { registerTelemetryGauges } from './monitor/telemetry-gauges.ts';
 import { createBroadcaster } from './stream/broadcaster.ts';
 
-/** File descriptors for requests of health checks, of Prometheus and for the files of the console. */
 const PROBE_CONNECTIONS = 64;
 /** Seven collectors run one statement at a time each, and the router polls over this pool, too. */
 const ADMIN_POOL = { min: 1, max: 4, waitingLimit: 32 };

@@ -14,7 +14,6 @@ export function useCurrentTime(on: boolean): number {
   return now;
 }
 
-/** Shows the state of the connection, and the time of the figures. */
 export function Connection({ state, at }: { state: ConnectionState; at: number | null }) {
   if (state.is === 'asking') return <p class="connection" />;
   const word = { connecting: 'Connecting', live: 'Live', waiting: 'Disconnected' }[state.is];

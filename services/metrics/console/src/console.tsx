@@ -1,4 +1,3 @@
-/** The page: asks for the token, follows the event stream, and shows the panels. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { HealthAnswer } from '../../src/health/answer.ts';
 import { Connection } from './connection.tsx';

@@ -1,4 +1,3 @@
-/** The most important figures, in one row. */
 import { Figure, Figures } from './parts/figures.tsx';
 import { instancesOf, maxOf, sumOf, type View } from './view.ts';
 

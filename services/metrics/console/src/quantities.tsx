@@ -1,4 +1,3 @@
-/** Formats numbers with their units, in few digits. */
 const grouped = (value: number, digits: number) =>
   value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
@@ -60,7 +59,6 @@ export function scale(value: number | null | undefined, unit: Unit): Measure {
 export const format = (value: number | null | undefined, unit: Unit) =>
   scale(value, unit).filter(Boolean).join('\u202f');
 
-/** A number with its unit in a smaller font. */
 export function Quantity({ value, unit }: { value: number | null | undefined; unit: Unit }) {
   const [text, suffix] = scale(value, unit);
   return (

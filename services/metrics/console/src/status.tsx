@@ -3,7 +3,6 @@ import { useCurrentTime } from './connection.tsx';
 import type { ConnectionState } from './live/connection-state.ts';
 import { formatTime } from './quantities.tsx';
 
-/** Shows whether the page is current, and the problems with their remedies. */
 export function Status(props: { state: ConnectionState; health: HealthAnswer | null; retry: () => void }) {
   const { state, health } = props;
   return (

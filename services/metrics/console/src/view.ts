@@ -2,7 +2,6 @@ import type { HealthAnswer } from '../../src/health/answer.ts';
 import type { SeriesWindow } from './live/series-window.ts';
 import type { Line } from './parts/chart.tsx';
 
-/** The input of every panel. */
 export interface View {
   health: HealthAnswer;
   recent: SeriesWindow;
@@ -16,7 +15,6 @@ export const instancesOf = ({ health }: View, service: string): Instance[] =>
 
 export const keyOf = ({ service, instance }: { service: string; instance: string }) => `${service}/${instance}`;
 
-/** Returns the sum of the newest samples of a figure over the instances of a service; null when there are none. */
 export function sumOf({ health }: View, figure: string, service = ''): number | null {
   const values = Object.entries(health.samples)
     .filter(([name, value]) => value !== null && (name === figure || name.startsWith(`${figure}@${service}`)))
@@ -32,7 +30,7 @@ export function maxOf(values: readonly (number | null | undefined)[]): number | 
 /** Shortens `gateway/gateway-1` to `gateway-1`, which already contains the service. */
 export const shortLabel = (label: string) => label.replace(/^(\w+)\/(?=\1\b)/, '');
 
-/** Returns one line for each label of a figure; `own` is the name of a line without label. */
+/** `own` is the name of a line without label. */
 export const linesOf = ({ recent }: View, figure: string, service = '', own = ''): Line[] =>
   recent
     .of(figure)

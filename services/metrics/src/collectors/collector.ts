@@ -1,7 +1,4 @@
-/**
- * Repeats one collection: never two at a time, and each with a time limit. A failure clears the value and is kept as `error`
- * until the next success, so that a value is either current or missing, never stale.
- */
+/** A failure clears the value, so that it is either current or missing, never stale. Runs never overlap. */
 import pTimeout from 'p-timeout';
 import { errors } from '../errors.ts';
 import type { MetricsEvent } from '../events.ts';
@@ -17,14 +14,12 @@ export interface CollectorDefinition<T> {
 
 export type CollectorState = HealthAnswer['collectors'][number];
 
-/** Maximum ms until the next run after a failure, so that collectors with a long interval recover soon after their server. */
+/** Collectors with a long interval recover soon after their server. */
 const MAX_RETRY_MS = 2_000;
 
 export interface Collector<T> {
-  /** Returns undefined before the first success, and while the collector fails. */
   value(): T | undefined;
   state(): CollectorState;
-  /** Resolves when the run under way has ended or reached its time limit. */
   stop(): Promise<void>;
 }
 

@@ -1,4 +1,3 @@
-/** The list of all collectors. */
 import type { Bus } from '@tidemark/bus';
 import type { MetricsEvent } from '../events.ts';
 import { type Collector, type CollectorState, startCollector } from './collector.ts';
@@ -29,11 +28,9 @@ export function startCollectors(postgres: PostgresConnection, bus: Bus, observe:
     values: () =>
       Object.fromEntries(Object.entries(collectors).map(([name, collector]) => [name, collector.value()])) as Values,
     states: (): CollectorState[] => list.map((collector) => collector.state()),
-    /** Resolves when every run under way has ended or reached its time limit. */
     stop: async (): Promise<void> => void (await Promise.all(list.map((collector) => collector.stop()))),
   };
 }
 
 export type Collectors = ReturnType<typeof startCollectors>;
-/** The newest value of each collector; undefined while it fails. */
 export type Collected = Partial<ReturnType<Collectors['values']>>;

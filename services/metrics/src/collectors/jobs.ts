@@ -1,4 +1,4 @@
-/** Counts jobs by state, and reads the progress of active ones, as the role `ops`, whose policy shows every job. */
+/** The policy of the role `ops` shows every job. */
 import type { Identity } from '@tidemark/db';
 import type { HealthAnswer } from '../health/answer.ts';
 import type { CollectorDefinition } from './collector.ts';
@@ -8,7 +8,6 @@ export interface Jobs {
   queued: number;
   /** Includes jobs in the state `planning`. */
   running: number;
-  /** At most MAX_ACTIVE jobs; running ones come before queued ones. */
   active: HealthAnswer['activeJobs'];
 }
 export interface FinishedJobs {

@@ -1,4 +1,3 @@
-/** Reads the state of the NATS server and of the JetStream streams that Tidemark uses. */
 import { type Bus, inspectNats, type NatsState } from '@tidemark/bus';
 import { errors } from '../errors.ts';
 import type { CollectorDefinition } from './collector.ts';

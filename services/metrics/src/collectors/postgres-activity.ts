@@ -1,4 +1,3 @@
-/** Reads the connections to the primary, its oldest transaction, its worst lock, and its write rates. */
 import { redactStatement } from '@tidemark/db';
 import type { HealthAnswer } from '../health/answer.ts';
 import type { CollectorDefinition } from './collector.ts';
@@ -12,9 +11,7 @@ export interface Activity {
   /** Undefined in the first run, which has no previous one to compare with. */
   commitsPerSecond: number | undefined;
   walBytesPerSecond: number | undefined;
-  /** The transaction that has been open for longest, in any database. */
   oldestTransaction: OldestTransaction | null;
-  /** The session that blocks most others; null when none waits for a lock. */
   blocker: Blocker | null;
 }
 type Blocker = { pid: number; application: string; state: string; waiting: number };

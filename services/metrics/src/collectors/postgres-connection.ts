@@ -1,7 +1,4 @@
-/**
- * Connects to Postgres in the background. This service reports that Postgres is down, so it starts without Postgres and
- * retries; meanwhile the collectors fail with the reason.
- */
+/** This service reports that Postgres is down, so it starts without Postgres and retries. */
 import type { PoolStats } from '@tidemark/contracts';
 import { type Database, type DatabaseOptions, openDatabase, type Pool } from '@tidemark/db';
 import { errors } from '../errors.ts';
@@ -9,13 +6,11 @@ import { errors } from '../errors.ts';
 const RETRY_MS = 2_000;
 
 export interface PostgresConnection {
-  /** Returns the pool for statistics. @throws METRICS_POSTGRES_UNREACHABLE before the first connection */
   admin(): Pool;
   poolStats(): PoolStats[];
   close(): Promise<void>;
 }
 
-/** Throws errors of configuration at once, and retries after all others. @throws DB_INVALID_URL, DB_POOL_OPTION */
 export async function connectPostgres(options: DatabaseOptions): Promise<PostgresConnection> {
   let database: Database | undefined;
   let problem: Error | undefined;

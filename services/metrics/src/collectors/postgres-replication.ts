@@ -1,4 +1,3 @@
-/** Reads the standbys that stream from the primary, and the WAL that each replication slot retains. */
 import type { PerformanceHealth } from '@tidemark/contracts';
 import type { CollectorDefinition } from './collector.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
@@ -11,7 +10,6 @@ export interface Replication {
 
 const INTERVAL_MS = 1_000;
 const TIMEOUT_MS = 3_000;
-/** Maximum number of standbys, and of slots, in a response. */
 const MAX_ROWS = 64;
 
 /** pg_stat_replication also lists logical walsenders, such as that of the relay, which are not standbys. */

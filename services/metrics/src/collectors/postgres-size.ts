@@ -1,4 +1,3 @@
-/** Reads the size of the database on disk, in a collector of its own because it is slow. */
 import type { CollectorDefinition } from './collector.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
 

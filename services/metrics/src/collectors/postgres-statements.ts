@@ -1,4 +1,3 @@
-/** Reads the most expensive statements from pg_stat_statements, with normalised text and without parameters. */
 import type { Pool } from '@tidemark/db';
 import { identifier, MAX_STATEMENT_LENGTH, redactStatement } from '@tidemark/db';
 import { errors } from '../errors.ts';
@@ -30,7 +29,7 @@ export interface Statements {
 /** Reading the view takes a lock that every statement needs briefly when it ends. */
 const INTERVAL_MS = 5_000;
 const TIMEOUT_MS = 5_000;
-/** Number of statements kept for each of the three orders, so that the API can sort them without another query. */
+/** Each of the three orders keeps so many, so that the API can sort them without another query. */
 export const MAX_STATEMENTS = 50;
 
 const INSTALLED = `
@@ -91,10 +90,7 @@ export function statements(
 
 type Options = Parameters<Pool['query']>[2];
 
-/**
- * Returns the schema of the extension, and the API roles that can read the statements of all users in it. The service never
- * creates the extension: the owner of the database decides about that. @throws METRICS_STATEMENTS_UNAVAILABLE
- */
+/** The service never creates the extension: the owner of the database decides about that. */
 async function findExtension(pool: Pool, options: Options): Promise<{ schema: string; readers: string[] }> {
   const [row] = await pool.query<{ schema: string; readers: string[] }>(INSTALLED, [], options);
   if (row === undefined)

@@ -1,7 +1,6 @@
 /**
- * Estimates the age of the WAL that a replica has not replayed yet. `pg_stat_replication.replay_lag` does not suffice: the
- * standby updates it when it replays, so it is constant or null while replay is paused. The estimator keeps the positions of
- * the primary with their times; the lag is the age of the oldest position that the replica has not reached.
+ * The lag is the age of the oldest position that the replica has not reached. `pg_stat_replication.replay_lag` does
+ * not suffice: it is constant or null while replay is paused.
  */
 
 /** Samples are one second apart, so lags of more than 15 minutes are reported as 15 minutes. */
@@ -10,7 +9,6 @@ const MAX_SAMPLES = 900;
 export interface LagEstimator {
   /** Records that the primary was at `position` (bytes since 0/0) at `at` (ms). */
   record(position: number, at: number): void;
-  /** Returns 0 when nothing is missing, else the greater of the estimate and the `reportedMs` of Postgres. */
   lagMs(replayed: number, reportedMs: number | null, now: number): number;
 }
 

@@ -1,4 +1,3 @@
-/** The response of `GET /api/v1/performance/health`: the contract, and the fields that only the console needs. */
 import { PerformanceHealth } from '@tidemark/contracts';
 import { type Static, Type } from 'typebox';
 

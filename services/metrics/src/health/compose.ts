@@ -1,4 +1,3 @@
-/** Composes the response of `GET /api/v1/performance/health`. */
 import { rounded } from '../history/history.ts';
 import type { HealthAnswer } from './answer.ts';
 import { type Finding, statusOf } from './finding.ts';

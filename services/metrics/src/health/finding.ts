@@ -1,29 +1,22 @@
-/**
- * A finding is one problem that a rule reports. The rules run each second; a finding counts once it has lasted for `holdMs`, so
- * that a single slow second does not change the status of the system.
- */
+/** A finding counts after `holdMs`, so that one slow second does not change the status of the system. */
 export type Severity = 'degraded' | 'down';
 
 export interface Finding {
   /** Identifies the problem while it lasts, such as `pool gateway/1/write`. */
   key: string;
   severity: Severity;
-  /** Names the cause, with its figures. */
   message: string;
-  /** Says what to do about the problem. */
   hint: string;
   /** Default 0: the finding counts at once. */
   holdMs?: number;
 }
 
 export interface Debouncer {
-  /** Returns the findings that count at `now`, `down` before `degraded`. */
   update(findings: readonly Finding[], now: number): Finding[];
 }
 
 /** For rates, delays and queue lengths, which vary from second to second. */
 export const HOLD_MS = 3_000;
-/** Bounds the size of the health response. */
 const MAX_FINDINGS = 50;
 
 export function createDebouncer(): Debouncer {

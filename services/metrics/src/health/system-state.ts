@@ -3,14 +3,12 @@ import type { Collected } from '../collectors/collectors.ts';
 import type { Instance } from '../instances/registry.ts';
 
 export interface Limits {
-  /** Names of the services that must report themselves. */
   expected: readonly string[];
   replicaLagMs: number;
   slotBytes: number;
   transactionMs: number;
 }
 
-/** The input of the health rules: everything known at one moment. */
 export interface SystemState {
   now: number;
   live: readonly Instance[];
@@ -22,7 +20,6 @@ export interface SystemState {
 
 export const seconds = (ms: number) => `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`;
 
-/** Formats a number of bytes in KiB, MiB or GiB. */
 export function bytes(value: number): string {
   if (value < 1024 ** 2) return `${Math.ceil(value / 1024)} KiB`;
   if (value < 1024 ** 3) return `${(value / 1024 ** 2).toFixed(1)} MiB`;

@@ -1,7 +1,4 @@
-/**
- * Keeps the last `ticks` values of every series in ring buffers. All series share one ring of times, so a sample costs 8 bytes.
- * A new series beyond `maxBytes` is refused and counted; a series without a value in the whole ring is dropped.
- */
+/** All series share one ring of times, so a sample costs 8 bytes. A series without a value is dropped. */
 export interface HistoryOptions {
   ticks: number;
   maxBytes: number;
@@ -10,9 +7,7 @@ export interface HistoryOptions {
 export interface HistoryAnswer {
   /** ms since 1970, oldest first. */
   at: number[];
-  /** One value for each time in `at`; null where the series has none. */
   series: Record<string, (number | null)[]>;
-  /** Patterns that match no series. */
   missing: string[];
 }
 
@@ -22,14 +17,12 @@ export interface History {
   /** Returns the series that match a name or a prefix followed by `*`. Values are rounded to thousandths. */
   read(patterns: readonly string[], seconds: number): HistoryAnswer;
   names(): string[];
-  /** Number of samples refused because of `maxBytes`. */
   refusedTotal(): number;
   bytes(): number;
 }
 
 interface Series {
   readonly values: Float64Array;
-  /** Number of the last tick with a value. */
   lastTick: number;
 }
 

@@ -1,11 +1,10 @@
 /**
- * Turns telemetry and collected statistics into samples. A series is named `<figure>@<label>`. The label is
- * `<service>/<instance>`, followed by `/<pool>` or `/<replica>` where there are several, or the name of a replica or stream.
+ * A series is named `<figure>@<label>`: `<service>/<instance>`, then `/<pool>` or `/<replica>` where there are
+ * several; or the name of a replica or stream.
  */
 import type { Collected } from '../collectors/collectors.ts';
 import type { Instance } from '../instances/registry.ts';
 
-/** The unit and meaning of each figure, for REFERENCE.md and for `GET history`. */
 export const SERIES = {
   'http.requests': '1/s',
   'http.errors': '1/s; answers with status 5xx',
@@ -47,7 +46,6 @@ export type Figure = keyof typeof SERIES;
 
 type Add = (figure: Figure, label: string | undefined, value: number | null | undefined) => void;
 
-/** Returns the current value of every series. */
 export function sampleAll(live: readonly Instance[], collected: Collected): Map<string, number> {
   const samples = new Map<string, number>();
   const add: Add = (figure, label, value) => {

@@ -23,7 +23,6 @@ export interface Instance {
 }
 
 export interface RegistryOptions {
-  /** Maximum number of instances. */
   limit: number;
   lostAfterMs: number;
   dropAfterMs: number;
@@ -31,11 +30,9 @@ export interface RegistryOptions {
 
 export interface Registry {
   readonly limit: number;
-  /** Returns false when the registry is full. */
   record(telemetry: Telemetry, now: number): boolean;
   live(now: number): Instance[];
   lost(now: number): Instance[];
-  /** Drops the instances that have been silent for `dropAfterMs`, and returns them. */
   sweep(now: number): Instance[];
   refusedTotal(): number;
   size(): number;
@@ -56,7 +53,6 @@ export function createRegistry(options: RegistryOptions): Registry {
     return dropOldest(lost.length > 0 ? lost : overShare(all, service));
   }
 
-  /** Returns the instances of the largest service if it has more than its share and `service` has less. */
   function overShare(all: readonly Instance[], service: ServiceName): Instance[] {
     const ofService = (name: ServiceName) => all.filter(({ telemetry }) => telemetry.service === name);
     if (ofService(service).length >= share) return [];

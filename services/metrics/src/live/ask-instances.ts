@@ -1,4 +1,3 @@
-/** Asks realtime instances about their subscriptions, by request and reply on NATS. */
 import type { Bus } from '@tidemark/bus';
 import {
   LiveList,
@@ -13,7 +12,6 @@ export type InspectBus = Pick<Bus, 'ask' | 'subjects'>;
 
 export interface ListOptions extends Omit<LiveListRequest, 'after'> {
   instance?: string;
-  /** `next` of the previous page. */
   after?: string;
 }
 
@@ -22,7 +20,6 @@ export interface LiveListAnswer {
   /** Instances that did not answer, each with its error: their subscriptions are missing from the list. */
   silent: { instance: string; code: string; message: string; hint: string | null }[];
   subscriptions: LiveSubscription[];
-  /** Cursor of the next page; null on the last one. */
   next: string | null;
 }
 
@@ -31,7 +28,7 @@ const LIST_TIMEOUT_MS = 2_000;
 /** The instance searches about 60 MB of changes, and asks Postgres about each policy. */
 const WHY_TIMEOUT_MS = 10_000;
 
-/** Returns one page of subscriptions, ordered by instance name, then by the start of the subscription. @throws METRICS_LIVE_CURSOR */
+/** The order is by instance name, then by the start of the subscription. */
 export async function listSubscriptions(
   bus: InspectBus,
   known: readonly string[],
@@ -61,7 +58,7 @@ type InstanceReply =
   | { name: string; list?: never; error: ReplyError };
 type ReplyError = Error & { code?: string; hint?: string | null };
 
-/** Joins the pages of several instances, which must be ordered by name, into one page. */
+/** The instances must be ordered by name. */
 export function merge(answers: readonly InstanceReply[], limit: number): LiveListAnswer {
   const answer: LiveListAnswer = { instances: [], silent: [], subscriptions: [], next: null };
   for (const { name, list, error } of answers) {
@@ -87,7 +84,6 @@ function parseCursor(after: string | undefined): { instance: string; number: num
   return { instance, number: Number(number) };
 }
 
-/** Asks the instance of a subscription why it delivered a change or not. @throws METRICS_LIVE_INSTANCE, BUS_NO_ANSWER, and the errors of realtime */
 export async function explainDelivery(bus: InspectBus, request: LiveWhyRequest): Promise<LiveWhy> {
   const instance = request.sub.slice(0, request.sub.indexOf('/'));
   const options = { schema: LiveWhy, timeoutMs: WHY_TIMEOUT_MS };

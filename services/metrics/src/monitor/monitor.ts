@@ -1,4 +1,3 @@
-/** Each second: samples every series, evaluates the health rules, and keeps the answer that every reader gets. */
 import type { Telemetry } from '@tidemark/contracts';
 import type { CollectorState } from '../collectors/collector.ts';
 import type { Collected } from '../collectors/collectors.ts';
@@ -22,7 +21,6 @@ export interface MonitorOptions {
 export interface Monitor {
   record(telemetry: Telemetry, now: number): void;
   tick(now: number): HealthAnswer;
-  /** Returns the answer of the last tick. */
   health(): HealthAnswer;
 }
 

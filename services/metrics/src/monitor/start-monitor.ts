@@ -1,4 +1,3 @@
-/** Wires the monitor to its inputs (telemetry on NATS, the collectors) and to the event stream of the consoles. */
 import type { Bus } from '@tidemark/bus';
 import { TELEMETRY_MAX_BYTES, Telemetry, telemetrySenderProblem } from '@tidemark/contracts';
 import { commaSeparated, every } from '@tidemark/service';
@@ -24,7 +23,6 @@ export interface RunningMonitor {
   registry: Registry;
   history: History;
   collectors: Collectors;
-  /** Resolves when every collection under way has ended or reached its time limit. */
   stop(): Promise<void>;
 }
 

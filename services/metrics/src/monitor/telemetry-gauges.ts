@@ -1,6 +1,5 @@
 /**
- * Exposes the telemetry of all instances as gauges, so that one scrape target shows the whole system. The label `source` is
- * `<service>/<instance>` and has at most METRICS_INSTANCES_MAX values; the telemetry schema bounds pools and replicas.
+ * One scrape target shows the whole system. METRICS_INSTANCES_MAX bounds the label `source` (`<service>/<instance>`).
  */
 import type { Metrics } from '@tidemark/service';
 import type { HealthAnswer } from '../health/answer.ts';

@@ -1,4 +1,4 @@
-/** Admits only requests whose token has the role `ops` or `service_role`, up to a rate for each identity. */
+/** The role must be `ops` or `service_role`. Each identity has a rate. */
 import {
   type BaseApp,
   identityKey,
@@ -14,7 +14,6 @@ import { errors } from '../errors.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The verified token of the operator; null outside of the performance API. */
     operator: { token: string; verified: VerifiedToken } | null;
   }
 }
@@ -28,7 +27,6 @@ export interface OperatorsOnlyOptions {
 /** A page of the console sends about ten requests at once. */
 const BURST_S = 10;
 
-/** Requests are refused with METRICS_TOKEN_MISSING, METRICS_ROLE_REFUSED, AUTH_* or LIMIT_RATE. */
 export const operatorsOnly = fp(
   async (app: BaseApp, { verifyToken, limiter, requestsPerSecond }: OperatorsOnlyOptions) => {
     const rate = limiter.rate({
@@ -51,7 +49,7 @@ export const operatorsOnly = fp(
   { name: 'operators-only' },
 );
 
-/** The token of the request, which realtime verifies again. @throws METRICS_TOKEN_MISSING */
+/** Realtime verifies the token again. */
 export function operatorToken(request: FastifyRequest): string {
   if (!request.operator) throw errors.TOKEN_MISSING();
   return request.operator.token;

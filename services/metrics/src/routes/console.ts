@@ -1,4 +1,4 @@
-/** Serves the files of the console. They hold no figures, so they need no token; the page asks the user for one. */
+/** The files hold no figures, so they need no token. */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';

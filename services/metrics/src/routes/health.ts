@@ -2,7 +2,6 @@ import type { BaseApp } from '@tidemark/service';
 import fp from 'fastify-plugin';
 import type { RouteContext } from '../context.ts';
 
-/** `GET /api/v1/performance/health`: the state of the whole system, at most one second old. */
 export const healthRoute = fp(
   async (app: BaseApp, { monitor }: RouteContext) => {
     app.get('/health', async (_request, reply) => {

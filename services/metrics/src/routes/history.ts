@@ -15,7 +15,7 @@ const Query = Type.Object({
   seconds: Type.Integer({ default: 300, minimum: 1, maximum: 86_400, description: 's before now' }),
 });
 
-/** `GET /api/v1/performance/history?series=…&seconds=…`: samples; without `series`, the known names and their units. */
+/** Without `series`, the answer has the known names and their units. */
 export const historyRoute = fp(
   async (app: BaseApp, { history }: RouteContext) => {
     app.get('/history', { schema: { querystring: Query } }, async (request, reply) => {

@@ -16,7 +16,6 @@ const Query = Type.Object({
 });
 const SUBSCRIPTION_NAME = new RegExp(SUBSCRIPTION_NAME_PATTERN);
 
-/** `GET /api/v1/performance/live/why?sub=&table=&key=`: why changes of a row were or were not delivered to a subscription. */
 export const liveWhyRoute = fp(
   async (app: BaseApp, { bus }: RouteContext) => {
     app.get('/live/why', { schema: { querystring: Query } }, async (request, reply) => {

@@ -16,7 +16,6 @@ const Query = Type.Object({
   limit: Type.Integer({ default: 100, minimum: 1, maximum: LIVE_LIST_LIMIT }),
 });
 
-/** `GET /api/v1/performance/live`: the live subscriptions of all realtime instances, one page at a time. */
 export const liveRoute = fp(
   async (app: BaseApp, { monitor, bus }: RouteContext) => {
     app.get('/live', { schema: { querystring: Query } }, async (request, reply) => {

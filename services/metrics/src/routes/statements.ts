@@ -16,7 +16,6 @@ const Query = Type.Object({
   limit: Type.Integer({ default: 20, minimum: 1, maximum: MAX_STATEMENTS }),
 });
 
-/** `GET /api/v1/performance/statements?order=total|calls|mean&limit=`: the most expensive rows of pg_stat_statements. */
 export const statementsRoute = fp(
   async (app: BaseApp, { collectors }: RouteContext) => {
     app.get('/statements', { schema: { querystring: Query } }, async (request, reply) => {

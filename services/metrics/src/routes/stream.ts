@@ -4,7 +4,7 @@ import type { RouteContext } from '../context.ts';
 import { errors } from '../errors.ts';
 import { formatEvent } from '../stream/broadcaster.ts';
 
-/** `GET /api/v1/performance/stream`: an event stream with `health` each second, and `expired` once the token has expired. */
+/** The stream has `health` each second, and `expired` once the token has expired. */
 export const streamRoute = fp(
   async (app: BaseApp, { broadcaster, monitor, config }: RouteContext) => {
     app.get('/stream', { config: { endless: true } }, (request, reply) => {

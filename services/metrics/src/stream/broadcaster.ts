@@ -1,7 +1,6 @@
 /**
- * Sends Server-Sent Events to all consoles; each event is encoded once. A client that has not read its last event skips the
- * next ones, which lose nothing because each carries the whole state. A client that reads nothing for `stallMs` is dropped.
- * So each client holds at most one event in memory.
+ * Each client holds at most one event in memory: one that has not read its last event skips the next ones, which lose
+ * nothing because each carries the whole state.
  */
 import type { ServerResponse } from 'node:http';
 import type { MetricsEvent } from '../events.ts';
@@ -15,11 +14,10 @@ export interface BroadcasterOptions {
 type Reason = Extract<MetricsEvent, { type: 'metrics.stream_closed' }>['reason'];
 
 export interface Broadcaster {
-  /** Returns false when there are `limit` clients. The head of the response must be written. `expires` is in ms since 1970. */
+  /** The head of the response must be written. `expires` is in ms since 1970. */
   add(response: ServerResponse, expires: number | undefined): boolean;
   full(): boolean;
   send(event: string, data: string, now: number): void;
-  /** Ends every stream; the clients reconnect, to this instance or another. */
   close(): void;
   stats(): { clients: number; skippedTotal: number; droppedTotal: number };
 }
@@ -27,7 +25,6 @@ export interface Broadcaster {
 interface Client {
   response: ServerResponse;
   expires: number | undefined;
-  /** Time of the event that the client has not read yet; undefined when it has read all. */
   stalledSince: number | undefined;
 }
 

@@ -3,10 +3,9 @@ import type { Refusal } from './connection-state.ts';
 /** The page is at <base>/console/, the API at <base>/api/. */
 const BASE = new URL('../api/v1/performance/', document.baseURI);
 
-/** An error response of the performance API. */
 export class ApiError extends Error {
   readonly refusal: Refusal;
-  /** True when the token was refused, so that a retry with it cannot succeed. */
+  /** A retry with a refused token cannot succeed. */
   readonly tokenRefused: boolean;
 
   constructor(refusal: Refusal, tokenRefused: boolean) {
@@ -16,7 +15,6 @@ export class ApiError extends Error {
   }
 }
 
-/** @throws ApiError for a response that is not 2xx, TypeError when there is no response */
 export async function request(path: string, token: string, signal: AbortSignal): Promise<Response> {
   const response = await fetch(new URL(path, BASE), {
     headers: { authorization: `Bearer ${token}` },

@@ -1,4 +1,4 @@
-/** Parses the part of the SSE format (WHATWG HTML §9.2) that the service sends. EventSource cannot send an Authorization header. */
+/** EventSource cannot send an Authorization header, so this parses the needed part of SSE (WHATWG HTML §9.2). */
 export interface StreamEvent {
   event: string;
   data: string;
@@ -7,7 +7,6 @@ export interface StreamEvent {
 /** An event is about 20 KB; the limit bounds memory if an event never ends. */
 const MAX_CHARACTERS = 8 * 1024 ** 2;
 
-/** Returns a parser that takes pieces of text and returns the events that are complete. @throws RangeError for an event above the limit */
 export function createEventParser(): (piece: string) => StreamEvent[] {
   let rest = '';
   return (piece) => {

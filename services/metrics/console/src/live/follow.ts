@@ -16,12 +16,10 @@ export interface Listener {
 export interface Follower {
   use(token: string): void;
   forget(): void;
-  /** Reconnects now instead of after the delay. */
   retry(): void;
   token(): string | null;
 }
 
-/** One request for all series that the charts show. */
 const HISTORY = `history?seconds=${WINDOW_S}&series=http.*,pool.utilisation@*,postgres.*,nats.messages@*,relay.*,sockets.*,workers.*,process.rss@*,process.loop_p99@*,reads.*`;
 
 export function createFollower(listener: Listener): Follower {

@@ -1,4 +1,4 @@
-/** Keeps the last five minutes of every series: loaded from the history, then extended by each message. */
+/** The last five minutes of every series are loaded from the history, then extended by each message. */
 import type { HistoryAnswer } from '../../../src/history/history.ts';
 
 export const WINDOW_S = 300;

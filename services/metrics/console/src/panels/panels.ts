@@ -1,4 +1,3 @@
-/** The panels of the page, in their order. */
 import { Batch } from './batch.tsx';
 import { Collectors } from './collectors.tsx';
 import { Instances } from './instances.tsx';

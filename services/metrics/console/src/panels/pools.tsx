@@ -44,7 +44,6 @@ const COLUMNS: Column<Pool>[] = [
   },
 ];
 
-/** Lists the pools that have been used, those with waiting requests first. */
 export function Pools({ view }: { view: View }) {
   const all = view.health.instances.flatMap((instance) =>
     (instance.pools ?? []).map((pool) => ({ ...pool, owner: keyOf(instance) })),

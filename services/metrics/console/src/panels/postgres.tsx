@@ -4,7 +4,6 @@ import { Empty, Panel } from '../parts/panel.tsx';
 import { Quantity } from '../quantities.tsx';
 import { linesOf, type View } from '../view.ts';
 
-/** Age in seconds from which the oldest transaction is shown. */
 const MIN_AGE_S = 5;
 
 export function Postgres({ view }: { view: View }) {

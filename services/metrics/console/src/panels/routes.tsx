@@ -26,7 +26,7 @@ const COLUMNS: Column<Route>[] = [
   { head: 'p99', number: true, cell: (row) => <Quantity value={row.p99Ms} unit="ms" /> },
 ];
 
-/** Merges the figures of a route over all gateways: sums of counts, and the highest percentiles, because percentiles do not add. */
+/** Counts are added up, but percentiles do not add, so the highest one counts. */
 function mergeRoutes(routes: readonly Route[]): Route[] {
   const byRoute = new Map<string, Route>();
   for (const one of routes) {

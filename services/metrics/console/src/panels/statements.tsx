@@ -14,7 +14,6 @@ const ORDERS = [
 type Order = (typeof ORDERS)[number][0];
 
 const MAX_ROWS = 12;
-/** The interval of the collector. */
 const REFRESH_MS = 5_000;
 
 const COLUMNS: Column<StatementStats>[] = [

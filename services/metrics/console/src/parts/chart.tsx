@@ -1,4 +1,4 @@
-/** A uPlot chart of the last minutes. Its legend has the newest values, or those under the pointer, which all charts share. */
+/** The legend has the newest values, or those under the pointer, which all charts share. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
 import { type Values, WINDOW_S } from '../live/series-window.ts';
@@ -8,7 +8,6 @@ import { onSchemeChange, palette, SERIES_COLOURS } from './palette.ts';
 export interface Line {
   label: string;
   values: Values;
-  /** Index into the palette; default: the index of the line. */
   colour?: number;
   dashed?: boolean;
 }

@@ -21,7 +21,7 @@ export function Figure(props: {
   );
 }
 
-/** A bar; `share` is 0..1. */
+/** `share` is 0..1. */
 export function Meter({
   share,
   label,

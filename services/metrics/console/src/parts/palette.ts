@@ -1,4 +1,4 @@
-/** Reads the colours of style/base.css, because a canvas cannot use CSS variables. */
+/** A canvas cannot use CSS variables. */
 export const SERIES_COLOURS = 6;
 
 export function palette() {
@@ -11,7 +11,6 @@ export function palette() {
   };
 }
 
-/** Calls `changed` when the colour scheme of the browser changes; returns a function that removes the listener. */
 export function onSchemeChange(changed: () => void): () => void {
   const dark = matchMedia('(prefers-color-scheme: dark)');
   dark.addEventListener('change', changed);

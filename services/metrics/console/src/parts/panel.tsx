@@ -1,6 +1,5 @@
 import type { ComponentChildren } from 'preact';
 
-/** A titled section of the page; `note` is a short text beside the title. */
 export function Panel(props: {
   id: string;
   title: string;
@@ -20,5 +19,4 @@ export function Panel(props: {
   );
 }
 
-/** The text of a panel without data; it says what to do. */
 export const Empty = ({ children }: { children: ComponentChildren }) => <p class="empty">{children}</p>;

@@ -2,9 +2,7 @@ import type { ComponentChildren } from 'preact';
 
 export interface Column<T> {
   head: string;
-  /** Aligns the cells to the right. */
   number?: boolean;
-  /** The cell is the header of its row. */
   rowHeader?: boolean;
   /** The column takes the remaining width; longer text is cut with an ellipsis. */
   grow?: boolean;

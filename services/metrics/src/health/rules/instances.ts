@@ -1,4 +1,3 @@
-/** Rules about instances: missing, lost or not ready services, and blocked event loops. */
 import { type Finding, HOLD_MS } from '../finding.ts';
 import { displayName, type SystemState, seconds } from '../system-state.ts';
 

@@ -1,4 +1,3 @@
-/** Rules about Postgres, its replicas and replication slots, NATS, and the collectors that read them. */
 import { type Finding, HOLD_MS } from '../finding.ts';
 import { bytes, displayName, type SystemState, seconds } from '../system-state.ts';
 

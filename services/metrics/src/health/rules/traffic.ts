@@ -1,4 +1,3 @@
-/** Rules about requests, connection pools, the relay and batch workers. */
 import { type Finding, HOLD_MS } from '../finding.ts';
 import { bytes, displayName, type SystemState } from '../system-state.ts';
 
