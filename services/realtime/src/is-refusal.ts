@@ -1,7 +1,7 @@
 /** 55P03 lock_not_available: a lock was held longer than our sessions wait (session-settings.ts). */
 export const isLocked = (error: unknown): boolean => (error as { code?: unknown }).code === '55P03';
 
-/** Returns whether Postgres refused the statement itself. SQLSTATEs of a lost, full or starting server, a timeout or a lock do not count. */
+/** SQLSTATEs of a lost, full or starting server, a timeout or a lock are no refusal of the statement itself. */
 export function isRefusal(error: unknown): boolean {
   const code = (error as { code?: unknown }).code;
   return (

@@ -1,4 +1,4 @@
-/** The parts of the service and how changes pass through them: relay → bus → feed → topics → sockets and event streams. */
+/** Changes pass through the parts of the service: relay → bus → feed → topics → sockets and event streams. */
 import type { Bus } from '@tidemark/bus';
 import type { SocketStats } from '@tidemark/contracts';
 import type { Database } from '@tidemark/db';

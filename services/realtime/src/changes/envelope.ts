@@ -1,4 +1,4 @@
-/** An envelope from JetStream. Its headers give its place; its body is parsed only if a subscription follows the table. */
+/** Headers give an envelope's place; its body is parsed only if a subscription follows the table. */
 import { type Change, ENVELOPE_FORM, type Envelope, type Lsn } from '@tidemark/contracts';
 import { eachElement, eachMember, skipValue } from './json-scan.ts';
 import { RowImage } from './row-image.ts';

@@ -1,4 +1,4 @@
-/** Follows the change stream with one consumer for the whole instance: fills the ring and passes envelopes on to the topics. */
+/** One consumer of the change stream for the whole instance fills the ring and passes envelopes on to the topics. */
 import { type Bus, type ChangeMessage, type ChangeReader, type ChangesFollower, followChanges } from '@tidemark/bus';
 import { type DefinitionsChanged, furthest, type Lsn, parseMessageId } from '@tidemark/contracts';
 import { ChangeEnvelope } from './envelope.ts';
@@ -15,7 +15,7 @@ export interface FeedReaders {
   onEnvelope(envelope: ChangeEnvelope): void;
   /** Envelopes may have been missed: every subscription must resync. */
   onBreak(reason: string): void;
-  /** Called before the envelopes of the transaction that changed the definitions, where Postgres announces it; maybe repeatedly. */
+  /** Called before the envelopes of the transaction that changed the definitions; maybe repeatedly. */
   onDefinitions?(changed: DefinitionsChanged): void;
 }
 

@@ -1,4 +1,4 @@
-/** A ring buffer of recent envelopes, from which subscriptions catch up. Limited in bytes and in age; the oldest are dropped first. */
+/** A ring buffer of recent envelopes, from which subscriptions catch up, limited in bytes and in age. */
 import type { Lsn } from '@tidemark/contracts';
 import type { ChangeEnvelope } from './envelope.ts';
 

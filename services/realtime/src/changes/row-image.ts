@@ -4,7 +4,7 @@ import { members } from './json-scan.ts';
 /** Characters up to which a JSON number is a double without loss; a longer number is passed on as text. */
 const EXACT_NUMBER_LENGTH = 15;
 
-/** Makes objects without a prototype, since a column may be called __proto__. A constructor makes them as fast as any others in V8. */
+/** A column may be called __proto__. A constructor makes objects without a prototype as fast as any others in V8. */
 const Values = function Values() {} as unknown as new () => object;
 Values.prototype = Object.create(null);
 

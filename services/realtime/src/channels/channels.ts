@@ -1,4 +1,4 @@
-/** The channels of this instance: joins and leaves of sockets, checks of their rights, and heartbeats to the other instances. */
+/** The channels of this instance: joins and leaves of sockets, checks of their rights, and heartbeats. */
 import { randomBytes } from 'node:crypto';
 import type { Bus } from '@tidemark/bus';
 import type { Database, Identity } from '@tidemark/db';

@@ -47,7 +47,7 @@ export class AnnouncedDefinitions {
     return differs(this.#last.get(ROLES), facts.roles, facts);
   }
 
-  /** Forgets everything, since positions of another epoch are not comparable. The relay announces again what it finds. */
+  /** Positions of another epoch are not comparable. The relay announces again what it finds. */
   clear(): void {
     this.#last.clear();
   }

@@ -35,7 +35,7 @@ export interface DefinitionWatchOptions {
   maxWaitMs?: number;
 }
 
-/** Interval of the periodic checks as a multiple of their duration, so that they take at most a twentieth of the time. */
+/** The interval of the checks as a multiple of their duration: they take at most a twentieth of the time. */
 const SHARE = 20;
 /** Limit of that interval, where checks fail because they take too long. */
 const MAX_CHECK_MS = 60_000;
@@ -160,7 +160,7 @@ export class DefinitionWatch {
     });
   }
 
-  /** Writes published definitions. Those that cannot be written are retried by the next check, or published again by the next session. */
+  /** The next check retries those that cannot be written, or the next session publishes them again. */
   async #write(): Promise<void> {
     if (this.#writing || this.#unwritten.size === 0) return;
     this.#writing = true;

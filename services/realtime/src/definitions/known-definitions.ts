@@ -36,7 +36,7 @@ export async function allKnownDefinitions(pool: Pick<Pool, 'query'>): Promise<Kn
   return (await pool.query<KnownRow>(KNOWN)).map(read);
 }
 
-/** Writes definitions that are newer than those stored. A stored position that this server has not reached is of another server. */
+/** Writes newer definitions. A stored position that this server has not reached is of another server. */
 export async function writeDefinitions(pool: Pick<Pool, 'query'>, definitions: readonly Definition[]): Promise<void> {
   await pool.query(WRITE, [
     arrayLiteral(definitions.map(({ schema }) => schema)),

@@ -16,7 +16,7 @@ const isAncestorNamed = (table: string): string => `exists (
     select from pg_catalog.pg_partition_ancestors(${table}.oid) as up (relid) join pg_catalog.pg_class anc on anc.oid = up.relid
     where up.relid <> ${table}.oid and ${isNamed('anc')})`;
 
-/** Columns and a row filter are those of the table's own entry, which has no effect beside an entry of its schema or of all tables. */
+/** The table's own entry has no effect beside an entry of its schema or of all tables. */
 const ownEntry = (table: string): string => `left join pg_catalog.pg_publication_rel own on own.prpubid = p.oid
     and own.prrelid = ${table}.oid and not p.puballtables and not exists (
       select from pg_catalog.pg_publication_namespace e where e.pnpubid = p.oid and e.pnnspid = ${table}.relnamespace)`;

@@ -1,4 +1,4 @@
-/** Clients per second that other instances accept without noticeable load, so that a few clients need not be spread over the limit. */
+/** Other instances accept so many clients per second without noticeable load. */
 const MAX_UNNOTICED_PER_SECOND = 100;
 
 /** Times in ms from now, evenly over `overMs`, so that others accept clients one by one. The first leaves at once. */

@@ -11,7 +11,7 @@ export interface InspectionsOptions extends WhyOptions, ListOptions {
   verifyToken: VerifyToken;
 }
 
-/** Requests at a time. Each scans the subscriptions or the ring and may query Postgres, which must not slow the delivery. */
+/** Each request scans the subscriptions or the ring and may query Postgres, which must not slow the delivery. */
 const CONCURRENCY = 2;
 
 export function answerInspections(options: InspectionsOptions): () => void {

@@ -1,4 +1,4 @@
-/** Evaluates each policy of a table separately over row images, by the statement that evaluates all of them together. */
+/** Evaluates each policy of a table separately, by the statement that evaluates all of them together. */
 import type { Database, Identity } from '@tidemark/db';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
 import type { RowImage } from '../changes/row-image.ts';

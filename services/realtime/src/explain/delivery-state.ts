@@ -1,4 +1,4 @@
-/** The state of a subscription and its topic for one change: decisions before and after the row itself is considered. */
+/** The state of a subscription and its topic for one change: decisions before and after the row itself. */
 import type { LiveExplained, LiveStep } from '@tidemark/contracts';
 import type { RowImage } from '../changes/row-image.ts';
 import type { LivePlan } from '../query/live-plan.ts';
@@ -85,7 +85,7 @@ function mode({ envelope, change }: FoundChange, { caughtUpTo }: Subscription, t
   };
 }
 
-/** Explains whether the row is in a window now. A window is read again after changes, so no single change has an effect of its own. */
+/** A window is read again after changes, so no single change has an effect of its own. */
 function windowState(
   { envelope, change }: FoundChange,
   subscription: Subscription,

@@ -115,7 +115,7 @@ function imageSteps(
 /** Limit of the steps for one row: 2 ms. Each part of the filter is evaluated separately, some more than once. */
 const MAX_EXPLAINED_STEPS = 100_000;
 
-/** Returns the parts of the filter; the whole filter where Postgres evaluates it, or its parts would take too long for this row. */
+/** The whole filter, where Postgres evaluates it or its parts would take too long for this row. */
 function explained(plan: LivePlan, image: RowImage, judged: Judged): FilterPart[] {
   if (plan.filter.kind !== 'asked' && plan.filter.stepsFor(image) <= MAX_EXPLAINED_STEPS)
     return explainFilter(plan.where, plan.types, image.values(plan.filter.columns), { timeZone: 'UTC' });

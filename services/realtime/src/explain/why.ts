@@ -1,4 +1,4 @@
-/** Explains why the changes of a row did or did not reach a subscription, from the ring and by the code that delivers. */
+/** Explains why changes of a row reached a subscription or not, from the ring and by the code that delivers. */
 import { formatTidemark, type LiveWhy, type LiveWhyRequest, TidemarkError, tableKey } from '@tidemark/contracts';
 import type { Database, Identity } from '@tidemark/db';
 import { parseQuery } from '@tidemark/query';

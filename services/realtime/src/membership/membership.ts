@@ -112,7 +112,7 @@ export class Membership {
     return floor;
   }
 
-  /** Resolves once every read from `floor` on reflects the changes received so far. @throws DB_ errors where the primary does not answer */
+  /** Resolves once every read from `floor` on reflects the changes received so far. */
   async ready(group: RlsGroup): Promise<void> {
     const through = this.#options.feed.sequence();
     for (const table of this.#tablesOf.get(group) ?? []) await this.#settled(table, through);
@@ -165,7 +165,7 @@ export class Membership {
     this.#tellSoon(table);
   }
 
-  /** Compares digests, since most updates of unpublished tables are of columns that no policy reads, such as the time of the last login. */
+  /** Most updates of unpublished tables are of columns that no policy reads, such as the last login. */
   async #compare(table: WatchedTable): Promise<void> {
     const startedAt = Date.now();
     table.hasUpdates = false;

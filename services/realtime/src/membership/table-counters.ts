@@ -1,4 +1,4 @@
-/** Reads from the primary which of the tables that policies read have changed, by Postgres's statistics and by digests of their rows. */
+/** Postgres's statistics, and digests of rows, tell which of the tables that policies read have changed. */
 import { type Database, identifier } from '@tidemark/db';
 import type { TableRead } from '../policies/tables-read.ts';
 import { primaryVisibility } from '../snapshots/snapshot-place.ts';

@@ -1,4 +1,4 @@
-/** A table that policies of followed tables read: the RLS groups that it matters to, and the changes that they must still learn of. */
+/** A table that policies read, the RLS groups that it matters to, and the changes that they must still learn of. */
 import type { Lsn } from '@tidemark/contracts';
 import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import type { RowImage } from '../changes/row-image.ts';

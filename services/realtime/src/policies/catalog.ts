@@ -31,7 +31,7 @@ const PLAIN_NAMES = `not exists (select from pg_proc f where f.proname = 'curren
   and not exists (select from pg_type t where t.oid >= ${FIRST_OWN_OID}
     and t.typname in ('text', 'json', 'jsonb', 'uuid', 'int', 'int4', 'int8', 'integer', 'bigint'))`;
 
-/** Returns SQL for a PolicyCatalog of these trees, which a query for one column gives. Values of constants are printed as bytes, so that none looks like a field. */
+/** `trees` queries one column. Values of constants are printed as bytes, so that none looks like a field. */
 export const catalogOf = (trees: string): string => `(with recursive source (oid, tree) as (
     select 0::oid, given.tree from (${trees}) as given (tree)
     union

@@ -96,7 +96,7 @@ const TEXT_IS_THE_VALUE: ReadonlySet<number> = new Set([TYPES.uuid, TYPES.int2, 
 const readsRow = (expression: Expression): boolean =>
   expression.kind === 'column' || partsOf(expression).some(readsRow);
 
-/** Returns the values of the equalities under these claims; undefined where one is unknown. NULL equals nothing and is left out. */
+/** Undefined where a value is unknown under these claims. NULL equals nothing and is left out. */
 export function requiredValues(
   equalities: readonly RequiredEquality[],
   claims: Claims,

@@ -1,4 +1,4 @@
-/** Any part beside claims and comparisons is `built` (computed from its parts alone) or `unknown` (may read anything). */
+/** Any part beside claims and comparisons is `built` (from its parts alone) or `unknown` (may read anything). */
 export type Expression =
   | { kind: 'unknown' }
   | { kind: 'built'; parts: readonly Expression[] }
@@ -49,7 +49,7 @@ export function settingOf(text: string, { request_settings: areSet }: { request_
   return isKnown ? { kind: 'setting', name } : UNKNOWN;
 }
 
-/** Recognises `nullif(current_setting('request.jwt.claim.sub', true), '')`, which is NULL, since only the claims are set (settingOf). */
+/** `nullif(current_setting('request.jwt.claim.sub', true), '')` is NULL, since only the claims are set. */
 export function isAlwaysNull(expression: Expression): boolean {
   if (expression.kind === 'constant') return expression.text === null;
   if (expression.kind !== 'nullif') return false;

@@ -1,7 +1,7 @@
 import { type Expression, TYPES } from './expression.ts';
 import { isNode, type Node, type NodeValue, number } from './node-text.ts';
 
-/** Returns the conditions that a relevant row must meet: WHERE, and those of inner joins that are not inside an outer join. */
+/** A relevant row meets WHERE, and the conditions of inner joins that are not inside an outer join. */
 export function conditionsOf(value: NodeValue | undefined): Node[] {
   if (!isNode(value)) return [];
   if (value.tag === 'JOINEXPR') {

@@ -64,7 +64,7 @@ const sourceOf = (kind: string, oid: string) => `(select p.polqual::text as tree
     union all select f.prosqlbody::text, case when f.prosqlbody is null and l.lanname in ('sql', 'plpgsql') then f.prosrc end
       from pg_proc f join pg_language l on l.oid = f.prolang where ${kind} = 'f' and f.oid = ${oid})`;
 
-/** Returns SQL for a TablesReadCatalog over pg_class as c; NULL without row-level security. @param publication SQL of its name */
+/** SQL for a TablesReadCatalog over pg_class as c; NULL without row-level security. */
 export const tablesReadCatalog = (
   publication: string,
 ): string => `(case when c.relrowsecurity then (with recursive edge (of_kind, of_oid, kind, oid) as (

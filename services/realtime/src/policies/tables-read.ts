@@ -85,7 +85,7 @@ function stored(top: ReadRelation, { edges }: TablesReadCatalog, relations: Read
   return { published, counted };
 }
 
-/** Returns the columns whose number, or name in a text, occurs anywhere. Too many do no harm. A whole row (0) counts as all of them. */
+/** A number or name in a text counts anywhere: too many do no harm. A whole row (0) counts as all columns. */
 function columnNames(
   { sources }: TablesReadCatalog,
   numbers: ReadonlySet<number>,

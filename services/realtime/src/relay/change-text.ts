@@ -47,7 +47,7 @@ export function cutChangeText(plan: RelationPlan, message: RowMessage, index: nu
   return changeText(plan, message, index, cut);
 }
 
-/** Returns whether the change may fit, by the length of its values before rendering: the text of all may be too long for a string. */
+/** The length of the values decides before rendering: the text of all may be too long for a string. */
 export function mayFit(message: RowMessage, room: number): boolean {
   let length = 0;
   for (const tuple of tuplesOf(message)) for (const value of tuple) length += lengthOf(value);

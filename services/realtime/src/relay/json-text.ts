@@ -2,7 +2,7 @@
 import { errors } from '../errors.ts';
 import { type ArrayElement, parseArrayLiteral, parseRowLiteral } from './literals.ts';
 
-/** The category of a type in to_jsonb (`json_categorize_type` in Postgres's sources). Domains count as their base type. */
+/** Categories of `json_categorize_type` in Postgres's sources. Domains count as their base type. */
 export type JsonType =
   | { kind: 'text' | 'bool' | 'number' | 'date' | 'timestamp' | 'timestamptz' | 'json' }
   | { kind: 'array'; element: JsonType; delimiter: string }
@@ -89,7 +89,7 @@ function arrayText(type: JsonType & { kind: 'array' }, elements: readonly ArrayE
 
 function rowText(type: JsonType & { kind: 'row' }, value: string): string {
   const values = parseRowLiteral(value);
-  // A row written before an attribute was dropped does not tell which. An attribute that was added since is null, as in Postgres.
+  // A row does not tell which attribute was dropped since. One that was added since is null, as in Postgres.
   if (values.length > Math.max(1, type.fields.length)) throw errors.LITERAL_UNREADABLE({ kind: 'row', text: value });
   const members = type.fields.map(
     (field, index) => `${JSON.stringify(field.name)}:${jsonText(field.type, values[index] ?? null)}`,

@@ -1,4 +1,4 @@
-/** Plans how the rows of each relation become JSON: at its Relation message, and again where its definition changed without one. */
+/** A relation is planned at its Relation message, and again where its definition changed without one. */
 import { definitionKey } from '../definitions/known-definitions.ts';
 import type { TableName } from '../definitions/look.ts';
 import type { Relation } from './pgoutput.ts';

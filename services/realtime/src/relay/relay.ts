@@ -1,4 +1,4 @@
-/** The relay from the WAL to JetStream: the I/O around lifecycle.ts. One instance holds the slot; the others try to take it each second. */
+/** The I/O around lifecycle.ts. One instance holds the slot; the others try to take it each second. */
 import { type Lsn, lsnToHex, type RelayStats } from '@tidemark/contracts';
 import type { DefinitionStats } from '../definitions/definition-watch.ts';
 import { FailingTables } from './failing-tables.ts';

@@ -22,7 +22,7 @@ export interface ReplicationOptions {
 }
 
 export interface Replication {
-  /** Stops reading from the socket, so that Postgres keeps the WAL. Messages that have arrived already are still passed on. */
+  /** Postgres keeps the WAL meanwhile. Messages that have arrived already are still passed on. */
   pause(): void;
   resume(): void;
   /** Reports that everything up to here is stored, so that Postgres may drop it. `ask` requests a keepalive. */
@@ -53,7 +53,7 @@ const SESSION = [
 ];
 const POSTGRES_EPOCH_MS = 946_684_800_000;
 const CONNECT_TIMEOUT_MS = 10_000;
-/** Time without a message after which the connection counts as lost. The session requests a keepalive each half second. */
+/** The session requests a keepalive each half second, so a silent connection counts as lost. */
 const SILENCE_MS = 10_000;
 
 /** @throws a pg DatabaseError with code 55006 where another process holds the slot */

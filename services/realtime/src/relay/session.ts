@@ -34,7 +34,7 @@ export interface RelaySession {
   close(deadlineMs: number): Promise<void>;
 }
 
-/** Interval of heartbeats, which tell readers up to where everything is published. Readers report a problem after three missed ones. */
+/** Heartbeats tell readers up to where everything is published; they report a problem after three missed ones. */
 const HEARTBEAT_MS = 500;
 /** Time without a commit after which the relay writes a message of its own to the WAL. */
 const IDLE_EMIT_MS = 5_000;
@@ -135,7 +135,7 @@ class Session implements RelaySession {
       onRoom: () => this.#reader?.run(),
       onFailed: (reason, cause) => this.fail(errors.PUBLISH_FAILED({ reason }, { cause })),
     });
-    // Definitions are checked before the first envelope, since they may have changed, and the last session may not have stored its messages.
+    // Definitions may have changed, and the last session may not have stored its messages.
     this.#watch = this.#watchDefinitions();
     await this.#watch.start();
   }
@@ -277,7 +277,7 @@ class Session implements RelaySession {
     return subject;
   }
 
-  /** Returns whether the stream held the envelope when the session began: it may have been ahead of the confirmed position. */
+  /** The stream may have been ahead of the confirmed position when the session began. */
   #storedBefore({ lsn, ordinal }: EncodedEnvelope): boolean {
     if (lsn <= this.#skipTo) return true;
     const after = this.#after;

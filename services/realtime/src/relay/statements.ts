@@ -71,7 +71,7 @@ export async function dropHeldSlot(pool: Pool, slot: string): Promise<void> {
   }
 }
 
-/** Lets slots move their restart_lsn now, which otherwise happens every 15 s. Needs Postgres 16 and the right to call the function. */
+/** Slots move their restart_lsn by themselves each 15 s. This needs Postgres 16 and the right to the function. */
 export async function logSnapshot(pool: Pool): Promise<void> {
   try {
     await pool.query('select pg_log_standby_snapshot()');
@@ -97,7 +97,7 @@ export async function checkReplicationRight(pool: Pool): Promise<void> {
   if (row && !row.may) throw errors.NO_REPLICATION({ user: row.name });
 }
 
-/** Creates the publication where it is missing, with stored generated columns where Postgres can publish them (18 and later). */
+/** Stored generated columns are included where Postgres can publish them (18 and later). */
 export async function ensurePublication(pool: Pool, publication: string): Promise<void> {
   const [found] = await pool.query<{ generated: string | null; ours: boolean }>(
     `select to_jsonb(p) ->> 'pubgencols' as generated, pg_has_role(p.pubowner, 'usage') as ours

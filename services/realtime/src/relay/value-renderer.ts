@@ -14,7 +14,7 @@ const ATTEMPTS = 3;
 const RETRY_MS = 50;
 /** Duration of a failure after which the table's changes are published without its values for a while. */
 const LONG_MS = 200;
-/** Length of that while as a multiple of the failure, so that a slow table takes at most a few percent of the relay's time. */
+/** That while as a multiple of the failure, so that a slow table takes a few percent of the relay's time. */
 const REST = 30;
 
 type Answer<T> = { value: T } | { error: Error };
@@ -40,7 +40,7 @@ export class ValueRenderer {
     return unknownPlan(relation);
   }
 
-  /** Returns the message with the JSON of the values that Postgres renders, or without them. @throws while the database is away */
+  /** Throws while the database is away; otherwise a value that Postgres refuses is left out. */
   async render(plan: RelationPlan, message: RowMessage): Promise<RowMessage> {
     const { relation } = plan;
     if (plan.isUnknown) return { ...message, unreadable: new Set(relation.columns.keys()) };

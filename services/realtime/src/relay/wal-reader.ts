@@ -37,7 +37,7 @@ export interface WalReaderOptions {
   isFull(): boolean;
   pause(): void;
   resume(): void;
-  /** Checks the definitions that this transaction may have changed: of a table, or all. Returns undefined where that was done. */
+  /** Checks what this transaction may have changed: a table, or all. Undefined where that was done. */
   look(xid: number, table?: TableName): Promise<void> | undefined;
   onEnvelope(envelope: EncodedEnvelope): void;
   /** Called when all envelopes of transactions that end up to here were passed on. */
@@ -131,7 +131,7 @@ export class WalReader {
     this.#keepaliveLsn = undefined;
   }
 
-  /** Processes a message. Returns a promise only where it waits for Postgres, so that rows are processed in one turn. */
+  /** Returns a promise only where it waits for Postgres, so that rows are processed in one turn. */
   #process(message: PgMessage): Promise<void> | undefined {
     const { epoch, memory, maxTransactionBytes: maxBytes, maxPayload } = this.#options;
     switch (message.tag) {
