@@ -24,19 +24,14 @@ export interface ReadRequest extends QueryOptions {
 
 export interface ReadResult<R extends Row = Row> {
   rows: Rows<R>;
-  /**
-   * The position of the answer, for the client to send back: at least the one asked for. The rows include every transaction that was
-   * acknowledged before this position was handed out.
-   */
+  /** At least the position asked for. The rows include every transaction acknowledged before it was handed out. */
   tidemark: Tidemark;
   /**
-   * A position up to which the rows provably include every transaction of the WAL. It may be below the one asked for, while a writing
-   * transaction stays open on the primary or a commit is flushed and not yet visible. Cache fills and change followers must compare this
-   * one with the WAL.
+   * The rows provably include every transaction up to this position. It may be below the one asked for while a
+   * writing transaction is open. Cache fills and change followers must compare this one with the WAL.
    */
   proven: Tidemark;
   source: 'replica' | 'primary';
-  /** The pool that answered, such as `read:replica1`. */
   server: string;
 }
 
@@ -53,7 +48,6 @@ export interface WriteResult {
 }
 
 export interface WriteTransactionOptions extends TransactionOptions {
-  /** End with ROLLBACK and return the value all the same. */
   rollback?: boolean;
 }
 
@@ -76,21 +70,15 @@ export interface Database {
     work: (tx: Transaction) => Promise<T>,
     options?: WriteTransactionOptions,
   ): Promise<TransactionResult<T>>;
-  /**
-   * The pool of a replica that has replayed `tidemark`, for a transaction that must see it; undefined when only the primary is known to
-   * have it. Waits for a replica and throws as `read` does.
-   */
+  /** The pool of a replica that has replayed `tidemark`; undefined when only the primary is known to have it. */
   replicaAt(tidemark: Tidemark): Promise<Pool | undefined>;
-  /** Streams rows for exports and reports from the `analytics` pools, of a replica where possible. */
   readonly streams: Streams;
   epoch(): string;
-  /** The primary's WAL position, as last polled. */
   primaryLsn(): Lsn;
   /** The URL of the server that takes writes. It changes when a promoted replica is followed. */
   primaryUrl(): string;
   poolStats(): PoolStats[];
   replicaStats(): ReplicaStats[];
-  /** Counts of reads by the server that answered. */
   readStats(): { replicaTotal: number; primaryTotal: number; cacheTotal: number; waitedTotal: number };
   /** The statements that took most time, merged over the pools; at most `max`, default 50. */
   statements(max?: number): StatementFigures[];
@@ -98,13 +86,9 @@ export interface Database {
   recent(): RecordedStatement[];
   /** Switches the recording of statements off and on, to measure its cost. Pipelining verdicts stay as they are. */
   recordStatements(on: boolean): void;
-  /**
-   * Reports that the schema has changed: statements are prepared anew, since Postgres does not infer the types of their parameters again,
-   * and `= $1` of a timestamp may find nothing in a column that has become a timestamptz. Rejects if the primary does not answer.
-   */
+  /** Statements are prepared anew: else `= $1` may find nothing in a timestamp that has become a timestamptz. */
   schemaChanged(): Promise<void>;
   readonly answers: AnswersInFlight;
-  /** The reason why reads and writes cannot be served; undefined when they can. */
   problem(): string | undefined;
   close(deadlineMs?: number): Promise<void>;
 }
@@ -127,16 +111,12 @@ export interface DatabaseOptions {
   slowMs?: number;
   /** Length of the lists of latest and slow statements; default 200. */
   statementHistory?: number;
-  /** Record statistics of statements from the start; default true. */
   recordStatements?: boolean;
   /** Bytes of one answer; a longer one is refused with DB_ANSWER_BYTES, and its connection is replaced. Default 64 MiB. */
   answerMaxBytes?: number;
   /** Bytes of all answers that are being read or sent; beyond it reads are refused with DB_ANSWERS_FULL. Default 256 MiB. */
   answersTotalBytes?: number;
-  /**
-   * Time limit in ms by role for a statement under an identity, and for all statements of a transaction together; `*` is any other role.
-   * Default: the pools' `statementTimeoutMs`.
-   */
+  /** Limit in ms by role for one statement, and for all of a transaction together; `*` is any other role. */
   statementTimeouts?: ReadonlyMap<string, number>;
   pools?: { [K in 'write' | 'read' | 'analytics' | 'admin']?: Partial<PoolOptions> };
   observe?: (event: DbEvent) => void;

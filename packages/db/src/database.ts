@@ -1,4 +1,3 @@
-/** Opens a database: the pools, watchers and router over one primary and its replicas. */
 import { type Lsn, TidemarkError } from '@tidemark/contracts';
 import { AnswerBudget } from './connection/answer-budget.ts';
 import type { Rest } from './connection/connection.ts';
@@ -33,12 +32,7 @@ const DEFAULT_FAILOVER_AFTER_MS = 2_000;
 const DEFAULT_SLOW_MS = 1_000;
 const OPEN_TIMEOUT_MS = 5_000;
 
-/**
- * Connects to the primary, reads the epoch and polls the replicas once; a replica that cannot be reached is left out. A replica that has
- * been promoted becomes the primary by the rules of promotion.ts.
- *
- * Throws DB_INVALID_URL, DB_POOL_OPTION, DB_CONNECT_FAILED or Postgres's refusal, DB_NOT_MIGRATED, DB_ROLE_MISSING.
- */
+/** A replica that cannot be reached is left out; one that has been promoted becomes the primary (promotion.ts). */
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const observe = options.observe ?? (() => undefined);
   const server = serverOf(options.primaryUrl);

@@ -1,4 +1,3 @@
-/** The errors of this package. Postgres's own errors are `PostgresError` (postgres-error.ts), with a SQLSTATE as code. */
 import { defineErrors, row } from '@tidemark/contracts';
 
 export const errors = defineErrors('DB', {

@@ -1,4 +1,3 @@
-/** The events that this package reports to `observe`, read by a service's log and metrics. */
 import type { Holder, RecordedStatement } from './types.ts';
 
 export type DbEvent =
@@ -15,10 +14,7 @@ export type DbEvent =
   | { type: 'db.replica_healthy'; replica: string }
   | { type: 'db.epoch_changed'; from: string; to: string }
   | { type: 'db.primary_moved'; from: string; to: string; timeline: number; epoch: string }
-  /**
-   * The pools of this instance are smaller than their defaults, so that all instances fit. `free` counts the unused connections at its
-   * start.
-   */
+  /** The pools are shrunk so that all instances fit. `free` counts the unused connections at its start. */
   | {
       type: 'db.pools_shrunk';
       server: string;
@@ -26,10 +22,7 @@ export type DbEvent =
       free: number;
       pools: Readonly<Record<string, number>>;
     }
-  /**
-   * The pools of all instances and the `others` that are connected may ask for more connections than the server allows. Nothing has
-   * failed yet; `error` has the remedy.
-   */
+  /** All pools and the `others` may ask for more connections than the server allows. Nothing has failed yet. */
   | {
       type: 'db.too_few_connections';
       server: string;
@@ -44,6 +37,5 @@ export type DbEvent =
   /** The statement_timeout of roles could not be read; the values read before stay in force. */
   | { type: 'db.role_settings_failed'; error: Error }
   | { type: 'db.schema_unchecked'; server: string; error: Error }
-  /** A replica has become a primary, and writes do not follow it. */
   | { type: 'db.promotion_ignored'; reason: string }
   | { type: 'db.promotion_failed'; to: string; error: Error };

@@ -17,12 +17,8 @@ export interface Statement {
   /** SQL with `$1`…; prepared once it repeats, unless `prepare` is false. */
   text: string;
   params?: readonly Param[];
-  /** Default true. Use false for texts that do not repeat. */
   prepare?: boolean;
-  /**
-   * Default false. True where the statement leaves its session as it was: it runs only built-in functions, and none of those that change
-   * the session. It may then share a transaction with others on a pipeline.
-   */
+  /** True: the statement leaves its session as it was, by built-in functions alone. It may share a transaction. */
   sessionSafe?: boolean;
 }
 
@@ -52,16 +48,11 @@ export interface Holder {
 
 export interface Client {
   readonly isGone: boolean;
-  /**
-   * Connections and answers count for the share of this key. Default: the role and claims, which all anonymous clients have in common.
-   */
+  /** Connections and answers count for the share of this key. Default: the role and claims. */
   readonly key?: string | undefined;
   /** Called before a statement runs: expected time in ms that it uses its connection. */
   expects?(ms: number): void;
-  /**
-   * Called after a statement: time in ms that it used its connection. `isFruitless`: it was cancelled, its answer was refused, or the
-   * client is gone.
-   */
+  /** Time in ms after a statement. `isFruitless`: it was cancelled, its answer was refused, or the client is gone. */
   spent?(ms: number, isFruitless: boolean): void;
   /** Calls `listener` once, when the client goes. The returned function removes it. */
   onGone(listener: () => void): () => void;
@@ -73,10 +64,7 @@ export interface QueryOptions {
   client?: Client;
   /** Longest wait for a connection in ms; default the pool's `acquireTimeoutMs`. */
   acquireTimeoutMs?: number;
-  /**
-   * Time limit of the statement in ms; its connection is discarded after it. Default: the pool's `statementTimeoutMs`, or under an
-   * identity the limit of its role. A lower statement_timeout of the role in Postgres holds in any case.
-   */
+  /** Limit in ms; the connection is discarded after it. Default: the pool's, or under an identity its role's. */
   timeoutMs?: number;
   /** Called when the statement or transaction is answered, with the pool's name, the wait and the time. */
   timing?: (pool: string, waitMs: number, ms: number) => void;
@@ -105,17 +93,13 @@ export interface ServerSnapshot {
 export interface Pool {
   readonly name: string;
   query<R extends Row = Row>(text: string, params?: readonly Param[], options?: QueryOptions): Promise<Rows<R>>;
-  /**
-   * Runs `work` between BEGIN and COMMIT on one connection; an error of it leads to ROLLBACK.
-   * Rejects with DB_CONNECTION_LOST when the connection is lost; the outcome of a COMMIT already sent is then unknown.
-   */
+  /** Rolls back on an error of `work`. DB_CONNECTION_LOST: the outcome of a COMMIT already sent is unknown. */
   transaction<T>(work: (tx: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>;
   stats(): PoolStats;
   /** Waits for leases up to the deadline, then discards every connection. */
   close(deadlineMs?: number): Promise<void>;
 }
 
-/** One run of a statement, without its parameters and constants. */
 export interface RecordedStatement {
   at: number;
   pool: string;

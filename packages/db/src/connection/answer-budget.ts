@@ -1,9 +1,8 @@
 /**
- * Limits the bytes of answers that this process reads from Postgres and sends on: `maxBytes` for one answer, `totalBytes` for all
- * together. One client may hold a quarter of the total; this applies only while more than half of the total is in use, and never to its
- * only answer.
- *
- * Postgres sends the length of a row first, so an answer is refused before its bytes are in memory.
+ * Limits the bytes of answers that this process reads from Postgres and sends on: `maxBytes` for one answer,
+ * `totalBytes` for all. One client may hold a quarter of the total; this applies only while more than half of it is
+ * in use, and never to its only answer. Postgres sends the length of a row first, so an answer is refused before its
+ * bytes are in memory.
  */
 import { errors } from '../errors.ts';
 import type { Client, Identity } from '../types.ts';
@@ -29,7 +28,6 @@ export class AnswerBudget {
     this.totalBytes = totalBytes;
   }
 
-  /** The error for an answer of more than UNCOUNTED_BYTES that is over a limit; undefined while it may go on. */
   refusal(answer: AnswerBytes): Error | undefined {
     if (answer.bytes > this.maxBytes) {
       this.#tooLarge++;
@@ -93,9 +91,7 @@ export class AnswerBudget {
 export const answerKey = ({ role, claims }: Identity, client?: Client): string => client?.key ?? `${role}\0${claims}`;
 
 export interface AnswerBytes {
-  /** Bytes read, or announced by the header of a message. */
   bytes: number;
-  /** The part of `bytes` that was taken from the budget. */
   taken: number;
   /** The result of `answerKey`; undefined for the service's own statements, which are counted and never refused. */
   readonly key: string | undefined;
@@ -108,7 +104,6 @@ export interface AnswersInFlight {
 }
 
 export interface AnswerStats {
-  /** Bytes held now; answers under 64 KiB are not counted. */
   bytes: number;
   totalBytes: number;
   tooLargeTotal: number;

@@ -1,7 +1,4 @@
-/**
- * Counts the bytes that a connection receives, before the driver buffers them. The header of a message has its length, so an answer that
- * is too large is refused before its bytes arrive.
- */
+/** The header of a message has its length, so an answer that is too large is refused before its bytes arrive. */
 import { type AnswerBudget, type AnswerBytes, UNCOUNTED_BYTES } from './answer-budget.ts';
 
 const HEADER_BYTES = 5;

@@ -1,4 +1,3 @@
-/** Cancels the statement of a lease when its client is gone or its time is over. */
 import { errors } from '../errors.ts';
 import type { Client } from '../types.ts';
 import { cancelBackend } from './cancel-backend.ts';
@@ -37,10 +36,7 @@ export class StatementWatch {
     }, withinMs);
   }
 
-  /**
-   * To be called before the connection is released. A returned promise must settle first: until the server has closed the connection of a
-   * cancel request, the request could still hit the next statement.
-   */
+  /** A returned promise must settle before the release: the cancel request could still hit the next statement. */
   end(): Promise<void> | undefined {
     this.#forget?.();
     clearTimeout(this.#deadline);

@@ -1,8 +1,7 @@
 /**
- * One connection: a `postgres({ max: 1 })` client that is thrown away the moment its socket closes.
- *
- * Every statement has a callback of ours, since a backend that dies can leave the driver's promise unsettled. Statements that are sent in
- * one tick stay contiguous on the wire and are answered in order.
+ * One `postgres({ max: 1 })` client, which is thrown away when its socket closes. Every statement has a callback of
+ * ours, since a backend that dies can leave the driver's promise unsettled. Statements that are sent in one tick stay
+ * contiguous on the wire and are answered in order.
  */
 import type net from 'node:net';
 import postgres from 'postgres';
@@ -34,13 +33,9 @@ export interface ConnectionOptions {
   connectTimeoutMs: number;
   /** Limit for prepared statements in the backend's memory; default none, for connections that send only our own texts. */
   preparedBytes?: number;
-  /** Shared by the connections of a pool, so that only texts that repeat are prepared. Default: all are. */
   recent?: RecentTexts;
   answers?: AnswerBudget;
-  /**
-   * Called once, when the connection is lost or closed; `pending` statements were rejected with it. `error` is undefined after a wanted
-   * close.
-   */
+  /** Called once; `pending` statements were rejected with it. `error` is undefined after a wanted close. */
   onGone: (connection: PooledConnection, pending: number, error: Error | undefined) => void;
 }
 
@@ -60,10 +55,8 @@ export class PooledConnection {
   idleSince: number = performance.now();
   retireAt: number = Number.POSITIVE_INFINITY;
   pid = 0;
-  /** The key of a cancel request; 0 when unknown. */
   secret = 0;
   readonly answers: AnswerBudget;
-  /** The bytes of the answers since no statement was pending. */
   readonly answer: AnswerBytes & { key: string | undefined } = { bytes: 0, taken: 0, key: undefined };
   #state: ConnectionState = 'connecting';
   readonly #options: ConnectionOptions;
@@ -102,7 +95,6 @@ export class PooledConnection {
     return !this.prepared.isFull && performance.now() < this.retireAt;
   }
 
-  /** Rejects with DB_CONNECT_FAILED, or the server's own refusal (a PostgresError); the connection is then gone. */
   async open(): Promise<void> {
     const { connectTimeoutMs, target } = this.#options;
     const timer = setTimeout(() => {
@@ -121,7 +113,6 @@ export class PooledConnection {
     }
   }
 
-  /** Returns false when the connection is gone. Throws on a transition that the state machine does not have. */
   move(event: ConnectionEvent): boolean {
     const next = nextConnectionState(this.#state, event);
     if (next === null) throw new TypeError(`connection ${this.generation}: ${event} while ${this.#state}`);
@@ -155,10 +146,7 @@ export class PooledConnection {
     });
   }
 
-  /**
-   * Lends the socket for a protocol that the driver does not speak (stream/); nothing else may be pending. `done` is called when the
-   * connection is lost.
-   */
+  /** Lends the socket for a protocol that the driver does not speak (stream/); nothing else may be pending. */
   lend(timeoutMs: number, done: Done): LentSocket | undefined {
     const pending = this.#register(timeoutMs, done);
     const { socket } = this.#socket;
@@ -176,7 +164,6 @@ export class PooledConnection {
     return this.#socket.socket;
   }
 
-  /** Adds a statement that a pipeline sends itself. Returns false when the connection is gone, after `pending.done`. */
   add(pending: Pending, timeoutMs: number): boolean {
     if (this.#state === 'gone' || this.#state === 'closing') {
       pending.done(undefined, this.#lostError('it was closed before', NOT_SENT));
@@ -186,7 +173,6 @@ export class PooledConnection {
     return true;
   }
 
-  /** To be called with the answer. Returns false when the statement was rejected before, with its connection. */
   remove(pending: Pending): boolean {
     return this.#pending.remove(pending);
   }
@@ -195,7 +181,6 @@ export class PooledConnection {
     return this.#pending.oldest;
   }
 
-  /** Waiting time of the oldest unanswered statement; 0 when none is pending. */
   stalledMs(now: number): number {
     return this.oldest === undefined ? 0 : now - this.oldest.sentAt;
   }

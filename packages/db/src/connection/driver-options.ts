@@ -1,12 +1,8 @@
-/** The options of the driver for one connection. */
 import type net from 'node:net';
 import type postgres from 'postgres';
 import type { ConnectionTarget } from './url.ts';
 
-/**
- * The text format of values, whatever the database or the role sets. DateStyle is set later, by the first statement (connection.ts): as a
- * start-up setting it would override the order of day and month that the database sets for reading dates.
- */
+/** DateStyle is set later (connection.ts): a start-up setting would override the database's order of day and month. */
 const VALUE_TEXTS = { intervalstyle: 'postgres', bytea_output: 'hex', extra_float_digits: '1' };
 
 /** Far above what a pool sends: at this count the driver stops sending until everything is answered. */
@@ -41,7 +37,6 @@ export function driverOptions(
   } as unknown as postgres.Options<Record<string, postgres.PostgresType>>;
 }
 
-/** The parser for values of this type; undefined where they stay text. */
 export function parserOf(type: number): ((text: string) => unknown) | undefined {
   return PARSERS.get(type);
 }

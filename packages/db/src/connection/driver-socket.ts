@@ -1,4 +1,3 @@
-/** The socket of one connection, which the driver asks for when it connects. */
 import type net from 'node:net';
 import { connectSocket } from './socket.ts';
 import type { ConnectionTarget } from './url.ts';

@@ -1,4 +1,3 @@
-/** Prepares a connection for use: sets its resting role, and pings it after a long idle time. */
 import { encodeStatement } from '../sql/param.ts';
 import type { PooledConnection, Rest } from './connection.ts';
 
@@ -7,7 +6,6 @@ const PING = encodeStatement({ text: 'select 1' });
 const REST_AS_NONE = encodeStatement({ text: "select set_config('role', 'tidemark_none', false)" });
 const REST_AS_OWN = encodeStatement({ text: "select set_config('role', 'none', false)" });
 
-/** Undefined when the connection can be used as it is. Rejects when it cannot be used. */
 export function makeReady(
   connection: PooledConnection,
   rest: Rest,

@@ -1,4 +1,3 @@
-/** Asks a backend how much memory its prepared statements take. */
 import { encodeStatement } from '../sql/param.ts';
 import type { PooledConnection } from './connection.ts';
 import { PostgresError } from './postgres-error.ts';
@@ -16,7 +15,6 @@ const BYTES = encodeStatement({
 /** insufficient_privilege, and undefined_table on servers before 14. */
 const UNREADABLE = new Set(['42501', '42P01']);
 
-/** Corrects the estimate of an idle connection. Rejects only when the connection was discarded. */
 export async function measurePrepared(connection: PooledConnection): Promise<void> {
   try {
     if (connection.rest === 'none') await connection.send(AS_OWN, TIMEOUT_MS);

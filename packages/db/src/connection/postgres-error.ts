@@ -70,10 +70,7 @@ export function fromDriver(error: unknown): PostgresError | undefined {
   return isDriverError(error) ? new PostgresError(error) : undefined;
 }
 
-/**
- * The body of an ErrorResponse that the driver did not see (stream/, pipeline/reader.ts): pairs of a letter and a text, each ended by a zero
- * byte. `phase` is that of a prepared statement.
- */
+/** Reads an ErrorResponse that the driver did not see: pairs of a letter and a text, each ended by a zero byte. */
 export function fromErrorResponse(body: Buffer, phase: Pick<DriverError, 'reused' | 'bound'> = {}): PostgresError {
   const fields: Record<string, string> = {};
   for (const field of body.toString('utf8').split('\0')) {
@@ -85,10 +82,9 @@ export function fromErrorResponse(body: Buffer, phase: Pick<DriverError, 'reused
 }
 
 /**
- * Whether the error may come from a schema that has changed since the statement was prepared. Until BindComplete, Postgres reads the
- * parameters as values of the types that they had then, and looks up operators, functions and casts for these types (`exec_bind_message`,
- * `RevalidateCachedQuery`): a type that was dropped is XX000, an `int` that has become `bigint` 22003, `uuid` 22P02, `text` 42883.
- * Afterwards, only an internal error tells of it: a function or a table that was dropped meanwhile.
+ * Until BindComplete, Postgres reads parameters as values of the types that they had at the preparation, and looks up
+ * operators, functions and casts for these (`exec_bind_message`, `RevalidateCachedQuery`): a type that was dropped is
+ * XX000, an `int` that has become `bigint` 22003. Afterwards, only an internal error tells of a changed schema.
  */
 function isStale({ reused, bound, code, routine }: DriverError): boolean {
   if (reused !== true || code === '42501') return false;

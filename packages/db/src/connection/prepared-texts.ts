@@ -1,7 +1,4 @@
-/**
- * Tracks the texts that the driver has prepared on one connection, and decides how the next one runs. A prepared statement keeps the
- * types that its parameters had when it was parsed; Postgres does not infer them again when the schema changes.
- */
+/** A prepared statement keeps the types that its parameters had when it was parsed, even when the schema changes. */
 import { type PreparedBudget, preparedCost } from './prepared-budget.ts';
 import type { RecentTexts } from './recent-texts.ts';
 

@@ -20,7 +20,6 @@ export class Probe {
     this.#settings = settings;
   }
 
-  /** The first row of each statement, run one after the other. Rejects at the latest after `timeoutMs`. */
   async ask(statements: readonly EncodedStatement[], timeoutMs: number): Promise<Row[]> {
     const answers = await this.#within(timeoutMs, (connection) =>
       settleAll(statements.map((statement) => connection.send(statement, 0))),

@@ -1,9 +1,6 @@
 /**
- * Tells whether a statement's text was sent before, not long ago: only texts that repeat are prepared.
- *
- * A table of fixed size (32 KB a pool) holds a 32-bit fingerprint in each place. A new text replaces an older one, so the table remembers
- * about as many texts as it has places. Two texts with one fingerprint count as one: the second is prepared at its first run, within the
- * same budget.
+ * Tells whether a text was sent not long ago: only texts that repeat are prepared. A table of fixed size (32 KB a
+ * pool) holds 32-bit fingerprints; two texts with one fingerprint count as one, so the second is prepared early.
  */
 const PLACES = 8_192;
 /** FNV-1a, 32 bits. */

@@ -1,5 +1,3 @@
-/** Start-up settings of every session of this package. */
-
 /** A backend whose client is gone ends its statement after at most this time. */
 const CONNECTION_CHECK_MS = 2_000;
 

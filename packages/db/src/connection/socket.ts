@@ -8,7 +8,6 @@ import tls from 'node:tls';
 import { errors } from '../errors.ts';
 import type { ConnectionTarget } from './url.ts';
 
-/** TCP keep-alive: idle time before the first probe. */
 const KEEP_ALIVE_DELAY_MS = 10_000;
 /** At this size the driver stops writing until everything sent is answered, which would stall a pipeline. */
 const WRITE_HIGH_WATER_BYTES = 1_048_576;

@@ -1,4 +1,3 @@
-/** Parses a postgres:// URL. */
 import { userInfo } from 'node:os';
 import { errors } from '../errors.ts';
 
@@ -30,7 +29,6 @@ const SSL_MODES: Record<string, SslMode> = {
   'verify-full': 'verify-full',
 };
 
-/** URL parameters of libpq and other drivers that are no settings of the server. */
 const CLIENT_PARAMETERS = new Set(
   (
     'host port user password dbname sslmode ssl sslrootcert connect_timeout keepalives target_session_attrs ' +

@@ -5,16 +5,12 @@ import { literal } from '../sql/quote.ts';
 /** A primary's timeline: pg_control_checkpoint() shows a promotion only after the next checkpoint. */
 export const TIMELINE = "('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::int";
 export const SYSTEM = '(select system_identifier::text from pg_control_system())';
-/** For a lateral subquery; columns `epoch`, `timeline`, `system_identifier`. */
 export const LAST_EPOCH = `select epoch, timeline, system_identifier, minted_at from tidemark.epochs
   order by minted_at desc, epoch desc limit 1`;
 
 const LOCK_TIMEOUT_MS = 2_000;
 
-/**
- * Statements for the simple protocol, in a transaction of their own. The new epoch sorts after `last` by text and by time, whatever the
- * clocks of this machine and of the new primary say.
- */
+/** The new epoch sorts after `last` by text and by time, whatever the clocks of this machine and the primary say. */
 export function mintScript(last: string, reason: string): string {
   const epoch = mintEpoch(Math.max(Date.now(), last === '' ? 0 : Number.parseInt(last, 36) + 1));
   return `begin;

@@ -22,7 +22,6 @@ export interface Server {
 
 export interface FailoverInit {
   primary: PrimaryWatcher;
-  /** The server in force at the start; `replicas` belong to `watchers`, one each. */
   server: Server;
   replicas: Server[];
   watchers: ReplicaWatcher[];
@@ -55,7 +54,6 @@ export class Failover {
     return this.#replicas;
   }
 
-  /** At the start, waits until a promoted replica may be followed, where the primary does not answer. */
   async settle(): Promise<void> {
     const { primary, watchers, failoverAfterMs } = this.#init;
     const deadline = performance.now() + failoverAfterMs + SETTLE_MS;
@@ -66,7 +64,6 @@ export class Failover {
     }
   }
 
-  /** To be called after a poll that found a promoted replica. Resolves when no move is under way. */
   async consider(): Promise<void> {
     if (this.#moving !== undefined || this.#stopped) return await this.#moving;
     const { primary, watchers, observe, failoverAfterMs } = this.#init;

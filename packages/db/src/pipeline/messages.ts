@@ -1,4 +1,3 @@
-/** Encodes the messages of Postgres's extended query protocol that a pipeline sends, in one buffer a turn. */
 const FIRST_BYTES = 16 * 1024;
 /** A larger buffer is not kept, so that one long parameter does not stay in memory. */
 const MAX_KEPT_BYTES = 256 * 1024;
@@ -56,7 +55,6 @@ export class PipelineMessages {
     this.#end(start);
   }
 
-  /** Binds to the unnamed portal and executes it. Parameters and results are text. */
   execute(name: string, params: readonly (string | null)[]): void {
     let maxBytes = 3 * name.length + 32 + 4 * params.length;
     for (let i = 0; i < params.length; i++) maxBytes += 3 * (params[i]?.length ?? 0);

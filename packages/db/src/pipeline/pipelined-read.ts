@@ -1,4 +1,3 @@
-/** One read on a pipeline: what is sent for it, and what has come back so far. */
 import { type AnswerBudget, type AnswerBytes, answerKey } from '../connection/answer-budget.ts';
 import type { Pending } from '../connection/pending-queries.ts';
 import type { PostgresError } from '../connection/postgres-error.ts';
@@ -35,15 +34,12 @@ export class PipelinedRead implements Pending, AnswerBytes {
   rows: Rows = newRows();
   xmin = '';
   error: Error | undefined;
-  /** The ErrorResponse, until ReadyForQuery ends the transaction. */
   refused: PostgresError | undefined;
   /** Statements answered, of two: the identity's and its own. Begins at 1 where the read before it has the same identity. */
   completed = 0;
   /** A Sync follows it and ends its transaction; else the next read is in the same transaction. */
   isLast = true;
-  /** The identity's statement, where this read prepares it. */
   setter: Prepared | undefined;
-  /** The named statement that this read uses or prepares. */
   prepared: Prepared | undefined;
   reused = false;
   bound = false;

@@ -1,8 +1,6 @@
 /**
- * The pipelines of a pool: one or two connections that carry many short reads at once. Each read is a transaction of its own, contiguous
- * on the wire (writer.ts), so identities never mix; no read waits for a connection, and the server always has the next one at hand.
- * A slow statement holds up those behind it, so only statements that are known to be short are pipelined (statements/stats.ts),
- * under a short statement_timeout.
+ * One or two connections carry many short reads at once, each a transaction of its own (writer.ts), so identities
+ * never mix. A slow statement holds up those behind it: only known short ones are pipelined (statements/stats.ts).
  */
 
 import type { Lease } from '../pool/lease.ts';
@@ -42,10 +40,7 @@ export class Pipelines {
     return idle;
   }
 
-  /**
-   * Returns false when no pipeline has room: take an exclusive connection. Else `onDone` is called once, and the read has its rows or its
-   * error. Throws DB_ROLE_REFUSED and DB_SETTING_REFUSED, with nothing sent.
-   */
+  /** Returns false when no pipeline has room: take an exclusive connection. Else `onDone` is called once. */
   send(
     request: PipelineRequest,
     holder: Holder | undefined,
@@ -69,7 +64,6 @@ export class Pipelines {
     return true;
   }
 
-  /** Gives back the connections of pipelines that are idle or due to be replaced. Called by the pool's sweep. */
   sweep(now: number): void {
     for (const pipeline of this.#pipelines) {
       if (pipeline.pending > 0) continue;

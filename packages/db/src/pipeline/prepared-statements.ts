@@ -1,7 +1,4 @@
-/**
- * The prepared statements of one pipeline, by role and text, since a plan under row-level security holds for one role. They stay within
- * the budget of their connection: the least recently used one is closed for a new one.
- */
+/** The key is role and text, since a plan under row-level security holds for one role. */
 
 import { type PreparedBudget, preparedCost } from '../connection/prepared-budget.ts';
 import type { PoolMeter } from '../pool/meter.ts';
@@ -57,9 +54,7 @@ export class PipelineStatements {
     return prepared;
   }
 
-  /**
-   * The plan is stale: the statement is prepared again under another name. Reads already sent meet the same error and forget it as well.
-   */
+  /** Reads already sent meet the same error and forget it as well. */
   forget(role: string, text: string, prepared: Prepared): void {
     const ofRole = this.#byRole.get(role);
     const kept = ofRole?.get(text);

@@ -93,10 +93,7 @@ export class PipelineReader {
     if (!this.#isCounted && !this.#refusesMore(rest[0] as number, bytes)) this.#isCounted = true;
   }
 
-  /**
-   * Counts a message of the read that is being answered. True when that is too much: the connection is given up, since the rest of the
-   * message would still come, and the other reads on it are sent again.
-   */
+  /** True: the connection is given up, since the message's rest would still come; other reads are sent again. */
   #refusesMore(type: number, bytes: number): boolean {
     const read = this.#reads[this.#current];
     if (read === undefined) return false;

@@ -1,12 +1,9 @@
-/** Decodes RowDescription and DataRow of Postgres's protocol; all values are text. */
 import { parserOf } from '../connection/driver-options.ts';
 import type { Column } from './pipelined-read.ts';
 
 const NULL = 0xffff_ffff;
 
-/**
- * The message has the count of columns, then for each: name, table (4 bytes), number (2), type (4), size (2), modifier (4), format (2).
- */
+/** For each column: name, table (4 bytes), number (2), type (4), size (2), modifier (4), format (2). */
 export function columnsOf(bytes: Buffer, from: number): Column[] {
   const columns = new Array<Column>(bytes.readUInt16BE(from));
   let at = from + 2;

@@ -1,16 +1,9 @@
 /**
- * Writes the reads of a pipeline. Each read is sent as follows.
- *
- *   Bind, Execute   role, claims and settings, and `transaction_read_only`, each local to the transaction
- *   Bind, Execute   the statement
- *   Sync            ends the transaction that the first Bind began
- *
- * In the extended query protocol everything up to a Sync is one transaction (Postgres's documentation, 54.2.4 "Pipelining"): two
- * statements instead of four, and one answer to wait for. The identity is set anew for each read and undone by its Sync, whatever the
- * read before it did to the session. Statements are prepared once for each role, since a plan under row-level security holds for one role.
- *
- * Reads that are session-safe (Statement in types.ts) and leave in the same turn share a transaction: one Sync behind them, and the
- * identity only where it differs from the one before. Postgres takes a snapshot for each of them all the same.
+ * Sends each read as Bind and Execute of its identity (role, claims, settings and `transaction_read_only`, each local
+ * to the transaction), Bind and Execute of its statement, and a Sync. Everything up to a Sync is one transaction
+ * (Postgres's documentation, 54.2.4 "Pipelining"), which undoes the identity whatever the read before it did. Reads
+ * that are session-safe (Statement in types.ts) and leave in the same turn share a Sync, and the identity where it is
+ * the same. Postgres takes a snapshot for each of them all the same.
  */
 import type { Writable } from 'node:stream';
 import type { PooledConnection } from '../connection/connection.ts';

@@ -39,7 +39,6 @@ export class Admission {
     return this.#waiting.some((key) => this.#shares.isBelowShare(key)) ? this.#shares.maxInUse(allowed) : allowed;
   }
 
-  /** Returns an idle connection, if the identity may have one. None is idle while a request that may have it waits. */
   take(rest: Rest, key: string | undefined): PooledConnection | undefined {
     if (!this.#mayTake(key)) return undefined;
     const index = this.idle.findLastIndex((connection) => connection.rest === rest);
@@ -64,7 +63,6 @@ export class Admission {
     this.#serve();
   }
 
-  /** The identity no longer uses a connection, which may be idle, closing or gone. */
   left(key: string | undefined): void {
     this.#shares.give(key);
     this.#serve();
@@ -96,7 +94,6 @@ export class Admission {
     connection.move('acquire');
   }
 
-  /** Hands idle connections to waiting requests that may have one. To be called whenever that becomes true of a request. */
   #serve(): void {
     while (this.idle.length > 0) {
       const waiter = this.#waiting.next(this.#connections);

@@ -41,7 +41,6 @@ export class ConnectionShares {
     return key !== undefined && this.held(key) < this.share;
   }
 
-  /** Connections that may be in use, where the measured limit is `allowed`. */
   maxInUse(allowed: number): number {
     return Math.min(this.#max, allowed + Math.min(this.reserve, this.#large));
   }

@@ -1,5 +1,3 @@
-/** Ends what is overdue in a pool: unanswered statements, long leases, and connections that are no longer needed. */
-
 import type { PooledConnection } from '../connection/connection.ts';
 import { errors } from '../errors.ts';
 import type { DbEvent } from '../events.ts';

@@ -11,7 +11,6 @@ export interface PoolInit {
   target: ConnectionTarget;
   options: PoolOptions;
   settings: Readonly<Record<string, string>>;
-  /** `none`: sessions rest as `tidemark_none` between transactions. `own`: they stay the user that logged in. */
   rest: Rest;
   timeouts?: RoleTimeouts;
   observe: (event: DbEvent) => void;

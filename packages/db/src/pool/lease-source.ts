@@ -1,4 +1,3 @@
-/** The part of a pool that transactions and pipelines use. */
 import type { AnswerBudget } from '../connection/answer-budget.ts';
 import type { StatementWatch } from '../connection/cancel-when-gone.ts';
 import type { Rest } from '../connection/connection.ts';
@@ -15,10 +14,8 @@ export interface LeaseSource {
   readonly statements: StatementStatsRegistry;
   readonly answers: AnswerBudget;
   readonly isClosed: boolean;
-  /** Rejects with DB_POOL_FULL, DB_ACQUIRE_TIMEOUT, DB_POOL_CLOSED, or the server's refusal of every connection. */
   acquire(rest: Rest, options: QueryOptions): Promise<Lease>;
   release(lease: Lease): void;
-  /** Releases the lease once no cancel request can reach it any more. */
   releaseAfter(watch: StatementWatch | undefined, lease: Lease): void;
   /** Hands a lease to a pipeline, which itself tells the meter when it is busy. */
   share(lease: Lease): void;

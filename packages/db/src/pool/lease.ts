@@ -1,5 +1,3 @@
-/** The exclusive use of a connection, with the check for leaks. */
-
 import type { PooledConnection } from '../connection/connection.ts';
 import { errors } from '../errors.ts';
 import type { DbEvent } from '../events.ts';
@@ -13,7 +11,6 @@ export class Lease {
   readonly holder: Holder;
   readonly since: number;
   readonly client: Client | undefined;
-  /** Stack of the caller (lease-trace.ts); undefined where no leak is possible. */
   trace: Error | undefined;
   statement: string | undefined;
   /** A pipeline holds it: busy while it has pending reads, and never a leak. */

@@ -1,4 +1,3 @@
-/** The number of connections of a pool that may be in use: feeds vegas-limit.ts with measurements. */
 import { initialLimit, type LimitBounds, type LimitState, MIN_COMPLETED, nextLimit } from './vegas-limit.ts';
 
 /** Longer leases are not counted in the limit: they wait for a lock or for their own program. All together are still at most `max`. */

@@ -1,4 +1,3 @@
-/** The counters and timings of a pool. */
 import type { PoolStats } from '@tidemark/contracts';
 import { SlidingSketch } from '../statements/sketch.ts';
 

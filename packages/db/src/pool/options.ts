@@ -1,4 +1,3 @@
-/** The options of a pool, with their defaults and reasons. */
 import { errors } from '../errors.ts';
 
 export interface PoolOptions {
@@ -24,16 +23,12 @@ export interface PoolOptions {
   leakReclaimMs: number;
   /** A connection that was idle for longer is pinged before it is used. */
   validateAfterIdleMs: number;
-  /** Limit for prepared statements in the memory of a backend (prepared-budget.ts). */
   preparedBytes: number;
 }
 
 export type PoolKind = 'write' | 'read' | 'analytics' | 'admin';
 
-/**
- * Postgres's default max_connections is 100, of which 3 are reserved: one instance of each service, with the relay's and the watchers'
- * connections, fits on a primary when its pools are no larger than these.
- */
+/** With Postgres's default max_connections, 100, one instance of each service fits on a primary with these sizes. */
 const SHARED: Omit<PoolOptions, 'max' | 'min' | 'autosize'> = {
   // Ten requests for each connection of the write pool: at 5 ms a statement the last of them waits 50 ms.
   waitingLimit: 200,

@@ -6,10 +6,9 @@
  *   each 15 ms            p += α (delay - target) / target + β (delay - delay before) / target
  *   no delay              p falls by 2 % each 15 ms (§4.2)
  *
- * RFC 8033 has α = 0.125 and β = 1.25 for packets, in units of a second. In units of the target, as here, they are critically damped at a
- * target of 250 ms and five times the capacity, and stable from 100 ms and up to ten times. The delay must be the expected one of a new
- * request (ServiceRate): the age of the oldest request lags behind, and steering by it oscillates. Clients do not slow down as TCP does,
- * so the probability moves at full speed (no auto-tuning, §4.2) and up to 0.98.
+ * RFC 8033 has α = 0.125 and β = 1.25 in units of a second; in units of the target, as here, they are critically damped at a target of
+ * 250 ms and five times the capacity, and stable from 100 ms and up to ten times. The age of the oldest request lags behind, and steering
+ * by it oscillates: hence the expected delay (ServiceRate). Clients do not slow down as TCP does, so there is no auto-tuning (§4.2).
  */
 const UPDATE_MS = 15;
 const ALPHA = 0.125;
@@ -31,7 +30,6 @@ export class PieController {
     this.#updatedAt = now;
   }
 
-  /** `delayMs`: the expected delay of the next request; 0 when none waits. */
   update(delayMs: number, now: number): void {
     const steps = Math.min(MAX_STEPS, Math.floor((now - this.#updatedAt) / UPDATE_MS));
     if (steps < 1) return;
@@ -44,7 +42,6 @@ export class PieController {
     this.#delayMs = delayMs;
   }
 
-  /** Whether to refuse the next request. `random` is in [0, 1). */
   refuses(random = Math.random()): boolean {
     return this.#delayMs >= this.targetMs / 2 && random < this.probability;
   }
@@ -55,7 +52,6 @@ const CYCLE_MS = 50;
 const CYCLE_DEPARTURES = 8;
 const WEIGHT = 0.5;
 
-/** Departures from a queue in a millisecond, measured while requests wait (RFC 8033 §5.1). */
 export class ServiceRate {
   #perMs = 0;
   #since = Number.NaN;

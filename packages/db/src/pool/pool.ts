@@ -1,7 +1,4 @@
-/**
- * The connections for one purpose on one server. Leases are exclusive and end with their connection; requests wait (admission.ts) up to
- * their timeout, and are refused at once beyond the waiting limit.
- */
+/** Leases are exclusive and end with their connection; requests wait (admission.ts) up to their timeout. */
 import type { PoolStats } from '@tidemark/contracts';
 import { AnswerBudget } from '../connection/answer-budget.ts';
 import type { StatementWatch } from '../connection/cancel-when-gone.ts';
@@ -68,7 +65,6 @@ export class ConnectionPool implements Pool, LeaseSource {
     return this.#leases.size + this.#admission.waiting + this.pipelines.pending;
   }
 
-  /** The reason why no connection can be opened; undefined while one is open. */
   get problem(): string | undefined {
     return this.#connections.size > this.#connector.connecting ? undefined : this.#connector.error?.message;
   }
@@ -145,10 +141,7 @@ export class ConnectionPool implements Pool, LeaseSource {
     this.meter.addBusy(-1);
   }
 
-  /**
-   * The server does not answer: rejects the statements that have waited for longer than `ms` and all waiting requests, so that they can
-   * be served elsewhere now instead of at their deadlines.
-   */
+  /** Rejects statements older than `ms` and all waiting requests, so that they can be served elsewhere now. */
   giveUp(ms: number, reason: string): void {
     const now = performance.now();
     const stalled = [...this.#connections].filter((connection) => connection.stalledMs(now) > ms);
@@ -156,7 +149,6 @@ export class ConnectionPool implements Pool, LeaseSource {
     this.#admission.rejectAll(() => this.#lost(reason));
   }
 
-  /** Connects to another server from now on, after ending every connection to this one. */
   moveTo(target: ConnectionTarget): void {
     this.moves++;
     this.#connector.stop();

@@ -13,11 +13,9 @@
  *      └─────────┘ ◄────────────────────── └─────────┘
  *                 the window is full: its mean is the baseline
  *
- * Slower statements look like a queue. Two things correct that: when cuts leave the mean as it was, there was no queue, and the mean is
- * the baseline; and every probe measures the baseline again.
+ * Slower statements look like a queue: when cuts leave the mean as it was, there was none, and the mean is the baseline.
  */
 
-/** Measurements since the last step. Times are in ms. */
 export interface LimitWindow {
   at: number;
   elapsedMs: number;
@@ -59,7 +57,6 @@ export function initialLimit(max: number): LimitState {
   return { limit: max, baselineMs: undefined, probeAt: undefined, probing: undefined, cutFrom: undefined };
 }
 
-/** `window` must have at least MIN_COMPLETED statements. */
 export function nextLimit(state: LimitState, window: LimitWindow, bounds: LimitBounds): LimitState {
   const meanMs = window.heldMs / window.completed;
   if (state.probing !== undefined) return afterProbe(state, state.probing, meanMs, window.at, bounds);
@@ -77,10 +74,7 @@ export function queued(limit: number, baselineMs: number, meanMs: number): numbe
   return limit * (1 - Math.min(1, (TOLERANCE * baselineMs) / meanMs));
 }
 
-/**
- * α and β grow with the limit as Netflix's do, with 2 and 4 in place of 3 and 6: a baseline that is measured at half the limit shows half
- * of a longer queue. Some queue is needed to keep the server busy while answers travel.
- */
+/** Netflix's are 3 and 6 in place of 2 and 4: a baseline measured at half the limit shows half of a longer queue. */
 const alpha = (limit: number) => Math.max(1, 2 * Math.log10(limit));
 const beta = (limit: number) => Math.max(2, 4 * Math.log10(limit));
 

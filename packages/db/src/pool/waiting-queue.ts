@@ -1,10 +1,8 @@
 /**
- * Requests that wait for a connection, each with a timeout, within one limit.
- *
- * A free connection goes to the identity that holds the fewest, then to the one whose first request is oldest, and within an identity to
- * its oldest request. One connection in eight goes to the oldest request of all that may have it, so that an identity with long leases
- * is not starved: the n-th request in the order of arrival is served after at most 8 n connections. Half of the places are open to all;
- * beyond that an identity may have its share of them.
+ * Requests that wait for a connection. A free one goes to the identity that holds the fewest, then to the one whose
+ * first request is oldest. One connection in eight goes to the oldest request of all that may have it: the n-th
+ * request in the order of arrival is served after at most 8 n connections. Half of the places are open to all; beyond
+ * that an identity may have its share of them.
  */
 
 import type { PooledConnection } from '../connection/connection.ts';
@@ -24,7 +22,6 @@ interface Waiter {
 }
 
 export interface Wait {
-  /** The identity's key; undefined for the service itself. */
   key: string | undefined;
   ms: number;
   timedOut: () => Error;
@@ -82,7 +79,6 @@ export class WaitingQueue {
     return false;
   }
 
-  /** Resolves with the connection given by `next`; rejects with `timedOut()` after `ms`, and with `gone()` when the client goes. */
   wait({ key, ms, timedOut, client, gone }: Wait): Promise<PooledConnection> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {

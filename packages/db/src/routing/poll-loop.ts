@@ -1,4 +1,3 @@
-/** Runs a poll periodically, one at a time, and sooner when asked. */
 export class PollLoop {
   readonly #poll: () => Promise<void>;
   #timer: NodeJS.Timeout | undefined;

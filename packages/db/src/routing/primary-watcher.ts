@@ -1,4 +1,3 @@
-/** Polls the primary for its WAL position and epoch, and for the samples that prove the position of its reads. */
 import { type Lsn, parseLsn } from '@tidemark/contracts';
 import { PostgresError } from '../connection/postgres-error.ts';
 import type { Probe } from '../connection/probe.ts';
@@ -14,10 +13,7 @@ const POLL_MS = 250;
 const POLL_TIMEOUT_MS = 1_000;
 
 const FLUSHED = encodeStatement({ text: 'select pg_current_wal_flush_lsn()::text as flushed' });
-/**
- * The next xid, without assigning one: age() counts from it (GetStableLatestTransactionId), and a snapshot's xmax gives the upper 32
- * bits. A statement of its own, so that the xid is read after the position.
- */
+/** age() counts from the next xid (GetStableLatestTransactionId). The xid must be read after the position. */
 const NEXT_XID = encodeStatement({
   text: `select pg_snapshot_xmax(s)::text as xmax, age(pg_snapshot_xmax(s)::xid) as beyond,
                 pg_current_wal_insert_lsn()::text as inserted,
@@ -33,7 +29,6 @@ export class PrimaryWatcher {
   inserted: Lsn = 0n;
   epoch: string | undefined;
   error: Error | undefined;
-  /** As last polled: see promotion.ts. */
   timeline: number | undefined;
   systemIdentifier: string | undefined;
   #moves = 0;
@@ -51,7 +46,6 @@ export class PrimaryWatcher {
     );
   }
 
-  /** Waits for a poll that starts now. Never rejects: see `error`. */
   refresh(): Promise<void> {
     return this.#loop.fresh();
   }
@@ -70,7 +64,6 @@ export class PrimaryWatcher {
     return this.#failingSince === undefined ? undefined : performance.now() - this.#failingSince;
   }
 
-  /** Follows another server under a new epoch, and forgets the state of the old one. */
   moveTo(target: ConnectionTarget, timeline: number, epoch: string): void {
     this.#moves++;
     this.#probe.moveTo(target);
@@ -109,10 +102,7 @@ export class PrimaryWatcher {
     }
   }
 
-  /**
-   * The address may lead to a server with another history: a failover behind a virtual address, a restored backup. The relay would notice
-   * it, too, but need not run.
-   */
+  /** The address may lead to another history: a failover behind a virtual address, a restored backup. */
   async #mintIfMoved({ epoch, timeline, system, epoch_timeline, epoch_system }: Row): Promise<boolean> {
     if (epoch === null || (timeline === epoch_timeline && system === epoch_system)) return false;
     const reason =

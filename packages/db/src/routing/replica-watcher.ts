@@ -1,4 +1,3 @@
-/** Polls a replica for its replay position, and decides whether reads may use it. */
 import { formatLsn, type Lsn, parseLsn, type ReplicaStats } from '@tidemark/contracts';
 import type { Probe } from '../connection/probe.ts';
 import type { ConnectionTarget } from '../connection/url.ts';
@@ -42,7 +41,6 @@ interface Waiter {
 export interface ReplicaWatcherEvents {
   /** Statements that have waited on the replica for longer than this will not be answered either. */
   unreachable(stalledMs: number, reason: string): void;
-  /** Called after each poll of a standby, with its replay position. */
   moved(replayed: Lsn): void;
   promoted(): void;
 }
@@ -51,7 +49,6 @@ export class ReplicaWatcher {
   readonly name: string;
   /** As last polled: every statement that starts from now on sees at least this. */
   replayed: Lsn = 0n;
-  /** Set while the server is a primary. */
   promoted: PromotedServer | undefined;
   #health: ReplicaHealth = UNPOLLED;
   #checkedAt = Date.now();
@@ -130,7 +127,6 @@ export class ReplicaWatcher {
     });
   }
 
-  /** A read on it has lost its connection: polls it at once instead of at the next interval. */
   suspect(): void {
     void this.#loop.now();
   }
@@ -150,7 +146,6 @@ export class ReplicaWatcher {
     };
   }
 
-  /** Watches another server under this name; the same server must become healthy again. */
   moveTo(target: ConnectionTarget): void {
     this.#moves++;
     this.#probe.moveTo(target);
@@ -194,7 +189,6 @@ export class ReplicaWatcher {
       this.promoted = undefined;
       const reason = (error as Error).message;
       this.#note({ type: 'failed', reason });
-      // Statements that have waited as long as this poll will not be answered either.
       this.#on.unreachable(POLL_TIMEOUT_MS / 2, reason);
     }
   }

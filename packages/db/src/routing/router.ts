@@ -74,7 +74,6 @@ export class Router {
     return await this.#readPrimary<R>(request, asked);
   }
 
-  /** The position asked for, and the replica for a stream; undefined: the primary. Throws as `read` does. */
   async streamFrom(tidemark: Tidemark | undefined): Promise<{ asked: Lsn; replica: Replica | undefined }> {
     const asked = tidemark === undefined ? 0n : await this.#checkTidemark(tidemark);
     const load = (replica: Replica) => replica.analytics.load;
@@ -133,7 +132,6 @@ export class Router {
     return formatTidemark(epoch, lsn);
   }
 
-  /** The position of a tidemark. Throws DB_EPOCH_CHANGED and DB_TIDEMARK_AHEAD, after asking the primary once more. */
   async #checkTidemark(tidemark: Tidemark): Promise<Lsn> {
     const { primary, replicas } = this.#init;
     const { epoch, lsn } = parseTidemark(tidemark);
@@ -237,11 +235,9 @@ export class Router {
   }
 }
 
-/** Part of the write pool that reads leave to writers. */
 const WRITERS_SHARE = 0.5;
 const FULL_CODES = new Set(['DB_POOL_FULL', 'DB_ACQUIRE_TIMEOUT']);
 const isFull = (error: unknown): boolean => error instanceof TidemarkError && FULL_CODES.has(error.code);
-/** Whether less than this part of the pool is in use or waited for. */
 const hasRoom = (pool: ConnectionPool, part: number): boolean => !pool.isClosed && pool.load < pool.options.max * part;
 
 const readLoad = (replica: Replica) => replica.pool.load;

@@ -16,7 +16,6 @@ export class SchemaChanges {
     this.#replicas = replicas;
   }
 
-  /** @param asker a pool of the primary. Rejects with its errors; the primary's statements are forgotten all the same. */
   async noticed(asker: ConnectionPool): Promise<void> {
     for (const pool of this.#primary) pool.forgetStatements();
     const [row] = await asker.query<{ lsn: string }>(POSITION);

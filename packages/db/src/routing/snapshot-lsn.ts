@@ -1,10 +1,8 @@
 /**
- * Proves up to which position a read on the primary includes every transaction. The WAL position at the time of the read would overstate:
- * a commit record can be flushed while its transaction is not visible yet.
- *
- * A sample is taken in two statements: first the flushed position L, then N, the xid that will be assigned next. A transaction with its
- * commit record at or before L got its xid before N. So a read whose snapshot has xmin >= N (all below N have ended) sees every
- * transaction up to L. An open transaction that writes holds xmin back, and the proven position with it: understated, never overstated.
+ * Proves up to which position a read on the primary includes every transaction: a commit record can be flushed while
+ * its transaction is not visible yet. A sample takes first the flushed position L, then N, the next xid. A
+ * transaction with its commit record at or before L got its xid before N, so a read whose snapshot has xmin >= N sees
+ * every transaction up to L. An open transaction that writes holds xmin back: understated, never overstated.
  */
 import type { Lsn } from '@tidemark/contracts';
 
@@ -45,7 +43,6 @@ export class SnapshotLsnTracker {
     return this.#samples[index]?.lsn ?? 0n;
   }
 
-  /** The time when the primary was first seen past this position; undefined when it was not. */
   passedAt(lsn: Lsn): number | undefined {
     return this.#samples.find((sample) => sample.lsn > lsn)?.at;
   }

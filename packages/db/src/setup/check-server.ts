@@ -1,5 +1,3 @@
-/** Checks whether a user's own server meets Tidemark's requirements, before anything is started on it. */
-
 import { Probe } from '../connection/probe.ts';
 import { parseConnectionUrl } from '../connection/url.ts';
 import { errors } from '../errors.ts';
@@ -38,10 +36,7 @@ const FACTS = encodeStatement({
                     where r.rolname = 'rds_replication' and pg_has_role(session_user, r.oid, 'member')) as replicates`,
 });
 
-/**
- * Throws the first unmet requirement: DB_INVALID_URL, DB_CONNECT_FAILED, DB_SERVER_TOO_OLD, DB_IS_STANDBY, DB_WAL_LEVEL,
- * DB_NO_REPLICATION, DB_TOO_FEW_CONNECTIONS. Each names the value and the remedy. Changes nothing.
- */
+/** Throws the first unmet requirement, with the value and the remedy. Changes nothing. */
 export async function checkServer(url: string, options: CheckOptions = {}): Promise<ServerReport> {
   const target = parseConnectionUrl(url);
   const probe = new Probe('check', target, { application_name: 'tidemark/check' });

@@ -1,7 +1,4 @@
-/**
- * Checks whether a server has room for the pools of all instances of all services. Each instance's watcher has the size of its pools in
- * its application_name, so the sum can be read from pg_stat_activity.
- */
+/** Each instance's watcher has its pools' size in its application_name, so pg_stat_activity gives the sum. */
 
 import type { Probe } from '../connection/probe.ts';
 import { errors } from '../errors.ts';
@@ -44,7 +41,6 @@ export async function readRoom(probe: Probe): Promise<Room> {
   return row as unknown as Room;
 }
 
-/** Reports `db.too_few_connections` when the pools do not fit. Does nothing when the server cannot be asked. */
 export async function checkRoom(server: string, probe: Probe, observe: (event: DbEvent) => void): Promise<void> {
   // A failure to read it is no reason to warn; the pools report an unreachable server.
   const room = await readRoom(probe).catch(() => undefined);

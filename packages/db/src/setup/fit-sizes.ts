@@ -1,18 +1,11 @@
-/**
- * Computes the pool sizes of an instance: the defaults, shrunk to what the server has left for all instances together. An instance takes
- * at most half of the free connections when it starts, so that later ones find room as well, and at least a minimum. Pure.
- */
+/** An instance takes at most half of the free connections when it starts, so that later ones find room as well. */
 import type { PoolKind } from '../pool/options.ts';
 
 export type PoolSizes = Readonly<Partial<Record<PoolKind, number>>>;
 
 const MINIMUM: Readonly<Record<PoolKind, number>> = { write: 2, read: 2, analytics: 1, admin: 1 };
 
-/**
- * @param wanted sizes of the pools on one server
- * @param fixed pools that are not to be shrunk
- * @param free connections of the server that no other instance has or may open; undefined where that is not known
- */
+/** `fixed` pools are not shrunk. `free`: what no other instance has or may open; undefined where not known. */
 export function fitPools(wanted: PoolSizes, fixed: ReadonlySet<PoolKind>, free: number | undefined): PoolSizes {
   if (free === undefined) return wanted;
   const entries = Object.entries(wanted) as [PoolKind, number][];

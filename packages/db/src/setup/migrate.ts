@@ -1,7 +1,4 @@
-/**
- * Applies forward-only migrations. One process works at a time, under an advisory lock; the others wait and then find nothing to do. Each
- * file is applied in a transaction together with its row in `tidemark.migrations`.
- */
+/** One process works at a time (advisory lock). A file and its row in `tidemark.migrations` commit together. */
 import { mintEpoch } from '@tidemark/contracts';
 import type { PooledConnection } from '../connection/connection.ts';
 import { PostgresError } from '../connection/postgres-error.ts';
@@ -26,11 +23,7 @@ export interface MigrateOptions {
   folder?: URL;
 }
 
-/**
- * Brings the database to this release's schema and mints the first epoch. `applied` lists the files that this call applied.
- *
- * Throws DB_MIGRATION_CHANGED, DB_SCHEMA_NEWER, DB_MIGRATION_FAILED (rolled back as a whole), DB_CONNECT_FAILED.
- */
+/** It also mints the first epoch. `applied` lists the files that this call applied; a failure rolls back its file. */
 export async function migrate(url: string, options: MigrateOptions = {}): Promise<{ applied: string[] }> {
   const migrations = await readMigrations(options.folder);
   const began = performance.now();
@@ -55,7 +48,6 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
   }
 }
 
-/** Compares the applied migrations with the files; returns those to be applied. */
 async function pending(connection: PooledConnection, migrations: readonly Migration[]): Promise<Migration[]> {
   await query(connection, 'create schema if not exists tidemark');
   await query(

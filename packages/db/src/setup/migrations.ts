@@ -1,4 +1,3 @@
-/** Reads the migrations of this release from disk. */
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { errors } from '../errors.ts';

@@ -1,4 +1,3 @@
-/** A connection outside of any pool, for migrations and scripts. */
 import { PooledConnection } from '../connection/connection.ts';
 import { parseConnectionUrl } from '../connection/url.ts';
 import { errors } from '../errors.ts';

@@ -1,7 +1,4 @@
-/**
- * Writes the schema `tidemark` as lines of text. They are kept in schema.txt and compared by a test after all migrations, and with the
- * database at start-up: a change by hand breaks what the services rely on, often much later.
- */
+/** A test and the start-up compare the schema with schema.txt: a change by hand breaks services, often much later. */
 import { readFile } from 'node:fs/promises';
 import type { Probe } from '../connection/probe.ts';
 import { errors } from '../errors.ts';
@@ -11,13 +8,9 @@ import { readMigrations } from './migrations.ts';
 
 const SCHEMA_FILE = new URL('../../schema.txt', import.meta.url);
 const TIMEOUT_MS = 5_000;
-/** Lines of each kind in a report. */
 const MAX_SHOWN_LINES = 20;
 
-/**
- * Reads the catalogs rather than pg_dump, which need not be installed and differs between versions. Owners, comments and the publication
- * (which users add to) are left out; so is NOT NULL as a constraint, which only Postgres 18 has. One row.
- */
+/** Owners, comments, the publication (users add to it) and NOT NULL constraints (only in Postgres 18) are left out. */
 export const SCHEMA_LINES = encodeStatement({
   text: `with rel as (
   select c.oid, c.relname::text as name, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relreplident, c.relacl
@@ -86,10 +79,7 @@ export function compareSchema(kept: string, found: string): SchemaDifference {
   };
 }
 
-/**
- * Reports `db.schema_drifted`, or `db.schema_unchecked` when the catalogs could not be read; never rejects. A database of another release
- * is not compared.
- */
+/** Reports `db.schema_drifted` or `db.schema_unchecked`; never rejects. Another release's schema is not compared. */
 export async function checkSchemaDrift(server: string, probe: Probe, observe: (event: DbEvent) => void): Promise<void> {
   try {
     await compare(server, probe, observe);

@@ -1,5 +1,3 @@
-/** Sizes the pools of this instance by the connections that are free on the servers (fit-sizes.ts). */
-
 import { Probe } from '../connection/probe.ts';
 import type { ConnectionTarget } from '../connection/url.ts';
 import type { DatabaseOptions } from '../database-types.ts';
@@ -63,7 +61,6 @@ export async function sizePools(
   return { options: Object.fromEntries(sized) as SizedPools['options'], release: () => probe.close() };
 }
 
-// A failure leaves the sizes as configured; the pools report an unreachable server.
 const roomOf = (probe: Probe): Promise<Room | undefined> => readRoom(probe).catch(() => undefined);
 
 async function roomOfServer(target: ConnectionTarget, settings: Readonly<Record<string, string>>) {

@@ -1,7 +1,4 @@
-/**
- * Encodes all parameters as text and leaves the types to Postgres. The driver's own serializers guess from the type that they were told,
- * and mangle text: JSON is encoded twice, 'true' becomes 'f', dates shift.
- */
+/** All parameters go as text: the driver's own serializers encode JSON twice, make 'true' an 'f' and shift dates. */
 import { errors } from '../errors.ts';
 import type { Param, Statement } from '../types.ts';
 

@@ -1,4 +1,3 @@
-/** Quotes names and texts in those places of a statement that cannot be parameters. */
 import { errors } from '../errors.ts';
 import type { Param } from '../types.ts';
 import { encodeArray } from './param.ts';
@@ -27,9 +26,7 @@ export function arrayLiteral(values: readonly Param[]): string {
   return encodeArray(values);
 }
 
-/**
- * The search_path of requests for a schema. As in PostgREST, `public` comes last, since extensions and shared types usually are there.
- */
+/** As in PostgREST, `public` comes last, since extensions and shared types usually are there. */
 export function searchPath(schema: string): string {
   return schema === 'public' ? '"public"' : `${identifier(schema)}, "public"`;
 }

@@ -1,15 +1,9 @@
-/**
- * Removes the values from a statement's text. pg_stat_statements replaces the constants of queries by `$1`, but not those of every
- * utility statement (`alter role … password '…'`), and keeps comments, in which applications put identifiers of users.
- */
+/** The values are removed: pg_stat_statements keeps some, as in `alter role … password '…'`, and all comments. */
 
 /** Longer texts are cut: their beginning tells which statement it is. */
 export const MAX_STATEMENT_LENGTH = 2_000;
 
-/**
- * Alternatives in order: comments; dollar-quoted bodies; quoted identifiers (kept); strings with their prefix; `$1` and words, which may
- * hold digits (kept); numbers. An unclosed quote or comment, as cutting the text leaves it, runs to the end.
- */
+/** It matches comments, dollar quotes, names, strings, `$1` and words, numbers; unclosed ones run to the end. */
 const TOKENS =
   /--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)|(\$[A-Za-z_]*\$)[\s\S]*?(?:\1|$)|("(?:[^"]|"")*(?:"|$))|[eE]'(?:[^'\\]|\\[\s\S]|'')*(?:'|$)|(?:[bBxXnN]|[uU]&)?'(?:[^']|'')*(?:'|$)|(\$\d+|[\p{L}_][\p{L}\p{N}_$]*)|\d+(?:[\d_.]|[eE][+-]?\d)*/gu;
 

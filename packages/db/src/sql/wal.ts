@@ -1,7 +1,4 @@
-/**
- * SQL for positions in the write-ahead log (WAL) and for snapshots. Services compose their statements from these expressions, so that
- * one file decides which position a tidemark may claim.
- */
+/** SQL for WAL positions and snapshots: this file alone decides which position a tidemark may claim. */
 
 /** The text of the snapshot of the statement: `xmin:xmax:xid,…`. On a standby it lists no running transactions. */
 export const SNAPSHOT_SQL = 'pg_current_snapshot()::text';
@@ -9,7 +6,6 @@ export const SNAPSHOT_SQL = 'pg_current_snapshot()::text';
 /** A primary's insert position, as text: at or past every record that any snapshot taken so far sees. Fails on a standby. */
 export const INSERTED_SQL = 'pg_current_wal_insert_lsn()::text';
 
-/** The insert position of a primary, or the replay position of a standby, as text. */
 export const SERVER_LSN_SQL =
   '(case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_insert_lsn() end)::text';
 

@@ -1,5 +1,3 @@
-/** Times statements outside of pipelines. */
-
 import type { Holder, Row, Rows } from '../types.ts';
 import type { StatementStatsRegistry } from './registry.ts';
 
@@ -22,10 +20,7 @@ export async function recorded<R extends Row>(
   }
 }
 
-/**
- * Records the statements of a transaction that were sent and answered together. Each has an equal share of the time, except settings,
- * which take none. The first has the wait for the connection.
- */
+/** The statements have equal shares of the time, except settings, which take none. The first has the wait. */
 export function recordTogether(
   registry: StatementStatsRegistry,
   texts: readonly string[],

@@ -12,7 +12,6 @@ const MAX_TEXT_LENGTH = 16_384;
 export class StatementStatsRegistry implements StatsContext {
   readonly pool: string;
   readonly log: StatementLog;
-  /** When false, nothing is recorded, and pipelining verdicts stay as they are: to measure what recording costs. */
   isOn = true;
   evictedTotal = 0;
   bytes = 0;

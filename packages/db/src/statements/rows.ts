@@ -1,4 +1,3 @@
-/** Statistics of statements as dashboards show them: merged over pools, texts without constants. */
 import { createHash } from 'node:crypto';
 import type { StatementFigures } from '@tidemark/contracts';
 import { redactStatement } from '../sql/redact.ts';

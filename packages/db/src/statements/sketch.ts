@@ -1,7 +1,4 @@
-/**
- * Percentiles over the last 30 to 60 seconds with 2 % relative error, in bounded memory: two DDSketches (Masson, Rim, Lee: "DDSketch: a
- * fast and fully-mergeable quantile sketch with relative-error guarantees", VLDB 2019), of which the older is dropped every 30 seconds.
- */
+/** Two DDSketches (Masson, Rim, Lee, VLDB 2019) with 2 % relative error; the older is dropped every 30 seconds. */
 import { DDSketch } from '@datadog/sketches-js';
 
 const HALF_WINDOW_MS = 30_000;

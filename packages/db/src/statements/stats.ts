@@ -1,5 +1,3 @@
-/** The statistics of one statement: counts, times alone on a connection and on a pipeline, and whether it may be pipelined. */
-
 import type { Holder, Row, Rows } from '../types.ts';
 import type { StatementLog } from './log.ts';
 import { SlidingSketch } from './sketch.ts';
@@ -12,10 +10,7 @@ const SHORT_MS = 5;
 const BRIEF_MS = 1;
 /** Worth a trial on a pipeline: the time alone was measured under the load of all other statements. */
 const TRIAL_MS = 25;
-/**
- * The quantile of times alone for TRIAL_MS: on a busy server even the lower quartile says more about the other statements. A wrong trial
- * costs a cancelled read.
- */
+/** On a busy server even the lower quartile tells of other statements. A wrong trial costs a cancelled read. */
 const TRIAL_QUANTILE = 0.05;
 const UNKNOWN_MS = 10;
 /** A verdict holds for this many runs, since percentiles cost more than a single decision is worth. */
@@ -25,7 +20,6 @@ const MIN_PENALTY_MS = 2_000;
 const MAX_PENALTY_MS = 600_000;
 const READS_PER_CUT_OFF = 1_000;
 
-/** The switch, log and pool name that the statistics of one pool share. */
 export interface StatsContext {
   readonly pool: string;
   readonly log: StatementLog;
@@ -105,9 +99,8 @@ export class StatementStats {
   }
 
   /**
-   * On a pipeline answers arrive in bursts, so a single time there says little, but their mean is the true time of a read: a statement is
-   * pipelined while that is short. Until it is known, the best times alone decide: a busy server slows everything down, and the upper
-   * percentiles then say more about the load than about the statement.
+   * On a pipeline answers arrive in bursts, so only their mean is the true time of a read. Until it is known, the
+   * best times alone decide: on a busy server the upper percentiles say more about the load.
    */
   isPipelined(now: number): boolean {
     if (!this.#mayBePipelined || now < this.#penaltyUntil) return false;

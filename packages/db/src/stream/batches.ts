@@ -1,4 +1,3 @@
-/** Streams rows in batches, by a cursor of the server. */
 import { errors } from '../errors.ts';
 import { encodeStatement } from '../sql/param.ts';
 import { ROLLBACK } from '../transactions/transaction.ts';
@@ -12,7 +11,6 @@ import type { Batch, BatchRequest, StreamSource } from './types.ts';
 const DEFAULT_SIZE = 1_000;
 const MAX_SIZE = 100_000;
 
-/** @throws DB_STREAM_REQUEST */
 export function batchSize(size = DEFAULT_SIZE): number {
   if (Number.isInteger(size) && size >= 1 && size <= MAX_SIZE) return size;
   throw errors.STREAM_REQUEST({ reason: `a size of ${size}; it may be 1 to ${MAX_SIZE} rows` });

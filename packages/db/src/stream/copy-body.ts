@@ -1,9 +1,6 @@
 /**
- * The Readable of a COPY. While it runs, the connection's socket is read here instead of by the driver: the same connection, limits and
- * lease as for any statement. (`pg` with pg-copy-streams does the same to its own connection; it would be a second driver, whose
- * connections the pool would have to count, time and close in another way.)
- *
- * When its buffer is full the socket is paused, then Postgres: memory holds the buffer and what the kernel holds.
+ * While a COPY runs, the socket is read here instead of by the driver (as pg-copy-streams does with `pg`): the same
+ * connection, limits and lease. When the buffer is full, the socket is paused, then Postgres.
  */
 import { addAbortSignal, Readable } from 'node:stream';
 import type { LentSocket } from '../connection/connection.ts';
@@ -30,7 +27,6 @@ export class CopyReadable extends Readable implements CopyBody {
   readonly #header: 0 | 1;
   #lent: LentSocket | undefined;
   #driverListeners: ((chunk: Buffer) => void)[] = [];
-  /** The error that Postgres reported; it may close the connection after it. */
   #failure: Error | undefined;
   #isOver = false;
   #stallTimer: NodeJS.Timeout | undefined;
@@ -52,7 +48,6 @@ export class CopyReadable extends Readable implements CopyBody {
     return Math.max(0, this.#frames.rows - this.#header);
   }
 
-  /** Sends the COPY; resolves when there is something to read, or nothing to come. */
   async start(text: string): Promise<void> {
     const { connection } = this.#stream.lease;
     this.#meter.started();
@@ -127,7 +122,6 @@ export class CopyReadable extends Readable implements CopyBody {
     else if (type === 'Z') this.#end(undefined);
   }
 
-  /** ReadyForQuery has come, or the connection is lost. */
   #end(lost: Error | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;

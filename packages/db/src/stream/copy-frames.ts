@@ -1,9 +1,6 @@
 /**
- * Decodes what Postgres sends during COPY TO STDOUT. Each row comes as a message of its own (`d`, length, bytes): the rows are moved
- * together inside the network's buffer, so that one buffer is one chunk. A chunk for each row, as in pg-copy-streams, takes a Buffer and
- * a turn through two streams a row.
- *
- * Source: Postgres's documentation, "Message Formats" and "COPY Operations".
+ * Moves the rows of COPY TO STDOUT (a message each) together inside the network's buffer, so that one buffer is one
+ * chunk. Source: Postgres's documentation, "Message Formats" and "COPY Operations".
  */
 import { errors } from '../errors.ts';
 
@@ -15,7 +12,6 @@ export interface Framing {
   dropNewline: boolean;
 }
 
-/** A message other than a row: an error, or the end. */
 export interface Message {
   type: string;
   body: Buffer;

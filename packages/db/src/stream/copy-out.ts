@@ -1,4 +1,3 @@
-/** Streams a SELECT as bytes, by COPY. */
 import { TidemarkError } from '@tidemark/contracts';
 import { CopyReadable } from './copy-body.ts';
 import { copyStatement } from './copy-statement.ts';

@@ -1,4 +1,3 @@
-/** Writes the COPY of a SELECT for each format. */
 import type { Statement } from '../types.ts';
 import type { Framing } from './copy-frames.ts';
 import { inlineParams } from './inline-params.ts';
@@ -21,10 +20,7 @@ export const FRAMINGS: Readonly<Record<CopyFormat, Framing>> = {
   json: { open: '[', between: ',', close: ']', dropNewline: false },
 };
 
-/**
- * JSON travels as the only column of a CSV whose quote and delimiter are U+0001 and U+0002. JSON text contains neither (it escapes
- * control characters in strings), so nothing is ever quoted or escaped. COPY's text format would double backslashes.
- */
+/** JSON is a CSV's only column. JSON text escapes U+0001 and U+0002, quote and delimiter, so nothing is quoted. */
 const VERBATIM = `(format csv, quote e'\\x01', delimiter e'\\x02')`;
 
 /** A `json` value keeps its line breaks. They occur only outside of strings, where a blank has the same meaning. */

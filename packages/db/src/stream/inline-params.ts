@@ -1,16 +1,10 @@
-/**
- * Writes a statement's parameters into its text as literals, since COPY takes none. Postgres infers the type of an untyped literal from
- * its place, as it does for a parameter.
- */
+/** COPY takes no parameters. Postgres infers an untyped literal's type from its place, as it does for a parameter. */
 import { errors } from '../errors.ts';
 import { encodeStatement } from '../sql/param.ts';
 import { literal } from '../sql/quote.ts';
 import type { Statement } from '../types.ts';
 
-/**
- * Tokens in which `$1` is no parameter, as in Postgres's scanner (scan.l): strings with and without escapes, quoted names, dollar quotes,
- * comments (nested), and names, which may contain a `$`; or a parameter.
- */
+/** Tokens in which `$1` is no parameter, as in Postgres's scanner (scan.l), or a parameter. */
 const TOKEN =
   /[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$([A-Za-z_\u0080-\uffff][A-Za-z0-9_\u0080-\uffff]*)?\$|--[^\r\n]*|\/\*|\$(\d+)|[A-Za-z_\u0080-\uffff][A-Za-z0-9_$\u0080-\uffff]*|\d+/g;
 
@@ -42,7 +36,6 @@ export function inlineParams(statement: Statement): string {
   }
 }
 
-/** Comments nest. */
 function endOfComment(text: string, from: number): number {
   const mark = /\/\*|\*\//g;
   mark.lastIndex = from;

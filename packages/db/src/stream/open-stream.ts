@@ -1,5 +1,3 @@
-/** Opens the transaction of a stream: read-only, under its identity, on an exclusive connection of an analytics pool. */
-
 import { cancelBackend } from '../connection/cancel-backend.ts';
 import { errors } from '../errors.ts';
 import type { Lease } from '../pool/lease.ts';
@@ -18,12 +16,10 @@ const BEGIN = encodeStatement({ text: 'begin read only' });
 export interface OpenStream {
   readonly pool: ConnectionPool;
   readonly lease: Lease;
-  /** The row of the identity's statement, with the additional columns. */
   readonly first: Row;
   readonly timeoutMs: number;
 }
 
-/** @throws the errors of acquiring and of BEGIN, and DB_STREAM_ABORTED */
 export async function openStream(pool: ConnectionPool, request: StreamRequest, extra: string): Promise<OpenStream> {
   const timeoutMs = pool.statementLimit(request.identity.role, request.timeoutMs);
   if (!Number.isInteger(timeoutMs) || timeoutMs < 0) throw errors.STREAM_REQUEST({ reason: `timeoutMs ${timeoutMs}` });
@@ -48,7 +44,6 @@ export async function openStream(pool: ConnectionPool, request: StreamRequest, e
   }
 }
 
-/** Length of a statement's text in the report of a leak. */
 const MAX_SHOWN_CHARACTERS = 200;
 
 /** Ends the transaction and releases the connection. Nothing was written, so a failure of the end changes nothing for the reader. */

@@ -17,7 +17,6 @@ export class StreamMeter {
     this.#stats.startedTotal += 1;
   }
 
-  /** To be called once for each started stream. */
   ended(how: 'completedTotal' | 'abortedTotal' | 'failedTotal', rows: number, bytes: number): void {
     this.#stats.active -= 1;
     this.#stats[how] += 1;

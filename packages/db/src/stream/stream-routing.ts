@@ -1,7 +1,4 @@
-/**
- * Chooses the server of a stream: `analytics` of a replica, else `analytics` of the primary. Never the `write` pool, where a few exports
- * would delay every write for minutes.
- */
+/** A stream never takes the `write` pool, where a few exports would delay every write for minutes. */
 import { formatTidemark, type Lsn } from '@tidemark/contracts';
 import type { ConnectionPool } from '../pool/pool.ts';
 import type { PrimaryWatcher } from '../routing/primary-watcher.ts';
@@ -16,10 +13,7 @@ export interface StreamRouting {
   primary: PrimaryWatcher;
 }
 
-/**
- * Opens a transaction and runs `begin` on it; once more on the primary when a replica failed before the first rows. `begin` ends the
- * transaction when it fails.
- */
+/** Tries the primary when a replica fails before the first rows. `begin` ends its transaction when it fails. */
 export async function startStream<T>(
   { router, analytics, primary }: StreamRouting,
   request: StreamRequest,
@@ -37,7 +31,6 @@ export async function startStream<T>(
   };
   if (replica !== undefined) {
     try {
-      // Read before the statement is sent: its snapshot cannot be older.
       const { replayed } = replica.watcher;
       const stream = await openStream(replica.analytics, request, '');
       return await begin(stream, from(replayed, 'replica', replica.analytics.name));

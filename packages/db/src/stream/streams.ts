@@ -1,4 +1,3 @@
-/** The streams of a database. */
 import type { Row } from '../types.ts';
 import { rowsInBatches } from './batches.ts';
 import { copyOut } from './copy-out.ts';

@@ -1,9 +1,4 @@
-/**
- * The requests and results of streams.
- *
- *   stream   the rows of one SELECT, under an identity, in a read-only transaction on a connection of an `analytics` pool
- *   reader   the consumer of a stream: when it pauses, so does Postgres
- */
+/** A stream has the rows of one SELECT, in a read-only transaction; when its reader pauses, so does Postgres. */
 import type { Readable } from 'node:stream';
 import type { Tidemark } from '@tidemark/contracts';
 import type { Identity, Param, QueryOptions, Row, Rows, Statement } from '../types.ts';
@@ -19,7 +14,6 @@ export interface StreamRequest extends QueryOptions {
   /** `timeoutMs` limits the whole stream, with the reader's pauses; default the pool's `statementTimeoutMs`. */
 }
 
-/** The server of a stream and the position that it reflects, as in `ReadResult`. Known before its first byte. */
 export interface StreamSource {
   tidemark: Tidemark;
   proven: Tidemark;
@@ -30,10 +24,7 @@ export interface StreamSource {
 export interface CopyRequest extends StreamRequest, CopyShape {
   /** Longest time in ms without a read: then the stream ends with DB_STREAM_STALLED. 0: no limit. */
   stallMs?: number;
-  /**
-   * Returns a last line that tells how the stream ended; undefined: none. With a line, an error after the first byte does not become an
-   * 'error' event.
-   */
+  /** Returns a last line that tells how the stream ended; then a late error is no 'error' event. */
   lastLine?: (rows: number, error: Error | undefined, from: StreamSource) => string | undefined;
 }
 
@@ -66,7 +57,6 @@ export interface PagesRequest extends Omit<StreamRequest, 'signal'> {
 
 export interface Page<R extends Row = Row> extends StreamSource {
   rows: Rows<R>;
-  /** The key of the page's last row: `after` of the next page. */
   last: readonly Param[];
 }
 
@@ -76,7 +66,6 @@ export interface StreamStats {
   completedTotal: number;
   /** Ended by their reader, or stalled. */
   abortedTotal: number;
-  /** Failed by Postgres or the connection. */
   failedTotal: number;
   bytesTotal: number;
   rowsTotal: number;
@@ -87,12 +76,8 @@ export interface StreamStats {
 export interface Streams {
   /** Streams rows as CSV, NDJSON or JSON by COPY. Resolves with the first bytes: an earlier failure rejects. */
   copyOut(request: CopyRequest): Promise<CopyResult>;
-  /**
-   * Streams rows by a cursor. The first batch is yielded even when it is empty. Leave the loop by `break` or read it to its end: it holds
-   * a connection from the first `next()` on.
-   */
+  /** The first batch may be empty. Read to the end or `break`: the loop holds a connection from its first `next()`. */
   rowsInBatches<R extends Row = Row>(request: BatchRequest): AsyncGenerator<Batch<R>, void, undefined>;
-  /** Calls `step` for all rows, holding one batch at a time. */
   fold<A, R extends Row = Row>(
     request: BatchRequest,
     initial: A,

@@ -1,21 +1,14 @@
-/** Builds the statement that sets an identity for the rest of the transaction. */
 import { errors } from '../errors.ts';
 import { type EncodedStatement, encodeStatement } from '../sql/param.ts';
 import type { Identity } from '../types.ts';
 
-/**
- * An additional column: in the default isolation the next statement takes its snapshot later, so this xmin is a lower bound of its own.
- */
+/** The next statement takes its snapshot later, so this xmin is a lower bound of its own. */
 export const XMIN = ', pg_snapshot_xmin(pg_current_snapshot())::text as xmin';
 
 /** Postgres's own settings that an identity may set: they change how names and times read, and no rights. */
 const PLAIN_SETTINGS = new Set(['search_path', 'TimeZone']);
 
-/**
- * The text depends only on the number of settings, so that it is prepared once a connection. `extra` adds columns; `timeoutMs` sets the
- * statement_timeout of the transaction, where it differs from that of the session.
- * Throws DB_ROLE_REFUSED and DB_SETTING_REFUSED.
- */
+/** The text depends only on the number of settings, so it is prepared once. `timeoutMs` is that of the transaction. */
 export function identityStatement(identity: Identity, extra = '', timeoutMs?: number): EncodedStatement {
   const params = identityParams(identity);
   let more = '';
@@ -29,8 +22,8 @@ export function identityStatement(identity: Identity, extra = '', timeoutMs?: nu
 }
 
 /**
- * The same for a pipeline, which has no BEGIN READ ONLY and sets transaction_read_only itself; Postgres lets no later statement take that
- * back. The settings form a condition that is false, so that no row is returned; with `wantsXmin` it is true, with one row.
+ * A pipeline has no BEGIN READ ONLY, so this sets transaction_read_only; no later statement can take that back. The
+ * settings form a condition that is false, so that no row is returned; with `wantsXmin` it is true, with one row.
  */
 export function pipelineIdentity(identity: Identity, wantsXmin: boolean): { text: string; params: string[] } {
   const params = identityParams(identity);

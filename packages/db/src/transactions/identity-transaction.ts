@@ -1,7 +1,6 @@
 /**
- * Sends `BEGIN; role and claims; statements; COMMIT` at once. Statements sent in one tick stay contiguous on the wire, so this takes one
- * round trip, and requests that share a connection never see each other's identity. When a statement fails, Postgres skips those after it
- * and turns the COMMIT into a ROLLBACK.
+ * Statements sent in one tick stay contiguous on the wire: BEGIN, identity, statements and COMMIT take one round
+ * trip, and requests never see each other's identity. After a failure the COMMIT is a ROLLBACK.
  */
 import { answerKey } from '../connection/answer-budget.ts';
 import { StatementWatch } from '../connection/cancel-when-gone.ts';
@@ -21,13 +20,11 @@ export interface IdentityTransaction {
   readOnly: boolean;
   rollback?: boolean;
   extra?: string;
-  /** Sent behind the COMMIT, outside of the transaction. */
   after?: EncodedStatement;
 }
 
 export interface IdentityOutcome {
   results: Rows[];
-  /** The row of the first statement, with the additional columns. */
   first: Row;
   /** Undefined when there was none, or when it failed behind a confirmed COMMIT. */
   after: Row | undefined;
@@ -111,7 +108,6 @@ function sendIdentityTransaction(
 ): Promise<IdentityOutcome> {
   const { statements, rollback, after } = transaction;
   const localTimeout = timeoutMs === connection.statementTimeoutMs ? undefined : timeoutMs;
-  // Everything that can fail on our side must fail before the first byte is sent.
   const parts = [
     transaction.readOnly ? BEGIN_READ_ONLY : BEGIN,
     identityStatement(transaction.identity, transaction.extra, localTimeout),

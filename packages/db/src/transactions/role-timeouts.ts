@@ -1,7 +1,4 @@
-/**
- * Time limits of statements by role: the lowest of the pool's limit, the service's limit for the role, and the role's own, `alter role …
- * set statement_timeout = …`. Postgres applies the last one only at login, and requests use SET ROLE.
- */
+/** The lowest limit holds: pool, service, and the role's statement_timeout, which SET ROLE does not apply. */
 import type { DbEvent } from '../events.ts';
 import type { Pool } from '../types.ts';
 

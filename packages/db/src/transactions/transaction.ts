@@ -44,13 +44,11 @@ export async function runQuery<R extends Row>(
 
 export interface TransactionEnd {
   rollback?: boolean;
-  /** Sent behind the COMMIT or ROLLBACK, outside of the transaction. */
   after?: EncodedStatement;
 }
 
 export interface TransactionOutcome<T> {
   value: T;
-  /** Undefined when there was none, or when it failed behind a confirmed end of the transaction. */
   after: Row | undefined;
 }
 
@@ -168,13 +166,11 @@ function checkAwaited({ timeoutMs, watch }: Course, { client }: TransactionOptio
   if (watch?.isOverdue) throw errors.TRANSACTION_TIMEOUT({ ms: timeoutMs });
 }
 
-/** Sets the session's statement_timeout where it differs; it precedes the next statement on the wire. */
 function useTimeout(connection: PooledConnection, timeoutMs: number): void {
   // When it fails, the limit of the session is unknown: the connection is discarded, and the next statement with it.
   if (connection.statementTimeoutMs !== timeoutMs) setTimeoutOf(connection, timeoutMs).catch(() => undefined);
 }
 
-/** Awaits the answer. Rejects when it failed; the connection is then discarded. */
 export async function setTimeoutOf(connection: PooledConnection, timeoutMs: number): Promise<void> {
   connection.statementTimeoutMs = timeoutMs;
   try {
