@@ -5,6 +5,8 @@ import { waitFor } from './test-realtime.ts';
 export interface HeldQuery {
   rows: Map<unknown, Record<string, unknown>>;
   resyncs: number;
+  /** The reasons of the resyncs. */
+  reasons: string[];
   /** Undefined while the snapshot has not come whole. */
   position: string | undefined;
   /** The keys, once they are these. */
@@ -24,6 +26,7 @@ export async function holdQuery(client: LiveClient, id: string, query: string): 
   const held: HeldQuery = {
     rows: new Map(),
     resyncs: 0,
+    reasons: [],
     position: undefined,
     async has(...ids) {
       const keys = () => JSON.stringify([...held.rows.keys()].sort());
@@ -51,6 +54,7 @@ export async function holdQuery(client: LiveClient, id: string, query: string): 
     if (frame.position) held.position = frame.position;
     if (frame.op === 'resync') {
       held.resyncs += 1;
+      held.reasons.push(frame.reason);
       subscribe();
     }
   });
