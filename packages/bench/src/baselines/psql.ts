@@ -1,4 +1,3 @@
-/** Runs psql with a COPY to /dev/null for each request. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { COPY_CSV } from '../http/scenarios/export-statement.ts';

@@ -1,6 +1,6 @@
 /**
- * A read by primary key under row-level security as commonly written: a transaction sets role and claims. Like the gateway, it caches verified
- * tokens, so that the comparison is of the transaction and not of the signature check.
+ * As commonly written: a transaction sets role and claims. Verified tokens are cached, as in the gateway, so that
+ * signature checks are not compared.
  */
 import { type JWTPayload, jwtVerify } from 'jose';
 import { serve } from './serve.ts';

@@ -1,6 +1,6 @@
 /**
- * The common part of the fan-out baselines: `POST /?times=` sends the body to every client that many times, with a turn of the event loop
- * between. With `&perSecond=`, it sends each to one client in turn, at that rate.
+ * `POST /?times=` sends the body to every client that many times, with a turn of the event loop between.
+ * `&perSecond=` sends each to one client in turn, at that rate.
  */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';

@@ -1,4 +1,3 @@
-/** The common part of the baselines on fastify: a pool of `postgres`, and a graceful shutdown. */
 import { type RunningService, runService } from '@tidemark/service';
 import { type FastifyInstance, fastify } from 'fastify';
 import postgres from 'postgres';

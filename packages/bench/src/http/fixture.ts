@@ -1,4 +1,3 @@
-/** The setup of all HTTP scenarios: one stack (primary, replica, NATS) and one database with their tables. */
 import { randomBytes } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,7 +8,7 @@ import { type Env, type ServerProcess, startServer } from '../processes/server.t
 import { SECRET, startService } from '../processes/services.ts';
 
 const POOL = 10;
-/** The gateway has the same number to each of primary and replica. All load comes from one address, which the limits would restrict. */
+/** POOL holds for primary and replica each. All load comes from one address, which the limits would restrict. */
 const GATEWAY_ENV = {
   DB_READ_POOL_MAX: String(POOL),
   DB_WRITE_POOL_MAX: String(POOL),
@@ -17,7 +16,6 @@ const GATEWAY_ENV = {
   WORK_LIMITS: 'off',
 };
 
-/** File names in src/baselines. */
 export type BaselineName =
   | 'constant'
   | 'copy'
@@ -45,14 +43,13 @@ export interface Fixture {
 /** A checkpoint would slow down one contender; with 4 GB of WAL it comes after hours of inserts. */
 const DURABLE = { durable: true, postgresSettings: { checkpoint_timeout: '1h', max_wal_size: '4GB' } };
 
-/** Starts within about 3 s. @param durable with fsync on disk, for writes; otherwise in memory, where reads vary less */
+/** Takes about 3 s. `durable` is for writes; in memory reads vary less. */
 export async function openFixture({ durable = false, quick = false } = {}): Promise<Fixture> {
   const stack = await startTemporaryStack(durable ? DURABLE : {});
   const filesDir = join(tmpdir(), `tidemark-bench-${process.pid}`);
   const databaseUrl = stack.primary.url;
   const servers = { primaryUrl: databaseUrl, replicaUrl: stack.replicas[0]?.url, natsUrl: stack.nats.url };
   const prefix = `b${randomBytes(4).toString('hex')}`;
-  /** Started and starting processes by name and environment. */
   const processes = new Map<string, Promise<ServerProcess>>();
 
   async function endAll(): Promise<void> {

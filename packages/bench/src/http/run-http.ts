@@ -5,7 +5,6 @@ import { report } from './report.ts';
 import { FULL, type Pace, QUICK, runScenario, type ScenarioResult } from './run-scenario.ts';
 import { scenarios } from './scenarios/all.ts';
 
-/** @throws BENCH_UNKNOWN_SCENARIO */
 export async function runHttp(
   names: readonly string[],
   quick: boolean,

@@ -1,6 +1,6 @@
 /**
- * Runs a scenario: warms every contender, then runs rounds in turn (A, B, C, B, C, A…), and takes the medians of the rounds' ratios. A
- * disturbance of the machine that is longer than a round affects all contenders; the median ignores shorter ones.
+ * Contenders run in turn (A, B, C, B, C, A…), and medians of the rounds' ratios count: a disturbance longer than a
+ * round affects all contenders, and the median ignores shorter ones.
  */
 import { median } from '../measuring/statistics.ts';
 import type { Fixture } from './fixture.ts';
@@ -9,7 +9,7 @@ import type { LoadOrder, LoadResult } from './load/messages.ts';
 import type { Baseline, Contender, Scenario } from './scenario.ts';
 
 export interface Pace {
-  /** Warming ends after this many responses or this time, whichever comes first. V8 optimises by calls. */
+  /** V8 optimises by calls, so the number of responses counts; the time is for slow contenders. */
   readonly warmRequests: number;
   readonly warmMs: number;
   readonly roundMs: number;
@@ -19,16 +19,15 @@ export interface Pace {
 export const FULL: Pace = { warmRequests: 15_000, warmMs: 5_000, roundMs: 1_200, rounds: 5 };
 export const QUICK: Pace = { warmRequests: 1_000, warmMs: 100, roundMs: 100, rounds: 2 };
 
-/** More than any server here answers in a round. Bounds the memory of the latencies to 2 MB. */
+/** No server here answers as many in a round. The latencies take 2 MB at most. */
 const MAX_REQUESTS = 250_000;
 
 export interface ContenderResult {
   readonly name: string;
   readonly requests: number;
-  /** Wrong responses, including those of the warm-up. */
   readonly errors: number;
   readonly firstError: string | null;
-  /** Medians over the rounds, as all following values but the last. */
+  /** This value and the following ones but the last are medians over the rounds. */
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -40,7 +39,6 @@ export interface ContenderResult {
   readonly rssBytes: number | null;
 }
 
-/** The gateway's requests a second over those of a baseline, in each round. */
 export interface Ratio {
   readonly to: string;
   readonly target: number | null;

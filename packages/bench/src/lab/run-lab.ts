@@ -3,7 +3,6 @@ import { errors } from '../errors.ts';
 import { runTrial, type TrialResult } from './run-trial.ts';
 import { trials } from './trials/all.ts';
 
-/** @throws BENCH_UNKNOWN_TRIAL */
 export async function runLab(
   names: readonly string[],
   quick: boolean,

@@ -1,4 +1,3 @@
-/** Runs one trial with its context, its time limit and its cleanup. */
 import { migrate, runScript } from '@tidemark/db';
 import { startTemporaryStack } from '@tidemark/local-stack';
 import { explain } from '@tidemark/service';

@@ -1,4 +1,3 @@
-/** A trial breaks something on purpose and reports its findings. */
 import type { Stack, StackOptions } from '@tidemark/local-stack';
 import type { Servers } from '../processes/services.ts';
 
@@ -18,23 +17,19 @@ export interface TrialContext {
   /** A quick run takes a few seconds, beside other tests; only a full run measures speed. */
   readonly quick: boolean;
   readonly mode: Mode;
-  /** Seed of random steps; undefined for the trial's own. */
   readonly seed: number | undefined;
-  /** Prints a line with the trial's name. */
   log(line: string): void;
-  /** Registers an undo function. They run at the end in reverse order, whatever happens; an error is a finding. */
+  /** Undo functions run at the end in reverse order, whatever happens; an error is a finding. */
   cleanup(undo: () => Promise<void>): void;
-  /** Stops the resource at the end of the trial. @returns the resource */
   stopAtEnd<Resource extends { stop(): Promise<void> }>(resource: Resource): Resource;
-  /** Starts a stack for this trial, migrated. A trial that stops, pauses or floods a server needs its own. @param sql run after the migrations */
+  /** A trial that stops, pauses or floods a server needs its own stack. `sql` runs after the migrations. */
   ownStack(options?: Omit<StackOptions, 'home'>, sql?: string): Promise<Stack>;
-  /** Creates a migrated database on the stack that trials share. @param sql run after the migrations */
+  /** The stack is shared by trials. `sql` runs after the migrations. */
   database(sql?: string): Promise<Servers & { readonly replicaUrl: string }>;
 }
 
 export interface Finding {
   readonly what: string;
-  /** Such as `0` or `≤ 3000 ms`. */
   readonly expected: string;
   readonly got: string;
   readonly ok: boolean;
@@ -52,7 +47,7 @@ export function equal(what: string, expected: number | string | boolean, got: nu
   return { what, expected: String(expected), got: String(got), ok: expected === got };
 }
 
-/** No such thing may occur. @param example the first occurrence, shown with the count */
+/** `example` is the first occurrence. */
 export function none(what: string, count: number, example: string | null = ''): Finding {
   return { what, expected: '0', got: `${count} ${example ?? ''}`.trim(), ok: count === 0 };
 }

@@ -1,4 +1,3 @@
-/** The setup of live scenarios: one stack, one realtime instance that runs the relay, and others that only serve sockets. */
 import { join } from 'node:path';
 import { migrate } from '@tidemark/db';
 import { startTemporaryStack } from '@tidemark/local-stack';
@@ -26,20 +25,16 @@ export type Table = 'ticks' | 'guarded' | 'owned';
 
 export interface LiveFixture {
   readonly relay: ServerProcess;
-  /** Starts an instance that serves sockets and does not run the relay. */
   instance(options?: ProcessOptions): Promise<ServerProcess>;
   baseline(name: 'fan-out-ws' | 'fan-out-socket-io'): Promise<ServerProcess>;
-  /** Commits each change in its own transaction, as fast as Postgres does; `k` repeats 0 to `keys` - 1. */
+  /** Each change has its own transaction; `k` repeats 0 to `keys` - 1. */
   write(table: Table, count: number, keys: number): Promise<void>;
-  /** The same at a steady rate. */
   writeAt(perSecond: number, table: Table, count: number, keys: number): Promise<void>;
   query(text: string): Promise<unknown>;
-  /** Returns the newest `n` of each key of `ticks`. */
   newest(): Promise<ReadonlyMap<number, number>>;
   stop(): Promise<void>;
 }
 
-/** Transactions that writeAt sends to Postgres together. */
 const BATCH = 10;
 
 export async function openLiveFixture(): Promise<LiveFixture> {

@@ -10,7 +10,6 @@ import { liveKeys, liveLatency, liveOwnRows, liveRls } from './scenarios/subscri
 
 const scenarios = [fanOut, fanOutBatched, liveLatency, liveRls, liveKeys, liveOwnRows, socketMemory];
 
-/** @throws BENCH_UNKNOWN_SCENARIO */
 export async function runLive(names: readonly string[], quick: boolean): Promise<TrialResult[]> {
   const known = scenarios.map(({ name }) => name);
   for (const name of names) if (!known.includes(name)) throw errors.UNKNOWN_SCENARIO({ name, known });

@@ -2,15 +2,13 @@ import { equal, type Finding, none, type Trial, type TrialContext } from '../lab
 import type { Counted } from './clients/counting-messages.ts';
 import type { LiveFixture } from './fixture.ts';
 
-/** Time limit of the deliveries of a round; what is missing then is a finding. */
+/** A change missing after this time is a finding. */
 export const DELIVERY_MS = 20_000;
 
-/** A trial with the fixture that all live scenarios share. */
 export interface LiveScenario extends Omit<Trial, 'run'> {
   run(fixture: LiveFixture, context: TrialContext): Promise<Finding[]>;
 }
 
-/** Every client received every change once and in order, and nothing else. Without failures, one finding. */
 export function complete(name: string, each: number, counted: Counted): Finding[] {
   const { fewest, most, disorder, others, firstOther } = counted;
   return [

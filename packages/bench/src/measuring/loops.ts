@@ -1,9 +1,8 @@
 export interface Loop {
-  /** Ends after the current step. @throws the error of a step, which has ended the loop */
+  /** Throws the error of the step that has ended the loop. */
   stop(): Promise<void>;
 }
 
-/** Repeats a step in the background until it is stopped. */
 export function repeat(step: () => Promise<unknown>): Loop {
   let isStopped = false;
   const ended = (async () => {
@@ -24,7 +23,7 @@ export interface ClosedLoopResult {
   readonly perSecond: number;
 }
 
-/** Runs `clients` loops, each with one call at a time, for `ms`. A call that returns false is not counted. */
+/** A call that returns false is not counted. */
 export async function closedLoop(clients: number, ms: number, call: () => Promise<unknown>): Promise<ClosedLoopResult> {
   const startedAt = performance.now();
   let calls = 0;
@@ -35,7 +34,7 @@ export async function closedLoop(clients: number, ms: number, call: () => Promis
   return { calls, perSecond: (calls / (performance.now() - startedAt)) * 1_000 };
 }
 
-/** Calls `work` for a growing count, so that `perSecond` calls a second are made for `ms`. Does not wait for the calls. */
+/** Does not wait for the calls. */
 export async function openLoop(perSecond: number, ms: number, work: (n: number, dueAt: number) => void): Promise<void> {
   const startedAt = performance.now();
   for (let sent = 0; ; await new Promise((resolve) => setTimeout(resolve, 5))) {

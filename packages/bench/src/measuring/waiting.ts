@@ -1,4 +1,3 @@
-/** Waits for times and conditions, and limits how long a promise may take. */
 import pTimeout from 'p-timeout';
 import { errors } from '../errors.ts';
 
@@ -8,21 +7,19 @@ const POLL_MS = 25;
 
 export const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-/** Does not cancel the work. @throws BENCH_TRIAL_OVERRAN */
+/** Does not cancel the work. */
 export const withDeadline = <T>(ms: number, what: string, work: PromiseLike<T>): Promise<T> =>
   pTimeout(Promise.resolve(work), {
     milliseconds: ms,
     message: errors.TRIAL_OVERRAN({ what, seconds: ms / 1_000 }),
   });
 
-/** Returns the result of a statement. @throws BENCH_TRIAL_OVERRAN after 10 s */
 export const answered = <T>(statement: PromiseLike<T>): Promise<T> =>
   withDeadline(STATEMENT_MS, 'a statement', statement);
 
 /**
- * Polls a condition. An error of the condition counts as false, because trials stop the servers that conditions ask.
- * @param what the condition in words, or a function that adds the last state
- * @throws BENCH_NOT_WITHIN with the last error of the condition as its cause
+ * An error of the condition counts as false, because trials stop the servers that conditions ask. `what` may be a
+ * function that adds the last state.
  */
 export async function until(
   what: string | (() => string),

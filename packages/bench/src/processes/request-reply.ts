@@ -1,8 +1,7 @@
-/** Sends a message to a child process and waits for its reply; one request at a time. */
+/** One request runs at a time. */
 import type { ChildProcess } from 'node:child_process';
 import { errors } from '../errors.ts';
 
-/** @throws BENCH_LOAD_ENDED if the process ends, reports a failure, or sends nothing within `timeoutMs` */
 export async function request<Reply>(child: ChildProcess, message: object, timeoutMs = 90_000): Promise<Reply> {
   const reply = await new Promise<Reply | Failure>((resolve) => {
     const settle = (result: unknown) => {

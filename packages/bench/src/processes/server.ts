@@ -1,4 +1,3 @@
-/** Child processes of the benchmark: servers under test, baselines and load. */
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { ChildMessage } from '@tidemark/service';
@@ -15,7 +14,6 @@ export type Env = Readonly<Record<string, string>>;
 export interface ProcessOptions {
   readonly env?: Env;
   readonly execArgv?: readonly string[];
-  /** Limit of open files (ulimit -n); default: the caller's. */
   readonly descriptors?: number;
 }
 
@@ -24,7 +22,6 @@ export interface ServerProcess {
   readonly url: string;
   readonly pid: number;
   usage(): Usage;
-  /** Sends SIGKILL and resolves when the process has ended. */
   kill(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -40,7 +37,6 @@ export function forkModule(path: string, { env, execArgv = [], descriptors }: Pr
   return spawn('/bin/sh', ['-c', script, process.execPath, ...execArgv, path], options);
 }
 
-/** Forks a server and waits until it listens. @throws BENCH_NOT_STARTED after it has ended the process */
 export async function startServer(name: string, path: string, options?: ProcessOptions): Promise<ServerProcess> {
   const child = forkModule(path, options);
   let timer: NodeJS.Timeout | undefined;
@@ -66,7 +62,7 @@ export async function startServer(name: string, path: string, options?: ProcessO
   };
 }
 
-/** Closes the IPC channel, at which every process of the benchmark ends; kills the process after STOP_MS. */
+/** Every process of the benchmark ends when its IPC channel closes. */
 export async function stopChild(child: ChildProcess): Promise<void> {
   if (child.pid === undefined) return;
   const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);

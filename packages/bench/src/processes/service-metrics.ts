@@ -1,13 +1,9 @@
 import { metricsPage } from '@tidemark/testing';
 import { errors } from '../errors.ts';
 
-/**
- * Returns a gauge or counter, summed over its labels. @param labels such as `type="topic.resync"`
- * @throws BENCH_WRONG_ANSWER if the page has no such metric; no match of the labels is 0
- */
+/** The value is summed over its labels, such as `type="topic.resync"`. No match of the labels is 0. */
 export type ReadMetric = (name: string, labels?: string) => number;
 
-/** Reads the page once: its metrics belong together. */
 export async function readMetrics(url: string): Promise<ReadMetric> {
   const page = await metricsPage(url);
   return (name, labels = '') => {

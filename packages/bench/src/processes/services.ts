@@ -1,4 +1,3 @@
-/** Tidemark's services as child processes, with tokens that they accept. */
 import { fileURLToPath } from 'node:url';
 import { type JWTPayload, SignJWT } from 'jose';
 import { type Env, type ProcessOptions, type ServerProcess, startServer } from './server.ts';
@@ -8,14 +7,13 @@ export type ServiceName = (typeof SERVICE_NAMES)[number];
 
 export const SECRET = 'a secret of thirty-two characters';
 
-/** Servers that a service uses; without a replica, reads go to the primary. */
+/** Reads go to the primary without a replica. */
 export interface Servers {
   readonly primaryUrl: string;
   readonly replicaUrl?: string | undefined;
   readonly natsUrl: string;
 }
 
-/** @param name name of the process in outputs; default: that of the service */
 export function startService(
   service: ServiceName,
   servers: Servers,
@@ -37,7 +35,7 @@ export function startService(
   });
 }
 
-/** Signs a token of role `authenticated` that does not expire; claims may replace the role. */
+/** The token does not expire; claims may replace the role `authenticated`. */
 export const signToken = (claims: JWTPayload): Promise<string> =>
   new SignJWT({ role: 'authenticated', ...claims })
     .setProtectedHeader({ alg: 'HS256' })

@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 
 export interface Usage {
   readonly rssBytes: number | null;
-  /** User and system time since the start of the process. */
   readonly cpuMs: number | null;
 }
 

@@ -1,14 +1,13 @@
-/** The load process: sends HTTP requests, one order at a time. A process of its own shares its event loop with nothing. Ends with its parent. */
+/** A process of its own shares its event loop with nothing. It ends with its parent. */
 
 import { LoadSocket, type Prepared, prepare } from './load-socket.ts';
 import type { LoadOrder, LoadRequest, LoadResult } from './messages.ts';
 import type { ReceivedResponse } from './response-reader.ts';
 
-/** A slower response is an error. Bounds an order whose server hangs. */
+/** A slower response is an error, so an order whose server hangs ends. */
 const RESPONSE_MS = 10_000;
 
 const sockets = new Map<string, LoadSocket[]>();
-/** More than the servers of one scenario. */
 const MAX_ADDRESSES = 8;
 
 function socketsFor(url: string, connections: number): LoadSocket[] {
@@ -67,7 +66,7 @@ async function runOrder(order: LoadOrder): Promise<LoadResult> {
       socket.send(prepared, (response) => {
         if (response instanceof Error) {
           fail(prepared, response.message);
-          // A stopped server refuses connections at once: the next attempt needs a new turn of the event loop.
+          // A stopped server refuses at once: the next attempt needs a new turn of the event loop.
           setImmediate(() => reopen(socket));
           return;
         }

@@ -1,6 +1,6 @@
 /**
- * An HTTP/1.1 client with minimal work: one request in flight, prepared bytes, and checks of the status, the length and a text only. It
- * shares the processors with the servers, and a client that costs half of a request (undici: 42 µs of 130) slows the fastest one most.
+ * Does the minimum, because it shares the processors with the servers: a client that costs half of a request (undici:
+ * 42 µs of 130) slows the fastest one most.
  */
 import { connect, type Socket } from 'node:net';
 import { errors } from '../../errors.ts';
@@ -37,7 +37,6 @@ export class LoadSocket {
     this.#port = port;
   }
 
-  /** Connects if necessary, before the measurement starts. */
   async ready(): Promise<void> {
     if (this.#socket && !this.#socket.destroyed && performance.now() - this.#usedAt < MAX_IDLE_MS) return;
     this.close();
@@ -57,7 +56,6 @@ export class LoadSocket {
     this.#reader = new ResponseReader();
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve).once('error', reject);
-      // A socket that is destroyed while it connects emits no error.
       socket.once('close', () => reject(errors.NO_ANSWER({ reason: 'the connection has ended' })));
     });
     socket.on('error', (error) => this.#end(error));
@@ -77,7 +75,6 @@ export class LoadSocket {
     this.#socket = undefined;
   }
 
-  /** Closes the connection, and ends the request with an error. */
   giveUp(reason: string): void {
     this.close();
     this.#end(errors.NO_ANSWER({ reason }));

@@ -7,7 +7,6 @@ import type { LoadOrder, LoadResult } from './messages.ts';
 const OVERRUN_MS = 20_000;
 
 export interface Load {
-  /** Runs one order at a time. @throws BENCH_LOAD_ENDED */
   run(order: LoadOrder): Promise<LoadResult>;
   stop(): Promise<void>;
 }

@@ -9,7 +9,6 @@ export interface LoadRequest {
   readonly status: number;
   /** Text of the expected body; a body without it is an error. Empty: the body must be empty. */
   readonly includes: string;
-  /** Length of the expected body, for long bodies; replaces the check of `includes`. */
   readonly bytes?: number;
 }
 

@@ -1,14 +1,12 @@
-/** Parser of HTTP/1.1 responses (RFC 9112), by length or in chunks. It keeps nothing of a body but what the checks need. */
+/** RFC 9112, by length or in chunks. It keeps nothing of a body but what the checks need. */
 import { errors } from '../../errors.ts';
 
 export interface ReceivedResponse {
   readonly status: number;
   readonly bytes: number;
-  /** The body includes the expected text, or is empty if none is expected. */
   readonly includes: boolean;
   /** Start of a body without the expected text, for error messages. */
   readonly text: string;
-  /** The server closes the connection after this response. */
   readonly closes: boolean;
 }
 
@@ -47,7 +45,6 @@ export class ResponseReader {
     this.#text = '';
   }
 
-  /** @returns the response if it is complete. @throws BENCH_NO_ANSWER for other data than HTTP */
   read(data: Buffer): ReceivedResponse | undefined {
     let at = 0;
     while (at < data.length || this.#isComplete()) {
@@ -80,12 +77,10 @@ export class ResponseReader {
     return undefined;
   }
 
-  /** An empty body is complete without further data. */
   #isComplete(): boolean {
     return this.#part === 'body' && this.#left === 0;
   }
 
-  /** Returns the text before `mark`, and how many bytes of `data` both use. */
   #line(data: Buffer, mark: Buffer): { text: string; used: number } | undefined {
     const all = this.#rest.length === 0 ? data : Buffer.concat([this.#rest, data]);
     const end = all.indexOf(mark);

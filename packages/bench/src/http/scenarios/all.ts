@@ -7,7 +7,7 @@ import { list } from './list.ts';
 import { read } from './read.ts';
 import { readRls } from './read-rls.ts';
 
-/** In the order in which they run. The durable scenarios are last, because they need another stack. */
+/** The durable scenarios are last, because they need another stack. */
 export const scenarios: readonly Scenario[] = [
   read,
   readRls,

@@ -1,4 +1,3 @@
-/** One row by primary key from the gateway's cache, which the relay invalidates. */
 import { until } from '../../measuring/waiting.ts';
 import { readMetrics } from '../../processes/service-metrics.ts';
 import type { LoadRequest } from '../load/messages.ts';
@@ -6,12 +5,11 @@ import type { Scenario } from '../scenario.ts';
 import { itemRequests } from './read.ts';
 
 const FILL_MS = 20_000;
-/** Share of the gateway's responses. */
 const MAX_MISSES = 0.1;
-/** Misses of each path before it is cached: those of concurrent requests. */
+/** Concurrent requests for a path miss before it is cached. */
 const FIRST_MISSES = 4;
 
-/** The requests are few, so that a run of any length fills the cache. */
+/** A run of any length must fill the cache. */
 const requests = itemRequests.slice(0, 50);
 
 export const cached: Scenario = {
@@ -39,7 +37,6 @@ export const cached: Scenario = {
   },
 };
 
-/** Resolves when each of the requests is answered from the cache. */
 export async function untilCached(url: string, requests: readonly LoadRequest[]): Promise<void> {
   for (const { path, headers = {} } of requests) {
     let status = 'none';
@@ -53,7 +50,6 @@ export async function untilCached(url: string, requests: readonly LoadRequest[])
   }
 }
 
-/** @returns the problem if too many responses did not come from the cache */
 export async function mostlyHits(url: string, paths: number): Promise<string | undefined> {
   const read = await readMetrics(url);
   const hits = read('tidemark_cache_hits_total');

@@ -1,4 +1,3 @@
-/** Lists compressed, from Postgres and from the cache: the cost of each coding compared with the plain response. */
 import type { ServerProcess } from '../../processes/server.ts';
 import type { LoadRequest } from '../load/messages.ts';
 import type { Baseline, Scenario } from '../scenario.ts';
@@ -7,7 +6,7 @@ import { listRequests } from './list.ts';
 
 const CODINGS = ['br', 'gzip'];
 
-/** Returns a contender for each coding. A compressed response is checked by its length. */
+/** A compressed response is checked by its length. */
 const codedBaselines = (gateway: ServerProcess): Promise<Baseline[]> =>
   Promise.all(
     CODINGS.map(async (coding) => {

@@ -1,7 +1,4 @@
-/**
- * All rows of a table as CSV over HTTP, compared with psql, which writes to /dev/null, and with a small server on pg-copy-streams. On a
- * machine with busy processors, the gateway's ratio to psql includes the cost of the HTTP client.
- */
+/** psql writes to /dev/null; on busy processors the gateway's ratio to it includes the cost of the HTTP client. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { runScript } from '@tidemark/db';
@@ -12,7 +9,6 @@ import type { LoadRequest } from '../load/messages.ts';
 import type { Scenario } from '../scenario.ts';
 
 const ROWS = { quick: 20_000, full: 500_000 };
-/** Growth of the gateway's resident memory over the whole run. */
 const MAX_GROWTH_BYTES = 30 * 1024 ** 2;
 const PATH = '/rest/v1/measurements?select=id,sensor,label,value,taken_at';
 const HEADERS = { accept: 'text/csv', 'accept-encoding': 'identity' };
@@ -79,7 +75,6 @@ const hasPsql = (): Promise<boolean> =>
     () => false,
   );
 
-/** Resolves when the gateway's replica has the table with all rows. */
 async function untilComplete({ url }: ServerProcess, rows: number): Promise<void> {
   let seen = 'no response';
   const isComplete = async () => {

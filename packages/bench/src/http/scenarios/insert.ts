@@ -1,6 +1,6 @@
 /**
- * One row a request from many clients. Every acknowledged row must exist in the end. The target is for a durable database, where each commit
- * reaches the disk; the comparison without fsync has none.
+ * Every acknowledged row must exist in the end. Only the durable comparison, where each commit reaches the disk, has
+ * a target.
  */
 import { withClient } from '@tidemark/local-stack';
 import { postJson, type Scenario } from '../scenario.ts';

@@ -10,7 +10,6 @@ const QUERY = `query ($offset: Int!) {
 }`;
 const SELECT = 'select=id,title,author:authors(name),comments(id,body)&order=id';
 const offsets = spread(40, 40).map((n) => n - 1);
-/** The last row of a page, which a truncated body lacks. */
 const lastOf = (offset: number) => `"post ${offset + ROWS}"`;
 
 export const listRequests: readonly LoadRequest[] = offsets.map((offset) => ({

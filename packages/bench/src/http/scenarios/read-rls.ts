@@ -1,4 +1,4 @@
-/** One row by primary key with a token, under a policy that hides the row of every fifth request. */
+/** The policy hides the row of every fifth request. */
 import { signToken } from '../../processes/services.ts';
 import type { LoadRequest } from '../load/messages.ts';
 import { type Scenario, spread } from '../scenario.ts';

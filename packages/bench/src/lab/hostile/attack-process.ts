@@ -1,10 +1,9 @@
-/** The process of the attackers, whose own cost must not slow down the users. Ends with its parent. */
+/** The attackers' own cost must not slow down the users. The process ends with its parent. */
 import { setMaxListeners } from 'node:events';
 import { attackers } from './all.ts';
 import { type Attacker, attack } from './attacker.ts';
 import { type Outcomes, sumOf } from './outcomes.ts';
 
-/** Messages of the parent: the gateway to attack, then the end of the attack. */
 export type AttackOrder = { readonly url: string; readonly count: number } | 'end';
 export interface AttackReport {
   readonly outcomes: Outcomes;
@@ -13,7 +12,6 @@ export interface AttackReport {
 
 const REPORT_MS = 250;
 const over = new AbortController();
-// Each open connection of an attacker has a listener.
 setMaxListeners(0, over.signal);
 
 function start({ url, count }: Exclude<AttackOrder, 'end'>): void {

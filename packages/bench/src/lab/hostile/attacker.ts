@@ -1,4 +1,3 @@
-/** An attacker without a token, whose requests cost the sender little and the server much. */
 import { connect, type Socket } from 'node:net';
 import { Agent, type Dispatcher, errors, request } from 'undici';
 import { pause } from '../../measuring/waiting.ts';
@@ -6,15 +5,12 @@ import { pause } from '../../measuring/waiting.ts';
 export interface Target {
   readonly url: string;
   readonly port: number;
-  /** Aborted at the end of the attack. */
   readonly over: AbortSignal;
 }
 
 export interface Outcome {
-  /** Attempts that were refused, disconnected or answered with an error. */
   refused: number;
   served: number;
-  /** Attempts without a response in time. */
   unanswered: number;
   /** Bytes of the largest response. */
   largestBytes: number;
@@ -24,7 +20,6 @@ export interface Attacker {
   readonly name: string;
   /** Whether the server has to refuse it; otherwise it may serve it at a bounded cost. */
   readonly isRefused: boolean;
-  /** Makes one attempt; called repeatedly until the end of the attack. */
   attempt(target: Target, outcome: Outcome): Promise<void>;
 }
 
@@ -32,7 +27,7 @@ export interface Attacker {
 export const RESPONSE_MS = 10_000;
 const PAUSE_MS = 5;
 
-/** Attacks until the end. @returns the outcome, which changes until `ended` resolves */
+/** The outcome changes until `ended` resolves. */
 export function attack(attacker: Attacker, target: Target): { outcome: Outcome; ended: Promise<void> } {
   const outcome: Outcome = { refused: 0, served: 0, unanswered: 0, largestBytes: 0 };
   const run = async () => {
@@ -44,13 +39,13 @@ export function attack(attacker: Attacker, target: Target): { outcome: Outcome; 
   return { outcome, ended: run() };
 }
 
-/** A refused or reset connection is a refusal; one that stays open without a response is unanswered. */
+/** A connection that stays open without a response is unanswered. */
 function failureOf(error: unknown): 'refused' | 'unanswered' {
   const isTimeout = error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError;
   return isTimeout ? 'unanswered' : 'refused';
 }
 
-/** Does not count an attempt that the end of the attack interrupts. */
+/** The end of the attack interrupts attempts, which do not count. */
 export function count(outcome: Outcome, what: 'refused' | 'served' | 'unanswered', target: Target): void {
   if (!target.over.aborted) outcome[what] += 1;
 }
@@ -70,10 +65,8 @@ export async function send(
   count(outcome, response.statusCode >= 400 ? 'refused' : 'served', target);
 }
 
-/** Opens a connection that ends with the attack, and sends text. */
 export function openSocket(target: Target, text: string): Socket {
   const socket = connect({ host: '127.0.0.1', port: target.port });
-  // A reset is an outcome, which `within` and `destroyed` show.
   socket.on('error', () => undefined);
   const end = () => socket.destroy();
   target.over.addEventListener('abort', end, { once: true });
@@ -82,7 +75,6 @@ export function openSocket(target: Target, text: string): Socket {
   return socket;
 }
 
-/** Resolves with whether the event came within the time. */
 export function within(socket: Socket, event: 'data' | 'close' | 'drain', ms: number): Promise<boolean> {
   return new Promise((resolve) => {
     const done = (came: boolean) => {

@@ -1,4 +1,3 @@
-/** Memory of the gateway, of realtime, and of the Postgres backends of the services. */
 import { readFileSync } from 'node:fs';
 import { withClient } from '@tidemark/local-stack';
 import type { Sql } from 'postgres';
@@ -10,7 +9,7 @@ const SAMPLE_MS = 100;
 const FREED_WITHIN_MS = 20_000;
 const MB = 1024 ** 2;
 
-/** Samples until it is stopped. Peaks are in MB, that of backends without shared memory; all are 0 on systems other than Linux. */
+/** Peaks are in MB, that of backends without shared memory; all are 0 on systems other than Linux. */
 export function watchMemory(services: FourServices, primaryUrl: string) {
   const peaks = { gateway: 0, realtime: 0, backend: 0 };
   const loop = repeat(async () => {
@@ -23,10 +22,7 @@ export function watchMemory(services: FourServices, primaryUrl: string) {
   return { peaks, stop: loop.stop };
 }
 
-/**
- * Returns the private memory of the largest backend, in MB, once it is at most `expected`, or after 20 s: backends free the memory of a
- * running statement later.
- */
+/** Backends free the memory of a running statement later: waits up to 20 s for `expected` MB. */
 export async function keptByBackends(primaryUrl: string, expected: number): Promise<number> {
   return withClient(primaryUrl, async (sql) => {
     let largest = 0;
@@ -47,7 +43,6 @@ async function largestBackend(sql: Sql): Promise<number> {
   return Math.max(0, ...backends.map(({ pid }) => privateBytesOf(pid) / MB));
 }
 
-/** @returns 0 for a process that has just ended, and without /proc */
 function privateBytesOf(pid: number): number {
   try {
     const anonymous = /^RssAnon:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'));

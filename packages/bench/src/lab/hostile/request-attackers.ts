@@ -1,4 +1,3 @@
-/** Attackers that send ordinary requests. */
 import { randomBytes } from 'node:crypto';
 import { pause } from '../../measuring/waiting.ts';
 import { type Attacker, send } from './attacker.ts';
@@ -16,7 +15,6 @@ const badTokens: Attacker = {
   },
 };
 
-/** Queries whose embeds multiply the rows. */
 const HUGE = [
   '/rest/v1/parents?select=*,children(*,parents(*,children(*,parents(*))))',
   '/rest/v1/children?select=json_agg',
@@ -63,7 +61,6 @@ const newStatements: Attacker = {
   },
 };
 
-/** Larger than the largest message of the stream of changes. */
 const NOTE = 'x'.repeat(2 * 1024 ** 2);
 
 const oversizeRows: Attacker = {

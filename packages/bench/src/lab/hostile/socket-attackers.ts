@@ -1,4 +1,3 @@
-/** Attackers that hold connections open. */
 import { randomBytes } from 'node:crypto';
 import { openRawSocket } from '../../live/clients/raw-socket.ts';
 import { pause } from '../../measuring/waiting.ts';
@@ -23,7 +22,6 @@ const halfUploads: Attacker = {
   },
 };
 
-/** Pieces that are sent of a frame of 100 MiB. */
 const SENT_PIECES = 256;
 const PIECE = Buffer.alloc(64 * 1024);
 /** RFC 6455 §5.2: a final, masked text frame with a length of 64 bits. */
@@ -58,7 +56,7 @@ const UPGRADES = [
 ];
 let next = 0;
 
-/** Requests upgrades that no route supports: the server may answer or refuse, but not leave the connection open. */
+/** The server may answer or refuse, but not leave the connection open. */
 const oddUpgrades: Attacker = {
   name: 'odd-upgrades',
   isRefused: false,
@@ -74,7 +72,7 @@ const oddUpgrades: Attacker = {
 /** A pattern with hundreds of thousands of states, to be matched with each change. */
 const REGEX = 'entries?note=match..{0,255}.{0,255}.{0,255}Z';
 const REGEX_HELLO = JSON.stringify({ op: 'subscribe', id: 'a', query: REGEX, snapshot: false });
-/** Time for which an accepted subscription stays, so that changes are matched. */
+/** Changes are matched while an accepted subscription stays. */
 const STAY_MS = 1_000;
 
 const regexSubscriptions: Attacker = {
@@ -106,7 +104,6 @@ const AGAIN_MS = 250;
 /** The trial sets SLOW_READER_MS well below this; the rest is for a busy machine. */
 const HOLD_MS = 30_000;
 
-/** Sends pipelined requests with large responses on one connection, and reads nothing. */
 const slowReaders: Attacker = {
   name: 'slow-readers',
   isRefused: true,

@@ -8,7 +8,6 @@ import type { Outcomes } from './outcomes.ts';
 export interface Attack {
   outcomes(): Outcomes;
   cpuMs(): number | null;
-  /** Ends the attack. @returns the final outcomes @throws BENCH_LOAD_ENDED */
   end(): Promise<Outcomes>;
   stop(): Promise<void>;
 }

@@ -1,4 +1,3 @@
-/** Ordinary users beside the attackers: each has a token and an address, reads rows, and writes its own. */
 import { Agent, request } from 'undici';
 import { repeat } from '../../measuring/loops.ts';
 import { pause } from '../../measuring/waiting.ts';
@@ -6,10 +5,8 @@ import { signToken } from '../../processes/services.ts';
 
 export interface UserResponse {
   readonly user: number;
-  /** Time of the response by performance.now(). */
   readonly at: number;
   readonly ms: number;
-  /** 0 if no response came. */
   readonly status: number;
 }
 

@@ -1,4 +1,3 @@
-/** The clients of the trial: each has a live query, the equivalent SELECT, and a caller. */
 import type { Random } from './random.ts';
 import { type Schema, USERS } from './schema.ts';
 
@@ -16,7 +15,6 @@ export interface ClientSpec {
   readonly window: boolean;
   readonly transport: 'socket' | 'events';
   readonly caller: Caller;
-  /** SELECT of the rows that the client must hold. */
   readonly select: string;
   /** SELECT of the seals that the client may see, without its filter and limit. */
   readonly visibility: string;
@@ -40,7 +38,6 @@ const FILTERS: readonly (readonly [query: string, where: string, column?: string
 const ORDER = ['order=seal.desc&limit=10', 'order by seal desc, '] as const;
 const SHARE = { windows: 0.15, latest: 0.25, events: 0.2 };
 
-/** Draws the same number of clients for each table. */
 export function drawClientSpecs(
   random: Random,
   { tables }: Schema,

@@ -1,13 +1,10 @@
-/** The types of the columns that steps add, with values, and the types that they can be altered to. */
 import type { Random } from './random.ts';
 
 export type Kind =
   | ('int' | 'bigint' | 'text' | 'varchar' | 'numeric' | 'cents' | 'tenths' | 'bool' | 'moment' | 'second')
   | ('json' | 'jsonb' | 'array' | 'mood' | 'pair' | 'score');
 
-/** State of the user-defined types, which statements need. */
 export interface Types {
-  /** Labels of public.mood. */
   readonly moods: string[];
   /** Number of attributes of public.pair. */
   fields: number;
@@ -18,7 +15,7 @@ export interface Types {
 interface KindOfColumn {
   readonly type: string;
   value(random: Random, types: Types): string;
-  /** The kinds that it can be altered to, each with the USING expression over `$`, or '' for an implicit cast. */
+  /** Each kind that it can be altered to has the USING expression over `$`, or '' for an implicit cast. */
   readonly retypes: readonly (readonly [Kind, string])[];
 }
 

@@ -1,11 +1,10 @@
-/** A connection of the trial, for statements that change something and for queries under a caller's rights. */
 import postgres from 'postgres';
 import { errors } from '../../errors.ts';
 import { answered, pause } from '../../measuring/waiting.ts';
 import type { Caller } from './client-specs.ts';
 import type { Answer } from './visibility.ts';
 
-/** Attempts of a transaction that collides with the other writer's locks. */
+/** A transaction may collide with the other writer's locks. */
 const TRIES = 20;
 const PREPARED = 'live-ddl';
 const COLLISIONS = new Set(['40P01', '55P03', '40001']);
@@ -18,7 +17,7 @@ export class Driver {
     this.#sql = postgres(url, { max: 1, connection, onnotice: () => {} });
   }
 
-  /** @param preparedMs time between the phases of a two-phase commit; default: one phase @throws BENCH_STATEMENT_FAILED */
+  /** `preparedMs` is the time between the phases of a two-phase commit. */
   async transaction(text: string, preparedMs?: number): Promise<void> {
     const end = preparedMs === undefined ? 'commit' : `prepare transaction '${PREPARED}'`;
     for (let tries = 1; ; tries += 1) {
@@ -39,12 +38,11 @@ export class Driver {
     }
   }
 
-  /** Runs a statement that may fail, because other writers change the schema meanwhile. */
+  /** Other writers change the schema meanwhile, so the statement may fail. */
   async attempt(text: string): Promise<void> {
     await answered(this.#sql.unsafe(text)).catch(() => undefined);
   }
 
-  /** Runs queries in one transaction under the caller's role and claims. */
   async ask(caller: Caller, queries: readonly { table: string; text: string }[]): Promise<Answer[]> {
     if (queries.length === 0) return [];
     const claims = caller.claims.sub === undefined ? '' : JSON.stringify(caller.claims);

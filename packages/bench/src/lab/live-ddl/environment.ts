@@ -1,4 +1,3 @@
-/** The environment of a seed: its own database on the trial's stack, and two realtime instances with primary and replica. */
 import { readFile } from 'node:fs/promises';
 import { migrate } from '@tidemark/db';
 import type { Stack } from '@tidemark/local-stack';
@@ -9,11 +8,10 @@ import type { Random } from './random.ts';
 import { firstSchema, ROLES } from './schema.ts';
 import { RESET_ROLES, setupSql } from './setup-sql.ts';
 
-/** RIGHTS_CHECK_MS of the services: time until changes that nothing announces take effect. */
+/** RIGHTS_CHECK_MS: changes that nothing announces take effect within this time. */
 export const RIGHTS_MS = 500;
 /** The same for rows of other tables that policies read; those of unpublished tables take a second longer. */
 const MEMBERSHIP_MS = 300;
-/** DEFINITIONS_CHECK_MS of the relay. */
 const DEFINITIONS_MS = 300;
 const TRIGGER = new URL('../../../../../infra/postgres/ddl.sql', import.meta.url);
 const TEMPLATE = `live-ddl-${process.pid}-${Date.now()}`;
@@ -22,16 +20,14 @@ export interface Environment {
   readonly url: string;
   readonly instances: readonly Instance[];
   pauseReplica(isPaused: boolean): Promise<void>;
-  /** Kills or stops the instance that has the slot, and starts it again. */
   restartRelay(random: Random): Promise<void>;
-  /** Kills all instances. @returns a function that starts them again */
   killAll(): Promise<() => Promise<void>>;
   /** Stops the primary in `immediate` or `fast` mode, and starts it again. */
   restartPrimary(random: Random): Promise<void>;
   close(): Promise<void>;
 }
 
-/** @param hasEventTrigger whether an event trigger tells the relay of changed definitions */
+/** The relay learns of changed definitions by the event trigger, else by its own check. */
 export async function openEnvironment(stack: Stack, hasEventTrigger: boolean): Promise<Environment> {
   const [replica] = stack.replicas;
   const servers = new TestStack({

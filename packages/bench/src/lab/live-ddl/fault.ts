@@ -5,13 +5,10 @@ export interface Fault {
   readonly table: string;
   readonly client: string;
   readonly text: string;
-  /** Statements on the client's table since the last comparison. */
   readonly after: string;
-  /** The last statements that changed more than rows. */
   readonly statements: readonly string[];
 }
 
-/** Returns the first fault of each kind with the number of its kind. */
 export function firstOfEachKind(faults: readonly Fault[]): [Fault, number][] {
   const all = new Map<string, [Fault, number]>();
   for (const fault of faults) {

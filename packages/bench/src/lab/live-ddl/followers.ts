@@ -1,17 +1,13 @@
-/** Model clients, with the received rows and refusals that are still to be checked. */
 import { ModelClient, type Row, rowsText, type Sent } from '@tidemark/testing/live-checker';
 import { signToken } from '../../processes/services.ts';
 import type { ClientSpec } from './client-specs.ts';
 import { type Answer, isRefusal, Visibility } from './visibility.ts';
 
-/** Wait between a refusal and the next attempt, ms. */
 const REFUSED_MS = 300;
-/** Rows shown in the description of a difference. */
 const SHOWN = 3;
 
 export interface FollowerOptions {
   url(): string;
-  /** Returns the start time of the write with this number. */
   writtenAt(ver: number): number;
   readonly snapshotMs: number;
 }
@@ -23,7 +19,7 @@ export class Follower {
   isAway = false;
   #options: FollowerOptions;
   #refusal: { code: string; begun: number } | undefined;
-  /** Rows received since the rights were last queried; newer rights than the known ones may allow them. */
+  /** Newer rights than the known ones may allow these rows. */
   #sent: { row: Row; sent: Sent; at: number }[] = [];
   #refused: { code: string; message: string; askedAt: number; at: number }[] = [];
 
@@ -57,12 +53,11 @@ export class Follower {
     return this.client.snapshots + this.client.resumes;
   }
 
-  /** Code of the last refusal; undefined while the client follows. */
   get refusal(): string | undefined {
     return this.#refusal?.begun === this.#begun ? this.#refusal.code : undefined;
   }
 
-  /** Checks the received rows and refusals against the rights, which are now known for their time. @returns the wrong ones */
+  /** The rights are now known for the time of the received rows and refusals. Returns the wrong ones. */
   judge(): { kind: string; text: string }[] {
     const wrong: { kind: string; text: string }[] = [];
     for (const { row, sent, at } of this.#sent.splice(0)) {
@@ -79,7 +74,7 @@ export class Follower {
     return wrong;
   }
 
-  /** Whether the client holds the result of SELECT, or is refused for a valid reason. */
+  /** A client may also be refused for a valid reason. */
   agrees(answer: Answer): boolean {
     const { refusal } = this;
     if (refusal !== undefined) return this.client.rows.size === 0 && isRefusal(refusal, answer, this.spec.columns);

@@ -1,6 +1,5 @@
 import { random as generator } from '@tidemark/testing/live-checker';
 
-/** A seeded random generator. */
 export interface Random {
   /** Returns an integer from 0 to below `max`. */
   int(max: number): number;

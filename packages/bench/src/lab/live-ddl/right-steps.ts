@@ -1,4 +1,3 @@
-/** Steps that change rights, ownership, roles and the publication. */
 import type { Random } from './random.ts';
 import {
   fixedColumns,
@@ -14,7 +13,7 @@ import {
 } from './schema.ts';
 import { type DrawStep, one } from './step.ts';
 
-/** Returns a condition of a policy, which depends on the row's seal only. */
+/** The condition depends on the row's seal only. */
 function condition(random: Random, { name, derived, generated }: Table): string {
   const some = Array.from({ length: 1 + random.int(4) }, () => random.int(8)).join();
   const able = [
@@ -109,7 +108,7 @@ const changeOwner: DrawStep = (random, { withoutUsage }, table) => {
   return one(`alter table ${table.name} owner to ${table.owner ?? 'current_user'}`);
 };
 
-/** Deletes a row that a policy reads; the rows that it shows are deleted by the foreign key. */
+/** The foreign key deletes the rows that the row shows. */
 const dropGroup: DrawStep = (random, schema, table) => {
   if (!table.grouped) return undefined;
   const seal = random.int(8);

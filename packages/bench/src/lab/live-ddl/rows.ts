@@ -1,9 +1,7 @@
-/** Changes of rows: inserts, updates, deletes, COPY, and changes of keys. */
 import { KINDS, type Kind } from './columns.ts';
 import type { Random } from './random.ts';
 import { rowValues, type Schema, type Table, writtenColumns } from './schema.ts';
 
-/** Exclusive upper bound of the keys of rows that change. */
 const KEYS = 40;
 
 export interface Writes {
@@ -13,13 +11,12 @@ export interface Writes {
   stamp(): number;
 }
 
-/** Returns the statements of a transaction on one table. */
 export function changeRows(writes: Writes, table: Table): string {
   const { random } = writes;
   return Array.from({ length: 1 + random.int(3) }, () => statement(writes, table)).join('; ');
 }
 
-/** Uses COPY, which writes several rows as one WAL record. */
+/** COPY writes several rows as one WAL record. */
 function copy(writes: Writes, { name }: Table): string {
   const { random, stamp } = writes;
   const ids = [...new Set(Array.from({ length: 3 }, () => random.int(KEYS)))];
@@ -27,7 +24,7 @@ function copy(writes: Writes, { name }: Table): string {
   return `delete from ${name} where id in (${ids.join()}); copy ${name} (id, grp, seal, ver) from program 'printf "${lines.join('\\\\n')}\\\\n"' (format csv)`;
 }
 
-/** Returns statements of the second writer, which use only permanent columns. */
+/** The second writer uses only permanent columns. */
 export function changeFixed(writes: Writes, table: Table): string {
   const { random, stamp } = writes;
   if (table.appended) return statement(writes, table);
@@ -71,7 +68,6 @@ function statement(writes: Writes, table: Table): string {
   return moveKeys(writes, table, id);
 }
 
-/** Changes keys, also to that of another row. */
 function moveKeys(writes: Writes, table: Table, id: number): string {
   const { random, stamp } = writes;
   const { name, identity } = table;

@@ -1,4 +1,3 @@
-/** Runs one seed: changes of rows, schema, rights and servers in turn, with regular comparisons of all clients with SELECT. */
 import type { Stack } from '@tidemark/local-stack';
 import { pause } from '../../measuring/waiting.ts';
 import { CALLERS, drawClientSpecs } from './client-specs.ts';
@@ -15,14 +14,11 @@ export interface RunOptions {
   readonly seed: number;
   readonly steps: number;
   readonly clients: number;
-  /** Steps between two comparisons. */
   readonly compareEach: number;
   /** Time limit after the last write for all clients to agree with SELECT, ms. */
   readonly catchUpMs: number;
-  /** Tables that take part; empty for all. */
   readonly only: readonly string[];
   readonly hasEventTrigger: boolean;
-  /** Numbers of the steps to run; default all. */
   readonly keep?: ReadonlySet<number>;
 }
 
@@ -34,9 +30,9 @@ export interface RunResult {
   readonly resumes: number;
 }
 
-/** Tolerance beyond the documented times, for a busy machine. */
+/** The documented times are exceeded on a busy machine. */
 const TOLERANCE_MS = 1_500;
-/** Time until an announced change takes effect in snapshots: the relay's check without an event trigger, and the message. */
+/** An announced change takes effect in snapshots after the relay's check and its message. */
 const SNAPSHOT_MS = 2_000;
 const LOGGED = 20;
 const WRITER_MS = 5;
@@ -59,7 +55,7 @@ class Run {
   readonly #environment: Environment;
   readonly #options: RunOptions;
   readonly #schema = firstSchema();
-  /** Start time of each write by its number; permanent rows belong to write 0. */
+  /** Permanent rows belong to write 0. */
   readonly #writes: number[] = [0];
   readonly #driver: Driver;
   readonly #other: Driver;
@@ -135,7 +131,7 @@ class Run {
     return this.#schema.tables.filter(({ name }) => only.length === 0 || only.includes(name));
   }
 
-  /** Changes rows in parallel to the driver. Statements that collide with a change of the schema are rolled back. */
+  /** Runs in parallel to the driver. Statements that collide with a change of the schema are rolled back. */
   async #write(n: number): Promise<void> {
     this.#isWriting = true;
     const writes = this.#writer(n);
@@ -167,7 +163,10 @@ class Run {
     this.#log.push({ step: this.#step, table, name, text });
   }
 
-  /** Lets clients leave and return, pauses the replica and stops servers. @returns a function that starts servers after the next change */
+  /**
+   * Clients leave and return, replay pauses, servers stop. The returned function starts servers after the next
+   * change.
+   */
   async #servers(): Promise<() => Promise<void>> {
     const draw = seededRandom(this.#options.seed * 20_000 + this.#step);
     for (const follower of this.#followers) {
@@ -200,7 +199,6 @@ class Run {
     follower.client.start();
   }
 
-  /** Records what each client may see from now on. */
   async #look(from: number, slackMs: number): Promise<void> {
     for (const caller of CALLERS) {
       const theirs = this.#followers.filter(({ spec }) => spec.caller === caller);

@@ -9,7 +9,6 @@ export interface Table {
   readonly extras: Map<string, Kind>;
   /** Columns that depend on the seal. */
   readonly derived: Readonly<Record<string, { type: string; value(seal: number, schema: Schema): string }>>;
-  /** Expressions of generated columns. */
   readonly generated: Map<string, string>;
   readonly key: readonly string[];
   identity: 'full' | 'default' | 'index';
@@ -20,14 +19,12 @@ export interface Table {
   readonly parts: Set<number> | undefined;
   /** Partitions that were detached, with the columns that the table had then. */
   readonly detached: Map<number, string>;
-  /** Clauses of the policies by name. */
   readonly policies: Map<string, string>;
   secured: boolean;
   forced: boolean;
   published: boolean;
   /** Columns that the publication lists; undefined for all. */
   listed: readonly string[] | undefined;
-  /** The role that owns the table; undefined for its creator. */
   owner: string | undefined;
   hasChild: boolean;
   /** Rows reference public.groups and are deleted with theirs. */
@@ -37,7 +34,6 @@ export interface Table {
 
 export interface Schema extends Types {
   readonly tables: Table[];
-  /** Labels of public.label, one for each seal. */
   readonly labels: string[];
   /** Seals for which the function public.shows returns true. */
   shown: number[];
@@ -45,21 +41,17 @@ export interface Schema extends Types {
   deep: number[];
   /** Members of checker_group. */
   readonly groups: Set<string>;
-  /** Roles without usage of the schema public. */
   readonly withoutUsage: Set<string>;
-  /** Number of generated names. */
   names: number;
 }
 
 export const SEALS = [0, 1, 2, 3, 4, 5, 6, 7];
 export const ROLES = ['anon', 'checker_one', 'checker_two'];
-/** Users with the claims that policies read. */
 export const USERS = {
   u1: { role: 'checker_one', seals: [0, 2, 4] },
   u2: { role: 'checker_one', seals: [1, 3] },
   u3: { role: 'checker_two', seals: [4, 5, 6, 7] },
 };
-/** Permanent columns of all tables. */
 const FIXED = ['id', 'grp', 'seal', 'ver'];
 
 const doc = {
@@ -139,7 +131,6 @@ export function firstSchema(): Schema {
 export const MEMBER = (name: string) =>
   `exists (select from public.members m where m.seal = ${name}.seal and m.name = public.claim('sub'))`;
 
-/** Returns the columns that an insert writes. */
 export function writtenColumns(table: Table): string[] {
   const code = table.identity === 'index' ? ['code'] : [];
   return [...FIXED, ...code, ...Object.keys(table.derived), ...table.extras.keys()];
@@ -151,7 +142,7 @@ export const fixedColumns = (table: Table): string[] => [
   ...Object.keys(table.derived),
 ];
 
-/** Returns the values of a row in the order of `writtenColumns`; without `extra`, those of extra columns are null. */
+/** Extra columns are null without `extra`. */
 export function rowValues(
   table: Table,
   schema: Schema,
@@ -164,7 +155,6 @@ export function rowValues(
   return `(${[id, grp, seal, ver, ...code, ...derived, ...[...table.extras.values()].map(extra)].join(', ')})`;
 }
 
-/** Returns the statements that create the table with its policies, grants and permanent rows. */
 export function createTable(table: Table, schema: Schema): string {
   const { name, extras, derived, generated, key, identity, deferrable, parts, grouped, owner } = table;
   const columns = [

@@ -1,4 +1,3 @@
-/** SQL of a seed's database. */
 import { createTable, DEEPER, deep, ROLES, type Schema, SEALS, shows, USERS } from './schema.ts';
 
 const members = Object.entries(USERS).flatMap(([name, { seals }]) => seals.map((seal) => `('${name}', ${seal})`));
@@ -38,7 +37,7 @@ create schema probe; grant usage on schema probe to public;
 ${PROBE}`;
 }
 
-/** Returns the rows of each query under the caller's role or the SQLSTATE of its error, and the facts that live queries of the table need. */
+/** Each query gives rows or an SQLSTATE under the caller's role, and the facts that live queries of the table need. */
 const PROBE = `
 create function probe.ask(tables text[], queries text[]) returns jsonb language plpgsql as $$
 declare answers jsonb := '[]'; n int; answer jsonb; facts jsonb;

@@ -1,4 +1,3 @@
-/** Steps that change tables: columns, names, partitions, inheritance and replica identity. */
 import { KINDS, type Kind } from './columns.ts';
 import {
   createPart,
@@ -48,7 +47,6 @@ const renameColumn: DrawStep = (random, _, { name, extras }) => {
   extras.set(to, kind);
   if (other === undefined) return one(rename(from, to));
   extras.set(from, other);
-  // This swaps the names of two columns.
   return one(rename(from, 'between'), rename(to, from), rename('between', to));
 };
 
@@ -99,7 +97,7 @@ const dropComputed: DrawStep = (_, __, { name, generated }) => {
   return one(`alter table ${name} drop column twice`);
 };
 
-/** Replaces a table by another one of the same name, in one transaction or two. */
+/** The table is dropped and made again in one transaction or two. */
 const recreate: DrawStep = (random, schema, table) => {
   const { name, key } = table;
   const fill = Array.from({ length: random.int(3) }, (_, n) => {
@@ -164,7 +162,6 @@ const detachPart: DrawStep = (random, _, table) => {
   return one(detach);
 };
 
-/** Attaches a detached partition, or a new one of its name. */
 const attachPart: DrawStep = (random, _, table) => {
   const { name, parts, detached } = table;
   const part = [1, 2].find((grp) => parts && !parts.has(grp));

@@ -6,7 +6,6 @@ import { type RunOptions, runSeed } from './run.ts';
 /** Each run takes some seconds, and up to `catchUpMs` longer with the fault. */
 const MAX_RUNS = 30;
 
-/** @returns a fault of the same kind on the same table, of the shortest run that had one */
 export async function shrink(
   stack: Stack,
   options: RunOptions,

@@ -7,10 +7,7 @@ export interface Step {
   readonly late?: boolean;
 }
 
-/**
- * Returns the statements of one or several transactions, or undefined where the step is not possible now. It updates the model of
- * the schema.
- */
+/** Updates the model of the schema. Returns undefined where the step is not possible now. */
 export type DrawStep = (random: Random, schema: Schema, table: Table) => Step | undefined;
 
 export const one = (...statements: string[]): Step => ({ transactions: [statements.join('; ')] });

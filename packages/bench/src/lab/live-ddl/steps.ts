@@ -1,4 +1,3 @@
-/** All steps. A step is one or more transactions that the driver runs between changes of rows. */
 import { rightSteps } from './right-steps.ts';
 import { changeRows, type Writes } from './rows.ts';
 import { shapeSteps } from './shape-steps.ts';
@@ -11,7 +10,6 @@ const STEPS: readonly (readonly [name: string, step: DrawStep])[] = [
   ...Object.entries(rightSteps),
 ];
 
-/** Steps that affect all tables. */
 const OF_ALL = new Set([
   ...Object.keys(typeSteps),
   'publishPart',
@@ -21,11 +19,10 @@ const OF_ALL = new Set([
   'changeMembers',
   'swapTables',
 ]);
-/** Share of the steps of one transaction that also change rows in it. */
 const WITH_ROWS = 0.3;
 const TRIES = 50;
 
-/** Draws a possible step. @returns the step with the name of its table, or '' if it affects all tables */
+/** The name is '' for a step that affects all tables. */
 export function drawStep(writes: Writes, only: readonly string[] = []): Step & { name: string; table: string } {
   const { random, schema } = writes;
   const tables = schema.tables.filter(({ name }) => only.length === 0 || only.includes(name));

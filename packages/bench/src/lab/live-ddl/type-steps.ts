@@ -1,8 +1,6 @@
-/** Steps that change user-defined types, and functions that policies call. */
 import { deep, type Schema, shows } from './schema.ts';
 import { type DrawStep, one } from './step.ts';
 
-/** Returns an unused name. */
 function fresh(schema: Schema): string {
   schema.names += 1;
   return `x${schema.names}`;
@@ -45,13 +43,11 @@ const constrain: DrawStep = (_, schema) => {
   return one('alter domain public.score add constraint small check (value < 50) not valid');
 };
 
-/** Changes the body of a function that policies call. */
 const changeFunction: DrawStep = (random, schema) => {
   schema.shown = [0, 1, 2, 3, 4, 5, 6, 7].filter(() => random.chance(0.5));
   return { ...one(shows(schema)), late: true };
 };
 
-/** Changes the body of a function that a function of a policy calls. */
 const changeDeepFunction: DrawStep = (random, schema) => {
   schema.deep = [0, 1, 2, 3, 4, 5, 6, 7].filter(() => random.chance(0.5));
   return { ...one(deep(schema)), late: true };

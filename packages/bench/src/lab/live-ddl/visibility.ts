@@ -1,13 +1,11 @@
 /**
- * The history of what a client may see, by the permanent rows of each seal, queried under its role and claims after each change of schema or
- * rights. A received row is a leak if its seal is visible in no state of the rights that may have been in effect.
+ * The permanent rows of each seal, queried after each change, show what a client may see. A received row is a leak if
+ * its seal is visible in no state of the rights that may have been in effect.
  */
 import type { Sent } from '@tidemark/testing/live-checker';
 
-/** The result of `probe.ask` for one query. */
 export interface Answer {
   readonly rows?: readonly Record<string, unknown>[];
-  /** The SQLSTATE of the refusal. */
   readonly error?: string;
   readonly message?: string;
   readonly security?: boolean;
@@ -15,7 +13,6 @@ export interface Answer {
   readonly published?: readonly string[] | null;
   readonly whole?: boolean;
   readonly columns?: readonly string[];
-  /** Whether tables inherit from it. */
   readonly children?: boolean;
 }
 
@@ -31,14 +28,12 @@ interface State {
 
 export class Visibility {
   readonly #states: State[] = [];
-  /** Time until an announced change takes effect in snapshots. */
   readonly #snapshotMs: number;
 
   constructor(snapshotMs: number) {
     this.#snapshotMs = snapshotMs;
   }
 
-  /** @param from start of the change @param slackMs documented time until it takes effect */
   add(answer: Answer, from: number, slackMs: number): void {
     const last = this.#states.at(-1);
     const now = performance.now();
@@ -48,7 +43,6 @@ export class Visibility {
     this.#states.push({ answer, seals, from, until: Number.POSITIVE_INFINITY, slackMs: 0 });
   }
 
-  /** @param writtenAt start of the write that wrote this version of the row */
   mayShow(row: Readonly<Record<string, unknown>>, { askedAt, isOld }: Sent, writtenAt: number, at: number): boolean {
     // An old version of a row was visible when the client received it first: only the time of its write counts.
     const begun = isOld ? 0 : askedAt;
@@ -61,7 +55,6 @@ export class Visibility {
     );
   }
 
-  /** Whether the refusal was correct at some time since the subscribe was sent. */
   mayRefuse(code: string, columns: readonly string[] | undefined, askedAt: number, at: number): boolean {
     return this.#states.some(
       ({ answer, from, until, slackMs }) =>
@@ -77,7 +70,6 @@ const SAME: Readonly<Record<string, readonly string[]>> = {
   '42703': ['42703', 'RT_COLUMN_UNKNOWN', '42501'],
 };
 
-/** Whether a live query may be refused with this code, given the result of SELECT, the table and its publication. */
 export function isRefusal(code: string, answer: Answer, columns: readonly string[] | undefined): boolean {
   const { error, published, whole, security, identity, children } = answer;
   if (error !== undefined && (SAME[error] ?? [error]).includes(code)) return true;

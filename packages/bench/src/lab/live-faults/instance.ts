@@ -1,4 +1,3 @@
-/** A realtime instance of a trial, which can be killed and started again. */
 import type { Stack } from '@tidemark/local-stack';
 import { answered, until } from '../../measuring/waiting.ts';
 import type { Env, ServerProcess } from '../../processes/server.ts';
@@ -15,7 +14,6 @@ export interface Instance {
   start(): Promise<void>;
 }
 
-/** @param env has DATABASE_URL and NATS_URL */
 export function liveInstance(name: string, env: Env): Instance {
   let server: ServerProcess | undefined;
   let url = 'ws://127.0.0.1:1';
@@ -43,7 +41,6 @@ export function liveInstance(name: string, env: Env): Instance {
   };
 }
 
-/** Returns the instance whose relay has the replication slot, once there is one. */
 export async function activeInstance({ primary }: Stack, instances: readonly Instance[]): Promise<Instance> {
   let active: Instance | undefined;
   await until('an active relay', async () => {

@@ -1,6 +1,6 @@
 /**
- * The setup of trials of live queries: an own stack, two realtime instances, writers, and model clients that follow what is written while
- * something is broken. In the end every client must hold what the database holds.
+ * Model clients follow what is written while something is broken. In the end every client must hold what the database
+ * holds.
  */
 import type { Stack } from '@tidemark/local-stack';
 import { as, type ModelClient, type Row, rowsText } from '@tidemark/testing/live-checker';
@@ -11,22 +11,19 @@ import { activeInstance, type Instance, liveInstance } from './instance.ts';
 import { type Follower, follow } from './model-clients.ts';
 import { type Load, SETUP, watchBacklog, write } from './writers.ts';
 
-/** Clients of the mixed population, over both instances. */
+/** The clients are spread over both instances. */
 const CLIENTS = { quick: 30, full: 200 };
 const WRITERS = { quick: 4, full: 8 };
 /** Interval of each writer: at most 2,000 transactions a second together, 400 in quick runs beside other tests. */
 const WRITER_MS = { quick: 10, full: 4 };
-/** Time over which a stopping instance disconnects its clients; the default in full runs. */
 const DRAIN_MS = { quick: 300, full: 3_000 };
-/** Time after the last write within which all clients must equal the database. */
+/** After the last write all clients must equal the database within this time. */
 const CATCH_UP_MS = { quick: 30_000, full: 120_000 };
 
 export interface LiveFaults {
   readonly stack: Stack;
   readonly instances: readonly Instance[];
-  /** Returns the instance whose relay has the replication slot, once there is one. */
   active(): Promise<Instance>;
-  /** Resolves once the relay has confirmed the present end of the WAL. */
   relayed(): Promise<void>;
   backlog(): Promise<number>;
   epochs(): Promise<string[]>;
@@ -39,7 +36,7 @@ export interface LiveFaultOptions extends Pick<Trial, 'name' | 'claim'> {
   clients?: Readonly<Record<Mode, number>>;
   writers?: number;
   writerMs?: number;
-  /** Epochs that the faults must cause. Default 0: no client may be told to resync. */
+  /** Default 0: no client may be told to resync. */
   epochs?: number;
 }
 
@@ -124,7 +121,6 @@ async function run(context: TrialContext, options: LiveFaultOptions): Promise<Fi
 const isBacklog = (reason: string) =>
   /just begun|too much|too old|faster than|too slow|decided in time|window could not be read/.test(reason);
 
-/** @returns the difference of each client that does not equal the database in time */
 async function catchUp(stack: Stack, followers: readonly Follower[], ms: number): Promise<string[]> {
   const sql = postgres(stack.primary.url, { max: 1, onnotice: () => {} });
   const deadline = Date.now() + ms;

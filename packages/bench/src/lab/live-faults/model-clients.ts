@@ -1,4 +1,3 @@
-/** The clients of a live fault trial: a mixed population over all instances, and clients of tables whose sum every transaction keeps. */
 import {
   claimsOf,
   type Guise,
@@ -26,7 +25,6 @@ export interface PartialTransactions {
 const TOKEN_S = 30;
 const SEED = 7;
 
-/** @param urls each client connects to the next of them each time */
 export function follow(urls: readonly (() => string)[], count: number, partial: PartialTransactions): Follower[] {
   const key = new TextEncoder().encode(SECRET);
   let issued = 0;

@@ -32,7 +32,6 @@ export interface Load {
   written: number;
 }
 
-/** Sets `load.waiting` until `load.writing` is false. @param backlog WAL that the relay has not confirmed, bytes */
 export async function watchBacklog(backlog: () => Promise<number>, load: Load): Promise<void> {
   while (load.writing) {
     await pause(BACKLOG_POLL_MS);
@@ -41,7 +40,7 @@ export async function watchBacklog(backlog: () => Promise<number>, load: Load): 
   }
 }
 
-/** Commits transactions of all kinds, at most one in `paceMs`, until `load.writing` is false. Continues after lost connections. */
+/** Continues after lost connections. */
 export async function write(url: string, n: number, paceMs: number, load: Load): Promise<void> {
   const connection = { deadlock_timeout: 10 };
   const connect = () =>
@@ -70,11 +69,10 @@ export async function write(url: string, n: number, paceMs: number, load: Load):
     }
     await pause(Math.max(0, due - performance.now()));
   }
-  // The server may be down.
   await sql.end({ timeout: 2 }).catch(() => {});
 }
 
-/** Transfers from one account to another of the same owner, or rarely from half of all accounts to the other half. */
+/** Both accounts have one owner; rarely half of all accounts transfer to the other half. */
 function transfer(next: () => number): string {
   const table = next() < 0.5 ? 'accounts' : 'owned_accounts';
   const step = OWNERS.length;

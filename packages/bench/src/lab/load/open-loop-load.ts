@@ -7,7 +7,6 @@ export interface OpenLoopResponse {
   readonly retryAfter: boolean;
   /** Since the request was due, so that a slow client hides nothing. */
   readonly ms: number;
-  /** Since the start of the load. */
   readonly at: number;
 }
 
@@ -46,7 +45,7 @@ export async function offerLoad({ url, perSecond, ms }: OpenLoopLoad): Promise<O
   return settled;
 }
 
-/** Returns the successful responses a second of clients that wait for each response: the capacity of the server. */
+/** The capacity is what clients that wait for each response get. */
 export async function capacity(url: string, clients: number, ms: number): Promise<number> {
   const agent = new Agent({ connections: clients, pipelining: 1 });
   const { perSecond } = await closedLoop(clients, ms, async () => (await get(agent, url)).statusCode === 200);

@@ -1,6 +1,6 @@
 /**
- * Load on a gateway whose results are recorded: clients insert rows with unique ids (`POST /rest/v1/entries`) and read rows by key. The
- * load records the acknowledged ids, and the time and status of each request.
+ * Clients insert rows with unique ids and read rows by key. The load records the acknowledged ids, and the time and
+ * status of each request.
  */
 import { withClient } from '@tidemark/local-stack';
 import { Agent, request } from 'undici';
@@ -21,28 +21,22 @@ grant select, insert on public.entries to anon;
 analyze public.entries;`;
 
 export interface Response {
-  /** Time of the response by performance.now(). */
   readonly at: number;
   readonly ms: number;
-  /** 0 if the connection broke or no response came. */
   readonly status: number;
   readonly code?: string | undefined;
 }
 
 export interface RecordedLoad {
-  /** Ids whose insert was answered with 201. */
   readonly acknowledged: ReadonlySet<string>;
   readonly responses: readonly Response[];
-  /** Resolves after the last response. May be called again. */
   stop(): Promise<void>;
 }
 
 export interface LoadOptions {
-  /** Clients with one request at a time each. */
   readonly clients?: number;
   /** Requests at a fixed rate, in place of clients. */
   readonly perSecond?: number;
-  /** Every second request is a read. Default true. */
   readonly reads?: boolean;
 }
 
@@ -146,7 +140,7 @@ export function rate({ responses }: RecordedLoad, from: number, to: number): num
   return (successes.length / (to - from)) * 1_000;
 }
 
-/** Returns the ms after `from` until a window of 250 ms reaches `perSecond` successes a second; Infinity if none does. */
+/** A window of 250 ms must reach `perSecond` successes a second. */
 export function recoveryMs(load: RecordedLoad, from: number, perSecond: number): number {
   const windowMs = 250;
   const last = load.responses.at(-1)?.at ?? from;

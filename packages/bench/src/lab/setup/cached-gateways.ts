@@ -1,7 +1,7 @@
 /**
- * The setup of the cache trials: a stack with a replica whose replay pauses at random, a relay, and two gateways with caches. Each row
- * holds the number of its last write. A history has, for each write, a position at or after its commit, and for each row read the
- * tidemark of its response. No response may miss a write at or before its tidemark.
+ * Replay on the replica pauses at random. Each row holds the number of its last write; the history has a position at
+ * or after the commit of each write, and the tidemark of each read. No response may miss a write at or before its
+ * tidemark.
  */
 import { randomBytes } from 'node:crypto';
 import type { Stack } from '@tidemark/local-stack';
@@ -16,7 +16,6 @@ import { startService } from '../../processes/services.ts';
 import type { TrialContext } from '../trial.ts';
 import { startGateway } from './gateway.ts';
 
-/** Rows of `counters` and `parts`, and number of tables `own_1`… of one row. */
 export const PLACES = 8;
 const SETUP = `
 create table counters (id int primary key, version int not null default 0);
@@ -43,18 +42,13 @@ export const random = (below: number) => Math.floor(Math.random() * below);
 export interface CachedGateways {
   readonly stack: Stack;
   readonly history: History;
-  /** A direct connection to the primary, for writes that the gateways do not see. */
   readonly owner: postgres.Sql;
-  /** Reads rows (of a table, or with their parts) and records them. @throws BENCH_WRONG_ANSWER */
   read(path: string, tidemark?: string): Promise<Read>;
-  /** Writes to `own_<place>` through a gateway and records it. @returns the tidemark */
   write(place: number, version: number): Promise<string>;
   relay(): ServerProcess;
   startRelay(): Promise<void>;
-  /** Returns a metric of both caches, summed. */
   cacheMetric(name: string): Promise<number>;
   serving(): Promise<void>;
-  /** Pauses and resumes replay for random times up to these. */
   disturbReplay(maxPausedMs: number, maxRunningMs: number): Loop;
 }
 
@@ -85,7 +79,7 @@ class History {
     this.#reads.push({ place, version, lsn, what });
   }
 
-  /** Returns the reads that miss a write, and forgets all reads. Call it at rest: a write may be recorded after it was read. */
+  /** Forgets all reads. Call it at rest: a write may be recorded after it was read. */
   violations(): string[] {
     const reads = this.#reads;
     this.#reads = [];

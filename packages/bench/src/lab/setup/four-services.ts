@@ -1,4 +1,3 @@
-/** The four services as processes on one database, as `tidemark up` runs them. */
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -40,7 +39,6 @@ export async function allRun(services: FourServices): Promise<Finding[]> {
   );
 }
 
-/** @returns the status, or the error's message */
 export async function probe(url: string, path = '/livez'): Promise<number | string> {
   // A new connection: a kept one would say nothing about new clients.
   const options = { headers: { connection: 'close' }, signal: AbortSignal.timeout(10_000) };

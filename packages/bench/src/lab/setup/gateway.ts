@@ -1,4 +1,3 @@
-/** A gateway for trials, in a process of its own: an uncaught error ends that process and becomes a finding. */
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,7 +7,7 @@ import { type Servers, startService } from '../../processes/services.ts';
 import { equal, type Finding, type TrialContext } from '../trial.ts';
 import { probe } from './four-services.ts';
 
-/** Starts a gateway without rate and work limits, because all load comes from one address. */
+/** Rate and work limits are off, because all load comes from one address. */
 export async function startGateway(context: TrialContext, servers: Servers, env: Env = {}): Promise<ServerProcess> {
   const id = randomBytes(4).toString('hex');
   const filesDir = join(tmpdir(), `tidemark-lab-${id}`);

@@ -7,9 +7,7 @@ import { join } from 'node:path';
 import type { TrialContext } from '../trial.ts';
 
 export interface SmallDisk {
-  /** Mount point, which every user may enter. */
   readonly path: string;
-  /** Writes a file until no space is left. */
   fill(): Promise<void>;
   free(): Promise<void>;
 }
@@ -43,7 +41,6 @@ export async function mountSmallDisk(context: TrialContext, megabytes: number): 
           try {
             await file.write(PIECE, 0, size);
           } catch {
-            // No space for a piece of this size.
             size = Math.floor(size / 16);
           }
         }

@@ -1,4 +1,3 @@
-/** `tidemark up` as a process, with a home of the trial's choice. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
@@ -12,10 +11,8 @@ import type { TrialContext } from '../trial.ts';
 export interface TidemarkUp {
   readonly url: string;
   readonly primaryUrl: string;
-  /** Tokens by role: anon, user, service, ops. */
   readonly tokens: Readonly<Record<string, string>>;
   urlOf(service: ServiceName): string;
-  /** Returns what the command has printed so far. */
   output(): string;
   running(): boolean;
 }

@@ -7,7 +7,6 @@ import { readMetric } from '../../processes/service-metrics.ts';
 import { startGateway, stillRuns } from '../setup/gateway.ts';
 import { atMost, equal, type Finding, type Trial } from '../trial.ts';
 
-/** Concurrent exports: the gateway's default limit. */
 const CONCURRENT = 8;
 const WAVES = { quick: 2, full: 13 };
 const STALL_MS = 300;
@@ -26,7 +25,6 @@ const TERMINATE = `select pg_terminate_backend(pid) from pg_stat_activity
 interface Export {
   response: IncomingMessage;
   leave(): void;
-  /** Resolves at the end of the response, with whether it was complete. */
   ended: Promise<boolean>;
 }
 
@@ -34,7 +32,6 @@ async function startExport(url: string, accept = 'text/csv', coding = 'identity'
   const sent = request(`${url}/rest/v1/${coding === 'gzip' ? 'noise' : 'endless'}`, {
     headers: { accept, 'accept-encoding': coding },
   });
-  // Leaving destroys the request, which emits an error.
   sent.on('error', () => undefined);
   sent.end();
   const [response] = (await once(sent, 'response')) as [IncomingMessage];
@@ -56,7 +53,6 @@ export const abortedExports: Trial = {
     const onBoth = (text: string) =>
       Promise.all([servers.primaryUrl, servers.replicaUrl].map((url) => withClient(url, (sql) => sql.unsafe(text))));
     const isBusy = async () => (await onBoth(BUSY)).some(([row]) => Number(row?.n) > 0);
-    /** Returns ms; Infinity after 10 s. */
     const untilFree = async () => {
       const startedAt = performance.now();
       while (await isBusy()) if (performance.now() - startedAt > 10_000) return Number.POSITIVE_INFINITY;

@@ -1,6 +1,6 @@
 /**
- * A thousand clients insert single rows, which the gateway commits in groups, while random backends of the primary are terminated and the
- * primary is once restarted with `-m immediate`. The table has no key, so that a row written twice is found.
+ * The gateway commits rows in groups, while random backends are terminated and the primary is once restarted with `-m
+ * immediate`. The table has no key, so that a row written twice is found.
  */
 import { withClient } from '@tidemark/local-stack';
 import { pause, until } from '../../measuring/waiting.ts';

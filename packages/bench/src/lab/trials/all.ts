@@ -1,4 +1,4 @@
-/** All trials of the fault lab, in the order in which they run. */
+/** The lab runs the trials in this order. */
 import type { Trial } from '../trial.ts';
 import { abortedExports } from './aborted-exports.ts';
 import { acknowledgedInserts } from './acknowledged-inserts.ts';

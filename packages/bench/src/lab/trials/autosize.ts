@@ -1,6 +1,6 @@
 /**
- * 64 clients run statements that only use processor time, so that more than a few connections slow each other down. A pool that sizes itself
- * has to find that number. Pools of fixed sizes are measured in turn with it.
+ * The statements only use processor time, so more than a few connections slow each other down. Pools of fixed sizes
+ * are measured in turn.
  */
 import { type Database, openDatabase } from '@tidemark/db';
 import { closedLoop } from '../../measuring/loops.ts';

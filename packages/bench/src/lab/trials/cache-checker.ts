@@ -1,6 +1,6 @@
 /**
- * Writers that bypass the gateways (SQL) and readers of both gateways run at random, while replay on the replica pauses, and while the
- * relay stops, NATS stops and the epoch changes. During each of these faults the caches serve nothing.
+ * Writers bypass the gateways (SQL), while replay on the replica pauses, the relay stops, NATS stops and the epoch
+ * changes. During each of these faults the caches serve nothing.
  */
 import { repeat } from '../../measuring/loops.ts';
 import { pause, until } from '../../measuring/waiting.ts';
@@ -101,11 +101,9 @@ async function write({ owner, history }: CachedGateways, counts: { writes: numbe
   const table = random(3) === 0 ? 'parts' : 'counters';
   const id = 1 + random(PLACES);
   const [row] = await owner`update ${owner(table)} set version = version + 1 where id = ${id} returning version`;
-  // This position is at or after the end of the commit.
   const [at] = await owner`select (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::text as lsn`;
   history.addWrite(`${table}/${id}`, row?.version, BigInt(at?.lsn));
   counts.writes += 1;
-  // Pauses between bursts let the caches fill.
   await pause(random(8) === 0 ? random(900) : random(20));
 }
 

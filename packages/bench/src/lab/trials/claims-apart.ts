@@ -1,6 +1,6 @@
 /**
- * Many identities share the connections of a pool, most of them in pipelines. Some statements fail, some call a function that changes the
- * session's role, claims and settings, and connections are terminated in between.
+ * Some statements fail, some change the session's role, claims and settings, and connections are terminated in
+ * between.
  */
 import { openDatabase } from '@tidemark/db';
 import { atLeast, equal, type Finding, none, type Trial } from '../trial.ts';
@@ -16,10 +16,9 @@ const MEDDLE = `create function public.meddle() returns void language plpgsql as
   end $$`;
 const WHO = `select current_user::text as role, current_setting('request.jwt.claims')::jsonb ->> 'sub' as sub, $1::int as n,
   current_setting('transaction_read_only') as readonly`;
-/** Fails if the second parameter is 0. */
 const MAYBE = `${WHO}, 1 / $2::int as whole`;
 const MEDDLING = `${MAYBE}, public.meddle()::text as meddled`;
-/** Codes of a read that lost its connection in every attempt. */
+/** A read that lost its connection in every attempt fails with one of these. */
 const LOST = new Set(['DB_CONNECTION_LOST', '57P01']);
 const TERMINATE =
   "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'lab/write'";

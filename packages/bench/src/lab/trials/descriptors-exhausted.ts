@@ -8,9 +8,8 @@ import { ENTRIES, nothingLost, startRecordedLoad } from '../load/recorded-load.t
 import { allRun, probe, startFourServices } from '../setup/four-services.ts';
 import { atLeast, type Finding, none, type Trial } from '../trial.ts';
 
-/** `ulimit -n` of each service. */
 const DESCRIPTORS = 512;
-/** WebSockets through the gateway's proxy, each of which needs two descriptors. */
+/** Each WebSocket needs two descriptors in the gateway. */
 const SOCKETS = { quick: 450, full: 1_000 };
 const CONNECTIONS = { quick: 600, full: 2_000 };
 const EXHAUSTED_MS = { quick: 1_500, full: 20_000 };
@@ -102,12 +101,10 @@ function openSockets(gateway: ServerProcess, count: number) {
   };
 }
 
-/** Opens connections that stay, of which every second one sends a request; closed ones are not reopened. */
 function openConnections(service: ServerProcess, count: number) {
   const port = Number(new URL(service.url).port);
   const sockets = Array.from({ length: count }, (_, n) => {
     const socket = connect({ host: '127.0.0.1', port });
-    // Refused and reset connections are what the trial is about.
     socket.on('error', () => undefined);
     socket.resume();
     if (n % 2 === 0) socket.write('GET /rest/v1/entries?limit=1 HTTP/1.1\r\nHost: lab\r\n\r\n');
@@ -122,7 +119,6 @@ function openConnections(service: ServerProcess, count: number) {
 
 interface NewClient {
   status: number;
-  /** Served, or refused with the time to come back. */
   isTold: boolean;
 }
 

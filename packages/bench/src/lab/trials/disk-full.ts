@@ -11,7 +11,6 @@ import { mountSmallDisk, type SmallDisk } from '../setup/small-disk.ts';
 import { startTidemarkUp, type TidemarkUp } from '../setup/tidemark-up.ts';
 import { atLeast, equal, type Finding, none, type Trial, type TrialContext } from '../trial.ts';
 
-/** Two Postgres nodes with some segments of WAL, and NATS. */
 const DISK_MB = 420;
 const FULL_MS = { quick: 1_000, full: 60_000 };
 const WRITERS = 4;
@@ -22,7 +21,6 @@ const UPLOADED = new Set([200, 201]);
 /** 1 GB of WAL in all, which needs a new segment for certain. */
 const MAX_MESSAGES = 256;
 const MESSAGE_BYTES = 4 * 1024 ** 2;
-/** Statuses that a client may get while nothing can be written. */
 const REFUSALS = new Set([503, 507]);
 
 export const diskFull: Trial = {
@@ -93,8 +91,8 @@ async function fillAndFree(context: TrialContext, disk: SmallDisk, up: TidemarkU
 }
 
 /**
- * Postgres keeps spare segments of WAL, and ends with PANIC when it needs another without space. Logical messages fill segments without
- * the privilege that `pg_switch_wal` needs.
+ * Postgres keeps spare segments, and ends with PANIC when it needs another without space. Logical messages fill them
+ * without the privilege that `pg_switch_wal` needs.
  */
 async function fillWal(primaryUrl: string): Promise<void> {
   try {
@@ -104,7 +102,6 @@ async function fillWal(primaryUrl: string): Promise<void> {
       }
     });
   } catch (error) {
-    // The end of the server, or a refusal for lack of space, is the expected result.
     const { code = '' } = error as { code?: string };
     if (/^[0-9A-Z]{5}$/.test(code) && !/^(53|57|58|XX)/.test(code)) throw error;
   }
@@ -128,7 +125,6 @@ async function upload(up: TidemarkUp): Promise<number> {
   }
 }
 
-/** Whether a subscriber receives the change of a row that is written now. */
 async function isDelivered(up: TidemarkUp): Promise<boolean> {
   let isReady = false;
   let changes = 0;

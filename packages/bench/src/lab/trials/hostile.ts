@@ -15,18 +15,16 @@ import { atLeast, atMost, equal, type Finding, none, type Trial } from '../trial
 
 const ATTACKERS = 30;
 const USERS = 10;
-/** Time before the attack, and rounds of the attack. A quick attack lasts until each kind was refused. */
+/** A quick attack lasts until each kind was refused. */
 const PACE = {
   quick: { calmMs: 500, roundMs: 4_000, rounds: 1 },
   full: { calmMs: 10_000, roundMs: 20_000, rounds: 3 },
 };
-/** Bound of the users' p99 during the attack, as a multiple of their p99 before. */
 const P99_TIMES = 3;
-/** Resident memory of gateway and realtime with all caches, buffers and responses at their limits. */
+/** All caches, buffers and responses are at their limits. */
 const MAX_RSS_MB = 700;
 /** Private memory of a Postgres backend: DB_PREPARED_BYTES of prepared statements, and its caches of tables. */
 const MAX_BACKEND_MB = 80;
-/** ANSWER_MAX_BYTES. */
 const MAX_RESPONSE_MB = 64;
 /** On a machine that runs other tests, an attack is slow. */
 const REFUSED_WITHIN_MS = 60_000;
@@ -143,7 +141,6 @@ const p99 = (responses: Responses) =>
     0.99,
   );
 
-/** Follows, through the gateway, what one of the users writes. */
 async function follow(gateway: ServerProcess) {
   let isReady = false;
   let changes = 0;

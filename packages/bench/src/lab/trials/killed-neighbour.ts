@@ -1,6 +1,6 @@
 /**
- * A backend is terminated inside a transaction while another transaction runs beside it. The pool of postgres 3.4.9 could run statements of
- * the dead transaction inside another one; here they fail, and leave no row.
+ * The pool of postgres 3.4.9 could run statements of a dead transaction inside another one; here they fail, and leave
+ * no row.
  */
 import { openDatabase } from '@tidemark/db';
 import { withClient } from '@tidemark/local-stack';

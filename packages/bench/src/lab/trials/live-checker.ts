@@ -8,11 +8,9 @@ const WRITERS = 8;
 /** At most 800 transactions a second together: the clients share a process and a processor with the writers. */
 const WRITER_MS = 10;
 const RUN_MS = { quick: 2_000, full: 60_000 };
-/** Share of the clients that lose their connection in a round. */
 const DROPPED = 0.02;
-/** Share of the dropped clients that forget their rows. */
+/** Some dropped clients lose their rows, too. */
 const FORGETFUL = 0.3;
-/** Share of the clients that refresh their token in a round. */
 const REFRESHED = 0.02;
 const ROUND_MS = 100;
 

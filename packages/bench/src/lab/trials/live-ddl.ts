@@ -10,7 +10,6 @@ const RUN: Record<Mode, Pick<RunOptions, 'steps' | 'clients' | 'compareEach' | '
   quick: { steps: 24, clients: 26, compareEach: 8, catchUpMs: 15_000 },
   full: { steps: 80, clients: 52, compareEach: 8, catchUpMs: 20_000 },
 };
-/** Kinds of faults that are shown, with one example each. */
 const SHOWN = 10;
 
 export const liveDdl: Trial = {

@@ -1,7 +1,6 @@
 /**
- * Load of three and five times the gateway's capacity from clients that do not wait. The gateway must keep its throughput and refuse the
- * rest at once. The bottleneck is 10 connections with statements of 40 ms, so that neither the load nor the machine decides the result. The
- * gateway's own tests cover a late event loop.
+ * The gateway must keep its throughput and refuse the rest at once. The bottleneck is 10 connections with statements
+ * of 40 ms, so that neither load nor machine decides the result.
  */
 import { repeat } from '../../measuring/loops.ts';
 import { percentile } from '../../measuring/statistics.ts';
@@ -11,7 +10,6 @@ import { startGateway, stillRuns } from '../setup/gateway.ts';
 import { atLeast, atMost, type Finding, none, type Trial } from '../trial.ts';
 
 const CONNECTIONS = 10;
-/** Enough clients to keep all connections busy. */
 const CLIENTS = 20;
 const PACE = {
   quick: { capacityMs: 500, ms: 1_500, times: [4] },
@@ -20,7 +18,6 @@ const PACE = {
 /** With SHED_QUEUE_MS=500 half of the requests wait that long. The rest is for the first second, with thousands of new sockets. */
 const SERVED_P99_MS = 2_000;
 const REFUSED_P99_MS = 2_000;
-/** Time for which a request may wait for a connection, and some. */
 const SLOWEST_MS = 6_000;
 const MIN_SHARE = 0.8;
 const PROBE_INTERVAL_MS = 100;
@@ -51,7 +48,6 @@ export const overload: Trial = {
         atMost(`× ${times}: slowest of ${timesMs.length} probes`, PROBE_MS[context.mode], Math.max(...timesMs), ' ms'),
       );
       context.log(`capacity ${perSecond.toFixed(0)}/s; offered ${times} times that: ${summary(responses)}`);
-      // Waits for the accepted requests before the next measurement.
       await capacity(url, 1, 200);
     }
     return [...findings, await stillRuns(gateway)];
@@ -98,7 +94,7 @@ function summary(responses: readonly OpenLoopResponse[]): string {
   return [...new Set(responses.map(({ status }) => status))].sort().map(part).join(', ');
 }
 
-/** Requests /livez and /readyz as an orchestrator does. A probe without 200 takes Infinity. */
+/** A probe without 200 takes Infinity. */
 function startProbes(url: string) {
   const timesMs: number[] = [];
   const probe = async (path: string) => {

@@ -4,7 +4,7 @@ import { startService } from '../../processes/services.ts';
 import { atLeast, type Trial } from '../trial.ts';
 
 const ROWS = { quick: 2_000, full: 100_000 };
-/** A second; quick runs share the machine with other tests. */
+/** Quick runs share the machine with other tests. */
 const MIN_RATE = { quick: { rows: 200, transactions: 100 }, full: { rows: 100_000, transactions: 20_000 } };
 const ENVELOPE_ROWS = 500;
 const SETUP = `

@@ -10,15 +10,13 @@ import { atMost, equal, type Trial } from '../trial.ts';
 
 const CYCLES = { quick: 3, full: 10 };
 const SOCKETS = { quick: 200, full: 1_000 };
-/** Load and compile the code before the first measurement. */
 const WARM_CYCLES = { quick: 1, full: 2 };
 /** As a share of the heap before; with few sockets, code that is compiled meanwhile is as large. */
 const MAX_HEAP_GROWTH = { quick: 0.1, full: 0.05 };
-/** Consecutive garbage collections that free nothing. */
 const COLLECTIONS = 3;
 const COLLECTION_MS = 200;
 const TOPICS = 100;
-/** Connections that the instance's pools may open in the meantime; leaked ones of clients would be hundreds. */
+/** The instance's pools may open these; leaked ones of clients would be hundreds. */
 const MORE_CONNECTIONS = 20;
 /** A ring buffer that is always full has a constant size. */
 const SMALL_RING = { RING_BYTES: '65536' };
@@ -67,7 +65,7 @@ export const socketCycles: Trial = {
 
 const HEAP = 'nodejs_heap_size_used_bytes';
 
-/** Returns queries without and with row-level security, of shared and own topics and of windows, a third with a snapshot. */
+/** A third of the subscriptions has a snapshot. */
 function socketOrder(n: number, tokens: readonly string[]) {
   const queries = [
     `ticks?k=eq.${n % TOPICS}`,
@@ -79,7 +77,6 @@ function socketOrder(n: number, tokens: readonly string[]) {
   return { path: '/live', hello, token: tokens[n % TOPICS] as string };
 }
 
-/** Reads the metrics after garbage collections that free nothing more. */
 async function collected({ pid, url }: ServerProcess): Promise<ReadMetric> {
   let read = await readMetrics(url);
   for (let unchanged = 0; unchanged < COLLECTIONS; ) {

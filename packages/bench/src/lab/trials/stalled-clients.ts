@@ -1,6 +1,6 @@
 /**
- * Some clients stop reading. Their buffers are bounded, and the other clients stay fast. Half of them read again before they are cut off, and
- * are told to resync. The others are cut off and resume; in a full run more has changed than HISTORY_BYTES holds, and they resync.
+ * Half of the stalled clients read again before they are cut off, and are told to resync. The others resume; in a
+ * full run more has changed than HISTORY_BYTES holds, and they resync.
  */
 import { type ResumingClients, startResumingClients } from '../../live/clients/resuming-clients.ts';
 import { type LiveFixture, openLiveFixture } from '../../live/fixture.ts';
@@ -23,7 +23,6 @@ const HEAVY_EACH_MS = { quick: 25, full: 250 };
 /** Long rows written together: a burst to all stalling clients would delay the others. */
 const HEAVY_BATCH = 2;
 const MAX_BUFFER_BYTES = { quick: 256 * 1_024, full: 1024 ** 2 };
-/** Time for all buffers to fill, and for half of the clients to read again. */
 const SLOW_MS = { quick: 3_000, full: 30_000 };
 /** Small enough to be full all the time. */
 const RING_BYTES = 4 * 1024 ** 2;
@@ -94,11 +93,8 @@ export const stalledClients: Trial = {
 };
 
 interface Measurement {
-  /** Latency of the clients that do not stall, ms. */
   p99: number;
-  /** Peak of resident memory. */
   bytes: number;
-  /** Peak of bytes buffered for clients. */
   buffered: number;
 }
 
@@ -119,7 +115,6 @@ async function measure(
   return { ...peaks, p99: percentile((await clients.samples()).latenciesMs, 0.99) };
 }
 
-/** Writes the usual changes, and the long rows of the stalling clients. */
 function startLoad(fixture: LiveFixture, stalled: number, heavyEachMs: number): Loop {
   let n = 0;
   const usual = repeat(() => fixture.writeAt(CHANGES_PER_SECOND, 'ticks', KEYS, KEYS));

@@ -1,7 +1,4 @@
-/**
- * The cost of recording each statement: short pipelined reads, which are the cheapest statements, with recording on and off in turn on the same
- * connections.
- */
+/** Short pipelined reads are the cheapest statements. Recording is on and off in turn on the same connections. */
 import { type Database, openDatabase } from '@tidemark/db';
 import { closedLoop } from '../../measuring/loops.ts';
 import { median } from '../../measuring/statistics.ts';

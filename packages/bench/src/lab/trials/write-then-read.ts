@@ -22,7 +22,6 @@ export const writeThenRead: Trial = {
       if (!known) return;
       const { version, source } = await gateways.read(`own_${place}?select=id,version`, known.tidemark);
       done += 1;
-      // A newer version is possible, an older one is a stale read.
       if (version < known.version) stale.push(`own_${place} at ${version} after ${known.version} (${source})`);
     }
 

@@ -1,4 +1,4 @@
-/** Clients that count the changes they receive, spread over two processes so that they are not the bottleneck. */
+/** Two processes, so that the clients are not the bottleneck. */
 import { join } from 'node:path';
 import { request } from '../../processes/request-reply.ts';
 import { forkModule, stopChild } from '../../processes/server.ts';
@@ -8,12 +8,10 @@ import type { Dialect } from './raw-socket.ts';
 const PROCESSES = 2;
 
 export interface CountingClients {
-  /** Counts from the start of `work` until each socket has received `each` changes, or for `ms`. */
   count(each: number, ms: number, work: () => Promise<unknown>): Promise<Counted>;
   stop(): Promise<void>;
 }
 
-/** Resolves when every socket is open and subscribed. @throws BENCH_LOAD_ENDED after it has ended the processes */
 export async function openClients(
   url: string,
   dialect: Dialect,

@@ -1,4 +1,3 @@
-/** Messages between counting clients and their processes. */
 import type { Dialect } from './raw-socket.ts';
 
 export interface SocketOrder {
@@ -9,19 +8,16 @@ export interface SocketOrder {
 
 export type CountingOrder =
   | { op: 'open'; dialect: Dialect; url: string; sockets: readonly SocketOrder[] }
-  /** Counts from zero; the reply comes when each socket has received `each` changes, or after `ms`. */
   | { op: 'count'; each: number; ms: number };
 
 export interface Counted {
   readonly sockets: number;
   readonly changes: number;
-  /** Changes of the socket with the fewest, and of the one with the most. */
   readonly fewest: number;
   readonly most: number;
   readonly lastAt: number;
   /** Sampled times from `at` in the row, which the database's clock sets, to the client. */
   readonly latenciesMs: readonly number[];
-  /** Changes out of order, of the sockets whose frames are parsed. */
   readonly disorder: number;
   readonly others: number;
   readonly firstOther: string | null;

@@ -1,4 +1,3 @@
-/** A process of counting clients: opens sockets and counts the received changes. Ends with its parent. */
 import type { Counted, CountingOrder, CountingReply } from './counting-messages.ts';
 import { openRawSocket } from './raw-socket.ts';
 

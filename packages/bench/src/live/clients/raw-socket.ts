@@ -1,6 +1,6 @@
 /**
- * A WebSocket client with minimal work: it counts frames and parses a few. A process runs a thousand of them, and reading a frame must cost
- * less than the server's write; otherwise the clients are what is measured. It reads all servers that are compared.
+ * Counts frames and parses a few: reading a frame must cost less than the server's write, or the clients are what is
+ * measured.
  */
 import { randomBytes } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
@@ -14,9 +14,7 @@ export interface RawSocketOptions {
   token?: string | undefined;
   hello?: string | undefined;
   onReady(): void;
-  /** `payload` is valid during the call. */
   onChange?(payload: Buffer): void;
-  /** Called with frames other than changes and the handshake, with errors, and with the end of the connection. */
   onOther?(text: string): void;
 }
 
@@ -30,7 +28,6 @@ const U = 'u'.charCodeAt(0);
 const BRACE = '{'.charCodeAt(0);
 const TWO = '2'.charCodeAt(0);
 const FOUR = '4'.charCodeAt(0);
-/** Length of `{"op":"`. */
 const OP = 7;
 const TEXT = 1;
 const PING = 9;
@@ -76,7 +73,6 @@ export function openRawSocket(options: RawSocketOptions): Socket {
     return true;
   }
 
-  /** @returns the start of the first incomplete frame */
   function frames(data: Buffer): number {
     let at = 0;
     while (at + 2 <= data.length) {

@@ -1,4 +1,3 @@
-/** Clients that reconnect and resume when they are cut off, spread over two processes so that they are not the bottleneck. */
 import { join } from 'node:path';
 import { equal, type Finding, none } from '../../lab/trial.ts';
 import { until } from '../../measuring/waiting.ts';
@@ -16,25 +15,21 @@ const PROCESSES = 2;
 const WAIT_MS = 60_000;
 
 export interface ResumingClients {
-  /** Resolves when all clients follow, or after `ms`: the counts say how many do. */
+  /** Resolves after `ms` at the latest: the counts say how many clients follow. */
   connect(url: string, clients: readonly ResumingClient[], withinMs: number, ms: number): Promise<ResumingCounts>;
-  /** Makes clients that are cut off reconnect to these servers, in turn. */
   move(urls: readonly string[]): Promise<ResumingCounts>;
   /** Makes the first `count` clients stop reading, or read again. */
   stall(count: number, stalled: boolean): Promise<ResumingCounts>;
   measure(besides: number): Promise<ResumingCounts>;
   count(): Promise<ResumingCounts>;
   samples(): Promise<ResumingSamples>;
-  /** Resolves with the first counts that meet a condition. @throws BENCH_NOT_WITHIN */
   until(what: string, isMet: (counts: ResumingCounts) => boolean): Promise<ResumingCounts>;
-  /** Resolves when every client that has received a change has the newest one of its key. @throws BENCH_NOT_WITHIN */
   untilNewest(newest: ReadonlyMap<number, number>): Promise<void>;
   /** No client has missed a change, received one twice, or received anything else. */
   unbroken(counts: ResumingCounts): Finding[];
   stop(): Promise<void>;
 }
 
-/** Returns how many of the first `count` clients a process has. */
 const share = (count: number, part: number) => Math.ceil((count - part) / PROCESSES);
 
 export function startResumingClients(): ResumingClients {

@@ -1,7 +1,4 @@
-/**
- * A process of resuming clients: each follows one key with minimal work. A client that is cut off reconnects as the SDK does and resumes
- * after its last change. Ends with its parent.
- */
+/** Reconnects as the SDK does, with minimal work, and resumes after the last change. */
 import type { Socket } from 'node:net';
 import { pause } from '../../measuring/waiting.ts';
 import { CONNECTION_ENDED, openRawSocket } from './raw-socket.ts';
@@ -23,7 +20,6 @@ const POLL_MS = 20;
 const AT = /"at":\s?(\d+(?:\.\d+)?)/;
 const N = /"n":\s?(\d+)/;
 const POSITION = /"position":"([^"]+)"/;
-/** Bytes of a frame that contain the position, and those that contain `n` and `at`. */
 const POSITION_BYTES = 120;
 const ROW_BYTES = 420;
 
@@ -36,7 +32,6 @@ interface Client {
   position: string | undefined;
   n: number | undefined;
   stalled: boolean;
-  /** Time of the first attempt to connect, or of the cut. */
   since: number;
   wasCut: boolean;
 }
@@ -65,7 +60,6 @@ function connect(client: Client): void {
     onChange: (payload) => change(client, payload),
     onOther(text) {
       if (text.startsWith('{"op":"resync"')) resync(client, text);
-      // The close event handles the end of the connection.
       else if (text !== CONNECTION_ENDED && !/ECONN|EPIPE/.test(text)) {
         counts.others += 1;
         firstOther ??= text.slice(0, MAX_TEXT);
@@ -96,7 +90,7 @@ function lost(client: Client): void {
   setTimeout(() => connect(client), wait * (1 - Math.random() / 2));
 }
 
-/** Starts again on another connection, so that no frame of the old subscription counts for the new one. */
+/** Another connection keeps frames of the old subscription out of the new one. */
 function resync(client: Client, text: string): void {
   counts.resynced += 1;
   lastResync = text.slice(0, MAX_TEXT);

@@ -13,14 +13,13 @@ const NO_BATCHES = { LIVE_BATCH_ABOVE: '1000000000' };
 
 interface Round extends Counted {
   cpuMs: number;
-  /** Start of the writes, or of the request to the baseline. */
   startedAt: number;
 }
 
 export const fanOut = scenario('fan-out', 'a change to 1,000 sockets: deliveries/s', NO_BATCHES, 150, 1, 1.4);
 export const fanOutBatched = scenario('fan-out-batched', 'deliveries/s under load, in batches', {}, 300, 3, 0);
 
-/** @param overLoop, overSocketIo minimum ratios of deliveries a second over the baselines */
+/** The last parameters are minimum ratios of deliveries a second over the baselines. */
 function scenario(
   name: string,
   claim: string,
@@ -82,5 +81,5 @@ function scenario(
   };
 }
 
-/** Returns deliveries a second since the start, which includes the commits, the relay and the waits of batches. */
+/** The time includes the commits, the relay and the waits of batches. */
 const rate = (round: Round) => (round.changes / (round.lastAt - round.startedAt)) * 1_000;

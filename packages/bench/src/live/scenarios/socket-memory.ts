@@ -7,7 +7,7 @@ import type { SocketOrder } from '../clients/counting-messages.ts';
 import type { Dialect } from '../clients/raw-socket.ts';
 import { type LiveScenario, subscribe } from '../scenario.ts';
 
-/** Sockets that load and compile the code before the first measurement. */
+/** The code is loaded and compiled before the first measurement. */
 const WARM = { quick: 50, full: 300 };
 const SOCKETS = { quick: 100, full: 4_000 };
 const SETTLE_MS = { quick: 200, full: 1_500 };

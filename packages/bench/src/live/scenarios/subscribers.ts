@@ -100,7 +100,6 @@ async function startSubscribers(
   return { instance, clients: context.stopAtEnd(await openClients(instance.url, 'tidemark', orders)) };
 }
 
-/** Writes one change for each of 10,000 subscribers. */
 async function oneEach(
   fixture: LiveFixture,
   context: TrialContext,
@@ -110,7 +109,6 @@ async function oneEach(
   const sockets = context.quick ? 300 : 10_000;
   const { instance, clients } = await startSubscribers(fixture, context, sockets, order);
   const round = () => clients.count(1, DELIVERY_MS, () => fixture.writeAt(PER_SECOND, table, sockets, sockets));
-  // The first round warms both processes.
   await round();
   const cpu = () => [fixture.relay.usage().cpuMs ?? 0, instance.usage().cpuMs ?? 0] as const;
   const before = cpu();
@@ -120,7 +118,7 @@ async function oneEach(
   return { sockets, counted, relayMs: Math.max(after[0] - before[0], 1), instanceMs: after[1] - before[1] };
 }
 
-/** Returns the processor time of a plain `ws` process that sends each change to its socket at the same rate. */
+/** The process sends each change to its socket at the same rate. */
 async function plainSends(
   fixture: LiveFixture,
   context: TrialContext,
