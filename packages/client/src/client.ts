@@ -17,7 +17,6 @@ export interface ClientOptions {
   liveUrl?: string;
   /** WebSocket class for runtimes without one (Node 20: use the one of `ws`). */
   WebSocket?: unknown;
-  /** Default: the runtime's. */
   fetch?: typeof fetch;
 }
 
@@ -28,8 +27,7 @@ type SchemaOf<Database, Name extends keyof Schemas<Database>> = Schemas<Database
 type DefaultSchema<Database> = 'public' extends keyof Schemas<Database> ? 'public' : keyof Schemas<Database>;
 
 /**
- * A client for a gateway. It reads its own writes: each read asks for at least the tidemark of the client's last write and of the
- * last live change that it received.
+ * A client for a gateway. Each read sees at least the client's last write and last received live change.
  *
  * @typeParam Database - the type that `tidemark types` generates from the database.
  */
@@ -68,8 +66,8 @@ export class TidemarkClient<Database = AnyDatabase> extends SchemaClient<SchemaO
   }
 
   /**
-   * Creates a channel for messages and presence between clients; call its `join()`. Names have the form `<kind>:<key>`:
-   * `user:<sub>` joins the devices of that user.
+   * Creates a channel for messages and presence; call its `join()`. Names have the form `<kind>:<key>`: `user:<sub>`
+   * joins the devices of that user.
    */
   channel(name: string, options: ChannelOptions = {}): Channel {
     return new Channel(this.#connection, name, options);

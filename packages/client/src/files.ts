@@ -1,4 +1,4 @@
-/** Files: bytes under a path. Policies on `tidemark.files` decide who may see them. */
+/** Policies on `tidemark.files` decide who may see files. */
 import type { Requests } from './requests.ts';
 
 /** A row of `tidemark.files`, as the API returns it. */
@@ -17,7 +17,6 @@ export interface StoredFile {
   owner: string | null;
   /** Anyone may read a `public` file. */
   visibility: 'private' | 'public';
-  /** The job that created the file. */
   job_id: string | null;
   created_at: string;
   /** Path of the download, relative to the gateway's address. */
@@ -49,7 +48,6 @@ export interface ListOptions {
   limit?: number;
 }
 
-/** Returns the query string with its question mark; empty if no parameter is given. */
 function queryOf(parameters: Record<string, string | number | undefined>): string {
   const given = Object.entries(parameters).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, `${value}`]],
@@ -96,7 +94,6 @@ export class Files {
     return this.#requests.json('GET', `/api/v1/files${queryOf({ ...options })}`);
   }
 
-  /** @param file id, or path in the given bucket (default: the user's own) */
   async remove(file: string, { bucket }: { bucket?: string } = {}): Promise<void> {
     await this.#requests.send('DELETE', `/api/v1/files/${inPath(file)}${queryOf({ bucket })}`);
   }

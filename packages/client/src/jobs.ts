@@ -47,9 +47,8 @@ export class Jobs {
   }
 
   /**
-   * Resolves with the job once it has succeeded, failed or been cancelled.
+   * Resolves with the job once it has succeeded, failed or been cancelled; `onProgress` gets each version of its row.
    *
-   * @param onProgress called with each version of the job's row
    * @throws TidemarkError CLIENT_JOB_NOT_FOUND for an unknown or invisible job
    */
   async finished(id: string, onProgress: (job: Job) => void = () => {}): Promise<Job> {

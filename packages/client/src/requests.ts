@@ -11,7 +11,6 @@ export class Requests {
     this.#session = session;
   }
 
-  /** @throws TidemarkError the server's problem, or CLIENT_UNREACHABLE */
   async send(method: string, path: string, init: RequestInit = {}): Promise<Response> {
     let response: Response;
     try {

@@ -1,6 +1,6 @@
 /**
- * The state that a client carries from call to call: its token, and the tidemark of what it has seen. Every read asks for at
- * least that tidemark, so that it sees the client's own writes and received changes, whichever replica or cache answers.
+ * Every read asks for at least the tidemark seen so far, so that it sees the client's own writes and received changes,
+ * whichever replica or cache answers.
  */
 import { TidemarkError } from './errors.ts';
 
@@ -33,7 +33,6 @@ export class Session {
     return this.#tidemark;
   }
 
-  /** Whether the token source can return another token than the refused one. */
   get canRenew(): boolean {
     return typeof this.#source === 'function';
   }
@@ -47,7 +46,7 @@ export class Session {
     this.#token = typeof source === 'string' ? source : undefined;
   }
 
-  /** Returns the token to send. @param renew asks the source for a new token, because the current one was refused */
+  /** Pass `renew` after a refusal: it asks the source for a new token. */
   async token(renew = false): Promise<string | undefined> {
     if (typeof this.#source !== 'function') return this.#token;
     if (!renew && this.#token !== undefined && !endsSoon(this.#token)) return this.#token;

@@ -14,7 +14,6 @@ import type { Session } from './session.ts';
 // biome-ignore lint/suspicious/noExplicitAny: a client without generated types accepts any table and returns any row, as postgrest-js does.
 export type AnyDatabase = any;
 
-/** One schema of the generated `Database` type. */
 export interface SchemaTypes {
   Tables: Record<string, TableTypes>;
   Views: Record<string, ViewTypes>;
@@ -38,7 +37,6 @@ interface ViewTypes {
   Relationships: RelationshipTypes[];
 }
 
-/** A query whose result, filters included, can be followed. */
 export interface Followable<Row> {
   live(options?: LiveOptions): LiveQuery<Row>;
 }

@@ -11,7 +11,6 @@ export interface Member {
 export interface ChannelMessage<Payload = unknown> {
   event: string;
   payload: Payload;
-  /** Id of the member that sent the message. */
   from: string;
 }
 
@@ -22,15 +21,12 @@ export interface ChannelOptions {
 
 export type Listener<Given> = (given: Given) => void;
 
-/** The connection over which the channel is joined. */
 export interface ChannelHost {
-  /** @throws CLIENT_FRAME_TOO_LARGE, CLIENT_TOO_FAST */
   send(frame: ClientFrame): void;
   /** May be called before the join was answered. */
   leaveChannel(name: string): void;
 }
 
-/** Assigns channels to connections. */
 export interface ChannelRegistry<Channel> {
   readonly tidemark: string | undefined;
   enter(channel: Channel): void;

@@ -1,6 +1,6 @@
 /**
- * A channel: messages and presence between its members, delivered at most once and never stored. The channel rejoins after a
- * lost connection; messages sent in the meantime are lost.
+ * Messages and presence between members, delivered at most once and never stored: those sent while the connection is
+ * lost do not arrive.
  */
 import { TidemarkError } from '../errors.ts';
 import type {
@@ -88,7 +88,6 @@ export class Channel {
     this.#registry.exit(this);
   }
 
-  /** Sends a leave, also while the join is unanswered. */
   #abandon(): void {
     if (this.isAsking || this.#life.is === 'following') this.host?.leaveChannel(this.name);
   }
@@ -127,7 +126,6 @@ export class Channel {
     return add(this.#onStatus, listener);
   }
 
-  /** Called by the connection, as are the methods below. */
   dispatch(event: FollowingEvent): void {
     const before = this.#life;
     this.#life = nextFollowing(before, event, 'now');

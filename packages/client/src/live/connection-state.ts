@@ -18,7 +18,7 @@ import { waitBefore } from './backoff.ts';
 export type ConnectionState =
   | { is: 'idle' }
   | { is: 'connecting'; attempt: number }
-  /** The socket is open and the server verifies the token. */
+  /** The server verifies the token. */
   | { is: 'entering'; attempt: number }
   /** `attempt` goes back to 1 only after the connection has been open for a while, so that short connections back off. */
   | { is: 'open'; attempt: number }
@@ -76,5 +76,4 @@ export function next(state: ConnectionState, event: ConnectionEvent): Connection
   }
 }
 
-/** Whether queries and channels are served. */
 export const isUp = ({ is }: ConnectionState): boolean => is === 'open' || is === 'leaving';

@@ -1,6 +1,6 @@
 /**
- * One WebSocket connection and the queries and channels that use it. It opens for the first of them, reopens when it is lost, and
- * closes after the last. connection-state.ts decides the states; this file performs their effects.
+ * Opens for the first query or channel, reopens when lost, and closes after the last. connection-state.ts decides the
+ * states; this file performs their effects.
  */
 import type { TidemarkError } from '../errors.ts';
 import type { Session } from '../session.ts';
@@ -13,7 +13,6 @@ import { PendingLeaves } from './pending-leaves.ts';
 import { redirectUrl } from './redirect-url.ts';
 import { openingProblem, webSocketClass } from './web-socket.ts';
 
-/** Time limit for the socket to open, and for the server's first frame, ms. */
 const OPEN_MS = 10_000;
 /** Time after which an open connection counts as stable and its backoff starts again at the first attempt, ms. */
 const SETTLED_MS = 10_000;
@@ -25,10 +24,9 @@ export type Followed = FollowedQuery | Channel;
 export interface LiveConnectionOptions {
   url: string;
   session: Session;
-  /** Replaces the runtime's class. */
   WebSocket: unknown;
   onState(): void;
-  /** Called when this socket has reached a limit or already follows the same query. @returns whether another socket took it */
+  /** This socket has reached a limit or follows the same query; returns whether another socket took it. */
   onFull(followed: Followed, error: TidemarkError): boolean;
 }
 
@@ -72,7 +70,6 @@ export class LiveConnection {
     this.#lingering = setTimeout(() => this.#dispatch({ type: 'unwanted' }), LINGER_MS);
   }
 
-  /** @throws CLIENT_FRAME_TOO_LARGE, CLIENT_TOO_FAST */
   send(frame: ClientFrame): void {
     this.#socket?.send(frame);
   }
@@ -91,8 +88,8 @@ export class LiveConnection {
   }
 
   /**
-   * Sends the new token over an open connection; the server ends the subscriptions that it no longer allows. Without one, the
-   * rows held may belong to another identity: all queries start again, and a refused connection reconnects.
+   * Without a new token, the rows held may belong to another identity: all queries start again, and a refused
+   * connection reconnects.
    */
   tokenChanged(): void {
     if (isUp(this.#state) && !this.#options.session.isAnonymous) {

@@ -1,7 +1,4 @@
-/**
- * All queries and channels of a client, over as few sockets as possible: one, until it reaches the server's limits for a socket or
- * the same query is written in two ways.
- */
+/** One socket, until it reaches the server's limits or the same query is written in two ways. */
 import { TidemarkError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { Channel } from './channel.ts';
@@ -12,7 +9,6 @@ import type { Follower, Following } from './followed-query-types.ts';
 
 /** 800 queries by the server's default limits; more are refused with the server's error. */
 const MAX_SOCKETS = 8;
-/** Errors of the server that another socket may avoid. */
 const TAKEN_ELSEWHERE: ReadonlySet<string> = new Set([
   'RT_SOCKET_SUBSCRIPTIONS',
   'RT_SOCKET_FILTERS',
@@ -23,7 +19,6 @@ const TAKEN_ELSEWHERE: ReadonlySet<string> = new Set([
 export interface LiveConnectionsOptions {
   url: string;
   session: Session;
-  /** Replaces the runtime's class. */
   WebSocket: unknown;
   onState(state: ConnectionState): void;
 }
@@ -32,7 +27,6 @@ export class LiveConnections {
   #options: LiveConnectionsOptions;
   /** The first connection stays; the others are removed when they become idle. */
   #all: [LiveConnection, ...LiveConnection[]];
-  /** Keyed by the JSON of the request. */
   #byText = new Map<string, FollowedQuery>();
   #channels = new Map<string, Channel>();
   #refusedBy = new WeakMap<Followed, Set<LiveConnection>>();
@@ -55,7 +49,7 @@ export class LiveConnections {
     return this.#options.session.tidemark;
   }
 
-  /** Follows a query; equal requests share one subscription. @throws CLIENT_CLOSED */
+  /** Equal requests share one subscription. */
   follow(asked: Following, follower: Follower): FollowedQuery {
     this.#checkOpen();
     const text = JSON.stringify(asked);
@@ -84,7 +78,6 @@ export class LiveConnections {
     this.#forget(query);
   }
 
-  /** @throws CLIENT_CHANNEL_OPEN if another channel of that name is joined; CLIENT_CLOSED */
   enter(channel: Channel): void {
     this.#checkOpen();
     const known = this.#channels.get(channel.name);

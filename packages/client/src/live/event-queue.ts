@@ -11,7 +11,7 @@ export class EventQueue<Event> {
   #isOver = false;
   #wake: (() => void) | undefined;
 
-  /** @param replacement creates the event to read in place of dropped ones, at the time of reading */
+  /** `replacement` is called at the time of reading, in place of the dropped events. */
   constructor(replacement: () => Event) {
     this.#replacement = replacement;
   }
@@ -25,7 +25,6 @@ export class EventQueue<Event> {
     this.#wake?.();
   }
 
-  /** Makes `take` throw after the queued events. */
   fail(error: Error): void {
     this.#error = error;
     this.#wake?.();

@@ -1,7 +1,4 @@
-/**
- * An event of a live query. In a window (order and limit), `index` is the place of the row once all events of the frame are
- * applied.
- */
+/** In a window (order and limit), `index` is the place of the row once all events of the frame are applied. */
 export type LiveEvent<Row> =
   /**
    * All rows of the query: first, and again after changes were missed (`reason` says why). `position` is absent while the server does

@@ -1,7 +1,4 @@
-/**
- * JSON parsing that returns a number as a string if JavaScript would round it: 9007199254740993 would become 9007199254740992, and
- * two keys would become one.
- */
+/** A number is a string if JavaScript would round it: 9007199254740993 and 9007199254740992 would become one key. */
 
 /** A double represents any 15 decimal digits exactly. */
 const EXACT_DIGITS = 15;
@@ -12,11 +9,9 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const MINUS = 0x2d;
 const isDigit = (code: number) => code >= 0x30 && code <= 0x39;
-/** Digits, `.`, `e`, `E`, `+` and `-`. */
 const isOfNumber = (code: number) =>
   isDigit(code) || code === 0x2e || code === 0x65 || code === 0x45 || code === 0x2b || code === MINUS;
 
-/** @throws SyntaxError */
 export const parseExactly = (text: string): unknown => JSON.parse(quoteRounded(text));
 
 /** Puts numbers that would be rounded into quotes. */
@@ -48,7 +43,6 @@ function endOfString(text: string, start: number): number {
   return text.length;
 }
 
-/** Whether the number prints with the same digits as the text. */
 function isExact(text: string): boolean {
   if (text.length <= EXACT_DIGITS) return true;
   const number = Number(text);

@@ -17,9 +17,7 @@ export interface Follower {
   status(status: LiveStatus): void;
 }
 
-/** The connection over which a query is followed. */
 export interface QueryHost {
-  /** @throws CLIENT_FRAME_TOO_LARGE */
   send(frame: ClientFrame): void;
   /** May be called before the subscribe was answered. */
   unsubscribe(id: string): void;
@@ -27,7 +25,6 @@ export interface QueryHost {
 
 export interface FollowedQueryOptions {
   id: string;
-  /** JSON of `asked`. */
   text: string;
   asked: Following;
   /** Called with the tidemark of each applied snapshot and change. */

@@ -1,7 +1,4 @@
-/**
- * One subscription, shared by all live queries with the same request. They receive the same events; one that joins later starts
- * with the rows held here.
- */
+/** Live queries with the same request share one subscription; one that joins later starts with the rows held here. */
 import type { TidemarkError } from '../errors.ts';
 import type { LiveEvent, LiveStatus } from './event.ts';
 import type { FollowedQueryOptions, Follower, QueryHost } from './followed-query-types.ts';
@@ -65,7 +62,6 @@ export class FollowedQuery {
     return is === 'following' ? 'live' : is;
   }
 
-  /** Sends the status and the rows held to the new follower at once. */
   add(follower: Follower): void {
     this.followers.add(follower);
     follower.status(this.status);
@@ -185,7 +181,7 @@ export class FollowedQuery {
     this.dispatch({ type: 'resync', at: Date.now(), reason, jitter: Math.random() });
   }
 
-  /** Handles the server's refusal of a subscribe or end of a subscription; refusals of earlier subscribes are ignored. */
+  /** Refusals of earlier subscribes are ignored. */
   refused(error: TidemarkError, id = this.#askId): void {
     if (id !== this.#askId) return;
     this.refusals.add(error);

@@ -17,7 +17,6 @@ export type Beginning = 'snapshot' | 'position' | 'now';
 export type FollowingState =
   | { is: 'off'; from: Beginning; attempt: number }
   | { is: 'asking'; from: Beginning; attempt: number }
-  /** The snapshot is arriving. */
   | { is: 'filling'; attempt: number }
   | { is: 'following'; from: Beginning; attempt: number }
   | { is: 'waiting'; from: Beginning; attempt: number; retryAt: number; reason: string }
@@ -39,11 +38,10 @@ export type FollowingEvent =
   | { type: 'retry' }
   /** The token belongs to another identity now: the rows held are discarded. */
   | { type: 'forget' }
-  /** The server refuses the connection. */
   | { type: 'stopped'; error: TidemarkError }
   | { type: 'close' };
 
-/** @param afresh how a subscribe without a position begins: `now` if the query wants no snapshot */
+/** `afresh` is `now` if the query wants no snapshot. */
 export function nextFollowing(
   state: FollowingState,
   event: FollowingEvent,

@@ -1,6 +1,4 @@
-/**
- * One WebSocket: handshake, token and pings. It calls `ready` once, and `lost` or `refused` once.
- */
+/** Handshake, token and pings. It calls `ready` once, and `lost` or `refused` once. */
 import { TidemarkError } from '../errors.ts';
 import type { Session } from '../session.ts';
 import { parseExactly } from './exact-numbers.ts';
@@ -19,7 +17,6 @@ import type { WebSocketClass, WebSocketLike } from './web-socket.ts';
 export interface PingTimes {
   /** Silence after which a ping is sent, ms. */
   pingMs: number;
-  /** Time limit for the answer, ms. */
   pongMs: number;
 }
 
@@ -57,7 +54,6 @@ export class LiveSocket {
   #pingTimer: ReturnType<typeof setTimeout>;
   #renewTimer: ReturnType<typeof setTimeout> | undefined;
 
-  /** @throws SyntaxError if the URL is not a WebSocket URL */
   constructor(url: string, WebSocket: WebSocketClass, session: Session, on: LiveSocketEvents, pingTimes = PING_TIMES) {
     this.#ws = new WebSocket(url, [SUBPROTOCOL]);
     this.#session = session;

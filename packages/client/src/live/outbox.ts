@@ -1,13 +1,13 @@
 /**
- * The send queue of one socket. It sends no more frames a second than the server reads, and sends the frames of one tick together,
- * so that a query opened and closed within a tick is never sent.
+ * Sends no more frames a second than the server reads. The frames of one tick go together, so a query opened and
+ * closed within it is never sent.
  */
 import { TidemarkError } from '../errors.ts';
 import type { ClientFrame, SocketLimits } from './frames.ts';
 
 /**
- * Burst size and rate, as a part of the server's limit. Burst and rate together stay below four fifths of the limit in any second,
- * because delayed frames arrive together.
+ * Burst and rate are this part of the server's limit: together they stay below four fifths of it in any second, because
+ * delayed frames arrive together.
  */
 const PART_OF_LIMIT = 0.4;
 /** Frames that may wait before `send` is refused. The other frames are bounded by the number of queries and channels. */
@@ -36,7 +36,6 @@ export class Outbox {
     this.#allowed = this.#perSecond;
   }
 
-  /** @throws CLIENT_FRAME_TOO_LARGE, CLIENT_TOO_FAST */
   push(frame: ClientFrame): void {
     const text = JSON.stringify(frame);
     const bytes = new TextEncoder().encode(text).length;
@@ -60,7 +59,7 @@ export class Outbox {
     });
   }
 
-  /** Removes matching frames that were not sent yet. @returns whether there were any */
+  /** Returns whether a matching frame was still unsent. */
   cancel(fits: (frame: ClientFrame) => boolean): boolean {
     const left = this.#waiting.filter(({ frame }) => !fits(frame));
     const isFound = left.length < this.#waiting.length;

@@ -5,7 +5,6 @@ type OfChannel = FrameOf<'joined' | 'left' | 'message' | 'presence' | 'error'>;
 
 export class PendingLeaves {
   #subscriptions = new Set<string>();
-  /** Number of unanswered leaves of each channel. */
   #channels = new Map<string, number>();
 
   unsubscribing(id: string): void {
@@ -20,10 +19,7 @@ export class PendingLeaves {
     this.#channels.set(name, (this.#channels.get(name) ?? 0) + 1);
   }
 
-  /**
-   * Returns whether a frame belongs to the current membership. Frames name a channel and not a membership: those that arrive before
-   * the answer to a leave belong to the membership that was left.
-   */
+  /** Frames name a channel and not a membership: those before the answer to a leave belong to the old membership. */
   isPresent(frame: OfChannel): boolean {
     const name = frame.channel as string;
     const leaves = this.#channels.get(name);

@@ -1,7 +1,4 @@
-/**
- * Returns the address that a stopping server sends its clients to. Returns undefined for an address that is not a WebSocket URL, and
- * for an unencrypted address in place of an encrypted one, because the client sends its token there.
- */
+/** The client sends its token to this address, so it must be a WebSocket URL, and encrypted if the present one is. */
 export function redirectUrl(given: string | undefined, present: string): string | undefined {
   if (given === undefined || !URL.canParse(given)) return undefined;
   const { protocol, hash } = new URL(given);

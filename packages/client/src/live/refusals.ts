@@ -26,7 +26,6 @@ export class Refusals {
   }
 }
 
-/** @param what such as `a subscribe` */
 export const noAnswer = (what: string): TidemarkError =>
   new TidemarkError({
     code: 'CLIENT_NO_ANSWER',

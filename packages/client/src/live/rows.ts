@@ -9,7 +9,6 @@ export class Rows {
   #rows = new Map<string, { row: Row; count: number }>();
   #array: Row[] | undefined;
 
-  /** @param key columns of the primary key; empty if the table has none */
   constructor(key: readonly string[] = []) {
     this.#key = key;
   }

@@ -12,7 +12,6 @@ export interface WebSocketLike {
 
 export type WebSocketClass = new (url: string, protocols: string[]) => WebSocketLike;
 
-/** @throws TidemarkError CLIENT_NO_WEBSOCKET in a runtime without a WebSocket class */
 export function webSocketClass(given: unknown): WebSocketClass {
   const found = given ?? (globalThis as { WebSocket?: unknown }).WebSocket;
   if (typeof found === 'function') return found as WebSocketClass;
