@@ -12,7 +12,9 @@ import { reclaimFolder } from './reclaim.ts';
 import { type ServerOptions, ServerProcess, type StopStep } from './server-process.ts';
 
 export interface NatsLimits {
+  /** Limit of all memory streams together, in bytes. */
   maxMemory: number;
+  /** Limit of all file streams together, in bytes. */
   maxFile: number;
 }
 

@@ -21,6 +21,7 @@ export interface StackOptions {
   /** Lines for the end of nats.conf, for example a `tls` block. */
   natsSettings?: string;
   postgresSettings?: Settings;
+  /** Time limit of a server's start in seconds, including recovery. Default 120. */
   startSeconds?: number;
   onProgress?: (line: string) => void;
   /** Called when a server has ended unexpectedly; with `restart`, when it could not be started again. */

@@ -24,6 +24,7 @@ while [ -e "$1" ] && [ "$n" -gt 0 ]; do sleep 1; rm -rf "$1"; n=$((n - 1)); done
 
 export interface TemporaryHome {
   path: string;
+  /** Removes the folder. Call it when the servers have ended. */
   remove(): void;
 }
 

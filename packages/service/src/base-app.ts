@@ -79,6 +79,7 @@ export function buildBaseApp(options: BaseAppOptions): BaseApp {
   answerUpgrades(app, connections, (socket) => budget?.refuses(socket));
 
   app.get('/livez', { logLevel: 'silent' }, async () => ({ status: 'ok' }));
+  // The checks may take a second; concurrent requests share one run.
   const checked = sharedResult(() => Promise.all([health.problems(), health.warnings()]), 0);
   app.get('/readyz', { logLevel: 'silent' }, async (request, reply) => {
     const [problems, warnings] = await checked();

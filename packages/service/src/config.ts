@@ -52,6 +52,7 @@ export function loadConfig<T extends TObject>(
   }
 }
 
+/** Copies the values of aliases to `known`. @returns a problem for each setting whose two names have different values */
 function resolveAliases(
   known: Record<string, string>,
   env: Readonly<Record<string, string>>,

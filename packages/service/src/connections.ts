@@ -53,6 +53,7 @@ export function trackConnections(app: BaseApp): Connections {
     sockets.add(socket);
     socket.once('close', () => {
       sockets.delete(socket);
+      // Responses that were cut off.
       inFlight -= (socket[ANSWERING] ?? 0) - (socket[STREAMING] ?? 0);
       streams -= socket[STREAMING] ?? 0;
       socket[ANSWERING] = 0;

@@ -28,7 +28,9 @@ export interface DescriptorOptions {
 
 /** Reserve for NATS, the event loop, name lookups, and loading modules. */
 const MISCELLANEOUS = 32;
+/** Connections past the budget that are open for a moment, for a 503 or a probe. */
 export const MAX_NEWCOMERS = 32;
+/** Largest share of the reserve when the limit is very low; clients get the rest. */
 const MAX_RESERVE_SHARE = 0.75;
 /** The limit where the system does not report one (Windows). */
 const UNKNOWN_LIMIT = 1_000_000;

@@ -17,6 +17,7 @@ export interface TestS3 {
   stop(): Promise<void>;
 }
 
+/** The only account of s3rver, used as key and as secret. */
 const ACCOUNT = 'S3RVER';
 
 export async function startTestS3(): Promise<TestS3> {

@@ -13,6 +13,7 @@ const TEST_STACK_VARIABLE = 'TIDEMARK_TEST_STACK';
 export interface TestStackUrls {
   primaryUrl: string;
   replicaUrl: string;
+  /** The address with the admin user and its password. */
   natsUrl: string;
 }
 
@@ -25,6 +26,7 @@ export interface TestDatabase {
   name: string;
   primaryUrl: string;
   replicaUrl: string;
+  /** Ends the database's sessions, drops its replication slots, then the database. Later calls do nothing. */
   drop(): Promise<void>;
 }
 
@@ -48,6 +50,7 @@ export class TestStack implements TestStackUrls {
     this.natsUrl = urls.natsUrl;
   }
 
+  /** Creates a database that exists on primary and replica when this resolves (about 50 ms). */
   async database(options: DatabaseOptions = {}): Promise<TestDatabase> {
     const name = `t_${randomBytes(6).toString('hex')}`;
     await createDatabase(this, name, options.template === undefined ? undefined : templateName(options.template));

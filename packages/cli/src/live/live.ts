@@ -89,6 +89,7 @@ export async function disableLive(options: LiveOptions, name: string): Promise<v
     await disableOne(pool, options, await requireTable(pool, options.publication, name));
     if (options.dryRun) return;
     const left = await publishedTables(pool, options.publication);
+    // The triggers that enabling the first table installed are dropped with the last table.
     if (left.every(({ schema }) => schema === 'tidemark'))
       for (const line of await removeDdlTrigger(pool)) options.print(line);
   });

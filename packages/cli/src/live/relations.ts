@@ -16,6 +16,7 @@ export interface Relation {
   /** The identity before the table was enabled; null when it was not recorded. */
   was: string | null;
   wasIndex: string | null;
+  /** The identity that enable has set. */
   made: string | null;
 }
 

@@ -19,7 +19,9 @@ export interface LiveTable {
   /** Published by FOR ALL TABLES or with its schema, so that it cannot be removed alone. */
   wholesale: boolean;
   otherPublications: string[];
+  /** The table has parents or children by inheritance other than partitions. */
   inherits: boolean;
+  /** The published partitioned table that the table belongs to. */
   parentPublished: string | null;
   isSystem: boolean;
   /** Postgres checks a deferrable primary key at the end of a transaction, and does not identify rows by it. */

@@ -11,6 +11,7 @@ const MAX_DEPTH = 16;
 
 export interface TypeScope {
   own: ReadonlyMap<string, OwnType>;
+  /** The rendered schemas; types of other schemas are written out. */
   schemas: readonly string[];
 }
 

@@ -34,6 +34,7 @@ function isFree(host: string, port: number): Promise<boolean> {
 /** Returns undefined when neither ss nor lsof is installed or may tell. */
 async function holderOf(port: number): Promise<string | undefined> {
   const run = promisify(execFile);
+  // A missing or forbidden ss or lsof only makes the message less specific.
   const ss = await run('ss', ['-ltnp', `sport = :${port}`]).catch(() => undefined);
   const bySs = ss && /\(\("([^"]+)",pid=(\d+)/.exec(ss.stdout);
   if (bySs) return `${bySs[1]} (pid ${bySs[2]})`;

@@ -39,6 +39,7 @@ async function tightenFile(path: string): Promise<void> {
   try {
     await chmod(path, SECRET_MODE);
   } catch (error) {
+    // The lock file of another process may disappear meanwhile.
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
 }

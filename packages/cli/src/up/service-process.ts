@@ -26,6 +26,7 @@ export interface ServiceProcess {
   readonly instance: string;
   url(): string;
   pid(): number | undefined;
+  /** Resolves when the service has ended, by SIGKILL after the time limit. */
   stop(): Promise<void>;
 }
 

@@ -55,6 +55,7 @@ export interface UpSettings {
   /** Your own NATS, with its credentials; null: a local one, with a user for each service. */
   readonly nats: BusConfig | null;
   readonly natsPrefix: string;
+  /** A folder below `home`, unless another or a bucket is named. */
   readonly files: FileStoreConfig;
   /** Undefined: a secret is made and kept in `home`. */
   readonly secret: string | undefined;

@@ -81,6 +81,7 @@ async function startAll(
     LOG_LEVEL: settings.logLevel,
     JWT_SECRET: secret,
     ...asEnvironment(settings.files),
+    // The services must not have the password of the owner.
     DATABASE_OWNER_URL: '',
     RUN_AS_USER: user === undefined ? 'root' : '',
   };

@@ -119,6 +119,7 @@ export function createKeys(options: KeyOptions & { onChanged: () => void }): Key
   };
 }
 
+/** A token without `kid` may match several keys: each is tried. */
 async function verifyPublic(token: string, key: JWTVerifyGetKey, options: Parameters<typeof jwtVerify>[2]) {
   try {
     return (await jwtVerify(token, key, options)).payload;

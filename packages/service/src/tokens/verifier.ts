@@ -43,6 +43,7 @@ export function createTokenVerifier(options: TokenVerifierOptions): TokenVerifie
     maxSize: MAX_CACHED_CHARACTERS,
     sizeCalculation: (verified, token) => token.length + verified.claimsText.length,
   });
+  // Removing a key invalidates the tokens that it verified.
   const keys = createKeys({ ...options, onChanged: () => cache.clear() });
 
   const cached = (token: string): VerifiedToken | undefined => {

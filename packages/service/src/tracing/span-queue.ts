@@ -43,6 +43,7 @@ export class SpanQueue implements SpanProcessor {
     if (this.#spans.length >= BATCH_SPANS) void this.forceFlush();
   }
 
+  /** Sends all queued spans, one batch at a time; never rejects. */
   forceFlush(): Promise<void> {
     this.#sending ??= this.#send().finally(() => {
       this.#sending = undefined;

@@ -22,6 +22,7 @@ export interface ModelClientOptions {
   window?: boolean;
   transport?: 'socket' | 'events';
   token?(): Promise<string>;
+  /** Returns whether the client may see a row that was sent. */
   mayShow?(row: Row, sent: Sent): boolean;
   /** Called for a refusal that must not be retried. The client then drops its rows, and tries again after `refusedMs`. */
   onRefused?(code: string, message: string, askedAt: number): void;
@@ -53,7 +54,9 @@ export class ModelClient {
   refreshes = 0;
   readonly resyncs: string[] = [];
   readonly refusals: string[] = [];
+  /** Changes that do not fit the held rows: a repetition, a gap, another epoch. */
   readonly surprises: string[] = [];
+  /** Rows that the client got and may not see. */
   readonly leaks: string[] = [];
   #options: ModelClientOptions;
   #held: HeldRows;
@@ -106,6 +109,7 @@ export class ModelClient {
     this.#line?.cut();
   }
 
+  /** Sends a new token of the same user; an event stream connects again. */
   async refresh(): Promise<void> {
     const { token, transport } = this.#options;
     if (!token) return;
@@ -153,6 +157,7 @@ export class ModelClient {
     this.#later(() => this.#line?.cut(), SILENCE_MS);
   }
 
+  /** @returns the position to resume after; undefined when the client needs a snapshot */
   #begin(): string | undefined {
     this.#kept = [];
     this.#topic = undefined;
@@ -200,6 +205,7 @@ export class ModelClient {
   }
 
   #refused({ code, message, retry, id }: ServerFrame & { op: 'error' }): void {
+    // An expired token ends the connection; the next one has a new token.
     if (!this.#isOurs(id) || code === 'RT_TOKEN_EXPIRED') return;
     this.refusals.push(`${code}${retry ? '' : ' (not to be retried)'}`);
     this.#topic = undefined;

@@ -9,6 +9,7 @@ export interface Guise {
   readonly transport: 'socket' | 'events';
   readonly user: User | undefined;
   readonly select: string;
+  /** Returns whether the rights allowed sending this row to the client at any time. */
   mayShow(row: Readonly<Record<string, unknown>>): boolean;
 }
 

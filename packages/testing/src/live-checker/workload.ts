@@ -29,6 +29,7 @@ alter publication tidemark add table public.${name};`;
   return `create sequence public.births; ${MEMBERS} ${TABLES.map(table).join('\n')}`;
 }
 
+/** Returns one transaction as SQL: inserts, updates across the filters, changed keys, deletes; some roll back. */
 export function changeThings(next: () => number, tables: readonly string[] = ['things']): string {
   const int = (max: number) => Math.floor(next() * max);
   const isVoid = next() < 0.15;
