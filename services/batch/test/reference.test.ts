@@ -3,9 +3,9 @@ import { databaseConfig } from '@tidemark/service';
 import t from 'tap';
 import { configSchema } from '../src/config.ts';
 
-t.test('the README lists every environment variable, with its default and reason, and no other', async (t) => {
-  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
-  const rows = [...readme.matchAll(/^\| `(\w+)` *\| `?([^|`]*)`? *\| (.*) \|$/gm)].map(([, name, value, text]) => [
+t.test('REFERENCE.md lists every environment variable, with its default and reason, and no other', async (t) => {
+  const reference = await readFile(new URL('../REFERENCE.md', import.meta.url), 'utf8');
+  const rows = [...reference.matchAll(/^\| `(\w+)` *\| `?([^|`]*)`? *\| (.*) \|$/gm)].map(([, name, value, text]) => [
     name,
     value?.trim(),
     text?.trim(),
