@@ -1,6 +1,6 @@
 /** infra/nginx/nginx.conf in a real nginx, in front of a running Tidemark. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { on, once } from 'node:events';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
@@ -100,10 +100,11 @@ t.test('nginx passes on everything that Tidemark answers', async (t) => {
       headers: { authorization },
     });
     t.teardown(() => socket.close());
+    // Two frames may arrive in one turn, of which once() would lose the second.
+    const messages = on(socket, 'message');
     await once(socket, 'open');
     socket.send(JSON.stringify({ op: 'subscribe', id: 's1', query: 'jobs', profile: 'tidemark', snapshot: true }));
-    for (;;) {
-      const [data] = await once(socket, 'message');
+    for await (const [data] of messages) {
       const frame = JSON.parse(String(data));
       if (frame.op === 'error') throw new Error(frame.message);
       if (frame.op === 'snapshot') break;
