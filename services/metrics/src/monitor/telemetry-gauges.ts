@@ -12,27 +12,51 @@ type Reading = readonly [labels: Record<string, string>, value: Value];
 const STATUS = { ok: 0, degraded: 1, down: 2 };
 
 const PER_INSTANCE: readonly [name: string, help: string, read: (t: Telemetry) => Value][] = [
-  ['ready', '1 when the instance is ready', (t) => Number(t.ready)],
-  ['resident_bytes', 'Resident memory', (t) => t.process.rssBytes],
-  ['event_loop_p99_seconds', 'Event loop delay, p99', (t) => t.process.eventLoopDelayP99Ms / 1_000],
-  ['http_p99_seconds', 'Request latency over the last minute, p99', (t) => t.http && t.http.p99Ms / 1_000],
-  ['http_requests_total', 'Requests since the instance started', (t) => t.http?.requestsTotal],
-  ['http_errors_total', 'Responses with status 5xx since the instance started', (t) => t.http?.errorsTotal],
-  ['sockets', 'Open WebSockets', (t) => t.sockets?.open],
-  ['deliveries_total', 'Changes delivered since the instance started', (t) => t.sockets?.deliveredTotal],
-  ['relay_lag_bytes', 'WAL that the active relay has not processed', (t) => t.relay?.lagBytes],
-  ['workers_busy', 'Worker threads that process a chunk', (t) => t.workers?.busy],
-  ['items_total', 'Job items processed since the instance started', (t) => t.workers?.itemsDoneTotal],
+  ['tidemark_instance_ready', '1 when the instance is ready', (t) => Number(t.ready)],
+  ['tidemark_instance_resident_bytes', 'Resident memory', (t) => t.process.rssBytes],
+  ['tidemark_instance_event_loop_p99_seconds', 'Event loop delay, p99', (t) => t.process.eventLoopDelayP99Ms / 1_000],
+  [
+    'tidemark_instance_http_p99_seconds',
+    'Request latency over the last minute, p99',
+    (t) => t.http && t.http.p99Ms / 1_000,
+  ],
+  ['tidemark_instance_http_requests_total', 'Requests since the instance started', (t) => t.http?.requestsTotal],
+  [
+    'tidemark_instance_http_errors_total',
+    'Responses with status 5xx since the instance started',
+    (t) => t.http?.errorsTotal,
+  ],
+  ['tidemark_instance_sockets', 'Open WebSockets', (t) => t.sockets?.open],
+  [
+    'tidemark_instance_deliveries_total',
+    'Changes delivered since the instance started',
+    (t) => t.sockets?.deliveredTotal,
+  ],
+  ['tidemark_instance_relay_lag_bytes', 'WAL that the active relay has not processed', (t) => t.relay?.lagBytes],
+  ['tidemark_instance_workers_busy', 'Worker threads that process a chunk', (t) => t.workers?.busy],
+  ['tidemark_instance_items_total', 'Job items processed since the instance started', (t) => t.workers?.itemsDoneTotal],
 ];
 
 const PER_POOL: readonly [name: string, help: string, read: (pool: Pool) => Value][] = [
-  ['utilisation_ratio', 'Busy connections divided by the maximum', (pool) => pool.utilisation],
-  ['limit_slots', 'Connections that may be in use', (pool) => pool.limit ?? pool.max],
-  ['prepared_bytes', 'Memory used by prepared statements', (pool) => pool.preparedBytes ?? 0],
-  ['statistics_bytes', 'Memory used by statement statistics', (pool) => pool.statisticsBytes ?? 0],
-  ['replaced_total', 'Connections replaced for too many prepared statements', (pool) => pool.replacedTotal ?? 0],
-  ['evicted_total', 'Prepared statements closed to make room for new ones', (pool) => pool.evictedTotal ?? 0],
-  ['waiting', 'Requests that wait for a connection', (pool) => pool.waiting],
+  ['tidemark_instance_pool_utilisation_ratio', 'Busy connections divided by the maximum', (pool) => pool.utilisation],
+  ['tidemark_instance_pool_limit_slots', 'Connections that may be in use', (pool) => pool.limit ?? pool.max],
+  ['tidemark_instance_pool_prepared_bytes', 'Memory used by prepared statements', (pool) => pool.preparedBytes ?? 0],
+  [
+    'tidemark_instance_pool_statistics_bytes',
+    'Memory used by statement statistics',
+    (pool) => pool.statisticsBytes ?? 0,
+  ],
+  [
+    'tidemark_instance_pool_replaced_total',
+    'Connections replaced for too many prepared statements',
+    (pool) => pool.replacedTotal ?? 0,
+  ],
+  [
+    'tidemark_instance_pool_evicted_total',
+    'Prepared statements closed to make room for new ones',
+    (pool) => pool.evictedTotal ?? 0,
+  ],
+  ['tidemark_instance_pool_waiting', 'Requests that wait for a connection', (pool) => pool.waiting],
 ];
 
 export function registerTelemetryGauges(metrics: Metrics, health: () => HealthAnswer): void {
@@ -45,7 +69,7 @@ export function registerTelemetryGauges(metrics: Metrics, health: () => HealthAn
   gauge('tidemark_status', '0 ok, 1 degraded, 2 down', [], ({ status }) => [[{}, STATUS[status]]]);
   gauge('tidemark_problems', 'Problems in the health response', [], ({ problems }) => [[{}, problems.length]]);
   for (const [name, help, read] of PER_INSTANCE) {
-    gauge(`tidemark_instance_${name}`, help, ['source'], ({ instances }) =>
+    gauge(name, help, ['source'], ({ instances }) =>
       instances.map((telemetry) => [{ source: sourceOf(telemetry) }, read(telemetry)]),
     );
   }
@@ -54,7 +78,7 @@ export function registerTelemetryGauges(metrics: Metrics, health: () => HealthAn
     ...lost.map((instance): Reading => [{ source: sourceOf(instance) }, 0]),
   ]);
   for (const [name, help, read] of PER_POOL) {
-    gauge(`tidemark_instance_pool_${name}`, help, ['source', 'pool'], ({ instances }) =>
+    gauge(name, help, ['source', 'pool'], ({ instances }) =>
       instances.flatMap((telemetry) =>
         (telemetry.pools ?? []).map((pool): Reading => [{ source: sourceOf(telemetry), pool: pool.name }, read(pool)]),
       ),
