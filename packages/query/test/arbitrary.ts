@@ -45,14 +45,20 @@ const negate = fc.boolean();
 
 const filter: fc.Arbitrary<Condition> = fc.oneof(
   fc.record({
-    ...{ kind: fc.constant('compare' as const), field, negate },
+    kind: fc.constant('compare' as const),
+    field,
+    negate,
     op: fc.constantFrom('eq', 'gt', 'gte', 'lt', 'lte', 'like', 'ilike', 'match', 'imatch'),
-    ...{ quantifier: fc.option(fc.constantFrom('any', 'all')), value: text },
+    quantifier: fc.option(fc.constantFrom('any', 'all')),
+    value: text,
   }) as fc.Arbitrary<Condition>,
   fc.record({
-    ...{ kind: fc.constant('compare' as const), field, negate },
+    kind: fc.constant('compare' as const),
+    field,
+    negate,
     op: fc.constantFrom('neq', 'isdistinct', 'cs', 'cd', 'ov', 'sl', 'sr', 'nxr', 'nxl', 'adj'),
-    ...{ quantifier: fc.constant(null), value: text },
+    quantifier: fc.constant(null),
+    value: text,
   }) as fc.Arbitrary<Condition>,
   fc.record({ kind: fc.constant('in' as const), field, negate, values: fc.array(text, { maxLength: 4 }) }),
   fc.record({

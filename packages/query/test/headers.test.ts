@@ -27,7 +27,11 @@ t.test('parses Prefer', async (t) => {
         missing: 'default',
         tx: 'rollback',
       },
-      ...{ params: 'single-object', maxAffected: 10, timezone: 'Europe/Berlin', handling: 'strict', invalid: [] },
+      params: 'single-object',
+      maxAffected: 10,
+      timezone: 'Europe/Berlin',
+      handling: 'strict',
+      invalid: [],
     },
   );
   t.match(

@@ -4,12 +4,26 @@ import { parseQuery } from '../src/index.ts';
 import { refused } from './refused.ts';
 
 const column = (name: string, more: Partial<SelectColumn> = {}): SelectColumn => ({
-  ...{ kind: 'column', field: { name, json: [] }, alias: null, cast: null, aggregate: null, aggregateCast: null },
+  kind: 'column',
+  field: { name, json: [] },
+  alias: null,
+  cast: null,
+  aggregate: null,
+  aggregateCast: null,
   ...more,
 });
 const embed = (name: string, select: SelectNode[], more: Partial<Embed> = {}): Embed => ({
-  ...{ kind: 'embed', name, alias: null, hint: null, join: null, spread: false },
-  ...{ select, where: [], order: [], limit: null, offset: 0 },
+  kind: 'embed',
+  name,
+  alias: null,
+  hint: null,
+  join: null,
+  spread: false,
+  select,
+  where: [],
+  order: [],
+  limit: null,
+  offset: 0,
   ...more,
 });
 const star: SelectNode = { kind: 'star' };

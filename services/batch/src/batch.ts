@@ -83,7 +83,10 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
   });
   const jobs = createJobLedger({ pool, kinds, window, observe });
   const chunks = createChunkLedger({
-    ...{ pool, registry, jobs, observe },
+    pool,
+    registry,
+    jobs,
+    observe,
     worker: `${deps.instance}/${randomUUID()}`,
     kinds: [...kinds.keys()],
     leaseMs: config.BATCH_LEASE_MS,
@@ -92,7 +95,11 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     onRoom: (job) => sweeper.planPage(job),
   });
   const planner = createPlanner({
-    ...{ pool, kinds, registry, window, observe },
+    pool,
+    kinds,
+    registry,
+    window,
+    observe,
     ledger: jobs,
     publish: queue.publish,
     threads: threadCount,
@@ -103,7 +110,12 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
   });
   const progress = createProgress(pool, config.BATCH_PROGRESS_MS, observe);
   const handler = createChunkHandler({
-    ...{ kinds, threads, limits, chunks, progress, observe },
+    kinds,
+    threads,
+    limits,
+    chunks,
+    progress,
+    observe,
     main: { store, storeTimeoutMs },
     readInputs: createInputReader(registry, roles),
     publish: queue.publish,
@@ -113,7 +125,12 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
   });
   const runner = startRunner({ queue, handle: handler.handle, slots, observe });
   const sweeper = startSweeper({
-    ...{ pool, planner, jobs, chunks, queue, observe },
+    pool,
+    planner,
+    jobs,
+    chunks,
+    queue,
+    observe,
     onCancelled: handler.cancel,
     intervalMs: config.BATCH_SWEEP_MS,
   });
@@ -122,7 +139,13 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
   const temporary = startTemporarySweep(store, observe);
 
   return {
-    ...{ database, bus, runner, sweeper, handler, threads, admission },
+    database,
+    bus,
+    runner,
+    sweeper,
+    handler,
+    threads,
+    admission,
     async stopTaking() {
       registered.stop();
       watching.stop();

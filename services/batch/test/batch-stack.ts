@@ -85,14 +85,26 @@ export async function openBatchStack(t: Test, bucket?: TestS3): Promise<BatchSta
     (await database.pools.write.query(text, params as never)) as never;
 
   const self: BatchStack = {
-    ...{ database, store, registry, filesDir, natsPrefix, query },
+    database,
+    store,
+    registry,
+    filesDir,
+    natsPrefix,
+    query,
     async startBatch(env = {}) {
       const batch = await spawnBatch({
         ...process.env,
-        ...{ DATABASE_URL: primaryUrl, NATS_URL: stack.natsUrl, NATS_PREFIX: natsPrefix, TIDEMARK_FILES_DIR: filesDir },
+        DATABASE_URL: primaryUrl,
+        NATS_URL: stack.natsUrl,
+        NATS_PREFIX: natsPrefix,
+        TIDEMARK_FILES_DIR: filesDir,
         ...bucket?.env,
         ...METRICS_ENV,
-        ...{ PORT: '0', BATCH_SWEEP_MS: '200', LOG_LEVEL: 'debug', MALLOC_ARENA_MAX: '2', ...env },
+        PORT: '0',
+        BATCH_SWEEP_MS: '200',
+        LOG_LEVEL: 'debug',
+        MALLOC_ARENA_MAX: '2',
+        ...env,
       });
       children.add(batch);
       return batch;
@@ -160,7 +172,8 @@ async function spawnBatch(env: NodeJS.ProcessEnv): Promise<BatchProcess> {
     void exited.then((code) => reject(new Error(`batch ended with ${code}:\n${log.slice(-3_000)}`)));
   });
   return {
-    ...{ child, url },
+    child,
+    url,
     log: () => log,
     stop(signal = 'SIGTERM') {
       child.kill(signal);

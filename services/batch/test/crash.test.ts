@@ -111,7 +111,9 @@ t.test('an item that is lost again and again is given up, and the job ends', asy
   );
   await stack.startBatch();
   t.match(await stack.ended(id), {
-    ...{ state: 'failed', done: 0, failed: 1 },
+    state: 'failed',
+    done: 0,
+    failed: 1,
     error: { code: 'BATCH_ITEMS_FAILED', items: [{ code: 'BATCH_ITEM_LOST', name: 'x', message: /3 times/ }] },
   });
 });

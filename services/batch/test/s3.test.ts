@@ -21,7 +21,9 @@ t.test('a job reads what was uploaded to the bucket, and its results are there',
   const id = await stack.insertJob({ input: { prefix: 'in/' }, transform }, { role: 'authenticated', sub: 'ada' });
   t.match(await stack.ended(id), {
     state: 'partly_failed',
-    ...{ total: 41, done: 40, failed: 1 },
+    total: 41,
+    done: 40,
+    failed: 1,
     error: { items: [{ code: 'BATCH_INPUT_GONE' }] },
   });
   const outputs = await stack.outputsOf(id);

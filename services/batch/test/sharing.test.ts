@@ -94,8 +94,15 @@ t.test('with sweeps a minute apart, what the WAL says starts and stops jobs at o
     await bus.store(
       bus.subjects.changes('tidemark', 'jobs'),
       JSON.stringify({
-        ...{ epoch: 'testepoch', lsn: '0000000000000001', xid: 1, committedAt: 0, schema: 'tidemark', table: 'jobs' },
-        ...{ key: ['id'], last: true, changes: [{ type, index: 0, row }] },
+        epoch: 'testepoch',
+        lsn: '0000000000000001',
+        xid: 1,
+        committedAt: 0,
+        schema: 'tidemark',
+        table: 'jobs',
+        key: ['id'],
+        last: true,
+        changes: [{ type, index: 0, row }],
       }),
     );
   };

@@ -184,7 +184,9 @@ t.test('an animation stays one, an upright turn is made, transparency becomes wh
     return stack.store.read(output!.storage_key, 1e7);
   };
   t.match(await sharp(await transformed(gif, 'a.gif', { resize: { width: 20 } })).metadata(), {
-    ...{ format: 'webp', pages: 3, width: 20 },
+    format: 'webp',
+    pages: 3,
+    width: 20,
   });
   t.match(await sharp(await transformed(turned, 't.jpg', { quality: 90 })).metadata(), { width: 20, height: 40 });
   const onPage = await sharp(await transformed(clear, 'c.png', { format: 'jpeg' }))

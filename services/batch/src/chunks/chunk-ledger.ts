@@ -95,7 +95,11 @@ export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
     } else if (state === 'failed') {
       const { code, message, hint } = errors.ITEM_LOST({ losses, how: `chunk ${chunk} was never completed` });
       const rows = items.map(({ index, input, attempts }) => ({
-        ...{ index, input, attempts, state, code },
+        index,
+        input,
+        attempts,
+        state,
+        code,
         error: { message, hint },
       }));
       await tx.query(itemStatements.write, [job, JSON.stringify(rows)]);

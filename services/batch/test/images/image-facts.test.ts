@@ -6,7 +6,14 @@ import { probe } from '../../src/images/probe.ts';
 import { transformImage } from '../../src/images/transform.ts';
 
 const facts: ImageFacts = {
-  ...{ type: 'image/jpeg', width: 100, height: 50, pages: 1, channels: 3, depth: 1, progressive: false, bytes: 0 },
+  type: 'image/jpeg',
+  width: 100,
+  height: 50,
+  pages: 1,
+  channels: 3,
+  depth: 1,
+  progressive: false,
+  bytes: 0,
 };
 
 t.test('decoded bytes: pixels of input and output', async (t) => {

@@ -16,8 +16,13 @@ t.test('each item has a row with its input, value, files and duration', async (t
   const outputs = new Map((await stack.outputsOf(id)).map((file) => [file.id, file.metadata.source]));
   for (const [n, row] of rows.entries()) {
     t.match(row, {
-      ...{ index: n, state: 'succeeded', attempts: 1, input: { file: files[n] } },
-      ...{ value: { width: 20 }, error: null, duration_ms: Number },
+      index: n,
+      state: 'succeeded',
+      attempts: 1,
+      input: { file: files[n] },
+      value: { width: 20 },
+      error: null,
+      duration_ms: Number,
     });
     t.equal(outputs.get(row.files[0]), files[n]);
   }

@@ -12,7 +12,10 @@ const gateway = await useGateway(t, { script: FUZZ_SQL });
 
 t.test(`${requests} random requests, seed ${seed}`, { timeout: 600_000 }, async (t) => {
   const { faults, statuses, sent } = await fuzz({
-    ...{ url: gateway.url, token: await gateway.token({ ...CALLER }), requests, seed },
+    url: gateway.url,
+    token: await gateway.token({ ...CALLER }),
+    requests,
+    seed,
     query: (text) => gateway.sql.unsafe(text),
     // On a machine that is very busy fewer will do.
     deadlineMs: process.env.FUZZ_REQUESTS ? 500_000 : 8_000,

@@ -76,7 +76,9 @@ t.test('all write connections terminated, again and again, under inserts', async
 
 t.test('nothing of a transaction is there when its connection dies', async (t) => {
   const operations = Array.from({ length: 20 }, (_, i) => ({
-    ...{ method: 'POST', path: '/rest/v1/notes', body: { author: 'together', body: `part ${i}` } },
+    method: 'POST',
+    path: '/rest/v1/notes',
+    body: { author: 'together', body: `part ${i}` },
   }));
   let lost = 0;
   let done = 0;

@@ -14,8 +14,19 @@ import { type LiveListAnswer, merge } from '../../src/live/ask-instances.ts';
 import { useMetrics } from '../metrics-fixture.ts';
 
 const subscription = (instance: string, number: number): LiveSubscription => ({
-  ...{ sub: `${instance}/${number}/s`, number, schema: 'public', query: 'notes', mode: 'every', window: false },
-  ...{ state: 'live', role: 'anon', user: null, startedAt: 1, changes: 0, subscribers: 1, bufferedBytes: 0 },
+  sub: `${instance}/${number}/s`,
+  number,
+  schema: 'public',
+  query: 'notes',
+  mode: 'every',
+  window: false,
+  state: 'live',
+  role: 'anon',
+  user: null,
+  startedAt: 1,
+  changes: 0,
+  subscribers: 1,
+  bufferedBytes: 0,
 });
 const counts = { sockets: 1, eventStreams: 0, subscriptions: 3, topics: 1 };
 
@@ -53,8 +64,18 @@ t.test('asks the instances over NATS', async (t) => {
   const { bus } = metrics;
   const asked: LiveWhyRequest[] = [];
   const why: LiveWhy = {
-    ...{ sub: 'rt-1/1/s', schema: 'public', query: 'notes', mode: 'every', role: 'anon', user: null },
-    ...{ rowSecurity: false, rightsChanged: false, withheld: null, through: null, since: null, changes: [] },
+    sub: 'rt-1/1/s',
+    schema: 'public',
+    query: 'notes',
+    mode: 'every',
+    role: 'anon',
+    user: null,
+    rowSecurity: false,
+    rightsChanged: false,
+    withheld: null,
+    through: null,
+    since: null,
+    changes: [],
   };
   bus.answer(
     bus.subjects.inspect('subscriptions', 'rt-1'),

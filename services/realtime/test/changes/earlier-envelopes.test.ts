@@ -29,7 +29,12 @@ const untouched = { read: () => t.fail('nobody can be asked about it') } as unkn
 const read = (form: string) => {
   const text = `{${form}"key":["id"],"changes":[{"type":"insert","index":0,"row":{"id":1,"data":null},"texts":{"data":"null"}}]}`;
   const envelope = new ChangeEnvelope({
-    ...{ sequence: 1, epoch: 'e', lsn: parseLsn('0/1'), xid: 1, table: 'notes', receivedAt: 0 },
+    sequence: 1,
+    epoch: 'e',
+    lsn: parseLsn('0/1'),
+    xid: 1,
+    table: 'notes',
+    receivedAt: 0,
     bytes: Buffer.from(text),
   });
   const [change] = envelope.body().changes;

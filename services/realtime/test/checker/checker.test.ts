@@ -67,7 +67,12 @@ for (const identity of ['full', 'default'] as const) {
     const clients = guises.map(({ query, mode, window, transport, user, mayShow }, n) => {
       const url = n % 2 ? service.url : other.url;
       return new ModelClient({
-        ...{ query, mode, window, transport, mayShow, url: () => url },
+        query,
+        mode,
+        window,
+        transport,
+        mayShow,
+        url: () => url,
         // Snapshots of the replica, on a machine where the relay lags.
         mayRepeat: url === service.url,
         ...(user ? { token: () => token(claimsOf(user)) } : {}),

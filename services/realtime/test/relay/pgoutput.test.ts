@@ -54,7 +54,10 @@ const table: [string, Buffer, PgMessage][] = [
     {
       tag: 'relation',
       relation: {
-        ...{ oid: 16_400, schema: 'public', table: 't', replicaIdentity: 'f' as const },
+        oid: 16_400,
+        schema: 'public',
+        table: 't',
+        replicaIdentity: 'f' as const,
         columns: [
           { identity: true, name: 'id', typeOid: 20, typeModifier: -1 },
           { identity: true, name: 'naïve name', typeOid: 25, typeModifier: -1 },

@@ -210,7 +210,9 @@ export const ownPaths: Readonly<Record<string, Schema>> = {
       {
         parameters: [inPath('id', 'The id of a job.', uuid)],
         post: {
-          ...{ tags: ['jobs'], operationId: `jobs.${action}Job`, summary: `Calls tidemark.${action}_job` },
+          tags: ['jobs'],
+          operationId: `jobs.${action}Job`,
+          summary: `Calls tidemark.${action}_job`,
           responses: { '200': answer('The job.', schemaRef('Job')), ...refused },
         },
       },
@@ -222,7 +224,9 @@ export const ownPaths: Readonly<Record<string, Schema>> = {
       {
         parameters: [inPath('id', 'The id of a job.', uuid)],
         get: {
-          ...{ tags: ['jobs'], operationId: `jobs.${what}`, summary: `The ${what} of a job, by index` },
+          tags: ['jobs'],
+          operationId: `jobs.${what}`,
+          summary: `The ${what} of a job, by index`,
           responses: {
             '200': answer('A page; Link has the next.', { type: 'array', items: { type: 'object' } }),
             ...refused,

@@ -14,8 +14,11 @@ const gateway = await useGateway(t, {
     RATE_LIMITS: 'ops=3/60s,anon=100000/1s',
     RATE_LIMITS_BIND: 'always',
     IDENTITY_SHARE_PERCENT: '100',
-    ...{ HEADERS_TIMEOUT_MS: '600', SLOW_READER_MS: '700', SLOW_READER_BYTES_PER_S: String(5 * 1024 ** 2) },
-    ...{ CACHE_BYTES: '0', BODY_LIMIT_BYTES: '10000' },
+    HEADERS_TIMEOUT_MS: '600',
+    SLOW_READER_MS: '700',
+    SLOW_READER_BYTES_PER_S: String(5 * 1024 ** 2),
+    CACHE_BYTES: '0',
+    BODY_LIMIT_BYTES: '10000',
   },
 });
 

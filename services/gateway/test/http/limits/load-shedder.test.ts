@@ -136,7 +136,10 @@ t.test(
     };
     const watch = (busy: number) =>
       watchOverload({
-        ...{ loopMs: 60_000, requestsMax: 5, queueMs: 0, inFlight: () => 0 },
+        loopMs: 60_000,
+        requestsMax: 5,
+        queueMs: 0,
+        inFlight: () => 0,
         metrics: createMetrics('gateway'),
         queues: () => [{ ...queue, slots: { busy } }],
       });

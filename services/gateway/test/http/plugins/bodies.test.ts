@@ -109,7 +109,8 @@ t.test('a body in pieces arrives whole, and one that breaks off leaves nothing',
   const text = Buffer.from('{"id":3,"body":"Gezeitenmarke – ünïcödé 🌊"}');
   const send = (length: number) =>
     httpRequest(`${gateway.url}/rest/v1/texts`, {
-      ...{ method: 'POST', agent: false },
+      method: 'POST',
+      agent: false,
       headers: { ...headers, 'content-length': length },
     });
   const whole = send(text.length);

@@ -67,7 +67,9 @@ t.test('any combination', async (t) => {
         accept,
       });
       const answer = await gateway.request(`/rest/v1/accounts${search}`, {
-        ...{ method, claims, headers: Object.fromEntries(headers.filter(([, value]) => value !== '')) },
+        method,
+        claims,
+        headers: Object.fromEntries(headers.filter(([, value]) => value !== '')),
         ...(method === 'DELETE' ? {} : { body: JSON.stringify(body) }),
       });
       const text = await answer.text();

@@ -30,7 +30,10 @@ t.test('100 MB up and down', async (t) => {
     }
   }
   const up = await fetch(`${gateway.url}/api/v1/files/large`, {
-    ...{ method: 'PUT', headers, body: Readable.toWeb(Readable.from(blocks())) as never, duplex: 'half' },
+    method: 'PUT',
+    headers,
+    body: Readable.toWeb(Readable.from(blocks())) as never,
+    duplex: 'half',
   } as never);
   t.equal(up.status, 201);
   const row = (await up.json()) as { sha256: string; size: number; href: string };
