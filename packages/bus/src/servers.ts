@@ -2,6 +2,7 @@
  * Parses NATS_URL: `nats://user:password@host:4222` or `tls://token@host`, several with commas, percent-encoded. The
  * client library ignores a URL's user, password and scheme, so they are passed as options.
  */
+import { redactUrl } from '@tidemark/contracts';
 import { errors } from './errors.ts';
 
 export interface Servers {
@@ -39,7 +40,7 @@ function parseServer(url: string) {
   const [, scheme = 'nats', userinfo, address = ''] = URL_PARTS.exec(url) ?? [];
   if (!ADDRESS.test(address)) {
     throw invalid(
-      `NATS_URL has an address that is not <host>:<port>: ${shown(url)}`,
+      `NATS_URL has an address that is not <host>:<port>: ${redactUrl(url)}`,
       'Write nats://<host>:<port>; in a user or password, percent-encode @ as %40, / as %2F, comma as %2C.',
     );
   }
@@ -65,8 +66,5 @@ function parseUserinfo(userinfo: string): UrlCredentials {
     );
   }
 }
-
-/** Hides the text before an @, which may be a password. */
-const shown = (url: string) => url.replace(/^.*@/s, '***@').slice(0, 100);
 
 const invalid = (problem: string, remedy: string) => errors.INVALID_OPTIONS({ problem, remedy });

@@ -12,7 +12,7 @@ import { Failover, type Server } from './failover/failover.ts';
 import type { PoolKind } from './pool/options.ts';
 import { ConnectionPool } from './pool/pool.ts';
 import { PrimaryWatcher } from './routing/primary-watcher.ts';
-import { ReplicaWatcher } from './routing/replica-watcher.ts';
+import { ReplicaWatcher, type ReplicaWatcherEvents } from './routing/replica-watcher.ts';
 import { type Replica, Router } from './routing/router.ts';
 import { SchemaChanges } from './routing/schema-changes.ts';
 import { checkRoom, watcherName } from './setup/connection-budget.ts';
@@ -52,20 +52,22 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
     replicas: Replica[];
     schemaChanges?: SchemaChanges;
   } = { replicas: [] };
-  const lag = {
+  const limits = {
     healthyLagMs: options.healthyLagMs ?? DEFAULT_HEALTHY_LAG_MS,
     unhealthyLagMs: options.unhealthyLagMs ?? DEFAULT_UNHEALTHY_LAG_MS,
   };
   const watchers = replicaServers.map(({ target }, index) => {
     const name = `replica${index + 1}`;
-    return new ReplicaWatcher(name, new Probe(`watcher:${name}`, target, onReplica), primary, lag, observe, {
+    const probe = new Probe(`watcher:${name}`, target, onReplica);
+    const on: ReplicaWatcherEvents = {
       unreachable: (stalledMs, reason) => {
         pools.replicas[index]?.pool.giveUp(stalledMs, reason);
         pools.replicas[index]?.analytics.giveUp(stalledMs, reason);
       },
       moved: (replayed) => pools.schemaChanges?.replayed(index, replayed),
       promoted: () => void failover.consider(),
-    });
+    };
+    return new ReplicaWatcher({ name, probe, primary, limits, observe, on });
   });
   const failoverAfterMs = options.failoverAfterMs ?? DEFAULT_FAILOVER_AFTER_MS;
   const failover = new Failover({

@@ -11,7 +11,6 @@ export { type CheckOptions, checkServer, poolConnections, type ServerReport } fr
 export { type MigrateOptions, migrate } from './setup/migrate.ts';
 export { runScript } from './setup/run-script.ts';
 export { arrayLiteral, identifier, literal, searchPath } from './sql/quote.ts';
-export { MAX_STATEMENT_LENGTH, redactStatement } from './sql/redact.ts';
 export { INSERTED_SQL, SERVER_LSN_SQL, SNAPSHOT_SQL } from './sql/wal.ts';
 export { SlidingSketch } from './statements/sketch.ts';
 export type { CopyFormat, CopyShape } from './stream/copy-statement.ts';

@@ -30,7 +30,6 @@ export type { AnswerRow } from './sql/answer-row.ts';
 export { LONG_ANSWER } from './sql/body.ts';
 export { relationStampsSql } from './sql/guard-column.ts';
 export { type GroupedRow, planGroupedInsert } from './write/grouped-insert.ts';
-export { sliceArray, sliceObject } from './write/json-slices.ts';
 export { checkStructure, type Payload, payloadOf } from './write/payload.ts';
 export { type InsertOptions, planDelete, planInsert, planUpdate, type WriteRow } from './write/write.ts';
 

@@ -1,8 +1,8 @@
+import { redactUrl } from '@tidemark/contracts';
 import envSchema from 'env-schema';
 import { type Static, type TObject, type TProperties, Type } from 'typebox';
 import { busConfig } from './bus-settings.ts';
 import { configErrors } from './errors.ts';
-import { redact } from './redact.ts';
 
 export const baseConfig = {
   HOST: Type.String({ default: '127.0.0.1', description: 'address to listen on' }),
@@ -109,12 +109,7 @@ function describe(schema: TObject, name: string): string {
 /** Messages contain values but no secrets. */
 function shown(name: string, value: string): string {
   if (/SECRET|PASSWORD|TOKEN|KEY|HEADERS/.test(name)) return '***';
-  // Hides everything up to the last @: an unencoded password may contain any character, and a user name may be a token.
-  const hidden = value.replace(
-    /[^\s,]*@/g,
-    (userinfo) => `${/^[a-z][a-z0-9+.-]*:\/\//i.exec(userinfo)?.[0] ?? ''}***@`,
-  );
-  return redact(hidden).slice(0, 200);
+  return redactUrl(value);
 }
 
 export function commaSeparated(value: string): string[] {

@@ -32,6 +32,7 @@ export {
 } from './limits/limiter.ts';
 export { networkOf } from './limits/network.ts';
 export { type Policy, parsePolicies, type Rate, Rates, type Taken } from './limits/rates.ts';
+export { Semaphore } from './limits/semaphore.ts';
 export { type Refusal, SharedLimit } from './limits/shared-limit.ts';
 export { SharedRate, type SharedRateOptions } from './limits/shared-rate.ts';
 export { SharedWork } from './limits/shared-work.ts';
@@ -39,7 +40,6 @@ export { clientAddress, type TrustProxy, trustedProxies } from './limits/trusted
 export { createLogger, type Level, type Logger, type LoggerOptions } from './logger.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export { createObserve, logReader, type Observe } from './observe.ts';
-export { redact } from './redact.ts';
 export {
   type ChildMessage,
   explain,

@@ -1,6 +1,6 @@
+import { redact } from '@tidemark/contracts';
 import { type Level, type Logger, pino } from 'pino';
 import { openLogDestination } from './log-destination.ts';
-import { redact } from './redact.ts';
 
 export type { Level, Logger };
 

@@ -1,9 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
-import { TidemarkError } from '@tidemark/contracts';
+import { redact, TidemarkError } from '@tidemark/contracts';
 import pTimeout from 'p-timeout';
 import { isExhausted } from './exhausted.ts';
 import { restrictProcess } from './process-user.ts';
-import { redact } from './redact.ts';
 
 export type PhaseName =
   | 'refuse new work'

@@ -1,4 +1,5 @@
 import { userInfo } from 'node:os';
+import { redactUrl } from '@tidemark/contracts';
 import { errors } from '../errors.ts';
 
 /** The names of libpq: its documentation, "SSL Mode Descriptions". `verify-ca` checks the chain, `verify-full` the host name too. */
@@ -38,8 +39,7 @@ const CLIENT_PARAMETERS = new Set(
 
 /** Throws DB_INVALID_URL, which names the fault and never shows the password. */
 export function parseConnectionUrl(text: string): ConnectionTarget {
-  const shown = text.replace(/(:\/\/[^:@/]*:)[^@]*@/, '$1***@').slice(0, 200);
-  const fault = (reason: string, cause?: unknown) => errors.INVALID_URL({ value: shown, reason }, { cause });
+  const fault = (reason: string, cause?: unknown) => errors.INVALID_URL({ value: redactUrl(text), reason }, { cause });
   let url: URL;
   try {
     url = new URL(text);

@@ -1,7 +1,7 @@
+import { redactStatement } from '@tidemark/contracts';
 import type { PooledConnection } from '../connection/connection.ts';
 import { errors } from '../errors.ts';
 import type { DbEvent } from '../events.ts';
-import { redactStatement } from '../sql/redact.ts';
 import type { Client, Holder } from '../types.ts';
 import type { PoolMeter } from './meter.ts';
 import type { PoolOptions } from './options.ts';

@@ -45,6 +45,15 @@ export interface ReplicaWatcherEvents {
   promoted(): void;
 }
 
+export interface ReplicaWatcherInit {
+  name: string;
+  probe: Probe;
+  primary: PrimaryWatcher;
+  limits: ReplicaLimits;
+  observe: (event: DbEvent) => void;
+  on: ReplicaWatcherEvents;
+}
+
 export class ReplicaWatcher {
   readonly name: string;
   /** As last polled: every statement that starts from now on sees at least this. */
@@ -63,14 +72,7 @@ export class ReplicaWatcher {
   readonly #on: ReplicaWatcherEvents;
   readonly #loop: PollLoop;
 
-  constructor(
-    name: string,
-    probe: Probe,
-    primary: PrimaryWatcher,
-    limits: ReplicaLimits,
-    observe: (event: DbEvent) => void,
-    on: ReplicaWatcherEvents,
-  ) {
+  constructor({ name, probe, primary, limits, observe, on }: ReplicaWatcherInit) {
     this.name = name;
     this.#probe = probe;
     this.#primary = primary;

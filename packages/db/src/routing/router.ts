@@ -95,7 +95,7 @@ export class Router {
     const record = (waitMs: number, results?: readonly Rows[]) => {
       const texts = statements.map(({ text }) => text);
       const ms = performance.now() - began - waitMs;
-      recordTogether(write.statements, texts, results, waitMs, ms, request.holder);
+      recordTogether(write.statements, { texts, results, waitMs, ms, holder: request.holder });
     };
     const outcome = await runIdentityTransaction(
       write,
@@ -191,7 +191,7 @@ export class Router {
     const transaction: IdentityTransaction = { identity: request.identity, statements, readOnly: true };
     const { rows } = await runIdentityRead(pool, transaction, request, false);
     this.stats.replicaTotal++;
-    return this.#result<R>(epoch, rows, replayed, asked, 'replica', pool.name);
+    return this.#result<R>({ epoch, rows, proven: replayed, asked, source: 'replica', server: pool.name });
   }
 
   async #readPrimary<R extends Row>(request: ReadRequest, asked: Lsn): Promise<ReadResult<R>> {
@@ -205,17 +205,10 @@ export class Router {
     // Positions of another epoch, or of a server that was lost and not seen again, say nothing about this snapshot.
     const known = epoch === this.#epoch() && primary.error === undefined;
     const proven = known ? primary.snapshotLsn.provenBy(BigInt(xmin)) : 0n;
-    return this.#result<R>(epoch, rows, proven, asked, 'primary', write.name);
+    return this.#result<R>({ epoch, rows, proven, asked, source: 'primary', server: write.name });
   }
 
-  #result<R extends Row>(
-    epoch: string,
-    rows: Rows,
-    proven: Lsn,
-    asked: Lsn,
-    source: 'replica' | 'primary',
-    server: string,
-  ): ReadResult<R> {
+  #result<R extends Row>({ epoch, rows, proven, asked, source, server }: Answer): ReadResult<R> {
     const text = this.#format(epoch, proven);
     const tidemark = proven >= asked ? text : formatTidemark(epoch, asked);
     return { rows: rows as Rows<R>, tidemark, proven: text, source, server };
@@ -233,6 +226,16 @@ export class Router {
   #epoch(): string {
     return this.#init.primary.epoch ?? '';
   }
+}
+
+interface Answer {
+  epoch: string;
+  rows: Rows;
+  /** The position that the rows certainly contain. */
+  proven: Lsn;
+  asked: Lsn;
+  source: 'replica' | 'primary';
+  server: string;
 }
 
 const WRITERS_SHARE = 0.5;

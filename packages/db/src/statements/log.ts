@@ -1,7 +1,6 @@
-/** The latest and the slow statements of a database, in rings of fixed size whose entries are overwritten in place. */
-
+/** The latest and the slow statements of a database, in rings of fixed size. */
+import { redactStatement } from '@tidemark/contracts';
 import type { DbEvent } from '../events.ts';
-import { MAX_STATEMENT_LENGTH, redactStatement } from '../sql/redact.ts';
 import type { Holder, RecordedStatement } from '../types.ts';
 
 /** At 10,000 statements a second the list shows the last 20 ms. */
@@ -9,50 +8,38 @@ const DEFAULT_HISTORY = 200;
 /** A database that is slow as a whole must not flood the log; the ring and the counters have all statements. */
 const MAX_EVENTS_PER_SECOND = 10;
 
-interface Entry {
-  /** End of the run, by performance.now(); 0 for an entry that was never used. */
-  at: number;
-  pool: string;
-  text: string;
-  waitMs: number;
-  ms: number;
-  rows: number;
-  holder: Holder | undefined;
-  failed: boolean;
+export interface StatementRun {
+  /** End of the run, by performance.now(). */
+  readonly at: number;
+  readonly pool: string;
+  readonly text: string;
+  readonly waitMs: number;
+  readonly ms: number;
+  readonly rows: number;
+  readonly holder: Holder | undefined;
+  readonly failed: boolean;
 }
 
 class Ring {
-  readonly #entries: Entry[];
+  readonly #runs: (StatementRun | undefined)[];
   #next = 0;
 
   constructor(size: number) {
-    this.#entries = Array.from({ length: size }, newEntry);
+    this.#runs = new Array<StatementRun | undefined>(size).fill(undefined);
   }
 
-  next(): Entry {
-    const entry = this.#entries[this.#next]!;
-    this.#next = (this.#next + 1) % this.#entries.length;
-    return entry;
+  add(run: StatementRun): void {
+    this.#runs[this.#next] = run;
+    this.#next = (this.#next + 1) % this.#runs.length;
   }
 
   list(): RecordedStatement[] {
-    const newest = [...this.#entries.slice(0, this.#next).reverse(), ...this.#entries.slice(this.#next).reverse()];
-    return newest.filter(({ at }) => at > 0).map(shown);
+    const newest = [...this.#runs.slice(0, this.#next).reverse(), ...this.#runs.slice(this.#next).reverse()];
+    return newest.filter((run) => run !== undefined).map(shown);
   }
 }
 
-const newEntry = (): Entry => ({
-  at: 0,
-  pool: '',
-  text: '',
-  waitMs: 0,
-  ms: 0,
-  rows: 0,
-  holder: undefined,
-  failed: false,
-});
-
-function shown({ at, pool, text, waitMs, ms, rows, holder, failed }: Entry): RecordedStatement {
+function shown({ at, pool, text, waitMs, ms, rows, holder, failed }: StatementRun): RecordedStatement {
   return {
     at: Math.round(performance.timeOrigin + at),
     pool,
@@ -83,22 +70,12 @@ export class StatementLog {
     this.#observe = observe;
   }
 
-  add(
-    pool: string,
-    text: string,
-    waitMs: number,
-    ms: number,
-    rows: number,
-    holder: Holder | undefined,
-    failed: boolean,
-    at: number,
-  ): void {
-    write(this.#recent.next(), at, pool, text, waitMs, ms, rows, holder, failed);
-    if (this.slowMs === 0 || ms < this.slowMs) return;
+  add(run: StatementRun): void {
+    this.#recent.add(run);
+    if (this.slowMs === 0 || run.ms < this.slowMs) return;
     this.slowTotal++;
-    const entry = this.#slow.next();
-    write(entry, at, pool, text, waitMs, ms, rows, holder, failed);
-    this.#report(entry);
+    this.#slow.add(run);
+    this.#report(run);
   }
 
   recent(): RecordedStatement[] {
@@ -109,38 +86,12 @@ export class StatementLog {
     return this.#slow.list();
   }
 
-  #report(entry: Entry): void {
-    const second = Math.floor(entry.at / 1_000);
+  #report(run: StatementRun): void {
+    const second = Math.floor(run.at / 1_000);
     if (second !== this.#second) {
       this.#second = second;
       this.#events = 0;
     }
-    if (this.#events++ < MAX_EVENTS_PER_SECOND) this.#observe({ type: 'db.slow_statement', ...shown(entry) });
+    if (this.#events++ < MAX_EVENTS_PER_SECOND) this.#observe({ type: 'db.slow_statement', ...shown(run) });
   }
-}
-
-/** The first characters as a text of their own: a slice would keep all of the original in memory. */
-export function copyOf(text: string, characters: number): string {
-  return Buffer.from(text.slice(0, characters)).toString();
-}
-
-function write(
-  entry: Entry,
-  at: number,
-  pool: string,
-  text: string,
-  waitMs: number,
-  ms: number,
-  rows: number,
-  holder: Holder | undefined,
-  failed: boolean,
-): void {
-  entry.at = at;
-  entry.pool = pool;
-  entry.text = text.length > MAX_STATEMENT_LENGTH ? copyOf(text, MAX_STATEMENT_LENGTH) : text;
-  entry.waitMs = waitMs;
-  entry.ms = ms;
-  entry.rows = rows;
-  entry.holder = holder;
-  entry.failed = failed;
 }

@@ -11,8 +11,8 @@ export async function recorded<R extends Row>(
   const began = performance.now();
   try {
     const rows = await send();
-    const now = performance.now();
-    registry.of(text).record('alone', waitMs, now - began, rows, now, holder);
+    const at = performance.now();
+    registry.of(text).record({ where: 'alone', waitMs, ms: at - began, rows, at, holder });
     return rows;
   } catch (error) {
     registry.of(text).recordError(waitMs, performance.now() - began, holder);
@@ -20,24 +20,27 @@ export async function recorded<R extends Row>(
   }
 }
 
+export interface StatementsTogether {
+  readonly texts: readonly string[];
+  /** Undefined when the statements failed. */
+  readonly results: readonly Rows[] | undefined;
+  readonly waitMs: number;
+  readonly ms: number;
+  readonly holder: Holder | undefined;
+}
+
 /** The statements have equal shares of the time, except settings, which take none. The first has the wait. */
-export function recordTogether(
-  registry: StatementStatsRegistry,
-  texts: readonly string[],
-  results: readonly Rows[] | undefined,
-  waitMs: number,
-  ms: number,
-  holder: Holder | undefined,
-): void {
+export function recordTogether(registry: StatementStatsRegistry, run: StatementsTogether): void {
+  const { texts, results, waitMs, ms, holder } = run;
   const working = texts.filter((text) => !SETTING.test(text)).length || 1;
-  const now = performance.now();
+  const at = performance.now();
   let wait = waitMs;
   for (let i = 0; i < texts.length; i++) {
     const text = texts[i]!;
     if (SETTING.test(text)) continue;
     const rows = results?.[i];
     if (rows === undefined) registry.of(text).recordError(wait, ms / working, holder);
-    else registry.of(text).record('alone', wait, ms / working, rows, now, holder);
+    else registry.of(text).record({ where: 'alone', waitMs: wait, ms: ms / working, rows, at, holder });
     wait = 0;
   }
 }

@@ -1,5 +1,6 @@
 /** The statistics of one pool's statements, by text. They are bounded in bytes: the least recently run are dropped. */
-import { copyOf, StatementLog } from './log.ts';
+import { LRUCache } from 'lru-cache';
+import { StatementLog } from './log.ts';
 import { StatementStats, type StatsContext } from './stats.ts';
 
 /** About 800 statements of ordinary length. */
@@ -14,8 +15,13 @@ export class StatementStatsRegistry implements StatsContext {
   readonly log: StatementLog;
   isOn = true;
   evictedTotal = 0;
-  bytes = 0;
-  readonly #byText = new Map<string, StatementStats>();
+  readonly #byText = new LRUCache<string, StatementStats>({
+    maxSize: MAX_BYTES,
+    sizeCalculation: (_, text) => costOf(text),
+    dispose: (_, __, reason) => {
+      if (reason === 'evict') this.evictedTotal++;
+    },
+  });
 
   constructor(pool: string, log: StatementLog = new StatementLog(0, () => undefined)) {
     this.pool = pool;
@@ -26,6 +32,10 @@ export class StatementStatsRegistry implements StatsContext {
     return this.#byText.size;
   }
 
+  get bytes(): number {
+    return this.#byText.calculatedSize;
+  }
+
   all(): Iterable<StatementStats> {
     return this.#byText.values();
   }
@@ -33,24 +43,17 @@ export class StatementStatsRegistry implements StatsContext {
   of(given: string): StatementStats {
     const isCut = given.length > MAX_TEXT_LENGTH;
     const text = isCut ? copyOf(given, MAX_TEXT_LENGTH) : given;
-    let stats = this.#byText.get(text);
-    if (stats === undefined) {
-      stats = new StatementStats(text, this, !isCut);
-      this.bytes += costOf(text);
-      while (this.bytes > MAX_BYTES) this.#forgetOldest();
-    } else {
-      // Moves it to the end: a map keeps the order of insertion, so the first entry is the least recently run.
-      this.#byText.delete(text);
-    }
+    const known = this.#byText.get(text);
+    if (known !== undefined) return known;
+    const stats = new StatementStats(text, this, !isCut);
     this.#byText.set(text, stats);
     return stats;
   }
-  #forgetOldest(): void {
-    const [oldest] = this.#byText.keys();
-    this.#byText.delete(oldest!);
-    this.bytes -= costOf(oldest!);
-    this.evictedTotal++;
-  }
+}
+
+/** The first characters as a text of their own: a slice would keep all of the original in memory. */
+function copyOf(text: string, characters: number): string {
+  return Buffer.from(text.slice(0, characters)).toString();
 }
 
 const costOf = (text: string): number => STATISTICS_BYTES + 2 * text.length;

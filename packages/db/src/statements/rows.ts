@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { StatementFigures } from '@tidemark/contracts';
-import { redactStatement } from '../sql/redact.ts';
+import { redactStatement, type StatementFigures } from '@tidemark/contracts';
+import { LRUCache } from 'lru-cache';
 import type { StatementStatsRegistry } from './registry.ts';
 import { mergedQuantiles } from './sketch.ts';
 import type { StatementStats } from './stats.ts';
@@ -53,16 +53,14 @@ export function statementFigures(registries: readonly StatementStatsRegistry[], 
     });
 }
 
-/** Cleared when full, so that texts which are no longer shown do not stay. */
-const names = new Map<string, { id: string; text: string }>();
 const MAX_NAMES = 500;
+const names = new LRUCache<string, { id: string; text: string }>({ max: MAX_NAMES });
 /** Longer texts are named anew each time: 500 of this length take 4 MB. */
 const MAX_NAMED_LENGTH = 4_096;
 
 function named(text: string): { id: string; text: string } {
   let name = names.get(text);
   if (name === undefined) {
-    if (names.size >= MAX_NAMES) names.clear();
     const id = createHash('sha256').update(text).digest('hex').slice(0, 12);
     name = { id, text: redactStatement(text).slice(0, MAX_TEXT_LENGTH) };
     if (text.length <= MAX_NAMED_LENGTH) names.set(text, name);

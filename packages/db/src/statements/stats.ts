@@ -1,5 +1,5 @@
 import type { Holder, Row, Rows } from '../types.ts';
-import type { StatementLog } from './log.ts';
+import type { StatementLog, StatementRun } from './log.ts';
 import { SlidingSketch } from './sketch.ts';
 
 /** Fewer runs allow no verdict. */
@@ -19,6 +19,17 @@ const VERDICT_EVERY = 64;
 const MIN_PENALTY_MS = 2_000;
 const MAX_PENALTY_MS = 600_000;
 const READS_PER_CUT_OFF = 1_000;
+
+export interface AnsweredRun {
+  readonly where: 'alone' | 'pipelined';
+  /** Time until the statement had a connection. */
+  readonly waitMs: number;
+  readonly ms: number;
+  readonly rows: Rows | number;
+  /** End of the run, by performance.now(). */
+  readonly at: number;
+  readonly holder: Holder | undefined;
+}
 
 export interface StatsContext {
   readonly pool: string;
@@ -61,25 +72,18 @@ export class StatementStats {
     return this.callsTotal === 0 ? UNKNOWN_MS : this.totalMs / this.callsTotal;
   }
 
-  /** O(1) without allocation, since it runs for each statement. */
-  record(
-    where: 'alone' | 'pipelined',
-    waitMs: number,
-    ms: number,
-    rows: Rows | number,
-    now: number,
-    holder?: Holder,
-  ): void {
+  /** Runs for each statement, so it is O(1). */
+  record({ where, waitMs, ms, rows, at, holder }: AnsweredRun): void {
     if (!this.#context.isOn) return;
     const count = typeof rows === 'number' ? rows : (rows.count ?? rows.length);
     this.callsTotal++;
     this.rowsTotal += count;
     if (typeof rows !== 'number') this.bytesTotal += sizeOf(rows);
     this.totalMs += ms;
-    this.waits.record(waitMs, now);
-    this[where].record(ms, now);
+    this.waits.record(waitMs, at);
+    this[where].record(ms, at);
     if (where === 'pipelined') this.#pipelinedTotal++;
-    this.#note(waitMs, ms, count, holder, false, now);
+    this.#note({ waitMs, ms, rows: count, holder, failed: false, at });
   }
 
   recordError(waitMs = 0, ms = 0, holder?: Holder): void {
@@ -89,13 +93,13 @@ export class StatementStats {
     this.callsTotal++;
     this.errorsTotal++;
     this.totalMs += ms;
-    this.#note(waitMs, ms, 0, holder, true, performance.now());
+    this.#note({ waitMs, ms, rows: 0, holder, failed: true, at: performance.now() });
   }
 
-  #note(waitMs: number, ms: number, rows: number, holder: Holder | undefined, failed: boolean, at: number): void {
+  #note({ waitMs, ms, rows, holder, failed, at }: Omit<StatementRun, 'pool' | 'text'>): void {
     const { log, pool } = this.#context;
     if (log.slowMs > 0 && ms >= log.slowMs) this.slowTotal++;
-    log.add(pool, this.text, waitMs, ms, rows, holder, failed, at);
+    log.add({ at, pool, text: this.text, waitMs, ms, rows, holder, failed });
   }
 
   /**

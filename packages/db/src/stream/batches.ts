@@ -107,9 +107,10 @@ class Cursor {
     this.#meter.ended(how, this.rows, 0);
     const { statement, holder } = this.#request;
     const stats = this.#stream.pool.statements.of(statement.text);
-    const now = performance.now();
-    if (how === 'failedTotal') stats.recordError(0, now - this.#began, holder);
-    else stats.record('alone', 0, now - this.#began, this.rows, now, holder);
+    const at = performance.now();
+    const ms = at - this.#began;
+    if (how === 'failedTotal') stats.recordError(0, ms, holder);
+    else stats.record({ where: 'alone', waitMs: 0, ms, rows: this.rows, at, holder });
     end();
   }
 }

@@ -14,11 +14,13 @@ export async function copyOut(routing: StreamRouting, meter: StreamMeter, reques
     const stats = pool.statements.of(request.statement.text);
     const body = new CopyReadable(stream, request, from, meter);
     body.once('close', () => {
-      const now = performance.now();
+      const at = performance.now();
+      const ms = at - began;
+      const { holder } = request;
       // A reader that leaves is no error of the statement.
       const failed = body.errored instanceof TidemarkError && !READERS_DOING.has(body.errored.code);
-      if (failed) stats.recordError(0, now - began, request.holder);
-      else stats.record('alone', 0, now - began, body.rows, now, request.holder);
+      if (failed) stats.recordError(0, ms, holder);
+      else stats.record({ where: 'alone', waitMs: 0, ms, rows: body.rows, at, holder });
     });
     await body.start(text);
     return { body, ...from };

@@ -35,10 +35,12 @@ export function runIdentityRead(
     const onDone = (read: PipelinedRead) => {
       const { error } = read;
       if (error === undefined) {
-        const now = performance.now();
-        stats.record('pipelined', read.startedAt - read.sentAt, now - read.startedAt, read.rows, now, options.holder);
-        options.timing?.(pool.name, read.startedAt - read.sentAt, now - read.startedAt);
-        options.client?.spent?.(now - read.startedAt, false);
+        const at = performance.now();
+        const waitMs = read.startedAt - read.sentAt;
+        const ms = at - read.startedAt;
+        stats.record({ where: 'pipelined', waitMs, ms, rows: read.rows, at, holder: options.holder });
+        options.timing?.(pool.name, waitMs, ms);
+        options.client?.spent?.(ms, false);
         resolve(read);
         return;
       }
@@ -71,7 +73,8 @@ async function readAlone(
     const alone = wantsXmin ? { ...transaction, extra: XMIN } : transaction;
     const { results, first, waitMs } = await runIdentityTransaction(pool, alone, options);
     const rows = results[0]!;
-    stats.record('alone', waitMs, performance.now() - began - waitMs, rows, performance.now(), options.holder);
+    const at = performance.now();
+    stats.record({ where: 'alone', waitMs, ms: at - began - waitMs, rows, at, holder: options.holder });
     return { rows, xmin: wantsXmin ? first.xmin : '' };
   } catch (error) {
     stats.recordError(0, performance.now() - began, options.holder);

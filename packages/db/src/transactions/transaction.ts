@@ -72,7 +72,7 @@ export async function runTransaction<T>(
     course.watch = new StatementWatch(lease.connection, { client, withinMs, mayCancel: () => !course.isEnding });
   }
   try {
-    return await between(pool, lease, work, options, end, course);
+    return await between({ pool, lease, work, options, end, course });
   } catch (error) {
     if (client?.isGone && !course.committing) throw errors.CLIENT_GONE(undefined, { cause: error });
     if (course.watch?.isOverdue && !course.committing) {
@@ -96,17 +96,20 @@ interface Course {
   watch: StatementWatch | undefined;
 }
 
-async function between<T>(
-  pool: LeaseSource,
-  lease: Lease,
-  work: (tx: Transaction) => Promise<T>,
-  options: TransactionOptions,
-  { rollback, after }: TransactionEnd,
-  course: Course,
-): Promise<TransactionOutcome<T>> {
+interface Run<T> {
+  readonly pool: LeaseSource;
+  readonly lease: Lease;
+  readonly work: (tx: Transaction) => Promise<T>;
+  readonly options: TransactionOptions;
+  readonly end: TransactionEnd;
+  readonly course: Course;
+}
+
+async function between<T>({ pool, lease, work, options, end, course }: Run<T>): Promise<TransactionOutcome<T>> {
   const { connection } = lease;
   const { timeoutMs } = course;
   const { identity, client } = options;
+  const { rollback, after } = end;
   const localTimeout = connection.statementTimeoutMs === timeoutMs ? undefined : timeoutMs;
   const setting = identity && identityStatement(identity, '', localTimeout);
   connection.answer.key = identity && answerKey(identity, client);

@@ -85,7 +85,10 @@ t.test('a leak report has the last statement without its constants', async (t) =
 t.test('bounds statistics in bytes for any texts', async (t) => {
   const registry = new StatementStatsRegistry('test');
   const long = 'x'.repeat(60_000);
-  for (let n = 0; n < 2_000; n++) registry.of(`select ${n}, '${long}'`).record('alone', 0, 1, 1, performance.now());
+  for (let n = 0; n < 2_000; n++)
+    registry
+      .of(`select ${n}, '${long}'`)
+      .record({ where: 'alone', waitMs: 0, ms: 1, rows: 1, at: performance.now(), holder: undefined });
   t.ok(
     registry.bytes <= 16 * 1024 ** 2 && registry.size > 100,
     `${registry.size} statements in ${registry.bytes} bytes`,
@@ -93,7 +96,8 @@ t.test('bounds statistics in bytes for any texts', async (t) => {
   t.ok(registry.evictedTotal > 0);
   const ofLong = registry.of(`select 1, '${long}' as a`);
   t.equal(ofLong, registry.of(`select 1, '${long}' as b`), 'what begins alike for 16 K characters counts as one');
-  for (let n = 0; n < 100; n++) ofLong.record('alone', 0, 1, 1, performance.now());
+  for (let n = 0; n < 100; n++)
+    ofLong.record({ where: 'alone', waitMs: 0, ms: 1, rows: 1, at: performance.now(), holder: undefined });
   t.equal(ofLong.isPipelined(performance.now()), false);
   const small = new StatementStatsRegistry('small');
   for (let n = 0; n < 10_000; n++) small.of(`select ${n}`);

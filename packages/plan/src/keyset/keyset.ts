@@ -20,25 +20,34 @@ export interface KeysetRow extends AnswerRow {
   last: string | null;
 }
 
+export interface KeysetPage {
+  readonly catalog: Catalog;
+  readonly relation: Relation;
+  readonly query: Query;
+  readonly order: KeysetOrder;
+  /** The key of the last row of the page before; null for the first page. */
+  readonly after: KeysetValues | null;
+}
+
 export function planKeyset(
-  catalog: Catalog,
-  relation: Relation,
-  query: Query,
-  by: KeysetOrder,
-  after: KeysetValues | null,
+  { catalog, relation, query, order, after }: KeysetPage,
   options: ReadOptions & { maxRows: number },
 ) {
   const params = new Params();
   const rows = Math.min(query.limit ?? options.maxRows, options.maxRows);
-  const wanted: Query = { ...query, order: by.order, limit: rows + 1 };
+  const wanted: Query = { ...query, order: order.order, limit: rows + 1 };
   // The select list names each column, because the response must not contain those of the key.
   const source: Source = { alias: relation.name, relation, hasMore: true };
   const level = planLevel(planContext(catalog, params, Math.max(options.maxRows, rows + 1)), wanted, source);
   const from = `${qualified(relation)} as ${identifier(relation.name)}`;
   const total = options.exactCount ? countSql(level, from) : 'null::int8';
-  const keys = by.terms.map(({ field }) => ({ name: '', sql: `${fieldSql(source, field)}::text`, aggregated: false }));
+  const keys = order.terms.map(({ field }) => ({
+    name: '',
+    sql: `${fieldSql(source, field)}::text`,
+    aggregated: false,
+  }));
   const named = [...level.outputs, ...keys].map((output, i) => ({ ...output, name: `c${i + 1}` }));
-  const where = after === null ? level.where : [...level.where, afterSql(source, by.terms, after, params)];
+  const where = after === null ? level.where : [...level.where, afterSql(source, order.terms, after, params)];
   const paged = { ...level, outputs: named, where };
   const select = pageFirstSql(catalog, relation, wanted, paged, from) ?? selectSql(paged, from);
   const shown = level.outputs.map((output, i) => `"c${i + 1}" as ${identifier(output.name)}`).join(', ') || '1';

@@ -56,7 +56,7 @@ export function planInsert(
   const sql = `${insert}${conflictSql(relation, query, columns, options)}`;
   const tellsNew = options.resolution === 'merge-duplicates' && relation.kind === 'table';
   const bound = columns.length === 0 && payload.count === 1 ? new Params() : params;
-  return answer(catalog, relation, query, options, bound, sql, tellsNew);
+  return answer({ catalog, relation, query, options, params: bound, sql, tellsNew });
 }
 
 export function planUpdate(
@@ -71,27 +71,21 @@ export function planUpdate(
   const alias = identifier(relation.name);
   if (columns.length === 0) {
     // Without columns to set, the statement updates no row.
-    return answer(
-      catalog,
-      relation,
-      query,
-      options,
-      params,
-      `update ${qualified(relation)} as ${alias} set ${noopSet(relation)} where false`,
-    );
+    const sql = `update ${qualified(relation)} as ${alias} set ${noopSet(relation)} where false`;
+    return answer({ catalog, relation, query, options, params, sql });
   }
   const body = params.bind(payload.rows);
   const sets = columns.map((column) => `${identifier(column)} = "_body".${identifier(column)}`).join(', ');
   const from = `json_to_recordset(${body}::json) as "_body"(${columnDefinitions(relation, columns)})`;
   const where = whereSql(relation, query, params);
   const sql = `update ${qualified(relation)} as ${alias} set ${sets} from ${from}${where}`;
-  return answer(catalog, relation, query, options, params, sql);
+  return answer({ catalog, relation, query, options, params, sql });
 }
 
 export function planDelete(catalog: Catalog, relation: Relation, query: Query, options: WriteOptions): Statement {
   const params = new Params();
   const sql = `delete from ${qualified(relation)} as ${identifier(relation.name)}${whereSql(relation, query, params)}`;
-  return answer(catalog, relation, query, options, params, sql);
+  return answer({ catalog, relation, query, options, params, sql });
 }
 
 function noopSet(relation: Relation): string {
@@ -148,15 +142,19 @@ function whereSql(relation: Relation, query: Query, params: Params): string {
   return conditions.length > 0 ? ` where ${conditions.join(' and ')}` : '';
 }
 
-function answer(
-  catalog: Catalog,
-  relation: Relation,
-  query: Query,
-  options: WriteOptions,
-  params: Params,
-  write: string,
-  tellsNew = false,
-): Statement {
+interface Write {
+  readonly catalog: Catalog;
+  readonly relation: Relation;
+  readonly query: Query;
+  readonly options: WriteOptions;
+  readonly params: Params;
+  /** The statement without RETURNING. */
+  readonly sql: string;
+  /** Counts the inserted rows apart from the updated ones. */
+  readonly tellsNew?: boolean;
+}
+
+function answer({ catalog, relation, query, options, params, sql, tellsNew }: Write): Statement {
   const settings = `nullif(current_setting('response.headers', true), '') as headers, nullif(current_setting('response.status', true), '') as status`;
   const affected = '(select count(*) from "_written")';
   const fresh = tellsNew ? ', (xmax = 0) as "_new"' : '';
@@ -165,7 +163,7 @@ function answer(
     const wantsKey = options.return === 'headers-only' && relation.primaryKey.length > 0;
     const key = relation.primaryKey.map((column) => columnOf(relation.name, column)).join(', ');
     return {
-      text: `with "_written" as (${write} returning ${wantsKey ? key : '1'}${fresh}) select null::text as body, ${affected} as rows, null::int8 as total, ${wantsKey ? '(select row_to_json("_written")::text from "_written" limit 1)' : 'null::text'} as key, ${inserted} as inserted, ${settings}`,
+      text: `with "_written" as (${sql} returning ${wantsKey ? key : '1'}${fresh}) select null::text as body, ${affected} as rows, null::int8 as total, ${wantsKey ? '(select row_to_json("_written")::text from "_written" limit 1)' : 'null::text'} as key, ${inserted} as inserted, ${settings}`,
       params: params.values,
     };
   }
@@ -176,7 +174,7 @@ function answer(
   const returning = returningSql(catalog, relation, representation).join(', ');
   const select = selectSql(level, `"_written" as ${identifier(relation.name)}`);
   return {
-    text: `with "_written" as (${write} returning ${returning || '1'}${fresh}) select ${boundedBodySql()}, ${affected} as rows, null::int8 as total, null::text as key, ${inserted} as inserted, ${settings} from (select ${bodySql(options.media)} as body from (${select}) as "_t") as "_a"`,
+    text: `with "_written" as (${sql} returning ${returning || '1'}${fresh}) select ${boundedBodySql()}, ${affected} as rows, null::int8 as total, null::text as key, ${inserted} as inserted, ${settings} from (select ${bodySql(options.media)} as body from (${select}) as "_t") as "_a"`,
     params: params.values,
   };
 }

@@ -33,11 +33,14 @@ const relation = catalog.relation('public', 'steps')!;
 function plan(search: string, after: KeysetValues | null) {
   const query = parseQuery(search);
   const media = { kind: 'json', nullsStripped: false } as const;
-  return planKeyset(catalog, relation, query, keysetOrder(relation, query), after, {
-    media,
-    exactCount: false,
-    maxRows: 1_000,
-  });
+  return planKeyset(
+    { catalog, relation, query, order: keysetOrder(relation, query), after },
+    {
+      media,
+      exactCount: false,
+      maxRows: 1_000,
+    },
+  );
 }
 
 t.test('no sort and no scan of the table, far back as well', async (t) => {

@@ -3,6 +3,7 @@
  * full. @fastify/rate-limit lets twice the limit pass around the boundary of its windows, sends headers of an old
  * draft, and costs a promise for each request.
  */
+import { LRUCache } from 'lru-cache';
 import { limitErrors } from '../errors.ts';
 
 export interface Rate {
@@ -43,31 +44,42 @@ export interface Taken {
   readonly waitMs: number;
 }
 
+interface Bucket {
+  /** The time when the bucket is full again, ms. */
+  fullAt: number;
+}
+
 export class Rates {
-  readonly #most: number;
-  /** The time when the bucket of each identity is full again, ms; least recently used first. */
-  readonly #fullAt = new Map<string, number>();
+  readonly #buckets: LRUCache<string, Bucket>;
+  #now = 0;
+  /** Identities dropped before their bucket was full: the next request of one may pass too early. */
   forgottenTotal = 0;
 
-  constructor(most: number) {
-    this.#most = most;
+  /** The least recently used of `max` identities is dropped. */
+  constructor(max: number) {
+    this.#buckets = new LRUCache({
+      max,
+      dispose: ({ fullAt }) => {
+        if (fullAt > this.#now) this.forgottenTotal += 1;
+      },
+    });
   }
 
   get size(): number {
-    return this.#fullAt.size;
+    return this.#buckets.size;
   }
 
   take(key: string, { limit, windowMs }: Rate, now: number): Taken {
-    const known = this.#fullAt.get(key);
+    this.#now = now;
+    const known = this.#buckets.get(key);
     const interval = windowMs / limit;
-    const fullAt = known === undefined || known < now ? now : known;
+    const fullAt = known === undefined || known.fullAt < now ? now : known.fullAt;
     const next = fullAt + interval;
     // Rounding of sums must not refuse the last request.
     const allowed = next - now <= windowMs + 1e-6;
-    if (known !== undefined) this.#fullAt.delete(key);
-    else this.#makeRoom(now);
     const kept = allowed ? next : fullAt;
-    this.#fullAt.set(key, kept);
+    if (known === undefined) this.#buckets.set(key, { fullAt: kept });
+    else known.fullAt = kept;
     return {
       allowed,
       remaining: Math.max(0, Math.floor((windowMs - (kept - now)) / interval + 1e-6)),
@@ -77,25 +89,11 @@ export class Rates {
   }
 
   used(key: string, { limit, windowMs }: Rate, now: number): number {
-    return Math.max(0, (this.#fullAt.get(key) ?? now) - now) / (windowMs / limit);
+    return Math.max(0, (this.#buckets.peek(key)?.fullAt ?? now) - now) / (windowMs / limit);
   }
 
   giveBack(key: string, { limit, windowMs }: Rate): void {
-    const fullAt = this.#fullAt.get(key);
-    if (fullAt !== undefined) this.#fullAt.set(key, fullAt - windowMs / limit);
-  }
-
-  /** Removes two full buckets, so that inactive ones do not accumulate, or the least recently used one. */
-  #makeRoom(now: number): void {
-    let looked = 0;
-    for (const [key, fullAt] of this.#fullAt) {
-      if (fullAt > now || looked === 2) break;
-      this.#fullAt.delete(key);
-      looked += 1;
-    }
-    if (this.#fullAt.size < this.#most) return;
-    const [oldest] = this.#fullAt.keys();
-    this.#fullAt.delete(oldest as string);
-    this.forgottenTotal += 1;
+    const bucket = this.#buckets.peek(key);
+    if (bucket !== undefined) bucket.fullAt -= windowMs / limit;
   }
 }

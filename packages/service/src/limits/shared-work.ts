@@ -3,6 +3,8 @@
  * exceeds what it may cause, is a large part of all work, and others have work too. So a single identity is never
  * limited, and identities slowed down by another one (their work takes longer) do not count as the cause.
  */
+import { LRUCache } from 'lru-cache';
+
 export const DECAY_MS = 10_000;
 const GOOD_PART = 0.25;
 /** Work of others above which they count: one short request in the last DECAY_MS. */
@@ -14,13 +16,12 @@ interface Sum {
 }
 
 export class SharedWork {
-  readonly #most: number;
-  readonly #sums = new Map<string, Sum>();
+  readonly #sums: LRUCache<string, Sum>;
   readonly #all: Sum = { ms: 0, at: 0 };
 
-  /** The least recently used of `most` identities starts again at 0. */
-  constructor(most: number) {
-    this.#most = most;
+  /** The least recently used of `max` identities starts again at 0. */
+  constructor(max: number) {
+    this.#sums = new LRUCache({ max });
   }
 
   get size(): number {
@@ -32,18 +33,17 @@ export class SharedWork {
     const known = this.#sums.get(identity);
     const before = known === undefined ? 0 : msAt(known, now);
     const after = Math.max(0, before + ms);
-    this.#sums.delete(identity);
-    if (known === undefined && this.#sums.size >= this.#most) {
-      const [silent] = this.#sums.keys();
-      this.#sums.delete(silent as string);
+    if (known === undefined) this.#sums.set(identity, { ms: after, at: now });
+    else {
+      known.ms = after;
+      known.at = now;
     }
-    this.#sums.set(identity, { ms: after, at: now });
     this.#all.ms = Math.max(after, msAt(this.#all, now) + after - before);
     this.#all.at = now;
   }
 
   of(identity: string, now: number): number {
-    const sum = this.#sums.get(identity);
+    const sum = this.#sums.peek(identity);
     return sum === undefined ? 0 : msAt(sum, now);
   }
 

@@ -1,7 +1,7 @@
 /** OpenTelemetry is loaded only if a collector is configured. */
 import type { Attributes, SpanKind as OtelKind, Tracer } from '@opentelemetry/api';
+import { redact } from '@tidemark/contracts';
 import type { Metrics } from '../metrics.ts';
-import { redact } from '../redact.ts';
 import { type SpanCounts, SpanQueue } from './span-queue.ts';
 import { formatTraceparent, type TraceContext } from './traceparent.ts';
 

@@ -1,3 +1,4 @@
+import { sliceArray, sliceObject } from '@tidemark/contracts';
 import type { Statement } from '@tidemark/db';
 import {
   type Catalog,
@@ -11,8 +12,6 @@ import {
   planInsert,
   planUpdate,
   type Relation,
-  sliceArray,
-  sliceObject,
   type WriteRow,
 } from '@tidemark/plan';
 import { type Preferences, parseQuery, type Query, type RowsMedia, selectMediaType } from '@tidemark/query';

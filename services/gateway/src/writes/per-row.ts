@@ -2,9 +2,9 @@
  * Each row of a POST has a savepoint of its own. The reply is 207 with
  * `[{"index":0,"status":201,"row":{…}},{"index":1,"status":409,"error":{…problem…}}]`.
  */
-import { toProblem } from '@tidemark/contracts';
+import { sliceArray, toProblem } from '@tidemark/contracts';
 import { errors as dbErrors, type Transaction } from '@tidemark/db';
-import { type Payload, sliceArray, type WriteRow } from '@tidemark/plan';
+import type { Payload, WriteRow } from '@tidemark/plan';
 import { errors, postgrest } from '../errors.ts';
 import type { TableWrite } from '../plan/table-write.ts';
 import { translatePostgresError } from '../reply/postgres-errors.ts';

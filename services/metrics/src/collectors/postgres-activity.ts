@@ -1,4 +1,4 @@
-import { redactStatement } from '@tidemark/db';
+import { redactStatement } from '@tidemark/contracts';
 import type { HealthAnswer } from '../health/answer.ts';
 import type { CollectorDefinition } from './collector.ts';
 import type { PostgresConnection } from './postgres-connection.ts';

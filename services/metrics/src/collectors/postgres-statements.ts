@@ -1,5 +1,6 @@
+import { MAX_STATEMENT_LENGTH, redactStatement } from '@tidemark/contracts';
 import type { Pool } from '@tidemark/db';
-import { identifier, MAX_STATEMENT_LENGTH, redactStatement } from '@tidemark/db';
+import { identifier } from '@tidemark/db';
 import { errors } from '../errors.ts';
 import type { MetricsEvent } from '../events.ts';
 import type { CollectorDefinition } from './collector.ts';

@@ -1,6 +1,13 @@
 /** Headers give an envelope's place; its body is parsed only if a subscription follows the table. */
-import { type Change, ENVELOPE_FORM, type Envelope, type Lsn } from '@tidemark/contracts';
-import { eachElement, eachMember, skipValue } from './json-scan.ts';
+import {
+  type Change,
+  ENVELOPE_FORM,
+  type Envelope,
+  eachElement,
+  eachMember,
+  type Lsn,
+  skipValue,
+} from '@tidemark/contracts';
 import { RowImage } from './row-image.ts';
 
 export interface RowChange {

@@ -1,5 +1,5 @@
 /** A row as the relay wrote it. The JSON text of a column is parsed only when a filter reads it. */
-import { members } from './json-scan.ts';
+import { sliceObject } from '@tidemark/contracts';
 
 /** Characters up to which a JSON number is a double without loss; a longer number is passed on as text. */
 const EXACT_NUMBER_LENGTH = 15;
@@ -23,7 +23,7 @@ export class RowImage {
   }
 
   column(name: string): string | undefined {
-    this.#columns ??= members(this.text);
+    this.#columns ??= sliceObject(this.text);
     return this.#columns.get(name);
   }
 

@@ -1,6 +1,5 @@
 /** A semaphore with a limited number of waiting calls, of which each identity has a share. */
-import { type Refusal, SharedLimit } from '@tidemark/service';
-import { Semaphore } from './semaphore.ts';
+import { type Refusal, Semaphore, SharedLimit } from '@tidemark/service';
 
 export interface WaitingRoomLimits {
   concurrency: number;

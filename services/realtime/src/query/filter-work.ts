@@ -4,10 +4,10 @@
  */
 import type { Database } from '@tidemark/db';
 import { type Condition, canonicalWhere } from '@tidemark/query';
+import { Semaphore } from '@tidemark/service';
 import type { RowImage } from '../changes/row-image.ts';
 import { errors } from '../errors.ts';
 import { isRefusal } from '../is-refusal.ts';
-import { Semaphore } from '../limits/semaphore.ts';
 import { inSchema } from '../session-settings.ts';
 import { imageParams, imagesFrom } from '../tables/image-sql.ts';
 import { bisectFailures } from './bisect-failures.ts';

@@ -1,7 +1,7 @@
 import type { Database } from '@tidemark/db';
+import type { Semaphore } from '@tidemark/service';
 import type { ChangeEnvelope, RowChange } from '../changes/envelope.ts';
 import type { RowImage } from '../changes/row-image.ts';
-import type { Semaphore } from '../limits/semaphore.ts';
 import type { Visible } from '../query/row-match.ts';
 import type { TableFacts } from '../tables/table-facts.ts';
 import { maySee, type RlsGroupKey } from './rls-group-key.ts';

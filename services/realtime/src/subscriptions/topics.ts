@@ -1,8 +1,7 @@
 import { tableKey } from '@tidemark/contracts';
-import { SharedLimit } from '@tidemark/service';
+import { Semaphore, SharedLimit } from '@tidemark/service';
 import type { ChangeEnvelope } from '../changes/envelope.ts';
 import { errors } from '../errors.ts';
-import { Semaphore } from '../limits/semaphore.ts';
 import { Membership } from '../membership/membership.ts';
 import { FilterBudget } from '../query/filter-budget.ts';
 import { FilterWork } from '../query/filter-work.ts';

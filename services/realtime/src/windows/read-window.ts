@@ -1,8 +1,8 @@
 import { formatTidemark, type Lsn, laterTidemark, parseLsn, TidemarkError, tableKey } from '@tidemark/contracts';
 import type { Database, Identity } from '@tidemark/db';
+import { Semaphore } from '@tidemark/service';
 import type { Feed } from '../changes/feed.ts';
 import { errors } from '../errors.ts';
-import { Semaphore } from '../limits/semaphore.ts';
 import type { LivePlan, WindowPlan } from '../query/live-plan.ts';
 import { seenUpTo } from '../snapshots/snapshot-place.ts';
 import { parseXidSnapshot } from '../snapshots/snapshot-visibility.ts';

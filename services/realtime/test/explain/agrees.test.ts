@@ -1,8 +1,8 @@
 /** Compares explanations with deliveries, over random rows, filters and identities, while subscriptions begin. */
 import { LIVE_WHY_LIMIT, LiveWhy, type LiveWhyRequest } from '@tidemark/contracts';
+import { Semaphore } from '@tidemark/service';
 import fc from 'fast-check';
 import t from 'tap';
-import { Semaphore } from '../../src/limits/semaphore.ts';
 import { LiveClient } from '../live-client.ts';
 import { startTestRealtime, token, waitFor } from '../test-realtime.ts';
 

@@ -2,10 +2,9 @@
 
 import { connectBus } from '@tidemark/bus';
 import { clientOf } from '@tidemark/bus/client';
-import type { Envelope } from '@tidemark/contracts';
+import { type Envelope, sliceArray, sliceObject } from '@tidemark/contracts';
 import { useTestStack } from '@tidemark/testing';
 import t from 'tap';
-import { elements, members } from '../../src/changes/json-scan.ts';
 import { startTestRealtime, waitFor } from '../test-realtime.ts';
 
 /** Each as one column, in one row each: [type, SQL expressions]. */
@@ -100,12 +99,12 @@ t.test('renders rows of every common type as to_jsonb does', async (t) => {
   const subscription = clientOf(bus).nc.subscribe(bus.subjects.allChanges, {
     callback: (_error, message) => {
       if (message.subject.includes('changes.@')) return;
-      const top = members(message.string()) as Map<keyof Envelope, string>;
-      for (const change of elements(top.get('changes') as string)) {
-        const row = members(change).get('row') as string;
+      const top = sliceObject(message.string()) as Map<keyof Envelope, string>;
+      for (const change of sliceArray(top.get('changes') as string)) {
+        const row = sliceObject(change).get('row') as string;
         rows.set(
-          `${JSON.parse(top.get('table') as string)}/${members(row).get('id')}`,
-          members(row).get('v') as string,
+          `${JSON.parse(top.get('table') as string)}/${sliceObject(row).get('id')}`,
+          sliceObject(row).get('v') as string,
         );
       }
     },

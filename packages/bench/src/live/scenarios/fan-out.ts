@@ -16,18 +16,34 @@ interface Round extends Counted {
   startedAt: number;
 }
 
-export const fanOut = scenario('fan-out', 'a change to 1,000 sockets: deliveries/s', NO_BATCHES, 150, 1, 1.4);
-export const fanOutBatched = scenario('fan-out-batched', 'deliveries/s under load, in batches', {}, 300, 3, 0);
+export const fanOut = scenario({
+  name: 'fan-out',
+  claim: 'a change to 1,000 sockets: deliveries/s',
+  env: NO_BATCHES,
+  changes: 150,
+  overLoop: 1,
+  overSocketIo: 1.4,
+});
+export const fanOutBatched = scenario({
+  name: 'fan-out-batched',
+  claim: 'deliveries/s under load, in batches',
+  env: {},
+  changes: 300,
+  overLoop: 3,
+  overSocketIo: 0,
+});
 
-/** The last parameters are minimum ratios of deliveries a second over the baselines. */
-function scenario(
-  name: string,
-  claim: string,
-  env: Env,
-  changes: number,
-  overLoop: number,
-  overSocketIo: number,
-): LiveScenario {
+interface FanOut {
+  readonly name: string;
+  readonly claim: string;
+  readonly env: Env;
+  readonly changes: number;
+  /** Minimum ratios of deliveries a second over the baselines. */
+  readonly overLoop: number;
+  readonly overSocketIo: number;
+}
+
+function scenario({ name, claim, env, changes, overLoop, overSocketIo }: FanOut): LiveScenario {
   return {
     name,
     claim,

@@ -1,5 +1,6 @@
 /** Parses the body of POST /api/v1/transaction. The bodies of the operations stay text. */
-import { checkStructure, sliceArray, sliceObject } from '@tidemark/plan';
+import { sliceArray, sliceObject } from '@tidemark/contracts';
+import { checkStructure } from '@tidemark/plan';
 import { errors } from '../../errors.ts';
 import { WRITE_METHODS, type WriteMethod } from '../../plan/table-write.ts';
 

@@ -1,8 +1,9 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { redact } from '@tidemark/contracts';
 import fc from 'fast-check';
 import t from 'tap';
-import { createLogger, redact } from '../src/index.ts';
+import { createLogger } from '../src/index.ts';
 
 const JWT = 'eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoib3BzIn0.c2lnbmF0dXJl-_x';
 const OPAQUE = 's3cr3t-Value.1';

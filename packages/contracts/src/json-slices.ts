@@ -44,7 +44,7 @@ function skipBlanks(text: string, at: number): number {
 /** Parses a name only where it has escapes: to parse each one took a quarter of the time of a change. */
 const nameOf = (inner: string): string => (inner.includes('\\') ? (JSON.parse(`"${inner}"`) as string) : inner);
 
-/** `take` receives the index of a value and returns the index after it, as eachMember does for the object. */
+/** `take` receives the index of a value and returns the index after it, as eachMember does for the whole object. */
 export function eachMember(text: string, start: number, take: (name: string, at: number) => number): number {
   let at = skipBlanks(text, start);
   if (text.charCodeAt(at) !== 0x7b) throw new SyntaxError('not a JSON object');
@@ -71,7 +71,8 @@ export function eachElement(text: string, start: number, take: (at: number) => n
   return at + 1;
 }
 
-export function members(text: string): Map<string, string> {
+/** Returns the texts of an object's values by name; the last of duplicate names counts, as in JSON.parse. */
+export function sliceObject(text: string): Map<string, string> {
   const found = new Map<string, string>();
   eachMember(text, 0, (name, at) => {
     const end = skipValue(text, at);
@@ -81,7 +82,7 @@ export function members(text: string): Map<string, string> {
   return found;
 }
 
-export function elements(text: string): string[] {
+export function sliceArray(text: string): string[] {
   const found: string[] = [];
   eachElement(text, 0, (at) => {
     const end = skipValue(text, at);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { sliceArray, sliceObject } from '../../src/write/json-slices.ts';
+import { sliceArray, sliceObject } from '../src/json-slices.ts';
 
 const spaced = fc
   .tuple(fc.jsonValue(), fc.constantFrom(0, 1, 2))

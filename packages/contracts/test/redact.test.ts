@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { MAX_STATEMENT_LENGTH, redactStatement } from '../../src/sql/redact.ts';
+import { MAX_STATEMENT_LENGTH, redactStatement, redactUrl } from '../src/redact.ts';
 
 const TABLE: [text: string, shown: string][] = [
   ['select * from t1 where id = $1 and n2 = $22', 'select * from t1 where id = $1 and n2 = $22'],
@@ -29,4 +29,15 @@ t.test('never shows a text between quotes', async () => {
       return !shown.includes('geheim') && shown.endsWith('and c = $3');
     }),
   );
+});
+
+t.test('a URL in an error message shows no password, whatever characters it contains', async (t) => {
+  for (const password of ['geheim', 'ge@heim', 'ge/he:im@geheim', 'geheim,geheim@', 'geheim geheim']) {
+    const shown = redactUrl(`postgres://app:${password}@db:5432/app`);
+    t.equal(shown, 'postgres://***@db:5432/app');
+  }
+  t.equal(redactUrl('nats://geheim@a:4222'), 'nats://***@a:4222', 'a user name may be a token');
+  t.equal(redactUrl('postgres://db/app?user=a&password=geheim'), 'postgres://db/app?user=a&password=***');
+  t.equal(redactUrl('postgres://db:5432/app'), 'postgres://db:5432/app');
+  t.equal(redactUrl('8080x'), '8080x');
 });

@@ -1,4 +1,4 @@
-/** Holders take turns, so that many calls of one delay another by one. One alone gets at most 3/4 of the places. */
+/** Limits concurrent calls. Holders take turns, so that many calls of one delay another by one; one alone gets 3/4 of the places. */
 export class Semaphore {
   readonly #maxRunning: number;
   #running = 0;
