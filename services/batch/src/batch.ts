@@ -4,7 +4,7 @@ import type { Database } from '@tidemark/db';
 import { createFileRegistry, fileStoreOptions, openFileStore } from '@tidemark/files';
 import { commaSeparated } from '@tidemark/service';
 import { createChunkLedger } from './chunks/chunk-ledger.ts';
-import type { Config } from './config.ts';
+import { type Config, workerSizes } from './config.ts';
 import type { BatchEvent } from './events.ts';
 import { createJobLedger } from './jobs/job-ledger.ts';
 import { createPlanner } from './jobs/planner.ts';
@@ -20,7 +20,7 @@ import { type Runner, startRunner } from './runner/runner.ts';
 import { type Sweeper, startSweeper } from './sweeper/sweeper.ts';
 import { startTemporarySweep } from './sweeper/temporary-sweep.ts';
 import { type Admission, createAdmission } from './workers/admission.ts';
-import { createThreadPool, type ThreadPool } from './workers/thread-pool.ts';
+import { createWorkerPool, type WorkerPool } from './workers/worker-pool.ts';
 
 export interface Batch {
   readonly database: Database;
@@ -28,7 +28,7 @@ export interface Batch {
   readonly runner: Runner;
   readonly sweeper: Sweeper;
   readonly handler: ChunkHandler;
-  readonly threads: ThreadPool;
+  readonly workers: WorkerPool;
   readonly admission: Admission;
   stopTaking(): Promise<void>;
   close(): Promise<void>;
@@ -36,7 +36,6 @@ export interface Batch {
 
 export interface BatchDeps {
   config: Config;
-  threadCount: number;
   instance: string;
   database: Database;
   bus: Bus;
@@ -50,14 +49,15 @@ const STORE_SHARE = 1 / 3;
 const FAULT_DELAY_MS = 5_000;
 
 export async function startBatch(deps: BatchDeps): Promise<Batch> {
-  const { config, threadCount, database, bus, observe } = deps;
+  const { config, database, bus, observe } = deps;
+  const { threads, memoryBytes, childBytes } = workerSizes(config);
   const pool = database.pools.write;
   const registry = createFileRegistry(pool);
   const roles = commaSeparated(config.JWT_ROLES);
   const storeOptions = fileStoreOptions(config);
-  // One chunk more than threads: its transaction overlaps the others' work.
-  const slots = threadCount + 1;
-  const window = config.BATCH_WINDOW || threadCount * 4;
+  // One chunk more than workers: its transaction overlaps the others' work.
+  const slots = threads + 1;
+  const window = config.BATCH_WINDOW || threads * 4;
   const queue = createChunkQueue(bus, observe);
   const kinds = await loadKinds(config.BATCH_KINDS);
   const registered = await registerKinds(pool, kinds, observe);
@@ -70,15 +70,16 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     itemMs: config.BATCH_ITEM_TIMEOUT_MS,
   };
   const storeTimeoutMs = Math.ceil(config.BATCH_ITEM_TIMEOUT_MS * STORE_SHARE);
-  const admission = createAdmission(config.BATCH_DECODED_BYTES);
-  const threads = createThreadPool({
+  const admission = createAdmission(memoryBytes);
+  const workers = createWorkerPool({
     file: deps.workerFile,
     workerData: { kinds: kindModules(kinds), store: storeOptions, storeTimeoutMs, limits },
-    threads: threadCount,
+    threads,
     waitingLimit: slots,
     recycleAfterTasks: config.BATCH_RECYCLE_ITEMS,
+    recycleBytes: config.BATCH_RECYCLE_MB * 1024 ** 2,
+    maxChildBytes: childBytes,
     admission,
-    maxChildBytes: config.BATCH_CHILD_BYTES,
     observe,
   });
   const jobs = createJobLedger({ pool, kinds, window, observe });
@@ -102,7 +103,7 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     observe,
     ledger: jobs,
     publish: queue.publish,
-    threads: threadCount,
+    threads,
     chunkItems: config.BATCH_CHUNK_ITEMS,
     maxItems: config.BATCH_MAX_ITEMS,
     maxRunningJobs: config.BATCH_RUNNING_JOBS,
@@ -111,7 +112,7 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
   const progress = createProgress(pool, config.BATCH_PROGRESS_MS, observe);
   const handler = createChunkHandler({
     kinds,
-    threads,
+    workers,
     limits,
     chunks,
     progress,
@@ -144,7 +145,7 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     runner,
     sweeper,
     handler,
-    threads,
+    workers,
     admission,
     async stopTaking() {
       registered.stop();
@@ -155,7 +156,7 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     async close() {
       handler.stop();
       await progress.stop();
-      await threads.close();
+      await workers.close();
       store.close();
     },
   };

@@ -1,8 +1,7 @@
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { fileStoreConfig } from '@tidemark/files';
 import { baseConfig, databaseConfig, limiterConfig, tokenConfig } from '@tidemark/service';
 import { type Static, Type } from 'typebox';
-import { errors } from './errors.ts';
 
 // Batch reads only from the primary, because a replica may not have replayed files that were uploaded just before the job.
 const { DATABASE_REPLICA_URLS: _replicas, ...base } = baseConfig;
@@ -30,7 +29,8 @@ export const configSchema = Type.Object({
     default: 0,
     minimum: 0,
     maximum: 256,
-    description: 'worker threads; 0: one for each core, but one fewer than UV_THREADPOOL_SIZE (4 when unset)',
+    description:
+      'most worker processes, each of which runs one item at a time; 0: one for each core. Idle ones end, but for one',
   }),
   BATCH_CHUNK_ITEMS: Type.Integer({
     default: 16,
@@ -56,10 +56,12 @@ export const configSchema = Type.Object({
     maximum: 1_000_000_000,
     description: 'most items of a job; they are planned in pages, and never all in memory',
   }),
-  BATCH_DECODED_BYTES: Type.Integer({
-    default: 256 * 1024 ** 2,
-    minimum: 1024 ** 2,
-    description: 'bytes of decoded pixels that all threads may hold together; keeps native memory below it',
+  BATCH_MEMORY_MB: Type.Integer({
+    default: 0,
+    minimum: 0,
+    maximum: 1_048_576,
+    description:
+      'MB that the running items may need together, by the costs that their kinds name; others wait. 0: a quarter of the memory of the machine or container, at most 2,048',
   }),
   BATCH_MAX_PIXELS: Type.Integer({
     default: 100_000_000,
@@ -75,15 +77,20 @@ export const configSchema = Type.Object({
     description: 'bytes of an input file; a thread holds them in memory',
   }),
   BATCH_ITEM_TIMEOUT_MS: Type.Integer({
-    default: 30_000,
+    default: 120_000,
     minimum: 50,
     maximum: 600_000,
-    description: 'ms for one item; a thread that takes longer is replaced',
+    description: 'ms for one item, unless its kind allows less; a process that takes longer is killed',
   }),
   BATCH_RECYCLE_ITEMS: Type.Integer({
     default: 2_000,
     minimum: 1,
-    description: 'items after which a thread is replaced; returns what native code fragments or leaks',
+    description: 'items after which a worker process is replaced; returns what native code fragments or leaks',
+  }),
+  BATCH_RECYCLE_MB: Type.Integer({
+    default: 384,
+    minimum: 64,
+    description: 'MB of resident memory from which on a worker process is replaced after its item',
   }),
   BATCH_LEASE_MS: Type.Integer({
     default: 30_000,
@@ -95,13 +102,13 @@ export const configSchema = Type.Object({
     default: 3,
     minimum: 1,
     maximum: 100,
-    description: 'attempts of an item whose failure may pass, and processes that may end while they run it alone',
+    description: 'attempts of an item whose failure may pass, and instances that may end while they run it alone',
   }),
   BATCH_CHILD_BYTES: Type.Integer({
-    default: 1024 ** 3,
-    minimum: 64 * 1024 ** 2,
+    default: 0,
+    minimum: 0,
     description:
-      'bytes of memory of the child process that runs a suspect: an item whose process died. It is killed above',
+      'bytes of resident memory above which a worker process is killed; 0: those of BATCH_MEMORY_MB and 256 MB more',
   }),
   BATCH_SWEEP_MS: Type.Integer({
     default: 1_000,
@@ -125,13 +132,26 @@ export const configSchema = Type.Object({
 
 export interface Config extends Static<typeof configSchema> {}
 
-/** The default of libuv. */
-const UV_THREADS = 4;
+const MB = 1024 ** 2;
+const MAX_DEFAULT_BYTES = 2_048 * MB;
+/** Node, sharp and the file store, with what glibc keeps. */
+const PROCESS_BYTES = 256 * MB;
 
-/** sharp uses libuv's threads, and one of them is left for file access. */
-export function threadCount(wanted: number, uvThreadpoolSize: string | undefined): number {
-  const libuv = Number(uvThreadpoolSize) > 0 ? Number(uvThreadpoolSize) : UV_THREADS;
-  if (wanted === 0) return Math.max(1, Math.min(availableParallelism(), libuv - 1));
-  if (wanted >= libuv) throw errors.TOO_MANY_THREADS({ threads: wanted, libuv });
-  return wanted;
+export interface WorkerSizes {
+  threads: number;
+  memoryBytes: number;
+  childBytes: number;
+}
+
+export function workerSizes(
+  config: Pick<Config, 'BATCH_THREADS' | 'BATCH_MEMORY_MB' | 'BATCH_CHILD_BYTES'>,
+): WorkerSizes {
+  // A process without a limit has one of 2^64 bytes, or none.
+  const available = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+  const memoryBytes = config.BATCH_MEMORY_MB * MB || Math.min(MAX_DEFAULT_BYTES, Math.floor(available / 4));
+  return {
+    threads: config.BATCH_THREADS || availableParallelism(),
+    memoryBytes,
+    childBytes: config.BATCH_CHILD_BYTES || memoryBytes + PROCESS_BYTES,
+  };
 }

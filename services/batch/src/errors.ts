@@ -90,7 +90,7 @@ export const errors = defineErrors('BATCH', {
   IMAGE_TOO_LARGE: row<{ name: string; bytes: number; limit: number }>({
     status: 413,
     message: (p) => `"${p.name}" would take ${megabytes(p.bytes)} decoded, ${megabytes(p.limit)} are allowed`,
-    hint: 'Send a smaller image or ask for a smaller result, or raise BATCH_DECODED_BYTES.',
+    hint: 'Send a smaller image or ask for a smaller result, or raise BATCH_MEMORY_MB.',
   }),
   INPUT_TOO_LARGE: row<{ name: string; limit: number }>({
     status: 413,
@@ -114,13 +114,14 @@ export const errors = defineErrors('BATCH', {
   }),
   ITEM_TIMEOUT: row<{ name: string; ms: number }>({
     status: 504,
-    message: (p) => `"${p.name}" was not done within ${p.ms} ms; its thread was replaced`,
+    message: (p) => `"${p.name}" was not done within ${p.ms} ms`,
     hint: 'Send a smaller image or a cheaper transform, or raise BATCH_ITEM_TIMEOUT_MS.',
   }),
-  WORKER_CRASHED: row<{ name: string }>({
-    status: 500,
-    message: (p) => `the thread that worked on "${p.name}" ended`,
-    hint: 'Most often the image needs more memory than a thread may have. Send a smaller one.',
+  /** Never on a row: the chunk runs again. */
+  WORKER_NOT_STARTED: row<{ how: string }>({
+    status: 503,
+    message: (p) => `a worker process ended at its start: ${p.how}`,
+    hint: 'Start batch in a terminal: the output of the worker says what it could not load.',
   }),
   UNEXPECTED: row<{ name: string }>({
     status: 500,
@@ -150,19 +151,13 @@ export const errors = defineErrors('BATCH', {
   }),
   QUEUE_FULL: row<{ waiting: number }>({
     status: 503,
-    message: (p) => `${p.waiting} items wait for a thread already`,
+    message: (p) => `${p.waiting} items wait for a worker already`,
     hint: 'A mistake in the service: the runner must not take more chunks than it has room for.',
   }),
   STOPPING: row({
     status: 503,
     message: 'the service is stopping',
     hint: 'Another instance goes on with the chunk.',
-  }),
-  TOO_MANY_THREADS: row<{ threads: number; libuv: number }>({
-    status: 500,
-    message: (p) => `BATCH_THREADS=${p.threads} needs more than the ${p.libuv} threads that libuv has`,
-    hint: (p) =>
-      `Set UV_THREADPOOL_SIZE to at least ${p.threads + 1} in the environment of the process: sharp works on libuv's threads.`,
   }),
 });
 

@@ -22,10 +22,9 @@ export type BatchOwnEvent =
   | { type: 'item.done'; ms: number }
   | { type: 'item.failed'; job: string; index: number; code: string; detail?: string }
   | { type: 'item.retried'; job: string; index: number; code: string; detail?: string }
-  | { type: 'thread.timeout'; ms: number }
-  | { type: 'thread.crashed'; reason: string }
-  | { type: 'thread.stuck'; stuck: number }
-  | { type: 'thread.died_at_start' }
+  | { type: 'worker.timeout'; ms: number }
+  | { type: 'worker.crashed'; how: string }
+  | { type: 'worker.not_started'; how: string }
   | { type: 'queue.invalid_message'; subject: string; problem: string }
   | { type: 'queue.publish_failed'; priority: Priority; error: Error }
   | { type: 'queue.pull_failed'; error: Error }
@@ -56,10 +55,9 @@ export const eventLevels: Readonly<Record<BatchEvent['type'], Level | undefined>
   'item.done': undefined,
   'item.failed': 'debug',
   'item.retried': 'info',
-  'thread.timeout': 'warn',
-  'thread.crashed': 'warn',
-  'thread.stuck': 'error',
-  'thread.died_at_start': 'error',
+  'worker.timeout': 'warn',
+  'worker.crashed': 'warn',
+  'worker.not_started': 'error',
   'queue.invalid_message': 'warn',
   'queue.publish_failed': 'warn',
   'queue.pull_failed': 'warn',

@@ -1,14 +1,15 @@
 import type { Metrics } from '@tidemark/service';
 import type { Batch } from './batch.ts';
 
-export function registerMetrics(metrics: Metrics, { threads, runner, admission }: Batch): void {
+export function registerMetrics(metrics: Metrics, { workers, runner, admission }: Batch): void {
   const gauge = (name: string, help: string, value: () => number) =>
     metrics.gauge(name, help, [], (g) => g.set(value()));
-  gauge('tidemark_batch_threads_busy', 'Worker threads with a task', () => threads.busy());
-  gauge('tidemark_batch_threads_waiting', 'Tasks that wait for a thread', () => threads.waiting());
-  gauge('tidemark_batch_threads_replaced', 'Threads replaced since the start', () => threads.recycledTotal());
+  gauge('tidemark_batch_workers', 'Worker processes', () => workers.size());
+  gauge('tidemark_batch_workers_busy', 'Worker processes with a task', () => workers.busy());
+  gauge('tidemark_batch_workers_waiting', 'Tasks that wait for a worker process', () => workers.waiting());
+  gauge('tidemark_batch_workers_replaced', 'Worker processes replaced since the start', () => workers.recycledTotal());
   gauge('tidemark_batch_chunks_in_flight', 'Chunks taken from the queue', () => runner.inFlight());
-  gauge('tidemark_batch_decoded_bytes', 'Decoded bytes admitted', () => admission.admittedBytes());
-  gauge('tidemark_batch_decoded_limit_bytes', 'Limit of decoded bytes', () => admission.limitBytes);
+  gauge('tidemark_batch_admitted_bytes', 'Bytes of memory admitted to running items', () => admission.admittedBytes());
+  gauge('tidemark_batch_admission_limit_bytes', 'Limit of admitted bytes', () => admission.limitBytes);
   gauge('tidemark_batch_admission_waiting', 'Items that wait for memory', () => admission.waiting());
 }

@@ -19,20 +19,20 @@ import {
 } from '@tidemark/service';
 import { buildApp } from './app.ts';
 import { type Batch, startBatch } from './batch.ts';
-import { configSchema, threadCount } from './config.ts';
+import { configSchema, workerSizes } from './config.ts';
 import { type BatchEvent, eventLevels } from './events.ts';
 import { registerMetrics } from './metrics.ts';
 import { createWorkerCounts } from './worker-stats.ts';
 
-/** Connections for planner, sweeper, leases and progress, beside those for the results of the threads' chunks. */
+/** Connections for planner, sweeper and progress, beside those for the results of the workers' chunks. */
 const SPARE_CONNECTIONS = 4;
-/** A thread has an event loop, and files that it reads and writes. */
-const DESCRIPTORS_PER_THREAD = 16;
+/** The pipes to a worker process. */
+const DESCRIPTORS_PER_WORKER = 8;
 const PROBES = 64;
 
 export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   const config = loadConfig(configSchema, env, databaseAliases);
-  const threads = threadCount(config.BATCH_THREADS, env.UV_THREADPOOL_SIZE);
+  const { threads } = workerSizes(config);
   const instance = instanceName('batch', config.INSTANCE);
   const logger = createLogger({ service: 'batch', instance, level: config.LOG_LEVEL });
   const metrics = createMetrics('batch');
@@ -56,11 +56,11 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   try {
     bus = await connectBus({ ...busOptions(config, 'batch'), name: `tidemark ${instance}`, observe });
     const workerFile = new URL('./workers/kind-worker.js', import.meta.url);
-    const engine = await startBatch({ config, threadCount: threads, instance, database, bus, observe, workerFile });
+    const engine = await startBatch({ config, instance, database, bus, observe, workerFile });
     batch = engine;
     registerMetrics(metrics, engine);
     const descriptors = openDescriptors({
-      own: database.poolStats().reduce((sum, pool) => sum + pool.max, 0) + threads * DESCRIPTORS_PER_THREAD,
+      own: database.poolStats().reduce((sum, pool) => sum + pool.max, 0) + threads * DESCRIPTORS_PER_WORKER,
       wanted: PROBES,
       metrics,
       observe,
@@ -70,9 +70,9 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     health.add('nats', () => bus?.problem());
     health.add('queue', () => engine.runner.problem());
     health.add('sweeper', () => engine.sweeper.problem());
-    health.add('threads', () => engine.threads.problem());
+    health.add('workers', () => engine.workers.problem());
     const url = await app.listen({ host: config.HOST, port: config.PORT });
-    const workers = () => counts.stats(engine.threads, threads, engine.admission);
+    const workers = () => counts.stats(engine.workers, threads, engine.admission);
     const sections = () => ({ http: httpStats(app), pools: database.poolStats(), workers: workers() });
     const telemetry = startTelemetry({ bus, service: 'batch', instance, url, health, sections, observe });
     const refuse = async () => {
@@ -82,7 +82,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     const finish = async () => {
       const deadline = setTimeout(() => {
         engine.handler.handBackAll();
-        void engine.threads.close();
+        void engine.workers.close();
       }, config.BATCH_SHUTDOWN_MS);
       await engine.runner.idle();
       clearTimeout(deadline);

@@ -3,11 +3,11 @@ import { SlidingSketch } from '@tidemark/db';
 import type { Metrics, Observe } from '@tidemark/service';
 import type { BatchEvent } from './events.ts';
 import type { Admission } from './workers/admission.ts';
-import type { ThreadPool } from './workers/thread-pool.ts';
+import type { WorkerPool } from './workers/worker-pool.ts';
 
 export interface WorkerCounts {
   read: Observe<BatchEvent>;
-  stats(threads: ThreadPool, threadCount: number, admission: Admission): WorkerStats;
+  stats(workers: WorkerPool, threadCount: number, admission: Admission): WorkerStats;
 }
 
 export function createWorkerCounts(metrics: Metrics): WorkerCounts {
@@ -41,9 +41,9 @@ export function createWorkerCounts(metrics: Metrics): WorkerCounts {
           break;
       }
     },
-    stats: (threads, threadCount, admission) => ({
+    stats: (workers, threadCount, admission) => ({
       threads: threadCount,
-      busy: threads.busy(),
+      busy: workers.busy(),
       admittedBytes: admission.admittedBytes(),
       admissionLimitBytes: admission.limitBytes,
       chunksDoneTotal: counts.chunksDone,
@@ -53,7 +53,7 @@ export function createWorkerCounts(metrics: Metrics): WorkerCounts {
       itemsFailedTotal: counts.itemsFailed,
       itemP50Ms: itemMs.quantile(0.5),
       itemP99Ms: itemMs.quantile(0.99),
-      recycledTotal: threads.recycledTotal(),
+      recycledTotal: workers.recycledTotal(),
     }),
   };
 }

@@ -5,7 +5,7 @@ import t from 'tap';
 import { type BatchStack, openBatchStack, SERVICE, until } from './batch-stack.ts';
 
 const stack = await openBatchStack(t);
-const batch = await stack.startBatch({ BATCH_DECODED_BYTES: String(64 * 1024 ** 2) });
+const batch = await stack.startBatch({ BATCH_MEMORY_MB: '64' });
 
 async function residentBytes(): Promise<number> {
   const page = await metricsPage(batch.url);

@@ -1,3 +1,5 @@
+import { pbkdf2Sync } from 'node:crypto';
+
 /** A kind for tests: items that end their process, fail for a while, or make what cannot be stored, as the spec says. */
 export default {
   name: 'trouble',
@@ -12,9 +14,12 @@ export default {
     const inputs = Array.from({ length: end - from }, (_, n) => from + n);
     return { inputs, cursor: end < spec.items ? String(end) : null };
   },
-  cost: () => 0,
+  cost: (_item, { spec }) => spec.cost ?? 0,
   async run({ index }, { spec }) {
     if (spec.ms) await new Promise((resolve) => setTimeout(resolve, spec.ms));
+    if (index === spec.blocks) for (;;);
+    // A native call of half a minute, which no signal reaches.
+    if (index === spec.native) pbkdf2Sync('password', 'salt', 50_000_000, 64, 'sha512');
     if (index === spec.segfault) process.kill(process.pid, 'SIGSEGV');
     if (index === spec.allocate) await allocate();
     if (index in (spec.values ?? {})) return { value: VALUES[spec.values[index]] };

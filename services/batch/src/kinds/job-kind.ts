@@ -27,7 +27,7 @@ export interface JobKind<Spec extends TSchema = TSchema, Input = unknown> {
   runsOn: 'thread' | 'main';
   /** Returns the next inputs after the cursor, at most `limit`. The first cursor is null; a page without a cursor is the last. */
   source(context: SourceContext<Static<Spec>>, cursor: string | null, limit: number): Promise<SourcePage<Input>>;
-  /** Returns the bytes of memory that `run` needs. The item waits until they fit into BATCH_DECODED_BYTES. */
+  /** Returns the bytes of memory that `run` needs. The item waits until they fit into BATCH_MEMORY_MB. */
   cost(item: Item<Input>, context: ItemContext<Static<Spec>>): Promise<number> | number;
   run(item: Item<Input>, context: ItemContext<Static<Spec>>): Promise<ItemResult> | ItemResult;
   /** Runs once, in the transaction that ends the job, unless the job is cancelled. */

@@ -3,17 +3,17 @@ import { errors, isOwnError } from '../errors.ts';
 import type { InstanceLimits, JobKind } from '../kinds/job-kind.ts';
 import type { Failure, Outcome, Task } from '../workers/protocol.ts';
 import { runTask, type TaskEnvironment } from '../workers/run-task.ts';
-import type { ThreadPool } from '../workers/thread-pool.ts';
+import type { WorkerPool } from '../workers/worker-pool.ts';
 
 export interface RunItemDeps {
-  threads: ThreadPool;
+  workers: WorkerPool;
   main: Pick<TaskEnvironment, 'store' | 'storeTimeoutMs'>;
   limits: InstanceLimits;
 }
 
 export interface ItemRun {
   signal: AbortSignal;
-  /** Runs in a child process, because the item may end its process. */
+  /** Runs in a process of its own, because the item may have ended an instance. */
   isolated: boolean;
 }
 
@@ -24,10 +24,10 @@ export async function runItem(
   task: Task,
   { signal, isolated }: ItemRun,
 ): Promise<Outcome> {
-  const { threads } = deps;
+  const { workers } = deps;
   const itemMs = Math.min(kind.limits.itemMs, deps.limits.itemMs);
   try {
-    const run = isolated ? threads.runIsolated : kind.runsOn === 'thread' ? threads.run : runOnMain(deps, kind);
+    const run = isolated ? workers.runIsolated : kind.runsOn === 'thread' ? workers.run : runOnMain(deps, kind);
     const outcome = await run(task, itemMs, signal);
     signal.throwIfAborted();
     return outcome;
@@ -39,7 +39,7 @@ export async function runItem(
 }
 
 /** Memory needs no admission here: waiting items need little, and the runner bounds their number. */
-function runOnMain({ main, limits }: RunItemDeps, kind: JobKind): ThreadPool['run'] {
+function runOnMain({ main, limits }: RunItemDeps, kind: JobKind): WorkerPool['run'] {
   return async (task, itemMs, signal) => {
     signal.throwIfAborted();
     const stop = AbortSignal.any([signal, AbortSignal.timeout(itemMs)]);
@@ -53,7 +53,7 @@ function runOnMain({ main, limits }: RunItemDeps, kind: JobKind): ThreadPool['ru
   };
 }
 
-const ITEM_CODES = new Set(['BATCH_ITEM_TIMEOUT', 'BATCH_WORKER_CRASHED', 'BATCH_ITEM_LOST']);
+const ITEM_CODES = new Set(['BATCH_ITEM_TIMEOUT', 'BATCH_ITEM_LOST']);
 
 function itemFailure(error: unknown): Failure | undefined {
   if (!isOwnError(error) || !ITEM_CODES.has(error.code)) return undefined;

@@ -1,5 +1,6 @@
+/** The main file of a worker process. */
 import { once } from 'node:events';
-import { parentPort, workerData } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import { TidemarkError } from '@tidemark/contracts';
 import { openFileStore } from '@tidemark/files';
 import sharp from 'sharp';
@@ -7,42 +8,39 @@ import type { JobKind } from '../kinds/job-kind.ts';
 import type { Failure, FromWorker, Outcome, Task, ToWorker, WorkerData } from './protocol.ts';
 import { runTask } from './run-task.ts';
 
-const port = parentPort ?? process;
-const early: unknown[] = [];
-let take = (message: unknown) => {
-  early.push(message);
-};
-port.on('message', (message) => take(message));
-const settings = parentPort ? (workerData as WorkerData) : await firstMessage();
-if (!parentPort) process.once('disconnect', () => process.exit());
+// A killed service cannot end its workers, and an item that blocks the event loop hides the disconnect from it.
+new Worker(new URL('./end-with-parent.js', import.meta.url), { workerData: process.ppid }).unref();
+process.once('disconnect', () => process.exit());
+// A terminal and systemd send these to all processes of a service, which ends its workers itself.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 
+const [settings] = (await once(process, 'message')) as [WorkerData];
 const store = await openFileStore(settings.store);
 const kinds = new Map<string, JobKind>();
 
-// The threads provide the concurrency; each libvips operation uses one thread, and caches nothing.
+// The processes provide the concurrency; each libvips operation uses one thread, and caches nothing.
 sharp.concurrency(1);
 sharp.cache(false);
 
 let onAdmission: ((failure?: Failure) => void) | undefined;
+let stopping = new AbortController();
 
-function onMessage(message: ToWorker): void {
-  if (message.type === 'run') void run(message.task).then((outcome) => send({ type: 'done', outcome }));
+process.on('message', (message: ToWorker) => {
+  if (message.type === 'run') void run(message.task).then(done);
+  else if (message.type === 'stop') stopping.abort();
   else onAdmission?.(message.type === 'refused' ? message.failure : undefined);
-}
-take = (message) => onMessage(message as ToWorker);
-for (const message of early.splice(0)) take(message);
-
-async function firstMessage(): Promise<WorkerData> {
-  if (early.length === 0) await once(process, 'message');
-  return early.shift() as WorkerData;
-}
+});
+send({ type: 'ready' });
 
 async function run(task: Task): Promise<Outcome> {
+  stopping = new AbortController();
   const kind = kinds.get(task.kind) ?? (await load(task.kind));
   const { storeTimeoutMs, limits } = settings;
-  // The signal is never aborted, because the service ends the thread of a task that must stop.
-  const { signal } = new AbortController();
-  return runTask(kind, task, { store, storeTimeoutMs, limits, signal, admit });
+  return runTask(kind, task, { store, storeTimeoutMs, limits, signal: stopping.signal, admit });
+}
+
+function done(outcome: Outcome): void {
+  send({ type: 'done', outcome, residentBytes: process.memoryUsage.rss() });
 }
 
 async function load(name: string): Promise<JobKind> {
@@ -63,6 +61,5 @@ function admit(bytes: number): Promise<void> {
 }
 
 function send(message: FromWorker): void {
-  if (parentPort) parentPort.postMessage(message);
-  else process.send?.(message);
+  process.send?.(message);
 }

@@ -1,4 +1,4 @@
-/** The messages travel by structured clone. */
+/** Messages between the service and its worker processes, by structured clone. */
 import type { FileStoreOptions } from '@tidemark/files';
 import type { InstanceLimits, Item } from '../kinds/job-kind.ts';
 
@@ -31,13 +31,17 @@ export interface WorkerData {
 
 export type ToWorker =
   | { type: 'run'; task: Task }
+  /** The signal of the running task is aborted; the process is killed soon after. */
+  | { type: 'stop' }
   | { type: 'admitted' }
   /** The memory will not become available: the item needs more than the limit, or its job was cancelled. */
   | { type: 'refused'; failure: Failure };
 
 export type FromWorker =
+  | { type: 'ready' }
   /** The item needs this many bytes of memory; its time limit is suspended until the reply. */
-  { type: 'admit'; bytes: number } | { type: 'done'; outcome: Outcome };
+  | { type: 'admit'; bytes: number }
+  | { type: 'done'; outcome: Outcome; residentBytes: number };
 
 export interface StoredFile {
   key: string;

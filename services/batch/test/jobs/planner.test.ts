@@ -1,6 +1,7 @@
+import os from 'node:os';
 import fc from 'fast-check';
 import t from 'tap';
-import { threadCount } from '../../src/config.ts';
+import { workerSizes } from '../../src/config.ts';
 import { cutChunks } from '../../src/jobs/plan-page.ts';
 import { kindOf } from '../../src/jobs/read-spec.ts';
 import { loadKinds } from '../../src/kinds/load-kinds.ts';
@@ -64,9 +65,15 @@ t.test('a spec that cannot be used says where and why', async (t) => {
   t.throws(() => kindOf(kinds, 'image.explode', {}), { code: 'BATCH_UNKNOWN_KIND', message: /image\.explode/ });
 });
 
-t.test('threads leave one of libuv’s for files', async (t) => {
-  t.ok(threadCount(0, undefined) >= 1 && threadCount(0, undefined) <= 3);
-  t.equal(threadCount(3, undefined), 3);
-  t.equal(threadCount(8, '16'), 8);
-  t.throws(() => threadCount(4, undefined), { code: 'BATCH_TOO_MANY_THREADS', hint: /UV_THREADPOOL_SIZE/ });
+t.test('without settings there is a worker for each core, and a quarter of the memory for all', async (t) => {
+  const unset = { BATCH_THREADS: 0, BATCH_MEMORY_MB: 0, BATCH_CHILD_BYTES: 0 };
+  const { threads, memoryBytes, childBytes } = workerSizes(unset);
+  t.equal(threads, os.availableParallelism());
+  t.ok(memoryBytes > 0 && memoryBytes <= Math.min(2_048 * 1024 ** 2, os.totalmem() / 4));
+  t.ok(childBytes > memoryBytes, 'an item that was admitted is not killed for what it may need');
+  t.match(workerSizes({ BATCH_THREADS: 3, BATCH_MEMORY_MB: 100, BATCH_CHILD_BYTES: 1e9 }), {
+    threads: 3,
+    memoryBytes: 100 * 1024 ** 2,
+    childBytes: 1e9,
+  });
 });

@@ -8,20 +8,24 @@ import t, { type Test } from 'tap';
 import type { BatchEvent } from '../../src/events.ts';
 import { createAdmission } from '../../src/workers/admission.ts';
 import type { Task } from '../../src/workers/protocol.ts';
-import { createThreadPool, type ThreadPoolOptions } from '../../src/workers/thread-pool.ts';
+import { createWorkerPool, type WorkerPoolOptions } from '../../src/workers/worker-pool.ts';
 import { until } from '../batch-stack.ts';
 
 const NEVER = new AbortController().signal;
 const KIND = new URL('../../dist/kinds/image-transform.js', import.meta.url).href;
+const TROUBLE = new URL('../trouble.js', import.meta.url).href;
 
-async function openPool(t: Test, options: Partial<ThreadPoolOptions> = {}) {
-  const filesDir = await mkdtemp(path.join(os.tmpdir(), 'tidemark-threads-'));
+async function openPool(t: Test, options: Partial<WorkerPoolOptions> = {}) {
+  const filesDir = await mkdtemp(path.join(os.tmpdir(), 'tidemark-workers-'));
   const events: BatchEvent[] = [];
   const admission = createAdmission(1e9);
-  const pool = createThreadPool({
+  const pool = createWorkerPool({
     file: new URL('../../dist/workers/kind-worker.js', import.meta.url),
     workerData: {
-      kinds: [{ name: 'image.transform', url: KIND }],
+      kinds: [
+        { name: 'image.transform', url: KIND },
+        { name: 'trouble', url: TROUBLE },
+      ],
       store: { dir: filesDir },
       storeTimeoutMs: 30_000,
       limits: { inputBytes: 1e8, pixels: 1e8, itemMs: 1_000 },
@@ -29,6 +33,7 @@ async function openPool(t: Test, options: Partial<ThreadPoolOptions> = {}) {
     threads: 2,
     waitingLimit: 10,
     recycleAfterTasks: 1_000,
+    recycleBytes: 1e9,
     admission,
     maxChildBytes: 1e9,
     observe: (event) => events.push(event),
@@ -45,7 +50,13 @@ async function openPool(t: Test, options: Partial<ThreadPoolOptions> = {}) {
     return { job: 'j', kind: 'image.transform', spec: { transform }, item };
   };
   const run = (task: Task, deadlineMs = 60_000, signal = NEVER) => pool.run(task, deadlineMs, signal);
-  return { pool, put, run, events, admission };
+  const trouble = (spec: object, cost = 0): Task => ({
+    job: 'j',
+    kind: 'trouble',
+    spec: { cost, ...spec },
+    item: { index: 0, input: 0, name: 'item 0', key: null, owner: null },
+  });
+  return { pool, put, run, trouble, events, admission };
 }
 
 const solid = (edge: number) =>
@@ -55,42 +66,92 @@ const solid = (edge: number) =>
 
 const greyscale: ImageTransform = { greyscale: true };
 
-t.test('a thread that overruns is replaced; the others and the next tasks go on', async (t) => {
+t.test('a worker that overruns is killed; the others and the next tasks go on', async (t) => {
   const { pool, put, run, events, admission } = await openPool(t);
   const small = await put(await solid(10), greyscale);
   // A blur over 9 million pixels takes seconds.
   const large = await put(await solid(3_000), { blur: 100 });
-  t.match(await run(small), { files: [{ metadata: { width: 10 } }] }, 'the threads have started');
+  t.match(await run(small), { files: [{ metadata: { width: 10 } }] }, 'a worker has started');
   const slow = t.rejects(run(large, 300), { code: 'BATCH_ITEM_TIMEOUT', message: /300 ms/ });
   t.match(await run(small), { files: [{ metadata: { width: 10 } }] });
   await slow;
   t.equal(admission.admittedBytes(), 0, 'its memory is free');
-  await until('the replacement', 20_000, async () => pool.recycledTotal() === 1 && pool.busy() === 0);
+  await until('all to be idle', 20_000, async () => pool.busy() === 0);
   const again = await Promise.all([1, 2, 3].map(() => run(small)));
   t.equal(again.filter((outcome) => 'files' in outcome).length, 3);
-  t.match(events, [{ type: 'thread.timeout' }]);
+  t.match(events, [{ type: 'worker.timeout' }]);
   t.equal(pool.problem(), undefined);
 });
 
-t.test('threads are replaced after their share of tasks, and no task is lost by it', async (t) => {
+t.test('workers are replaced after their share of tasks or memory, and no task is lost by it', async (t) => {
   const { pool, put, run } = await openPool(t, { recycleAfterTasks: 4, waitingLimit: 30 });
   const task = await put(await solid(10), greyscale);
   const outcomes = await Promise.all(Array.from({ length: 12 }, () => run(task)));
   t.equal(outcomes.filter((outcome) => 'files' in outcome).length, 12);
   t.ok(pool.recycledTotal() >= 1, `${pool.recycledTotal()} replaced`);
+  const fat = await openPool(t, { recycleBytes: 1 });
+  for (let n = 0; n < 3; n += 1) t.match(await fat.run(fat.trouble({})), { value: '0' });
+  await until('each to be replaced', 10_000, async () => fat.pool.recycledTotal() === 3);
+});
+
+for (const [what, spec] of [
+  ['blocks its event loop', { blocks: 0 }],
+  ['is in a native call', { native: 0 }],
+] as const) {
+  t.test(`an item that ${what} is stopped with its job, and its memory stays admitted until then`, async (t) => {
+    const { run, trouble, admission } = await openPool(t, { threads: 1 });
+    const cancelled = new AbortController();
+    const task = trouble(spec, 1_000);
+    const running = t.rejects(run(task, 60_000, cancelled.signal), { code: 'BATCH_STOPPING' });
+    await until('it to run', 10_000, async () => admission.admittedBytes() === 1_000);
+    cancelled.abort('cancelled');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    t.equal(admission.admittedBytes(), 1_000);
+    await running;
+    t.equal(admission.admittedBytes(), 0);
+    t.match(await run(trouble({})), { value: '0' }, 'the next item has a new process');
+  });
+}
+
+t.test('an item whose process ends runs once more, and then fails with signal and memory', async (t) => {
+  const { run, trouble, events, pool } = await openPool(t, { threads: 1 });
+  await t.rejects(run(trouble({ segfault: 0 })), {
+    code: 'BATCH_ITEM_LOST',
+    message: /SIGSEGV, with \d+ MB of memory/,
+  });
+  t.equal(events.filter(({ type }) => type === 'worker.crashed').length, 2);
+  t.match(await run(trouble({})), { value: '0' });
+  t.equal(pool.problem(), undefined);
+});
+
+t.test('workers start while tasks wait, and all but one end when they are idle', async (t) => {
+  const { pool, run, trouble } = await openPool(t, { threads: 3, idleMs: 300 });
+  t.equal(pool.size(), 1);
+  const tasks = Promise.all([1, 2, 3, 4].map(() => run(trouble({ ms: 500 }))));
+  await until('all', 10_000, async () => pool.busy() === 3);
+  await tasks;
+  await until('one', 10_000, async () => pool.size() === 1);
+  t.match(await run(trouble({})), { value: '0' });
+});
+
+t.test('a broken installation is a problem, and fails no item', async (t) => {
+  const broken = new URL('./no-such-worker.js', import.meta.url);
+  const { pool, run, trouble } = await openPool(t, { file: broken });
+  await t.rejects(run(trouble({})), { code: 'BATCH_WORKER_NOT_STARTED', status: 503 });
+  t.match(pool.problem(), /ended at its start: exit code 1/);
 });
 
 t.test('a task waits for memory outside its deadline, and stops waiting when its job is cancelled', async (t) => {
   const { put, run, admission } = await openPool(t);
   const task = await put(await solid(10), greyscale);
-  t.match(await run(task), { files: [{}] }, 'a thread has started');
+  t.match(await run(task), { files: [{}] }, 'a worker has started');
   const giveBack = await admission.admit(1e9, NEVER);
   const patient = run(task, 1_000);
   const cancelled = new AbortController();
   const impatient = run(task, 1_000, cancelled.signal);
   await until('both to wait', 10_000, async () => admission.waiting() === 2);
   cancelled.abort('cancelled');
-  t.match(await impatient, { failure: { code: 'BATCH_STOPPING' } });
+  await t.rejects(impatient, { code: 'BATCH_STOPPING' });
   await new Promise((resolve) => setTimeout(resolve, 1_200));
   giveBack();
   t.match(await patient, { files: [{ metadata: { width: 10 } }] });
