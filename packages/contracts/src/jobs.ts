@@ -17,25 +17,51 @@ export const FINAL_JOB_STATES: readonly JobState[] = ['succeeded', 'partly_faile
 
 const priority = Type.Enum(PRIORITIES, { default: 'normal' });
 
-/** The steps that `image.transform` applies to each input, in this order. */
+const side = Type.Integer({ minimum: 1, maximum: 16_384 });
+const offset = Type.Integer({ minimum: 0, maximum: 1_000_000, description: 'pixels' });
+const quality = Type.Integer({ minimum: 1, maximum: 100 });
+const imageFormat = Type.Enum(['jpeg', 'png', 'webp', 'avif']);
+const resizeProperties = {
+  width: Type.Optional(side),
+  height: Type.Optional(side),
+  fit: Type.Optional(Type.Enum(['cover', 'contain', 'fill', 'inside', 'outside'])),
+  enlarge: Type.Optional(Type.Boolean({ default: true, description: 'false: a smaller image keeps its size' })),
+};
+const anySide = { additionalProperties: false, anyOf: [{ required: ['width'] }, { required: ['height'] }] };
+
+/** The steps that `image.transform` applies to each input, in this order, after it has applied the EXIF orientation. */
 export const ImageTransform = Type.Object(
   {
-    resize: Type.Optional(
-      Type.Object(
-        {
-          width: Type.Optional(Type.Integer({ minimum: 1, maximum: 16_384 })),
-          height: Type.Optional(Type.Integer({ minimum: 1, maximum: 16_384 })),
-          fit: Type.Optional(Type.Enum(['cover', 'contain', 'fill', 'inside', 'outside'])),
-        },
-        { additionalProperties: false, anyOf: [{ required: ['width'] }, { required: ['height'] }] },
+    crop: Type.Optional(
+      Type.Object({ left: offset, top: offset, width: side, height: side }, { additionalProperties: false }),
+    ),
+    rotate: Type.Optional(Type.Number({ minimum: -360, maximum: 360, description: 'degrees, clockwise' })),
+    resize: Type.Optional(Type.Object(resizeProperties, anySide)),
+    sizes: Type.Optional(
+      Type.Array(
+        Type.Object(
+          { ...resizeProperties, format: Type.Optional(imageFormat), quality: Type.Optional(quality) },
+          anySide,
+        ),
+        { minItems: 1, maxItems: 16, description: 'one file each, from one decoding; instead of resize' },
       ),
     ),
     greyscale: Type.Optional(Type.Boolean()),
     blur: Type.Optional(Type.Number({ minimum: 0.3, maximum: 100, description: 'sigma in pixels' })),
-    format: Type.Optional(Type.Enum(['jpeg', 'png', 'webp'])),
-    quality: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
+    background: Type.Optional(
+      Type.String({
+        pattern: '^#([0-9a-fA-F]{6}|[0-9a-fA-F]{8})$',
+        description: 'of what the image does not cover; default: transparent, and white in JPEG',
+      }),
+    ),
+    format: Type.Optional(imageFormat),
+    quality: Type.Optional(quality),
+    compress: Type.Optional(Type.Boolean({ description: 'takes several times as long for fewer bytes' })),
+    metadata: Type.Optional(
+      Type.Enum(['strip', 'keep'], { default: 'strip', description: 'EXIF (with places) and XMP' }),
+    ),
   },
-  { additionalProperties: false, minProperties: 1 },
+  { additionalProperties: false, minProperties: 1, not: { required: ['resize', 'sizes'] } },
 );
 export type ImageTransform = Static<typeof ImageTransform>;
 

@@ -74,8 +74,18 @@ export const errors = defineErrors('BATCH', {
   }),
   NOT_AN_IMAGE: row<{ name: string }>({
     status: 415,
-    message: (p) => `"${p.name}" is not a PNG, JPEG, WebP or GIF image`,
+    message: (p) => `"${p.name}" is not a PNG, JPEG, WebP, AVIF or GIF image`,
     hint: 'Its first bytes decide, not its name. Convert it first.',
+  }),
+  IMAGE_TYPE: row<{ name: string; type: string }>({
+    status: 415,
+    message: (p) => `"${p.name}" is ${p.type}, which is not read`,
+    hint: 'Convert it to PNG, JPEG, WebP, AVIF or GIF first.',
+  }),
+  EMPTY_FILE: row<{ name: string }>({
+    status: 422,
+    message: (p) => `"${p.name}" has no bytes`,
+    hint: 'Upload the file again.',
   }),
   IMAGE_UNREADABLE: row<{ name: string; reason: string }>({
     status: 422,

@@ -1,3 +1,4 @@
+import { crc32, deflateSync } from 'node:zlib';
 import type { FileRow } from '@tidemark/files';
 import { metricsPage } from '@tidemark/testing';
 import sharp from 'sharp';
@@ -98,6 +99,8 @@ t.test('poison files and decompression bombs fail alone, each with its reason', 
   await stack.addFile('mixed/z4-bomb.png', await bomb(16_000));
   await stack.addFile('mixed/z5-large.png', await bomb(7_000));
   await stack.addFile('mixed/z6-empty.gif', Buffer.alloc(0));
+  await stack.addFile('mixed/z9-bomb.png', hugePng(50_000));
+  await stack.addFile('mixed/za-named.png', await noisyJpeg());
   await stack.addFile(
     'mixed/z7-head.png',
     Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), Buffer.alloc(500, 7)]),
@@ -110,23 +113,28 @@ t.test('poison files and decompression bombs fail alone, each with its reason', 
   const job = await stack.ended(id);
   t.match(job, {
     state: 'partly_failed',
-    total: 28,
-    done: 20,
-    failed: 8,
+    total: 30,
+    done: 21,
+    failed: 9,
     error: { code: 'BATCH_ITEMS_FAILED', hint: String },
   });
   const codes = Object.fromEntries(job.error.items.map((e: { name: string; code: string }) => [e.name, e.code]));
   t.same(codes, {
     'z1-text.png': 'BATCH_NOT_AN_IMAGE',
     'z2-cut.jpg': 'BATCH_IMAGE_UNREADABLE',
-    'z3-svg.svg': 'BATCH_NOT_AN_IMAGE',
+    'z3-svg.svg': 'BATCH_IMAGE_TYPE',
     'z4-bomb.png': 'BATCH_TOO_MANY_PIXELS',
     'z5-large.png': 'BATCH_IMAGE_TOO_LARGE',
-    'z6-empty.gif': 'BATCH_NOT_AN_IMAGE',
+    'z6-empty.gif': 'BATCH_EMPTY_FILE',
     'z7-head.png': 'BATCH_IMAGE_UNREADABLE',
     'z8-gone.jpg': 'BATCH_INPUT_GONE',
+    'z9-bomb.png': 'BATCH_TOO_MANY_PIXELS',
   });
-  t.equal((await stack.outputsOf(id)).length, 20);
+  const outputs = await stack.outputsOf(id);
+  t.equal(outputs.length, 21);
+  const named = outputs.find(({ path }) => path.includes('za-named'));
+  t.match(named, { path: /za-named\.jpg$/, content_type: 'image/jpeg' }, 'the bytes decide, not the name');
+  t.ok((await residentBytes()) < 600 * 1024 ** 2, 'memory is bounded');
   t.equal(batch.child.exitCode, null);
   t.equal(batch.child.pid, pid, 'the service lives');
   const nothing = await stack.insertJob({ input: { prefix: 'mixed/z1' }, transform: { greyscale: true } });
@@ -144,6 +152,24 @@ const bomb = (edge: number) =>
   sharp({ create: { width: edge, height: edge, channels: 3, background: 'red' }, limitInputPixels: false })
     .png({ compressionLevel: 9 })
     .toBuffer();
+
+/** A PNG of one row of zeros that says it has `edge`² pixels; its checksums are right. */
+function hugePng(edge: number): Buffer {
+  const chunk = (type: string, data: Buffer) => {
+    const body = Buffer.concat([Buffer.from(type), data]);
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(data.length);
+    const checksum = Buffer.alloc(4);
+    checksum.writeUInt32BE(crc32(body));
+    return Buffer.concat([length, body, checksum]);
+  };
+  const header = Buffer.from([0, 0, 0, 0, 0, 0, 0, 0, 8, 2, 0, 0, 0]);
+  header.writeUInt32BE(edge, 0);
+  header.writeUInt32BE(edge, 4);
+  const signature = Buffer.from('89504e470d0a1a0a', 'hex');
+  const pixels = chunk('IDAT', deflateSync(Buffer.alloc(3 * edge + 1)));
+  return Buffer.concat([signature, chunk('IHDR', header), pixels, chunk('IEND', Buffer.alloc(0))]);
+}
 
 const noisyJpeg = () =>
   sharp({

@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib';
-import type { ImageType } from '@tidemark/files';
+import type { InputType } from './image-facts.ts';
 
 /** Explains a decoder's failure, because messages of libvips may belong to another thread's image. */
-export function structureProblem(type: ImageType, bytes: Buffer): string | undefined {
+export function structureProblem(type: InputType, bytes: Buffer): string | undefined {
   switch (type) {
     case 'image/png':
       return pngProblem(bytes);
@@ -12,6 +12,8 @@ export function structureProblem(type: ImageType, bytes: Buffer): string | undef
       return bytes.includes(GIF_TRAILER, GIF_HEADER_BYTES) ? undefined : 'it ends before its trailer';
     case 'image/webp':
       return webpProblem(bytes);
+    case 'image/avif':
+      return avifProblem(bytes);
   }
 }
 
@@ -63,4 +65,17 @@ const RIFF_HEADER_BYTES = 8;
 function webpProblem(bytes: Buffer): string | undefined {
   const wanted = bytes.readUInt32LE(4) + RIFF_HEADER_BYTES;
   return wanted > bytes.length ? `it has ${bytes.length} of the ${wanted} bytes that its header names` : undefined;
+}
+
+/** ISO 14496-12, 4.2: boxes of a size and a type; the size 1 is followed by one of 64 bits, and 0 reaches to the end. */
+function avifProblem(bytes: Buffer): string | undefined {
+  for (let at = 0; at < bytes.length; ) {
+    if (at + 8 > bytes.length) return `it ends within the box at byte ${at}`;
+    const short = bytes.readUInt32BE(at);
+    if (short === 0) return undefined;
+    const size = short === 1 && at + 16 <= bytes.length ? Number(bytes.readBigUInt64BE(at + 8)) : short;
+    if (size < 8 || at + size > bytes.length) return `it ends within the box at byte ${at}`;
+    at += size;
+  }
+  return undefined;
 }

@@ -1,7 +1,9 @@
 import type { ImageTransform } from '@tidemark/contracts';
 import sharp, { type Sharp } from 'sharp';
 import { errors } from '../errors.ts';
-import { decodedPages, type ImageFacts, type OutputFormat, outputFormat } from './image-facts.ts';
+import { decodedPages, type ImageFacts, type Output, type OutputFormat, outputsOf } from './image-facts.ts';
+import { basePixels } from './memory.ts';
+import { applySteps, type Base, decodeBase, needsBase, openBase, openImage } from './steps.ts';
 import { structureProblem } from './structure.ts';
 
 export interface TransformTask {
@@ -20,51 +22,89 @@ export interface Transformed {
   height: number;
 }
 
-/** There are no visible artefacts, at about a tenth of the size of the pixels. */
-const DEFAULT_QUALITY = 80;
 /** Maximum pixels of a side in each encoder. */
-const MAX_SIDE: Record<OutputFormat, number> = { webp: 16_383, jpeg: 65_500, png: 2 ** 31 - 1 };
+const MAX_SIDE: Record<OutputFormat, number> = { webp: 16_383, jpeg: 65_500, png: 2 ** 31 - 1, avif: 16_384 };
 
-/** Metadata (EXIF, GPS) is removed. */
-export async function transformImage(task: TransformTask): Promise<Transformed> {
-  const { input, facts, transform, timeoutMs } = task;
-  const format = outputFormat(facts, transform);
-  const animated = decodedPages(facts, transform) > 1;
-  const image = sharp(input, { animated, sequentialRead: true })
-    // A thread cannot end before its native operation does.
-    .timeout({ seconds: Math.ceil(timeoutMs / 1_000) })
-    .autoOrient();
-  if (transform.resize) image.resize(transform.resize);
-  if (transform.greyscale) image.greyscale();
-  if (transform.blur) image.blur(transform.blur);
+/** Returns one image, or one for each of `sizes`. */
+export async function transformImage(task: TransformTask): Promise<Transformed[]> {
+  checkSteps(task);
   const startedAt = performance.now();
-  try {
-    const { data, info } = await encode(image, format, transform.quality).toBuffer({ resolveWithObject: true });
-    return { bytes: data, format, width: info.width, height: info.pageHeight ?? info.height };
-  } catch (cause) {
-    throw await failureOf(task, { format, animated, isOver: performance.now() - startedAt >= timeoutMs }, cause);
+  const isOver = () => performance.now() - startedAt >= task.timeoutMs;
+  const leftSeconds = () => Math.max(1, Math.ceil((task.timeoutMs - (performance.now() - startedAt)) / 1_000));
+  const base = needsBase(task.transform) ? await runBase(task, leftSeconds(), isOver) : undefined;
+  const made: Transformed[] = [];
+  for (const output of outputsOf(task.facts, task.transform)) {
+    made.push(await runOutput(task, output, base, leftSeconds(), isOver));
+  }
+  return made;
+}
+
+function checkSteps({ facts, name, transform: { crop, rotate }, transform }: TransformTask): void {
+  if (crop && (crop.left + crop.width > facts.width || crop.top + crop.height > facts.height)) {
+    const asked = `${crop.width} × ${crop.height} at ${crop.left}, ${crop.top}`;
+    const reason = `the crop of ${asked} leaves the image, which has ${facts.width} × ${facts.height} pixels`;
+    throw errors.TRANSFORM_FAILED({ name, reason });
+  }
+  if (rotate && decodedPages(facts, transform) > 1) {
+    const reason = 'an animation cannot be rotated; the format png, jpeg or avif takes its first frame';
+    throw errors.TRANSFORM_FAILED({ name, reason });
   }
 }
 
-interface Attempt {
-  format: OutputFormat;
-  animated: boolean;
-  isOver: boolean;
+const isAnimated = ({ facts, transform }: TransformTask) => decodedPages(facts, transform) > 1;
+
+async function runBase(task: TransformTask, seconds: number, isOver: () => boolean): Promise<Base> {
+  const { input, facts, transform } = task;
+  try {
+    const image = openImage(input, isAnimated(task), facts, transform).timeout({ seconds });
+    return await decodeBase(image, facts, transform);
+  } catch (cause) {
+    throw await failureOf(task, undefined, isOver(), cause);
+  }
+}
+
+async function runOutput(
+  task: TransformTask,
+  output: Output,
+  base: Base | undefined,
+  seconds: number,
+  isOver: () => boolean,
+): Promise<Transformed> {
+  const { input, facts, transform } = task;
+  const { format } = output;
+  try {
+    const image = base
+      ? firstPage(base, facts, format)
+      : openImage(input, isAnimated(task) && format === 'webp', facts, transform);
+    // A thread cannot end before its native operation does.
+    image.timeout({ seconds });
+    const { data, info } = await applySteps(image, output, facts, transform).toBuffer({ resolveWithObject: true });
+    return { bytes: data, format, width: info.width, height: info.pageHeight ?? info.height };
+  } catch (cause) {
+    throw await failureOf(task, output, isOver(), cause);
+  }
+}
+
+/** The pages of a base lie below each other, and only WebP takes all of them. */
+function firstPage(base: Base, facts: ImageFacts, format: OutputFormat): Sharp {
+  const { pageHeight, pixels, height } = base;
+  if (!pageHeight || format === 'webp') return openBase(base, facts);
+  const first = pixels.subarray(0, (pixels.byteLength / height) * pageHeight);
+  return openBase({ ...base, pixels: first, height: pageHeight, pageHeight: undefined }, facts);
 }
 
 /** Decodes the input again, because messages of libvips may belong to another thread's image. */
-async function failureOf(
-  { input, name, facts, transform, timeoutMs }: TransformTask,
-  attempt: Attempt,
-  cause: unknown,
-) {
-  const { format, animated, isOver } = attempt;
+async function failureOf(task: TransformTask, output: Output | undefined, isOver: boolean, cause: unknown) {
+  const { input, name, facts, transform, timeoutMs } = task;
   if (isOver) return errors.ITEM_TIMEOUT({ name, ms: timeoutMs }, { cause });
-  if (!(await isReadable(input, animated))) {
+  if (!(await isReadable(input, isAnimated(task)))) {
     const reason = structureProblem(facts.type, input) ?? 'its pixels cannot be decoded';
     return errors.IMAGE_UNREADABLE({ name, reason }, { cause });
   }
-  const side = Math.max(transform.resize?.width ?? 0, transform.resize?.height ?? 0, facts.width, facts.height);
+  if (!output) return errors.TRANSFORM_FAILED({ name, reason: 'it cannot be cropped and rotated so' }, { cause });
+  const { format, resize } = output;
+  const base = basePixels(facts, transform);
+  const side = Math.max(resize?.width ?? 0, resize?.height ?? 0, base.width, base.height);
   const reason =
     side > MAX_SIDE[format]
       ? `${format} allows ${MAX_SIDE[format]} pixels a side, and the transform has ${side}`
@@ -80,10 +120,3 @@ const isReadable = (input: Buffer, animated: boolean): Promise<boolean> =>
       ({ channels }) => channels.length > 0,
       () => false,
     );
-
-function encode(image: Sharp, format: OutputFormat, quality = DEFAULT_QUALITY): Sharp {
-  // JPEG has no transparency; transparent pixels become white instead of black.
-  if (format === 'jpeg') return image.flatten({ background: 'white' }).jpeg({ quality });
-  // PNG is lossless here; the quality option of sharp would reduce the colours.
-  return format === 'png' ? image.png() : image.webp({ quality });
-}
