@@ -15,10 +15,12 @@ import type { RouteContext } from './context.ts';
 import type { ServiceEvent } from './events.ts';
 import { operatorsOnly } from './plugins/operators-only.ts';
 import { consoleFiles } from './routes/console.ts';
+import { findingsRoute } from './routes/findings.ts';
 import { healthRoute } from './routes/health.ts';
 import { historyRoute } from './routes/history.ts';
 import { liveRoute } from './routes/live.ts';
 import { liveWhyRoute } from './routes/live-why.ts';
+import { locksRoute } from './routes/locks.ts';
 import { statementsRoute } from './routes/statements.ts';
 import { streamRoute } from './routes/stream.ts';
 
@@ -32,7 +34,16 @@ export interface AppDependencies extends RouteContext {
   readonly observe: (event: ServiceEvent) => void;
 }
 
-const PERFORMANCE_ROUTES = [healthRoute, historyRoute, statementsRoute, liveRoute, liveWhyRoute, streamRoute];
+const PERFORMANCE_ROUTES = [
+  healthRoute,
+  findingsRoute,
+  historyRoute,
+  statementsRoute,
+  locksRoute,
+  liveRoute,
+  liveWhyRoute,
+  streamRoute,
+];
 
 export function buildApp(deps: AppDependencies): BaseApp {
   const { config, limiter, verifyToken } = deps;

@@ -5,6 +5,8 @@ import t, { type Test } from 'tap';
 import { configSchema } from '../src/config.ts';
 import { errors } from '../src/errors.ts';
 import type { HealthAnswer } from '../src/health/answer.ts';
+import { CAUSES } from '../src/health/causes.ts';
+import { RULES } from '../src/health/rule-names.ts';
 import { createHistory } from '../src/history/history.ts';
 import { SERIES } from '../src/history/samples.ts';
 import { createRegistry } from '../src/instances/registry.ts';
@@ -33,6 +35,16 @@ t.test('README.md lists every environment variable with its default', async (t) 
     return [`\`${name}\``, shown, description ?? '–'];
   });
   checkTable(t, 'README.md', 'Environment', ['variable', 'default', 'meaning'], rows);
+});
+
+t.test('REFERENCE.md lists every rule with what it finds and explains', async (t) => {
+  const explained = (rule: string) =>
+    CAUSES.filter((cause) => cause.rule === rule)
+      .flatMap(({ explains }) => explains)
+      .filter((name) => name !== rule)
+      .map((name) => `\`${name}\``);
+  const rows = Object.entries(RULES).map(([rule, found]) => [`\`${rule}\``, found, explained(rule).join(', ') || '–']);
+  checkTable(t, 'REFERENCE.md', 'Findings', ['rule', 'found when', 'explains'], rows);
 });
 
 t.test('REFERENCE.md lists every series with its unit', async (t) => {

@@ -9,21 +9,46 @@ export function Status(props: { state: ConnectionState; health: HealthAnswer | n
     <section class="status" aria-label="Status">
       <Lost state={state} at={health?.at ?? null} retry={props.retry} />
       {!health && state.is !== 'waiting' && <p class="calm">Connecting to the metrics service …</p>}
-      {health && health.reasons.length === 0 && <p class="calm">{okText(health)}</p>}
-      {health && health.reasons.length > 0 && (
+      {health && health.findings.length === 0 && <p class="calm">{okText(health)}</p>}
+      {health && health.findings.length > 0 && (
         <ul class="reasons">
-          {health.reasons.map(({ key, severity, message, hint }) => (
-            <li key={key} class={severity}>
-              <strong>{severity === 'down' ? 'Down' : 'Degraded'}</strong>
-              <div>
-                <p>{sentence(message)}</p>
-                <p class="hint">{hint}</p>
-              </div>
-            </li>
-          ))}
+          {health.findings
+            .filter(({ root }) => root === null)
+            .map((finding) => (
+              <Finding key={finding.key} finding={finding} findings={health.findings} />
+            ))}
         </ul>
       )}
     </section>
+  );
+}
+
+type Finding = HealthAnswer['findings'][number];
+
+function Finding({ finding, findings }: { finding: Finding; findings: readonly Finding[] }) {
+  const { key, severity, message, hint } = finding;
+  const consequences = findings.filter(({ root }) => root === key);
+  return (
+    <li class={severity}>
+      <strong>{severity === 'down' ? 'Down' : 'Degraded'}</strong>
+      <div>
+        <p>{sentence(message)}</p>
+        <p class="hint">{hint}</p>
+        {finding.do.map(({ sql, effect, risk }) => (
+          <p key={sql} class="hint">
+            <code>{sql}</code> {effect} {risk}
+          </p>
+        ))}
+        {consequences.length > 0 && (
+          <details>
+            <summary>{`${consequences.length} ${consequences.length === 1 ? 'consequence' : 'consequences'}`}</summary>
+            {consequences.map(({ key, message }) => (
+              <p key={key}>{sentence(message)}</p>
+            ))}
+          </details>
+        )}
+      </div>
+    </li>
   );
 }
 

@@ -1,7 +1,9 @@
 import { redactStatement } from '@tidemark/contracts';
 import type { HealthAnswer } from '../health/answer.ts';
 import type { CollectorDefinition } from './collector.ts';
+import type { LockRoot } from './lock-tree.ts';
 import type { PostgresConnection } from './postgres-connection.ts';
+import { readLocks } from './postgres-locks.ts';
 
 export interface Activity {
   version: string;
@@ -12,12 +14,14 @@ export interface Activity {
   commitsPerSecond: number | undefined;
   walBytesPerSecond: number | undefined;
   oldestTransaction: OldestTransaction | null;
-  blocker: Blocker | null;
+  locks: LockRoot[];
 }
-type Blocker = { pid: number; application: string; state: string; waiting: number };
 type Totals = { at: number; commits: number; walBytes: number };
 type ActivityRow = Pick<Activity, 'version' | 'walLsn'> & Activity['connections'] & Totals;
-type OldestTransaction = NonNullable<NonNullable<HealthAnswer['activity']>['oldestTransaction']>;
+type OldestTransaction = NonNullable<NonNullable<HealthAnswer['activity']>['oldestTransaction']> & {
+  /** Text of Postgres: it tells two processes with one pid apart. */
+  backendStart: string;
+};
 
 const INTERVAL_MS = 1_000;
 const TIMEOUT_MS = 3_000;
@@ -37,16 +41,10 @@ from pg_stat_activity where backend_type = 'client backend'`;
 
 const OLDEST = `
 select pid, application_name as application, coalesce(state, '') as state,
-  extract(epoch from clock_timestamp() - xact_start)::float8 as seconds, left(query, 300) as statement
+  to_char(backend_start at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US+00') as "backendStart", extract(epoch from clock_timestamp() - xact_start)::float8 as seconds, left(query, 300) as statement
 from pg_stat_activity
 where backend_type = 'client backend' and xact_start is not null and pid <> pg_backend_pid()
 order by xact_start limit 1`;
-
-const BLOCKER = `
-with waits as (select unnest(pg_blocking_pids(pid)) as blocker from pg_stat_activity where wait_event_type = 'Lock')
-select a.pid, a.application_name as application, coalesce(a.state, '') as state, count(*)::int as waiting
-from waits join pg_stat_activity a on a.pid = waits.blocker
-group by 1, 2, 3 order by waiting desc limit 1`;
 
 export function activity(postgres: PostgresConnection): CollectorDefinition<Activity> {
   let before: Totals | undefined;
@@ -60,8 +58,8 @@ export function activity(postgres: PostgresConnection): CollectorDefinition<Acti
       const [row] = await pool.query<ActivityRow>(ACTIVITY, [], options);
       const [oldest] = await pool.query<OldestTransaction>(OLDEST, [], options);
       const { version, walLsn, at, commits, walBytes, ...connections } = row as ActivityRow;
-      // pg_blocking_pids locks the lock manager, so it runs only while a session waits.
-      const [blocker] = connections.waitingForLock > 0 ? await pool.query<Blocker>(BLOCKER, [], options) : [];
+      // Reading the locks stops the lock manager for a moment, so it is done only while a session waits.
+      const locks = connections.waitingForLock > 0 ? await readLocks(pool, options) : [];
       const seconds = before && (at - before.at) / 1_000;
       const perSecond = (now: number, then: number | undefined) =>
         then !== undefined && seconds ? Math.max(0, now - then) / seconds : undefined;
@@ -75,7 +73,7 @@ export function activity(postgres: PostgresConnection): CollectorDefinition<Acti
         commitsPerSecond,
         walBytesPerSecond,
         oldestTransaction: oldest ? { ...oldest, statement: redactStatement(oldest.statement) } : null,
-        blocker: blocker ?? null,
+        locks,
       };
     },
   };

@@ -1,18 +1,15 @@
 import { PerformanceHealth } from '@tidemark/contracts';
 import { type Static, Type } from 'typebox';
+import { Problem } from './problems.ts';
 
 const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
 
-const Reason = Type.Object({
-  key: Type.String({ description: 'identifies the problem while it lasts' }),
-  severity: Type.Union([Type.Literal('degraded'), Type.Literal('down')]),
-  message: Type.String({ description: 'names the cause' }),
-  hint: Type.String({ description: 'what to do about it' }),
-});
-
 export const HealthAnswer = Type.Object({
   ...PerformanceHealth.properties,
-  reasons: Type.Array(Reason, { description: 'the problems with their remedies; down before degraded' }),
+  findings: Type.Array(Problem, {
+    description:
+      'each problem with its evidence and remedies, followed by those that it explains; down before degraded',
+  }),
   lost: Type.Array(
     Type.Object({
       service: Type.String(),
@@ -71,4 +68,3 @@ export const HealthAnswer = Type.Object({
   }),
 });
 export type HealthAnswer = Static<typeof HealthAnswer>;
-export type Reason = Static<typeof Reason>;

@@ -1,27 +1,38 @@
+import type { Activity } from '../collectors/postgres-activity.ts';
 import { rounded } from '../history/history.ts';
 import type { HealthAnswer } from './answer.ts';
-import { type Finding, statusOf } from './finding.ts';
+import { type DatedFinding, type Finding, statusOf } from './finding.ts';
+import { problemsOf } from './problems.ts';
 import { instanceRules } from './rules/instances.ts';
+import { replicationRules } from './rules/replication.ts';
+import { sessionRules } from './rules/sessions.ts';
 import { storeRules } from './rules/stores.ts';
 import { trafficRules } from './rules/traffic.ts';
 import type { SystemState } from './system-state.ts';
 
-/** Evaluates every rule. Findings about Postgres and NATS come first, because the others may be their consequences. */
+/** Evaluates every rule. */
 export function findingsOf(state: SystemState): Finding[] {
-  return [...storeRules(state), ...instanceRules(state), ...trafficRules(state)];
+  return [
+    ...storeRules(state),
+    ...sessionRules(state),
+    ...replicationRules(state),
+    ...instanceRules(state),
+    ...trafficRules(state),
+  ];
 }
 
 export function composeHealth(
   state: SystemState,
-  findings: readonly Finding[],
+  findings: readonly DatedFinding[],
   samples: ReadonlyMap<string, number>,
 ): HealthAnswer {
   const { activity, jobs, finishedJobs } = state.collected;
+  const problems = problemsOf(findings);
   return {
     status: statusOf(findings),
     at: state.now,
-    problems: findings.map(({ message }) => message),
-    reasons: findings.map(({ key, severity, message, hint }) => ({ key, severity, message, hint })),
+    problems: problems.filter(({ root }) => root === null).map(({ message }) => message),
+    findings: problems,
     postgres: postgresOf(state, findings),
     nats: natsOf(state, findings),
     jobs: {
@@ -36,7 +47,7 @@ export function composeHealth(
           commitsPerSecond: activity.commitsPerSecond ?? null,
           walBytesPerSecond: activity.walBytesPerSecond ?? null,
           waitingForLock: activity.connections.waitingForLock,
-          oldestTransaction: activity.oldestTransaction,
+          oldestTransaction: oldestOf(activity.oldestTransaction),
         }
       : null,
     instances: state.live.map(({ telemetry }) => telemetry),
@@ -52,9 +63,17 @@ export function composeHealth(
   };
 }
 
-/** Returns the status of one part of the system, from the findings whose key starts with one of `prefixes`. */
+function oldestOf(oldest: Activity['oldestTransaction']): NonNullable<HealthAnswer['activity']>['oldestTransaction'] {
+  if (oldest === null) return null;
+  const { pid, application, state, seconds, statement } = oldest;
+  return { pid, application, state, seconds, statement };
+}
+
+/** Returns the status of one part of the system, from the findings whose rule and subject start with one of `prefixes`. */
 function partStatus(findings: readonly Finding[], ...prefixes: string[]) {
-  const own = findings.filter(({ key }) => prefixes.some((prefix) => key.startsWith(prefix)));
+  const own = findings.filter(({ rule, subject }) =>
+    prefixes.some((prefix) => `${rule} ${subject}`.startsWith(prefix)),
+  );
   return { status: statusOf(own), problem: own[0]?.message ?? null };
 }
 
@@ -62,7 +81,7 @@ function postgresOf({ collected }: SystemState, findings: readonly Finding[]): H
   const { activity, replication, size } = collected;
   const connections = activity?.connections;
   return {
-    ...partStatus(findings, 'postgres', 'collector postgres', 'replica', 'slot', 'blocker', 'transaction'),
+    ...partStatus(findings, 'postgres.', 'collector.fails postgres', 'replica.', 'slot.', 'lock.', 'transaction.'),
     version: activity?.version ?? null,
     walLsn: activity?.walLsn ?? null,
     connections: connections
@@ -81,7 +100,7 @@ function postgresOf({ collected }: SystemState, findings: readonly Finding[]): H
 
 function natsOf({ collected: { nats } }: SystemState, findings: readonly Finding[]): HealthAnswer['nats'] {
   return {
-    ...partStatus(findings, 'nats', 'stream'),
+    ...partStatus(findings, 'nats.', 'stream.'),
     version: nats?.version ?? null,
     roundTripMs: nats ? rounded(nats.roundTripMs) : null,
     streams: (nats?.streams ?? []).map(({ maxBytes: _limit, ...stream }) => stream),

@@ -4,6 +4,7 @@ import type { Instance } from '../instances/registry.ts';
 
 export interface Limits {
   expected: readonly string[];
+  lostAfterMs: number;
   replicaLagMs: number;
   slotBytes: number;
   transactionMs: number;
@@ -29,3 +30,9 @@ export function bytes(value: number): string {
 /** Returns `gateway-1`, or `gateway blue` for an instance whose name does not contain its service. */
 export const displayName = ({ service, instance }: { service: string; instance: string }) =>
   instance.startsWith(service) ? instance : `${service} ${instance}`;
+
+/** Pools name their connections `tidemark <instance>/<pool>`. Returns the key of the instance. */
+export function instanceOfApplication(application: string, live: readonly Instance[]): string | undefined {
+  const name = /^tidemark[ /]([^/]+)\//.exec(application)?.[1];
+  return name === undefined ? undefined : live.find(({ telemetry }) => telemetry.instance === name)?.key;
+}

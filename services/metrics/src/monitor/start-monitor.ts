@@ -37,6 +37,7 @@ export function startMonitor({ config, bus, postgres, broadcaster, observe }: Mo
   const history = createHistory({ ticks: config.METRICS_HISTORY_SECONDS, maxBytes: config.METRICS_HISTORY_MAX_BYTES });
   const collectors = startCollectors(postgres, bus, observe);
   const limits = {
+    lostAfterMs: config.METRICS_LOST_AFTER_MS,
     expected: config.METRICS_EXPECT === 'none' ? [] : commaSeparated(config.METRICS_EXPECT),
     replicaLagMs: config.METRICS_REPLICA_LAG_ALERT_MS,
     slotBytes: config.METRICS_SLOT_ALERT_BYTES,

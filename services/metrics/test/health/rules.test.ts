@@ -7,7 +7,13 @@ import { ratesBetween } from '../../src/instances/rates.ts';
 import { http, pool, telemetry } from '../telemetry-example.ts';
 
 const NOW = 100_000;
-const LIMITS = { expected: ['gateway'], replicaLagMs: 5_000, slotBytes: 1e9, transactionMs: 60_000 };
+const LIMITS = {
+  expected: ['gateway'],
+  lostAfterMs: 5_000,
+  replicaLagMs: 5_000,
+  slotBytes: 1e9,
+  transactionMs: 60_000,
+};
 
 function instance(after: Telemetry, before?: Telemetry) {
   const key = `${after.service}/${after.instance}`;
@@ -164,8 +170,23 @@ t.test(
   'counts a finding after its hold time, restarts that time after a gap, and sorts down before degraded',
   async (t) => {
     const debouncer = createDebouncer();
-    const slow: Finding = { key: 'slow', severity: 'degraded', message: '', hint: '', holdMs: 3_000 };
-    const down: Finding = { key: 'down', severity: 'down', message: '', hint: '' };
+    const slow: Finding = {
+      rule: 'pool.exhausted',
+      subject: 'slow',
+      key: 'slow',
+      severity: 'degraded',
+      message: '',
+      hint: '',
+      holdMs: 3_000,
+    };
+    const down: Finding = {
+      rule: 'postgres.down',
+      subject: 'down',
+      key: 'down',
+      severity: 'down',
+      message: '',
+      hint: '',
+    };
     const keys = (findings: Finding[]) => findings.map(({ key }) => key);
     t.same(keys(debouncer.update([slow], 0)), []);
     t.same(keys(debouncer.update([slow], 2_999)), []);

@@ -87,8 +87,8 @@ t.test('reports telemetry from NATS with rates, and a silent instance as lost', 
   t.notOk(after.instances.some(({ instance }) => instance === 'gateway-t'));
   t.equal(after.status === 'ok', false);
   t.ok(
-    after.reasons.some(({ message }) => /^gateway-t .*has been silent for/.test(message)),
-    'the reason names it',
+    after.findings.some(({ message }) => /^gateway-t .*has been silent for/.test(message)),
+    'the finding names it',
   );
   const page = await metricsPage(metrics.url);
   t.match(page, /tidemark_instance_up\{source="gateway\/gateway-t".*\} 0/);

@@ -17,7 +17,9 @@ export function* instanceRules({ now, live, lost, limits }: SystemState): Genera
     if (live.some(({ telemetry }) => telemetry.service === service)) continue;
     const { severity, effect } = ABSENT[service] ?? { severity: 'degraded', effect: 'its work is not done' };
     yield {
+      rule: 'service.absent',
       key: `absent ${service}`,
+      subject: service,
       severity,
       message: `no ${service} reports itself: ${effect}`,
       hint: `Start one (npm start), read its log, or remove ${service} from METRICS_EXPECT if you do not run it. It must use the same NATS_URL and NATS_PREFIX as this service.`,
@@ -26,7 +28,12 @@ export function* instanceRules({ now, live, lost, limits }: SystemState): Genera
   }
   for (const { key, telemetry, receivedAt } of lost) {
     yield {
+      rule: 'instance.lost',
       key: `lost ${key}`,
+      subject: key,
+      measured: now - receivedAt,
+      limit: limits.lostAfterMs,
+      unit: 'ms',
       severity: 'degraded',
       message: `${displayName(telemetry)} (${telemetry.url}, pid ${telemetry.pid}) has been silent for ${seconds(now - receivedAt)}`,
       hint: 'It has stopped, crashed, hangs, or has lost its connection to NATS: read its log.',
@@ -35,7 +42,9 @@ export function* instanceRules({ now, live, lost, limits }: SystemState): Genera
   for (const { key, telemetry } of live) {
     if (!telemetry.ready) {
       yield {
+        rule: 'instance.not_ready',
         key: `ready ${key}`,
+        subject: key,
         severity: 'degraded',
         message: `${displayName(telemetry)} is not ready: ${telemetry.problems.join('; ') || 'no reason given'}`,
         hint: `It gets no requests until it is ready; ${telemetry.url}/readyz and its log have details.`,
@@ -44,7 +53,12 @@ export function* instanceRules({ now, live, lost, limits }: SystemState): Genera
     const delay = telemetry.process.eventLoopDelayP99Ms;
     if (delay > LOOP_DELAY_MS) {
       yield {
+        rule: 'instance.loop_blocked',
         key: `loop ${key}`,
+        subject: key,
+        measured: delay,
+        limit: LOOP_DELAY_MS,
+        unit: 'ms',
         severity: 'degraded',
         message: `the event loop of ${displayName(telemetry)} is blocked: p99 ${Math.round(delay)} ms, CPU ${Math.round(telemetry.process.cpuPercent)} %`,
         hint: 'Start another instance (npm start -- --scale), or look for a long synchronous computation.',

@@ -17,7 +17,9 @@ export function* trafficRules(state: SystemState): Generator<Finding> {
   for (const { key, telemetry, rates } of state.live) {
     if ((rates?.chunksFailed ?? 0) > 0) {
       yield {
+        rule: 'jobs.chunks_fail',
         key: `chunks ${key}`,
+        subject: key,
         severity: 'degraded',
         message: `chunks of jobs fail on ${displayName(telemetry)}: ${rates?.chunksFailed?.toFixed(1)} a second`,
         hint: 'GET /api/v1/jobs/<id> lists the failed items with their errors.',
@@ -33,7 +35,13 @@ function* errorRules({ live }: SystemState): Generator<Finding> {
     if (errors < MIN_ERRORS_PER_SECOND || errors < requests * MAX_ERROR_SHARE) continue;
     const worst = telemetry.http?.routes.reduce((a, b) => (b.errorsTotal > a.errorsTotal ? b : a));
     yield {
+      rule: 'requests.errors',
       key: `errors ${key}`,
+      subject: key,
+      measured: errors / requests,
+      limit: MAX_ERROR_SHARE,
+      unit: 'ratio',
+      affects: [key],
       severity: 'degraded',
       message: `${displayName(telemetry)} answers ${Math.round((100 * errors) / requests)} % of its requests with 5xx (${errors.toFixed(1)} of ${requests.toFixed(1)} a second); the route with the most errors since its start is ${worst?.route ?? 'unknown routes'}`,
       hint: 'Its log has each error with its code and request id.',
@@ -43,7 +51,7 @@ function* errorRules({ live }: SystemState): Generator<Finding> {
 }
 
 function* poolRules({ live }: SystemState): Generator<Finding> {
-  for (const { telemetry, rates } of live) {
+  for (const { key, telemetry, rates } of live) {
     const owner = displayName(telemetry);
     for (const pool of telemetry.pools ?? []) {
       const what = `pool ${pool.name} of ${owner}`;
@@ -51,7 +59,13 @@ function* poolRules({ live }: SystemState): Generator<Finding> {
       const refused = (rates?.refused?.[pool.name] ?? 0) + (rates?.timeouts?.[pool.name] ?? 0);
       if (refused > 0) {
         yield {
+          rule: 'pool.refuses',
           key: `${what} refuses`,
+          subject: what,
+          measured: refused,
+          limit: 0,
+          unit: 'per second',
+          affects: [key],
           severity: 'degraded',
           message: `${what} refuses ${refused.toFixed(1)} requests a second: ${figures}`,
           hint: 'Look for what holds its connections in the slowest routes and statements; then raise its size, within max_connections.',
@@ -61,7 +75,13 @@ function* poolRules({ live }: SystemState): Generator<Finding> {
         (pool.utilisation >= SATURATED && pool.waiting > 0)
       ) {
         yield {
+          rule: 'pool.exhausted',
           key: `${what} exhausted`,
+          subject: what,
+          measured: pool.waiting,
+          limit: pool.waitingLimit,
+          unit: 'count',
+          affects: [key],
           severity: 'degraded',
           message: `${what} is exhausted: ${figures}`,
           hint: 'Look for what holds its connections in the slowest routes and statements.',
@@ -70,7 +90,10 @@ function* poolRules({ live }: SystemState): Generator<Finding> {
       }
       if ((rates?.leaks?.[pool.name] ?? 0) > 0) {
         yield {
+          rule: 'pool.leaks',
           key: `${what} leaks`,
+          subject: what,
+          affects: [key],
           severity: 'degraded',
           message: `${what} has connections that are held for too long: ${pool.leaksTotal} since its start`,
           hint: `The log of ${owner} has the event db.leak with the route and the stack that hold them.`,
@@ -90,7 +113,9 @@ function* relayRules({ live }: SystemState): Generator<Finding> {
       ({ key, relay }) => `${key} is ${relay.role}${relay.lastError ? ` (${relay.lastError})` : ''}`,
     );
     yield {
+      rule: 'relay.none',
       key: 'relay none',
+      subject: 'relay',
       severity: 'degraded',
       message: `no relay is active, so no live changes are delivered: ${why.join(', ')}`,
       hint: 'A standby takes over as soon as the replication slot is free. The log of realtime says what it waits for.',
@@ -100,7 +125,12 @@ function* relayRules({ live }: SystemState): Generator<Finding> {
   for (const { key, relay } of active) {
     if ((relay.lagBytes ?? 0) > MAX_RELAY_LAG_BYTES) {
       yield {
+        rule: 'relay.lag',
         key: `relay lag ${key}`,
+        subject: key,
+        measured: relay.lagBytes ?? 0,
+        limit: MAX_RELAY_LAG_BYTES,
+        unit: 'bytes',
         severity: 'degraded',
         message: `the relay on ${key} is ${bytes(relay.lagBytes ?? 0)} of WAL behind the primary${relay.lastError ? `: ${relay.lastError}` : ''}`,
         hint: 'NATS acknowledges too slowly, or the relay is publishing a large transaction; check the NATS streams.',
