@@ -44,7 +44,7 @@ function blockerFinding({ session, prepared, waiters }: LockRoot, state: SystemS
   const waits = `${count} for it, for up to ${seconds(longestMs)}`;
   const affected = waiters.flatMap(({ application }) => instanceOfApplication(application, state.live) ?? []);
   const common = {
-    rule: 'lock.blocker',
+    rule: 'lock.blocker' as const,
     severity: 'degraded' as const,
     measured: longestMs,
     limit: LOCK_WAIT_MS,
