@@ -5,7 +5,7 @@ import { loadBlueprint } from '@tidemark/blueprints';
 import { migrate } from '@tidemark/db';
 import { startStack, unprivilegedUser, withClient } from '@tidemark/local-stack';
 import t from 'tap';
-import { run } from '../src/commands.ts';
+import { tidemark } from './tidemark.ts';
 import { launch, pidOf, temporaryHome } from './tidemark-up.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -44,10 +44,7 @@ t.test('an earlier home', { timeout: 180_000 }, async (t) => {
       from unnest(array['tidemark_gateway', 'tidemark_realtime', 'tidemark_batch']) r, unnest(array['shop', 'later']) s`;
     t.same(usage, { granted: true }, 'services can look up its schemas, those made later as well');
   });
-  const lines: string[] = [];
-  const io = { args: ['live', 'enable', 'shop.orders'], env: { DATABASE_URL: url }, cwd: '/' };
-  await run({ ...io, print: (line) => lines.push(line), untilSignal: () => new Promise(() => {}) });
-  t.match(lines[0], /shop.orders is live/);
+  t.match(await tidemark(url, 'live', 'enable', 'shop.orders'), /^shop.orders is live/);
 
   const expected = isRoot ? unprivilegedUser()?.uid : process.getuid?.();
   for (const service of ['gateway', 'realtime', 'batch', 'metrics']) {

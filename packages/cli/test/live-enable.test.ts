@@ -3,8 +3,8 @@ import { migrate } from '@tidemark/db';
 import { useTestStack } from '@tidemark/testing';
 import postgres from 'postgres';
 import t from 'tap';
-import { run } from '../src/commands.ts';
 import { CASES, PARTITIONS, PLAIN, VIRTUAL } from './live-enable-cases.ts';
+import { tidemark } from './tidemark.ts';
 
 t.test('live enable', async (t) => {
   const stack = await useTestStack();
@@ -17,17 +17,7 @@ t.test('live enable', async (t) => {
     await sql.end();
     await database.drop();
   });
-  const tidemark = async (...args: string[]) => {
-    const lines: string[] = [];
-    const io = {
-      args,
-      env: { DATABASE_URL: database.primaryUrl },
-      cwd: '/',
-      print: (line: string) => lines.push(line),
-    };
-    await run({ ...io, untilSignal: () => new Promise(() => {}) });
-    return lines.join('\n');
-  };
+  const command = (...args: string[]) => tidemark(database.primaryUrl, ...args);
   /** Everything that enabling a table may change: identities, publications, event triggers, schemas, functions and rights. */
   const state = async () => {
     const identities = await sql`select relname, relreplident, (select indexrelid::regclass::text from pg_index
@@ -81,16 +71,16 @@ t.test('live enable', async (t) => {
         const refusedBefore = await refused();
         if (refusal) {
           const expected = { code: 'CLI_NOT_LIVE', message: refusal, ...(hint ? { hint } : {}) };
-          await t.rejects(tidemark('live', 'enable', ...args.split(' ')), expected);
+          await t.rejects(command('live', 'enable', ...args.split(' ')), expected);
           t.equal(await state(), before);
           t.same(await refused(), refusedBefore);
           return;
         }
-        t.match(await tidemark('live', 'enable', ...args.split(' ')), /is live|was live already/);
+        t.match(await command('live', 'enable', ...args.split(' ')), /is live|was live already/);
         t.same(await refused(), []);
         // A table of a whole schema cannot be removed alone, and an identity that ended a refusal stays.
         if (/all tables|a schema|refused writes before/.test(name)) return;
-        t.match(await tidemark('live', 'disable', 't'), /no longer live/);
+        t.match(await command('live', 'disable', 't'), /no longer live/);
         t.equal(await state(), before);
       },
     );
@@ -100,20 +90,20 @@ t.test('live enable', async (t) => {
     await clean();
     await sql.unsafe(`${PARTITIONS} ${VIRTUAL.replace('table t', 'table u')}`);
     const untouched = await state();
-    await t.rejects(tidemark('live', 'enable', 'u', '--dry-run'), { code: 'CLI_NOT_LIVE', message: /virtual/ });
-    const shown = await tidemark('live', 'enable', 't', '--dry-run');
+    await t.rejects(command('live', 'enable', 'u', '--dry-run'), { code: 'CLI_NOT_LIVE', message: /virtual/ });
+    const shown = await command('live', 'enable', 't', '--dry-run');
     t.match(
       shown,
       /^alter table t replica identity full;\nalter table p1 replica identity full;\nalter table p2 replica identity full;\nalter publication "?tidemark"? add table "?public"?."?t"?;\n/,
     );
     t.equal(await state(), untouched);
-    await tidemark('live', 'enable', 't');
+    await command('live', 'enable', 't');
     // A second and a third enable keep the recorded identity.
-    await tidemark('live', 'enable', 't', '--key-only');
-    await tidemark('live', 'enable', 't');
+    await command('live', 'enable', 't', '--key-only');
+    await command('live', 'enable', 't');
     const before = await state();
     t.match(
-      await tidemark('live', 'disable', 't', '--dry-run'),
+      await command('live', 'disable', 't', '--dry-run'),
       /drop table.*;\nalter table t replica identity default;[\s\S]*nothing was changed/,
     );
     t.equal(await state(), before);
@@ -122,11 +112,11 @@ t.test('live enable', async (t) => {
   t.test('an identity that others need, or that somebody changed meanwhile, stays', async (t) => {
     await clean();
     await sql.unsafe(`${PLAIN} create table u (id int primary key);`);
-    await tidemark('live', 'enable', 't');
-    await tidemark('live', 'enable', 'u');
+    await command('live', 'enable', 't');
+    await command('live', 'enable', 'u');
     await sql.unsafe('create publication other for table t where (a > 1); alter table u replica identity nothing');
-    t.match(await tidemark('live', 'disable', 't'), /identity of t stays as it is, for its other publications/);
-    t.match(await tidemark('live', 'disable', 'u'), /identity of u was changed/);
+    t.match(await command('live', 'disable', 't'), /identity of t stays as it is, for its other publications/);
+    t.match(await command('live', 'disable', 'u'), /identity of u was changed/);
     t.match(await state(), /"t","relreplident":"f"[\s\S]*"u","relreplident":"n"/);
     t.same(await refused(), []);
   });
@@ -134,13 +124,10 @@ t.test('live enable', async (t) => {
   t.test('disable --all takes out every table', async (t) => {
     await clean();
     await sql.unsafe(`${PARTITIONS} create table u (id int primary key);`);
-    await tidemark('live', 'enable', 't');
-    await tidemark('live', 'enable', 'u');
-    t.match(
-      await tidemark('live', 'disable', '--all'),
-      /public\.t is no longer live[\s\S]*public\.u is no longer live/,
-    );
-    t.match(await tidemark('live', 'list'), /no table is live/);
+    await command('live', 'enable', 't');
+    await command('live', 'enable', 'u');
+    t.match(await command('live', 'disable', '--all'), /public\.t is no longer live[\s\S]*public\.u is no longer live/);
+    t.match(await command('live', 'list'), /no table is live/);
     t.notMatch(await state(), /"relreplident":"f"/);
   });
 
@@ -152,7 +139,7 @@ t.test('live enable', async (t) => {
     t.teardown(() => holder.end());
     await holder.begin(async (tx) => {
       const [row] = await tx`select pg_backend_pid() as pid, count(*) from t`;
-      const enabling = tidemark('live', 'enable', 't');
+      const enabling = command('live', 'enable', 't');
       await t.rejects(enabling, {
         code: 'CLI_LOCKED',
         details: new RegExp(`pid ${row?.pid} `),
@@ -161,6 +148,6 @@ t.test('live enable', async (t) => {
       await sql`insert into t values (1, 1, 1)`;
     });
     t.equal(await state(), before);
-    t.match(await tidemark('live', 'enable', 't'), /is live/);
+    t.match(await command('live', 'enable', 't'), /is live/);
   });
 });

@@ -3,7 +3,7 @@ import { migrate } from '@tidemark/db';
 import { useTestStack } from '@tidemark/testing';
 import postgres from 'postgres';
 import t from 'tap';
-import { run } from '../src/commands.ts';
+import { tidemark } from './tidemark.ts';
 
 t.test('tables become live, and cease to be', async (t) => {
   const stack = await useTestStack();
@@ -26,18 +26,7 @@ t.test('tables become live, and cease to be', async (t) => {
     create table parts_1 partition of parts for values from (0) to (10);
     create unlogged table gone (id int primary key);
     create view seen as select 1 as id`);
-  const tidemark = async (...args: string[]) => {
-    const lines: string[] = [];
-    const io = {
-      args,
-      env: { DATABASE_URL: database.primaryUrl },
-      cwd: '/',
-      print: (line: string) => lines.push(line),
-    };
-    const code = await run({ ...io, untilSignal: () => new Promise(() => {}) });
-    t.equal(code, 0);
-    return lines.join('\n');
-  };
+  const command = (...args: string[]) => tidemark(database.primaryUrl, ...args);
   const state = async (table: string) => {
     const [row] = await sql`select relreplident as identity, exists (select from pg_publication_tables
       where pubname = 'tidemark' and schemaname = 'public' and tablename = relname) as published
@@ -46,32 +35,32 @@ t.test('tables become live, and cease to be', async (t) => {
   };
 
   t.match(
-    await tidemark('live', 'enable', 'notes'),
+    await command('live', 'enable', 'notes'),
     /public\.notes is live\n.*whole old row[\s\S]*authenticated may follow/,
   );
   t.equal(await state('notes'), 'f true');
-  t.match(await tidemark('live', 'enable', 'public.notes', '--key-only'), /was live already\n.*key/);
+  t.match(await command('live', 'enable', 'public.notes', '--key-only'), /was live already\n.*key/);
   t.equal(await state('notes'), 'd true');
-  t.match(await tidemark('live', 'enable', 'public.Odd.name'), /without a primary key[\s\S]*nobody may read it yet/);
+  t.match(await command('live', 'enable', 'public.Odd.name'), /without a primary key[\s\S]*nobody may read it yet/);
   t.equal(await state('Odd.name'), 'f true');
-  t.match(await tidemark('live', 'enable', 'secrets'), /policies show: odd, own\n.*policy odd cannot decide/);
-  t.match(await tidemark('live', 'enable', 'parts'), /a partition that is made later/);
+  t.match(await command('live', 'enable', 'secrets'), /policies show: odd, own\n.*policy odd cannot decide/);
+  t.match(await command('live', 'enable', 'parts'), /a partition that is made later/);
   t.equal(await state('parts_1'), 'f false', 'the partition has what counts; its root is published');
   t.equal(await state('parts'), 'f true');
   t.match(
-    await tidemark('live', 'list'),
+    await command('live', 'list'),
     /public\.notes {2}keys of old rows, no row-level security, read by authenticated/,
   );
 
-  await t.rejects(tidemark('live', 'enable', 'secrets', '--key-only'), { code: 'CLI_NOT_LIVE' });
-  await t.rejects(tidemark('live', 'enable', 'Odd.name', '--key-only'), { code: 'CLI_TABLE_UNKNOWN' });
-  await t.rejects(tidemark('live', 'enable', 'gone'), { code: 'CLI_NOT_LIVE' });
-  await t.rejects(tidemark('live', 'enable', 'seen'), { code: 'CLI_NOT_LIVE' });
-  await t.rejects(tidemark('live', 'enable', 'nothing'), { code: 'CLI_TABLE_UNKNOWN' });
-  await t.rejects(tidemark('live', 'enable'), { code: 'CLI_USAGE' });
+  await t.rejects(command('live', 'enable', 'secrets', '--key-only'), { code: 'CLI_NOT_LIVE' });
+  await t.rejects(command('live', 'enable', 'Odd.name', '--key-only'), { code: 'CLI_TABLE_UNKNOWN' });
+  await t.rejects(command('live', 'enable', 'gone'), { code: 'CLI_NOT_LIVE' });
+  await t.rejects(command('live', 'enable', 'seen'), { code: 'CLI_NOT_LIVE' });
+  await t.rejects(command('live', 'enable', 'nothing'), { code: 'CLI_TABLE_UNKNOWN' });
+  await t.rejects(command('live', 'enable'), { code: 'CLI_USAGE' });
 
-  t.match(await tidemark('live', 'disable', 'parts'), /no longer live/);
+  t.match(await command('live', 'disable', 'parts'), /no longer live/);
   t.equal(await state('parts'), 'd false');
   t.equal(await state('parts_1'), 'd false');
-  t.match(await tidemark('live', 'disable', 'parts'), /was not live/);
+  t.match(await command('live', 'disable', 'parts'), /was not live/);
 });

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { migrate, runScript } from '@tidemark/db';
 import { useTestStack } from '@tidemark/testing';
 import t from 'tap';
-import { run } from '../src/commands.ts';
+import { tidemark } from './tidemark.ts';
 
 const TABLES = `
 create type public.mood as enum ('good', 'bad "quoted"');
@@ -84,16 +84,12 @@ t.test('types of the database fit the client', async (t) => {
   });
   await migrate(database.primaryUrl);
   await runScript(database.primaryUrl, TABLES);
-  const lines: string[] = [];
-  const print = (line: string) => lines.push(line);
-  const io = { env: { DATABASE_URL: database.primaryUrl }, cwd: folder, print, untilSignal: async () => '' };
 
-  await t.rejects(run({ ...io, args: ['types', '--schema', 'nowhere'] }), {
+  await t.rejects(tidemark(database.primaryUrl, 'types', '--schema', 'nowhere'), {
     code: 'CLI_SCHEMA_UNKNOWN',
     hint: /other, public, tidemark|public/,
   });
-  t.equal(await run({ ...io, args: ['types', '--schema', 'public', '--schema', 'other'] }), 0);
-  const [text = ''] = lines;
+  const text = await tidemark(database.primaryUrl, 'types', '--schema', 'public', '--schema', 'other');
   t.match(text, 'what is known *\\/ of it');
   t.match(text, /foreignKeyName: "team_captain_id_fkey";\s+columns: \["captain_id"\];\s+isOneToOne: true;/);
   t.match(text, /share: number \| null;/, 'a domain is what it is made of');
