@@ -21,7 +21,7 @@ t.test('the file is what `tidemark nats-config` prints', async (t) => {
   t.equal(printed.stdout, kept);
 });
 
-t.test('what the README says to type makes passwords that the server takes', async (t) => {
+t.test('the commands of the README create passwords that nats-server accepts', async (t) => {
   const readme = await readFile(join(infra, 'README.md'), 'utf8');
   const commands = [...readme.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, text]) => text as string);
   t.equal(commands.length, 2);

@@ -92,7 +92,7 @@ t.test('each service may do what it does, and no more', { timeout: 180_000 }, as
     }
   });
 
-  t.test('a service that was taken over gets no other’s rights', async (t) => {
+  t.test('the credentials of one service do not give the rights of another', async (t) => {
     const s = subjects();
     const { changes, work } = s.streams;
     const forbidden: Record<ServiceName, { publish: string[]; subscribe: string[] }> = {

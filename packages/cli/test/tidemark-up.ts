@@ -31,7 +31,7 @@ export interface Launch {
   port?: number;
 }
 
-/** Started in a home of its own on free ports; stopped and checked for leftovers at the end of the test. */
+/** Starts Tidemark in a home of its own on free ports. The end of the test stops it. */
 export async function launch(t: Test, options: Launch = {}): Promise<Running> {
   const home = options.home ?? (await temporaryHome(t));
   const port = options.port ?? (await freePorts(4));

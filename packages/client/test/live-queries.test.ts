@@ -12,7 +12,7 @@ import { manyQueries } from './many-queries.ts';
 
 type Commentary = { id: number; body: string };
 
-t.test('live queries', async (t) => {
+t.test('live queries follow the database through faults', async (t) => {
   const { backend, wire, liveUrl, open, newMatch, noSockets, query } = await startClients(t);
   const { sql } = backend;
   const bodies = (rows: readonly { body: string }[]) => rows.map((row) => row.body).sort();

@@ -71,7 +71,7 @@ export const errors = defineErrors('DB', {
     status: 503,
     message: (p) =>
       p.share
-        ? `this identity has its share of the ${p.maximum} bytes for answers`
+        ? `the answers of this identity take its share of the ${p.maximum} bytes for answers`
         : `answers of ${p.bytes} bytes are being read and sent; the limit is ${p.maximum}`,
     hint: 'Try again after Retry-After, or ask for less: fewer rows or columns, or pages with after=.',
     retryAfter: 1,

@@ -28,7 +28,7 @@ t.test('the primary: each way to stop it, and the same port afterwards', async (
   await t.rejects(primary.start(), { code: 'STACK_ALREADY_RUNNING' });
 });
 
-t.test('the primary: killed with its backends, and started again', async (t) => {
+t.test('restarts a primary that was killed with its backends', async (t) => {
   await primary.kill();
   t.same(processesUnder(primary.dataDir), []);
   await primary.start();

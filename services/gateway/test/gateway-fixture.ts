@@ -21,7 +21,7 @@ export interface GatewayFixture {
   /** The folder of the file store. */
   filesDir: string;
   token(claims: Record<string, unknown>): Promise<string>;
-  /** `fetch` below the gateway's address, as `claims` (none: anonymous). */
+  /** Calls `fetch` with a path of the gateway and a token with `claims`; without claims the request is anonymous. */
   request(path: string, init?: RequestInit & { claims?: Record<string, unknown> }): Promise<Response>;
   /** Another gateway on the same database, its settings those of the first but for `env`. Its address. */
   another(env?: Record<string, string>): Promise<string>;
@@ -52,7 +52,7 @@ export async function useGateway(
       JWT_SECRET: SECRET,
       ...METRICS_ENV,
       TIDEMARK_FILES_DIR: filesDir,
-      // The test shares the gateway's event loop: how late it is tells of the test and the machine. Tests of shedding set it.
+      // The test shares the gateway's event loop, so its delay depends on the test and the machine. Tests of shedding set it.
       SHED_LOOP_MS: '0',
       // Tests fill small pools on purpose. Those of shares of work set it.
       WORK_LIMITS: 'off',

@@ -37,7 +37,7 @@ export const errors = defineErrors('METRICS', {
   NATS_UNREACHABLE: row<{ reason: string }>({
     status: 503,
     message: (p) => p.reason,
-    hint: 'The service reconnects by itself. Check that nats-server is running at NATS_URL.',
+    hint: 'The service reconnects automatically. Check that nats-server is running at NATS_URL.',
   }),
   TOKEN_MISSING: row({
     status: 401,

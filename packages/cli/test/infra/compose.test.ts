@@ -70,7 +70,7 @@ t.test('mounted files and Dockerfiles are there, volumes are declared', async (t
   }
 });
 
-t.test('what services wait for is a service', async (t) => {
+t.test('depends_on names only services of the file', async (t) => {
   for (const [name, { depends_on: needs = [] }] of services) {
     for (const other of Array.isArray(needs) ? needs : Object.keys(needs))
       t.ok(compose.services[other], `${name}: ${other}`);

@@ -16,7 +16,7 @@ const BETA = 1.25;
 const DECAY = 0.98;
 /** Some requests are always admitted, so that the delay is still measured. */
 const MAX_PROBABILITY = 0.98;
-/** After a pause the last delay says nothing about now; at most this many steps are made up for. */
+/** After a pause the last delay is out of date, so the controller catches up on at most this many steps. */
 const MAX_STEPS = 8;
 
 export class PieController {

@@ -1,4 +1,4 @@
-/** One process works at a time (advisory lock). A file and its row in `tidemark.migrations` commit together. */
+/** An advisory lock lets one process migrate at a time. A file and its row in `tidemark.migrations` commit together. */
 import { mintEpoch } from '@tidemark/contracts';
 import type { PooledConnection } from '../connection/connection.ts';
 import { PostgresError } from '../connection/postgres-error.ts';

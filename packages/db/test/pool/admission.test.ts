@@ -74,7 +74,7 @@ class Model {
     this.admission.offer(newConnection());
   }
 
-  /** As connection-shares.ts says it, where the pool measures no limit of its own. */
+  /** The rule of connection-shares.ts, when the pool measures no limit of its own. */
   mayTake(key: string | undefined): boolean {
     if (this.held.length >= this.max || key === undefined) return this.held.length < this.max;
     const { share, reserve } = this.shares;
@@ -105,32 +105,29 @@ const step = fc.oneof(
   fc.record({ what: fc.constantFrom('release' as const, 'lose' as const, 'leave' as const), index: fc.nat(50) }),
 );
 
-t.test(
-  'leaves no connection idle while a request that may have it waits, and no identity takes the reserve',
-  async () => {
-    const property = fc.asyncProperty(
-      fc.integer({ min: 1, max: 45 }),
-      fc.array(step, { maxLength: 150 }),
-      async (max, steps) => {
-        const pool = new Model(max);
-        for (const one of steps) {
-          if (one.what === 'ask') pool.ask(one.key);
-          else if (one.what === 'leave') pool.waiting[one.index % Math.max(1, pool.waiting.length)]?.leave();
-          else pool[one.what](one.index);
-          await settled();
-          const { idle, waiting } = pool.admission;
-          if (waiting !== pool.waiting.length || idle.length + pool.held.length !== max) return false;
-          if (idle.length > 0 && pool.waiting.some(({ key }) => pool.mayTake(key))) return false;
-          const { share, reserve } = pool.shares;
-          for (const key of KEYS) if (pool.of(key) > Math.max(share, max - reserve)) return false;
-        }
-        // Nobody is forgotten.
-        return pool.end();
-      },
-    );
-    await fc.assert(property, { numRuns: 150 });
-  },
-);
+t.test('leaves no connection idle while a request may take it, and gives no identity the reserve', async () => {
+  const property = fc.asyncProperty(
+    fc.integer({ min: 1, max: 45 }),
+    fc.array(step, { maxLength: 150 }),
+    async (max, steps) => {
+      const pool = new Model(max);
+      for (const one of steps) {
+        if (one.what === 'ask') pool.ask(one.key);
+        else if (one.what === 'leave') pool.waiting[one.index % Math.max(1, pool.waiting.length)]?.leave();
+        else pool[one.what](one.index);
+        await settled();
+        const { idle, waiting } = pool.admission;
+        if (waiting !== pool.waiting.length || idle.length + pool.held.length !== max) return false;
+        if (idle.length > 0 && pool.waiting.some(({ key }) => pool.mayTake(key))) return false;
+        const { share, reserve } = pool.shares;
+        for (const key of KEYS) if (pool.of(key) > Math.max(share, max - reserve)) return false;
+      }
+      // Nobody is forgotten.
+      return pool.end();
+    },
+  );
+  await fc.assert(property, { numRuns: 150 });
+});
 
 t.test('gives a connection to the identity that holds the fewest, and within it to the oldest request', async (t) => {
   const pool = new Model(10);

@@ -69,7 +69,7 @@ t.test('matching takes no longer than the steps allow', async (t) => {
   }
 });
 
-t.test('a text folds to the same as its characters one by one', async () => {
+t.test('folding the case of a text equals folding its characters one by one', async () => {
   const fold = lowerFold('c-utf8');
   const character = fc.oneof(
     fc.constantFrom('Σ', 'σ', 'ς', 'İ', 'I', 'ı', 'A', 'ẞ', '\u0307', '.', ' ', '\u00ad', '𐐀'),

@@ -34,7 +34,7 @@ t.test('giveBack() returns a request that was harmless', async (t) => {
 });
 
 t.test(
-  'a flood of invalid tokens is refused unchecked; tokens that are known, and other addresses, pass',
+  'refuses a flood of invalid tokens without verification, while known tokens and other addresses pass',
   async (t) => {
     let checks = 0;
     const good = { role: 'authenticated', claims: { sub: 'ada' }, claimsText: '{}' };

@@ -73,7 +73,7 @@ t.test('verifies RSA, EC and Ed25519 keys and the secret, and fetches the set on
 });
 
 t.test(
-  'rotation: an unknown key is fetched for at once, but not for every token; a withdrawn one takes its tokens along',
+  'fetches an unknown key at once but not for every token, and refuses the tokens of a withdrawn key',
   async (t) => {
     const idp = await issuer(t, [a]);
     const verify = createTokenVerifier({ jwksUrl: idp.url, jwksCooldownMs: 150, jwksMaxAgeMs: 300 });
@@ -100,7 +100,7 @@ t.test(
   },
 );
 
-t.test('while the issuer fails, old keys stay in use with a warning; without keys: 503', async (t) => {
+t.test('keeps using old keys with a warning while the issuer fails, and answers 503 without keys', async (t) => {
   const idp = await issuer(t, [a]);
   const verify = createTokenVerifier({ jwksUrl: idp.url, jwksCooldownMs: 20, jwksMaxAgeMs: 20, jwksTimeoutMs: 200 });
   const health = createHealth();

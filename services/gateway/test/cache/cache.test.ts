@@ -95,7 +95,7 @@ t.test('every relation of a query is followed, views and embeds too', async (t) 
   }
 });
 
-t.test('what depends on more than rows and identity is not kept', async (t) => {
+t.test('does not keep an answer that depends on more than rows and identity', async (t) => {
   for (const path of [
     '/rest/v1/aside',
     '/rest/v1/fresh',
@@ -157,7 +157,7 @@ t.test('a change of the schema drops everything', async (t) => {
   await warm('/rest/v1/items?id=eq.3');
 });
 
-t.test('a write of its own is seen at once, without a tidemark', async (t) => {
+t.test('a client sees its own write at once, without sending a tidemark', async (t) => {
   const path = '/rest/v1/items?select=name&id=eq.5';
   await warm(path);
   gateway.freezeRelay();

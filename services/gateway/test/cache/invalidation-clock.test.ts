@@ -33,7 +33,7 @@ t.test('a transaction that was half published when following began is below the 
   t.ok(clock.admits(EPOCH, 20n, ['a']));
 });
 
-t.test('a lost stream, another epoch and another schema begin anew', async (t) => {
+t.test('a lost stream, another epoch or another schema invalidates every entry', async (t) => {
   for (const lose of [
     (clock: InvalidationClock) => clock.lose(),
     (clock: InvalidationClock) => clock.heartbeat('epoch0002', 1n, 0n),

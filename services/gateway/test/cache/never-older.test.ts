@@ -43,7 +43,7 @@ const position = (tidemark: string) => BigInt(`0x${tidemark.split('-')[1]}`);
 /** Commits by place: an upper bound of the position of each. */
 const commits = new Map<string, { version: number; lsn: bigint }[]>();
 
-/** Counts a row up, by SQL; its commit ends at or before the position that is read after it. */
+/** Increments a row by SQL. Its commit ends at or before the position that is read afterwards. */
 async function write(table: 'counters' | 'parts', id: number): Promise<void> {
   const [row] = await owner`update ${owner(table)} set version = version + 1 where id = ${id} returning version`;
   const [at] = await owner`select (pg_current_wal_flush_lsn() - '0/0'::pg_lsn)::text as lsn`;

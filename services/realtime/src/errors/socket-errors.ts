@@ -52,7 +52,7 @@ export const socketErrors = defineErrors('RT', {
   }),
   TOO_MANY_SOCKETS: row<{ limit: number }>({
     status: 429,
-    message: (p) => `this identity has its ${p.limit} WebSockets on a busy instance`,
+    message: (p) => `this identity has ${p.limit} WebSockets, its share of a busy instance`,
     hint: 'Close WebSockets that are no longer needed, or reconnect to reach another instance.',
     retryAfter: 5,
   }),
@@ -69,7 +69,7 @@ export const socketErrors = defineErrors('RT', {
   }),
   TOO_MANY_STREAMS: row<{ limit: number; where: 'share' | 'instance' }>({
     status: 503,
-    message: (p) => `this ${whose(p.where)} has its ${p.limit} event streams`,
+    message: (p) => `this ${whose(p.where)} has ${p.limit} event streams, which is the limit`,
     hint: 'Try again, or reconnect to reach another instance.',
     retryAfter: 5,
   }),
@@ -80,7 +80,7 @@ export const socketErrors = defineErrors('RT', {
   }),
   FRAMES_WAITING: row<{ limit: number; where: 'share' | 'instance' }>({
     status: 503,
-    message: (p) => `the waiting frames of this ${whose(p.where)} have ${p.limit} bytes already`,
+    message: (p) => `the frames that wait for this ${whose(p.where)} take ${p.limit} bytes already`,
     hint: 'Wait for the answers before you send more frames.',
     retryAfter: 1,
   }),

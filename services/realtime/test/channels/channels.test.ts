@@ -219,7 +219,7 @@ t.test('channels', async (t) => {
     }
   });
 
-  t.test('leaves the channels of the former identity', async (t) => {
+  t.test('a socket that changes its identity leaves the channels of the former one', async (t) => {
     const ann = await open(t, 'ann');
     await join(ann, 'user:ann', {});
     ann.send({ op: 'auth', token: await token({ role: 'authenticated', sub: 'ann' }, 900) });

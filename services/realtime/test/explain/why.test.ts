@@ -24,7 +24,7 @@ grant select on public.notes to service_role;
 alter publication tidemark add table public.notes, public.pairs, public.keyless, public.secret;`;
 const INSTANCE = 'rt-why';
 
-t.test('inspecting an instance', async (t) => {
+t.test('explains to operators why an instance has sent or withheld a change', async (t) => {
   const service = await startTestRealtime(SETUP, { INSTANCE, LIVE_LATEST_MS: '500' });
   t.teardown(() => service.stop());
   const { bus } = service.realtime;

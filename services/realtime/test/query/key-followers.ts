@@ -41,7 +41,7 @@ export class Follower {
     await this.apply();
   }
 
-  /** Applies what has come. */
+  /** Applies the frames that have arrived. */
   async apply(): Promise<void> {
     const { frames } = this.#client;
     while (this.#at < frames.length) {

@@ -42,7 +42,7 @@ t.test('uses the new type of a retyped column in snapshots, changes and windows'
   };
   for (const [change, before, after] of RETYPES) {
     const queries = (filter: string) => [`visits?select=id&${filter}`, `visits?select=id&${filter}&order=id&limit=5`];
-    // Often enough to be prepared on each connection.
+    // Enough calls that each connection prepares the statement.
     for (let n = 0; n < 15; n += 1) for (const query of queries(before)) await rowsOf(query);
     await service.results(`${change}; select 1`);
     for (const query of queries(after)) {

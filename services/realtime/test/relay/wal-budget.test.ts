@@ -1,4 +1,4 @@
-/** A slot that keeps too much WAL is told of, then dropped; everyone starts afresh behind a new epoch. */
+/** A slot that keeps too much WAL raises an alert and is then dropped; subscribers resync in a new epoch. */
 import { connectBus } from '@tidemark/bus';
 import { Alert } from '@tidemark/contracts';
 import { useTestStack } from '@tidemark/testing';

@@ -1,4 +1,4 @@
-/** A WebSocket by hand, for what a client's library would not send. */
+/** A WebSocket over a plain TCP socket, for frames that a client library does not send. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { waitFor } from '../test-realtime.ts';

@@ -28,7 +28,7 @@ export const suggestions = fp(
         (rights) => {
           throw suggest(rights) ?? error;
         },
-        // Without the rights, the error is answered as it is, and names nothing.
+        // When the rights cannot be read, the error is sent unchanged, and suggests no name.
         () => {
           throw error;
         },

@@ -39,7 +39,7 @@ export const fileRequestErrors = defineErrors('GATEWAY_FILE', {
   }),
   UPLOADS_BYTES: row<{ limit: number }>({
     status: 503,
-    message: (p) => `unfinished uploads have ${p.limit} bytes already`,
+    message: (p) => `unfinished uploads take ${p.limit} bytes already`,
     hint: 'Nothing was kept. Try again after Retry-After; operators may raise FILES_UPLOADS_MAX_BYTES.',
     retryAfter: 10,
   }),

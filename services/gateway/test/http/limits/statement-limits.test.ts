@@ -102,7 +102,7 @@ t.test('the statements of a transaction have the limit together', async (t) => {
   t.match(await answer.json(), { code: /57014|DB_TRANSACTION_TIMEOUT/ });
 });
 
-t.test('another role has its own limit, and the lower one that it has in Postgres', async (t) => {
+t.test('each role has its own limit, and the lower statement_timeout of Postgres holds', async (t) => {
   const call = (role: string, ms: number) =>
     gateway.request(`/rest/v1/rpc/sleeps`, {
       method: 'POST',

@@ -148,7 +148,7 @@ t.test('limits of nested embeds multiply, and the product is bounded', async (t)
   t.equal(renamed, 0);
 });
 
-t.test('clients that leave answers lying cannot fill the memory, nor lock others out', async (t) => {
+t.test('clients that do not read their responses neither fill the memory nor block other clients', async (t) => {
   // Longer than what the kernel takes over for a client that does not read.
   const limits = { ANSWER_MAX_BYTES: String(16 * MB), ANSWERS_TOTAL_BYTES: String(64 * MB) };
   const url = await gateway.another({ ...limits, TRUST_PROXY: 'loopback' });

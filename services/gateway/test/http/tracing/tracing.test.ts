@@ -120,7 +120,7 @@ t.test('request, statement, change and delivery are one trace', async (t) => {
   }
 });
 
-t.test('a trace that is not recorded is carried on, and leaves nothing behind', async (t) => {
+t.test('passes on a trace that is not recorded, and exports no span of it', async (t) => {
   const { traceId, headers } = begun('00');
   const written = await gateway.request('/rest/v1/notes', { method: 'POST', body: '{"id":9}', headers });
   t.match(written.headers.get('server-timing'), new RegExp(`desc="00-${traceId}-[0-9a-f]{16}-00"`));

@@ -245,7 +245,7 @@ t.test('pages by key show every row once, in order, whatever the order', async (
   t.equal(counted.headers.get('content-range'), '*/300');
 });
 
-t.test('a cursor that is not of the query is refused, and so is what has no key', async (t) => {
+t.test('refuses the cursor of another query, and a query without a key', async (t) => {
   const first = await request('/rest/v1/events?order=at.desc&limit=5&after=', SERVICE);
   const cursor = /after=([^>&]+)/.exec(first.headers.get('link')!)![1];
   const cases: [string, string, RegExp][] = [

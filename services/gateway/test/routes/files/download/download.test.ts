@@ -58,7 +58,7 @@ t.test('what is uploaded is a row, and comes back', async (t) => {
   t.match(await rest.json(), [{ path: 'photos/é 1.png', sha256, owner: 'ada' }]);
 });
 
-t.test('ranges and conditions', async (t) => {
+t.test('answers ranges and preconditions as RFC 9110 says', async (t) => {
   const bytes = randomBytes(1_000);
   const { href } = (await (await send('ranges/a', bytes, undefined)).json()) as { href: string };
   const whole = await get(href);

@@ -30,7 +30,7 @@ t.test('the order and the outcome of conditions', async (t) => {
   }
 });
 
-t.test('If-Range', async (t) => {
+t.test('If-Range with another ETag returns the whole file', async (t) => {
   for (const [header, holds] of [
     [undefined, true],
     ['"abc"', true],

@@ -46,6 +46,6 @@ t.test('100 MB up and down', async (t) => {
   }
   t.equal(back.digest('hex'), expected);
   t.comment(`most bytes in buffers ${(most / MB).toFixed(1)} MB, resident +${(mostResident / MB).toFixed(1)} MB`);
-  // Sender and receiver are in this process, too: what is held would be 100 MB and more.
+  // Sender and receiver share this process: a buffered upload would take 100 MB or more.
   t.ok(most < (SIZE_MB / 2) * MB, `${most} bytes in buffers`);
 });
