@@ -150,3 +150,22 @@ t.test('a suspect that takes too much memory is killed, and its job says so', as
   t.match((await stack.ended(id)).error.items, [{ code: 'BATCH_ITEM_LOST', message: /SIGKILL, with \d{3,} MB/ }]);
   t.equal(batch.child.exitCode, null, 'the service lives');
 });
+
+t.test('an item that is left alone after many splits survives another death of its process', async (t) => {
+  const stack = await openBatchStack(t);
+  const id = await stack.insertJob({ items: 2, ms: 1_500 }, { kind: 'trouble' });
+  await stack.query(`update tidemark.jobs set state = 'running', total = 2, planned_all = true where id = $1`, [id]);
+  await stack.query(
+    `insert into tidemark.job_chunks (job_id, chunk, state, attempt, losses, items, worker, lease_until)
+     values ($1, 0, 'running', 1, 4, $2::text::jsonb, 'dead', now())`,
+    [id, JSON.stringify([0, 1].map((index) => ({ index, input: index, attempts: 0 })))],
+  );
+  const first = await stack.startBatch(TROUBLE);
+  await until('an item to run alone', 20_000, async () => {
+    const rows = await stack.query(`select 1 from tidemark.job_chunks where chunk > 0 and state = 'running'`);
+    return rows.length > 0;
+  });
+  await first.stop('SIGKILL');
+  await stack.startBatch(TROUBLE);
+  t.match(await stack.ended(id), { state: 'succeeded', done: 2, failed: 0 });
+});

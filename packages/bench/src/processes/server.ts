@@ -21,6 +21,8 @@ export interface ServerProcess {
   readonly name: string;
   readonly url: string;
   readonly pid: number;
+  /** Resolves when the process has ended, however it does. */
+  readonly ended: Promise<void>;
   usage(): Usage;
   kill(): Promise<void>;
   stop(): Promise<void>;
@@ -52,9 +54,11 @@ export async function startServer(name: string, path: string, options?: ProcessO
     throw errors.NOT_STARTED({ name, reason: ready.message });
   }
   const pid = child.pid as number;
+  const ended = once(child, 'exit').then(() => undefined);
   return {
     name,
     pid,
+    ended,
     url: ready.url,
     usage: () => usageOf(pid),
     kill: () => end(child, () => child.kill('SIGKILL')),

@@ -89,8 +89,9 @@ export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
   async function afterLoss(tx: Transaction, { job, chunk }: WorkMessage, lost: LostChunk): Promise<void> {
     const { state, losses, items } = lost;
     if (state === 'split') {
+      // The losses of a chunk are not those of each item: one that is left alone has the same number of losses to go.
       const middle = Math.ceil(items.length / 2);
-      const halves = [items.slice(0, middle), items.slice(middle)].map((half) => ({ items: half, losses }));
+      const halves = [items.slice(0, middle), items.slice(middle)].map((half) => ({ items: half, losses: 1 }));
       await tx.query(chunkStatements.insert, [job, JSON.stringify(halves)]);
     } else if (state === 'failed') {
       const { code, message, hint } = errors.ITEM_LOST({ losses, how: `chunk ${chunk} was never completed` });

@@ -4,6 +4,8 @@ import { abortedExports } from './aborted-exports.ts';
 import { acknowledgedInserts } from './acknowledged-inserts.ts';
 import { autosize } from './autosize.ts';
 import { backendsTerminated } from './backends-terminated.ts';
+import { batch } from './batch.ts';
+import { batchCulprits } from './batch-culprits.ts';
 import { cacheChecker } from './cache-checker.ts';
 import { claimsApart } from './claims-apart.ts';
 import { descriptorsExhausted } from './descriptors-exhausted.ts';
@@ -34,6 +36,8 @@ export const trials: readonly Trial[] = [
   acknowledgedInserts,
   autosize,
   backendsTerminated,
+  batch,
+  batchCulprits,
   cacheChecker,
   claimsApart,
   descriptorsExhausted,
