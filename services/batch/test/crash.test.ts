@@ -132,7 +132,7 @@ t.test('of many items, the one that ends its process fails alone, with the signa
     return row.finished_at && row;
   });
   t.match(job, { total: 24, done: 23, failed: 1 });
-  t.match(job.error.items, [{ index: 9, code: 'BATCH_ITEM_LOST', message: /SIGSEGV, with \d+ MB/ }]);
+  t.match(job.error.items, [{ index: 9, code: 'BATCH_ITEM_LOST', message: /SIGSEGV, with \d{2,} MB/ }]);
   const [rows] = await stack.query('select count(*)::int as n, max(attempts) as most from tidemark.job_items');
   t.same({ ...rows }, { n: 24, most: 1 }, 'nobody else lost an attempt');
 });

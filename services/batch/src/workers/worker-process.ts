@@ -109,7 +109,8 @@ export function startWorkerProcess(file: URL, workerData: WorkerData, maxBytes: 
     if (!isReady) return { type: 'not started', how: end };
     if (options.signal.aborted) return { type: 'stopped' };
     tasks += 1;
-    peakBytes = 0;
+    // A task may end its process before the next look.
+    peakBytes = restingBytes || residentBytesOf(child.pid);
     try {
       return await new Promise<Ended>((resolve) => {
         const settle = startTask(task, options, resolve);

@@ -24,7 +24,6 @@ export interface EffectsJob {
 
 export interface EffectsOptions {
   readonly instances: number;
-  readonly maxBytes: number;
   readonly env: Env;
   readonly spec: {
     readonly items: number;
@@ -48,7 +47,7 @@ export async function startEffectsJob(context: TrialContext, options: EffectsOpt
   const servers = { primaryUrl: primary.url, natsUrl: nats.url };
   const instances = await Promise.all(
     Array.from({ length: options.instances }, async (_, n) =>
-      context.stopAtEnd(await superviseBatch(`batch-${n}`, servers, { env, maxBytes: options.maxBytes })),
+      context.stopAtEnd(await superviseBatch(`batch-${n}`, servers, env)),
     ),
   );
   const job = randomUUID();

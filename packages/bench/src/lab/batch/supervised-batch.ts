@@ -1,4 +1,4 @@
-/** An instance of batch that is started again whenever it ends, and killed above a limit of memory, as a container is. */
+/** An instance of batch that is started again whenever it ends, as an orchestrator does. */
 import { pause, until } from '../../measuring/waiting.ts';
 import type { Env, ServerProcess } from '../../processes/server.ts';
 import { type Servers, startService } from '../../processes/services.ts';
@@ -7,22 +7,15 @@ export interface SupervisedBatch {
   /** Ends the process by SIGKILL. Resolves to false when it is not running. */
   kill(): Promise<boolean>;
   starts(): number;
-  memoryKills(): number;
   stop(): Promise<void>;
 }
 
 const RESTART_MS = 100;
-const LOOK_MS = 50;
 
-export async function superviseBatch(
-  name: string,
-  servers: Servers,
-  { env, maxBytes }: { env: Env; maxBytes: number },
-): Promise<SupervisedBatch> {
+export async function superviseBatch(name: string, servers: Servers, env: Env): Promise<SupervisedBatch> {
   let server: ServerProcess | undefined;
   let stopped = false;
   let starts = 0;
-  let memoryKills = 0;
 
   async function run(): Promise<void> {
     while (!stopped) {
@@ -38,12 +31,6 @@ export async function superviseBatch(
     }
   }
 
-  const looking = setInterval(() => {
-    if (!server || (rssOf(server) ?? 0) <= maxBytes) return;
-    memoryKills += 1;
-    void server.kill();
-  }, LOOK_MS);
-
   const running = run();
   await until(`${name} to start`, () => starts > 0);
   return {
@@ -53,20 +40,10 @@ export async function superviseBatch(
       return killed !== undefined;
     },
     starts: () => starts,
-    memoryKills: () => memoryKills,
     async stop() {
       stopped = true;
-      clearInterval(looking);
       await server?.stop();
       await running;
     },
   };
-}
-
-function rssOf(server: ServerProcess): number | null {
-  try {
-    return server.usage().rssBytes;
-  } catch {
-    return null; // The process has just ended.
-  }
 }

@@ -13,7 +13,6 @@ const ITEM_MS = { quick: 5, full: 10 };
 /** The last fault happens when this share of the items is done. */
 const FAULTS_UNTIL = 0.85;
 const ENDS_WITHIN_MS = { quick: 60_000, full: 300_000 };
-const MAX_BYTES = 2 * 1024 ** 3;
 
 type Fault = keyof (typeof TIMES)['full'];
 
@@ -24,7 +23,6 @@ export const batch: Trial = {
     const { mode } = context;
     const job = await startEffectsJob(context, {
       instances: 2,
-      maxBytes: MAX_BYTES,
       env: { BATCH_LEASE_MS: '2000' },
       spec: { items: ITEMS[mode], itemMs: ITEM_MS[mode] },
     });
