@@ -1,4 +1,5 @@
-import { type Pool, redactStatement } from '@tidemark/db';
+import { redactStatement } from '@tidemark/contracts';
+import type { Pool } from '@tidemark/db';
 import { type LockRoot, type LockSession, lockRoots, type PreparedTransaction } from './lock-tree.ts';
 
 /** pg_blocking_pids locks the whole lock manager for a moment, for each waiter. */
