@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Bus } from '@tidemark/bus';
-import type { Database } from '@tidemark/db';
+import type { Database, DatabaseOptions } from '@tidemark/db';
 import { createFileRegistry, fileStoreOptions, openFileStore } from '@tidemark/files';
 import { commaSeparated } from '@tidemark/service';
 import { createChunkLedger } from './chunks/chunk-ledger.ts';
@@ -11,6 +11,7 @@ import { createPlanner } from './jobs/planner.ts';
 import type { InstanceLimits } from './kinds/job-kind.ts';
 import { registerKinds } from './kinds/kind-registry.ts';
 import { kindModules, loadKinds } from './kinds/load-kinds.ts';
+import { type Leases, startLeases } from './leases/leases.ts';
 import { createChunkQueue } from './queue/chunk-queue.ts';
 import { followJobChanges } from './queue/job-changes.ts';
 import { type ChunkHandler, createChunkHandler } from './runner/chunk-handler.ts';
@@ -29,6 +30,7 @@ export interface Batch {
   readonly sweeper: Sweeper;
   readonly handler: ChunkHandler;
   readonly workers: WorkerPool;
+  readonly leases: Leases;
   readonly admission: Admission;
   stopTaking(): Promise<void>;
   close(): Promise<void>;
@@ -38,6 +40,8 @@ export interface BatchDeps {
   config: Config;
   instance: string;
   database: Database;
+  /** The leases have connections of their own. */
+  databaseOptions: Omit<DatabaseOptions, 'observe'>;
   bus: Bus;
   workerFile: URL;
   observe: (event: BatchEvent) => void;
@@ -82,15 +86,18 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     admission,
     observe,
   });
+  const worker = `${deps.instance}/${randomUUID()}`;
+  const leaseMs = config.BATCH_LEASE_MS;
+  const leases = await startLeases({ database: deps.databaseOptions, worker, leaseMs, observe });
   const jobs = createJobLedger({ pool, kinds, window, observe });
   const chunks = createChunkLedger({
     pool,
     registry,
     jobs,
     observe,
-    worker: `${deps.instance}/${randomUUID()}`,
+    worker,
     kinds: [...kinds.keys()],
-    leaseMs: config.BATCH_LEASE_MS,
+    leaseMs,
     maxAttempts: config.BATCH_MAX_ATTEMPTS,
     faultDelayMs: FAULT_DELAY_MS,
     onRoom: (job) => sweeper.planPage(job),
@@ -119,8 +126,8 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     observe,
     main: { store, storeTimeoutMs },
     readInputs: createInputReader(registry, roles),
+    leases,
     publish: queue.publish,
-    leaseMs: config.BATCH_LEASE_MS,
     maxAttempts: config.BATCH_MAX_ATTEMPTS,
     faultDelayMs: FAULT_DELAY_MS,
   });
@@ -134,6 +141,7 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     observe,
     onCancelled: handler.cancel,
     intervalMs: config.BATCH_SWEEP_MS,
+    leaseMs,
   });
   const watching = queue.watch(runner.wake);
   const changes = followJobChanges({ bus, onQueued: sweeper.wake, onCancelled: handler.cancel });
@@ -146,6 +154,7 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     sweeper,
     handler,
     workers,
+    leases,
     admission,
     async stopTaking() {
       registered.stop();
@@ -156,7 +165,7 @@ export async function startBatch(deps: BatchDeps): Promise<Batch> {
     async close() {
       handler.stop();
       await progress.stop();
-      await workers.close();
+      await Promise.all([workers.close(), leases.stop()]);
       store.close();
     },
   };

@@ -154,6 +154,11 @@ export const errors = defineErrors('BATCH', {
     message: (p) => `${p.url} is no kind of job: ${p.problem}`,
     hint: 'Mend the file, or take it out of BATCH_KINDS. The README of services/batch says what a kind looks like.',
   }),
+  LEASES_ENDED: row<{ how: string }>({
+    status: 500,
+    message: (p) => `the thread that renews the leases of chunks has ended: ${p.how}`,
+    hint: 'The process ends, and its chunks run again elsewhere. Report it with the log.',
+  }),
   STORE_SLOW: row<{ ms: number }>({
     status: 503,
     message: (p) => `the file store did not do it within ${Math.round(p.ms)} ms`,

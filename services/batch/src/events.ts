@@ -28,6 +28,7 @@ export type BatchOwnEvent =
   | { type: 'queue.invalid_message'; subject: string; problem: string }
   | { type: 'queue.publish_failed'; priority: Priority; error: Error }
   | { type: 'queue.pull_failed'; error: Error }
+  | { type: 'leases.not_renewed'; problem: string }
   | { type: 'runner.failed'; error: Error }
   | { type: 'sweep.failed'; step: string; error: Error }
   | { type: 'progress.failed'; error: Error };
@@ -61,6 +62,7 @@ export const eventLevels: Readonly<Record<BatchEvent['type'], Level | undefined>
   'queue.invalid_message': 'warn',
   'queue.publish_failed': 'warn',
   'queue.pull_failed': 'warn',
+  'leases.not_renewed': 'warn',
   'runner.failed': 'error',
   'sweep.failed': 'warn',
   'progress.failed': 'warn',

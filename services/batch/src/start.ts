@@ -41,9 +41,10 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   const observe = createObserve<BatchEvent>([logReader(logger, eventLevels), sharedEventCounter(metrics), counts.read]);
 
   const options = databaseOptions(config);
+  const applicationName = `tidemark ${instance}`;
   const database = await openDatabase({
     ...options,
-    applicationName: `tidemark ${instance}`,
+    applicationName,
     pools: { ...options.pools, write: { max: threads + 1 + SPARE_CONNECTIONS, ...options.pools.write } },
     observe,
   });
@@ -56,7 +57,16 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
   try {
     bus = await connectBus({ ...busOptions(config, 'batch'), name: `tidemark ${instance}`, observe });
     const workerFile = new URL('./workers/kind-worker.js', import.meta.url);
-    const engine = await startBatch({ config, instance, database, bus, observe, workerFile });
+    const leases = { ...options, applicationName: `${applicationName}/leases` };
+    const engine = await startBatch({
+      config,
+      instance,
+      database,
+      databaseOptions: leases,
+      bus,
+      workerFile,
+      observe,
+    });
     batch = engine;
     registerMetrics(metrics, engine);
     const descriptors = openDescriptors({
@@ -70,6 +80,7 @@ export async function start(env: NodeJS.ProcessEnv): Promise<RunningService> {
     health.add('nats', () => bus?.problem());
     health.add('queue', () => engine.runner.problem());
     health.add('sweeper', () => engine.sweeper.problem());
+    health.add('leases', () => engine.leases.problem());
     health.add('workers', () => engine.workers.problem());
     const url = await app.listen({ host: config.HOST, port: config.PORT });
     const workers = () => counts.stats(engine.workers, threads, engine.admission);

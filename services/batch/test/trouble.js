@@ -19,7 +19,7 @@ export default {
     if (spec.ms) await new Promise((resolve) => setTimeout(resolve, spec.ms));
     if (index === spec.blocks) for (;;);
     // A native call of half a minute, which no signal reaches.
-    if (index === spec.native) pbkdf2Sync('password', 'salt', 50_000_000, 64, 'sha512');
+    if (spec.native === 'all' || index === spec.native) pbkdf2Sync('password', 'salt', 50_000_000, 64, 'sha512');
     if (index === spec.segfault) process.kill(process.pid, 'SIGSEGV');
     if (index === spec.allocate) await allocate();
     if (index in (spec.values ?? {})) return { value: VALUES[spec.values[index]] };

@@ -37,8 +37,6 @@ export interface ChunkLedger {
    */
   lose(chunk: WorkMessage, isOurs: boolean): Promise<QueuedChunk[]>;
   handBack(chunk: WorkMessage): Promise<boolean>;
-  /** Renews the leases, and returns the chunks that are still ours. */
-  renew(chunks: readonly WorkMessage[]): Promise<WorkMessage[]>;
 }
 
 export interface ChunkLedgerOptions {
@@ -154,10 +152,6 @@ export function createChunkLedger(options: ChunkLedgerOptions): ChunkLedger {
 
     async handBack({ job, chunk, attempt }) {
       return (await pool.query(chunkStatements.handBack, [job, chunk, attempt, worker])).length > 0;
-    },
-
-    async renew(chunks) {
-      return pool.query<WorkMessage>(chunkStatements.renew, [worker, leaseMs, JSON.stringify(chunks)]);
     },
   };
 }

@@ -42,14 +42,6 @@ export const chunkStatements = {
       where c.job_id = $1::uuid and c.chunk = $2::int and c.attempt = $3::int and c.state = 'queued' and j.state = 'running'
     ) as queued`,
 
-  /** Renews leases, and returns the chunks that still belong to the worker. $1: worker, $2: lease in ms, $3: JSON array of {job, chunk, attempt}. */
-  renew: `
-    update tidemark.job_chunks c set lease_until = clock_timestamp() + $2::float8 * interval '1 ms'
-    from jsonb_to_recordset($3::jsonb) as held (job uuid, chunk int, attempt int)
-    where c.job_id = held.job and c.chunk = held.chunk and c.attempt = held.attempt
-      and c.worker = $1::text and c.state = 'running'
-    returning c.job_id as job, c.chunk, c.attempt`,
-
   /**
    * running → done. $1: job, $2: chunk, $3: attempt, $4: worker, $5: done, $6: failed. A chunk of items that are retried by
    * hand has minus their number before: chunks before it have counted them.

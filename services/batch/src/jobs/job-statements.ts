@@ -124,16 +124,13 @@ export const jobStatements = {
       where job_id in (select value::uuid from jsonb_array_elements_text($1::jsonb)) group by job_id) as s
     where j.id = s.job_id and j.state in ('running', 'paused') and s.done + s.failed > j.done + j.failed`,
 
-  /** Such jobs need a decision: they have no queued chunks, or due retries. $1: limit. */
+  /** Such jobs need a decision: they have no queued chunks, or due retries. $1: limit, $2: the last job of the page before, or null. */
   toAdvance: `
-    (select id from tidemark.jobs j
-    where state = 'running'
-      and not exists (
-        select from tidemark.job_chunks c where c.job_id = j.id and c.state in ('queued', 'running'))
-      and not exists (
-        select from tidemark.job_chunks c where c.job_id = j.id and c.state = 'planned' and c.not_before > clock_timestamp())
-    limit $1::int)
-    union
-    (select job_id from tidemark.job_chunks where state = 'planned' and not_before <= clock_timestamp()
-    order by not_before limit $1::int)`,
+    select id from tidemark.jobs j
+    where state = 'running' and ($2::uuid is null or id > $2::uuid) and (
+      (not exists (select from tidemark.job_chunks c where c.job_id = j.id and c.state in ('queued', 'running'))
+        and not exists (
+          select from tidemark.job_chunks c where c.job_id = j.id and c.state = 'planned' and c.not_before > clock_timestamp()))
+      or id in (select job_id from tidemark.job_chunks where state = 'planned' and not_before <= clock_timestamp()))
+    order by id limit $1::int`,
 } as const;

@@ -3,14 +3,18 @@ import { TidemarkError, type WorkMessage } from '@tidemark/contracts';
 import { every } from '@tidemark/service';
 import type { ChunkLedger, ClaimedChunk } from '../chunks/chunk-ledger.ts';
 import type { QueuedChunk } from '../jobs/job-ledger.ts';
+import type { Leases } from '../leases/leases.ts';
+import { HAND_BACK, LOST } from './end-reasons.ts';
 import type { Progress } from './progress.ts';
 import { type RunChunkDeps, runChunk } from './run-chunk.ts';
+import { itemTimeMs } from './run-item.ts';
+import { untilStored } from './until-stored.ts';
 
 export interface ChunkHandlerOptions extends RunChunkDeps {
   chunks: ChunkLedger;
   publish: (chunks: readonly QueuedChunk[]) => Promise<void>;
   progress: Progress;
-  leaseMs: number;
+  leases: Leases;
 }
 
 export interface ChunkHandler {
@@ -27,8 +31,6 @@ interface RunningChunk {
   controller: AbortController;
 }
 
-const LOST = 'lost';
-const HAND_BACK = 'hand back';
 const CLAIM_RETRY_MS = 1_000;
 /** Another instance may run the kind of the chunk. */
 const LACKING_RETRY_MS = 1_000;
@@ -37,27 +39,12 @@ export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
   const { chunks, publish, progress, observe } = options;
   // The runner bounds the number of chunks.
   const running = new Set<RunningChunk>();
-  let renewing = false;
   let handingBack = false;
 
-  const beat = every('leases', Math.min(options.leaseMs, ACK_WAIT_MS) / 3, renew, observe);
+  const beat = every('messages', ACK_WAIT_MS / 3, keepMessages, observe);
 
-  async function renew(): Promise<void> {
-    if (renewing || running.size === 0) return;
-    renewing = true;
-    const asked = [...running];
-    for (const { delivery } of asked) delivery.working();
-    try {
-      const ours = await chunks.renew(asked.map(({ chunk: { job, chunk, attempt } }) => ({ job, chunk, attempt })));
-      const held = new Set(ours.map(keyOf));
-      for (const { chunk, controller } of asked) if (!held.has(keyOf(chunk))) controller.abort(LOST);
-    } catch (error) {
-      // The lease lasts for two more heartbeats; after it another runner may claim the chunk, and the result of this one is
-      // refused.
-      observe({ type: 'runner.failed', error: error as Error });
-    } finally {
-      renewing = false;
-    }
+  function keepMessages(): void {
+    for (const { delivery } of running) delivery.working();
   }
 
   async function handle(message: WorkMessage, delivery: Delivery): Promise<void> {
@@ -80,21 +67,25 @@ export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
     }
     const entry = { chunk, delivery, controller: new AbortController() };
     running.add(entry);
+    const itemMs = itemTimeMs(options.kinds.get(chunk.kind)!, options.limits);
+    const release = options.leases.hold(chunk, itemMs, () => entry.controller.abort(LOST));
     // The deadline of the shutdown has passed during the claim.
     if (handingBack) entry.controller.abort(HAND_BACK);
     try {
       await run(entry);
     } finally {
+      release();
       running.delete(entry);
     }
   }
 
-  async function run({ chunk, delivery, controller }: RunningChunk): Promise<void> {
+  async function run(entry: RunningChunk): Promise<void> {
+    const { chunk, delivery, controller } = entry;
     const startedAt = performance.now();
     const id = { job: chunk.job, chunk: chunk.chunk };
     try {
       const result = await runChunk(options, chunk, controller.signal);
-      const queued = await chunks.complete(chunk, result);
+      const queued = await untilStored(() => chunks.complete(chunk, result), controller.signal, observe);
       delivery.ack();
       if (!queued) {
         observe({ type: 'chunk.discarded', ...id, attempt: chunk.attempt });
@@ -111,7 +102,7 @@ export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
       } else if (controller.signal.reason === HAND_BACK) {
         await handBack(chunk, delivery);
       } else {
-        await fault(chunk, delivery, error as Error);
+        await fault(entry, error as Error);
       }
     }
   }
@@ -129,11 +120,12 @@ export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
    * Any but a temporary error comes from the results of the items, so the chunk is split to find the item. When that
    * fails too, the sweeper takes the chunk back after its lease.
    */
-  async function fault(chunk: ClaimedChunk, delivery: Delivery, error: Error): Promise<void> {
+  async function fault({ chunk, delivery, controller }: RunningChunk, error: Error): Promise<void> {
     const { job, attempt } = chunk;
+    const { signal } = controller;
     observe({ type: 'chunk.fault', job, chunk: chunk.chunk, attempt, error });
-    if (isPassing(error)) await chunks.fault(chunk);
-    else await publish(await chunks.lose(chunk, true));
+    if (isPassing(error)) await untilStored(() => chunks.fault(chunk), signal, observe);
+    else await publish(await untilStored(() => chunks.lose(chunk, true), signal, observe));
     delivery.ack();
   }
 
@@ -150,10 +142,6 @@ export function createChunkHandler(options: ChunkHandlerOptions): ChunkHandler {
       beat.stop();
     },
   };
-}
-
-function keyOf({ job, chunk, attempt }: WorkMessage): string {
-  return `${job}/${chunk}/${attempt}`;
 }
 
 const isPassing = (error: unknown) => error instanceof TidemarkError && error.status >= 500;

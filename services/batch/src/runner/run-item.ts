@@ -25,7 +25,7 @@ export async function runItem(
   { signal, isolated }: ItemRun,
 ): Promise<Outcome> {
   const { workers } = deps;
-  const itemMs = Math.min(kind.limits.itemMs, deps.limits.itemMs);
+  const itemMs = itemTimeMs(kind, deps.limits);
   try {
     const run = isolated ? workers.runIsolated : kind.runsOn === 'thread' ? workers.run : runOnMain(deps, kind);
     const outcome = await run(task, itemMs, signal);
@@ -37,6 +37,9 @@ export async function runItem(
     throw error;
   }
 }
+
+export const itemTimeMs = (kind: JobKind, limits: InstanceLimits): number =>
+  Math.min(kind.limits.itemMs, limits.itemMs);
 
 /** Memory needs no admission here: waiting items need little, and the runner bounds their number. */
 function runOnMain({ main, limits }: RunItemDeps, kind: JobKind): WorkerPool['run'] {

@@ -1,6 +1,7 @@
 /** Starts each second what a lost message should have started. Correctness depends only on this. */
 import { PRIORITIES, type WorkMessage } from '@tidemark/contracts';
 import type { Pool, Row } from '@tidemark/db';
+import { every } from '@tidemark/service';
 import type { ChunkLedger } from '../chunks/chunk-ledger.ts';
 import { chunkStatements } from '../chunks/chunk-statements.ts';
 import { errors } from '../errors.ts';
@@ -19,6 +20,7 @@ export interface SweeperOptions {
   queue: ChunkQueue;
   onCancelled: (job: string) => void;
   intervalMs: number;
+  leaseMs: number;
   observe: (event: BatchEvent) => void;
 }
 
@@ -30,6 +32,8 @@ export interface Sweeper {
 }
 
 const LIMIT = 200;
+/** A job past its deadline ends within a second. */
+const OVERDUE_MS = 400;
 const PLANS = 20;
 /** A planner reads and writes only some rows, so one that takes longer has ended. */
 const PLANNING_MS = 60_000;
@@ -47,6 +51,9 @@ export function startSweeper(options: SweeperOptions): Sweeper {
   let sweeping: Promise<void> = Promise.resolve();
   let planning: Promise<void> | undefined;
   let planAgain = false;
+  let advancedUntil: string | null = null;
+  /** After an outage of Postgres the holders of leases may renew them before their chunks count as lost. */
+  let failedAt = Number.NEGATIVE_INFINITY;
   // At most the running jobs.
   const paging = new Map<string, Promise<void>>();
 
@@ -108,8 +115,14 @@ export function startSweeper(options: SweeperOptions): Sweeper {
   }
 
   async function takeBack(): Promise<void> {
-    for (const message of await pool.query<WorkMessage & Row>(chunkStatements.lost, [LIMIT])) {
-      await queue.publish(await chunks.lose(message, false));
+    if (performance.now() - failedAt < options.leaseMs / 2) return;
+    const lost = await pool.query<WorkMessage & Row>(chunkStatements.lost, [LIMIT]).catch((error: unknown) => {
+      failedAt = performance.now();
+      throw error;
+    });
+    for (const message of lost) {
+      // One that cannot be taken back does not keep the others.
+      await step('take back one', async () => queue.publish(await chunks.lose(message, false)));
     }
   }
 
@@ -126,8 +139,10 @@ export function startSweeper(options: SweeperOptions): Sweeper {
   }
 
   async function advance(): Promise<void> {
-    for (const { id } of await pool.query(jobStatements.toAdvance, [LIMIT]))
-      await queue.publish(await jobs.advance(id));
+    const page = await pool.query<{ id: string }>(jobStatements.toAdvance, [LIMIT, advancedUntil]);
+    // Jobs that cannot go on here stay in the list, so that each sweep continues where the last one ended.
+    advancedUntil = page.length === LIMIT ? (page.at(-1)?.id ?? null) : null;
+    for (const { id } of page) await step('advance one', async () => queue.publish(await jobs.advance(id)));
   }
 
   async function step(name: string, run: () => Promise<void>): Promise<void> {
@@ -142,7 +157,6 @@ export function startSweeper(options: SweeperOptions): Sweeper {
   }
 
   async function sweep(): Promise<void> {
-    await step('overdue', endOverdue);
     await step('cancel', cancel);
     await step('take back', takeBack);
     await step('advance', advance);
@@ -164,6 +178,7 @@ export function startSweeper(options: SweeperOptions): Sweeper {
     );
   }
 
+  const ending = every('overdue jobs', OVERDUE_MS, () => step('overdue', endOverdue), observe);
   sweeping = sweep().finally(schedule);
   return {
     wake: () => void plan(),
@@ -172,6 +187,7 @@ export function startSweeper(options: SweeperOptions): Sweeper {
     async stop() {
       stopped = true;
       clearTimeout(timer);
+      ending.stop();
       await Promise.all([sweeping, planning, ...paging.values()]);
     },
   };

@@ -133,7 +133,7 @@ export function startWorkerProcess(file: URL, workerData: WorkerData, maxBytes: 
       isSettled = true;
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
-      // What comes after the stop is discarded: the job has ended, or the time of the item is over.
+      // A result after the stop is discarded: the job has ended, or the time of the item is over.
       resolve(stop ?? how);
     };
     const startTimer = () => {

@@ -1,6 +1,7 @@
 import t from 'tap';
 import type { Chunk, ChunkState } from '../../src/chunks/chunk-state.ts';
 import { chunkStatements as sql } from '../../src/chunks/chunk-statements.ts';
+import { leaseStatements as leases } from '../../src/leases/lease-statements.ts';
 import { openBatchStack } from '../batch-stack.ts';
 import { CHUNK_STATES, CHUNK_TABLE, COLUMNS, type Column, chunkBefore, MAX_LOSSES } from './chunk-table.ts';
 
@@ -71,10 +72,15 @@ t.test('another worker, an ended job and a live lease change nothing', async (t)
   t.same(await stack.query(sql.complete, [job, 0, 1, 'another', 1, 0]), []);
   t.same(await stack.query(sql.handBack, [job, 0, 1, 'another']), []);
   t.same(await stack.query(sql.lose, [job, 0, 1, null, 3]), [], 'its lease lives');
-  t.same(await stack.query(sql.renew, ['another', 1_000, JSON.stringify([{ job, chunk: 0, attempt: 1 }])]), []);
-  t.equal((await stack.query(sql.renew, ['w', 1_000, JSON.stringify([{ job, chunk: 0, attempt: 1 }])])).length, 1);
+  t.same(await stack.query(leases.renew, ['another', 1_000, JSON.stringify([{ job, chunk: 0, attempt: 1 }])]), []);
+  const held = JSON.stringify([{ job, chunk: 0, attempt: 1 }]);
+  t.same(await stack.query(leases.lost, ['w', held]), [], 'nor is it lost');
+  t.equal((await stack.query(leases.lost, ['another', held])).length, 1);
+  t.equal((await stack.query(leases.renew, ['w', 1_000, JSON.stringify([{ job, chunk: 0, attempt: 1 }])])).length, 1);
   t.same(await stack.query(sql.cancelEnded, [10]), [], 'its job runs');
   await stack.query("update tidemark.jobs set state = 'cancelled'");
+  await chunk('running', '1 minute');
+  t.equal((await stack.query(leases.lost, ['w', held])).length, 1, 'its job is cancelled');
   await chunk('queued', '1 minute');
   t.same(await stack.query(sql.claim, [job, 0, 1, 'w', 1_000, KINDS]), [], 'its job is cancelled');
 });
