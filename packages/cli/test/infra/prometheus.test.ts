@@ -1,10 +1,10 @@
 /** promtool accepts infra/prometheus, and its alerts ask for metrics that the services have. */
-import { execFileSync } from 'node:child_process';
-import { cpSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { unpackDebian } from '@tidemark/testing/debian';
 import t from 'tap';
-import { root, temporaryHome } from '../tidemark-up.ts';
+import { launch, root, temporaryHome } from '../tidemark-up.ts';
 import { infra, readInfra } from './files.ts';
 
 t.test('promtool accepts the configuration and its rules', async (t) => {
@@ -41,4 +41,17 @@ t.test('the alerts ask for metrics that the services have', async (t) => {
   const asked = readInfra('prometheus/alerts.yml').match(/tidemark_[a-z0-9_]+/g) ?? [];
   t.ok(asked.length >= 8);
   for (const name of asked) t.ok(metrics.has(name), name);
+});
+
+t.test('promtool finds nothing to correct in the pages of the four services', async (t) => {
+  const promtool = join(await unpackDebian(['prometheus']), 'usr/bin/promtool');
+  const { port, home, line } = await launch(t, { args: ['--no-demo'] });
+  await line(/^ready/);
+  const { ops } = JSON.parse(readFileSync(join(home, 'credentials.json'), 'utf8')) as { ops: string };
+  for (const offset of [0, 1, 2, 3]) {
+    const url = `http://127.0.0.1:${port + offset}/metrics`;
+    const page = await (await fetch(url, { headers: { authorization: `Bearer ${ops}` } })).text();
+    const { status, stdout, stderr } = spawnSync(promtool, ['check', 'metrics'], { input: page, encoding: 'utf8' });
+    t.same([status, stdout, stderr], [0, '', ''], page.slice(-300));
+  }
 });

@@ -1,4 +1,4 @@
-/** Who waits for whose lock: every wait hangs below the session, or the prepared transaction, that began it. */
+/** The waits for locks as trees: each wait hangs below the session, or the prepared transaction, that holds the lock. */
 
 export interface HeldLock {
   /** As in pg_locks, such as `AccessExclusiveLock`. */

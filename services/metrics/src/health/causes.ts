@@ -1,5 +1,5 @@
 /**
- * Which finding is the cause of which. A finding that another one explains hangs below it, so that one fault is one problem.
+ * The causes of findings. A finding that another one explains hangs below it, so that one fault is one problem.
  *
  * The first rule of the list that explains a finding wins, so the list begins with what has the most consequences.
  */

@@ -1,4 +1,4 @@
-/** What the database and the file store hold of a job of the kind lab.effects, whose every effect must be there once. */
+/** The database's and the file store's view of a job of the kind lab.effects, whose every effect must be there once. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PostgresNode } from '@tidemark/local-stack';
